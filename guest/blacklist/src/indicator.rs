@@ -1,0 +1,80 @@
+//! Indicators as feeds hand them over: what is said to be bad, by whom, and within which limits.
+
+use crate::value::Value;
+
+/// A moment: microseconds since 1970-01-01T00:00:00Z, leap seconds not counted (RFC 3339 as STIX 2.1 section 2.14 uses it).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Timestamp(pub i64);
+
+/// Traffic Light Protocol levels, least restricted first (FIRST TLP 2.0; TLP 1.0's WHITE is `Clear`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[repr(u8)]
+pub enum Tlp {
+    /// No limit on disclosure.
+    Clear = 0,
+    /// The community.
+    Green = 1,
+    /// The organisation and its clients.
+    Amber = 2,
+    /// The organisation alone.
+    AmberStrict = 3,
+    /// The individual recipients.
+    Red = 4,
+}
+
+impl Tlp {
+    /// All levels, least restricted first.
+    pub const ALL: [Tlp; 5] = [Tlp::Clear, Tlp::Green, Tlp::Amber, Tlp::AmberStrict, Tlp::Red];
+
+    /// The level's name as ECS `threat.indicator.marking.tlp` has it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Tlp::Clear => "CLEAR",
+            Tlp::Green => "GREEN",
+            Tlp::Amber => "AMBER",
+            Tlp::AmberStrict => "AMBER+STRICT",
+            Tlp::Red => "RED",
+        }
+    }
+
+    /// The level of that name, in any case; `WHITE` is TLP 1.0's name of `CLEAR`.
+    pub fn from_name(name: &str) -> Option<Tlp> {
+        let name = name.to_ascii_uppercase();
+        match name.as_str() {
+            "WHITE" => Some(Tlp::Clear),
+            _ => Tlp::ALL.into_iter().find(|level| level.name() == name),
+        }
+    }
+}
+
+/// How an indicator is named.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum IndicatorId {
+    /// By its publisher: a STIX identifier.
+    Stix(String),
+    /// By the line of the list that holds it, counted from 1; shown as `FEED:LINE`.
+    Line(u32),
+}
+
+/// A published statement that some values are bad.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Indicator {
+    /// Its name.
+    pub id: IndicatorId,
+    /// The publisher's confidence, 0 to 100 (STIX 2.1 section 3.2); `None` is "not said", which is not 0.
+    pub confidence: Option<u8>,
+    /// The strictest marking that applies to it; `None` when it carries none.
+    pub tlp: Option<Tlp>,
+    /// Events before this moment do not match.
+    pub valid_from: Option<Timestamp>,
+    /// Events at or after this moment do not match.
+    pub valid_until: Option<Timestamp>,
+    /// When the publisher last changed it.
+    pub modified: Option<Timestamp>,
+    /// The publisher's title for it.
+    pub name: Option<String>,
+    /// What it indicates: STIX 2.1 `indicator_types`, STIX 2.0 `labels`.
+    pub types: Vec<String>,
+    /// The values it says are bad, each on its own.
+    pub values: Vec<Value>,
+}
