@@ -1,0 +1,40 @@
+# The short commands; `make` alone lists them. Everything is built once, in the release profile.
+.DEFAULT_GOAL := help
+.PHONY: help build run test bench lint fuzz clean
+SHELL := bash
+
+BINARY  := target/release/threatsieve
+PYTHON  := .venv/bin/python
+EXAMPLE := tests/example
+
+help: ## list these targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' Makefile
+
+build: ## build target/release/threatsieve
+	@tests/prepare toolchain
+	cargo build --release
+
+run: build ## match the example's Squid log against a STIX bundle and plain lists
+	$(BINARY) scan --feed $(EXAMPLE)/bundle.json --list $(EXAMPLE)/domains.txt --list $(EXAMPLE)/networks.txt \
+	  --list $(EXAMPLE)/urls.csv --allow $(EXAMPLE)/allow.txt $(EXAMPLE)/squid.log
+
+test: build ## run all tests: Rust, then the acceptance tests in Python
+	@tests/prepare venv squid openssl
+	cargo test --release --workspace
+	$(PYTHON) -m pytest tests -q
+
+bench: build ## measure against grep, ripgrep, grepcidr and wc; rewrites docs/performance.md
+	@tests/prepare venv bench
+	$(PYTHON) -m tests.bench
+
+lint: ## formatting, clippy with warnings denied, dependencies (licences, bans, sources, advisories)
+	@tests/prepare toolchain deny
+	cargo fmt --all --check
+	cargo clippy --release --workspace --all-targets -- -D warnings
+	@tests/prepare check-dependencies
+
+fuzz: ## fuzz every target for SECONDS_EACH seconds (60 unless set)
+	@tests/prepare fuzz $${SECONDS_EACH:-60}
+
+clean: ## remove what was built or downloaded
+	rm -rf target .venv .cache tests/fuzz/target

@@ -1,0 +1,32 @@
+"""What all acceptance tests share."""
+
+import shutil
+
+import pytest
+
+from tests import program
+
+
+def pytest_configure():
+    """No binary, no tests: better one clear message than a failure for each."""
+    if not program.BINARY.is_file():
+        pytest.exit(f"{program.BINARY} is missing; build it with: make build", returncode=2)
+
+
+def pytest_collection_modifyitems(items):
+    """Nothing is skipped in silence: a skip marker is an error."""
+    marked = [item.nodeid for item in items if item.get_closest_marker("skip") or item.get_closest_marker("skipif")]
+    if marked:
+        raise pytest.UsageError(f"tests must not be skipped: {', '.join(marked)}")
+
+
+@pytest.fixture(scope="session")
+def tool():
+    """Finds a command, or fails with the package that has it."""
+
+    def find(name: str, package: str) -> str:
+        found = shutil.which(name) or shutil.which(name, path="/usr/sbin:/sbin")
+        assert found, f"{name} is missing; install it with: apt-get install {package}"
+        return found
+
+    return find

@@ -1,0 +1,192 @@
+"""The naive matcher: every entry is looked at for every observable, by plain rules."""
+
+from dataclasses import dataclass
+
+from . import addresses, names, urls, values
+from .values import Entry
+
+PARTIAL = "url_query_unlogged"
+
+
+@dataclass(frozen=True, order=True)
+class Found:
+    """An entry that covers an observable: how, and how specific that is (greater is more specific)."""
+
+    specificity: tuple
+    entry_type: str
+    entry_value: str
+    how: str
+
+
+@dataclass(frozen=True)
+class Observable:
+    """What an event's value stands for: each of these that is set is compared."""
+
+    host: str | None = None
+    address: addresses.Address | None = None
+    url: urls.Url | None = None
+    hash: str | None = None
+    email: str | None = None
+
+
+def _with_host(host: object, **others) -> Observable:
+    if isinstance(host, str):
+        return Observable(host=host, **others)
+    return Observable(address=host, **others)
+
+
+def _url(text: str) -> Observable:
+    """A URL; what has no scheme and no path is the `host:port` of a CONNECT, which is a host."""
+    parsed = urls.parse(text)
+    if parsed is None:
+        return Observable()
+    is_url = parsed.is_comparable and not (parsed.scheme is None and not ("/" in text or "?" in text))
+    return _with_host(parsed.host, url=parsed if is_url else None)
+
+
+def _host(text: str) -> Observable:
+    address = addresses.strict(text)
+    if address is not None:
+        return Observable(address=address)
+    host, _ = urls.split_host_port(text.rsplit("@", 1)[-1])
+    return _with_host(urls.host_of(host, in_url=False))
+
+
+def _email(text: str) -> Observable:
+    _, _, host = text.rpartition("@")
+    return _with_host(urls.host_of(host, in_url=False), email=values.email(text))
+
+
+def read(kind: str, text: str) -> Observable:
+    """What an event's value stands for. `kind` is the field's: any, host, address, url, hash, email."""
+    text = text.strip()
+    if kind == "any":
+        kind = _kind_of(text)
+    if kind == "address":
+        return Observable(address=addresses.strict(text))
+    if kind == "hash":
+        return Observable(hash=text.lower() if values.is_hash(text) else None)
+    return {"url": _url, "host": _host, "email": _email}[kind](text)
+
+
+def _kind_of(text: str) -> str:
+    """The kind of a value by its form alone."""
+    if addresses.strict(text) is not None:
+        return "address"
+    if values.is_hash(text):
+        return "hash"
+    if "://" in text or "/" in text or "?" in text:
+        return "url"
+    if "@" in text:
+        return "email"
+    return "host"
+
+
+class Oracle:
+    """All entries, in dicts by what must be equal first, so that a few thousand entries stay quick; the rules are the naive ones."""
+
+    def __init__(self, blocked: list[Entry], allowed: list[Entry] = ()):
+        self.blocked = self._kept(blocked)
+        self.allowed = self._kept(allowed)
+
+    @staticmethod
+    def _kept(entries) -> dict[str, list[Entry]]:
+        """Entries that the policy keeps, once each, by a key of which a covered observable has one (see `_keys`)."""
+        index: dict[str, list[Entry]] = {}
+        for entry in dict.fromkeys(entries):
+            if values.is_refused(entry):
+                continue
+            if entry.span:
+                key = "addresses"
+            elif entry.url:
+                key = f"url {entry.url.key}"
+            elif entry.type == "domain-name":
+                key = f"domain {entry.value.removeprefix('*.')}"
+            else:
+                key = f"{entry.type} {entry.value}"
+            index.setdefault(key, []).append(entry)
+        return index
+
+    @staticmethod
+    def _keys(observable: Observable):
+        if observable.address is not None:
+            yield "addresses"
+        if observable.url is not None:
+            yield f"url {observable.url.key}"
+        if observable.host is not None:
+            for name in names.parents(observable.host):
+                yield f"domain {name}"
+        if observable.hash is not None:
+            yield f"file {observable.hash}"
+        if observable.email is not None:
+            yield f"email-addr {observable.email}"
+
+    def _covering(self, index, observable: Observable) -> list[Found]:
+        found = []
+        for key in self._keys(observable):
+            for entry in index.get(key, ()):
+                one = covers(entry, observable)
+                if one is not None:
+                    found.append(one)
+        return found
+
+    def matches(self, kind: str, text: str, partial: bool = False) -> list[Found]:
+        """Every match of one value, the most specific first, allow-list applied."""
+        observable = read(kind, text)
+        allowed = [one.specificity for one in self._covering(self.allowed, observable) if one.how != PARTIAL]
+        strongest = max(allowed, default=None)
+        return sorted(
+            (
+                one
+                for one in self._covering(self.blocked, observable)
+                if (partial or one.how != PARTIAL) and (strongest is None or one.specificity > strongest)
+            ),
+            reverse=True,
+        )
+
+
+def covers(entry: Entry, observable: Observable) -> Found | None:
+    """How an entry covers an observable, if it does."""
+    rule = {"domain-name": _domain, "url": _url_entry}.get(entry.type, _address if entry.span else _equal)
+    answer = rule(entry, observable)
+    if answer is None:
+        return None
+    how, specificity = answer
+    return Found(specificity, entry.type, entry.value, how)
+
+
+def _domain(entry: Entry, observable: Observable):
+    if observable.host is None:
+        return None
+    name = entry.value.removeprefix("*.")
+    rank = (0, name.count("."))
+    if observable.host == name:
+        return None if entry.mode == values.BELOW else ("exact", rank)
+    if observable.host.endswith("." + name) and entry.mode != values.EXACT:
+        return "subdomain", rank
+    return None
+
+
+def _address(entry: Entry, observable: Observable):
+    address = observable.address
+    first, last = entry.span
+    if address is None or address.version != first.version or not first <= address <= last:
+        return None
+    how = "range" if "-" in entry.value else "cidr" if "/" in entry.value else "exact"
+    return how, (0, -addresses.size(entry.span))
+
+
+def _url_entry(entry: Entry, observable: Observable):
+    url = observable.url
+    if url is None or url.key != entry.url.key:
+        return None
+    if entry.url.query is None:
+        return "url", (1, 0)
+    if url.query == entry.url.query:
+        return "url", (1, 1)
+    return (PARTIAL, (1, 1)) if url.query == "" else None
+
+
+def _equal(entry: Entry, observable: Observable):
+    wanted = observable.hash if entry.type == "file" else observable.email
+    return ("exact", (2, 0)) if wanted == entry.value else None

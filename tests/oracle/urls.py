@@ -1,0 +1,120 @@
+"""URLs, cut into what is compared: host, effective port, path and query (RFC 3986 section 6)."""
+
+import re
+from dataclasses import dataclass
+
+from . import addresses, names, refang
+
+WEB_PORTS = {"http": 80, "https": 443}
+UNRESERVED = set("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~")
+
+
+@dataclass(frozen=True)
+class Url:
+    """A URL as it is compared. `host` is a normalised name or an address; `port` is None for 80, 443 or none."""
+
+    scheme: str | None
+    host: object
+    port: int | None
+    path: str
+    query: str | None
+
+    @property
+    def shown_host(self) -> str:
+        """The host as a URL writes it."""
+        return f"[{self.host}]" if getattr(self.host, "version", 0) == 6 else str(self.host)
+
+    @property
+    def key(self) -> str:
+        """Host, port and path: everything but the query."""
+        return self.shown_host + (f":{self.port}" if self.port is not None else "") + self.path
+
+    @property
+    def is_comparable(self) -> bool:
+        """Whether it can match URL entries: http, https, no scheme, or a port that says where it goes."""
+        return self.scheme in (None, *WEB_PORTS) or self.port is not None
+
+
+def _percent(text: str) -> str:
+    """Decodes triplets of unreserved characters, writes the others with upper-case digits (RFC 3986 section 6.2.2)."""
+
+    def one(match: re.Match) -> str:
+        char = chr(int(match[1], 16))
+        return char if char in UNRESERVED else match[0].upper()
+
+    return re.sub("%([0-9A-Fa-f]{2})", one, text)
+
+
+def _without_dot_segments(path: str) -> str:
+    """RFC 3986 section 5.2.4, on a path that starts with a slash."""
+    kept = []
+    segments = path.split("/")[1:]
+    for position, segment in enumerate(segments):
+        last = position == len(segments) - 1
+        if segment == "..":
+            if kept:
+                kept.pop()
+            if last:
+                kept.append("")
+        elif segment == ".":
+            if last:
+                kept.append("")
+        else:
+            kept.append(segment)
+    return "/" + "/".join(kept)
+
+
+def _percent_decoded(host: str) -> str:
+    raw = re.sub(
+        b"%([0-9A-Fa-f]{2})", lambda match: bytes([int(match[1], 16)]), host.encode("utf-8", "surrogateescape")
+    )
+    return raw.decode("utf-8", "surrogateescape")
+
+
+def host_of(text: str, in_url: bool) -> object:
+    """What a host's text stands for: an address (WHATWG's forms too in a URL) or a normalised name."""
+    text = refang.host(text)
+    if text.startswith("[") and text.endswith("]"):
+        text = text[1:-1]
+    address = addresses.strict(text)
+    if address is not None:
+        return address
+    if in_url:
+        text = _percent_decoded(text)
+    name = names.normalise(text)
+    address = addresses.url_host(name) if in_url else addresses.strict(name)
+    return name if address is None else address
+
+
+def split_host_port(text: str) -> tuple[str, int | None]:
+    """`host`, `host:port` or `[v6]:port`; a bare IPv6 address has no port."""
+    bracketed = re.fullmatch(r"(\[[^\].]*[:][^\]]*\])(?::([0-9]*))?", text)
+    if bracketed:
+        return bracketed[1], int(bracketed[2]) if bracketed[2] else None
+    plain = re.fullmatch(r"(.*?):([0-9]*)", text)
+    if plain and ":" not in plain[1]:
+        return plain[1], int(plain[2]) if plain[2] else None
+    return text, None
+
+
+def parse(text: str) -> Url | None:
+    """Cuts `[scheme://][userinfo@]host[:port][/path][?query][#fragment]`."""
+    text = text.strip().split("#", 1)[0]
+    scheme = None
+    match = re.match(r"([A-Za-z][A-Za-z0-9+.-]*)://", text)
+    if match:
+        scheme, text = match[1].lower(), text[match.end() :]
+    match = re.match(r"[^/?]*", text)
+    authority, rest = match[0], text[match.end() :]
+    host, port = split_host_port(authority.rsplit("@", 1)[-1])
+    if host in ("", "[]"):
+        return None
+    path, mark, query = rest.partition("?")
+    path = _without_dot_segments(_percent(path or "/"))
+    return Url(
+        scheme=scheme,
+        host=host_of(host, in_url=True),
+        port=None if port in WEB_PORTS.values() else port,
+        path=path,
+        query=_percent(query) if mark else None,
+    )

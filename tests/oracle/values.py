@@ -1,0 +1,103 @@
+"""Values of indicators: which type one has, its normal form, and when it is refused."""
+
+import ipaddress
+import re
+from dataclasses import dataclass
+
+from . import addresses, names, refang, suffixes, urls
+
+HASH_BITS = {32: 128, 40: 160, 64: 256}
+
+EXACT, AT_AND_BELOW, BELOW = "exact", "at-and-below", "below"
+
+
+class Malformed(ValueError):
+    """The text is no value that can be an entry."""
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One value of the blacklist. `value` is the text shown; the other fields are what the matcher compares."""
+
+    type: str
+    value: str
+    mode: str | None = None
+    span: tuple | None = None
+    url: urls.Url | None = None
+
+
+def domain(text: str, mode: str | None = None) -> Entry:
+    """A domain; `.x` asks for x and below, `*.x` for what is below x."""
+    name, asked = text, mode
+    if text.startswith("*."):
+        name, asked = text[2:], BELOW
+    elif text.startswith("."):
+        name, asked = text[1:], AT_AND_BELOW
+    name = names.normalise(name)
+    if not names.is_domain(name):
+        raise Malformed(f"{text!r} is no domain name")
+    chosen = asked or AT_AND_BELOW
+    if suffixes.is_icann(name) or (suffixes.is_private(name) and asked is None):
+        chosen = EXACT
+    return Entry("domain-name", f"*.{name}" if chosen == BELOW else name, mode=chosen)
+
+
+def address(text: str) -> Entry:
+    """An address, network or range, shown in the shortest of these forms."""
+    found = addresses.span(text)
+    if found is None:
+        raise Malformed(f"{text!r} is no address, network or range")
+    (first, last), _ = found
+    kind = f"ipv{first.version}-addr"
+    networks = list(ipaddress.summarize_address_range(first, last))
+    if first == last:
+        shown = str(first)
+    elif len(networks) == 1:
+        shown = str(networks[0])
+    else:
+        shown = f"{first}-{last}"
+    return Entry(kind, shown, span=(first, last))
+
+
+def url(text: str) -> Entry:
+    """A URL, with or without a scheme; an empty query counts as none."""
+    parsed = urls.parse(text)
+    if parsed is None:
+        raise Malformed(f"{text!r} is no URL")
+    query = parsed.query or None
+    shown = parsed.key + (f"?{query}" if query else "")
+    return Entry("url", shown, url=urls.Url(parsed.scheme, parsed.host, parsed.port, parsed.path, query))
+
+
+def email(text: str) -> str:
+    """The local part as it stands, the domain normalised."""
+    local, _, host = text.rpartition("@")
+    if not local or not host:
+        raise Malformed(f"{text!r} is no email address")
+    return f"{local}@{names.normalise(host)}"
+
+
+def is_hash(text: str) -> bool:
+    """Whether it is an MD5, SHA-1 or SHA-256 digest in hexadecimal."""
+    return len(text) in HASH_BITS and re.fullmatch("[0-9A-Fa-f]+", text) is not None
+
+
+def from_list(line: str) -> Entry:
+    """One value of a plain list, its type told by its form."""
+    text = refang.indicator(line.strip())
+    if "://" in text:
+        return url(text)
+    if is_hash(text):
+        return Entry("file", text.lower())
+    if addresses.span(text) is not None:
+        return address(text)
+    if "/" in text:
+        return url(text)
+    if "@" in text:
+        return Entry("email-addr", email(text))
+    return domain(text)
+
+
+def is_refused(entry: Entry) -> bool:
+    """Whether the policy keeps it out: too broad, or in a special-purpose network."""
+    return entry.span is not None and (addresses.is_too_broad(entry.span) or addresses.is_special(entry.span))

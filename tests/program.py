@@ -1,0 +1,74 @@
+"""Running the built program as others will: arguments and files in, output and an exit code out."""
+
+import json
+import os
+import subprocess
+from collections.abc import Iterable
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+BINARY = Path(os.environ.get("THREATSIEVE", ROOT / "target/release/threatsieve"))
+
+# Exit codes, as scripts rely on them.
+DONE, MATCHED, USAGE, REMOTE, DAMAGED = 0, 1, 2, 3, 4
+
+
+def run(*arguments, stdin: bytes | None = None, expect: int | None = DONE, timeout: float = 120, env=None):
+    """Runs it to its end. `expect` is the exit code that must come, None for any."""
+    command = [str(BINARY), *map(str, arguments)]
+    result = subprocess.run(
+        command,
+        input=stdin if stdin is not None else b"",
+        capture_output=True,
+        timeout=timeout,
+        env={**os.environ, **(env or {})},
+        check=False,
+    )
+    if expect is not None and result.returncode != expect:
+        raise AssertionError(
+            f"{' '.join(command)}: exit code {result.returncode}, expected {expect}\n"
+            f"{result.stderr.decode(errors='replace')[-3000:]}"
+        )
+    return result
+
+
+def start(*arguments, **options) -> subprocess.Popen:
+    """Starts it with pipes; the caller ends it."""
+    pipes = dict(stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    return subprocess.Popen([str(BINARY), *map(str, arguments)], **{**pipes, **options})
+
+
+def scan(*arguments, **options) -> list[dict]:
+    """`scan --json`, its objects parsed."""
+    output = run("scan", "--json", *arguments, **options).stdout
+    return [json.loads(line) for line in output.splitlines()]
+
+
+def count(*arguments, **options) -> int:
+    """`scan --count`, its number."""
+    return int(run("scan", "--count", *arguments, **options).stdout)
+
+
+def tuples(events: Iterable[dict]) -> set[tuple]:
+    """What matched, to compare: (line, entry type, entry value, how) of every match."""
+    return {
+        (event["line"], match["entry"]["type"], match["entry"]["value"], match["match"])
+        for event in events
+        for match in event["matches"]
+    }
+
+
+def values(events: Iterable[dict]) -> list[str]:
+    """The entry values that matched, in the order of the output."""
+    return [match["entry"]["value"] for event in events for match in event["matches"]]
+
+
+def write(path: Path, *lines: str) -> Path:
+    """A file of these lines."""
+    path.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
+    return path
+
+
+def read_list(path: Path) -> list[str]:
+    """A list's values."""
+    return path.read_text(encoding="utf-8").split()
