@@ -40,7 +40,7 @@ def _url(text: str) -> Observable:
     parsed = urls.parse(text)
     if parsed is None:
         return Observable()
-    is_url = parsed.is_comparable and not (parsed.scheme is None and not ("/" in text or "?" in text))
+    is_url = parsed.is_comparable and not (parsed.scheme is None and not any(mark in text for mark in "/?#"))
     return _with_host(parsed.host, url=parsed if is_url else None)
 
 
@@ -75,7 +75,7 @@ def _kind_of(text: str) -> str:
         return "address"
     if values.is_hash(text):
         return "hash"
-    if "://" in text or "/" in text or "?" in text:
+    if any(mark in text for mark in "/?#"):
         return "url"
     if "@" in text:
         return "email"

@@ -4,7 +4,8 @@ import re
 
 _DOTS = re.compile(r"\[\.\]|\(\.\)|\{\.\}|\[dot\]|\(dot\)|\{dot\}", re.IGNORECASE)
 _AT = re.compile(r"\[@\]|\(@\)|\[at\]|\(at\)", re.IGNORECASE)
-_SCHEME = re.compile(r"^h(?:xx|XX|Xx|xX)p(s?)(?=[:\[])", re.IGNORECASE)
+_COLON = re.compile(r"\[:\]|\(:\)")
+_SCHEME = re.compile(r"^(?:h(?:xx|\*\*)p|meow)(s?)(?=://)", re.IGNORECASE)
 
 
 def host(text: str) -> str:
@@ -14,6 +15,5 @@ def host(text: str) -> str:
 
 def indicator(text: str) -> str:
     """An indicator's value with scheme, colons, dots and at signs back."""
-    text = _SCHEME.sub(r"http\1", text)
-    text = text.replace("[://]", "://").replace("[:]", ":")
-    return _AT.sub("@", host(text))
+    text = _COLON.sub(":", text.replace("[://]", "://")).replace("[/]", "/").replace("\\.", ".")
+    return _SCHEME.sub(r"http\1", _AT.sub("@", host(text)))

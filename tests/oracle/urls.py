@@ -5,7 +5,8 @@ from dataclasses import dataclass
 
 from . import addresses, names, refang
 
-WEB_PORTS = {"http": 80, "https": 443}
+WEB_PORTS = {"http": 80, "https": 443, "ws": 80, "wss": 443}
+OTHER_PORTS = {"ftp": 21}
 UNRESERVED = set("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~")
 
 
@@ -31,12 +32,17 @@ class Url:
 
     @property
     def is_comparable(self) -> bool:
-        """Whether it can match URL entries: http, https, no scheme, or a port that says where it goes."""
+        """Whether it can match URL entries: a scheme with a port of its own, none, or a port that says where it goes."""
         return self.scheme in (None, *WEB_PORTS) or self.port is not None
 
 
 def _percent(text: str) -> str:
-    """Decodes triplets of unreserved characters, writes the others with upper-case digits (RFC 3986 section 6.2.2)."""
+    """Decodes triplets of unreserved characters, writes the others with upper-case digits (RFC 3986 section 6.2.2).
+
+    What may not stand in a URL, non-ASCII and blanks, is encoded first, as the WHATWG URL standard has it.
+    """
+    raw = text.encode("utf-8", "surrogateescape")
+    text = "".join(chr(byte) if 0x21 <= byte <= 0x7E else f"%{byte:02X}" for byte in raw)
 
     def one(match: re.Match) -> str:
         char = chr(int(match[1], 16))
@@ -114,7 +120,7 @@ def parse(text: str) -> Url | None:
     return Url(
         scheme=scheme,
         host=host_of(host, in_url=True),
-        port=None if port in WEB_PORTS.values() else port,
+        port=None if port in WEB_PORTS.values() else port or OTHER_PORTS.get(scheme),
         path=path,
         query=_percent(query) if mark else None,
     )
