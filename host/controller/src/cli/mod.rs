@@ -1,0 +1,67 @@
+//! The command line.
+
+mod build;
+mod explain;
+mod indicators;
+mod scan;
+mod values;
+
+use clap::{Parser, Subcommand};
+use clap_complete::Shell;
+
+pub(crate) use build::BuildArgs;
+pub(crate) use explain::ExplainArgs;
+pub(crate) use indicators::{BlacklistArgs, FeedArgs, PolicyArgs};
+pub(crate) use scan::{Report, ScanArgs};
+pub(crate) use values::At;
+
+const AFTER: &str = "\
+Exit codes: 0 done; 1 with --exit-code, when something matched; 2 wrong usage or configuration;
+3 a remote side failed; 4 an input was damaged, unreadable or not checked in full (wins over 1).
+
+Example: flag the lines of a Squid log that touch a listed domain
+  threatsieve scan --list bad-domains.txt /var/log/squid/access.log";
+
+/// Flags log events that touch known-bad domains, addresses, URLs and files.
+#[derive(Debug, Parser)]
+#[command(name = "threatsieve", version, after_help = AFTER, max_term_width = 110)]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    pub(crate) verb: Verb,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Verb {
+    Scan(ScanArgs),
+    Build(BuildArgs),
+    Explain(ExplainArgs),
+    /// Print a shell's completions
+    #[command(hide = true, after_help = "Example:\n  threatsieve completions bash > /etc/bash_completion.d/threatsieve")]
+    Completions {
+        /// The shell
+        shell: Shell,
+    },
+    /// Write the manual pages into a folder
+    #[command(hide = true, after_help = "Example:\n  threatsieve man /usr/local/share/man/man1")]
+    Man {
+        /// The folder, which must exist
+        folder: std::path::PathBuf,
+    },
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_sound_and_every_verb_has_an_example() {
+        let mut command = Cli::command();
+        command.clone().debug_assert();
+        for verb in command.get_subcommands_mut() {
+            let help = verb.render_long_help().to_string();
+            assert!(help.contains("Example"), "{}", verb.get_name());
+        }
+    }
+}

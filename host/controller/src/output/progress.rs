@@ -1,0 +1,85 @@
+//! A line on a terminal that shows that something happens, for what takes longer than a second.
+
+use std::io::{self, IsTerminal, Write};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
+use std::sync::{Arc, PoisonError, RwLock};
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
+
+use super::terminal::{clipped, grouped, sized};
+
+/// Nothing is shown before this.
+const FIRST: Duration = Duration::from_secs(1);
+const EVERY: Duration = Duration::from_millis(250);
+
+/// What was done so far; written by whoever does it.
+#[derive(Debug, Default)]
+pub(crate) struct Done {
+    /// Bytes read, as they lie in the files.
+    pub(crate) bytes: AtomicU64,
+    pub(crate) lines: AtomicU64,
+    pub(crate) matches: AtomicU64,
+    /// What is being worked on.
+    pub(crate) what: RwLock<String>,
+}
+
+impl Done {
+    pub(crate) fn set_what(&self, what: &str) {
+        what.clone_into(&mut self.what.write().unwrap_or_else(PoisonError::into_inner));
+    }
+
+    fn line(&self, elapsed: Duration) -> String {
+        let bytes = self.bytes.load(Ordering::Relaxed);
+        let rate = bytes as f64 / elapsed.as_secs_f64();
+        let what = self.what.read().unwrap_or_else(PoisonError::into_inner);
+        format!(
+            "{} s, {} ({}/s), {} lines, {} matching  {}",
+            elapsed.as_secs(),
+            sized(bytes),
+            sized(rate as u64),
+            grouped(self.lines.load(Ordering::Relaxed)),
+            grouped(self.matches.load(Ordering::Relaxed)),
+            clipped(what.as_bytes(), 40)
+        )
+    }
+}
+
+/// Shows progress until dropped; shows nothing unless standard error is a terminal.
+pub(crate) struct Progress {
+    shown: Option<(Sender<()>, JoinHandle<()>)>,
+}
+
+impl Progress {
+    /// With `stdout_too`, results appear on the same terminal as they come, and a progress line would stand in between.
+    pub(crate) fn start(done: &Arc<Done>, stdout_too: bool) -> Progress {
+        let stderr = io::stderr();
+        if !stderr.is_terminal() || stdout_too && io::stdout().is_terminal() {
+            return Progress { shown: None };
+        }
+        let (over, is_over) = channel::<()>();
+        let done = Arc::clone(done);
+        let show = thread::spawn(move || {
+            let start = Instant::now();
+            let mut pause = FIRST;
+            while is_over.recv_timeout(pause) == Err(RecvTimeoutError::Timeout) {
+                // A terminal that went away is no reason to stop.
+                let _ = write!(stderr.lock(), "\r\x1b[K{}", done.line(start.elapsed()));
+                pause = EVERY;
+            }
+            if pause == EVERY {
+                let _ = write!(stderr.lock(), "\r\x1b[K");
+            }
+        });
+        Progress { shown: Some((over, show)) }
+    }
+}
+
+impl Drop for Progress {
+    fn drop(&mut self) {
+        if let Some((over, show)) = self.shown.take() {
+            drop(over);
+            let _ = show.join();
+        }
+    }
+}

@@ -1,0 +1,213 @@
+//! An input cut at line ends into pieces of bounded size.
+
+use std::io::{self, ErrorKind, Read};
+
+use memchr::{memchr, memchr_iter, memrchr};
+
+/// The bytes of a line that are looked at; the rest of a longer one is skipped and reported.
+pub(crate) const MAX_LINE_BYTES: usize = 1024 * 1024;
+/// What one piece holds at most: a longest line, its end, and one byte that shows that it is too long.
+const BUFFER_BYTES: usize = MAX_LINE_BYTES + 2;
+/// A piece is passed on once it holds this much and a whole line: half of a core's second-level cache of 1 MiB, so
+/// that lines are still there when they are parsed, and matched.
+const ENOUGH_BYTES: usize = 512 * 1024;
+
+/// Some whole lines; the last one may lack its end at the end of the input, or be cut at [`MAX_LINE_BYTES`].
+#[derive(Debug)]
+pub(crate) struct Chunk {
+    buffer: Vec<u8>,
+    used: usize,
+    /// Number of the first line, from 1.
+    pub(crate) first_line: u64,
+    /// Lines in it.
+    pub(crate) lines: u64,
+}
+
+impl Chunk {
+    pub(crate) fn bytes(&self) -> &[u8] {
+        &self.buffer[..self.used]
+    }
+
+    /// The memory, for the next one.
+    pub(crate) fn into_buffer(self) -> Vec<u8> {
+        self.buffer
+    }
+}
+
+/// Cuts what `input` gives.
+#[derive(Debug)]
+pub(crate) struct Chunks<R> {
+    input: R,
+    /// The start of a line whose end is not read yet.
+    rest: Vec<u8>,
+    next_line: u64,
+    /// The end of an overlong line is still to be skipped.
+    skipping: bool,
+    /// The input ended, with this error if not well. Told after everything that came before.
+    end: Option<Option<io::Error>>,
+}
+
+impl<R: Read> Chunks<R> {
+    pub(crate) fn new(input: R) -> Chunks<R> {
+        Chunks { input, rest: Vec::new(), next_line: 1, skipping: false, end: None }
+    }
+
+    pub(crate) fn input(&self) -> &R {
+        &self.input
+    }
+
+    /// The next piece, in the memory of `buffer`. As much as there is without waiting when the input announces its
+    /// waits, and once there is [enough](ENOUGH_BYTES).
+    pub(crate) fn next(&mut self, mut buffer: Vec<u8>) -> Result<Option<Chunk>, io::Error> {
+        buffer.resize(BUFFER_BYTES, 0);
+        buffer[..self.rest.len()].copy_from_slice(&self.rest);
+        let mut used = std::mem::take(&mut self.rest).len();
+        // Bytes before this hold no line end.
+        let mut searched = used;
+        while self.end.is_none() {
+            let read = self.input.read(&mut buffer[used..BUFFER_BYTES.min(used + ENOUGH_BYTES)]);
+            let waits = matches!(&read, Err(error) if error.kind() == ErrorKind::WouldBlock);
+            match read {
+                Ok(0) => self.end = Some(None),
+                Ok(n) => used += self.skip_overlong(&mut buffer[used..used + n]),
+                Err(error) if waits || error.kind() == ErrorKind::Interrupted => {}
+                Err(error) => self.end = Some(Some(error)),
+            }
+            if used == BUFFER_BYTES || used >= ENOUGH_BYTES || waits {
+                if let Some(last) = memrchr(b'\n', &buffer[searched..used]) {
+                    let cut = searched + last + 1;
+                    self.rest.extend_from_slice(&buffer[cut..used]);
+                    return Ok(Some(self.chunk(buffer, cut)));
+                }
+                searched = used;
+            }
+            if used == BUFFER_BYTES {
+                self.skipping = true;
+                return Ok(Some(self.chunk(buffer, used)));
+            }
+        }
+        if used > 0 {
+            return Ok(Some(self.chunk(buffer, used)));
+        }
+        match self.end.as_mut().and_then(Option::take) {
+            Some(error) => Err(error),
+            None => Ok(None),
+        }
+    }
+
+    /// Drops the end of an overlong line from the start of what was just read; gives the bytes that stay.
+    fn skip_overlong(&mut self, read: &mut [u8]) -> usize {
+        if !self.skipping {
+            return read.len();
+        }
+        let Some(end) = memchr(b'\n', read) else { return 0 };
+        self.skipping = false;
+        read.copy_within(end + 1.., 0);
+        read.len() - end - 1
+    }
+
+    fn chunk(&mut self, buffer: Vec<u8>, used: usize) -> Chunk {
+        let ends = memchr_iter(b'\n', &buffer[..used]).count() as u64;
+        let lines = ends + u64::from(buffer[used - 1] != b'\n');
+        let first_line = self.next_line;
+        self.next_line += lines;
+        Chunk { buffer, used, first_line, lines }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Gives its pieces one a read; an empty one stands for a wait.
+    struct Pieces(Vec<Vec<u8>>);
+
+    impl Read for Pieces {
+        fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+            if self.0.is_empty() {
+                return Ok(0);
+            }
+            if self.0[0].is_empty() {
+                self.0.remove(0);
+                return Err(ErrorKind::WouldBlock.into());
+            }
+            let n = self.0[0].as_slice().read(buffer)?;
+            self.0[0].drain(..n);
+            if self.0[0].is_empty() {
+                self.0.remove(0);
+            }
+            Ok(n)
+        }
+    }
+
+    fn all(input: impl Read) -> Vec<(u64, u64, Vec<u8>)> {
+        let mut chunks = Chunks::new(input);
+        let mut buffer = Vec::new();
+        let mut seen = Vec::new();
+        while let Some(chunk) = chunks.next(buffer).unwrap() {
+            seen.push((chunk.first_line, chunk.lines, chunk.bytes().to_vec()));
+            buffer = chunk.into_buffer();
+        }
+        seen
+    }
+
+    #[test]
+    fn lines_stay_whole_and_nothing_is_lost() {
+        let text: Vec<u8> = (0..200_000).flat_map(|n| format!("line {n}\n").into_bytes()).collect();
+        let chunks = all(text.as_slice());
+        assert!(chunks.len() > 3);
+        let mut line = 1;
+        for (first, lines, bytes) in &chunks {
+            assert_eq!(*first, line);
+            assert!(bytes.ends_with(b"\n"));
+            line += lines;
+        }
+        assert_eq!(line, 200_001);
+        assert_eq!(chunks.iter().flat_map(|chunk| chunk.2.clone()).collect::<Vec<_>>(), text);
+    }
+
+    #[test]
+    fn a_last_line_without_end_is_a_line() {
+        assert_eq!(all(&b"a\nb"[..]), [(1, 2, b"a\nb".to_vec())]);
+        assert_eq!(all(&b""[..]), []);
+        assert_eq!(all(&b"\n"[..]), [(1, 1, b"\n".to_vec())]);
+    }
+
+    #[test]
+    fn whole_lines_are_passed_on_before_a_wait() {
+        let pieces = [&b"a\nb"[..], b"", b"", b"c\n", b""].map(<[u8]>::to_vec).to_vec();
+        assert_eq!(all(Pieces(pieces)), [(1, 1, b"a\n".to_vec()), (2, 1, b"bc\n".to_vec())]);
+    }
+
+    #[test]
+    fn an_overlong_line_is_cut_and_counts_once() {
+        for length in [MAX_LINE_BYTES, MAX_LINE_BYTES + 1, BUFFER_BYTES, BUFFER_BYTES + 1, 5 * BUFFER_BYTES + 7] {
+            let text = [b"first\n".to_vec(), vec![b'x'; length], b"\nlast\n".to_vec()].concat();
+            let chunks = all(text.as_slice());
+            let joined: Vec<u8> = chunks.iter().flat_map(|chunk| chunk.2.clone()).collect();
+            let kept = memchr_iter(b'x', &joined).count();
+            assert_eq!(kept, length.min(BUFFER_BYTES), "{length}");
+            let last = chunks.last().unwrap();
+            assert!(last.2.ends_with(b"last\n"));
+            assert_eq!(last.0 + last.1, 4, "{length}");
+        }
+    }
+
+    #[test]
+    fn damage_is_told_after_what_came_before() {
+        struct Failing(bool);
+        impl Read for Failing {
+            fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+                if std::mem::replace(&mut self.0, true) {
+                    return Err(io::Error::other("broken"));
+                }
+                buffer[..3].copy_from_slice(b"a\nb");
+                Ok(3)
+            }
+        }
+        let mut chunks = Chunks::new(Failing(false));
+        assert_eq!(chunks.next(Vec::new()).unwrap().unwrap().bytes(), b"a\nb");
+        assert_eq!(chunks.next(Vec::new()).unwrap_err().to_string(), "broken");
+        assert!(chunks.next(Vec::new()).unwrap().is_none());
+    }
+}

@@ -1,0 +1,41 @@
+//! Files, folders and standard input: found, opened, unpacked, and cut into pieces that all cores can work on.
+
+mod chunks;
+mod decoder;
+mod ordered;
+mod raw;
+mod walk;
+
+#[cfg(test)]
+mod tests;
+
+use std::fs::File;
+use std::io::{self, BufReader};
+use std::os::fd::AsFd;
+
+pub(crate) use chunks::{Chunk, Chunks, MAX_LINE_BYTES};
+pub(crate) use decoder::{Damage, Decoder};
+pub(crate) use ordered::{Parts, Queue, in_order};
+pub(crate) use raw::Waiting;
+pub(crate) use walk::{Input, Walk};
+
+/// Opens an input and starts to unpack it.
+pub(crate) fn open(input: &Input, waiting: Waiting) -> Result<Decoder, Damage> {
+    let unreadable = |source| Damage::Unreadable { offset: 0, source };
+    let file = match input {
+        Input::Stdin => stdin_file(),
+        Input::File(path) => File::open(path),
+    };
+    let raw = file.and_then(|file| raw::Raw::new(file, waiting)).map_err(unreadable)?;
+    Decoder::new(raw::Counted::new(raw))
+}
+
+/// Opens an input for a reader that wants it buffered and waits itself.
+pub(crate) fn open_buffered(input: &Input) -> Result<BufReader<Decoder>, Damage> {
+    Ok(BufReader::with_capacity(64 * 1024, open(input, Waiting::Silently)?))
+}
+
+/// Standard input without the standard library's buffer, which would hide whether more is at hand.
+fn stdin_file() -> io::Result<File> {
+    Ok(File::from(io::stdin().as_fd().try_clone_to_owned()?))
+}

@@ -1,0 +1,164 @@
+//! The bytes of an input as they lie there, and whether more of them are at hand right now.
+
+use std::fs::File;
+use std::io::{self, BufRead, BufReader, ErrorKind, Read};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+
+/// Bytes read ahead of a decompressor: 64 KiB, what a pipe holds.
+const READ_AHEAD_BYTES: usize = 64 * 1024;
+/// How long an idle input waits before it looks whether it should stop.
+const STOP_CHECK: Timespec = Timespec { tv_sec: 0, tv_nsec: 100_000_000 };
+
+/// How an input behaves when it has nothing to give for now.
+#[derive(Debug, Clone)]
+pub(crate) enum Waiting {
+    /// The reader waits.
+    Silently,
+    /// The reader gets one [`ErrorKind::WouldBlock`] before each wait, so that it can pass on what it has; a wait
+    /// ends as at the end of the input once the flag is set. Files on disk never wait.
+    Announced(Arc<AtomicBool>),
+}
+
+/// An opened input.
+#[derive(Debug)]
+pub(crate) struct Raw {
+    file: File,
+    /// Set for what can keep its reader waiting: pipes, terminals, sockets.
+    stop: Option<Arc<AtomicBool>>,
+    /// Something was read since the last announced wait.
+    fresh: bool,
+}
+
+impl Raw {
+    pub(crate) fn new(file: File, waiting: Waiting) -> io::Result<Raw> {
+        let on_disk = file.metadata()?.is_file();
+        let stop = match waiting {
+            Waiting::Announced(stop) if !on_disk => Some(stop),
+            _ => None,
+        };
+        Ok(Raw { file, stop, fresh: false })
+    }
+
+    /// Waits until there is something to read; `false` when it was told to stop instead.
+    fn wait(&mut self, stop: &AtomicBool) -> io::Result<bool> {
+        loop {
+            if stop.load(Ordering::Relaxed) {
+                return Ok(false);
+            }
+            let idle = Timespec { tv_sec: 0, tv_nsec: 0 };
+            let timeout = if self.fresh { &idle } else { &STOP_CHECK };
+            let mut fds = [PollFd::new(&self.file, PollFlags::IN)];
+            match poll(&mut fds, Some(timeout)) {
+                Ok(0) if self.fresh => {
+                    self.fresh = false;
+                    return Err(ErrorKind::WouldBlock.into());
+                }
+                Ok(0) | Err(rustix::io::Errno::INTR) => {}
+                // Whatever happened besides (hang-up, error), the read tells.
+                Ok(_) => return Ok(true),
+                Err(error) => return Err(error.into()),
+            }
+        }
+    }
+}
+
+impl Read for Raw {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        loop {
+            if let Some(stop) = self.stop.clone()
+                && !self.wait(&stop)?
+            {
+                return Ok(0);
+            }
+            match self.file.read(buffer) {
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                // Somebody else's non-blocking mode on a shared descriptor, and somebody else was faster.
+                Err(error) if error.kind() == ErrorKind::WouldBlock && self.stop.is_some() => {}
+                result => {
+                    self.fresh = matches!(result, Ok(n) if n > 0);
+                    return result;
+                }
+            }
+        }
+    }
+}
+
+/// A buffered input that counts what was taken from it, so that damage can be located, and whose first bytes can be
+/// looked at before anything is taken.
+#[derive(Debug)]
+pub(crate) struct Counted {
+    /// What [`Counted::peek`] read, from `front_at` on not yet taken.
+    front: Vec<u8>,
+    front_at: usize,
+    inner: BufReader<Raw>,
+    taken: u64,
+}
+
+impl Counted {
+    pub(crate) fn new(raw: Raw) -> Counted {
+        let inner = BufReader::with_capacity(READ_AHEAD_BYTES, raw);
+        Counted { front: Vec::new(), front_at: 0, inner, taken: 0 }
+    }
+
+    /// Bytes taken so far.
+    pub(crate) fn taken(&self) -> u64 {
+        self.taken
+    }
+
+    /// The first bytes, as few as it takes to content `enough`; what there is when the input ends before.
+    pub(crate) fn peek(&mut self, enough: impl Fn(&[u8]) -> bool) -> io::Result<&[u8]> {
+        while !enough(&self.front) {
+            let mut byte = [0];
+            match self.inner.read(&mut byte) {
+                Ok(0) => break,
+                Ok(_) => self.front.push(byte[0]),
+                Err(error) if error.kind() == ErrorKind::WouldBlock => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(&self.front)
+    }
+
+    /// Drops `n` of the bytes that were looked at.
+    pub(crate) fn skip_peeked(&mut self, n: usize) {
+        let n = n.min(self.front.len() - self.front_at);
+        self.front_at += n;
+        self.taken += n as u64;
+    }
+}
+
+impl Read for Counted {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let mut front = &self.front[self.front_at..];
+        if front.is_empty() {
+            let n = self.inner.read(buffer)?;
+            self.taken += n as u64;
+            return Ok(n);
+        }
+        let n = front.read(buffer)?;
+        self.skip_peeked(n);
+        Ok(n)
+    }
+}
+
+impl BufRead for Counted {
+    fn fill_buf(&mut self) -> io::Result<&[u8]> {
+        match self.front_at < self.front.len() {
+            true => Ok(&self.front[self.front_at..]),
+            false => self.inner.fill_buf(),
+        }
+    }
+
+    fn consume(&mut self, n: usize) {
+        match self.front_at < self.front.len() {
+            true => self.skip_peeked(n),
+            false => {
+                self.taken += n as u64;
+                self.inner.consume(n);
+            }
+        }
+    }
+}

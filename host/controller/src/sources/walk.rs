@@ -1,0 +1,140 @@
+//! From the command line's arguments to inputs, folders opened up.
+
+use std::collections::VecDeque;
+use std::ffi::OsStr;
+use std::fs;
+use std::io;
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
+
+/// Something to read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Input {
+    /// Standard input, written `-`.
+    Stdin,
+    File(PathBuf),
+}
+
+impl Input {
+    /// What an argument means; folders are told apart by [`Walk`].
+    pub(crate) fn from_argument(path: &Path) -> Input {
+        if path.as_os_str() == "-" { Input::Stdin } else { Input::File(path.to_owned()) }
+    }
+
+    /// How it is named in output and messages.
+    pub(crate) fn name(&self) -> String {
+        match self {
+            Input::Stdin => "-".into(),
+            Input::File(path) => path.display().to_string(),
+        }
+    }
+}
+
+/// A folder or file that could not be looked at.
+#[derive(Debug, thiserror::Error)]
+#[error("{}: cannot be opened", path.display())]
+pub(crate) struct Unreadable {
+    path: PathBuf,
+    source: io::Error,
+}
+
+/// Walks arguments in their order, and what folders hold in the order of the names' bytes, folders opened where they
+/// stand. In folders, hidden entries, what is no regular file, and links to folders are skipped and counted.
+#[derive(Debug)]
+pub(crate) struct Walk {
+    /// Still to come; the flag tells arguments, which are taken as they are, from what was found in a folder.
+    pending: VecDeque<(Input, bool)>,
+    /// Entries of folders that were skipped.
+    pub(crate) skipped: u64,
+}
+
+impl Walk {
+    pub(crate) fn new<'a>(arguments: impl IntoIterator<Item = &'a PathBuf>) -> Walk {
+        let pending = arguments.into_iter().map(|path| (Input::from_argument(path), true)).collect();
+        Walk { pending, skipped: 0 }
+    }
+
+    /// Puts a folder's entries before everything else that is pending.
+    fn enter(&mut self, folder: &Path) -> io::Result<()> {
+        let mut names = fs::read_dir(folder)?
+            .map(|entry| entry.map(|entry| entry.file_name()))
+            .collect::<io::Result<Vec<_>>>()?;
+        names.sort_unstable();
+        for name in names.into_iter().rev() {
+            if is_hidden(&name) {
+                self.skipped += 1;
+            } else {
+                self.pending.push_front((Input::File(folder.join(name)), false));
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether what was found in a folder is to be read; folders are entered.
+    fn admits(&mut self, path: &Path) -> io::Result<bool> {
+        let itself = fs::symlink_metadata(path)?;
+        if itself.is_dir() {
+            self.enter(path)?;
+            return Ok(false);
+        }
+        // A link to a file is followed: container runtimes lay out their log folders so. A dangling one is nothing.
+        let regular = itself.is_file() || itself.is_symlink() && fs::metadata(path).is_ok_and(|target| target.is_file());
+        self.skipped += u64::from(!regular);
+        Ok(regular)
+    }
+}
+
+fn is_hidden(name: &OsStr) -> bool {
+    name.as_bytes().starts_with(b".")
+}
+
+impl Iterator for Walk {
+    type Item = Result<Input, Unreadable>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        loop {
+            let (input, is_argument) = self.pending.pop_front()?;
+            let Input::File(path) = &input else { return Some(Ok(input)) };
+            let admitted = match is_argument {
+                true if fs::metadata(path).is_ok_and(|metadata| metadata.is_dir()) => self.enter(path).map(|()| false),
+                // A missing file is told when it is opened.
+                true => Ok(true),
+                false => self.admits(path),
+            };
+            match admitted {
+                Ok(true) => return Some(Ok(input)),
+                Ok(false) => {}
+                Err(source) => return Some(Err(Unreadable { path: path.clone(), source })),
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::symlink;
+
+    use super::*;
+
+    #[test]
+    fn folders_are_walked_by_name_and_odd_entries_counted() {
+        let folder = tempfile::tempdir().unwrap();
+        let at = |name: &str| folder.path().join(name);
+        fs::create_dir(at("b")).unwrap();
+        fs::create_dir(at(".git")).unwrap();
+        for name in ["c.log", "a.log", "b/2.log", "b/10.log", ".hidden", ".git/x"] {
+            fs::write(at(name), "").unwrap();
+        }
+        symlink(at("a.log"), at("d.log")).unwrap();
+        symlink(at("b"), at("e")).unwrap();
+        symlink(at("nowhere"), at("f")).unwrap();
+        let arguments = [PathBuf::from("-"), folder.path().to_owned(), at("missing")];
+        let mut walk = Walk::new(&arguments);
+        let mut names = Vec::new();
+        for input in &mut walk {
+            names.push(input.unwrap().name().replace(&format!("{}/", folder.path().display()), ""));
+        }
+        assert_eq!(names, ["-", "a.log", "b/10.log", "b/2.log", "c.log", "d.log", "missing"]);
+        assert_eq!(walk.skipped, 4);
+    }
+}
