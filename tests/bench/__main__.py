@@ -1,0 +1,183 @@
+"""The driver: `python -m tests.bench [PART]...`, all parts unless some are named: real, million, ten-million, start."""
+
+import gzip
+import json
+import os
+import shutil
+import sys
+from pathlib import Path
+
+from tests import program
+from tests.bench import differences, generate, report
+from tests.bench.measure import CAP_BYTES, CAP_SECONDS, Command, interleaved, warm
+
+CACHE = program.ROOT / ".cache/bench"
+SHARED = Path(os.environ.get("THREATSIEVE_DATA", program.ROOT.parent / "shared/data"))
+LOG_LINES = int(os.environ.get("THREATSIEVE_BENCH_LINES", 1_000_000))
+ROUNDS = int(os.environ.get("THREATSIEVE_BENCH_ROUNDS", 7))
+SEED = 20260823
+KINDS = ("domains", "ips", "cidr", "urls")
+
+
+def real_lists() -> dict[str, list[str]]:
+    """Real indicators: the large slice where it is at hand, else the committed one."""
+    lists = {}
+    for kind in KINDS:
+        large = SHARED / f"maltrail-{kind}.txt.gz"
+        if large.exists():
+            lists[kind] = gzip.decompress(large.read_bytes()).decode().split()
+        else:
+            lists[kind] = program.read_list(program.ROOT / f"tests/data/real/{kind}.txt")
+    return lists
+
+
+def listed(name: str, lists: dict[str, list[str]]) -> dict[str, Path]:
+    """The lists as files."""
+    return {kind: generate.written(CACHE / name / f"{kind}.txt", iter(values)) for kind, values in lists.items() if values}
+
+
+def built(name: str, files: list[Path]) -> tuple[Path, Command, dict]:
+    """A blacklist of these lists, made on one core three times."""
+    target = CACHE / name / "blacklist"
+    arguments = [part for path in files for part in ("--list", str(path))]
+    core = ["taskset", "-c", "0"] if shutil.which("taskset") else []
+    command = Command("threatsieve build", [*core, str(program.BINARY), "build", "--json", *arguments, "-o", str(target)])
+    interleaved([command], 3)
+    if command.failure:
+        sys.exit(f"building {name}: {command.failure}")
+    return target, command, json.loads(command.output)
+
+
+def shown(command: Command, ours: Command) -> list[str]:
+    """A row of the comparison."""
+    if command.failure:
+        return [command.name, command.failure, "", "", "", ""]
+    ratio = command.median / ours.median if ours.median else 0
+    return [
+        command.name, f"{command.median:.3f}", command.spread, "" if command is ours else f"{ratio:.2f}",
+        f"{command.peak_bytes / 1e6:,.0f}", f"{int(command.output.split()[0]):,}",
+    ]  # fmt: skip
+
+
+HEAD = ["command", "seconds, median", "fastest to slowest", "times ours", "peak MB", "lines counted"]
+
+
+def compared(commands: list[Command], ours: Command) -> str:
+    """The comparison's table."""
+    return report.table(HEAD, [shown(command, ours) for command in commands])
+
+
+def scan(name: str, blacklist: Path, log: Path, *options: str) -> Command:
+    """Our own command."""
+    return Command(name, [str(program.BINARY), "scan", "--count", "--blacklist", str(blacklist), *options, str(log)])
+
+
+def build_line(command: Command, summary: dict, target: Path, count: int) -> str:
+    """What building cost."""
+    size = target.stat().st_size
+    return (
+        f"`threatsieve build` on one core: {command.median:.2f} s ({command.spread}), peak {command.peak_bytes / 1e6:,.0f} MB; {count:,} values, "
+        f"{size:,} bytes, {size / count:.1f} a value with all metadata.\n\n```json\n{json.dumps(summary, indent=1)}\n```"
+    )
+
+
+def side_by_side(name: str, title: str, lists: dict[str, list[str]]) -> None:
+    """Ours, grep, ripgrep, grepcidr and wc on one log."""
+    print(name, flush=True)
+    files = listed(name, lists)
+    log = generate.written(CACHE / name / f"access-{LOG_LINES}.log", generate.log(LOG_LINES, {kind: lists.get(kind, []) for kind in KINDS}, SEED))
+    blacklist, build, summary = built(name, list(files.values()))
+    warm(log)
+    patterns = [part for path in files.values() for part in ("-f", str(path))]
+    ours = scan("threatsieve scan --count", blacklist, log)
+    commands = [ours, scan("the same, --threads 1", blacklist, log, "--threads", "1")]
+    commands += [Command("wc -l", ["wc", "-l", str(log)]), Command("grep -c -F -f", ["grep", "-c", "-F", *patterns, str(log)])]
+    commands += [Command("rg -c -F -f", ["rg", "-c", "-F", *patterns, str(log)])]
+    interleaved(commands, ROUNDS)
+    parts = [f"## {title}\n\n{report.machine()}. {sum(map(len, lists.values())):,} values; {LOG_LINES:,} lines, {log.stat().st_size:,} bytes.", compared(commands, ours)]
+    if "ips" in files:
+        parts.append(addresses_alone(name, files, log))
+    parts.append(build_line(build, summary, blacklist, sum(map(len, lists.values()))))
+    parts.append(difference_tables(log, list(files.values()), blacklist))
+    report.write(name, "\n\n".join(parts))
+
+
+def addresses_alone(name: str, files: dict[str, Path], log: Path) -> str:
+    """Ours and grepcidr on addresses and networks only."""
+    lists = [files[kind] for kind in ("ips", "cidr") if kind in files]
+    together = generate.written(CACHE / name / "addresses.txt", (line for path in lists for line in program.read_list(path)))
+    blacklist, _, _ = built(f"{name}-addresses", [together])
+    ours = scan("threatsieve scan --count, addresses alone", blacklist, log)
+    commands = [ours, Command("grepcidr -c -f", ["grepcidr", "-c", "-f", str(together), str(log)])]
+    interleaved(commands, ROUNDS)
+    return f"### Addresses and networks alone\n\n{compared(commands, ours)}"
+
+
+def difference_tables(log: Path, files: list[Path], blacklist: Path) -> str:
+    """Where grep and we differ."""
+    try:
+        extra, missing = differences.compare(log, files, blacklist, CAP_SECONDS)
+    except differences.subprocess.TimeoutExpired:
+        return "Lines on which grep and we differ: not known, as grep did not finish."
+    if differences.UNEXPLAINED in {**extra, **missing}:
+        sys.exit("some differences from grep are unexplained; see above")
+    rows = [[kind, f"{count:,}"] for kind, count in extra.items()]
+    other = [[kind, f"{count:,}"] for kind, count in missing.items()]
+    return "\n\n".join(
+        [
+            "### Lines on which grep and we differ\n\nSorted by `tests/bench/differences.py`, which decides by itself what is listed; none is unexplained.",
+            report.table(["`grep -F` finds, we do not flag", "lines"], rows),
+            report.table(["we flag, `grep -F` does not find", "lines"], other),
+        ]
+    )
+
+
+def ten_million() -> None:
+    """Ours alone: the others do not finish at this size."""
+    name, count = "ten-million", int(os.environ.get("THREATSIEVE_BENCH_MANY", 10_000_000))
+    print(name, flush=True)
+    path = generate.written(CACHE / name / "domains.txt", generate.domains(count, SEED))
+    with path.open(encoding="utf-8") as file:
+        sample = [line.strip() for number, line in enumerate(file) if number % 100 == 0]
+    log = generate.written(CACHE / name / f"access-{LOG_LINES}.log", generate.log(LOG_LINES, {"domains": sample, "ips": [], "cidr": [], "urls": []}, SEED))
+    blacklist, build, summary = built(name, [path])
+    warm(log)
+    warm(blacklist)
+    ours = scan("threatsieve scan --count", blacklist, log)
+    interleaved([ours], ROUNDS)
+    text = f"## {count:,} generated domains, ours alone\n\n{report.machine()}.\n\n{compared([ours], ours)}\n\n{build_line(build, summary, blacklist, count)}"
+    report.write(name, text)
+
+
+def start_up() -> None:
+    """What a scan of nothing costs, with blacklists of each size."""
+    print("start", flush=True)
+    empty = generate.written(CACHE / "empty.log", iter(()))
+    sizes = [(name, CACHE / name / "blacklist") for name in ("real", "million", "ten-million")]
+    commands = [scan(name, path, empty) for name, path in sizes if path.exists()]
+    interleaved(commands, ROUNDS)
+    rows = [[f"{c.name} ({path.stat().st_size / 1e6:,.1f} MB)", f"{c.median:.3f}", c.spread, f"{c.peak_bytes / 1e6:,.0f}"]
+            for c, (_, path) in zip(commands, [s for s in sizes if s[1].exists()], strict=True) if c.median is not None]  # fmt: skip
+    report.write("start", f"## Start-up\n\nA scan of an empty file: open and verify the blacklist, pack it into the component, compile that.\n\n{report.machine()}.\n\n"
+                 + report.table(["blacklist", "seconds, median", "fastest to slowest", "peak MB"], rows))  # fmt: skip
+
+
+def main(parts: list[str]) -> None:
+    """Runs the parts asked for."""
+    wanted = parts or ["real", "million", "ten-million", "start"]
+    missing = [f"{tool} (apt-get install {package})" for tool, package in (("rg", "ripgrep"), ("grepcidr", "grepcidr")) if not shutil.which(tool)]
+    if missing:
+        sys.exit(f"missing: {', '.join(missing)}")
+    if "real" in wanted:
+        side_by_side("real", "Real lists", real_lists())
+    if "million" in wanted:
+        side_by_side("million", "One million generated domains", {"domains": list(generate.domains(1_000_000, SEED))})
+    if "ten-million" in wanted:
+        ten_million()
+    if "start" in wanted:
+        start_up()
+    print(f"caps: {CAP_SECONDS} s, {CAP_BYTES >> 30} GiB; written to {report.PAGE.relative_to(program.ROOT)}")
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

@@ -1,0 +1,90 @@
+"""Running commands under a cap and measuring them: wall time, processor time, peak memory."""
+
+import os
+import resource
+import statistics
+import subprocess
+import threading
+import time
+from dataclasses import dataclass, field
+
+CAP_SECONDS = 600
+CAP_BYTES = 16 * 2**30
+# A command that takes longer than this is run again only once: its spread is small beside the differences shown.
+SLOW_SECONDS = 30
+
+
+@dataclass
+class Command:
+    """One of the commands measured side by side, and what was measured."""
+
+    name: str
+    argv: list[str]
+    seconds: list[float] = field(default_factory=list)
+    cpu_seconds: list[float] = field(default_factory=list)
+    peak_bytes: int = 0
+    output: str = ""
+    failure: str = ""
+
+    def run(self) -> None:
+        """Runs it once. The memory cap is on private writable memory, so that address space merely reserved is free."""
+        started = time.perf_counter()
+        process = subprocess.Popen(
+            self.argv,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            env={**os.environ, "LC_ALL": "C"},
+            preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_DATA, (CAP_BYTES, CAP_BYTES)),
+        )
+        timer = threading.Timer(CAP_SECONDS, process.kill)
+        timer.start()
+        messages: list[bytes] = []
+        drain = threading.Thread(target=lambda: messages.append(process.stderr.read()), daemon=True)
+        drain.start()
+        output = process.stdout.read().decode(errors="replace")
+        drain.join()
+        _, status, usage = os.wait4(process.pid, 0)
+        elapsed = time.perf_counter() - started
+        timer.cancel()
+        process.returncode = os.waitstatus_to_exitcode(status)
+        process.stdout.close()
+        process.stderr.close()
+        self.peak_bytes = max(self.peak_bytes, usage.ru_maxrss * 1024)
+        if elapsed >= CAP_SECONDS:
+            self.failure = f"did not finish in {CAP_SECONDS // 60} minutes"
+        elif process.returncode not in (0, 1):
+            word = messages[0].decode(errors="replace").strip().splitlines()[-1:] or [f"exit code {process.returncode}"]
+            memory = "memory" in word[0].lower() or process.returncode < 0
+            self.failure = f"did not finish within {CAP_BYTES >> 30} GB" if memory else f"failed: {word[0][:80]}"
+        else:
+            self.seconds.append(elapsed)
+            self.cpu_seconds.append(usage.ru_utime + usage.ru_stime)
+            self.output = output.strip()
+
+    @property
+    def median(self) -> float | None:
+        """Seconds of wall time."""
+        return statistics.median(self.seconds) if self.seconds and not self.failure else None
+
+    @property
+    def spread(self) -> str:
+        """The fastest and the slowest run."""
+        return f"{min(self.seconds):.2f} to {max(self.seconds):.2f}, {len(self.seconds)} runs" if self.seconds else ""
+
+
+def interleaved(commands: list[Command], rounds: int) -> None:
+    """Runs the commands in turn, so that a busy moment of the machine does not fall on one alone."""
+    for _ in range(rounds):
+        for command in commands:
+            slow = len(command.seconds) >= 2 and max(command.seconds) > SLOW_SECONDS
+            if not command.failure and not slow:
+                print(f"  {command.name} ...", flush=True)
+                command.run()
+
+
+def warm(path) -> None:
+    """Reads a file once, so that all commands find it in memory."""
+    with open(path, "rb", buffering=0) as file:
+        while file.read(1 << 24):
+            pass
