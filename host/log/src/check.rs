@@ -1,0 +1,50 @@
+//! What holds for any bytes; the body of the fuzz target, and of the test that replays its corpus.
+
+use crate::{Fields, Format, Parser};
+
+/// Observables of a line that are also asked for one by one.
+const MAX_ASKED: usize = 16;
+
+/// Reads the bytes as a log of every format and panics where two ways to the same answer differ.
+pub fn check(log: &[u8]) {
+    let detected = Format::detect(log);
+    for format in Format::ALL {
+        let mut parser = Parser::new(format, &Fields::default());
+        for line in log.split(|&b| b == b'\n') {
+            check_line(&parser, line);
+            if let Some(next) = parser.header_change(line) {
+                parser = next;
+            }
+        }
+        assert_eq!(parser.format(), format);
+    }
+    // A byte order mark changes nothing.
+    let marked = [b"\xef\xbb\xbf", log].concat();
+    assert!(
+        Format::detect(&marked) == detected
+            || log.starts_with(b"\xef\xbb\xbf")
+            || marked.len() > crate::SAMPLE_BYTES
+    );
+}
+
+fn check_line(parser: &Parser, line: &[u8]) {
+    let mut values: Vec<Vec<u8>> = Vec::new();
+    let read = parser.observables(line, &mut |_, value| values.push(value.to_vec()));
+    if read.is_err() {
+        assert!(values.is_empty(), "a malformed line handed something over");
+    }
+    let mut named = Vec::new();
+    let again =
+        parser.named_observables(line, &mut |field, _, value| named.push((field.to_owned(), value.to_vec())));
+    assert_eq!(read, again);
+    assert!(values.iter().eq(named.iter().map(|(_, value)| value)));
+    for (n, (field, value)) in named.iter().enumerate().take(MAX_ASKED) {
+        let asked = parser.observable(line, n);
+        assert_eq!(asked, Some((field.clone(), String::from_utf8_lossy(value).into_owned())));
+    }
+    assert_eq!(parser.observable(line, named.len()), None);
+    let event = parser.event(line);
+    assert!(!event.is_empty() || parser.format() == Format::Ndjson || parser.format() == Format::Zeek);
+    let _ = parser.time(line);
+    let _ = parser.is_connect(line);
+}

@@ -1,0 +1,378 @@
+//! The common and combined log formats of Apache, nginx and Squid.
+//!
+//! `[vhost[:port]] client ident user [time] "request" status bytes ["referrer" "user agent" [more]]`. Squid adds `TCP_MISS:HIER_DIRECT`,
+//! nginx's sample configuration the quoted `X-Forwarded-For`.
+
+use memchr::memchr;
+use serde_json::{Map, Value};
+use threatsieve_blacklist::indicator::Timestamp;
+use threatsieve_blacklist::observable::Kind;
+
+use crate::ecs::Event;
+use crate::format::Format;
+use crate::host;
+use crate::malformed::MalformedLine;
+use crate::marks::Marks;
+use crate::time;
+
+/// Bytes of `[22/Nov/2026:02:30:25 +0000] `, which stands before the request.
+const TIME_BYTES: usize = 29;
+
+/// A line's fields as they stand in it, without quotes and brackets.
+struct Line<'a> {
+    vhost: Option<&'a [u8]>,
+    client: &'a [u8],
+    /// `ident` and the user name, with the blank between them.
+    names: &'a [u8],
+    time: &'a [u8],
+    request: &'a [u8],
+    status: &'a [u8],
+    bytes: &'a [u8],
+    referrer: &'a [u8],
+    agent: &'a [u8],
+    rest: &'a [u8],
+}
+
+fn missing(position: usize, field: &'static str, expected: &'static str) -> MalformedLine {
+    MalformedLine::Field { format: Format::Combined, position, field, expected }
+}
+
+#[inline]
+fn parse(line: &[u8]) -> Result<Line<'_>, MalformedLine> {
+    let mut quotes = Marks::new(line, b'"');
+    // A user name may be quoted; the request's quote is the one that follows the time.
+    let open = quotes.find(|&quote| line[..quote].ends_with(b"] ")).ok_or(missing(
+        5,
+        "request",
+        "`[time]`, then a quoted request",
+    ))?;
+    let head = &line[..open - 2];
+    let bracket = match open.checked_sub(TIME_BYTES) {
+        Some(at) if line[at] == b'[' => at,
+        _ => memchr::memrchr(b'[', head).ok_or(missing(4, "time", "a time in brackets"))?,
+    };
+    let (vhost, client, names) = ends(&head[..bracket])?;
+    let close = closing(line, &mut quotes).ok_or(missing(5, "request", "a closing quote"))?;
+    let rest = line.get(close + 2..).unwrap_or_default();
+    let (status, rest) = word(rest);
+    if !matches!(status.first(), Some(b'0'..=b'9' | b'-')) {
+        return Err(missing(6, "status", "a number"));
+    }
+    let (bytes, rest) = word(rest);
+    if !matches!(bytes.first(), Some(b'0'..=b'9' | b'-')) {
+        return Err(missing(7, "bytes", "a number or `-`"));
+    }
+    let mut fields = Line {
+        vhost,
+        client,
+        names,
+        time: &head[bracket + 1..],
+        request: &line[open + 1..close],
+        status,
+        bytes,
+        referrer: b"",
+        agent: b"",
+        rest,
+    };
+    fields.referrer = quoted(line, &mut fields.rest, &mut quotes);
+    fields.agent = quoted(line, &mut fields.rest, &mut quotes);
+    Ok(fields)
+}
+
+/// Virtual host, client, and the names after it. A virtual host stands in front when what follows is the client: an address, or a name
+/// followed by `-` for no ident.
+#[inline]
+fn ends(head: &[u8]) -> Result<(Option<&[u8]>, &[u8], &[u8]), MalformedLine> {
+    let (first, rest) = word(head);
+    if first.is_empty() || rest.is_empty() {
+        return Err(missing(1, "client", "client, ident and user"));
+    }
+    if rest.starts_with(b"- ") {
+        return Ok((None, first, rest));
+    }
+    let (second, names) = word(rest);
+    let third = word(names).0;
+    let is_client = host::kind(second) == Kind::Address || third == b"-" && !word(names).1.is_empty();
+    Ok(if is_client && !third.is_empty() { (Some(first), second, names) } else { (None, first, rest) })
+}
+
+/// Splits at the first blank.
+#[inline]
+fn word(text: &[u8]) -> (&[u8], &[u8]) {
+    match memchr(b' ', text) {
+        Some(blank) => (&text[..blank], &text[blank + 1..]),
+        None => (text, b""),
+    }
+}
+
+/// The next quote that ends a field: not escaped, and followed by a blank or the line's end. Squid writes a request as it came, quotes too.
+#[inline]
+fn closing(line: &[u8], quotes: &mut Marks<'_>) -> Option<usize> {
+    quotes.find(|&quote| matches!(line.get(quote + 1), None | Some(b' ')) && !is_escaped(line, quote))
+}
+
+#[inline]
+fn is_escaped(line: &[u8], at: usize) -> bool {
+    // Without the first test the count would be made for every quote.
+    line[at - 1] == b'\\' && line[..at].iter().rev().take_while(|&&b| b == b'\\').count() % 2 == 1
+}
+
+/// Takes a quoted field off the front of `rest`; nothing where there is none.
+#[inline]
+fn quoted<'a>(line: &'a [u8], rest: &mut &'a [u8], quotes: &mut Marks<'a>) -> &'a [u8] {
+    if rest.first() != Some(&b'"') {
+        return b"";
+    }
+    let open = line.len() - rest.len();
+    let close = quotes.find(|&quote| quote == open).and_then(|_| closing(line, quotes));
+    // A field that is cut off goes to the end of the line.
+    let close = close.unwrap_or(line.len());
+    *rest = line.get(close + 2..).unwrap_or_default();
+    &line[open + 1..close]
+}
+
+/// Method, target and protocol of a request line; a blank in the target belongs to it.
+#[inline]
+fn request(text: &[u8]) -> (&[u8], &[u8], &[u8]) {
+    let (method, rest) = word(text);
+    let (target, protocol) = match rest.len().checked_sub(9) {
+        // ` HTTP/1.1`, the usual length; others have no dot (`HTTP/2`) or are not there at all (HTTP/0.9).
+        Some(at) if rest[at..].starts_with(b" HTTP/") => (&rest[..at], &rest[at + 1..]),
+        _ => match memchr::memmem::rfind(rest, b" HTTP/") {
+            Some(at) => (&rest[..at], &rest[at + 1..]),
+            None => (rest, &b""[..]),
+        },
+    };
+    (method, target, protocol)
+}
+
+/// Hands over the URL, the client, addresses it was forwarded for, and the referrer, in that order.
+#[inline]
+pub(crate) fn walk(line: &[u8], sink: &mut impl FnMut(&str, Kind, &[u8])) -> Result<(), MalformedLine> {
+    let fields = parse(line)?;
+    let (method, target, _) = request(fields.request);
+    if method == b"CONNECT" || host::is_absolute(target) {
+        if !target.is_empty() {
+            sink("url.original", Kind::Url, target);
+        }
+    } else if let Some(vhost) = fields.vhost {
+        of_vhost(vhost, target, sink);
+    }
+    if fields.client != b"-" {
+        let kind = host::kind(fields.client);
+        sink(host::named(kind, "source.ip", "source.domain"), kind, fields.client);
+    }
+    if fields.rest.first() == Some(&b'"') {
+        forwarded(&fields.rest[1..], sink);
+    }
+    if !fields.referrer.is_empty() && fields.referrer != b"-" {
+        sink("http.request.referrer", Kind::Url, fields.referrer);
+    }
+    Ok(())
+}
+
+/// A path is a URL once its virtual host is known; the host alone counts where there is no path (`OPTIONS *`, a broken request).
+fn of_vhost(vhost: &[u8], target: &[u8], sink: &mut impl FnMut(&str, Kind, &[u8])) {
+    if target.first() != Some(&b'/') {
+        return sink("url.domain", Kind::Host, vhost);
+    }
+    let (name, port) = match memchr::memrchr(b':', vhost) {
+        Some(at) if vhost.last() != Some(&b']') => (&vhost[..at], &vhost[at + 1..]),
+        _ => (vhost, &b""[..]),
+    };
+    host::request_url(name, port, target, b"", &mut |url| sink("url.original", Kind::Url, url));
+}
+
+/// The addresses of a quoted `X-Forwarded-For`.
+fn forwarded(text: &[u8], sink: &mut impl FnMut(&str, Kind, &[u8])) {
+    let text = &text[..memchr(b'"', text).unwrap_or(text.len())];
+    for address in text.split(|&b| b == b',').map(<[u8]>::trim_ascii) {
+        let is_address = address.iter().all(|b| b.is_ascii_hexdigit() || b".:".contains(b));
+        if is_address && host::kind(address) == Kind::Address {
+            sink("network.forwarded_ip", Kind::Address, address);
+        }
+    }
+}
+
+/// Whether the line is a tunnel's.
+pub(crate) fn is_connect(line: &[u8]) -> bool {
+    parse(line).is_ok_and(|fields| fields.request.starts_with(b"CONNECT "))
+}
+
+/// When the request came in (Squid: ended).
+pub(crate) fn time(line: &[u8]) -> Option<Timestamp> {
+    time::common(parse(line).ok()?.time)
+}
+
+/// The line in ECS; `squid.*` for what Squid adds.
+pub(crate) fn event(line: &[u8]) -> Option<Map<String, Value>> {
+    let fields = parse(line).ok()?;
+    let (method, target, protocol) = request(fields.request);
+    let mut event = Event::default();
+    event.time(time::common(fields.time));
+    if fields.client != b"-" {
+        event.text(host::named(host::kind(fields.client), "source.ip", "source.domain"), fields.client);
+    }
+    event.text("user.name", word(fields.names).1.trim_ascii());
+    if target.is_empty() {
+        event.text("http.request.line", fields.request);
+    } else {
+        event.text("http.request.method", method);
+        if target.starts_with(b"error:") {
+            event.text("url.original", target)
+        } else {
+            event.url(target)
+        }
+        event.text("http.version", protocol.strip_prefix(b"HTTP/").unwrap_or_default());
+    }
+    if let Some(host) = fields.vhost.and_then(host::of_url) {
+        event.text("url.domain", host);
+    }
+    event.number("http.response.status_code", fields.status);
+    event.number("http.response.body.bytes", fields.bytes);
+    event.text("http.request.referrer", fields.referrer);
+    event.text("user_agent.original", fields.agent);
+    if let Some((result, hierarchy)) = squid_codes(fields.rest) {
+        event.text("squid.result_code", result);
+        event.text("squid.hierarchy_code", hierarchy);
+    }
+    Some(event.finish())
+}
+
+/// `TCP_MISS:HIER_DIRECT`.
+fn squid_codes(rest: &[u8]) -> Option<(&[u8], &[u8])> {
+    let colon = memchr(b':', rest)?;
+    let codes = rest.iter().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit() || b"_:".contains(b));
+    codes.then(|| (&rest[..colon], &rest[colon + 1..]))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SQUID: &str = r#"127.0.0.1 - bob [22/Nov/2026:02:30:25 +0000] "GET http://www.evil.example:8098/a? HTTP/1.1" 404 603 "http://ref.example/" "curl/7.88.1" TCP_MISS:HIER_DIRECT"#;
+
+    fn values(line: &str) -> Vec<String> {
+        let mut out = Vec::new();
+        walk(line.as_bytes(), &mut |field, kind, value| {
+            out.push(format!("{field} {kind:?} {}", String::from_utf8_lossy(value)));
+        })
+        .unwrap();
+        out
+    }
+
+    #[test]
+    fn squid_combined() {
+        assert_eq!(
+            values(SQUID),
+            [
+                "url.original Url http://www.evil.example:8098/a?",
+                "source.ip Address 127.0.0.1",
+                "http.request.referrer Url http://ref.example/",
+            ]
+        );
+        let tunnel = r#"pc.corp.example - - [22/Nov/2026:02:30:25 +0000] "CONNECT good.example:443 HTTP/1.1" 200 559 "-" "curl/7.88.1" TCP_TUNNEL:HIER_DIRECT"#;
+        assert_eq!(
+            values(tunnel),
+            ["url.original Url good.example:443", "source.domain Host pc.corp.example"]
+        );
+        assert!(is_connect(tunnel.as_bytes()) && !is_connect(SQUID.as_bytes()));
+    }
+
+    #[test]
+    fn web_servers() {
+        let apache =
+            r#"203.0.113.9 - frank [10/Oct/2000:13:55:36 -0700] "GET /apache_pb.gif HTTP/1.0" 200 2326"#;
+        assert_eq!(values(apache), ["source.ip Address 203.0.113.9"]);
+        let nginx = r#"2001:db8::9 - - [22/Nov/2026:02:30:25 +0000] "GET / HTTP/2.0" 200 - "http://evil.example/?q=\"x\" y" "Mozilla \"5\"" "198.51.100.7, unknown, 10.0.0.1""#;
+        assert_eq!(
+            values(nginx),
+            [
+                "source.ip Address 2001:db8::9",
+                "network.forwarded_ip Address 198.51.100.7",
+                "network.forwarded_ip Address 10.0.0.1",
+                r#"http.request.referrer Url http://evil.example/?q=\"x\" y"#,
+            ]
+        );
+        let event = event(nginx.as_bytes()).unwrap();
+        assert_eq!(event["user_agent"]["original"], r#"Mozilla \"5\""#);
+        assert_eq!(event["http"]["version"], "2.0");
+    }
+
+    #[test]
+    fn virtual_hosts_make_paths_urls() {
+        let line = |vhost: &str, request: &str| {
+            values(&format!(r#"{vhost} 10.0.0.1 - - [22/Nov/2026:02:30:25 +0000] "{request}" 200 5 "-" "x""#))
+                [0]
+            .clone()
+        };
+        assert_eq!(
+            line("www.a.example:80", "GET /x?y HTTP/1.1"),
+            "url.original Url http://www.a.example:80/x?y"
+        );
+        assert_eq!(
+            line("www.a.example:443", "GET /x HTTP/1.1"),
+            "url.original Url https://www.a.example:443/x"
+        );
+        assert_eq!(line("www.a.example", "GET /x HTTP/1.1"), "url.original Url http://www.a.example/x");
+        assert_eq!(line("www.a.example", "-"), "url.domain Host www.a.example");
+        let by_name =
+            r#"www.a.example pc.corp.example - - [22/Nov/2026:02:30:25 +0000] "GET /x HTTP/1.1" 200 5"#;
+        assert_eq!(values(by_name)[1], "source.domain Host pc.corp.example");
+        let with_blank = r#"10.0.0.1 ident John Doe [22/Nov/2026:02:30:25 +0000] "GET /x HTTP/1.1" 200 5"#;
+        assert_eq!(values(with_blank), ["source.ip Address 10.0.0.1"]);
+        assert_eq!(event(with_blank.as_bytes()).unwrap()["user"]["name"], "John Doe");
+    }
+
+    #[test]
+    fn odd_requests_are_not_malformed() {
+        for request in
+            ["-", "", r"\x16\x03\x01\x02", "GET", "NONE error:invalid-request HTTP/0.0", "OPTIONS * HTTP/1.1"]
+        {
+            let line = format!(r#"10.0.0.1 - "" [22/Nov/2026:02:30:25 +0000] "{request}" 400 0 "-" "-""#);
+            assert_eq!(values(&line), ["source.ip Address 10.0.0.1"], "{request}");
+        }
+        let quote = r#"10.0.0.1 - - [22/Nov/2026:02:30:25 +0000] "GET http://a.example/x"y z HTTP/1.1" 200 0 "-" "-" TCP_MISS:HIER_DIRECT"#;
+        assert_eq!(values(quote)[0], r#"url.original Url http://a.example/x"y z"#);
+        let old = r#"10.0.0.1 - - [22/Nov/2026:02:30:25 +0000] "GET http://a.example/x" 200 0"#;
+        assert_eq!(values(old)[0], "url.original Url http://a.example/x");
+    }
+
+    #[test]
+    fn malformed_lines_say_what_was_expected() {
+        let error = |line: &str| {
+            walk(line.as_bytes(), &mut |_, _, _| panic!("sunk from {line}")).unwrap_err().to_string()
+        };
+        for (line, expected) in [
+            ("", "field 5 (request): expected `[time]`, then a quoted request"),
+            (r#"x [t] "GET / HTTP/1.1" 200 1"#, "field 1 (client): expected client, ident and user"),
+            (r#"1.2.3.4 - - t] "GET / HTTP/1.1" 200 1"#, "field 4 (time): expected a time in brackets"),
+            (r#"1.2.3.4 - - [t] "GET / HTTP"#, "field 5 (request): expected a closing quote"),
+            (r#"1.2.3.4 - - [t] "GET / HTTP/1.1" x 1"#, "field 6 (status): expected a number"),
+            (r#"1.2.3.4 - - [t] "GET / HTTP/1.1" 200"#, "field 7 (bytes): expected a number or `-`"),
+        ] {
+            assert_eq!(error(line), format!("combined line, {expected}"), "{line}");
+        }
+    }
+
+    #[test]
+    fn the_event_in_ecs() {
+        assert_eq!(
+            Value::Object(event(SQUID.as_bytes()).unwrap()),
+            serde_json::json!({
+                "@timestamp": "2026-11-22T02:30:25Z",
+                "source": {"ip": "127.0.0.1"},
+                "user": {"name": "bob"},
+                "url": {"original": "http://www.evil.example:8098/a?", "domain": "www.evil.example"},
+                "http": {
+                    "version": "1.1",
+                    "request": {"method": "GET", "referrer": "http://ref.example/"},
+                    "response": {"status_code": 404, "body": {"bytes": 603}}
+                },
+                "user_agent": {"original": "curl/7.88.1"},
+                "squid": {"result_code": "TCP_MISS", "hierarchy_code": "HIER_DIRECT"}
+            })
+        );
+        assert_eq!(time(SQUID.as_bytes()), Some(Timestamp(1_795_314_625_000_000)));
+    }
+}

@@ -1,0 +1,26 @@
+//! One value a line.
+
+/// The line's value; blanks and one pair of double quotes around it are no part of it, and a line that begins with `#` holds none.
+pub(crate) fn value(line: &[u8]) -> Option<&[u8]> {
+    let value = line.trim_ascii();
+    let value = match value {
+        [b'"', inner @ .., b'"'] => inner,
+        _ => value,
+    };
+    (!value.is_empty() && value[0] != b'#').then_some(value)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::value;
+
+    #[test]
+    fn values() {
+        assert_eq!(value(b" evil.example\r"), Some(&b"evil.example"[..]));
+        assert_eq!(value(b"\"10.0.0.1\""), Some(&b"10.0.0.1"[..]));
+        for nothing in ["", "  ", "# comment", "\"\""] {
+            assert_eq!(value(nothing.as_bytes()), None);
+        }
+        assert_eq!(value(b"\""), Some(&b"\""[..]));
+    }
+}

@@ -1,0 +1,141 @@
+//! One JSON object a line.
+//!
+//! Only the wanted fields are read; the rest is skipped without building a value of it. What was found is kept until the line turned
+//! out whole, so that a damaged line hands over nothing.
+
+mod names;
+mod visit;
+
+use std::borrow::Cow;
+
+use serde_json::{Map, Value};
+use threatsieve_blacklist::indicator::Timestamp;
+use threatsieve_blacklist::observable::Kind;
+
+pub(crate) use names::Names;
+use visit::Found;
+
+use crate::malformed::MalformedLine;
+use crate::observe::Observer;
+use crate::{ecs, time};
+
+/// Where an event's own time may stand, the surest first.
+const TIMES: [&str; 12] = [
+    "@timestamp",
+    "timestamp",
+    "ts",
+    "eventTime",
+    "Records.eventTime",
+    "event.created",
+    "time",
+    "time_iso8601",
+    "datetime",
+    "date",
+    "_write_ts",
+    "msec",
+];
+
+/// Where a request's method may stand.
+const METHODS: [&str; 5] =
+    ["http.request.method", "http.http_method", "method", "request_method", "httpRequest.requestMethod"];
+
+/// Hands over the wanted fields in the order of the line, then the URLs that came in parts.
+pub(crate) fn walk(
+    names: &Names,
+    line: &[u8],
+    sink: &mut impl FnMut(&str, Kind, &[u8]),
+) -> Result<(), MalformedLine> {
+    let line = line.trim_ascii();
+    if line.is_empty() {
+        return Ok(());
+    }
+    let expected = "a JSON object";
+    if !matches!(line[0], b'{' | b'[') {
+        return Err(MalformedLine::Json { column: 1, expected });
+    }
+    if let Ok(text) = std::str::from_utf8(line)
+        && let Ok(found) = visit::read(names, text)
+    {
+        emit(names, &found, sink);
+        return Ok(());
+    }
+    let text = repaired(line);
+    emit(names, &visit::read(names, &text)?, sink);
+    Ok(())
+}
+
+fn emit(names: &Names, found: &[Found<'_>], sink: &mut impl FnMut(&str, Kind, &[u8])) {
+    let mut observer = Observer::default();
+    for found in found {
+        match found {
+            Found::Value(field, value) => {
+                let field = names.field(*field);
+                observer.value(&field.name, field.role, value.as_bytes(), sink);
+            }
+            Found::EventEnd => std::mem::take(&mut observer).finish(sink),
+        }
+    }
+}
+
+/// The line with what is no UTF-8, and surrogates that stand alone, replaced: neither is JSON, both occur in what attackers send.
+fn repaired(line: &[u8]) -> Cow<'_, str> {
+    let text = String::from_utf8_lossy(line);
+    if memchr::memmem::find(text.as_bytes(), b"\\u").is_none() {
+        return text;
+    }
+    let mut out = String::with_capacity(text.len());
+    let mut rest = &*text;
+    while let Some(at) = rest.find('\\') {
+        out.push_str(&rest[..at]);
+        let (high, low) = (surrogate(&rest[at..]), rest.get(at + 6..).and_then(surrogate));
+        let len = match (high, low) {
+            (Some(0xd8..=0xdb), Some(0xdc..=0xdf)) => 12,
+            (Some(_), _) => 6,
+            // Any other escape: two bytes, lest the second backslash of `\\` begins another.
+            _ => 1 + rest[at + 1..].chars().next().map_or(0, char::len_utf8),
+        };
+        out.push_str(if len == 6 { "\u{fffd}" } else { &rest[at..at + len] });
+        rest = &rest[at + len..];
+    }
+    out.push_str(rest);
+    Cow::Owned(out)
+}
+
+/// The upper byte of the `\uD8xx` to `\uDFxx` that the text begins with.
+fn surrogate(text: &str) -> Option<u8> {
+    let digits = text.strip_prefix("\\u")?.get(..4)?;
+    let unit = u16::from_str_radix(digits, 16).ok()?;
+    (0xd800..0xe000).contains(&unit).then_some((unit >> 8) as u8)
+}
+
+/// Whether the line describes a CONNECT request.
+pub(crate) fn is_connect(line: &[u8]) -> bool {
+    // Nearly every line answers here.
+    memchr::memmem::find(line, b"CONNECT").is_some()
+        && event(line).is_some_and(|map| {
+            METHODS.iter().any(|name| ecs::get(&map, name).is_some_and(|method| method == "CONNECT"))
+        })
+}
+
+/// The event's own time.
+pub(crate) fn time(line: &[u8]) -> Option<Timestamp> {
+    let map = event(line)?;
+    TIMES.iter().find_map(|name| time::json(ecs::get(&map, name)?))
+}
+
+/// The object as it is; an array of events is held as `records`.
+pub(crate) fn event(line: &[u8]) -> Option<Map<String, Value>> {
+    let line = line.trim_ascii();
+    let value = serde_json::from_slice(line).or_else(|_| serde_json::from_str(&repaired(line))).ok()?;
+    match value {
+        Value::Object(map) => Some(map),
+        Value::Array(mut events) => match events.as_mut_slice() {
+            [Value::Object(only)] => Some(std::mem::take(only)),
+            _ => Some(Map::from_iter([("records".to_owned(), Value::Array(events))])),
+        },
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests;

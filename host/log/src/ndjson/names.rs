@@ -1,0 +1,98 @@
+//! Wanted names as a tree, to be walked along with the nesting of an event.
+
+use crate::fields::{Field, Fields};
+
+/// A place in the tree.
+pub(crate) type Node = u32;
+
+#[derive(Debug, Default)]
+struct Branch {
+    /// Names below, sorted by length and bytes.
+    children: Vec<(Box<[u8]>, Node)>,
+    /// Index of the field that ends here.
+    field: Option<u32>,
+}
+
+/// The wanted fields.
+#[derive(Debug)]
+pub(crate) struct Names {
+    branches: Vec<Branch>,
+    fields: Vec<Field>,
+}
+
+impl Names {
+    pub(crate) const ROOT: Node = 0;
+
+    pub(crate) fn new(fields: &Fields) -> Names {
+        let mut names = Names { branches: vec![Branch::default()], fields: fields.list.clone() };
+        for (i, field) in fields.list.iter().enumerate() {
+            let node =
+                field.name.split('.').fold(Names::ROOT, |node, part| names.grow(node, part.as_bytes()));
+            names.branches[node as usize].field = Some(i as u32);
+        }
+        names
+    }
+
+    fn grow(&mut self, node: Node, part: &[u8]) -> Node {
+        match self.branches[node as usize].find(part) {
+            Ok(child) => child,
+            Err(at) => {
+                let child = self.branches.len() as Node;
+                self.branches.push(Branch::default());
+                self.branches[node as usize].children.insert(at, (part.into(), child));
+                child
+            }
+        }
+    }
+
+    /// The place of a key below a place: the key is one name, or several with literal dots.
+    pub(crate) fn below(&self, node: Node, key: &[u8]) -> Option<Node> {
+        let branch = &self.branches[node as usize];
+        if let Ok(child) = branch.find(key) {
+            return Some(child);
+        }
+        memchr::memchr(b'.', key)?;
+        key.split(|&b| b == b'.').try_fold(node, |node, part| self.branches[node as usize].find(part).ok())
+    }
+
+    /// The field that ends at a place.
+    pub(crate) fn ends(&self, node: Node) -> Option<u32> {
+        self.branches[node as usize].field
+    }
+
+    /// The field of that index.
+    pub(crate) fn field(&self, index: u32) -> &Field {
+        &self.fields[index as usize]
+    }
+}
+
+impl Branch {
+    fn find(&self, part: &[u8]) -> Result<Node, usize> {
+        self.children
+            .binary_search_by(|(name, _)| name.len().cmp(&part.len()).then_with(|| (**name).cmp(part)))
+            .map(|at| self.children[at].1)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nested_dotted_and_half_dotted() {
+        let names = Names::new(&Fields::named(["a.b.c", "a.b", "d"]));
+        let name = |keys: &[&str]| {
+            let node = keys.iter().try_fold(Names::ROOT, |node, key| names.below(node, key.as_bytes()))?;
+            names.ends(node).map(|field| names.field(field).name.as_str())
+        };
+        assert_eq!(name(&["a", "b", "c"]), Some("a.b.c"));
+        assert_eq!(name(&["a.b", "c"]), Some("a.b.c"));
+        assert_eq!(name(&["a", "b.c"]), Some("a.b.c"));
+        assert_eq!(name(&["a.b.c"]), Some("a.b.c"));
+        assert_eq!(name(&["a.b"]), Some("a.b"));
+        assert_eq!(name(&["d"]), Some("d"));
+        for keys in [&["a"][..], &["b"], &["a.b.x"], &["."], &[""], &["d", "d"]] {
+            assert_eq!(name(keys), None, "{keys:?}");
+        }
+    }
+}

@@ -1,0 +1,175 @@
+//! Reading a line's wanted fields without building the rest.
+
+use std::borrow::Cow;
+use std::fmt;
+
+use serde::Deserializer;
+use serde::de::{DeserializeSeed, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde_json::error::Category;
+
+use super::names::{Names, Node};
+use crate::malformed::MalformedLine;
+
+/// What a line holds, in its order.
+#[derive(Debug)]
+pub(super) enum Found<'de> {
+    /// A value of the field of that index.
+    Value(u32, Cow<'de, str>),
+    /// The event is over; another may follow in the same line's array.
+    EventEnd,
+}
+
+/// Reads a line. Nesting deeper than serde_json's limit of 128 within wanted fields is refused.
+pub(super) fn read<'de>(names: &Names, text: &'de str) -> Result<Vec<Found<'de>>, MalformedLine> {
+    let mut found = Vec::with_capacity(16);
+    let mut reader = serde_json::Deserializer::from_str(text);
+    let root = Events { names, found: &mut found };
+    root.deserialize(&mut reader).and_then(|()| reader.end()).map_err(|error| MalformedLine::Json {
+        column: error.column(),
+        expected: match error.classify() {
+            Category::Eof => "more: the object ends early",
+            Category::Data => "a JSON object",
+            Category::Syntax | Category::Io => "valid JSON",
+        },
+    })?;
+    Ok(found)
+}
+
+/// The line: an event, or an array of events.
+struct Events<'s, 'de> {
+    names: &'s Names,
+    found: &'s mut Vec<Found<'de>>,
+}
+
+impl<'de> DeserializeSeed<'de> for Events<'_, 'de> {
+    type Value = ();
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
+        deserializer.deserialize_any(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Events<'_, 'de> {
+    type Value = ();
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<(), A::Error> {
+        Inside { names: self.names, node: Names::ROOT, found: self.found }.visit_map(map)?;
+        self.found.push(Found::EventEnd);
+        Ok(())
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut events: A) -> Result<(), A::Error> {
+        while events.next_element_seed(Events { names: self.names, found: self.found })?.is_some() {}
+        Ok(())
+    }
+}
+
+/// The value at a place in the tree of wanted names.
+struct Inside<'s, 'de> {
+    names: &'s Names,
+    node: Node,
+    found: &'s mut Vec<Found<'de>>,
+}
+
+impl<'de> Inside<'_, 'de> {
+    fn value(self, value: Cow<'de, str>) {
+        if let Some(field) = self.names.ends(self.node) {
+            self.found.push(Found::Value(field, value));
+        }
+    }
+}
+
+impl<'de> DeserializeSeed<'de> for Inside<'_, 'de> {
+    type Value = ();
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
+        deserializer.deserialize_any(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Inside<'_, 'de> {
+    type Value = ();
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("any value")
+    }
+
+    fn visit_borrowed_str<E>(self, value: &'de str) -> Result<(), E> {
+        self.value(Cow::Borrowed(value));
+        Ok(())
+    }
+
+    fn visit_str<E>(self, value: &str) -> Result<(), E> {
+        self.value(Cow::Owned(value.to_owned()));
+        Ok(())
+    }
+
+    fn visit_u64<E>(self, value: u64) -> Result<(), E> {
+        // Ports are numbers; nothing else that is wanted is.
+        self.value(Cow::Owned(value.to_string()));
+        Ok(())
+    }
+
+    fn visit_i64<E>(self, _: i64) -> Result<(), E> {
+        Ok(())
+    }
+
+    fn visit_f64<E>(self, _: f64) -> Result<(), E> {
+        Ok(())
+    }
+
+    fn visit_bool<E>(self, _: bool) -> Result<(), E> {
+        Ok(())
+    }
+
+    fn visit_unit<E>(self) -> Result<(), E> {
+        Ok(())
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut values: A) -> Result<(), A::Error> {
+        let Inside { names, node, found } = self;
+        while values.next_element_seed(Inside { names, node, found })?.is_some() {}
+        Ok(())
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
+        let Inside { names, node, found } = self;
+        while let Some(child) = map.next_key_seed(Key { names, node })? {
+            match child {
+                Some(node) => map.next_value_seed(Inside { names, node, found })?,
+                None => drop(map.next_value::<IgnoredAny>()?),
+            }
+        }
+        Ok(())
+    }
+}
+
+/// A key: the place it leads to, if anything is wanted there.
+struct Key<'s> {
+    names: &'s Names,
+    node: Node,
+}
+
+impl<'de> DeserializeSeed<'de> for Key<'_> {
+    type Value = Option<Node>;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Option<Node>, D::Error> {
+        deserializer.deserialize_str(self)
+    }
+}
+
+impl Visitor<'_> for Key<'_> {
+    type Value = Option<Node>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a key")
+    }
+
+    fn visit_str<E>(self, key: &str) -> Result<Option<Node>, E> {
+        Ok(self.names.below(self.node, key.as_bytes()))
+    }
+}

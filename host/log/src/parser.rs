@@ -1,0 +1,247 @@
+//! The parser of one format.
+
+use std::sync::Arc;
+
+use serde_json::{Map, Value};
+use threatsieve_blacklist::indicator::Timestamp;
+use threatsieve_blacklist::observable::Kind;
+
+use crate::detect::BYTE_ORDER_MARK;
+use crate::fields::Fields;
+use crate::format::Format;
+use crate::malformed::{MAX_LINE_BYTES, MalformedLine};
+use crate::{combined, ecs::Event, lines, ndjson, squid, text, time, zeek};
+
+/// The field under which observables of free text are shown.
+const MESSAGE: &str = "message";
+/// The field under which a line that is one value is shown.
+const VALUE: &str = "value";
+
+/// Reads the lines of one format. Immutable and cheap to clone, so that every thread can have one.
+#[derive(Debug, Clone)]
+pub struct Parser(Inner);
+
+#[derive(Debug, Clone)]
+enum Inner {
+    Squid,
+    Combined,
+    Ndjson(Arc<ndjson::Names>),
+    Zeek(Arc<zeek::Header>),
+    Lines,
+    Text,
+}
+
+impl Parser {
+    /// A parser for a format; `fields` says where NDJSON and Zeek hold observables.
+    pub fn new(format: Format, fields: &Fields) -> Parser {
+        Parser(match format {
+            Format::Squid => Inner::Squid,
+            Format::Combined => Inner::Combined,
+            Format::Ndjson => Inner::Ndjson(Arc::new(ndjson::Names::new(fields))),
+            Format::Zeek => Inner::Zeek(Arc::new(zeek::Header::new(fields))),
+            Format::Lines => Inner::Lines,
+            Format::Text => Inner::Text,
+        })
+    }
+
+    /// The format it reads.
+    pub fn format(&self) -> Format {
+        match self.0 {
+            Inner::Squid => Format::Squid,
+            Inner::Combined => Format::Combined,
+            Inner::Ndjson(_) => Format::Ndjson,
+            Inner::Zeek(_) => Format::Zeek,
+            Inner::Lines => Format::Lines,
+            Inner::Text => Format::Text,
+        }
+    }
+
+    /// Hands over every observable of a line, in an order that is the same each time, as the bytes stand there (escapes of JSON
+    /// and Zeek are undone). A malformed line hands over nothing. For Squid's and combined logs nothing is allocated, but for the URL of
+    /// a long path below a virtual host.
+    #[inline]
+    pub fn observables(&self, line: &[u8], sink: &mut impl FnMut(Kind, &[u8])) -> Result<(), MalformedLine> {
+        self.named_observables(line, &mut |_, kind, value| sink(kind, value))
+    }
+
+    /// The same observables in the same order, each with the name of its field: ECS where there is one, for NDJSON the name it was
+    /// looked for under.
+    #[inline]
+    pub fn named_observables(
+        &self,
+        line: &[u8],
+        sink: &mut impl FnMut(&str, Kind, &[u8]),
+    ) -> Result<(), MalformedLine> {
+        if line.len() > MAX_LINE_BYTES {
+            return Err(MalformedLine::TooLong { got: line.len() });
+        }
+        let line = bare(line);
+        match &self.0 {
+            Inner::Squid if line.is_empty() => {}
+            Inner::Combined if line.is_empty() => {}
+            Inner::Squid => squid::walk(line, sink)?,
+            Inner::Combined => combined::walk(line, sink)?,
+            Inner::Ndjson(names) => ndjson::walk(names, line, sink)?,
+            Inner::Zeek(header) => zeek::walk(header, line, sink)?,
+            Inner::Lines => {
+                if let Some(value) = lines::value(line) {
+                    sink(VALUE, Kind::Any, value);
+                }
+            }
+            Inner::Text => text::walk(line, &mut |kind, value| sink(MESSAGE, kind, value)),
+        }
+        Ok(())
+    }
+
+    /// Field and text of a line's `n`-th observable, counted from 0. It reads the line anew: for several of one line
+    /// use [`Parser::named_observables`].
+    pub fn observable(&self, line: &[u8], n: usize) -> Option<(String, String)> {
+        let mut left = n;
+        let mut found = None;
+        let read = self.named_observables(line, &mut |field, _, value| {
+            if left == 0 && found.is_none() {
+                found = Some((field.to_owned(), String::from_utf8_lossy(value).into_owned()));
+            }
+            left = left.saturating_sub(1);
+        });
+        read.ok().and(found)
+    }
+
+    /// The line as an event with nested ECS names; NDJSON as it is. A malformed line is an event with its text as `message`.
+    pub fn event(&self, line: &[u8]) -> Map<String, Value> {
+        let line = bare(line);
+        let event = match &self.0 {
+            _ if line.len() > MAX_LINE_BYTES => None,
+            Inner::Squid => squid::event(line),
+            Inner::Combined => combined::event(line),
+            Inner::Ndjson(_) => ndjson::event(line),
+            Inner::Zeek(header) => zeek::event(header, line),
+            Inner::Lines => lines::value(line).map(|value| one_field(VALUE, value, None)),
+            Inner::Text => None,
+        };
+        event.unwrap_or_else(|| one_field(MESSAGE, &line[..line.len().min(MAX_LINE_BYTES)], self.time(line)))
+    }
+
+    /// The event's own time, if the line has one.
+    pub fn time(&self, line: &[u8]) -> Option<Timestamp> {
+        let line = bare(line);
+        match &self.0 {
+            _ if line.len() > MAX_LINE_BYTES => None,
+            Inner::Squid => squid::time(line),
+            Inner::Combined => combined::time(line),
+            Inner::Ndjson(_) => ndjson::time(line),
+            Inner::Zeek(header) => zeek::time(header, line),
+            Inner::Lines => None,
+            Inner::Text => leading_time(line),
+        }
+    }
+
+    /// Whether the line is a CONNECT request's: no path is logged there, so that entries with a path cannot match.
+    pub fn is_connect(&self, line: &[u8]) -> bool {
+        let line = bare(line);
+        match &self.0 {
+            _ if line.len() > MAX_LINE_BYTES => false,
+            Inner::Squid => squid::is_connect(line),
+            Inner::Combined => combined::is_connect(line),
+            Inner::Ndjson(_) => ndjson::is_connect(line),
+            Inner::Zeek(header) => zeek::is_connect(header, line),
+            Inner::Lines | Inner::Text => false,
+        }
+    }
+
+    /// The parser for the lines after this one, where it is a Zeek header line that changes how they are read.
+    pub fn header_change(&self, line: &[u8]) -> Option<Parser> {
+        let Inner::Zeek(header) = &self.0 else { return None };
+        let line = bare(line);
+        if line.first() != Some(&b'#') || line.len() > MAX_LINE_BYTES {
+            return None;
+        }
+        header.changed_by(line).map(|header| Parser(Inner::Zeek(Arc::new(header))))
+    }
+}
+
+/// The line without its end, and without the byte order mark a file's first line may have.
+#[inline]
+fn bare(line: &[u8]) -> &[u8] {
+    let line = line.strip_suffix(b"\n").unwrap_or(line);
+    let line = line.strip_suffix(b"\r").unwrap_or(line);
+    line.strip_prefix(BYTE_ORDER_MARK).unwrap_or(line)
+}
+
+fn one_field(name: &str, value: &[u8], time: Option<Timestamp>) -> Map<String, Value> {
+    let mut event = Event::default();
+    event.time(time);
+    event.set(name, String::from_utf8_lossy(value));
+    event.finish()
+}
+
+/// The time that a line of text begins with, alone or after a syslog header (RFC 5424); RFC 3164's has neither year nor zone.
+fn leading_time(line: &[u8]) -> Option<Timestamp> {
+    let front = &line[..line.len().min(80)];
+    let front = String::from_utf8_lossy(front);
+    let mut words = front.split([' ', '\t', ',', '[', ']', '"']).filter(|word| !word.is_empty()).take(3);
+    words.find_map(time::iso)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parser(format: Format) -> Parser {
+        Parser::new(format, &Fields::default())
+    }
+
+    #[test]
+    fn observables_are_numbered_as_they_are_handed_over() {
+        let line = b"\xef\xbb\xbf1795314625.802 5 10.1.2.3 TCP_MISS/404 603 GET http://a.example/ - HIER_DIRECT/192.0.2.7 text/html\r\n";
+        let parser = parser(Format::Squid);
+        let field = |n| parser.observable(line, n).map(|(field, value)| format!("{field}={value}"));
+        assert_eq!(field(0).as_deref(), Some("url.original=http://a.example/"));
+        assert_eq!(field(2).as_deref(), Some("source.ip=10.1.2.3"));
+        assert_eq!(field(3), None);
+        assert_eq!(parser.observable(b"damaged", 0), None);
+        assert_eq!(parser.event(b"damaged")["message"], "damaged");
+    }
+
+    #[test]
+    fn text_and_lines() {
+        let text = parser(Format::Text);
+        let line = b"<134>1 2026-11-22T02:30:25.5Z gw app - - from 10.0.0.1";
+        assert_eq!(text.observable(line, 0), Some(("message".into(), "10.0.0.1".into())));
+        assert_eq!(text.time(line), Some(Timestamp(1_795_314_625_500_000)));
+        assert_eq!(text.event(line)["@timestamp"], "2026-11-22T02:30:25.5Z");
+        let lines = parser(Format::Lines);
+        assert_eq!(lines.observable(b" evil.example\r\n", 0), Some(("value".into(), "evil.example".into())));
+        assert_eq!(lines.event(b"evil.example")["value"], "evil.example");
+    }
+
+    #[test]
+    fn blank_lines_are_nothing_in_every_format() {
+        for format in Format::ALL {
+            for line in [&b""[..], b"\n", b"\r\n"] {
+                assert_eq!(parser(format).observables(line, &mut |_, _| panic!()), Ok(()), "{format:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_zeek_header_gives_the_next_parser() {
+        let parser = parser(Format::Zeek);
+        let next = parser.header_change(b"#fields\tts\tquery\r\n").unwrap();
+        assert_eq!(
+            next.observable(b"1.0\tevil.example\r\n", 0),
+            Some(("dns.question.name".into(), "evil.example".into()))
+        );
+        assert!(next.header_change(b"1.0\tevil.example").is_none());
+        assert!(self::parser(Format::Text).header_change(b"#fields\tts").is_none());
+    }
+
+    #[test]
+    fn too_long_a_line_is_refused() {
+        let line = vec![b'a'; MAX_LINE_BYTES + 1];
+        for format in Format::ALL {
+            let got = parser(format).observables(&line, &mut |_, _| panic!());
+            assert_eq!(got, Err(MalformedLine::TooLong { got: line.len() }));
+        }
+    }
+}

@@ -1,0 +1,477 @@
+//! Squid's native access log.
+//!
+//! `time elapsed client result/status bytes method URL user hierarchy/peer type`, blanks between, `elapsed` padded with blanks
+//! (`logformat squid` in squid.conf.documented). Fields people append come after `type`.
+
+use memchr::memchr;
+use serde_json::{Map, Value};
+use threatsieve_blacklist::indicator::Timestamp;
+use threatsieve_blacklist::observable::Kind;
+
+use crate::ecs::Event;
+use crate::format::Format;
+use crate::host;
+use crate::malformed::MalformedLine;
+use crate::marks::Marks;
+use crate::time;
+
+/// Fields of a line before anything appended.
+const FIELDS: usize = 10;
+
+/// Hierarchy codes whose peer is the origin server itself (`src/hier_code.h`; `DIRECT` is Squid 2's). With every other code the peer is
+/// a parent or sibling proxy. A pinned connection belongs to one client and leads to the origin, as those of decrypted TLS do;
+/// only where a parent proxy asks for connection-based logins may it be that parent.
+const TO_ORIGIN: [&[u8]; 6] =
+    [b"HIER_DIRECT", b"DIRECT", b"ORIGINAL_DST", b"PINNED", b"CLOSEST_DIRECT", b"SOURCE_FASTEST"];
+
+/// Codes of requests that went to other proxies or nowhere; with [`TO_ORIGIN`] all there are.
+const TO_OTHERS: [&[u8]; 20] = [
+    b"HIER_NONE",
+    b"NONE",
+    b"SIBLING_HIT",
+    b"PARENT_HIT",
+    b"DEFAULT_PARENT",
+    b"SINGLE_PARENT",
+    b"FIRSTUP_PARENT",
+    b"FIRST_UP_PARENT",
+    b"FIRST_PARENT_MISS",
+    b"CLOSEST_PARENT_MISS",
+    b"CLOSEST_PARENT",
+    b"NO_DIRECT_FAIL",
+    b"ROUNDROBIN_PARENT",
+    b"CD_PARENT_HIT",
+    b"CD_SIBLING_HIT",
+    b"CARP",
+    b"ANY_OLD_PARENT",
+    b"ANY_PARENT",
+    b"USERHASH_PARENT",
+    b"SOURCEHASH_PARENT",
+];
+
+/// A line's fields as they stand in it.
+struct Line<'a> {
+    time: &'a [u8],
+    elapsed: &'a [u8],
+    client: &'a [u8],
+    result: &'a [u8],
+    bytes: &'a [u8],
+    method: &'a [u8],
+    url: &'a [u8],
+    user: &'a [u8],
+    peer: &'a [u8],
+    /// The content type and whatever was appended.
+    rest: &'a [u8],
+}
+
+/// Walks the fields between blanks, runs of which count once.
+struct Splitter<'a> {
+    line: &'a [u8],
+    blanks: Marks<'a>,
+    start: usize,
+    taken: usize,
+}
+
+impl<'a> Splitter<'a> {
+    #[inline]
+    fn field(&mut self) -> Result<&'a [u8], MalformedLine> {
+        loop {
+            let end = self.blanks.next().unwrap_or(self.line.len());
+            if end > self.start {
+                let field = &self.line[self.start..end];
+                self.start = (end + 1).min(self.line.len());
+                self.taken += 1;
+                return Ok(field);
+            }
+            if end == self.line.len() {
+                return Err(MalformedLine::TooFewFields {
+                    format: Format::Squid,
+                    expected: FIELDS,
+                    got: self.taken,
+                });
+            }
+            self.start = end + 1;
+        }
+    }
+}
+
+#[inline]
+fn expect(
+    holds: bool,
+    position: usize,
+    field: &'static str,
+    expected: &'static str,
+) -> Result<(), MalformedLine> {
+    if holds {
+        Ok(())
+    } else {
+        Err(MalformedLine::Field { format: Format::Squid, position, field, expected })
+    }
+}
+
+#[inline]
+fn is_number(field: &[u8]) -> bool {
+    matches!(field, [first, .., last] if first.is_ascii_digit() && last.is_ascii_digit())
+        || matches!(field, [only] if only.is_ascii_digit())
+}
+
+/// `TCP_MISS/200`: the status is three digits but for odd answers.
+#[inline]
+fn is_result(field: &[u8]) -> bool {
+    field.len().checked_sub(4).is_some_and(|slash| field[slash] == b'/') || memchr(b'/', field).is_some()
+}
+
+#[inline]
+fn parse(line: &[u8]) -> Result<Line<'_>, MalformedLine> {
+    let mut split = Splitter { line, blanks: Marks::new(line, b' '), start: 0, taken: 0 };
+    let time = split.field()?;
+    expect(is_number(time), 1, "time", "seconds since 1970")?;
+    let elapsed = split.field()?;
+    expect(is_number(elapsed) || elapsed[0] == b'-', 2, "elapsed", "milliseconds")?;
+    let client = split.field()?;
+    let result = split.field()?;
+    expect(is_result(result), 4, "result code/status", "a result code, `/` and a status")?;
+    let bytes = split.field()?;
+    expect(is_number(bytes) || bytes == b"-", 5, "bytes", "a number")?;
+    let method = split.field()?;
+    let url_from = split.start;
+    let url = split.field()?;
+    let user = split.field()?;
+    let peer = split.field()?;
+    let rest = &line[split.start..];
+    let fields = Line { time, elapsed, client, result, bytes, method, url, user, peer, rest };
+    if !is_hierarchy(peer) {
+        return spaced(line, url_from, fields);
+    }
+    if rest.is_empty() {
+        return Err(MalformedLine::TooFewFields { format: Format::Squid, expected: FIELDS, got: FIELDS - 1 });
+    }
+    Ok(fields)
+}
+
+/// `CODE/peer`, whatever the code.
+#[inline]
+fn is_hierarchy(peer: &[u8]) -> bool {
+    peer.starts_with(b"HIER_DIRECT/") || peer[0].is_ascii_uppercase() && memchr(b'/', peer).is_some()
+}
+
+/// A URL with blanks in it (`uri_whitespace allow`): it ends two fields before the first known hierarchy code.
+#[cold]
+fn spaced<'a>(line: &'a [u8], url_from: usize, fields: Line<'a>) -> Result<Line<'a>, MalformedLine> {
+    let missing = MalformedLine::Field {
+        format: Format::Squid,
+        position: 9,
+        field: "hierarchy code/peer",
+        expected: "a hierarchy code, `/` and a peer",
+    };
+    // The field before the one looked at: the user, once the code is found.
+    let (mut user_from, mut user_end) = (url_from, url_from);
+    let mut from = url_from;
+    for end in Marks::new(line, b' ').skip_while(|&blank| blank < url_from) {
+        let field = &line[from..end];
+        let known = memchr(b'/', field).is_some_and(|slash| {
+            let code = unhurried(&field[..slash]);
+            TO_ORIGIN.contains(&code) || TO_OTHERS.contains(&code)
+        });
+        if known && user_from > url_from && end + 1 < line.len() {
+            let url = line[url_from..user_from].trim_ascii();
+            return Ok(Line {
+                url,
+                user: &line[user_from..user_end],
+                peer: field,
+                rest: &line[end + 1..],
+                ..fields
+            });
+        }
+        if !field.is_empty() {
+            (user_from, user_end) = (from, end);
+        }
+        from = end + 1;
+    }
+    Err(missing)
+}
+
+/// The code without the mark of a neighbour that did not answer in time.
+#[inline]
+fn unhurried(code: &[u8]) -> &[u8] {
+    code.strip_prefix(b"TIMEOUT_").unwrap_or(code)
+}
+
+/// The origin server's address, or its name where `log_ip_on_direct` is off (Squid 2).
+#[inline]
+fn destination(peer: &[u8]) -> Option<&[u8]> {
+    let address = match peer.strip_prefix(b"HIER_DIRECT/") {
+        Some(address) => address,
+        None => {
+            let slash = memchr(b'/', peer)?;
+            if !TO_ORIGIN.contains(&unhurried(&peer[..slash])) {
+                return None;
+            }
+            &peer[slash + 1..]
+        }
+    };
+    (!address.is_empty() && address != b"-").then_some(address)
+}
+
+/// Whether the URL names something that was asked for; `error:invalid-request` and its like are Squid's own.
+#[inline]
+fn is_requested(url: &[u8]) -> bool {
+    url != b"-" && !url.starts_with(b"error:")
+}
+
+/// Hands over URL, destination, client, and the URLs of appended fields, in that order.
+#[inline]
+pub(crate) fn walk(line: &[u8], sink: &mut impl FnMut(&str, Kind, &[u8])) -> Result<(), MalformedLine> {
+    let fields = parse(line)?;
+    if is_requested(fields.url) {
+        sink("url.original", Kind::Url, fields.url);
+    }
+    if let Some(address) = destination(fields.peer) {
+        let kind = host::kind(address);
+        sink(host::named(kind, "destination.ip", "destination.domain"), kind, address);
+    }
+    if fields.client != b"-" {
+        let kind = host::kind(fields.client);
+        sink(host::named(kind, "source.ip", "source.domain"), kind, fields.client);
+    }
+    if let Some(blank) = memchr(b' ', fields.rest) {
+        appended(&fields.rest[blank..], sink);
+    }
+    Ok(())
+}
+
+/// URLs in appended fields: a quoted referrer, or the `Referer` among logged headers (`log_mime_hdrs`).
+#[cold]
+fn appended(rest: &[u8], sink: &mut impl FnMut(&str, Kind, &[u8])) {
+    for field in rest.split(|&b| b == b' ') {
+        let field = field.strip_prefix(b"\"").unwrap_or(field);
+        if field.starts_with(b"http://") || field.starts_with(b"https://") {
+            let end = field
+                .iter()
+                .position(|b| b"\"\\]".contains(b) && !is_v6_close(field, *b))
+                .unwrap_or(field.len());
+            sink("http.request.referrer", Kind::Url, &field[..end]);
+        }
+    }
+}
+
+/// Whether `]` closes the URL's IPv6 address and not a header block.
+fn is_v6_close(url: &[u8], byte: u8) -> bool {
+    byte == b']' && memchr::memmem::find(url, b"://[").is_some()
+}
+
+/// Whether the line is a tunnel's.
+pub(crate) fn is_connect(line: &[u8]) -> bool {
+    parse(line).is_ok_and(|fields| fields.method == b"CONNECT")
+}
+
+/// When the request ended.
+pub(crate) fn time(line: &[u8]) -> Option<Timestamp> {
+    time::epoch(parse(line).ok()?.time)
+}
+
+/// The line in ECS; `squid.*` for what has no name there.
+pub(crate) fn event(line: &[u8]) -> Option<Map<String, Value>> {
+    const NANOSECONDS_IN_MS: i64 = 1_000_000;
+    let fields = parse(line).ok()?;
+    let mut event = Event::default();
+    event.time(time::epoch(fields.time));
+    if let Ok(elapsed) = String::from_utf8_lossy(fields.elapsed).parse::<i64>() {
+        event.set("event.duration", elapsed.saturating_mul(NANOSECONDS_IN_MS));
+    }
+    if fields.client != b"-" {
+        event.text(host::named(host::kind(fields.client), "source.ip", "source.domain"), fields.client);
+    }
+    let slash = memchr(b'/', fields.result).unwrap_or(fields.result.len());
+    event.text("squid.result_code", &fields.result[..slash]);
+    if let Some(status) = fields.result.get(slash + 1..).filter(|status| *status != b"000") {
+        event.number("http.response.status_code", status);
+    }
+    // Squid counts the headers too (`%<st`), which is ECS's `http.response.bytes`; most readers look for the body's.
+    event.number("http.response.bytes", fields.bytes);
+    event.number("http.response.body.bytes", fields.bytes);
+    event.text("http.request.method", fields.method);
+    if is_requested(fields.url) {
+        event.url(fields.url);
+    } else {
+        event.text("squid.request_error", fields.url);
+    }
+    event.text("user.name", fields.user);
+    let slash = memchr(b'/', fields.peer).unwrap_or(fields.peer.len());
+    event.text("squid.hierarchy_code", &fields.peer[..slash]);
+    match destination(fields.peer) {
+        Some(address) => {
+            event.text(host::named(host::kind(address), "destination.ip", "destination.domain"), address);
+        }
+        None => event.text("squid.peer", fields.peer.get(slash + 1..).unwrap_or_default()),
+    }
+    let end = memchr(b' ', fields.rest).unwrap_or(fields.rest.len());
+    event.text("http.response.mime_type", &fields.rest[..end]);
+    Some(event.finish())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MISS: &[u8] = b"1795314625.802      5 10.1.2.3 TCP_MISS/404 603 GET http://www.evil.example:8098/a? bob%20smith HIER_DIRECT/192.0.2.7 text/html";
+
+    fn found(line: &[u8]) -> Vec<(String, Kind, String)> {
+        let mut out = Vec::new();
+        walk(line, &mut |field, kind, value| {
+            out.push((field.to_owned(), kind, String::from_utf8_lossy(value).into_owned()));
+        })
+        .unwrap();
+        out
+    }
+
+    fn values(line: &str) -> Vec<String> {
+        found(line.as_bytes()).into_iter().map(|(field, _, value)| format!("{field}={value}")).collect()
+    }
+
+    fn with_peer(peer: &str) -> String {
+        format!("1795314625.802 5 10.1.2.3 TCP_MISS/200 603 GET http://a.example/ - {peer} text/html")
+    }
+
+    #[test]
+    fn url_destination_and_client() {
+        assert_eq!(
+            found(MISS),
+            [
+                ("url.original".into(), Kind::Url, "http://www.evil.example:8098/a?".into()),
+                ("destination.ip".into(), Kind::Address, "192.0.2.7".into()),
+                ("source.ip".into(), Kind::Address, "10.1.2.3".into()),
+            ]
+        );
+    }
+
+    #[test]
+    fn tunnels_and_ipv6() {
+        let line = "1795314625.863      1 fe80::1 TCP_TUNNEL/200 559 CONNECT good.example:443 - HIER_DIRECT/2001:db8::5 -";
+        assert_eq!(
+            values(line),
+            ["url.original=good.example:443", "destination.ip=2001:db8::5", "source.ip=fe80::1"]
+        );
+        assert!(is_connect(line.as_bytes()));
+        assert!(!is_connect(MISS));
+    }
+
+    #[test]
+    fn only_the_origins_address_is_a_destination() {
+        for code in [
+            "HIER_DIRECT",
+            "DIRECT",
+            "ORIGINAL_DST",
+            "PINNED",
+            "TIMEOUT_HIER_DIRECT",
+            "TIMEOUT_DIRECT",
+            "CLOSEST_DIRECT",
+        ] {
+            let values = values(&with_peer(&format!("{code}/192.0.2.7")));
+            assert_eq!(values[1], "destination.ip=192.0.2.7", "{code}");
+        }
+        for peer in [
+            "FIRSTUP_PARENT/192.0.2.7",
+            "HIER_NONE/-",
+            "NONE/-",
+            "SIBLING_HIT/proxy.example",
+            "HIER_DIRECT/-",
+            "TIMEOUT_CARP/1.2.3.4",
+        ] {
+            assert_eq!(
+                values(&with_peer(peer)),
+                ["url.original=http://a.example/", "source.ip=10.1.2.3"],
+                "{peer}"
+            );
+        }
+        assert_eq!(values(&with_peer("DIRECT/www.evil.example"))[1], "destination.domain=www.evil.example");
+    }
+
+    #[test]
+    fn what_was_no_request_is_no_observable() {
+        let line = "1795314625.802      0 10.1.2.3 NONE_NONE/000 0 - error:transaction-end-before-headers - HIER_NONE/- -";
+        assert_eq!(values(line), ["source.ip=10.1.2.3"]);
+        assert_eq!(
+            event(line.as_bytes()).unwrap()["squid"]["request_error"],
+            "error:transaction-end-before-headers"
+        );
+        let line = "1795314625.802      0 10.1.2.3 NONE_NONE/000 0 - - - HIER_NONE/- -";
+        assert_eq!(values(line), ["source.ip=10.1.2.3"]);
+    }
+
+    #[test]
+    fn client_names_whole_seconds_and_appended_fields() {
+        let line = "1795314625     -1 pc-7.corp.example TCP_MISS/200 0 GET http://a.example/ - HIER_DIRECT/192.0.2.7 text/html \"http://ref.example/x\" \"Mozilla/5.0 (X11)\"";
+        assert_eq!(
+            values(line),
+            [
+                "url.original=http://a.example/",
+                "destination.ip=192.0.2.7",
+                "source.domain=pc-7.corp.example",
+                "http.request.referrer=http://ref.example/x",
+            ]
+        );
+        let headers = with_peer("HIER_NONE/-")
+            + r" [User-Agent: curl\r\nReferer: http://[::1]/r\r\nHost: a\r\n] [HTTP/1.1 200 OK\r\n]";
+        assert_eq!(values(&headers)[2], "http.request.referrer=http://[::1]/r");
+    }
+
+    #[test]
+    fn a_url_may_hold_blanks_and_any_bytes() {
+        let line = "1795314625.802 5 10.1.2.3 TCP_MISS/200 603 GET http://a.example/b c d - HIER_DIRECT/192.0.2.7 text/html";
+        assert_eq!(values(line)[0], "url.original=http://a.example/b c d");
+        let line = b"1795314625.802 5 10.1.2.3 TCP_MISS/200 603 GET http://a.example/\xff\x01\xc3 - HIER_NONE/- text/html";
+        let mut url = Vec::new();
+        walk(line, &mut |field, _, value| {
+            if field == "url.original" {
+                url = value.to_vec();
+            }
+        })
+        .unwrap();
+        assert_eq!(url, b"http://a.example/\xff\x01\xc3");
+    }
+
+    #[test]
+    fn malformed_lines_say_what_was_expected() {
+        let error = |line: &str| {
+            walk(line.as_bytes(), &mut |_, _, _| panic!("sunk from {line}")).unwrap_err().to_string()
+        };
+        assert_eq!(error(""), "squid line ends early: expected 10 fields, got 0");
+        assert_eq!(error("1795314625.802 5 10.1.2.3"), "squid line ends early: expected 10 fields, got 3");
+        assert_eq!(
+            error("Nov 22 02:30:25 host x"),
+            "squid line, field 1 (time): expected seconds since 1970"
+        );
+        let cut = String::from_utf8_lossy(MISS).replace(" text/html", "");
+        assert_eq!(error(&cut), "squid line ends early: expected 10 fields, got 9");
+        assert_eq!(
+            error("1795314625.802 5 10.1.2.3 TCP_MISS 603 GET http://a/ - HIER_NONE/- -"),
+            "squid line, field 4 (result code/status): expected a result code, `/` and a status"
+        );
+        assert_eq!(
+            error("1795314625.802 5 10.1.2.3 TCP_MISS/200 603 GET http://a/ - nothing -"),
+            "squid line, field 9 (hierarchy code/peer): expected a hierarchy code, `/` and a peer"
+        );
+    }
+
+    #[test]
+    fn the_event_in_ecs() {
+        assert_eq!(
+            Value::Object(event(MISS).unwrap()),
+            serde_json::json!({
+                "@timestamp": "2026-11-22T02:30:25.802Z",
+                "event": {"duration": 5_000_000},
+                "source": {"ip": "10.1.2.3"},
+                "destination": {"ip": "192.0.2.7"},
+                "http": {
+                    "request": {"method": "GET"},
+                    "response": {"status_code": 404, "bytes": 603, "body": {"bytes": 603}, "mime_type": "text/html"}
+                },
+                "url": {"original": "http://www.evil.example:8098/a?", "domain": "www.evil.example"},
+                "user": {"name": "bob%20smith"},
+                "squid": {"result_code": "TCP_MISS", "hierarchy_code": "HIER_DIRECT"}
+            })
+        );
+        assert_eq!(time(MISS), Some(Timestamp(1_795_314_625_802_000)));
+        assert_eq!(event(b"x"), None);
+    }
+}

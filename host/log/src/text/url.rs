@@ -1,0 +1,199 @@
+//! URLs in text, with a scheme or without.
+
+use memchr::memmem;
+use threatsieve_blacklist::observable::Kind;
+
+use super::class::{class, defanged_dot};
+
+/// URLs within one URL that are handed over up to its end; further ones end where the next begins, so that no line costs the square of its length.
+const MAX_NESTED: usize = 8;
+
+/// Where a URL stands: its scheme, and what follows `://`.
+#[derive(Clone, Copy)]
+pub(super) struct Place {
+    pub(super) start: usize,
+    authority: usize,
+}
+
+/// The next URL with a scheme.
+pub(super) fn find(line: &[u8], from: usize, end: usize) -> Option<Place> {
+    let mut search = from;
+    while let Some(at) = memmem::find(&line[search..end], b"://") {
+        let colon = search + at;
+        let letters = line[search..colon].iter().rev().take_while(|b| b.is_ascii_alphanumeric()).count();
+        let digits = line[colon - letters..colon].iter().take_while(|b| b.is_ascii_digit()).count();
+        if letters - digits >= 2 && colon + 3 < end {
+            return Some(Place { start: colon - letters + digits, authority: colon + 3 });
+        }
+        search = colon + 3;
+    }
+    None
+}
+
+/// Hands over a URL and those inside it; gives where to go on.
+pub(super) fn walk(line: &[u8], outer: Place, to: usize, sink: &mut impl FnMut(Kind, &[u8])) -> usize {
+    let mut end = quoted_end(line, outer, to);
+    let mut inside = [outer; MAX_NESTED];
+    let mut count = 0;
+    let mut last = outer;
+    while let Some(place) = find(line, last.authority, end) {
+        if matches!(line[place.start - 1], b',' | b';') {
+            // A list of URLs; the rest of it comes next.
+            end = place.start - 1;
+            break;
+        }
+        if count < MAX_NESTED {
+            inside[count] = place;
+        } else {
+            one(line, last, place.start, sink);
+        }
+        count += 1;
+        last = place;
+    }
+    let next = one(line, outer, end, sink);
+    for place in &inside[..count.min(MAX_NESTED)] {
+        one(line, *place, end, sink);
+    }
+    if count > MAX_NESTED {
+        one(line, last, end, sink);
+    }
+    if count == 0 { next } else { end }
+}
+
+/// A URL in single quotes ends at the closing one.
+fn quoted_end(line: &[u8], place: Place, to: usize) -> usize {
+    if place.start == 0 || line[place.start - 1] != b'\'' {
+        return to;
+    }
+    memchr::memchr(b'\'', &line[place.authority..to]).map_or(to, |at| place.authority + at)
+}
+
+/// A URL without a scheme.
+pub(super) fn walk_bare(line: &[u8], start: usize, to: usize, sink: &mut impl FnMut(Kind, &[u8])) -> usize {
+    one(line, Place { start, authority: start }, to, sink)
+}
+
+/// Hands over one URL; gives where what surely belongs to it ends.
+fn one(line: &[u8], place: Place, to: usize, sink: &mut impl FnMut(Kind, &[u8])) -> usize {
+    let authority_end = authority_end(line, place.authority, to);
+    let full = if matches!(line[authority_end..to].first(), None | Some(b'/' | b'?' | b'#')) {
+        to
+    } else {
+        authority_end
+    };
+    let full = punctuation(line, authority_end, full);
+    let whole = trimmed(&line[place.start..full]);
+    if place.start + whole.len() <= place.authority && place.authority > place.start {
+        return place.authority;
+    }
+    sink(Kind::Url, whole);
+    // Commas may stand in a URL, and after one in a list or a table: both readings count.
+    let Some(comma) = line[authority_end..full].iter().position(|b| matches!(b, b',' | b';')) else {
+        return full;
+    };
+    let cut = trimmed(&line[place.start..authority_end + comma]);
+    if cut.len() < whole.len() {
+        sink(Kind::Url, cut);
+    }
+    authority_end + comma
+}
+
+/// Where host and port end. What may stand in userinfo alone counts only if an `@` follows.
+fn authority_end(line: &[u8], from: usize, to: usize) -> usize {
+    let mut first_odd = None;
+    let mut at = from;
+    while at < to {
+        match line[at] {
+            b'/' | b'?' | b'#' => break,
+            b'@' => first_odd = None,
+            b'(' | b'{' | b'[' => {
+                if let Some(len) = defanged_dot(&line[at..to]) {
+                    at += len;
+                    continue;
+                }
+                if line[at] != b'[' {
+                    first_odd = first_odd.or(Some(at));
+                }
+            }
+            b',' | b';' | b'=' | b'&' | b'\'' | b')' | b'}' | b'!' | b'$' | b'*' => {
+                first_odd = first_odd.or(Some(at))
+            }
+            _ => {}
+        }
+        at += 1;
+    }
+    first_odd.unwrap_or(at)
+}
+
+/// Cuts at quotes and full stops of other scripts, `“`...`”`, `。`, which end a URL as `"` does.
+fn punctuation(line: &[u8], from: usize, to: usize) -> usize {
+    let ends =
+        |at: &usize| matches!(line[*at..to], [0xe2, 0x80, 0x98..=0x9f, ..] | [0xe3, 0x80, 0x80..=0x9f, ..]);
+    memchr::memchr2_iter(0xe2, 0xe3, &line[from..to]).map(|at| from + at).find(ends).unwrap_or(to)
+}
+
+/// Without the punctuation that follows a URL in prose, and brackets that were opened before it.
+fn trimmed(url: &[u8]) -> &[u8] {
+    let mut end = url.len();
+    // Openings less closings of each sort, counted when first needed.
+    let mut surplus = [None; 3];
+    while let Some(&last) = url[..end].last() {
+        let sort = match last {
+            b'.' | b',' | b';' | b':' | b'!' | b'?' | b'\'' | b'*' => {
+                // A bare `?` is a query that was not logged, unless it ends a sentence's only guess.
+                if last == b'?' && memchr::memchr(b'/', &url[..end]).is_some() && end == url.len() {
+                    break;
+                }
+                end -= 1;
+                continue;
+            }
+            b')' => 0,
+            b']' => 1,
+            b'}' => 2,
+            _ => break,
+        };
+        let count = |byte| memchr::memchr_iter(byte, &url[..end]).count() as isize;
+        let left = *surplus[sort].get_or_insert_with(|| count(b"([{"[sort]) - count(last));
+        if left >= 0 {
+            break;
+        }
+        surplus[sort] = Some(left + 1);
+        end -= 1;
+    }
+    &url[..end]
+}
+
+/// A URL with JSON's optional escapes, `http:\/\/evil.com\/x`, of which the piece holds the scheme; gives where it ends.
+pub(super) fn escaped(
+    line: &[u8],
+    from: usize,
+    end: usize,
+    sink: &mut impl FnMut(Kind, &[u8]),
+) -> Option<usize> {
+    let scheme = line[from..end].strip_suffix(b":")?;
+    if !line[end..].starts_with(b"\\/\\/") {
+        return None;
+    }
+    let letters = scheme.iter().rev().take_while(|b| b.is_ascii_alphabetic()).count();
+    if letters < 2 {
+        return None;
+    }
+    let mut url = line[end - 1 - letters..end].to_vec();
+    let mut at = end;
+    while let Some(&byte) = line.get(at) {
+        match byte {
+            b'\\' if line.get(at + 1) == Some(&b'/') => {
+                url.push(b'/');
+                at += 2;
+            }
+            _ if class(byte) == 0 => break,
+            _ => {
+                url.push(byte);
+                at += 1;
+            }
+        }
+    }
+    let to = url.len();
+    walk(&url, Place { start: 0, authority: letters + 3 }, to, sink);
+    Some(at)
+}
