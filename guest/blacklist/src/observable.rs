@@ -209,7 +209,9 @@ mod tests {
         let mut batch = Batch::new();
         while batch.push(Kind::Host, b"a") {}
         assert_eq!(batch.len(), MAX_BATCH_OBSERVABLES);
-        let error = |bytes: &[u8]| BatchReader::new(bytes).and_then(|mut r| r.find_map(Result::err).map_or(Ok(()), Err));
+        let error = |bytes: &[u8]| {
+            BatchReader::new(bytes).and_then(|mut r| r.find_map(Result::err).map_or(Ok(()), Err))
+        };
         assert_eq!(error(batch.as_bytes()), Ok(()));
         assert_eq!(error(&[1, 0]), Err(BatchError::Truncated { at: 0 }));
         assert_eq!(error(&[2, 0, 0, 1, b'a']), Err(BatchError::Truncated { at: 0 }));

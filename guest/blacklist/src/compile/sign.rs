@@ -1,0 +1,59 @@
+//! Signatures: Ed25519 (RFC 8032) over the header's digest, and so over name, generation and every section.
+
+use ed25519_dalek::pkcs8::{DecodePrivateKey, DecodePublicKey};
+use ed25519_dalek::{Signer, SigningKey, VerifyingKey};
+
+use super::Compiled;
+use crate::image::{DIGEST_BYTES, Image, SIGNATURE_BYTES};
+
+/// A text is no key.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum KeyError {
+    /// Not a private key.
+    #[error(
+        "expected an Ed25519 private key in PKCS#8 PEM, as `openssl genpkey -algorithm ed25519` writes it: {0}"
+    )]
+    Private(String),
+    /// Not a public key.
+    #[error("expected an Ed25519 public key in PEM, as `openssl pkey -pubout` writes it: {0}")]
+    Public(String),
+}
+
+/// A key that blacklists are signed with.
+pub struct SignKey(SigningKey);
+
+impl SignKey {
+    /// Reads a private key in PKCS#8 PEM (RFC 8410).
+    pub fn from_pem(pem: &str) -> Result<SignKey, KeyError> {
+        SigningKey::from_pkcs8_pem(pem).map(SignKey).map_err(|error| KeyError::Private(error.to_string()))
+    }
+}
+
+/// A key that signatures are verified with.
+#[derive(Debug, Clone)]
+pub struct VerifyKey(pub(crate) VerifyingKey);
+
+impl VerifyKey {
+    /// Reads a public key in SubjectPublicKeyInfo PEM (RFC 8410).
+    pub fn from_pem(pem: &str) -> Result<VerifyKey, KeyError> {
+        VerifyingKey::from_public_key_pem(pem)
+            .map(VerifyKey)
+            .map_err(|error| KeyError::Public(error.to_string()))
+    }
+}
+
+impl Compiled {
+    /// Signs the blacklist; the bytes it had before stay as they are but for the signature.
+    pub fn sign(&mut self, key: &SignKey) {
+        let Ok(image) = Image::new(&self.bytes) else { return };
+        let end = image.header_bytes;
+        let signature_at = digest_at(end) + DIGEST_BYTES;
+        let signature = key.0.sign(&self.bytes[digest_at(end)..signature_at]).to_bytes();
+        self.bytes[signature_at..signature_at + SIGNATURE_BYTES].copy_from_slice(&signature);
+    }
+}
+
+/// Where the header's digest stands in a header of so many bytes: it and the signature come last.
+pub(crate) fn digest_at(header_bytes: usize) -> usize {
+    header_bytes - SIGNATURE_BYTES - DIGEST_BYTES
+}

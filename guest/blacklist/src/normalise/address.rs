@@ -1,0 +1,166 @@
+//! Addresses: the strict textual forms, and the loose ones that hide in URL hosts.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+/// The longest text that can be an address: 45 bytes of IPv6 (RFC 4291 section 2.2), brackets, and a zone identifier of some length.
+const MAX_ADDRESS_BYTES: usize = 128;
+
+/// Reads an address in its strict form: dotted decimal without leading zeros, or IPv6, perhaps in brackets and with a zone identifier
+/// (RFC 4007 section 11), which is dropped. An IPv4-mapped address is the IPv4 address.
+pub(crate) fn parse_strict(text: &[u8]) -> Option<IpAddr> {
+    if text.is_empty() || text.len() > MAX_ADDRESS_BYTES {
+        return None;
+    }
+    if let Some(v4) = parse_v4(text) {
+        return Some(IpAddr::V4(v4));
+    }
+    if !text.contains(&b':') {
+        return None;
+    }
+    let inner = match text {
+        [b'[', inner @ .., b']'] => inner,
+        _ => text,
+    };
+    let end = inner.iter().position(|&b| b == b'%').unwrap_or(inner.len());
+    let v6: Ipv6Addr = std::str::from_utf8(&inner[..end]).ok()?.parse().ok()?;
+    Some(unmap(IpAddr::V6(v6)))
+}
+
+/// The IPv4 address that an IPv4-mapped IPv6 address (`::ffff:0:0/96`, RFC 4291 section 2.5.5.2) stands for; any other as it is.
+pub(crate) fn unmap(address: IpAddr) -> IpAddr {
+    match address {
+        IpAddr::V6(v6) => v6.to_ipv4_mapped().map_or(address, IpAddr::V4),
+        IpAddr::V4(_) => address,
+    }
+}
+
+/// Dotted decimal, four parts without leading zeros.
+#[inline]
+pub(crate) fn parse_v4(text: &[u8]) -> Option<Ipv4Addr> {
+    if !(7..=15).contains(&text.len()) {
+        return None;
+    }
+    let (mut address, mut part, mut digits, mut dots) = (0u32, 0u32, 0u32, 0u32);
+    for &byte in text {
+        if byte == b'.' {
+            if digits == 0 || part > 255 {
+                return None;
+            }
+            address = address << 8 | part;
+            (part, digits, dots) = (0, 0, dots + 1);
+            continue;
+        }
+        let digit = u32::from(byte.wrapping_sub(b'0'));
+        if digit > 9 || digits == 3 || (digits > 0 && part == 0) {
+            return None;
+        }
+        (part, digits) = (part * 10 + digit, digits + 1);
+    }
+    (dots == 3 && digits > 0 && part <= 255).then(|| Ipv4Addr::from(address << 8 | part))
+}
+
+/// Whether a host's last label makes it an IPv4 address by the WHATWG URL standard ("ends in a number").
+pub(crate) fn ends_in_a_number(host: &[u8]) -> bool {
+    let host = host.strip_suffix(b".").unwrap_or(host);
+    let last = host.rsplit(|&b| b == b'.').next().unwrap_or(host);
+    !last.is_empty() && (last.iter().all(u8::is_ascii_digit) || loose_part(last).is_some())
+}
+
+/// Reads a URL host as the WHATWG URL standard's IPv4 parser does: one to four parts, each decimal, octal (`0177`) or hexadecimal
+/// (`0x7f`), the last filling what is left (`2130706433`, `127.1`).
+pub(crate) fn parse_loose_v4(host: &[u8]) -> Option<Ipv4Addr> {
+    let host = host.strip_suffix(b".").unwrap_or(host);
+    let mut parts = [0u64; 4];
+    let mut count = 0;
+    for part in host.split(|&b| b == b'.') {
+        *parts.get_mut(count)? = loose_part(part)?;
+        count += 1;
+    }
+    let (last, first) = parts[..count].split_last()?;
+    if first.iter().any(|&part| part > 255) || *last >= 256u64.pow(5 - count as u32) {
+        return None;
+    }
+    let address =
+        first.iter().enumerate().fold(*last, |sum, (i, part)| sum + part * 256u64.pow(3 - i as u32));
+    u32::try_from(address).ok().map(Ipv4Addr::from)
+}
+
+/// One part: `0x` alone is zero, as the standard has it. Values of more than 32 bits are refused by the caller's range checks.
+fn loose_part(part: &[u8]) -> Option<u64> {
+    let (digits, radix) = match part {
+        [] => return None,
+        [b'0', b'x' | b'X', rest @ ..] => (rest, 16),
+        [b'0', rest @ ..] if !rest.is_empty() => (rest, 8),
+        _ => (part, 10),
+    };
+    digits.iter().try_fold(0u64, |value, &byte| {
+        let digit = char::from(byte).to_digit(radix)?;
+        Some((value * u64::from(radix) + u64::from(digit)).min(u64::from(u32::MAX) + 1))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn strict_addresses() {
+        let good = |text: &str, is: &str| {
+            assert_eq!(parse_strict(text.as_bytes()), Some(is.parse().unwrap()), "{text}")
+        };
+        good("1.2.3.4", "1.2.3.4");
+        good("0.0.0.0", "0.0.0.0");
+        good("255.255.255.255", "255.255.255.255");
+        good("2001:DB8::1", "2001:db8::1");
+        good("[2001:db8::1]", "2001:db8::1");
+        good("fe80::1%eth0", "fe80::1");
+        good("[fe80::1%25eth0]", "fe80::1");
+        good("::ffff:1.2.3.4", "1.2.3.4");
+        good("::ffff:102:304", "1.2.3.4");
+        for bad in [
+            "",
+            "1.2.3",
+            "1.2.3.4.5",
+            "01.2.3.4",
+            "1.2.3.256",
+            "0177.0.0.1",
+            "2130706433",
+            "1.2.3.4:80",
+            "1..3.4",
+            ".1.2.3.4",
+            "1.2.3.4.",
+            ":::",
+            "g::1",
+        ] {
+            assert_eq!(parse_strict(bad.as_bytes()), None, "{bad}");
+        }
+    }
+
+    #[test]
+    fn loose_addresses_are_whatwg_s() {
+        let good = |text: &str, is: &str| {
+            assert_eq!(parse_loose_v4(text.as_bytes()), Some(is.parse().unwrap()), "{text}")
+        };
+        good("0177.0.0.1", "127.0.0.1");
+        good("2130706433", "127.0.0.1");
+        good("0x7f.1", "127.0.0.1");
+        good("1.2.3", "1.2.0.3");
+        good("1.2.3.4.", "1.2.3.4");
+        good("0x", "0.0.0.0");
+        good("4294967295", "255.255.255.255");
+        for bad in [
+            "4294967296",
+            "1.2.3.256",
+            "256.1",
+            "1.2.3.4.5",
+            "08.1.1.1",
+            "a.b",
+            "1..2",
+            "99999999999999999999",
+        ] {
+            assert_eq!(parse_loose_v4(bad.as_bytes()), None, "{bad}");
+        }
+        assert!(ends_in_a_number(b"1.2.3.4") && ends_in_a_number(b"foo.0x1f") && ends_in_a_number(b"09"));
+        assert!(!ends_in_a_number(b"foo.7z") && !ends_in_a_number(b"a.b."));
+    }
+}

@@ -1,0 +1,163 @@
+//! Authorities: `[userinfo@]host[:port]` (RFC 3986 section 3.2), as logs hold them.
+
+use std::borrow::Cow;
+
+use super::host::write_name;
+use super::refang::refang_host;
+use super::{Target, address};
+
+/// An authority's parts, still as logged.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Authority<'a> {
+    pub(super) host: &'a [u8],
+    /// `None` when there is none; `Some(None)` when what stands there is no port.
+    pub(super) port: Option<Option<u16>>,
+}
+
+/// Cuts an authority into host and port; userinfo is dropped. The last `@` ends the userinfo, as the WHATWG URL standard has it.
+pub(super) fn split(authority: &[u8]) -> Authority<'_> {
+    let host_port = match authority.iter().rposition(|&b| b == b'@') {
+        Some(at) => &authority[at + 1..],
+        None => authority,
+    };
+    if host_port.first() == Some(&b'[')
+        && let Some(end) = host_port.iter().position(|&b| b == b']')
+        && host_port[..end].contains(&b':')
+    {
+        let port = host_port[end + 1..].strip_prefix(b":").map(port);
+        return Authority { host: &host_port[..=end], port };
+    }
+    let mut colons = host_port.iter().enumerate().filter(|(_, b)| **b == b':');
+    match (colons.next(), colons.next()) {
+        (Some((colon, _)), None) => {
+            Authority { host: &host_port[..colon], port: Some(port(&host_port[colon + 1..])) }
+        }
+        // None, or several: a bare IPv6 address.
+        _ => Authority { host: host_port, port: None },
+    }
+}
+
+fn port(digits: &[u8]) -> Option<u16> {
+    if digits.is_empty() || digits.len() > 5 {
+        return None;
+    }
+    std::str::from_utf8(digits).ok()?.parse().ok()
+}
+
+/// Reads a host field: a name or an address, perhaps with a port. Addresses are strict here.
+pub(super) fn read_host(target: &mut Target, value: &[u8]) {
+    target.address = address::parse_strict(value);
+    if target.address.is_none() {
+        let defanged = defanged(value);
+        let parts = split(&defanged);
+        target.address = address::parse_strict(parts.host);
+        if target.address.is_none() {
+            target.host_cut = write_name(parts.host, &mut target.host);
+        }
+    }
+}
+
+/// Reads the host of a URL: percent-decoded, and an address also in the forms that the WHATWG URL standard's IPv4 parser takes.
+pub(super) fn read_url_host(target: &mut Target, host: &[u8]) {
+    let decoded = percent_decoded(host);
+    let host = decoded.as_ref();
+    target.address = address::parse_strict(host);
+    if target.address.is_some() {
+        return;
+    }
+    target.host_cut = write_name(host, &mut target.host);
+    if address::ends_in_a_number(&target.host) && !target.host_cut {
+        target.address = address::parse_loose_v4(&target.host).map(Into::into);
+        if target.address.is_some() {
+            target.host.clear();
+        }
+    }
+}
+
+/// The authority with its dots refanged, if any were defanged; an IPv6 address in brackets holds none.
+pub(super) fn defanged(authority: &[u8]) -> Cow<'_, [u8]> {
+    if !authority.iter().any(|b| matches!(b, b'[' | b'(' | b'{')) {
+        return Cow::Borrowed(authority);
+    }
+    match std::str::from_utf8(authority) {
+        Ok(text) => match refang_host(text) {
+            Cow::Borrowed(_) => Cow::Borrowed(authority),
+            Cow::Owned(text) => Cow::Owned(text.into_bytes()),
+        },
+        Err(_) => Cow::Borrowed(authority),
+    }
+}
+
+fn percent_decoded(host: &[u8]) -> Cow<'_, [u8]> {
+    // An address in brackets keeps its zone identifier's `%25` (RFC 6874), which the address parser drops.
+    if !host.contains(&b'%') || host.first() == Some(&b'[') {
+        return Cow::Borrowed(host);
+    }
+    let mut out = Vec::with_capacity(host.len());
+    let mut rest = host;
+    while let Some((&byte, tail)) = rest.split_first() {
+        match triplet(rest) {
+            Some(decoded) => {
+                out.push(decoded);
+                rest = &rest[3..];
+            }
+            None => {
+                out.push(byte);
+                rest = tail;
+            }
+        }
+    }
+    Cow::Owned(out)
+}
+
+/// The byte that a percent-encoded triplet at the start of `text` stands for (RFC 3986 section 2.1).
+pub(super) fn triplet(text: &[u8]) -> Option<u8> {
+    let [b'%', high, low, ..] = text else { return None };
+    let digit = |byte: &u8| char::from(*byte).to_digit(16);
+    Some((digit(high)? * 16 + digit(low)?) as u8)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::observable::Kind;
+
+    #[test]
+    fn authorities_are_cut() {
+        let cut = |text: &'static str| {
+            let parts = split(text.as_bytes());
+            (std::str::from_utf8(parts.host).unwrap(), parts.port)
+        };
+        assert_eq!(cut("evil.com"), ("evil.com", None));
+        assert_eq!(cut("evil.com:8080"), ("evil.com", Some(Some(8080))));
+        assert_eq!(cut("evil.com:"), ("evil.com", Some(None)));
+        assert_eq!(cut("evil.com:99999"), ("evil.com", Some(None)));
+        assert_eq!(cut("good.com:80@evil.com"), ("evil.com", None));
+        assert_eq!(cut("a@b@evil.com:1"), ("evil.com", Some(Some(1))));
+        assert_eq!(cut("[2001:db8::1]:443"), ("[2001:db8::1]", Some(Some(443))));
+        assert_eq!(cut("[2001:db8::1]"), ("[2001:db8::1]", None));
+        assert_eq!(cut("2001:db8::1"), ("2001:db8::1", None));
+    }
+
+    #[test]
+    fn hosts_and_addresses() {
+        let read = |kind: Kind, text: &str| {
+            let mut target = Target::new();
+            target.read(kind, text.as_bytes());
+            (String::from_utf8(target.host).unwrap(), target.address.map(|a| a.to_string()))
+        };
+        let name = |text: &str| (text.to_owned(), None);
+        let address = |text: &str| (String::new(), Some(text.to_owned()));
+        assert_eq!(read(Kind::Host, "WWW.evil.com.:8080"), name("www.evil.com"));
+        assert_eq!(read(Kind::Host, "www[.]evil[.]com"), name("www.evil.com"));
+        assert_eq!(read(Kind::Host, "::ffff:1.2.3.4"), address("1.2.3.4"));
+        assert_eq!(read(Kind::Host, "[2001:db8::1]:443"), address("2001:db8::1"));
+        assert_eq!(read(Kind::Host, "0177.0.0.1"), name("0177.0.0.1"));
+        assert_eq!(read(Kind::Url, "http://0177.0.0.1/"), address("127.0.0.1"));
+        assert_eq!(read(Kind::Url, "http://user:pass@%65vil.com:80/"), name("evil.com"));
+        assert_eq!(read(Kind::Url, "evil.com:443"), name("evil.com"));
+        assert_eq!(read(Kind::Url, "[fe80::1%25eth0]:443"), address("fe80::1"));
+        assert_eq!(read(Kind::Any, "1.2.3.4:80"), address("1.2.3.4"));
+        assert_eq!(read(Kind::Email, "Bob@EVIL.com"), name("evil.com"));
+    }
+}

@@ -1,0 +1,250 @@
+//! Host names: lower case, label by label, and the walk over a name's suffixes that look-ups start with.
+
+use idna::uts46::{AsciiDenyList, DnsLength, Hyphens, Uts46};
+
+/// No listed name is longer (RFC 1035 section 2.3.4, less the root's dot), so no more of an observable's end is ever compared.
+pub(crate) const MAX_NAME_BYTES: usize = 253;
+/// A label of more bytes than this cannot become a valid A-label: 63 code points of 4 bytes. It stays as it is.
+const MAX_IDNA_LABEL_BYTES: usize = 63 * 4;
+
+/// A byte was met that a plain host name does not hold (RFC 1123 section 2.1, and `_`): the name needs normalising first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Unusual;
+
+const LOW: u64 = 0x0101_0101_0101_0101;
+const HIGH: u64 = 0x8080_8080_8080_8080;
+const SEVEN: u64 = !HIGH;
+
+/// Marks with its high bit each byte of a word that is in `from..=to`; the bytes are below 0x80.
+#[inline(always)]
+const fn bytes_between(word: u64, from: u8, to: u8) -> u64 {
+    let at_least = word + LOW * (0x80 - from as u64);
+    let above = word + LOW * (0x7f - to as u64);
+    at_least & !above & HIGH
+}
+
+/// The eight bytes before `end`, the last in the top byte; `-` stands for what lies before the buffer.
+#[inline(always)]
+fn word_before(bytes: &[u8], end: usize) -> u64 {
+    if let Some(start) = end.checked_sub(8)
+        && let Some(word) = bytes.get(start..).and_then(|rest| rest.first_chunk::<8>())
+    {
+        return u64::from_le_bytes(*word);
+    }
+    let mut word = [b'-'; 8];
+    for (to, from) in word.iter_mut().rev().zip(bytes[..end].iter().rev()) {
+        *to = *from;
+    }
+    u64::from_le_bytes(word)
+}
+
+#[inline(always)]
+fn mix(word: u64) -> u64 {
+    let word = word.wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    word ^ (word >> 32)
+}
+
+/// Visits the name's suffixes on label boundaries, shortest first (`com`, `evil.com`, `www.evil.com`), each with the number of its
+/// labels, its hash over lower-case bytes, and where it starts; ends when `visit` gives a value.
+///
+/// The name is `bytes[start..end]`, in any case and without a trailing dot. It is read eight bytes at a time from its end, without
+/// being copied: most names are settled by their last two labels. `plain` tells that the name is normalised already, whatever its bytes.
+#[inline(always)]
+pub(crate) fn suffixes<R>(
+    bytes: &[u8],
+    start: usize,
+    end: usize,
+    plain: bool,
+    mut visit: impl FnMut(usize, u64, usize) -> Option<R>,
+) -> Result<Option<R>, Unusual> {
+    let (mut at, mut state, mut labels) = (end, 0u64, 0usize);
+    loop {
+        let mut word = word_before(bytes, at);
+        // The byte before the name counts as a dot, so that the whole name is met like any other suffix.
+        let inside = at - start;
+        if inside < 8 {
+            let shift = 8 * inside as u32;
+            let name = if inside == 0 { 0 } else { word >> (64 - shift) << (64 - shift) };
+            let before = ((LOW * b'-' as u64) & !(0xff << (56 - shift)) | (b'.' as u64) << (56 - shift))
+                & (u64::MAX >> shift);
+            word = name | before;
+        }
+        let high = word & HIGH;
+        let low = word & SEVEN;
+        word |= (bytes_between(low, b'A', b'Z') & !high) >> 2;
+        let usual = bytes_between(word & SEVEN, b'-', b'9') | bytes_between(word & SEVEN, b'_', b'z');
+        if !plain && (usual & !high) != HIGH {
+            return Err(Unusual);
+        }
+        // Exact, unlike the shorter test for a zero byte: no borrow runs into a neighbour.
+        let other = word ^ (LOW * b'.' as u64);
+        let mut dots = !(((other & SEVEN) + SEVEN) | other) & HIGH;
+        while dots != 0 {
+            let dot = 63 - dots.leading_zeros();
+            dots &= !(1 << dot);
+            labels += 1;
+            let suffix = if dot == 63 { 0 } else { word >> (dot + 1) };
+            let from = at - (7 - dot as usize / 8);
+            let hash = mix(mix(state ^ suffix) ^ (end - from) as u64);
+            if let Some(value) = visit(labels, hash, from) {
+                return Ok(Some(value));
+            }
+            if from == start {
+                return Ok(None);
+            }
+        }
+        state = mix(state ^ word).rotate_left(23);
+        at -= 8;
+    }
+}
+
+/// Writes a host name in its normalised form after `out`'s content: lower case, no trailing dot, non-ASCII labels as A-labels
+/// (UTS 46, non-transitional). A label that IDNA refuses stays as lower-case bytes. Of a name too long to be listed only the last labels are
+/// written; the answer tells whether any were left out.
+pub(crate) fn write_name(name: &[u8], out: &mut Vec<u8>) -> bool {
+    let from = out.len();
+    if name.is_ascii() {
+        let name = name.strip_suffix(b".").unwrap_or(name);
+        let (kept, cut) = last_labels(name);
+        out.extend(kept.iter().map(u8::to_ascii_lowercase));
+        return cut;
+    }
+    match std::str::from_utf8(name) {
+        // U+3002, U+FF0E and U+FF61 separate labels as the dot does (UTS 46 section 4).
+        Ok(text) => {
+            write_labels(text.split(['.', '\u{3002}', '\u{ff0e}', '\u{ff61}']).map(str::as_bytes), out)
+        }
+        Err(_) => write_labels(name.split(|&b| b == b'.'), out),
+    }
+    if out.len() > from + 1 && out.last() == Some(&b'.') {
+        out.pop();
+    }
+    let (kept, cut) = last_labels(&out[from..]);
+    let dropped = out.len() - from - kept.len();
+    out.drain(from..from + dropped);
+    cut
+}
+
+fn write_labels<'a>(labels: impl Iterator<Item = &'a [u8]>, out: &mut Vec<u8>) {
+    for (i, label) in labels.enumerate() {
+        if i > 0 {
+            out.push(b'.');
+        }
+        if label.is_ascii() || label.len() > MAX_IDNA_LABEL_BYTES {
+            out.extend(label.iter().map(u8::to_ascii_lowercase));
+            continue;
+        }
+        match Uts46::new().to_ascii(label, AsciiDenyList::URL, Hyphens::Allow, DnsLength::Ignore) {
+            Ok(a_label) => out.extend_from_slice(a_label.as_bytes()),
+            Err(_) => out.extend(label.iter().map(u8::to_ascii_lowercase)),
+        }
+    }
+}
+
+/// The last labels of a name that fit in [`MAX_NAME_BYTES`], and whether that leaves any out.
+fn last_labels(name: &[u8]) -> (&[u8], bool) {
+    if name.len() <= MAX_NAME_BYTES {
+        return (name, false);
+    }
+    let tail = &name[name.len() - MAX_NAME_BYTES - 1..];
+    match tail.iter().position(|&b| b == b'.') {
+        Some(dot) => (&tail[dot + 1..], true),
+        None => (&[], true),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn all(name: &str, pad: &str) -> Result<Vec<(usize, u64, String)>, Unusual> {
+        let text = format!("{pad}{name}tail");
+        let (start, end) = (pad.len(), pad.len() + name.len());
+        let mut seen = Vec::new();
+        suffixes(text.as_bytes(), start, end, false, |labels, hash, at| {
+            seen.push((labels, hash, text[at..end].to_owned()));
+            None::<()>
+        })?;
+        Ok(seen)
+    }
+
+    #[test]
+    fn suffixes_are_met_shortest_first_wherever_the_name_stands() {
+        for name in [
+            "com",
+            "evil.com",
+            "www.evil.com",
+            "a.b.c.d",
+            "abcdefgh",
+            "abcdefg.hijklmno",
+            "x.abcdefgh",
+            "1234567.abcdefgh.ijk",
+            "averyveryverylonglabelindeed.of.some.name.example",
+            "a..b",
+            ".a",
+        ] {
+            let want: Vec<String> = (0..name.len())
+                .rev()
+                .filter(|&i| name.as_bytes()[i] == b'.')
+                .map(|i| name[i + 1..].to_owned())
+                .chain([name.to_owned()])
+                .collect();
+            let plain = all(name, "").unwrap();
+            assert_eq!(plain.iter().map(|s| s.2.clone()).collect::<Vec<_>>(), want, "{name}");
+            assert_eq!(plain.iter().map(|s| s.0).collect::<Vec<_>>(), (1..=want.len()).collect::<Vec<_>>());
+            for pad in ["x", "http://", "http://user.name.", ".......", "........", "........."] {
+                assert_eq!(all(name, pad).unwrap(), plain, "{name} after {pad}");
+            }
+            assert_eq!(
+                all(&name.to_ascii_uppercase(), "q").unwrap().iter().map(|s| s.1).collect::<Vec<_>>(),
+                plain.iter().map(|s| s.1).collect::<Vec<_>>()
+            );
+        }
+    }
+
+    #[test]
+    fn a_suffix_hashes_alike_below_any_name() {
+        let hash =
+            |name: &str, labels: usize| all(name, "").unwrap().into_iter().find(|s| s.0 == labels).unwrap().1;
+        let alone = hash("evil.com", 2);
+        for below in ["a.evil.com", "www.evil.com", "aaaaaaaaaaaaaaaaaaaaaaaa.evil.com", "x.y.z.EVIL.com"] {
+            assert_eq!(hash(below, 2), alone);
+        }
+        assert_ne!(hash("evil.org", 2), alone);
+        assert_ne!(hash("notevil.com", 2), alone);
+    }
+
+    #[test]
+    fn unusual_bytes_are_told_before_they_count() {
+        for name in
+            ["b\u{fc}cher.de", "evil[.]com", "evil%2ecom", "user@evil.com", "evil.com:x", "evil.c`m~", "a b"]
+        {
+            assert_eq!(all(name, ""), Err(Unusual), "{name}");
+        }
+        assert!(all("r3---sn-a.under_score.com", "").is_ok());
+    }
+
+    #[test]
+    fn names_are_written_normalised() {
+        let write = |name: &str| {
+            let mut out = b"kept ".to_vec();
+            let cut = write_name(name.as_bytes(), &mut out);
+            (String::from_utf8(out[5..].to_vec()).unwrap(), cut)
+        };
+        for (name, want) in [
+            ("WWW.Evil.COM.", "www.evil.com"),
+            ("B\u{dc}CHER.example", "xn--bcher-kva.example"),
+            ("xn--bcher-kva.Example", "xn--bcher-kva.example"),
+            ("stra\u{df}e.de", "xn--strae-oqa.de"),
+            ("evil\u{3002}com", "evil.com"),
+            ("\u{ff45}vil.com", "evil.com"),
+            ("r3---sn-a.\u{e9}.com", "r3---sn-a.xn--9ca.com"),
+            ("\u{2f}a\u{338}\u{200d}.evil.com", "/a\u{338}\u{200d}.evil.com"),
+        ] {
+            assert_eq!(write(name), (want.to_owned(), false), "{name}");
+        }
+        let (kept, cut) = write(&format!("{}.evil.com", "a.".repeat(200)));
+        assert!(cut && kept.ends_with(".evil.com") && kept.len() <= MAX_NAME_BYTES);
+        assert_eq!(write(&"a".repeat(400)), (String::new(), true));
+    }
+}

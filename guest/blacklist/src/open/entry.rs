@@ -1,0 +1,203 @@
+//! From a hit to its entry and the indicators that hold for an event.
+
+use super::Blacklist;
+use crate::compile::domain_mode;
+use crate::compile::metadata::{NO_BYTE, NO_STRING, NO_TIME, PROFILE_BYTES, RECORD_BYTES, TYPE_SEPARATOR};
+use crate::hit::{Hit, How};
+use crate::image::{EntryType, Image, Role, Section};
+use crate::indicator::{IndicatorId, Timestamp, Tlp};
+use crate::sets::reverse_labels;
+use crate::value::DomainMode;
+use crate::values::value_at;
+
+/// One indicator's statement of an entry.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct IndicatorView {
+    /// Its name.
+    pub id: IndicatorId,
+    /// Its feed.
+    pub feed: String,
+    /// 0 to 100; `None` when the publisher does not say.
+    pub confidence: Option<u8>,
+    /// The strictest marking.
+    pub tlp: Option<Tlp>,
+    /// Events before this moment do not match.
+    pub valid_from: Option<Timestamp>,
+    /// Events at or after this moment do not match.
+    pub valid_until: Option<Timestamp>,
+    /// When the publisher last changed it.
+    pub modified: Option<Timestamp>,
+    /// The publisher's title for it.
+    pub name: Option<String>,
+    /// What it indicates.
+    pub types: Vec<String>,
+    /// Which hosts it covers, if the entry is a domain.
+    pub mode: DomainMode,
+}
+
+impl IndicatorView {
+    /// The name as it is shown: `FEED:LINE` for a line of a list.
+    pub fn shown_id(&self) -> String {
+        match &self.id {
+            IndicatorId::Stix(id) => id.clone(),
+            IndicatorId::Line(line) => format!("{}:{line}", self.feed),
+        }
+    }
+
+    /// Whether it is valid at a moment: from `valid_from` on and before `valid_until`.
+    pub fn is_valid(&self, at: Timestamp) -> bool {
+        self.valid_from.is_none_or(|from| from <= at) && self.valid_until.is_none_or(|until| at < until)
+    }
+
+    /// Whether its mode covers a host that was hit that way. Several modes can meet in one entry.
+    fn covers(&self, how: How, policy: &Policy) -> bool {
+        match (how, self.mode) {
+            (How::Subdomain, DomainMode::Below) => true,
+            (How::Subdomain, DomainMode::AtAndBelow | DomainMode::Tree) => !policy.exact,
+            (How::Subdomain, DomainMode::Exact) => false,
+            (_, mode) => mode != DomainMode::Below,
+        }
+    }
+}
+
+/// An entry with everything that is known of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Entry {
+    /// Whether it is blocked or allowed.
+    pub role: Role,
+    /// Its type.
+    pub kind: EntryType,
+    /// Its value.
+    pub value: String,
+    /// The indicators that name it.
+    pub indicators: Vec<IndicatorView>,
+}
+
+/// Which indicators count.
+#[derive(Debug, Clone)]
+pub struct Policy {
+    /// Indicators that say less are dropped; those that say nothing are kept: not said is not 0.
+    pub min_confidence: u8,
+    /// Indicators marked more strictly are dropped.
+    pub max_tlp: Tlp,
+    /// Take matches that the log does not tell enough for ([`How::is_partial`]).
+    pub partial: bool,
+    /// Listed domains do not cover what lies below them, unless it was asked for (`*.x`).
+    pub exact: bool,
+}
+
+impl Default for Policy {
+    fn default() -> Policy {
+        Policy { min_confidence: 0, max_tlp: Tlp::Red, partial: false, exact: false }
+    }
+}
+
+impl Policy {
+    fn takes(&self, indicator: &IndicatorView, how: How, at: Timestamp) -> bool {
+        indicator.covers(how, self)
+            && indicator.is_valid(at)
+            && indicator.confidence.is_none_or(|confidence| confidence >= self.min_confidence)
+            && indicator.tlp.is_none_or(|tlp| tlp <= self.max_tlp)
+    }
+}
+
+/// A hit that counts, with the indicators that hold.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Match {
+    /// How the entry covers the observable.
+    pub how: How,
+    /// The entry, with no other indicators than those that hold.
+    pub entry: Entry,
+}
+
+impl<B: AsRef<[u8]>> Blacklist<B> {
+    /// The entry with that number; `None` for a number that no entry has.
+    pub fn entry(&self, number: u32) -> Option<Entry> {
+        let image = self.image().ok()?;
+        let (role, kind) = place(&image, number)?;
+        let value = value_at(image.section(Role::Block, Section::Values)?, number)?;
+        let value = match kind {
+            EntryType::Domain => {
+                let mut name = Vec::with_capacity(value.len());
+                reverse_labels(&value, &mut name);
+                name
+            }
+            _ => value,
+        };
+        let starts = image.section(Role::Block, Section::EntryRecords)?;
+        let (start, end) = (u32_at(starts, number as usize)?, u32_at(starts, number as usize + 1)?);
+        let indicators = (start..end).filter_map(|record| indicator(&image, record as usize)).collect();
+        Some(Entry { role, kind, value: String::from_utf8_lossy(&value).into_owned(), indicators })
+    }
+
+    /// What a hit comes to: `None` when the allow-list suppresses it, when it is partial and those are not wanted, and when none of its
+    /// indicators is valid at the event's time `at`, confident enough, and within the ceiling.
+    pub fn resolve(&self, hit: &Hit, policy: &Policy, at: Timestamp) -> Option<Match> {
+        if hit.allowed_by.is_some() || (hit.how.is_partial() && !policy.partial) {
+            return None;
+        }
+        let mut entry = self.entry(hit.entry)?;
+        entry.indicators.retain(|indicator| policy.takes(indicator, hit.how, at));
+        (!entry.indicators.is_empty()).then_some(Match { how: hit.how, entry })
+    }
+}
+
+fn place(image: &Image<'_>, number: u32) -> Option<(Role, EntryType)> {
+    let all = Role::ALL.iter().flat_map(|role| EntryType::ALL.map(|kind| (*role, kind)));
+    let mut end = 0;
+    for (role, kind) in all {
+        end += image.count(role, kind);
+        if number < end {
+            return Some((role, kind));
+        }
+    }
+    None
+}
+
+fn indicator(image: &Image<'_>, record: usize) -> Option<IndicatorView> {
+    let records = image.section(Role::Block, Section::Records)?;
+    let record = records.get(record * RECORD_BYTES..(record + 1) * RECORD_BYTES)?;
+    let (profile, id) = (u32_at(record, 0)? as usize, u32_at(record, 1)?);
+    let profile = image
+        .section(Role::Block, Section::Profiles)?
+        .get(profile * PROFILE_BYTES..(profile + 1) * PROFILE_BYTES)?;
+    let strings = image.section(Role::Block, Section::Strings)?;
+    let feed = u16::from_le_bytes([profile[0], profile[1]]);
+    let said = |byte: u8| Some(byte).filter(|&byte| byte != NO_BYTE);
+    let string = |number: u32| if number == NO_STRING { None } else { text(strings, number) };
+    let time = |at: usize| {
+        let bytes = profile.get(at..at + 8)?.first_chunk()?;
+        Some(Timestamp(i64::from_le_bytes(*bytes))).filter(|time| time.0 != NO_TIME)
+    };
+    Some(IndicatorView {
+        id: if profile[5] != 0 { IndicatorId::Line(id) } else { IndicatorId::Stix(text(strings, id)?) },
+        feed: text(image.section(Role::Block, Section::Feeds)?, u32::from(feed))?,
+        confidence: said(profile[2]),
+        tlp: said(profile[3]).and_then(|level| Tlp::ALL.get(usize::from(level)).copied()),
+        valid_from: time(16),
+        valid_until: time(24),
+        modified: time(32),
+        name: string(u32_at(profile, 2)?),
+        types: string(u32_at(profile, 3)?)
+            .map(|types| types.split(TYPE_SEPARATOR).map(str::to_owned).collect())
+            .unwrap_or_default(),
+        mode: domain_mode(profile[4]),
+    })
+}
+
+/// A text of a section of texts.
+fn text(section: &[u8], number: u32) -> Option<String> {
+    let count = u32_at(section, 0)? as usize;
+    let place = number as usize;
+    if place >= count {
+        return None;
+    }
+    let start = if place == 0 { 0 } else { u32_at(section, place)? as usize };
+    let end = u32_at(section, place + 1)? as usize;
+    let texts = section.get(4 + count * 4..)?;
+    Some(String::from_utf8_lossy(texts.get(start..end)?).into_owned())
+}
+
+fn u32_at(bytes: &[u8], index: usize) -> Option<u32> {
+    bytes.get(index.checked_mul(4)?..)?.first_chunk().map(|bytes| u32::from_le_bytes(*bytes))
+}

@@ -1,0 +1,144 @@
+//! Opening: a file is verified before anything of it is used, and hits are resolved to what is known of them.
+
+mod entry;
+
+pub use entry::{Entry, IndicatorView, Match, Policy};
+
+use crate::compile::VerifyKey;
+use crate::compile::sign::digest_at;
+use crate::image::{DIGEST_BYTES, EntryType, Image, ImageError, Role, SIGNATURE_BYTES};
+
+/// Why a blacklist is refused. Whatever was loaded before stays.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum OpenError {
+    /// The layout.
+    #[error(transparent)]
+    Image(#[from] ImageError),
+    /// The header was altered.
+    #[error("damaged blacklist: the header's digest is not the one it names")]
+    HeaderDigest,
+    /// A section was altered.
+    #[error("damaged blacklist: section {id} does not have the digest that the header names")]
+    SectionDigest {
+        /// The section's id.
+        id: u32,
+    },
+    /// A signature is demanded.
+    #[error("the blacklist is not signed, and a signature by the configured key is demanded")]
+    Unsigned,
+    /// Signed by another key, or altered.
+    #[error("the blacklist's signature is not by the configured key")]
+    Signature,
+}
+
+/// A verified blacklist over the bytes of its file.
+#[derive(Debug)]
+pub struct Blacklist<B> {
+    bytes: B,
+    header_bytes: usize,
+}
+
+impl<B: AsRef<[u8]>> Blacklist<B> {
+    /// Verifies layout, digests and, when a key is given, the signature.
+    pub fn open(bytes: B, trusted: Option<&VerifyKey>) -> Result<Blacklist<B>, OpenError> {
+        let file = bytes.as_ref();
+        let image = Image::new(file)?;
+        let expected = file
+            .get(32..40)
+            .and_then(|bytes| bytes.first_chunk())
+            .map_or(0, |bytes| u64::from_le_bytes(*bytes));
+        if file.len() as u64 != expected {
+            return Err(ImageError::Truncated { expected, got: file.len() as u64 }.into());
+        }
+        let header_bytes = image.header_bytes;
+        let at = digest_at(header_bytes);
+        let digest = &file[at..at + DIGEST_BYTES];
+        if blake3::hash(&file[..at]).as_bytes() != digest {
+            return Err(OpenError::HeaderDigest);
+        }
+        if let Some(key) = trusted {
+            let signature = &file[at + DIGEST_BYTES..at + DIGEST_BYTES + SIGNATURE_BYTES];
+            verify(key, digest, signature)?;
+        }
+        for row in image.rows() {
+            let section =
+                file.get(row.offset as usize..(row.offset + row.bytes) as usize).unwrap_or_default();
+            if blake3::hash(section).as_bytes() != row.digest {
+                return Err(OpenError::SectionDigest { id: row.id });
+            }
+        }
+        check_gaps(file, &image)?;
+        Ok(Blacklist { bytes, header_bytes })
+    }
+
+    fn image(&self) -> Result<Image<'_>, ImageError> {
+        Image::new(self.bytes.as_ref())
+    }
+
+    /// Its name.
+    pub fn name(&self) -> &str {
+        self.image().map_or("", |image| image.name())
+    }
+
+    /// Its generation.
+    pub fn generation(&self) -> u64 {
+        self.image().map_or(0, |image| image.generation())
+    }
+
+    /// Its identity: the BLAKE3 digest of the header, which holds the digests of everything else. A signature does not change it.
+    pub fn digest(&self) -> [u8; 32] {
+        let at = digest_at(self.header_bytes);
+        self.bytes.as_ref()[at..].first_chunk().copied().unwrap_or_default()
+    }
+
+    /// Whether it carries a signature, by whichever key.
+    pub fn is_signed(&self) -> bool {
+        let at = digest_at(self.header_bytes) + DIGEST_BYTES;
+        self.bytes.as_ref()[at..at + SIGNATURE_BYTES].iter().any(|&byte| byte != 0)
+    }
+
+    /// The prefix of the file that is packed into the component: the header and the match sections.
+    pub fn guest_image(&self) -> &[u8] {
+        let bytes = self.bytes.as_ref();
+        let end = self.image().map_or(0, |image| image.guest_bytes() as usize);
+        &bytes[..end.min(bytes.len())]
+    }
+
+    /// Number of entries of a type under a role.
+    pub fn count(&self, role: Role, kind: EntryType) -> u32 {
+        self.image().map_or(0, |image| image.count(role, kind))
+    }
+
+    /// Number of entries under a role.
+    pub fn entries(&self, role: Role) -> u64 {
+        EntryType::ALL.iter().map(|kind| u64::from(self.count(role, *kind))).sum()
+    }
+
+    /// Bytes of the file.
+    pub fn file_bytes(&self) -> u64 {
+        self.bytes.as_ref().len() as u64
+    }
+}
+
+/// Sections follow each other, and what lies between them is zero: no byte of the file is without a check.
+fn check_gaps(file: &[u8], image: &Image<'_>) -> Result<(), ImageError> {
+    let mut end = image.header_bytes;
+    let gaps = image.rows().map(|row| (row.offset as usize, row.bytes as usize)).chain([(file.len(), 0)]);
+    for (offset, bytes) in gaps {
+        match file.get(end..offset) {
+            Some(gap) if gap.iter().all(|&byte| byte == 0) => end = offset + bytes,
+            _ => return Err(ImageError::Header("sections overlap, or something lies between them")),
+        }
+    }
+    Ok(())
+}
+
+fn verify(key: &VerifyKey, digest: &[u8], signature: &[u8]) -> Result<(), OpenError> {
+    let signature: &[u8; SIGNATURE_BYTES] = signature.first_chunk().ok_or(OpenError::Unsigned)?;
+    if signature.iter().all(|&byte| byte == 0) {
+        return Err(OpenError::Unsigned);
+    }
+    let signature = ed25519_dalek::Signature::from_bytes(signature);
+    // Strict: no signature that other keys or texts could pass for.
+    key.0.verify_strict(digest, &signature).map_err(|_| OpenError::Signature)
+}

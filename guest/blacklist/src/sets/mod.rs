@@ -1,0 +1,147 @@
+//! The sets that entries are kept in, one a type, each read in place from its section.
+
+mod addresses;
+mod digests;
+mod domains;
+mod filter;
+mod front;
+mod modes;
+mod urls;
+
+pub(crate) use addresses::Ranges;
+#[cfg(feature = "host")]
+pub(crate) use addresses::{Node, Width};
+pub(crate) use digests::Digests;
+pub(crate) use domains::Domains;
+#[cfg(feature = "host")]
+pub(crate) use domains::{mode_bit as domain_mode_bit, reverse_labels};
+pub(crate) use filter::HostFilter;
+pub(crate) use modes::Modes;
+pub(crate) use urls::Urls;
+#[cfg(feature = "host")]
+pub(crate) use urls::mode_bit as url_mode_bit;
+
+use std::net::IpAddr;
+
+use fst::raw::Fst;
+
+use crate::hit::{Found, How, Specificity};
+use crate::image::{EntryType, Image, ImageError, Role, Section};
+use crate::normalise::Target;
+use crate::value::FileHash;
+
+/// Everything that is listed under one role: the blocked entries, or the allowed ones.
+pub(crate) struct MatchSet<'a> {
+    domains: Option<Domains<'a>>,
+    ipv4: Ranges<'a, u32>,
+    ipv6: Ranges<'a, u128>,
+    urls: Option<Urls<'a>>,
+    md5: Digests<'a, 16>,
+    sha1: Digests<'a, 20>,
+    sha256: Digests<'a, 32>,
+    emails: Option<Fst<&'a [u8]>>,
+    /// Number of each type's first entry.
+    bases: [u32; EntryType::COUNT],
+}
+
+impl<'a> MatchSet<'a> {
+    pub(crate) fn read(image: &Image<'a>, role: Role) -> Result<MatchSet<'a>, ImageError> {
+        let bytes = |section: Section| image.section(role, section).unwrap_or_default();
+        let tree = |section: Section| match bytes(section) {
+            [] => Ok(None),
+            bytes => Fst::new(bytes).map(Some).map_err(|_| ImageError::Section { id: section.id(role) }),
+        };
+        let domains = tree(Section::Domains)?;
+        let urls = tree(Section::Urls)?;
+        Ok(MatchSet {
+            domains: domains.map(|names| Domains::new(names, Modes::new(bytes(Section::DomainModes)))),
+            ipv4: Ranges::new(bytes(Section::Ipv4)),
+            ipv6: Ranges::new(bytes(Section::Ipv6)),
+            urls: urls.map(|keys| Urls::new(keys, Modes::new(bytes(Section::UrlModes)))),
+            md5: Digests::new(bytes(Section::Md5)),
+            sha1: Digests::new(bytes(Section::Sha1)),
+            sha256: Digests::new(bytes(Section::Sha256)),
+            emails: tree(Section::Emails)?,
+            bases: EntryType::ALL.map(|kind| image.first_entry(role, kind)),
+        })
+    }
+
+    pub(crate) fn ipv4(&self) -> &Ranges<'a, u32> {
+        &self.ipv4
+    }
+
+    /// Adds every entry that covers the target.
+    pub(crate) fn look_up(&self, target: &Target, found: &mut Vec<Found>) {
+        if let (Some(domains), false) = (&self.domains, target.host.is_empty()) {
+            let base = self.base(EntryType::Domain);
+            domains.covering(&target.host, target.host_cut, |ordinal, bytes, how| {
+                found.push(Found { specificity: Specificity::name(bytes), entry: base + ordinal, how });
+            });
+        }
+        match target.address {
+            Some(IpAddr::V4(v4)) => self.ipv4.covering(v4.into(), self.base(EntryType::Ipv4), found),
+            Some(IpAddr::V6(v6)) => self.ipv6.covering(v6.into(), self.base(EntryType::Ipv6), found),
+            None => {}
+        }
+        if let (Some(urls), false) = (&self.urls, target.url.is_empty()) {
+            let base = self.base(EntryType::Url);
+            urls.covering(
+                &target.url,
+                target.url_path_end,
+                target.url_query_unlogged,
+                |ordinal, bytes, how| {
+                    found.push(Found { specificity: Specificity::whole(bytes), entry: base + ordinal, how });
+                },
+            );
+        }
+        self.look_up_equal(target, found);
+    }
+
+    fn look_up_equal(&self, target: &Target, found: &mut Vec<Found>) {
+        let ordinal = match &target.hash {
+            Some(FileHash::Md5(md5)) => self.md5.position(md5).map(|i| self.base(EntryType::Md5) + i),
+            Some(FileHash::Sha1(sha1)) => self.sha1.position(sha1).map(|i| self.base(EntryType::Sha1) + i),
+            Some(FileHash::Sha256(sha256)) => {
+                self.sha256.position(sha256).map(|i| self.base(EntryType::Sha256) + i)
+            }
+            None => None,
+        };
+        let email = match &self.emails {
+            Some(emails) if !target.email.is_empty() => {
+                emails.get(&target.email).map(|i| self.base(EntryType::Email) + i.value() as u32)
+            }
+            _ => None,
+        };
+        for entry in ordinal.into_iter().chain(email) {
+            found.push(Found { specificity: Specificity::whole(usize::MAX), entry, how: How::Exact });
+        }
+    }
+
+    fn base(&self, kind: EntryType) -> u32 {
+        self.bases[kind as usize]
+    }
+}
+
+/// The little-endian `u32` at an index of an array in a section; 0 past its end.
+#[inline(always)]
+fn u32_at(array: &[u8], index: usize) -> u32 {
+    let at = index * 4;
+    match array.get(at..at + 4) {
+        Some(&[a, b, c, d]) => u32::from_le_bytes([a, b, c, d]),
+        _ => 0,
+    }
+}
+
+/// Cuts `bytes` long arrays from the front of a section; a section that is too short gives empty ones.
+fn take<'a>(rest: &mut &'a [u8], bytes: usize) -> &'a [u8] {
+    match rest.split_at_checked(bytes) {
+        Some((head, tail)) => {
+            *rest = tail;
+            head
+        }
+        None => {
+            *rest = &[];
+            &[]
+        }
+    }
+}
