@@ -56,7 +56,7 @@ def hosts(rng: random.Random, name: str):
 def in_urls(rng: random.Random, host: str):
     """URLs with that host."""
     scheme = rng.choice(SCHEMES)
-    yield from (f"{scheme}{host}", f"{scheme}{host}/", f"{scheme}{host}:8443/a?b=c#d", f"ftp://{host}/x")
+    yield from (f"{scheme}{host}", f"{scheme}{host}/", f"{scheme}{host}:8443/a?b=c#d", f"{scheme}{host}:/", f"{scheme}{host}:http/", f"{scheme}{host}:99999/x", f"ftp://{host}/x")
     yield from (f"{scheme}user:p%40ss@{host}/", f"{scheme}good.example@{host}:80/", f"{scheme}{host}@good.example/")
     yield from (f"{scheme}good.example/{host}/", f"{scheme}good.example/?u=http://{host}/", f"{scheme}{_percent(rng, host)}/x")
 
@@ -111,6 +111,7 @@ def urls(rng: random.Random, listed: str):
     yield from (f"http://{authority}/./a/../{tail}", f"http://{authority}/a/%2e%2e/{tail}", f"http://{authority}//{tail}")
     yield from (f"http://{authority}/{path}/", f"http://{authority}/{path}x", f"http://{authority}/{path}/more", f"http://{authority}/x{path}")
     yield from (f"http://{authority}/{_percent(rng, path)}", f"http://{authority}/{path.swapcase()}", f"http://{authority}/", f"{authority}:443")
+    yield from (f"http://{authority}:/{tail}", f"http://{authority}:x/{tail}", f"ftp://{rest}", f"ws://{rest}", f"//{rest}")
     yield from (f"gopher://{rest}", f"http://{rest.replace('.', '[.]', 1)}", f"http://good.example/{rest}", f"http://good.example/?{rest}")
 
 

@@ -55,7 +55,7 @@ def around(rng: random.Random, listed: str):
     """Spellings of a listed value and values near it."""
     entry = from_list(listed)
     if entry.type == "domain-name":
-        for host in generators.hosts(rng, entry.value.removeprefix("*.")):
+        for host in generators.hosts(rng, entry.value):
             yield host
             yield from generators.in_urls(rng, host)
             yield f"someone@{host}"
@@ -89,11 +89,13 @@ def compare(tmp_path, listed, allowed, cases, partial=True):
         options += ["--allow", program.write(tmp_path / "allowed.txt", *allowed)]
     if partial:
         options.append("--partial")
-    found = program.tuples(
-        program.scan(
-            *options, "--log-format", "lines" if plain else "ndjson", "-", stdin=text.encode("utf-8", "surrogateescape")
-        )
-    )
+    text = text.encode("utf-8", "surrogateescape")
+    events = program.scan(*options, "--log-format", "lines" if plain else "ndjson", "-", stdin=text)
+    # URLs are shown as their indicator has them; what must agree is which one it is.
+    found = {
+        (line, kind, from_list(value).value if kind == "url" else value, how)
+        for line, kind, value, how in program.tuples(events)
+    }
     differences = [
         f"{'missed' if one in expected else 'extra'}: {cases[one[0] - 1]!r}: {one[1:]}"
         for one in sorted(expected ^ found, key=lambda one: one[0])
@@ -132,7 +134,7 @@ def test_partial_matches_only_when_asked_for(tmp_path):
 def test_real_values(tmp_path, seed, name):
     rng = random.Random(seed)
     listed = program.read_list(REAL / f"{name}.txt")
-    cases = [("any", case) for value in rng.sample(listed, 60) for case in around(rng, value)]
+    cases = [("any", case) for value in rng.sample(listed, 40) for case in around(rng, value)]
     assert compare(tmp_path, listed, [], cases) > 1_000
 
 
@@ -140,7 +142,7 @@ def test_real_values(tmp_path, seed, name):
 def test_all_real_lists_together(tmp_path, seed):
     rng = random.Random(seed)
     listed = [value for name in ("domains", "urls", "ips", "cidr") for value in program.read_list(REAL / f"{name}.txt")]
-    cases = [("any", case) for value in rng.sample(listed, 120) for case in around(rng, value)]
+    cases = [("any", case) for value in rng.sample(listed, 80) for case in around(rng, value)]
     allowed = rng.sample(listed, 40) + ["com", "1.2.3.4"]
     compare(tmp_path, listed, allowed, cases + [("any", value) for value in allowed])
 

@@ -11,14 +11,14 @@ Span = tuple[Address, Address]
 FLOOR_BITS = {4: 8, 6: 19}
 
 # What IANA's special-purpose address registries (RFC 6890 and successors) list as not globally
-# reachable, with multicast (RFC 5771, RFC 4291) and what is reserved for protocols.
+# reachable or say nothing of it (6to4), with multicast (RFC 5771, RFC 4291) and the former site-local addresses (RFC 3879).
 SPECIAL = [
     ipaddress.ip_network(text)
     for text in """
     0.0.0.0/8 10.0.0.0/8 100.64.0.0/10 127.0.0.0/8 169.254.0.0/16 172.16.0.0/12 192.0.0.0/24 192.0.2.0/24
     192.168.0.0/16 198.18.0.0/15 198.51.100.0/24 203.0.113.0/24 224.0.0.0/4 240.0.0.0/4
-    ::/128 ::1/128 64:ff9b:1::/48 100::/64 2001:2::/48 2001:db8::/32 3fff::/20 5f00::/16
-    fc00::/7 fe80::/10 ff00::/8
+    ::/128 ::1/128 64:ff9b:1::/48 100::/64 2001::/23 2001:db8::/32 2002::/16 3fff::/20 5f00::/16
+    fc00::/7 fe80::/10 fec0::/10 ff00::/8
     """.split()
 ]
 
@@ -29,8 +29,10 @@ def unmap(address: Address) -> Address:
 
 
 def strict(text: str) -> Address | None:
-    """An address in its textual form (RFC 4291, dotted quads without leading zeros), a zone id dropped (RFC 4007)."""
+    """An address in its textual form (RFC 4291, dotted quads without leading zeros), brackets and a zone id dropped (RFC 4007)."""
     bare = text
+    if text.startswith("[") and text.endswith("]") and ":" in text:
+        bare = text = text[1:-1]
     if ":" in text and "%" in text:
         bare = text.split("%", 1)[0]
     try:

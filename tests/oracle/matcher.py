@@ -40,7 +40,7 @@ def _url(text: str) -> Observable:
     parsed = urls.parse(text)
     if parsed is None:
         return Observable()
-    is_url = parsed.is_comparable and not (parsed.scheme is None and not any(mark in text for mark in "/?#"))
+    is_url = parsed.is_comparable and not (parsed.scheme is None and not any(mark in text.removeprefix("//") for mark in "/?#"))
     return _with_host(parsed.host, url=parsed if is_url else None)
 
 
@@ -53,8 +53,9 @@ def _host(text: str) -> Observable:
 
 
 def _email(text: str) -> Observable:
-    _, _, host = text.rpartition("@")
-    return _with_host(urls.host_of(host, in_url=False), email=values.email(text))
+    local, _, host = text.rpartition("@")
+    host, _ = urls.split_host_port(host)
+    return _with_host(urls.host_of(host, in_url=False), email=values.email(f"{local}@{host}") if local and host else None)
 
 
 def read(kind: str, text: str) -> Observable:
@@ -86,22 +87,23 @@ class Oracle:
     """All entries, in dicts by what must be equal first, so that a few thousand entries stay quick; the rules are the naive ones."""
 
     def __init__(self, blocked: list[Entry], allowed: list[Entry] = ()):
-        self.blocked = self._kept(blocked)
-        self.allowed = self._kept(allowed)
+        # Any network may be allowed, but not any may be blocked.
+        self.blocked = self._indexed(entry for entry in blocked if not values.is_refused(entry))
+        self.allowed = self._indexed(allowed)
 
     @staticmethod
-    def _kept(entries) -> dict[str, list[Entry]]:
-        """Entries that the policy keeps, once each, by a key of which a covered observable has one (see `_keys`)."""
+    def _indexed(entries) -> dict[str, list[Entry]]:
+        """Each entry once, by a key of which a covered observable has one (see `_keys`)."""
         index: dict[str, list[Entry]] = {}
         for entry in dict.fromkeys(entries):
-            if values.is_refused(entry):
-                continue
             if entry.span:
-                key = "addresses"
+                first, last = entry.span
+                # Single addresses by themselves; every network and range is looked at for every address.
+                key = f"address {first}" if first == last else f"spans of IPv{first.version}"
             elif entry.url:
                 key = f"url {entry.url.key}"
             elif entry.type == "domain-name":
-                key = f"domain {entry.value.removeprefix('*.')}"
+                key = f"domain {entry.value}"
             else:
                 key = f"{entry.type} {entry.value}"
             index.setdefault(key, []).append(entry)
@@ -110,7 +112,8 @@ class Oracle:
     @staticmethod
     def _keys(observable: Observable):
         if observable.address is not None:
-            yield "addresses"
+            yield f"address {observable.address}"
+            yield f"spans of IPv{observable.address.version}"
         if observable.url is not None:
             yield f"url {observable.url.key}"
         if observable.host is not None:
@@ -158,7 +161,7 @@ def covers(entry: Entry, observable: Observable) -> Found | None:
 def _domain(entry: Entry, observable: Observable):
     if observable.host is None:
         return None
-    name = entry.value.removeprefix("*.")
+    name = entry.value
     rank = (0, name.count("."))
     if observable.host == name:
         return None if entry.mode == values.BELOW else ("exact", rank)
@@ -169,8 +172,7 @@ def _domain(entry: Entry, observable: Observable):
 
 def _address(entry: Entry, observable: Observable):
     address = observable.address
-    first, last = entry.span
-    if address is None or address.version != first.version or not first <= address <= last:
+    if address is None or entry.version != address.version or not entry.low <= int(address) <= entry.high:
         return None
     how = "range" if "-" in entry.value else "cidr" if "/" in entry.value else "exact"
     return how, (0, -addresses.size(entry.span))

@@ -31,6 +31,8 @@ def label_to_ascii(label: str) -> str:
         return ascii_lower(label)
     try:
         mapped = idna.uts46_remap(label, std3_rules=False, transitional=False)
+        if mapped.startswith("xn--"):
+            _check_unicode_label(mapped[4:].encode("ascii").decode("punycode"))
         if mapped.isascii():
             return mapped
         _check_unicode_label(mapped)

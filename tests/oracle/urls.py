@@ -7,12 +7,14 @@ from . import addresses, names, refang
 
 WEB_PORTS = {"http": 80, "https": 443, "ws": 80, "wss": 443}
 OTHER_PORTS = {"ftp": 21}
+# What stands there is no port; there is none, and the scheme tells none.
+BAD_PORT, UNKNOWN_PORT = -1, -2
 UNRESERVED = set("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~")
 
 
 @dataclass(frozen=True)
 class Url:
-    """A URL as it is compared. `host` is a normalised name or an address; `port` is None for 80, 443 or none."""
+    """A URL as it is compared. `host` is a normalised name or an address; `port` is None for the web's, 80 or 443."""
 
     scheme: str | None
     host: object
@@ -33,7 +35,7 @@ class Url:
     @property
     def is_comparable(self) -> bool:
         """Whether it can match URL entries: a scheme with a port of its own, none, or a port that says where it goes."""
-        return self.scheme in (None, *WEB_PORTS) or self.port is not None
+        return self.port not in (BAD_PORT, UNKNOWN_PORT)
 
 
 def _percent(text: str) -> str:
@@ -93,20 +95,28 @@ def host_of(text: str, in_url: bool) -> object:
 
 
 def split_host_port(text: str) -> tuple[str, int | None]:
-    """`host`, `host:port` or `[v6]:port`; a bare IPv6 address has no port."""
-    bracketed = re.fullmatch(r"(\[[^\].]*[:][^\]]*\])(?::([0-9]*))?", text)
-    if bracketed:
-        return bracketed[1], int(bracketed[2]) if bracketed[2] else None
-    plain = re.fullmatch(r"(.*?):([0-9]*)", text)
-    if plain and ":" not in plain[1]:
-        return plain[1], int(plain[2]) if plain[2] else None
+    """`host`, `host:port` or `[v6]:port`; a bare IPv6 address has no port, and what is no port still ends the host."""
+    if text.startswith("[") and ":" in text.partition("]")[0]:
+        host, _, rest = text.partition("]")
+        return host + "]", _port(rest[1:]) if rest.startswith(":") else None
+    if text.count(":") == 1:
+        host, _, port = text.partition(":")
+        return host, _port(port)
     return text, None
 
 
+def _port(text: str) -> int | None:
+    """A port's number; none at all is the scheme's own (RFC 3986 section 3.2.3)."""
+    if text == "":
+        return None
+    return int(text) if re.fullmatch("[0-9]{1,5}", text) and int(text) < 65536 else BAD_PORT
+
+
 def parse(text: str) -> Url | None:
-    """Cuts `[scheme://][userinfo@]host[:port][/path][?query][#fragment]`."""
+    """Cuts `[scheme:][//][userinfo@]host[:port][/path][?query][#fragment]`."""
     text = text.strip().split("#", 1)[0]
     scheme = None
+    text = text.removeprefix("//")
     match = re.match(r"([A-Za-z][A-Za-z0-9+.-]*)://", text)
     if match:
         scheme, text = match[1].lower(), text[match.end() :]
@@ -116,11 +126,13 @@ def parse(text: str) -> Url | None:
     if host in ("", "[]"):
         return None
     path, mark, query = rest.partition("?")
+    if port is None:
+        port = WEB_PORTS.get(scheme or "http") or OTHER_PORTS.get(scheme, UNKNOWN_PORT)
     path = _without_dot_segments(_percent(path or "/"))
     return Url(
         scheme=scheme,
         host=host_of(host, in_url=True),
-        port=None if port in WEB_PORTS.values() else port or OTHER_PORTS.get(scheme),
+        port=None if port in WEB_PORTS.values() else port,
         path=path,
         query=_percent(query) if mark else None,
     )

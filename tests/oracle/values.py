@@ -1,5 +1,6 @@
 """Values of indicators: which type one has, its normal form, and when it is refused."""
 
+import functools
 import ipaddress
 import re
 from dataclasses import dataclass
@@ -25,9 +26,24 @@ class Entry:
     span: tuple | None = None
     url: urls.Url | None = None
 
+    @functools.cached_property
+    def version(self) -> int:
+        """The addresses' family."""
+        return self.span[0].version
+
+    @functools.cached_property
+    def low(self) -> int:
+        """The first address as a number."""
+        return int(self.span[0])
+
+    @functools.cached_property
+    def high(self) -> int:
+        """The last address as a number."""
+        return int(self.span[1])
+
 
 def domain(text: str, mode: str | None = None) -> Entry:
-    """A domain; `.x` asks for x and below, `*.x` for what is below x."""
+    """A domain; `.x` asks for x and below, `*.x` for what is below x. A name of one label is a suffix (the list's default rule)."""
     name, asked = text, mode
     if text.startswith("*."):
         name, asked = text[2:], BELOW
@@ -37,9 +53,13 @@ def domain(text: str, mode: str | None = None) -> Entry:
     if not names.is_domain(name):
         raise Malformed(f"{text!r} is no domain name")
     chosen = asked or AT_AND_BELOW
-    if suffixes.is_icann(name) or (suffixes.is_private(name) and asked is None):
+    if "." not in name or suffixes.is_icann(name):
+        if chosen == BELOW:
+            raise Malformed(f"{text!r} is everybody's names")
         chosen = EXACT
-    return Entry("domain-name", f"*.{name}" if chosen == BELOW else name, mode=chosen)
+    elif suffixes.is_private(name) and asked is None:
+        chosen = EXACT
+    return Entry("domain-name", name, mode=chosen)
 
 
 def address(text: str) -> Entry:
