@@ -49,7 +49,7 @@ def test_matches(value, wanted):
     assert {(found.entry_value, found.how) for found in oracle.matches("any", value, partial=True)} == wanted
 
 
-@pytest.mark.parametrize("text", ["", "a b", "evil..com", "1.2.3.9-1.2.3.1"])
+@pytest.mark.parametrize("text", ["", "a b", "evil..com", "1.2.3.4/33", "evil.com:80", "1.2.3.9-1.2.3.1"])
 def test_what_is_no_value(text):
     with pytest.raises(Malformed):
         from_list(text)

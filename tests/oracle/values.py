@@ -111,6 +111,9 @@ def from_list(line: str) -> Entry:
         return Entry("file", text.lower())
     if addresses.span(text) is not None:
         return address(text)
+    base, slash, bits = text.partition("/")
+    if slash and bits.isdigit() and len(bits) <= 3 and addresses.strict(base):
+        raise Malformed(f"{text!r} is no network")
     if "/" in text:
         return url(text)
     if "@" in text:

@@ -1,0 +1,57 @@
+"""Who may use whom, held by what cargo says of the built workspace."""
+
+import functools
+import json
+import subprocess
+
+from tests import program
+
+# Each crate of the workspace, and the others of it that it may use; build dependencies are what makes the component.
+ALLOWED = {
+    "threatsieve-blacklist": set(),
+    "threatsieve-matcher": {"threatsieve-blacklist"},
+    "threatsieve-feed": {"threatsieve-blacklist"},
+    "threatsieve-log": {"threatsieve-blacklist"},
+    "threatsieve-runner": {"threatsieve-blacklist"},
+    "threatsieve-controller": {"threatsieve-blacklist", "threatsieve-feed", "threatsieve-log", "threatsieve-runner"},
+}
+
+
+@functools.cache
+def metadata() -> dict:
+    """What cargo says, dependencies of dependencies included."""
+    command = ["cargo", "metadata", "--format-version", "1", "--locked"]
+    return json.loads(subprocess.run(command, cwd=program.ROOT, check=True, capture_output=True).stdout)
+
+
+def members() -> dict[str, dict]:
+    ids = set(metadata()["workspace_members"])
+    return {package["name"]: package for package in metadata()["packages"] if package["id"] in ids}
+
+
+def test_crates_use_only_what_they_may():
+    assert members().keys() == ALLOWED.keys()
+    for name, package in members().items():
+        # Tests may use what they like: they are no part of the product.
+        used = {d["name"] for d in package["dependencies"] if d["name"] in ALLOWED and d["kind"] != "dev"}
+        assert used <= ALLOWED[name], f"{name} uses {used - ALLOWED[name]}"
+
+
+def test_only_the_runner_names_wasmtime():
+    users = {name for name, package in members().items() if any(d["name"].startswith("wasmtime") for d in package["dependencies"])}
+    assert users == {"threatsieve-runner"}
+
+
+def test_the_parsers_and_the_blacklist_know_no_runtime():
+    nodes = {node["id"]: node for node in metadata()["resolve"]["nodes"]}
+    names = {package["id"]: package["name"] for package in metadata()["packages"]}
+    for member in ("threatsieve-blacklist", "threatsieve-matcher", "threatsieve-feed", "threatsieve-log"):
+        seen, waiting = set(), [members()[member]["id"]]
+        while waiting:
+            current = waiting.pop()
+            if current not in seen:
+                seen.add(current)
+                kinds = ((d["pkg"], {kind["kind"] for kind in d["dep_kinds"]}) for d in nodes[current]["deps"])
+                waiting += [package for package, kind in kinds if None in kind]
+        reached = {names[package] for package in seen}
+        assert not {name for name in reached if name == "tokio" or name.startswith("wasmtime")}, member
