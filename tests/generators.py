@@ -3,6 +3,7 @@
 import ipaddress
 import random
 import re
+import unicodedata
 
 # Labels to put in front of names: ordinary ones, ones that IDNA refuses, and ones that it maps.
 LABELS = [
@@ -125,3 +126,17 @@ def emails(rng: random.Random, address: str):
     local, _, host = address.rpartition("@")
     yield from (address, f"{local}@{_random_case(rng, host)}", f"{local.swapcase()}@{host}", f"x{address}", f"{address}x")
     yield from (f"{local}@www.{host}", f"other@{host}", f"{local}+x@{host}", f"{address}.")
+
+
+def unicode_labels(rng: random.Random, count: int) -> list[str]:
+    """Labels of neighbouring characters of all scripts: ones that IDNA takes, maps, or refuses."""
+    separators = set(".\u3002\uff0e\uff61")
+    labels = []
+    while len(labels) < count:
+        start = rng.randrange(0xA0, 0x1F000)
+        chars = (chr(start + rng.randrange(64)) for _ in range(rng.randint(1, 4)))
+        # Unnamed ones are unassigned, surrogates or controls; in which Unicode version they came to be may differ.
+        label = "".join(char for char in chars if unicodedata.name(char, "") and char not in separators)
+        if label:
+            labels.append(rng.choice(("", "", "a", "ab-")) + label)
+    return labels

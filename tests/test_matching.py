@@ -12,7 +12,7 @@ import random
 import pytest
 
 from tests import generators, program
-from tests.oracle import Oracle, from_list
+from tests.oracle import Malformed, Oracle, from_list, names
 
 SEEDS = [int(os.environ["THREATSIEVE_SEED"])] if "THREATSIEVE_SEED" in os.environ else [1, 20, 300]
 REAL = program.ROOT / "tests/data/real"
@@ -70,9 +70,9 @@ def around(rng: random.Random, listed: str):
         yield from generators.emails(rng, entry.value)
 
 
-def compare(tmp_path, listed, allowed, cases, partial=True):
+def compare(tmp_path, listed, allowed, cases, partial=True, prefix=False):
     """Runs the cases, (kind, value) each, and holds the tuples of both sides equal. `any` goes in as plain lines."""
-    oracle = Oracle([from_list(v) for v in listed], [from_list(v) for v in allowed])
+    oracle = Oracle([from_list(v, prefix) for v in listed], [from_list(v, prefix) for v in allowed])
     cases = [(kind, value) for kind, value in dict.fromkeys(cases) if value and "\n" not in value]
     expected = {
         (number, found.entry_type, found.entry_value, found.how)
@@ -89,6 +89,8 @@ def compare(tmp_path, listed, allowed, cases, partial=True):
         options += ["--allow", program.write(tmp_path / "allowed.txt", *allowed)]
     if partial:
         options.append("--partial")
+    if prefix:
+        options += ["--url-match", "prefix"]
     text = text.encode("utf-8", "surrogateescape")
     events = program.scan(*options, "--log-format", "lines" if plain else "ndjson", "-", stdin=text)
     # URLs are shown as their indicator has them; what must agree is which one it is.
@@ -121,6 +123,16 @@ def test_fields_of_each_kind(tmp_path, seed, kind):
     listed = LISTED + digests(rng)
     cases = [(kind, case) for value in listed for case in around(rng, value)]
     compare(tmp_path, listed, ALLOWED, cases)
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_urls_as_prefixes(tmp_path, seed):
+    rng = random.Random(seed)
+    listed = [value for value in LISTED if from_list(value).type == "url"] + ["http://evil.com/", "http://evil.com/a/", "http://evil.com/a"]
+    cases = [("any", case) for value in listed for case in around(rng, value)]
+    cases += [("any", f"http://evil.com/{path}") for path in ("", "a", "a/", "a//", "ab", "a/b/c?d=e", "a/bc", "a/b/..", "a/b/../c", "?x", "a?")]
+    compare(tmp_path, listed, [], cases, prefix=True)
+    compare(tmp_path, listed, ["evil.com/a/b", "url.example"], cases, prefix=True)
 
 
 def test_partial_matches_only_when_asked_for(tmp_path):
@@ -168,3 +180,17 @@ def test_nested_networks_and_ranges(tmp_path, seed):
         inside += [str(base[0]), str(base[-1]), str(ipaddress.IPv6Address(int(wide[-1]) - rng.randrange(2)))]
     inside += [str(ipaddress.IPv4Address(0x08070000 | rng.randrange(2**18))) for _ in range(500)]
     compare(tmp_path, listed, rng.sample(listed, 10), [("any", value) for value in inside])
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_labels_of_all_scripts(tmp_path, seed):
+    """Listed as its A-label wherever the oracle has one, so that an answer differs when the two do not map alike."""
+    labels = generators.unicode_labels(random.Random(seed), 4_000)
+    listed = []
+    for label in labels:
+        try:
+            listed.append(from_list(f"{names.label_to_ascii(label)}.example").value)
+        except Malformed:
+            pass
+    assert len(labels) * 0.5 < len(listed) < len(labels), "both kinds of labels must be among them"
+    compare(tmp_path, listed, [], [("any", f"{label}.example") for label in labels])

@@ -100,6 +100,8 @@ class Oracle:
                 first, last = entry.span
                 # Single addresses by themselves; every network and range is looked at for every address.
                 key = f"address {first}" if first == last else f"spans of IPv{first.version}"
+            elif entry.is_prefix:
+                key = "prefixes"
             elif entry.url:
                 key = f"url {entry.url.key}"
             elif entry.type == "domain-name":
@@ -116,6 +118,7 @@ class Oracle:
             yield f"spans of IPv{observable.address.version}"
         if observable.url is not None:
             yield f"url {observable.url.key}"
+            yield "prefixes"
         if observable.host is not None:
             for name in names.parents(observable.host):
                 yield f"domain {name}"
@@ -180,13 +183,16 @@ def _address(entry: Entry, observable: Observable):
 
 def _url_entry(entry: Entry, observable: Observable):
     url = observable.url
-    if url is None or url.key != entry.url.key:
+    if url is None:
         return None
-    if entry.url.query is None:
-        return "url", (1, 0)
-    if url.query == entry.url.query:
-        return "url", (1, 1)
-    return (PARTIAL, (1, 1)) if url.query == "" else None
+    rank = (1, len(entry.value))
+    if url.key != entry.url.key:
+        # Whole path segments: `/a/b` covers `/a/b/c` and not `/a/bc`.
+        below = entry.url.key if entry.url.key.endswith("/") else entry.url.key + "/"
+        return ("url_prefix", rank) if entry.is_prefix and url.key.startswith(below) else None
+    if entry.url.query in (None, url.query):
+        return "url", rank
+    return (PARTIAL, rank) if url.query == "" else None
 
 
 def _equal(entry: Entry, observable: Observable):

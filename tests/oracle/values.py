@@ -25,6 +25,7 @@ class Entry:
     mode: str | None = None
     span: tuple | None = None
     url: urls.Url | None = None
+    is_prefix: bool = False
 
     @functools.cached_property
     def version(self) -> int:
@@ -79,14 +80,15 @@ def address(text: str) -> Entry:
     return Entry(kind, shown, span=(first, last))
 
 
-def url(text: str) -> Entry:
-    """A URL, with or without a scheme; an empty query counts as none."""
+def url(text: str, prefix: bool = False) -> Entry:
+    """A URL, with or without a scheme; an empty query counts as none. With `prefix`, one without a query covers what is below its path."""
     parsed = urls.parse(text)
     if parsed is None:
         raise Malformed(f"{text!r} is no URL")
     query = parsed.query or None
     shown = parsed.key + (f"?{query}" if query else "")
-    return Entry("url", shown, url=urls.Url(parsed.scheme, parsed.host, parsed.port, parsed.path, query))
+    kept = urls.Url(parsed.scheme, parsed.host, parsed.port, parsed.path, query)
+    return Entry("url", shown, url=kept, is_prefix=prefix and query is None)
 
 
 def email(text: str) -> str:
@@ -102,11 +104,11 @@ def is_hash(text: str) -> bool:
     return len(text) in HASH_BITS and re.fullmatch("[0-9A-Fa-f]+", text) is not None
 
 
-def from_list(line: str) -> Entry:
-    """One value of a plain list, its type told by its form."""
+def from_list(line: str, prefix: bool = False) -> Entry:
+    """One value of a plain list, its type told by its form; `prefix` is for URLs."""
     text = refang.indicator(line.strip())
     if "://" in text:
-        return url(text)
+        return url(text, prefix)
     if is_hash(text):
         return Entry("file", text.lower())
     if addresses.span(text) is not None:
@@ -115,7 +117,7 @@ def from_list(line: str) -> Entry:
     if slash and bits.isdigit() and len(bits) <= 3 and addresses.strict(base):
         raise Malformed(f"{text!r} is no network")
     if "/" in text:
-        return url(text)
+        return url(text, prefix)
     if "@" in text:
         return Entry("email-addr", email(text))
     return domain(text)

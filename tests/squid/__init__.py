@@ -1,0 +1,1 @@
+"""A real Squid that writes logs for the tests."""
