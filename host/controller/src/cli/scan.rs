@@ -75,7 +75,7 @@ pub(crate) struct OutputArgs {
 
 /// The one way of reporting that was chosen.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Report {
+pub(crate) enum Output {
     Table,
     Json,
     Count,
@@ -84,13 +84,13 @@ pub(crate) enum Report {
 }
 
 impl OutputArgs {
-    pub(crate) fn report(&self) -> Report {
+    pub(crate) fn report(&self) -> Output {
         match (self.json, self.count, self.files_with_matches, self.quiet) {
-            (true, ..) => Report::Json,
-            (_, true, ..) => Report::Count,
-            (_, _, true, _) => Report::FilesWithMatches,
-            (.., true) => Report::Quiet,
-            _ => Report::Table,
+            (true, ..) => Output::Json,
+            (_, true, ..) => Output::Count,
+            (_, _, true, _) => Output::FilesWithMatches,
+            (.., true) => Output::Quiet,
+            _ => Output::Table,
         }
     }
 }

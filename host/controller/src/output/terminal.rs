@@ -14,6 +14,7 @@ pub(crate) fn wants_colour(stream: &impl IsTerminal) -> bool {
 /// Colours by meaning, as SGR parameters (ECMA-48 section 8.3.117).
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Style {
+    Plain = 0,
     Heading = 1,
     Faint = 2,
     Alarm = 31,
@@ -23,7 +24,7 @@ pub(crate) enum Style {
 
 /// Text wrapped into a style, if there is colour.
 pub(crate) fn styled(text: &str, style: Style, colour: bool) -> Cow<'_, str> {
-    if colour && !text.is_empty() {
+    if colour && !text.is_empty() && !matches!(style, Style::Plain) {
         Cow::Owned(format!("\x1b[{}m{text}\x1b[0m", style as u8))
     } else {
         Cow::Borrowed(text)

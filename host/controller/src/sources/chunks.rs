@@ -3,16 +3,17 @@
 use std::io::{self, ErrorKind, Read};
 
 use memchr::{memchr, memchr_iter, memrchr};
+use threatsieve_log::MAX_LINE_BYTES;
 
-/// The bytes of a line that are looked at; the rest of a longer one is skipped and reported.
-pub(crate) const MAX_LINE_BYTES: usize = 1024 * 1024;
-/// What one piece holds at most: a longest line, its end, and one byte that shows that it is too long.
-const BUFFER_BYTES: usize = MAX_LINE_BYTES + 2;
+/// The most that one piece holds: a longest line, its end, and one byte that shows that it is too long.
+const MAX_BUFFER_BYTES: usize = MAX_LINE_BYTES + 2;
+/// What a piece usually has room for; only a longer line gets more.
+pub(crate) const BUFFER_BYTES: usize = 1024 * 1024;
 /// A piece is passed on once it holds this much and a whole line: half of a core's second-level cache of 1 MiB, so
 /// that lines are still there when they are parsed, and matched.
 const ENOUGH_BYTES: usize = 512 * 1024;
 
-/// Some whole lines; the last one may lack its end at the end of the input, or be cut at [`MAX_LINE_BYTES`].
+/// Some whole lines; the last one may lack its end at the end of the input, or be cut after [`MAX_LINE_BYTES`].
 #[derive(Debug)]
 pub(crate) struct Chunk {
     buffer: Vec<u8>,
@@ -28,9 +29,14 @@ impl Chunk {
         &self.buffer[..self.used]
     }
 
-    /// The memory, for the next one.
+    /// The memory, for the next one; an overlong line's is not kept.
     pub(crate) fn into_buffer(self) -> Vec<u8> {
-        self.buffer
+        if self.buffer.len() > BUFFER_BYTES { Vec::new() } else { self.buffer }
+    }
+
+    /// The memory it takes.
+    pub(crate) fn buffer_bytes(&self) -> usize {
+        self.buffer.len()
     }
 }
 
@@ -59,13 +65,15 @@ impl<R: Read> Chunks<R> {
     /// The next piece, in the memory of `buffer`. As much as there is without waiting when the input announces its
     /// waits, and once there is [enough](ENOUGH_BYTES).
     pub(crate) fn next(&mut self, mut buffer: Vec<u8>) -> Result<Option<Chunk>, io::Error> {
-        buffer.resize(BUFFER_BYTES, 0);
+        let room = (self.rest.len() + ENOUGH_BYTES).clamp(BUFFER_BYTES, MAX_BUFFER_BYTES);
+        buffer.resize(room, 0);
         buffer[..self.rest.len()].copy_from_slice(&self.rest);
         let mut used = std::mem::take(&mut self.rest).len();
         // Bytes before this hold no line end.
         let mut searched = used;
         while self.end.is_none() {
-            let read = self.input.read(&mut buffer[used..BUFFER_BYTES.min(used + ENOUGH_BYTES)]);
+            let room = buffer.len().min(used + ENOUGH_BYTES);
+            let read = self.input.read(&mut buffer[used..room]);
             let waits = matches!(&read, Err(error) if error.kind() == ErrorKind::WouldBlock);
             match read {
                 Ok(0) => self.end = Some(None),
@@ -73,7 +81,7 @@ impl<R: Read> Chunks<R> {
                 Err(error) if waits || error.kind() == ErrorKind::Interrupted => {}
                 Err(error) => self.end = Some(Some(error)),
             }
-            if used == BUFFER_BYTES || used >= ENOUGH_BYTES || waits {
+            if used >= ENOUGH_BYTES || waits {
                 if let Some(last) = memrchr(b'\n', &buffer[searched..used]) {
                     let cut = searched + last + 1;
                     self.rest.extend_from_slice(&buffer[cut..used]);
@@ -81,9 +89,12 @@ impl<R: Read> Chunks<R> {
                 }
                 searched = used;
             }
-            if used == BUFFER_BYTES {
+            if used == MAX_BUFFER_BYTES {
                 self.skipping = true;
                 return Ok(Some(self.chunk(buffer, used)));
+            }
+            if used == buffer.len() {
+                buffer.resize((2 * used).min(MAX_BUFFER_BYTES), 0);
             }
         }
         if used > 0 {
@@ -181,12 +192,12 @@ mod tests {
 
     #[test]
     fn an_overlong_line_is_cut_and_counts_once() {
-        for length in [MAX_LINE_BYTES, MAX_LINE_BYTES + 1, BUFFER_BYTES, BUFFER_BYTES + 1, 5 * BUFFER_BYTES + 7] {
+        for length in [BUFFER_BYTES, MAX_LINE_BYTES, MAX_BUFFER_BYTES, MAX_BUFFER_BYTES + 1, 3 * MAX_BUFFER_BYTES + 7] {
             let text = [b"first\n".to_vec(), vec![b'x'; length], b"\nlast\n".to_vec()].concat();
             let chunks = all(text.as_slice());
             let joined: Vec<u8> = chunks.iter().flat_map(|chunk| chunk.2.clone()).collect();
             let kept = memchr_iter(b'x', &joined).count();
-            assert_eq!(kept, length.min(BUFFER_BYTES), "{length}");
+            assert_eq!(kept, length.min(MAX_BUFFER_BYTES), "{length}");
             let last = chunks.last().unwrap();
             assert!(last.2.ends_with(b"last\n"));
             assert_eq!(last.0 + last.1, 4, "{length}");

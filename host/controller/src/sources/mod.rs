@@ -4,6 +4,7 @@ mod chunks;
 mod decoder;
 mod ordered;
 mod raw;
+mod replacement;
 mod walk;
 
 #[cfg(test)]
@@ -13,10 +14,11 @@ use std::fs::File;
 use std::io::{self, BufReader};
 use std::os::fd::AsFd;
 
-pub(crate) use chunks::{Chunk, Chunks, MAX_LINE_BYTES};
+pub(crate) use chunks::{BUFFER_BYTES, Chunk, Chunks};
 pub(crate) use decoder::{Damage, Decoder};
 pub(crate) use ordered::{Parts, Queue, in_order};
 pub(crate) use raw::Waiting;
+pub(crate) use replacement::Replacement;
 pub(crate) use walk::{Input, Walk};
 
 /// Opens an input and starts to unpack it.

@@ -8,7 +8,7 @@ use std::thread;
 
 use crossbeam_channel::{Receiver, Sender, bounded};
 
-/// Jobs in flight for each worker: one it works on, one that waits for it, and room while another takes longer.
+/// Jobs of usual size in flight for each worker: one it works on, one that waits for it, and room while another takes longer.
 const JOBS_A_WORKER: usize = 4;
 
 /// Lets results out in the order of their jobs.
@@ -16,16 +16,22 @@ struct Turnstile<'a, Out, Emit> {
     state: Mutex<State<Out, Emit>>,
     moved: Condvar,
     stop: &'a AtomicBool,
-    /// Given back once for each job whose last result is out.
+    /// Given back for each job whose last result is out, as many as it took.
     permits: Sender<()>,
 }
 
 struct State<Out, Emit> {
     /// The job whose results are let out now.
     turn: u64,
-    /// Last results of later jobs; `None` of jobs that were dropped.
-    done: BTreeMap<u64, Option<Out>>,
+    /// Jobs that are over before their turn.
+    done: BTreeMap<u64, Done<Out>>,
     emit: Emit,
+}
+
+struct Done<Out> {
+    /// The last result; `None` of a job that was dropped.
+    out: Option<Out>,
+    cost: usize,
 }
 
 impl<Out, Emit: FnMut(Out) -> ControlFlow<()>> Turnstile<'_, Out, Emit> {
@@ -60,18 +66,20 @@ impl<Out, Emit: FnMut(Out) -> ControlFlow<()>> Turnstile<'_, Out, Emit> {
     }
 
     /// Takes a job's last result and lets out all whose turn has come.
-    fn last(&self, job: u64, out: Option<Out>) {
+    fn last(&self, job: u64, done: Done<Out>) {
         let mut state = self.lock();
-        state.done.insert(job, out);
+        state.done.insert(job, done);
         loop {
             let turn = state.turn;
-            let Some(out) = state.done.remove(&turn) else { break };
-            if let Some(out) = out {
+            let Some(done) = state.done.remove(&turn) else { break };
+            if let Some(out) = done.out {
                 self.emit(&mut state, out);
             }
             state.turn += 1;
-            // There is room for every permit ever made, and the other end may have gone home already.
-            let _ = self.permits.try_send(());
+            for _ in 0..done.cost {
+                // There is room for every permit ever made, and the other end may have gone home already.
+                let _ = self.permits.try_send(());
+            }
         }
         self.moved.notify_all();
     }
@@ -91,19 +99,22 @@ impl<Out> Parts<'_, Out> {
 
 /// Takes jobs.
 pub(crate) struct Queue<'a, Job> {
-    jobs: Sender<(u64, Job)>,
+    jobs: Sender<(u64, usize, Job)>,
     permits: Receiver<()>,
+    window: usize,
     next: u64,
     stop: &'a AtomicBool,
 }
 
 impl<Job> Queue<'_, Job> {
-    /// Adds a job; waits while enough of them are in flight. `Break` when all work is to end.
-    pub(crate) fn push(&mut self, job: Job) -> ControlFlow<()> {
+    /// Adds a job; waits while enough of them are in flight. A job that takes the memory of several has their `cost`.
+    /// `Break` when all work is to end.
+    pub(crate) fn push(&mut self, job: Job, cost: usize) -> ControlFlow<()> {
         let number = self.next;
         self.next += 1;
-        let taken = self.permits.recv().is_ok() && !self.stop.load(Ordering::Relaxed);
-        match taken && self.jobs.send((number, job)).is_ok() {
+        let cost = cost.clamp(1, self.window);
+        let taken = (0..cost).all(|_| self.permits.recv().is_ok()) && !self.stop.load(Ordering::Relaxed);
+        match taken && self.jobs.send((number, cost, job)).is_ok() {
             true => ControlFlow::Continue(()),
             false => ControlFlow::Break(()),
         }
@@ -114,6 +125,7 @@ impl<Job> Queue<'_, Job> {
 struct JobEnd<'t, 'a, Out, Emit: FnMut(Out) -> ControlFlow<()>> {
     turnstile: &'t Turnstile<'a, Out, Emit>,
     job: u64,
+    cost: usize,
     out: Option<Out>,
 }
 
@@ -122,13 +134,13 @@ impl<Out, Emit: FnMut(Out) -> ControlFlow<()>> Drop for JobEnd<'_, '_, Out, Emit
         if thread::panicking() {
             self.turnstile.stop();
         }
-        self.turnstile.last(self.job, self.out.take());
+        self.turnstile.last(self.job, Done { out: self.out.take(), cost: self.cost });
     }
 }
 
 /// Runs what `produce` queues (on the calling thread) on `threads` workers, and gives the results to `emit` in the order
 /// of the jobs, one at a time. `emit` ends all work with `Break`, which sets `stop`; what is queued then is dropped.
-/// At most [`JOBS_A_WORKER`] jobs a worker are queued, worked on, or waiting for their turn.
+/// At most [`JOBS_A_WORKER`] jobs a worker (of usual cost) are queued, worked on, or waiting for their turn.
 pub(crate) fn in_order<Job, Out, Worker>(
     threads: usize,
     stop: &AtomicBool,
@@ -145,7 +157,7 @@ pub(crate) fn in_order<Job, Out, Worker>(
     for _ in 0..window {
         let _ = permits.try_send(());
     }
-    let (jobs, queued) = bounded::<(u64, Job)>(window);
+    let (jobs, queued) = bounded::<(u64, usize, Job)>(window);
     let state = Mutex::new(State { turn: 0, done: BTreeMap::new(), emit });
     let turnstile = Turnstile { state, moved: Condvar::new(), stop, permits };
     thread::scope(|scope| {
@@ -153,8 +165,8 @@ pub(crate) fn in_order<Job, Out, Worker>(
             let (queued, turnstile, make_worker) = (queued.clone(), &turnstile, &make_worker);
             scope.spawn(move || {
                 let mut worker = make_worker();
-                for (number, job) in queued {
-                    let mut end = JobEnd { turnstile, job: number, out: None };
+                for (number, cost, job) in queued {
+                    let mut end = JobEnd { turnstile, job: number, cost, out: None };
                     if !turnstile.stopped() {
                         let parts = Parts { send: &|out| turnstile.part(number, out) };
                         end.out = Some(worker(job, &parts));
@@ -163,7 +175,7 @@ pub(crate) fn in_order<Job, Out, Worker>(
             });
         }
         drop(queued);
-        let mut queue = Queue { jobs, permits: taken, next: 0, stop };
+        let mut queue = Queue { jobs, permits: taken, window, next: 0, stop };
         produce(&mut queue);
     });
 }
@@ -182,7 +194,7 @@ mod tests {
             &stop,
             |queue: &mut Queue<'_, u64>| {
                 for job in 0..jobs {
-                    if queue.push(job).is_break() {
+                    if queue.push(job, job as usize % 3).is_break() {
                         break;
                     }
                 }
@@ -231,7 +243,7 @@ mod tests {
             in_order(
                 3,
                 &stop,
-                |queue: &mut Queue<'_, u64>| while queue.push(0).is_continue() {},
+                |queue: &mut Queue<'_, u64>| while queue.push(0, 1).is_continue() {},
                 || |_, parts: &Parts<'_, ()>| assert!(parts.send(()).is_break(), "a worker's fault"),
                 |()| ControlFlow::Continue(()),
             );

@@ -1,0 +1,43 @@
+//! How the program ends.
+
+use std::process::ExitCode;
+
+/// Exit codes, which scripts rely on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[repr(u8)]
+pub(crate) enum Exit {
+    Done = 0,
+    /// Something matched, and `--exit-code` asked to be told so.
+    Matched = 1,
+    /// Wrong usage or configuration, or a machine that does not bear it.
+    Usage = 2,
+    /// An input was damaged, unreadable, or not checked in full. Wins over [`Exit::Matched`].
+    Damaged = 4,
+}
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> ExitCode {
+        ExitCode::from(exit as u8)
+    }
+}
+
+/// Why a verb could not do its work.
+#[derive(Debug)]
+pub(crate) struct Failure {
+    pub(crate) exit: Exit,
+    pub(crate) error: anyhow::Error,
+}
+
+impl Failure {
+    /// An input is not what it should be.
+    pub(crate) fn damaged(error: impl Into<anyhow::Error>) -> Failure {
+        Failure { exit: Exit::Damaged, error: error.into() }
+    }
+}
+
+/// What is not about an input's content is about how the program was called.
+impl<E: Into<anyhow::Error>> From<E> for Failure {
+    fn from(error: E) -> Failure {
+        Failure { exit: Exit::Usage, error: error.into() }
+    }
+}

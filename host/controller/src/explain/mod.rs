@@ -1,0 +1,135 @@
+//! Why a value matches or does not.
+
+mod nearest;
+mod standing;
+mod text;
+
+pub(crate) use nearest::Nearest;
+pub(crate) use standing::{Judged, Standing};
+
+use anyhow::Context;
+use threatsieve_blacklist::{Batch, Entry, Hit, How, Kind, Target, UrlMode, Value};
+use threatsieve_runner::Answer;
+
+use crate::matching::Matcher;
+
+/// A value as it was given, and as indicators would have it when that is another text: `hxxp://evil[.]com` is both.
+#[derive(Debug, Clone)]
+pub(crate) struct Readings {
+    pub(crate) given: String,
+    refanged: Option<String>,
+}
+
+impl Readings {
+    pub(crate) fn new(given: &str) -> Readings {
+        let given = given.trim();
+        let refanged = Value::from_list(given, UrlMode::Exact).ok().and_then(|value| match value {
+            Value::Domain(name, _) => Some(name.to_string()),
+            Value::Url { shown, .. } => Some(shown.to_string()),
+            Value::Email(email) => Some(email.to_string()),
+            Value::Hash(hash) => Some(hash.to_string()),
+            // A network is no observable, and of an address the normaliser knows all forms.
+            Value::Address(range) => (range.first() == range.last()).then(|| range.first().to_string()),
+        });
+        Readings { given: given.to_owned(), refanged: refanged.filter(|text| text != given) }
+    }
+
+    fn texts(&self) -> impl Iterator<Item = &str> {
+        std::iter::once(self.given.as_str()).chain(self.refanged.as_deref())
+    }
+
+    /// The normalised forms of all readings that the matcher tries, with their types.
+    pub(crate) fn forms(&self) -> Vec<(&'static str, String)> {
+        let mut forms = Vec::new();
+        for text in self.texts() {
+            let mut target = Target::new();
+            target.read(Kind::Any, text.as_bytes());
+            for form in target.forms() {
+                if !forms.contains(&form) {
+                    forms.push(form);
+                }
+            }
+        }
+        forms
+    }
+}
+
+/// An entry that covers the value.
+#[derive(Debug)]
+pub(crate) struct Covering {
+    pub(crate) how: How,
+    pub(crate) entry: Entry,
+    /// What each of the entry's indicators comes to.
+    pub(crate) judged: Vec<Judged>,
+    /// The allow-list's entry that suppresses it.
+    pub(crate) allowed_by: Option<Entry>,
+    /// It makes the value match.
+    pub(crate) counts: bool,
+}
+
+/// All there is to say.
+#[derive(Debug)]
+pub(crate) struct Explanation {
+    pub(crate) value: String,
+    pub(crate) forms: Vec<(&'static str, String)>,
+    pub(crate) covering: Vec<Covering>,
+    /// If it does not match: what comes near to a match.
+    pub(crate) nearest: Vec<String>,
+}
+
+impl Explanation {
+    /// Looks the value up as `scan` would in a line that holds nothing else; if nothing covers it as it was given, refanged.
+    pub(crate) fn new(readings: &Readings, matcher: &Matcher, nearest: Nearest) -> anyhow::Result<Explanation> {
+        let mut covering = Vec::new();
+        for text in readings.texts() {
+            let answer = look_up(matcher, Kind::Any, text)?;
+            covering = answer.hits.iter().filter_map(|hit| cover(hit, &answer, matcher)).collect();
+            if !covering.is_empty() {
+                break;
+            }
+        }
+        let mut explanation =
+            Explanation { value: readings.given.clone(), forms: readings.forms(), covering, nearest: Vec::new() };
+        if !explanation.matches() {
+            explanation.nearest = nearest.tell(&explanation, matcher)?;
+        }
+        Ok(explanation)
+    }
+
+    /// Whether `scan` would count an event with the value.
+    pub(crate) fn matches(&self) -> bool {
+        self.covering.iter().any(|covering| covering.counts)
+    }
+}
+
+/// Asks the matcher about one value.
+fn look_up(matcher: &Matcher, kind: Kind, text: &str) -> anyhow::Result<Answer> {
+    let mut batch = Batch::new();
+    batch.push(kind, text.as_bytes());
+    matcher.check(&batch).context("the matcher did not answer")
+}
+
+fn cover(hit: &Hit, answer: &Answer, matcher: &Matcher) -> Option<Covering> {
+    let entry = answer.blacklist.entry(hit.entry)?;
+    let at = matcher.moment(None);
+    let matched = answer.blacklist.resolve(hit, matcher.policy(), at);
+    // What would hold if nothing suppressed it and partial matches were wanted: so that each reason is told by itself.
+    let bare = Hit { allowed_by: None, ..*hit };
+    let policy = threatsieve_blacklist::Policy { partial: true, ..matcher.policy().clone() };
+    let holding = answer.blacklist.resolve(&bare, &policy, at).map(|matched| matched.entry.indicators).unwrap_or_default();
+    let judged = entry
+        .indicators
+        .iter()
+        .map(|indicator| {
+            let standing = Standing::of(indicator, holding.contains(indicator), matcher.policy(), at);
+            Judged { indicator: indicator.clone(), standing }
+        })
+        .collect();
+    Some(Covering {
+        how: hit.how,
+        judged,
+        allowed_by: hit.allowed_by.and_then(|number| answer.blacklist.entry(number)),
+        counts: matched.is_some(),
+        entry,
+    })
+}

@@ -1,0 +1,134 @@
+//! What comes near to a match, for a value that has none.
+
+use threatsieve_blacklist::{AddressRange, EntryType, Kind, Role, UrlMode, Value};
+
+use super::{Explanation, Readings, look_up};
+use crate::indicators::Rejection;
+use crate::matching::Matcher;
+
+/// Reasons of a kind that are told.
+const TOLD: usize = 5;
+
+/// Watches the feeds being read for what names the value and was not taken.
+#[derive(Debug)]
+pub(crate) struct Nearest {
+    forms: Vec<(&'static str, String)>,
+    rejected: Vec<String>,
+}
+
+impl Nearest {
+    pub(crate) fn new(readings: &Readings) -> Nearest {
+        Nearest { forms: readings.forms(), rejected: Vec::new() }
+    }
+
+    /// Takes a rejection; keeps it if it names the value.
+    pub(crate) fn reject(&mut self, rejection: &Rejection) {
+        if self.rejected.len() == TOLD || !self.is_named_by(rejection) {
+            return;
+        }
+        let Rejection { feed, id, value, reason, is_pattern, .. } = rejection;
+        self.rejected.push(match is_pattern {
+            true => format!("{feed} {id} names it in a pattern that cannot be reduced ({reason}): {value}"),
+            false => format!("{feed}:{id} lists {value}, which was refused: {reason}"),
+        });
+    }
+
+    fn is_named_by(&self, rejection: &Rejection) -> bool {
+        let text = rejection.value.to_lowercase();
+        if rejection.is_pattern {
+            return self.forms.iter().any(|(_, form)| text.contains(&form.to_lowercase()));
+        }
+        let value = Value::from_list(&rejection.value, UrlMode::Exact);
+        self.forms.iter().any(|(_, form)| match &value {
+            Ok(Value::Domain(name, _)) => is_at_or_below(form, name),
+            Ok(Value::Address(range)) => contains(range, form),
+            _ => text.contains(&form.to_lowercase()),
+        })
+    }
+
+    /// The nearest reasons, the most telling ones first.
+    pub(super) fn tell(self, explanation: &Explanation, matcher: &Matcher) -> anyhow::Result<Vec<String>> {
+        let mut reasons = self.rejected;
+        for (kind, form) in &explanation.forms {
+            match *kind {
+                "domain-name" => {
+                    reasons.extend(above(form, matcher)?);
+                    reasons.extend(below(form, matcher));
+                }
+                "url" => reasons.extend(other_query(form, matcher)?),
+                _ => {}
+            }
+        }
+        Ok(reasons)
+    }
+}
+
+fn is_at_or_below(host: &str, name: &str) -> bool {
+    host.strip_suffix(name).is_some_and(|rest| rest.is_empty() || rest.ends_with('.'))
+}
+
+fn contains(range: &AddressRange, form: &str) -> bool {
+    AddressRange::parse(form).is_some_and(|one| range.first() <= one.first() && one.last() <= range.last())
+}
+
+/// Names above that are listed, but do not cover what lies below them.
+fn above(host: &str, matcher: &Matcher) -> anyhow::Result<Vec<String>> {
+    let mut reasons = Vec::new();
+    for (dot, _) in host.match_indices('.') {
+        let parent = &host[dot + 1..];
+        let answer = look_up(matcher, Kind::Host, parent)?;
+        for hit in &answer.hits {
+            if let Some(entry) = answer.blacklist.entry(hit.entry)
+                && entry.value == parent
+            {
+                reasons.push(format!("{parent} is listed, but without what lies below it"));
+            }
+        }
+    }
+    Ok(reasons)
+}
+
+/// Names below that are listed. Entries of one type are numbered in the order of their labels from the last to the first, so names below one
+/// another stand together.
+fn below(host: &str, matcher: &Matcher) -> Vec<String> {
+    let blacklist = matcher.blacklist();
+    let count = blacklist.count(Role::Block, EntryType::Domain);
+    // Domains are the first type of the first role.
+    let name = |number: u32| blacklist.entry(number).filter(|entry| entry.kind == EntryType::Domain).map(|entry| entry.value);
+    let wanted = from_last(host);
+    let (mut low, mut high) = (0, count);
+    while low < high {
+        let middle = low + (high - low) / 2;
+        match name(middle) {
+            Some(name) if from_last(&name) < wanted => low = middle + 1,
+            _ => high = middle,
+        }
+    }
+    let suffix = format!(".{host}");
+    let names = (low..count).map_while(name).skip_while(|name| name == host).take_while(|name| name.ends_with(&suffix));
+    let names: Vec<String> = names.take(TOLD).collect();
+    match names.as_slice() {
+        [] => Vec::new(),
+        names => vec![format!("below it, {} listed; {host} itself is not", listed(names))],
+    }
+}
+
+fn listed(names: &[String]) -> String {
+    let are = if names.len() == 1 { "is" } else { "are" };
+    format!("{}{} {are}", names.join(", "), if names.len() == TOLD { " and maybe more" } else { "" })
+}
+
+fn from_last(name: &str) -> Vec<&str> {
+    name.rsplit('.').collect()
+}
+
+/// The same URL that is listed with a query.
+fn other_query(url: &str, matcher: &Matcher) -> anyhow::Result<Vec<String>> {
+    let path = url.split('?').next().unwrap_or(url);
+    let answer = look_up(matcher, Kind::Url, &format!("http://{path}?"))?;
+    let with_query = answer.hits.iter().filter(|hit| hit.how.is_partial()).take(TOLD);
+    Ok(with_query
+        .filter_map(|hit| answer.blacklist.entry(hit.entry))
+        .map(|entry| format!("{} is listed, with its query: another one, or none, does not match", entry.value))
+        .collect())
+}

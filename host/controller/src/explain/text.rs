@@ -1,0 +1,102 @@
+//! An explanation for people and for programs.
+
+use std::fmt::Write;
+
+use serde_json::{Value as Json, json};
+
+use super::{Covering, Explanation};
+use crate::output::{EntryJson, IndicatorJson, harmless, indicator};
+
+impl Explanation {
+    /// For people.
+    pub(crate) fn text(&self) -> String {
+        let verdict = if self.matches() { "matches" } else { "does not match" };
+        let mut text = format!("{} {verdict}\n", harmless(&self.value));
+        let forms: Vec<String> = self.forms.iter().map(|(kind, form)| format!("{kind} {}", harmless(form))).collect();
+        match forms.as_slice() {
+            [] => text.push_str("it is no host name, address, URL, file digest or email address\n"),
+            forms => _ = writeln!(text, "looked up as: {}", forms.join(", ")),
+        }
+        if self.covering.is_empty() {
+            text.push_str("nothing in the blacklist covers it\n");
+        }
+        self.covering.iter().for_each(|covering| covering.write(&mut text));
+        if !self.nearest.is_empty() {
+            text.push_str("near to it:\n");
+        }
+        for reason in &self.nearest {
+            _ = writeln!(text, "  {}", harmless(reason));
+        }
+        text
+    }
+
+    /// For programs.
+    pub(crate) fn json(&self) -> String {
+        let forms: Vec<Json> = self.forms.iter().map(|(kind, form)| json!({"type": kind, "value": form})).collect();
+        let covering: Vec<Json> = self.covering.iter().map(Covering::json).collect();
+        let json = json!({
+            "value": self.value,
+            "matches": self.matches(),
+            "forms": forms,
+            "entries": covering,
+            "near": self.nearest,
+        });
+        format!("{json}\n")
+    }
+}
+
+impl Covering {
+    /// Why it does not count although an indicator is valid, if so.
+    fn remark(&self) -> Option<&'static str> {
+        if self.allowed_by.is_some() {
+            Some("suppressed")
+        } else if self.counts {
+            None
+        } else if self.how.is_partial() && self.judged.iter().any(|judged| judged.standing.name() == "valid") {
+            Some("a partial match, which counts with --partial only")
+        } else {
+            Some("no indicator of it holds")
+        }
+    }
+
+    fn write(&self, text: &mut String) {
+        let remark = self.remark().map_or_else(String::new, |remark| format!(": {remark}"));
+        let (kind, value) = (self.entry.kind.stix_name(), harmless(&self.entry.value));
+        _ = writeln!(text, "{kind} {value} covers it ({}){remark}", self.how.name());
+        for judged in &self.judged {
+            let indicator = indicator(&judged.indicator);
+            _ = writeln!(text, "  {}: {}", harmless(&indicator), judged.standing.words());
+        }
+        if let Some(allowed) = &self.allowed_by {
+            _ = writeln!(text, "  suppressed by the allow-list's {} {}", allowed.kind.stix_name(), harmless(&allowed.value));
+            for view in &allowed.indicators {
+                _ = writeln!(text, "    {}", harmless(&indicator(view)));
+            }
+        }
+    }
+
+    fn json(&self) -> Json {
+        let indicators: Vec<Json> = self
+            .judged
+            .iter()
+            .map(|judged| {
+                let mut json = json!(IndicatorJson::new(&judged.indicator));
+                json["status"] = judged.standing.name().into();
+                json
+            })
+            .collect();
+        let mut json = json!({
+            "match": self.how.name(),
+            "entry": EntryJson::new(&self.entry),
+            "counts": self.counts,
+            "indicators": indicators,
+        });
+        if let Some(allowed) = &self.allowed_by {
+            json["allowed_by"] = json!({
+                "entry": EntryJson::new(allowed),
+                "indicators": allowed.indicators.iter().map(IndicatorJson::new).collect::<Vec<_>>(),
+            });
+        }
+        json
+    }
+}

@@ -1,0 +1,171 @@
+//! Lists and feeds to a compiled blacklist.
+
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::io::{BufRead, BufReader};
+use std::path::PathBuf;
+
+use anyhow::{Context, anyhow};
+use threatsieve_blacklist::{
+    CompileError, CompileOptions, Compiled, Compiler, FeedId, Indicator, Refused, UrlMode,
+};
+use threatsieve_feed::{FeedFormat, ListOptions, RefusedLine, StixLimits, StixSet, Unreduced, read_list, sniff};
+
+use super::rejection::{OnRejection, Rejecting, Rejection, Rejections};
+use crate::cli::FeedArgs;
+use crate::exit::Failure;
+use crate::sources::{self, Decoder, Input, Walk};
+
+/// What was made of lists and feeds.
+pub(crate) struct Loaded {
+    pub(crate) compiled: Compiled,
+    pub(crate) rejections: Rejections,
+}
+
+/// Which blacklist is made.
+#[derive(Debug, Clone)]
+pub(crate) struct Identity {
+    pub(crate) name: String,
+    pub(crate) generation: u64,
+}
+
+/// Reads all that the arguments name and compiles it.
+pub(crate) fn load(args: &FeedArgs, identity: Identity, each: OnRejection<'_>) -> Result<Loaded, Failure> {
+    let compiler = Compiler::new(CompileOptions {
+        name: identity.name,
+        generation: identity.generation,
+        accept_special: args.accept_special,
+        accept_broad: args.accept_broad,
+    })?;
+    let mut loader = Loader {
+        compiler,
+        url_mode: args.url_match.into(),
+        names: HashMap::new(),
+        feeds: Vec::new(),
+        rejecting: Rejecting { counts: Rejections::default(), each },
+    };
+    loader.load(args.list.iter().chain(&args.feed), Role::Block)?;
+    loader.load(args.allow.iter(), Role::Allow)?;
+    let Loader { compiler, rejecting, .. } = loader;
+    Ok(Loaded { compiled: compiler.finish()?, rejections: rejecting.counts })
+}
+
+#[derive(Debug, Clone, Copy)]
+enum Role {
+    Block,
+    Allow,
+}
+
+struct Loader<'a> {
+    compiler: Compiler,
+    url_mode: UrlMode,
+    /// The file that each feed's name was given to first.
+    names: HashMap<String, Input>,
+    /// By the numbers that they are known by while STIX objects are collected.
+    feeds: Vec<(FeedId, String)>,
+    rejecting: Rejecting<'a>,
+}
+
+impl Loader<'_> {
+    /// Reads files in their order. STIX objects are collected first: a newer one anywhere replaces an older one.
+    fn load<'p>(&mut self, paths: impl Iterator<Item = &'p PathBuf>, role: Role) -> Result<(), Failure> {
+        let mut stix = StixSet::new(StixLimits::default());
+        for input in Walk::new(paths) {
+            let input = input?;
+            let number = self.feed(&input)?;
+            // A file that is not there is wrong usage; one that cannot be read to its end is damaged.
+            let opened = sources::open_buffered(&input).map_err(|damage| match damage {
+                sources::Damage::Unreadable { offset: 0, .. } => Failure::from(anyhow!(damage).context(input.name())),
+                damage => Failure::damaged(anyhow!(damage).context(input.name())),
+            });
+            let mut reader = opened?;
+            let first = reader.fill_buf().with_context(|| input.name()).map_err(Failure::damaged)?;
+            let read = match sniff(first) {
+                FeedFormat::Stix => stix.read(number, &mut reader).map(|_| ()).map_err(anyhow::Error::from),
+                FeedFormat::List => self.read_list(number, &mut reader, role),
+            };
+            read.map_err(|error| Failure::damaged(error.context(input.name())))?;
+        }
+        self.reduce(stix, role)?;
+        Ok(())
+    }
+
+    /// Names a feed by its file's name; by the whole path where another file has that name already.
+    fn feed(&mut self, input: &Input) -> Result<u16, CompileError> {
+        let mut name = input.name();
+        if let Input::File(path) = input
+            && let Some(short) = path.file_name()
+        {
+            let short = short.to_string_lossy().into_owned();
+            if self.names.get(&short).is_none_or(|first| first == input) {
+                name = short;
+            }
+        }
+        self.names.entry(name.clone()).or_insert_with(|| input.clone());
+        let number = u16::try_from(self.feeds.len()).map_err(|_| CompileError::Feeds)?;
+        self.feeds.push((self.compiler.feed(&name)?, name));
+        Ok(number)
+    }
+
+    fn read_list(&mut self, number: u16, reader: &mut BufReader<Decoder>, role: Role) -> anyhow::Result<()> {
+        let (feed, name) = &self.feeds[usize::from(number)];
+        let (compiler, rejecting) = (&mut self.compiler, RefCell::new(&mut self.rejecting));
+        let mut full = None;
+        let mut take = |indicator| {
+            let mut refuse = |refused| rejecting.borrow_mut().refuse(refused);
+            full = full.take().or(role.list(compiler, *feed, indicator, &mut refuse).err());
+        };
+        let mut refuse = |line: RefusedLine| {
+            rejecting.borrow_mut().reject(&Rejection {
+                feed: name.clone(),
+                id: line.line.to_string(),
+                value: line.text,
+                kind: "not a value".to_owned(),
+                reason: line.reason.to_string(),
+                is_pattern: false,
+            });
+        };
+        let options = ListOptions { url_mode: self.url_mode, ..ListOptions::default() };
+        read_list(reader, &options, &mut take, &mut refuse)?;
+        full.map_or(Ok(()), |error| Err(error.into()))
+    }
+
+    /// Hands the indicators of all bundles to the compiler.
+    fn reduce(&mut self, stix: StixSet, role: Role) -> Result<(), CompileError> {
+        let feeds = &self.feeds;
+        let (compiler, rejecting) = (&mut self.compiler, RefCell::new(&mut self.rejecting));
+        let mut full = None;
+        let mut take = |number: u16, indicator| {
+            let mut refuse = |refused| rejecting.borrow_mut().refuse(refused);
+            let feed = feeds[usize::from(number)].0;
+            full = full.take().or(role.list(compiler, feed, indicator, &mut refuse).err());
+        };
+        let mut unreduced = |one: Unreduced| {
+            rejecting.borrow_mut().reject(&Rejection {
+                feed: feeds[usize::from(one.feed)].1.clone(),
+                id: one.id,
+                value: one.pattern,
+                kind: one.reason.to_string(),
+                reason: one.reason.to_string(),
+                is_pattern: true,
+            });
+        };
+        stix.finish(&mut take, &mut unreduced);
+        full.map_or(Ok(()), Err)
+    }
+}
+
+impl Role {
+    fn list(
+        self,
+        compiler: &mut Compiler,
+        feed: FeedId,
+        indicator: Indicator,
+        refused: &mut dyn FnMut(Refused),
+    ) -> Result<(), CompileError> {
+        match self {
+            Role::Block => compiler.block(feed, indicator, refused),
+            Role::Allow => compiler.allow(feed, indicator, refused),
+        }
+    }
+}

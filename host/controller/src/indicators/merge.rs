@@ -1,0 +1,74 @@
+//! Several blacklists to one, so that one matcher answers from all of them, and the allow-list of one holds for the others.
+
+use threatsieve_blacklist::{
+    Blacklist, CompileError, CompileOptions, Compiled, Compiler, DomainMode, Entry, EntryType, Indicator,
+    IndicatorView, Malformed, Role, UrlMode, Value,
+};
+use threatsieve_runner::Bytes;
+
+/// Compiles the entries of all, under the first one's name and generation. Each was admitted when its blacklist was made, and so
+/// is admitted again.
+pub(crate) fn merge(blacklists: &[&Blacklist<Bytes>]) -> anyhow::Result<Compiled> {
+    let mut compiler = Compiler::new(CompileOptions {
+        name: blacklists[0].name().to_owned(),
+        generation: blacklists[0].generation(),
+        accept_special: true,
+        accept_broad: true,
+    })?;
+    for blacklist in blacklists {
+        let count = Role::ALL.iter().map(|role| blacklist.entries(*role)).sum::<u64>();
+        for number in 0..u32::try_from(count)? {
+            if let Some(entry) = blacklist.entry(number) {
+                add(&mut compiler, entry)?;
+            }
+        }
+    }
+    Ok(compiler.finish()?)
+}
+
+fn add(compiler: &mut Compiler, entry: Entry) -> anyhow::Result<()> {
+    for view in entry.indicators {
+        let value = value(entry.kind, &entry.value, &view)?;
+        list(compiler, entry.role, value, view)?;
+    }
+    Ok(())
+}
+
+fn list(compiler: &mut Compiler, role: Role, value: Value, view: IndicatorView) -> Result<(), CompileError> {
+    let feed = compiler.feed(&view.feed)?;
+    let indicator = Indicator {
+        id: view.id,
+        confidence: view.confidence,
+        tlp: view.tlp,
+        valid_from: view.valid_from,
+        valid_until: view.valid_until,
+        modified: view.modified,
+        name: view.name,
+        types: view.types,
+        values: vec![value],
+    };
+    match role {
+        Role::Block => compiler.block(feed, indicator, &mut |_| {}),
+        Role::Allow => compiler.allow(feed, indicator, &mut |_| {}),
+    }
+}
+
+/// An entry's value as one of its indicators has it.
+fn value(kind: EntryType, text: &str, view: &IndicatorView) -> Result<Value, Malformed> {
+    match kind {
+        EntryType::Domain => Value::domain(
+            text,
+            // What covers a public suffix with all below it was told to do so.
+            if view.mode == DomainMode::AtAndBelow { DomainMode::Tree } else { view.mode },
+        ),
+        EntryType::Ipv4 | EntryType::Ipv6 => Value::address(text),
+        EntryType::Url => Value::url(text, url_mode(view)),
+        EntryType::Md5 | EntryType::Sha1 | EntryType::Sha256 => Value::hash(text),
+        EntryType::Email => Value::email(text),
+    }
+}
+
+/// An indicator's mode is kept as a bit, and the second one, which stands for exact domains, stands for prefixes of URLs.
+fn url_mode(view: &IndicatorView) -> UrlMode {
+    if view.mode == DomainMode::Exact { UrlMode::Prefix } else { UrlMode::Exact }
+}

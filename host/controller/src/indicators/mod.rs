@@ -1,0 +1,13 @@
+//! From the files named on the command line to a blacklist.
+
+mod key;
+mod load;
+mod merge;
+mod open;
+mod prepare;
+mod rejection;
+
+pub(crate) use key::read_sign_key;
+pub(crate) use load::{Identity, Loaded, load};
+pub(crate) use prepare::{Prepared, prepare};
+pub(crate) use rejection::{Rejection, Rejections};

@@ -1,0 +1,37 @@
+//! The `threatsieve` program: flags log events that touch known-bad domains, addresses, URLs and files.
+//!
+//! [`cli`] says what can be asked for, [`jobs`] does it, a module each. A scan flows through [`sources`] (files to pieces of lines, on all
+//! cores and in order), [`matching`] (lines to events with matches, by the component) and [`output`]; [`indicators`] makes the
+//! blacklist before. [`explain`] tells why one value matches or does not.
+
+mod cli;
+mod exit;
+mod explain;
+mod indicators;
+mod jobs;
+mod matching;
+mod output;
+mod sources;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use cli::{Cli, Verb};
+
+fn main() -> ExitCode {
+    let result = match Cli::parse().verb {
+        Verb::Scan(args) => jobs::scan_files(&args),
+        Verb::Build(args) => jobs::build_blacklist(&args),
+        Verb::Explain(args) => jobs::explain_value(&args),
+        Verb::Completions { shell } => jobs::write_completions(shell),
+        Verb::Man { folder } => jobs::write_manual(&folder),
+    };
+    match result {
+        Ok(exit) => exit.into(),
+        Err(failure) => {
+            output::complain(&failure.error);
+            failure.exit.into()
+        }
+    }
+}

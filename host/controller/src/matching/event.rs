@@ -1,0 +1,32 @@
+//! A log line that matched.
+
+use threatsieve_blacklist::Match;
+use threatsieve_log::Parser;
+
+/// An observable with an entry that covers it.
+#[derive(Debug)]
+pub(crate) struct Found {
+    /// The observable's place in the line, from 0.
+    pub(crate) number: u32,
+    /// The value as the line has it.
+    pub(crate) observable: String,
+    /// Where in the event it stands, by its ECS name where there is one.
+    pub(crate) field: String,
+    /// How it is covered, by which entry, and who says so.
+    pub(crate) matched: Match,
+}
+
+/// A line with at least one match.
+#[derive(Debug)]
+pub(crate) struct Event<'a> {
+    /// The log it is from.
+    pub(crate) file: &'a str,
+    /// Counted from 1.
+    pub(crate) number: u64,
+    /// Without its line end.
+    pub(crate) line: &'a [u8],
+    pub(crate) parser: &'a Parser,
+    pub(crate) found: Vec<Found>,
+    /// Further matches, of a line with too many to tell.
+    pub(crate) omitted: u64,
+}

@@ -1,0 +1,341 @@
+//! One piece of a log: its lines' observables to batches, the batches' hits to events.
+
+use std::mem;
+use std::ops::Range;
+use std::sync::Arc;
+
+use memchr::memchr;
+use threatsieve_blacklist::{Batch, Hit, Kind};
+use threatsieve_log::{MAX_LINE_BYTES, Parser};
+use threatsieve_runner::{Answer, CheckError};
+
+use super::event::{Event, Found};
+use super::matcher::Matcher;
+use super::tally::{Example, Tally};
+use crate::output::clipped;
+use crate::sources::{Chunk, Parts};
+
+/// Observables that are looked up in one call. A call costs about as much as 20 look-ups; beyond this the batch no longer
+/// stays in a core's first-level caches together with the look-up's own data.
+const BATCH_OBSERVABLES: usize = 2048;
+/// The same in bytes, for logs of long values.
+const BATCH_BYTES: usize = 256 * 1024;
+/// A piece's output is passed on when it is this long, so that memory stays bounded when every line matches.
+const PART_BYTES: usize = 1024 * 1024;
+/// Calls in a row that may fail while a failed batch is taken apart. One bad line fails about a dozen; more than this, and it is
+/// not the lines.
+const MAX_FAILED_CALLS: u32 = 64;
+/// Matches of one event that are told; more are counted. Only a line of many thousand values has so many.
+const MAX_MATCHES: usize = 1000;
+/// Characters of a line that are shown as an example.
+const EXAMPLE_CHARS: usize = 120;
+
+/// A log that is read.
+#[derive(Debug)]
+pub(crate) struct Source {
+    pub(crate) name: Arc<str>,
+    /// Its place among all that are read.
+    pub(crate) number: u64,
+}
+
+/// Some lines of a log.
+pub(crate) struct Piece {
+    pub(crate) source: Arc<Source>,
+    /// How the first line is to be read.
+    pub(crate) parser: Parser,
+    pub(crate) chunk: Chunk,
+}
+
+/// What came of a piece, or of a part of it.
+pub(crate) struct Report {
+    pub(crate) source: Arc<Source>,
+    pub(crate) text: Vec<u8>,
+    pub(crate) tally: Tally,
+    /// The piece's memory, with its last part.
+    buffer: Vec<u8>,
+}
+
+impl Report {
+    fn new(source: &Arc<Source>) -> Report {
+        Report { source: Arc::clone(source), text: Vec::new(), tally: Tally::default(), buffer: Vec::new() }
+    }
+
+    /// Takes the piece's memory out.
+    pub(crate) fn take_buffer(&mut self) -> Vec<u8> {
+        mem::take(&mut self.buffer)
+    }
+}
+
+/// Writes an event the way it was asked for.
+pub(crate) type Render = fn(&Event<'_>, &mut Vec<u8>);
+
+/// Matches pieces; one a thread.
+pub(crate) struct Worker<'a> {
+    matcher: &'a Matcher,
+    /// `None` when events are only counted.
+    render: Option<Render>,
+    batch: Batch,
+    /// Calls that failed since one succeeded while a batch was taken apart.
+    failed_calls: u32,
+}
+
+/// A line whose observables are in the batch.
+#[derive(Clone)]
+struct Pending<'c> {
+    number: u64,
+    line: &'c [u8],
+    /// Its observables' places in the batch.
+    places: Range<u32>,
+    /// Observables of it that went to earlier batches: a line may have more than fit into one.
+    before: u32,
+    /// It goes on in the next batch.
+    goes_on: bool,
+}
+
+impl<'a> Worker<'a> {
+    pub(crate) fn new(matcher: &'a Matcher, render: Option<Render>) -> Worker<'a> {
+        Worker { matcher, render, batch: Batch::new(), failed_calls: 0 }
+    }
+
+    /// Matches all lines of a piece.
+    pub(crate) fn work(&mut self, piece: Piece, parts: &Parts<'_, Report>) -> Report {
+        let Piece { source, parser, chunk } = piece;
+        let format = parser.format().name();
+        let mut lines =
+            Lines { worker: self, parts, report: Report::new(&source), parser, pending: Vec::new(), held: Vec::new(), omitted: 0, over: false };
+        lines.read(chunk.bytes(), chunk.first_line);
+        let mut report = lines.report;
+        report.tally.lines += chunk.lines;
+        report.tally.formats.insert(format, chunk.lines);
+        report.buffer = chunk.into_buffer();
+        report
+    }
+}
+
+/// The lines of one piece on their way.
+struct Lines<'w, 'a, 'c> {
+    worker: &'w mut Worker<'a>,
+    parts: &'w Parts<'w, Report>,
+    report: Report,
+    parser: Parser,
+    pending: Vec<Pending<'c>>,
+    /// What was found so far in a line that goes on in the next batch.
+    held: Vec<Found>,
+    /// Matches of that line beyond [`MAX_MATCHES`].
+    omitted: u64,
+    /// Nobody wants more.
+    over: bool,
+}
+
+impl<'c> Lines<'_, '_, 'c> {
+    fn read(&mut self, mut rest: &'c [u8], first_line: u64) {
+        let mut number = first_line;
+        while !rest.is_empty() && !self.over {
+            let (line, after) = match memchr(b'\n', rest) {
+                Some(end) => (&rest[..end], &rest[end + 1..]),
+                None => (rest, &rest[rest.len()..]),
+            };
+            rest = after;
+            self.line(number, line.strip_suffix(b"\r").unwrap_or(line));
+            number += 1;
+        }
+        self.check();
+    }
+
+    fn line(&mut self, number: u64, mut line: &'c [u8]) {
+        if line.len() > MAX_LINE_BYTES {
+            line = &line[..MAX_LINE_BYTES];
+            let file = &self.report.source.name;
+            self.report.tally.cut.add(|| example(file, number, line, format!("longer than {MAX_LINE_BYTES} bytes")));
+        }
+        if line.first() == Some(&b'#')
+            && let Some(parser) = self.parser.header_change(line)
+        {
+            // What is pending was read by the parser before.
+            self.check();
+            self.parser = parser;
+            return;
+        }
+        self.gather(number, line, 0);
+    }
+
+    /// Adds a line's observables from `before` on to the batch; full batches are looked up.
+    fn gather(&mut self, number: u64, line: &'c [u8], before: u32) {
+        let batch = &mut self.worker.batch;
+        let first = batch.len() as u32;
+        let (mut seen, mut full, mut pathless) = (0, false, false);
+        let read = self.parser.observables(line, &mut |kind, value| {
+            if seen >= before && !full {
+                full = !batch.push(kind, value);
+            }
+            seen += u32::from(!full);
+            // The `host:port` of a CONNECT request; a URL has its first slash near its start.
+            pathless |= kind == Kind::Url && memchr(b'/', value).is_none();
+        });
+        self.report.tally.connects += u64::from(pathless && before == 0);
+        let last = batch.len() as u32;
+        if let Err(malformed) = read {
+            let file = &self.report.source.name;
+            self.report.tally.malformed.add(|| example(file, number, line, malformed.to_string()));
+            return;
+        }
+        if last > first {
+            self.pending.push(Pending { number, line, places: first..last, before, goes_on: full });
+        }
+        if full || last as usize >= BATCH_OBSERVABLES || self.worker.batch.as_bytes().len() >= BATCH_BYTES {
+            self.check();
+            if full {
+                // Any observable fits into an empty batch, so this ends.
+                self.gather(number, line, seen);
+            }
+        }
+    }
+
+    /// Looks up what is pending.
+    fn check(&mut self) {
+        let pending = mem::take(&mut self.pending);
+        if !pending.is_empty() {
+            match self.worker.matcher.check(&self.worker.batch) {
+                Ok(answer) => self.take(&pending, 0, &answer),
+                Err(error) => self.take_apart(&pending, &error),
+            }
+        }
+        self.worker.batch.clear();
+        // The same memory again.
+        self.pending = pending;
+        self.pending.clear();
+    }
+
+    /// Looks the lines of a failed batch up in halves, so that only those that cause the failure go unchecked.
+    fn take_apart(&mut self, pending: &[Pending<'c>], error: &CheckError) {
+        self.worker.failed_calls += 1;
+        if pending.len() == 1 || self.worker.failed_calls > MAX_FAILED_CALLS {
+            for one in pending {
+                let file = &self.report.source.name;
+                self.report.tally.unchecked.add(|| example(file, one.number, one.line, error_chain(error)));
+                self.finish(one, Vec::new());
+            }
+            return;
+        }
+        let (first, second) = pending.split_at(pending.len() / 2);
+        for half in [first, second] {
+            let mut batch = Batch::new();
+            for one in half {
+                self.refill(one, &mut batch);
+            }
+            match self.worker.matcher.check(&batch) {
+                Ok(answer) => {
+                    self.worker.failed_calls = 0;
+                    self.take(half, half[0].places.start, &answer);
+                }
+                Err(error) => self.take_apart(half, &error),
+            }
+        }
+    }
+
+    /// Puts a line's share of a failed batch into another one.
+    fn refill(&self, one: &Pending<'c>, batch: &mut Batch) {
+        let mut seen = 0;
+        let share = one.before..one.before + one.places.len() as u32;
+        // The line was read before, so it is not malformed; and where all lines fitted in, some of them do.
+        let _ = self.parser.observables(one.line, &mut |kind, value| {
+            if share.contains(&seen) {
+                batch.push(kind, value);
+            }
+            seen += 1;
+        });
+    }
+
+    /// Turns hits into events. The batch's first observable was the one with number `offset`.
+    fn take(&mut self, pending: &[Pending<'c>], offset: u32, answer: &Answer) {
+        let mut hits = answer.hits.as_slice();
+        for one in pending {
+            let of_this = hits.partition_point(|hit| hit.observable + offset < one.places.end);
+            if of_this == 0 && self.held.is_empty() {
+                if hits.is_empty() {
+                    break;
+                }
+                continue;
+            }
+            let (these, rest) = hits.split_at(of_this);
+            hits = rest;
+            let found = self.resolve(one, offset, these, answer);
+            self.finish(one, found);
+        }
+    }
+
+    /// What of a line's hits counts.
+    fn resolve(&mut self, one: &Pending<'c>, offset: u32, hits: &[Hit], answer: &Answer) -> Vec<Found> {
+        let (matcher, tally) = (self.worker.matcher, &mut self.report.tally);
+        let at = matcher.moment(self.parser.time(one.line));
+        let mut found = Vec::new();
+        for hit in hits {
+            if hit.allowed_by.is_some() {
+                tally.suppressed += 1;
+            } else if hit.how.is_partial() && !matcher.policy().partial {
+                tally.partial += 1;
+            } else if let Some(matched) = answer.blacklist.resolve(hit, matcher.policy(), at) {
+                if self.held.len() + found.len() == MAX_MATCHES {
+                    self.omitted += 1;
+                    continue;
+                }
+                let number = hit.observable + offset - one.places.start + one.before;
+                found.push(Found { number, observable: String::new(), field: String::new(), matched });
+            } else {
+                tally.outside_policy += 1;
+            }
+        }
+        if self.worker.render.is_some() {
+            self.name(one.line, &mut found);
+        }
+        found
+    }
+
+    /// Fills in which observables were found: they are numbered, and the line is read once more.
+    fn name(&self, line: &[u8], found: &mut [Found]) {
+        let (mut at, mut number) = (0, 0);
+        // It was read before, so it is not malformed.
+        let _ = self.parser.named_observables(line, &mut |field, _, value| {
+            while let Some(one) = found.get_mut(at).filter(|one| one.number == number) {
+                field.clone_into(&mut one.field);
+                one.observable = String::from_utf8_lossy(value).into_owned();
+                at += 1;
+            }
+            number += 1;
+        });
+    }
+
+    /// Reports a line's matches, once all its observables have been looked up.
+    fn finish(&mut self, one: &Pending<'c>, found: Vec<Found>) {
+        self.held.extend(found);
+        if one.goes_on || self.held.is_empty() {
+            return;
+        }
+        let (found, omitted) = (mem::take(&mut self.held), mem::take(&mut self.omitted));
+        self.report.tally.events += 1;
+        let Some(render) = self.worker.render else { return };
+        let file = Arc::clone(&self.report.source.name);
+        let event = Event { file: &file, number: one.number, line: one.line, parser: &self.parser, found, omitted };
+        render(&event, &mut self.report.text);
+        if self.report.text.len() >= PART_BYTES {
+            let next = Report::new(&self.report.source);
+            let part = mem::replace(&mut self.report, next);
+            self.over = self.parts.send(part).is_break();
+        }
+    }
+}
+
+fn example(file: &Arc<str>, line: u64, text: &[u8], reason: String) -> Example {
+    Example { file: Arc::clone(file), line, reason, text: clipped(text, EXAMPLE_CHARS) }
+}
+
+/// An error with its causes, in one line.
+fn error_chain(error: &CheckError) -> String {
+    let mut text = error.to_string();
+    let mut source = std::error::Error::source(error);
+    while let Some(cause) = source {
+        text = format!("{text}: {cause}");
+        source = cause.source();
+    }
+    text
+}

@@ -1,0 +1,104 @@
+//! Matches for people: one row each.
+
+use std::fmt::Write;
+
+use threatsieve_blacklist::{IndicatorView, Tlp};
+
+use super::terminal::{Style, harmless, styled};
+use crate::matching::{Event, Found};
+
+/// Columns and the widths that they are filled up to; longer ones push the rest to the right. Rows are written as they come, so
+/// widths are set beforehand.
+const COLUMNS: [(&str, usize); 6] =
+    [("LINE", 20), ("OBSERVABLE", 32), ("FIELD", 18), ("MATCH", 9), ("ENTRY", 34), ("INDICATORS", 0)];
+/// Indicators that are named in a row; the rest are counted.
+const INDICATORS_SHOWN: usize = 3;
+/// Characters of an observable or entry that are shown.
+const VALUE_CHARS: usize = 200;
+
+/// The names of the columns.
+pub(crate) fn table_head(colour: bool) -> String {
+    let mut head = String::new();
+    for (name, width) in COLUMNS {
+        cell(&mut head, name, width, Style::Heading, colour);
+    }
+    head.truncate(head.trim_end().len());
+    head.push('\n');
+    head
+}
+
+/// Appends an event's rows, without colours.
+pub(crate) fn write_plain_rows(event: &Event<'_>, out: &mut Vec<u8>) {
+    write_rows(event, out, false);
+}
+
+/// Appends an event's rows in colours.
+pub(crate) fn write_coloured_rows(event: &Event<'_>, out: &mut Vec<u8>) {
+    write_rows(event, out, true);
+}
+
+fn write_rows(event: &Event<'_>, out: &mut Vec<u8>, colour: bool) {
+    for found in &event.found {
+        let mut row = String::with_capacity(160);
+        let texts = [
+            format!("{}:{}", event.file, event.number),
+            clip(&found.observable),
+            found.field.clone(),
+            found.matched.how.name().to_owned(),
+            format!("{} {}", found.matched.entry.kind.stix_name(), clip(&found.matched.entry.value)),
+            indicators(found),
+        ];
+        let styles = [Style::Place, Style::Alarm, Style::Faint, Style::Faint, Style::Listed, Style::Plain];
+        for ((text, style), (_, width)) in texts.iter().zip(styles).zip(COLUMNS) {
+            cell(&mut row, text, width, style, colour);
+        }
+        out.extend_from_slice(row.trim_end().as_bytes());
+        out.push(b'\n');
+    }
+    if event.omitted > 0 {
+        out.extend_from_slice(format!("{}:{}: and {} more matches\n", harmless(event.file), event.number, event.omitted).as_bytes());
+    }
+}
+
+fn clip(text: &str) -> String {
+    match text.char_indices().nth(VALUE_CHARS) {
+        Some((end, _)) => format!("{}…", &text[..end]),
+        None => text.to_owned(),
+    }
+}
+
+/// Appends a cell and two blanks.
+fn cell(row: &mut String, text: &str, width: usize, style: Style, colour: bool) {
+    let text = harmless(text);
+    row.push_str(&styled(&text, style, colour));
+    let fill = width.saturating_sub(text.chars().count()) + 2;
+    row.extend(std::iter::repeat_n(' ', fill));
+}
+
+fn indicators(found: &Found) -> String {
+    let all = &found.matched.entry.indicators;
+    let mut text = all.iter().take(INDICATORS_SHOWN).map(indicator).collect::<Vec<_>>().join("; ");
+    if all.len() > INDICATORS_SHOWN {
+        _ = write!(text, "; and {} more", all.len() - INDICATORS_SHOWN);
+    }
+    text
+}
+
+/// An indicator in a few words.
+pub(crate) fn indicator(view: &IndicatorView) -> String {
+    let mut text = view.shown_id();
+    // A list's line names its feed already.
+    if !text.starts_with(&format!("{}:", view.feed)) {
+        text = format!("{} {text}", view.feed);
+    }
+    if let Some(name) = &view.name {
+        _ = write!(text, " {name:?}");
+    }
+    if let Some(confidence) = view.confidence {
+        _ = write!(text, " confidence {confidence}");
+    }
+    if let Some(tlp) = view.tlp.map(Tlp::name) {
+        _ = write!(text, " TLP:{tlp}");
+    }
+    text
+}

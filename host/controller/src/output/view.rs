@@ -1,0 +1,86 @@
+//! Matches and indicators as JSON has them.
+
+use jiff::Timestamp as Moment;
+use serde::Serialize;
+use threatsieve_blacklist::{Entry, IndicatorView, Match, Timestamp, Tlp};
+
+/// An entry, by the names of STIX.
+#[derive(Debug, Serialize)]
+pub(crate) struct EntryJson<'a> {
+    r#type: &'static str,
+    value: &'a str,
+    /// The algorithm of a file's digest, by STIX's names.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    hash: Option<&'static str>,
+}
+
+impl<'a> EntryJson<'a> {
+    pub(crate) fn new(entry: &'a Entry) -> EntryJson<'a> {
+        EntryJson { r#type: entry.kind.stix_name(), value: &entry.value, hash: entry.kind.algorithm() }
+    }
+}
+
+/// What one indicator says; what it does not say is left out.
+#[derive(Debug, Serialize)]
+pub(crate) struct IndicatorJson<'a> {
+    id: String,
+    feed: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    confidence: Option<u8>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    tlp: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    valid_from: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    valid_until: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    modified: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    name: Option<&'a str>,
+    #[serde(skip_serializing_if = "<[String]>::is_empty")]
+    types: &'a [String],
+}
+
+impl<'a> IndicatorJson<'a> {
+    pub(crate) fn new(indicator: &'a IndicatorView) -> IndicatorJson<'a> {
+        IndicatorJson {
+            id: indicator.shown_id(),
+            feed: &indicator.feed,
+            confidence: indicator.confidence,
+            tlp: indicator.tlp.map(Tlp::name),
+            valid_from: indicator.valid_from.map(moment),
+            valid_until: indicator.valid_until.map(moment),
+            modified: indicator.modified.map(moment),
+            name: indicator.name.as_deref(),
+            types: &indicator.types,
+        }
+    }
+}
+
+/// A match: how, and by what.
+#[derive(Debug, Serialize)]
+pub(crate) struct MatchJson<'a> {
+    observable: &'a str,
+    field: &'a str,
+    r#match: &'static str,
+    entry: EntryJson<'a>,
+    indicators: Vec<IndicatorJson<'a>>,
+}
+
+impl<'a> MatchJson<'a> {
+    pub(crate) fn new(observable: &'a str, field: &'a str, matched: &'a Match) -> MatchJson<'a> {
+        MatchJson {
+            observable,
+            field,
+            r#match: matched.how.name(),
+            entry: EntryJson::new(&matched.entry),
+            indicators: matched.entry.indicators.iter().map(IndicatorJson::new).collect(),
+        }
+    }
+}
+
+/// RFC 3339, in UTC.
+pub(crate) fn moment(at: Timestamp) -> String {
+    // Out of the range of years 1 to 9999 only if somebody forged a blacklist; the number says as much as anything then.
+    Moment::from_microsecond(at.0).map_or_else(|_| format!("{} µs", at.0), |moment| moment.to_string())
+}
