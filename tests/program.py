@@ -2,7 +2,9 @@
 
 import json
 import os
+import re
 import subprocess
+import threading
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -72,3 +74,29 @@ def write(path: Path, *lines: str) -> Path:
 def read_list(path: Path) -> list[str]:
     """A list's values."""
     return path.read_text(encoding="utf-8").split()
+
+
+class Peak:
+    """Watches a process's peak memory. What wait4 tells would count the memory of whoever started it, too."""
+
+    def __init__(self, process: subprocess.Popen):
+        self.bytes = 0
+        self._status = Path(f"/proc/{process.pid}/status")
+        self._over = threading.Event()
+        self._thread = threading.Thread(target=self._watch, daemon=True)
+        self._thread.start()
+
+    def _watch(self) -> None:
+        while not self._over.wait(0.005):
+            try:
+                found = re.search(r"VmHWM:\s*(\d+) kB", self._status.read_text())
+            except OSError:
+                return
+            # None once the process is over and not yet waited for.
+            self.bytes = int(found[1]) * 1024 if found else self.bytes
+
+    def stop(self) -> int:
+        """Ends the watch; the bytes."""
+        self._over.set()
+        self._thread.join()
+        return self.bytes

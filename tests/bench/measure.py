@@ -8,6 +8,8 @@ import threading
 import time
 from dataclasses import dataclass, field
 
+from tests.program import Peak
+
 CAP_SECONDS = 600
 CAP_BYTES = 16 * 2**30
 # A command that takes longer than this is run again only once: its spread is small beside the differences shown.
@@ -37,6 +39,7 @@ class Command:
             env={**os.environ, "LC_ALL": "C"},
             preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_DATA, (CAP_BYTES, CAP_BYTES)),
         )
+        peak = Peak(process)
         timer = threading.Timer(CAP_SECONDS, process.kill)
         timer.start()
         messages: list[bytes] = []
@@ -50,10 +53,11 @@ class Command:
         process.returncode = os.waitstatus_to_exitcode(status)
         process.stdout.close()
         process.stderr.close()
-        self.peak_bytes = max(self.peak_bytes, usage.ru_maxrss * 1024)
+        self.peak_bytes = max(self.peak_bytes, peak.stop())
         if elapsed >= CAP_SECONDS:
             self.failure = f"did not finish in {CAP_SECONDS // 60} minutes"
-        elif process.returncode not in (0, 1):
+        elif process.returncode > 1 or process.returncode < 0 or (process.returncode == 1 and messages[0]):
+            # 1 alone is grep's way of saying that no line matches.
             word = messages[0].decode(errors="replace").strip().splitlines()[-1:] or [f"exit code {process.returncode}"]
             memory = "memory" in word[0].lower() or process.returncode < 0
             self.failure = f"did not finish within {CAP_BYTES >> 30} GB" if memory else f"failed: {word[0][:80]}"
