@@ -99,10 +99,10 @@ def has_ipv6() -> bool:
     return False
 
 
-def start_origin(stack: contextlib.ExitStack) -> int:
-    """Starts the origin, on port 80 where that is allowed, and gives its port."""
+def start_origin(stack: contextlib.ExitStack, wanted: int) -> int:
+    """Starts the origin on the wanted port where that is allowed, else on a free one, and gives its port."""
     addresses = ["127.0.0.1"] + (["::1"] if has_ipv6() else [])
-    for port in (80, 0):
+    for port in (wanted, 0):
         servers = []
         try:
             for address in addresses:
@@ -149,7 +149,8 @@ def configuration(folder: pathlib.Path, proxy: int) -> str:
         "acl elsewhere url_regex -i ^([a-z]+://)?[0-9]+\\.[0-9]+\\.[0-9]+\\.[0-9]+[:/]",
         "acl loopback url_regex -i ^([a-z]+://)?127\\.",
         "http_access deny elsewhere !loopback",
-        "http_access allow localhost",
+        "acl clients src 127.0.0.0/8 ::1",
+        "http_access allow clients",
         "http_access deny all",
         "cache deny all",
         f"access_log stdio:{folder}/squid.log squid",
@@ -246,17 +247,17 @@ def head(request: Request) -> bytes:
     return ("\r\n".join(lines) + "\r\n\r\n").encode("utf-8")
 
 
-def requests(port: int) -> list[Request]:
-    """What is asked for: every peculiar case once, some listed values, and ordinary traffic around them."""
+def requests(port: int, tunnel: int) -> list[Request]:
+    """What is asked for at the origin's two ports: every peculiar case once, some listed values, and ordinary traffic around them."""
     at = "" if port == 80 else f":{port}"
     peculiar = [
         Request("GET", f"http://www.example.com{at}/search?q=1"),
         Request("GET", f"http://{SIX}{at}/x"),
         Request("GET", f"http://127.0.0.1{at}/q"),
         *([Request("GET", f"http://[::1]{at}/six", client="::1")] if has_ipv6() else []),
-        *([Request("CONNECT", f"[::1]:{port}")] if has_ipv6() else []),
-        Request("CONNECT", f"login.corp.example:{port}"),
-        Request("CONNECT", f"{SIX}:{port}"),
+        *([Request("CONNECT", f"[::1]:{tunnel}")] if has_ipv6() else []),
+        Request("CONNECT", f"login.corp.example:{tunnel}"),
+        Request("CONNECT", f"{SIX}:{tunnel}"),
         Request("GET", "http://nonexistent.invalid/"),
         Request("GET", "http://dead.example.net:1/refused"),
         Request("GET", f"http://WWW.Example.COM{at}/Upper/Case"),
@@ -276,7 +277,7 @@ def requests(port: int) -> list[Request]:
         Request("NONE", "error:transaction-end-before-headers", raw=b"GET http://www.exam"),
     ]
     listed = [Request("GET", f"http://{name}{at}/gate.php?id=3", client=f"127.0.0.{20 + i}") for i, name in enumerate(LISTED_DOMAINS)]
-    listed += [Request("CONNECT", f"c2.{LISTED_DOMAINS[1]}:{port}"), Request("GET", f"http://WWW.{LISTED_DOMAINS[2].upper()}{at}/")]
+    listed += [Request("CONNECT", f"c2.{LISTED_DOMAINS[1]}:{tunnel}"), Request("GET", f"http://WWW.{LISTED_DOMAINS[2].upper()}{at}/")]
     listed += [Request("GET", f"http://{url.split('/')[0]}{at}/{url.split('/', 1)[1]}", client="127.0.0.31") for url in LISTED_URLS]
     listed += [Request("GET", f"http://{LISTED_URLS[0]}.html".replace(".com/", f".com{at}/"))]
     listed += [Request("GET", f"http://{address}/login") for address in LISTED_ADDRESSES]
@@ -286,7 +287,7 @@ def requests(port: int) -> list[Request]:
     for i in range(160):
         name, client = ORDINARY[i * 7 % len(ORDINARY)], f"127.0.0.{10 + i * 13 % 40}"
         if i % 9 == 4:
-            ordinary.append(Request("CONNECT", f"{name}:{port}", client=client, agent=AGENTS[i % 3]))
+            ordinary.append(Request("CONNECT", f"{name}:{tunnel}", client=client, agent=AGENTS[i % 3]))
         else:
             referrer = f"http://{ORDINARY[i * 5 % len(ORDINARY)]}/" if i % 3 == 0 else None
             ordinary.append(Request("GET", f"http://{name}{at}{PATHS[i * 4 % len(PATHS)]}", client, referrer, AGENTS[i % 3]))
@@ -305,16 +306,18 @@ def make_logs(folder) -> tuple[pathlib.Path, pathlib.Path, list[Request]]:
     folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="squid-") as work, contextlib.ExitStack() as stack:
         work = pathlib.Path(work)
-        made = requests(start_origin(stack))
+        made = requests(start_origin(stack, 80), start_origin(stack, 443))
         proxy = free_port()
         with running_squid(work, proxy):
+            wait_for_line(work / "squid.log", 0)
             for request in made:
                 before = count_lines(work / "squid.log")
                 send(request, proxy)
                 wait_for_line(work / "squid.log", before)
         for name in ("squid.log", "combined.log"):
             (folder / name).write_bytes((work / name).read_bytes())
-    return folder / "squid.log", folder / "combined.log", made
+    # Looking whether Squid answers was the first connection, and is logged as such.
+    return folder / "squid.log", folder / "combined.log", [Request("NONE", "error:transaction-end-before-headers"), *made]
 
 
 def count_lines(log: pathlib.Path) -> int:

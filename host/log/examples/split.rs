@@ -1,4 +1,4 @@
-//! How fast lines are split: `cargo run --release -p threatsieve-log --example split [LINES]`.
+//! How fast lines are split: `cargo run --release -p threatsieve-log --example split [LINES [NAME]]`.
 //!
 //! Prints GB/s and ns a line over generated logs, one thread, the best of five rounds.
 
@@ -9,6 +9,7 @@ use threatsieve_log::{Fields, Format, Parser};
 
 fn main() {
     let lines = std::env::args().nth(1).and_then(|n| n.parse().ok()).unwrap_or(1_000_000);
+    let only = std::env::args().nth(2).unwrap_or_default();
     for (name, format, line) in [
         ("squid", Format::Squid, squid as fn(&mut String, u32)),
         ("combined", Format::Combined, combined),
@@ -18,6 +19,9 @@ fn main() {
         ("text (syslog)", Format::Text, syslog),
         ("text (squid)", Format::Text, squid),
     ] {
+        if !name.starts_with(&only) {
+            continue;
+        }
         let mut log = String::new();
         for i in 0..lines {
             line(&mut log, i);

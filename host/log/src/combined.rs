@@ -52,7 +52,8 @@ fn parse(line: &[u8]) -> Result<Line<'_>, MalformedLine> {
         _ => memchr::memrchr(b'[', head).ok_or(missing(4, "time", "a time in brackets"))?,
     };
     let (vhost, client, names) = ends(&head[..bracket])?;
-    let close = closing(line, &mut quotes).ok_or(missing(5, "request", "a closing quote"))?;
+    let close =
+        request_end(line, &mut quotes).ok_or(missing(5, "request", "a closing quote, then the status"))?;
     let rest = line.get(close + 2..).unwrap_or_default();
     let (status, rest) = word(rest);
     if !matches!(status.first(), Some(b'0'..=b'9' | b'-')) {
@@ -105,10 +106,26 @@ fn word(text: &[u8]) -> (&[u8], &[u8]) {
     }
 }
 
-/// The next quote that ends a field: not escaped, and followed by a blank or the line's end. Squid writes a request as it came, quotes too.
+/// The next quote that ends the request: the status follows it. Squid writes requests as they came, quotes too.
 #[inline]
-fn closing(line: &[u8], quotes: &mut Marks<'_>) -> Option<usize> {
-    quotes.find(|&quote| matches!(line.get(quote + 1), None | Some(b' ')) && !is_escaped(line, quote))
+fn request_end(line: &[u8], quotes: &mut Marks<'_>) -> Option<usize> {
+    quotes.find(|&quote| {
+        matches!(line.get(quote + 1..), Some([b' ', b'0'..=b'9' | b'-', ..] | [b' '] | []))
+            && !is_escaped(line, quote)
+    })
+}
+
+/// The next quote that ends a header: another quoted field follows, or no quote at all. Apache and nginx escape quotes, Squid 5 does not.
+#[inline]
+fn header_end(line: &[u8], quotes: &mut Marks<'_>) -> Option<usize> {
+    quotes.find(|&quote| {
+        let ends = match &line[quote + 1..] {
+            [] | [b' ', b'"', ..] => true,
+            [b' ', rest @ ..] => memchr(b'"', rest).is_none(),
+            _ => false,
+        };
+        ends && !is_escaped(line, quote)
+    })
 }
 
 #[inline]
@@ -124,7 +141,7 @@ fn quoted<'a>(line: &'a [u8], rest: &mut &'a [u8], quotes: &mut Marks<'a>) -> &'
         return b"";
     }
     let open = line.len() - rest.len();
-    let close = quotes.find(|&quote| quote == open).and_then(|_| closing(line, quotes));
+    let close = quotes.find(|&quote| quote == open).and_then(|_| header_end(line, quotes));
     // A field that is cut off goes to the end of the line.
     let close = close.unwrap_or(line.len());
     *rest = line.get(close + 2..).unwrap_or_default();
@@ -140,7 +157,8 @@ fn request(text: &[u8]) -> (&[u8], &[u8], &[u8]) {
         Some(at) if rest[at..].starts_with(b" HTTP/") => (&rest[..at], &rest[at + 1..]),
         _ => match memchr::memmem::rfind(rest, b" HTTP/") {
             Some(at) => (&rest[..at], &rest[at + 1..]),
-            None => (rest, &b""[..]),
+            // Squid's own words for a connection that asked nothing.
+            None => (rest.strip_suffix(b" NONE/0.0").unwrap_or(rest), &b""[..]),
         },
     };
     (method, target, protocol)
@@ -338,6 +356,16 @@ mod tests {
         assert_eq!(values(old)[0], "url.original Url http://a.example/x");
     }
 
+    /// As Squid 5.7 writes them.
+    #[test]
+    fn quotes_that_nobody_escaped() {
+        let line = r#"10.0.0.1 - - [22/Nov/2026:02:30:25 +0000] "GET http://a.example/ HTTP/1.1" 200 5 "http://b.example/?q="x y"&z" "Odd "agent" \ 5" TCP_MISS:HIER_DIRECT"#;
+        assert_eq!(values(line)[2], r#"http.request.referrer Url http://b.example/?q="x y"&z"#);
+        let event = event(line.as_bytes()).unwrap();
+        assert_eq!(event["user_agent"]["original"], r#"Odd "agent" \ 5"#);
+        assert_eq!(event["squid"]["hierarchy_code"], "HIER_DIRECT");
+    }
+
     #[test]
     fn malformed_lines_say_what_was_expected() {
         let error = |line: &str| {
@@ -347,8 +375,15 @@ mod tests {
             ("", "field 5 (request): expected `[time]`, then a quoted request"),
             (r#"x [t] "GET / HTTP/1.1" 200 1"#, "field 1 (client): expected client, ident and user"),
             (r#"1.2.3.4 - - t] "GET / HTTP/1.1" 200 1"#, "field 4 (time): expected a time in brackets"),
-            (r#"1.2.3.4 - - [t] "GET / HTTP"#, "field 5 (request): expected a closing quote"),
-            (r#"1.2.3.4 - - [t] "GET / HTTP/1.1" x 1"#, "field 6 (status): expected a number"),
+            (
+                r#"1.2.3.4 - - [t] "GET / HTTP"#,
+                "field 5 (request): expected a closing quote, then the status",
+            ),
+            (
+                r#"1.2.3.4 - - [t] "GET / HTTP/1.1" x 1"#,
+                "field 5 (request): expected a closing quote, then the status",
+            ),
+            (r#"1.2.3.4 - - [t] "GET / HTTP/1.1""#, "field 6 (status): expected a number"),
             (r#"1.2.3.4 - - [t] "GET / HTTP/1.1" 200"#, "field 7 (bytes): expected a number or `-`"),
         ] {
             assert_eq!(error(line), format!("combined line, {expected}"), "{line}");

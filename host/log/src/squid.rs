@@ -68,50 +68,41 @@ struct Splitter<'a> {
     line: &'a [u8],
     blanks: Marks<'a>,
     start: usize,
-    taken: usize,
 }
 
 impl<'a> Splitter<'a> {
-    #[inline]
-    fn field(&mut self) -> Result<&'a [u8], MalformedLine> {
+    #[inline(always)]
+    fn field(&mut self) -> Option<&'a [u8]> {
         loop {
-            let end = self.blanks.next().unwrap_or(self.line.len());
-            if end > self.start {
-                let field = &self.line[self.start..end];
-                self.start = (end + 1).min(self.line.len());
-                self.taken += 1;
-                return Ok(field);
-            }
-            if end == self.line.len() {
-                return Err(MalformedLine::TooFewFields {
-                    format: Format::Squid,
-                    expected: FIELDS,
-                    got: self.taken,
-                });
-            }
+            let Some(end) = self.blanks.next() else {
+                // The line's last field.
+                let field = &self.line[self.start..];
+                self.start = self.line.len();
+                return (!field.is_empty()).then_some(field);
+            };
+            let start = self.start;
             self.start = end + 1;
+            if end > start {
+                return Some(&self.line[start..end]);
+            }
         }
     }
 }
 
-#[inline]
-fn expect(
-    holds: bool,
-    position: usize,
-    field: &'static str,
-    expected: &'static str,
-) -> Result<(), MalformedLine> {
-    if holds {
-        Ok(())
-    } else {
-        Err(MalformedLine::Field { format: Format::Squid, position, field, expected })
-    }
+#[cold]
+fn wrong(position: usize, field: &'static str, expected: &'static str) -> MalformedLine {
+    MalformedLine::Field { format: Format::Squid, position, field, expected }
+}
+
+#[cold]
+fn too_few(line: &[u8]) -> MalformedLine {
+    let got = line.split(|&b| b == b' ').filter(|field| !field.is_empty()).count();
+    MalformedLine::TooFewFields { format: Format::Squid, expected: FIELDS, got }
 }
 
 #[inline]
 fn is_number(field: &[u8]) -> bool {
-    matches!(field, [first, .., last] if first.is_ascii_digit() && last.is_ascii_digit())
-        || matches!(field, [only] if only.is_ascii_digit())
+    field[0].is_ascii_digit() && field[field.len() - 1].is_ascii_digit()
 }
 
 /// `TCP_MISS/200`: the status is three digits but for odd answers.
@@ -120,36 +111,57 @@ fn is_result(field: &[u8]) -> bool {
     field.len().checked_sub(4).is_some_and(|slash| field[slash] == b'/') || memchr(b'/', field).is_some()
 }
 
-#[inline]
-fn parse(line: &[u8]) -> Result<Line<'_>, MalformedLine> {
-    let mut split = Splitter { line, blanks: Marks::new(line, b' '), start: 0, taken: 0 };
+/// The fields of a line, or `None` when there are too few. Their forms are looked at by [`parse`].
+#[inline(always)]
+fn split(line: &[u8]) -> Option<(Line<'_>, usize)> {
+    let mut split = Splitter { line, blanks: Marks::new(line, b' '), start: 0 };
     let time = split.field()?;
-    expect(is_number(time), 1, "time", "seconds since 1970")?;
     let elapsed = split.field()?;
-    expect(is_number(elapsed) || elapsed[0] == b'-', 2, "elapsed", "milliseconds")?;
     let client = split.field()?;
     let result = split.field()?;
-    expect(is_result(result), 4, "result code/status", "a result code, `/` and a status")?;
     let bytes = split.field()?;
-    expect(is_number(bytes) || bytes == b"-", 5, "bytes", "a number")?;
     let method = split.field()?;
     let url_from = split.start;
     let url = split.field()?;
     let user = split.field()?;
     let peer = split.field()?;
     let rest = &line[split.start..];
-    let fields = Line { time, elapsed, client, result, bytes, method, url, user, peer, rest };
-    if !is_hierarchy(peer) {
+    Some((Line { time, elapsed, client, result, bytes, method, url, user, peer, rest }, url_from))
+}
+
+#[inline(always)]
+fn parse(line: &[u8]) -> Result<Line<'_>, MalformedLine> {
+    let Some((fields, url_from)) = split(line) else { return Err(damage(line)) };
+    if !(is_number(fields.time)
+        && (is_number(fields.elapsed) || fields.elapsed[0] == b'-')
+        && is_result(fields.result)
+        && (is_number(fields.bytes) || fields.bytes == b"-"))
+    {
+        return Err(damage(line));
+    }
+    if !is_hierarchy(fields.peer) {
         return spaced(line, url_from, fields);
     }
-    if rest.is_empty() {
-        return Err(MalformedLine::TooFewFields { format: Format::Squid, expected: FIELDS, got: FIELDS - 1 });
-    }
-    Ok(fields)
+    if fields.rest.is_empty() { Err(too_few(line)) } else { Ok(fields) }
+}
+
+/// What is wrong with the fields before the URL, or that there are too few.
+#[cold]
+fn damage(line: &[u8]) -> MalformedLine {
+    let mut fields = line.split(|&b| b == b' ').filter(|field| !field.is_empty());
+    let mut wrong_at = |position, holds: fn(&[u8]) -> bool, field, expected| {
+        fields.next().filter(|field| !holds(field)).map(|_| wrong(position, field, expected))
+    };
+    wrong_at(1, is_number, "time", "seconds since 1970")
+        .or_else(|| wrong_at(2, |field| is_number(field) || field[0] == b'-', "elapsed", "milliseconds"))
+        .or_else(|| wrong_at(3, |_| true, "client", "anything"))
+        .or_else(|| wrong_at(4, is_result, "result code/status", "a result code, `/` and a status"))
+        .or_else(|| wrong_at(5, |field| is_number(field) || field == b"-", "bytes", "a number"))
+        .unwrap_or_else(|| too_few(line))
 }
 
 /// `CODE/peer`, whatever the code.
-#[inline]
+#[inline(always)]
 fn is_hierarchy(peer: &[u8]) -> bool {
     peer.starts_with(b"HIER_DIRECT/") || peer[0].is_ascii_uppercase() && memchr(b'/', peer).is_some()
 }
@@ -157,12 +169,6 @@ fn is_hierarchy(peer: &[u8]) -> bool {
 /// A URL with blanks in it (`uri_whitespace allow`): it ends two fields before the first known hierarchy code.
 #[cold]
 fn spaced<'a>(line: &'a [u8], url_from: usize, fields: Line<'a>) -> Result<Line<'a>, MalformedLine> {
-    let missing = MalformedLine::Field {
-        format: Format::Squid,
-        position: 9,
-        field: "hierarchy code/peer",
-        expected: "a hierarchy code, `/` and a peer",
-    };
     // The field before the one looked at: the user, once the code is found.
     let (mut user_from, mut user_end) = (url_from, url_from);
     let mut from = url_from;
@@ -187,7 +193,7 @@ fn spaced<'a>(line: &'a [u8], url_from: usize, fields: Line<'a>) -> Result<Line<
         }
         from = end + 1;
     }
-    Err(missing)
+    Err(wrong(9, "hierarchy code/peer", "a hierarchy code, `/` and a peer"))
 }
 
 /// The code without the mark of a neighbour that did not answer in time.
