@@ -126,7 +126,7 @@ def kind_of_extra(line: str, text: str, place: int) -> str:
         return "a longer path or host than the listed URL's"
     if re.fullmatch(r"[0-9.]+", text):
         return "part of a longer address"
-    if before not in "./@":
+    if place > host_start and before not in ".@":
         return "inside a longer label: notevil.com for evil.com"
     if after and (after == "." or after.isalnum() or after in "-_"):
         return "the front of a longer name: evil.com.example for evil.com"
