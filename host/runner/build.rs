@@ -1,0 +1,98 @@
+//! Builds the matcher: a nested cargo makes the core module for `wasm32-unknown-unknown`, wit-component makes the component of it.
+//! Nothing built is committed, so what is embedded is always what the sources say. The hostile components of the tests are assembled here too.
+
+use std::error::Error;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::{env, fs};
+
+const TARGET: &str = "wasm32-unknown-unknown";
+/// Bulk copies for the allocator and the bindings, 128-bit vectors for the normaliser and the digests' comparison; wasmtime has both on every host.
+const RUSTFLAGS: &[&str] = &["-Ctarget-feature=+bulk-memory,+simd128", "-Clink-arg=-zstack-size=262144"];
+/// What of the workspace the component is made of, besides the lock file's crates.
+const SOURCES: &[&str] = &["Cargo.toml", "Cargo.lock", "wit", "guest/matcher", "guest/blacklist"];
+
+fn main() -> Result<(), Box<dyn Error>> {
+    let package = PathBuf::from(env::var("CARGO_MANIFEST_DIR")?);
+    let workspace = package.ancestors().nth(2).ok_or("host/runner lies two folders below the workspace")?;
+    let out = PathBuf::from(env::var("OUT_DIR")?);
+    for source in SOURCES {
+        println!("cargo::rerun-if-changed={}", workspace.join(source).display());
+    }
+    require_target()?;
+    let module = build_module(workspace, &out.join("guest"))?;
+    fs::write(out.join("matcher.wasm"), component(&fs::read(module)?)?)?;
+    assemble_hostile(workspace, &package.join("tests/hostile"), &out.join("hostile"))
+}
+
+/// The component of a core module that carries its contract in a custom section.
+fn component(module: &[u8]) -> Result<Vec<u8>, Box<dyn Error>> {
+    Ok(wit_component::ComponentEncoder::default().validate(true).module(module)?.encode()?)
+}
+
+/// Each file is what differs from `common.wat`, or a whole component.
+fn assemble_hostile(workspace: &Path, sources: &Path, out: &Path) -> Result<(), Box<dyn Error>> {
+    println!("cargo::rerun-if-changed={}", sources.display());
+    fs::create_dir_all(out)?;
+    let mut resolve = wit_parser::Resolve::default();
+    let (package, _) = resolve.push_path(workspace.join("wit/matcher.wit"))?;
+    let world = resolve.select_world(&[package], None)?;
+    let common = fs::read_to_string(sources.join("common.wat"))?;
+    for source in fs::read_dir(sources)? {
+        let source = source?.path();
+        if source.ends_with("common.wat") {
+            continue;
+        }
+        let text = fs::read_to_string(&source)?;
+        let bytes = if text.contains("(component") {
+            wat::parse_str(&text)?
+        } else {
+            let mut module = wat::parse_str(format!("(module {common} {text})"))?;
+            wit_component::embed_component_metadata(
+                &mut module,
+                &resolve,
+                world,
+                wit_component::StringEncoding::UTF8,
+            )?;
+            component(&module)?
+        };
+        let name = source.with_extension("wasm");
+        fs::write(out.join(name.file_name().ok_or("a file has a name")?), bytes)?;
+    }
+    Ok(())
+}
+
+/// Cargo's own message for a missing target is hundreds of lines of unresolved names.
+fn require_target() -> Result<(), Box<dyn Error>> {
+    let rustc = env::var("RUSTC")?;
+    let output = Command::new(&rustc).args(["--print", "target-libdir", "--target", TARGET]).output()?;
+    let libraries = PathBuf::from(String::from_utf8(output.stdout)?.trim());
+    if output.status.success() && libraries.is_dir() {
+        return Ok(());
+    }
+    Err(format!("{rustc} has no standard library for {TARGET}; install it with: rustup target add {TARGET}")
+        .into())
+}
+
+fn build_module(workspace: &Path, target_dir: &Path) -> Result<PathBuf, Box<dyn Error>> {
+    let status = Command::new(env::var("CARGO")?)
+        // The lock file is the outer cargo's business. Offline settings (CARGO_NET_OFFLINE) and the job server are inherited.
+        .arg("build")
+        .arg("--manifest-path")
+        .arg(workspace.join("Cargo.toml"))
+        .args(["--package", "threatsieve-matcher", "--profile", "guest", "--locked", "--target", TARGET])
+        .arg("--target-dir")
+        .arg(target_dir)
+        // Flags meant for the host (sanitizers, target-cpu) and clippy's stand-in for rustc are not for the guest.
+        .env("CARGO_ENCODED_RUSTFLAGS", RUSTFLAGS.join("\u{1f}"))
+        .env_remove("RUSTFLAGS")
+        .env_remove("RUSTC_WORKSPACE_WRAPPER")
+        .status()?;
+    if !status.success() {
+        return Err(format!(
+            "building threatsieve-matcher for {TARGET} failed: {status}; cargo's messages are above"
+        )
+        .into());
+    }
+    Ok(target_dir.join(TARGET).join("guest").join("threatsieve_matcher.wasm"))
+}

@@ -1,0 +1,8 @@
+//! The contract's types and calls, made from `wit/matcher.wit`.
+#![allow(
+    missing_docs,
+    unreachable_pub,
+    reason = "generated from wit/matcher.wit, which documents every item"
+)]
+
+wasmtime::component::bindgen!({ path: "../../wit/matcher.wit", world: "matcher" });

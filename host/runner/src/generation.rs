@@ -1,0 +1,165 @@
+//! One loaded blacklist: its mapped code and the instances that wait for the next call.
+//!
+//! Whoever uses it holds it by an [`std::sync::Arc`]; when the runner has switched to the next one and the last call ends, the last holder drops it, and with it
+//! the instances, the mapped code and the blacklist's pages.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use threatsieve_blacklist::image::FORMAT;
+use threatsieve_blacklist::observable::BatchReader;
+use threatsieve_blacklist::{Blacklist, Hit, NORMALISER, Role};
+use wasmtime::Engine;
+use wasmtime::component::{Component, Linker};
+
+use crate::Bytes;
+use crate::bindings::MatcherPre;
+use crate::bindings::exports::threatsieve::matcher::lookup;
+use crate::counters::Sums;
+use crate::error::{CheckError, RunnerError};
+use crate::instance::{Instance, Limiter, Limits, Refused, accept};
+
+pub(crate) struct Generation {
+    pub(crate) blacklist: Arc<Blacklist<Bytes>>,
+    entries: u32,
+    engine: Engine,
+    pre: MatcherPre<Limiter>,
+    limits: Arc<Limits>,
+    /// At most `keep` instances, the one used last on top: its memory is the warmest.
+    idle: Mutex<Vec<Instance>>,
+    keep: usize,
+}
+
+impl Generation {
+    pub(crate) fn new(
+        engine: &Engine,
+        component: &Component,
+        blacklist: Arc<Blacklist<Bytes>>,
+        limits: Limits,
+        keep: usize,
+    ) -> Result<Generation, RunnerError> {
+        // Nothing is defined in the linker, so a component with any import is refused here.
+        let pre = Linker::new(engine).instantiate_pre(component).map_err(RunnerError::Contract)?;
+        let pre = MatcherPre::new(pre).map_err(RunnerError::Contract)?;
+        // The format has no more entries than numbers.
+        let entries = Role::ALL.map(|role| blacklist.entries(role)).iter().sum::<u64>() as u32;
+        let limits = Arc::new(limits);
+        Ok(Generation {
+            blacklist,
+            entries,
+            engine: engine.clone(),
+            pre,
+            limits,
+            idle: Mutex::default(),
+            keep,
+        })
+    }
+
+    /// Makes the first instance and has it say what it holds.
+    pub(crate) fn prove(&self, sums: &Sums) -> Result<(), RunnerError> {
+        let mut instance = self.instance(sums).map_err(RunnerError::Describe)?;
+        let got = instance.describe().map_err(RunnerError::Describe)?;
+        let expected = lookup::Description {
+            normaliser: NORMALISER.into(),
+            format: FORMAT.into(),
+            generation: self.blacklist.generation(),
+            name: self.blacklist.name().to_owned(),
+            entries: self.entries,
+            // At most `MAX_IMAGE_BYTES`.
+            image_bytes: self.limits.image_bytes as u32,
+        };
+        let (got, packed) = (format!("{got:?}"), format!("{expected:?}"));
+        if got != packed {
+            return Err(RunnerError::Mismatch { got, packed });
+        }
+        self.put_back(instance);
+        Ok(())
+    }
+
+    /// Looks a batch up; its hits are appended to `hits`, its first observable being number `first`.
+    pub(crate) fn check(
+        &self,
+        batch: &[u8],
+        first: u32,
+        hits: &mut Vec<Hit>,
+        sums: &Sums,
+    ) -> Result<(), CheckError> {
+        let idle = self.idle().pop();
+        let mut instance = match idle {
+            Some(instance) => instance,
+            None => self.instance(sums)?,
+        };
+        match instance.check(batch) {
+            Ok(answer) => {
+                accept(&answer, batch, first, self.entries, hits)?;
+                self.put_back(instance);
+                Ok(())
+            }
+            Err(Refused::Fault(fault)) => {
+                self.put_back(instance);
+                match fault {
+                    lookup::Fault::TooManyHits(_) => {
+                        self.check_halves(batch, first, hits, sums, fault.into())
+                    }
+                    fault => Err(fault.into()),
+                }
+            }
+            Err(Refused::Failed(error @ CheckError::MemoryCeiling { .. })) => {
+                // The instance goes first, so that its memory is free for the halves.
+                drop(instance);
+                self.check_halves(batch, first, hits, sums, error)
+            }
+            Err(Refused::Failed(error)) => Err(error),
+        }
+    }
+
+    /// Looks both halves of a batch up whose answer was too large for one call; `error` stands if it has but one observable.
+    fn check_halves(
+        &self,
+        batch: &[u8],
+        first: u32,
+        hits: &mut Vec<Hit>,
+        sums: &Sums,
+        error: CheckError,
+    ) -> Result<(), CheckError> {
+        let Some((half, at)) = middle(batch)? else { return Err(error) };
+        self.check(&batch[..at], first, hits, sums)?;
+        self.check(&batch[at..], first + half, hits, sums)
+    }
+
+    fn instance(&self, sums: &Sums) -> Result<Instance, CheckError> {
+        sums.instance();
+        Instance::new(&self.engine, &self.pre, &self.limits)
+    }
+
+    fn put_back(&self, instance: Instance) {
+        let mut idle = self.idle();
+        if idle.len() < self.keep {
+            idle.push(instance);
+        } else {
+            // Unmapping takes longer than the lock should be held.
+            drop(idle);
+            drop(instance);
+        }
+    }
+
+    fn idle(&self) -> MutexGuard<'_, Vec<Instance>> {
+        // A vector of instances has no state in between that a panic could leave behind.
+        self.idle.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The first observable of a batch's second half, and the byte where it starts; `None` for fewer than two observables.
+fn middle(batch: &[u8]) -> Result<Option<(u32, usize)>, CheckError> {
+    let half = BatchReader::new(batch)?.count() / 2;
+    if half == 0 {
+        return Ok(None);
+    }
+    let mut at = 0;
+    for observable in BatchReader::new(batch)?.take(half) {
+        at += HEADER_BYTES + observable?.1.len();
+    }
+    Ok(Some((half as u32, at)))
+}
+
+/// Bytes before each observable's own (`wit/matcher.wit`).
+const HEADER_BYTES: usize = 4;

@@ -1,0 +1,2 @@
+;; Traps.
+(func (export "threatsieve:matcher/lookup@1.0.0#check") (param i32 i32) (result i32) (unreachable))

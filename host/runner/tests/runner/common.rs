@@ -1,0 +1,76 @@
+//! Blacklists and batches for the tests.
+
+use std::sync::Arc;
+
+use threatsieve_blacklist::observable::{Batch, Kind};
+use threatsieve_blacklist::{Blacklist, CompileOptions, Compiler, Indicator, IndicatorId, UrlMode, Value};
+use threatsieve_runner::{Bytes, Runner, RunnerOptions};
+
+pub(crate) type Loaded = Arc<Blacklist<Bytes>>;
+
+/// The bytes of a blacklist of those values, all of one indicator.
+pub(crate) fn compiled(name: &str, generation: u64, values: Vec<Value>, allowed: Vec<Value>) -> Vec<u8> {
+    let options = CompileOptions { name: name.to_owned(), generation, ..CompileOptions::default() };
+    let mut compiler = Compiler::new(options).unwrap();
+    let feed = compiler.feed("test").unwrap();
+    let refused = &mut |refused| panic!("{refused:?}");
+    compiler.block(feed, indicator(1, values), refused);
+    if !allowed.is_empty() {
+        compiler.allow(feed, indicator(2, allowed), refused);
+    }
+    compiler.finish().unwrap().into_bytes()
+}
+
+pub(crate) fn blacklist(name: &str, generation: u64, values: &[&str]) -> Loaded {
+    open(compiled(name, generation, listed(values), Vec::new()))
+}
+
+pub(crate) fn open(bytes: Vec<u8>) -> Loaded {
+    Arc::new(Blacklist::open(Bytes::from(bytes), None).unwrap())
+}
+
+pub(crate) fn listed(values: &[&str]) -> Vec<Value> {
+    values.iter().map(|value| Value::from_list(value, UrlMode::Exact).unwrap()).collect()
+}
+
+fn indicator(line: u32, values: Vec<Value>) -> Indicator {
+    Indicator {
+        id: IndicatorId::Line(line),
+        confidence: None,
+        tlp: None,
+        valid_from: None,
+        valid_until: None,
+        modified: None,
+        name: None,
+        types: Vec::new(),
+        values,
+    }
+}
+
+/// A blacklist whose image has about `entries * 32` bytes.
+pub(crate) fn large(generation: u64, entries: u32) -> Loaded {
+    let digest = |n: u32| format!("{:064x}", u64::from(n).wrapping_mul(0x9e37_79b9_7f4a_7c15));
+    let mut values = listed(&["evil.com"]);
+    values.extend((1..=entries).map(|n| Value::hash(&digest(n)).unwrap()));
+    open(compiled("large", generation, values, Vec::new()))
+}
+
+pub(crate) fn hosts<'a>(values: impl IntoIterator<Item = &'a str>) -> Batch {
+    let mut batch = Batch::new();
+    for value in values {
+        assert!(batch.push(Kind::Host, value.as_bytes()));
+    }
+    batch
+}
+
+pub(crate) fn runner(options: RunnerOptions, blacklist: &Loaded) -> Runner {
+    let runner = Runner::new(options).unwrap();
+    runner.load(blacklist.clone()).unwrap();
+    runner
+}
+
+/// An error with its causes, as a log shows it.
+pub(crate) fn chain(error: &dyn std::error::Error) -> String {
+    let causes = std::iter::successors(error.source(), |cause| cause.source()).map(ToString::to_string);
+    [error.to_string()].into_iter().chain(causes).collect::<Vec<_>>().join(": ")
+}
