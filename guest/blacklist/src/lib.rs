@@ -11,6 +11,9 @@
 
 #[cfg(feature = "host")]
 pub mod compile;
+#[cfg(feature = "host")]
+#[doc(hidden)]
+pub mod fuzzing;
 pub mod hit;
 pub mod image;
 pub mod indicator;

@@ -51,6 +51,16 @@ impl<'a> GuestBlacklist<'a> {
         Ok(())
     }
 
+    /// The same without settling misses beforehand: what [`Self::check`] is held to.
+    #[cfg(feature = "host")]
+    pub(crate) fn check_without_filter(&self, batch: &[u8], scratch: &mut Scratch, hits: &mut Vec<Hit>) {
+        for (number, observable) in (0u32..).zip(BatchReader::new(batch).into_iter().flatten()) {
+            if let Ok((kind, value)) = observable {
+                self.look_up(number, kind, value, scratch, hits);
+            }
+        }
+    }
+
     /// Settles most misses from the value's bytes as they are.
     #[inline(always)]
     fn may_match(&self, kind: Kind, value: &[u8]) -> bool {

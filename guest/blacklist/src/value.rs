@@ -1,5 +1,6 @@
 //! The values that indicators name, normalised: what an entry can be.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
@@ -135,7 +136,7 @@ impl Value {
         }
         // A query is part of the whole: only a path has segments to be a prefix of.
         let mode = if key.contains('?') { UrlMode::Exact } else { mode };
-        Ok(Value::Url { key: key.into(), shown: refanged.into(), mode })
+        Ok(Value::Url { key: key.into(), shown: refanged.as_ref().into(), mode })
     }
 
     /// An MD5, SHA-1 or SHA-256 digest, told apart by length.
@@ -164,11 +165,13 @@ impl Value {
 
     /// One value of a plain list, its type told by its form. `.x` is a domain at and below `x`, `*.x` only below.
     pub fn from_list(text: &str, url: UrlMode) -> Result<Value, Malformed> {
-        let text = text.trim();
-        if let Ok(value) = Value::hash(text).or_else(|_| Value::address(text)) {
-            return Ok(value);
-        }
         let refanged = fit(text, ANY)?;
+        if let Some(hash) = FileHash::from_hex(refanged.as_bytes()) {
+            return Ok(Value::Hash(hash));
+        }
+        if let Some(range) = AddressRange::parse(&refanged) {
+            return Ok(Value::Address(range));
+        }
         if let Some((host, rest)) = refanged.split_once('/')
             && parse_address(host.as_bytes()).is_some()
             && rest.bytes().all(|b| b.is_ascii_digit())
@@ -187,19 +190,19 @@ impl Value {
         } else if let Some(name) = refanged.strip_prefix('.') {
             (name, DomainMode::Tree)
         } else {
-            (refanged.as_str(), DomainMode::AtAndBelow)
+            (&*refanged, DomainMode::AtAndBelow)
         };
         Value::domain(name, mode).map_err(|_| malformed(ANY, text))
     }
 }
 
 /// The text refanged and without surrounding white space, if it is of a length that is read at all.
-fn fit(text: &str, expected: &'static str) -> Result<String, Malformed> {
+fn fit<'a>(text: &'a str, expected: &'static str) -> Result<Cow<'a, str>, Malformed> {
     let text = text.trim();
     if text.is_empty() || text.len() > MAX_VALUE_BYTES {
         return Err(malformed(expected, text));
     }
-    Ok(refang(text).into_owned())
+    Ok(refang(text))
 }
 
 /// As a list would have it.
@@ -260,6 +263,10 @@ impl AddressRange {
 
     /// Reads `address`, `address/bits` or `first-last`; IPv4-mapped networks are IPv4 ones.
     pub fn parse(text: &str) -> Option<AddressRange> {
+        // Most texts that are tried are names: only what starts as an address can be one.
+        if !text.starts_with(|c: char| c.is_ascii_hexdigit() || matches!(c, ':' | '[')) {
+            return None;
+        }
         if let Some((first, last)) = text.split_once('-') {
             let strict = |text: &str| parse_address(text.trim().as_bytes());
             return AddressRange::new(strict(first)?, strict(last)?);

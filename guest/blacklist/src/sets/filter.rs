@@ -7,12 +7,12 @@
 use super::{take, u32_at};
 use crate::normalise::{Unusual, suffixes};
 
-/// Bits of the names' filter for each name; the transducer's 11.1 bytes a name and this stay within 12.
+/// Bits of the names' filter for each name: with the transducer's 11.1 bytes a name, both stay within 12.
 #[cfg(feature = "host")]
-const BITS_PER_NAME: usize = 7;
-/// Bits of the suffixes' filter for each suffix: they are few.
+const BITS_PER_NAME: usize = 6;
+/// Bits of the suffixes' filter for each suffix: there is about one to ten names.
 #[cfg(feature = "host")]
-const BITS_PER_SUFFIX: usize = 16;
+const BITS_PER_SUFFIX: usize = 10;
 
 /// A Bloom filter in which each key sets three bits of one 64-bit word.
 #[derive(Clone, Copy)]

@@ -41,10 +41,10 @@ impl<'a> Urls<'a> {
         for (at, &byte) in url[..path_end].iter().enumerate() {
             let Some(here) = state else { return };
             let segment_ends = byte == b'/' || (at > 0 && url[at - 1] == b'/');
-            if let (true, Some(ordinal)) = (segment_ends, self.ordinal(here)) {
-                if self.modes.get(ordinal) & mode_bit(UrlMode::Prefix) != 0 {
-                    found(ordinal, at, How::UrlPrefix);
-                }
+            if let (true, Some(ordinal)) = (segment_ends, self.ordinal(here))
+                && self.modes.get(ordinal) & mode_bit(UrlMode::Prefix) != 0
+            {
+                found(ordinal, at, How::UrlPrefix);
             }
             state = self.step(here, byte);
         }
