@@ -51,7 +51,7 @@ fn parse(line: &[u8]) -> Result<Line<'_>, MalformedLine> {
         Some(at) if line[at] == b'[' => at,
         _ => memchr::memrchr(b'[', head).ok_or(missing(4, "time", "a time in brackets"))?,
     };
-    let (vhost, client, names) = ends(&head[..bracket])?;
+    let Who { vhost, client, names } = who(&head[..bracket])?;
     let close =
         request_end(line, &mut quotes).ok_or(missing(5, "request", "a closing quote, then the status"))?;
     let rest = line.get(close + 2..).unwrap_or_default();
@@ -80,21 +80,31 @@ fn parse(line: &[u8]) -> Result<Line<'_>, MalformedLine> {
     Ok(fields)
 }
 
+/// What stands before the time.
+struct Who<'a> {
+    vhost: Option<&'a [u8]>,
+    client: &'a [u8],
+    names: &'a [u8],
+}
+
 /// Virtual host, client, and the names after it. A virtual host stands in front when what follows is the client: an address, or a name
 /// followed by `-` for no ident.
 #[inline]
-fn ends(head: &[u8]) -> Result<(Option<&[u8]>, &[u8], &[u8]), MalformedLine> {
+fn who(head: &[u8]) -> Result<Who<'_>, MalformedLine> {
     let (first, rest) = word(head);
     if first.is_empty() || rest.is_empty() {
         return Err(missing(1, "client", "client, ident and user"));
     }
     if rest.starts_with(b"- ") {
-        return Ok((None, first, rest));
+        return Ok(Who { vhost: None, client: first, names: rest });
     }
     let (second, names) = word(rest);
     let third = word(names).0;
     let is_client = host::kind(second) == Kind::Address || third == b"-" && !word(names).1.is_empty();
-    Ok(if is_client && !third.is_empty() { (Some(first), second, names) } else { (None, first, rest) })
+    Ok(match is_client && !third.is_empty() {
+        true => Who { vhost: Some(first), client: second, names },
+        false => Who { vhost: None, client: first, names: rest },
+    })
 }
 
 /// Splits at the first blank.

@@ -65,7 +65,7 @@ impl Column {
             if cell == header.empty {
                 return Value::Array(Vec::new());
             }
-            return header.values(self, cell).map(|value| text(value)).collect();
+            return header.values(self, cell).map(text).collect();
         }
         if cell == header.empty {
             return Value::from("");
