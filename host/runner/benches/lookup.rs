@@ -1,14 +1,19 @@
 //! The look-up itself: natively and in the component, by batch size and by what is looked up. `make bench` runs it:
 //! `cargo bench -p threatsieve-runner --bench lookup -- DOMAINS ADDRESSES`, two lists of one value a line. One JSON object a line comes out,
 //! times as medians over rounds in nanoseconds an observable.
-#![allow(clippy::print_stdout, clippy::unwrap_used, reason = "a bench prints, and may end at the first fault")]
+#![allow(
+    clippy::print_stdout,
+    clippy::unwrap_used,
+    reason = "a bench prints, and may end at the first fault"
+)]
 
 use std::hint::black_box;
 use std::sync::{Arc, Barrier};
 use std::time::Instant;
 
 use threatsieve_blacklist::{
-    Batch, Blacklist, CompileOptions, Compiler, GuestBlacklist, Indicator, IndicatorId, Kind, Scratch, UrlMode, Value,
+    Batch, Blacklist, CompileOptions, Compiler, GuestBlacklist, Indicator, IndicatorId, Kind, Scratch,
+    UrlMode, Value,
 };
 use threatsieve_runner::{Bytes, CodeCache, Runner, RunnerOptions};
 
@@ -50,7 +55,8 @@ fn compile(lists: &[&Vec<String>]) -> (Arc<Blacklist<Bytes>>, f64) {
         let (id, types, values) = (IndicatorId::Line(line), Vec::new(), vec![value]);
         let (valid_from, valid_until, modified) = (None, None, None);
         let (confidence, tlp, name) = (None, None, None);
-        let indicator = Indicator { id, confidence, tlp, valid_from, valid_until, modified, name, types, values };
+        let indicator =
+            Indicator { id, confidence, tlp, valid_from, valid_until, modified, name, types, values };
         compiler.block(feed, indicator, &mut |_| {}).unwrap();
     }
     let bytes = compiler.finish().unwrap().into_bytes();
@@ -61,7 +67,8 @@ fn compile(lists: &[&Vec<String>]) -> (Arc<Blacklist<Bytes>>, f64) {
 fn sets(domains: &[String], addresses: &[String], guest: &GuestBlacklist<'_>) -> Vec<Set> {
     let mut random = Random(0x9e37_79b9_7f4a_7c15);
     let tlds = ["com", "org", "net", "io", "co.uk", "ru", "xyz", "de", "info", "com.br"];
-    let mut take = |make: &mut dyn FnMut(&mut Random) -> String| (0..OBSERVABLES).map(|_| make(&mut random)).collect();
+    let mut take =
+        |make: &mut dyn FnMut(&mut Random) -> String| (0..OBSERVABLES).map(|_| make(&mut random)).collect();
     let any = |random: &mut Random, from: &[String]| from[random.next(from.len())].clone();
     let miss = |random: &mut Random| {
         let (host, tld) = (["www", "api", "cdn", "mail"][random.next(4)], tlds[random.next(tlds.len())]);
@@ -86,9 +93,21 @@ fn sets(domains: &[String], addresses: &[String], guest: &GuestBlacklist<'_>) ->
     };
     vec![
         Set { name: "host, miss", kind: Kind::Host, values: take(&mut { miss }) },
-        Set { name: "URL, miss", kind: Kind::Url, values: take(&mut |r| format!("http://{}/a/page.html?", miss(r))) },
-        Set { name: "host, near miss", kind: Kind::Host, values: take(&mut |r| format!("not{}", any(r, domains))) },
-        Set { name: "host, hit", kind: Kind::Host, values: take(&mut |r| format!("www.{}", any(r, domains))) },
+        Set {
+            name: "URL, miss",
+            kind: Kind::Url,
+            values: take(&mut |r| format!("http://{}/a/page.html?", miss(r))),
+        },
+        Set {
+            name: "host, near miss",
+            kind: Kind::Host,
+            values: take(&mut |r| format!("not{}", any(r, domains))),
+        },
+        Set {
+            name: "host, hit",
+            kind: Kind::Host,
+            values: take(&mut |r| format!("www.{}", any(r, domains))),
+        },
         Set { name: "host, adversary", kind: Kind::Host, values: take(&mut { adversary }) },
         Set {
             name: "address, miss",
@@ -172,7 +191,9 @@ fn instances(blacklist: &Arc<Blacklist<Bytes>>) {
     let unpooled = runner(true, 0, CodeCache::Memfd);
     unpooled.load(blacklist.clone()).unwrap();
     let one = [batch.clone()];
-    let fresh = (0..50).map(|_| measure(&one, |batch| unpooled.check(batch).unwrap().hits.len()).0).fold(f64::MAX, f64::min);
+    let fresh = (0..50)
+        .map(|_| measure(&one, |batch| unpooled.check(batch).unwrap().hits.len()).0)
+        .fold(f64::MAX, f64::min);
     // Everybody holds an instance at the same time.
     let together = |count: usize| {
         let barrier = Barrier::new(count);

@@ -145,11 +145,9 @@ impl Module {
                     if let Some(module) = Module::read(bytes, at..content.end, content.clone())? {
                         return Ok(module);
                     }
-                    parser.skip_section();
                     at = content.end;
                 }
                 Payload::ComponentSection { unchecked_range: content, .. } => {
-                    parser.skip_section();
                     at = content.end;
                 }
                 _ => at += consumed,

@@ -14,9 +14,9 @@ pub(crate) fn compiled(name: &str, generation: u64, values: Vec<Value>, allowed:
     let mut compiler = Compiler::new(options).unwrap();
     let feed = compiler.feed("test").unwrap();
     let refused = &mut |refused| panic!("{refused:?}");
-    compiler.block(feed, indicator(1, values), refused);
+    compiler.block(feed, indicator(1, values), refused).unwrap();
     if !allowed.is_empty() {
-        compiler.allow(feed, indicator(2, allowed), refused);
+        compiler.allow(feed, indicator(2, allowed), refused).unwrap();
     }
     compiler.finish().unwrap().into_bytes()
 }
