@@ -1,0 +1,93 @@
+//! One token of look-ahead, and the limits that hold while parsing.
+
+use super::error::PatternError;
+use super::token::{Keyword, Kind, Lexer, Token};
+use super::tree::Span;
+use super::{Grammar, MAX_DEPTH, MAX_NODES};
+
+pub(super) struct Cursor<'a> {
+    pub(super) text: &'a str,
+    pub(super) grammar: Grammar,
+    lexer: Lexer<'a>,
+    ahead: Token,
+    /// Where the last token taken ended.
+    end: usize,
+    depth: usize,
+    nodes: usize,
+}
+
+impl<'a> Cursor<'a> {
+    pub(super) fn new(text: &'a str, grammar: Grammar) -> Result<Cursor<'a>, PatternError> {
+        let mut lexer = Lexer::new(text, grammar == Grammar::V21);
+        let ahead = lexer.next()?;
+        Ok(Cursor { text, grammar, lexer, ahead, end: 0, depth: 0, nodes: 0 })
+    }
+
+    pub(super) fn kind(&self) -> Kind {
+        self.ahead.kind
+    }
+
+    /// Where the next token starts.
+    pub(super) fn at(&self) -> usize {
+        self.ahead.span.start
+    }
+
+    /// From there to the end of the last token taken.
+    pub(super) fn span_from(&self, start: usize) -> Span {
+        start..self.end
+    }
+
+    /// Takes the next token, whatever it is.
+    pub(super) fn take(&mut self) -> Result<Token, PatternError> {
+        let token = std::mem::replace(&mut self.ahead, self.lexer.next()?);
+        self.end = token.span.end;
+        Ok(token)
+    }
+
+    /// Takes the next token if it is of that kind.
+    pub(super) fn accept(&mut self, kind: Kind) -> Result<bool, PatternError> {
+        if self.kind() != kind {
+            return Ok(false);
+        }
+        self.take().map(|_| true)
+    }
+
+    pub(super) fn accept_keyword(&mut self, keyword: Keyword) -> Result<bool, PatternError> {
+        self.accept(Kind::Keyword(keyword))
+    }
+
+    /// Takes the next token, which has to be of that kind; its text.
+    pub(super) fn expect(&mut self, kind: Kind, expected: &'static str) -> Result<&'a str, PatternError> {
+        if self.kind() != kind {
+            return Err(self.unexpected(expected));
+        }
+        let token = self.take()?;
+        Ok(&self.text[token.span])
+    }
+
+    pub(super) fn unexpected(&self, expected: &'static str) -> PatternError {
+        PatternError::syntax(self.at(), expected, &self.text[self.ahead.span.clone()])
+    }
+
+    /// Counts a part of the tree.
+    pub(super) fn count(&mut self) -> Result<(), PatternError> {
+        self.nodes += 1;
+        if self.nodes > MAX_NODES { Err(PatternError::TooLarge { at: self.at() }) } else { Ok(()) }
+    }
+
+    /// Takes an opening parenthesis.
+    pub(super) fn open(&mut self) -> Result<(), PatternError> {
+        if self.depth == MAX_DEPTH {
+            return Err(PatternError::TooDeep { at: self.at() });
+        }
+        self.depth += 1;
+        self.take().map(|_| ())
+    }
+
+    /// Takes the closing parenthesis of the one opened last.
+    pub(super) fn close(&mut self, expected: &'static str) -> Result<(), PatternError> {
+        self.expect(Kind::Close, expected)?;
+        self.depth -= 1;
+        Ok(())
+    }
+}

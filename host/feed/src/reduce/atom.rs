@@ -1,0 +1,113 @@
+//! Comparisons as what they say of the values of one place.
+
+use threatsieve_blacklist::{Malformed, Value};
+
+use super::Reason;
+use super::place::{self, Place};
+use crate::pattern::{Literal, Path, Predicate, Step, Test};
+
+/// Values that a path may have.
+#[derive(Debug, Clone)]
+pub(super) struct Claim<'a> {
+    pub(super) path: &'a Path,
+    pub(super) place: Place,
+    pub(super) value: Value,
+    /// The STIX type of the object that has such a value.
+    pub(super) object: &'static str,
+}
+
+/// What a comparison, or one element of its set, says.
+#[derive(Debug, Clone)]
+pub(super) enum Atom<'a> {
+    Is(Claim<'a>),
+    IsNot(Claim<'a>),
+    /// The object at the path's parent is (not) of one of these types.
+    Type(&'a Path, Vec<&'a str>, bool),
+    /// The path is there.
+    Exists(&'a Path),
+    /// It can never hold.
+    Never,
+    /// Nothing that is understood here.
+    Opaque(Reason),
+}
+
+/// A comparison as alternatives of atoms that hold together.
+pub(super) enum Atoms<'a> {
+    Any(Vec<Atom<'a>>),
+    All(Vec<Atom<'a>>),
+}
+
+/// What a comparison says. `NOT !=` is `=`.
+pub(super) fn atoms(test: &Test) -> Atoms<'_> {
+    if let Some(names) = type_names(test) {
+        let negated = test.negated != matches!(test.predicate, Predicate::NotEqual(_));
+        return Atoms::Any(vec![Atom::Type(&test.path, names, negated)]);
+    }
+    let place = match place::place(&test.path) {
+        Ok(place) => place,
+        Err(_) if matches!(test.predicate, Predicate::Exists) => return single(existence(test)),
+        Err(reason) => return single(Atom::Opaque(reason)),
+    };
+    let path = &test.path;
+    let claim = |(value, object)| Claim { path, place, value, object };
+    let is = |negated: bool, found: Result<(Value, &'static str), Reason>| match found {
+        Ok(found) if negated => Atom::IsNot(claim(found)),
+        Ok(found) => Atom::Is(claim(found)),
+        Err(_) if negated => Atom::Opaque(Reason::Negation),
+        Err(reason) => Atom::Opaque(reason),
+    };
+    let equal = |literal: &Literal| match literal {
+        Literal::Text(text) => place::value(path, &place, text).map_err(Reason::Unfit),
+        other => Err(Reason::Unfit(Malformed { expected: "a text", got: other.to_string() })),
+    };
+    single(match &test.predicate {
+        Predicate::Equal(literal) => is(test.negated, equal(literal)),
+        Predicate::NotEqual(literal) => is(!test.negated, equal(literal)),
+        Predicate::In(set) if set.is_empty() => {
+            if test.negated {
+                Atom::Opaque(Reason::Negation)
+            } else {
+                Atom::Never
+            }
+        }
+        Predicate::In(set) => {
+            let atoms = set.iter().map(|literal| is(test.negated, equal(literal))).collect();
+            return if test.negated { Atoms::All(atoms) } else { Atoms::Any(atoms) };
+        }
+        Predicate::Like(text) => is(test.negated, place::below(&place, text)),
+        Predicate::IsSubset(text) => {
+            is(test.negated, place::subset(path, &place, text).map_err(Reason::Unfit))
+        }
+        Predicate::Exists => existence(test),
+        _ if test.negated => Atom::Opaque(Reason::Negation),
+        Predicate::Matches(_) => Atom::Opaque(Reason::Expression),
+        Predicate::IsSuperset(_) => Atom::Opaque(Reason::Superset),
+        Predicate::Less(_) | Predicate::LessOrEqual(_) => Atom::Opaque(Reason::Ordering),
+        Predicate::Greater(_) | Predicate::GreaterOrEqual(_) => Atom::Opaque(Reason::Ordering),
+    })
+}
+
+fn single(atom: Atom<'_>) -> Atoms<'_> {
+    Atoms::Any(vec![atom])
+}
+
+fn existence(test: &Test) -> Atom<'_> {
+    if test.negated { Atom::Opaque(Reason::Negation) } else { Atom::Exists(&test.path) }
+}
+
+/// The types that a comparison of a `type` property names.
+fn type_names(test: &Test) -> Option<Vec<&str>> {
+    match test.path.steps.last() {
+        Some(Step::Key(key)) if key == "type" => {}
+        _ => return None,
+    }
+    let text = |literal| match literal {
+        &Literal::Text(ref text) => Some(text.as_str()),
+        _ => None,
+    };
+    match &test.predicate {
+        Predicate::Equal(literal) | Predicate::NotEqual(literal) => text(literal).map(|name| vec![name]),
+        Predicate::In(literals) => literals.iter().map(text).collect(),
+        _ => None,
+    }
+}

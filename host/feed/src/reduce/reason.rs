@@ -1,0 +1,88 @@
+//! Why a part of a pattern gives no values.
+
+use std::fmt;
+
+use threatsieve_blacklist::Malformed;
+
+/// Why a part of a pattern gives no values.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Reason {
+    /// Several comparisons have to hold together.
+    Conjunction,
+    /// `!=` or `NOT`: what a value is not, is no value.
+    Negation,
+    /// `EXISTS`.
+    Existence,
+    /// `<`, `<=`, `>` or `>=`.
+    Ordering,
+    /// `ISSUPERSET`: the networks around one.
+    Superset,
+    /// `LIKE` in another form than `'%.domain'`.
+    Wildcard,
+    /// `MATCHES`.
+    Expression,
+    /// `AND` between observations: several events.
+    SeveralObservations,
+    /// `FOLLOWEDBY`: several events, in order.
+    Sequence,
+    /// `REPEATS` more than once.
+    Repetition,
+    /// The path names something that no log observable is: a file's name, a registry key, a port.
+    NoObservable,
+    /// The path names a value by its relation to something else, which the value in a log does not show.
+    Relation,
+    /// What is compared with is no value of the path's type.
+    Unfit(Malformed),
+    /// It can never hold.
+    Contradiction,
+    /// Multiplying out `AND` over `OR` would give more than [`super::MAX_EXPANSION`] comparisons.
+    TooComplex,
+}
+
+impl Reason {
+    /// A short name to count by.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Reason::Conjunction => "conjunction",
+            Reason::Negation => "negation",
+            Reason::Existence => "existence",
+            Reason::Ordering => "ordering",
+            Reason::Superset => "superset",
+            Reason::Wildcard => "wildcard",
+            Reason::Expression => "expression",
+            Reason::SeveralObservations => "several_observations",
+            Reason::Sequence => "sequence",
+            Reason::Repetition => "repetition",
+            Reason::NoObservable => "no_observable",
+            Reason::Relation => "relation",
+            Reason::Unfit(_) => "unfit",
+            Reason::Contradiction => "contradiction",
+            Reason::TooComplex => "too_complex",
+        }
+    }
+}
+
+impl fmt::Display for Reason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Reason::Conjunction => "several comparisons that have to hold together",
+            Reason::Negation => "a negation",
+            Reason::Existence => "EXISTS names no value",
+            Reason::Ordering => "an ordering names no value",
+            Reason::Superset => "ISSUPERSET names no value",
+            Reason::Wildcard => "LIKE in another form than '%.domain'",
+            Reason::Expression => "a regular expression",
+            Reason::SeveralObservations => "AND between observations needs several events",
+            Reason::Sequence => "FOLLOWEDBY needs several events",
+            Reason::Repetition => "REPEATS needs several events",
+            Reason::NoObservable => "no observable of this kind",
+            Reason::Relation => "a relation that a value alone does not show",
+            Reason::Unfit(malformed) => return malformed.fmt(f),
+            Reason::Contradiction => "a contradiction, it can never hold",
+            Reason::TooComplex => "too many combinations of AND and OR",
+        })
+    }
+}
+
+/// So that what reports a part can hand its reason on.
+impl std::error::Error for Reason {}
