@@ -1,0 +1,65 @@
+//! What the fuzz targets and the replay of their corpora call.
+
+use std::io::BufReader;
+
+use threatsieve_blacklist::UrlMode;
+
+use crate::{FeedError, ListOptions, StixLimits, StixSet, read_list};
+
+/// Reads bytes as STIX, in two different portions, and holds what must be so whatever they are.
+pub fn stix(bytes: &[u8]) {
+    let limits =
+        StixLimits { max_object_bytes: 4096, max_depth: 16, max_kept: 1000, url_mode: UrlMode::Exact };
+    let read = |portion: usize| {
+        let mut set = StixSet::new(limits.clone());
+        let first = set.read(0, BufReader::with_capacity(portion, bytes)).map_err(outcome);
+        let second = set.read(1, bytes).map_err(outcome);
+        assert_eq!(
+            first,
+            second.clone().map(|mut again| {
+                // The second time all is repeated, but for what is counted apart.
+                if let Ok(first) = &first {
+                    (again.older, again.repeated) = (first.older, first.repeated);
+                }
+                again
+            })
+        );
+        let mut all = Vec::new();
+        let report = set.finish(
+            &mut |_, indicator| {
+                assert!(
+                    !indicator.values.is_empty() && indicator.confidence.is_none_or(|number| number <= 100)
+                );
+                all.push(format!("{indicator:?}"));
+            },
+            &mut |_| {},
+        );
+        (first, all, report)
+    };
+    assert_eq!(read(1), read(4096), "the outcome must not depend on the portions");
+}
+
+/// Reads bytes as a list, in two different portions.
+pub fn list(bytes: &[u8]) {
+    let options = ListOptions { max_line_bytes: 256, max_record_lines: 4, ..ListOptions::default() };
+    let read = |portion: usize| {
+        let (mut indicators, mut refused) = (Vec::new(), Vec::new());
+        let report = read_list(
+            BufReader::with_capacity(portion, bytes),
+            &options,
+            &mut |indicator| indicators.push(indicator),
+            &mut |line| refused.push(line),
+        );
+        let report = report.map_err(outcome);
+        if let Ok(report) = report {
+            assert_eq!((report.indicators, report.refused), (indicators.len() as u64, refused.len() as u64));
+        }
+        (report, indicators, refused)
+    };
+    assert_eq!(read(1), read(4096), "the outcome must not depend on the portions");
+}
+
+/// An error as it can be compared.
+fn outcome(error: FeedError) -> String {
+    error.to_string()
+}

@@ -1,0 +1,122 @@
+//! Lines of limited length.
+
+use std::io::BufRead;
+
+use memchr::memchr;
+
+use super::LineError;
+use crate::FeedError;
+
+/// One line, without its end.
+pub(super) struct Line<'a> {
+    /// Counted from 1.
+    pub(super) number: u32,
+    pub(super) bytes: &'a [u8],
+    /// It was longer than this limit, and these are its first bytes.
+    too_long: Option<usize>,
+}
+
+impl<'a> Line<'a> {
+    /// The line, if it is one to read.
+    pub(super) fn text(&self) -> Result<&'a str, LineError> {
+        if let Some(limit) = self.too_long {
+            return Err(LineError::TooLong { limit });
+        }
+        std::str::from_utf8(self.bytes)
+            .map_err(|error| LineError::NotUtf8 { column: error.valid_up_to() + 1 })
+    }
+}
+
+/// Reads a feed line by line, holding no more than one line of the longest length.
+pub(super) struct Lines<'r> {
+    input: &'r mut dyn BufRead,
+    max_bytes: usize,
+    line: Vec<u8>,
+    /// Of the line read last, counted from 1.
+    number: u32,
+    offset: u64,
+}
+
+impl<'r> Lines<'r> {
+    pub(super) fn new(input: &'r mut dyn BufRead, max_bytes: usize) -> Self {
+        Lines { input, max_bytes, line: Vec::new(), number: 0, offset: 0 }
+    }
+
+    /// How many lines were read.
+    pub(super) fn number(&self) -> u32 {
+        self.number
+    }
+
+    /// The next line, without `\n` or `\r\n`, and the first one without a byte order mark.
+    pub(super) fn next(&mut self) -> Result<Option<Line<'_>>, FeedError> {
+        self.line.clear();
+        let Some(too_long) = self.fill()? else { return Ok(None) };
+        self.number = self.number.checked_add(1).ok_or(FeedError::TooManyLines)?;
+        let mut line = &self.line[..];
+        if self.number == 1 {
+            line = line.strip_prefix(b"\xef\xbb\xbf").unwrap_or(line);
+        }
+        let bytes = line.strip_suffix(b"\r").unwrap_or(line);
+        Ok(Some(Line { number: self.number, bytes, too_long: too_long.then_some(self.max_bytes) }))
+    }
+
+    /// Fills `line` up to the limit and passes over the rest; says whether there was more, or nothing at the input's end.
+    fn fill(&mut self) -> Result<Option<bool>, FeedError> {
+        let (mut any, mut too_long) = (false, false);
+        loop {
+            let offset = self.offset;
+            let bytes = match self.input.fill_buf() {
+                Ok(bytes) => bytes,
+                Err(error) if error.kind() == std::io::ErrorKind::Interrupted => continue,
+                Err(source) => return Err(FeedError::Read { offset, source }),
+            };
+            if bytes.is_empty() {
+                return Ok(any.then_some(too_long));
+            }
+            any = true;
+            let end = memchr(b'\n', bytes);
+            let part = &bytes[..end.unwrap_or(bytes.len())];
+            let room = self.max_bytes - self.line.len();
+            too_long |= part.len() > room;
+            self.line.extend_from_slice(&part[..part.len().min(room)]);
+            let used = part.len() + usize::from(end.is_some());
+            self.input.consume(used);
+            self.offset += used as u64;
+            if end.is_some() {
+                return Ok(Some(too_long));
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::BufReader;
+
+    use super::*;
+
+    fn lines(text: &[u8], buffer_bytes: usize) -> Vec<String> {
+        let mut input = BufReader::with_capacity(buffer_bytes, text);
+        let mut lines = Lines::new(&mut input, 5);
+        let mut all = Vec::new();
+        while let Some(line) = lines.next().unwrap() {
+            let more = if line.too_long.is_some() { "..." } else { "" };
+            all.push(format!("{} {}{more}", line.number, line.bytes.escape_ascii()));
+        }
+        all
+    }
+
+    #[test]
+    fn lines_end_with_lf_or_crlf_or_the_input_and_long_ones_are_cut() {
+        for buffer_bytes in [1, 2, 3, 100] {
+            let text = b"a\r\nb\n\n12345\n123456\n1234567890\r\nlast";
+            assert_eq!(
+                lines(text, buffer_bytes),
+                ["1 a", "2 b", "3 ", "4 12345", "5 12345...", "6 12345...", "7 last"]
+            );
+        }
+        assert_eq!(lines(b"\xef\xbb\xbfa\n\xef\xbb\xbf", 100), ["1 a", "2 \\xef\\xbb\\xbf"]);
+        assert!(lines(b"", 100).is_empty());
+        assert_eq!(lines(b"\n", 100), ["1 "]);
+    }
+}

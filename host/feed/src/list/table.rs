@@ -1,0 +1,243 @@
+//! Lists in CSV with a header (RFC 4180; separated by commas, semicolons or tabs).
+
+use csv_core::ReadRecordResult;
+use threatsieve_blacklist::{DomainMode, Indicator, Timestamp, Tlp, UrlMode, Value};
+
+use super::line::Lines;
+use super::{LineError, Reader, bare, unquote};
+use crate::FeedError;
+use crate::text::cut;
+use crate::time::lenient;
+
+/// The columns that are read, by their place in a record.
+pub(super) struct Table {
+    delimiter: u8,
+    value: usize,
+    confidence: Option<usize>,
+    valid_from: Option<usize>,
+    valid_until: Option<usize>,
+    tlp: Option<usize>,
+    name: Option<usize>,
+    kind: Option<usize>,
+}
+
+impl Table {
+    /// Reads a header; a line that names no column of values is none.
+    pub(super) fn from_header(line: &str) -> Option<Table> {
+        b",;\t".iter().find_map(|&delimiter| {
+            let mut record = Record::default();
+            record.split(line, delimiter);
+            // A value that happens to hold a delimiter (`http://evil.com/a;value`) is no header.
+            let is_name =
+                |name: &str| name.bytes().all(|b| b.is_ascii_alphanumeric() || b"_- ()#".contains(&b));
+            if !(0..record.len()).all(|n| is_name(record.field(n))) {
+                return None;
+            }
+            let place = |names: &[&str]| {
+                (0..record.len())
+                    .find(|&n| names.iter().any(|name| record.field(n).eq_ignore_ascii_case(name)))
+            };
+            Some(Table {
+                delimiter,
+                value: place(&["value", "indicator", "ioc"])?,
+                confidence: place(&["confidence"]),
+                valid_from: place(&["valid_from"]),
+                valid_until: place(&["valid_until"]),
+                tlp: place(&["tlp"]),
+                name: place(&["name"]),
+                kind: place(&["type"]),
+            })
+        })
+    }
+
+    /// Reads the records after the header.
+    pub(super) fn read(&self, lines: &mut Lines<'_>, reader: &mut Reader<'_>) -> Result<(), FeedError> {
+        let mut record = Record::default();
+        let mut text = String::new();
+        while let Some(line) = lines.next()? {
+            let Some(first) = reader.text(&line) else { continue };
+            let number = line.number;
+            if !has_open_quote(first) {
+                self.record(&mut record, first, number, reader);
+                continue;
+            }
+            text.clear();
+            text.push_str(first);
+            match continued(&mut text, lines, reader)? {
+                Ok(()) => self.record(&mut record, &text, number, reader),
+                Err(error) => reader.refuse(number, &text, error),
+            }
+        }
+        Ok(())
+    }
+
+    fn record(&self, record: &mut Record, text: &str, number: u32, reader: &mut Reader<'_>) {
+        record.split(text, self.delimiter);
+        match self.indicator(record, number, reader.options.url_mode) {
+            Ok(indicator) => reader.take(indicator),
+            Err(error) => reader.refuse(number, text, error),
+        }
+    }
+
+    fn indicator(&self, record: &Record, number: u32, url_mode: UrlMode) -> Result<Indicator, LineError> {
+        // An empty field says nothing, as one that is not there.
+        let field = |place: Option<usize>| place.map(|n| record.field(n)).filter(|text| !text.is_empty());
+        let value = field(Some(self.value)).unwrap_or_default();
+        let (value, kind) = typed(value, field(self.kind), url_mode)?;
+        Ok(Indicator {
+            confidence: field(self.confidence).map(confidence).transpose()?,
+            valid_from: field(self.valid_from).map(|text| time("valid_from", text)).transpose()?,
+            valid_until: field(self.valid_until).map(|text| time("valid_until", text)).transpose()?,
+            tlp: field(self.tlp).map(tlp).transpose()?,
+            name: field(self.name).map(cut),
+            types: kind.map(cut).into_iter().collect(),
+            ..bare(number, vec![value])
+        })
+    }
+}
+
+/// Adds the lines that a quoted field goes on over.
+fn continued(
+    text: &mut String,
+    lines: &mut Lines<'_>,
+    reader: &Reader<'_>,
+) -> Result<Result<(), LineError>, FeedError> {
+    let limit = reader.options.max_record_lines;
+    for _ in 1..limit {
+        let Some(line) = lines.next()? else { break };
+        match line.text() {
+            Ok(more) if text.len() + more.len() < reader.options.max_line_bytes => {
+                text.push('\n');
+                text.push_str(more);
+            }
+            Ok(_) => return Ok(Err(LineError::TooLong { limit: reader.options.max_line_bytes })),
+            Err(error) => return Ok(Err(error)),
+        }
+        if !has_open_quote(text) {
+            return Ok(Ok(()));
+        }
+    }
+    Ok(Err(LineError::OpenQuote { limit }))
+}
+
+/// Quotes inside a quoted field are doubled, so an odd number means that one is still open.
+fn has_open_quote(text: &str) -> bool {
+    memchr::memchr_iter(b'"', text.as_bytes()).count() % 2 == 1
+}
+
+/// One record's fields.
+#[derive(Default)]
+struct Record {
+    text: Vec<u8>,
+    ends: Vec<usize>,
+}
+
+impl Record {
+    fn split(&mut self, line: &str, delimiter: u8) {
+        let mut parser = csv_core::ReaderBuilder::new().delimiter(delimiter).build();
+        // A record is never longer than its line, nor has it more fields than bytes and one; and there must always be room for one more.
+        self.text.resize(line.len() + 1, 0);
+        self.ends.resize(line.len() + 2, 0);
+        let (mut read, mut written, mut fields) = (0, 0, 0);
+        loop {
+            let (result, used, wrote, ended) = parser.read_record(
+                &line.as_bytes()[read..],
+                &mut self.text[written..],
+                &mut self.ends[fields..],
+            );
+            read += used;
+            written += wrote;
+            fields += ended;
+            // The end of the input is told by an empty one, which ends the record.
+            if !matches!(result, ReadRecordResult::InputEmpty) {
+                break;
+            }
+        }
+        self.ends.truncate(fields);
+    }
+
+    fn len(&self) -> usize {
+        self.ends.len()
+    }
+
+    /// A field without white space and quotes around it; empty where the record is too short.
+    fn field(&self, place: usize) -> &str {
+        let start = place.checked_sub(1).map_or(Some(0), |before| self.ends.get(before).copied());
+        let bytes = start.zip(self.ends.get(place)).and_then(|(start, &end)| self.text.get(start..end));
+        unquote(std::str::from_utf8(bytes.unwrap_or_default()).unwrap_or_default().trim())
+    }
+}
+
+/// The value as its type says; a type that is none of values' (`phishing`) is the indicator's own.
+fn typed<'t>(
+    text: &str,
+    kind: Option<&'t str>,
+    url_mode: UrlMode,
+) -> Result<(Value, Option<&'t str>), LineError> {
+    let Some(kind) = kind else { return Ok((Value::from_list(text, url_mode)?, None)) };
+    let value = match kind.to_ascii_lowercase().as_str() {
+        "domain" | "domain-name" | "domain_name" | "hostname" | "host" | "fqdn" => {
+            let (name, mode) = match text.strip_prefix("*.") {
+                Some(name) => (name, DomainMode::Below),
+                None => match text.strip_prefix('.') {
+                    Some(name) => (name, DomainMode::Tree),
+                    None => (text, DomainMode::AtAndBelow),
+                },
+            };
+            Value::domain(name, mode)?
+        }
+        "ip" | "ipv4" | "ipv6" | "ipv4-addr" | "ipv6-addr" | "ip-dst" | "ip-src" | "cidr" | "address" => {
+            Value::address(text)?
+        }
+        "url" | "uri" => Value::url(text, url_mode)?,
+        "md5" | "sha1" | "sha-1" | "sha256" | "sha-256" | "hash" | "md5_hash" | "sha1_hash"
+        | "sha256_hash" => Value::hash(text)?,
+        "email" | "email-addr" | "email-src" | "email-dst" => Value::email(text)?,
+        other if UNMATCHED.contains(&other) => {
+            return Err(column("type", "a type of value that events are matched for", kind));
+        }
+        _ => return Ok((Value::from_list(text, url_mode)?, Some(kind))),
+    };
+    Ok((value, None))
+}
+
+/// Types of values that exports hold and nothing here matches: read as domains, their values would be wrong ones (`evil.dll`).
+const UNMATCHED: [&str; 17] = [
+    "asn",
+    "btc",
+    "file-name",
+    "filename",
+    "imphash",
+    "ja3",
+    "ja3s",
+    "mac-address",
+    "mutex",
+    "port",
+    "registry-key",
+    "regkey",
+    "sha512",
+    "ssdeep",
+    "tlsh",
+    "user-agent",
+    "yara",
+];
+
+fn confidence(text: &str) -> Result<u8, LineError> {
+    let digits = text.bytes().all(|b| b.is_ascii_digit());
+    let number = text.parse().ok().filter(|&number: &u8| digits && number <= 100);
+    number.ok_or_else(|| column("confidence", "a whole number from 0 to 100, or nothing", text))
+}
+
+fn time(name: &'static str, text: &str) -> Result<Timestamp, LineError> {
+    lenient(text).ok_or_else(|| column(name, "a date `YYYY-MM-DD` or date and time as in RFC 3339", text))
+}
+
+fn tlp(text: &str) -> Result<Tlp, LineError> {
+    let name = text.get(..4).filter(|start| start.eq_ignore_ascii_case("TLP:")).map_or(text, |_| &text[4..]);
+    Tlp::from_name(name.trim())
+        .ok_or_else(|| column("tlp", "a TLP level (CLEAR, WHITE, GREEN, AMBER, AMBER+STRICT, RED)", text))
+}
+
+fn column(column: &'static str, expected: &'static str, got: &str) -> LineError {
+    LineError::Column { column, expected, got: cut(got) }
+}

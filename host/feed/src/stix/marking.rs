@@ -1,0 +1,188 @@
+//! Markings: which TLP level holds for an object (STIX 2.1, section 7.2; FIRST TLP 1.0 and 2.0).
+
+use std::borrow::Cow;
+use std::collections::HashMap;
+
+use indexmap::IndexSet;
+use serde::Deserialize;
+use serde_json::value::RawValue;
+use threatsieve_blacklist::Tlp;
+
+use super::object::{ObjectError, RawObject, Text, read, text};
+
+/// The definitions that the specifications name: TLP 1.0 (STIX 2.0 part 1, section 4.1.4) and TLP 2.0 (the OASIS extension definition).
+const WELL_KNOWN: [(&str, Tlp); 9] = [
+    ("613f2e26-407d-48c7-9eca-b8e91df99dc9", Tlp::Clear),
+    ("34098fce-860f-48ae-8e50-ebd3cc5e41da", Tlp::Green),
+    ("f88d31f6-486f-44da-b317-01333bde0b82", Tlp::Amber),
+    ("5e57c739-391a-4eb3-b6be-7d15ca92d5ed", Tlp::Red),
+    ("94868c89-83c2-464b-929b-a1a8aa3c8487", Tlp::Clear),
+    ("bab4a63c-aed9-4cf5-a766-dfca5abac2bb", Tlp::Green),
+    ("55d920b0-5e8b-4f79-9ee9-91f868d9b421", Tlp::Amber),
+    ("939a9414-2ddd-4d32-a0cd-375ea402b003", Tlp::AmberStrict),
+    ("e828b379-4e03-4974-9ac4-e53a884c97c1", Tlp::Red),
+];
+/// The extension that carries TLP 2.0.
+const TLP_2_0: &str = "extension-definition--60a3c5c5-0d10-413e-aab3-9e08dde9e88d";
+/// Most markings of one object that are told apart, and the longest identifier; what goes beyond is an unknown marking.
+const MAX_REFS: usize = 64;
+const MAX_REF_BYTES: usize = 128;
+
+/// What a marking says about disclosure; the strictest of several holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Restriction {
+    /// Nothing: a statement, such as a copyright.
+    None,
+    /// A TLP level.
+    Tlp(Tlp),
+    /// Something that is not understood, so it is treated as the strictest level.
+    Unknown,
+}
+
+/// All markings seen: definitions, and the sets of references to them, which many indicators share.
+#[derive(Default)]
+pub(super) struct Markings {
+    definitions: HashMap<Box<str>, Restriction>,
+    sets: IndexSet<MarkingSet>,
+}
+
+/// The number of a set of markings in [`Markings`].
+pub(super) type SetId = u32;
+
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
+struct MarkingSet {
+    refs: Box<[Box<str>]>,
+    /// There were more than can be told apart.
+    has_more: bool,
+}
+
+impl Markings {
+    /// How many definitions and sets are kept.
+    pub(super) fn len(&self) -> usize {
+        self.definitions.len() + self.sets.len()
+    }
+
+    /// Keeps a definition. Of two that differ the stricter one holds.
+    pub(super) fn define(&mut self, object: &RawObject<'_>) -> Result<(), ObjectError> {
+        let Some(id) = text(object.id, "id")?.filter(|id| id.len() <= MAX_REF_BYTES) else {
+            return Err(super::object::wrong(
+                "id",
+                "an identifier of at most 128 bytes",
+                "none or a longer one",
+            ));
+        };
+        let said = restriction(object);
+        let kept = self.definitions.entry(id.as_ref().into()).or_insert(said);
+        *kept = said.max(*kept);
+        Ok(())
+    }
+
+    /// The set of an object's markings, those of parts of it among them.
+    pub(super) fn set(&mut self, object: &RawObject<'_>) -> Result<SetId, ObjectError> {
+        let whole: Vec<Text<'_>> =
+            read(object.object_marking_refs, "object_marking_refs", "an array of identifiers")?
+                .unwrap_or_default();
+        let parts: Vec<Granular<'_>> =
+            read(object.granular_markings, "granular_markings", "an array of objects")?.unwrap_or_default();
+        let parts = parts.into_iter().filter_map(|part| part.marking_ref);
+        Ok(self.intern(whole.into_iter().chain(parts).map(|one| one.0)))
+    }
+
+    /// The set of the markings in either of two.
+    pub(super) fn union(&mut self, one: SetId, other: SetId) -> SetId {
+        let sets = [one, other].map(|id| self.sets.get_index(id as usize).cloned().unwrap_or_default());
+        let has_more = sets.iter().any(|set| set.has_more);
+        let refs: Vec<Box<str>> = sets.into_iter().flat_map(|set| set.refs.into_vec()).collect();
+        self.insert(refs, has_more)
+    }
+
+    fn intern<'a>(&mut self, refs: impl Iterator<Item = Cow<'a, str>>) -> SetId {
+        let mut has_more = false;
+        let mut kept: Vec<Box<str>> = Vec::new();
+        for one in refs {
+            if one.len() > MAX_REF_BYTES {
+                has_more = true;
+            } else if !kept.iter().any(|other| **other == one) {
+                has_more |= kept.len() == MAX_REFS;
+                kept.truncate(MAX_REFS - 1);
+                kept.push(one.into());
+            }
+        }
+        self.insert(kept, has_more)
+    }
+
+    fn insert(&mut self, mut refs: Vec<Box<str>>, mut has_more: bool) -> SetId {
+        refs.sort_unstable();
+        refs.dedup();
+        has_more |= refs.len() > MAX_REFS;
+        refs.truncate(MAX_REFS);
+        // There are no more sets than objects that are kept, and those are counted in 32 bits.
+        self.sets.insert_full(MarkingSet { refs: refs.into(), has_more }).0 as SetId
+    }
+
+    /// What each set says, now that all definitions are known.
+    pub(super) fn resolve(&self) -> Vec<Restriction> {
+        self.sets
+            .iter()
+            .map(|set| {
+                let said =
+                    set.refs.iter().map(|one| self.restriction(one)).max().unwrap_or(Restriction::None);
+                if set.has_more { Restriction::Unknown } else { said }
+            })
+            .collect()
+    }
+
+    fn restriction(&self, id: &str) -> Restriction {
+        let uuid = id.strip_prefix("marking-definition--").unwrap_or_default();
+        match WELL_KNOWN.iter().find(|(known, _)| *known == uuid) {
+            Some(&(_, level)) => Restriction::Tlp(level),
+            None => self.definitions.get(id).copied().unwrap_or(Restriction::Unknown),
+        }
+    }
+}
+
+#[derive(Deserialize)]
+struct Granular<'a> {
+    /// Absent where the part is marked with a language.
+    #[serde(borrow)]
+    marking_ref: Option<Text<'a>>,
+}
+
+/// What a definition says: the strictest of the ways in which it names a TLP level. One that names none restricts nothing only if it is a
+/// statement; others (access control of some publisher) are not understood.
+fn restriction(object: &RawObject<'_>) -> Restriction {
+    let level = |name: &str| {
+        let name = strip_tlp(name).unwrap_or(name);
+        Tlp::from_name(name.trim()).map_or(Restriction::Unknown, Restriction::Tlp)
+    };
+    let definition: HashMap<Cow<'_, str>, &RawValue> = lenient(object.definition).unwrap_or_default();
+    let extensions: HashMap<Cow<'_, str>, &RawValue> = lenient(object.extensions).unwrap_or_default();
+    let extension = extensions.get(TLP_2_0).map(|raw| {
+        let properties: HashMap<Cow<'_, str>, &RawValue> = lenient(Some(raw)).unwrap_or_default();
+        lenient::<String>(properties.get("tlp_2_0").copied())
+            .map_or(Restriction::Unknown, |name| level(&name))
+    });
+    let own = definition
+        .iter()
+        .filter(|(key, _)| key.eq_ignore_ascii_case("tlp"))
+        .map(|(_, raw)| lenient::<String>(Some(raw)).map_or(Restriction::Unknown, |name| level(&name)))
+        .max();
+    // OpenCTI writes levels that TLP 1.0 has not as statements, with the level beside.
+    let aside = [object.name, object.x_opencti_definition]
+        .into_iter()
+        .filter_map(|raw| lenient::<String>(raw).and_then(|name| strip_tlp(&name).map(level)))
+        .max();
+    let is_statement =
+        lenient::<String>(object.definition_type).is_some_and(|kind| kind.eq_ignore_ascii_case("statement"));
+    let otherwise = if is_statement { Restriction::None } else { Restriction::Unknown };
+    extension.max(own).max(aside).unwrap_or(otherwise)
+}
+
+/// What is not of the type is as if it were not there.
+fn lenient<'a, T: Deserialize<'a>>(raw: Option<&'a RawValue>) -> Option<T> {
+    serde_json::from_str(raw?.get()).ok()
+}
+
+fn strip_tlp(name: &str) -> Option<&str> {
+    name.get(..4).filter(|start| start.eq_ignore_ascii_case("TLP:")).map(|_| &name[4..])
+}

@@ -1,0 +1,161 @@
+//! STIX objects as they stand in JSON: only the properties that are used, each still as its text.
+
+use std::borrow::Cow;
+
+use serde::Deserialize;
+use serde_json::value::RawValue;
+use threatsieve_blacklist::Timestamp;
+
+use super::split::Limit;
+use crate::text::cut;
+use crate::time::rfc3339;
+
+/// Why an object is not used.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum ObjectError {
+    /// A property holds something else than it should, or is missing.
+    #[error("{property}: expected {expected}, got {got}")]
+    Property {
+        /// The property's name.
+        property: &'static str,
+        /// What could stand there.
+        expected: &'static str,
+        /// What stands there, cut.
+        got: String,
+    },
+    /// JSON, but no STIX object.
+    #[error("expected a STIX object, got {got}")]
+    Shape {
+        /// What is wrong with it, or its first characters.
+        got: String,
+    },
+    /// Longer than [`crate::StixLimits::max_object_bytes`].
+    #[error("expected an object of at most {limit} bytes, got a longer one")]
+    TooLong {
+        /// The limit.
+        limit: usize,
+    },
+    /// Nested deeper than [`crate::StixLimits::max_depth`].
+    #[error("expected an object of at most {limit} levels, got a deeper one")]
+    TooDeep {
+        /// The limit.
+        limit: u32,
+    },
+}
+
+impl ObjectError {
+    /// The error's kind in a few words, to count by.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            ObjectError::Property { .. } => "bad property",
+            ObjectError::Shape { .. } => "not a STIX object",
+            ObjectError::TooLong { .. } => "object too long",
+            ObjectError::TooDeep { .. } => "object too deep",
+        }
+    }
+
+    pub(super) fn beyond(limit: Limit, limits: &super::StixLimits) -> ObjectError {
+        match limit {
+            Limit::Bytes => ObjectError::TooLong { limit: limits.max_object_bytes },
+            Limit::Depth => ObjectError::TooDeep { limit: limits.max_depth },
+        }
+    }
+}
+
+/// The properties of an indicator or marking definition, of which an object has few.
+#[derive(Deserialize)]
+pub(super) struct RawObject<'a> {
+    #[serde(borrow, rename = "type")]
+    pub(super) kind: Raw<'a>,
+    #[serde(borrow)]
+    pub(super) id: Raw<'a>,
+    #[serde(borrow)]
+    pub(super) spec_version: Raw<'a>,
+    #[serde(borrow)]
+    pub(super) created: Raw<'a>,
+    #[serde(borrow)]
+    pub(super) modified: Raw<'a>,
+    #[serde(borrow)]
+    pub(super) revoked: Raw<'a>,
+    #[serde(borrow)]
+    pub(super) confidence: Raw<'a>,
+    #[serde(borrow)]
+    pub(super) name: Raw<'a>,
+    #[serde(borrow)]
+    pub(super) labels: Raw<'a>,
+    #[serde(borrow)]
+    pub(super) indicator_types: Raw<'a>,
+    #[serde(borrow)]
+    pub(super) pattern: Raw<'a>,
+    #[serde(borrow)]
+    pub(super) pattern_type: Raw<'a>,
+    #[serde(borrow)]
+    pub(super) valid_from: Raw<'a>,
+    #[serde(borrow)]
+    pub(super) valid_until: Raw<'a>,
+    #[serde(borrow)]
+    pub(super) object_marking_refs: Raw<'a>,
+    #[serde(borrow)]
+    pub(super) granular_markings: Raw<'a>,
+    #[serde(borrow)]
+    pub(super) definition_type: Raw<'a>,
+    #[serde(borrow)]
+    pub(super) definition: Raw<'a>,
+    #[serde(borrow)]
+    pub(super) extensions: Raw<'a>,
+    #[serde(borrow)]
+    pub(super) x_opencti_definition: Raw<'a>,
+    /// Of a bundle or envelope.
+    #[serde(borrow)]
+    pub(super) more: Raw<'a>,
+}
+
+/// A property's JSON text, if the object has the property; `null` counts as absent.
+pub(super) type Raw<'a> = Option<&'a RawValue>;
+
+/// A property that must be of one type, if it is there.
+pub(super) fn read<'a, T: Deserialize<'a>>(
+    raw: Raw<'a>,
+    property: &'static str,
+    expected: &'static str,
+) -> Result<Option<T>, ObjectError> {
+    raw.map(|raw| serde_json::from_str(raw.get()).map_err(|_| wrong(property, expected, raw.get())))
+        .transpose()
+}
+
+pub(super) fn wrong(property: &'static str, expected: &'static str, got: &str) -> ObjectError {
+    ObjectError::Property { property, expected, got: cut(got) }
+}
+
+/// A JSON string, borrowed unless it has escapes.
+#[derive(Deserialize)]
+#[serde(transparent)]
+pub(super) struct Text<'a>(#[serde(borrow)] pub(super) Cow<'a, str>);
+
+pub(super) fn text<'a>(raw: Raw<'a>, property: &'static str) -> Result<Option<Cow<'a, str>>, ObjectError> {
+    Ok(read::<Text<'a>>(raw, property, "a string")?.map(|text| text.0))
+}
+
+pub(super) fn time(raw: Raw<'_>, property: &'static str) -> Result<Option<Timestamp>, ObjectError> {
+    const EXPECTED: &str = "an RFC 3339 timestamp";
+    let Some(text) = read::<Text<'_>>(raw, property, EXPECTED)? else { return Ok(None) };
+    rfc3339(&text.0).map(Some).ok_or_else(|| wrong(property, EXPECTED, &text.0))
+}
+
+/// Whether a text of JSON may have an object of one of the types that are used: the others are most of many bundles and cost no parsing.
+/// Types are of ASCII, so one that is hidden behind escapes has `\u00`.
+pub(super) fn may_be_used(object: &[u8]) -> bool {
+    [&b"\"indicator\""[..], b"\"marking-definition\"", b"\\u00"]
+        .iter()
+        .any(|needle| memchr::memmem::find(object, needle).is_some())
+}
+
+/// Where in a text serde_json's error is, in bytes.
+pub(super) fn error_at(error: &serde_json::Error, bytes: &[u8]) -> usize {
+    let line = match error.line().checked_sub(2) {
+        None => 0,
+        Some(before) => memchr::memchr_iter(b'\n', bytes).nth(before).map_or(0, |end| end + 1),
+    };
+    (line + error.column().saturating_sub(1)).min(bytes.len())
+}

@@ -1,0 +1,292 @@
+//! The newest versions of all indicators over any number of inputs.
+
+use std::io::BufRead;
+
+use indexmap::map::Entry;
+use indexmap::{IndexMap, IndexSet};
+use threatsieve_blacklist::{Indicator, Tlp};
+
+use super::StixLimits;
+use super::id::ObjectId;
+use super::marking::{Markings, Restriction};
+use super::object::{ObjectError, RawObject, error_at, may_be_used, text, time, wrong};
+use super::report::{BundleReport, StixReport, Unreduced};
+use super::split::{Element, Splitter};
+use super::version::{Types, Version};
+use crate::FeedError;
+use crate::text::cut;
+
+/// Longest identifier of an indicator, in bytes; STIX's own have 47.
+const MAX_ID_BYTES: usize = 256;
+
+/// Collects indicators. Of the versions of one the newest wins, over all inputs and whichever is read first; markings may be defined anywhere.
+///
+/// ```
+/// use threatsieve_feed::{StixLimits, StixSet};
+///
+/// let bundle = r#"{"type": "bundle", "objects": [
+///     {"type": "indicator", "id": "indicator--8e2e2d2b-17d4-4cbf-938f-98ee46b3cd3f", "modified": "2026-01-01T00:00:00Z",
+///      "pattern": "[domain-name:value = 'evil.example']", "pattern_type": "stix", "valid_from": "2026-01-01T00:00:00Z"}]}"#;
+/// let mut set = StixSet::new(StixLimits::default());
+/// set.read(0, bundle.as_bytes())?;
+/// let mut values = Vec::new();
+/// let report = set.finish(&mut |_feed, indicator| values.extend(indicator.values), &mut |_unreduced| {});
+/// assert_eq!(values[0].to_string(), "evil.example");
+/// assert_eq!(report.indicators, 1);
+/// # Ok::<(), threatsieve_feed::FeedError>(())
+/// ```
+pub struct StixSet {
+    limits: StixLimits,
+    /// In the order in which they were first seen. Boxed, so that growing moves little.
+    versions: IndexMap<ObjectId, Box<Version>>,
+    types: IndexSet<Types>,
+    markings: Markings,
+    refused: Vec<Unreduced>,
+    older: u64,
+}
+
+impl StixSet {
+    /// An empty set.
+    pub fn new(limits: StixLimits) -> Self {
+        StixSet {
+            limits,
+            versions: IndexMap::new(),
+            types: IndexSet::new(),
+            markings: Markings::default(),
+            refused: Vec::new(),
+            older: 0,
+        }
+    }
+
+    /// Reads an input to its end: a bundle, a TAXII envelope, an array of objects, one object, or several of these after each other. `feed`
+    /// is the caller's number for where it is from.
+    ///
+    /// After an error all objects before the damage are in the set; [`FeedError::Json`] says how many these are.
+    pub fn read(&mut self, feed: u16, mut input: impl BufRead) -> Result<BundleReport, FeedError> {
+        let mut report = BundleReport::default();
+        let mut splitter = Splitter::new(&mut input, self.limits.max_object_bytes, self.limits.max_depth);
+        splitter.run(&mut |element| self.element(feed, &element, &mut report))?;
+        Ok(report)
+    }
+
+    fn element(
+        &mut self,
+        feed: u16,
+        element: &Element<'_>,
+        report: &mut BundleReport,
+    ) -> Result<(), FeedError> {
+        if !matches!(element, Element::Envelope { .. }) {
+            report.objects += 1;
+        }
+        match *element {
+            Element::Envelope { bytes } => {
+                let envelope = serde_json::from_slice::<RawObject<'_>>(bytes).ok();
+                report.more |= envelope.and_then(|one| one.more).is_some_and(|more| more.get() == "true");
+                Ok(())
+            }
+            Element::Object { offset, bytes, is_document } => {
+                if is_document || may_be_used(bytes) {
+                    return self.object(feed, offset, bytes, is_document, report);
+                }
+                report.others += 1;
+                Ok(())
+            }
+            Element::Beyond { bytes, .. } if !may_be_used(bytes) => {
+                report.others += 1;
+                Ok(())
+            }
+            Element::Beyond { offset, bytes, limit } => {
+                self.refuse(feed, offset, "", bytes, ObjectError::beyond(limit, &self.limits), report)
+            }
+            Element::Other { offset, bytes } => {
+                let got = cut(&String::from_utf8_lossy(bytes));
+                self.refuse(feed, offset, "", bytes, ObjectError::Shape { got }, report)
+            }
+        }
+    }
+
+    fn object(
+        &mut self,
+        feed: u16,
+        offset: u64,
+        bytes: &[u8],
+        is_document: bool,
+        report: &mut BundleReport,
+    ) -> Result<(), FeedError> {
+        let object: RawObject<'_> = match serde_json::from_slice(bytes) {
+            Ok(object) => object,
+            Err(error) if error.is_data() => {
+                let got = error.to_string();
+                return self.refuse(feed, offset, "", bytes, ObjectError::Shape { got }, report);
+            }
+            Err(error) => return Err(damaged(&error, offset, bytes, report.objects)),
+        };
+        let read = match text(object.kind, "type") {
+            Ok(Some(kind)) if kind == "indicator" => {
+                report.indicators += 1;
+                self.make_room(offset)?;
+                self.indicator(feed, &object, report)
+            }
+            Ok(Some(kind)) if kind == "marking-definition" => {
+                report.markings += 1;
+                self.make_room(offset)?;
+                self.markings.define(&object)
+            }
+            Ok(None) if is_document => return document(&object, bytes, report),
+            Ok(_) => {
+                report.others += 1;
+                Ok(())
+            }
+            Err(error) => Err(error),
+        };
+        let Err(error) = read else { return Ok(()) };
+        let id = text(object.id, "id").ok().flatten().unwrap_or_default();
+        let shown = object.pattern.map_or(bytes, |pattern| pattern.get().as_bytes());
+        self.refuse(feed, offset, &id, shown, error, report)
+    }
+
+    fn indicator(
+        &mut self,
+        feed: u16,
+        object: &RawObject<'_>,
+        report: &mut BundleReport,
+    ) -> Result<(), ObjectError> {
+        let id = match text(object.id, "id")? {
+            Some(id) if (1..=MAX_ID_BYTES).contains(&id.len()) => id,
+            Some(id) => return Err(wrong("id", "an identifier of 1 to 256 bytes", &id)),
+            None => return Err(wrong("id", "an identifier", "nothing")),
+        };
+        let modified = match time(object.modified, "modified")? {
+            None => time(object.created, "created")?,
+            modified => modified,
+        };
+        let entry = self.versions.entry(ObjectId::new(&id));
+        if let Entry::Occupied(kept) = &entry
+            && kept.get().modified > modified
+        {
+            (report.older, self.older) = (report.older + 1, self.older + 1);
+            return Ok(());
+        }
+        let (mut version, types) =
+            Version::read(object, feed, modified, &mut self.markings, self.limits.url_mode)?;
+        version.types = self.types.insert_full(types).0 as u32;
+        match entry {
+            Entry::Vacant(place) => {
+                place.insert(Box::new(version));
+            }
+            Entry::Occupied(mut place) if place.get().modified < modified => {
+                self.older += 1;
+                **place.get_mut() = version;
+            }
+            Entry::Occupied(mut place) => {
+                report.repeated += 1;
+                let kept = place.get_mut();
+                kept.vouch(feed);
+                // Where two say different things of one version, the stricter holds.
+                if kept.markings != version.markings {
+                    kept.markings = self.markings.union(kept.markings, version.markings);
+                }
+                if version.is_revoked {
+                    kept.revoke();
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn refuse(
+        &mut self,
+        feed: u16,
+        offset: u64,
+        id: &str,
+        shown: &[u8],
+        error: ObjectError,
+        report: &mut BundleReport,
+    ) -> Result<(), FeedError> {
+        report.refused += 1;
+        self.make_room(offset)?;
+        // No more characters are shown than fit here.
+        let shown = &shown[..shown.len().min(1024)];
+        self.refused.push(Unreduced {
+            feed,
+            id: cut(id),
+            pattern: cut(&String::from_utf8_lossy(shown)),
+            reason: error.into(),
+            partial: false,
+        });
+        Ok(())
+    }
+
+    fn make_room(&self, offset: u64) -> Result<(), FeedError> {
+        let kept = self.versions.len() + self.markings.len() + self.refused.len();
+        let limit = self.limits.max_kept;
+        if kept < limit { Ok(()) } else { Err(FeedError::TooMany { limit, offset }) }
+    }
+
+    /// Hands over what holds, in the order in which the indicators were first seen: each indicator once for every feed that has its newest
+    /// version, then once more for every further window of time that its pattern names. What was not reduced comes with its indicator, what was
+    /// refused at the end.
+    pub fn finish(
+        self,
+        each: &mut dyn FnMut(u16, Indicator),
+        unreduced: &mut dyn FnMut(Unreduced),
+    ) -> StixReport {
+        let mut report =
+            StixReport { older: self.older, refused: self.refused.len() as u64, ..StixReport::default() };
+        let restrictions = self.markings.resolve();
+        for (id, version) in self.versions {
+            if version.is_revoked {
+                report.revoked += 1;
+                continue;
+            }
+            let (id, mut version) = (id.to_string(), *version);
+            report.count(&version);
+            let partial = !version.values.is_empty();
+            for part in std::mem::take(&mut version.unreduced) {
+                let (feed, pattern) = (version.feed, part.text.into_string());
+                unreduced(Unreduced { feed, id: id.clone(), pattern, reason: part.reason, partial });
+            }
+            let tlp = match restrictions.get(version.markings as usize) {
+                Some(Restriction::None) => None,
+                Some(Restriction::Tlp(level)) => Some(*level),
+                Some(Restriction::Unknown) | None => {
+                    report.unknown_markings += 1;
+                    Some(Tlp::Red)
+                }
+            };
+            let types = self.types.get_index(version.types as usize).map_or(&[][..], |types| types);
+            let feeds: Vec<u16> =
+                std::iter::once(version.feed).chain(version.other_feeds.iter().copied()).collect();
+            version.indicators(&id, tlp, types, &mut |indicator| {
+                let Some((&last, others)) = feeds.split_last() else { return };
+                for &feed in others {
+                    each(feed, indicator.clone());
+                }
+                each(last, indicator);
+            });
+        }
+        self.refused.into_iter().for_each(unreduced);
+        report
+    }
+}
+
+/// A whole document that says of itself no type: an envelope without objects is fine, anything else is none of ours.
+fn document(object: &RawObject<'_>, bytes: &[u8], report: &mut BundleReport) -> Result<(), FeedError> {
+    let is_empty = bytes.trim_ascii_start().get(1..).is_some_and(|rest| rest.trim_ascii() == b"}");
+    if !is_empty && object.more.is_none() {
+        return Err(FeedError::NotStix {
+            got: cut(&String::from_utf8_lossy(&bytes[..bytes.len().min(1024)])),
+        });
+    }
+    report.objects -= 1;
+    report.more |= object.more.is_some_and(|more| more.get() == "true");
+    Ok(())
+}
+
+fn damaged(error: &serde_json::Error, offset: u64, bytes: &[u8], objects: u64) -> FeedError {
+    let message = error.to_string();
+    // serde_json names the place by line and column within the object.
+    let got = message.rsplit_once(" at line ").map_or(&*message, |(got, _)| got).to_owned();
+    let offset = offset + error_at(error, bytes) as u64;
+    FeedError::Json { offset, expected: "well-formed JSON", got, objects: objects.saturating_sub(1) }
+}

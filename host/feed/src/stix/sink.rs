@@ -1,0 +1,136 @@
+//! Where a JSON value's bytes go while its end is looked for.
+
+use memchr::memchr2;
+
+use super::split::{Element, Limit};
+
+/// Brackets of more levels than these are not told apart any more.
+const MAX_DEPTH: u32 = 128;
+
+/// Collects a value's bytes up to a limit, and finds its end beyond it too.
+#[derive(Default)]
+pub(super) struct Sink {
+    bytes: Vec<u8>,
+    max_bytes: usize,
+    max_depth: u32,
+    beyond: Option<Limit>,
+    in_string: bool,
+    after_backslash: bool,
+    depth: u64,
+    /// A bit a level, the innermost lowest: set for an object, clear for an array.
+    objects: u128,
+}
+
+impl Sink {
+    pub(super) fn new(max_bytes: usize, max_depth: u32) -> Self {
+        Sink { max_bytes, max_depth: max_depth.min(MAX_DEPTH), ..Sink::default() }
+    }
+
+    /// Forgets all but the limits and the buffer, unless that has become a large one.
+    pub(super) fn clear(&mut self) {
+        const KEPT_BYTES: usize = 1024 * 1024;
+        self.bytes.clear();
+        self.bytes.shrink_to(KEPT_BYTES);
+        self.beyond = None;
+        self.open();
+    }
+
+    /// Makes ready for another value.
+    pub(super) fn open(&mut self) {
+        (self.in_string, self.after_backslash, self.depth, self.objects) = (false, false, 0, 0);
+    }
+
+    pub(super) fn bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+
+    pub(super) fn push(&mut self, bytes: &[u8]) {
+        let room = self.max_bytes - self.bytes.len();
+        if bytes.len() > room {
+            self.beyond = self.beyond.or(Some(Limit::Bytes));
+        }
+        self.bytes.extend_from_slice(&bytes[..bytes.len().min(room)]);
+    }
+
+    /// What was collected, as an object.
+    pub(super) fn element(&self, offset: u64, is_document: bool) -> Element<'_> {
+        match self.beyond {
+            None => Element::Object { offset, bytes: &self.bytes, is_document },
+            Some(limit) => Element::Beyond { offset, bytes: &self.bytes, limit },
+        }
+    }
+
+    /// Takes bytes up to the value's end. How many were taken and whether that is the end; or the place of a wrong bracket and what should be there.
+    pub(super) fn scan(&mut self, bytes: &[u8]) -> Result<(usize, bool), (usize, &'static str)> {
+        let mut at = 0;
+        while at < bytes.len() {
+            if self.in_string {
+                at = self.string(bytes, at);
+            } else {
+                at = match bytes[at..].iter().position(|&byte| IS_STRUCTURE[usize::from(byte)]) {
+                    Some(skipped) => at + skipped,
+                    None => bytes.len(),
+                };
+                let Some(&byte) = bytes.get(at) else { break };
+                self.structure(byte).map_err(|expected| (at, expected))?;
+                at += 1;
+            }
+            if self.depth == 0 && !self.in_string {
+                self.push(&bytes[..at]);
+                return Ok((at, true));
+            }
+        }
+        self.push(bytes);
+        Ok((bytes.len(), false))
+    }
+
+    /// Goes on in a string; where it or the bytes end.
+    fn string(&mut self, bytes: &[u8], at: usize) -> usize {
+        if std::mem::take(&mut self.after_backslash) {
+            return at + 1;
+        }
+        match memchr2(b'"', b'\\', &bytes[at..]) {
+            None => bytes.len(),
+            Some(skipped) => {
+                let is_end = bytes[at + skipped] == b'"';
+                (self.in_string, self.after_backslash) = (!is_end, !is_end);
+                at + skipped + 1
+            }
+        }
+    }
+
+    fn structure(&mut self, byte: u8) -> Result<(), &'static str> {
+        match byte {
+            b'"' => self.in_string = true,
+            b'{' | b'[' => {
+                self.depth += 1;
+                self.objects = self.objects << 1 | u128::from(byte == b'{');
+                if self.depth > u64::from(self.max_depth) {
+                    self.beyond = Some(Limit::Depth);
+                }
+            }
+            _ => {
+                // Below a value that is too deep the kinds have been forgotten; it is not taken anyway.
+                let is_known = self.beyond != Some(Limit::Depth);
+                if is_known && (self.objects & 1 == 1) != (byte == b'}') {
+                    return Err(if byte == b'}' { "`]`" } else { "`}`" });
+                }
+                self.objects >>= 1;
+                self.depth -= 1;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The bytes outside strings that tell where a value ends.
+const IS_STRUCTURE: [bool; 256] = {
+    let mut table = [false; 256];
+    let structure = b"\"{}[]";
+    let mut n = 0;
+    while n < structure.len() {
+        table[structure[n] as usize] = true;
+        n += 1;
+    }
+    table
+};

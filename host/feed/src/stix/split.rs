@@ -1,0 +1,287 @@
+//! Finds the STIX objects in JSON of any length: the elements of a bundle's or envelope's `objects`, of an array, or the document itself.
+//!
+//! Only the brackets' balance and the strings' ends are looked at, at the speed of `memchr`; whoever wants an object parses its bytes.
+
+use std::io::{BufRead, ErrorKind};
+
+use super::sink::Sink;
+use crate::FeedError;
+use crate::text::cut;
+
+/// What was found in the place of an object.
+pub(super) enum Element<'a> {
+    /// An object that fits the limits, and where it starts.
+    Object { offset: u64, bytes: &'a [u8], is_document: bool },
+    /// An object beyond them, and its first bytes.
+    Beyond { offset: u64, bytes: &'a [u8], limit: Limit },
+    /// A number, string or array.
+    Other { offset: u64, bytes: &'a [u8] },
+    /// What stands around the objects: a bundle or envelope with its `objects` left out.
+    Envelope { bytes: &'a [u8] },
+}
+
+/// Which limit an object is beyond.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Limit {
+    Bytes,
+    Depth,
+}
+
+/// Longest number of which more is looked at.
+const MAX_SCALAR_BYTES: usize = 1024;
+
+type OnElement<'e> = &'e mut dyn FnMut(Element<'_>) -> Result<(), FeedError>;
+
+/// Reads JSON documents, one after the other.
+pub(super) struct Splitter<'r> {
+    input: &'r mut dyn BufRead,
+    offset: u64,
+    max_bytes: usize,
+    max_depth: u32,
+    /// Reused for every object.
+    sink: Sink,
+    /// Elements found.
+    pub(super) objects: u64,
+}
+
+impl<'r> Splitter<'r> {
+    pub(super) fn new(input: &'r mut dyn BufRead, max_bytes: usize, max_depth: u32) -> Self {
+        Splitter { input, offset: 0, max_bytes, max_depth, sink: Sink::new(max_bytes, max_depth), objects: 0 }
+    }
+
+    /// Reads to the input's end. Several documents may follow each other, as when files are joined or objects stand one a line.
+    pub(super) fn run(&mut self, each: OnElement<'_>) -> Result<(), FeedError> {
+        if self.buffer()?.starts_with(b"\xef\xbb\xbf") {
+            self.consume(3);
+        }
+        self.space()?;
+        loop {
+            match self.peek()? {
+                Some(b'{') => self.document(true, each)?,
+                Some(b'[') => self.array(true, each)?,
+                _ => return Err(self.unexpected("a JSON object or array")),
+            }
+            self.space()?;
+            if self.peek()?.is_none() {
+                return Ok(());
+            }
+        }
+    }
+
+    /// An object that is a bundle or envelope if it has an array `objects`, and otherwise an element itself.
+    fn document(&mut self, is_document: bool, each: OnElement<'_>) -> Result<(), FeedError> {
+        let start = self.offset;
+        let mut own = Sink::new(self.max_bytes, self.max_depth);
+        let mut has_objects = false;
+        self.take(b'{', "`{`", &mut own)?;
+        self.space_into(&mut own)?;
+        if self.peek()? != Some(b'}') {
+            loop {
+                let key = self.key(&mut own)?;
+                self.take(b':', "`:` after a property's name", &mut own)?;
+                self.space_into(&mut own)?;
+                if key && self.peek()? == Some(b'[') {
+                    has_objects = true;
+                    own.push(b"[]");
+                    self.array(false, each)?;
+                } else {
+                    self.value(&mut own)?;
+                }
+                self.space_into(&mut own)?;
+                if self.peek()? == Some(b'}') {
+                    break;
+                }
+                self.take(b',', "`,` or `}` after a property", &mut own)?;
+                self.space_into(&mut own)?;
+            }
+        }
+        self.take(b'}', "`}`", &mut own)?;
+        if has_objects {
+            return each(Element::Envelope { bytes: own.bytes() });
+        }
+        self.objects += 1;
+        each(own.element(start, is_document))
+    }
+
+    /// A property's name; says whether it is `objects`.
+    fn key(&mut self, sink: &mut Sink) -> Result<bool, FeedError> {
+        if self.peek()? != Some(b'"') {
+            return Err(self.unexpected("a property's name in quotes"));
+        }
+        let start = sink.bytes().len();
+        self.value(sink)?;
+        let name = sink.bytes().get(start..).unwrap_or_default();
+        // Any character may be escaped, though hardly anyone does that here.
+        let is_objects = name == b"\"objects\""
+            || name.contains(&b'\\')
+                && serde_json::from_slice::<String>(name).is_ok_and(|name| name == "objects");
+        self.space_into(sink)?;
+        Ok(is_objects)
+    }
+
+    /// The elements of an array; of the document's own one an element may be a bundle.
+    fn array(&mut self, is_document: bool, each: OnElement<'_>) -> Result<(), FeedError> {
+        self.consume(1);
+        self.space()?;
+        if self.peek()? == Some(b']') {
+            self.consume(1);
+            return Ok(());
+        }
+        loop {
+            match self.peek()? {
+                Some(b'{') if is_document => self.document(false, each)?,
+                _ => self.element(each)?,
+            }
+            self.space()?;
+            match self.peek()? {
+                Some(b',') => self.consume(1),
+                Some(b']') => {
+                    self.consume(1);
+                    return Ok(());
+                }
+                _ => return Err(self.unexpected("`,` or `]` after an object")),
+            }
+            self.space()?;
+        }
+    }
+
+    fn element(&mut self, each: OnElement<'_>) -> Result<(), FeedError> {
+        let start = self.offset;
+        let is_object = self.peek()? == Some(b'{');
+        // Taken out, for it is filled from the input beside it.
+        let mut sink = std::mem::take(&mut self.sink);
+        sink.clear();
+        let read = self.value(&mut sink);
+        let done = read.and_then(|()| {
+            self.objects += 1;
+            each(if is_object {
+                sink.element(start, false)
+            } else {
+                Element::Other { offset: start, bytes: sink.bytes() }
+            })
+        });
+        self.sink = sink;
+        done
+    }
+
+    /// Copies one value of any type.
+    fn value(&mut self, sink: &mut Sink) -> Result<(), FeedError> {
+        match self.peek()? {
+            Some(b'{' | b'[' | b'"') => self.framed(sink),
+            Some(b'-' | b'0'..=b'9' | b't' | b'f' | b'n') => self.scalar(sink),
+            _ => Err(self.unexpected("a JSON value")),
+        }
+    }
+
+    fn framed(&mut self, sink: &mut Sink) -> Result<(), FeedError> {
+        let start = self.offset;
+        sink.open();
+        loop {
+            let offset = self.offset;
+            let bytes = fill(self.input, offset)?;
+            if bytes.is_empty() {
+                return Err(FeedError::Json {
+                    offset,
+                    expected: "the rest of a value",
+                    got: format!("the end of the input (the value starts at byte {start})"),
+                    objects: self.objects,
+                });
+            }
+            match sink.scan(bytes) {
+                Ok((used, is_whole)) => {
+                    self.consume(used);
+                    if is_whole {
+                        return Ok(());
+                    }
+                }
+                Err((used, expected)) => {
+                    self.consume(used);
+                    return Err(self.unexpected(expected));
+                }
+            }
+        }
+    }
+
+    /// A number, `true`, `false` or `null`.
+    fn scalar(&mut self, sink: &mut Sink) -> Result<(), FeedError> {
+        let start = self.offset;
+        let mut text = Vec::new();
+        while let Some(byte) = self.peek()?.filter(|b| b.is_ascii_alphanumeric() || b"+-.".contains(b)) {
+            if text.len() < MAX_SCALAR_BYTES {
+                text.push(byte);
+            }
+            sink.push(&[byte]);
+            self.consume(1);
+        }
+        if serde_json::from_slice::<serde::de::IgnoredAny>(&text).is_ok() {
+            return Ok(());
+        }
+        Err(FeedError::Json {
+            offset: start,
+            expected: "a number, `true`, `false` or `null`",
+            got: cut(&String::from_utf8_lossy(&text)),
+            objects: self.objects,
+        })
+    }
+
+    fn take(&mut self, wanted: u8, expected: &'static str, sink: &mut Sink) -> Result<(), FeedError> {
+        if self.peek()? != Some(wanted) {
+            return Err(self.unexpected(expected));
+        }
+        sink.push(&[wanted]);
+        self.consume(1);
+        Ok(())
+    }
+
+    fn space(&mut self) -> Result<(), FeedError> {
+        while matches!(self.peek()?, Some(b' ' | b'\t' | b'\r' | b'\n')) {
+            self.consume(1);
+        }
+        Ok(())
+    }
+
+    fn space_into(&mut self, sink: &mut Sink) -> Result<(), FeedError> {
+        while let Some(byte @ (b' ' | b'\t' | b'\r' | b'\n')) = self.peek()? {
+            sink.push(&[byte]);
+            self.consume(1);
+        }
+        Ok(())
+    }
+
+    fn peek(&mut self) -> Result<Option<u8>, FeedError> {
+        Ok(self.buffer()?.first().copied())
+    }
+
+    fn buffer(&mut self) -> Result<&[u8], FeedError> {
+        fill(self.input, self.offset)
+    }
+
+    fn consume(&mut self, bytes: usize) {
+        self.input.consume(bytes);
+        self.offset += bytes as u64;
+    }
+
+    /// What stands here is not what was expected.
+    fn unexpected(&mut self, expected: &'static str) -> FeedError {
+        let (offset, objects) = (self.offset, self.objects);
+        match self.peek() {
+            Ok(Some(byte)) => {
+                FeedError::Json { offset, expected, got: format!("`{}`", byte.escape_ascii()), objects }
+            }
+            Ok(None) => FeedError::Json { offset, expected, got: "the end of the input".to_owned(), objects },
+            Err(error) => error,
+        }
+    }
+}
+
+fn fill(input: &mut dyn BufRead, offset: u64) -> Result<&[u8], FeedError> {
+    // Asked twice, since what was lent in a loop cannot be given back out of it; the second time costs nothing.
+    loop {
+        match input.fill_buf() {
+            Ok(_) => break,
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
+            Err(source) => return Err(FeedError::Read { offset, source }),
+        }
+    }
+    input.fill_buf().map_err(|source| FeedError::Read { offset, source })
+}

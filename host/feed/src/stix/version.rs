@@ -1,0 +1,203 @@
+//! One version of an indicator, with its pattern already reduced to values: they are what is kept.
+
+use threatsieve_blacklist::{Indicator, IndicatorId, Timestamp, Tlp, UrlMode, Value};
+
+use super::marking::{Markings, SetId};
+use super::object::{ObjectError, RawObject, Text, read, text, time, wrong};
+use super::report::UnreducedReason;
+use crate::pattern::{Grammar, Pattern, PatternError};
+use crate::reduce::{Reduction, reduce};
+use crate::text::cut;
+
+/// Most types of an indicator that are kept, and their longest text in bytes.
+const MAX_TYPES: usize = 32;
+const MAX_TYPE_BYTES: usize = 128;
+
+/// The types that an indicator is said to be of.
+pub(super) type Types = Box<[Box<str>]>;
+
+/// A version of an indicator.
+pub(super) struct Version {
+    /// `None` is older than any time.
+    pub(super) modified: Option<Timestamp>,
+    pub(super) is_revoked: bool,
+    /// The feed it was read from first.
+    pub(super) feed: u16,
+    /// Other feeds with the same version.
+    pub(super) other_feeds: Box<[u16]>,
+    pub(super) markings: SetId,
+    /// A number of the set's list of types.
+    pub(super) types: u32,
+    confidence: Option<u8>,
+    valid_from: Option<Timestamp>,
+    valid_until: Option<Timestamp>,
+    name: Option<Box<str>>,
+    pub(super) values: Box<[Value]>,
+    /// Beside each value the times that the pattern limits it to; empty if it limits none.
+    windows: Box<[Window]>,
+    pub(super) unreduced: Box<[Part]>,
+}
+
+/// A part of a pattern that gave no value.
+pub(super) struct Part {
+    pub(super) text: Box<str>,
+    pub(super) reason: UnreducedReason,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+struct Window {
+    start: Option<Timestamp>,
+    stop: Option<Timestamp>,
+}
+
+impl Version {
+    /// Reads an indicator. Its types are handed back beside it, for many have the same.
+    pub(super) fn read(
+        object: &RawObject<'_>,
+        feed: u16,
+        modified: Option<Timestamp>,
+        markings: &mut Markings,
+        url_mode: UrlMode,
+    ) -> Result<(Version, Types), ObjectError> {
+        let is_revoked = read(object.revoked, "revoked", "true or false")?.unwrap_or(false);
+        let mut version = Version {
+            modified,
+            is_revoked,
+            feed,
+            other_feeds: Box::default(),
+            markings: markings.set(object)?,
+            types: 0,
+            confidence: confidence(object)?,
+            valid_from: time(object.valid_from, "valid_from")?,
+            valid_until: time(object.valid_until, "valid_until")?,
+            // A title of the wrong type is no reason to miss what is bad.
+            name: text(object.name, "name").ok().flatten().map(|name| cut(&name).into()),
+            values: Box::default(),
+            windows: Box::default(),
+            unreduced: Box::default(),
+        };
+        // What is withdrawn needs no pattern, and often has none.
+        if !is_revoked {
+            version.read_pattern(object, url_mode)?;
+        }
+        Ok((version, types(object)))
+    }
+
+    fn read_pattern(&mut self, object: &RawObject<'_>, url_mode: UrlMode) -> Result<(), ObjectError> {
+        let Some(text) = text(object.pattern, "pattern")? else {
+            return Err(wrong("pattern", "a string", "nothing"));
+        };
+        let language = self::text(object.pattern_type, "pattern_type")?;
+        if let Some(language) = language.filter(|language| !language.eq_ignore_ascii_case("stix")) {
+            self.set_aside(&text, UnreducedReason::Language(cut(&language)));
+            return Ok(());
+        }
+        match parse(&text, object) {
+            Ok(pattern) => self.reduce(&pattern, url_mode),
+            Err(error) => self.set_aside(&text, error.into()),
+        }
+        Ok(())
+    }
+
+    fn set_aside(&mut self, pattern: &str, reason: UnreducedReason) {
+        self.unreduced = Box::new([Part { text: cut(pattern).into(), reason }]);
+    }
+
+    fn reduce(&mut self, pattern: &Pattern, url_mode: UrlMode) {
+        let Reduction { values, unreduced } = reduce(pattern);
+        if values.iter().any(|one| one.start.is_some() || one.stop.is_some()) {
+            self.windows = values.iter().map(|one| Window { start: one.start, stop: one.stop }).collect();
+        }
+        self.values = values.into_iter().map(|one| with_mode(one.value, url_mode)).collect();
+        let part = |part: crate::reduce::Part| Part {
+            text: cut(&part.text).into(),
+            reason: UnreducedReason::Part(part.reason),
+        };
+        self.unreduced = unreduced.into_iter().map(part).collect();
+    }
+
+    /// Another feed has this version too.
+    pub(super) fn vouch(&mut self, feed: u16) {
+        if feed != self.feed && !self.other_feeds.contains(&feed) {
+            self.other_feeds = self.other_feeds.iter().copied().chain([feed]).collect();
+        }
+    }
+
+    /// Withdraws it.
+    pub(super) fn revoke(&mut self) {
+        self.is_revoked = true;
+        (self.values, self.windows, self.unreduced) = Default::default();
+    }
+
+    /// The version as indicators: one for the values of each window of time, in the order of the first value in it.
+    pub(super) fn indicators(
+        self,
+        id: &str,
+        tlp: Option<Tlp>,
+        types: &[Box<str>],
+        each: &mut dyn FnMut(Indicator),
+    ) {
+        let indicator = |values: Vec<Value>, window: Window| Indicator {
+            id: IndicatorId::Stix(id.to_owned()),
+            confidence: self.confidence,
+            tlp,
+            // The stricter one of what the indicator and its pattern say.
+            valid_from: self.valid_from.max(window.start),
+            valid_until: [self.valid_until, window.stop].into_iter().flatten().min(),
+            modified: self.modified,
+            name: self.name.as_deref().map(str::to_owned),
+            types: types.iter().map(|one| String::from(&**one)).collect(),
+            values,
+        };
+        if self.values.is_empty() {
+            return;
+        }
+        if self.windows.is_empty() {
+            return each(indicator(self.values.into_vec(), Window { start: None, stop: None }));
+        }
+        let mut groups: indexmap::IndexMap<_, Vec<Value>> = indexmap::IndexMap::new();
+        for (value, window) in self.values.into_iter().zip(&self.windows) {
+            groups.entry((window.start, window.stop)).or_default().push(value);
+        }
+        for ((start, stop), values) in groups {
+            each(indicator(values, Window { start, stop }));
+        }
+    }
+}
+
+/// A URL covers what the feed says it does; with a query it is always the whole.
+fn with_mode(value: Value, wanted: UrlMode) -> Value {
+    match value {
+        Value::Url { key, shown, .. } if !key.contains('?') => Value::Url { key, shown, mode: wanted },
+        value => value,
+    }
+}
+
+/// STIX 2.0 has no `spec_version` on objects; whoever leaves it out may still mean 2.1.
+fn parse(text: &str, object: &RawObject<'_>) -> Result<Pattern, PatternError> {
+    Pattern::parse(text, Grammar::V21).or_else(|error| match object.spec_version {
+        None => Pattern::parse(text, Grammar::V20).map_err(|_| error),
+        Some(_) => Err(error),
+    })
+}
+
+fn confidence(object: &RawObject<'_>) -> Result<Option<u8>, ObjectError> {
+    const EXPECTED: &str = "a whole number from 0 to 100";
+    let number: Option<u8> = read(object.confidence, "confidence", EXPECTED)?;
+    match number {
+        Some(number @ 101..) => Err(wrong("confidence", EXPECTED, &number.to_string())),
+        number => Ok(number),
+    }
+}
+
+/// STIX 2.1's `indicator_types`, or 2.0's `labels`, which in 2.1 are anything.
+fn types(object: &RawObject<'_>) -> Types {
+    let labels = object.labels.filter(|_| object.spec_version.is_none());
+    let types: Vec<Text<'_>> = object
+        .indicator_types
+        .or(labels)
+        .and_then(|raw| serde_json::from_str(raw.get()).ok())
+        .unwrap_or_default();
+    let fits = |one: &Text<'_>| one.0.len() <= MAX_TYPE_BYTES;
+    types.into_iter().filter(fits).take(MAX_TYPES).map(|one| one.0.into()).collect()
+}
