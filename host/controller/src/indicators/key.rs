@@ -16,6 +16,7 @@ const MAX_KEY_BYTES: u64 = 64 * 1024;
 fn read_pem(path: &Path) -> anyhow::Result<(String, File)> {
     let file = File::open(path).with_context(|| format!("{}: the key cannot be opened", path.display()))?;
     let mut pem = String::new();
+    #[expect(clippy::disallowed_methods, reason = "limited by `take`")]
     let read = (&file).take(MAX_KEY_BYTES + 1).read_to_string(&mut pem);
     let read = read.with_context(|| format!("{}: the key cannot be read", path.display()))?;
     ensure!(read as u64 <= MAX_KEY_BYTES, "{}: expected a key in PEM, got more than 64 KiB", path.display());

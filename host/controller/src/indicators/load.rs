@@ -69,7 +69,7 @@ struct Loader<'a> {
 impl Loader<'_> {
     /// Reads files in their order. STIX objects are collected first: a newer one anywhere replaces an older one.
     fn load<'p>(&mut self, paths: impl Iterator<Item = &'p PathBuf>, role: Role) -> Result<(), Failure> {
-        let mut stix = StixSet::new(StixLimits::default());
+        let mut stix = StixSet::new(StixLimits { url_mode: self.url_mode, ..StixLimits::default() });
         for input in Walk::new(paths) {
             let input = input?;
             let number = self.feed(&input)?;
@@ -145,9 +145,9 @@ impl Loader<'_> {
                 feed: feeds[usize::from(one.feed)].1.clone(),
                 id: one.id,
                 value: one.pattern,
-                kind: one.reason.to_string(),
+                kind: one.reason.kind().into_owned(),
                 reason: one.reason.to_string(),
-                is_pattern: true,
+                is_pattern: one.reason.is_pattern(),
             });
         };
         stix.finish(&mut take, &mut unreduced);

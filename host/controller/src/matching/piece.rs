@@ -274,6 +274,8 @@ impl<'c> Lines<'_, '_, 'c> {
                 tally.suppressed += 1;
             } else if hit.how.is_partial() && !matcher.policy().partial {
                 tally.partial += 1;
+            } else if self.worker.render.is_none() && !found.is_empty() {
+                // One match makes the event count, whatever else there is.
             } else if let Some(matched) = answer.blacklist.resolve(hit, matcher.policy(), at) {
                 if self.held.len() + found.len() == MAX_MATCHES {
                     self.omitted += 1;
