@@ -40,7 +40,7 @@ pub const MAX_PATTERN_BYTES: usize = 64 * 1024;
 /// Most parentheses around anything, those of observations and of comparisons together.
 pub const MAX_DEPTH: usize = 64;
 /// Most comparisons, path steps, literals of sets and qualifiers together.
-pub const MAX_NODES: usize = 32 * 1024;
+pub const MAX_NODES: usize = 16 * 1024;
 
 /// The versions of the grammar.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
