@@ -180,3 +180,6 @@ fn unquote(text: &str) -> &str {
         .find_map(|quote| text.strip_prefix(quote)?.strip_suffix(quote))
         .map_or(text, str::trim)
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,260 @@
+use threatsieve_blacklist::{IndicatorId, Timestamp, Tlp};
+
+use super::*;
+
+/// Each indicator as `line value value..`, and each refused line as `line text: reason`.
+fn read(text: impl AsRef<[u8]>) -> (Vec<String>, Vec<String>) {
+    read_with(text, &ListOptions::default())
+}
+
+fn read_with(text: impl AsRef<[u8]>, options: &ListOptions) -> (Vec<String>, Vec<String>) {
+    let (mut taken, mut refused) = (Vec::new(), Vec::new());
+    let report = read_list(
+        text.as_ref(),
+        options,
+        &mut |indicator| {
+            let IndicatorId::Line(line) = indicator.id else { panic!("{:?}", indicator.id) };
+            let values: Vec<String> = indicator.values.iter().map(ToString::to_string).collect();
+            taken.push(format!("{line} {}", values.join(" ")));
+        },
+        &mut |line| refused.push(format!("{} {}: {}", line.line, line.text, line.reason)),
+    )
+    .unwrap();
+    assert_eq!((report.indicators, report.refused), (taken.len() as u64, refused.len() as u64));
+    (taken, refused)
+}
+
+fn taken(text: impl AsRef<[u8]>) -> Vec<String> {
+    let (taken, refused) = read(text);
+    assert!(refused.is_empty(), "{refused:?}");
+    taken
+}
+
+fn indicators(text: &str) -> Vec<Indicator> {
+    let mut all = Vec::new();
+    read_list(text.as_bytes(), &ListOptions::default(), &mut |one| all.push(one), &mut |line| {
+        panic!("{line:?}")
+    })
+    .unwrap();
+    all
+}
+
+#[test]
+fn comments_and_blank_lines_are_passed_over() {
+    let text =
+        "# a list\n; of\n// bad\n\n   \t\n#\nevil.com # seen\nevil.org\t#tab\n  evil.net  \n#evil.example";
+    assert_eq!(taken(text), ["7 evil.com", "8 evil.org", "9 evil.net"]);
+}
+
+#[test]
+fn a_fragment_is_no_comment() {
+    let text = "http://evil.com/#/login\nhttp://evil.com/a#b # comment\nhttp://evil.com/a?x=1#y";
+    assert_eq!(
+        taken(text),
+        ["1 http://evil.com/#/login", "2 http://evil.com/a#b", "3 http://evil.com/a?x=1#y"]
+    );
+}
+
+#[test]
+fn a_mark_and_carriage_returns_and_quotes_are_no_part_of_values() {
+    let text = "\u{feff}evil.com\r\n\"evil.org\"\r\n'evil.net' # x\r\n\" evil.example \"\r\n";
+    assert_eq!(taken(text), ["1 evil.com", "2 evil.org", "3 evil.net", "4 evil.example"]);
+    assert_eq!(taken("\u{feff}# comment\nevil.com"), ["2 evil.com"]);
+    assert!(taken("").is_empty() && taken("\u{feff}").is_empty() && taken("\r\n\r\n").is_empty());
+}
+
+#[test]
+fn values_of_all_types_stand_side_by_side() {
+    let text = "evil.com\n*.evil.com\n1.2.3.4\n1.2.3.0/24\n2001:db8::1\n1.2.3.4 - 1.2.3.9\nhxxp://evil[.]com/a\n\
+                d41d8cd98f00b204e9800998ecf8427e\nbad@evil.com\nb\u{fc}cher.example";
+    assert_eq!(
+        taken(text),
+        [
+            "1 evil.com",
+            "2 *.evil.com",
+            "3 1.2.3.4",
+            "4 1.2.3.0/24",
+            "5 2001:db8::1",
+            "6 1.2.3.4-1.2.3.9",
+            "7 http://evil.com/a",
+            "8 d41d8cd98f00b204e9800998ecf8427e",
+            "9 bad@evil.com",
+            "10 xn--bcher-kva.example",
+        ]
+    );
+}
+
+#[test]
+fn a_hosts_files_lines_name_hosts() {
+    let text = "127.0.0.1\tlocalhost localhost.localdomain\n255.255.255.255 broadcasthost\n::1 localhost ip6-localhost ip6-loopback\n\
+                fe80::1%lo0 localhost\nff02::1 ip6-allnodes\n0.0.0.0 0.0.0.0\n0.0.0.0 evil.com other.com # both\n127.0.0.1 evil.org\n\
+                ::1 evil.net\n:: evil.example\n0.0.0.0   Evil.Info   #x\n";
+    assert_eq!(
+        taken(text),
+        ["7 evil.com other.com", "8 evil.org", "9 evil.net", "10 evil.example", "11 evil.info"]
+    );
+    // Of one line only the bad name is refused; an address that leads somewhere makes no hosts line.
+    let (taken, refused) = read("0.0.0.0 evil.com bad_:name www.evil.com\n1.2.3.4 evil.org\n");
+    assert_eq!(taken, ["1 evil.com www.evil.com"]);
+    assert_eq!(refused.len(), 2);
+    assert!(
+        refused[0].starts_with("1 bad_:name: expected ") && refused[1].starts_with("2 1.2.3.4 evil.org: ")
+    );
+    // Alone it is an address like any other, whatever the compiler then says to it.
+    assert_eq!(
+        super::tests::taken("127.0.0.1\n127.0.0.1 - 127.0.0.9"),
+        ["1 127.0.0.1", "2 127.0.0.1-127.0.0.9"]
+    );
+}
+
+#[test]
+fn lines_that_hold_no_value_are_refused_and_the_rest_is_read() {
+    let mut text = b"evil.com\nevil.com:8080\nnot a value\n\xff\xfe.com\nok.\xe9vil.com\n".to_vec();
+    text.extend_from_slice(format!("{}\nevil.org", "a".repeat(100_000)).as_bytes());
+    let (taken, refused) = read(text);
+    assert_eq!(taken, ["1 evil.com", "7 evil.org"]);
+    assert!(refused[0].starts_with("2 evil.com:8080: expected a domain"), "{}", refused[0]);
+    assert!(refused[1].starts_with("3 not a value: "));
+    assert_eq!(refused[2], "4 \u{fffd}\u{fffd}.com: expected UTF-8, got another byte at column 1");
+    assert_eq!(refused[3], "5 ok.\u{fffd}vil.com: expected UTF-8, got another byte at column 4");
+    assert!(refused[4].ends_with("expected a line of at most 16384 bytes, got a longer one"));
+    assert_eq!(refused[4].chars().filter(|&c| c == 'a').count(), 200 + "at a a".matches('a').count());
+    assert_eq!(refused.len(), 5);
+}
+
+#[test]
+fn urls_cover_what_the_options_say() {
+    let options = ListOptions { url_mode: UrlMode::Prefix, ..ListOptions::default() };
+    for text in ["http://evil.com/a", "value\nhttp://evil.com/a", "value,type\nhttp://evil.com/a,url"] {
+        let mut modes = Vec::new();
+        let mut each = |indicator: Indicator| match &indicator.values[0] {
+            Value::Url { mode, .. } => modes.push(*mode),
+            other => panic!("{other}"),
+        };
+        read_list(text.as_bytes(), &options, &mut each, &mut |line| panic!("{line:?}")).unwrap();
+        assert_eq!(modes, [UrlMode::Prefix]);
+    }
+}
+
+#[test]
+fn a_header_makes_a_table() {
+    let text = "# made by hand\n\nid,Value,CONFIDENCE,valid_from,valid_until,tlp,name,type,other\n\
+                1,evil.com,75,2026-01-01,2026-02-01T00:00:00Z,TLP:AMBER,\"Evil, Inc.\",c2,x\n\
+                # between\n2,\"evil.org\",,,,,,,\n3,evil.net\r\n";
+    let all = indicators(text);
+    assert_eq!(all.len(), 3);
+    assert_eq!(
+        all[0],
+        Indicator {
+            confidence: Some(75),
+            tlp: Some(Tlp::Amber),
+            valid_from: Some(Timestamp(1_767_225_600_000_000)),
+            valid_until: Some(Timestamp(1_769_904_000_000_000)),
+            name: Some("Evil, Inc.".to_owned()),
+            types: vec!["c2".to_owned()],
+            ..bare(4, vec![Value::from_list("evil.com", UrlMode::Exact).unwrap()])
+        }
+    );
+    assert_eq!(all[1], bare(6, vec![Value::from_list("evil.org", UrlMode::Exact).unwrap()]));
+    assert_eq!(all[2], bare(7, vec![Value::from_list("evil.net", UrlMode::Exact).unwrap()]));
+}
+
+#[test]
+fn headers_have_several_names_and_delimiters() {
+    for header in [
+        "value",
+        "indicator,x",
+        "ioc;x",
+        "x\tvalue",
+        "\"value\",\"confidence\"",
+        " Value , Confidence ",
+        "\u{feff}value,confidence",
+    ] {
+        let record = if header.starts_with('x') { "y\tevil.com" } else { "evil.com" };
+        assert_eq!(taken(format!("{header}\n{record}\n")), ["2 evil.com"], "{header}");
+    }
+    // A first line that only looks like one is a value, or refused.
+    for line in ["http://evil.com/a,indicator", "http://evil.com/;value"] {
+        assert_eq!(taken(line), [format!("1 {line}")]);
+    }
+    assert_eq!(read("confidence,name\nevil.com").0, ["2 evil.com"]);
+}
+
+#[test]
+fn a_records_fields_may_go_on_over_lines() {
+    let text = "value,name\nevil.com,\"two\nlines, \"\"quoted\"\"\"\n\"evil.org\",x\n";
+    let all = indicators(text);
+    assert_eq!(all[0].name.as_deref(), Some("two\nlines, \"quoted\""));
+    assert_eq!((&all[0].id, &all[1].id), (&IndicatorId::Line(2), &IndicatorId::Line(4)));
+    let options = ListOptions { max_record_lines: 3, ..ListOptions::default() };
+    let (taken, refused) =
+        read_with("value,name\nevil.com,\"open\na\nb\nevil.org,x\nevil.net,\"end", &options);
+    assert_eq!(taken, ["5 evil.org"]);
+    assert_eq!(refused.len(), 2);
+    assert!(refused[0].starts_with("2 evil.com,\"open") && refused[1].starts_with("6 evil.net,\"end"));
+    assert!(
+        refused.iter().all(
+            |line| line.ends_with("expected a closing quote within 3 lines and before the end, got none")
+        )
+    );
+}
+
+#[test]
+fn a_bad_column_refuses_its_record() {
+    for (column, got, expected) in [
+        ("confidence", "101", "a whole number from 0 to 100, or nothing"),
+        ("confidence", "-1", "a whole number from 0 to 100, or nothing"),
+        ("confidence", "+5", "a whole number from 0 to 100, or nothing"),
+        ("confidence", "high", "a whole number from 0 to 100, or nothing"),
+        ("confidence", "7.5", "a whole number from 0 to 100, or nothing"),
+        ("valid_from", "yesterday", "a date `YYYY-MM-DD` or date and time as in RFC 3339"),
+        ("valid_until", "2026-02-30", "a date `YYYY-MM-DD` or date and time as in RFC 3339"),
+        ("tlp", "purple", "a TLP level (CLEAR, WHITE, GREEN, AMBER, AMBER+STRICT, RED)"),
+        ("type", "mutex", "a type of value that events are matched for"),
+    ] {
+        let (taken, refused) = read(format!("value,{column}\nevil.com,{got}\nevil.org,\n"));
+        assert_eq!(taken, ["3 evil.org"]);
+        assert_eq!(
+            refused,
+            [format!("2 evil.com,{got}: column \"{column}\": expected {expected}, got \"{got}\"")]
+        );
+    }
+    for (got, level) in [("0", 0), ("100", 100), (" 50 ", 50), ("007", 7)] {
+        assert_eq!(indicators(&format!("value,confidence\nevil.com,{got}"))[0].confidence, Some(level));
+    }
+    for (got, level) in [("white", Tlp::Clear), ("TLP:Red", Tlp::Red), ("amber+strict", Tlp::AmberStrict)] {
+        assert_eq!(indicators(&format!("value,tlp\nevil.com,{got}"))[0].tlp, Some(level));
+    }
+}
+
+#[test]
+fn a_type_decides_what_a_value_is() {
+    for (kind, value, want) in [
+        ("url", "evil.com", "2 evil.com"),
+        ("domain", "*.evil.com", "2 *.evil.com"),
+        ("IPv4-Addr", "1.2.3.0/24", "2 1.2.3.0/24"),
+        ("sha256", &"ab".repeat(32), &format!("2 {}", "ab".repeat(32))),
+        ("email", "a@evil.com", "2 a@evil.com"),
+        ("phishing", "evil.com", "2 evil.com"),
+    ] {
+        assert_eq!(taken(format!("value,type\n{value},{kind}")), [want]);
+    }
+    let url = &indicators("value,type\nevil.com,url")[0].values[0];
+    assert!(matches!(url, Value::Url { .. }), "{url:?}");
+    assert_eq!(read("value,type\nevil.com,ip\nevil,md5\n1.2.3.4,domain").1.len(), 3);
+}
+
+#[test]
+fn a_failing_input_is_told_with_its_place() {
+    struct Failing;
+    impl std::io::Read for Failing {
+        fn read(&mut self, _: &mut [u8]) -> std::io::Result<usize> {
+            Err(std::io::Error::other("gone"))
+        }
+    }
+    let input = std::io::BufReader::new(std::io::Read::chain(&b"evil.com\nevil"[..], Failing));
+    let mut values = 0;
+    let error = read_list(input, &ListOptions::default(), &mut |_| values += 1, &mut |_| {}).unwrap_err();
+    assert!(matches!(error, FeedError::Read { offset: 13, .. }), "{error:?}");
+    assert_eq!(values, 1);
+}
