@@ -1,13 +1,13 @@
 //! Reduces patterns, one a line on standard input, to JSON objects, one a line on standard output:
 //! `{"complete", "partial", "values": [{"type", "value", "mode"?, "start"?, "stop"?}], "unreduced": [{"reason", "detail", "text", "at"}]}`
-//! or `{"error", "at"}`; moments in microseconds since 1970. With `--v20` by the grammar of STIX 2.0, else by that of 2.1.
+//! or `{"error", "kind": "syntax" | "meaning", "at"}`; moments in microseconds since 1970. With `--v20` by the grammar of STIX 2.0, else by that of 2.1.
 #![allow(clippy::print_stdout, reason = "what an example is for")]
 
 use std::io::{self, BufRead, Write};
 
 use serde_json::{Value as Json, json};
 use threatsieve_blacklist::{DomainMode, FileHash, Value};
-use threatsieve_feed::pattern::{Grammar, Pattern};
+use threatsieve_feed::pattern::{Grammar, Pattern, PatternError};
 use threatsieve_feed::reduce::{Reduced, reduce};
 
 fn main() -> io::Result<()> {
@@ -22,7 +22,10 @@ fn main() -> io::Result<()> {
 fn answer(text: &str, grammar: Grammar) -> Json {
     let pattern = match Pattern::parse(text, grammar) {
         Ok(pattern) => pattern,
-        Err(error) => return json!({"error": error.to_string(), "at": error.at()}),
+        Err(error) => {
+            let kind = if matches!(error, PatternError::Meaning { .. }) { "meaning" } else { "syntax" };
+            return json!({"error": error.to_string(), "kind": kind, "at": error.at()});
+        }
     };
     let reduction = reduce(&pattern);
     let parts = reduction.unreduced.iter().map(
