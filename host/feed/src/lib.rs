@@ -28,7 +28,7 @@
 
 mod error;
 #[doc(hidden)]
-pub mod fuzz;
+pub mod fuzzing;
 mod list;
 pub mod pattern;
 pub mod reduce;

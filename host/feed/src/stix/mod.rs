@@ -39,3 +39,6 @@ impl Default for StixLimits {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

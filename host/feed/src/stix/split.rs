@@ -51,8 +51,12 @@ impl<'r> Splitter<'r> {
 
     /// Reads to the input's end. Several documents may follow each other, as when files are joined or objects stand one a line.
     pub(super) fn run(&mut self, each: OnElement<'_>) -> Result<(), FeedError> {
-        if self.buffer()?.starts_with(b"\xef\xbb\xbf") {
-            self.consume(3);
+        // Byte by byte, for a buffer may end within the byte order mark.
+        for byte in *b"\xef\xbb\xbf" {
+            if self.peek()? != Some(byte) {
+                break;
+            }
+            self.consume(1);
         }
         self.space()?;
         loop {
@@ -285,3 +289,7 @@ fn fill(input: &mut dyn BufRead, offset: u64) -> Result<&[u8], FeedError> {
     }
     input.fill_buf().map_err(|source| FeedError::Read { offset, source })
 }
+
+#[cfg(test)]
+#[path = "split_tests.rs"]
+mod tests;

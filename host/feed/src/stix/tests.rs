@@ -1,0 +1,580 @@
+//! Bundles in the shapes that publishers write, and the rules that decide between them.
+
+use threatsieve_blacklist::{Indicator, IndicatorId, Timestamp, Tlp, Value};
+
+use super::*;
+use crate::FeedError;
+
+/// What a number of bundles come to, each read as its own feed.
+struct Outcome {
+    /// `feed id value value..`
+    taken: Vec<String>,
+    indicators: Vec<Indicator>,
+    unreduced: Vec<Unreduced>,
+    reports: Vec<BundleReport>,
+    report: StixReport,
+}
+
+fn read(bundles: &[&str]) -> Outcome {
+    let mut set = StixSet::new(StixLimits::default());
+    let read = |(feed, text): (usize, &&str)| set.read(feed as u16, text.as_bytes()).unwrap();
+    let reports = bundles.iter().enumerate().map(read).collect();
+    finish(set, reports)
+}
+
+fn finish(set: StixSet, reports: Vec<BundleReport>) -> Outcome {
+    let (mut taken, mut indicators, mut unreduced) = (Vec::new(), Vec::new(), Vec::new());
+    let report = set.finish(
+        &mut |feed, indicator| {
+            let IndicatorId::Stix(id) = &indicator.id else { panic!("{:?}", indicator.id) };
+            let values: Vec<String> = indicator.values.iter().map(Value::to_string).collect();
+            taken.push(format!("{feed} {} {}", id.trim_start_matches("indicator--"), values.join(" ")));
+            indicators.push(indicator);
+        },
+        &mut |part| unreduced.push(part),
+    );
+    Outcome { taken, indicators, unreduced, reports, report }
+}
+
+/// An indicator with more properties (`, "a": 1`) than it must have.
+fn indicator(id: &str, value: &str, more: &str) -> String {
+    format!(
+        r#"{{"type": "indicator", "spec_version": "2.1", "id": "indicator--{id}", "pattern": "[domain-name:value = '{value}']", "pattern_type": "stix", "valid_from": "2026-01-01T00:00:00Z"{more}}}"#
+    )
+}
+
+fn version(id: &str, value: &str, modified: &str, more: &str) -> String {
+    indicator(id, value, &format!(r#", "created": "2025-01-01T00:00:00Z", "modified": "{modified}"{more}"#))
+}
+
+fn bundle(objects: &[&str]) -> String {
+    format!(r#"{{"type": "bundle", "id": "bundle--1", "objects": [{}]}}"#, objects.join(",\n "))
+}
+
+fn one(object: &str) -> Outcome {
+    read(&[&bundle(&[object])])
+}
+
+const DAY: i64 = 86_400_000_000;
+const NEW_YEAR_2026: i64 = 1_767_225_600_000_000;
+
+#[test]
+fn an_indicator_of_the_specification() {
+    // After STIX 2.1, section 4.7.
+    let outcome = read(&[r#"{
+      "type": "bundle", "id": "bundle--44af6c39-c09b-49c5-9de2-394224b04982",
+      "objects": [
+        {"type": "indicator", "spec_version": "2.1", "id": "indicator--8e2e2d2b-17d4-4cbf-938f-98ee46b3cd3f",
+         "created_by_ref": "identity--f431f809-377b-45e0-aa1c-6a4751cae5ff", "created": "2016-04-06T20:03:48.000Z",
+         "modified": "2016-04-06T20:03:48.000Z", "indicator_types": ["malicious-activity"], "name": "Poison Ivy Malware",
+         "description": "This file is part of Poison Ivy", "confidence": 0,
+         "pattern": "[ file:hashes.'SHA-256' = '4bac27393bdd9777ce02453256c5577cd02275510b2227f473d03f533924f877' ]",
+         "pattern_type": "stix", "valid_from": "2016-01-01T00:00:00Z", "valid_until": "2027-01-01T00:00:00.5Z"},
+        {"type": "relationship", "spec_version": "2.1", "id": "relationship--44298a74-ba52-4f0c-87a3-1824e67d7fad",
+         "relationship_type": "indicates", "source_ref": "indicator--8e2e2d2b-17d4-4cbf-938f-98ee46b3cd3f"},
+        {"type": "malware", "spec_version": "2.1", "id": "malware--31b940d4-6f7f-459a-80ea-9c1f17b5891b", "name": "Poison Ivy"}
+      ]}"#]);
+    let [indicator] = &outcome.indicators[..] else { panic!("{:?}", outcome.taken) };
+    assert_eq!(indicator.id, IndicatorId::Stix("indicator--8e2e2d2b-17d4-4cbf-938f-98ee46b3cd3f".to_owned()));
+    assert_eq!(
+        indicator.values[0].to_string(),
+        "4bac27393bdd9777ce02453256c5577cd02275510b2227f473d03f533924f877"
+    );
+    assert_eq!((indicator.confidence, indicator.tlp), (Some(0), None));
+    assert_eq!(indicator.valid_from, Some(Timestamp(1_451_606_400_000_000)));
+    assert_eq!(indicator.valid_until, Some(Timestamp(1_798_761_600_500_000)));
+    assert_eq!(indicator.modified, Some(Timestamp(1_459_973_028_000_000)));
+    assert_eq!(indicator.name.as_deref(), Some("Poison Ivy Malware"));
+    assert_eq!(indicator.types, ["malicious-activity"]);
+    assert_eq!(
+        outcome.reports[0],
+        BundleReport { objects: 3, indicators: 1, others: 2, ..BundleReport::default() }
+    );
+    assert_eq!(outcome.report, StixReport { indicators: 1, values: 1, ..StixReport::default() });
+}
+
+#[test]
+fn an_indicator_of_stix_2_0_has_labels_and_no_pattern_type() {
+    let outcome = read(&[r#"{"type": "bundle", "id": "bundle--1", "spec_version": "2.0", "objects": [
+        {"type": "marking-definition", "id": "marking-definition--34098fce-860f-48ae-8e50-ebd3cc5e41da", "created": "2017-01-20T00:00:00.000Z",
+         "definition_type": "tlp", "definition": {"tlp": "green"}},
+        {"type": "indicator", "id": "indicator--a932fcc6-e032-176c-126f-cb970a5a1ade", "created": "2014-02-20T09:16:08.989Z",
+         "modified": "2014-02-20T09:16:08.989Z", "labels": ["malicious-activity", "c2"], "name": "PIVY", "valid_from": "2014-02-20T09:00:00.000000Z",
+         "pattern": "[ipv4-addr:value = '198.51.100.1/32' OR ipv4-addr:value ISSUBSET '203.0.113.0/24' OR domain-name:value = 'evil.example']",
+         "object_marking_refs": ["marking-definition--34098fce-860f-48ae-8e50-ebd3cc5e41da"]}]}"#]);
+    assert_eq!(
+        outcome.taken,
+        ["0 a932fcc6-e032-176c-126f-cb970a5a1ade 198.51.100.1 203.0.113.0/24 evil.example"]
+    );
+    assert_eq!(outcome.indicators[0].types, ["malicious-activity", "c2"]);
+    assert_eq!(outcome.indicators[0].tlp, Some(Tlp::Green));
+    assert_eq!(outcome.reports[0].markings, 1);
+}
+
+#[test]
+fn an_export_of_opencti() {
+    // A custom level as a statement with the level beside it, and extensions that are not about markings.
+    let outcome = read(&[r#"{"id": "bundle--2", "type": "bundle", "objects": [
+        {"id": "marking-definition--826578e1-40ad-459f-bc73-ede076f81f37", "type": "marking-definition", "spec_version": "2.1",
+         "name": "TLP:AMBER+STRICT", "created": "2024-01-01T00:00:00.000Z", "definition_type": "statement", "definition": {"statement": "custom"},
+         "x_opencti_definition_type": "TLP", "x_opencti_definition": "TLP:AMBER+STRICT"},
+        {"id": "indicator--11111111-0000-5000-8000-000000000001", "type": "indicator", "spec_version": "2.1", "revoked": false, "confidence": 75,
+         "created": "2024-01-01T00:00:00.000Z", "modified": "2024-03-01T00:00:00.000Z", "name": "evil.example", "lang": "en",
+         "labels": ["botnet"], "pattern": "[domain-name:value = 'evil.example']", "pattern_type": "stix", "pattern_version": "2.1",
+         "valid_from": "2024-01-01T00:00:00.000Z", "valid_until": "2999-01-01T00:00:00.000Z", "x_opencti_score": 75, "x_opencti_detection": true,
+         "extensions": {"extension-definition--ea279b3e-5c71-4632-ac08-831c66a786ba": {"extension_type": "property-extension", "score": 75}},
+         "object_marking_refs": ["marking-definition--826578e1-40ad-459f-bc73-ede076f81f37"]}]}"#]);
+    assert_eq!(outcome.indicators[0].tlp, Some(Tlp::AmberStrict));
+    assert_eq!(outcome.indicators[0].confidence, Some(75));
+    assert!(outcome.indicators[0].types.is_empty(), "labels of 2.1 are anything");
+    assert_eq!(outcome.report.unknown_markings, 0);
+}
+
+#[test]
+fn an_export_of_misp() {
+    let outcome = read(&[r#"{"type": "bundle", "id": "bundle--3", "objects": [
+        {"type": "identity", "spec_version": "2.1", "id": "identity--1", "name": "ORG", "identity_class": "organization"},
+        {"type": "grouping", "id": "grouping--1", "object_refs": ["indicator--2"]},
+        {"type": "indicator", "spec_version": "2.1", "id": "indicator--2", "created": "2024-01-01T00:00:00Z", "modified": "2024-01-01T00:00:00Z",
+         "pattern": "[network-traffic:dst_ref.type = 'ipv4-addr' AND network-traffic:dst_ref.value = '203.0.113.7']", "pattern_type": "stix",
+         "pattern_version": "2.1", "valid_from": "2024-01-01T00:00:00Z", "kill_chain_phases": [{"kill_chain_name": "misp-category", "phase_name": "Network activity"}],
+         "labels": ["misp:type=\"ip-dst\"", "misp:to_ids=\"True\""], "object_marking_refs": ["marking-definition--613f2e26-407d-48c7-9eca-b8e91df99dc9"]},
+        {"type": "indicator", "spec_version": "2.1", "id": "indicator--3", "pattern": "rule x {condition: true}", "pattern_type": "yara",
+         "created": "2024-01-01T00:00:00Z", "modified": "2024-01-01T00:00:00Z", "valid_from": "2024-01-01T00:00:00Z"}]}"#]);
+    assert_eq!(outcome.taken, ["0 2 203.0.113.7"]);
+    assert_eq!(outcome.indicators[0].tlp, Some(Tlp::Clear));
+    assert_eq!(outcome.report.other_pattern_types, [("yara".to_owned(), 1)].into());
+    let [part] = &outcome.unreduced[..] else { panic!("{:?}", outcome.unreduced) };
+    assert_eq!(
+        (&*part.id, &*part.pattern, part.partial),
+        ("indicator--3", "rule x {condition: true}", false)
+    );
+    assert_eq!(part.reason.to_string(), "pattern_type: expected `stix`, got \"yara\"");
+    assert_eq!(part.reason.kind(), "pattern type yara");
+}
+
+#[test]
+fn an_envelope_of_cisa_ais() {
+    // TAXII 2.1, an access-control marking beside TLP, markings of parts, `next` that is no string.
+    let text = |marking: &str| {
+        format!(
+            r#"{{"more": true, "next": 1700, "objects": [{}, {}]}}"#,
+            r#"{"type": "marking-definition", "spec_version": "2.1", "id": "marking-definition--acs", "created": "2024-01-01T00:00:00Z",
+               "extensions": {"extension-definition--3a65884d-005a-4290-8335-cb2d778a83ce": {"extension_type": "property-extension"}}}"#,
+            indicator("1", "evil.example", marking)
+        )
+    };
+    let tlp = r#", "object_marking_refs": ["marking-definition--94868c89-83c2-464b-929b-a1a8aa3c8487"]"#;
+    let outcome = read(&[&text(tlp)]);
+    assert_eq!(outcome.indicators[0].tlp, Some(Tlp::Clear));
+    assert!(outcome.reports[0].more);
+    assert_eq!(outcome.reports[0].objects, 2);
+    let with_acs = r#", "object_marking_refs": ["marking-definition--94868c89-83c2-464b-929b-a1a8aa3c8487", "marking-definition--acs"]"#;
+    let outcome = read(&[&text(with_acs)]);
+    assert_eq!((outcome.indicators[0].tlp, outcome.report.unknown_markings), (Some(Tlp::Red), 1));
+}
+
+#[test]
+fn all_containers_hold_objects() {
+    let object = indicator("1", "evil.example", "");
+    for text in [
+        object.clone(),
+        format!("[{object}]"),
+        format!("\u{feff}\n {{\"objects\": [{object}]}}"),
+        format!(r#"{{"objects": [{object}], "more": false}}"#),
+        format!("{object}\n{object}\n"),
+        format!("[{}]", bundle(&[&object])),
+        object.replace("\"indicator\"", "\"indic\\u0061tor\"").replace("{\"type\"", "{ \"typ\\u0065\""),
+        bundle(&[&object.replace("\"indicator\"", "\"indic\\u0061tor\"")]),
+    ] {
+        assert_eq!(read(&[&text]).taken, ["0 1 evil.example"], "{text}");
+    }
+    for text in [
+        "{}",
+        " { } ",
+        r#"{"more": false}"#,
+        "[]",
+        r#"{"type": "bundle", "id": "bundle--1"}"#,
+        r#"{"objects": []}"#,
+    ] {
+        assert!(read(&[text]).taken.is_empty(), "{text}");
+    }
+    for text in [r#"{"Event": {"info": "x"}}"#, r#"{"@timestamp": 1}"#, "{\"a\":1}\n{\"b\":2}"] {
+        let error = StixSet::new(StixLimits::default()).read(0, text.as_bytes()).unwrap_err();
+        assert!(
+            matches!(error, FeedError::NotStix { .. })
+                && error.to_string().contains("expected a STIX bundle"),
+            "{error}"
+        );
+    }
+}
+
+#[test]
+fn the_newest_version_wins_wherever_it_stands() {
+    let old = bundle(&[
+        &version("1", "old.example", "2026-01-01T00:00:00Z", ""),
+        &version("2", "two.example", "2026-01-01T00:00:00Z", ""),
+    ]);
+    let new = bundle(&[&version("1", "new.example", "2026-01-01T00:00:00.001Z", "")]);
+    let outcome = read(&[&old, &new]);
+    assert_eq!(outcome.taken, ["1 1 new.example", "0 2 two.example"], "in the order of first sight");
+    assert_eq!((outcome.report.older, outcome.reports[1].older), (1, 0));
+    let outcome = read(&[&new, &old]);
+    assert_eq!(outcome.taken, ["0 1 new.example", "1 2 two.example"]);
+    assert_eq!((outcome.report.older, outcome.reports[1].older), (1, 1));
+    // Without `modified`, `created` stands for it; without both it is older than any.
+    let bare = bundle(&[&indicator("1", "bare.example", "")]);
+    let created = bundle(&[&indicator("1", "created.example", r#", "created": "2020-01-01T00:00:00Z""#)]);
+    assert_eq!(read(&[&created, &bare]).taken, ["0 1 created.example"]);
+    assert_eq!(read(&[&bare, &created]).taken, ["1 1 created.example"]);
+    assert_eq!(read(&[&created, &old]).taken[0], "1 1 old.example");
+}
+
+#[test]
+fn feeds_with_one_version_both_vouch() {
+    let text = bundle(&[&version("1", "evil.example", "2026-01-01T00:00:00Z", "")]);
+    let outcome = read(&[&text, &text, &text]);
+    assert_eq!(outcome.taken, ["0 1 evil.example", "1 1 evil.example", "2 1 evil.example"]);
+    assert_eq!((outcome.report.indicators, outcome.reports[2].repeated), (1, 1));
+    let mut set = StixSet::new(StixLimits::default());
+    set.read(7, text.as_bytes()).unwrap();
+    set.read(7, text.as_bytes()).unwrap();
+    assert_eq!(finish(set, Vec::new()).taken, ["7 1 evil.example"]);
+    // A newer version leaves the feed that has only the older one out.
+    let newer = bundle(&[&version("1", "newer.example", "2026-02-01T00:00:00Z", "")]);
+    assert_eq!(read(&[&text, &text, &newer]).taken, ["2 1 newer.example"]);
+}
+
+#[test]
+fn revoked_withdraws_the_identifier() {
+    let one = bundle(&[
+        &version("1", "evil.example", "2026-01-01T00:00:00Z", ""),
+        &version("2", "evil.example", "2026-01-01T00:00:00Z", ""),
+    ]);
+    // What withdraws needs no pattern.
+    let gone =
+        r#"{"type": "indicator", "id": "indicator--1", "modified": "2026-01-02T00:00:00Z", "revoked": true}"#;
+    for bundles in [[&*one, gone], [gone, &*one]] {
+        let outcome = read(&bundles);
+        assert_eq!(outcome.taken.len(), 1);
+        assert!(outcome.taken[0].ends_with("2 evil.example"));
+        assert_eq!((outcome.report.revoked, outcome.report.indicators), (1, 1));
+    }
+    // Of one version the withdrawal holds; an older withdrawal does not.
+    let same = version("1", "evil.example", "2026-01-01T00:00:00Z", r#", "revoked": true"#);
+    assert_eq!(read(&[&one, &same]).report.revoked, 1);
+    assert_eq!(read(&[&same, &one]).report.revoked, 1);
+    let before = version("1", "evil.example", "2025-12-01T00:00:00Z", r#", "revoked": true"#);
+    assert_eq!(read(&[&one, &before]).report.revoked, 0);
+    assert_eq!(read(&[&before, &one]).report.revoked, 0);
+}
+
+#[test]
+fn a_bad_property_refuses_its_object_alone() {
+    for (more, reason) in [
+        (r#", "confidence": 101"#, "confidence: expected a whole number from 0 to 100, got 101"),
+        (r#", "confidence": -1"#, "confidence: expected a whole number from 0 to 100, got -1"),
+        (r#", "confidence": 300"#, "confidence: expected a whole number from 0 to 100, got 300"),
+        (r#", "confidence": 7.5"#, "confidence: expected a whole number from 0 to 100, got 7.5"),
+        (r#", "confidence": "high""#, "confidence: expected a whole number from 0 to 100, got \"high\""),
+        (r#", "valid_until": "soon""#, "valid_until: expected an RFC 3339 timestamp, got soon"),
+        (r#", "modified": 1700000000"#, "modified: expected an RFC 3339 timestamp, got 1700000000"),
+        (
+            r#", "created": "2026-02-30T00:00:00Z""#,
+            "created: expected an RFC 3339 timestamp, got 2026-02-30T00:00:00Z",
+        ),
+        (r#", "revoked": "yes""#, "revoked: expected true or false, got \"yes\""),
+        (
+            r#", "object_marking_refs": "marking-definition--1""#,
+            "object_marking_refs: expected an array of identifiers, got \"marking-definition--1\"",
+        ),
+        (r#", "granular_markings": [1]"#, "granular_markings: expected an array of objects, got [1]"),
+    ] {
+        let outcome =
+            read(&[&bundle(&[&indicator("1", "bad.example", more), &indicator("2", "good.example", "")])]);
+        assert_eq!(outcome.taken, ["0 2 good.example"], "{more}");
+        let [part] = &outcome.unreduced[..] else { panic!("{more}: {:?}", outcome.unreduced) };
+        assert_eq!((&*part.id, &*part.reason.to_string()), ("indicator--1", reason));
+        assert_eq!((part.partial, &*part.reason.kind(), outcome.report.refused), (false, "bad property", 1));
+        assert!(part.pattern.contains("bad.example"));
+    }
+    for (object, reason) in [
+        (r#"{"type": "indicator", "pattern": "[a:b = 1]"}"#, "id: expected an identifier, got nothing"),
+        (r#"{"type": "indicator", "id": ""}"#, "id: expected an identifier of 1 to 256 bytes, got "),
+        (r#"{"type": "indicator", "id": 5}"#, "id: expected a string, got 5"),
+        (r#"{"type": "indicator", "id": "indicator--1"}"#, "pattern: expected a string, got nothing"),
+        (
+            r#"{"type": "indicator", "id": "indicator--1", "pattern": ["x"]}"#,
+            "pattern: expected a string, got [\"x\"]",
+        ),
+        ("5", "expected a STIX object, got 5"),
+    ] {
+        let outcome = one(object);
+        assert_eq!(outcome.unreduced[0].reason.to_string(), reason);
+        assert_eq!(outcome.reports[0].refused, 1);
+    }
+    assert_eq!(one(r#"{"type": "indicator", "type": "indicator"}"#).reports[0].refused, 1);
+    // No confidence is not the confidence 0, and what only adorns may be anything.
+    let outcome = one(&indicator(
+        "1",
+        "evil.example",
+        r#", "confidence": null, "name": 5, "labels": {}, "indicator_types": "x""#,
+    ));
+    assert_eq!((outcome.indicators[0].confidence, outcome.indicators[0].name.as_deref()), (None, None));
+}
+
+#[test]
+fn what_is_not_reduced_is_told_with_its_part() {
+    let pattern = |id: &str, text: &str| indicator(id, "", "").replace("[domain-name:value = '']", text);
+    let outcome = read(&[&bundle(&[
+        &pattern("1", "[domain-name:value = 'evil.example' OR file:name = 'evil.dll']"),
+        &pattern("2", "[file:name = 'evil.dll']"),
+        &pattern("3", "[domain-name:value = ]"),
+        &pattern("4", "[domain-name:value = 'four.example']"),
+    ])]);
+    assert_eq!(outcome.taken, ["0 1 evil.example", "0 4 four.example"]);
+    let told: Vec<_> =
+        outcome.unreduced.iter().map(|part| (&*part.id, part.partial, part.reason.is_pattern())).collect();
+    assert_eq!(
+        told,
+        [("indicator--1", true, true), ("indicator--2", false, true), ("indicator--3", false, false)]
+    );
+    assert!(outcome.unreduced[0].pattern.contains("evil.dll"));
+    assert_eq!((outcome.report.unreduced, outcome.report.partial), (3, 1));
+    // What a newer version says no more is not told.
+    let newer = version("2", "two.example", "2026-01-01T00:00:00Z", "");
+    assert!(read(&[&bundle(&[&pattern("2", "[file:name = 'x']"), &newer])]).unreduced.is_empty());
+}
+
+#[test]
+fn times_of_a_pattern_narrow_those_of_the_indicator() {
+    let text = "([domain-name:value = 'a.example'] START t'2026-01-02T00:00:00Z' STOP t'2026-01-03T00:00:00Z') OR [domain-name:value = 'b.example'] OR \
+                [domain-name:value = 'c.example'] START t'2026-01-02T00:00:00Z' STOP t'2026-01-03T00:00:00Z'";
+    let until = r#", "valid_until": "2026-01-02T12:00:00Z""#;
+    let outcome = one(&indicator("1", "", until).replace("[domain-name:value = '']", text));
+    assert_eq!(outcome.taken, ["0 1 a.example c.example", "0 1 b.example"]);
+    let day = |days: i64| Some(Timestamp(NEW_YEAR_2026 + days * DAY / 2));
+    assert_eq!((outcome.indicators[0].valid_from, outcome.indicators[0].valid_until), (day(2), day(3)));
+    assert_eq!((outcome.indicators[1].valid_from, outcome.indicators[1].valid_until), (day(0), day(3)));
+    let outcome = one(&indicator("1", "", "").replace("[domain-name:value = '']", text));
+    assert_eq!(outcome.indicators[0].valid_until, day(4));
+    assert_eq!(outcome.indicators[1].valid_until, None);
+    assert_eq!((outcome.report.indicators, outcome.report.values), (1, 3));
+}
+
+#[test]
+fn stix_2_0_grammar_is_taken_where_no_version_is_said() {
+    let text = "[domain-name:value = 'a.example'] START '2026-01-02T00:00:00Z' STOP '2026-01-03T00:00:00Z'";
+    let object = indicator("1", "", "").replace("[domain-name:value = '']", text);
+    assert_eq!(one(&object).taken.len(), 0);
+    assert_eq!(one(&object.replace(r#""spec_version": "2.1", "#, "")).taken, ["0 1 a.example"]);
+}
+
+#[test]
+fn urls_cover_what_the_limits_say() {
+    let object = indicator("1", "", "")
+        .replace("[domain-name:value = '']", "[url:value IN ('http://a.example/x', 'http://a.example/y?z')]");
+    for (url_mode, want) in [(UrlMode::Exact, UrlMode::Exact), (UrlMode::Prefix, UrlMode::Prefix)] {
+        let mut set = StixSet::new(StixLimits { url_mode, ..StixLimits::default() });
+        set.read(0, object.as_bytes()).unwrap();
+        let outcome = finish(set, Vec::new());
+        let modes: Vec<UrlMode> = outcome.indicators[0]
+            .values
+            .iter()
+            .map(|value| if let Value::Url { mode, .. } = value { *mode } else { panic!("{value}") })
+            .collect();
+        assert_eq!(modes, [want, UrlMode::Exact]);
+    }
+}
+
+mod markings {
+    use super::*;
+
+    fn refs(ids: &[&str]) -> String {
+        let ids: Vec<String> = ids.iter().map(|id| format!(r#""marking-definition--{id}""#)).collect();
+        format!(r#", "object_marking_refs": [{}]"#, ids.join(", "))
+    }
+
+    fn definition(id: &str, more: &str) -> String {
+        format!(
+            r#"{{"type": "marking-definition", "id": "marking-definition--{id}", "created": "2026-01-01T00:00:00Z"{more}}}"#
+        )
+    }
+
+    fn tlp(objects: &[&str]) -> (Option<Tlp>, u64) {
+        let outcome = read(&[&bundle(objects)]);
+        (outcome.indicators[0].tlp, outcome.report.unknown_markings)
+    }
+
+    #[test]
+    fn the_specifications_own_need_no_definition() {
+        for (id, level) in [
+            ("613f2e26-407d-48c7-9eca-b8e91df99dc9", Tlp::Clear),
+            ("34098fce-860f-48ae-8e50-ebd3cc5e41da", Tlp::Green),
+            ("f88d31f6-486f-44da-b317-01333bde0b82", Tlp::Amber),
+            ("5e57c739-391a-4eb3-b6be-7d15ca92d5ed", Tlp::Red),
+            ("94868c89-83c2-464b-929b-a1a8aa3c8487", Tlp::Clear),
+            ("bab4a63c-aed9-4cf5-a766-dfca5abac2bb", Tlp::Green),
+            ("55d920b0-5e8b-4f79-9ee9-91f868d9b421", Tlp::Amber),
+            ("939a9414-2ddd-4d32-a0cd-375ea402b003", Tlp::AmberStrict),
+            ("e828b379-4e03-4974-9ac4-e53a884c97c1", Tlp::Red),
+        ] {
+            assert_eq!(tlp(&[&indicator("1", "a.example", &refs(&[id]))]), (Some(level), 0));
+            // Nobody can define them to be something else.
+            let other =
+                definition(id, r#", "definition_type": "statement", "definition": {"statement": "free"}"#);
+            assert_eq!(tlp(&[&other, &indicator("1", "a.example", &refs(&[id]))]), (Some(level), 0));
+        }
+    }
+
+    #[test]
+    fn a_definition_may_stand_anywhere_and_name_its_level_in_several_ways() {
+        for (more, want) in [
+            (r#", "definition_type": "tlp", "definition": {"tlp": "amber"}"#, (Some(Tlp::Amber), 0)),
+            (r#", "definition_type": "tlp", "definition": {"tlp": "WHITE"}"#, (Some(Tlp::Clear), 0)),
+            (
+                r#", "extensions": {"extension-definition--60a3c5c5-0d10-413e-aab3-9e08dde9e88d": {"extension_type": "property-extension", "tlp_2_0": "amber+strict"}}"#,
+                (Some(Tlp::AmberStrict), 0),
+            ),
+            (
+                r#", "definition_type": "ais", "definition": {"consent": "everyone", "tlp": "green"}"#,
+                (Some(Tlp::Green), 0),
+            ),
+            (r#", "definition_type": "statement", "definition": {"statement": "Copyright 2026"}"#, (None, 0)),
+            (r#", "name": "TLP:RED", "definition_type": "statement", "definition": {}"#, (Some(Tlp::Red), 0)),
+            (r#", "definition_type": "tlp", "definition": {"tlp": "purple"}"#, (Some(Tlp::Red), 1)),
+            (r#", "definition_type": "access", "definition": {"who": "us"}"#, (Some(Tlp::Red), 1)),
+            ("", (Some(Tlp::Red), 1)),
+        ] {
+            let (mark, made) = (definition("m", more), indicator("1", "a.example", &refs(&["m"])));
+            assert_eq!(tlp(&[&mark, &made]), want, "{more}");
+            assert_eq!(tlp(&[&made, &mark]), want, "{more}");
+            let apart = read(&[&bundle(&[&made]), &bundle(&[&mark])]);
+            assert_eq!((apart.indicators[0].tlp, apart.report.unknown_markings), want, "{more}");
+        }
+    }
+
+    #[test]
+    fn the_strictest_of_the_whole_and_its_parts_holds() {
+        let amber = "55d920b0-5e8b-4f79-9ee9-91f868d9b421";
+        let green = "34098fce-860f-48ae-8e50-ebd3cc5e41da";
+        let part = format!(
+            r#", "granular_markings": [{{"lang": "en", "selectors": ["name"]}}, {{"marking_ref": "marking-definition--{amber}", "selectors": ["pattern"]}}]"#
+        );
+        assert_eq!(tlp(&[&indicator("1", "a.example", &part)]), (Some(Tlp::Amber), 0));
+        assert_eq!(
+            tlp(&[&indicator("1", "a.example", &format!("{part}{}", refs(&[green])))]),
+            (Some(Tlp::Amber), 0)
+        );
+        assert_eq!(
+            tlp(&[&indicator("1", "a.example", &refs(&[amber, green, amber]))]),
+            (Some(Tlp::Amber), 0)
+        );
+        assert_eq!(tlp(&[&indicator("1", "a.example", &refs(&[]))]), (None, 0));
+    }
+
+    #[test]
+    fn what_was_never_defined_fails_closed() {
+        assert_eq!(
+            tlp(&[&indicator("1", "a.example", &refs(&["34098fce-860f-48ae-8e50-ebd3cc5e41da", "x"]))]),
+            (Some(Tlp::Red), 1)
+        );
+        let many: Vec<String> = (0..100).map(|n| format!("m{n}")).collect();
+        let definitions: Vec<String> = many
+            .iter()
+            .map(|id| definition(id, r#", "definition_type": "statement", "definition": {}"#))
+            .collect();
+        let made = indicator("1", "a.example", &refs(&many.iter().map(String::as_str).collect::<Vec<_>>()));
+        let objects: Vec<&str> = definitions.iter().chain([&made]).map(String::as_str).collect();
+        assert_eq!(tlp(&objects), (Some(Tlp::Red), 1), "more than are told apart");
+    }
+
+    #[test]
+    fn of_differing_definitions_and_copies_the_stricter_holds() {
+        let level = |name: &str| {
+            definition("m", &format!(r#", "definition_type": "tlp", "definition": {{"tlp": "{name}"}}"#))
+        };
+        let made = indicator("1", "a.example", &refs(&["m"]));
+        for order in [["green", "red"], ["red", "green"]] {
+            assert_eq!(tlp(&[&level(order[0]), &made, &level(order[1])]), (Some(Tlp::Red), 0));
+        }
+        let copies = ["34098fce-860f-48ae-8e50-ebd3cc5e41da", "f88d31f6-486f-44da-b317-01333bde0b82"]
+            .map(|id| version("1", "a.example", "2026-01-01T00:00:00Z", &refs(&[id])));
+        assert_eq!(tlp(&[&copies[0], &copies[1]]), (Some(Tlp::Amber), 0));
+        assert_eq!(tlp(&[&copies[1], &copies[0]]), (Some(Tlp::Amber), 0));
+    }
+}
+
+mod damage {
+    use super::*;
+
+    #[test]
+    fn what_was_read_before_is_kept() {
+        let whole = bundle(&[&indicator("1", "one.example", ""), &indicator("2", "two.example", "")]);
+        let second = whole.find("\"indicator--2\"").unwrap();
+        for cut in [second, second + 60, whole.len() - 3] {
+            let mut set = StixSet::new(StixLimits::default());
+            let error = set.read(0, &whole.as_bytes()[..cut]).unwrap_err();
+            let FeedError::Json { offset, objects, .. } = &error else { panic!("{error}") };
+            assert_eq!((*offset, *objects), (cut as u64, 1), "{error}");
+            assert_eq!(finish(set, Vec::new()).taken, ["0 1 one.example"]);
+        }
+        let mut set = StixSet::new(StixLimits::default());
+        let error = set.read(0, &whole.as_bytes()[..whole.len() - 1]).unwrap_err();
+        assert!(
+            error.to_string().ends_with("got the end of the input; 2 objects were read before it"),
+            "{error}"
+        );
+        assert_eq!(finish(set, Vec::new()).taken.len(), 2);
+    }
+
+    #[test]
+    fn damage_inside_an_object_is_told_with_its_place() {
+        let good = indicator("1", "one.example", "");
+        for (bad, place) in [("\"x\":\n\n ,", 7), ("\"x\": tru,", 8), ("\"x\" 5,", 4), ("\"x\": 01,", 6)] {
+            let text = bundle(&[&good, &good.replacen('{', &format!("{{\n{bad}"), 1)]);
+            let start = text.rfind(bad).unwrap();
+            let mut set = StixSet::new(StixLimits::default());
+            let error = set.read(0, text.as_bytes()).unwrap_err();
+            let FeedError::Json { offset, expected: "well-formed JSON", got, objects: 1 } = &error else {
+                panic!("{error}")
+            };
+            let off = (*offset as i64 - (start + place) as i64).abs();
+            assert!(off <= 1, "{bad:?}: at {offset}, not {}", start + place);
+            assert!(!got.contains(" line "), "{got}");
+            assert_eq!(finish(set, Vec::new()).taken, ["0 1 one.example"]);
+        }
+    }
+
+    #[test]
+    fn objects_beyond_the_limits_are_refused_if_they_matter() {
+        let limits = StixLimits { max_object_bytes: 1000, max_depth: 8, ..StixLimits::default() };
+        let long = indicator("1", "long.example", &format!(r#", "description": "{}""#, "x".repeat(1000)));
+        let deep = indicator("2", "deep.example", &format!(r#", "x": {}{}"#, "[".repeat(20), "]".repeat(20)));
+        let unused = format!(r#"{{"type": "artifact", "payload_bin": "{}"}}"#, "x".repeat(5000));
+        let mut set = StixSet::new(limits);
+        let report = set
+            .read(0, bundle(&[&long, &deep, &unused, &indicator("3", "good.example", "")]).as_bytes())
+            .unwrap();
+        assert_eq!((report.objects, report.refused, report.others), (4, 2, 1));
+        let outcome = finish(set, vec![report]);
+        assert_eq!(outcome.taken, ["0 3 good.example"]);
+        let reasons: Vec<String> = outcome.unreduced.iter().map(|part| part.reason.to_string()).collect();
+        assert_eq!(
+            reasons,
+            [
+                "expected an object of at most 1000 bytes, got a longer one",
+                "expected an object of at most 8 levels, got a deeper one"
+            ]
+        );
+    }
+
+    #[test]
+    fn more_than_may_be_kept_ends_the_reading() {
+        let mut set = StixSet::new(StixLimits { max_kept: 3, ..StixLimits::default() });
+        let objects: Vec<String> = (0..9).map(|n| indicator(&n.to_string(), "a.example", "")).collect();
+        let error = set.read(0, format!("[{}]", objects.join(",")).as_bytes()).unwrap_err();
+        assert!(matches!(error, FeedError::TooMany { limit: 3, .. }), "{error}");
+        assert!(!finish(set, Vec::new()).taken.is_empty());
+    }
+}

@@ -1,0 +1,29 @@
+//! The corpora of the fuzz targets `stix` and `list`, on stable.
+
+use std::path::Path;
+
+fn replay(name: &str, least: usize, check: fn(&[u8])) {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/fuzz/corpus").join(name);
+    let files: Vec<_> = std::fs::read_dir(&folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+    assert!(
+        files.len() >= least,
+        "{}: expected at least {least} files, got {}",
+        folder.display(),
+        files.len()
+    );
+    for file in files {
+        let bytes = std::fs::read(&file).unwrap();
+        let outcome = std::panic::catch_unwind(|| check(&bytes));
+        assert!(outcome.is_ok(), "{}", file.display());
+    }
+}
+
+#[test]
+fn stix() {
+    replay("stix", 20, threatsieve_feed::fuzzing::stix);
+}
+
+#[test]
+fn list() {
+    replay("list", 12, threatsieve_feed::fuzzing::list);
+}
