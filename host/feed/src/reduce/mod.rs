@@ -39,6 +39,8 @@
 
 mod atom;
 mod conjunction;
+#[doc(hidden)]
+pub mod fuzzing;
 mod place;
 mod reason;
 mod region;
