@@ -62,6 +62,7 @@ impl<F: FnMut(u64, &mut Vec<u8>) -> bool> Read for Generated<F> {
 }
 
 /// Peak of memory in bytes, length of the bundle in bytes, and indicators.
+#[expect(clippy::unwrap_used, reason = "part of the test")]
 fn measure(part: impl FnMut(u64, &mut Vec<u8>) -> bool) -> (usize, u64, u64) {
     let before = LIVE.load(Relaxed);
     PEAK.store(before, Relaxed);

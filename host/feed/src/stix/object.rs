@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 
+use memchr::memmem::Finder;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 use threatsieve_blacklist::Timestamp;
@@ -143,12 +144,18 @@ pub(super) fn time(raw: Raw<'_>, property: &'static str) -> Result<Option<Timest
     rfc3339(&text.0).map(Some).ok_or_else(|| wrong(property, EXPECTED, &text.0))
 }
 
-/// Whether a text of JSON may have an object of one of the types that are used: the others are most of many bundles and cost no parsing.
+/// Tells texts of JSON that may have an object of one of the types that are used: the others are most of many bundles and cost no parsing.
 /// Types are of ASCII, so one that is hidden behind escapes has `\u00`.
-pub(super) fn may_be_used(object: &[u8]) -> bool {
-    [&b"\"indicator\""[..], b"\"marking-definition\"", b"\\u00"]
-        .iter()
-        .any(|needle| memchr::memmem::find(object, needle).is_some())
+pub(super) struct Used([Finder<'static>; 3]);
+
+impl Used {
+    pub(super) fn new() -> Self {
+        Used(["\"indicator\"", "\"marking-definition\"", "\\u00"].map(Finder::new))
+    }
+
+    pub(super) fn may_be_in(&self, object: &[u8]) -> bool {
+        self.0.iter().any(|finder| finder.find(object).is_some())
+    }
 }
 
 /// Where in a text serde_json's error is, in bytes.

@@ -9,7 +9,7 @@ use threatsieve_blacklist::{Indicator, Tlp};
 use super::StixLimits;
 use super::id::ObjectId;
 use super::marking::{Markings, Restriction};
-use super::object::{ObjectError, RawObject, error_at, may_be_used, text, time, wrong};
+use super::object::{ObjectError, RawObject, Used, error_at, text, time, wrong};
 use super::report::{BundleReport, StixReport, Unreduced};
 use super::split::{Element, Splitter};
 use super::version::{Types, Version};
@@ -43,6 +43,7 @@ pub struct StixSet {
     markings: Markings,
     refused: Vec<Unreduced>,
     older: u64,
+    used: Used,
 }
 
 impl StixSet {
@@ -55,6 +56,7 @@ impl StixSet {
             markings: Markings::default(),
             refused: Vec::new(),
             older: 0,
+            used: Used::new(),
         }
     }
 
@@ -85,13 +87,13 @@ impl StixSet {
                 Ok(())
             }
             Element::Object { offset, bytes, is_document } => {
-                if is_document || may_be_used(bytes) {
+                if is_document || self.used.may_be_in(bytes) {
                     return self.object(feed, offset, bytes, is_document, report);
                 }
                 report.others += 1;
                 Ok(())
             }
-            Element::Beyond { bytes, .. } if !may_be_used(bytes) => {
+            Element::Beyond { bytes, .. } if !self.used.may_be_in(bytes) => {
                 report.others += 1;
                 Ok(())
             }
