@@ -7,6 +7,7 @@ import ipaddress
 import json
 import os
 import random
+import re
 import subprocess
 from datetime import datetime
 
@@ -115,6 +116,8 @@ def test_parser_agrees_with_stix2_patterns(options, oracle):
             theirs = True
         except ParseException:
             theirs = False
+        if oracle is Pattern20 and re.search(r"(START|STOP)\s*'", text):
+            continue  # The first form of 2.0, which we still take.
         # Where the grammar is kept and the specification's words are not, we refuse more.
         assert answer.get("kind") == "meaning" or ("error" not in answer) == theirs, (text, answer)
         taken += theirs

@@ -10,9 +10,12 @@ use super::tree::Literal;
 /// One literal. Orderings have no booleans.
 pub(super) fn literal(cursor: &mut Cursor<'_>, boolean: bool) -> Result<Literal, PatternError> {
     let kind = cursor.kind();
-    let known =
-        matches!(kind, Kind::Text | Kind::Integer | Kind::Float | Kind::Hex | Kind::Binary | Kind::Time);
-    if !known && !(boolean && matches!(kind, Kind::Keyword(Keyword::True | Keyword::False))) {
+    let allowed = match kind {
+        Kind::Text | Kind::Integer | Kind::Float | Kind::Hex | Kind::Binary | Kind::Time => true,
+        Kind::Keyword(Keyword::True | Keyword::False) => boolean,
+        _ => false,
+    };
+    if !allowed {
         return Err(cursor.unexpected("a literal: '..', a number, true, false, h'..', b'..' or t'..'"));
     }
     let token = cursor.take()?;

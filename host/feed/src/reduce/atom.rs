@@ -101,13 +101,16 @@ fn type_names(test: &Test) -> Option<Vec<&str>> {
         Some(Step::Key(key)) if key == "type" => {}
         _ => return None,
     }
-    let text = |literal| match literal {
-        &Literal::Text(ref text) => Some(text.as_str()),
-        _ => None,
-    };
     match &test.predicate {
         Predicate::Equal(literal) | Predicate::NotEqual(literal) => text(literal).map(|name| vec![name]),
         Predicate::In(literals) => literals.iter().map(text).collect(),
+        _ => None,
+    }
+}
+
+fn text(literal: &Literal) -> Option<&str> {
+    match literal {
+        Literal::Text(text) => Some(text),
         _ => None,
     }
 }

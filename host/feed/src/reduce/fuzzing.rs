@@ -49,7 +49,9 @@ fn check(pattern: &Pattern, grammar: Grammar) {
 fn again(text: &str, grammar: Grammar) -> Option<Reduction> {
     match Pattern::parse(text, grammar) {
         Ok(pattern) => Some(reduce(&pattern)),
-        Err(PatternError::Syntax { .. } | PatternError::Meaning { .. }) if text.len() <= MAX_PATTERN_BYTES => {
+        Err(PatternError::Syntax { .. } | PatternError::Meaning { .. })
+            if text.len() <= MAX_PATTERN_BYTES =>
+        {
             panic!("no pattern any more: {text:?}")
         }
         Err(_) => None,

@@ -39,13 +39,14 @@
 
 mod atom;
 mod conjunction;
+mod expand;
 #[doc(hidden)]
 pub mod fuzzing;
 mod place;
 mod reason;
 mod region;
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 
 use threatsieve_blacklist::{Timestamp, Value};
 
@@ -56,6 +57,7 @@ use crate::pattern::{
 };
 use atom::{Atom, Atoms, atoms};
 use conjunction::{Outcome, conjunction};
+use expand::Table;
 
 /// Most comparisons that multiplying out an `AND` may come to, each counted as often as it occurs.
 pub const MAX_EXPANSION: usize = 64 * 1024;
@@ -241,77 +243,4 @@ impl Reducer<'_> {
 
 fn refs<'b, 'a>(atoms: &'b [Atom<'a>]) -> Vec<&'b Atom<'a>> {
     atoms.iter().collect()
-}
-
-/// The atoms of an `AND`, the same comparison once.
-#[derive(Default)]
-struct Table<'a> {
-    atoms: Vec<Atom<'a>>,
-    numbers: HashMap<String, usize>,
-}
-
-impl<'a> Table<'a> {
-    /// The comparison as alternatives of atoms that hold together, or `None` if that would be too many.
-    fn expand(&mut self, comparison: &'a Comparison) -> Option<Vec<Vec<usize>>> {
-        match &comparison.kind {
-            ComparisonKind::Test(test) => Some(self.enter(test)),
-            ComparisonKind::Or(branches) => {
-                let mut alternatives = Vec::new();
-                for branch in branches {
-                    alternatives.append(&mut self.expand(branch)?);
-                    fits(total(&alternatives))?;
-                }
-                Some(alternatives)
-            }
-            ComparisonKind::And(operands) => {
-                let mut product = vec![Vec::new()];
-                for operand in operands {
-                    product = multiply(product, self.expand(operand)?)?;
-                }
-                Some(product)
-            }
-        }
-    }
-
-    fn enter(&mut self, test: &'a Test) -> Vec<Vec<usize>> {
-        // What two comparisons are equal by: what is entered depends on nothing else.
-        let (all, together) = match atoms(test) {
-            Atoms::All(atoms) => (atoms, true),
-            Atoms::Any(atoms) => (atoms, false),
-        };
-        let numbers: Vec<usize> = all.into_iter().map(|atom| self.number(test, atom)).collect();
-        if together { vec![numbers] } else { numbers.into_iter().map(|number| vec![number]).collect() }
-    }
-
-    fn number(&mut self, test: &Test, atom: Atom<'a>) -> usize {
-        let key = match &atom {
-            Atom::Is(claim) => format!("{}={:?}", claim.path, claim.value),
-            Atom::IsNot(claim) => format!("{}!={:?}", claim.path, claim.value),
-            _ => format!("{test:?}"),
-        };
-        *self.numbers.entry(key).or_insert_with(|| {
-            self.atoms.push(atom);
-            self.atoms.len() - 1
-        })
-    }
-}
-
-fn total(alternatives: &[Vec<usize>]) -> usize {
-    alternatives.iter().map(Vec::len).sum()
-}
-
-fn fits(atoms: usize) -> Option<()> {
-    (atoms <= MAX_EXPANSION).then_some(())
-}
-
-/// Each of the one together with each of the other.
-fn multiply(mut left: Vec<Vec<usize>>, right: Vec<Vec<usize>>) -> Option<Vec<Vec<usize>>> {
-    fits(total(&left).checked_mul(right.len())?.checked_add(total(&right).checked_mul(left.len())?)?)?;
-    if let [only] = right.as_slice() {
-        left.iter_mut().for_each(|one| one.extend(only));
-        return Some(left);
-    }
-    Some(
-        left.iter().flat_map(|one| right.iter().map(move |other| [one.as_slice(), other].concat())).collect(),
-    )
 }
