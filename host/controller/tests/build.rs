@@ -12,7 +12,10 @@ const PUBLIC: &str = "-----BEGIN PUBLIC KEY-----\nMCowBQYDK2VwAyEAGb9ECWmEzf6FQb
 
 fn listed() -> Folder {
     let folder = Folder::new();
-    folder.write("l.txt", "evil.com\n1.1.1.0/24\n10.0.0.0/8\nnot a value at all\nco.uk\nd41d8cd98f00b204e9800998ecf8427e\n");
+    folder.write(
+        "l.txt",
+        "evil.com\n1.1.1.0/24\n10.0.0.0/8\nnot a value at all\nco.uk\nd41d8cd98f00b204e9800998ecf8427e\n",
+    );
     folder
 }
 
@@ -20,14 +23,23 @@ fn listed() -> Folder {
 fn it_tells_what_it_made_and_what_it_refused() {
     let folder = listed();
     let done = folder.run("build --list l.txt --rejected r.tsv --name office --generation 7 -o b").expect(0);
-    for part in ["office", "generation 7", "domain-name", "ipv4-addr", "file", "special-purpose", "1 public suffix", "co.uk"] {
+    for part in [
+        "office",
+        "generation 7",
+        "domain-name",
+        "ipv4-addr",
+        "file",
+        "special-purpose",
+        "1 public suffix",
+        "co.uk",
+    ] {
         assert!(done.out.contains(part), "{part}: {}", done.out);
     }
     let rejected = std::fs::read_to_string(folder.path("r.tsv")).unwrap();
     let rows: Vec<Vec<&str>> = rejected.lines().map(|row| row.split('\t').collect()).collect();
     assert_eq!(rows[0], ["feed", "id", "value", "reason"]);
-    assert_eq!((rows.len(), &rows[1][..2]), (3, &["l.txt", "4"][..]), "{rejected}");
-    assert_eq!(&rows[2][..3], ["l.txt", "3", "10.0.0.0/8"]);
+    assert_eq!((rows.len(), &rows[1][..3]), (3, &["l.txt", "3", "10.0.0.0/8"][..]), "{rejected}");
+    assert_eq!(&rows[2][..3], ["l.txt", "4", "not a value at all"]);
     let json = folder.run("build --json --list l.txt -o b").expect(0).json().remove(0);
     assert_eq!(json["entries"]["domain-name"], 2);
     assert_eq!(json["bytes"]["file"], std::fs::metadata(folder.path("b")).unwrap().len());
@@ -66,7 +78,10 @@ fn an_empty_blacklist_is_built_with_a_warning() {
     folder.write("l.txt", "10.0.0.1\n");
     let done = folder.run("build --list l.txt -o b").expect(0);
     assert!(done.err.contains("empty"), "{}", done.err);
-    assert_eq!(folder.run_with("scan --count --log-format lines --blacklist b", b"10.0.0.1\n").expect(0).out, "0\n");
+    assert_eq!(
+        folder.run_with("scan --count --log-format lines --blacklist b", b"10.0.0.1\n").expect(0).out,
+        "0\n"
+    );
 }
 
 #[test]
@@ -81,7 +96,10 @@ fn signatures_are_made_and_demanded() {
     assert_eq!(folder.run("build --list l.txt --sign-key key.pem -o signed").expect(0).err, "");
     folder.run("build --list l.txt -o plain").expect(0);
     let scan = |name: &str| {
-        folder.run_with(&format!("scan --count --log-format lines --verify-key key.pub --blacklist {name} -"), b"evil.com\n")
+        folder.run_with(
+            &format!("scan --count --log-format lines --verify-key key.pub --blacklist {name} -"),
+            b"evil.com\n",
+        )
     };
     assert_eq!(scan("signed").expect(0).out, "1\n");
     let refused = scan("plain").expect(4);

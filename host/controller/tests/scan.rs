@@ -43,7 +43,8 @@ fn json_says_what_matched_and_why() {
 fn bytes_that_are_no_utf8_are_kept_beside_the_text() {
     let folder = listed();
     folder.write("a.log", b"x\xff evil.com\n");
-    let [event] = folder.run("scan --json --log-format text --list l.txt a.log").expect(0).json().try_into().unwrap();
+    let [event] =
+        folder.run("scan --json --log-format text --list l.txt a.log").expect(0).json().try_into().unwrap();
     assert_eq!(event["raw"], "x\u{fffd} evil.com");
     assert_eq!(event["raw_base64"], "eP8gZXZpbC5jb20=");
 }
@@ -55,7 +56,10 @@ fn count_files_and_quiet() {
     folder.write("b.log", squid("http://good.example/"));
     assert_eq!(folder.run("scan --count --list l.txt a.log b.log").expect(0).out, "3\n");
     assert_eq!(folder.run("scan --count --list l.txt b.log").expect(0).out, "0\n");
-    assert_eq!(folder.run("scan --files-with-matches --list l.txt b.log a.log a.log").expect(0).out, "a.log\na.log\n");
+    assert_eq!(
+        folder.run("scan --files-with-matches --list l.txt b.log a.log a.log").expect(0).out,
+        "a.log\na.log\n"
+    );
     let quiet = folder.run("scan --quiet --exit-code --list l.txt b.log a.log").expect(1);
     assert_eq!((quiet.out.as_str(), quiet.err.as_str()), ("", ""));
     folder.run("scan --quiet --exit-code --list l.txt b.log").expect(0);
@@ -94,7 +98,8 @@ fn a_match_is_told_while_the_input_is_still_open() {
 #[test]
 fn damaged_input_is_4_and_the_rest_is_read() {
     let folder = listed();
-    let packed = gzip((0..50_000).map(|n| squid(&format!("http://evil.com/{n}"))).collect::<String>().as_bytes());
+    let packed =
+        gzip((0..50_000).map(|n| squid(&format!("http://evil.com/{n}"))).collect::<String>().as_bytes());
     folder.write("a.log.gz", &packed[..packed.len() / 2]);
     folder.write("b.log", squid("http://evil.com/"));
     let done = folder.run("scan --json --exit-code --list l.txt a.log.gz missing.log b.log").expect(4);
@@ -137,7 +142,8 @@ fn order_is_the_inputs_with_any_number_of_threads() {
 fn odd_lines_are_counted_and_told() {
     let folder = listed();
     let long = "a".repeat(20 * 1024 * 1024);
-    let text = ["evil.com/".to_owned() + &long, String::new(), "\0\0".to_owned(), "evil.com\r".to_owned()].join("\n");
+    let text = ["evil.com/".to_owned() + &long, String::new(), "\0\0".to_owned(), "evil.com\r".to_owned()]
+        .join("\n");
     folder.write("a.log", text);
     let done = folder.run("scan --count --log-format text --list l.txt a.log").expect(0);
     assert_eq!(done.out, "2\n");
@@ -156,7 +162,10 @@ fn a_line_with_more_values_than_a_batch_is_one_event() {
     folder.write("a.log", format!("evil.com {line}last evil.com\n"));
     let done = folder.run("scan --json --log-format text --list l.txt a.log").expect(0);
     let events = done.json();
-    let found: Vec<_> = events.iter().map(|e| (e["line"].as_u64().unwrap(), e["matches"].as_array().unwrap().len())).collect();
+    let found: Vec<_> = events
+        .iter()
+        .map(|e| (e["line"].as_u64().unwrap(), e["matches"].as_array().unwrap().len()))
+        .collect();
     assert_eq!(found, [(1, 2), (2, 1)]);
 }
 
@@ -184,10 +193,19 @@ fn a_blacklist_goes_with_lists_and_allow_lists() {
     let both = "scan --json --log-format lines --blacklist b --list more.txt --allow allow.txt -";
     assert_eq!(
         folder.run_with(both, values.as_bytes()).expect(0).matches(),
-        ["1:evil.com", "3:www.evil.com", "3:evil.com", "4:other.example", "5:http://url.example/p", "7:github.io",
-         "8:netlify.app", "10:below.example"]
+        [
+            "1:evil.com",
+            "3:www.evil.com",
+            "3:evil.com",
+            "4:other.example",
+            "5:http://url.example/p",
+            "7:github.io",
+            "8:netlify.app",
+            "10:below.example"
+        ]
     );
-    let alone = folder.run_with("scan --count --log-format lines --blacklist b -", values.as_bytes()).expect(0);
+    let alone =
+        folder.run_with("scan --count --log-format lines --blacklist b -", values.as_bytes()).expect(0);
     assert_eq!(alone.out, "7\n");
 }
 

@@ -35,7 +35,10 @@ pub(crate) enum Verb {
     Build(BuildArgs),
     Explain(ExplainArgs),
     /// Print a shell's completions
-    #[command(hide = true, after_help = "Example:\n  threatsieve completions bash > /etc/bash_completion.d/threatsieve")]
+    #[command(
+        hide = true,
+        after_help = "Example:\n  threatsieve completions bash > /etc/bash_completion.d/threatsieve"
+    )]
     Completions {
         /// The shell
         shell: Shell,

@@ -79,7 +79,11 @@ pub(crate) struct Explanation {
 
 impl Explanation {
     /// Looks the value up as `scan` would in a line that holds nothing else; if nothing covers it as it was given, refanged.
-    pub(crate) fn new(readings: &Readings, matcher: &Matcher, nearest: Nearest) -> anyhow::Result<Explanation> {
+    pub(crate) fn new(
+        readings: &Readings,
+        matcher: &Matcher,
+        nearest: Nearest,
+    ) -> anyhow::Result<Explanation> {
         let mut covering = Vec::new();
         for text in readings.texts() {
             let answer = look_up(matcher, Kind::Any, text)?;
@@ -88,8 +92,12 @@ impl Explanation {
                 break;
             }
         }
-        let mut explanation =
-            Explanation { value: readings.given.clone(), forms: readings.forms(), covering, nearest: Vec::new() };
+        let mut explanation = Explanation {
+            value: readings.given.clone(),
+            forms: readings.forms(),
+            covering,
+            nearest: Vec::new(),
+        };
         if !explanation.matches() {
             explanation.nearest = nearest.tell(&explanation, matcher)?;
         }
@@ -116,7 +124,11 @@ fn cover(hit: &Hit, answer: &Answer, matcher: &Matcher) -> Option<Covering> {
     // What would hold if nothing suppressed it and partial matches were wanted: so that each reason is told by itself.
     let bare = Hit { allowed_by: None, ..*hit };
     let policy = threatsieve_blacklist::Policy { partial: true, ..matcher.policy().clone() };
-    let holding = answer.blacklist.resolve(&bare, &policy, at).map(|matched| matched.entry.indicators).unwrap_or_default();
+    let holding = answer
+        .blacklist
+        .resolve(&bare, &policy, at)
+        .map(|matched| matched.entry.indicators)
+        .unwrap_or_default();
     let judged = entry
         .indicators
         .iter()

@@ -94,7 +94,9 @@ fn below(host: &str, matcher: &Matcher) -> Vec<String> {
     let blacklist = matcher.blacklist();
     let count = blacklist.count(Role::Block, EntryType::Domain);
     // Domains are the first type of the first role.
-    let name = |number: u32| blacklist.entry(number).filter(|entry| entry.kind == EntryType::Domain).map(|entry| entry.value);
+    let name = |number: u32| {
+        blacklist.entry(number).filter(|entry| entry.kind == EntryType::Domain).map(|entry| entry.value)
+    };
     let wanted = from_last(host);
     let (mut low, mut high) = (0, count);
     while low < high {
@@ -105,7 +107,10 @@ fn below(host: &str, matcher: &Matcher) -> Vec<String> {
         }
     }
     let suffix = format!(".{host}");
-    let names = (low..count).map_while(name).skip_while(|name| name == host).take_while(|name| name.ends_with(&suffix));
+    let names = (low..count)
+        .map_while(name)
+        .skip_while(|name| name == host)
+        .take_while(|name| name.ends_with(&suffix));
     let names: Vec<String> = names.take(TOLD).collect();
     match names.as_slice() {
         [] => Vec::new(),
@@ -129,6 +134,8 @@ fn other_query(url: &str, matcher: &Matcher) -> anyhow::Result<Vec<String>> {
     let with_query = answer.hits.iter().filter(|hit| hit.how.is_partial()).take(TOLD);
     Ok(with_query
         .filter_map(|hit| answer.blacklist.entry(hit.entry))
-        .map(|entry| format!("{} is listed, with its query: another one, or none, does not match", entry.value))
+        .map(|entry| {
+            format!("{} is listed, with its query: another one, or none, does not match", entry.value)
+        })
         .collect())
 }

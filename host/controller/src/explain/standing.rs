@@ -17,8 +17,14 @@ pub(crate) enum Standing {
     Valid,
     ExpiredSince(Timestamp),
     NotBefore(Timestamp),
-    BelowConfidence { said: u8, wanted: u8 },
-    AboveMarking { marked: Tlp, ceiling: Tlp },
+    BelowConfidence {
+        said: u8,
+        wanted: u8,
+    },
+    AboveMarking {
+        marked: Tlp,
+        ceiling: Tlp,
+    },
     /// It covers only the listed name itself, or only what is below, or `--exact` leaves out what is below.
     OtherNames,
 }
@@ -62,7 +68,9 @@ impl Standing {
             Standing::Valid => "valid".to_owned(),
             Standing::ExpiredSince(until) => format!("expired since {}", moment(*until)),
             Standing::NotBefore(from) => format!("not valid before {}", moment(*from)),
-            Standing::BelowConfidence { said, wanted } => format!("confidence {said}, wanted at least {wanted}"),
+            Standing::BelowConfidence { said, wanted } => {
+                format!("confidence {said}, wanted at least {wanted}")
+            }
             Standing::AboveMarking { marked, ceiling } => {
                 format!("marked TLP:{}, wanted at most TLP:{}", marked.name(), ceiling.name())
             }

@@ -12,7 +12,8 @@ impl Explanation {
     pub(crate) fn text(&self) -> String {
         let verdict = if self.matches() { "matches" } else { "does not match" };
         let mut text = format!("{} {verdict}\n", harmless(&self.value));
-        let forms: Vec<String> = self.forms.iter().map(|(kind, form)| format!("{kind} {}", harmless(form))).collect();
+        let forms: Vec<String> =
+            self.forms.iter().map(|(kind, form)| format!("{kind} {}", harmless(form))).collect();
         match forms.as_slice() {
             [] => text.push_str("it is no host name, address, URL, file digest or email address\n"),
             forms => _ = writeln!(text, "looked up as: {}", forms.join(", ")),
@@ -32,7 +33,8 @@ impl Explanation {
 
     /// For programs.
     pub(crate) fn json(&self) -> String {
-        let forms: Vec<Json> = self.forms.iter().map(|(kind, form)| json!({"type": kind, "value": form})).collect();
+        let forms: Vec<Json> =
+            self.forms.iter().map(|(kind, form)| json!({"type": kind, "value": form})).collect();
         let covering: Vec<Json> = self.covering.iter().map(Covering::json).collect();
         let json = json!({
             "value": self.value,
@@ -52,7 +54,8 @@ impl Covering {
             Some("suppressed")
         } else if self.counts {
             None
-        } else if self.how.is_partial() && self.judged.iter().any(|judged| judged.standing.name() == "valid") {
+        } else if self.how.is_partial() && self.judged.iter().any(|judged| judged.standing.name() == "valid")
+        {
             Some("a partial match, which counts with --partial only")
         } else {
             Some("no indicator of it holds")
@@ -68,7 +71,12 @@ impl Covering {
             _ = writeln!(text, "  {}: {}", harmless(&indicator), judged.standing.words());
         }
         if let Some(allowed) = &self.allowed_by {
-            _ = writeln!(text, "  suppressed by the allow-list's {} {}", allowed.kind.stix_name(), harmless(&allowed.value));
+            _ = writeln!(
+                text,
+                "  suppressed by the allow-list's {} {}",
+                allowed.kind.stix_name(),
+                harmless(&allowed.value)
+            );
             for view in &allowed.indicators {
                 _ = writeln!(text, "    {}", harmless(&indicator(view)));
             }

@@ -27,10 +27,14 @@ fn read_pem(path: &Path) -> anyhow::Result<(String, File)> {
 pub(crate) fn read_sign_key(path: &Path) -> anyhow::Result<SignKey> {
     let (pem, file) = read_pem(path)?;
     let key = SignKey::from_pem(&pem).map_err(|error| anyhow!("{}: {error}", path.display()))?;
-    let mode = file.metadata().with_context(|| format!("{}: the key cannot be looked at", path.display()))?.mode();
+    let mode =
+        file.metadata().with_context(|| format!("{}: the key cannot be looked at", path.display()))?.mode();
     if mode & 0o077 != 0 {
         let path = path.display();
-        note(&format!("warning: {path}: others can read or change this private key (mode {:04o}); chmod 600 {path}", mode & 0o7777));
+        note(&format!(
+            "warning: {path}: others can read or change this private key (mode {:04o}); chmod 600 {path}",
+            mode & 0o7777
+        ));
     }
     Ok(key)
 }

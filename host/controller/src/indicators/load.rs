@@ -9,7 +9,9 @@ use anyhow::{Context, anyhow};
 use threatsieve_blacklist::{
     CompileError, CompileOptions, Compiled, Compiler, FeedId, Indicator, Refused, UrlMode,
 };
-use threatsieve_feed::{FeedFormat, ListOptions, RefusedLine, StixLimits, StixSet, Unreduced, read_list, sniff};
+use threatsieve_feed::{
+    FeedFormat, ListOptions, RefusedLine, StixLimits, StixSet, Unreduced, read_list, sniff,
+};
 
 use super::rejection::{OnRejection, Rejecting, Rejection, Rejections};
 use crate::cli::FeedArgs;
@@ -75,7 +77,9 @@ impl Loader<'_> {
             let number = self.feed(&input)?;
             // A file that is not there is wrong usage; one that cannot be read to its end is damaged.
             let opened = sources::open_buffered(&input).map_err(|damage| match damage {
-                sources::Damage::Unreadable { offset: 0, .. } => Failure::from(anyhow!(damage).context(input.name())),
+                sources::Damage::Unreadable { offset: 0, .. } => {
+                    Failure::from(anyhow!(damage).context(input.name()))
+                }
                 damage => Failure::damaged(anyhow!(damage).context(input.name())),
             });
             let mut reader = opened?;

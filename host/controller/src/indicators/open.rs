@@ -21,7 +21,9 @@ pub(crate) fn open_blacklist(path: &Path, trusted: Option<&VerifyKey>) -> Result
     let bytes = read(path).with_context(|| format!("{name}: the blacklist cannot be read"))?;
     Blacklist::open(Bytes::from(bytes), trusted).map_err(|error| {
         let remedy = match error {
-            OpenError::Image(_) => "; expected a file that this version's `threatsieve build` wrote (lists go with --list)",
+            OpenError::Image(_) => {
+                "; expected a file that this version's `threatsieve build` wrote (lists go with --list)"
+            }
             OpenError::HeaderDigest | OpenError::SectionDigest { .. } => "; build or fetch it again",
             OpenError::Unsigned => "; build it with --sign-key",
             OpenError::Signature => "; check where it is from, and --verify-key",

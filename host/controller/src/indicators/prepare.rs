@@ -29,7 +29,8 @@ pub(crate) fn prepare(
     each: OnRejection<'_>,
 ) -> Result<Prepared, Failure> {
     let trusted = blacklist.verify_key.as_deref().map(read_verify_key).transpose()?;
-    let opened = blacklist.blacklist.as_deref().map(|path| open_blacklist(path, trusted.as_ref())).transpose()?;
+    let opened =
+        blacklist.blacklist.as_deref().map(|path| open_blacklist(path, trusted.as_ref())).transpose()?;
     let compiled = if feeds.paths().next().is_some() { Some(compile(feeds, each)?) } else { None };
     match (opened, compiled) {
         (Some(blacklist), None) => Ok(Prepared {
@@ -43,9 +44,10 @@ pub(crate) fn prepare(
             let merged = merge(&[&blacklist, &prepared.blacklist])?;
             Ok(Prepared { blacklist: reopen(merged)?, ..prepared })
         }
-        (None, _) => {
-            Err(anyhow!("nothing to match against: name a list (--list), a feed (--feed) or a blacklist (--blacklist)").into())
-        }
+        (None, _) => Err(anyhow!(
+            "nothing to match against: name a list (--list), a feed (--feed) or a blacklist (--blacklist)"
+        )
+        .into()),
     }
 }
 
@@ -58,5 +60,6 @@ fn compile(feeds: &FeedArgs, each: OnRejection<'_>) -> Result<Prepared, Failure>
 
 /// What was compiled just now, through the same door as a file.
 fn reopen(compiled: Compiled) -> anyhow::Result<Blacklist<Bytes>> {
-    Blacklist::open(Bytes::from(compiled.into_bytes()), None).context("what was compiled cannot be opened; please report this")
+    Blacklist::open(Bytes::from(compiled.into_bytes()), None)
+        .context("what was compiled cannot be opened; please report this")
 }

@@ -36,7 +36,10 @@ pub(crate) fn build_blacklist(args: &BuildArgs) -> Result<Exit, Failure> {
     }
     let mut target = Replacement::create(&args.output)?;
     target.write_all(compiled.bytes()).and_then(|()| target.finish()).with_context(|| {
-        format!("{}: the blacklist cannot be written; what was there before is unchanged", args.output.display())
+        format!(
+            "{}: the blacklist cannot be written; what was there before is unchanged",
+            args.output.display()
+        )
     })?;
     if let Some(rejected) = rejected {
         rejected.finish()?;
@@ -52,7 +55,9 @@ pub(crate) fn build_blacklist(args: &BuildArgs) -> Result<Exit, Failure> {
     };
     Sink::stdout()?.write(if args.json { report.json() } else { report.text() }.as_bytes())?;
     if compiled.summary().blocked() == 0 {
-        note("warning: the blacklist is empty: nothing will match; see what was refused above, and --rejected FILE");
+        note(
+            "warning: the blacklist is empty: nothing will match; see what was refused above, and --rejected FILE",
+        );
     }
     Ok(Exit::Done)
 }
@@ -62,11 +67,15 @@ fn check_targets(args: &BuildArgs) -> anyhow::Result<()> {
     let targets = [Some(&args.output), args.rejected.as_ref()];
     for target in targets.into_iter().flatten() {
         // Only regular files are replaced.
-        let Ok(target) = target.canonicalize().and_then(|path| path.metadata().map(|metadata| (path, metadata))) else {
+        let Ok(target) =
+            target.canonicalize().and_then(|path| path.metadata().map(|metadata| (path, metadata)))
+        else {
             continue;
         };
         let inputs = args.feeds.paths().chain(&args.sign_key);
-        if target.1.is_file() && inputs.into_iter().any(|input| input.canonicalize().is_ok_and(|input| input == target.0)) {
+        if target.1.is_file()
+            && inputs.into_iter().any(|input| input.canonicalize().is_ok_and(|input| input == target.0))
+        {
             bail!("{}: is an input, and would be overwritten", target.0.display());
         }
     }

@@ -61,7 +61,8 @@ fn scan(
     let mut printer = Printer::new(asked, asked == Output::Quiet && args.exit_code)?;
     let render = printer.render();
     let mut read = Read::default();
-    let progress = Progress::start(done, matches!(asked, Output::Table | Output::Json | Output::FilesWithMatches));
+    let progress =
+        Progress::start(done, matches!(asked, Output::Table | Output::Json | Output::FilesWithMatches));
     {
         let mut reader = Reader::new(args.format(), &args.field, Arc::clone(done), Arc::clone(&stop));
         let recycled = reader.recycled();

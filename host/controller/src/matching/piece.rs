@@ -101,8 +101,16 @@ impl<'a> Worker<'a> {
     pub(crate) fn work(&mut self, piece: Piece, parts: &Parts<'_, Report>) -> Report {
         let Piece { source, parser, chunk } = piece;
         let format = parser.format().name();
-        let mut lines =
-            Lines { worker: self, parts, report: Report::new(&source), parser, pending: Vec::new(), held: Vec::new(), omitted: 0, over: false };
+        let mut lines = Lines {
+            worker: self,
+            parts,
+            report: Report::new(&source),
+            parser,
+            pending: Vec::new(),
+            held: Vec::new(),
+            omitted: 0,
+            over: false,
+        };
         lines.read(chunk.bytes(), chunk.first_line);
         let mut report = lines.report;
         report.tally.lines += chunk.lines;
@@ -146,7 +154,10 @@ impl<'c> Lines<'_, '_, 'c> {
         if line.len() > MAX_LINE_BYTES {
             line = &line[..MAX_LINE_BYTES];
             let file = &self.report.source.name;
-            self.report.tally.cut.add(|| example(file, number, line, format!("longer than {MAX_LINE_BYTES} bytes")));
+            self.report
+                .tally
+                .cut
+                .add(|| example(file, number, line, format!("longer than {MAX_LINE_BYTES} bytes")));
         }
         if line.first() == Some(&b'#')
             && let Some(parser) = self.parser.header_change(line)
@@ -317,7 +328,8 @@ impl<'c> Lines<'_, '_, 'c> {
         self.report.tally.events += 1;
         let Some(render) = self.worker.render else { return };
         let file = Arc::clone(&self.report.source.name);
-        let event = Event { file: &file, number: one.number, line: one.line, parser: &self.parser, found, omitted };
+        let event =
+            Event { file: &file, number: one.number, line: one.line, parser: &self.parser, found, omitted };
         render(&event, &mut self.report.text);
         if self.report.text.len() >= PART_BYTES {
             let next = Report::new(&self.report.source);

@@ -52,7 +52,12 @@ pub(crate) struct Reader {
 }
 
 impl Reader {
-    pub(crate) fn new(format: Option<Format>, fields: &[String], done: Arc<Done>, stop: Arc<AtomicBool>) -> Reader {
+    pub(crate) fn new(
+        format: Option<Format>,
+        fields: &[String],
+        done: Arc<Done>,
+        stop: Arc<AtomicBool>,
+    ) -> Reader {
         let fields = if fields.is_empty() { Fields::default() } else { Fields::named(fields) };
         Reader { format, fields, done, stop, recycled: Recycled::default(), read: Read::default() }
     }
@@ -105,7 +110,10 @@ impl Reader {
                 Ok(None) => return ControlFlow::Continue(()),
                 Err(error) => {
                     let damage = chunks.input().damage(error);
-                    let before = format!("{name}: the {} lines before this were matched, nothing after it", grouped(lines));
+                    let before = format!(
+                        "{name}: the {} lines before this were matched, nothing after it",
+                        grouped(lines)
+                    );
                     self.failed(anyhow!(damage).context(before));
                     return ControlFlow::Continue(());
                 }

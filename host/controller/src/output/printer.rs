@@ -51,7 +51,9 @@ impl Printer {
         let is_first = self.tally.events == 0;
         let has_matches = report.tally.events > 0;
         let text = match self.asked {
-            Output::Table if has_matches && is_first => [table_head(self.colour).into_bytes(), report.text].concat(),
+            Output::Table if has_matches && is_first => {
+                [table_head(self.colour).into_bytes(), report.text].concat()
+            }
             Output::FilesWithMatches if has_matches && self.named != Some(report.source.number) => {
                 self.named = Some(report.source.number);
                 format!("{}\n", report.source.name).into_bytes()

@@ -55,7 +55,12 @@ impl Summary<'_> {
             1 => format!("1 {what} line"),
             count => format!("{} {what} lines", grouped(count)),
         };
-        listed(text, &lines(&tally.unchecked, "unchecked"), "the matcher gave no answer for", &tally.unchecked);
+        listed(
+            text,
+            &lines(&tally.unchecked, "unchecked"),
+            "the matcher gave no answer for",
+            &tally.unchecked,
+        );
         listed(text, &lines(&tally.malformed, "malformed"), "not of the log's format", &tally.malformed);
         listed(text, &lines(&tally.cut, "overlong"), "matched in their first part only", &tally.cut);
         if self.skipped > 0 {
@@ -99,10 +104,18 @@ impl Summary<'_> {
     /// What of lists and feeds did not make it into the blacklist.
     fn indicators(&self, text: &mut String) {
         for (kind, count) in &self.rejections.values {
-            _ = writeln!(text, "  {} refused: {kind}", counted(*count, "indicator value", "indicator values"));
+            _ = writeln!(
+                text,
+                "  {} refused: {kind}",
+                counted(*count, "indicator value", "indicator values")
+            );
         }
         for (kind, count) in &self.rejections.patterns {
-            _ = writeln!(text, "  {} not or not fully reduced: {kind}", counted(*count, "STIX pattern", "STIX patterns"));
+            _ = writeln!(
+                text,
+                "  {} not or not fully reduced: {kind}",
+                counted(*count, "STIX pattern", "STIX patterns")
+            );
         }
         if self.suffixes_made_exact > 0 {
             let suffixes = counted(self.suffixes_made_exact, "public suffix", "public suffixes");

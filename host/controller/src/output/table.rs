@@ -56,7 +56,10 @@ fn write_rows(event: &Event<'_>, out: &mut Vec<u8>, colour: bool) {
         out.push(b'\n');
     }
     if event.omitted > 0 {
-        out.extend_from_slice(format!("{}:{}: and {} more matches\n", harmless(event.file), event.number, event.omitted).as_bytes());
+        out.extend_from_slice(
+            format!("{}:{}: and {} more matches\n", harmless(event.file), event.number, event.omitted)
+                .as_bytes(),
+        );
     }
 }
 

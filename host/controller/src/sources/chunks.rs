@@ -192,7 +192,9 @@ mod tests {
 
     #[test]
     fn an_overlong_line_is_cut_and_counts_once() {
-        for length in [BUFFER_BYTES, MAX_LINE_BYTES, MAX_BUFFER_BYTES, MAX_BUFFER_BYTES + 1, 3 * MAX_BUFFER_BYTES + 7] {
+        for length in
+            [BUFFER_BYTES, MAX_LINE_BYTES, MAX_BUFFER_BYTES, MAX_BUFFER_BYTES + 1, 3 * MAX_BUFFER_BYTES + 7]
+        {
             let text = [b"first\n".to_vec(), vec![b'x'; length], b"\nlast\n".to_vec()].concat();
             let chunks = all(text.as_slice());
             let joined: Vec<u8> = chunks.iter().flat_map(|chunk| chunk.2.clone()).collect();

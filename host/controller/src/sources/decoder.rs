@@ -59,7 +59,9 @@ pub(crate) enum Damage {
     #[error("cannot be read past byte {offset}")]
     Unreadable { offset: u64, source: io::Error },
     /// A compression that is not supported.
-    #[error("compressed with {codec}, but only gzip and zstd are unpacked; try `{command} FILE | threatsieve ... -`")]
+    #[error(
+        "compressed with {codec}, but only gzip and zstd are unpacked; try `{command} FILE | threatsieve ... -`"
+    )]
     Foreign { codec: &'static str, command: &'static str },
 }
 

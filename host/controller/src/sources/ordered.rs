@@ -219,8 +219,9 @@ mod tests {
 
     #[test]
     fn results_come_in_order_whatever_the_number_of_threads() {
-        let expected: Vec<u64> =
-            (0..300).flat_map(|job| if job % 3 == 0 { vec![job * 10, job * 10 + 1] } else { vec![job * 10 + 1] }).collect();
+        let expected: Vec<u64> = (0..300)
+            .flat_map(|job| if job % 3 == 0 { vec![job * 10, job * 10 + 1] } else { vec![job * 10 + 1] })
+            .collect();
         for threads in [1, 2, 16] {
             assert_eq!(run(threads, 300, None), expected, "{threads} threads");
         }

@@ -49,7 +49,8 @@ impl Replacement {
         fs::rename(temporary, &self.target)?;
         self.temporary = None;
         // The name is on the disk once its folder is.
-        let folder = self.target.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        let folder =
+            self.target.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
         File::open(folder)?.sync_all()
     }
 }

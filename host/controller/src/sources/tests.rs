@@ -23,7 +23,9 @@ fn zstd_frame(text: &[u8]) -> Vec<u8> {
 
 /// Text that does not compress to nothing.
 fn lines(count: u32) -> Vec<u8> {
-    (0..count).flat_map(|n| format!("{:08x} line {n}\n", n.wrapping_mul(2_654_435_761)).into_bytes()).collect()
+    (0..count)
+        .flat_map(|n| format!("{:08x} line {n}\n", n.wrapping_mul(2_654_435_761)).into_bytes())
+        .collect()
 }
 
 /// What is read before the end or the damage, and the damage's words.
@@ -140,7 +142,8 @@ fn a_pipe_gives_what_it_has_before_it_waits() {
     for pack in [|text: &[u8]| text.to_vec(), gzip, zstd_frame] {
         let (reader, mut writer) = io::pipe().unwrap();
         let stop = Arc::new(AtomicBool::new(false));
-        let raw = raw::Raw::new(File::from(std::os::fd::OwnedFd::from(reader)), Waiting::Announced(stop)).unwrap();
+        let raw =
+            raw::Raw::new(File::from(std::os::fd::OwnedFd::from(reader)), Waiting::Announced(stop)).unwrap();
         writer.write_all(&pack(b"one\ntwo\n")).unwrap();
         let mut chunks = Chunks::new(Decoder::new(raw::Counted::new(raw)).unwrap());
         let chunk = chunks.next(Vec::new()).unwrap().unwrap();

@@ -78,7 +78,8 @@ impl Walk {
             return Ok(false);
         }
         // A link to a file is followed: container runtimes lay out their log folders so. A dangling one is nothing.
-        let regular = itself.is_file() || itself.is_symlink() && fs::metadata(path).is_ok_and(|target| target.is_file());
+        let regular = itself.is_file()
+            || itself.is_symlink() && fs::metadata(path).is_ok_and(|target| target.is_file());
         self.skipped += u64::from(!regular);
         Ok(regular)
     }
@@ -96,7 +97,9 @@ impl Iterator for Walk {
             let (input, is_argument) = self.pending.pop_front()?;
             let Input::File(path) = &input else { return Some(Ok(input)) };
             let admitted = match is_argument {
-                true if fs::metadata(path).is_ok_and(|metadata| metadata.is_dir()) => self.enter(path).map(|()| false),
+                true if fs::metadata(path).is_ok_and(|metadata| metadata.is_dir()) => {
+                    self.enter(path).map(|()| false)
+                }
                 // A missing file is told when it is opened.
                 true => Ok(true),
                 false => self.admits(path),

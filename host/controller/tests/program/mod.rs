@@ -55,8 +55,10 @@ impl Folder {
     }
 
     pub fn names(&self) -> Vec<String> {
-        let mut names: Vec<String> =
-            std::fs::read_dir(self.0.path()).unwrap().map(|e| e.unwrap().file_name().into_string().unwrap()).collect();
+        let mut names: Vec<String> = std::fs::read_dir(self.0.path())
+            .unwrap()
+            .map(|e| e.unwrap().file_name().into_string().unwrap())
+            .collect();
         names.sort();
         names
     }
@@ -98,7 +100,9 @@ impl Done {
         let of = |event: &Value| {
             let line = event["line"].to_string();
             let entries = event["matches"].as_array().unwrap().iter();
-            entries.map(|one| format!("{line}:{}", one["entry"]["value"].as_str().unwrap())).collect::<Vec<_>>()
+            entries
+                .map(|one| format!("{line}:{}", one["entry"]["value"].as_str().unwrap()))
+                .collect::<Vec<_>>()
         };
         self.json().iter().flat_map(of).collect()
     }
@@ -106,5 +110,7 @@ impl Done {
 
 /// A line of Squid's native log.
 pub fn squid(url: &str) -> String {
-    format!("1787443200.000    142 192.168.7.9 TCP_MISS/200 4512 GET {url} - HIER_DIRECT/198.51.100.7 text/html\n")
+    format!(
+        "1787443200.000    142 192.168.7.9 TCP_MISS/200 4512 GET {url} - HIER_DIRECT/198.51.100.7 text/html\n"
+    )
 }
