@@ -115,10 +115,20 @@ class TestRefusedBlacklists:
         """Every section has bytes among these; a changed byte that is taken would be a changed blacklist."""
         whole = blacklist.read_bytes()
         rng = random.Random(5)
-        for at in [*range(16), *rng.sample(range(len(whole)), 60), len(whole) - 1]:
+        header_bytes = int.from_bytes(whole[12:16], "little")
+        places = [at for at in rng.sample(range(len(whole)), 60) if not header_bytes - 64 <= at < header_bytes]
+        for at in [*range(16), *places, len(whole) - 1]:
             changed = bytearray(whole)
             changed[at] ^= 1 << rng.randrange(8)
             blacklist.write_bytes(changed)
+            self.refused(blacklist)
+
+    def test_altered_where_a_signature_would_stand(self, blacklist):
+        """The header's last 64 bytes: zeros in an unsigned blacklist, and part of the file like any other."""
+        whole = blacklist.read_bytes()
+        header_bytes = int.from_bytes(whole[12:16], "little")
+        for at in (header_bytes - 64, header_bytes - 1):
+            blacklist.write_bytes(whole[:at] + b"\1" + whole[at + 1 :])
             self.refused(blacklist)
 
     def test_foreign(self, blacklist):

@@ -7,7 +7,7 @@ from tests import program
 
 FOLDERS = {".ci", "wit", "guest", "host", "plugin-descriptors", "tests", "docs"}
 # Files that tools want at the top.
-FILES = {"Cargo.toml", "Cargo.lock", "Makefile", "README.md", "LICENSE", "NOTICE", ".gitignore", "rust-toolchain.toml", "rustfmt.toml", "clippy.toml", "deny.toml"}
+FILES = {"Cargo.toml", "Cargo.lock", "Makefile", "README.md", "CHANGELOG.md", "LICENSE", "NOTICE", ".gitignore", "rust-toolchain.toml", "rustfmt.toml", "clippy.toml", "deny.toml"}
 
 
 def test_the_top_level():

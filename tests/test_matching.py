@@ -121,7 +121,8 @@ def test_lines_of_generated_values(tmp_path, seed, allowed):
 def test_fields_of_each_kind(tmp_path, seed, kind):
     rng = random.Random(seed)
     listed = LISTED + digests(rng)
-    cases = [(kind, case) for value in listed for case in around(rng, value)]
+    # A field's `//a/b` may as well be the path alone that some logs hold; which of the two is not the matcher's to say.
+    cases = [(kind, case) for value in listed for case in around(rng, value) if not case.startswith("//")]
     compare(tmp_path, listed, ALLOWED, cases)
 
 

@@ -6,7 +6,7 @@ import signal
 
 import pytest
 
-from tests import lines, program
+from tests import lines, program, stix
 from tests.program import DAMAGED, DONE, MATCHED, USAGE
 
 ESCAPE = b"\x1b"
@@ -63,13 +63,13 @@ def test_a_url_match_comes_before_that_of_its_host(tmp_path, log):
 
 
 def test_one_match_names_every_indicator_that_vouches(tmp_path, log):
-    one = program.write(tmp_path / "one.txt", "evil.com", "EVIL.com.")
+    one = program.write(tmp_path / "one.txt", "evil.com")
     two = program.write(tmp_path / "two.txt", "# nothing", "evil[.]com")
-    event = program.scan("--list", one, "--list", two, log)[0]
+    feed = stix.write(tmp_path / "f.json", *(stix.indicator(n, "[domain-name:value = 'EVIL.com']") for n in (1, 2)))
+    event = program.scan("--list", one, "--list", two, "--feed", feed, log)[0]
     (match,) = event["matches"]
-    ids = [indicator["id"] for indicator in match["indicators"]]
-    assert len(ids) == 3 and len(set(ids)) == 3
-    assert sorted(i.rsplit(":", 1)[1] for i in ids) == ["1", "2", "2"]
+    ids = {indicator["id"] for indicator in match["indicators"]}
+    assert ids == {"one.txt:1", "two.txt:2", stix.identifier(1), stix.identifier(2)}
 
 
 def test_count_is_the_number_of_matching_events_alone(tmp_path, listed, log):
