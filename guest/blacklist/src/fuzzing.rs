@@ -6,7 +6,8 @@ use crate::compile::sign::digest_at;
 use crate::image::{DIGEST_BYTES, Image, ROW_BYTES, Role, TABLE_AT};
 use crate::observable::{Batch, Kind};
 use crate::{
-    Blacklist, CompileOptions, Compiler, GuestBlacklist, Indicator, IndicatorId, Policy, Scratch, Target, Timestamp, UrlMode, Value,
+    Blacklist, CompileOptions, Compiler, GuestBlacklist, Indicator, IndicatorId, Policy, Scratch, Target,
+    Timestamp, UrlMode, Value,
 };
 
 /// Entries of every type, among them those that others cover.
@@ -23,7 +24,8 @@ static BLACKLIST: LazyLock<Vec<u8>> = LazyLock::new(|| {
             let (confidence, tlp, name) = (Some(50), None, None);
             let (valid_from, valid_until, modified) = (None, Some(Timestamp(1)), None);
             let types = vec!["malware".to_owned()];
-            let indicator = Indicator { id, confidence, tlp, valid_from, valid_until, modified, name, types, values };
+            let indicator =
+                Indicator { id, confidence, tlp, valid_from, valid_until, modified, name, types, values };
             compiler.block(feed, indicator, &mut |_| {}).ok()?;
         }
         compiler.finish().ok().map(crate::Compiled::into_bytes)
@@ -84,7 +86,9 @@ pub fn normaliser(data: &[u8]) {
         first.read(kind, data);
         again.read(Kind::Host, &first.host);
         // A host that was kept as raw bytes may look like something else; a plain one may not.
-        if !first.host_cut && first.host.iter().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'.' | b'_')) {
+        if !first.host_cut
+            && first.host.iter().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'.' | b'_'))
+        {
             let address = first.host.iter().all(|b| b.is_ascii_digit() || *b == b'.');
             let dotted = first.host.ends_with(b".") || first.host.starts_with(b".");
             assert!(address || dotted || again.host == first.host, "{kind:?} {data:?}");

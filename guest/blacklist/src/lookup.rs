@@ -4,7 +4,10 @@ use crate::hit::{Found, Hit, MAX_HITS_PER_OBSERVABLE};
 use crate::image::{Image, ImageError, Role, Section};
 use crate::normalise::{Target, Unusual, parse_v4};
 use crate::observable::{BatchError, BatchReader, Kind};
-use crate::sets::{HostFilter, MatchSet};
+use crate::sets::{Glance, HostFilter, MatchSet};
+
+/// Observables whose filter words are asked for together: a few more than the loads that a processor keeps in flight.
+const GROUP: usize = 32;
 
 /// A blacklist as the matcher reads it, in place, from the guest's image.
 pub struct GuestBlacklist<'a> {
@@ -42,13 +45,51 @@ impl<'a> GuestBlacklist<'a> {
     /// Adds the hits of a batch, in the order of its observables, the most specific entry first. Hits that the allow-list suppresses are among
     /// them and name its entry.
     pub fn check(&self, batch: &[u8], scratch: &mut Scratch, hits: &mut Vec<Hit>) -> Result<(), BatchError> {
-        for (number, observable) in (0u32..).zip(BatchReader::new(batch)?) {
-            let (kind, value) = observable?;
-            if self.may_match(kind, value) {
+        let mut observables = BatchReader::new(batch)?;
+        let mut group = [(Kind::Any, &[][..]); GROUP];
+        let mut first = 0;
+        loop {
+            let mut count = 0;
+            while count < GROUP
+                && let Some(observable) = observables.next()
+            {
+                group[count] = observable?;
+                count += 1;
+            }
+            if count == 0 {
+                return Ok(());
+            }
+            self.check_group(first, &group[..count], scratch, hits);
+            first += count as u32;
+        }
+    }
+
+    /// Hashes first, then asks the filter for all: the memory answers such questions side by side, while one look-up after the other would wait
+    /// for each.
+    fn check_group(&self, first: u32, group: &[(Kind, &[u8])], scratch: &mut Scratch, hits: &mut Vec<Hit>) {
+        let mut glances = [Glance::Miss; GROUP];
+        for (glance, &(kind, value)) in glances.iter_mut().zip(group) {
+            *glance = self.glance(kind, value);
+        }
+        for glance in &mut glances {
+            if let Glance::Probe(hash) = *glance {
+                *glance = if self.hosts.may_hold(hash) { Glance::Open } else { Glance::Miss };
+            }
+        }
+        for ((number, glance), &(kind, value)) in (first..).zip(&glances).zip(group) {
+            if *glance == Glance::Open && self.may_match(kind, value) {
                 self.look_up(number, kind, value, scratch, hits);
             }
         }
-        Ok(())
+    }
+
+    /// What can be told of an observable without asking the filter.
+    #[inline(always)]
+    fn glance(&self, kind: Kind, value: &[u8]) -> Glance {
+        match host_span(kind, value) {
+            Some((start, end)) => self.hosts.glance(value, start, end),
+            None => Glance::Open,
+        }
     }
 
     /// The same without settling misses beforehand: what [`Self::check`] is held to.
@@ -65,16 +106,10 @@ impl<'a> GuestBlacklist<'a> {
     #[doc(hidden)]
     #[inline(always)]
     pub fn may_match(&self, kind: Kind, value: &[u8]) -> bool {
-        let host = match kind {
-            Kind::Address => {
-                return parse_v4(value).is_none_or(|address| self.block.ipv4().covers(address.into()));
-            }
-            Kind::Host => Some((0, value.len())),
-            Kind::Url => url_authority(value),
-            Kind::Any | Kind::Hash | Kind::Email => None,
-        };
-        let Some((start, end)) = host else { return true };
-        let end = without_port_and_dot(value, start, end);
+        if kind == Kind::Address {
+            return parse_v4(value).is_none_or(|address| self.block.ipv4().covers(address.into()));
+        }
+        let Some((start, end)) = host_span(kind, value) else { return true };
         matches!(self.hosts.may_cover(value, start, end), Ok(true) | Err(Unusual))
     }
 
@@ -102,6 +137,17 @@ impl<'a> GuestBlacklist<'a> {
                 allowed.filter(|allow| allow.specificity >= found.specificity).map(|allow| allow.entry),
         }));
     }
+}
+
+/// Where the host stands in the observable, without port and root's dot, if that can be told at a glance.
+#[inline(always)]
+fn host_span(kind: Kind, value: &[u8]) -> Option<(usize, usize)> {
+    let (start, end) = match kind {
+        Kind::Host => (0, value.len()),
+        Kind::Url => url_authority(value)?,
+        Kind::Any | Kind::Address | Kind::Hash | Kind::Email => return None,
+    };
+    Some((start, without_port_and_dot(value, start, end)))
 }
 
 /// Where a URL's authority stands, if that can be told at a glance.

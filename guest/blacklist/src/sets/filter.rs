@@ -43,6 +43,17 @@ fn bits(hash: u64) -> u64 {
     1 << (hash & 63) | 1 << (hash >> 6 & 63) | 1 << (hash >> 12 & 63)
 }
 
+/// What is known of an observable before the filter is asked, and after.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Glance {
+    /// Nothing listed covers it.
+    Miss,
+    /// That depends on the filter's words for this hash.
+    Probe(u64),
+    /// It takes a closer look.
+    Open,
+}
+
 /// Both filters.
 pub(crate) struct HostFilter<'a> {
     /// Labels of the shortest listed name, 2 at most: shorter suffixes are not asked for.
@@ -58,6 +69,27 @@ impl<'a> HostFilter<'a> {
         let names = take(&mut rest, (u32_at(head, 1) as usize).saturating_mul(8));
         let above = take(&mut rest, (u32_at(head, 2) as usize).saturating_mul(8));
         HostFilter { first_labels: u32_at(head, 0) as usize, names: Words(names), above: Words(above) }
+    }
+
+    /// The hash by which most hosts in `bytes[start..end]` are settled.
+    #[inline(always)]
+    pub(crate) fn glance(&self, bytes: &[u8], start: usize, end: usize) -> Glance {
+        let seen = suffixes(bytes, start, end, false, |labels, hash, from| {
+            if labels == 1 && from < end && bytes[from].is_ascii_digit() {
+                return Some(Glance::Open);
+            }
+            (labels == self.first_labels).then_some(Glance::Probe(hash))
+        });
+        match seen {
+            Ok(glance) => glance.unwrap_or(Glance::Miss),
+            Err(Unusual) => Glance::Open,
+        }
+    }
+
+    /// Whether a suffix with that hash may be listed, or have listed names below it.
+    #[inline(always)]
+    pub(crate) fn may_hold(&self, hash: u64) -> bool {
+        self.names.has(hash) | self.above.has(hash)
     }
 
     /// Whether the host in `bytes[start..end]` may be covered by a listed name, or be an address. `Unusual` when it must be normalised first.

@@ -15,7 +15,7 @@ pub(crate) use digests::Digests;
 pub(crate) use domains::Domains;
 #[cfg(feature = "host")]
 pub(crate) use domains::{mode_bit as domain_mode_bit, reverse_labels};
-pub(crate) use filter::HostFilter;
+pub(crate) use filter::{Glance, HostFilter};
 pub(crate) use modes::Modes;
 pub(crate) use urls::Urls;
 #[cfg(feature = "host")]
