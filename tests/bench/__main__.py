@@ -39,6 +39,7 @@ def listed(name: str, lists: dict[str, list[str]]) -> dict[str, Path]:
 def built(name: str, files: list[Path]) -> tuple[Path, Command, dict]:
     """A blacklist of these lists, made on one core three times."""
     target = CACHE / name / "blacklist"
+    target.parent.mkdir(parents=True, exist_ok=True)
     arguments = [part for path in files for part in ("--list", str(path))]
     core = ["taskset", "-c", "0"] if shutil.which("taskset") else []
     command = Command("threatsieve build", [*core, str(program.BINARY), "build", "--json", *arguments, "-o", str(target)])
@@ -59,6 +60,8 @@ def shown(command: Command, ours: Command) -> list[str]:
     ]  # fmt: skip
 
 
+COMMANDS = """`make bench`: `threatsieve scan --count --blacklist BLACKLIST LOG`, `wc -l LOG`, and `grep -c -F -f LIST... LOG`, `rg -c -F -f LIST... LOG`,
+`grepcidr -c -f LIST LOG` in the C locale; the blacklist is built beforehand, the files are in memory. Each may take 10 minutes and 16 GB."""
 HEAD = ["command", "seconds, median", "fastest to slowest", "times ours", "peak MB", "lines counted"]
 
 
@@ -73,11 +76,13 @@ def scan(name: str, blacklist: Path, log: Path, *options: str) -> Command:
 
 
 def build_line(command: Command, summary: dict, target: Path, count: int) -> str:
-    """What building cost."""
-    size = target.stat().st_size
+    """What building cost, and what of the blacklist goes into the matcher."""
+    size, matcher = target.stat().st_size, summary["bytes"]["matcher"]
+    sections = [[name, f"{size:,}", f"{size / count:.2f}"] for name, size in summary["bytes"]["sections"].items()]
     return (
-        f"`threatsieve build` on one core: {command.median:.2f} s ({command.spread}), peak {command.peak_bytes / 1e6:,.0f} MB; {count:,} values, "
-        f"{size:,} bytes, {size / count:.1f} a value with all metadata.\n\n```json\n{json.dumps(summary, indent=1)}\n```"
+        f"`threatsieve build` on one core: {command.median:.2f} s ({command.spread}), peak {command.peak_bytes / 1e6:,.0f} MB. {count:,} values; "
+        f"{matcher:,} bytes in the matcher, {matcher / count:.1f} a value; {size:,} in the file with all that is known of them, {size / count:.1f} a value.\n\n"
+        + report.table(["section in the matcher", "bytes", "a value"], sections)
     )
 
 
@@ -94,7 +99,7 @@ def side_by_side(name: str, title: str, lists: dict[str, list[str]]) -> None:
     commands += [Command("wc -l", ["wc", "-l", str(log)]), Command("grep -c -F -f", ["grep", "-c", "-F", *patterns, str(log)])]
     commands += [Command("rg -c -F -f", ["rg", "-c", "-F", *patterns, str(log)])]
     interleaved(commands, ROUNDS)
-    parts = [f"## {title}\n\n{report.machine()}. {sum(map(len, lists.values())):,} values; {LOG_LINES:,} lines, {log.stat().st_size:,} bytes.", compared(commands, ours)]
+    parts = [f"## {title}\n\n{COMMANDS}\n\n{report.machine()}. {sum(map(len, lists.values())):,} values; {LOG_LINES:,} lines, {log.stat().st_size:,} bytes.", compared(commands, ours)]
     if "ips" in files:
         parts.append(addresses_alone(name, files, log))
     parts.append(build_line(build, summary, blacklist, sum(map(len, lists.values()))))
@@ -121,11 +126,13 @@ def difference_tables(log: Path, files: list[Path], blacklist: Path) -> str:
         return "Lines on which grep and we differ: not known, as grep did not finish."
     if differences.UNEXPLAINED in {**extra, **missing}:
         sys.exit("some differences from grep are unexplained; see above")
+    both = extra.pop(differences.BOTH)
     rows = [[kind, f"{count:,}"] for kind, count in extra.items()]
     other = [[kind, f"{count:,}"] for kind, count in missing.items()]
     return "\n\n".join(
         [
-            "### Lines on which grep and we differ\n\nSorted by `tests/bench/differences.py`, which decides by itself what is listed; none is unexplained.",
+            "### Lines on which grep and we differ\n\nSorted by `tests/bench/differences.py`, "
+            f"which decides by itself what is listed; none is unexplained. Both find {both:,} lines.",
             report.table(["`grep -F` finds, we do not flag", "lines"], rows),
             report.table(["we flag, `grep -F` does not find", "lines"], other),
         ]
@@ -169,7 +176,7 @@ def main(parts: list[str]) -> None:
     if missing:
         sys.exit(f"missing: {', '.join(missing)}")
     if "real" in wanted:
-        side_by_side("real", "Real lists", real_lists())
+        side_by_side("real", "Real lists: a slice of stamparm/maltrail", real_lists())
     if "million" in wanted:
         side_by_side("million", "One million generated domains", {"domains": list(generate.domains(1_000_000, SEED))})
     if "ten-million" in wanted:

@@ -19,6 +19,7 @@ from tests import program
 from tests.oracle import Malformed, from_list, matcher, names, values
 
 UNEXPLAINED = "unexplained"
+BOTH = "lines that both find"
 
 
 @dataclass(frozen=True)
@@ -187,7 +188,7 @@ def compare(log: Path, lists: list[Path], blacklist: Path, cap_seconds: int = 60
         else:
             missing[kind_of_missing(line, text, found, all_texts)] += 1
     return (
-        {"lines of both": len(grep_lines.keys() & our_lines.keys()), **dict(extra.most_common())},
+        {BOTH: len(grep_lines.keys() & our_lines.keys()), **dict(extra.most_common())},
         dict(missing.most_common()),
     )
 
