@@ -70,7 +70,7 @@ impl Reader {
     /// Reads all that the arguments name. What cannot be read is told and passed over.
     pub(crate) fn read_all(&mut self, arguments: &[PathBuf], queue: &mut Queue<'_, Piece>) -> Read {
         let mut walk = Walk::new(arguments);
-        while let Some(input) = walk.next() {
+        for input in walk.by_ref() {
             let (name, opened) = match input {
                 Ok(input) => {
                     let waiting = Waiting::Announced(Arc::clone(&self.stop));

@@ -1,5 +1,6 @@
 //! The built program, run on files of a folder of its own.
-#![allow(dead_code, reason = "each test binary uses a part of it")]
+#![allow(dead_code, unreachable_pub, reason = "each test binary uses a part of it")]
+#![allow(clippy::unwrap_used, reason = "a test fails by it")]
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
