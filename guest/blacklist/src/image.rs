@@ -17,6 +17,7 @@
 //! | 112 | 56 each | sections: id (4), entries (4), offset (8), bytes (8), BLAKE3 digest (32) |
 //! | then | 32 | BLAKE3 digest of everything before: the blacklist's identity |
 //! | then | 64 | Ed25519 signature of that digest; zeros when unsigned |
+//! | then | 32 | BLAKE3 digest of the signature's bytes |
 //!
 //! Sections start at multiples of 64 bytes. The match sections stand first, so that the guest's image is a prefix of the file.
 
@@ -31,10 +32,10 @@ pub const MAX_SECTIONS: usize = 256;
 
 pub(crate) const TABLE_AT: usize = 48 + MAX_NAME_BYTES;
 pub(crate) const ROW_BYTES: usize = 4 + 4 + 8 + 8 + 32;
-#[cfg(feature = "host")]
 pub(crate) const DIGEST_BYTES: usize = 32;
-#[cfg(feature = "host")]
 pub(crate) const SIGNATURE_BYTES: usize = 64;
+/// Bytes of the header's digest, the signature, and the signature's digest.
+pub(crate) const SEAL_BYTES: usize = DIGEST_BYTES + SIGNATURE_BYTES + DIGEST_BYTES;
 /// Sections start at multiples of this: a cache line.
 #[cfg(feature = "host")]
 pub(crate) const ALIGNMENT: usize = 64;
@@ -258,7 +259,9 @@ impl<'a> Image<'a> {
         if got > file {
             return Err(ImageError::Header("bytes follow its end"));
         }
-        if self.sections > MAX_SECTIONS || self.header_bytes < TABLE_AT + self.sections * ROW_BYTES {
+        if self.sections > MAX_SECTIONS
+            || self.header_bytes < TABLE_AT + self.sections * ROW_BYTES + SEAL_BYTES
+        {
             return Err(ImageError::Header("too small for its sections"));
         }
         if (self.header_bytes as u64) > guest {

@@ -6,7 +6,7 @@ use super::metadata::Metadata;
 use super::sign::digest_at;
 use super::{CompileError, CompileOptions, Compiled, Listed, Summary};
 use crate::image::{
-    ALIGNMENT, DIGEST_BYTES, EntryType, FORMAT, MAGIC, MAX_NAME_BYTES, ROW_BYTES, Role, SIGNATURE_BYTES,
+    ALIGNMENT, EntryType, FORMAT, MAGIC, MAX_NAME_BYTES, ROW_BYTES, Role, SEAL_BYTES, SIGNATURE_BYTES,
     Section, TABLE_AT,
 };
 use crate::normalise::NORMALISER;
@@ -203,8 +203,7 @@ fn assemble(
     sections: &[(Section, Role, u32, Vec<u8>)],
     match_sections: usize,
 ) -> Vec<u8> {
-    let header_bytes =
-        (TABLE_AT + sections.len() * ROW_BYTES + DIGEST_BYTES + SIGNATURE_BYTES).next_multiple_of(ALIGNMENT);
+    let header_bytes = (TABLE_AT + sections.len() * ROW_BYTES + SEAL_BYTES).next_multiple_of(ALIGNMENT);
     let mut offsets = Vec::with_capacity(sections.len() + 1);
     let mut end = header_bytes;
     let mut guest_bytes = header_bytes;
@@ -237,6 +236,9 @@ fn assemble(
     out.resize(digest_at(header_bytes), 0);
     let digest = blake3::hash(&out);
     out.extend_from_slice(digest.as_bytes());
+    let unsigned = [0; SIGNATURE_BYTES];
+    out.extend_from_slice(&unsigned);
+    out.extend_from_slice(blake3::hash(&unsigned).as_bytes());
     for ((.., bytes), offset) in sections.iter().zip(&offsets) {
         out.resize(*offset, 0);
         out.extend_from_slice(bytes);

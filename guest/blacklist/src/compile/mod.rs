@@ -19,7 +19,7 @@ use metadata::Metadata;
 use crate::image::{EntryType, MAX_NAME_BYTES, Role};
 use crate::indicator::{Indicator, IndicatorId};
 use crate::sets::{domain_mode_bit, reverse_labels, url_mode_bit};
-use crate::value::{DomainMode, FileHash, Value};
+use crate::value::{DomainMode, FileHash, UrlMode, Value};
 
 /// Which blacklist is made, and what it takes.
 #[derive(Debug, Clone)]
@@ -279,4 +279,9 @@ pub(crate) fn domain_mode(bit: u8) -> DomainMode {
         4 => DomainMode::Below,
         _ => DomainMode::AtAndBelow,
     }
+}
+
+/// The URL mode that a bit of a profile stands for.
+pub(crate) fn url_mode(bit: u8) -> UrlMode {
+    if bit == url_mode_bit(UrlMode::Prefix) { UrlMode::Prefix } else { UrlMode::Exact }
 }

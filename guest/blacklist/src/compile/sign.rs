@@ -4,7 +4,7 @@ use ed25519_dalek::pkcs8::{DecodePrivateKey, DecodePublicKey};
 use ed25519_dalek::{Signer, SigningKey, VerifyingKey};
 
 use super::Compiled;
-use crate::image::{DIGEST_BYTES, Image, SIGNATURE_BYTES};
+use crate::image::{DIGEST_BYTES, Image, SEAL_BYTES, SIGNATURE_BYTES};
 
 /// A text is no key.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -49,11 +49,13 @@ impl Compiled {
         let end = image.header_bytes;
         let signature_at = digest_at(end) + DIGEST_BYTES;
         let signature = key.0.sign(&self.bytes[digest_at(end)..signature_at]).to_bytes();
+        let check = *blake3::hash(&signature).as_bytes();
         self.bytes[signature_at..signature_at + SIGNATURE_BYTES].copy_from_slice(&signature);
+        self.bytes[signature_at + SIGNATURE_BYTES..end].copy_from_slice(&check);
     }
 }
 
-/// Where the header's digest stands in a header of so many bytes: it and the signature come last.
+/// Where the header's digest stands in a header of so many bytes: it, the signature, and the signature's digest come last.
 pub(crate) fn digest_at(header_bytes: usize) -> usize {
-    header_bytes - SIGNATURE_BYTES - DIGEST_BYTES
+    header_bytes - SEAL_BYTES
 }

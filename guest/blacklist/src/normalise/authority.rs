@@ -24,24 +24,26 @@ pub(super) fn split(authority: &[u8]) -> Authority<'_> {
         && let Some(end) = host_port.iter().position(|&b| b == b']')
         && host_port[..end].contains(&b':')
     {
-        let port = host_port[end + 1..].strip_prefix(b":").map(port);
+        let port = host_port[end + 1..].strip_prefix(b":").and_then(port);
         return Authority { host: &host_port[..=end], port };
     }
     let mut colons = host_port.iter().enumerate().filter(|(_, b)| **b == b':');
     match (colons.next(), colons.next()) {
         (Some((colon, _)), None) => {
-            Authority { host: &host_port[..colon], port: Some(port(&host_port[colon + 1..])) }
+            Authority { host: &host_port[..colon], port: port(&host_port[colon + 1..]) }
         }
         // None, or several: a bare IPv6 address.
         _ => Authority { host: host_port, port: None },
     }
 }
 
-fn port(digits: &[u8]) -> Option<u16> {
-    if digits.is_empty() || digits.len() > 5 {
+/// An empty port is none (RFC 3986 section 6.2.3).
+fn port(digits: &[u8]) -> Option<Option<u16>> {
+    if digits.is_empty() {
         return None;
     }
-    std::str::from_utf8(digits).ok()?.parse().ok()
+    let short = Some(digits).filter(|digits| digits.len() <= 5);
+    Some(short.and_then(|digits| std::str::from_utf8(digits).ok()?.parse().ok()))
 }
 
 /// Reads a host field: a name or an address, perhaps with a port. Addresses are strict here.
@@ -50,7 +52,8 @@ pub(super) fn read_host(target: &mut Target, value: &[u8]) {
     if target.address.is_none() {
         let defanged = defanged(value);
         let parts = split(&defanged);
-        target.address = address::parse_strict(parts.host);
+        // A name's trailing dot may stand behind an address too; a field that is said to hold one is stricter.
+        target.address = address::parse_strict(parts.host.strip_suffix(b".").unwrap_or(parts.host));
         if target.address.is_none() {
             target.host_cut = write_name(parts.host, &mut target.host);
         }
@@ -130,7 +133,8 @@ mod tests {
         };
         assert_eq!(cut("evil.com"), ("evil.com", None));
         assert_eq!(cut("evil.com:8080"), ("evil.com", Some(Some(8080))));
-        assert_eq!(cut("evil.com:"), ("evil.com", Some(None)));
+        assert_eq!(cut("evil.com:"), ("evil.com", None));
+        assert_eq!(cut("evil.com:x"), ("evil.com", Some(None)));
         assert_eq!(cut("evil.com:99999"), ("evil.com", Some(None)));
         assert_eq!(cut("good.com:80@evil.com"), ("evil.com", None));
         assert_eq!(cut("a@b@evil.com:1"), ("evil.com", Some(Some(1))));
@@ -158,6 +162,8 @@ mod tests {
         assert_eq!(read(Kind::Url, "evil.com:443"), name("evil.com"));
         assert_eq!(read(Kind::Url, "[fe80::1%25eth0]:443"), address("fe80::1"));
         assert_eq!(read(Kind::Any, "1.2.3.4:80"), address("1.2.3.4"));
+        assert_eq!(read(Kind::Any, "1.2.3.4."), address("1.2.3.4"));
+        assert_eq!(read(Kind::Address, "1.2.3.4."), name(""));
         assert_eq!(read(Kind::Email, "Bob@EVIL.com"), name("evil.com"));
     }
 }

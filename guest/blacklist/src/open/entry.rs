@@ -1,13 +1,13 @@
 //! From a hit to its entry and the indicators that hold for an event.
 
 use super::Blacklist;
-use crate::compile::domain_mode;
 use crate::compile::metadata::{NO_BYTE, NO_STRING, NO_TIME, PROFILE_BYTES, RECORD_BYTES, TYPE_SEPARATOR};
+use crate::compile::{domain_mode, url_mode};
 use crate::hit::{Hit, How};
 use crate::image::{EntryType, Image, Role, Section};
 use crate::indicator::{IndicatorId, Timestamp, Tlp};
 use crate::sets::reverse_labels;
-use crate::value::DomainMode;
+use crate::value::{DomainMode, UrlMode};
 use crate::values::value_at;
 
 /// One indicator's statement of an entry.
@@ -33,6 +33,8 @@ pub struct IndicatorView {
     pub types: Vec<String>,
     /// Which hosts it covers, if the entry is a domain.
     pub mode: DomainMode,
+    /// Which paths it covers, if the entry is a URL.
+    pub url_mode: UrlMode,
 }
 
 impl IndicatorView {
@@ -182,6 +184,7 @@ fn indicator(image: &Image<'_>, record: usize) -> Option<IndicatorView> {
             .map(|types| types.split(TYPE_SEPARATOR).map(str::to_owned).collect())
             .unwrap_or_default(),
         mode: domain_mode(profile[4]),
+        url_mode: url_mode(profile[4]),
     })
 }
 

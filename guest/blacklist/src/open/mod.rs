@@ -26,6 +26,9 @@ pub enum OpenError {
     /// A signature is demanded.
     #[error("the blacklist is not signed, and a signature by the configured key is demanded")]
     Unsigned,
+    /// The signature was altered, or only half written.
+    #[error("damaged blacklist: the signature's digest is not the one it names")]
+    SignatureDigest,
     /// Signed by another key, or altered.
     #[error("the blacklist's signature is not by the configured key")]
     Signature,
@@ -56,8 +59,11 @@ impl<B: AsRef<[u8]>> Blacklist<B> {
         if blake3::hash(&file[..at]).as_bytes() != digest {
             return Err(OpenError::HeaderDigest);
         }
+        let signature = &file[at + DIGEST_BYTES..at + DIGEST_BYTES + SIGNATURE_BYTES];
+        if blake3::hash(signature).as_bytes() != &file[at + DIGEST_BYTES + SIGNATURE_BYTES..header_bytes] {
+            return Err(OpenError::SignatureDigest);
+        }
         if let Some(key) = trusted {
-            let signature = &file[at + DIGEST_BYTES..at + DIGEST_BYTES + SIGNATURE_BYTES];
             verify(key, digest, signature)?;
         }
         for row in image.rows() {

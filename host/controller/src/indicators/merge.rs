@@ -62,13 +62,8 @@ fn value(kind: EntryType, text: &str, view: &IndicatorView) -> Result<Value, Mal
             if view.mode == DomainMode::AtAndBelow { DomainMode::Tree } else { view.mode },
         ),
         EntryType::Ipv4 | EntryType::Ipv6 => Value::address(text),
-        EntryType::Url => Value::url(text, url_mode(view)),
+        EntryType::Url => Value::url(text, view.url_mode),
         EntryType::Md5 | EntryType::Sha1 | EntryType::Sha256 => Value::hash(text),
         EntryType::Email => Value::email(text),
     }
-}
-
-/// An indicator's mode is kept as a bit, and the second one, which stands for exact domains, stands for prefixes of URLs.
-fn url_mode(view: &IndicatorView) -> UrlMode {
-    if view.mode == DomainMode::Exact { UrlMode::Prefix } else { UrlMode::Exact }
 }
