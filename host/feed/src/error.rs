@@ -36,6 +36,18 @@ pub enum FeedError {
         /// Its first characters.
         got: String,
     },
+    /// A bundle or envelope whose `objects` is no array.
+    #[error(
+        "`objects`, byte {offset}: expected an array of STIX objects, got {got}; {objects} objects were read before it"
+    )]
+    NoArray {
+        /// Where the value starts, in bytes from the input's start.
+        offset: u64,
+        /// The type of the value.
+        got: &'static str,
+        /// Objects read before.
+        objects: u64,
+    },
     /// More indicators or markings than the limits allow.
     #[error("expected at most {limit} objects to keep, got more at byte {offset}")]
     TooMany {

@@ -1,7 +1,7 @@
 //! The reduction, case by case. Each answer is written `value value | reason reason`; a domain's mode is shown unless it is the default.
 
 use threatsieve_blacklist::{DomainMode, Timestamp, Value};
-use threatsieve_feed::pattern::{Grammar, Pattern};
+use threatsieve_feed::pattern::{Grammar, MAX_NODES, MAX_PATTERN_BYTES, Pattern};
 use threatsieve_feed::reduce::{Reduction, reduce};
 
 const MD5: &str = "d41d8cd98f00b204e9800998ecf8427e";
@@ -42,6 +42,11 @@ fn paths_give_the_values_of_the_table() {
     hold(&[
         ("domain-name:value = 'Evil.COM.'", "evil.com"),
         ("domain-name:value = 'evil[.]com'", "evil.com"),
+        ("hostname:value = 'Evil.COM.'", "evil.com"),
+        ("x-opencti-hostname:value IN ('evil.com', 'evil.org')", "evil.com evil.org"),
+        ("hostname:value LIKE '%.evil.com'", "*.evil.com"),
+        ("hostname:value = 'evil.com' AND hostname:type = 'hostname'", "evil.com"),
+        ("hostname:value = 'evil.com' AND hostname:type = 'domain-name'", "| contradiction"),
         ("ipv4-addr:value = '192.0.2.1'", "192.0.2.1"),
         ("ipv4-addr:value = '192.0.2.1/24'", "192.0.2.0/24"),
         ("ipv6-addr:value = '2001:DB8::1'", "2001:db8::1"),
@@ -341,4 +346,82 @@ fn multiplying_out_is_limited() {
     );
     assert_eq!(reduction(&text).values.len(), 3000);
     assert!(reduction(&text).is_complete());
+}
+
+/// Fills a pattern to its longest with repetitions of a part, each with its own number.
+fn longest(start: &str, separator: &str, end: &str, part: impl Fn(usize) -> String) -> String {
+    let mut text = start.to_owned();
+    let (mut nodes, most) = (0, MAX_PATTERN_BYTES - end.len());
+    for number in 0.. {
+        let more = part(number);
+        nodes += 2;
+        if text.len() + separator.len() + more.len() > most || nodes > MAX_NODES / 2 {
+            break;
+        }
+        if number > 0 {
+            text.push_str(separator);
+        }
+        text.push_str(&more);
+    }
+    text + end
+}
+
+#[test]
+fn many_values_are_taken_from_one_pattern() {
+    let names: Vec<String> = (0..2500).map(|n| format!("domain-name:value = 'evil{n}.com'")).collect();
+    let reduction = reduction(&format!("[{}]", names.join(" OR ")));
+    assert!(reduction.is_complete());
+    assert_eq!(reduction.values.len(), 2500);
+}
+
+/// What is worst for the reduction: a few seconds would be minutes or the memory's end if any of it grew with the square of the length.
+#[test]
+fn the_longest_patterns_are_reduced_in_no_time() {
+    let quoted = |n: usize| format!("'{n} '");
+    let path = format!("domain-name:a{}", ".c".repeat(200_000));
+    let ors = |part: fn(usize) -> String, end: &str| longest("[(", " OR ", &format!(") {end}]"), part);
+    let types = longest(
+        "[(network-traffic:dst_ref.type IN (",
+        ",",
+        ")) AND network-traffic:dst_ref.value IN (",
+        |n| format!("'{n}'"),
+    );
+    let types = types[..400_000].rsplit_once(',').unwrap().0.to_owned()
+        + ",'ipv4-addr')) AND network-traffic:dst_ref.value IN (";
+    for (name, text) in [
+        ("values", longest("[", " OR ", "]", |n| format!("domain-name:value = 'evil{n}.com'"))),
+        ("observations", longest("", " OR ", "", |n| format!("[domain-name:value = 'evil{n}.com']"))),
+        ("unfit set", longest("[domain-name:value IN (", ",", ")]", quoted)),
+        (
+            "unfit set in AND",
+            longest("[EXISTS domain-name:value AND domain-name:value IN (", ",", ")]", quoted),
+        ),
+        (
+            "unfit alternatives in AND",
+            ors(|n| format!("domain-name:value = '{n} '"), "AND EXISTS domain-name:value"),
+        ),
+        ("long path", longest(&format!("[domain-name:value = 'x' OR {path} IN ("), ",", ")]", quoted)),
+        ("alternatives in AND", ors(|n| format!("url:value='u{n}.com'"), "AND EXISTS url:value")),
+        (
+            "long literal",
+            longest(&format!("[domain-name:value = h'{}' AND (", "00".repeat(200_000)), " OR ", ")]", |n| {
+                format!("EXISTS a:b{n}")
+            }),
+        ),
+        ("types", longest(&types, ",", ")]", |n| format!("'10.{}.{}.1'", n / 256 % 256, n % 256))),
+        (
+            "negated set",
+            longest("[domain-name:value = 'a.com' AND domain-name:value NOT IN (", ",", ")]", |n| {
+                format!("'e{n}.com'")
+            }),
+        ),
+    ] {
+        let started = std::time::Instant::now();
+        let reduction = reduction(&text);
+        let taken = started.elapsed();
+        assert!(!reduction.values.is_empty() || !reduction.unreduced.is_empty(), "{name}");
+        let bytes: usize = reduction.unreduced.iter().map(|part| part.text.len()).sum();
+        assert!(bytes < 64 * MAX_PATTERN_BYTES, "{name}: {bytes} bytes of reports");
+        assert!(taken < std::time::Duration::from_secs(5), "{name}: {taken:?} for {} bytes", text.len());
+    }
 }

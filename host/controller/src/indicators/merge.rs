@@ -2,7 +2,7 @@
 
 use threatsieve_blacklist::{
     Blacklist, CompileError, CompileOptions, Compiled, Compiler, DomainMode, Entry, EntryType, Indicator,
-    IndicatorView, Malformed, Role, UrlMode, Value,
+    IndicatorView, Malformed, Role, Value,
 };
 use threatsieve_runner::Bytes;
 

@@ -24,7 +24,9 @@ pub(crate) fn open_blacklist(path: &Path, trusted: Option<&VerifyKey>) -> Result
             OpenError::Image(_) => {
                 "; expected a file that this version's `threatsieve build` wrote (lists go with --list)"
             }
-            OpenError::HeaderDigest | OpenError::SectionDigest { .. } => "; build or fetch it again",
+            OpenError::HeaderDigest | OpenError::SectionDigest { .. } | OpenError::SignatureDigest => {
+                "; build or fetch it again"
+            }
             OpenError::Unsigned => "; build it with --sign-key",
             OpenError::Signature => "; check where it is from, and --verify-key",
         };

@@ -72,6 +72,12 @@ pub enum LineError {
         /// What stands there, cut.
         got: String,
     },
+    /// A CSV record that ends before its line does.
+    #[error("expected the record to end with its line, got more from column {column}")]
+    AfterRecord {
+        /// Where the rest starts, in bytes from 1.
+        column: usize,
+    },
     /// A CSV field that starts with a quote and does not end.
     #[error("expected a closing quote within {limit} lines and before the end, got none")]
     OpenQuote {

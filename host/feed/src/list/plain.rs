@@ -1,6 +1,6 @@
 //! Lines of a plain list or of a hosts file.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv6Addr};
 
 use threatsieve_blacklist::Value;
 
@@ -27,6 +27,9 @@ fn without_comment(text: &str) -> &str {
     }
 }
 
+/// What Debian's hosts file gives the name `ip6-localnet`; beside another name it is an address like others.
+const LOCALNET: Ipv6Addr = Ipv6Addr::new(0xfe00, 0, 0, 0, 0, 0, 0, 0);
+
 /// The names of a hosts file's line: those after an address that leads nowhere. Any other address before a name is no such line.
 fn hosts_names(text: &str) -> Option<&str> {
     // Most lines are told by their first byte: the addresses start with a digit, a colon, or as fe80 and ff02 do.
@@ -38,7 +41,11 @@ fn hosts_names(text: &str) -> Option<&str> {
     let leads_nowhere = match address.parse().ok()? {
         IpAddr::V4(v4) => v4.is_loopback() || v4.is_unspecified() || v4.is_broadcast(),
         IpAddr::V6(v6) => {
-            v6.is_loopback() || v6.is_unspecified() || v6.is_multicast() || v6.is_unicast_link_local()
+            v6.is_loopback()
+                || v6.is_unspecified()
+                || v6.is_multicast()
+                || v6.is_unicast_link_local()
+                || v6 == LOCALNET && names.split_whitespace().all(is_local)
         }
     };
     // `127.0.0.1 - 127.0.0.9` is a range.

@@ -1,6 +1,6 @@
 //! Lists in CSV with a header (RFC 4180; separated by commas, semicolons or tabs).
 
-use csv_core::ReadRecordResult;
+use csv_core::{ReadRecordResult, ReaderBuilder, Terminator};
 use threatsieve_blacklist::{DomainMode, Indicator, Timestamp, Tlp, UrlMode, Value};
 
 use super::line::Lines;
@@ -25,8 +25,10 @@ impl Table {
     /// Reads a header; a line that names no column of values is none.
     pub(super) fn from_header(line: &str) -> Option<Table> {
         b",;\t".iter().find_map(|&delimiter| {
-            let mut record = Record::default();
-            record.split(line, delimiter);
+            let mut record = Record::new(delimiter);
+            if record.start(line).ok()? == End::OpenQuote {
+                return None;
+            }
             // A value that happens to hold a delimiter (`http://evil.com/a;value`) is no header.
             let is_name =
                 |name: &str| name.bytes().all(|b| b.is_ascii_alphanumeric() || b"_- ()#".contains(&b));
@@ -52,27 +54,28 @@ impl Table {
 
     /// Reads the records after the header.
     pub(super) fn read(&self, lines: &mut Lines<'_>, reader: &mut Reader<'_>) -> Result<(), FeedError> {
-        let mut record = Record::default();
-        let mut text = String::new();
+        let mut record = Record::new(self.delimiter);
         while let Some(line) = lines.next()? {
-            let Some(first) = reader.text(&line) else { continue };
+            let Some(trimmed) = reader.text(&line) else { continue };
+            // Where tabs part the fields, one at the start is an empty field.
+            let first = if self.delimiter == b'\t' { line.text().unwrap_or(trimmed) } else { trimmed };
             let number = line.number;
-            if !has_open_quote(first) {
-                self.record(&mut record, first, number, reader);
-                continue;
-            }
-            text.clear();
-            text.push_str(first);
-            match continued(&mut text, lines, reader)? {
-                Ok(()) => self.record(&mut record, &text, number, reader),
-                Err(error) => reader.refuse(number, &text, error),
+            match record.start(first) {
+                Ok(End::Whole) => self.record(&record, first, number, reader),
+                Ok(End::OpenQuote) => {
+                    let mut text = first.to_owned();
+                    match record.go_on(&mut text, lines, reader)? {
+                        Ok(()) => self.record(&record, &text, number, reader),
+                        Err(error) => reader.refuse(number, &text, error),
+                    }
+                }
+                Err(error) => reader.refuse(number, first, error),
             }
         }
         Ok(())
     }
 
-    fn record(&self, record: &mut Record, text: &str, number: u32, reader: &mut Reader<'_>) {
-        record.split(text, self.delimiter);
+    fn record(&self, record: &Record, text: &str, number: u32, reader: &mut Reader<'_>) {
         match self.indicator(record, number, reader.options.url_mode) {
             Ok(indicator) => reader.take(indicator),
             Err(error) => reader.refuse(number, text, error),
@@ -96,74 +99,101 @@ impl Table {
     }
 }
 
-/// Adds the lines that a quoted field goes on over.
-fn continued(
-    text: &mut String,
-    lines: &mut Lines<'_>,
-    reader: &Reader<'_>,
-) -> Result<Result<(), LineError>, FeedError> {
-    let limit = reader.options.max_record_lines;
-    for _ in 1..limit {
-        let Some(line) = lines.next()? else { break };
-        match line.text() {
-            Ok(more) if text.len() + more.len() < reader.options.max_line_bytes => {
-                text.push('\n');
-                text.push_str(more);
-            }
-            Ok(_) => return Ok(Err(LineError::TooLong { limit: reader.options.max_line_bytes })),
-            Err(error) => return Ok(Err(error)),
-        }
-        if !has_open_quote(text) {
-            return Ok(Ok(()));
-        }
-    }
-    Ok(Err(LineError::OpenQuote { limit }))
-}
-
-/// Quotes inside a quoted field are doubled, so an odd number means that one is still open.
-fn has_open_quote(text: &str) -> bool {
-    memchr::memchr_iter(b'"', text.as_bytes()).count() % 2 == 1
+/// How a line ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum End {
+    /// With its record.
+    Whole,
+    /// Within a quoted field, which goes on in the next line.
+    OpenQuote,
 }
 
 /// One record's fields.
-#[derive(Default)]
 struct Record {
+    parser: csv_core::Reader,
     text: Vec<u8>,
+    text_bytes: usize,
     ends: Vec<usize>,
+    fields: usize,
 }
 
 impl Record {
-    fn split(&mut self, line: &str, delimiter: u8) {
-        let mut parser = csv_core::ReaderBuilder::new().delimiter(delimiter).build();
-        // A record is never longer than its line, nor has it more fields than bytes and one; and there must always be room for one more.
-        self.text.resize(line.len() + 1, 0);
-        self.ends.resize(line.len() + 2, 0);
-        let (mut read, mut written, mut fields) = (0, 0, 0);
-        loop {
-            let (result, used, wrote, ended) = parser.read_record(
-                &line.as_bytes()[read..],
-                &mut self.text[written..],
-                &mut self.ends[fields..],
-            );
-            read += used;
-            written += wrote;
-            fields += ended;
-            // The end of the input is told by an empty one, which ends the record.
-            if !matches!(result, ReadRecordResult::InputEmpty) {
-                break;
+    fn new(delimiter: u8) -> Record {
+        // Left to itself the parser also ends a record at a carriage return, and what follows in the line would be lost.
+        let parser = ReaderBuilder::new().delimiter(delimiter).terminator(Terminator::Any(b'\n')).build();
+        Record { parser, text: Vec::new(), text_bytes: 0, ends: Vec::new(), fields: 0 }
+    }
+
+    /// Starts anew with a line.
+    fn start(&mut self, line: &str) -> Result<End, LineError> {
+        self.parser.reset();
+        (self.text_bytes, self.fields) = (0, 0);
+        self.line(line)
+    }
+
+    /// Adds the lines that a quoted field goes on over, to `text` too.
+    fn go_on(
+        &mut self,
+        text: &mut String,
+        lines: &mut Lines<'_>,
+        reader: &Reader<'_>,
+    ) -> Result<Result<(), LineError>, FeedError> {
+        let limit = reader.options.max_record_lines;
+        for _ in 1..limit {
+            let Some(line) = lines.next()? else { break };
+            let more = match line.text() {
+                Ok(more) if text.len() + more.len() < reader.options.max_line_bytes => more,
+                Ok(_) => return Ok(Err(LineError::TooLong { limit: reader.options.max_line_bytes })),
+                Err(error) => return Ok(Err(error)),
+            };
+            text.push('\n');
+            text.push_str(more);
+            match self.line(more) {
+                Ok(End::Whole) => return Ok(Ok(())),
+                Ok(End::OpenQuote) => {}
+                Err(error) => return Ok(Err(error)),
             }
         }
-        self.ends.truncate(fields);
+        Ok(Err(LineError::OpenQuote { limit }))
+    }
+
+    /// Takes a line and its end. Whether a quote opens a field or is a character in it is for the parser alone to say.
+    fn line(&mut self, line: &str) -> Result<End, LineError> {
+        let (result, used) = self.feed(line.as_bytes());
+        if used < line.len() || !matches!(result, ReadRecordResult::InputEmpty) {
+            return Err(LineError::AfterRecord { column: used + 1 });
+        }
+        match self.feed(b"\n").0 {
+            ReadRecordResult::Record => Ok(End::Whole),
+            _ => Ok(End::OpenQuote),
+        }
+    }
+
+    /// Gives bytes to the parser; how many it took.
+    fn feed(&mut self, bytes: &[u8]) -> (ReadRecordResult, usize) {
+        // An empty input would tell the parser that there is no more.
+        if bytes.is_empty() {
+            return (ReadRecordResult::InputEmpty, 0);
+        }
+        // Bytes give at most as many of text and as many fields, and there must always be room for one more.
+        self.text.resize(self.text_bytes + bytes.len() + 1, 0);
+        self.ends.resize(self.fields + bytes.len() + 1, 0);
+        let (result, used, wrote, ended) =
+            self.parser.read_record(bytes, &mut self.text[self.text_bytes..], &mut self.ends[self.fields..]);
+        self.text_bytes += wrote;
+        self.fields += ended;
+        (result, used)
     }
 
     fn len(&self) -> usize {
-        self.ends.len()
+        self.fields
     }
 
     /// A field without white space and quotes around it; empty where the record is too short.
     fn field(&self, place: usize) -> &str {
-        let start = place.checked_sub(1).map_or(Some(0), |before| self.ends.get(before).copied());
-        let bytes = start.zip(self.ends.get(place)).and_then(|(start, &end)| self.text.get(start..end));
+        let ends = &self.ends[..self.fields];
+        let start = place.checked_sub(1).map_or(Some(0), |before| ends.get(before).copied());
+        let bytes = start.zip(ends.get(place)).and_then(|(start, &end)| self.text.get(start..end));
         unquote(std::str::from_utf8(bytes.unwrap_or_default()).unwrap_or_default().trim())
     }
 }
@@ -223,8 +253,12 @@ const UNMATCHED: [&str; 17] = [
 ];
 
 fn confidence(text: &str) -> Result<u8, LineError> {
-    let digits = text.bytes().all(|b| b.is_ascii_digit());
-    let number = text.parse().ok().filter(|&number: &u8| digits && number <= 100);
+    // Programs that keep a column with gaps as floats write `75.0`.
+    let whole =
+        text.split_once('.').filter(|(_, zeros)| !zeros.is_empty() && zeros.bytes().all(|b| b == b'0'));
+    let number = whole.map_or(text, |(number, _)| number);
+    let digits = number.bytes().all(|b| b.is_ascii_digit());
+    let number = number.parse().ok().filter(|&number: &u8| digits && number <= 100);
     number.ok_or_else(|| column("confidence", "a whole number from 0 to 100, or nothing", text))
 }
 

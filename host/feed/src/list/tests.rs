@@ -137,6 +137,22 @@ fn urls_cover_what_the_options_say() {
 }
 
 #[test]
+fn the_hosts_file_of_debian_holds_nothing_bad() {
+    let text = "127.0.0.1\tlocalhost\n::1\tlocalhost ip6-localhost ip6-loopback\nfe00::0 ip6-localnet\nff00::0\tip6-mcastprefix\n\
+                ff02::1 ip6-allnodes\nff02::2 ip6-allrouters # all\n0.0.0.0 evil.com";
+    assert_eq!(taken(text), ["7 evil.com"]);
+    // That address is an ordinary one beside other names.
+    for line in [
+        "fe00::0 evil.com",
+        "fe00::0 ip6-localnet evil.com",
+        "fe00::1 ip6-localnet",
+        "198.51.100.1 localhost",
+    ] {
+        assert_eq!(read(line).1.len(), 1, "{line}");
+    }
+}
+
+#[test]
 fn a_header_makes_a_table() {
     let text = "# made by hand\n\nid,Value,CONFIDENCE,valid_from,valid_until,tlp,name,type,other\n\
                 1,evil.com,75,2026-01-01,2026-02-01T00:00:00Z,TLP:AMBER,\"Evil, Inc.\",c2,x\n\
@@ -200,12 +216,41 @@ fn a_records_fields_may_go_on_over_lines() {
 }
 
 #[test]
+fn a_quote_inside_a_field_is_a_character() {
+    for (records, want) in [
+        ("evil.com,a\"b\nevil.org,c\"d\nevil.net,x", "2 evil.com|3 evil.org|4 evil.net"),
+        ("evil.com,5\" disk\nevil.org,x\nevil.net,\"y\"", "2 evil.com|3 evil.org|4 evil.net"),
+        ("evil.com,\"a\" b\"\nevil.org,\"\"\nevil.net,\"\"\"\"", "2 evil.com|3 evil.org|4 evil.net"),
+        ("evil.com,\"a\n\n\"\"b,\nc\"\nevil.org,x", "2 evil.com|6 evil.org"),
+    ] {
+        assert_eq!(taken(format!("value,name\n{records}")).join("|"), want, "{records}");
+    }
+    assert_eq!(indicators("value,name\nevil.com,5\" disk")[0].name.as_deref(), Some("5\" disk"));
+    assert_eq!(taken("x\tvalue\n\tevil.com\ny\"\tevil.org"), ["2 evil.com", "3 evil.org"]);
+}
+
+#[test]
+fn what_follows_a_carriage_return_is_not_lost() {
+    let (taken, refused) = read("value,name\nevil.com\revil.org\nevil.net,x\ry");
+    assert_eq!(taken, ["3 evil.net"]);
+    assert!(refused.len() == 1 && refused[0].starts_with("2 evil.com\revil.org"), "{refused:?}");
+    assert_eq!(read("value\revil.com\revil.org").0.len(), 0);
+    assert_eq!(
+        read("value\revil.com\revil.org").1.len(),
+        1,
+        "old ends of lines are no header with nothing below"
+    );
+}
+
+#[test]
 fn a_bad_column_refuses_its_record() {
     for (column, got, expected) in [
         ("confidence", "101", "a whole number from 0 to 100, or nothing"),
         ("confidence", "-1", "a whole number from 0 to 100, or nothing"),
         ("confidence", "+5", "a whole number from 0 to 100, or nothing"),
         ("confidence", "high", "a whole number from 0 to 100, or nothing"),
+        ("confidence", "100.5", "a whole number from 0 to 100, or nothing"),
+        ("confidence", "7.", "a whole number from 0 to 100, or nothing"),
         ("confidence", "7.5", "a whole number from 0 to 100, or nothing"),
         ("valid_from", "yesterday", "a date `YYYY-MM-DD` or date and time as in RFC 3339"),
         ("valid_until", "2026-02-30", "a date `YYYY-MM-DD` or date and time as in RFC 3339"),
@@ -219,7 +264,7 @@ fn a_bad_column_refuses_its_record() {
             [format!("2 evil.com,{got}: column \"{column}\": expected {expected}, got \"{got}\"")]
         );
     }
-    for (got, level) in [("0", 0), ("100", 100), (" 50 ", 50), ("007", 7)] {
+    for (got, level) in [("0", 0), ("100", 100), (" 50 ", 50), ("007", 7), ("75.0", 75), ("100.00", 100)] {
         assert_eq!(indicators(&format!("value,confidence\nevil.com,{got}"))[0].confidence, Some(level));
     }
     for (got, level) in [("white", Tlp::Clear), ("TLP:Red", Tlp::Red), ("amber+strict", Tlp::AmberStrict)] {

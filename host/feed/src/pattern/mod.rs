@@ -35,12 +35,12 @@ pub use tree::{
 use cursor::Cursor;
 use token::Kind;
 
-/// Longest pattern: 64 KiB.
-pub const MAX_PATTERN_BYTES: usize = 64 * 1024;
+/// Longest pattern: 1 MiB. Publishers put a whole list into one: 2,500 domains have about 80 KB.
+pub const MAX_PATTERN_BYTES: usize = 1024 * 1024;
 /// Most parentheses around anything, those of observations and of comparisons together.
 pub const MAX_DEPTH: usize = 64;
 /// Most comparisons, path steps, literals of sets and qualifiers together.
-pub const MAX_NODES: usize = 16 * 1024;
+pub const MAX_NODES: usize = MAX_PATTERN_BYTES / 4;
 
 /// The versions of the grammar.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

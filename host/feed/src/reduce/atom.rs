@@ -5,6 +5,7 @@ use threatsieve_blacklist::{Malformed, Value};
 use super::Reason;
 use super::place::{self, Place};
 use crate::pattern::{Literal, Path, Predicate, Step, Test};
+use crate::text::cut;
 
 /// Values that a path may have.
 #[derive(Debug, Clone)]
@@ -58,7 +59,7 @@ pub(super) fn atoms(test: &Test) -> Atoms<'_> {
     };
     let equal = |literal: &Literal| match literal {
         Literal::Text(text) => place::value(path, &place, text).map_err(Reason::Unfit),
-        other => Err(Reason::Unfit(Malformed { expected: "a text", got: other.to_string() })),
+        other => Err(Reason::Unfit(Malformed { expected: "a text", got: cut(&other.to_string()) })),
     };
     single(match &test.predicate {
         Predicate::Equal(literal) => is(test.negated, equal(literal)),
@@ -74,7 +75,7 @@ pub(super) fn atoms(test: &Test) -> Atoms<'_> {
             let atoms = set.iter().map(|literal| is(test.negated, equal(literal))).collect();
             return if test.negated { Atoms::All(atoms) } else { Atoms::Any(atoms) };
         }
-        Predicate::Like(text) => is(test.negated, place::below(&place, text)),
+        Predicate::Like(text) => is(test.negated, place::below(path, &place, text)),
         Predicate::IsSubset(text) => {
             is(test.negated, place::subset(path, &place, text).map_err(Reason::Unfit))
         }
@@ -95,17 +96,19 @@ fn existence(test: &Test) -> Atom<'_> {
     if test.negated { Atom::Opaque(Reason::Negation) } else { Atom::Exists(&test.path) }
 }
 
-/// The types that a comparison of a `type` property names.
+/// The types that a comparison of a `type` property names, those of objects with values alone: no other is ever asked for, and a set may be long.
 fn type_names(test: &Test) -> Option<Vec<&str>> {
     match test.path.steps.last() {
         Some(Step::Key(key)) if key == "type" => {}
         _ => return None,
     }
-    match &test.predicate {
-        Predicate::Equal(literal) | Predicate::NotEqual(literal) => text(literal).map(|name| vec![name]),
-        Predicate::In(literals) => literals.iter().map(text).collect(),
-        _ => None,
-    }
+    let literals = match &test.predicate {
+        Predicate::Equal(literal) | Predicate::NotEqual(literal) => std::slice::from_ref(literal),
+        Predicate::In(literals) => literals,
+        _ => return None,
+    };
+    let named: Vec<&str> = literals.iter().map(text).collect::<Option<_>>()?;
+    Some(place::OWNERS.into_iter().filter(|owner| named.contains(owner)).collect())
 }
 
 fn text(literal: &Literal) -> Option<&str> {

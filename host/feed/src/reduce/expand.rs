@@ -19,10 +19,12 @@ impl<'a> Table<'a> {
         match &comparison.kind {
             ComparisonKind::Test(test) => Some(self.enter(test)),
             ComparisonKind::Or(branches) => {
-                let mut alternatives = Vec::new();
+                let (mut alternatives, mut atoms) = (Vec::new(), 0);
                 for branch in branches {
-                    alternatives.append(&mut self.expand(branch)?);
-                    fits(total(&alternatives))?;
+                    let mut more = self.expand(branch)?;
+                    atoms += total(&more);
+                    fits(atoms)?;
+                    alternatives.append(&mut more);
                 }
                 Some(alternatives)
             }
@@ -41,21 +43,33 @@ impl<'a> Table<'a> {
             Atoms::All(atoms) => (atoms, true),
             Atoms::Any(atoms) => (atoms, false),
         };
-        let numbers: Vec<usize> = all.into_iter().map(|atom| self.number(test, atom)).collect();
+        let mut numbers = Vec::with_capacity(all.len());
+        let mut other = None;
+        for atom in all {
+            numbers.push(match (claim_key(&atom), other) {
+                (Some(key), _) => self.number(key, atom),
+                (None, Some(number)) => number,
+                // Written out once a test: a set may have very many elements that are no values.
+                (None, None) => *other.insert(self.number(format!("{test:?}"), atom)),
+            });
+        }
         if together { vec![numbers] } else { numbers.into_iter().map(|number| vec![number]).collect() }
     }
 
-    /// The number of an atom. Values are told apart as the product compares them, all else as it is written.
-    fn number(&mut self, test: &Test, atom: Atom<'a>) -> usize {
-        let key = match &atom {
-            Atom::Is(claim) => format!("{}={:?}", claim.path, claim.value),
-            Atom::IsNot(claim) => format!("{}!={:?}", claim.path, claim.value),
-            _ => format!("{test:?}"),
-        };
+    fn number(&mut self, key: String, atom: Atom<'a>) -> usize {
         *self.numbers.entry(key).or_insert_with(|| {
             self.atoms.push(atom);
             self.atoms.len() - 1
         })
+    }
+}
+
+/// What tells an atom from others: values as the product compares them. All else is told apart as it is written.
+fn claim_key(atom: &Atom<'_>) -> Option<String> {
+    match atom {
+        Atom::Is(claim) => Some(format!("{}={:?}", claim.path, claim.value)),
+        Atom::IsNot(claim) => Some(format!("{}!={:?}", claim.path, claim.value)),
+        _ => None,
     }
 }
 

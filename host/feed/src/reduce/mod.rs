@@ -9,6 +9,7 @@
 //! | path | values | why |
 //! |---|---|---|
 //! | `domain-name:value` | domain | the host of the event is this object |
+//! | `hostname:value`, `x-opencti-hostname:value` (OpenCTI's own objects) | domain | the same |
 //! | `ipv4-addr:value`, `ipv6-addr:value` | address, or network (`'a/b'`, `ISSUBSET`) of that family | the address of the event is this object |
 //! | `network-traffic:src_ref.value`, `dst_ref.value` | address, network or domain, by its form | an end of the connection; direction dropped |
 //! | `url:value` | URL, the path itself | the URL of the event is this object |
@@ -48,6 +49,7 @@ mod region;
 
 use std::collections::HashSet;
 
+use indexmap::IndexSet;
 use threatsieve_blacklist::{Timestamp, Value};
 
 pub use reason::Reason;
@@ -58,6 +60,8 @@ use crate::pattern::{
 use atom::{Atom, Atoms, atoms};
 use conjunction::{Outcome, conjunction};
 use expand::Table;
+
+use crate::text::cut;
 
 /// Most comparisons that multiplying out an `AND` may come to, each counted as often as it occurs.
 pub const MAX_EXPANSION: usize = 64 * 1024;
@@ -99,7 +103,7 @@ pub struct Reduced {
 pub struct Part {
     /// Why.
     pub reason: Reason,
-    /// Its text; of a set with other elements, the one in question as a set of its own.
+    /// Its text, cut to the first 200 characters; of a set with other elements, the one in question as a set of its own.
     pub text: String,
     /// Where it stands in the pattern, in bytes from 0.
     pub at: usize,
@@ -179,11 +183,13 @@ impl Reducer<'_> {
             }
             (Atoms::Any(atoms), _) => (atoms, None),
         };
+        // Path and element apart, for a long path before a long set would be their product.
+        let path = literals.map(|_| cut(&test.path.to_string())).unwrap_or_default();
         for (number, atom) in alternatives.iter().enumerate() {
             let outcome = conjunction(&[atom]);
             match (outcome, literals) {
                 (Outcome::Unreduced(reason), Some(literals)) => {
-                    let text = format!("{} IN ({})", test.path, literals[number]);
+                    let text = cut(&format!("{path} IN ({})", literals[number]));
                     self.reduction.unreduced.push(Part { reason, text, at: comparison.span.start });
                 }
                 (outcome, _) => self.outcome(outcome, comparison, window),
@@ -196,7 +202,7 @@ impl Reducer<'_> {
         let Some(conjunctions) = table.expand(comparison) else {
             return self.part(Reason::TooComplex, &comparison.span);
         };
-        let (mut values, mut reasons) = (0, Vec::new());
+        let (mut values, mut reasons) = (0, IndexSet::new());
         for mut numbers in conjunctions {
             numbers.sort_unstable();
             numbers.dedup();
@@ -207,13 +213,14 @@ impl Reducer<'_> {
                     values += 1;
                     self.value(value, window);
                 }
-                Outcome::Unreduced(reason) if reasons.contains(&reason) => {}
-                Outcome::Unreduced(reason) => reasons.push(reason),
+                Outcome::Unreduced(reason) => {
+                    reasons.insert(reason);
+                }
             }
         }
         // Multiplying out gives combinations that nobody meant; only a whole that can never hold is worth a word.
         if values == 0 && reasons.is_empty() {
-            reasons.push(Reason::Contradiction);
+            reasons.insert(Reason::Contradiction);
         }
         for reason in reasons {
             self.part(reason, &comparison.span);
@@ -236,7 +243,7 @@ impl Reducer<'_> {
     }
 
     fn part(&mut self, reason: Reason, span: &std::ops::Range<usize>) {
-        let text = self.pattern.text_of(span).to_owned();
+        let text = cut(self.pattern.text_of(span));
         self.reduction.unreduced.push(Part { reason, text, at: span.start });
     }
 }

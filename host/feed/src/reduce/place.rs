@@ -28,6 +28,20 @@ pub(super) struct Place {
     pub(super) many: bool,
 }
 
+/// The STIX types of the objects that have values.
+pub(super) const OWNERS: [&str; 10] = [
+    "domain-name",
+    "hostname",
+    "x-opencti-hostname",
+    "ipv4-addr",
+    "ipv6-addr",
+    "url",
+    "email-addr",
+    "file",
+    "artifact",
+    "x509-certificate",
+];
+
 /// What a path names, or why it gives no values.
 pub(super) fn place(path: &Path) -> Result<Place, Reason> {
     let mut keys = [""; 3];
@@ -43,7 +57,7 @@ pub(super) fn place(path: &Path) -> Result<Place, Reason> {
     }
     let one = |kind, object_steps| Ok(Place { kind, object_steps, many: false });
     match (path.object.as_str(), keys) {
-        ("domain-name", ["value", "", ""]) => one(Kind::Domain, 0),
+        ("domain-name" | "hostname" | "x-opencti-hostname", ["value", "", ""]) => one(Kind::Domain, 0),
         ("ipv4-addr", ["value", "", ""]) => one(Kind::Ipv4, 0),
         ("ipv6-addr", ["value", "", ""]) => one(Kind::Ipv6, 0),
         ("url", ["value", "", ""]) => one(Kind::Url, 0),
@@ -83,7 +97,7 @@ fn elsewhere(path: &Path) -> Reason {
 /// A value of a place, and the STIX type of the object that has it.
 pub(super) fn value(path: &Path, place: &Place, text: &str) -> Result<(Value, &'static str), Malformed> {
     Ok(match place.kind {
-        Kind::Domain => (Value::domain(text, DomainMode::AtAndBelow)?, "domain-name"),
+        Kind::Domain => (Value::domain(text, DomainMode::AtAndBelow)?, name_owner(path)),
         Kind::Ipv4 => (address(text, "an IPv4 address or network", |text| !text.contains(':'))?, "ipv4-addr"),
         Kind::Ipv6 => (address(text, "an IPv6 address or network", |text| text.contains(':'))?, "ipv6-addr"),
         Kind::Endpoint => match network(text) {
@@ -111,12 +125,12 @@ pub(super) fn subset(path: &Path, place: &Place, text: &str) -> Result<(Value, &
 }
 
 /// What is below a domain: the text of `LIKE '%.domain'`.
-pub(super) fn below(place: &Place, text: &str) -> Result<(Value, &'static str), Reason> {
+pub(super) fn below(path: &Path, place: &Place, text: &str) -> Result<(Value, &'static str), Reason> {
     let name = text.strip_prefix("%.").filter(|name| !name.contains(['%', '_']));
     match (place.kind, name) {
-        (Kind::Domain | Kind::Endpoint, Some(name)) => {
-            Value::domain(name, DomainMode::Below).map(|value| (value, "domain-name")).map_err(Reason::Unfit)
-        }
+        (Kind::Domain | Kind::Endpoint, Some(name)) => Value::domain(name, DomainMode::Below)
+            .map(|value| (value, name_owner(path)))
+            .map_err(Reason::Unfit),
         _ => Err(Reason::Wildcard),
     }
 }
@@ -149,6 +163,15 @@ fn digest(kind: HashKind, text: &str) -> Result<Value, Malformed> {
             | (Value::Hash(FileHash::Sha256(_)), HashKind::Sha256)
     );
     if fits { Ok(value) } else { Err(Malformed { expected, got: text.chars().take(100).collect() }) }
+}
+
+/// An end of a connection that is a name is a `domain-name`.
+fn name_owner(path: &Path) -> &'static str {
+    match path.object.as_str() {
+        "hostname" => "hostname",
+        "x-opencti-hostname" => "x-opencti-hostname",
+        _ => "domain-name",
+    }
 }
 
 fn hash_owner(path: &Path, place: &Place) -> &'static str {

@@ -5,7 +5,7 @@ use std::fmt;
 use threatsieve_blacklist::Malformed;
 
 /// Why a part of a pattern gives no values.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Reason {
     /// Several comparisons have to hold together.
     Conjunction,

@@ -88,6 +88,11 @@ impl Markings {
         Ok(self.intern(whole.into_iter().chain(parts).map(|one| one.0)))
     }
 
+    /// The set of no markings.
+    pub(super) fn none(&mut self) -> SetId {
+        self.insert(Vec::new(), false)
+    }
+
     /// The set of the markings in either of two.
     pub(super) fn union(&mut self, one: SetId, other: SetId) -> SetId {
         let sets = [one, other].map(|id| self.sets.get_index(id as usize).cloned().unwrap_or_default());

@@ -11,7 +11,7 @@ use super::id::ObjectId;
 use super::marking::{Markings, Restriction};
 use super::object::{ObjectError, RawObject, Used, error_at, text, time, wrong};
 use super::report::{BundleReport, StixReport, Unreduced};
-use super::split::{Element, Splitter};
+use super::split::{Element, Misplaced, Splitter};
 use super::version::{Types, Version};
 use crate::FeedError;
 use crate::text::cut;
@@ -86,7 +86,10 @@ impl StixSet {
                 report.more |= envelope.and_then(|one| one.more).is_some_and(|more| more.get() == "true");
                 Ok(())
             }
-            Element::Object { offset, bytes, is_document } => {
+            Element::Object { offset, bytes, is_document, misplaced } => {
+                if let Some(misplaced) = misplaced {
+                    check_type(bytes, misplaced, report)?;
+                }
                 if is_document || self.used.may_be_in(bytes) {
                     return self.object(feed, offset, bytes, is_document, report);
                 }
@@ -270,6 +273,18 @@ impl StixSet {
         self.refused.into_iter().for_each(unreduced);
         report
     }
+}
+
+/// What has an `objects` that is no array must be no bundle, nor, without a type, an envelope.
+fn check_type(bytes: &[u8], misplaced: Misplaced, report: &BundleReport) -> Result<(), FeedError> {
+    // What is damaged is told by whoever reads the rest of it.
+    let Ok(object) = serde_json::from_slice::<RawObject<'_>>(bytes) else { return Ok(()) };
+    let kind = text(object.kind, "type").ok().flatten();
+    if kind.is_some_and(|kind| kind != "bundle") {
+        return Ok(());
+    }
+    let Misplaced { offset, got } = misplaced;
+    Err(FeedError::NoArray { offset, got, objects: report.objects.saturating_sub(1) })
 }
 
 /// A whole document that says of itself no type: an envelope without objects is fine, anything else is none of ours.

@@ -2,7 +2,7 @@
 
 use memchr::memchr2;
 
-use super::split::{Element, Limit};
+use super::split::{Element, Limit, Misplaced};
 
 /// Brackets of more levels than these are not told apart any more.
 const MAX_DEPTH: u32 = 128;
@@ -53,9 +53,14 @@ impl Sink {
     }
 
     /// What was collected, as an object.
-    pub(super) fn element(&self, offset: u64, is_document: bool) -> Element<'_> {
+    pub(super) fn element(
+        &self,
+        offset: u64,
+        is_document: bool,
+        misplaced: Option<Misplaced>,
+    ) -> Element<'_> {
         match self.beyond {
-            None => Element::Object { offset, bytes: &self.bytes, is_document },
+            None => Element::Object { offset, bytes: &self.bytes, is_document, misplaced },
             Some(limit) => Element::Beyond { offset, bytes: &self.bytes, limit },
         }
     }

@@ -11,13 +11,21 @@ use crate::text::cut;
 /// What was found in the place of an object.
 pub(super) enum Element<'a> {
     /// An object that fits the limits, and where it starts.
-    Object { offset: u64, bytes: &'a [u8], is_document: bool },
+    Object { offset: u64, bytes: &'a [u8], is_document: bool, misplaced: Option<Misplaced> },
     /// An object beyond them, and its first bytes.
     Beyond { offset: u64, bytes: &'a [u8], limit: Limit },
     /// A number, string or array.
     Other { offset: u64, bytes: &'a [u8] },
     /// What stands around the objects: a bundle or envelope with its `objects` left out.
     Envelope { bytes: &'a [u8] },
+}
+
+/// A property `objects` that is no array. Observed data of STIX 2.0 has one by right, so whoever knows the object's type is to judge it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Misplaced {
+    pub(super) offset: u64,
+    /// What it is.
+    pub(super) got: &'static str,
 }
 
 /// Which limit an object is beyond.
@@ -76,7 +84,7 @@ impl<'r> Splitter<'r> {
     fn document(&mut self, is_document: bool, each: OnElement<'_>) -> Result<(), FeedError> {
         let start = self.offset;
         let mut own = Sink::new(self.max_bytes, self.max_depth);
-        let mut has_objects = false;
+        let (mut has_objects, mut misplaced) = (false, None);
         self.take(b'{', "`{`", &mut own)?;
         self.space_into(&mut own)?;
         if self.peek()? != Some(b'}') {
@@ -88,6 +96,8 @@ impl<'r> Splitter<'r> {
                     has_objects = true;
                     own.push(b"[]");
                     self.array(false, each)?;
+                } else if key {
+                    misplaced = self.misplaced(&mut own)?;
                 } else {
                     self.value(&mut own)?;
                 }
@@ -104,7 +114,26 @@ impl<'r> Splitter<'r> {
             return each(Element::Envelope { bytes: own.bytes() });
         }
         self.objects += 1;
-        each(own.element(start, is_document))
+        each(own.element(start, is_document, misplaced))
+    }
+
+    /// The value of `objects` that is no array. A dictionary is passed over, however long, so that the type beside it can still be read.
+    fn misplaced(&mut self, own: &mut Sink) -> Result<Option<Misplaced>, FeedError> {
+        let offset = self.offset;
+        let got = match self.peek()? {
+            Some(b'{') => {
+                self.value(&mut Sink::new(0, self.max_depth))?;
+                own.push(b"{}");
+                return Ok(Some(Misplaced { offset, got: "an object" }));
+            }
+            Some(b'"') => "a string",
+            Some(b't' | b'f') => "a boolean",
+            // As everywhere, it counts as absent.
+            Some(b'n') => return self.value(own).map(|()| None),
+            _ => "a number",
+        };
+        self.value(own)?;
+        Ok(Some(Misplaced { offset, got }))
     }
 
     /// A property's name; says whether it is `objects`.
@@ -159,7 +188,7 @@ impl<'r> Splitter<'r> {
         let done = read.and_then(|()| {
             self.objects += 1;
             each(if is_object {
-                sink.element(start, false)
+                sink.element(start, false, None)
             } else {
                 Element::Other { offset: start, bytes: sink.bytes() }
             })

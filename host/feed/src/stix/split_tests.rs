@@ -9,7 +9,7 @@ fn split_with(text: &[u8], portion: usize, max_bytes: usize) -> (Vec<String>, Re
     let done = Splitter::new(&mut input, max_bytes, 8).run(&mut |element| {
         let shown = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
         found.push(match element {
-            Element::Object { offset, bytes, is_document: false } => format!("{offset} {}", shown(bytes)),
+            Element::Object { offset, bytes, is_document: false, .. } => format!("{offset} {}", shown(bytes)),
             Element::Object { bytes, .. } => format!("document {}", shown(bytes)),
             Element::Beyond { offset, limit, .. } => format!("{offset} beyond {limit:?}"),
             Element::Other { offset, bytes } => format!("{offset} other {}", shown(bytes)),

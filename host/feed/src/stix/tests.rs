@@ -270,12 +270,83 @@ fn revoked_withdraws_the_identifier() {
 }
 
 #[test]
+fn a_withdrawal_holds_whatever_else_is_wrong() {
+    let one = bundle(&[&version("1", "evil.example", "2026-01-01T00:00:00Z", "")]);
+    for more in [
+        r#", "confidence": 200"#,
+        r#", "valid_until": "soon""#,
+        r#", "object_marking_refs": "red""#,
+        r#", "granular_markings": 1"#,
+        r#", "pattern": 5, "pattern_type": 5"#,
+    ] {
+        let gone = format!(
+            r#"{{"type": "indicator", "id": "indicator--1", "modified": "2026-02-01T00:00:00Z", "revoked": true{more}}}"#
+        );
+        for bundles in [[&*one, &gone], [&gone, &*one]] {
+            let outcome = read(&bundles);
+            assert!(outcome.taken.is_empty() && outcome.unreduced.is_empty(), "{more}: {:?}", outcome.taken);
+            assert_eq!((outcome.report.revoked, outcome.report.refused), (1, 0), "{more}");
+        }
+    }
+}
+
+#[test]
+fn harmless_properties_are_read_as_they_are_meant() {
+    for (written, want) in [("75.0", 75), ("1e2", 100), ("0.0", 0), ("-0", 0), ("100", 100)] {
+        let outcome = one(&indicator("1", "evil.example", &format!(r#", "confidence": {written}"#)));
+        assert_eq!(outcome.indicators[0].confidence, Some(want), "{written}");
+    }
+    for nothing in ["null", r#""""#] {
+        let more = format!(r#", "valid_until": {nothing}, "confidence": null, "revoked": null"#);
+        let object = indicator("1", "evil.example", &more);
+        let object =
+            object.replace(r#""valid_from": "2026-01-01T00:00:00Z""#, &format!(r#""valid_from": {nothing}"#));
+        let outcome = one(&object);
+        assert_eq!(outcome.taken, ["0 1 evil.example"], "{nothing}");
+        assert_eq!((outcome.indicators[0].valid_from, outcome.indicators[0].valid_until), (None, None));
+    }
+}
+
+#[test]
+fn objects_in_a_dictionary_are_no_bundle() {
+    let inner = indicator("1", "evil.example", "");
+    for (text, offset, got) in [
+        (format!(r#"{{"type": "bundle", "objects": {{"a": {inner}}}}}"#), 30, "an object"),
+        (format!(r#"{{"objects": {{"a": {inner}}}, "type": "bundle"}}"#), 12, "an object"),
+        (r#"[{"type": "bundle", "objects": {}}]"#.to_owned(), 31, "an object"),
+        (r#"{"more": false, "objects": {}}"#.to_owned(), 27, "an object"),
+        (r#"{"objects": "none"}"#.to_owned(), 12, "a string"),
+        (r#"{"type": "bundle", "objects": 5}"#.to_owned(), 30, "a number"),
+        (r#"{"type": "bundle", "objects": true}"#.to_owned(), 30, "a boolean"),
+        (format!(r#"{{"type": "bundle", "objects": {{"a": "{}"}}}}"#, "x".repeat(2000)), 30, "an object"),
+    ] {
+        let limits = StixLimits { max_object_bytes: 1000, ..StixLimits::default() };
+        let error = StixSet::new(limits).read(0, text.as_bytes()).unwrap_err();
+        let want = format!(
+            "`objects`, byte {offset}: expected an array of STIX objects, got {got}; 0 objects were read before it"
+        );
+        assert_eq!(error.to_string(), want, "{text}");
+    }
+    // Observed data of STIX 2.0 has such a dictionary by right.
+    let observed = r#"{"type": "observed-data", "id": "observed-data--1", "objects": {"0": {"type": "domain-name", "value": "x.example"}}}"#;
+    for text in [observed.to_owned(), format!("[{observed}, {inner}]"), bundle(&[observed, &inner])] {
+        let outcome = read(&[&text]);
+        assert_eq!((outcome.reports[0].others, outcome.report.refused), (1, 0), "{text}");
+        assert_eq!(outcome.taken.len() as u64, outcome.reports[0].indicators);
+    }
+    assert_eq!(read(&[r#"{"type": "bundle", "objects": null}"#]).reports[0].refused, 0);
+}
+
+#[test]
 fn a_bad_property_refuses_its_object_alone() {
     for (more, reason) in [
         (r#", "confidence": 101"#, "confidence: expected a whole number from 0 to 100, got 101"),
         (r#", "confidence": -1"#, "confidence: expected a whole number from 0 to 100, got -1"),
         (r#", "confidence": 300"#, "confidence: expected a whole number from 0 to 100, got 300"),
         (r#", "confidence": 7.5"#, "confidence: expected a whole number from 0 to 100, got 7.5"),
+        (r#", "confidence": 100.5"#, "confidence: expected a whole number from 0 to 100, got 100.5"),
+        (r#", "valid_until": " ""#, "valid_until: expected an RFC 3339 timestamp, got  "),
+        (r#", "modified": """#, "modified: expected an RFC 3339 timestamp, got "),
         (r#", "confidence": "high""#, "confidence: expected a whole number from 0 to 100, got \"high\""),
         (r#", "valid_until": "soon""#, "valid_until: expected an RFC 3339 timestamp, got soon"),
         (r#", "modified": 1700000000"#, "modified: expected an RFC 3339 timestamp, got 1700000000"),

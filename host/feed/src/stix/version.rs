@@ -3,7 +3,7 @@
 use threatsieve_blacklist::{Indicator, IndicatorId, Timestamp, Tlp, UrlMode, Value};
 
 use super::marking::{Markings, SetId};
-use super::object::{ObjectError, RawObject, Text, read, text, time, wrong};
+use super::object::{ObjectError, Raw, RawObject, Text, read, text, time, wrong};
 use super::report::UnreducedReason;
 use crate::pattern::{Grammar, Pattern, PatternError};
 use crate::reduce::{Reduction, reduce};
@@ -59,28 +59,38 @@ impl Version {
         markings: &mut Markings,
         url_mode: UrlMode,
     ) -> Result<(Version, Types), ObjectError> {
-        let is_revoked = read(object.revoked, "revoked", "true or false")?.unwrap_or(false);
+        // What is withdrawn needs no pattern, and often has none; and nothing else that is wrong with it may keep an older version in force.
+        if read(object.revoked, "revoked", "true or false")?.unwrap_or(false) {
+            return Ok((Version::bare(true, feed, modified, markings.none()), Types::default()));
+        }
         let mut version = Version {
+            confidence: confidence(object)?,
+            valid_from: bound(object.valid_from, "valid_from")?,
+            valid_until: bound(object.valid_until, "valid_until")?,
+            // A title of the wrong type is no reason to miss what is bad.
+            name: text(object.name, "name").ok().flatten().map(|name| cut(&name).into()),
+            ..Version::bare(false, feed, modified, markings.set(object)?)
+        };
+        version.read_pattern(object, url_mode)?;
+        Ok((version, types(object)))
+    }
+
+    fn bare(is_revoked: bool, feed: u16, modified: Option<Timestamp>, markings: SetId) -> Version {
+        Version {
             modified,
             is_revoked,
             feed,
             other_feeds: Box::default(),
-            markings: markings.set(object)?,
+            markings,
             types: 0,
-            confidence: confidence(object)?,
-            valid_from: time(object.valid_from, "valid_from")?,
-            valid_until: time(object.valid_until, "valid_until")?,
-            // A title of the wrong type is no reason to miss what is bad.
-            name: text(object.name, "name").ok().flatten().map(|name| cut(&name).into()),
+            confidence: None,
+            valid_from: None,
+            valid_until: None,
+            name: None,
             values: Box::default(),
             windows: Box::default(),
             unreduced: Box::default(),
-        };
-        // What is withdrawn needs no pattern, and often has none.
-        if !is_revoked {
-            version.read_pattern(object, url_mode)?;
         }
-        Ok((version, types(object)))
     }
 
     fn read_pattern(&mut self, object: &RawObject<'_>, url_mode: UrlMode) -> Result<(), ObjectError> {
@@ -181,13 +191,19 @@ fn parse(text: &str, object: &RawObject<'_>) -> Result<Pattern, PatternError> {
     })
 }
 
+/// Programs that know floats alone write `75.0`, which in JSON is the same number.
 fn confidence(object: &RawObject<'_>) -> Result<Option<u8>, ObjectError> {
     const EXPECTED: &str = "a whole number from 0 to 100";
-    let number: Option<u8> = read(object.confidence, "confidence", EXPECTED)?;
-    match number {
-        Some(number @ 101..) => Err(wrong("confidence", EXPECTED, &number.to_string())),
-        number => Ok(number),
+    let Some(raw) = object.confidence else { return Ok(None) };
+    match read::<f64>(Some(raw), "confidence", EXPECTED)? {
+        Some(number) if number.fract() == 0.0 && (0.0..=100.0).contains(&number) => Ok(Some(number as u8)),
+        _ => Err(wrong("confidence", EXPECTED, raw.get())),
     }
+}
+
+/// A bound of the validity; an empty text says as little as none.
+fn bound(raw: Raw<'_>, property: &'static str) -> Result<Option<Timestamp>, ObjectError> {
+    time(raw.filter(|raw| raw.get() != r#""""#), property)
 }
 
 /// STIX 2.1's `indicator_types`, or 2.0's `labels`, which in 2.1 are anything.
