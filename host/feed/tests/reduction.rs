@@ -8,7 +8,7 @@ const MD5: &str = "d41d8cd98f00b204e9800998ecf8427e";
 const SHA256: &str = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
 
 fn reduction(text: &str) -> Reduction {
-    let pattern = Pattern::parse(text, Grammar::V21).unwrap_or_else(|error| panic!("{error}: {text}"));
+    let pattern = Pattern::parse(text, Grammar::V21).unwrap_or_else(|error| panic!("{error}: {text:.200}"));
     reduce(&pattern)
 }
 
@@ -378,7 +378,7 @@ fn many_values_are_taken_from_one_pattern() {
 #[test]
 fn the_longest_patterns_are_reduced_in_no_time() {
     let quoted = |n: usize| format!("'{n} '");
-    let path = format!("domain-name:a{}", ".c".repeat(200_000));
+    let path = format!("domain-name:a{}", ".c".repeat(150_000));
     let ors = |part: fn(usize) -> String, end: &str| longest("[(", " OR ", &format!(") {end}]"), part);
     let types = longest(
         "[(network-traffic:dst_ref.type IN (",

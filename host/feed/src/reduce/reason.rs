@@ -1,11 +1,12 @@
 //! Why a part of a pattern gives no values.
 
 use std::fmt;
+use std::hash::{Hash, Hasher};
 
 use threatsieve_blacklist::Malformed;
 
 /// Why a part of a pattern gives no values.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Reason {
     /// Several comparisons have to hold together.
     Conjunction,
@@ -58,6 +59,16 @@ impl Reason {
             Reason::Unfit(_) => "unfit",
             Reason::Contradiction => "contradiction",
             Reason::TooComplex => "too_complex",
+        }
+    }
+}
+
+/// [`Malformed`] has none of its own.
+impl Hash for Reason {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.kind().hash(state);
+        if let Reason::Unfit(malformed) = self {
+            (malformed.expected, &malformed.got).hash(state);
         }
     }
 }
