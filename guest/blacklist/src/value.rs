@@ -76,7 +76,7 @@ pub enum Value {
 }
 
 /// Why a text is no value of the wanted type.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, thiserror::Error)]
 #[error("expected {expected}, got {got:?}")]
 pub struct Malformed {
     /// What would have been taken.
