@@ -117,7 +117,7 @@ pub fn read_list(
     while let Some(line) = lines.next()? {
         let Some(text) = reader.text(&line) else { continue };
         if std::mem::take(&mut is_first)
-            && let Some(table) = Table::from_header(text)
+            && let Some(table) = Table::from_header(line.text().unwrap_or(text))
         {
             reader.report.is_table = true;
             table.read(&mut lines, &mut reader)?;

@@ -24,7 +24,9 @@ pub(super) struct Table {
 impl Table {
     /// Reads a header; a line that names no column of values is none.
     pub(super) fn from_header(line: &str) -> Option<Table> {
-        b",;\t".iter().find_map(|&delimiter| {
+        // Names hold no tabs; one at the start is that of a first column without a name.
+        let delimiters: &[u8] = if line.contains('\t') { b"\t" } else { b",;" };
+        delimiters.iter().find_map(|&delimiter| {
             let mut record = Record::new(delimiter);
             if record.start(line).ok()? == End::OpenQuote {
                 return None;

@@ -226,6 +226,8 @@ fn a_quote_inside_a_field_is_a_character() {
         assert_eq!(taken(format!("value,name\n{records}")).join("|"), want, "{records}");
     }
     assert_eq!(indicators("value,name\nevil.com,5\" disk")[0].name.as_deref(), Some("5\" disk"));
+    assert_eq!(taken("\tvalue\n0\tevil.com"), ["2 evil.com"]);
+    assert_eq!(taken("value\t\nevil.com"), ["2 evil.com"]);
     assert_eq!(taken("x\tvalue\n\tevil.com\ny\"\tevil.org"), ["2 evil.com", "3 evil.org"]);
 }
 
