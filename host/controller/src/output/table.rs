@@ -10,7 +10,7 @@ use crate::matching::{Event, Found};
 /// Columns and the widths that they are filled up to; longer ones push the rest to the right. Rows are written as they come, so
 /// widths are set beforehand.
 const COLUMNS: [(&str, usize); 6] =
-    [("LINE", 20), ("OBSERVABLE", 32), ("FIELD", 18), ("MATCH", 9), ("ENTRY", 34), ("INDICATORS", 0)];
+    [("LINE", 28), ("OBSERVABLE", 34), ("FIELD", 18), ("MATCH", 9), ("ENTRY", 34), ("INDICATORS", 0)];
 /// Indicators that are named in a row; the rest are counted.
 const INDICATORS_SHOWN: usize = 3;
 /// Characters of an observable or entry that are shown.
