@@ -1,4 +1,4 @@
-"""The driver: `python -m tests.bench [PART]...`, all parts unless some are named: real, million, ten-million, start."""
+"""The driver: `python -m tests.bench [PART]...`, all parts unless some are named: real, million, ten-million, lookup, start."""
 
 import gzip
 import json
@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 from tests import program
-from tests.bench import differences, generate, report
+from tests.bench import differences, generate, lookup, report
 from tests.bench.measure import CAP_BYTES, CAP_SECONDS, Command, interleaved, warm
 
 CACHE = program.ROOT / ".cache/bench"
@@ -156,6 +156,13 @@ def ten_million() -> None:
     report.write(name, text)
 
 
+def look_up() -> None:
+    """The look-up in the real lists, and in a million generated domains."""
+    real = listed("real", real_lists())
+    million = listed("million", {"domains": list(generate.domains(1_000_000, SEED))})
+    lookup.write([("Real lists", real["domains"], real["ips"]), ("One million generated domains", million["domains"], real["ips"])])
+
+
 def start_up() -> None:
     """What a scan of nothing costs, with blacklists of each size."""
     print("start", flush=True)
@@ -171,7 +178,7 @@ def start_up() -> None:
 
 def main(parts: list[str]) -> None:
     """Runs the parts asked for."""
-    wanted = parts or ["real", "million", "ten-million", "start"]
+    wanted = parts or ["real", "million", "ten-million", "lookup", "start"]
     missing = [f"{tool} (apt-get install {package})" for tool, package in (("rg", "ripgrep"), ("grepcidr", "grepcidr")) if not shutil.which(tool)]
     if missing:
         sys.exit(f"missing: {', '.join(missing)}")
@@ -181,6 +188,8 @@ def main(parts: list[str]) -> None:
         side_by_side("million", "One million generated domains", {"domains": list(generate.domains(1_000_000, SEED))})
     if "ten-million" in wanted:
         ten_million()
+    if "lookup" in wanted:
+        look_up()
     if "start" in wanted:
         start_up()
     print(f"caps: {CAP_SECONDS} s, {CAP_BYTES >> 30} GiB; written to {report.PAGE.relative_to(program.ROOT)}")
