@@ -1,4 +1,5 @@
 //! What matches, through the whole of it: values in, blacklist made, opened, looked up, resolved.
+#![allow(clippy::unwrap_used, reason = "a test ends at its first fault")]
 
 use threatsieve_blacklist::compile::{CompileOptions, Compiled, Compiler, SignKey, VerifyKey};
 use threatsieve_blacklist::image::ImageError;

@@ -6,7 +6,8 @@ fn replay(target: &str, run: impl Fn(&[u8])) {
     let corpus = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/fuzz/corpus").join(target);
     let mut inputs = 0;
     for file in std::fs::read_dir(&corpus).unwrap_or_else(|error| panic!("{}: {error}", corpus.display())) {
-        run(&std::fs::read(file.unwrap().path()).unwrap());
+        let path = file.unwrap_or_else(|error| panic!("{}: {error}", corpus.display())).path();
+        run(&std::fs::read(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display())));
         inputs += 1;
     }
     assert!(inputs > 0, "no inputs in {}", corpus.display());
