@@ -24,6 +24,7 @@ fn options(signal_traps: bool) -> RunnerOptions {
 }
 
 /// Asks a hostile component twice, with signal traps and without: a lost instance must not be used again.
+#[allow(clippy::ptr_arg, reason = "the runner takes the component as a Cow, which is cloned here")]
 fn refusals(component: &Cow<'static, [u8]>, each: impl Fn(&Runner, CheckError)) {
     for signal_traps in [true, false] {
         let runner = Runner::with_component(options(signal_traps), component.clone()).unwrap();
