@@ -78,3 +78,20 @@ pub struct Indicator {
     /// The values it says are bad, each on its own.
     pub values: Vec<Value>,
 }
+
+impl Indicator {
+    /// An indicator of which no more is known than its name and values.
+    pub fn new(id: IndicatorId, values: Vec<Value>) -> Indicator {
+        Indicator {
+            id,
+            confidence: None,
+            tlp: None,
+            valid_from: None,
+            valid_until: None,
+            modified: None,
+            name: None,
+            types: Vec::new(),
+            values,
+        }
+    }
+}

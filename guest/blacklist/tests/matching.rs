@@ -8,20 +8,6 @@ use threatsieve_blacklist::{
     Scratch, Timestamp, Tlp, UrlMode, Value,
 };
 
-fn indicator(id: IndicatorId, values: Vec<Value>) -> Indicator {
-    Indicator {
-        id,
-        confidence: None,
-        tlp: None,
-        valid_from: None,
-        valid_until: None,
-        modified: None,
-        name: None,
-        types: Vec::new(),
-        values,
-    }
-}
-
 fn compile(block: &[&str], allow: &[&str]) -> Compiled {
     let mut compiler = Compiler::new(CompileOptions::default()).unwrap();
     let (list, good) = (compiler.feed("list").unwrap(), compiler.feed("good").unwrap());
@@ -31,7 +17,7 @@ fn compile(block: &[&str], allow: &[&str]) -> Compiled {
             .map(|(line, text)| {
                 let mode = if text.ends_with("#prefix") { UrlMode::Prefix } else { UrlMode::Exact };
                 let value = Value::from_list(text.trim_end_matches("#prefix"), mode).unwrap();
-                indicator(IndicatorId::Line(line), vec![value])
+                Indicator::new(IndicatorId::Line(line), vec![value])
             })
             .collect()
     };
@@ -200,14 +186,14 @@ fn policy_drops_indicators_and_keeps_the_entry_of_the_others() {
     let mut compiler = Compiler::new(CompileOptions::default()).unwrap();
     let (a, b) = (compiler.feed("a").unwrap(), compiler.feed("b").unwrap());
     let domain = |mode| vec![Value::domain("evil.com", mode).unwrap()];
-    let mut first = indicator(IndicatorId::Stix("indicator--1".into()), domain(DomainMode::Exact));
+    let mut first = Indicator::new(IndicatorId::Stix("indicator--1".into()), domain(DomainMode::Exact));
     first.confidence = Some(40);
     first.tlp = Some(Tlp::Amber);
     first.valid_until = Some(Timestamp(100));
     first.types = vec!["c2".into(), "phishing".into()];
     compiler.block(a, first, &mut |_| panic!()).unwrap();
     compiler
-        .block(b, indicator(IndicatorId::Line(7), domain(DomainMode::AtAndBelow)), &mut |_| panic!())
+        .block(b, Indicator::new(IndicatorId::Line(7), domain(DomainMode::AtAndBelow)), &mut |_| panic!())
         .unwrap();
     let made = compiler.finish().unwrap();
     let blacklist = Blacklist::open(made.bytes(), None).unwrap();

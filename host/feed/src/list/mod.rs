@@ -166,17 +166,7 @@ impl Reader<'_> {
 
 /// An indicator of which the list says no more than its values.
 fn bare(line: u32, values: Vec<Value>) -> Indicator {
-    Indicator {
-        id: IndicatorId::Line(line),
-        confidence: None,
-        tlp: None,
-        valid_from: None,
-        valid_until: None,
-        modified: None,
-        name: None,
-        types: Vec::new(),
-        values,
-    }
+    Indicator::new(IndicatorId::Line(line), values)
 }
 
 /// A value without the quotes around it.

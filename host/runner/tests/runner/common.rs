@@ -34,17 +34,7 @@ pub(crate) fn listed(values: &[&str]) -> Vec<Value> {
 }
 
 fn indicator(line: u32, values: Vec<Value>) -> Indicator {
-    Indicator {
-        id: IndicatorId::Line(line),
-        confidence: None,
-        tlp: None,
-        valid_from: None,
-        valid_until: None,
-        modified: None,
-        name: None,
-        types: Vec::new(),
-        values,
-    }
+    Indicator::new(IndicatorId::Line(line), values)
 }
 
 /// A blacklist whose image has about `entries * 32` bytes.
