@@ -2,12 +2,27 @@
 
 use crate::hit::{Found, Hit, MAX_HITS_PER_OBSERVABLE};
 use crate::image::{Image, ImageError, Role, Section};
-use crate::normalise::{Target, Unusual, parse_v4};
+use crate::normalise::{Target, Unusual};
 use crate::observable::{BatchError, BatchReader, Kind};
 use crate::sets::{Glance, HostFilter, MatchSet};
 
 /// Observables whose filter words are asked for together: a few more than the loads that a processor keeps in flight.
 const GROUP: usize = 32;
+
+/// An observable of a batch, after a first look.
+#[derive(Clone, Copy)]
+struct Observed {
+    kind: Kind,
+    start: usize,
+    end: usize,
+    glance: Glance,
+}
+
+impl Default for Observed {
+    fn default() -> Observed {
+        Observed { kind: Kind::Any, start: 0, end: 0, glance: Glance::Miss }
+    }
+}
 
 /// A blacklist as the matcher reads it, in place, from the guest's image.
 pub struct GuestBlacklist<'a> {
@@ -46,48 +61,60 @@ impl<'a> GuestBlacklist<'a> {
     /// them and name its entry.
     pub fn check(&self, batch: &[u8], scratch: &mut Scratch, hits: &mut Vec<Hit>) -> Result<(), BatchError> {
         let mut observables = BatchReader::new(batch)?;
-        let mut group = [(Kind::Any, &[][..]); GROUP];
+        let mut group = [Observed::default(); GROUP];
         let mut first = 0;
         loop {
             let mut count = 0;
             while count < GROUP
-                && let Some(observable) = observables.next()
+                && let Some(observable) = observables.next_place()
             {
-                group[count] = observable?;
+                let (kind, start, end) = observable?;
+                group[count] = Observed { kind, start, end, glance: self.glance(kind, batch, start, end) };
                 count += 1;
             }
             if count == 0 {
                 return Ok(());
             }
-            self.check_group(first, &group[..count], scratch, hits);
+            self.check_group(first, batch, &mut group[..count], scratch, hits);
             first += count as u32;
         }
     }
 
-    /// Hashes first, then asks the filter for all: the memory answers such questions side by side, while one look-up after the other would wait
-    /// for each.
-    fn check_group(&self, first: u32, group: &[(Kind, &[u8])], scratch: &mut Scratch, hits: &mut Vec<Hit>) {
-        let mut glances = [Glance::Miss; GROUP];
-        for (glance, &(kind, value)) in glances.iter_mut().zip(group) {
-            *glance = self.glance(kind, value);
+    /// Asks the filter for all of a group, whose hashes are known: the memory answers such questions side by side, while one look-up after the
+    /// other would wait for each.
+    #[inline(always)]
+    fn check_group(
+        &self,
+        first: u32,
+        batch: &[u8],
+        group: &mut [Observed],
+        scratch: &mut Scratch,
+        hits: &mut Vec<Hit>,
+    ) {
+        let mut open = 0u32;
+        for (number, seen) in group.iter().enumerate() {
+            let is_open = match seen.glance {
+                Glance::Miss => false,
+                Glance::Probe(hash) => self.hosts.may_hold(hash),
+                Glance::Open => true,
+            };
+            open |= u32::from(is_open) << number;
         }
-        for glance in &mut glances {
-            if let Glance::Probe(hash) = *glance {
-                *glance = if self.hosts.may_hold(hash) { Glance::Open } else { Glance::Miss };
-            }
-        }
-        for ((number, glance), &(kind, value)) in (first..).zip(&glances).zip(group) {
-            if *glance == Glance::Open && self.may_match(kind, value) {
-                self.look_up(number, kind, value, scratch, hits);
+        while open != 0 {
+            let number = open.trailing_zeros();
+            open &= open - 1;
+            let Observed { kind, start, end, .. } = group[number as usize];
+            if self.may_match_in(kind, batch, start, end, &mut scratch.target) {
+                self.look_up(first + number, kind, &batch[start..end], scratch, hits);
             }
         }
     }
 
     /// What can be told of an observable without asking the filter.
     #[inline(always)]
-    fn glance(&self, kind: Kind, value: &[u8]) -> Glance {
-        match host_span(kind, value) {
-            Some((start, end)) => self.hosts.glance(value, start, end),
+    fn glance(&self, kind: Kind, batch: &[u8], start: usize, end: usize) -> Glance {
+        match host_span(kind, &batch[start..end]) {
+            Some((from, to)) => self.hosts.glance(batch, start + from, start + to),
             None => Glance::Open,
         }
     }
@@ -102,15 +129,25 @@ impl<'a> GuestBlacklist<'a> {
         }
     }
 
-    /// Settles most misses from the value's bytes as they are: false when nothing listed covers it. Public for the bench's adversary.
+    /// Settles nearly all misses from the value's bytes as they are: false when nothing listed covers it. Public for the bench's adversary.
     #[doc(hidden)]
-    #[inline(always)]
     pub fn may_match(&self, kind: Kind, value: &[u8]) -> bool {
+        self.may_match_in(kind, value, 0, value.len(), &mut Target::new())
+    }
+
+    /// The same for a value that stands in a batch. `target` is only for its memory.
+    #[inline(never)]
+    fn may_match_in(&self, kind: Kind, batch: &[u8], start: usize, end: usize, target: &mut Target) -> bool {
+        let value = &batch[start..end];
         if kind == Kind::Address {
-            return parse_v4(value).is_none_or(|address| self.block.ipv4().covers(address.into()));
+            return self.block.may_hold_address(value);
         }
-        let Some((start, end)) = host_span(kind, value) else { return true };
-        matches!(self.hosts.may_cover(value, start, end), Ok(true) | Err(Unusual))
+        let Some((from, to)) = host_span(kind, value) else { return true };
+        match self.hosts.may_cover(batch, start + from, start + to) {
+            Ok(false) => false,
+            Ok(true) => self.block.may_hold_host(&value[from..to], kind != Kind::Host, target),
+            Err(Unusual) => true,
+        }
     }
 
     #[inline(never)]
@@ -145,6 +182,13 @@ fn host_span(kind: Kind, value: &[u8]) -> Option<(usize, usize)> {
     let (start, end) = match kind {
         Kind::Host => (0, value.len()),
         Kind::Url => url_authority(value)?,
+        // A name or an address as it stands alone; what `Kind::Any` takes for something else has one of these, or is all digits.
+        Kind::Any
+            if value.contains(&b'.')
+                && !value.iter().any(|b| matches!(b, b'/' | b'?' | b'#' | b'@' | b':')) =>
+        {
+            (0, value.len())
+        }
         Kind::Any | Kind::Address | Kind::Hash | Kind::Email => return None,
     };
     Some((start, without_port_and_dot(value, start, end)))

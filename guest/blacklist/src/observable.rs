@@ -145,11 +145,10 @@ impl<'a> BatchReader<'a> {
     }
 }
 
-impl<'a> Iterator for BatchReader<'a> {
-    type Item = Result<(Kind, &'a [u8]), BatchError>;
-
+impl BatchReader<'_> {
+    /// The next observable's kind, and where in the batch its bytes stand.
     #[inline]
-    fn next(&mut self) -> Option<Self::Item> {
+    pub(crate) fn next_place(&mut self) -> Option<Result<(Kind, usize, usize), BatchError>> {
         let at = self.at;
         if at >= self.bytes.len() {
             return None;
@@ -160,10 +159,11 @@ impl<'a> Iterator for BatchReader<'a> {
             return Some(Err(BatchError::Truncated { at }));
         };
         let header = u32::from_le_bytes(*header);
-        let (start, len) = (at + HEADER_BYTES, (header & 0x00ff_ffff) as usize);
-        let Some(value) = self.bytes.get(start..start + len) else {
+        let start = at + HEADER_BYTES;
+        let end = start + (header & 0x00ff_ffff) as usize;
+        if end > self.bytes.len() {
             return Some(Err(BatchError::Truncated { at }));
-        };
+        }
         let byte = (header >> 24) as u8;
         let Some(kind) = Kind::from_byte(byte) else {
             return Some(Err(BatchError::UnknownKind { at, kind: byte }));
@@ -172,8 +172,18 @@ impl<'a> Iterator for BatchReader<'a> {
             return Some(Err(BatchError::TooMany));
         }
         self.count += 1;
-        self.at = start + len;
-        Some(Ok((kind, value)))
+        self.at = end;
+        Some(Ok((kind, start, end)))
+    }
+}
+
+impl<'a> Iterator for BatchReader<'a> {
+    type Item = Result<(Kind, &'a [u8]), BatchError>;
+
+    #[inline]
+    fn next(&mut self) -> Option<Self::Item> {
+        let bytes = self.bytes;
+        self.next_place().map(|place| place.map(|(kind, start, end)| (kind, &bytes[start..end])))
     }
 }
 

@@ -101,8 +101,12 @@ impl Value {
     pub fn domain(text: &str, mode: DomainMode) -> Result<Value, Malformed> {
         let refanged = fit(text, DOMAIN)?;
         // What separates the parts of other values is no part of a name, though the normaliser of events would drop or keep it.
-        let forbidden =
-            |c: char| c.is_whitespace() || c.is_control() || "/\\:@?#%*[](){}<>\"'`,;=&|^".contains(c);
+        let forbidden = |c: char| match c {
+            '/' | '\\' | ':' | '@' | '?' | '#' | '%' | '*' | '[' | ']' | '(' | ')' | '{' | '}' | '<'
+            | '>' => true,
+            '"' | '\'' | '`' | ',' | ';' | '=' | '&' | '|' | '^' => true,
+            c => c.is_whitespace() || c.is_control(),
+        };
         let mut target = Target::new();
         if !refanged.contains(forbidden) {
             target.read(Kind::Host, refanged.as_bytes());

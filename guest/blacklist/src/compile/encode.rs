@@ -1,5 +1,7 @@
 //! From sorted values to sections, and from sections to the file.
 
+use std::thread;
+
 use super::addresses::{Number, RangeRow, Segments};
 use super::keys::KeyTable;
 use super::metadata::Metadata;
@@ -37,7 +39,7 @@ struct EntryWriter {
 }
 
 impl EntryWriter {
-    fn entry(&mut self, value: &[u8], records: &[u32]) -> Result<(), CompileError> {
+    fn entry(&mut self, value: &[u8], records: impl Iterator<Item = u32>) -> Result<(), CompileError> {
         self.values.push(value)?;
         self.starts.extend_from_slice(&self.written.to_le_bytes());
         self.written += self.metadata.write_records(records, &mut self.records);
@@ -88,6 +90,7 @@ pub(super) fn encode(
     Ok(Compiled { bytes, summary })
 }
 
+/// Half of the work is the transducers', so another thread makes them beside the rest.
 fn encode_role(
     role: Role,
     mut listed: Listed,
@@ -97,28 +100,38 @@ fn encode_role(
     listed.domains.sort();
     listed.urls.sort();
     listed.emails.sort();
-    if role == Role::Block {
-        sections.add(Section::HostFilter, role, 0, encode_filter(&listed.domains, &listed.urls));
-    }
-    let (count, tree, modes) = encode_keys(&listed.domains, entries)?;
-    sections.add(Section::Domains, role, count, tree);
-    sections.add(Section::DomainModes, role, count, modes);
-    let ipv4 = encode_ranges(listed.ipv4, 0u32, entries)?;
-    sections.add(Section::Ipv4, role, ipv4.0, ipv4.1);
-    let ipv6 = encode_ranges(listed.ipv6, 0u128, entries)?;
-    sections.add(Section::Ipv6, role, ipv6.0, ipv6.1);
-    let (count, tree, modes) = encode_keys(&listed.urls, entries)?;
-    sections.add(Section::Urls, role, count, tree);
-    sections.add(Section::UrlModes, role, count, modes);
-    let md5 = encode_digests(listed.md5, FileHash::Md5, entries)?;
-    sections.add(Section::Md5, role, md5.0, md5.1);
-    let sha1 = encode_digests(listed.sha1, FileHash::Sha1, entries)?;
-    sections.add(Section::Sha1, role, sha1.0, sha1.1);
-    let sha256 = encode_digests(listed.sha256, FileHash::Sha256, entries)?;
-    sections.add(Section::Sha256, role, sha256.0, sha256.1);
-    let (count, tree, _) = encode_keys(&listed.emails, entries)?;
-    sections.add(Section::Emails, role, count, tree);
-    Ok(())
+    let Listed { domains, urls, emails, ipv4, ipv6, md5, sha1, sha256 } = listed;
+    let all_trees = || [&domains, &urls, &emails].map(encode_tree);
+    thread::scope(|scope| {
+        let beside = thread::Builder::new().spawn_scoped(scope, all_trees);
+        let filter = if role == Role::Block { encode_filter(&domains, &urls) } else { Vec::new() };
+        // The order of the sections is that of the entries' numbers.
+        let domain_modes = encode_entries(&domains, entries)?;
+        let ipv4 = encode_ranges(ipv4, 0u32, entries)?;
+        let ipv6 = encode_ranges(ipv6, 0u128, entries)?;
+        let url_modes = encode_entries(&urls, entries)?;
+        let md5 = encode_digests(md5, FileHash::Md5, entries)?;
+        let sha1 = encode_digests(sha1, FileHash::Sha1, entries)?;
+        let sha256 = encode_digests(sha256, FileHash::Sha256, entries)?;
+        let email_modes = encode_entries(&emails, entries)?;
+        let [domain_tree, url_tree, email_tree] = match beside {
+            Ok(thread) => thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)),
+            // No thread is to be had: only slower.
+            Err(_) => all_trees(),
+        };
+        sections.add(Section::HostFilter, role, 0, filter);
+        sections.add(Section::Domains, role, domain_modes.len(), domain_tree);
+        sections.add(Section::DomainModes, role, domain_modes.len(), Modes::encode(&domain_modes));
+        sections.add(Section::Ipv4, role, ipv4.0, ipv4.1);
+        sections.add(Section::Ipv6, role, ipv6.0, ipv6.1);
+        sections.add(Section::Urls, role, url_modes.len(), url_tree);
+        sections.add(Section::UrlModes, role, url_modes.len(), Modes::encode(&url_modes));
+        sections.add(Section::Md5, role, md5.0, md5.1);
+        sections.add(Section::Sha1, role, sha1.0, sha1.1);
+        sections.add(Section::Sha256, role, sha256.0, sha256.1);
+        sections.add(Section::Emails, role, email_modes.len(), email_tree);
+        Ok(())
+    })
 }
 
 /// Names, and the hosts of URLs, in the form in which hosts are looked up.
@@ -139,24 +152,26 @@ fn encode_filter(domains: &KeyTable, urls: &KeyTable) -> Vec<u8> {
     HostFilter::encode(ends.windows(2).map(|ends| &names[ends[0]..ends[1]]))
 }
 
-/// Keys to a transducer with their ordinals, and their modes. Names keep their labels reversed in the values too: they share more that way.
-fn encode_keys(
-    table: &KeyTable,
-    entries: &mut EntryWriter,
-) -> Result<(usize, Vec<u8>, Vec<u8>), CompileError> {
+/// Keys to a transducer with their ordinals; nothing when there are none.
+fn encode_tree(table: &KeyTable) -> Vec<u8> {
     let mut tree = fst::raw::Builder::memory();
+    let mut count = 0;
+    for group in table.groups() {
+        let sorted = tree.insert(group.key, count);
+        debug_assert!(sorted.is_ok(), "keys are sorted and in memory");
+        count += 1;
+    }
+    if count == 0 { Vec::new() } else { tree.into_inner().unwrap_or_default() }
+}
+
+/// What is said of the keys; gives their modes. Names keep their labels reversed in the values too: they share more that way.
+fn encode_entries(table: &KeyTable, entries: &mut EntryWriter) -> Result<Vec<u8>, CompileError> {
     let mut modes = Vec::new();
     for group in table.groups() {
-        let sorted = tree.insert(group.key, modes.len() as u64);
-        debug_assert!(sorted.is_ok(), "keys are sorted and in memory");
         modes.push(group.modes);
-        entries.entry(group.shown, &group.records)?;
+        entries.entry(group.shown, group.records())?;
     }
-    if modes.is_empty() {
-        return Ok((0, Vec::new(), Vec::new()));
-    }
-    let tree = tree.into_inner().unwrap_or_default();
-    Ok((modes.len(), tree, Modes::encode(&modes)))
+    Ok(modes)
 }
 
 fn encode_ranges<W: Number>(
@@ -170,10 +185,10 @@ fn encode_ranges<W: Number>(
     rows.sort_unstable_by_key(|row| (row.first, row.last, row.record));
     let groups = || rows.chunk_by(|a, b| (a.first, a.last) == (b.first, b.last));
     for group in groups() {
-        let records: Vec<u32> = group.iter().map(|row| row.record).collect();
+        let records = group.iter().map(|row| row.record);
         let value = AddressRange::new(group[0].first.address(), group[0].last.address())
             .map_or_else(String::new, |range| range.to_string());
-        entries.entry(value.as_bytes(), &records)?;
+        entries.entry(value.as_bytes(), records)?;
     }
     let made = Segments::new(groups().map(|group| (group[0].first, group[0].last)), zero);
     Ok((groups().count(), Ranges::encode(&made.segments, &made.nodes, Number::put)))
@@ -190,8 +205,8 @@ fn encode_digests<const N: usize>(
     rows.sort_unstable();
     let mut digests = Vec::new();
     for group in rows.chunk_by(|a, b| a.0 == b.0) {
-        let records: Vec<u32> = group.iter().map(|row| row.1).collect();
-        entries.entry(hash(group[0].0).to_string().as_bytes(), &records)?;
+        let records = group.iter().map(|row| row.1);
+        entries.entry(hash(group[0].0).to_string().as_bytes(), records)?;
         digests.push(group[0].0);
     }
     Ok((digests.len(), Digests::encode(&digests)))

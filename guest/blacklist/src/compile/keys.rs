@@ -21,13 +21,21 @@ struct Row {
 }
 
 /// The rows of one key.
+#[derive(Clone, Copy)]
 pub(super) struct Group<'a> {
     pub(super) key: &'a [u8],
     /// What is shown for it: the same whichever order the indicators came in.
     pub(super) shown: &'a [u8],
     /// All modes that were asked for.
     pub(super) modes: u8,
-    pub(super) records: Vec<u32>,
+    rows: &'a [Row],
+}
+
+impl<'a> Group<'a> {
+    /// What is known of each of its indicators, in the order they came.
+    pub(super) fn records(&self) -> impl Iterator<Item = u32> + use<'a> {
+        self.rows.iter().map(|row| row.record)
+    }
 }
 
 impl KeyTable {
@@ -65,7 +73,7 @@ impl KeyTable {
             key: rows[0].key(arena),
             shown: rows.iter().map(|row| row.shown(arena)).min().unwrap_or_default(),
             modes: rows.iter().fold(0, |modes, row| modes | row.mode),
-            records: rows.iter().map(|row| row.record).collect(),
+            rows,
         })
     }
 

@@ -44,7 +44,7 @@ pub(super) struct Metadata {
     records: Vec<Record>,
 }
 
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy)]
 struct Record {
     profile: u32,
     id: u32,
@@ -123,21 +123,25 @@ impl Metadata {
     }
 
     /// Writes the records of one entry and gives how many: one for each feed's saying the same, and in the order they came.
-    pub(super) fn write_records(&self, records: &[u32], out: &mut Vec<u8>) -> u32 {
-        let mut written: Vec<Record> = Vec::with_capacity(records.len());
-        for &record in records {
+    pub(super) fn write_records(&self, records: impl Iterator<Item = u32>, out: &mut Vec<u8>) -> u32 {
+        let start = out.len();
+        for record in records {
             let record = self.records[record as usize];
-            let by_line = self.profile_order[record.profile as usize].by_line;
+            let written = &out[start..];
             // A list that repeats a value says nothing new.
-            let known =
-                written.iter().any(|other| *other == record || (by_line && other.profile == record.profile));
-            if !known || written.len() >= MAX_COMPARED {
+            let by_line = || self.profile_order[record.profile as usize].by_line;
+            let repeats = |other: &[u8]| {
+                other[..4] == record.profile.to_le_bytes()
+                    && (other[4..] == record.id.to_le_bytes() || by_line())
+            };
+            if written.len() >= MAX_COMPARED * RECORD_BYTES
+                || !written.chunks_exact(RECORD_BYTES).any(repeats)
+            {
                 out.extend_from_slice(&record.profile.to_le_bytes());
                 out.extend_from_slice(&record.id.to_le_bytes());
-                written.push(record);
             }
         }
-        written.len() as u32
+        ((out.len() - start) / RECORD_BYTES) as u32
     }
 
     pub(super) fn encode_profiles(&self) -> Vec<u8> {

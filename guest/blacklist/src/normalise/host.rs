@@ -1,5 +1,6 @@
 //! Host names: lower case, label by label, and the walk over a name's suffixes that look-ups start with.
 
+use super::block::{BLOCK, Block};
 use idna::uts46::{AsciiDenyList, DnsLength, Hyphens, Uts46};
 
 /// No listed name is longer (RFC 1035 section 2.3.4, less the root's dot), so no more of an observable's end is ever compared.
@@ -11,90 +12,69 @@ const MAX_IDNA_LABEL_BYTES: usize = 63 * 4;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Unusual;
 
-const LOW: u64 = 0x0101_0101_0101_0101;
-const HIGH: u64 = 0x8080_8080_8080_8080;
-const SEVEN: u64 = !HIGH;
-
-/// Marks with its high bit each byte of a word that is in `from..=to`; the bytes are below 0x80.
-#[inline(always)]
-const fn bytes_between(word: u64, from: u8, to: u8) -> u64 {
-    let at_least = word + LOW * (0x80 - from as u64);
-    let above = word + LOW * (0x7f - to as u64);
-    at_least & !above & HIGH
+/// A name's suffix that starts at one of its labels.
+pub(crate) struct Suffix<'b> {
+    /// Its labels.
+    pub(crate) labels: usize,
+    /// Where it starts in the buffer.
+    pub(crate) from: usize,
+    /// Whether it starts with a digit, as the last label of an address does.
+    pub(crate) starts_with_digit: bool,
+    block: &'b Block,
+    /// Bytes of it that stand in the block.
+    in_block: usize,
+    state: u64,
 }
 
-/// The eight bytes before `end`, the last in the top byte; `-` stands for what lies before the buffer.
-#[inline(always)]
-fn word_before(bytes: &[u8], end: usize) -> u64 {
-    if let Some(start) = end.checked_sub(8)
-        && let Some(word) = bytes.get(start..).and_then(|rest| rest.first_chunk::<8>())
-    {
-        return u64::from_le_bytes(*word);
+impl Suffix<'_> {
+    /// Its hash over lower-case bytes.
+    #[inline(always)]
+    pub(crate) fn hash(&self) -> u64 {
+        self.block.hash_of_last(self.in_block, self.state)
     }
-    let mut word = [b'-'; 8];
-    for (to, from) in word.iter_mut().rev().zip(bytes[..end].iter().rev()) {
-        *to = *from;
-    }
-    u64::from_le_bytes(word)
 }
 
-#[inline(always)]
-fn mix(word: u64) -> u64 {
-    let word = word.wrapping_mul(0x9e37_79b9_7f4a_7c15);
-    word ^ (word >> 32)
-}
-
-/// Visits the name's suffixes on label boundaries, shortest first (`com`, `evil.com`, `www.evil.com`), each with the number of its
-/// labels, its hash over lower-case bytes, and where it starts; ends when `visit` gives a value.
+/// Visits the name's suffixes on label boundaries, shortest first (`com`, `evil.com`, `www.evil.com`); ends when `visit` gives a value.
 ///
-/// The name is `bytes[start..end]`, in any case and without a trailing dot. It is read eight bytes at a time from its end, without
-/// being copied: most names are settled by their last two labels. `plain` tells that the name is normalised already, whatever its bytes.
+/// The name is `bytes[start..end]`, in any case and without a trailing dot; `bytes` may hold anything before it, and the more the better, since
+/// whole blocks are read. It is read from its end, without being copied: most names are settled by their last two labels. `plain` tells that
+/// the name is normalised already, whatever its bytes.
 #[inline(always)]
 pub(crate) fn suffixes<R>(
     bytes: &[u8],
     start: usize,
     end: usize,
     plain: bool,
-    mut visit: impl FnMut(usize, u64, usize) -> Option<R>,
+    mut visit: impl FnMut(&Suffix<'_>) -> Option<R>,
 ) -> Result<Option<R>, Unusual> {
-    let (mut at, mut state, mut labels) = (end, 0u64, 0usize);
+    let (mut at, mut state, mut labels) = (end, 0, 0);
     loop {
-        let mut word = word_before(bytes, at);
-        // The byte before the name counts as a dot, so that the whole name is met like any other suffix.
+        let mut block = Block::before(bytes, at);
         let inside = at - start;
-        if inside < 8 {
-            let shift = 8 * inside as u32;
-            let name = if inside == 0 { 0 } else { word >> (64 - shift) << (64 - shift) };
-            let before = ((LOW * b'-' as u64) & !(0xff << (56 - shift)) | (b'.' as u64) << (56 - shift))
-                & (u64::MAX >> shift);
-            word = name | before;
+        if inside < BLOCK {
+            block = block.starting_at(BLOCK - inside);
         }
-        let high = word & HIGH;
-        let low = word & SEVEN;
-        word |= (bytes_between(low, b'A', b'Z') & !high) >> 2;
-        let usual = bytes_between(word & SEVEN, b'-', b'9') | bytes_between(word & SEVEN, b'_', b'z');
-        if !plain && (usual & !high) != HIGH {
+        if !plain && !block.is_usual() {
             return Err(Unusual);
         }
-        // Exact, unlike the shorter test for a zero byte: no borrow runs into a neighbour.
-        let other = word ^ (LOW * b'.' as u64);
-        let mut dots = !(((other & SEVEN) + SEVEN) | other) & HIGH;
+        let mut dots = block.dots();
         while dots != 0 {
-            let dot = 63 - dots.leading_zeros();
+            let dot = dots.ilog2() as usize;
             dots &= !(1 << dot);
             labels += 1;
-            let suffix = if dot == 63 { 0 } else { word >> (dot + 1) };
-            let from = at - (7 - dot as usize / 8);
-            let hash = mix(mix(state ^ suffix) ^ (end - from) as u64);
-            if let Some(value) = visit(labels, hash, from) {
+            let in_block = BLOCK - 1 - dot;
+            let from = at - in_block;
+            let starts_with_digit = from < end && bytes.get(from).is_some_and(u8::is_ascii_digit);
+            let suffix = Suffix { labels, from, starts_with_digit, block: &block, in_block, state };
+            if let Some(value) = visit(&suffix) {
                 return Ok(Some(value));
             }
             if from == start {
                 return Ok(None);
             }
         }
-        state = mix(state ^ word).rotate_left(23);
-        at -= 8;
+        state = block.hash_of_last(BLOCK, state);
+        at -= BLOCK;
     }
 }
 
@@ -161,8 +141,8 @@ mod tests {
         let text = format!("{pad}{name}tail");
         let (start, end) = (pad.len(), pad.len() + name.len());
         let mut seen = Vec::new();
-        suffixes(text.as_bytes(), start, end, false, |labels, hash, at| {
-            seen.push((labels, hash, text[at..end].to_owned()));
+        suffixes(text.as_bytes(), start, end, false, |suffix| {
+            seen.push((suffix.labels, suffix.hash(), text[suffix.from..end].to_owned()));
             None::<()>
         })?;
         Ok(seen)

@@ -5,12 +5,13 @@
 
 mod address;
 mod authority;
+mod block;
 mod host;
 mod refang;
 mod url;
 
 pub(crate) use address::{parse_strict as parse_address, parse_v4, unmap};
-pub(crate) use host::{Unusual, suffixes};
+pub(crate) use host::{MAX_NAME_BYTES, Suffix, Unusual, suffixes};
 pub(crate) use refang::refang;
 
 use std::net::IpAddr;

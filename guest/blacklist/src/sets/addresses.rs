@@ -91,6 +91,11 @@ impl<'a, W: Width> Ranges<'a, W> {
         }
     }
 
+    /// Whether nothing is listed.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.starts.is_empty()
+    }
+
     /// Whether any entry covers the address.
     #[inline(always)]
     pub(crate) fn covers(&self, address: W) -> bool {

@@ -1,46 +1,65 @@
-//! What settles most look-ups of hosts: two one-word Bloom filters over the suffixes of listed names.
+//! What settles most look-ups of hosts: a Bloom filter over the suffixes of listed names, one word a suffix.
 //!
-//! One holds the names themselves, and the hosts of listed URLs; the other the suffixes below which such names lie. A host that is not listed is
-//! left at the first suffix that is in neither: for most that is their last two labels, one word read from each filter. What passes is
+//! It holds the names themselves, and the hosts of listed URLs, and apart from them the suffixes below which such names lie. A host that is
+//! not listed is left at the first suffix that is neither: for most that is their last two labels, and one word read. What passes is
 //! looked up exactly, in one bounded walk, so a filter that somebody knows how to pass costs them that walk and no more.
 
 use super::{take, u32_at};
-use crate::normalise::{Unusual, suffixes};
+use crate::normalise::{Suffix, Unusual, suffixes};
 
-/// Bits of the names' filter for each name: with the transducer's 11.1 bytes a name, both stay within 12.
+/// Bits of the filter for each name: with the transducer's 11.1 bytes a name, both stay within 12.
 #[cfg(feature = "host")]
 const BITS_PER_NAME: usize = 6;
-/// Bits of the suffixes' filter for each suffix: there is about one to ten names.
+/// Bits for each suffix above names: there is about one to ten names.
 #[cfg(feature = "host")]
 const BITS_PER_SUFFIX: usize = 10;
 
-/// A Bloom filter in which each key sets three bits of one 64-bit word.
+/// What a suffix can be known as.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Known {
+    /// Neither listed nor above anything listed.
+    No,
+    /// Listed, or so it seems.
+    Listed,
+    /// Above something listed, or so it seems.
+    Above,
+}
+
+/// The filter's words. A suffix sets three bits of one of them if it is listed, three others if names below it are.
 #[derive(Clone, Copy)]
 struct Words<'a>(&'a [u8]);
 
 impl Words<'_> {
     #[inline(always)]
-    fn has(&self, hash: u64) -> bool {
-        let words = self.0.len() / 8;
-        let at = place(hash, words) * 8;
-        match self.0.get(at..).and_then(|rest| rest.first_chunk::<8>()) {
-            Some(word) => {
-                let bits = bits(hash);
-                u64::from_le_bytes(*word) & bits == bits
-            }
-            None => false,
+    fn get(&self, hash: u64) -> u64 {
+        let at = place(hash, self.0.len() / 8) * 8;
+        self.0.get(at..).and_then(|rest| rest.first_chunk()).map_or(0, |word| u64::from_le_bytes(*word))
+    }
+
+    #[inline(always)]
+    fn known(&self, hash: u64) -> Known {
+        let word = self.get(hash);
+        if word & listed_bits(hash) == listed_bits(hash) {
+            return Known::Listed;
         }
+        if word & above_bits(hash) == above_bits(hash) { Known::Above } else { Known::No }
     }
 }
 
+/// The upper half of the hash says which word.
 #[inline(always)]
 fn place(hash: u64, words: usize) -> usize {
     (((hash >> 32) * words as u64) >> 32) as usize
 }
 
 #[inline(always)]
-fn bits(hash: u64) -> u64 {
+fn listed_bits(hash: u64) -> u64 {
     1 << (hash & 63) | 1 << (hash >> 6 & 63) | 1 << (hash >> 12 & 63)
+}
+
+#[inline(always)]
+fn above_bits(hash: u64) -> u64 {
+    1 << (hash >> 9 & 63) | 1 << (hash >> 18 & 63) | 1 << (hash >> 24 & 63)
 }
 
 /// What is known of an observable before the filter is asked, and after.
@@ -54,31 +73,29 @@ pub(crate) enum Glance {
     Open,
 }
 
-/// Both filters.
+/// The filter.
 pub(crate) struct HostFilter<'a> {
     /// Labels of the shortest listed name, 2 at most: shorter suffixes are not asked for.
     first_labels: usize,
-    names: Words<'a>,
-    above: Words<'a>,
+    words: Words<'a>,
 }
 
 impl<'a> HostFilter<'a> {
     pub(crate) fn new(section: &'a [u8]) -> HostFilter<'a> {
         let mut rest = section;
-        let head = take(&mut rest, 16);
-        let names = take(&mut rest, (u32_at(head, 1) as usize).saturating_mul(8));
-        let above = take(&mut rest, (u32_at(head, 2) as usize).saturating_mul(8));
-        HostFilter { first_labels: u32_at(head, 0) as usize, names: Words(names), above: Words(above) }
+        let head = take(&mut rest, 8);
+        let words = take(&mut rest, (u32_at(head, 1) as usize).saturating_mul(8));
+        HostFilter { first_labels: u32_at(head, 0) as usize, words: Words(words) }
     }
 
     /// The hash by which most hosts in `bytes[start..end]` are settled.
     #[inline(always)]
     pub(crate) fn glance(&self, bytes: &[u8], start: usize, end: usize) -> Glance {
-        let seen = suffixes(bytes, start, end, false, |labels, hash, from| {
-            if labels == 1 && from < end && bytes[from].is_ascii_digit() {
+        let seen = suffixes(bytes, start, end, false, |suffix| {
+            if ends_in_a_digit(suffix) {
                 return Some(Glance::Open);
             }
-            (labels == self.first_labels).then_some(Glance::Probe(hash))
+            (suffix.labels == self.first_labels).then(|| Glance::Probe(suffix.hash()))
         });
         match seen {
             Ok(glance) => glance.unwrap_or(Glance::Miss),
@@ -89,23 +106,24 @@ impl<'a> HostFilter<'a> {
     /// Whether a suffix with that hash may be listed, or have listed names below it.
     #[inline(always)]
     pub(crate) fn may_hold(&self, hash: u64) -> bool {
-        self.names.has(hash) | self.above.has(hash)
+        self.words.known(hash) != Known::No
     }
 
     /// Whether the host in `bytes[start..end]` may be covered by a listed name, or be an address. `Unusual` when it must be normalised first.
     #[inline(always)]
     pub(crate) fn may_cover(&self, bytes: &[u8], start: usize, end: usize) -> Result<bool, Unusual> {
-        let settled = suffixes(bytes, start, end, false, |labels, hash, from| {
-            if labels == 1 && from < end && bytes[from].is_ascii_digit() {
+        let settled = suffixes(bytes, start, end, false, |suffix| {
+            if ends_in_a_digit(suffix) {
                 return Some(true);
             }
-            if labels < self.first_labels {
+            if suffix.labels < self.first_labels {
                 return None;
             }
-            if self.names.has(hash) {
-                return Some(true);
+            match self.words.known(suffix.hash()) {
+                Known::Listed => Some(true),
+                Known::Above => None,
+                Known::No => Some(false),
             }
-            if self.above.has(hash) { None } else { Some(false) }
         })?;
         Ok(settled.unwrap_or(false))
     }
@@ -114,42 +132,41 @@ impl<'a> HostFilter<'a> {
     #[cfg(feature = "host")]
     pub(crate) fn encode<'n>(names: impl Iterator<Item = &'n [u8]> + Clone) -> Vec<u8> {
         let mut first_labels = 2;
-        let mut name_hashes = Vec::new();
-        let mut above_hashes = Vec::new();
+        let mut listed = Vec::new();
+        let mut above = Vec::new();
         for name in names {
             let mut on_the_way = None;
-            let _ = suffixes(name, 0, name.len(), true, |labels, hash, from| {
-                above_hashes.extend(on_the_way.take());
-                if from == 0 {
-                    first_labels = first_labels.min(labels);
-                    name_hashes.push(hash);
+            let _ = suffixes(name, 0, name.len(), true, |suffix| {
+                above.extend(on_the_way.take());
+                if suffix.from == 0 {
+                    first_labels = first_labels.min(suffix.labels);
+                    listed.push(suffix.hash());
                 } else {
-                    on_the_way = Some(hash);
+                    on_the_way = Some(suffix.hash());
                 }
                 None::<()>
             });
         }
-        above_hashes.sort_unstable();
-        above_hashes.dedup();
-        name_hashes.sort_unstable();
-        name_hashes.dedup();
-        let names = fill(&name_hashes, BITS_PER_NAME);
-        let above = fill(&above_hashes, BITS_PER_SUFFIX);
-        let mut out = Vec::with_capacity(16 + (names.len() + above.len()) * 8);
-        for number in [first_labels as u32, names.len() as u32, above.len() as u32, 0] {
+        above.sort_unstable();
+        above.dedup();
+        listed.sort_unstable();
+        listed.dedup();
+        let mut words =
+            vec![0u64; (listed.len() * BITS_PER_NAME + above.len() * BITS_PER_SUFFIX).div_ceil(64)];
+        let count = words.len();
+        listed.iter().for_each(|&hash| words[place(hash, count)] |= listed_bits(hash));
+        above.iter().for_each(|&hash| words[place(hash, count)] |= above_bits(hash));
+        let mut out = Vec::with_capacity(8 + count * 8);
+        for number in [first_labels as u32, count as u32] {
             out.extend_from_slice(&number.to_le_bytes());
         }
-        names.iter().chain(&above).for_each(|word| out.extend_from_slice(&word.to_le_bytes()));
+        words.iter().for_each(|word| out.extend_from_slice(&word.to_le_bytes()));
         out
     }
 }
 
-#[cfg(feature = "host")]
-fn fill(hashes: &[u64], bits_per_key: usize) -> Vec<u64> {
-    let mut words = vec![0u64; (hashes.len() * bits_per_key).div_ceil(64)];
-    let count = words.len();
-    for &hash in hashes {
-        words[place(hash, count)] |= bits(hash);
-    }
-    words
+/// Whether the last label starts with a digit: then the host may be an address.
+#[inline(always)]
+fn ends_in_a_digit(suffix: &Suffix<'_>) -> bool {
+    suffix.labels == 1 && suffix.starts_with_digit
 }

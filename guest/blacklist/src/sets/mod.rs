@@ -27,7 +27,7 @@ use fst::raw::Fst;
 
 use crate::hit::{Found, How, Specificity};
 use crate::image::{EntryType, Image, ImageError, Role, Section};
-use crate::normalise::Target;
+use crate::normalise::{MAX_NAME_BYTES, Target, parse_v4};
 use crate::value::FileHash;
 
 /// Everything that is listed under one role: the blocked entries, or the allowed ones.
@@ -66,8 +66,45 @@ impl<'a> MatchSet<'a> {
         })
     }
 
-    pub(crate) fn ipv4(&self) -> &Ranges<'a, u32> {
-        &self.ipv4
+    /// False when no address is listed that `value` can be.
+    #[inline]
+    pub(crate) fn may_hold_address(&self, value: &[u8]) -> bool {
+        if let Some(address) = parse_v4(value) {
+            return self.ipv4.covers(address.into());
+        }
+        // Where no IPv6 is listed only an IPv4-mapped address can match, which starts with zeros.
+        !self.ipv6.is_empty()
+            || !value.first().is_some_and(|first| matches!(first, b'1'..=b'9' | b'a'..=b'f' | b'A'..=b'F'))
+            || !value.contains(&b':')
+    }
+
+    /// False when nothing is listed that a plain host name or address in lower or upper case can match, or a URL on it. `target` is only for
+    /// its memory.
+    pub(crate) fn may_hold_host(&self, host: &[u8], is_url: bool, target: &mut Target) -> bool {
+        if host.len() > MAX_NAME_BYTES {
+            return true;
+        }
+        let is_url = is_url && self.urls.is_some();
+        let name = &mut target.host;
+        name.clear();
+        name.extend(host.iter().map(u8::to_ascii_lowercase));
+        if let Some(urls) = self.urls.as_ref().filter(|_| is_url)
+            && urls.may_begin_with(name)
+        {
+            return true;
+        }
+        if let Some(address) = parse_v4(name) {
+            return self.ipv4.covers(address.into());
+        }
+        if name.rsplit(|&b| b == b'.').next().is_some_and(|last| last.first().is_some_and(u8::is_ascii_digit))
+        {
+            return true;
+        }
+        let mut found = false;
+        if let Some(domains) = &self.domains {
+            domains.covering(name, false, |_, _, _| found = true);
+        }
+        found
     }
 
     /// Adds every entry that covers the target.

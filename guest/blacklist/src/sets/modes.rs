@@ -39,6 +39,9 @@ impl<'a> Modes<'a> {
     /// Encodes the modes of all entries, in their order.
     #[cfg(feature = "host")]
     pub(crate) fn encode(modes: &[u8]) -> Vec<u8> {
+        if modes.is_empty() {
+            return Vec::new();
+        }
         let mut counts = [0usize; 256];
         modes.iter().for_each(|&mode| counts[usize::from(mode)] += 1);
         let usual = (0..=255u8).max_by_key(|&mode| counts[usize::from(mode)]).unwrap_or(0);

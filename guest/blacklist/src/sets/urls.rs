@@ -64,6 +64,12 @@ impl<'a> Urls<'a> {
         }
     }
 
+    /// Whether any listed URL begins with these bytes.
+    pub(crate) fn may_begin_with(&self, host: &[u8]) -> bool {
+        let root = State { addr: self.keys.root().addr(), output: Output::zero() };
+        host.iter().try_fold(root, |here, &byte| self.step(here, byte)).is_some()
+    }
+
     fn step(&self, from: State, byte: u8) -> Option<State> {
         let node = self.keys.node(from.addr);
         let step = node.transition(node.find_input(byte)?);
