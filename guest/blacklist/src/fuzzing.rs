@@ -20,12 +20,12 @@ static BLACKLIST: LazyLock<Vec<u8>> = LazyLock::new(|| {
         let feed = compiler.feed("fuzz").ok()?;
         for (line, text) in (1..).zip(LISTED.split_whitespace()) {
             let values = vec![Value::from_list(text, UrlMode::Prefix).ok()?];
-            let id = IndicatorId::Line(line);
-            let (confidence, tlp, name) = (Some(50), None, None);
-            let (valid_from, valid_until, modified) = (None, Some(Timestamp(1)), None);
-            let types = vec!["malware".to_owned()];
-            let indicator =
-                Indicator { id, confidence, tlp, valid_from, valid_until, modified, name, types, values };
+            let indicator = Indicator {
+                confidence: Some(50),
+                valid_until: Some(Timestamp(1)),
+                types: vec!["malware".to_owned()],
+                ..Indicator::new(IndicatorId::Line(line), values)
+            };
             compiler.block(feed, indicator, &mut |_| {}).ok()?;
         }
         compiler.finish().ok().map(crate::Compiled::into_bytes)
