@@ -148,11 +148,11 @@ fn check_records(image: &Image<'_>) -> Result<(), ImageError> {
     let entries: usize =
         Role::ALL.iter().flat_map(|role| EntryType::ALL.map(|kind| image.count(*role, kind) as usize)).sum();
     let (starts, rest) = section(Section::EntryRecords).as_chunks();
-    let starts = starts.iter().map(|bytes| u32::from_le_bytes(*bytes) as usize);
+    let mut starts = starts.iter().map(|bytes| u32::from_le_bytes(*bytes) as usize);
     let fits = rest.is_empty()
         && starts.len() == entries + 1
         && starts.clone().is_sorted()
-        && starts.last() == Some(records);
+        && starts.next_back() == Some(records);
     if fits { Ok(()) } else { Err(ImageError::Section { id: Section::EntryRecords.id(Role::Block) }) }
 }
 
