@@ -9,9 +9,9 @@ pub(crate) enum Exit {
     Done = 0,
     /// Something matched, and `--exit-code` asked to be told so.
     Matched = 1,
-    /// Wrong usage or configuration, or a machine that does not bear it.
+    /// Wrong usage or configuration, an argument that names no file among it, or a machine that does not bear it. Wins over [`Exit::Matched`].
     Usage = 2,
-    /// An input was damaged, unreadable, or not checked in full. Wins over [`Exit::Matched`].
+    /// An input was damaged, unreadable, or not checked in full. Wins over all others.
     Damaged = 4,
 }
 

@@ -46,6 +46,24 @@ fn it_tells_what_it_made_and_what_it_refused() {
 }
 
 #[test]
+fn what_is_refused_is_shown_as_listed() {
+    let folder = Folder::new();
+    folder.write("l.txt", "10[.]0[.]0.1 # ours\nevil.com\n");
+    folder.write("l.csv", "value,name\nevil.org,\"a quote\n10.9.9[.]9,\"x\"\nevil.net\n");
+    folder.run("build --list l.txt --list l.csv --rejected r.tsv -o b").expect(0);
+    let rejected = std::fs::read_to_string(folder.path("r.tsv")).unwrap();
+    let rows: Vec<Vec<&str>> =
+        rejected.lines().skip(1).map(|row| row.split('\t').take(3).collect()).collect();
+    assert_eq!(
+        rows,
+        [["l.txt", "1", "10[.]0[.]0.1"], ["l.csv", "2", "evil.org,\"a quote"], ["l.csv", "3", "10.9.9[.]9"]],
+        "{rejected}"
+    );
+    let done = folder.run("explain --list l.txt 10.0.0.1").expect(0);
+    assert!(done.out.contains("l.txt:1 lists 10[.]0[.]0.1, which was refused"), "{}", done.out);
+}
+
+#[test]
 fn same_inputs_same_bytes_and_another_generation_others() {
     let folder = listed();
     let bytes = |name: &str, rest: &str| {

@@ -109,9 +109,20 @@ fn damaged_input_is_4_and_the_rest_is_read() {
     folder.write("b.log", squid("http://evil.com/"));
     let done = folder.run("scan --json --exit-code --list l.txt a.log.gz missing.log b.log").expect(4);
     assert!(done.err.contains("a.log.gz") && done.err.contains("gzip data near byte"), "{}", done.err);
-    assert!(done.err.contains("missing.log"), "{}", done.err);
+    assert!(done.err.contains("missing.log: no such file or folder"), "{}", done.err);
     let files: Vec<_> = done.json().into_iter().map(|event| event["file"].clone()).collect();
     assert!(files.len() > 1000 && files[0] == "a.log.gz" && files[files.len() - 1] == "b.log");
+}
+
+#[test]
+fn a_file_that_is_not_there_is_2_and_the_others_are_read() {
+    let folder = listed();
+    folder.write("logs/a.log", squid("http://evil.com/"));
+    for exit_code in ["", "--exit-code"] {
+        let done = folder.run(&format!("scan --count {exit_code} --list l.txt missing.log logs")).expect(2);
+        assert_eq!(done.out, "1\n");
+        assert!(done.err.contains("missing.log: no such file or folder"), "{}", done.err);
+    }
 }
 
 #[test]

@@ -39,7 +39,7 @@ pub fn list(bytes: &[u8]) {
         let report = read_list(
             BufReader::with_capacity(portion, bytes),
             &options,
-            &mut |indicator| indicators.push(indicator),
+            &mut |indicator, listed| indicators.push((indicator, listed.to_owned())),
             &mut |line| refused.push(line),
         );
         let report = report.map_err(outcome);

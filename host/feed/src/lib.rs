@@ -13,7 +13,7 @@
 //! read_list(
 //!     text.as_bytes(),
 //!     &ListOptions::default(),
-//!     &mut |indicator| values.extend(indicator.values.iter().map(ToString::to_string)),
+//!     &mut |indicator, _| values.extend(indicator.values.iter().map(ToString::to_string)),
 //!     &mut |line| refused.push(line.line),
 //! )?;
 //! assert_eq!(values, ["evil.com", "evil.org", "www.evil.org"]);

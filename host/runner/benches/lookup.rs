@@ -52,11 +52,7 @@ fn compile(lists: &[&Vec<String>]) -> (Arc<Blacklist<Bytes>>, f64) {
     let feed = compiler.feed("bench").unwrap();
     for (line, text) in (1..).zip(lists.iter().flat_map(|list| list.iter())) {
         let Ok(value) = Value::from_list(text, UrlMode::Exact) else { continue };
-        let (id, types, values) = (IndicatorId::Line(line), Vec::new(), vec![value]);
-        let (valid_from, valid_until, modified) = (None, None, None);
-        let (confidence, tlp, name) = (None, None, None);
-        let indicator =
-            Indicator { id, confidence, tlp, valid_from, valid_until, modified, name, types, values };
+        let indicator = Indicator::new(IndicatorId::Line(line), vec![value]);
         compiler.block(feed, indicator, &mut |_| {}).unwrap();
     }
     let bytes = compiler.finish().unwrap().into_bytes();

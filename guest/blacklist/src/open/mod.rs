@@ -5,8 +5,9 @@ mod entry;
 pub use entry::{Entry, IndicatorView, Match, Policy};
 
 use crate::compile::VerifyKey;
+use crate::compile::metadata::RECORD_BYTES;
 use crate::compile::sign::digest_at;
-use crate::image::{DIGEST_BYTES, EntryType, Image, ImageError, Role, SIGNATURE_BYTES};
+use crate::image::{DIGEST_BYTES, EntryType, Image, ImageError, Role, SIGNATURE_BYTES, Section};
 
 /// Why a blacklist is refused. Whatever was loaded before stays.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -74,6 +75,7 @@ impl<B: AsRef<[u8]>> Blacklist<B> {
             }
         }
         check_gaps(file, &image)?;
+        check_records(&image)?;
         Ok(Blacklist { bytes, header_bytes })
     }
 
@@ -139,6 +141,21 @@ fn check_gaps(file: &[u8], image: &Image<'_>) -> Result<(), ImageError> {
     Ok(())
 }
 
+/// Each entry's records begin where those of the one before end, and they are all there: otherwise one hit could ask for four billion.
+fn check_records(image: &Image<'_>) -> Result<(), ImageError> {
+    let section = |section| image.section(Role::Block, section).unwrap_or_default();
+    let records = section(Section::Records).len() / RECORD_BYTES;
+    let entries: usize =
+        Role::ALL.iter().flat_map(|role| EntryType::ALL.map(|kind| image.count(*role, kind) as usize)).sum();
+    let (starts, rest) = section(Section::EntryRecords).as_chunks();
+    let mut starts = starts.iter().map(|bytes| u32::from_le_bytes(*bytes) as usize);
+    let fits = rest.is_empty()
+        && starts.len() == entries + 1
+        && starts.clone().is_sorted()
+        && starts.next_back() == Some(records);
+    if fits { Ok(()) } else { Err(ImageError::Section { id: Section::EntryRecords.id(Role::Block) }) }
+}
+
 fn verify(key: &VerifyKey, digest: &[u8], signature: &[u8]) -> Result<(), OpenError> {
     let signature: &[u8; SIGNATURE_BYTES] = signature.first_chunk().ok_or(OpenError::Unsigned)?;
     if signature.iter().all(|&byte| byte == 0) {
@@ -147,4 +164,32 @@ fn verify(key: &VerifyKey, digest: &[u8], signature: &[u8]) -> Result<(), OpenEr
     let signature = ed25519_dalek::Signature::from_bytes(signature);
     // Strict: no signature that other keys or texts could pass for.
     key.0.verify_strict(digest, &signature).map_err(|_| OpenError::Signature)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fuzzing::reseal;
+    use crate::{CompileOptions, Compiler, Indicator, IndicatorId, UrlMode, Value};
+
+    #[test]
+    fn records_that_are_not_there_are_refused() {
+        let mut compiler = Compiler::new(CompileOptions::default()).unwrap();
+        let feed = compiler.feed("test").unwrap();
+        let values = ["evil.com", "evil.org"].map(|text| Value::from_list(text, UrlMode::Exact).unwrap());
+        let indicator = Indicator::new(IndicatorId::Line(1), values.to_vec());
+        compiler.block(feed, indicator, &mut |refused| panic!("{refused:?}")).unwrap();
+        let good = compiler.finish().unwrap().into_bytes();
+        assert!(Blacklist::open(&good[..], None).is_ok());
+        let id = Section::EntryRecords.id(Role::Block);
+        let at = Image::new(&good).unwrap().rows().find(|row| row.id == id).unwrap().offset as usize;
+        // As they should be, the records of the two entries begin at 0 and 1 and end at 2.
+        for (place, number) in [(0, 2), (1, 3), (1, 0x0fff_ffff), (2, 1), (2, u32::MAX)] {
+            let mut file = good.clone();
+            file[at + place * 4..][..4].copy_from_slice(&number.to_le_bytes());
+            reseal(&mut file);
+            let error = Blacklist::open(&file[..], None).unwrap_err();
+            assert_eq!(error, OpenError::Image(ImageError::Section { id }), "{place} {number}");
+        }
+    }
 }

@@ -24,7 +24,7 @@ pub(crate) struct FeedArgs {
     /// Which paths a listed URL covers: its own, or all below it too
     #[arg(long, value_name = "HOW", default_value = "exact")]
     pub(crate) url_match: UrlMatch,
-    /// Take private, loopback and other special-purpose networks and names too
+    /// Take private, loopback and other special-purpose networks too
     #[arg(long)]
     pub(crate) accept_special: bool,
     /// Take networks wider than /8 (IPv4) or /19 (IPv6) too

@@ -15,8 +15,9 @@ pub(crate) use indicators::{BlacklistArgs, FeedArgs, PolicyArgs};
 pub(crate) use scan::{Output, ScanArgs};
 
 const AFTER: &str = "\
-Exit codes: 0 done; 1 with --exit-code, when something matched; 2 wrong usage or configuration;
-3 a remote side failed; 4 an input was damaged, unreadable or not checked in full (wins over 1).
+Exit codes: 0 done; 1 with --exit-code, when something matched; 2 wrong usage or configuration, or a FILE that
+does not exist (the others are read); 3 a remote side failed; 4 an input was damaged, unreadable or not checked
+in full. Where several hold, the highest is told.
 
 Example: flag the lines of a Squid log that touch a listed domain
   threatsieve scan --list bad-domains.txt /var/log/squid/access.log";

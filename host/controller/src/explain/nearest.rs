@@ -34,15 +34,16 @@ impl Nearest {
     }
 
     fn is_named_by(&self, rejection: &Rejection) -> bool {
-        let text = rejection.value.to_lowercase();
+        let holds = |text: &str, form: &str| text.to_lowercase().contains(&form.to_lowercase());
         if rejection.is_pattern {
-            return self.forms.iter().any(|(_, form)| text.contains(&form.to_lowercase()));
+            return self.forms.iter().any(|(_, form)| holds(&rejection.value, form));
         }
         let value = Value::from_list(&rejection.value, UrlMode::Exact);
         self.forms.iter().any(|(_, form)| match &value {
             Ok(Value::Domain(name, _)) => is_at_or_below(form, name),
             Ok(Value::Address(range)) => contains(range, form),
-            _ => text.contains(&form.to_lowercase()),
+            Ok(other) => holds(&other.to_string(), form),
+            Err(_) => holds(&rejection.value, form),
         })
     }
 

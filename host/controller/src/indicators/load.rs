@@ -115,8 +115,13 @@ impl Loader<'_> {
         let (feed, name) = &self.feeds[usize::from(number)];
         let (compiler, rejecting) = (&mut self.compiler, RefCell::new(&mut self.rejecting));
         let mut full = None;
-        let mut take = |indicator| {
-            let mut refuse = |refused| rejecting.borrow_mut().refuse(refused);
+        let mut take = |indicator: Indicator, listed: &str| {
+            // People look for what they wrote, not for what it was normalised to.
+            let is_one = indicator.values.len() == 1;
+            let mut refuse = |refused: Refused| {
+                let value = if is_one { listed.to_owned() } else { refused.value };
+                rejecting.borrow_mut().refuse(Refused { value, ..refused });
+            };
             full = full.take().or(role.list(compiler, *feed, indicator, &mut refuse).err());
         };
         let mut refuse = |line: RefusedLine| {

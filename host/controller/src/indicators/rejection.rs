@@ -10,7 +10,7 @@ pub(crate) struct Rejection {
     pub(crate) feed: String,
     /// The line of a list, counted from 1, or the indicator's identifier.
     pub(crate) id: String,
-    /// The value, the line, or the pattern.
+    /// The value as listed, the line, or the pattern; of a pattern's values and of several in one line, as normalised.
     pub(crate) value: String,
     /// Counted by.
     pub(crate) kind: String,

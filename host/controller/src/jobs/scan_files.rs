@@ -41,11 +41,13 @@ pub(crate) fn scan_files(args: &ScanArgs) -> Result<Exit, Failure> {
         .print();
     }
     let tally = printer.tally();
-    Ok(match (read.damaged || tally.unchecked.count > 0, args.exit_code && tally.events > 0) {
-        (true, _) => Exit::Damaged,
-        (false, true) => Exit::Matched,
-        (false, false) => Exit::Done,
-    })
+    // The highest code wins: what was damaged counts for more than what was not there, and that for more than a match.
+    let ends = [
+        (args.exit_code && tally.events > 0, Exit::Matched),
+        (read.missing, Exit::Usage),
+        (read.damaged || tally.unchecked.count > 0, Exit::Damaged),
+    ];
+    Ok(ends.into_iter().filter_map(|(is, exit)| is.then_some(exit)).max().unwrap_or(Exit::Done))
 }
 
 /// Reads, matches and prints, all at once.

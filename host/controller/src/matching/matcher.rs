@@ -12,7 +12,7 @@ use crate::cli::PolicyArgs;
 
 /// How matches are found and judged.
 pub(crate) struct Matcher {
-    runner: Runner,
+    pub(super) runner: Runner,
     blacklist: Arc<Blacklist<Bytes>>,
     policy: Policy,
     /// Asked for instead of every event's own time.
@@ -40,7 +40,12 @@ impl Matcher {
     ) -> anyhow::Result<Matcher> {
         let blacklist = Arc::new(blacklist);
         let runner = load(&blacklist, setup, threads)?;
-        Ok(Matcher {
+        Ok(Matcher::loaded(runner, blacklist, policy))
+    }
+
+    /// What answers from a runner that the blacklist is loaded into.
+    pub(super) fn loaded(runner: Runner, blacklist: Arc<Blacklist<Bytes>>, policy: &PolicyArgs) -> Matcher {
+        Matcher {
             runner,
             blacklist,
             policy: Policy {
@@ -51,7 +56,7 @@ impl Matcher {
             },
             at: policy.at.map(|at| at.0),
             now: now(),
-        })
+        }
     }
 
     pub(crate) fn blacklist(&self) -> &Blacklist<Bytes> {

@@ -6,6 +6,9 @@ mod piece;
 mod reader;
 mod tally;
 
+#[cfg(test)]
+mod tests;
+
 pub(crate) use event::{Event, Found};
 pub(crate) use matcher::{Matcher, Setup};
 pub(crate) use piece::{Render, Report, Worker};

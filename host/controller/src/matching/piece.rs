@@ -75,7 +75,7 @@ pub(crate) struct Worker<'a> {
     /// `None` when events are only counted.
     render: Option<Render>,
     batch: Batch,
-    /// Calls that failed since one succeeded while a batch was taken apart.
+    /// Calls that failed since the last one that succeeded.
     failed_calls: u32,
 }
 
@@ -207,7 +207,10 @@ impl<'c> Lines<'_, '_, 'c> {
         let pending = mem::take(&mut self.pending);
         if !pending.is_empty() {
             match self.worker.matcher.check(&self.worker.batch) {
-                Ok(answer) => self.take(&pending, 0, &answer),
+                Ok(answer) => {
+                    self.worker.failed_calls = 0;
+                    self.take(&pending, 0, &answer);
+                }
                 Err(error) => self.take_apart(&pending, &error),
             }
         }

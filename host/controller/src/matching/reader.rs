@@ -11,7 +11,7 @@ use threatsieve_log::{Fields, Format, Parser};
 
 use super::piece::{Piece, Source};
 use crate::output::{Done, complain, grouped};
-use crate::sources::{self, BUFFER_BYTES, Chunk, Chunks, Decoder, Queue, Waiting, Walk};
+use crate::sources::{self, BUFFER_BYTES, Chunk, Chunks, Decoder, Queue, Unreadable, Waiting, Walk};
 
 /// Memory of pieces that are done with.
 #[derive(Debug, Clone, Default)]
@@ -36,6 +36,8 @@ pub(crate) struct Read {
     pub(crate) files: u64,
     /// Entries of folders that were not read.
     pub(crate) skipped: u64,
+    /// An argument names nothing.
+    pub(crate) missing: bool,
     /// Something could not be read, or not to its end.
     pub(crate) damaged: bool,
 }
@@ -77,7 +79,11 @@ impl Reader {
                     (input.name(), sources::open(&input, waiting))
                 }
                 Err(unreadable) => {
-                    self.failed(anyhow!(unreadable));
+                    match unreadable {
+                        Unreadable::Missing { .. } => self.read.missing = true,
+                        Unreadable::Closed { .. } => self.read.damaged = true,
+                    }
+                    complain(&anyhow!(unreadable));
                     continue;
                 }
             };

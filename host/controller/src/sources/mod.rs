@@ -19,7 +19,7 @@ pub(crate) use decoder::{Damage, Decoder};
 pub(crate) use ordered::{Parts, Queue, in_order};
 pub(crate) use raw::Waiting;
 pub(crate) use replacement::Replacement;
-pub(crate) use walk::{Input, Walk};
+pub(crate) use walk::{Input, Unreadable, Walk};
 
 /// Opens an input and starts to unpack it.
 pub(crate) fn open(input: &Input, waiting: Waiting) -> Result<Decoder, Damage> {

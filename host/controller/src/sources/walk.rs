@@ -30,12 +30,15 @@ impl Input {
     }
 }
 
-/// A folder or file that could not be looked at.
+/// A folder or file that is not read.
 #[derive(Debug, thiserror::Error)]
-#[error("{}: cannot be opened", path.display())]
-pub(crate) struct Unreadable {
-    path: PathBuf,
-    source: io::Error,
+pub(crate) enum Unreadable {
+    /// An argument that names nothing.
+    #[error("{}: no such file or folder", path.display())]
+    Missing { path: PathBuf },
+    /// It is there, or was when its folder was read, but could not be looked at.
+    #[error("{}: cannot be opened", path.display())]
+    Closed { path: PathBuf, source: io::Error },
 }
 
 /// Walks arguments in their order, and what folders hold in the order of the names' bytes, folders opened where they
@@ -85,6 +88,11 @@ impl Walk {
     }
 }
 
+/// Whether nothing has that name, a file that stands where a folder should included.
+fn is_missing(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory)
+}
+
 fn is_hidden(name: &OsStr) -> bool {
     name.as_bytes().starts_with(b".")
 }
@@ -97,17 +105,20 @@ impl Iterator for Walk {
             let (input, is_argument) = self.pending.pop_front()?;
             let Input::File(path) = &input else { return Some(Ok(input)) };
             let admitted = match is_argument {
-                true if fs::metadata(path).is_ok_and(|metadata| metadata.is_dir()) => {
-                    self.enter(path).map(|()| false)
-                }
-                // A missing file is told when it is opened.
-                true => Ok(true),
+                true => match fs::metadata(path) {
+                    Ok(metadata) if metadata.is_dir() => self.enter(path).map(|()| false),
+                    Err(error) if is_missing(&error) => {
+                        return Some(Err(Unreadable::Missing { path: path.clone() }));
+                    }
+                    // What else is wrong with a file is told when it is opened.
+                    _ => Ok(true),
+                },
                 false => self.admits(path),
             };
             match admitted {
                 Ok(true) => return Some(Ok(input)),
                 Ok(false) => {}
-                Err(source) => return Some(Err(Unreadable { path: path.clone(), source })),
+                Err(source) => return Some(Err(Unreadable::Closed { path: path.clone(), source })),
             }
         }
     }
@@ -131,13 +142,16 @@ mod tests {
         symlink(at("a.log"), at("d.log")).unwrap();
         symlink(at("b"), at("e")).unwrap();
         symlink(at("nowhere"), at("f")).unwrap();
-        let arguments = [PathBuf::from("-"), folder.path().to_owned(), at("missing")];
+        let arguments = [PathBuf::from("-"), folder.path().to_owned(), at("missing"), at("a.log/x")];
         let mut walk = Walk::new(&arguments);
         let mut names = Vec::new();
         for input in &mut walk {
-            names.push(input.unwrap().name().replace(&format!("{}/", folder.path().display()), ""));
+            let told = input.map_or_else(|error| error.to_string(), |input| input.name());
+            names.push(told.replace(&format!("{}/", folder.path().display()), ""));
         }
-        assert_eq!(names, ["-", "a.log", "b/10.log", "b/2.log", "c.log", "d.log", "missing"]);
+        let missing = ["missing: no such file or folder", "a.log/x: no such file or folder"];
+        assert_eq!(names[..6], ["-", "a.log", "b/10.log", "b/2.log", "c.log", "d.log"]);
+        assert_eq!(names[6..], missing);
         assert_eq!(walk.skipped, 4);
     }
 }

@@ -1,5 +1,6 @@
 //! Lines of limited length.
 
+use std::collections::VecDeque;
 use std::io::BufRead;
 
 use memchr::memchr;
@@ -25,21 +26,42 @@ impl<'a> Line<'a> {
         std::str::from_utf8(self.bytes)
             .map_err(|error| LineError::NotUtf8 { column: error.valid_up_to() + 1 })
     }
+
+    /// The line, to be given back to [`Lines::again`].
+    pub(super) fn hold(&self) -> Held {
+        Held { number: self.number, bytes: self.bytes.to_owned(), too_long: self.too_long }
+    }
 }
 
-/// Reads a feed line by line, holding no more than one line of the longest length.
+/// A line that may be read once more.
+pub(super) struct Held {
+    number: u32,
+    bytes: Vec<u8>,
+    too_long: Option<usize>,
+}
+
+/// Reads a feed line by line, holding no more than one line of the longest length and those that are to be read again.
 pub(super) struct Lines<'r> {
     input: &'r mut dyn BufRead,
     max_bytes: usize,
     line: Vec<u8>,
-    /// Of the line read last, counted from 1.
+    /// They come before the input's next line.
+    again: VecDeque<Held>,
+    /// Of the input's line read last, counted from 1.
     number: u32,
     offset: u64,
 }
 
 impl<'r> Lines<'r> {
     pub(super) fn new(input: &'r mut dyn BufRead, max_bytes: usize) -> Self {
-        Lines { input, max_bytes, line: Vec::new(), number: 0, offset: 0 }
+        Lines { input, max_bytes, line: Vec::new(), again: VecDeque::new(), number: 0, offset: 0 }
+    }
+
+    /// Has the next calls of [`Lines::next`] give these lines, which were the last ones it gave, once more.
+    pub(super) fn again(&mut self, lines: Vec<Held>) {
+        for line in lines.into_iter().rev() {
+            self.again.push_front(line);
+        }
     }
 
     /// How many lines were read.
@@ -49,6 +71,10 @@ impl<'r> Lines<'r> {
 
     /// The next line, without `\n` or `\r\n`, and the first one without a byte order mark.
     pub(super) fn next(&mut self) -> Result<Option<Line<'_>>, FeedError> {
+        if let Some(Held { number, bytes, too_long }) = self.again.pop_front() {
+            self.line = bytes;
+            return Ok(Some(Line { number, bytes: &self.line, too_long }));
+        }
         self.line.clear();
         let Some(too_long) = self.fill()? else { return Ok(None) };
         self.number = self.number.checked_add(1).ok_or(FeedError::TooManyLines)?;

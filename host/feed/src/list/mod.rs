@@ -21,7 +21,8 @@ pub struct ListOptions {
     pub url_mode: UrlMode,
     /// Longest line that is read, in bytes; longer ones are refused.
     pub max_line_bytes: usize,
-    /// Most lines that a quoted field of a CSV record may span; what goes on further is refused.
+    /// Most lines that a CSV record with quoted fields may span. Of one that goes on further the first line is refused, and the others
+    /// are read as records of their own; no line is read more often than this.
     pub max_record_lines: u32,
 }
 
@@ -78,11 +79,15 @@ pub enum LineError {
         /// Where the rest starts, in bytes from 1.
         column: usize,
     },
-    /// A CSV field that starts with a quote and does not end.
-    #[error("expected a closing quote within {limit} lines and before the end, got none")]
+    /// A CSV field that starts with a quote and does not end, or not so that a delimiter or its line's end follows.
+    #[error(
+        "expected a quote that ends the last field within {lines} lines and {bytes} bytes of text, got none; the lines below are read on their own"
+    )]
     OpenQuote {
         /// [`ListOptions::max_record_lines`].
-        limit: u32,
+        lines: u32,
+        /// [`ListOptions::max_line_bytes`].
+        bytes: usize,
     },
 }
 
@@ -99,7 +104,8 @@ pub struct ListReport {
     pub is_table: bool,
 }
 
-/// Reads a list to its end: each indicator is handed to `each`, each line that is none to `refused`. Nothing in a line is fatal.
+/// Reads a list to its end: each indicator is handed to `each`, with its value as it is listed (all of them, of a line that names several
+/// hosts), and each line that is none to `refused`. Nothing in a line is fatal.
 ///
 /// Comments (`#`, `;` or `//` at the start; ` #` after white space), blank lines and a byte order mark are passed over, quotes around a value
 /// removed. `0.0.0.0 NAME...` and the like is a hosts file's line and holds several values. When the first line is a CSV header that names
@@ -108,7 +114,7 @@ pub struct ListReport {
 pub fn read_list(
     mut input: impl BufRead,
     options: &ListOptions,
-    each: &mut dyn FnMut(Indicator),
+    each: &mut dyn FnMut(Indicator, &str),
     refused: &mut dyn FnMut(RefusedLine),
 ) -> Result<ListReport, FeedError> {
     let mut lines = Lines::new(&mut input, options.max_line_bytes);
@@ -132,7 +138,7 @@ pub fn read_list(
 /// Where what is read goes, counted.
 struct Reader<'a> {
     options: &'a ListOptions,
-    each: &'a mut dyn FnMut(Indicator),
+    each: &'a mut dyn FnMut(Indicator, &str),
     refused: &'a mut dyn FnMut(RefusedLine),
     report: ListReport,
 }
@@ -153,9 +159,9 @@ impl Reader<'_> {
         }
     }
 
-    fn take(&mut self, indicator: Indicator) {
+    fn take(&mut self, indicator: Indicator, listed: &str) {
         self.report.indicators += 1;
-        (self.each)(indicator);
+        (self.each)(indicator, listed);
     }
 
     fn refuse(&mut self, line: u32, text: &str, reason: LineError) {

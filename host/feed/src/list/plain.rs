@@ -12,8 +12,9 @@ pub(super) fn read(text: &str, number: u32, reader: &mut Reader<'_>) {
     if let Some(names) = hosts_names(text) {
         return read_names(names, number, reader);
     }
-    match Value::from_list(unquote(text), reader.options.url_mode) {
-        Ok(value) => reader.take(bare(number, vec![value])),
+    let listed = unquote(text);
+    match Value::from_list(listed, reader.options.url_mode) {
+        Ok(value) => reader.take(bare(number, vec![value]), listed),
         Err(error) => reader.refuse(number, text, error.into()),
     }
 }
@@ -53,15 +54,18 @@ fn hosts_names(text: &str) -> Option<&str> {
 }
 
 fn read_names(names: &str, number: u32, reader: &mut Reader<'_>) {
-    let mut values = Vec::new();
+    let (mut values, mut listed) = (Vec::new(), names);
     for name in names.split_whitespace().filter(|name| !is_local(name)) {
         match Value::from_list(name, reader.options.url_mode) {
-            Ok(value) => values.push(value),
+            Ok(value) => {
+                listed = if values.is_empty() { name } else { names };
+                values.push(value);
+            }
             Err(error) => reader.refuse(number, name, error.into()),
         }
     }
     if !values.is_empty() {
-        reader.take(bare(number, values));
+        reader.take(bare(number, values), listed);
     }
 }
 

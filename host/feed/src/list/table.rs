@@ -1,10 +1,11 @@
 //! Lists in CSV with a header (RFC 4180; separated by commas, semicolons or tabs).
 
 use csv_core::{ReadRecordResult, ReaderBuilder, Terminator};
+use memchr::memchr;
 use threatsieve_blacklist::{DomainMode, Indicator, Timestamp, Tlp, UrlMode, Value};
 
 use super::line::Lines;
-use super::{LineError, Reader, bare, unquote};
+use super::{LineError, ListOptions, Reader, bare, unquote};
 use crate::FeedError;
 use crate::text::cut;
 use crate::time::lenient;
@@ -65,10 +66,14 @@ impl Table {
             match record.start(first) {
                 Ok(End::Whole) => self.record(&record, first, number, reader),
                 Ok(End::OpenQuote) => {
-                    let mut text = first.to_owned();
-                    match record.go_on(&mut text, lines, reader)? {
-                        Ok(()) => self.record(&record, &text, number, reader),
-                        Err(error) => reader.refuse(number, &text, error),
+                    let first = first.to_owned();
+                    let mut text = first.clone();
+                    if record.go_on(&mut text, lines, reader.options)? {
+                        self.record(&record, &text, number, reader);
+                    } else {
+                        let ListOptions { max_record_lines: lines, max_line_bytes: bytes, .. } =
+                            *reader.options;
+                        reader.refuse(number, &first, LineError::OpenQuote { lines, bytes });
                     }
                 }
                 Err(error) => reader.refuse(number, first, error),
@@ -79,7 +84,7 @@ impl Table {
 
     fn record(&self, record: &Record, text: &str, number: u32, reader: &mut Reader<'_>) {
         match self.indicator(record, number, reader.options.url_mode) {
-            Ok(indicator) => reader.take(indicator),
+            Ok(indicator) => reader.take(indicator, record.field(self.value)),
             Err(error) => reader.refuse(number, text, error),
         }
     }
@@ -112,6 +117,7 @@ enum End {
 
 /// One record's fields.
 struct Record {
+    delimiter: u8,
     parser: csv_core::Reader,
     text: Vec<u8>,
     text_bytes: usize,
@@ -123,7 +129,7 @@ impl Record {
     fn new(delimiter: u8) -> Record {
         // Left to itself the parser also ends a record at a carriage return, and what follows in the line would be lost.
         let parser = ReaderBuilder::new().delimiter(delimiter).terminator(Terminator::Any(b'\n')).build();
-        Record { parser, text: Vec::new(), text_bytes: 0, ends: Vec::new(), fields: 0 }
+        Record { delimiter, parser, text: Vec::new(), text_bytes: 0, ends: Vec::new(), fields: 0 }
     }
 
     /// Starts anew with a line.
@@ -133,30 +139,50 @@ impl Record {
         self.line(line)
     }
 
-    /// Adds the lines that a quoted field goes on over, to `text` too.
+    /// Adds the lines that a quoted field goes on over, to `text` too. Where it does not end, as after a quote that nobody meant to open
+    /// a field, they are left to be read again: `false`.
     fn go_on(
         &mut self,
         text: &mut String,
         lines: &mut Lines<'_>,
-        reader: &Reader<'_>,
-    ) -> Result<Result<(), LineError>, FeedError> {
-        let limit = reader.options.max_record_lines;
-        for _ in 1..limit {
+        options: &ListOptions,
+    ) -> Result<bool, FeedError> {
+        let mut held = Vec::new();
+        for _ in 1..options.max_record_lines {
             let Some(line) = lines.next()? else { break };
-            let more = match line.text() {
-                Ok(more) if text.len() + more.len() < reader.options.max_line_bytes => more,
-                Ok(_) => return Ok(Err(LineError::TooLong { limit: reader.options.max_line_bytes })),
-                Err(error) => return Ok(Err(error)),
-            };
+            held.push(line.hold());
+            let Ok(more) = line.text() else { break };
+            if text.len() + more.len() >= options.max_line_bytes || self.ends_oddly(more) {
+                break;
+            }
             text.push('\n');
             text.push_str(more);
             match self.line(more) {
-                Ok(End::Whole) => return Ok(Ok(())),
+                Ok(End::Whole) => return Ok(true),
                 Ok(End::OpenQuote) => {}
-                Err(error) => return Ok(Err(error)),
+                Err(_) => break,
             }
         }
-        Ok(Err(LineError::OpenQuote { limit }))
+        lines.again(held);
+        Ok(false)
+    }
+
+    /// Whether the quoted field that goes on over this line ends in it, but no delimiter or line's end follows: then the quote is more
+    /// likely another field's first one (RFC 4180 section 2.7 has quotes inside fields doubled).
+    fn ends_oddly(&self, line: &str) -> bool {
+        let mut rest = line.as_bytes();
+        while let Some(quote) = memchr(b'"', rest) {
+            rest = &rest[quote + 1..];
+            match rest.strip_prefix(b"\"") {
+                Some(after) => rest = after,
+                None => {
+                    let after = rest.trim_ascii_start().first();
+                    return rest.first() != Some(&self.delimiter)
+                        && after.is_some_and(|b| *b != self.delimiter);
+                }
+            }
+        }
+        false
     }
 
     /// Takes a line and its end. Whether a quote opens a field or is a character in it is for the parser alone to say.

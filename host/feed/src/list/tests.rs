@@ -12,7 +12,7 @@ fn read_with(text: impl AsRef<[u8]>, options: &ListOptions) -> (Vec<String>, Vec
     let report = read_list(
         text.as_ref(),
         options,
-        &mut |indicator| {
+        &mut |indicator, _| {
             let IndicatorId::Line(line) = indicator.id else { panic!("{:?}", indicator.id) };
             let values: Vec<String> = indicator.values.iter().map(ToString::to_string).collect();
             taken.push(format!("{line} {}", values.join(" ")));
@@ -32,7 +32,7 @@ fn taken(text: impl AsRef<[u8]>) -> Vec<String> {
 
 fn indicators(text: &str) -> Vec<Indicator> {
     let mut all = Vec::new();
-    read_list(text.as_bytes(), &ListOptions::default(), &mut |one| all.push(one), &mut |line| {
+    read_list(text.as_bytes(), &ListOptions::default(), &mut |one, _| all.push(one), &mut |line| {
         panic!("{line:?}")
     })
     .unwrap();
@@ -127,7 +127,7 @@ fn urls_cover_what_the_options_say() {
     let options = ListOptions { url_mode: UrlMode::Prefix, ..ListOptions::default() };
     for text in ["http://evil.com/a", "value\nhttp://evil.com/a", "value,type\nhttp://evil.com/a,url"] {
         let mut modes = Vec::new();
-        let mut each = |indicator: Indicator| match &indicator.values[0] {
+        let mut each = |indicator: Indicator, _: &str| match &indicator.values[0] {
             Value::Url { mode, .. } => modes.push(*mode),
             other => panic!("{other}"),
         };
@@ -202,17 +202,73 @@ fn a_records_fields_may_go_on_over_lines() {
     let all = indicators(text);
     assert_eq!(all[0].name.as_deref(), Some("two\nlines, \"quoted\""));
     assert_eq!((&all[0].id, &all[1].id), (&IndicatorId::Line(2), &IndicatorId::Line(4)));
-    let options = ListOptions { max_record_lines: 3, ..ListOptions::default() };
-    let (taken, refused) =
-        read_with("value,name\nevil.com,\"open\na\nb\nevil.org,x\nevil.net,\"end", &options);
-    assert_eq!(taken, ["5 evil.org"]);
-    assert_eq!(refused.len(), 2);
-    assert!(refused[0].starts_with("2 evil.com,\"open") && refused[1].starts_with("6 evil.net,\"end"));
-    assert!(
-        refused.iter().all(
-            |line| line.ends_with("expected a closing quote within 3 lines and before the end, got none")
+}
+
+#[test]
+fn a_quote_that_never_closes_costs_its_own_line() {
+    let options = ListOptions { max_record_lines: 3, max_line_bytes: 100, ..ListOptions::default() };
+    let why = "expected a quote that ends the last field within 3 lines and 100 bytes of text, got none; \
+               the lines below are read on their own";
+    let long = format!("a.example,{}", "x".repeat(80));
+    for (records, want_taken, want_refused) in [
+        // Too many lines, and the end.
+        (
+            "evil.com,\"open\na.example\nb.example\nevil.org,x\nevil.net,\"end",
+            "3 a.example|4 b.example|5 evil.org",
+            "2 evil.com,\"open|6 evil.net,\"end",
+        ),
+        // Too many bytes, and a line that is too long or no text by itself.
+        (&format!("evil.com,\"open\n{long}\nevil.org"), "3 a.example|4 evil.org", "2 evil.com,\"open"),
+        // The next quote is another field's first one: nothing may be lost in between.
+        (
+            "evil.com,\"open\na.example\nb.example,\"x\"\nevil.org",
+            "3 a.example|4 b.example|5 evil.org",
+            "2 evil.com,\"open",
+        ),
+        // Lines that are read again may open fields that do go on.
+        (
+            "evil.com,\"open\na.example,\"two\nlines\"\nevil.org,\"y\"",
+            "3 a.example|5 evil.org",
+            "2 evil.com,\"open",
+        ),
+        (
+            "evil.com,\"open\"\"\n\"\",\"x\n\"a.example\"\nb.example",
+            "4 a.example|5 b.example",
+            "2 evil.com,\"open\"\"|3 \"\",\"x",
+        ),
+    ] {
+        let (taken, refused) = read_with(format!("value,name\n{records}"), &options);
+        assert_eq!(taken.join("|"), want_taken, "{records}");
+        let refused: Vec<_> =
+            refused.iter().map(|line| line.trim_end_matches(why).trim_end_matches(": ")).collect();
+        assert_eq!(refused.join("|"), want_refused, "{records}");
+    }
+    let (taken, refused) = read_with(b"value,name\nevil.com,\"open\n\xff\nevil.org\n", &options);
+    assert_eq!(taken, ["4 evil.org"]);
+    assert_eq!(refused[0], format!("2 evil.com,\"open: {why}"));
+    assert!(refused.len() == 2 && refused[1].starts_with("3 \u{fffd}: expected UTF-8"), "{refused:?}");
+}
+
+#[test]
+fn a_value_comes_with_its_text_as_listed() {
+    for (text, want) in [
+        ("hxxp://Evil[.]com/a # seen\n'EVIL.org'", "hxxp://Evil[.]com/a|EVIL.org"),
+        (
+            "0.0.0.0 Evil.com\n0.0.0.0 localhost a.example B.example\n0.0.0.0 Evil.net bad_:name",
+            "Evil.com|localhost a.example B.example|Evil.net",
+        ),
+        ("name,value\nx, \"Evil[.]com\" \n", "Evil[.]com"),
+    ] {
+        let mut listed = Vec::new();
+        read_list(
+            text.as_bytes(),
+            &ListOptions::default(),
+            &mut |_, text| listed.push(text.to_owned()),
+            &mut |_| {},
         )
-    );
+        .unwrap();
+        assert_eq!(listed.join("|"), want, "{text}");
+    }
 }
 
 #[test]
@@ -301,7 +357,7 @@ fn a_failing_input_is_told_with_its_place() {
     }
     let input = std::io::BufReader::new(std::io::Read::chain(&b"evil.com\nevil"[..], Failing));
     let mut values = 0;
-    let error = read_list(input, &ListOptions::default(), &mut |_| values += 1, &mut |_| {}).unwrap_err();
+    let error = read_list(input, &ListOptions::default(), &mut |_, _| values += 1, &mut |_| {}).unwrap_err();
     assert!(matches!(error, FeedError::Read { offset: 13, .. }), "{error:?}");
     assert_eq!(values, 1);
 }

@@ -4,33 +4,17 @@ use super::cursor::Cursor;
 use super::error::PatternError;
 use super::literal;
 use super::token::{Keyword, Kind};
-use super::tree::{Comparison, ComparisonKind, Literal, Path, Predicate, Step, Test};
-
-type Parse = fn(&mut Cursor<'_>) -> Result<Comparison, PatternError>;
+use super::tree::{Comparison, ComparisonKind, Literal, Path, Predicate, Span, Step, Test};
 
 /// `OR` binds weaker than `AND`.
 pub(super) fn expression(cursor: &mut Cursor<'_>) -> Result<Comparison, PatternError> {
-    row(cursor, Keyword::Or, ComparisonKind::Or, |cursor| {
-        row(cursor, Keyword::And, ComparisonKind::And, primary)
+    cursor.row(Keyword::Or, joined(ComparisonKind::Or), |cursor| {
+        cursor.row(Keyword::And, joined(ComparisonKind::And), primary)
     })
 }
 
-fn row(
-    cursor: &mut Cursor<'_>,
-    operator: Keyword,
-    kind: fn(Vec<Comparison>) -> ComparisonKind,
-    operand: Parse,
-) -> Result<Comparison, PatternError> {
-    let start = cursor.at();
-    let first = operand(cursor)?;
-    if cursor.kind() != Kind::Keyword(operator) {
-        return Ok(first);
-    }
-    let mut operands = vec![first];
-    while cursor.accept_keyword(operator)? {
-        operands.push(operand(cursor)?);
-    }
-    Ok(Comparison { span: cursor.span_from(start), kind: kind(operands) })
+fn joined(kind: fn(Vec<Comparison>) -> ComparisonKind) -> impl FnOnce(Span, Vec<Comparison>) -> Comparison {
+    move |span, operands| Comparison { span, kind: kind(operands) }
 }
 
 fn primary(cursor: &mut Cursor<'_>) -> Result<Comparison, PatternError> {

@@ -69,6 +69,25 @@ impl<'a> Cursor<'a> {
         PatternError::syntax(self.at(), expected, &self.text[self.ahead.span.clone()])
     }
 
+    /// Operands with one operator between them, which `join` makes into one with their span; a single operand stays as it is.
+    pub(super) fn row<T>(
+        &mut self,
+        operator: Keyword,
+        join: impl FnOnce(Span, Vec<T>) -> T,
+        operand: impl Fn(&mut Self) -> Result<T, PatternError>,
+    ) -> Result<T, PatternError> {
+        let start = self.at();
+        let first = operand(self)?;
+        if self.kind() != Kind::Keyword(operator) {
+            return Ok(first);
+        }
+        let mut operands = vec![first];
+        while self.accept_keyword(operator)? {
+            operands.push(operand(self)?);
+        }
+        Ok(join(self.span_from(start), operands))
+    }
+
     /// Counts a part of the tree.
     pub(super) fn count(&mut self) -> Result<(), PatternError> {
         self.nodes += 1;

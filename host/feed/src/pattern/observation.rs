@@ -8,36 +8,21 @@ use super::cursor::Cursor;
 use super::error::PatternError;
 use super::literal;
 use super::token::{Keyword, Kind};
-use super::tree::{Observation, ObservationKind, Qualifier};
-
-type Parse = fn(&mut Cursor<'_>) -> Result<Observation, PatternError>;
+use super::tree::{Observation, ObservationKind, Qualifier, Span};
 
 /// The whole of a pattern. `FOLLOWEDBY` binds weakest, then `OR`, then `AND`.
 pub(super) fn expression(cursor: &mut Cursor<'_>) -> Result<Observation, PatternError> {
-    row(cursor, Keyword::FollowedBy, ObservationKind::FollowedBy, |cursor| {
-        row(cursor, Keyword::Or, ObservationKind::Or, |cursor| {
-            row(cursor, Keyword::And, ObservationKind::And, qualified)
+    cursor.row(Keyword::FollowedBy, joined(ObservationKind::FollowedBy), |cursor| {
+        cursor.row(Keyword::Or, joined(ObservationKind::Or), |cursor| {
+            cursor.row(Keyword::And, joined(ObservationKind::And), qualified)
         })
     })
 }
 
-/// Operands with one operator between them.
-fn row(
-    cursor: &mut Cursor<'_>,
-    operator: Keyword,
+fn joined(
     kind: fn(Vec<Observation>) -> ObservationKind,
-    operand: Parse,
-) -> Result<Observation, PatternError> {
-    let start = cursor.at();
-    let first = operand(cursor)?;
-    if cursor.kind() != Kind::Keyword(operator) {
-        return Ok(first);
-    }
-    let mut operands = vec![first];
-    while cursor.accept_keyword(operator)? {
-        operands.push(operand(cursor)?);
-    }
-    Ok(Observation { span: cursor.span_from(start), kind: kind(operands) })
+) -> impl FnOnce(Span, Vec<Observation>) -> Observation {
+    move |span, operands| Observation { span, kind: kind(operands) }
 }
 
 fn qualified(cursor: &mut Cursor<'_>) -> Result<Observation, PatternError> {
