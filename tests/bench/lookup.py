@@ -7,7 +7,7 @@ from pathlib import Path
 from tests import program
 from tests.bench import report
 
-COMMAND = ["cargo", "bench", "--quiet", "-p", "threatsieve-runner", "--bench", "lookup", "--"]
+COMMAND = ["cargo", "bench", "--quiet", "--workspace", "--bench", "lookup", "--"]
 
 
 def measured(title: str, domains: Path, addresses: Path) -> str:

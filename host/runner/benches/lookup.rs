@@ -1,5 +1,5 @@
 //! The look-up itself: natively and in the component, by batch size and by what is looked up. `make bench` runs it:
-//! `cargo bench -p threatsieve-runner --bench lookup -- DOMAINS ADDRESSES`, two lists of one value a line. One JSON object a line comes out,
+//! `cargo bench --workspace --bench lookup -- DOMAINS ADDRESSES`, two lists of one value a line. One JSON object a line comes out,
 //! times as medians over rounds in nanoseconds an observable.
 #![allow(
     clippy::print_stdout,
