@@ -4,14 +4,20 @@
 //! cores and in order), [`matching`] (lines to events with matches, by the component) and [`output`]; [`indicators`] makes the
 //! blacklist before. [`explain`] tells why one value matches or does not.
 
+mod alerts;
 mod cli;
+mod config;
 mod exit;
 mod explain;
+mod feeds;
+mod follow;
 mod indicators;
 mod jobs;
 mod matching;
 mod output;
 mod sources;
+mod stop;
+mod store;
 
 use std::process::ExitCode;
 
