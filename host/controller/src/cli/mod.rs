@@ -13,6 +13,7 @@ pub(crate) use build::BuildArgs;
 pub(crate) use explain::ExplainArgs;
 pub(crate) use indicators::{BlacklistArgs, FeedArgs, PolicyArgs};
 pub(crate) use scan::{Output, ScanArgs};
+pub(crate) use values::At;
 
 const AFTER: &str = "\
 Exit codes: 0 done; 1 with --exit-code, when something matched; 2 wrong usage or configuration;

@@ -7,8 +7,17 @@ use threatsieve_blacklist::{Policy, Tlp, UrlMode};
 use threatsieve_log::{Fields, Format};
 use url::Url;
 
+mod alerts;
+mod feed;
+mod load;
+mod problem;
+mod reader;
 mod secret;
+pub(crate) mod settings;
+#[cfg(test)]
+mod tests;
 
+pub(crate) use load::{ConfigError, Loaded, load};
 pub(crate) use secret::Secret;
 
 /// What the file says, checked: paths are absolute or relative to the file's folder, names are unique.
