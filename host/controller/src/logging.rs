@@ -4,10 +4,10 @@ use std::fmt::{self, Write as _};
 
 use tracing::field::{Field, Visit};
 use tracing::{Event, Subscriber};
+use tracing_subscriber::EnvFilter;
 use tracing_subscriber::fmt::format::Writer;
 use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields};
 use tracing_subscriber::registry::LookupSpan;
-use tracing_subscriber::EnvFilter;
 
 use crate::config::Logging;
 use crate::output::harmless;
@@ -18,8 +18,9 @@ const OVERRIDE: &str = "THREATSIEVE_LOG";
 /// Starts the log; once, before anything is logged. Fails on an override that is no filter, and when it was started before.
 pub(crate) fn start(logging: &Logging) -> anyhow::Result<()> {
     let filter = match std::env::var(OVERRIDE) {
-        Ok(text) if !text.is_empty() => EnvFilter::try_new(&text)
-            .map_err(|error| anyhow::anyhow!("{OVERRIDE}: expected a level or filter (`debug`), got {text:?}: {error}"))?,
+        Ok(text) if !text.is_empty() => EnvFilter::try_new(&text).map_err(|error| {
+            anyhow::anyhow!("{OVERRIDE}: expected a level or filter (`debug`), got {text:?}: {error}")
+        })?,
         _ => EnvFilter::default().add_directive(logging.level.into()),
     };
     let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
@@ -32,8 +33,15 @@ struct Lines {
     json: bool,
 }
 
-impl<S: Subscriber + for<'a> LookupSpan<'a>, N: for<'a> FormatFields<'a> + 'static> FormatEvent<S, N> for Lines {
-    fn format_event(&self, _: &FmtContext<'_, S, N>, mut writer: Writer<'_>, event: &Event<'_>) -> fmt::Result {
+impl<S: Subscriber + for<'a> LookupSpan<'a>, N: for<'a> FormatFields<'a> + 'static> FormatEvent<S, N>
+    for Lines
+{
+    fn format_event(
+        &self,
+        _: &FmtContext<'_, S, N>,
+        mut writer: Writer<'_>,
+        event: &Event<'_>,
+    ) -> fmt::Result {
         let mut fields = Fields::default();
         event.record(&mut fields);
         let (now, level) = (jiff::Timestamp::now(), event.metadata().level());

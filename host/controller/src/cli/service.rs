@@ -26,7 +26,9 @@ impl ConfigArgs {
 
 /// Do one round (poll, build, match, alert), then exit: for cron
 #[derive(Debug, Clone, Args)]
-#[command(after_help = "Example:\n  threatsieve poll --config /etc/threatsieve/threatsieve.toml --feed partner --force")]
+#[command(
+    after_help = "Example:\n  threatsieve poll --config /etc/threatsieve/threatsieve.toml --feed partner --force"
+)]
 pub(crate) struct PollArgs {
     #[command(flatten)]
     pub(crate) config: ConfigArgs,
@@ -79,7 +81,9 @@ pub(crate) struct FeedsArgs {
 
 /// Search the indicators that are held
 #[derive(Debug, Clone, Args)]
-#[command(after_help = "Examples:\n  threatsieve indicators evil.com\n  threatsieve indicators --feed partner --state revoked --limit 20 --json")]
+#[command(
+    after_help = "Examples:\n  threatsieve indicators evil.com\n  threatsieve indicators --feed partner --state revoked --limit 20 --json"
+)]
 pub(crate) struct IndicatorsArgs {
     #[command(flatten)]
     pub(crate) config: ConfigArgs,
@@ -115,7 +119,9 @@ pub(crate) enum IndicatorState {
 
 /// Take an indicator out by hand, with every flag it set, or undo that
 #[derive(Debug, Clone, Args)]
-#[command(after_help = "Examples:\n  threatsieve retract www.example.org --reason 'our own site'\n  threatsieve retract www.example.org --reason 'listed rightly' --undo")]
+#[command(
+    after_help = "Examples:\n  threatsieve retract www.example.org --reason 'our own site'\n  threatsieve retract www.example.org --reason 'listed rightly' --undo"
+)]
 pub(crate) struct RetractArgs {
     #[command(flatten)]
     pub(crate) config: ConfigArgs,
@@ -132,7 +138,9 @@ pub(crate) struct RetractArgs {
 
 /// Silence alerts about an indicator, a host or a source for a time
 #[derive(Debug, Clone, Args)]
-#[command(after_help = "Examples:\n  threatsieve mute\n  threatsieve mute add --host proxy.example.org --for 7d --reason 'scanner'\n  threatsieve mute remove --host proxy.example.org")]
+#[command(
+    after_help = "Examples:\n  threatsieve mute\n  threatsieve mute add --host proxy.example.org --for 7d --reason 'scanner'\n  threatsieve mute remove --host proxy.example.org"
+)]
 pub(crate) struct MuteArgs {
     #[command(flatten)]
     pub(crate) config: ConfigArgs,
@@ -150,7 +158,9 @@ pub(crate) enum MuteVerb {
     #[command(after_help = "Example:\n  threatsieve mute list")]
     List,
     /// Mute
-    #[command(after_help = "Example:\n  threatsieve mute add --indicator evil.com --until 2026-12-31 --reason 'known'")]
+    #[command(
+        after_help = "Example:\n  threatsieve mute add --indicator evil.com --until 2026-12-31 --reason 'known'"
+    )]
     Add(MuteAddArgs),
     /// Unmute
     #[command(after_help = "Example:\n  threatsieve mute remove --indicator evil.com")]
@@ -197,7 +207,9 @@ pub(crate) struct MuteEnd {
 
 /// Check or show the configuration
 #[derive(Debug, Clone, Args)]
-#[command(after_help = "Examples:\n  threatsieve config check --offline\n  threatsieve config show --config /etc/threatsieve/threatsieve.toml")]
+#[command(
+    after_help = "Examples:\n  threatsieve config check --offline\n  threatsieve config show --config /etc/threatsieve/threatsieve.toml"
+)]
 pub(crate) struct ConfigVerbArgs {
     #[command(subcommand)]
     pub(crate) verb: ConfigVerb,

@@ -4,7 +4,7 @@ use lettre::Address;
 use lettre::message::Mailbox;
 use toml::de::{DeTable, DeValue};
 
-use super::reader::{Reader};
+use super::reader::Reader;
 use super::{Alerts, Recipient, Smtp, SmtpTls, Transport, settings};
 
 pub(super) fn alerts(table: &Reader<'_>) -> Option<Alerts> {
@@ -80,8 +80,7 @@ fn smtp(table: &Reader<'_>) -> Option<Smtp> {
     let (user, password) = (table.optional_text("user"), table.secret("password"));
     let ca_files = table.paths("ca_files");
     let timeout = table.duration("timeout");
-    let (tls, default_port) =
-        [(SmtpTls::StartTls, 587), (SmtpTls::Implicit, 465), (SmtpTls::None, 25)][tls?];
+    let (tls, default_port) = [(SmtpTls::StartTls, 587), (SmtpTls::Implicit, 465), (SmtpTls::None, 25)][tls?];
     Some(Smtp {
         host: host?,
         port: port?.and_then(|port| u16::try_from(port).ok()).unwrap_or(default_port),

@@ -63,7 +63,11 @@ fn origin(table: &Reader<'_>, kind: usize, allow_plain_http: bool) -> Option<Ori
     for (key, kinds) in OF_TYPES {
         if table.is_given(key) && !kinds.contains(&kind) {
             let kinds: Vec<&str> = kinds.iter().map(|kind| TYPES[*kind]).collect();
-            let text = format!("expected for feeds of type {} only, got it for type {}", kinds.join(" and "), TYPES[kind]);
+            let text = format!(
+                "expected for feeds of type {} only, got it for type {}",
+                kinds.join(" and "),
+                TYPES[kind]
+            );
             table.hidden_problem(key, text);
         }
     }
@@ -76,7 +80,10 @@ fn origin(table: &Reader<'_>, kind: usize, allow_plain_http: bool) -> Option<Ori
     }
     let url = table.url("url");
     if let Some(None) = url {
-        table.problem("url", format!("expected an http or https URL, got nothing: feeds of type {} need it", TYPES[kind]));
+        table.problem(
+            "url",
+            format!("expected an http or https URL, got nothing: feeds of type {} need it", TYPES[kind]),
+        );
     }
     let auth = auth(table);
     let client_certificate = client_certificate(table);
@@ -91,7 +98,11 @@ fn origin(table: &Reader<'_>, kind: usize, allow_plain_http: bool) -> Option<Ori
         return None;
     }
     if kind == 1 {
-        return Some(Origin::Url(UrlFeed { url: url??, auth: auth?, client_certificate: client_certificate? }));
+        return Some(Origin::Url(UrlFeed {
+            url: url??,
+            auth: auth?,
+            client_certificate: client_certificate?,
+        }));
     }
     let collection = table.optional_text("collection");
     let page_objects = table.integer("page_objects", 1, 100_000);
@@ -144,11 +155,14 @@ fn auth(table: &Reader<'_>) -> Option<Auth> {
     let token = table.secret("token");
     let header = match table.table("header", &settings::HEADER)? {
         Some(header) => {
-            let name = header.value("name", "a header's name (RFC 9110: letters, digits, hyphens)", |value| {
-                let name = super::reader::non_empty(value)?;
-                let sound = name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte));
-                sound.then(|| name.to_owned())
-            });
+            let name =
+                header.value("name", "a header's name (RFC 9110: letters, digits, hyphens)", |value| {
+                    let name = super::reader::non_empty(value)?;
+                    let sound = name
+                        .bytes()
+                        .all(|byte| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte));
+                    sound.then(|| name.to_owned())
+                });
             let value = header.secret("value");
             Some((name?, value??))
         }

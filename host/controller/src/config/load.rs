@@ -60,10 +60,13 @@ pub(crate) fn load(path: &Path) -> Result<Loaded, ConfigError> {
     if bytes.len() as u64 > MAX_FILE_BYTES {
         return Err(ConfigError::TooLarge { path: path.to_owned() });
     }
-    let text = String::from_utf8(bytes)
-        .map_err(|error| ConfigError::NotUtf8 { path: path.to_owned(), offset: error.utf8_error().valid_up_to() })?;
+    let text = String::from_utf8(bytes).map_err(|error| ConfigError::NotUtf8 {
+        path: path.to_owned(),
+        offset: error.utf8_error().valid_up_to(),
+    })?;
     let folder = path.parent().unwrap_or(Path::new(""));
-    let folder = std::path::absolute(if folder.as_os_str().is_empty() { Path::new(".") } else { folder }).map_err(unreadable)?;
+    let folder = std::path::absolute(if folder.as_os_str().is_empty() { Path::new(".") } else { folder })
+        .map_err(unreadable)?;
     parse(&path.display().to_string(), &text, &folder)
 }
 
@@ -152,13 +155,19 @@ fn schedule(table: &Reader<'_>) -> Option<Schedule> {
         Ok(cron) => cron,
         Err(error) => {
             let got = super::reader::quoted(&text);
-            table.problem("cron", format!("expected a cron expression (\"*/15 * * * *\"), got {got}: {error}"));
+            table.problem(
+                "cron",
+                format!("expected a cron expression (\"*/15 * * * *\"), got {got}: {error}"),
+            );
             return None;
         }
     };
     if cron.find_next_occurrence(&jiff::Zoned::now(), false).is_err() {
         let got = super::reader::quoted(&text);
-        table.problem("cron", format!("expected a cron expression that comes due, got {got}, which never does"));
+        table.problem(
+            "cron",
+            format!("expected a cron expression that comes due, got {got}, which never does"),
+        );
         return None;
     }
     Some(Schedule::Cron(Box::new(cron)))
@@ -250,7 +259,10 @@ pub(super) fn unique(tables: &[Reader<'_>]) {
         if let Some(name) = table.peek("name")
             && !names.insert(name.to_owned())
         {
-            table.problem("name", format!("expected a name of its own, got {} again", super::reader::quoted(name)));
+            table.problem(
+                "name",
+                format!("expected a name of its own, got {} again", super::reader::quoted(name)),
+            );
         }
     }
 }
@@ -292,4 +304,3 @@ fn logging(table: &Reader<'_>) -> Option<Logging> {
     let format = table.word("format", &["text", "json"]);
     Some(Logging { level: LEVELS[level?], json: format? == 1 })
 }
-

@@ -41,7 +41,12 @@ fn render_one(file: &str, text: &str, problem: &Problem) -> String {
         let carets = text[start..text.floor_char_boundary(end)].chars().count().max(1);
         let margin = number.to_string();
         let blank = " ".repeat(margin.len());
-        _ = write!(block, "\n{blank} |\n{margin} | {shown}\n{blank} | {}{}", " ".repeat(column - 1), "^".repeat(carets));
+        _ = write!(
+            block,
+            "\n{blank} |\n{margin} | {shown}\n{blank} | {}{}",
+            " ".repeat(column - 1),
+            "^".repeat(carets)
+        );
     }
     harmless_lines(&block)
 }

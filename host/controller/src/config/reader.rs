@@ -46,7 +46,13 @@ pub(super) struct Reader<'a> {
 }
 
 impl<'a> Reader<'a> {
-    pub(super) fn new(file: &'a File<'a>, known: &Table, path: &str, table: &DeTable<'a>, span: Range<usize>) -> Reader<'a> {
+    pub(super) fn new(
+        file: &'a File<'a>,
+        known: &Table,
+        path: &str,
+        table: &DeTable<'a>,
+        span: Range<usize>,
+    ) -> Reader<'a> {
         let mut reader =
             Reader { file, values: BTreeMap::new(), given: Vec::new(), span, path: path.to_owned() };
         for (key, value) in table {
@@ -64,14 +70,19 @@ impl<'a> Reader<'a> {
             }
             match setting.default {
                 Default::Required => {
-                    let text = format!("expected {}, got nothing (for example {} = {})", setting.kind, setting.key, setting.example);
+                    let text = format!(
+                        "expected {}, got nothing (for example {} = {})",
+                        setting.kind, setting.key, setting.example
+                    );
                     reader.problem(setting.key, text);
                 }
                 Default::Absent => {}
                 Default::Is(value) => {
                     // A test holds all defaults to be TOML.
                     if let Ok(value) = DeValue::parse(value) {
-                        reader.values.insert(setting.key, Spanned::new(reader.span.clone(), value.into_inner()));
+                        reader
+                            .values
+                            .insert(setting.key, Spanned::new(reader.span.clone(), value.into_inner()));
                     }
                 }
             }
@@ -89,7 +100,9 @@ impl<'a> Reader<'a> {
             .filter(|(distance, known)| *distance <= 1 + known.len().min(name.len()) / 3)
             .min();
         let text = match nearest {
-            Some((_, nearest)) => format!("expected a known key, got an unknown one; did you mean `{nearest}`?"),
+            Some((_, nearest)) => {
+                format!("expected a known key, got an unknown one; did you mean `{nearest}`?")
+            }
             None => {
                 let keys: Vec<&str> = known.settings.iter().map(|setting| setting.key).collect();
                 format!("expected a known key ({}), got an unknown one", keys.join(", "))
@@ -187,7 +200,9 @@ impl<'a> Reader<'a> {
     pub(super) fn integer(&self, key: &'static str, least: u32, most: u32) -> Option<Option<u32>> {
         self.optional(key, &format!("an integer from {least} to {most}"), |value| {
             let number = value.as_integer()?;
-            u32::from_str_radix(number.as_str(), number.radix()).ok().filter(|number| (least..=most).contains(number))
+            u32::from_str_radix(number.as_str(), number.radix())
+                .ok()
+                .filter(|number| (least..=most).contains(number))
         })
     }
 
@@ -198,16 +213,23 @@ impl<'a> Reader<'a> {
 
     pub(super) fn share(&self, key: &'static str) -> Option<f64> {
         self.value(key, "a share from 0 to 1 (0.5)", |value| {
-            let text = value.as_float().map(|float| float.as_str()).or(value.as_integer().map(|integer| integer.as_str()))?;
+            let text = value
+                .as_float()
+                .map(|float| float.as_str())
+                .or(value.as_integer().map(|integer| integer.as_str()))?;
             text.parse().ok().filter(|share| (0.0..=1.0).contains(share))
         })
     }
 
     pub(super) fn duration(&self, key: &'static str) -> Option<Option<Duration>> {
-        self.optional(key, "a duration of more than 0 and at most ten years (\"90s\", \"15m\", \"1h 30m\", \"90d\")", |value| {
-            let duration = humantime::parse_duration(value.as_str()?).ok()?;
-            (!duration.is_zero() && duration <= MAX_DURATION).then_some(duration)
-        })
+        self.optional(
+            key,
+            "a duration of more than 0 and at most ten years (\"90s\", \"15m\", \"1h 30m\", \"90d\")",
+            |value| {
+                let duration = humantime::parse_duration(value.as_str()?).ok()?;
+                (!duration.is_zero() && duration <= MAX_DURATION).then_some(duration)
+            },
+        )
     }
 
     pub(super) fn bytes(&self, key: &'static str) -> Option<u64> {
@@ -234,7 +256,9 @@ impl<'a> Reader<'a> {
     }
 
     pub(super) fn path(&self, key: &'static str) -> Option<Option<PathBuf>> {
-        let text = self.optional(key, "a path", |value| non_empty(value).filter(|path| !path.contains('\0')).map(str::to_owned))?;
+        let text = self.optional(key, "a path", |value| {
+            non_empty(value).filter(|path| !path.contains('\0')).map(str::to_owned)
+        })?;
         Some(text.map(|text| self.file.folder.join(text)))
     }
 
@@ -256,11 +280,17 @@ impl<'a> Reader<'a> {
         let url = value.get_ref().as_str().and_then(|text| Url::parse(text).ok());
         let Some(url) = url.filter(|url| matches!(url.scheme(), "http" | "https") && url.has_host()) else {
             // It may hold credentials all the same, so its text is not repeated.
-            self.hidden_problem(key, format!("expected an http or https URL, got {}", kind_of(value.get_ref())));
+            self.hidden_problem(
+                key,
+                format!("expected an http or https URL, got {}", kind_of(value.get_ref())),
+            );
             return None;
         };
         if !url.username().is_empty() || url.password().is_some() {
-            self.hidden_problem(key, "expected a URL without credentials, got one with them; use `user` and `password`");
+            self.hidden_problem(
+                key,
+                "expected a URL without credentials, got one with them; use `user` and `password`",
+            );
             return None;
         }
         Some(Some(url))
@@ -270,7 +300,9 @@ impl<'a> Reader<'a> {
     pub(super) fn table(&self, key: &'static str, known: &Table) -> Option<Option<Reader<'a>>> {
         let Some(value) = self.values.get(key) else { return Some(None) };
         match value.get_ref() {
-            DeValue::Table(table) => Some(Some(Reader::new(self.file, known, &self.key(key), table, value.span()))),
+            DeValue::Table(table) => {
+                Some(Some(Reader::new(self.file, known, &self.key(key), table, value.span())))
+            }
             other => {
                 self.hidden_problem(key, format!("expected a table, got {}", kind_of(other)));
                 None
@@ -282,7 +314,10 @@ impl<'a> Reader<'a> {
     pub(super) fn tables(&self, key: &'static str, known: &Table, label: &str) -> Vec<Reader<'a>> {
         let Some(value) = self.values.get(key) else { return Vec::new() };
         let DeValue::Array(list) = value.get_ref() else {
-            self.hidden_problem(key, format!("expected an array of tables ([[{key}]]), got {}", kind_of(value.get_ref())));
+            self.hidden_problem(
+                key,
+                format!("expected an array of tables ([[{key}]]), got {}", kind_of(value.get_ref())),
+            );
             return Vec::new();
         };
         let mut readers = Vec::new();
@@ -293,8 +328,14 @@ impl<'a> Reader<'a> {
                 self.file.problems.borrow_mut().push(Problem { span: item.span(), key, text, hidden: true });
                 continue;
             };
-            let name = table.iter().find(|(key, _)| key.get_ref() == label).and_then(|(_, name)| name.get_ref().as_str());
-            let path = name.map_or_else(|| format!("{key}[{at}]"), |name| format!("{key}.{}", clipped(name.as_bytes(), 60)));
+            let name = table
+                .iter()
+                .find(|(key, _)| key.get_ref() == label)
+                .and_then(|(_, name)| name.get_ref().as_str());
+            let path = name.map_or_else(
+                || format!("{key}[{at}]"),
+                |name| format!("{key}.{}", clipped(name.as_bytes(), 60)),
+            );
             readers.push(Reader::new(self.file, known, &path, table, item.span()));
         }
         readers
@@ -332,15 +373,24 @@ impl<'a> Reader<'a> {
         match std::env::var(name) {
             Ok(secret) if !secret.is_empty() => Some(Secret::new(secret)),
             Ok(_) => {
-                self.problem(key, format!("expected a secret in the environment variable {name}, got an empty one"));
+                self.problem(
+                    key,
+                    format!("expected a secret in the environment variable {name}, got an empty one"),
+                );
                 None
             }
             Err(std::env::VarError::NotPresent) => {
-                self.problem(key, format!("expected a secret in the environment variable {name}, got none: it is not set"));
+                self.problem(
+                    key,
+                    format!("expected a secret in the environment variable {name}, got none: it is not set"),
+                );
                 None
             }
             Err(std::env::VarError::NotUnicode(_)) => {
-                self.problem(key, format!("expected UTF-8 in the environment variable {name}, got other bytes"));
+                self.problem(
+                    key,
+                    format!("expected UTF-8 in the environment variable {name}, got other bytes"),
+                );
                 None
             }
         }
@@ -362,16 +412,27 @@ impl<'a> Reader<'a> {
         let mode = match read {
             Ok(mode) => mode,
             Err(error) => {
-                self.problem(key, format!("expected a readable file, got an error at {}: {error}", path.display()));
+                self.problem(
+                    key,
+                    format!("expected a readable file, got an error at {}: {error}", path.display()),
+                );
                 return None;
             }
         };
         if bytes.len() as u64 > MAX_SECRET_BYTES {
-            self.problem(key, format!("expected at most {MAX_SECRET_BYTES} bytes in {}, got more", path.display()));
+            self.problem(
+                key,
+                format!("expected at most {MAX_SECRET_BYTES} bytes in {}, got more", path.display()),
+            );
             return None;
         }
         if mode & 0o077 != 0 {
-            let warning = format!("{}: {} can be read by others (mode {:o}); `chmod 600` it", self.key(key), path.display(), mode & 0o777);
+            let warning = format!(
+                "{}: {} can be read by others (mode {:o}); `chmod 600` it",
+                self.key(key),
+                path.display(),
+                mode & 0o777
+            );
             self.file.warnings.borrow_mut().push(warning);
         }
         let Ok(mut text) = String::from_utf8(bytes) else {

@@ -18,7 +18,11 @@ fn loaded(path: &Path) -> Result<Option<Loaded>, Failure> {
         Err(ConfigError::Wrong { text, count }) => {
             // It is made harmless line by line already. Nobody is left to tell when standard error is closed.
             let found = counted(count as u64, "problem", "problems");
-            let _ = writeln!(std::io::stderr().lock(), "{text}\nthreatsieve: {found} in {}", harmless(&path.display().to_string()));
+            let _ = writeln!(
+                std::io::stderr().lock(),
+                "{text}\nthreatsieve: {found} in {}",
+                harmless(&path.display().to_string())
+            );
             Ok(None)
         }
         Err(error) => Err(error.into()),
@@ -49,7 +53,8 @@ fn report(path: &Path, config: &Config) -> String {
     _ = writeln!(text, "output  {}", config.output.file.display());
     match &config.alerts {
         Some(alerts) => {
-            let to: Vec<&str> = alerts.recipients.iter().map(|recipient| recipient.address.as_str()).collect();
+            let to: Vec<&str> =
+                alerts.recipients.iter().map(|recipient| recipient.address.as_str()).collect();
             _ = writeln!(text, "alerts  to {}", harmless(&to.join(", ")));
         }
         None => text.push_str("alerts  to nobody\n"),

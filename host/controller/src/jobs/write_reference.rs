@@ -23,14 +23,22 @@ fn reference() -> String {
     );
     for table in TABLES {
         let heading = if table.heading.is_empty() { "Top level" } else { table.heading };
-        _ = write!(text, "\n### {heading}\n\n{}\n\n| key | type | default | example | meaning |\n|---|---|---|---|---|\n", table.meaning);
+        _ = write!(
+            text,
+            "\n### {heading}\n\n{}\n\n| key | type | default | example | meaning |\n|---|---|---|---|---|\n",
+            table.meaning
+        );
         for setting in table.settings {
             let default = match setting.default {
                 Default::Required => "required".to_owned(),
                 Default::Absent => "none".to_owned(),
                 Default::Is(value) => format!("`{value}`"),
             };
-            _ = writeln!(text, "| `{}` | {} | {default} | `{}` | {} |", setting.key, setting.kind, setting.example, setting.meaning);
+            _ = writeln!(
+                text,
+                "| `{}` | {} | {default} | `{}` | {} |",
+                setting.key, setting.kind, setting.example, setting.meaning
+            );
         }
     }
     text.push_str("\n## Commands\n");
