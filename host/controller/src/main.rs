@@ -4,26 +4,38 @@
 //! cores and in order), [`matching`] (lines to events with matches, by the component) and [`output`]; [`indicators`] makes the
 //! blacklist before. [`explain`] tells why one value matches or does not.
 
+mod alerts;
 mod cli;
+mod config;
 mod exit;
 mod explain;
+mod feeds;
+mod follow;
 mod indicators;
 mod jobs;
+mod logging;
 mod matching;
 mod output;
 mod sources;
+mod stop;
+mod store;
 
 use std::process::ExitCode;
 
 use clap::Parser;
 
-use cli::{Cli, Verb};
+use cli::{Cli, ConfigVerb, Verb};
 
 fn main() -> ExitCode {
     let result = match Cli::parse().verb {
         Verb::Scan(args) => jobs::scan_files(&args),
         Verb::Build(args) => jobs::build_blacklist(&args),
         Verb::Explain(args) => jobs::explain_value(&args),
+        Verb::Config(args) => match args.verb {
+            ConfigVerb::Check { config, .. } => jobs::check_config(&config.path()),
+            ConfigVerb::Show { config } => jobs::show_config(&config.path()),
+        },
+        Verb::Reference => jobs::write_reference(),
         Verb::Completions { shell } => jobs::write_completions(shell),
         Verb::Man { folder } => jobs::write_manual(&folder),
     };

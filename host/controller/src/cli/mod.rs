@@ -4,6 +4,7 @@ mod build;
 mod explain;
 mod indicators;
 mod scan;
+mod service;
 mod values;
 
 use clap::{Parser, Subcommand};
@@ -13,6 +14,11 @@ pub(crate) use build::BuildArgs;
 pub(crate) use explain::ExplainArgs;
 pub(crate) use indicators::{BlacklistArgs, FeedArgs, PolicyArgs};
 pub(crate) use scan::{Output, ScanArgs};
+pub(crate) use service::{
+    ConfigArgs, ConfigVerb, ConfigVerbArgs, FeedsArgs, IndicatorState, IndicatorsArgs, MuteArgs, MuteEnd,
+    MuteTarget, MuteVerb, PollArgs, RetractArgs, RunArgs, StatusArgs,
+};
+pub(crate) use values::At;
 
 const AFTER: &str = "\
 Exit codes: 0 done; 1 with --exit-code, when something matched; 2 wrong usage or configuration, or a FILE that
@@ -35,6 +41,10 @@ pub(crate) enum Verb {
     Scan(ScanArgs),
     Build(BuildArgs),
     Explain(ExplainArgs),
+    Config(ConfigVerbArgs),
+    /// Print the reference of settings and commands, in Markdown
+    #[command(hide = true, after_help = "Example:\n  threatsieve reference > docs/reference.md")]
+    Reference,
     /// Print a shell's completions
     #[command(
         hide = true,

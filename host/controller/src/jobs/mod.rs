@@ -1,11 +1,15 @@
 //! What can be asked for, a module each.
 
 mod build_blacklist;
+mod check_config;
 mod explain_value;
 mod scan_files;
 mod write_manual;
+mod write_reference;
 
 pub(crate) use build_blacklist::build_blacklist;
+pub(crate) use check_config::{check_config, show_config};
 pub(crate) use explain_value::explain_value;
 pub(crate) use scan_files::scan_files;
 pub(crate) use write_manual::{write_completions, write_manual};
+pub(crate) use write_reference::write_reference;

@@ -1,0 +1,235 @@
+//! The verbs that work on the configured state: `poll`, `run`, `status`, `feeds`, `indicators`, `retract`, `mute`, `config`.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Args, Subcommand, ValueEnum};
+
+use super::At;
+
+/// Where the configuration is.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct ConfigArgs {
+    /// The configuration [default: ./threatsieve.toml, then /etc/threatsieve/threatsieve.toml]
+    #[arg(long, value_name = "FILE", env = "THREATSIEVE_CONFIG")]
+    pub(crate) config: Option<PathBuf>,
+}
+
+impl ConfigArgs {
+    /// The file to read: the one named, or the first default that exists; the first default where none does.
+    pub(crate) fn path(&self) -> PathBuf {
+        let defaults = ["threatsieve.toml", "/etc/threatsieve/threatsieve.toml"].map(PathBuf::from);
+        let found = defaults.iter().find(|path| path.exists()).unwrap_or(&defaults[0]);
+        self.config.clone().unwrap_or_else(|| found.clone())
+    }
+}
+
+/// Do one round (poll, build, match, alert), then exit: for cron
+#[derive(Debug, Clone, Args)]
+#[command(
+    after_help = "Example:\n  threatsieve poll --config /etc/threatsieve/threatsieve.toml --feed partner --force"
+)]
+pub(crate) struct PollArgs {
+    #[command(flatten)]
+    pub(crate) config: ConfigArgs,
+    /// Poll feeds that are not due yet, too
+    #[arg(long)]
+    pub(crate) force: bool,
+    /// Poll this feed only; may be given several times
+    #[arg(long, value_name = "NAME")]
+    pub(crate) feed: Vec<String>,
+    /// Print one JSON object, not a table
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// Do rounds on the configured schedule, until stopped
+#[derive(Debug, Clone, Args)]
+#[command(after_help = "Example:\n  threatsieve run --config /etc/threatsieve/threatsieve.toml")]
+pub(crate) struct RunArgs {
+    #[command(flatten)]
+    pub(crate) config: ConfigArgs,
+}
+
+/// Show feeds, generation, cursors, queues and last errors
+#[derive(Debug, Clone, Args)]
+#[command(after_help = "Example:\n  threatsieve status --json")]
+pub(crate) struct StatusArgs {
+    #[command(flatten)]
+    pub(crate) config: ConfigArgs,
+    /// Print one JSON object, not a table
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// Show feeds, or allow what one delivered and was held back
+#[derive(Debug, Clone, Args)]
+#[command(after_help = "Examples:\n  threatsieve feeds --held\n  threatsieve feeds --allow partner")]
+pub(crate) struct FeedsArgs {
+    #[command(flatten)]
+    pub(crate) config: ConfigArgs,
+    /// Let this feed's next poll through, whatever it takes away
+    #[arg(long, value_name = "NAME")]
+    pub(crate) allow: Option<String>,
+    /// Only feeds that are held back
+    #[arg(long)]
+    pub(crate) held: bool,
+    /// Print one JSON object, not a table
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// Search the indicators that are held
+#[derive(Debug, Clone, Args)]
+#[command(
+    after_help = "Examples:\n  threatsieve indicators evil.com\n  threatsieve indicators --feed partner --state revoked --limit 20 --json"
+)]
+pub(crate) struct IndicatorsArgs {
+    #[command(flatten)]
+    pub(crate) config: ConfigArgs,
+    /// Part of a value, identifier or name
+    #[arg(value_name = "TEXT")]
+    pub(crate) text: Option<String>,
+    /// Only this feed's
+    #[arg(long, value_name = "NAME")]
+    pub(crate) feed: Option<String>,
+    /// Only those in this state
+    #[arg(long, value_name = "STATE", default_value = "active")]
+    pub(crate) state: IndicatorState,
+    /// What was not taken, with the reason
+    #[arg(long, conflicts_with = "state")]
+    pub(crate) rejected: bool,
+    /// At most so many
+    #[arg(long, value_name = "N", default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    pub(crate) limit: u32,
+    /// Print one JSON object a line, not a table
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// `--state`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum IndicatorState {
+    Active,
+    Revoked,
+    Expired,
+    Removed,
+    All,
+}
+
+/// Take an indicator out by hand, with every flag it set, or undo that
+#[derive(Debug, Clone, Args)]
+#[command(
+    after_help = "Examples:\n  threatsieve retract www.example.org --reason 'our own site'\n  threatsieve retract www.example.org --reason 'listed rightly' --undo"
+)]
+pub(crate) struct RetractArgs {
+    #[command(flatten)]
+    pub(crate) config: ConfigArgs,
+    /// An indicator's value or identifier
+    #[arg(value_name = "VALUE|ID")]
+    pub(crate) target: String,
+    /// Why, for whoever asks later
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) reason: String,
+    /// Let it count again
+    #[arg(long)]
+    pub(crate) undo: bool,
+}
+
+/// Silence alerts about an indicator, a host or a source for a time
+#[derive(Debug, Clone, Args)]
+#[command(
+    after_help = "Examples:\n  threatsieve mute\n  threatsieve mute add --host proxy.example.org --for 7d --reason 'scanner'\n  threatsieve mute remove --host proxy.example.org"
+)]
+pub(crate) struct MuteArgs {
+    #[command(flatten)]
+    pub(crate) config: ConfigArgs,
+    /// Print one JSON object a line, not a table
+    #[arg(long, global = true)]
+    pub(crate) json: bool,
+    /// `list` unless given
+    #[command(subcommand)]
+    pub(crate) verb: Option<MuteVerb>,
+}
+
+#[derive(Debug, Clone, Subcommand)]
+pub(crate) enum MuteVerb {
+    /// Show what is muted
+    #[command(after_help = "Example:\n  threatsieve mute list")]
+    List,
+    /// Mute
+    #[command(
+        after_help = "Example:\n  threatsieve mute add --indicator evil.com --until 2026-12-31 --reason 'known'"
+    )]
+    Add(MuteAddArgs),
+    /// Unmute
+    #[command(after_help = "Example:\n  threatsieve mute remove --indicator evil.com")]
+    Remove(MuteTarget),
+}
+
+#[derive(Debug, Clone, Args)]
+pub(crate) struct MuteAddArgs {
+    #[command(flatten)]
+    pub(crate) target: MuteTarget,
+    #[command(flatten)]
+    pub(crate) end: MuteEnd,
+    /// Why, for whoever asks later
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) reason: String,
+}
+
+/// What is muted: one of the three.
+#[derive(Debug, Clone, Args)]
+#[group(required = true, multiple = false)]
+pub(crate) struct MuteTarget {
+    /// An indicator's value or identifier
+    #[arg(long, value_name = "VALUE|ID")]
+    pub(crate) indicator: Option<String>,
+    /// A host whose events matched
+    #[arg(long, value_name = "HOST")]
+    pub(crate) host: Option<String>,
+    /// A log source, by its name in the configuration
+    #[arg(long, value_name = "NAME")]
+    pub(crate) source: Option<String>,
+}
+
+/// Until when: one of the two.
+#[derive(Debug, Clone, Args)]
+#[group(required = true, multiple = false)]
+pub(crate) struct MuteEnd {
+    /// Until this moment: RFC 3339, or a date
+    #[arg(long, value_name = "TIME")]
+    pub(crate) until: Option<At>,
+    /// For so long from now: `12h`, `7d`
+    #[arg(long = "for", value_name = "DURATION", value_parser = humantime::parse_duration)]
+    pub(crate) duration: Option<Duration>,
+}
+
+/// Check or show the configuration
+#[derive(Debug, Clone, Args)]
+#[command(
+    after_help = "Examples:\n  threatsieve config check --offline\n  threatsieve config show --config /etc/threatsieve/threatsieve.toml"
+)]
+pub(crate) struct ConfigVerbArgs {
+    #[command(subcommand)]
+    pub(crate) verb: ConfigVerb,
+}
+
+#[derive(Debug, Clone, Subcommand)]
+pub(crate) enum ConfigVerb {
+    /// Say what is wrong with it, and what a round would do
+    #[command(after_help = "Example:\n  threatsieve config check --offline")]
+    Check {
+        #[command(flatten)]
+        config: ConfigArgs,
+        /// Connect to nothing
+        #[arg(long)]
+        offline: bool,
+    },
+    /// Print every setting with its value, given or default; secrets are not shown
+    #[command(after_help = "Example:\n  threatsieve config show")]
+    Show {
+        #[command(flatten)]
+        config: ConfigArgs,
+    },
+}

@@ -1,0 +1,255 @@
+//! The configuration: one TOML file, checked as a whole before anything starts.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use threatsieve_blacklist::{Policy, Tlp, UrlMode};
+use threatsieve_log::{Fields, Format};
+use url::Url;
+
+mod alerts;
+mod feed;
+mod load;
+mod problem;
+mod reader;
+mod secret;
+pub(crate) mod settings;
+#[cfg(test)]
+mod tests;
+
+pub(crate) use load::{ConfigError, Loaded, load};
+pub(crate) use secret::Secret;
+
+/// What the file says, checked: paths are absolute or relative to the file's folder, names are unique.
+#[derive(Debug, Clone)]
+pub(crate) struct Config {
+    /// Folder of the state: the database, blacklists, the lock.
+    pub(crate) state: PathBuf,
+    pub(crate) schedule: Schedule,
+    pub(crate) http: Http,
+    pub(crate) feeds: Vec<Feed>,
+    pub(crate) blacklist: BlacklistConfig,
+    /// Which matches count.
+    pub(crate) policy: Policy,
+    pub(crate) logs: Vec<LogSource>,
+    pub(crate) history: History,
+    pub(crate) output: Output,
+    pub(crate) alerts: Option<Alerts>,
+    pub(crate) logging: Logging,
+}
+
+/// When `run` starts a round.
+#[derive(Debug, Clone)]
+pub(crate) enum Schedule {
+    /// So long after the last one started.
+    Every(Duration),
+    /// At the times of a cron expression, in the machine's time zone.
+    Cron(Box<croner::Cron>),
+}
+
+/// Limits of every HTTP request, and how it leaves the machine.
+#[derive(Debug, Clone)]
+pub(crate) struct Http {
+    pub(crate) connect_timeout: Duration,
+    /// Longest silence while a body is read.
+    pub(crate) idle_timeout: Duration,
+    /// Longest time for one request with its body.
+    pub(crate) total_timeout: Duration,
+    /// Most bytes of one body, unpacked.
+    pub(crate) max_body_bytes: u64,
+    /// `None` takes what the environment says (`HTTPS_PROXY`, `HTTP_PROXY`, `NO_PROXY`).
+    pub(crate) proxy: Option<Url>,
+    /// Certificates (PEM) of authorities trusted beside the system's.
+    pub(crate) ca_files: Vec<PathBuf>,
+    pub(crate) user_agent: String,
+}
+
+/// Where indicators come from.
+#[derive(Debug, Clone)]
+pub(crate) struct Feed {
+    pub(crate) name: String,
+    pub(crate) origin: Origin,
+    pub(crate) role: FeedRole,
+    /// Shortest time between two polls; a round before that leaves the feed alone.
+    pub(crate) every: Option<Duration>,
+    /// For indicators that say none.
+    pub(crate) confidence: Option<u8>,
+    /// For indicators that carry no marking.
+    pub(crate) tlp: Option<Tlp>,
+    pub(crate) url_mode: UrlMode,
+    pub(crate) hold: Hold,
+}
+
+/// What a feed's values do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum FeedRole {
+    Block,
+    Allow,
+}
+
+/// When what a feed delivers is held back instead of taken.
+#[derive(Debug, Clone)]
+pub(crate) struct Hold {
+    /// Largest share of its active indicators that may leave at once, 0 to 1.
+    pub(crate) max_shrink: f64,
+    /// Values that it always has to list.
+    pub(crate) canaries: Vec<String>,
+}
+
+#[derive(Debug, Clone)]
+pub(crate) enum Origin {
+    Taxii(TaxiiFeed),
+    Url(UrlFeed),
+    /// A file, or a folder of files, of lists or STIX.
+    Path(PathBuf),
+}
+
+/// A TAXII 2.1 collection.
+#[derive(Debug, Clone)]
+pub(crate) struct TaxiiFeed {
+    /// Discovery, API root or collection URL.
+    pub(crate) url: Url,
+    /// The collection's id, alias or title; `None` where the URL names it already, or where the API root has but one that can be read.
+    pub(crate) collection: Option<String>,
+    pub(crate) auth: Auth,
+    pub(crate) client_certificate: Option<ClientCertificate>,
+    /// Objects asked for in one request.
+    pub(crate) page_objects: u32,
+    /// How much of what was added before the last poll is asked for again.
+    pub(crate) overlap: Duration,
+    /// Objects older than this are not asked for at the first poll; `None` for all.
+    pub(crate) since: Option<threatsieve_blacklist::Timestamp>,
+}
+
+/// A list, a bundle or an envelope behind a URL.
+#[derive(Debug, Clone)]
+pub(crate) struct UrlFeed {
+    pub(crate) url: Url,
+    pub(crate) auth: Auth,
+    pub(crate) client_certificate: Option<ClientCertificate>,
+}
+
+#[derive(Debug, Clone)]
+pub(crate) enum Auth {
+    None,
+    Basic {
+        user: String,
+        password: Secret,
+    },
+    Bearer(Secret),
+    /// An API key in a header of that name.
+    Header {
+        name: String,
+        value: Secret,
+    },
+}
+
+/// PEM files.
+#[derive(Debug, Clone)]
+pub(crate) struct ClientCertificate {
+    pub(crate) certificate: PathBuf,
+    pub(crate) key: PathBuf,
+}
+
+/// What is compiled, and when a result is not trusted.
+#[derive(Debug, Clone)]
+pub(crate) struct BlacklistConfig {
+    pub(crate) name: String,
+    pub(crate) accept_special: bool,
+    pub(crate) accept_broad: bool,
+    /// Largest share of its entries that may leave from one generation to the next, 0 to 1.
+    pub(crate) max_shrink: f64,
+    /// Values that every generation has to match.
+    pub(crate) canaries: Vec<String>,
+    pub(crate) sign_key: Option<PathBuf>,
+}
+
+/// Logs that are followed.
+#[derive(Debug, Clone)]
+pub(crate) struct LogSource {
+    pub(crate) name: String,
+    /// Files, folders, or patterns of such (`/var/log/squid/access.log*`).
+    pub(crate) paths: Vec<String>,
+    /// `None` to tell each file's by its first lines.
+    pub(crate) format: Option<Format>,
+    pub(crate) fields: Fields,
+}
+
+/// How far back, and for how long, logs are matched again for new indicators.
+#[derive(Debug, Clone)]
+pub(crate) struct History {
+    /// Lines older than this are not matched, neither when first met nor again.
+    pub(crate) window: Duration,
+    /// Longest time of one round that is spent on history; the rest waits for the next.
+    pub(crate) budget: Duration,
+}
+
+/// Where flagged events go.
+#[derive(Debug, Clone)]
+pub(crate) struct Output {
+    /// NDJSON, appended to.
+    pub(crate) file: PathBuf,
+    /// The flag's field; `None` writes none.
+    pub(crate) flag_field: Option<String>,
+    pub(crate) flag_value: String,
+    /// The strictest marking that may be written into events.
+    pub(crate) max_tlp: Tlp,
+}
+
+/// Who is told, and how.
+#[derive(Debug, Clone)]
+pub(crate) struct Alerts {
+    pub(crate) from: String,
+    pub(crate) recipients: Vec<Recipient>,
+    pub(crate) transport: Transport,
+    /// Indicators and source hosts shown in one mail; more are counted.
+    pub(crate) max_groups: usize,
+    /// Example events shown for one indicator.
+    pub(crate) max_examples: usize,
+    /// How long a mail that cannot be delivered is tried again.
+    pub(crate) give_up_after: Duration,
+}
+
+#[derive(Debug, Clone)]
+pub(crate) struct Recipient {
+    pub(crate) address: String,
+    /// The strictest marking that this reader may see.
+    pub(crate) max_tlp: Tlp,
+}
+
+#[derive(Debug, Clone)]
+pub(crate) enum Transport {
+    /// One `.eml` file a mail.
+    Folder(PathBuf),
+    Smtp(Smtp),
+}
+
+#[derive(Debug, Clone)]
+pub(crate) struct Smtp {
+    pub(crate) host: String,
+    pub(crate) port: u16,
+    pub(crate) tls: SmtpTls,
+    pub(crate) user: Option<String>,
+    pub(crate) password: Option<Secret>,
+    /// Certificates (PEM) of authorities trusted beside the system's.
+    pub(crate) ca_files: Vec<PathBuf>,
+    /// Longest wait for an answer.
+    pub(crate) timeout: Duration,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum SmtpTls {
+    /// RFC 3207; a server that does not offer it is refused.
+    StartTls,
+    /// RFC 8314 section 3.3.
+    Implicit,
+    /// For servers on this machine.
+    None,
+}
+
+/// The program's own log, on standard error.
+#[derive(Debug, Clone)]
+pub(crate) struct Logging {
+    pub(crate) level: tracing::level_filters::LevelFilter,
+    pub(crate) json: bool,
+}

@@ -1,0 +1,526 @@
+//! Typed reading of one TOML table: known keys, defaults, and every problem noted instead of the first alone.
+//!
+//! A getter returns `None` when it has noted a problem, so that a caller reads all its settings before it gives up.
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use serde::Serialize as _;
+use threatsieve_blacklist::Tlp;
+use toml::Spanned;
+use toml::de::{DeTable, DeValue};
+use url::Url;
+
+use super::Secret;
+use super::problem::Problem;
+use super::settings::{Default, Table};
+use crate::output::clipped;
+
+/// Longest duration: ten years.
+const MAX_DURATION: Duration = Duration::from_secs(10 * 366 * 24 * 3600);
+/// Longest secret.
+const MAX_SECRET_BYTES: u64 = 64 * 1024;
+
+/// What all tables of a file share.
+#[derive(Debug)]
+pub(super) struct File<'a> {
+    /// What relative paths are relative to.
+    pub(super) folder: &'a Path,
+    pub(super) problems: RefCell<Vec<Problem>>,
+    pub(super) warnings: RefCell<Vec<String>>,
+    /// Every setting with its value, in the order read, as TOML: what `config show` prints.
+    pub(super) shown: RefCell<Vec<(String, String)>>,
+}
+
+/// One table, its defaults filled in.
+#[derive(Debug)]
+pub(super) struct Reader<'a> {
+    pub(super) file: &'a File<'a>,
+    values: BTreeMap<&'static str, Spanned<DeValue<'a>>>,
+    given: Vec<&'static str>,
+    span: Range<usize>,
+    path: String,
+}
+
+impl<'a> Reader<'a> {
+    pub(super) fn new(
+        file: &'a File<'a>,
+        known: &Table,
+        path: &str,
+        table: &DeTable<'a>,
+        span: Range<usize>,
+    ) -> Reader<'a> {
+        let mut reader =
+            Reader { file, values: BTreeMap::new(), given: Vec::new(), span, path: path.to_owned() };
+        for (key, value) in table {
+            match known.settings.iter().find(|setting| setting.key == key.get_ref().as_ref()) {
+                Some(setting) => {
+                    reader.given.push(setting.key);
+                    reader.values.insert(setting.key, value.clone());
+                }
+                None => reader.unknown(known, key),
+            }
+        }
+        for setting in known.settings {
+            if reader.is_given(setting.key) {
+                continue;
+            }
+            match setting.default {
+                Default::Required => {
+                    let text = format!(
+                        "expected {}, got nothing (for example {} = {})",
+                        setting.kind, setting.key, setting.example
+                    );
+                    reader.problem(setting.key, text);
+                }
+                Default::Absent => {}
+                Default::Is(value) => {
+                    // A test holds all defaults to be TOML.
+                    if let Ok(value) = DeValue::parse(value) {
+                        reader
+                            .values
+                            .insert(setting.key, Spanned::new(reader.span.clone(), value.into_inner()));
+                    }
+                }
+            }
+        }
+        reader.show();
+        reader
+    }
+
+    fn unknown(&self, known: &Table, key: &Spanned<std::borrow::Cow<'a, str>>) {
+        let name = clipped(key.get_ref().as_bytes(), 60);
+        let nearest = known
+            .settings
+            .iter()
+            .map(|setting| (strsim::damerau_levenshtein(setting.key, &name), setting.key))
+            .filter(|(distance, known)| *distance <= 1 + known.len().min(name.len()) / 3)
+            .min();
+        let text = match nearest {
+            Some((_, nearest)) => {
+                format!("expected a known key, got an unknown one; did you mean `{nearest}`?")
+            }
+            None => {
+                let keys: Vec<&str> = known.settings.iter().map(|setting| setting.key).collect();
+                format!("expected a known key ({}), got an unknown one", keys.join(", "))
+            }
+        };
+        self.file.problems.borrow_mut().push(Problem {
+            span: key.span(),
+            key: join(&self.path, &name),
+            text,
+            hidden: false,
+        });
+    }
+
+    /// Notes the values for `config show`. Secrets are named by where they are found; a plain one is a problem and is never shown.
+    fn show(&self) {
+        let mut shown = self.file.shown.borrow_mut();
+        for (key, value) in &self.values {
+            if !matches!(value.get_ref(), DeValue::Table(_)) && !holds_tables(value.get_ref()) {
+                shown.push((join(&self.path, key), as_toml(value.get_ref())));
+            }
+        }
+    }
+
+    pub(super) fn is_given(&self, key: &str) -> bool {
+        self.given.contains(&key)
+    }
+
+    pub(super) fn key(&self, key: &str) -> String {
+        join(&self.path, key)
+    }
+
+    pub(super) fn span_of(&self, key: &str) -> Range<usize> {
+        self.values.get(key).map_or_else(|| self.span.clone(), Spanned::span)
+    }
+
+    /// A string, without noting what is wrong with it.
+    pub(super) fn peek(&self, key: &str) -> Option<&str> {
+        self.values.get(key).and_then(|value| value.get_ref().as_str())
+    }
+
+    /// Notes a problem with a key's value, or with the table where the key is absent.
+    pub(super) fn problem(&self, key: &str, text: impl Into<String>) {
+        self.note(key, text.into(), false);
+    }
+
+    pub(super) fn hidden_problem(&self, key: &str, text: impl Into<String>) {
+        self.note(key, text.into(), true);
+    }
+
+    fn note(&self, key: &str, text: String, hidden: bool) {
+        let mut span = self.span_of(key);
+        if !self.values.contains_key(key) {
+            span.end = span.end.min(span.start + 1);
+        }
+        self.file.problems.borrow_mut().push(Problem { span, key: self.key(key), text, hidden });
+    }
+
+    /// A value that may be absent. `None` after a problem, `Some(None)` where there is none.
+    pub(super) fn optional<T>(
+        &self,
+        key: &'static str,
+        expected: &str,
+        parse: impl FnOnce(&DeValue<'a>) -> Option<T>,
+    ) -> Option<Option<T>> {
+        let Some(value) = self.values.get(key) else { return Some(None) };
+        let parsed = parse(value.get_ref());
+        if parsed.is_none() {
+            self.problem(key, format!("expected {expected}, got {}", described(value.get_ref())));
+        }
+        parsed.map(Some)
+    }
+
+    /// A value that has a default or must be there; its absence has been noted already.
+    pub(super) fn value<T>(
+        &self,
+        key: &'static str,
+        expected: &str,
+        parse: impl FnOnce(&DeValue<'a>) -> Option<T>,
+    ) -> Option<T> {
+        self.optional(key, expected, parse).flatten()
+    }
+
+    pub(super) fn text(&self, key: &'static str) -> Option<String> {
+        self.value(key, "a string that is not empty", |value| non_empty(value).map(str::to_owned))
+    }
+
+    pub(super) fn optional_text(&self, key: &'static str) -> Option<Option<String>> {
+        self.optional(key, "a string that is not empty", |value| non_empty(value).map(str::to_owned))
+    }
+
+    pub(super) fn boolean(&self, key: &'static str) -> Option<bool> {
+        self.value(key, "true or false", DeValue::as_bool)
+    }
+
+    pub(super) fn integer(&self, key: &'static str, least: u32, most: u32) -> Option<Option<u32>> {
+        self.optional(key, &format!("an integer from {least} to {most}"), |value| {
+            let number = value.as_integer()?;
+            u32::from_str_radix(number.as_str(), number.radix())
+                .ok()
+                .filter(|number| (least..=most).contains(number))
+        })
+    }
+
+    pub(super) fn percent(&self, key: &'static str) -> Option<Option<u8>> {
+        let number = self.integer(key, 0, 100)?;
+        Some(number.and_then(|number| u8::try_from(number).ok()))
+    }
+
+    pub(super) fn share(&self, key: &'static str) -> Option<f64> {
+        self.value(key, "a share from 0 to 1 (0.5)", |value| {
+            let text = value
+                .as_float()
+                .map(|float| float.as_str())
+                .or(value.as_integer().map(|integer| integer.as_str()))?;
+            text.parse().ok().filter(|share| (0.0..=1.0).contains(share))
+        })
+    }
+
+    pub(super) fn duration(&self, key: &'static str) -> Option<Option<Duration>> {
+        self.optional(
+            key,
+            "a duration of more than 0 and at most ten years (\"90s\", \"15m\", \"1h 30m\", \"90d\")",
+            |value| {
+                let duration = humantime::parse_duration(value.as_str()?).ok()?;
+                (!duration.is_zero() && duration <= MAX_DURATION).then_some(duration)
+            },
+        )
+    }
+
+    pub(super) fn bytes(&self, key: &'static str) -> Option<u64> {
+        self.value(key, "a size of more than 0 (\"200MB\", \"1GiB\")", |value| {
+            let size: bytesize::ByteSize = value.as_str()?.parse().ok()?;
+            Some(size.as_u64()).filter(|bytes| *bytes > 0)
+        })
+    }
+
+    pub(super) fn tlp(&self, key: &'static str) -> Option<Option<Tlp>> {
+        let names = Tlp::ALL.map(Tlp::name).join(", ");
+        self.optional(key, &format!("one of {names}"), |value| {
+            let name = value.as_str()?;
+            Tlp::from_name(name.strip_prefix("TLP:").unwrap_or(name))
+        })
+    }
+
+    /// One of some words, by its place among them.
+    pub(super) fn word(&self, key: &'static str, words: &[&str]) -> Option<usize> {
+        self.value(key, &one_of(words), |value| {
+            let given = value.as_str()?;
+            words.iter().position(|word| *word == given)
+        })
+    }
+
+    pub(super) fn path(&self, key: &'static str) -> Option<Option<PathBuf>> {
+        let text = self.optional(key, "a path", |value| {
+            non_empty(value).filter(|path| !path.contains('\0')).map(str::to_owned)
+        })?;
+        Some(text.map(|text| self.file.folder.join(text)))
+    }
+
+    pub(super) fn texts(&self, key: &'static str) -> Option<Option<Vec<String>>> {
+        self.optional(key, "a list of strings that are not empty", |value| {
+            let list = value.as_array()?;
+            list.iter().map(|item| non_empty(item.get_ref()).map(str::to_owned)).collect()
+        })
+    }
+
+    pub(super) fn paths(&self, key: &'static str) -> Option<Vec<PathBuf>> {
+        let texts = self.texts(key)??;
+        Some(texts.into_iter().map(|text| self.file.folder.join(text)).collect())
+    }
+
+    /// An `http` or `https` URL without credentials.
+    pub(super) fn url(&self, key: &'static str) -> Option<Option<Url>> {
+        let Some(value) = self.values.get(key) else { return Some(None) };
+        let url = value.get_ref().as_str().and_then(|text| Url::parse(text).ok());
+        let Some(url) = url.filter(|url| matches!(url.scheme(), "http" | "https") && url.has_host()) else {
+            // It may hold credentials all the same, so its text is not repeated.
+            self.hidden_problem(
+                key,
+                format!("expected an http or https URL, got {}", kind_of(value.get_ref())),
+            );
+            return None;
+        };
+        if !url.username().is_empty() || url.password().is_some() {
+            self.hidden_problem(
+                key,
+                "expected a URL without credentials, got one with them; use `user` and `password`",
+            );
+            return None;
+        }
+        Some(Some(url))
+    }
+
+    /// Tables in a table or a list; what is no table is noted.
+    pub(super) fn table(&self, key: &'static str, known: &Table) -> Option<Option<Reader<'a>>> {
+        let Some(value) = self.values.get(key) else { return Some(None) };
+        match value.get_ref() {
+            DeValue::Table(table) => {
+                Some(Some(Reader::new(self.file, known, &self.key(key), table, value.span())))
+            }
+            other => {
+                self.hidden_problem(key, format!("expected a table, got {}", kind_of(other)));
+                None
+            }
+        }
+    }
+
+    /// The tables of a list, named after their `label` or their number.
+    pub(super) fn tables(&self, key: &'static str, known: &Table, label: &str) -> Vec<Reader<'a>> {
+        let Some(value) = self.values.get(key) else { return Vec::new() };
+        let DeValue::Array(list) = value.get_ref() else {
+            self.hidden_problem(
+                key,
+                format!("expected an array of tables ([[{key}]]), got {}", kind_of(value.get_ref())),
+            );
+            return Vec::new();
+        };
+        let mut readers = Vec::new();
+        for (at, item) in list.iter().enumerate() {
+            let DeValue::Table(table) = item.get_ref() else {
+                let text = format!("expected a table, got {}", kind_of(item.get_ref()));
+                let key = self.key(&format!("{key}[{at}]"));
+                self.file.problems.borrow_mut().push(Problem { span: item.span(), key, text, hidden: true });
+                continue;
+            };
+            let name = table
+                .iter()
+                .find(|(key, _)| key.get_ref() == label)
+                .and_then(|(_, name)| name.get_ref().as_str());
+            let path = name.map_or_else(
+                || format!("{key}[{at}]"),
+                |name| format!("{key}.{}", clipped(name.as_bytes(), 60)),
+            );
+            readers.push(Reader::new(self.file, known, &path, table, item.span()));
+        }
+        readers
+    }
+
+    /// The items of a list, each a table or a string.
+    pub(super) fn items(&self, key: &str) -> &[Spanned<DeValue<'a>>] {
+        self.values.get(key).and_then(|value| value.get_ref().as_array()).map_or(&[], |list| list.as_slice())
+    }
+
+    /// A secret from the environment or a file, never from the configuration itself.
+    pub(super) fn secret(&self, key: &'static str) -> Option<Option<Secret>> {
+        let Some(value) = self.values.get(key) else { return Some(None) };
+        let DeValue::Table(table) = value.get_ref() else {
+            let text = format!(
+                "expected a secret's place ({{ env = \"NAME\" }} or {{ file = \"PATH\" }}), got {}; secrets are not written into the configuration",
+                kind_of(value.get_ref())
+            );
+            self.hidden_problem(key, text);
+            return None;
+        };
+        let place = Reader::new(self.file, &super::settings::SECRET, &self.key(key), table, value.span());
+        match (place.optional_text("env")?, place.path("file")?) {
+            (Some(name), None) => self.secret_from_environment(key, &name),
+            (None, Some(path)) => self.secret_from_file(key, &path),
+            _ => {
+                self.problem(key, "expected one of `env` and `file`, got both or neither");
+                None
+            }
+        }
+        .map(Some)
+    }
+
+    fn secret_from_environment(&self, key: &str, name: &str) -> Option<Secret> {
+        match std::env::var(name) {
+            Ok(secret) if !secret.is_empty() => Some(Secret::new(secret)),
+            Ok(_) => {
+                self.problem(
+                    key,
+                    format!("expected a secret in the environment variable {name}, got an empty one"),
+                );
+                None
+            }
+            Err(std::env::VarError::NotPresent) => {
+                self.problem(
+                    key,
+                    format!("expected a secret in the environment variable {name}, got none: it is not set"),
+                );
+                None
+            }
+            Err(std::env::VarError::NotUnicode(_)) => {
+                self.problem(
+                    key,
+                    format!("expected UTF-8 in the environment variable {name}, got other bytes"),
+                );
+                None
+            }
+        }
+    }
+
+    fn secret_from_file(&self, key: &str, path: &Path) -> Option<Secret> {
+        use std::io::Read as _;
+        use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
+
+        let mut bytes = Vec::new();
+        // A pipe without a writer must not hold up the start.
+        let flags = rustix::fs::OFlags::NONBLOCK.bits() as i32;
+        let read = std::fs::OpenOptions::new().read(true).custom_flags(flags).open(path).and_then(|file| {
+            let mode = file.metadata()?.permissions().mode();
+            #[expect(clippy::disallowed_methods, reason = "bounded by `take`")]
+            file.take(MAX_SECRET_BYTES + 1).read_to_end(&mut bytes)?;
+            Ok(mode)
+        });
+        let mode = match read {
+            Ok(mode) => mode,
+            Err(error) => {
+                self.problem(
+                    key,
+                    format!("expected a readable file, got an error at {}: {error}", path.display()),
+                );
+                return None;
+            }
+        };
+        if bytes.len() as u64 > MAX_SECRET_BYTES {
+            self.problem(
+                key,
+                format!("expected at most {MAX_SECRET_BYTES} bytes in {}, got more", path.display()),
+            );
+            return None;
+        }
+        if mode & 0o077 != 0 {
+            let warning = format!(
+                "{}: {} can be read by others (mode {:o}); `chmod 600` it",
+                self.key(key),
+                path.display(),
+                mode & 0o777
+            );
+            self.file.warnings.borrow_mut().push(warning);
+        }
+        let Ok(mut text) = String::from_utf8(bytes) else {
+            self.problem(key, format!("expected UTF-8 in {}, got other bytes", path.display()));
+            return None;
+        };
+        if text.ends_with('\n') {
+            text.pop();
+            if text.ends_with('\r') {
+                text.pop();
+            }
+        }
+        if text.is_empty() {
+            self.problem(key, format!("expected a secret in {}, got an empty file", path.display()));
+            return None;
+        }
+        Some(Secret::new(text))
+    }
+}
+
+fn join(path: &str, key: &str) -> String {
+    if path.is_empty() { key.to_owned() } else { format!("{path}.{key}") }
+}
+
+/// `"a", "b" or "c"`.
+fn one_of(words: &[&str]) -> String {
+    let quoted: Vec<String> = words.iter().map(|word| format!("\"{word}\"")).collect();
+    match quoted.split_last() {
+        Some((last, rest)) if !rest.is_empty() => format!("{} or {last}", rest.join(", ")),
+        _ => quoted.join(""),
+    }
+}
+
+pub(super) fn non_empty<'v>(value: &'v DeValue<'_>) -> Option<&'v str> {
+    value.as_str().filter(|text| !text.is_empty())
+}
+
+/// What a value is, without its content.
+pub(super) fn kind_of(value: &DeValue<'_>) -> &'static str {
+    match value {
+        DeValue::String(_) => "a string",
+        DeValue::Integer(_) => "an integer",
+        DeValue::Float(_) => "a float",
+        DeValue::Boolean(_) => "a boolean",
+        DeValue::Datetime(_) => "a date or time",
+        DeValue::Array(_) => "a list",
+        DeValue::Table(_) => "a table",
+    }
+}
+
+/// What a value is, for a message.
+pub(super) fn described(value: &DeValue<'_>) -> String {
+    match value {
+        DeValue::String(text) => quoted(text),
+        DeValue::Integer(number) => clipped(number.to_string().as_bytes(), 60),
+        DeValue::Float(number) => clipped(number.as_str().as_bytes(), 60),
+        DeValue::Boolean(value) => value.to_string(),
+        DeValue::Datetime(moment) => moment.to_string(),
+        DeValue::Array(_) | DeValue::Table(_) => kind_of(value).to_owned(),
+    }
+}
+
+fn holds_tables(value: &DeValue<'_>) -> bool {
+    value.as_array().is_some_and(|list| list.iter().any(|item| item.get_ref().is_table()))
+}
+
+fn as_toml(value: &DeValue<'_>) -> String {
+    match value {
+        DeValue::String(text) => {
+            let mut toml = String::new();
+            match text.as_ref().serialize(toml::ser::ValueSerializer::new(&mut toml)) {
+                Ok(_) => toml,
+                Err(_) => format!("{text:?}"),
+            }
+        }
+        DeValue::Array(list) => {
+            let items: Vec<String> = list.iter().map(|item| as_toml(item.get_ref())).collect();
+            format!("[{}]", items.join(", "))
+        }
+        DeValue::Table(_) => String::from("{ .. }"),
+        DeValue::Integer(number) => number.to_string(),
+        DeValue::Float(number) => number.as_str().to_owned(),
+        DeValue::Boolean(value) => value.to_string(),
+        DeValue::Datetime(moment) => moment.to_string(),
+    }
+}
+
+/// A text as messages quote it.
+pub(super) fn quoted(text: &str) -> String {
+    format!("\"{}\"", clipped(text.as_bytes(), 60))
+}

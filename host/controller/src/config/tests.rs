@@ -1,0 +1,127 @@
+use std::path::Path;
+
+use super::load::parse;
+use super::settings::{Default, TABLES};
+use super::{Auth, Config, Origin, Schedule};
+
+const START: &str = "state = \"s\"\n";
+
+fn wrong(text: &str) -> String {
+    match parse("t.toml", &format!("{START}{text}"), Path::new("/etc/t")) {
+        Ok(_) => String::new(),
+        Err(error) => error.to_string(),
+    }
+}
+
+fn right(text: &str) -> Config {
+    parse("t.toml", &format!("{START}{text}"), Path::new("/etc/t")).unwrap().config
+}
+
+#[test]
+fn a_state_alone_has_defaults_for_everything_else() {
+    let config = right("");
+    assert_eq!(config.state, Path::new("/etc/t/s"));
+    assert_eq!(config.output.file, Path::new("/etc/t/s/matches.ndjson"));
+    assert!(matches!(config.schedule, Schedule::Every(every) if every.as_secs() == 900));
+    assert!(config.alerts.is_none() && config.logs.is_empty());
+}
+
+#[test]
+fn every_default_and_example_is_toml() {
+    for setting in TABLES.iter().flat_map(|table| table.settings) {
+        assert!(toml::de::DeValue::parse(setting.example).is_ok(), "{}", setting.key);
+        if let Default::Is(value) = setting.default {
+            assert!(toml::de::DeValue::parse(value).is_ok(), "{}", setting.key);
+        }
+    }
+}
+
+#[test]
+fn each_error_says_where_what_expected_and_got() {
+    let feed = "[[feeds]]\nname = \"a\"\n";
+    let cases = [
+        (
+            "[http]\nidle_timout = 1",
+            "t.toml:3:1: http.idle_timout: expected a known key, got an unknown one; did you mean `idle_timeout`?",
+        ),
+        (
+            "[http]\nidle_timeout = 1",
+            "t.toml:3:16: http.idle_timeout: expected a duration of more than 0 and at most ten years",
+        ),
+        (
+            "[matching]\nmin_confidence = 101",
+            "t.toml:3:18: matching.min_confidence: expected an integer from 0 to 100, got 101",
+        ),
+        (
+            "[schedule]\nevery = \"1m\"\ncron = \"* * * * *\"",
+            "t.toml:4:8: schedule.cron: expected one of `every` and `cron`, got both",
+        ),
+        (
+            "[schedule]\ncron = \"0 0 30 2 *\"",
+            "expected a cron expression that comes due, got \"0 0 30 2 *\", which never does",
+        ),
+        (
+            &format!("{feed}type = \"path\"\npath = \"x\"\nuser = \"u\""),
+            "feeds.a.user: expected for feeds of type taxii and url only, got it for type path",
+        ),
+        (
+            &format!("{feed}type = \"path\"\npath = \"x\"\n{feed}type = \"path\"\npath = \"y\""),
+            "feeds.a.name: expected a name of its own, got \"a\" again",
+        ),
+        (
+            &format!("{feed}type = \"url\"\nurl = \"https://u:hunter2@h/\""),
+            "feeds.a.url: expected a URL without credentials, got one with them; use `user` and `password`",
+        ),
+        (
+            &format!("{feed}type = \"url\"\nurl = \"http://h/\"\ntoken = {{ env = \"PATH\" }}"),
+            "feeds.a.url: expected https with credentials, got http",
+        ),
+        (
+            &format!("{feed}type = \"url\"\nurl = \"https://h/\"\ntoken = \"hunter2\""),
+            "feeds.a.token: expected a secret's place",
+        ),
+        (
+            "[alerts]\nfrom = \"a@b.org\"\nrecipients = [\"c@d.org\"]",
+            "alerts.folder: expected `folder` or `[alerts.smtp]`, got neither",
+        ),
+    ];
+    for (text, expected) in cases {
+        let got = wrong(text);
+        assert!(got.contains(expected), "{text}\n{got}");
+        assert!(!got.contains("hunter2"), "{got}");
+    }
+}
+
+#[test]
+fn all_problems_are_told_at_once() {
+    let got = wrong("[http]\nidle_timeout = 1\nmax_body = 0\n[matching]\nexact = 3\n");
+    assert_eq!(got.matches("t.toml:").count(), 3, "{got}");
+}
+
+#[test]
+fn plain_http_with_credentials_is_for_this_machine() {
+    let config = right(
+        "[[feeds]]\nname = \"a\"\ntype = \"taxii\"\nurl = \"http://127.0.0.1:1/\"\ntoken = { env = \"PATH\" }",
+    );
+    let Origin::Taxii(feed) = &config.feeds[0].origin else { panic!("{config:?}") };
+    assert!(matches!(feed.auth, Auth::Bearer(_)));
+    assert!(!format!("{config:?}").contains("/bin"));
+}
+
+#[test]
+fn no_mutation_of_a_valid_file_panics() {
+    let valid = include_str!("../../../../tests/example/threatsieve.toml");
+    let mut random = fastrand::Rng::with_seed(4);
+    for _ in 0..5000 {
+        let mut bytes = valid.as_bytes().to_vec();
+        for _ in 0..random.usize(1..6) {
+            let at = random.usize(..bytes.len());
+            match random.u8(..3) {
+                0 => bytes[at] = random.u8(..),
+                1 => _ = bytes.remove(at),
+                _ => bytes.insert(at, b"\"=[]{}\n#.,-1"[random.usize(..12)]),
+            }
+        }
+        let _ = parse("t.toml", &String::from_utf8_lossy(&bytes), Path::new("/etc/t"));
+    }
+}

@@ -1,0 +1,1 @@
+//! Indicators from outside: TAXII collections, URLs, files and folders, each polled from where it stopped.

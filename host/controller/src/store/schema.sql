@@ -1,0 +1,151 @@
+-- Version 1. Moments are microseconds since 1970-01-01T00:00:00Z. Later versions are changed by a migration each, never here.
+
+-- What is known of each feed; configured feeds get a row when they are first polled.
+CREATE TABLE feeds (
+    id INTEGER PRIMARY KEY,
+    name TEXT NOT NULL UNIQUE,
+    cursor TEXT,                            -- JSON of the fetcher's own: where the next poll goes on
+    attempted INTEGER,                      -- last poll
+    succeeded INTEGER,                      -- last poll without an error
+    changed INTEGER,                        -- last poll that changed anything
+    failures INTEGER NOT NULL DEFAULT 0,    -- in a row
+    next_attempt INTEGER,                   -- not to be polled before
+    error TEXT,                             -- of the last poll; NULL when it succeeded
+    held TEXT,                              -- JSON: what is held back and why; NULL when nothing is
+    report TEXT                             -- JSON: counts of the last poll that delivered anything
+) STRICT;
+
+-- Blacklists made, newest kept. `file` is a name in the state's folder `blacklists`.
+CREATE TABLE generations (
+    generation INTEGER PRIMARY KEY,
+    built INTEGER NOT NULL,
+    file TEXT NOT NULL,
+    digest BLOB NOT NULL,                   -- the blacklist's own
+    entries INTEGER NOT NULL,
+    active INTEGER NOT NULL                 -- 1 for the one in use
+) STRICT;
+
+-- Matching stored lines again for what is new in a generation. `blacklist` is a name in the state's folder `history`: the new values alone.
+CREATE TABLE history_jobs (
+    id INTEGER PRIMARY KEY,
+    generation INTEGER NOT NULL,
+    blacklist TEXT NOT NULL,
+    entries INTEGER NOT NULL,
+    created INTEGER NOT NULL,
+    ended INTEGER
+) STRICT;
+
+-- The lines that a job is about: of each file those before `until`, which were matched with the generation before.
+CREATE TABLE history_files (
+    job INTEGER NOT NULL REFERENCES history_jobs (id),
+    file INTEGER NOT NULL REFERENCES files (id),
+    until INTEGER NOT NULL,                 -- bytes of the decompressed stream
+    done INTEGER NOT NULL DEFAULT 0,        -- bytes matched so far
+    lines INTEGER NOT NULL DEFAULT 0,       -- lines before `done`
+    PRIMARY KEY (job, file)
+) STRICT, WITHOUT ROWID;
+
+-- Log files, known by their content, not by their name.
+CREATE TABLE files (
+    id INTEGER PRIMARY KEY,
+    source TEXT NOT NULL,                   -- the configured log source's name
+    digest BLOB NOT NULL,                   -- BLAKE3 of the first `digest_bytes` of the decompressed stream
+    digest_bytes INTEGER NOT NULL,
+    path TEXT NOT NULL,                     -- last seen at
+    device INTEGER NOT NULL,
+    inode INTEGER NOT NULL,
+    size INTEGER NOT NULL,                  -- bytes on disk when last looked at
+    modified INTEGER NOT NULL,
+    offset INTEGER NOT NULL DEFAULT 0,      -- bytes of the decompressed stream that are matched
+    lines INTEGER NOT NULL DEFAULT 0,       -- lines before `offset`
+    format TEXT,
+    header BLOB,                            -- the log's own header lines in force at `offset` (Zeek)
+    newest INTEGER,                         -- latest event time met
+    seen INTEGER NOT NULL                   -- last round that found it
+) STRICT;
+CREATE INDEX files_by_digest ON files (digest);
+
+-- Flagged events. `uid` is made of the file's digest and the offset, so that a repeat can be told.
+CREATE TABLE events (
+    id INTEGER PRIMARY KEY,
+    file INTEGER NOT NULL REFERENCES files (id),
+    offset INTEGER NOT NULL,                -- of the line's first byte in the decompressed stream
+    line INTEGER NOT NULL,                  -- counted from 1
+    uid TEXT NOT NULL,
+    occurred INTEGER,                       -- the event's own time
+    source TEXT,                            -- the host it is from: ECS source.ip, source.domain or host.name
+    raw TEXT NOT NULL,                      -- the line, cut to 2,048 characters
+    UNIQUE (file, offset)
+) STRICT;
+
+-- One row for every indicator that covers an event, however many observables of it: the most specific one's.
+CREATE TABLE matches (
+    id INTEGER PRIMARY KEY,
+    event INTEGER NOT NULL REFERENCES events (id),
+    feed TEXT NOT NULL,
+    indicator TEXT NOT NULL,                -- STIX id; of lists the value
+    entry_type TEXT NOT NULL,
+    entry TEXT NOT NULL,
+    observable TEXT NOT NULL,
+    field TEXT NOT NULL,
+    how TEXT NOT NULL,
+    confidence INTEGER,
+    tlp INTEGER,                            -- 0 CLEAR to 4 RED; NULL unmarked
+    name TEXT,
+    generation INTEGER NOT NULL,
+    found INTEGER NOT NULL,
+    historic INTEGER NOT NULL,              -- 1 when found in lines matched before
+    retracted INTEGER,
+    told INTEGER NOT NULL DEFAULT 0,        -- 1 when mails about it were composed, or none is wanted
+    UNIQUE (event, feed, indicator)
+) STRICT;
+CREATE INDEX matches_untold ON matches (id) WHERE told = 0;
+CREATE INDEX matches_by_indicator ON matches (indicator, feed);
+
+-- NDJSON records on their way to the output file, in order.
+CREATE TABLE outbox_records (
+    id INTEGER PRIMARY KEY,
+    body TEXT NOT NULL
+) STRICT;
+
+-- How far the output file is known to be written.
+CREATE TABLE output_files (
+    path TEXT PRIMARY KEY,
+    device INTEGER NOT NULL,
+    inode INTEGER NOT NULL,
+    bytes INTEGER NOT NULL
+) STRICT;
+
+-- Mails on their way: composed once, sent until the server has taken them.
+CREATE TABLE mails (
+    id INTEGER PRIMARY KEY,
+    message_id TEXT NOT NULL UNIQUE,
+    recipient TEXT NOT NULL,
+    subject TEXT NOT NULL,
+    body BLOB NOT NULL,                     -- RFC 5322
+    composed INTEGER NOT NULL,
+    attempts INTEGER NOT NULL DEFAULT 0,
+    next_attempt INTEGER,
+    error TEXT,
+    state INTEGER NOT NULL DEFAULT 0,       -- 0 waiting, 1 sent, 2 given up
+    sent INTEGER
+) STRICT;
+
+-- What is not told of.
+CREATE TABLE mutes (
+    id INTEGER PRIMARY KEY,
+    kind TEXT NOT NULL,                     -- indicator, host, source
+    value TEXT NOT NULL,
+    until INTEGER NOT NULL,
+    reason TEXT NOT NULL,
+    created INTEGER NOT NULL,
+    UNIQUE (kind, value)
+) STRICT;
+
+-- Rounds, newest kept.
+CREATE TABLE rounds (
+    id INTEGER PRIMARY KEY,
+    started INTEGER NOT NULL,
+    ended INTEGER,
+    report TEXT                             -- JSON
+) STRICT;
