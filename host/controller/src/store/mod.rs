@@ -4,7 +4,21 @@ use std::path::Path;
 use std::time::Duration;
 
 use anyhow::{Context, ensure};
-use rusqlite::Connection;
+use rusqlite::{Connection, Transaction, TransactionBehavior};
+
+pub(crate) mod body;
+mod false_positives;
+mod feeds;
+mod ingest;
+mod left_out;
+pub(crate) mod retraction;
+mod search;
+
+pub(crate) use false_positives::FalsePositive;
+pub(crate) use feeds::{FeedState, Held, Ingested};
+pub(crate) use ingest::{Delivered, Ingest, KEEP_FORMER, compared, compared_text};
+pub(crate) use left_out::{LeftOut, LeftOutBy, add_left_out};
+pub(crate) use search::{Found, Query, State};
 
 /// One script a version, applied in order; a new version is appended, none is ever changed.
 const MIGRATIONS: [&str; 1] = [include_str!("schema.sql")];
@@ -35,6 +49,16 @@ impl Store {
         let connection = open().with_context(|| format!("{}: the state cannot be opened", path.display()))?;
         Ok(Store { connection })
     }
+
+    /// Starts to change the state: nobody else changes it meanwhile.
+    fn write(&mut self) -> rusqlite::Result<Transaction<'_>> {
+        write(&mut self.connection)
+    }
+}
+
+/// The same, where the store is lent out in parts.
+pub(crate) fn write(connection: &mut Connection) -> rusqlite::Result<Transaction<'_>> {
+    connection.transaction_with_behavior(TransactionBehavior::Immediate)
 }
 
 fn migrate(connection: &mut Connection) -> anyhow::Result<()> {
