@@ -9,15 +9,15 @@ use rusqlite::{Connection, Transaction, TransactionBehavior};
 pub(crate) mod body;
 mod false_positives;
 mod feeds;
-mod ingest;
+pub(crate) mod ingest;
 mod left_out;
 pub(crate) mod retraction;
 mod search;
 
-pub(crate) use false_positives::FalsePositive;
+pub(crate) use false_positives::{FalsePositive, FalsePositives, Retracted};
 pub(crate) use feeds::{FeedState, Held, Ingested};
-pub(crate) use ingest::{Delivered, Ingest, KEEP_FORMER, compared, compared_text};
-pub(crate) use left_out::{LeftOut, LeftOutBy, add_left_out};
+pub(crate) use ingest::{ACTIVE, Delivered, Ingest, REVOKED};
+pub(crate) use left_out::{LeftOut, LeftOutBy, MAX_LEFT_OUT, add_left_out};
 pub(crate) use search::{Found, Query, State};
 
 /// One script a version, applied in order; a new version is appended, none is ever changed.
@@ -51,7 +51,7 @@ impl Store {
     }
 
     /// Starts to change the state: nobody else changes it meanwhile.
-    fn write(&mut self) -> rusqlite::Result<Transaction<'_>> {
+    pub(crate) fn write(&mut self) -> rusqlite::Result<Transaction<'_>> {
         write(&mut self.connection)
     }
 }

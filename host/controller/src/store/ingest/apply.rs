@@ -104,12 +104,12 @@ fn hold(transaction: &Transaction<'_>, feed: i64, now: Timestamp, held: &Held) -
 }
 
 /// Whether what a row was before has to be kept: before the first blacklist, everything is new.
-pub(crate) fn keeps_former(connection: &Connection) -> rusqlite::Result<bool> {
+fn keeps_former(connection: &Connection) -> rusqlite::Result<bool> {
     connection.query_row("SELECT built IS NOT NULL FROM builds", [], |row| row.get(0))
 }
 
 /// Notes what an indicator's row is, before its first change since the last generation.
-pub(crate) const KEEP_FORMER: &str = "INSERT INTO pending (feed, id, former)
+const KEEP_FORMER: &str = "INSERT INTO pending (feed, id, former)
     SELECT feed, id, CASE state WHEN 0 THEN body END FROM indicators WHERE feed = ?1 AND id = ?2 ON CONFLICT DO NOTHING";
 
 struct Writer<'a> {

@@ -10,9 +10,8 @@ mod plan;
 use serde_json::Value as Json;
 use threatsieve_blacklist::{Indicator, IndicatorId, Timestamp, UrlMode, Value};
 
-pub(crate) use self::apply::KEEP_FORMER;
 use self::collect::{Canary, Collected};
-pub(crate) use self::plan::{ACTIVE, REMOVED, REVOKED};
+pub(crate) use self::plan::{ACTIVE, REVOKED};
 use super::body::Statement;
 use super::feeds::{Ingested, feed_id};
 use super::left_out::{LeftOut, MAX_LEFT_OUT};
@@ -144,3 +143,8 @@ pub(crate) fn compared(value: &Value) -> String {
 pub(crate) fn compared_text(text: &str) -> Option<String> {
     Value::from_list(text, UrlMode::Exact).ok().map(|value| compared(&value))
 }
+
+#[cfg(test)]
+mod model_tests;
+#[cfg(test)]
+pub(crate) mod tests;
