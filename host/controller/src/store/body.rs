@@ -337,3 +337,76 @@ impl<'a> Reader<'a> {
 fn range(first: IpAddr, last: IpAddr) -> anyhow::Result<Value> {
     AddressRange::new(first, last).map(Value::Address).context("an address range ends before it starts")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn every_value() -> Vec<Value> {
+        let texts = [
+            "evil.example",
+            "*.evil.example",
+            ".evil.example",
+            "1.2.3.4",
+            "1.2.3.0/24",
+            "1.2.3.4-1.2.3.9",
+            "2001:db8::1",
+            "2001:db8::/32",
+            "http://evil.example/a?b=c",
+            "d41d8cd98f00b204e9800998ecf8427e",
+            "da39a3ee5e6b4b0d3255bfef95601890afd80709",
+            "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855",
+            "bob@evil.example",
+        ];
+        let listed = texts.iter().map(|text| Value::from_list(text, UrlMode::Prefix).unwrap());
+        let others = [
+            Value::domain("evil.example", DomainMode::Exact).unwrap(),
+            Value::url("evil.example/a", UrlMode::Prefix).unwrap(),
+        ];
+        listed.chain(others).collect()
+    }
+
+    fn statement() -> Statement {
+        Statement {
+            confidence: Some(0),
+            tlp: Some(Tlp::AmberStrict),
+            name: Some(String::new()),
+            types: vec!["malicious-activity".into(), String::new()],
+            parts: vec![
+                Part { valid_from: Some(Timestamp(-1)), valid_until: None, values: every_value() },
+                Part { valid_from: None, valid_until: Some(Timestamp(i64::MAX)), values: Vec::new() },
+            ],
+        }
+    }
+
+    #[test]
+    fn statements_come_back() {
+        for id in ["indicator--1", "evil.example", "http://evil.example/a?b=c"] {
+            let mut bytes = Vec::new();
+            statement().encode(id, &mut bytes);
+            assert_eq!(Statement::decode(id, &bytes).unwrap(), statement());
+            for cut in 0..bytes.len() {
+                assert!(Statement::decode(id, &bytes[..cut]).is_err());
+            }
+            for place in 0..bytes.len() {
+                bytes[place] ^= 0x55;
+                let _ = Statement::decode(id, &bytes);
+                bytes[place] ^= 0x55;
+            }
+        }
+    }
+
+    #[test]
+    fn values_of_another_normaliser_are_normalised_again() {
+        let mut other = statement();
+        other.parts[0].values = vec![
+            Value::Domain("EVIL.example".into(), DomainMode::AtAndBelow),
+            Value::Domain("no name".into(), DomainMode::AtAndBelow),
+        ];
+        let mut bytes = Vec::new();
+        other.encode("x", &mut bytes);
+        bytes[..2].copy_from_slice(&(NORMALISER + 1).to_le_bytes());
+        let values = Statement::decode("x", &bytes).unwrap().parts.remove(0).values;
+        assert_eq!(values, [Value::domain("evil.example", DomainMode::AtAndBelow).unwrap()]);
+    }
+}

@@ -148,12 +148,15 @@ fn target(connection: &Connection, text: &str) -> anyhow::Result<(bool, String)>
     if let Some(value) = compared_text(text) {
         return Ok((false, value));
     }
-    let mut statement = connection
-        .prepare_cached("SELECT 1 FROM feeds JOIN indicators ON indicators.feed = feeds.id AND indicators.id = ?1")?;
+    let mut statement = connection.prepare_cached(
+        "SELECT 1 FROM feeds JOIN indicators ON indicators.feed = feeds.id AND indicators.id = ?1",
+    )?;
     if statement.exists([text])? {
         return Ok((true, text.to_owned()));
     }
-    bail!("expected a domain, address, network, URL, digest, email address or the id of an indicator, got {text:?}")
+    bail!(
+        "expected a domain, address, network, URL, digest, email address or the id of an indicator, got {text:?}"
+    )
 }
 
 /// The active rows that name it: feed's number and name, and the row's id.
@@ -188,7 +191,9 @@ fn retract_named(
     reason: &str,
     now: Timestamp,
 ) -> anyhow::Result<u64> {
-    named.iter().try_fold(0, |sum, (_, feed, id)| Ok(sum + retract_matches(transaction, feed, id, reason, now)?))
+    named
+        .iter()
+        .try_fold(0, |sum, (_, feed, id)| Ok(sum + retract_matches(transaction, feed, id, reason, now)?))
 }
 
 /// Retracts the matches of a value, whichever indicators named it, and whether or not they still do.

@@ -136,7 +136,9 @@ impl Store {
 
 /// The number of a feed, which gets a row if it has none.
 pub(super) fn feed_id(connection: &Connection, name: &str) -> anyhow::Result<i64> {
-    connection.prepare_cached("INSERT INTO feeds (name) VALUES (?1) ON CONFLICT DO NOTHING")?.execute([name])?;
+    connection
+        .prepare_cached("INSERT INTO feeds (name) VALUES (?1) ON CONFLICT DO NOTHING")?
+        .execute([name])?;
     let mut statement = connection.prepare_cached("SELECT id FROM feeds WHERE name = ?1")?;
     statement.query_row([name], |row| row.get(0)).with_context(|| format!("feed {name:?}"))
 }

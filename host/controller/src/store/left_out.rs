@@ -34,7 +34,11 @@ pub(crate) enum LeftOutBy {
 
 impl Store {
     /// Up to `limit` rows of one feed, or of all, with the feed's name.
-    pub(crate) fn left_out(&self, feed: Option<&str>, limit: usize) -> anyhow::Result<Vec<(String, LeftOut)>> {
+    pub(crate) fn left_out(
+        &self,
+        feed: Option<&str>,
+        limit: usize,
+    ) -> anyhow::Result<Vec<(String, LeftOut)>> {
         let mut statement = self.connection.prepare_cached(
             "SELECT feeds.name, indicator, value, kind, reason, is_pattern FROM left_out JOIN feeds ON feeds.id = left_out.feed
              WHERE :feed IS NULL OR feeds.name = :feed ORDER BY feeds.name, origin, left_out.rowid LIMIT :limit",
@@ -63,7 +67,8 @@ pub(crate) fn add_left_out(
     let mut insert = connection.prepare_cached(
         "INSERT INTO left_out (feed, origin, indicator, value, kind, reason, is_pattern) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
     )?;
-    let mut count = connection.prepare_cached("SELECT count(*) FROM left_out WHERE feed = ?1 AND origin = ?2")?;
+    let mut count =
+        connection.prepare_cached("SELECT count(*) FROM left_out WHERE feed = ?1 AND origin = ?2")?;
     let kept: i64 = count.query_row((feed, by as i64), |row| row.get(0))?;
     let room = MAX_LEFT_OUT.saturating_sub(usize::try_from(kept).unwrap_or(usize::MAX));
     for row in rows.iter().take(room) {

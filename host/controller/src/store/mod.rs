@@ -52,13 +52,8 @@ impl Store {
 
     /// Starts to change the state: nobody else changes it meanwhile.
     pub(crate) fn write(&mut self) -> rusqlite::Result<Transaction<'_>> {
-        write(&mut self.connection)
+        self.connection.transaction_with_behavior(TransactionBehavior::Immediate)
     }
-}
-
-/// The same, where the store is lent out in parts.
-pub(crate) fn write(connection: &mut Connection) -> rusqlite::Result<Transaction<'_>> {
-    connection.transaction_with_behavior(TransactionBehavior::Immediate)
 }
 
 fn migrate(connection: &mut Connection) -> anyhow::Result<()> {
@@ -75,4 +70,47 @@ fn migrate(connection: &mut Connection) -> anyhow::Result<()> {
     transaction.pragma_update(None, "user_version", MIGRATIONS.len())?;
     transaction.commit()?;
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_state_is_brought_up_to_date_and_a_newer_one_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let version = |store: &Store| -> usize {
+            store.connection.pragma_query_value(None, "user_version", |row| row.get(0)).unwrap()
+        };
+        for _ in 0..2 {
+            assert_eq!(version(&Store::open(folder.path()).unwrap()), MIGRATIONS.len());
+        }
+        let store = Store::open(folder.path()).unwrap();
+        store.connection.pragma_update(None, "user_version", MIGRATIONS.len() + 1).unwrap();
+        drop(store);
+        let error = format!("{:#}", Store::open(folder.path()).err().unwrap());
+        assert!(error.contains("state.db") && error.contains("newer threatsieve"), "{error}");
+        // A state of version 1, as its first release made it.
+        let other = tempfile::tempdir().unwrap();
+        let connection = Connection::open(other.path().join("state.db")).unwrap();
+        connection.execute_batch(MIGRATIONS[0]).unwrap();
+        connection.execute("INSERT INTO feeds (name) VALUES ('kept')", []).unwrap();
+        connection.pragma_update(None, "user_version", 1).unwrap();
+        drop(connection);
+        let store = Store::open(other.path()).unwrap();
+        assert_eq!(version(&store), MIGRATIONS.len());
+        assert_eq!(store.feed_states().unwrap()[0].name, "kept");
+    }
+
+    #[test]
+    fn a_file_that_is_no_state_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(
+            folder.path().join("state.db"),
+            "no database, but long enough to be read as one".repeat(50),
+        )
+        .unwrap();
+        let error = format!("{:#}", Store::open(folder.path()).err().unwrap());
+        assert!(error.contains("state.db: the state cannot be opened"), "{error}");
+    }
 }

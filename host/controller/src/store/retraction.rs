@@ -12,7 +12,9 @@ pub(crate) fn retract_matches(
     now: Timestamp,
 ) -> anyhow::Result<u64> {
     let rows = transaction
-        .prepare_cached("UPDATE matches SET retracted = ?3 WHERE feed = ?1 AND indicator = ?2 AND retracted IS NULL")?
+        .prepare_cached(
+            "UPDATE matches SET retracted = ?3 WHERE feed = ?1 AND indicator = ?2 AND retracted IS NULL",
+        )?
         .execute((feed, indicator, now.0))?;
     Ok(rows as u64)
 }

@@ -163,7 +163,8 @@ impl Wanted {
             || holds(id)
             || body.name.as_deref().is_some_and(holds)
             || values.any(|value| {
-                holds(&value.to_string()) || self.value.as_ref().is_some_and(|wanted| *wanted == compared(value))
+                holds(&value.to_string())
+                    || self.value.as_ref().is_some_and(|wanted| *wanted == compared(value))
             })
     }
 }

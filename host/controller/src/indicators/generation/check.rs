@@ -15,7 +15,10 @@ pub(super) fn suspicion(config: &Config, ledger: &Ledger, made: &Made) -> anyhow
     let entries = made.compiled.summary().blocked();
     let expected = ledger.entries.saturating_sub(made.accounted);
     if entries == 0 && expected > 0 {
-        return Ok(Some(format!("expected some of the {} entries in use to stay, got an empty blacklist", ledger.entries)));
+        return Ok(Some(format!(
+            "expected some of the {} entries in use to stay, got an empty blacklist",
+            ledger.entries
+        )));
     }
     let limit = config.blacklist.max_shrink;
     let gone = expected.saturating_sub(entries);
@@ -35,12 +38,13 @@ fn missing_canary<'a>(canaries: &'a [String], compiled: &Compiled) -> anyhow::Re
         return Ok(None);
     }
     let mut batch = Batch::new();
-    canaries.iter().for_each(|canary| batch.push(Kind::Any, canary.as_bytes()));
+    for canary in canaries {
+        batch.push(Kind::Any, canary.as_bytes());
+    }
     let mut hits: Vec<Hit> = Vec::new();
     let blacklist = GuestBlacklist::new(compiled.bytes()).context("what was built just now")?;
-    blacklist.check(batch.bytes(), &mut Scratch::default(), &mut hits)?;
-    let is_hit = |number: usize| {
-        hits.iter().any(|hit| hit.observable as usize == number && hit.allowed_by.is_none())
-    };
+    blacklist.check(batch.as_bytes(), &mut Scratch::default(), &mut hits)?;
+    let is_hit =
+        |number: usize| hits.iter().any(|hit| hit.observable as usize == number && hit.allowed_by.is_none());
     Ok(canaries.iter().enumerate().find(|(number, _)| !is_hit(*number)).map(|(_, canary)| canary))
 }

@@ -6,9 +6,7 @@ use std::thread;
 use anyhow::{Context, anyhow};
 use crossbeam_channel::{Receiver, Sender, bounded};
 use rusqlite::{OptionalExtension, Transaction};
-use threatsieve_blacklist::{
-    CompileOptions, Compiled, Compiler, Indicator, IndicatorId, Refused, Timestamp,
-};
+use threatsieve_blacklist::{CompileOptions, Compiled, Compiler, Indicator, IndicatorId, Refused, Timestamp};
 
 use super::ledger::{Ledger, window_micros};
 use crate::config::{Config, FeedRole};
@@ -110,7 +108,9 @@ impl Content<'_> {
     }
 
     fn feed(&self, name: &str) -> rusqlite::Result<Option<i64>> {
-        self.transaction.query_row("SELECT id FROM feeds WHERE name = ?1", [name], |row| row.get(0)).optional()
+        self.transaction
+            .query_row("SELECT id FROM feeds WHERE name = ?1", [name], |row| row.get(0))
+            .optional()
     }
 
     /// Values of indicators that were revoked since the last generation.
@@ -197,9 +197,10 @@ impl<'a> Reading<'a> {
         mut statement: Statement,
         out: &mut Batches<'_, '_>,
     ) -> anyhow::Result<()> {
-        let values = |statement: &Statement| statement.parts.iter().map(|part| part.values.len()).sum::<usize>();
+        let values =
+            |statement: &Statement| statement.parts.iter().map(|part| part.values.len()).sum::<usize>();
         if let Some(retracted) = self.false_positives.indicator(id) {
-            if self.built.is_some_and(|built| retracted.created > built) {
+            if self.built.is_some_and(|built| retracted.created >= built) {
                 self.accounted += values(&statement) as u64;
             }
             return Ok(());
@@ -215,7 +216,7 @@ impl<'a> Reading<'a> {
         for part in &mut statement.parts {
             part.values.retain(|value| match self.false_positives.value(value) {
                 Some(retracted) => {
-                    self.accounted += u64::from(self.built.is_some_and(|built| retracted.created > built));
+                    self.accounted += u64::from(self.built.is_some_and(|built| retracted.created >= built));
                     false
                 }
                 None => true,

@@ -31,7 +31,12 @@ impl Files {
     }
 
     /// Writes a blacklist, and gives its name in its folder.
-    pub(super) fn write_blacklist(&self, name: &str, generation: u64, bytes: &[u8]) -> anyhow::Result<String> {
+    pub(super) fn write_blacklist(
+        &self,
+        name: &str,
+        generation: u64,
+        bytes: &[u8],
+    ) -> anyhow::Result<String> {
         write(&self.blacklists, format!("{name}-{generation}.blacklist"), bytes)
     }
 

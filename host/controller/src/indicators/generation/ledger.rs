@@ -147,8 +147,7 @@ pub(super) fn activate(
         "INSERT INTO generations (generation, built, file, digest, entries, active) VALUES (?1, ?2, ?3, ?4, ?5, 1)",
         (number, now.0, file, blacklist.digest(), blacklist.entries(Role::Block)),
     )?;
-    transaction
-        .execute("DELETE FROM generations WHERE generation <= ?1 - ?2", (number, GENERATIONS_KEPT))?;
+    transaction.execute("DELETE FROM generations WHERE generation <= ?1 - ?2", (number, GENERATIONS_KEPT))?;
     transaction.execute("DELETE FROM pending", [])?;
     transaction.execute(
         "UPDATE builds SET last_generation = :generation, built_change = change, built_settings = :settings, built_feeds = :feeds,

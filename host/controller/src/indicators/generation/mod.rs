@@ -141,4 +141,6 @@ impl Made {
 }
 
 #[cfg(test)]
+mod measure;
+#[cfg(test)]
 mod tests;

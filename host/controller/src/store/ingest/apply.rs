@@ -6,39 +6,36 @@ use threatsieve_blacklist::Timestamp;
 
 use super::collect::{Incoming, NO_TIME};
 use super::plan::{ACTIVE, Deed, Plan, Planner, REMOVED, REVOKED};
-use super::{Delivered, Ingest};
+use super::{Delivered, Delivery};
+use crate::store::Store;
 use crate::store::body::Statement;
 use crate::store::feeds::{Held, Ingested};
 use crate::store::left_out::{LeftOutBy, add_left_out};
 use crate::store::retraction::retract_matches;
-use crate::store::write;
 
 /// Withdrawals that are never too many at once, whatever share they are: each is a statement of its own, and a small feed may well withdraw
 /// its only indicator.
 const FEW: u64 = 10;
 
 pub(super) fn apply(
-    ingest: &mut Ingest<'_>,
+    store: &mut Store,
+    delivery: &Delivery,
     delivered: Delivered,
     cursor: Option<&Json>,
     allow_held: bool,
 ) -> anyhow::Result<Ingested> {
-    let (feed, now) = (ingest.feed_id, ingest.now);
-    let transaction = write(&mut ingest.store.connection)?;
-    let planner = Planner {
-        collected: &ingest.collected,
-        canaries: &ingest.canaries,
-        now,
-        plan: Plan::default(),
-    };
+    let (feed, now) = (delivery.feed_id, delivery.now);
+    let transaction = store.write()?;
+    let planner =
+        Planner { collected: &delivery.collected, canaries: &delivery.canaries, now, plan: Plan::default() };
     let mut plan = planner.compare(&transaction, feed, delivered)?;
-    plan.counts.refused = ingest.refused;
+    plan.counts.refused = delivery.refused;
     let (active, allowed): (i64, bool) =
         transaction.query_row("SELECT active, allowed FROM feeds WHERE id = ?1", [feed], |row| {
             Ok((row.get(0)?, row.get(1)?))
         })?;
     let active = u64::try_from(active).unwrap_or_default();
-    let suspicion = suspicion(ingest, &plan, active, delivered);
+    let suspicion = suspicion(delivery, &plan, active, delivered);
     if let Some(why) = &suspicion
         && !allow_held
         && !allowed
@@ -48,7 +45,7 @@ pub(super) fn apply(
         transaction.commit()?;
         return Ok(Ingested { held: Some(held), ..plan.counts });
     }
-    let writer = Writer { transaction: &transaction, ingest, keeps_former: keeps_former(&transaction)? };
+    let writer = Writer { transaction: &transaction, delivery, keeps_former: keeps_former(&transaction)? };
     writer.write(&plan)?;
     writer.replace_left_out(delivered)?;
     writer.keep_markings()?;
@@ -63,9 +60,9 @@ pub(super) fn apply(
 }
 
 /// Why a delivery is not to be trusted.
-fn suspicion(ingest: &Ingest<'_>, plan: &Plan, active: u64, delivered: Delivered) -> Option<String> {
+fn suspicion(delivery: &Delivery, plan: &Plan, active: u64, delivered: Delivered) -> Option<String> {
     if delivered == Delivered::Whole
-        && let Some(canary) = ingest.canaries.iter().find(|canary| !canary.was_seen)
+        && let Some(canary) = delivery.canaries.iter().find(|canary| !canary.was_seen)
     {
         return Some(format!("expected the canary {:?} in it, got a delivery without it", canary.text));
     }
@@ -77,14 +74,14 @@ fn suspicion(ingest: &Ingest<'_>, plan: &Plan, active: u64, delivered: Delivered
     if plan.leaving == 0 {
         return None;
     }
-    if delivered == Delivered::Whole && ingest.collected.incoming().iter().all(|one| one.is_revocation) {
+    if delivered == Delivered::Whole && delivery.collected.incoming().iter().all(|one| one.is_revocation) {
         return Some(format!("expected some of the {active} indicators in force, got an empty delivery"));
     }
     if delivered == Delivered::Part && plan.leaving <= FEW {
         return None;
     }
     let share = plan.leaving as f64 / active.max(1) as f64;
-    let limit = ingest.feed.hold.max_shrink;
+    let limit = delivery.feed.hold.max_shrink;
     (share > limit).then(|| {
         format!(
             "expected at most {:.1}% of the {active} indicators in force to leave at once, got {} ({:.1}%)",
@@ -114,15 +111,15 @@ const KEEP_FORMER: &str = "INSERT INTO pending (feed, id, former)
 
 struct Writer<'a> {
     transaction: &'a Transaction<'a>,
-    ingest: &'a Ingest<'a>,
+    delivery: &'a Delivery,
     keeps_former: bool,
 }
 
 impl Writer<'_> {
     fn write(&self, plan: &Plan) -> anyhow::Result<()> {
-        let (feed, now) = (self.ingest.feed_id, self.ingest.now);
+        let (feed, now) = (self.delivery.feed_id, self.delivery.now);
         for &(place, deed) in &plan.deeds {
-            self.deed(&self.ingest.collected.incoming()[place as usize], deed)?;
+            self.deed(&self.delivery.collected.incoming()[place as usize], deed)?;
         }
         let mut remove = self
             .transaction
@@ -131,7 +128,8 @@ impl Writer<'_> {
             self.keep_former(id)?;
             remove.execute((feed, id, REMOVED, now.0))?;
         }
-        let mut forget = self.transaction.prepare_cached("DELETE FROM indicators WHERE feed = ?1 AND id = ?2")?;
+        let mut forget =
+            self.transaction.prepare_cached("DELETE FROM indicators WHERE feed = ?1 AND id = ?2")?;
         for id in &plan.forgotten {
             forget.execute((feed, id))?;
         }
@@ -139,9 +137,9 @@ impl Writer<'_> {
     }
 
     fn deed(&self, one: &Incoming, deed: Deed) -> anyhow::Result<()> {
-        let (feed, now) = (self.ingest.feed_id, self.ingest.now);
-        let id = self.ingest.collected.id_text(one)?;
-        let body = self.ingest.collected.body(one);
+        let (feed, now) = (self.delivery.feed_id, self.delivery.now);
+        let id = self.delivery.collected.id_text(one)?;
+        let body = self.delivery.collected.body(one);
         let modified = Some(one.modified).filter(|&time| time != NO_TIME);
         let prepare = |sql| self.transaction.prepare_cached(sql);
         match deed {
@@ -167,7 +165,7 @@ impl Writer<'_> {
                 self.keep_former(id)?;
                 self.bury(id, modified)?;
                 let reason = "revoked by its publisher";
-                retract_matches(self.transaction, &self.ingest.feed.name, id, reason, self.ingest.now)?;
+                retract_matches(self.transaction, &self.delivery.feed.name, id, reason, self.delivery.now)?;
             }
             Deed::Bury => self.bury(id, modified)?,
         }
@@ -177,7 +175,8 @@ impl Writer<'_> {
     /// Marks a row as revoked, or makes one that is.
     fn bury(&self, id: &str, modified: Option<i64>) -> anyhow::Result<()> {
         let mut empty = Vec::new();
-        let nothing = Statement { confidence: None, tlp: None, name: None, types: Vec::new(), parts: Vec::new() };
+        let nothing =
+            Statement { confidence: None, tlp: None, name: None, types: Vec::new(), parts: Vec::new() };
         nothing.encode(id, &mut empty);
         self.transaction
             .prepare_cached(
@@ -185,42 +184,45 @@ impl Writer<'_> {
                  ON CONFLICT DO UPDATE SET state = excluded.state, changed = excluded.changed,
                  modified = coalesce(max(modified, excluded.modified), modified, excluded.modified)",
             )?
-            .execute((self.ingest.feed_id, id, REVOKED, modified, self.ingest.now.0, empty))?;
+            .execute((self.delivery.feed_id, id, REVOKED, modified, self.delivery.now.0, empty))?;
         Ok(())
     }
 
     fn keep_former(&self, id: &str) -> rusqlite::Result<()> {
         if self.keeps_former {
-            self.transaction.prepare_cached(KEEP_FORMER)?.execute((self.ingest.feed_id, id))?;
+            self.transaction.prepare_cached(KEEP_FORMER)?.execute((self.delivery.feed_id, id))?;
         }
         Ok(())
     }
 
     /// A whole delivery replaces what was left out of the ones before; a part that of the indicators that it names.
     fn replace_left_out(&self, delivered: Delivered) -> anyhow::Result<()> {
-        let feed = self.ingest.feed_id;
+        let feed = self.delivery.feed_id;
         let by = LeftOutBy::Delivery as i64;
-        let mut any = self.transaction.prepare_cached("SELECT 1 FROM left_out WHERE feed = ?1 AND origin = ?2 LIMIT 1")?;
+        let mut any = self
+            .transaction
+            .prepare_cached("SELECT 1 FROM left_out WHERE feed = ?1 AND origin = ?2 LIMIT 1")?;
         if any.exists((feed, by))? {
             match delivered {
                 Delivered::Whole => {
-                    self.transaction.execute("DELETE FROM left_out WHERE feed = ?1 AND origin = ?2", (feed, by))?;
+                    self.transaction
+                        .execute("DELETE FROM left_out WHERE feed = ?1 AND origin = ?2", (feed, by))?;
                 }
                 Delivered::Part => {
                     let mut delete = self.transaction.prepare_cached(
                         "DELETE FROM left_out WHERE feed = ?1 AND origin = ?2 AND indicator = ?3",
                     )?;
-                    let collected = &self.ingest.collected;
+                    let collected = &self.delivery.collected;
                     for one in collected.incoming() {
                         delete.execute((feed, by, collected.id_text(one)?))?;
                     }
-                    for one in &self.ingest.left_out {
+                    for one in &self.delivery.left_out {
                         delete.execute((feed, by, &one.id))?;
                     }
                 }
             }
         }
-        add_left_out(self.transaction, feed, LeftOutBy::Delivery, &self.ingest.left_out)?;
+        add_left_out(self.transaction, feed, LeftOutBy::Delivery, &self.delivery.left_out)?;
         Ok(())
     }
 
@@ -229,8 +231,8 @@ impl Writer<'_> {
             "INSERT INTO markings (feed, id, definition) VALUES (?1, ?2, ?3)
              ON CONFLICT DO UPDATE SET definition = excluded.definition",
         )?;
-        for (id, definition) in &self.ingest.markings {
-            insert.execute((self.ingest.feed_id, id, definition))?;
+        for (id, definition) in &self.delivery.markings {
+            insert.execute((self.delivery.feed_id, id, definition))?;
         }
         Ok(())
     }
@@ -241,12 +243,12 @@ impl Writer<'_> {
              cursor = coalesce(:cursor, cursor), active = max(0, active + :more), report = :report,
              changed = CASE WHEN :has_changes THEN :now ELSE changed END WHERE id = :feed",
             named_params! {
-                ":now": self.ingest.now.0,
+                ":now": self.delivery.now.0,
                 ":cursor": cursor.map(ToString::to_string),
                 ":more": plan.more_active,
                 ":report": serde_json::to_string(&plan.counts)?,
                 ":has_changes": plan.counts.has_changes(),
-                ":feed": self.ingest.feed_id,
+                ":feed": self.delivery.feed_id,
             },
         )?;
         Ok(())

@@ -76,7 +76,8 @@ impl Collected {
         let mut kept = 0;
         let mut start = 0;
         while start < incoming.len() {
-            let same = incoming[start..].iter().take_while(|one| self.id(one) == self.id(&incoming[start])).count();
+            let same =
+                incoming[start..].iter().take_while(|one| self.id(one) == self.id(&incoming[start])).count();
             let counts = match same {
                 1 => incoming[start],
                 _ => self.newest(&incoming[start..start + same])?,
@@ -92,7 +93,9 @@ impl Collected {
 
     /// Of several statements about one indicator the newest; of a withdrawal and a version of the same time the withdrawal.
     fn newest(&mut self, same: &[Incoming]) -> anyhow::Result<Incoming> {
-        let newest = |revoked: bool| same.iter().filter(|one| one.is_revocation == revoked).map(|one| one.modified).max();
+        let newest = |revoked: bool| {
+            same.iter().filter(|one| one.is_revocation == revoked).map(|one| one.modified).max()
+        };
         let undated = same.iter().find(|one| one.is_undated);
         if let Some(revocation) = undated {
             // It holds for every version so far, these among them.
@@ -101,7 +104,8 @@ impl Collected {
         }
         let (put, revoked) = (newest(false), newest(true));
         if revoked >= put
-            && let Some(revocation) = same.iter().find(|one| one.is_revocation && Some(one.modified) == revoked)
+            && let Some(revocation) =
+                same.iter().find(|one| one.is_revocation && Some(one.modified) == revoked)
         {
             return Ok(*revocation);
         }

@@ -12,10 +12,10 @@ use threatsieve_blacklist::{Indicator, IndicatorId, Timestamp, UrlMode, Value};
 
 use self::collect::{Canary, Collected};
 pub(crate) use self::plan::{ACTIVE, REVOKED};
+use super::Store;
 use super::body::Statement;
 use super::feeds::{Ingested, feed_id};
 use super::left_out::{LeftOut, MAX_LEFT_OUT};
-use super::Store;
 use crate::config::Feed;
 
 /// Most marking definitions kept of one feed, and the longest one in bytes.
@@ -34,6 +34,11 @@ pub(crate) enum Delivered {
 /// A delivery that is being read. Dropped before [`Ingest::finish`], it has changed nothing.
 pub(crate) struct Ingest<'a> {
     store: &'a mut Store,
+    delivery: Delivery,
+}
+
+/// What was read of it so far.
+struct Delivery {
     feed: Feed,
     feed_id: i64,
     now: Timestamp,
@@ -48,8 +53,7 @@ impl Store {
     /// Starts to take what a feed delivers.
     pub(crate) fn ingest(&mut self, feed: &Feed, now: Timestamp) -> anyhow::Result<Ingest<'_>> {
         let feed_id = feed_id(&self.connection, &feed.name)?;
-        Ok(Ingest {
-            store: self,
+        let delivery = Delivery {
             feed: feed.clone(),
             feed_id,
             now,
@@ -58,7 +62,8 @@ impl Store {
             left_out: Vec::new(),
             refused: 0,
             markings: Vec::new(),
-        })
+        };
+        Ok(Ingest { store: self, delivery })
     }
 }
 
@@ -69,19 +74,19 @@ impl Ingest<'_> {
     ///
     /// An indicator without values is taken too: its pattern says nothing that can be matched, and a version before it is out of force.
     pub(crate) fn put(&mut self, mut indicator: Indicator) -> anyhow::Result<()> {
-        indicator.confidence = indicator.confidence.or(self.feed.confidence);
-        indicator.tlp = indicator.tlp.or(self.feed.tlp);
+        indicator.confidence = indicator.confidence.or(self.delivery.feed.confidence);
+        indicator.tlp = indicator.tlp.or(self.delivery.feed.tlp);
         for value in &indicator.values {
-            self.canaries.iter_mut().for_each(|canary| canary.look_at(value));
+            self.delivery.canaries.iter_mut().for_each(|canary| canary.look_at(value));
         }
         let modified = indicator.modified;
         match std::mem::replace(&mut indicator.id, IndicatorId::Line(0)) {
-            IndicatorId::Stix(id) => self.collected.put(&id, modified, &Statement::of(indicator)),
+            IndicatorId::Stix(id) => self.delivery.collected.put(&id, modified, &Statement::of(indicator)),
             IndicatorId::Line(_) => {
                 for value in std::mem::take(&mut indicator.values) {
                     let id = value.to_string();
                     let one = Indicator { values: vec![value], ..indicator.clone() };
-                    self.collected.put(&id, modified, &Statement::of(one))?;
+                    self.delivery.collected.put(&id, modified, &Statement::of(one))?;
                 }
                 Ok(())
             }
@@ -90,30 +95,32 @@ impl Ingest<'_> {
 
     /// Takes the withdrawal of an indicator, whether or not it was ever delivered. Without `modified` it holds for every version so far.
     pub(crate) fn revoke(&mut self, id: &str, modified: Option<Timestamp>) -> anyhow::Result<()> {
-        self.collected.revoke(id, modified)
+        self.delivery.collected.revoke(id, modified)
     }
 
     /// Notes what is not taken. All are counted, and the first 10,000 kept.
     pub(crate) fn leave_out(&mut self, left_out: LeftOut) {
-        self.refused += 1;
-        if self.left_out.len() < MAX_LEFT_OUT {
-            self.left_out.push(left_out);
+        self.delivery.refused += 1;
+        if self.delivery.left_out.len() < MAX_LEFT_OUT {
+            self.delivery.left_out.push(left_out);
         }
     }
 
     /// The marking definitions of earlier deliveries: JSON of the STIX objects, one each.
     pub(crate) fn known_markings(&self) -> anyhow::Result<Vec<String>> {
-        let mut statement =
-            self.store.connection.prepare_cached("SELECT definition FROM markings WHERE feed = ?1 ORDER BY id")?;
-        let definitions = statement.query_map([self.feed_id], |row| row.get(0))?;
+        let mut statement = self
+            .store
+            .connection
+            .prepare_cached("SELECT definition FROM markings WHERE feed = ?1 ORDER BY id")?;
+        let definitions = statement.query_map([self.delivery.feed_id], |row| row.get(0))?;
         Ok(definitions.collect::<Result<_, _>>()?)
     }
 
     /// Keeps a marking definition for later deliveries: its id, and JSON of the STIX object. One that is too long, or one too many, is not
     /// kept, and what it marks counts as marked in a way that is not understood.
     pub(crate) fn define_marking(&mut self, id: &str, definition: &str) {
-        if definition.len() <= MAX_MARKING_BYTES && self.markings.len() < MAX_MARKINGS {
-            self.markings.push((id.to_owned(), definition.to_owned()));
+        if definition.len() <= MAX_MARKING_BYTES && self.delivery.markings.len() < MAX_MARKINGS {
+            self.delivery.markings.push((id.to_owned(), definition.to_owned()));
         }
     }
 
@@ -125,8 +132,8 @@ impl Ingest<'_> {
         cursor: Option<&Json>,
         allow_held: bool,
     ) -> anyhow::Result<Ingested> {
-        self.collected.settle()?;
-        apply::apply(&mut self, delivered, cursor, allow_held)
+        self.delivery.collected.settle()?;
+        apply::apply(self.store, &self.delivery, delivered, cursor, allow_held)
     }
 }
 

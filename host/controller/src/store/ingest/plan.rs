@@ -3,8 +3,8 @@
 use rusqlite::{Connection, OptionalExtension, Row};
 use threatsieve_blacklist::Timestamp;
 
-use super::collect::{Canary, Collected, Incoming, NO_TIME};
 use super::Delivered;
+use super::collect::{Canary, Collected, Incoming, NO_TIME};
 use crate::store::body::Statement;
 use crate::store::feeds::Ingested;
 
@@ -86,9 +86,8 @@ impl Planner<'_> {
         feed: i64,
         delivered: Delivered,
     ) -> anyhow::Result<Plan> {
-        let is_known = connection
-            .prepare_cached("SELECT 1 FROM indicators WHERE feed = ?1 LIMIT 1")?
-            .exists([feed])?;
+        let is_known =
+            connection.prepare_cached("SELECT 1 FROM indicators WHERE feed = ?1 LIMIT 1")?.exists([feed])?;
         match (is_known, delivered) {
             (false, _) => self.all_new()?,
             (true, Delivered::Whole) => self.merge(connection, feed)?,
@@ -141,6 +140,10 @@ impl Planner<'_> {
             }
             let stored = Stored::read(row, 1)?;
             match coming.next_if(|(_, one)| collected.id(one) == id) {
+                // The withdrawal of an older version says nothing of the one that is known: that one is not listed.
+                Some((_, one)) if one.is_revocation && withdrawal(one, Some(&stored)).is_none() => {
+                    self.unlisted(std::str::from_utf8(id)?, &stored)?;
+                }
                 Some((place, one)) => self.judge(place, one, Some(&stored))?,
                 None => self.unlisted(std::str::from_utf8(id)?, &stored)?,
             }
@@ -181,8 +184,7 @@ impl Planner<'_> {
             (Deed::Revoke, Some(stored)) => {
                 self.plan.counts.revoked += 1;
                 self.plan.more_active -= 1;
-                let is_over =
-                    Statement::decode(self.collected.id_text(one)?, stored.body)?.is_over(self.now);
+                let is_over = Statement::decode(self.collected.id_text(one)?, stored.body)?.is_over(self.now);
                 self.plan.leaving += u64::from(!is_over);
             }
             (Deed::Bury, _) => {}
@@ -215,7 +217,8 @@ impl Planner<'_> {
         }
         let id = self.collected.id_text(one)?;
         let before = Statement::decode(id, stored.body)?;
-        let after = (!one.is_revocation).then(|| Statement::decode(id, self.collected.body(one))).transpose()?;
+        let after =
+            (!one.is_revocation).then(|| Statement::decode(id, self.collected.body(one))).transpose()?;
         let holds = |statement: &Statement, canary: &Canary| {
             statement.parts.iter().flat_map(|part| &part.values).any(|value| canary.is(value))
         };

@@ -103,7 +103,8 @@ fn a_list_is_the_same_whatever_the_order_of_its_lines() {
 
 #[test]
 fn the_newest_version_wins_in_any_order() {
-    let versions = [stix("i", 1, &["one.example"]), stix("i", 3, &["three.example"]), stix("i", 2, &["two.example"])];
+    let versions =
+        [stix("i", 1, &["one.example"]), stix("i", 3, &["three.example"]), stix("i", 2, &["two.example"])];
     for order in [[0, 1, 2], [0, 2, 1], [1, 0, 2], [1, 2, 0], [2, 0, 1], [2, 1, 0]] {
         for at_once in [true, false] {
             let (_folder, mut store) = store();
@@ -131,7 +132,8 @@ fn windows_of_one_version_add_up() {
     let late = Indicator { valid_from: Some(Timestamp(20)), ..stix("i", 1, &["a.example", "b.example"]) };
     deliver(&mut store, &feed("f"), Delivered::Part, vec![late, early]);
     let rows = found(&store, &Query { limit: 9, ..Query::default() });
-    let times: Vec<_> = rows[0].values.iter().map(|one| (one.value.as_str(), one.valid_from, one.valid_until)).collect();
+    let times: Vec<_> =
+        rows[0].values.iter().map(|one| (one.value.as_str(), one.valid_from, one.valid_until)).collect();
     let want = [
         ("a.example", None, Some(Timestamp(10))),
         ("a.example", Some(Timestamp(20)), None),
@@ -255,7 +257,9 @@ fn a_feed_fills_in_what_is_not_said_and_carries_markings() {
     let mut ingest = store.ingest(&feed, NOW).unwrap();
     assert_eq!(ingest.known_markings().unwrap(), Vec::<String>::new());
     ingest.put(stix("i", 1, &["a.example"])).unwrap();
-    ingest.put(Indicator { confidence: Some(0), tlp: Some(Tlp::Clear), ..stix("j", 1, &["a.example"]) }).unwrap();
+    ingest
+        .put(Indicator { confidence: Some(0), tlp: Some(Tlp::Clear), ..stix("j", 1, &["a.example"]) })
+        .unwrap();
     ingest.define_marking("marking-definition--1", "{}");
     ingest.finish(Delivered::Part, Some(&json!({"added_after": "x"})), false).unwrap();
     let said: Vec<_> = found(&store, &Query { limit: 9, ..Query::default() })
@@ -303,7 +307,8 @@ fn polls_that_fail_or_find_nothing_new_are_noted() {
 fn indicators_are_found_by_part_by_value_and_by_state() {
     let (_folder, mut store) = store();
     let old = Indicator { valid_until: Some(Timestamp(5)), ..stix("indicator--old", 1, &["old.example"]) };
-    let named = Indicator { name: Some("Emotet C2".to_owned()), ..stix("indicator--1", 1, &["evil.example"]) };
+    let named =
+        Indicator { name: Some("Emotet C2".to_owned()), ..stix("indicator--1", 1, &["evil.example"]) };
     deliver(&mut store, &feed("a"), Delivered::Part, vec![old, named]);
     list(&mut store, &feed("b"), &["evil.example/x", "10.0.0.0/8", "evil.example"]);
     let ids = |query: Query| found(&store, &query).into_iter().map(|one| one.id).collect::<Vec<_>>();
@@ -314,6 +319,9 @@ fn indicators_are_found_by_part_by_value_and_by_state() {
     assert_eq!(ids(text("10.0.0.0/8")), ["10.0.0.0/8"]);
     assert_eq!(ids(text("nothing")), Vec::<String>::new());
     assert_eq!(ids(Query { state: Some(State::Expired), ..text("") }), ["indicator--old"]);
-    assert_eq!(ids(Query { feed: Some("b".to_owned()), ..text("evil.example") }), ["evil.example", "evil.example/x"]);
+    assert_eq!(
+        ids(Query { feed: Some("b".to_owned()), ..text("evil.example") }),
+        ["evil.example", "evil.example/x"]
+    );
     assert!(store.search(&Query { limit: 2, ..text("") }, NOW).unwrap().1);
 }
