@@ -1,6 +1,5 @@
 //! `threatsieve retract`: a value or an indicator is a false positive.
 
-use anyhow::Context;
 use threatsieve_blacklist::Timestamp;
 
 use crate::config::Config;
@@ -9,11 +8,11 @@ use crate::output::{Sink, grouped, harmless};
 use crate::store::{Retracted, Store};
 
 /// Takes what `target` names (a value, or an indicator by its id) out of the next blacklist, for that reason, and retracts its matches; or lets it
-/// in again, with `undo`.
+/// in again, with `undo`, which keeps no reason.
 pub(crate) fn retract_indicator(
     config: &Config,
     target: &str,
-    reason: Option<&str>,
+    reason: &str,
     undo: bool,
 ) -> Result<Exit, Failure> {
     let mut store = Store::open(&config.state)?;
@@ -25,7 +24,6 @@ pub(crate) fn retract_indicator(
             named(indicators)
         )
     } else {
-        let reason = reason.context("expected --reason TEXT: whoever finds this later has to know why")?;
         let now = Timestamp(jiff::Timestamp::now().as_microsecond());
         let Retracted { target, indicators, matches, .. } = store.retract(target, reason, now)?;
         format!(

@@ -95,19 +95,30 @@ impl Statement {
     }
 
     /// One indicator for each part.
-    pub(crate) fn indicators(self, id: &str, modified: Option<Timestamp>) -> impl Iterator<Item = Indicator> {
-        let Statement { confidence, tlp, name, types, parts } = self;
-        parts.into_iter().map(move |part| Indicator {
+    pub(crate) fn indicators(
+        self,
+        id: &str,
+        modified: Option<Timestamp>,
+        mut each: impl FnMut(Indicator) -> anyhow::Result<()>,
+    ) -> anyhow::Result<()> {
+        let Statement { confidence, tlp, name, types, mut parts } = self;
+        let Some(last) = parts.pop() else { return Ok(()) };
+        let indicator = |part: Part, name, types| Indicator {
             id: IndicatorId::Stix(id.to_owned()),
             confidence,
             tlp,
             valid_from: part.valid_from,
             valid_until: part.valid_until,
             modified,
-            name: name.clone(),
-            types: types.clone(),
+            name,
+            types,
             values: part.values,
-        })
+        };
+        for part in parts {
+            each(indicator(part, name.clone(), types.clone()))?;
+        }
+        // Nearly all have but one part, and nothing is copied for it.
+        each(indicator(last, name, types))
     }
 
     /// Appends the statement of the indicator with that id.

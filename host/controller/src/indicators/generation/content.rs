@@ -225,7 +225,7 @@ impl<'a> Reading<'a> {
                 self.next_expiry = Some(self.next_expiry.map_or(until, |expiry| expiry.min(until)));
             }
         }
-        statement.indicators(id, modified.map(Timestamp)).try_for_each(|indicator| out.push(indicator))
+        statement.indicators(id, modified.map(Timestamp), |indicator| out.push(indicator))
     }
 }
 

@@ -1,6 +1,7 @@
-//! How long a large state takes; run by `python -m tests.bench store`.
+//! How long a large state takes: a line of JSON for each round, for `python -m tests.bench store`, which runs it.
+#![expect(clippy::print_stdout, reason = "a measurement's output")]
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use threatsieve_blacklist::{DomainMode, Indicator, IndicatorId, Value};
 
@@ -51,6 +52,16 @@ fn stix(number: usize) -> Indicator {
     }
 }
 
+/// Says how long a round took, step by step, in seconds.
+fn told(what: &str, steps: &[(&str, Duration)]) {
+    let seconds = steps.iter().map(|(step, time)| ((*step).to_owned(), time.as_secs_f64().into()));
+    let mut line: serde_json::Map<_, _> = seconds.collect();
+    line.insert("round".to_owned(), what.into());
+    line.insert("indicators".to_owned(), count().into());
+    line.insert("peak_mb".to_owned(), peak_mb().into());
+    println!("{}", serde_json::Value::Object(line));
+}
+
 fn round(
     bench: &mut Bench,
     what: &str,
@@ -66,21 +77,24 @@ fn round(
     ingest.finish(delivered, None, false).unwrap();
     let ingested = start.elapsed();
     let built = bench.build();
-    println!(
-        "{what}: put {:.2} s, finish {:.2} s, build {:.2} s ({built:?}), together {:.2} s; peak {} MB",
-        read.as_secs_f64(),
-        (ingested - read).as_secs_f64(),
-        (start.elapsed() - ingested).as_secs_f64(),
-        start.elapsed().as_secs_f64(),
-        peak_mb()
+    told(
+        what,
+        &[
+            ("put", read),
+            ("finish", ingested - read),
+            ("build", start.elapsed() - ingested),
+            ("together", start.elapsed()),
+        ],
     );
+    assert!(!matches!(built, Built::Held(_)));
 }
 
 fn unchanged(bench: &mut Bench) {
     let start = Instant::now();
     bench.store.feed_unchanged("a", bench.now, None).unwrap();
     let built = bench.build();
-    println!("nothing new: {:.4} s ({built:?})", start.elapsed().as_secs_f64());
+    assert_eq!(built, Built::Unchanged);
+    told("nothing new", &[("together", start.elapsed())]);
 }
 
 #[test]
@@ -106,9 +120,10 @@ fn rounds_of_a_collection() {
     round(&mut bench, "collection, changed", "a", Delivered::Part, &mut (count..count + CHANGED).map(stix));
     let start = Instant::now();
     let active = bench.active();
-    println!("opened: {:.2} s, {} entries", start.elapsed().as_secs_f64(), active.entries(Role::Block));
+    assert_eq!(active.entries(Role::Block), (count + CHANGED) as u64);
+    told("opened", &[("together", start.elapsed())]);
     let start = Instant::now();
     let query = crate::store::Query { text: Some("nothing like it".into()), limit: 10, ..Default::default() };
     bench.store.search(&query, bench.now).unwrap();
-    println!("searched: {:.2} s", start.elapsed().as_secs_f64());
+    told("searched", &[("together", start.elapsed())]);
 }

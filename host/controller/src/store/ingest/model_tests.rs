@@ -50,6 +50,7 @@ impl Model {
     }
 }
 
+#[expect(clippy::print_stdout, reason = "the seed, to run it again")]
 #[test]
 fn any_sequence_of_deliveries_ends_as_the_model_says() {
     let seed = fastrand::u64(..);

@@ -286,6 +286,65 @@ fn what_is_not_finished_has_changed_nothing() {
 }
 
 #[test]
+fn what_fails_midway_has_changed_nothing() {
+    let (_folder, mut store) = store();
+    let feed = feed("f");
+    let given = |modified| {
+        let names = ["a", "b", "c"];
+        names.map(|name| stix(name, modified, &[&format!("{name}.example")])).to_vec()
+    };
+    deliver(&mut store, &feed, Delivered::Whole, given(1));
+    let before = (states(&store), store.feed_state("f").unwrap());
+    let trigger = "CREATE TRIGGER midway BEFORE UPDATE ON indicators WHEN new.id = 'c' BEGIN SELECT raise(ABORT, 'full'); END";
+    store.connection.execute_batch(trigger).unwrap();
+    let mut ingest = store.ingest(&feed, NOW).unwrap();
+    given(2).into_iter().for_each(|one| ingest.put(one).unwrap());
+    ingest.leave_out(LeftOut {
+        id: "d".to_owned(),
+        value: "x".to_owned(),
+        kind: "kind".to_owned(),
+        reason: "reason".to_owned(),
+        is_pattern: false,
+    });
+    assert!(ingest.finish(Delivered::Whole, Some(&json!(2)), false).is_err());
+    assert_eq!((states(&store), store.feed_state("f").unwrap()), before);
+    assert_eq!(store.left_out(None, 9).unwrap(), []);
+    store.connection.execute_batch("DROP TRIGGER midway").unwrap();
+    assert_eq!(counts(&deliver(&mut store, &feed, Delivered::Whole, given(2))), [0, 3, 0, 0]);
+}
+
+#[test]
+fn withdrawn_indicators_and_false_positives_retract_their_matches() {
+    let (_folder, mut store) = store();
+    let feed = feed("f");
+    let all = vec![stix("indicator--1", 1, &["a.example"]), stix("indicator--2", 1, &["b.example"])];
+    deliver(&mut store, &feed, Delivered::Part, all);
+    store
+        .connection
+        .execute_batch(
+            "INSERT INTO files (id, source, digest, digest_bytes, path, device, inode, size, modified, seen)
+               VALUES (1, 's', x'', 0, 'p', 1, 1, 1, 1, 1);
+             INSERT INTO events (id, file, offset, line, uid, raw) VALUES (1, 1, 0, 1, 'u', 'raw');
+             INSERT INTO matches (event, feed, indicator, entry_type, entry, observable, field, how, generation, found, historic)
+               VALUES (1, 'f', 'indicator--1', 'domain', 'a.example', 'a.example', 'url', 'exact', 1, 1, 0),
+                      (1, 'f', 'indicator--2', 'domain', 'b.example', 'b.example', 'url', 'exact', 1, 1, 0),
+                      (1, 'other', 'indicator--1', 'domain', 'a.example', 'a.example', 'url', 'exact', 1, 1, 0);",
+        )
+        .unwrap();
+    let retracted = |store: &Store| -> Vec<(String, String)> {
+        let sql = "SELECT feed, indicator FROM matches WHERE retracted IS NOT NULL ORDER BY id";
+        let mut statement = store.connection.prepare(sql).unwrap();
+        let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?))).unwrap();
+        rows.map(Result::unwrap).collect()
+    };
+    let pair = |feed: &str, id: &str| (feed.to_owned(), id.to_owned());
+    revoke(&mut store, &feed, "indicator--1", Some(2));
+    assert_eq!(retracted(&store), [pair("f", "indicator--1")]);
+    assert_eq!(store.retract("b[.]example", "ours", NOW).unwrap().matches, 1);
+    assert_eq!(retracted(&store), [pair("f", "indicator--1"), pair("f", "indicator--2")]);
+}
+
+#[test]
 fn polls_that_fail_or_find_nothing_new_are_noted() {
     let (_folder, mut store) = store();
     assert_eq!(store.feed_state("f").unwrap(), None);
