@@ -155,7 +155,7 @@ impl Fetcher {
             if request.statuses.contains(&response.status()) {
                 return Ok((url, response));
             }
-            let Some(target) = redirection(&url, &response)? else {
+            let Some(target) = redirection(&url, response.status(), response.headers())? else {
                 return Err(self.unwanted(&url, is_home, request, response, deadline).await);
             };
             // Once elsewhere, nobody else decides what is shown to the feed's own server.
@@ -285,9 +285,9 @@ impl Fetcher {
 }
 
 /// Where an answer redirects to.
-fn redirection(from: &Url, response: &Response) -> Result<Option<Url>, Fault> {
-    let is_redirect = matches!(response.status().as_u16(), 301 | 302 | 303 | 307 | 308);
-    let Some(location) = text(response.headers(), LOCATION).filter(|_| is_redirect) else { return Ok(None) };
+fn redirection(from: &Url, status: StatusCode, headers: &HeaderMap) -> Result<Option<Url>, Fault> {
+    let is_redirect = matches!(status.as_u16(), 301 | 302 | 303 | 307 | 308);
+    let Some(location) = text(headers, LOCATION).filter(|_| is_redirect) else { return Ok(None) };
     let refused = |target: String, why| Err(Fault::Redirect { url: shown(from), target, why });
     let Ok(mut target) = from.join(&location) else {
         return refused(clipped(location.as_bytes(), SHOWN_CHARS), "expected a URL");
