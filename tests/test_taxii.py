@@ -5,7 +5,7 @@ import pytest
 from tests import servers, stix
 from tests.polling import Polling
 
-OBJECTS = 1000
+OBJECTS = 400
 """More would take medallion minutes: it compares each with each."""
 
 
