@@ -14,7 +14,9 @@ pub fn stix(bytes: &[u8]) {
         let mut set = StixSet::new(limits.clone());
         let first = set.read(0, BufReader::with_capacity(portion, bytes)).map_err(outcome);
         let second = set.read(1, bytes).map_err(outcome);
-        let found = |one: &BundleReport| (one.objects, one.indicators, one.markings, one.others, one.more);
+        let found = |one: &BundleReport| {
+            (one.objects, one.indicators, one.markings, one.others, one.more, one.next.clone())
+        };
         assert_eq!(first.as_ref().map(found), second.as_ref().map(found));
         let mut all = Vec::new();
         let report = set.finish(

@@ -40,4 +40,6 @@ mod time;
 pub use error::FeedError;
 pub use list::{LineError, ListOptions, ListReport, RefusedLine, read_list};
 pub use sniff::{FeedFormat, sniff};
-pub use stix::{BundleReport, ObjectError, StixLimits, StixReport, StixSet, Unreduced, UnreducedReason};
+pub use stix::{
+    BundleReport, ObjectError, StixLimits, StixReport, StixSet, Unreduced, UnreducedReason, Valueless,
+};

@@ -1,5 +1,6 @@
 //! From the files named on the command line to a blacklist.
 
+pub(crate) mod generation;
 mod key;
 mod load;
 mod merge;

@@ -3,6 +3,7 @@
 mod build_blacklist;
 mod check_config;
 mod explain_value;
+mod retract_indicator;
 mod scan_files;
 mod write_manual;
 mod write_reference;
@@ -10,6 +11,7 @@ mod write_reference;
 pub(crate) use build_blacklist::build_blacklist;
 pub(crate) use check_config::{check_config, show_config};
 pub(crate) use explain_value::explain_value;
+pub(crate) use retract_indicator::retract_indicator;
 pub(crate) use scan_files::scan_files;
 pub(crate) use write_manual::{write_completions, write_manual};
 pub(crate) use write_reference::write_reference;

@@ -28,7 +28,16 @@ pub(crate) fn open(input: &Input, waiting: Waiting) -> Result<Decoder, Damage> {
         Input::Stdin => stdin_file(),
         Input::File(path) => File::open(path),
     };
-    let raw = file.and_then(|file| raw::Raw::new(file, waiting)).map_err(unreadable)?;
+    unpack(file.map_err(unreadable)?, waiting)
+}
+
+/// Starts to unpack a file on disk.
+pub(crate) fn decode(file: File) -> Result<Decoder, Damage> {
+    unpack(file, Waiting::Silently)
+}
+
+fn unpack(file: File, waiting: Waiting) -> Result<Decoder, Damage> {
+    let raw = raw::Raw::new(file, waiting).map_err(|source| Damage::Unreadable { offset: 0, source })?;
     Decoder::new(raw::Counted::new(raw))
 }
 

@@ -4,7 +4,21 @@ use std::path::Path;
 use std::time::Duration;
 
 use anyhow::{Context, ensure};
-use rusqlite::Connection;
+use rusqlite::{Connection, Transaction, TransactionBehavior};
+
+pub(crate) mod body;
+mod false_positives;
+mod feeds;
+pub(crate) mod ingest;
+mod left_out;
+pub(crate) mod retraction;
+mod search;
+
+pub(crate) use false_positives::{FalsePositive, FalsePositives, Retracted};
+pub(crate) use feeds::{FeedState, Held, Ingested};
+pub(crate) use ingest::{ACTIVE, Delivered, Ingest, REVOKED};
+pub(crate) use left_out::{LeftOut, LeftOutBy, MAX_LEFT_OUT, add_left_out};
+pub(crate) use search::{Found, Query, State};
 
 /// One script a version, applied in order; a new version is appended, none is ever changed.
 const MIGRATIONS: [&str; 1] = [include_str!("schema.sql")];
@@ -35,6 +49,11 @@ impl Store {
         let connection = open().with_context(|| format!("{}: the state cannot be opened", path.display()))?;
         Ok(Store { connection })
     }
+
+    /// Starts to change the state: nobody else changes it meanwhile.
+    pub(crate) fn write(&mut self) -> rusqlite::Result<Transaction<'_>> {
+        self.connection.transaction_with_behavior(TransactionBehavior::Immediate)
+    }
 }
 
 fn migrate(connection: &mut Connection) -> anyhow::Result<()> {
@@ -51,4 +70,47 @@ fn migrate(connection: &mut Connection) -> anyhow::Result<()> {
     transaction.pragma_update(None, "user_version", MIGRATIONS.len())?;
     transaction.commit()?;
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_state_is_brought_up_to_date_and_a_newer_one_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let version = |store: &Store| -> usize {
+            store.connection.pragma_query_value(None, "user_version", |row| row.get(0)).unwrap()
+        };
+        for _ in 0..2 {
+            assert_eq!(version(&Store::open(folder.path()).unwrap()), MIGRATIONS.len());
+        }
+        let store = Store::open(folder.path()).unwrap();
+        store.connection.pragma_update(None, "user_version", MIGRATIONS.len() + 1).unwrap();
+        drop(store);
+        let error = format!("{:#}", Store::open(folder.path()).err().unwrap());
+        assert!(error.contains("state.db") && error.contains("newer threatsieve"), "{error}");
+        // A state of version 1, as its first release made it.
+        let other = tempfile::tempdir().unwrap();
+        let connection = Connection::open(other.path().join("state.db")).unwrap();
+        connection.execute_batch(MIGRATIONS[0]).unwrap();
+        connection.execute("INSERT INTO feeds (name) VALUES ('kept')", []).unwrap();
+        connection.pragma_update(None, "user_version", 1).unwrap();
+        drop(connection);
+        let store = Store::open(other.path()).unwrap();
+        assert_eq!(version(&store), MIGRATIONS.len());
+        assert_eq!(store.feed_states().unwrap()[0].name, "kept");
+    }
+
+    #[test]
+    fn a_file_that_is_no_state_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(
+            folder.path().join("state.db"),
+            "no database, but long enough to be read as one".repeat(50),
+        )
+        .unwrap();
+        let error = format!("{:#}", Store::open(folder.path()).err().unwrap());
+        assert!(error.contains("state.db: the state cannot be opened"), "{error}");
+    }
 }

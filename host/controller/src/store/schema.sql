@@ -12,8 +12,76 @@ CREATE TABLE feeds (
     next_attempt INTEGER,                   -- not to be polled before
     error TEXT,                             -- of the last poll; NULL when it succeeded
     held TEXT,                              -- JSON: what is held back and why; NULL when nothing is
+    allowed INTEGER NOT NULL DEFAULT 0,     -- 1 when the next delivery is taken whatever it drops
+    active INTEGER NOT NULL DEFAULT 0,      -- rows of `indicators` that are active
     report TEXT                             -- JSON: counts of the last poll that delivered anything
 ) STRICT;
+
+-- What each feed says: a row for every feed that vouches for an indicator, so that it stays while any does. Read in the order of the key.
+CREATE TABLE indicators (
+    feed INTEGER NOT NULL REFERENCES feeds (id),
+    id TEXT NOT NULL,                       -- STIX id; of lists the value
+    state INTEGER NOT NULL,                 -- 0 active, 1 revoked, 2 removed from its list
+    modified INTEGER,                       -- the publisher's; NULL is older than any
+    changed INTEGER NOT NULL,               -- when this row last changed
+    body BLOB NOT NULL,                     -- values and what is known of them: store/body.rs
+    PRIMARY KEY (feed, id)
+) STRICT, WITHOUT ROWID;
+
+-- Rows that changed since the last generation, each as it was then.
+CREATE TABLE pending (
+    feed INTEGER NOT NULL,
+    id TEXT NOT NULL,
+    former BLOB,                            -- its body; NULL when it was not active, or not there
+    PRIMARY KEY (feed, id)
+) STRICT, WITHOUT ROWID;
+
+-- What of the indicators is not taken, and why; bounded in number for each feed and origin.
+CREATE TABLE left_out (
+    feed INTEGER NOT NULL REFERENCES feeds (id),
+    origin INTEGER NOT NULL,                -- 0 of a delivery, 1 of the last build
+    indicator TEXT NOT NULL,                -- STIX id, or a list's line
+    value TEXT NOT NULL,                    -- the value, line or pattern
+    kind TEXT NOT NULL,                     -- counted by
+    reason TEXT NOT NULL,
+    is_pattern INTEGER NOT NULL             -- 1 for a STIX pattern that says more than a blacklist can hold
+) STRICT;
+CREATE INDEX left_out_by_indicator ON left_out (feed, origin, indicator);
+
+-- Marking definitions, carried from poll to poll.
+CREATE TABLE markings (
+    feed INTEGER NOT NULL REFERENCES feeds (id),
+    id TEXT NOT NULL,
+    definition TEXT NOT NULL,               -- JSON of the STIX object
+    PRIMARY KEY (feed, id)
+) STRICT, WITHOUT ROWID;
+
+-- What somebody here said is not bad, until it is undone.
+CREATE TABLE false_positives (
+    id INTEGER PRIMARY KEY,
+    is_indicator INTEGER NOT NULL,          -- 1 when `target` is an indicator's id, 0 when it is a value
+    target TEXT NOT NULL,                   -- of values the form that is compared
+    reason TEXT NOT NULL,
+    created INTEGER NOT NULL,
+    UNIQUE (is_indicator, target)
+) STRICT;
+
+-- One row: what the next blacklist has to be compared with.
+CREATE TABLE builds (
+    id INTEGER PRIMARY KEY CHECK (id = 1),
+    change INTEGER NOT NULL DEFAULT 0,      -- counts whatever changed in `indicators` and `false_positives`
+    last_generation INTEGER NOT NULL DEFAULT 0, -- the highest number given away, to held builds too
+    built_change INTEGER NOT NULL DEFAULT 0, -- `change` that the active generation holds
+    built_settings TEXT,                    -- and the settings that it was made with
+    built_feeds TEXT,                       -- JSON: the feeds that it is made of, with their roles
+    built INTEGER,                          -- when
+    next_expiry INTEGER,                    -- when the first of its indicators is of no more use
+    held_change INTEGER,                    -- the same of a build that was held back
+    held_settings TEXT,
+    held TEXT,                              -- JSON: why it is held back; NULL when none is
+    allowed INTEGER NOT NULL DEFAULT 0      -- 1 when the next build is taken whatever it drops
+) STRICT;
+INSERT INTO builds (id) VALUES (1);
 
 -- Blacklists made, newest kept. `file` is a name in the state's folder `blacklists`.
 CREATE TABLE generations (

@@ -77,6 +77,21 @@ impl Markings {
         Ok(())
     }
 
+    /// The definitions that are understood, each with its identifier and as JSON that says the same.
+    pub(super) fn definitions(&self) -> impl Iterator<Item = (&str, String)> {
+        self.definitions.iter().filter_map(|(id, said)| {
+            let (kind, definition) = match said {
+                Restriction::None => ("statement", serde_json::json!({})),
+                Restriction::Tlp(level) => ("tlp", serde_json::json!({ "tlp": level.name() })),
+                Restriction::Unknown => return None,
+            };
+            let object = serde_json::json!({
+                "type": "marking-definition", "id": **id, "definition_type": kind, "definition": definition
+            });
+            Some((&**id, object.to_string()))
+        })
+    }
+
     /// The set of an object's markings, those of parts of it among them.
     pub(super) fn set(&mut self, object: &RawObject<'_>) -> Result<SetId, ObjectError> {
         let whole: Vec<Text<'_>> =

@@ -10,7 +10,7 @@ mod split;
 mod version;
 
 pub use object::ObjectError;
-pub use report::{BundleReport, StixReport, Unreduced, UnreducedReason};
+pub use report::{BundleReport, StixReport, Unreduced, UnreducedReason, Valueless};
 pub use set::StixSet;
 
 use threatsieve_blacklist::UrlMode;

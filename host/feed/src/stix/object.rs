@@ -110,6 +110,8 @@ pub(super) struct RawObject<'a> {
     /// Of a bundle or envelope.
     #[serde(borrow)]
     pub(super) more: Raw<'a>,
+    #[serde(borrow)]
+    pub(super) next: Raw<'a>,
 }
 
 /// A property's JSON text, if the object has the property; `null` counts as absent.

@@ -3,13 +3,15 @@
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
+use threatsieve_blacklist::Timestamp;
+
 use super::object::ObjectError;
 use super::version::Version;
 use crate::pattern::PatternError;
 use crate::reduce;
 
 /// What one input held.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct BundleReport {
     /// Objects of any type.
     pub objects: u64,
@@ -27,6 +29,19 @@ pub struct BundleReport {
     pub repeated: u64,
     /// A TAXII envelope said that there is more to fetch.
     pub more: bool,
+    /// Where it said that goes on (TAXII 2.1, section 3.7): a string, though some servers write a number.
+    pub next: Option<String>,
+}
+
+/// An indicator whose newest version gives no values, so that older ones are out of force.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Valueless {
+    /// Its identifier.
+    pub id: String,
+    /// Of the newest version.
+    pub modified: Option<Timestamp>,
+    /// It is withdrawn; otherwise its pattern says nothing that single values can stand for.
+    pub is_revoked: bool,
 }
 
 /// What all inputs held together, once the newest versions are known.

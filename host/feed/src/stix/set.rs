@@ -10,7 +10,7 @@ use super::StixLimits;
 use super::id::ObjectId;
 use super::marking::{Markings, Restriction};
 use super::object::{ObjectError, RawObject, Used, error_at, text, time, wrong};
-use super::report::{BundleReport, StixReport, Unreduced};
+use super::report::{BundleReport, StixReport, Unreduced, Valueless};
 use super::split::{Element, Misplaced, Splitter};
 use super::version::{Types, Version};
 use crate::FeedError;
@@ -82,8 +82,9 @@ impl StixSet {
         }
         match *element {
             Element::Envelope { bytes } => {
-                let envelope = serde_json::from_slice::<RawObject<'_>>(bytes).ok();
-                report.more |= envelope.and_then(|one| one.more).is_some_and(|more| more.get() == "true");
+                if let Ok(object) = serde_json::from_slice::<RawObject<'_>>(bytes) {
+                    envelope(&object, report);
+                }
                 Ok(())
             }
             Element::Object { offset, bytes, is_document, misplaced } => {
@@ -228,6 +229,21 @@ impl StixSet {
         if kept < limit { Ok(()) } else { Err(FeedError::TooMany { limit, offset }) }
     }
 
+    /// The marking definitions that are understood, each with its identifier and as JSON of a STIX object that says the same: for
+    /// [`StixSet::read`] of a later set, since feeds do not repeat them with every indicator that they mark.
+    pub fn definitions(&self) -> impl Iterator<Item = (&str, String)> {
+        self.markings.definitions()
+    }
+
+    /// The indicators of which [`StixSet::finish`] hands over nothing.
+    pub fn valueless(&self) -> impl Iterator<Item = Valueless> {
+        self.versions.iter().filter(|(_, version)| version.values.is_empty()).map(|(id, version)| Valueless {
+            id: id.to_string(),
+            modified: version.modified,
+            is_revoked: version.is_revoked,
+        })
+    }
+
     /// Hands over what holds, in the order in which the indicators were first seen: each indicator once for every feed that has its newest
     /// version, then once more for every further window of time that its pattern names. What was not reduced comes with its indicator, what was
     /// refused at the end.
@@ -296,8 +312,20 @@ fn document(object: &RawObject<'_>, bytes: &[u8], report: &mut BundleReport) -> 
         });
     }
     report.objects -= 1;
-    report.more |= object.more.is_some_and(|more| more.get() == "true");
+    envelope(object, report);
     Ok(())
+}
+
+/// What stands around an envelope's objects.
+fn envelope(object: &RawObject<'_>, report: &mut BundleReport) {
+    report.more |= object.more.is_some_and(|more| more.get() == "true");
+    report.next = report.next.take().or_else(|| match object.next?.get() {
+        // The same text goes back to the server, so a number is not to be changed by reading it as one.
+        number if number.starts_with(|first: char| first == '-' || first.is_ascii_digit()) => {
+            Some(number.to_owned())
+        }
+        text => serde_json::from_str(text).ok(),
+    });
 }
 
 fn damaged(error: &serde_json::Error, offset: u64, bytes: &[u8], objects: u64) -> FeedError {

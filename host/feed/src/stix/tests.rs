@@ -649,3 +649,86 @@ mod damage {
         assert!(!finish(set, Vec::new()).taken.is_empty());
     }
 }
+
+#[test]
+fn an_envelope_says_where_it_goes_on() {
+    let objects = indicator("1", "evil.example", "");
+    for (next, want) in [
+        (r#""page-2""#, Some("page-2")),
+        (r#""p\u0061ge \"2\"""#, Some("page \"2\"")),
+        ("20", Some("20")),
+        ("12345678901234567890123", Some("12345678901234567890123")),
+        ("-1", Some("-1")),
+        ("null", None),
+        ("true", None),
+        (r#"{"page": 2}"#, None),
+    ] {
+        for envelope in [
+            format!(r#"{{"more": true, "next": {next}, "objects": [{objects}]}}"#),
+            format!(r#"{{"objects": [{objects}], "next": {next}, "more": true}}"#),
+            format!(r#"{{"more": true, "next": {next}}}"#),
+        ] {
+            let outcome = read(&[&envelope]);
+            assert_eq!(outcome.reports[0].next.as_deref(), want, "{envelope}");
+            assert!(outcome.reports[0].more, "{envelope}");
+        }
+    }
+}
+
+#[test]
+fn what_gives_no_values_is_told() {
+    let modified = "2026-01-01T00:00:00Z";
+    let pattern = r#", "pattern": "[file:size = 3]""#;
+    let mut set = StixSet::new(StixLimits::default());
+    let objects = [
+        version("kept", "evil.example", modified, ""),
+        version("gone", "evil.example", modified, r#", "revoked": true"#),
+        indicator("undated", "evil.example", r#", "revoked": true"#),
+        version("other", "evil.example", modified, "")
+            .replace(r#", "pattern": "[domain-name:value = 'evil.example']""#, pattern),
+    ];
+    set.read(0, bundle(&objects.each_ref().map(String::as_str)).as_bytes()).unwrap();
+    let told: Vec<String> = set
+        .valueless()
+        .map(|one| format!("{} {:?} {}", one.id, one.modified.map(|time| time.0), one.is_revoked))
+        .collect();
+    assert_eq!(
+        told,
+        [
+            format!("indicator--gone Some({NEW_YEAR_2026}) true"),
+            "indicator--undated None true".to_owned(),
+            format!("indicator--other Some({NEW_YEAR_2026}) false"),
+        ]
+    );
+}
+
+#[test]
+fn definitions_carried_to_a_later_set_say_the_same() {
+    let definition = |id: &str, kind: &str, rest: &str| {
+        format!(
+            r#"{{"type": "marking-definition", "id": "marking-definition--{id}", "definition_type": "{kind}"{rest}}}"#
+        )
+    };
+    let definitions = [
+        definition("amber", "tlp", r#", "definition": {"tlp": "amber+strict"}"#),
+        definition("free", "statement", r#", "definition": {"statement": "copyright"}"#),
+        definition("odd", "acme-levels", ""),
+    ];
+    let marked = |id: &str| {
+        indicator(id, "evil.example", &format!(r#", "object_marking_refs": ["marking-definition--{id}"]"#))
+    };
+    let objects = [marked("amber"), marked("free"), marked("odd"), marked("never")];
+    let mut first = StixSet::new(StixLimits::default());
+    first.read(0, bundle(&definitions.each_ref().map(String::as_str)).as_bytes()).unwrap();
+    let carried: Vec<(String, String)> =
+        first.definitions().map(|(id, definition)| (id.to_owned(), definition)).collect();
+    assert_eq!(carried.len(), 2, "what is not understood is not carried");
+    let mut second = StixSet::new(StixLimits::default());
+    for (_, definition) in &carried {
+        second.read(0, definition.as_bytes()).unwrap();
+    }
+    let report = second.read(0, bundle(&objects.each_ref().map(String::as_str)).as_bytes()).unwrap();
+    let outcome = finish(second, vec![report]);
+    let levels: Vec<Option<Tlp>> = outcome.indicators.iter().map(|one| one.tlp).collect();
+    assert_eq!(levels, [Some(Tlp::AmberStrict), None, Some(Tlp::Red), Some(Tlp::Red)]);
+}

@@ -1,0 +1,59 @@
+//! Where a feed's next poll goes on: kept with the feed in the state, as JSON.
+
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+use serde_json::Value as Json;
+use threatsieve_blacklist::Timestamp;
+
+use crate::config::{Feed, Origin};
+
+/// A cursor is only of use for what it was written by: another URL, or other defaults, and the feed is read as a new one.
+#[derive(Debug, Serialize, Deserialize)]
+struct Cursor<T> {
+    source: String,
+    #[serde(flatten)]
+    at: T,
+}
+
+/// A moment, readable for people.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub(super) struct Moment(pub(super) Timestamp);
+
+impl From<Moment> for String {
+    /// RFC 3339 with six digits of a second, as TAXII 2.1 wants it (section 1.6.9).
+    fn from(moment: Moment) -> String {
+        let moment = jiff::Timestamp::from_microsecond(moment.0.0);
+        moment.map_or_else(|_| String::new(), |moment| moment.strftime("%Y-%m-%dT%H:%M:%S.%6fZ").to_string())
+    }
+}
+
+impl TryFrom<String> for Moment {
+    type Error = jiff::Error;
+
+    fn try_from(text: String) -> Result<Moment, jiff::Error> {
+        text.parse::<jiff::Timestamp>().map(|moment| Moment(Timestamp(moment.as_microsecond())))
+    }
+}
+
+/// What of the last poll still holds.
+pub(super) fn read<T: DeserializeOwned>(feed: &Feed, cursor: Option<&Json>) -> Option<T> {
+    // One that cannot be read was written by another version: the feed is read as a new one.
+    let cursor: Cursor<T> = serde_json::from_value(cursor?.clone()).ok()?;
+    (cursor.source == source(feed)).then_some(cursor.at)
+}
+
+pub(super) fn write<T: Serialize>(feed: &Feed, at: T) -> anyhow::Result<Json> {
+    Ok(serde_json::to_value(Cursor { source: source(feed), at })?)
+}
+
+/// A short text that another configuration does not have.
+fn source(feed: &Feed) -> String {
+    let origin = match &feed.origin {
+        Origin::Taxii(taxii) => format!("{} {:?} {:?}", taxii.url, taxii.collection, taxii.since),
+        Origin::Url(url) => url.url.to_string(),
+        Origin::Path(path) => format!("{path:?}"),
+    };
+    let defaults = format!("{:?} {:?} {:?}", feed.confidence, feed.tlp, feed.url_mode);
+    blake3::hash(format!("{origin}\n{defaults}").as_bytes()).to_hex()[..16].to_owned()
+}

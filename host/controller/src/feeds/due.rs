@@ -1,0 +1,42 @@
+//! Whether a feed's time has come.
+
+use std::time::Duration;
+
+use threatsieve_blacklist::Timestamp;
+
+use super::cursor::Moment;
+use crate::config::Feed;
+use crate::store::FeedState;
+
+/// How much too early a round may be and still poll: rounds do not start to the microsecond. A tenth of the interval where that is less.
+const SLACK: Duration = Duration::from_secs(30);
+
+/// Why a feed is not polled yet.
+pub(super) fn not_yet(feed: &Feed, state: Option<&FeedState>, now: Timestamp) -> Option<String> {
+    let state = state?;
+    if state.failures > 0 {
+        let next = state.next_attempt.filter(|next| *next > now)?;
+        let (failures, next) = (state.failures, String::from(Moment(next)));
+        return Some(format!("failed {failures} times in a row; next attempt at {next}"));
+    }
+    // What was let through is to come at once.
+    if state.is_allowed {
+        return None;
+    }
+    let every = feed.every?;
+    let wait = i64::try_from((every - SLACK.min(every / 10)).as_micros()).unwrap_or(i64::MAX);
+    // A clock that was set back makes nobody wait.
+    let attempted = state.attempted.filter(|attempted| *attempted <= now)?;
+    let due = Timestamp(attempted.0.saturating_add(wait));
+    (due > now).then(|| {
+        format!(
+            "polled {} ago; once in {} is enough",
+            whole_seconds(now.0 - attempted.0),
+            humantime::format_duration(every)
+        )
+    })
+}
+
+fn whole_seconds(micros: i64) -> humantime::FormattedDuration {
+    humantime::format_duration(Duration::from_secs(u64::try_from(micros / 1_000_000).unwrap_or_default()))
+}

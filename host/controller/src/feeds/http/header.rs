@@ -1,0 +1,98 @@
+//! What headers say, and how URLs are shown.
+
+use std::time::{Duration, SystemTime};
+
+use reqwest::header::{AsHeaderName, HeaderMap, RETRY_AFTER};
+use threatsieve_blacklist::Timestamp;
+use url::Url;
+
+use crate::output::harmless;
+
+/// Longest `Retry-After` that is heeded.
+const MAX_RETRY_AFTER: Duration = Duration::from_secs(24 * 3600);
+
+/// A header's value, if it is there once and is text.
+pub(crate) fn text(headers: &HeaderMap, name: impl AsHeaderName) -> Option<String> {
+    headers.get(name)?.to_str().ok().map(|value| value.trim().to_owned())
+}
+
+/// A moment in a header: RFC 3339, as TAXII has it, or an HTTP date, as some servers have it.
+pub(crate) fn moment(headers: &HeaderMap, name: &'static str) -> Option<Timestamp> {
+    let text = text(headers, name)?;
+    if let Ok(moment) = text.parse::<jiff::Timestamp>() {
+        return Some(Timestamp(moment.as_microsecond()));
+    }
+    let moment = httpdate::parse_http_date(&text).ok()?.duration_since(SystemTime::UNIX_EPOCH).ok()?;
+    i64::try_from(moment.as_micros()).ok().map(Timestamp)
+}
+
+/// How long a server wants to be left alone (RFC 9110, section 10.2.3): seconds, or a moment.
+pub(super) fn retry_after(headers: &HeaderMap) -> Option<Duration> {
+    let text = text(headers, RETRY_AFTER)?;
+    let wait = match text.parse() {
+        Ok(seconds) => Duration::from_secs(seconds),
+        Err(_) => {
+            httpdate::parse_http_date(&text).ok()?.duration_since(SystemTime::now()).unwrap_or_default()
+        }
+    };
+    Some(wait.min(MAX_RETRY_AFTER))
+}
+
+/// A URL without what may be secret in it: credentials, and the query, where many services want their keys.
+pub(crate) fn shown(url: &Url) -> String {
+    let mut text = url.clone();
+    // They fail only for URLs that have no host, and so no credentials.
+    let _ = text.set_username("").and_then(|()| text.set_password(None));
+    text.set_query(None);
+    text.set_fragment(None);
+    let query = if url.query().is_some() { "?..." } else { "" };
+    format!("{}{query}", harmless(text.as_str()))
+}
+
+#[cfg(test)]
+mod tests {
+    use reqwest::header::HeaderValue;
+
+    use super::*;
+
+    fn headers(name: &'static str, value: &str) -> HeaderMap {
+        HeaderMap::from_iter([(name.parse().unwrap(), HeaderValue::from_str(value).unwrap())])
+    }
+
+    #[test]
+    fn moments_are_read_as_servers_write_them() {
+        for (text, want) in [
+            ("2026-01-02T03:04:05.123456Z", Some(1_767_323_045_123_456)),
+            ("2026-01-02T03:04:05Z", Some(1_767_323_045_000_000)),
+            ("2026-01-02T05:04:05+02:00", Some(1_767_323_045_000_000)),
+            ("Fri, 02 Jan 2026 03:04:05 GMT", Some(1_767_323_045_000_000)),
+            ("yesterday", None),
+            ("", None),
+        ] {
+            let found = moment(&headers("x-taxii-date-added-last", text), "x-taxii-date-added-last");
+            assert_eq!(found.map(|moment| moment.0), want, "{text}");
+        }
+    }
+
+    #[test]
+    fn waits_are_seconds_or_a_moment_and_bounded() {
+        let wait = |text: &str| retry_after(&headers("retry-after", text));
+        assert_eq!(wait("7"), Some(Duration::from_secs(7)));
+        assert_eq!(wait("999999999"), Some(MAX_RETRY_AFTER));
+        assert_eq!(wait("Fri, 02 Jan 2026 03:04:05 GMT"), Some(Duration::ZERO), "it is over");
+        let soon = httpdate::fmt_http_date(SystemTime::now() + Duration::from_secs(100));
+        assert!((90..=100).contains(&wait(&soon).unwrap().as_secs()));
+        assert_eq!(wait("-1"), None);
+        assert_eq!(wait("soon"), None);
+    }
+
+    #[test]
+    fn urls_are_shown_without_secrets() {
+        for (url, want) in [
+            ("https://user:word@host:8443/a/b?apikey=1#x", "https://host:8443/a/b?..."),
+            ("http://host", "http://host/"),
+        ] {
+            assert_eq!(shown(&url.parse().unwrap()), want);
+        }
+    }
+}

@@ -1,0 +1,286 @@
+//! Servers that answer too slowly, too much, from elsewhere or not at all.
+
+use std::io::Write;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use super::*;
+use crate::config::Secret;
+use crate::feeds::tests::server::{Ask, Reply, Server};
+
+pub(in crate::feeds) fn limits() -> Http {
+    Http {
+        connect_timeout: Duration::from_secs(5),
+        idle_timeout: Duration::from_secs(5),
+        total_timeout: Duration::from_secs(20),
+        max_body_bytes: 1024 * 1024,
+        proxy: None,
+        ca_files: Vec::new(),
+        user_agent: "threatsieve/test".to_owned(),
+    }
+}
+
+fn key(secret: &str) -> Auth {
+    Auth::Header { name: "X-API-Key".to_owned(), value: Secret::new(secret.to_owned()) }
+}
+
+async fn get(http: &Http, url: Url, auth: &Auth) -> Result<(Fetcher, Answer), Fault> {
+    let mut fetcher = Fetcher::new(http, &url, auth, None).unwrap();
+    let answer = fetcher.get(&Request::new(url, "a list")).await?;
+    Ok((fetcher, answer))
+}
+
+/// The error with all its causes.
+fn told(error: Fault) -> String {
+    format!("{:#}", anyhow::Error::from(error))
+}
+
+async fn error(http: &Http, url: Url) -> Fault {
+    get(http, url, &Auth::None).await.err().unwrap()
+}
+
+fn gzip(bytes: &[u8]) -> Vec<u8> {
+    let mut packed = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
+    packed.write_all(bytes).unwrap();
+    packed.finish().unwrap()
+}
+
+#[tokio::test]
+async fn bodies_come_whole_and_unpacked() {
+    let server = Server::start(|ask| match ask.path.as_str() {
+        "/packed" => Reply::new(200, gzip(b"evil.com\n")).with("Content-Encoding", "gzip"),
+        _ => Reply::new(200, "evil.com\n"),
+    });
+    for path in ["plain", "packed"] {
+        let (fetcher, answer) = get(&limits(), server.at(path), &Auth::None).await.unwrap();
+        assert_eq!(answer.body.start(100).unwrap(), b"evil.com\n");
+        assert_eq!((fetcher.bytes, answer.body.digest), (9, blake3::hash(b"evil.com\n")));
+    }
+    assert_eq!(server.asked()[0].headers["user-agent"], "threatsieve/test");
+}
+
+#[tokio::test]
+async fn credentials_go_to_the_configured_server_alone() {
+    let has_key =
+        |ask: &Ask| ask.headers.contains_key("x-api-key") || ask.headers.contains_key("authorization");
+    let other = Server::start(|ask| Reply::new(302, "").with("Location", &ask.query["back"]));
+    let elsewhere = other.url.clone();
+    let server = Server::start(move |ask| match ask.path.as_str() {
+        "/near" => Reply::new(301, "").with("Location", "/list"),
+        "/far" => {
+            let mut url = elsewhere.clone();
+            url.query_pairs_mut().append_pair("back", &format!("http://{}/list", ask.headers["host"]));
+            Reply::new(307, "").with("Location", url.as_str())
+        }
+        _ => Reply::new(200, "evil.com"),
+    });
+    let bearer = Auth::Bearer(Secret::new("s3cret".to_owned()));
+    for auth in [key("s3cret"), bearer] {
+        let before = server.asked().len();
+        get(&limits(), server.at("near"), &auth).await.unwrap();
+        assert!(server.asked()[before..].iter().all(has_key), "{:?}", server.asked());
+        let before = server.asked().len();
+        get(&limits(), server.at("far"), &auth).await.unwrap();
+        assert!(!other.asked().iter().any(has_key), "{:?}", other.asked());
+        let asked = server.asked();
+        assert!(has_key(&asked[before]), "the first request");
+        assert!(!has_key(&asked[before + 1]), "nobody else decides what is asked for with credentials");
+    }
+    let basic = Auth::Basic { user: "reader".to_owned(), password: Secret::new("pass".to_owned()) };
+    get(&limits(), server.at("list"), &basic).await.unwrap();
+    assert_eq!(server.asked().last().unwrap().headers["authorization"], "Basic cmVhZGVyOnBhc3M=");
+}
+
+#[tokio::test]
+async fn who_refuses_after_a_redirect_got_no_credentials_and_the_error_says_so() {
+    let other = Server::start(|_| Reply::new(401, "who are you?"));
+    let elsewhere = other.url.to_string();
+    let server = Server::start(move |_| Reply::new(302, "").with("Location", &elsewhere));
+    let fault = get(&limits(), server.url.clone(), &key("s3cret")).await.err().unwrap();
+    assert!(fault.is_permanent());
+    let text = told(fault);
+    assert!(
+        text.contains("401") && text.contains("who are you?") && text.contains("credentials go to"),
+        "{text}"
+    );
+}
+
+#[tokio::test]
+async fn redirects_end() {
+    let server = Server::start(|_| Reply::new(302, "").with("Location", "/again"));
+    let fault = error(&limits(), server.url.clone()).await;
+    assert!(fault.is_permanent());
+    assert!(told(fault).contains("at most 5 redirects"));
+    assert_eq!(server.asked().len(), 6);
+}
+
+#[test]
+fn redirects_stay_encrypted_and_on_the_web() {
+    let redirect = |from: &str, to: &'static str| {
+        let headers = HeaderMap::from_iter([(LOCATION, HeaderValue::from_static(to))]);
+        redirection(&from.parse().unwrap(), StatusCode::FOUND, &headers)
+    };
+    for (from, to, want) in [
+        ("https://a/b/c", "d", "https://a/b/d"),
+        ("https://a/b", "https://u:p@other:444/x", "https://other:444/x"),
+        ("http://a/b", "https://a/b", "https://a/b"),
+    ] {
+        assert_eq!(redirect(from, to).unwrap().unwrap().as_str(), want);
+    }
+    for (from, to) in [
+        ("https://a/b", "http://a/b"),
+        ("http://a/b", "file:///etc/passwd"),
+        ("http://a/b", "ftp://a/b"),
+        ("http://a/b", "javascript:x"),
+        ("http://a/b", "http://"),
+    ] {
+        assert!(redirect(from, to).is_err(), "{from} {to}");
+    }
+}
+
+#[tokio::test]
+async fn errors_show_what_came_and_no_secrets() {
+    let server = Server::start(|ask| {
+        let body = format!("\x1b[31mno \u{202e}{} {}", ask.headers["x-api-key"], "x".repeat(1000));
+        Reply::new(403, body).with("Content-Type", "text/plain")
+    });
+    let mut url = server.at("list?token=s3cret");
+    url.set_fragment(Some("s3cret"));
+    let fault = get(&limits(), url, &key("s3cret")).await.err().unwrap();
+    assert!(fault.is_permanent() && fault.status() == Some(403));
+    let text = told(fault);
+    assert!(
+        text.contains("/list?...: expected a list, got 403") && text.contains(", text/plain: "),
+        "{text}"
+    );
+    assert!(!text.contains("s3cret") && !text.contains('\x1b') && !text.contains('\u{202e}'), "{text:?}");
+    assert!(text.contains("***") && text.len() < 400, "{text}");
+}
+
+#[tokio::test]
+async fn a_passing_fault_is_asked_for_again_once() {
+    let count = AtomicUsize::new(0);
+    let server = Server::start(move |ask| match (ask.path.as_str(), count.fetch_add(1, Ordering::Relaxed)) {
+        ("/passing", 0) => Reply::new(503, "").with("Retry-After", "1"),
+        ("/passing", _) => Reply::new(200, "evil.com"),
+        ("/busy", _) => Reply::new(429, "").with("Retry-After", "7200"),
+        ("/down", _) => Reply::new(503, "").with("Retry-After", "0"),
+        _ => Reply::new(404, ""),
+    });
+    let started = Instant::now();
+    get(&limits(), server.at("passing"), &Auth::None).await.unwrap();
+    assert!(started.elapsed() >= Duration::from_secs(1), "it waits as it is asked to");
+    let asked = |path: &str| server.asked().iter().filter(|ask| ask.path == path).count();
+    let busy = error(&limits(), server.at("busy")).await;
+    assert_eq!(busy.retry_after(), Some(Duration::from_secs(7200)), "too long to wait in the round");
+    assert!(!busy.is_permanent());
+    assert!(!error(&limits(), server.at("down")).await.is_permanent());
+    assert!(error(&limits(), server.at("gone")).await.is_permanent());
+    assert_eq!((asked("/passing"), asked("/busy"), asked("/down"), asked("/gone")), (2, 1, 2, 1));
+}
+
+#[tokio::test]
+async fn bodies_are_limited_after_unpacking() {
+    let zeros = gzip(&vec![b'0'; 20 * 1024 * 1024]);
+    assert!(zeros.len() < 50_000);
+    let server = Server::start(move |ask| match ask.path.as_str() {
+        "/bomb" => Reply::new(200, zeros.clone()).with("Content-Encoding", "gzip"),
+        "/endless" => Reply { is_endless: true, ..Reply::new(200, "x") },
+        _ => Reply::new(200, vec![b'x'; 1024 * 1024 + 1]),
+    });
+    for path in ["bomb", "endless", "large"] {
+        let fault = error(&limits(), server.at(path)).await;
+        assert!(matches!(fault, Fault::TooLong { limit: 1_048_576, .. }), "{path}: {fault}");
+    }
+}
+
+#[tokio::test]
+async fn bodies_that_are_cut_are_refused() {
+    let packed = gzip(&(0..100_000u32).flat_map(u32::to_le_bytes).collect::<Vec<u8>>());
+    let cut = packed[..packed.len() / 2].to_vec();
+    let server = Server::start(move |ask| match ask.path.as_str() {
+        "/packed" => Reply::new(200, cut.clone()).with("Content-Encoding", "gzip"),
+        _ => Reply { missing_bytes: 5, ..Reply::new(200, "evil.com") },
+    });
+    for path in ["packed", "short"] {
+        let fault = error(&limits(), server.at(path)).await;
+        assert!(matches!(fault, Fault::Broken { .. }), "{path}: {fault}");
+    }
+}
+
+#[tokio::test]
+async fn silence_and_slowness_end() {
+    let pause = Some(Duration::from_millis(200));
+    let server = Server::start(move |ask| match ask.path.as_str() {
+        "/silent" => {
+            std::thread::sleep(Duration::from_secs(3));
+            Reply::new(200, "")
+        }
+        "/stalled" => Reply { pause: Some(Duration::from_secs(3)), ..Reply::new(200, "evil.com") },
+        _ => Reply { pause, ..Reply::new(200, "x".repeat(100)) },
+    });
+    let http = Http {
+        connect_timeout: Duration::from_millis(1),
+        idle_timeout: Duration::from_millis(600),
+        total_timeout: Duration::from_secs(2),
+        ..limits()
+    };
+    let http = Http { connect_timeout: Duration::from_millis(500), ..http };
+    for (path, setting) in
+        [("silent", "idle_timeout"), ("stalled", "idle_timeout"), ("slow", "total_timeout")]
+    {
+        let text = told(error(&http, server.at(path)).await);
+        assert!(text.contains(setting), "{path}: {text}");
+    }
+}
+
+#[tokio::test]
+async fn nobody_there() {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}/", listener.local_addr().unwrap()).parse().unwrap();
+    drop(listener);
+    let fault = error(&limits(), url).await;
+    assert!(matches!(fault, Fault::Connect { .. }) && !fault.is_permanent());
+    let text = told(fault);
+    assert!(text.contains("no connection") && text.contains("refused"), "{text}");
+}
+
+#[tokio::test]
+async fn a_proxy_is_used_where_one_is_set() {
+    let proxy = Server::start(|_| Reply::new(200, "evil.com"));
+    let http = Http { proxy: Some(proxy.url.clone()), ..limits() };
+    get(&http, "http://feeds.example/list".parse().unwrap(), &Auth::None).await.unwrap();
+    assert_eq!(proxy.asked()[0].path, "http://feeds.example/list");
+}
+
+#[tokio::test]
+async fn pages_for_people_are_refused() {
+    let server = Server::start(|ask| match ask.path.as_str() {
+        "/said" => Reply::new(200, "evil.com").with("Content-Type", "text/HTML; charset=utf-8"),
+        "/shown" => Reply::new(200, "\u{feff}\n <!DOCTYPE html><title>Log in"),
+        _ => Reply::new(200, "<evil>\n"),
+    });
+    for (path, is_page) in [("said", true), ("shown", true), ("list", false)] {
+        let (_, answer) = get(&limits(), server.at(path), &Auth::None).await.unwrap();
+        let refused = answer.refuse_page("a list");
+        assert_eq!(refused.is_err(), is_page, "{path}");
+        // It can still be read from its start.
+        assert!(answer.body.start(100).unwrap().len() > 5);
+    }
+}
+
+#[test]
+fn files_that_are_no_certificates_are_told() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("ca.pem");
+    std::fs::write(&file, "nothing").unwrap();
+    let url = "https://feeds.example/".parse().unwrap();
+    let http = Http { ca_files: vec![file.clone()], ..limits() };
+    let error = format!("{:#}", Fetcher::new(&http, &url, &Auth::None, None).err().unwrap());
+    assert!(error.contains("ca.pem: expected certificates in PEM"), "{error}");
+    let both = ClientCertificate { certificate: file.clone(), key: file };
+    let error = format!("{:#}", Fetcher::new(&limits(), &url, &Auth::None, Some(&both)).err().unwrap());
+    assert!(error.contains("ca.pem") && error.contains("private key"), "{error}");
+    let auth = key("a\nb");
+    let error = format!("{:#}", Fetcher::new(&limits(), &url, &auth, None).err().unwrap());
+    assert!(error.contains("control characters") && !error.contains("a\nb"), "{error}");
+}

@@ -1,0 +1,14 @@
+//! Looking at a feed without changing anything.
+
+use super::fetched::blocking;
+use super::{path, taxii, url};
+use crate::config::{Feed, Http, Origin};
+
+/// Connects and says in a few words what a poll would fetch.
+pub(crate) async fn probe(feed: &Feed, http: &Http) -> anyhow::Result<String> {
+    match &feed.origin {
+        Origin::Taxii(taxii) => taxii::probe(taxii, http).await,
+        Origin::Url(url) => url::probe(url, http).await,
+        Origin::Path(path) => blocking(|| path::probe(path)),
+    }
+}

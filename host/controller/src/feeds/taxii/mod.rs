@@ -1,0 +1,195 @@
+//! TAXII 2.1 collections: what was added since the last poll, page by page.
+
+mod discovery;
+mod paging;
+
+use std::io::BufReader;
+
+use anyhow::Context;
+use reqwest::StatusCode;
+use serde::{Deserialize, Serialize};
+use serde_json::Value as Json;
+use threatsieve_blacklist::Timestamp;
+use threatsieve_feed::{BundleReport, StixLimits, StixSet};
+use url::Url;
+
+use self::discovery::{Collection, request, resolve};
+use self::paging::{Page, Paging, Step, Window};
+use super::cursor::{self, Moment};
+use super::fetched::{Body, Fetched, blocking};
+use super::http::{Answer, Fault, Fetcher, moment, shown};
+use crate::config::{Feed, Http, TaxiiFeed};
+
+/// The types that are of use here (section 3.4.2).
+const WANTED: &str = "indicator,marking-definition";
+const EXPECTED: &str = "a TAXII 2.1 envelope";
+const LAST_ADDED: &str = "x-taxii-date-added-last";
+/// Servers that answer so where 200 is right are understood as well.
+const STATUSES: &[StatusCode] = &[StatusCode::OK, StatusCode::PARTIAL_CONTENT];
+
+/// Where a collection's next poll goes on.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+struct At {
+    /// The collection's objects, so that they need not be looked for again.
+    objects: String,
+    id: String,
+    title: String,
+    /// When the newest object that was fetched was added, by the server's clock.
+    added_after: Option<Moment>,
+    /// The server lets objects be filtered by type.
+    filters: bool,
+}
+
+/// Fetches what was added since the last poll.
+pub(super) async fn fetch(
+    feed: &Feed,
+    taxii: &TaxiiFeed,
+    http: &Http,
+    cursor: Option<&Json>,
+    now: Timestamp,
+) -> anyhow::Result<Fetched> {
+    let mut fetcher = fetcher(taxii, http)?;
+    let known: Option<At> = cursor::read(feed, cursor);
+    let (mut at, is_known) = match known {
+        Some(at) => (at, true),
+        None => (found(resolve(&mut fetcher, taxii).await?), false),
+    };
+    let mut poll = Poll::new(feed, taxii, &at)?;
+    let mut outcome = poll.run(&mut fetcher).await;
+    if is_known && outcome.as_ref().is_err_and(is_gone) {
+        // It may have moved. Where it is somewhere else, its dates are others, too.
+        let moved = found(resolve(&mut fetcher, taxii).await?);
+        if (&moved.objects, &moved.id) != (&at.objects, &at.id) {
+            at = moved;
+            poll = Poll::new(feed, taxii, &at)?;
+            outcome = poll.run(&mut fetcher).await;
+        }
+    }
+    outcome?;
+    // A server whose clock is ahead must not keep what it adds meanwhile from being seen.
+    let newest = poll.paging.newest.map(|newest| newest.min(now));
+    at.added_after = at.added_after.map(|moment| moment.0).max(newest).map(Moment);
+    at.filters = poll.filters || poll.failed_filtering;
+    let body = (poll.taken > 0).then(|| Body::Objects(Box::new(poll.set)));
+    Ok(Fetched { body, cursor: Some(cursor::write(feed, at)?), objects: poll.objects, bytes: fetcher.bytes })
+}
+
+/// What would be fetched, for people.
+pub(super) async fn probe(taxii: &TaxiiFeed, http: &Http) -> anyhow::Result<String> {
+    let mut fetcher = fetcher(taxii, http)?;
+    let Collection { title, id, objects } = resolve(&mut fetcher, taxii).await?;
+    let window = Window { added_after: None, next: None, limit: 1 };
+    let answer = fetcher.get(&page_request(&objects, &window, false)).await?;
+    answer.refuse_page(EXPECTED)?;
+    let url = shown(&answer.url);
+    let mut set = StixSet::new(StixLimits::default());
+    let report = blocking(|| set.read(0, BufReader::new(answer.body.into_file()))).context(url)?;
+    let holds = if report.objects == 0 { "is empty" } else { "holds objects" };
+    Ok(format!("TAXII 2.1 collection {title:?} ({id}) at {}, which can be read and {holds}", shown(&objects)))
+}
+
+fn fetcher(taxii: &TaxiiFeed, http: &Http) -> anyhow::Result<Fetcher> {
+    Fetcher::new(http, &taxii.url, &taxii.auth, taxii.client_certificate.as_ref())
+}
+
+fn found(collection: Collection) -> At {
+    let Collection { title, id, objects } = collection;
+    At { objects: objects.into(), id, title, added_after: None, filters: true }
+}
+
+fn is_gone(error: &anyhow::Error) -> bool {
+    error.downcast_ref::<Fault>().and_then(Fault::status).is_some_and(|status| matches!(status, 404 | 410))
+}
+
+/// One poll of a collection.
+struct Poll {
+    objects_url: Url,
+    paging: Paging,
+    filters: bool,
+    /// It is not known whether the filter was to blame, so the next poll tries it again.
+    failed_filtering: bool,
+    set: StixSet,
+    objects: u64,
+    /// Those of them that are of any use.
+    taken: u64,
+}
+
+impl Poll {
+    fn new(feed: &Feed, taxii: &TaxiiFeed, at: &At) -> anyhow::Result<Poll> {
+        let overlap = i64::try_from(taxii.overlap.as_micros()).unwrap_or(i64::MAX);
+        let added_after = at.added_after.map(|moment| Timestamp(moment.0.0.saturating_sub(overlap)));
+        Ok(Poll {
+            objects_url: at.objects.parse().context("the collection's URL in the cursor")?,
+            paging: Paging::new(added_after.max(taxii.since), taxii.page_objects),
+            filters: at.filters,
+            failed_filtering: false,
+            set: StixSet::new(StixLimits { url_mode: feed.url_mode, ..StixLimits::default() }),
+            objects: 0,
+            taken: 0,
+        })
+    }
+
+    async fn run(&mut self, fetcher: &mut Fetcher) -> anyhow::Result<()> {
+        loop {
+            let request = page_request(&self.objects_url, self.paging.window(), self.filters);
+            let answer = match fetcher.get(&request).await {
+                Ok(answer) => answer,
+                Err(fault) if self.can_ask_otherwise(&fault) => continue,
+                Err(fault) => return Err(fault.into()),
+            };
+            answer.refuse_page(EXPECTED)?;
+            let (url, page) = self.read(answer)?;
+            let step = self.paging.advance(page).map_err(|what| Fault::Content { url, what })?;
+            if step == Step::Done {
+                return Ok(());
+            }
+        }
+    }
+
+    /// What the server does not understand may be the place that it named itself, once it has forgotten it, or the filter.
+    fn can_ask_otherwise(&mut self, fault: &Fault) -> bool {
+        let Some(status) = fault.status() else { return false };
+        if self.paging.window().next.is_some() {
+            return matches!(status, 400 | 404 | 410 | 416 | 422) && self.paging.restart();
+        }
+        let is_refused = matches!(status, 400 | 404 | 405 | 422 | 500 | 501) && self.filters;
+        if is_refused {
+            (self.filters, self.failed_filtering) = (false, status == 500);
+        }
+        is_refused
+    }
+
+    fn read(&mut self, answer: Answer) -> anyhow::Result<(String, Page)> {
+        let url = shown(&answer.url);
+        let last_added = moment(&answer.headers, LAST_ADDED);
+        let digest = answer.body.digest;
+        let input = BufReader::with_capacity(64 * 1024, answer.body.into_file());
+        let report = blocking(|| self.set.read(0, input)).with_context(|| url.clone())?;
+        let BundleReport { objects, indicators, markings, refused, older, repeated, more, .. } = report;
+        self.objects += objects;
+        self.taken += indicators + markings + refused;
+        let has_news = objects > older + repeated;
+        Ok((url, Page { digest, objects, has_news, more, next: report.next, last_added }))
+    }
+}
+
+/// The request of a page: the filters are the same on all of them.
+fn page_request(objects: &Url, window: &Window, filters: bool) -> super::http::Request {
+    let mut url = objects.clone();
+    {
+        let mut query = url.query_pairs_mut();
+        query.append_pair("limit", &window.limit.to_string());
+        if let Some(added_after) = window.added_after {
+            query.append_pair("added_after", &String::from(Moment(added_after)));
+        }
+        if filters {
+            query.append_pair("match[type]", WANTED);
+        }
+        if let Some(next) = &window.next {
+            query.append_pair("next", next);
+        }
+    }
+    let mut request = request(url, EXPECTED);
+    request.statuses = STATUSES;
+    request
+}

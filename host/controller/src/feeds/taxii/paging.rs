@@ -1,0 +1,255 @@
+//! Which page of a collection comes next, and when it is enough (TAXII 2.1, section 3.4), whatever a server does.
+//!
+//! `more` with `next` goes on with the same filters; `more` without it goes on by date. A token that stays the same is fine, as some servers
+//! keep the place themselves; a page that comes twice is not.
+
+use std::collections::HashSet;
+
+use threatsieve_blacklist::Timestamp;
+
+/// Most pages of one poll, and the longest `next` in bytes.
+const MAX_PAGES: u64 = 100_000;
+const MAX_NEXT_BYTES: usize = 16 * 1024;
+/// Most objects asked for in one request, when a page of the configured size holds nothing but objects of one moment.
+const MAX_LIMIT: u32 = 100_000;
+/// By how much more is asked for then.
+const LIMIT_GROWTH: u32 = 8;
+/// Most pages in a row without anything that was not seen before, and those without anything: some servers filter what they have paged already.
+const MAX_IDLE_PAGES: u32 = 10;
+const MAX_EMPTY_PAGES: u32 = 1000;
+
+/// What is asked for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Window {
+    pub(super) added_after: Option<Timestamp>,
+    pub(super) next: Option<String>,
+    pub(super) limit: u32,
+}
+
+/// What a page says about what comes after it.
+#[derive(Debug, Clone)]
+pub(super) struct Page {
+    pub(super) digest: blake3::Hash,
+    pub(super) objects: u64,
+    /// It has an object that no page before it had, as far as that is known.
+    pub(super) has_news: bool,
+    pub(super) more: bool,
+    pub(super) next: Option<String>,
+    /// `X-TAXII-Date-Added-Last`.
+    pub(super) last_added: Option<Timestamp>,
+}
+
+/// What to do after a page.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Step {
+    /// All is there.
+    Done,
+    /// Ask for the next window.
+    Again,
+}
+
+/// Where a poll stands in its collection.
+#[derive(Debug)]
+pub(super) struct Paging {
+    start: Window,
+    window: Window,
+    seen: HashSet<blake3::Hash>,
+    pages: u64,
+    idle_pages: u32,
+    has_restarted: bool,
+    /// The latest moment that a page named. Kept only once all pages are there.
+    pub(super) newest: Option<Timestamp>,
+}
+
+impl Paging {
+    pub(super) fn new(added_after: Option<Timestamp>, limit: u32) -> Paging {
+        let start = Window { added_after, next: None, limit };
+        Paging {
+            window: start.clone(),
+            start,
+            seen: HashSet::new(),
+            pages: 0,
+            idle_pages: 0,
+            has_restarted: false,
+            newest: None,
+        }
+    }
+
+    pub(super) fn window(&self) -> &Window {
+        &self.window
+    }
+
+    /// Takes note of a page. An error says what is wrong with the server.
+    pub(super) fn advance(&mut self, page: Page) -> Result<Step, String> {
+        self.pages += 1;
+        self.newest = self.newest.max(page.last_added);
+        if !page.more {
+            return Ok(Step::Done);
+        }
+        if self.pages >= MAX_PAGES {
+            return Err(format!("expected at most {MAX_PAGES} pages, got more"));
+        }
+        match page.next.as_deref() {
+            Some(next) if next.len() > MAX_NEXT_BYTES => {
+                return Err(format!(
+                    "expected a `next` of at most {MAX_NEXT_BYTES} bytes, got {}",
+                    next.len()
+                ));
+            }
+            Some(next) => {
+                self.check_repetition(&page)?;
+                self.window.next = Some(next.to_owned());
+            }
+            None => self.go_on_by_date(&page)?,
+        }
+        Ok(Step::Again)
+    }
+
+    /// An answer that `next` is not valid (any more): starts once more from the beginning. `false` when that was done before, or `next` was
+    /// not even asked for.
+    pub(super) fn restart(&mut self) -> bool {
+        if self.has_restarted || self.window.next.is_none() {
+            return false;
+        }
+        self.window = self.start.clone();
+        self.seen.clear();
+        (self.idle_pages, self.has_restarted) = (0, true);
+        true
+    }
+
+    /// Refuses a server that goes round in circles.
+    fn check_repetition(&mut self, page: &Page) -> Result<(), String> {
+        let is_empty = page.objects == 0;
+        let is_new = is_empty || self.seen.insert(page.digest);
+        // After a restart it is no wonder that everything comes again.
+        self.idle_pages = if page.has_news || self.has_restarted { 0 } else { self.idle_pages + 1 };
+        if is_new && self.idle_pages < if is_empty { MAX_EMPTY_PAGES } else { MAX_IDLE_PAGES } {
+            return Ok(());
+        }
+        Err(format!(
+            "expected new objects on page {}, got what came before: the server repeats itself",
+            self.pages
+        ))
+    }
+
+    /// Goes on just before the last object's moment, as others of that moment may not have been on the page. When a page holds nothing but
+    /// that moment, a larger one is tried, and then what the specification says: after it.
+    fn go_on_by_date(&mut self, page: &Page) -> Result<(), String> {
+        let Some(last) = page.last_added else {
+            return Err("expected `next` or X-TAXII-Date-Added-Last beside `more`, got neither".to_owned());
+        };
+        let before = Timestamp(last.0.saturating_sub(1));
+        self.window.next = None;
+        if Some(before) > self.window.added_after {
+            self.window.added_after = Some(before);
+        } else if self.window.limit < MAX_LIMIT && Some(last) > self.window.added_after {
+            self.window.limit = self.window.limit.saturating_mul(LIMIT_GROWTH).min(MAX_LIMIT);
+        } else if Some(last) > self.window.added_after {
+            tracing::warn!(
+                pages = self.pages,
+                "the server has more objects of one moment than it hands out at once, and no `next`: some may be missing"
+            );
+            self.window.added_after = Some(last);
+        } else {
+            return Err(format!(
+                "expected X-TAXII-Date-Added-Last to go on from page to page, got one that does not on page {}",
+                self.pages
+            ));
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn page(objects: u64, next: Option<&str>, last_added: Option<i64>) -> Page {
+        Page {
+            digest: blake3::hash(format!("{objects} {next:?} {last_added:?}").as_bytes()),
+            objects,
+            has_news: true,
+            more: true,
+            next: next.map(str::to_owned),
+            last_added: last_added.map(Timestamp),
+        }
+    }
+
+    fn window(added_after: Option<i64>, next: Option<&str>, limit: u32) -> Window {
+        Window { added_after: added_after.map(Timestamp), next: next.map(str::to_owned), limit }
+    }
+
+    #[test]
+    fn next_goes_on_with_the_same_filters() {
+        let mut paging = Paging::new(Some(Timestamp(5)), 10);
+        assert_eq!(*paging.window(), window(Some(5), None, 10));
+        for (number, objects) in [(1, 10), (2, 0), (3, 9)] {
+            // The token stays the same, as medallion's does.
+            assert_eq!(paging.advance(page(objects, Some("a"), Some(100 * number))), Ok(Step::Again));
+            assert_eq!(*paging.window(), window(Some(5), Some("a"), 10));
+        }
+        let last = Page { more: false, ..page(1, Some("b"), Some(50)) };
+        assert_eq!(paging.advance(last), Ok(Step::Done));
+        assert_eq!(paging.newest, Some(Timestamp(300)));
+    }
+
+    #[test]
+    fn without_next_it_goes_on_by_date() {
+        let mut paging = Paging::new(None, 1000);
+        assert_eq!(paging.advance(page(5, None, Some(100))), Ok(Step::Again));
+        assert_eq!(*paging.window(), window(Some(99), None, 1000));
+        // Nothing but objects of that moment: a larger page, then past it, then it stands still.
+        for wanted in [(99, 8_000), (99, 64_000), (99, 100_000), (100, 100_000)] {
+            assert_eq!(paging.advance(page(5, None, Some(100))), Ok(Step::Again));
+            assert_eq!(*paging.window(), window(Some(wanted.0), None, wanted.1));
+        }
+        let error = paging.advance(page(5, None, Some(100))).unwrap_err();
+        assert!(error.contains("X-TAXII-Date-Added-Last to go on"), "{error}");
+        // And one that moves on does.
+        let mut paging = Paging::new(Some(Timestamp(50)), 10);
+        for last in [60, 70, 80] {
+            assert_eq!(paging.advance(page(5, None, Some(last))), Ok(Step::Again));
+            assert_eq!(*paging.window(), window(Some(last - 1), None, 10));
+        }
+        assert!(paging.advance(page(5, None, Some(50))).is_err(), "it goes back");
+        assert!(Paging::new(None, 1).advance(page(5, None, None)).is_err(), "no date at all");
+    }
+
+    #[test]
+    fn a_server_that_repeats_itself_is_left() {
+        let mut paging = Paging::new(None, 10);
+        paging.advance(page(10, Some("a"), None)).unwrap();
+        paging.advance(page(9, Some("a"), None)).unwrap();
+        let error = paging.advance(page(10, Some("a"), None)).unwrap_err();
+        assert!(error.contains("page 3") && error.contains("repeats itself"), "{error}");
+        // Other bytes each time, the same objects: some servers overlap, but not for ever.
+        let mut paging = Paging::new(None, 10);
+        let idle = |number: u64| Page { has_news: false, ..page(number, Some("a"), None) };
+        let pages = (1..100).take_while(|&number| paging.advance(idle(number)).is_ok()).count();
+        assert_eq!(pages, 9);
+        let mut paging = Paging::new(None, 10);
+        let empty = Page { has_news: false, ..page(0, Some("a"), None) };
+        let pages = (1..).take_while(|_| paging.advance(empty.clone()).is_ok()).count();
+        assert_eq!(pages as u32, MAX_EMPTY_PAGES - 1);
+    }
+
+    #[test]
+    fn a_bad_next_starts_once_more() {
+        let mut paging = Paging::new(Some(Timestamp(5)), 10);
+        assert!(!paging.restart(), "nothing to restart");
+        paging.advance(page(10, Some("a"), Some(70))).unwrap();
+        assert!(paging.restart());
+        assert_eq!(*paging.window(), window(Some(5), None, 10));
+        paging.advance(page(10, Some("a"), Some(70))).unwrap();
+        assert!(!paging.restart(), "once is enough");
+    }
+
+    #[test]
+    fn there_is_an_end_to_pages_and_tokens() {
+        let mut paging = Paging::new(None, 10);
+        assert!(paging.advance(page(1, Some(&"x".repeat(MAX_NEXT_BYTES + 1)), None)).is_err());
+        let mut paging = Paging::new(None, 10);
+        let pages = (1..).take_while(|&number| paging.advance(page(number, Some("a"), None)).is_ok()).count();
+        assert_eq!(pages as u64, MAX_PAGES - 1);
+    }
+}

@@ -1,0 +1,125 @@
+//! A web server for tests, which answers as it is told to and remembers what it was asked.
+
+use std::collections::HashMap;
+use std::io::{BufRead, BufReader, Write};
+use std::net::{TcpListener, TcpStream};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use url::Url;
+
+/// What was asked for.
+#[derive(Debug, Clone)]
+pub(in crate::feeds) struct Ask {
+    /// With the query.
+    pub(in crate::feeds) path: String,
+    pub(in crate::feeds) query: HashMap<String, String>,
+    /// By names in lower case.
+    pub(in crate::feeds) headers: HashMap<String, String>,
+}
+
+/// An answer, byte by byte.
+pub(in crate::feeds) struct Reply {
+    pub(in crate::feeds) status: u16,
+    pub(in crate::feeds) headers: Vec<(String, String)>,
+    pub(in crate::feeds) body: Vec<u8>,
+    /// Says that the body is so much longer than it is.
+    pub(in crate::feeds) missing_bytes: usize,
+    /// Sends the body again and again.
+    pub(in crate::feeds) is_endless: bool,
+    /// Waits before each part of it, of a byte each.
+    pub(in crate::feeds) pause: Option<Duration>,
+}
+
+impl Reply {
+    pub(in crate::feeds) fn new(status: u16, body: impl Into<Vec<u8>>) -> Reply {
+        Reply {
+            status,
+            headers: Vec::new(),
+            body: body.into(),
+            missing_bytes: 0,
+            is_endless: false,
+            pause: None,
+        }
+    }
+
+    pub(in crate::feeds) fn with(mut self, name: &str, value: &str) -> Reply {
+        self.headers.push((name.to_owned(), value.to_owned()));
+        self
+    }
+
+    fn send(self, mut to: TcpStream) -> std::io::Result<()> {
+        let mut head = format!("HTTP/1.1 {} Told\r\nConnection: close\r\n", self.status);
+        for (name, value) in &self.headers {
+            head += &format!("{name}: {value}\r\n");
+        }
+        if !self.is_endless {
+            head += &format!("Content-Length: {}\r\n", self.body.len() + self.missing_bytes);
+        }
+        to.write_all(format!("{head}\r\n").as_bytes())?;
+        match self.pause {
+            Some(pause) => {
+                for byte in self.body {
+                    std::thread::sleep(pause);
+                    to.write_all(&[byte])?;
+                }
+            }
+            None => to.write_all(&self.body)?,
+        }
+        while self.is_endless {
+            to.write_all(&[b'x'; 65536])?;
+        }
+        Ok(())
+    }
+}
+
+/// Stays until the test program ends.
+pub(in crate::feeds) struct Server {
+    pub(in crate::feeds) url: Url,
+    asked: Arc<Mutex<Vec<Ask>>>,
+}
+
+impl Server {
+    pub(in crate::feeds) fn start(answer: impl Fn(&Ask) -> Reply + Send + Sync + 'static) -> Server {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let url = format!("http://{}/", listener.local_addr().unwrap()).parse().unwrap();
+        let (asked, answer) = (Arc::new(Mutex::new(Vec::new())), Arc::new(answer));
+        let log: Arc<Mutex<Vec<Ask>>> = Arc::clone(&asked);
+        std::thread::spawn(move || {
+            for stream in listener.incoming() {
+                let (log, answer) = (Arc::clone(&log), Arc::clone(&answer));
+                std::thread::spawn(move || {
+                    let stream = stream.unwrap();
+                    let Some(ask) = read(&stream) else { return };
+                    log.lock().unwrap().push(ask.clone());
+                    // A client that went away is what some tests are about.
+                    let _ = answer(&ask).send(stream);
+                });
+            }
+        });
+        Server { url, asked }
+    }
+
+    /// What was asked so far.
+    pub(in crate::feeds) fn asked(&self) -> Vec<Ask> {
+        self.asked.lock().unwrap().clone()
+    }
+
+    pub(in crate::feeds) fn at(&self, path: &str) -> Url {
+        self.url.join(path).unwrap()
+    }
+}
+
+fn read(stream: &TcpStream) -> Option<Ask> {
+    let mut lines = BufReader::new(stream).lines();
+    let first = lines.next()?.ok()?;
+    let path = first.split(' ').nth(1)?.to_owned();
+    let url = Url::parse("http://host/").ok()?.join(&path).ok()?;
+    let mut headers = HashMap::new();
+    for line in lines {
+        let line = line.ok()?;
+        let Some((name, value)) = line.split_once(": ") else { break };
+        headers.insert(name.to_ascii_lowercase(), value.to_owned());
+    }
+    Some(Ask { path, query: url.query_pairs().into_owned().collect(), headers })
+}

@@ -1,0 +1,85 @@
+//! Lists, bundles and envelopes behind a URL: asked for only if they changed (RFC 9110, section 13).
+
+use reqwest::StatusCode;
+use reqwest::header::{ETAG, HeaderName, HeaderValue, IF_MODIFIED_SINCE, IF_NONE_MATCH, LAST_MODIFIED};
+use serde::{Deserialize, Serialize};
+use serde_json::Value as Json;
+use threatsieve_feed::{FeedFormat, sniff};
+
+use super::cursor;
+use super::fetched::{Body, Fetched};
+use super::http::{Fetcher, Request, shown, text};
+use crate::config::{Feed, Http, UrlFeed};
+
+const EXPECTED: &str = "a list, a STIX bundle or a TAXII envelope";
+/// A part of a body, as 206 would bring it, is no list.
+const STATUSES: &[StatusCode] = &[StatusCode::OK, StatusCode::NOT_MODIFIED];
+
+/// What is known of the body that was taken last.
+#[derive(Debug, Default, Serialize, Deserialize)]
+struct At {
+    etag: Option<String>,
+    last_modified: Option<String>,
+    /// BLAKE3, in hexadecimal: some servers say nothing else.
+    digest: String,
+}
+
+/// Fetches what the URL has, if that is not what was taken last.
+pub(super) async fn fetch(
+    feed: &Feed,
+    url: &UrlFeed,
+    http: &Http,
+    cursor: Option<&Json>,
+) -> anyhow::Result<Fetched> {
+    let mut fetcher = fetcher(url, http)?;
+    let known: Option<At> = cursor::read(feed, cursor);
+    let mut request = request(url);
+    if let Some(At { etag, last_modified, .. }) = &known {
+        request = conditional(request, IF_NONE_MATCH, etag.as_deref());
+        request = conditional(request, IF_MODIFIED_SINCE, last_modified.as_deref());
+    }
+    let answer = fetcher.get(&request).await?;
+    let bytes = fetcher.bytes;
+    if answer.status == StatusCode::NOT_MODIFIED {
+        return Ok(Fetched { body: None, cursor: None, objects: 0, bytes });
+    }
+    answer.refuse_page(EXPECTED)?;
+    let at = At {
+        etag: text(&answer.headers, ETAG),
+        last_modified: text(&answer.headers, LAST_MODIFIED),
+        digest: answer.body.digest.to_hex().to_string(),
+    };
+    let is_known = known.is_some_and(|known| known.digest == at.digest);
+    let body = (!is_known).then(|| Body::Whole(answer.body, shown(&answer.url)));
+    Ok(Fetched { body, cursor: Some(cursor::write(feed, at)?), objects: 0, bytes })
+}
+
+/// What would be fetched, for people.
+pub(super) async fn probe(url: &UrlFeed, http: &Http) -> anyhow::Result<String> {
+    let fetcher = fetcher(url, http)?;
+    let (from, length, start) = fetcher.look(&request(url)).await?;
+    let format = match sniff(&start) {
+        _ if start.starts_with(b"\x1f\x8b") || start.starts_with(b"\x28\xb5\x2f\xfd") => "a compressed file",
+        FeedFormat::Stix => "STIX in JSON",
+        FeedFormat::List => "a list",
+    };
+    let length = length.map_or_else(String::new, |bytes| format!(" of {bytes} bytes"));
+    Ok(format!("{format}{length} at {}", shown(&from)))
+}
+
+fn fetcher(url: &UrlFeed, http: &Http) -> anyhow::Result<Fetcher> {
+    Fetcher::new(http, &url.url, &url.auth, url.client_certificate.as_ref())
+}
+
+fn request(url: &UrlFeed) -> Request {
+    let mut request = Request::new(url.url.clone(), EXPECTED);
+    request.statuses = STATUSES;
+    request
+}
+
+fn conditional(request: Request, name: HeaderName, value: Option<&str>) -> Request {
+    match value.and_then(|value| HeaderValue::from_str(value).ok()) {
+        Some(value) => request.with(name, value),
+        None => request,
+    }
+}

@@ -1,0 +1,50 @@
+//! Whether what was built can be trusted.
+
+use anyhow::Context;
+use threatsieve_blacklist::{Batch, Compiled, GuestBlacklist, Hit, Kind, Scratch};
+
+use super::content::Made;
+use super::ledger::Ledger;
+use crate::config::Config;
+
+/// Why not. What left for a reason that is known one by one (revoked, retracted, over) is no shrinking.
+pub(super) fn suspicion(config: &Config, ledger: &Ledger, made: &Made) -> anyhow::Result<Option<String>> {
+    if let Some(canary) = missing_canary(&config.blacklist.canaries, &made.compiled)? {
+        return Ok(Some(format!("expected the canary {canary:?} to match, got no match")));
+    }
+    let entries = made.compiled.summary().blocked();
+    let expected = ledger.entries.saturating_sub(made.accounted);
+    if entries == 0 && expected > 0 {
+        return Ok(Some(format!(
+            "expected some of the {} entries in use to stay, got an empty blacklist",
+            ledger.entries
+        )));
+    }
+    let limit = config.blacklist.max_shrink;
+    let gone = expected.saturating_sub(entries);
+    let share = gone as f64 / expected.max(1) as f64;
+    Ok((share > limit).then(|| {
+        format!(
+            "expected at most {:.1}% of {expected} entries to leave at once, got {gone} ({:.1}%)",
+            limit * 100.0,
+            share * 100.0
+        )
+    }))
+}
+
+/// The first canary that the blacklist does not match.
+fn missing_canary<'a>(canaries: &'a [String], compiled: &Compiled) -> anyhow::Result<Option<&'a String>> {
+    if canaries.is_empty() {
+        return Ok(None);
+    }
+    let mut batch = Batch::new();
+    for canary in canaries {
+        batch.push(Kind::Any, canary.as_bytes());
+    }
+    let mut hits: Vec<Hit> = Vec::new();
+    let blacklist = GuestBlacklist::new(compiled.bytes()).context("what was built just now")?;
+    blacklist.check(batch.as_bytes(), &mut Scratch::default(), &mut hits)?;
+    let is_hit =
+        |number: usize| hits.iter().any(|hit| hit.observable as usize == number && hit.allowed_by.is_none());
+    Ok(canaries.iter().enumerate().find(|(number, _)| !is_hit(*number)).map(|(_, canary)| canary))
+}

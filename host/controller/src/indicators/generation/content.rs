@@ -1,0 +1,319 @@
+//! The indicators in force, read in the order of their keys and compiled beside.
+
+use std::collections::BTreeMap;
+use std::thread;
+
+use anyhow::{Context, anyhow};
+use crossbeam_channel::{Receiver, Sender, bounded};
+use rusqlite::{OptionalExtension, Transaction};
+use threatsieve_blacklist::{CompileOptions, Compiled, Compiler, Indicator, IndicatorId, Refused, Timestamp};
+
+use super::ledger::{Ledger, window_micros};
+use crate::config::{Config, FeedRole};
+use crate::store::body::Statement;
+use crate::store::{ACTIVE, FalsePositives, LeftOut, MAX_LEFT_OUT, REVOKED};
+
+/// Indicators handed over at once, and how many such batches may wait.
+const BATCH: usize = 512;
+const BATCHES: usize = 8;
+
+/// What a generation is made from.
+pub(super) struct Content<'a> {
+    pub(super) transaction: &'a Transaction<'a>,
+    pub(super) config: &'a Config,
+    pub(super) ledger: &'a Ledger,
+    pub(super) now: Timestamp,
+}
+
+/// What was made.
+pub(super) struct Made {
+    pub(super) compiled: Compiled,
+    /// What the compiler does not take; the first of each feed.
+    pub(super) refused: Vec<Refused>,
+    /// When the first of its indicators ends.
+    pub(super) next_expiry: Option<Timestamp>,
+    /// Values that left since the last generation for a reason that is known one by one.
+    pub(super) accounted: u64,
+    /// The numbers of the feeds that were read, by name.
+    pub(super) feeds: BTreeMap<String, i64>,
+}
+
+/// Indicators of one feed on their way to the compiler.
+struct Handed<'a> {
+    feed: &'a str,
+    role: FeedRole,
+    indicators: Vec<Indicator>,
+}
+
+impl Content<'_> {
+    /// Compiles all that is in force, the same state to the same bytes.
+    pub(super) fn compile(&self, generation: u64) -> anyhow::Result<Made> {
+        let false_positives = FalsePositives::read(self.transaction)?;
+        let mut reading = Reading::new(self, &false_positives);
+        let mut feeds = BTreeMap::new();
+        let (compiled, refused) = compile_beside(self.options(generation), |out| {
+            for (name, role) in self.feeds() {
+                if let Some(feed) = self.feed(name)? {
+                    feeds.insert(name.to_owned(), feed);
+                    reading.all(feed, &mut Batches::new(name, role, out))?;
+                }
+            }
+            Ok(())
+        })?;
+        let accounted = reading.accounted + self.revoked_values()?;
+        Ok(Made { compiled, refused, next_expiry: reading.next_expiry, accounted, feeds })
+    }
+
+    /// Compiles what is new: values that the same indicator of the same feed did not have in the generation before, or not for so long a
+    /// time. `None` when nothing is, or when there are no lines to match it with.
+    pub(super) fn compile_new(&self, generation: u64) -> anyhow::Result<Option<Made>> {
+        if !self.transaction.prepare("SELECT 1 FROM files WHERE offset > 0 LIMIT 1")?.exists([])? {
+            return Ok(None);
+        }
+        let false_positives = FalsePositives::read(self.transaction)?;
+        let mut reading = Reading::new(self, &false_positives);
+        let before = self.ledger.built_feeds.as_deref().unwrap_or_default();
+        let (compiled, _) = compile_beside(self.options(generation), |out| {
+            for (name, role) in self.feeds().into_iter().filter(|(_, role)| *role == FeedRole::Block) {
+                let Some(feed) = self.feed(name)? else { continue };
+                let out = &mut Batches::new(name, role, out);
+                if before.iter().any(|known| known == name) {
+                    reading.changed(feed, out)?;
+                } else {
+                    reading.all(feed, out)?;
+                }
+            }
+            Ok(())
+        })?;
+        let made =
+            Made { compiled, refused: Vec::new(), next_expiry: None, accounted: 0, feeds: BTreeMap::new() };
+        Ok(Some(made).filter(|made| made.compiled.summary().blocked() > 0))
+    }
+
+    fn options(&self, generation: u64) -> CompileOptions {
+        let blacklist = &self.config.blacklist;
+        CompileOptions {
+            name: blacklist.name.clone(),
+            generation,
+            accept_special: blacklist.accept_special,
+            accept_broad: blacklist.accept_broad,
+        }
+    }
+
+    fn feeds(&self) -> Vec<(&str, FeedRole)> {
+        let mut feeds: Vec<_> =
+            self.config.feeds.iter().map(|feed| (feed.name.as_str(), feed.role)).collect();
+        feeds.sort_unstable_by_key(|feed| feed.0);
+        feeds
+    }
+
+    fn feed(&self, name: &str) -> rusqlite::Result<Option<i64>> {
+        self.transaction
+            .query_row("SELECT id FROM feeds WHERE name = ?1", [name], |row| row.get(0))
+            .optional()
+    }
+
+    /// Values of indicators that were revoked since the last generation.
+    fn revoked_values(&self) -> anyhow::Result<u64> {
+        let mut statement = self.transaction.prepare(
+            "SELECT pending.id, former FROM pending JOIN indicators USING (feed, id) WHERE former IS NOT NULL AND state = ?1",
+        )?;
+        let mut rows = statement.query([REVOKED])?;
+        let mut values = 0;
+        while let Some(row) = rows.next()? {
+            let former = Statement::decode(row.get_ref(0)?.as_str()?, row.get_ref(1)?.as_blob()?)?;
+            values += former.parts.iter().map(|part| part.values.len() as u64).sum::<u64>();
+        }
+        Ok(values)
+    }
+}
+
+/// Reads rows, and leaves out what is not in force.
+struct Reading<'a> {
+    transaction: &'a Transaction<'a>,
+    false_positives: &'a FalsePositives,
+    /// What ended by then matches no line that is looked at.
+    over: Timestamp,
+    /// The same of the last generation.
+    over_before: Option<Timestamp>,
+    built: Option<Timestamp>,
+    next_expiry: Option<Timestamp>,
+    accounted: u64,
+}
+
+impl<'a> Reading<'a> {
+    fn new(content: &'a Content<'_>, false_positives: &'a FalsePositives) -> Reading<'a> {
+        let window = window_micros(content.config);
+        let over = |at: Timestamp| Timestamp(at.0.saturating_sub(window));
+        Reading {
+            transaction: content.transaction,
+            false_positives,
+            over: over(content.now),
+            over_before: content.ledger.built.map(over),
+            built: content.ledger.built,
+            next_expiry: None,
+            accounted: 0,
+        }
+    }
+
+    /// All rows of a feed.
+    fn all(&mut self, feed: i64, out: &mut Batches<'_, '_>) -> anyhow::Result<()> {
+        let transaction = self.transaction;
+        let mut statement = transaction.prepare_cached(
+            "SELECT id, modified, body FROM indicators WHERE feed = ?1 AND state = ?2 ORDER BY id",
+        )?;
+        let mut rows = statement.query((feed, ACTIVE))?;
+        while let Some(row) = rows.next()? {
+            let id = row.get_ref(0)?.as_str()?;
+            let statement = Statement::decode(id, row.get_ref(2)?.as_blob()?)?;
+            self.hand_over(id, row.get(1)?, statement, out)?;
+        }
+        out.flush()
+    }
+
+    /// Of the rows of a feed that changed since the last generation what is new.
+    fn changed(&mut self, feed: i64, out: &mut Batches<'_, '_>) -> anyhow::Result<()> {
+        let transaction = self.transaction;
+        let mut statement = transaction.prepare_cached(
+            "SELECT pending.id, modified, body, former FROM pending JOIN indicators USING (feed, id)
+             WHERE pending.feed = ?1 AND state = ?2 ORDER BY pending.id",
+        )?;
+        let mut rows = statement.query((feed, ACTIVE))?;
+        while let Some(row) = rows.next()? {
+            let id = row.get_ref(0)?.as_str()?;
+            let mut statement = Statement::decode(id, row.get_ref(2)?.as_blob()?)?;
+            if let Some(former) = row.get_ref(3)?.as_blob_or_null()? {
+                statement.retain_new(&Statement::decode(id, former)?);
+            }
+            self.hand_over(id, row.get(1)?, statement, out)?;
+        }
+        out.flush()
+    }
+
+    fn hand_over(
+        &mut self,
+        id: &str,
+        modified: Option<i64>,
+        mut statement: Statement,
+        out: &mut Batches<'_, '_>,
+    ) -> anyhow::Result<()> {
+        let values =
+            |statement: &Statement| statement.parts.iter().map(|part| part.values.len()).sum::<usize>();
+        if let Some(retracted) = self.false_positives.indicator(id) {
+            if self.built.is_some_and(|built| retracted.created >= built) {
+                self.accounted += values(&statement) as u64;
+            }
+            return Ok(());
+        }
+        let (over, before) = (self.over, self.over_before);
+        statement.parts.retain(|part| {
+            let is_over = part.is_over(over);
+            if is_over && before.is_some_and(|before| !part.is_over(before)) {
+                self.accounted += part.values.len() as u64;
+            }
+            !is_over
+        });
+        for part in &mut statement.parts {
+            part.values.retain(|value| match self.false_positives.value(value) {
+                Some(retracted) => {
+                    self.accounted += u64::from(self.built.is_some_and(|built| retracted.created >= built));
+                    false
+                }
+                None => true,
+            });
+            if let Some(until) = part.valid_until {
+                self.next_expiry = Some(self.next_expiry.map_or(until, |expiry| expiry.min(until)));
+            }
+        }
+        statement.indicators(id, modified.map(Timestamp), |indicator| out.push(indicator))
+    }
+}
+
+/// Collects indicators to batches.
+struct Batches<'a, 'c> {
+    feed: &'a str,
+    role: FeedRole,
+    batch: Vec<Indicator>,
+    out: &'c Sender<Handed<'a>>,
+}
+
+impl<'a, 'c> Batches<'a, 'c> {
+    fn new(feed: &'a str, role: FeedRole, out: &'c Sender<Handed<'a>>) -> Batches<'a, 'c> {
+        Batches { feed, role, batch: Vec::with_capacity(BATCH), out }
+    }
+
+    fn push(&mut self, indicator: Indicator) -> anyhow::Result<()> {
+        self.batch.push(indicator);
+        if self.batch.len() == BATCH { self.flush() } else { Ok(()) }
+    }
+
+    fn flush(&mut self) -> anyhow::Result<()> {
+        let indicators = std::mem::replace(&mut self.batch, Vec::with_capacity(BATCH));
+        // It is closed only by a compiler that gave up, whose error is told instead.
+        self.out
+            .send(Handed { feed: self.feed, role: self.role, indicators })
+            .map_err(|_| anyhow!("the compiler gave up"))
+    }
+}
+
+/// Compiles in a thread of its own what `read` hands over.
+fn compile_beside<'a>(
+    options: CompileOptions,
+    read: impl FnOnce(&Sender<Handed<'a>>) -> anyhow::Result<()>,
+) -> anyhow::Result<(Compiled, Vec<Refused>)> {
+    let (sender, receiver) = bounded(BATCHES);
+    thread::scope(|scope| {
+        let compiling = scope.spawn(move || compile(options, &receiver));
+        let read = read(&sender);
+        drop(sender);
+        let compiled = compiling.join().map_err(|_| anyhow!("the compiler panicked; please report this"))?;
+        match (read, compiled) {
+            (_, Err(error)) => Err(error),
+            (read, Ok(compiled)) => read.map(|()| compiled).context("the indicators cannot be read"),
+        }
+    })
+}
+
+fn compile(
+    options: CompileOptions,
+    receiver: &Receiver<Handed<'_>>,
+) -> anyhow::Result<(Compiled, Vec<Refused>)> {
+    let mut compiler = Compiler::new(options)?;
+    let mut refused: Vec<Refused> = Vec::new();
+    let mut of_feed = (String::new(), 0);
+    for handed in receiver {
+        let feed = compiler.feed(handed.feed)?;
+        if of_feed.0 != handed.feed {
+            of_feed = (handed.feed.to_owned(), 0);
+        }
+        let mut refuse = |one| {
+            of_feed.1 += 1;
+            if of_feed.1 <= MAX_LEFT_OUT {
+                refused.push(one);
+            }
+        };
+        for indicator in handed.indicators {
+            match handed.role {
+                FeedRole::Block => compiler.block(feed, indicator, &mut refuse)?,
+                FeedRole::Allow => compiler.allow(feed, indicator, &mut refuse)?,
+            }
+        }
+    }
+    Ok((compiler.finish()?, refused))
+}
+
+/// What the compiler does not take, as the state keeps it.
+impl From<Refused> for LeftOut {
+    fn from(refused: Refused) -> LeftOut {
+        LeftOut {
+            id: match refused.id {
+                IndicatorId::Stix(id) => id,
+                IndicatorId::Line(line) => line.to_string(),
+            },
+            value: refused.value,
+            kind: refused.reason.kind().to_owned(),
+            reason: refused.reason.to_string(),
+            is_pattern: false,
+        }
+    }
+}

@@ -1,0 +1,188 @@
+//! What the last generation was made of, and what the next one is compared with.
+
+use anyhow::Context;
+use rusqlite::{Connection, OptionalExtension, Transaction, named_params};
+use threatsieve_blacklist::{Blacklist, Role, Timestamp};
+use threatsieve_runner::Bytes;
+
+use super::GENERATIONS_KEPT;
+use crate::config::{Config, FeedRole};
+
+/// Indicators that are of no more use leave with the next generation; if nothing else makes one, after a day at the latest.
+const EXPIRY_MAY_WAIT_MICROS: i64 = 24 * 60 * 60 * 1_000_000;
+
+/// The state's row about builds, and the generation in use.
+#[derive(Debug)]
+pub(super) struct Ledger {
+    change: i64,
+    pub(super) last_generation: u64,
+    built_change: i64,
+    built_settings: Option<String>,
+    /// Feeds that the generation in use blocks by; `None` before the first one.
+    pub(super) built_feeds: Option<Vec<String>>,
+    pub(super) built: Option<Timestamp>,
+    next_expiry: Option<Timestamp>,
+    held_change: Option<i64>,
+    held_settings: Option<String>,
+    pub(super) held: Option<String>,
+    pub(super) is_allowed: bool,
+    /// Entries of the generation in use.
+    pub(super) entries: u64,
+    pub(super) active_file: Option<String>,
+}
+
+impl Ledger {
+    pub(super) fn read(connection: &Connection) -> anyhow::Result<Ledger> {
+        let active = connection
+            .query_row("SELECT entries, file FROM generations WHERE active = 1", [], |row| {
+                Ok((row.get(0)?, row.get(1)?))
+            })
+            .optional()?;
+        let (entries, active_file) = active.map_or((0, None), |(entries, file)| (entries, Some(file)));
+        let (mut ledger, feeds) = connection.query_row("SELECT * FROM builds", [], |row| {
+            let time = |column| row.get::<_, Option<i64>>(column).map(|time| time.map(Timestamp));
+            let ledger = Ledger {
+                change: row.get("change")?,
+                last_generation: row.get("last_generation")?,
+                built_change: row.get("built_change")?,
+                built_settings: row.get("built_settings")?,
+                built_feeds: None,
+                built: time("built")?,
+                next_expiry: time("next_expiry")?,
+                held_change: row.get("held_change")?,
+                held_settings: row.get("held_settings")?,
+                held: row.get("held")?,
+                is_allowed: row.get("allowed")?,
+                entries,
+                active_file,
+            };
+            Ok((ledger, row.get::<_, Option<String>>("built_feeds")?))
+        })?;
+        ledger.built_feeds = feeds.map(|feeds| serde_json::from_str(&feeds)).transpose()?;
+        Ok(ledger)
+    }
+
+    /// Whether the generation in use is what would be built.
+    pub(super) fn is_current(&self, settings: &Settings, now: Timestamp) -> bool {
+        let rested = self.built.is_none_or(|built| now.0.saturating_sub(built.0) >= EXPIRY_MAY_WAIT_MICROS);
+        let is_over = rested && self.next_expiry.is_some_and(|expiry| expiry <= settings.over(now));
+        self.change == self.built_change
+            && self.built_settings.as_deref() == Some(settings.made_with.as_str())
+            && !is_over
+    }
+
+    /// Why what would be built is held back, if it was built and held before.
+    pub(super) fn held_already(&self, settings: &Settings) -> Option<&str> {
+        let is_same = self.held_change == Some(self.change)
+            && self.held_settings.as_deref() == Some(settings.judged_with.as_str())
+            && !self.is_allowed;
+        self.held.as_deref().filter(|_| is_same)
+    }
+}
+
+/// What of the configuration a generation depends on.
+#[derive(Debug, Clone)]
+pub(super) struct Settings {
+    /// As far as it decides what is in it.
+    made_with: String,
+    /// And whether it is trusted.
+    judged_with: String,
+    block_feeds: Vec<String>,
+    window_micros: i64,
+}
+
+impl Settings {
+    pub(super) fn of(config: &Config) -> Settings {
+        let blacklist = &config.blacklist;
+        let mut feeds: Vec<_> =
+            config.feeds.iter().map(|feed| (feed.name.as_str(), feed.role == FeedRole::Allow)).collect();
+        feeds.sort_unstable();
+        let made_with = format!(
+            "{:?}",
+            (&blacklist.name, blacklist.accept_special, blacklist.accept_broad, &blacklist.sign_key, &feeds)
+        );
+        let judged_with = format!("{:?}", (&made_with, blacklist.max_shrink.to_bits(), &blacklist.canaries));
+        let block_feeds = feeds.iter().filter(|feed| !feed.1).map(|feed| feed.0.to_owned()).collect();
+        Settings { made_with, judged_with, block_feeds, window_micros: window_micros(config) }
+    }
+
+    /// What ended by then matches no line that is looked at.
+    fn over(&self, now: Timestamp) -> Timestamp {
+        Timestamp(now.0.saturating_sub(self.window_micros))
+    }
+}
+
+/// How far back lines are matched.
+pub(super) fn window_micros(config: &Config) -> i64 {
+    i64::try_from(config.history.window.as_micros()).unwrap_or(i64::MAX)
+}
+
+/// Keeps the generation in use, and why.
+pub(super) fn hold(
+    transaction: &Transaction<'_>,
+    settings: &Settings,
+    generation: u64,
+    why: &str,
+) -> anyhow::Result<()> {
+    transaction.execute(
+        "UPDATE builds SET last_generation = :generation, held_change = change, held_settings = :settings, held = :why",
+        named_params! { ":generation": number(generation)?, ":settings": settings.judged_with, ":why": why },
+    )?;
+    Ok(())
+}
+
+/// Puts a generation in use.
+pub(super) fn activate(
+    transaction: &Transaction<'_>,
+    generation: u64,
+    file: &str,
+    blacklist: &Blacklist<Bytes>,
+    now: Timestamp,
+    next_expiry: Option<Timestamp>,
+    settings: &Settings,
+) -> anyhow::Result<()> {
+    let number = number(generation)?;
+    transaction.execute("UPDATE generations SET active = 0 WHERE active = 1", [])?;
+    transaction.execute(
+        "INSERT INTO generations (generation, built, file, digest, entries, active) VALUES (?1, ?2, ?3, ?4, ?5, 1)",
+        (number, now.0, file, blacklist.digest(), blacklist.entries(Role::Block)),
+    )?;
+    transaction.execute("DELETE FROM generations WHERE generation <= ?1 - ?2", (number, GENERATIONS_KEPT))?;
+    transaction.execute("DELETE FROM pending", [])?;
+    transaction.execute(
+        "UPDATE builds SET last_generation = :generation, built_change = change, built_settings = :settings, built_feeds = :feeds,
+         built = :now, next_expiry = :next_expiry, held_change = NULL, held_settings = NULL, held = NULL, allowed = 0",
+        named_params! {
+            ":generation": number,
+            ":settings": settings.made_with,
+            ":feeds": serde_json::to_string(&settings.block_feeds)?,
+            ":now": now.0,
+            ":next_expiry": next_expiry.map(|time| time.0),
+        },
+    )?;
+    Ok(())
+}
+
+/// Has all lines matched so far matched again, with what is new.
+pub(super) fn add_history_job(
+    transaction: &Transaction<'_>,
+    generation: u64,
+    file: &str,
+    entries: u64,
+    now: Timestamp,
+) -> anyhow::Result<()> {
+    transaction.execute(
+        "INSERT INTO history_jobs (generation, blacklist, entries, created) VALUES (?1, ?2, ?3, ?4)",
+        (number(generation)?, file, entries, now.0),
+    )?;
+    let job = transaction.last_insert_rowid();
+    transaction.execute(
+        "INSERT INTO history_files (job, file, until) SELECT ?1, id, offset FROM files WHERE offset > 0",
+        [job],
+    )?;
+    Ok(())
+}
+
+fn number(generation: u64) -> anyhow::Result<i64> {
+    i64::try_from(generation).context("generations are used up")
+}

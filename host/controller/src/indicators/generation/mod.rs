@@ -1,0 +1,146 @@
+//! From the indicators in the state to the blacklist in use.
+//!
+//! A generation is made inside one transaction of the state: its file is on the disk before the row that names it is committed, so that whoever is
+//! killed in between leaves nothing but a file that the next build clears away.
+
+mod check;
+mod content;
+mod files;
+mod ledger;
+
+use std::collections::BTreeMap;
+
+use anyhow::Context;
+use rusqlite::Transaction;
+use threatsieve_blacklist::{Blacklist, Compiled, Refused, Role, Timestamp};
+use threatsieve_runner::Bytes;
+
+use self::content::{Content, Made};
+use self::files::Files;
+use self::ledger::{Ledger, Settings};
+use super::key::read_sign_key;
+use super::open::open_blacklist;
+use crate::config::Config;
+use crate::store::{LeftOut, LeftOutBy, Store, add_left_out};
+
+/// Generations whose files are kept: the one in use, and some to look back at.
+const GENERATIONS_KEPT: i64 = 3;
+
+/// What came of a build.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Built {
+    /// The blacklist in use holds all there is.
+    Unchanged,
+    /// The result is not trusted, for this reason; the one before stays in use.
+    Held(String),
+    /// A new one is in use.
+    New { generation: u64 },
+}
+
+/// Makes the next generation if anything changed since the last one, and a job that matches stored lines with what is new in it.
+pub(crate) fn build(store: &mut Store, config: &Config, now: Timestamp) -> anyhow::Result<Built> {
+    let files = Files::new(&config.state);
+    let transaction = store.write()?;
+    let ledger = Ledger::read(&transaction)?;
+    files.clean(&transaction)?;
+    let settings = Settings::of(config);
+    let is_whole = ledger.active_file.as_ref().is_some_and(|file| files.has_blacklist(file));
+    if is_whole && ledger.is_current(&settings, now) {
+        return Ok(Built::Unchanged);
+    }
+    if let Some(why) = ledger.held_already(&settings) {
+        return Ok(Built::Held(why.to_owned()));
+    }
+    let generation = ledger.last_generation + 1;
+    let content = Content { transaction: &transaction, config, ledger: &ledger, now };
+    let made = content.compile(generation)?;
+    if made.is_empty() && ledger.active_file.is_none() {
+        // Nothing was ever delivered, so there is nothing to match with.
+        return Ok(Built::Unchanged);
+    }
+    if let Some(why) = check::suspicion(config, &ledger, &made)?
+        && !ledger.is_allowed
+    {
+        ledger::hold(&transaction, &settings, generation, &why)?;
+        transaction.commit()?;
+        return Ok(Built::Held(why));
+    }
+    let fresh = content.compile_new(generation)?;
+    let file = write_blacklist(&files, config, generation, made.compiled)?;
+    let blacklist = open(&files, &file).context("what was built just now")?;
+    ledger::activate(&transaction, generation, &file, &blacklist, now, made.next_expiry, &settings)?;
+    if let Some(fresh) = fresh {
+        let entries = fresh.compiled.summary().blocked();
+        let name = files.write_history(generation, fresh.compiled.bytes())?;
+        ledger::add_history_job(&transaction, generation, &name, entries, now)?;
+    }
+    replace_refused(&transaction, &made.feeds, made.refused)?;
+    transaction.commit()?;
+    // A file too many is cleared away by the next build.
+    let _ = files.clean(&store.connection);
+    Ok(Built::New { generation })
+}
+
+/// The blacklist in use; `None` before the first one.
+pub(crate) fn active(store: &Store, config: &Config) -> anyhow::Result<Option<Blacklist<Bytes>>> {
+    let ledger = Ledger::read(&store.connection)?;
+    ledger.active_file.map(|file| open(&Files::new(&config.state), &file)).transpose()
+}
+
+/// Takes the next build, whatever it drops.
+pub(crate) fn allow(store: &mut Store) -> anyhow::Result<()> {
+    store.connection.execute("UPDATE builds SET allowed = 1", [])?;
+    Ok(())
+}
+
+/// Why the last build is held back; `None` when it is not.
+pub(crate) fn held(store: &Store) -> anyhow::Result<Option<String>> {
+    Ok(Ledger::read(&store.connection)?.held)
+}
+
+fn open(files: &Files, file: &str) -> anyhow::Result<Blacklist<Bytes>> {
+    open_blacklist(&files.blacklist(file), None).map_err(|failure| failure.error)
+}
+
+fn write_blacklist(
+    files: &Files,
+    config: &Config,
+    generation: u64,
+    mut compiled: Compiled,
+) -> anyhow::Result<String> {
+    if let Some(key) = &config.blacklist.sign_key {
+        compiled.sign(&read_sign_key(key)?);
+    }
+    files.write_blacklist(&config.blacklist.name, generation, compiled.bytes())
+}
+
+/// What the compiler does not take replaces what it did not take the last time.
+fn replace_refused(
+    transaction: &Transaction<'_>,
+    feeds: &BTreeMap<String, i64>,
+    refused: Vec<Refused>,
+) -> anyhow::Result<()> {
+    let mut by_feed: BTreeMap<i64, Vec<LeftOut>> = BTreeMap::new();
+    for one in refused {
+        if let Some(feed) = feeds.get(&one.feed) {
+            by_feed.entry(*feed).or_default().push(LeftOut::from(one));
+        }
+    }
+    transaction.execute("DELETE FROM left_out WHERE origin = ?1", [LeftOutBy::Build as i64])?;
+    for (feed, rows) in by_feed {
+        add_left_out(transaction, feed, LeftOutBy::Build, &rows)?;
+    }
+    Ok(())
+}
+
+impl Made {
+    fn is_empty(&self) -> bool {
+        let summary = self.compiled.summary();
+        Role::ALL.iter().all(|role| summary.entries[*role as usize].iter().all(|&count| count == 0))
+    }
+}
+
+#[cfg(test)]
+mod measure;
+#[cfg(test)]
+mod tests;

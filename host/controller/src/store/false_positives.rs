@@ -1,0 +1,218 @@
+//! What somebody here said is not bad: out of the next blacklist until it is undone, whatever feeds deliver.
+
+use std::collections::HashMap;
+
+use anyhow::{bail, ensure};
+use rusqlite::{Connection, Transaction};
+use threatsieve_blacklist::{Timestamp, Value};
+
+use super::Store;
+use super::body::Statement;
+use super::ingest::{ACTIVE, compared, compared_text};
+use super::retraction::retract_matches;
+
+/// Longest reason, in bytes.
+const MAX_REASON_BYTES: usize = 1024;
+
+/// A value or an indicator that is taken out.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct FalsePositive {
+    /// What is named is an indicator, not a value.
+    pub(crate) is_indicator: bool,
+    /// The indicator's id, or the value as it is compared.
+    pub(crate) target: String,
+    pub(crate) reason: String,
+    pub(crate) created: Timestamp,
+}
+
+/// What taking something out, or back in, came to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Retracted {
+    pub(crate) is_indicator: bool,
+    pub(crate) target: String,
+    /// Indicators in force that name it.
+    pub(crate) indicators: u64,
+    /// Earlier matches that were retracted.
+    pub(crate) matches: u64,
+}
+
+impl Store {
+    /// Takes a value, or an indicator by its id, out of the next blacklist, and retracts its matches.
+    pub(crate) fn retract(&mut self, text: &str, reason: &str, now: Timestamp) -> anyhow::Result<Retracted> {
+        ensure!(
+            (1..=MAX_REASON_BYTES).contains(&reason.trim().len()),
+            "expected a reason of 1 to {MAX_REASON_BYTES} bytes, got one of {}",
+            reason.trim().len()
+        );
+        let transaction = self.write()?;
+        let (is_indicator, target) = target(&transaction, text)?;
+        transaction.execute(
+            "INSERT INTO false_positives (is_indicator, target, reason, created) VALUES (?1, ?2, ?3, ?4)
+             ON CONFLICT DO UPDATE SET reason = excluded.reason",
+            (is_indicator, &target, reason.trim(), now.0),
+        )?;
+        let named = rows_naming(&transaction, is_indicator, &target)?;
+        let matches = if is_indicator {
+            retract_named(&transaction, &named, reason.trim(), now)?
+        } else {
+            retract_value(&transaction, &target, reason.trim(), now)?
+        };
+        transaction.execute("UPDATE builds SET change = change + 1", [])?;
+        transaction.commit()?;
+        Ok(Retracted { is_indicator, target, indicators: named.len() as u64, matches })
+    }
+
+    /// Lets it in again: for the next blacklist it is new, so that stored lines are matched with it again.
+    pub(crate) fn undo_retract(&mut self, text: &str) -> anyhow::Result<Retracted> {
+        let transaction = self.write()?;
+        let (is_indicator, target) = target(&transaction, text)?;
+        let deleted = transaction.execute(
+            "DELETE FROM false_positives WHERE is_indicator = ?1 AND target = ?2",
+            (is_indicator, &target),
+        )?;
+        ensure!(deleted == 1, "{target} is not retracted, so there is nothing to undo");
+        let named = rows_naming(&transaction, is_indicator, &target)?;
+        let mut renew = transaction.prepare_cached(
+            "INSERT INTO pending (feed, id) VALUES (?1, ?2) ON CONFLICT DO UPDATE SET former = NULL",
+        )?;
+        for (feed, _, id) in &named {
+            renew.execute((feed, id))?;
+        }
+        drop(renew);
+        transaction.execute("UPDATE builds SET change = change + 1", [])?;
+        transaction.commit()?;
+        Ok(Retracted { is_indicator, target, indicators: named.len() as u64, matches: 0 })
+    }
+
+    /// All that is taken out, oldest first.
+    pub(crate) fn false_positives(&self) -> anyhow::Result<Vec<FalsePositive>> {
+        read_all(&self.connection)
+    }
+}
+
+pub(crate) fn read_all(connection: &Connection) -> anyhow::Result<Vec<FalsePositive>> {
+    let mut statement = connection
+        .prepare_cached("SELECT is_indicator, target, reason, created FROM false_positives ORDER BY id")?;
+    let rows = statement.query_map([], |row| {
+        Ok(FalsePositive {
+            is_indicator: row.get(0)?,
+            target: row.get(1)?,
+            reason: row.get(2)?,
+            created: Timestamp(row.get(3)?),
+        })
+    })?;
+    Ok(rows.collect::<Result<_, _>>()?)
+}
+
+/// What is taken out, to be asked about one value at a time.
+#[derive(Debug, Default)]
+pub(crate) struct FalsePositives {
+    indicators: HashMap<String, FalsePositive>,
+    values: HashMap<String, FalsePositive>,
+}
+
+impl FalsePositives {
+    pub(crate) fn read(connection: &Connection) -> anyhow::Result<FalsePositives> {
+        let mut all = FalsePositives::default();
+        for one in read_all(connection)? {
+            let map = if one.is_indicator { &mut all.indicators } else { &mut all.values };
+            map.insert(one.target.clone(), one);
+        }
+        Ok(all)
+    }
+
+    /// Whether an indicator is out as a whole.
+    pub(crate) fn indicator(&self, id: &str) -> Option<&FalsePositive> {
+        self.indicators.get(id)
+    }
+
+    /// Whether a value is out.
+    pub(crate) fn value(&self, value: &Value) -> Option<&FalsePositive> {
+        if self.values.is_empty() {
+            return None;
+        }
+        match value {
+            Value::Domain(name, _) => self.values.get(&**name),
+            Value::Url { key, .. } => self.values.get(&**key),
+            value => self.values.get(&value.to_string()),
+        }
+    }
+}
+
+/// What a text names: an indicator when it has the form of a STIX id, or when it is the id of one and no value.
+fn target(connection: &Connection, text: &str) -> anyhow::Result<(bool, String)> {
+    let text = text.trim();
+    if text.starts_with("indicator--") {
+        return Ok((true, text.to_owned()));
+    }
+    if let Some(value) = compared_text(text) {
+        return Ok((false, value));
+    }
+    let mut statement = connection.prepare_cached(
+        "SELECT 1 FROM feeds JOIN indicators ON indicators.feed = feeds.id AND indicators.id = ?1",
+    )?;
+    if statement.exists([text])? {
+        return Ok((true, text.to_owned()));
+    }
+    bail!(
+        "expected a domain, address, network, URL, digest, email address or the id of an indicator, got {text:?}"
+    )
+}
+
+/// The active rows that name it: feed's number and name, and the row's id.
+fn rows_naming(
+    connection: &Connection,
+    is_indicator: bool,
+    target: &str,
+) -> anyhow::Result<Vec<(i64, String, String)>> {
+    let mut named = Vec::new();
+    let filter = if is_indicator { "AND indicators.id = ?2" } else { "AND ?2 = ?2" };
+    let mut statement = connection.prepare(&format!(
+        "SELECT feeds.id, feeds.name, indicators.id, body FROM feeds CROSS JOIN indicators ON indicators.feed = feeds.id
+         WHERE state = ?1 {filter}"
+    ))?;
+    let mut rows = statement.query((ACTIVE, target))?;
+    while let Some(row) = rows.next()? {
+        let id = row.get_ref(2)?.as_str()?;
+        let names_it = is_indicator || {
+            let statement = Statement::decode(id, row.get_ref(3)?.as_blob()?)?;
+            statement.parts.iter().flat_map(|part| &part.values).any(|value| compared(value) == target)
+        };
+        if names_it {
+            named.push((row.get(0)?, row.get(1)?, id.to_owned()));
+        }
+    }
+    Ok(named)
+}
+
+fn retract_named(
+    transaction: &Transaction<'_>,
+    named: &[(i64, String, String)],
+    reason: &str,
+    now: Timestamp,
+) -> anyhow::Result<u64> {
+    named
+        .iter()
+        .try_fold(0, |sum, (_, feed, id)| Ok(sum + retract_matches(transaction, feed, id, reason, now)?))
+}
+
+/// Retracts the matches of a value, whichever indicators named it, and whether or not they still do.
+fn retract_value(
+    transaction: &Transaction<'_>,
+    target: &str,
+    reason: &str,
+    now: Timestamp,
+) -> anyhow::Result<u64> {
+    let mut statement =
+        transaction.prepare("SELECT DISTINCT feed, indicator, entry FROM matches WHERE retracted IS NULL")?;
+    let mut rows = statement.query([])?;
+    let mut named = Vec::new();
+    while let Some(row) = rows.next()? {
+        let entry = row.get_ref(2)?.as_str()?;
+        if entry == target || compared_text(entry).as_deref() == Some(target) {
+            named.push((0, row.get(0)?, row.get(1)?));
+        }
+    }
+    drop(rows);
+    retract_named(transaction, &named, reason, now)
+}

@@ -1,0 +1,170 @@
+//! What is known of each feed: its cursor, how its last polls went, what of it is held back.
+
+use anyhow::{Context, ensure};
+use rusqlite::{Connection, OptionalExtension, Row, named_params};
+use serde::{Deserialize, Serialize};
+use threatsieve_blacklist::Timestamp;
+
+use super::Store;
+
+/// A feed's row.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct FeedState {
+    pub(crate) name: String,
+    /// The fetcher's own: where the next poll goes on.
+    pub(crate) cursor: Option<serde_json::Value>,
+    /// Last poll.
+    pub(crate) attempted: Option<Timestamp>,
+    /// Last poll without an error.
+    pub(crate) succeeded: Option<Timestamp>,
+    /// Last poll that changed anything.
+    pub(crate) changed: Option<Timestamp>,
+    /// Failed polls in a row.
+    pub(crate) failures: u32,
+    /// Not to be polled before.
+    pub(crate) next_attempt: Option<Timestamp>,
+    /// Of the last poll; `None` when it succeeded.
+    pub(crate) error: Option<String>,
+    /// What the last delivery would have done.
+    pub(crate) held: Option<Held>,
+    /// The next delivery is taken whatever it drops.
+    pub(crate) is_allowed: bool,
+    /// Indicators in force, those whose time is over among them.
+    pub(crate) active: u64,
+    /// What the last delivery that was taken came to.
+    pub(crate) report: Option<Ingested>,
+}
+
+/// A delivery that was not taken.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Held {
+    /// Why, for people.
+    pub(crate) why: String,
+    /// Active indicators that stay in force instead.
+    pub(crate) active: u64,
+    /// How many of them would have left.
+    pub(crate) leaving: u64,
+    /// When it came: microseconds since 1970.
+    pub(crate) at: i64,
+}
+
+/// What a delivery came to; indicators are counted.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Ingested {
+    /// New, or active again.
+    pub(crate) added: u64,
+    /// Active before, and said differently now.
+    pub(crate) changed: u64,
+    /// Not in the list any more.
+    pub(crate) removed: u64,
+    pub(crate) revoked: u64,
+    /// Values, lines and patterns that are left out.
+    pub(crate) refused: u64,
+    /// When held, nothing of the delivery is applied, and what is counted is what it would have done.
+    pub(crate) held: Option<Held>,
+}
+
+impl Ingested {
+    /// Whether anything in force is not what it was.
+    pub(crate) fn has_changes(&self) -> bool {
+        self.held.is_none() && self.added + self.changed + self.removed + self.revoked > 0
+    }
+}
+
+const COLUMNS: &str = "name, cursor, attempted, succeeded, changed, failures, next_attempt, error, held, allowed, active, report";
+
+impl Store {
+    /// What is known of a feed; `None` before its first poll.
+    pub(crate) fn feed_state(&self, name: &str) -> anyhow::Result<Option<FeedState>> {
+        let sql = format!("SELECT {COLUMNS} FROM feeds WHERE name = ?1");
+        let mut statement = self.connection.prepare_cached(&sql)?;
+        Ok(statement.query_row([name], feed_state).optional()?)
+    }
+
+    /// All feeds ever polled, by name.
+    pub(crate) fn feed_states(&self) -> anyhow::Result<Vec<FeedState>> {
+        let sql = format!("SELECT {COLUMNS} FROM feeds ORDER BY name");
+        let mut statement = self.connection.prepare_cached(&sql)?;
+        let states = statement.query_map([], feed_state)?.collect::<Result<_, _>>()?;
+        Ok(states)
+    }
+
+    /// A poll failed; what was known stays in force.
+    pub(crate) fn feed_failed(
+        &mut self,
+        name: &str,
+        now: Timestamp,
+        error: &str,
+        next_attempt: Timestamp,
+    ) -> anyhow::Result<()> {
+        let transaction = self.write()?;
+        let feed = feed_id(&transaction, name)?;
+        transaction.execute(
+            "UPDATE feeds SET attempted = :now, failures = failures + 1, error = :error, next_attempt = :next WHERE id = :feed",
+            named_params! { ":now": now.0, ":error": error, ":next": next_attempt.0, ":feed": feed },
+        )?;
+        transaction.commit()?;
+        Ok(())
+    }
+
+    /// A poll found nothing new. `cursor` replaces the one before, if there is one.
+    pub(crate) fn feed_unchanged(
+        &mut self,
+        name: &str,
+        now: Timestamp,
+        cursor: Option<&serde_json::Value>,
+    ) -> anyhow::Result<()> {
+        let transaction = self.write()?;
+        let feed = feed_id(&transaction, name)?;
+        transaction.execute(
+            "UPDATE feeds SET attempted = :now, succeeded = :now, failures = 0, error = NULL, next_attempt = NULL, cursor = coalesce(:cursor, cursor) WHERE id = :feed",
+            named_params! { ":now": now.0, ":cursor": cursor.map(ToString::to_string), ":feed": feed },
+        )?;
+        transaction.commit()?;
+        Ok(())
+    }
+
+    /// Lets the next delivery of a feed through, whatever it drops, and lets it come at once.
+    pub(crate) fn allow_held(&mut self, name: &str) -> anyhow::Result<()> {
+        let rows = self
+            .connection
+            .execute("UPDATE feeds SET allowed = 1, next_attempt = NULL WHERE name = ?1", [name])?;
+        ensure!(rows == 1, "feed {name:?} was never polled, so nothing of it is held back");
+        Ok(())
+    }
+}
+
+/// The number of a feed, which gets a row if it has none.
+pub(super) fn feed_id(connection: &Connection, name: &str) -> anyhow::Result<i64> {
+    connection
+        .prepare_cached("INSERT INTO feeds (name) VALUES (?1) ON CONFLICT DO NOTHING")?
+        .execute([name])?;
+    let mut statement = connection.prepare_cached("SELECT id FROM feeds WHERE name = ?1")?;
+    statement.query_row([name], |row| row.get(0)).with_context(|| format!("feed {name:?}"))
+}
+
+fn feed_state(row: &Row<'_>) -> rusqlite::Result<FeedState> {
+    let time = |column| row.get::<_, Option<i64>>(column).map(|time| time.map(Timestamp));
+    Ok(FeedState {
+        name: row.get("name")?,
+        cursor: json(row, "cursor")?,
+        attempted: time("attempted")?,
+        succeeded: time("succeeded")?,
+        changed: time("changed")?,
+        failures: row.get("failures")?,
+        next_attempt: time("next_attempt")?,
+        error: row.get("error")?,
+        held: json(row, "held")?,
+        is_allowed: row.get("allowed")?,
+        active: row.get("active")?,
+        report: json(row, "report")?,
+    })
+}
+
+/// A column of JSON.
+fn json<T: serde::de::DeserializeOwned>(row: &Row<'_>, column: &str) -> rusqlite::Result<Option<T>> {
+    let text: Option<String> = row.get(column)?;
+    text.map(|text| serde_json::from_str(&text)).transpose().map_err(|error| {
+        rusqlite::Error::FromSqlConversionFailure(0, rusqlite::types::Type::Text, Box::new(error))
+    })
+}

@@ -1,0 +1,256 @@
+//! A planned delivery into the state, or its holding back.
+
+use rusqlite::{Connection, Transaction, named_params};
+use serde_json::Value as Json;
+use threatsieve_blacklist::Timestamp;
+
+use super::collect::{Incoming, NO_TIME};
+use super::plan::{ACTIVE, Deed, Plan, Planner, REMOVED, REVOKED};
+use super::{Delivered, Delivery};
+use crate::store::Store;
+use crate::store::body::Statement;
+use crate::store::feeds::{Held, Ingested};
+use crate::store::left_out::{LeftOutBy, add_left_out};
+use crate::store::retraction::retract_matches;
+
+/// Withdrawals that are never too many at once, whatever share they are: each is a statement of its own, and a small feed may well withdraw
+/// its only indicator.
+const FEW: u64 = 10;
+
+pub(super) fn apply(
+    store: &mut Store,
+    delivery: &Delivery,
+    delivered: Delivered,
+    cursor: Option<&Json>,
+    allow_held: bool,
+) -> anyhow::Result<Ingested> {
+    let (feed, now) = (delivery.feed_id, delivery.now);
+    let transaction = store.write()?;
+    let planner =
+        Planner { collected: &delivery.collected, canaries: &delivery.canaries, now, plan: Plan::default() };
+    let mut plan = planner.compare(&transaction, feed, delivered)?;
+    plan.counts.refused = delivery.refused;
+    let (active, allowed): (i64, bool) =
+        transaction.query_row("SELECT active, allowed FROM feeds WHERE id = ?1", [feed], |row| {
+            Ok((row.get(0)?, row.get(1)?))
+        })?;
+    let active = u64::try_from(active).unwrap_or_default();
+    let suspicion = suspicion(delivery, &plan, active, delivered);
+    if let Some(why) = &suspicion
+        && !allow_held
+        && !allowed
+    {
+        let held = Held { why: why.clone(), active, leaving: plan.leaving, at: now.0 };
+        hold(&transaction, feed, now, &held)?;
+        transaction.commit()?;
+        return Ok(Ingested { held: Some(held), ..plan.counts });
+    }
+    let writer = Writer { transaction: &transaction, delivery, keeps_former: keeps_former(&transaction)? };
+    writer.write(&plan)?;
+    writer.replace_left_out(delivered)?;
+    writer.keep_markings()?;
+    writer.update_feed(&plan, cursor)?;
+    if plan.counts.has_changes() {
+        // Who let the delivery through need not let the blacklist made of it through as well.
+        let sql = "UPDATE builds SET change = change + 1, allowed = max(allowed, ?1)";
+        transaction.execute(sql, [suspicion.is_some()])?;
+    }
+    transaction.commit()?;
+    Ok(plan.counts)
+}
+
+/// Why a delivery is not to be trusted.
+fn suspicion(delivery: &Delivery, plan: &Plan, active: u64, delivered: Delivered) -> Option<String> {
+    if delivered == Delivered::Whole
+        && let Some(canary) = delivery.canaries.iter().find(|canary| !canary.was_seen)
+    {
+        return Some(format!("expected the canary {:?} in it, got a delivery without it", canary.text));
+    }
+    if delivered == Delivered::Part
+        && let Some(canary) = &plan.lost_canary
+    {
+        return Some(format!("expected the canary {canary:?} to stay, got a delivery that withdraws it"));
+    }
+    if plan.leaving == 0 {
+        return None;
+    }
+    if delivered == Delivered::Whole && delivery.collected.incoming().iter().all(|one| one.is_revocation) {
+        return Some(format!("expected some of the {active} indicators in force, got an empty delivery"));
+    }
+    if delivered == Delivered::Part && plan.leaving <= FEW {
+        return None;
+    }
+    let share = plan.leaving as f64 / active.max(1) as f64;
+    let limit = delivery.feed.hold.max_shrink;
+    (share > limit).then(|| {
+        format!(
+            "expected at most {:.1}% of the {active} indicators in force to leave at once, got {} ({:.1}%)",
+            limit * 100.0,
+            plan.leaving,
+            share * 100.0
+        )
+    })
+}
+
+fn hold(transaction: &Transaction<'_>, feed: i64, now: Timestamp, held: &Held) -> anyhow::Result<()> {
+    transaction.execute(
+        "UPDATE feeds SET attempted = :now, succeeded = :now, failures = 0, error = NULL, next_attempt = NULL, held = :held WHERE id = :feed",
+        named_params! { ":now": now.0, ":held": serde_json::to_string(held)?, ":feed": feed },
+    )?;
+    Ok(())
+}
+
+/// Whether what a row was before has to be kept: before the first blacklist, everything is new.
+fn keeps_former(connection: &Connection) -> rusqlite::Result<bool> {
+    connection.query_row("SELECT built IS NOT NULL FROM builds", [], |row| row.get(0))
+}
+
+/// Notes what an indicator's row is, before its first change since the last generation.
+const KEEP_FORMER: &str = "INSERT INTO pending (feed, id, former)
+    SELECT feed, id, CASE state WHEN 0 THEN body END FROM indicators WHERE feed = ?1 AND id = ?2 ON CONFLICT DO NOTHING";
+
+struct Writer<'a> {
+    transaction: &'a Transaction<'a>,
+    delivery: &'a Delivery,
+    keeps_former: bool,
+}
+
+impl Writer<'_> {
+    fn write(&self, plan: &Plan) -> anyhow::Result<()> {
+        let (feed, now) = (self.delivery.feed_id, self.delivery.now);
+        for &(place, deed) in &plan.deeds {
+            self.deed(&self.delivery.collected.incoming()[place as usize], deed)?;
+        }
+        let mut remove = self
+            .transaction
+            .prepare_cached("UPDATE indicators SET state = ?3, changed = ?4 WHERE feed = ?1 AND id = ?2")?;
+        for id in &plan.removed {
+            self.keep_former(id)?;
+            remove.execute((feed, id, REMOVED, now.0))?;
+        }
+        let mut forget =
+            self.transaction.prepare_cached("DELETE FROM indicators WHERE feed = ?1 AND id = ?2")?;
+        for id in &plan.forgotten {
+            forget.execute((feed, id))?;
+        }
+        Ok(())
+    }
+
+    fn deed(&self, one: &Incoming, deed: Deed) -> anyhow::Result<()> {
+        let (feed, now) = (self.delivery.feed_id, self.delivery.now);
+        let id = self.delivery.collected.id_text(one)?;
+        let body = self.delivery.collected.body(one);
+        let modified = Some(one.modified).filter(|&time| time != NO_TIME);
+        let prepare = |sql| self.transaction.prepare_cached(sql);
+        match deed {
+            Deed::Insert => {
+                if self.keeps_former {
+                    prepare("INSERT INTO pending (feed, id) VALUES (?1, ?2) ON CONFLICT DO NOTHING")?
+                        .execute((feed, id))?;
+                }
+                prepare("INSERT INTO indicators (feed, id, state, modified, changed, body) VALUES (?1, ?2, ?3, ?4, ?5, ?6)")?
+                    .execute((feed, id, ACTIVE, modified, now.0, body))?;
+            }
+            Deed::Replace => {
+                self.keep_former(id)?;
+                prepare("UPDATE indicators SET state = ?3, modified = ?4, changed = ?5, body = ?6 WHERE feed = ?1 AND id = ?2")?
+                    .execute((feed, id, ACTIVE, modified, now.0, body))?;
+            }
+            Deed::Revive => {
+                self.keep_former(id)?;
+                prepare("UPDATE indicators SET state = ?3, changed = ?4 WHERE feed = ?1 AND id = ?2")?
+                    .execute((feed, id, ACTIVE, now.0))?;
+            }
+            Deed::Revoke => {
+                self.keep_former(id)?;
+                self.bury(id, modified)?;
+                let reason = "revoked by its publisher";
+                retract_matches(self.transaction, &self.delivery.feed.name, id, reason, self.delivery.now)?;
+            }
+            Deed::Bury => self.bury(id, modified)?,
+        }
+        Ok(())
+    }
+
+    /// Marks a row as revoked, or makes one that is.
+    fn bury(&self, id: &str, modified: Option<i64>) -> anyhow::Result<()> {
+        let mut empty = Vec::new();
+        let nothing =
+            Statement { confidence: None, tlp: None, name: None, types: Vec::new(), parts: Vec::new() };
+        nothing.encode(id, &mut empty);
+        self.transaction
+            .prepare_cached(
+                "INSERT INTO indicators (feed, id, state, modified, changed, body) VALUES (?1, ?2, ?3, ?4, ?5, ?6)
+                 ON CONFLICT DO UPDATE SET state = excluded.state, changed = excluded.changed,
+                 modified = coalesce(max(modified, excluded.modified), modified, excluded.modified)",
+            )?
+            .execute((self.delivery.feed_id, id, REVOKED, modified, self.delivery.now.0, empty))?;
+        Ok(())
+    }
+
+    fn keep_former(&self, id: &str) -> rusqlite::Result<()> {
+        if self.keeps_former {
+            self.transaction.prepare_cached(KEEP_FORMER)?.execute((self.delivery.feed_id, id))?;
+        }
+        Ok(())
+    }
+
+    /// A whole delivery replaces what was left out of the ones before; a part that of the indicators that it names.
+    fn replace_left_out(&self, delivered: Delivered) -> anyhow::Result<()> {
+        let feed = self.delivery.feed_id;
+        let by = LeftOutBy::Delivery as i64;
+        let mut any = self
+            .transaction
+            .prepare_cached("SELECT 1 FROM left_out WHERE feed = ?1 AND origin = ?2 LIMIT 1")?;
+        if any.exists((feed, by))? {
+            match delivered {
+                Delivered::Whole => {
+                    self.transaction
+                        .execute("DELETE FROM left_out WHERE feed = ?1 AND origin = ?2", (feed, by))?;
+                }
+                Delivered::Part => {
+                    let mut delete = self.transaction.prepare_cached(
+                        "DELETE FROM left_out WHERE feed = ?1 AND origin = ?2 AND indicator = ?3",
+                    )?;
+                    let collected = &self.delivery.collected;
+                    for one in collected.incoming() {
+                        delete.execute((feed, by, collected.id_text(one)?))?;
+                    }
+                    for one in &self.delivery.left_out {
+                        delete.execute((feed, by, &one.id))?;
+                    }
+                }
+            }
+        }
+        add_left_out(self.transaction, feed, LeftOutBy::Delivery, &self.delivery.left_out)?;
+        Ok(())
+    }
+
+    fn keep_markings(&self) -> anyhow::Result<()> {
+        let mut insert = self.transaction.prepare_cached(
+            "INSERT INTO markings (feed, id, definition) VALUES (?1, ?2, ?3)
+             ON CONFLICT DO UPDATE SET definition = excluded.definition",
+        )?;
+        for (id, definition) in &self.delivery.markings {
+            insert.execute((self.delivery.feed_id, id, definition))?;
+        }
+        Ok(())
+    }
+
+    fn update_feed(&self, plan: &Plan, cursor: Option<&Json>) -> anyhow::Result<()> {
+        self.transaction.execute(
+            "UPDATE feeds SET attempted = :now, succeeded = :now, failures = 0, error = NULL, next_attempt = NULL, held = NULL, allowed = 0,
+             cursor = coalesce(:cursor, cursor), active = max(0, active + :more), report = :report,
+             changed = CASE WHEN :has_changes THEN :now ELSE changed END WHERE id = :feed",
+            named_params! {
+                ":now": self.delivery.now.0,
+                ":cursor": cursor.map(ToString::to_string),
+                ":more": plan.more_active,
+                ":report": serde_json::to_string(&plan.counts)?,
+                ":has_changes": plan.counts.has_changes(),
+                ":feed": self.delivery.feed_id,
+            },
+        )?;
+        Ok(())
+    }
+}

@@ -1,0 +1,243 @@
+//! What a delivery would change: told before anything is changed.
+
+use rusqlite::{Connection, OptionalExtension, Row};
+use threatsieve_blacklist::Timestamp;
+
+use super::Delivered;
+use super::collect::{Canary, Collected, Incoming, NO_TIME};
+use crate::store::body::Statement;
+use crate::store::feeds::Ingested;
+
+/// An indicator's row is in force.
+pub(crate) const ACTIVE: i64 = 0;
+/// Withdrawn by its publisher; kept, so that no older version revives it.
+pub(crate) const REVOKED: i64 = 1;
+/// Not in its list any more.
+pub(crate) const REMOVED: i64 = 2;
+
+/// How long rows that were removed from their list are kept to be looked up: 90 days.
+const REMOVED_KEPT_MICROS: i64 = 90 * 24 * 60 * 60 * 1_000_000;
+
+/// What is done about one indicator of the delivery.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Deed {
+    /// There was no row.
+    Insert,
+    /// Its row says something else now, and is active.
+    Replace,
+    /// It is listed again, in an older version than the one that is known.
+    Revive,
+    /// It was active and is withdrawn.
+    Revoke,
+    /// It was not active, and is known to be withdrawn now.
+    Bury,
+}
+
+/// All of it.
+#[derive(Default)]
+pub(super) struct Plan {
+    /// Places in the delivery, in the order of the ids.
+    pub(super) deeds: Vec<(u32, Deed)>,
+    /// Ids of active rows that the list does not name any more.
+    pub(super) removed: Vec<String>,
+    /// Ids of rows that were removed long ago.
+    pub(super) forgotten: Vec<String>,
+    pub(super) counts: Ingested,
+    /// Of what leaves, what was not over anyway.
+    pub(super) leaving: u64,
+    /// A canary that leaves with a row, by its text.
+    pub(super) lost_canary: Option<String>,
+    /// Rows that become active less those that stop to be.
+    pub(super) more_active: i64,
+}
+
+/// A row that is there.
+struct Stored<'a> {
+    state: i64,
+    modified: i64,
+    changed: i64,
+    body: &'a [u8],
+}
+
+impl<'a> Stored<'a> {
+    /// Reads the columns from the given one on: state, modified, changed, body.
+    fn read(row: &'a Row<'_>, first: usize) -> rusqlite::Result<Stored<'a>> {
+        Ok(Stored {
+            state: row.get(first)?,
+            modified: row.get::<_, Option<i64>>(first + 1)?.unwrap_or(NO_TIME),
+            changed: row.get(first + 2)?,
+            body: row.get_ref(first + 3)?.as_blob()?,
+        })
+    }
+}
+
+/// Compares.
+pub(super) struct Planner<'a> {
+    pub(super) collected: &'a Collected,
+    pub(super) canaries: &'a [Canary],
+    pub(super) now: Timestamp,
+    pub(super) plan: Plan,
+}
+
+impl Planner<'_> {
+    pub(super) fn compare(
+        mut self,
+        connection: &Connection,
+        feed: i64,
+        delivered: Delivered,
+    ) -> anyhow::Result<Plan> {
+        let is_known =
+            connection.prepare_cached("SELECT 1 FROM indicators WHERE feed = ?1 LIMIT 1")?.exists([feed])?;
+        match (is_known, delivered) {
+            (false, _) => self.all_new()?,
+            (true, Delivered::Whole) => self.merge(connection, feed)?,
+            (true, Delivered::Part) => self.look_up(connection, feed)?,
+        }
+        Ok(self.plan)
+    }
+
+    fn all_new(&mut self) -> anyhow::Result<()> {
+        let collected = self.collected;
+        for (place, one) in (0u32..).zip(collected.incoming()) {
+            self.judge(place, one, None)?;
+        }
+        Ok(())
+    }
+
+    fn look_up(&mut self, connection: &Connection, feed: i64) -> anyhow::Result<()> {
+        let collected = self.collected;
+        let mut select = connection.prepare_cached(
+            "SELECT state, modified, changed, body FROM indicators WHERE feed = ?1 AND id = ?2",
+        )?;
+        for (place, one) in (0u32..).zip(collected.incoming()) {
+            let id = collected.id_text(one)?;
+            let judged = select
+                .query_row((feed, id), |row| {
+                    let stored = Stored::read(row, 0)?;
+                    Ok(self.judge(place, one, Some(&stored)))
+                })
+                .optional()?;
+            match judged {
+                Some(judged) => judged?,
+                None => self.judge(place, one, None)?,
+            }
+        }
+        Ok(())
+    }
+
+    /// Walks over the feed's rows and the delivery at once, both in the order of the ids.
+    fn merge(&mut self, connection: &Connection, feed: i64) -> anyhow::Result<()> {
+        let collected = self.collected;
+        let mut coming = (0u32..).zip(collected.incoming()).peekable();
+        let mut select = connection.prepare_cached(
+            "SELECT id, state, modified, changed, body FROM indicators WHERE feed = ?1 ORDER BY id",
+        )?;
+        let mut rows = select.query([feed])?;
+        while let Some(row) = rows.next()? {
+            let id = row.get_ref(0)?.as_bytes()?;
+            while let Some((place, one)) = coming.next_if(|(_, one)| collected.id(one) < id) {
+                self.judge(place, one, None)?;
+            }
+            let stored = Stored::read(row, 1)?;
+            match coming.next_if(|(_, one)| collected.id(one) == id) {
+                // The withdrawal of an older version says nothing of the one that is known: that one is not listed.
+                Some((_, one)) if one.is_revocation && withdrawal(one, Some(&stored)).is_none() => {
+                    self.unlisted(std::str::from_utf8(id)?, &stored)?;
+                }
+                Some((place, one)) => self.judge(place, one, Some(&stored))?,
+                None => self.unlisted(std::str::from_utf8(id)?, &stored)?,
+            }
+        }
+        for (place, one) in coming {
+            self.judge(place, one, None)?;
+        }
+        Ok(())
+    }
+
+    /// What becomes of a row that the whole list does not name.
+    fn unlisted(&mut self, id: &str, stored: &Stored<'_>) -> anyhow::Result<()> {
+        match stored.state {
+            ACTIVE => {
+                self.plan.removed.push(id.to_owned());
+                self.plan.counts.removed += 1;
+                self.plan.more_active -= 1;
+                let is_over = Statement::decode(id, stored.body)?.is_over(self.now);
+                self.plan.leaving += u64::from(!is_over);
+            }
+            REMOVED if self.now.0.saturating_sub(stored.changed) > REMOVED_KEPT_MICROS => {
+                self.plan.forgotten.push(id.to_owned());
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn judge(&mut self, place: u32, one: &Incoming, stored: Option<&Stored<'_>>) -> anyhow::Result<()> {
+        let deed = if one.is_revocation { withdrawal(one, stored) } else { self.version(one, stored) };
+        let Some(deed) = deed else { return Ok(()) };
+        let was_active = stored.filter(|stored| stored.state == ACTIVE);
+        match (deed, was_active) {
+            (Deed::Insert | Deed::Replace | Deed::Revive, None) => {
+                self.plan.counts.added += 1;
+                self.plan.more_active += 1;
+            }
+            (Deed::Revoke, Some(stored)) => {
+                self.plan.counts.revoked += 1;
+                self.plan.more_active -= 1;
+                let is_over = Statement::decode(self.collected.id_text(one)?, stored.body)?.is_over(self.now);
+                self.plan.leaving += u64::from(!is_over);
+            }
+            (Deed::Bury, _) => {}
+            (_, Some(_)) => self.plan.counts.changed += 1,
+            (Deed::Revoke, None) => {}
+        }
+        if let Some(stored) = was_active {
+            self.look_for_canaries(one, stored)?;
+        }
+        self.plan.deeds.push((place, deed));
+        Ok(())
+    }
+
+    /// What a version of an indicator does. What is older than what is known only shows that it is still listed.
+    fn version(&self, one: &Incoming, stored: Option<&Stored<'_>>) -> Option<Deed> {
+        let Some(stored) = stored else { return Some(Deed::Insert) };
+        let is_same = one.modified == stored.modified && self.collected.body(one) == stored.body;
+        match stored.state {
+            ACTIVE => (one.modified >= stored.modified && !is_same).then_some(Deed::Replace),
+            REVOKED => (one.modified > stored.modified).then_some(Deed::Replace),
+            _ if one.modified < stored.modified => Some(Deed::Revive),
+            _ => Some(Deed::Replace),
+        }
+    }
+
+    /// Whether an active row that is changed or withdrawn takes a canary with it.
+    fn look_for_canaries(&mut self, one: &Incoming, stored: &Stored<'_>) -> anyhow::Result<()> {
+        if self.canaries.is_empty() {
+            return Ok(());
+        }
+        let id = self.collected.id_text(one)?;
+        let before = Statement::decode(id, stored.body)?;
+        let after =
+            (!one.is_revocation).then(|| Statement::decode(id, self.collected.body(one))).transpose()?;
+        let holds = |statement: &Statement, canary: &Canary| {
+            statement.parts.iter().flat_map(|part| &part.values).any(|value| canary.is(value))
+        };
+        let lost = self.canaries.iter().find(|canary| {
+            holds(&before, canary) && !after.as_ref().is_some_and(|after| holds(after, canary))
+        });
+        if let Some(canary) = lost {
+            self.plan.lost_canary = Some(canary.text.clone());
+        }
+        Ok(())
+    }
+}
+
+fn withdrawal(one: &Incoming, stored: Option<&Stored<'_>>) -> Option<Deed> {
+    let Some(stored) = stored else { return Some(Deed::Bury) };
+    match stored.state {
+        REVOKED => (one.modified > stored.modified).then_some(Deed::Bury),
+        _ if !one.is_undated && one.modified < stored.modified => None,
+        ACTIVE => Some(Deed::Revoke),
+        _ => Some(Deed::Bury),
+    }
+}

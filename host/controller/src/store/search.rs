@@ -1,0 +1,170 @@
+//! Looking up what the state holds.
+
+use rusqlite::named_params;
+use threatsieve_blacklist::{Timestamp, Tlp};
+
+use super::Store;
+use super::body::Statement;
+use super::false_positives::FalsePositives;
+use super::ingest::{ACTIVE, REVOKED, compared, compared_text};
+
+/// What an indicator's row comes to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum State {
+    /// It, or at least one of its values, is in force now or will be.
+    Active,
+    /// Withdrawn by its publisher.
+    Revoked,
+    /// Its time is over.
+    Expired,
+    /// Not in its list any more.
+    Removed,
+    /// Taken out here, by `retract`.
+    Retracted,
+}
+
+impl State {
+    pub(crate) const ALL: [State; 5] =
+        [State::Active, State::Revoked, State::Expired, State::Removed, State::Retracted];
+
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            State::Active => "active",
+            State::Revoked => "revoked",
+            State::Expired => "expired",
+            State::Removed => "removed",
+            State::Retracted => "retracted",
+        }
+    }
+}
+
+/// What is looked for; all that is given must hold.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Query {
+    /// Part of an id, a title or a value, in any case; or a value in any spelling (`hxxp://evil[.]com`).
+    pub(crate) text: Option<String>,
+    pub(crate) feed: Option<String>,
+    pub(crate) state: Option<State>,
+    /// Most rows.
+    pub(crate) limit: usize,
+}
+
+/// An indicator of one feed.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Found {
+    pub(crate) feed: String,
+    pub(crate) id: String,
+    pub(crate) state: State,
+    pub(crate) modified: Option<Timestamp>,
+    /// When its row last changed here.
+    pub(crate) changed: Timestamp,
+    pub(crate) confidence: Option<u8>,
+    pub(crate) tlp: Option<Tlp>,
+    pub(crate) name: Option<String>,
+    pub(crate) types: Vec<String>,
+    pub(crate) values: Vec<FoundValue>,
+    /// Why it, or one of its values, was taken out here.
+    pub(crate) retracted: Option<String>,
+}
+
+/// A value with its time.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct FoundValue {
+    pub(crate) value: String,
+    pub(crate) valid_from: Option<Timestamp>,
+    pub(crate) valid_until: Option<Timestamp>,
+}
+
+impl Store {
+    /// Looks indicators up, by feed and id; also says whether there are more than the limit. Reads all rows that the feed and the state
+    /// leave, about a second for a million.
+    pub(crate) fn search(&self, query: &Query, now: Timestamp) -> anyhow::Result<(Vec<Found>, bool)> {
+        let wanted = Wanted::new(query.text.as_deref().unwrap_or_default());
+        let false_positives = FalsePositives::read(&self.connection)?;
+        let mut statement = self.connection.prepare_cached(
+            "SELECT feeds.name, indicators.id, state, modified, indicators.changed, body
+             FROM feeds CROSS JOIN indicators ON indicators.feed = feeds.id
+             WHERE :feed IS NULL OR feeds.name = :feed ORDER BY feeds.name, indicators.id",
+        )?;
+        let mut rows = statement.query(named_params! { ":feed": query.feed })?;
+        let mut found = Vec::new();
+        while let Some(row) = rows.next()? {
+            let id = row.get_ref(1)?.as_str()?;
+            let body = Statement::decode(id, row.get_ref(5)?.as_blob()?)?;
+            if !wanted.is_in(id, &body) {
+                continue;
+            }
+            let retracted = reason(id, &body, &false_positives);
+            let state = state(row.get(2)?, &body, retracted.is_some(), now);
+            if query.state.is_some_and(|wanted| wanted != state) {
+                continue;
+            }
+            if found.len() == query.limit {
+                return Ok((found, true));
+            }
+            let values = body.parts.iter().flat_map(|part| {
+                part.values.iter().map(|value| FoundValue {
+                    value: value.to_string(),
+                    valid_from: part.valid_from,
+                    valid_until: part.valid_until,
+                })
+            });
+            found.push(Found {
+                feed: row.get(0)?,
+                id: id.to_owned(),
+                state,
+                modified: row.get::<_, Option<i64>>(3)?.map(Timestamp),
+                changed: Timestamp(row.get(4)?),
+                confidence: body.confidence,
+                tlp: body.tlp,
+                values: values.collect(),
+                name: body.name,
+                types: body.types,
+                retracted,
+            });
+        }
+        Ok((found, false))
+    }
+}
+
+fn state(stored: i64, body: &Statement, is_retracted: bool, now: Timestamp) -> State {
+    match stored {
+        ACTIVE if is_retracted => State::Retracted,
+        ACTIVE if !body.parts.is_empty() && body.is_over(now) => State::Expired,
+        ACTIVE => State::Active,
+        REVOKED => State::Revoked,
+        _ => State::Removed,
+    }
+}
+
+fn reason(id: &str, body: &Statement, false_positives: &FalsePositives) -> Option<String> {
+    let values = || body.parts.iter().flat_map(|part| &part.values);
+    let of_value = || values().find_map(|value| false_positives.value(value));
+    false_positives.indicator(id).or_else(of_value).map(|one| one.reason.clone())
+}
+
+/// A text to look for.
+struct Wanted {
+    lower: String,
+    /// As a value is compared, if it is one.
+    value: Option<String>,
+}
+
+impl Wanted {
+    fn new(text: &str) -> Wanted {
+        let text = text.trim();
+        Wanted { lower: text.to_lowercase(), value: compared_text(text) }
+    }
+
+    fn is_in(&self, id: &str, body: &Statement) -> bool {
+        let holds = |text: &str| text.to_lowercase().contains(&self.lower);
+        let mut values = body.parts.iter().flat_map(|part| &part.values);
+        self.lower.is_empty()
+            || holds(id)
+            || body.name.as_deref().is_some_and(holds)
+            || values.any(|value| {
+                holds(&value.to_string())
+                    || self.value.as_ref().is_some_and(|wanted| *wanted == compared(value))
+            })
+    }
+}
