@@ -15,6 +15,7 @@ mod indicators;
 mod jobs;
 mod matching;
 mod output;
+mod sinks;
 mod sources;
 mod stop;
 mod store;

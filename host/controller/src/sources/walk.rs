@@ -34,8 +34,8 @@ impl Input {
 #[derive(Debug, thiserror::Error)]
 #[error("{}: cannot be opened", path.display())]
 pub(crate) struct Unreadable {
-    path: PathBuf,
-    source: io::Error,
+    pub(crate) path: PathBuf,
+    pub(crate) source: io::Error,
 }
 
 /// Walks arguments in their order, and what folders hold in the order of the names' bytes, folders opened where they
