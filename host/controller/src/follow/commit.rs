@@ -94,8 +94,7 @@ impl<'a> Commit<'a> {
     }
 
     fn store(&mut self, number: usize, events: &[FoundEvent]) -> anyhow::Result<()> {
-        let transaction =
-            self.store.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        let transaction = self.store.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
         let mut counts = Counts::default();
         for event in events {
             flag(&transaction, &self.stretches[number], event, &self.shape, &self.finding, &mut counts)?;

@@ -68,7 +68,8 @@ pub(crate) fn match_history(
 }
 
 fn next_job(connection: &Connection) -> anyhow::Result<Option<Job>> {
-    let sql = "SELECT id, generation, blacklist FROM history_jobs WHERE ended IS NULL ORDER BY created, id LIMIT 1";
+    let sql =
+        "SELECT id, generation, blacklist FROM history_jobs WHERE ended IS NULL ORDER BY created, id LIMIT 1";
     let job = connection
         .query_row(sql, [], |row| {
             let generation = row.get::<_, i64>(1)?.cast_unsigned();
@@ -93,9 +94,14 @@ impl Work<'_> {
     /// `false` when it was to end before the job was over.
     fn go_on(&mut self, is_over: &(impl Fn() -> bool + Sync), stop: &Stop) -> anyhow::Result<bool> {
         self.skip_old()?;
-        while let Some(stretch) = self.next_stretch()? {
+        let mut is_whole = true;
+        for (stretch, is_gone) in self.stretches()? {
             if is_over() {
                 return Ok(false);
+            }
+            if is_gone {
+                self.missed(&stretch, "the file is gone")?;
+                continue;
             }
             match self.read(&stretch, is_over, stop)? {
                 Ended::Whole => {
@@ -103,9 +109,13 @@ impl Work<'_> {
                     self.done(stretch.file, None)?;
                 }
                 Ended::Damaged(why) => self.missed(&stretch, &format!("{why:#}"))?,
-                Ended::Replaced => self.missed(&stretch, "another file has its name")?,
+                // Renamed since its path was stored: the next round knows where it is.
+                Ended::Replaced => is_whole = false,
                 Ended::Stopped => return Ok(false),
             }
+        }
+        if !is_whole {
+            return Ok(false);
         }
         self.store
             .connection
@@ -124,26 +134,27 @@ impl Work<'_> {
         Ok(())
     }
 
-    /// The newest of the files that are not matched to their ends.
-    fn next_stretch(&self) -> anyhow::Result<Option<Stretch>> {
-        let connection = &self.store.connection;
-        let next = connection
-            .prepare_cached(
-                "SELECT h.file, h.until, h.done, h.lines, h.header, f.source FROM history_files h \
-                 JOIN files f ON f.id = h.file WHERE h.job = ?1 AND h.done < h.until AND h.missed IS NULL \
-                 ORDER BY coalesce(f.newest, f.modified) DESC, f.id DESC LIMIT 1",
-            )?
-            .query_row([self.job.id], |row| {
-                let unsigned = |at: usize| row.get::<_, i64>(at).map(i64::cast_unsigned);
-                let header = row.get::<_, Option<Vec<u8>>>(4)?.unwrap_or_default();
-                let place = Place { offset: unsigned(2)?, lines: unsigned(3)?, header };
-                Ok((row.get::<_, i64>(0)?, unsigned(1)?, place, row.get::<_, String>(5)?))
-            })
-            .optional()?;
-        let Some((id, until, place, source)) = next else { return Ok(None) };
-        let file = LogFile::get(connection, id)?;
+    /// The files that are not matched to their ends, newest first, and whether each is gone.
+    fn stretches(&self) -> anyhow::Result<Vec<(Stretch, bool)>> {
+        let mut statement = self.store.connection.prepare_cached(
+            "SELECT h.file, h.until, h.done, h.lines, h.header, f.source FROM history_files h \
+             JOIN files f ON f.id = h.file WHERE h.job = ?1 AND h.done < h.until AND h.missed IS NULL \
+             ORDER BY coalesce(f.newest, f.modified) DESC, f.id DESC",
+        )?;
+        let rows = statement.query_map([self.job.id], |row| {
+            let unsigned = |at: usize| row.get::<_, i64>(at).map(i64::cast_unsigned);
+            let header = row.get::<_, Option<Vec<u8>>>(4)?.unwrap_or_default();
+            let place = Place { offset: unsigned(2)?, lines: unsigned(3)?, header };
+            Ok((row.get::<_, i64>(0)?, unsigned(1)?, place, row.get::<_, String>(5)?))
+        })?;
+        let rows: Vec<_> = rows.collect::<Result<_, _>>()?;
+        rows.into_iter().map(|(id, until, place, source)| self.stretch(id, until, place, &source)).collect()
+    }
+
+    fn stretch(&self, id: i64, until: u64, place: Place, source: &str) -> anyhow::Result<(Stretch, bool)> {
+        let file = LogFile::get(&self.store.connection, id)?;
         let source = self.config.logs.iter().find(|log| log.name == source);
-        Ok(Some(Stretch {
+        let stretch = Stretch {
             file: id,
             identity: file.identity,
             path: file.path,
@@ -154,7 +165,8 @@ impl Work<'_> {
             place,
             until: Some(until),
             takes_partial: true,
-        }))
+        };
+        Ok((stretch, file.gone))
     }
 
     fn read(

@@ -121,9 +121,10 @@ impl Claims {
     /// The known file that this one is without a doubt: nothing about it changed.
     fn unchanged(&mut self, present: &Present) -> Option<LogFile> {
         let ids = self.by_inode.get(&(present.stat.device, present.stat.inode))?;
-        let id = *ids.iter().rev().find(|id| {
-            self.free.get(id).is_some_and(|file| file.settled && file.stat == present.stat)
-        })?;
+        let id = *ids
+            .iter()
+            .rev()
+            .find(|id| self.free.get(id).is_some_and(|file| file.settled && file.stat == present.stat))?;
         let file = self.free.remove(&id)?;
         self.claimed.insert((file.digest_bytes, file.digest), ());
         Some(file)
@@ -151,7 +152,8 @@ impl Claims {
         if file.is_some() || head.len() == 0 {
             return false;
         }
-        let whole = head.digest(head.len()).is_some_and(|digest| self.claimed.contains_key(&(head.len(), digest)));
+        let whole =
+            head.digest(head.len()).is_some_and(|digest| self.claimed.contains_key(&(head.len(), digest)));
         whole
             || all.iter().enumerate().any(|(other_at, other)| {
                 // Of two that are new, the later one is the copy.

@@ -125,7 +125,11 @@ fn read(
     let mut failed = None;
     let ends = Reading { matcher, times, done: &done }.read(stretches, |piece| {
         failed = commit.take(piece).err();
-        if failed.is_some() || stop.is_requested() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+        if failed.is_some() || stop.is_requested() {
+            ControlFlow::Break(())
+        } else {
+            ControlFlow::Continue(())
+        }
     });
     drop(progress);
     failed.map_or(Ok(()), Err)?;
@@ -141,7 +145,12 @@ fn tell(tally: &Tally, report: &mut FollowReport) {
     report.malformed = tally.malformed.count;
     report.unchecked = tally.unchecked.count;
     for example in &tally.unchecked.first {
-        tracing::warn!(path = &*example.file, line = example.line, reason = example.reason, "line was not checked");
+        tracing::warn!(
+            path = &*example.file,
+            line = example.line,
+            reason = example.reason,
+            "line was not checked"
+        );
     }
 }
 

@@ -39,10 +39,12 @@ impl Plan<'_> {
         connection: &Connection,
         identified: Identified,
     ) -> anyhow::Result<Vec<Stretch>> {
-        for Missing { path, why } in identified.missing {
-            self.troubles.add(&self.source.name, &path, &why);
+        for Missing { path, why } in &identified.missing {
+            self.troubles.add(&self.source.name, path, why);
         }
-        for file in identified.absent.iter().filter(|file| !file.gone) {
+        // What cannot be read is not gone.
+        let is_missing = |file: &LogFile| identified.missing.iter().any(|missing| missing.path == file.path);
+        for file in identified.absent.iter().filter(|file| !file.gone && !is_missing(file)) {
             self.report.gone += 1;
             if !file.settled {
                 tracing::warn!(

@@ -166,8 +166,12 @@ impl Log<'_> {
             let current: &mut Parser = parser.get_or_insert_with(|| self.parser(chunk.bytes()));
             let next = after_headers(current, &chunk, &mut |line| header.add(line));
             let cost = chunk.buffer_bytes().div_ceil(BUFFER_BYTES);
-            let piece =
-                Piece { source: Arc::clone(&source), parser: current.clone(), chunk, header: header.shared() };
+            let piece = Piece {
+                source: Arc::clone(&source),
+                parser: current.clone(),
+                chunk,
+                header: header.shared(),
+            };
             if let Some(next) = next {
                 *current = next;
             }

@@ -43,7 +43,8 @@ impl Troubles {
         }
         for (key, _) in before.iter().filter(|(key, _)| !self.now.contains_key(*key)) {
             tracing::info!(source = key.0, path = key.1, "log can be read again, or is gone");
-            connection.execute("DELETE FROM log_troubles WHERE source = ?1 AND path = ?2", (&key.0, &key.1))?;
+            connection
+                .execute("DELETE FROM log_troubles WHERE source = ?1 AND path = ?2", (&key.0, &key.1))?;
         }
         for (key, what) in self.now.iter().filter(|(key, what)| before.get(*key) != Some(*what)) {
             tracing::warn!(source = key.0, path = key.1, what, "log cannot be read");

@@ -126,7 +126,12 @@ impl Reader {
             let current = parser.get_or_insert_with(|| self.parser(chunk.bytes()));
             let next = after_headers(current, &chunk, &mut |_| {});
             let cost = chunk.buffer_bytes().div_ceil(BUFFER_BYTES);
-            let piece = Piece { source: Arc::clone(&source), parser: current.clone(), chunk, header: Arc::clone(&no_header) };
+            let piece = Piece {
+                source: Arc::clone(&source),
+                parser: current.clone(),
+                chunk,
+                header: Arc::clone(&no_header),
+            };
             if let Some(next) = next {
                 *current = next;
             }

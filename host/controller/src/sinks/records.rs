@@ -80,7 +80,8 @@ fn file_error(path: &Path, error: io::Error) -> anyhow::Error {
 }
 
 fn next_batch(connection: &Connection) -> anyhow::Result<Vec<Waiting>> {
-    let mut statement = connection.prepare_cached("SELECT id, body FROM outbox_records ORDER BY id LIMIT ?1")?;
+    let mut statement =
+        connection.prepare_cached("SELECT id, body FROM outbox_records ORDER BY id LIMIT ?1")?;
     let mut rows = statement.query([BATCH_RECORDS as i64])?;
     let (mut batch, mut bytes) = (Vec::new(), 0);
     while let Some(row) = rows.next()? {

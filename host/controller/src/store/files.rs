@@ -145,7 +145,9 @@ impl LogFile {
     /// Never finds it again: another file took its place under the same first bytes.
     pub(crate) fn supersede(&self, connection: &Connection) -> anyhow::Result<()> {
         connection
-            .prepare_cached("UPDATE files SET digest = zeroblob(32), digest_bytes = 0, gone = 1 WHERE id = ?1")?
+            .prepare_cached(
+                "UPDATE files SET digest = zeroblob(32), digest_bytes = 0, gone = 1 WHERE id = ?1",
+            )?
             .execute([self.id])?;
         Ok(())
     }
@@ -157,11 +159,7 @@ impl LogFile {
 }
 
 /// Stores how far a file is matched.
-pub(crate) fn move_to(
-    connection: &Connection,
-    file: i64,
-    end: &End,
-) -> anyhow::Result<()> {
+pub(crate) fn move_to(connection: &Connection, file: i64, end: &End) -> anyhow::Result<()> {
     let mut statement = connection.prepare_cached(
         "UPDATE files SET offset = :offset, lines = :lines, header = :header, partial = :partial, format = :format, \
          newest = max(coalesce(newest, :newest), coalesce(:newest, newest)) WHERE id = :id",
@@ -188,7 +186,8 @@ impl Store {
     /// Forgets events, matches, files and finished jobs from before the history window, unless somebody is still to be told of them.
     /// Gives the number of events.
     pub(crate) fn prune(&mut self, before: Timestamp) -> anyhow::Result<u64> {
-        let transaction = self.connection.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
+        let transaction =
+            self.connection.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
         let old = "SELECT e.id FROM events e \
              WHERE coalesce(e.occurred, (SELECT max(found) FROM matches m WHERE m.event = e.id), 0) < ?1 \
              AND NOT EXISTS (SELECT 1 FROM matches m WHERE m.event = e.id AND m.told = 0)";

@@ -67,7 +67,7 @@ CREATE TABLE files (
     format TEXT,
     header BLOB,                            -- the log's own header lines in force at `offset` (Zeek)
     newest INTEGER,                         -- latest event time met
-    seen INTEGER NOT NULL                   -- last round that found it
+    seen INTEGER NOT NULL                   -- last round that found it other than it was
 ) STRICT;
 CREATE INDEX files_by_source ON files (source);
 
