@@ -109,7 +109,7 @@ fn append_batch(output: &Output, store: &mut Store, batch: &[Waiting]) -> Result
         remember(&store.connection, &output.file, file.known()).map_err(state)?;
     }
     file.append(&lines[there..].concat()).map_err(Failure::File)?;
-    let confirm = || -> anyhow::Result<()> {
+    let mut confirm = || -> anyhow::Result<()> {
         let transaction = store.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
         remember(&transaction, &output.file, file.known())?;
         let mut delete = transaction.prepare_cached("DELETE FROM outbox_records WHERE id = ?1")?;
