@@ -94,11 +94,13 @@ impl Work<'_> {
     /// `false` when it was to end before the job was over.
     fn go_on(&mut self, is_over: &(impl Fn() -> bool + Sync), stop: &Stop) -> anyhow::Result<bool> {
         self.skip_old()?;
-        let mut is_whole = true;
+        let (mut is_whole, mut is_first) = (true, true);
         for (stretch, is_gone) in self.stretches()? {
-            if is_over() {
+            // One piece at least, or a short time would never end a job.
+            if stop.is_requested() || !is_first && is_over() {
                 return Ok(false);
             }
+            is_first = false;
             if is_gone {
                 self.missed(&stretch, "the file is gone")?;
                 continue;
@@ -200,8 +202,10 @@ impl Work<'_> {
         // What is packed would have to be unpacked anew to go on in its middle.
         let is_packed = super::opened::Opened::open(&stretch.path).is_ok_and(|opened| opened.head.is_packed);
         let ends = Reading { matcher, times, done: &done }.read(stretches, |piece| {
+            // A piece comes in several parts when much of it matches, and only its last one moves the place.
+            let is_whole = piece.end.is_some();
             failed = commit.take(piece).err();
-            match failed.is_some() || stop.is_requested() || !is_packed && is_over() {
+            match failed.is_some() || is_whole && (stop.is_requested() || !is_packed && is_over()) {
                 true => ControlFlow::Break(()),
                 false => ControlFlow::Continue(()),
             }

@@ -124,8 +124,10 @@ fn read(
     let mut commit = Commit::new(store, stretches, Moves::Log, shape, finding);
     let mut failed = None;
     let ends = Reading { matcher, times, done: &done }.read(stretches, |piece| {
+        // A piece comes in several parts when much of it matches, and only its last one moves the place.
+        let is_whole = piece.end.is_some();
         failed = commit.take(piece).err();
-        if failed.is_some() || stop.is_requested() {
+        if failed.is_some() || is_whole && stop.is_requested() {
             ControlFlow::Break(())
         } else {
             ControlFlow::Continue(())

@@ -15,6 +15,9 @@ mod plan;
 mod reading;
 mod troubles;
 
+#[cfg(test)]
+mod tests;
+
 pub(crate) use found_event::{Covering, FoundEvent};
 pub(crate) use history::{HistoryReport, match_history};
 pub(crate) use logs::{FollowReport, follow_logs};

@@ -7,7 +7,8 @@ use super::world::{EVIL, NOW, World, indicator, matcher, request, requests, touc
 
 /// A line of that many days ago.
 fn aged(host: &str, number: u64, days: i64) -> String {
-    let line = request(host, number).replace(&(NOW - 1000).to_string(), &(NOW - days * 24 * 3600).to_string());
+    let line =
+        request(host, number).replace(&(NOW - 1000).to_string(), &(NOW - days * 24 * 3600).to_string());
     line + "\n"
 }
 
@@ -21,7 +22,8 @@ fn new_indicators_flag_old_lines_newest_file_first() {
     assert_eq!(world.flagged().len(), 3);
     world.add_history_job(&[indicator("indicator--2", "later.example")], 2);
     world.gzip("access.log.2");
-    world.matcher = matcher(&[indicator("indicator--1", EVIL), indicator("indicator--2", "later.example")], 2);
+    world.matcher =
+        matcher(&[indicator("indicator--1", EVIL), indicator("indicator--2", "later.example")], 2);
     world.follow_idle();
     world.append("access.log", &aged("later.example", 50, 0));
     world.follow();
@@ -29,7 +31,8 @@ fn new_indicators_flag_old_lines_newest_file_first() {
     let report = world.history();
     assert_eq!((report.jobs_ended, report.jobs_left, report.files, report.counts.events), (1, 0, 3, 3));
     let flagged = world.flagged();
-    let numbers: Vec<_> = flagged.iter().map(|line| line.split('/').nth(4).unwrap().split(' ').next().unwrap()).collect();
+    let numbers: Vec<_> =
+        flagged.iter().map(|line| line.split('/').nth(4).unwrap().split(' ').next().unwrap()).collect();
     assert_eq!(numbers, ["0", "1", "2"]);
     let record = world.records().pop().unwrap();
     assert_eq!(record["threatsieve"]["historic"], true);
@@ -43,7 +46,10 @@ fn an_event_flagged_before_gets_an_addition() {
     world.append("access.log", &requests(EVIL, 0..1));
     world.follow();
     world.flagged();
-    world.add_history_job(&[indicator("indicator--2", "www.evil.example"), indicator("indicator--3", EVIL)], 2);
+    world.add_history_job(
+        &[indicator("indicator--2", "www.evil.example"), indicator("indicator--3", EVIL)],
+        2,
+    );
     world.history();
     assert_eq!(world.flagged(), [""; 0]);
     let records = world.records();
@@ -106,12 +112,17 @@ fn what_is_forgotten_is_old_and_told() {
     world.store.connection.execute("UPDATE matches SET told = 1", []).unwrap();
     assert_eq!(world.store.prune(before).unwrap(), 2);
     let count = |table: &str| -> i64 {
-        world.store.connection.query_row(&format!("SELECT count(*) FROM {table}"), [], |row| row.get(0)).unwrap()
+        world
+            .store
+            .connection
+            .query_row(&format!("SELECT count(*) FROM {table}"), [], |row| row.get(0))
+            .unwrap()
     };
     // The file that is gone was written to within the window.
     assert_eq!((count("events"), count("matches"), count("files")), (1, 1, 2));
     let later = threatsieve_blacklist::Timestamp((NOW + 1) * 1_000_000);
     world.store.prune(later).unwrap();
-    let left: i64 = world.store.connection.query_row("SELECT count(*) FROM files", [], |row| row.get(0)).unwrap();
+    let left: i64 =
+        world.store.connection.query_row("SELECT count(*) FROM files", [], |row| row.get(0)).unwrap();
     assert_eq!(left, 1);
 }

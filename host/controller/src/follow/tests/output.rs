@@ -160,7 +160,8 @@ fn a_line_that_was_half_written_is_cut_off() {
         let file = fs::OpenOptions::new().write(true).open(&world.config.output.file).unwrap();
         file.set_len(file.metadata().unwrap().len() - cut).unwrap();
         world.drain();
-        let lines: Vec<_> = world.records().iter().map(|record| record["event"]["original"].clone()).collect();
+        let lines: Vec<_> =
+            world.records().iter().map(|record| record["event"]["original"].clone()).collect();
         assert_eq!(lines, (0..4).map(|number| request(EVIL, number)).collect::<Vec<_>>(), "{cut}");
     }
 }

@@ -50,6 +50,14 @@ fn run(seed: u64) {
                 }
                 _ => {
                     let mut text = rest.take().unwrap_or_default();
+                    if text.is_empty() && !exists(&world) && random.bool() {
+                        // Many logs begin alike, and some have nothing else for a while.
+                        text += "# a header that all of them have\n";
+                        if random.bool() {
+                            world.append("access.log", &text);
+                            continue;
+                        }
+                    }
                     for _ in 0..random.u32(1..60) {
                         let host = if random.u32(0..5) == 0 { EVIL } else { "good.example" };
                         let line = request(host, number);
@@ -99,7 +107,7 @@ fn exists(world: &World) -> bool {
 #[test]
 fn each_matching_line_is_flagged_once_whatever_happens_to_the_files() {
     let first = fastrand::u64(..1 << 40);
-    for seed in first..first + 60 {
+    for seed in first..first + 24 {
         run(seed);
     }
 }

@@ -19,7 +19,8 @@ fn new_lines_are_matched_once_and_nothing_new_loads_nothing() {
     assert_eq!(world.flagged(), [request(EVIL, 4)]);
     let record = world.records().pop().unwrap();
     assert_eq!(record["log"]["offset"], requests(EVIL, 0..3).len() + requests("good.example", 3..4).len());
-    let line: i64 = world.store.connection.query_row("SELECT max(line) FROM events", [], |row| row.get(0)).unwrap();
+    let line: i64 =
+        world.store.connection.query_row("SELECT max(line) FROM events", [], |row| row.get(0)).unwrap();
     assert_eq!(line, 5);
 }
 
@@ -150,7 +151,7 @@ fn a_log_that_lost_its_end_goes_on_from_there() {
     let (line, uids): (i64, i64) = world
         .store
         .connection
-        .query_row("SELECT max(line), count(DISTINCT uid) FROM events WHERE raw LIKE '%/50%'", [], |row| {
+        .query_row("SELECT max(line), count(DISTINCT uid) FROM events WHERE raw LIKE '%/50_ %'", [], |row| {
             Ok((row.get(0)?, row.get(1)?))
         })
         .unwrap();
@@ -238,10 +239,8 @@ fn logs_with_nothing_but_a_header_are_waited_for_and_the_header_is_kept() {
 fn what_cannot_be_read_is_told_and_the_rest_goes_on() {
     let mut world = World::new();
     world.append("access.log", &requests(EVIL, 0..1));
-    let mut packed = gzip(requests(EVIL, 1..20_000).as_bytes());
-    let middle = packed.len() / 2;
-    packed[middle..middle + 64].fill(0x55);
-    fs::write(world.log("access.log.damaged"), &packed).unwrap();
+    let packed = gzip(requests(EVIL, 1..20_000).as_bytes());
+    fs::write(world.log("access.log.damaged"), &packed[..packed.len() / 2]).unwrap();
     fs::write(world.log("access.log.xz"), b"\xfd7zXZ\0rest").unwrap();
     std::os::unix::fs::symlink("nowhere", world.log("access.log.link")).unwrap();
     rustix::fs::mkfifoat(rustix::fs::CWD, world.log("access.log.pipe"), 0o600.into()).unwrap();
@@ -253,7 +252,10 @@ fn what_cannot_be_read_is_told_and_the_rest_goes_on() {
             .collect::<Vec<_>>()
     };
     let told = troubles(&report);
-    assert_eq!(told.iter().map(|(name, _)| name.as_str()).collect::<Vec<_>>(), ["damaged", "link", "pipe", "xz"]);
+    assert_eq!(
+        told.iter().map(|(name, _)| name.as_str()).collect::<Vec<_>>(),
+        ["damaged", "link", "pipe", "xz"]
+    );
     assert!(told[0].1.contains("damaged gzip data near byte"), "{told:?}");
     assert!(told[3].1.contains("compressed with xz"), "{told:?}");
     let flagged = world.flagged();
@@ -268,11 +270,12 @@ fn what_cannot_be_read_is_told_and_the_rest_goes_on() {
     assert_eq!(troubles(&world.follow_idle()), told);
     assert_eq!(since(&world), before);
     fs::remove_file(world.log("access.log.xz")).unwrap();
-    fs::write(world.log("access.log.damaged"), gzip(requests(EVIL, 1..20_000).as_bytes())).unwrap();
+    fs::write(world.log("access.log.damaged"), &packed).unwrap();
     world.wait();
     let report = world.follow();
     assert_eq!(report.troubles.len(), 2);
-    assert_eq!(world.flagged().len() + flagged.len(), 20_000);
+    let again = world.flagged();
+    assert_eq!(again.len() + flagged.len(), 20_000);
 }
 
 #[test]
@@ -297,7 +300,8 @@ fn without_a_blacklist_new_lines_are_kept() {
     let mut world = World::new();
     world.append("access.log", &requests(EVIL, 0..2));
     let report =
-        super::super::follow_logs(&world.config, &mut world.store, |_| Ok(None), 1, world.now, &world.stop).unwrap();
+        super::super::follow_logs(&world.config, &mut world.store, |_| Ok(None), 1, world.now, &world.stop)
+            .unwrap();
     assert!(report.without_blacklist);
     assert_eq!(world.follow().counts.events, 2);
 }

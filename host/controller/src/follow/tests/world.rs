@@ -10,14 +10,13 @@ use flate2::Compression;
 use flate2::write::GzEncoder;
 use serde_json::Value;
 use threatsieve_blacklist::{
-    Blacklist, CompileOptions, Compiler, Indicator, IndicatorId, Policy, Timestamp, Tlp, UrlMode, Value as Listed,
+    Blacklist, CompileOptions, Compiler, Indicator, IndicatorId, Policy, Timestamp, Tlp, UrlMode,
+    Value as Listed,
 };
 use threatsieve_log::Fields;
 use threatsieve_runner::Bytes;
 
-use crate::config::{
-    BlacklistConfig, Config, History, Http, LogSource, Logging, Output, Schedule,
-};
+use crate::config::{BlacklistConfig, Config, History, Http, LogSource, Logging, Output, Schedule};
 use crate::follow::{FollowReport, HistoryReport, follow_logs, match_history};
 use crate::matching::{Matcher, Setup};
 use crate::sinks::records::{DrainReport, drain};
