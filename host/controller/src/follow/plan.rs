@@ -72,7 +72,7 @@ impl Plan<'_> {
                     None
                 }
                 Found::Known(file, head) => self.known(connection, file, path, &head)?,
-                Found::New(head) => self.new(connection, path, &head)?,
+                Found::New(head) => self.first_met(connection, path, &head)?,
             };
             stretches.extend(stretch);
         }
@@ -85,7 +85,7 @@ impl Plan<'_> {
     }
 
     /// A file that nobody knows yet.
-    fn new(
+    fn first_met(
         &mut self,
         connection: &Connection,
         path: PathBuf,

@@ -170,7 +170,7 @@ fn a_line_that_was_half_written_is_cut_off() {
 fn others_may_rename_truncate_and_add_to_the_file() {
     let mut world = World::new();
     let file = world.config.output.file.clone();
-    let mut flag = |world: &mut World, number| {
+    let flag = |world: &mut World, number| {
         world.append("access.log", &requests(EVIL, number..number + 1));
         world.follow();
         world.drain();

@@ -84,7 +84,7 @@ fn run(seed: u64) {
             world.follow();
         }
         if random.u32(0..3) == 0 {
-            let _ = world.fail_at(random.u32(1..3), "DELETE ON outbox_records");
+            world.fail_at(random.u32(1..3), "DELETE ON outbox_records");
             let _ = crate::sinks::records::drain(&world.config.output, &mut world.store);
             world.restart();
         }
