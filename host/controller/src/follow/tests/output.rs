@@ -125,6 +125,35 @@ fn what_holds_again_after_a_retraction_is_an_addition() {
     assert_eq!(kinds, ["flag", "retraction", "addition"]);
 }
 
+#[test]
+fn the_examples_in_the_documentation_are_records_of_this_program() {
+    let mut world = World::new();
+    let mut known = indicator("indicator--8e2e2d2b-17d4-4cbf-938f-98ee46b3cd3f", EVIL);
+    known.confidence = Some(85);
+    known.tlp = Some(Tlp::Green);
+    known.name = Some("Phishing kit".into());
+    known.valid_from = Some(Timestamp((NOW - 5000) * 1_000_000));
+    known.modified = Some(Timestamp((NOW - 4000) * 1_000_000));
+    let later = indicator("www.evil.example", "www.evil.example");
+    world.matcher = matcher(&[known], 3);
+    world.append("access.log", &requests("www.evil.example", 5..6));
+    world.follow();
+    world.add_history_job(&[later], 4);
+    world.history();
+    let transaction = world.store.connection.transaction().unwrap();
+    retract_matches(&transaction, "feed", "www.evil.example", "our own site", world.now).unwrap();
+    transaction.commit().unwrap();
+    world.drain();
+    let folder = world.folder.path().join("logs").display().to_string();
+    let records = world.records();
+    let records = records
+        .iter()
+        .map(|record| serde_json::to_string_pretty(record).unwrap().replace(&folder, "/var/log/squid"));
+    let documented = include_str!("../../../../../docs/records.md").split("```json\n").skip(1);
+    let documented = documented.map(|block| block.split("\n```").next().unwrap().to_owned());
+    assert_eq!(records.collect::<Vec<_>>().join("\n"), documented.collect::<Vec<_>>().join("\n"));
+}
+
 /// Fails to confirm what was appended.
 fn killed_after_appending(world: &mut World) {
     world.fail_at(1, "DELETE ON outbox_records");

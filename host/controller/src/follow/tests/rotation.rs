@@ -81,6 +81,19 @@ fn while_a_copy_and_its_original_are_both_there_one_of_them_counts() {
 }
 
 #[test]
+fn a_file_has_a_better_right_than_a_copy_under_its_old_name() {
+    let mut world = World::new();
+    world.append("access.log", &requests(EVIL, 0..200));
+    world.follow();
+    world.flagged();
+    world.rename("access.log", "access.log.1");
+    fs::copy(world.log("access.log.1"), world.log("access.log")).unwrap();
+    world.append("access.log.1", &requests(EVIL, 200..201));
+    assert_eq!(world.follow().copies, 1);
+    assert_eq!(world.flagged(), [request(EVIL, 200)]);
+}
+
+#[test]
 fn compressing_a_log_repeats_nothing() {
     let mut world = World::new();
     // Larger than the head, and smaller.
