@@ -148,6 +148,21 @@ fn a_truncated_log_with_other_content_is_another_one() {
 }
 
 #[test]
+fn a_log_is_known_by_more_as_it_grows() {
+    let mut world = World::new();
+    world.append("access.log", &requests(EVIL, 0..1));
+    world.follow();
+    world.append("access.log", &requests(EVIL, 1..100));
+    world.follow();
+    world.flagged();
+    fs::remove_file(world.log("access.log")).unwrap();
+    // It begins with all that the other one had at first.
+    world.append("access.log.7", &(requests(EVIL, 0..1) + &requests(EVIL, 500..700)));
+    assert_eq!(world.follow().new_files, 1);
+    assert_eq!(world.flagged().len(), 201);
+}
+
+#[test]
 fn a_log_that_lost_its_end_goes_on_from_there() {
     let mut world = World::new();
     world.append("access.log", &requests(EVIL, 0..300));
