@@ -16,6 +16,7 @@ mod jobs;
 mod logging;
 mod matching;
 mod output;
+mod sinks;
 mod sources;
 mod stop;
 mod store;

@@ -3,9 +3,10 @@
 use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
-use threatsieve_blacklist::{Tlp, UrlMode};
+use threatsieve_blacklist::{Policy, Timestamp, Tlp, UrlMode};
 
 use super::values::{At, TlpParser};
+use crate::matching::Times;
 
 /// Indicators to compile.
 #[derive(Debug, Clone, Args)]
@@ -91,4 +92,30 @@ pub(crate) struct PolicyArgs {
     /// Judge validity at this moment, not at the event's own time: RFC 3339, a date, or `now`
     #[arg(long, value_name = "TIME")]
     pub(crate) at: Option<At>,
+}
+
+impl PolicyArgs {
+    /// Which matches count.
+    pub(crate) fn policy(&self) -> Policy {
+        Policy {
+            min_confidence: self.min_confidence,
+            max_tlp: self.max_tlp,
+            partial: self.partial,
+            exact: self.exact,
+        }
+    }
+
+    /// The moment asked for, or now: for what has no time of its own.
+    pub(crate) fn at(&self) -> Timestamp {
+        self.at.map_or_else(now, |at| at.0)
+    }
+
+    /// Which moments count.
+    pub(crate) fn times(&self) -> Times {
+        Times { at: self.at.map(|at| at.0), now: now(), oldest: None }
+    }
+}
+
+fn now() -> Timestamp {
+    Timestamp(jiff::Timestamp::now().as_microsecond())
 }

@@ -343,7 +343,7 @@ impl<'a> Reader<'a> {
 
     /// The items of a list, each a table or a string.
     pub(super) fn items(&self, key: &str) -> &[Spanned<DeValue<'a>>] {
-        self.values.get(key).and_then(|value| value.get_ref().as_array()).map_or(&[], |list| list.as_slice())
+        self.values.get(key).and_then(|value| value.get_ref().as_array()).map_or(&[], |list| &list[..])
     }
 
     /// A secret from the environment or a file, never from the configuration itself.

@@ -33,7 +33,7 @@ pub(crate) struct Table {
     pub(crate) settings: &'static [Setting],
 }
 
-use Default::{Absent, Is, Required};
+use self::Default::{Absent, Is, Required};
 
 const fn setting(
     key: &'static str,

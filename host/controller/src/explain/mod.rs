@@ -8,7 +8,7 @@ pub(crate) use nearest::Nearest;
 pub(crate) use standing::{Judged, Standing};
 
 use anyhow::Context;
-use threatsieve_blacklist::{Batch, Entry, Hit, How, Kind, Target, UrlMode, Value};
+use threatsieve_blacklist::{Batch, Entry, Hit, How, Kind, Target, Timestamp, UrlMode, Value};
 use threatsieve_runner::Answer;
 
 use crate::matching::Matcher;
@@ -78,16 +78,17 @@ pub(crate) struct Explanation {
 }
 
 impl Explanation {
-    /// Looks the value up as `scan` would in a line that holds nothing else; if nothing covers it as it was given, refanged.
+    /// Looks the value up as `scan` would in a line of the time `at` that holds nothing else; if nothing covers it as it was given, refanged.
     pub(crate) fn new(
         readings: &Readings,
         matcher: &Matcher,
+        at: Timestamp,
         nearest: Nearest,
     ) -> anyhow::Result<Explanation> {
         let mut covering = Vec::new();
         for text in readings.texts() {
             let answer = look_up(matcher, Kind::Any, text)?;
-            covering = answer.hits.iter().filter_map(|hit| cover(hit, &answer, matcher)).collect();
+            covering = answer.hits.iter().filter_map(|hit| cover(hit, &answer, matcher, at)).collect();
             if !covering.is_empty() {
                 break;
             }
@@ -117,9 +118,8 @@ fn look_up(matcher: &Matcher, kind: Kind, text: &str) -> anyhow::Result<Answer> 
     matcher.check(&batch).context("the matcher did not answer")
 }
 
-fn cover(hit: &Hit, answer: &Answer, matcher: &Matcher) -> Option<Covering> {
+fn cover(hit: &Hit, answer: &Answer, matcher: &Matcher, at: Timestamp) -> Option<Covering> {
     let entry = answer.blacklist.entry(hit.entry)?;
-    let at = matcher.moment(None);
     let matched = answer.blacklist.resolve(hit, matcher.policy(), at);
     // What would hold if nothing suppressed it and partial matches were wanted: so that each reason is told by itself.
     let bare = Hit { allowed_by: None, ..*hit };

@@ -24,7 +24,7 @@ pub(crate) fn scan_files(args: &ScanArgs) -> Result<Exit, Failure> {
     let threads = args.threads.map_or_else(|| available_parallelism().map_or(1, usize::from), usize::from);
     let Prepared { blacklist, setup, rejections, suffixes_made_exact } =
         prepare(&args.feeds, &args.blacklist, &mut |_| {})?;
-    let matcher = Matcher::new(blacklist, setup, &args.policy, threads)?;
+    let matcher = Matcher::new(blacklist, setup, args.policy.policy(), threads)?;
     let done = Arc::new(Done::default());
     let (printer, read) = scan(args, &files, &matcher, threads, &done)?;
     if printer.wants_summary() {
@@ -62,6 +62,7 @@ fn scan(
     let stop = Arc::new(AtomicBool::new(false));
     let mut printer = Printer::new(asked, asked == Output::Quiet && args.exit_code)?;
     let render = printer.render();
+    let times = args.policy.times();
     let mut read = Read::default();
     let progress =
         Progress::start(done, matches!(asked, Output::Table | Output::Json | Output::FilesWithMatches));
@@ -73,7 +74,7 @@ fn scan(
             &stop,
             |queue| read = reader.read_all(files, queue),
             || {
-                let mut worker = Worker::new(matcher, render);
+                let mut worker = Worker::new(matcher, times, render);
                 move |piece, parts: &_| worker.work(piece, parts)
             },
             |mut report| {

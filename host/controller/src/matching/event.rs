@@ -1,10 +1,10 @@
 //! A log line that matched.
 
-use threatsieve_blacklist::Match;
+use threatsieve_blacklist::{Match, Timestamp};
 use threatsieve_log::Parser;
 
 /// An observable with an entry that covers it.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Found {
     /// The observable's place in the line, from 0.
     pub(crate) number: u32,
@@ -23,10 +23,19 @@ pub(crate) struct Event<'a> {
     pub(crate) file: &'a str,
     /// Counted from 1.
     pub(crate) number: u64,
+    /// Of the line's first byte in the unpacked log.
+    pub(crate) offset: u64,
     /// Without its line end.
     pub(crate) line: &'a [u8],
     pub(crate) parser: &'a Parser,
     pub(crate) found: Vec<Found>,
     /// Further matches, of a line with too many to tell.
     pub(crate) omitted: u64,
+}
+
+impl Event<'_> {
+    /// The event's own time.
+    pub(crate) fn time(&self) -> Option<Timestamp> {
+        self.parser.time(self.line)
+    }
 }

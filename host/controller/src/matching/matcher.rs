@@ -2,23 +2,37 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use anyhow::Context;
 use threatsieve_blacklist::{Batch, Blacklist, Policy, Timestamp};
 use threatsieve_runner::{Answer, Bytes, CheckError, CodeCache, Runner, RunnerOptions};
-
-use crate::cli::PolicyArgs;
 
 /// How matches are found and judged.
 pub(crate) struct Matcher {
     pub(super) runner: Runner,
     blacklist: Arc<Blacklist<Bytes>>,
     policy: Policy,
+}
+
+/// Which moments count.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Times {
     /// Asked for instead of every event's own time.
-    at: Option<Timestamp>,
+    pub(crate) at: Option<Timestamp>,
     /// For events without a time.
-    now: Timestamp,
+    pub(crate) now: Timestamp,
+    /// Events before this do not match; `None` when all do.
+    pub(crate) oldest: Option<Timestamp>,
+}
+
+impl Times {
+    /// The moment at which indicators must be valid for an event of that time; `None` for one that is too old to match.
+    pub(crate) fn moment(&self, event: Option<Timestamp>) -> Option<Timestamp> {
+        if event.is_some_and(|event| self.oldest.is_some_and(|oldest| event < oldest)) {
+            return None;
+        }
+        Some(self.at.or(event).unwrap_or(self.now))
+    }
 }
 
 /// Where a blacklist's compiled code goes.
@@ -35,7 +49,7 @@ impl Matcher {
     pub(crate) fn new(
         blacklist: Blacklist<Bytes>,
         setup: Setup,
-        policy: &PolicyArgs,
+        policy: Policy,
         threads: usize,
     ) -> anyhow::Result<Matcher> {
         let blacklist = Arc::new(blacklist);
@@ -44,19 +58,8 @@ impl Matcher {
     }
 
     /// What answers from a runner that the blacklist is loaded into.
-    pub(super) fn loaded(runner: Runner, blacklist: Arc<Blacklist<Bytes>>, policy: &PolicyArgs) -> Matcher {
-        Matcher {
-            runner,
-            blacklist,
-            policy: Policy {
-                min_confidence: policy.min_confidence,
-                max_tlp: policy.max_tlp,
-                partial: policy.partial,
-                exact: policy.exact,
-            },
-            at: policy.at.map(|at| at.0),
-            now: now(),
-        }
+    pub(super) fn loaded(runner: Runner, blacklist: Arc<Blacklist<Bytes>>, policy: Policy) -> Matcher {
+        Matcher { runner, blacklist, policy }
     }
 
     pub(crate) fn blacklist(&self) -> &Blacklist<Bytes> {
@@ -70,16 +73,6 @@ impl Matcher {
     pub(crate) fn check(&self, batch: &Batch) -> Result<Answer, CheckError> {
         self.runner.check(batch)
     }
-
-    /// The moment at which indicators must be valid for an event of that time.
-    pub(crate) fn moment(&self, event: Option<Timestamp>) -> Timestamp {
-        self.at.or(event).unwrap_or(self.now)
-    }
-}
-
-fn now() -> Timestamp {
-    let elapsed = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    Timestamp(i64::try_from(elapsed.as_micros()).unwrap_or(i64::MAX))
 }
 
 /// Loads a blacklist into a new runner: with the user's code cache where there is one to use, else without.

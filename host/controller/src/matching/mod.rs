@@ -1,6 +1,7 @@
-//! Lines in, matches out: what `scan` does with each piece of a log.
+//! Lines in, matches out: what is done with each piece of a log, whether it is scanned or followed.
 
 mod event;
+mod headers;
 mod matcher;
 mod piece;
 mod reader;
@@ -10,7 +11,8 @@ mod tally;
 mod tests;
 
 pub(crate) use event::{Event, Found};
-pub(crate) use matcher::{Matcher, Setup};
-pub(crate) use piece::{Render, Report, Worker};
-pub(crate) use reader::{Read, Reader};
+pub(crate) use headers::after_headers;
+pub(crate) use matcher::{Matcher, Setup, Times};
+pub(crate) use piece::{Collect, Collected, End, Piece, Report, Source, Worker};
+pub(crate) use reader::{Read, Reader, Recycled};
 pub(crate) use tally::{Examples, Tally};

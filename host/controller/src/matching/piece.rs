@@ -5,12 +5,12 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use memchr::memchr;
-use threatsieve_blacklist::{Batch, Hit, Kind};
-use threatsieve_log::{MAX_LINE_BYTES, Parser};
+use threatsieve_blacklist::{Batch, Hit, Kind, Timestamp};
+use threatsieve_log::{Format, MAX_LINE_BYTES, Parser};
 use threatsieve_runner::{Answer, CheckError};
 
 use super::event::{Event, Found};
-use super::matcher::Matcher;
+use super::matcher::{Matcher, Times};
 use super::tally::{Example, Tally};
 use crate::output::clipped;
 use crate::sources::{Chunk, Parts};
@@ -20,13 +20,15 @@ use crate::sources::{Chunk, Parts};
 const BATCH_OBSERVABLES: usize = 2048;
 /// The same in bytes, for logs of long values.
 const BATCH_BYTES: usize = 256 * 1024;
-/// A piece's output is passed on when it is this long, so that memory stays bounded when every line matches.
+/// What a piece gives is passed on when it is this long, so that memory stays bounded when every line matches.
 const PART_BYTES: usize = 1024 * 1024;
 /// Calls in a row that may fail while a failed batch is taken apart. One bad line fails about a dozen; more than this, and it is
 /// not the lines.
 const MAX_FAILED_CALLS: u32 = 64;
 /// Matches of one event that are told; more are counted. Only a line of many thousand values has so many.
 const MAX_MATCHES: usize = 1000;
+/// Lines at a piece's end of which one should have a time.
+const TIMED_LINES: usize = 8;
 /// Characters of a line that are shown as an example.
 const EXAMPLE_CHARS: usize = 120;
 
@@ -44,20 +46,62 @@ pub(crate) struct Piece {
     /// How the first line is to be read.
     pub(crate) parser: Parser,
     pub(crate) chunk: Chunk,
+    /// Header lines in force after it, where somebody keeps them.
+    pub(crate) header: Arc<[u8]>,
 }
 
+/// What is made of events, one after the other.
+pub(crate) trait Collected: Default + Send {
+    /// Memory that it takes, about.
+    fn bytes(&self) -> usize;
+}
+
+/// Text to be printed.
+impl Collected for Vec<u8> {
+    fn bytes(&self) -> usize {
+        self.len()
+    }
+}
+
+/// Adds an event.
+pub(crate) type Collect<Out> = fn(&Event<'_>, &mut Out);
+
 /// What came of a piece, or of a part of it.
-pub(crate) struct Report {
+pub(crate) struct Report<Out> {
     pub(crate) source: Arc<Source>,
-    pub(crate) text: Vec<u8>,
+    pub(crate) collected: Out,
     pub(crate) tally: Tally,
+    /// Where the piece ends, with its last part.
+    pub(crate) end: Option<End>,
     /// The piece's memory, with its last part.
     buffer: Vec<u8>,
 }
 
-impl Report {
-    fn new(source: &Arc<Source>) -> Report {
-        Report { source: Arc::clone(source), text: Vec::new(), tally: Tally::default(), buffer: Vec::new() }
+/// A place between two pieces of a log.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct End {
+    /// Bytes of the unpacked log before it, without a last line that has no end.
+    pub(crate) offset: u64,
+    /// Lines before that.
+    pub(crate) lines: u64,
+    /// Bytes of a last line without an end, which was matched as it stands.
+    pub(crate) partial: u64,
+    /// Header lines in force there.
+    pub(crate) header: Arc<[u8]>,
+    pub(crate) format: Format,
+    /// The time of the last event before it that has one.
+    pub(crate) time: Option<Timestamp>,
+}
+
+impl<Out: Collected> Report<Out> {
+    fn new(source: &Arc<Source>) -> Report<Out> {
+        Report {
+            source: Arc::clone(source),
+            collected: Out::default(),
+            tally: Tally::default(),
+            end: None,
+            buffer: Vec::new(),
+        }
     }
 
     /// Takes the piece's memory out.
@@ -66,14 +110,12 @@ impl Report {
     }
 }
 
-/// Writes an event the way it was asked for.
-pub(crate) type Render = fn(&Event<'_>, &mut Vec<u8>);
-
 /// Matches pieces; one a thread.
-pub(crate) struct Worker<'a> {
+pub(crate) struct Worker<'a, Out> {
     matcher: &'a Matcher,
+    times: Times,
     /// `None` when events are only counted.
-    render: Option<Render>,
+    collect: Option<Collect<Out>>,
     batch: Batch,
     /// Calls that failed since the last one that succeeded.
     failed_calls: u32,
@@ -83,6 +125,8 @@ pub(crate) struct Worker<'a> {
 #[derive(Clone)]
 struct Pending<'c> {
     number: u64,
+    /// In the unpacked log.
+    offset: u64,
     line: &'c [u8],
     /// Its observables' places in the batch.
     places: Range<u32>,
@@ -92,15 +136,15 @@ struct Pending<'c> {
     goes_on: bool,
 }
 
-impl<'a> Worker<'a> {
-    pub(crate) fn new(matcher: &'a Matcher, render: Option<Render>) -> Worker<'a> {
-        Worker { matcher, render, batch: Batch::new(), failed_calls: 0 }
+impl<'a, Out: Collected> Worker<'a, Out> {
+    pub(crate) fn new(matcher: &'a Matcher, times: Times, collect: Option<Collect<Out>>) -> Worker<'a, Out> {
+        Worker { matcher, times, collect, batch: Batch::new(), failed_calls: 0 }
     }
 
     /// Matches all lines of a piece.
-    pub(crate) fn work(&mut self, piece: Piece, parts: &Parts<'_, Report>) -> Report {
-        let Piece { source, parser, chunk } = piece;
-        let format = parser.format().name();
+    pub(crate) fn work(&mut self, piece: Piece, parts: &Parts<'_, Report<Out>>) -> Report<Out> {
+        let Piece { source, parser, chunk, header } = piece;
+        let format = parser.format();
         let mut lines = Lines {
             worker: self,
             parts,
@@ -111,20 +155,29 @@ impl<'a> Worker<'a> {
             omitted: 0,
             over: false,
         };
-        lines.read(chunk.bytes(), chunk.first_line);
-        let mut report = lines.report;
+        lines.read(&chunk);
+        let Lines { mut report, parser, .. } = lines;
         report.tally.lines += chunk.lines;
-        report.tally.formats.insert(format, chunk.lines);
+        report.tally.formats.insert(format.name(), chunk.lines);
+        let partial = chunk.partial_bytes() as u64;
+        report.end = Some(End {
+            offset: chunk.end() - partial,
+            lines: chunk.first_line - 1 + chunk.lines - u64::from(partial > 0),
+            partial,
+            header,
+            format,
+            time: last_time(&parser, chunk.bytes()),
+        });
         report.buffer = chunk.into_buffer();
         report
     }
 }
 
 /// The lines of one piece on their way.
-struct Lines<'w, 'a, 'c> {
-    worker: &'w mut Worker<'a>,
-    parts: &'w Parts<'w, Report>,
-    report: Report,
+struct Lines<'w, 'a, 'c, Out> {
+    worker: &'w mut Worker<'a, Out>,
+    parts: &'w Parts<'w, Report<Out>>,
+    report: Report<Out>,
     parser: Parser,
     pending: Vec<Pending<'c>>,
     /// What was found so far in a line that goes on in the next batch.
@@ -135,22 +188,23 @@ struct Lines<'w, 'a, 'c> {
     over: bool,
 }
 
-impl<'c> Lines<'_, '_, 'c> {
-    fn read(&mut self, mut rest: &'c [u8], first_line: u64) {
-        let mut number = first_line;
+impl<'c, Out: Collected> Lines<'_, '_, 'c, Out> {
+    fn read(&mut self, chunk: &'c Chunk) {
+        let (mut number, mut rest) = (chunk.first_line, chunk.bytes());
         while !rest.is_empty() && !self.over {
             let (line, after) = match memchr(b'\n', rest) {
                 Some(end) => (&rest[..end], &rest[end + 1..]),
                 None => (rest, &rest[rest.len()..]),
             };
+            let offset = chunk.end() - rest.len() as u64;
             rest = after;
-            self.line(number, line.strip_suffix(b"\r").unwrap_or(line));
+            self.line(number, offset, line.strip_suffix(b"\r").unwrap_or(line));
             number += 1;
         }
         self.check();
     }
 
-    fn line(&mut self, number: u64, mut line: &'c [u8]) {
+    fn line(&mut self, number: u64, offset: u64, mut line: &'c [u8]) {
         if line.len() > MAX_LINE_BYTES {
             line = &line[..MAX_LINE_BYTES];
             let file = &self.report.source.name;
@@ -167,11 +221,11 @@ impl<'c> Lines<'_, '_, 'c> {
             self.parser = parser;
             return;
         }
-        self.gather(number, line, 0);
+        self.gather((number, offset), line, 0);
     }
 
     /// Adds a line's observables from `before` on to the batch; full batches are looked up.
-    fn gather(&mut self, number: u64, line: &'c [u8], before: u32) {
+    fn gather(&mut self, (number, offset): (u64, u64), line: &'c [u8], before: u32) {
         let batch = &mut self.worker.batch;
         let first = batch.len() as u32;
         let (mut seen, mut full, mut pathless) = (0, false, false);
@@ -191,13 +245,13 @@ impl<'c> Lines<'_, '_, 'c> {
             return;
         }
         if last > first {
-            self.pending.push(Pending { number, line, places: first..last, before, goes_on: full });
+            self.pending.push(Pending { number, offset, line, places: first..last, before, goes_on: full });
         }
         if full || last as usize >= BATCH_OBSERVABLES || self.worker.batch.as_bytes().len() >= BATCH_BYTES {
             self.check();
             if full {
                 // Any observable fits into an empty batch, so this ends.
-                self.gather(number, line, seen);
+                self.gather((number, offset), line, seen);
             }
         }
     }
@@ -281,14 +335,17 @@ impl<'c> Lines<'_, '_, 'c> {
     /// What of a line's hits counts.
     fn resolve(&mut self, one: &Pending<'c>, offset: u32, hits: &[Hit], answer: &Answer) -> Vec<Found> {
         let (matcher, tally) = (self.worker.matcher, &mut self.report.tally);
-        let at = matcher.moment(self.parser.time(one.line));
         let mut found = Vec::new();
+        let Some(at) = self.worker.times.moment(self.parser.time(one.line)) else {
+            tally.too_old += hits.len() as u64;
+            return found;
+        };
         for hit in hits {
             if hit.allowed_by.is_some() {
                 tally.suppressed += 1;
             } else if hit.how.is_partial() && !matcher.policy().partial {
                 tally.partial += 1;
-            } else if self.worker.render.is_none() && !found.is_empty() {
+            } else if self.worker.collect.is_none() && !found.is_empty() {
                 // One match makes the event count, whatever else there is.
             } else if let Some(matched) = answer.blacklist.resolve(hit, matcher.policy(), at) {
                 if self.held.len() + found.len() == MAX_MATCHES {
@@ -301,7 +358,7 @@ impl<'c> Lines<'_, '_, 'c> {
                 tally.outside_policy += 1;
             }
         }
-        if self.worker.render.is_some() {
+        if self.worker.collect.is_some() {
             self.name(one.line, &mut found);
         }
         found
@@ -329,17 +386,30 @@ impl<'c> Lines<'_, '_, 'c> {
         }
         let (found, omitted) = (mem::take(&mut self.held), mem::take(&mut self.omitted));
         self.report.tally.events += 1;
-        let Some(render) = self.worker.render else { return };
+        let Some(collect) = self.worker.collect else { return };
         let file = Arc::clone(&self.report.source.name);
-        let event =
-            Event { file: &file, number: one.number, line: one.line, parser: &self.parser, found, omitted };
-        render(&event, &mut self.report.text);
-        if self.report.text.len() >= PART_BYTES {
+        let event = Event {
+            file: &file,
+            number: one.number,
+            offset: one.offset,
+            line: one.line,
+            parser: &self.parser,
+            found,
+            omitted,
+        };
+        collect(&event, &mut self.report.collected);
+        if self.report.collected.bytes() >= PART_BYTES {
             let next = Report::new(&self.report.source);
             let part = mem::replace(&mut self.report, next);
             self.over = self.parts.send(part).is_break();
         }
     }
+}
+
+/// The time of the last event that has one, looked for in the last few lines.
+fn last_time(parser: &Parser, bytes: &[u8]) -> Option<Timestamp> {
+    let lines = bytes.rsplit(|&byte| byte == b'\n').filter(|line| !line.is_empty());
+    lines.take(TIMED_LINES).find_map(|line| parser.time(line))
 }
 
 fn example(file: &Arc<str>, line: u64, text: &[u8], reason: String) -> Example {

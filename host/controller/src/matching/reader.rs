@@ -6,12 +6,12 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use anyhow::anyhow;
-use memchr::{memchr, memchr_iter};
 use threatsieve_log::{Fields, Format, Parser};
 
+use super::headers::after_headers;
 use super::piece::{Piece, Source};
 use crate::output::{Done, complain, grouped};
-use crate::sources::{self, BUFFER_BYTES, Chunk, Chunks, Decoder, Queue, Unreadable, Waiting, Walk};
+use crate::sources::{self, BUFFER_BYTES, Chunks, Decoder, Queue, Unreadable, Waiting, Walk};
 
 /// Memory of pieces that are done with.
 #[derive(Debug, Clone, Default)]
@@ -24,7 +24,7 @@ impl Recycled {
         }
     }
 
-    fn take(&self) -> Vec<u8> {
+    pub(crate) fn take(&self) -> Vec<u8> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).pop().unwrap_or_default()
     }
 }
@@ -110,6 +110,7 @@ impl Reader {
         self.done.set_what(name);
         let mut chunks = Chunks::new(decoder);
         let (mut parser, mut lines, mut taken) = (None, 0, 0);
+        let no_header: Arc<[u8]> = Arc::from([]);
         loop {
             let chunk = match chunks.next(self.recycled.take()) {
                 Ok(Some(chunk)) => chunk,
@@ -129,9 +130,14 @@ impl Reader {
             self.done.bytes.fetch_add(now - taken, Ordering::Relaxed);
             taken = now;
             let current = parser.get_or_insert_with(|| self.parser(chunk.bytes()));
-            let next = after_headers(current, &chunk);
+            let next = after_headers(current, &chunk, &mut |_| {});
             let cost = chunk.buffer_bytes().div_ceil(BUFFER_BYTES);
-            let piece = Piece { source: Arc::clone(&source), parser: current.clone(), chunk };
+            let piece = Piece {
+                source: Arc::clone(&source),
+                parser: current.clone(),
+                chunk,
+                header: Arc::clone(&no_header),
+            };
             if let Some(next) = next {
                 *current = next;
             }
@@ -142,26 +148,4 @@ impl Reader {
     fn parser(&self, sample: &[u8]) -> Parser {
         Parser::new(self.format.unwrap_or_else(|| Format::detect(sample)), &self.fields)
     }
-}
-
-/// The parser for what follows a piece, if its header lines change it. Headers are read here, in the order of the log, since
-/// pieces are matched in any order.
-fn after_headers(parser: &Parser, chunk: &Chunk) -> Option<Parser> {
-    if parser.format() != Format::Zeek {
-        return None;
-    }
-    let bytes = chunk.bytes();
-    let mut changed: Option<Parser> = None;
-    for at in memchr_iter(b'#', bytes) {
-        if at > 0 && bytes[at - 1] != b'\n' {
-            continue;
-        }
-        let line = &bytes[at..];
-        let line = &line[..memchr(b'\n', line).unwrap_or(line.len())];
-        let line = line.strip_suffix(b"\r").unwrap_or(line);
-        if let Some(next) = changed.as_ref().unwrap_or(parser).header_change(line) {
-            changed = Some(next);
-        }
-    }
-    changed
 }

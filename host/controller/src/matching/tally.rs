@@ -57,6 +57,8 @@ pub(crate) struct Tally {
     pub(crate) partial: u64,
     /// Matches without an indicator that counts: by validity, confidence, marking, or `--exact`.
     pub(crate) outside_policy: u64,
+    /// Matches of events that are older than what is looked at.
+    pub(crate) too_old: u64,
     /// CONNECT requests, which log no path.
     pub(crate) connects: u64,
     /// Lines by format.
@@ -74,6 +76,7 @@ impl Tally {
         self.suppressed += later.suppressed;
         self.partial += later.partial;
         self.outside_policy += later.outside_policy;
+        self.too_old += later.too_old;
         self.connects += later.connects;
         for (format, lines) in later.formats {
             *self.formats.entry(format).or_default() += lines;

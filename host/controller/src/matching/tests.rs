@@ -6,13 +6,12 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use threatsieve_blacklist::{
-    Batch, Blacklist, CompileOptions, Compiler, Indicator, IndicatorId, Kind, Tlp, UrlMode, Value,
+    Batch, Blacklist, CompileOptions, Compiler, Indicator, IndicatorId, Kind, Policy, Timestamp, UrlMode, Value,
 };
 use threatsieve_log::Format;
 use threatsieve_runner::{Bytes, CheckError, CodeCache, Runner, RunnerOptions};
 
 use super::*;
-use crate::cli::PolicyArgs;
 use crate::output::Done;
 use crate::sources::in_order;
 
@@ -35,7 +34,6 @@ fn long() -> String {
 
 /// The matcher with just so much memory that it answers for short values; for the longest it never does.
 fn short_of_memory() -> Matcher {
-    let policy = PolicyArgs { partial: false, exact: false, min_confidence: 0, max_tlp: Tlp::Red, at: None };
     let (folder, blacklist) = (tempfile::tempdir().unwrap(), blacklist());
     let check = |matcher: &Matcher, value: &str| {
         let mut batch = Batch::new();
@@ -53,7 +51,7 @@ fn short_of_memory() -> Matcher {
         if runner.load(Arc::clone(&blacklist)).is_err() {
             continue;
         }
-        let matcher = Matcher::loaded(runner, Arc::clone(&blacklist), &policy);
+        let matcher = Matcher::loaded(runner, Arc::clone(&blacklist), Policy::default());
         if check(&matcher, "evil.com").is_ok() {
             let error = check(&matcher, long().trim_end()).unwrap_err();
             assert!(matches!(error, CheckError::MemoryCeiling { .. }), "{error:?}");
@@ -67,7 +65,8 @@ fn short_of_memory() -> Matcher {
 fn scan(matcher: &Matcher, log: &str) -> (Vec<u64>, Tally) {
     let file = tempfile::NamedTempFile::new().unwrap();
     std::fs::write(file.path(), log).unwrap();
-    let render: Render = |event, text| writeln!(text, "{}", event.number).unwrap();
+    let render: Collect<Vec<u8>> = |event, text| writeln!(text, "{}", event.number).unwrap();
+    let times = Times { at: None, now: Timestamp(0), oldest: None };
     let (stop, mut text, mut tally) = (Arc::new(AtomicBool::new(false)), Vec::new(), Tally::default());
     let mut reader = Reader::new(Some(Format::Lines), &[], Arc::new(Done::default()), Arc::clone(&stop));
     in_order(
@@ -75,11 +74,11 @@ fn scan(matcher: &Matcher, log: &str) -> (Vec<u64>, Tally) {
         &stop,
         |queue| _ = reader.read_all(&[file.path().to_owned()], queue),
         || {
-            let mut worker = Worker::new(matcher, Some(render));
+            let mut worker = Worker::new(matcher, times, Some(render));
             move |piece, parts: &_| worker.work(piece, parts)
         },
-        |report: Report| {
-            text.extend(report.text);
+        |report: Report<Vec<u8>>| {
+            text.extend(report.collected);
             tally.merge(report.tally);
             ControlFlow::Continue(())
         },

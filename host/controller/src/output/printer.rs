@@ -8,7 +8,7 @@ use super::sink::Sink;
 use super::table::{table_head, write_coloured_rows, write_plain_rows};
 use super::terminal::wants_colour;
 use crate::cli::Output;
-use crate::matching::{Render, Report, Tally};
+use crate::matching::{Collect, Report, Tally};
 
 /// Takes reports in order.
 pub(crate) struct Printer {
@@ -37,7 +37,7 @@ impl Printer {
     }
 
     /// How events are written; `None` when they are only counted.
-    pub(crate) fn render(&self) -> Option<Render> {
+    pub(crate) fn render(&self) -> Option<Collect<Vec<u8>>> {
         match self.asked {
             Output::Json => Some(write_json),
             Output::Table if self.colour => Some(write_coloured_rows),
@@ -47,18 +47,18 @@ impl Printer {
     }
 
     /// Prints what there is to print of a report; `Break` when nothing more is wanted.
-    pub(crate) fn print(&mut self, report: Report) -> ControlFlow<()> {
+    pub(crate) fn print(&mut self, report: Report<Vec<u8>>) -> ControlFlow<()> {
         let is_first = self.tally.events == 0;
         let has_matches = report.tally.events > 0;
         let text = match self.asked {
             Output::Table if has_matches && is_first => {
-                [table_head(self.colour).into_bytes(), report.text].concat()
+                [table_head(self.colour).into_bytes(), report.collected].concat()
             }
             Output::FilesWithMatches if has_matches && self.named != Some(report.source.number) => {
                 self.named = Some(report.source.number);
                 format!("{}\n", report.source.name).into_bytes()
             }
-            _ => report.text,
+            _ => report.collected,
         };
         self.tally.merge(report.tally);
         if let Err(error) = self.sink.write(&text) {

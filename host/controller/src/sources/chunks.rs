@@ -18,6 +18,8 @@ const ENOUGH_BYTES: usize = 512 * 1024;
 pub(crate) struct Chunk {
     buffer: Vec<u8>,
     used: usize,
+    /// Bytes of the input before it.
+    pub(crate) start: u64,
     /// Number of the first line, from 1.
     pub(crate) first_line: u64,
     /// Lines in it.
@@ -27,6 +29,26 @@ pub(crate) struct Chunk {
 impl Chunk {
     pub(crate) fn bytes(&self) -> &[u8] {
         &self.buffer[..self.used]
+    }
+
+    /// Bytes of the input up to its end.
+    pub(crate) fn end(&self) -> u64 {
+        self.start + self.used as u64
+    }
+
+    /// Bytes of a last line without an end; none of one that will never be read any further because it is too long.
+    pub(crate) fn partial_bytes(&self) -> usize {
+        if self.used == MAX_BUFFER_BYTES {
+            return 0;
+        }
+        self.used - memrchr(b'\n', self.bytes()).map_or(0, |last| last + 1)
+    }
+
+    /// Leaves out a last line without an end.
+    pub(crate) fn drop_partial(&mut self) {
+        let partial = self.partial_bytes();
+        self.used -= partial;
+        self.lines -= u64::from(partial > 0);
     }
 
     /// The memory, for the next one; an overlong line's is not kept.
@@ -46,6 +68,8 @@ pub(crate) struct Chunks<R> {
     input: R,
     /// The start of a line whose end is not read yet.
     rest: Vec<u8>,
+    /// Bytes of the input before the next piece.
+    next_start: u64,
     next_line: u64,
     /// The end of an overlong line is still to be skipped.
     skipping: bool,
@@ -55,7 +79,13 @@ pub(crate) struct Chunks<R> {
 
 impl<R: Read> Chunks<R> {
     pub(crate) fn new(input: R) -> Chunks<R> {
-        Chunks { input, rest: Vec::new(), next_line: 1, skipping: false, end: None }
+        Chunks::resume(input, 0, 0, false)
+    }
+
+    /// Goes on in an input of which `start` bytes and `lines` lines were taken before; with `skipping`, an overlong line's start
+    /// was the last of them.
+    pub(crate) fn resume(input: R, start: u64, lines: u64, skipping: bool) -> Chunks<R> {
+        Chunks { input, rest: Vec::new(), next_start: start, next_line: lines + 1, skipping, end: None }
     }
 
     pub(crate) fn input(&self) -> &R {
@@ -111,7 +141,9 @@ impl<R: Read> Chunks<R> {
         if !self.skipping {
             return read.len();
         }
-        let Some(end) = memchr(b'\n', read) else { return 0 };
+        let end = memchr(b'\n', read);
+        self.next_start += end.map_or(read.len(), |end| end + 1) as u64;
+        let Some(end) = end else { return 0 };
         self.skipping = false;
         read.copy_within(end + 1.., 0);
         read.len() - end - 1
@@ -122,7 +154,9 @@ impl<R: Read> Chunks<R> {
         let lines = ends + u64::from(buffer[used - 1] != b'\n');
         let first_line = self.next_line;
         self.next_line += lines;
-        Chunk { buffer, used, first_line, lines }
+        let start = self.next_start;
+        self.next_start += used as u64;
+        Chunk { buffer, used, start, first_line, lines }
     }
 }
 

@@ -95,6 +95,20 @@ impl Decoder {
         Ok(Decoder { codec })
     }
 
+    /// Whether it is compressed.
+    pub(crate) fn is_packed(&self) -> bool {
+        !matches!(self.codec, Codec::Plain(_))
+    }
+
+    /// Passes over the first `bytes` of the unpacked stream; gives how many there were. What is not compressed is not read, and
+    /// then nobody knows whether there were so many.
+    pub(crate) fn skip(&mut self, bytes: u64) -> io::Result<u64> {
+        match &mut self.codec {
+            Codec::Plain(input) => input.skip(bytes).map(|()| bytes),
+            _ => io::copy(&mut self.take(bytes), &mut io::sink()),
+        }
+    }
+
     /// Bytes taken from the input so far, in its packed form.
     pub(crate) fn taken(&self) -> u64 {
         match &self.codec {

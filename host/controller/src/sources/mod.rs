@@ -11,7 +11,7 @@ mod walk;
 mod tests;
 
 use std::fs::File;
-use std::io::{self, BufReader};
+use std::io::{self, BufReader, Seek};
 use std::os::fd::AsFd;
 
 pub(crate) use chunks::{BUFFER_BYTES, Chunk, Chunks};
@@ -38,6 +38,14 @@ pub(crate) fn decode(file: File) -> Result<Decoder, Damage> {
 
 fn unpack(file: File, waiting: Waiting) -> Result<Decoder, Damage> {
     let raw = raw::Raw::new(file, waiting).map_err(|source| Damage::Unreadable { offset: 0, source })?;
+    Decoder::new(raw::Counted::new(raw))
+}
+
+/// Starts to unpack a file on disk from its first byte.
+pub(crate) fn unpack(mut file: File) -> Result<Decoder, Damage> {
+    let unreadable = |source| Damage::Unreadable { offset: 0, source };
+    file.rewind().map_err(unreadable)?;
+    let raw = raw::Raw::new(file, Waiting::Silently).map_err(unreadable)?;
     Decoder::new(raw::Counted::new(raw))
 }
 

@@ -1,7 +1,7 @@
 //! The bytes of an input as they lie there, and whether more of them are at hand right now.
 
 use std::fs::File;
-use std::io::{self, BufRead, BufReader, ErrorKind, Read};
+use std::io::{self, BufRead, BufReader, ErrorKind, Read, Seek};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -127,6 +127,22 @@ impl Counted {
         let n = n.min(self.front.len() - self.front_at);
         self.front_at += n;
         self.taken += n as u64;
+    }
+
+    /// Passes over `bytes` of a file on disk without reading them.
+    pub(crate) fn skip(&mut self, bytes: u64) -> io::Result<()> {
+        let at_hand = (self.front.len() - self.front_at) as u64;
+        let from_front = bytes.min(at_hand);
+        self.skip_peeked(from_front as usize);
+        let mut rest = bytes - from_front;
+        self.taken += rest;
+        let buffered = rest.min(self.inner.buffer().len() as u64);
+        self.inner.consume(buffered as usize);
+        rest -= buffered;
+        if rest > 0 {
+            self.inner.get_mut().file.seek_relative(i64::try_from(rest).map_err(io::Error::other)?)?;
+        }
+        Ok(())
     }
 }
 

@@ -20,6 +20,10 @@ pub(crate) use ingest::{ACTIVE, Delivered, Ingest, REVOKED};
 pub(crate) use left_out::{LeftOut, LeftOutBy, MAX_LEFT_OUT, add_left_out};
 pub(crate) use search::{Found, Query, State};
 
+pub(crate) mod events;
+pub(crate) mod files;
+pub(crate) mod retraction;
+
 /// One script a version, applied in order; a new version is appended, none is ever changed.
 const MIGRATIONS: [&str; 1] = [include_str!("schema.sql")];
 /// How long a writer waits for another process's transaction.

@@ -110,6 +110,8 @@ CREATE TABLE history_files (
     until INTEGER NOT NULL,                 -- bytes of the decompressed stream
     done INTEGER NOT NULL DEFAULT 0,        -- bytes matched so far
     lines INTEGER NOT NULL DEFAULT 0,       -- lines before `done`
+    header BLOB,                            -- the log's own header lines in force at `done` (Zeek)
+    missed TEXT,                            -- why the rest of it cannot be matched
     PRIMARY KEY (job, file)
 ) STRICT, WITHOUT ROWID;
 
@@ -118,20 +120,33 @@ CREATE TABLE files (
     id INTEGER PRIMARY KEY,
     source TEXT NOT NULL,                   -- the configured log source's name
     digest BLOB NOT NULL,                   -- BLAKE3 of the first `digest_bytes` of the decompressed stream
-    digest_bytes INTEGER NOT NULL,
+    digest_bytes INTEGER NOT NULL,          -- up to 4,096; grows with a small file
+    identity BLOB NOT NULL DEFAULT x'',     -- names the file in its events' uids, and never changes
     path TEXT NOT NULL,                     -- last seen at
     device INTEGER NOT NULL,
     inode INTEGER NOT NULL,
     size INTEGER NOT NULL,                  -- bytes on disk when last looked at
     modified INTEGER NOT NULL,
+    settled INTEGER NOT NULL DEFAULT 0,     -- 1 when nothing is left to match in it as it was then
+    gone INTEGER NOT NULL DEFAULT 0,        -- 1 when the last round did not find it
     offset INTEGER NOT NULL DEFAULT 0,      -- bytes of the decompressed stream that are matched
+    partial INTEGER NOT NULL DEFAULT 0,     -- bytes after `offset`, of a last line without an end, that were matched as they stood
     lines INTEGER NOT NULL DEFAULT 0,       -- lines before `offset`
     format TEXT,
     header BLOB,                            -- the log's own header lines in force at `offset` (Zeek)
     newest INTEGER,                         -- latest event time met
-    seen INTEGER NOT NULL                   -- last round that found it
+    seen INTEGER NOT NULL                   -- last round that found it other than it was
 ) STRICT;
-CREATE INDEX files_by_digest ON files (digest);
+CREATE INDEX files_by_source ON files (source);
+
+-- What of the logs cannot be read, so that it is told when it begins and when it ends.
+CREATE TABLE log_troubles (
+    source TEXT NOT NULL,
+    path TEXT NOT NULL,
+    what TEXT NOT NULL,
+    since INTEGER NOT NULL,
+    PRIMARY KEY (source, path)
+) STRICT, WITHOUT ROWID;
 
 -- Flagged events. `uid` is made of the file's digest and the offset, so that a repeat can be told.
 CREATE TABLE events (
@@ -163,6 +178,7 @@ CREATE TABLE matches (
     generation INTEGER NOT NULL,
     found INTEGER NOT NULL,
     historic INTEGER NOT NULL,              -- 1 when found in lines matched before
+    written INTEGER NOT NULL DEFAULT 1,     -- 1 when the indicator's details are in the output, 0 when its marking forbids that
     retracted INTEGER,
     told INTEGER NOT NULL DEFAULT 0,        -- 1 when mails about it were composed, or none is wanted
     UNIQUE (event, feed, indicator)

@@ -1,0 +1,153 @@
+//! What came of each piece, into the state: events, matches, records, and how far the log is matched, in one transaction.
+
+use std::collections::BTreeMap;
+
+use rusqlite::{Connection, TransactionBehavior};
+use serde::Serialize;
+
+use super::found_event::{FoundEvent, FoundEvents};
+use super::reading::Stretch;
+use crate::matching::{End, Report, Tally};
+use crate::sinks::{RecordShape, addition_record, flag_record};
+use crate::store::Store;
+use crate::store::events::{Finding, insert_event, insert_match, insert_record};
+use crate::store::files;
+
+/// Pieces without a match whose places are stored together: at most so many are read again after a kill.
+const PIECES_TOGETHER: usize = 64;
+
+/// What is counted.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+pub(crate) struct Counts {
+    pub(crate) lines: u64,
+    /// Events flagged that were not flagged before.
+    pub(crate) events: u64,
+    /// Pairs of an event and an indicator that are new.
+    pub(crate) matches: u64,
+}
+
+/// Whose place moves on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Moves {
+    /// The file's.
+    Log,
+    /// That of a file in a history job.
+    History { job: i64 },
+}
+
+/// Stores results.
+pub(crate) struct Commit<'a> {
+    store: &'a mut Store,
+    stretches: &'a [Stretch],
+    moves: Moves,
+    shape: RecordShape<'a>,
+    finding: Finding,
+    /// Places that are reached, but not stored yet.
+    reached: BTreeMap<usize, End>,
+    pieces: usize,
+    pub(crate) counts: Counts,
+    pub(crate) tally: Tally,
+}
+
+impl<'a> Commit<'a> {
+    pub(crate) fn new(
+        store: &'a mut Store,
+        stretches: &'a [Stretch],
+        moves: Moves,
+        shape: RecordShape<'a>,
+        finding: Finding,
+    ) -> Commit<'a> {
+        Commit {
+            store,
+            stretches,
+            moves,
+            shape,
+            finding,
+            reached: BTreeMap::new(),
+            pieces: 0,
+            counts: Counts::default(),
+            tally: Tally::default(),
+        }
+    }
+
+    /// Takes a piece's results, or a part of them.
+    pub(crate) fn take(&mut self, report: &mut Report<FoundEvents>) -> anyhow::Result<()> {
+        let number = report.source.number as usize;
+        let events = std::mem::take(&mut report.collected.events);
+        self.counts.lines += report.tally.lines;
+        self.tally.merge(std::mem::take(&mut report.tally));
+        if let Some(mut end) = report.end.take() {
+            let before = self.reached.get(&number).and_then(|before| before.time);
+            end.time = end.time.max(before);
+            self.reached.insert(number, end);
+            self.pieces += 1;
+        }
+        if events.is_empty() && self.pieces < PIECES_TOGETHER {
+            return Ok(());
+        }
+        self.store(number, &events)
+    }
+
+    /// Stores the places that are left.
+    pub(crate) fn finish(&mut self) -> anyhow::Result<()> {
+        if self.reached.is_empty() { Ok(()) } else { self.store(0, &[]) }
+    }
+
+    fn store(&mut self, number: usize, events: &[FoundEvent]) -> anyhow::Result<()> {
+        let transaction = self.store.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        let mut counts = Counts::default();
+        for event in events {
+            flag(&transaction, &self.stretches[number], event, &self.shape, &self.finding, &mut counts)?;
+        }
+        for (number, end) in &self.reached {
+            move_place(&transaction, self.moves, self.stretches[*number].file, end)?;
+        }
+        transaction.commit()?;
+        self.reached.clear();
+        self.pieces = 0;
+        self.counts.events += counts.events;
+        self.counts.matches += counts.matches;
+        Ok(())
+    }
+}
+
+/// Stores an event with what is new of its matches, and has that written.
+fn flag(
+    connection: &Connection,
+    stretch: &Stretch,
+    event: &FoundEvent,
+    shape: &RecordShape<'_>,
+    finding: &Finding,
+    counts: &mut Counts,
+) -> anyhow::Result<()> {
+    let known = insert_event(connection, stretch.file, &stretch.identity, event)?;
+    let mut new = Vec::new();
+    for covering in event.coverings() {
+        let is_written = shape.admits(covering.indicator.tlp);
+        if insert_match(connection, known.id, &covering, is_written, finding)? {
+            new.push(covering);
+        }
+    }
+    if new.is_empty() {
+        return Ok(());
+    }
+    let write = if known.is_new { flag_record } else { addition_record };
+    insert_record(connection, &write(shape, event, &new, &known, &stretch.path, finding))?;
+    counts.events += u64::from(known.is_new);
+    counts.matches += new.len() as u64;
+    Ok(())
+}
+
+fn move_place(connection: &Connection, moves: Moves, file: i64, end: &End) -> anyhow::Result<()> {
+    match moves {
+        Moves::Log => files::move_to(connection, file, end),
+        Moves::History { job } => {
+            connection
+                .prepare_cached(
+                    "UPDATE history_files SET done = ?3, lines = ?4, header = ?5 WHERE job = ?1 AND file = ?2",
+                )?
+                .execute((job, file, end.offset.cast_signed(), end.lines.cast_signed(), &*end.header))?;
+            Ok(())
+        }
+    }
+}

@@ -1,0 +1,110 @@
+//! A flagged line on its way from the matcher to the state.
+
+use serde_json::{Map, Value};
+use threatsieve_blacklist::{How, IndicatorView, Timestamp};
+
+use crate::matching::{Collected, Event, Found};
+
+/// A line with matches, detached from its piece.
+#[derive(Debug)]
+pub(crate) struct FoundEvent {
+    /// Of the line's first byte in the unpacked log.
+    pub(crate) offset: u64,
+    /// Counted from 1.
+    pub(crate) line: u64,
+    pub(crate) time: Option<Timestamp>,
+    /// The line; bytes that are no UTF-8 are replaced (U+FFFD).
+    pub(crate) raw: String,
+    /// The same with names of ECS.
+    pub(crate) event: Map<String, Value>,
+    pub(crate) found: Vec<Found>,
+    /// Further matches, of a line with too many to tell.
+    pub(crate) omitted: u64,
+}
+
+/// A piece's.
+#[derive(Debug, Default)]
+pub(crate) struct FoundEvents {
+    pub(crate) events: Vec<FoundEvent>,
+    bytes: usize,
+}
+
+impl Collected for FoundEvents {
+    fn bytes(&self) -> usize {
+        self.bytes
+    }
+}
+
+/// Adds an event.
+pub(crate) fn collect(event: &Event<'_>, out: &mut FoundEvents) {
+    // The line, its fields, and what each match names: about what they take.
+    out.bytes += 4 * event.line.len() + 512 * event.found.len();
+    out.events.push(FoundEvent {
+        offset: event.offset,
+        line: event.number,
+        time: event.time(),
+        raw: String::from_utf8_lossy(event.line).into_owned(),
+        event: event.parser.event(event.line),
+        found: event.found.clone(),
+        omitted: event.omitted,
+    });
+}
+
+/// What one indicator says of an event: by the most specific of its entries that cover one of the event's observables.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Covering<'a> {
+    pub(crate) found: &'a Found,
+    pub(crate) indicator: &'a IndicatorView,
+}
+
+impl FoundEvent {
+    /// The host that it is from.
+    pub(crate) fn source(&self) -> Option<&str> {
+        ["source.ip", "source.domain", "source.address", "host.name"]
+            .into_iter()
+            .find_map(|name| text_at(&self.event, name))
+    }
+
+    /// One for every indicator, in the order of the observables.
+    pub(crate) fn coverings(&self) -> Vec<Covering<'_>> {
+        let mut all: Vec<Covering<'_>> = Vec::new();
+        let mut places = std::collections::HashMap::new();
+        for found in &self.found {
+            for indicator in &found.matched.entry.indicators {
+                let covering = Covering { found, indicator };
+                let place = *places.entry((&indicator.feed, indicator.shown_id())).or_insert(all.len());
+                match all.get_mut(place) {
+                    None => all.push(covering),
+                    Some(known) if breadth(found.matched.how) < breadth(known.found.matched.how) => {
+                        *known = covering;
+                    }
+                    Some(_) => {}
+                }
+            }
+        }
+        all
+    }
+}
+
+/// How much more than the observable itself an entry covers.
+fn breadth(how: How) -> u8 {
+    match how {
+        How::Exact | How::Url => 0,
+        How::UrlPrefix => 1,
+        How::Subdomain => 2,
+        How::Cidr | How::Range => 3,
+        How::UrlQueryUnlogged => 4,
+    }
+}
+
+/// The text of a field by its dotted name, nested or with literal dots; of an array, the first element's.
+fn text_at<'e>(event: &'e Map<String, Value>, name: &str) -> Option<&'e str> {
+    let text = event.get(name).and_then(|value| match value {
+        Value::Array(values) => values.first().and_then(Value::as_str),
+        value => value.as_str(),
+    });
+    text.or_else(|| {
+        let (outer, inner) = name.split_once('.')?;
+        text_at(event.get(outer)?.as_object()?, inner)
+    })
+}

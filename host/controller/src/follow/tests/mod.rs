@@ -1,0 +1,8 @@
+//! Rounds over logs that change in between.
+
+mod history;
+mod kill;
+mod output;
+mod randomised;
+mod rotation;
+mod world;

@@ -1,0 +1,335 @@
+//! What happens to log files, each by itself.
+
+use std::fs::{self, File};
+
+use super::world::{EVIL, NOW, World, gzip, request, requests, touch};
+
+#[test]
+fn new_lines_are_matched_once_and_nothing_new_loads_nothing() {
+    let mut world = World::new();
+    world.append("access.log", &requests(EVIL, 0..3));
+    let report = world.follow();
+    assert_eq!((report.new_files, report.read, report.counts.lines, report.counts.events), (1, 1, 3, 3));
+    assert_eq!(world.flagged().len(), 3);
+    world.follow_idle();
+    world.follow_idle();
+    world.append("access.log", &(requests("good.example", 3..4) + &requests(EVIL, 4..5)));
+    let report = world.follow();
+    assert_eq!((report.new_files, report.counts.lines, report.counts.events), (0, 2, 1));
+    assert_eq!(world.flagged(), [request(EVIL, 4)]);
+    let record = world.records().pop().unwrap();
+    assert_eq!(record["log"]["offset"], requests(EVIL, 0..3).len() + requests("good.example", 3..4).len());
+    let line: i64 =
+        world.store.connection.query_row("SELECT max(line) FROM events", [], |row| row.get(0)).unwrap();
+    assert_eq!(line, 5);
+}
+
+#[test]
+fn a_renamed_log_goes_on_where_it_was() {
+    let mut world = World::new();
+    world.append("access.log", &requests(EVIL, 0..3));
+    world.follow();
+    world.append("access.log", &requests(EVIL, 3..4));
+    world.rename("access.log", "access.log.1");
+    world.append("access.log", &requests(EVIL, 10..11));
+    // The program writes on to the file that it had opened.
+    world.append("access.log.1", &requests(EVIL, 4..5));
+    world.flagged();
+    let report = world.follow();
+    assert_eq!((report.new_files, report.counts.events), (1, 3));
+    world.rename("access.log.1", "access.log.2");
+    world.rename("access.log", "access.log.1");
+    world.follow();
+    assert_eq!(world.flagged().len(), 3);
+    world.follow_idle();
+}
+
+#[test]
+fn a_copied_and_truncated_log_goes_on_in_the_copy() {
+    let mut world = World::new();
+    world.append("access.log", &requests(EVIL, 0..200));
+    world.follow();
+    assert_eq!(world.flagged().len(), 200);
+    world.append("access.log", &requests(EVIL, 200..203));
+    world.copy_truncate("access.log", "access.log.1");
+    world.append("access.log", &requests(EVIL, 300..301));
+    assert_eq!(world.follow().counts.events, 4);
+    let mut flagged = world.flagged();
+    flagged.sort();
+    let mut wanted: Vec<_> = (200..203).chain(300..301).map(|number| request(EVIL, number)).collect();
+    wanted.sort();
+    assert_eq!(flagged, wanted);
+}
+
+#[test]
+fn while_a_copy_and_its_original_are_both_there_one_of_them_counts() {
+    let mut world = World::new();
+    world.append("access.log", &requests(EVIL, 0..200));
+    world.append("access.log.small", &requests(EVIL, 1000..1002));
+    world.follow();
+    world.flagged();
+    for name in ["access.log", "access.log.small"] {
+        fs::copy(world.log(name), world.log(&format!("{name}.copy"))).unwrap();
+    }
+    let report = world.follow_idle();
+    assert_eq!((report.copies, report.new_files), (2, 0));
+    fs::remove_file(world.log("access.log")).unwrap();
+    world.follow_idle();
+    world.append("access.log.copy", &requests(EVIL, 200..201));
+    world.follow();
+    assert_eq!(world.flagged(), [request(EVIL, 200)]);
+}
+
+#[test]
+fn a_file_has_a_better_right_than_a_copy_under_its_old_name() {
+    let mut world = World::new();
+    world.append("access.log", &requests(EVIL, 0..200));
+    world.follow();
+    world.flagged();
+    world.rename("access.log", "access.log.1");
+    fs::copy(world.log("access.log.1"), world.log("access.log")).unwrap();
+    world.append("access.log.1", &requests(EVIL, 200..201));
+    assert_eq!(world.follow().copies, 1);
+    assert_eq!(world.flagged(), [request(EVIL, 200)]);
+}
+
+#[test]
+fn compressing_a_log_repeats_nothing() {
+    let mut world = World::new();
+    // Larger than the head, and smaller.
+    for (name, count) in [("access.log.1", 500), ("access.log.2", 2)] {
+        world.append(name, &requests(EVIL, 0..count).replace("10.1.2.3", name));
+    }
+    world.follow();
+    assert_eq!(world.flagged().len(), 502);
+    for name in ["access.log.1", "access.log.2"] {
+        world.gzip(name);
+    }
+    let report = world.follow_idle();
+    assert_eq!((report.new_files, report.copies, report.gone), (0, 0, 0));
+    world.follow_idle();
+    // What had not been matched before it was compressed is.
+    let text = requests(EVIL, 0..600).replace("10.1.2.3", "access.log.1");
+    fs::write(world.log("access.log.1.gz"), gzip(text.as_bytes())).unwrap();
+    world.wait();
+    assert_eq!(world.follow().counts.events, 100);
+}
+
+#[test]
+fn a_log_that_is_being_compressed_is_waited_for() {
+    let mut world = World::new();
+    world.append("access.log.1", &requests(EVIL, 0..5000));
+    world.follow();
+    world.flagged();
+    let packed = gzip(&fs::read(world.log("access.log.1")).unwrap());
+    fs::write(world.log("access.log.1.gz"), &packed[..packed.len() / 2]).unwrap();
+    touch(&world.log("access.log.1.gz"), NOW);
+    let report = world.follow_idle();
+    assert_eq!(report.new_files, 0);
+    assert!(report.troubles.is_empty());
+    fs::remove_file(world.log("access.log.1")).unwrap();
+    world.follow_idle();
+    fs::write(world.log("access.log.1.gz"), &packed).unwrap();
+    let report = world.follow_idle();
+    assert!(report.troubles.is_empty());
+}
+
+#[test]
+fn a_truncated_log_with_other_content_is_another_one() {
+    let mut world = World::new();
+    world.append("access.log", &requests(EVIL, 0..3));
+    world.follow();
+    world.flagged();
+    File::options().write(true).open(world.log("access.log")).unwrap().set_len(0).unwrap();
+    world.follow_idle();
+    world.append("access.log", &requests(EVIL, 5..6));
+    assert_eq!(world.follow().new_files, 1);
+    assert_eq!(world.flagged(), [request(EVIL, 5)]);
+}
+
+#[test]
+fn a_log_is_known_by_more_as_it_grows() {
+    let mut world = World::new();
+    world.append("access.log", &requests(EVIL, 0..1));
+    world.follow();
+    world.append("access.log", &requests(EVIL, 1..100));
+    world.follow();
+    world.flagged();
+    fs::remove_file(world.log("access.log")).unwrap();
+    // It begins with all that the other one had at first.
+    world.append("access.log.7", &(requests(EVIL, 0..1) + &requests(EVIL, 500..700)));
+    assert_eq!(world.follow().new_files, 1);
+    assert_eq!(world.flagged().len(), 201);
+}
+
+#[test]
+fn a_log_that_lost_its_end_goes_on_from_there() {
+    let mut world = World::new();
+    world.append("access.log", &requests(EVIL, 0..300));
+    world.follow();
+    assert_eq!(world.flagged().len(), 300);
+    let kept = requests(EVIL, 0..100).len() as u64;
+    File::options().write(true).open(world.log("access.log")).unwrap().set_len(kept).unwrap();
+    assert_eq!(world.follow_idle().truncated, 1);
+    assert_eq!(world.follow_idle().truncated, 0);
+    // At the offset of a line that was flagged before stands another one now.
+    world.append("access.log", &requests(EVIL, 500..502));
+    world.follow();
+    assert_eq!(world.flagged(), [request(EVIL, 500), request(EVIL, 501)]);
+    let (line, uids): (i64, i64) = world
+        .store
+        .connection
+        .query_row("SELECT max(line), count(DISTINCT uid) FROM events WHERE raw LIKE '%/50_ %'", [], |row| {
+            Ok((row.get(0)?, row.get(1)?))
+        })
+        .unwrap();
+    assert_eq!((line, uids), (102, 2));
+}
+
+#[test]
+fn a_last_line_waits_for_its_end_or_for_the_file_to_be_finished() {
+    let mut world = World::new();
+    let line = request(EVIL, 7);
+    world.append("access.log", &(requests("good.example", 0..1) + &line[..60]));
+    assert_eq!(world.follow().counts.lines, 1);
+    assert_eq!(world.follow_idle().waiting, 1);
+    world.append("access.log", &line[60..]);
+    assert_eq!(world.follow_idle().waiting, 1);
+    // Nobody writes on.
+    world.wait();
+    world.follow();
+    assert_eq!(world.flagged(), std::slice::from_ref(&line));
+    world.follow_idle();
+    // Then somebody does after all: the same event, and the line after it.
+    world.append("access.log", &format!("\n{}", requests(EVIL, 8..9)));
+    world.follow();
+    assert_eq!(world.flagged(), [request(EVIL, 8)]);
+    assert_eq!(world.records().len(), 2);
+    world.follow_idle();
+}
+
+#[test]
+fn a_packed_log_needs_no_last_line_end() {
+    let mut world = World::new();
+    fs::write(world.log("access.log.gz"), gzip(request(EVIL, 1).as_bytes())).unwrap();
+    touch(&world.log("access.log.gz"), NOW);
+    world.follow();
+    assert_eq!(world.flagged(), [request(EVIL, 1)]);
+    world.follow_idle();
+}
+
+#[test]
+fn late_logs_are_matched_and_logs_from_before_the_window_passed_over() {
+    let mut world = World::new();
+    world.append("access.log", &requests(EVIL, 0..1));
+    world.follow();
+    world.append("access.log.9", &requests(EVIL, 9..10));
+    touch(&world.log("access.log.9"), NOW - 20 * 24 * 3600);
+    world.append("access.log.old", &requests(EVIL, 11..12));
+    touch(&world.log("access.log.old"), NOW - 40 * 24 * 3600);
+    world.flagged();
+    let report = world.follow();
+    assert_eq!((report.new_files, report.passed_over), (2, 1));
+    assert_eq!(world.flagged(), [request(EVIL, 9)]);
+    world.follow_idle();
+    // Written to again, it is not old any more; but an event from before the window does not match.
+    let old = request(EVIL, 13).replace(&(NOW - 1000).to_string(), &(NOW - 31 * 24 * 3600).to_string());
+    world.append("access.log.old", &(old + "\n" + &requests(EVIL, 14..15)));
+    world.follow();
+    assert_eq!(world.flagged(), [request(EVIL, 11), request(EVIL, 14)]);
+}
+
+#[test]
+fn logs_with_nothing_but_a_header_are_waited_for_and_the_header_is_kept() {
+    let mut world = World::new();
+    let header = "#separator \\x09\n#set_separator\t,\n#fields\tts\tquery\n#types\ttime\tstring\n";
+    world.append("access.log", header);
+    world.append("access.log.1", header);
+    let report = world.follow_idle();
+    assert_eq!((report.new_files, report.waiting), (0, 2));
+    world.append("access.log", &format!("{}.0\tgood.example\n", NOW - 5));
+    world.append("access.log.1", &format!("{}.0\tevil.example\n", NOW - 4));
+    world.follow();
+    assert_eq!(world.flagged(), [format!("{}.0\tevil.example", NOW - 4)]);
+    // Read on without its first lines.
+    world.append("access.log", &format!("{}.5\twww.evil.example\n", NOW - 3));
+    world.follow();
+    assert_eq!(world.flagged(), [format!("{}.5\twww.evil.example", NOW - 3)]);
+    // Its columns change.
+    world.append("access.log", &format!("#fields\tquery\tts\nevil.example\t{}.7\n", NOW - 2));
+    world.follow();
+    world.append("access.log", &format!("a.evil.example\t{}.8\n", NOW - 1));
+    world.follow();
+    assert_eq!(world.flagged().len(), 2);
+}
+
+#[test]
+fn what_cannot_be_read_is_told_and_the_rest_goes_on() {
+    let mut world = World::new();
+    world.append("access.log", &requests(EVIL, 0..1));
+    let packed = gzip(requests(EVIL, 1..20_000).as_bytes());
+    fs::write(world.log("access.log.damaged"), &packed[..packed.len() / 2]).unwrap();
+    fs::write(world.log("access.log.xz"), b"\xfd7zXZ\0rest").unwrap();
+    std::os::unix::fs::symlink("nowhere", world.log("access.log.link")).unwrap();
+    rustix::fs::mkfifoat(rustix::fs::CWD, world.log("access.log.pipe"), 0o600.into()).unwrap();
+    world.wait();
+    let report = world.follow();
+    let troubles = |report: &super::super::FollowReport| {
+        let all = report.troubles.iter();
+        all.map(|trouble| (trouble.path.rsplit('.').next().unwrap().to_owned(), trouble.what.clone()))
+            .collect::<Vec<_>>()
+    };
+    let told = troubles(&report);
+    assert_eq!(
+        told.iter().map(|(name, _)| name.as_str()).collect::<Vec<_>>(),
+        ["damaged", "link", "pipe", "xz"]
+    );
+    assert!(told[0].1.contains("damaged gzip data near byte"), "{told:?}");
+    assert!(told[3].1.contains("compressed with xz"), "{told:?}");
+    let flagged = world.flagged();
+    assert!(flagged.len() > 1000 && flagged.contains(&request(EVIL, 0)));
+    // It stays so, and is not told anew, until it changes.
+    let since = |world: &World| -> Vec<i64> {
+        let mut all = world.store.connection.prepare("SELECT since FROM log_troubles").unwrap();
+        all.query_map([], |row| row.get(0)).unwrap().collect::<Result<_, _>>().unwrap()
+    };
+    let before = since(&world);
+    world.wait();
+    assert_eq!(troubles(&world.follow_idle()), told);
+    assert_eq!(since(&world), before);
+    fs::remove_file(world.log("access.log.xz")).unwrap();
+    fs::write(world.log("access.log.damaged"), &packed).unwrap();
+    world.wait();
+    let report = world.follow();
+    assert_eq!(report.troubles.len(), 2);
+    let again = world.flagged();
+    assert_eq!(again.len() + flagged.len(), 20_000);
+}
+
+#[test]
+fn logs_that_are_gone_are_counted_once_and_known_when_they_come_back() {
+    let mut world = World::new();
+    world.append("access.log.1", &requests(EVIL, 0..2));
+    world.append("access.log", &requests(EVIL, 5..6));
+    world.follow();
+    world.flagged();
+    let elsewhere = world.folder.path().join("elsewhere");
+    fs::rename(world.log("access.log.1"), &elsewhere).unwrap();
+    assert_eq!(world.follow_idle().gone, 1);
+    assert_eq!(world.follow_idle().gone, 0);
+    fs::copy(&elsewhere, world.log("access.log.3")).unwrap();
+    assert_eq!(world.follow_idle().new_files, 0);
+    world.config.logs[0].paths.push(world.folder.path().join("missing").display().to_string());
+    assert_eq!(world.follow_idle().troubles.len(), 1);
+}
+
+#[test]
+fn without_a_blacklist_new_lines_are_kept() {
+    let mut world = World::new();
+    world.append("access.log", &requests(EVIL, 0..2));
+    let report =
+        super::super::follow_logs(&world.config, &mut world.store, |_| Ok(None), 1, world.now, &world.stop)
+            .unwrap();
+    assert!(report.without_blacklist);
+    assert_eq!(world.follow().counts.events, 2);
+}

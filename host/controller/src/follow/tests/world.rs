@@ -1,0 +1,254 @@
+//! A folder of logs, a state and a blacklist, and what happens to them between two rounds.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use flate2::Compression;
+use flate2::write::GzEncoder;
+use serde_json::Value;
+use threatsieve_blacklist::{
+    Blacklist, CompileOptions, Compiler, Indicator, IndicatorId, Policy, Timestamp, Tlp, UrlMode,
+    Value as Listed,
+};
+use threatsieve_log::Fields;
+use threatsieve_runner::Bytes;
+
+use crate::config::{BlacklistConfig, Config, History, Http, LogSource, Logging, Output, Schedule};
+use crate::follow::{FollowReport, HistoryReport, follow_logs, match_history};
+use crate::matching::{Matcher, Setup};
+use crate::sinks::records::{DrainReport, drain};
+use crate::stop::Stop;
+use crate::store::Store;
+
+/// The time that all rounds are at, and all files were written at: 2026-11-22T02:30:25Z.
+pub(super) const NOW: i64 = 1_795_314_625;
+const DAY: u64 = 24 * 60 * 60;
+
+/// What is listed in the first generation, by the feed `feed`.
+pub(super) const EVIL: &str = "evil.example";
+
+pub(super) struct World {
+    pub(super) folder: tempfile::TempDir,
+    pub(super) config: Config,
+    pub(super) store: Store,
+    pub(super) matcher: Arc<Matcher>,
+    pub(super) round: i64,
+    /// Microseconds.
+    pub(super) now: Timestamp,
+    pub(super) stop: Stop,
+}
+
+impl World {
+    /// Logs are `logs/access.log*`.
+    pub(super) fn new() -> World {
+        let folder = tempfile::tempdir().unwrap();
+        fs::create_dir(folder.path().join("logs")).unwrap();
+        let config = config(folder.path());
+        let store = Store::open(&config.state).unwrap();
+        let matcher = matcher(&[indicator("indicator--1", EVIL)], 1);
+        let now = Timestamp(NOW * 1_000_000);
+        World { folder, config, store, matcher, round: 0, now, stop: Stop::new() }
+    }
+
+    pub(super) fn log(&self, name: &str) -> PathBuf {
+        self.folder.path().join("logs").join(name)
+    }
+
+    /// Appends, as the program that is watched would.
+    pub(super) fn append(&self, name: &str, text: &str) {
+        let mut file = OpenOptions::new().append(true).create(true).open(self.log(name)).unwrap();
+        file.write_all(text.as_bytes()).unwrap();
+        touch(&self.log(name), NOW);
+    }
+
+    pub(super) fn rename(&self, from: &str, to: &str) {
+        fs::rename(self.log(from), self.log(to)).unwrap();
+    }
+
+    /// As gzip does: another file, the same time, and the first one is gone.
+    pub(super) fn gzip(&self, name: &str) {
+        let packed = gzip(&fs::read(self.log(name)).unwrap());
+        let to = self.log(&format!("{name}.gz"));
+        fs::write(&to, packed).unwrap();
+        let modified = fs::metadata(self.log(name)).unwrap().modified().unwrap();
+        File::options().append(true).open(&to).unwrap().set_modified(modified).unwrap();
+        fs::remove_file(self.log(name)).unwrap();
+    }
+
+    /// As logrotate does with `copytruncate`.
+    pub(super) fn copy_truncate(&self, from: &str, to: &str) {
+        fs::copy(self.log(from), self.log(to)).unwrap();
+        touch(&self.log(to), NOW);
+        File::options().write(true).open(self.log(from)).unwrap().set_len(0).unwrap();
+        touch(&self.log(from), NOW);
+    }
+
+    /// One round's following.
+    pub(super) fn try_follow(&mut self) -> anyhow::Result<FollowReport> {
+        self.round += 1;
+        let matcher = Arc::clone(&self.matcher);
+        follow_logs(&self.config, &mut self.store, |_| Ok(Some(matcher)), self.round, self.now, &self.stop)
+    }
+
+    pub(super) fn follow(&mut self) -> FollowReport {
+        self.try_follow().unwrap()
+    }
+
+    /// A round in which nothing may be loaded.
+    pub(super) fn follow_idle(&mut self) -> FollowReport {
+        self.round += 1;
+        let asked = |_: &Store| panic!("nothing is new, and the blacklist was asked for");
+        follow_logs(&self.config, &mut self.store, asked, self.round, self.now, &self.stop).unwrap()
+    }
+
+    /// Lets every file be older than what a last line's end is waited for.
+    pub(super) fn wait(&mut self) {
+        self.now.0 += 3_600_000_000;
+    }
+
+    /// As after a kill: nothing but what is in the state's folder.
+    pub(super) fn restart(&mut self) {
+        self.store = Store::open(&self.config.state).unwrap();
+        self.stop = Stop::new();
+    }
+
+    pub(super) fn history(&mut self) -> HistoryReport {
+        match_history(&self.config, &mut self.store, self.now, &self.stop).unwrap()
+    }
+
+    /// Makes the job that a new generation with one new indicator makes.
+    pub(super) fn add_history_job(&mut self, indicators: &[Indicator], generation: u64) {
+        let name = format!("new-{generation}.blacklist");
+        let path = self.config.state.join("history");
+        fs::create_dir_all(&path).unwrap();
+        fs::write(path.join(&name), compiled(indicators, generation)).unwrap();
+        let sql = "INSERT INTO history_jobs (generation, blacklist, entries, created) VALUES (?1, ?2, 1, ?1)";
+        self.store.connection.execute(sql, (generation as i64, &name)).unwrap();
+        let sql = "INSERT INTO history_files (job, file, until) \
+                   SELECT ?1, id, offset + partial FROM files WHERE offset + partial > 0";
+        let job = self.store.connection.last_insert_rowid();
+        self.store.connection.execute(sql, [job]).unwrap();
+    }
+
+    pub(super) fn drain(&mut self) -> DrainReport {
+        drain(&self.config.output, &mut self.store).unwrap()
+    }
+
+    /// The records in the output file.
+    pub(super) fn records(&self) -> Vec<Value> {
+        let text = fs::read_to_string(&self.config.output.file).unwrap_or_default();
+        text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+    }
+
+    /// What was flagged since the last time: the lines.
+    pub(super) fn flagged(&mut self) -> Vec<String> {
+        let before = self.records().len();
+        let report = self.drain();
+        assert_eq!(report.error, None);
+        let new = self.records().split_off(before);
+        new.iter()
+            .filter(|record| record["threatsieve"]["kind"] == "flag")
+            .map(|record| record["event"]["original"].as_str().unwrap().to_owned())
+            .collect()
+    }
+
+    /// Fails the `n`-th change (from 1) of that kind, and all after it, until the state is opened again.
+    pub(super) fn fail_at(&self, n: u32, change: &str) {
+        let script = format!(
+            "CREATE TEMP TABLE changes (n INTEGER);
+             CREATE TEMP TRIGGER failing BEFORE {change} BEGIN
+                 INSERT INTO changes VALUES (1);
+                 SELECT RAISE(ABORT, 'killed here') WHERE (SELECT count(*) FROM changes) >= {n};
+             END;"
+        );
+        self.store.connection.execute_batch(&script).unwrap();
+    }
+}
+
+/// A request of a host, with a time of its own.
+pub(super) fn request(host: &str, number: u64) -> String {
+    let seconds = NOW - 1000;
+    format!(
+        "{seconds}.{:03} 5 10.1.2.3 TCP_MISS/404 603 GET http://{host}/{number} - HIER_DIRECT/192.0.2.7 text/html",
+        number % 1000
+    )
+}
+
+/// Such lines with their ends.
+pub(super) fn requests(host: &str, numbers: std::ops::Range<u64>) -> String {
+    numbers.map(|number| request(host, number) + "\n").collect()
+}
+
+pub(super) fn touch(path: &Path, seconds: i64) {
+    let time = SystemTime::UNIX_EPOCH + Duration::from_secs(seconds as u64);
+    File::options().append(true).open(path).unwrap().set_modified(time).unwrap();
+}
+
+pub(super) fn gzip(bytes: &[u8]) -> Vec<u8> {
+    let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
+    encoder.write_all(bytes).unwrap();
+    encoder.finish().unwrap()
+}
+
+pub(super) fn indicator(id: &str, value: &str) -> Indicator {
+    Indicator::new(IndicatorId::Stix(id.into()), vec![Listed::from_list(value, UrlMode::Exact).unwrap()])
+}
+
+pub(super) fn compiled(indicators: &[Indicator], generation: u64) -> Vec<u8> {
+    let mut compiler = Compiler::new(CompileOptions { generation, ..CompileOptions::default() }).unwrap();
+    let feed = compiler.feed("feed").unwrap();
+    for indicator in indicators {
+        compiler.block(feed, indicator.clone(), &mut |refused| panic!("{refused:?}")).unwrap();
+    }
+    compiler.finish().unwrap().into_bytes()
+}
+
+pub(super) fn matcher(indicators: &[Indicator], generation: u64) -> Arc<Matcher> {
+    let blacklist = Blacklist::open(Bytes::from(compiled(indicators, generation)), None).unwrap();
+    Arc::new(Matcher::new(blacklist, Setup::Passing, Policy::default(), 2).unwrap())
+}
+
+fn config(folder: &Path) -> Config {
+    let seconds = Duration::from_secs(1);
+    Config {
+        state: folder.join("state"),
+        schedule: Schedule::Every(seconds),
+        http: Http {
+            connect_timeout: seconds,
+            idle_timeout: seconds,
+            total_timeout: seconds,
+            max_body_bytes: 0,
+            proxy: None,
+            ca_files: Vec::new(),
+            user_agent: String::new(),
+        },
+        feeds: Vec::new(),
+        blacklist: BlacklistConfig {
+            name: "main".into(),
+            accept_special: false,
+            accept_broad: false,
+            max_shrink: 1.0,
+            canaries: Vec::new(),
+            sign_key: None,
+        },
+        policy: Policy::default(),
+        logs: vec![LogSource {
+            name: "proxy".into(),
+            paths: vec![folder.join("logs/access.log*").display().to_string()],
+            format: None,
+            fields: Fields::default(),
+        }],
+        history: History { window: Duration::from_secs(30 * DAY), budget: Duration::from_secs(600) },
+        output: Output {
+            file: folder.join("flagged.ndjson"),
+            flag_field: Some("indicator".into()),
+            flag_value: "matched".into(),
+            max_tlp: Tlp::Red,
+        },
+        alerts: None,
+        logging: Logging { level: tracing::level_filters::LevelFilter::OFF, json: false },
+    }
+}

@@ -1,0 +1,119 @@
+//! Flagged events and their matches.
+
+use rusqlite::{Connection, OptionalExtension, named_params};
+use threatsieve_blacklist::{Timestamp, Tlp};
+
+use crate::follow::{Covering, FoundEvent};
+
+/// Characters of a line that are kept.
+const RAW_CHARS: usize = 2048;
+
+/// An event as it is known.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct KnownEvent {
+    pub(crate) id: i64,
+    pub(crate) uid: String,
+    /// It was not known before.
+    pub(crate) is_new: bool,
+}
+
+/// How matches came about.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Finding {
+    pub(crate) generation: u64,
+    pub(crate) now: Timestamp,
+    /// In lines that had been matched before.
+    pub(crate) is_historic: bool,
+    /// Nobody is mailed, so that nobody is still to be told.
+    pub(crate) is_told: bool,
+}
+
+/// Finds a flagged line, or adds it.
+pub(crate) fn insert_event(
+    connection: &Connection,
+    file: i64,
+    identity: &[u8],
+    event: &FoundEvent,
+) -> anyhow::Result<KnownEvent> {
+    let known = connection
+        .prepare_cached("SELECT id, uid FROM events WHERE file = ?1 AND offset = ?2")?
+        .query_row((file, event.offset.cast_signed()), |row| Ok((row.get(0)?, row.get(1)?)))
+        .optional()?;
+    if let Some((id, uid)) = known {
+        return Ok(KnownEvent { id, uid, is_new: false });
+    }
+    let uid = uid(identity, event.offset);
+    let raw = match event.raw.char_indices().nth(RAW_CHARS) {
+        Some((end, _)) => &event.raw[..end],
+        None => &event.raw,
+    };
+    connection
+        .prepare_cached(
+            "INSERT INTO events (file, offset, line, uid, occurred, source, raw) \
+             VALUES (:file, :offset, :line, :uid, :occurred, :source, :raw)",
+        )?
+        .execute(named_params! {
+            ":file": file,
+            ":offset": event.offset.cast_signed(),
+            ":line": event.line.cast_signed(),
+            ":uid": uid,
+            ":occurred": event.time.map(|time| time.0),
+            ":source": event.source(),
+            ":raw": raw,
+        })?;
+    Ok(KnownEvent { id: connection.last_insert_rowid(), uid, is_new: true })
+}
+
+/// Names an event: the same line of the same file always has the same name.
+fn uid(identity: &[u8], offset: u64) -> String {
+    let mut hasher = blake3::Hasher::new();
+    hasher.update(identity).update(&offset.to_le_bytes());
+    // 128 bits: no two events will share them.
+    hasher.finalize().to_hex()[..32].to_owned()
+}
+
+/// Adds what an indicator says of an event; `false` when that is known already. One that was retracted holds again.
+pub(crate) fn insert_match(
+    connection: &Connection,
+    event: i64,
+    covering: &Covering<'_>,
+    is_written: bool,
+    finding: &Finding,
+) -> anyhow::Result<bool> {
+    let Covering { found, indicator } = covering;
+    let entry = &found.matched.entry;
+    let rows = connection
+        .prepare_cached(
+            "INSERT INTO matches (event, feed, indicator, entry_type, entry, observable, field, how, confidence, tlp, \
+             name, generation, found, historic, written, told) VALUES (:event, :feed, :indicator, :entry_type, :entry, \
+             :observable, :field, :how, :confidence, :tlp, :name, :generation, :found, :historic, :written, :told) \
+             ON CONFLICT (event, feed, indicator) DO UPDATE SET retracted = NULL, generation = excluded.generation, \
+             found = excluded.found, historic = excluded.historic, written = excluded.written \
+             WHERE retracted IS NOT NULL",
+        )?
+        .execute(named_params! {
+            ":event": event,
+            ":feed": indicator.feed,
+            ":indicator": indicator.shown_id(),
+            ":entry_type": entry.kind.stix_name(),
+            ":entry": entry.value,
+            ":observable": found.observable,
+            ":field": found.field,
+            ":how": found.matched.how.name(),
+            ":confidence": indicator.confidence,
+            ":tlp": indicator.tlp.map(|tlp: Tlp| tlp as u8),
+            ":name": indicator.name,
+            ":generation": finding.generation.cast_signed(),
+            ":found": finding.now.0,
+            ":historic": finding.is_historic,
+            ":written": is_written,
+            ":told": finding.is_told,
+        })?;
+    Ok(rows > 0)
+}
+
+/// Adds a record for the output file.
+pub(crate) fn insert_record(connection: &Connection, body: &str) -> anyhow::Result<()> {
+    connection.prepare_cached("INSERT INTO outbox_records (body) VALUES (?1)")?.execute([body])?;
+    Ok(())
+}
