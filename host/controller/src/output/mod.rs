@@ -18,5 +18,5 @@ pub(crate) use progress::{Done, Progress};
 pub(crate) use sink::Sink;
 pub(crate) use summary::Summary;
 pub(crate) use table::indicator;
-pub(crate) use terminal::{clipped, grouped, harmless};
+pub(crate) use terminal::{clipped, counted, grouped, harmless};
 pub(crate) use view::{EntryJson, IndicatorJson, moment};
