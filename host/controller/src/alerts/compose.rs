@@ -8,7 +8,7 @@ use threatsieve_blacklist::Timestamp;
 
 use super::digest::{self, Extent};
 use super::mail::Letter;
-use super::pending;
+use super::untold;
 use crate::config::Alerts;
 use crate::store::Store;
 use crate::store::mails::add_mail;
@@ -17,21 +17,22 @@ use crate::store::mails::add_mail;
 /// ceiling are kept from that recipient for good, muted ones from all. Without a configuration nobody wants to be told. Returns the mails.
 pub(crate) fn compose(alerts: Option<&Alerts>, store: &mut Store, now: Timestamp) -> anyhow::Result<u64> {
     let transaction = store.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-    if !pending::gather(&transaction, now).context("matches to be told")? {
+    if !untold::gather(&transaction, now).context("matches to be told")? {
         return Ok(0);
     }
     let mut mails = 0;
     if let Some(alerts) = alerts {
         let extent = Extent { groups: alerts.max_groups, examples: alerts.max_examples };
-        let muted = pending::uncounted_muted(&transaction)?;
-        let round = pending::round(&transaction, now)?;
+        let muted = untold::uncounted_muted(&transaction)?;
+        let round = untold::round(&transaction, now)?;
         // Recipients with one ceiling are told the same.
         let mut letters = BTreeMap::new();
         for recipient in &alerts.recipients {
             let letter = match letters.entry(recipient.max_tlp) {
                 std::collections::btree_map::Entry::Occupied(made) => made.into_mut(),
                 std::collections::btree_map::Entry::Vacant(vacant) => {
-                    let digest = digest::read(&transaction, recipient.max_tlp, extent, muted).context("digest")?;
+                    let digest =
+                        digest::read(&transaction, recipient.max_tlp, extent, muted).context("digest")?;
                     vacant.insert(digest.map(|digest| Letter::new(digest, now)).transpose()?)
                 }
             };
@@ -41,10 +42,10 @@ pub(crate) fn compose(alerts: Option<&Alerts>, store: &mut Store, now: Timestamp
             }
         }
         if mails > 0 {
-            pending::count_muted(&transaction)?;
+            untold::count_muted(&transaction)?;
         }
     }
-    pending::mark_told(&transaction)?;
+    untold::mark_told(&transaction)?;
     transaction.commit().context("mails cannot be put on their way")?;
     Ok(mails)
 }

@@ -53,9 +53,9 @@ fn defang_word(word: &str, after: &str) -> (usize, String) {
     if let Some(before) = word.strip_suffix(':')
         && after.starts_with("//")
     {
-        let start = before.rfind(|c: char| !c.is_ascii_alphanumeric()).map_or(0, |at| {
-            at + before[at..].chars().next().map_or(1, char::len_utf8)
-        });
+        let start = before
+            .rfind(|c: char| !c.is_ascii_alphanumeric())
+            .map_or(0, |at| at + before[at..].chars().next().map_or(1, char::len_utf8));
         let scheme = &before[start..];
         let known = SCHEMES.iter().find(|(name, _)| scheme.eq_ignore_ascii_case(name));
         let (scheme, link) = known.map_or((scheme, "[://]"), |(_, safe)| (*safe, "://"));

@@ -98,11 +98,16 @@ impl<'a> Post<'a> {
 
     async fn hand_over(&mut self, mail: &WaitingMail) -> Result<(), Trouble> {
         let tlp = mail.tlp.unwrap_or(Tlp::Clear);
-        let Some(recipient) = self.alerts.recipients.iter().find(|recipient| recipient.address == mail.recipient) else {
+        let Some(recipient) =
+            self.alerts.recipients.iter().find(|recipient| recipient.address == mail.recipient)
+        else {
             return Err(Trouble::Never("is no recipient any more".to_owned()));
         };
         if tlp > recipient.max_tlp {
-            return Err(Trouble::Never(format!("TLP:{} is above the recipient's ceiling by now", tlp.name())));
+            return Err(Trouble::Never(format!(
+                "TLP:{} is above the recipient's ceiling by now",
+                tlp.name()
+            )));
         }
         if let Some(trouble) = &self.trouble {
             return Err(Trouble::Server(trouble.clone()));
@@ -112,9 +117,8 @@ impl<'a> Post<'a> {
             mailbox.map(|mailbox| mailbox.email).map_err(|error| Trouble::Never(format!("{text:?}: {error}")))
         };
         let taken = match &mut self.way {
-            Way::Folder(path) => {
-                folder::put(path, &mail.message_id, &mail.body).map_err(|error| Trouble::Server(format!("{error:#}")))
-            }
+            Way::Folder(path) => folder::put(path, &mail.message_id, &mail.body)
+                .map_err(|error| Trouble::Server(format!("{error:#}"))),
             Way::Server(server) => {
                 server.send(&address(&self.alerts.from)?, &address(&mail.recipient)?, &mail.body).await
             }
@@ -172,7 +176,13 @@ fn tell(mail: &WaitingMail, fate: &Fate, is_told: bool) {
         Fate::Retry { .. } if is_told => {}
         Fate::Retry { at, error } => {
             let next = moment(*at);
-            tracing::warn!(message_id, recipient, error, next, "mail to {recipient} is tried again at {next}: {error}");
+            tracing::warn!(
+                message_id,
+                recipient,
+                error,
+                next,
+                "mail to {recipient} is tried again at {next}: {error}"
+            );
         }
         Fate::GivenUp { error } => {
             tracing::error!(message_id, recipient, error, "mail to {recipient} is given up: {error}");

@@ -128,7 +128,8 @@ pub(super) fn read(
     Ok(Some(Digest { groups: reader.groups()?, sources: reader.sources()?, totals, muted }))
 }
 
-const COUNTS: &str = "count(DISTINCT event), count(DISTINCT CASE WHEN historic THEN event END), min(occurred), max(occurred)";
+const COUNTS: &str =
+    "count(DISTINCT event), count(DISTINCT CASE WHEN historic THEN event END), min(occurred), max(occurred)";
 
 struct Reader<'a> {
     transaction: &'a Transaction<'a>,
@@ -140,7 +141,7 @@ impl Reader<'_> {
     fn totals(&self) -> anyhow::Result<Totals> {
         let query = format!(
             "SELECT {COUNTS}, count(DISTINCT entry), count(DISTINCT source), count(DISTINCT ifnull(source, 0)), max(tlp)
-             FROM pending WHERE level <= ?"
+             FROM untold WHERE level <= ?"
         );
         Ok(self.transaction.query_row(&query, [self.ceiling], |row| {
             Ok(Totals {
@@ -158,7 +159,7 @@ impl Reader<'_> {
     fn groups(&self) -> anyhow::Result<Vec<Group>> {
         let query = format!(
             "SELECT {COUNTS}, count(DISTINCT source), max(confidence), max(tlp), entry_type, n.entry, n.id
-             FROM pending p JOIN pending_entries n ON n.id = p.entry WHERE level <= ?
+             FROM untold p JOIN untold_entries n ON n.id = p.entry WHERE level <= ?
              GROUP BY p.entry ORDER BY max(rank) DESC, 1 DESC, n.entry, entry_type LIMIT ?"
         );
         let mut statement = self.transaction.prepare(&query)?;
@@ -179,7 +180,7 @@ impl Reader<'_> {
                 vouchers,
                 voucher_count,
                 sources: self.shares(
-                    "SELECT s.source, count(DISTINCT event) FROM pending p LEFT JOIN pending_sources s ON s.id = p.source
+                    "SELECT s.source, count(DISTINCT event) FROM untold p LEFT JOIN untold_sources s ON s.id = p.source
                      WHERE p.entry IS ?1 AND level <= ?2 GROUP BY p.source ORDER BY 2 DESC, 1 LIMIT ?3",
                     Some(id),
                 )?,
@@ -192,7 +193,7 @@ impl Reader<'_> {
     fn vouchers(&self, entry: i64) -> anyhow::Result<(Vec<Voucher>, u64)> {
         let mut statement = self.transaction.prepare_cached(
             "SELECT feed, indicator, max(m.name), max(m.confidence), max(m.tlp), count(*) OVER ()
-             FROM pending p JOIN matches m ON m.id = p.match WHERE p.entry = ? AND level <= ?
+             FROM untold p JOIN matches m ON m.id = p.match WHERE p.entry = ? AND level <= ?
              GROUP BY feed, indicator ORDER BY max(rank) DESC, max(m.confidence) DESC, feed, indicator LIMIT ?",
         )?;
         let mut rows = statement.query(params![entry, self.ceiling, MAX_VOUCHERS as i64])?;
@@ -221,7 +222,7 @@ impl Reader<'_> {
     fn examples(&self, entry: i64) -> anyhow::Result<Vec<Example>> {
         let mut statement = self.transaction.prepare_cached(
             "SELECT e.id, e.occurred, e.source, m.field, m.observable, m.how, m.historic, f.path, e.line, e.raw
-             FROM pending p JOIN matches m ON m.id = p.match JOIN events e ON e.id = m.event JOIN files f ON f.id = e.file
+             FROM untold p JOIN matches m ON m.id = p.match JOIN events e ON e.id = m.event JOIN files f ON f.id = e.file
              WHERE p.entry = ? AND p.level <= ? ORDER BY p.occurred DESC",
         )?;
         let mut rows = statement.query(params![entry, self.ceiling])?;
@@ -253,7 +254,7 @@ impl Reader<'_> {
     fn sources(&self) -> anyhow::Result<Vec<SourceHost>> {
         let query = format!(
             "SELECT {COUNTS}, count(DISTINCT entry), max(confidence), s.source, p.source
-             FROM pending p LEFT JOIN pending_sources s ON s.id = p.source WHERE level <= ?
+             FROM untold p LEFT JOIN untold_sources s ON s.id = p.source WHERE level <= ?
              GROUP BY p.source ORDER BY max(rank) DESC, 1 DESC, s.source LIMIT ?"
         );
         let mut statement = self.transaction.prepare(&query)?;
@@ -268,7 +269,7 @@ impl Reader<'_> {
                 confidence: row.get(5)?,
                 name: row.get(6)?,
                 entries: self.shares(
-                    "SELECT n.entry, count(DISTINCT event) FROM pending p JOIN pending_entries n ON n.id = p.entry
+                    "SELECT n.entry, count(DISTINCT event) FROM untold p JOIN untold_entries n ON n.id = p.entry
                      WHERE p.source IS ?1 AND level <= ?2 GROUP BY p.entry ORDER BY max(rank) DESC, 2 DESC, 1 LIMIT ?3",
                     row.get(7)?,
                 )?,

@@ -34,8 +34,12 @@ impl Letter {
             let page = Page::new(&digest, now);
             let text = TextPage { page: &page }.render().context("the text of a mail")?;
             let html = HtmlPage { page: &page }.render().context("the HTML of a mail")?;
-            let letter =
-                Letter { subject: subject(&digest), text: encoded(text)?, html: encoded(html)?, tlp: digest.totals.tlp };
+            let letter = Letter {
+                subject: subject(&digest),
+                text: encoded(text)?,
+                html: encoded(html)?,
+                tlp: digest.totals.tlp,
+            };
             // One value, one host and one event always fit: every text is cut.
             if letter.text.len() + letter.html.len() + HEADERS <= MAX_MAIL_BYTES || !digest.halve() {
                 return Ok(letter);
@@ -44,7 +48,13 @@ impl Letter {
     }
 
     /// The mail to one recipient. `round` tells this letter from those of other rounds.
-    pub(super) fn to(&self, recipient: &str, from: &str, round: &str, now: Timestamp) -> anyhow::Result<NewMail> {
+    pub(super) fn to(
+        &self,
+        recipient: &str,
+        from: &str,
+        round: &str,
+        now: Timestamp,
+    ) -> anyhow::Result<NewMail> {
         let mailbox = |address: &str| -> anyhow::Result<Mailbox> {
             address.parse().with_context(|| format!("expected an email address, got {address:?}"))
         };
@@ -54,7 +64,9 @@ impl Letter {
         let name = &digest.as_str()[..32];
         let domain = sender.email.domain().to_owned();
         let message_id = format!("<{name}@{domain}>");
-        let header = |name, value: String| Ok::<_, anyhow::Error>(HeaderValue::new(HeaderName::new_from_ascii(name)?, value));
+        let header = |name, value: String| {
+            Ok::<_, anyhow::Error>(HeaderValue::new(HeaderName::new_from_ascii(name)?, value))
+        };
         let message = Message::builder()
             .from(sender)
             .to(mailbox(recipient)?)
@@ -64,7 +76,10 @@ impl Letter {
             // RFC 3834 section 5: no out-of-office reply, please; the second is what Exchange heeds.
             .raw_header(header("Auto-Submitted".to_owned(), "auto-generated".to_owned())?)
             .raw_header(header("X-Auto-Response-Suppress".to_owned(), "All".to_owned())?)
-            .raw_header(header("List-Id".to_owned(), format!("Threatsieve alerts <threatsieve-alerts.{domain}>"))?)
+            .raw_header(header(
+                "List-Id".to_owned(),
+                format!("Threatsieve alerts <threatsieve-alerts.{domain}>"),
+            )?)
             .multipart(
                 MultiPart::builder()
                     .header(ContentType::parse(&format!("multipart/alternative; boundary=\"{name}\""))?)

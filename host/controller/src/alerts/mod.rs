@@ -1,6 +1,6 @@
 //! Who is told what: digests of new matches, composed once and sent until they are taken.
 //!
-//! [`compose`] reads what is new ([`pending`]), one [`digest`] a TLP ceiling, puts it in words ([`page`], the templates) and into a
+//! [`compose`] reads what is new ([`untold`]), one [`digest`] a TLP ceiling, puts it in words ([`page`], the templates) and into a
 //! [`mail`] a recipient, all in one transaction. [`deliver`] hands what waits to a mail server or a folder.
 
 mod compose;
@@ -10,8 +10,10 @@ mod digest;
 mod folder;
 mod mail;
 mod page;
-mod pending;
 mod smtp;
+#[cfg(test)]
+mod tests;
+mod untold;
 
 pub(crate) use compose::compose;
 pub(crate) use delivery::{Delivery, deliver};

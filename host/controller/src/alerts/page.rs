@@ -130,7 +130,8 @@ pub(super) struct Step {
 impl Page {
     pub(super) fn new(digest: &Digest, now: Timestamp) -> Page {
         let totals = &digest.totals;
-        let groups: Vec<_> = (1..).zip(&digest.groups).map(|(number, group)| GroupView::new(number, group)).collect();
+        let groups: Vec<_> =
+            (1..).zip(&digest.groups).map(|(number, group)| GroupView::new(number, group)).collect();
         let hosts: Vec<_> = digest.sources.iter().map(HostView::new).collect();
         Page {
             tlp: Marking::new(totals.tlp),
@@ -143,7 +144,9 @@ impl Page {
                     true if totals.events == 1 => "The event is".to_owned(),
                     true => format!("All {} events are", grouped(totals.events)),
                     false if totals.historic == 1 => format!("1 of the {} events is", grouped(totals.events)),
-                    false => format!("{} of the {} events are", grouped(totals.historic), grouped(totals.events)),
+                    false => {
+                        format!("{} of the {} events are", grouped(totals.historic), grouped(totals.events))
+                    }
                 };
                 format!("{which} older than the indicator: found again in stored logs when it arrived.")
             }),
@@ -205,7 +208,10 @@ impl Marking {
             Some(Tlp::Green) => "#33FF00",
             Some(Tlp::Clear) | None => "#FFFFFF",
         };
-        Marking { text: tlp.map_or_else(|| "no TLP marking".to_owned(), |tlp| format!("TLP:{}", tlp.name())), colour }
+        Marking {
+            text: tlp.map_or_else(|| "no TLP marking".to_owned(), |tlp| format!("TLP:{}", tlp.name())),
+            colour,
+        }
     }
 }
 
@@ -328,8 +334,14 @@ fn steps(digest: &Digest) -> Vec<Step> {
             what: "It is a false positive: take it, and the flags it set, back",
             commands: vec![format!("threatsieve retract {value} --reason 'WHY'")],
         },
-        Step { what: "It is known: no mails about the indicator, the host it names, or the machine it is seen from", commands: mutes },
-        Step { what: "See what Threatsieve holds and waits for", commands: vec!["threatsieve status".to_owned()] },
+        Step {
+            what: "It is known: no mails about the indicator, the host it names, or the machine it is seen from",
+            commands: mutes,
+        },
+        Step {
+            what: "See what Threatsieve holds and waits for",
+            commands: vec!["threatsieve status".to_owned()],
+        },
     ]
 }
 
@@ -390,7 +402,9 @@ fn when(span: Span) -> String {
     let (Some(first), Some(last)) = (span.first, span.last) else { return "time not logged".to_owned() };
     match (day_and_time(first), day_and_time(last)) {
         (Some(first), Some(last)) if first == last => format!("{} {} UTC", first.0, first.1),
-        (Some(first), Some(last)) if first.0 == last.0 => format!("{} {} to {} UTC", first.0, first.1, last.1),
+        (Some(first), Some(last)) if first.0 == last.0 => {
+            format!("{} {} to {} UTC", first.0, first.1, last.1)
+        }
         (Some(first), Some(last)) => format!("{} {} to {} {} UTC", first.0, first.1, last.0, last.1),
         _ => format!("{} to {}", moment(first), moment(last)),
     }

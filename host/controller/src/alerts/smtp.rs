@@ -55,7 +55,10 @@ impl<'a> Server<'a> {
             Err(trouble) => {
                 // After a refusal the server is at the start again, if it says so.
                 let is_about_the_mail = !matches!(trouble, Trouble::Server(_));
-                if is_about_the_mail && !connection.has_broken() && self.timed(connection.command(Rset)).await.is_ok() {
+                if is_about_the_mail
+                    && !connection.has_broken()
+                    && self.timed(connection.command(Rset)).await.is_ok()
+                {
                     self.connection = Some(connection);
                 }
                 Err(trouble)
@@ -92,7 +95,9 @@ impl<'a> Server<'a> {
         let is_ascii = |address: &Address| AsRef::<str>::as_ref(address).is_ascii();
         if !is_ascii(from) || !is_ascii(to) {
             if !connection.server_info().supports_feature(Extension::SmtpUtfEight) {
-                return Err(Trouble::Later(format!("the address {to} needs SMTPUTF8, which the server does not offer")));
+                return Err(Trouble::Later(format!(
+                    "the address {to} needs SMTPUTF8, which the server does not offer"
+                )));
             }
             options.push(MailParameter::SmtpUtfEight);
         }
@@ -100,7 +105,9 @@ impl<'a> Server<'a> {
             options.push(MailParameter::Body(MailBodyParameter::EightBitMime));
         }
         let of_sender = |answer: Failed| match answer {
-            Failed::Refused { text, .. } => Trouble::Server(format!("the server refuses the sender {from}: {text}")),
+            Failed::Refused { text, .. } => {
+                Trouble::Server(format!("the server refuses the sender {from}: {text}"))
+            }
             Failed::Broken(text) => Trouble::Server(text),
         };
         self.timed(connection.command(Mail::new(Some(from.clone()), options))).await.map_err(of_sender)?;
@@ -165,7 +172,11 @@ impl<'a> Server<'a> {
         for path in &self.smtp.ca_files {
             let at = || path.display().to_string();
             let bytes = std::fs::metadata(path).with_context(at)?.len();
-            anyhow::ensure!(bytes <= MAX_CA_BYTES, "{}: expected at most {MAX_CA_BYTES} bytes, got {bytes}", at());
+            anyhow::ensure!(
+                bytes <= MAX_CA_BYTES,
+                "{}: expected at most {MAX_CA_BYTES} bytes, got {bytes}",
+                at()
+            );
             let pem = std::fs::read(path).with_context(at)?;
             builder = builder.add_root_certificate(Certificate::from_pem(&pem).with_context(at)?);
         }
@@ -186,9 +197,15 @@ impl<'a> Server<'a> {
         match error.status() {
             Some(code) => {
                 let text = clipped(self.hidden(&source.unwrap_or_default()).as_bytes(), ANSWER_CHARS);
-                Failed::Refused { code: u16::from(code), text: format!("{code} {text}").trim_end().to_owned() }
+                Failed::Refused {
+                    code: u16::from(code),
+                    text: format!("{code} {text}").trim_end().to_owned(),
+                }
             }
-            None => Failed::Broken(clipped(self.hidden(&source.unwrap_or_else(|| error.to_string())).as_bytes(), ANSWER_CHARS)),
+            None => Failed::Broken(clipped(
+                self.hidden(&source.unwrap_or_else(|| error.to_string())).as_bytes(),
+                ANSWER_CHARS,
+            )),
         }
     }
 
@@ -202,10 +219,14 @@ impl<'a> Server<'a> {
             return text.to_owned();
         };
         let plain = format!("\0{}\0{password}", self.smtp.user.as_deref().unwrap_or_default());
-        [Base64::encode_string(plain.as_bytes()), Base64::encode_string(password.as_bytes()), password.to_owned()]
-            .iter()
-            .filter(|secret| !secret.is_empty())
-            .fold(text.to_owned(), |text, secret| text.replace(secret.as_str(), "***"))
+        [
+            Base64::encode_string(plain.as_bytes()),
+            Base64::encode_string(password.as_bytes()),
+            password.to_owned(),
+        ]
+        .iter()
+        .filter(|secret| !secret.is_empty())
+        .fold(text.to_owned(), |text, secret| text.replace(secret.as_str(), "***"))
     }
 }
 
@@ -233,7 +254,8 @@ fn of_mail(failed: Failed) -> Trouble {
 fn hello() -> ClientId {
     let name = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
     let name = name.trim();
-    let is_full = name.contains('.') && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'.');
+    let is_full =
+        name.contains('.') && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'.');
     if is_full { ClientId::Domain(name.to_owned()) } else { ClientId::default() }
 }
 
@@ -277,7 +299,11 @@ pub(crate) async fn probe(smtp: &Smtp) -> anyhow::Result<Offer> {
     let offer = Offer {
         at: format!("{}:{}", smtp.host, smtp.port),
         encrypted: connection.is_encrypted(),
-        extensions: KNOWN.into_iter().filter(|(known, _)| info.supports_feature(*known)).map(|(_, name)| name).collect(),
+        extensions: KNOWN
+            .into_iter()
+            .filter(|(known, _)| info.supports_feature(*known))
+            .map(|(_, name)| name)
+            .collect(),
         user: smtp.user.clone().filter(|_| smtp.password.is_some()),
     };
     server.connection = Some(connection);

@@ -40,13 +40,15 @@ impl MuteKind {
             "expected what is muted in 1 to {MAX_TEXT_BYTES} bytes, got {}",
             text.len()
         );
-        let value = Value::from_list(text, UrlMode::Exact).map_or_else(|_| text.to_owned(), |value| value.to_string());
+        let value = Value::from_list(text, UrlMode::Exact)
+            .map_or_else(|_| text.to_owned(), |value| value.to_string());
         match self {
             MuteKind::Indicator => Ok(value),
             // A host's name in a log can be anything.
             MuteKind::Source => Ok(host_of(&value).unwrap_or(value)),
-            MuteKind::Host => host_of(&value)
-                .ok_or_else(|| anyhow::anyhow!("expected a host name, an address or a URL with one, got {text:?}")),
+            MuteKind::Host => host_of(&value).ok_or_else(|| {
+                anyhow::anyhow!("expected a host name, an address or a URL with one, got {text:?}")
+            }),
         }
     }
 }
@@ -145,7 +147,11 @@ mod tests {
         for (kind, text, want) in [
             (MuteKind::Indicator, "Evil[.]com", "evil.com"),
             (MuteKind::Indicator, "hxxp://evil[.]com/a", "http://evil.com/a"),
-            (MuteKind::Indicator, "indicator--11111111-2222-4333-8444-555555555555", "indicator--11111111-2222-4333-8444-555555555555"),
+            (
+                MuteKind::Indicator,
+                "indicator--11111111-2222-4333-8444-555555555555",
+                "indicator--11111111-2222-4333-8444-555555555555",
+            ),
             (MuteKind::Host, "hxxp://www[.]evil[.]com/a", "www.evil.com"),
             (MuteKind::Host, "1[.]2[.]3[.]4", "1.2.3.4"),
             (MuteKind::Source, "10[.]0[.]0[.]1", "10.0.0.1"),
@@ -163,7 +169,10 @@ mod tests {
         let mut store = Store::open(folder.path()).unwrap();
         let now = Timestamp(1_000_000);
         assert!(store.mute(MuteKind::Host, "a.example", now, "why", now).is_err(), "has ended already");
-        assert!(store.mute(MuteKind::Host, "a.example", Timestamp(2_000_000), " ", now).is_err(), "no reason");
+        assert!(
+            store.mute(MuteKind::Host, "a.example", Timestamp(2_000_000), " ", now).is_err(),
+            "no reason"
+        );
         store.mute(MuteKind::Host, "a.example", Timestamp(2_000_000), "why", now).unwrap();
         store.mute(MuteKind::Host, "a[.]example", Timestamp(3_000_000), "longer", now).unwrap();
         let mutes = store.mutes().unwrap();

@@ -8,8 +8,8 @@ use threatsieve_blacklist::Timestamp;
 
 use crate::store::mutes::host_of;
 
-const TABLES: &str = include_str!("pending.sql");
-const NAMES: [&str; 5] = ["pending", "pending_sources", "pending_entries", "pending_muted", "pending_mutes"];
+const TABLES: &str = include_str!("untold.sql");
+const NAMES: [&str; 5] = ["untold", "untold_sources", "untold_entries", "untold_muted", "untold_mutes"];
 
 /// Gathers what is to be told; `false` when nothing is new. Matches that were retracted before anybody was told of them are no news.
 pub(super) fn gather(transaction: &Transaction<'_>, now: Timestamp) -> anyhow::Result<bool> {
@@ -20,23 +20,23 @@ pub(super) fn gather(transaction: &Transaction<'_>, now: Timestamp) -> anyhow::R
     transaction.execute_batch(TABLES).context("temporary tables of the digest")?;
     find_muted(transaction, now)?;
     transaction.execute_batch(
-        "INSERT OR IGNORE INTO pending_entries (entry_type, entry)
+        "INSERT OR IGNORE INTO untold_entries (entry_type, entry)
              SELECT entry_type, entry FROM matches WHERE told = 0 AND retracted IS NULL;
-         INSERT OR IGNORE INTO pending_sources (source)
+         INSERT OR IGNORE INTO untold_sources (source)
              SELECT e.source FROM matches m JOIN events e ON e.id = m.event
              WHERE m.told = 0 AND m.retracted IS NULL AND e.source IS NOT NULL;
-         INSERT INTO pending
+         INSERT INTO untold
              SELECT m.id, m.event, n.id, s.id, e.occurred, ifnull(m.tlp, 0), m.tlp, m.confidence,
                     CASE WHEN m.confidence >= 70 THEN 3 WHEN m.confidence IS NULL OR m.confidence >= 30 THEN 2
                          WHEN m.confidence >= 1 THEN 1 ELSE 0 END,
                     m.historic
              FROM matches m
              JOIN events e ON e.id = m.event
-             JOIN pending_entries n ON n.entry = m.entry AND n.entry_type = m.entry_type
-             LEFT JOIN pending_sources s ON s.source = e.source
-             WHERE m.told = 0 AND m.retracted IS NULL AND m.id NOT IN (SELECT match FROM pending_muted);
-         CREATE INDEX temp.pending_by_entry ON pending (entry, occurred DESC);
-         CREATE INDEX temp.pending_by_source ON pending (source);",
+             JOIN untold_entries n ON n.entry = m.entry AND n.entry_type = m.entry_type
+             LEFT JOIN untold_sources s ON s.source = e.source
+             WHERE m.told = 0 AND m.retracted IS NULL AND m.id NOT IN (SELECT match FROM untold_muted);
+         CREATE INDEX temp.untold_by_entry ON untold (entry, occurred DESC);
+         CREATE INDEX temp.untold_by_source ON untold (source);",
     )?;
     Ok(true)
 }
@@ -62,9 +62,10 @@ pub(super) fn count_muted(transaction: &Transaction<'_>) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Fills `pending_muted`, each match with the first mute that applies, and counts them for their mutes.
+/// Fills `untold_muted`, each match with the first mute that applies, and counts them for their mutes.
 fn find_muted(transaction: &Transaction<'_>, now: Timestamp) -> anyhow::Result<()> {
-    let mut statement = transaction.prepare("SELECT id, kind, value FROM mutes WHERE until > ? ORDER BY id")?;
+    let mut statement =
+        transaction.prepare("SELECT id, kind, value FROM mutes WHERE until > ? ORDER BY id")?;
     let mutes = statement
         .query_map([now.0], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?
         .collect::<Result<Vec<(i64, String, String)>, _>>()?;
@@ -72,9 +73,14 @@ fn find_muted(transaction: &Transaction<'_>, now: Timestamp) -> anyhow::Result<(
         return Ok(());
     }
     let of_kind = |wanted: &str| -> HashMap<&str, i64> {
-        mutes.iter().filter(|(_, kind, _)| kind == wanted).map(|(id, _, value)| (value.as_str(), *id)).collect()
+        mutes
+            .iter()
+            .filter(|(_, kind, _)| kind == wanted)
+            .map(|(id, _, value)| (value.as_str(), *id))
+            .collect()
     };
-    let mut add = transaction.prepare("INSERT OR IGNORE INTO pending_mutes (kind, text, mute) VALUES (?, ?, ?)")?;
+    let mut add =
+        transaction.prepare("INSERT OR IGNORE INTO untold_mutes (kind, text, mute) VALUES (?, ?, ?)")?;
     for (value, id) in of_kind("indicator") {
         add.execute(params!["indicator", value, id])?;
     }
@@ -101,20 +107,25 @@ fn find_muted(transaction: &Transaction<'_>, now: Timestamp) -> anyhow::Result<(
             }
         }
     }
-    for (kind, column) in [("indicator", "m.entry"), ("indicator", "m.indicator"), ("host", "m.observable"), ("source", "e.source")] {
+    for (kind, column) in [
+        ("indicator", "m.entry"),
+        ("indicator", "m.indicator"),
+        ("host", "m.observable"),
+        ("source", "e.source"),
+    ] {
         transaction.execute(
             &format!(
-                "INSERT OR IGNORE INTO pending_muted
+                "INSERT OR IGNORE INTO untold_muted
                  SELECT m.id, t.mute FROM matches m JOIN events e ON e.id = m.event
-                 JOIN pending_mutes t ON t.kind = '{kind}' AND t.text = {column}
+                 JOIN untold_mutes t ON t.kind = '{kind}' AND t.text = {column}
                  WHERE m.told = 0 AND m.retracted IS NULL"
             ),
             [],
         )?;
     }
     transaction.execute(
-        "UPDATE mutes SET silenced = silenced + (SELECT count(*) FROM pending_muted p WHERE p.mute = mutes.id)
-         WHERE id IN (SELECT mute FROM pending_muted)",
+        "UPDATE mutes SET silenced = silenced + (SELECT count(*) FROM untold_muted p WHERE p.mute = mutes.id)
+         WHERE id IN (SELECT mute FROM untold_muted)",
         [],
     )?;
     Ok(())
@@ -122,7 +133,7 @@ fn find_muted(transaction: &Transaction<'_>, now: Timestamp) -> anyhow::Result<(
 
 /// What tells this round from any other, of this state or of a fresh one: its matches and its time.
 pub(super) fn round(transaction: &Transaction<'_>, now: Timestamp) -> anyhow::Result<String> {
-    let query = "SELECT ifnull(min(match), 0), ifnull(max(match), 0), count(*) FROM pending";
+    let query = "SELECT ifnull(min(match), 0), ifnull(max(match), 0), count(*) FROM untold";
     let (first, last, count): (i64, i64, i64) =
         transaction.query_row(query, [], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?;
     Ok(format!("{} {first} {last} {count}", now.0))
