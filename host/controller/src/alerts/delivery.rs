@@ -84,14 +84,14 @@ struct Post<'a> {
 
 enum Way<'a> {
     Folder(&'a Path),
-    Server(Server<'a>),
+    Server(Box<Server<'a>>),
 }
 
 impl<'a> Post<'a> {
     fn new(alerts: &'a Alerts) -> Post<'a> {
         let way = match &alerts.transport {
             Transport::Folder(path) => Way::Folder(path),
-            Transport::Smtp(smtp) => Way::Server(Server::new(smtp)),
+            Transport::Smtp(smtp) => Way::Server(Box::new(Server::new(smtp))),
         };
         Post { alerts, way, trouble: None }
     }
@@ -124,7 +124,7 @@ impl<'a> Post<'a> {
             }
         };
         if let Err(Trouble::Server(trouble)) = &taken {
-            tracing::warn!(error = trouble, "mails wait: {trouble}");
+            tracing::warn!("mails wait: {trouble}");
             self.trouble = Some(trouble.clone());
         }
         taken
@@ -172,20 +172,14 @@ fn after(at: Timestamp, pause: Duration) -> Timestamp {
 fn tell(mail: &WaitingMail, fate: &Fate, is_told: bool) {
     let (message_id, recipient) = (mail.message_id.as_str(), mail.recipient.as_str());
     match fate {
-        Fate::Sent => tracing::info!(message_id, recipient, "mail to {recipient} is sent"),
+        Fate::Sent => tracing::info!(message_id, "mail to {recipient} is sent"),
         Fate::Retry { .. } if is_told => {}
         Fate::Retry { at, error } => {
             let next = moment(*at);
-            tracing::warn!(
-                message_id,
-                recipient,
-                error,
-                next,
-                "mail to {recipient} is tried again at {next}: {error}"
-            );
+            tracing::warn!(message_id, "mail to {recipient} is tried again at {next}: {error}");
         }
         Fate::GivenUp { error } => {
-            tracing::error!(message_id, recipient, error, "mail to {recipient} is given up: {error}");
+            tracing::error!(message_id, "mail to {recipient} is given up: {error}");
         }
     }
 }

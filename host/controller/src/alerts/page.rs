@@ -7,6 +7,7 @@ use threatsieve_blacklist::{Timestamp, Tlp};
 use super::defang::defanged;
 use super::digest::{Digest, Example, Group, Share, SourceHost, Span, Voucher};
 use crate::output::{counted, grouped, moment};
+use crate::store::mutes::host_of;
 
 /// Characters of a listed value or observable that are shown.
 const VALUE_CHARS: usize = 300;
@@ -59,6 +60,8 @@ pub(super) struct Marking {
 #[derive(Debug)]
 pub(super) struct Sure {
     pub(super) text: String,
+    /// The same where nothing around says that it is about confidence.
+    pub(super) badge: String,
     pub(super) colour: &'static str,
 }
 
@@ -225,8 +228,11 @@ impl Sure {
             Some(30..70) => ("Medium", "#a15c00"),
             Some(70..) => ("High", "#b3261e"),
         };
-        let text = confidence.map_or_else(|| word.to_owned(), |number| format!("{word} ({number})"));
-        Sure { text, colour }
+        let (text, badge) = match confidence {
+            None => (word.to_owned(), format!("confidence {word}")),
+            Some(number) => (format!("{word} ({number})"), format!("{word} confidence ({number})")),
+        };
+        Sure { text, badge, colour }
     }
 }
 
@@ -322,11 +328,11 @@ fn steps(digest: &Digest) -> Vec<Step> {
         _ => &group.entry,
     };
     let value = quoted(&defanged(of, VALUE_CHARS));
-    let observed = group.examples.first().map(|example| quoted(&defanged(&example.observable, VALUE_CHARS)));
+    let observed = group.examples.first().and_then(|example| host_of(&example.observable));
     let source = digest.sources.iter().find_map(|source| source.name.as_deref());
     let mute = |what: &str, of: &str| format!("threatsieve mute add --{what} {of} --for 7d --reason 'WHY'");
     let mut mutes = vec![mute("indicator", &value)];
-    mutes.extend(observed.filter(|_| group.entry_type != "file").map(|observed| mute("host", &observed)));
+    mutes.extend(observed.map(|observed| mute("host", &quoted(&defanged(&observed, VALUE_CHARS)))));
     mutes.extend(source.map(|source| mute("source", &quoted(&defanged(source, NAME_CHARS)))));
     vec![
         Step { what: "See who says what about it", commands: vec![format!("threatsieve explain {value}")] },
@@ -415,8 +421,17 @@ fn day_and_time(at: Timestamp) -> Option<(String, String)> {
     Some((moment.strftime("%Y-%m-%d").to_string(), moment.strftime("%H:%M:%S").to_string()))
 }
 
-/// A text in lines of so many characters.
+/// A text in lines of so many characters, broken at a space where there is one not too far back.
 fn wrapped(text: &str, chars: usize) -> Vec<String> {
     let all: Vec<char> = text.chars().collect();
-    all.chunks(chars).map(|line| line.iter().collect()).collect()
+    let mut rest = &all[..];
+    let mut lines = Vec::new();
+    while rest.len() > chars {
+        let space = rest[..=chars].iter().rposition(|c| *c == ' ').filter(|at| *at > chars / 2);
+        let (line, after) = rest.split_at(space.unwrap_or(chars));
+        lines.push(line.iter().collect());
+        rest = if space.is_some() { &after[1..] } else { after };
+    }
+    lines.push(rest.iter().collect());
+    lines
 }

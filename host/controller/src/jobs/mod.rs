@@ -2,6 +2,7 @@
 
 mod build_blacklist;
 mod explain_value;
+pub(crate) mod mute_alerts;
 mod scan_files;
 mod write_manual;
 
