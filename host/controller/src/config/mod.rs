@@ -229,6 +229,8 @@ pub(crate) struct Smtp {
     pub(crate) host: String,
     pub(crate) port: u16,
     pub(crate) tls: SmtpTls,
+    /// With [`SmtpTls::None`], a server beyond this machine is taken too.
+    pub(crate) allow_plaintext: bool,
     pub(crate) user: Option<String>,
     pub(crate) password: Option<Secret>,
     /// Certificates (PEM) of authorities trusted beside the system's.

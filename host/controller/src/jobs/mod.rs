@@ -3,6 +3,7 @@
 mod build_blacklist;
 mod check_config;
 mod explain_value;
+pub(crate) mod mute_alerts;
 mod retract_indicator;
 mod scan_files;
 mod write_manual;

@@ -24,6 +24,9 @@ pub(crate) mod events;
 pub(crate) mod files;
 pub(crate) mod retraction;
 
+pub(crate) mod mails;
+pub(crate) mod mutes;
+
 /// One script a version, applied in order; a new version is appended, none is ever changed.
 const MIGRATIONS: [&str; 1] = [include_str!("schema.sql")];
 /// How long a writer waits for another process's transaction.

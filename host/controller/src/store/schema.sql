@@ -207,6 +207,7 @@ CREATE TABLE mails (
     recipient TEXT NOT NULL,
     subject TEXT NOT NULL,
     body BLOB NOT NULL,                     -- RFC 5322
+    tlp INTEGER,                            -- the strictest marking of what it tells; NULL unmarked
     composed INTEGER NOT NULL,
     attempts INTEGER NOT NULL DEFAULT 0,
     next_attempt INTEGER,
@@ -214,6 +215,7 @@ CREATE TABLE mails (
     state INTEGER NOT NULL DEFAULT 0,       -- 0 waiting, 1 sent, 2 given up
     sent INTEGER
 ) STRICT;
+CREATE INDEX mails_waiting ON mails (id) WHERE state = 0;
 
 -- What is not told of.
 CREATE TABLE mutes (
@@ -223,6 +225,8 @@ CREATE TABLE mutes (
     until INTEGER NOT NULL,
     reason TEXT NOT NULL,
     created INTEGER NOT NULL,
+    silenced INTEGER NOT NULL DEFAULT 0,    -- matches that were kept from the mails
+    counted INTEGER NOT NULL DEFAULT 0,     -- those of them that a mail's footer has counted
     UNIQUE (kind, value)
 ) STRICT;
 

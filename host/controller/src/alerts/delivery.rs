@@ -1,0 +1,185 @@
+//! What waits is handed over, and what became of it written down at once.
+
+use std::path::Path;
+use std::time::Duration;
+
+use lettre::Address;
+use lettre::message::Mailbox;
+use threatsieve_blacklist::{Timestamp, Tlp};
+
+use super::folder;
+use super::smtp::{Server, Trouble};
+use crate::config::{Alerts, Transport};
+use crate::output::moment;
+use crate::stop::Stop;
+use crate::store::Store;
+use crate::store::mails::{Fate, WaitingMail};
+
+/// Pause after the first failure; each further one doubles it.
+const FIRST_PAUSE: Duration = Duration::from_secs(60);
+const LONGEST_PAUSE: Duration = Duration::from_secs(3600);
+/// How long a mail that is being handed over may take once the program was asked to stop; stopping takes 10 s at most.
+const GRACE: Duration = Duration::from_secs(5);
+
+/// What a round's deliveries came to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) struct Delivery {
+    pub(crate) sent: u64,
+    /// Not taken, to be tried again.
+    pub(crate) retried: u64,
+    /// Refused for good, or tried for long enough.
+    pub(crate) given_up: u64,
+    /// There may be more that is due: the program was asked to stop.
+    pub(crate) interrupted: bool,
+}
+
+/// Hands all mails that are due over, oldest first, one at a time. A server in trouble is asked once, and what waits for it waits on.
+pub(crate) async fn deliver(
+    alerts: Option<&Alerts>,
+    store: &mut Store,
+    now: Timestamp,
+    stop: &Stop,
+) -> anyhow::Result<Delivery> {
+    let mut delivery = Delivery::default();
+    let Some(alerts) = alerts else { return Ok(delivery) };
+    let mut post = Post::new(alerts);
+    let mut after = i64::MIN;
+    while let Some(mail) = store.next_mail(after, now)? {
+        after = mail.id;
+        let taken = tokio::select! {
+            biased;
+            taken = post.hand_over(&mail) => taken,
+            () = grace(stop) => {
+                // If the server has taken it, the next round repeats it under the same Message-ID.
+                delivery.interrupted = true;
+                break;
+            }
+        };
+        // Of the server's trouble was told when it began.
+        let is_told = matches!(taken, Err(Trouble::Server(_)));
+        let fate = fate(alerts, &mail, now, taken);
+        tell(&mail, &fate, is_told);
+        store.settle_mail(mail.id, &fate, now)?;
+        match fate {
+            Fate::Sent => delivery.sent += 1,
+            Fate::Retry { .. } => delivery.retried += 1,
+            Fate::GivenUp { .. } => delivery.given_up += 1,
+        }
+        if stop.is_requested() {
+            delivery.interrupted = true;
+            break;
+        }
+    }
+    post.end(stop).await;
+    Ok(delivery)
+}
+
+/// How mails leave.
+struct Post<'a> {
+    alerts: &'a Alerts,
+    way: Way<'a>,
+    /// What the server's trouble is; nothing more is sent to it in this round.
+    trouble: Option<String>,
+}
+
+enum Way<'a> {
+    Folder(&'a Path),
+    Server(Box<Server<'a>>),
+}
+
+impl<'a> Post<'a> {
+    fn new(alerts: &'a Alerts) -> Post<'a> {
+        let way = match &alerts.transport {
+            Transport::Folder(path) => Way::Folder(path),
+            Transport::Smtp(smtp) => Way::Server(Box::new(Server::new(smtp))),
+        };
+        Post { alerts, way, trouble: None }
+    }
+
+    async fn hand_over(&mut self, mail: &WaitingMail) -> Result<(), Trouble> {
+        let tlp = mail.tlp.unwrap_or(Tlp::Clear);
+        let Some(recipient) =
+            self.alerts.recipients.iter().find(|recipient| recipient.address == mail.recipient)
+        else {
+            return Err(Trouble::Never("is no recipient any more".to_owned()));
+        };
+        if tlp > recipient.max_tlp {
+            return Err(Trouble::Never(format!(
+                "TLP:{} is above the recipient's ceiling by now",
+                tlp.name()
+            )));
+        }
+        if let Some(trouble) = &self.trouble {
+            return Err(Trouble::Server(trouble.clone()));
+        }
+        let address = |text: &str| -> Result<Address, Trouble> {
+            let mailbox = text.parse::<Mailbox>();
+            mailbox.map(|mailbox| mailbox.email).map_err(|error| Trouble::Never(format!("{text:?}: {error}")))
+        };
+        let taken = match &mut self.way {
+            Way::Folder(path) => folder::put(path, &mail.message_id, &mail.body)
+                .map_err(|error| Trouble::Server(format!("{error:#}"))),
+            Way::Server(server) => {
+                server.send(&address(&self.alerts.from)?, &address(&mail.recipient)?, &mail.body).await
+            }
+        };
+        if let Err(Trouble::Server(trouble)) = &taken {
+            tracing::warn!("mails wait: {trouble}");
+            self.trouble = Some(trouble.clone());
+        }
+        taken
+    }
+
+    async fn end(&mut self, stop: &Stop) {
+        if let Way::Server(server) = &mut self.way {
+            tokio::select! {
+                () = server.quit() => {}
+                () = grace(stop) => {}
+            }
+        }
+    }
+}
+
+/// Ends a while after the program was asked to stop.
+async fn grace(stop: &Stop) {
+    stop.requested().await;
+    tokio::time::sleep(GRACE).await;
+}
+
+fn fate(alerts: &Alerts, mail: &WaitingMail, now: Timestamp, taken: Result<(), Trouble>) -> Fate {
+    let error = match taken {
+        Ok(()) => return Fate::Sent,
+        Err(Trouble::Never(error)) => return Fate::GivenUp { error },
+        Err(Trouble::Server(error) | Trouble::Later(error)) => error,
+    };
+    let pause = FIRST_PAUSE.saturating_mul(1 << mail.attempts.min(16)).min(LONGEST_PAUSE);
+    let last = after(mail.composed, alerts.give_up_after);
+    match now >= last {
+        true => {
+            let limit = humantime::format_duration(alerts.give_up_after);
+            Fate::GivenUp { error: format!("{error} (tried for {limit})") }
+        }
+        // The last try is at the time limit, not up to an hour later.
+        false => Fate::Retry { at: after(now, pause).min(last), error },
+    }
+}
+
+fn after(at: Timestamp, pause: Duration) -> Timestamp {
+    Timestamp(at.0.saturating_add(i64::try_from(pause.as_micros()).unwrap_or(i64::MAX)))
+}
+
+/// Says in the log what became of a mail.
+fn tell(mail: &WaitingMail, fate: &Fate, is_told: bool) {
+    let (message_id, recipient) = (mail.message_id.as_str(), mail.recipient.as_str());
+    match fate {
+        Fate::Sent => tracing::info!(message_id, "mail to {recipient} is sent"),
+        Fate::Retry { .. } if is_told => {}
+        Fate::Retry { at, error } => {
+            let next = moment(*at);
+            tracing::warn!(message_id, "mail to {recipient} is tried again at {next}: {error}");
+        }
+        Fate::GivenUp { error } => {
+            tracing::error!(message_id, "mail to {recipient} is given up: {error}");
+        }
+    }
+}

@@ -1,0 +1,108 @@
+//! A digest as a mail to one recipient (RFC 5322): text and HTML, marked as made by a machine.
+
+use std::time::{Duration, SystemTime};
+
+use anyhow::Context;
+use askama::Template;
+use lettre::Message;
+use lettre::message::header::{ContentTransferEncoding, ContentType, HeaderName, HeaderValue};
+use lettre::message::{Body, Mailbox, MultiPart, SinglePart};
+use threatsieve_blacklist::{Timestamp, Tlp};
+
+use super::digest::Digest;
+use super::page::{HtmlPage, Page, TextPage, subject};
+use crate::store::mails::NewMail;
+
+/// Bytes of a mail with its headers: many servers take 10 MB, but nobody reads that.
+pub(super) const MAX_MAIL_BYTES: usize = 200_000;
+
+/// What all recipients under one ceiling get alike.
+#[derive(Debug)]
+pub(super) struct Letter {
+    subject: String,
+    text: Body,
+    html: Body,
+    tlp: Option<Tlp>,
+}
+
+impl Letter {
+    /// The letter of a digest, or of as much of it as fits.
+    pub(super) fn new(mut digest: Digest, now: Timestamp) -> anyhow::Result<Letter> {
+        /// For the headers of a mail and of its parts.
+        const HEADERS: usize = 4096;
+        loop {
+            let page = Page::new(&digest, now);
+            let text = TextPage { page: &page }.render().context("the text of a mail")?;
+            let html = HtmlPage { page: &page }.render().context("the HTML of a mail")?;
+            let letter = Letter {
+                subject: subject(&digest),
+                text: encoded(text)?,
+                html: encoded(html)?,
+                tlp: digest.totals.tlp,
+            };
+            // One value, one host and one event always fit: every text is cut.
+            if letter.text.len() + letter.html.len() + HEADERS <= MAX_MAIL_BYTES || !digest.halve() {
+                return Ok(letter);
+            }
+        }
+    }
+
+    /// The mail to one recipient. `round` tells this letter from those of other rounds.
+    pub(super) fn to(
+        &self,
+        recipient: &str,
+        from: &str,
+        round: &str,
+        now: Timestamp,
+    ) -> anyhow::Result<NewMail> {
+        let mailbox = |address: &str| -> anyhow::Result<Mailbox> {
+            address.parse().with_context(|| format!("expected an email address, got {address:?}"))
+        };
+        let sender = mailbox(from)?;
+        // A server that sees it twice, after a crash between its word and our note, can tell.
+        let digest = blake3::hash(format!("{round}\n{recipient}").as_bytes()).to_hex();
+        let name = &digest.as_str()[..32];
+        let domain = sender.email.domain().to_owned();
+        let message_id = format!("<{name}@{domain}>");
+        let header = |name, value: String| {
+            Ok::<_, anyhow::Error>(HeaderValue::new(HeaderName::new_from_ascii(name)?, value))
+        };
+        let message = Message::builder()
+            .from(sender)
+            .to(mailbox(recipient)?)
+            .subject(self.subject.clone())
+            .date(SystemTime::UNIX_EPOCH + Duration::from_micros(now.0.unsigned_abs()))
+            .message_id(Some(message_id.clone()))
+            // RFC 3834 section 5: no out-of-office reply, please; the second is what Exchange heeds.
+            .raw_header(header("Auto-Submitted".to_owned(), "auto-generated".to_owned())?)
+            .raw_header(header("X-Auto-Response-Suppress".to_owned(), "All".to_owned())?)
+            .raw_header(header(
+                "List-Id".to_owned(),
+                format!("Threatsieve alerts <threatsieve-alerts.{domain}>"),
+            )?)
+            .multipart(
+                MultiPart::builder()
+                    .header(ContentType::parse(&format!("multipart/alternative; boundary=\"{name}\""))?)
+                    .singlepart(part(ContentType::TEXT_PLAIN, &self.text))
+                    .singlepart(part(ContentType::TEXT_HTML, &self.html)),
+            )
+            .context("a mail cannot be put together")?;
+        Ok(NewMail {
+            message_id,
+            recipient: recipient.to_owned(),
+            subject: self.subject.clone(),
+            body: message.formatted(),
+            tlp: self.tlp,
+        })
+    }
+}
+
+/// Quoted-printable whatever it holds: readable in a folder, and 7-bit for any server.
+fn encoded(text: String) -> anyhow::Result<Body> {
+    Body::new_with_encoding(text, ContentTransferEncoding::QuotedPrintable)
+        .map_err(|_| anyhow::anyhow!("a mail's text cannot be encoded"))
+}
+
+fn part(kind: ContentType, body: &Body) -> SinglePart {
+    SinglePart::builder().header(kind).body(body.clone())
+}

@@ -1,0 +1,96 @@
+//! `threatsieve mute`: what is not told of, until when and why.
+
+use std::fmt::Write;
+
+use serde_json::json;
+use threatsieve_blacklist::Timestamp;
+
+use crate::output::{counted, harmless, moment};
+use crate::store::Store;
+use crate::store::mutes::{Mute, MuteKind};
+
+/// Mutes something until a moment, and says so.
+pub(crate) fn add_mute(
+    store: &mut Store,
+    kind: MuteKind,
+    value: &str,
+    until: Timestamp,
+    reason: &str,
+    now: Timestamp,
+) -> anyhow::Result<String> {
+    let value = store.mute(kind, value, until, reason, now)?;
+    Ok(format!("{} {} is muted until {}\n", kind.name(), harmless(&value), moment(until)))
+}
+
+/// Ends a mute, and says so. Something that is not muted is an error: the value may be mistyped.
+pub(crate) fn remove_mute(store: &mut Store, kind: MuteKind, value: &str) -> anyhow::Result<String> {
+    match store.unmute(kind, value)? {
+        Some(value) => Ok(format!("{} {} is not muted any more\n", kind.name(), harmless(&value))),
+        None => anyhow::bail!(
+            "expected a muted {}, got {value:?}, which is not muted: `threatsieve mute list` shows what is",
+            kind.name()
+        ),
+    }
+}
+
+/// All mutes, as text or as JSON with one object a line; those that have ended are marked.
+pub(crate) fn list_mutes(store: &Store, now: Timestamp, as_json: bool) -> anyhow::Result<String> {
+    let mut text = String::new();
+    for mute in store.mutes()? {
+        let has_ended = mute.until <= now;
+        if as_json {
+            _ = writeln!(text, "{}", object(&mute, has_ended));
+            continue;
+        }
+        let (end, until) = (if has_ended { "ended" } else { "until" }, moment(mute.until));
+        let silenced = counted(mute.silenced, "match", "matches");
+        let (value, reason) = (harmless(&mute.value), harmless(&mute.reason));
+        _ = writeln!(
+            text,
+            "{:<9} {value}  {end} {until}, {silenced} not told of: {reason}",
+            mute.kind.name()
+        );
+    }
+    if text.is_empty() && !as_json {
+        text.push_str("nothing is muted\n");
+    }
+    Ok(text)
+}
+
+fn object(mute: &Mute, has_ended: bool) -> serde_json::Value {
+    json!({
+        "kind": mute.kind.name(),
+        "value": mute.value,
+        "until": moment(mute.until),
+        "ended": has_ended,
+        "reason": mute.reason,
+        "created": moment(mute.created),
+        "silenced": mute.silenced,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn mutes_are_added_listed_and_removed() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut store = Store::open(folder.path()).unwrap();
+        let (now, until) = (Timestamp(0), Timestamp(3_600_000_000));
+        assert_eq!(list_mutes(&store, now, false).unwrap(), "nothing is muted\n");
+        let said =
+            add_mute(&mut store, MuteKind::Indicator, "evil[.]example", until, "a\nscan", now).unwrap();
+        assert_eq!(said, "indicator evil.example is muted until 1970-01-01T01:00:00Z\n");
+        let listed =
+            "indicator evil.example  until 1970-01-01T01:00:00Z, 0 matches not told of: a\\x0ascan\n";
+        assert_eq!(list_mutes(&store, now, false).unwrap(), listed);
+        assert!(list_mutes(&store, until, false).unwrap().contains("ended"));
+        assert!(list_mutes(&store, now, true).unwrap().contains(r#""value":"evil.example""#));
+        let mistyped = remove_mute(&mut store, MuteKind::Indicator, "evil.exmple").unwrap_err().to_string();
+        assert!(mistyped.contains("which is not muted"), "{mistyped}");
+        remove_mute(&mut store, MuteKind::Indicator, "hxxp[:]//nothing").unwrap_err();
+        remove_mute(&mut store, MuteKind::Indicator, "evil.example").unwrap();
+        assert_eq!(list_mutes(&store, now, true).unwrap(), "");
+    }
+}

@@ -1,0 +1,163 @@
+//! Mails on their way: composed once, sent until the server has taken them.
+
+use anyhow::Context;
+use rusqlite::{Transaction, params};
+use threatsieve_blacklist::{Timestamp, Tlp};
+
+use super::Store;
+
+/// A mail that is to be sent.
+#[derive(Debug, Clone)]
+pub(crate) struct NewMail {
+    /// With its angle brackets.
+    pub(crate) message_id: String,
+    pub(crate) recipient: String,
+    pub(crate) subject: String,
+    /// RFC 5322.
+    pub(crate) body: Vec<u8>,
+    /// The strictest marking of what it tells.
+    pub(crate) tlp: Option<Tlp>,
+}
+
+/// A mail that waits.
+#[derive(Debug, Clone)]
+pub(crate) struct WaitingMail {
+    pub(crate) id: i64,
+    pub(crate) message_id: String,
+    pub(crate) recipient: String,
+    pub(crate) body: Vec<u8>,
+    pub(crate) tlp: Option<Tlp>,
+    pub(crate) composed: Timestamp,
+    /// Tries that failed.
+    pub(crate) attempts: u32,
+}
+
+/// What became of a mail.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Fate {
+    /// The server, or the folder, has it.
+    Sent,
+    /// To be tried again from then on.
+    Retry { at: Timestamp, error: String },
+    /// Not tried again.
+    GivenUp { error: String },
+}
+
+/// A mail that was not delivered, for `status`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Undelivered {
+    pub(crate) message_id: String,
+    pub(crate) recipient: String,
+    pub(crate) composed: Timestamp,
+    pub(crate) attempts: u32,
+    /// `None` once it was given up.
+    pub(crate) next_attempt: Option<Timestamp>,
+    pub(crate) given_up: bool,
+    pub(crate) error: Option<String>,
+}
+
+/// How many mails there are, for `status`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) struct MailCounts {
+    pub(crate) waiting: u64,
+    pub(crate) sent: u64,
+    pub(crate) given_up: u64,
+}
+
+/// Puts a mail on its way, in the transaction that marks what it tells as told.
+pub(crate) fn add_mail(transaction: &Transaction<'_>, mail: &NewMail, now: Timestamp) -> anyhow::Result<()> {
+    transaction
+        .execute(
+            "INSERT INTO mails (message_id, recipient, subject, body, tlp, composed) VALUES (?, ?, ?, ?, ?, ?)",
+            params![mail.message_id, mail.recipient, mail.subject, mail.body, mail.tlp.map(|tlp| tlp as u8), now.0],
+        )
+        .with_context(|| format!("mail {} cannot be put on its way", mail.message_id))?;
+    Ok(())
+}
+
+impl Store {
+    /// The oldest mail after `after` that is due.
+    pub(crate) fn next_mail(&self, after: i64, now: Timestamp) -> anyhow::Result<Option<WaitingMail>> {
+        let mut statement = self.connection.prepare_cached(
+            "SELECT id, message_id, recipient, body, tlp, composed, attempts FROM mails
+             WHERE state = 0 AND id > ? AND (next_attempt IS NULL OR next_attempt <= ?) ORDER BY id LIMIT 1",
+        )?;
+        let mut rows = statement.query(params![after, now.0])?;
+        let Some(row) = rows.next()? else { return Ok(None) };
+        Ok(Some(WaitingMail {
+            id: row.get(0)?,
+            message_id: row.get(1)?,
+            recipient: row.get(2)?,
+            body: row.get(3)?,
+            tlp: tlp_of(row.get(4)?),
+            composed: Timestamp(row.get(5)?),
+            attempts: row.get(6)?,
+        }))
+    }
+
+    /// Writes down what became of a mail. What was sent keeps no body.
+    pub(crate) fn settle_mail(&mut self, id: i64, fate: &Fate, now: Timestamp) -> anyhow::Result<()> {
+        match fate {
+            Fate::Sent => self.connection.execute(
+                "UPDATE mails SET state = 1, sent = ?2, error = NULL, next_attempt = NULL, body = x'' WHERE id = ?1",
+                params![id, now.0],
+            ),
+            Fate::Retry { at, error } => self.connection.execute(
+                "UPDATE mails SET attempts = attempts + 1, next_attempt = ?2, error = ?3 WHERE id = ?1",
+                params![id, at.0, error],
+            ),
+            Fate::GivenUp { error } => self.connection.execute(
+                "UPDATE mails SET state = 2, attempts = attempts + 1, next_attempt = NULL, error = ?2 WHERE id = ?1",
+                params![id, error],
+            ),
+        }
+        .with_context(|| format!("what became of mail {id} cannot be written down"))?;
+        Ok(())
+    }
+
+    /// Counts by state.
+    pub(crate) fn mail_counts(&self) -> anyhow::Result<MailCounts> {
+        let counts = self.connection.query_row(
+            "SELECT count(*) FILTER (WHERE state = 0), count(*) FILTER (WHERE state = 1), count(*) FILTER (WHERE state = 2)
+             FROM mails",
+            [],
+            |row| {
+                let count = |column| row.get::<_, i64>(column).map(i64::unsigned_abs);
+                Ok(MailCounts { waiting: count(0)?, sent: count(1)?, given_up: count(2)? })
+            },
+        )?;
+        Ok(counts)
+    }
+
+    /// Mails that wait or were given up, newest first.
+    pub(crate) fn undelivered_mails(&self, limit: usize) -> anyhow::Result<Vec<Undelivered>> {
+        let mut statement = self.connection.prepare(
+            "SELECT message_id, recipient, composed, attempts, next_attempt, state, error FROM mails
+             WHERE state <> 1 ORDER BY id DESC LIMIT ?",
+        )?;
+        let rows = statement.query_map([i64::try_from(limit)?], |row| {
+            Ok(Undelivered {
+                message_id: row.get(0)?,
+                recipient: row.get(1)?,
+                composed: Timestamp(row.get(2)?),
+                attempts: row.get(3)?,
+                next_attempt: row.get::<_, Option<i64>>(4)?.map(Timestamp),
+                given_up: row.get::<_, i64>(5)? == 2,
+                error: row.get(6)?,
+            })
+        })?;
+        Ok(rows.collect::<Result<_, _>>()?)
+    }
+
+    /// Forgets mails that were sent or given up and composed before a moment.
+    pub(crate) fn prune_mails(&mut self, before: Timestamp) -> anyhow::Result<u64> {
+        let removed =
+            self.connection.execute("DELETE FROM mails WHERE state <> 0 AND composed < ?", [before.0])?;
+        Ok(removed as u64)
+    }
+}
+
+/// A marking as the state has it.
+pub(crate) fn tlp_of(level: Option<i64>) -> Option<Tlp> {
+    level.map(|level| Tlp::ALL.into_iter().find(|tlp| *tlp as i64 == level).unwrap_or(Tlp::Red))
+}

@@ -1,0 +1,140 @@
+"""A real mail server, aiosmtpd, with certificates of an authority of its own, that can be told to refuse, to dawdle, and to be away."""
+
+import email
+import email.policy
+import socket
+import ssl
+import subprocess
+import threading
+import time
+from dataclasses import dataclass, field
+from email.message import EmailMessage
+from pathlib import Path
+
+from aiosmtpd.controller import Controller
+from aiosmtpd.smtp import AuthResult, LoginPassword
+
+USER, PASSWORD = "threatsieve", "correct horse"
+
+
+@dataclass
+class Received:
+    """What a server took."""
+
+    sender: str
+    recipients: list[str]
+    message: EmailMessage
+    raw: bytes
+    encrypted: bool
+
+    def part(self, kind: str) -> str:
+        """The text of one form, `plain` or `html`."""
+        return self.message.get_body((kind,)).get_content()
+
+    @property
+    def message_id(self) -> str:
+        return self.message["Message-ID"]
+
+
+@dataclass
+class Authority:
+    """A certificate authority, and a certificate of it for this machine."""
+
+    folder: Path
+
+    def __post_init__(self):
+        def openssl(*arguments):
+            subprocess.run(["openssl", *arguments], cwd=self.folder, check=True, capture_output=True)
+
+        key = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2"]
+        openssl("req", "-x509", *key, "-keyout", "ca.key", "-out", "ca.pem", "-subj", "/CN=Test authority")
+        openssl("req", *key, "-keyout", "server.key", "-out", "server.csr", "-subj", "/CN=localhost")
+        (self.folder / "names").write_text("subjectAltName=DNS:localhost,IP:127.0.0.1\nextendedKeyUsage=serverAuth\n")
+        signed = ["-req", "-in", "server.csr", "-CA", "ca.pem", "-CAkey", "ca.key", "-CAcreateserial", "-days", "2", "-extfile", "names"]
+        openssl("x509", *signed, "-out", "server.pem")
+
+    @property
+    def certificate(self) -> Path:
+        return self.folder / "ca.pem"
+
+    def context(self) -> ssl.SSLContext:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(self.folder / "server.pem", self.folder / "server.key")
+        return context
+
+
+def free_port() -> int:
+    """A port that nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+@dataclass
+class Server:
+    """Listens on 127.0.0.1 within a `with`. `tls` is starttls, implicit or none."""
+
+    tls: str = "none"
+    authority: Authority | None = None
+    auth: bool = False
+    port: int = field(default_factory=free_port)
+    # What is answered instead of 250: to MAIL, to RCPT of an address, to DATA once the mail is there.
+    sender_reply: str | None = None
+    recipient_replies: dict[str, str] = field(default_factory=dict)
+    data_reply: str | None = None
+    # The answer to a mail waits for this, after the mail is taken.
+    hold: threading.Event | None = None
+    received: list[Received] = field(default_factory=list)
+    peers: set = field(default_factory=set)
+
+    def __enter__(self):
+        context = self.authority.context() if self.authority else None
+        options = {"auth_required": self.auth, "auth_require_tls": self.tls == "starttls"}
+        if self.auth:
+            options["authenticator"] = self.authenticate
+        if self.tls == "starttls":
+            options |= {"tls_context": context, "require_starttls": True}
+        # An encrypted socket is no STARTTLS to aiosmtpd, and would be no place for passwords.
+        secured = {"ssl_context": context} if self.tls == "implicit" else {}
+        self.controller = Controller(self, hostname="127.0.0.1", port=self.port, **secured, **options)
+        self.controller.start()
+        return self
+
+    def __exit__(self, *_):
+        if self.hold:
+            self.hold.set()
+        self.controller.stop()
+
+    def authenticate(self, _server, _session, _envelope, _mechanism, data):
+        right = isinstance(data, LoginPassword) and (data.login, data.password) == (USER.encode(), PASSWORD.encode())
+        return AuthResult(success=right, handled=False)
+
+    async def handle_MAIL(self, _server, session, envelope, address, options):
+        self.peers.add(session.peer)
+        if self.sender_reply:
+            return self.sender_reply
+        envelope.mail_from = address
+        return "250 OK"
+
+    async def handle_RCPT(self, _server, _session, envelope, address, _options):
+        if address in self.recipient_replies:
+            return self.recipient_replies[address]
+        envelope.rcpt_tos.append(address)
+        return "250 OK"
+
+    async def handle_DATA(self, server, session, envelope):
+        if self.data_reply:
+            return self.data_reply
+        message = email.message_from_bytes(envelope.content, policy=email.policy.default)
+        encrypted = session.ssl is not None or self.tls == "implicit"
+        self.received.append(Received(envelope.mail_from, list(envelope.rcpt_tos), message, envelope.content, encrypted))
+        if self.hold:
+            await server.loop.run_in_executor(None, self.hold.wait)
+        return "250 taken"
+
+    def wait_for(self, count: int):
+        """Waits until so many mails were taken."""
+        end = time.monotonic() + 60
+        while len(self.received) < count:
+            assert time.monotonic() < end, f"{len(self.received)} mails came, {count} were awaited"
+            time.sleep(0.01)
