@@ -11,6 +11,8 @@ pub(crate) enum Exit {
     Matched = 1,
     /// Wrong usage or configuration, an argument that names no file among it, or a machine that does not bear it. Wins over [`Exit::Matched`].
     Usage = 2,
+    /// A remote side failed: a feed, or a mail server.
+    Remote = 3,
     /// An input was damaged, unreadable, or not checked in full. Wins over all others.
     Damaged = 4,
 }

@@ -16,6 +16,7 @@ mod jobs;
 mod logging;
 mod matching;
 mod output;
+mod rounds;
 mod sinks;
 mod sources;
 mod stop;
@@ -32,6 +33,13 @@ fn main() -> ExitCode {
         Verb::Scan(args) => jobs::scan_files(&args),
         Verb::Build(args) => jobs::build_blacklist(&args),
         Verb::Explain(args) => jobs::explain_value(&args),
+        Verb::Poll(args) => jobs::poll_round(&args),
+        Verb::Run(args) => jobs::run_rounds(&args),
+        Verb::Status(args) => jobs::show_status(&args),
+        Verb::Feeds(args) => jobs::list_feeds(&args),
+        Verb::Indicators(args) => jobs::list_indicators(&args),
+        Verb::Retract(args) => jobs::retract_indicator(&args),
+        Verb::Mute(args) => jobs::mute_alerts(&args),
         Verb::Config(args) => match args.verb {
             ConfigVerb::Check { config, .. } => jobs::check_config(&config.path()),
             ConfigVerb::Show { config } => jobs::show_config(&config.path()),

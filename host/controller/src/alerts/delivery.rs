@@ -22,7 +22,7 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(3600);
 const GRACE: Duration = Duration::from_secs(5);
 
 /// What a round's deliveries came to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Serialize)]
 pub(crate) struct Delivery {
     pub(crate) sent: u64,
     /// Not taken, to be tried again.

@@ -41,6 +41,13 @@ pub(crate) enum Verb {
     Scan(ScanArgs),
     Build(BuildArgs),
     Explain(ExplainArgs),
+    Poll(PollArgs),
+    Run(RunArgs),
+    Status(StatusArgs),
+    Feeds(FeedsArgs),
+    Indicators(IndicatorsArgs),
+    Retract(RetractArgs),
+    Mute(MuteArgs),
     Config(ConfigVerbArgs),
     /// Print the reference of settings and commands, in Markdown
     #[command(hide = true, after_help = "Example:\n  threatsieve reference > docs/reference.md")]

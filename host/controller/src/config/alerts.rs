@@ -80,11 +80,13 @@ fn smtp(table: &Reader<'_>) -> Option<Smtp> {
     let (user, password) = (table.optional_text("user"), table.secret("password"));
     let ca_files = table.paths("ca_files");
     let timeout = table.duration("timeout");
+    let allow_plaintext = table.boolean("allow_plaintext");
     let (tls, default_port) = [(SmtpTls::StartTls, 587), (SmtpTls::Implicit, 465), (SmtpTls::None, 25)][tls?];
     Some(Smtp {
         host: host?,
         port: port?.and_then(|port| u16::try_from(port).ok()).unwrap_or(default_port),
         tls,
+        allow_plaintext: allow_plaintext?,
         user: user?,
         password: password?,
         ca_files: ca_files?,

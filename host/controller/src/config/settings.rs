@@ -605,6 +605,13 @@ pub(crate) const SMTP: Table = Table {
             "[\"/etc/ssl/office-ca.pem\"]",
             "Certificates (PEM) of authorities trusted beside the system's.",
         ),
+        setting(
+            "allow_plaintext",
+            "boolean",
+            Is("false"),
+            "true",
+            "With `tls = \"none\"`, take a server beyond this machine too: mails and password then cross the network in the clear.",
+        ),
         setting("timeout", "duration", Is("\"30s\""), "\"10s\"", "Longest wait for an answer."),
     ],
 };

@@ -42,7 +42,7 @@ pub(super) fn take(
             Delivered::Part
         }
         Body::Whole(spooled, name) => {
-            let decoder = sources::decode(spooled.into_file()).with_context(|| name.clone())?;
+            let decoder = sources::unpack(spooled.into_file()).with_context(|| name.clone())?;
             let report = intake.read(decoder, &name, "")?;
             check_list(report, &name)?;
             Delivered::Whole
@@ -55,7 +55,7 @@ pub(super) fn take(
                 let input = Input::File(file.clone());
                 let prefix = if has_many { format!("{}:", input.name()) } else { String::new() };
                 let opened =
-                    File::open(file).map_err(anyhow::Error::from).and_then(|file| Ok(sources::decode(file)?));
+                    File::open(file).map_err(anyhow::Error::from).and_then(|file| Ok(sources::unpack(file)?));
                 intake.read(opened.with_context(|| input.name())?, &input.name(), &prefix)?;
             }
             // Whoever writes a file in place may be in the middle of it.
@@ -103,7 +103,7 @@ impl Intake<'_> {
     fn list(&mut self, input: &mut dyn BufRead, prefix: &str) -> anyhow::Result<ListReport> {
         let ingest = RefCell::new(&mut self.ingest);
         let mut failed = Ok(());
-        let mut take = |indicator: Indicator| {
+        let mut take = |indicator: Indicator, _listed: &str| {
             if failed.is_ok() {
                 failed = ingest.borrow_mut().put(indicator);
             }

@@ -1,33 +1,12 @@
 //! What the configuration says, without connecting to anything.
 
 use std::fmt::Write as _;
-use std::io::Write as _;
 use std::path::Path;
 
-use crate::config::{Config, ConfigError, Loaded, Origin, load};
+use super::configured::loaded;
+use crate::config::{Config, Origin};
 use crate::exit::{Exit, Failure};
-use crate::output::{Sink, counted, harmless, note};
-
-/// Loads a configuration; problems come as they are, each with its place in the file.
-fn loaded(path: &Path) -> Result<Option<Loaded>, Failure> {
-    match load(path) {
-        Ok(loaded) => {
-            loaded.warnings.iter().for_each(|warning| note(warning));
-            Ok(Some(loaded))
-        }
-        Err(ConfigError::Wrong { text, count }) => {
-            // It is made harmless line by line already. Nobody is left to tell when standard error is closed.
-            let found = counted(count as u64, "problem", "problems");
-            let _ = writeln!(
-                std::io::stderr().lock(),
-                "{text}\nthreatsieve: {found} in {}",
-                harmless(&path.display().to_string())
-            );
-            Ok(None)
-        }
-        Err(error) => Err(error.into()),
-    }
-}
+use crate::output::{Sink, harmless};
 
 /// Says whether the configuration holds, and what a round would work on.
 pub(crate) fn check_config(path: &Path) -> Result<Exit, Failure> {

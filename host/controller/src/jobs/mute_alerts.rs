@@ -2,15 +2,55 @@
 
 use std::fmt::Write;
 
+use anyhow::Context as _;
 use serde_json::json;
 use threatsieve_blacklist::Timestamp;
 
-use crate::output::{counted, harmless, moment};
+use super::configured::{loaded, now};
+use crate::cli::{MuteArgs, MuteEnd, MuteTarget, MuteVerb};
+use crate::exit::{Exit, Failure};
+use crate::output::{Sink, counted, harmless, moment};
 use crate::store::Store;
 use crate::store::mutes::{Mute, MuteKind};
 
+/// Does what was asked.
+pub(crate) fn mute_alerts(args: &MuteArgs) -> Result<Exit, Failure> {
+    let Some(loaded) = loaded(&args.config.path())? else { return Ok(Exit::Usage) };
+    let (mut store, now) = (Store::open(&loaded.config.state)?, now());
+    let text = match &args.verb {
+        None | Some(MuteVerb::List) => list_mutes(&store, now, args.json)?,
+        Some(MuteVerb::Add(add)) => {
+            let (kind, value) = target(&add.target)?;
+            add_mute(&mut store, kind, value, end(&add.end, now), &add.reason, now)?
+        }
+        Some(MuteVerb::Remove(removed)) => {
+            let (kind, value) = target(removed)?;
+            remove_mute(&mut store, kind, value)?
+        }
+    };
+    Sink::stdout()?.write(text.as_bytes())?;
+    Ok(Exit::Done)
+}
+
+fn target(target: &MuteTarget) -> anyhow::Result<(MuteKind, &str)> {
+    let kinds = [
+        (MuteKind::Indicator, &target.indicator),
+        (MuteKind::Host, &target.host),
+        (MuteKind::Source, &target.source),
+    ];
+    kinds
+        .into_iter()
+        .find_map(|(kind, value)| value.as_deref().map(|value| (kind, value)))
+        .context("expected --indicator, --host or --source, got none")
+}
+
+fn end(end: &MuteEnd, now: Timestamp) -> Timestamp {
+    let lasting = end.duration.unwrap_or_default().as_micros();
+    end.until.map_or(Timestamp(now.0.saturating_add(i64::try_from(lasting).unwrap_or(i64::MAX))), |at| at.0)
+}
+
 /// Mutes something until a moment, and says so.
-pub(crate) fn add_mute(
+fn add_mute(
     store: &mut Store,
     kind: MuteKind,
     value: &str,
@@ -23,7 +63,7 @@ pub(crate) fn add_mute(
 }
 
 /// Ends a mute, and says so. Something that is not muted is an error: the value may be mistyped.
-pub(crate) fn remove_mute(store: &mut Store, kind: MuteKind, value: &str) -> anyhow::Result<String> {
+fn remove_mute(store: &mut Store, kind: MuteKind, value: &str) -> anyhow::Result<String> {
     match store.unmute(kind, value)? {
         Some(value) => Ok(format!("{} {} is not muted any more\n", kind.name(), harmless(&value))),
         None => anyhow::bail!(
@@ -34,7 +74,7 @@ pub(crate) fn remove_mute(store: &mut Store, kind: MuteKind, value: &str) -> any
 }
 
 /// All mutes, as text or as JSON with one object a line; those that have ended are marked.
-pub(crate) fn list_mutes(store: &Store, now: Timestamp, as_json: bool) -> anyhow::Result<String> {
+fn list_mutes(store: &Store, now: Timestamp, as_json: bool) -> anyhow::Result<String> {
     let mut text = String::new();
     for mute in store.mutes()? {
         let has_ended = mute.until <= now;

@@ -1,31 +1,26 @@
 //! `threatsieve retract`: a value or an indicator is a false positive.
 
-use threatsieve_blacklist::Timestamp;
-
-use crate::config::Config;
+use super::configured::{loaded, now};
+use crate::cli::RetractArgs;
 use crate::exit::{Exit, Failure};
 use crate::output::{Sink, grouped, harmless};
 use crate::store::{Retracted, Store};
 
-/// Takes what `target` names (a value, or an indicator by its id) out of the next blacklist, for that reason, and retracts its matches; or lets it
-/// in again, with `undo`, which keeps no reason.
-pub(crate) fn retract_indicator(
-    config: &Config,
-    target: &str,
-    reason: &str,
-    undo: bool,
-) -> Result<Exit, Failure> {
-    let mut store = Store::open(&config.state)?;
-    let text = if undo {
-        let Retracted { target, indicators, .. } = store.undo_retract(target)?;
+/// Takes what the argument names (a value, or an indicator by its id) out of the next blacklist, for that reason, and retracts its matches; or lets it
+/// in again, with `--undo`, which keeps no reason.
+pub(crate) fn retract_indicator(args: &RetractArgs) -> Result<Exit, Failure> {
+    let Some(loaded) = loaded(&args.config.path())? else { return Ok(Exit::Usage) };
+    let mut store = Store::open(&loaded.config.state)?;
+    let text = if args.undo {
+        let Retracted { target, indicators, .. } = store.undo_retract(&args.target)?;
         format!(
             "{} is in again with the next round, by {}; stored lines are matched with it again\n",
             harmless(&target),
             named(indicators)
         )
     } else {
-        let now = Timestamp(jiff::Timestamp::now().as_microsecond());
-        let Retracted { target, indicators, matches, .. } = store.retract(target, reason, now)?;
+        let Retracted { target, indicators, matches, .. } =
+            store.retract(&args.target, &args.reason, now())?;
         format!(
             "{} is out with the next round: {}, {} earlier matches retracted\n",
             harmless(&target),

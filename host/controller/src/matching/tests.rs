@@ -6,7 +6,8 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use threatsieve_blacklist::{
-    Batch, Blacklist, CompileOptions, Compiler, Indicator, IndicatorId, Kind, Policy, Timestamp, UrlMode, Value,
+    Batch, Blacklist, CompileOptions, Compiler, Indicator, IndicatorId, Kind, Policy, Timestamp, UrlMode,
+    Value,
 };
 use threatsieve_log::Format;
 use threatsieve_runner::{Bytes, CheckError, CodeCache, Runner, RunnerOptions};

@@ -28,24 +28,17 @@ pub(crate) fn open(input: &Input, waiting: Waiting) -> Result<Decoder, Damage> {
         Input::Stdin => stdin_file(),
         Input::File(path) => File::open(path),
     };
-    unpack(file.map_err(unreadable)?, waiting)
-}
-
-/// Starts to unpack a file on disk.
-pub(crate) fn decode(file: File) -> Result<Decoder, Damage> {
-    unpack(file, Waiting::Silently)
-}
-
-fn unpack(file: File, waiting: Waiting) -> Result<Decoder, Damage> {
-    let raw = raw::Raw::new(file, waiting).map_err(|source| Damage::Unreadable { offset: 0, source })?;
-    Decoder::new(raw::Counted::new(raw))
+    start(file.map_err(unreadable)?, waiting)
 }
 
 /// Starts to unpack a file on disk from its first byte.
 pub(crate) fn unpack(mut file: File) -> Result<Decoder, Damage> {
-    let unreadable = |source| Damage::Unreadable { offset: 0, source };
-    file.rewind().map_err(unreadable)?;
-    let raw = raw::Raw::new(file, Waiting::Silently).map_err(unreadable)?;
+    file.rewind().map_err(|source| Damage::Unreadable { offset: 0, source })?;
+    start(file, Waiting::Silently)
+}
+
+fn start(file: File, waiting: Waiting) -> Result<Decoder, Damage> {
+    let raw = raw::Raw::new(file, waiting).map_err(|source| Damage::Unreadable { offset: 0, source })?;
     Decoder::new(raw::Counted::new(raw))
 }
 

@@ -7,10 +7,14 @@ use anyhow::{Context, ensure};
 use rusqlite::{Connection, Transaction, TransactionBehavior};
 
 pub(crate) mod body;
+pub(crate) mod events;
 mod false_positives;
 mod feeds;
+pub(crate) mod files;
 pub(crate) mod ingest;
 mod left_out;
+pub(crate) mod mails;
+pub(crate) mod mutes;
 pub(crate) mod retraction;
 mod search;
 
@@ -19,13 +23,6 @@ pub(crate) use feeds::{FeedState, Held, Ingested};
 pub(crate) use ingest::{ACTIVE, Delivered, Ingest, REVOKED};
 pub(crate) use left_out::{LeftOut, LeftOutBy, MAX_LEFT_OUT, add_left_out};
 pub(crate) use search::{Found, Query, State};
-
-pub(crate) mod events;
-pub(crate) mod files;
-pub(crate) mod retraction;
-
-pub(crate) mod mails;
-pub(crate) mod mutes;
 
 /// One script a version, applied in order; a new version is appended, none is ever changed.
 const MIGRATIONS: [&str; 1] = [include_str!("schema.sql")];

@@ -1,0 +1,59 @@
+//! The configured state, as the verbs open it.
+
+use std::fs::File;
+use std::io::Write as _;
+use std::path::Path;
+
+use anyhow::Context;
+use rustix::fs::{FlockOperation, flock};
+use threatsieve_blacklist::Timestamp;
+
+use crate::config::{ConfigError, Loaded, load};
+use crate::exit::Failure;
+use crate::output::{counted, harmless, note};
+
+/// Loads a configuration; problems come as they are, each with its place in the file, and give `None`.
+pub(super) fn loaded(path: &Path) -> Result<Option<Loaded>, Failure> {
+    match load(path) {
+        Ok(loaded) => {
+            loaded.warnings.iter().for_each(|warning| note(warning));
+            Ok(Some(loaded))
+        }
+        Err(ConfigError::Wrong { text, count }) => {
+            // It is made harmless line by line already. Nobody is left to tell when standard error is closed.
+            let found = counted(count as u64, "problem", "problems");
+            let _ = writeln!(
+                std::io::stderr().lock(),
+                "{text}\nthreatsieve: {found} in {}",
+                harmless(&path.display().to_string())
+            );
+            Ok(None)
+        }
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// The moment that a verb works at.
+pub(super) fn now() -> Timestamp {
+    Timestamp(jiff::Timestamp::now().as_microsecond())
+}
+
+/// Held while rounds are done on a state, so that two never overlap; given back when it is dropped, or with the process.
+pub(super) struct RoundLock(#[expect(dead_code, reason = "held, not used")] File);
+
+impl RoundLock {
+    /// Takes the lock of a state's folder, or gives `None` when another process has it.
+    pub(super) fn take(state: &Path) -> anyhow::Result<Option<RoundLock>> {
+        let path = state.join("lock");
+        let open = || {
+            std::fs::create_dir_all(state)?;
+            File::options().create(true).truncate(false).write(true).open(&path)
+        };
+        let file = open().with_context(|| format!("{}: the lock cannot be opened", path.display()))?;
+        match flock(&file, FlockOperation::NonBlockingLockExclusive) {
+            Ok(()) => Ok(Some(RoundLock(file))),
+            Err(rustix::io::Errno::WOULDBLOCK) => Ok(None),
+            Err(error) => Err(error).with_context(|| format!("{}: the lock cannot be taken", path.display())),
+        }
+    }
+}

@@ -1,0 +1,181 @@
+//! What came of a round: printed by `poll`, logged by `run`, kept for `status`.
+
+use std::fmt::Write as _;
+
+use serde::Serialize;
+
+use crate::alerts::Delivery;
+use crate::exit::Exit;
+use crate::feeds::{Outcome, Polled};
+use crate::follow::{FollowReport, HistoryReport};
+use crate::output::{counted, grouped, harmless};
+use crate::sinks::records::DrainReport;
+use crate::store::Ingested;
+
+/// What became of one feed.
+#[derive(Debug, Serialize)]
+pub(crate) struct FeedReport {
+    pub(crate) name: String,
+    /// `unchanged`, `taken`, `held`, `skipped` or `failed`.
+    pub(crate) outcome: &'static str,
+    /// Why it was skipped, held or failed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) reason: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) taken: Option<Ingested>,
+    pub(crate) objects: u64,
+    pub(crate) bytes: u64,
+    pub(crate) seconds: f64,
+}
+
+impl From<Polled> for FeedReport {
+    fn from(polled: Polled) -> FeedReport {
+        let (outcome, reason, taken) = match polled.outcome {
+            Outcome::Unchanged => ("unchanged", None, None),
+            Outcome::Ingested(ingested) => match &ingested.held {
+                Some(held) => ("held", Some(held.why.clone()), Some(ingested)),
+                None => ("taken", None, Some(ingested)),
+            },
+            Outcome::Skipped(why) => ("skipped", Some(why), None),
+            Outcome::Failed(error) => ("failed", Some(format!("{error:#}")), None),
+        };
+        FeedReport {
+            name: polled.feed,
+            outcome,
+            reason,
+            taken,
+            objects: polled.objects,
+            bytes: polled.bytes,
+            seconds: polled.elapsed.as_secs_f64(),
+        }
+    }
+}
+
+/// A round's report.
+#[derive(Debug, Default, Serialize)]
+pub(crate) struct RoundReport {
+    pub(crate) round: i64,
+    pub(crate) feeds: Vec<FeedReport>,
+    /// The generation that was built and is in use now; `None` when nothing changed.
+    pub(crate) generation: Option<u64>,
+    /// Why a new blacklist was not taken.
+    pub(crate) held: Option<String>,
+    pub(crate) follow: Option<FollowReport>,
+    pub(crate) history: Option<HistoryReport>,
+    pub(crate) records: Option<DrainReport>,
+    pub(crate) mails_composed: u64,
+    pub(crate) delivery: Option<Delivery>,
+    /// Steps that failed.
+    pub(crate) errors: Vec<String>,
+    /// It was asked to end before it was done.
+    pub(crate) stopped: bool,
+}
+
+impl RoundReport {
+    /// How `poll` ends.
+    pub(crate) fn exit(&self) -> Exit {
+        let is_damaged = self.follow.as_ref().is_some_and(|f| !f.troubles.is_empty() || f.unchecked > 0);
+        let is_undelivered = self.delivery.is_some_and(|d| d.retried + d.given_up > 0);
+        let has_failed = self.feeds.iter().any(|feed| feed.outcome == "failed");
+        let ends = [
+            (!self.errors.is_empty(), Exit::Usage),
+            (has_failed || is_undelivered, Exit::Remote),
+            (is_damaged, Exit::Damaged),
+        ];
+        ends.into_iter().filter_map(|(is, exit)| is.then_some(exit)).max().unwrap_or(Exit::Done)
+    }
+
+    /// The report for people.
+    pub(crate) fn text(&self) -> String {
+        let mut text = String::new();
+        for feed in &self.feeds {
+            _ = writeln!(text, "feed     {}: {}", harmless(&feed.name), feed.text());
+        }
+        if let Some(generation) = self.generation {
+            _ = writeln!(text, "blacklist generation {generation} is in use");
+        }
+        if let Some(why) = &self.held {
+            _ = writeln!(text, "blacklist held back: {}", harmless(why));
+        }
+        if let Some(follow) = &self.follow {
+            _ = writeln!(text, "logs     {}", new_lines(follow));
+            for trouble in &follow.troubles {
+                _ = writeln!(text, "         {}", harmless(&format!("{}: {}", trouble.path, trouble.what)));
+            }
+        }
+        if let Some(history) = &self.history
+            && (history.files > 0 || history.jobs_left > 0 || history.jobs_ended > 0)
+        {
+            _ = writeln!(
+                text,
+                "history  {} flagged in {} of {} matched again{}",
+                counted(history.counts.events, "event", "events"),
+                counted(history.counts.lines, "line", "lines"),
+                counted(history.files, "file", "files"),
+                if history.jobs_left > 0 { "; the rest follows with the next round" } else { "" }
+            );
+        }
+        if let Some(records) = &self.records
+            && records.written + records.waiting > 0
+        {
+            _ = writeln!(
+                text,
+                "records  {} written, {} waiting",
+                grouped(records.written),
+                grouped(records.waiting)
+            );
+        }
+        if let Some(delivery) = &self.delivery
+            && self.mails_composed + delivery.sent + delivery.retried + delivery.given_up > 0
+        {
+            _ = writeln!(
+                text,
+                "mails    {} composed, {} sent, {} to be tried again, {} given up",
+                self.mails_composed, delivery.sent, delivery.retried, delivery.given_up
+            );
+        }
+        for error in &self.errors {
+            _ = writeln!(text, "failed   {}", harmless(error));
+        }
+        if self.stopped {
+            text.push_str("stopped before it was done; the next round goes on\n");
+        }
+        text
+    }
+}
+
+fn new_lines(follow: &FollowReport) -> String {
+    let mut text = format!(
+        "{} flagged in {} of {}",
+        counted(follow.counts.events, "event", "events"),
+        counted(follow.counts.lines, "new line", "new lines"),
+        counted(follow.files, "file", "files")
+    );
+    if follow.malformed > 0 {
+        _ = write!(text, ", {} malformed", grouped(follow.malformed));
+    }
+    if follow.unchecked > 0 {
+        _ = write!(text, ", {} not checked", grouped(follow.unchecked));
+    }
+    if follow.without_blacklist {
+        text.push_str("; new lines wait for the first blacklist");
+    }
+    text
+}
+
+impl FeedReport {
+    fn text(&self) -> String {
+        match (&self.taken, &self.reason) {
+            (_, Some(reason)) => format!("{}: {}", self.outcome, harmless(reason)),
+            (Some(taken), None) => format!(
+                "{} added, {} changed, {} removed, {} revoked, {} left out",
+                grouped(taken.added),
+                grouped(taken.changed),
+                grouped(taken.removed),
+                grouped(taken.revoked),
+                grouped(taken.refused)
+            ),
+            (None, None) => self.outcome.to_owned(),
+        }
+    }
+}
