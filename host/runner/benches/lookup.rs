@@ -78,7 +78,7 @@ fn sets(domains: &[String], addresses: &[String], guest: &GuestBlacklist<'_>) ->
         let name = deepest[random.next(deepest.len())];
         let (label, rest) = name.split_once('.').unwrap();
         let tried = format!("{}{}.{rest}", &label[..label.len() - 1], random.word());
-        if guest.may_match(Kind::Host, tried.as_bytes()) {
+        if guest.passes_filter(tried.as_bytes()) {
             break tried;
         }
     };

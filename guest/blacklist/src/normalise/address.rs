@@ -2,6 +2,8 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
+use wide::u8x16;
+
 /// The longest text that can be an address: 45 bytes of IPv6 (RFC 4291 section 2.2), brackets, and a zone identifier of some length.
 const MAX_ADDRESS_BYTES: usize = 128;
 
@@ -37,26 +39,49 @@ pub(crate) fn unmap(address: IpAddr) -> IpAddr {
 /// Dotted decimal, four parts without leading zeros.
 #[inline]
 pub(crate) fn parse_v4(text: &[u8]) -> Option<Ipv4Addr> {
-    if !(7..=15).contains(&text.len()) {
+    parse_v4_in(text, 0, text.len())
+}
+
+/// The same of `bytes[start..end]`. All digits are read at once and no branch depends on where the dots are: addresses are a third of
+/// what is looked up, and the lengths of their parts cannot be guessed.
+#[inline(always)]
+pub(crate) fn parse_v4_in(bytes: &[u8], start: usize, end: usize) -> Option<Ipv4Addr> {
+    let length = end.wrapping_sub(start);
+    if !(7..=15).contains(&length) {
         return None;
     }
-    let (mut address, mut part, mut digits, mut dots) = (0u32, 0u32, 0u32, 0u32);
-    for &byte in text {
-        if byte == b'.' {
-            if digits == 0 || part > 255 {
-                return None;
-            }
-            address = address << 8 | part;
-            (part, digits, dots) = (0, 0, dots + 1);
-            continue;
+    let block = match bytes.get(start..).and_then(|rest| rest.first_chunk::<16>()) {
+        Some(block) => *block,
+        None => {
+            let mut block = [0; 16];
+            block[..length].copy_from_slice(bytes.get(start..end)?);
+            block
         }
-        let digit = u32::from(byte.wrapping_sub(b'0'));
-        if digit > 9 || digits == 3 || (digits > 0 && part == 0) {
-            return None;
-        }
-        (part, digits) = (part * 10 + digit, digits + 1);
+    };
+    let digits = u8x16::new(block) - u8x16::splat(b'0');
+    let inside = (1u32 << length) - 1;
+    let is_digit = digits.simd_eq(digits.min(u8x16::splat(9))).to_bitmask() as u32 & inside;
+    let dots = u8x16::new(block).simd_eq(u8x16::splat(b'.')).to_bitmask() as u32 & inside;
+    if is_digit | dots != inside || dots.count_ones() != 3 {
+        return None;
     }
-    (dots == 3 && digits > 0 && part <= 255).then(|| Ipv4Addr::from(address << 8 | part))
+    // Three bytes before the first digit, so that every part has two digits more in front of it.
+    let mut padded = [0; 32];
+    padded[3..19].copy_from_slice(&digits.to_array());
+    let (mut ends, mut from, mut address, mut is_sound) = (dots | 1 << length, 0, 0, true);
+    for _ in 0..4 {
+        let to = ends.trailing_zeros();
+        ends &= ends - 1;
+        let (count, at) = (to.wrapping_sub(from), to as usize & 15);
+        let digit = |place: usize, is_there: bool| u32::from(padded[at + place]) * u32::from(is_there);
+        let (hundreds, tens, ones) = (digit(0, count == 3), digit(1, count >= 2), digit(2, true));
+        let part = hundreds * 100 + tens * 10 + ones;
+        let least = [1, 0, 10, 100][count.min(3) as usize];
+        is_sound &= matches!(count, 1..=3) & (part <= 255) & (part >= least);
+        address = address << 8 | part;
+        from = to + 1;
+    }
+    is_sound.then(|| Ipv4Addr::from(address))
 }
 
 /// Whether a host's last label makes it an IPv4 address by the WHATWG URL standard ("ends in a number").
@@ -102,6 +127,34 @@ fn loose_part(part: &[u8]) -> Option<u64> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn dotted_decimal_is_read_as_the_standard_library_reads_it() {
+        let mut state = 0x9e37_79b9_7f4a_7c15u64;
+        let mut random = |below: usize| {
+            state ^= state >> 12;
+            state ^= state << 25;
+            state ^= state >> 27;
+            (state.wrapping_mul(0x2545_f491_4f6c_dd1d) >> 33) as usize % below
+        };
+        let mut sound = 0;
+        for _ in 0..300_000 {
+            let parts = 3 + random(8).min(1) + usize::from(random(20) == 0);
+            let part = |random: &mut dyn FnMut(usize) -> usize| match random(12) {
+                0 => String::new(),
+                1 => format!("0{}", random(30)),
+                2 => format!("{}x", random(9)),
+                _ => random(280).to_string(),
+            };
+            let text = (0..parts).map(|_| part(&mut random)).collect::<Vec<_>>().join(".");
+            let want = text.parse::<Ipv4Addr>().ok();
+            sound += usize::from(want.is_some());
+            assert_eq!(parse_v4(text.as_bytes()), want, "{text}");
+            let within = format!("7{text}.1");
+            assert_eq!(parse_v4_in(within.as_bytes(), 1, 1 + text.len()), want, "{text} within {within}");
+        }
+        assert!(sound > 10_000, "{sound}");
+    }
 
     #[test]
     fn strict_addresses() {

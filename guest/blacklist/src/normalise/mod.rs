@@ -10,7 +10,7 @@ mod host;
 mod refang;
 mod url;
 
-pub(crate) use address::{parse_strict as parse_address, parse_v4, unmap};
+pub(crate) use address::{parse_strict as parse_address, parse_v4, parse_v4_in, unmap};
 pub(crate) use host::{MAX_NAME_BYTES, Suffix, Unusual, suffixes};
 pub(crate) use refang::refang;
 

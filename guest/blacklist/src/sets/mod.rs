@@ -27,7 +27,7 @@ use fst::raw::Fst;
 
 use crate::hit::{Found, How, Specificity};
 use crate::image::{EntryType, Image, ImageError, Role, Section};
-use crate::normalise::{MAX_NAME_BYTES, Target, parse_v4};
+use crate::normalise::{MAX_NAME_BYTES, Target, parse_v4, parse_v4_in};
 use crate::value::FileHash;
 
 /// Everything that is listed under one role: the blocked entries, or the allowed ones.
@@ -66,16 +66,15 @@ impl<'a> MatchSet<'a> {
         })
     }
 
-    /// False when no address is listed that `value` can be.
-    #[inline]
-    pub(crate) fn may_hold_address(&self, value: &[u8]) -> bool {
-        if let Some(address) = parse_v4(value) {
+    /// False when no address is listed that `bytes[start..end]` can be.
+    #[inline(always)]
+    pub(crate) fn may_hold_address(&self, bytes: &[u8], start: usize, end: usize) -> bool {
+        if let Some(address) = parse_v4_in(bytes, start, end) {
             return self.ipv4.covers(address.into());
         }
         // Where no IPv6 is listed only an IPv4-mapped address can match, which starts with zeros.
-        !self.ipv6.is_empty()
-            || !value.first().is_some_and(|first| matches!(first, b'1'..=b'9' | b'a'..=b'f' | b'A'..=b'F'))
-            || !value.contains(&b':')
+        let starts_with_zeros = !matches!(bytes.get(start), Some(b'1'..=b'9' | b'a'..=b'f' | b'A'..=b'F'));
+        starts_with_zeros || !self.ipv6.is_empty() || !bytes[start..end].contains(&b':')
     }
 
     /// False when nothing is listed that a plain host name or address in lower or upper case can match, or a URL on it. `target` is only for
