@@ -48,13 +48,16 @@ impl fmt::Display for ObjectId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             ObjectId::Text(text) => f.write_str(text),
+            // Written at once, since all indicators of a feed are.
             ObjectId::Uuid(bytes) => {
-                f.write_str(PREFIX)?;
-                for (at, byte) in bytes.iter().enumerate() {
-                    let hyphen = if matches!(at, 4 | 6 | 8 | 10) { "-" } else { "" };
-                    write!(f, "{hyphen}{byte:02x}")?;
+                let mut text = [b'-'; 36];
+                let places = (0..36).filter(|at| !HYPHENS.contains(at));
+                let digits = bytes.iter().flat_map(|byte| [byte >> 4, byte & 15]);
+                for (at, digit) in places.zip(digits) {
+                    text[at] = b"0123456789abcdef"[usize::from(digit)];
                 }
-                Ok(())
+                f.write_str(PREFIX)?;
+                f.write_str(std::str::from_utf8(&text).unwrap_or_default())
             }
         }
     }

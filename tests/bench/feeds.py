@@ -1,0 +1,152 @@
+"""Feeds: objects a second from a TAXII 2.1 server and from a bundle, ours against taxii2-client with stix2."""
+
+import contextlib
+import json
+import os
+import shutil
+import sys
+import threading
+import urllib.parse
+import uuid
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+from tests import program, servers
+from tests.bench import report
+from tests.bench.measure import Command, interleaved
+
+COUNT = int(os.environ.get("THREATSIEVE_BENCH_OBJECTS", 50_000))
+MEDALLION_COUNT = int(os.environ.get("THREATSIEVE_BENCH_MEDALLION_OBJECTS", 500))
+PAGE_OBJECTS = 1000
+ROUNDS = int(os.environ.get("THREATSIEVE_BENCH_ROUNDS", 7))
+FOLDER = program.ROOT / ".cache/bench/feeds"
+HEAD = ["command", "objects", "seconds, median", "fastest to slowest", "objects a second", "times slower than ours", "peak MB"]
+
+
+def indicator(number: int) -> dict:
+    """An indicator as feeds have them, with the properties that parsers have to look at."""
+    return {
+        "type": "indicator", "spec_version": "2.1", "id": f"indicator--{uuid.UUID(int=number, version=4)}",
+        "created_by_ref": "identity--f431f809-377b-45e0-aa1c-6a4751cae5ff", "created": "2026-01-01T00:00:00.000Z", "modified": "2026-01-02T03:04:05.678Z",
+        "name": f"Command and control host {number}", "description": "Seen in traffic of a generated family, and listed here for a benchmark.",
+        "indicator_types": ["malicious-activity"], "confidence": number % 101, "pattern": f"[domain-name:value = 'c2-{number}.family{number % 997}.example']",
+        "pattern_type": "stix", "valid_from": "2026-01-01T00:00:00Z", "valid_until": "2030-01-01T00:00:00Z", "labels": ["c2", "generated"],
+        "object_marking_refs": ["marking-definition--34098fce-860f-48ae-8e50-ebd3cc5e41da"],
+    }  # fmt: skip
+
+
+@contextlib.contextmanager
+def static(objects: list[dict]) -> Iterator[str]:
+    """A collection's URL on a server that only hands out envelopes made beforehand, so that it is not what is measured."""
+    pages = [objects[start : start + PAGE_OBJECTS] for start in range(0, len(objects), PAGE_OBJECTS)]
+    bodies = [
+        json.dumps({"more": number < len(pages), **({"next": str(number)} if number < len(pages) else {}), "objects": page}).encode()
+        for number, page in enumerate(pages, start=1)
+    ]
+    about = json.dumps({"id": "1", "title": "Bench", "can_read": True, "can_write": False}).encode()
+
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+        # Head and body in one packet each, at once.
+        wbufsize = -1
+        disable_nagle_algorithm = True
+
+        def do_GET(self) -> None:
+            url = urllib.parse.urlsplit(self.path)
+            query = dict(urllib.parse.parse_qsl(url.query))
+            body = bodies[int(query.get("next", 0))] if url.path.endswith("/objects/") else about
+            self.send_response(200)
+            self.send_header("Content-Type", servers.TAXII)
+            self.send_header("X-TAXII-Date-Added-Last", "2026-02-01T00:00:00.000000Z")
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_) -> None:
+            """Says nothing."""
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server.daemon_threads = True
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}/root/collections/1/"
+    finally:
+        server.shutdown()
+        server.server_close()
+
+
+class Poll(Command):
+    """A first poll, into a new state each time."""
+
+    def __init__(self, name: str, feed: list[str]):
+        self.state = FOLDER / f"state-{name}"
+        path = FOLDER / f"{name}.toml"
+        program.write(path, f'state = "{self.state}"', "[[feeds]]", 'name = "bench"', *feed)
+        super().__init__("threatsieve poll, the blacklist built", [str(program.BINARY), "poll", "--config", str(path)])
+
+    def run(self) -> None:
+        """Runs it once."""
+        shutil.rmtree(self.state, ignore_errors=True)
+        super().run()
+
+
+def peer(name: str, *arguments: str) -> Command:
+    """The others, in a process of their own."""
+    return Command(name, [sys.executable, "-m", "tests.bench.taxii_peer", *arguments])
+
+
+def rows(commands: list[Command], count: int) -> list[list[str]]:
+    """The comparison; ours comes first."""
+    ours = commands[0]
+    for one in commands:
+        if one.failure:
+            sys.exit(f"{one.name}: {one.failure}")
+    return [
+        [one.name, f"{count:,}", f"{one.median:.3f}", one.spread, f"{count / one.median:,.0f}",
+         "" if one is ours else f"{one.median / ours.median:.1f}", f"{one.peak_bytes / 1e6:,.0f}"]
+        for one in commands
+    ]  # fmt: skip
+
+
+def from_collection(name: str, url: str, count: int, *login: str) -> list[list[str]]:
+    """A collection, ours and theirs in turn; `login` is a user and a password, if it takes one."""
+    feed = ['type = "taxii"', f'url = "{url}"', f"page_objects = {PAGE_OBJECTS}"]
+    if login:
+        password = FOLDER / "password"
+        password.touch(mode=0o600)
+        feed += [f'user = "{login[0]}"', f'password = {{ file = "{program.write(password, login[1])}" }}']
+    commands = [Poll(name, feed), peer("taxii2-client and stix2", "collection", url, str(PAGE_OBJECTS), *login)]
+    interleaved(commands, ROUNDS)
+    return rows(commands, count)
+
+
+def from_bundle(path: Path, count: int) -> list[list[str]]:
+    """A bundle, ours and theirs in turn."""
+    build = Command("threatsieve build", [str(program.BINARY), "build", "--feed", str(path), "-o", str(FOLDER / "blacklist")])
+    poll = Poll("bundle", ['type = "path"', f'path = "{path}"'])
+    commands = [build, poll, peer("json and stix2", "bundle", str(path))]
+    interleaved(commands, ROUNDS)
+    return rows(commands, count)
+
+
+def write() -> None:
+    """Measures and writes the part."""
+    print("feeds", flush=True)
+    FOLDER.mkdir(parents=True, exist_ok=True)
+    objects = [indicator(number) for number in range(1, COUNT + 1)]
+    bundle = FOLDER / "bundle.json"
+    bundle.write_text(json.dumps({"type": "bundle", "id": f"bundle--{uuid.UUID(int=1, version=4)}", "objects": objects}), encoding="utf-8")
+    with static(objects) as url:
+        collection = from_collection("static", url, COUNT)
+    of_bundle = from_bundle(bundle, COUNT)
+    with servers.medallion(FOLDER, objects[:MEDALLION_COUNT], PAGE_OBJECTS) as server:
+        url = f"{server.root}collections/{servers.OPEN}/"
+        medallion = from_collection("medallion", url, MEDALLION_COUNT, servers.USER, servers.PASSWORD)
+    text = (
+        f"## Feeds\n\n`python -m tests.bench feeds`. {report.machine()}. Ours polls into a new, empty state on disk, reduces the patterns, and compiles the blacklist; "
+        f"the others fetch and parse. Pages of {PAGE_OBJECTS:,} objects.\n\nA TAXII 2.1 collection behind a server that hands out envelopes made beforehand:\n\n"
+        f"{report.table(HEAD, collection)}\n\nThe same objects as a bundle on disk:\n\n{report.table(HEAD, of_bundle)}\n\n"
+        f"The first of them behind medallion 3.0.0, which compares each with each, so that it is what takes the time:\n\n{report.table(HEAD, medallion)}"
+    )
+    report.write("feeds", text)
