@@ -37,7 +37,8 @@ fn render_one(file: &str, text: &str, problem: &Problem) -> String {
     _ = write!(block, "{}", problem.text);
     let shown = masked(line, line_start, problem);
     if shown.chars().count() <= 200 {
-        let end = problem.span.end.clamp(start, line_start + line.len());
+        // A fault in the line's end lies behind the line that is shown.
+        let end = problem.span.end.clamp(start, start.max(line_start + line.len()));
         let carets = text[start..text.floor_char_boundary(end)].chars().count().max(1);
         let margin = number.to_string();
         let blank = " ".repeat(margin.len());

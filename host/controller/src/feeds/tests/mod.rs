@@ -543,7 +543,7 @@ async fn folders_are_read_again_when_a_file_changed() {
     std::fs::remove_file(folder.path().join("b.json")).unwrap();
     assert_eq!(round.takes(&feed).await, (0, 0, 1, 0));
     let missing = Feed { origin: Origin::Path(folder.path().join("nothing")), ..feed };
-    assert!(round.fails(&missing).await.contains("nothing: cannot be looked at"));
+    assert!(round.fails(&missing).await.contains("nothing: no such file or folder"));
 }
 
 #[test]
