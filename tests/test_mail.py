@@ -51,7 +51,7 @@ class Station:
             lines.append(f'ca_files = ["{ca}"]')
         if password:
             (self.folder / "password").write_text(password)
-            lines += [f'user = "{USER}"', f'password_file = "{self.folder / "password"}"']
+            lines += [f'user = "{USER}"', f'password = {{ file = "{self.folder / "password"}" }}']
         program.write(self.config, *lines)
         return self
 
@@ -63,7 +63,7 @@ class Station:
 
     def state(self) -> sqlite3.Connection:
         if not (self.folder / "state" / "state.db").exists():
-            self.poll()
+            assert self.poll() == program.DONE, self.output
         connection = sqlite3.connect(self.folder / "state" / "state.db", isolation_level=None)
         connection.row_factory = sqlite3.Row
         return connection

@@ -41,7 +41,7 @@ fn main() -> ExitCode {
         Verb::Retract(args) => jobs::retract_indicator(&args),
         Verb::Mute(args) => jobs::mute_alerts(&args),
         Verb::Config(args) => match args.verb {
-            ConfigVerb::Check { config, .. } => jobs::check_config(&config.path()),
+            ConfigVerb::Check { config, offline } => jobs::check_config(&config.path(), offline),
             ConfigVerb::Show { config } => jobs::show_config(&config.path()),
         },
         Verb::Reference => jobs::write_reference(),

@@ -17,4 +17,4 @@ mod untold;
 
 pub(crate) use compose::compose;
 pub(crate) use delivery::{Delivery, deliver};
-pub(crate) use smtp::{Offer, probe};
+pub(crate) use smtp::probe;

@@ -11,7 +11,7 @@ use super::At;
 #[derive(Debug, Clone, Args)]
 pub(crate) struct ConfigArgs {
     /// The configuration [default: ./threatsieve.toml, then /etc/threatsieve/threatsieve.toml]
-    #[arg(long, value_name = "FILE", env = "THREATSIEVE_CONFIG")]
+    #[arg(long, value_name = "FILE", env = "THREATSIEVE_CONFIG", global = true)]
     pub(crate) config: Option<PathBuf>,
 }
 

@@ -1,19 +1,40 @@
-//! What the configuration says, without connecting to anything.
+//! What the configuration says, and whether what it names can be reached; nothing is changed.
 
 use std::fmt::Write as _;
 use std::path::Path;
 
-use super::configured::loaded;
-use crate::config::{Config, Origin};
+use super::configured::{loaded, network_runtime};
+use crate::alerts;
+use crate::config::{Config, Origin, Transport};
 use crate::exit::{Exit, Failure};
+use crate::feeds;
 use crate::output::{Sink, harmless};
 
-/// Says whether the configuration holds, and what a round would work on.
-pub(crate) fn check_config(path: &Path) -> Result<Exit, Failure> {
+/// Says whether the configuration holds and what a round would work on; unless `offline`, also connects to every feed and the mail server.
+pub(crate) fn check_config(path: &Path, offline: bool) -> Result<Exit, Failure> {
     let Some(loaded) = loaded(path)? else { return Ok(Exit::Usage) };
-    let text = report(path, &loaded.config);
-    Sink::stdout()?.write(text.as_bytes())?;
-    Ok(Exit::Done)
+    let mut out = Sink::stdout()?;
+    out.write(report(path, &loaded.config).as_bytes())?;
+    if offline {
+        return Ok(Exit::Done);
+    }
+    let runtime = network_runtime()?;
+    let mut exit = Exit::Done;
+    let mut say = |what: String, answer: anyhow::Result<String>| {
+        let answer = answer.unwrap_or_else(|error| {
+            exit = Exit::Remote;
+            format!("failed: {error:#}")
+        });
+        out.write(format!("{}: {}\n", harmless(&what), harmless(&answer)).as_bytes())
+    };
+    for feed in &loaded.config.feeds {
+        say(format!("feed {}", feed.name), runtime.block_on(feeds::probe(feed, &loaded.config.http)))?;
+    }
+    if let Some(Transport::Smtp(smtp)) = loaded.config.alerts.as_ref().map(|alerts| &alerts.transport) {
+        let answer = runtime.block_on(alerts::probe(smtp)).map(|offer| offer.to_string());
+        say("mail".to_owned(), answer)?;
+    }
+    Ok(exit)
 }
 
 fn report(path: &Path, config: &Config) -> String {

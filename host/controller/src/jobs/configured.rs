@@ -7,6 +7,7 @@ use std::path::Path;
 use anyhow::Context;
 use rustix::fs::{FlockOperation, flock};
 use threatsieve_blacklist::Timestamp;
+use tokio::runtime::{Builder, Runtime};
 
 use crate::config::{ConfigError, Loaded, load};
 use crate::exit::Failure;
@@ -36,6 +37,12 @@ pub(super) fn loaded(path: &Path) -> Result<Option<Loaded>, Failure> {
 /// The moment that a verb works at.
 pub(super) fn now() -> Timestamp {
     Timestamp(jiff::Timestamp::now().as_microsecond())
+}
+
+/// What polls feeds and sends mail. Several threads: while one takes a delivery into the state, others go on fetching.
+pub(super) fn network_runtime() -> anyhow::Result<Runtime> {
+    let mut builder = Builder::new_multi_thread();
+    builder.worker_threads(2).enable_all().build().context("no thread is to be had for the network")
 }
 
 /// Held while rounds are done on a state, so that two never overlap; given back when it is dropped, or with the process.

@@ -4,10 +4,10 @@ use std::sync::Mutex;
 use std::time::Duration;
 
 use anyhow::{Context, anyhow, bail};
-use tokio::runtime::{Builder, Runtime};
+use tokio::runtime::Runtime;
 use tokio::signal::unix::{SignalKind, signal};
 
-use super::configured::{RoundLock, loaded, now};
+use super::configured::{RoundLock, loaded, network_runtime, now};
 use crate::cli::{PollArgs, RunArgs};
 use crate::config::{Config, Feed, Schedule};
 use crate::exit::{Exit, Failure};
@@ -28,7 +28,7 @@ pub(crate) fn poll_round(args: &PollArgs) -> Result<Exit, Failure> {
         return Ok(Exit::Done);
     };
     let mut store = Mutex::new(Store::open(&config.state)?);
-    let (runtime, stop) = (runtime()?, Stop::new());
+    let (runtime, stop) = (network_runtime()?, Stop::new());
     stop_on_signals(&runtime, &stop)?;
     let round = Round {
         config: &config,
@@ -53,7 +53,7 @@ pub(crate) fn run_rounds(args: &RunArgs) -> Result<Exit, Failure> {
         return Err(anyhow!("{}: another threatsieve works on this state", config.state.display()).into());
     };
     let mut store = Mutex::new(Store::open(&config.state)?);
-    let (runtime, stop) = (runtime()?, Stop::new());
+    let (runtime, stop) = (network_runtime()?, Stop::new());
     stop_on_signals(&runtime, &stop)?;
     tracing::info!(state = %config.state.display(), feeds = config.feeds.len(), logs = config.logs.len(), "started");
     while !stop.is_requested() {
@@ -90,14 +90,6 @@ fn chosen(config: &Config, names: &[String]) -> anyhow::Result<Vec<Feed>> {
         bail!("expected a configured feed ({}), got {unknown:?}", known.join(", "));
     }
     Ok(config.feeds.iter().filter(|feed| names.is_empty() || names.contains(&feed.name)).cloned().collect())
-}
-
-fn runtime() -> anyhow::Result<Runtime> {
-    Builder::new_multi_thread()
-        .worker_threads(2)
-        .enable_all()
-        .build()
-        .context("no thread is to be had for the network")
 }
 
 /// SIGTERM and SIGINT ask for the end, which comes at the next safe point.

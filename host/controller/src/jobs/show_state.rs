@@ -57,6 +57,7 @@ fn status(config: &Config, store: &Store) -> anyhow::Result<Json> {
         "feeds": feeds(config, store)?,
         "blacklist": blacklist,
         "held": generation::held(store)?,
+        "retracted": store.false_positives()?.len(),
         "history": history(store)?,
         "records": { "waiting": records::waiting(&store.connection)? },
         "mails": { "waiting": mails.waiting, "sent": mails.sent, "given_up": mails.given_up, "undelivered": undelivered },
@@ -119,6 +120,9 @@ fn status_text(status: &Json) -> String {
         );
     }
     let number = |value: &Json| grouped(value.as_u64().unwrap_or(0));
+    if status["retracted"].as_u64() > Some(0) {
+        _ = writeln!(text, "retracted {} values and indicators are kept out", number(&status["retracted"]));
+    }
     let history = &status["history"];
     if history["jobs"].as_u64() > Some(0) {
         _ = writeln!(

@@ -18,8 +18,8 @@ pub(crate) mod mutes;
 pub(crate) mod retraction;
 mod search;
 
-pub(crate) use false_positives::{FalsePositive, FalsePositives, Retracted};
-pub(crate) use feeds::{FeedState, Held, Ingested};
+pub(crate) use false_positives::{FalsePositives, Retracted};
+pub(crate) use feeds::{FeedState, Ingested};
 pub(crate) use ingest::{ACTIVE, Delivered, Ingest, REVOKED};
 pub(crate) use left_out::{LeftOut, LeftOutBy, MAX_LEFT_OUT, add_left_out};
 pub(crate) use search::{Found, Query, State};

@@ -24,9 +24,6 @@ pub(crate) enum State {
 }
 
 impl State {
-    pub(crate) const ALL: [State; 5] =
-        [State::Active, State::Revoked, State::Expired, State::Removed, State::Retracted];
-
     pub(crate) fn name(self) -> &'static str {
         match self {
             State::Active => "active",
