@@ -148,6 +148,22 @@ fn a_truncated_log_with_other_content_is_another_one() {
 }
 
 #[test]
+fn events_of_logs_that_begin_alike_have_names_of_their_own() {
+    let mut world = World::new();
+    for name in ["access.log", "access.log.other"] {
+        world.append(name, &requests(EVIL, 0..1));
+    }
+    world.follow();
+    world.append("access.log", &requests(EVIL, 1..2));
+    world.append("access.log.other", &requests(EVIL, 2..3));
+    world.follow();
+    assert_eq!(world.flagged().len(), 4);
+    let sql = "SELECT count(DISTINCT uid) FROM events";
+    let uids: i64 = world.store.connection.query_row(sql, [], |row| row.get(0)).unwrap();
+    assert_eq!(uids, 4);
+}
+
+#[test]
 fn a_log_is_known_by_more_as_it_grows() {
     let mut world = World::new();
     world.append("access.log", &requests(EVIL, 0..1));
