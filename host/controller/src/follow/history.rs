@@ -167,6 +167,7 @@ impl Work<'_> {
             place,
             until: Some(until),
             takes_partial: true,
+            may_grow: false,
         };
         Ok((stretch, file.gone))
     }

@@ -171,6 +171,7 @@ fn close(
             // A line without an end may follow that is waited for.
             Ended::Whole if stretch.takes_partial => settle(&transaction, stretch.file)?,
             Ended::Whole | Ended::Replaced => {}
+            Ended::Damaged(_) if stretch.may_grow => report.waiting += 1,
             Ended::Damaged(why) => {
                 settle(&transaction, stretch.file)?;
                 troubles.add(source, &stretch.path, &why);

@@ -120,7 +120,7 @@ impl Plan<'_> {
             self.report.passed_over += 1;
             return Ok(None);
         }
-        Ok(Some(self.stretch(&file, head.is_packed || is_finished)))
+        Ok(Some(self.stretch(&file, head)))
     }
 
     /// A file that is known, and not as it was.
@@ -132,10 +132,6 @@ impl Plan<'_> {
         head: &Head,
     ) -> anyhow::Result<Option<Stretch>> {
         let is_finished = self.is_finished(head);
-        if head.damage.is_some() && !is_finished {
-            self.report.waiting += 1;
-            return Ok(None);
-        }
         file.path = path;
         file.stat = head.stat;
         file.settled = false;
@@ -151,6 +147,7 @@ impl Plan<'_> {
         let takes_partial = head.is_packed || is_finished;
         let rest = match has_more(&file, takes_partial) {
             Ok(rest) => rest,
+            Err(_) if !is_finished => Rest::Unfinished,
             Err(why) => {
                 self.troubles.add(&self.source.name, &file.path, &why);
                 Rest::Nothing
@@ -159,7 +156,7 @@ impl Plan<'_> {
         file.settled = rest == Rest::Nothing;
         file.seen(connection, self.round)?;
         self.report.waiting += u64::from(rest == Rest::Unfinished);
-        Ok((rest == Rest::Lines).then(|| self.stretch(&file, takes_partial)))
+        Ok((rest == Rest::Lines).then(|| self.stretch(&file, head)))
     }
 
     /// A file that lost its end goes on from the end that it has now, under a name of its own: what follows is not what was there.
@@ -195,7 +192,8 @@ impl Plan<'_> {
         }
     }
 
-    fn stretch(&self, file: &LogFile, takes_partial: bool) -> Stretch {
+    fn stretch(&self, file: &LogFile, head: &Head) -> Stretch {
+        let is_finished = self.is_finished(head);
         Stretch {
             file: file.id,
             identity: file.identity.clone(),
@@ -206,7 +204,8 @@ impl Plan<'_> {
             fields: self.source.fields.clone(),
             place: file.place.clone(),
             until: None,
-            takes_partial,
+            takes_partial: head.is_packed || is_finished,
+            may_grow: !is_finished,
         }
     }
 }

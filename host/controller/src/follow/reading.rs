@@ -36,6 +36,8 @@ pub(crate) struct Stretch {
     pub(crate) until: Option<u64>,
     /// A last line without its end is matched as it stands.
     pub(crate) takes_partial: bool,
+    /// Somebody may be writing it at the moment, so that damage at its end may be none.
+    pub(crate) may_grow: bool,
 }
 
 /// How far a stretch was read.

@@ -90,7 +90,7 @@ impl LogFile {
         Ok(statement.query_row([id], LogFile::read)?)
     }
 
-    /// Adds a file that was not known; its id is set.
+    /// Adds a file that was not known; its id is set, and its identity changed if another one has it already.
     pub(crate) fn add(&mut self, connection: &Connection, source: &str, round: i64) -> anyhow::Result<()> {
         let mut statement = connection.prepare_cached(
             "INSERT INTO files (source, digest, digest_bytes, identity, path, device, inode, size, modified, \
@@ -118,6 +118,15 @@ impl LogFile {
             ":round": round,
         })?;
         self.id = connection.last_insert_rowid();
+        let sql = "SELECT EXISTS (SELECT 1 FROM files WHERE identity = ?1 AND id <> ?2)";
+        if connection.prepare_cached(sql)?.query_row((&self.identity, self.id), |row| row.get(0))? {
+            let mut hasher = blake3::Hasher::new();
+            self.identity =
+                hasher.update(&self.identity).update(&self.id.to_le_bytes()).finalize().as_bytes().to_vec();
+            connection
+                .prepare_cached("UPDATE files SET identity = ?2 WHERE id = ?1")?
+                .execute((self.id, &self.identity))?;
+        }
         Ok(())
     }
 

@@ -138,6 +138,7 @@ CREATE TABLE files (
     seen INTEGER NOT NULL                   -- last round that found it other than it was
 ) STRICT;
 CREATE INDEX files_by_source ON files (source);
+CREATE INDEX files_by_identity ON files (identity);
 
 -- What of the logs cannot be read, so that it is told when it begins and when it ends.
 CREATE TABLE log_troubles (

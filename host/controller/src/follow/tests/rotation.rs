@@ -128,10 +128,38 @@ fn a_log_that_is_being_compressed_is_waited_for() {
     assert_eq!(report.new_files, 0);
     assert!(report.troubles.is_empty());
     fs::remove_file(world.log("access.log.1")).unwrap();
-    world.follow_idle();
+    let report = world.follow_idle();
+    assert_eq!(report.waiting, 1);
+    assert!(report.troubles.is_empty());
     fs::write(world.log("access.log.1.gz"), &packed).unwrap();
     let report = world.follow_idle();
     assert!(report.troubles.is_empty());
+}
+
+#[test]
+fn a_packed_log_that_is_still_being_copied_is_read_as_it_comes() {
+    let mut world = World::new();
+    let packed = gzip(requests(EVIL, 0..20_000).as_bytes());
+    let path = world.log("access.log.1.gz");
+    let mut flagged = Vec::new();
+    for share in [1, 2, 3] {
+        fs::write(&path, &packed[..packed.len() * share / 4]).unwrap();
+        touch(&path, NOW);
+        let report = world.follow();
+        assert_eq!((report.waiting, report.troubles.len()), (1, 0));
+        flagged.extend(world.flagged());
+        assert_eq!(world.follow_idle().waiting, 1);
+    }
+    fs::write(&path, &packed).unwrap();
+    touch(&path, NOW);
+    world.follow();
+    flagged.extend(world.flagged());
+    flagged.sort();
+    let mut wanted: Vec<_> = (0..20_000).map(|number| request(EVIL, number)).collect();
+    wanted.sort();
+    // A line that was cut within what matches was flagged as it stood, and is not flagged again.
+    let whole = flagged.iter().filter(|line| wanted.binary_search(line).is_ok()).count();
+    assert!(flagged.len() == 20_000 && whole >= 19_997, "{} {whole}", flagged.len());
 }
 
 #[test]
@@ -145,6 +173,22 @@ fn a_truncated_log_with_other_content_is_another_one() {
     world.append("access.log", &requests(EVIL, 5..6));
     assert_eq!(world.follow().new_files, 1);
     assert_eq!(world.flagged(), [request(EVIL, 5)]);
+}
+
+#[test]
+fn events_of_logs_that_begin_alike_have_names_of_their_own() {
+    let mut world = World::new();
+    for name in ["access.log", "access.log.other"] {
+        world.append(name, &requests(EVIL, 0..1));
+    }
+    world.follow();
+    world.append("access.log", &requests(EVIL, 1..2));
+    world.append("access.log.other", &requests(EVIL, 2..3));
+    world.follow();
+    assert_eq!(world.flagged().len(), 4);
+    let sql = "SELECT count(DISTINCT uid) FROM events";
+    let uids: i64 = world.store.connection.query_row(sql, [], |row| row.get(0)).unwrap();
+    assert_eq!(uids, 4);
 }
 
 #[test]
@@ -209,6 +253,17 @@ fn a_last_line_waits_for_its_end_or_for_the_file_to_be_finished() {
 }
 
 #[test]
+fn a_last_line_that_was_matched_without_its_end_is_not_new_once_it_is_packed() {
+    let mut world = World::new();
+    world.append("access.log.1", &(requests("good.example", 0..1) + &request(EVIL, 7)));
+    world.wait();
+    world.follow();
+    assert_eq!(world.flagged(), [request(EVIL, 7)]);
+    world.gzip("access.log.1");
+    world.follow_idle();
+}
+
+#[test]
 fn a_packed_log_needs_no_last_line_end() {
     let mut world = World::new();
     fs::write(world.log("access.log.gz"), gzip(request(EVIL, 1).as_bytes())).unwrap();
@@ -269,6 +324,7 @@ fn what_cannot_be_read_is_told_and_the_rest_goes_on() {
     world.append("access.log", &requests(EVIL, 0..1));
     let packed = gzip(requests(EVIL, 1..20_000).as_bytes());
     fs::write(world.log("access.log.damaged"), &packed[..packed.len() / 2]).unwrap();
+    touch(&world.log("access.log.damaged"), NOW);
     fs::write(world.log("access.log.xz"), b"\xfd7zXZ\0rest").unwrap();
     std::os::unix::fs::symlink("nowhere", world.log("access.log.link")).unwrap();
     rustix::fs::mkfifoat(rustix::fs::CWD, world.log("access.log.pipe"), 0o600.into()).unwrap();
@@ -299,6 +355,7 @@ fn what_cannot_be_read_is_told_and_the_rest_goes_on() {
     assert_eq!(since(&world), before);
     fs::remove_file(world.log("access.log.xz")).unwrap();
     fs::write(world.log("access.log.damaged"), &packed).unwrap();
+    touch(&world.log("access.log.damaged"), NOW + 1);
     world.wait();
     let report = world.follow();
     assert_eq!(report.troubles.len(), 2);
