@@ -41,6 +41,7 @@ class Post:
             '[output]\nfile = "flagged.ndjson"',
             '[alerts]\nfrom = "threatsieve@soc.example"\nrecipients = ["soc@soc.example"]\nfolder = "mails"',
         )
+        self.log.touch()
         self.write_list("unrelated.example")
         self.write_bundle()
 

@@ -68,7 +68,7 @@ fn status(config: &Config, store: &Store) -> anyhow::Result<Json> {
 /// Bytes of stored lines that are to be matched again, and those that are.
 fn history(store: &Store) -> anyhow::Result<Json> {
     let sql = "SELECT count(DISTINCT job), coalesce(sum(until), 0), coalesce(sum(done), 0) FROM history_files
-               JOIN history_jobs ON history_jobs.id = job WHERE ended IS NULL";
+               JOIN history_jobs ON history_jobs.id = job WHERE ended IS NULL AND missed IS NULL";
     Ok(store.connection.query_row(sql, [], |row| {
         let (jobs, bytes, done): (i64, i64, i64) = (row.get(0)?, row.get(1)?, row.get(2)?);
         Ok(json!({ "jobs": jobs, "bytes": bytes, "bytes_done": done }))

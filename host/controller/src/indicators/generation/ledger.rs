@@ -177,7 +177,7 @@ pub(super) fn add_history_job(
     )?;
     let job = transaction.last_insert_rowid();
     transaction.execute(
-        "INSERT INTO history_files (job, file, until) SELECT ?1, id, offset FROM files WHERE offset > 0",
+        "INSERT INTO history_files (job, file, until) SELECT ?1, id, offset + partial FROM files WHERE offset + partial > 0",
         [job],
     )?;
     Ok(())
