@@ -14,9 +14,10 @@ build: ## build target/release/threatsieve
 	@tests/prepare toolchain
 	cargo build --release
 
-run: build ## match the example's Squid log against a STIX bundle and plain lists
+run: build ## the example: match a log once, then two rounds of the controller with an alert each
 	$(BINARY) scan --feed $(EXAMPLE)/bundle.json --list $(EXAMPLE)/domains.txt --list $(EXAMPLE)/networks.txt \
 	  --list $(EXAMPLE)/urls.csv --allow $(EXAMPLE)/allow.txt $(EXAMPLE)/squid.log
+	$(EXAMPLE)/rounds $(BINARY) target/example
 
 test: build ## run all tests: Rust, then the acceptance tests in Python
 	@tests/prepare venv squid openssl

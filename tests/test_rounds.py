@@ -104,6 +104,15 @@ def test_new_lines_are_flagged_once_and_old_ones_when_an_indicator_arrives(post)
     assert len(list(post.mails.glob("*.eml"))) == 2
 
 
+def test_what_is_held_explains_a_value(post):
+    post.write_list("evil.example")
+    none = program.run("explain", "--config", post.config, "www.evil.example", expect=program.USAGE)
+    assert b"`threatsieve poll` makes the first one" in none.stderr
+    post.poll()
+    said = program.run("explain", "--config", post.config, "hxxp://www[.]evil[.]example/x").stdout.decode()
+    assert "domain-name evil.example covers it (subdomain)" in said and "list evil.example" in said
+
+
 def test_a_second_indicator_adds_to_a_flagged_event(post):
     post.append(line(1, "www.evil.example"))
     post.write_list("evil.example")

@@ -2,10 +2,13 @@
 
 use clap::Args;
 
-use super::{BlacklistArgs, FeedArgs, PolicyArgs};
+use super::{BlacklistArgs, ConfigArgs, FeedArgs, PolicyArgs};
 
 const AFTER: &str = "\
+Without --list, --feed and --blacklist it is looked up in what `poll` and `run` hold.
+
 Examples:
+  threatsieve explain --config /etc/threatsieve/threatsieve.toml www.evil.com
   threatsieve explain --list bad.txt --allow ours.txt www.evil.com
   threatsieve explain --blacklist bad.blacklist --json 'hxxp://evil[.]com/login'";
 
@@ -17,6 +20,8 @@ pub(crate) struct ExplainArgs {
     pub(crate) feeds: FeedArgs,
     #[command(flatten)]
     pub(crate) blacklist: BlacklistArgs,
+    #[command(flatten)]
+    pub(crate) config: ConfigArgs,
     #[command(flatten)]
     pub(crate) policy: PolicyArgs,
     /// Print one JSON object, not a text

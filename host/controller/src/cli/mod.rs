@@ -15,8 +15,8 @@ pub(crate) use explain::ExplainArgs;
 pub(crate) use indicators::{BlacklistArgs, FeedArgs, PolicyArgs};
 pub(crate) use scan::{Output, ScanArgs};
 pub(crate) use service::{
-    ConfigVerb, ConfigVerbArgs, FeedsArgs, IndicatorState, IndicatorsArgs, MuteArgs, MuteEnd, MuteTarget,
-    MuteVerb, PollArgs, RetractArgs, RunArgs, StatusArgs,
+    ConfigArgs, ConfigVerb, ConfigVerbArgs, FeedsArgs, IndicatorState, IndicatorsArgs, MuteArgs, MuteEnd,
+    MuteTarget, MuteVerb, PollArgs, RetractArgs, RunArgs, StatusArgs,
 };
 pub(crate) use values::At;
 
