@@ -9,6 +9,8 @@ WEB_PORTS = {"http": 80, "https": 443, "ws": 80, "wss": 443}
 OTHER_PORTS = {"ftp": 21}
 # What stands there is no port; there is none, and the scheme tells none.
 BAD_PORT, UNKNOWN_PORT = -1, -2
+# Of WHATWG's forbidden host code points those that would make it another URL.
+FORBIDDEN_IN_HOST = set("/\\?#@:[]%")
 UNRESERVED = set("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~")
 
 
@@ -34,8 +36,8 @@ class Url:
 
     @property
     def is_comparable(self) -> bool:
-        """Whether it can match URL entries: a scheme with a port of its own, none, or a port that says where it goes."""
-        return self.port not in (BAD_PORT, UNKNOWN_PORT)
+        """Whether it can match URL entries: it has a host that can be one, and a scheme with a port of its own, none, or a port that says where it goes."""
+        return self.port not in (BAD_PORT, UNKNOWN_PORT) and not (isinstance(self.host, str) and FORBIDDEN_IN_HOST & set(self.host))
 
 
 def _percent(text: str) -> str:

@@ -24,12 +24,21 @@ pub(super) fn read(target: &mut Target, value: &[u8]) {
     if target.host_cut || (target.host.is_empty() && target.address.is_none()) {
         return;
     }
+    // Decoded, `a%2fb` would pass for the host `a` with a path: nothing that leads anywhere has such a host.
+    if target.host.iter().any(|&byte| is_forbidden_in_host(byte)) {
+        return;
+    }
     let (Some(port), false) = (effective_port(scheme, parts.port), scheme.is_none() && tail.is_empty())
     else {
         return;
     };
     write_host(target, port);
     write_path_and_query(target, tail);
+}
+
+/// Those of the WHATWG URL standard's forbidden host code points that could be taken for something else when the URL is written.
+pub(crate) fn is_forbidden_in_host(byte: u8) -> bool {
+    matches!(byte, b'/' | b'\\' | b'?' | b'#' | b'@' | b':' | b'[' | b']' | b'%')
 }
 
 /// A port other than the web's.
@@ -188,6 +197,7 @@ mod tests {
             ("http://evil.com./a", "evil.com/a"),
             ("http://evil.com/100%", "evil.com/100%"),
             ("HTTP://EVIL.com/A", "evil.com/A"),
+            ("http://%65vil.com/a", "evil.com/a"),
         ] {
             assert_eq!(key(text), want, "{text}");
         }
@@ -204,6 +214,9 @@ mod tests {
             "",
             "://",
             "/only/a/path",
+            "http://a%2fb/x",
+            "http://a%2541.com/",
+            "http://user%40evil.com/",
         ] {
             assert_eq!(key(text), "", "{text}");
         }
