@@ -20,7 +20,7 @@ run: build ## the example: match a log once, then two rounds of the controller w
 	$(EXAMPLE)/rounds $(BINARY) target/example
 
 test: build ## run all tests: Rust, then the acceptance tests in Python
-	@tests/prepare venv squid openssl
+	@tests/prepare venv squid openssl engines
 	cargo test --release --workspace
 	$(PYTHON) -m pytest tests -q
 
