@@ -11,6 +11,7 @@
         node.log()                                                 # the server's log so far
         node.wait_log("pattern", 30)                               # the first match of a regular expression, waited for
         node.restart()                                             # stop and start again with the same data and ports; also .stop(), .kill(), .start()
+        node.get("/", user=("name", "password"))                   # with the security plugin; `context` for TLS
         node.pss()                                                 # bytes of memory, shared pages counted in parts
         node.folder, node.data, node.plugins                       # its home and folders in it
 
@@ -27,8 +28,8 @@ Root may start nodes (they run as `nobody`), and so may any other user. Nothing 
 folders, however this process ends.
 """
 
-from tests.engines.assemble import Missing, home, java, plugin
+from tests.engines.assemble import Missing, home, java, plugin, security_plugin
 from tests.engines.cluster import Cluster, cluster
 from tests.engines.node import Node, Refused, node
 
-__all__ = ["Cluster", "Missing", "Node", "Refused", "cluster", "home", "java", "node", "plugin"]
+__all__ = ["Cluster", "Missing", "Node", "Refused", "cluster", "home", "java", "node", "plugin", "security_plugin"]

@@ -12,6 +12,7 @@ def prepare() -> None:
         if not (assemble.CACHE / version).is_dir():
             print(f"assembling OpenSearch {version} from Maven Central", file=sys.stderr)
         assemble.home(version)
+    assemble.security_plugin()
 
 
 if __name__ == "__main__":

@@ -17,6 +17,9 @@ from tests.program import ROOT
 VERSIONS = ("3.8.0", "2.19.4", "2.19.1")
 """The servers of the tests. 2.19.1 is there for the security plugin, which is on Central for that one."""
 
+SECURITY = "org.opensearch.plugin:opensearch-security:2.19.1.0:zip"
+"""TLS, users and roles: the one zip of the security plugin on Central, with all jars that it needs."""
+
 CACHE = ROOT / ".cache/engines"
 
 
@@ -140,9 +143,6 @@ def describe(folder: Path, name: str, version: str) -> None:
 
 def download(parts: dict[str, list[str]], build: Path) -> dict[str, list[Path]]:
     """Has Maven fetch the artifacts of each part (`group:artifact:version`) with what they need at run time; the jars by part."""
-    mvn = shutil.which("mvn")
-    if not mvn:
-        raise Missing("mvn is missing; install it with: apt-get install maven")
     head = '<project xmlns="http://maven.apache.org/POM/4.0.0"><modelVersion>4.0.0</modelVersion>'
     build.mkdir(parents=True)
     for name, artifacts in parts.items():
@@ -152,13 +152,20 @@ def download(parts: dict[str, list[str]], build: Path) -> dict[str, list[Path]]:
         (build / name / "pom.xml").write_text(pom)
     modules = "".join(f"<module>{name}</module>" for name in parts)
     (build / "pom.xml").write_text(f"{head}{coordinates('engines:all:1')}<packaging>pom</packaging><modules>{modules}</modules></project>")
-    copy = "org.apache.maven.plugins:maven-dependency-plugin:3.6.1:copy-dependencies"
-    command = [mvn, "-q", "-B", "-f", str(build / "pom.xml"), copy, "-DincludeScope=runtime"]
+    maven("copy-dependencies", "-f", build / "pom.xml", "-DincludeScope=runtime")
+    return {name: sorted((build / name / "target/dependency").iterdir()) for name in parts}
+
+
+def maven(goal: str, *arguments) -> None:
+    """Runs a goal of Maven's dependency plugin."""
+    mvn = shutil.which("mvn")
+    if not mvn:
+        raise Missing("mvn is missing; install it with: apt-get install maven")
+    command = [mvn, "-q", "-B", f"org.apache.maven.plugins:maven-dependency-plugin:3.6.1:{goal}", *map(str, arguments)]
     result = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
     if result.returncode:
         errors = re.findall(r"^\[ERROR\] (.+)$", re.sub(r"\x1b\[[\d;]*m", "", result.stdout), re.MULTILINE)
-        raise Missing(f"Maven could not fetch the jars of the server:\n{chr(10).join(errors[:5]) or result.stdout[-2000:]}")
-    return {name: sorted((build / name / "target/dependency").iterdir()) for name in parts}
+        raise Missing("Maven could not fetch the server's parts:\n" + ("\n".join(errors[:5]) or result.stdout[-2000:]))
 
 
 def coordinates(artifact: str) -> str:
@@ -188,9 +195,21 @@ def java(version: str) -> Path:
     return found[fitting[0]]
 
 
+def security_plugin() -> Path:
+    """The security plugin's zip, for a server of 2.19.1."""
+    _, name, version, kind = SECURITY.split(":")
+    made = CACHE / f"{name}-{version}.{kind}"
+    if not made.is_file():
+        with tempfile.TemporaryDirectory(dir=CACHE, prefix="security-") as folder:
+            maven("copy", f"-Dartifact={SECURITY}", f"-DoutputDirectory={folder}")
+            os.replace(Path(folder) / made.name, made)
+    return made
+
+
 def plugin(version: str) -> Path:
-    """Our plugin's zip for this version of the server."""
-    found = ROOT / f"target/plugins/threatsieve-opensearch-{version}.zip"
-    if not found.is_file():
-        raise Missing(f"{found} is missing; build it with: make plugin")
-    return found
+    """Our plugin's zip for this version of the server: of its release line, whatever the patch."""
+    line = line_of(version)
+    found = sorted((ROOT / "target/plugins").glob(f"threatsieve-opensearch-{line}.*.zip"))
+    if not found:
+        raise Missing(f"{ROOT}/target/plugins has no threatsieve-opensearch-{line}.*.zip; build it with: make plugin")
+    return found[-1]

@@ -1,6 +1,5 @@
 """One node: its folder, its process, and requests to it."""
 
-import base64
 import contextlib
 import json
 import os
@@ -19,7 +18,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from tests.engines import assemble, watchdog
-from tests.servers import free_port
+from tests.servers import basic, free_port
 
 HEAP = "512m"
 START_SECONDS = 120
@@ -57,14 +56,13 @@ class Node:
 
     def __init__(
         self, version: str, plugins: Iterable[Path] = (), settings: dict | None = None, name: str = "node",
-        heap: str = HEAP, java_options: Iterable[str] = (), environment: dict | None = None,
-        scheme: str = "http", context: ssl.SSLContext | None = None, user: tuple[str, str] | None = None,
+        config: Iterable[Path] = (), context: ssl.SSLContext | None = None, heap: str = HEAP, java_options: Iterable[str] = (),
     ):  # fmt: skip
-        self.version, self.name, self.heap = version, name, heap
-        self.java_options, self.environment = list(java_options), dict(environment or {})
+        """`plugins`: zips. `config`: files for its configuration's folder. `context`: it speaks TLS, and this is how to speak to it."""
+        self.version, self.name, self.heap, self.java_options = version, name, heap, list(java_options)
         self.port, self.transport_port = free_port(), free_port()
-        self.url = f"{scheme}://127.0.0.1:{self.port}"
-        self.context, self.user = context, user
+        self.url = f"{'https' if context else 'http'}://127.0.0.1:{self.port}"
+        self.context = context
         self.process: subprocess.Popen | None = None
         # Not pytest's folder for temporary files, which is closed to the user that runs the node.
         self.folder = Path(tempfile.mkdtemp(prefix=f"threatsieve-{name}-"))
@@ -75,6 +73,8 @@ class Node:
             "http.port": self.port, "transport.port": self.transport_port, **(settings or {}),
         }  # fmt: skip
         self._lay_out()
+        for file in config:
+            shutil.copy(file, self.config)
         for plugin in plugins:
             self.install(plugin)
 
@@ -96,12 +96,16 @@ class Node:
         (self.config / "opensearch.yml").write_text("".join(lines))
 
     def install(self, plugin: Path) -> None:
-        """Installs a plugin's zip as the server's installer does, which is not on Central: unpacked into a folder of the plugin's name."""
+        """Installs a plugin's zip as the server's installer does, which is not on Central: its `config/` goes to the node's, the rest to a
+        folder of the plugin's name. An older one is replaced."""
         with zipfile.ZipFile(plugin) as archive:
             descriptor = archive.read("plugin-descriptor.properties").decode()
             name = re.search(r"^name=(.+)$", descriptor, re.MULTILINE)[1].strip()
             shutil.rmtree(self.plugins / name, ignore_errors=True)
             archive.extractall(self.plugins / name)
+        if (self.plugins / name / "config").is_dir():
+            shutil.copytree(self.plugins / name / "config", self.config / name, dirs_exist_ok=True)
+            shutil.rmtree(self.plugins / name / "config")
         subprocess.run(["chmod", "-R", "a+rX", str(self.plugins)], check=True)
 
     def command(self) -> list[str]:
@@ -129,7 +133,7 @@ class Node:
             # Not the jars: they are links to those of the prepared home.
             for part in (self.data, self.config, self.folder / "logs", self.folder / "tmp"):
                 subprocess.run(["chown", "-R", f"{account.pw_uid}:{account.pw_gid}", str(part)], check=True)
-        environment = {**os.environ, "HOME": str(self.folder / "tmp"), **self.environment}
+        environment = {**os.environ, "HOME": str(self.folder / "tmp")}
         with (self.folder / "log").open("ab") as log:
             # In a session of its own, so that Ctrl-C ends it through us and in order.
             self.process = subprocess.Popen(
@@ -223,18 +227,19 @@ class Node:
 
     # Requests.
 
-    def send(self, method: str, path: str, body=None, user: tuple[str, str] | None = None, timeout: float = 120):
-        """One request; `body` is bytes, sent as they are, or what JSON can say. The answer, parsed if it is JSON."""
-        headers = {"Content-Type": "application/octet-stream" if isinstance(body, bytes) else "application/json"}
-        data = body if body is None or isinstance(body, bytes) else json.dumps(body).encode()
-        return self._request(method, path, data, headers, user, timeout)
-
-    def _request(self, method: str, path: str, data: bytes | None, headers: dict, user=None, timeout: float = 120):
-        if user := user or self.user:
-            headers["Authorization"] = f"Basic {base64.b64encode(':'.join(user).encode()).decode()}"
+    def send(
+        self, method: str, path: str, body=None, content_type: str | None = None, user: tuple[str, str] | None = None,
+        context: ssl.SSLContext | None = None, timeout: float = 120,
+    ):  # fmt: skip
+        """One request; `body` is bytes, sent as they are, or what JSON can say. The answer, parsed if it is JSON. `user`: name and password."""
+        raw = isinstance(body, bytes)
+        headers = {"Content-Type": content_type or ("application/octet-stream" if raw else "application/json")}
+        if user:
+            headers["Authorization"] = basic(*user)
+        data = body if raw or body is None else json.dumps(body).encode()
         request = urllib.request.Request(self.url + path, data=data, method=method, headers=headers)
         try:
-            with urllib.request.urlopen(request, timeout=timeout, context=self.context) as answer:
+            with urllib.request.urlopen(request, timeout=timeout, context=context or self.context) as answer:
                 return _parsed(answer.read())
         except urllib.error.HTTPError as error:
             with error:
@@ -264,7 +269,7 @@ class Node:
             lines.append(json.dumps(document))
         body = "".join(f"{line}\n" for line in lines).encode()
         query = f"refresh={'true' if refresh else 'false'}" + (f"&pipeline={pipeline}" if pipeline else "")
-        answer = self._request("POST", f"/{index}/_bulk?{query}", body, {"Content-Type": "application/x-ndjson"}, **options)
+        answer = self.post(f"/{index}/_bulk?{query}", body, content_type="application/x-ndjson", **options)
         if check and answer["errors"]:
             raise Refused(f"POST /{index}/_bulk", 200, [item for item in answer["items"] if "error" in next(iter(item.values()))][:5])
         return answer
