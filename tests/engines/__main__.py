@@ -1,11 +1,11 @@
-"""`python -m tests.engines prepare`: gets and assembles what the tests run."""
+"""`python -m tests.engines COMMAND`: what the make targets need of real servers."""
 
 import sys
 
-from tests.engines import assemble
+from tests.engines import assemble, demo, dev_cluster
 
 
-def prepare() -> None:
+def prepare(_arguments: list[str]) -> None:
     """Assembles every server that is not there yet, and looks for its JDK."""
     for version in assemble.VERSIONS:
         assemble.java(version)
@@ -15,11 +15,13 @@ def prepare() -> None:
     assemble.security_plugin()
 
 
+COMMANDS = {"prepare": prepare, "dev-cluster": dev_cluster.run, "demo": demo.run}
+
 if __name__ == "__main__":
-    commands = {"prepare": prepare}
-    if sys.argv[1:] not in [[name] for name in commands]:
-        sys.exit(f"usage: python -m tests.engines {'|'.join(commands)}")
+    name, *rest = sys.argv[1:] or [""]
+    if name not in COMMANDS:
+        sys.exit(f"usage: python -m tests.engines {'|'.join(COMMANDS)}")
     try:
-        commands[sys.argv[1]]()
+        COMMANDS[name](rest)
     except assemble.Missing as missing:
         sys.exit(f"error: {missing}")

@@ -43,7 +43,12 @@ class Cluster(list):
         one.start(nodes=len(self))
         return one
 
-    def remove(self) -> None:
+    def drop(self, one: Node) -> None:
+        """Takes a node that was added out again."""
+        super().remove(one)
+        one.remove()
+
+    def end(self) -> None:
         """Ends all nodes and removes their folders."""
         for one in self:
             one.kill()
@@ -59,4 +64,4 @@ def cluster(version: str, nodes: int = 3, roles: list[list[str] | None] | None =
         several.start()
         yield several
     finally:
-        several.remove()
+        several.end()
