@@ -1,5 +1,6 @@
 """Blacklists for real nodes: building, pushing, and the events that show what a node does with them."""
 
+import time
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -45,3 +46,19 @@ def unchecked(document: dict) -> str | None:
 def generation(document: dict, name: str = "default") -> int | None:
     """The generation that an event says it was checked against."""
     return document.get("threatsieve", {}).get("generation", {}).get(name)
+
+
+def states(node: Node, name: str = "default") -> dict[str, dict]:
+    """By node name, what each node says of a blacklist."""
+    return {each["name"]: each["blacklists"].get(name, {}) for each in node.get(f"{ENDPOINT}/{name}")["nodes"].values()}
+
+
+def wait_for_generation(node: Node, names: list[str], wanted: int, seconds: float = 60) -> None:
+    """Waits until these nodes serve it."""
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        now = states(node)
+        if all(now.get(name, {}).get("generation") == wanted for name in names):
+            return
+        time.sleep(0.1)
+    raise AssertionError(f"not all of {names} serve generation {wanted} after {seconds} s: {states(node)}")

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests import engines, pushing
-from tests.pushing import ENDPOINT, built, event, generation, is_flagged, push, unchecked
+from tests.pushing import ENDPOINT, built, event, generation, is_flagged, push, states, unchecked, wait_for_generation
 from tests.traffic import Traffic
 
 EVIL = "evil.example"
@@ -33,22 +33,6 @@ def pushed(cluster, tmp_path):
     answer = push(cluster[0], built(tmp_path, [EVIL], generation=number))
     assert answer["acknowledged"], answer
     return number
-
-
-def states(node: engines.Node) -> dict[str, dict]:
-    """By node name, what it says of the blacklist."""
-    return {each["name"]: each["blacklists"].get("default", {}) for each in node.get(f"{ENDPOINT}/default")["nodes"].values()}
-
-
-def wait_for_generation(node: engines.Node, names: list[str], wanted: int, seconds: float = 60) -> None:
-    """Waits until these nodes serve it."""
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:
-        now = states(node)
-        if all(now.get(name, {}).get("generation") == wanted for name in names):
-            return
-        time.sleep(0.1)
-    raise AssertionError(f"not all of {names} serve generation {wanted} after {seconds} s: {states(node)}")
 
 
 def settled(cluster: engines.Cluster) -> None:

@@ -287,12 +287,13 @@ class Node:
 
 
 @contextlib.contextmanager
-def node(version: str, **options) -> Iterator[Node]:
-    """A cluster of one. Options: `Node`'s."""
+def node(version: str, start: bool = True, **options) -> Iterator[Node]:
+    """A cluster of one. `start`: now, rather than when the caller has looked after its folder. Other options: `Node`'s."""
     settings = {"discovery.type": "single-node", **(options.pop("settings", None) or {})}
     one = Node(version, settings=settings, **options)
     try:
-        one.start()
+        if start:
+            one.start()
         yield one
     finally:
         one.remove()
