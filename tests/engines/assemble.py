@@ -17,6 +17,9 @@ from tests.program import ROOT
 VERSIONS = ("3.8.0", "2.19.4", "2.19.1")
 """The servers of the tests. 2.19.1 is there for the security plugin, which is on Central for that one."""
 
+INSTALLED = Path("/usr/lib/jvm")
+"""Where Debian puts JDKs."""
+
 SECURITY = "org.opensearch.plugin:opensearch-security:2.19.1.0:zip"
 """TLS, users and roles: the one zip of the security plugin on Central, with all jars that it needs."""
 
@@ -179,7 +182,7 @@ def java(version: str) -> Path:
     wanted = LINES[line_of(version)].jdk
     named = [Path(value) for key, value in sorted(os.environ.items()) if re.fullmatch(r"JAVA\d*_HOME", key)]
     found = {}
-    for candidate in [*named, *sorted(Path("/usr/lib/jvm").glob("*"))]:
+    for candidate in [*named, *sorted(INSTALLED.glob("*"))]:
         release = candidate / "release"
         if release.is_file() and (candidate / "bin/java").is_file():
             major = re.search(r'JAVA_VERSION="(\d+)', release.read_text())
@@ -190,7 +193,7 @@ def java(version: str) -> Path:
         need = str(wanted.start) if len(wanted) == 1 else f"{wanted.start} or newer"
         raise Missing(
             f"OpenSearch {version} needs a JDK {need}; found {', '.join(map(str, sorted(found))) or 'none'} in JAVA_HOME, JAVA*_HOME and"
-            f" /usr/lib/jvm. Install one and, if it is elsewhere, name its folder in JAVA{wanted.start}_HOME"
+            f" {INSTALLED}. Install one and, if it is elsewhere, name its folder in JAVA{wanted.start}_HOME"
         )
     return found[fitting[0]]
 
