@@ -20,6 +20,8 @@ class Traffic:
     pipeline: str
     bad: str
     """A host that the blacklist has."""
+    pause: float = 0
+    """Seconds between two requests."""
     errors: list[str] = field(default_factory=list)
     """Answers of nodes that were not being restarted, that no request may get."""
     sent: int = 0
@@ -58,6 +60,7 @@ class Traffic:
                 self._refused(str([item for item in answer["items"] if "error" in item["index"]][:2]))
                 continue
             self.sent += BULK
+            self._over.wait(self.pause)
 
     def _refused(self, what: str) -> None:
         # A node that is leaving hands what it was doing back; a shipper sends it again, and so do we.

@@ -221,9 +221,16 @@ class Node:
         raise AssertionError(f"no {pattern!r} in the log of {self.name} after {seconds} s; it ends:\n{self.log_tail()}")
 
     def pss(self) -> int:
-        """Bytes of memory of the process, each shared page counted by its share (PSS)."""
-        rollup = Path(f"/proc/{self.process.pid}/smaps_rollup").read_text()
-        return int(re.search(r"^Pss:\s+(\d+) kB", rollup, re.MULTILINE)[1]) * 1024
+        """Bytes of memory of the process, each shared page counted by its share (PSS); without the files of indices, which the kernel holds and drops as
+        it likes."""
+        kilobytes = 0
+        counts = False
+        for line in Path(f"/proc/{self.process.pid}/smaps").read_text().splitlines():
+            if re.match(r"[0-9a-f]+-[0-9a-f]+ ", line):
+                counts = "/indices/" not in line
+            elif counts and line.startswith("Pss:"):
+                kilobytes += int(line.split()[1])
+        return kilobytes * 1024
 
     # Requests.
 
