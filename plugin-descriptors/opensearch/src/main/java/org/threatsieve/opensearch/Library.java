@@ -22,12 +22,13 @@ final class Library {
     static void load(Path pluginFolder) {
         Path file = pluginFolder.resolve(FILE);
         requireThisMachine(file);
+        int contract;
         try {
             System.load(file.toString());
+            contract = Native.contract();
         } catch (UnsatisfiedLinkError e) {
             throw unavailable(file + " does not load: " + e.getMessage());
         }
-        int contract = Native.contract();
         if (contract != Native.CONTRACT) {
             throw unavailable(
                 file + " speaks contract " + contract + ", this plugin " + Native.CONTRACT + ": both must come from one zip; install the plugin anew"

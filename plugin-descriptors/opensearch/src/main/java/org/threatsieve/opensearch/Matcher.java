@@ -111,6 +111,26 @@ public final class Matcher implements Closeable {
         return Native.status(handle());
     }
 
+    /** {@link Native#check}. */
+    public byte[] check(
+        String blacklist,
+        byte[] options,
+        byte[] batch,
+        int length,
+        int observables,
+        int[] places,
+        byte[] times,
+        int timesLength,
+        int documents
+    ) {
+        return Native.check(handle(), blacklist, options, batch, length, observables, places, times, timesLength, documents);
+    }
+
+    /** {@link Native#checkLines}. */
+    public byte[] checkLines(String blacklist, byte[] options, byte[] lines, int length, int documents) {
+        return Native.checkLines(handle(), blacklist, options, lines, length, documents);
+    }
+
     private long handle() {
         if (failure != null) {
             throw new NativeException(NativeException.UNAVAILABLE, failure);

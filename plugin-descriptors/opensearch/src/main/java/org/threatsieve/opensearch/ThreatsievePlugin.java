@@ -16,6 +16,8 @@ import org.opensearch.plugins.IngestPlugin;
 import org.opensearch.threadpool.ThreadPool;
 import org.threatsieve.opensearch.engine.EngineClient;
 import org.threatsieve.opensearch.engine.EnginePlugin;
+import org.threatsieve.opensearch.processor.ThreatMatchFactory;
+import org.threatsieve.opensearch.processor.ThreatMatchProcessor;
 
 /** Joins the plugin's parts: the matcher, the processor that asks it, and what brings blacklists to it. */
 public final class ThreatsievePlugin extends EnginePlugin implements IngestPlugin, ActionPlugin {
@@ -33,7 +35,7 @@ public final class ThreatsievePlugin extends EnginePlugin implements IngestPlugi
 
     @Override
     public Map<String, Processor.Factory> getProcessors(Processor.Parameters parameters) {
-        return Map.of();
+        return Map.of(ThreatMatchProcessor.TYPE, new ThreatMatchFactory(matcher));
     }
 
     @Override
