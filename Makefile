@@ -1,11 +1,12 @@
 # The short commands; `make` alone lists them. Everything is built once, in the release profile.
 .DEFAULT_GOAL := help
-.PHONY: help build run test bench lint fuzz clean
+.PHONY: help build run test bench lint fuzz plugin clean
 SHELL := bash
 
 BINARY  := target/release/threatsieve
 PYTHON  := .venv/bin/python
 EXAMPLE := tests/example
+ENGINES ?= 3.8.0 2.19.4
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' Makefile
@@ -18,6 +19,11 @@ run: build ## the example: match a log once, then two rounds of the controller w
 	$(BINARY) scan --feed $(EXAMPLE)/bundle.json --list $(EXAMPLE)/domains.txt --list $(EXAMPLE)/networks.txt \
 	  --list $(EXAMPLE)/urls.csv --allow $(EXAMPLE)/allow.txt $(EXAMPLE)/squid.log
 	$(EXAMPLE)/rounds $(BINARY) target/example
+
+plugin: ## build the OpenSearch plugin's zips, target/plugins/threatsieve-opensearch-*.zip
+	@tests/prepare toolchain
+	cargo build --release -p threatsieve-jni
+	plugin-descriptors/opensearch/build $(ENGINES)
 
 test: build ## run all tests: Rust, then the acceptance tests in Python
 	@tests/prepare venv squid openssl
