@@ -1,6 +1,6 @@
 # The short commands; `make` alone lists them. Everything is built once, in the release profile.
 .DEFAULT_GOAL := help
-.PHONY: help build run test bench lint fuzz plugin clean
+.PHONY: help build run test bench lint fuzz plugin dev-cluster demo-opensearch clean
 SHELL := bash
 
 BINARY  := target/release/threatsieve
@@ -9,7 +9,7 @@ EXAMPLE := tests/example
 ENGINES ?= 3.8.0 2.19.4
 
 help: ## list these targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' Makefile
 
 build: ## build target/release/threatsieve
 	@tests/prepare toolchain
@@ -26,7 +26,7 @@ plugin: ## build the OpenSearch plugin's zips, target/plugins/threatsieve-opense
 	plugin-descriptors/opensearch/build $(ENGINES)
 
 test: build ## run all tests: Rust, then the acceptance tests in Python
-	@tests/prepare venv squid openssl
+	@tests/prepare venv squid openssl engines
 	cargo test --release --workspace
 	$(PYTHON) -m pytest tests -q
 
@@ -39,6 +39,14 @@ lint: ## formatting, clippy with warnings denied, dependencies (licences, bans, 
 	cargo fmt --all --check
 	cargo clippy --release --workspace --all-targets -- -D warnings
 	@tests/prepare check-dependencies
+
+dev-cluster: ## a three-node OpenSearch 3.8 with the plugin if it is built; ENGINE=2.19.4 and NODES=1 for another
+	@tests/prepare engines
+	@python3 -m tests.engines dev-cluster --engine $${ENGINE:-3.8.0} --nodes $${NODES:-3}
+
+demo-opensearch: build plugin ## a node, the plugin, a pushed blacklist, and a Squid log whose flagged documents are printed
+	@tests/prepare engines
+	@python3 -m tests.engines demo
 
 fuzz: ## fuzz every target for SECONDS_EACH seconds (60 unless set)
 	@tests/prepare fuzz $${SECONDS_EACH:-60}
