@@ -20,9 +20,7 @@ run: build ## the example: match a log once, then two rounds of the controller w
 	  --list $(EXAMPLE)/urls.csv --allow $(EXAMPLE)/allow.txt $(EXAMPLE)/squid.log
 	$(EXAMPLE)/rounds $(BINARY) target/example
 
-plugin: ## build the OpenSearch plugin's zips, target/plugins/threatsieve-opensearch-*.zip
-	@tests/prepare toolchain
-	cargo build --release -p threatsieve-jni
+plugin: build ## build the OpenSearch plugin's zips, target/plugins/threatsieve-opensearch-*.zip
 	plugin-descriptors/opensearch/build $(ENGINES)
 
 test: build ## run all tests: Rust, then the acceptance tests in Python
