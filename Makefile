@@ -1,11 +1,12 @@
 # The short commands; `make` alone lists them. Everything is built once, in the release profile.
 .DEFAULT_GOAL := help
-.PHONY: help build run test bench lint fuzz dev-cluster demo-opensearch clean
+.PHONY: help build run test bench lint fuzz plugin dev-cluster demo-opensearch clean
 SHELL := bash
 
 BINARY  := target/release/threatsieve
 PYTHON  := .venv/bin/python
 EXAMPLE := tests/example
+ENGINES ?= 3.8.0 2.19.4
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' Makefile
@@ -18,6 +19,9 @@ run: build ## the example: match a log once, then two rounds of the controller w
 	$(BINARY) scan --feed $(EXAMPLE)/bundle.json --list $(EXAMPLE)/domains.txt --list $(EXAMPLE)/networks.txt \
 	  --list $(EXAMPLE)/urls.csv --allow $(EXAMPLE)/allow.txt $(EXAMPLE)/squid.log
 	$(EXAMPLE)/rounds $(BINARY) target/example
+
+plugin: build ## build the OpenSearch plugin's zips, target/plugins/threatsieve-opensearch-*.zip
+	plugin-descriptors/opensearch/build $(ENGINES)
 
 test: build ## run all tests: Rust, then the acceptance tests in Python
 	@tests/prepare venv squid openssl engines
