@@ -1,0 +1,9 @@
+//! The plain modules, without a JVM.
+
+mod answers;
+mod failures;
+mod hostile;
+mod loading;
+mod options;
+mod raw_lines;
+mod world;
