@@ -2,11 +2,10 @@
 
 use std::env;
 
-fn main() {
+fn main() -> Result<(), env::VarError> {
+    println!("cargo::rerun-if-changed=build.rs");
     // Without symbols and line tables: a quarter of the size, and an installed library has no use for them. The profile keeps them for the program.
     println!("cargo::rustc-link-arg-cdylib=-Wl,--strip-all");
-    println!("cargo::rerun-if-changed=build.rs");
-    if let Ok(folder) = env::var("DEP_THREATSIEVE_RUNNER_HOSTILE") {
-        println!("cargo::rustc-env=HOSTILE={folder}");
-    }
+    println!("cargo::rustc-env=HOSTILE={}", env::var("DEP_THREATSIEVE_RUNNER_HOSTILE")?);
+    Ok(())
 }

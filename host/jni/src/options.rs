@@ -116,7 +116,7 @@ enum MessageFormat {
 impl CheckOptions {
     pub(crate) fn read(json: &[u8]) -> Result<CheckOptions, Failure> {
         let json: CheckJson = read(json)?;
-        within("fields, how many,", json.fields.len() as u64, 1..=MAX_FIELDS as u64)?;
+        within("the number of fields", json.fields.len() as u64, 1..=MAX_FIELDS as u64)?;
         within("min_confidence", json.min_confidence.into(), 0..=100)?;
         let tlp = match json.max_tlp.as_deref() {
             None => Tlp::Red,

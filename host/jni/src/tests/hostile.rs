@@ -13,9 +13,7 @@ macro_rules! hostile {
 }
 
 fn world(component: Cow<'static, [u8]>) -> World {
-    let mut options = node_json();
-    options["deadline_ms"] = json!(20);
-    let world = World::with(options, component);
+    let world = World::with(node_json(), component);
     world.load("hostile", &described()).unwrap();
     world
 }
@@ -69,7 +67,11 @@ fn failing_ends() {
         (hostile!("memory_growth"), "memory", "memory_refusals"),
         (hostile!("wrong_entry"), "internal", "other_errors"),
     ] {
-        let world = world(component);
+        let mut options = node_json();
+        // Sixteen times that.
+        options["deadline_ms"] = json!(20);
+        let world = World::with(options, component);
+        world.load("hostile", &described()).unwrap();
         let documents = [&["a"][..]; 100];
         let answer = check(&world, &documents);
         assert_eq!(documents_with(&answer, "unchecked"), (0..100).collect::<Vec<u64>>());

@@ -167,7 +167,8 @@ fn what_does_not_fit_is_refused_beforehand() {
     let tight = world(needs - 1);
     let failure = tight.load("main", &bytes).unwrap_err();
     assert_eq!(failure.kind, Kind::Budget);
-    for part in ["\"main\"", "generation 1", "33 MB", "0 MB are held", "threatsieve.memory_limit"] {
+    let peak = format!("takes {} MB", needs.div_ceil(1_000_000));
+    for part in ["\"main\"", "generation 1", peak.as_str(), "0 MB are held", "threatsieve.memory_limit"] {
         assert!(failure.message.contains(part), "{part}: {}", failure.message);
     }
     let exact = world(needs);

@@ -39,7 +39,7 @@ fn of_a_node() {
 #[test]
 fn of_a_processor() {
     for (key, value, part) in [
-        ("fields", json!([]), "fields, how many, is 0, expected 1 to 256"),
+        ("fields", json!([]), "the number of fields is 0, expected 1 to 256"),
         ("fields", json!(vec!["x"; 257]), "is 257"),
         ("min_confidence", json!(101), "min_confidence is 101, expected 0 to 100"),
         ("min_confidence", json!(256), "invalid value"),
