@@ -10,19 +10,20 @@ const CODE_BYTES: u64 = 4 << 20;
 /// What the compiler uses besides the blacklist, at its peak.
 const COMPILER_BYTES: u64 = 32 << 20;
 
-/// Memory of one blacklist, in bytes. Estimated: the files' parts are exact, the rest is rounded up.
+/// Memory of one blacklist, in bytes. Estimated: what the file takes is exact, the rest is rounded up.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Needs {
-    /// While it is loaded: its file, and its match sections in the compiled code.
+    /// While it is loaded: its match sections in the compiled code, and its metadata beside that; together what the file has.
     pub(crate) held: u64,
-    /// While it is being loaded: its file, and three times its match sections (see `threatsieve_runner`).
+    /// While it is being loaded: its file, and besides it first three times its match sections for the compiler (see `threatsieve_runner`),
+    /// then what is held.
     pub(crate) peak: u64,
 }
 
 impl Needs {
     pub(crate) fn of(blacklist: &Blacklist<Bytes>) -> Needs {
         let (file, image) = (blacklist.file_bytes(), blacklist.guest_image().len() as u64);
-        Needs { held: file + image + CODE_BYTES, peak: file + 3 * image + COMPILER_BYTES }
+        Needs { held: file + CODE_BYTES, peak: file + file.max(3 * image) + COMPILER_BYTES }
     }
 }
 

@@ -4,11 +4,14 @@ use std::fs::File;
 use std::io::{self, Read};
 use std::path::Path;
 
+use memmap2::MmapMut;
+use threatsieve_runner::Bytes;
+
 use crate::failure::{Failure, Kind};
 
 /// Reads a file that fits into `limit_bytes`. It is read, not mapped: whoever truncates or changes it later can neither end this process by SIGBUS nor
-/// change what was verified.
-pub(crate) fn read(path: &Path, limit_bytes: u64) -> Result<Vec<u8>, Failure> {
+/// change what was verified. The memory is given back as a whole, whatever else is allocated meanwhile.
+pub(crate) fn read(path: &Path, limit_bytes: u64) -> Result<Bytes, Failure> {
     let failed = |error: io::Error| {
         Failure::new(Kind::Io, format!("{}: the blacklist cannot be read: {error}", path.display()))
     };
@@ -25,11 +28,12 @@ pub(crate) fn read(path: &Path, limit_bytes: u64) -> Result<Vec<u8>, Failure> {
         );
         return Err(Failure::new(Kind::Budget, message));
     }
+    if expected == 0 {
+        return Ok(Bytes::new());
+    }
+    // A limit in bytes of memory fits.
     let length = expected as usize;
-    let mut bytes = Vec::new();
-    bytes.try_reserve_exact(length).map_err(|_| Failure::memory(length, "a blacklist"))?;
-    #[expect(clippy::disallowed_methods, reason = "limited by `take`")]
-    Read::by_ref(&mut file).take(expected).read_to_end(&mut bytes).map_err(failed)?;
-    // One that was cut off meanwhile is found to be truncated when it is opened.
-    Ok(bytes)
+    let mut bytes = MmapMut::map_anon(length).map_err(|_| Failure::memory(length, "a blacklist"))?;
+    file.read_exact(&mut bytes).map_err(failed)?;
+    Ok(Bytes::from_owner(bytes))
 }

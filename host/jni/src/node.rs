@@ -154,8 +154,7 @@ impl Node {
 
     fn open(&self, path: &Path) -> Result<Blacklist<Bytes>, Failure> {
         let left = self.options.memory_limit_bytes.saturating_sub(self.held_bytes());
-        let bytes = Bytes::from(file::read(path, left)?);
-        Blacklist::open(bytes, self.options.trusted_key.as_ref()).map_err(|error| {
+        Blacklist::open(file::read(path, left)?, self.options.trusted_key.as_ref()).map_err(|error| {
             let Failure { kind, message } = error.into();
             Failure::new(kind, format!("{}: {message}", path.display()))
         })

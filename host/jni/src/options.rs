@@ -59,6 +59,7 @@ impl NodeOptions {
                 memory_ceiling_bytes: json.instance_memory_bytes as usize,
                 instances: json.instances as usize,
                 code_cache: CodeCache::Memfd,
+                keep_match_sections: false,
                 ..RunnerOptions::default()
             },
             memory_limit_bytes: json.memory_limit_bytes,

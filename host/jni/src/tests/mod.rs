@@ -4,6 +4,7 @@ mod answers;
 mod failures;
 mod hostile;
 mod loading;
+mod memory;
 mod options;
 mod raw_lines;
 mod world;
