@@ -40,7 +40,7 @@ impl Access {
         certificate: Option<&ClientCertificate>,
     ) -> anyhow::Result<Access> {
         // Whoever came first is fine: it is the same one everywhere in this program.
-        let _ = rustls::crypto::ring::default_provider().install_default();
+        let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
         let anonymous = client(builder(http)?)?;
         let known = match certificate {
             Some(certificate) => client(builder(http)?.identity(identity(certificate)?))?,
