@@ -1,0 +1,113 @@
+package org.threatsieve.opensearch.processor;
+
+import java.util.Arrays;
+import java.util.Map;
+
+import org.threatsieve.opensearch.Matcher;
+
+/** The observables of events' fields. */
+final class ObservableBatch extends EventBatch implements FieldTree.Visitor {
+    /** Observables of one batch, of the contract with native code. */
+    private static final int MAX_OBSERVABLES = 65_536;
+    /** Bytes of one observable, of the contract with the component. */
+    private static final int MAX_OBSERVABLE_BYTES = 65_535;
+    private static final int HEADER_BYTES = 4;
+    /** A time's length is one byte. */
+    private static final int MAX_TIME_BYTES = 255;
+    /** Kept for the next call; what grew beyond is given back. */
+    private static final int KEPT_PLACES = 16 * 1024;
+
+    private final OutBuffer batch = new OutBuffer(MAX_BYTES);
+    private final OutBuffer times = new OutBuffer(MAX_BYTES);
+    private int[] places = new int[1024];
+    private int observables;
+    private boolean full;
+    private FieldTree fields;
+
+    /** For the fields of one processor, until the next one takes it. */
+    ObservableBatch of(FieldTree fields) {
+        this.fields = fields;
+        return this;
+    }
+
+    @Override
+    void clearBytes() {
+        batch.clear();
+        times.clear();
+        observables = 0;
+        if (places.length > KEPT_PLACES) {
+            places = new int[KEPT_PLACES];
+        }
+    }
+
+    @Override
+    boolean put(Map<String, Object> event) {
+        int batchBefore = batch.length;
+        int observablesBefore = observables;
+        full = times.reserve(1 + MAX_TIME_BYTES) == false;
+        fields.walk(event, this);
+        if (full && events() > 0) {
+            batch.length = batchBefore;
+            observables = observablesBefore;
+            takeBack();
+            return false;
+        }
+        if (full) {
+            leaveOut(LeftOut.TOO_MANY);
+        }
+        putTime(event.get("@timestamp"));
+        return true;
+    }
+
+    @Override
+    public void value(int field, Kind kind, String value) {
+        if (value.length() > MAX_OBSERVABLE_BYTES) {
+            leaveOut(LeftOut.TOO_LONG);
+            return;
+        }
+        if (full || observables == MAX_OBSERVABLES) {
+            full = true;
+            return;
+        }
+        int header = batch.length;
+        int length = batch.putText(HEADER_BYTES, value);
+        if (length < 0) {
+            full = true;
+        } else if (length > MAX_OBSERVABLE_BYTES) {
+            batch.length = header;
+            leaveOut(LeftOut.TOO_LONG);
+        } else {
+            batch.setInt(header, kind.ordinal() << 24 | length);
+            if (observables == places.length) {
+                places = Arrays.copyOf(places, places.length * 2);
+            }
+            places[observables++] = events() << 8 | field;
+        }
+    }
+
+    private void putTime(Object time) {
+        int header = times.length;
+        int length = time instanceof String || time instanceof Number ? times.putText(1, time.toString()) : -1;
+        if (length < 0 || length > MAX_TIME_BYTES) {
+            times.length = header;
+            times.putByte(0);
+        } else {
+            times.bytes[header] = (byte) length;
+        }
+    }
+
+    @Override
+    byte[] check(Matcher matcher, ProcessorOptions options) {
+        return matcher.check(
+            options.blacklist(),
+            options.nativeJson(),
+            batch.bytes,
+            batch.length,
+            observables,
+            places,
+            times.bytes,
+            times.length,
+            events()
+        );
+    }
+}

@@ -1,0 +1,16 @@
+package org.threatsieve.opensearch.engine;
+
+import java.security.AccessController;
+import java.security.PrivilegedAction;
+import java.util.function.Supplier;
+
+/** Runs code with the permissions of this plugin and the server alone, whoever called. */
+public final class Privileged {
+    private Privileged() {}
+
+    /** The security manager of 2.x. */
+    @SuppressWarnings("removal")
+    public static <T> T call(Supplier<T> action) {
+        return AccessController.doPrivileged((PrivilegedAction<T>) action::get);
+    }
+}
