@@ -13,7 +13,7 @@ use toml::de::DeTable;
 use super::problem::{Problem, render};
 use super::reader::{File, Reader};
 use super::{BlacklistConfig, Config, History, Http, LogSource, Logging, Output, Schedule, settings};
-use super::{alerts, feed};
+use super::{alerts, feed, opensearch};
 
 /// Largest configuration file.
 const MAX_FILE_BYTES: u64 = 1 << 20;
@@ -127,6 +127,13 @@ fn read(top: &Reader<'_>) -> Option<Config> {
         Some(None) => Some(None),
         None => None,
     };
+    let opensearch = match top.table("opensearch", &settings::OPENSEARCH) {
+        Some(Some(table)) => {
+            opensearch::opensearch(&table, allow_plain_http.unwrap_or_default()).map(Some)
+        }
+        Some(None) => Some(None),
+        None => None,
+    };
     let logging = table("logging", &settings::LOGGING).and_then(|table| logging(&table));
     Some(Config {
         state: state?,
@@ -139,6 +146,7 @@ fn read(top: &Reader<'_>) -> Option<Config> {
         history: history?,
         output: output?,
         alerts: alerts?,
+        opensearch: opensearch?,
         logging: logging?,
     })
 }
