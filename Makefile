@@ -1,6 +1,6 @@
 # The short commands; `make` alone lists them. Everything is built once, in the release profile.
 .DEFAULT_GOAL := help
-.PHONY: help build run test bench lint fuzz clean
+.PHONY: help build run test bench lint fuzz deploy-plugin clean
 SHELL := bash
 
 BINARY  := target/release/threatsieve
@@ -36,6 +36,9 @@ lint: ## formatting, clippy with warnings denied, dependencies (licences, bans, 
 
 fuzz: ## fuzz every target for SECONDS_EACH seconds (60 unless set)
 	@tests/prepare fuzz $${SECONDS_EACH:-60}
+
+deploy-plugin: plugin ## build the plugin and install it into a server: HOST=[USER@]HOST[:HOME], or HOST=/path/to/a/home
+	@plugin-descriptors/deploy "$(HOST)"
 
 clean: ## remove what was built or downloaded
 	rm -rf target .venv .cache tests/fuzz/target

@@ -108,13 +108,26 @@ async fn templates(
     Ok(judged)
 }
 
-/// Whether an index may have a name that is of both patterns.
+/// Whether an index may have a name that is of both patterns, in which `*` stands for any text.
 fn may_meet(ours: &str, theirs: &str) -> bool {
-    let covers = |pattern: &str, other: &str| {
-        let pattern = glob::Pattern::new(&glob::Pattern::escape(pattern).replace("[*]", "*"));
-        pattern.is_ok_and(|pattern| pattern.matches(&other.replace('*', "x")))
-    };
-    covers(ours, theirs) || covers(theirs, ours)
+    let (ours, theirs) = (ours.as_bytes(), theirs.as_bytes());
+    // Whether what is left of both from these places on may meet; filled from the ends.
+    let mut meets = vec![vec![false; theirs.len() + 1]; ours.len() + 1];
+    for i in (0..=ours.len()).rev() {
+        for j in (0..=theirs.len()).rev() {
+            let (a, b) = (ours.get(i), theirs.get(j));
+            let is_star = a == Some(&b'*') || b == Some(&b'*');
+            meets[i][j] = match (a, b) {
+                (None, None) => true,
+                (Some(b'*'), None) => meets[i + 1][j],
+                (None, Some(b'*')) => meets[i][j + 1],
+                (Some(_), Some(_)) if is_star => meets[i + 1][j] || meets[i][j + 1],
+                (Some(a), Some(b)) => a == b && meets[i + 1][j + 1],
+                (Some(_), None) | (None, Some(_)) => false,
+            };
+        }
+    }
+    meets[0][0]
 }
 
 /// Settings as `index.a.b`, from nested objects.
