@@ -1,5 +1,7 @@
 //! `threatsieve push`: a blacklist to the ingest nodes of a cluster, now, or back to an earlier one.
 
+use std::sync::Arc;
+
 use anyhow::{Context, anyhow};
 use serde_json::json;
 
@@ -9,7 +11,7 @@ use crate::cluster::Cluster;
 use crate::config::{Config, OpenSearch, of_hosts};
 use crate::exit::{Exit, Failure};
 use crate::indicators::generation::{self, Built};
-use crate::output::{Sink, counted, harmless};
+use crate::output::{Done, Progress, Sink, counted, harmless};
 use crate::publish::{Outcome, Outgoing, Push, loaded as loaded_in, nodes_text, roll_back};
 use crate::store::{LastPush, Store};
 
@@ -69,7 +71,11 @@ fn of_file(args: &PushArgs, settings: OpenSearch, user_agent: String) -> Result<
 
 /// Pushes, notes it in the state where it is the state's, and says what came of it.
 fn push(args: &PushArgs, push: &Push, store: Option<&Store>) -> Result<Exit, Failure> {
+    let done = Arc::new(Done::default());
+    done.set_what(&format!("pushing generation {} of {}", push.outgoing.generation, push.outgoing.name));
+    let progress = Progress::start(&done, false);
     let report = network_runtime()?.block_on(push.run());
+    drop(progress);
     if let Some(store) = store {
         push.record(store, &report, now())?;
     }
