@@ -169,7 +169,7 @@ def test_a_cluster_that_is_away_costs_nothing_but_the_push(opensearch_3, tmp_pat
     assert controller.flagged() == 1
     status = controller.status()
     assert hosts[0] in status["error"] and status["push"]["error"] == report["reason"], status
-    assert "cluster   not asked: no host of the cluster can be reached" in controller.run("status")
+    assert "cluster   not asked: no host of the cluster is ready" in controller.run("status")
     controller.run("push", expect=program.REMOTE)
     controller.run("config", "check", expect=program.REMOTE)
     # It is back, at another of its hosts.

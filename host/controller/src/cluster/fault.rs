@@ -10,8 +10,8 @@ pub(crate) struct Silent {
 /// Why a request brought nothing.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Fault {
-    /// No host could be connected to, or answered in time, or knows the rest of its cluster.
-    #[error("no host of the cluster can be reached: {}", listed(.0))]
+    /// No host could be connected to, or answered in time, or can do it: one may not know the rest of its cluster.
+    #[error("no host of the cluster is ready: {}", listed(.0))]
     Unreachable(Vec<Silent>),
     /// 401: it does not know who asks. 403: it does, but not that one may.
     #[error("{host}: expected a user that may see or change {what}, got {status}: {reason}{}", remedy(*.status))]
@@ -35,6 +35,7 @@ impl Fault {
             Fault::Denied { status, reason, .. } | Fault::Answer { status, reason, .. } => {
                 format!("{status}: {reason}")
             }
+            Fault::Refused { kind, reason, .. } => format!("{kind}: {reason}"),
             other => other.to_string(),
         }
     }

@@ -72,7 +72,7 @@ async fn hosts_that_do_not_answer_are_named_with_why() {
         ..settings(&[&nobody(), &away.url, &slow.url])
     };
     let text = cluster(&settings).connect().await.unwrap_err().to_string();
-    assert!(text.starts_with("no host of the cluster can be reached: http://127.0.0.1:"), "{text}");
+    assert!(text.starts_with("no host of the cluster is ready: http://127.0.0.1:"), "{text}");
     for part in ["(Connection refused", "(503: not_ready: red)", "(no answer within 300ms)"] {
         assert!(text.contains(part), "{part} in {text}");
     }
