@@ -82,7 +82,7 @@ def test_push_pushes_now_and_prints_a_line_a_node(opensearch, controller, tmp_pa
     controller.poll()
     text = controller.run("push")
     assert text.startswith(f"blacklist {controller.name} generation 1: 1 ingest node serves it\n"), text
-    assert text.splitlines()[1].split() == ["NODE", "GENERATION", "STATE", "MS", "REASON"]
+    assert text.splitlines()[1].split() == ["NODE", "GENERATION", "STATE", "MS", "PLUGIN", "REASON"]
     assert text.splitlines()[2].split()[:3] == [opensearch.name, "1", "serving"]
     # Any built file, with a configuration and without one.
     newer = built(tmp_path, [EVIL, "other.example"], controller.name, 5)

@@ -39,14 +39,6 @@ impl Fault {
             other => other.to_string(),
         }
     }
-
-    /// The status of an answer that was not the one asked for.
-    pub(crate) fn status(&self) -> Option<u16> {
-        match self {
-            Fault::Denied { status, .. } | Fault::Answer { status, .. } => Some(*status),
-            _ => None,
-        }
-    }
 }
 
 fn listed(hosts: &[Silent]) -> String {

@@ -12,7 +12,7 @@ use crate::config::{Config, OpenSearch, of_hosts};
 use crate::exit::{Exit, Failure};
 use crate::indicators::generation::{self, Built};
 use crate::output::{Done, Progress, Sink, counted, harmless};
-use crate::publish::{Outcome, Outgoing, Push, loaded as loaded_in, nodes_text, roll_back};
+use crate::publish::{Outcome, Outgoing, Push, highest, nodes_text, roll_back};
 use crate::store::{LastPush, Store};
 
 /// Pushes the blacklist in use or a file, or rolls back.
@@ -116,7 +116,7 @@ fn rollback(
     Ok(if switched.acknowledged { Exit::Done } else { Exit::Remote })
 }
 
-/// Builds the blacklist in use again, with a number above what the cluster has.
+/// Builds the blacklist in use again, with a number above all that the cluster ever had.
 fn renumber(store: &mut Store, config: &Config, settings: &OpenSearch) -> Result<(), Failure> {
     let Some(_lock) = RoundLock::take(&config.state)? else {
         return Err(anyhow!("a round is being done on this state; try again when it has ended").into());
@@ -125,11 +125,10 @@ fn renumber(store: &mut Store, config: &Config, settings: &OpenSearch) -> Result
     let there = network_runtime()?
         .block_on(async {
             cluster.connect().await?;
-            loaded_in(&cluster, name).await
+            highest(&cluster, name).await
         })
         .map_err(Failure::remote)?;
-    let highest = there.blacklists.get(name).map_or(0, |wanted| wanted.generation);
-    generation::number_above(store, highest)?;
+    generation::number_above(store, there)?;
     match generation::build(store, config, now())? {
         Built::Held(why) => Err(anyhow!("the blacklist that was built again is held back: {why}").into()),
         Built::Unchanged | Built::New { .. } => Ok(()),

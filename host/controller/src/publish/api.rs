@@ -28,10 +28,13 @@ pub(crate) struct Loaded {
 #[derive(Debug, Default, Deserialize)]
 pub(crate) struct Node {
     pub(crate) name: String,
-    /// The plugin's; `None` where the node has none.
+    /// The plugin's; `None` where the node has none, or does not answer.
     pub(crate) version: Option<String>,
     #[serde(default)]
     pub(crate) roles: Vec<String>,
+    /// Of a node that does not answer, and then why.
+    pub(crate) state: Option<String>,
+    pub(crate) reason: Option<String>,
     #[serde(default)]
     pub(crate) blacklists: BTreeMap<String, NodeBlacklist>,
 }
@@ -48,9 +51,10 @@ impl Node {
 pub(crate) struct NodeBlacklist {
     /// The generation that is served.
     pub(crate) generation: Option<u64>,
-    #[serde(default)]
-    pub(crate) state: String,
+    pub(crate) state: Option<String>,
     pub(crate) reason: Option<String>,
+    /// How long loading took, in milliseconds.
+    pub(crate) took_ms: Option<u64>,
 }
 
 /// What the cluster wants its nodes to serve.
@@ -82,6 +86,9 @@ pub(crate) struct NodeAnswer {
     pub(crate) reason: Option<String>,
     /// How long loading took, in milliseconds.
     pub(crate) took_ms: Option<u64>,
+    /// The plugin's, where it was asked for.
+    #[serde(rename = "version")]
+    pub(crate) plugin: Option<String>,
 }
 
 /// How a blacklist is pushed.
@@ -106,6 +113,25 @@ impl How {
 /// What is loaded of the blacklist of this name.
 pub(crate) async fn loaded(cluster: &Cluster, name: &str) -> Result<Loaded, Fault> {
     cluster.ask(&Request::get(place(name, &[]), "the blacklists that are loaded")).await
+}
+
+/// The highest generation that the cluster has ever had of the blacklist of this name; 0 for none.
+pub(crate) async fn highest(cluster: &Cluster, name: &str) -> Result<u64, Fault> {
+    #[derive(Deserialize)]
+    struct Past {
+        history: Vec<Pushed>,
+    }
+    #[derive(Deserialize)]
+    struct Pushed {
+        generation: u64,
+    }
+    let request = Request::get(place(name, &["_history"]), "the blacklist's history");
+    let past: Past = match cluster.ask(&request).await {
+        // There never was one.
+        Err(Fault::Refused { kind, .. }) if kind == "name" => return Ok(0),
+        answer => answer?,
+    };
+    Ok(past.history.into_iter().map(|pushed| pushed.generation).max().unwrap_or(0))
 }
 
 /// Sends a blacklist and has all nodes switch to it.

@@ -16,7 +16,7 @@ use threatsieve_blacklist::Timestamp;
 use threatsieve_runner::Bytes;
 
 use self::api::{Loaded, Wanted};
-pub(crate) use self::api::{How, NodeAnswer, loaded, roll_back};
+pub(crate) use self::api::{How, NodeAnswer, highest, loaded, roll_back};
 pub(crate) use self::report::{Outcome, PushReport, nodes, nodes_text, remedy};
 use crate::cluster::{Cluster, Fault};
 use crate::config::{self, Config};
@@ -148,7 +148,7 @@ impl Push {
             && self.last.is_of(self.outgoing.generation, &self.outgoing.digest);
         if let (Some(has), true, false) = (has, was_taken, self.is_asked_for) {
             let reason = format!(
-                "the cluster took it, and serves generation {} since; `threatsieve push` pushes it again, and the next generation is pushed as ever",
+                "the cluster took it, and serves generation {} since; the next generation is pushed as ever, and `threatsieve push --renumber` makes one of the same content",
                 has.generation
             );
             let nodes = nodes(&loaded, &self.outgoing.name);

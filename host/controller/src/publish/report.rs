@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use serde::Serialize;
 
-use super::api::{Loaded, NodeAnswer};
+use super::api::{Loaded, Node, NodeAnswer};
 use crate::output::{counted, grouped, harmless};
 
 /// How a push ended.
@@ -110,7 +110,7 @@ pub(crate) fn remedy(kind: &str) -> &'static str {
     match kind {
         "shrunk" | "empty" => "; if that is right, `threatsieve push --allow-shrink` has it taken",
         "older" => {
-            "; the cluster has a newer one, from another controller or from before this state was lost: `threatsieve push --renumber` builds this one again with a number above"
+            "; it is from another controller, or from before this state was lost: `threatsieve push --renumber` builds this one again with a number above"
         }
         "signature" => "; sign it with the key that the nodes trust (`sign_key` in [blacklist])",
         "budget" => {
@@ -124,19 +124,15 @@ pub(crate) fn remedy(kind: &str) -> &'static str {
 /// The ingest nodes and what each serves of a blacklist.
 pub(crate) fn nodes(loaded: &Loaded, name: &str) -> Vec<NodeAnswer> {
     let ingest = loaded.nodes.values().filter(|node| node.is_ingest());
-    let answer = |node: &super::api::Node| {
+    let answer = |node: &Node| {
         let of_name = node.blacklists.get(name).cloned().unwrap_or_default();
-        let state = match (&node.version, of_name.state.as_str()) {
-            (None, _) => "no plugin".to_owned(),
-            (Some(_), "") => "nothing".to_owned(),
-            (Some(_), state) => state.to_owned(),
-        };
         NodeAnswer {
             name: node.name.clone(),
             generation: of_name.generation,
-            state,
-            reason: of_name.reason,
-            took_ms: None,
+            state: node.state.clone().or(of_name.state).unwrap_or_else(|| "nothing".to_owned()),
+            reason: node.reason.clone().or(of_name.reason),
+            took_ms: of_name.took_ms,
+            plugin: node.version.clone(),
         }
     };
     ingest.map(answer).collect()
@@ -144,18 +140,19 @@ pub(crate) fn nodes(loaded: &Loaded, name: &str) -> Vec<NodeAnswer> {
 
 /// A table, a line a node; empty for none.
 pub(crate) fn nodes_text(nodes: &[NodeAnswer]) -> String {
-    const HEAD: [&str; 5] = ["NODE", "GENERATION", "STATE", "MS", "REASON"];
+    const HEAD: [&str; 6] = ["NODE", "GENERATION", "STATE", "MS", "PLUGIN", "REASON"];
 
     if nodes.is_empty() {
         return String::new();
     }
-    let number = |number: Option<u64>| number.map_or("-".to_owned(), |number| number.to_string());
-    let rows: Vec<[String; 5]> = nodes
+    let number = |number: Option<u64>| number.map_or_else(|| "-".to_owned(), |number| number.to_string());
+    let rows: Vec<[String; 6]> = nodes
         .iter()
         .map(|node| {
             let reason = node.reason.as_deref().unwrap_or_default();
-            let (name, state) = (harmless(&node.name), harmless(&node.state));
-            let texts = [name, number(node.generation).into(), state, number(node.took_ms).into(), harmless(reason)];
+            let plugin = node.plugin.as_deref().unwrap_or("-");
+            let (generation, millis) = (number(node.generation), number(node.took_ms));
+            let texts = [&node.name, &generation, &node.state, &millis, plugin, reason].map(harmless);
             texts.map(std::borrow::Cow::into_owned)
         })
         .collect();
