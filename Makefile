@@ -1,14 +1,15 @@
 # The short commands; `make` alone lists them. Everything is built once, in the release profile.
 .DEFAULT_GOAL := help
-.PHONY: help build run test bench lint fuzz deploy-plugin clean
+.PHONY: help build run test bench lint fuzz plugin deploy-plugin dev-cluster demo-opensearch clean
 SHELL := bash
 
 BINARY  := target/release/threatsieve
 PYTHON  := .venv/bin/python
 EXAMPLE := tests/example
+ENGINES ?= 3.8.0 2.19.4
 
 help: ## list these targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' Makefile
 
 build: ## build target/release/threatsieve
 	@tests/prepare toolchain
@@ -19,8 +20,11 @@ run: build ## the example: match a log once, then two rounds of the controller w
 	  --list $(EXAMPLE)/urls.csv --allow $(EXAMPLE)/allow.txt $(EXAMPLE)/squid.log
 	$(EXAMPLE)/rounds $(BINARY) target/example
 
+plugin: build ## build the OpenSearch plugin's zips, target/plugins/threatsieve-opensearch-*.zip
+	plugin-descriptors/opensearch/build $(ENGINES)
+
 test: build ## run all tests: Rust, then the acceptance tests in Python
-	@tests/prepare venv squid openssl
+	@tests/prepare venv squid openssl engines
 	cargo test --release --workspace
 	$(PYTHON) -m pytest tests -q
 
@@ -33,6 +37,14 @@ lint: ## formatting, clippy with warnings denied, dependencies (licences, bans, 
 	cargo fmt --all --check
 	cargo clippy --release --workspace --all-targets -- -D warnings
 	@tests/prepare check-dependencies
+
+dev-cluster: ## a three-node OpenSearch 3.8 with the plugin if it is built; ENGINE=2.19.4 and NODES=1 for another
+	@tests/prepare engines
+	@python3 -m tests.engines dev-cluster --engine $${ENGINE:-3.8.0} --nodes $${NODES:-3}
+
+demo-opensearch: build plugin ## a node, the plugin, a pushed blacklist, and a Squid log whose flagged documents are printed
+	@tests/prepare engines
+	@python3 -m tests.engines demo
 
 fuzz: ## fuzz every target for SECONDS_EACH seconds (60 unless set)
 	@tests/prepare fuzz $${SECONDS_EACH:-60}

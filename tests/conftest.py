@@ -4,7 +4,7 @@ import shutil
 
 import pytest
 
-from tests import program
+from tests import engines, program
 
 
 def pytest_configure():
@@ -30,3 +30,23 @@ def tool():
         return found
 
     return find
+
+
+@pytest.fixture(scope="session")
+def opensearch_3():
+    """A node of 3.8 with the plugin, shared by all tests: use index, pipeline and blacklist names of your own, and leave its settings alone."""
+    with engines.node("3.8.0", plugins=[engines.plugin("3.8.0")]) as node:
+        yield node
+
+
+@pytest.fixture(scope="session")
+def opensearch_2():
+    """The same of 2.19."""
+    with engines.node("2.19.4", plugins=[engines.plugin("2.19.4")]) as node:
+        yield node
+
+
+@pytest.fixture(params=["3.8.0", "2.19.4"])
+def opensearch(request):
+    """Both in turn."""
+    return request.getfixturevalue(f"opensearch_{request.param[0]}")

@@ -5,22 +5,35 @@ import java.util.ArrayList;
 import java.util.Collection;
 import java.util.List;
 import java.util.Map;
+import java.util.function.Supplier;
 
+import org.opensearch.action.ActionRequest;
+import org.opensearch.cluster.metadata.IndexNameExpressionResolver;
+import org.opensearch.cluster.node.DiscoveryNodes;
 import org.opensearch.cluster.service.ClusterService;
+import org.opensearch.common.settings.ClusterSettings;
+import org.opensearch.common.settings.IndexScopedSettings;
 import org.opensearch.common.settings.Setting;
 import org.opensearch.common.settings.Settings;
+import org.opensearch.common.settings.SettingsFilter;
+import org.opensearch.core.action.ActionResponse;
 import org.opensearch.env.NodeEnvironment;
+import org.opensearch.indices.SystemIndexDescriptor;
 import org.opensearch.ingest.Processor;
-import org.opensearch.plugins.ActionPlugin;
 import org.opensearch.plugins.IngestPlugin;
+import org.opensearch.plugins.SystemIndexPlugin;
+import org.opensearch.rest.RestController;
+import org.opensearch.rest.RestHandler;
+import org.opensearch.threadpool.ExecutorBuilder;
 import org.opensearch.threadpool.ThreadPool;
+import org.threatsieve.opensearch.blacklists.Blacklists;
 import org.threatsieve.opensearch.engine.EngineClient;
 import org.threatsieve.opensearch.engine.EnginePlugin;
 import org.threatsieve.opensearch.processor.ThreatMatchFactory;
 import org.threatsieve.opensearch.processor.ThreatMatchProcessor;
 
 /** Joins the plugin's parts: the matcher, the processor that asks it, and what brings blacklists to it. */
-public final class ThreatsievePlugin extends EnginePlugin implements IngestPlugin, ActionPlugin {
+public final class ThreatsievePlugin extends EnginePlugin implements IngestPlugin, SystemIndexPlugin {
     private final Matcher matcher;
 
     /** Called by the server, which stops when this throws; it does not. */
@@ -30,7 +43,37 @@ public final class ThreatsievePlugin extends EnginePlugin implements IngestPlugi
 
     @Override
     public List<Setting<?>> getSettings() {
-        return new ArrayList<>(NodeSettings.all());
+        List<Setting<?>> settings = new ArrayList<>(NodeSettings.all());
+        settings.addAll(Blacklists.settings());
+        return settings;
+    }
+
+    @Override
+    public List<ExecutorBuilder<?>> getExecutorBuilders(Settings settings) {
+        return Blacklists.executors(settings);
+    }
+
+    @Override
+    public Collection<SystemIndexDescriptor> getSystemIndexDescriptors(Settings settings) {
+        return Blacklists.indices();
+    }
+
+    @Override
+    public List<ActionHandler<? extends ActionRequest, ? extends ActionResponse>> getActions() {
+        return Blacklists.actions();
+    }
+
+    @Override
+    public List<RestHandler> getRestHandlers(
+        Settings settings,
+        RestController restController,
+        ClusterSettings clusterSettings,
+        IndexScopedSettings indexScopedSettings,
+        SettingsFilter settingsFilter,
+        IndexNameExpressionResolver indexNameExpressionResolver,
+        Supplier<DiscoveryNodes> nodesInCluster
+    ) {
+        return Blacklists.handlers();
     }
 
     @Override
@@ -45,7 +88,7 @@ public final class ThreatsievePlugin extends EnginePlugin implements IngestPlugi
         ThreadPool threadPool,
         NodeEnvironment nodeEnvironment
     ) {
-        return List.of(client, matcher);
+        return Blacklists.components(client, clusterService, threadPool, nodeEnvironment, matcher);
     }
 
     @Override

@@ -14,16 +14,13 @@ import org.threatsieve.opensearch.NativeException;
  * What the matcher says of a batch.
  *
  * @param generation of the blacklist that was asked
- * @param events those of which there is something to say, in any order
+ * @param said what there is to say, by the events' places in the batch; {@code null} for most
  */
-record Answer(long generation, List<OfEvent> events) {
-    /** The usual one. Its generation is not said, since nobody asked. */
-    static final Answer NOTHING = new Answer(0, List.of());
+record Answer(long generation, OfEvent[] said) {
 
     /**
      * What it says of one event.
      *
-     * @param event its place in the batch
      * @param unchecked the kind of trouble, or {@code null}; something may have matched all the same
      * @param detail of the trouble, for the log
      * @param enrichments elements of ECS {@code threat.enrichments}
@@ -32,7 +29,6 @@ record Answer(long generation, List<OfEvent> events) {
      * @param omitted further matches
      */
     record OfEvent(
-        int event,
         String unchecked,
         String detail,
         List<Object> enrichments,
@@ -45,8 +41,17 @@ record Answer(long generation, List<OfEvent> events) {
         }
     }
 
-    /** Reads an answer that is not {@code null}. */
-    static Answer read(byte[] json) {
+    /**
+     * Reads an answer.
+     *
+     * @param json as native code has it; {@code null} when there is nothing to say
+     * @param events of the batch
+     */
+    static Answer read(byte[] json, int events) {
+        OfEvent[] said = new OfEvent[events];
+        if (json == null) {
+            return new Answer(0, said);
+        }
         try (
             XContentParser parser = JsonXContent.jsonXContent.createParser(
                 NamedXContentRegistry.EMPTY,
@@ -55,16 +60,18 @@ record Answer(long generation, List<OfEvent> events) {
             )
         ) {
             Map<String, Object> answer = parser.map();
-            List<OfEvent> events = list(answer, "documents").stream().map(one -> ofEvent(FieldPath.asObject((Map<?, ?>) one))).toList();
-            return new Answer(number(answer, "generation"), events);
-        } catch (IOException | ClassCastException e) {
+            for (Object one : list(answer, "documents")) {
+                Map<String, Object> ofOne = FieldPath.asObject((Map<?, ?>) one);
+                said[(int) number(ofOne, "document")] = ofEvent(ofOne);
+            }
+            return new Answer(number(answer, "generation"), said);
+        } catch (IOException | RuntimeException e) {
             throw new NativeException("internal", "the library's answer cannot be read: " + e);
         }
     }
 
     private static OfEvent ofEvent(Map<String, Object> one) {
         return new OfEvent(
-            (int) number(one, "document"),
             (String) one.get("unchecked"),
             (String) one.get("detail"),
             list(one, "enrichments"),

@@ -12,7 +12,7 @@ import java.util.Map;
  * {@code {"destination": {"nat.ip": ...}}} too. Where a field or an object on the way is an array, each element counts.
  */
 final class FieldTree {
-    /** Takes the values found, in the order of the fields. */
+    /** Takes the values found: in the order of the fields, those of one object together. */
     interface Visitor {
         /**
          * @param field the field's place in the list of names

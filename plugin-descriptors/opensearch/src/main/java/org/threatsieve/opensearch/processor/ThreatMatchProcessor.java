@@ -90,8 +90,7 @@ public final class ThreatMatchProcessor extends AbstractProcessor {
     private void check(EventBatch batch, List<IngestDocument> documents, int first, Exception[] failures) {
         Answer answer;
         try {
-            byte[] json = batch.check(matcher, options);
-            answer = json == null ? Answer.NOTHING : Answer.read(json);
+            answer = Answer.read(batch.check(matcher, options), batch.events());
         } catch (NativeException e) {
             matcher.unchecked().add(options.blacklist(), e.kind(), e.getMessage(), batch.events());
             for (int i = first; i < first + batch.events(); i++) {
@@ -99,12 +98,8 @@ public final class ThreatMatchProcessor extends AbstractProcessor {
             }
             return;
         }
-        Answer.OfEvent[] said = new Answer.OfEvent[batch.events()];
-        for (Answer.OfEvent one : answer.events()) {
-            said[one.event()] = one;
-        }
-        for (int i = 0; i < said.length; i++) {
-            failures[first + i] = write(documents.get(first + i), answer.generation(), said[i], batch.leftOut(i));
+        for (int i = 0; i < batch.events(); i++) {
+            failures[first + i] = write(documents.get(first + i), answer.generation(), answer.said()[i], batch.leftOut(i));
         }
     }
 

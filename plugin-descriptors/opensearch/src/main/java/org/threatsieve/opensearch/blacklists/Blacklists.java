@@ -1,0 +1,84 @@
+package org.threatsieve.opensearch.blacklists;
+
+import java.util.Collection;
+import java.util.List;
+
+import org.opensearch.action.ActionRequest;
+import org.opensearch.cluster.node.DiscoveryNode;
+import org.opensearch.cluster.service.ClusterService;
+import org.opensearch.common.settings.Setting;
+import org.opensearch.common.settings.Settings;
+import org.opensearch.core.action.ActionResponse;
+import org.opensearch.env.NodeEnvironment;
+import org.opensearch.indices.SystemIndexDescriptor;
+import org.opensearch.plugins.ActionPlugin.ActionHandler;
+import org.opensearch.rest.RestHandler;
+import org.opensearch.threadpool.ExecutorBuilder;
+import org.opensearch.threadpool.FixedExecutorBuilder;
+import org.opensearch.threadpool.ThreadPool;
+import org.threatsieve.opensearch.Matcher;
+import org.threatsieve.opensearch.engine.EngineClient;
+
+/**
+ * Brings blacklists to the matchers of all ingest nodes.
+ *
+ * <p>{@link Publisher} takes a push on whichever node gets it: it verifies the file, puts it into {@link Store} and moves the pointer ({@link Pointers}) to it.
+ * {@link Loader} on each ingest node sees the pointer move, fetches the content and has the matcher switch. {@link Fleet} asks the nodes how far they are.
+ */
+public final class Blacklists {
+    /** Pushes, rollbacks and deletions at a time on one node, and those that wait for a place. */
+    private static final int PUSHES = 4;
+    private static final int PUSHES_WAITING = 100;
+
+    private Blacklists() {}
+
+    public static List<Setting<?>> settings() {
+        return List.of(Pointers.SETTING, Admission.MAX_SHRINK, Publisher.KEEP);
+    }
+
+    public static List<ExecutorBuilder<?>> executors(Settings settings) {
+        return List.of(
+            new FixedExecutorBuilder(settings, Loader.POOL, 1, -1, "thread_pool." + Loader.POOL),
+            new FixedExecutorBuilder(settings, UserAction.POOL, PUSHES, PUSHES_WAITING, "thread_pool." + UserAction.POOL)
+        );
+    }
+
+    public static Collection<SystemIndexDescriptor> indices() {
+        return List.of(BlacklistIndex.DESCRIPTOR);
+    }
+
+    public static List<ActionHandler<? extends ActionRequest, ? extends ActionResponse>> actions() {
+        return List.of(
+            new ActionHandler<>(UserAction.PUT, UserAction.Put.class),
+            new ActionHandler<>(UserAction.UPLOAD, UserAction.Upload.class),
+            new ActionHandler<>(UserAction.GET, UserAction.Get.class),
+            new ActionHandler<>(UserAction.HISTORY, UserAction.History.class),
+            new ActionHandler<>(UserAction.ROLLBACK, UserAction.Rollback.class),
+            new ActionHandler<>(UserAction.DELETE, UserAction.Delete.class),
+            new ActionHandler<>(SetPointerAction.INSTANCE, TransportSetPointer.class),
+            new ActionHandler<>(StatusAction.INSTANCE, TransportStatus.class)
+        );
+    }
+
+    public static List<RestHandler> handlers() {
+        return Endpoint.all();
+    }
+
+    /** What the server starts, stops and gives to the actions. */
+    public static Collection<Object> components(
+        EngineClient client,
+        ClusterService clusterService,
+        ThreadPool threadPool,
+        NodeEnvironment nodeEnvironment,
+        Matcher matcher
+    ) {
+        BlacklistIndex index = new BlacklistIndex(client, clusterService);
+        Store store = new Store(index);
+        LocalFiles files = LocalFiles.of(nodeEnvironment);
+        Loader loader = new Loader(clusterService, threadPool, store, matcher, files);
+        Publisher publisher = new Publisher(clusterService, index, store, new Fleet(index, clusterService), matcher, files);
+        NodeStatus status = new NodeStatus(matcher, loader);
+        // Only what is given to the server is started: a node that ingests nothing loads nothing.
+        return DiscoveryNode.isIngestNode(clusterService.getSettings()) ? List.of(loader, publisher, status) : List.of(publisher, status);
+    }
+}

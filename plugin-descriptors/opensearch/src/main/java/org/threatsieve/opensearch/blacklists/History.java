@@ -1,0 +1,133 @@
+package org.threatsieve.opensearch.blacklists;
+
+import java.util.ArrayList;
+import java.util.Comparator;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Set;
+import java.util.function.UnaryOperator;
+import java.util.stream.Stream;
+
+import org.opensearch.common.Nullable;
+import org.opensearch.index.seqno.SequenceNumbers;
+import org.threatsieve.opensearch.blacklists.Manifest.Stamp;
+
+/**
+ * What was pushed under one name: one document, so that it is read and exchanged in one step.
+ *
+ * @param manifests oldest first
+ * @param sequenceNumber of the document that was read, {@link SequenceNumbers#UNASSIGNED_SEQ_NO} when there is none
+ * @param primaryTerm the same
+ */
+record History(String name, List<Manifest> manifests, long sequenceNumber, long primaryTerm) {
+    /** The oldest are forgotten beyond it. 100 take some 40 KB. */
+    private static final int LONGEST = 100;
+
+    static History none(String name) {
+        return new History(name, List.of(), SequenceNumbers.UNASSIGNED_SEQ_NO, SequenceNumbers.UNASSIGNED_PRIMARY_TERM);
+    }
+
+    boolean isStored() {
+        return sequenceNumber != SequenceNumbers.UNASSIGNED_SEQ_NO;
+    }
+
+    /** Of what is in the index. */
+    private Stream<Manifest> kept() {
+        return manifests.stream().filter(Manifest::kept);
+    }
+
+    /** The manifest of what is in the index, or {@code null}. */
+    Manifest find(@Nullable Pointer pointer) {
+        return kept().filter(manifest -> manifest.pointer().equals(pointer)).findFirst().orElse(null);
+    }
+
+    /** The one in the index with this number, or {@code null}. */
+    Manifest find(long generation) {
+        return kept().filter(manifest -> manifest.pointer().generation() == generation).findFirst().orElse(null);
+    }
+
+    /** What was served before, or {@code null} when it is not in the index any more. */
+    Manifest before(Pointer current) {
+        return kept().filter(manifest -> manifest.withdrawn() == null && manifest.pointer().equals(current) == false)
+            .max(Comparator.comparing(Manifest::servedAt))
+            .orElse(null);
+    }
+
+    /** The highest one that was rolled back, or {@code null}. */
+    Manifest newestWithdrawn() {
+        return manifests.stream()
+            .filter(manifest -> manifest.withdrawn() != null && manifest.deleted() == null)
+            .max(Comparator.comparingLong(manifest -> manifest.pointer().generation()))
+            .orElse(null);
+    }
+
+    /** Generations that may be rolled back to. */
+    List<Long> generations() {
+        return kept().map(manifest -> manifest.pointer().generation()).toList();
+    }
+
+    /** The stored contents. */
+    Set<String> contents() {
+        return new HashSet<>(kept().map(Manifest::content).toList());
+    }
+
+    /**
+     * With one more. Of the others, the contents of the current one and of those served last stay.
+     *
+     * @param keep how many stay besides the new one, at least 1
+     */
+    History pushed(Manifest added, @Nullable Pointer current, int keep) {
+        Comparator<Manifest> order = Comparator.comparing((Manifest manifest) -> manifest.pointer().equals(current))
+            .thenComparing(manifest -> manifest.withdrawn() == null)
+            .thenComparing(Manifest::servedAt)
+            .reversed();
+        Set<String> stay = new HashSet<>(
+            kept().filter(manifest -> manifest.pointer().equals(added.pointer()) == false).sorted(order).limit(keep).map(Manifest::content).toList()
+        );
+        List<Manifest> next = new ArrayList<>();
+        for (Manifest manifest : manifests) {
+            // The same content again: it replaces one whose push did not come to its end, or whose parts are lost.
+            if (manifest.pointer().equals(added.pointer()) == false || manifest.deleted() != null) {
+                next.add(manifest.kept() && stay.contains(manifest.content()) == false ? manifest.withoutContent() : manifest);
+            }
+        }
+        next.add(added);
+        return with(next);
+    }
+
+    /** It is in the index just so. */
+    boolean holds(Manifest wanted) {
+        Manifest found = find(wanted.pointer());
+        return found != null && found.signed() == wanted.signed();
+    }
+
+    /** Without what was never served. */
+    History without(String content) {
+        return with(manifests.stream().filter(manifest -> content.equals(manifest.content()) == false).toList());
+    }
+
+    History rolledBack(Pointer from, Pointer to, Stamp stamp) {
+        return each(manifest -> {
+            if (manifest.deleted() != null) {
+                return manifest;
+            }
+            if (manifest.pointer().equals(from)) {
+                return manifest.withdrawn(stamp);
+            }
+            return manifest.pointer().equals(to) ? manifest.served(stamp.at()) : manifest;
+        });
+    }
+
+    History deleted(Stamp stamp) {
+        return each(manifest -> manifest.deleted() == null ? manifest.deleted(stamp) : manifest);
+    }
+
+    private History each(UnaryOperator<Manifest> change) {
+        return with(manifests.stream().map(change).toList());
+    }
+
+    private History with(List<Manifest> next) {
+        List<Manifest> newest = next.subList(Math.max(0, next.size() - LONGEST), next.size());
+        return new History(name, List.copyOf(newest), sequenceNumber, primaryTerm);
+    }
+}

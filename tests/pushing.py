@@ -1,0 +1,64 @@
+"""Blacklists for real nodes: building, pushing, and the events that show what a node does with them."""
+
+import time
+from collections.abc import Iterable
+from pathlib import Path
+
+from tests import program
+from tests.engines import Node
+
+ENDPOINT = "/_plugins/_threatsieve/blacklist"
+
+
+def built(folder: Path, values: Iterable[str], name: str = "default", generation: int = 1, *arguments) -> Path:
+    """A blacklist file of these values."""
+    source = program.write(folder / f"{name}-{generation}.txt", *values)
+    target = folder / f"{name}-{generation}.blacklist"
+    program.run("build", "--list", source, "--name", name, "--generation", generation, *arguments, "-o", target)
+    return target
+
+
+def push(node: Node, blacklist: Path, name: str = "default", query: str = "", **options) -> dict:
+    """Pushes a file in one request; the answer. `query` is what stands after `?`; other options are those of `Node.send`."""
+    return node.put(f"{ENDPOINT}/{name}{'?' if query else ''}{query}", blacklist.read_bytes(), **options)
+
+
+def set_pipeline(node: Node, identifier: str, **options) -> None:
+    """A pipeline with one `threat_match` of these options."""
+    node.put(f"/_ingest/pipeline/{identifier}", {"processors": [{"threat_match": options}]})
+
+
+def event(host: str) -> dict:
+    """A web server's event, as ECS has it."""
+    return {"@timestamp": "2026-11-25T12:00:00.000Z", "url": {"original": f"http://{host}/", "domain": host}}
+
+
+def is_flagged(document: dict) -> bool:
+    """Whether an event says that it matched."""
+    return document.get("indicator") == "matched"
+
+
+def unchecked(document: dict) -> str | None:
+    """Why an event was not checked, as it says itself; None when it was."""
+    return document.get("threatsieve", {}).get("unchecked")
+
+
+def generation(document: dict, name: str = "default") -> int | None:
+    """The generation that an event says it was checked against."""
+    return document.get("threatsieve", {}).get("generation", {}).get(name)
+
+
+def states(node: Node, name: str = "default") -> dict[str, dict]:
+    """By node name, what each node says of a blacklist."""
+    return {each["name"]: each["blacklists"].get(name, {}) for each in node.get(f"{ENDPOINT}/{name}")["nodes"].values()}
+
+
+def wait_for_generation(node: Node, names: list[str], wanted: int, seconds: float = 60) -> None:
+    """Waits until these nodes serve it."""
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        now = states(node)
+        if all(now.get(name, {}).get("generation") == wanted for name in names):
+            return
+        time.sleep(0.1)
+    raise AssertionError(f"not all of {names} serve generation {wanted} after {seconds} s: {states(node)}")

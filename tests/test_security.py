@@ -1,0 +1,199 @@
+"""TLS, users and roles of the security plugin, on a real 2.19: what docs/security.md says of them."""
+
+import hashlib
+import itertools
+import json
+import re
+import ssl
+import urllib.request
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from tests import engines, program, pushing
+from tests.pushing import ENDPOINT, built, event, is_flagged
+from tests.servers import certificates
+
+DOCUMENT = program.ROOT / "docs/security.md"
+PASSWORD = "Correct-Horse-9-Battery-Staple"
+PUSHER, WATCHER, SHIPPER, STRANGER = ((name, PASSWORD) for name in ("pusher", "watcher", "shipper", "stranger"))
+GENERATIONS = itertools.count(1)
+"""Of the one blacklist of this module's node: each push takes the next."""
+
+EVIL = "evil.example"
+
+
+def documented_roles() -> dict[str, dict]:
+    """The roles that docs/security.md tells an administrator to make: what is tested is what is documented."""
+    calls = re.findall(r"^PUT _plugins/_security/api/roles/(\S+)\n(.+?)^```", DOCUMENT.read_text(), re.MULTILINE | re.DOTALL)
+    return {name: json.loads(body) for name, body in calls}
+
+
+@dataclass
+class Secured:
+    """A node with TLS, and the users on it."""
+
+    node: engines.Node
+    """Speaks as the administrator, by certificate."""
+    context: ssl.SSLContext
+    """How others speak TLS."""
+
+    def send(self, user: tuple[str, str] | None, method: str, path: str, body=None, **options):
+        return self.node.send(method, path, body, user=user, context=self.context, **options)
+
+    def push(self, user: tuple[str, str] | None, blacklist: Path, **options) -> dict:
+        return pushing.push(self.node, blacklist, user=user, context=self.context, **options)
+
+    def status_of(self, *request, **options) -> int:
+        """The status that a request is refused with."""
+        with pytest.raises(engines.Refused) as refused:
+            self.send(*request, **options)
+        return refused.value.status
+
+
+@pytest.fixture(scope="module")
+def secured(tool, tmp_path_factory):
+    made = certificates(tmp_path_factory.mktemp("certificates"), tool("openssl", "openssl"))
+    settings = {
+        "plugins.security.authcz.admin_dn": ["CN=client"],
+        "plugins.security.nodes_dn": ["CN=server"],
+        "plugins.security.allow_default_init_securityindex": True,
+        "plugins.security.system_indices.enabled": True,
+        "plugins.security.ssl.http.enabled": True,
+        "plugins.security.ssl.transport.enforce_hostname_verification": False,
+    }
+    for layer in ("http", "transport"):
+        for key, file in (("pemcert", made.server), ("pemkey", made.server_key), ("pemtrustedcas", made.authority)):
+            settings[f"plugins.security.ssl.{layer}.{key}_filepath"] = file.name
+    context = ssl.create_default_context(cafile=made.authority)
+    administrator = ssl.create_default_context(cafile=made.authority)
+    administrator.load_cert_chain(made.client, made.client_key)
+    with engines.node(
+        "2.19.1", plugins=[engines.security_plugin(), engines.plugin("2.19.1")], settings=settings,
+        config=[made.server, made.server_key, made.authority], context=administrator,
+    ) as node:  # fmt: skip
+        administer(node)
+        yield Secured(node, context)
+
+
+def administer(node: engines.Node) -> None:
+    """What an administrator does once: users, the documented roles for them, a role for a log shipper, and a pipeline."""
+    # The plugin makes its own index from its configuration after the node is up.
+    node.wait_log(r"Node 'node' initialized", 120)
+    security = "/_plugins/_security/api"
+    for user, password in (PUSHER, WATCHER, SHIPPER, STRANGER):
+        node.put(f"{security}/internalusers/{user}", {"password": password})
+    roles = documented_roles()
+    assert sorted(roles) == ["threatsieve_push", "threatsieve_status"]
+    roles["shipper"] = {
+        "cluster_permissions": ["indices:data/write/bulk"],
+        "index_permissions": [{"index_patterns": ["events*"], "allowed_actions": ["write", "create_index", "indices:admin/mapping/put"]}],
+    }
+    for (name, role), (user, _) in zip(roles.items(), (PUSHER, WATCHER, SHIPPER), strict=True):
+        node.put(f"{security}/roles/{name}", role)
+        node.put(f"{security}/rolesmapping/{name}", {"users": [user]})
+    pushing.set_pipeline(node, "flag")
+
+
+@pytest.fixture
+def pushed(secured, tmp_path):
+    """The next generation of a blacklist, pushed by who may do that."""
+    generation = next(GENERATIONS)
+    answer = secured.push(PUSHER, built(tmp_path, [EVIL], generation=generation))
+    assert answer["acknowledged"] and answer["generation"] == generation, answer
+    return generation
+
+
+def test_the_documented_role_may_push_look_and_roll_back(secured, pushed, tmp_path):
+    status = secured.send(PUSHER, "GET", f"{ENDPOINT}/default")
+    assert status["blacklists"]["default"]["generation"] == pushed
+    next_one = built(tmp_path, [EVIL, "other.example"], generation=next(GENERATIONS))
+    assert secured.push(PUSHER, next_one)["acknowledged"]
+    newest = secured.send(PUSHER, "GET", f"{ENDPOINT}/default/_history")["history"]
+    assert {entry["pushed_by"] for entry in newest} == {"pusher"}
+    assert secured.send(PUSHER, "POST", f"{ENDPOINT}/default/_rollback")["acknowledged"]
+
+
+def test_the_documented_role_may_push_in_parts(secured, tmp_path):
+    blacklist = built(tmp_path, [EVIL, "parts.example"], generation=next(GENERATIONS)).read_bytes()
+    digest = hashlib.sha256(blacklist).hexdigest()
+    upload = secured.send(PUSHER, "POST", f"{ENDPOINT}/default/_upload?bytes={len(blacklist)}&digest={digest}")["upload"]
+    secured.send(PUSHER, "PUT", f"{ENDPOINT}/default/_upload/{upload}/0", blacklist)
+    assert secured.send(PUSHER, "POST", f"{ENDPOINT}/default/_upload/{upload}/_commit")["acknowledged"]
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body"),
+    [
+        ("DELETE", f"{ENDPOINT}/default", None),
+        ("GET", "/events/_search", None),
+        ("GET", "/.threatsieve-blacklists/_search", None),
+        ("PUT", "/.threatsieve-blacklists/_doc/1", {"a": 1}),
+        ("POST", "/events/_doc", {"a": 1}),
+        ("PUT", "/_cluster/settings", {"persistent": {"threatsieve.blacklist.default": "9:00"}}),
+        ("PUT", "/_ingest/pipeline/flag", {"processors": []}),
+        ("GET", "/_plugins/_security/api/internalusers", None),
+        ("GET", "/_cluster/state", None),
+    ],
+)
+def test_the_documented_role_may_do_nothing_else(secured, pushed, method, path, body):
+    assert secured.status_of(PUSHER, method, path, body) == 403
+
+
+def test_who_may_look_may_not_push(secured, pushed, tmp_path):
+    assert secured.send(WATCHER, "GET", ENDPOINT)["blacklists"]["default"]["generation"] == pushed
+    assert secured.send(WATCHER, "GET", f"{ENDPOINT}/default/_history")["history"]
+    refused_everything_that_changes(secured, WATCHER, pushed, tmp_path)
+
+
+def test_a_user_without_the_role_is_refused(secured, pushed, tmp_path):
+    for path in ("", "/default", "/default/_history"):
+        assert secured.status_of(STRANGER, "GET", ENDPOINT + path) == 403
+    refused_everything_that_changes(secured, STRANGER, pushed, tmp_path)
+
+
+def test_who_is_unknown_is_refused(secured, pushed):
+    assert secured.status_of(None, "GET", ENDPOINT) == 401
+    assert secured.status_of(("pusher", "wrong"), "GET", ENDPOINT) == 401
+
+
+def refused_everything_that_changes(secured: Secured, user: tuple[str, str], generation: int, folder: Path) -> None:
+    """None of the calls that change something is open to this user, and none has changed anything."""
+    blacklist = built(folder, ["stranger.example"], generation=next(GENERATIONS)).read_bytes()
+    for method, path, body in (
+        ("PUT", "/default", blacklist),
+        ("POST", f"/default/_upload?bytes={len(blacklist)}&digest={'0' * 64}", None),
+        ("PUT", "/default/_upload/any/0", blacklist),
+        ("POST", "/default/_upload/any/_commit", None),
+        ("DELETE", "/default/_upload/any", None),
+        ("POST", "/default/_rollback", None),
+        ("DELETE", "/default", None),
+    ):
+        assert secured.status_of(user, method, ENDPOINT + path, body) == 403, path
+    assert secured.node.get(ENDPOINT)["blacklists"]["default"]["generation"] == generation
+
+
+def test_a_shipper_needs_no_right_of_ours(secured, pushed):
+    """Its events are flagged, and it may neither look at the blacklist nor push one."""
+    lines = [{"index": {"_id": "bad"}}, event(EVIL), {"index": {"_id": "good"}}, event("good.example")]
+    body = "".join(f"{json.dumps(line)}\n" for line in lines).encode()
+    answer = secured.send(SHIPPER, "POST", "/events/_bulk?pipeline=flag&refresh=true", body, content_type="application/x-ndjson")
+    assert not answer["errors"], answer
+    assert [is_flagged(document) for document in secured.node.documents("events")] == [True, False]
+    assert secured.status_of(SHIPPER, "GET", ENDPOINT) == 403
+
+
+def test_the_blacklists_index_is_hidden_from_who_may_read_everything(secured, pushed):
+    security = "/_plugins/_security/api"
+    secured.node.put(f"{security}/roles/reads_all", {"index_permissions": [{"index_patterns": ["*"], "allowed_actions": ["read", "write"]}]})
+    secured.node.put(f"{security}/rolesmapping/reads_all", {"users": ["stranger"]})
+    try:
+        assert secured.status_of(STRANGER, "PUT", "/.threatsieve-blacklists/_doc/1", {"a": 1}) == 403
+    finally:
+        secured.node.delete(f"{security}/rolesmapping/reads_all")
+
+
+def test_nothing_is_said_without_tls(secured):
+    with pytest.raises(OSError):
+        urllib.request.urlopen(secured.node.url.replace("https", "http"), timeout=10)

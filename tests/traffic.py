@@ -1,0 +1,106 @@
+"""Bulk traffic that goes on while something happens to the nodes, and the account of every event afterwards."""
+
+import itertools
+import threading
+from dataclasses import dataclass, field
+
+from tests.engines import Node, Refused
+from tests.pushing import event, generation, is_flagged, unchecked
+
+BULK = 50
+"""Events a request; every other one is bad."""
+
+
+@dataclass
+class Traffic:
+    """Sends bulk requests to the nodes in turn, as a log shipper does: what was not confirmed is sent again, with the same ids."""
+
+    nodes: list[Node]
+    index: str
+    pipeline: str
+    bad: str
+    """A host that the blacklist has."""
+    pause: float = 0
+    """Seconds between two requests."""
+    errors: list[str] = field(default_factory=list)
+    """Answers of nodes that were not being restarted, that no request may get."""
+    sent: int = 0
+    """Events that were confirmed."""
+    repeats: int = 0
+    """Requests sent again, since the connection to a node was lost."""
+
+    def __post_init__(self):
+        self._over = threading.Event()
+        self._thread = threading.Thread(target=self._run)
+
+    def __enter__(self) -> "Traffic":
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_) -> None:
+        self._over.set()
+        self._thread.join()
+
+    def _run(self) -> None:
+        turns = itertools.cycle(self.nodes)
+        while not self._over.is_set():
+            ids = [str(number) for number in range(self.sent, self.sent + BULK)]
+            events = [event(self.bad if int(name) % 2 else f"good-{name}.example") for name in ids]
+            try:
+                answer = next(turns).bulk(self.index, events, self.pipeline, ids, refresh=False, check=False)
+            except OSError:
+                # The node is away: the next one gets the same events.
+                self.repeats += 1
+                self._over.wait(0.05)
+                continue
+            except Refused as refused:
+                self._refused(str(refused))
+                continue
+            if answer["errors"]:
+                self._refused(str([item for item in answer["items"] if "error" in item["index"]][:2]))
+                continue
+            self.sent += BULK
+            self._over.wait(self.pause)
+
+    def _refused(self, what: str) -> None:
+        # A node that is leaving hands what it was doing back; a shipper sends it again, and so do we.
+        if "NodeClosed" in what or "node_closed" in what or "node_disconnected" in what or "node_not_connected" in what:
+            self.repeats += 1
+        else:
+            self.errors.append(what)
+            self._over.wait(0.2)
+
+    def account(self, blacklist: str = "default") -> dict[str, int]:
+        """Looks at every event: none is missing, none was refused, and each is either checked, and then flagged if it is bad and only then, or says
+        why it was not. How many of each. The pipeline must stamp all events."""
+        node = self.nodes[0]
+        node.post(f"/{self.index}/_refresh")
+        assert not self.errors, self.errors[:3]
+        counts = {"checked": 0, "flagged": 0, "unchecked": 0}
+        seen = 0
+        for name, document in everything(node, self.index):
+            seen += 1
+            bad = int(name) % 2 == 1
+            if unchecked(document):
+                counts["unchecked"] += 1
+                assert not is_flagged(document), (name, document)
+            else:
+                assert generation(document, blacklist), (name, document)
+                counts["checked"] += 1
+                counts["flagged"] += is_flagged(document)
+                assert is_flagged(document) == bad, (name, document)
+        # What was under way when the traffic ended may be there without having been confirmed.
+        assert self.sent <= seen <= self.sent + BULK, (self.sent, seen)
+        return counts
+
+
+def everything(node: Node, index: str):
+    """Every document of an index: id and source."""
+    after = None
+    while True:
+        body = {"size": 5000, "sort": [{"_id": "asc"}], **({"search_after": after} if after else {})}
+        hits = node.post(f"/{index}/_search", body)["hits"]["hits"]
+        if not hits:
+            return
+        yield from ((hit["_id"], hit["_source"]) for hit in hits)
+        after = hits[-1]["sort"]
