@@ -1,6 +1,6 @@
 # The short commands; `make` alone lists them. Everything is built once, in the release profile.
 .DEFAULT_GOAL := help
-.PHONY: help build run test bench lint fuzz plugin dev-cluster demo-opensearch clean
+.PHONY: help build run test bench lint fuzz plugin deploy-plugin dev-cluster demo-opensearch clean
 SHELL := bash
 
 BINARY  := target/release/threatsieve
@@ -48,6 +48,9 @@ demo-opensearch: build plugin ## a node, the plugin, a pushed blacklist, and a S
 
 fuzz: ## fuzz every target for SECONDS_EACH seconds (60 unless set)
 	@tests/prepare fuzz $${SECONDS_EACH:-60}
+
+deploy-plugin: plugin ## build the plugin and install it into a server: HOST=[USER@]HOST[:HOME], or HOST=/path/to/a/home
+	@plugin-descriptors/deploy "$(HOST)"
 
 clean: ## remove what was built or downloaded
 	rm -rf target .venv .cache tests/fuzz/target

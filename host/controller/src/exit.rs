@@ -11,7 +11,7 @@ pub(crate) enum Exit {
     Matched = 1,
     /// Wrong usage or configuration, an argument that names no file among it, or a machine that does not bear it. Wins over [`Exit::Matched`].
     Usage = 2,
-    /// A remote side failed: a feed, or a mail server.
+    /// A remote side failed: a feed, a mail server, or a cluster.
     Remote = 3,
     /// An input was damaged, unreadable, or not checked in full. Wins over all others.
     Damaged = 4,
@@ -34,6 +34,11 @@ impl Failure {
     /// An input is not what it should be.
     pub(crate) fn damaged(error: impl Into<anyhow::Error>) -> Failure {
         Failure { exit: Exit::Damaged, error: error.into() }
+    }
+
+    /// A remote side failed.
+    pub(crate) fn remote(error: impl Into<anyhow::Error>) -> Failure {
+        Failure { exit: Exit::Remote, error: error.into() }
     }
 }
 

@@ -6,7 +6,9 @@
 
 mod alerts;
 mod cli;
+mod cluster;
 mod config;
+mod credentials;
 mod exit;
 mod explain;
 mod feeds;
@@ -14,8 +16,10 @@ mod follow;
 mod indicators;
 mod jobs;
 mod logging;
+mod mappings;
 mod matching;
 mod output;
+mod publish;
 mod rounds;
 mod sinks;
 mod sources;
@@ -26,7 +30,7 @@ use std::process::ExitCode;
 
 use clap::Parser;
 
-use cli::{Cli, ConfigVerb, Verb};
+use cli::{Cli, ConfigVerb, OpenSearchVerb, Verb};
 
 fn main() -> ExitCode {
     let result = match Cli::parse().verb {
@@ -40,6 +44,15 @@ fn main() -> ExitCode {
         Verb::Indicators(args) => jobs::list_indicators(&args),
         Verb::Retract(args) => jobs::retract_indicator(&args),
         Verb::Mute(args) => jobs::mute_alerts(&args),
+        Verb::Push(args) => jobs::push_blacklist(&args),
+        Verb::OpenSearch(args) => match args.verb {
+            OpenSearchVerb::Check { config, index, flag_field, json } => {
+                jobs::check_opensearch(&config.path(), &index, &flag_field, json)
+            }
+            OpenSearchVerb::Template { config, put } => {
+                jobs::component_template(put.then(|| config.path()).as_deref())
+            }
+        },
         Verb::Config(args) => match args.verb {
             ConfigVerb::Check { config, offline } => jobs::check_config(&config.path(), offline),
             ConfigVerb::Show { config } => jobs::show_config(&config.path()),

@@ -3,6 +3,7 @@
 mod build;
 mod explain;
 mod indicators;
+mod opensearch;
 mod scan;
 mod service;
 mod values;
@@ -13,6 +14,7 @@ use clap_complete::Shell;
 pub(crate) use build::BuildArgs;
 pub(crate) use explain::ExplainArgs;
 pub(crate) use indicators::{BlacklistArgs, FeedArgs, PolicyArgs};
+pub(crate) use opensearch::{OpenSearchArgs, OpenSearchVerb, PushArgs};
 pub(crate) use scan::{Output, ScanArgs};
 pub(crate) use service::{
     ConfigArgs, ConfigVerb, ConfigVerbArgs, FeedsArgs, IndicatorState, IndicatorsArgs, MuteArgs, MuteEnd,
@@ -48,6 +50,9 @@ pub(crate) enum Verb {
     Indicators(IndicatorsArgs),
     Retract(RetractArgs),
     Mute(MuteArgs),
+    Push(PushArgs),
+    #[command(name = "opensearch")]
+    OpenSearch(OpenSearchArgs),
     Config(ConfigVerbArgs),
     /// Print the reference of settings and commands, in Markdown
     #[command(hide = true, after_help = "Example:\n  threatsieve reference > docs/reference.md")]

@@ -132,7 +132,7 @@ fn since(table: &Reader<'_>) -> Option<Option<Timestamp>> {
     })
 }
 
-fn is_loopback(url: &Url) -> bool {
+pub(super) fn is_loopback(url: &Url) -> bool {
     match url.host() {
         Some(Host::Domain(name)) => name == "localhost" || name.ends_with(".localhost"),
         Some(Host::Ipv4(address)) => address.is_loopback(),
@@ -176,7 +176,7 @@ fn auth(table: &Reader<'_>) -> Option<Auth> {
     })
 }
 
-fn client_certificate(table: &Reader<'_>) -> Option<Option<ClientCertificate>> {
+pub(super) fn client_certificate(table: &Reader<'_>) -> Option<Option<ClientCertificate>> {
     let (certificate, key) = (table.path("client_certificate"), table.path("client_key"));
     match (certificate?, key?) {
         (Some(certificate), Some(key)) => Some(Some(ClientCertificate { certificate, key })),

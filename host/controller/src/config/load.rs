@@ -14,7 +14,7 @@ use super::problem::{Problem, render};
 use super::reader::{File, Reader};
 use super::shown::quoted;
 use super::{BlacklistConfig, Config, History, Http, LogSource, Logging, Output, Schedule, settings};
-use super::{alerts, feed};
+use super::{alerts, feed, opensearch};
 
 /// Largest configuration file.
 const MAX_FILE_BYTES: u64 = 1 << 20;
@@ -128,6 +128,13 @@ fn read(top: &Reader<'_>) -> Option<Config> {
         Some(None) => Some(None),
         None => None,
     };
+    let opensearch = match top.table("opensearch", &settings::OPENSEARCH) {
+        Some(Some(table)) => {
+            opensearch::opensearch(&table, allow_plain_http.unwrap_or_default()).map(Some)
+        }
+        Some(None) => Some(None),
+        None => None,
+    };
     let logging = table("logging", &settings::LOGGING).and_then(|table| logging(&table));
     Some(Config {
         state: state?,
@@ -140,6 +147,7 @@ fn read(top: &Reader<'_>) -> Option<Config> {
         history: history?,
         output: output?,
         alerts: alerts?,
+        opensearch: opensearch?,
         logging: logging?,
     })
 }

@@ -10,6 +10,7 @@ use url::Url;
 mod alerts;
 mod feed;
 mod load;
+mod opensearch;
 mod problem;
 mod reader;
 mod secret;
@@ -19,6 +20,7 @@ mod shown;
 mod tests;
 
 pub(crate) use load::{ConfigError, Loaded, load};
+pub(crate) use opensearch::of_hosts;
 pub(crate) use secret::Secret;
 
 /// What the file says, checked: paths are absolute or relative to the file's folder, names are unique.
@@ -36,6 +38,7 @@ pub(crate) struct Config {
     pub(crate) history: History,
     pub(crate) output: Output,
     pub(crate) alerts: Option<Alerts>,
+    pub(crate) opensearch: Option<OpenSearch>,
     pub(crate) logging: Logging,
 }
 
@@ -248,6 +251,28 @@ pub(crate) enum SmtpTls {
     Implicit,
     /// For servers on this machine.
     None,
+}
+
+/// The cluster whose ingest nodes match events.
+#[derive(Debug, Clone)]
+pub(crate) struct OpenSearch {
+    /// Nodes of one cluster, tried in turn; at least one.
+    pub(crate) hosts: Vec<Url>,
+    /// New generations are pushed in rounds.
+    pub(crate) push: bool,
+    /// None, basic, or a header.
+    pub(crate) auth: Auth,
+    pub(crate) client_certificate: Option<ClientCertificate>,
+    /// Certificates (PEM) of authorities trusted beside the system's.
+    pub(crate) ca_files: Vec<PathBuf>,
+    /// Longest wait for a host's first answer.
+    pub(crate) connect_timeout: Duration,
+    /// Longest time for one request with its answer.
+    pub(crate) timeout: Duration,
+    /// How long a push waits for the nodes to load.
+    pub(crate) node_timeout: Duration,
+    /// Largest blacklist sent in one request.
+    pub(crate) max_request_bytes: u64,
 }
 
 /// The program's own log, on standard error.

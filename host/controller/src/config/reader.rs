@@ -275,13 +275,25 @@ impl<'a> Reader<'a> {
     /// An `http` or `https` URL without credentials.
     pub(super) fn url(&self, key: &'static str) -> Option<Option<Url>> {
         let Some(value) = self.values.get(key) else { return Some(None) };
-        let url = value.get_ref().as_str().and_then(|text| Url::parse(text).ok());
+        self.one_url(key, value.get_ref()).map(Some)
+    }
+
+    /// A list of such URLs, at least one.
+    pub(super) fn urls(&self, key: &'static str) -> Option<Vec<Url>> {
+        let list = self.value(key, "a list of http or https URLs, at least one", |value| {
+            value.as_array().filter(|list| !list.is_empty()).map(|_| ())
+        });
+        list?;
+        let urls: Vec<Option<Url>> =
+            self.items(key).iter().map(|item| self.one_url(key, item.get_ref())).collect();
+        urls.into_iter().collect()
+    }
+
+    fn one_url(&self, key: &'static str, value: &DeValue<'_>) -> Option<Url> {
+        let url = value.as_str().and_then(|text| Url::parse(text).ok());
         let Some(url) = url.filter(|url| matches!(url.scheme(), "http" | "https") && url.has_host()) else {
             // It may hold credentials all the same, so its text is not repeated.
-            self.hidden_problem(
-                key,
-                format!("expected an http or https URL, got {}", kind_of(value.get_ref())),
-            );
+            self.hidden_problem(key, format!("expected an http or https URL, got {}", kind_of(value)));
             return None;
         };
         if !url.username().is_empty() || url.password().is_some() {
@@ -291,7 +303,7 @@ impl<'a> Reader<'a> {
             );
             return None;
         }
-        Some(Some(url))
+        Some(url)
     }
 
     /// Tables in a table or a list; what is no table is noted.

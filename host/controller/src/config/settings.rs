@@ -120,6 +120,13 @@ pub(crate) const TOP: Table = Table {
             "Who is told; see `[alerts]`. Absent: nobody.",
         ),
         setting(
+            "opensearch",
+            "table",
+            Absent,
+            "{ hosts = [\"https://node1.example.org:9200\"] }",
+            "The OpenSearch cluster whose ingest nodes match events; see `[opensearch]`. Absent: none.",
+        ),
+        setting(
             "logging",
             "table",
             Absent,
@@ -196,7 +203,7 @@ pub(crate) const HTTP: Table = Table {
             "boolean",
             Is("false"),
             "true",
-            "Send credentials over unencrypted HTTP to other machines, too.",
+            "Send credentials over unencrypted HTTP to other machines, too; of feeds and of `[opensearch]`.",
         ),
     ],
 };
@@ -616,6 +623,85 @@ pub(crate) const SMTP: Table = Table {
     ],
 };
 
+pub(crate) const OPENSEARCH: Table = Table {
+    heading: "[opensearch]",
+    meaning: "The OpenSearch cluster whose ingest nodes match events by the plugin. It is connected to directly, without a proxy. The blacklist has the same name there as here.",
+    settings: &[
+        setting(
+            "hosts",
+            "list of URLs",
+            Required,
+            "[\"https://node1.example.org:9200\", \"https://node2.example.org:9200\"]",
+            "Nodes of one cluster, tried in turn. Without credentials in them.",
+        ),
+        setting(
+            "push",
+            "boolean",
+            Is("true"),
+            "false",
+            "Push each new generation in `poll` and `run`; without, `threatsieve push` alone does.",
+        ),
+        setting(
+            "user",
+            "string",
+            Absent,
+            "\"threatsieve\"",
+            "Name for basic authentication; needs `password`.",
+        ),
+        setting(
+            "password",
+            "secret",
+            Absent,
+            "{ file = \"/run/secrets/opensearch\" }",
+            "Password for basic authentication; needs `user`.",
+        ),
+        setting(
+            "api_key",
+            "secret",
+            Absent,
+            "{ env = \"OPENSEARCH_API_KEY\" }",
+            "An API key, encoded as the server gave it: sent as `Authorization: ApiKey ...`.",
+        ),
+        setting(
+            "client_certificate",
+            "path",
+            Absent,
+            "\"client.pem\"",
+            "Certificate (PEM) shown to the server; needs `client_key`.",
+        ),
+        setting("client_key", "path", Absent, "\"client.key\"", "The certificate's private key (PEM)."),
+        setting(
+            "ca_files",
+            "list of paths",
+            Is("[]"),
+            "[\"/etc/ssl/office-ca.pem\"]",
+            "Certificates (PEM) of authorities trusted beside the system's.",
+        ),
+        setting(
+            "connect_timeout",
+            "duration",
+            Is("\"10s\""),
+            "\"3s\"",
+            "Longest wait for a host's first answer, before the next one is tried.",
+        ),
+        setting("timeout", "duration", Is("\"2m\""), "\"5m\"", "Longest time for one request with its answer."),
+        setting(
+            "node_timeout",
+            "duration",
+            Is("\"60s\""),
+            "\"3m\"",
+            "How long a push waits for the nodes to load; those that take longer go on by themselves, and the next round looks again.",
+        ),
+        setting(
+            "max_request",
+            "size",
+            Is("\"64MiB\""),
+            "\"16MiB\"",
+            "Largest blacklist sent in one request, less than the server's `http.max_content_length`; larger ones go in parts.",
+        ),
+    ],
+};
+
 pub(crate) const LOGGING: Table = Table {
     heading: "[logging]",
     meaning: "The program's own log, on standard error. `THREATSIEVE_LOG` (`debug`, `threatsieve=trace`) overrides the level.",
@@ -638,7 +724,7 @@ pub(crate) const LOGGING: Table = Table {
 };
 
 /// All tables, in the order of the reference.
-pub(crate) const TABLES: [&Table; 15] = [
+pub(crate) const TABLES: [&Table; 16] = [
     &TOP, &SCHEDULE, &HTTP, &FEED, &HEADER, &SECRET, &BLACKLIST, &MATCHING, &LOG, &HISTORY, &OUTPUT, &ALERTS,
-    &RECIPIENT, &SMTP, &LOGGING,
+    &RECIPIENT, &SMTP, &OPENSEARCH, &LOGGING,
 ];

@@ -17,9 +17,17 @@ const MAX_FILE_BYTES: u64 = 16 * 1024 * 1024 * 1024;
 /// Opens a blacklist and verifies it. It is read, not mapped: nobody who truncates or changes the file later can end this process or
 /// change what was verified, and reading costs a few milliseconds for a million entries.
 pub(crate) fn open_blacklist(path: &Path, trusted: Option<&VerifyKey>) -> Result<Blacklist<Bytes>, Failure> {
+    Ok(read_blacklist(path, trusted)?.0)
+}
+
+/// The same, and the file's bytes, which both share.
+pub(crate) fn read_blacklist(
+    path: &Path,
+    trusted: Option<&VerifyKey>,
+) -> Result<(Blacklist<Bytes>, Bytes), Failure> {
     let name = path.display();
-    let bytes = read(path).with_context(|| format!("{name}: the blacklist cannot be read"))?;
-    Blacklist::open(Bytes::from(bytes), trusted).map_err(|error| {
+    let bytes = Bytes::from(read(path).with_context(|| format!("{name}: the blacklist cannot be read"))?);
+    let blacklist = Blacklist::open(bytes.clone(), trusted).map_err(|error| {
         let remedy = match error {
             OpenError::Image(_) => {
                 "; expected a file that this version's `threatsieve build` wrote (lists go with --list)"
@@ -31,7 +39,8 @@ pub(crate) fn open_blacklist(path: &Path, trusted: Option<&VerifyKey>) -> Result
             OpenError::Signature => "; check where it is from, and --verify-key",
         };
         Failure::damaged(anyhow!("{name}: {error}{remedy}"))
-    })
+    })?;
+    Ok((blacklist, bytes))
 }
 
 fn read(path: &Path) -> anyhow::Result<Vec<u8>> {

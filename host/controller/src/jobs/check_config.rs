@@ -4,13 +4,14 @@ use std::fmt::Write as _;
 use std::path::Path;
 
 use super::configured::{loaded, network_runtime};
+use super::show_cluster::probe;
 use crate::alerts;
 use crate::config::{Config, Origin, Transport};
 use crate::exit::{Exit, Failure};
 use crate::feeds;
 use crate::output::{Sink, harmless};
 
-/// Says whether the configuration holds and what a round would work on; unless `offline`, also connects to every feed and the mail server.
+/// Says whether the configuration holds and what a round would work on; unless `offline`, also connects to every feed, the mail server and the cluster.
 pub(crate) fn check_config(path: &Path, offline: bool) -> Result<Exit, Failure> {
     let Some(loaded) = loaded(path)? else { return Ok(Exit::Usage) };
     let mut out = Sink::stdout()?;
@@ -33,6 +34,9 @@ pub(crate) fn check_config(path: &Path, offline: bool) -> Result<Exit, Failure> 
     if let Some(Transport::Smtp(smtp)) = loaded.config.alerts.as_ref().map(|alerts| &alerts.transport) {
         let answer = runtime.block_on(alerts::probe(smtp)).map(|offer| offer.to_string());
         say("mail".to_owned(), answer)?;
+    }
+    if let Some(settings) = &loaded.config.opensearch {
+        say("opensearch".to_owned(), runtime.block_on(probe(settings, &loaded.config)))?;
     }
     Ok(exit)
 }
@@ -58,6 +62,10 @@ fn report(path: &Path, config: &Config) -> String {
             _ = writeln!(text, "alerts  to {}", harmless(&to.join(", ")));
         }
         None => text.push_str("alerts  to nobody\n"),
+    }
+    if let Some(opensearch) = &config.opensearch {
+        let hosts: Vec<&str> = opensearch.hosts.iter().map(url::Url::as_str).collect();
+        _ = writeln!(text, "cluster {}", harmless(&hosts.join(", ")));
     }
     text
 }

@@ -7,6 +7,7 @@ use serde_json::{Value as Json, json};
 use threatsieve_blacklist::{Timestamp, Tlp};
 
 use super::configured::{loaded, now};
+use super::show_cluster::{cluster_status, cluster_text};
 use crate::cli::{FeedsArgs, IndicatorState, IndicatorsArgs, StatusArgs};
 use crate::config::Config;
 use crate::exit::{Exit, Failure};
@@ -18,7 +19,7 @@ use crate::store::{FeedState, Found, Query, State, Store};
 /// Mails that are shown one by one.
 const SHOWN_MAILS: usize = 20;
 
-/// Feeds, generation, queues, last errors.
+/// Feeds, generation, queues, last errors, and what the cluster's nodes serve.
 pub(crate) fn show_status(args: &StatusArgs) -> Result<Exit, Failure> {
     let Some(loaded) = loaded(&args.config.path())? else { return Ok(Exit::Usage) };
     let store = Store::open(&loaded.config.state)?;
@@ -61,6 +62,7 @@ fn status(config: &Config, store: &Store) -> anyhow::Result<Json> {
         "history": history(store)?,
         "records": { "waiting": records::waiting(&store.connection)? },
         "mails": { "waiting": mails.waiting, "sent": mails.sent, "given_up": mails.given_up, "undelivered": undelivered },
+        "opensearch": cluster_status(config, store)?,
         "round": round,
     }))
 }
@@ -151,6 +153,7 @@ fn status_text(status: &Json) -> String {
             shown("error")
         );
     }
+    text.push_str(&cluster_text(&status["opensearch"]));
     if let Some(started) = status["round"]["started"].as_str() {
         let ended = status["round"]["ended"].as_str().unwrap_or("not ended");
         _ = writeln!(text, "round     {} started {started}, ended {ended}", status["round"]["number"]);

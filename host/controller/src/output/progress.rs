@@ -33,6 +33,9 @@ impl Done {
         let bytes = self.bytes.load(Ordering::Relaxed);
         let rate = bytes as f64 / elapsed.as_secs_f64();
         let what = self.what.read().unwrap_or_else(PoisonError::into_inner);
+        if bytes == 0 {
+            return format!("{} s  {}", elapsed.as_secs(), clipped(what.as_bytes(), 60));
+        }
         format!(
             "{} s, {} ({}/s), {} lines, {} matching  {}",
             elapsed.as_secs(),

@@ -1,4 +1,5 @@
-//! Rounds: poll the feeds, build what changed, match new lines and then stored ones, write what was flagged, tell who wants to know.
+//! Rounds: poll the feeds, build what changed, match new lines and then stored ones, write what was flagged, tell who wants to know. The
+//! blacklist is pushed meanwhile, so that a cluster in trouble holds up nothing.
 //!
 //! Every step leaves the state whole and goes on from it, so a round that ends anywhere, by a signal or a power cut, is taken up by the
 //! next one.
@@ -20,6 +21,7 @@ use crate::feeds;
 use crate::follow::{follow_logs, match_history};
 use crate::indicators::generation::{self, Built};
 use crate::matching::{Matcher, Setup};
+use crate::publish::{Outcome, Push, PushReport};
 use crate::sinks::records;
 use crate::stop::Stop;
 use crate::store::Store;
@@ -28,6 +30,9 @@ use crate::store::Store;
 const ROUNDS_A_PRUNING: i64 = 100;
 /// Reports of rounds that are kept.
 const KEPT_ROUNDS: i64 = 1000;
+
+/// A push under way, and what comes of it.
+type Pushing = tokio::task::JoinHandle<(Push, PushReport)>;
 
 /// What a round works on and with.
 pub(crate) struct Round<'a> {
@@ -49,6 +54,7 @@ impl Round<'_> {
         let polling = feeds::poll(self.feeds, &self.config.http, store, self.now, self.force, self.stop);
         report.feeds = self.runtime.block_on(polling).into_iter().map(FeedReport::from).collect();
         self.step(&mut report, "building the blacklist", |report| self.build(held(store), report));
+        let pushing = self.start_push(held(store), &mut report);
         self.step(&mut report, "matching new lines", |report| {
             let matcher = |store: &Store| self.matcher(store);
             let followed = follow_logs(self.config, held(store), matcher, number, self.now, self.stop)?;
@@ -64,6 +70,9 @@ impl Round<'_> {
             Ok(())
         });
         self.step(&mut report, "alerts", |report| self.alert(held(store), report));
+        if let Some(pushing) = pushing {
+            self.step(&mut report, "pushing the blacklist", |report| self.end_push(pushing, held(store), report));
+        }
         self.step(&mut report, "clearing what is old", |_| self.prune(held(store), number));
         report.stopped = self.stop.is_requested();
         end(held(store), number, &report).context("the round cannot be ended")?;
@@ -98,6 +107,56 @@ impl Round<'_> {
                 report.generation = Some(generation);
             }
         }
+        Ok(())
+    }
+
+    /// Begins to push the blacklist in use, if it is to be pushed.
+    fn start_push(&self, store: &Store, report: &mut RoundReport) -> Option<Pushing> {
+        let mut pushing = None;
+        self.step(report, "pushing the blacklist", |_| {
+            let push = Push::of_round(store, self.config)?;
+            pushing = push.map(|push| {
+                self.runtime.spawn(async move {
+                    let report = push.run().await;
+                    (push, report)
+                })
+            });
+            Ok(())
+        });
+        pushing
+    }
+
+    /// Waits for the push, unless the program is to stop: the next round asks the cluster what it has.
+    fn end_push(&self, pushing: Pushing, store: &Store, report: &mut RoundReport) -> anyhow::Result<()> {
+        let ending = pushing.abort_handle();
+        let ended = self.runtime.block_on(async {
+            tokio::select! {
+                biased;
+                ended = pushing => Some(ended),
+                () = self.stop.requested() => None,
+            }
+        });
+        let Some(ended) = ended else {
+            ending.abort();
+            return Ok(());
+        };
+        let (push, pushed) = ended.context("the push broke down; please report this")?;
+        let is_new = push.last.error != pushed.reason;
+        match pushed.outcome {
+            Outcome::Refused | Outcome::Failed if is_new => {
+                tracing::warn!(
+                    generation = pushed.generation,
+                    reason = pushed.summary(),
+                    "the blacklist is not pushed"
+                );
+            }
+            _ if pushed.sent_bytes > 0 => {
+                tracing::info!(generation = pushed.generation, nodes = pushed.nodes.len(), "the blacklist is pushed");
+            }
+            _ => {}
+        }
+        push.record(store, &pushed, self.now)?;
+        report.push = Some(pushed);
         Ok(())
     }
 

@@ -9,6 +9,7 @@ use crate::exit::Exit;
 use crate::feeds::{Outcome, Polled};
 use crate::follow::{FollowReport, HistoryReport};
 use crate::output::{counted, grouped, harmless};
+use crate::publish::{self, PushReport, nodes_text};
 use crate::sinks::records::DrainReport;
 use crate::store::Ingested;
 
@@ -65,6 +66,8 @@ pub(crate) struct RoundReport {
     pub(crate) records: Option<DrainReport>,
     pub(crate) mails_composed: u64,
     pub(crate) delivery: Option<Delivery>,
+    /// `None` when there is nothing to push, or no cluster to push to.
+    pub(crate) push: Option<PushReport>,
     /// Steps that failed.
     pub(crate) errors: Vec<String>,
     /// It was asked to end before it was done.
@@ -76,10 +79,11 @@ impl RoundReport {
     pub(crate) fn exit(&self) -> Exit {
         let is_damaged = self.follow.as_ref().is_some_and(|f| !f.troubles.is_empty() || f.unchecked > 0);
         let is_undelivered = self.delivery.is_some_and(|d| d.retried + d.given_up > 0);
+        let is_not_pushed = self.push.as_ref().is_some_and(PushReport::is_trouble);
         let has_failed = self.feeds.iter().any(|feed| feed.outcome == "failed");
         let ends = [
             (!self.errors.is_empty(), Exit::Usage),
-            (has_failed || is_undelivered, Exit::Remote),
+            (has_failed || is_undelivered || is_not_pushed, Exit::Remote),
             (is_damaged, Exit::Damaged),
         ];
         ends.into_iter().filter_map(|(is, exit)| is.then_some(exit)).max().unwrap_or(Exit::Done)
@@ -133,6 +137,12 @@ impl RoundReport {
                 "mails    {} composed, {} sent, {} to be tried again, {} given up",
                 self.mails_composed, delivery.sent, delivery.retried, delivery.given_up
             );
+        }
+        if let Some(push) = &self.push {
+            _ = writeln!(text, "push     generation {}: {}", push.generation, push.summary());
+            if push.is_trouble() || push.outcome == publish::Outcome::Waiting {
+                text.push_str(&nodes_text(&push.nodes));
+            }
         }
         for error in &self.errors {
             _ = writeln!(text, "failed   {}", harmless(error));

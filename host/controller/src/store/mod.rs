@@ -15,6 +15,7 @@ pub(crate) mod ingest;
 mod left_out;
 pub(crate) mod mails;
 pub(crate) mod mutes;
+mod pushes;
 pub(crate) mod retraction;
 mod search;
 
@@ -22,10 +23,11 @@ pub(crate) use false_positives::{FalsePositives, Retracted};
 pub(crate) use feeds::{FeedState, Ingested};
 pub(crate) use ingest::{ACTIVE, Delivered, Ingest, REVOKED};
 pub(crate) use left_out::{LeftOut, LeftOutBy, MAX_LEFT_OUT, add_left_out};
+pub(crate) use pushes::LastPush;
 pub(crate) use search::{Found, Query, State};
 
 /// One script a version, applied in order; a new version is appended, none is ever changed.
-const MIGRATIONS: [&str; 1] = [include_str!("schema.sql")];
+const MIGRATIONS: [&str; 2] = [include_str!("schema.sql"), include_str!("schema-2.sql")];
 /// How long a writer waits for another process's transaction.
 const BUSY: Duration = Duration::from_secs(30);
 

@@ -1,20 +1,15 @@
 //! Clients for one feed, and to whom its credentials go.
 
-use std::fs::File;
-use std::io::Read;
-use std::path::Path;
 use std::time::Duration;
 
-use anyhow::{Context, anyhow, ensure};
-use base64ct::{Base64, Encoding};
-use reqwest::header::{AUTHORIZATION, HeaderName, HeaderValue};
+use anyhow::{Context, ensure};
+use reqwest::header::{HeaderName, HeaderValue};
 use reqwest::{Certificate, Client, ClientBuilder, Identity, NoProxy, Proxy, RequestBuilder};
 use url::{Origin, Url};
 
 use crate::config::{Auth, ClientCertificate, Http};
+use crate::credentials::{self, NO_AUTHORITIES, pem};
 
-/// Longest PEM file that is read, in bytes: the bundles of systems have a quarter of a million.
-const MAX_PEM_BYTES: u64 = 16 * 1024 * 1024;
 /// How long a connection is kept for the next page.
 const POOL_IDLE: Duration = Duration::from_secs(30);
 
@@ -39,22 +34,14 @@ impl Access {
         auth: &Auth,
         certificate: Option<&ClientCertificate>,
     ) -> anyhow::Result<Access> {
-        // Whoever came first is fine: it is the same one everywhere in this program.
-        let _ = rustls::crypto::ring::default_provider().install_default();
+        credentials::set_tls_provider();
         let anonymous = client(builder(http)?)?;
         let known = match certificate {
             Some(certificate) => client(builder(http)?.identity(identity(certificate)?))?,
             None => anonymous.clone(),
         };
-        let credentials = credentials(auth)?;
-        let mut secrets = match auth {
-            Auth::None => Vec::new(),
-            Auth::Basic { password, .. } => vec![password.expose().to_owned()],
-            Auth::Bearer(secret) | Auth::Header { value: secret, .. } => vec![secret.expose().to_owned()],
-        };
-        let sent = credentials.as_ref().and_then(|(_, value)| value.to_str().ok());
-        secrets.extend(sent.map(|sent| sent.trim_start_matches("Basic ").to_owned()));
-        secrets.retain(|secret| !secret.is_empty());
+        let credentials = credentials::header(auth)?;
+        let secrets = credentials::secrets(auth, credentials.as_ref());
         let has_certificate = certificate.is_some();
         Ok(Access { home: home.origin(), known, anonymous, has_certificate, credentials, secrets })
     }
@@ -83,7 +70,7 @@ impl Access {
 
     /// A text from outside without what is secret.
     pub(super) fn redacted(&self, text: &str) -> String {
-        self.secrets.iter().fold(text.to_owned(), |text, secret| text.replace(secret, "***"))
+        credentials::redacted(text, &self.secrets)
     }
 }
 
@@ -110,54 +97,11 @@ fn builder(http: &Http) -> anyhow::Result<ClientBuilder> {
 }
 
 fn client(builder: ClientBuilder) -> anyhow::Result<Client> {
-    builder.build().context(
-        "the HTTP client cannot be set up; without certificates of authorities on this machine, install them (ca-certificates) or name some (`ca_files` in [http])",
-    )
-}
-
-fn identity(files: &ClientCertificate) -> anyhow::Result<Identity> {
-    let mut both = pem(&files.certificate)?;
-    both.push(b'\n');
-    both.extend(pem(&files.key)?);
-    Identity::from_pem(&both).with_context(|| {
-        format!(
-            "expected a certificate in {} and its private key in {}, both in PEM",
-            files.certificate.display(),
-            files.key.display()
-        )
+    builder.build().with_context(|| {
+        format!("the HTTP client cannot be set up; {NO_AUTHORITIES} (`ca_files` in [http])")
     })
 }
 
-fn pem(path: &Path) -> anyhow::Result<Vec<u8>> {
-    let mut bytes = Vec::new();
-    let file = File::open(path).with_context(|| path.display().to_string())?;
-    #[expect(clippy::disallowed_methods, reason = "bounded by `take`")]
-    let read = file.take(MAX_PEM_BYTES + 1).read_to_end(&mut bytes);
-    read.with_context(|| path.display().to_string())?;
-    ensure!(
-        bytes.len() as u64 <= MAX_PEM_BYTES,
-        "{}: expected PEM of at most {MAX_PEM_BYTES} bytes, got more",
-        path.display()
-    );
-    Ok(bytes)
-}
-
-fn credentials(auth: &Auth) -> anyhow::Result<Option<(HeaderName, HeaderValue)>> {
-    let (name, text) = match auth {
-        Auth::None => return Ok(None),
-        Auth::Basic { user, password } => {
-            let both = format!("{user}:{}", password.expose());
-            (AUTHORIZATION, format!("Basic {}", Base64::encode_string(both.as_bytes())))
-        }
-        Auth::Bearer(token) => (AUTHORIZATION, format!("Bearer {}", token.expose())),
-        Auth::Header { name, value } => {
-            (name.parse().with_context(|| format!("header {name:?}"))?, value.expose().to_owned())
-        }
-    };
-    // The error would not show the text, and neither does this.
-    let mut value = HeaderValue::from_str(&text).map_err(|_| {
-        anyhow!("expected credentials that fit into a header, got some with control characters")
-    })?;
-    value.set_sensitive(true);
-    Ok(Some((name, value)))
+fn identity(files: &ClientCertificate) -> anyhow::Result<Identity> {
+    Identity::from_pem(&credentials::identity_pem(files)?).with_context(|| credentials::no_identity(files))
 }

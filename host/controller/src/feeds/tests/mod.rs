@@ -1,6 +1,6 @@
 //! Rounds of polls against servers and files, into a real state.
 
-pub(super) mod server;
+pub(crate) mod server;
 
 use std::path::Path;
 use std::sync::Mutex;

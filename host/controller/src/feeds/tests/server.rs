@@ -1,7 +1,7 @@
 //! A web server for tests, which answers as it is told to and remembers what it was asked.
 
 use std::collections::HashMap;
-use std::io::{BufRead, BufReader, Write};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -10,29 +10,31 @@ use url::Url;
 
 /// What was asked for.
 #[derive(Debug, Clone)]
-pub(in crate::feeds) struct Ask {
+pub(crate) struct Ask {
+    pub(crate) method: String,
     /// With the query.
-    pub(in crate::feeds) path: String,
-    pub(in crate::feeds) query: HashMap<String, String>,
+    pub(crate) path: String,
+    pub(crate) query: HashMap<String, String>,
     /// By names in lower case.
-    pub(in crate::feeds) headers: HashMap<String, String>,
+    pub(crate) headers: HashMap<String, String>,
+    pub(crate) body: Vec<u8>,
 }
 
 /// An answer, byte by byte.
-pub(in crate::feeds) struct Reply {
-    pub(in crate::feeds) status: u16,
-    pub(in crate::feeds) headers: Vec<(String, String)>,
-    pub(in crate::feeds) body: Vec<u8>,
+pub(crate) struct Reply {
+    pub(crate) status: u16,
+    pub(crate) headers: Vec<(String, String)>,
+    pub(crate) body: Vec<u8>,
     /// Says that the body is so much longer than it is.
-    pub(in crate::feeds) missing_bytes: usize,
+    pub(crate) missing_bytes: usize,
     /// Sends the body again and again.
-    pub(in crate::feeds) is_endless: bool,
+    pub(crate) is_endless: bool,
     /// Waits before each part of it, of a byte each.
-    pub(in crate::feeds) pause: Option<Duration>,
+    pub(crate) pause: Option<Duration>,
 }
 
 impl Reply {
-    pub(in crate::feeds) fn new(status: u16, body: impl Into<Vec<u8>>) -> Reply {
+    pub(crate) fn new(status: u16, body: impl Into<Vec<u8>>) -> Reply {
         Reply {
             status,
             headers: Vec::new(),
@@ -43,7 +45,7 @@ impl Reply {
         }
     }
 
-    pub(in crate::feeds) fn with(mut self, name: &str, value: &str) -> Reply {
+    pub(crate) fn with(mut self, name: &str, value: &str) -> Reply {
         self.headers.push((name.to_owned(), value.to_owned()));
         self
     }
@@ -77,13 +79,13 @@ impl Reply {
 }
 
 /// Stays until the test program ends.
-pub(in crate::feeds) struct Server {
-    pub(in crate::feeds) url: Url,
+pub(crate) struct Server {
+    pub(crate) url: Url,
     asked: Arc<Mutex<Vec<Ask>>>,
 }
 
 impl Server {
-    pub(in crate::feeds) fn start(answer: impl Fn(&Ask) -> Reply + Send + Sync + 'static) -> Server {
+    pub(crate) fn start(answer: impl Fn(&Ask) -> Reply + Send + Sync + 'static) -> Server {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let url = format!("http://{}/", listener.local_addr().unwrap()).parse().unwrap();
         let (asked, answer) = (Arc::new(Mutex::new(Vec::new())), Arc::new(answer));
@@ -104,25 +106,32 @@ impl Server {
     }
 
     /// What was asked so far.
-    pub(in crate::feeds) fn asked(&self) -> Vec<Ask> {
+    pub(crate) fn asked(&self) -> Vec<Ask> {
         self.asked.lock().unwrap().clone()
     }
 
-    pub(in crate::feeds) fn at(&self, path: &str) -> Url {
+    pub(crate) fn at(&self, path: &str) -> Url {
         self.url.join(path).unwrap()
     }
 }
 
 fn read(stream: &TcpStream) -> Option<Ask> {
-    let mut lines = BufReader::new(stream).lines();
-    let first = lines.next()?.ok()?;
-    let path = first.split(' ').nth(1)?.to_owned();
+    let mut reader = BufReader::new(stream);
+    let mut line = || {
+        let mut line = String::new();
+        reader.read_line(&mut line).ok()?;
+        Some(line.trim_end().to_owned())
+    };
+    let first = line()?;
+    let mut words = first.split(' ');
+    let (method, path) = (words.next()?.to_owned(), words.next()?.to_owned());
     let url = Url::parse("http://host/").ok()?.join(&path).ok()?;
     let mut headers = HashMap::new();
-    for line in lines {
-        let line = line.ok()?;
-        let Some((name, value)) = line.split_once(": ") else { break };
+    while let Some((name, value)) = line()?.split_once(": ") {
         headers.insert(name.to_ascii_lowercase(), value.to_owned());
     }
-    Some(Ask { path, query: url.query_pairs().into_owned().collect(), headers })
+    let length = headers.get("content-length").and_then(|length| length.parse().ok()).unwrap_or(0);
+    let mut body = vec![0; length];
+    reader.read_exact(&mut body).ok()?;
+    Some(Ask { method, path, query: url.query_pairs().into_owned().collect(), headers, body })
 }

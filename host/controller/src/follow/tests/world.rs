@@ -249,6 +249,7 @@ fn config(folder: &Path) -> Config {
             max_tlp: Tlp::Red,
         },
         alerts: None,
+        opensearch: None,
         logging: Logging { level: tracing::level_filters::LevelFilter::OFF, json: false },
     }
 }

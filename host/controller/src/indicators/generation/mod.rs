@@ -9,9 +9,10 @@ mod files;
 mod ledger;
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 
 use anyhow::Context;
-use rusqlite::Transaction;
+use rusqlite::{OptionalExtension, Transaction};
 use threatsieve_blacklist::{Blacklist, Compiled, Refused, Role, Timestamp};
 use threatsieve_runner::Bytes;
 
@@ -87,9 +88,39 @@ pub(crate) fn active(store: &Store, config: &Config) -> anyhow::Result<Option<Bl
     ledger.active_file.map(|file| open(&Files::new(&config.state), &file)).transpose()
 }
 
+/// The blacklist in use, unopened; `None` before the first one.
+pub(crate) fn in_use(store: &Store, config: &Config) -> anyhow::Result<Option<InUse>> {
+    let sql = "SELECT generation, digest, file FROM generations WHERE active = 1";
+    let row = store.connection.query_row(sql, [], |row| {
+        Ok((row.get("generation")?, row.get("digest")?, row.get::<_, String>("file")?))
+    });
+    let row: Option<(u64, Vec<u8>, String)> = row.optional()?;
+    Ok(row.map(|(generation, digest, file)| {
+        let path = Files::new(&config.state).blacklist(&file);
+        InUse { generation, digest, path }
+    }))
+}
+
+/// What the state says of the blacklist in use.
+#[derive(Debug, Clone)]
+pub(crate) struct InUse {
+    pub(crate) generation: u64,
+    pub(crate) digest: Vec<u8>,
+    pub(crate) path: PathBuf,
+}
+
 /// Takes the next build, whatever it drops.
 pub(crate) fn allow(store: &mut Store) -> anyhow::Result<()> {
     store.connection.execute("UPDATE builds SET allowed = 1", [])?;
+    Ok(())
+}
+
+/// Has the next build made anew, with a number above this one.
+pub(crate) fn number_above(store: &mut Store, generation: u64) -> anyhow::Result<()> {
+    store.connection.execute(
+        "UPDATE builds SET last_generation = max(last_generation, ?1), built_settings = NULL",
+        [generation],
+    )?;
     Ok(())
 }
 

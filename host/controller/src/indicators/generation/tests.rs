@@ -55,6 +55,7 @@ fn config(state: PathBuf) -> Config {
             max_tlp: Tlp::Red,
         },
         alerts: None,
+        opensearch: None,
         logging: Logging { level: tracing::level_filters::LevelFilter::INFO, json: false },
     }
 }

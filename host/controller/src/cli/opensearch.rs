@@ -1,0 +1,79 @@
+//! The verbs about an OpenSearch cluster: `push`, `opensearch check`, `opensearch template`.
+
+use std::path::PathBuf;
+
+use clap::{Args, Subcommand};
+
+use super::ConfigArgs;
+
+/// Push a blacklist to the ingest nodes of an OpenSearch cluster, and show node by node what they serve
+#[derive(Debug, Clone, Args)]
+#[command(
+    after_help = "Examples:\n  threatsieve push\n  threatsieve push --allow-shrink\n  threatsieve push --rollback\n  threatsieve push --host http://127.0.0.1:9200 office.blacklist"
+)]
+pub(crate) struct PushArgs {
+    #[command(flatten)]
+    pub(crate) config: ConfigArgs,
+    /// This built blacklist, not the one in use
+    #[arg(value_name = "FILE", conflicts_with = "rollback")]
+    pub(crate) file: Option<PathBuf>,
+    /// Push to this host, without credentials and without a configuration; may be given several times
+    #[arg(long, value_name = "URL", requires = "file", conflicts_with = "rollback")]
+    pub(crate) host: Vec<String>,
+    /// Certificates (PEM) of authorities trusted beside the system's, for --host
+    #[arg(long, value_name = "FILE", requires = "host")]
+    pub(crate) ca_file: Vec<PathBuf>,
+    /// Have it taken though it is much smaller than the one in use, or empty
+    #[arg(long, conflicts_with = "rollback")]
+    pub(crate) allow_shrink: bool,
+    /// Build the blacklist in use again with a number above the cluster's, and push that
+    #[arg(long, conflicts_with_all = ["rollback", "file"])]
+    pub(crate) renumber: bool,
+    /// Have the cluster go back to the generation before, or to this one
+    #[arg(long, value_name = "GENERATION", num_args = 0..=1)]
+    #[expect(clippy::option_option, reason = "clap's way to say: absent, given, given with a value")]
+    pub(crate) rollback: Option<Option<u64>>,
+    /// Print one JSON object, not a table
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// Check an OpenSearch cluster before events are matched there, or give it the fields' mappings
+#[derive(Debug, Clone, Args)]
+#[command(
+    after_help = "Examples:\n  threatsieve opensearch check --index 'proxy-*'\n  threatsieve opensearch template --put"
+)]
+pub(crate) struct OpenSearchArgs {
+    #[command(subcommand)]
+    pub(crate) verb: OpenSearchVerb,
+}
+
+#[derive(Debug, Clone, Subcommand)]
+pub(crate) enum OpenSearchVerb {
+    /// Say what would refuse or spoil flagged events: nodes without the plugin, strict mappings, clashing fields, field limits
+    #[command(
+        after_help = "Ends with 4 when something was found.\n\nExample:\n  threatsieve opensearch check --index 'proxy-*' --index 'dns-*'"
+    )]
+    Check {
+        #[command(flatten)]
+        config: ConfigArgs,
+        /// Only these indices and data streams; may be given several times [default: all that are open and not hidden]
+        #[arg(long, value_name = "PATTERN")]
+        index: Vec<String>,
+        /// The flag's field, where the processor has `flag_field`; empty for none
+        #[arg(long, value_name = "FIELD", default_value = "indicator")]
+        flag_field: String,
+        /// Print one JSON object, not text
+        #[arg(long)]
+        json: bool,
+    },
+    /// Print the component template with the mappings of all that is written into events
+    #[command(after_help = "Example:\n  threatsieve opensearch template --put")]
+    Template {
+        #[command(flatten)]
+        config: ConfigArgs,
+        /// Put it into the cluster, under the name `threatsieve`
+        #[arg(long)]
+        put: bool,
+    },
+}
