@@ -23,13 +23,13 @@ run: build ## the example: match a log once, then two rounds of the controller w
 plugin: build ## build the OpenSearch plugin's zips, target/plugins/threatsieve-opensearch-*.zip
 	plugin-descriptors/opensearch/build $(ENGINES)
 
-test: build ## run all tests: Rust, then the acceptance tests in Python
+test: plugin ## run all tests: Rust, then the acceptance tests in Python
 	@tests/prepare venv squid openssl engines
 	cargo test --release --workspace
 	$(PYTHON) -m pytest tests -q
 
-bench: build ## measure against grep, ripgrep, grepcidr and wc; rewrites docs/performance.md
-	@tests/prepare venv bench
+bench: plugin ## measure against grep, ripgrep, grepcidr, wc, taxii2-client and other ingest processors; rewrites docs/performance.md
+	@tests/prepare venv bench engines
 	$(PYTHON) -m tests.bench
 
 lint: ## formatting, clippy with warnings denied, dependencies (licences, bans, sources, advisories)
