@@ -17,7 +17,7 @@ def test_a_node_is_a_confined_server(version):
         assert node.get("/")["version"]["number"] == version
         assert {"ingest-common", "lang-painless"} <= {each["name"] for each in next(iter(node.get("/_nodes")["nodes"].values()))["modules"]}
         node.put("/_ingest/pipeline/both", {"processors": [{"set": {"field": "a", "value": 1}}, {"script": {"source": "ctx.b = ctx.x + 1"}}]})
-        node.bulk("events", [{"x": 1}, {"x": 2}], "both")
+        node.bulk("events", [{"x": 1}, {"x": 2}], "both", ids=["1", "2"])
         assert node.documents("events") == [{"x": 1, "a": 1, "b": 2}, {"x": 2, "a": 1, "b": 3}]
         # Not root, and under the filter that forbids it to start programs.
         status = Path(f"/proc/{node.process.pid}/status").read_text()

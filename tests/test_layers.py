@@ -11,9 +11,17 @@ ALLOWED = {
     "threatsieve-blacklist": set(),
     "threatsieve-matcher": {"threatsieve-blacklist"},
     "threatsieve-feed": {"threatsieve-blacklist"},
+    "threatsieve-flag": {"threatsieve-blacklist"},
     "threatsieve-log": {"threatsieve-blacklist"},
     "threatsieve-runner": {"threatsieve-blacklist"},
-    "threatsieve-controller": {"threatsieve-blacklist", "threatsieve-feed", "threatsieve-log", "threatsieve-runner"},
+    "threatsieve-jni": {"threatsieve-blacklist", "threatsieve-flag", "threatsieve-log", "threatsieve-runner"},
+    "threatsieve-controller": {
+        "threatsieve-blacklist",
+        "threatsieve-feed",
+        "threatsieve-flag",
+        "threatsieve-log",
+        "threatsieve-runner",
+    },
 }
 
 
@@ -45,7 +53,7 @@ def test_only_the_runner_names_wasmtime():
 def test_the_parsers_and_the_blacklist_know_no_runtime():
     nodes = {node["id"]: node for node in metadata()["resolve"]["nodes"]}
     names = {package["id"]: package["name"] for package in metadata()["packages"]}
-    for member in ("threatsieve-blacklist", "threatsieve-matcher", "threatsieve-feed", "threatsieve-log"):
+    for member in ("threatsieve-blacklist", "threatsieve-matcher", "threatsieve-feed", "threatsieve-flag", "threatsieve-log"):
         seen, waiting = set(), [members()[member]["id"]]
         while waiting:
             current = waiting.pop()

@@ -1,13 +1,17 @@
 """Trouble on a real node, forced: whatever happens to the matcher, every event is indexed, says that it was not checked, and is counted; the log tells of it once."""
 
+import contextlib
 import functools
+import os
+import subprocess
 import zipfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from tests import engines, program, pushing
-from tests.pushing import ENDPOINT, built, event, is_flagged, push, unchecked, wait_for_generation
+from tests.pushing import ENDPOINT, built, event, generation, is_flagged, push, states, unchecked, wait_for_generation
 
 EVIL = "evil.com"
 EVENTS = 300
@@ -108,8 +112,8 @@ def test_a_blacklist_that_is_damaged_everywhere(tmp_path):
 
 def copies(node: engines.Node) -> list[Path]:
     """The blacklists in the node's own folder."""
-    found = [path for path in node.data.rglob("*threatsieve*/**/*") if path.is_file()]
-    assert found, sorted(node.data.rglob("*"))[:50]
+    found = sorted(node.data.glob("nodes/0/threatsieve/*.blacklist"))
+    assert found, "the node keeps no copy"
     return found
 
 
@@ -121,3 +125,51 @@ def test_a_library_that_is_missing(tmp_path):
         node.bulk("events", [event(EVIL)] * EVENTS, "flag")
         assert all(unchecked(document) == "unavailable" for document in node.documents("events"))
         assert node.log().count(WARNING) == 1, node.log_tail()
+
+
+@contextlib.contextmanager
+def small_disk(folder: Path, megabytes: int) -> Iterator[None]:
+    """A file system of this size at `folder`, which only root can make."""
+    as_root = [] if os.geteuid() == 0 else ["sudo", "-n"]
+    folder.mkdir(parents=True)
+    subprocess.run([*as_root, "mount", "-t", "tmpfs", "-o", f"size={megabytes}m,mode=0777", "threatsieve-test", str(folder)], check=True)
+    try:
+        yield
+    finally:
+        # Lazily: the node has it open to its end.
+        subprocess.run([*as_root, "umount", "--lazy", str(folder)], check=True)
+
+
+def fill(folder: Path) -> Path:
+    """Writes until the disk is full; the file that takes all the room."""
+    filler = folder / "filler"
+    with contextlib.suppress(OSError), filler.open("wb", buffering=0) as file:
+        while True:
+            file.write(b"0" * 4096)
+    return filler
+
+
+def test_a_disk_that_is_full(tmp_path):
+    """The node whose disk is full serves on what it has, says what is wrong, and catches up when there is room."""
+    with engines.cluster("3.8.0", nodes=1, plugins=[engines.plugin("3.8.0")]) as cluster:
+        healthy, full = cluster[0], cluster.prepare(roles=["ingest"])
+        disk = full.data / "nodes/0/threatsieve"
+        with small_disk(disk, megabytes=4):
+            full.start(nodes=2)
+            pushing.set_pipeline(healthy, "flag", stamp="all")
+            assert push(healthy, built(tmp_path, [EVIL], generation=1))["acknowledged"]
+            filler = fill(disk)
+            second = built(tmp_path, [EVIL, "new.example"], generation=2)
+            answer = push(healthy, second)
+            by_name = {each["name"]: each for each in answer["nodes"].values()}
+            assert not answer["acknowledged"] and by_name[healthy.name]["state"] == "serving", answer
+            assert by_name[full.name]["state"] == "failed" and "No space left" in by_name[full.name]["reason"], answer
+            full.bulk("events", [event(EVIL), event("good.example")], "flag", ids=["bad", "good"])
+            assert [(is_flagged(one), generation(one)) for one in full.documents("events")] == [(True, 1), (False, 1)]
+            # A push through it is refused before anything is replaced.
+            with pytest.raises(engines.Refused, match="No space left"):
+                push(full, built(tmp_path, [EVIL, "newer.example"], generation=3))
+            assert states(healthy)[healthy.name]["generation"] == 2
+            filler.unlink()
+            wait_for_generation(healthy, [full.name], 2, seconds=120)
+            assert full.log().count("cannot be served") == 1

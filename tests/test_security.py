@@ -79,6 +79,8 @@ def secured(tool, tmp_path_factory):
 
 def administer(node: engines.Node) -> None:
     """What an administrator does once: users, the documented roles for them, a role for a log shipper, and a pipeline."""
+    # The plugin makes its own index from its configuration after the node is up.
+    node.wait_log(r"Node 'node' initialized", 120)
     security = "/_plugins/_security/api"
     for user, password in (PUSHER, WATCHER, SHIPPER, STRANGER):
         node.put(f"{security}/internalusers/{user}", {"password": password})

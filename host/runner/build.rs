@@ -22,6 +22,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     require_target()?;
     let module = build_module(workspace, &out.join("guest"))?;
     fs::write(out.join("matcher.wasm"), component(&fs::read(module)?)?)?;
+    println!("cargo::metadata=hostile={}", out.join("hostile").display());
     assemble_hostile(workspace, &package.join("tests/hostile"), &out.join("hostile"))
 }
 

@@ -13,7 +13,7 @@ class Cluster(list):
         super().__init__()
         self.version, self.options = version, options
         for number in range(size):
-            self._make(roles[number] if roles else None)
+            self.prepare(roles[number] if roles else None)
         for one in self:
             one.configure({"cluster.initial_cluster_manager_nodes": [one.name for one in self if self._may_lead(one)]})
 
@@ -21,7 +21,8 @@ class Cluster(list):
     def _may_lead(one: Node) -> bool:
         return "cluster_manager" in one.settings.get("node.roles", ["cluster_manager"])
 
-    def _make(self, roles: list[str] | None, **options) -> Node:
+    def prepare(self, roles: list[str] | None = None, **options) -> Node:
+        """A node that will join when it is started. `options` are `Node`'s, over the cluster's own."""
         options = {**self.options, **options}
         settings = {**(options.pop("settings", None) or {}), **({} if roles is None else {"node.roles": roles})}
         one = Node(self.version, name=f"node-{len(self)}", settings=settings, **options)
@@ -38,8 +39,8 @@ class Cluster(list):
             one.wait(nodes=len(self))
 
     def add(self, roles: list[str] | None = None, **options) -> Node:
-        """A node that joins now, and is there on return. `options` are `Node`'s, over the cluster's own."""
-        one = self._make(roles, **options)
+        """A node that joins now, and is there on return."""
+        one = self.prepare(roles, **options)
         one.start(nodes=len(self))
         return one
 

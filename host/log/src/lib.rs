@@ -45,3 +45,4 @@ pub use fields::Fields;
 pub use format::Format;
 pub use malformed::{MAX_LINE_BYTES, MalformedLine};
 pub use parser::Parser;
+pub use time::moment;

@@ -50,10 +50,16 @@ pub(crate) fn common(text: &[u8]) -> Option<Timestamp> {
     Some(Timestamp(moment.as_microsecond()))
 }
 
-/// A JSON value: text as [`iso`] or [`epoch`] has it, or a number of seconds or a smaller unit, told by its size.
+/// A moment as text: RFC 3339 and its neighbours (a blank for the `T`, `+0000`, no zone: UTC), or a number since 1970, of seconds or of
+/// milliseconds, microseconds or nanoseconds, told by its size: from 100,000,000,000 on it is milliseconds. `None` for anything else.
+pub fn moment(text: &str) -> Option<Timestamp> {
+    iso(text).or_else(|| number(text.parse().ok()?))
+}
+
+/// A JSON value: text as [`moment`] has it, or such a number.
 pub(crate) fn json(value: &Value) -> Option<Timestamp> {
     match value {
-        Value::String(text) => iso(text).or_else(|| number(text.parse().ok()?)),
+        Value::String(text) => moment(text),
         Value::Number(n) => number(n.as_f64()?),
         _ => None,
     }

@@ -34,6 +34,14 @@ pub enum RunnerError {
         /// How much was asked for.
         bytes: usize,
     },
+    /// There is not enough memory for the metadata beside the compiled code.
+    #[error("no memory for the metadata of a blacklist of {bytes} bytes")]
+    Metadata {
+        /// Bytes of its file.
+        bytes: usize,
+        /// Why the system gives none.
+        source: io::Error,
+    },
     /// The thread that compiles cannot be started.
     #[error("the compiler's thread cannot be started")]
     CompilerThread(#[source] io::Error),

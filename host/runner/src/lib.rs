@@ -35,7 +35,7 @@
 //! Nothing the component does harms the process: a call ends at its deadline, an instance grows by no more memory than its ceiling, recursion ends at
 //! [`RunnerOptions::stack_bytes`], and each of these, like a trap, costs that batch's answer and that instance ([`CheckError`]).
 //! A blacklist's image has at most [`MAX_IMAGE_BYTES`]. Loading takes, at its peak, about three times the image besides the caller's blacklist, and
-//! leaves it in memory once (see `code`).
+//! leaves it in memory once (see `code`), or the whole file but once with [`RunnerOptions::keep_match_sections`] off.
 
 mod bindings;
 mod cache;

@@ -29,6 +29,9 @@ pub struct RunnerOptions {
     pub instances: usize,
     /// Where compiled code lives. Default: [`CodeCache::Memfd`].
     pub code_cache: CodeCache,
+    /// Whether the blacklist is kept whole beside the compiled code, which has its match sections too. Without them it resolves hits all the same,
+    /// but can be neither packed nor searched; and where the caller does not keep it either, they are in memory once. Default: true.
+    pub keep_match_sections: bool,
 }
 
 impl Default for RunnerOptions {
@@ -40,6 +43,7 @@ impl Default for RunnerOptions {
             stack_bytes: 256 * 1024,
             instances: std::thread::available_parallelism().map_or(4, usize::from),
             code_cache: CodeCache::Memfd,
+            keep_match_sections: true,
         }
     }
 }

@@ -1,10 +1,12 @@
 //! The runner itself: loading, switching, checking.
 
 use std::borrow::Cow;
+use std::io;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
 use arc_swap::ArcSwapOption;
+use memmap2::MmapMut;
 use threatsieve_blacklist::observable::Batch;
 use threatsieve_blacklist::{Blacklist, Hit};
 use wasmtime::Engine;
@@ -25,7 +27,7 @@ pub static MATCHER: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/matcher.wa
 /// What a batch's observables touch.
 #[derive(Debug)]
 pub struct Answer {
-    /// The blacklist that answered: the one that was current when the call began.
+    /// The blacklist that answered: the one that was current when the call began. [`RunnerOptions::keep_match_sections`] says what of it.
     pub blacklist: Arc<Blacklist<Bytes>>,
     /// The hits, in the order of the observables, for one observable the most specific entry first. Those that an allow-list entry suppresses
     /// are among them.
@@ -94,6 +96,10 @@ impl Runner {
             image_bytes: image.len(),
         };
         drop(packing);
+        let blacklist = match self.options.keep_match_sections {
+            true => blacklist,
+            false => Arc::new(metadata(&blacklist)?),
+        };
         let next = Generation::new(&self.engine, &component, blacklist, limits, self.options.instances)?;
         next.prove(&self.sums)?;
         self.current.store(Some(Arc::new(next)));
@@ -134,6 +140,17 @@ impl Runner {
     pub fn counters(&self) -> Counters {
         self.sums.snapshot(self.current.load().as_ref().map(|current| current.blacklist.generation()))
     }
+}
+
+/// The blacklist without its match sections, in memory that is given back as a whole.
+fn metadata(blacklist: &Blacklist<Bytes>) -> Result<Blacklist<Bytes>, RunnerError> {
+    // Nothing that is in memory is longer than that.
+    let bytes = blacklist.file_bytes() as usize;
+    let refused = |source| RunnerError::Metadata { bytes, source };
+    let zeroed = MmapMut::map_anon(bytes).map_err(refused)?;
+    blacklist
+        .without_match_sections(zeroed, Bytes::from_owner)
+        .ok_or_else(|| refused(io::ErrorKind::InvalidInput.into()))
 }
 
 impl std::fmt::Debug for Runner {

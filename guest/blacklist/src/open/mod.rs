@@ -112,6 +112,27 @@ impl<B: AsRef<[u8]>> Blacklist<B> {
         &bytes[..end.min(bytes.len())]
     }
 
+    /// The same blacklist without its match sections, for a host that has packed them. Header and metadata are copied into `zeroed`, to where
+    /// they stand in the file; the rest of it is not touched, so that fresh pages take no memory there. `freeze` makes of it what is read from then
+    /// on. `None` if `zeroed` has another length than the file.
+    ///
+    /// It has the whole one's name, generation, digest and counts, and resolves hits like it. It must not be packed, or opened again.
+    pub fn without_match_sections<M: AsMut<[u8]>, C: AsRef<[u8]>>(
+        &self,
+        mut zeroed: M,
+        freeze: impl FnOnce(M) -> C,
+    ) -> Option<Blacklist<C>> {
+        let (file, rest) = (self.bytes.as_ref(), zeroed.as_mut());
+        if file.len() != rest.len() {
+            return None;
+        }
+        // The match sections stand first, behind the header.
+        let metadata = self.guest_image().len();
+        rest[..self.header_bytes].copy_from_slice(&file[..self.header_bytes]);
+        rest[metadata..].copy_from_slice(&file[metadata..]);
+        Some(Blacklist { bytes: freeze(zeroed), header_bytes: self.header_bytes })
+    }
+
     /// Number of entries of a type under a role.
     pub fn count(&self, role: Role, kind: EntryType) -> u32 {
         self.image().map_or(0, |image| image.count(role, kind))

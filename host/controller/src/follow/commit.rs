@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use rusqlite::{Connection, TransactionBehavior};
 use serde::Serialize;
+use threatsieve_flag::coverings;
 
 use super::found_event::{FoundEvent, FoundEvents};
 use super::reading::Stretch;
@@ -122,8 +123,8 @@ fn flag(
 ) -> anyhow::Result<()> {
     let known = insert_event(connection, stretch.file, &stretch.identity, event)?;
     let mut new = Vec::new();
-    for covering in event.coverings() {
-        let is_written = shape.admits(covering.indicator.tlp);
+    for covering in coverings(&event.found) {
+        let is_written = shape.ceiling().admits(covering.indicator.tlp);
         if insert_match(connection, known.id, &covering, is_written, finding)? {
             new.push(covering);
         }

@@ -1,9 +1,10 @@
 //! A flagged line on its way from the matcher to the state.
 
 use serde_json::{Map, Value};
-use threatsieve_blacklist::{How, IndicatorView, Timestamp};
+use threatsieve_blacklist::Timestamp;
+use threatsieve_flag::Found;
 
-use crate::matching::{Collected, Event, Found};
+use crate::matching::{Collected, Event};
 
 /// A line with matches, detached from its piece.
 #[derive(Debug)]
@@ -50,50 +51,12 @@ pub(crate) fn collect(event: &Event<'_>, out: &mut FoundEvents) {
     });
 }
 
-/// What one indicator says of an event: by the most specific of its entries that cover one of the event's observables.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Covering<'a> {
-    pub(crate) found: &'a Found,
-    pub(crate) indicator: &'a IndicatorView,
-}
-
 impl FoundEvent {
     /// The host that it is from.
     pub(crate) fn source(&self) -> Option<&str> {
         ["source.ip", "source.domain", "source.address", "host.name"]
             .into_iter()
             .find_map(|name| text_at(&self.event, name))
-    }
-
-    /// One for every indicator, in the order of the observables.
-    pub(crate) fn coverings(&self) -> Vec<Covering<'_>> {
-        let mut all: Vec<Covering<'_>> = Vec::new();
-        let mut places = std::collections::HashMap::new();
-        for found in &self.found {
-            for indicator in &found.matched.entry.indicators {
-                let covering = Covering { found, indicator };
-                let place = *places.entry((&indicator.feed, indicator.shown_id())).or_insert(all.len());
-                match all.get_mut(place) {
-                    None => all.push(covering),
-                    Some(known) if breadth(found.matched.how) < breadth(known.found.matched.how) => {
-                        *known = covering;
-                    }
-                    Some(_) => {}
-                }
-            }
-        }
-        all
-    }
-}
-
-/// How much more than the observable itself an entry covers.
-fn breadth(how: How) -> u8 {
-    match how {
-        How::Exact | How::Url => 0,
-        How::UrlPrefix => 1,
-        How::Subdomain => 2,
-        How::Cidr | How::Range => 3,
-        How::UrlQueryUnlogged => 4,
     }
 }
 

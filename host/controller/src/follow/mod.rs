@@ -18,7 +18,7 @@ mod troubles;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use found_event::{Covering, FoundEvent};
+pub(crate) use found_event::FoundEvent;
 pub(crate) use history::{HistoryReport, match_history};
 pub(crate) use logs::{FollowReport, follow_logs};
 pub(crate) use opened::{Digest, Stat};

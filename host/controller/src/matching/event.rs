@@ -1,20 +1,8 @@
 //! A log line that matched.
 
-use threatsieve_blacklist::{Match, Timestamp};
+use threatsieve_blacklist::Timestamp;
+use threatsieve_flag::Found;
 use threatsieve_log::Parser;
-
-/// An observable with an entry that covers it.
-#[derive(Debug, Clone)]
-pub(crate) struct Found {
-    /// The observable's place in the line, from 0.
-    pub(crate) number: u32,
-    /// The value as the line has it.
-    pub(crate) observable: String,
-    /// Where in the event it stands, by its ECS name where there is one.
-    pub(crate) field: String,
-    /// How it is covered, by which entry, and who says so.
-    pub(crate) matched: Match,
-}
 
 /// A line with at least one match.
 #[derive(Debug)]

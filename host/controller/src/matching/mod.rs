@@ -10,7 +10,7 @@ mod tally;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use event::{Event, Found};
+pub(crate) use event::Event;
 pub(crate) use headers::after_headers;
 pub(crate) use matcher::{Matcher, Setup, Times};
 pub(crate) use piece::{Collect, Collected, End, Piece, Report, Source, Worker};

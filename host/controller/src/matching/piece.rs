@@ -6,10 +6,11 @@ use std::sync::Arc;
 
 use memchr::memchr;
 use threatsieve_blacklist::{Batch, Hit, Kind, Timestamp};
+use threatsieve_flag::Found;
 use threatsieve_log::{Format, MAX_LINE_BYTES, Parser};
 use threatsieve_runner::{Answer, CheckError};
 
-use super::event::{Event, Found};
+use super::event::Event;
 use super::matcher::{Matcher, Times};
 use super::tally::{Example, Tally};
 use crate::output::clipped;

@@ -19,4 +19,5 @@ pub(crate) use sink::Sink;
 pub(crate) use summary::Summary;
 pub(crate) use table::indicator;
 pub(crate) use terminal::{clipped, counted, grouped, harmless};
-pub(crate) use view::{EntryJson, IndicatorJson, moment};
+pub(crate) use threatsieve_flag::moment;
+pub(crate) use view::{EntryJson, IndicatorJson};

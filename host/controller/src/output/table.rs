@@ -3,9 +3,10 @@
 use std::fmt::Write;
 
 use threatsieve_blacklist::{IndicatorView, Tlp};
+use threatsieve_flag::Found;
 
 use super::terminal::{Style, harmless, styled};
-use crate::matching::{Event, Found};
+use crate::matching::Event;
 
 /// Columns and the widths that they are filled up to; longer ones push the rest to the right. Rows are written as they come, so
 /// widths are set beforehand.

@@ -1,8 +1,8 @@
 //! Matches and indicators as JSON has them.
 
-use jiff::Timestamp as Moment;
 use serde::Serialize;
-use threatsieve_blacklist::{Entry, IndicatorView, Match, Timestamp, Tlp};
+use threatsieve_blacklist::{Entry, IndicatorView, Match, Tlp};
+use threatsieve_flag::moment;
 
 /// An entry, by the names of STIX.
 #[derive(Debug, Serialize)]
@@ -77,10 +77,4 @@ impl<'a> MatchJson<'a> {
             indicators: matched.entry.indicators.iter().map(IndicatorJson::new).collect(),
         }
     }
-}
-
-/// RFC 3339, in UTC.
-pub(crate) fn moment(at: Timestamp) -> String {
-    // Out of the range of years 1 to 9999 only if somebody forged a blacklist; the number says as much as anything then.
-    Moment::from_microsecond(at.0).map_or_else(|_| format!("{} µs", at.0), |moment| moment.to_string())
 }

@@ -1,14 +1,14 @@
 //! The records of the output file: what is written into an event (docs/records.md).
 
-use std::net::IpAddr;
 use std::path::Path;
 
 use serde_json::{Map, Value, json};
-use threatsieve_blacklist::{EntryType, Timestamp, Tlp};
+use threatsieve_blacklist::Timestamp;
+use threatsieve_flag::fields::{set, take};
+use threatsieve_flag::{Ceiling, Covering, Flag, moment};
 
 use crate::config::Output;
-use crate::follow::{Covering, FoundEvent};
-use crate::output::moment;
+use crate::follow::FoundEvent;
 use crate::store::events::{Finding, KnownEvent};
 
 /// What is the same in all records.
@@ -20,9 +20,9 @@ pub(crate) struct RecordShape<'a> {
 }
 
 impl RecordShape<'_> {
-    /// Whether an indicator of that marking may be written; unmarked ones always may.
-    pub(crate) fn admits(&self, tlp: Option<Tlp>) -> bool {
-        tlp.is_none_or(|tlp| tlp <= self.output.max_tlp)
+    /// What may be written. An event's matches are limited before ([`FoundEvent::omitted`]).
+    pub(crate) fn ceiling(&self) -> Ceiling {
+        Ceiling { tlp: self.output.max_tlp, enrichments: usize::MAX }
     }
 }
 
@@ -94,92 +94,25 @@ fn finish(
     known: &KnownEvent,
     finding: &Finding,
 ) -> String {
-    let (written, withheld): (Vec<_>, Vec<_>) =
-        coverings.iter().partition(|covering| shape.admits(covering.indicator.tlp));
-    let occurred = event.time.unwrap_or(finding.now);
-    let enrichments: Vec<Value> = written.iter().map(|covering| enrichment(covering, occurred)).collect();
-    let confidence: Vec<Value> =
-        written.iter().map(|covering| json!(covering.indicator.confidence)).collect();
+    let flag = Flag::new(coverings, &shape.ceiling(), event.time.unwrap_or(finding.now));
     let mut ours = json!({
         "id": known.uid,
         "kind": kind,
         "generation": { shape.blacklist: finding.generation },
         "historic": finding.is_historic,
     });
-    if !confidence.is_empty() {
-        ours["confidence"] = Value::Array(confidence);
+    if !flag.confidence.is_empty() {
+        ours["confidence"] = Value::Array(flag.confidence);
     }
-    if !withheld.is_empty() {
-        ours["withheld"] = json!(withheld.len());
+    if flag.withheld > 0 {
+        ours["withheld"] = json!(flag.withheld);
     }
     if event.omitted > 0 {
         ours["omitted"] = json!(event.omitted);
     }
-    append_enrichments(&mut record, enrichments);
+    append_enrichments(&mut record, flag.enrichments);
     record.insert("threatsieve".into(), ours);
     Value::Object(record).to_string()
-}
-
-/// One element of ECS `threat.enrichments`.
-fn enrichment(covering: &Covering<'_>, occurred: Timestamp) -> Value {
-    let Covering { found, indicator: view } = covering;
-    let entry = &found.matched.entry;
-    let mut indicator = json!({
-        "id": view.shown_id(),
-        "type": entry.kind.stix_name(),
-        "provider": view.feed,
-        "name": view.name.as_deref().unwrap_or(&entry.value),
-        "confidence": confidence_word(view.confidence),
-    });
-    if let Value::Object(indicator) = &mut indicator {
-        if let Some(tlp) = view.tlp {
-            set(indicator, "marking.tlp", json!(tlp.name()));
-        }
-        if let Some(from) = view.valid_from {
-            set(indicator, "first_seen", json!(moment(from)));
-        }
-        if let Some(modified) = view.modified {
-            set(indicator, "modified_at", json!(moment(modified)));
-        }
-        if let Some(field) = value_field(entry.kind, &entry.value) {
-            set(indicator, field, json!(entry.value));
-        }
-    }
-    json!({
-        "indicator": indicator,
-        "matched": {
-            "atomic": found.observable,
-            "field": found.field,
-            "type": found.matched.how.name(),
-            "occurred": moment(occurred),
-        },
-        "feed": { "name": view.feed },
-    })
-}
-
-/// Where below `threat.indicator` ECS has a value of that type; networks and ranges have no place there but the name.
-fn value_field(kind: EntryType, value: &str) -> Option<&'static str> {
-    match kind {
-        EntryType::Domain => Some("url.domain"),
-        EntryType::Url if value.contains("://") => Some("url.full"),
-        EntryType::Url => Some("url.original"),
-        EntryType::Ipv4 | EntryType::Ipv6 => value.parse::<IpAddr>().ok().map(|_| "ip"),
-        EntryType::Md5 => Some("file.hash.md5"),
-        EntryType::Sha1 => Some("file.hash.sha1"),
-        EntryType::Sha256 => Some("file.hash.sha256"),
-        EntryType::Email => Some("email.address"),
-    }
-}
-
-/// STIX 2.1 appendix A, "None / Low / Med / High", by ECS's names.
-fn confidence_word(confidence: Option<u8>) -> &'static str {
-    match confidence {
-        None => "Not Specified",
-        Some(0) => "None",
-        Some(1..=29) => "Low",
-        Some(30..=69) => "Medium",
-        Some(_) => "High",
-    }
 }
 
 /// Adds to `threat.enrichments`; what others put there stays, first.
@@ -194,30 +127,6 @@ fn append_enrichments(record: &mut Map<String, Value>, enrichments: Vec<Value>) 
     };
     all.extend(enrichments);
     set(record, "threat.enrichments", Value::Array(all));
-}
-
-/// Takes a field out, whether its name is nested or written with dots.
-fn take(record: &mut Map<String, Value>, name: &str) -> Option<Value> {
-    if let Some(value) = record.remove(name) {
-        return Some(value);
-    }
-    let (outer, inner) = name.split_once('.')?;
-    take(record.get_mut(outer)?.as_object_mut()?, inner)
-}
-
-/// Sets a field by its dotted name, nested; below something that is no object, by a key with dots.
-fn set(record: &mut Map<String, Value>, name: &str, value: Value) {
-    take(record, name);
-    if let Some((outer, inner)) = name.split_once('.') {
-        match record.entry(outer).or_insert_with(|| Value::Object(Map::new())) {
-            Value::Object(object) => set(object, inner, value),
-            _ => {
-                record.insert(name.to_owned(), value);
-            }
-        }
-    } else {
-        record.insert(name.to_owned(), value);
-    }
 }
 
 fn set_unless_there(record: &mut Map<String, Value>, name: &str, value: Value) {

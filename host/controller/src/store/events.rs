@@ -2,8 +2,9 @@
 
 use rusqlite::{Connection, OptionalExtension, named_params};
 use threatsieve_blacklist::{Timestamp, Tlp};
+use threatsieve_flag::Covering;
 
-use crate::follow::{Covering, FoundEvent};
+use crate::follow::FoundEvent;
 
 /// Characters of a line that are kept.
 const RAW_CHARS: usize = 2048;

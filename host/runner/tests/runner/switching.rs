@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
-use threatsieve_blacklist::Blacklist;
+use threatsieve_blacklist::{Blacklist, Policy, Role, Timestamp};
 use threatsieve_runner::{Bytes, RunnerOptions};
 
 use crate::common::{blacklist, compiled, hosts, listed, runner};
@@ -78,6 +78,35 @@ fn the_old_blacklist_is_freed_with_its_last_answer() {
     drop(answer);
     assert!(weak.upgrade().is_none() && freed.load(Ordering::Relaxed));
     assert_eq!(runner.check(&hosts(["evil.com"])).unwrap().hits, []);
+}
+
+/// Without its match sections a blacklist resolves hits, and the file's own bytes are given back at once.
+#[test]
+fn match_sections_need_not_be_kept() {
+    let freed = Arc::new(AtomicBool::new(false));
+    let bytes = compiled("lean", 3, listed(&["evil.com", "192.0.2.0/24"]), listed(&["ok.evil.com"]));
+    let whole = Blacklist::open(Bytes::from(bytes.clone()), None).unwrap();
+    let watched = Blacklist::open(Bytes::from_owner(Watched(bytes, freed.clone())), None).unwrap();
+    let options = RunnerOptions { keep_match_sections: false, ..RunnerOptions::default() };
+    let runner = threatsieve_runner::Runner::new(options).unwrap();
+    runner.load(Arc::new(watched)).unwrap();
+    assert!(freed.load(Ordering::Relaxed));
+    let answer = runner.check(&hosts(["www.evil.com", "192.0.2.7", "ok.evil.com"])).unwrap();
+    assert_eq!(answer.hits.len(), 3);
+    for hit in &answer.hits {
+        assert_eq!(answer.blacklist.entry(hit.entry), whole.entry(hit.entry));
+        let resolved =
+            |blacklist: &Blacklist<Bytes>| blacklist.resolve(hit, &Policy::default(), Timestamp(0));
+        assert_eq!(resolved(&answer.blacklist), resolved(&whole));
+    }
+    let lean = &answer.blacklist;
+    assert_eq!((lean.name(), lean.generation(), lean.digest()), (whole.name(), 3, whole.digest()));
+    assert_eq!(lean.file_bytes(), whole.file_bytes());
+    assert!(Role::ALL.iter().all(|role| lean.entries(*role) == whole.entries(*role)));
+    // The same file again is known to be the one that serves.
+    runner.load(Arc::new(whole)).unwrap();
+    assert_eq!(runner.counters().loads, 1);
+    assert_eq!(runner.check(&hosts(["www.evil.com"])).unwrap().hits.len(), 1);
 }
 
 /// Whether that blacklist's code, or memory made of it, is mapped in this process.

@@ -1,0 +1,72 @@
+//! One element of ECS `threat.enrichments`.
+
+use std::net::IpAddr;
+
+use serde_json::{Value, json};
+use threatsieve_blacklist::{EntryType, Timestamp};
+
+use crate::covering::Covering;
+use crate::fields::set;
+use crate::moment;
+
+/// What an indicator says of an event.
+pub(crate) fn enrichment(covering: &Covering<'_>, occurred: Timestamp) -> Value {
+    let Covering { found, indicator: view } = covering;
+    let entry = &found.matched.entry;
+    let mut indicator = json!({
+        "id": view.shown_id(),
+        "type": entry.kind.stix_name(),
+        "provider": view.feed,
+        "name": view.name.as_deref().unwrap_or(&entry.value),
+        "confidence": confidence_word(view.confidence),
+    });
+    if let Value::Object(indicator) = &mut indicator {
+        if let Some(tlp) = view.tlp {
+            set(indicator, "marking.tlp", json!(tlp.name()));
+        }
+        if let Some(from) = view.valid_from {
+            set(indicator, "first_seen", json!(moment(from)));
+        }
+        if let Some(modified) = view.modified {
+            set(indicator, "modified_at", json!(moment(modified)));
+        }
+        if let Some(field) = value_field(entry.kind, &entry.value) {
+            set(indicator, field, json!(entry.value));
+        }
+    }
+    json!({
+        "indicator": indicator,
+        "matched": {
+            "atomic": found.observable,
+            "field": found.field,
+            "type": found.matched.how.name(),
+            "occurred": moment(occurred),
+        },
+        "feed": { "name": view.feed },
+    })
+}
+
+/// Where below `threat.indicator` ECS has a value of that type; networks and ranges have no place there but the name.
+fn value_field(kind: EntryType, value: &str) -> Option<&'static str> {
+    match kind {
+        EntryType::Domain => Some("url.domain"),
+        EntryType::Url if value.contains("://") => Some("url.full"),
+        EntryType::Url => Some("url.original"),
+        EntryType::Ipv4 | EntryType::Ipv6 => value.parse::<IpAddr>().ok().map(|_| "ip"),
+        EntryType::Md5 => Some("file.hash.md5"),
+        EntryType::Sha1 => Some("file.hash.sha1"),
+        EntryType::Sha256 => Some("file.hash.sha256"),
+        EntryType::Email => Some("email.address"),
+    }
+}
+
+/// STIX 2.1 appendix A, "None / Low / Med / High", by ECS's names.
+fn confidence_word(confidence: Option<u8>) -> &'static str {
+    match confidence {
+        None => "Not Specified",
+        Some(0) => "None",
+        Some(1..=29) => "Low",
+        Some(30..=69) => "Medium",
+        Some(_) => "High",
+    }
+}

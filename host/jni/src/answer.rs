@@ -1,0 +1,213 @@
+//! What is to be written into which document: hits judged, and the answer's JSON.
+
+use std::ops::Range;
+
+use serde_json::{Value, json};
+use threatsieve_blacklist::{Hit, Timestamp};
+use threatsieve_flag::{Flag, Found, coverings};
+use threatsieve_runner::Answer;
+
+use crate::failure::{Failure, Kind};
+use crate::halves::Outcome;
+use crate::layout::{Layout, Part};
+use crate::node::Loaded;
+use crate::options::CheckOptions;
+
+/// Hits of one document that are judged; more are counted as omitted. Only a document of many thousand observables has so many.
+const MAX_JUDGED: usize = 10_000;
+/// Matches of one document that are kept, as in the output file.
+const MAX_FOUND: usize = 1000;
+/// Bytes of an answer after which documents that would add to it go unchecked: JSON of some 70,000 enrichments.
+const MAX_ANSWER_BYTES: usize = 64 << 20;
+
+/// An answer on its way. Documents come in ascending order; one may come in several pieces, next to each other.
+pub(crate) struct AnswerWriter<'a> {
+    options: &'a CheckOptions,
+    /// For documents without a time.
+    now: Timestamp,
+    /// The lowest of those that answered: a switch may come between two calls, and what was checked against the later one is then looked at once
+    /// more by the next backfill, not once too little.
+    generation: Option<u64>,
+    document: Option<Document>,
+    /// The documents' JSON, a comma after each.
+    json: Vec<u8>,
+}
+
+/// A document of which something is known.
+struct Document {
+    number: u32,
+    time: Option<Timestamp>,
+    found: Vec<Found>,
+    judged: usize,
+    omitted: usize,
+    unchecked: Option<Failure>,
+}
+
+impl<'a> AnswerWriter<'a> {
+    pub(crate) fn new(options: &'a CheckOptions, now: Timestamp) -> AnswerWriter<'a> {
+        AnswerWriter { options, now, generation: None, document: None, json: Vec::new() }
+    }
+
+    /// Takes note of who answered.
+    pub(crate) fn answered(&mut self, answer: &Answer) {
+        let generation = answer.blacklist.generation();
+        self.generation = Some(self.generation.map_or(generation, |known| known.min(generation)));
+    }
+
+    /// Takes what came of some parts in. `time` gives a document's own time.
+    pub(crate) fn take(
+        &mut self,
+        layout: &Layout<'_>,
+        outcome: Outcome,
+        time: &dyn Fn(u32) -> Option<Timestamp>,
+    ) -> Result<(), Failure> {
+        let Outcome { parts, result } = outcome;
+        match result {
+            Ok(answer) => self.hits(layout, parts, &answer, time),
+            Err(failure) => {
+                for part in &layout.parts[parts] {
+                    self.document(part.document, time)?.unchecked = Some(failure.clone());
+                }
+                Ok(())
+            }
+        }
+    }
+
+    /// A document whose observables cannot be told.
+    pub(crate) fn unreadable(&mut self, document: u32, reason: &str, detail: &str) -> Result<(), Failure> {
+        self.append(&json!({ "document": document, "unchecked": reason, "detail": detail }))
+    }
+
+    /// The JSON; `None` when nothing is to be written into any document. Where nobody answered, the generation is the one that should have.
+    pub(crate) fn finish(mut self, loaded: &Loaded) -> Result<Option<Vec<u8>>, Failure> {
+        self.end_document()?;
+        if self.json.is_empty() && !self.options.stamps_all {
+            return Ok(None);
+        }
+        // The last comma.
+        self.json.pop();
+        let generation = self.generation.unwrap_or_else(|| loaded.generation());
+        let head = format!("{{\"generation\":{generation},\"documents\":[");
+        let mut whole = Vec::new();
+        let bytes = head.len() + self.json.len() + 2;
+        whole.try_reserve_exact(bytes).map_err(|_| Failure::memory(bytes, "an answer"))?;
+        whole.extend_from_slice(head.as_bytes());
+        whole.append(&mut self.json);
+        whole.extend_from_slice(b"]}");
+        Ok(Some(whole))
+    }
+
+    fn hits(
+        &mut self,
+        layout: &Layout<'_>,
+        parts: Range<usize>,
+        answer: &Answer,
+        time: &dyn Fn(u32) -> Option<Timestamp>,
+    ) -> Result<(), Failure> {
+        self.answered(answer);
+        let Some(first) = layout.parts.get(parts.start).map(|part| part.observables.start) else {
+            return Ok(());
+        };
+        let mut hits = answer.hits.as_slice();
+        for part in &layout.parts[parts] {
+            if hits.is_empty() {
+                break;
+            }
+            let of_this = hits.partition_point(|hit| hit.observable + first < part.observables.end);
+            let (these, rest) = hits.split_at(of_this);
+            hits = rest;
+            if these.iter().any(|hit| hit.allowed_by.is_none()) {
+                self.judge(layout, part, first, these, answer, time)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Keeps what counts of a document's hits. The first observable of their batch is number `first` of the layout's.
+    fn judge(
+        &mut self,
+        layout: &Layout<'_>,
+        part: &Part,
+        first: u32,
+        hits: &[Hit],
+        answer: &Answer,
+        time: &dyn Fn(u32) -> Option<Timestamp>,
+    ) -> Result<(), Failure> {
+        let (options, now) = (self.options, self.now);
+        let document = self.document(part.document, time)?;
+        let at = document.time.unwrap_or(now);
+        for hit in hits.iter().filter(|hit| hit.allowed_by.is_none()) {
+            if document.judged == MAX_JUDGED || document.found.len() == MAX_FOUND {
+                document.omitted += 1;
+                continue;
+            }
+            document.judged += 1;
+            let Some(matched) = answer.blacklist.resolve(hit, &options.policy, at) else { continue };
+            let number = hit.observable + first;
+            document.found.push(Found {
+                number,
+                observable: String::from_utf8_lossy(layout.value(number)).into_owned(),
+                field: options.fields[layout.field(number)].clone(),
+                matched,
+            });
+        }
+        Ok(())
+    }
+
+    /// The document of that number; the one before is written when it is another.
+    fn document(
+        &mut self,
+        number: u32,
+        time: &dyn Fn(u32) -> Option<Timestamp>,
+    ) -> Result<&mut Document, Failure> {
+        if self.document.as_ref().is_some_and(|document| document.number != number) {
+            self.end_document()?;
+        }
+        Ok(self.document.get_or_insert_with(|| Document {
+            number,
+            time: time(number),
+            found: Vec::new(),
+            judged: 0,
+            omitted: 0,
+            unchecked: None,
+        }))
+    }
+
+    fn end_document(&mut self) -> Result<(), Failure> {
+        let Some(document) = self.document.take() else { return Ok(()) };
+        if document.found.is_empty() && document.omitted == 0 && document.unchecked.is_none() {
+            return Ok(());
+        }
+        let mut said = json!({ "document": document.number });
+        if self.json.len() >= MAX_ANSWER_BYTES {
+            let detail = format!("the answer of its batch has {MAX_ANSWER_BYTES} bytes already");
+            unchecked(&mut said, &Failure::new(Kind::Limit, detail));
+            return self.append(&said);
+        }
+        if !document.found.is_empty() || document.omitted > 0 {
+            let occurred = document.time.unwrap_or(self.now);
+            let flag = Flag::new(&coverings(&document.found), &self.options.ceiling, occurred);
+            said["enrichments"] = Value::Array(flag.enrichments);
+            said["confidence"] = Value::Array(flag.confidence);
+            said["withheld"] = json!(flag.withheld);
+            said["omitted"] = json!(flag.omitted + document.omitted);
+        }
+        if let Some(failure) = &document.unchecked {
+            unchecked(&mut said, failure);
+        }
+        self.append(&said)
+    }
+
+    fn append(&mut self, said: &Value) -> Result<(), Failure> {
+        let text = said.to_string();
+        self.json.try_reserve(text.len() + 1).map_err(|_| Failure::memory(text.len(), "an answer"))?;
+        self.json.extend_from_slice(text.as_bytes());
+        self.json.push(b',');
+        Ok(())
+    }
+}
+
+fn unchecked(said: &mut Value, failure: &Failure) {
+    said["unchecked"] = json!(failure.kind.name());
+    said["detail"] = json!(failure.message);
+}

@@ -1,0 +1,57 @@
+//! One batch of observables looked up.
+
+use threatsieve_blacklist::Timestamp;
+use threatsieve_runner::Answer;
+
+use crate::answer::AnswerWriter;
+use crate::failure::Failure;
+use crate::halves::outcomes;
+use crate::layout::Layout;
+use crate::node::Loaded;
+use crate::options::CheckOptions;
+use crate::times::Times;
+
+/// Where a batch's observables are from. Only asked for when something is to be written.
+pub(crate) struct Details {
+    /// A place an observable ([`crate::layout::place`]).
+    pub(crate) places: Vec<i32>,
+    /// The documents' times ([`Times`]).
+    pub(crate) times: Vec<u8>,
+}
+
+/// Looks up a batch of so many observables of so many documents. `None` when nothing is to be written into any of them.
+pub(crate) fn check(
+    loaded: &Loaded,
+    options: &CheckOptions,
+    batch: &[u8],
+    observables: u32,
+    documents: u32,
+    now: Timestamp,
+    details: impl FnOnce() -> Result<Details, Failure>,
+) -> Result<Option<Vec<u8>>, Failure> {
+    let first = loaded.runner.check_encoded(batch, observables as usize);
+    loaded.count_documents(documents);
+    let mut writer = AnswerWriter::new(options, now);
+    match &first {
+        Ok(answer) if is_quiet(answer) => {
+            if !options.stamps_all {
+                return Ok(None);
+            }
+            writer.answered(answer);
+        }
+        _ => {
+            let details = details()?;
+            let layout = Layout::new(batch, &details.places, documents, options.fields.len())?;
+            let times = Times::new(&details.times, documents)?;
+            for outcome in outcomes(&loaded.runner, &layout, first, &mut 0)? {
+                writer.take(&layout, outcome, &|document| times.at(document))?;
+            }
+        }
+    }
+    writer.finish(loaded)
+}
+
+/// Whether nothing comes of it: no hit, or none that the allow-list leaves.
+pub(crate) fn is_quiet(answer: &Answer) -> bool {
+    answer.hits.iter().all(|hit| hit.allowed_by.is_some())
+}

@@ -1,0 +1,152 @@
+//! Why a call has no result, as Java is told.
+
+use std::any::Any;
+use std::error::Error;
+
+use threatsieve_blacklist::{BatchError, OpenError};
+use threatsieve_runner::{CheckError, PackError, RunnerError};
+
+/// What kind of failure it is. Java tells them apart by name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// No blacklist of that name is loaded.
+    NoBlacklist,
+    /// A file is no blacklist, or a damaged one, or one of another version.
+    Damaged,
+    /// A signature is missing or not by the trusted key.
+    Signature,
+    /// A file holds a blacklist of another name.
+    Name,
+    /// It would not fit the node's memory limit.
+    Budget,
+    /// The matcher took too long.
+    Deadline,
+    /// The matcher trapped.
+    Trap,
+    /// There is not enough memory, or the matcher wanted more than it may have.
+    Memory,
+    /// A file cannot be read.
+    Io,
+    /// Something is larger than it may be.
+    Limit,
+    /// Options are wrong.
+    Options,
+    /// A panic, caught.
+    Panic,
+    /// The caller or this library is at fault.
+    Internal,
+}
+
+impl Kind {
+    /// The name that `NativeException.kind()` gives.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Kind::NoBlacklist => "no-blacklist",
+            Kind::Damaged => "damaged",
+            Kind::Signature => "signature",
+            Kind::Name => "name",
+            Kind::Budget => "budget",
+            Kind::Deadline => "deadline",
+            Kind::Trap => "trap",
+            Kind::Memory => "memory",
+            Kind::Io => "io",
+            Kind::Limit => "limit",
+            Kind::Options => "options",
+            Kind::Panic => "panic",
+            Kind::Internal => "internal",
+        }
+    }
+}
+
+/// A call without a result. Nothing has changed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Failure {
+    pub(crate) kind: Kind,
+    /// For a person: what, where, expected, got.
+    pub(crate) message: String,
+}
+
+impl Failure {
+    pub(crate) fn new(kind: Kind, message: impl Into<String>) -> Failure {
+        Failure { kind, message: message.into() }
+    }
+
+    /// Memory that was refused.
+    pub(crate) fn memory(bytes: usize, what: &str) -> Failure {
+        Failure::new(Kind::Memory, format!("no memory for {what} of {bytes} bytes"))
+    }
+
+    /// What a panic comes to.
+    pub(crate) fn panicked(payload: &(dyn Any + Send)) -> Failure {
+        let said = payload.downcast_ref::<&str>().copied();
+        let said = said.or_else(|| payload.downcast_ref::<String>().map(String::as_str));
+        Failure::new(
+            Kind::Panic,
+            format!("the native library panicked: {}", said.unwrap_or("it does not say why")),
+        )
+    }
+}
+
+impl From<jni::errors::Error> for Failure {
+    fn from(error: jni::errors::Error) -> Failure {
+        use jni::errors::{Error, JniError};
+        let kind = match error {
+            Error::JniCall(JniError::NoMemory) => Kind::Memory,
+            _ => Kind::Internal,
+        };
+        Failure::new(kind, format!("a call to the JVM failed: {}", chain(&error)))
+    }
+}
+
+impl From<OpenError> for Failure {
+    fn from(error: OpenError) -> Failure {
+        let kind = match error {
+            OpenError::Unsigned | OpenError::Signature => Kind::Signature,
+            _ => Kind::Damaged,
+        };
+        Failure::new(kind, error.to_string())
+    }
+}
+
+impl From<RunnerError> for Failure {
+    fn from(error: RunnerError) -> Failure {
+        let kind = match &error {
+            RunnerError::Pack { source: PackError::TooLarge { .. }, .. } => Kind::Limit,
+            RunnerError::Memory { .. } | RunnerError::Memfd { .. } => Kind::Memory,
+            RunnerError::Describe(error) => kind_of(error),
+            _ => Kind::Internal,
+        };
+        Failure::new(kind, chain(&error))
+    }
+}
+
+impl From<CheckError> for Failure {
+    fn from(error: CheckError) -> Failure {
+        Failure::new(kind_of(&error), chain(&error))
+    }
+}
+
+fn kind_of(error: &CheckError) -> Kind {
+    match error {
+        CheckError::NoBlacklist => Kind::NoBlacklist,
+        CheckError::Trap { .. } => Kind::Trap,
+        CheckError::Deadline { .. } => Kind::Deadline,
+        CheckError::MemoryCeiling { .. } | CheckError::Memory { .. } | CheckError::Instance(_) => {
+            Kind::Memory
+        }
+        CheckError::TooManyHits { .. } => Kind::Limit,
+        CheckError::Batch(BatchError::TooLarge { .. } | BatchError::TooMany) => Kind::Limit,
+        CheckError::Batch(_) | CheckError::Blacklist { .. } | CheckError::Answer(_) => Kind::Internal,
+    }
+}
+
+/// An error with its causes, in one line.
+fn chain(error: &dyn Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        text = format!("{text}: {cause}");
+        source = cause.source();
+    }
+    text
+}

@@ -1,0 +1,102 @@
+//! Which document and field each observable of a batch is from, and where in the batch it stands.
+
+use std::ops::Range;
+
+use threatsieve_blacklist::observable::BatchReader;
+use threatsieve_runner::CheckError;
+
+use crate::failure::{Failure, Kind};
+
+/// Bytes before each observable's own (`wit/matcher.wit`).
+const HEADER_BYTES: usize = 4;
+/// Bits of a place that hold the field.
+const FIELD_BITS: u32 = 8;
+
+/// Where an observable is from, as one number. Documents have 24 bits.
+pub(crate) fn place(document: u32, field: u8) -> i32 {
+    (document << FIELD_BITS | u32::from(field)).cast_signed()
+}
+
+/// One document's observables, which stand together.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Part {
+    pub(crate) document: u32,
+    pub(crate) observables: Range<u32>,
+}
+
+/// A batch, taken to pieces; made only when something is to be written.
+#[derive(Debug)]
+pub(crate) struct Layout<'a> {
+    batch: &'a [u8],
+    places: &'a [i32],
+    /// Where each observable's header starts, and where the batch ends.
+    starts: Vec<u32>,
+    pub(crate) parts: Vec<Part>,
+}
+
+impl<'a> Layout<'a> {
+    /// Holds the places to the batch: as many as it has observables, documents ascending and below `documents`, fields below `fields`.
+    pub(crate) fn new(
+        batch: &'a [u8],
+        places: &'a [i32],
+        documents: u32,
+        fields: usize,
+    ) -> Result<Layout<'a>, Failure> {
+        let starts = starts(batch)?;
+        if starts.len() - 1 != places.len() {
+            let message =
+                format!("the batch has {} observables, and {} places", starts.len() - 1, places.len());
+            return Err(Failure::new(Kind::Internal, message));
+        }
+        let mut parts: Vec<Part> = Vec::new();
+        for (number, &place) in places.iter().enumerate() {
+            let number = number as u32;
+            let (document, field) = split(place);
+            let known = parts.last_mut();
+            let least = known.as_ref().map_or(0, |part| part.document);
+            if !(least..documents).contains(&document) || field >= fields {
+                let message = format!(
+                    "place {number}: expected a document from {least} on and below {documents} and a field below {fields}, got \
+                     document {document}, field {field}"
+                );
+                return Err(Failure::new(Kind::Internal, message));
+            }
+            match known {
+                Some(part) if part.document == document => part.observables.end = number + 1,
+                _ => parts.push(Part { document, observables: number..number + 1 }),
+            }
+        }
+        Ok(Layout { batch, places, starts, parts })
+    }
+
+    /// The stretch of the batch with these observables: a batch itself.
+    pub(crate) fn stretch(&self, observables: Range<u32>) -> &'a [u8] {
+        &self.batch
+            [self.starts[observables.start as usize] as usize..self.starts[observables.end as usize] as usize]
+    }
+
+    /// An observable's own bytes.
+    pub(crate) fn value(&self, observable: u32) -> &'a [u8] {
+        &self.stretch(observable..observable + 1)[HEADER_BYTES..]
+    }
+
+    /// The number of its field.
+    pub(crate) fn field(&self, observable: u32) -> usize {
+        split(self.places[observable as usize]).1
+    }
+}
+
+fn split(place: i32) -> (u32, usize) {
+    let place = place.cast_unsigned();
+    (place >> FIELD_BITS, (place & 0xff) as usize)
+}
+
+fn starts(batch: &[u8]) -> Result<Vec<u32>, Failure> {
+    let mut starts = vec![0];
+    let mut at = 0;
+    for observable in BatchReader::new(batch).map_err(CheckError::Batch)? {
+        at += HEADER_BYTES + observable.map_err(CheckError::Batch)?.1.len();
+        starts.push(at as u32);
+    }
+    Ok(starts)
+}

@@ -1,0 +1,188 @@
+//! A batch of raw log lines looked up.
+
+use std::cell::RefCell;
+use std::sync::LazyLock;
+
+use threatsieve_blacklist::observable::MAX_BATCH_BYTES;
+use threatsieve_blacklist::{Batch, Timestamp};
+use threatsieve_log::{Fields, Format, MalformedLine, Parser};
+use threatsieve_runner::{Answer, CheckError};
+
+use crate::answer::AnswerWriter;
+use crate::check::is_quiet;
+use crate::failure::{Failure, Kind};
+use crate::halves::{MAX_FAILED_CALLS, Outcome, outcomes};
+use crate::layout::{Layout, place};
+use crate::node::Loaded;
+use crate::options::CheckOptions;
+
+/// Bytes of a batch that are kept for the thread's next call.
+const KEPT_BYTES: usize = 1 << 20;
+/// What a document is told whose line is not of its format.
+const MALFORMED: &str = "malformed";
+
+/// Looks up lines, each a little-endian `u32` with its length and then its bytes, of so many documents. `None` when nothing is to be written
+/// into any of them.
+pub(crate) fn check_lines(
+    loaded: &Loaded,
+    options: &CheckOptions,
+    lines: &[u8],
+    documents: u32,
+    now: Timestamp,
+) -> Result<Option<Vec<u8>>, Failure> {
+    thread_local! {
+        static KEPT: RefCell<(Batch, Vec<i32>)> = RefCell::default();
+    }
+    let lines = split(lines, documents)?;
+    KEPT.with_borrow_mut(|(batch, places)| {
+        batch.clear();
+        places.clear();
+        let mut checker = Checker {
+            loaded,
+            options,
+            lines: &lines,
+            batch,
+            places,
+            failed_calls: 0,
+            malformed: Vec::new(),
+            writer: AnswerWriter::new(options, now),
+        };
+        for (document, line) in (0..documents).zip(&lines) {
+            checker.gather(document, line, 0)?;
+        }
+        checker.look_up()?;
+        let answer = checker.finish();
+        loaded.count_documents(documents);
+        if batch.as_bytes().len() > KEPT_BYTES {
+            (*batch, *places) = Default::default();
+        }
+        answer
+    })
+}
+
+fn split(bytes: &[u8], documents: u32) -> Result<Vec<&[u8]>, Failure> {
+    if bytes.len() > MAX_BATCH_BYTES {
+        let message =
+            format!("lines of {} bytes, at most {MAX_BATCH_BYTES} are taken at a time", bytes.len());
+        return Err(Failure::new(Kind::Limit, message));
+    }
+    let mut lines = Vec::new();
+    let room = (documents as usize).min(bytes.len() / 4);
+    lines
+        .try_reserve_exact(room)
+        .map_err(|_| Failure::memory(room * size_of::<&[u8]>(), "a list of lines"))?;
+    let mut rest = bytes;
+    while !rest.is_empty() && lines.len() < documents as usize {
+        let line = rest.split_first_chunk().and_then(|(length, after)| {
+            // A 64-bit machine has room for any u32.
+            after.split_at_checked(u32::from_le_bytes(*length) as usize)
+        });
+        let Some((line, after)) = line else {
+            let message = format!("lines: that of document {} runs past the end", lines.len());
+            return Err(Failure::new(Kind::Internal, message));
+        };
+        lines.push(line);
+        rest = after;
+    }
+    if rest.is_empty() && lines.len() == documents as usize {
+        return Ok(lines);
+    }
+    let message = format!(
+        "lines: expected those of {documents} documents, got {} and {} bytes more",
+        lines.len(),
+        rest.len()
+    );
+    Err(Failure::new(Kind::Internal, message))
+}
+
+fn parser(line: &[u8], format: Option<Format>) -> &'static Parser {
+    static PARSERS: LazyLock<[Parser; Format::ALL.len()]> =
+        LazyLock::new(|| Format::ALL.map(|format| Parser::new(format, &Fields::default())));
+    // `ALL` is in the order of the variants.
+    &PARSERS[format.unwrap_or_else(|| Format::detect(line)) as usize]
+}
+
+/// The lines of one crossing.
+struct Checker<'a> {
+    loaded: &'a Loaded,
+    options: &'a CheckOptions,
+    lines: &'a [&'a [u8]],
+    batch: &'a mut Batch,
+    places: &'a mut Vec<i32>,
+    failed_calls: u32,
+    malformed: Vec<(u32, MalformedLine)>,
+    writer: AnswerWriter<'a>,
+}
+
+impl Checker<'_> {
+    /// Adds a line's observables from number `before` on to the batch; a full batch is looked up.
+    fn gather(&mut self, document: u32, line: &[u8], before: u32) -> Result<(), Failure> {
+        let (batch, places) = (&mut *self.batch, &mut *self.places);
+        let (mut seen, mut full) = (0, false);
+        let read = parser(line, self.options.message_format).observables(line, &mut |kind, value| {
+            if seen >= before && !full {
+                full = !batch.push(kind, value);
+                if !full {
+                    places.push(place(document, 0));
+                }
+            }
+            seen += u32::from(!full);
+        });
+        if let Err(malformed) = read {
+            self.malformed.push((document, malformed));
+        } else if full {
+            self.look_up()?;
+            // Any observable fits into an empty batch, so this ends.
+            self.gather(document, line, seen)?;
+        }
+        Ok(())
+    }
+
+    /// Looks the batch up and empties it.
+    fn look_up(&mut self) -> Result<(), Failure> {
+        if self.batch.is_empty() {
+            return Ok(());
+        }
+        // After too many failures nothing is asked any more.
+        let first = (self.failed_calls < MAX_FAILED_CALLS).then(|| self.loaded.runner.check(self.batch));
+        match &first {
+            Some(Ok(answer)) if is_quiet(answer) => self.writer.answered(answer),
+            _ => self.write(first)?,
+        }
+        self.batch.clear();
+        self.places.clear();
+        Ok(())
+    }
+
+    /// Has what came of the batch written; `first` is what the call for all of it has come to, if there was one.
+    fn write(&mut self, first: Option<Result<Answer, CheckError>>) -> Result<(), Failure> {
+        let documents = self.lines.len() as u32;
+        let layout = Layout::new(self.batch.as_bytes(), self.places, documents, self.options.fields.len())?;
+        let outcomes = match first {
+            Some(first) => outcomes(&self.loaded.runner, &layout, first, &mut self.failed_calls)?,
+            None => vec![given_up(&layout)],
+        };
+        let (lines, format) = (self.lines, self.options.message_format);
+        let time = |document: u32| {
+            let line = lines[document as usize];
+            parser(line, format).time(line)
+        };
+        for outcome in outcomes {
+            self.writer.take(&layout, outcome, &time)?;
+        }
+        Ok(())
+    }
+
+    fn finish(mut self) -> Result<Option<Vec<u8>>, Failure> {
+        for (document, malformed) in &self.malformed {
+            self.writer.unreadable(*document, MALFORMED, &malformed.to_string())?;
+        }
+        self.writer.finish(self.loaded)
+    }
+}
+
+/// All of a batch unchecked.
+fn given_up(layout: &Layout<'_>) -> Outcome {
+    let message = format!("{MAX_FAILED_CALLS} calls for the documents before it failed");
+    Outcome { parts: 0..layout.parts.len(), result: Err(Failure::new(Kind::Limit, message)) }
+}

@@ -1,0 +1,201 @@
+//! What one node has loaded: named blacklists, a runner each.
+
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use arc_swap::ArcSwap;
+use serde_json::{Map, Value, json};
+use threatsieve_blacklist::image::FORMAT;
+use threatsieve_blacklist::{Blacklist, EntryType, NORMALISER, Role};
+use threatsieve_runner::{Bytes, MATCHER, Runner};
+
+use crate::budget::{Needs, require_room};
+use crate::failure::{Failure, Kind};
+use crate::file;
+use crate::options::NodeOptions;
+
+/// A blacklist that serves.
+#[derive(Debug)]
+pub(crate) struct Loaded {
+    pub(crate) runner: Runner,
+    /// Documents that it was asked about.
+    documents: AtomicU64,
+}
+
+impl Loaded {
+    /// The generation that the next call is answered from.
+    pub(crate) fn generation(&self) -> u64 {
+        self.runner.blacklist().map_or(0, |blacklist| blacklist.generation())
+    }
+
+    pub(crate) fn count_documents(&self, documents: u32) {
+        self.documents.fetch_add(documents.into(), Ordering::Relaxed);
+    }
+
+    fn held_bytes(&self) -> u64 {
+        self.runner.blacklist().map_or(0, |blacklist| Needs::of(&blacklist).held)
+    }
+}
+
+/// Named blacklists within one limit of memory. Used by any number of threads.
+#[derive(Debug)]
+pub(crate) struct Node {
+    options: NodeOptions,
+    component: Cow<'static, [u8]>,
+    /// Replaced as a whole, so that calls never wait for a loading.
+    blacklists: ArcSwap<BTreeMap<String, Arc<Loaded>>>,
+    /// Held while a blacklist is loaded: memory for two at a time is not in the budget.
+    loading: Mutex<()>,
+}
+
+impl Node {
+    pub(crate) fn new(options: NodeOptions) -> Node {
+        Node::with_component(options, Cow::Borrowed(MATCHER))
+    }
+
+    /// A node with another component than the embedded one; tests have hostile ones.
+    pub(crate) fn with_component(options: NodeOptions, component: Cow<'static, [u8]>) -> Node {
+        Node { options, component, blacklists: ArcSwap::default(), loading: Mutex::default() }
+    }
+
+    /// The blacklist of that name.
+    pub(crate) fn blacklist(&self, name: &str) -> Result<Arc<Loaded>, Failure> {
+        self.blacklists
+            .load()
+            .get(name)
+            .cloned()
+            .ok_or_else(|| Failure::new(Kind::NoBlacklist, format!("no blacklist {name:?} is loaded")))
+    }
+
+    /// Verifies a file and says what it holds, and what loading it takes.
+    pub(crate) fn inspect(&self, path: &Path) -> Result<Value, Failure> {
+        let blacklist = self.open(path)?;
+        let mut by_type = Map::new();
+        for kind in EntryType::ALL {
+            // The three kinds of digests are one type.
+            let before = by_type.get(kind.stix_name()).and_then(Value::as_u64).unwrap_or(0);
+            let count = before + u64::from(blacklist.count(Role::Block, kind));
+            if count > 0 {
+                by_type.insert(kind.stix_name().to_owned(), json!(count));
+            }
+        }
+        let mut said = described(&blacklist);
+        said.insert("name".to_owned(), json!(blacklist.name()));
+        said.insert("by_type".to_owned(), Value::Object(by_type));
+        said.insert("needs_bytes".to_owned(), json!(Needs::of(&blacklist).peak));
+        Ok(Value::Object(said))
+    }
+
+    /// Has the blacklist in that file serve under that name. On a failure what served before goes on.
+    pub(crate) fn load(&self, name: &str, path: &Path) -> Result<(), Failure> {
+        // Nothing is behind this lock that a panic could leave half done.
+        let _one_at_a_time = self.loading.lock().unwrap_or_else(PoisonError::into_inner);
+        let blacklist = self.open(path)?;
+        if blacklist.name() != name {
+            let message = format!(
+                "{}: expected the blacklist {name:?}, got {:?}; build it with that name",
+                path.display(),
+                blacklist.name()
+            );
+            return Err(Failure::new(Kind::Name, message));
+        }
+        let known = self.blacklists.load().get(name).cloned();
+        let serving = known.as_ref().and_then(|known| known.runner.blacklist());
+        if serving.is_some_and(|serving| serving.digest() == blacklist.digest()) {
+            return Ok(());
+        }
+        require_room(&blacklist, self.held_bytes(), self.options.memory_limit_bytes)?;
+        let loaded = match known {
+            Some(loaded) => loaded,
+            None => {
+                let runner = Runner::with_component(self.options.runner.clone(), self.component.clone())?;
+                Arc::new(Loaded { runner, documents: AtomicU64::new(0) })
+            }
+        };
+        loaded.runner.load(Arc::new(blacklist))?;
+        self.blacklists.rcu(|blacklists| {
+            let mut blacklists = BTreeMap::clone(blacklists);
+            blacklists.insert(name.to_owned(), Arc::clone(&loaded));
+            blacklists
+        });
+        Ok(())
+    }
+
+    /// Drops a blacklist, once its last call ends, and tells whether there was one.
+    pub(crate) fn unload(&self, name: &str) -> bool {
+        let before = self.blacklists.rcu(|blacklists| {
+            let mut blacklists = BTreeMap::clone(blacklists);
+            blacklists.remove(name);
+            blacklists
+        });
+        before.contains_key(name)
+    }
+
+    /// What is loaded, and what it has done so far.
+    pub(crate) fn status(&self) -> Value {
+        let blacklists: Map<String, Value> = self
+            .blacklists
+            .load()
+            .iter()
+            .filter_map(|(name, loaded)| Some((name.clone(), Value::Object(status(loaded)?))))
+            .collect();
+        json!({
+            "library": env!("CARGO_PKG_VERSION"),
+            "normaliser": NORMALISER,
+            "format": FORMAT,
+            "memory_limit_bytes": self.options.memory_limit_bytes,
+            "memory_bytes": self.held_bytes(),
+            "blacklists": blacklists,
+        })
+    }
+
+    fn open(&self, path: &Path) -> Result<Blacklist<Bytes>, Failure> {
+        let left = self.options.memory_limit_bytes.saturating_sub(self.held_bytes());
+        Blacklist::open(file::read(path, left)?, self.options.trusted_key.as_ref()).map_err(|error| {
+            let Failure { kind, message } = error.into();
+            Failure::new(kind, format!("{}: {message}", path.display()))
+        })
+    }
+
+    fn held_bytes(&self) -> u64 {
+        self.blacklists.load().values().map(|loaded| loaded.held_bytes()).sum()
+    }
+}
+
+fn described(blacklist: &Blacklist<Bytes>) -> Map<String, Value> {
+    let digest: String = blacklist.digest().iter().map(|byte| format!("{byte:02x}")).collect();
+    let mut said = Map::new();
+    said.insert("generation".to_owned(), json!(blacklist.generation()));
+    said.insert("digest".to_owned(), json!(digest));
+    said.insert("signed".to_owned(), json!(blacklist.is_signed()));
+    said.insert("bytes".to_owned(), json!(blacklist.file_bytes()));
+    said.insert("entries".to_owned(), json!(blacklist.entries(Role::Block)));
+    said
+}
+
+/// `None` for one that is not loaded yet: it is in the map only once it is.
+fn status(loaded: &Loaded) -> Option<Map<String, Value>> {
+    let blacklist = loaded.runner.blacklist()?;
+    let counters = loaded.runner.counters();
+    let mut said = described(&blacklist);
+    for (name, count) in [
+        ("memory_bytes", Needs::of(&blacklist).held),
+        ("documents", loaded.documents.load(Ordering::Relaxed)),
+        ("observables", counters.observables),
+        ("hits", counters.hits),
+        ("suppressed", counters.suppressed),
+        ("traps", counters.traps),
+        ("deadlines", counters.deadlines),
+        ("memory_refusals", counters.memory_refusals),
+        ("other_errors", counters.other_errors),
+        ("batches", counters.batches),
+        ("nanoseconds", counters.nanoseconds),
+        ("instances", counters.instances),
+    ] {
+        said.insert(name.to_owned(), json!(count));
+    }
+    Some(said)
+}

@@ -1,0 +1,175 @@
+//! Options as Java hands them over: JSON, checked.
+
+use std::cell::RefCell;
+use std::rc::Rc;
+use std::time::Duration;
+
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use threatsieve_blacklist::compile::VerifyKey;
+use threatsieve_blacklist::{Policy, Tlp};
+use threatsieve_flag::Ceiling;
+use threatsieve_log::Format;
+use threatsieve_runner::{CodeCache, RunnerOptions};
+
+use crate::failure::{Failure, Kind};
+
+/// Fields of one processor: a place has 8 bits for them.
+const MAX_FIELDS: usize = 256;
+/// Deadlines, in milliseconds: the runner's shortest, and what nobody waits for.
+const DEADLINE_MS: std::ops::RangeInclusive<u64> = 8..=600_000;
+/// Memory of an instance, in bytes: 16 MiB, twice the largest batch, to what 32-bit memories leave beside a blacklist.
+const INSTANCE_MEMORY_BYTES: std::ops::RangeInclusive<u64> = 16 << 20..=1 << 30;
+/// Idle instances.
+const INSTANCES: std::ops::RangeInclusive<u64> = 1..=1024;
+
+/// A node's options.
+#[derive(Debug)]
+pub(crate) struct NodeOptions {
+    /// How each blacklist's runner behaves.
+    pub(crate) runner: RunnerOptions,
+    /// Memory of all blacklists together, and of loading the next one, in bytes.
+    pub(crate) memory_limit_bytes: u64,
+    /// Blacklists must be signed with it, if there is one.
+    pub(crate) trusted_key: Option<VerifyKey>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct NodeJson {
+    deadline_ms: u64,
+    memory_limit_bytes: u64,
+    instance_memory_bytes: u64,
+    instances: u64,
+    trusted_key_pem: Option<String>,
+}
+
+impl NodeOptions {
+    pub(crate) fn read(json: &[u8]) -> Result<NodeOptions, Failure> {
+        let json: NodeJson = read(json)?;
+        within("deadline_ms", json.deadline_ms, DEADLINE_MS)?;
+        within("instance_memory_bytes", json.instance_memory_bytes, INSTANCE_MEMORY_BYTES)?;
+        within("instances", json.instances, INSTANCES)?;
+        let key = json.trusted_key_pem.as_deref().map(VerifyKey::from_pem).transpose();
+        Ok(NodeOptions {
+            runner: RunnerOptions {
+                // The JVM has signal handlers of its own.
+                signal_traps: false,
+                deadline: Duration::from_millis(json.deadline_ms),
+                memory_ceiling_bytes: json.instance_memory_bytes as usize,
+                instances: json.instances as usize,
+                code_cache: CodeCache::Memfd,
+                keep_match_sections: false,
+                ..RunnerOptions::default()
+            },
+            memory_limit_bytes: json.memory_limit_bytes,
+            trusted_key: key
+                .map_err(|error| Failure::new(Kind::Options, format!("trusted_key_pem: {error}")))?,
+        })
+    }
+}
+
+/// A processor's options.
+#[derive(Debug)]
+pub(crate) struct CheckOptions {
+    /// Names of the fields that places count.
+    pub(crate) fields: Vec<String>,
+    /// Which indicators count.
+    pub(crate) policy: Policy,
+    /// What is written of them.
+    pub(crate) ceiling: Ceiling,
+    /// Whether every document is told its generation, not only those that something else is written into.
+    pub(crate) stamps_all: bool,
+    /// Of raw lines; `None` tells it line by line.
+    pub(crate) message_format: Option<Format>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct CheckJson {
+    fields: Vec<String>,
+    min_confidence: u8,
+    max_tlp: Option<String>,
+    max_matches: usize,
+    partial: bool,
+    stamp: Option<Stamp>,
+    message_format: Option<MessageFormat>,
+}
+
+/// Which documents are told the generation that they were checked with.
+#[derive(Deserialize, PartialEq, Eq)]
+#[serde(rename_all = "lowercase")]
+enum Stamp {
+    Matched,
+    All,
+    None,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum MessageFormat {
+    Squid,
+    Combined,
+    Text,
+    Auto,
+}
+
+impl CheckOptions {
+    pub(crate) fn read(json: &[u8]) -> Result<CheckOptions, Failure> {
+        let json: CheckJson = read(json)?;
+        within("the number of fields", json.fields.len() as u64, 1..=MAX_FIELDS as u64)?;
+        within("min_confidence", json.min_confidence.into(), 0..=100)?;
+        let tlp = match json.max_tlp.as_deref() {
+            None => Tlp::Red,
+            Some(name) => Tlp::from_name(name).ok_or_else(|| {
+                let names = Tlp::ALL.map(Tlp::name).join(", ");
+                Failure::new(Kind::Options, format!("max_tlp: expected one of {names}, got {name:?}"))
+            })?,
+        };
+        Ok(CheckOptions {
+            fields: json.fields,
+            // Markings are judged when it is written: what they keep out is counted.
+            policy: Policy {
+                min_confidence: json.min_confidence,
+                max_tlp: Tlp::Red,
+                partial: json.partial,
+                exact: false,
+            },
+            ceiling: Ceiling { tlp, enrichments: json.max_matches },
+            stamps_all: json.stamp == Some(Stamp::All),
+            message_format: match json.message_format {
+                None | Some(MessageFormat::Auto) => None,
+                Some(MessageFormat::Squid) => Some(Format::Squid),
+                Some(MessageFormat::Combined) => Some(Format::Combined),
+                Some(MessageFormat::Text) => Some(Format::Text),
+            },
+        })
+    }
+
+    /// Those same options; a thread reads them once, and again when another processor's come between.
+    pub(crate) fn cached(json: &[u8]) -> Result<Rc<CheckOptions>, Failure> {
+        thread_local! {
+            static LAST: RefCell<Option<(Vec<u8>, Rc<CheckOptions>)>> = const { RefCell::new(None) };
+        }
+        LAST.with_borrow_mut(|last| match last {
+            Some((known, options)) if known == json => Ok(Rc::clone(options)),
+            _ => {
+                let options = Rc::new(CheckOptions::read(json)?);
+                *last = Some((json.to_vec(), Rc::clone(&options)));
+                Ok(options)
+            }
+        })
+    }
+}
+
+fn read<T: DeserializeOwned>(json: &[u8]) -> Result<T, Failure> {
+    serde_json::from_slice(json).map_err(|error| Failure::new(Kind::Options, format!("options: {error}")))
+}
+
+fn within(what: &str, got: u64, range: std::ops::RangeInclusive<u64>) -> Result<(), Failure> {
+    if range.contains(&got) {
+        return Ok(());
+    }
+    let (first, last) = range.into_inner();
+    Err(Failure::new(Kind::Options, format!("options: {what} is {got}, expected {first} to {last}")))
+}
