@@ -10,7 +10,7 @@ import pytest
 
 from tests import engines, pushing
 from tests.engines import Refused
-from tests.pushing import ENDPOINT, built, event, is_flagged, push, states
+from tests.pushing import ENDPOINT, built, event, header_digest, is_flagged, push, states
 from tests.traffic import Traffic
 
 EVIL = "evil.example"
@@ -187,12 +187,6 @@ def large(tmp_path_factory):
     file = built(tmp_path_factory.mktemp("large"), values(400_000), "parts", 1)
     assert file.stat().st_size > 2 * PART, file.stat().st_size
     return file
-
-
-def header_digest(file: bytes) -> str:
-    """The digest at the end of a blacklist's header, before the signature (64 bytes) and the signature's digest (32)."""
-    end = int.from_bytes(file[12:16], "little") - 64 - 32
-    return file[end - 32 : end].hex()
 
 
 class Upload:
