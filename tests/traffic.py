@@ -34,6 +34,9 @@ class Traffic:
         self._thread = threading.Thread(target=self._run)
 
     def __enter__(self) -> "Traffic":
+        # With a copy on a second node, or the first node that leaves would take events along, plugin or not.
+        settings = {"number_of_replicas": min(1, len(self.nodes) - 1)}
+        self.nodes[0].put(f"/{self.index}?wait_for_active_shards=all", {"settings": settings})
         self._thread.start()
         return self
 
