@@ -18,6 +18,12 @@ def built(folder: Path, values: Iterable[str], name: str = "default", generation
     return target
 
 
+def header_digest(blacklist: bytes) -> str:
+    """The digest at the end of a blacklist's header, before the signature (64 bytes) and the signature's digest (32)."""
+    end = int.from_bytes(blacklist[12:16], "little") - 64 - 32
+    return blacklist[end - 32 : end].hex()
+
+
 def push(node: Node, blacklist: Path, name: str = "default", query: str = "", **options) -> dict:
     """Pushes a file in one request; the answer. `query` is what stands after `?`; other options are those of `Node.send`."""
     return node.put(f"{ENDPOINT}/{name}{'?' if query else ''}{query}", blacklist.read_bytes(), **options)

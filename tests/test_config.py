@@ -1,5 +1,7 @@
 """The configuration as its writer meets it: what is wrong is told with its place, and secrets are never shown."""
 
+import pytest
+
 from tests import program
 
 EXAMPLE = program.ROOT / "tests/example/threatsieve.toml"
@@ -32,6 +34,56 @@ def test_secrets_are_never_shown(tmp_path):
     placed = program.write(tmp_path / "placed.toml", *feed, 'token = { env = "TOKEN" }')
     out, err = check("show", "--config", placed, env={"TOKEN": SECRET})
     assert SECRET not in out + err and 'feeds.a.token.env = "TOKEN"' in out
+
+
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [
+        (b"\xff" * 3, "expected UTF-8, got other bytes at offset 0"),
+        (b"# " + b"x" * (1 << 20), "expected a configuration of at most 1048576 bytes, got more"),
+        (b'state = "s"\n[http\n', ":2:6: "),
+    ],
+)
+def test_a_file_that_is_no_configuration(tmp_path, content, told):
+    file = tmp_path / "t.toml"
+    file.write_bytes(content)
+    _, err = check("check", "--offline", "--config", file, expect=program.USAGE)
+    assert str(file) in err and told in err
+
+
+def test_a_configuration_that_is_not_there(tmp_path):
+    _, err = check("check", "--offline", "--config", tmp_path / "t.toml", expect=program.USAGE)
+    assert f"{tmp_path / 't.toml'}: the configuration cannot be read" in err and "No such file" in err
+
+
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [
+        (b"\n", "expected a secret in {file}, got an empty file"),
+        (b"\xff", "expected UTF-8 in {file}, got other bytes"),
+        (b"x" * 65_537, "expected at most 65536 bytes in {file}, got more"),
+        (None, "expected a readable file, got an error at {file}: No such file or directory"),
+    ],
+)
+def test_a_secret_file_that_holds_none(tmp_path, content, told):
+    secret = tmp_path / "token"
+    if content is not None:
+        secret.write_bytes(content)
+    feed = ["[[feeds]]", 'name = "a"', 'type = "url"', 'url = "https://example.org/"', 'token = { file = "token" }']
+    file = program.write(tmp_path / "t.toml", 'state = "s"', *feed)
+    _, err = check("check", "--offline", "--config", file, expect=program.USAGE)
+    assert f"{file}:6:9: feeds.a.token: " in err and told.format(file=secret) in err
+
+
+def test_a_secret_that_others_can_read_is_warned_of(tmp_path):
+    secret = program.write(tmp_path / "token", SECRET)
+    secret.chmod(0o644)
+    feed = ["[[feeds]]", 'name = "a"', 'type = "url"', 'url = "https://example.org/"', 'token = { file = "token" }']
+    out, err = check("check", "--offline", "--config", program.write(tmp_path / "t.toml", 'state = "s"', *feed))
+    assert f"feeds.a.token: {secret} can be read by others (mode 644); `chmod 600` it" in out + err
+    assert SECRET not in out + err
+    secret.chmod(0o600)
+    assert "can be read" not in "".join(check("check", "--offline", "--config", tmp_path / "t.toml"))
 
 
 def test_the_reference_is_the_programs():

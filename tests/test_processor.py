@@ -14,7 +14,7 @@ from tests import engines, lines, program, pushing, stix
 from tests.engines import Refused
 
 NAME = "processor"
-TIME = "2026-11-25T12:00:00.000Z"
+TIME = "2026-11-25T12:00:00Z"
 SHA256 = "ab" * 32
 NUMBERS = itertools.count()
 
@@ -31,7 +31,7 @@ INDICATORS = [
     *(stix.indicator(number, f"[domain-name:value = 'n{number}.example']") for number in range(100, 130)),
 ]
 BAD = {
-    "host": "www.evil.example", "address": "203.0.112.7", "url": "http://evil.example/x", "hash": SHA256, "email": "Bob <bob@mail.example>",
+    "host": "www.evil.example", "address": "203.0.112.7", "url": "http://evil.example/x", "hash": SHA256, "email": "bob@mail.example",
     "any": "evil.example",
 }  # fmt: skip
 
@@ -189,7 +189,9 @@ def test_numbers_are_text(node, tmp_path):
     assert matched(one(node, event(url__original="http://3405803521/x"), fields=["url.original"])) == [("url.original", "http://3405803521/x")]
     digits = "12345678" * 4
     pushing.push(node, pushing.built(tmp_path, [digits], name="digits"), "digits")
-    assert matched(one(node, {"hash": int(digits)}, fields=["hash"], blacklist="digits")) == [("hash", digits)]
+    # Too large for what a simulation can copy.
+    (document,) = indexed(node, [{"hash": int(digits)}], pipeline(fields=["hash"], blacklist="digits"))
+    assert matched(document) == [("hash", digits)]
 
 
 def test_matches_come_in_the_order_of_the_fields(node):
@@ -202,7 +204,7 @@ def test_matches_come_in_the_order_of_the_fields(node):
 def test_values_beyond_ascii(node, tmp_path):
     pushing.push(node, pushing.built(tmp_path, ["bücher.example"], name="beyond"), "beyond")
     hosts = ["bücher.example", "www.BÜCHER.example", "xn--bcher-kva.example", "bucher.example", "ü" * 300, "\U0001f600.example", "\ud800.example"]
-    found = processed(node, *({"plain": host} for host in hosts[:-1]), fields=["plain"], blacklist="beyond")
+    found = processed(node, *({"@timestamp": TIME, "plain": host} for host in hosts[:-1]), fields=["plain"], blacklist="beyond")
     assert [bool(matched(document)) for document in found] == [True, True, True, False, False, False]
     # Half a surrogate pair, which JSON can write.
     assert "threatsieve" not in simulated(node, [{"plain": hosts[-1]}], pipeline(fields=["plain"], blacklist="beyond"))[0]
@@ -376,8 +378,10 @@ def test_raw_lines(node):
     ],
 )
 def test_formats_of_raw_lines(node, form, line, atomic):
-    document = one(node, {"event": {"original": line}}, message_field="event.original", message_format=form)
-    assert matched(document) == [("event.original", atomic)]
+    made = pipeline(message_field="event.original", message_format=form)
+    # Text has no time, so that the clock's goes into the enrichment, which is another one in each way.
+    for (document,) in both_ways(node, [{"event": {"original": line}}], made):
+        assert matched(document) == [("event.original", atomic)]
 
 
 def test_lines_that_are_none(node):
@@ -457,7 +461,7 @@ def test_options_and_their_defaults_are_documented(node):
     documented = documented_options()
     assert list(documented) == [each.strip().lower() for each in written.split(",")]
     # Taken as documented, and nothing changes by writing the defaults out.
-    given = {name: json.loads(default.strip("`")) for name, default in documented.items() if default.startswith("`")}
+    given = {name: json.loads(default.strip("`")) for name, default in documented.items() if re.fullmatch(r"`[^`]+`", default)}
     assert len(given) >= 9
     node.put(f"/_ingest/pipeline/processor-{next(NUMBERS)}", {"processors": [{"threat_match": given}]})
     bad = [event(url__domain="evil.example", url__original="http://page.example/a?"), event(url__domain="red.example"), event()]
@@ -693,7 +697,7 @@ def test_the_zip(version):
         assert archive.read("component-template.json") == (program.ROOT / "plugin-descriptors/component-template.json").read_bytes()
         assert archive.read("libthreatsieve.so").startswith(b"\x7fELF")
         policy = archive.read("plugin-security.policy").decode()
-        assert re.findall(r"permission ([\w.]+)", policy) == ["java.lang.RuntimePermission"]
+        assert re.findall(r"^ *permission ([\w.]+)", policy, re.MULTILINE) == ["java.lang.RuntimePermission"]
 
 
 def test_a_library_for_another_machine():

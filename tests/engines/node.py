@@ -240,7 +240,8 @@ class Node:
     ):  # fmt: skip
         """One request; `body` is bytes, sent as they are, or what JSON can say. The answer, parsed if it is JSON. `user`: name and password."""
         raw = isinstance(body, bytes)
-        headers = {"Content-Type": content_type or ("application/octet-stream" if raw else "application/json")}
+        # The server refuses types that it does not know; of those it does, this is a binary one.
+        headers = {"Content-Type": content_type or ("application/cbor" if raw else "application/json"), "Accept": "application/json"}
         if user:
             headers["Authorization"] = basic(*user)
         data = body if raw or body is None else json.dumps(body).encode()

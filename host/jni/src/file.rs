@@ -4,18 +4,17 @@ use std::fs::File;
 use std::io::{self, Read};
 use std::path::Path;
 
-use memmap2::MmapMut;
 use threatsieve_runner::Bytes;
 
 use crate::failure::{Failure, Kind};
 
 /// Reads a file that fits into `limit_bytes`. It is read, not mapped: whoever truncates or changes it later can neither end this process by SIGBUS nor
-/// change what was verified. The memory is given back as a whole, whatever else is allocated meanwhile.
+/// change what was verified.
 pub(crate) fn read(path: &Path, limit_bytes: u64) -> Result<Bytes, Failure> {
     let failed = |error: io::Error| {
         Failure::new(Kind::Io, format!("{}: the blacklist cannot be read: {error}", path.display()))
     };
-    let mut file = File::open(path).map_err(failed)?;
+    let file = File::open(path).map_err(failed)?;
     let metadata = file.metadata().map_err(failed)?;
     if !metadata.is_file() {
         return Err(failed(io::Error::other("expected a regular file")));
@@ -28,12 +27,12 @@ pub(crate) fn read(path: &Path, limit_bytes: u64) -> Result<Bytes, Failure> {
         );
         return Err(Failure::new(Kind::Budget, message));
     }
-    if expected == 0 {
-        return Ok(Bytes::new());
-    }
     // A limit in bytes of memory fits.
     let length = expected as usize;
-    let mut bytes = MmapMut::map_anon(length).map_err(|_| Failure::memory(length, "a blacklist"))?;
-    file.read_exact(&mut bytes).map_err(failed)?;
-    Ok(Bytes::from_owner(bytes))
+    let mut bytes = Vec::new();
+    bytes.try_reserve_exact(length).map_err(|_| Failure::memory(length, "a blacklist"))?;
+    // One that is cut off meanwhile is found to be truncated when it is opened.
+    #[expect(clippy::disallowed_methods, reason = "limited by `take`")]
+    file.take(expected).read_to_end(&mut bytes).map_err(failed)?;
+    Ok(Bytes::from(bytes))
 }

@@ -136,7 +136,6 @@ pub extern "system" fn status<'local>(
 }
 
 /// `check(long, String, byte[], byte[], int, int, int[], byte[], int, int)`.
-#[expect(clippy::too_many_arguments, reason = "Java declares them")]
 #[jni_mangle("org.threatsieve.opensearch.Native")]
 pub extern "system" fn check<'local>(
     mut env: EnvUnowned<'local>,
@@ -173,7 +172,6 @@ pub extern "system" fn check<'local>(
 }
 
 /// `checkLines(long, String, byte[], byte[], int, int)`.
-#[expect(clippy::too_many_arguments, reason = "Java declares them")]
 #[jni_mangle("org.threatsieve.opensearch.Native")]
 pub extern "system" fn check_lines<'local>(
     mut env: EnvUnowned<'local>,

@@ -12,6 +12,7 @@ use threatsieve_blacklist::image::FORMAT;
 use threatsieve_blacklist::{Blacklist, EntryType, NORMALISER, Role};
 use threatsieve_runner::{Bytes, MATCHER, Runner};
 
+use crate::allocator;
 use crate::budget::{Needs, require_room};
 use crate::failure::{Failure, Kind};
 use crate::file;
@@ -115,7 +116,9 @@ impl Node {
                 Arc::new(Loaded { runner, documents: AtomicU64::new(0) })
             }
         };
-        loaded.runner.load(Arc::new(blacklist))?;
+        let result = loaded.runner.load(Arc::new(blacklist));
+        allocator::give_back();
+        result?;
         self.blacklists.rcu(|blacklists| {
             let mut blacklists = BTreeMap::clone(blacklists);
             blacklists.insert(name.to_owned(), Arc::clone(&loaded));

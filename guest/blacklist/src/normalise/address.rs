@@ -60,8 +60,8 @@ pub(crate) fn parse_v4_in(bytes: &[u8], start: usize, end: usize) -> Option<Ipv4
     };
     let digits = u8x16::new(block) - u8x16::splat(b'0');
     let inside = (1u32 << length) - 1;
-    let is_digit = digits.simd_eq(digits.min(u8x16::splat(9))).to_bitmask() as u32 & inside;
-    let dots = u8x16::new(block).simd_eq(u8x16::splat(b'.')).to_bitmask() as u32 & inside;
+    let is_digit = digits.simd_eq(digits.min(u8x16::splat(9))).to_bitmask() & inside;
+    let dots = u8x16::new(block).simd_eq(u8x16::splat(b'.')).to_bitmask() & inside;
     if is_digit | dots != inside || dots.count_ones() != 3 {
         return None;
     }

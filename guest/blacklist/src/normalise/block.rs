@@ -45,8 +45,8 @@ impl Block {
         let usual = between(b'-', b'9', lower) | between(b'_', b'z', lower);
         Block {
             lower: lower.to_array().map(|byte| byte as u8),
-            dots: lower.simd_eq(i8x16::splat(b'.' as i8)).to_bitmask() as u32,
-            usual: usual.to_bitmask() as u32,
+            dots: lower.simd_eq(i8x16::splat(b'.' as i8)).to_bitmask(),
+            usual: usual.to_bitmask(),
         }
     }
 

@@ -12,6 +12,7 @@ use toml::de::DeTable;
 
 use super::problem::{Problem, render};
 use super::reader::{File, Reader};
+use super::shown::quoted;
 use super::{BlacklistConfig, Config, History, Http, LogSource, Logging, Output, Schedule, settings};
 use super::{alerts, feed, opensearch};
 
@@ -162,7 +163,7 @@ fn schedule(table: &Reader<'_>) -> Option<Schedule> {
     let cron: croner::Cron = match text.parse() {
         Ok(cron) => cron,
         Err(error) => {
-            let got = super::reader::quoted(&text);
+            let got = quoted(&text);
             table.problem(
                 "cron",
                 format!("expected a cron expression (\"*/15 * * * *\"), got {got}: {error}"),
@@ -171,7 +172,7 @@ fn schedule(table: &Reader<'_>) -> Option<Schedule> {
         }
     };
     if cron.find_next_occurrence(&jiff::Zoned::now(), false).is_err() {
-        let got = super::reader::quoted(&text);
+        let got = quoted(&text);
         table.problem(
             "cron",
             format!("expected a cron expression that comes due, got {got}, which never does"),
@@ -267,10 +268,7 @@ pub(super) fn unique(tables: &[Reader<'_>]) {
         if let Some(name) = table.peek("name")
             && !names.insert(name.to_owned())
         {
-            table.problem(
-                "name",
-                format!("expected a name of its own, got {} again", super::reader::quoted(name)),
-            );
+            table.problem("name", format!("expected a name of its own, got {} again", quoted(name)));
         }
     }
 }

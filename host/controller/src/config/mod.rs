@@ -15,6 +15,7 @@ mod problem;
 mod reader;
 mod secret;
 pub(crate) mod settings;
+mod shown;
 #[cfg(test)]
 mod tests;
 

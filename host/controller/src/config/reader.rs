@@ -8,7 +8,6 @@ use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use serde::Serialize as _;
 use threatsieve_blacklist::Tlp;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
@@ -17,12 +16,11 @@ use url::Url;
 use super::Secret;
 use super::problem::Problem;
 use super::settings::{Default, Table};
+use super::shown::{as_toml, described, holds_tables, kind_of};
 use crate::output::clipped;
 
 /// Longest duration: ten years.
 const MAX_DURATION: Duration = Duration::from_secs(10 * 366 * 24 * 3600);
-/// Longest secret.
-const MAX_SECRET_BYTES: u64 = 64 * 1024;
 
 /// What all tables of a file share.
 #[derive(Debug)]
@@ -371,97 +369,15 @@ impl<'a> Reader<'a> {
         };
         let place = Reader::new(self.file, &super::settings::SECRET, &self.key(key), table, value.span());
         match (place.optional_text("env")?, place.path("file")?) {
-            (Some(name), None) => self.secret_from_environment(key, &name),
-            (None, Some(path)) => self.secret_from_file(key, &path),
-            _ => {
-                self.problem(key, "expected one of `env` and `file`, got both or neither");
-                None
-            }
+            (Some(name), None) => Secret::from_environment(&name),
+            (None, Some(path)) => Secret::from_file(&path, |warning| {
+                self.file.warnings.borrow_mut().push(format!("{}: {warning}", self.key(key)));
+            }),
+            _ => Err("expected one of `env` and `file`, got both or neither".to_owned()),
         }
+        .map_err(|text| self.problem(key, text))
+        .ok()
         .map(Some)
-    }
-
-    fn secret_from_environment(&self, key: &str, name: &str) -> Option<Secret> {
-        match std::env::var(name) {
-            Ok(secret) if !secret.is_empty() => Some(Secret::new(secret)),
-            Ok(_) => {
-                self.problem(
-                    key,
-                    format!("expected a secret in the environment variable {name}, got an empty one"),
-                );
-                None
-            }
-            Err(std::env::VarError::NotPresent) => {
-                self.problem(
-                    key,
-                    format!("expected a secret in the environment variable {name}, got none: it is not set"),
-                );
-                None
-            }
-            Err(std::env::VarError::NotUnicode(_)) => {
-                self.problem(
-                    key,
-                    format!("expected UTF-8 in the environment variable {name}, got other bytes"),
-                );
-                None
-            }
-        }
-    }
-
-    fn secret_from_file(&self, key: &str, path: &Path) -> Option<Secret> {
-        use std::io::Read as _;
-        use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
-
-        let mut bytes = Vec::new();
-        // A pipe without a writer must not hold up the start.
-        let flags = rustix::fs::OFlags::NONBLOCK.bits() as i32;
-        let read = std::fs::OpenOptions::new().read(true).custom_flags(flags).open(path).and_then(|file| {
-            let mode = file.metadata()?.permissions().mode();
-            #[expect(clippy::disallowed_methods, reason = "bounded by `take`")]
-            file.take(MAX_SECRET_BYTES + 1).read_to_end(&mut bytes)?;
-            Ok(mode)
-        });
-        let mode = match read {
-            Ok(mode) => mode,
-            Err(error) => {
-                self.problem(
-                    key,
-                    format!("expected a readable file, got an error at {}: {error}", path.display()),
-                );
-                return None;
-            }
-        };
-        if bytes.len() as u64 > MAX_SECRET_BYTES {
-            self.problem(
-                key,
-                format!("expected at most {MAX_SECRET_BYTES} bytes in {}, got more", path.display()),
-            );
-            return None;
-        }
-        if mode & 0o077 != 0 {
-            let warning = format!(
-                "{}: {} can be read by others (mode {:o}); `chmod 600` it",
-                self.key(key),
-                path.display(),
-                mode & 0o777
-            );
-            self.file.warnings.borrow_mut().push(warning);
-        }
-        let Ok(mut text) = String::from_utf8(bytes) else {
-            self.problem(key, format!("expected UTF-8 in {}, got other bytes", path.display()));
-            return None;
-        };
-        if text.ends_with('\n') {
-            text.pop();
-            if text.ends_with('\r') {
-                text.pop();
-            }
-        }
-        if text.is_empty() {
-            self.problem(key, format!("expected a secret in {}, got an empty file", path.display()));
-            return None;
-        }
-        Some(Secret::new(text))
     }
 }
 
@@ -480,59 +396,4 @@ fn one_of(words: &[&str]) -> String {
 
 pub(super) fn non_empty<'v>(value: &'v DeValue<'_>) -> Option<&'v str> {
     value.as_str().filter(|text| !text.is_empty())
-}
-
-/// What a value is, without its content.
-pub(super) fn kind_of(value: &DeValue<'_>) -> &'static str {
-    match value {
-        DeValue::String(_) => "a string",
-        DeValue::Integer(_) => "an integer",
-        DeValue::Float(_) => "a float",
-        DeValue::Boolean(_) => "a boolean",
-        DeValue::Datetime(_) => "a date or time",
-        DeValue::Array(_) => "a list",
-        DeValue::Table(_) => "a table",
-    }
-}
-
-/// What a value is, for a message.
-pub(super) fn described(value: &DeValue<'_>) -> String {
-    match value {
-        DeValue::String(text) => quoted(text),
-        DeValue::Integer(number) => clipped(number.to_string().as_bytes(), 60),
-        DeValue::Float(number) => clipped(number.as_str().as_bytes(), 60),
-        DeValue::Boolean(value) => value.to_string(),
-        DeValue::Datetime(moment) => moment.to_string(),
-        DeValue::Array(_) | DeValue::Table(_) => kind_of(value).to_owned(),
-    }
-}
-
-fn holds_tables(value: &DeValue<'_>) -> bool {
-    value.as_array().is_some_and(|list| list.iter().any(|item| item.get_ref().is_table()))
-}
-
-fn as_toml(value: &DeValue<'_>) -> String {
-    match value {
-        DeValue::String(text) => {
-            let mut toml = String::new();
-            match text.as_ref().serialize(toml::ser::ValueSerializer::new(&mut toml)) {
-                Ok(_) => toml,
-                Err(_) => format!("{text:?}"),
-            }
-        }
-        DeValue::Array(list) => {
-            let items: Vec<String> = list.iter().map(|item| as_toml(item.get_ref())).collect();
-            format!("[{}]", items.join(", "))
-        }
-        DeValue::Table(_) => String::from("{ .. }"),
-        DeValue::Integer(number) => number.to_string(),
-        DeValue::Float(number) => number.as_str().to_owned(),
-        DeValue::Boolean(value) => value.to_string(),
-        DeValue::Datetime(moment) => moment.to_string(),
-    }
-}
-
-/// A text as messages quote it.
-pub(super) fn quoted(text: &str) -> String {
-    format!("\"{}\"", clipped(text.as_bytes(), 60))
 }

@@ -191,12 +191,12 @@ fn retract_named(
     reason: &str,
     now: Timestamp,
 ) -> anyhow::Result<u64> {
-    named
-        .iter()
-        .try_fold(0, |sum, (_, feed, id)| Ok(sum + retract_matches(transaction, feed, id, reason, now)?))
+    named.iter().try_fold(0, |sum, (_, feed, id)| {
+        Ok(sum + retract_matches(transaction, feed, id, None, reason, now)?)
+    })
 }
 
-/// Retracts the matches of a value, whichever indicators named it, and whether or not they still do.
+/// Retracts the matches of a value, whichever indicators named it, and whether or not they still do. What else those indicators name stays.
 fn retract_value(
     transaction: &Transaction<'_>,
     target: &str,
@@ -205,14 +205,10 @@ fn retract_value(
 ) -> anyhow::Result<u64> {
     let mut statement =
         transaction.prepare("SELECT DISTINCT feed, indicator, entry FROM matches WHERE retracted IS NULL")?;
-    let mut rows = statement.query([])?;
-    let mut named = Vec::new();
-    while let Some(row) = rows.next()? {
-        let entry = row.get_ref(2)?.as_str()?;
-        if entry == target || compared_text(entry).as_deref() == Some(target) {
-            named.push((0, row.get(0)?, row.get(1)?));
-        }
-    }
-    drop(rows);
-    retract_named(transaction, &named, reason, now)
+    let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?;
+    let matched = rows.collect::<Result<Vec<(String, String, String)>, _>>()?;
+    let names_it = |entry: &str| entry == target || compared_text(entry).as_deref() == Some(target);
+    matched.iter().filter(|(_, _, entry)| names_it(entry)).try_fold(0, |sum, (feed, id, entry)| {
+        Ok(sum + retract_matches(transaction, feed, id, Some(entry), reason, now)?)
+    })
 }

@@ -134,7 +134,7 @@ fn a_trusted_key_demands_its_signature() {
 #[test]
 fn a_file_is_inspected_without_loading() {
     let world = World::new();
-    let indicators = ["evil.com", "192.0.2.0/24", &"a".repeat(32), &"b".repeat(64)]
+    let indicators = ["evil.com", "45.77.1.0/24", &"a".repeat(32), &"b".repeat(64)]
         .iter()
         .enumerate()
         .map(|(n, value)| indicator(&n.to_string(), value))

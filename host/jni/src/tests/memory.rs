@@ -14,8 +14,8 @@ use crate::budget::Needs;
 
 const CHILD: &str = "THREATSIEVE_TEST_CHILD";
 const THREADS: usize = 16;
-/// Digests of two generations, which have some 30 MB each.
-const ENTRIES: u32 = 400_000;
+/// Digests of two generations, of some 50 MB each.
+const ENTRIES: u32 = 800_000;
 const LOADS: usize = 10;
 
 #[test]

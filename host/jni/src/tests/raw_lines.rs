@@ -24,7 +24,7 @@ fn world() -> World {
     let world = World::new();
     // Valid when the lines were written, and not any more.
     let expired = Indicator { valid_until: Some(Timestamp(NOW.0 - 1)), ..indicator("a", "evil.com") };
-    world.load("main", &compiled("main", 5, vec![expired, indicator("b", "192.0.2.66")], &[])).unwrap();
+    world.load("main", &compiled("main", 5, vec![expired, indicator("b", "45.77.1.66")], &[])).unwrap();
     world
 }
 
@@ -42,11 +42,11 @@ fn observables_and_times_are_the_lines() {
         assert!(matched["occurred"].as_str().unwrap().starts_with("2026-11-22T02:13:45"), "{matched}");
     }
     // Text without a time is judged by the clock.
-    let answer = world.check_lines("main", &options("auto"), &[b"see evil.com and 192.0.2.66"]);
+    let answer = world.check_lines("main", &options("auto"), &[b"see evil.com and 45.77.1.66"]);
     let answer = answer.unwrap().unwrap();
     let enrichments = answer["documents"][0]["enrichments"].as_array().unwrap();
     assert_eq!(enrichments.len(), 1);
-    assert_eq!(enrichments[0]["matched"]["atomic"], "192.0.2.66");
+    assert_eq!(enrichments[0]["matched"]["atomic"], "45.77.1.66");
 }
 
 #[test]
@@ -78,8 +78,8 @@ fn lines_without_a_match_are_nothing() {
 fn what_does_not_fit_into_one_batch() {
     let world = world();
     let many = "1.1.1.1 ".repeat(40_000);
-    let long = format!("192.0.2.66 {many}{many}192.0.2.66");
-    let lines = [many.as_bytes(), long.as_bytes(), b"192.0.2.66", b"good.com"];
+    let long = format!("45.77.1.66 {many}{many}45.77.1.66");
+    let lines = [many.as_bytes(), long.as_bytes(), b"45.77.1.66", b"good.com"];
     let answer = world.check_lines("main", &options("text"), &lines).unwrap().unwrap();
     assert_eq!(documents_with(&answer, "enrichments"), [1, 2]);
     let status = world.node.status();
@@ -95,7 +95,7 @@ fn frames_are_held_to_their_length() {
     let options = CheckOptions::read(options("text").to_string().as_bytes()).unwrap();
     let refused =
         |bytes: &[u8], documents| check_lines(&loaded, &options, bytes, documents, NOW).unwrap_err();
-    let two = framed(&[b"evil.com", b"192.0.2.66"]);
+    let two = framed(&[b"evil.com", b"45.77.1.66"]);
     for (bytes, documents) in [
         (&two[..], 1),
         (&two[..], 3),

@@ -68,8 +68,11 @@ impl Reply {
             }
             None => to.write_all(&self.body)?,
         }
-        while self.is_endless {
-            to.write_all(&[b'x'; 65536])?;
+        if self.is_endless {
+            // Until the other side hangs up.
+            loop {
+                to.write_all(&[b'x'; 65536])?;
+            }
         }
         Ok(())
     }

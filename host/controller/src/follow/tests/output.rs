@@ -91,9 +91,18 @@ fn what_a_marking_forbids_to_write_is_counted_and_stays_unnamed() {
     world.append("access.log", &requests(EVIL, 1..2));
     world.follow();
     let transaction = world.store.connection.transaction().unwrap();
-    assert_eq!(retract_matches(&transaction, "feed", "indicator--secret", "wrong", world.now).unwrap(), 2);
-    assert_eq!(retract_matches(&transaction, "feed", "indicator--open", "wrong", world.now).unwrap(), 1);
-    assert_eq!(retract_matches(&transaction, "feed", "indicator--open", "wrong", world.now).unwrap(), 0);
+    assert_eq!(
+        retract_matches(&transaction, "feed", "indicator--secret", None, "wrong", world.now).unwrap(),
+        2
+    );
+    assert_eq!(
+        retract_matches(&transaction, "feed", "indicator--open", None, "wrong", world.now).unwrap(),
+        1
+    );
+    assert_eq!(
+        retract_matches(&transaction, "feed", "indicator--open", None, "wrong", world.now).unwrap(),
+        0
+    );
     transaction.commit().unwrap();
     world.drain();
     let text = fs::read_to_string(&world.config.output.file).unwrap();
@@ -116,7 +125,7 @@ fn what_holds_again_after_a_retraction_is_an_addition() {
     world.append("access.log", &requests(EVIL, 0..1));
     world.follow();
     let transaction = world.store.connection.transaction().unwrap();
-    retract_matches(&transaction, "feed", "indicator--1", "wrong", world.now).unwrap();
+    retract_matches(&transaction, "feed", "indicator--1", None, "wrong", world.now).unwrap();
     transaction.commit().unwrap();
     world.add_history_job(&[indicator("indicator--1", EVIL)], 2);
     world.history();
@@ -141,7 +150,7 @@ fn the_examples_in_the_documentation_are_records_of_this_program() {
     world.add_history_job(&[later], 4);
     world.history();
     let transaction = world.store.connection.transaction().unwrap();
-    retract_matches(&transaction, "feed", "www.evil.example", "our own site", world.now).unwrap();
+    retract_matches(&transaction, "feed", "www.evil.example", None, "our own site", world.now).unwrap();
     transaction.commit().unwrap();
     world.drain();
     let folder = world.folder.path().join("logs").display().to_string();

@@ -165,7 +165,14 @@ impl Writer<'_> {
                 self.keep_former(id)?;
                 self.bury(id, modified)?;
                 let reason = "revoked by its publisher";
-                retract_matches(self.transaction, &self.delivery.feed.name, id, reason, self.delivery.now)?;
+                retract_matches(
+                    self.transaction,
+                    &self.delivery.feed.name,
+                    id,
+                    None,
+                    reason,
+                    self.delivery.now,
+                )?;
             }
             Deed::Bury => self.bury(id, modified)?,
         }

@@ -317,17 +317,19 @@ fn what_fails_midway_has_changed_nothing() {
 fn withdrawn_indicators_and_false_positives_retract_their_matches() {
     let (_folder, mut store) = store();
     let feed = feed("f");
-    let all = vec![stix("indicator--1", 1, &["a.example"]), stix("indicator--2", 1, &["b.example"])];
+    let all =
+        vec![stix("indicator--1", 1, &["a.example"]), stix("indicator--2", 1, &["b.example", "c.example"])];
     deliver(&mut store, &feed, Delivered::Part, all);
     store
         .connection
         .execute_batch(
             "INSERT INTO files (id, source, digest, digest_bytes, path, device, inode, size, modified, seen)
                VALUES (1, 's', x'', 0, 'p', 1, 1, 1, 1, 1);
-             INSERT INTO events (id, file, offset, line, uid, raw) VALUES (1, 1, 0, 1, 'u', 'raw');
+             INSERT INTO events (id, file, offset, line, uid, raw) VALUES (1, 1, 0, 1, 'u', 'raw'), (2, 1, 4, 2, 'v', 'raw');
              INSERT INTO matches (event, feed, indicator, entry_type, entry, observable, field, how, generation, found, historic)
                VALUES (1, 'f', 'indicator--1', 'domain', 'a.example', 'a.example', 'url', 'exact', 1, 1, 0),
                       (1, 'f', 'indicator--2', 'domain', 'b.example', 'b.example', 'url', 'exact', 1, 1, 0),
+                      (2, 'f', 'indicator--2', 'domain', 'c.example', 'c.example', 'url', 'exact', 1, 1, 0),
                       (1, 'other', 'indicator--1', 'domain', 'a.example', 'a.example', 'url', 'exact', 1, 1, 0);",
         )
         .unwrap();
@@ -340,6 +342,7 @@ fn withdrawn_indicators_and_false_positives_retract_their_matches() {
     let pair = |feed: &str, id: &str| (feed.to_owned(), id.to_owned());
     revoke(&mut store, &feed, "indicator--1", Some(2));
     assert_eq!(retracted(&store), [pair("f", "indicator--1")]);
+    // The indicator's other value stays matched.
     assert_eq!(store.retract("b[.]example", "ours", NOW).unwrap().matches, 1);
     assert_eq!(retracted(&store), [pair("f", "indicator--1"), pair("f", "indicator--2")]);
 }

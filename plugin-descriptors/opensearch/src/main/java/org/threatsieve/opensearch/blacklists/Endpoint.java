@@ -9,7 +9,6 @@ import org.opensearch.common.unit.TimeValue;
 import org.opensearch.rest.RestHandler;
 import org.opensearch.rest.RestRequest;
 import org.opensearch.rest.RestRequest.Method;
-import org.opensearch.rest.action.RestToXContentListener;
 import org.threatsieve.opensearch.engine.EngineClient;
 import org.threatsieve.opensearch.engine.EngineRestHandler;
 
@@ -71,9 +70,7 @@ final class Endpoint extends EngineRestHandler {
     }
 
     private static String name(RestRequest request) {
-        String name = request.param("name");
-        Pointers.requireName(name);
-        return name;
+        return Pointers.requireName(request.param("name"));
     }
 
     private static boolean allowShrink(RestRequest request) {
@@ -96,7 +93,14 @@ final class Endpoint extends EngineRestHandler {
 
     @Override
     protected RestChannelConsumer prepareRequest(RestRequest request, EngineClient client) {
-        ActionRequest read = reader.apply(request);
-        return channel -> client.execute(action, read, new RestToXContentListener<>(channel));
+        try {
+            ActionRequest read = reader.apply(request);
+            return channel -> client.execute(action, read, new JsonListener(channel));
+        } catch (ThreatsieveRefused e) {
+            // What was not looked at would be called unknown instead.
+            List.copyOf(request.params().keySet()).forEach(request::param);
+            request.content();
+            return channel -> new JsonListener(channel).onFailure(e);
+        }
     }
 }

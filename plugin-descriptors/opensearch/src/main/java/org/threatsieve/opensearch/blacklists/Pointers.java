@@ -34,10 +34,11 @@ final class Pointers {
     }
 
     /** A blacklist's name: 1 to 64 of a-z, 0-9, - and _. */
-    static void requireName(String name) {
+    static String requireName(String name) {
         if (NAME.matcher(name).matches() == false) {
             throw ThreatsieveRefused.input("name", "expected a blacklist's name, 1 to 64 of a-z, 0-9, - and _, got [" + name + "]");
         }
+        return name;
     }
 
     /** By name. */

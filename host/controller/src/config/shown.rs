@@ -1,0 +1,61 @@
+//! Values of the file as messages and `config show` write them.
+
+use serde::Serialize as _;
+use toml::de::DeValue;
+
+use crate::output::clipped;
+
+/// What a value is, without its content.
+pub(super) fn kind_of(value: &DeValue<'_>) -> &'static str {
+    match value {
+        DeValue::String(_) => "a string",
+        DeValue::Integer(_) => "an integer",
+        DeValue::Float(_) => "a float",
+        DeValue::Boolean(_) => "a boolean",
+        DeValue::Datetime(_) => "a date or time",
+        DeValue::Array(_) => "a list",
+        DeValue::Table(_) => "a table",
+    }
+}
+
+/// What a value is, for a message.
+pub(super) fn described(value: &DeValue<'_>) -> String {
+    match value {
+        DeValue::String(text) => quoted(text),
+        DeValue::Integer(number) => clipped(number.to_string().as_bytes(), 60),
+        DeValue::Float(number) => clipped(number.as_str().as_bytes(), 60),
+        DeValue::Boolean(value) => value.to_string(),
+        DeValue::Datetime(moment) => moment.to_string(),
+        DeValue::Array(_) | DeValue::Table(_) => kind_of(value).to_owned(),
+    }
+}
+
+pub(super) fn holds_tables(value: &DeValue<'_>) -> bool {
+    value.as_array().is_some_and(|list| list.iter().any(|item| item.get_ref().is_table()))
+}
+
+pub(super) fn as_toml(value: &DeValue<'_>) -> String {
+    match value {
+        DeValue::String(text) => {
+            let mut toml = String::new();
+            match text.as_ref().serialize(toml::ser::ValueSerializer::new(&mut toml)) {
+                Ok(_) => toml,
+                Err(_) => format!("{text:?}"),
+            }
+        }
+        DeValue::Array(list) => {
+            let items: Vec<String> = list.iter().map(|item| as_toml(item.get_ref())).collect();
+            format!("[{}]", items.join(", "))
+        }
+        DeValue::Table(_) => String::from("{ .. }"),
+        DeValue::Integer(number) => number.to_string(),
+        DeValue::Float(number) => number.as_str().to_owned(),
+        DeValue::Boolean(value) => value.to_string(),
+        DeValue::Datetime(moment) => moment.to_string(),
+    }
+}
+
+/// A text as messages quote it.
+pub(super) fn quoted(text: &str) -> String {
+    format!("\"{}\"", clipped(text.as_bytes(), 60))
+}

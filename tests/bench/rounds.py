@@ -1,0 +1,78 @@
+"""Rounds of the whole program over a large TAXII collection: the first one, one with nothing new, and one with some."""
+
+import os
+import shutil
+import sys
+
+from tests import program
+from tests.bench import feeds, generate, report
+from tests.bench.measure import Command
+
+COUNT = int(os.environ.get("THREATSIEVE_BENCH_INDICATORS", 1_000_000))
+NEW = 1000
+LOG_LINES = 100_000
+ROUNDS = int(os.environ.get("THREATSIEVE_BENCH_ROUNDS", 7))
+FOLDER = program.ROOT / ".cache/bench/rounds"
+HEAD = ["round", "seconds, median", "fastest to slowest", "peak MB"]
+
+
+class Growing:
+    """A collection that has COUNT objects, and hands out the newest alone to who knows the others."""
+
+    def __init__(self):
+        self.newest = range(0)
+        self.day = 1
+
+    def grow(self) -> None:
+        """Adds NEW objects, a day later."""
+        start = self.newest.stop or COUNT + 1
+        self.newest = range(start, start + NEW)
+        self.day += 1
+
+    def quiet(self) -> None:
+        """Nothing is new any more."""
+        self.newest = range(self.newest.stop, self.newest.stop)
+
+    def answer(self, query: dict[str, str]) -> tuple[bytes, str]:
+        """An envelope; all objects are made when they are asked for, since together they are large."""
+        numbers = self.newest if "added_after" in query else range(1, COUNT + 1)
+        page, size = int(query.get("next", 0)), feeds.PAGE_OBJECTS
+        objects = [feeds.indicator(number) for number in numbers[page * size : (page + 1) * size]]
+        return feeds.envelope(objects, page, -(-len(numbers) // size)), f"2026-02-{self.day:02}T00:00:00.000000Z"
+
+
+def write() -> None:
+    """Measures and writes the part."""
+    print("rounds", flush=True)
+    shutil.rmtree(FOLDER, ignore_errors=True)
+    FOLDER.mkdir(parents=True)
+    log = generate.written(FOLDER / "access.log", generate.log(LOG_LINES, {"domains": ["listed.example"], "ips": [], "cidr": [], "urls": []}, feeds.COUNT))
+    growing = Growing()
+    with feeds.collection(growing.answer) as url:
+        config = program.write(
+            FOLDER / "threatsieve.toml",
+            f'state = "{FOLDER / "state"}"',
+            "[[feeds]]", 'name = "bench"', 'type = "taxii"', f'url = "{url}"', f"page_objects = {feeds.PAGE_OBJECTS}",
+            "[[logs]]", 'name = "proxy"', f'paths = ["{log}"]',
+            "[history]", 'window = "3650d"',
+        )  # fmt: skip
+        poll = [str(program.BINARY), "poll", "--force", "--config", str(config)]
+        first, quiet, changed = (Command(name, poll) for name in ("the first", "nothing new", f"{NEW:,} new indicators"))
+        first.run()
+        for _ in range(ROUNDS):
+            growing.grow()
+            changed.run()
+            growing.quiet()
+            quiet.run()
+    rows = []
+    for one in (first, quiet, changed):
+        if one.failure:
+            sys.exit(f"{one.name}: {one.failure}")
+        rows.append([one.name, f"{one.median:.3f}", one.spread, f"{one.peak_bytes / 1e6:,.0f}"])
+    text = (
+        f"## Rounds at {COUNT:,} indicators\n\n`python -m tests.bench rounds`. {report.machine()}. `threatsieve poll`, the whole process: a TAXII collection is asked, "
+        f"what is new is stored, the blacklist built and switched to, and a log of {LOG_LINES:,} lines matched: all of it in the first round, and again for "
+        f"what is new in the rounds that bring something. The server makes its envelopes while it is asked, which the first round waits for.\n\n"
+        + report.table(HEAD, rows)
+    )
+    report.write("rounds", text)
