@@ -42,7 +42,7 @@ def dead() -> str:
 
 
 def test_rounds_push_what_is_new_and_nothing_twice(opensearch, controller):
-    assert controller.poll() is None
+    assert controller.poll(expect=program.REMOTE) is None, "there is no list yet, and nothing to push"
     controller.write_list(EVIL)
     first = controller.poll()
     assert (first["outcome"], first["generation"]) == ("acknowledged", 1) and first["sent_bytes"] > 0, first

@@ -12,7 +12,7 @@ import pytest
 
 from tests import engines, program, pushing
 from tests.pushing import ENDPOINT, built, event, header_digest, is_flagged
-from tests.servers import certificates
+from tests.servers import Certificates, certificates
 
 DOCUMENT = program.ROOT / "docs/security.md"
 PASSWORD = "Correct-Horse-9-Battery-Staple"
@@ -37,6 +37,8 @@ class Secured:
     """Speaks as the administrator, by certificate."""
     context: ssl.SSLContext
     """How others speak TLS."""
+    certificates: Certificates
+    """What it is all made of; the client's is the administrator's."""
 
     def send(self, user: tuple[str, str] | None, method: str, path: str, body=None, **options):
         return self.node.send(method, path, body, user=user, context=self.context, **options)
@@ -73,7 +75,7 @@ def secured(tool, tmp_path_factory):
         config=[made.server, made.server_key, made.authority], context=administrator,
     ) as node:  # fmt: skip
         administer(node)
-        yield Secured(node, context)
+        yield Secured(node, context, made)
 
 
 def administer(node: engines.Node) -> None:

@@ -62,8 +62,9 @@ impl Request {
         self
     }
 
+    /// Servers refuse types that they do not know, and bytes have none of their own there. Nobody reads them as CBOR.
     pub(crate) fn bytes(mut self, body: Bytes) -> Request {
-        self.body = Some(("application/octet-stream", body));
+        self.body = Some(("application/cbor", body));
         self
     }
 

@@ -109,16 +109,18 @@ impl Walk {
                 }
                 continue;
             }
-            match (field["properties"].as_object(), is_object(there)) {
-                (Some(inner), true) => {
+            match (is_object(field), is_object(there)) {
+                (true, true) => {
                     self.nesting(field, there, &path);
                     // What is not enabled is stored as it is.
-                    if there["enabled"] != false {
+                    if let Some(inner) = field["properties"].as_object()
+                        && there["enabled"] != false
+                    {
                         self.fields(inner, there, Dynamic::of(there, dynamic), &path, is_lenient);
                     }
                 }
-                (Some(_), false) => self.object(there, &path),
-                (None, is_object) => self.leaf(field, there, is_object, &path, is_lenient),
+                (true, false) => self.object(there, &path),
+                (false, is_object) => self.leaf(field, there, is_object, &path, is_lenient),
             }
         }
     }

@@ -157,7 +157,7 @@ async fn nodes_that_are_loading_are_waited_for() {
 
 #[tokio::test]
 async fn large_ones_go_in_parts() {
-    let mut world = World::new();
+    let world = World::new();
     let first = world.built(1);
     let mut settings = settings(&[&world.web.url]);
     settings.max_request_bytes = 10;
