@@ -84,14 +84,14 @@ fn the_old_blacklist_is_freed_with_its_last_answer() {
 #[test]
 fn match_sections_need_not_be_kept() {
     let freed = Arc::new(AtomicBool::new(false));
-    let bytes = compiled("lean", 3, listed(&["evil.com", "192.0.2.0/24"]), listed(&["ok.evil.com"]));
+    let bytes = compiled("lean", 3, listed(&["evil.com", "45.77.1.0/24"]), listed(&["ok.evil.com"]));
     let whole = Blacklist::open(Bytes::from(bytes.clone()), None).unwrap();
     let watched = Blacklist::open(Bytes::from_owner(Watched(bytes, freed.clone())), None).unwrap();
     let options = RunnerOptions { keep_match_sections: false, ..RunnerOptions::default() };
     let runner = threatsieve_runner::Runner::new(options).unwrap();
     runner.load(Arc::new(watched)).unwrap();
     assert!(freed.load(Ordering::Relaxed));
-    let answer = runner.check(&hosts(["www.evil.com", "192.0.2.7", "ok.evil.com"])).unwrap();
+    let answer = runner.check(&hosts(["www.evil.com", "45.77.1.7", "ok.evil.com"])).unwrap();
     assert_eq!(answer.hits.len(), 3);
     for hit in &answer.hits {
         assert_eq!(answer.blacklist.entry(hit.entry), whole.entry(hit.entry));
