@@ -80,7 +80,7 @@ def test_a_push_is_served_at_once(opensearch, tmp_path):
     (node,) = said["nodes"].values()
     counters = node["blacklists"]["served"]
     assert node["version"] == "0.1.0" and "ingest" in node["roles"] and set(node["blacklists"]) == {"served"}
-    assert (counters["state"], counters["generation"], counters["entries"], counters["documents"], counters["hits"]) == ("serving", 3, 100, 2, 1)
+    assert (counters["state"], counters["generation"], counters["entries"], counters["documents"], counters["hits"]) == ("serving", 3, 100, 2, 2)
     assert "served" in opensearch.get(ENDPOINT)["blacklists"]
 
     # Not in anybody's way: hidden, a copy on disk, one content in the index.
@@ -184,7 +184,7 @@ def test_concurrent_pushes_end_with_the_newest(opensearch, tmp_path):
 @pytest.fixture(scope="module")
 def large(tmp_path_factory):
     """A blacklist of several parts."""
-    file = built(tmp_path_factory.mktemp("large"), values(400_000), "parts", 1)
+    file = built(tmp_path_factory.mktemp("large"), values(600_000), "parts", 1)
     assert file.stat().st_size > 2 * PART, file.stat().st_size
     return file
 
@@ -217,7 +217,7 @@ def test_an_upload_in_any_order(opensearch, large):
     upload.send(0)  # again, as after a lost answer
     answer = upload.commit()
     assert answer["acknowledged"] and answer["digest"] == header_digest(file) == serving(opensearch, "parts")["digest"]
-    assert serving(opensearch, "parts")["entries"] == 400_000
+    assert serving(opensearch, "parts")["entries"] == 600_000
     assert stored(opensearch, "parts") == {"blacklist": 1, "part": upload.parts}
     # It is over: nobody changes what is served.
     refused(lambda: upload.send(0), "upload", 404)
@@ -226,7 +226,7 @@ def test_an_upload_in_any_order(opensearch, large):
 
 
 def test_an_upload_that_is_not_right(opensearch, large, tmp_path):
-    file = built(tmp_path, values(400_001), "upload", 1).read_bytes()
+    file = built(tmp_path, values(600_001), "upload", 1).read_bytes()
     upload = Upload(opensearch, "upload", file)
     assert "part 0" in refused(upload.commit, "incomplete", 409)
     upload.send(0, *range(2, upload.parts))

@@ -101,17 +101,22 @@ record History(String name, List<Manifest> manifests, long sequenceNumber, long 
         return found != null && found.signed() == wanted.signed();
     }
 
-    /** Without what was never served. */
-    History without(String content) {
-        return with(manifests.stream().filter(manifest -> content.equals(manifest.content()) == false).toList());
+    /** Without what was written down before it turned out to be refused. Its content may be trimmed already. */
+    History without(Manifest refused) {
+        return with(
+            manifests.stream()
+                .filter(manifest -> manifest.pointer().equals(refused.pointer()) == false || manifest.pushed().equals(refused.pushed()) == false)
+                .toList()
+        );
     }
 
+    /** Served again. What is left for an older one is withdrawn: it must not come back by itself. */
     History rolledBack(Pointer from, Pointer to, Stamp stamp) {
         return each(manifest -> {
             if (manifest.deleted() != null) {
                 return manifest;
             }
-            if (manifest.pointer().equals(from)) {
+            if (manifest.pointer().equals(from) && from.generation() > to.generation()) {
                 return manifest.withdrawn(stamp);
             }
             return manifest.pointer().equals(to) ? manifest.served(stamp.at()) : manifest;

@@ -11,7 +11,7 @@ final class Json {
     private Json() {}
 
     static Map<String, Object> object(byte[] json) {
-        return XContentHelper.convertToMap(new BytesArray(json), false, MediaTypeRegistry.JSON).v2();
+        return XContentHelper.convertToMap(new BytesArray(json), true, MediaTypeRegistry.JSON).v2();
     }
 
     /** A member's object, by name. */

@@ -25,14 +25,15 @@ public final class NodeStatus {
         Map<String, Object> counters = Json.object(library, "blacklists");
         Map<String, Object> blacklists = new TreeMap<>();
         loader.states().forEach((name, state) -> {
-            Map<String, Object> json = new LinkedHashMap<>(Json.object(counters, name));
-            json.putAll(state.json());
+            Map<String, Object> json = state.json();
+            json.putAll(Json.object(counters, name));
             json.put("unchecked", Map.copyOf(matcher.unchecked().of(name)));
             blacklists.put(name, json);
         });
-        Map<String, Object> status = new LinkedHashMap<>(library);
+        Map<String, Object> status = new LinkedHashMap<>();
         status.put("version", NodeStatus.class.getPackage().getImplementationVersion());
         status.put("failure", matcher.failure());
+        status.putAll(library);
         status.put("blacklists", blacklists);
         return status;
     }

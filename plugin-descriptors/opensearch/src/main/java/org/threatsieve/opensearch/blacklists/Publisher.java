@@ -171,7 +171,7 @@ public final class Publisher {
             throw contended(name);
         } catch (ThreatsieveRefused e) {
             if (stored) {
-                record(name, history -> history.without(content));
+                record(name, history -> history.without(manifest));
                 if (upload == null) {
                     remove(name, manifest);
                 }
