@@ -30,7 +30,7 @@ def cluster():
 def pushed(cluster, tmp_path):
     """The next generation, which all nodes serve."""
     number = next(GENERATIONS)
-    answer = push(cluster[0], built(tmp_path, [EVIL], generation=number))
+    answer = push(cluster[0], built(tmp_path, [EVIL], generation=number), query="allow_shrink=true")
     assert answer["acknowledged"], answer
     return number
 
