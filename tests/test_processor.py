@@ -712,3 +712,11 @@ def test_a_library_for_another_machine():
         said = node.wait_log(r"the matcher cannot be used.*").group()
         assert f"is built for Linux {other_name}, this machine is Linux {here}" in said
         assert pushing.unchecked(one(node, event(url__domain="evil.example"))) == "unavailable"
+
+
+def test_a_key_that_is_missing():
+    """Without it unsigned blacklists would be taken: nothing is loaded, the node starts, and events are marked."""
+    for name, says in (("none.pub", "none.pub, which cannot be read"), ("../opensearch.yml", "expected a file below")):
+        with engines.node("2.19.4", plugins=[engines.plugin("2.19.4")], settings={"threatsieve.trusted_key": name}) as node:
+            assert says in node.wait_log(r"the matcher cannot be used.*").group()
+            assert pushing.unchecked(one(node, event(url__domain="evil.example"))) == "unavailable"
