@@ -29,6 +29,16 @@ def push(node: Node, blacklist: Path, name: str = "default", query: str = "", **
     return node.put(f"{ENDPOINT}/{name}{'?' if query else ''}{query}", blacklist.read_bytes(), **options)
 
 
+def push_in_parts(node: Node, blacklist: Path, name: str = "default", query: str = "", **options) -> dict:
+    """Pushes a file as the controller does with large ones; arguments and answer are those of `push`."""
+    content = blacklist.read_bytes()
+    begun = node.post(f"{ENDPOINT}/{name}/_upload?bytes={len(content)}&digest={header_digest(content)}", **options)
+    upload, size = f"{ENDPOINT}/{name}/_upload/{begun['upload']}", begun["part_bytes"]
+    for number in range(begun["parts"]):
+        node.put(f"{upload}/{number}", content[number * size : (number + 1) * size], **options)
+    return node.post(f"{upload}/_commit{'?' if query else ''}{query}", **options)
+
+
 def set_pipeline(node: Node, identifier: str, **options) -> None:
     """A pipeline with one `threat_match` of these options."""
     node.put(f"/_ingest/pipeline/{identifier}", {"processors": [{"threat_match": options}]})

@@ -1,11 +1,13 @@
 """Three real nodes of 3.8: pushes, restarts, late comers and upgrades, with bulk traffic going on. No event may be lost or left in doubt."""
 
+import io
 import itertools
 import re
 import subprocess
 import threading
 import time
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -30,7 +32,7 @@ def cluster():
 def pushed(cluster, tmp_path):
     """The next generation, which all nodes serve."""
     number = next(GENERATIONS)
-    answer = push(cluster[0], built(tmp_path, [EVIL], generation=number))
+    answer = push(cluster[0], built(tmp_path, [EVIL], generation=number), query="allow_shrink=true")
     assert answer["acknowledged"], answer
     return number
 
@@ -126,15 +128,27 @@ def test_a_node_without_the_ingest_role(cluster, pushed):
 def upgraded(folder: Path, contract: int | None = None) -> Path:
     """The same plugin under the number of a later release; with `contract`, its library speaks another contract with Java."""
     target = folder / f"upgraded-{contract}.zip"
-    with zipfile.ZipFile(engines.plugin("3.8.0")) as old, zipfile.ZipFile(target, "w") as new:
-        for item in old.infolist():
-            content = old.read(item)
-            if item.filename == "plugin-descriptor.properties":
-                content = re.sub(rb"^version=.*$", b"version=99.0.0", content, flags=re.MULTILINE)
-            if item.filename == "libthreatsieve.so" and contract is not None:
-                content = library_of_contract(folder, contract)
-            new.writestr(item, content)
+
+    def change(name: str, content: bytes) -> bytes:
+        if name == "plugin-descriptor.properties":
+            return re.sub(rb"^version=.*$", b"version=99.0.0", content, flags=re.MULTILINE)
+        if name.endswith(".jar"):
+            return rewritten(content, lambda name, content: content.replace(b"Implementation-Version: 0.", b"Implementation-Version: 99."))
+        if name == "libthreatsieve.so" and contract is not None:
+            return library_of_contract(folder, contract)
+        return content
+
+    target.write_bytes(rewritten(engines.plugin("3.8.0").read_bytes(), change))
     return target
+
+
+def rewritten(archive: bytes, change: Callable[[str, bytes], bytes]) -> bytes:
+    """A zip whose files are what `change` makes of them."""
+    target = io.BytesIO()
+    with zipfile.ZipFile(io.BytesIO(archive)) as old, zipfile.ZipFile(target, "w") as new:
+        for item in old.infolist():
+            new.writestr(item, change(item.filename, old.read(item)))
+    return target.getvalue()
 
 
 def library_of_contract(folder: Path, contract: int) -> bytes:
@@ -155,7 +169,7 @@ def test_a_rolling_upgrade_keeps_serving(cluster, pushed, tmp_path):
             node.start(nodes=3)
             wait_for_generation(cluster[0], [node.name], pushed)
             versions = [each["version"] for each in cluster[0].get(ENDPOINT)["nodes"].values()]
-            assert versions.count("99.0.0") == number + 1, versions
+            assert [version.startswith("99.") for version in versions].count(True) == number + 1, versions
             settled(cluster)
             if number == 0:
                 # In the middle of it, a push reaches both versions.

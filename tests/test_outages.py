@@ -102,8 +102,9 @@ def test_a_blacklist_that_is_damaged_everywhere(tmp_path):
         node.start()
         node.bulk("events", [event(EVIL)] * EVENTS, "flag")
         assert all(unchecked(document) for document in node.documents("events"))
+        node.wait_log(r"blacklist \[default\] generation 3 cannot be served")
         state = counters(node, "default")
-        assert state["state"] == "failed" and state["reason"], state
+        assert state["state"] == "failed" and "does not hold it; push it again" in state["reason"], state
         # A push mends it.
         assert push(node, built(tmp_path, [EVIL], generation=4))["acknowledged"]
         node.bulk("mended", [event(EVIL)], "flag")

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests import engines, program, pushing
-from tests.pushing import ENDPOINT, built, event, header_digest, is_flagged
+from tests.pushing import ENDPOINT, built, event, is_flagged
 from tests.servers import Certificates, certificates
 
 DOCUMENT = program.ROOT / "docs/security.md"
@@ -117,11 +117,8 @@ def test_the_documented_role_may_push_look_and_roll_back(secured, pushed, tmp_pa
 
 
 def test_the_documented_role_may_push_in_parts(secured, tmp_path):
-    blacklist = built(tmp_path, [EVIL, "parts.example"], generation=next(GENERATIONS)).read_bytes()
-    query = f"bytes={len(blacklist)}&digest={header_digest(blacklist)}"
-    upload = secured.send(PUSHER, "POST", f"{ENDPOINT}/default/_upload?{query}")["upload"]
-    secured.send(PUSHER, "PUT", f"{ENDPOINT}/default/_upload/{upload}/0", blacklist)
-    assert secured.send(PUSHER, "POST", f"{ENDPOINT}/default/_upload/{upload}/_commit")["acknowledged"]
+    blacklist = built(tmp_path, [EVIL, "parts.example"], generation=next(GENERATIONS))
+    assert pushing.push_in_parts(secured.node, blacklist, user=PUSHER, context=secured.context)["acknowledged"]
 
 
 @pytest.mark.parametrize(

@@ -5,25 +5,25 @@ import statistics
 import pytest
 
 from tests import engines, pushing
-from tests.pushing import built, push
+from tests.pushing import built, push, push_in_parts
 from tests.traffic import Traffic
 
 EVIL = "evil.example"
 
 
-@pytest.mark.parametrize(("pushes", "entries", "warm_up"), [(1000, 10_000, 250), (20, 1_000_000, 5)])
-def test_pushes_under_traffic(pushes, entries, warm_up, tmp_path):
+@pytest.mark.parametrize(("pushes", "entries", "warm_up", "way"), [(1000, 10_000, 250, push), (20, 1_000_000, 5, push_in_parts)])
+def test_pushes_under_traffic(pushes, entries, warm_up, way, tmp_path):
     values = [EVIL, *(f"host-{number}.example" for number in range(entries - 1))]
     memory = []
     # The heap is there whole from the start, so that what grows is not the heap.
     options = dict(plugins=[engines.plugin("3.8.0")], java_options=["-XX:+AlwaysPreTouch"])
     with engines.node("3.8.0", **options) as node:
         pushing.set_pipeline(node, "flag", stamp="all")
-        assert push(node, built(tmp_path, values, generation=1))["acknowledged"]
+        assert way(node, built(tmp_path, values, generation=1))["acknowledged"]
         with Traffic([node], "events", "flag", EVIL, pause=0.02) as traffic:
             for generation in range(2, pushes + 2):
                 blacklist = built(tmp_path, values, generation=generation)
-                answer = push(node, blacklist)
+                answer = way(node, blacklist)
                 assert answer["acknowledged"] and answer["generation"] == generation, answer
                 blacklist.unlink()
                 memory.append(node.pss())
