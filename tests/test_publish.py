@@ -138,6 +138,7 @@ def test_a_rollback_stands_until_the_next_generation(opensearch, controller):
         left = controller.poll()
         assert left["outcome"] == "rolled_back" and left["sent_bytes"] == 0, left
     assert flags(opensearch, controller.name, "wrong.example") == [False]
+    assert "generation 2 was pushed, and rolled back since" in controller.run("status")
     controller.write_list(EVIL, "right.example")
     assert controller.poll()["outcome"] == "acknowledged"
     assert flags(opensearch, controller.name, EVIL, "wrong.example", "right.example") == [True, False, True]

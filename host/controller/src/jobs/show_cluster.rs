@@ -65,6 +65,15 @@ pub(super) fn cluster_text(status: &Json) -> String {
         return text;
     };
     let attempted = shown(&push["attempted"]);
+    if let (Some(wanted), true) = (status["wanted"]["generation"].as_u64(), push["taken"].is_string())
+        && wanted != generation
+    {
+        _ = writeln!(
+            text,
+            "          generation {generation} was pushed, and rolled back since: the next one is pushed as ever"
+        );
+        return text;
+    }
     match (push["refused"].as_str(), push["error"].as_str(), push["acknowledged"].as_str()) {
         (Some(kind), error, _) => {
             let reason = harmless(error.unwrap_or_default());
