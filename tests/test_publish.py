@@ -138,6 +138,7 @@ def test_a_rollback_stands_until_the_next_generation(opensearch, controller):
         left = controller.poll()
         assert left["outcome"] == "rolled_back" and left["sent_bytes"] == 0, left
     assert flags(opensearch, controller.name, "wrong.example") == [False]
+    assert "generation 2 was pushed, and rolled back since" in controller.run("status")
     controller.write_list(EVIL, "right.example")
     assert controller.poll()["outcome"] == "acknowledged"
     assert flags(opensearch, controller.name, EVIL, "wrong.example", "right.example") == [True, False, True]
@@ -206,13 +207,19 @@ def test_run_pushes_and_stops_whatever_the_cluster_does(opensearch_3, tmp_path):
     controller.write_list(EVIL)
     service = program.start("run", "--config", controller.config)
     try:
-        until(lambda: wanted(opensearch_3, controller.name) == 1, "the first generation is pushed")
+        until(lambda: acknowledged(controller) == 1, "the first generation is pushed")
         controller.write_list(EVIL, "new.example")
-        until(lambda: wanted(opensearch_3, controller.name) == 2, "the second generation is pushed")
+        until(lambda: acknowledged(controller) == wanted(opensearch_3, controller.name) == 2, "the second generation is pushed")
         said = stops(service)
         assert said.count("the blacklist is pushed") == 2, said
     finally:
         service.kill()
+
+
+def acknowledged(controller: Controller) -> int | None:
+    """The generation that all nodes served when a round last looked."""
+    push = controller.status()["push"]
+    return push["generation"] if push["acknowledged"] else None
 
 
 def stops(service) -> str:

@@ -16,7 +16,9 @@ pub(crate) enum Fault {
     /// 401: it does not know who asks. 403: it does, but not that one may.
     #[error("{host}: expected a user that may see or change {what}, got {status}: {reason}{}", remedy(*.status))]
     Denied { host: String, what: &'static str, status: u16, reason: String },
-    #[error("{host}: expected the plugin threatsieve, got none; install it (`make deploy-plugin`) and restart the node")]
+    #[error(
+        "{host}: expected the plugin threatsieve, got none; install it (`make deploy-plugin`) and restart the node"
+    )]
     NoPlugin { host: String },
     /// The plugin's own word on a blacklist.
     #[error("{host}: the blacklist is refused ({kind}): {reason}")]

@@ -115,7 +115,9 @@ impl Cluster {
         }
         let transport = builder.build().with_context(|| match &settings.client_certificate {
             Some(files) => credentials::no_identity(files),
-            None => format!("the HTTP client cannot be set up; {NO_AUTHORITIES} (`ca_files` in [opensearch])"),
+            None => {
+                format!("the HTTP client cannot be set up; {NO_AUTHORITIES} (`ca_files` in [opensearch])")
+            }
         })?;
         Ok(Cluster {
             client: OpenSearch::new(transport),

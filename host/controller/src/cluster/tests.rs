@@ -83,14 +83,27 @@ async fn what_the_server_says_is_told_apart() {
     let refused = json!({ "error": { "type": "threatsieve_refused", "kind": "shrunk", "reason": "10 of 100" }, "status": 409 });
     let fault_of = async |status: u16, body: Json| fault(&Web::start(move |_| answer(status, &body))).await;
     let one = fault_of(409, refused).await;
-    assert!(matches!(&one, Fault::Refused { kind, reason, .. } if kind == "shrunk" && reason == "10 of 100"), "{one}");
+    assert!(
+        matches!(&one, Fault::Refused { kind, reason, .. } if kind == "shrunk" && reason == "10 of 100"),
+        "{one}"
+    );
     let text = "no handler found for uri [/_plugins/_threatsieve/x] and method [GET]";
     let one = fault_of(400, json!({ "error": text })).await;
     assert!(matches!(one, Fault::NoPlugin { .. }), "{one}");
     let one = fault_of(401, json!({})).await;
-    assert!(matches!(one, Fault::Denied { status: 401, .. }) && one.to_string().contains("`password`"), "{one}");
-    let one = fault_of(403, json!({ "error": { "type": "security_exception", "reason": "no permissions for [x]" } })).await;
-    assert!(one.to_string().contains("403: security_exception: no permissions for [x]; docs/security.md"), "{one}");
+    assert!(
+        matches!(one, Fault::Denied { status: 401, .. }) && one.to_string().contains("`password`"),
+        "{one}"
+    );
+    let one = fault_of(
+        403,
+        json!({ "error": { "type": "security_exception", "reason": "no permissions for [x]" } }),
+    )
+    .await;
+    assert!(
+        one.to_string().contains("403: security_exception: no permissions for [x]; docs/security.md"),
+        "{one}"
+    );
     let one = fault_of(404, json!({ "error": { "reason": "gone" } })).await;
     assert!(matches!(&one, Fault::Answer { status: 404, reason, .. } if reason == "gone"), "{one}");
     let one = fault(&Web::start(|_| Reply::new(200, "<html>"))).await;

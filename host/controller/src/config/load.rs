@@ -129,9 +129,7 @@ fn read(top: &Reader<'_>) -> Option<Config> {
         None => None,
     };
     let opensearch = match top.table("opensearch", &settings::OPENSEARCH) {
-        Some(Some(table)) => {
-            opensearch::opensearch(&table, allow_plain_http.unwrap_or_default()).map(Some)
-        }
+        Some(Some(table)) => opensearch::opensearch(&table, allow_plain_http.unwrap_or_default()).map(Some),
         Some(None) => Some(None),
         None => None,
     };

@@ -684,7 +684,13 @@ pub(crate) const OPENSEARCH: Table = Table {
             "\"3s\"",
             "Longest wait for a host's first answer, before the next one is tried.",
         ),
-        setting("timeout", "duration", Is("\"2m\""), "\"5m\"", "Longest time for one request with its answer."),
+        setting(
+            "timeout",
+            "duration",
+            Is("\"2m\""),
+            "\"5m\"",
+            "Longest time for one request with its answer.",
+        ),
         setting(
             "node_timeout",
             "duration",
@@ -725,6 +731,20 @@ pub(crate) const LOGGING: Table = Table {
 
 /// All tables, in the order of the reference.
 pub(crate) const TABLES: [&Table; 16] = [
-    &TOP, &SCHEDULE, &HTTP, &FEED, &HEADER, &SECRET, &BLACKLIST, &MATCHING, &LOG, &HISTORY, &OUTPUT, &ALERTS,
-    &RECIPIENT, &SMTP, &OPENSEARCH, &LOGGING,
+    &TOP,
+    &SCHEDULE,
+    &HTTP,
+    &FEED,
+    &HEADER,
+    &SECRET,
+    &BLACKLIST,
+    &MATCHING,
+    &LOG,
+    &HISTORY,
+    &OUTPUT,
+    &ALERTS,
+    &RECIPIENT,
+    &SMTP,
+    &OPENSEARCH,
+    &LOGGING,
 ];

@@ -24,8 +24,7 @@ pub(crate) fn check_opensearch(
     as_json: bool,
 ) -> Result<Exit, Failure> {
     let Some(loaded) = loaded(path)? else { return Ok(Exit::Usage) };
-    let (config, expected) =
-        (&loaded.config, Expected::new(&loaded.config.blacklist.name, flag_field)?);
+    let (config, expected) = (&loaded.config, Expected::new(&loaded.config.blacklist.name, flag_field)?);
     let cluster = cluster(config)?;
     let (server, nodes, judged) = network_runtime()?
         .block_on(async {
@@ -69,7 +68,11 @@ fn text(server: &Server, nodes: &[NodePlugin], of_nodes: &[Finding], judged: &[J
         _ = writeln!(text, "{} {}", judged.kind, harmless(&judged.name));
         findings(&mut text, &judged.findings);
     }
-    _ = writeln!(text, "{clean} of {} take flagged events as they are", counted(judged.len() as u64, "index or index template", "indices and index templates"));
+    _ = writeln!(
+        text,
+        "{clean} of {} take flagged events as they are",
+        counted(judged.len() as u64, "index or index template", "indices and index templates")
+    );
     text
 }
 

@@ -53,7 +53,9 @@ pub(super) fn cluster_text(status: &Json) -> String {
         (None, Some(generation)) => {
             _ = writeln!(text, "cluster   {}: generation {generation} is wanted", shown(&status["host"]));
         }
-        (None, None) => _ = writeln!(text, "cluster   {}: has no blacklist of this name", shown(&status["host"])),
+        (None, None) => {
+            _ = writeln!(text, "cluster   {}: has no blacklist of this name", shown(&status["host"]))
+        }
     }
     let nodes: Vec<NodeAnswer> = serde_json::from_value(status["nodes"].clone()).unwrap_or_default();
     text.push_str(&nodes_text(&nodes));
@@ -63,6 +65,15 @@ pub(super) fn cluster_text(status: &Json) -> String {
         return text;
     };
     let attempted = shown(&push["attempted"]);
+    if let (Some(wanted), true) = (status["wanted"]["generation"].as_u64(), push["taken"].is_string())
+        && wanted != generation
+    {
+        _ = writeln!(
+            text,
+            "          generation {generation} was pushed, and rolled back since: the next one is pushed as ever"
+        );
+        return text;
+    }
     match (push["refused"].as_str(), push["error"].as_str(), push["acknowledged"].as_str()) {
         (Some(kind), error, _) => {
             let reason = harmless(error.unwrap_or_default());
@@ -84,7 +95,10 @@ pub(super) fn cluster_text(status: &Json) -> String {
             _ = writeln!(text, "          generation {generation} was served by all since {}", harmless(at));
         }
         (None, None, None) => {
-            _ = writeln!(text, "          generation {generation}, pushed {attempted}, is not yet served by all");
+            _ = writeln!(
+                text,
+                "          generation {generation}, pushed {attempted}, is not yet served by all"
+            );
         }
     }
     text

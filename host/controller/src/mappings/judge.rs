@@ -161,7 +161,8 @@ impl Walk {
             });
             return;
         }
-        let forgives = is_lenient && there["ignore_malformed"] != false || is_true(&there["ignore_malformed"]);
+        let forgives =
+            is_lenient && there["ignore_malformed"] != false || is_true(&there["ignore_malformed"]);
         if takes(kind, wanted) || forgives && is_forgiving(kind) {
             return;
         }
@@ -193,7 +194,8 @@ fn is_object(mapping: &Json) -> bool {
 
 /// Whether a field of a type takes values of another one.
 fn takes(there: &str, wanted: &str) -> bool {
-    let takes_all = matches!(there, "keyword" | "text" | "wildcard" | "match_only_text" | "search_as_you_type");
+    let takes_all =
+        matches!(there, "keyword" | "text" | "wildcard" | "match_only_text" | "search_as_you_type");
     takes_all
         || there == wanted
         || match wanted {
@@ -216,8 +218,18 @@ fn takes(there: &str, wanted: &str) -> bool {
 /// Types that leave out what they cannot read, where they are told to.
 fn is_forgiving(kind: &str) -> bool {
     const FORGIVING: [&str; 12] = [
-        "byte", "short", "integer", "long", "unsigned_long", "float", "half_float", "double", "scaled_float",
-        "date", "date_nanos", "ip",
+        "byte",
+        "short",
+        "integer",
+        "long",
+        "unsigned_long",
+        "float",
+        "half_float",
+        "double",
+        "scaled_float",
+        "date",
+        "date_nanos",
+        "ip",
     ];
     FORGIVING.contains(&kind)
 }

@@ -54,24 +54,18 @@ pub(crate) async fn check(
     Ok(judged)
 }
 
-async fn indices(
-    cluster: &Cluster,
-    patterns: &[String],
-    expected: &Expected,
-) -> Result<Vec<Judged>, Fault> {
+async fn indices(cluster: &Cluster, patterns: &[String], expected: &Expected) -> Result<Vec<Judged>, Fault> {
     let named = if patterns.is_empty() { "*".to_owned() } else { patterns.join(",") };
-    let of_indices = |what: &str, text| {
-        Request::get(path(&[&named, what]), text).query("expand_wildcards", "open")
-    };
+    let of_indices =
+        |what: &str, text| Request::get(path(&[&named, what]), text).query("expand_wildcards", "open");
     let request = of_indices("_mapping", "the indices' mappings");
     let mappings: BTreeMap<String, Json> = cluster.ask(&request).await?;
-    let request = of_indices("_settings", "the indices' settings")
-        .query("flat_settings", "true")
-        .query("filter_path", "*.settings.index.mapping*");
+    let request =
+        of_indices("_settings", "the indices' settings").query("filter_path", "*.settings.index.mapping");
     let settings: BTreeMap<String, Json> = cluster.ask(&request).await?;
     let judge_one = |(name, index): (String, Json)| {
-        let settings = settings.get(&name).map_or(&Json::Null, |index| &index["settings"]);
-        let findings = judge(expected, &index["mappings"], settings);
+        let settings = flat(settings.get(&name).map_or(&Json::Null, |index| &index["settings"]));
+        let findings = judge(expected, &index["mappings"], &settings);
         Judged { kind: "index", name, findings }
     };
     Ok(mappings.into_iter().map(judge_one).collect())

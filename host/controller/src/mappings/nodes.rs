@@ -41,9 +41,9 @@ pub(crate) async fn node_plugins(cluster: &Cluster) -> Result<Vec<NodePlugin>, F
         name: String,
         version: String,
     }
-    let filter = ["name", "version", "roles", "plugins.name", "plugins.version"].map(|key| format!("nodes.*.{key}"));
-    let request =
-        Request::get("_nodes/plugins", "the nodes' plugins").query("filter_path", filter.join(","));
+    let filter =
+        ["name", "version", "roles", "plugins.name", "plugins.version"].map(|key| format!("nodes.*.{key}"));
+    let request = Request::get("_nodes/plugins", "the nodes' plugins").query("filter_path", filter.join(","));
     let answer: Answer = cluster.ask(&request).await?;
     let ingest = answer.nodes.into_values().filter(|node| node.roles.iter().any(|role| role == "ingest"));
     let ours = |plugins: Vec<Plugin>| plugins.into_iter().find(|plugin| plugin.name == PLUGIN);
@@ -72,7 +72,10 @@ pub(crate) fn node_findings(nodes: &[NodePlugin]) -> Vec<Finding> {
     if !missing.is_empty() {
         findings.push(Finding {
             is_problem: true,
-            what: format!("the plugin {PLUGIN} is missing on {}: pipelines with `threat_match` fail there", missing.join(", ")),
+            what: format!(
+                "the plugin {PLUGIN} is missing on {}: pipelines with `threat_match` fail there",
+                missing.join(", ")
+            ),
             remedy: "install it (`make deploy-plugin HOST=...`), and restart the node".to_owned(),
         });
     }

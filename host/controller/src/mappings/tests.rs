@@ -40,7 +40,10 @@ fn strict_mappings_are_problems_with_what_they_lack() {
     let inner = json!({ "threat": { "dynamic": "strict", "properties": { "enrichments": { "type": "nested", "dynamic": "true" } } } });
     assert_eq!(of(&inner), []);
     let inner = json!({ "threat": { "dynamic": "strict" } });
-    assert_eq!(of(&inner), [(true, "it is strict, and lacks threat.enrichments: it refuses flagged events".to_owned())]);
+    assert_eq!(
+        of(&inner),
+        [(true, "it is strict, and lacks threat.enrichments: it refuses flagged events".to_owned())]
+    );
     let stored = found(&json!({ "dynamic": false }), &Json::Null);
     assert!(!stored[0].0 && stored[0].1.contains("stores indicator, threat, threatsieve"), "{stored:?}");
 }
@@ -48,12 +51,24 @@ fn strict_mappings_are_problems_with_what_they_lack() {
 #[test]
 fn clashing_fields_are_problems() {
     let cases = [
-        (json!({ "indicator": { "properties": { "ip": { "type": "ip" } } } }), "indicator is an object, expected a keyword"),
+        (
+            json!({ "indicator": { "properties": { "ip": { "type": "ip" } } } }),
+            "indicator is an object, expected a keyword",
+        ),
         (json!({ "threat": { "type": "keyword" } }), "threat is a keyword, expected an object"),
-        (json!({ "threat": { "properties": { "enrichments": { "type": "text" } } } }), "threat.enrichments is a text, expected an object"),
+        (
+            json!({ "threat": { "properties": { "enrichments": { "type": "text" } } } }),
+            "threat.enrichments is a text, expected an object",
+        ),
         (json!({ "indicator": { "type": "boolean" } }), "indicator is of type boolean, expected keyword"),
-        (json!({ "indicator": { "type": "alias", "path": "x" } }), "indicator is of type alias, expected keyword"),
-        (json!({ "threatsieve": { "properties": { "withheld": { "type": "byte" } } } }), "threatsieve.withheld is of type byte, expected integer"),
+        (
+            json!({ "indicator": { "type": "alias", "path": "x" } }),
+            "indicator is of type alias, expected keyword",
+        ),
+        (
+            json!({ "threatsieve": { "properties": { "withheld": { "type": "byte" } } } }),
+            "threatsieve.withheld is of type byte, expected integer",
+        ),
         (
             json!({ "threat": { "properties": { "enrichments": { "type": "nested", "properties": { "matched": { "properties": { "occurred": { "type": "long" } } } } } } } }),
             "threat.enrichments.matched.occurred is of type long, expected date",
@@ -83,7 +98,10 @@ fn the_limit_of_fields_counts_as_the_server_does() {
     let mut properties: serde_json::Map<String, Json> =
         (0..900).map(|number| (format!("f{number}"), json!({ "type": "long" }))).collect();
     let of = |properties: &serde_json::Map<String, Json>, limit: u64| {
-        found(&json!({ "properties": properties }), &json!({ "index.mapping.total_fields.limit": limit.to_string() }))
+        found(
+            &json!({ "properties": properties }),
+            &json!({ "index.mapping.total_fields.limit": limit.to_string() }),
+        )
     };
     let text = of(&properties, 920);
     assert!(text[0].0 && text[0].1.starts_with("it has 900 of at most 920 fields"), "{text:?}");
@@ -91,7 +109,10 @@ fn the_limit_of_fields_counts_as_the_server_does() {
     assert_eq!(of(&properties, 900 + more), []);
     assert_eq!(of(&properties, 899 + more).len(), 1);
     // An object, its field, and that field's field: three.
-    properties.insert("o".into(), json!({ "properties": { "t": { "type": "text", "fields": { "k": { "type": "keyword" } } } } }));
+    properties.insert(
+        "o".into(),
+        json!({ "properties": { "t": { "type": "text", "fields": { "k": { "type": "keyword" } } } } }),
+    );
     assert_eq!(of(&properties, 902 + more).len(), 1);
     assert_eq!(of(&properties, 903 + more), []);
 }
@@ -99,7 +120,8 @@ fn the_limit_of_fields_counts_as_the_server_does() {
 #[test]
 fn the_flag_may_be_elsewhere_or_nowhere() {
     let strict = json!({ "dynamic": "strict" });
-    let lacks = |flag: &str| judge(&Expected::new("office", flag).unwrap(), &strict, &Json::Null)[0].what.clone();
+    let lacks =
+        |flag: &str| judge(&Expected::new("office", flag).unwrap(), &strict, &Json::Null)[0].what.clone();
     assert!(lacks("").contains("lacks threat, threatsieve:"));
     assert!(lacks("labels.bad").contains("lacks labels, threat, threatsieve:"));
     Expected::new("office", "labels..bad").unwrap_err();

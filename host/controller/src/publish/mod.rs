@@ -15,8 +15,8 @@ use anyhow::{Context, ensure};
 use threatsieve_blacklist::Timestamp;
 use threatsieve_runner::Bytes;
 
-use self::api::{Loaded, Wanted};
 pub(crate) use self::api::{How, NodeAnswer, highest, loaded, roll_back};
+use self::api::{Loaded, Wanted};
 pub(crate) use self::report::{Outcome, PushReport, nodes, nodes_text, remedy};
 use crate::cluster::{Cluster, Fault};
 use crate::config::{self, Config};
@@ -144,8 +144,8 @@ impl Push {
         if has == Some(&self.outgoing.wanted()) {
             return Ok(self.seen(&loaded));
         }
-        let was_taken = self.last.taken.is_some()
-            && self.last.is_of(self.outgoing.generation, &self.outgoing.digest);
+        let was_taken =
+            self.last.taken.is_some() && self.last.is_of(self.outgoing.generation, &self.outgoing.digest);
         if let (Some(has), true, false) = (has, was_taken, self.is_asked_for) {
             let reason = format!(
                 "the cluster took it, and serves generation {} since; the next generation is pushed as ever, and `threatsieve push --renumber` makes one of the same content",
@@ -173,9 +173,8 @@ impl Push {
     /// The cluster has it already: who serves it?
     fn seen(&self, loaded: &Loaded) -> PushReport {
         let nodes = nodes(loaded, &self.outgoing.name);
-        let serves = |node: &NodeAnswer| {
-            node.state == "serving" && node.generation == Some(self.outgoing.generation)
-        };
+        let serves =
+            |node: &NodeAnswer| node.state == "serving" && node.generation == Some(self.outgoing.generation);
         let is_everywhere = !nodes.is_empty() && nodes.iter().all(serves);
         let outcome = if is_everywhere { Outcome::Acknowledged } else { Outcome::Waiting };
         PushReport { nodes, ..self.report(outcome) }
@@ -192,7 +191,8 @@ impl Push {
     /// Notes in the state what came of it.
     pub(crate) fn record(&self, store: &Store, report: &PushReport, now: Timestamp) -> anyhow::Result<()> {
         let (generation, digest) = (self.outgoing.generation, &self.outgoing.digest);
-        let before = if self.last.is_of(generation, digest) { self.last.clone() } else { LastPush::default() };
+        let before =
+            if self.last.is_of(generation, digest) { self.last.clone() } else { LastPush::default() };
         let of_this = LastPush {
             generation: Some(generation),
             digest: Some(digest.clone()),

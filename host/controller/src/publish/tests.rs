@@ -77,7 +77,8 @@ impl World {
 fn respond(ask: &Ask, remembered: &mut Remembered) -> Reply {
     let answer = |status: u16, body: Json| Reply::new(status, body.to_string());
     let node = |generation: Option<u64>, state: &str| json!({ "name": "n1", "version": "0.1.0", "roles": ["ingest"], "generation": generation, "state": state, "reason": null, "took_ms": 7 });
-    let path = ask.path.split('?').next().unwrap().trim_start_matches("/_plugins/_threatsieve/blacklist/default");
+    let path =
+        ask.path.split('?').next().unwrap().trim_start_matches("/_plugins/_threatsieve/blacklist/default");
     match (ask.method.as_str(), path) {
         (_, "/") => answer(200, json!({ "cluster_name": "logs" })),
         ("GET", "") => {
@@ -106,7 +107,10 @@ fn respond(ask: &Ask, remembered: &mut Remembered) -> Reply {
             let nodes = json!({ "a": node(Some(generation), remembered.state) });
             let is_served = remembered.state == "serving";
             remembered.wanted = Some((generation, digest.clone()));
-            answer(200, json!({ "acknowledged": is_served, "name": "default", "generation": generation, "digest": digest, "nodes": nodes }))
+            answer(
+                200,
+                json!({ "acknowledged": is_served, "name": "default", "generation": generation, "digest": digest, "nodes": nodes }),
+            )
         }
         ("PUT", part) => {
             let number: usize = part.rsplit('/').next().unwrap().parse().unwrap();
@@ -126,7 +130,10 @@ async fn a_generation_is_sent_once_and_the_nodes_are_looked_at_again() {
     assert_eq!((report.outcome, report.nodes.len()), (Outcome::Acknowledged, 1));
     assert!(report.sent_bytes > 0 && report.nodes[0].took_ms == Some(7));
     let put = world.web.asked().into_iter().find(|ask| ask.method == "PUT").unwrap();
-    assert_eq!((put.query["timeout"].as_str(), put.query["digest"].as_str()), ("1000ms", &*first.digest_text()));
+    assert_eq!(
+        (put.query["timeout"].as_str(), put.query["digest"].as_str()),
+        ("1000ms", &*first.digest_text())
+    );
     assert!(!put.query.contains_key("allow_shrink"));
     let last = world.store.last_push().unwrap();
     assert!(last.is_of(1, &first.digest) && last.acknowledged == Some(NOW) && last.error.is_none());
@@ -179,7 +186,8 @@ async fn large_ones_go_in_parts() {
     assert_eq!(world.pushes() as u64, report.sent_bytes.div_ceil(PART_BYTES as u64));
     // What is refused at the end is cleared away.
     *world.remembered() = Remembered { state: "serving", ..Remembered::default() };
-    world.remembered().refusal = Some((409, json!({ "type": "threatsieve_refused", "kind": "older", "reason": "r" })));
+    world.remembered().refusal =
+        Some((409, json!({ "type": "threatsieve_refused", "kind": "older", "reason": "r" })));
     assert_eq!(push.run().await.outcome, Outcome::Refused);
     assert!(world.remembered().abandoned);
 }
@@ -193,7 +201,11 @@ async fn what_is_refused_is_not_sent_again_until_asked_for_or_changed() {
     for _ in 0..2 {
         let report = world.push(&first, false).await;
         assert_eq!((report.outcome, report.kind.as_deref()), (Outcome::Refused, Some("shrunk")));
-        assert!(report.is_trouble() && report.summary().contains("push --allow-shrink"), "{}", report.summary());
+        assert!(
+            report.is_trouble() && report.summary().contains("push --allow-shrink"),
+            "{}",
+            report.summary()
+        );
         assert_eq!(world.pushes(), 1);
     }
     assert_eq!(world.store.last_push().unwrap().refused.as_deref(), Some("shrunk"));

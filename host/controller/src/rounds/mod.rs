@@ -71,7 +71,9 @@ impl Round<'_> {
         });
         self.step(&mut report, "alerts", |report| self.alert(held(store), report));
         if let Some(pushing) = pushing {
-            self.step(&mut report, "pushing the blacklist", |report| self.end_push(pushing, held(store), report));
+            self.step(&mut report, "pushing the blacklist", |report| {
+                self.end_push(pushing, held(store), report)
+            });
         }
         self.step(&mut report, "clearing what is old", |_| self.prune(held(store), number));
         report.stopped = self.stop.is_requested();
@@ -151,7 +153,11 @@ impl Round<'_> {
                 );
             }
             _ if pushed.sent_bytes > 0 => {
-                tracing::info!(generation = pushed.generation, nodes = pushed.nodes.len(), "the blacklist is pushed");
+                tracing::info!(
+                    generation = pushed.generation,
+                    nodes = pushed.nodes.len(),
+                    "the blacklist is pushed"
+                );
             }
             _ => {}
         }

@@ -97,9 +97,9 @@ fn builder(http: &Http) -> anyhow::Result<ClientBuilder> {
 }
 
 fn client(builder: ClientBuilder) -> anyhow::Result<Client> {
-    builder.build().with_context(|| {
-        format!("the HTTP client cannot be set up; {NO_AUTHORITIES} (`ca_files` in [http])")
-    })
+    builder
+        .build()
+        .with_context(|| format!("the HTTP client cannot be set up; {NO_AUTHORITIES} (`ca_files` in [http])"))
 }
 
 fn identity(files: &ClientCertificate) -> anyhow::Result<Identity> {
