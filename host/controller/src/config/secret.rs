@@ -16,6 +16,7 @@ const MAX_SECRET_BYTES: u64 = 64 * 1024;
 pub(crate) struct Secret(String);
 
 impl Secret {
+    #[cfg(test)]
     pub(crate) fn new(text: String) -> Secret {
         Secret(text)
     }
