@@ -45,8 +45,11 @@ final class Fleet {
     Map<String, Object> await(String name, @Nullable Pointer before, @Nullable Pointer wanted, TimeValue timeout) {
         long end = System.nanoTime() + timeout.nanos();
         long pause = FIRST_PAUSE_MILLIS;
+        // A node that failed on what is pushed again is to try again now.
+        String retry = wanted == null ? null : name;
         while (true) {
-            Progress progress = progress(name, wanted, end - System.nanoTime());
+            Progress progress = progress(name, wanted, retry, end - System.nanoTime());
+            retry = null;
             Pointer now = Pointers.of(clusterService.state()).get(name);
             boolean overtaken = Objects.equals(now, wanted) == false && Objects.equals(now, before) == false;
             if (progress.isOver() || overtaken || System.nanoTime() >= end) {
@@ -80,14 +83,14 @@ final class Fleet {
         }
     }
 
-    private Progress progress(String name, @Nullable Pointer wanted, long nanosLeft) {
+    private Progress progress(String name, @Nullable Pointer wanted, @Nullable String retry, long nanosLeft) {
         Progress progress = new Progress();
         Map<String, DiscoveryNode> ingest = clusterService.state().nodes().getIngestNodes();
         if (ingest.isEmpty()) {
             return progress;
         }
         TimeValue answer = TimeValue.timeValueNanos(Math.max(LEAST_ANSWER.nanos(), Math.min(ANSWER.nanos(), nanosLeft)));
-        Map<String, Map<String, Object>> answers = ask(answer, ingest.keySet().toArray(String[]::new));
+        Map<String, Map<String, Object>> answers = ask(answer, new StatusAction.Request(retry, ingest.keySet().toArray(String[]::new)));
         ingest.forEach((identifier, node) -> {
             Map<String, Object> said = answers.getOrDefault(identifier, failure(LoadState.FAILED, "the node has just left or joined"));
             Map<String, Object> blacklist = Json.object(Json.object(said, "blacklists"), name);
@@ -122,7 +125,7 @@ final class Fleet {
 
     /** All nodes, with their counters. */
     Map<String, Object> status(@Nullable String name) {
-        Map<String, Map<String, Object>> answers = ask(ANSWER);
+        Map<String, Map<String, Object>> answers = ask(ANSWER, new StatusAction.Request());
         Map<String, Object> nodes = new TreeMap<>();
         for (DiscoveryNode node : clusterService.state().nodes()) {
             Map<String, Object> json = new LinkedHashMap<>();
@@ -145,8 +148,8 @@ final class Fleet {
     }
 
     /** By the node's identifier; a node that does not answer has a {@code state} of its own. */
-    private Map<String, Map<String, Object>> ask(TimeValue timeout, String... nodes) {
-        StatusAction.Response response = index.execute(StatusAction.INSTANCE, new StatusAction.Request(nodes).timeout(timeout));
+    private Map<String, Map<String, Object>> ask(TimeValue timeout, StatusAction.Request request) {
+        StatusAction.Response response = index.execute(StatusAction.INSTANCE, request.timeout(timeout));
         Map<String, Map<String, Object>> answers = new TreeMap<>();
         for (StatusAction.NodeResponse node : response.getNodes()) {
             answers.put(node.getNode().getId(), node.status);

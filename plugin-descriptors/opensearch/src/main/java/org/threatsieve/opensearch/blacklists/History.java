@@ -1,11 +1,11 @@
 package org.threatsieve.opensearch.blacklists;
 
-import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Set;
 import java.util.function.UnaryOperator;
+import java.util.stream.Collectors;
 import java.util.stream.Stream;
 
 import org.opensearch.common.Nullable;
@@ -71,28 +71,32 @@ record History(String name, List<Manifest> manifests, long sequenceNumber, long 
         return new HashSet<>(kept().map(Manifest::content).toList());
     }
 
+    /** With one more. It replaces the same content, whose push did not come to its end, or whose parts are lost. */
+    History pushed(Manifest added) {
+        return with(
+            Stream.concat(
+                manifests.stream().filter(manifest -> manifest.pointer().equals(added.pointer()) == false || manifest.deleted() != null),
+                Stream.of(added)
+            ).toList()
+        );
+    }
+
     /**
-     * With one more. Of the others, the contents of the current one and of those served last stay.
+     * Without the contents of older ones, but for the one before and those served last. Higher generations stay in any case: another push may be about to serve
+     * one.
      *
-     * @param keep how many stay besides the new one, at least 1
+     * @param keep how many older contents stay, at least 1
      */
-    History pushed(Manifest added, @Nullable Pointer current, int keep) {
-        Comparator<Manifest> order = Comparator.comparing((Manifest manifest) -> manifest.pointer().equals(current))
+    History trimmed(@Nullable Pointer before, Pointer current, int keep) {
+        Comparator<Manifest> order = Comparator.comparing((Manifest manifest) -> manifest.pointer().equals(before))
             .thenComparing(manifest -> manifest.withdrawn() == null)
             .thenComparing(Manifest::servedAt)
             .reversed();
-        Set<String> stay = new HashSet<>(
-            kept().filter(manifest -> manifest.pointer().equals(added.pointer()) == false).sorted(order).limit(keep).map(Manifest::content).toList()
-        );
-        List<Manifest> next = new ArrayList<>();
-        for (Manifest manifest : manifests) {
-            // The same content again: it replaces one whose push did not come to its end, or whose parts are lost.
-            if (manifest.pointer().equals(added.pointer()) == false || manifest.deleted() != null) {
-                next.add(manifest.kept() && stay.contains(manifest.content()) == false ? manifest.withoutContent() : manifest);
-            }
-        }
-        next.add(added);
-        return with(next);
+        Set<Manifest> trimmed = kept().filter(manifest -> manifest.pointer().generation() < current.generation())
+            .sorted(order)
+            .skip(keep)
+            .collect(Collectors.toSet());
+        return each(manifest -> trimmed.contains(manifest) ? manifest.withoutContent() : manifest);
     }
 
     /** It is in the index just so. */
@@ -101,7 +105,7 @@ record History(String name, List<Manifest> manifests, long sequenceNumber, long 
         return found != null && found.signed() == wanted.signed();
     }
 
-    /** Without what was written down before it turned out to be refused. Its content may be trimmed already. */
+    /** Without what was written down before it turned out to be refused. */
     History without(Manifest refused) {
         return with(
             manifests.stream()

@@ -63,7 +63,7 @@ public final class Loader extends AbstractLifecycleComponent implements ClusterS
     /** What the cluster state says; replaced as a whole. */
     private volatile Map<String, Pointer> wanted = Map.of();
 
-    /** Written by the loading thread alone. */
+    /** Written by the loading thread, but for {@link #retry}. */
     private final Map<String, LoadState> states = new ConcurrentHashMap<>();
 
     /** When a failed blacklist may be tried again, in terms of {@link System#nanoTime}. Used by the loading thread alone. */
@@ -161,6 +161,12 @@ public final class Loader extends AbstractLifecycleComponent implements ClusterS
         }
     }
 
+    /** Tries a blacklist that failed again at once: what it failed for may be mended. */
+    void retry(String name) {
+        states.computeIfPresent(name, (key, state) -> state.isServing() ? state : LoadState.loading(state.wanted(), state.served()));
+        schedule();
+    }
+
     private void schedule() {
         if (stopped == false && scheduled.compareAndSet(false, true)) {
             try {
@@ -213,8 +219,8 @@ public final class Loader extends AbstractLifecycleComponent implements ClusterS
             states.put(name, now);
             retryNanos.remove(name);
         }
-        Long notBefore = retryNanos.get(name);
-        if (now.isServing() || notBefore != null && notBefore - System.nanoTime() > 0) {
+        boolean waits = now.attempts() > 0 && retryNanos.getOrDefault(name, 0L) - System.nanoTime() > 0;
+        if (now.isServing() || waits) {
             return;
         }
         long started = System.nanoTime();

@@ -16,6 +16,11 @@ public final class NodeStatus {
         this.loader = loader;
     }
 
+    /** A failed blacklist is tried again at once. */
+    void retry(String name) {
+        loader.retry(name);
+    }
+
     /**
      * The library's status as it is, with the state of each blacklist in it:
      * {@code {"version","failure":null|why there is no library,"memory_limit_bytes",...,"blacklists":{NAME:{"state","reason",...}}}}.

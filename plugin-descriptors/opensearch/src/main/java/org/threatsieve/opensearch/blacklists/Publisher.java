@@ -151,15 +151,14 @@ public final class Publisher {
                     store.storeContent(name, content, file);
                     stored = true;
                 }
-                History next = history.pushed(manifest, current, keep);
-                if (store.write(next) == false) {
+                if (store.write(history.pushed(manifest)) == false) {
                     current = pointer(name);
                     continue;
                 }
                 Pointer found = repeated ? current : exchange(name, current, manifest.pointer());
                 if (Objects.equals(found, current) || manifest.pointer().equals(found)) {
                     logger.info("blacklist [{}] becomes generation {}, pushed by [{}]", name, manifest.pointer().generation(), pushed.by());
-                    removeContents(history, next);
+                    trim(name, current, manifest.pointer());
                     if (upload != null) {
                         // From now on nobody may replace or remove its parts.
                         store.remove(upload);
@@ -298,6 +297,15 @@ public final class Publisher {
 
     private interface Change {
         History of(History stored);
+    }
+
+    /** A failure costs room, until the next push. */
+    private void trim(String name, @Nullable Pointer before, Pointer current) {
+        try {
+            record(name, history -> history.trimmed(before, current, keep));
+        } catch (IOException | RuntimeException e) {
+            logger.warn("older generations of [{}] stay in the index for now: {}", name, e.toString());
+        }
     }
 
     /** Writes down what has happened already. */

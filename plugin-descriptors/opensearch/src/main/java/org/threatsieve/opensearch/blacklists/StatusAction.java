@@ -11,6 +11,7 @@ import org.opensearch.action.support.nodes.BaseNodesRequest;
 import org.opensearch.action.support.nodes.BaseNodesResponse;
 import org.opensearch.cluster.ClusterName;
 import org.opensearch.cluster.node.DiscoveryNode;
+import org.opensearch.common.Nullable;
 import org.opensearch.core.common.io.stream.StreamInput;
 import org.opensearch.core.common.io.stream.StreamOutput;
 import org.threatsieve.opensearch.engine.EngineNodeRequest;
@@ -24,20 +25,58 @@ final class StatusAction extends ActionType<StatusAction.Response> {
     }
 
     static final class Request extends BaseNodesRequest<Request> {
-        Request(String... nodes) {
+        private static final String[] ALL = {};
+
+        /** A blacklist that is to be tried again at once, should it have failed; {@code null} for none. */
+        @Nullable
+        final String retry;
+
+        /** Of all nodes. */
+        Request() {
+            this(null, ALL);
+        }
+
+        Request(@Nullable String retry, String... nodes) {
             super(nodes);
+            this.retry = retry;
         }
 
         Request(StreamInput in) throws IOException {
             super(in);
+            retry = in.readOptionalString();
+        }
+
+        @Override
+        public void writeTo(StreamOutput out) throws IOException {
+            super.writeTo(out);
+            out.writeOptionalString(retry);
         }
     }
 
     static final class NodeRequest extends EngineNodeRequest {
-        NodeRequest() {}
+        private static final String RETRY = "retry";
+
+        /** Named values, so that nodes of other plugin versions read what they know. */
+        private final Map<String, Object> wishes;
+
+        NodeRequest(@Nullable String retry) {
+            wishes = retry == null ? Map.of() : Map.of(RETRY, retry);
+        }
 
         NodeRequest(StreamInput in) throws IOException {
             super(in);
+            wishes = in.readMap();
+        }
+
+        @Nullable
+        String retry() {
+            return (String) wishes.get(RETRY);
+        }
+
+        @Override
+        public void writeTo(StreamOutput out) throws IOException {
+            super.writeTo(out);
+            out.writeMap(wishes);
         }
     }
 

@@ -53,7 +53,7 @@ public final class TransportStatus extends TransportNodesAction<
 
     @Override
     protected StatusAction.NodeRequest newNodeRequest(StatusAction.Request request) {
-        return new StatusAction.NodeRequest();
+        return new StatusAction.NodeRequest(request.retry);
     }
 
     @Override
@@ -63,6 +63,9 @@ public final class TransportStatus extends TransportNodesAction<
 
     @Override
     protected StatusAction.NodeResponse nodeOperation(StatusAction.NodeRequest request) {
+        if (request.retry() != null) {
+            status.retry(request.retry());
+        }
         return new StatusAction.NodeResponse(clusterService.localNode(), status.now());
     }
 }
