@@ -11,12 +11,13 @@ from pathlib import Path
 import pytest
 
 from tests import engines, program, pushing
+from tests.controller import Controller
 from tests.pushing import ENDPOINT, built, event, is_flagged
 from tests.servers import Certificates, certificates
 
 DOCUMENT = program.ROOT / "docs/security.md"
 PASSWORD = "Correct-Horse-9-Battery-Staple"
-PUSHER, WATCHER, SHIPPER, STRANGER = ((name, PASSWORD) for name in ("pusher", "watcher", "shipper", "stranger"))
+PUSHER, WATCHER, SETTER, SHIPPER, STRANGER = ((name, PASSWORD) for name in ("pusher", "watcher", "setter", "shipper", "stranger"))
 GENERATIONS = itertools.count(1)
 """Of the one blacklist of this module's node: each push takes the next."""
 
@@ -83,17 +84,19 @@ def administer(node: engines.Node) -> None:
     # The plugin makes its own index from its configuration after the node is up.
     node.wait_log(r"Node 'node' initialized", 120)
     security = "/_plugins/_security/api"
-    for user, password in (PUSHER, WATCHER, SHIPPER, STRANGER):
+    for user, password in (PUSHER, WATCHER, SETTER, SHIPPER, STRANGER):
         node.put(f"{security}/internalusers/{user}", {"password": password})
-    roles = documented_roles()
-    assert sorted(roles) == ["threatsieve_push", "threatsieve_status"]
-    roles["shipper"] = {
+    shipper = {
         "cluster_permissions": ["indices:data/write/bulk"],
         "index_permissions": [{"index_patterns": ["events*"], "allowed_actions": ["write", "create_index", "indices:admin/mapping/put"]}],
     }
-    for (name, role), (user, _) in zip(roles.items(), (PUSHER, WATCHER, SHIPPER), strict=True):
-        node.put(f"{security}/roles/{name}", role)
+    roles = {**documented_roles(), "shipper": shipper}
+    for name, (user, _) in {
+        "threatsieve_push": PUSHER, "threatsieve_status": WATCHER, "threatsieve_setup": SETTER, "shipper": SHIPPER,
+    }.items():  # fmt: skip
+        node.put(f"{security}/roles/{name}", roles.pop(name))
         node.put(f"{security}/rolesmapping/{name}", {"users": [user]})
+    assert not roles, "a documented role that nobody tests"
     pushing.set_pipeline(node, "flag")
 
 
@@ -142,13 +145,13 @@ def test_the_documented_role_may_do_nothing_else(secured, pushed, method, path, 
 def test_who_may_look_may_not_push(secured, pushed, tmp_path):
     assert secured.send(WATCHER, "GET", ENDPOINT)["blacklists"]["default"]["generation"] == pushed
     assert secured.send(WATCHER, "GET", f"{ENDPOINT}/default/_history")["history"]
-    refused_everything_that_changes(secured, WATCHER, pushed, tmp_path)
+    refused_everything_that_changes(secured, WATCHER, tmp_path)
 
 
 def test_a_user_without_the_role_is_refused(secured, pushed, tmp_path):
     for path in ("", "/default", "/default/_history"):
         assert secured.status_of(STRANGER, "GET", ENDPOINT + path) == 403
-    refused_everything_that_changes(secured, STRANGER, pushed, tmp_path)
+    refused_everything_that_changes(secured, STRANGER, tmp_path)
 
 
 def test_who_is_unknown_is_refused(secured, pushed):
@@ -156,8 +159,9 @@ def test_who_is_unknown_is_refused(secured, pushed):
     assert secured.status_of(("pusher", "wrong"), "GET", ENDPOINT) == 401
 
 
-def refused_everything_that_changes(secured: Secured, user: tuple[str, str], generation: int, folder: Path) -> None:
+def refused_everything_that_changes(secured: Secured, user: tuple[str, str], folder: Path) -> None:
     """None of the calls that change something is open to this user, and none has changed anything."""
+    before = secured.node.get(ENDPOINT)["blacklists"]
     blacklist = built(folder, ["stranger.example"], generation=next(GENERATIONS)).read_bytes()
     for method, path, body in (
         ("PUT", "/default", blacklist),
@@ -169,7 +173,7 @@ def refused_everything_that_changes(secured: Secured, user: tuple[str, str], gen
         ("DELETE", "/default", None),
     ):
         assert secured.status_of(user, method, ENDPOINT + path, body) == 403, path
-    assert secured.node.get(ENDPOINT)["blacklists"]["default"]["generation"] == generation
+    assert secured.node.get(ENDPOINT)["blacklists"] == before
 
 
 def test_a_shipper_needs_no_right_of_ours(secured, pushed):
@@ -180,6 +184,21 @@ def test_a_shipper_needs_no_right_of_ours(secured, pushed):
     assert not answer["errors"], answer
     assert [is_flagged(document) for document in secured.node.documents("events")] == [True, False]
     assert secured.status_of(SHIPPER, "GET", ENDPOINT) == 403
+
+
+def test_the_documented_role_may_set_up(secured, tmp_path):
+    """With the program itself: the check of mappings, the component template, and then the pipeline."""
+    password = program.write(tmp_path / "password", SETTER[1])
+    password.chmod(0o600)
+    sign_in = {"user": SETTER[0], "password": {"file": password}, "ca_files": [secured.certificates.authority]}
+    controller = Controller(tmp_path, "setup", [secured.node.url], **sign_in)
+    controller.run("opensearch", "template", "--put")
+    secured.node.put("/_index_template/events", {"index_patterns": ["events*"], "composed_of": ["threatsieve"]})
+    secured.node.put("/events-set-up")
+    checked = json.loads(controller.run("opensearch", "check", "--json", "--index", "events-set-up"))
+    assert checked["nodes"], checked
+    secured.send(SETTER, "PUT", "/_ingest/pipeline/set-up", {"processors": [{"threat_match": {}}]})
+    refused_everything_that_changes(secured, SETTER, tmp_path)
 
 
 def test_the_blacklists_index_is_hidden_from_who_may_read_everything(secured, pushed):
