@@ -13,6 +13,7 @@ mod feeds;
 mod follow;
 mod indicators;
 mod jobs;
+mod limited;
 mod logging;
 mod matching;
 mod output;

@@ -1,7 +1,6 @@
 //! Clients for one feed, and to whom its credentials go.
 
 use std::fs::File;
-use std::io::Read;
 use std::path::Path;
 use std::time::Duration;
 
@@ -12,6 +11,7 @@ use reqwest::{Certificate, Client, ClientBuilder, Identity, NoProxy, Proxy, Requ
 use url::{Origin, Url};
 
 use crate::config::{Auth, ClientCertificate, Http};
+use crate::limited::read_limited;
 
 /// Longest PEM file that is read, in bytes: the bundles of systems have a quarter of a million.
 const MAX_PEM_BYTES: u64 = 16 * 1024 * 1024;
@@ -129,17 +129,10 @@ fn identity(files: &ClientCertificate) -> anyhow::Result<Identity> {
 }
 
 fn pem(path: &Path) -> anyhow::Result<Vec<u8>> {
-    let mut bytes = Vec::new();
-    let file = File::open(path).with_context(|| path.display().to_string())?;
-    #[expect(clippy::disallowed_methods, reason = "bounded by `take`")]
-    let read = file.take(MAX_PEM_BYTES + 1).read_to_end(&mut bytes);
-    read.with_context(|| path.display().to_string())?;
-    ensure!(
-        bytes.len() as u64 <= MAX_PEM_BYTES,
-        "{}: expected PEM of at most {MAX_PEM_BYTES} bytes, got more",
-        path.display()
-    );
-    Ok(bytes)
+    let read = File::open(path).and_then(|file| read_limited(file, MAX_PEM_BYTES));
+    read.with_context(|| path.display().to_string())?.with_context(|| {
+        format!("{}: expected PEM of at most {MAX_PEM_BYTES} bytes, got more", path.display())
+    })
 }
 
 fn credentials(auth: &Auth) -> anyhow::Result<Option<(HeaderName, HeaderValue)>> {
