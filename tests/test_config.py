@@ -6,6 +6,7 @@ from tests import program
 
 EXAMPLE = program.ROOT / "tests/example/threatsieve.toml"
 SECRET = "hunter2-hunter2"
+FEED = ["[[feeds]]", 'name = "a"', 'type = "url"', 'url = "https://example.org/"']
 
 
 def check(*arguments, **options):
@@ -26,12 +27,11 @@ def test_every_problem_is_told_with_its_place(tmp_path):
 
 
 def test_secrets_are_never_shown(tmp_path):
-    feed = ['state = "s"', "[[feeds]]", 'name = "a"', 'type = "url"', 'url = "https://example.org/"']
-    plain = program.write(tmp_path / "plain.toml", *feed, f'token = "{SECRET}"')
+    plain = program.write(tmp_path / "plain.toml", 'state = "s"', *FEED, f'token = "{SECRET}"')
     for verb in ("check", "show"):
         out, err = check(verb, "--config", plain, expect=program.USAGE)
         assert SECRET not in out + err and "not written into the configuration" in err
-    placed = program.write(tmp_path / "placed.toml", *feed, 'token = { env = "TOKEN" }')
+    placed = program.write(tmp_path / "placed.toml", 'state = "s"', *FEED, 'token = { env = "TOKEN" }')
     out, err = check("show", "--config", placed, env={"TOKEN": SECRET})
     assert SECRET not in out + err and 'feeds.a.token.env = "TOKEN"' in out
 
@@ -69,8 +69,7 @@ def test_a_secret_file_that_holds_none(tmp_path, content, told):
     secret = tmp_path / "token"
     if content is not None:
         secret.write_bytes(content)
-    feed = ["[[feeds]]", 'name = "a"', 'type = "url"', 'url = "https://example.org/"', 'token = { file = "token" }']
-    file = program.write(tmp_path / "t.toml", 'state = "s"', *feed)
+    file = program.write(tmp_path / "t.toml", 'state = "s"', *FEED, 'token = { file = "token" }')
     _, err = check("check", "--offline", "--config", file, expect=program.USAGE)
     assert f"{file}:6:9: feeds.a.token: " in err and told.format(file=secret) in err
 
@@ -78,8 +77,7 @@ def test_a_secret_file_that_holds_none(tmp_path, content, told):
 def test_a_secret_that_others_can_read_is_warned_of(tmp_path):
     secret = program.write(tmp_path / "token", SECRET)
     secret.chmod(0o644)
-    feed = ["[[feeds]]", 'name = "a"', 'type = "url"', 'url = "https://example.org/"', 'token = { file = "token" }']
-    out, err = check("check", "--offline", "--config", program.write(tmp_path / "t.toml", 'state = "s"', *feed))
+    out, err = check("check", "--offline", "--config", program.write(tmp_path / "t.toml", 'state = "s"', *FEED, 'token = { file = "token" }'))
     assert f"feeds.a.token: {secret} can be read by others (mode 644); `chmod 600` it" in out + err
     assert SECRET not in out + err
     secret.chmod(0o600)

@@ -9,13 +9,12 @@ from pathlib import Path
 
 from tests import program
 from tests.bench import differences, feeds, generate, lookup, report, rounds, store
-from tests.bench.measure import CAP_BYTES, CAP_SECONDS, Command, interleaved, warm
+from tests.bench.generate import SEED
+from tests.bench.measure import CAP_BYTES, CAP_SECONDS, ROUNDS, Command, interleaved, warm
 
 CACHE = program.ROOT / ".cache/bench"
 SHARED = Path(os.environ.get("THREATSIEVE_DATA", program.ROOT.parent / "shared/data"))
 LOG_LINES = int(os.environ.get("THREATSIEVE_BENCH_LINES", 1_000_000))
-ROUNDS = int(os.environ.get("THREATSIEVE_BENCH_ROUNDS", 7))
-SEED = 20260823
 KINDS = ("domains", "ips", "cidr", "urls")
 
 

@@ -14,13 +14,12 @@ from pathlib import Path
 
 from tests import program, servers
 from tests.bench import report
-from tests.bench.measure import Command, interleaved
+from tests.bench.measure import ROUNDS, Command, interleaved
 
 COUNT = int(os.environ.get("THREATSIEVE_BENCH_OBJECTS", 50_000))
 MEDALLION_COUNT = int(os.environ.get("THREATSIEVE_BENCH_MEDALLION_OBJECTS", 500))
 PAGE_OBJECTS = 1000
 ADDED = "2026-02-01T00:00:00.000000Z"
-ROUNDS = int(os.environ.get("THREATSIEVE_BENCH_ROUNDS", 7))
 FOLDER = program.ROOT / ".cache/bench/feeds"
 HEAD = ["command", "objects", "seconds, median", "fastest to slowest", "objects a second", "times slower than ours", "peak MB"]
 

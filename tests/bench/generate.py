@@ -15,6 +15,7 @@ TLDS = "com com com com com net org de ru co.uk io info fr nl com.br xyz online 
 SUBDOMAINS = ["www", "www", "www", "cdn", "api", "static", "img", "m", "login", "", "", "", "mail", "assets", "r3---sn-{}", "edge-{}.cdn", "{}.tiles", "v{}_b"]
 EXTENSIONS = ["", "", "/", ".html", ".js", ".css", ".png", ".jpg", ".woff2", ".php", ".json", ".m4s", ".gif"]
 TYPES = ["text/html", "application/javascript", "image/png", "application/json", "text/css", "-", "video/mp4"]
+SEED = 20260823
 ORDINARY_HOSTS = 60_000
 LISTED_SHARE = 0.005
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 
 from tests.program import Peak
 
+ROUNDS = int(os.environ.get("THREATSIEVE_BENCH_ROUNDS", 7))
 CAP_SECONDS = 600
 CAP_BYTES = 16 * 2**30
 # A command that takes longer than this is run again only once: its spread is small beside the differences shown.
@@ -74,7 +75,8 @@ class Command:
     @property
     def spread(self) -> str:
         """The fastest and the slowest run."""
-        return f"{min(self.seconds):.2f} to {max(self.seconds):.2f}, {len(self.seconds)} runs" if self.seconds else ""
+        count = len(self.seconds)
+        return f"{min(self.seconds):.2f} to {max(self.seconds):.2f}, {count} {'run' if count == 1 else 'runs'}" if count else ""
 
 
 def interleaved(commands: list[Command], rounds: int) -> None:

@@ -6,12 +6,11 @@ import sys
 
 from tests import program
 from tests.bench import feeds, generate, report
-from tests.bench.measure import Command
+from tests.bench.measure import ROUNDS, Command
 
 COUNT = int(os.environ.get("THREATSIEVE_BENCH_INDICATORS", 1_000_000))
 NEW = 1000
 LOG_LINES = 100_000
-ROUNDS = int(os.environ.get("THREATSIEVE_BENCH_ROUNDS", 7))
 FOLDER = program.ROOT / ".cache/bench/rounds"
 HEAD = ["round", "seconds, median", "fastest to slowest", "peak MB"]
 
@@ -46,7 +45,7 @@ def write() -> None:
     print("rounds", flush=True)
     shutil.rmtree(FOLDER, ignore_errors=True)
     FOLDER.mkdir(parents=True)
-    log = generate.written(FOLDER / "access.log", generate.log(LOG_LINES, {"domains": ["listed.example"], "ips": [], "cidr": [], "urls": []}, feeds.COUNT))
+    log = generate.written(FOLDER / "access.log", generate.log(LOG_LINES, {"domains": ["listed.example"], "ips": [], "cidr": [], "urls": []}, generate.SEED))
     growing = Growing()
     with feeds.collection(growing.answer) as url:
         config = program.write(

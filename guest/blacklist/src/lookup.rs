@@ -2,7 +2,7 @@
 
 use crate::hit::{Found, Hit, MAX_HITS_PER_OBSERVABLE};
 use crate::image::{Image, ImageError, Role, Section};
-use crate::normalise::{Target, Unusual};
+use crate::normalise::{BLOCK, Target, Unusual, ends_authority};
 use crate::observable::{BatchError, BatchReader, Kind};
 use crate::sets::{Glance, HostFilter, MatchSet};
 
@@ -192,7 +192,11 @@ fn host_span(kind: Kind, value: &[u8]) -> Option<(usize, usize)> {
         }
         Kind::Any | Kind::Address | Kind::Hash | Kind::Email => return None,
     };
-    Some((start, without_port_and_dot(value, start, end)))
+    let end = without_port_and_dot(value, start, end);
+    // What follows a colon is no part of the host, whatever it is. The last block's own are met when it is read.
+    let is_cut =
+        value[start..end].split_last_chunk::<BLOCK>().is_some_and(|(front, _)| front.contains(&b':'));
+    (!is_cut).then_some((start, end))
 }
 
 /// Where a URL's authority stands, if that can be told at a glance.
@@ -205,7 +209,7 @@ fn url_authority(value: &[u8]) -> Option<(usize, usize)> {
         _ => 0,
     };
     let rest = value.get(start..)?;
-    let length = rest.iter().position(|b| matches!(b, b'/' | b'?' | b'#')).unwrap_or(rest.len());
+    let length = rest.iter().position(|&b| ends_authority(b)).unwrap_or(rest.len());
     Some((start, start + length))
 }
 

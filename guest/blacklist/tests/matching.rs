@@ -84,6 +84,23 @@ fn domains_cover_what_is_below_them_on_label_boundaries() {
     assert_eq!(shown(&list, Kind::Email, "bob@evil.com"), ["exact evil.com"]);
 }
 
+/// Nothing that stands behind the host, however much it looks like one, hides it from the quick way.
+#[test]
+fn what_follows_a_host_does_not_hide_it() {
+    let list = compile(&["evil.com"], &[]);
+    let long = "a-name-that-fills-blocks.and-ends-well.example";
+    for value in [format!("evil.com:{long}"), format!("user@www.evil.com:{long}")] {
+        assert_eq!(hits(&list, Kind::Host, &value).len(), 1, "{value}");
+        assert_eq!(hits(&list, Kind::Url, &format!("http://{value}/")).len(), 1, "{value}");
+    }
+    for scheme in ["http://", "https://", ""] {
+        let url = format!("{scheme}evil.com\\{long}");
+        assert_eq!(hits(&list, Kind::Url, &url).len(), 1, "{url}");
+        let url = format!("{scheme}{long}\\.evil.com");
+        assert_eq!(hits(&list, Kind::Url, &url).len(), 0, "{url}");
+    }
+}
+
 #[test]
 fn addresses_lie_in_every_network_around_them() {
     let list = compile(

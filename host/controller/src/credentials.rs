@@ -1,14 +1,14 @@
 //! What servers are shown, read and never told of: headers, PEM files.
 
 use std::fs::File;
-use std::io::Read;
 use std::path::Path;
 
-use anyhow::{Context, anyhow, ensure};
+use anyhow::{Context, anyhow};
 use base64ct::{Base64, Encoding};
 use reqwest::header::{AUTHORIZATION, HeaderName, HeaderValue};
 
 use crate::config::{Auth, ClientCertificate};
+use crate::limited::read_limited;
 
 /// Longest PEM file that is read, in bytes: the bundles of systems have a quarter of a million.
 const MAX_PEM_BYTES: u64 = 16 * 1024 * 1024;
@@ -79,15 +79,8 @@ pub(crate) fn no_identity(files: &ClientCertificate) -> String {
 
 /// A PEM file's bytes.
 pub(crate) fn pem(path: &Path) -> anyhow::Result<Vec<u8>> {
-    let mut bytes = Vec::new();
-    let file = File::open(path).with_context(|| path.display().to_string())?;
-    #[expect(clippy::disallowed_methods, reason = "bounded by `take`")]
-    let read = file.take(MAX_PEM_BYTES + 1).read_to_end(&mut bytes);
-    read.with_context(|| path.display().to_string())?;
-    ensure!(
-        bytes.len() as u64 <= MAX_PEM_BYTES,
-        "{}: expected PEM of at most {MAX_PEM_BYTES} bytes, got more",
-        path.display()
-    );
-    Ok(bytes)
+    let read = File::open(path).and_then(|file| read_limited(file, MAX_PEM_BYTES));
+    read.with_context(|| path.display().to_string())?.with_context(|| {
+        format!("{}: expected PEM of at most {MAX_PEM_BYTES} bytes, got more", path.display())
+    })
 }

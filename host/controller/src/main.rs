@@ -15,6 +15,7 @@ mod feeds;
 mod follow;
 mod indicators;
 mod jobs;
+mod limited;
 mod logging;
 mod mappings;
 mod matching;

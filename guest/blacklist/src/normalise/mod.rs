@@ -11,8 +11,10 @@ mod refang;
 mod url;
 
 pub(crate) use address::{parse_strict as parse_address, parse_v4, parse_v4_in, unmap};
+pub(crate) use block::BLOCK;
 pub(crate) use host::{MAX_NAME_BYTES, Suffix, Unusual, suffixes};
 pub(crate) use refang::refang;
+pub(crate) use url::ends_authority;
 
 use std::net::IpAddr;
 

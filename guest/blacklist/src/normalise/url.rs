@@ -16,7 +16,7 @@ const MAX_SCHEME_BYTES: usize = 32;
 /// Reads a URL with a scheme, `//host/path`, `host/path`, or the `host:port` of a CONNECT request, which has no path and so no URL.
 pub(super) fn read(target: &mut Target, value: &[u8]) {
     let (scheme, rest) = split_scheme(value);
-    let end = rest.iter().position(|b| matches!(b, b'/' | b'?' | b'#' | b'\\')).unwrap_or(rest.len());
+    let end = rest.iter().position(|&b| ends_authority(b)).unwrap_or(rest.len());
     let (whole_authority, tail) = rest.split_at(end);
     let refanged = authority::defanged(whole_authority);
     let parts = authority::split(&refanged);
@@ -34,6 +34,12 @@ pub(super) fn read(target: &mut Target, value: &[u8]) {
     };
     write_host(target, port);
     write_path_and_query(target, tail);
+}
+
+/// What a URL's authority ends at: RFC 3986 section 3.2, and the backslash as the WHATWG URL standard has it.
+#[inline(always)]
+pub(crate) fn ends_authority(byte: u8) -> bool {
+    matches!(byte, b'/' | b'?' | b'#' | b'\\')
 }
 
 /// Those of the WHATWG URL standard's forbidden host code points that could be taken for something else when the URL is written.

@@ -2,7 +2,6 @@
 
 use std::cell::RefCell;
 use std::fs::File as Handle;
-use std::io::Read as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -15,6 +14,7 @@ use super::reader::{File, Reader};
 use super::shown::quoted;
 use super::{BlacklistConfig, Config, History, Http, LogSource, Logging, Output, Schedule, settings};
 use super::{alerts, feed, opensearch};
+use crate::limited::read_limited;
 
 /// Largest configuration file.
 const MAX_FILE_BYTES: u64 = 1 << 20;
@@ -54,13 +54,10 @@ pub(crate) enum ConfigError {
 /// Reads and checks a configuration file. Nothing is connected to and nothing written.
 pub(crate) fn load(path: &Path) -> Result<Loaded, ConfigError> {
     let unreadable = |source| ConfigError::Unreadable { path: path.to_owned(), source };
-    let mut bytes = Vec::new();
     let file = Handle::open(path).map_err(unreadable)?;
-    #[expect(clippy::disallowed_methods, reason = "bounded by `take`")]
-    file.take(MAX_FILE_BYTES + 1).read_to_end(&mut bytes).map_err(unreadable)?;
-    if bytes.len() as u64 > MAX_FILE_BYTES {
+    let Some(bytes) = read_limited(file, MAX_FILE_BYTES).map_err(unreadable)? else {
         return Err(ConfigError::TooLarge { path: path.to_owned() });
-    }
+    };
     let text = String::from_utf8(bytes).map_err(|error| ConfigError::NotUtf8 {
         path: path.to_owned(),
         offset: error.utf8_error().valid_up_to(),

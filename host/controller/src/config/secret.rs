@@ -2,11 +2,13 @@
 
 use std::env::VarError;
 use std::fmt;
-use std::io::{self, Read as _};
+use std::io;
 use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
 use std::path::Path;
 
 use rustix::fs::OFlags;
+
+use crate::limited::read_limited;
 
 /// Longest secret.
 const MAX_SECRET_BYTES: u64 = 64 * 1024;
@@ -40,9 +42,9 @@ impl Secret {
         let (bytes, mode) = read(path).map_err(|error| {
             format!("expected a readable file, got an error at {}: {error}", path.display())
         })?;
-        if bytes.len() as u64 > MAX_SECRET_BYTES {
+        let Some(bytes) = bytes else {
             return Err(format!("expected at most {MAX_SECRET_BYTES} bytes in {}, got more", path.display()));
-        }
+        };
         if mode & 0o077 != 0 {
             let mode = mode & 0o777;
             warn(format!("{} can be read by others (mode {mode:o}); `chmod 600` it", path.display()));
@@ -62,16 +64,13 @@ impl Secret {
     }
 }
 
-/// A file's bytes, one more than may be at most, and its mode.
-fn read(path: &Path) -> io::Result<(Vec<u8>, u32)> {
+/// A file's bytes, unless they are too many, and its mode.
+fn read(path: &Path) -> io::Result<(Option<Vec<u8>>, u32)> {
     // A pipe without a writer must not hold up the start.
     let flags = OFlags::NONBLOCK.bits() as i32;
     let file = std::fs::OpenOptions::new().read(true).custom_flags(flags).open(path)?;
     let mode = file.metadata()?.permissions().mode();
-    let mut bytes = Vec::new();
-    #[expect(clippy::disallowed_methods, reason = "bounded by `take`")]
-    file.take(MAX_SECRET_BYTES + 1).read_to_end(&mut bytes)?;
-    Ok((bytes, mode))
+    Ok((read_limited(file, MAX_SECRET_BYTES)?, mode))
 }
 
 impl fmt::Debug for Secret {
