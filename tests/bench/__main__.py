@@ -1,4 +1,4 @@
-"""The driver: `python -m tests.bench [PART]...`, all parts unless some are named: real, million, ten-million, lookup, start, store, rounds, feeds."""
+"""The driver: `python -m tests.bench [PART]...`, all parts unless some are named: real, million, ten-million, lookup, start, store, rounds, feeds, ingest."""
 
 import gzip
 import json
@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 from tests import program
-from tests.bench import differences, feeds, generate, lookup, report, rounds, store
+from tests.bench import differences, feeds, generate, ingest, lookup, report, rounds, store
 from tests.bench.generate import SEED
 from tests.bench.measure import CAP_BYTES, CAP_SECONDS, ROUNDS, Command, interleaved, warm
 
@@ -177,7 +177,7 @@ def start_up() -> None:
 
 def main(parts: list[str]) -> None:
     """Runs the parts asked for."""
-    wanted = parts or ["real", "million", "ten-million", "lookup", "start", "store", "rounds", "feeds"]
+    wanted = parts or ["real", "million", "ten-million", "lookup", "start", "store", "rounds", "feeds", "ingest"]
     missing = [f"{tool} (apt-get install {package})" for tool, package in (("rg", "ripgrep"), ("grepcidr", "grepcidr")) if not shutil.which(tool)]
     if missing:
         sys.exit(f"missing: {', '.join(missing)}")
@@ -197,6 +197,8 @@ def main(parts: list[str]) -> None:
         rounds.write()
     if "feeds" in wanted:
         feeds.write()
+    if "ingest" in wanted:
+        ingest.write()
     print(f"caps: {CAP_SECONDS} s, {CAP_BYTES >> 30} GiB; written to {report.PAGE.relative_to(program.ROOT)}")
 
 

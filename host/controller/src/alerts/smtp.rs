@@ -15,12 +15,11 @@ use lettre::transport::smtp::extension::{ClientId, Extension, MailBodyParameter,
 use tokio::net::lookup_host;
 
 use crate::config::{Smtp, SmtpTls};
+use crate::credentials;
 use crate::output::clipped;
 
 /// Characters of a server's answer that are kept.
 const ANSWER_CHARS: usize = 500;
-/// Largest file of certificates, in bytes.
-const MAX_CA_BYTES: u64 = 4 << 20;
 
 /// Why a mail was not taken.
 #[derive(Debug, PartialEq, Eq)]
@@ -170,15 +169,9 @@ impl<'a> Server<'a> {
         }
         let mut builder = TlsParameters::builder(self.smtp.host.clone());
         for path in &self.smtp.ca_files {
-            let at = || path.display().to_string();
-            let bytes = std::fs::metadata(path).with_context(at)?.len();
-            anyhow::ensure!(
-                bytes <= MAX_CA_BYTES,
-                "{}: expected at most {MAX_CA_BYTES} bytes, got {bytes}",
-                at()
-            );
-            let pem = std::fs::read(path).with_context(at)?;
-            builder = builder.add_root_certificate(Certificate::from_pem(&pem).with_context(at)?);
+            let pem = credentials::pem(path)?;
+            let certificate = Certificate::from_pem(&pem).with_context(|| path.display().to_string())?;
+            builder = builder.add_root_certificate(certificate);
         }
         Ok(Some(builder.build_rustls()?))
     }
