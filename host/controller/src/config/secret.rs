@@ -18,7 +18,7 @@ const MAX_SECRET_BYTES: u64 = 64 * 1024;
 pub(crate) struct Secret(String);
 
 impl Secret {
-    #[cfg(test)]
+    /// A secret of this text.
     pub(crate) fn new(text: String) -> Secret {
         Secret(text)
     }
