@@ -20,8 +20,8 @@ class Traffic:
     pipeline: str
     bad: str
     """A host that the blacklist has."""
-    pause: float = 0
-    """Seconds between two requests."""
+    pause: float = 0.05
+    """Seconds between two requests: nodes that start beside it need the cores too."""
     errors: list[str] = field(default_factory=list)
     """Answers of nodes that were not being restarted, that no request may get."""
     sent: int = 0

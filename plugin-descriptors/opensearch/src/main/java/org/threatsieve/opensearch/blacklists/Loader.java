@@ -5,7 +5,6 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Collections;
 import java.util.Map;
-import java.util.Objects;
 import java.util.Set;
 import java.util.TreeMap;
 import java.util.TreeSet;
@@ -68,6 +67,9 @@ public final class Loader extends AbstractLifecycleComponent implements ClusterS
 
     /** When a failed blacklist may be tried again, in terms of {@link System#nanoTime}. Used by the loading thread alone. */
     private final Map<String, Long> retryNanos = new TreeMap<>();
+
+    /** The failures that the log tells of, so that each is told once however often it is tried again. Used by the loading thread alone. */
+    private final Map<String, LoadState> told = new TreeMap<>();
 
     /** The next attempt. Used by the loading thread alone. */
     private Scheduler.ScheduledCancellable retry;
@@ -229,6 +231,7 @@ public final class Loader extends AbstractLifecycleComponent implements ClusterS
             long took = TimeUnit.NANOSECONDS.toMillis(System.nanoTime() - started);
             states.put(name, now.serving(took));
             retryNanos.remove(name);
+            told.remove(name);
             logger.info("blacklist [{}] is served in generation {}, after {} ms", name, target.generation(), took);
         } catch (NativeException e) {
             failed(name, now, e.kind(), e.getMessage());
@@ -244,8 +247,10 @@ public final class Loader extends AbstractLifecycleComponent implements ClusterS
         states.put(name, state);
         long delay = Math.min(LAST_RETRY_MILLIS, FIRST_RETRY_MILLIS << Math.min(state.attempts(), 10));
         retryNanos.put(name, System.nanoTime() + TimeUnit.MILLISECONDS.toNanos(delay));
-        boolean said = LoadState.FAILED.equals(before.state()) && Objects.equals(before.kind(), kind);
-        if (said == false && LoadState.FAILED.equals(state.state())) {
+        LoadState last = told.get(name);
+        boolean known = last != null && state.wanted().equals(last.wanted()) && kind.equals(last.kind());
+        if (known == false && LoadState.FAILED.equals(state.state())) {
+            told.put(name, state);
             String meanwhile = state.served() == null ? "events are marked unchecked" : "generation " + state.served().generation() + " is served on";
             logger.warn(
                 "blacklist [{}] generation {} cannot be served ({}): {}; {}, and it is tried again every {} s at most",
@@ -264,6 +269,7 @@ public final class Loader extends AbstractLifecycleComponent implements ClusterS
     private void unload(String name) {
         states.remove(name);
         retryNanos.remove(name);
+        told.remove(name);
         try {
             matcher.unload(name);
             files.removeAll(name);
