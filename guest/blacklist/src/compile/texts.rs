@@ -12,21 +12,27 @@ pub(super) struct Texts {
     arena: String,
     /// Where each text ends in the arena.
     ends: Vec<u32>,
-    /// The numbers of those that are looked for.
-    shared: HashTable<u32>,
+    /// Those that are looked for.
+    shared: HashTable<Shared>,
     hasher: DefaultHashBuilder,
+}
+
+struct Shared {
+    /// Kept, so that a table that grows need not read the texts again.
+    hash: u64,
+    number: u32,
 }
 
 impl Texts {
     /// The number of a text that many may share: it is kept once.
     pub(super) fn share(&mut self, text: &str) -> Result<u32, CompileError> {
         let hash = self.hasher.hash_one(text);
-        if let Some(&known) = self.shared.find(hash, |&known| self.get(known) == text) {
-            return Ok(known);
+        let is_known = |known: &Shared| known.hash == hash && self.get(known.number) == text;
+        if let Some(known) = self.shared.find(hash, is_known) {
+            return Ok(known.number);
         }
         let new = self.append(text)?;
-        let Texts { arena, ends, shared, hasher } = self;
-        shared.insert_unique(hash, new, |&known| hasher.hash_one(get(arena, ends, known)));
+        self.shared.insert_unique(hash, Shared { hash, number: new }, |known| known.hash);
         Ok(new)
     }
 
@@ -46,7 +52,9 @@ impl Texts {
 
     /// The text of a number.
     pub(super) fn get(&self, number: u32) -> &str {
-        get(&self.arena, &self.ends, number)
+        let number = number as usize;
+        let start = number.checked_sub(1).map_or(0, |before| self.ends[before]);
+        &self.arena[start as usize..self.ends[number] as usize]
     }
 
     /// Number of texts (4), where each ends (4 each), the texts.
@@ -59,10 +67,4 @@ impl Texts {
         out.extend_from_slice(self.arena.as_bytes());
         out
     }
-}
-
-fn get<'a>(arena: &'a str, ends: &[u32], number: u32) -> &'a str {
-    let number = number as usize;
-    let start = number.checked_sub(1).map_or(0, |before| ends[before]);
-    &arena[start as usize..ends[number] as usize]
 }
