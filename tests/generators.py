@@ -112,6 +112,7 @@ def urls(rng: random.Random, listed: str):
     yield from (f"http://{authority}/./a/../{tail}", f"http://{authority}/a/%2e%2e/{tail}", f"http://{authority}//{tail}")
     yield from (f"http://{authority}/{path}/", f"http://{authority}/{path}x", f"http://{authority}/{path}/more", f"http://{authority}/x{path}")
     yield from (f"http://{authority}/{_percent(rng, path)}", f"http://{authority}/{path.swapcase()}", f"http://{authority}/", f"{authority}:443")
+    yield from (f"http://{authority}/{path}%", f"http://{authority}/%{tail}", f"http://{authority}/%{_percent(rng, tail)}", f"http://{authority}/%4%31?{query}%")
     yield from (f"http://{authority}:/{tail}", f"http://{authority}:x/{tail}", f"ftp://{rest}", f"ws://{rest}", f"//{rest}")
     yield from (f"gopher://{rest}", f"http://{rest.replace('.', '[.]', 1)}", f"http://good.example/{rest}", f"http://good.example/?{rest}")
 

@@ -26,6 +26,7 @@ def test_addresses_in_url_hosts(given, wanted):
 @pytest.mark.parametrize("given, wanted", [
     ("http://Evil.com", "evil.com/"), ("https://evil.com:443/A", "evil.com/A"), ("http://evil.com:8080/", "evil.com:8080/"),
     ("evil.com/a/../b/./c/..", "evil.com/b/"), ("http://evil.com/%7euser/%e9", "evil.com/~user/%E9"), ("http://evil.com/%2e%2E/a", "evil.com/a"),
+    ("http://evil.com/100%", "evil.com/100%25"), ("http://evil.com/%4%31", "evil.com/%2541"),
     ("http://u:p@evil.com./a#b", "evil.com/a"), ("http://[2001:DB8::1]:81/a", "[2001:db8::1]:81/a"), ("http://[::ffff:1.2.3.4]/a", "1.2.3.4/a"),
 ])  # fmt: skip
 def test_urls(given, wanted):

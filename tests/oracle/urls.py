@@ -43,10 +43,11 @@ class Url:
 def _percent(text: str) -> str:
     """Decodes triplets of unreserved characters, writes the others with upper-case digits (RFC 3986 section 6.2.2).
 
-    What may not stand in a URL, non-ASCII and blanks, is encoded first, as the WHATWG URL standard has it.
+    What may not stand in a URL, non-ASCII, blanks and a percent sign that begins no triplet, is encoded first.
     """
     raw = text.encode("utf-8", "surrogateescape")
     text = "".join(chr(byte) if 0x21 <= byte <= 0x7E else f"%{byte:02X}" for byte in raw)
+    text = re.sub("%(?![0-9A-Fa-f]{2})", "%25", text)
 
     def one(match: re.Match) -> str:
         char = chr(int(match[1], 16))

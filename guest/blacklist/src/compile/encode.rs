@@ -79,8 +79,8 @@ pub(super) fn encode(
         (Section::EntryRecords, entries.starts),
         (Section::Records, entries.records),
         (Section::Profiles, entries.metadata.encode_profiles()),
-        (Section::Strings, entries.metadata.encode_strings()?),
-        (Section::Feeds, entries.metadata.encode_feeds()?),
+        (Section::Strings, entries.metadata.encode_strings()),
+        (Section::Feeds, entries.metadata.encode_feeds()),
     ] {
         sections.add(section, Role::Block, 0, bytes);
     }

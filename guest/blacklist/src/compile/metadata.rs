@@ -1,8 +1,10 @@
 //! What is known of the indicators behind the entries: shared parts once, so that a line of a list costs eight bytes.
 
-use std::collections::HashMap;
+use hashbrown::DefaultHashBuilder;
+use indexmap::IndexSet;
 
-use super::CompileError;
+use super::texts::Texts;
+use super::{CompileError, number};
 use crate::indicator::{Indicator, IndicatorId};
 
 /// What many indicators share: all of them but their names.
@@ -36,11 +38,11 @@ pub(crate) const TYPE_SEPARATOR: char = '\n';
 /// Interned feeds, texts, profiles and records.
 #[derive(Default)]
 pub(super) struct Metadata {
-    feeds: Vec<String>,
-    strings: HashMap<Box<str>, u32>,
-    string_order: Vec<Box<str>>,
-    profiles: HashMap<Profile, u32>,
-    profile_order: Vec<Profile>,
+    feeds: Texts,
+    strings: Texts,
+    profiles: IndexSet<Profile, DefaultHashBuilder>,
+    /// Reused for each indicator's types.
+    types: String,
     records: Vec<Record>,
 }
 
@@ -52,15 +54,11 @@ struct Record {
 
 impl Metadata {
     pub(super) fn feed(&mut self, name: &str) -> Result<u16, CompileError> {
-        let place = self.feeds.iter().position(|feed| feed == name).unwrap_or_else(|| {
-            self.feeds.push(name.to_owned());
-            self.feeds.len() - 1
-        });
-        u16::try_from(place).map_err(|_| CompileError::Feeds)
+        u16::try_from(self.feeds.share(name)?).map_err(|_| CompileError::Feeds)
     }
 
     pub(super) fn feed_name(&self, feed: u16) -> &str {
-        self.feeds.get(usize::from(feed)).map_or("", String::as_str)
+        self.feeds.get(feed.into())
     }
 
     /// A record of the indicator with a value of that mode; gives its number.
@@ -71,10 +69,19 @@ impl Metadata {
             tlp: indicator.tlp.map_or(NO_BYTE, |tlp| tlp as u8),
             mode,
             by_line: matches!(indicator.id, IndicatorId::Line(_)),
-            name: self.optional_string(indicator.name.as_deref())?,
+            name: indicator.name.as_deref().map_or(Ok(NO_STRING), |name| self.strings.share(name))?,
             types: match indicator.types.as_slice() {
                 [] => NO_STRING,
-                types => self.string(&types.join(&TYPE_SEPARATOR.to_string()))?,
+                types => {
+                    self.types.clear();
+                    for (place, one) in types.iter().enumerate() {
+                        if place > 0 {
+                            self.types.push(TYPE_SEPARATOR);
+                        }
+                        self.types.push_str(one);
+                    }
+                    self.strings.share(&self.types)?
+                }
             },
             valid_from: indicator.valid_from.map_or(NO_TIME, |time| time.0),
             valid_until: indicator.valid_until.map_or(NO_TIME, |time| time.0),
@@ -82,7 +89,7 @@ impl Metadata {
         };
         let id = match &indicator.id {
             IndicatorId::Line(line) => *line,
-            IndicatorId::Stix(id) => self.string(id)?,
+            IndicatorId::Stix(id) => self.strings.append(id)?,
         };
         let profile = self.profile(profile)?;
         self.records.push(Record { profile, id });
@@ -90,32 +97,11 @@ impl Metadata {
     }
 
     fn profile(&mut self, profile: Profile) -> Result<u32, CompileError> {
-        if let Some(last) = self.profile_order.last()
-            && *last == profile
-        {
-            return number(self.profile_order.len() - 1, "profiles");
+        // Neighbours in a list share theirs.
+        if self.profiles.last() == Some(&profile) {
+            return number(self.profiles.len() - 1, "profiles");
         }
-        if let Some(&known) = self.profiles.get(&profile) {
-            return Ok(known);
-        }
-        let new = number(self.profile_order.len(), "profiles")?;
-        self.profiles.insert(profile.clone(), new);
-        self.profile_order.push(profile);
-        Ok(new)
-    }
-
-    fn optional_string(&mut self, text: Option<&str>) -> Result<u32, CompileError> {
-        text.map_or(Ok(NO_STRING), |text| self.string(text))
-    }
-
-    fn string(&mut self, text: &str) -> Result<u32, CompileError> {
-        if let Some(&known) = self.strings.get(text) {
-            return Ok(known);
-        }
-        let new = number(self.string_order.len(), "texts")?;
-        self.strings.insert(text.into(), new);
-        self.string_order.push(text.into());
-        Ok(new)
+        number(self.profiles.insert_full(profile).0, "profiles")
     }
 
     pub(super) fn statements(&self) -> u64 {
@@ -129,10 +115,13 @@ impl Metadata {
             let record = self.records[record as usize];
             let written = &out[start..];
             // A list that repeats a value says nothing new.
-            let by_line = || self.profile_order[record.profile as usize].by_line;
+            let by_line = || self.profiles[record.profile as usize].by_line;
+            let same_id = |id: &[u8]| {
+                let id = id.first_chunk().map(|bytes| u32::from_le_bytes(*bytes));
+                id.is_some_and(|id| self.strings.get(id) == self.strings.get(record.id))
+            };
             let repeats = |other: &[u8]| {
-                other[..4] == record.profile.to_le_bytes()
-                    && (other[4..] == record.id.to_le_bytes() || by_line())
+                other[..4] == record.profile.to_le_bytes() && (by_line() || same_id(&other[4..]))
             };
             if written.len() >= MAX_COMPARED * RECORD_BYTES
                 || !written.chunks_exact(RECORD_BYTES).any(repeats)
@@ -145,8 +134,8 @@ impl Metadata {
     }
 
     pub(super) fn encode_profiles(&self) -> Vec<u8> {
-        let mut out = Vec::with_capacity(self.profile_order.len() * PROFILE_BYTES);
-        for profile in &self.profile_order {
+        let mut out = Vec::with_capacity(self.profiles.len() * PROFILE_BYTES);
+        for profile in &self.profiles {
             out.extend_from_slice(&profile.feed.to_le_bytes());
             out.extend_from_slice(&[
                 profile.confidence,
@@ -165,34 +154,14 @@ impl Metadata {
         out
     }
 
-    pub(super) fn encode_strings(&self) -> Result<Vec<u8>, CompileError> {
-        encode_texts(self.string_order.iter().map(|text| &**text))
+    pub(super) fn encode_strings(&self) -> Vec<u8> {
+        self.strings.encode()
     }
 
-    pub(super) fn encode_feeds(&self) -> Result<Vec<u8>, CompileError> {
-        encode_texts(self.feeds.iter().map(String::as_str))
+    pub(super) fn encode_feeds(&self) -> Vec<u8> {
+        self.feeds.encode()
     }
 }
 
 /// Records of one entry that a new one is compared with: beyond it a value is named so often that repeats may stay.
 const MAX_COMPARED: usize = 64;
-
-fn number(place: usize, what: &'static str) -> Result<u32, CompileError> {
-    match u32::try_from(place) {
-        Ok(number) if number != u32::MAX => Ok(number),
-        _ => Err(CompileError::TooLarge { what, limit: u64::from(u32::MAX) }),
-    }
-}
-
-/// Number of texts (4), where each ends (4 each), the texts.
-fn encode_texts<'a>(texts: impl ExactSizeIterator<Item = &'a str> + Clone) -> Result<Vec<u8>, CompileError> {
-    let mut out = Vec::new();
-    out.extend_from_slice(&number(texts.len(), "texts")?.to_le_bytes());
-    let mut end = 0usize;
-    for text in texts.clone() {
-        end += text.len();
-        out.extend_from_slice(&number(end, "bytes of texts")?.to_le_bytes());
-    }
-    texts.for_each(|text| out.extend_from_slice(text.as_bytes()));
-    Ok(out)
-}

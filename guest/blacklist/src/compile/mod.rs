@@ -6,6 +6,7 @@ mod keys;
 pub(crate) mod metadata;
 mod policy;
 pub(crate) mod sign;
+mod texts;
 
 pub use policy::Refusal;
 pub use sign::{KeyError, SignKey, VerifyKey};
@@ -269,6 +270,14 @@ impl Compiler {
         self.suffixes_made_exact.sort_unstable();
         self.suffixes_made_exact.dedup();
         encode::encode(&self.options, self.metadata, self.listed, self.suffixes_made_exact)
+    }
+}
+
+/// A place as one of the format's numbers, of which the highest says that there is none.
+fn number(place: usize, what: &'static str) -> Result<u32, CompileError> {
+    match u32::try_from(place) {
+        Ok(number) if number != u32::MAX => Ok(number),
+        _ => Err(CompileError::TooLarge { what, limit: u64::from(u32::MAX) }),
     }
 }
 

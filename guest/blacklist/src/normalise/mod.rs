@@ -23,7 +23,7 @@ use crate::value::FileHash;
 
 /// The rules' version. A blacklist names the one that made it, and another one is refused: bump it with every change that gives any
 /// value another form.
-pub const NORMALISER: u16 = 2;
+pub const NORMALISER: u16 = 3;
 
 /// The forms in which one observable is looked up. Reused from one observable to the next, so that reading allocates nothing.
 #[derive(Debug, Default)]

@@ -2,7 +2,8 @@
 //!
 //! http and https are alike, and so are their ports 80 and 443, which are left out; of other schemes the effective port is kept. Userinfo and
 //! fragment are dropped, dot segments are resolved (RFC 3986 section 5.2.4), percent-encoded unreserved characters are decoded and other
-//! triplets written in upper case (section 6.2.2), and what may not stand in a URL is encoded as the WHATWG URL standard does.
+//! triplets written in upper case (section 6.2.2), and what may not stand in a URL is encoded as the WHATWG URL standard does. So is a percent sign
+//! that begins no triplet: left as it is, it would begin one with what is decoded behind it, as in `%4%31`.
 
 use std::io::Write as _;
 use std::net::IpAddr;
@@ -155,7 +156,7 @@ fn write_encoded(text: &[u8], out: &mut Vec<u8>) {
             None => (byte, false),
         };
         let unreserved = byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~');
-        if unreserved || (!encoded && byte.is_ascii_graphic()) {
+        if unreserved || (!encoded && byte.is_ascii_graphic() && byte != b'%') {
             out.push(byte);
         } else {
             const DIGITS: &[u8; 16] = b"0123456789ABCDEF";
@@ -201,7 +202,8 @@ mod tests {
             ("http://[::ffff:1.2.3.4]/a", "1.2.3.4/a"),
             ("http://www[.]evil[.]com/a", "www.evil.com/a"),
             ("http://evil.com./a", "evil.com/a"),
-            ("http://evil.com/100%", "evil.com/100%"),
+            ("http://evil.com/100%", "evil.com/100%25"),
+            ("http://evil.com/%4%31?%%341", "evil.com/%2541?%2541"),
             ("HTTP://EVIL.com/A", "evil.com/A"),
             ("http://%65vil.com/a", "evil.com/a"),
         ] {
