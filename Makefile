@@ -1,6 +1,6 @@
 # The short commands; `make` alone lists them. Everything is built once, in the release profile.
 .DEFAULT_GOAL := help
-.PHONY: help build run test bench lint fuzz plugin deploy-plugin dev-cluster demo-opensearch clean
+.PHONY: help build run test endurance bench lint fuzz plugin deploy-plugin dev-cluster demo-opensearch clean
 SHELL := bash
 
 BINARY  := target/release/threatsieve
@@ -27,6 +27,10 @@ test: plugin ## run all tests: Rust, then the acceptance tests in Python
 	@tests/prepare venv squid openssl engines
 	cargo test --release --workspace
 	$(PYTHON) -m pytest tests -q
+
+endurance: plugin ## 1,000 pushes of 10,000 entries and 20 of a million into a node under traffic; an hour
+	@tests/prepare venv engines
+	THREATSIEVE_ENDURANCE=full $(PYTHON) -m pytest tests/test_soak.py -q
 
 bench: plugin ## measure against grep, ripgrep, grepcidr, wc, taxii2-client and other ingest processors; rewrites docs/performance.md
 	@tests/prepare venv bench engines

@@ -1,5 +1,6 @@
 """What all acceptance tests share."""
 
+import os
 import shutil
 
 import pytest
@@ -9,6 +10,8 @@ from tests import engines, program
 
 def pytest_configure():
     """No binary, no tests: better one clear message than a failure for each."""
+    # Dozens of nodes are started: the first compiler alone halves what that takes, and nothing here is measured.
+    os.environ.setdefault("OPENSEARCH_JAVA_OPTS", "-XX:TieredStopAtLevel=1")
     if not program.BINARY.is_file():
         pytest.exit(f"{program.BINARY} is missing; build it with: make build", returncode=2)
 

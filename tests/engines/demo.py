@@ -64,6 +64,7 @@ def show(server: Node, blacklist: Path) -> None:
     say(f"{len(flagged)} of {server.count(INDEX)} documents are flagged: GET /{INDEX}/_search?q=indicator:matched")
     for document in flagged[:SHOWN]:
         print_document(document)
+    print()
     for document in flagged[SHOWN:]:
         print(f"  {document['message'][:100]}")
     assert not server.count(INDEX, {"exists": {"field": "threatsieve.unchecked"}}), "some documents were not checked"

@@ -109,7 +109,7 @@ class Node:
         subprocess.run(["chmod", "-R", "a+rX", str(self.plugins)], check=True)
 
     def command(self) -> list[str]:
-        """The server's command line, as its own start script builds it."""
+        """The server's command line, as its own start script builds it, OPENSEARCH_JAVA_OPTS of the environment included."""
         line = assemble.LINES[assemble.line_of(self.version)]
         agent = [f"-javaagent:{self.folder}/agent/opensearch-agent-{self.version}.jar", "--enable-native-access=ALL-UNNAMED"]
         security_manager = ["-Djava.security.manager=allow"]
@@ -119,7 +119,7 @@ class Node:
             "-Dio.netty.noUnsafe=true", "-Dio.netty.noKeySetOptimization=true", "-Dio.netty.allocator.numDirectArenas=0",
             "-Dlog4j.shutdownHookEnabled=false", "-Dlog4j2.disable.jmx=true", "-XX:-OmitStackTraceInFastThrow", "-Xlog:disable",
             f"-Dopensearch.path.home={self.folder}", f"-Dopensearch.path.conf={self.config}", "-Dopensearch.distribution.type=tar",
-            *self.java_options, "-cp", f"{self.folder}/lib/*", "org.opensearch.bootstrap.OpenSearch",
+            *os.environ.get("OPENSEARCH_JAVA_OPTS", "").split(), *self.java_options, "-cp", f"{self.folder}/lib/*", "org.opensearch.bootstrap.OpenSearch",
         ]  # fmt: skip
 
     # Its life.
