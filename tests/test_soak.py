@@ -24,7 +24,7 @@ def test_pushes_under_traffic(pushes, entries, warm_up, way, tmp_path):
     values = [EVIL, *(f"host-{number}.example" for number in range(entries - 1))]
     memory = []
     # The heap is there whole from the start, so that what grows is not the heap.
-    options = dict(plugins=[engines.plugin("3.8.0")], java_options=["-XX:+AlwaysPreTouch"])
+    options = dict(plugins=[engines.plugin("3.8.0")], heap="1g", java_options=["-XX:+AlwaysPreTouch"])
     with engines.node("3.8.0", **options) as node:
         pushing.set_pipeline(node, "flag", stamp="all")
         assert way(node, built(tmp_path, values, generation=1))["acknowledged"]

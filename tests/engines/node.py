@@ -117,6 +117,7 @@ class Node:
             str(assemble.java(self.version)), f"-Xms{self.heap}", f"-Xmx{self.heap}", *(agent if line.agent else security_manager),
             "--add-modules=jdk.incubator.vector", f"-Djava.io.tmpdir={self.folder}/tmp", "-Djava.awt.headless=true", "-Dfile.encoding=UTF-8",
             "-Dio.netty.noUnsafe=true", "-Dio.netty.noKeySetOptimization=true", "-Dio.netty.allocator.numDirectArenas=0",
+            "-XX:+UseG1GC", "-XX:G1ReservePercent=25", "-XX:InitiatingHeapOccupancyPercent=30",
             "-Dlog4j.shutdownHookEnabled=false", "-Dlog4j2.disable.jmx=true", "-XX:-OmitStackTraceInFastThrow", "-Xlog:disable",
             f"-Dopensearch.path.home={self.folder}", f"-Dopensearch.path.conf={self.config}", "-Dopensearch.distribution.type=tar",
             *os.environ.get("OPENSEARCH_JAVA_OPTS", "").split(), *self.java_options, "-cp", f"{self.folder}/lib/*", "org.opensearch.bootstrap.OpenSearch",

@@ -29,6 +29,9 @@ use self::hosts::Hosts;
 use crate::config;
 use crate::credentials::{self, NO_AUTHORITIES};
 
+/// A server with too much on its hands says so (429): how long it is left alone before each further attempt.
+const BUSY: [Duration; 3] = [Duration::from_secs(1), Duration::from_secs(2), Duration::from_secs(4)];
+
 /// What is sent, and what it is sent for.
 #[derive(Debug, Clone)]
 pub(crate) struct Request {
@@ -170,6 +173,16 @@ impl Cluster {
     }
 
     async fn ask_within(&self, request: &Request, limit: Duration) -> Result<(String, Json), Fault> {
+        for wait in BUSY.into_iter().filter(|wait| *wait <= limit) {
+            match self.ask_hosts(request, limit).await {
+                Err(Fault::Answer { status: 429, .. }) => tokio::time::sleep(wait).await,
+                done => return done,
+            }
+        }
+        self.ask_hosts(request, limit).await
+    }
+
+    async fn ask_hosts(&self, request: &Request, limit: Duration) -> Result<(String, Json), Fault> {
         let mut silent = Vec::new();
         for _ in 0..self.hosts.count() {
             let host = self.hosts.current();

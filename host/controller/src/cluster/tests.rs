@@ -1,6 +1,7 @@
 //! Clusters of which some hosts answer, slowly, wrongly or not at all.
 
 use std::net::TcpListener;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use serde_json::json;
 
@@ -76,6 +77,17 @@ async fn hosts_that_do_not_answer_are_named_with_why() {
     for part in ["(Connection refused", "(503: not_ready: red)", "(no answer within 300ms)"] {
         assert!(text.contains(part), "{part} in {text}");
     }
+}
+
+#[tokio::test]
+async fn who_is_busy_is_asked_again() {
+    let asked = AtomicUsize::new(0);
+    let web = Web::start(move |ask| {
+        let busy = json!({ "error": { "type": "circuit_breaking_exception", "reason": "Data too large" } });
+        if asked.fetch_add(1, Ordering::Relaxed) == 0 { answer(429, &busy) } else { root(ask) }
+    });
+    assert!(cluster(&settings(&[&web.url])).connect().await.is_ok());
+    assert_eq!(web.asked().len(), 2);
 }
 
 #[tokio::test]
