@@ -8,7 +8,8 @@ from tests import program
 from tests.bench import report
 
 COUNT = os.environ.get("THREATSIEVE_BENCH_INDICATORS", "1000000")
-COMMAND = ["cargo", "test", "--release", "--quiet", "-p", "threatsieve-controller", "--bin", "threatsieve"]
+# Of the whole workspace, as `make test` builds it: alone it would be built with other features once more.
+COMMAND = ["cargo", "test", "--release", "--quiet", "--workspace", "--bin", "threatsieve"]
 STEPS = ("put", "finish", "build", "together")
 
 
