@@ -28,7 +28,7 @@ test: plugin ## run all tests: Rust, then the acceptance tests in Python
 	cargo test --release --workspace
 	$(PYTHON) -m pytest tests -q
 
-endurance: plugin ## 1,000 pushes of 10,000 entries and 20 of a million into a node under traffic; an hour
+endurance: plugin ## 1,000 pushes of 10,000 entries and 20 of a million into a node under traffic; half an hour
 	@tests/prepare venv engines
 	THREATSIEVE_ENDURANCE=full $(PYTHON) -m pytest tests/test_soak.py -q
 
