@@ -7,7 +7,7 @@ use serde_json::json;
 use super::feed::{client_certificate, is_loopback};
 use super::load::parse;
 use super::reader::Reader;
-use super::{Auth, ConfigError, OpenSearch};
+use super::{Auth, Config, ConfigError, OpenSearch};
 
 /// The header of an API key, and how it begins there.
 const API_KEY_HEADER: &str = "Authorization";
@@ -44,11 +44,11 @@ pub(super) fn opensearch(table: &Reader<'_>, allow_plain_http: bool) -> Option<O
 }
 
 /// Hosts from the command line, checked as those of a file are, and the defaults for everything else.
-pub(crate) fn of_hosts(hosts: &[String], ca_files: &[PathBuf]) -> Result<Option<OpenSearch>, ConfigError> {
+pub(crate) fn of_hosts(hosts: &[String], ca_files: &[PathBuf]) -> Result<Config, ConfigError> {
     // JSON's lists of strings are TOML's, too.
     let text =
         format!("state = \"none\"\n[opensearch]\nhosts = {}\nca_files = {}\n", json!(hosts), json!(ca_files));
-    Ok(parse("--host", &text, Path::new(""))?.config.opensearch)
+    Ok(parse("--host", &text, Path::new(""))?.config)
 }
 
 /// A client certificate may stand beside either: the server decides what it takes for whom.

@@ -45,6 +45,15 @@ const fn setting(
     Setting { key, kind, default, example, meaning }
 }
 
+/// Of whatever is connected to over TLS.
+const CA_FILES: Setting = setting(
+    "ca_files",
+    "list of paths",
+    Is("[]"),
+    "[\"/etc/ssl/office-ca.pem\"]",
+    "Certificates (PEM) of authorities trusted beside the system's.",
+);
+
 pub(crate) const TOP: Table = Table {
     heading: "",
     meaning: "Paths are relative to the configuration file's folder.",
@@ -184,13 +193,7 @@ pub(crate) const HTTP: Table = Table {
             "\"http://proxy.example.org:3128\"",
             "The proxy; absent: what `HTTPS_PROXY`, `HTTP_PROXY` and `NO_PROXY` say.",
         ),
-        setting(
-            "ca_files",
-            "list of paths",
-            Is("[]"),
-            "[\"/etc/ssl/office-ca.pem\"]",
-            "Certificates (PEM) of authorities trusted beside the system's.",
-        ),
+        CA_FILES,
         setting(
             "user_agent",
             "string",
@@ -605,13 +608,7 @@ pub(crate) const SMTP: Table = Table {
             "{ file = \"/run/secrets/smtp\" }",
             "Its password; needs `user`.",
         ),
-        setting(
-            "ca_files",
-            "list of paths",
-            Is("[]"),
-            "[\"/etc/ssl/office-ca.pem\"]",
-            "Certificates (PEM) of authorities trusted beside the system's.",
-        ),
+        CA_FILES,
         setting(
             "allow_plaintext",
             "boolean",
@@ -670,13 +667,7 @@ pub(crate) const OPENSEARCH: Table = Table {
             "Certificate (PEM) shown to the server; needs `client_key`.",
         ),
         setting("client_key", "path", Absent, "\"client.key\"", "The certificate's private key (PEM)."),
-        setting(
-            "ca_files",
-            "list of paths",
-            Is("[]"),
-            "[\"/etc/ssl/office-ca.pem\"]",
-            "Certificates (PEM) of authorities trusted beside the system's.",
-        ),
+        CA_FILES,
         setting(
             "connect_timeout",
             "duration",

@@ -18,8 +18,8 @@ use crate::store::{LastPush, Store};
 /// Pushes the blacklist in use or a file, or rolls back.
 pub(crate) fn push_blacklist(args: &PushArgs) -> Result<Exit, Failure> {
     if !args.host.is_empty() {
-        let settings = of_hosts(&args.host, &args.ca_file)?.context("expected --host")?;
-        return push(args, &of_file(args, settings, user_agent())?, None);
+        let config = of_hosts(&args.host, &args.ca_file)?;
+        return push(args, &of_file(args, &config)?, None);
     }
     let Some(loaded) = loaded(&args.config.path())? else { return Ok(Exit::Usage) };
     let config = loaded.config;
@@ -28,7 +28,7 @@ pub(crate) fn push_blacklist(args: &PushArgs) -> Result<Exit, Failure> {
         return rollback(args, &config, &settings, generation);
     }
     if args.file.is_some() {
-        return push(args, &of_file(args, settings, config.http.user_agent)?, None);
+        return push(args, &of_file(args, &config)?, None);
     }
     let mut store = Store::open(&config.state)?;
     if args.renumber {
@@ -53,15 +53,11 @@ fn settings(config: &Config) -> anyhow::Result<&OpenSearch> {
     )
 }
 
-fn user_agent() -> String {
-    concat!("threatsieve/", env!("CARGO_PKG_VERSION")).to_owned()
-}
-
-fn of_file(args: &PushArgs, settings: OpenSearch, user_agent: String) -> Result<Push, Failure> {
+fn of_file(args: &PushArgs, config: &Config) -> Result<Push, Failure> {
     let file = args.file.as_deref().context("expected a FILE")?;
     Ok(Push {
-        settings,
-        user_agent,
+        settings: settings(config)?.clone(),
+        user_agent: config.http.user_agent.clone(),
         outgoing: Outgoing::file(file)?,
         last: LastPush::default(),
         is_asked_for: true,

@@ -104,10 +104,14 @@ pub(crate) struct How {
 
 impl How {
     fn on(&self, request: Request) -> Request {
-        let request = request.query("timeout", format!("{}ms", self.node_timeout.as_millis()));
         let request = if self.allow_shrink { request.query("allow_shrink", "true") } else { request };
-        request.more_time(self.node_timeout)
+        waiting(request, self.node_timeout)
     }
+}
+
+/// The request, whose answer may wait so long for the nodes.
+fn waiting(request: Request, node_timeout: Duration) -> Request {
+    request.query("timeout", format!("{}ms", node_timeout.as_millis())).more_time(node_timeout)
 }
 
 /// What is loaded of the blacklist of this name.
@@ -203,9 +207,7 @@ pub(crate) async fn roll_back(
     node_timeout: Duration,
 ) -> Result<Switched, Fault> {
     let what = "the nodes of the blacklist that was rolled back";
-    let mut request = Request::new(Method::Post, place(name, &["_rollback"]), what)
-        .query("timeout", format!("{}ms", node_timeout.as_millis()))
-        .more_time(node_timeout);
+    let mut request = waiting(Request::new(Method::Post, place(name, &["_rollback"]), what), node_timeout);
     if let Some(generation) = generation {
         request = request.query("generation", generation.to_string());
     }

@@ -29,6 +29,7 @@ abstract class UserAction<Q extends ActionRequest> extends TransportAction<Q, An
     /** The thread pool of what waits for nodes. */
     static final String POOL = "threatsieve_push";
 
+    final Publisher publisher;
     private final ThreadPool threadPool;
     private final String executor;
 
@@ -36,8 +37,15 @@ abstract class UserAction<Q extends ActionRequest> extends TransportAction<Q, An
         return new ActionType<>("cluster:admin/threatsieve/blacklist/" + verb, Answer::new);
     }
 
-    private UserAction(ActionType<Answer> type, ActionFilters filters, TransportService transportService, String executor) {
+    private UserAction(
+        ActionType<Answer> type,
+        ActionFilters filters,
+        TransportService transportService,
+        Publisher publisher,
+        String executor
+    ) {
         super(type.name(), filters, transportService.getTaskManager());
+        this.publisher = publisher;
         this.threadPool = transportService.getThreadPool();
         this.executor = executor;
     }
@@ -53,12 +61,9 @@ abstract class UserAction<Q extends ActionRequest> extends TransportAction<Q, An
 
     /** {@link #PUT}. */
     public static final class Put extends UserAction<PutRequest> {
-        private final Publisher publisher;
-
         @Inject
         public Put(ActionFilters filters, TransportService transportService, Publisher publisher) {
-            super(PUT, filters, transportService, POOL);
-            this.publisher = publisher;
+            super(PUT, filters, transportService, publisher, POOL);
         }
 
         @Override
@@ -69,12 +74,9 @@ abstract class UserAction<Q extends ActionRequest> extends TransportAction<Q, An
 
     /** {@link #UPLOAD}. */
     public static final class Upload extends UserAction<UploadRequest> {
-        private final Publisher publisher;
-
         @Inject
         public Upload(ActionFilters filters, TransportService transportService, Publisher publisher) {
-            super(UPLOAD, filters, transportService, ThreadPool.Names.GENERIC);
-            this.publisher = publisher;
+            super(UPLOAD, filters, transportService, publisher, ThreadPool.Names.GENERIC);
         }
 
         @Override
@@ -89,12 +91,9 @@ abstract class UserAction<Q extends ActionRequest> extends TransportAction<Q, An
 
     /** {@link #GET}. */
     public static final class Get extends UserAction<NamedRequest> {
-        private final Publisher publisher;
-
         @Inject
         public Get(ActionFilters filters, TransportService transportService, Publisher publisher) {
-            super(GET, filters, transportService, ThreadPool.Names.GENERIC);
-            this.publisher = publisher;
+            super(GET, filters, transportService, publisher, ThreadPool.Names.GENERIC);
         }
 
         @Override
@@ -105,12 +104,9 @@ abstract class UserAction<Q extends ActionRequest> extends TransportAction<Q, An
 
     /** {@link #HISTORY}. */
     public static final class History extends UserAction<NamedRequest> {
-        private final Publisher publisher;
-
         @Inject
         public History(ActionFilters filters, TransportService transportService, Publisher publisher) {
-            super(HISTORY, filters, transportService, ThreadPool.Names.GENERIC);
-            this.publisher = publisher;
+            super(HISTORY, filters, transportService, publisher, ThreadPool.Names.GENERIC);
         }
 
         @Override
@@ -121,12 +117,9 @@ abstract class UserAction<Q extends ActionRequest> extends TransportAction<Q, An
 
     /** {@link #ROLLBACK}. */
     public static final class Rollback extends UserAction<NamedRequest> {
-        private final Publisher publisher;
-
         @Inject
         public Rollback(ActionFilters filters, TransportService transportService, Publisher publisher) {
-            super(ROLLBACK, filters, transportService, POOL);
-            this.publisher = publisher;
+            super(ROLLBACK, filters, transportService, publisher, POOL);
         }
 
         @Override
@@ -137,12 +130,9 @@ abstract class UserAction<Q extends ActionRequest> extends TransportAction<Q, An
 
     /** {@link #DELETE}. */
     public static final class Delete extends UserAction<NamedRequest> {
-        private final Publisher publisher;
-
         @Inject
         public Delete(ActionFilters filters, TransportService transportService, Publisher publisher) {
-            super(DELETE, filters, transportService, POOL);
-            this.publisher = publisher;
+            super(DELETE, filters, transportService, publisher, POOL);
         }
 
         @Override
