@@ -75,6 +75,9 @@ pub struct Indicator {
     pub name: Option<String>,
     /// What it indicates: STIX 2.1 `indicator_types`, STIX 2.0 `labels`.
     pub types: Vec<String>,
+    /// The port that the values are listed with. It is shown, and compared only where the feed asks
+    /// for that ([`crate::FeedId::matching_ports`]).
+    pub port: Option<u16>,
     /// The values it says are bad, each on its own.
     pub values: Vec<Value>,
 }
@@ -91,6 +94,7 @@ impl Indicator {
             modified: None,
             name: None,
             types: Vec::new(),
+            port: None,
             values,
         }
     }

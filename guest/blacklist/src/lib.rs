@@ -36,5 +36,7 @@ pub use lookup::{GuestBlacklist, Scratch};
 pub use normalise::{NORMALISER, Target};
 pub use observable::{Batch, BatchError, Kind};
 #[cfg(feature = "host")]
-pub use open::{Blacklist, Entry, IndicatorView, Match, OpenError, Policy};
+pub use open::{Blacklist, Entry, IndicatorView, Match, OpenError, Policy, Seen};
+#[cfg(feature = "host")]
+pub use value::Listed;
 pub use value::{AddressRange, DomainMode, FileHash, Malformed, UrlMode, Value};

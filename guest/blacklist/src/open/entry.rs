@@ -1,11 +1,14 @@
 //! From a hit to its entry and the indicators that hold for an event.
 
 use super::Blacklist;
-use crate::compile::metadata::{NO_BYTE, NO_STRING, NO_TIME, PROFILE_BYTES, RECORD_BYTES, TYPE_SEPARATOR};
+use crate::compile::metadata::{
+    BY_LINE, MATCH_PORT, NO_BYTE, NO_PORT, NO_STRING, NO_TIME, PROFILE_BYTES, RECORD_BYTES, TYPE_SEPARATOR,
+};
 use crate::compile::{domain_mode, url_mode};
 use crate::hit::{Hit, How};
 use crate::image::{EntryType, Image, Role, Section};
 use crate::indicator::{IndicatorId, Timestamp, Tlp};
+use crate::normalise::observed_port;
 use crate::sets::reverse_labels;
 use crate::value::{DomainMode, UrlMode};
 use crate::values::value_at;
@@ -31,6 +34,10 @@ pub struct IndicatorView {
     pub name: Option<String>,
     /// What it indicates.
     pub types: Vec<String>,
+    /// The port that it is listed with.
+    pub port: Option<u16>,
+    /// An event matches only with that port.
+    pub match_port: bool,
     /// Which hosts it covers, if the entry is a domain.
     pub mode: DomainMode,
     /// Which paths it covers, if the entry is a URL.
@@ -75,6 +82,29 @@ pub struct Entry {
     pub indicators: Vec<IndicatorView>,
 }
 
+/// What is known of an event when its hit is judged.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Seen {
+    /// When it happened.
+    pub at: Timestamp,
+    /// The port that was connected to, if the log tells ([`Seen::with_ports`]).
+    pub port: Option<u16>,
+}
+
+impl From<Timestamp> for Seen {
+    fn from(at: Timestamp) -> Seen {
+        Seen { at, port: None }
+    }
+}
+
+impl Seen {
+    /// The observable with its event: a port that the observable names itself (`evil.com:8080`, or by
+    /// its URL's scheme) is the one that counts, and otherwise the event's destination port.
+    pub fn with_ports(at: Timestamp, observable: &[u8], destination: Option<u16>) -> Seen {
+        Seen { at, port: observed_port(observable).or(destination) }
+    }
+}
+
 /// Which indicators count.
 #[derive(Debug, Clone)]
 pub struct Policy {
@@ -95,9 +125,10 @@ impl Default for Policy {
 }
 
 impl Policy {
-    fn takes(&self, indicator: &IndicatorView, how: How, at: Timestamp) -> bool {
+    fn takes(&self, indicator: &IndicatorView, how: How, seen: Seen) -> bool {
         indicator.covers(how, self)
-            && indicator.is_valid(at)
+            && indicator.is_valid(seen.at)
+            && (!indicator.match_port || indicator.port == seen.port)
             && indicator.confidence.is_none_or(|confidence| confidence >= self.min_confidence)
             && indicator.tlp.is_none_or(|tlp| tlp <= self.max_tlp)
     }
@@ -132,14 +163,16 @@ impl<B: AsRef<[u8]>> Blacklist<B> {
         Some(Entry { role, kind, value: String::from_utf8_lossy(&value).into_owned(), indicators })
     }
 
-    /// What a hit comes to: `None` when the allow-list suppresses it, when it is partial and those are not wanted, and when none of its
-    /// indicators is valid at the event's time `at`, confident enough, and within the ceiling.
-    pub fn resolve(&self, hit: &Hit, policy: &Policy, at: Timestamp) -> Option<Match> {
+    /// What a hit comes to: `None` when the allow-list suppresses it, when it is partial and those
+    /// are not wanted, and when none of its indicators is valid at the event's time, confident
+    /// enough, within the ceiling, and of the event's port where it has to be.
+    pub fn resolve(&self, hit: &Hit, policy: &Policy, seen: impl Into<Seen>) -> Option<Match> {
+        let seen = seen.into();
         if hit.allowed_by.is_some() || (hit.how.is_partial() && !policy.partial) {
             return None;
         }
         let mut entry = self.entry(hit.entry)?;
-        entry.indicators.retain(|indicator| policy.takes(indicator, hit.how, at));
+        entry.indicators.retain(|indicator| policy.takes(indicator, hit.how, seen));
         (!entry.indicators.is_empty()).then_some(Match { how: hit.how, entry })
     }
 }
@@ -172,7 +205,11 @@ fn indicator(image: &Image<'_>, record: usize) -> Option<IndicatorView> {
         Some(Timestamp(i64::from_le_bytes(*bytes))).filter(|time| time.0 != NO_TIME)
     };
     Some(IndicatorView {
-        id: if profile[5] != 0 { IndicatorId::Line(id) } else { IndicatorId::Stix(text(strings, id)?) },
+        id: if profile[5] & BY_LINE != 0 {
+            IndicatorId::Line(id)
+        } else {
+            IndicatorId::Stix(text(strings, id)?)
+        },
         feed: text(image.section(Role::Block, Section::Feeds)?, u32::from(feed))?,
         confidence: said(profile[2]),
         tlp: said(profile[3]).and_then(|level| Tlp::ALL.get(usize::from(level)).copied()),
@@ -183,6 +220,8 @@ fn indicator(image: &Image<'_>, record: usize) -> Option<IndicatorView> {
         types: string(u32_at(profile, 3)?)
             .map(|types| types.split(TYPE_SEPARATOR).map(str::to_owned).collect())
             .unwrap_or_default(),
+        port: Some(u16::from_le_bytes([profile[6], profile[7]])).filter(|&port| port != NO_PORT),
+        match_port: profile[5] & MATCH_PORT != 0,
         mode: domain_mode(profile[4]),
         url_mode: url_mode(profile[4]),
     })

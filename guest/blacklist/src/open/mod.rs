@@ -2,7 +2,7 @@
 
 mod entry;
 
-pub use entry::{Entry, IndicatorView, Match, Policy};
+pub use entry::{Entry, IndicatorView, Match, Policy, Seen};
 
 use crate::compile::VerifyKey;
 use crate::compile::metadata::RECORD_BYTES;
