@@ -106,7 +106,7 @@ fn with_port(host: &str, port: &str, text: &str) -> Result<Listed, Malformed> {
 }
 
 /// Whether a text starts with a scheme and `://` (RFC 3986 section 3.1).
-pub(super) fn has_scheme(text: &str) -> bool {
+pub fn has_scheme(text: &str) -> bool {
     text.split_once("://").is_some_and(|(scheme, _)| {
         scheme.starts_with(|c: char| c.is_ascii_alphabetic())
             && scheme.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'+' | b'-' | b'.'))

@@ -10,7 +10,7 @@ use std::borrow::Cow;
 use std::fmt;
 
 #[cfg(feature = "host")]
-pub use listed::Listed;
+pub use listed::{Listed, has_scheme};
 pub use range::AddressRange;
 
 use crate::normalise::{Target, refang};

@@ -2,13 +2,13 @@ use threatsieve_blacklist::{IndicatorId, Timestamp, Tlp};
 
 use super::*;
 
-/// Each indicator as `line value value..`, and each refused line as `line text: reason`.
+/// Each indicator as `line value value..`, and each rejected line as `line text: reason`.
 fn read(text: impl AsRef<[u8]>) -> (Vec<String>, Vec<String>) {
     read_with(text, &ListOptions::default())
 }
 
 fn read_with(text: impl AsRef<[u8]>, options: &ListOptions) -> (Vec<String>, Vec<String>) {
-    let (mut taken, mut refused) = (Vec::new(), Vec::new());
+    let (mut taken, mut rejected) = (Vec::new(), Vec::new());
     let report = read_list(
         text.as_ref(),
         options,
@@ -17,16 +17,16 @@ fn read_with(text: impl AsRef<[u8]>, options: &ListOptions) -> (Vec<String>, Vec
             let values: Vec<String> = indicator.values.iter().map(ToString::to_string).collect();
             taken.push(format!("{line} {}", values.join(" ")));
         },
-        &mut |line| refused.push(format!("{} {}: {}", line.line, line.text, line.reason)),
+        &mut |line| rejected.push(format!("{} {}: {}", line.line, line.text, line.reason)),
     )
     .unwrap();
-    assert_eq!((report.indicators, report.refused), (taken.len() as u64, refused.len() as u64));
-    (taken, refused)
+    assert_eq!((report.indicators, report.rejected), (taken.len() as u64, rejected.len() as u64));
+    (taken, rejected)
 }
 
 fn taken(text: impl AsRef<[u8]>) -> Vec<String> {
-    let (taken, refused) = read(text);
-    assert!(refused.is_empty(), "{refused:?}");
+    let (taken, rejected) = read(text);
+    assert!(rejected.is_empty(), "{rejected:?}");
     taken
 }
 
@@ -93,12 +93,12 @@ fn a_hosts_files_lines_name_hosts() {
         taken(text),
         ["7 evil.com other.com", "8 evil.org", "9 evil.net", "10 evil.example", "11 evil.info"]
     );
-    // Of one line only the bad name is refused; an address that leads somewhere makes no hosts line.
-    let (taken, refused) = read("0.0.0.0 evil.com bad_:name www.evil.com\n1.2.3.4 evil.org\n");
+    // Of one line only the bad name is rejected; an address that leads somewhere makes no hosts line.
+    let (taken, rejected) = read("0.0.0.0 evil.com bad_:name www.evil.com\n1.2.3.4 evil.org\n");
     assert_eq!(taken, ["1 evil.com www.evil.com"]);
-    assert_eq!(refused.len(), 2);
+    assert_eq!(rejected.len(), 2);
     assert!(
-        refused[0].starts_with("1 bad_:name: expected ") && refused[1].starts_with("2 1.2.3.4 evil.org: ")
+        rejected[0].starts_with("1 bad_:name: expected ") && rejected[1].starts_with("2 1.2.3.4 evil.org: ")
     );
     // Alone it is an address like any other, whatever the compiler then says to it.
     assert_eq!(
@@ -108,18 +108,18 @@ fn a_hosts_files_lines_name_hosts() {
 }
 
 #[test]
-fn lines_that_hold_no_value_are_refused_and_the_rest_is_read() {
+fn lines_that_hold_no_value_are_rejected_and_the_rest_is_read() {
     let mut text = b"evil.com\nevil.com:8080\nnot a value\n\xff\xfe.com\nok.\xe9vil.com\n".to_vec();
     text.extend_from_slice(format!("{}\nevil.org", "a".repeat(100_000)).as_bytes());
-    let (taken, refused) = read(text);
+    let (taken, rejected) = read(text);
     assert_eq!(taken, ["1 evil.com", "7 evil.org"]);
-    assert!(refused[0].starts_with("2 evil.com:8080: expected a domain"), "{}", refused[0]);
-    assert!(refused[1].starts_with("3 not a value: "));
-    assert_eq!(refused[2], "4 \u{fffd}\u{fffd}.com: expected UTF-8, got another byte at column 1");
-    assert_eq!(refused[3], "5 ok.\u{fffd}vil.com: expected UTF-8, got another byte at column 4");
-    assert!(refused[4].ends_with("expected a line of at most 16384 bytes, got a longer one"));
-    assert_eq!(refused[4].chars().filter(|&c| c == 'a').count(), 200 + "at a a".matches('a').count());
-    assert_eq!(refused.len(), 5);
+    assert!(rejected[0].starts_with("2 evil.com:8080: expected a domain"), "{}", rejected[0]);
+    assert!(rejected[1].starts_with("3 not a value: "));
+    assert_eq!(rejected[2], "4 \u{fffd}\u{fffd}.com: expected UTF-8, got another byte at column 1");
+    assert_eq!(rejected[3], "5 ok.\u{fffd}vil.com: expected UTF-8, got another byte at column 4");
+    assert!(rejected[4].ends_with("expected a line of at most 16384 bytes, got a longer one"));
+    assert_eq!(rejected[4].chars().filter(|&c| c == 'a').count(), 200 + "at a a".matches('a').count());
+    assert_eq!(rejected.len(), 5);
 }
 
 #[test]
@@ -189,7 +189,7 @@ fn headers_have_several_names_and_delimiters() {
         let record = if header.starts_with('x') { "y\tevil.com" } else { "evil.com" };
         assert_eq!(taken(format!("{header}\n{record}\n")), ["2 evil.com"], "{header}");
     }
-    // A first line that only looks like one is a value, or refused.
+    // A first line that only looks like one is a value, or rejected.
     for line in ["http://evil.com/a,indicator", "http://evil.com/;value"] {
         assert_eq!(taken(line), [format!("1 {line}")]);
     }
@@ -210,7 +210,7 @@ fn a_quote_that_never_closes_costs_its_own_line() {
     let why = "expected a quote that ends the last field within 3 lines and 100 bytes of text, got none; \
                the lines below are read on their own";
     let long = format!("a.example,{}", "x".repeat(80));
-    for (records, want_taken, want_refused) in [
+    for (records, want_taken, want_rejected) in [
         // Too many lines, and the end.
         (
             "evil.com,\"open\na.example\nb.example\nevil.org,x\nevil.net,\"end",
@@ -237,16 +237,16 @@ fn a_quote_that_never_closes_costs_its_own_line() {
             "2 evil.com,\"open\"\"|3 \"\",\"x",
         ),
     ] {
-        let (taken, refused) = read_with(format!("value,name\n{records}"), &options);
+        let (taken, rejected) = read_with(format!("value,name\n{records}"), &options);
         assert_eq!(taken.join("|"), want_taken, "{records}");
-        let refused: Vec<_> =
-            refused.iter().map(|line| line.trim_end_matches(why).trim_end_matches(": ")).collect();
-        assert_eq!(refused.join("|"), want_refused, "{records}");
+        let rejected: Vec<_> =
+            rejected.iter().map(|line| line.trim_end_matches(why).trim_end_matches(": ")).collect();
+        assert_eq!(rejected.join("|"), want_rejected, "{records}");
     }
-    let (taken, refused) = read_with(b"value,name\nevil.com,\"open\n\xff\nevil.org\n", &options);
+    let (taken, rejected) = read_with(b"value,name\nevil.com,\"open\n\xff\nevil.org\n", &options);
     assert_eq!(taken, ["4 evil.org"]);
-    assert_eq!(refused[0], format!("2 evil.com,\"open: {why}"));
-    assert!(refused.len() == 2 && refused[1].starts_with("3 \u{fffd}: expected UTF-8"), "{refused:?}");
+    assert_eq!(rejected[0], format!("2 evil.com,\"open: {why}"));
+    assert!(rejected.len() == 2 && rejected[1].starts_with("3 \u{fffd}: expected UTF-8"), "{rejected:?}");
 }
 
 #[test]
@@ -289,9 +289,9 @@ fn a_quote_inside_a_field_is_a_character() {
 
 #[test]
 fn what_follows_a_carriage_return_is_not_lost() {
-    let (taken, refused) = read("value,name\nevil.com\revil.org\nevil.net,x\ry");
+    let (taken, rejected) = read("value,name\nevil.com\revil.org\nevil.net,x\ry");
     assert_eq!(taken, ["3 evil.net"]);
-    assert!(refused.len() == 1 && refused[0].starts_with("2 evil.com\revil.org"), "{refused:?}");
+    assert!(rejected.len() == 1 && rejected[0].starts_with("2 evil.com\revil.org"), "{rejected:?}");
     assert_eq!(read("value\revil.com\revil.org").0.len(), 0);
     assert_eq!(
         read("value\revil.com\revil.org").1.len(),
@@ -301,7 +301,7 @@ fn what_follows_a_carriage_return_is_not_lost() {
 }
 
 #[test]
-fn a_bad_column_refuses_its_record() {
+fn a_bad_column_rejects_its_record() {
     for (column, got, expected) in [
         ("confidence", "101", "a whole number from 0 to 100, or nothing"),
         ("confidence", "-1", "a whole number from 0 to 100, or nothing"),
@@ -315,10 +315,10 @@ fn a_bad_column_refuses_its_record() {
         ("tlp", "purple", "a TLP level (CLEAR, WHITE, GREEN, AMBER, AMBER+STRICT, RED)"),
         ("type", "mutex", "a type of value that events are matched for"),
     ] {
-        let (taken, refused) = read(format!("value,{column}\nevil.com,{got}\nevil.org,\n"));
+        let (taken, rejected) = read(format!("value,{column}\nevil.com,{got}\nevil.org,\n"));
         assert_eq!(taken, ["3 evil.org"]);
         assert_eq!(
-            refused,
+            rejected,
             [format!("2 evil.com,{got}: column \"{column}\": expected {expected}, got \"{got}\"")]
         );
     }
