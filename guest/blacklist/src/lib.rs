@@ -31,7 +31,7 @@ mod values;
 pub use compile::{CompileError, CompileOptions, Compiled, Compiler, FeedId, Refusal, Refused, Summary};
 pub use hit::{Hit, How};
 pub use image::{EntryType, Role};
-pub use indicator::{Indicator, IndicatorId, Timestamp, Tlp};
+pub use indicator::{Indicator, IndicatorId, Port, Timestamp, Tlp};
 pub use lookup::{GuestBlacklist, Scratch};
 pub use normalise::{NORMALISER, Target};
 pub use observable::{Batch, BatchError, Kind};

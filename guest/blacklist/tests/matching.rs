@@ -4,7 +4,7 @@
 use threatsieve_blacklist::compile::{CompileOptions, Compiled, Compiler, SignKey, VerifyKey};
 use threatsieve_blacklist::image::ImageError;
 use threatsieve_blacklist::{
-    Batch, Blacklist, DomainMode, GuestBlacklist, Hit, Indicator, IndicatorId, Kind, OpenError, Policy,
+    Batch, Blacklist, DomainMode, GuestBlacklist, Hit, Indicator, IndicatorId, Kind, OpenError, Policy, Port,
     Scratch, Seen, Timestamp, Tlp, UrlMode, Value,
 };
 
@@ -238,9 +238,10 @@ fn policy_drops_indicators_and_keeps_the_entry_of_the_others() {
 fn a_port_is_kept_by_indicator_and_compared_only_where_the_feed_asks() {
     let mut compiler = Compiler::new(CompileOptions::default()).unwrap();
     let loose = compiler.feed("loose").unwrap();
-    let strict = compiler.feed("strict").unwrap().matching_ports(true);
+    let strict = compiler.feed("strict").unwrap();
     let address = || vec![Value::from_list("1.2.3.4", UrlMode::Exact).unwrap()];
-    let mut add = |feed, line, port| {
+    let mut add = |feed, line, port: Option<u16>| {
+        let port = port.map(|number| Port { number, is_matched: feed == strict });
         let one = Indicator { port, ..Indicator::new(IndicatorId::Line(line), address()) };
         compiler.block(feed, one, &mut |_| panic!()).unwrap();
     };
@@ -250,9 +251,15 @@ fn a_port_is_kept_by_indicator_and_compared_only_where_the_feed_asks() {
     add(strict, 3, None);
     let made = compiler.finish().unwrap();
     let blacklist = Blacklist::open(made.bytes(), None).unwrap();
-    let ports: Vec<_> =
-        blacklist.entry(0).unwrap().indicators.iter().map(|i| (i.port, i.match_port)).collect();
-    assert_eq!(ports, [(Some(8443), false), (Some(443), true), (Some(8080), true), (None, false)]);
+    let ports: Vec<_> = blacklist
+        .entry(0)
+        .unwrap()
+        .indicators
+        .iter()
+        .map(|i| i.port.map(|p| (p.number, p.is_matched)))
+        .collect();
+    assert_eq!(ports, [Some((8443, false)), Some((443, true)), Some((8080, true)), None]);
+    assert!(blacklist.compares_ports());
     let hit = hits(&made, Kind::Address, "1.2.3.4")[0];
     let ids = |seen: Seen| -> Vec<String> {
         let matched = blacklist.resolve(&hit, &Policy::default(), seen).unwrap();

@@ -95,3 +95,15 @@ pub enum FeedError {
     #[error("expected at most {} lines, got more", u32::MAX)]
     TooManyLines,
 }
+
+impl FeedError {
+    /// Whether the input is sound, and somebody has to say which of its columns counts.
+    pub fn is_ambiguous(&self) -> bool {
+        matches!(self, FeedError::Ambiguous { .. })
+    }
+
+    /// Whether the input is something else than a feed, so that asking again is of no use.
+    pub fn is_foreign(&self) -> bool {
+        matches!(self, FeedError::Foreign { .. } | FeedError::NotStix { .. } | FeedError::NoValues { .. })
+    }
+}

@@ -46,6 +46,8 @@ pub struct FeedOptions {
     pub format: Option<FeedFormat>,
     /// Which paths listed URLs cover.
     pub url_mode: Option<UrlMode>,
+    /// Values that are listed with a port match only events with that port.
+    pub match_port: bool,
 }
 
 /// The counts of one input.
@@ -72,13 +74,13 @@ impl FeedReport {
         let FeedReport { taken, rejected, .. } = *self;
         let skipped: u64 = self.skipped.values().sum();
         if taken == 0 && rejected == 0 {
-            let skipped = if skipped > 0 { format!(" ({skipped} skipped)") } else { String::new() };
             let is_fine = may_be_empty || self.may_be_empty;
+            let skipped = if skipped > 0 { format!(" ({skipped} skipped)") } else { String::new() };
             return (!is_fine).then(|| {
                 format!("expected indicators, got none{skipped}; `may_be_empty` says that there need be none")
             });
         }
-        (rejected > taken + skipped).then(|| {
+        (taken == 0 || rejected > taken + skipped).then(|| {
             format!("expected a list of indicators, got {rejected} lines that are none and {taken} that are")
         })
     }
@@ -138,7 +140,8 @@ pub fn read_feed(
         FeedFormat::List(form) => form,
     };
     let url_mode = options.url_mode.unwrap_or(UrlMode::Exact);
-    let options = ListOptions { form, url_mode, ..ListOptions::default() };
+    let match_port = options.match_port;
+    let options = ListOptions { form, url_mode, match_port, ..ListOptions::default() };
     let report = read_list(input, &options, each, rejected)?;
     let format = match options.form {
         ListForm::Auto if report.is_table => "csv",

@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use serde_json::{Value, json};
-use threatsieve_blacklist::{Hit, Timestamp};
+use threatsieve_blacklist::{Hit, Seen, Timestamp};
 use threatsieve_flag::{Flag, Found, coverings};
 use threatsieve_runner::Answer;
 
@@ -142,8 +142,10 @@ impl<'a> AnswerWriter<'a> {
                 continue;
             }
             document.judged += 1;
-            let Some(matched) = answer.blacklist.resolve(hit, &options.policy, at) else { continue };
             let number = hit.observable + first;
+            // The document's own port is not handed over: the one in the value is all that is known.
+            let seen = Seen::with_ports(at, layout.value(number), None);
+            let Some(matched) = answer.blacklist.resolve(hit, &options.policy, seen) else { continue };
             document.found.push(Found {
                 number,
                 observable: String::from_utf8_lossy(layout.value(number)).into_owned(),

@@ -4,7 +4,7 @@ use hashbrown::DefaultHashBuilder;
 use indexmap::IndexSet;
 
 use super::texts::Texts;
-use super::{CompileError, FeedId, number};
+use super::{CompileError, number};
 use crate::indicator::{Indicator, IndicatorId};
 
 /// What many indicators share: all of them but their names.
@@ -70,21 +70,16 @@ impl Metadata {
     }
 
     /// A record of the indicator with a value of that mode; gives its number.
-    pub(super) fn record(
-        &mut self,
-        feed: FeedId,
-        indicator: &Indicator,
-        mode: u8,
-    ) -> Result<u32, CompileError> {
+    pub(super) fn record(&mut self, feed: u16, indicator: &Indicator, mode: u8) -> Result<u32, CompileError> {
         let by_line = matches!(indicator.id, IndicatorId::Line(_));
-        let match_port = feed.match_port && indicator.port.is_some();
+        let is_matched = indicator.port.is_some_and(|port| port.is_matched);
         let profile = Profile {
-            feed: feed.number,
+            feed,
             confidence: indicator.confidence.map_or(NO_BYTE, |confidence| confidence.min(100)),
             tlp: indicator.tlp.map_or(NO_BYTE, |tlp| tlp as u8),
             mode,
-            flags: if by_line { BY_LINE } else { 0 } | if match_port { MATCH_PORT } else { 0 },
-            port: indicator.port.unwrap_or(NO_PORT),
+            flags: if by_line { BY_LINE } else { 0 } | if is_matched { MATCH_PORT } else { 0 },
+            port: indicator.port.map_or(NO_PORT, |port| port.number),
             name: indicator.name.as_deref().map_or(Ok(NO_STRING), |name| self.strings.share(name))?,
             types: match indicator.types.as_slice() {
                 [] => NO_STRING,

@@ -68,18 +68,7 @@ pub enum CompileError {
 
 /// A feed of this blacklist.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub struct FeedId {
-    pub(crate) number: u16,
-    pub(crate) match_port: bool,
-}
-
-impl FeedId {
-    /// The same feed, whose indicators that name a port match only events with that port
-    /// (`match_port` of a feed).
-    pub fn matching_ports(self, match_port: bool) -> FeedId {
-        FeedId { match_port, ..self }
-    }
-}
+pub struct FeedId(pub(crate) u16);
 
 /// A value that is not taken, with the reason.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -183,7 +172,7 @@ impl Compiler {
 
     /// Names a feed; the same name is the same feed.
     pub fn feed(&mut self, name: &str) -> Result<FeedId, CompileError> {
-        Ok(FeedId { number: self.metadata.feed(name)?, match_port: false })
+        self.metadata.feed(name).map(FeedId)
     }
 
     /// Lists an indicator's values as bad. What is refused goes to `refused`, and nothing of it is kept.
@@ -220,11 +209,11 @@ impl Compiler {
                         self.suffixes_made_exact.push(name.to_string());
                     }
                     let mode = mode_bit(&value);
-                    let record = self.metadata.record(feed, &indicator, mode)?;
+                    let record = self.metadata.record(feed.0, &indicator, mode)?;
                     self.add(role, value, mode, record)?;
                 }
                 Err((value, reason)) => refused(Refused {
-                    feed: self.metadata.feed_name(feed.number).to_owned(),
+                    feed: self.metadata.feed_name(feed.0).to_owned(),
                     id: indicator.id.clone(),
                     value: value.to_string(),
                     reason,

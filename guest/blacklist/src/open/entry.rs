@@ -7,7 +7,7 @@ use crate::compile::metadata::{
 use crate::compile::{domain_mode, url_mode};
 use crate::hit::{Hit, How};
 use crate::image::{EntryType, Image, Role, Section};
-use crate::indicator::{IndicatorId, Timestamp, Tlp};
+use crate::indicator::{IndicatorId, Port, Timestamp, Tlp};
 use crate::normalise::observed_port;
 use crate::sets::reverse_labels;
 use crate::value::{DomainMode, UrlMode};
@@ -35,9 +35,7 @@ pub struct IndicatorView {
     /// What it indicates.
     pub types: Vec<String>,
     /// The port that it is listed with.
-    pub port: Option<u16>,
-    /// An event matches only with that port.
-    pub match_port: bool,
+    pub port: Option<Port>,
     /// Which hosts it covers, if the entry is a domain.
     pub mode: DomainMode,
     /// Which paths it covers, if the entry is a URL.
@@ -122,7 +120,7 @@ impl Policy {
     fn takes(&self, profile: &Profile<'_>, how: How, seen: Seen) -> bool {
         self.takes_mode(profile.mode(), how)
             && is_within(profile.valid_from(), profile.valid_until(), seen.at)
-            && (!profile.match_port() || profile.port() == seen.port)
+            && profile.port().is_none_or(|port| !port.is_matched || seen.port == Some(port.number))
             && self.takes_statement(profile.confidence(), profile.tlp())
     }
 
@@ -275,12 +273,9 @@ impl Profile<'_> {
         domain_mode(self.0[4])
     }
 
-    fn port(&self) -> Option<u16> {
-        Some(u16::from_le_bytes([self.0[6], self.0[7]])).filter(|&port| port != NO_PORT)
-    }
-
-    fn match_port(&self) -> bool {
-        self.0[5] & MATCH_PORT != 0
+    fn port(&self) -> Option<Port> {
+        let number = u16::from_le_bytes([self.0[6], self.0[7]]);
+        (number != NO_PORT).then_some(Port { number, is_matched: self.0[5] & MATCH_PORT != 0 })
     }
 
     fn valid_from(&self) -> Option<Timestamp> {
@@ -318,7 +313,6 @@ impl Profile<'_> {
                 .map(|types| types.split(TYPE_SEPARATOR).map(str::to_owned).collect())
                 .unwrap_or_default(),
             port: self.port(),
-            match_port: self.match_port(),
             mode: self.mode(),
             url_mode: url_mode(profile[4]),
         })

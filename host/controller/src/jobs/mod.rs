@@ -12,6 +12,7 @@ mod retract_indicator;
 mod scan_files;
 mod show_cluster;
 mod show_state;
+mod test_feed;
 mod write_manual;
 mod write_reference;
 

@@ -8,13 +8,14 @@ use threatsieve_blacklist::{Timestamp, Tlp};
 
 use super::configured::{loaded, now};
 use super::show_cluster::{cluster_status, cluster_text};
-use crate::cli::{FeedsArgs, IndicatorState, IndicatorsArgs, StatusArgs};
+use super::test_feed::test_feed;
+use crate::cli::{FeedsArgs, FeedsVerb, IndicatorState, IndicatorsArgs, StatusArgs};
 use crate::config::Config;
 use crate::exit::{Exit, Failure};
 use crate::indicators::generation;
 use crate::output::{Sink, grouped, harmless, moment};
 use crate::sinks::records;
-use crate::store::{FeedState, Found, Query, State, Store};
+use crate::store::{FeedState, Found, FoundValue, Query, State, Store};
 
 /// Mails that are shown one by one.
 const SHOWN_MAILS: usize = 20;
@@ -195,6 +196,9 @@ fn feeds_text(feeds: &[Json]) -> String {
 
 /// Feeds, or letting one's next delivery through.
 pub(crate) fn list_feeds(args: &FeedsArgs) -> Result<Exit, Failure> {
+    if let Some(FeedsVerb::Test(test)) = &args.verb {
+        return test_feed(test, &args.config, args.json);
+    }
     let Some(loaded) = loaded(&args.config.path())? else { return Ok(Exit::Usage) };
     let mut store = Store::open(&loaded.config.state)?;
     if let Some(name) = &args.allow {
@@ -252,7 +256,7 @@ fn state(asked: IndicatorState) -> Option<State> {
 
 fn found_json(one: &Found) -> Json {
     let values: Vec<Json> = (one.values.iter())
-        .map(|v| json!({ "value": v.value, "valid_from": v.valid_from.map(moment), "valid_until": v.valid_until.map(moment) }))
+        .map(|v| json!({ "value": v.value, "port": v.port, "valid_from": v.valid_from.map(moment), "valid_until": v.valid_until.map(moment) }))
         .collect();
     json!({
         "feed": one.feed, "id": one.id, "state": one.state.name(), "values": values, "confidence": one.confidence,
@@ -262,7 +266,11 @@ fn found_json(one: &Found) -> Json {
 }
 
 fn found_text(one: &Found) -> String {
-    let values: Vec<&str> = one.values.iter().map(|value| value.value.as_str()).collect();
+    let value = |value: &FoundValue| match value.port {
+        Some(port) => format!("{} port {port}", value.value),
+        None => value.value.clone(),
+    };
+    let values: Vec<String> = one.values.iter().map(value).collect();
     let mut text = format!(
         "{} {}  {}  {}",
         one.state.name(),

@@ -11,6 +11,8 @@ pub(crate) struct Matcher {
     pub(super) runner: Runner,
     blacklist: Arc<Blacklist<MemoryFile>>,
     policy: Policy,
+    /// Some indicator matches only events with its port.
+    pub(super) compares_ports: bool,
 }
 
 /// Which moments count.
@@ -49,7 +51,8 @@ impl Matcher {
 
     /// What answers from a runner that the blacklist is loaded into.
     pub(super) fn loaded(runner: Runner, blacklist: Arc<Blacklist<MemoryFile>>, policy: Policy) -> Matcher {
-        Matcher { runner, blacklist, policy }
+        let compares_ports = blacklist.compares_ports();
+        Matcher { runner, blacklist, policy, compares_ports }
     }
 
     pub(crate) fn blacklist(&self) -> &Blacklist<MemoryFile> {

@@ -4,6 +4,7 @@ mod event;
 mod headers;
 mod matcher;
 mod piece;
+mod ports;
 mod reader;
 mod tally;
 

@@ -12,6 +12,7 @@ use threatsieve_runner::{Answer, CheckError};
 
 use super::event::Event;
 use super::matcher::{Matcher, Times};
+use super::ports::Ports;
 use super::tally::{Example, Tally};
 use crate::output::clipped;
 use crate::sources::{Chunk, Parts};
@@ -341,19 +342,21 @@ impl<'c, Out: Collected> Lines<'_, '_, 'c, Out> {
             tally.too_old += hits.len() as u64;
             return found;
         };
+        let ports = matcher.compares_ports.then(|| Ports::of(&self.parser, one.line));
         for hit in hits {
+            let number = hit.observable + offset - one.places.start + one.before;
+            let seen = ports.as_ref().map_or(at.into(), |ports| ports.seen(number, at));
             if hit.allowed_by.is_some() {
                 tally.suppressed += 1;
             } else if hit.how.is_partial() && !matcher.policy().partial {
                 tally.partial += 1;
             } else if self.worker.collect.is_none() && !found.is_empty() {
                 // One match makes the event count, whatever else there is.
-            } else if let Some(matched) = answer.blacklist.resolve(hit, matcher.policy(), at) {
+            } else if let Some(matched) = answer.blacklist.resolve(hit, matcher.policy(), seen) {
                 if self.held.len() + found.len() == MAX_MATCHES {
                     self.omitted += 1;
                     continue;
                 }
-                let number = hit.observable + offset - one.places.start + one.before;
                 found.push(Found { number, observable: String::new(), field: String::new(), matched });
             } else {
                 tally.outside_policy += 1;

@@ -81,10 +81,11 @@ impl RoundReport {
         let is_undelivered = self.delivery.is_some_and(|d| d.retried + d.given_up > 0);
         let is_not_pushed = self.push.as_ref().is_some_and(PushReport::is_trouble);
         let has_failed = self.feeds.iter().any(|feed| feed.outcome == "failed");
+        let has_doubt = self.feeds.iter().any(FeedReport::is_first_in_doubt);
         let ends = [
             (!self.errors.is_empty(), Exit::Usage),
             (has_failed || is_undelivered || is_not_pushed, Exit::Remote),
-            (is_damaged, Exit::Damaged),
+            (is_damaged || has_doubt, Exit::Damaged),
         ];
         ends.into_iter().filter_map(|(is, exit)| is.then_some(exit)).max().unwrap_or(Exit::Done)
     }
@@ -174,6 +175,11 @@ fn new_lines(follow: &FollowReport) -> String {
 }
 
 impl FeedReport {
+    /// Whether its first delivery is hardly what it should be, and is held back for that.
+    fn is_first_in_doubt(&self) -> bool {
+        self.taken.as_ref().and_then(|taken| taken.held.as_ref()).is_some_and(|held| held.is_first)
+    }
+
     fn text(&self) -> String {
         match (&self.taken, &self.reason) {
             (_, Some(reason)) => format!("{}: {}", self.outcome, harmless(reason)),

@@ -46,6 +46,9 @@ pub(crate) struct Held {
     pub(crate) leaving: u64,
     /// When it came: microseconds since 1970.
     pub(crate) at: i64,
+    /// Nothing of the feed was ever taken.
+    #[serde(default)]
+    pub(crate) is_first: bool,
 }
 
 /// What a delivery came to; indicators are counted.
@@ -60,6 +63,9 @@ pub(crate) struct Ingested {
     pub(crate) revoked: u64,
     /// Values, lines and patterns that are left out.
     pub(crate) refused: u64,
+    /// Records that are not meant as indicators.
+    #[serde(default)]
+    pub(crate) skipped: u64,
     /// When held, nothing of the delivery is applied, and what is counted is what it would have done.
     pub(crate) held: Option<Held>,
 }

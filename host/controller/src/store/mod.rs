@@ -24,7 +24,7 @@ pub(crate) use feeds::{FeedState, Ingested};
 pub(crate) use ingest::{ACTIVE, Delivered, Ingest, REVOKED};
 pub(crate) use left_out::{LeftOut, LeftOutBy, MAX_LEFT_OUT, add_left_out};
 pub(crate) use pushes::LastPush;
-pub(crate) use search::{Found, Query, State};
+pub(crate) use search::{Found, FoundValue, Query, State};
 
 /// One script a version, applied in order; a new version is appended, none is ever changed.
 const MIGRATIONS: [&str; 2] = [include_str!("schema.sql"), include_str!("schema-2.sql")];

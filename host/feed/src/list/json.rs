@@ -70,7 +70,7 @@ impl Records<'_, '_> {
         };
         let cells: Vec<String> = named.names.iter().map(|name| cell(record.get(name))).collect();
         let field = |place: usize| cells.get(place).map_or("", String::as_str);
-        match Row::read(&named.columns, &field, self.number, self.sink.options.url_mode) {
+        match Row::read(&named.columns, &field, self.number, self.sink.options) {
             Ok(Row::Indicator(indicator)) => {
                 let listed = named.columns.place(Column::Value).map_or("", field);
                 self.sink.take(*indicator, listed);
@@ -85,6 +85,7 @@ impl Records<'_, '_> {
     fn text(&mut self, text: &str) {
         match Listed::parse(text, self.sink.options.url_mode) {
             Ok(Listed { value, port }) => {
+                let port = port.map(|number| self.sink.options.port(number));
                 self.sink.take(Indicator { port, ..bare(self.number, vec![value]) }, text);
             }
             Err(error) => self.sink.reject(self.number, text, error.into()),

@@ -18,7 +18,7 @@ use std::collections::BTreeMap;
 use std::io::BufRead;
 
 use threatsieve_blacklist::value::MAX_VALUE_BYTES;
-use threatsieve_blacklist::{Indicator, IndicatorId, Malformed, UrlMode, Value};
+use threatsieve_blacklist::{Indicator, IndicatorId, Malformed, Port, UrlMode, Value};
 
 use crate::FeedError;
 use crate::text::cut;
@@ -50,6 +50,8 @@ pub struct ListOptions {
     pub form: ListForm,
     /// Which paths the list's URLs cover.
     pub url_mode: UrlMode,
+    /// Values that are listed with a port match only events with that port.
+    pub match_port: bool,
     /// Longest line that is read, in bytes; longer ones are rejected.
     pub max_line_bytes: usize,
     /// Most lines that a CSV record with quoted fields may span. Of one that goes on further the first line is rejected, and the others
@@ -63,9 +65,16 @@ impl Default for ListOptions {
         ListOptions {
             form: ListForm::Auto,
             url_mode: UrlMode::Exact,
+            match_port: false,
             max_line_bytes: 2 * MAX_VALUE_BYTES,
             max_record_lines: 100,
         }
+    }
+}
+
+impl ListOptions {
+    fn port(&self, number: u16) -> Port {
+        Port { number, is_matched: self.match_port }
     }
 }
 
@@ -215,7 +224,7 @@ pub fn read_list(
         if std::mem::take(&mut is_first) && may_have_header {
             // A tab at the start is a first column without a name.
             let whole = header.or(line.text().ok()).unwrap_or(text);
-            if let Some(table) = Table::from_header(whole, &options.form)? {
+            if let Some(table) = Table::from_header(whole, header.is_some(), &options.form)? {
                 sink.report.is_table = true;
                 sink.report.may_be_empty |= header.is_some();
                 table.read(&mut lines, &mut sink)?;

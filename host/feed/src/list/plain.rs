@@ -22,6 +22,7 @@ pub(super) fn read(text: &str, number: u32, sink: &mut Sink<'_>) {
     let listed = unquote(text);
     match value(listed, sink) {
         Ok(Listed { value, port }) => {
+            let port = port.map(|number| sink.options.port(number));
             sink.take(Indicator { port, ..bare(number, vec![value]) }, listed);
         }
         Err(error) => sink.reject(number, text, error),

@@ -1,10 +1,10 @@
 //! One record to one indicator, whatever form the record came in.
 
-use threatsieve_blacklist::{Indicator, UrlMode, Value};
+use threatsieve_blacklist::{Indicator, Value};
 
 use super::columns::{Column, Columns};
 use super::kind::TypeWord;
-use super::{LineError, bare, cell};
+use super::{LineError, ListOptions, bare, cell};
 use crate::text::cut;
 
 /// What a record comes to.
@@ -20,7 +20,7 @@ impl Row {
         columns: &Columns,
         field: &dyn Fn(usize) -> &'r str,
         number: u32,
-        url: UrlMode,
+        options: &ListOptions,
     ) -> Result<Row, LineError> {
         // An empty cell says nothing, as one that is not there.
         let cell = |column| columns.place(column).map(field).filter(|text| !text.is_empty());
@@ -43,7 +43,7 @@ impl Row {
             None => (columns.kind, None),
         };
         let text = cell(Column::Value).unwrap_or_default();
-        let listed = kind.read(text, url)?;
+        let listed = kind.read(text, options.url_mode)?;
         check_cell(&listed.value)?;
         let port = cell(Column::Port).map(cell::port).transpose()?.flatten();
         Ok(Row::Indicator(Box::new(Indicator {
@@ -53,7 +53,7 @@ impl Row {
             tlp: cell(Column::Tlp).map(cell::tlp).transpose()?,
             name: cell(Column::Name).map(cut),
             types: own.map(cut).into_iter().collect(),
-            port: listed.port.or(port),
+            port: listed.port.or(port).map(|number| options.port(number)),
             ..bare(number, vec![listed.value])
         })))
     }

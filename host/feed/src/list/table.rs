@@ -18,10 +18,15 @@ pub(super) struct Table {
 impl Table {
     /// Reads a header. `None` is a line that is none; a header that names no column of values, or
     /// several, is an error.
-    pub(super) fn from_header(line: &str, form: &ListForm) -> Result<Option<Table>, FeedError> {
+    /// `is_header` is true where the line says that it is one.
+    pub(super) fn from_header(
+        line: &str,
+        is_header: bool,
+        form: &ListForm,
+    ) -> Result<Option<Table>, FeedError> {
         let (is_csv, wanted) = match form {
             ListForm::Csv(wanted) => (true, wanted.as_deref()),
-            _ => (false, None),
+            _ => (is_header, None),
         };
         // Names hold no tabs; one at the start is that of a first column without a name.
         let delimiters: &[u8] = if line.contains('\t') { b"\t" } else { b",;" };
@@ -75,7 +80,7 @@ impl Table {
     }
 
     fn record(&self, record: &Record, text: &str, number: u32, sink: &mut Sink<'_>) {
-        match Row::read(&self.columns, &|place| record.field(place), number, sink.options.url_mode) {
+        match Row::read(&self.columns, &|place| record.field(place), number, sink.options) {
             Ok(Row::Indicator(indicator)) => sink.take(*indicator, record.field(self.value)),
             Ok(Row::Skipped(reason)) => sink.skip(reason),
             Err(error) => sink.reject(number, text, error),

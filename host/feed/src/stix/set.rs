@@ -315,14 +315,25 @@ impl Strange {
         if self.is_stix {
             return;
         }
-        let (Element::Object { bytes, .. } | Element::Other { bytes, .. }) = *element else { return };
+        let bytes = match *element {
+            Element::Object { bytes, .. } | Element::Other { bytes, .. } => bytes,
+            // A bundle or envelope says what it is; its objects are judged one by one.
+            Element::Envelope { .. } => {
+                self.is_stix = true;
+                return;
+            }
+            Element::Beyond { .. } => return,
+        };
         // STIX 2.1 section 2.9: an identifier has its object's type and two hyphens in front.
         let is_stix = serde_json::from_slice::<RawObject<'_>>(bytes).is_ok_and(|object| {
             let id = text(object.id, "id").ok().flatten();
             let kind = text(object.kind, "type").ok().flatten();
-            kind.is_some_and(|kind| {
-                matches!(&*kind, "indicator" | "marking-definition") || id.is_some_and(|id| id.contains("--"))
-            })
+            match kind.as_deref() {
+                Some("bundle" | "indicator" | "marking-definition") => true,
+                Some(_) => id.is_some_and(|id| id.contains("--")),
+                // An envelope without objects; another document is refused where it is read.
+                None => matches!(*element, Element::Object { is_document: true, .. }),
+            }
         });
         self.is_stix |= is_stix;
         if !is_stix && self.error.is_none() {

@@ -2,7 +2,8 @@
 
 use anyhow::Context;
 use rusqlite::{Connection, OptionalExtension, Transaction, named_params};
-use threatsieve_blacklist::{Blacklist, Role, Timestamp};
+use threatsieve_blacklist::image::FORMAT;
+use threatsieve_blacklist::{Blacklist, NORMALISER, Role, Timestamp};
 use threatsieve_runner::MemoryFile;
 
 use super::GENERATIONS_KEPT;
@@ -99,7 +100,15 @@ impl Settings {
         feeds.sort_unstable();
         let made_with = format!(
             "{:?}",
-            (&blacklist.name, blacklist.accept_special, blacklist.accept_broad, &blacklist.sign_key, &feeds)
+            (
+                FORMAT,
+                NORMALISER,
+                &blacklist.name,
+                blacklist.accept_special,
+                blacklist.accept_broad,
+                &blacklist.sign_key,
+                &feeds
+            )
         );
         let judged_with = format!("{:?}", (&made_with, blacklist.max_shrink.to_bits(), &blacklist.canaries));
         let block_feeds = feeds.iter().filter(|feed| !feed.1).map(|feed| feed.0.to_owned()).collect();

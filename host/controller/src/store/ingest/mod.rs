@@ -46,6 +46,11 @@ struct Delivery {
     canaries: Vec<Canary>,
     left_out: Vec<LeftOut>,
     refused: u64,
+    skipped: u64,
+    /// Nothing of the feed was ever taken.
+    is_first: bool,
+    /// The reason why the delivery is hardly the feed.
+    doubt: Option<String>,
     markings: Vec<(String, String)>,
 }
 
@@ -61,6 +66,9 @@ impl Store {
             canaries: feed.hold.canaries.iter().map(|text| Canary::new(text, feed.url_mode)).collect(),
             left_out: Vec::new(),
             refused: 0,
+            skipped: 0,
+            is_first: self.feed_state(&feed.name)?.is_none_or(|state| state.report.is_none()),
+            doubt: None,
             markings: Vec::new(),
         };
         Ok(Ingest { store: self, delivery })
@@ -104,6 +112,21 @@ impl Ingest<'_> {
         if self.delivery.left_out.len() < MAX_LEFT_OUT {
             self.delivery.left_out.push(left_out);
         }
+    }
+
+    /// Counts records that are not meant as indicators.
+    pub(crate) fn skip(&mut self, records: u64) {
+        self.delivery.skipped += records;
+    }
+
+    /// Whether nothing of the feed was ever taken.
+    pub(crate) fn is_first(&self) -> bool {
+        self.delivery.is_first
+    }
+
+    /// Notes that the delivery is hardly the feed. A first one is then held back.
+    pub(crate) fn doubt(&mut self, why: String) {
+        self.delivery.doubt = Some(why);
     }
 
     /// The marking definitions of earlier deliveries: JSON of the STIX objects, one each.
