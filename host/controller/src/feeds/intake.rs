@@ -12,7 +12,7 @@ use super::fetched::Body;
 use super::http::Fault;
 use super::path;
 use super::reading::{Bounded, MAX_FILE_BYTES, options, read};
-use crate::config::{Feed, Http};
+use crate::config::{Feed, FeedRole, Http};
 use crate::sources::{self, Decoder, Input};
 use crate::stop::Stop;
 use crate::store::{Delivered, Ingest, Ingested, LeftOut, Store};
@@ -111,7 +111,7 @@ impl Intake<'_> {
         let Intake { mut ingest, mut set, report, feed, .. } = self;
         // A part of a collection may well hold nothing.
         if delivered == Delivered::Whole
-            && let Some(doubt) = report.doubt(feed.may_be_empty)
+            && let Some(doubt) = report.doubt(feed.may_be_empty || feed.role == FeedRole::Allow)
         {
             ingest.doubt(doubt);
         }

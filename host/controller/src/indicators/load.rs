@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use std::io::BufReader;
 use std::path::PathBuf;
 
-use anyhow::{Context, anyhow};
+use anyhow::anyhow;
 use threatsieve_blacklist::{
     CompileError, CompileOptions, Compiled, Compiler, FeedId, Indicator, Refused, UrlMode,
 };
