@@ -98,7 +98,7 @@ fn next_batch(connection: &Connection) -> anyhow::Result<Vec<Waiting>> {
 
 fn append_batch(output: &Output, store: &mut Store, batch: &[Waiting]) -> Result<Done, Failure> {
     let state = |error| Failure::State(error);
-    let mut file = Appended::open(&output.file).map_err(Failure::File)?;
+    let mut file = Appended::open(&output.file, output.access).map_err(Failure::File)?;
     let known = known(&store.connection, &output.file).map_err(state)?;
     let lines: Vec<&str> = batch.iter().map(|one| one.line.as_str()).collect();
     // Written by a run that was killed before it could say so.
