@@ -8,7 +8,7 @@ use super::defang::defanged;
 use super::mail::Letter;
 use crate::conditions::{Changes, Condition};
 use crate::config::Config;
-use crate::output::{Rfc3339, counted};
+use crate::output::{Rfc3339, clipped, counted};
 use crate::store::mails::add_mail;
 
 /// Maximum number of conditions listed in one part of a mail; more are counted.
@@ -78,7 +78,7 @@ fn subject(changes: &Changes) -> String {
         ([], ended) => ("over", ended),
         (began, _) => ("problem", began),
     };
-    let first = conditions.first().map(|first| defanged(&first.to_string(), NAME_CHARS)).unwrap_or_default();
+    let first = conditions.first().map(|first| name(&first.to_string())).unwrap_or_default();
     let more = match conditions.len() {
         0 | 1 => String::new(),
         number => format!(", and {} more", number - 1),
@@ -101,11 +101,16 @@ impl Line {
         let seconds = u64::try_from((now.0 - condition.since.0.0) / 1_000_000).unwrap_or_default();
         let lasted = std::time::Duration::from_secs(if seconds < 60 { seconds } else { seconds / 60 * 60 });
         Line {
-            title: defanged(&condition.to_string(), NAME_CHARS),
+            title: name(&condition.to_string()),
             what: defanged(&condition.what, WHAT_CHARS),
-            remedy: condition.kind.remedy(&defanged(&condition.subject, NAME_CHARS)),
+            remedy: condition.kind.remedy(&name(&condition.subject)),
             since: condition.since,
             lasted: humantime::format_duration(lasted).to_string(),
         }
     }
+}
+
+/// A text with names from the configuration, to be shown as they are.
+fn name(text: &str) -> String {
+    clipped(text.as_bytes(), NAME_CHARS)
 }

@@ -150,7 +150,8 @@ impl List<'_> {
             }
             if follow.unchecked + follow.cut > 0 {
                 let unchecked = counted(follow.unchecked, "line was not checked", "lines were not checked");
-                let cut = counted(follow.cut, "line only in its first part", "lines only in their first part");
+                let cut =
+                    counted(follow.cut, "line only in its first part", "lines only in their first part");
                 self.add(Kind::EventsUnchecked, "", None, format!("{unchecked}, {cut}"));
             }
         }

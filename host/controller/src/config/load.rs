@@ -18,6 +18,7 @@ use super::{
 use super::{alerts, feed, opensearch};
 use crate::limited::read_limited;
 use crate::sinks::Access;
+use crate::sources::PathPattern;
 
 /// Largest configuration file.
 const MAX_FILE_BYTES: u64 = 1 << 20;
@@ -248,7 +249,7 @@ fn log(table: &Reader<'_>) -> Option<LogSource> {
             table.problem("paths", format!("expected UTF-8, got {}", path.display()));
             continue;
         };
-        if let Err(error) = glob::Pattern::new(text) {
+        if let Err(error) = PathPattern::new(text) {
             table.problem("paths", format!("expected a path or a pattern, got {text:?}: {error}"));
         }
         texts.push(text.to_owned());
@@ -292,8 +293,13 @@ fn output(table: &Reader<'_>, state: Option<&Path>) -> Option<Output> {
     };
     let access = Access { mode: mode?, group: group? };
     // Nobody but the owner can enter the state's folder.
-    if state.is_some_and(|state| file.starts_with(state)) && (table.is_given("mode") || access.group.is_some()) {
-        table.warn("file", "`mode` and `group` let nobody read it in the state's folder; name a file elsewhere");
+    if state.is_some_and(|state| file.starts_with(state))
+        && (table.is_given("mode") || access.group.is_some())
+    {
+        table.warn(
+            "file",
+            "`mode` and `group` let nobody read it in the state's folder; name a file elsewhere",
+        );
     }
     Some(Output {
         file,

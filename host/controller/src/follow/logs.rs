@@ -159,7 +159,8 @@ fn tell(tally: &Tally, report: &mut FollowReport) {
     report.unchecked = tally.unchecked.count;
     report.cut = tally.cut.count;
     report.too_old = tally.too_old;
-    let examples = [(&tally.unchecked, "line was not checked"), (&tally.cut, "line was checked in part only")];
+    let examples =
+        [(&tally.unchecked, "line was not checked"), (&tally.cut, "line was checked in part only")];
     for (examples, what) in examples {
         for example in &examples.first {
             let Example { file, line, reason, .. } = example;

@@ -72,7 +72,11 @@ impl KeptStatus {
         let kept = |table, time| store.kept(table, time);
         Ok(KeptStatus {
             rejections: Rows::new(kept("left_out", "NULL")?, Some(retention.rejections), None),
-            events: Rows::new(kept("events", "occurred")?, Some(retention.events), Some(config.history.window)),
+            events: Rows::new(
+                kept("events", "occurred")?,
+                Some(retention.events),
+                Some(config.history.window),
+            ),
             mails: Rows::new(kept("mails", "composed")?, None, Some(retention.mails)),
             jobs: Rows::new(kept("history_jobs", "created")?, None, Some(retention.jobs)),
             generations: Rows::new(kept("generations", "built")?, Some(retention.generations), None),
@@ -94,9 +98,9 @@ impl Rows {
     /// `12 events (at most 1,000,000; 90days)`
     fn text(&self, name: &str) -> String {
         let limit = self.limit.map(|limit| format!("at most {}", grouped(limit.into())));
-        let age = self.max_age_seconds.map(|seconds| {
-            humantime::format_duration(Duration::from_secs(seconds)).to_string()
-        });
+        let age = self
+            .max_age_seconds
+            .map(|seconds| humantime::format_duration(Duration::from_secs(seconds)).to_string());
         let limits: Vec<String> = limit.into_iter().chain(age).collect();
         format!("{} {name} ({})", grouped(self.rows), limits.join("; "))
     }

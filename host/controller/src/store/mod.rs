@@ -31,7 +31,9 @@ pub(crate) use feeds::{FeedState, Held, Ingested};
 pub(crate) use ingest::{ACTIVE, Delivered, Ingest, REVOKED};
 pub(crate) use left_out::{LeftOut, LeftOutBy, MAX_LEFT_OUT, add_left_out};
 pub(crate) use pushes::LastPush;
-pub(crate) use retention::{Kept, Limits, Pruned};
+#[cfg(test)]
+pub(crate) use retention::Limits;
+pub(crate) use retention::{Kept, Pruned};
 pub(crate) use search::{Found, Query, State};
 
 /// The open state.

@@ -44,7 +44,8 @@ impl Store {
             migrate(&mut connection)?;
             Ok(Store { connection, path: path.clone(), was_left_open })
         };
-        open().with_context(|| format!("{}: the state cannot be opened", path.display()))
+        let opened = open().map_err(|error| StateDamage::named(error, &path));
+        opened.with_context(|| format!("{}: the state cannot be opened", path.display()))
     }
 
     /// Opens the state in a folder to read it. A missing state is an empty one, and is not made.
@@ -69,7 +70,8 @@ impl Store {
             }
             Ok(Store { connection, path: path.clone(), was_left_open: false })
         };
-        open().with_context(|| format!("{}: the state cannot be read", path.display()))
+        let opened = open().map_err(|error| StateDamage::named(error, &path));
+        opened.with_context(|| format!("{}: the state cannot be read", path.display()))
     }
 }
 
@@ -219,7 +221,9 @@ mod tests {
         let losses: [(&str, &dyn Fn(&Path)); 4] = [
             ("a file without one", &|path| fs::write(path, "").unwrap()),
             ("a file without one", &header_only),
-            ("not a database", &|path| fs::write(path, "no database, but long enough".repeat(50)).unwrap()),
+            ("the state is damaged", &|path| {
+                fs::write(path, "no database, but long enough".repeat(50)).unwrap()
+            }),
             ("got none", &|path| fs::write(beside(path, "-wal"), "some transactions").unwrap()),
         ];
         for (expected, lose) in losses {
