@@ -7,6 +7,7 @@
 mod alerts;
 mod cli;
 mod cluster;
+mod conditions;
 mod config;
 mod credentials;
 mod exit;
@@ -26,6 +27,7 @@ mod rounds;
 mod seed;
 mod sinks;
 mod sources;
+mod status;
 mod stop;
 mod store;
 
