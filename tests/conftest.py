@@ -9,8 +9,13 @@ from xdist.scheduler import LoadScopeScheduling
 
 from tests import engines, program, secured, seeds, shared, times
 
-LONGEST = ["test_cluster.py", "test_push.py", "test_outages.py", "test_processor.py"]
-"""Files that start first, so that no worker is left with a long one at the end; the table of `make test` says when this is no longer true."""
+FIRST = [
+    # Its three nodes need both cores: what runs meanwhile starts none of its own.
+    "test_cluster.py", "test_processor.py", "test_publish_check.py", "test_matching.py", "test_rounds.py",
+    # Then what takes long, so that no worker is left with it at the end. The table of `make test` says when this is no longer true.
+    "test_push.py", "test_outages.py", "test_soak.py", "test_publish.py",
+]  # fmt: skip
+"""The order of files; the others follow."""
 TOGETHER = {"test_publish_tls.py": "test_security.py"}
 """Files that go to the worker of another file, since they use a server that cannot be shared between processes."""
 
@@ -28,11 +33,11 @@ def pytest_configure():
 
 
 def pytest_collection_modifyitems(items):
-    """Nothing is skipped in silence: a skip marker is an error. The longest files come first."""
+    """Nothing is skipped in silence: a skip marker is an error. Files come in their order."""
     marked = [item.nodeid for item in items if item.get_closest_marker("skip") or item.get_closest_marker("skipif")]
     if marked:
         raise pytest.UsageError(f"tests must not be skipped: {', '.join(marked)}")
-    items.sort(key=lambda item: LONGEST.index(item.path.name) if item.path.name in LONGEST else len(LONGEST))
+    items.sort(key=lambda item: FIRST.index(item.path.name) if item.path.name in FIRST else len(FIRST))
 
 
 class ByFile(LoadScopeScheduling):
