@@ -181,7 +181,7 @@ fn a_value_of_very_many_indicators_is_cut() {
 fn judging_ends_at_the_deadline() {
     let mut options = node_json();
     options["deadline_ms"] = json!(8);
-    let world = World::with(options, std::borrow::Cow::Borrowed(threatsieve_runner::MATCHER));
+    let world = World::with(options, threatsieve_runner::MATCHER);
     let indicators = (0..100_000).map(|n| indicator(&format!("i{n}"), "evil.com")).collect();
     world.load("main", &compiled("main", 5, indicators, &[])).unwrap();
     // To judge them all takes a second and more.
