@@ -318,17 +318,20 @@ def test_both_forms_of_the_target_are_kept(node):
     assert pushing.unchecked(one(node, twice, message_field="event.original", message_format="text")) == "malformed"
 
 
-def test_a_scripted_upsert_goes_past_pipelines(node):
+def test_what_a_script_writes_goes_past_pipelines(node):
     """As docs/plugin.md says; the server's own way."""
     name = f"upsert-{next(NUMBERS)}"
     node.put(f"/_ingest/pipeline/{name}", pipeline())
     node.put(f"/{name}", {"settings": {"index.default_pipeline": name}})
     bad = event(url__domain="evil.example")
-    node.post(f"/{name}/_update/scripted", {"scripted_upsert": True, "upsert": bad, "script": {"source": "ctx._source.x = 1"}})
-    node.post(f"/{name}/_update/plain", {"upsert": bad, "script": {"source": "ctx._source.x = 1"}})
+    script = {"source": "ctx._source.putAll(params.event)", "params": {"event": bad}}
+    node.post(f"/{name}/_update/scripted", {"scripted_upsert": True, "upsert": {}, "script": script})
+    node.post(f"/{name}/_update/plain", {"upsert": bad, "script": script})
+    node.put(f"/{name}/_doc/updated", event(url__domain="good.example"))
+    node.post(f"/{name}/_update/updated", {"doc": bad})
     node.post(f"/{name}/_refresh")
-    plain, scripted = node.documents(name)
-    assert pushing.is_flagged(plain) and scripted == {**bad, "x": 1}
+    plain, scripted, updated = node.documents(name)
+    assert pushing.is_flagged(plain) and scripted == bad and updated == bad
 
 
 def test_a_value_of_very_many_indicators_is_bounded(node, tmp_path):

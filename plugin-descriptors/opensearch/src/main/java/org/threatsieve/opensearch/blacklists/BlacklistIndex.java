@@ -8,12 +8,14 @@ import org.opensearch.action.ActionType;
 import org.opensearch.action.admin.indices.create.CreateIndexAction;
 import org.opensearch.action.admin.indices.create.CreateIndexRequest;
 import org.opensearch.action.support.PlainActionFuture;
+import org.opensearch.cluster.ClusterState;
 import org.opensearch.cluster.service.ClusterService;
 import org.opensearch.common.settings.Settings;
 import org.opensearch.common.unit.TimeValue;
 import org.opensearch.common.util.concurrent.ThreadContext;
 import org.opensearch.core.action.ActionListener;
 import org.opensearch.core.action.ActionResponse;
+import org.opensearch.gateway.GatewayService;
 import org.opensearch.indices.SystemIndexDescriptor;
 import org.threatsieve.opensearch.engine.EngineClient;
 
@@ -65,7 +67,19 @@ final class BlacklistIndex {
     }
 
     boolean exists() {
-        return clusterService.state().metadata().hasIndex(NAME);
+        return state().metadata().hasIndex(NAME);
+    }
+
+    /** The cluster's state, once it is known: a node that has just started sees neither the index nor what is wanted. */
+    ClusterState state() {
+        long end = System.nanoTime() + patience.nanos();
+        while (clusterService.state().blocks().hasGlobalBlock(GatewayService.STATE_NOT_RECOVERED_BLOCK)) {
+            if (System.nanoTime() > end) {
+                throw ThreatsieveRefused.unable("cluster", "the cluster's state is not recovered: try again when its health says so");
+            }
+            pause(FIRST_PAUSE_MILLIS);
+        }
+        return clusterService.state();
     }
 
     void create() {
@@ -98,12 +112,16 @@ final class BlacklistIndex {
                     throw e;
                 }
             }
-            try {
-                Thread.sleep(pause);
-            } catch (InterruptedException e) {
-                Thread.currentThread().interrupt();
-                throw new IllegalStateException("the node is stopping", e);
-            }
+            pause(pause);
+        }
+    }
+
+    private static void pause(long millis) {
+        try {
+            Thread.sleep(millis);
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+            throw new IllegalStateException("the node is stopping", e);
         }
     }
 

@@ -7,7 +7,6 @@ import java.util.Set;
 import org.apache.logging.log4j.LogManager;
 import org.apache.logging.log4j.Logger;
 import org.opensearch.ExceptionsHelper;
-import org.opensearch.cluster.service.ClusterService;
 import org.opensearch.common.Nullable;
 import org.opensearch.transport.ActionNotFoundTransportException;
 
@@ -18,12 +17,10 @@ final class Changes {
     /** How often a decision is taken again that others overtook. */
     static final int ATTEMPTS = 10;
 
-    private final ClusterService clusterService;
     private final BlacklistIndex index;
     private final Store store;
 
-    Changes(ClusterService clusterService, BlacklistIndex index, Store store) {
-        this.clusterService = clusterService;
+    Changes(BlacklistIndex index, Store store) {
         this.index = index;
         this.store = store;
     }
@@ -78,7 +75,7 @@ final class Changes {
     }
 
     Pointer pointer(String name) {
-        return Pointers.of(clusterService.state()).get(name);
+        return Pointers.of(index.state()).get(name);
     }
 
     /** Returns what was there. It is exchanged if it is the expected one. */

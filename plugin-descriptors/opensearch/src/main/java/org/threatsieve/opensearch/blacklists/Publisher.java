@@ -49,7 +49,7 @@ public final class Publisher {
         this.clusterService = clusterService;
         this.store = store;
         Search search = new Search(index);
-        changes = new Changes(clusterService, index, store);
+        changes = new Changes(index, store);
         uploads = new Uploads(index, store, search);
         sweep = new Sweep(clusterService, index, store, search);
         this.matcher = matcher;
