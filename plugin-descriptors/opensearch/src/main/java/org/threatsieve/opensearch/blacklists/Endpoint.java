@@ -110,6 +110,12 @@ final class Endpoint extends EngineRestHandler {
         return "threatsieve_blacklist_" + method + path;
     }
 
+    /** The server's buffers are read as they are, without a copy on the heap; they are there until the request is answered. */
+    @Override
+    public boolean allowsUnsafeBuffers() {
+        return true;
+    }
+
     @Override
     public List<Route> routes() {
         return List.of(new Route(method, path));

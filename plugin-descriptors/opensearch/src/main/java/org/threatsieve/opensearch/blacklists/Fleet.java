@@ -14,7 +14,6 @@ import org.opensearch.cluster.service.ClusterService;
 import org.opensearch.common.Nullable;
 import org.opensearch.common.unit.TimeValue;
 import org.opensearch.core.action.ActionListener;
-import org.opensearch.core.concurrency.OpenSearchRejectedExecutionException;
 import org.opensearch.threadpool.ThreadPool;
 import org.opensearch.transport.ActionNotFoundTransportException;
 
@@ -68,9 +67,17 @@ public final class Fleet {
         }
 
         void ask() {
+            try {
+                askNodes();
+            } catch (RuntimeException e) {
+                listener.onFailure(e);
+            }
+        }
+
+        private void askNodes() {
             ingest = clusterService.state().nodes().getIngestNodes();
             if (ingest.isEmpty()) {
-                answer(new Progress(), false);
+                listener.onResponse(answer(new Progress(), false));
                 return;
             }
             long left = Math.max(LEAST_ANSWER.nanos(), Math.min(ANSWER.nanos(), end - System.nanoTime()));
@@ -80,21 +87,27 @@ public final class Fleet {
 
         @Override
         public void onResponse(StatusAction.Response response) {
+            try {
+                Answer answer = answer(response);
+                if (answer == null) {
+                    threadPool.schedule(this::ask, TimeValue.timeValueMillis(pauseMillis), ThreadPool.Names.GENERIC);
+                    pauseMillis = Math.min(LAST_PAUSE_MILLIS, pauseMillis * 3 / 2);
+                } else {
+                    listener.onResponse(answer);
+                }
+            } catch (RuntimeException e) {
+                listener.onFailure(e);
+            }
+        }
+
+        /** {@code null}: the nodes are to be asked again. */
+        private Answer answer(StatusAction.Response response) {
             retry = null;
             Progress progress = progress(pending, ingest, byNode(response));
             Pointer now = Pointers.of(clusterService.state()).get(pending.name());
             // This node may not have learned yet that the one before is not wanted any more.
             boolean overtaken = Objects.equals(now, pending.wanted()) == false && Objects.equals(now, pending.before()) == false;
-            if (progress.isOver() || overtaken || System.nanoTime() >= end) {
-                answer(progress, overtaken);
-                return;
-            }
-            try {
-                threadPool.schedule(this::ask, TimeValue.timeValueMillis(pauseMillis), ThreadPool.Names.GENERIC);
-            } catch (OpenSearchRejectedExecutionException e) {
-                onFailure(e);
-            }
-            pauseMillis = Math.min(LAST_PAUSE_MILLIS, pauseMillis * 3 / 2);
+            return progress.isOver() || overtaken || System.nanoTime() >= end ? answer(progress, overtaken) : null;
         }
 
         @Override
@@ -102,7 +115,7 @@ public final class Fleet {
             listener.onFailure(e);
         }
 
-        private void answer(Progress progress, boolean overtaken) {
+        private Answer answer(Progress progress, boolean overtaken) {
             Pointer wanted = pending.wanted();
             Map<String, Object> json = new LinkedHashMap<>();
             json.put("acknowledged", progress.acknowledged);
@@ -113,7 +126,7 @@ public final class Fleet {
                 json.put("overtaken_by", Objects.toString(Pointers.of(clusterService.state()).get(pending.name()), null));
             }
             json.put("nodes", progress.nodes);
-            listener.onResponse(new Answer(json));
+            return new Answer(json);
         }
     }
 

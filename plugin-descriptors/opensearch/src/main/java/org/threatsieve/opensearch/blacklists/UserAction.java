@@ -1,6 +1,7 @@
 package org.threatsieve.opensearch.blacklists;
 
 import java.io.IOException;
+import java.util.concurrent.atomic.AtomicLong;
 
 import org.apache.logging.log4j.LogManager;
 import org.apache.logging.log4j.Logger;
@@ -69,8 +70,12 @@ abstract class UserAction<Q extends ActionRequest> extends TransportAction<Q, An
 
     /** A change of what is served, answered when the nodes have followed. */
     private abstract static class Changing<Q extends ActionRequest> extends UserAction<Q> {
+        /** Bodies of requests that wait for nodes; with more than that, further ones are answered without waiting. */
+        private static final long MAX_WAITING_BYTES = 64 << 20;
+
         final Publisher publisher;
         private final Fleet fleet;
+        private final AtomicLong waitingBytes = new AtomicLong();
 
         private Changing(
             ActionType<Answer> type,
@@ -87,9 +92,19 @@ abstract class UserAction<Q extends ActionRequest> extends TransportAction<Q, An
 
         abstract Pending change(Q request, String user) throws IOException;
 
+        /** Bytes that the server holds on the heap until the request is answered. */
+        long bodyBytes(Q request) {
+            return 0;
+        }
+
         @Override
         final void answer(Q request, String user, ActionListener<Answer> listener) throws IOException {
-            fleet.await(change(request, user), listener);
+            Pending pending = change(request, user);
+            long body = bodyBytes(request);
+            long others = waitingBytes.getAndAdd(body);
+            boolean waits = others == 0 || others + body <= MAX_WAITING_BYTES;
+            ActionListener<Answer> last = ActionListener.runBefore(listener, () -> waitingBytes.addAndGet(-body));
+            fleet.await(waits ? pending : pending.withoutWaiting(), last);
         }
     }
 
@@ -103,6 +118,11 @@ abstract class UserAction<Q extends ActionRequest> extends TransportAction<Q, An
         @Override
         Pending change(PutRequest request, String user) throws IOException {
             return request.upload == null ? publisher.put(request, user) : publisher.commit(request, user);
+        }
+
+        @Override
+        long bodyBytes(PutRequest request) {
+            return request.content == null ? 0 : request.content.length();
         }
     }
 
