@@ -1,6 +1,7 @@
 """Events for `threat_match`, and the pipelines that they go through on a real node."""
 
 import itertools
+import os
 from pathlib import Path
 
 from tests import engines, program, pushing, stix
@@ -8,7 +9,8 @@ from tests import engines, program, pushing, stix
 NAME = "processor"
 TIME = "2026-11-25T12:00:00Z"
 SHA256 = "ab" * 32
-NUMBERS = itertools.count()
+NUMBERS = itertools.count(os.getpid() * 100_000)
+"""For names that no other worker uses on the same node."""
 
 GREEN, AMBER, RED = ([stix.TLP[level]] for level in ("green", "amber", "red"))
 INDICATORS = [

@@ -159,6 +159,7 @@ def test_orphans_go_and_nothing_else_does(opensearch, tmp_path, name):
 # An index that takes no writes.
 
 
+@pytest.mark.alone
 def test_what_cannot_be_written_down_is_not_done(opensearch, tmp_path, name):
     node = opensearch
     for generation in (1, 2):
@@ -196,6 +197,7 @@ def test_what_cannot_be_written_down_is_not_done(opensearch, tmp_path, name):
 # Requests without end.
 
 
+@pytest.mark.alone
 def test_open_uploads_are_limited(opensearch, tmp_path, name):
     node, file = opensearch, built(tmp_path, values(10), name, 1).read_bytes()
     first, second, third = (Upload(node, name, file) for _ in range(3))
@@ -264,6 +266,7 @@ def wanted(node: engines.Node) -> dict[str, str]:
     return {key.rpartition(".")[2]: value for key, value in settings.items() if key.startswith("threatsieve.blacklist.")}
 
 
+@pytest.mark.alone
 def test_large_pushes_leave_room_for_bulk_requests(opensearch_3, tmp_path, name):
     """30 MB and more, whole and in parts, on a heap of 512 MB, with bulk traffic going on."""
     node = opensearch_3
