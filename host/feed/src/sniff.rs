@@ -39,7 +39,7 @@ pub(crate) fn sniff(first_bytes: &[u8]) -> Sniffed {
 /// Tells what an input is, for people.
 pub fn looks_like(first_bytes: &[u8]) -> &'static str {
     match sniff(first_bytes) {
-        Sniffed::Json => "JSON",
+        Sniffed::Json => "STIX in JSON",
         Sniffed::List => "a list",
         Sniffed::Markup(kind) | Sniffed::Foreign(kind) => kind,
     }
