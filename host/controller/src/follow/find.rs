@@ -6,9 +6,9 @@ use std::path::PathBuf;
 
 use anyhow::anyhow;
 
-use super::opened::Stat;
 use crate::config::LogSource;
 use crate::sources::{Input, Unreadable, Walk};
+use crate::store::files::Stat;
 
 /// A file that was found.
 #[derive(Debug, Clone, PartialEq, Eq)]

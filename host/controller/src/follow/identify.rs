@@ -9,8 +9,8 @@ use std::collections::HashMap;
 use std::path::PathBuf;
 
 use super::find::{Missing, Present};
-use super::opened::{Digest, HEAD_BYTES, Head, Opened};
-use crate::store::files::LogFile;
+use super::opened::{HEAD_BYTES, Head, Opened};
+use crate::store::files::{Digest, LogFile};
 
 /// What a file on disk turned out to be.
 #[derive(Debug)]

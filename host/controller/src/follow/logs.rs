@@ -1,25 +1,22 @@
 //! New lines of all logs.
 
-use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use rusqlite::TransactionBehavior;
 use serde::Serialize;
 use threatsieve_blacklist::Timestamp;
 
-use super::commit::{Commit, Counts, Moves};
+use super::commit::{Counts, Moves};
 use super::find::find;
 use super::identify::identify;
 use super::plan::Plan;
-use super::reading::{Ended, Reading, Stretch};
+use super::stretch::{Ended, Matched, Matching, Stretch};
 use super::troubles::{Trouble, Troubles};
 use crate::config::Config;
-use crate::matching::{Matcher, Tally, Times};
-use crate::output::{Done, Progress};
-use crate::sinks::RecordShape;
+use crate::matching::Matcher;
+use crate::pipeline::Tally;
 use crate::stop::Stop;
 use crate::store::Store;
-use crate::store::events::Finding;
 use crate::store::files::{LogFile, settle};
 
 /// What came of following.
@@ -87,8 +84,11 @@ pub(crate) fn follow_logs(
         match matcher(store)? {
             None => report.without_blacklist = true,
             Some(matcher) => {
-                let times = Times { at: None, now, oldest: Some(oldest) };
-                let ends = read(config, store, &matcher, times, &stretches, stop, &mut report)?;
+                let matching = Matching { config, matcher: &matcher, now, oldest, moves: Moves::New };
+                let matched = matching.run(store, &stretches, &|_| stop.is_requested())?;
+                let Matched { ends, counts, tally, bytes } = matched;
+                (report.counts, report.bytes) = (counts, bytes);
+                tell(&tally, &mut report);
                 close(store, &stretches, &sources, ends, &mut troubles, &mut report)?;
             }
         }
@@ -101,45 +101,6 @@ pub(crate) fn follow_logs(
 pub(super) fn oldest(config: &Config, now: Timestamp) -> Timestamp {
     let window = i64::try_from(config.history.window.as_micros()).unwrap_or(i64::MAX);
     Timestamp(now.0.saturating_sub(window))
-}
-
-fn read(
-    config: &Config,
-    store: &mut Store,
-    matcher: &Matcher,
-    times: Times,
-    stretches: &[Stretch],
-    stop: &Stop,
-    report: &mut FollowReport,
-) -> anyhow::Result<Vec<Ended>> {
-    let shape = RecordShape { output: &config.output, blacklist: &config.blacklist.name };
-    let finding = Finding {
-        generation: matcher.blacklist().generation(),
-        now: times.now,
-        is_historic: false,
-        is_told: config.alerts.is_none(),
-    };
-    let done = Arc::new(Done::default());
-    let progress = Progress::start(&done, false);
-    let mut commit = Commit::new(store, stretches, Moves::Log, shape, finding);
-    let mut failed = None;
-    let ends = Reading { matcher, times, done: &done }.read(stretches, |piece| {
-        // A piece comes in several parts when much of it matches, and only its last one moves the place.
-        let is_whole = piece.end.is_some();
-        failed = commit.take(piece).err();
-        if failed.is_some() || is_whole && stop.is_requested() {
-            ControlFlow::Break(())
-        } else {
-            ControlFlow::Continue(())
-        }
-    });
-    drop(progress);
-    failed.map_or(Ok(()), Err)?;
-    commit.finish()?;
-    report.counts = commit.counts;
-    report.bytes = done.bytes.load(std::sync::atomic::Ordering::Relaxed);
-    tell(&commit.tally, report);
-    Ok(ends)
 }
 
 /// Counts and tells what was wrong with lines.

@@ -2,42 +2,13 @@
 
 use std::fs::File;
 use std::io::{self, Read};
-use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
-use threatsieve_blacklist::Timestamp;
-
 use crate::sources::{self, Damage, Decoder};
+use crate::store::files::{Digest, Stat};
 
 /// Bytes of the unpacked stream that a file is known by.
 pub(crate) const HEAD_BYTES: usize = 4096;
-
-/// What the file system says of a file.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Stat {
-    pub(crate) device: u64,
-    pub(crate) inode: u64,
-    /// On disk.
-    pub(crate) bytes: u64,
-    pub(crate) modified: Timestamp,
-}
-
-impl Stat {
-    pub(crate) fn of(metadata: &std::fs::Metadata) -> Stat {
-        let micros = metadata.mtime_nsec() / 1000;
-        Stat {
-            device: metadata.dev(),
-            inode: metadata.ino(),
-            bytes: metadata.len(),
-            modified: Timestamp(metadata.mtime().saturating_mul(1_000_000).saturating_add(micros)),
-        }
-    }
-
-    /// Whether both are of one file, whatever it holds.
-    pub(crate) fn is_same_file(&self, other: &Stat) -> bool {
-        (self.device, self.inode) == (other.device, other.inode)
-    }
-}
 
 /// Why a file cannot be read, or not to its end.
 #[derive(Debug, thiserror::Error)]
@@ -133,15 +104,5 @@ impl Head {
                     && !line.starts_with(b"#")
                     && !line.trim_ascii().is_empty()
             })
-    }
-}
-
-/// BLAKE3 of a file's first bytes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(crate) struct Digest(pub(crate) [u8; 32]);
-
-impl Digest {
-    pub(crate) fn of(bytes: &[u8]) -> Digest {
-        Digest(*blake3::hash(bytes).as_bytes())
     }
 }

@@ -13,7 +13,7 @@ use super::FollowReport;
 use super::find::Missing;
 use super::identify::{Found, Identified};
 use super::opened::{Head, Opened};
-use super::reading::Stretch;
+use super::stretch::Stretch;
 use super::troubles::Troubles;
 use crate::config::LogSource;
 use crate::store::files::{LogFile, Place};

@@ -1,15 +1,15 @@
-//! The blacklist in the matcher, and which of its answers count.
+//! The blacklist in the matcher, and what its answers come to.
 
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use anyhow::Context;
-use threatsieve_blacklist::{Batch, Blacklist, Policy, Timestamp};
+use threatsieve_blacklist::{Batch, Blacklist, Hit, Match, Policy, Timestamp};
 use threatsieve_runner::{Answer, Bytes, CheckError, CodeCache, Runner, RunnerOptions};
 
 /// How matches are found and judged.
 pub(crate) struct Matcher {
-    pub(super) runner: Runner,
+    runner: Runner,
     blacklist: Arc<Blacklist<Bytes>>,
     policy: Policy,
 }
@@ -35,6 +35,21 @@ impl Times {
     }
 }
 
+/// What a hit comes to by the blacklist, the policy and the event's time.
+#[derive(Debug)]
+pub(crate) enum Ruling {
+    /// An entry of the allow-list suppresses it.
+    Allowed,
+    /// The log does not say enough for a match, and partial matches are not wanted.
+    Partial,
+    /// None of the entry's indicators counts: by validity, confidence, marking, or `--exact`.
+    OutsidePolicy,
+    /// It was not looked up: there is no room for another indicator.
+    BeyondLimit,
+    /// It counts, unless the state says otherwise.
+    Counts(Match),
+}
+
 /// Where a blacklist's compiled code goes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Setup {
@@ -58,7 +73,7 @@ impl Matcher {
     }
 
     /// What answers from a runner that the blacklist is loaded into.
-    pub(super) fn loaded(runner: Runner, blacklist: Arc<Blacklist<Bytes>>, policy: Policy) -> Matcher {
+    pub(crate) fn loaded(runner: Runner, blacklist: Arc<Blacklist<Bytes>>, policy: Policy) -> Matcher {
         Matcher { runner, blacklist, policy }
     }
 
@@ -72,6 +87,26 @@ impl Matcher {
 
     pub(crate) fn check(&self, batch: &Batch) -> Result<Answer, CheckError> {
         self.runner.check(batch)
+    }
+
+    /// What a hit comes to for an event at `at`, with at most `limit` indicators of its entry.
+    pub(crate) fn ruling(&self, answer: &Answer, hit: &Hit, at: Timestamp, limit: usize) -> Ruling {
+        if hit.allowed_by.is_some() {
+            return Ruling::Allowed;
+        }
+        if hit.how.is_partial() && !self.policy.partial {
+            return Ruling::Partial;
+        }
+        if limit == 0 {
+            return Ruling::BeyondLimit;
+        }
+        let matched = answer.blacklist.resolve_up_to(hit, &self.policy, at, limit);
+        matched.map_or(Ruling::OutsidePolicy, Ruling::Counts)
+    }
+
+    #[cfg(test)]
+    pub(crate) fn batches(&self) -> u64 {
+        self.runner.counters().batches
     }
 }
 

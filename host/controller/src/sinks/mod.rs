@@ -1,7 +1,8 @@
 //! Where flagged events go.
 
 mod appended;
+pub(crate) mod output_file;
 mod record;
-pub(crate) mod records;
+mod rotated;
 
 pub(crate) use record::{RecordShape, addition_record, flag_record, retraction_record};

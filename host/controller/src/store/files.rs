@@ -1,5 +1,6 @@
 //! What is known of log files.
 
+use std::os::unix::fs::MetadataExt;
 use std::path::PathBuf;
 
 use anyhow::Context;
@@ -8,8 +9,43 @@ use threatsieve_blacklist::Timestamp;
 use threatsieve_log::Format;
 
 use super::Store;
-use crate::follow::{Digest, Stat};
-use crate::matching::End;
+
+/// What the file system says of a file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Stat {
+    pub(crate) device: u64,
+    pub(crate) inode: u64,
+    /// On disk.
+    pub(crate) bytes: u64,
+    pub(crate) modified: Timestamp,
+}
+
+impl Stat {
+    pub(crate) fn of(metadata: &std::fs::Metadata) -> Stat {
+        let micros = metadata.mtime_nsec() / 1000;
+        Stat {
+            device: metadata.dev(),
+            inode: metadata.ino(),
+            bytes: metadata.len(),
+            modified: Timestamp(metadata.mtime().saturating_mul(1_000_000).saturating_add(micros)),
+        }
+    }
+
+    /// Whether both are of one file, whatever it holds.
+    pub(crate) fn is_same_file(&self, other: &Stat) -> bool {
+        (self.device, self.inode) == (other.device, other.inode)
+    }
+}
+
+/// BLAKE3 of a file's first bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) struct Digest(pub(crate) [u8; 32]);
+
+impl Digest {
+    pub(crate) fn of(bytes: &[u8]) -> Digest {
+        Digest(*blake3::hash(bytes).as_bytes())
+    }
+}
 
 /// A log file, known by its content.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -167,19 +203,30 @@ impl LogFile {
     }
 }
 
+/// How far a file is matched now.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Reached {
+    pub(crate) place: Place,
+    /// Bytes after it, of a last line without an end, that were matched as they stood.
+    pub(crate) partial: u64,
+    pub(crate) format: Option<Format>,
+    /// Latest event time met.
+    pub(crate) newest: Option<Timestamp>,
+}
+
 /// Stores how far a file is matched.
-pub(crate) fn move_to(connection: &Connection, file: i64, end: &End) -> anyhow::Result<()> {
+pub(crate) fn move_to(connection: &Connection, file: i64, reached: &Reached) -> anyhow::Result<()> {
     let mut statement = connection.prepare_cached(
         "UPDATE files SET offset = :offset, lines = :lines, header = :header, partial = :partial, format = :format, \
          newest = max(coalesce(newest, :newest), coalesce(:newest, newest)) WHERE id = :id",
     )?;
     statement.execute(named_params! {
-        ":offset": end.offset.cast_signed(),
-        ":lines": end.lines.cast_signed(),
-        ":partial": end.partial.cast_signed(),
-        ":header": &*end.header,
-        ":format": end.format.name(),
-        ":newest": end.time.map(|newest| newest.0),
+        ":offset": reached.place.offset.cast_signed(),
+        ":lines": reached.place.lines.cast_signed(),
+        ":partial": reached.partial.cast_signed(),
+        ":header": reached.place.header,
+        ":format": reached.format.map(Format::name),
+        ":newest": reached.newest.map(|newest| newest.0),
         ":id": file,
     })?;
     Ok(())
@@ -192,27 +239,24 @@ pub(crate) fn settle(connection: &Connection, file: i64) -> anyhow::Result<()> {
 }
 
 impl Store {
-    /// Forgets events, matches, files and finished jobs from before the history window, unless somebody is still to be told of them.
-    /// Gives the number of events.
+    /// Forgets events, matches and files from before the history window, unless a match is still to be
+    /// mailed. Gives the number of events. An event without a time of its own is kept as long as its
+    /// file: matched again, it would be flagged again.
     pub(crate) fn prune(&mut self, before: Timestamp) -> anyhow::Result<u64> {
         let transaction =
             self.connection.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
-        let old = "SELECT e.id FROM events e \
-             WHERE coalesce(e.occurred, (SELECT max(found) FROM matches m WHERE m.event = e.id), 0) < ?1 \
-             AND NOT EXISTS (SELECT 1 FROM matches m WHERE m.event = e.id AND m.told = 0)";
+        let old = "SELECT e.id FROM events e JOIN files f ON f.id = e.file \
+             WHERE (e.occurred < ?1 OR (e.occurred IS NULL AND f.gone = 1 AND f.modified < ?1)) \
+             AND NOT EXISTS (SELECT 1 FROM matches m \
+                             WHERE m.event = e.id AND m.told = 0 AND m.retracted IS NULL)";
         transaction.execute(&format!("DELETE FROM matches WHERE event IN ({old})"), [before.0])?;
         let events = transaction.execute(
-            "DELETE FROM events WHERE coalesce(occurred, 0) < ?1 AND id NOT IN (SELECT event FROM matches)",
+            "DELETE FROM events WHERE id NOT IN (SELECT event FROM matches)",
             [before.0],
         )?;
-        transaction.execute(
-            "DELETE FROM history_files WHERE job IN (SELECT id FROM history_jobs WHERE ended < ?1)",
-            [before.0],
-        )?;
-        transaction.execute("DELETE FROM history_jobs WHERE ended < ?1", [before.0])?;
         transaction.execute(
             "DELETE FROM files WHERE gone = 1 AND max(coalesce(newest, modified), modified) < ?1 \
-             AND id NOT IN (SELECT file FROM events) AND id NOT IN (SELECT file FROM history_files)",
+             AND id NOT IN (SELECT file FROM events) AND id NOT IN (SELECT file FROM history)",
             [before.0],
         )?;
         transaction.commit()?;

@@ -11,13 +11,16 @@ pub(crate) mod events;
 mod false_positives;
 mod feeds;
 pub(crate) mod files;
+pub(crate) mod history;
 pub(crate) mod ingest;
 mod left_out;
 pub(crate) mod mails;
 pub(crate) mod mutes;
 mod pushes;
+pub(crate) mod records;
 pub(crate) mod retraction;
 mod search;
+pub(crate) mod standing;
 
 pub(crate) use false_positives::{FalsePositives, Retracted};
 pub(crate) use feeds::{FeedState, Ingested};
@@ -27,7 +30,8 @@ pub(crate) use pushes::LastPush;
 pub(crate) use search::{Found, Query, State};
 
 /// One script a version, applied in order; a new version is appended, none is ever changed.
-const MIGRATIONS: [&str; 2] = [include_str!("schema.sql"), include_str!("schema-2.sql")];
+const MIGRATIONS: [&str; 3] =
+    [include_str!("schema.sql"), include_str!("schema-2.sql"), include_str!("schema-3.sql")];
 /// How long a writer waits for another process's transaction.
 const BUSY: Duration = Duration::from_secs(30);
 

@@ -11,9 +11,10 @@ use rusqlite::Connection;
 use super::GENERATIONS_KEPT;
 use crate::sources::Replacement;
 
-/// The folders for blacklists and for what is new in them.
+/// The folder for blacklists.
 pub(super) struct Files {
     blacklists: PathBuf,
+    /// Versions before 0.2 kept there what was new in each generation.
     history: PathBuf,
 }
 
@@ -40,22 +41,18 @@ impl Files {
         write(&self.blacklists, format!("{name}-{generation}.blacklist"), bytes)
     }
 
-    /// Writes what is new in a generation, and gives its name in its folder.
-    pub(super) fn write_history(&self, generation: u64, bytes: &[u8]) -> anyhow::Result<String> {
-        write(&self.history, format!("{generation}.blacklist"), bytes)
-    }
-
-    /// Removes the files that the state does not name: of old generations, ended jobs, and runs that were killed.
+    /// Removes the files that the state does not name: of old generations, and of runs that were killed.
     pub(super) fn clean(&self, connection: &Connection) -> anyhow::Result<()> {
-        let named = |sql: &str, kept: i64| -> anyhow::Result<HashSet<String>> {
-            let mut statement = connection.prepare_cached(sql)?;
-            let names = statement.query_map([kept], |row| row.get(0))?;
-            Ok(names.collect::<Result<_, _>>()?)
-        };
-        let generations = "SELECT file FROM generations ORDER BY generation DESC LIMIT ?1";
-        remove_others(&self.blacklists, &named(generations, GENERATIONS_KEPT)?)?;
-        let jobs = "SELECT blacklist FROM history_jobs WHERE ended IS NULL LIMIT ?1";
-        remove_others(&self.history, &named(jobs, -1)?)
+        let mut statement =
+            connection.prepare_cached("SELECT file FROM generations ORDER BY generation DESC LIMIT ?1")?;
+        let names = statement.query_map([GENERATIONS_KEPT], |row| row.get(0))?;
+        remove_others(&self.blacklists, &names.collect::<Result<_, _>>()?)?;
+        if self.history.is_dir() {
+            remove_others(&self.history, &HashSet::new())?;
+            // Somebody's own file in it keeps it.
+            let _ = fs::remove_dir(&self.history);
+        }
+        Ok(())
     }
 }
 

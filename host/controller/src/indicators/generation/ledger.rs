@@ -2,10 +2,11 @@
 
 use anyhow::Context;
 use rusqlite::{Connection, OptionalExtension, Transaction, named_params};
-use threatsieve_blacklist::{Blacklist, Role, Timestamp};
+use threatsieve_blacklist::{Blacklist, Policy, Role, Timestamp};
 use threatsieve_runner::Bytes;
 
 use super::GENERATIONS_KEPT;
+use super::newly::{PolicyKept, Rules};
 use crate::config::{Config, FeedRole};
 
 /// Indicators that are of no more use leave with the next generation; if nothing else makes one, after a day at the latest.
@@ -18,8 +19,9 @@ pub(super) struct Ledger {
     pub(super) last_generation: u64,
     built_change: i64,
     built_settings: Option<String>,
-    /// Feeds that the generation in use blocks by; `None` before the first one.
-    pub(super) built_feeds: Option<Vec<String>>,
+    /// The rules of the generation in use; `None` before the first one, or when it was made by a
+    /// version that did not keep them.
+    pub(super) built_rules: Option<Rules>,
     pub(super) built: Option<Timestamp>,
     next_expiry: Option<Timestamp>,
     held_change: Option<i64>,
@@ -39,14 +41,14 @@ impl Ledger {
             })
             .optional()?;
         let (entries, active_file) = active.map_or((0, None), |(entries, file)| (entries, Some(file)));
-        let (mut ledger, feeds) = connection.query_row("SELECT * FROM builds", [], |row| {
+        let (mut ledger, rules) = connection.query_row("SELECT * FROM builds", [], |row| {
             let time = |column| row.get::<_, Option<i64>>(column).map(|time| time.map(Timestamp));
             let ledger = Ledger {
                 change: row.get("change")?,
                 last_generation: row.get("last_generation")?,
                 built_change: row.get("built_change")?,
                 built_settings: row.get("built_settings")?,
-                built_feeds: None,
+                built_rules: None,
                 built: time("built")?,
                 next_expiry: time("next_expiry")?,
                 held_change: row.get("held_change")?,
@@ -56,9 +58,9 @@ impl Ledger {
                 entries,
                 active_file,
             };
-            Ok((ledger, row.get::<_, Option<String>>("built_feeds")?))
+            Ok((ledger, row.get::<_, Option<String>>("built_rules")?))
         })?;
-        ledger.built_feeds = feeds.map(|feeds| serde_json::from_str(&feeds)).transpose()?;
+        ledger.built_rules = rules.map(|rules| serde_json::from_str(&rules)).transpose()?;
         Ok(ledger)
     }
 
@@ -87,7 +89,7 @@ pub(super) struct Settings {
     made_with: String,
     /// And whether it is trusted.
     judged_with: String,
-    block_feeds: Vec<String>,
+    rules: Rules,
     window_micros: i64,
 }
 
@@ -102,8 +104,8 @@ impl Settings {
             (&blacklist.name, blacklist.accept_special, blacklist.accept_broad, &blacklist.sign_key, &feeds)
         );
         let judged_with = format!("{:?}", (&made_with, blacklist.max_shrink.to_bits(), &blacklist.canaries));
-        let block_feeds = feeds.iter().filter(|feed| !feed.1).map(|feed| feed.0.to_owned()).collect();
-        Settings { made_with, judged_with, block_feeds, window_micros: window_micros(config) }
+        let rules = Rules::of(config);
+        Settings { made_with, judged_with, rules, window_micros: window_micros(config) }
     }
 
     /// What ended by then matches no line that is looked at.
@@ -150,12 +152,12 @@ pub(super) fn activate(
     transaction.execute("DELETE FROM generations WHERE generation <= ?1 - ?2", (number, GENERATIONS_KEPT))?;
     transaction.execute("DELETE FROM pending", [])?;
     transaction.execute(
-        "UPDATE builds SET last_generation = :generation, built_change = change, built_settings = :settings, built_feeds = :feeds,
+        "UPDATE builds SET last_generation = :generation, built_change = change, built_settings = :settings, built_rules = :rules,
          built = :now, next_expiry = :next_expiry, held_change = NULL, held_settings = NULL, held = NULL, allowed = 0",
         named_params! {
             ":generation": number,
             ":settings": settings.made_with,
-            ":feeds": serde_json::to_string(&settings.block_feeds)?,
+            ":rules": serde_json::to_string(&settings.rules)?,
             ":now": now.0,
             ":next_expiry": next_expiry.map(|time| time.0),
         },
@@ -163,24 +165,17 @@ pub(super) fn activate(
     Ok(())
 }
 
-/// Has all lines matched so far matched again, with what is new.
-pub(super) fn add_history_job(
-    transaction: &Transaction<'_>,
-    generation: u64,
-    file: &str,
-    entries: u64,
-    now: Timestamp,
-) -> anyhow::Result<()> {
-    transaction.execute(
-        "INSERT INTO history_jobs (generation, blacklist, entries, created) VALUES (?1, ?2, ?3, ?4)",
-        (number(generation)?, file, entries, now.0),
-    )?;
-    let job = transaction.last_insert_rowid();
-    transaction.execute(
-        "INSERT INTO history_files (job, file, until) SELECT ?1, id, offset + partial FROM files WHERE offset + partial > 0",
-        [job],
-    )?;
-    Ok(())
+/// Keeps the policy of this round; `true` when it lets in more than that of the last one.
+pub(super) fn take_policy(transaction: &Transaction<'_>, policy: &Policy) -> anyhow::Result<bool> {
+    let now = PolicyKept::of(policy);
+    let before: Option<String> =
+        transaction.query_row("SELECT policy FROM builds", [], |row| row.get(0))?;
+    let before: Option<PolicyKept> =
+        before.map(|before| serde_json::from_str(&before)).transpose()?;
+    if before.as_ref() != Some(&now) {
+        transaction.execute("UPDATE builds SET policy = ?1", [serde_json::to_string(&now)?])?;
+    }
+    Ok(before.is_some_and(|before| now.lets_in_more_than(&before)))
 }
 
 fn number(generation: u64) -> anyhow::Result<i64> {

@@ -3,10 +3,12 @@
 //! A generation is made inside one transaction of the state: its file is on the disk before the row that names it is committed, so that whoever is
 //! killed in between leaves nothing but a file that the next build clears away.
 
+mod allowed;
 mod check;
 mod content;
 mod files;
 mod ledger;
+mod newly;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -22,7 +24,7 @@ use self::ledger::{Ledger, Settings};
 use super::key::read_sign_key;
 use super::open::open_blacklist;
 use crate::config::Config;
-use crate::store::{LeftOut, LeftOutBy, Store, add_left_out};
+use crate::store::{LeftOut, LeftOutBy, Store, add_left_out, history};
 
 /// Generations whose files are kept: the one in use, and some to look back at.
 const GENERATIONS_KEPT: i64 = 3;
@@ -38,7 +40,9 @@ pub(crate) enum Built {
     New { generation: u64 },
 }
 
-/// Makes the next generation if anything changed since the last one, and a job that matches stored lines with what is new in it.
+/// Makes the next generation if anything changed since the last one. In the same transaction, stored
+/// lines become due if something counts that did not before, and flags that the allow-list suppresses
+/// from now on are retracted.
 pub(crate) fn build(store: &mut Store, config: &Config, now: Timestamp) -> anyhow::Result<Built> {
     let files = Files::new(&config.state);
     let transaction = store.write()?;
@@ -66,20 +70,30 @@ pub(crate) fn build(store: &mut Store, config: &Config, now: Timestamp) -> anyho
         transaction.commit()?;
         return Ok(Built::Held(why));
     }
-    let fresh = content.compile_new(generation)?;
     let file = write_blacklist(&files, config, generation, made.compiled)?;
     let blacklist = open(&files, &file).context("what was built just now")?;
-    ledger::activate(&transaction, generation, &file, &blacklist, now, made.next_expiry, &settings)?;
-    if let Some(fresh) = fresh {
-        let entries = fresh.compiled.summary().blocked();
-        let name = files.write_history(generation, fresh.compiled.bytes())?;
-        ledger::add_history_job(&transaction, generation, &name, entries, now)?;
+    if made.newly.is_allowed {
+        allowed::retract_allowed(&transaction, &blacklist, now)?;
     }
+    if made.newly.counts {
+        history::renew(&transaction, now)?;
+    }
+    ledger::activate(&transaction, generation, &file, &blacklist, now, made.next_expiry, &settings)?;
     replace_refused(&transaction, &made.feeds, made.refused)?;
     transaction.commit()?;
     // A file too many is cleared away by the next build.
     let _ = files.clean(&store.connection);
     Ok(Built::New { generation })
+}
+
+/// Has stored lines matched again if the policy lets in more than that of the last round.
+pub(crate) fn follow_policy(store: &mut Store, config: &Config, now: Timestamp) -> anyhow::Result<()> {
+    let transaction = store.write()?;
+    if ledger::take_policy(&transaction, &config.policy)? {
+        history::renew(&transaction, now)?;
+    }
+    transaction.commit()?;
+    Ok(())
 }
 
 /// The blacklist in use; `None` before the first one.
