@@ -4,4 +4,4 @@ mod judge;
 mod matcher;
 
 pub(crate) use judge::Judge;
-pub(crate) use matcher::{Matcher, Ruling, Setup, Times};
+pub(crate) use matcher::{Matcher, Ruling, Times};
