@@ -6,9 +6,9 @@ use anyhow::Context;
 use rusqlite::TransactionBehavior;
 use threatsieve_blacklist::Timestamp;
 
-use super::digest::{self, Extent};
+use crate::store::digest::{self, Extent};
 use super::mail::Letter;
-use super::untold;
+use crate::store::untold;
 use crate::config::Alerts;
 use crate::store::Store;
 use crate::store::mails::add_mail;

@@ -9,7 +9,7 @@ use lettre::message::header::{ContentTransferEncoding, ContentType, HeaderName, 
 use lettre::message::{Body, Mailbox, MultiPart, SinglePart};
 use threatsieve_blacklist::{Timestamp, Tlp};
 
-use super::digest::Digest;
+use crate::store::digest::Digest;
 use super::page::{HtmlPage, Page, TextPage, subject};
 use crate::store::mails::NewMail;
 

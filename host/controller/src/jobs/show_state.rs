@@ -13,7 +13,6 @@ use crate::config::Config;
 use crate::exit::{Exit, Failure};
 use crate::indicators::generation;
 use crate::output::{Sink, grouped, harmless, moment};
-use crate::sinks::records;
 use crate::store::{FeedState, Found, Query, State, Store};
 
 /// Mails that are shown one by one.
@@ -59,22 +58,12 @@ fn status(config: &Config, store: &Store) -> anyhow::Result<Json> {
         "blacklist": blacklist,
         "held": generation::held(store)?,
         "retracted": store.false_positives()?.len(),
-        "history": history(store)?,
-        "records": { "waiting": records::waiting(&store.connection)? },
+        "history": store.history_state()?,
+        "records": { "waiting": store.waiting_records()? },
         "mails": { "waiting": mails.waiting, "sent": mails.sent, "given_up": mails.given_up, "undelivered": undelivered },
         "opensearch": cluster_status(config, store)?,
         "round": round,
     }))
-}
-
-/// Bytes of stored lines that are to be matched again, and those that are.
-fn history(store: &Store) -> anyhow::Result<Json> {
-    let sql = "SELECT count(DISTINCT job), coalesce(sum(until), 0), coalesce(sum(done), 0) FROM history_files
-               JOIN history_jobs ON history_jobs.id = job WHERE ended IS NULL AND missed IS NULL";
-    Ok(store.connection.query_row(sql, [], |row| {
-        let (jobs, bytes, done): (i64, i64, i64) = (row.get(0)?, row.get(1)?, row.get(2)?);
-        Ok(json!({ "jobs": jobs, "bytes": bytes, "bytes_done": done }))
-    })?)
 }
 
 fn feeds(config: &Config, store: &Store) -> anyhow::Result<Vec<Json>> {
@@ -125,15 +114,7 @@ fn status_text(status: &Json) -> String {
     if status["retracted"].as_u64() > Some(0) {
         _ = writeln!(text, "retracted {} values and indicators are kept out", number(&status["retracted"]));
     }
-    let history = &status["history"];
-    if history["jobs"].as_u64() > Some(0) {
-        _ = writeln!(
-            text,
-            "history   {} of {} bytes matched again",
-            number(&history["bytes_done"]),
-            number(&history["bytes"])
-        );
-    }
+    text.push_str(&history_text(&status["history"]));
     _ = writeln!(text, "records   {} waiting", number(&status["records"]["waiting"]));
     let mails = &status["mails"];
     _ = writeln!(
@@ -157,6 +138,32 @@ fn status_text(status: &Json) -> String {
     if let Some(started) = status["round"]["started"].as_str() {
         let ended = status["round"]["ended"].as_str().unwrap_or("not ended");
         _ = writeln!(text, "round     {} started {started}, ended {ended}", status["round"]["number"]);
+    }
+    text
+}
+
+/// Stored lines that wait to be matched again.
+fn history_text(history: &Json) -> String {
+    let mut text = String::new();
+    let number = |key: &str| grouped(history[key].as_u64().unwrap_or(0));
+    if history["files"].as_u64() > Some(0) {
+        _ = writeln!(
+            text,
+            "history   {} of {} bytes matched again, {} files left",
+            number("bytes_done"),
+            number("bytes"),
+            number("files")
+        );
+    }
+    for missed in history["missed"].as_array().map_or(&[][..], |missed| &missed[..]) {
+        let shown = |key: &str| harmless(missed[key].as_str().unwrap_or("-")).into_owned();
+        _ = writeln!(
+            text,
+            "          {} cannot be read since {}, and is tried in each round: {}",
+            shown("path"),
+            shown("since"),
+            shown("reason")
+        );
     }
     text
 }

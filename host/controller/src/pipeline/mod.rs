@@ -37,7 +37,7 @@ use crate::sources::in_order;
 pub(crate) use event::Event;
 pub(crate) use found_event::{FoundEvent, FoundEvents, collect_events};
 pub(crate) use intake::{Cut, Intake, Log};
-pub(crate) use piece::{Collect, Collected, End, Report, Tail};
+pub(crate) use piece::{Collect, Collected, End, Report};
 pub(crate) use tally::{Examples, Tally};
 
 /// Settings of one run.

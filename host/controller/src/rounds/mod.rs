@@ -22,7 +22,7 @@ use crate::follow::{follow_logs, match_history};
 use crate::indicators::generation::{self, Built};
 use crate::matching::Matcher;
 use crate::publish::{Outcome, Push, PushReport};
-use crate::sinks::records;
+use crate::sinks::output_file;
 use crate::stop::Stop;
 use crate::store::Store;
 
@@ -55,18 +55,22 @@ impl Round<'_> {
         report.feeds = self.runtime.block_on(polling).into_iter().map(FeedReport::from).collect();
         self.step(&mut report, "building the blacklist", |report| self.build(held(store), report));
         let pushing = self.start_push(held(store), &mut report);
+        // Loaded when the first log asks for it.
+        let mut loaded = None;
         self.step(&mut report, "matching new lines", |report| {
-            let matcher = |store: &Store| self.matcher(store);
+            let matcher = |store: &Store| self.matcher(store, &mut loaded);
             let followed = follow_logs(self.config, held(store), matcher, number, self.now, self.stop)?;
             report.follow = Some(followed);
             Ok(())
         });
         self.step(&mut report, "matching stored lines", |report| {
-            report.history = Some(match_history(self.config, held(store), self.now, self.stop)?);
+            let matcher = |store: &Store| self.matcher(store, &mut loaded);
+            let matched = match_history(self.config, held(store), matcher, self.now, self.stop)?;
+            report.history = Some(matched);
             Ok(())
         });
         self.step(&mut report, "writing records", |report| {
-            report.records = Some(records::drain(&self.config.output, held(store))?);
+            report.records = Some(output_file::drain(&self.config.output, held(store))?);
             Ok(())
         });
         self.step(&mut report, "alerts", |report| self.alert(held(store), report));
@@ -98,6 +102,7 @@ impl Round<'_> {
     }
 
     fn build(&self, store: &mut Store, report: &mut RoundReport) -> anyhow::Result<()> {
+        generation::follow_policy(store, self.config, self.now)?;
         match generation::build(store, self.config, self.now)? {
             Built::Unchanged => {}
             Built::Held(why) => {
@@ -166,11 +171,20 @@ impl Round<'_> {
         Ok(())
     }
 
-    fn matcher(&self, store: &Store) -> anyhow::Result<Option<Arc<Matcher>>> {
-        let Some(blacklist) = generation::active(store, self.config)? else { return Ok(None) };
-        let threads = available_parallelism().map_or(1, usize::from);
-        let matcher = Matcher::new(blacklist, self.config.policy.clone(), threads)?;
-        Ok(Some(Arc::new(matcher)))
+    /// The matcher of the blacklist in use, loaded once in a round; `None` before the first one.
+    fn matcher(
+        &self,
+        store: &Store,
+        loaded: &mut Option<Arc<Matcher>>,
+    ) -> anyhow::Result<Option<Arc<Matcher>>> {
+        if loaded.is_none()
+            && let Some(blacklist) = generation::active(store, self.config)?
+        {
+            let threads = available_parallelism().map_or(1, usize::from);
+            let matcher = Matcher::new(blacklist, self.config.policy.clone(), threads)?;
+            *loaded = Some(Arc::new(matcher));
+        }
+        Ok(loaded.clone())
     }
 
     fn alert(&self, store: &mut Store, report: &mut RoundReport) -> anyhow::Result<()> {

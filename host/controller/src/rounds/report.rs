@@ -10,7 +10,7 @@ use crate::feeds::{Outcome, Polled};
 use crate::follow::{FollowReport, HistoryReport};
 use crate::output::{counted, grouped, harmless};
 use crate::publish::{self, PushReport, nodes_text};
-use crate::sinks::records::DrainReport;
+use crate::sinks::output_file::DrainReport;
 use crate::store::Ingested;
 
 /// What became of one feed.
@@ -77,7 +77,8 @@ pub(crate) struct RoundReport {
 impl RoundReport {
     /// How `poll` ends.
     pub(crate) fn exit(&self) -> Exit {
-        let is_damaged = self.follow.as_ref().is_some_and(|f| !f.troubles.is_empty() || f.unchecked > 0);
+        let is_damaged = self.follow.as_ref().is_some_and(|f| !f.troubles.is_empty() || f.unchecked > 0)
+            || self.history.as_ref().is_some_and(|history| history.newly_missed > 0);
         let is_undelivered = self.delivery.is_some_and(|d| d.retried + d.given_up > 0);
         let is_not_pushed = self.push.as_ref().is_some_and(PushReport::is_trouble);
         let has_failed = self.feeds.iter().any(|feed| feed.outcome == "failed");
@@ -108,7 +109,7 @@ impl RoundReport {
             }
         }
         if let Some(history) = &self.history
-            && (history.files > 0 || history.jobs_left > 0 || history.jobs_ended > 0)
+            && (history.files > 0 || history.files_left > 0)
         {
             _ = writeln!(
                 text,
@@ -116,8 +117,15 @@ impl RoundReport {
                 counted(history.counts.events, "event", "events"),
                 counted(history.counts.lines, "line", "lines"),
                 counted(history.files, "file", "files"),
-                if history.jobs_left > 0 { "; the rest follows with the next round" } else { "" }
+                if history.files_left > history.missed { "; the rest follows with the next round" } else { "" }
             );
+            if history.missed > 0 {
+                _ = writeln!(
+                    text,
+                    "         {} cannot be read and will be tried again; `threatsieve status` names them",
+                    counted(history.missed, "file", "files")
+                );
+            }
         }
         if let Some(records) = &self.records
             && records.written + records.waiting > 0

@@ -7,6 +7,7 @@ use anyhow::{Context, ensure};
 use rusqlite::{Connection, Transaction, TransactionBehavior};
 
 pub(crate) mod body;
+pub(crate) mod digest;
 pub(crate) mod events;
 mod false_positives;
 mod feeds;
@@ -21,6 +22,7 @@ pub(crate) mod records;
 pub(crate) mod retraction;
 mod search;
 pub(crate) mod standing;
+pub(crate) mod untold;
 
 pub(crate) use false_positives::{FalsePositives, Retracted};
 pub(crate) use feeds::{FeedState, Ingested};

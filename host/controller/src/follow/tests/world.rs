@@ -19,9 +19,10 @@ use threatsieve_runner::MemoryFile;
 use crate::config::{BlacklistConfig, Config, History, Http, LogSource, Logging, Output, Schedule};
 use crate::follow::{FollowReport, HistoryReport, follow_logs, match_history};
 use crate::matching::Matcher;
-use crate::sinks::records::{DrainReport, drain};
+use crate::sinks::output_file::{DrainReport, drain};
 use crate::stop::Stop;
 use crate::store::Store;
+use crate::store::history::renew;
 
 /// The time that all rounds are at, and all files were written at: 2026-11-22T02:30:25Z.
 pub(super) const NOW: i64 = 1_795_314_625;
@@ -48,9 +49,27 @@ impl World {
         fs::create_dir(folder.path().join("logs")).unwrap();
         let config = config(folder.path());
         let store = Store::open(&config.state).unwrap();
-        let matcher = matcher(&[indicator("indicator--1", EVIL)], 1);
+        let matcher = matcher(&[], 0);
         let now = Timestamp(NOW * 1_000_000);
-        World { folder, config, store, matcher, round: 0, now, stop: Stop::new() }
+        let mut world = World { folder, config, store, matcher, round: 0, now, stop: Stop::new() };
+        world.list(&[indicator("indicator--1", EVIL)], 1);
+        world
+    }
+
+    /// Puts a blacklist of these indicators in use.
+    pub(super) fn list(&mut self, indicators: &[Indicator], generation: u64) {
+        self.matcher = matcher(indicators, generation);
+        let sql = "UPDATE generations SET active = 0";
+        self.store.connection.execute(sql, []).unwrap();
+        let sql = "INSERT OR REPLACE INTO generations (generation, built, file, digest, entries, active) \
+                   VALUES (?1, ?1, 'f', x'', 1, 1)";
+        self.store.connection.execute(sql, [generation as i64]).unwrap();
+    }
+
+    /// The same, and stored lines are due.
+    pub(super) fn list_more(&mut self, indicators: &[Indicator], generation: u64) {
+        self.list(indicators, generation);
+        renew(&self.store.connection, self.now).unwrap();
     }
 
     pub(super) fn log(&self, name: &str) -> PathBuf {
@@ -115,22 +134,14 @@ impl World {
         self.stop = Stop::new();
     }
 
-    pub(super) fn history(&mut self) -> HistoryReport {
-        match_history(&self.config, &mut self.store, self.now, &self.stop).unwrap()
+    /// One round's matching of stored lines.
+    pub(super) fn try_history(&mut self) -> anyhow::Result<HistoryReport> {
+        let matcher = Arc::clone(&self.matcher);
+        match_history(&self.config, &mut self.store, |_| Ok(Some(matcher)), self.now, &self.stop)
     }
 
-    /// Makes the job that a new generation with one new indicator makes.
-    pub(super) fn add_history_job(&mut self, indicators: &[Indicator], generation: u64) {
-        let name = format!("new-{generation}.blacklist");
-        let path = self.config.state.join("history");
-        fs::create_dir_all(&path).unwrap();
-        fs::write(path.join(&name), compiled(indicators, generation)).unwrap();
-        let sql = "INSERT INTO history_jobs (generation, blacklist, entries, created) VALUES (?1, ?2, 1, ?1)";
-        self.store.connection.execute(sql, (generation as i64, &name)).unwrap();
-        let sql = "INSERT INTO history_files (job, file, until) \
-                   SELECT ?1, id, offset + partial FROM files WHERE offset + partial > 0";
-        let job = self.store.connection.last_insert_rowid();
-        self.store.connection.execute(sql, [job]).unwrap();
+    pub(super) fn history(&mut self) -> HistoryReport {
+        self.try_history().unwrap()
     }
 
     pub(super) fn drain(&mut self) -> DrainReport {

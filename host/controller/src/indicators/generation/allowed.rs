@@ -6,7 +6,7 @@ use threatsieve_blacklist::{
     Batch, Blacklist, CompileOptions, Compiler, DomainMode, GuestBlacklist, Hit, Indicator, IndicatorId,
     Kind, Malformed, Role, Scratch, Timestamp, UrlMode, Value,
 };
-use threatsieve_runner::Bytes;
+use threatsieve_runner::MemoryFile;
 
 use crate::indicators::merge::add_entry;
 use crate::store::retraction::{Flagged, flagged, flagged_entries, retract_match};
@@ -18,7 +18,7 @@ const BATCH: usize = 2048;
 /// as the flag's own entry does, whether or not that one is listed still. Returns how many there were.
 pub(super) fn retract_allowed(
     transaction: &Transaction<'_>,
-    blacklist: &Blacklist<Bytes>,
+    blacklist: &Blacklist<MemoryFile>,
     now: Timestamp,
 ) -> anyhow::Result<u64> {
     let entries = flagged_entries(transaction)?;
@@ -74,7 +74,7 @@ fn allowed<'f>(
 /// A blacklist of the flags' own entries under the allow-list.
 fn flagged_under(
     entries: &[(String, String)],
-    allowing: &Blacklist<Bytes>,
+    allowing: &Blacklist<MemoryFile>,
 ) -> anyhow::Result<Vec<u8>> {
     let mut compiler = Compiler::new(CompileOptions {
         accept_special: true,
