@@ -175,6 +175,7 @@ fn move_place(connection: &Connection, moves: Moves, file: i64, end: &End) -> an
                 partial: end.partial,
                 format: Some(end.format),
                 newest: end.time,
+                tail: end.tail,
             };
             files::move_to(connection, file, &reached)
         }

@@ -40,7 +40,7 @@ pub(crate) struct HistoryReport {
 pub(crate) fn match_history(
     config: &Config,
     store: &mut Store,
-    matcher: impl FnOnce(&Store) -> anyhow::Result<Option<Arc<Matcher>>>,
+    matcher: impl FnOnce(&mut Store) -> anyhow::Result<Option<Arc<Matcher>>>,
     now: Timestamp,
     stop: &Stop,
 ) -> anyhow::Result<HistoryReport> {
@@ -94,14 +94,16 @@ impl Work<'_> {
         if file.gone {
             return None;
         }
-        let source = self.config.logs.iter().find(|log| log.name == rematch.source);
+        let source = self.config.logs.iter().find(|log| log.name == file.source);
         Some(Stretch {
             file: file.id,
+            source: file.source.clone(),
             identity: file.identity.clone(),
             path: file.path.clone(),
             digest: file.digest,
             digest_bytes: file.digest_bytes,
-            format: source.and_then(|source| source.format).or(file.format),
+            format: source.and_then(|source| source.format),
+            detected: file.format,
             fields: source.map_or_else(Fields::default, |source| source.fields.clone()),
             place: rematch.place.clone(),
             until: Some(rematch.until),

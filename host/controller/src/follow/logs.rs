@@ -2,12 +2,11 @@
 
 use std::sync::Arc;
 
-use rusqlite::TransactionBehavior;
 use serde::Serialize;
 use threatsieve_blacklist::Timestamp;
 
 use super::commit::{Counts, Moves};
-use super::find::find;
+use super::find::{FoundFiles, find};
 use super::identify::identify;
 use super::plan::Plan;
 use super::stretch::{Ended, Matched, Matching, Stretch};
@@ -17,7 +16,7 @@ use crate::matching::Matcher;
 use crate::pipeline::Tally;
 use crate::stop::Stop;
 use crate::store::Store;
-use crate::store::files::{LogFile, settle};
+use crate::store::files::{LogFile, known_copies, settle};
 
 /// What came of following.
 #[derive(Debug, Default, Serialize)]
@@ -32,6 +31,8 @@ pub(crate) struct FollowReport {
     pub(crate) read: u64,
     /// Files whose next line is not there whole, or that nothing tells from others yet.
     pub(crate) waiting: u64,
+    /// Files that several sources name: each is the first one's.
+    pub(crate) shared: u64,
     /// Second copies of files that are there too.
     pub(crate) copies: u64,
     /// Files that are not there any more.
@@ -59,7 +60,7 @@ pub(crate) struct FollowReport {
 pub(crate) fn follow_logs(
     config: &Config,
     store: &mut Store,
-    matcher: impl FnOnce(&Store) -> anyhow::Result<Option<Arc<Matcher>>>,
+    matcher: impl FnOnce(&mut Store) -> anyhow::Result<Option<Arc<Matcher>>>,
     round: i64,
     now: Timestamp,
     stop: &Stop,
@@ -67,18 +68,22 @@ pub(crate) fn follow_logs(
     let mut report = FollowReport::default();
     let mut troubles = Troubles::default();
     let oldest = oldest(config, now);
-    let mut stretches = Vec::new();
-    let mut sources = Vec::new();
-    for source in &config.logs {
-        let (present, missing) = find(source);
-        let mut identified = identify(present, LogFile::of_source(&store.connection, &source.name)?);
-        identified.missing.extend(missing);
-        let plan = Plan { source, round, now, oldest, report: &mut report, troubles: &mut troubles };
-        let transaction = store.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-        stretches.extend(plan.make(&transaction, identified)?);
-        transaction.commit()?;
-        sources.resize(stretches.len(), source.name.as_str());
-    }
+    let FoundFiles { present, shared, missing } = find(&config.logs);
+    report.shared = shared.len() as u64;
+    let known = LogFile::all(&store.connection)?;
+    let mut identified = identify(present, known, known_copies(&store.connection)?);
+    identified.missing.extend(missing);
+    let plan = Plan {
+        sources: &config.logs,
+        round,
+        now,
+        oldest,
+        report: &mut report,
+        troubles: &mut troubles,
+    };
+    let transaction = store.write()?;
+    let stretches = plan.make(&transaction, identified)?;
+    transaction.commit()?;
     report.read = stretches.len() as u64;
     if !stretches.is_empty() {
         match matcher(store)? {
@@ -89,7 +94,7 @@ pub(crate) fn follow_logs(
                 let Matched { ends, counts, tally, bytes } = matched;
                 (report.counts, report.bytes) = (counts, bytes);
                 tell(&tally, &mut report);
-                close(store, &stretches, &sources, ends, &mut troubles, &mut report)?;
+                close(store, &stretches, ends, &mut troubles, &mut report)?;
             }
         }
     }
@@ -121,13 +126,12 @@ fn tell(tally: &Tally, report: &mut FollowReport) {
 fn close(
     store: &mut Store,
     stretches: &[Stretch],
-    sources: &[&str],
     ends: Vec<Ended>,
     troubles: &mut Troubles,
     report: &mut FollowReport,
 ) -> anyhow::Result<()> {
-    let transaction = store.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-    for ((stretch, source), end) in stretches.iter().zip(sources).zip(ends) {
+    let transaction = store.write()?;
+    for (stretch, end) in stretches.iter().zip(ends) {
         match end {
             // A line without an end may follow that is waited for.
             Ended::Whole if stretch.takes_partial => settle(&transaction, stretch.file)?,
@@ -135,7 +139,7 @@ fn close(
             Ended::Damaged(_) if stretch.may_grow => report.waiting += 1,
             Ended::Damaged(why) => {
                 settle(&transaction, stretch.file)?;
-                troubles.add(source, &stretch.path, &why);
+                troubles.add(&stretch.source, &stretch.path, &why);
             }
             Ended::Stopped => report.stopped = true,
         }

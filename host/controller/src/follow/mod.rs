@@ -13,6 +13,7 @@
 //! repeated whenever the program ends.
 
 mod commit;
+mod compare;
 mod find;
 mod history;
 mod identify;

@@ -28,13 +28,17 @@ use crate::store::files::{Digest, Place};
 pub(crate) struct Stretch {
     /// The file's row in the state.
     pub(crate) file: i64,
+    /// The log source.
+    pub(crate) source: String,
     pub(crate) identity: Vec<u8>,
     pub(crate) path: PathBuf,
     /// What the file is recognised by.
     pub(crate) digest: Digest,
     pub(crate) digest_bytes: usize,
-    /// `None` to detect it by the first lines.
+    /// `None` to detect it.
     pub(crate) format: Option<Format>,
+    /// The format that its lines before had.
+    pub(crate) detected: Option<Format>,
     pub(crate) fields: Fields,
     /// Where it begins.
     pub(crate) place: Place,
@@ -167,7 +171,9 @@ impl Stretch {
         packed.store(opened.head.is_packed, Ordering::Relaxed);
         let chunks = opened.decoder().map_err(|why| anyhow!(why)).and_then(|decoder| {
             let end = self.until.or(opened.head.stream_bytes()).unwrap_or(u64::MAX);
-            chunks(decoder, &self.place, end)
+            // Stored lines are matched from the start, which is after the hole.
+            let offset = self.place.offset.max(opened.head.hole);
+            chunks(decoder, &Place { offset, ..self.place.clone() }, end)
         });
         let chunks = match chunks {
             Ok(chunks) => chunks,
@@ -177,6 +183,7 @@ impl Stretch {
             name: &self.path.display().to_string(),
             chunks,
             format: self.format,
+            detected: self.detected,
             fields: &self.fields,
             header: &self.place.header,
             takes_partial: self.takes_partial,
@@ -206,6 +213,7 @@ fn chunks(mut decoder: Decoder, place: &Place, end: u64) -> anyhow::Result<Chunk
         }
     }
     let limited = decoder.take(end.saturating_sub(place.offset));
-    // A place within a line is one within an overlong line: its end is passed over.
-    Ok(Chunks::resume(limited, place.offset, place.lines, before != [b'\n']))
+    // A place within a line is one within an overlong line: its end is passed over. Zeros are no line.
+    let is_within = !matches!(before, [b'\n' | 0]);
+    Ok(Chunks::resume(limited, place.offset, place.lines, is_within))
 }

@@ -131,6 +131,7 @@ impl Inputs {
                 name: &name,
                 chunks: Chunks::new(decoder.take(u64::MAX)),
                 format: self.format,
+                detected: None,
                 fields: &self.fields,
                 header: &[],
                 takes_partial: true,

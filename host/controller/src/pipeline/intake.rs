@@ -31,13 +31,26 @@ impl Buffers {
 pub(crate) struct Log<'a> {
     pub(crate) name: &'a str,
     pub(crate) chunks: Chunks<io::Take<Decoder>>,
-    /// `None` to detect it by the first lines.
+    /// `None` to detect it, and to detect it again where lines contradict.
     pub(crate) format: Option<Format>,
+    /// The format that lines before had.
+    pub(crate) detected: Option<Format>,
     pub(crate) fields: &'a Fields,
     /// The log's own header lines in force where it begins (Zeek).
     pub(crate) header: &'a [u8],
     /// Whether a last line without its end is matched as it is.
     pub(crate) takes_partial: bool,
+}
+
+impl Log<'_> {
+    /// The format of a piece that follows what `before` read.
+    fn format_of(&self, before: Option<&Parser>, piece: &[u8]) -> Format {
+        let detect = || match before.map(Parser::format).or(self.detected) {
+            Some(known) => known.detect_again(piece),
+            None => Format::detect(piece),
+        };
+        self.format.unwrap_or_else(detect)
+    }
 }
 
 /// How the cutting of a log ended.
@@ -89,7 +102,7 @@ impl<'a, 'q> Intake<'a, 'q> {
         self.pieces = 0;
         self.done.set_what(log.name);
         let mut header = HeaderLines::new(log.header);
-        let (mut parser, mut taken) = (None, log.chunks.input().get_ref().taken());
+        let (mut parser, mut taken) = (None::<Parser>, log.chunks.input().get_ref().taken());
         let mut lines = 0;
         loop {
             let mut chunk = match log.chunks.next(self.buffers.take()) {
@@ -110,10 +123,11 @@ impl<'a, 'q> Intake<'a, 'q> {
                     continue;
                 }
             }
-            let current: &mut Parser = parser.get_or_insert_with(|| {
-                let format = log.format.unwrap_or_else(|| Format::detect(chunk.bytes()));
-                header.apply(Parser::new(format, log.fields))
-            });
+            let format = log.format_of(parser.as_ref(), chunk.bytes());
+            let current: &mut Parser = match &mut parser {
+                Some(current) if current.format() == format => current,
+                other => other.insert(header.apply(Parser::new(format, log.fields))),
+            };
             let next = after_headers(current, &chunk, &mut |line| header.add(line));
             let cost = chunk.buffer_bytes().div_ceil(BUFFER_BYTES);
             let piece = Piece {

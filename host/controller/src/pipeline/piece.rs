@@ -15,6 +15,7 @@ use super::tally::{Example, Tally};
 use crate::matching::{Matcher, Ruling, Times};
 use crate::output::clipped;
 use crate::sources::{Chunk, Parts};
+use crate::store::files::Tail;
 
 /// Observables that are looked up in one call. A call costs about as much as 20 look-ups; beyond this the batch no longer
 /// stays in a core's first-level caches together with the look-up's own data.
@@ -29,8 +30,6 @@ const MAX_FAILED_CALLS: u32 = 64;
 /// Indicators named for one event; more are counted. Only a line of many thousand values, or a value
 /// that very many indicators name, has so many.
 const MAX_MATCHES: usize = 1000;
-/// Bytes before a piece's end that a log is recognised by.
-const TAIL_BYTES: usize = 4096;
 /// Lines at a piece's end of which one should have a time.
 const TIMED_LINES: usize = 8;
 /// Characters of a line that are shown as an example.
@@ -79,23 +78,6 @@ pub(crate) struct Report<Out> {
     pub(crate) end: Option<End>,
     /// The piece's memory, with its last part.
     buffer: Vec<u8>,
-}
-
-/// The last bytes before a place in a log, by which the log is recognised when it is opened again.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Tail {
-    /// Up to 4,096.
-    pub(crate) bytes: usize,
-    /// BLAKE3.
-    pub(crate) digest: [u8; 32],
-}
-
-impl Tail {
-    /// The tail of some bytes.
-    pub(crate) fn of(bytes: &[u8]) -> Tail {
-        let last = &bytes[bytes.len().saturating_sub(TAIL_BYTES)..];
-        Tail { bytes: last.len(), digest: *blake3::hash(last).as_bytes() }
-    }
 }
 
 /// A place between two pieces of a log.

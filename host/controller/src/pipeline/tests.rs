@@ -79,6 +79,7 @@ fn scan(matcher: &Matcher, log: &str) -> (Vec<u64>, Tally) {
                 name: "log",
                 chunks: Chunks::new(decoder.take(u64::MAX)),
                 format: Some(Format::Lines),
+                detected: None,
                 fields: &Fields::default(),
                 header: &[],
                 takes_partial: true,

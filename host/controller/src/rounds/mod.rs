@@ -6,6 +6,7 @@
 
 mod report;
 
+use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::available_parallelism;
 
@@ -25,6 +26,7 @@ use crate::publish::{Outcome, Push, PushReport};
 use crate::sinks::output_file;
 use crate::stop::Stop;
 use crate::store::Store;
+use crate::store::rounds::Begun;
 
 /// Rounds between two times that the state is cleared of what is older than the history window.
 const ROUNDS_A_PRUNING: i64 = 100;
@@ -37,6 +39,8 @@ type Pushing = tokio::task::JoinHandle<(Push, PushReport)>;
 /// What a round works on and with.
 pub(crate) struct Round<'a> {
     pub(crate) config: &'a Config,
+    /// The configuration's file.
+    pub(crate) config_path: &'a Path,
     /// The feeds to poll, if they are due.
     pub(crate) feeds: &'a [Feed],
     /// Poll feeds that are not due yet, too.
@@ -49,8 +53,17 @@ pub(crate) struct Round<'a> {
 impl Round<'_> {
     /// Does the round. A step that fails is in the report and the log, and the others are done all the same.
     pub(crate) fn play(&self, store: &mut Mutex<Store>) -> anyhow::Result<RoundReport> {
-        let number = begin(held(store), self.now).context("the round cannot be begun")?;
-        let mut report = RoundReport { round: number, ..RoundReport::default() };
+        let Begun { number, other_config } =
+            held(store).begin_round(self.config_path, self.now).context("the round cannot be begun")?;
+        if let Some(other) = &other_config {
+            tracing::warn!(
+                other,
+                config = %self.config_path.display(),
+                "the last round on this state had another configuration; two that take turns replace \
+                 each other's blacklist: give each a `state` of its own"
+            );
+        }
+        let mut report = RoundReport { round: number, other_config, ..RoundReport::default() };
         let polling = feeds::poll(self.feeds, &self.config.http, store, self.now, self.force, self.stop);
         report.feeds = self.runtime.block_on(polling).into_iter().map(FeedReport::from).collect();
         self.step(&mut report, "building the blacklist", |report| self.build(held(store), report));
@@ -58,13 +71,13 @@ impl Round<'_> {
         // Loaded when the first log asks for it.
         let mut loaded = None;
         self.step(&mut report, "matching new lines", |report| {
-            let matcher = |store: &Store| self.matcher(store, &mut loaded);
+            let matcher = |store: &mut Store| self.matcher(store, &mut loaded);
             let followed = follow_logs(self.config, held(store), matcher, number, self.now, self.stop)?;
             report.follow = Some(followed);
             Ok(())
         });
         self.step(&mut report, "matching stored lines", |report| {
-            let matcher = |store: &Store| self.matcher(store, &mut loaded);
+            let matcher = |store: &mut Store| self.matcher(store, &mut loaded);
             let matched = match_history(self.config, held(store), matcher, self.now, self.stop)?;
             report.history = Some(matched);
             Ok(())
@@ -81,7 +94,10 @@ impl Round<'_> {
         }
         self.step(&mut report, "clearing what is old", |_| self.prune(held(store), number));
         report.stopped = self.stop.is_requested();
-        end(held(store), number, &report).context("the round cannot be ended")?;
+        let ended = jiff::Timestamp::now().as_microsecond();
+        held(store)
+            .end_round(number, Timestamp(ended), &serde_json::to_string(&report)?)
+            .context("the round cannot be ended")?;
         Ok(report)
     }
 
@@ -174,11 +190,11 @@ impl Round<'_> {
     /// The matcher of the blacklist in use, loaded once in a round; `None` before the first one.
     fn matcher(
         &self,
-        store: &Store,
+        store: &mut Store,
         loaded: &mut Option<Arc<Matcher>>,
     ) -> anyhow::Result<Option<Arc<Matcher>>> {
         if loaded.is_none()
-            && let Some(blacklist) = generation::active(store, self.config)?
+            && let Some(blacklist) = generation::whole(store, self.config, self.now)?
         {
             let threads = available_parallelism().map_or(1, usize::from);
             let matcher = Matcher::new(blacklist, self.config.policy.clone(), threads)?;
@@ -202,27 +218,11 @@ impl Round<'_> {
         let before = Timestamp(self.now.0.saturating_sub(window));
         store.prune(before)?;
         store.prune_mails(before)?;
-        store.connection.execute("DELETE FROM rounds WHERE id <= ?1", [number - KEPT_ROUNDS])?;
-        Ok(())
+        store.prune_rounds(number - KEPT_ROUNDS)
     }
 }
 
 /// The state itself: nothing else runs between two steps.
 fn held(store: &mut Mutex<Store>) -> &mut Store {
     store.get_mut().unwrap_or_else(PoisonError::into_inner)
-}
-
-fn begin(store: &Store, now: Timestamp) -> rusqlite::Result<i64> {
-    store.connection.execute("INSERT INTO rounds (started) VALUES (?1)", [now.0])?;
-    Ok(store.connection.last_insert_rowid())
-}
-
-fn end(store: &Store, number: i64, report: &RoundReport) -> anyhow::Result<()> {
-    let now = jiff::Timestamp::now().as_microsecond();
-    let report = serde_json::to_string(report)?;
-    store.connection.execute(
-        "UPDATE rounds SET ended = ?2, report = ?3 WHERE id = ?1",
-        rusqlite::params![number, now, report],
-    )?;
-    Ok(())
 }

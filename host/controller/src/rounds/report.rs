@@ -56,6 +56,9 @@ impl From<Polled> for FeedReport {
 #[derive(Debug, Default, Serialize)]
 pub(crate) struct RoundReport {
     pub(crate) round: i64,
+    /// The configuration file of the last round on this state, if it was another one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) other_config: Option<String>,
     pub(crate) feeds: Vec<FeedReport>,
     /// The generation that was built and is in use now; `None` when nothing changed.
     pub(crate) generation: Option<u64>,
@@ -93,6 +96,14 @@ impl RoundReport {
     /// The report for people.
     pub(crate) fn text(&self) -> String {
         let mut text = String::new();
+        if let Some(other) = &self.other_config {
+            _ = writeln!(
+                text,
+                "state    the last round had another configuration, {}: two that take turns replace \
+                 each other's blacklist",
+                harmless(other)
+            );
+        }
         for feed in &self.feeds {
             _ = writeln!(text, "feed     {}: {}", harmless(&feed.name), feed.text());
         }

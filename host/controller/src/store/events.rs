@@ -56,6 +56,17 @@ pub(crate) fn insert_event(connection: &Connection, event: &NewEvent<'_>) -> any
         Some((end, _)) => &event.raw[..end],
         None => event.raw,
     };
+    // A file that lost its end is another one, in which the lines that were left are the same.
+    let moved = connection
+        .prepare_cached(
+            "UPDATE events SET file = ?1 WHERE offset = ?2 AND raw = ?3 \
+             AND file = (SELECT predecessor FROM files WHERE id = ?1) RETURNING id, uid",
+        )?
+        .query_row((event.file, event.offset.cast_signed(), raw), |row| Ok((row.get(0)?, row.get(1)?)))
+        .optional()?;
+    if let Some((id, uid)) = moved {
+        return Ok(KnownEvent { id, uid, is_new: false });
+    }
     connection
         .prepare_cached(
             "INSERT INTO events (file, offset, line, uid, occurred, source, raw) \

@@ -11,8 +11,6 @@ use super::files::{LogFile, Place};
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Rematch {
     pub(crate) file: LogFile,
-    /// The configured log source that had it last.
-    pub(crate) source: String,
     /// Where it goes on.
     pub(crate) place: Place,
     /// Bytes of the stream where this pass ends.
@@ -75,16 +73,16 @@ impl Store {
             [oldest.0],
         )?;
         let mut statement = self.connection.prepare_cached(
-            "SELECT h.file, h.until, h.done, h.lines, h.header, h.missed, f.source FROM history h \
+            "SELECT h.file, h.until, h.done, h.lines, h.header, h.missed FROM history h \
              JOIN files f ON f.id = h.file \
              ORDER BY h.since, coalesce(f.newest, f.modified) DESC, f.id DESC",
         )?;
         let rows = statement.query_map([], |row| Ok((row.get::<_, i64>(0)?, read(row)?)))?;
         let rows: Vec<_> = rows.collect::<Result<_, _>>()?;
         rows.into_iter()
-            .map(|(id, (place, until, missed, source))| {
+            .map(|(id, (place, until, missed))| {
                 let file = LogFile::get(&self.connection, id)?;
-                Ok(Rematch { file, source, place, until, missed })
+                Ok(Rematch { file, place, until, missed })
             })
             .collect()
     }
@@ -152,10 +150,9 @@ impl Store {
 }
 
 /// A row's columns from the second on.
-#[expect(clippy::type_complexity, reason = "one caller, which names them")]
-fn read(row: &Row<'_>) -> rusqlite::Result<(Place, u64, Option<String>, String)> {
+fn read(row: &Row<'_>) -> rusqlite::Result<(Place, u64, Option<String>)> {
     let unsigned = |at: usize| row.get::<_, i64>(at).map(i64::cast_unsigned);
     let header = row.get::<_, Option<Vec<u8>>>(4)?.unwrap_or_default();
     let place = Place { offset: unsigned(2)?, lines: unsigned(3)?, header };
-    Ok((place, unsigned(1)?, row.get(5)?, row.get(6)?))
+    Ok((place, unsigned(1)?, row.get(5)?))
 }

@@ -20,6 +20,7 @@ pub(crate) mod mutes;
 mod pushes;
 pub(crate) mod records;
 pub(crate) mod retraction;
+pub(crate) mod rounds;
 mod search;
 pub(crate) mod standing;
 pub(crate) mod untold;

@@ -29,3 +29,26 @@ ALTER TABLE builds ADD COLUMN policy TEXT;      -- of the last round
 
 -- 1 from before records are appended until they are confirmed: a run that was killed may have written them.
 ALTER TABLE output_files ADD COLUMN unconfirmed INTEGER NOT NULL DEFAULT 1;
+
+-- The configuration file of each round.
+ALTER TABLE rounds ADD COLUMN config TEXT;
+
+-- Size and time of the file when it was written: whoever wrote to it since may have damaged it.
+ALTER TABLE generations ADD COLUMN written TEXT;
+
+-- A file is recognised by its first bytes and by those before its place: sorted exports begin alike.
+ALTER TABLE files ADD COLUMN tail BLOB;             -- BLAKE3 of the `tail_bytes` bytes before `offset`
+ALTER TABLE files ADD COLUMN tail_bytes INTEGER;    -- up to 4,096; NULL when not known
+ALTER TABLE files ADD COLUMN predecessor INTEGER;   -- the row of a longer file that this one is left of
+ALTER TABLE files ADD COLUMN path_bytes BLOB;       -- the path, where it is not UTF-8
+
+-- Files that are copies of known ones, so that they are compared once.
+CREATE TABLE copies (
+    device INTEGER NOT NULL,
+    inode INTEGER NOT NULL,
+    size INTEGER NOT NULL,
+    modified INTEGER NOT NULL,
+    original INTEGER NOT NULL REFERENCES files (id) ON DELETE CASCADE,
+    same INTEGER NOT NULL,                  -- bytes of the decompressed stream that are known to be the same
+    PRIMARY KEY (device, inode)
+) STRICT, WITHOUT ROWID;

@@ -390,3 +390,17 @@ fn without_a_blacklist_new_lines_are_kept() {
     assert!(report.without_blacklist);
     assert_eq!(world.follow().counts.events, 2);
 }
+
+#[test]
+fn a_format_that_was_detected_on_one_odd_line_is_detected_again() {
+    for first in ["example.net\n", "{}\n", "# nothing\nfree text\n"] {
+        let mut world = World::new();
+        world.append("access.log", first);
+        world.follow();
+        world.append("access.log", &requests(EVIL, 0..3));
+        world.follow();
+        assert_eq!(world.flagged().len(), 3, "{first:?}");
+        let record = world.records().pop().unwrap();
+        assert_eq!(record["url"]["original"], format!("http://{EVIL}/2"), "{first:?}");
+    }
+}

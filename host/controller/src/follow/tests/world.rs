@@ -119,7 +119,7 @@ impl World {
     /// A round in which nothing may be loaded.
     pub(super) fn follow_idle(&mut self) -> FollowReport {
         self.round += 1;
-        let asked = |_: &Store| panic!("nothing is new, and the blacklist was asked for");
+        let asked = |_: &mut Store| panic!("nothing is new, and the blacklist was asked for");
         follow_logs(&self.config, &mut self.store, asked, self.round, self.now, &self.stop).unwrap()
     }
 

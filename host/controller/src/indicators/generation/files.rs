@@ -3,6 +3,7 @@
 use std::collections::HashSet;
 use std::fs;
 use std::io::Write;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
@@ -27,8 +28,11 @@ impl Files {
         self.blacklists.join(name)
     }
 
-    pub(super) fn has_blacklist(&self, name: &str) -> bool {
-        self.blacklist(name).is_file()
+    /// Size and time of a blacklist's file, which show whether anybody wrote to it; `None` when it is not
+    /// there. So a round need not read the file just to see that it is whole.
+    pub(super) fn written(&self, name: &str) -> Option<String> {
+        let metadata = fs::metadata(self.blacklist(name)).ok().filter(fs::Metadata::is_file)?;
+        Some(format!("{} {}.{:09}", metadata.len(), metadata.mtime(), metadata.mtime_nsec()))
     }
 
     /// Writes a blacklist, and gives its name in its folder.

@@ -2,7 +2,8 @@
 
 use anyhow::Context;
 use rusqlite::{Connection, OptionalExtension, Transaction, named_params};
-use threatsieve_blacklist::{Blacklist, Policy, Role, Timestamp};
+use threatsieve_blacklist::image::FORMAT;
+use threatsieve_blacklist::{Blacklist, NORMALISER, Policy, Role, Timestamp};
 use threatsieve_runner::MemoryFile;
 
 use super::GENERATIONS_KEPT;
@@ -31,16 +32,19 @@ pub(super) struct Ledger {
     /// Entries of the generation in use.
     pub(super) entries: u64,
     pub(super) active_file: Option<String>,
+    /// Size and time of that file when it was written.
+    pub(super) written: Option<String>,
 }
 
 impl Ledger {
     pub(super) fn read(connection: &Connection) -> anyhow::Result<Ledger> {
         let active = connection
-            .query_row("SELECT entries, file FROM generations WHERE active = 1", [], |row| {
-                Ok((row.get(0)?, row.get(1)?))
+            .query_row("SELECT entries, file, written FROM generations WHERE active = 1", [], |row| {
+                Ok((row.get(0)?, row.get(1)?, row.get(2)?))
             })
             .optional()?;
-        let (entries, active_file) = active.map_or((0, None), |(entries, file)| (entries, Some(file)));
+        let (entries, active_file, written) =
+            active.map_or((0, None, None), |(entries, file, written)| (entries, Some(file), written));
         let (mut ledger, rules) = connection.query_row("SELECT * FROM builds", [], |row| {
             let time = |column| row.get::<_, Option<i64>>(column).map(|time| time.map(Timestamp));
             let ledger = Ledger {
@@ -57,6 +61,7 @@ impl Ledger {
                 is_allowed: row.get("allowed")?,
                 entries,
                 active_file,
+                written,
             };
             Ok((ledger, row.get::<_, Option<String>>("built_rules")?))
         })?;
@@ -101,7 +106,7 @@ impl Settings {
         feeds.sort_unstable();
         let made_with = format!(
             "{:?}",
-            (&blacklist.name, blacklist.accept_special, blacklist.accept_broad, &blacklist.sign_key, &feeds)
+            (FORMAT, NORMALISER, &blacklist.name, blacklist.accept_special, blacklist.accept_broad, &blacklist.sign_key, &feeds)
         );
         let judged_with = format!("{:?}", (&made_with, blacklist.max_shrink.to_bits(), &blacklist.canaries));
         let rules = Rules::of(config);
@@ -133,12 +138,20 @@ pub(super) fn hold(
     Ok(())
 }
 
+/// A blacklist's file as it was written.
+pub(super) struct MadeFile<'a> {
+    /// In the folder of blacklists.
+    pub(super) name: &'a str,
+    /// Its size and time.
+    pub(super) written: Option<&'a str>,
+    pub(super) blacklist: &'a Blacklist<MemoryFile>,
+}
+
 /// Puts a generation in use.
 pub(super) fn activate(
     transaction: &Transaction<'_>,
     generation: u64,
-    file: &str,
-    blacklist: &Blacklist<MemoryFile>,
+    file: &MadeFile<'_>,
     now: Timestamp,
     next_expiry: Option<Timestamp>,
     settings: &Settings,
@@ -146,8 +159,16 @@ pub(super) fn activate(
     let number = number(generation)?;
     transaction.execute("UPDATE generations SET active = 0 WHERE active = 1", [])?;
     transaction.execute(
-        "INSERT INTO generations (generation, built, file, digest, entries, active) VALUES (?1, ?2, ?3, ?4, ?5, 1)",
-        (number, now.0, file, blacklist.digest(), blacklist.entries(Role::Block)),
+        "INSERT INTO generations (generation, built, file, digest, entries, active, written) \
+         VALUES (?1, ?2, ?3, ?4, ?5, 1, ?6)",
+        (
+            number,
+            now.0,
+            file.name,
+            file.blacklist.digest(),
+            file.blacklist.entries(Role::Block),
+            file.written,
+        ),
     )?;
     transaction.execute("DELETE FROM generations WHERE generation <= ?1 - ?2", (number, GENERATIONS_KEPT))?;
     transaction.execute("DELETE FROM pending", [])?;

@@ -20,7 +20,7 @@ use threatsieve_runner::MemoryFile;
 
 use self::content::{Content, Made};
 use self::files::Files;
-use self::ledger::{Ledger, Settings};
+use self::ledger::{Ledger, MadeFile, Settings};
 use super::key::read_sign_key;
 use super::open::open_blacklist;
 use crate::config::Config;
@@ -49,7 +49,10 @@ pub(crate) fn build(store: &mut Store, config: &Config, now: Timestamp) -> anyho
     let ledger = Ledger::read(&transaction)?;
     files.clean(&transaction)?;
     let settings = Settings::of(config);
-    let is_whole = ledger.active_file.as_ref().is_some_and(|file| files.has_blacklist(file));
+    let is_whole = ledger
+        .active_file
+        .as_ref()
+        .is_some_and(|file| ledger.written.is_some() && files.written(file) == ledger.written);
     if is_whole && ledger.is_current(&settings, now) {
         return Ok(Built::Unchanged);
     }
@@ -78,7 +81,9 @@ pub(crate) fn build(store: &mut Store, config: &Config, now: Timestamp) -> anyho
     if made.newly.counts {
         history::renew(&transaction, now)?;
     }
-    ledger::activate(&transaction, generation, &file, &blacklist, now, made.next_expiry, &settings)?;
+    let written = files.written(&file);
+    let made_file = MadeFile { name: &file, written: written.as_deref(), blacklist: &blacklist };
+    ledger::activate(&transaction, generation, &made_file, now, made.next_expiry, &settings)?;
     replace_refused(&transaction, &made.feeds, made.refused)?;
     transaction.commit()?;
     // A file too many is cleared away by the next build.
@@ -94,6 +99,28 @@ pub(crate) fn follow_policy(store: &mut Store, config: &Config, now: Timestamp) 
     }
     transaction.commit()?;
     Ok(())
+}
+
+/// The blacklist in use; `None` before the first one. One that is damaged is made again, with the
+/// next number.
+pub(crate) fn whole(
+    store: &mut Store,
+    config: &Config,
+    now: Timestamp,
+) -> anyhow::Result<Option<Blacklist<MemoryFile>>> {
+    let error = match active(store, config) {
+        Ok(active) => return Ok(active),
+        Err(error) => error,
+    };
+    tracing::error!(
+        error = format!("{error:#}"),
+        "the blacklist in use cannot be used; it is made again from the state"
+    );
+    store.connection.execute("UPDATE builds SET built_settings = NULL, held_settings = NULL", [])?;
+    match build(store, config, now)? {
+        Built::Held(why) => Err(error.context(format!("and the one made in its place is held back: {why}"))),
+        Built::New { .. } | Built::Unchanged => active(store, config),
+    }
 }
 
 /// The blacklist in use; `None` before the first one.

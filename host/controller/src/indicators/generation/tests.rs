@@ -229,7 +229,7 @@ fn what_newly_counts_makes_stored_lines_due_and_nothing_else_does() {
     assert!(bench.builds_due());
     // What was revoked lost its flags, so that it is new when it is back.
     bench.revoke("b", "indicator--1");
-    bench.part("b", vec![stix("indicator--1", i64::MAX / 2, &["one.example", "two.example"])]);
+    bench.part("b", vec![stix("indicator--1", 9, &["one.example", "two.example"])]);
     assert!(bench.builds_due());
 }
 
@@ -500,6 +500,41 @@ fn files_of_killed_runs_and_old_generations_are_cleared_away() {
     fs::remove_file(bench.folder.path().join("blacklists/test-6.blacklist")).unwrap();
     assert!(active(&bench.store, &bench.config).is_err());
     assert_eq!(bench.build(), Built::New { generation: 7 });
+}
+
+#[test]
+fn a_blacklist_that_is_damaged_or_of_another_version_is_made_again() {
+    let mut bench = Bench::new();
+    bench.list("a", &["a.example"]);
+    bench.build();
+    bench.log();
+    let file = |number: u64| format!("blacklists/test-{number}.blacklist");
+    let damage = |bench: &Bench, number: u64| {
+        let path = bench.folder.path().join(file(number));
+        let (mut bytes, before) = (fs::read(&path).unwrap(), fs::metadata(&path).unwrap());
+        bytes[100] ^= 1;
+        fs::write(&path, bytes).unwrap();
+        before.modified().unwrap()
+    };
+    // Written to: the next build sees that.
+    damage(&bench, 1);
+    assert!(active(&bench.store, &bench.config).is_err());
+    assert_eq!(bench.build(), Built::New { generation: 2 });
+    assert!(!bench.is_due());
+    // Damaged where nobody wrote: whoever opens it has it made again.
+    let modified = damage(&bench, 2);
+    let path = bench.folder.path().join(file(2));
+    fs::File::options().append(true).open(path).unwrap().set_modified(modified).unwrap();
+    assert_eq!(bench.build(), Built::Unchanged);
+    let whole = whole(&mut bench.store, &bench.config, NOW).unwrap().unwrap();
+    assert_eq!((whole.generation(), whole.entries(Role::Block)), (3, 1));
+    assert_eq!(bench.build(), Built::Unchanged);
+    // By an earlier version: values may read otherwise now, so that stored lines are due.
+    let sql = "UPDATE builds SET built_settings = replace(built_settings, '(', '(0, '), \
+               built_rules = json_set(built_rules, '$.normaliser', 0)";
+    bench.store.connection.execute(sql, []).unwrap();
+    assert_eq!(bench.build(), Built::New { generation: 4 });
+    assert!(bench.is_due());
 }
 
 #[test]
