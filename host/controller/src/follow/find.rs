@@ -7,9 +7,12 @@ use std::path::PathBuf;
 
 use anyhow::anyhow;
 
-use crate::config::LogSource;
+use crate::config::{Config, LogSource};
 use crate::sources::{Input, Unreadable, Walk};
 use crate::store::files::Stat;
+
+/// Files in several sources that are named.
+const SHARED_NAMED: usize = 10;
 
 /// A file that was found.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -60,6 +63,22 @@ pub(crate) fn find(sources: &[LogSource]) -> FoundFiles {
     }
     found.present.sort_by(|a, b| (a.stat.modified, &a.path).cmp(&(b.stat.modified, &b.path)));
     found
+}
+
+/// Files that several sources name, the first ones, each in a sentence. A round reads each of them once.
+pub(crate) fn shared_logs(config: &Config) -> Vec<String> {
+    let shared = find(&config.logs).shared;
+    let sentences = shared.iter().take(SHARED_NAMED).map(|(present, owner)| {
+        format!(
+            "log {}: expected in one source, got it in {} and {}; it is read as {}'s",
+            present.path.display(),
+            config.logs[*owner].name,
+            config.logs[present.source].name,
+            config.logs[*owner].name
+        )
+    });
+    let more = shared.len().checked_sub(SHARED_NAMED).filter(|more| *more > 0);
+    sentences.chain(more.map(|more| format!("{more} more logs are in several sources"))).collect()
 }
 
 /// All names of one source's files.

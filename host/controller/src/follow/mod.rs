@@ -26,5 +26,6 @@ mod troubles;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use find::shared_logs;
 pub(crate) use history::{HistoryReport, match_history};
 pub(crate) use logs::{FollowReport, follow_logs};
