@@ -53,7 +53,7 @@ impl Store {
         )?;
         let named = rows_naming(&transaction, is_indicator, &target)?;
         let matches = if is_indicator {
-            retract_named(&transaction, &named, reason.trim(), now)?
+            retract_indicator(&transaction, &target, reason.trim(), now)?
         } else {
             retract_value(&transaction, &target, reason.trim(), now)?
         };
@@ -195,13 +195,17 @@ fn rows_naming(
     Ok(named)
 }
 
-fn retract_named(
+/// Retracts the matches of an indicator, whichever feeds named it, and whether or not they still do.
+fn retract_indicator(
     transaction: &Transaction<'_>,
-    named: &[(i64, String, String)],
+    id: &str,
     reason: &str,
     now: Timestamp,
 ) -> anyhow::Result<u64> {
-    named.iter().try_fold(0, |sum, (_, feed, id)| {
+    let mut statement = transaction
+        .prepare("SELECT DISTINCT feed FROM matches WHERE indicator = ?1 AND retracted IS NULL")?;
+    let feeds = statement.query_map([id], |row| row.get(0))?.collect::<Result<Vec<String>, _>>()?;
+    feeds.iter().try_fold(0, |sum, feed| {
         Ok(sum + retract_matches(transaction, feed, id, None, reason, now)?)
     })
 }
