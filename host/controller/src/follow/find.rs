@@ -106,7 +106,11 @@ fn find_in(number: usize, source: &LogSource, missing: &mut Vec<Missing>) -> Vec
         };
         match fs::metadata(&path) {
             Ok(metadata) if !metadata.is_file() => {
-                missing.push(Missing { source: number, path, why: anyhow!("expected a regular file or a folder") });
+                missing.push(Missing {
+                    source: number,
+                    path,
+                    why: anyhow!("expected a regular file or a folder"),
+                });
             }
             Ok(metadata) => {
                 present.push(Present { source: number, path, stat: Stat::of(&metadata) });

@@ -1,10 +1,13 @@
-//! Which of the files on disk is which of those known.
+//! Recognises which of the files on disk is which of those known.
 //!
-//! A file is known by the digest of its first [`HEAD_BYTES`] unpacked, of a smaller one by what it had, and then the digest grows with it; and by
-//! the bytes before its place, since many files begin alike. So a log that is renamed, copied and truncated, or compressed, goes on where it was.
-//! What is no known file, but begins like one that is there too, is compared with it byte by byte: it is a copy, or a log of its own.
-//! What two files have in common can only mislead while the smaller one has less than that: a file that begins with all that another known one held
-//! when that was last looked at, and that is found where the other one is not any more, is taken for the other one.
+//! A file is known by the digest of its first [`HEAD_BYTES`] unpacked, of a smaller one by what it had,
+//! and then the digest grows with it; and by the bytes before its place, since many files begin alike.
+//! So a log that is renamed, copied and truncated, or compressed, goes on where it was.
+//!
+//! A file that is not known, but begins like one that is there too, is compared with it byte by byte: it
+//! is a copy, or a log of its own. What two files have in common can only mislead while the smaller one
+//! has less than a head: a file that begins with all that another known one held when that was last
+//! looked at, and that is found where the other one is not any more, is taken for the other one.
 
 use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
@@ -41,11 +44,7 @@ pub(crate) struct Identified {
 }
 
 /// Finds out what the files are. Only those are opened that may have changed.
-pub(crate) fn identify(
-    present: Vec<Present>,
-    known: Vec<LogFile>,
-    copies: Vec<KnownCopy>,
-) -> Identified {
+pub(crate) fn identify(present: Vec<Present>, known: Vec<LogFile>, copies: Vec<KnownCopy>) -> Identified {
     let mut identified = Identified::default();
     let mut claims = Claims::new(known);
     let mut changed = Vec::new();
@@ -124,8 +123,7 @@ impl Candidate {
         let is_shorter =
             self.head.stream_bytes().is_some_and(|bytes| bytes < file.place.offset + file.partial);
         is_shorter
-            || Opened::open(&self.present.path)
-                .is_ok_and(|opened| opened.has_tail(file.place.offset, tail))
+            || Opened::open(&self.present.path).is_ok_and(|opened| opened.has_tail(file.place.offset, tail))
     }
 }
 
@@ -192,7 +190,8 @@ impl Claims {
 
     /// Gives candidates the known files that they are.
     fn claim_all(&mut self, candidates: &mut [Candidate]) {
-        // Who has the better right comes first: the file itself, then what has its name, then whoever begins the same.
+        // Who has the better right comes first: the file itself, then what has its name, then whoever
+        // begins the same.
         for right in [Right::Inode, Right::Path, Right::Digest] {
             for candidate in candidates.iter_mut().filter(|candidate| candidate.file.is_none()) {
                 candidate.file = self.claim(candidate, right);
@@ -200,7 +199,8 @@ impl Claims {
         }
     }
 
-    /// The free file that begins as the candidate does, that the candidate goes on from, and that it has that right to.
+    /// The free file that begins as the candidate does, that the candidate goes on from, and that it has
+    /// that right to.
     fn claim(&mut self, candidate: &Candidate, right: Right) -> Option<LogFile> {
         let Candidate { head, present, .. } = candidate;
         let is_due = |file: &LogFile| match right {
@@ -243,9 +243,7 @@ impl Beginning {
     fn begins_with(&self, head: &Head) -> bool {
         match self {
             Beginning::Bytes(bytes) => bytes.starts_with(head.bytes()),
-            Beginning::Digest(bytes, digest) => {
-                *bytes == head.len() && head.digest(*bytes) == Some(*digest)
-            }
+            Beginning::Digest(bytes, digest) => *bytes == head.len() && head.digest(*bytes) == Some(*digest),
         }
     }
 }
@@ -283,8 +281,7 @@ impl Originals {
     fn likeness(&self, present: &Present, head: &Head, known: Option<&KnownCopy>) -> Likeness {
         let mut place = Place { offset: head.hole, ..Place::default() };
         let mut compared = HashSet::new();
-        let begins_alike =
-            |original: &&Original| head.len() > 0 && original.beginning.begins_with(head);
+        let begins_alike = |original: &&Original| head.len() > 0 && original.beginning.begins_with(head);
         for original in self.all.iter().filter(begins_alike) {
             if !compared.insert(&original.path) {
                 continue;

@@ -73,14 +73,8 @@ pub(crate) fn follow_logs(
     let known = LogFile::all(&store.connection)?;
     let mut identified = identify(present, known, known_copies(&store.connection)?);
     identified.missing.extend(missing);
-    let plan = Plan {
-        sources: &config.logs,
-        round,
-        now,
-        oldest,
-        report: &mut report,
-        troubles: &mut troubles,
-    };
+    let plan =
+        Plan { sources: &config.logs, round, now, oldest, report: &mut report, troubles: &mut troubles };
     let transaction = store.write()?;
     let stretches = plan.make(&transaction, identified)?;
     transaction.commit()?;

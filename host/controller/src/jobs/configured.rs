@@ -66,7 +66,8 @@ impl RoundLock {
             Ok::<_, std::io::Error>([File::open(state)?, file])
         };
         let held = open().with_context(|| format!("{}: the lock cannot be opened", path.display()))?;
-        let [folder, file] = held.each_ref().map(|file| flock(file, FlockOperation::NonBlockingLockExclusive));
+        let [folder, file] =
+            held.each_ref().map(|file| flock(file, FlockOperation::NonBlockingLockExclusive));
         match (folder, file) {
             (Err(Errno::WOULDBLOCK), _) | (_, Err(Errno::WOULDBLOCK)) => Ok(None),
             (_, Ok(())) => Ok(Some(RoundLock { held })),

@@ -19,8 +19,8 @@ use anyhow::ensure;
 use rusqlite::Connection;
 use threatsieve_flag::Found;
 
-use crate::store::standing::{Standing, is_revoked};
 use crate::store::FalsePositives;
+use crate::store::standing::{Standing, is_revoked};
 
 /// Judges what one matcher found.
 pub(crate) struct Judge {
@@ -57,11 +57,7 @@ impl Judge {
         );
         let known = match self.known.take().filter(|known| known.change == change) {
             Some(known) => known,
-            None => Known {
-                change,
-                false_positives: FalsePositives::read(state)?,
-                revoked: HashMap::new(),
-            },
+            None => Known { change, false_positives: FalsePositives::read(state)?, revoked: HashMap::new() },
         };
         Ok(Session { state, known: self.known.insert(known) })
     }

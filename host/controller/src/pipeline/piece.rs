@@ -363,12 +363,7 @@ impl<'c, Out: Collected> Lines<'_, '_, 'c, Out> {
                     room -= matched.entry.indicators.len();
                     self.omitted += matched.omitted;
                     let number = hit.observable + offset - one.places.start + one.before;
-                    found.push(Found {
-                        number,
-                        observable: String::new(),
-                        field: String::new(),
-                        matched,
-                    });
+                    found.push(Found { number, observable: String::new(), field: String::new(), matched });
                 }
             }
         }

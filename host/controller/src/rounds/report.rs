@@ -128,7 +128,11 @@ impl RoundReport {
                 counted(history.counts.events, "event", "events"),
                 counted(history.counts.lines, "line", "lines"),
                 counted(history.files, "file", "files"),
-                if history.files_left > history.missed { "; the rest follows with the next round" } else { "" }
+                if history.files_left > history.missed {
+                    "; the rest follows with the next round"
+                } else {
+                    ""
+                }
             );
             if history.missed > 0 {
                 _ = writeln!(

@@ -92,12 +92,7 @@ fn append_batch(output: &Output, store: &mut Store, batch: &[WaitingRecord]) -> 
 }
 
 /// How many of the lines were written by an append that began at `before`.
-fn lines_there(
-    file: &mut Appended,
-    path: &Path,
-    before: Position,
-    lines: &[&str],
-) -> io::Result<usize> {
+fn lines_there(file: &mut Appended, path: &Path, before: Position, lines: &[&str]) -> io::Result<usize> {
     match file.lines_after(before, lines)? {
         0 => lines_in_rotated(path, before, lines),
         count => {

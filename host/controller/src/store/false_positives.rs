@@ -205,9 +205,7 @@ fn retract_indicator(
     let mut statement = transaction
         .prepare("SELECT DISTINCT feed FROM matches WHERE indicator = ?1 AND retracted IS NULL")?;
     let feeds = statement.query_map([id], |row| row.get(0))?.collect::<Result<Vec<String>, _>>()?;
-    feeds.iter().try_fold(0, |sum, feed| {
-        Ok(sum + retract_matches(transaction, feed, id, None, reason, now)?)
-    })
+    feeds.iter().try_fold(0, |sum, feed| Ok(sum + retract_matches(transaction, feed, id, None, reason, now)?))
 }
 
 /// Retracts the matches of a value, whichever indicators named it, and whether or not they still do. What else those indicators name stays.

@@ -150,8 +150,7 @@ impl LogFile {
 
     /// All files that are known, newest last.
     pub(crate) fn all(connection: &Connection) -> anyhow::Result<Vec<LogFile>> {
-        let mut statement =
-            connection.prepare_cached(&format!("SELECT {COLUMNS} FROM files ORDER BY id"))?;
+        let mut statement = connection.prepare_cached(&format!("SELECT {COLUMNS} FROM files ORDER BY id"))?;
         let files = statement.query_map([], LogFile::read)?;
         files.collect::<Result<_, _>>().context("the log files in the state cannot be read")
     }
@@ -351,10 +350,8 @@ impl Store {
              AND NOT EXISTS (SELECT 1 FROM matches m \
                              WHERE m.event = e.id AND m.told = 0 AND m.retracted IS NULL)";
         transaction.execute(&format!("DELETE FROM matches WHERE event IN ({old})"), [before.0])?;
-        let events = transaction.execute(
-            "DELETE FROM events WHERE id NOT IN (SELECT event FROM matches)",
-            [before.0],
-        )?;
+        let events = transaction
+            .execute("DELETE FROM events WHERE id NOT IN (SELECT event FROM matches)", [before.0])?;
         transaction.execute(
             "DELETE FROM files WHERE gone = 1 AND max(coalesce(newest, modified), modified) < ?1 \
              AND id NOT IN (SELECT file FROM events) AND id NOT IN (SELECT file FROM history)",

@@ -64,12 +64,9 @@ fn a_stop_between_pieces_goes_on_there() {
 fn a_kill_while_history_is_matched_loses_and_repeats_nothing() {
     let text = large(&[]).replacen("good.example/30000 ", "later.example/30000 ", 1);
     let text = text.replacen("good.example/59000 ", "later.example/59000 ", 1);
-    for change in [
-        "INSERT ON events",
-        "INSERT ON outbox_records",
-        "UPDATE OF done ON history",
-        "DELETE ON history",
-    ] {
+    for change in
+        ["INSERT ON events", "INSERT ON outbox_records", "UPDATE OF done ON history", "DELETE ON history"]
+    {
         for n in 1..=3 {
             let mut world = World::new();
             world.append("access.log", &text);

@@ -60,9 +60,8 @@ fn allowed<'f>(
                 continue;
             };
             let entry = image.entry(hit.entry);
-            let is_own = entry.is_some_and(|entry| {
-                entry.value == flag.entry && entry.kind.stix_name() == flag.entry_type
-            });
+            let is_own = entry
+                .is_some_and(|entry| entry.value == flag.entry && entry.kind.stix_name() == flag.entry_type);
             if let Some(by) = image.entry(by).filter(|_| is_own) {
                 suppressed.push((flag, by.value));
             }
@@ -72,10 +71,7 @@ fn allowed<'f>(
 }
 
 /// A blacklist of the flags' own entries under the allow-list.
-fn flagged_under(
-    entries: &[(String, String)],
-    allowing: &Blacklist<MemoryFile>,
-) -> anyhow::Result<Vec<u8>> {
+fn flagged_under(entries: &[(String, String)], allowing: &Blacklist<MemoryFile>) -> anyhow::Result<Vec<u8>> {
     let mut compiler = Compiler::new(CompileOptions {
         accept_special: true,
         accept_broad: true,

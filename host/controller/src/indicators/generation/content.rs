@@ -143,9 +143,11 @@ impl<'a> Reading<'a> {
     /// Whether anything that a statement says is in force: not retracted here, and not over.
     pub(super) fn has_any(&self, id: &str, statement: &Statement) -> bool {
         self.false_positives.indicator(id).is_none()
-            && statement.parts.iter().filter(|part| !part.is_over(self.over)).any(|part| {
-                part.values.iter().any(|value| self.false_positives.value(value).is_none())
-            })
+            && statement
+                .parts
+                .iter()
+                .filter(|part| !part.is_over(self.over))
+                .any(|part| part.values.iter().any(|value| self.false_positives.value(value).is_none()))
     }
 
     /// All rows of a feed.

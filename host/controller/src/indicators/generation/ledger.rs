@@ -106,7 +106,15 @@ impl Settings {
         feeds.sort_unstable();
         let made_with = format!(
             "{:?}",
-            (FORMAT, NORMALISER, &blacklist.name, blacklist.accept_special, blacklist.accept_broad, &blacklist.sign_key, &feeds)
+            (
+                FORMAT,
+                NORMALISER,
+                &blacklist.name,
+                blacklist.accept_special,
+                blacklist.accept_broad,
+                &blacklist.sign_key,
+                &feeds
+            )
         );
         let judged_with = format!("{:?}", (&made_with, blacklist.max_shrink.to_bits(), &blacklist.canaries));
         let rules = Rules::of(config);
@@ -189,10 +197,8 @@ pub(super) fn activate(
 /// Keeps the policy of this round; `true` when it lets in more than that of the last one.
 pub(super) fn take_policy(transaction: &Transaction<'_>, policy: &Policy) -> anyhow::Result<bool> {
     let now = PolicyKept::of(policy);
-    let before: Option<String> =
-        transaction.query_row("SELECT policy FROM builds", [], |row| row.get(0))?;
-    let before: Option<PolicyKept> =
-        before.map(|before| serde_json::from_str(&before)).transpose()?;
+    let before: Option<String> = transaction.query_row("SELECT policy FROM builds", [], |row| row.get(0))?;
+    let before: Option<PolicyKept> = before.map(|before| serde_json::from_str(&before)).transpose()?;
     if before.as_ref() != Some(&now) {
         transaction.execute("UPDATE builds SET policy = ?1", [serde_json::to_string(&now)?])?;
     }

@@ -3,8 +3,8 @@
 use rusqlite::{Connection, OptionalExtension, Row};
 use threatsieve_blacklist::Timestamp;
 
-use super::{Delivered, is_credible};
 use super::collect::{Canary, Collected, Incoming, NO_TIME};
+use super::{Delivered, is_credible};
 use crate::store::body::Statement;
 use crate::store::feeds::Ingested;
 
