@@ -291,3 +291,20 @@ fn many_records_are_written_in_several_batches() {
     assert_eq!(world.drain().written, 2500);
     assert_eq!(world.records().len(), 2500);
 }
+
+#[test]
+fn of_a_value_that_very_many_indicators_name_a_thousand_are_written() {
+    let mut world = World::new();
+    let many: Vec<_> = (0..3000).map(|n| indicator(&format!("indicator--{n:04}"), EVIL)).collect();
+    world.list(&many, 2);
+    world.append("access.log", &requests(EVIL, 0..2));
+    assert_eq!(world.follow().counts.matches, 2000);
+    world.drain();
+    for record in world.records() {
+        assert_eq!(record["threat"]["enrichments"].as_array().unwrap().len(), 1000);
+        assert_eq!(record["threatsieve"]["omitted"], 2000);
+    }
+    // Matched again, they are the same thousand.
+    world.list_more(&many, 3);
+    assert_eq!(world.history().counts.matches, 0);
+}
