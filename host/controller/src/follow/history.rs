@@ -20,6 +20,9 @@ use crate::stop::Stop;
 use crate::store::Store;
 use crate::store::history::Rematch;
 
+/// Why a file that is not there is not matched.
+const GONE: &str = "the file is gone";
+
 /// What matching stored lines again came to.
 #[derive(Debug, Default, Serialize)]
 pub(crate) struct HistoryReport {
@@ -29,7 +32,7 @@ pub(crate) struct HistoryReport {
     pub(crate) files_left: u64,
     /// Of them, files that cannot be read at the moment: they are gone, or damaged, or closed.
     pub(crate) missed: u64,
-    /// Of them, files that could be read before this round.
+    /// Files that are there, and could be read before this round.
     pub(crate) newly_missed: u64,
     #[serde(flatten)]
     pub(crate) counts: Counts,
@@ -56,7 +59,7 @@ pub(crate) fn match_history(
             break;
         }
         let Some(stretch) = work.stretch(&rematch) else {
-            work.missed(&rematch, "the file is gone")?;
+            work.gone(&rematch)?;
             continue;
         };
         if let Some(load) = matcher.take() {
@@ -126,6 +129,15 @@ impl Work<'_> {
             Ended::Stopped => return Ok(true),
         }
         Ok(false)
+    }
+
+    /// A file that is gone may come back. That it went was logged when it did, and most files go because
+    /// they are old.
+    fn gone(&mut self, rematch: &Rematch) -> anyhow::Result<()> {
+        if rematch.missed.as_deref() != Some(GONE) {
+            self.store.set_missed(rematch.file.id, Some(GONE), self.now)?;
+        }
+        Ok(())
     }
 
     fn missed(&mut self, rematch: &Rematch, why: &str) -> anyhow::Result<()> {

@@ -134,11 +134,11 @@ impl RoundReport {
                     ""
                 }
             );
-            if history.missed > 0 {
+            if history.newly_missed > 0 {
                 _ = writeln!(
                     text,
                     "         {} cannot be read and will be tried again; `threatsieve status` names them",
-                    counted(history.missed, "file", "files")
+                    counted(history.newly_missed, "file", "files")
                 );
             }
         }

@@ -137,7 +137,7 @@ impl Store {
             .context("the history in the state cannot be counted")?;
         let mut statement = self.connection.prepare_cached(
             "SELECT f.path, h.missed, h.missed_since FROM history h JOIN files f ON f.id = h.file \
-             WHERE h.missed IS NOT NULL ORDER BY h.missed_since, f.path LIMIT ?1",
+             WHERE h.missed IS NOT NULL ORDER BY f.gone, h.missed_since, f.path LIMIT ?1",
         )?;
         let missed = statement.query_map([NAMED_MISSED], |row| {
             let since = Timestamp(row.get(2)?);
