@@ -157,7 +157,9 @@ impl List<'_> {
         }
         if let Some(history) = self.report.history.as_ref().filter(|history| history.missed > 0) {
             let files = counted(history.missed, "file", "files");
-            let what = format!("the stored lines of {files} could not be matched with new indicators");
+            let what = format!(
+                "the stored lines of {files} cannot be matched with what is newly listed; they are tried in each round"
+            );
             self.add(Kind::HistoryMissed, "", None, what);
         }
     }

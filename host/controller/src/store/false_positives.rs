@@ -1,4 +1,4 @@
-//! What somebody here said is not bad: out of the next blacklist until it is undone, whatever feeds deliver.
+//! Operators' retractions: excluded from every build, and from every new match, until they are undone.
 
 use std::collections::HashMap;
 
@@ -72,8 +72,10 @@ impl Store {
         )?;
         ensure!(deleted == 1, "{target} is not retracted, so there is nothing to undo");
         let named = rows_naming(&transaction, is_indicator, &target)?;
+        // Its flags went when it was retracted, so that it is new whatever it was before.
         let mut renew = transaction.prepare_cached(
-            "INSERT INTO pending (feed, id) VALUES (?1, ?2) ON CONFLICT DO UPDATE SET former = NULL",
+            "INSERT INTO pending (feed, id, withdrawn) VALUES (?1, ?2, 1) \
+             ON CONFLICT DO UPDATE SET withdrawn = 1",
         )?;
         for (feed, _, id) in &named {
             renew.execute((feed, id))?;
@@ -124,6 +126,14 @@ impl FalsePositives {
     /// Whether an indicator is out as a whole.
     pub(crate) fn indicator(&self, id: &str) -> Option<&FalsePositive> {
         self.indicators.get(id)
+    }
+
+    /// Whether a value is out, as an entry of the blacklist has it.
+    pub(crate) fn text(&self, text: &str) -> Option<&FalsePositive> {
+        if self.values.is_empty() {
+            return None;
+        }
+        self.values.get(text).or_else(|| self.values.get(&compared_text(text)?))
     }
 
     /// Whether a value is out.

@@ -27,7 +27,6 @@ pub(crate) struct Pruned {
     pub(crate) events: u64,
     /// Log files that are gone.
     pub(crate) files: u64,
-    pub(crate) jobs: u64,
     pub(crate) mails: u64,
     pub(crate) rejections: u64,
     pub(crate) rounds: u64,
@@ -63,11 +62,10 @@ impl Store {
     pub(crate) fn prune(&mut self, limits: &Limits, now: Timestamp) -> anyhow::Result<Pruned> {
         let Limits { retention, oldest, sends_mails } = limits;
         let transaction = self.write()?;
-        let events = prune_events(&transaction, *oldest, retention.events)?;
-        let jobs = prune_jobs(&transaction, before(now, retention.jobs))?;
+        let events = prune_events(&transaction, *oldest, now, retention.events)?;
         let files = transaction.execute(
             "DELETE FROM files WHERE gone = 1 AND max(coalesce(newest, modified), modified) < ?1 \
-             AND id NOT IN (SELECT file FROM events) AND id NOT IN (SELECT file FROM history_files)",
+             AND id NOT IN (SELECT file FROM events) AND id NOT IN (SELECT file FROM history)",
             [oldest.0],
         )?;
         // Without a server to send them to, mails do not wait either.
@@ -81,14 +79,7 @@ impl Store {
             [retention.rounds],
         )?;
         transaction.commit()?;
-        Ok(Pruned {
-            events,
-            files: files as u64,
-            jobs,
-            mails: mails as u64,
-            rejections,
-            rounds: rounds as u64,
-        })
+        Ok(Pruned { events, files: files as u64, mails: mails as u64, rejections, rounds: rounds as u64 })
     }
 
     /// Counts the rows of a table that retention limits, with the time of the oldest.
@@ -107,18 +98,26 @@ impl Store {
     }
 }
 
-/// Removes events from before the history window, and the oldest of those beyond a number.
-fn prune_events(transaction: &Transaction<'_>, oldest: Timestamp, most: u32) -> anyhow::Result<u64> {
+/// Removes events from before the history window, and the oldest of those beyond a number. An event that has no time
+/// of its own, or one that is yet to come, is kept as long as its file: matched again, it would be flagged again.
+fn prune_events(
+    transaction: &Transaction<'_>,
+    oldest: Timestamp,
+    now: Timestamp,
+    most: u32,
+) -> anyhow::Result<u64> {
     transaction.execute_batch(
         "CREATE TEMP TABLE IF NOT EXISTS old_events (id INTEGER PRIMARY KEY); DELETE FROM temp.old_events;",
     )?;
-    let is_told = "NOT EXISTS (SELECT 1 FROM matches m WHERE m.event = e.id AND m.told = 0)";
-    // A line's own time may be wrong; nothing was found before it was there.
-    let age = "min(coalesce(e.occurred, 9223372036854775807), \
-               coalesce((SELECT max(found) FROM matches m WHERE m.event = e.id), 0))";
+    let is_told = "NOT EXISTS (SELECT 1 FROM matches m \
+                   WHERE m.event = e.id AND m.told = 0 AND m.retracted IS NULL)";
     transaction.execute(
-        &format!("INSERT INTO old_events SELECT e.id FROM events e WHERE {age} < ?1 AND {is_told}"),
-        [oldest.0],
+        &format!(
+            "INSERT INTO old_events SELECT e.id FROM events e JOIN files f ON f.id = e.file \
+             WHERE (e.occurred < ?1 OR (e.occurred IS NULL OR e.occurred > ?2) AND f.gone = 1 \
+             AND f.modified < ?1) AND {is_told}"
+        ),
+        [oldest.0, now.0],
     )?;
     let surplus = "(SELECT count(*) FROM events) - (SELECT count(*) FROM old_events) - ?1";
     transaction.execute(
@@ -132,14 +131,6 @@ fn prune_events(transaction: &Transaction<'_>, oldest: Timestamp, most: u32) -> 
     let events = transaction.execute("DELETE FROM events WHERE id IN old_events", [])?;
     transaction.execute("DELETE FROM old_events", [])?;
     Ok(events as u64)
-}
-
-fn prune_jobs(connection: &Connection, before: Timestamp) -> anyhow::Result<u64> {
-    connection.execute(
-        "DELETE FROM history_files WHERE job IN (SELECT id FROM history_jobs WHERE ended < ?1)",
-        [before.0],
-    )?;
-    Ok(connection.execute("DELETE FROM history_jobs WHERE ended < ?1", [before.0])? as u64)
 }
 
 /// Removes the rejections of each feed beyond a number, the last ones first.
