@@ -6,6 +6,8 @@
 //! another kind takes [`Changes`]; metrics take the list.
 
 mod assess;
+#[cfg(test)]
+mod tests;
 
 use std::fmt;
 

@@ -25,7 +25,7 @@ pub(super) struct Bench {
     pub(super) now: Timestamp,
 }
 
-fn config(state: PathBuf) -> Config {
+pub(crate) fn config(state: PathBuf) -> Config {
     let second = Duration::from_secs(1);
     Config {
         state,
