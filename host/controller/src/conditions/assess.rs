@@ -117,6 +117,12 @@ impl List<'_> {
         }
         let Some(in_use) = generation::in_use(self.store, self.config)? else { return Ok(()) };
         let push = self.store.last_push()?;
+        if push.newly_unchecked > 0 {
+            let events = counted(push.newly_unchecked, "event was", "events were");
+            let what =
+                format!("{events} indexed by the cluster's nodes without a check since the round before");
+            self.add(Kind::EventsUnchecked, "cluster", None, what);
+        }
         let is_of_this = push.is_of(in_use.generation, &in_use.digest);
         if is_of_this && push.acknowledged.is_some() {
             return Ok(());

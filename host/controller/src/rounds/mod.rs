@@ -32,6 +32,9 @@ use crate::stop::Stop;
 use crate::store::Store;
 use crate::store::rounds::Begun;
 
+/// Maximum number of unreadable files that a report names; the log names all.
+const MAX_TROUBLES: usize = 100;
+
 /// A push under way, and what comes of it.
 type Pushing = tokio::task::JoinHandle<(Push, PushReport)>;
 
@@ -229,6 +232,10 @@ impl Round<'_> {
         transaction.commit()?;
         conditions::log(&changes, self.now);
         report.conditions = changes.current().cloned().collect();
+        // The list has each source; the report is kept, and needs no further thousands of paths.
+        if let Some(follow) = &mut report.follow {
+            follow.troubles.truncate(MAX_TROUBLES);
+        }
         Ok(())
     }
 

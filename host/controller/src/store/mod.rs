@@ -34,7 +34,7 @@ pub(crate) use false_positives::{FalsePositives, Retracted};
 pub(crate) use feeds::{FeedState, Held, Ingested};
 pub(crate) use ingest::{ACTIVE, Delivered, Ingest, REVOKED};
 pub(crate) use left_out::{LeftOut, LeftOutBy, MAX_LEFT_OUT, add_left_out};
-pub(crate) use pushes::LastPush;
+pub(crate) use pushes::{LastPush, Unchecked};
 #[cfg(test)]
 pub(crate) use retention::Limits;
 pub(crate) use retention::{Kept, Pruned};

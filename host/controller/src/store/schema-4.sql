@@ -20,3 +20,7 @@ CREATE TABLE conditions (
 
 -- First failed poll of those in a row; NULL after a good one.
 ALTER TABLE feeds ADD COLUMN failing_since INTEGER;
+
+-- Events that the cluster's nodes did not check.
+ALTER TABLE push ADD COLUMN unchecked TEXT;                             -- JSON: counts by node, when they were asked last
+ALTER TABLE push ADD COLUMN newly_unchecked INTEGER NOT NULL DEFAULT 0; -- by how much they grew since the time before
