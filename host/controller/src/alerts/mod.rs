@@ -10,6 +10,7 @@ mod defang;
 mod delivery;
 mod folder;
 mod mail;
+mod operations;
 mod page;
 mod smtp;
 #[cfg(test)]
@@ -17,4 +18,5 @@ mod tests;
 
 pub(crate) use compose::compose;
 pub(crate) use delivery::{Delivery, deliver};
+pub(crate) use operations::compose_operations;
 pub(crate) use smtp::probe;

@@ -3,12 +3,12 @@
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-use anyhow::anyhow;
+use anyhow::{anyhow, ensure};
 
 use crate::config::{Config, LogSource};
-use crate::sources::{Input, Unreadable, Walk};
+use crate::sources::{Expanded, Input, PathPattern, Unreadable, Walk};
 use crate::store::files::Stat;
 
 /// Files in several sources that are named.
@@ -30,6 +30,20 @@ pub(crate) struct Missing {
     pub(crate) source: usize,
     pub(crate) path: PathBuf,
     pub(crate) why: anyhow::Error,
+}
+
+impl Missing {
+    fn new(source: usize, unreadable: Unreadable) -> Missing {
+        match unreadable {
+            Unreadable::Missing { path } => Missing { source, path, why: anyhow!("no such file or folder") },
+            Unreadable::Closed { path, source: error } => Missing { source, path, why: anyhow!(error) },
+        }
+    }
+
+    /// Returns whether a file cannot be found for this reason: it is what is missing, or lies in it.
+    pub(crate) fn hides(&self, file: &Path) -> bool {
+        file.starts_with(&self.path)
+    }
 }
 
 /// The files of all sources.
@@ -87,7 +101,10 @@ fn find_in(number: usize, source: &LogSource, missing: &mut Vec<Missing>) -> Vec
     let mut arguments = Vec::new();
     for pattern in &source.paths {
         match expand(pattern) {
-            Ok(paths) => arguments.extend(paths),
+            Ok(Expanded { paths, unreadable }) => {
+                arguments.extend(paths);
+                missing.extend(unreadable.into_iter().map(|one| Missing::new(number, one)));
+            }
             Err(why) => missing.push(Missing { source: number, path: pattern.into(), why }),
         }
     }
@@ -95,12 +112,8 @@ fn find_in(number: usize, source: &LogSource, missing: &mut Vec<Missing>) -> Vec
         let path = match input {
             Ok(Input::File(path)) => path,
             Ok(Input::Stdin) => continue,
-            Err(Unreadable::Missing { path }) => {
-                missing.push(Missing { source: number, path, why: anyhow!("no such file or folder") });
-                continue;
-            }
-            Err(Unreadable::Closed { path, source }) => {
-                missing.push(Missing { source: number, path, why: anyhow!(source) });
+            Err(unreadable) => {
+                missing.push(Missing::new(number, unreadable));
                 continue;
             }
         };
@@ -121,15 +134,13 @@ fn find_in(number: usize, source: &LogSource, missing: &mut Vec<Missing>) -> Vec
     present
 }
 
-/// The paths that a configured one stands for: itself where there is such a file, else those that it is a pattern of.
-fn expand(pattern: &str) -> anyhow::Result<Vec<PathBuf>> {
-    let is_pattern = pattern.contains(['*', '?', '[']) && fs::symlink_metadata(pattern).is_err();
-    if !is_pattern {
-        return Ok(vec![PathBuf::from(pattern)]);
+/// Returns the paths that a configured one means: itself where there is such a file, else those that it is a pattern
+/// of. What of the pattern cannot be looked at is no error of the pattern.
+fn expand(pattern: &str) -> anyhow::Result<Expanded> {
+    if !PathPattern::is_pattern(pattern) || fs::symlink_metadata(pattern).is_ok() {
+        return Ok(Expanded { paths: vec![PathBuf::from(pattern)], unreadable: Vec::new() });
     }
-    let paths: Vec<PathBuf> = glob::glob(pattern)?.collect::<Result<_, _>>()?;
-    if paths.is_empty() {
-        return Err(anyhow!("no file matches the pattern"));
-    }
-    Ok(paths)
+    let expanded = PathPattern::new(pattern)?.expand();
+    ensure!(!expanded.paths.is_empty() || !expanded.unreadable.is_empty(), "no file matches the pattern");
+    Ok(expanded)
 }

@@ -13,7 +13,7 @@ use super::stretch::{Ended, Matched, Matching, Stretch};
 use super::troubles::{Trouble, Troubles};
 use crate::config::Config;
 use crate::matching::Matcher;
-use crate::pipeline::Tally;
+use crate::pipeline::{Example, Tally};
 use crate::stop::Stop;
 use crate::store::Store;
 use crate::store::files::{LogFile, known_copies, settle};
@@ -47,12 +47,23 @@ pub(crate) struct FollowReport {
     pub(crate) malformed: u64,
     /// Lines that the matcher gave no answer for.
     pub(crate) unchecked: u64,
+    /// Lines of which only the first part was matched: they are longer than 16 MiB.
+    pub(crate) cut: u64,
+    /// Lines with a match that are older than the history window, so the match does not count.
+    pub(crate) too_old: u64,
     /// There are new lines, and nothing to match them with yet: they are kept for when there is.
     pub(crate) without_blacklist: bool,
     /// It was ended before all was matched.
     pub(crate) stopped: bool,
     /// What cannot be read.
     pub(crate) troubles: Vec<Trouble>,
+}
+
+impl FollowReport {
+    /// Returns whether something in the logs was not read or not checked in full.
+    pub(crate) fn is_incomplete(&self) -> bool {
+        !self.troubles.is_empty() || self.unchecked + self.cut > 0
+    }
 }
 
 /// Matches what is new in the configured logs. `matcher` is asked for only if there is something new; it gives `None` when there
@@ -106,13 +117,15 @@ pub(super) fn oldest(config: &Config, now: Timestamp) -> Timestamp {
 fn tell(tally: &Tally, report: &mut FollowReport) {
     report.malformed = tally.malformed.count;
     report.unchecked = tally.unchecked.count;
-    for example in &tally.unchecked.first {
-        tracing::warn!(
-            path = &*example.file,
-            line = example.line,
-            reason = example.reason,
-            "line was not checked"
-        );
+    report.cut = tally.cut.count;
+    report.too_old = tally.too_old;
+    let examples =
+        [(&tally.unchecked, "line was not checked"), (&tally.cut, "line was checked in part only")];
+    for (examples, what) in examples {
+        for example in &examples.first {
+            let Example { file, line, reason, .. } = example;
+            tracing::warn!(path = &**file, line, reason, "{what}");
+        }
     }
 }
 

@@ -29,3 +29,4 @@ mod tests;
 pub(crate) use find::shared_logs;
 pub(crate) use history::{HistoryReport, match_history};
 pub(crate) use logs::{FollowReport, follow_logs};
+pub(crate) use troubles::Trouble;

@@ -2,6 +2,7 @@
 
 use std::fs::File;
 use std::io::Write as _;
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
 
 use anyhow::Context;
@@ -13,6 +14,7 @@ use tokio::runtime::{Builder, Runtime};
 use crate::config::{ConfigError, Loaded, load};
 use crate::exit::Failure;
 use crate::output::{counted, harmless, note};
+use crate::store::private;
 
 /// Loads a configuration; problems come as they are, each with its place in the file, and give `None`.
 pub(super) fn loaded(path: &Path) -> Result<Option<Loaded>, Failure> {
@@ -61,9 +63,10 @@ impl RoundLock {
     pub(super) fn take(state: &Path) -> anyhow::Result<Option<RoundLock>> {
         let path = state.join("lock");
         let open = || {
-            std::fs::create_dir_all(state)?;
-            let file = File::options().create(true).truncate(false).write(true).open(&path)?;
-            Ok::<_, std::io::Error>([File::open(state)?, file])
+            private::create_folder(state)?;
+            let mut options = File::options();
+            options.create(true).truncate(false).write(true).mode(private::FILE_MODE);
+            Ok::<_, std::io::Error>([File::open(state)?, options.open(&path)?])
         };
         let held = open().with_context(|| format!("{}: the lock cannot be opened", path.display()))?;
         let [folder, file] =

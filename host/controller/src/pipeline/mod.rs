@@ -38,7 +38,7 @@ pub(crate) use event::Event;
 pub(crate) use found_event::{FoundEvent, FoundEvents, collect_events};
 pub(crate) use intake::{Cut, Intake, Log};
 pub(crate) use piece::{Collect, Collected, End, Report};
-pub(crate) use tally::{Examples, Tally};
+pub(crate) use tally::{Example, Examples, Tally};
 
 /// Settings of one run.
 pub(crate) struct Pipeline<'a> {

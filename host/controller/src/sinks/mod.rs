@@ -5,4 +5,5 @@ pub(crate) mod output_file;
 mod record;
 mod rotated;
 
+pub(crate) use appended::Access;
 pub(crate) use record::{RecordShape, addition_record, flag_record, retraction_record};

@@ -29,15 +29,21 @@ pub(crate) struct DrainReport {
     pub(crate) error: Option<String>,
 }
 
-/// Appends the records that wait. What cannot be written now stays for the next round, and the report says why; an error is the state's.
+/// Appends the records that wait. Records that cannot be written stay for the next round, and the report gives the
+/// reason. The file is opened even if no record waits, so that the first one does not find it locked. Fails on errors
+/// of the state only.
 pub(crate) fn drain(output: &Output, store: &mut Store) -> anyhow::Result<DrainReport> {
     let mut report = DrainReport::default();
     loop {
         let batch = store.next_records(BATCH_RECORDS, BATCH_BYTES)?;
-        if batch.is_empty() {
-            return Ok(report);
-        }
-        match append_batch(output, store, &batch) {
+        let appended = match batch.is_empty() {
+            true => {
+                Appended::open(&output.file, output.access).map(|_| Done::default()).map_err(Failure::File)
+            }
+            false => append_batch(output, store, &batch),
+        };
+        match appended {
+            Ok(_) if batch.is_empty() => return Ok(report),
             Ok(Done { confirmed, written }) => {
                 report.confirmed += confirmed;
                 report.written += written;
@@ -52,6 +58,7 @@ pub(crate) fn drain(output: &Output, store: &mut Store) -> anyhow::Result<DrainR
     }
 }
 
+#[derive(Default)]
 struct Done {
     confirmed: u64,
     written: u64,
@@ -68,7 +75,7 @@ fn file_error(path: &Path, error: io::Error) -> anyhow::Error {
 
 fn append_batch(output: &Output, store: &mut Store, batch: &[WaitingRecord]) -> Result<Done, Failure> {
     let path = &output.file;
-    let mut file = Appended::open(path).map_err(Failure::File)?;
+    let mut file = Appended::open(path, output.access).map_err(Failure::File)?;
     let lines: Vec<String> = batch.iter().map(|one| one.body.clone() + "\n").collect();
     let lines: Vec<&str> = lines.iter().map(String::as_str).collect();
     // A run that was killed may have written them before it could say so, to this file or to one

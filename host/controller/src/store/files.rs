@@ -10,8 +10,6 @@ use rusqlite::{Connection, Row, named_params};
 use threatsieve_blacklist::Timestamp;
 use threatsieve_log::Format;
 
-use super::Store;
-
 /// What the file system says of a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Stat {
@@ -336,28 +334,4 @@ pub(crate) fn set_copies(connection: &Connection, copies: &[KnownCopy]) -> anyho
 pub(crate) fn settle(connection: &Connection, file: i64) -> anyhow::Result<()> {
     connection.prepare_cached("UPDATE files SET settled = 1 WHERE id = ?1")?.execute([file])?;
     Ok(())
-}
-
-impl Store {
-    /// Forgets events, matches and files from before the history window, unless a match is still to be
-    /// mailed. Gives the number of events. An event without a time of its own is kept as long as its
-    /// file: matched again, it would be flagged again.
-    pub(crate) fn prune(&mut self, before: Timestamp) -> anyhow::Result<u64> {
-        let transaction =
-            self.connection.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
-        let old = "SELECT e.id FROM events e JOIN files f ON f.id = e.file \
-             WHERE (e.occurred < ?1 OR (e.occurred IS NULL AND f.gone = 1 AND f.modified < ?1)) \
-             AND NOT EXISTS (SELECT 1 FROM matches m \
-                             WHERE m.event = e.id AND m.told = 0 AND m.retracted IS NULL)";
-        transaction.execute(&format!("DELETE FROM matches WHERE event IN ({old})"), [before.0])?;
-        let events = transaction
-            .execute("DELETE FROM events WHERE id NOT IN (SELECT event FROM matches)", [before.0])?;
-        transaction.execute(
-            "DELETE FROM files WHERE gone = 1 AND max(coalesce(newest, modified), modified) < ?1 \
-             AND id NOT IN (SELECT file FROM events) AND id NOT IN (SELECT file FROM history)",
-            [before.0],
-        )?;
-        transaction.commit()?;
-        Ok(events as u64)
-    }
 }

@@ -2,7 +2,8 @@
 
 use std::path::Path;
 
-use rusqlite::OptionalExtension;
+use rusqlite::{OptionalExtension, Row};
+use serde_json::Value as Json;
 use threatsieve_blacklist::Timestamp;
 
 use super::Store;
@@ -13,6 +14,17 @@ pub(crate) struct Begun {
     pub(crate) number: i64,
     /// The configuration file of the last round, if it was another one.
     pub(crate) other_config: Option<String>,
+}
+
+/// A round as the state keeps it.
+#[derive(Debug, Clone)]
+pub(crate) struct RoundRow {
+    pub(crate) number: i64,
+    pub(crate) started: Timestamp,
+    /// `None` while it runs, and for good when it was killed.
+    pub(crate) ended: Option<Timestamp>,
+    /// The report as the round wrote it.
+    pub(crate) report: Option<Json>,
 }
 
 impl Store {
@@ -36,9 +48,19 @@ impl Store {
         Ok(())
     }
 
-    /// Forgets rounds up to that number.
-    pub(crate) fn prune_rounds(&mut self, last: i64) -> anyhow::Result<()> {
-        self.connection.execute("DELETE FROM rounds WHERE id <= ?1", [last])?;
-        Ok(())
+    /// Reads the round that began last; `None` before the first one.
+    pub(crate) fn last_round(&self) -> rusqlite::Result<Option<RoundRow>> {
+        let sql = "SELECT id, started, ended, report FROM rounds ORDER BY id DESC LIMIT 1";
+        self.connection.query_row(sql, [], round_row).optional()
     }
+}
+
+fn round_row(row: &Row<'_>) -> rusqlite::Result<RoundRow> {
+    let report: Option<String> = row.get(3)?;
+    Ok(RoundRow {
+        number: row.get(0)?,
+        started: Timestamp(row.get(1)?),
+        ended: row.get::<_, Option<i64>>(2)?.map(Timestamp),
+        report: report.and_then(|text| serde_json::from_str(&text).ok()),
+    })
 }

@@ -16,13 +16,16 @@ use threatsieve_blacklist::{
 use threatsieve_log::Fields;
 use threatsieve_runner::MemoryFile;
 
-use crate::config::{BlacklistConfig, Config, History, Http, LogSource, Logging, Output, Schedule};
+use crate::config::{
+    BlacklistConfig, Config, Health, History, Http, LogSource, Logging, Output, Retention, Schedule,
+};
 use crate::follow::{FollowReport, HistoryReport, follow_logs, match_history};
 use crate::matching::Matcher;
+use crate::sinks::Access;
 use crate::sinks::output_file::{DrainReport, drain};
 use crate::stop::Stop;
-use crate::store::Store;
 use crate::store::history::renew;
+use crate::store::{Limits, Store};
 
 /// The time that all rounds are at, and all files were written at: 2026-11-22T02:30:25Z.
 pub(super) const NOW: i64 = 1_795_314_625;
@@ -144,6 +147,12 @@ impl World {
         self.try_history().unwrap()
     }
 
+    /// Removes what is older than a time, and returns the number of events.
+    pub(super) fn prune(&mut self, oldest: Timestamp) -> u64 {
+        let limits = Limits { oldest, ..Limits::new(&self.config, self.now) };
+        self.store.prune(&limits, self.now).unwrap().events
+    }
+
     pub(super) fn drain(&mut self) -> DrainReport {
         drain(&self.config.output, &mut self.store).unwrap()
     }
@@ -256,12 +265,15 @@ fn config(folder: &Path) -> Config {
         history: History { window: Duration::from_secs(30 * DAY), budget: Duration::from_secs(600) },
         output: Output {
             file: folder.join("flagged.ndjson"),
+            access: Access { mode: 0o640, group: None },
             flag_field: Some("indicator".into()),
             flag_value: "matched".into(),
             max_tlp: Tlp::Red,
         },
         alerts: None,
         opensearch: None,
+        health: Health::for_tests(),
+        retention: Retention::for_tests(),
         logging: Logging { level: tracing::level_filters::LevelFilter::OFF, json: false },
     }
 }

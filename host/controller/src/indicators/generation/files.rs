@@ -9,8 +9,8 @@ use std::path::{Path, PathBuf};
 use anyhow::Context;
 use rusqlite::Connection;
 
-use super::GENERATIONS_KEPT;
 use crate::sources::Replacement;
+use crate::store::private;
 
 /// The folder for blacklists.
 pub(super) struct Files {
@@ -45,11 +45,12 @@ impl Files {
         write(&self.blacklists, format!("{name}-{generation}.blacklist"), bytes)
     }
 
-    /// Removes the files that the state does not name: of old generations, and of runs that were killed.
-    pub(super) fn clean(&self, connection: &Connection) -> anyhow::Result<()> {
+    /// Removes the files that the state does not name: of generations before the last `kept` ones, and of runs that
+    /// were killed.
+    pub(super) fn clean(&self, connection: &Connection, kept: u32) -> anyhow::Result<()> {
         let mut statement =
             connection.prepare_cached("SELECT file FROM generations ORDER BY generation DESC LIMIT ?1")?;
-        let names = statement.query_map([GENERATIONS_KEPT], |row| row.get(0))?;
+        let names = statement.query_map([kept], |row| row.get(0))?;
         remove_others(&self.blacklists, &names.collect::<Result<_, _>>()?)?;
         if self.history.is_dir() {
             remove_others(&self.history, &HashSet::new())?;
@@ -63,8 +64,8 @@ impl Files {
 fn write(folder: &Path, name: String, bytes: &[u8]) -> anyhow::Result<String> {
     let path = folder.join(&name);
     let cannot = || format!("{}: the blacklist cannot be written", path.display());
-    fs::create_dir_all(folder).with_context(cannot)?;
-    let mut file = Replacement::create(&path)?;
+    private::create_folder(folder).with_context(cannot)?;
+    let mut file = Replacement::create_private(&path)?;
     file.write_all(bytes).and_then(|()| file.finish()).with_context(cannot)?;
     Ok(name)
 }

@@ -26,9 +26,6 @@ use super::open::open_blacklist;
 use crate::config::Config;
 use crate::store::{LeftOut, LeftOutBy, Store, add_left_out, history};
 
-/// Generations whose files are kept: the one in use, and some to look back at.
-const GENERATIONS_KEPT: i64 = 3;
-
 /// What came of a build.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Built {
@@ -45,9 +42,10 @@ pub(crate) enum Built {
 /// from now on are retracted.
 pub(crate) fn build(store: &mut Store, config: &Config, now: Timestamp) -> anyhow::Result<Built> {
     let files = Files::new(&config.state);
+    let kept = config.retention.generations;
     let transaction = store.write()?;
     let ledger = Ledger::read(&transaction)?;
-    files.clean(&transaction)?;
+    files.clean(&transaction, kept)?;
     let settings = Settings::of(config);
     let is_whole = ledger
         .active_file
@@ -84,10 +82,11 @@ pub(crate) fn build(store: &mut Store, config: &Config, now: Timestamp) -> anyho
     let written = files.written(&file);
     let made_file = MadeFile { name: &file, written: written.as_deref(), blacklist: &blacklist };
     ledger::activate(&transaction, generation, &made_file, now, made.next_expiry, &settings)?;
+    ledger::forget_generations(&transaction, generation, kept)?;
     replace_refused(&transaction, &made.feeds, made.refused)?;
     transaction.commit()?;
     // A file too many is cleared away by the next build.
-    let _ = files.clean(&store.connection);
+    let _ = files.clean(&store.connection, kept);
     Ok(Built::New { generation })
 }
 
@@ -131,15 +130,17 @@ pub(crate) fn active(store: &Store, config: &Config) -> anyhow::Result<Option<Bl
 
 /// The blacklist in use, unopened; `None` before the first one.
 pub(crate) fn in_use(store: &Store, config: &Config) -> anyhow::Result<Option<InUse>> {
-    let sql = "SELECT generation, digest, file FROM generations WHERE active = 1";
+    let sql = "SELECT generation, digest, file, built, entries FROM generations WHERE active = 1";
     let row = store.connection.query_row(sql, [], |row| {
-        Ok((row.get("generation")?, row.get("digest")?, row.get::<_, String>("file")?))
+        Ok(InUse {
+            generation: row.get("generation")?,
+            digest: row.get("digest")?,
+            path: Files::new(&config.state).blacklist(&row.get::<_, String>("file")?),
+            built: Timestamp(row.get("built")?),
+            entries: row.get("entries")?,
+        })
     });
-    let row: Option<(u64, Vec<u8>, String)> = row.optional()?;
-    Ok(row.map(|(generation, digest, file)| {
-        let path = Files::new(&config.state).blacklist(&file);
-        InUse { generation, digest, path }
-    }))
+    Ok(row.optional()?)
 }
 
 /// What the state says of the blacklist in use.
@@ -148,6 +149,8 @@ pub(crate) struct InUse {
     pub(crate) generation: u64,
     pub(crate) digest: Vec<u8>,
     pub(crate) path: PathBuf,
+    pub(crate) built: Timestamp,
+    pub(crate) entries: u64,
 }
 
 /// Takes the next build, whatever it drops.
@@ -215,4 +218,4 @@ impl Made {
 #[cfg(test)]
 mod measure;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
