@@ -49,7 +49,7 @@ def test_a_state_of_schema_2_goes_on(tmp_path):
     (tmp_path / "logs/access.log.1").write_text("".join(line(100 + n, host) for n, host in enumerate(older)))
 
     def poll():
-        return json.loads(program.run("poll", "--json", "--force", "--config", config).stdout)
+        return json.loads(program.run("poll", "--json", "--force", "--accept-clock", "--config", config).stdout)
 
     report = poll()
     assert (report["errors"], report["follow"]["new_files"], report["follow"]["events"]) == ([], 0, 0)
