@@ -28,9 +28,9 @@ test: plugin ## run all tests: Rust, then the acceptance tests in Python
 	cargo test --release --workspace
 	$(PYTHON) -m pytest tests -q
 
-endurance: plugin ## 1,000 pushes of 10,000 entries and 20 of a million into a node under traffic; half an hour
+endurance: plugin ## 1,000 pushes of 10,000 entries and 20 of a million under traffic, and 2,000 rounds against a model; an hour
 	@tests/prepare venv engines
-	THREATSIEVE_ENDURANCE=full $(PYTHON) -m pytest tests/test_soak.py -q
+	THREATSIEVE_ENDURANCE=full $(PYTHON) -m pytest tests/test_soak.py tests/test_rules.py -q
 
 bench: plugin ## measure against grep, ripgrep, grepcidr, wc, taxii2-client and other ingest processors; rewrites docs/performance.md
 	@tests/prepare venv bench engines
