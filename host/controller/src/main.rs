@@ -24,6 +24,8 @@ mod output;
 mod pipeline;
 mod publish;
 mod rounds;
+#[cfg(test)]
+mod seed;
 mod sinks;
 mod sources;
 mod status;
