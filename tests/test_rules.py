@@ -16,8 +16,8 @@ import pytest
 
 from tests import program
 from tests.rules import Indicator, Rules
+from tests.seeds import SEED
 
-SEED = int(os.environ.get("THREATSIEVE_SEED", random.randrange(1 << 32)))
 ROUNDS, KILLS = (2000, 200) if os.environ.get("THREATSIEVE_ENDURANCE") == "full" else (60, 20)
 HOSTS = [f"{sub}{name}.example" for name in "abcdef" for sub in ("", "www.", "x.www.")] + ["good.example"]
 VALUES = [host for host in HOSTS if host != "good.example"]
@@ -179,7 +179,6 @@ def world(tmp_path):
 
 
 def test_rounds_follow_the_rules_whatever_happens_between_and_within_them(world):
-    print(f"THREATSIEVE_SEED={SEED}")
     rng = world.rng
     changes = [world.append, world.append, world.change_list, world.change_allowed, world.change_indicator, world.change_confidence,
                world.retract, world.rotate_log, world.rotate_records]  # fmt: skip
