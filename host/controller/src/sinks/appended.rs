@@ -64,6 +64,15 @@ impl Appended {
             // The name is on the disk once its folder is.
             File::open(folder)?.sync_all()?;
         }
+        Appended::at_end(file)
+    }
+
+    /// Opens a file that is there, and leaves its rights as they are.
+    pub(crate) fn open_existing(path: &Path) -> io::Result<Appended> {
+        Appended::at_end(OpenOptions::new().read(true).append(true).open(path)?)
+    }
+
+    fn at_end(file: File) -> io::Result<Appended> {
         let metadata = file.metadata()?;
         let position = Position { device: metadata.dev(), inode: metadata.ino(), bytes: metadata.len() };
         Ok(Appended { file, position })

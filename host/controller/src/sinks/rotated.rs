@@ -20,7 +20,7 @@ const LOOKED_AT: usize = 8;
 pub(super) fn lines_in_rotated(path: &Path, before: Position, lines: &[&str]) -> io::Result<usize> {
     for candidate in candidates(path, before)? {
         if let Candidate { path, is_renamed: true } = &candidate {
-            let mut file = Appended::open(path)?;
+            let mut file = Appended::open_existing(path)?;
             let count = file.lines_after(before, lines)?;
             if count > 0 {
                 file.sync()?;
