@@ -8,7 +8,7 @@ mod alerts;
 mod cli;
 mod cluster;
 mod config;
-mod credentials;
+mod network;
 mod exit;
 mod explain;
 mod feeds;

@@ -58,10 +58,10 @@ async fn indices(cluster: &Cluster, patterns: &[String], expected: &Expected) ->
     let named = if patterns.is_empty() { "*".to_owned() } else { patterns.join(",") };
     let of_indices =
         |what: &str, text| Request::get(path(&[&named, what]), text).query("expand_wildcards", "open");
-    let request = of_indices("_mapping", "the indices' mappings");
+    let request = of_indices("_mapping", "the indices' mappings").large();
     let mappings: BTreeMap<String, Json> = cluster.ask(&request).await?;
     let request =
-        of_indices("_settings", "the indices' settings").query("filter_path", "*.settings.index.mapping");
+        of_indices("_settings", "the indices' settings").query("filter_path", "*.settings.index.mapping").large();
     let settings: BTreeMap<String, Json> = cluster.ask(&request).await?;
     let judge_one = |(name, index): (String, Json)| {
         let settings = flat(settings.get(&name).map_or(&Json::Null, |index| &index["settings"]));

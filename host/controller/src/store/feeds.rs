@@ -60,6 +60,12 @@ pub(crate) struct Ingested {
     pub(crate) revoked: u64,
     /// Values, lines and patterns that are left out.
     pub(crate) refused: u64,
+    /// Versions older than the one that is known, which are ignored.
+    #[serde(default)]
+    pub(crate) older: u64,
+    /// Versions dated more than a day ahead, which count as undated.
+    #[serde(default)]
+    pub(crate) ahead: u64,
     /// When held, nothing of the delivery is applied, and what is counted is what it would have done.
     pub(crate) held: Option<Held>,
 }

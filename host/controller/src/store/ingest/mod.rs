@@ -46,6 +46,7 @@ struct Delivery {
     canaries: Vec<Canary>,
     left_out: Vec<LeftOut>,
     refused: u64,
+    ahead: u64,
     markings: Vec<(String, String)>,
 }
 
@@ -61,6 +62,7 @@ impl Store {
             canaries: feed.hold.canaries.iter().map(|text| Canary::new(text, feed.url_mode)).collect(),
             left_out: Vec::new(),
             refused: 0,
+            ahead: 0,
             markings: Vec::new(),
         };
         Ok(Ingest { store: self, delivery })
@@ -104,6 +106,11 @@ impl Ingest<'_> {
         if self.delivery.left_out.len() < MAX_LEFT_OUT {
             self.delivery.left_out.push(left_out);
         }
+    }
+
+    /// Notes how many versions are dated later than is believed. They are put as undated ones.
+    pub(crate) fn count_ahead(&mut self, versions: u64) {
+        self.delivery.ahead += versions;
     }
 
     /// The marking definitions of earlier deliveries: JSON of the STIX objects, one each.
