@@ -11,57 +11,126 @@ use crate::{combined, lines, ndjson, squid, text};
 pub const SAMPLE_BYTES: usize = 64 * 1024;
 /// Lines of them that are looked at.
 const SAMPLE_LINES: usize = 200;
+/// Lines that show whether a format still holds.
+const FEW_LINES: usize = 16;
 /// UTF-8's byte order mark, which some programs write first.
 pub(crate) const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 
 impl Format {
     /// Tells a file's format from its first bytes, best [`SAMPLE_BYTES`] of them.
     ///
-    /// A Zeek log says what it is. Else the format that most lines have is taken, if at least half of them have it: damaged lines among
-    /// them do no harm. What is left is free text, and so is an empty file.
+    /// A Zeek log says what it is. Otherwise the format of most lines is taken, if at least half
+    /// of them have it: damaged lines among them do no harm. The rest is free text, and so is an
+    /// empty file.
     pub fn detect(sample: &[u8]) -> Format {
-        let sample = &sample[..sample.len().min(SAMPLE_BYTES)];
-        let sample = sample.strip_prefix(BYTE_ORDER_MARK).unwrap_or(sample);
         let lines = whole_lines(sample);
         if lines.iter().any(|line| is_zeek_header(line)) {
             return Format::Zeek;
         }
-        let wanted = Names::new(&Fields::named([""; 0]));
-        let mut counts = [0; 4];
-        let mut total = 0;
-        for line in lines.iter().take(SAMPLE_LINES) {
-            total += 1;
-            let nothing = &mut |_: &str, _, _: &[u8]| {};
-            if ndjson::walk(&wanted, line, nothing).is_ok() {
-                counts[2] += 1;
-            } else if squid::walk(line, nothing).is_ok() {
-                counts[0] += 1;
-            } else if combined::walk(line, nothing).is_ok() {
-                counts[1] += 1;
-            } else if lines::value(line).is_none() {
+        match Census::of(&lines, SAMPLE_LINES).winner() {
+            Format::Text if lines.len() == 1 && is_cut_json(lines[0]) => Format::Ndjson,
+            winner => winner,
+        }
+    }
+
+    /// The format of lines that follow others which were read as this format.
+    ///
+    /// The format stays unless the lines contradict it: it may have been detected on too few
+    /// lines, or the file changed. Cheap enough to ask before each piece of a log: it looks at a
+    /// few lines only, unless they contradict.
+    pub fn detect_again(self, sample: &[u8]) -> Format {
+        let lines = whole_lines(sample);
+        let few = &lines[..lines.len().min(FEW_LINES)];
+        let census = Census::of(few, FEW_LINES);
+        let is_zeek = few.iter().any(|line| is_zeek_header(line));
+        let stays = match self {
+            _ if few.is_empty() => true,
+            Format::Zeek => is_zeek || few.iter().any(|line| memchr(b'\t', line).is_some()),
+            _ if is_zeek => false,
+            Format::Squid | Format::Combined | Format::Ndjson => census.count(self) > 0,
+            Format::Lines => census.winner() == Format::Lines,
+            Format::Text => matches!(census.winner(), Format::Text | Format::Lines),
+        };
+        if stays || census.total == 0 { self } else { Format::detect(sample) }
+    }
+}
+
+/// Lines of a sample by their format.
+struct Census {
+    counts: [usize; COUNTED.len()],
+    /// Lines that say something: neither blank nor comments.
+    total: usize,
+}
+
+/// The formats that a line can be seen to have. Where two are equally frequent, the later one is
+/// taken: it asks for more.
+const COUNTED: [Format; 4] = [Format::Lines, Format::Ndjson, Format::Combined, Format::Squid];
+
+impl Census {
+    fn of(lines: &[&[u8]], most: usize) -> Census {
+        let names = Names::new(&Fields::named([""; 0]));
+        let mut census = Census { counts: [0; COUNTED.len()], total: 0 };
+        for line in lines.iter().take(most) {
+            let format = format_of(&names, line);
+            if format.is_none() && lines::value(line).is_none() {
                 // A comment says nothing about the others.
-                total -= 1;
-            } else if is_value(line) {
-                counts[3] += 1;
+                continue;
+            }
+            census.total += 1;
+            for (count, counted) in census.counts.iter_mut().zip(COUNTED) {
+                *count += usize::from(format == Some(counted));
             }
         }
-        let formats = [Format::Squid, Format::Combined, Format::Ndjson, Format::Lines];
-        match formats.into_iter().zip(counts).max_by_key(|(_, count)| *count) {
-            Some((format, count)) if count > 0 && count * 2 >= total => format,
-            _ if lines.len() == 1 && is_cut_json(lines[0]) => Format::Ndjson,
+        census
+    }
+
+    fn count(&self, format: Format) -> usize {
+        COUNTED.iter().zip(self.counts).find(|(counted, _)| **counted == format).map_or(0, |(_, n)| n)
+    }
+
+    /// The format that most lines have, if at least half of them have it.
+    fn winner(&self) -> Format {
+        match COUNTED.into_iter().zip(self.counts).max_by_key(|(_, count)| *count) {
+            Some((format, count)) if count > 0 && count * 2 >= self.total => format,
             _ => Format::Text,
         }
     }
 }
 
+/// The format of one line, if it can be seen.
+fn format_of(names: &Names, line: &[u8]) -> Option<Format> {
+    let nothing = &mut |_: &str, _, _: &[u8]| {};
+    let mut is = |format| match format {
+        Format::Ndjson => ndjson::walk(names, line, nothing).is_ok(),
+        Format::Squid => squid::walk(line, nothing).is_ok(),
+        Format::Combined => combined::walk(line, nothing).is_ok(),
+        _ => is_value(line),
+    };
+    [Format::Ndjson, Format::Squid, Format::Combined, Format::Lines].into_iter().find(|format| is(*format))
+}
+
 /// The sample's lines that hold something, without the last one if the sample may have cut it.
 fn whole_lines(sample: &[u8]) -> Vec<&[u8]> {
+    let sample = without_hole(sample);
+    let sample = &sample[..sample.len().min(SAMPLE_BYTES)];
+    let sample = sample.strip_prefix(BYTE_ORDER_MARK).unwrap_or(sample);
     let mut lines: Vec<&[u8]> = sample.split(|&b| b == b'\n').map(<[u8]>::trim_ascii).collect();
     if sample.len() + BYTE_ORDER_MARK.len() >= SAMPLE_BYTES && lines.len() > 1 {
         lines.pop();
     }
     lines.retain(|line| !line.is_empty());
     lines
+}
+
+/// The bytes behind the zeros that a log begins with when it was truncated while its writer went
+/// on at the old place (`copytruncate`).
+#[inline]
+pub(crate) fn without_hole(bytes: &[u8]) -> &[u8] {
+    if bytes.first() != Some(&0) {
+        return bytes;
+    }
+    let zeros = bytes.iter().take_while(|&&byte| byte == 0).count();
+    &bytes[zeros..]
 }
 
 fn is_zeek_header(line: &[u8]) -> bool {
@@ -149,6 +218,7 @@ mod tests {
         }
         let mixed = format!("{SQUID}\n{COMBINED}\n{COMBINED}\nx y z\n");
         assert_eq!(detect(&mixed), Format::Combined);
+        assert_eq!(detect(&format!("example.net\n{SQUID}\n")), Format::Squid);
         assert_eq!(detect(&format!("{SQUID}\na b\nc d\n")), Format::Text);
     }
 
@@ -158,5 +228,42 @@ mod tests {
         assert_eq!(detect(&long), Format::Ndjson);
         let cut_at_the_end = format!("{}\n", SQUID).repeat(SAMPLE_BYTES / SQUID.len() + 5);
         assert_eq!(detect(&cut_at_the_end), Format::Squid);
+    }
+
+    #[test]
+    fn zeros_in_front_hide_nothing() {
+        let log = [vec![0; 2 * SAMPLE_BYTES], format!("{SQUID}\n{SQUID}\n").into_bytes()].concat();
+        assert_eq!(Format::detect(&log), Format::Squid);
+        assert_eq!(Format::detect(&[0; 100]), Format::Text);
+    }
+
+    #[test]
+    fn a_format_told_on_too_few_lines_is_corrected() {
+        let squid = format!("{SQUID}\n{SQUID}\n{SQUID}\n");
+        let again = |format: Format, sample: &str| format.detect_again(sample.as_bytes());
+        // The first round had one odd line; the next one has three that say more.
+        for first in ["example.net\n", "{}\n", "starting up\n", "#fields\tts\tquery\n", COMBINED] {
+            assert_eq!(again(detect(first), &squid), Format::Squid, "{first}");
+        }
+        let zeek = "#separator \\x09\n#fields\tts\tquery\n1.0\tevil.example\n";
+        for format in Format::ALL {
+            assert_eq!(again(format, ""), format);
+            assert_eq!(again(format, "\n# comment\n"), format);
+            assert_eq!(again(format, zeek), Format::Zeek);
+        }
+        // Nothing parses any more.
+        assert_eq!(again(Format::Squid, "one two\nthree four\n"), Format::Text);
+        assert_eq!(again(Format::Ndjson, "evil.example\n10.0.0.1\n"), Format::Lines);
+    }
+
+    #[test]
+    fn a_format_stays_where_some_lines_have_it() {
+        let again = |format: Format, sample: &str| format.detect_again(sample.as_bytes());
+        assert_eq!(again(Format::Squid, &format!("{SQUID}\na b\nc d\n{{\n")), Format::Squid);
+        assert_eq!(again(Format::Ndjson, &format!("{{\"a\":1}}\n{SQUID}\n")), Format::Ndjson);
+        assert_eq!(again(Format::Zeek, "1.0\tevil.example\n"), Format::Zeek);
+        assert_eq!(again(Format::Text, "evil.example\n10.0.0.1\n"), Format::Text);
+        assert_eq!(again(Format::Text, &format!("a b\nc d\n{SQUID}\n")), Format::Text);
+        assert_eq!(again(Format::Lines, "evil.example\na b\n"), Format::Lines);
     }
 }

@@ -6,7 +6,7 @@ use serde_json::{Map, Value};
 use threatsieve_blacklist::indicator::Timestamp;
 use threatsieve_blacklist::observable::Kind;
 
-use crate::detect::BYTE_ORDER_MARK;
+use crate::detect::{BYTE_ORDER_MARK, without_hole};
 use crate::fields::Fields;
 use crate::format::Format;
 use crate::malformed::{MAX_LINE_BYTES, MalformedLine};
@@ -160,9 +160,10 @@ impl Parser {
     }
 }
 
-/// The line without its end, and without the byte order mark a file's first line may have.
+/// The line without its end, and without the byte order mark or the zeros that a file may begin with.
 #[inline]
 fn bare(line: &[u8]) -> &[u8] {
+    let line = without_hole(line);
     let line = line.strip_suffix(b"\n").unwrap_or(line);
     let line = line.strip_suffix(b"\r").unwrap_or(line);
     line.strip_prefix(BYTE_ORDER_MARK).unwrap_or(line)

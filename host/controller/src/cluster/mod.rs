@@ -11,12 +11,12 @@ pub(crate) mod tests;
 use std::time::Duration;
 
 use anyhow::Context;
+use bytes::Bytes;
 use opensearch::http::Method;
 use opensearch::http::headers::{CONTENT_TYPE, HeaderMap};
 use reqwest::{Client, Response};
 use serde::Deserialize;
 use serde_json::Value as Json;
-use threatsieve_runner::Bytes;
 use url::Url;
 
 use self::answer::{MAX_ANSWER_BYTES, MAX_LARGE_ANSWER_BYTES, is_away, read};
