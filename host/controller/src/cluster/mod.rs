@@ -32,7 +32,7 @@ const BUSY: [Duration; 3] = [Duration::from_secs(1), Duration::from_secs(2), Dur
 #[derive(Debug, Clone)]
 pub(crate) struct Request {
     pub(crate) method: Method,
-    /// Encoded, without a leading slash.
+    /// Encoded: of the server's own calls as the client's API definitions have it.
     pub(crate) path: String,
     pub(crate) query: Vec<(&'static str, String)>,
     pub(crate) body: Option<(&'static str, Bytes)>,
@@ -52,7 +52,7 @@ impl Request {
     pub(crate) fn new(method: Method, path: impl Into<String>, what: &'static str) -> Request {
         Request {
             method,
-            path: path.into(),
+            path: path.into().trim_start_matches('/').to_owned(),
             query: Vec::new(),
             body: None,
             what,

@@ -61,7 +61,7 @@ pub(crate) struct Http {
     pub(crate) total_timeout: Duration,
     /// Longest time that a round spends on polling.
     pub(crate) poll_timeout: Duration,
-    /// Most objects of one poll of a collection, but for the rest of the page that reaches it.
+    /// Objects of a collection that are stored at once, but for the rest of the page that reaches it.
     pub(crate) max_poll_objects: u32,
     /// Most bytes of one body, unpacked.
     pub(crate) max_body_bytes: u64,

@@ -205,8 +205,8 @@ pub(crate) const HTTP: Table = Table {
             "integer, 1 to 16000000",
             Is("250000"),
             "1000000",
-            "Objects after which one poll of a TAXII feed ends and the next round goes on; memory grows by about \
-             0.75 KB an indicator.",
+            "Objects of a TAXII feed after which its complete pages are stored, before more are fetched; memory \
+             grows by about 0.75 KB an indicator.",
         ),
         setting("max_body", "size", Is("\"1GiB\""), "\"200MB\"", "Largest body, after decompression."),
         setting(

@@ -41,7 +41,7 @@ pub(super) fn as_toml(value: &DeValue<'_>, is_url: bool) -> String {
     match value {
         DeValue::String(text) => {
             let url = is_url.then(|| Url::parse(text).map_or_else(|_| "no URL".to_owned(), |url| shown_url(&url)));
-            let text = url.as_deref().unwrap_or(text);
+            let text = url.as_deref().unwrap_or(text.as_ref());
             let mut toml = String::new();
             match text.serialize(toml::ser::ValueSerializer::new(&mut toml)) {
                 Ok(_) => toml,

@@ -48,7 +48,7 @@ pub(crate) struct Polled {
     /// Fetched, unpacked.
     pub(crate) bytes: u64,
     pub(crate) elapsed: Duration,
-    /// The poll ended at its limit of time or objects; the next round goes on.
+    /// The poll ended at its limit of time; the next round goes on.
     pub(crate) goes_on: bool,
 }
 
@@ -67,8 +67,9 @@ pub(crate) enum Outcome {
 /// Polls the feeds that are due, or with `force` all of them, several at once, and takes what they bring into
 /// the state. The results are in the order of the feeds. Each feed fails alone.
 ///
-/// All of it ends with `poll_timeout`: a collection keeps its complete pages and goes on from there in the
-/// next round, and feeds that did not begin come first then.
+/// A large collection is taken in parts, each in a transaction of its own. All of it ends with `poll_timeout`:
+/// a collection keeps its complete pages and goes on behind them in the next round, and feeds that did not
+/// begin come first then.
 ///
 /// While one delivery is taken, the state is locked and the thread is busy: on a runtime of several threads others go on fetching.
 pub(crate) async fn poll(
@@ -106,8 +107,11 @@ pub(crate) async fn poll(
             },
         }
     }
-    // Dropped requests close their connections; nothing of them is in the state.
+    // Dropped requests close their connections; nothing of them is in the state but the parts taken before.
     round.tasks.shutdown().await;
+    for Running { place, taken, .. } in round.running {
+        round.polled[place] = taken;
+    }
     let stopped = |feed: &Feed| Polled::skipped(feed, "stopped before it was done".to_owned());
     feeds.iter().zip(round.polled).map(|(feed, polled)| polled.unwrap_or_else(|| stopped(feed))).collect()
 }
@@ -138,8 +142,11 @@ struct Running {
     task: Id,
     /// Its place in the list of feeds.
     place: usize,
-    state: Option<FeedState>,
+    /// Polls that failed before in a row.
+    failures: u32,
     started: Instant,
+    /// What this round took of it already, up to the limit of objects.
+    taken: Option<Polled>,
 }
 
 impl Round<'_> {
@@ -147,7 +154,7 @@ impl Round<'_> {
         let started = Instant::now();
         let state = match lock(self.store).feed_state(&feed.name) {
             Ok(state) => state,
-            Err(error) => return self.failed(place, feed, None, started, error),
+            Err(error) => return self.failed(place, feed, 0, started, error),
         };
         if !force && let Some(why) = due::not_yet(feed, state.as_ref(), self.now) {
             self.polled[place] = Some(Polled::skipped(feed, why));
@@ -158,10 +165,40 @@ impl Round<'_> {
             self.polled[place] = Some(Polled::skipped(feed, why.to_owned()));
             return;
         }
-        let cursor = state.as_ref().and_then(|state| state.cursor.clone());
+        let failures = state.as_ref().map_or(0, |state| state.failures);
+        let cursor = state.and_then(|state| state.cursor);
+        self.fetch(place, feed, cursor, failures, started, None);
+    }
+
+    fn fetch(
+        &mut self,
+        place: usize,
+        feed: &Feed,
+        cursor: Option<Json>,
+        failures: u32,
+        started: Instant,
+        taken: Option<Polled>,
+    ) {
         let task = fetch(feed.clone(), Arc::clone(&self.http), cursor, self.now, self.deadline);
         let task = self.tasks.spawn(task).id();
-        self.running.push(Running { task, place, state, started });
+        self.running.push(Running { task, place, failures, started, taken });
+    }
+
+    /// Fetches what follows behind the cursor in the state, as long as there is time.
+    fn go_on(&mut self, feed: &Feed, running: Running, taken: Polled) {
+        let Running { place, failures, started, .. } = running;
+        if self.deadline.is_over() || self.stop.is_requested() {
+            self.polled[place] = Some(Polled { elapsed: started.elapsed(), ..taken });
+            return;
+        }
+        let state = lock(self.store).feed_state(&feed.name);
+        match state {
+            Ok(state) => {
+                let cursor = state.and_then(|state| state.cursor);
+                self.fetch(place, feed, cursor, failures, started, Some(taken));
+            }
+            Err(error) => self.failed(place, feed, failures, started, error),
+        }
     }
 
     fn done(&mut self, feeds: &[Feed], done: Result<(Id, anyhow::Result<Fetched>), JoinError>) {
@@ -172,11 +209,22 @@ impl Round<'_> {
             }
         };
         let Some(running) = self.running.iter().position(|running| running.task == task) else { return };
-        let Running { place, state, started, .. } = self.running.swap_remove(running);
+        let mut running = self.running.swap_remove(running);
+        let (place, started, before) = (running.place, running.started, running.taken.take());
         let feed = &feeds[place];
-        match fetched.and_then(|fetched| self.take(feed, fetched)) {
-            Ok(polled) => self.polled[place] = Some(Polled { elapsed: started.elapsed(), ..polled }),
-            Err(error) => self.failed(place, feed, state, started, error),
+        match (fetched.and_then(|fetched| self.take(feed, fetched)), before) {
+            (Ok(polled), before) => {
+                let polled = polled.after(before);
+                match polled.goes_on {
+                    true => self.go_on(feed, running, polled),
+                    false => self.polled[place] = Some(Polled { elapsed: started.elapsed(), ..polled }),
+                }
+            }
+            // The time was over before another page was complete.
+            (Err(error), Some(before)) if is_poll_timeout(&error) => {
+                self.polled[place] = Some(Polled { elapsed: started.elapsed(), ..before });
+            }
+            (Err(error), _) => self.failed(place, feed, running.failures, started, error),
         }
     }
 
@@ -210,11 +258,10 @@ impl Round<'_> {
         &mut self,
         place: usize,
         feed: &Feed,
-        state: Option<FeedState>,
+        failures: u32,
         started: Instant,
         error: anyhow::Error,
     ) {
-        let failures = state.map_or(0, |state| state.failures);
         let next = match feed.origin {
             // Looking at a file costs nothing.
             Origin::Path(_) => self.now,
@@ -245,7 +292,23 @@ impl Round<'_> {
     }
 }
 
+fn is_poll_timeout(error: &anyhow::Error) -> bool {
+    error.downcast_ref::<http::Fault>().is_some_and(http::Fault::is_poll_timeout)
+}
+
 impl Polled {
+    /// What this and an earlier part of the same poll came to.
+    fn after(self, before: Option<Polled>) -> Polled {
+        let Some(before) = before else { return self };
+        let outcome = match (before.outcome, self.outcome) {
+            (Outcome::Ingested(before), Outcome::Ingested(last)) => Outcome::Ingested(last.after(before)),
+            (before, Outcome::Unchanged) => before,
+            (_, last) => last,
+        };
+        let (objects, bytes) = (before.objects + self.objects, before.bytes + self.bytes);
+        Polled { outcome, objects, bytes, ..self }
+    }
+
     fn skipped(feed: &Feed, why: String) -> Polled {
         let outcome = Outcome::Skipped(why);
         Polled {

@@ -12,7 +12,7 @@ use crate::cli::{FeedsArgs, IndicatorState, IndicatorsArgs, StatusArgs};
 use crate::config::Config;
 use crate::exit::{Exit, Failure};
 use crate::indicators::generation;
-use crate::output::{Sink, grouped, harmless, moment};
+use crate::output::{Sink, grouped, harmless, moment, safe_json};
 use crate::sinks::records;
 use crate::store::{FeedState, Found, Query, State, Store};
 
@@ -24,7 +24,7 @@ pub(crate) fn show_status(args: &StatusArgs) -> Result<Exit, Failure> {
     let Some(loaded) = loaded(&args.config.path())? else { return Ok(Exit::Usage) };
     let store = Store::open(&loaded.config.state)?;
     let status = status(&loaded.config, &store)?;
-    let text = if args.json { format!("{status}\n") } else { status_text(&status) };
+    let text = if args.json { format!("{}\n", safe_json(&status.to_string())) } else { status_text(&status) };
     Sink::stdout()?.write(text.as_bytes())?;
     Ok(Exit::Done)
 }
@@ -181,6 +181,9 @@ fn feeds_text(feeds: &[Json]) -> String {
                 harmless(error)
             );
         }
+        if feed["cursor"]["resume"].is_object() {
+            text.push_str("          there is more: the next round goes on\n");
+        }
         if let Some(why) = feed["held"]["why"].as_str() {
             let name = harmless(feed["name"].as_str().unwrap_or_default());
             _ = writeln!(
@@ -203,7 +206,7 @@ pub(crate) fn list_feeds(args: &FeedsArgs) -> Result<Exit, Failure> {
     }
     let mut all = feeds(&loaded.config, &store)?;
     all.retain(|feed| !args.held || !feed["held"].is_null());
-    let text = if args.json { format!("{}\n", json!({ "feeds": all })) } else { feeds_text(&all) };
+    let text = if args.json { format!("{}\n", safe_json(&json!({ "feeds": all }).to_string())) } else { feeds_text(&all) };
     Sink::stdout()?.write(text.as_bytes())?;
     Ok(Exit::Done)
 }
@@ -218,7 +221,7 @@ pub(crate) fn list_indicators(args: &IndicatorsArgs) -> Result<Exit, Failure> {
         for (feed, one) in store.left_out(args.feed.as_deref(), limit)? {
             let (shown, reason) = (harmless(&one.value), harmless(&one.reason));
             _ = match args.json {
-                true => writeln!(text, "{}", json!({ "feed": feed, "left_out": one })),
+                true => writeln!(text, "{}", safe_json(&json!({ "feed": feed, "left_out": one }).to_string())),
                 false => writeln!(text, "{} {}  {shown}: {reason}", harmless(&feed), harmless(&one.id)),
             };
         }
@@ -227,7 +230,7 @@ pub(crate) fn list_indicators(args: &IndicatorsArgs) -> Result<Exit, Failure> {
             Query { text: args.text.clone(), feed: args.feed.clone(), state: state(args.state), limit };
         let (found, has_more) = store.search(&query, now())?;
         for one in &found {
-            text.push_str(&if args.json { format!("{}\n", found_json(one)) } else { found_text(one) });
+            text.push_str(&if args.json { format!("{}\n", safe_json(&found_json(one).to_string())) } else { found_text(one) });
         }
         if has_more && !args.json {
             _ = writeln!(text, "there are more; --limit shows them");

@@ -14,11 +14,6 @@ use super::client::NO_AUTHORITIES;
 use super::credentials::pem;
 use crate::config::ClientCertificate;
 
-/// Makes the whole program use one implementation of TLS. A second call changes nothing.
-pub(crate) fn set_tls_provider() {
-    let _ = aws_lc_rs::default_provider().install_default();
-}
-
 /// Builds TLS settings: the system's authorities are trusted, and those of `ca_files` (PEM); the
 /// client certificate, if any, is shown to the server.
 pub(crate) fn tls_config(

@@ -27,7 +27,7 @@ pub(crate) struct FeedReport {
     pub(crate) objects: u64,
     pub(crate) bytes: u64,
     pub(crate) seconds: f64,
-    /// The poll ended at its limit of time or objects; the next round goes on.
+    /// The poll ended at its limit of time; the next round goes on.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub(crate) goes_on: bool,
 }
@@ -181,7 +181,7 @@ impl FeedReport {
     fn text(&self) -> String {
         let mut text = self.outcome_text();
         if self.goes_on {
-            text.push_str("; the poll is at its limit, the next round goes on");
+            text.push_str("; there is more: the next round goes on");
         }
         text
     }

@@ -71,6 +71,20 @@ pub(crate) struct Ingested {
 }
 
 impl Ingested {
+    /// What this and a part taken before it came to together.
+    pub(crate) fn after(self, before: Ingested) -> Ingested {
+        Ingested {
+            added: self.added + before.added,
+            changed: self.changed + before.changed,
+            removed: self.removed + before.removed,
+            revoked: self.revoked + before.revoked,
+            refused: self.refused + before.refused,
+            older: self.older + before.older,
+            ahead: self.ahead + before.ahead,
+            held: self.held,
+        }
+    }
+
     /// Whether anything in force is not what it was.
     pub(crate) fn has_changes(&self) -> bool {
         self.held.is_none() && self.added + self.changed + self.removed + self.revoked > 0

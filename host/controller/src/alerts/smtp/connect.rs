@@ -41,12 +41,9 @@ impl Server<'_> {
 /// From the first byte to the EHLO that counts.
 async fn open(mut session: Session, smtp: &Smtp, tls: Option<Arc<ClientConfig>>) -> anyhow::Result<Session> {
     let name = hello_name();
-    let encrypted = |session: Session, tls| async move {
-        session.start_tls(tls, &smtp.host).await.context("TLS")
-    };
     match (smtp.tls, tls) {
         (SmtpTls::Implicit, Some(tls)) => {
-            session = encrypted(session, tls).await?;
+            session = session.start_tls(tls, &smtp.host).await.context("TLS")?;
             session.greeting().await.context("the greeting")?;
         }
         (SmtpTls::StartTls, Some(tls)) => {
@@ -57,7 +54,7 @@ async fn open(mut session: Session, smtp: &Smtp, tls: Option<Arc<ClientConfig>>)
                 "expected STARTTLS, which the server does not offer; nothing was sent"
             );
             session.command("STARTTLS", 220).await.context("STARTTLS")?;
-            session = encrypted(session, tls).await.context("STARTTLS")?;
+            session = session.start_tls(tls, &smtp.host).await.context("TLS after STARTTLS")?;
         }
         _ => session.greeting().await.context("the greeting")?,
     }

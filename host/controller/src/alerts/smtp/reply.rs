@@ -50,7 +50,7 @@ impl Reply {
     fn take_line(&mut self, line: &[u8]) -> Result<bool, Failed> {
         let line = line.strip_suffix(b"\r").unwrap_or(line);
         let shown = || crate::output::clipped(line, 60);
-        let (digits, rest) = line.split_at_checked(3).unwrap_or((line, b""));
+        let (digits, rest) = line.split_at_checked(3).unwrap_or((line, &[]));
         let code = std::str::from_utf8(digits).ok().and_then(|digits| digits.parse().ok());
         let code = code.filter(|code| (200..600).contains(code));
         let (Some(code), b"" | [b' ' | b'-', ..]) = (code, rest) else {

@@ -63,12 +63,16 @@ impl Session {
     /// Encrypts the connection. Nothing that was said before counts any more (RFC 3207 section 4.2):
     /// the reply to STARTTLS is the last plain byte that is read.
     pub(super) async fn start_tls(self, tls: Arc<ClientConfig>, host: &str) -> Result<Session, Failed> {
-        let Wire::Plain(stream) = self.wire else { return Ok(self) };
+        let Session { wire, limit, offer } = self;
+        let stream = match wire {
+            Wire::Plain(stream) => stream,
+            wire @ Wire::Encrypted(_) => return Ok(Session { wire, limit, offer }),
+        };
         let name = ServerName::try_from(host.to_owned())
             .map_err(|_| Failed::Broken(format!("expected a host's name for TLS, got {host:?}")))?;
-        let stream = within(self.limit, TlsConnector::from(tls).connect(name, stream)).await?;
+        let stream = within(limit, TlsConnector::from(tls).connect(name, stream)).await?;
         let stream = stream.map_err(Failed::io)?;
-        Ok(Session { wire: Wire::Encrypted(Box::new(stream)), limit: self.limit, offer: None })
+        Ok(Session { wire: Wire::Encrypted(Box::new(stream)), limit, offer: None })
     }
 
     /// Sends a command, which has the only reply that is accepted, or fails with it.
@@ -153,8 +157,8 @@ impl Session {
 fn expect(reply: &Reply, wanted: u16) -> Result<(), Failed> {
     match reply.code {
         code if code == wanted => Ok(()),
-        // RCPT may be forwarded (251), AUTH says 235; a reply of another kind that is no refusal is not understood.
-        code if code / 100 == 2 && wanted / 100 == 2 => Ok(()),
+        // A recipient whose mail is forwarded, or who is not verified (RFC 5321 section 4.2.3).
+        251 | 252 if wanted == 250 => Ok(()),
         code @ 400.. => Err(Failed::Refused { code, text: reply.to_string().trim_end().to_owned() }),
         _ => Err(Failed::Broken(format!("expected the reply {wanted}, got {reply}"))),
     }

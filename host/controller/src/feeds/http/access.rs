@@ -101,6 +101,11 @@ impl Access {
         })
     }
 
+    #[cfg(test)]
+    pub(super) fn foreign(&self) -> &Client {
+        &self.foreign
+    }
+
     pub(super) fn secrets(&self) -> &Secrets {
         &self.secrets
     }

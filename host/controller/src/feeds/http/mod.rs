@@ -33,7 +33,6 @@ const SHOWN_BYTES: usize = 4 * SHOWN_CHARS;
 const PATIENCE: Duration = Duration::from_secs(60);
 /// The wait before a second try where the server names none: from half of this on.
 const PAUSE: Duration = Duration::from_secs(2);
-
 /// The setting that ends a poll, as errors name it.
 const POLL_TIMEOUT: &str = "`poll_timeout` in [http]";
 
@@ -100,7 +99,7 @@ struct Quote {
 }
 
 impl Quote {
-    /// ` ` and the first characters of a text; nothing where it may not be quoted.
+    /// The first characters of a text; nothing where it may not be quoted.
     fn of(&self, bytes: &[u8]) -> Option<String> {
         let text = self.secrets.excerpt(bytes.trim_ascii(), SHOWN_CHARS);
         (!self.is_foreign && !text.is_empty()).then_some(text)
@@ -116,8 +115,11 @@ impl Quote {
             return Ok(());
         }
         let mut what = format!("expected {expected}, got a page for people, such as a login form, or XML");
-        if let (Some(kind), Some(start)) = (self.of(content_type.as_bytes()), self.of(start)) {
-            what.push_str(&format!(": {kind} `{start}`"));
+        if let Some(kind) = self.of(content_type.as_bytes()) {
+            what.push_str(&format!(", of type {kind}"));
+        }
+        if let Some(start) = self.of(start) {
+            what.push_str(&format!(": `{start}`"));
         }
         Err(Fault::Content { url: shown(url), what })
     }

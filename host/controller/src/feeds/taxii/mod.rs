@@ -78,7 +78,6 @@ pub(super) async fn fetch(
             at.resume = None;
         }
         End::Paused => {
-            tracing::info!(feed = feed.name, objects = poll.objects, "the poll is at its limit and goes on later");
             at.resume = Some(poll.paging.pause());
         }
     }
