@@ -125,8 +125,8 @@ static NETWORKS: LazyLock<Vec<(AddressRange, &'static str, &'static str)>> = Laz
     SPECIAL.iter().filter_map(parse).collect()
 });
 
-/// The special-purpose network that an address is in, and what that is for; `None` for an address that
-/// is globally reachable. An IPv4-mapped IPv6 address is the IPv4 address.
+/// The special-purpose network that an address is in, and what that is for; `None` for an address
+/// that is globally reachable. An IPv4-mapped IPv6 address is the IPv4 address.
 pub fn special_purpose(address: IpAddr) -> Option<(&'static str, &'static str)> {
     let address = address.to_canonical();
     let holds = |range: &AddressRange| range.first() <= address && address <= range.last();

@@ -19,7 +19,8 @@ use crate::store::mails::{Fate, WaitingMail};
 /// Pause after the first failure; each further one doubles it.
 const FIRST_PAUSE: Duration = Duration::from_secs(60);
 const LONGEST_PAUSE: Duration = Duration::from_secs(3600);
-/// Time that a round spends on mails over which connections break; what waits then waits for the next round.
+/// Time that a round spends on mails over which connections break; what waits then waits for the
+/// next round.
 const PATIENCE: Duration = Duration::from_secs(300);
 /// How long a mail that is being handed over may take once the program was asked to stop; stopping takes 10 s at most.
 const GRACE: Duration = Duration::from_secs(5);
@@ -36,9 +37,9 @@ pub(crate) struct Delivery {
     pub(crate) interrupted: bool,
 }
 
-/// Hands all mails that are due over, oldest first, one at a time. A server in trouble is asked once, and
-/// what waits for it waits on. Where a connection breaks over one recipient, the others go first, on a
-/// new connection.
+/// Hands all mails that are due over, oldest first, one at a time. A server in trouble is asked
+/// once, and what waits for it waits on. Where a connection breaks over one recipient, the others
+/// go first, on a new connection.
 pub(crate) async fn deliver(
     alerts: Option<&Alerts>,
     store: &mut Store,

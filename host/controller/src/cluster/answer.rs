@@ -7,8 +7,8 @@ use crate::network::Secrets;
 
 /// Longest answer that is read, in bytes: what hundreds of nodes say of hundreds of blacklists.
 pub(super) const MAX_ANSWER_BYTES: u64 = 32 * 1024 * 1024;
-/// Longest answer of a request that expects much: the mappings of some thousand indices. Read as JSON it takes several
-/// times its size.
+/// Longest answer of a request that expects much: the mappings of some thousand indices. Read as
+/// JSON it takes several times its size.
 pub(super) const MAX_LARGE_ANSWER_BYTES: u64 = 128 * 1024 * 1024;
 /// Most characters of a reason that are kept.
 const REASON_CHARS: usize = 500;

@@ -61,7 +61,8 @@ pub(crate) struct Http {
     pub(crate) total_timeout: Duration,
     /// Longest time that a round spends on polling.
     pub(crate) poll_timeout: Duration,
-    /// Objects of a collection that are stored at once, but for the rest of the page that reaches it.
+    /// Objects of a collection that are stored at once, but for the rest of the page that reaches
+    /// it.
     pub(crate) max_poll_objects: u32,
     /// Most bytes of one body, unpacked.
     pub(crate) max_body_bytes: u64,

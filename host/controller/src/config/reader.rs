@@ -114,8 +114,8 @@ impl<'a> Reader<'a> {
         });
     }
 
-    /// Notes the values for `config show`. Secrets are named by where they are found; a plain one is a problem
-    /// and is never shown. URLs are shown without keys.
+    /// Notes the values for `config show`. Secrets are named by where they are found; a plain one
+    /// is a problem and is never shown. URLs are shown without keys.
     fn show(&self, known: &Table) {
         let mut shown = self.file.shown.borrow_mut();
         for (key, value) in &self.values {

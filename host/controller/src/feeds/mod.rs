@@ -60,16 +60,17 @@ pub(crate) enum Outcome {
     Ingested(Ingested),
     /// It was not polled, for this reason.
     Skipped(String),
-    /// It failed for this reason, which is in the state and the log by now; what was known before serves on.
+    /// It failed for this reason, which is in the state and the log by now; what was known before
+    /// serves on.
     Failed(String),
 }
 
-/// Polls the feeds that are due, or with `force` all of them, several at once, and takes what they bring into
-/// the state. The results are in the order of the feeds. Each feed fails alone.
+/// Polls the feeds that are due, or with `force` all of them, several at once, and takes what they
+/// bring into the state. The results are in the order of the feeds. Each feed fails alone.
 ///
-/// A large collection is taken in parts, each in a transaction of its own. All of it ends with `poll_timeout`:
-/// a collection keeps its complete pages and goes on behind them in the next round, and feeds that did not
-/// begin come first then.
+/// A large collection is taken in parts, each in a transaction of its own. All of it ends with
+/// `poll_timeout`: a collection keeps its complete pages and goes on behind them in the next round,
+/// and feeds that did not begin come first then.
 ///
 /// While one delivery is taken, the state is locked and the thread is busy: on a runtime of several threads others go on fetching.
 pub(crate) async fn poll(
@@ -107,7 +108,8 @@ pub(crate) async fn poll(
             },
         }
     }
-    // Dropped requests close their connections; nothing of them is in the state but the parts taken before.
+    // Dropped requests close their connections; nothing of them is in the state but the parts taken
+    // before.
     round.tasks.shutdown().await;
     for Running { place, taken, .. } in round.running {
         round.polled[place] = taken;
@@ -118,7 +120,8 @@ pub(crate) async fn poll(
 
 /// The places of feeds, with those first that were not polled for longest, or never.
 fn longest_waiting(feeds: &[Feed], store: &Store) -> Vec<usize> {
-    let attempted = |feed: &Feed| store.feed_state(&feed.name).ok().flatten().and_then(|state| state.attempted);
+    let attempted =
+        |feed: &Feed| store.feed_state(&feed.name).ok().flatten().and_then(|state| state.attempted);
     let mut places: Vec<usize> = (0..feeds.len()).collect();
     places.sort_by_cached_key(|&place| attempted(&feeds[place]));
     places
@@ -254,14 +257,7 @@ impl Round<'_> {
     }
 
     /// Notes a failure, in the state and in the log.
-    fn failed(
-        &mut self,
-        place: usize,
-        feed: &Feed,
-        failures: u32,
-        started: Instant,
-        error: anyhow::Error,
-    ) {
+    fn failed(&mut self, place: usize, feed: &Feed, failures: u32, started: Instant, error: anyhow::Error) {
         let next = match feed.origin {
             // Looking at a file costs nothing.
             Origin::Path(_) => self.now,

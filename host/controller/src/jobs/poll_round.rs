@@ -39,7 +39,8 @@ pub(crate) fn poll_round(args: &PollArgs) -> Result<Exit, Failure> {
         now: now(),
     };
     let report = round.play(&mut store)?;
-    let text = if args.json { format!("{}\n", safe_json(&serde_json::to_string(&report)?)) } else { report.text() };
+    let text =
+        if args.json { format!("{}\n", safe_json(&serde_json::to_string(&report)?)) } else { report.text() };
     Sink::stdout()?.write(text.as_bytes())?;
     Ok(report.exit())
 }

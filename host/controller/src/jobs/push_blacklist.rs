@@ -75,7 +75,8 @@ fn push(args: &PushArgs, push: &Push, store: Option<&Store>) -> Result<Exit, Fai
     if let Some(store) = store {
         push.record(store, &report, now())?;
     }
-    let text = if args.json { format!("{}\n", safe_json(&serde_json::to_string(&report)?)) } else { report.text() };
+    let text =
+        if args.json { format!("{}\n", safe_json(&serde_json::to_string(&report)?)) } else { report.text() };
     Sink::stdout()?.write(text.as_bytes())?;
     Ok(if report.outcome == Outcome::Acknowledged { Exit::Done } else { Exit::Remote })
 }

@@ -206,7 +206,11 @@ pub(crate) fn list_feeds(args: &FeedsArgs) -> Result<Exit, Failure> {
     }
     let mut all = feeds(&loaded.config, &store)?;
     all.retain(|feed| !args.held || !feed["held"].is_null());
-    let text = if args.json { format!("{}\n", safe_json(&json!({ "feeds": all }).to_string())) } else { feeds_text(&all) };
+    let text = if args.json {
+        format!("{}\n", safe_json(&json!({ "feeds": all }).to_string()))
+    } else {
+        feeds_text(&all)
+    };
     Sink::stdout()?.write(text.as_bytes())?;
     Ok(Exit::Done)
 }
@@ -221,7 +225,9 @@ pub(crate) fn list_indicators(args: &IndicatorsArgs) -> Result<Exit, Failure> {
         for (feed, one) in store.left_out(args.feed.as_deref(), limit)? {
             let (shown, reason) = (harmless(&one.value), harmless(&one.reason));
             _ = match args.json {
-                true => writeln!(text, "{}", safe_json(&json!({ "feed": feed, "left_out": one }).to_string())),
+                true => {
+                    writeln!(text, "{}", safe_json(&json!({ "feed": feed, "left_out": one }).to_string()))
+                }
                 false => writeln!(text, "{} {}  {shown}: {reason}", harmless(&feed), harmless(&one.id)),
             };
         }
@@ -230,7 +236,11 @@ pub(crate) fn list_indicators(args: &IndicatorsArgs) -> Result<Exit, Failure> {
             Query { text: args.text.clone(), feed: args.feed.clone(), state: state(args.state), limit };
         let (found, has_more) = store.search(&query, now())?;
         for one in &found {
-            text.push_str(&if args.json { format!("{}\n", safe_json(&found_json(one).to_string())) } else { found_text(one) });
+            text.push_str(&if args.json {
+                format!("{}\n", safe_json(&found_json(one).to_string()))
+            } else {
+                found_text(one)
+            });
         }
         if has_more && !args.json {
             _ = writeln!(text, "there are more; --limit shows them");

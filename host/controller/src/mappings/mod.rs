@@ -15,7 +15,8 @@ use anyhow::Context;
 use opensearch::cluster::ClusterPutComponentTemplateParts;
 use opensearch::http::Method;
 use opensearch::indices::{
-    IndicesGetIndexTemplateParts, IndicesGetMappingParts, IndicesGetSettingsParts, IndicesSimulateTemplateParts,
+    IndicesGetIndexTemplateParts, IndicesGetMappingParts, IndicesGetSettingsParts,
+    IndicesSimulateTemplateParts,
 };
 use serde::Serialize;
 use serde_json::Value as Json;

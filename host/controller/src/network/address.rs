@@ -1,4 +1,5 @@
-//! Hosts that another server may not send this program to: those inside this machine or a private network.
+//! Hosts that another server may not send this program to: those inside this machine or a private
+//! network.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
@@ -7,8 +8,8 @@ use threatsieve_blacklist::compile::special_purpose;
 use tokio::net::lookup_host;
 use url::{Host, Url};
 
-/// Top-level names that no public name server answers for (RFC 6761, RFC 6762, RFC 8375, and ICANN's
-/// reservation of `internal`), and what routers at home use.
+/// Top-level names that no public name server answers for (RFC 6761, RFC 6762, RFC 8375, and
+/// ICANN's reservation of `internal`), and what routers at home use.
 const LOCAL_NAMES: [&str; 7] =
     ["localhost", "local", "internal", "lan", "localdomain", "home.arpa", "intranet"];
 /// Where proxies are configured outside this program's configuration.
@@ -20,9 +21,9 @@ const PROXY_VARIABLES: [&str; 6] =
 #[error("{0}")]
 pub(crate) struct Refused(String);
 
-/// Allows public hosts only. A name is judged by itself, and by the addresses that are connected to,
-/// so that no second look-up can give others. Behind a proxy, which looks names up itself, the name
-/// alone is judged.
+/// Allows public hosts only. A name is judged by itself, and by the addresses that are connected
+/// to, so that no second look-up can give others. Behind a proxy, which looks names up itself, the
+/// name alone is judged.
 #[derive(Debug, Clone)]
 pub(crate) struct PublicHosts {
     /// The proxies' own names, which may be local.
@@ -34,7 +35,9 @@ impl PublicHosts {
     pub(crate) fn new(proxy: Option<&Url>) -> PublicHosts {
         let proxies = match proxy {
             Some(proxy) => proxy.host_str().map(str::to_owned).into_iter().collect(),
-            None => PROXY_VARIABLES.iter().filter_map(|name| proxy_host(&std::env::var(name).ok()?)).collect(),
+            None => {
+                PROXY_VARIABLES.iter().filter_map(|name| proxy_host(&std::env::var(name).ok()?)).collect()
+            }
         };
         PublicHosts { proxies }
     }
@@ -84,10 +87,13 @@ fn check_address(address: IpAddr) -> Result<(), Refused> {
     }
 }
 
-/// The IPv4 address that a translator would connect to (NAT64, RFC 6052 section 2.1); any other as it is.
+/// The IPv4 address that a translator would connect to (NAT64, RFC 6052 section 2.1); any other as
+/// it is.
 fn embedded(address: IpAddr) -> IpAddr {
     match address {
-        IpAddr::V6(v6) if v6.segments()[..6] == Ipv6Addr::new(0x64, 0xff9b, 0, 0, 0, 0, 0, 0).segments()[..6] => {
+        IpAddr::V6(v6)
+            if v6.segments()[..6] == Ipv6Addr::new(0x64, 0xff9b, 0, 0, 0, 0, 0, 0).segments()[..6] =>
+        {
             let [.., a, b, c, d] = v6.octets();
             Ipv4Addr::new(a, b, c, d).into()
         }
@@ -130,7 +136,9 @@ mod tests {
         ] {
             assert!(hosts.check(&url.parse().unwrap()).is_err(), "{url}");
         }
-        for url in ["http://feeds.example/", "http://9.9.9.9/", "http://[2620:fe::fe]/", "http://thelan.example/"] {
+        for url in
+            ["http://feeds.example/", "http://9.9.9.9/", "http://[2620:fe::fe]/", "http://thelan.example/"]
+        {
             assert_eq!(hosts.check(&url.parse().unwrap()), Ok(()), "{url}");
         }
     }
@@ -145,7 +153,9 @@ mod tests {
         assert!(error.contains("loopback"), "{error}");
         let error = resolve(&PublicHosts { proxies: Vec::new() }, "127.0.0.1").await.unwrap_err();
         assert_eq!(error, "127.0.0.1 is in 127.0.0.0/8 (loopback)");
-        assert!(resolve(&PublicHosts { proxies: vec!["localhost".to_owned()] }, "localhost").await.unwrap() > 0);
+        assert!(
+            resolve(&PublicHosts { proxies: vec!["localhost".to_owned()] }, "localhost").await.unwrap() > 0
+        );
     }
 
     #[test]

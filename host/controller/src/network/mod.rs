@@ -1,5 +1,5 @@
-//! What all connections to the outside share: trusted authorities, client certificates, credentials,
-//! HTTP clients, limits on answers, and the redaction of secrets.
+//! What all connections to the outside share: trusted authorities, client certificates,
+//! credentials, HTTP clients, limits on answers, and the redaction of secrets.
 
 mod address;
 mod client;

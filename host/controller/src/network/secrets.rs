@@ -7,7 +7,8 @@ use url::{Url, form_urlencoded};
 use crate::config::Auth;
 use crate::output::{clipped, harmless};
 
-/// Shortest part of a URL that is redacted in answers: shorter ones (`v=2`) are parts of other words.
+/// Shortest part of a URL that is redacted in answers: shorter ones (`v=2`) are parts of other
+/// words.
 const MIN_URL_PART_BYTES: usize = 4;
 /// Shortest part of a URL's path that is taken for a key, if it looks like one.
 const MIN_KEY_BYTES: usize = 24;
@@ -86,8 +87,8 @@ impl Secrets {
         self.texts.iter().fold(text.to_owned(), |text, secret| text.replace(secret, HIDDEN))
     }
 
-    /// The first characters of an answer, without secrets and control characters. `bytes` may end in the
-    /// middle of a secret: what looks like the beginning of one at the end goes too.
+    /// The first characters of an answer, without secrets and control characters. `bytes` may end
+    /// in the middle of a secret: what looks like the beginning of one at the end goes too.
     pub(crate) fn excerpt(&self, bytes: &[u8], max_chars: usize) -> String {
         let mut text = self.redact(&String::from_utf8_lossy(bytes));
         let begun = |text: &str| {
@@ -105,8 +106,8 @@ impl Secrets {
     }
 }
 
-/// A URL for people: without credentials, without its query, where many services want their keys, and
-/// without what looks like a key in its path.
+/// A URL for people: without credentials, without its query, where many services want their keys,
+/// and without what looks like a key in its path.
 pub(crate) fn shown_url(url: &Url) -> String {
     let mut text = url.clone();
     // They fail only for URLs that have no host, and so no credentials.
@@ -144,7 +145,10 @@ mod tests {
         for (url, want) in [
             ("https://user:word@host:8443/a/b?apikey=1#x", "https://host:8443/a/b?..."),
             ("http://host", "http://host/"),
-            ("https://h/v2/export/0123456789abcdef0123456789abcdef0123456789abcdef/recent.csv", "https://h/v2/export/***/recent.csv"),
+            (
+                "https://h/v2/export/0123456789abcdef0123456789abcdef0123456789abcdef/recent.csv",
+                "https://h/v2/export/***/recent.csv",
+            ),
             (
                 "https://h/taxii2/collections/8e2e2d2b-17d4-4cbf-938f-98ee46b3cd3f/objects/",
                 "https://h/taxii2/collections/8e2e2d2b-17d4-4cbf-938f-98ee46b3cd3f/objects/",
@@ -169,7 +173,8 @@ mod tests {
 
     #[test]
     fn what_is_sent_is_redacted_without_its_schemes_name() {
-        let auth = Auth::Header { name: "Authorization".into(), value: Secret::new("ApiKey aHVudGVyMg==".into()) };
+        let auth =
+            Auth::Header { name: "Authorization".into(), value: Secret::new("ApiKey aHVudGVyMg==".into()) };
         assert_eq!(Secrets::of_auth(&auth, None).redact("ApiKey aHVudGVyMg=="), "ApiKey ***");
         let auth = Auth::Basic { user: "u".into(), password: Secret::new("hunter2".into()) };
         let header = crate::network::auth_header(&auth).unwrap();

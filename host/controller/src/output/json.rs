@@ -50,9 +50,9 @@ pub(crate) fn write_json(event: &Event<'_>, out: &mut Vec<u8>) {
     }
 }
 
-/// One line of JSON with the characters escaped that a terminal may obey: JSON itself leaves DEL, the C1
-/// controls and the direction controls as they are. They can stand in strings only, where RFC 8259 section 7
-/// allows any character to be escaped.
+/// One line of JSON with the characters escaped that a terminal may obey: JSON itself leaves DEL,
+/// the C1 controls and the direction controls as they are. They can stand in strings only, where
+/// RFC 8259 section 7 allows any character to be escaped.
 pub(crate) fn safe_json(json: &str) -> Cow<'_, str> {
     if !json.contains(is_harmful) {
         return Cow::Borrowed(json);

@@ -31,9 +31,9 @@ pub(crate) fn styled(text: &str, style: Style, colour: bool) -> Cow<'_, str> {
     }
 }
 
-/// Whether a terminal, or an editor, may obey a character instead of showing it: a control character, a line
-/// separator, or a direction control, which shows a name in another order than its bytes have (Unicode
-/// Standard Annex 9, section 2).
+/// Whether a terminal, or an editor, may obey a character instead of showing it: a control
+/// character, a line separator, or a direction control, which shows a name in another order than
+/// its bytes have (Unicode Standard Annex 9, section 2).
 pub(super) fn is_harmful(c: char) -> bool {
     let controls_direction = matches!(
         c,

@@ -18,8 +18,8 @@ use threatsieve_blacklist::{Timestamp, UrlMode};
 /// How far ahead of this machine's clock a publisher's may be, in microseconds: a day.
 const MAX_AHEAD_MICROS: i64 = 24 * 60 * 60 * 1_000_000;
 
-/// The latest `modified` that is believed at a moment. A version dated later counts as older than any other, so
-/// that it cannot keep its own correction out.
+/// The latest `modified` that is believed at a moment. A version dated later counts as older than
+/// any other, so that it cannot keep its own correction out.
 pub fn latest_modified(now: Timestamp) -> Timestamp {
     Timestamp(now.0.saturating_add(MAX_AHEAD_MICROS))
 }
@@ -40,8 +40,8 @@ pub struct StixLimits {
 }
 
 impl Default for StixLimits {
-    /// Objects of at most 16 MiB and 64 levels, 16 M of them, URLs that cover their own path, and any
-    /// `modified`.
+    /// Objects of at most 16 MiB and 64 levels, 16 M of them, URLs that cover their own path, and
+    /// any `modified`.
     fn default() -> Self {
         StixLimits {
             max_object_bytes: 16 * 1024 * 1024,

@@ -249,10 +249,12 @@ impl StixSet {
     /// The indicators of which [`StixSet::finish`] hands over nothing.
     pub fn valueless(&self) -> impl Iterator<Item = Valueless> {
         let latest = self.limits.latest_modified;
-        self.versions.iter().filter(|(_, version)| version.values.is_empty()).map(move |(id, version)| Valueless {
-            id: id.to_string(),
-            modified: version.modified.filter(|moment| *moment <= latest),
-            is_revoked: version.is_revoked,
+        self.versions.iter().filter(|(_, version)| version.values.is_empty()).map(move |(id, version)| {
+            Valueless {
+                id: id.to_string(),
+                modified: version.modified.filter(|moment| *moment <= latest),
+                is_revoked: version.is_revoked,
+            }
         })
     }
 

@@ -1,4 +1,5 @@
-//! From the configuration to a connection that mails can be sent over: reached, encrypted, signed in.
+//! From the configuration to a connection that mails can be sent over: reached, encrypted, signed
+//! in.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -68,7 +69,9 @@ async fn sign_in(session: &mut Session, user: &str, password: &Secret) -> Result
         return session.command(&format!("AUTH PLAIN {}", plain_login(user, password)), 235).await.map(drop);
     }
     if !session.offers("AUTH", Some("LOGIN")) {
-        return Err(Failed::Broken("expected AUTH PLAIN or LOGIN, which the server does not offer".to_owned()));
+        return Err(Failed::Broken(
+            "expected AUTH PLAIN or LOGIN, which the server does not offer".to_owned(),
+        ));
     }
     session.command("AUTH LOGIN", 334).await?;
     session.command(&Base64::encode_string(user.as_bytes()), 334).await?;
@@ -80,7 +83,8 @@ pub(super) fn plain_login(user: &str, password: &Secret) -> String {
     Base64::encode_string(format!("\0{user}\0{}", password.expose()).as_bytes())
 }
 
-/// Resolves the server's name. Without encryption only this machine will do, unless configured otherwise.
+/// Resolves the server's name. Without encryption only this machine will do, unless configured
+/// otherwise.
 async fn addresses(smtp: &Smtp) -> anyhow::Result<Vec<SocketAddr>> {
     let found = timeout(smtp.timeout, lookup_host((smtp.host.as_str(), smtp.port)));
     let addresses: Vec<_> = found.await.context("the name is not resolved in time")??.collect();

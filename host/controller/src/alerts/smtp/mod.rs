@@ -1,7 +1,7 @@
 //! A mail server (RFC 5321), spoken to over one connection for all mails of a round.
 //!
-//! The conversation is our own (docs/decisions/0004-connections-of-our-own.md): what the server says is
-//! bounded, and nothing that was said before encryption is taken for what is said after it.
+//! The conversation is our own (docs/decisions/0005-connections-of-our-own.md): what the server
+//! says is bounded, and nothing that was said before encryption is taken for what is said after it.
 
 mod connect;
 mod offer;
@@ -24,8 +24,8 @@ const REPLY_CHARS: usize = 500;
 pub(super) enum Trouble {
     /// The server, the login or the sender: every other mail would meet it too.
     Server(String),
-    /// The connection ended, or the service closed it, over this recipient or this mail. Others may do
-    /// better on a new connection.
+    /// The connection ended, or the service closed it, over this recipient or this mail. Others may
+    /// do better on a new connection.
     Broken(String),
     /// This mail is not wanted now (4xx).
     Later(String),

@@ -40,10 +40,12 @@ impl fmt::Display for Offer {
     }
 }
 
-/// Connects as for sending (EHLO, TLS, AUTH), sends NOOP and QUIT, and says what the server offered.
+/// Connects as for sending (EHLO, TLS, AUTH), sends NOOP and QUIT, and says what the server
+/// offered.
 pub(crate) async fn probe(smtp: &Smtp) -> anyhow::Result<Offer> {
     let mut server = Server::new(smtp);
-    let shown = |error: anyhow::Error, server: &Server<'_>| anyhow::anyhow!(server.shown(&format!("{error:#}")));
+    let shown =
+        |error: anyhow::Error, server: &Server<'_>| anyhow::anyhow!(server.shown(&format!("{error:#}")));
     let mut session = server.connect().await.map_err(|error| shown(error, &server))?;
     session.command("NOOP", 250).await.context("NOOP").map_err(|error| shown(error, &server))?;
     let offered = KNOWN.into_iter().filter(|(keyword, parameter)| session.offers(keyword, *parameter));

@@ -29,12 +29,16 @@ impl Reply {
                 start += length + 1;
                 match (is_last, rest) {
                     (true, 0) => return Ok(reply),
-                    (true, _) => return Err(broken(format!("expected one reply, got more bytes behind {reply}"))),
+                    (true, _) => {
+                        return Err(broken(format!("expected one reply, got more bytes behind {reply}")));
+                    }
                     (false, _) => {}
                 }
             }
             if received.len() - start > MAX_LINE_BYTES {
-                return Err(broken(format!("expected a line of at most {MAX_LINE_BYTES} bytes, got a longer one")));
+                return Err(broken(format!(
+                    "expected a line of at most {MAX_LINE_BYTES} bytes, got a longer one"
+                )));
             }
             received.drain(..start);
             start = 0;
@@ -67,7 +71,8 @@ impl Reply {
         Ok(rest.first() != Some(&b'-'))
     }
 
-    /// Whether an EHLO reply offers an extension, with these parameters if any (RFC 5321 section 4.1.1.1).
+    /// Whether an EHLO reply offers an extension, with these parameters if any (RFC 5321 section
+    /// 4.1.1.1).
     pub(super) fn offers(&self, keyword: &str, parameter: Option<&str>) -> bool {
         self.lines.iter().skip(1).any(|line| {
             let mut words = line.split_ascii_whitespace();
@@ -97,7 +102,9 @@ mod tests {
 
     #[tokio::test]
     async fn replies_have_one_line_or_several() {
-        let reply = read(b"250-mail.example hello\r\n250-AUTH PLAIN LOGIN\r\n250-   \r\n250 8BITMIME\r\n").await.unwrap();
+        let reply = read(b"250-mail.example hello\r\n250-AUTH PLAIN LOGIN\r\n250-   \r\n250 8BITMIME\r\n")
+            .await
+            .unwrap();
         assert_eq!(reply.code, 250);
         assert_eq!(reply.lines, ["mail.example hello", "AUTH PLAIN LOGIN", "", "8BITMIME"]);
         assert!(reply.offers("auth", Some("login")) && reply.offers("8BITMIME", None));

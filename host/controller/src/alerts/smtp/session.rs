@@ -60,8 +60,8 @@ impl Session {
         Ok(())
     }
 
-    /// Encrypts the connection. Nothing that was said before counts any more (RFC 3207 section 4.2):
-    /// the reply to STARTTLS is the last plain byte that is read.
+    /// Encrypts the connection. Nothing that was said before counts any more (RFC 3207 section
+    /// 4.2): the reply to STARTTLS is the last plain byte that is read.
     pub(super) async fn start_tls(self, tls: Arc<ClientConfig>, host: &str) -> Result<Session, Failed> {
         let Session { wire, limit, offer } = self;
         let stream = match wire {
@@ -88,8 +88,8 @@ impl Session {
         Ok(reply)
     }
 
-    /// Sends a mail after the reply to DATA (RFC 5321 section 4.5.2). Every line ends with CRLF, so that
-    /// no line end that one server understands and another does not can end the mail.
+    /// Sends a mail after the reply to DATA (RFC 5321 section 4.5.2). Every line ends with CRLF, so
+    /// that no line end that one server understands and another does not can end the mail.
     pub(super) async fn mail(&mut self, mail: &[u8]) -> Result<Reply, Failed> {
         self.check_silence().await?;
         let mut text = Vec::with_capacity(mail.len() + 1024);
@@ -123,8 +123,8 @@ impl Session {
         within(limit, Reply::read(&mut stream)).await?
     }
 
-    /// Fails if the server said something before it was asked: that it closes the connection, or a reply
-    /// too many, which would be taken for the answer to the next command.
+    /// Fails if the server said something before it was asked: that it closes the connection, or a
+    /// reply too many, which would be taken for the answer to the next command.
     async fn check_silence(&mut self) -> Result<(), Failed> {
         let mut stream = self.stream();
         let mut bytes = [0; 512];

@@ -15,7 +15,8 @@ use crate::network::{NO_AUTHORITIES, PublicHosts, Refused, Secrets, auth_header,
 pub(super) enum Reach {
     /// The configured scheme, host and port, by the configuration's own word: with credentials.
     Home,
-    /// The same, or an origin that the configuration allows, by another server's word: without credentials.
+    /// The same, or an origin that the configuration allows, by another server's word: without
+    /// credentials.
     Allowed,
     /// Any other: without credentials, on public addresses only, and its answers are not quoted.
     Foreign,
@@ -84,8 +85,8 @@ impl Access {
         }
     }
 
-    /// A request; an error for a host that may not be asked. The addresses of a foreign host's name are
-    /// judged when they are connected to.
+    /// A request; an error for a host that may not be asked. The addresses of a foreign host's name
+    /// are judged when they are connected to.
     pub(super) fn request(&self, url: &Url, reach: Reach) -> Result<RequestBuilder, Refused> {
         let request = match reach {
             Reach::Home => self.known.get(url.clone()),

@@ -47,7 +47,9 @@ impl Fault {
     pub(crate) fn is_permanent(&self) -> bool {
         match self {
             Fault::Answer { status, .. } => (400..500).contains(status) && !is_passing(*status),
-            Fault::Redirect { .. } | Fault::Foreign { .. } | Fault::Unfit { .. } | Fault::TooLong { .. } => true,
+            Fault::Redirect { .. } | Fault::Foreign { .. } | Fault::Unfit { .. } | Fault::TooLong { .. } => {
+                true
+            }
             Fault::Connect { .. }
             | Fault::Broken { .. }
             | Fault::Silent { .. }

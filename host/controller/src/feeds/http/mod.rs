@@ -20,8 +20,8 @@ use self::header::retry_after;
 pub(super) use self::header::{moment, text};
 pub(super) use self::spool::Spooled;
 use crate::config::{Auth, ClientCertificate, Http};
-use crate::network::{Refused, Secrets};
 pub(super) use crate::network::shown_url as shown;
+use crate::network::{Refused, Secrets};
 use crate::output::clipped;
 
 /// Most redirects of one request that are followed.
@@ -91,7 +91,8 @@ impl Answer {
     }
 }
 
-/// How an answer may be quoted in messages: without secrets, and not at all if it is a foreign host's.
+/// How an answer may be quoted in messages: without secrets, and not at all if it is a foreign
+/// host's.
 #[derive(Debug, Clone)]
 struct Quote {
     secrets: Secrets,
@@ -197,10 +198,11 @@ impl Fetcher {
                 why: refused.to_string(),
             };
             let sending = self.access.request(&url, reach).map_err(refused)?;
-            let response = self.send(&url, sending, request, deadline).await.map_err(|error| match error {
-                Unsent::Refused(why) => refused(why),
-                Unsent::Fault(fault) => fault,
-            })?;
+            let response =
+                self.send(&url, sending, request, deadline).await.map_err(|error| match error {
+                    Unsent::Refused(why) => refused(why),
+                    Unsent::Fault(fault) => fault,
+                })?;
             if request.statuses.contains(&response.status()) {
                 return Ok((url, reach, response));
             }

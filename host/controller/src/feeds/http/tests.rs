@@ -174,7 +174,8 @@ async fn a_name_is_judged_by_the_address_that_is_connected_to() {
 async fn answers_of_foreign_hosts_are_not_quoted() {
     let quote = |is_foreign| Quote { secrets: Secrets::default(), is_foreign };
     let url = "http://feeds.example/".parse().unwrap();
-    let page = |is_foreign| quote(is_foreign).refuse_page(&url, &HeaderMap::new(), b"<html>who are you?", "a list");
+    let page =
+        |is_foreign| quote(is_foreign).refuse_page(&url, &HeaderMap::new(), b"<html>who are you?", "a list");
     let (own, foreign) = (page(false).unwrap_err().to_string(), page(true).unwrap_err().to_string());
     assert!(own.contains("who are you?") && !foreign.contains("who"), "{own} {foreign}");
 }

@@ -145,13 +145,7 @@ struct Poll {
 }
 
 impl Poll {
-    fn new(
-        feed: &Feed,
-        taxii: &TaxiiFeed,
-        http: &Http,
-        at: &At,
-        now: Timestamp,
-    ) -> anyhow::Result<Poll> {
+    fn new(feed: &Feed, taxii: &TaxiiFeed, http: &Http, at: &At, now: Timestamp) -> anyhow::Result<Poll> {
         let overlap = i64::try_from(taxii.overlap.as_micros()).unwrap_or(i64::MAX);
         let added_after = at.added_after.map(|moment| Timestamp(moment.0.0.saturating_sub(overlap)));
         Ok(Poll {
@@ -172,7 +166,8 @@ impl Poll {
         })
     }
 
-    /// Fetches page after page. An error loses all of them, a limit only the page that is not complete.
+    /// Fetches page after page. An error loses all of them, a limit only the page that is not
+    /// complete.
     async fn run(&mut self, fetcher: &mut Fetcher) -> anyhow::Result<End> {
         loop {
             let has_pages = self.paging.has_pages();

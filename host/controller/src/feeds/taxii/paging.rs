@@ -59,8 +59,8 @@ pub(super) struct Resume {
     limit: u32,
     /// The latest moment that a page named so far.
     newest: Option<Moment>,
-    /// Every page named a moment, and none an earlier one than the page before it: the server sorts by date, as
-    /// section 3.4.1 asks for.
+    /// Every page named a moment, and none an earlier one than the page before it: the server sorts
+    /// by date, as section 3.4.1 asks for.
     is_sorted: bool,
 }
 

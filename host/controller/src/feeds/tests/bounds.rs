@@ -1,4 +1,5 @@
-//! Polls that end at their limit of time or objects, versions from the future, and what servers repeat.
+//! Polls that end at their limit of time or objects, versions from the future, and what servers
+//! repeat.
 
 use super::*;
 
@@ -108,9 +109,15 @@ async fn a_round_goes_on_without_those_that_are_not_done() {
     let poll_all = async |now| poll(&feeds, &http, &round.store, now, false, &Stop::new()).await;
     let polled = poll_all(NOW).await;
     for one in &polled[..8] {
-        assert!(matches!(&one.outcome, Outcome::Failed(why) if why.contains("`poll_timeout` in [http]")), "{one:?}");
+        assert!(
+            matches!(&one.outcome, Outcome::Failed(why) if why.contains("`poll_timeout` in [http]")),
+            "{one:?}"
+        );
     }
-    assert!(matches!(&polled[8].outcome, Outcome::Skipped(why) if why.contains("begins with it")), "{polled:?}");
+    assert!(
+        matches!(&polled[8].outcome, Outcome::Skipped(why) if why.contains("begins with it")),
+        "{polled:?}"
+    );
     let later = Timestamp(NOW.0 + 3_600_000_000);
     assert_eq!(added(&poll_all(later).await[8]), 1, "it had its turn first");
 }

@@ -61,8 +61,8 @@ struct Stored<'a> {
 }
 
 impl<'a> Stored<'a> {
-    /// Reads the columns from the given one on: state, modified, changed, body. A `modified` that is not
-    /// believed counts as none, as in deliveries.
+    /// Reads the columns from the given one on: state, modified, changed, body. A `modified` that
+    /// is not believed counts as none, as in deliveries.
     fn read(row: &'a Row<'_>, first: usize, now: Timestamp) -> rusqlite::Result<Stored<'a>> {
         let modified: Option<i64> = row.get(first + 1)?;
         Ok(Stored {
