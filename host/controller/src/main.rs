@@ -7,6 +7,7 @@
 mod alerts;
 mod cli;
 mod cluster;
+mod conditions;
 mod config;
 mod exit;
 mod explain;
@@ -22,8 +23,11 @@ mod network;
 mod output;
 mod publish;
 mod rounds;
+#[cfg(test)]
+mod seed;
 mod sinks;
 mod sources;
+mod status;
 mod stop;
 mod store;
 
