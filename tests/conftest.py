@@ -1,5 +1,6 @@
 """What all acceptance tests share: the run itself, and the servers that it starts once (tests/README.md says how to add one)."""
 
+import contextlib
 import os
 import shutil
 from collections import Counter
@@ -54,6 +55,14 @@ def pytest_xdist_make_scheduler(config, log):
     return ByFile(config, log)
 
 
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item):
+    """Keeps tests that change a shared server for all from those that use it at the same time, fixtures of a module included."""
+    alone = item.get_closest_marker("alone") is not None
+    with shared.use(alone) if alone or SHARED & set(item.fixturenames) else contextlib.nullcontext():
+        return (yield)
+
+
 def pytest_runtest_logreport(report):
     """Adds up how long each file takes."""
     file = report.nodeid.partition("::")[0]
@@ -72,17 +81,6 @@ def pytest_sessionfinish(session):
 def pytest_terminal_summary(terminalreporter):
     """Says how to repeat what was drawn at random."""
     terminalreporter.line(f"{seeds.NAME}={seeds.SEED} repeats the random choices of this run")
-
-
-@pytest.fixture(autouse=True)
-def _among_others(request):
-    """Keeps tests that change a shared server for all from those that use it at the same time."""
-    alone = request.node.get_closest_marker("alone") is not None
-    if alone or SHARED & set(request.fixturenames):
-        with shared.use(alone):
-            yield
-    else:
-        yield
 
 
 @pytest.fixture(scope="session")

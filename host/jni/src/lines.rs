@@ -45,7 +45,7 @@ pub(crate) fn check_lines(
             places,
             failed_calls: 0,
             malformed: Vec::new(),
-            writer: AnswerWriter::new(options, now),
+            writer: AnswerWriter::new(options, loaded.name(), loaded.deadline(), now),
         };
         for (document, line) in (0..documents).zip(&lines) {
             checker.gather(document, line, 0)?;
