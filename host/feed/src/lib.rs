@@ -42,4 +42,5 @@ pub use list::{LineError, ListOptions, ListReport, RefusedLine, read_list};
 pub use sniff::{FeedFormat, sniff};
 pub use stix::{
     BundleReport, ObjectError, StixLimits, StixReport, StixSet, Unreduced, UnreducedReason, Valueless,
+    latest_modified,
 };

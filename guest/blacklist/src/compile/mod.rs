@@ -8,7 +8,7 @@ mod policy;
 pub(crate) mod sign;
 mod texts;
 
-pub use policy::Refusal;
+pub use policy::{Refusal, special_purpose};
 pub use sign::{KeyError, SignKey, VerifyKey};
 
 use std::net::IpAddr;

@@ -8,13 +8,15 @@ use anyhow::{Context, bail, ensure};
 use serde_json::Value as Json;
 use threatsieve_blacklist::{Indicator, IndicatorId, Timestamp};
 use threatsieve_feed::{
-    FeedFormat, ListOptions, ListReport, RefusedLine, StixLimits, StixSet, Unreduced, read_list, sniff,
+    FeedFormat, ListOptions, ListReport, RefusedLine, StixLimits, StixSet, Unreduced, latest_modified,
+    read_list, sniff,
 };
 
 use super::fetched::Body;
 use super::http::Fault;
 use super::path;
 use crate::config::{Feed, Http};
+use crate::network::Secrets;
 use crate::sources::{self, Decoder, Input};
 use crate::stop::Stop;
 use crate::store::{Delivered, Ingest, Ingested, LeftOut, Store};
@@ -34,8 +36,13 @@ pub(super) fn take(
     stop: &Stop,
 ) -> anyhow::Result<(Ingested, u64)> {
     let ingest = store.ingest(feed, now)?;
-    let set = StixSet::new(StixLimits { url_mode: feed.url_mode, ..StixLimits::default() });
-    let mut intake = Intake { feed, ingest, set, read: 0, max_bytes: http.max_body_bytes };
+    let set = StixSet::new(StixLimits {
+        url_mode: feed.url_mode,
+        latest_modified: latest_modified(now),
+        ..StixLimits::default()
+    });
+    let secrets = super::secrets(feed);
+    let mut intake = Intake { feed, secrets, ingest, set, read: 0, max_bytes: http.max_body_bytes };
     let delivered = match body {
         Body::Objects(set) => {
             intake.set = *set;
@@ -72,6 +79,8 @@ pub(super) fn take(
 
 struct Intake<'a> {
     feed: &'a Feed,
+    /// Kept out of what is shown of lines and patterns.
+    secrets: Secrets,
     ingest: Ingest<'a>,
     set: StixSet,
     /// Objects and lines.
@@ -108,12 +117,13 @@ impl Intake<'_> {
                 failed = ingest.borrow_mut().put(indicator);
             }
         };
+        let secrets = &self.secrets;
         let mut refuse = |line: RefusedLine| {
             ingest.borrow_mut().leave_out(LeftOut {
                 id: format!("{prefix}{}", line.line),
-                value: line.text,
+                value: secrets.redact(&line.text),
                 kind: "not a value".to_owned(),
-                reason: line.reason.to_string(),
+                reason: secrets.redact(&line.reason.to_string()),
                 is_pattern: false,
             });
         };
@@ -125,7 +135,8 @@ impl Intake<'_> {
 
     /// Hands over what the objects say, now that all are known, and closes the delivery.
     fn finish(self, delivered: Delivered, cursor: Option<&Json>) -> anyhow::Result<(Ingested, u64)> {
-        let Intake { mut ingest, mut set, read, .. } = self;
+        let Intake { mut ingest, mut set, read, secrets, .. } = self;
+        ingest.count_ahead(set.ahead());
         for (id, definition) in set.definitions() {
             ingest.define_marking(id, &definition);
         }
@@ -152,10 +163,10 @@ impl Intake<'_> {
             let mut leave_out = |one: Unreduced| {
                 ingest.borrow_mut().leave_out(LeftOut {
                     kind: one.reason.kind().into_owned(),
-                    reason: one.reason.to_string(),
+                    reason: secrets.redact(&one.reason.to_string()),
                     is_pattern: one.reason.is_pattern(),
                     id: one.id,
-                    value: one.pattern,
+                    value: secrets.redact(&one.pattern),
                 });
             };
             set.finish(&mut put, &mut leave_out);

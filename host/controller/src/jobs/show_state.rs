@@ -9,7 +9,7 @@ use super::configured::{loaded, network_runtime, now};
 use crate::cli::{FeedsArgs, IndicatorState, IndicatorsArgs, StatusArgs};
 use crate::exit::{Exit, Failure};
 use crate::indicators::generation;
-use crate::output::{Sink, harmless, moment, note};
+use crate::output::{Sink, harmless, moment, note, safe_json};
 use crate::status::{ClusterStatus, Status, feeds};
 use crate::store::{Found, Query, State, Store};
 
@@ -26,7 +26,11 @@ pub(crate) fn show_status(args: &StatusArgs) -> Result<Exit, Failure> {
         store.check()?;
     }
     let status = Status::read(config, &store, cluster)?;
-    let text = if args.json { serde_json::to_string(&status)? + "\n" } else { status.to_string() };
+    let text = if args.json {
+        format!("{}\n", safe_json(&serde_json::to_string(&status)?))
+    } else {
+        status.to_string()
+    };
     Sink::stdout()?.write(text.as_bytes())?;
     if args.check {
         note("the state was read as a whole; no damage was found");
@@ -46,7 +50,7 @@ pub(crate) fn list_feeds(args: &FeedsArgs) -> Result<Exit, Failure> {
     let mut all = feeds(&loaded.config, &store)?;
     all.retain(|feed| !args.held || feed.held.is_some());
     let text = match args.json {
-        true => format!("{}\n", json!({ "feeds": all })),
+        true => format!("{}\n", safe_json(&json!({ "feeds": all }).to_string())),
         false => all.iter().map(ToString::to_string).collect(),
     };
     Sink::stdout()?.write(text.as_bytes())?;
@@ -63,7 +67,9 @@ pub(crate) fn list_indicators(args: &IndicatorsArgs) -> Result<Exit, Failure> {
         for (feed, one) in store.left_out(args.feed.as_deref(), limit)? {
             let (shown, reason) = (harmless(&one.value), harmless(&one.reason));
             _ = match args.json {
-                true => writeln!(text, "{}", json!({ "feed": feed, "left_out": one })),
+                true => {
+                    writeln!(text, "{}", safe_json(&json!({ "feed": feed, "left_out": one }).to_string()))
+                }
                 false => writeln!(text, "{} {}  {shown}: {reason}", harmless(&feed), harmless(&one.id)),
             };
         }
@@ -72,7 +78,11 @@ pub(crate) fn list_indicators(args: &IndicatorsArgs) -> Result<Exit, Failure> {
             Query { text: args.text.clone(), feed: args.feed.clone(), state: state(args.state), limit };
         let (found, has_more) = store.search(&query, now())?;
         for one in &found {
-            text.push_str(&if args.json { format!("{}\n", found_json(one)) } else { found_text(one) });
+            text.push_str(&if args.json {
+                format!("{}\n", safe_json(&found_json(one).to_string()))
+            } else {
+                found_text(one)
+            });
         }
         if has_more && !args.json {
             _ = writeln!(text, "there are more; --limit shows them");

@@ -9,6 +9,7 @@ mod plan;
 
 use serde_json::Value as Json;
 use threatsieve_blacklist::{Indicator, IndicatorId, Timestamp, UrlMode, Value};
+use threatsieve_feed::latest_modified;
 
 use self::collect::{Canary, Collected};
 pub(crate) use self::plan::{ACTIVE, REVOKED};
@@ -17,9 +18,6 @@ use super::body::Statement;
 use super::feeds::{Ingested, feed_id};
 use super::left_out::{LeftOut, MAX_LEFT_OUT};
 use crate::config::Feed;
-
-/// How far ahead of this machine's clock a publisher's may be: a day.
-const CLOCK_SKEW_MICROS: i64 = 24 * 60 * 60 * 1_000_000;
 
 /// Most marking definitions kept of one feed, and the longest one in bytes.
 const MAX_MARKINGS: usize = 10_000;
@@ -49,6 +47,7 @@ struct Delivery {
     canaries: Vec<Canary>,
     left_out: Vec<LeftOut>,
     refused: u64,
+    ahead: u64,
     markings: Vec<(String, String)>,
 }
 
@@ -60,7 +59,7 @@ impl Delivery {
 
 /// Whether a publisher can have changed something at that time.
 fn is_credible(modified: Timestamp, now: Timestamp) -> bool {
-    modified.0 <= now.0.saturating_add(CLOCK_SKEW_MICROS)
+    modified <= latest_modified(now)
 }
 
 impl Store {
@@ -75,6 +74,7 @@ impl Store {
             canaries: feed.hold.canaries.iter().map(|text| Canary::new(text, feed.url_mode)).collect(),
             left_out: Vec::new(),
             refused: 0,
+            ahead: 0,
             markings: Vec::new(),
         };
         Ok(Ingest { store: self, delivery })
@@ -144,6 +144,11 @@ impl Ingest<'_> {
         if self.delivery.left_out.len() < MAX_LEFT_OUT {
             self.delivery.left_out.push(left_out);
         }
+    }
+
+    /// Notes how many versions are dated later than is believed. They are put as undated ones.
+    pub(crate) fn count_ahead(&mut self, versions: u64) {
+        self.delivery.ahead += versions;
     }
 
     /// The marking definitions of earlier deliveries: JSON of the STIX objects, one each.
