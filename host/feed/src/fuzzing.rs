@@ -2,14 +2,19 @@
 
 use std::io::BufReader;
 
-use threatsieve_blacklist::UrlMode;
+use threatsieve_blacklist::{Timestamp, UrlMode};
 
 use crate::{BundleReport, FeedError, ListForm, ListOptions, StixLimits, StixSet, read_list};
 
 /// Reads bytes as STIX, in two different portions, and holds what must be so whatever they are.
 pub fn stix(bytes: &[u8]) {
-    let limits =
-        StixLimits { max_object_bytes: 4096, max_depth: 16, max_kept: 1_000_000, url_mode: UrlMode::Exact };
+    let limits = StixLimits {
+        max_object_bytes: 4096,
+        max_depth: 16,
+        max_kept: 1_000_000,
+        url_mode: UrlMode::Exact,
+        latest_modified: Timestamp(1_800_000_000_000_000),
+    };
     let read = |portion: usize| {
         let mut set = StixSet::new(limits.clone());
         let first = set.read(0, BufReader::with_capacity(portion, bytes)).map_err(outcome);

@@ -45,4 +45,5 @@ pub use list::{LineError, ListForm, ListOptions, ListReport, RejectedLine, read_
 pub use sniff::looks_like;
 pub use stix::{
     BundleReport, ObjectError, StixLimits, StixReport, StixSet, Unreduced, UnreducedReason, Valueless,
+    latest_modified,
 };

@@ -9,7 +9,7 @@ pub(crate) mod sign;
 mod texts;
 
 pub(crate) use addresses::networks;
-pub use policy::Refusal;
+pub use policy::{Refusal, special_purpose};
 pub use sign::{KeyError, SignKey, VerifyKey};
 
 use std::net::IpAddr;

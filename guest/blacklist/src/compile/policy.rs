@@ -146,6 +146,15 @@ static NETWORKS: LazyLock<Vec<(AddressRange, &'static str, &'static str)>> = Laz
     SPECIAL.iter().filter_map(parse).collect()
 });
 
+/// The special-purpose network that an address is in, and what that is for; `None` for an address
+/// that is globally reachable. An IPv4-mapped IPv6 address is the IPv4 address.
+pub fn special_purpose(address: IpAddr) -> Option<(&'static str, &'static str)> {
+    let address = address.to_canonical();
+    let holds = |range: &AddressRange| range.first() <= address && address <= range.last();
+    let found = NETWORKS.iter().find(|(range, ..)| holds(range));
+    found.map(|(_, network, purpose)| (*network, *purpose))
+}
+
 /// Whether addresses may be listed.
 fn address(range: &AddressRange, options: &CompileOptions) -> Result<(), Refusal> {
     let (span, floor, width) = match (range.first(), range.last()) {
@@ -230,5 +239,21 @@ mod tests {
             assert_eq!(refused(text), Some(false), "{text}");
         }
         assert_eq!(NETWORKS.len(), SPECIAL.len());
+    }
+
+    #[test]
+    fn special_purpose_addresses_are_named() {
+        let purpose = |text: &str| special_purpose(text.parse().unwrap()).map(|(_, purpose)| purpose);
+        for (text, want) in [
+            ("127.0.0.1", Some("loopback")),
+            ("0.0.0.0", Some("this network")),
+            ("169.254.169.254", Some("link-local")),
+            ("::ffff:10.0.0.1", Some("private use")),
+            ("fd00::1", Some("unique local")),
+            ("9.9.9.9", None),
+            ("2620:fe::fe", None),
+        ] {
+            assert_eq!(purpose(text), want, "{text}");
+        }
     }
 }

@@ -103,7 +103,7 @@ fn origin(table: &Reader<'_>, kind: usize, allow_plain_http: bool) -> Option<Ori
         && !is_loopback(url)
     {
         let text = "expected https with credentials, got http, which shows them to everyone on the way; `allow_plain_http = true` in [http] allows it";
-        table.problem("url", text);
+        table.hidden_problem("url", text);
         return None;
     }
     if kind == 1 {

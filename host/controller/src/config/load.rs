@@ -206,7 +206,10 @@ fn http(table: &Reader<'_>) -> Option<Http> {
     let connect_timeout = table.duration("connect_timeout");
     let idle_timeout = table.duration("idle_timeout");
     let total_timeout = table.duration("total_timeout");
+    let poll_timeout = table.duration("poll_timeout");
+    let max_poll_objects = table.integer("max_poll_objects", 1, 16_000_000);
     let max_body_bytes = table.bytes("max_body");
+    let allow_redirects_to = table.urls("allow_redirects_to");
     let proxy = table.url("proxy");
     let ca_files = table.paths("ca_files");
     let user_agent = table.value("user_agent", "printable ASCII", |value| {
@@ -217,7 +220,10 @@ fn http(table: &Reader<'_>) -> Option<Http> {
         connect_timeout: connect_timeout??,
         idle_timeout: idle_timeout??,
         total_timeout: total_timeout??,
+        poll_timeout: poll_timeout??,
+        max_poll_objects: max_poll_objects??,
         max_body_bytes: max_body_bytes?,
+        allow_redirects_to: allow_redirects_to?,
         proxy: proxy?,
         ca_files: ca_files?,
         user_agent: user_agent?,

@@ -90,8 +90,15 @@ pub(crate) struct Http {
     pub(crate) idle_timeout: Duration,
     /// Longest time for one request with its body.
     pub(crate) total_timeout: Duration,
+    /// Longest time that a round spends on polling.
+    pub(crate) poll_timeout: Duration,
+    /// Objects of a collection that are stored at once, but for the rest of the page that reaches
+    /// it.
+    pub(crate) max_poll_objects: u32,
     /// Most bytes of one body, unpacked.
     pub(crate) max_body_bytes: u64,
+    /// Schemes, hosts and ports that other servers may lead to, though they are not public.
+    pub(crate) allow_redirects_to: Vec<Url>,
     /// `None` takes what the environment says (`HTTPS_PROXY`, `HTTP_PROXY`, `NO_PROXY`).
     pub(crate) proxy: Option<Url>,
     /// Certificates (PEM) of authorities trusted beside the system's.

@@ -6,9 +6,10 @@ use std::sync::Arc;
 
 use anyhow::Context;
 use threatsieve_blacklist::{Indicator, Timestamp};
-use threatsieve_feed::{FeedReport, RejectedLine, StixLimits, StixSet, Unreduced};
+use threatsieve_feed::{FeedReport, RejectedLine, StixLimits, StixSet, Unreduced, latest_modified};
 
 use super::fetched::Body;
+use super::http::Deadline;
 use super::reading::{Bounded, MAX_FILE_BYTES, options, read};
 use crate::config::{Feed, Http};
 use crate::sources;
@@ -26,15 +27,35 @@ pub(crate) async fn examine(
     now: Timestamp,
     examiner: &mut dyn Examiner,
 ) -> anyhow::Result<FeedReport> {
-    let fetched = super::fetch(feed.clone(), Arc::new(http.clone()), None, now).await?;
-    let mut set = StixSet::new(StixLimits { url_mode: feed.url_mode, ..StixLimits::default() });
+    let (http, deadline) = (Arc::new(http.clone()), Deadline::of_poll(http));
+    let (mut report, mut cursor) = (FeedReport::default(), None);
+    loop {
+        let fetched = super::fetch(feed.clone(), Arc::clone(&http), cursor.take(), now, deadline).await?;
+        report.add(&read_body(fetched.body, fetched.objects, feed, &http, now, examiner)?);
+        // A large collection comes in parts.
+        if !fetched.goes_on || deadline.is_over() {
+            return Ok(report);
+        }
+        cursor = fetched.cursor;
+    }
+}
+
+fn read_body(
+    body: Option<Body>,
+    objects: u64,
+    feed: &Feed,
+    http: &Http,
+    now: Timestamp,
+    examiner: &mut dyn Examiner,
+) -> anyhow::Result<FeedReport> {
+    let mut set = empty_set(feed, now);
     let mut report = FeedReport::default();
-    match fetched.body {
+    match body {
         None => report.format = "stix",
-        Some(Body::Objects(objects)) => {
-            set = *objects;
+        Some(Body::Objects(fetched)) => {
+            set = *fetched;
             report.format = "stix";
-            (report.read, report.taken) = (fetched.objects, fetched.objects);
+            (report.read, report.taken) = (objects, objects);
         }
         Some(Body::Whole(spooled, name)) => {
             let decoder = sources::unpack(spooled.into_file()).with_context(|| name.clone())?;
@@ -54,13 +75,22 @@ pub(crate) async fn examine(
     Ok(report)
 }
 
+fn empty_set(feed: &Feed, now: Timestamp) -> StixSet {
+    StixSet::new(StixLimits {
+        url_mode: feed.url_mode,
+        latest_modified: latest_modified(now),
+        ..StixLimits::default()
+    })
+}
+
 /// Reads one input that is open already.
 pub(crate) fn examine_input(
     decoder: sources::Decoder,
     feed: &Feed,
+    now: Timestamp,
     examiner: &mut dyn Examiner,
 ) -> anyhow::Result<FeedReport> {
-    let mut set = StixSet::new(StixLimits { url_mode: feed.url_mode, ..StixLimits::default() });
+    let mut set = empty_set(feed, now);
     let report = read_into(Bounded::new(decoder, MAX_FILE_BYTES), feed, &mut set, examiner)?;
     finish(set, examiner);
     Ok(report)

@@ -6,13 +6,14 @@ use std::fs::File;
 use anyhow::{Context, bail, ensure};
 use serde_json::Value as Json;
 use threatsieve_blacklist::{Indicator, IndicatorId, Timestamp};
-use threatsieve_feed::{FeedReport, RejectedLine, StixLimits, StixSet, Unreduced};
+use threatsieve_feed::{FeedReport, RejectedLine, StixLimits, StixSet, Unreduced, latest_modified};
 
 use super::fetched::Body;
 use super::http::Fault;
 use super::path;
 use super::reading::{Bounded, MAX_FILE_BYTES, options, read};
 use crate::config::{Feed, FeedRole, Http};
+use crate::network::Secrets;
 use crate::sources::{self, Decoder, Input};
 use crate::stop::Stop;
 use crate::store::{Delivered, Ingest, Ingested, LeftOut, Store};
@@ -30,9 +31,14 @@ pub(super) fn take(
     stop: &Stop,
 ) -> anyhow::Result<(Ingested, u64)> {
     let ingest = store.ingest(feed, now)?;
-    let set = StixSet::new(StixLimits { url_mode: feed.url_mode, ..StixLimits::default() });
-    let report = FeedReport::default();
-    let mut intake = Intake { feed, ingest, set, report, max_bytes: http.max_body_bytes };
+    let set = StixSet::new(StixLimits {
+        url_mode: feed.url_mode,
+        latest_modified: latest_modified(now),
+        ..StixLimits::default()
+    });
+    let secrets = super::secrets(feed);
+    let (report, max_bytes) = (FeedReport::default(), http.max_body_bytes);
+    let mut intake = Intake { feed, secrets, ingest, set, report, max_bytes };
     let delivered = match body {
         Body::Objects(set) => {
             intake.set = *set;
@@ -71,6 +77,8 @@ pub(super) fn take(
 
 struct Intake<'a> {
     feed: &'a Feed,
+    /// Kept out of what is shown of lines and patterns.
+    secrets: Secrets,
     ingest: Ingest<'a>,
     set: StixSet,
     /// Of all inputs together.
@@ -89,12 +97,13 @@ impl Intake<'_> {
                 failed = ingest.borrow_mut().put(indicator);
             }
         };
+        let secrets = &self.secrets;
         let mut reject = |line: RejectedLine| {
             ingest.borrow_mut().leave_out(LeftOut {
                 id: format!("{prefix}{}", line.line),
-                value: line.text,
+                value: secrets.redact(&line.text),
                 kind: line.reason.kind().to_owned(),
-                reason: line.reason.to_string(),
+                reason: secrets.redact(&line.reason.to_string()),
                 is_pattern: false,
             });
         };
@@ -108,7 +117,7 @@ impl Intake<'_> {
 
     /// Hands over what the objects say, now that all are known, and closes the delivery.
     fn finish(self, delivered: Delivered, cursor: Option<&Json>) -> anyhow::Result<(Ingested, u64)> {
-        let Intake { mut ingest, mut set, report, feed, .. } = self;
+        let Intake { mut ingest, mut set, report, feed, secrets, .. } = self;
         // A part of a collection may well hold nothing.
         if delivered == Delivered::Whole
             && let Some(doubt) = report.doubt(feed.may_be_empty || feed.role == FeedRole::Allow)
@@ -116,6 +125,7 @@ impl Intake<'_> {
             ingest.doubt(doubt);
         }
         ingest.skip(report.skipped.values().sum());
+        ingest.count_ahead(set.ahead());
         for (id, definition) in set.definitions() {
             ingest.define_marking(id, &definition);
         }
@@ -142,10 +152,10 @@ impl Intake<'_> {
             let mut leave_out = |one: Unreduced| {
                 ingest.borrow_mut().leave_out(LeftOut {
                     kind: one.reason.kind().into_owned(),
-                    reason: one.reason.to_string(),
+                    reason: secrets.redact(&one.reason.to_string()),
                     is_pattern: one.reason.is_pattern(),
                     id: one.id,
-                    value: one.pattern,
+                    value: secrets.redact(&one.pattern),
                 });
             };
             set.finish(&mut put, &mut leave_out);

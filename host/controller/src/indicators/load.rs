@@ -7,10 +7,11 @@ use std::path::PathBuf;
 
 use anyhow::anyhow;
 use threatsieve_blacklist::{
-    CompileError, CompileOptions, Compiled, Compiler, FeedId, Indicator, Refused, UrlMode,
+    CompileError, CompileOptions, Compiled, Compiler, FeedId, Indicator, Refused, Timestamp, UrlMode,
 };
 use threatsieve_feed::{
-    FeedError, FeedOptions, FeedReport, RejectedLine, StixLimits, StixSet, Unreduced, read_feed,
+    FeedError, FeedOptions, FeedReport, RejectedLine, StixLimits, StixSet, Unreduced, latest_modified,
+    read_feed,
 };
 
 use super::rejection::{OnRejection, Rejecting, Rejection, Rejections};
@@ -83,7 +84,11 @@ struct Loader<'a> {
 impl Loader<'_> {
     /// Reads files in their order. STIX objects are collected first: a newer one anywhere replaces an older one.
     fn load<'p>(&mut self, paths: impl Iterator<Item = &'p PathBuf>, role: Role) -> Result<(), Failure> {
-        let mut stix = StixSet::new(StixLimits { url_mode: self.url_mode, ..StixLimits::default() });
+        let mut stix = StixSet::new(StixLimits {
+            url_mode: self.url_mode,
+            latest_modified: latest_modified(Timestamp(jiff::Timestamp::now().as_microsecond())),
+            ..StixLimits::default()
+        });
         for input in Walk::new(paths) {
             let input = input?;
             let number = self.feed(&input)?;

@@ -10,7 +10,7 @@ use super::test_feed::test_feed;
 use crate::cli::{FeedsArgs, FeedsVerb, IndicatorState, IndicatorsArgs, StatusArgs};
 use crate::exit::{Exit, Failure};
 use crate::indicators::generation;
-use crate::output::{Sink, harmless, moment, note};
+use crate::output::{Sink, harmless, moment, note, safe_json};
 use crate::status::{ClusterStatus, Status, feeds};
 use crate::store::{Found, FoundValue, Query, State, Store};
 
@@ -27,7 +27,11 @@ pub(crate) fn show_status(args: &StatusArgs) -> Result<Exit, Failure> {
         store.check()?;
     }
     let status = Status::read(config, &store, cluster)?;
-    let text = if args.json { serde_json::to_string(&status)? + "\n" } else { status.to_string() };
+    let text = if args.json {
+        format!("{}\n", safe_json(&serde_json::to_string(&status)?))
+    } else {
+        status.to_string()
+    };
     Sink::stdout()?.write(text.as_bytes())?;
     if args.check {
         note("the state was read as a whole; no damage was found");
@@ -50,7 +54,7 @@ pub(crate) fn list_feeds(args: &FeedsArgs) -> Result<Exit, Failure> {
     let mut all = feeds(&loaded.config, &store)?;
     all.retain(|feed| !args.held || feed.held.is_some());
     let text = match args.json {
-        true => format!("{}\n", json!({ "feeds": all })),
+        true => format!("{}\n", safe_json(&json!({ "feeds": all }).to_string())),
         false => all.iter().map(ToString::to_string).collect(),
     };
     Sink::stdout()?.write(text.as_bytes())?;
@@ -67,7 +71,9 @@ pub(crate) fn list_indicators(args: &IndicatorsArgs) -> Result<Exit, Failure> {
         for (feed, one) in store.left_out(args.feed.as_deref(), limit)? {
             let (shown, reason) = (harmless(&one.value), harmless(&one.reason));
             _ = match args.json {
-                true => writeln!(text, "{}", json!({ "feed": feed, "left_out": one })),
+                true => {
+                    writeln!(text, "{}", safe_json(&json!({ "feed": feed, "left_out": one }).to_string()))
+                }
                 false => writeln!(text, "{} {}  {shown}: {reason}", harmless(&feed), harmless(&one.id)),
             };
         }
@@ -76,7 +82,11 @@ pub(crate) fn list_indicators(args: &IndicatorsArgs) -> Result<Exit, Failure> {
             Query { text: args.text.clone(), feed: args.feed.clone(), state: state(args.state), limit };
         let (found, has_more) = store.search(&query, now())?;
         for one in &found {
-            text.push_str(&if args.json { format!("{}\n", found_json(one)) } else { found_text(one) });
+            text.push_str(&if args.json {
+                format!("{}\n", safe_json(&found_json(one).to_string()))
+            } else {
+                found_text(one)
+            });
         }
         if has_more && !args.json {
             _ = writeln!(text, "there are more; --limit shows them");

@@ -237,7 +237,8 @@ impl Source {
             for input in Walk::new([path]) {
                 let input: Input = input?;
                 let decoder = sources::open(&input, Waiting::Silently).with_context(|| input.name())?;
-                report.add(&examine_input(decoder, &self.feed, gathered).with_context(|| input.name())?);
+                report
+                    .add(&examine_input(decoder, &self.feed, now(), gathered).with_context(|| input.name())?);
             }
             return Ok(report);
         }

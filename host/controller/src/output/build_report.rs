@@ -8,6 +8,7 @@ use std::time::Duration;
 use serde_json::json;
 use threatsieve_blacklist::{EntryType, Role, Summary};
 
+use super::json::safe_json;
 use super::terminal::{counted, grouped, harmless};
 use crate::indicators::Rejections;
 
@@ -140,7 +141,7 @@ impl BuildReport<'_> {
             "suffixes_made_exact": self.summary.suffixes_made_exact,
             "seconds": self.elapsed.as_secs_f64(),
         });
-        format!("{json}\n")
+        format!("{}\n", safe_json(&json.to_string()))
     }
 }
 

@@ -29,6 +29,9 @@ pub(crate) struct FeedReport {
     pub(crate) objects: u64,
     pub(crate) bytes: u64,
     pub(crate) seconds: f64,
+    /// The poll ended at its limit of time; the next round goes on.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) goes_on: bool,
 }
 
 impl From<Polled> for FeedReport {
@@ -40,7 +43,7 @@ impl From<Polled> for FeedReport {
                 None => ("taken", None, Some(ingested)),
             },
             Outcome::Skipped(why) => ("skipped", Some(why), None),
-            Outcome::Failed(error) => ("failed", Some(format!("{error:#}")), None),
+            Outcome::Failed(error) => ("failed", Some(error), None),
         };
         FeedReport {
             name: polled.feed,
@@ -50,6 +53,7 @@ impl From<Polled> for FeedReport {
             objects: polled.objects,
             bytes: polled.bytes,
             seconds: polled.elapsed.as_secs_f64(),
+            goes_on: polled.goes_on,
         }
     }
 }
@@ -234,16 +238,33 @@ impl FeedReport {
     }
 
     fn text(&self) -> String {
+        let mut text = self.outcome_text();
+        if self.goes_on {
+            text.push_str("; there is more: the next round goes on");
+        }
+        text
+    }
+
+    fn outcome_text(&self) -> String {
         match (&self.taken, &self.reason) {
             (_, Some(reason)) => format!("{}: {}", self.outcome, harmless(reason)),
-            (Some(taken), None) => format!(
-                "{} added, {} changed, {} removed, {} revoked, {} left out",
-                grouped(taken.added),
-                grouped(taken.changed),
-                grouped(taken.removed),
-                grouped(taken.revoked),
-                grouped(taken.refused)
-            ),
+            (Some(taken), None) => {
+                let mut text = format!(
+                    "{} added, {} changed, {} removed, {} revoked, {} left out",
+                    grouped(taken.added),
+                    grouped(taken.changed),
+                    grouped(taken.removed),
+                    grouped(taken.revoked),
+                    grouped(taken.refused)
+                );
+                if taken.older > 0 {
+                    _ = write!(text, ", {} older than known", grouped(taken.older));
+                }
+                if taken.ahead > 0 {
+                    _ = write!(text, ", {} dated in the future", grouped(taken.ahead));
+                }
+                text
+            }
             (None, None) => self.outcome.to_owned(),
         }
     }

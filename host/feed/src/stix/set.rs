@@ -4,7 +4,7 @@ use std::io::BufRead;
 
 use indexmap::map::Entry;
 use indexmap::{IndexMap, IndexSet};
-use threatsieve_blacklist::{Indicator, Tlp};
+use threatsieve_blacklist::{Indicator, Timestamp, Tlp};
 
 use super::StixLimits;
 use super::id::ObjectId;
@@ -44,6 +44,7 @@ pub struct StixSet {
     markings: Markings,
     refused: Vec<Unreduced>,
     older: u64,
+    ahead: u64,
     used: Used,
 }
 
@@ -57,6 +58,7 @@ impl StixSet {
             markings: Markings::default(),
             refused: Vec::new(),
             older: 0,
+            ahead: 0,
             used: Used::new(),
         }
     }
@@ -175,9 +177,13 @@ impl StixSet {
             None => time(object.created, "created")?,
             modified => modified,
         };
+        let latest = self.limits.latest_modified;
+        // By date; what is dated ahead of every clock comes before all that is not.
+        let rank = |modified: Option<Timestamp>| (modified.is_none_or(|moment| moment <= latest), modified);
+        self.ahead += u64::from(!rank(modified).0);
         let entry = self.versions.entry(ObjectId::new(&id));
         if let Entry::Occupied(kept) = &entry
-            && kept.get().modified > modified
+            && rank(kept.get().modified) > rank(modified)
         {
             (report.older, self.older) = (report.older + 1, self.older + 1);
             return Ok(());
@@ -189,7 +195,7 @@ impl StixSet {
             Entry::Vacant(place) => {
                 place.insert(Box::new(version));
             }
-            Entry::Occupied(mut place) if place.get().modified < modified => {
+            Entry::Occupied(mut place) if rank(place.get().modified) < rank(modified) => {
                 self.older += 1;
                 **place.get_mut() = version;
             }
@@ -244,12 +250,20 @@ impl StixSet {
         self.markings.definitions()
     }
 
+    /// Versions dated later than is believed. They are handed over as undated.
+    pub fn ahead(&self) -> u64 {
+        self.ahead
+    }
+
     /// The indicators of which [`StixSet::finish`] hands over nothing.
     pub fn valueless(&self) -> impl Iterator<Item = Valueless> {
-        self.versions.iter().filter(|(_, version)| version.values.is_empty()).map(|(id, version)| Valueless {
-            id: id.to_string(),
-            modified: version.modified,
-            is_revoked: version.is_revoked,
+        let latest = self.limits.latest_modified;
+        self.versions.iter().filter(|(_, version)| version.values.is_empty()).map(move |(id, version)| {
+            Valueless {
+                id: id.to_string(),
+                modified: version.modified.filter(|moment| *moment <= latest),
+                is_revoked: version.is_revoked,
+            }
         })
     }
 
@@ -270,6 +284,7 @@ impl StixSet {
                 continue;
             }
             let (id, mut version) = (id.to_string(), *version);
+            version.modified = version.modified.filter(|moment| *moment <= self.limits.latest_modified);
             report.count(&version);
             let partial = !version.values.is_empty();
             for part in std::mem::take(&mut version.unreduced) {

@@ -1,5 +1,6 @@
 //! Rounds of polls against servers and files, into a real state.
 
+mod bounds;
 pub(crate) mod server;
 
 use std::path::Path;
@@ -85,9 +86,8 @@ impl Round {
     async fn fails(&self, feed: &Feed) -> String {
         match self.poll(feed).await.outcome {
             Outcome::Failed(error) => {
-                let text = format!("{error:#}");
-                assert_eq!(self.state(feed).error, Some(text.clone()));
-                text
+                assert_eq!(self.state(feed).error.as_ref(), Some(&error));
+                error
             }
             other => panic!("{other:?}"),
         }

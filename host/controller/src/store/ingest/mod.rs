@@ -9,6 +9,7 @@ mod plan;
 
 use serde_json::Value as Json;
 use threatsieve_blacklist::{Indicator, IndicatorId, Timestamp, UrlMode, Value};
+use threatsieve_feed::latest_modified;
 
 use self::collect::{Canary, Collected};
 pub(crate) use self::plan::{ACTIVE, REVOKED};
@@ -17,9 +18,6 @@ use super::body::Statement;
 use super::feeds::{Ingested, feed_id};
 use super::left_out::{LeftOut, MAX_LEFT_OUT};
 use crate::config::Feed;
-
-/// How far ahead of this machine's clock a publisher's may be: a day.
-const CLOCK_SKEW_MICROS: i64 = 24 * 60 * 60 * 1_000_000;
 
 /// Most marking definitions kept of one feed, and the longest one in bytes.
 const MAX_MARKINGS: usize = 10_000;
@@ -54,6 +52,7 @@ struct Delivery {
     is_first: bool,
     /// The reason why the delivery is hardly the feed.
     doubt: Option<String>,
+    ahead: u64,
     markings: Vec<(String, String)>,
 }
 
@@ -65,7 +64,7 @@ impl Delivery {
 
 /// Whether a publisher can have changed something at that time.
 fn is_credible(modified: Timestamp, now: Timestamp) -> bool {
-    modified.0 <= now.0.saturating_add(CLOCK_SKEW_MICROS)
+    modified <= latest_modified(now)
 }
 
 impl Store {
@@ -83,6 +82,7 @@ impl Store {
             skipped: 0,
             is_first: self.feed_state(&feed.name)?.is_none_or(|state| state.report.is_none()),
             doubt: None,
+            ahead: 0,
             markings: Vec::new(),
         };
         Ok(Ingest { store: self, delivery })
@@ -167,6 +167,11 @@ impl Ingest<'_> {
     /// Notes that the delivery is hardly the feed. A first one is then held back.
     pub(crate) fn doubt(&mut self, why: String) {
         self.delivery.doubt = Some(why);
+    }
+
+    /// Notes how many versions are dated later than is believed. They are put as undated ones.
+    pub(crate) fn count_ahead(&mut self, versions: u64) {
+        self.delivery.ahead += versions;
     }
 
     /// The marking definitions of earlier deliveries: JSON of the STIX objects, one each.
