@@ -4,7 +4,8 @@ use std::net::IpAddr;
 use std::sync::LazyLock;
 
 use super::CompileOptions;
-use crate::value::{AddressRange, DomainMode};
+use crate::image::Role;
+use crate::value::{AddressRange, DomainMode, Value};
 
 /// Why a value is not listed.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, thiserror::Error)]
@@ -39,11 +40,31 @@ impl Refusal {
     }
 }
 
+/// A value as it is listed and whether that is more narrowly than it was written, or why it is not
+/// listed. Any network may be allowed.
+pub(super) fn admit(
+    role: Role,
+    value: Value,
+    options: &CompileOptions,
+) -> Result<(Value, bool), (Value, Refusal)> {
+    match value {
+        Value::Domain(name, mode) => match domain_mode(&name, mode) {
+            Ok((mode, narrowed)) => Ok((Value::Domain(name, mode), narrowed)),
+            Err(reason) => Err((Value::Domain(name, mode), reason)),
+        },
+        Value::Address(range) if role == Role::Block => match address(&range, options) {
+            Ok(()) => Ok((value, false)),
+            Err(reason) => Err((value, reason)),
+        },
+        value => Ok((value, false)),
+    }
+}
+
 /// How a domain is listed, and whether that is more narrowly than it was written.
 ///
 /// By the Public Suffix List: ICANN's suffixes are matched exactly, private ones too unless what lies below them was asked for outright. Names
 /// under a wildcard rule are ordinary domains. A name of one label is a suffix by the list's prevailing rule.
-pub(super) fn domain_mode(name: &str, mode: DomainMode) -> Result<(DomainMode, bool), Refusal> {
+fn domain_mode(name: &str, mode: DomainMode) -> Result<(DomainMode, bool), Refusal> {
     match (suffix_kind(name), mode) {
         (_, DomainMode::Exact) => Ok((DomainMode::Exact, false)),
         (Suffix::None, DomainMode::Tree) | (Suffix::Private, DomainMode::Tree) => {
@@ -135,7 +156,7 @@ pub fn special_purpose(address: IpAddr) -> Option<(&'static str, &'static str)> 
 }
 
 /// Whether addresses may be listed.
-pub(super) fn address(range: &AddressRange, options: &CompileOptions) -> Result<(), Refusal> {
+fn address(range: &AddressRange, options: &CompileOptions) -> Result<(), Refusal> {
     let (span, floor, width) = match (range.first(), range.last()) {
         (IpAddr::V4(first), IpAddr::V4(last)) => {
             (u128::from(u32::from(last) - u32::from(first)), FLOOR_V4, 32)

@@ -5,6 +5,7 @@ use std::fs::File as Handle;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use serde::Serialize as _;
 use threatsieve_blacklist::Policy;
 use threatsieve_log::{Fields, Format};
 use toml::de::DeTable;
@@ -13,7 +14,8 @@ use super::problem::{Problem, render};
 use super::reader::{File, Reader};
 use super::shown::quoted;
 use super::{
-    BlacklistConfig, Config, Health, History, Http, LogSource, Logging, Output, Retention, Schedule, settings,
+    BlacklistConfig, Config, Feed, Health, History, Http, LogSource, Logging, Output, Retention, Schedule,
+    settings,
 };
 use super::{alerts, feed, opensearch};
 use crate::limited::read_limited;
@@ -70,6 +72,21 @@ pub(crate) fn load(path: &Path) -> Result<Loaded, ConfigError> {
     let folder = std::path::absolute(if folder.as_os_str().is_empty() { Path::new(".") } else { folder })
         .map_err(unreadable)?;
     parse(&path.display().to_string(), &text, &folder)
+}
+
+/// The feed behind a URL, of type `url` or `taxii`, and the limits of its requests: every setting has
+/// its default.
+pub(crate) fn feed_of_url(kind: &str, url: &str) -> Result<(Feed, Http), ConfigError> {
+    let mut quoted = String::new();
+    // Writing a string to a string cannot fail.
+    let _ = url.serialize(toml::ser::ValueSerializer::new(&mut quoted));
+    let text = format!("[[feeds]]\nname = \"{kind}\"\ntype = \"{kind}\"\nurl = {quoted}\n");
+    let name = "the command line";
+    let Config { mut feeds, http, .. } = parse(name, &text, Path::new("/"))?.config;
+    match feeds.pop() {
+        Some(feed) => Ok((feed, http)),
+        None => Err(ConfigError::Wrong { text: format!("{name}: expected a feed, got none"), count: 1 }),
+    }
 }
 
 /// Checks a configuration's text. `name` stands for the file in messages, `folder` is what relative paths start from.

@@ -389,6 +389,27 @@ pub(crate) const FEED: Table = Table {
             "Largest share of its active indicators that may leave at once; more is held back until `feeds --allow NAME`.",
         ),
         setting(
+            "format",
+            "reader",
+            Absent,
+            "\"csv:url\"",
+            "How it is read: `lines`, `hosts`, `csv`, `json` or `stix`; `csv:NAME` and `json:NAME` name the column of values. Absent: told by the content.",
+        ),
+        setting(
+            "match_port",
+            "boolean",
+            Is("false"),
+            "true",
+            "Match a value that is listed with a port only in events with that port.",
+        ),
+        setting(
+            "may_be_empty",
+            "boolean",
+            Is("false"),
+            "true",
+            "Take a first delivery without an indicator. Otherwise it is held back.",
+        ),
+        setting(
             "canaries",
             "list of strings",
             Is("[]"),

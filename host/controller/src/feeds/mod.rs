@@ -7,11 +7,13 @@
 mod backoff;
 mod cursor;
 mod due;
+mod examine;
 mod fetched;
 mod http;
 mod intake;
 mod path;
 mod probe;
+mod reading;
 mod taxii;
 mod url;
 
@@ -26,8 +28,10 @@ use serde_json::Value as Json;
 use threatsieve_blacklist::Timestamp;
 use tokio::task::{Id, JoinError, JoinSet};
 
+pub(crate) use self::examine::{Examiner, examine, examine_input};
 use self::fetched::{Fetched, blocking};
 use self::http::Deadline;
+pub(crate) use self::http::Fault;
 pub(crate) use self::probe::probe;
 use crate::config::{Feed, Http, Origin};
 use crate::network::{Secrets, auth_header};

@@ -4,7 +4,7 @@ use reqwest::StatusCode;
 use reqwest::header::{ETAG, HeaderName, HeaderValue, IF_MODIFIED_SINCE, IF_NONE_MATCH, LAST_MODIFIED};
 use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
-use threatsieve_feed::{FeedFormat, sniff};
+use threatsieve_feed::looks_like;
 
 use super::cursor;
 use super::fetched::{Body, Fetched};
@@ -59,11 +59,8 @@ pub(super) async fn fetch(
 pub(super) async fn probe(url: &UrlFeed, http: &Http) -> anyhow::Result<String> {
     let fetcher = fetcher(url, http, Deadline::of_poll(http))?;
     let (from, length, start) = fetcher.look(&request(url)).await?;
-    let format = match sniff(&start) {
-        _ if start.starts_with(b"\x1f\x8b") || start.starts_with(b"\x28\xb5\x2f\xfd") => "a compressed file",
-        FeedFormat::Stix => "STIX in JSON",
-        FeedFormat::List => "a list",
-    };
+    let is_packed = start.starts_with(b"\x1f\x8b") || start.starts_with(b"\x28\xb5\x2f\xfd");
+    let format = if is_packed { "a compressed file" } else { looks_like(&start) };
     let length = length.map_or_else(String::new, |bytes| format!(" of {bytes} bytes"));
     Ok(format!("{format}{length} at {}", shown(&from)))
 }

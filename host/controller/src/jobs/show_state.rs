@@ -6,12 +6,13 @@ use serde_json::{Value as Json, json};
 use threatsieve_blacklist::Tlp;
 
 use super::configured::{loaded, network_runtime, now};
-use crate::cli::{FeedsArgs, IndicatorState, IndicatorsArgs, StatusArgs};
+use super::test_feed::test_feed;
+use crate::cli::{FeedsArgs, FeedsVerb, IndicatorState, IndicatorsArgs, StatusArgs};
 use crate::exit::{Exit, Failure};
 use crate::indicators::generation;
 use crate::output::{Sink, harmless, moment, note, safe_json};
 use crate::status::{ClusterStatus, Status, feeds};
-use crate::store::{Found, Query, State, Store};
+use crate::store::{Found, FoundValue, Query, State, Store};
 
 /// Prints feeds, generation, queues, last errors, and what the cluster's nodes serve.
 pub(crate) fn show_status(args: &StatusArgs) -> Result<Exit, Failure> {
@@ -40,6 +41,9 @@ pub(crate) fn show_status(args: &StatusArgs) -> Result<Exit, Failure> {
 
 /// Feeds, or letting one's next delivery through.
 pub(crate) fn list_feeds(args: &FeedsArgs) -> Result<Exit, Failure> {
+    if let Some(FeedsVerb::Test(test)) = &args.verb {
+        return test_feed(test, &args.config, args.json);
+    }
     let Some(loaded) = loaded(&args.config.path())? else { return Ok(Exit::Usage) };
     if let Some(name) = &args.allow {
         let mut store = Store::open(&loaded.config.state)?;
@@ -107,7 +111,7 @@ fn state(asked: IndicatorState) -> Option<State> {
 
 fn found_json(one: &Found) -> Json {
     let values: Vec<Json> = (one.values.iter())
-        .map(|v| json!({ "value": v.value, "valid_from": v.valid_from.map(moment), "valid_until": v.valid_until.map(moment) }))
+        .map(|v| json!({ "value": v.value, "port": v.port, "valid_from": v.valid_from.map(moment), "valid_until": v.valid_until.map(moment) }))
         .collect();
     json!({
         "feed": one.feed, "id": one.id, "state": one.state.name(), "values": values, "confidence": one.confidence,
@@ -117,7 +121,11 @@ fn found_json(one: &Found) -> Json {
 }
 
 fn found_text(one: &Found) -> String {
-    let values: Vec<&str> = one.values.iter().map(|value| value.value.as_str()).collect();
+    let value = |value: &FoundValue| match value.port {
+        Some(port) => format!("{} port {port}", value.value),
+        None => value.value.clone(),
+    };
+    let values: Vec<String> = one.values.iter().map(value).collect();
     let mut text = format!(
         "{} {}  {}  {}",
         one.state.name(),

@@ -39,6 +39,7 @@ impl BuildReport<'_> {
         self.entries(&mut text);
         self.bytes(&mut text);
         self.refused(&mut text);
+        self.skipped(&mut text);
         self.suffixes(&mut text);
         _ = writeln!(text, "built in {:.2} s", self.elapsed.as_secs_f64());
         text
@@ -96,6 +97,13 @@ impl BuildReport<'_> {
         self.rejections.patterns.iter().for_each(|(kind, count)| row(text, kind, *count));
     }
 
+    fn skipped(&self, text: &mut String) {
+        if !self.rejections.skipped.is_empty() {
+            text.push_str("skipped records\n");
+        }
+        self.rejections.skipped.iter().for_each(|(reason, count)| row(text, reason, *count));
+    }
+
     fn suffixes(&self, text: &mut String) {
         let suffixes = &self.summary.suffixes_made_exact;
         if suffixes.is_empty() {
@@ -128,6 +136,7 @@ impl BuildReport<'_> {
                 "sections": sections,
             },
             "refused": self.rejections.values,
+            "skipped": self.rejections.skipped,
             "unreduced_patterns": self.rejections.patterns,
             "suffixes_made_exact": self.summary.suffixes_made_exact,
             "seconds": self.elapsed.as_secs_f64(),

@@ -100,11 +100,12 @@ impl RoundReport {
         let is_undelivered = self.delivery.is_some_and(|d| d.retried + d.given_up > 0);
         let is_not_pushed = self.push.as_ref().is_some_and(PushReport::is_trouble);
         let has_failed = self.feeds.iter().any(|feed| matches!(feed.outcome, "failed" | "held"));
+        let has_doubt = self.feeds.iter().any(FeedReport::is_first_in_doubt);
         let is_not_written = self.records.as_ref().is_some_and(|records| records.error.is_some());
         let ends = [
             (!self.errors.is_empty() || is_not_written || self.clock.is_some(), Exit::Usage),
             (has_failed || self.held.is_some() || is_undelivered || is_not_pushed, Exit::Remote),
-            (is_damaged, Exit::Damaged),
+            (is_damaged || has_doubt, Exit::Damaged),
         ];
         let of_this_round = ends.into_iter().filter_map(|(is, exit)| is.then_some(exit));
         let lasting = self.conditions.iter().map(|condition| condition.kind.exit());
@@ -231,6 +232,11 @@ fn new_lines(follow: &FollowReport) -> String {
 }
 
 impl FeedReport {
+    /// Whether its first delivery is hardly what it should be, and is held back for that.
+    fn is_first_in_doubt(&self) -> bool {
+        self.taken.as_ref().and_then(|taken| taken.held.as_ref()).is_some_and(|held| held.is_first)
+    }
+
     fn text(&self) -> String {
         let mut text = self.outcome_text();
         if self.goes_on {

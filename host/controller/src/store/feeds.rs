@@ -48,6 +48,9 @@ pub(crate) struct Held {
     pub(crate) leaving: u64,
     /// When it came: microseconds since 1970.
     pub(crate) at: i64,
+    /// Nothing of the feed was ever taken.
+    #[serde(default)]
+    pub(crate) is_first: bool,
 }
 
 /// What a delivery came to; indicators are counted.
@@ -68,6 +71,9 @@ pub(crate) struct Ingested {
     /// Versions dated more than a day ahead, which count as undated.
     #[serde(default)]
     pub(crate) ahead: u64,
+    /// Records that are not meant as indicators.
+    #[serde(default)]
+    pub(crate) skipped: u64,
     /// When held, nothing of the delivery is applied, and what is counted is what it would have done.
     pub(crate) held: Option<Held>,
 }

@@ -12,6 +12,7 @@ mod version;
 pub use object::ObjectError;
 pub use report::{BundleReport, StixReport, Unreduced, UnreducedReason, Valueless};
 pub use set::StixSet;
+pub(crate) use split::{Element, Splitter};
 
 use threatsieve_blacklist::{Timestamp, UrlMode};
 

@@ -26,6 +26,9 @@ fn feed(name: &str, origin: Origin) -> Feed {
         confidence: None,
         tlp: None,
         url_mode: UrlMode::Exact,
+        format: None,
+        match_port: false,
+        may_be_empty: false,
         hold: Hold { max_shrink: 0.5, canaries: Vec::new() },
     }
 }

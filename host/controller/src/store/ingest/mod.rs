@@ -48,6 +48,11 @@ struct Delivery {
     left_out: Vec<LeftOut>,
     refused: u64,
     ahead: u64,
+    skipped: u64,
+    /// Nothing of the feed was ever taken.
+    is_first: bool,
+    /// The reason why the delivery is hardly the feed.
+    doubt: Option<String>,
     markings: Vec<(String, String)>,
 }
 
@@ -75,6 +80,9 @@ impl Store {
             left_out: Vec::new(),
             refused: 0,
             ahead: 0,
+            skipped: 0,
+            is_first: self.feed_state(&feed.name)?.is_none_or(|state| state.report.is_none()),
+            doubt: None,
             markings: Vec::new(),
         };
         Ok(Ingest { store: self, delivery })
@@ -149,6 +157,21 @@ impl Ingest<'_> {
     /// Notes how many versions are dated later than is believed. They are put as undated ones.
     pub(crate) fn count_ahead(&mut self, versions: u64) {
         self.delivery.ahead += versions;
+    }
+
+    /// Counts records that are not meant as indicators.
+    pub(crate) fn skip(&mut self, records: u64) {
+        self.delivery.skipped += records;
+    }
+
+    /// Whether nothing of the feed was ever taken.
+    pub(crate) fn is_first(&self) -> bool {
+        self.delivery.is_first
+    }
+
+    /// Notes that the delivery is hardly the feed. A first one is then held back.
+    pub(crate) fn doubt(&mut self, why: String) {
+        self.delivery.doubt = Some(why);
     }
 
     /// The marking definitions of earlier deliveries: JSON of the STIX objects, one each.
