@@ -16,6 +16,9 @@ pub enum Kind {
     Hash = 4,
     /// An email address, `local@domain`.
     Email = 5,
+    /// A host by its form alone: a word of free text whose ending is mostly a file's
+    /// (`backup.zip`). A match of it is a partial one.
+    Word = 6,
 }
 
 impl Kind {
@@ -28,6 +31,7 @@ impl Kind {
             3 => Kind::Url,
             4 => Kind::Hash,
             5 => Kind::Email,
+            6 => Kind::Word,
             _ => return None,
         })
     }

@@ -47,8 +47,12 @@ pub(crate) struct FollowReport {
     pub(crate) counts: Counts,
     /// Lines that are not of their log's format.
     pub(crate) malformed: u64,
+    /// Lines of which only the first 16 MiB were matched.
+    pub(crate) cut: u64,
     /// Lines that the matcher gave no answer for.
     pub(crate) unchecked: u64,
+    /// Matches that do not count, because their events are older than the history window.
+    pub(crate) too_old: u64,
     /// There are new lines, and nothing to match them with yet: they are kept for when there is.
     pub(crate) without_blacklist: bool,
     /// It was ended before all was matched.
@@ -145,14 +149,14 @@ fn read(
 /// Counts and tells what was wrong with lines.
 fn tell(tally: &Tally, report: &mut FollowReport) {
     report.malformed = tally.malformed.count;
+    report.cut = tally.cut.count;
     report.unchecked = tally.unchecked.count;
-    for example in &tally.unchecked.first {
-        tracing::warn!(
-            path = &*example.file,
-            line = example.line,
-            reason = example.reason,
-            "line was not checked"
-        );
+    report.too_old = tally.too_old;
+    let troubles = [(&tally.unchecked, "line was not checked"), (&tally.cut, "line was cut")];
+    for (examples, what) in troubles {
+        for example in &examples.first {
+            tracing::warn!(path = &*example.file, line = example.line, reason = example.reason, "{what}");
+        }
     }
 }
 

@@ -45,7 +45,7 @@ pub(crate) fn scan_files(args: &ScanArgs) -> Result<Exit, Failure> {
     let ends = [
         (args.exit_code && tally.events > 0, Exit::Matched),
         (read.missing, Exit::Usage),
-        (read.damaged || tally.unchecked.count > 0, Exit::Damaged),
+        (read.damaged || tally.unchecked.count + tally.cut.count > 0, Exit::Damaged),
     ];
     Ok(ends.into_iter().filter_map(|(is, exit)| is.then_some(exit)).max().unwrap_or(Exit::Done))
 }

@@ -77,7 +77,8 @@ pub(crate) struct RoundReport {
 impl RoundReport {
     /// How `poll` ends.
     pub(crate) fn exit(&self) -> Exit {
-        let is_damaged = self.follow.as_ref().is_some_and(|f| !f.troubles.is_empty() || f.unchecked > 0);
+        let is_damaged =
+            self.follow.as_ref().is_some_and(|f| !f.troubles.is_empty() || f.unchecked > 0 || f.cut > 0);
         let is_undelivered = self.delivery.is_some_and(|d| d.retried + d.given_up > 0);
         let is_not_pushed = self.push.as_ref().is_some_and(PushReport::is_trouble);
         let has_failed = self.feeds.iter().any(|feed| feed.outcome == "failed");
@@ -166,6 +167,13 @@ fn new_lines(follow: &FollowReport) -> String {
     }
     if follow.unchecked > 0 {
         _ = write!(text, ", {} not checked", grouped(follow.unchecked));
+    }
+    if follow.cut > 0 {
+        _ = write!(text, ", {} cut after 16 MiB", grouped(follow.cut));
+    }
+    if follow.too_old > 0 {
+        let matches = counted(follow.too_old, "match", "matches");
+        _ = write!(text, ", {matches} of events older than the history window not counted");
     }
     if follow.without_blacklist {
         text.push_str("; new lines wait for the first blacklist");

@@ -5,6 +5,7 @@ mod decoder;
 mod ordered;
 mod raw;
 mod replacement;
+mod text;
 mod walk;
 
 #[cfg(test)]

@@ -14,7 +14,16 @@ final class EventWriter {
     private static final String OURS_PREFIX = OURS + ".";
 
     /** The ways of matching; an enrichment with another {@code matched.type} is somebody else's. */
-    private static final Set<String> OUR_TYPES = Set.of("exact", "subdomain", "cidr", "range", "url", "url_prefix", "url_query_unlogged");
+    private static final Set<String> OUR_TYPES = Set.of(
+        "exact",
+        "subdomain",
+        "cidr",
+        "range",
+        "url",
+        "url_prefix",
+        "url_query_unlogged",
+        "file_name"
+    );
 
     private final ProcessorOptions options;
 
