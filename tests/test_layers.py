@@ -50,6 +50,19 @@ def test_only_the_runner_names_wasmtime():
     assert users == {"threatsieve-runner"}
 
 
+def test_no_compiler_is_in_what_is_shipped():
+    """The matcher is compiled when the program is built: the compiler is a build dependency of the runner alone."""
+    command = ["cargo", "tree", "--locked", "--edges", "normal", "--prefix", "none", "--package"]
+    for package in ("threatsieve-controller", "threatsieve-jni"):
+        tree = subprocess.run([*command, package], cwd=program.ROOT, check=True, capture_output=True, text=True).stdout
+        names = {line.split()[0] for line in tree.splitlines() if line}
+        assert "wasmtime" in names, tree
+        # Cranelift's tables, sets and trees, which the runtime uses too; they compile nothing.
+        structures = {"cranelift-bforest", "cranelift-bitset", "cranelift-entity"}
+        compilers = {name for name in names - structures if "cranelift" in name or "winch" in name}
+        assert not compilers, f"{package} has a compiler: {compilers}"
+
+
 def test_the_parsers_and_the_blacklist_know_no_runtime():
     nodes = {node["id"]: node for node in metadata()["resolve"]["nodes"]}
     names = {package["id"]: package["name"] for package in metadata()["packages"]}

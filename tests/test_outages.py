@@ -20,31 +20,24 @@ WARNING = "events are not checked against blacklist"
 
 @functools.cache
 def components() -> Path:
-    """The folder in which the build left the components: the matcher, which the library has in it, and the hostile ones of the runner's tests."""
+    """The folder in which the build left the machine code: of the matcher, which the library has in it, and of the hostile components of the runner's tests."""
     with zipfile.ZipFile(engines.plugin("3.8.0")) as archive:
         library = archive.read("libthreatsieve.so")
-    for found in program.ROOT.glob("target/release/build/threatsieve-runner-*/out/matcher.wasm"):
+    for found in program.ROOT.glob("target/release/build/threatsieve-runner-*/out/matcher.checks.code"):
         if library.count(found.read_bytes()) == 1:
             return found.parent
-    raise AssertionError("no matcher.wasm below target/release/build is the one in the plugin's library: build both with make plugin")
+    raise AssertionError("no matcher.checks.code below target/release/build is the one in the plugin's library: build both with make plugin")
 
 
 def with_component(version: str, component: str, folder: Path) -> Path:
-    """The plugin as it is released, but with a hostile component in its library in the matcher's place."""
-    matcher = (components() / "matcher.wasm").read_bytes()
-    hostile = padded((components() / f"hostile/{component}.wasm").read_bytes(), len(matcher))
+    """The plugin as it is released, but with a hostile component's machine code in its library in the matcher's place."""
+    matcher = (components() / "matcher.checks.code").read_bytes()
+    hostile = (components() / f"hostile/{component}.checks.code").read_bytes().ljust(len(matcher), b"\0")
     target = folder / f"{component}-{version}.zip"
     with zipfile.ZipFile(engines.plugin(version)) as old, zipfile.ZipFile(target, "w") as new:
         for item in old.infolist():
             new.writestr(item, old.read(item).replace(matcher, hostile))
     return target
-
-
-def padded(component: bytes, length: int) -> bytes:
-    """The component made longer by a custom section, which means nothing."""
-    # Section 0, its size in five bytes, an empty name, then what is wanted.
-    size = length - len(component) - 6
-    return component + b"\0" + bytes([*(0x80 | size >> shift & 0x7F for shift in (0, 7, 14, 21)), size >> 28]) + b"\0" * size
 
 
 def counters(node: engines.Node, name: str) -> dict:

@@ -1,14 +1,25 @@
-//! Builds the matcher: a nested cargo makes the core module for `wasm32-unknown-unknown`, wit-component makes the component of it.
-//! Nothing built is committed, so what is embedded is always what the sources say. The hostile components of the tests are assembled here too.
+//! Builds the matcher: a nested cargo makes the core module for `wasm32-unknown-unknown`, wit-component
+//! makes the component of it, and wasmtime's compiler makes machine code of that, once for traps that
+//! signal handlers find and once for explicit checks. The program that embeds the code has no compiler.
+//! Nothing built is committed, so what is embedded is always what the sources say. The hostile
+//! components of the tests are made here too.
 
 use std::error::Error;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::{env, fs};
 
+use wasmtime::Engine;
+
+#[path = "src/settings.rs"]
+mod settings;
+
 const TARGET: &str = "wasm32-unknown-unknown";
 /// Bulk copies for the allocator and the bindings, 128-bit vectors for the normaliser and the digests' comparison; wasmtime has both on every host.
 const RUSTFLAGS: &[&str] = &["-Ctarget-feature=+bulk-memory,+simd128", "-Clink-arg=-zstack-size=262144"];
+/// Processor features that the code may use on x86-64: those of x86-64-v2, which every server since
+/// 2009 has. A fixed set makes the code independent of the machine that builds it.
+const X86_64_FEATURES: &[&str] = &["has_sse3", "has_ssse3", "has_sse41", "has_sse42", "has_popcnt"];
 /// What of the workspace the component is made of, besides the lock file's crates.
 const SOURCES: &[&str] = &["Cargo.toml", "Cargo.lock", "wit", "guest/matcher", "guest/blacklist"];
 
@@ -21,9 +32,31 @@ fn main() -> Result<(), Box<dyn Error>> {
     }
     require_target()?;
     let module = build_module(workspace, &out.join("guest"))?;
-    fs::write(out.join("matcher.wasm"), component(&fs::read(module)?)?)?;
+    let matcher = component(&fs::read(module)?)?;
+    compile(&matcher, &out.join("matcher"))?;
+    // Not embedded: the tests read what it imports and exports.
+    fs::write(out.join("matcher.wasm"), matcher)?;
     println!("cargo::metadata=hostile={}", out.join("hostile").display());
     assemble_hostile(workspace, &package.join("tests/hostile"), &out.join("hostile"))
+}
+
+/// Writes a component's machine code in both forms: `PATH.signals.code` and `PATH.checks.code`.
+fn compile(component: &[u8], path: &Path) -> Result<(), Box<dyn Error>> {
+    for (signal_traps, form) in [(true, "signals.code"), (false, "checks.code")] {
+        let mut config = settings::settings(signal_traps);
+        let target = env::var("TARGET")?;
+        config.target(&target)?;
+        if target.starts_with("x86_64") {
+            for feature in X86_64_FEATURES {
+                // SAFETY: the names are those of cranelift's x86-64 settings, and wasmtime refuses
+                // to load the code on a processor without one of these features.
+                unsafe { config.cranelift_flag_enable(feature) };
+            }
+        }
+        let code = Engine::new(&config)?.precompile_component(component)?;
+        fs::write(path.with_extension(form), code)?;
+    }
+    Ok(())
 }
 
 /// The component of a core module that carries its contract in a custom section.
@@ -31,7 +64,7 @@ fn component(module: &[u8]) -> Result<Vec<u8>, Box<dyn Error>> {
     Ok(wit_component::ComponentEncoder::default().validate(true).module(module)?.encode()?)
 }
 
-/// Each file is what differs from `common.wat`, or a whole component.
+/// Compiles the hostile components. Each file is what differs from `common.wat`, or a whole component.
 fn assemble_hostile(workspace: &Path, sources: &Path, out: &Path) -> Result<(), Box<dyn Error>> {
     println!("cargo::rerun-if-changed={}", sources.display());
     fs::create_dir_all(out)?;
@@ -57,8 +90,7 @@ fn assemble_hostile(workspace: &Path, sources: &Path, out: &Path) -> Result<(), 
             )?;
             component(&module)?
         };
-        let name = source.with_extension("wasm");
-        fs::write(out.join(name.file_name().ok_or("a file has a name")?), bytes)?;
+        compile(&bytes, &out.join(source.file_stem().ok_or("a file has a name")?))?;
     }
     Ok(())
 }

@@ -1,4 +1,4 @@
-//! The layout of a blacklist file, and of the prefix of it that is packed into the component.
+//! The layout of a blacklist file, and of its prefix that the component reads: the guest's image.
 //!
 //! Little-endian throughout:
 //!
@@ -225,6 +225,13 @@ pub struct Image<'a> {
     bytes: &'a [u8],
     pub(crate) header_bytes: usize,
     sections: usize,
+}
+
+/// Bytes of the guest's image that starts with `start`, as its header says; `None` if `start` is not
+/// the start of a blacklist, or too short to tell.
+pub fn guest_bytes(start: &[u8]) -> Option<u64> {
+    let header = start.get(..32)?;
+    (header[..8] == MAGIC).then(|| u64_in(header, 24))
 }
 
 impl<'a> Image<'a> {

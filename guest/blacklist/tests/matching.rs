@@ -235,6 +235,31 @@ fn policy_drops_indicators_and_keeps_the_entry_of_the_others() {
 }
 
 #[test]
+fn a_value_that_many_indicators_name_is_resolved_up_to_a_limit() {
+    let mut compiler = Compiler::new(CompileOptions::default()).unwrap();
+    let feed = compiler.feed("a").unwrap();
+    for number in 0..1000u32 {
+        let values = vec![Value::domain("evil.com", DomainMode::Exact).unwrap()];
+        let mut one = Indicator::new(IndicatorId::Stix(format!("indicator--{number:03}")), values);
+        one.confidence = Some(if number % 2 == 0 { 90 } else { 10 });
+        compiler.block(feed, one, &mut |_| panic!()).unwrap();
+    }
+    let made = compiler.finish().unwrap();
+    let blacklist = Blacklist::open(made.bytes(), None).unwrap();
+    let hit = hits(&made, Kind::Host, "evil.com")[0];
+    let sure = Policy { min_confidence: 50, ..Policy::default() };
+    let up_to = |limit| blacklist.resolve_up_to(&hit, &sure, Timestamp(0), limit).unwrap();
+    let counts = |limit| (up_to(limit).entry.indicators.len(), up_to(limit).omitted);
+    assert_eq!((counts(0), counts(3), counts(499)), ((0, 500), (3, 497), (499, 1)));
+    assert_eq!((counts(500), counts(usize::MAX)), ((500, 0), (500, 0)));
+    let ids: Vec<_> = up_to(3).entry.indicators.iter().map(|one| one.shown_id()).collect();
+    assert_eq!(ids, ["indicator--000", "indicator--002", "indicator--004"]);
+    assert_eq!(blacklist.resolve(&hit, &sure, Timestamp(0)), Some(up_to(500)));
+    let none = Policy { min_confidence: 91, ..Policy::default() };
+    assert_eq!(blacklist.resolve_up_to(&hit, &none, Timestamp(0), 0), None);
+}
+
+#[test]
 fn the_same_inputs_give_the_same_bytes_and_damage_is_refused() {
     let make = || compile(&["evil.com", "1.2.3.4", "http://evil.org/x"], &["good.com"]);
     let bytes = make().into_bytes();

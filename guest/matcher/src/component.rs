@@ -21,7 +21,7 @@ struct State {
 
 impl State {
     fn new() -> State {
-        let blacklist = image::packed().ok_or(lookup::Fault::BlacklistMissing).and_then(|image| {
+        let blacklist = image::mapped().ok_or(lookup::Fault::BlacklistMissing).and_then(|image| {
             GuestBlacklist::new(image).map_err(|error| lookup::Fault::BlacklistUnreadable(error.to_string()))
         });
         State { blacklist, scratch: Scratch::default(), hits: Vec::new() }
@@ -62,7 +62,7 @@ impl lookup::Guest for Component {
                 generation: image.generation(),
                 name: image.name().to_owned(),
                 entries: counts.sum(),
-                image_bytes: image::packed().map_or(0, |image| image.len() as u32),
+                image_bytes: image.guest_bytes() as u32,
             })
         })
     }

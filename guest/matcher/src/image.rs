@@ -1,22 +1,31 @@
-//! Where the host has put the blacklist.
+//! The blacklist in the component's memory.
 
-use std::sync::atomic::{AtomicU32, Ordering};
+use core::arch::wasm32;
 
-/// Address and length in bytes of the packed image; both 0 until the host's packer overwrites them with a data segment.
-/// Atomics because the values are not those that the compiler sees here.
-#[unsafe(no_mangle)]
-#[allow(non_upper_case_globals, unreachable_pub, reason = "exported by the core module under this very name")]
-pub static threatsieve_blacklist: [AtomicU32; 2] = [AtomicU32::new(0), AtomicU32::new(0)];
+use threatsieve_blacklist::image::guest_bytes;
 
-/// The packed image, if the host packed one.
-pub(crate) fn packed() -> Option<&'static [u8]> {
-    let [address, length] = &threatsieve_blacklist;
-    let (address, length) = (address.load(Ordering::Relaxed), length.load(Ordering::Relaxed));
-    if length == 0 {
-        return None;
-    }
-    // SAFETY: the host's packer, trusted like the loader of a program, has made these bytes part of the initial memory, behind everything that
-    // this module's linker and allocator know of; nothing writes to them. Were the numbers wrong, a read would trap or give
-    // bytes that the reader checks: an instance can harm no memory but its own.
-    Some(unsafe { std::slice::from_raw_parts(address as *const u8, length as usize) })
+/// What WebAssembly memory is counted in (core specification 4.2.8).
+const WASM_PAGE_BYTES: usize = 64 * 1024;
+/// Bytes of the image that are read to learn its length.
+const START_BYTES: usize = 64;
+
+unsafe extern "C" {
+    /// The end of the module's own memory, defined by the linker. Its address is its value.
+    static __heap_end: u8;
+}
+
+/// The image that the host has mapped, if there is one.
+///
+/// The host puts it where the module's own memory ends, before the first call. Memory that the
+/// allocator asks for grows behind it.
+pub(crate) fn mapped() -> Option<&'static [u8]> {
+    let start = &raw const __heap_end;
+    let room = wasm32::memory_size(0).saturating_mul(WASM_PAGE_BYTES).saturating_sub(start.addr());
+    // SAFETY: these bytes are part of the memory. The host, trusted like the loader of a program,
+    // has put the image there and nothing writes to it. Were there no image, the allocator's bytes
+    // would be there: the reader checks what it reads, and an instance can harm no memory but its
+    // own.
+    let bytes = |length| unsafe { core::slice::from_raw_parts(start, length) };
+    let length = guest_bytes(bytes(room.min(START_BYTES)))?;
+    usize::try_from(length).ok().filter(|length| *length <= room).map(bytes)
 }

@@ -1,7 +1,9 @@
-//! Threatsieve's matcher: the component that looks batches of observables up in the blacklist packed into it.
+//! Threatsieve's matcher: the component that looks batches of observables up in the blacklist that
+//! its host has mapped into its memory.
 //!
-//! `wit/matcher.wit` is its whole contract. [`blacklist`](threatsieve_blacklist) does the looking up, the same code that hosts link; here is
-//! only what a component adds: where the packed image lies ([`image`]), the state between calls, and the translation to the contract's types.
+//! `wit/matcher.wit` is its whole contract. [`blacklist`](threatsieve_blacklist) does the looking up,
+//! the same code that hosts link. This crate adds what a component needs: the image's place
+//! ([`image`]), the state between calls, and the translation to the contract's types.
 //!
 //! It is built for `wasm32-unknown-unknown` by `host/runner`; on every other target the crate is empty.
 //!

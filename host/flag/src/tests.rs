@@ -38,7 +38,7 @@ fn found(
         number,
         observable: observable.to_owned(),
         field: "url.original".to_owned(),
-        matched: Match { how, entry },
+        matched: Match { how, entry, omitted: 0 },
     }
 }
 

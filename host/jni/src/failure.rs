@@ -4,7 +4,7 @@ use std::any::Any;
 use std::error::Error;
 
 use threatsieve_blacklist::{BatchError, OpenError};
-use threatsieve_runner::{CheckError, PackError, RunnerError};
+use threatsieve_runner::{CheckError, RunnerError};
 
 /// What kind of failure it is. Java tells them apart by name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -111,8 +111,7 @@ impl From<OpenError> for Failure {
 impl From<RunnerError> for Failure {
     fn from(error: RunnerError) -> Failure {
         let kind = match &error {
-            RunnerError::Pack { source: PackError::TooLarge { .. }, .. } => Kind::Limit,
-            RunnerError::Memory { .. } | RunnerError::Memfd { .. } => Kind::Memory,
+            RunnerError::TooLarge { .. } => Kind::Limit,
             RunnerError::Describe(error) => kind_of(error),
             _ => Kind::Internal,
         };
@@ -141,7 +140,7 @@ fn kind_of(error: &CheckError) -> Kind {
 }
 
 /// An error with its causes, in one line.
-fn chain(error: &dyn Error) -> String {
+pub(crate) fn chain(error: &dyn Error) -> String {
     let mut text = error.to_string();
     let mut source = error.source();
     while let Some(cause) = source {

@@ -1,16 +1,17 @@
-//! A file in memory of its own.
+//! A blacklist's file, read into memory.
 
 use std::fs::File;
-use std::io::{self, Read};
+use std::io;
 use std::path::Path;
 
-use threatsieve_runner::Bytes;
+use threatsieve_runner::MemoryFile;
 
-use crate::failure::{Failure, Kind};
+use crate::failure::{Failure, Kind, chain};
 
-/// Reads a file that fits into `limit_bytes`. It is read, not mapped: whoever truncates or changes it later can neither end this process by SIGBUS nor
-/// change what was verified.
-pub(crate) fn read(path: &Path, limit_bytes: u64) -> Result<Bytes, Failure> {
+/// Copies a file of at most `limit_bytes` into a sealed file in memory. It is not mapped from the
+/// disk: whoever truncates or changes it later can neither end this process by SIGBUS nor change
+/// what was verified.
+pub(crate) fn read(path: &Path, limit_bytes: u64) -> Result<MemoryFile, Failure> {
     let failed = |error: io::Error| {
         Failure::new(Kind::Io, format!("{}: the blacklist cannot be read: {error}", path.display()))
     };
@@ -27,12 +28,7 @@ pub(crate) fn read(path: &Path, limit_bytes: u64) -> Result<Bytes, Failure> {
         );
         return Err(Failure::new(Kind::Budget, message));
     }
-    // A limit in bytes of memory fits.
-    let length = expected as usize;
-    let mut bytes = Vec::new();
-    bytes.try_reserve_exact(length).map_err(|_| Failure::memory(length, "a blacklist"))?;
-    // One that is cut off meanwhile is found to be truncated when it is opened.
-    #[expect(clippy::disallowed_methods, reason = "limited by `take`")]
-    file.take(expected).read_to_end(&mut bytes).map_err(failed)?;
-    Ok(Bytes::from(bytes))
+    // If the file is cut short meanwhile, opening the blacklist finds that it is truncated.
+    MemoryFile::read(file, expected)
+        .map_err(|error| Failure::new(Kind::Memory, format!("{}: {}", path.display(), chain(&error))))
 }

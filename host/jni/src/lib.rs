@@ -13,7 +13,6 @@
 //! are judged and 1,000 matches kept. An answer holds 64 MiB, then its further documents go unchecked. Buffers that calls copy into are kept
 //! for the thread's next call up to 1 MiB each. What can end the process all the same is told in docs/plugin.md.
 
-mod allocator;
 mod answer;
 mod budget;
 mod check;

@@ -1,6 +1,5 @@
 //! What one node has loaded: named blacklists, a runner each.
 
-use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -10,10 +9,9 @@ use arc_swap::ArcSwap;
 use serde_json::{Map, Value, json};
 use threatsieve_blacklist::image::FORMAT;
 use threatsieve_blacklist::{Blacklist, EntryType, NORMALISER, Role};
-use threatsieve_runner::{Bytes, MATCHER, Runner};
+use threatsieve_runner::{Code, MATCHER, MemoryFile, Runner};
 
-use crate::allocator;
-use crate::budget::{Needs, require_room};
+use crate::budget::{needed_bytes, require_room, taken_bytes};
 use crate::failure::{Failure, Kind};
 use crate::file;
 use crate::options::NodeOptions;
@@ -37,7 +35,7 @@ impl Loaded {
     }
 
     fn held_bytes(&self) -> u64 {
-        self.runner.blacklist().map_or(0, |blacklist| Needs::of(&blacklist).held)
+        taken_bytes(self.runner.held_bytes())
     }
 }
 
@@ -45,7 +43,7 @@ impl Loaded {
 #[derive(Debug)]
 pub(crate) struct Node {
     options: NodeOptions,
-    component: Cow<'static, [u8]>,
+    code: Code,
     /// Replaced as a whole, so that calls never wait for a loading.
     blacklists: ArcSwap<BTreeMap<String, Arc<Loaded>>>,
     /// Held while a blacklist is loaded: memory for two at a time is not in the budget.
@@ -54,12 +52,12 @@ pub(crate) struct Node {
 
 impl Node {
     pub(crate) fn new(options: NodeOptions) -> Node {
-        Node::with_component(options, Cow::Borrowed(MATCHER))
+        Node::with_code(options, MATCHER)
     }
 
-    /// A node with another component than the embedded one; tests have hostile ones.
-    pub(crate) fn with_component(options: NodeOptions, component: Cow<'static, [u8]>) -> Node {
-        Node { options, component, blacklists: ArcSwap::default(), loading: Mutex::default() }
+    /// A node with another component than the matcher; tests have hostile ones.
+    pub(crate) fn with_code(options: NodeOptions, code: Code) -> Node {
+        Node { options, code, blacklists: ArcSwap::default(), loading: Mutex::default() }
     }
 
     /// The blacklist of that name.
@@ -86,7 +84,7 @@ impl Node {
         let mut said = described(&blacklist);
         said.insert("name".to_owned(), json!(blacklist.name()));
         said.insert("by_type".to_owned(), Value::Object(by_type));
-        said.insert("needs_bytes".to_owned(), json!(Needs::of(&blacklist).peak));
+        said.insert("needs_bytes".to_owned(), json!(needed_bytes(&blacklist)));
         Ok(Value::Object(said))
     }
 
@@ -112,13 +110,11 @@ impl Node {
         let loaded = match known {
             Some(loaded) => loaded,
             None => {
-                let runner = Runner::with_component(self.options.runner.clone(), self.component.clone())?;
+                let runner = Runner::with_code(self.options.runner.clone(), self.code)?;
                 Arc::new(Loaded { runner, documents: AtomicU64::new(0) })
             }
         };
-        let result = loaded.runner.load(Arc::new(blacklist));
-        allocator::give_back();
-        result?;
+        loaded.runner.load(Arc::new(blacklist))?;
         self.blacklists.rcu(|blacklists| {
             let mut blacklists = BTreeMap::clone(blacklists);
             blacklists.insert(name.to_owned(), Arc::clone(&loaded));
@@ -155,7 +151,7 @@ impl Node {
         })
     }
 
-    fn open(&self, path: &Path) -> Result<Blacklist<Bytes>, Failure> {
+    fn open(&self, path: &Path) -> Result<Blacklist<MemoryFile>, Failure> {
         let left = self.options.memory_limit_bytes.saturating_sub(self.held_bytes());
         Blacklist::open(file::read(path, left)?, self.options.trusted_key.as_ref()).map_err(|error| {
             let Failure { kind, message } = error.into();
@@ -168,7 +164,7 @@ impl Node {
     }
 }
 
-fn described(blacklist: &Blacklist<Bytes>) -> Map<String, Value> {
+fn described(blacklist: &Blacklist<MemoryFile>) -> Map<String, Value> {
     let digest: String = blacklist.digest().iter().map(|byte| format!("{byte:02x}")).collect();
     let mut said = Map::new();
     said.insert("generation".to_owned(), json!(blacklist.generation()));
@@ -185,7 +181,7 @@ fn status(loaded: &Loaded) -> Option<Map<String, Value>> {
     let counters = loaded.runner.counters();
     let mut said = described(&blacklist);
     for (name, count) in [
-        ("memory_bytes", Needs::of(&blacklist).held),
+        ("memory_bytes", loaded.held_bytes()),
         ("documents", loaded.documents.load(Ordering::Relaxed)),
         ("observables", counters.observables),
         ("hits", counters.hits),

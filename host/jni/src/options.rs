@@ -10,7 +10,7 @@ use threatsieve_blacklist::compile::VerifyKey;
 use threatsieve_blacklist::{Policy, Tlp};
 use threatsieve_flag::Ceiling;
 use threatsieve_log::Format;
-use threatsieve_runner::{CodeCache, RunnerOptions};
+use threatsieve_runner::RunnerOptions;
 
 use crate::failure::{Failure, Kind};
 
@@ -58,8 +58,6 @@ impl NodeOptions {
                 deadline: Duration::from_millis(json.deadline_ms),
                 memory_ceiling_bytes: json.instance_memory_bytes as usize,
                 instances: json.instances as usize,
-                code_cache: CodeCache::Memfd,
-                keep_match_sections: false,
                 ..RunnerOptions::default()
             },
             memory_limit_bytes: json.memory_limit_bytes,

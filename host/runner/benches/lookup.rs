@@ -15,7 +15,7 @@ use threatsieve_blacklist::{
     Batch, Blacklist, CompileOptions, Compiler, GuestBlacklist, Indicator, IndicatorId, Kind, Scratch,
     UrlMode, Value,
 };
-use threatsieve_runner::{Bytes, CodeCache, Runner, RunnerOptions};
+use threatsieve_runner::{MemoryFile, Runner, RunnerOptions};
 
 /// Rounds of which the median is taken.
 const ROUNDS: usize = 9;
@@ -46,7 +46,7 @@ struct Set {
     values: Vec<String>,
 }
 
-fn compile(lists: &[&Vec<String>]) -> (Arc<Blacklist<Bytes>>, f64) {
+fn compile(lists: &[&Vec<String>]) -> (Arc<Blacklist<MemoryFile>>, f64) {
     let start = Instant::now();
     let mut compiler = Compiler::new(CompileOptions::default()).unwrap();
     let feed = compiler.feed("bench").unwrap();
@@ -57,7 +57,8 @@ fn compile(lists: &[&Vec<String>]) -> (Arc<Blacklist<Bytes>>, f64) {
     }
     let bytes = compiler.finish().unwrap().into_bytes();
     let seconds = start.elapsed().as_secs_f64();
-    (Arc::new(Blacklist::open(Bytes::from(bytes), None).unwrap()), seconds)
+    let file = MemoryFile::copy_of(&bytes).unwrap();
+    (Arc::new(Blacklist::open(file, None).unwrap()), seconds)
 }
 
 fn sets(domains: &[String], addresses: &[String], guest: &GuestBlacklist<'_>) -> Vec<Set> {
@@ -138,8 +139,8 @@ fn measure(batches: &[Batch], mut check: impl FnMut(&Batch) -> usize) -> (f64, u
     (rounds[ROUNDS / 2], hits)
 }
 
-fn runner(signal_traps: bool, instances: usize, code_cache: CodeCache) -> Runner {
-    Runner::new(RunnerOptions { signal_traps, instances, code_cache, ..RunnerOptions::default() }).unwrap()
+fn runner(signal_traps: bool, instances: usize) -> Runner {
+    Runner::new(RunnerOptions { signal_traps, instances, ..RunnerOptions::default() }).unwrap()
 }
 
 fn private_kib() -> u64 {
@@ -151,10 +152,10 @@ fn private_kib() -> u64 {
     field("Private_Dirty:")
 }
 
-fn lookups(blacklist: &Arc<Blacklist<Bytes>>, domains: &[String], addresses: &[String]) {
+fn lookups(blacklist: &Arc<Blacklist<MemoryFile>>, domains: &[String], addresses: &[String]) {
     let guest = GuestBlacklist::new(blacklist.guest_image()).unwrap();
-    let signals = runner(true, 1, CodeCache::Memfd);
-    let quiet = runner(false, 1, CodeCache::Memfd);
+    let signals = runner(true, 1);
+    let quiet = runner(false, 1);
     signals.load(blacklist.clone()).unwrap();
     quiet.load(blacklist.clone()).unwrap();
     for set in sets(domains, addresses, &guest) {
@@ -177,14 +178,14 @@ fn lookups(blacklist: &Arc<Blacklist<Bytes>>, domains: &[String], addresses: &[S
     }
 }
 
-fn instances(blacklist: &Arc<Blacklist<Bytes>>) {
+fn instances(blacklist: &Arc<Blacklist<MemoryFile>>) {
     let start = Instant::now();
-    let pooled = runner(true, 17, CodeCache::Memfd);
+    let pooled = runner(true, 17);
     pooled.load(blacklist.clone()).unwrap();
     let load_ms = start.elapsed().as_secs_f64() * 1e3;
     let mut batch = Batch::new();
     batch.push(Kind::Host, b"www.example.org");
-    let unpooled = runner(true, 0, CodeCache::Memfd);
+    let unpooled = runner(true, 0);
     unpooled.load(blacklist.clone()).unwrap();
     let one = [batch.clone()];
     let fresh = (0..50)

@@ -4,7 +4,6 @@
 //! the host marks its events as unchecked and goes on.
 
 use std::io;
-use std::path::PathBuf;
 use std::time::Duration;
 
 use threatsieve_blacklist::observable::BatchError;
@@ -18,118 +17,37 @@ pub enum RunnerError {
     /// The thread that ends overlong calls cannot be started.
     #[error("the deadline thread cannot be started")]
     Ticker(#[source] io::Error),
-    /// The blacklist does not fit the component.
-    #[error("blacklist {name:?}, generation {generation}, cannot be packed")]
-    Pack {
+    /// The blacklist's match sections are longer than [`crate::MAX_IMAGE_BYTES`].
+    #[error(
+        "blacklist {name:?}, generation {generation}: match sections of {got} bytes, at most {limit} \
+         fit; split it into several blacklists",
+        limit = crate::MAX_IMAGE_BYTES
+    )]
+    TooLarge {
         /// The blacklist's name.
         name: String,
         /// Its generation.
         generation: u64,
-        /// What is wrong.
-        source: PackError,
+        /// Bytes of its match sections.
+        got: usize,
     },
-    /// There is not enough memory for the packed component.
-    #[error("no memory for a packed component of {bytes} bytes")]
-    Memory {
-        /// How much was asked for.
-        bytes: usize,
-    },
-    /// There is not enough memory for the metadata beside the compiled code.
-    #[error("no memory for the metadata of a blacklist of {bytes} bytes")]
-    Metadata {
-        /// Bytes of its file.
-        bytes: usize,
-        /// Why the system gives none.
-        source: io::Error,
-    },
-    /// The thread that compiles cannot be started.
-    #[error("the compiler's thread cannot be started")]
-    CompilerThread(#[source] io::Error),
-    /// The packed component does not compile.
-    #[error("the packed component does not compile")]
-    Compile(#[source] wasmtime::Error),
-    /// The memory file for compiled code cannot be made.
-    #[error("compiled code cannot be kept in a sealed memory file ({step})")]
-    Memfd {
-        /// The system call that failed.
-        step: &'static str,
-        /// How.
-        source: io::Error,
-    },
-    /// The directory for compiled code is not fit for it.
-    #[error("compiled code cannot be kept in {}", path.display())]
-    Cache {
-        /// The directory.
-        path: PathBuf,
-        /// What is wrong with it.
-        source: CacheError,
-    },
-    /// Compiled code does not load.
-    #[error("compiled code does not load; loading goes through /proc/self/fd")]
-    Load(#[source] wasmtime::Error),
+    /// The embedded machine code does not suit this machine: the processor lacks what it was
+    /// compiled for.
+    #[error("the matcher's machine code does not run on this machine")]
+    Code(#[source] wasmtime::Error),
     /// The component is not a matcher: it imports something, or does not export the contract.
     #[error("the component does not fit the contract threatsieve:matcher/lookup@1.0.0")]
     Contract(#[source] wasmtime::Error),
     /// The first instance did not describe itself.
-    #[error("the packed blacklist does not answer")]
+    #[error("the first instance with the blacklist does not answer")]
     Describe(#[source] CheckError),
-    /// The first instance describes another blacklist than was packed.
-    #[error("the component holds {got}, packed was {packed}")]
+    /// The first instance describes another blacklist than the one that was mapped.
+    #[error("the matcher describes its blacklist as {got}, expected {expected}")]
     Mismatch {
         /// What it says.
         got: String,
         /// What it should say.
-        packed: String,
-    },
-}
-
-/// Why a blacklist cannot be packed into a component.
-#[derive(Debug, thiserror::Error)]
-pub enum PackError {
-    /// Longer than [`crate::MAX_IMAGE_BYTES`].
-    #[error("match sections of {got} bytes, at most {limit} fit", limit = crate::MAX_IMAGE_BYTES)]
-    TooLarge {
-        /// Bytes given.
-        got: usize,
-    },
-    /// The bytes are no component, or a damaged one.
-    #[error("not a readable component")]
-    Malformed(#[from] wasmparser::BinaryReaderError),
-    /// The component is readable, but not one that a blacklist can be packed into.
-    #[error("not a matcher component: {0}")]
-    Foreign(&'static str),
-    /// The destination failed.
-    #[error("the packed component cannot be written")]
-    Write(#[from] io::Error),
-}
-
-/// Why a directory, or a file in it, is not used for compiled code.
-#[derive(Debug, thiserror::Error)]
-pub enum CacheError {
-    /// A symbolic link or no directory.
-    #[error("it is a symbolic link or not a directory")]
-    NotADirectory,
-    /// Somebody else's.
-    #[error("it belongs to user {got}, expected {expected}")]
-    Owner {
-        /// Whose it is.
-        got: u32,
-        /// Whose it should be.
-        expected: u32,
-    },
-    /// Open to others.
-    #[error("its mode is {got:04o}, expected 0700; set it with chmod 0700")]
-    Mode {
-        /// The permission bits found.
-        got: u32,
-    },
-    /// A system call failed.
-    #[error("{step} failed")]
-    Io {
-        /// What was tried.
-        step: &'static str,
-        /// How it failed.
-        source: io::Error,
+        expected: String,
     },
 }
 
@@ -166,8 +84,8 @@ pub enum CheckError {
         /// [`crate::RunnerOptions::memory_ceiling_bytes`].
         limit_bytes: usize,
     },
-    /// No instance can be made, for want of address space for one.
-    #[error("no instance can be made")]
+    /// No instance can be made: the system has no address space or no memory for one.
+    #[error("cannot make an instance of the matcher")]
     Instance(#[source] wasmtime::Error),
     /// The component says that it holds no readable blacklist.
     #[error("the matcher cannot use its blacklist: {reason}")]

@@ -1,7 +1,6 @@
-//! One loaded blacklist: its mapped code and the instances that wait for the next call.
+//! One loaded blacklist: its engine, and the instances that wait for the next call.
 //!
-//! Whoever uses it holds it by an [`std::sync::Arc`]; when the runner has switched to the next one and the last call ends, the last holder drops it, and with it
-//! the instances, the mapped code and the blacklist's pages.
+//! Shared by [`Arc`]. After a switch the last call in flight frees instances, code and pages.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -9,17 +8,18 @@ use threatsieve_blacklist::image::FORMAT;
 use threatsieve_blacklist::observable::BatchReader;
 use threatsieve_blacklist::{Blacklist, Hit, NORMALISER, Role};
 use wasmtime::Engine;
-use wasmtime::component::{Component, Linker};
+use wasmtime::component::Linker;
 
-use crate::Bytes;
 use crate::bindings::MatcherPre;
 use crate::bindings::exports::threatsieve::matcher::lookup;
+use crate::code::Code;
 use crate::counters::Sums;
 use crate::error::{CheckError, RunnerError};
 use crate::instance::{Instance, Limiter, Limits, Refused, accept};
+use crate::memory_file::MemoryFile;
 
 pub(crate) struct Generation {
-    pub(crate) blacklist: Arc<Blacklist<Bytes>>,
+    pub(crate) blacklist: Arc<Blacklist<MemoryFile>>,
     entries: u32,
     engine: Engine,
     pre: MatcherPre<Limiter>,
@@ -30,28 +30,22 @@ pub(crate) struct Generation {
 }
 
 impl Generation {
+    /// Loads the machine code into an engine that maps the blacklist. `keep` instances may wait.
     pub(crate) fn new(
-        engine: &Engine,
-        component: &Component,
-        blacklist: Arc<Blacklist<Bytes>>,
+        engine: Engine,
+        code: Code,
+        blacklist: Arc<Blacklist<MemoryFile>>,
         limits: Limits,
         keep: usize,
     ) -> Result<Generation, RunnerError> {
+        let component = code.load(&engine).map_err(RunnerError::Code)?;
         // Nothing is defined in the linker, so a component with any import is refused here.
-        let pre = Linker::new(engine).instantiate_pre(component).map_err(RunnerError::Contract)?;
+        let pre = Linker::new(&engine).instantiate_pre(&component).map_err(RunnerError::Contract)?;
         let pre = MatcherPre::new(pre).map_err(RunnerError::Contract)?;
         // The format has no more entries than numbers.
         let entries = Role::ALL.map(|role| blacklist.entries(role)).iter().sum::<u64>() as u32;
         let limits = Arc::new(limits);
-        Ok(Generation {
-            blacklist,
-            entries,
-            engine: engine.clone(),
-            pre,
-            limits,
-            idle: Mutex::default(),
-            keep,
-        })
+        Ok(Generation { blacklist, entries, engine, pre, limits, idle: Mutex::default(), keep })
     }
 
     /// Makes the first instance and has it say what it holds.
@@ -65,11 +59,11 @@ impl Generation {
             name: self.blacklist.name().to_owned(),
             entries: self.entries,
             // At most `MAX_IMAGE_BYTES`.
-            image_bytes: self.limits.image_bytes as u32,
+            image_bytes: self.limits.image.bytes() as u32,
         };
-        let (got, packed) = (format!("{got:?}"), format!("{expected:?}"));
-        if got != packed {
-            return Err(RunnerError::Mismatch { got, packed });
+        let (got, expected) = (format!("{got:?}"), format!("{expected:?}"));
+        if got != expected {
+            return Err(RunnerError::Mismatch { got, expected });
         }
         self.put_back(instance);
         Ok(())
@@ -124,6 +118,11 @@ impl Generation {
         let Some((half, at)) = middle(batch)? else { return Err(error) };
         self.check(&batch[..at], first, hits, sums)?;
         self.check(&batch[at..], first + half, hits, sums)
+    }
+
+    /// Bytes of memory: the file, and what the instances have besides it.
+    pub(crate) fn held_bytes(&self) -> u64 {
+        self.blacklist.file_bytes() + self.limits.image.own_bytes() as u64
     }
 
     fn instance(&self, sums: &Sums) -> Result<Instance, CheckError> {

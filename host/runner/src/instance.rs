@@ -11,6 +11,7 @@ use crate::bindings::exports::threatsieve::matcher::lookup;
 use crate::bindings::{Matcher, MatcherPre};
 use crate::engine::DEADLINE_EPOCHS;
 use crate::error::{AnswerError, CheckError};
+use crate::linear::Image;
 
 /// Hits of one answer at most; the contract's number.
 const MAX_HITS: usize = 1 << 20;
@@ -20,12 +21,12 @@ const ANSWER_BYTES: usize = MAX_HITS * size_of::<lookup::Hit>() + 4096;
 const MAX_TABLE_ENTRIES: usize = 100_000;
 
 /// What an instance may use.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub(crate) struct Limits {
     pub(crate) deadline: Duration,
     pub(crate) memory_ceiling_bytes: usize,
-    /// Bytes of the image, which do not count.
-    pub(crate) image_bytes: usize,
+    /// The image in its memory, which does not count.
+    pub(crate) image: Arc<Image>,
 }
 
 /// What the runtime asks when an instance wants more.
@@ -42,7 +43,9 @@ impl ResourceLimiter for Limiter {
         desired: usize,
         _maximum: Option<usize>,
     ) -> wasmtime::Result<bool> {
-        if desired <= self.limits.memory_ceiling_bytes.saturating_add(self.limits.image_bytes) {
+        // At its creation the memory is asked for without the image, from then on with it.
+        let image = self.limits.image.mapped_bytes();
+        if desired <= self.limits.memory_ceiling_bytes.saturating_add(image) {
             return Ok(true);
         }
         self.refused_memory = true;
@@ -149,7 +152,7 @@ impl From<lookup::Fault> for CheckError {
             lookup::Fault::Batch(malformed) => CheckError::Batch(malformed.into()),
             lookup::Fault::TooManyHits(got) => CheckError::TooManyHits { got },
             lookup::Fault::BlacklistMissing => {
-                CheckError::Blacklist { reason: "none is packed in".to_owned() }
+                CheckError::Blacklist { reason: "there is none in its memory".to_owned() }
             }
             lookup::Fault::BlacklistUnreadable(reason) => CheckError::Blacklist { reason },
         }

@@ -1,22 +1,24 @@
-//! Runs Threatsieve's matcher: packs a blacklist into the component, compiles it, and looks batches of observables up in a pool of instances that
-//! share the blacklist's memory. The only crate that names wasmtime.
+//! Runs Threatsieve's matcher: maps a blacklist into the component's memory and looks batches of
+//! observables up in a pool of instances that share the blacklist's pages. The only crate that names
+//! wasmtime.
 //!
 //! # Parts
 //!
-//! [`Runner`] is what hosts use: [`Runner::load`] a blacklist, [`Runner::check`] batches from any number of threads, load the next one meanwhile.
-//! Loading goes through three steps, a module each: `pack` adds the blacklist's match sections to the component as a page-aligned data segment,
-//! `code` compiles that and keeps the machine code in a sealed memory file or a private directory, `generation` maps it and pools
-//! instances. `instance` holds one instance to its limits. The component is built from `guest/matcher` by the build script, and `wit/matcher.wit` is the
-//! contract with it.
+//! [`Runner`] is what hosts use: [`Runner::load`] a blacklist, [`Runner::check`] batches from any
+//! number of threads, load the next one meanwhile. `code` holds the matcher's machine code, which
+//! the build script compiles from `guest/matcher`: there is no compiler at run time. [`MemoryFile`]
+//! holds a blacklist's bytes where nobody can change them. `linear` maps them into an instance's
+//! memory, `generation` pools the instances, and `instance` holds one of them to its limits.
+//! `wit/matcher.wit` is the contract with the component.
 //!
 //! ```no_run
 //! use std::sync::Arc;
 //! use threatsieve_blacklist::Blacklist;
 //! use threatsieve_blacklist::observable::{Batch, Kind};
-//! use threatsieve_runner::{Bytes, Runner, RunnerOptions};
+//! use threatsieve_runner::{MemoryFile, Runner, RunnerOptions};
 //!
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
-//! let blacklist = Blacklist::open(Bytes::from(std::fs::read("bad.blacklist")?), None)?;
+//! let blacklist = Blacklist::open(MemoryFile::copy_of(&std::fs::read("bad.blacklist")?)?, None)?;
 //! let runner = Runner::new(RunnerOptions::default())?;
 //! runner.load(Arc::new(blacklist))?;
 //!
@@ -32,27 +34,28 @@
 //!
 //! # Limits
 //!
-//! Nothing the component does harms the process: a call ends at its deadline, an instance grows by no more memory than its ceiling, recursion ends at
-//! [`RunnerOptions::stack_bytes`], and each of these, like a trap, costs that batch's answer and that instance ([`CheckError`]).
-//! A blacklist's image has at most [`MAX_IMAGE_BYTES`]. Loading takes, at its peak, about three times the image besides the caller's blacklist, and
-//! leaves it in memory once (see `code`), or the whole file but once with [`RunnerOptions::keep_match_sections`] off.
+//! Nothing the component does harms the process: a call ends at its deadline, an instance grows by
+//! no more memory than its ceiling, recursion ends at [`RunnerOptions::stack_bytes`], and each of
+//! these, like a trap, costs that batch's answer and that instance ([`CheckError`]). A blacklist's
+//! image has at most [`MAX_IMAGE_BYTES`]. A blacklist is in memory once, as its [`MemoryFile`];
+//! loading copies nothing.
 
 mod bindings;
-mod cache;
 mod code;
 mod counters;
 mod engine;
 mod error;
 mod generation;
 mod instance;
+mod linear;
+mod memory_file;
 mod options;
-mod pack;
 mod runner;
+mod settings;
 
-pub use bytes::Bytes;
-
+pub use self::code::{Code, MATCHER};
 pub use self::counters::Counters;
-pub use self::error::{AnswerError, CacheError, CheckError, PackError, RunnerError};
-pub use self::options::{CodeCache, RunnerOptions};
-pub use self::pack::{MAX_IMAGE_BYTES, Packing};
-pub use self::runner::{Answer, MATCHER, Runner};
+pub use self::error::{AnswerError, CheckError, RunnerError};
+pub use self::memory_file::{MemoryFile, MemoryFileError};
+pub use self::options::RunnerOptions;
+pub use self::runner::{Answer, MAX_IMAGE_BYTES, Runner};

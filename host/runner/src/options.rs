@@ -1,17 +1,6 @@
 //! What a host can choose.
 
-use std::path::PathBuf;
 use std::time::Duration;
-
-/// Where compiled code lives. It is never taken from anywhere else.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum CodeCache {
-    /// In a sealed memory file (`memfd_create(2)`) of this process: nothing on disk, compiled anew in every process. Needs `/proc`.
-    Memfd,
-    /// In this directory, which is created with mode 0700 if it is missing, and refused if it is not this user's alone. Compiled once for each
-    /// blacklist and machine. Needs `/proc`.
-    Directory(PathBuf),
-}
 
 /// How a [`crate::Runner`] behaves.
 #[derive(Debug, Clone)]
@@ -24,14 +13,10 @@ pub struct RunnerOptions {
     pub memory_ceiling_bytes: usize,
     /// Native stack that one call may use in the component, in bytes. Default: 256 KiB, a quarter of a Java thread's usual 1 MiB.
     pub stack_bytes: usize,
-    /// Idle instances that are kept for the next call. More callers than that at one time are still served, each by an instance that is made for the
-    /// call (about 0.1 ms) and dropped after it, so callers never wait for each other. Default: the number of processors.
+    /// Idle instances that are kept for the next call. More callers than that at one time are still
+    /// served, each by an instance that is made for the call (about 0.2 ms) and dropped after it, so
+    /// callers never wait for each other. Default: the number of processors.
     pub instances: usize,
-    /// Where compiled code lives. Default: [`CodeCache::Memfd`].
-    pub code_cache: CodeCache,
-    /// Whether the blacklist is kept whole beside the compiled code, which has its match sections too. Without them it resolves hits all the same,
-    /// but can be neither packed nor searched; and where the caller does not keep it either, they are in memory once. Default: true.
-    pub keep_match_sections: bool,
 }
 
 impl Default for RunnerOptions {
@@ -42,8 +27,6 @@ impl Default for RunnerOptions {
             memory_ceiling_bytes: 64 * 1024 * 1024,
             stack_bytes: 256 * 1024,
             instances: std::thread::available_parallelism().map_or(4, usize::from),
-            code_cache: CodeCache::Memfd,
-            keep_match_sections: true,
         }
     }
 }

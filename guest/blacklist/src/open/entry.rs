@@ -48,18 +48,12 @@ impl IndicatorView {
 
     /// Whether it is valid at a moment: from `valid_from` on and before `valid_until`.
     pub fn is_valid(&self, at: Timestamp) -> bool {
-        self.valid_from.is_none_or(|from| from <= at) && self.valid_until.is_none_or(|until| at < until)
+        is_within(self.valid_from, self.valid_until, at)
     }
+}
 
-    /// Whether its mode covers a host that was hit that way. Several modes can meet in one entry.
-    fn covers(&self, how: How, policy: &Policy) -> bool {
-        match (how, self.mode) {
-            (How::Subdomain, DomainMode::Below) => true,
-            (How::Subdomain, DomainMode::AtAndBelow | DomainMode::Tree) => !policy.exact,
-            (How::Subdomain, DomainMode::Exact) => false,
-            (_, mode) => mode != DomainMode::Below,
-        }
-    }
+fn is_within(from: Option<Timestamp>, until: Option<Timestamp>, at: Timestamp) -> bool {
+    from.is_none_or(|from| from <= at) && until.is_none_or(|until| at < until)
 }
 
 /// An entry with everything that is known of it.
@@ -95,11 +89,27 @@ impl Default for Policy {
 }
 
 impl Policy {
-    fn takes(&self, indicator: &IndicatorView, how: How, at: Timestamp) -> bool {
-        indicator.covers(how, self)
-            && indicator.is_valid(at)
-            && indicator.confidence.is_none_or(|confidence| confidence >= self.min_confidence)
-            && indicator.tlp.is_none_or(|tlp| tlp <= self.max_tlp)
+    fn takes(&self, profile: &Profile<'_>, how: How, at: Timestamp) -> bool {
+        self.takes_mode(profile.mode(), how)
+            && is_within(profile.valid_from(), profile.valid_until(), at)
+            && self.takes_statement(profile.confidence(), profile.tlp())
+    }
+
+    /// Whether an indicator with this confidence and marking counts.
+    pub fn takes_statement(&self, confidence: Option<u8>, tlp: Option<Tlp>) -> bool {
+        confidence.is_none_or(|confidence| confidence >= self.min_confidence)
+            && tlp.is_none_or(|tlp| tlp <= self.max_tlp)
+    }
+
+    /// Whether an indicator's mode covers a host that was hit that way. Several modes can meet in
+    /// one entry.
+    fn takes_mode(&self, mode: DomainMode, how: How) -> bool {
+        match (how, mode) {
+            (How::Subdomain, DomainMode::Below) => true,
+            (How::Subdomain, DomainMode::AtAndBelow | DomainMode::Tree) => !self.exact,
+            (How::Subdomain, DomainMode::Exact) => false,
+            (_, mode) => mode != DomainMode::Below,
+        }
     }
 }
 
@@ -110,38 +120,66 @@ pub struct Match {
     pub how: How,
     /// The entry, with no other indicators than those that hold.
     pub entry: Entry,
+    /// Indicators that hold as well, beyond the limit that was asked for.
+    pub omitted: u64,
 }
 
 impl<B: AsRef<[u8]>> Blacklist<B> {
     /// The entry with that number; `None` for a number that no entry has.
     pub fn entry(&self, number: u32) -> Option<Entry> {
         let image = self.image().ok()?;
-        let (role, kind) = place(&image, number)?;
-        let value = value_at(image.section(Role::Block, Section::Values)?, number)?;
-        let value = match kind {
-            EntryType::Domain => {
-                let mut name = Vec::with_capacity(value.len());
-                reverse_labels(&value, &mut name);
-                name
-            }
-            _ => value,
-        };
-        let starts = image.section(Role::Block, Section::EntryRecords)?;
-        let (start, end) = (u32_at(starts, number as usize)?, u32_at(starts, number as usize + 1)?);
-        let indicators = (start..end).filter_map(|record| indicator(&image, record as usize)).collect();
-        Some(Entry { role, kind, value: String::from_utf8_lossy(&value).into_owned(), indicators })
+        let records = records(&image, number)?;
+        let indicators = records.filter_map(|record| record.profile(&image)?.view(&image, record)).collect();
+        bare_entry(&image, number).map(|entry| Entry { indicators, ..entry })
     }
 
     /// What a hit comes to: `None` when the allow-list suppresses it, when it is partial and those are not wanted, and when none of its
     /// indicators is valid at the event's time `at`, confident enough, and within the ceiling.
     pub fn resolve(&self, hit: &Hit, policy: &Policy, at: Timestamp) -> Option<Match> {
+        self.resolve_up_to(hit, policy, at, usize::MAX)
+    }
+
+    /// The same with at most `limit` indicators; those beyond it that hold are counted. What is not
+    /// handed over is not decoded: an entry that a hundred thousand indicators name costs about two
+    /// milliseconds, and the memory of `limit` of them.
+    pub fn resolve_up_to(&self, hit: &Hit, policy: &Policy, at: Timestamp, limit: usize) -> Option<Match> {
         if hit.allowed_by.is_some() || (hit.how.is_partial() && !policy.partial) {
             return None;
         }
-        let mut entry = self.entry(hit.entry)?;
-        entry.indicators.retain(|indicator| policy.takes(indicator, hit.how, at));
-        (!entry.indicators.is_empty()).then_some(Match { how: hit.how, entry })
+        let image = self.image().ok()?;
+        let (mut indicators, mut omitted) = (Vec::new(), 0);
+        for record in records(&image, hit.entry)? {
+            let Some(profile) = record.profile(&image) else { continue };
+            if !policy.takes(&profile, hit.how, at) {
+                continue;
+            }
+            if indicators.len() < limit {
+                indicators.extend(profile.view(&image, record));
+            } else {
+                omitted += 1;
+            }
+        }
+        if indicators.is_empty() && omitted == 0 {
+            return None;
+        }
+        let entry = Entry { indicators, ..bare_entry(&image, hit.entry)? };
+        Some(Match { how: hit.how, entry, omitted })
     }
+}
+
+/// An entry without its indicators.
+fn bare_entry(image: &Image<'_>, number: u32) -> Option<Entry> {
+    let (role, kind) = place(image, number)?;
+    let value = value_at(image.section(Role::Block, Section::Values)?, number)?;
+    let value = match kind {
+        EntryType::Domain => {
+            let mut name = Vec::with_capacity(value.len());
+            reverse_labels(&value, &mut name);
+            name
+        }
+        _ => value,
+    };
+    Some(Entry { role, kind, value: String::from_utf8_lossy(&value).into_owned(), indicators: Vec::new() })
 }
 
 fn place(image: &Image<'_>, number: u32) -> Option<(Role, EntryType)> {
@@ -156,36 +194,86 @@ fn place(image: &Image<'_>, number: u32) -> Option<(Role, EntryType)> {
     None
 }
 
-fn indicator(image: &Image<'_>, record: usize) -> Option<IndicatorView> {
+/// One indicator's statement of an entry, as it is encoded.
+#[derive(Clone, Copy)]
+struct Record {
+    profile: u32,
+    /// The line, or the string that names it.
+    id: u32,
+}
+
+/// What many indicators share, as it is encoded.
+struct Profile<'a>(&'a [u8]);
+
+/// The records of an entry.
+fn records<'a>(image: &Image<'a>, number: u32) -> Option<impl Iterator<Item = Record> + use<'a>> {
+    let starts = image.section(Role::Block, Section::EntryRecords)?;
+    let (start, end) = (u32_at(starts, number as usize)?, u32_at(starts, number as usize + 1)?);
     let records = image.section(Role::Block, Section::Records)?;
-    let record = records.get(record * RECORD_BYTES..(record + 1) * RECORD_BYTES)?;
-    let (profile, id) = (u32_at(record, 0)? as usize, u32_at(record, 1)?);
-    let profile = image
-        .section(Role::Block, Section::Profiles)?
-        .get(profile * PROFILE_BYTES..(profile + 1) * PROFILE_BYTES)?;
-    let strings = image.section(Role::Block, Section::Strings)?;
-    let feed = u16::from_le_bytes([profile[0], profile[1]]);
-    let said = |byte: u8| Some(byte).filter(|&byte| byte != NO_BYTE);
-    let string = |number: u32| if number == NO_STRING { None } else { text(strings, number) };
-    let time = |at: usize| {
-        let bytes = profile.get(at..at + 8)?.first_chunk()?;
+    Some((start as usize..end as usize).map_while(move |record| {
+        let record = records.get(record * RECORD_BYTES..(record + 1) * RECORD_BYTES)?;
+        Some(Record { profile: u32_at(record, 0)?, id: u32_at(record, 1)? })
+    }))
+}
+
+impl Record {
+    fn profile<'a>(self, image: &Image<'a>) -> Option<Profile<'a>> {
+        let at = self.profile as usize * PROFILE_BYTES;
+        image.section(Role::Block, Section::Profiles)?.get(at..at + PROFILE_BYTES).map(Profile)
+    }
+}
+
+impl Profile<'_> {
+    fn confidence(&self) -> Option<u8> {
+        Some(self.0[2]).filter(|&byte| byte != NO_BYTE)
+    }
+
+    fn tlp(&self) -> Option<Tlp> {
+        Tlp::ALL.get(usize::from(self.0[3])).copied()
+    }
+
+    fn mode(&self) -> DomainMode {
+        domain_mode(self.0[4])
+    }
+
+    fn valid_from(&self) -> Option<Timestamp> {
+        self.time(16)
+    }
+
+    fn valid_until(&self) -> Option<Timestamp> {
+        self.time(24)
+    }
+
+    fn time(&self, at: usize) -> Option<Timestamp> {
+        let bytes = self.0.get(at..at + 8)?.first_chunk()?;
         Some(Timestamp(i64::from_le_bytes(*bytes))).filter(|time| time.0 != NO_TIME)
-    };
-    Some(IndicatorView {
-        id: if profile[5] != 0 { IndicatorId::Line(id) } else { IndicatorId::Stix(text(strings, id)?) },
-        feed: text(image.section(Role::Block, Section::Feeds)?, u32::from(feed))?,
-        confidence: said(profile[2]),
-        tlp: said(profile[3]).and_then(|level| Tlp::ALL.get(usize::from(level)).copied()),
-        valid_from: time(16),
-        valid_until: time(24),
-        modified: time(32),
-        name: string(u32_at(profile, 2)?),
-        types: string(u32_at(profile, 3)?)
-            .map(|types| types.split(TYPE_SEPARATOR).map(str::to_owned).collect())
-            .unwrap_or_default(),
-        mode: domain_mode(profile[4]),
-        url_mode: url_mode(profile[4]),
-    })
+    }
+
+    /// The whole statement of the indicator with that record.
+    fn view(&self, image: &Image<'_>, record: Record) -> Option<IndicatorView> {
+        let profile = self.0;
+        let strings = image.section(Role::Block, Section::Strings)?;
+        let feed = u16::from_le_bytes([profile[0], profile[1]]);
+        let string = |number: u32| if number == NO_STRING { None } else { text(strings, number) };
+        Some(IndicatorView {
+            id: match profile[5] {
+                0 => IndicatorId::Stix(text(strings, record.id)?),
+                _ => IndicatorId::Line(record.id),
+            },
+            feed: text(image.section(Role::Block, Section::Feeds)?, u32::from(feed))?,
+            confidence: self.confidence(),
+            tlp: self.tlp(),
+            valid_from: self.valid_from(),
+            valid_until: self.valid_until(),
+            modified: self.time(32),
+            name: string(u32_at(profile, 2)?),
+            types: string(u32_at(profile, 3)?)
+                .map(|types| types.split(TYPE_SEPARATOR).map(str::to_owned).collect())
+                .unwrap_or_default(),
+            mode: self.mode(),
+            url_mode: url_mode(profile[4]),
+        })
+    }
 }
 
 /// A text of a section of texts.

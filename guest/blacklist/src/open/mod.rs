@@ -105,32 +105,16 @@ impl<B: AsRef<[u8]>> Blacklist<B> {
         self.bytes.as_ref()[at..at + SIGNATURE_BYTES].iter().any(|&byte| byte != 0)
     }
 
-    /// The prefix of the file that is packed into the component: the header and the match sections.
+    /// The bytes of its file, as they were verified.
+    pub fn file(&self) -> &B {
+        &self.bytes
+    }
+
+    /// The prefix of the file that the component reads: the header and the match sections.
     pub fn guest_image(&self) -> &[u8] {
         let bytes = self.bytes.as_ref();
         let end = self.image().map_or(0, |image| image.guest_bytes() as usize);
         &bytes[..end.min(bytes.len())]
-    }
-
-    /// The same blacklist without its match sections, for a host that has packed them. Header and metadata are copied into `zeroed`, to where
-    /// they stand in the file; the rest of it is not touched, so that fresh pages take no memory there. `freeze` makes of it what is read from then
-    /// on. `None` if `zeroed` has another length than the file.
-    ///
-    /// It has the whole one's name, generation, digest and counts, and resolves hits like it. It must not be packed, or opened again.
-    pub fn without_match_sections<M: AsMut<[u8]>, C: AsRef<[u8]>>(
-        &self,
-        mut zeroed: M,
-        freeze: impl FnOnce(M) -> C,
-    ) -> Option<Blacklist<C>> {
-        let (file, rest) = (self.bytes.as_ref(), zeroed.as_mut());
-        if file.len() != rest.len() {
-            return None;
-        }
-        // The match sections stand first, behind the header.
-        let metadata = self.guest_image().len();
-        rest[..self.header_bytes].copy_from_slice(&file[..self.header_bytes]);
-        rest[metadata..].copy_from_slice(&file[metadata..]);
-        Some(Blacklist { bytes: freeze(zeroed), header_bytes: self.header_bytes })
     }
 
     /// Number of entries of a type under a role.

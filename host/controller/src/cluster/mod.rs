@@ -11,6 +11,7 @@ pub(crate) mod tests;
 use std::time::Duration;
 
 use anyhow::Context;
+use bytes::Bytes;
 use opensearch::OpenSearch;
 use opensearch::auth::{ClientCertificate, Credentials};
 use opensearch::cert::{Certificate, CertificateValidation};
@@ -20,7 +21,6 @@ use opensearch::http::response::Response;
 use opensearch::http::transport::TransportBuilder;
 use serde::Deserialize;
 use serde_json::Value as Json;
-use threatsieve_runner::Bytes;
 use url::Url;
 
 use self::answer::{MAX_ANSWER_BYTES, is_away, read};

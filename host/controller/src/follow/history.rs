@@ -15,7 +15,7 @@ use super::logs::oldest;
 use super::reading::{Ended, Reading, Stretch};
 use crate::config::Config;
 use crate::indicators::open_blacklist;
-use crate::matching::{Matcher, Setup, Times};
+use crate::matching::{Matcher, Times};
 use crate::output::{Done, Progress};
 use crate::sinks::RecordShape;
 use crate::stop::Stop;
@@ -182,7 +182,7 @@ impl Work<'_> {
         if self.matcher.is_none() {
             let blacklist = open_blacklist(&path, None).map_err(|failure| failure.error)?;
             let threads = std::thread::available_parallelism().map_or(1, usize::from);
-            let matcher = Matcher::new(blacklist, Setup::Passing, self.config.policy.clone(), threads)?;
+            let matcher = Matcher::new(blacklist, self.config.policy.clone(), threads)?;
             self.matcher = Some(matcher);
         }
         let matcher = self.matcher.as_ref().context("no matcher")?;

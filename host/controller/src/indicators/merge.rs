@@ -4,11 +4,11 @@ use threatsieve_blacklist::{
     Blacklist, CompileError, CompileOptions, Compiled, Compiler, DomainMode, Entry, EntryType, Indicator,
     IndicatorView, Malformed, Role, Value,
 };
-use threatsieve_runner::Bytes;
+use threatsieve_runner::MemoryFile;
 
 /// Compiles the entries of all, under the first one's name and generation. Each was admitted when its blacklist was made, and so
 /// is admitted again.
-pub(crate) fn merge(blacklists: &[&Blacklist<Bytes>]) -> anyhow::Result<Compiled> {
+pub(crate) fn merge(blacklists: &[&Blacklist<MemoryFile>]) -> anyhow::Result<Compiled> {
     let mut compiler = Compiler::new(CompileOptions {
         name: blacklists[0].name().to_owned(),
         generation: blacklists[0].generation(),

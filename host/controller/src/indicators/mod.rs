@@ -10,6 +10,6 @@ mod rejection;
 
 pub(crate) use key::read_sign_key;
 pub(crate) use load::{Identity, Loaded, load};
-pub(crate) use open::{open_blacklist, read_blacklist};
+pub(crate) use open::open_blacklist;
 pub(crate) use prepare::{Prepared, prepare};
 pub(crate) use rejection::{Rejection, Rejections};

@@ -1,33 +1,28 @@
 //! A blacklist's file to a verified blacklist.
 
 use std::fs::File;
-use std::io::Read;
 use std::path::Path;
 
 use anyhow::{Context, anyhow, ensure};
 use threatsieve_blacklist::compile::VerifyKey;
 use threatsieve_blacklist::{Blacklist, OpenError};
-use threatsieve_runner::Bytes;
+use threatsieve_runner::MemoryFile;
 
 use crate::exit::Failure;
 
 /// Largest file that is read: 16 GiB, more than the format's 32-bit numbers of entries can fill.
 const MAX_FILE_BYTES: u64 = 16 * 1024 * 1024 * 1024;
 
-/// Opens a blacklist and verifies it. It is read, not mapped: nobody who truncates or changes the file later can end this process or
-/// change what was verified, and reading costs a few milliseconds for a million entries.
-pub(crate) fn open_blacklist(path: &Path, trusted: Option<&VerifyKey>) -> Result<Blacklist<Bytes>, Failure> {
-    Ok(read_blacklist(path, trusted)?.0)
-}
-
-/// The same, and the file's bytes, which both share.
-pub(crate) fn read_blacklist(
+/// Opens a blacklist and verifies it. It is copied into a file in memory, not mapped from the disk:
+/// nobody who truncates or changes the file later can end this process or change what was verified.
+/// The copy costs a few milliseconds for a million entries.
+pub(crate) fn open_blacklist(
     path: &Path,
     trusted: Option<&VerifyKey>,
-) -> Result<(Blacklist<Bytes>, Bytes), Failure> {
+) -> Result<Blacklist<MemoryFile>, Failure> {
     let name = path.display();
-    let bytes = Bytes::from(read(path).with_context(|| format!("{name}: the blacklist cannot be read"))?);
-    let blacklist = Blacklist::open(bytes.clone(), trusted).map_err(|error| {
+    let file = read(path).with_context(|| format!("{name}: the blacklist cannot be read"))?;
+    Blacklist::open(file, trusted).map_err(|error| {
         let remedy = match error {
             OpenError::Image(_) => {
                 "; expected a file that this version's `threatsieve build` wrote (lists go with --list)"
@@ -39,17 +34,13 @@ pub(crate) fn read_blacklist(
             OpenError::Signature => "; check where it is from, and --verify-key",
         };
         Failure::damaged(anyhow!("{name}: {error}{remedy}"))
-    })?;
-    Ok((blacklist, bytes))
+    })
 }
 
-fn read(path: &Path) -> anyhow::Result<Vec<u8>> {
+fn read(path: &Path) -> anyhow::Result<MemoryFile> {
     let file = File::open(path)?;
     let expected = file.metadata()?.len();
     ensure!(expected <= MAX_FILE_BYTES, "expected at most {MAX_FILE_BYTES} bytes, got {expected}");
-    let mut bytes = Vec::new();
-    bytes.try_reserve_exact(usize::try_from(expected)?).context("there is not enough memory for it")?;
-    #[expect(clippy::disallowed_methods, reason = "limited by `take`")]
-    file.take(MAX_FILE_BYTES).read_to_end(&mut bytes)?;
-    Ok(bytes)
+    // A pipe has no length; what it gives is cut off there and found to be truncated.
+    Ok(MemoryFile::read(file, MAX_FILE_BYTES)?)
 }

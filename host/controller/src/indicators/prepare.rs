@@ -2,7 +2,7 @@
 
 use anyhow::{Context, anyhow};
 use threatsieve_blacklist::{Blacklist, Compiled};
-use threatsieve_runner::Bytes;
+use threatsieve_runner::MemoryFile;
 
 use super::key::read_verify_key;
 use super::load::{Identity, Loaded, load};
@@ -11,12 +11,10 @@ use super::open::open_blacklist;
 use super::rejection::{OnRejection, Rejections};
 use crate::cli::{BlacklistArgs, FeedArgs};
 use crate::exit::Failure;
-use crate::matching::Setup;
 
 /// A blacklist, ready to be loaded.
 pub(crate) struct Prepared {
-    pub(crate) blacklist: Blacklist<Bytes>,
-    pub(crate) setup: Setup,
+    pub(crate) blacklist: Blacklist<MemoryFile>,
     /// Of the lists and feeds that were compiled now.
     pub(crate) rejections: Rejections,
     pub(crate) suffixes_made_exact: u64,
@@ -33,12 +31,9 @@ pub(crate) fn prepare(
         blacklist.blacklist.as_deref().map(|path| open_blacklist(path, trusted.as_ref())).transpose()?;
     let compiled = if feeds.paths().next().is_some() { Some(compile(feeds, each)?) } else { None };
     match (opened, compiled) {
-        (Some(blacklist), None) => Ok(Prepared {
-            blacklist,
-            setup: Setup::Kept,
-            rejections: Rejections::default(),
-            suffixes_made_exact: 0,
-        }),
+        (Some(blacklist), None) => {
+            Ok(Prepared { blacklist, rejections: Rejections::default(), suffixes_made_exact: 0 })
+        }
         (None, Some(prepared)) if feeds.names_indicators() => Ok(prepared),
         (Some(blacklist), Some(prepared)) => {
             let merged = merge(&[&blacklist, &prepared.blacklist])?;
@@ -55,11 +50,11 @@ fn compile(feeds: &FeedArgs, each: OnRejection<'_>) -> Result<Prepared, Failure>
     let identity = Identity { name: "default".to_owned(), generation: 1 };
     let Loaded { compiled, rejections } = load(feeds, identity, each)?;
     let suffixes_made_exact = compiled.summary().suffixes_made_exact.len() as u64;
-    Ok(Prepared { blacklist: reopen(compiled)?, setup: Setup::Passing, rejections, suffixes_made_exact })
+    Ok(Prepared { blacklist: reopen(compiled)?, rejections, suffixes_made_exact })
 }
 
 /// What was compiled just now, through the same door as a file.
-fn reopen(compiled: Compiled) -> anyhow::Result<Blacklist<Bytes>> {
-    Blacklist::open(Bytes::from(compiled.into_bytes()), None)
-        .context("what was compiled cannot be opened; please report this")
+fn reopen(compiled: Compiled) -> anyhow::Result<Blacklist<MemoryFile>> {
+    let file = MemoryFile::copy_of(&compiled.into_bytes())?;
+    Blacklist::open(file, None).context("what was compiled cannot be opened; please report this")
 }

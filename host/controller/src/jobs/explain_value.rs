@@ -7,7 +7,7 @@ use crate::cli::ExplainArgs;
 use crate::exit::{Exit, Failure};
 use crate::explain::{Explanation, Nearest, Readings};
 use crate::indicators::{generation, prepare};
-use crate::matching::{Matcher, Setup};
+use crate::matching::Matcher;
 use crate::output::Sink;
 use crate::store::Store;
 
@@ -16,16 +16,15 @@ pub(crate) fn explain_value(args: &ExplainArgs) -> Result<Exit, Failure> {
     let readings = Readings::new(&args.value);
     let mut nearest = Nearest::new(&readings);
     let names_none = args.feeds.paths().next().is_none() && args.blacklist.blacklist.is_none();
-    let (blacklist, setup) = if names_none {
+    let blacklist = if names_none {
         let Some(loaded) = loaded(&args.config.path())? else { return Ok(Exit::Usage) };
         let store = Store::open(&loaded.config.state)?;
         let held = generation::active(&store, &loaded.config)?;
-        (held.context("there is no blacklist yet: `threatsieve poll` makes the first one")?, Setup::Kept)
+        held.context("there is no blacklist yet: `threatsieve poll` makes the first one")?
     } else {
-        let prepared = prepare(&args.feeds, &args.blacklist, &mut |rejection| nearest.reject(rejection))?;
-        (prepared.blacklist, prepared.setup)
+        prepare(&args.feeds, &args.blacklist, &mut |rejection| nearest.reject(rejection))?.blacklist
     };
-    let matcher = Matcher::new(blacklist, setup, args.policy.policy(), 1)?;
+    let matcher = Matcher::new(blacklist, args.policy.policy(), 1)?;
     let explanation = Explanation::new(&readings, &matcher, args.policy.at(), nearest)?;
     Sink::stdout()?.write(if args.json { explanation.json() } else { explanation.text() }.as_bytes())?;
     Ok(if args.exit_code && explanation.matches() { Exit::Matched } else { Exit::Done })

@@ -22,9 +22,9 @@ pub(crate) fn scan_files(args: &ScanArgs) -> Result<Exit, Failure> {
     let start = Instant::now();
     let files = files(args)?;
     let threads = args.threads.map_or_else(|| available_parallelism().map_or(1, usize::from), usize::from);
-    let Prepared { blacklist, setup, rejections, suffixes_made_exact } =
+    let Prepared { blacklist, rejections, suffixes_made_exact } =
         prepare(&args.feeds, &args.blacklist, &mut |_| {})?;
-    let matcher = Matcher::new(blacklist, setup, args.policy.policy(), threads)?;
+    let matcher = Matcher::new(blacklist, args.policy.policy(), threads)?;
     let done = Arc::new(Done::default());
     let (printer, read) = scan(args, &files, &matcher, threads, &done)?;
     if printer.wants_summary() {

@@ -12,7 +12,7 @@ mod tests;
 
 pub(crate) use event::Event;
 pub(crate) use headers::after_headers;
-pub(crate) use matcher::{Matcher, Setup, Times};
+pub(crate) use matcher::{Matcher, Times};
 pub(crate) use piece::{Collect, Collected, End, Piece, Report, Source, Worker};
 pub(crate) use reader::{Read, Reader, Recycled};
 pub(crate) use tally::{Examples, Tally};

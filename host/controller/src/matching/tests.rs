@@ -10,7 +10,7 @@ use threatsieve_blacklist::{
     Value,
 };
 use threatsieve_log::Format;
-use threatsieve_runner::{Bytes, CheckError, CodeCache, Runner, RunnerOptions};
+use threatsieve_runner::{CheckError, MemoryFile, Runner, RunnerOptions};
 
 use super::*;
 use crate::output::Done;
@@ -19,13 +19,13 @@ use crate::sources::in_order;
 /// What WebAssembly memory grows by.
 const PAGE_BYTES: usize = 64 * 1024;
 
-fn blacklist() -> Arc<Blacklist<Bytes>> {
+fn blacklist() -> Arc<Blacklist<MemoryFile>> {
     let mut compiler = Compiler::new(CompileOptions::default()).unwrap();
     let feed = compiler.feed("test").unwrap();
     let value = Value::from_list("evil.com", UrlMode::Exact).unwrap();
     compiler.block(feed, Indicator::new(IndicatorId::Line(1), vec![value]), &mut |_| panic!()).unwrap();
     let bytes = compiler.finish().unwrap().into_bytes();
-    Arc::new(Blacklist::open(Bytes::from(bytes), None).unwrap())
+    Arc::new(Blacklist::open(MemoryFile::copy_of(&bytes).unwrap(), None).unwrap())
 }
 
 /// The longest value, with its line's end.
@@ -35,7 +35,7 @@ fn long() -> String {
 
 /// The matcher with just so much memory that it answers for short values; for the longest it never does.
 fn short_of_memory() -> Matcher {
-    let (folder, blacklist) = (tempfile::tempdir().unwrap(), blacklist());
+    let blacklist = blacklist();
     let check = |matcher: &Matcher, value: &str| {
         let mut batch = Batch::new();
         assert!(batch.push(Kind::Host, value.as_bytes()));
@@ -45,7 +45,6 @@ fn short_of_memory() -> Matcher {
         let runner = Runner::new(RunnerOptions {
             memory_ceiling_bytes: pages * PAGE_BYTES,
             instances: 1,
-            code_cache: CodeCache::Directory(folder.path().join("code")),
             ..RunnerOptions::default()
         });
         let runner = runner.unwrap();

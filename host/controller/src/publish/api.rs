@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use bytes::Bytes;
 use opensearch::http::Method;
 use serde::{Deserialize, Serialize};
-use threatsieve_runner::Bytes;
 
 use super::Outgoing;
 use crate::cluster::{Cluster, Fault, Request, path};

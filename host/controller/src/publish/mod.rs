@@ -12,8 +12,8 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use anyhow::{Context, ensure};
+use bytes::Bytes;
 use threatsieve_blacklist::Timestamp;
-use threatsieve_runner::Bytes;
 
 pub(crate) use self::api::{How, NodeAnswer, highest, loaded, roll_back};
 use self::api::{Loaded, Wanted};
@@ -21,7 +21,7 @@ pub(crate) use self::report::{Outcome, PushReport, nodes, nodes_text, remedy};
 use crate::cluster::{Cluster, Fault};
 use crate::config::{self, Config};
 use crate::exit::Failure;
-use crate::indicators::{generation, read_blacklist};
+use crate::indicators::{generation, open_blacklist};
 use crate::store::{LastPush, Store};
 
 /// A blacklist that is to be pushed.
@@ -48,7 +48,7 @@ impl Outgoing {
 
     /// A built file, verified.
     pub(crate) fn file(path: &Path) -> Result<Outgoing, Failure> {
-        let (blacklist, _) = read_blacklist(path, None)?;
+        let blacklist = open_blacklist(path, None)?;
         Ok(Outgoing {
             name: blacklist.name().to_owned(),
             generation: blacklist.generation(),
@@ -68,9 +68,9 @@ impl Outgoing {
     /// The file's bytes, verified again.
     async fn read(&self) -> anyhow::Result<Bytes> {
         let path = self.path.clone();
-        let reading = tokio::task::spawn_blocking(move || read_blacklist(&path, None));
+        let reading = tokio::task::spawn_blocking(move || open_blacklist(&path, None));
         let read = reading.await.context("the blacklist's reading broke down; please report this")?;
-        let (blacklist, bytes) = read.map_err(|failure| failure.error)?;
+        let blacklist = read.map_err(|failure| failure.error)?;
         ensure!(
             (blacklist.name(), blacklist.digest().as_slice()) == (&self.name, &self.digest),
             "{}: expected generation {} of the blacklist {:?}, got generation {} of {:?}: it was replaced meanwhile, or the next round builds it anew",
@@ -80,7 +80,7 @@ impl Outgoing {
             blacklist.generation(),
             blacklist.name(),
         );
-        Ok(bytes)
+        Ok(Bytes::from_owner(blacklist.file().clone()))
     }
 }
 

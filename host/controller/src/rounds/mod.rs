@@ -20,7 +20,7 @@ use crate::config::{Config, Feed};
 use crate::feeds;
 use crate::follow::{follow_logs, match_history};
 use crate::indicators::generation::{self, Built};
-use crate::matching::{Matcher, Setup};
+use crate::matching::Matcher;
 use crate::publish::{Outcome, Push, PushReport};
 use crate::sinks::records;
 use crate::stop::Stop;
@@ -169,7 +169,7 @@ impl Round<'_> {
     fn matcher(&self, store: &Store) -> anyhow::Result<Option<Arc<Matcher>>> {
         let Some(blacklist) = generation::active(store, self.config)? else { return Ok(None) };
         let threads = available_parallelism().map_or(1, usize::from);
-        let matcher = Matcher::new(blacklist, Setup::Kept, self.config.policy.clone(), threads)?;
+        let matcher = Matcher::new(blacklist, self.config.policy.clone(), threads)?;
         Ok(Some(Arc::new(matcher)))
     }
 

@@ -1,19 +1,12 @@
 //! Hostile components: what goes unchecked, and that it ends.
 
-use std::borrow::Cow;
-
 use serde_json::{Value as Json, json};
+use threatsieve_runner::Code;
 
-use super::world::{World, described, documents_with, node_json, processor};
+use super::world::{World, described, documents_with, hostile, node_json, processor};
 
-macro_rules! hostile {
-    ($name:literal) => {
-        Cow::Borrowed(&include_bytes!(concat!(env!("HOSTILE"), "/", $name, ".wasm"))[..])
-    };
-}
-
-fn world(component: Cow<'static, [u8]>) -> World {
-    let world = World::with(node_json(), component);
+fn world(code: Code) -> World {
+    let world = World::with(node_json(), code);
     world.load("hostile", &described()).unwrap();
     world
 }

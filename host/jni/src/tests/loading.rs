@@ -1,13 +1,13 @@
 //! Files to blacklists that serve.
 
-use std::borrow::Cow;
-
 use serde_json::json;
 use threatsieve_blacklist::compile::SignKey;
 use threatsieve_blacklist::{CompileOptions, Compiler};
 use threatsieve_runner::MATCHER;
 
-use super::world::{LIMIT, World, compiled, described, documents_with, indicator, node_json, one, processor};
+use super::world::{
+    LIMIT, World, compiled, described, documents_with, hostile, indicator, node_json, one, processor,
+};
 use crate::failure::Kind;
 
 /// Made with `openssl genpkey -algorithm ed25519`, for these tests alone.
@@ -102,8 +102,7 @@ fn a_first_one_that_is_refused_leaves_nothing() {
         assert!(failure.message.starts_with(&path.display().to_string()), "{}", failure.message);
     }
     // A component that does not answer is found out before anything is switched.
-    let component = &include_bytes!(concat!(env!("HOSTILE"), "/start_trap.wasm"))[..];
-    let world = World::with(node_json(), Cow::Borrowed(component));
+    let world = World::with(node_json(), hostile!("start_trap"));
     assert_eq!(world.load("hostile", &described()).unwrap_err().kind, Kind::Trap);
     assert_eq!(world.node.status()["blacklists"], json!({}));
 }
@@ -121,7 +120,7 @@ fn a_trusted_key_demands_its_signature() {
     };
     let mut options = node_json();
     options["trusted_key_pem"] = json!(PUBLIC);
-    let world = World::with(options, Cow::Borrowed(MATCHER));
+    let world = World::with(options, MATCHER);
     let failure = world.load("main", &one("main", 1, "evil.com")).unwrap_err();
     assert_eq!(failure.kind, Kind::Signature);
     assert!(failure.message.contains("not signed"), "{}", failure.message);
@@ -159,7 +158,7 @@ fn what_does_not_fit_is_refused_beforehand() {
     let world = |limit: u64| {
         let mut options = node_json();
         options["memory_limit_bytes"] = json!(limit);
-        World::with(options, Cow::Borrowed(MATCHER))
+        World::with(options, MATCHER)
     };
     let bytes = one("main", 1, "evil.com");
     let roomy = world(LIMIT);
@@ -167,11 +166,12 @@ fn what_does_not_fit_is_refused_beforehand() {
     let tight = world(needs - 1);
     let failure = tight.load("main", &bytes).unwrap_err();
     assert_eq!(failure.kind, Kind::Budget);
-    let peak = format!("takes {} MB", needs.div_ceil(1_000_000));
-    for part in ["\"main\"", "generation 1", peak.as_str(), "0 MB are held", "threatsieve.memory_limit"] {
+    let needed = format!("needs {} MB", needs.div_ceil(1_000_000));
+    for part in ["\"main\"", "generation 1", needed.as_str(), "0 MB are held", "threatsieve.memory_limit"] {
         assert!(failure.message.contains(part), "{part}: {}", failure.message);
     }
-    let exact = world(needs);
+    // Room for one and its instance, not for two.
+    let exact = world(needs + (2 << 20));
     exact.load("main", &bytes).unwrap();
     // The one that serves counts while the next one is loaded, whichever name that has.
     assert_eq!(exact.load("main", &one("main", 2, "evil.org")).unwrap_err().kind, Kind::Budget);

@@ -1,6 +1,5 @@
 //! What blacklists take of a node's memory, measured in a process of its own: other tests' memory would be counted too.
 
-use std::borrow::Cow;
 use std::path::Path;
 use std::process::Command;
 use std::sync::Barrier;
@@ -10,7 +9,7 @@ use threatsieve_blacklist::{CompileOptions, Compiler, Indicator, IndicatorId, Va
 use threatsieve_runner::MATCHER;
 
 use super::world::{World, documents_with, node_json, processor};
-use crate::budget::Needs;
+use crate::budget::needed_bytes;
 
 const CHILD: &str = "THREATSIEVE_TEST_CHILD";
 const THREADS: usize = 16;
@@ -39,7 +38,7 @@ fn a_blacklist_is_in_memory_once() {
 fn measure(folder: &Path) {
     let mut options = node_json();
     options["instances"] = json!(THREADS);
-    let world = World::with(options, Cow::Borrowed(MATCHER));
+    let world = World::with(options, MATCHER);
     let before = kilobytes("smaps_rollup", "Pss:");
     // Makes the peak begin anew.
     std::fs::write("/proc/self/clear_refs", "5").unwrap();
@@ -49,11 +48,11 @@ fn measure(folder: &Path) {
     world.node.load("main", &path).unwrap();
     let peak = (kilobytes("status", "VmHWM:") - resident) * 1024;
     let loaded = world.node.blacklist("main").unwrap().runner.blacklist().unwrap();
-    let needs = Needs::of(&loaded);
+    let needed = needed_bytes(&loaded);
     drop(loaded);
-    assert!(peak <= needs.peak, "peak of {peak} bytes, estimated {needs:?}");
-    // Nor is it a multiple of what is needed, which would refuse what fits.
-    assert!(peak >= needs.peak / 2, "peak of {peak} bytes, estimated {needs:?}");
+    assert!(peak <= needed, "peak of {peak} bytes, estimated {needed}");
+    // Nor is the estimate a multiple of the peak, which would refuse what fits.
+    assert!(peak >= needed / 2, "peak of {peak} bytes, estimated {needed}");
     ask(&world);
     let held = |before: u64| (kilobytes("smaps_rollup", "Pss:") - before) * 1024;
     let first = held(before);

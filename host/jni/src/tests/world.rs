@@ -1,6 +1,5 @@
 //! Nodes, blacklists and batches for the tests.
 
-use std::borrow::Cow;
 use std::path::PathBuf;
 
 use serde_json::{Value as Json, json};
@@ -8,7 +7,7 @@ use tempfile::TempDir;
 use threatsieve_blacklist::{
     Batch, CompileOptions, Compiler, Indicator, IndicatorId, Kind, Timestamp, Tlp, UrlMode, Value,
 };
-use threatsieve_runner::MATCHER;
+use threatsieve_runner::{Code, MATCHER};
 
 use crate::check::{Details, check};
 use crate::failure::Failure;
@@ -20,6 +19,20 @@ use crate::options::{CheckOptions, NodeOptions};
 /// 2026-11-22T02:30:25Z.
 pub(crate) const NOW: Timestamp = Timestamp(1_795_314_625_000_000);
 pub(crate) const LIMIT: u64 = 1 << 30;
+
+/// Machine code of a hostile component of the runner's tests.
+macro_rules! hostile {
+    ($name:literal) => {
+        // SAFETY: both are of the runner's build script.
+        unsafe {
+            threatsieve_runner::Code::new(
+                include_bytes!(concat!(env!("HOSTILE"), "/", $name, ".signals.code")),
+                include_bytes!(concat!(env!("HOSTILE"), "/", $name, ".checks.code")),
+            )
+        }
+    };
+}
+pub(crate) use hostile;
 
 /// A node and a folder for files of blacklists.
 pub(crate) struct World {
@@ -35,12 +48,12 @@ pub(crate) fn node_json() -> Json {
 
 impl World {
     pub(crate) fn new() -> World {
-        World::with(node_json(), Cow::Borrowed(MATCHER))
+        World::with(node_json(), MATCHER)
     }
 
-    pub(crate) fn with(options: Json, component: Cow<'static, [u8]>) -> World {
+    pub(crate) fn with(options: Json, code: Code) -> World {
         let options = NodeOptions::read(options.to_string().as_bytes()).unwrap();
-        World { node: Node::with_component(options, component), folder: TempDir::new().unwrap() }
+        World { node: Node::with_code(options, code), folder: TempDir::new().unwrap() }
     }
 
     /// A file with these bytes.

@@ -1,7 +1,6 @@
 ;; What every hostile matcher has in common: it loads like an honest one and describes the blacklist of the tests truly.
-;; Memory: 1024 the descriptor, 2048 the name, 3072 the description, 4096 the answer, 5120 its hits, 65536 the batch (at most one page).
+;; Memory: 2048 the name, 3072 the description, 4096 the answer, 5120 its hits, 65536 the batch (at most one page), 131072 the image.
 (memory (export "memory") 2)
-(global (export "threatsieve_blacklist") i32 (i32.const 1024))
 (data (i32.const 2048) "hostile")
 (func (export "cabi_realloc") (param i32 i32 i32 i32) (result i32) (i32.const 65536))
 (func (export "threatsieve:matcher/lookup@1.0.0#describe") (result i32)
@@ -11,7 +10,7 @@
   (i32.store (i32.const 3096) (i32.const 2048)) ;; name
   (i32.store (i32.const 3100) (i32.const 7))
   (i32.store (i32.const 3104) (i32.const 2)) ;; entries
-  (i32.store (i32.const 3108) (i32.load (i32.const 1028))) ;; bytes of the image
+  (i32.store (i32.const 3108) (i32.load (i32.const 131096))) ;; bytes of the image
   (i32.const 3072))
 ;; One more hit of an answer: observable, entry, how, allowed-by (-1 for none).
 (global $hits (mut i32) (i32.const 0))

@@ -4,9 +4,23 @@ use std::sync::Arc;
 
 use threatsieve_blacklist::observable::{Batch, Kind};
 use threatsieve_blacklist::{Blacklist, CompileOptions, Compiler, Indicator, IndicatorId, UrlMode, Value};
-use threatsieve_runner::{Bytes, Runner, RunnerOptions};
+use threatsieve_runner::{MemoryFile, Runner, RunnerOptions};
 
-pub(crate) type Loaded = Arc<Blacklist<Bytes>>;
+pub(crate) type Loaded = Arc<Blacklist<MemoryFile>>;
+
+/// Machine code of a component in `tests/hostile`.
+macro_rules! hostile {
+    ($name:literal) => {
+        // SAFETY: both are of the build script.
+        unsafe {
+            threatsieve_runner::Code::new(
+                include_bytes!(concat!(env!("OUT_DIR"), "/hostile/", $name, ".signals.code")),
+                include_bytes!(concat!(env!("OUT_DIR"), "/hostile/", $name, ".checks.code")),
+            )
+        }
+    };
+}
+pub(crate) use hostile;
 
 /// The bytes of a blacklist of those values, all of one indicator.
 pub(crate) fn compiled(name: &str, generation: u64, values: Vec<Value>, allowed: Vec<Value>) -> Vec<u8> {
@@ -26,11 +40,25 @@ pub(crate) fn blacklist(name: &str, generation: u64, values: &[&str]) -> Loaded 
 }
 
 pub(crate) fn open(bytes: Vec<u8>) -> Loaded {
-    Arc::new(Blacklist::open(Bytes::from(bytes), None).unwrap())
+    Arc::new(Blacklist::open(MemoryFile::copy_of(&bytes).unwrap(), None).unwrap())
 }
 
 pub(crate) fn listed(values: &[&str]) -> Vec<Value> {
     values.iter().map(|value| Value::from_list(value, UrlMode::Exact).unwrap()).collect()
+}
+
+/// A file with the same entries whose image has `length` bytes: zeros follow what it had.
+pub(crate) fn stretched(mut bytes: Vec<u8>, length: usize) -> Vec<u8> {
+    assert!(bytes.len() <= length);
+    bytes.resize(length, 0);
+    // The image's bytes and the file's, then the digest of all that stands before it.
+    bytes[24..32].copy_from_slice(&(length as u64).to_le_bytes());
+    bytes[32..40].copy_from_slice(&(length as u64).to_le_bytes());
+    let header = u32::from_le_bytes(*bytes[12..].first_chunk().unwrap()) as usize;
+    let at = header - 128;
+    let digest = blake3::hash(&bytes[..at]);
+    bytes[at..at + 32].copy_from_slice(digest.as_bytes());
+    bytes
 }
 
 fn indicator(line: u32, values: Vec<Value>) -> Indicator {

@@ -1,7 +1,9 @@
 //! What the built component is made of.
 
-use threatsieve_runner::MATCHER;
 use wasmparser::{ComponentExternalKind, Parser, Payload};
+
+/// The component that the embedded machine code was compiled from.
+const MATCHER: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/matcher.wasm"));
 
 #[test]
 fn it_imports_nothing_at_all() {

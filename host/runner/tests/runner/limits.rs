@@ -1,17 +1,10 @@
 //! Hostile components, each against the limit it was made for, with signal traps and without.
 
-use std::borrow::Cow;
 use std::time::{Duration, Instant};
 
-use threatsieve_runner::{AnswerError, CheckError, Runner, RunnerError, RunnerOptions};
+use threatsieve_runner::{AnswerError, CheckError, Code, Runner, RunnerError, RunnerOptions};
 
-use crate::common::{Loaded, blacklist, chain, hosts};
-
-macro_rules! hostile {
-    ($name:literal) => {
-        Cow::Borrowed(&include_bytes!(concat!(env!("OUT_DIR"), "/hostile/", $name, ".wasm"))[..])
-    };
-}
+use crate::common::{Loaded, blacklist, chain, hostile, hosts};
 
 /// What `common.wat` describes.
 fn described() -> Loaded {
@@ -24,10 +17,9 @@ fn options(signal_traps: bool) -> RunnerOptions {
 }
 
 /// Asks a hostile component twice, with signal traps and without: a lost instance must not be used again.
-#[allow(clippy::ptr_arg, reason = "the runner takes the component as a Cow, which is cloned here")]
-fn refusals(component: &Cow<'static, [u8]>, each: impl Fn(&Runner, CheckError)) {
+fn refusals(code: Code, each: impl Fn(&Runner, CheckError)) {
     for signal_traps in [true, false] {
-        let runner = Runner::with_component(options(signal_traps), component.clone()).unwrap();
+        let runner = Runner::with_code(options(signal_traps), code).unwrap();
         runner.load(described()).unwrap();
         for _ in 0..2 {
             each(&runner, runner.check(&hosts(["evil.com", "evil.org"])).unwrap_err());
@@ -38,7 +30,7 @@ fn refusals(component: &Cow<'static, [u8]>, each: impl Fn(&Runner, CheckError)) 
 #[test]
 fn an_endless_loop_ends_at_the_deadline() {
     for signal_traps in [true, false] {
-        let runner = Runner::with_component(options(signal_traps), hostile!("endless_loop")).unwrap();
+        let runner = Runner::with_code(options(signal_traps), hostile!("endless_loop")).unwrap();
         runner.load(described()).unwrap();
         let start = Instant::now();
         let error = runner.check(&hosts(["evil.com"])).unwrap_err();
@@ -50,7 +42,7 @@ fn an_endless_loop_ends_at_the_deadline() {
 
 #[test]
 fn a_trap_costs_one_answer_and_one_instance() {
-    refusals(&hostile!("unreachable"), |runner, error| {
+    refusals(hostile!("unreachable"), |runner, error| {
         assert!(matches!(&error, CheckError::Trap { trap } if trap.contains("unreachable")), "{error:?}");
         let counters = runner.counters();
         assert_eq!(
@@ -58,14 +50,14 @@ fn a_trap_costs_one_answer_and_one_instance() {
             (counters.traps, counters.traps, counters.traps)
         );
     });
-    refusals(&hostile!("out_of_bounds"), |_, error| {
+    refusals(hostile!("out_of_bounds"), |_, error| {
         assert!(matches!(&error, CheckError::Trap { trap } if trap.contains("out of bounds")), "{error:?}");
     });
 }
 
 #[test]
 fn memory_ends_at_the_ceiling() {
-    refusals(&hostile!("memory_growth"), |runner, error| {
+    refusals(hostile!("memory_growth"), |runner, error| {
         assert!(
             matches!(error, CheckError::MemoryCeiling { limit_bytes } if limit_bytes == 16 << 20),
             "{error:?}"
@@ -76,20 +68,20 @@ fn memory_ends_at_the_ceiling() {
 
 #[test]
 fn recursion_ends_on_a_java_thread() {
-    refusals(&hostile!("recursion"), |_, error| {
+    refusals(hostile!("recursion"), |_, error| {
         assert!(matches!(&error, CheckError::Trap { trap } if trap.contains("stack")), "{error:?}");
     });
     // A Java thread's stack, of which a quarter is the component's.
     let small = std::thread::Builder::new().stack_size(512 * 1024).spawn(|| {
-        refusals(&hostile!("recursion"), |_, error| assert!(matches!(error, CheckError::Trap { .. })));
+        refusals(hostile!("recursion"), |_, error| assert!(matches!(error, CheckError::Trap { .. })));
     });
     small.unwrap().join().unwrap();
 }
 
 #[test]
 fn wrong_answers_are_typed() {
-    let wrong = |component: Cow<'static, [u8]>, is: fn(&AnswerError) -> bool| {
-        refusals(&component, |runner, error| {
+    let wrong = |code: Code, is: fn(&AnswerError) -> bool| {
+        refusals(code, |runner, error| {
             let CheckError::Answer(error) = error else { panic!("{error:?}") };
             assert!(is(&error), "{error:?}");
             assert_eq!(runner.counters().hits, 0);
@@ -110,7 +102,7 @@ fn an_answer_beyond_the_contract_is_not_read() {
     for signal_traps in [true, false] {
         // Room for the answer in the component, so that it is the host's limit that holds.
         let options = RunnerOptions { memory_ceiling_bytes: 64 << 20, ..options(signal_traps) };
-        let runner = Runner::with_component(options, hostile!("long_answer")).unwrap();
+        let runner = Runner::with_code(options, hostile!("long_answer")).unwrap();
         runner.load(described()).unwrap();
         let error = runner.check(&hosts(["evil.com"])).unwrap_err();
         assert!(matches!(error, CheckError::Answer(AnswerError::Form(_))), "{error:?}");
@@ -119,7 +111,7 @@ fn an_answer_beyond_the_contract_is_not_read() {
 
 #[test]
 fn a_batch_with_too_many_hits_is_asked_in_halves() {
-    let runner = Runner::with_component(options(true), hostile!("crowded")).unwrap();
+    let runner = Runner::with_code(options(true), hostile!("crowded")).unwrap();
     runner.load(described()).unwrap();
     let hits = runner
         .check(&hosts(["evil.com", "evil.org", "a.evil.com", "b.evil.com", "c.evil.com"]))
@@ -131,8 +123,8 @@ fn a_batch_with_too_many_hits_is_asked_in_halves() {
 #[test]
 fn what_fails_while_it_is_made_is_not_loaded() {
     for signal_traps in [true, false] {
-        let refused = |component| {
-            let runner = Runner::with_component(options(signal_traps), component).unwrap();
+        let refused = |code| {
+            let runner = Runner::with_code(options(signal_traps), code).unwrap();
             let error = runner.load(described()).unwrap_err();
             assert!(matches!(runner.check(&hosts(["evil.com"])), Err(CheckError::NoBlacklist)));
             error
@@ -146,7 +138,7 @@ fn what_fails_while_it_is_made_is_not_loaded() {
 
 #[test]
 fn a_liar_is_not_loaded() {
-    let runner = Runner::with_component(options(true), hostile!("liar")).unwrap();
+    let runner = Runner::with_code(options(true), hostile!("liar")).unwrap();
     let error = runner.load(described()).unwrap_err();
     assert!(matches!(error, RunnerError::Mismatch { .. }), "{error:?}");
     assert!(error.to_string().contains("h0stile") && error.to_string().contains("hostile"), "{error}");
@@ -154,8 +146,8 @@ fn a_liar_is_not_loaded() {
 
 #[test]
 fn foreign_components_are_refused() {
-    let refused = |component: Cow<'static, [u8]>| {
-        let runner = Runner::with_component(options(true), component).unwrap();
+    let refused = |code: Code| {
+        let runner = Runner::with_code(options(true), code).unwrap();
         runner.load(described()).unwrap_err()
     };
     let error = refused(hostile!("no_contract"));
@@ -166,10 +158,19 @@ fn foreign_components_are_refused() {
         "{}",
         chain(&error)
     );
-    let error = refused(hostile!("no_descriptor"));
-    assert!(
-        matches!(error, RunnerError::Pack { .. }) && chain(&error).contains("threatsieve_blacklist"),
-        "{error:?}"
-    );
-    assert!(matches!(refused(Cow::Borrowed(b"no component")), RunnerError::Pack { .. }));
+    // SAFETY: bytes that are no machine code are refused before anything of them is used.
+    let nothing = unsafe { Code::new(b"no machine code", b"no machine code") };
+    assert!(matches!(refused(nothing), RunnerError::Code(_)));
+}
+
+/// One thread ends the calls of every generation.
+#[test]
+fn the_deadline_holds_after_a_switch() {
+    let runner = Runner::with_code(options(true), hostile!("endless_loop")).unwrap();
+    for values in [["evil.com", "evil.org"], ["evil.com", "evil.net"]] {
+        runner.load(blacklist("hostile", 7, &values)).unwrap();
+        let error = runner.check(&hosts(["evil.com"])).unwrap_err();
+        assert!(matches!(error, CheckError::Deadline { .. }), "{error:?}");
+    }
+    assert_eq!(runner.counters().loads, 2);
 }

@@ -1,4 +1,4 @@
-//! The runner's tests, one module for each thing it promises. One program, because linking wasmtime takes longer than all of them.
+//! The runner's tests, one module for each thing it promises. One program, because linking the runtime takes longer than most of them.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -7,10 +7,9 @@
 )]
 
 mod answers;
-mod cache;
 mod common;
 mod component;
 mod limits;
+mod mapping;
 mod memory;
-mod packing;
 mod switching;

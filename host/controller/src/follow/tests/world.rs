@@ -14,11 +14,11 @@ use threatsieve_blacklist::{
     Value as Listed,
 };
 use threatsieve_log::Fields;
-use threatsieve_runner::Bytes;
+use threatsieve_runner::MemoryFile;
 
 use crate::config::{BlacklistConfig, Config, History, Http, LogSource, Logging, Output, Schedule};
 use crate::follow::{FollowReport, HistoryReport, follow_logs, match_history};
-use crate::matching::{Matcher, Setup};
+use crate::matching::Matcher;
 use crate::sinks::records::{DrainReport, drain};
 use crate::stop::Stop;
 use crate::store::Store;
@@ -207,8 +207,9 @@ pub(super) fn compiled(indicators: &[Indicator], generation: u64) -> Vec<u8> {
 }
 
 pub(super) fn matcher(indicators: &[Indicator], generation: u64) -> Arc<Matcher> {
-    let blacklist = Blacklist::open(Bytes::from(compiled(indicators, generation)), None).unwrap();
-    Arc::new(Matcher::new(blacklist, Setup::Passing, Policy::default(), 2).unwrap())
+    let file = MemoryFile::copy_of(&compiled(indicators, generation)).unwrap();
+    let blacklist = Blacklist::open(file, None).unwrap();
+    Arc::new(Matcher::new(blacklist, Policy::default(), 2).unwrap())
 }
 
 fn config(folder: &Path) -> Config {

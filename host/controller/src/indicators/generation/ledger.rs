@@ -3,7 +3,7 @@
 use anyhow::Context;
 use rusqlite::{Connection, OptionalExtension, Transaction, named_params};
 use threatsieve_blacklist::{Blacklist, Role, Timestamp};
-use threatsieve_runner::Bytes;
+use threatsieve_runner::MemoryFile;
 
 use super::GENERATIONS_KEPT;
 use crate::config::{Config, FeedRole};
@@ -136,7 +136,7 @@ pub(super) fn activate(
     transaction: &Transaction<'_>,
     generation: u64,
     file: &str,
-    blacklist: &Blacklist<Bytes>,
+    blacklist: &Blacklist<MemoryFile>,
     now: Timestamp,
     next_expiry: Option<Timestamp>,
     settings: &Settings,

@@ -14,7 +14,7 @@ use std::path::PathBuf;
 use anyhow::Context;
 use rusqlite::{OptionalExtension, Transaction};
 use threatsieve_blacklist::{Blacklist, Compiled, Refused, Role, Timestamp};
-use threatsieve_runner::Bytes;
+use threatsieve_runner::MemoryFile;
 
 use self::content::{Content, Made};
 use self::files::Files;
@@ -83,7 +83,7 @@ pub(crate) fn build(store: &mut Store, config: &Config, now: Timestamp) -> anyho
 }
 
 /// The blacklist in use; `None` before the first one.
-pub(crate) fn active(store: &Store, config: &Config) -> anyhow::Result<Option<Blacklist<Bytes>>> {
+pub(crate) fn active(store: &Store, config: &Config) -> anyhow::Result<Option<Blacklist<MemoryFile>>> {
     let ledger = Ledger::read(&store.connection)?;
     ledger.active_file.map(|file| open(&Files::new(&config.state), &file)).transpose()
 }
@@ -129,7 +129,7 @@ pub(crate) fn held(store: &Store) -> anyhow::Result<Option<String>> {
     Ok(Ledger::read(&store.connection)?.held)
 }
 
-fn open(files: &Files, file: &str) -> anyhow::Result<Blacklist<Bytes>> {
+fn open(files: &Files, file: &str) -> anyhow::Result<Blacklist<MemoryFile>> {
     open_blacklist(&files.blacklist(file), None).map_err(|failure| failure.error)
 }
 

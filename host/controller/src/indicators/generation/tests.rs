@@ -102,7 +102,7 @@ impl Bench {
         self.matching(values)
     }
 
-    pub(super) fn active(&self) -> Blacklist<Bytes> {
+    pub(super) fn active(&self) -> Blacklist<MemoryFile> {
         active(&self.store, &self.config).unwrap().unwrap()
     }
 
@@ -118,7 +118,7 @@ impl Bench {
     }
 
     /// Entries of the last job, by its blacklist's file.
-    fn job(&self) -> Option<(u64, Blacklist<Bytes>)> {
+    fn job(&self) -> Option<(u64, Blacklist<MemoryFile>)> {
         let sql = "SELECT generation, blacklist FROM history_jobs ORDER BY id DESC LIMIT 1";
         let row = self.store.connection.query_row(sql, [], |row| Ok((row.get(0)?, row.get::<_, String>(1)?)));
         let (generation, file) = row.ok()?;
@@ -135,7 +135,7 @@ impl Bench {
     }
 }
 
-fn matching(blacklist: &Blacklist<Bytes>, values: &[&str]) -> Vec<String> {
+fn matching(blacklist: &Blacklist<MemoryFile>, values: &[&str]) -> Vec<String> {
     let guest = GuestBlacklist::new(blacklist.guest_image()).unwrap();
     let mut batch = Batch::new();
     for value in values {

@@ -1,4 +1,0 @@
-;; Has nowhere to take a blacklist.
-(component
-  (core module $module (memory (export "memory") 1))
-  (core instance (instantiate $module)))
