@@ -49,8 +49,11 @@ pub(super) fn refanged(piece: &[u8]) -> Option<Vec<u8>> {
             None => at += 1,
         }
     }
+    if !is_odd {
+        return None;
+    }
     out.extend_from_slice(&piece[copied..]);
-    is_odd.then_some(out)
+    Some(out)
 }
 
 fn disguise(piece: &[u8], at: usize) -> Option<Disguise> {

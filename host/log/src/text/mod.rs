@@ -53,40 +53,60 @@ fn piece(line: &[u8], start: usize, end: usize, seen: u8, sink: &mut impl FnMut(
     if seen & BRACKET != 0 && bracketed(&line[start..end], seen, sink) {
         return end;
     }
-    values(line, start, end, seen, sink)
+    values(line, start, end, seen, true, sink)
 }
 
 /// Looks at a piece with brackets, if they are of a name or of a disguise.
-#[cold]
 fn bracketed(piece: &[u8], seen: u8, sink: &mut impl FnMut(Kind, &[u8])) -> bool {
     if let Some(name) = dns_debug::name(piece, sink) {
-        values(piece, 0, name.start, seen, sink);
-        values(piece, name.end, piece.len(), seen, sink);
+        values(piece, 0, name.start, seen, false, sink);
+        values(piece, name.end, piece.len(), seen, false, sink);
         return true;
     }
     let Some(refanged) = defang::refanged(piece) else { return false };
-    values(&refanged, 0, refanged.len(), seen | COLON, sink);
+    values(&refanged, 0, refanged.len(), COLON, false, sink);
     true
 }
 
-fn values(line: &[u8], start: usize, end: usize, seen: u8, sink: &mut impl FnMut(Kind, &[u8])) -> usize {
+/// Looks at a piece; gives where to go on. With `undo`, escapes in URLs are undone.
+fn values(
+    line: &[u8],
+    start: usize,
+    end: usize,
+    seen: u8,
+    undo: bool,
+    sink: &mut impl FnMut(Kind, &[u8]),
+) -> usize {
     let mut from = start;
     if seen & COLON != 0 {
+        let mut has_escapes = None;
         while let Some(found) = url::find(line, from, end) {
             plain::walk(line, from, found.start, sink);
-            if let Some(next) = url::escaped(line, found.start, found.authority, end, sink) {
-                return next;
+            // Asked once a piece, so that no line costs the square of its length.
+            let has = || undo && url::has_escapes(line, found.authority, end);
+            if !*has_escapes.get_or_insert_with(has) {
+                from = url::walk(line, found, end, sink);
+                continue;
             }
-            from = url::walk(line, found, end, sink);
+            from = unescaped(line, found.start, found.authority, sink);
+            if from >= end {
+                return from;
+            }
         }
-        if let Some(scheme) = url::escaped_scheme(line, from, end)
-            && let Some(next) = url::escaped(line, scheme, end, end, sink)
-        {
-            return next;
+        if undo && let Some(scheme) = url::escaped_scheme(line, from, end) {
+            return unescaped(line, scheme, end, sink);
         }
     }
     plain::walk(line, from, end, sink);
     end
+}
+
+/// Looks at a URL as it was before it was escaped; gives where to go on. What is before `plain` is
+/// taken as it is.
+fn unescaped(line: &[u8], start: usize, plain: usize, sink: &mut impl FnMut(Kind, &[u8])) -> usize {
+    let (url, next) = url::unescaped(line, start, plain);
+    values(&url, 0, url.len(), COLON, false, sink);
+    next
 }
 
 #[cfg(test)]

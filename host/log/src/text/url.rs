@@ -205,40 +205,26 @@ const ENTITIES: [(&[u8], u8); 8] = [
     (b"&#39;", b'"'),
 ];
 
-/// Hands over a URL that has escapes in it or behind it: JSON's `\/` and `\u0026`, CEF's `\=`,
-/// HTML's entities. Gives where it ends; `None` where there are no escapes.
-///
-/// The URL begins at `start`, and what is up to `plain` is no escape; the piece ends at `end`.
-pub(super) fn escaped(
-    line: &[u8],
-    start: usize,
-    plain: usize,
-    end: usize,
-    sink: &mut impl FnMut(Kind, &[u8]),
-) -> Option<usize> {
-    let goes_on = escape(&line[end..]).is_some();
-    if !goes_on && memchr::memchr2(b'&', b';', &line[plain..end]).is_none() {
-        return None;
-    }
-    let has_entity = |at: usize| escape(&line[plain + at..]).is_some();
-    if !goes_on && !memchr::memchr_iter(b'&', &line[plain..end]).any(has_entity) {
-        return None;
-    }
+/// Whether there are escapes in a piece from `from` on, or right behind it: JSON's `\/` and
+/// `\u0026`, CEF's `\=`, HTML's entities.
+pub(super) fn has_escapes(line: &[u8], from: usize, end: usize) -> bool {
+    escape(&line[end..]).is_some()
+        || memchr::memchr_iter(b'&', &line[from..end]).any(|at| escape(&line[from + at..]).is_some())
+}
+
+/// The URL that begins at `start`, without its escapes, and where it ends. What is before `plain`
+/// is taken as it is. An escaped quote or angle bracket ends it.
+pub(super) fn unescaped(line: &[u8], start: usize, plain: usize) -> (Vec<u8>, usize) {
     let (mut url, mut at) = (line[start..plain].to_vec(), plain);
     while let Some(&byte) = line.get(at) {
-        let (byte, bytes) = match escape(&line[at..]) {
-            Some(escape) => escape,
-            None => (byte, 1),
-        };
+        let (byte, bytes) = escape(&line[at..]).unwrap_or((byte, 1));
         if class(byte) == 0 {
             break;
         }
         url.push(byte);
         at += bytes;
     }
-    let scheme = memmem::find(&url, b"://")?;
-    walk(&url, Place { start: 0, authority: scheme + 3 }, url.len(), sink);
-    Some(at)
+    (url, at)
 }
 
 /// The character that an escape at the text's start stands for, and the escape's bytes.
