@@ -24,7 +24,7 @@ plugin: build ## build the OpenSearch plugin's zips, target/plugins/threatsieve-
 	plugin-descriptors/opensearch/build $(ENGINES)
 
 test: plugin ## run all tests: Rust, then the acceptance tests in Python
-	@tests/prepare venv squid openssl engines
+	@tests/prepare venv squid openssl sqlite engines
 	cargo test --release --workspace
 	$(PYTHON) -m pytest tests -q
 

@@ -263,7 +263,10 @@ def test_one_recipient_refused(station):
         station.poll()
         station.make_due()
         station.poll()
-    assert [mail.recipients for mail in server.received] == [[SOC], [LEAD]]
+    digests = [mail.recipients for mail in server.received if "problem" not in mail.message["Subject"]]
+    assert digests == [[SOC], [LEAD]]
+    news = {(mail.recipients[0], mail.message["Subject"]) for mail in server.received if "problem" in mail.message["Subject"]}
+    assert news == {(each, f"[threatsieve] problem: mails not delivered: {BOSS}") for each in (SOC, LEAD)}
     rows = {row["recipient"]: row for row in station.mails()}
     assert [rows[each]["state"] for each in (SOC, BOSS, LEAD)] == [1, 2, 1]
     assert rows[BOSS]["error"] == "550 5.1.1 no such user here"

@@ -259,10 +259,10 @@ def test_a_list_that_shrinks_is_held_until_allowed(post):
     post.write_list(*(f"evil{n}.example" for n in range(10)))
     post.poll()
     post.write_list("evil0.example")
-    report = post.poll()
+    report = post.poll(expect=program.REMOTE)
     assert report["feeds"][0]["outcome"] == "held" and report["generation"] is None
     post.append(line(1, "evil9.example"))
-    assert post.poll()["follow"]["events"] == 1
+    assert post.poll(expect=program.REMOTE)["follow"]["events"] == 1
     held = program.run("feeds", "--held", "--config", post.config).stdout.decode()
     assert "held back" in held and "feeds --allow list" in held
     program.run("feeds", "--allow", "list", "--config", post.config)

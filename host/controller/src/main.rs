@@ -7,6 +7,7 @@
 mod alerts;
 mod cli;
 mod cluster;
+mod conditions;
 mod config;
 mod credentials;
 mod exit;
@@ -24,6 +25,7 @@ mod publish;
 mod rounds;
 mod sinks;
 mod sources;
+mod status;
 mod stop;
 mod store;
 

@@ -13,11 +13,11 @@ use crate::config::{Alerts, Transport};
 use crate::output::moment;
 use crate::stop::Stop;
 use crate::store::Store;
-use crate::store::mails::{Fate, WaitingMail};
+use crate::store::mails::{Fate, LONGEST_PAUSE_MICROS, WaitingMail};
 
 /// Pause after the first failure; each further one doubles it.
 const FIRST_PAUSE: Duration = Duration::from_secs(60);
-const LONGEST_PAUSE: Duration = Duration::from_secs(3600);
+const LONGEST_PAUSE: Duration = Duration::from_micros(LONGEST_PAUSE_MICROS.unsigned_abs());
 /// How long a mail that is being handed over may take once the program was asked to stop; stopping takes 10 s at most.
 const GRACE: Duration = Duration::from_secs(5);
 
@@ -98,12 +98,10 @@ impl<'a> Post<'a> {
 
     async fn hand_over(&mut self, mail: &WaitingMail) -> Result<(), Trouble> {
         let tlp = mail.tlp.unwrap_or(Tlp::Clear);
-        let Some(recipient) =
-            self.alerts.recipients.iter().find(|recipient| recipient.address == mail.recipient)
-        else {
+        let Some(ceiling) = self.alerts.ceiling(&mail.recipient) else {
             return Err(Trouble::Never("is no recipient any more".to_owned()));
         };
-        if tlp > recipient.max_tlp {
+        if tlp > ceiling {
             return Err(Trouble::Never(format!(
                 "TLP:{} is above the recipient's ceiling by now",
                 tlp.name()

@@ -9,6 +9,7 @@ mod delivery;
 mod digest;
 mod folder;
 mod mail;
+mod operations;
 mod page;
 mod smtp;
 #[cfg(test)]
@@ -17,4 +18,5 @@ mod untold;
 
 pub(crate) use compose::compose;
 pub(crate) use delivery::{Delivery, deliver};
+pub(crate) use operations::compose_operations;
 pub(crate) use smtp::probe;

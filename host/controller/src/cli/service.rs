@@ -38,6 +38,9 @@ pub(crate) struct PollArgs {
     /// Poll this feed only; may be given several times
     #[arg(long, value_name = "NAME")]
     pub(crate) feed: Vec<String>,
+    /// Believe the clock, however far it moved since the last round
+    #[arg(long)]
+    pub(crate) accept_clock: bool,
     /// Print one JSON object, not a table
     #[arg(long)]
     pub(crate) json: bool,
@@ -51,12 +54,15 @@ pub(crate) struct RunArgs {
     pub(crate) config: ConfigArgs,
 }
 
-/// Show feeds, generation, cursors, queues and last errors
+/// Show what is wrong, feeds, generation, cursors, queues and last errors
 #[derive(Debug, Clone, Args)]
-#[command(after_help = "Example:\n  threatsieve status --json")]
+#[command(after_help = "Examples:\n  threatsieve status --json\n  threatsieve status --check")]
 pub(crate) struct StatusArgs {
     #[command(flatten)]
     pub(crate) config: ConfigArgs,
+    /// Read the whole state to see whether it is damaged; then the exit code is 4
+    #[arg(long)]
+    pub(crate) check: bool,
     /// Print one JSON object, not a table
     #[arg(long)]
     pub(crate) json: bool,

@@ -12,9 +12,13 @@ use toml::de::DeTable;
 use super::problem::{Problem, render};
 use super::reader::{File, Reader};
 use super::shown::quoted;
-use super::{BlacklistConfig, Config, History, Http, LogSource, Logging, Output, Schedule, settings};
+use super::{
+    BlacklistConfig, Config, Health, History, Http, LogSource, Logging, Output, Retention, Schedule, settings,
+};
 use super::{alerts, feed, opensearch};
 use crate::limited::read_limited;
+use crate::sinks::Access;
+use crate::sources::PathPattern;
 
 /// Largest configuration file.
 const MAX_FILE_BYTES: u64 = 1 << 20;
@@ -130,6 +134,8 @@ fn read(top: &Reader<'_>) -> Option<Config> {
         Some(None) => Some(None),
         None => None,
     };
+    let health = table("health", &settings::HEALTH).and_then(|table| health(&table));
+    let retention = table("retention", &settings::RETENTION).and_then(|table| retention(&table));
     let logging = table("logging", &settings::LOGGING).and_then(|table| logging(&table));
     Some(Config {
         state: state?,
@@ -143,6 +149,8 @@ fn read(top: &Reader<'_>) -> Option<Config> {
         output: output?,
         alerts: alerts?,
         opensearch: opensearch?,
+        health: health?,
+        retention: retention?,
         logging: logging?,
     })
 }
@@ -241,7 +249,7 @@ fn log(table: &Reader<'_>) -> Option<LogSource> {
             table.problem("paths", format!("expected UTF-8, got {}", path.display()));
             continue;
         };
-        if let Err(error) = glob::Pattern::new(text) {
+        if let Err(error) = PathPattern::new(text) {
             table.problem("paths", format!("expected a path or a pattern, got {text:?}: {error}"));
         }
         texts.push(text.to_owned());
@@ -275,6 +283,7 @@ fn history(table: &Reader<'_>) -> Option<History> {
 
 fn output(table: &Reader<'_>, state: Option<&Path>) -> Option<Output> {
     let file = table.path("file");
+    let (mode, group) = (table.mode("mode"), table.group("group"));
     let flag_field = table.value("flag_field", "a string", |value| value.as_str().map(str::to_owned));
     let flag_value = table.text("flag_value");
     let max_tlp = table.tlp("max_tlp");
@@ -282,11 +291,47 @@ fn output(table: &Reader<'_>, state: Option<&Path>) -> Option<Output> {
         Some(file) => file,
         None => state?.join("matches.ndjson"),
     };
+    let access = Access { mode: mode?, group: group? };
+    // Nobody but the owner can enter the state's folder.
+    if state.is_some_and(|state| file.starts_with(state))
+        && (table.is_given("mode") || access.group.is_some())
+    {
+        table.warn(
+            "file",
+            "`mode` and `group` let nobody read it in the state's folder; name a file elsewhere",
+        );
+    }
     Some(Output {
         file,
+        access,
         flag_field: Some(flag_field?).filter(|field| !field.is_empty()),
         flag_value: flag_value?,
         max_tlp: max_tlp??,
+    })
+}
+
+fn health(table: &Reader<'_>) -> Option<Health> {
+    let (feed_dead_after, stuck_after) = (table.duration("feed_dead_after"), table.duration("stuck_after"));
+    let max_clock_jump = table.duration("max_clock_jump");
+    Some(Health {
+        feed_dead_after: feed_dead_after??,
+        stuck_after: stuck_after??,
+        max_clock_jump: max_clock_jump??,
+    })
+}
+
+fn retention(table: &Reader<'_>) -> Option<Retention> {
+    let rejections = table.integer("rejections", 0, 10_000);
+    let events = table.integer("events", 1000, 100_000_000);
+    let (mails, jobs) = (table.duration("mails"), table.duration("jobs"));
+    let (generations, rounds) = (table.integer("generations", 1, 100), table.integer("rounds", 1, 100_000));
+    Some(Retention {
+        rejections: rejections??,
+        events: events??,
+        mails: mails??,
+        jobs: jobs??,
+        generations: generations??,
+        rounds: rounds??,
     })
 }
 

@@ -7,6 +7,8 @@ use threatsieve_blacklist::{Policy, Tlp, UrlMode};
 use threatsieve_log::{Fields, Format};
 use url::Url;
 
+use crate::sinks::Access;
+
 mod alerts;
 mod feed;
 mod load;
@@ -39,7 +41,37 @@ pub(crate) struct Config {
     pub(crate) output: Output,
     pub(crate) alerts: Option<Alerts>,
     pub(crate) opensearch: Option<OpenSearch>,
+    pub(crate) health: Health,
+    pub(crate) retention: Retention,
     pub(crate) logging: Logging,
+}
+
+/// Limits beyond which something counts as wrong.
+#[derive(Debug, Clone)]
+pub(crate) struct Health {
+    /// Time that a feed may fail before it counts as dead.
+    pub(crate) feed_dead_after: Duration,
+    /// Time that a mail or a push may wait before its queue counts as stuck.
+    pub(crate) stuck_after: Duration,
+    /// Largest step of the clock from one round to the next that is believed at once.
+    pub(crate) max_clock_jump: Duration,
+}
+
+/// Ages and numbers beyond which the state forgets.
+#[derive(Debug, Clone)]
+pub(crate) struct Retention {
+    /// Rejections kept of each feed's deliveries, and of each feed in the last build.
+    pub(crate) rejections: u32,
+    /// Flagged events kept.
+    pub(crate) events: u32,
+    /// Age of mails that were sent or given up.
+    pub(crate) mails: Duration,
+    /// Age of finished history jobs.
+    pub(crate) jobs: Duration,
+    /// Generations whose blacklists are kept, the one in use among them.
+    pub(crate) generations: u32,
+    /// Reports of rounds kept.
+    pub(crate) rounds: u32,
 }
 
 /// When `run` starts a round.
@@ -193,6 +225,8 @@ pub(crate) struct History {
 pub(crate) struct Output {
     /// NDJSON, appended to.
     pub(crate) file: PathBuf,
+    /// Mode and group of that file.
+    pub(crate) access: Access,
     /// The flag's field; `None` writes none.
     pub(crate) flag_field: Option<String>,
     pub(crate) flag_value: String,
@@ -205,6 +239,8 @@ pub(crate) struct Output {
 pub(crate) struct Alerts {
     pub(crate) from: String,
     pub(crate) recipients: Vec<Recipient>,
+    /// Addresses that get mails about the service itself; empty for all recipients'.
+    pub(crate) operators: Vec<String>,
     pub(crate) transport: Transport,
     /// Indicators and source hosts shown in one mail; more are counted.
     pub(crate) max_groups: usize,
@@ -212,6 +248,26 @@ pub(crate) struct Alerts {
     pub(crate) max_examples: usize,
     /// How long a mail that cannot be delivered is tried again.
     pub(crate) give_up_after: Duration,
+}
+
+impl Alerts {
+    /// Addresses that get mails about the service itself, each once.
+    pub(crate) fn operators(&self) -> Vec<&str> {
+        let mut all: Vec<&str> = match &self.operators[..] {
+            [] => self.recipients.iter().map(|recipient| recipient.address.as_str()).collect(),
+            operators => operators.iter().map(String::as_str).collect(),
+        };
+        all.sort_unstable();
+        all.dedup();
+        all
+    }
+
+    /// The strictest marking that an address may see; `None` for one that gets no mails.
+    pub(crate) fn ceiling(&self, address: &str) -> Option<Tlp> {
+        let recipient = self.recipients.iter().find(|recipient| recipient.address == address);
+        let operator = self.operators.iter().find(|operator| *operator == address);
+        recipient.map(|recipient| recipient.max_tlp).or(operator.map(|_| Tlp::Clear))
+    }
 }
 
 #[derive(Debug, Clone)]
@@ -273,6 +329,29 @@ pub(crate) struct OpenSearch {
     pub(crate) node_timeout: Duration,
     /// Largest blacklist sent in one request.
     pub(crate) max_request_bytes: u64,
+}
+
+#[cfg(test)]
+impl Health {
+    pub(crate) fn for_tests() -> Health {
+        let hour = Duration::from_secs(60 * 60);
+        Health { feed_dead_after: 24 * hour, stuck_after: hour, max_clock_jump: 24 * hour }
+    }
+}
+
+#[cfg(test)]
+impl Retention {
+    pub(crate) fn for_tests() -> Retention {
+        let month = Duration::from_secs(30 * 24 * 60 * 60);
+        Retention {
+            rejections: 10_000,
+            events: 1_000_000,
+            mails: month,
+            jobs: month,
+            generations: 3,
+            rounds: 1000,
+        }
+    }
 }
 
 /// The program's own log, on standard error.

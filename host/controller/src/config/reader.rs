@@ -150,6 +150,11 @@ impl<'a> Reader<'a> {
         self.note(key, text.into(), true);
     }
 
+    /// Notes something that may be meant as it is written.
+    pub(super) fn warn(&self, key: &str, text: &str) {
+        self.file.warnings.borrow_mut().push(format!("{}: {text}", self.key(key)));
+    }
+
     fn note(&self, key: &str, text: String, hidden: bool) {
         let mut span = self.span_of(key);
         if !self.values.contains_key(key) {
@@ -234,6 +239,23 @@ impl<'a> Reader<'a> {
         self.value(key, "a size of more than 0 (\"200MB\", \"1GiB\")", |value| {
             let size: bytesize::ByteSize = value.as_str()?.parse().ok()?;
             Some(size.as_u64()).filter(|bytes| *bytes > 0)
+        })
+    }
+
+    /// A mode for a file that the owner reads and writes and nobody executes.
+    pub(super) fn mode(&self, key: &'static str) -> Option<u32> {
+        self.value(key, "an octal mode with which the owner can read and write (\"0640\")", |value| {
+            let mode = u32::from_str_radix(value.as_str()?, 8).ok()?;
+            (mode & 0o600 == 0o600 && mode & !0o666 == 0).then_some(mode)
+        })
+    }
+
+    /// The number of a group of this machine, given by name or number.
+    pub(super) fn group(&self, key: &'static str) -> Option<Option<u32>> {
+        self.optional(key, "a group of this machine, by name or number", |value| {
+            let name = value.as_str()?;
+            let by_name = || nix::unistd::Group::from_name(name).ok().flatten();
+            name.parse().ok().or_else(|| by_name().map(|group| group.gid.as_raw()))
         })
     }
 

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use threatsieve_blacklist::Timestamp;
 
+use super::backoff;
 use super::cursor::Moment;
 use crate::config::Feed;
 use crate::store::FeedState;
@@ -15,7 +16,7 @@ const SLACK: Duration = Duration::from_secs(30);
 pub(super) fn not_yet(feed: &Feed, state: Option<&FeedState>, now: Timestamp) -> Option<String> {
     let state = state?;
     if state.failures > 0 {
-        let next = state.next_attempt.filter(|next| *next > now)?;
+        let next = state.next_attempt.filter(|next| *next > now && backoff::is_plausible(now, *next))?;
         let (failures, next) = (state.failures, String::from(Moment(next)));
         return Some(format!("failed {failures} times in a row; next attempt at {next}"));
     }

@@ -2,13 +2,13 @@
 
 use std::collections::HashSet;
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-use anyhow::anyhow;
+use anyhow::{anyhow, ensure};
 
 use super::opened::Stat;
 use crate::config::LogSource;
-use crate::sources::{Input, Unreadable, Walk};
+use crate::sources::{Expanded, Input, PathPattern, Unreadable, Walk};
 
 /// A file that was found.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -24,13 +24,32 @@ pub(crate) struct Missing {
     pub(crate) why: anyhow::Error,
 }
 
+impl From<Unreadable> for Missing {
+    fn from(unreadable: Unreadable) -> Missing {
+        match unreadable {
+            Unreadable::Missing { path } => Missing { path, why: anyhow!("no such file or folder") },
+            Unreadable::Closed { path, source } => Missing { path, why: anyhow!(source) },
+        }
+    }
+}
+
+impl Missing {
+    /// Returns whether a file cannot be found for this reason: it is what is missing, or lies in it.
+    pub(crate) fn hides(&self, file: &Path) -> bool {
+        file.starts_with(&self.path)
+    }
+}
+
 /// Finds a source's files, oldest first, each once however many names lead to it.
 pub(crate) fn find(source: &LogSource) -> (Vec<Present>, Vec<Missing>) {
     let (mut present, mut missing) = (Vec::new(), Vec::new());
     let mut arguments = Vec::new();
     for pattern in &source.paths {
         match expand(pattern) {
-            Ok(paths) => arguments.extend(paths),
+            Ok(Expanded { paths, unreadable }) => {
+                arguments.extend(paths);
+                missing.extend(unreadable.into_iter().map(Missing::from));
+            }
             Err(why) => missing.push(Missing { path: pattern.into(), why }),
         }
     }
@@ -39,12 +58,8 @@ pub(crate) fn find(source: &LogSource) -> (Vec<Present>, Vec<Missing>) {
         let path = match input {
             Ok(Input::File(path)) => path,
             Ok(Input::Stdin) => continue,
-            Err(Unreadable::Missing { path }) => {
-                missing.push(Missing { path, why: anyhow!("no such file or folder") });
-                continue;
-            }
-            Err(Unreadable::Closed { path, source }) => {
-                missing.push(Missing { path, why: anyhow!(source) });
+            Err(unreadable) => {
+                missing.push(Missing::from(unreadable));
                 continue;
             }
         };
@@ -65,15 +80,13 @@ pub(crate) fn find(source: &LogSource) -> (Vec<Present>, Vec<Missing>) {
     (present, missing)
 }
 
-/// The paths that a configured one stands for: itself where there is such a file, else those that it is a pattern of.
-fn expand(pattern: &str) -> anyhow::Result<Vec<PathBuf>> {
-    let is_pattern = pattern.contains(['*', '?', '[']) && fs::symlink_metadata(pattern).is_err();
-    if !is_pattern {
-        return Ok(vec![PathBuf::from(pattern)]);
+/// Returns the paths that a configured one means: itself where there is such a file, else those that it is a pattern
+/// of. What of the pattern cannot be looked at is no error of the pattern.
+fn expand(pattern: &str) -> anyhow::Result<Expanded> {
+    if !PathPattern::is_pattern(pattern) || fs::symlink_metadata(pattern).is_ok() {
+        return Ok(Expanded { paths: vec![PathBuf::from(pattern)], unreadable: Vec::new() });
     }
-    let paths: Vec<PathBuf> = glob::glob(pattern)?.collect::<Result<_, _>>()?;
-    if paths.is_empty() {
-        return Err(anyhow!("no file matches the pattern"));
-    }
-    Ok(paths)
+    let expanded = PathPattern::new(pattern)?.expand();
+    ensure!(!expanded.paths.is_empty() || !expanded.unreadable.is_empty(), "no file matches the pattern");
+    Ok(expanded)
 }

@@ -14,7 +14,7 @@ use super::plan::Plan;
 use super::reading::{Ended, Reading, Stretch};
 use super::troubles::{Trouble, Troubles};
 use crate::config::Config;
-use crate::matching::{Matcher, Tally, Times};
+use crate::matching::{Example, Matcher, Tally, Times};
 use crate::output::{Done, Progress};
 use crate::sinks::RecordShape;
 use crate::stop::Stop;
@@ -47,11 +47,11 @@ pub(crate) struct FollowReport {
     pub(crate) counts: Counts,
     /// Lines that are not of their log's format.
     pub(crate) malformed: u64,
-    /// Lines of which only the first 16 MiB were matched.
-    pub(crate) cut: u64,
     /// Lines that the matcher gave no answer for.
     pub(crate) unchecked: u64,
-    /// Matches that do not count, because their events are older than the history window.
+    /// Lines of which only the first part was matched: they are longer than 16 MiB.
+    pub(crate) cut: u64,
+    /// Lines with a match that are older than the history window, so the match does not count.
     pub(crate) too_old: u64,
     /// There are new lines, and nothing to match them with yet: they are kept for when there is.
     pub(crate) without_blacklist: bool,
@@ -59,6 +59,13 @@ pub(crate) struct FollowReport {
     pub(crate) stopped: bool,
     /// What cannot be read.
     pub(crate) troubles: Vec<Trouble>,
+}
+
+impl FollowReport {
+    /// Returns whether something in the logs was not read or not checked in full.
+    pub(crate) fn is_incomplete(&self) -> bool {
+        !self.troubles.is_empty() || self.unchecked + self.cut > 0
+    }
 }
 
 /// Matches what is new in the configured logs. `matcher` is asked for only if there is something new; it gives `None` when there
@@ -149,13 +156,15 @@ fn read(
 /// Counts and tells what was wrong with lines.
 fn tell(tally: &Tally, report: &mut FollowReport) {
     report.malformed = tally.malformed.count;
-    report.cut = tally.cut.count;
     report.unchecked = tally.unchecked.count;
+    report.cut = tally.cut.count;
     report.too_old = tally.too_old;
-    let troubles = [(&tally.unchecked, "line was not checked"), (&tally.cut, "line was cut")];
-    for (examples, what) in troubles {
+    let examples =
+        [(&tally.unchecked, "line was not checked"), (&tally.cut, "line was checked in part only")];
+    for (examples, what) in examples {
         for example in &examples.first {
-            tracing::warn!(path = &*example.file, line = example.line, reason = example.reason, "{what}");
+            let Example { file, line, reason, .. } = example;
+            tracing::warn!(path = &**file, line, reason, "{what}");
         }
     }
 }

@@ -22,3 +22,4 @@ pub(crate) use found_event::FoundEvent;
 pub(crate) use history::{HistoryReport, match_history};
 pub(crate) use logs::{FollowReport, follow_logs};
 pub(crate) use opened::{Digest, Stat};
+pub(crate) use troubles::Trouble;

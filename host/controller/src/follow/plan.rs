@@ -43,7 +43,7 @@ impl Plan<'_> {
             self.troubles.add(&self.source.name, path, why);
         }
         // What cannot be read is not gone.
-        let is_missing = |file: &LogFile| identified.missing.iter().any(|missing| missing.path == file.path);
+        let is_missing = |file: &LogFile| identified.missing.iter().any(|missing| missing.hides(&file.path));
         for file in identified.absent.iter().filter(|file| !file.gone && !is_missing(file)) {
             self.report.gone += 1;
             if !file.settled {

@@ -4,12 +4,12 @@ use std::fmt::Write as _;
 use std::path::Path;
 
 use super::configured::{loaded, network_runtime};
-use super::show_cluster::probe;
 use crate::alerts;
 use crate::config::{Config, Origin, Transport};
 use crate::exit::{Exit, Failure};
 use crate::feeds;
 use crate::output::{Sink, harmless};
+use crate::status::probe;
 
 /// Says whether the configuration holds and what a round would work on; unless `offline`, also connects to every feed, the mail server and the cluster.
 pub(crate) fn check_config(path: &Path, offline: bool) -> Result<Exit, Failure> {

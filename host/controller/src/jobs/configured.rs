@@ -2,6 +2,7 @@
 
 use std::fs::File;
 use std::io::Write as _;
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
 
 use anyhow::Context;
@@ -12,6 +13,7 @@ use tokio::runtime::{Builder, Runtime};
 use crate::config::{ConfigError, Loaded, load};
 use crate::exit::Failure;
 use crate::output::{counted, harmless, note};
+use crate::store::private;
 
 /// Loads a configuration; problems come as they are, each with its place in the file, and give `None`.
 pub(super) fn loaded(path: &Path) -> Result<Option<Loaded>, Failure> {
@@ -53,8 +55,8 @@ impl RoundLock {
     pub(super) fn take(state: &Path) -> anyhow::Result<Option<RoundLock>> {
         let path = state.join("lock");
         let open = || {
-            std::fs::create_dir_all(state)?;
-            File::options().create(true).truncate(false).write(true).open(&path)
+            private::create_folder(state)?;
+            File::options().create(true).truncate(false).write(true).mode(private::FILE_MODE).open(&path)
         };
         let file = open().with_context(|| format!("{}: the lock cannot be opened", path.display()))?;
         match flock(&file, FlockOperation::NonBlockingLockExclusive) {

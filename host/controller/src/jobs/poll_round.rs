@@ -15,7 +15,7 @@ use crate::logging;
 use crate::output::{Sink, note};
 use crate::rounds::Round;
 use crate::stop::Stop;
-use crate::store::Store;
+use crate::store::{StateDamage, Store};
 
 /// One round, then the end.
 pub(crate) fn poll_round(args: &PollArgs) -> Result<Exit, Failure> {
@@ -34,6 +34,7 @@ pub(crate) fn poll_round(args: &PollArgs) -> Result<Exit, Failure> {
         config: &config,
         feeds: &feeds,
         force: args.force || !args.feed.is_empty(),
+        accept_clock: args.accept_clock,
         runtime: &runtime,
         stop: &stop,
         now: now(),
@@ -62,6 +63,7 @@ pub(crate) fn run_rounds(args: &RunArgs) -> Result<Exit, Failure> {
             config: &config,
             feeds: &config.feeds,
             force: false,
+            accept_clock: false,
             runtime: &runtime,
             stop: &stop,
             now: started,
@@ -70,6 +72,8 @@ pub(crate) fn run_rounds(args: &RunArgs) -> Result<Exit, Failure> {
             Ok(report) => {
                 tracing::info!(report = serde_json::to_string(&report)?, "round {} ended", report.round)
             }
+            // Each further round would find the same, and change what can still be saved.
+            Err(error) if StateDamage::is_cause_of(&error) => return Err(error.into()),
             Err(error) => tracing::error!(error = format!("{error:#}"), "a round failed"),
         }
         let pause = pause(&config.schedule, started.0)?;

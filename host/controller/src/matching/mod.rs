@@ -15,4 +15,4 @@ pub(crate) use headers::after_headers;
 pub(crate) use matcher::{Matcher, Times};
 pub(crate) use piece::{Collect, Collected, End, Piece, Report, Source, Worker};
 pub(crate) use reader::{Read, Reader, Recycled};
-pub(crate) use tally::{Examples, Tally};
+pub(crate) use tally::{Example, Examples, Tally};

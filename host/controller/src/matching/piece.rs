@@ -338,7 +338,7 @@ impl<'c, Out: Collected> Lines<'_, '_, 'c, Out> {
         let (matcher, tally) = (self.worker.matcher, &mut self.report.tally);
         let mut found = Vec::new();
         let Some(at) = self.worker.times.moment(self.parser.time(one.line)) else {
-            tally.too_old += hits.len() as u64;
+            tally.too_old += 1;
             return found;
         };
         for hit in hits {

@@ -57,7 +57,7 @@ pub(crate) struct Tally {
     pub(crate) partial: u64,
     /// Matches without an indicator that counts: by validity, confidence, marking, or `--exact`.
     pub(crate) outside_policy: u64,
-    /// Matches of events that are older than what is looked at.
+    /// Lines with a match that are older than what is looked at.
     pub(crate) too_old: u64,
     /// CONNECT requests, which log no path.
     pub(crate) connects: u64,

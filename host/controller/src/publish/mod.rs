@@ -15,8 +15,8 @@ use anyhow::{Context, ensure};
 use bytes::Bytes;
 use threatsieve_blacklist::Timestamp;
 
-pub(crate) use self::api::{How, NodeAnswer, highest, loaded, roll_back};
-use self::api::{Loaded, Wanted};
+use self::api::Loaded;
+pub(crate) use self::api::{How, NodeAnswer, Wanted, highest, loaded, roll_back};
 pub(crate) use self::report::{Outcome, PushReport, nodes, nodes_text, remedy};
 use crate::cluster::{Cluster, Fault};
 use crate::config::{self, Config};

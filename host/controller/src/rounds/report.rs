@@ -4,14 +4,16 @@ use std::fmt::Write as _;
 
 use serde::Serialize;
 
+use super::ClockJump;
 use crate::alerts::Delivery;
+use crate::conditions::Condition;
 use crate::exit::Exit;
 use crate::feeds::{Outcome, Polled};
 use crate::follow::{FollowReport, HistoryReport};
 use crate::output::{counted, grouped, harmless};
 use crate::publish::{self, PushReport, nodes_text};
 use crate::sinks::records::DrainReport;
-use crate::store::Ingested;
+use crate::store::{Ingested, Pruned};
 
 /// What became of one feed.
 #[derive(Debug, Serialize)]
@@ -55,7 +57,11 @@ impl From<Polled> for FeedReport {
 /// A round's report.
 #[derive(Debug, Default, Serialize)]
 pub(crate) struct RoundReport {
+    /// 0 for a round that did nothing because of the clock.
     pub(crate) round: i64,
+    /// Reason why the round did nothing.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) clock: Option<ClockJump>,
     pub(crate) feeds: Vec<FeedReport>,
     /// The generation that was built and is in use now; `None` when nothing changed.
     pub(crate) generation: Option<u64>,
@@ -68,6 +74,11 @@ pub(crate) struct RoundReport {
     pub(crate) delivery: Option<Delivery>,
     /// `None` when there is nothing to push, or no cluster to push to.
     pub(crate) push: Option<PushReport>,
+    /// `None` when nothing was due to be removed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) pruned: Option<Pruned>,
+    /// All that is wrong at the end of the round.
+    pub(crate) conditions: Vec<Condition>,
     /// Steps that failed.
     pub(crate) errors: Vec<String>,
     /// It was asked to end before it was done.
@@ -75,24 +86,30 @@ pub(crate) struct RoundReport {
 }
 
 impl RoundReport {
-    /// How `poll` ends.
+    /// The exit code of `poll`.
     pub(crate) fn exit(&self) -> Exit {
-        let is_damaged =
-            self.follow.as_ref().is_some_and(|f| !f.troubles.is_empty() || f.unchecked > 0 || f.cut > 0);
+        let is_damaged = self.follow.as_ref().is_some_and(FollowReport::is_incomplete)
+            || self.history.as_ref().is_some_and(|history| history.missed > 0);
         let is_undelivered = self.delivery.is_some_and(|d| d.retried + d.given_up > 0);
         let is_not_pushed = self.push.as_ref().is_some_and(PushReport::is_trouble);
-        let has_failed = self.feeds.iter().any(|feed| feed.outcome == "failed");
+        let has_failed = self.feeds.iter().any(|feed| matches!(feed.outcome, "failed" | "held"));
+        let is_not_written = self.records.as_ref().is_some_and(|records| records.error.is_some());
         let ends = [
-            (!self.errors.is_empty(), Exit::Usage),
-            (has_failed || is_undelivered || is_not_pushed, Exit::Remote),
+            (!self.errors.is_empty() || is_not_written || self.clock.is_some(), Exit::Usage),
+            (has_failed || self.held.is_some() || is_undelivered || is_not_pushed, Exit::Remote),
             (is_damaged, Exit::Damaged),
         ];
-        ends.into_iter().filter_map(|(is, exit)| is.then_some(exit)).max().unwrap_or(Exit::Done)
+        let of_this_round = ends.into_iter().filter_map(|(is, exit)| is.then_some(exit));
+        let lasting = self.conditions.iter().map(|condition| condition.kind.exit());
+        of_this_round.chain(lasting).max().unwrap_or(Exit::Done)
     }
 
     /// The report for people.
     pub(crate) fn text(&self) -> String {
         let mut text = String::new();
+        if let Some(jump) = &self.clock {
+            _ = writeln!(text, "clock    {jump}");
+        }
         for feed in &self.feeds {
             _ = writeln!(text, "feed     {}: {}", harmless(&feed.name), feed.text());
         }
@@ -109,7 +126,7 @@ impl RoundReport {
             }
         }
         if let Some(history) = &self.history
-            && (history.files > 0 || history.jobs_left > 0 || history.jobs_ended > 0)
+            && history.files + history.jobs_left + history.jobs_ended + history.missed > 0
         {
             _ = writeln!(
                 text,
@@ -119,15 +136,21 @@ impl RoundReport {
                 counted(history.files, "file", "files"),
                 if history.jobs_left > 0 { "; the rest follows with the next round" } else { "" }
             );
+            if history.missed > 0 {
+                let files = counted(history.missed, "file", "files");
+                _ = writeln!(text, "         the stored lines of {files} could not be matched");
+            }
         }
         if let Some(records) = &self.records
-            && records.written + records.waiting > 0
+            && (records.written + records.waiting > 0 || records.error.is_some())
         {
+            let error = records.error.as_ref().map(|error| format!(": {error}")).unwrap_or_default();
             _ = writeln!(
                 text,
-                "records  {} written, {} waiting",
+                "records  {} written, {} waiting{}",
                 grouped(records.written),
-                grouped(records.waiting)
+                grouped(records.waiting),
+                harmless(&error)
             );
         }
         if let Some(delivery) = &self.delivery
@@ -144,6 +167,11 @@ impl RoundReport {
             if push.is_trouble() || push.outcome == publish::Outcome::Waiting {
                 text.push_str(&nodes_text(&push.nodes));
             }
+        }
+        for condition in &self.conditions {
+            let Condition { kind, subject, what, since } = condition;
+            let shown = format!("{condition}, since {since}: {what}; {}", kind.remedy(subject));
+            _ = writeln!(text, "wrong    {}", harmless(&shown));
         }
         for error in &self.errors {
             _ = writeln!(text, "failed   {}", harmless(error));
@@ -169,11 +197,10 @@ fn new_lines(follow: &FollowReport) -> String {
         _ = write!(text, ", {} not checked", grouped(follow.unchecked));
     }
     if follow.cut > 0 {
-        _ = write!(text, ", {} cut after 16 MiB", grouped(follow.cut));
+        _ = write!(text, ", {} matched in their first part only", grouped(follow.cut));
     }
     if follow.too_old > 0 {
-        let matches = counted(follow.too_old, "match", "matches");
-        _ = write!(text, ", {matches} of events older than the history window not counted");
+        _ = write!(text, ", {} older than the history window", grouped(follow.too_old));
     }
     if follow.without_blacklist {
         text.push_str("; new lines wait for the first blacklist");

@@ -1,8 +1,8 @@
 //! A file that lines are appended to, that others rename and truncate, and that may hold more than was confirmed.
 
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, DirBuilder, File, OpenOptions, Permissions};
 use std::io::{self, BufRead, BufReader, Read, Seek, SeekFrom, Write};
-use std::os::unix::fs::{FileExt, MetadataExt};
+use std::os::unix::fs::{DirBuilderExt, FileExt, MetadataExt, OpenOptionsExt, PermissionsExt, fchown};
 use std::path::Path;
 
 /// How far a file is known to be written.
@@ -13,6 +13,14 @@ pub(crate) struct Known {
     pub(crate) bytes: u64,
 }
 
+/// Mode and group of the file, for those who ship it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Access {
+    pub(crate) mode: u32,
+    /// Number of the group; `None` leaves it to the system.
+    pub(crate) group: Option<u32>,
+}
+
 /// The file as it is opened for one batch.
 #[derive(Debug)]
 pub(crate) struct Appended {
@@ -20,16 +28,44 @@ pub(crate) struct Appended {
     known: Known,
 }
 
+/// Gives an open file or folder its mode and group. One that another user owns keeps those that it has.
+fn give(file: &File, access: Access) -> io::Result<()> {
+    let metadata = file.metadata()?;
+    let (has, group) = (metadata.permissions().mode() & 0o7777, access.group);
+    let is_owner = rustix::process::geteuid().as_raw() == metadata.uid();
+    if !is_owner {
+        return Ok(());
+    }
+    if let Some(group) = group.filter(|group| *group != metadata.gid()) {
+        fchown(file, None, Some(group)).map_err(|error| {
+            io::Error::new(error.kind(), format!("its group cannot be set to number {group}: {error}"))
+        })?;
+    }
+    // Special bits, as the one that folders hand their group on with, are somebody's wish.
+    if has & 0o777 != access.mode {
+        file.set_permissions(Permissions::from_mode(has & 0o7000 | access.mode))?;
+    }
+    Ok(())
+}
+
 impl Appended {
-    /// Opens it under the name that it has now; makes it, and its folder, if it is not there.
-    pub(crate) fn open(path: &Path) -> io::Result<Appended> {
+    /// Opens the file under the name that it has now, and gives it its mode and group. A missing file is made,
+    /// and its folder too, which whoever may read the file may enter.
+    pub(crate) fn open(path: &Path, access: Access) -> io::Result<Appended> {
         let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-        fs::create_dir_all(folder)?;
+        let made = !folder.try_exists()?;
+        // Whoever may read may also enter: 0640 makes 0750.
+        let folder_mode = 0o700 | access.mode | (access.mode & 0o044) >> 2;
+        DirBuilder::new().recursive(true).mode(folder_mode).create(folder)?;
+        if made {
+            give(&File::open(folder)?, Access { mode: folder_mode, ..access })?;
+        }
         if fs::metadata(path).is_ok_and(|metadata| !metadata.is_file()) {
             return Err(io::Error::other("expected a regular file, got something else"));
         }
         let is_new = !fs::exists(path)?;
-        let file = OpenOptions::new().read(true).append(true).create(true).open(path)?;
+        let file = OpenOptions::new().read(true).append(true).create(true).mode(access.mode).open(path)?;
+        give(&file, access)?;
         if is_new {
             // The name is on the disk once its folder is.
             File::open(folder)?.sync_all()?;
@@ -39,7 +75,7 @@ impl Appended {
         Ok(Appended { file, known })
     }
 
-    /// Its state now.
+    /// The state of the file now.
     pub(crate) fn known(&self) -> Known {
         self.known
     }

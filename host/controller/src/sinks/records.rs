@@ -29,16 +29,21 @@ pub(crate) struct DrainReport {
     pub(crate) error: Option<String>,
 }
 
-/// Appends the records that wait. What cannot be written now stays for the next round, and the report says why; an error is the state's.
+/// Appends the records that wait. Records that cannot be written stay for the next round, and the report gives the
+/// reason. The file is opened even if no record waits, so that the first one does not find it locked. Fails on errors
+/// of the state only.
 pub(crate) fn drain(output: &Output, store: &mut Store) -> anyhow::Result<DrainReport> {
     let mut report = DrainReport::default();
     loop {
         let batch = next_batch(&store.connection)?;
-        if batch.is_empty() {
-            return Ok(report);
-        }
-        let appended = append_batch(output, store, &batch);
+        let appended = match batch.is_empty() {
+            true => {
+                Appended::open(&output.file, output.access).map(|_| Done::default()).map_err(Failure::File)
+            }
+            false => append_batch(output, store, &batch),
+        };
         match appended {
+            Ok(_) if batch.is_empty() => return Ok(report),
             Ok(Done { confirmed, written }) => {
                 report.confirmed += confirmed;
                 report.written += written;
@@ -65,6 +70,7 @@ struct Waiting {
     line: String,
 }
 
+#[derive(Default)]
 struct Done {
     confirmed: u64,
     written: u64,
@@ -98,7 +104,7 @@ fn next_batch(connection: &Connection) -> anyhow::Result<Vec<Waiting>> {
 
 fn append_batch(output: &Output, store: &mut Store, batch: &[Waiting]) -> Result<Done, Failure> {
     let state = |error| Failure::State(error);
-    let mut file = Appended::open(&output.file).map_err(Failure::File)?;
+    let mut file = Appended::open(&output.file, output.access).map_err(Failure::File)?;
     let known = known(&store.connection, &output.file).map_err(state)?;
     let lines: Vec<&str> = batch.iter().map(|one| one.line.as_str()).collect();
     // Written by a run that was killed before it could say so.

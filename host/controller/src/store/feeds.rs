@@ -21,6 +21,8 @@ pub(crate) struct FeedState {
     pub(crate) changed: Option<Timestamp>,
     /// Failed polls in a row.
     pub(crate) failures: u32,
+    /// The first one of these.
+    pub(crate) failing_since: Option<Timestamp>,
     /// Not to be polled before.
     pub(crate) next_attempt: Option<Timestamp>,
     /// Of the last poll; `None` when it succeeded.
@@ -71,7 +73,8 @@ impl Ingested {
     }
 }
 
-const COLUMNS: &str = "name, cursor, attempted, succeeded, changed, failures, next_attempt, error, held, allowed, active, report";
+const COLUMNS: &str = "name, cursor, attempted, succeeded, changed, failures, failing_since, \
+                       next_attempt, error, held, allowed, active, report";
 
 impl Store {
     /// What is known of a feed; `None` before its first poll.
@@ -100,7 +103,8 @@ impl Store {
         let transaction = self.write()?;
         let feed = feed_id(&transaction, name)?;
         transaction.execute(
-            "UPDATE feeds SET attempted = :now, failures = failures + 1, error = :error, next_attempt = :next WHERE id = :feed",
+            "UPDATE feeds SET attempted = :now, failures = failures + 1, error = :error, next_attempt = :next, \
+             failing_since = coalesce(failing_since, :now) WHERE id = :feed",
             named_params! { ":now": now.0, ":error": error, ":next": next_attempt.0, ":feed": feed },
         )?;
         transaction.commit()?;
@@ -117,7 +121,8 @@ impl Store {
         let transaction = self.write()?;
         let feed = feed_id(&transaction, name)?;
         transaction.execute(
-            "UPDATE feeds SET attempted = :now, succeeded = :now, failures = 0, error = NULL, next_attempt = NULL, cursor = coalesce(:cursor, cursor) WHERE id = :feed",
+            "UPDATE feeds SET attempted = :now, succeeded = :now, failures = 0, failing_since = NULL, error = NULL, \
+             next_attempt = NULL, cursor = coalesce(:cursor, cursor) WHERE id = :feed",
             named_params! { ":now": now.0, ":cursor": cursor.map(ToString::to_string), ":feed": feed },
         )?;
         transaction.commit()?;
@@ -152,6 +157,7 @@ fn feed_state(row: &Row<'_>) -> rusqlite::Result<FeedState> {
         succeeded: time("succeeded")?,
         changed: time("changed")?,
         failures: row.get("failures")?,
+        failing_since: time("failing_since")?,
         next_attempt: time("next_attempt")?,
         error: row.get("error")?,
         held: json(row, "held")?,

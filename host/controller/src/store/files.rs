@@ -7,7 +7,6 @@ use rusqlite::{Connection, Row, named_params};
 use threatsieve_blacklist::Timestamp;
 use threatsieve_log::Format;
 
-use super::Store;
 use crate::follow::{Digest, Stat};
 use crate::matching::End;
 
@@ -189,33 +188,4 @@ pub(crate) fn move_to(connection: &Connection, file: i64, end: &End) -> anyhow::
 pub(crate) fn settle(connection: &Connection, file: i64) -> anyhow::Result<()> {
     connection.prepare_cached("UPDATE files SET settled = 1 WHERE id = ?1")?.execute([file])?;
     Ok(())
-}
-
-impl Store {
-    /// Forgets events, matches, files and finished jobs from before the history window, unless somebody is still to be told of them.
-    /// Gives the number of events.
-    pub(crate) fn prune(&mut self, before: Timestamp) -> anyhow::Result<u64> {
-        let transaction =
-            self.connection.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
-        let old = "SELECT e.id FROM events e \
-             WHERE coalesce(e.occurred, (SELECT max(found) FROM matches m WHERE m.event = e.id), 0) < ?1 \
-             AND NOT EXISTS (SELECT 1 FROM matches m WHERE m.event = e.id AND m.told = 0)";
-        transaction.execute(&format!("DELETE FROM matches WHERE event IN ({old})"), [before.0])?;
-        let events = transaction.execute(
-            "DELETE FROM events WHERE coalesce(occurred, 0) < ?1 AND id NOT IN (SELECT event FROM matches)",
-            [before.0],
-        )?;
-        transaction.execute(
-            "DELETE FROM history_files WHERE job IN (SELECT id FROM history_jobs WHERE ended < ?1)",
-            [before.0],
-        )?;
-        transaction.execute("DELETE FROM history_jobs WHERE ended < ?1", [before.0])?;
-        transaction.execute(
-            "DELETE FROM files WHERE gone = 1 AND max(coalesce(newest, modified), modified) < ?1 \
-             AND id NOT IN (SELECT file FROM events) AND id NOT IN (SELECT file FROM history_files)",
-            [before.0],
-        )?;
-        transaction.commit()?;
-        Ok(events as u64)
-    }
 }

@@ -16,12 +16,15 @@ use threatsieve_blacklist::{
 use threatsieve_log::Fields;
 use threatsieve_runner::MemoryFile;
 
-use crate::config::{BlacklistConfig, Config, History, Http, LogSource, Logging, Output, Schedule};
+use crate::config::{
+    BlacklistConfig, Config, Health, History, Http, LogSource, Logging, Output, Retention, Schedule,
+};
 use crate::follow::{FollowReport, HistoryReport, follow_logs, match_history};
 use crate::matching::Matcher;
+use crate::sinks::Access;
 use crate::sinks::records::{DrainReport, drain};
 use crate::stop::Stop;
-use crate::store::Store;
+use crate::store::{Limits, Store};
 
 /// The time that all rounds are at, and all files were written at: 2026-11-22T02:30:25Z.
 pub(super) const NOW: i64 = 1_795_314_625;
@@ -131,6 +134,12 @@ impl World {
                    SELECT ?1, id, offset + partial FROM files WHERE offset + partial > 0";
         let job = self.store.connection.last_insert_rowid();
         self.store.connection.execute(sql, [job]).unwrap();
+    }
+
+    /// Removes what is older than a time, and returns the number of events.
+    pub(super) fn prune(&mut self, oldest: Timestamp) -> u64 {
+        let limits = Limits { oldest, ..Limits::new(&self.config, self.now) };
+        self.store.prune(&limits, self.now).unwrap().events
     }
 
     pub(super) fn drain(&mut self) -> DrainReport {
@@ -245,12 +254,15 @@ fn config(folder: &Path) -> Config {
         history: History { window: Duration::from_secs(30 * DAY), budget: Duration::from_secs(600) },
         output: Output {
             file: folder.join("flagged.ndjson"),
+            access: Access { mode: 0o640, group: None },
             flag_field: Some("indicator".into()),
             flag_value: "matched".into(),
             max_tlp: Tlp::Red,
         },
         alerts: None,
         opensearch: None,
+        health: Health::for_tests(),
+        retention: Retention::for_tests(),
         logging: Logging { level: tracing::level_filters::LevelFilter::OFF, json: false },
     }
 }

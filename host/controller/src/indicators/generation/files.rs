@@ -8,8 +8,8 @@ use std::path::{Path, PathBuf};
 use anyhow::Context;
 use rusqlite::Connection;
 
-use super::GENERATIONS_KEPT;
 use crate::sources::Replacement;
+use crate::store::private;
 
 /// The folders for blacklists and for what is new in them.
 pub(super) struct Files {
@@ -45,15 +45,16 @@ impl Files {
         write(&self.history, format!("{generation}.blacklist"), bytes)
     }
 
-    /// Removes the files that the state does not name: of old generations, ended jobs, and runs that were killed.
-    pub(super) fn clean(&self, connection: &Connection) -> anyhow::Result<()> {
+    /// Removes the files that the state does not name: of generations before the last `kept` ones, of ended jobs, and
+    /// of runs that were killed.
+    pub(super) fn clean(&self, connection: &Connection, kept: u32) -> anyhow::Result<()> {
         let named = |sql: &str, kept: i64| -> anyhow::Result<HashSet<String>> {
             let mut statement = connection.prepare_cached(sql)?;
             let names = statement.query_map([kept], |row| row.get(0))?;
             Ok(names.collect::<Result<_, _>>()?)
         };
         let generations = "SELECT file FROM generations ORDER BY generation DESC LIMIT ?1";
-        remove_others(&self.blacklists, &named(generations, GENERATIONS_KEPT)?)?;
+        remove_others(&self.blacklists, &named(generations, kept.into())?)?;
         let jobs = "SELECT blacklist FROM history_jobs WHERE ended IS NULL LIMIT ?1";
         remove_others(&self.history, &named(jobs, -1)?)
     }
@@ -62,8 +63,8 @@ impl Files {
 fn write(folder: &Path, name: String, bytes: &[u8]) -> anyhow::Result<String> {
     let path = folder.join(&name);
     let cannot = || format!("{}: the blacklist cannot be written", path.display());
-    fs::create_dir_all(folder).with_context(cannot)?;
-    let mut file = Replacement::create(&path)?;
+    private::create_folder(folder).with_context(cannot)?;
+    let mut file = Replacement::create_private(&path)?;
     file.write_all(bytes).and_then(|()| file.finish()).with_context(cannot)?;
     Ok(name)
 }

@@ -5,7 +5,6 @@ use rusqlite::{Connection, OptionalExtension, Transaction, named_params};
 use threatsieve_blacklist::{Blacklist, Role, Timestamp};
 use threatsieve_runner::MemoryFile;
 
-use super::GENERATIONS_KEPT;
 use crate::config::{Config, FeedRole};
 
 /// Indicators that are of no more use leave with the next generation; if nothing else makes one, after a day at the latest.
@@ -64,7 +63,9 @@ impl Ledger {
 
     /// Whether the generation in use is what would be built.
     pub(super) fn is_current(&self, settings: &Settings, now: Timestamp) -> bool {
-        let rested = self.built.is_none_or(|built| now.0.saturating_sub(built.0) >= EXPIRY_MAY_WAIT_MICROS);
+        // A clock that was set back makes nobody wait.
+        let has_waited = |built: Timestamp| now < built || now.0 - built.0 >= EXPIRY_MAY_WAIT_MICROS;
+        let rested = self.built.is_none_or(has_waited);
         let is_over = rested && self.next_expiry.is_some_and(|expiry| expiry <= settings.over(now));
         self.change == self.built_change
             && self.built_settings.as_deref() == Some(settings.made_with.as_str())
@@ -147,7 +148,6 @@ pub(super) fn activate(
         "INSERT INTO generations (generation, built, file, digest, entries, active) VALUES (?1, ?2, ?3, ?4, ?5, 1)",
         (number, now.0, file, blacklist.digest(), blacklist.entries(Role::Block)),
     )?;
-    transaction.execute("DELETE FROM generations WHERE generation <= ?1 - ?2", (number, GENERATIONS_KEPT))?;
     transaction.execute("DELETE FROM pending", [])?;
     transaction.execute(
         "UPDATE builds SET last_generation = :generation, built_change = change, built_settings = :settings, built_feeds = :feeds,
@@ -160,6 +160,17 @@ pub(super) fn activate(
             ":next_expiry": next_expiry.map(|time| time.0),
         },
     )?;
+    Ok(())
+}
+
+/// Forgets generations from before the last `kept` ones.
+pub(super) fn forget_generations(
+    transaction: &Transaction<'_>,
+    generation: u64,
+    kept: u32,
+) -> anyhow::Result<()> {
+    let sql = "DELETE FROM generations WHERE generation <= ?1 - ?2 AND active = 0";
+    transaction.execute(sql, (number(generation)?, kept))?;
     Ok(())
 }
 

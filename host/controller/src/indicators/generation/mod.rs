@@ -24,9 +24,6 @@ use super::open::open_blacklist;
 use crate::config::Config;
 use crate::store::{LeftOut, LeftOutBy, Store, add_left_out};
 
-/// Generations whose files are kept: the one in use, and some to look back at.
-const GENERATIONS_KEPT: i64 = 3;
-
 /// What came of a build.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Built {
@@ -41,9 +38,10 @@ pub(crate) enum Built {
 /// Makes the next generation if anything changed since the last one, and a job that matches stored lines with what is new in it.
 pub(crate) fn build(store: &mut Store, config: &Config, now: Timestamp) -> anyhow::Result<Built> {
     let files = Files::new(&config.state);
+    let kept = config.retention.generations;
     let transaction = store.write()?;
     let ledger = Ledger::read(&transaction)?;
-    files.clean(&transaction)?;
+    files.clean(&transaction, kept)?;
     let settings = Settings::of(config);
     let is_whole = ledger.active_file.as_ref().is_some_and(|file| files.has_blacklist(file));
     if is_whole && ledger.is_current(&settings, now) {
@@ -70,6 +68,7 @@ pub(crate) fn build(store: &mut Store, config: &Config, now: Timestamp) -> anyho
     let file = write_blacklist(&files, config, generation, made.compiled)?;
     let blacklist = open(&files, &file).context("what was built just now")?;
     ledger::activate(&transaction, generation, &file, &blacklist, now, made.next_expiry, &settings)?;
+    ledger::forget_generations(&transaction, generation, kept)?;
     if let Some(fresh) = fresh {
         let entries = fresh.compiled.summary().blocked();
         let name = files.write_history(generation, fresh.compiled.bytes())?;
@@ -78,7 +77,7 @@ pub(crate) fn build(store: &mut Store, config: &Config, now: Timestamp) -> anyho
     replace_refused(&transaction, &made.feeds, made.refused)?;
     transaction.commit()?;
     // A file too many is cleared away by the next build.
-    let _ = files.clean(&store.connection);
+    let _ = files.clean(&store.connection, kept);
     Ok(Built::New { generation })
 }
 
@@ -90,15 +89,17 @@ pub(crate) fn active(store: &Store, config: &Config) -> anyhow::Result<Option<Bl
 
 /// The blacklist in use, unopened; `None` before the first one.
 pub(crate) fn in_use(store: &Store, config: &Config) -> anyhow::Result<Option<InUse>> {
-    let sql = "SELECT generation, digest, file FROM generations WHERE active = 1";
+    let sql = "SELECT generation, digest, file, built, entries FROM generations WHERE active = 1";
     let row = store.connection.query_row(sql, [], |row| {
-        Ok((row.get("generation")?, row.get("digest")?, row.get::<_, String>("file")?))
+        Ok(InUse {
+            generation: row.get("generation")?,
+            digest: row.get("digest")?,
+            path: Files::new(&config.state).blacklist(&row.get::<_, String>("file")?),
+            built: Timestamp(row.get("built")?),
+            entries: row.get("entries")?,
+        })
     });
-    let row: Option<(u64, Vec<u8>, String)> = row.optional()?;
-    Ok(row.map(|(generation, digest, file)| {
-        let path = Files::new(&config.state).blacklist(&file);
-        InUse { generation, digest, path }
-    }))
+    Ok(row.optional()?)
 }
 
 /// What the state says of the blacklist in use.
@@ -107,6 +108,8 @@ pub(crate) struct InUse {
     pub(crate) generation: u64,
     pub(crate) digest: Vec<u8>,
     pub(crate) path: PathBuf,
+    pub(crate) built: Timestamp,
+    pub(crate) entries: u64,
 }
 
 /// Takes the next build, whatever it drops.

@@ -8,7 +8,10 @@ use threatsieve_blacklist::{
 };
 
 use super::*;
-use crate::config::{BlacklistConfig, Feed, FeedRole, History, Http, Logging, Output, Schedule};
+use crate::config::{
+    BlacklistConfig, Feed, FeedRole, Health, History, Http, Logging, Output, Retention, Schedule,
+};
+use crate::sinks::Access;
 use crate::store::Delivered;
 use crate::store::ingest::tests::{NOW, deliver, feed, stix};
 
@@ -50,12 +53,15 @@ fn config(state: PathBuf) -> Config {
         history: History { window: Duration::from_secs(30 * 24 * 60 * 60), budget: second },
         output: Output {
             file: PathBuf::new(),
+            access: Access { mode: 0o640, group: None },
             flag_field: None,
             flag_value: String::new(),
             max_tlp: Tlp::Red,
         },
         alerts: None,
         opensearch: None,
+        health: Health::for_tests(),
+        retention: Retention::for_tests(),
         logging: Logging { level: tracing::level_filters::LevelFilter::INFO, json: false },
     }
 }

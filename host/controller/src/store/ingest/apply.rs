@@ -94,7 +94,8 @@ fn suspicion(delivery: &Delivery, plan: &Plan, active: u64, delivered: Delivered
 
 fn hold(transaction: &Transaction<'_>, feed: i64, now: Timestamp, held: &Held) -> anyhow::Result<()> {
     transaction.execute(
-        "UPDATE feeds SET attempted = :now, succeeded = :now, failures = 0, error = NULL, next_attempt = NULL, held = :held WHERE id = :feed",
+        "UPDATE feeds SET attempted = :now, succeeded = :now, failures = 0, failing_since = NULL, error = NULL, \
+         next_attempt = NULL, held = :held WHERE id = :feed",
         named_params! { ":now": now.0, ":held": serde_json::to_string(held)?, ":feed": feed },
     )?;
     Ok(())
@@ -246,7 +247,8 @@ impl Writer<'_> {
 
     fn update_feed(&self, plan: &Plan, cursor: Option<&Json>) -> anyhow::Result<()> {
         self.transaction.execute(
-            "UPDATE feeds SET attempted = :now, succeeded = :now, failures = 0, error = NULL, next_attempt = NULL, held = NULL, allowed = 0,
+            "UPDATE feeds SET attempted = :now, succeeded = :now, failures = 0, failing_since = NULL, error = NULL,
+             next_attempt = NULL, held = NULL, allowed = 0,
              cursor = coalesce(:cursor, cursor), active = max(0, active + :more), report = :report,
              changed = CASE WHEN :has_changes THEN :now ELSE changed END WHERE id = :feed",
             named_params! {
