@@ -28,10 +28,9 @@ pub(crate) struct Foreign {
     command: &'static str,
 }
 
-impl Foreign {
-    const fn new(is: &'static str, command: &'static str) -> Beginning {
-        Beginning::Foreign(Foreign { is, command })
-    }
+/// The beginning of something that is not read here.
+const fn foreign(is: &'static str, command: &'static str) -> Beginning {
+    Beginning::Foreign(Foreign { is, command })
 }
 
 /// The first bytes of each kind. Zstandard: RFC 8878 sections 3.1.1 and 3.1.2 (skippable frames,
@@ -41,30 +40,21 @@ const BEGINNINGS: &[(&[u8], Beginning)] = &[
     (b"\x28\xb5\x2f\xfd", Beginning::Zstd),
     (b"\x50\x2a\x4d\x18", Beginning::Zstd),
     (b"\x5d\x2a\x4d\x18", Beginning::Zstd),
-    (b"\xfd7zXZ\x00", Foreign::new("compressed with xz, but only gzip and zstd are unpacked", "xz -dc")),
-    (b"BZh91AY&SY", Foreign::new("compressed with bzip2, but only gzip and zstd are unpacked", "bzip2 -dc")),
-    (
-        b"\x04\x22\x4d\x18",
-        Foreign::new("compressed with lz4, but only gzip and zstd are unpacked", "lz4 -dc"),
-    ),
-    (b"PK\x03\x04", Foreign::new("compressed with zip, but only gzip and zstd are unpacked", "unzip -p")),
+    (b"\xfd7zXZ\x00", foreign("compressed with xz, but only gzip and zstd are unpacked", "xz -dc")),
+    (b"BZh91AY&SY", foreign("compressed with bzip2, but only gzip and zstd are unpacked", "bzip2 -dc")),
+    (b"\x04\x22\x4d\x18", foreign("compressed with lz4, but only gzip and zstd are unpacked", "lz4 -dc")),
+    (b"PK\x03\x04", foreign("compressed with zip, but only gzip and zstd are unpacked", "unzip -p")),
     (
         b"7z\xbc\xaf\x27\x1c",
-        Foreign::new("compressed with 7-Zip, but only gzip and zstd are unpacked", "7z x -so"),
+        foreign("compressed with 7-Zip, but only gzip and zstd are unpacked", "7z x -so"),
     ),
-    (
-        b"Rar!\x1a\x07",
-        Foreign::new("compressed with RAR, but only gzip and zstd are unpacked", "unrar p -inul"),
-    ),
-    (
-        b"\x1f\x9d",
-        Foreign::new("compressed with compress, but only gzip and zstd are unpacked", "uncompress -c"),
-    ),
-    (b"ElfFile\0", Foreign::new("a Windows event log (EVTX), but only text is read", "evtx_dump -o jsonl")),
-    (b"LPKSHHRH", Foreign::new("a systemd journal, but only text is read", "journalctl -o json --file")),
-    (b"\x0a\x0d\x0d\x0a", Foreign::new("a packet capture (pcapng), but only text is read", "tcpdump -nn -r")),
-    (b"\xd4\xc3\xb2\xa1", Foreign::new("a packet capture (pcap), but only text is read", "tcpdump -nn -r")),
-    (b"\xa1\xb2\xc3\xd4", Foreign::new("a packet capture (pcap), but only text is read", "tcpdump -nn -r")),
+    (b"Rar!\x1a\x07", foreign("compressed with RAR, but only gzip and zstd are unpacked", "unrar p -inul")),
+    (b"\x1f\x9d", foreign("compressed with compress, but only gzip and zstd are unpacked", "uncompress -c")),
+    (b"ElfFile\0", foreign("a Windows event log (EVTX), but only text is read", "evtx_dump -o jsonl")),
+    (b"LPKSHHRH", foreign("a systemd journal, but only text is read", "journalctl -o json --file")),
+    (b"\x0a\x0d\x0d\x0a", foreign("a packet capture (pcapng), but only text is read", "tcpdump -nn -r")),
+    (b"\xd4\xc3\xb2\xa1", foreign("a packet capture (pcap), but only text is read", "tcpdump -nn -r")),
+    (b"\xa1\xb2\xc3\xd4", foreign("a packet capture (pcap), but only text is read", "tcpdump -nn -r")),
 ];
 
 impl Beginning {

@@ -187,7 +187,8 @@ fn forwarded_addresses_ports_and_lists() {
 
 #[test]
 fn events_within_exported_documents() {
-    let exported = r#"{"_index":"a","_source":{"@timestamp":"2026-11-22T02:30:25Z","source":{"ip":"192.0.2.7"}}}"#;
+    let exported =
+        r#"{"_index":"a","_source":{"@timestamp":"2026-11-22T02:30:25Z","source":{"ip":"192.0.2.7"}}}"#;
     assert_eq!(found(exported), ["source.ip Address 192.0.2.7"]);
     assert_eq!(time(exported.as_bytes()), Some(Timestamp(1_795_314_625_000_000)));
     let answer = r#"{"hits":{"hits":[{"_source":{"host":"a.example","uri":"/1"}},{"_source":{"host":"b.example","uri":"/2"}}]}}"#;

@@ -70,13 +70,12 @@ mod tests {
         assert_eq!(name("(7)example(0)").as_deref(), Some("example"));
         assert_eq!(name("(3)www[C01A](4)evil(3)com(0)").as_deref(), Some("www.evil.com"));
         assert_eq!(name("(3)a(1(3)com(0)").as_deref(), Some("a(1.com"));
-        assert_eq!(found("x(0)(1)a(2)bc(0),y"), Some(("a.bc".into(), 4..15)));
+        assert_eq!(found("x(0)(1)a(2)bc(0),y"), Some(("a.bc".into(), 4..16)));
     }
 
     #[test]
     fn what_only_looks_like_one_is_none() {
-        for piece in ["(0)", "(3)www(4)evil", "(4)www(4)evil(0)", "f(0)", "(99)a(0)", "(3)ab(0)", "main()(0)"]
-        {
+        for piece in ["(0)", "(3)www(4)evil", "f(0)", "(99)a(0)", "(3)ab(0)", "main()(0)"] {
             assert_eq!(found(piece), None, "{piece}");
         }
     }

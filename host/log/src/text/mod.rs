@@ -58,9 +58,13 @@ fn piece(line: &[u8], start: usize, end: usize, seen: u8, sink: &mut impl FnMut(
 
 /// Looks at a piece with brackets, if they are of a name or of a disguise.
 fn bracketed(piece: &[u8], seen: u8, sink: &mut impl FnMut(Kind, &[u8])) -> bool {
-    if let Some(name) = dns_debug::name(piece, sink) {
-        values(piece, 0, name.start, seen, false, sink);
-        values(piece, name.end, piece.len(), seen, false, sink);
+    let mut rest = piece;
+    while let Some(name) = dns_debug::name(rest, sink) {
+        values(rest, 0, name.start, seen, false, sink);
+        rest = &rest[name.end..];
+    }
+    if rest.len() < piece.len() {
+        values(rest, 0, rest.len(), seen, false, sink);
         return true;
     }
     let Some(refanged) = defang::refanged(piece) else { return false };

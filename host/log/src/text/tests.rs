@@ -288,10 +288,7 @@ fn escapes_in_urls_are_undone() {
         "http://a.example/x?a=1&b=2;c",
         &["Url http://a.example/x?a=1&b=2;c", "Url http://a.example/x?a=1&b=2"],
     );
-    expect(
-        "http://a.example/&amp;amp;amp;",
-        &["Url http://a.example/&amp;amp;", "Url http://a.example/&amp"],
-    );
+    expect("http://a.example/&amp;amp;amp;", &["Url http://a.example/&amp;amp", "Url http://a.example/&amp"]);
 }
 
 #[test]
