@@ -58,10 +58,11 @@ def stored(node: engines.Node, name: str) -> dict[str, int]:
 
 
 def copies(node: engines.Node, name: str) -> list[str]:
-    """The node's own files of a blacklist, and anything half-made."""
+    """The node's own files of a blacklist, and anything half-made, so that a test that looks is `alone`."""
     return sorted(path.name for path in node.data.rglob("threatsieve/**/*") if path.name.startswith(f"{name}.") or path.suffix == ".partial")
 
 
+@pytest.mark.alone
 def test_a_push_is_served_at_once(opensearch, tmp_path):
     pushing.set_pipeline(opensearch, "served", blacklist="served", stamp="all")
     file = built(tmp_path, values(100), "served", 3)
@@ -107,6 +108,7 @@ def test_older_ones_are_refused(opensearch, tmp_path):
     assert stored(opensearch, "older") == {"blacklist": 1, "part": 1}
 
 
+@pytest.mark.alone
 def test_a_suspiciously_small_one_is_refused(opensearch, tmp_path):
     push(opensearch, built(tmp_path, values(100), "small", 1), "small", **BINARY)
     tiny = built(tmp_path, values(49), "small", 2)
@@ -124,6 +126,7 @@ def test_a_suspiciously_small_one_is_refused(opensearch, tmp_path):
     assert push(opensearch, nothing, "small", "allow_shrink=true", **BINARY)["acknowledged"]
 
 
+@pytest.mark.alone
 def test_damaged_ones_are_refused(opensearch, tmp_path):
     good = built(tmp_path, values(100), "damaged", 1)
     push(opensearch, good, "damaged", **BINARY)
@@ -302,6 +305,7 @@ def test_rollback_and_history(opensearch, tmp_path):
     assert stored(opensearch, "back") == {"blacklist": 1, "part": 2}
 
 
+@pytest.mark.alone
 def test_more_generations_are_kept_on_request(opensearch, tmp_path):
     opensearch.put("/_cluster/settings", {"persistent": {"threatsieve.kept_generations": 3}})
     try:
@@ -313,6 +317,7 @@ def test_more_generations_are_kept_on_request(opensearch, tmp_path):
     assert opensearch.post(f"{ENDPOINT}/kept/_rollback?generation=3")["acknowledged"]
 
 
+@pytest.mark.alone
 def test_delete(opensearch, tmp_path):
     file = built(tmp_path, values(10), "gone", 7)
     push(opensearch, file, "gone", **BINARY)
@@ -369,7 +374,7 @@ def test_signatures(version, tmp_path):
 
 @pytest.mark.parametrize("version", VERSIONS)
 def test_a_node_that_cannot_load_serves_the_old_one(version, tmp_path):
-    settings = {"threatsieve.memory_limit": "64mb"}
+    settings = {"threatsieve.memory_limit": "48mb"}
     with engines.node(version, plugins=[engines.plugin(version)], settings=settings) as node:
         pushing.set_pipeline(node, "flag", stamp="all")
         push(node, built(tmp_path, values(1000), generation=1), **BINARY)

@@ -1,14 +1,16 @@
-"""The driver: `python -m tests.bench [PART]...`, all parts unless some are named: real, million, ten-million, lookup, start, store, rounds, feeds, ingest."""
+"""The driver: `python -m tests.bench [PART]...`, all parts unless some are named: real, million, ten-million, lookup, start, store, rounds, feeds,
+ingest, push."""
 
 import gzip
 import json
 import os
 import shutil
+import subprocess
 import sys
 from pathlib import Path
 
 from tests import program
-from tests.bench import differences, feeds, generate, ingest, lookup, report, rounds, store
+from tests.bench import differences, feeds, generate, ingest, lookup, push, report, rounds, store
 from tests.bench.generate import SEED
 from tests.bench.measure import CAP_BYTES, CAP_SECONDS, ROUNDS, Command, interleaved, warm
 
@@ -163,21 +165,36 @@ def look_up() -> None:
 
 
 def start_up() -> None:
-    """What a scan of nothing costs, with blacklists of each size."""
+    """What it takes to begin, with blacklists of each size: the whole command, and step by step."""
     print("start", flush=True)
     empty = generate.written(CACHE / "empty.log", iter(()))
     sizes = [(name, CACHE / name / "blacklist") for name in ("real", "million", "ten-million")]
-    commands = [scan(name, path, empty) for name, path in sizes if path.exists()]
+    sizes = [(f"{name} ({path.stat().st_size / 1e6:,.1f} MB)", path) for name, path in sizes if path.exists()]
+    for _, path in sizes:
+        warm(path)
+    commands = [scan(name, path, empty) for name, path in sizes]
     interleaved(commands, ROUNDS)
-    rows = [[f"{c.name} ({path.stat().st_size / 1e6:,.1f} MB)", f"{c.median:.3f}", c.spread, f"{c.peak_bytes / 1e6:,.0f}"]
-            for c, (_, path) in zip(commands, [s for s in sizes if s[1].exists()], strict=True) if c.median is not None]  # fmt: skip
-    report.write("start", f"## Start-up\n\nA scan of an empty file: open and verify the blacklist, pack it into the component, compile that.\n\n{report.machine()}.\n\n"
-                 + report.table(["blacklist", "seconds, median", "fastest to slowest", "peak MB"], rows))  # fmt: skip
+    rows = [[c.name, f"{c.median:.3f}", c.spread, f"{c.peak_bytes / 1e6:,.0f}"] for c in commands]
+    bench = ["cargo", "bench", "--quiet", "--workspace", "--bench", "start", "--", *(str(path) for _, path in sizes)]
+    run = subprocess.run(bench, cwd=program.ROOT, capture_output=True, text=True, check=True)
+    steps = [json.loads(line) for line in run.stdout.splitlines() if line.startswith("{")]
+    step_rows = [[name, *(f"{taken:.1f}" for taken in one.values()), f"{sum(one.values()):.1f}"] for (name, _), one in zip(sizes, steps, strict=True)]
+    shipped = [program.BINARY, *sorted((program.ROOT / "target/plugins").glob("*.zip"))]
+    parts = [
+        f"## Start-up\n\n`python -m tests.bench start`. {report.machine()}. The files are in the page cache.",
+        "A scan of an empty file, the whole command:",
+        report.table(["blacklist", "seconds, median", "fastest to slowest", "peak MB"], rows),
+        "From the file to the first answer, in milliseconds:",
+        report.table(["blacklist", *steps[0], "together"], step_rows),
+        "What is shipped:",
+        report.table(["file", "MB"], [[path.name, f"{path.stat().st_size / 1e6:.1f}"] for path in shipped if path.exists()]),
+    ]
+    report.write("start", "\n\n".join(parts))
 
 
 def main(parts: list[str]) -> None:
     """Runs the parts asked for."""
-    wanted = parts or ["real", "million", "ten-million", "lookup", "start", "store", "rounds", "feeds", "ingest"]
+    wanted = parts or ["real", "million", "ten-million", "lookup", "start", "store", "rounds", "feeds", "ingest", "push"]
     missing = [f"{tool} (apt-get install {package})" for tool, package in (("rg", "ripgrep"), ("grepcidr", "grepcidr")) if not shutil.which(tool)]
     if missing:
         sys.exit(f"missing: {', '.join(missing)}")
@@ -199,6 +216,8 @@ def main(parts: list[str]) -> None:
         feeds.write()
     if "ingest" in wanted:
         ingest.write()
+    if "push" in wanted:
+        push.write()
     print(f"caps: {CAP_SECONDS} s, {CAP_BYTES >> 30} GiB; written to {report.PAGE.relative_to(program.ROOT)}")
 
 

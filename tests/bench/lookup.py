@@ -24,7 +24,7 @@ def measured(title: str, domains: Path, addresses: Path) -> str:
     return (
         f"### {title}\n\n{made['domains']:,} domains and {made['addresses']:,} addresses; {made['guest_bytes']:,} bytes in the matcher, "
         f"{made['guest_bytes'] / (made['domains'] + made['addresses']):.1f} an entry. Times are for one observable, medians of nine rounds.\n\n"
-        f"{report.table(head, rows)}\n\nPacking, compiling and loading it: {loaded['load_ms']:,.0f} ms. A call that has to make its instance first: "
+        f"{report.table(head, rows)}\n\nA call that has to make its instance first: "
         f"{loaded['instance_and_call_us']:.0f} µs. Private memory of 16 more instances: {loaded['private_kib_of_16_more']:,} KiB together."
     )
 

@@ -23,6 +23,8 @@ mod matching;
 mod output;
 mod publish;
 mod rounds;
+#[cfg(test)]
+mod seed;
 mod sinks;
 mod sources;
 mod status;
