@@ -66,7 +66,7 @@ impl Batch {
     pub fn push(&mut self, kind: Kind, value: &[u8]) -> bool {
         let value = match value.len() {
             0..=MAX_OBSERVABLE_BYTES => value,
-            n if kind == Kind::Host => &value[n - MAX_OBSERVABLE_BYTES..],
+            n if matches!(kind, Kind::Host | Kind::Word) => &value[n - MAX_OBSERVABLE_BYTES..],
             _ => &value[..MAX_OBSERVABLE_BYTES],
         };
         if self.count as usize == MAX_BATCH_OBSERVABLES
