@@ -42,7 +42,7 @@ pub(crate) fn check_lines(
             batch,
             places,
             failed_calls: 0,
-            writer: AnswerWriter::new(options, now),
+            writer: AnswerWriter::new(options, loaded.name(), loaded.deadline(), now),
         };
         for (document, line) in (0..documents).zip(&lines) {
             checker.gather(document, line, 0)?;

@@ -94,7 +94,8 @@ fn finish(
     known: &KnownEvent,
     finding: &Finding,
 ) -> String {
-    let flag = Flag::new(coverings, &shape.ceiling(), event.time.unwrap_or(finding.now));
+    let occurred = event.time.unwrap_or(finding.now);
+    let flag = Flag::new(coverings, &shape.ceiling(), shape.blacklist, occurred);
     let mut ours = json!({
         "id": known.uid,
         "kind": kind,

@@ -53,6 +53,7 @@ fn a_record_is_the_event_and_who_says_what() {
                 "occurred": "2026-11-22T02:13:45.005Z",
             },
             "feed": { "name": "feed" },
+            "threatsieve": { "blacklist": "main" },
         }])
     );
 }
