@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use anyhow::Context;
-use threatsieve_blacklist::{Batch, Blacklist, Hit, Match, Policy, Timestamp};
+use threatsieve_blacklist::{Batch, Blacklist, Hit, Match, Policy, Seen, Timestamp};
 use threatsieve_runner::{Answer, CheckError, MemoryFile, Runner, RunnerOptions};
 
 /// How matches are found and judged.
