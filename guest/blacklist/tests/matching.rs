@@ -86,6 +86,18 @@ fn domains_cover_what_is_below_them_on_label_boundaries() {
 
 /// Nothing that stands behind the host, however much it looks like one, hides it from the quick way.
 #[test]
+fn a_word_that_may_be_a_file_matches_in_part() {
+    let list = compile(&["backup.zip", "evil.pl", "http://evil.pl/x"], &["good.evil.pl"]);
+    let at = |value| shown(&list, Kind::Word, value);
+    assert_eq!(at("backup.zip"), ["file_name backup.zip"]);
+    assert_eq!(at("WWW.Evil.PL"), ["file_name evil.pl"]);
+    assert_eq!(at("good.evil.pl"), ["!file_name evil.pl"]);
+    assert!(at("evil.zip").is_empty());
+    assert!(hits(&list, Kind::Word, "backup.zip").iter().all(|hit| hit.how.is_partial()));
+    assert_eq!(shown(&list, Kind::Host, "backup.zip"), ["exact backup.zip"]);
+}
+
+#[test]
 fn what_follows_a_host_does_not_hide_it() {
     let list = compile(&["evil.com"], &[]);
     let long = "a-name-that-fills-blocks.and-ends-well.example";

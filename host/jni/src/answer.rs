@@ -1,5 +1,6 @@
 //! What is to be written into which document: hits judged, and the answer's JSON.
 
+use std::collections::BTreeMap;
 use std::ops::Range;
 use std::time::{Duration, Instant};
 
@@ -19,6 +20,9 @@ const MAX_JUDGED: usize = 10_000;
 /// Bytes of an answer after which documents that would add to it go unchecked: JSON of some 70,000 enrichments.
 const MAX_ANSWER_BYTES: usize = 64 << 20;
 
+/// What a document is told whose line is not of its format.
+const MALFORMED: &str = "malformed";
+
 /// An answer on its way. Documents come in ascending order; one may come in several pieces, next to each other.
 pub(crate) struct AnswerWriter<'a> {
     options: &'a CheckOptions,
@@ -31,6 +35,8 @@ pub(crate) struct AnswerWriter<'a> {
     /// more by the next backfill, not once too little.
     generation: Option<u64>,
     document: Option<Document>,
+    /// Documents whose line is not of its format, with the reason.
+    malformed: BTreeMap<u32, String>,
     /// The documents' JSON, a comma after each.
     json: Vec<u8>,
 }
@@ -64,6 +70,7 @@ impl<'a> AnswerWriter<'a> {
             now,
             generation: None,
             document: None,
+            malformed: BTreeMap::new(),
             json: Vec::new(),
         }
     }
@@ -98,14 +105,18 @@ impl<'a> AnswerWriter<'a> {
         }
     }
 
-    /// A document whose observables cannot be told.
-    pub(crate) fn unreadable(&mut self, document: u32, reason: &str, detail: &str) -> Result<(), Failure> {
-        self.append(&json!({ "document": document, "unchecked": reason, "detail": detail }))
+    /// Takes note of a document whose line is not of its format. What a search of its text finds
+    /// may come afterwards.
+    pub(crate) fn malformed(&mut self, document: u32, detail: String) {
+        self.malformed.insert(document, detail);
     }
 
     /// The JSON; `None` when nothing is to be written into any document. Where nobody answered, the generation is the one that should have.
     pub(crate) fn finish(mut self, loaded: &Loaded) -> Result<Option<Vec<u8>>, Failure> {
         self.end_document()?;
+        for (document, detail) in std::mem::take(&mut self.malformed) {
+            self.append(&json!({ "document": document, "unchecked": MALFORMED, "detail": detail }))?;
+        }
         if self.json.is_empty() && !self.options.stamps_all {
             return Ok(None);
         }
@@ -218,7 +229,12 @@ impl<'a> AnswerWriter<'a> {
 
     fn end_document(&mut self) -> Result<(), Failure> {
         let Some(document) = self.document.take() else { return Ok(()) };
-        if document.found.is_empty() && document.omitted == 0 && document.unchecked.is_none() {
+        let malformed = self.malformed.remove(&document.number);
+        if malformed.is_none()
+            && document.found.is_empty()
+            && document.omitted == 0
+            && document.unchecked.is_none()
+        {
             return Ok(());
         }
         let mut said = json!({ "document": document.number });
@@ -238,6 +254,9 @@ impl<'a> AnswerWriter<'a> {
         }
         if let Some(failure) = &document.unchecked {
             unchecked(&mut said, failure);
+        } else if let Some(detail) = malformed {
+            said["unchecked"] = json!(MALFORMED);
+            said["detail"] = json!(detail);
         }
         self.append(&said)
     }

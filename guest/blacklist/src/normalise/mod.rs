@@ -60,7 +60,7 @@ impl Target {
         let value = value.trim_ascii();
         match kind {
             Kind::Any => self.read_any(value),
-            Kind::Host => authority::read_host(self, value),
+            Kind::Host | Kind::Word => authority::read_host(self, value),
             Kind::Address => self.address = parse_address(value),
             Kind::Url => url::read(self, value),
             Kind::Hash => self.hash = FileHash::from_hex(value),

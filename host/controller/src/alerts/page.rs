@@ -382,6 +382,7 @@ fn how(name: &str) -> &str {
         "url" => "the listed URL",
         "url_prefix" => "below the listed URL",
         "url_query_unlogged" => "the listed URL as far as logged",
+        "file_name" => "the listed domain, or a file of that name",
         other => other,
     }
 }

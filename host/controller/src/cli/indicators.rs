@@ -96,7 +96,8 @@ pub(crate) struct BlacklistArgs {
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "What counts")]
 pub(crate) struct PolicyArgs {
-    /// Count partial matches too: a URL listed with its query, in a log that leaves queries out
+    /// Count partial matches too: a URL listed with its query, in a log that leaves queries out; a word of
+    /// free text that may be a file's name (`backup.zip`)
     #[arg(long)]
     pub(crate) partial: bool,
     /// Only what is listed itself: no hosts below a listed domain

@@ -509,7 +509,8 @@ pub(crate) const MATCHING: Table = Table {
             "boolean",
             Is("false"),
             "true",
-            "Count partial matches too: a URL listed with its query, in a log that leaves queries out.",
+            "Count partial matches too: a URL listed with its query, in a log that leaves queries out; \
+         a word of free text that may be a file's name (`backup.zip`).",
         ),
         setting(
             "exact",

@@ -6,7 +6,9 @@ use std::fs::File;
 use anyhow::{Context, bail, ensure};
 use serde_json::Value as Json;
 use threatsieve_blacklist::{Indicator, IndicatorId, Timestamp};
-use threatsieve_feed::{FeedReport, RejectedLine, StixLimits, StixSet, Unreduced, latest_modified};
+use threatsieve_feed::{
+    FeedReport, RejectedLine, StixLimits, StixSet, Unreduced, latest_modified,
+};
 
 use super::fetched::Body;
 use super::http::Fault;
@@ -36,8 +38,8 @@ pub(super) fn take(
         latest_modified: latest_modified(now),
         ..StixLimits::default()
     });
-    let secrets = super::secrets(feed);
-    let (report, max_bytes) = (FeedReport::default(), http.max_body_bytes);
+    let (secrets, report) = (super::secrets(feed), FeedReport::default());
+    let max_bytes = http.max_body_bytes;
     let mut intake = Intake { feed, secrets, ingest, set, report, max_bytes };
     let delivered = match body {
         Body::Objects(set) => {

@@ -39,8 +39,9 @@ pub(crate) struct Head {
     /// Up to [`HEAD_BYTES`] of the unpacked stream.
     bytes: Vec<u8>,
     pub(crate) is_packed: bool,
-    /// Bytes on disk before the stream of a file that is not packed: a byte order mark.
-    mark_bytes: u64,
+    /// Bytes on disk before a stream that lies there as it is: a byte order mark. `None` when only
+    /// reading would tell how long the stream is.
+    mark_bytes: Option<u64>,
     /// What kept the head from being longer.
     pub(crate) damage: Option<Damage>,
 }
@@ -56,8 +57,9 @@ impl Opened {
         let stat = Stat::of(&file.metadata().map_err(Unreadable::Open)?);
         let mut decoder = sources::unpack(file.try_clone().map_err(Unreadable::Open)?)?;
         let is_packed = decoder.is_packed();
-        let mark_bytes = if is_packed { 0 } else { decoder.taken() };
-        let mut hole = if is_packed { 0 } else { unwritten(&file, mark_bytes) };
+        let mark_bytes = decoder.mark_bytes();
+        // Only a stream that lies on disk as it is can have the disk's holes.
+        let mut hole = mark_bytes.map_or(0, |mark| unwritten(&file, mark));
         let mut bytes = vec![0; HEAD_BYTES];
         let (mut used, mut damage) = (0, decoder.skip(hole).err().map(|error| decoder.damage(error)));
         while used < HEAD_BYTES && damage.is_none() {
@@ -119,9 +121,9 @@ impl Head {
         &self.bytes
     }
 
-    /// Bytes of the stream; `None` when only unpacking would tell.
+    /// Bytes of the stream; `None` when only unpacking or decoding would tell.
     pub(crate) fn stream_bytes(&self) -> Option<u64> {
-        (!self.is_packed).then(|| self.stat.bytes.saturating_sub(self.mark_bytes))
+        self.mark_bytes.map(|mark| self.stat.bytes.saturating_sub(mark))
     }
 
     /// Whether it holds something that tells the file from others: other than header or comment lines, which many files begin

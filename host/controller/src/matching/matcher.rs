@@ -65,18 +65,17 @@ impl Matcher {
     }
 
     /// What answers from a runner that the blacklist is loaded into.
-    pub(crate) fn loaded(runner: Runner, blacklist: Arc<Blacklist<MemoryFile>>, policy: Policy) -> Matcher {
+    pub(crate) fn loaded(
+        runner: Runner,
+        blacklist: Arc<Blacklist<MemoryFile>>,
+        policy: Policy,
+    ) -> Matcher {
         let compares_ports = blacklist.compares_ports();
         Matcher { runner, blacklist, policy, compares_ports }
     }
 
     pub(crate) fn blacklist(&self) -> &Blacklist<MemoryFile> {
         &self.blacklist
-    }
-
-    /// Whether ports have to be known for its rulings.
-    pub(crate) fn compares_ports(&self) -> bool {
-        self.compares_ports
     }
 
     pub(crate) fn policy(&self) -> &Policy {
@@ -87,8 +86,13 @@ impl Matcher {
         self.runner.check(batch)
     }
 
-    /// What a hit comes to for an event seen so, with at most `limit` indicators of its entry.
-    pub(crate) fn ruling(&self, answer: &Answer, hit: &Hit, seen: Seen, limit: usize) -> Ruling {
+    /// Whether some indicator of the blacklist matches only events with its port.
+    pub(crate) fn compares_ports(&self) -> bool {
+        self.compares_ports
+    }
+
+    /// What a hit comes to for an event, with at most `limit` indicators of its entry.
+    pub(crate) fn ruling(&self, answer: &Answer, hit: &Hit, event: Seen, limit: usize) -> Ruling {
         if hit.allowed_by.is_some() {
             return Ruling::Allowed;
         }
@@ -98,7 +102,7 @@ impl Matcher {
         if limit == 0 {
             return Ruling::BeyondLimit;
         }
-        let matched = answer.blacklist.resolve_up_to(hit, &self.policy, seen, limit);
+        let matched = answer.blacklist.resolve_up_to(hit, &self.policy, event, limit);
         matched.map_or(Ruling::OutsidePolicy, Ruling::Counts)
     }
 

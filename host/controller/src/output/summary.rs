@@ -82,7 +82,7 @@ impl Summary<'_> {
             tally.partial,
             "partial match",
             "partial matches",
-            "not counted: the URL is listed with a query, and the log leaves queries out; --partial counts them",
+            "not counted: a URL listed with a query in a log that leaves queries out, or a word that may be a file's name; --partial counts them",
         );
         say(
             tally.outside_policy,

@@ -237,7 +237,7 @@ impl<'c, Out: Collected> Lines<'_, '_, 'c, Out> {
         let batch = &mut self.worker.batch;
         let first = batch.len() as u32;
         let (mut seen, mut full, mut pathless) = (0, false, false);
-        let read = self.parser.observables(line, &mut |kind, value| {
+        let malformed = self.parser.observables(line, &mut |kind, value| {
             if seen >= before && !full {
                 full = !batch.push(kind, value);
             }
@@ -247,10 +247,9 @@ impl<'c, Out: Collected> Lines<'_, '_, 'c, Out> {
         });
         self.report.tally.connects += u64::from(pathless && before == 0);
         let last = batch.len() as u32;
-        if let Err(malformed) = read {
+        if let Some(malformed) = malformed.filter(|_| before == 0) {
             let file = &self.report.source.name;
             self.report.tally.malformed.add(|| example(file, number, line, malformed.to_string()));
-            return;
         }
         if last > first {
             self.pending.push(Pending { number, offset, line, places: first..last, before, goes_on: full });
@@ -313,7 +312,8 @@ impl<'c, Out: Collected> Lines<'_, '_, 'c, Out> {
     fn refill(&self, one: &Pending<'c>, batch: &mut Batch) {
         let mut seen = 0;
         let share = one.before..one.before + one.places.len() as u32;
-        // The line was read before, so it is not malformed; and where all lines fitted in, some of them do.
+        // The line was counted before if it is malformed; and where all lines fitted in, some of
+        // them do.
         let _ = self.parser.observables(one.line, &mut |kind, value| {
             if share.contains(&seen) {
                 batch.push(kind, value);
@@ -354,10 +354,10 @@ impl<'c, Out: Collected> Lines<'_, '_, 'c, Out> {
         let mut room = MAX_MATCHES.saturating_sub(named(&self.held));
         let ports = matcher.compares_ports().then(|| Ports::of(&self.parser, one.line));
         for hit in hits {
-            // One match makes an event count that is not written, whatever else there is.
-            let is_enough = self.worker.collect.is_none() && !found.is_empty();
             let number = hit.observable + offset - one.places.start + one.before;
             let seen = ports.as_ref().map_or(at.into(), |ports| ports.seen(number, at));
+            // One match makes an event count that is not written, whatever else there is.
+            let is_enough = self.worker.collect.is_none() && !found.is_empty();
             match matcher.ruling(answer, hit, seen, if is_enough { 0 } else { room }) {
                 Ruling::Allowed => tally.suppressed += 1,
                 Ruling::Partial => tally.partial += 1,
@@ -379,7 +379,7 @@ impl<'c, Out: Collected> Lines<'_, '_, 'c, Out> {
     /// Fills in which observables were found: they are numbered, and the line is read once more.
     fn name(&self, line: &[u8], found: &mut [Found]) {
         let (mut at, mut number) = (0, 0);
-        // It was read before, so it is not malformed.
+        // It was counted before if it is malformed.
         let _ = self.parser.named_observables(line, &mut |field, _, value| {
             while let Some(one) = found.get_mut(at).filter(|one| one.number == number) {
                 field.clone_into(&mut one.field);

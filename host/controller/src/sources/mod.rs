@@ -6,6 +6,7 @@ mod ordered;
 mod pattern;
 mod raw;
 mod replacement;
+mod text;
 mod walk;
 
 #[cfg(test)]

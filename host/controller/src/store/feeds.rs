@@ -65,15 +65,15 @@ pub(crate) struct Ingested {
     pub(crate) revoked: u64,
     /// Values, lines and patterns that are left out.
     pub(crate) refused: u64,
-    /// Records that are not meant as indicators.
-    #[serde(default)]
-    pub(crate) skipped: u64,
     /// Versions older than the one that is known, which are ignored.
     #[serde(default)]
     pub(crate) older: u64,
     /// Versions dated more than a day ahead, which count as undated.
     #[serde(default)]
     pub(crate) ahead: u64,
+    /// Records that are not meant as indicators.
+    #[serde(default)]
+    pub(crate) skipped: u64,
     /// When held, nothing of the delivery is applied, and what is counted is what it would have done.
     pub(crate) held: Option<Held>,
 }
@@ -87,9 +87,9 @@ impl Ingested {
             removed: self.removed + before.removed,
             revoked: self.revoked + before.revoked,
             refused: self.refused + before.refused,
-            skipped: self.skipped + before.skipped,
             older: self.older + before.older,
             ahead: self.ahead + before.ahead,
+            skipped: self.skipped + before.skipped,
             held: self.held,
         }
     }

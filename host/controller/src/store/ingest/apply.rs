@@ -29,8 +29,8 @@ pub(super) fn apply(
     let planner =
         Planner { collected: &delivery.collected, canaries: &delivery.canaries, now, plan: Plan::default() };
     let mut plan = planner.compare(&transaction, feed, delivered)?;
-    (plan.counts.refused, plan.counts.ahead) = (delivery.refused, delivery.ahead);
-    plan.counts.skipped = delivery.skipped;
+    plan.counts.refused = delivery.refused;
+    (plan.counts.ahead, plan.counts.skipped) = (delivery.ahead, delivery.skipped);
     let (active, allowed): (i64, bool) =
         transaction.query_row("SELECT active, allowed FROM feeds WHERE id = ?1", [feed], |row| {
             Ok((row.get(0)?, row.get(1)?))

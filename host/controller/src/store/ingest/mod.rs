@@ -47,12 +47,12 @@ struct Delivery {
     canaries: Vec<Canary>,
     left_out: Vec<LeftOut>,
     refused: u64,
+    ahead: u64,
     skipped: u64,
     /// Nothing of the feed was ever taken.
     is_first: bool,
     /// The reason why the delivery is hardly the feed.
     doubt: Option<String>,
-    ahead: u64,
     markings: Vec<(String, String)>,
 }
 
@@ -79,10 +79,10 @@ impl Store {
             canaries: feed.hold.canaries.iter().map(|text| Canary::new(text, feed.url_mode)).collect(),
             left_out: Vec::new(),
             refused: 0,
+            ahead: 0,
             skipped: 0,
             is_first: self.feed_state(&feed.name)?.is_none_or(|state| state.report.is_none()),
             doubt: None,
-            ahead: 0,
             markings: Vec::new(),
         };
         Ok(Ingest { store: self, delivery })
@@ -154,6 +154,11 @@ impl Ingest<'_> {
         }
     }
 
+    /// Notes how many versions are dated later than is believed. They are put as undated ones.
+    pub(crate) fn count_ahead(&mut self, versions: u64) {
+        self.delivery.ahead += versions;
+    }
+
     /// Counts records that are not meant as indicators.
     pub(crate) fn skip(&mut self, records: u64) {
         self.delivery.skipped += records;
@@ -167,11 +172,6 @@ impl Ingest<'_> {
     /// Notes that the delivery is hardly the feed. A first one is then held back.
     pub(crate) fn doubt(&mut self, why: String) {
         self.delivery.doubt = Some(why);
-    }
-
-    /// Notes how many versions are dated later than is believed. They are put as undated ones.
-    pub(crate) fn count_ahead(&mut self, versions: u64) {
-        self.delivery.ahead += versions;
     }
 
     /// The marking definitions of earlier deliveries: JSON of the STIX objects, one each.

@@ -1,100 +1,12 @@
-//! Which named fields of NDJSON and Zeek events hold observables, and of which kind.
+//! The known fields. docs/logs.md has them as a table; a test holds it to this list.
 
 use threatsieve_blacklist::observable::Kind;
 
-/// What a field's value is used for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Role {
-    /// An observable of that kind.
-    Value(Kind),
-    /// Free text, searched for observables.
-    Text,
-    /// An observable host, and the host of the request's URL.
-    UrlHost(Group),
-    /// The request's URL: an observable when absolute, else path and query below the host.
-    UrlTarget(Group),
-    /// The path of the request's URL.
-    UrlPath(Group),
-    /// The query of the request's URL, without its `?`.
-    UrlQuery(Group),
-    /// The port of the request's URL.
-    UrlPort(Group),
-}
+use super::{Group, Role};
 
-/// Fields that describe one URL together.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Group {
-    /// Suricata's `http`.
-    Eve = 0,
-    /// ECS `url`.
-    Ecs = 1,
-    /// Zeek's http.log; also plain names like `host` and `uri` in anyone's JSON.
-    Zeek = 2,
-}
-
-/// Groups there are.
-pub(crate) const GROUPS: usize = 3;
-
-#[derive(Debug, Clone)]
-pub(crate) struct Field {
-    pub(crate) name: String,
-    pub(crate) role: Role,
-}
-
-/// The fields to look at in NDJSON and Zeek logs, by their dotted names.
-///
-/// A name stands for nested objects and for literal dots alike: `destination.ip` is found in `{"destination":{"ip":...}}` and in
-/// `{"destination.ip":...}`. Where a field holds an array, each element counts.
-#[derive(Debug, Clone)]
-pub struct Fields {
-    pub(crate) list: Vec<Field>,
-    /// Whether every Zeek column of an address type counts, whatever its name.
-    pub(crate) zeek_addresses: bool,
-}
-
-impl Fields {
-    /// These fields alone. Known names keep their kind, others take whatever form their values have.
-    pub fn named<S: AsRef<str>>(names: impl IntoIterator<Item = S>) -> Fields {
-        let none = Fields { list: Vec::new(), zeek_addresses: false };
-        names.into_iter().fold(none, |fields, name| {
-            let name = name.as_ref();
-            let role = default_role(name).unwrap_or(Role::Value(Kind::Any));
-            fields.push(name, role)
-        })
-    }
-
-    /// One field more.
-    pub fn with(self, name: &str, kind: Kind) -> Fields {
-        self.push(name, Role::Value(kind))
-    }
-
-    fn push(mut self, name: &str, role: Role) -> Fields {
-        self.list.retain(|field| field.name != name);
-        self.list.push(Field { name: name.to_owned(), role });
-        self
-    }
-}
-
-/// ECS, Suricata EVE, Zeek, Sysmon by way of Winlogbeat, CloudTrail, and the names web servers' JSON logs mostly use. What describes
-/// the reporting machine (`host.*`, `observer.*`) or an earlier match (`threat.*`) is left out.
-impl Default for Fields {
-    fn default() -> Fields {
-        let list = DEFAULTS
-            .iter()
-            .flat_map(|(role, names)| {
-                names.iter().map(|name| Field { name: (*name).to_owned(), role: *role })
-            })
-            .collect();
-        Fields { list, zeek_addresses: true }
-    }
-}
-
-fn default_role(name: &str) -> Option<Role> {
-    DEFAULTS.iter().find(|(_, names)| names.contains(&name)).map(|(role, _)| *role)
-}
-
-const DEFAULTS: &[(Role, &[&str])] = &[
+pub(super) const KNOWN: &[(Role, &[&str])] = &[
     (Role::Value(Kind::Address), ADDRESSES),
+    (Role::Value(Kind::Address), FORWARDED),
     (Role::Value(Kind::Host), HOSTS),
     (Role::Value(Kind::Url), URLS),
     (Role::Value(Kind::Hash), HASHES),
@@ -114,6 +26,7 @@ const DEFAULTS: &[(Role, &[&str])] = &[
     (Role::UrlPort(Group::Zeek), &["id.resp_p"]),
 ];
 
+/// Addresses. Each may be a list, have a port or be a name.
 const ADDRESSES: &[&str] = &[
     // ECS
     "source.ip",
@@ -130,10 +43,17 @@ const ADDRESSES: &[&str] = &[
     // Suricata
     "src_ip",
     "dest_ip",
+    "tunnel.src_ip",
+    "tunnel.dest_ip",
     "dns.grouped.A",
     "dns.grouped.AAAA",
     "dhcp.assigned_ip",
     "dhcp.client_ip",
+    "dhcp.dns_servers",
+    "dhcp.next_server_ip",
+    "dhcp.relay_ip",
+    "dhcp.routers",
+    "bittorrent_dht.nodes.ip",
     // Zeek
     "id.orig_h",
     "id.resp_h",
@@ -141,18 +61,116 @@ const ADDRESSES: &[&str] = &[
     "rx_hosts",
     "x_originating_ip",
     "assigned_addr",
+    "requested_addr",
+    "server_addr",
     "san.ip",
-    // Web servers
+    "request.host",
+    "bound.host",
+    "socks.request.host",
+    "socks.bound.host",
+    // Web servers, load balancers, firewalls
     "remote_addr",
     "remote_ip",
+    "request.remote_ip",
+    "request.client_ip",
     "client_ip",
     "clientip",
+    "client_addr",
+    "ClientAddr",
+    "ClientHost",
+    "ClientIP",
+    "ClientIp",
+    "EdgeServerIP",
+    "OriginIP",
+    "upstream_addr",
+    "upstream_host",
+    "downstream_remote_address",
     "dst_ip",
+    "srcip",
+    "dstip",
+    "srcaddr",
+    "dstaddr",
+    "pkt_srcaddr",
+    "pkt_dstaddr",
+    "source_ip",
+    "destination_ip",
+    "src_addr",
+    "dst_addr",
+    "sourceAddress",
+    "destinationAddress",
     "httpRequest.clientIp",
     "httpRequest.remoteIp",
+    "httpRequest.serverIp",
+    // Azure, Microsoft 365, Okta
+    "CallerIPAddress",
+    "callerIpAddress",
+    "properties.clientIP",
+    "properties.clientIp",
+    "properties.ipAddress",
+    "ActorIpAddress",
+    "IPAddress",
+    "ipAddress",
+    "client.ipAddress",
     // Sysmon
     "winlog.event_data.DestinationIp",
     "winlog.event_data.SourceIp",
+    "EventData.DestinationIp",
+    "EventData.SourceIp",
+    "Event.EventData.DestinationIp",
+    "Event.EventData.SourceIp",
+    "win.eventdata.destinationIp",
+    "win.eventdata.sourceIp",
+    "DestinationIp",
+    "SourceIp",
+];
+
+/// Those that a request was forwarded for. Each may be a list, have a port or be a name.
+const FORWARDED: &[&str] = &[
+    // Suricata
+    "xff",
+    "http.xff",
+    "http.x_forwarded_for",
+    "http.true_client_ip",
+    "http.org_src_ip",
+    "http.forwarded",
+    "email.x_originating_ip",
+    // Zeek
+    "proxied",
+    // Web servers, load balancers
+    "x_forwarded_for",
+    "x-forwarded-for",
+    "X-Forwarded-For",
+    "http_x_forwarded_for",
+    "forwarded_for",
+    "forwarded",
+    "http_forwarded",
+    "x_real_ip",
+    "x-real-ip",
+    "X-Real-Ip",
+    "X-Real-IP",
+    "http_x_real_ip",
+    "real_ip",
+    "realip_remote_addr",
+    "x_client_ip",
+    "true_client_ip",
+    "http_true_client_ip",
+    "cf_connecting_ip",
+    "http_cf_connecting_ip",
+    "request_X-Forwarded-For",
+    "request_X-Real-Ip",
+    "request.headers.X-Forwarded-For",
+    "request.headers.X-Real-Ip",
+    "request.headers.Forwarded",
+    "request.headers.Cf-Connecting-Ip",
+    "request.headers.True-Client-Ip",
+    "headers.x-forwarded-for",
+    "headers.X-Forwarded-For",
+    "headers.x-real-ip",
+    "headers.forwarded",
+    "request_headers.x-forwarded-for",
+    "http.request.headers.x-forwarded-for",
+    "http.request.headers.x-real-ip",
+    "http.request.headers.forwarded",
 ];
 
 const HOSTS: &[&str] = &[
@@ -178,6 +196,12 @@ const HOSTS: &[&str] = &[
     "dns.queries.rrname",
     "dns.answer.rrname",
     "dns.answers.rrname",
+    "dns.authorities.rrname",
+    "dns.additionals.rrname",
+    "dns.authorities.soa.mname",
+    "dns.answers.soa.mname",
+    "dns.answers.srv.name",
+    "dns.additionals.srv.name",
     "dns.grouped.CNAME",
     "dns.grouped.NS",
     "dns.grouped.MX",
@@ -191,32 +215,62 @@ const HOSTS: &[&str] = &[
     "server_name",
     "san.dns",
     "helo",
+    "request.name",
+    "bound.name",
+    "socks.request.name",
+    "socks.bound.name",
     // CloudTrail: an address, or the name of an AWS service
     "sourceIPAddress",
     "Records.sourceIPAddress",
     "tlsDetails.clientProvidedHostHeader",
     "Records.tlsDetails.clientProvidedHostHeader",
-    // Web servers
+    // Web servers, load balancers, firewalls
     "domain",
     "hostname",
-    "server_addr",
+    "vhost",
+    "authority",
+    "query_name",
+    "QueryName",
+    "RequestHost",
+    "RequestAddr",
+    "ClientRequestHost",
+    "request_host",
+    "request.host_name",
+    "properties.host",
+    "sni",
+    "ssl_server_name",
+    "sourceHostName",
+    "destinationHostName",
     // Sysmon
     "winlog.event_data.DestinationHostname",
     "winlog.event_data.QueryName",
+    "EventData.DestinationHostname",
+    "EventData.QueryName",
+    "Event.EventData.DestinationHostname",
+    "Event.EventData.QueryName",
+    "win.eventdata.destinationHostname",
+    "win.eventdata.queryName",
+    "DestinationHostname",
 ];
 
 const URLS: &[&str] = &[
     "http.request.referrer",
     "http.http_refer",
     "http.redirect",
+    "http.location",
     "email.url",
     "referrer",
     "referer",
     "http_referer",
     "http_referrer",
+    "request.headers.Referer",
+    "headers.referer",
     "san.uri",
+    "sip.uri",
     "httpRequest.requestUrl",
     "httpRequest.referer",
+    "requestUrl",
+    "ClientRequestReferer",
 ];
 
 const HASHES: &[&str] = &[
@@ -262,6 +316,8 @@ const HASHES: &[&str] = &[
     "fingerprint",
     "cert_chain_fps",
     "client_cert_chain_fps",
+    // CEF
+    "fileHash",
 ];
 
 const EMAILS: &[&str] = &[
@@ -297,10 +353,11 @@ const ANY: &[&str] = &[
     "dns.answers.data",
     "dns.answers.rdata",
     "dns.answer.rdata",
+    "dns.authorities.rdata",
+    "dns.additionals.rdata",
     "dns.rdata",
     "answers",
-    "http.xff",
-    "proxied",
+    "answers.Rdata",
     "path",
     "src",
     "dst",
@@ -309,5 +366,39 @@ const ANY: &[&str] = &[
     "url",
 ];
 
-const TEXT: &[&str] =
-    &["message", "msg", "log", "sub", "winlog.event_data.Hashes", "winlog.event_data.QueryResults"];
+/// Free text, searched for values of any kind.
+const TEXT: &[&str] = &[
+    // ECS
+    "message",
+    "event.original",
+    // Suricata
+    "tls.subject",
+    "http.request_headers.value",
+    "http.response_headers.value",
+    // Zeek
+    "msg",
+    "sub",
+    // Container runtimes, syslog and log collectors
+    "log",
+    "MESSAGE",
+    "short_message",
+    "full_message",
+    "full_log",
+    "textPayload",
+    "raw",
+    "_raw",
+    "result._raw",
+    "cef",
+    "leef",
+    // Sysmon
+    "winlog.event_data.Hashes",
+    "winlog.event_data.QueryResults",
+    "EventData.Hashes",
+    "EventData.QueryResults",
+    "Event.EventData.Hashes",
+    "Event.EventData.QueryResults",
+    "win.eventdata.hashes",
+    "win.eventdata.queryResults",
+    "Hashes",
+    "QueryResults",
+];
