@@ -3,6 +3,7 @@
 import contextlib
 import email
 import email.policy
+import gzip
 import json
 import os
 import re
@@ -410,13 +411,37 @@ def test_what_is_kept_has_limits_that_status_shows(tmp_path):
     with desk.database() as database:
         database.execute("UPDATE mails SET composed = composed - 7200000000")
         database.execute("UPDATE upkeep SET pruned = pruned - 86400000000")
-    assert desk.poll()["pruned"] == {"events": 0, "files": 0, "jobs": 0, "mails": 1, "rejections": 7, "rounds": 3}
+    assert desk.poll()["pruned"] == {"events": 0, "files": 0, "mails": 1, "rejections": 7, "rounds": 3}
     assert "pruned" not in desk.poll(), "once a day"
     kept = desk.status()["state"]["kept"]
-    assert {name: rows["rows"] for name, rows in kept.items() if name != "jobs"} == {"rejections": 3, "events": 1, "mails": 0, "generations": 1, "rounds": 3}
+    assert {name: rows["rows"] for name, rows in kept.items()} == {"rejections": 3, "events": 1, "mails": 0, "generations": 1, "rounds": 3}
     assert (kept["events"]["limit"], kept["mails"]["max_age_seconds"]) == (1_000_000, 3600)
     assert len(list((desk.state / "blacklists").iterdir())) == 1
     assert "3 rejections (a feed at most 3)" in desk.run("status").stdout.decode()
+
+
+# Upgrade.
+
+
+def test_a_state_of_version_2_is_upgraded(desk):
+    """The fixture was made by the program of commit 4fe9b83: 12 matched lines in two files, and a history job for
+    `late.example` that had not begun. Nothing is flagged or mailed twice, and the job is done."""
+    hosts = ["www.evil.example", "late.example", "good.example"]
+    for name, numbers in [("access.log.1", range(6)), ("access.log", range(6, 12))]:
+        (desk.folder / name).write_text("".join(line(number, hosts[number % 3]) for number in numbers))
+    desk.state.mkdir()
+    (desk.state / "state.db").write_bytes(gzip.decompress((program.ROOT / "tests/data/state-version-2.db.gz").read_bytes()))
+    program.write(desk.list, "evil.example", "late.example", "ours.example")
+    said = desk.run("status", expect=program.USAGE).stderr.decode()
+    assert "the next round brings it up to date" in said
+    desk.poll("--accept-clock")
+    report = desk.poll()
+    assert report["follow"]["lines"] == 0 and report["mails_composed"] == 0
+    flagged = sorted(record["url"]["domain"] for record in desk.records())
+    assert flagged == ["late.example"] * 4 and all(record["threatsieve"]["historic"] for record in desk.records())
+    status = desk.status()
+    assert (status["retracted"], status["history"]["files"], status["conditions"]) == (1, 0, [])
+    assert b"proxy.example.org" in desk.run("mute").stdout
 
 
 # Back-up and restore, word by word.

@@ -13,7 +13,7 @@ pub(crate) enum Exit {
     Matched = 1,
     /// Wrong usage or configuration, an argument that names no file among it, or a machine that does not bear it. Wins over [`Exit::Matched`].
     Usage = 2,
-    /// A remote side failed: a feed, a mail server, or a cluster.
+    /// A remote side failed: a feed, a mail server, or a cluster; or what a feed delivered is held back.
     Remote = 3,
     /// An input was damaged, unreadable, or not checked in full. Wins over all others.
     Damaged = 4,

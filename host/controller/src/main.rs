@@ -1,8 +1,8 @@
 //! The `threatsieve` program: flags log events that touch known-bad domains, addresses, URLs and files.
 //!
 //! [`cli`] says what can be asked for, [`jobs`] does it, a module each. A scan flows through [`sources`] (files to pieces of lines, on all
-//! cores and in order), [`matching`] (lines to events with matches, by the component) and [`output`]; [`indicators`] makes the
-//! blacklist before. [`explain`] tells why one value matches or does not.
+//! cores and in order), [`pipeline`] (lines to events with matches, by the component in [`matching`]) and [`output`]; [`indicators`]
+//! makes the blacklist before. [`explain`] tells why one value matches or does not.
 
 mod alerts;
 mod cli;
@@ -21,6 +21,7 @@ mod logging;
 mod mappings;
 mod matching;
 mod output;
+mod pipeline;
 mod publish;
 mod rounds;
 #[cfg(test)]

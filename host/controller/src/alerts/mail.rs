@@ -10,8 +10,8 @@ use lettre::message::header::{ContentTransferEncoding, ContentType, HeaderName, 
 use lettre::message::{Body, Mailbox, MultiPart, SinglePart};
 use threatsieve_blacklist::{Timestamp, Tlp};
 
-use super::digest::Digest;
 use super::page::{HtmlPage, Page, TextPage, subject};
+use crate::store::digest::Digest;
 use crate::store::mails::NewMail;
 
 /// Bytes of a mail with its headers: many servers take 10 MB, but nobody reads that.

@@ -5,8 +5,8 @@ use jiff::Timestamp as Moment;
 use threatsieve_blacklist::{Timestamp, Tlp};
 
 use super::defang::defanged;
-use super::digest::{Digest, Example, Group, Share, SourceHost, Span, Voucher};
 use crate::output::{counted, grouped, moment};
+use crate::store::digest::{Digest, Example, Group, Share, SourceHost, Span, Voucher};
 use crate::store::mutes::host_of;
 
 /// Characters of a listed value or observable that are shown.

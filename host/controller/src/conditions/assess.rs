@@ -117,6 +117,12 @@ impl List<'_> {
         }
         let Some(in_use) = generation::in_use(self.store, self.config)? else { return Ok(()) };
         let push = self.store.last_push()?;
+        if push.newly_unchecked > 0 {
+            let events = counted(push.newly_unchecked, "event was", "events were");
+            let what =
+                format!("{events} indexed by the cluster's nodes without a check since the round before");
+            self.add(Kind::EventsUnchecked, "cluster", None, what);
+        }
         let is_of_this = push.is_of(in_use.generation, &in_use.digest);
         if is_of_this && push.acknowledged.is_some() {
             return Ok(());
@@ -157,7 +163,9 @@ impl List<'_> {
         }
         if let Some(history) = self.report.history.as_ref().filter(|history| history.missed > 0) {
             let files = counted(history.missed, "file", "files");
-            let what = format!("the stored lines of {files} could not be matched with new indicators");
+            let what = format!(
+                "the stored lines of {files} cannot be matched with what is newly listed; they are tried in each round"
+            );
             self.add(Kind::HistoryMissed, "", None, what);
         }
     }

@@ -6,6 +6,8 @@
 //! another kind takes [`Changes`]; metrics take the list.
 
 mod assess;
+#[cfg(test)]
+mod tests;
 
 use std::fmt;
 
@@ -84,7 +86,9 @@ impl Kind {
             Kind::FeedDead | Kind::FeedHeld | Kind::BlacklistHeld => Exit::Remote,
             Kind::MailsStuck | Kind::PushStuck => Exit::Remote,
             Kind::StepFailed | Kind::OutputBlocked => Exit::Usage,
-            Kind::LogsUnread | Kind::EventsUnchecked | Kind::HistoryMissed => Exit::Damaged,
+            Kind::LogsUnread | Kind::EventsUnchecked => Exit::Damaged,
+            // A log that was deleted is missed until it leaves the window: the round that notices it fails.
+            Kind::HistoryMissed => Exit::Done,
         }
     }
 

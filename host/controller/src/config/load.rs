@@ -323,13 +323,12 @@ fn health(table: &Reader<'_>) -> Option<Health> {
 fn retention(table: &Reader<'_>) -> Option<Retention> {
     let rejections = table.integer("rejections", 0, 10_000);
     let events = table.integer("events", 1000, 100_000_000);
-    let (mails, jobs) = (table.duration("mails"), table.duration("jobs"));
+    let mails = table.duration("mails");
     let (generations, rounds) = (table.integer("generations", 1, 100), table.integer("rounds", 1, 100_000));
     Some(Retention {
         rejections: rejections??,
         events: events??,
         mails: mails??,
-        jobs: jobs??,
         generations: generations??,
         rounds: rounds??,
     })

@@ -66,8 +66,6 @@ pub(crate) struct Retention {
     pub(crate) events: u32,
     /// Age of mails that were sent or given up.
     pub(crate) mails: Duration,
-    /// Age of finished history jobs.
-    pub(crate) jobs: Duration,
     /// Generations whose blacklists are kept, the one in use among them.
     pub(crate) generations: u32,
     /// Reports of rounds kept.
@@ -343,14 +341,7 @@ impl Health {
 impl Retention {
     pub(crate) fn for_tests() -> Retention {
         let month = Duration::from_secs(30 * 24 * 60 * 60);
-        Retention {
-            rejections: 10_000,
-            events: 1_000_000,
-            mails: month,
-            jobs: month,
-            generations: 3,
-            rounds: 1000,
-        }
+        Retention { rejections: 10_000, events: 1_000_000, mails: month, generations: 3, rounds: 1000 }
     }
 }
 

@@ -789,7 +789,6 @@ pub(crate) const RETENTION: Table = Table {
             "\"7d\"",
             "Age of mails that were sent or given up. What was sent keeps no text.",
         ),
-        setting("jobs", "duration", Is("\"30d\""), "\"7d\"", "Age of finished history jobs."),
         setting(
             "generations",
             "integer, 1 to 100",

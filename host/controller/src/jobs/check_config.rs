@@ -8,6 +8,7 @@ use crate::alerts;
 use crate::config::{Config, Origin, Transport};
 use crate::exit::{Exit, Failure};
 use crate::feeds;
+use crate::follow::shared_logs;
 use crate::output::{Sink, harmless};
 use crate::status::probe;
 
@@ -53,6 +54,9 @@ fn report(path: &Path, config: &Config) -> String {
     }
     for log in &config.logs {
         _ = writeln!(text, "log     {}: {}", harmless(&log.name), harmless(&log.paths.join(", ")));
+    }
+    for shared in shared_logs(config) {
+        _ = writeln!(text, "warning {}", harmless(&shared));
     }
     _ = writeln!(text, "output  {}", config.output.file.display());
     match &config.alerts {

@@ -19,7 +19,8 @@ use crate::store::{StateDamage, Store};
 
 /// One round, then the end.
 pub(crate) fn poll_round(args: &PollArgs) -> Result<Exit, Failure> {
-    let Some(loaded) = loaded(&args.config.path())? else { return Ok(Exit::Usage) };
+    let config_path = args.config.path();
+    let Some(loaded) = loaded(&config_path)? else { return Ok(Exit::Usage) };
     let config = loaded.config;
     logging::start(&config.logging)?;
     let feeds = chosen(&config, &args.feed)?;
@@ -32,6 +33,7 @@ pub(crate) fn poll_round(args: &PollArgs) -> Result<Exit, Failure> {
     stop_on_signals(&runtime, &stop)?;
     let round = Round {
         config: &config,
+        config_path: &config_path,
         feeds: &feeds,
         force: args.force || !args.feed.is_empty(),
         accept_clock: args.accept_clock,
@@ -47,7 +49,8 @@ pub(crate) fn poll_round(args: &PollArgs) -> Result<Exit, Failure> {
 
 /// Rounds until a signal ends them.
 pub(crate) fn run_rounds(args: &RunArgs) -> Result<Exit, Failure> {
-    let Some(loaded) = loaded(&args.config.path())? else { return Ok(Exit::Usage) };
+    let config_path = args.config.path();
+    let Some(loaded) = loaded(&config_path)? else { return Ok(Exit::Usage) };
     let config = loaded.config;
     logging::start(&config.logging)?;
     let Some(_lock) = RoundLock::take(&config.state)? else {
@@ -61,6 +64,7 @@ pub(crate) fn run_rounds(args: &RunArgs) -> Result<Exit, Failure> {
         let started = now();
         let round = Round {
             config: &config,
+            config_path: &config_path,
             feeds: &config.feeds,
             force: false,
             accept_clock: false,

@@ -1,14 +1,14 @@
-//! The blacklist in the matcher, and which of its answers count.
+//! The blacklist in the matcher, and what its answers come to.
 
 use std::sync::Arc;
 
 use anyhow::Context;
-use threatsieve_blacklist::{Batch, Blacklist, Policy, Timestamp};
+use threatsieve_blacklist::{Batch, Blacklist, Hit, Match, Policy, Timestamp};
 use threatsieve_runner::{Answer, CheckError, MemoryFile, Runner, RunnerOptions};
 
 /// How matches are found and judged.
 pub(crate) struct Matcher {
-    pub(super) runner: Runner,
+    runner: Runner,
     blacklist: Arc<Blacklist<MemoryFile>>,
     policy: Policy,
 }
@@ -34,6 +34,21 @@ impl Times {
     }
 }
 
+/// What a hit comes to by the blacklist, the policy and the event's time.
+#[derive(Debug)]
+pub(crate) enum Ruling {
+    /// An entry of the allow-list suppresses it.
+    Allowed,
+    /// The log does not say enough for a match, and partial matches are not wanted.
+    Partial,
+    /// None of the entry's indicators counts: by validity, confidence, marking, or `--exact`.
+    OutsidePolicy,
+    /// It was not looked up: there is no room for another indicator.
+    BeyondLimit,
+    /// It counts, unless the state says otherwise.
+    Counts(Match),
+}
+
 impl Matcher {
     /// Loads a blacklist. `threads` will ask at a time.
     pub(crate) fn new(
@@ -48,7 +63,7 @@ impl Matcher {
     }
 
     /// What answers from a runner that the blacklist is loaded into.
-    pub(super) fn loaded(runner: Runner, blacklist: Arc<Blacklist<MemoryFile>>, policy: Policy) -> Matcher {
+    pub(crate) fn loaded(runner: Runner, blacklist: Arc<Blacklist<MemoryFile>>, policy: Policy) -> Matcher {
         Matcher { runner, blacklist, policy }
     }
 
@@ -62,5 +77,25 @@ impl Matcher {
 
     pub(crate) fn check(&self, batch: &Batch) -> Result<Answer, CheckError> {
         self.runner.check(batch)
+    }
+
+    /// What a hit comes to for an event at `at`, with at most `limit` indicators of its entry.
+    pub(crate) fn ruling(&self, answer: &Answer, hit: &Hit, at: Timestamp, limit: usize) -> Ruling {
+        if hit.allowed_by.is_some() {
+            return Ruling::Allowed;
+        }
+        if hit.how.is_partial() && !self.policy.partial {
+            return Ruling::Partial;
+        }
+        if limit == 0 {
+            return Ruling::BeyondLimit;
+        }
+        let matched = answer.blacklist.resolve_up_to(hit, &self.policy, at, limit);
+        matched.map_or(Ruling::OutsidePolicy, Ruling::Counts)
+    }
+
+    #[cfg(test)]
+    pub(crate) fn batches(&self) -> u64 {
+        self.runner.counters().batches
     }
 }

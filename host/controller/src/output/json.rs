@@ -5,7 +5,7 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 
 use super::view::MatchJson;
-use crate::matching::Event;
+use crate::pipeline::Event;
 
 #[derive(Serialize)]
 struct EventJson<'a> {

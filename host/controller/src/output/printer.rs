@@ -8,7 +8,7 @@ use super::sink::Sink;
 use super::table::{table_head, write_coloured_rows, write_plain_rows};
 use super::terminal::wants_colour;
 use crate::cli::Output;
-use crate::matching::{Collect, Report, Tally};
+use crate::pipeline::{Collect, Report, Tally};
 
 /// Takes reports in order.
 pub(crate) struct Printer {

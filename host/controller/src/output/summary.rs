@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::terminal::{counted, grouped, harmless, sized};
 use crate::indicators::Rejections;
-use crate::matching::{Examples, Tally};
+use crate::pipeline::{Examples, Tally};
 
 /// All that a scan's end tells of.
 pub(crate) struct Summary<'a> {

@@ -6,7 +6,7 @@ use threatsieve_blacklist::{IndicatorView, Tlp};
 use threatsieve_flag::Found;
 
 use super::terminal::{Style, harmless, styled};
-use crate::matching::Event;
+use crate::pipeline::Event;
 
 /// Columns and the widths that they are filled up to; longer ones push the rest to the right. Rows are written as they come, so
 /// widths are set beforehand.

@@ -193,7 +193,12 @@ impl Push {
         let (generation, digest) = (self.outgoing.generation, &self.outgoing.digest);
         let before =
             if self.last.is_of(generation, digest) { self.last.clone() } else { LastPush::default() };
+        let unchecked = report.unchecked();
+        let newly_unchecked = self.last.newly_unchecked(&unchecked);
         let of_this = LastPush {
+            // Nodes that were not asked keep their counts.
+            unchecked: if unchecked.is_empty() { self.last.unchecked.clone() } else { Some(unchecked) },
+            newly_unchecked,
             generation: Some(generation),
             digest: Some(digest.clone()),
             attempted: Some(now),

@@ -8,6 +8,7 @@
 mod clock;
 mod report;
 
+use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::available_parallelism;
 
@@ -26,9 +27,13 @@ use crate::follow::{follow_logs, match_history};
 use crate::indicators::generation::{self, Built};
 use crate::matching::Matcher;
 use crate::publish::{Outcome, Push, PushReport};
-use crate::sinks::records;
+use crate::sinks::output_file;
 use crate::stop::Stop;
 use crate::store::Store;
+use crate::store::rounds::Begun;
+
+/// Maximum number of unreadable files that a report names; the log names all.
+const MAX_TROUBLES: usize = 100;
 
 /// A push under way, and what comes of it.
 type Pushing = tokio::task::JoinHandle<(Push, PushReport)>;
@@ -36,6 +41,8 @@ type Pushing = tokio::task::JoinHandle<(Push, PushReport)>;
 /// What a round works on and with.
 pub(crate) struct Round<'a> {
     pub(crate) config: &'a Config,
+    /// The configuration's file.
+    pub(crate) config_path: &'a Path,
     /// The feeds to poll, if they are due.
     pub(crate) feeds: &'a [Feed],
     /// Poll feeds that are not due yet, too.
@@ -55,24 +62,37 @@ impl Round<'_> {
             tracing::warn!("{jump}");
             return Ok(RoundReport { clock: Some(jump), ..RoundReport::default() });
         }
-        let number = held(store).begin_round(self.now).context("the round cannot be begun")?;
-        let mut report = RoundReport { round: number, ..RoundReport::default() };
+        let Begun { number, other_config } =
+            held(store).begin_round(self.config_path, self.now).context("the round cannot be begun")?;
+        if let Some(other) = &other_config {
+            tracing::warn!(
+                other,
+                config = %self.config_path.display(),
+                "the last round on this state had another configuration; two that take turns replace \
+                 each other's blacklist: give each a `state` of its own"
+            );
+        }
+        let mut report = RoundReport { round: number, other_config, ..RoundReport::default() };
         let polling = feeds::poll(self.feeds, &self.config.http, store, self.now, self.force, self.stop);
         report.feeds = self.runtime.block_on(polling).into_iter().map(FeedReport::from).collect();
         self.step(&mut report, "building the blacklist", |report| self.build(held(store), report));
         let pushing = self.start_push(held(store), &mut report);
+        // Loaded when the first log asks for it.
+        let mut loaded = None;
         self.step(&mut report, "matching new lines", |report| {
-            let matcher = |store: &Store| self.matcher(store);
+            let matcher = |store: &mut Store| self.matcher(store, &mut loaded);
             let followed = follow_logs(self.config, held(store), matcher, number, self.now, self.stop)?;
             report.follow = Some(followed);
             Ok(())
         });
         self.step(&mut report, "matching stored lines", |report| {
-            report.history = Some(match_history(self.config, held(store), self.now, self.stop)?);
+            let matcher = |store: &mut Store| self.matcher(store, &mut loaded);
+            let matched = match_history(self.config, held(store), matcher, self.now, self.stop)?;
+            report.history = Some(matched);
             Ok(())
         });
         self.step(&mut report, "writing records", |report| {
-            report.records = Some(records::drain(&self.config.output, held(store))?);
+            report.records = Some(output_file::drain(&self.config.output, held(store))?);
             Ok(())
         });
         self.step(&mut report, "composing mails", |report| {
@@ -118,6 +138,7 @@ impl Round<'_> {
     }
 
     fn build(&self, store: &mut Store, report: &mut RoundReport) -> anyhow::Result<()> {
+        generation::follow_policy(store, self.config, self.now)?;
         match generation::build(store, self.config, self.now)? {
             Built::Unchanged => {}
             Built::Held(why) => {
@@ -186,11 +207,20 @@ impl Round<'_> {
         Ok(())
     }
 
-    fn matcher(&self, store: &Store) -> anyhow::Result<Option<Arc<Matcher>>> {
-        let Some(blacklist) = generation::active(store, self.config)? else { return Ok(None) };
-        let threads = available_parallelism().map_or(1, usize::from);
-        let matcher = Matcher::new(blacklist, self.config.policy.clone(), threads)?;
-        Ok(Some(Arc::new(matcher)))
+    /// The matcher of the blacklist in use, loaded once in a round; `None` before the first one.
+    fn matcher(
+        &self,
+        store: &mut Store,
+        loaded: &mut Option<Arc<Matcher>>,
+    ) -> anyhow::Result<Option<Arc<Matcher>>> {
+        if loaded.is_none()
+            && let Some(blacklist) = generation::whole(store, self.config, self.now)?
+        {
+            let threads = available_parallelism().map_or(1, usize::from);
+            let matcher = Matcher::new(blacklist, self.config.policy.clone(), threads)?;
+            *loaded = Some(Arc::new(matcher));
+        }
+        Ok(loaded.clone())
     }
 
     /// Lists what is wrong, and stores and reports what began and what ended, in one transaction.
@@ -202,6 +232,10 @@ impl Round<'_> {
         transaction.commit()?;
         conditions::log(&changes, self.now);
         report.conditions = changes.current().cloned().collect();
+        // The list has each source; the report is kept, and needs no further thousands of paths.
+        if let Some(follow) = &mut report.follow {
+            follow.troubles.truncate(MAX_TROUBLES);
+        }
         Ok(())
     }
 

@@ -12,7 +12,7 @@ use crate::feeds::{Outcome, Polled};
 use crate::follow::{FollowReport, HistoryReport};
 use crate::output::{counted, grouped, harmless};
 use crate::publish::{self, PushReport, nodes_text};
-use crate::sinks::records::DrainReport;
+use crate::sinks::output_file::DrainReport;
 use crate::store::{Ingested, Pruned};
 
 /// What became of one feed.
@@ -62,6 +62,9 @@ pub(crate) struct RoundReport {
     /// Reason why the round did nothing.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) clock: Option<ClockJump>,
+    /// The configuration file of the last round on this state, if it was another one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) other_config: Option<String>,
     pub(crate) feeds: Vec<FeedReport>,
     /// The generation that was built and is in use now; `None` when nothing changed.
     pub(crate) generation: Option<u64>,
@@ -89,7 +92,7 @@ impl RoundReport {
     /// The exit code of `poll`.
     pub(crate) fn exit(&self) -> Exit {
         let is_damaged = self.follow.as_ref().is_some_and(FollowReport::is_incomplete)
-            || self.history.as_ref().is_some_and(|history| history.missed > 0);
+            || self.history.as_ref().is_some_and(|history| history.newly_missed > 0);
         let is_undelivered = self.delivery.is_some_and(|d| d.retried + d.given_up > 0);
         let is_not_pushed = self.push.as_ref().is_some_and(PushReport::is_trouble);
         let has_failed = self.feeds.iter().any(|feed| matches!(feed.outcome, "failed" | "held"));
@@ -110,6 +113,14 @@ impl RoundReport {
         if let Some(jump) = &self.clock {
             _ = writeln!(text, "clock    {jump}");
         }
+        if let Some(other) = &self.other_config {
+            _ = writeln!(
+                text,
+                "state    the last round had another configuration, {}: two that take turns replace \
+                  each other's blacklist",
+                harmless(other)
+            );
+        }
         for feed in &self.feeds {
             _ = writeln!(text, "feed     {}: {}", harmless(&feed.name), feed.text());
         }
@@ -126,7 +137,7 @@ impl RoundReport {
             }
         }
         if let Some(history) = &self.history
-            && history.files + history.jobs_left + history.jobs_ended + history.missed > 0
+            && (history.files > 0 || history.files_left > 0)
         {
             _ = writeln!(
                 text,
@@ -134,11 +145,18 @@ impl RoundReport {
                 counted(history.counts.events, "event", "events"),
                 counted(history.counts.lines, "line", "lines"),
                 counted(history.files, "file", "files"),
-                if history.jobs_left > 0 { "; the rest follows with the next round" } else { "" }
+                if history.files_left > history.missed {
+                    "; the rest follows with the next round"
+                } else {
+                    ""
+                }
             );
-            if history.missed > 0 {
-                let files = counted(history.missed, "file", "files");
-                _ = writeln!(text, "         the stored lines of {files} could not be matched");
+            if history.newly_missed > 0 {
+                _ = writeln!(
+                    text,
+                    "         {} cannot be read and will be tried again; `threatsieve status` names them",
+                    counted(history.newly_missed, "file", "files")
+                );
             }
         }
         if let Some(records) = &self.records

@@ -5,13 +5,7 @@ use std::io::{self, BufRead, BufReader, Read, Seek, SeekFrom, Write};
 use std::os::unix::fs::{DirBuilderExt, FileExt, MetadataExt, OpenOptionsExt, PermissionsExt, fchown};
 use std::path::Path;
 
-/// How far a file is known to be written.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Known {
-    pub(crate) device: u64,
-    pub(crate) inode: u64,
-    pub(crate) bytes: u64,
-}
+use crate::store::records::Position;
 
 /// Mode and group of the file, for those who ship it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -25,7 +19,7 @@ pub(crate) struct Access {
 #[derive(Debug)]
 pub(crate) struct Appended {
     file: File,
-    known: Known,
+    position: Position,
 }
 
 /// Gives an open file or folder its mode and group. One that another user owns keeps those that it has.
@@ -70,21 +64,30 @@ impl Appended {
             // The name is on the disk once its folder is.
             File::open(folder)?.sync_all()?;
         }
+        Appended::at_end(file)
+    }
+
+    /// Opens a file that is there, and leaves its rights as they are.
+    pub(crate) fn open_existing(path: &Path) -> io::Result<Appended> {
+        Appended::at_end(OpenOptions::new().read(true).append(true).open(path)?)
+    }
+
+    fn at_end(file: File) -> io::Result<Appended> {
         let metadata = file.metadata()?;
-        let known = Known { device: metadata.dev(), inode: metadata.ino(), bytes: metadata.len() };
-        Ok(Appended { file, known })
+        let position = Position { device: metadata.dev(), inode: metadata.ino(), bytes: metadata.len() };
+        Ok(Appended { file, position })
     }
 
-    /// The state of the file now.
-    pub(crate) fn known(&self) -> Known {
-        self.known
+    /// The end of the file now.
+    pub(crate) fn position(&self) -> Position {
+        self.position
     }
 
-    /// How many of `lines` stand after what was known of the file, in their order. A line that is there in part is cut off.
-    pub(crate) fn lines_after(&mut self, before: Option<Known>, lines: &[&str]) -> io::Result<usize> {
-        let Some(before) = before else { return Ok(0) };
-        let is_same = (before.device, before.inode) == (self.known.device, self.known.inode);
-        if !is_same || before.bytes >= self.known.bytes {
+    /// How many of `lines` an append to this file that began at `before` wrote, in their order. A line
+    /// that is there in part is cut off.
+    pub(crate) fn lines_after(&mut self, before: Position, lines: &[&str]) -> io::Result<usize> {
+        let is_same = (before.device, before.inode) == (self.position.device, self.position.inode);
+        if !is_same || before.bytes >= self.position.bytes {
             return Ok(0);
         }
         self.file.seek(SeekFrom::Start(before.bytes))?;
@@ -98,10 +101,10 @@ impl Appended {
                 end += there.len() as u64;
                 continue;
             }
-            let is_last = end + there.len() as u64 == self.known.bytes;
+            let is_last = end + there.len() as u64 == self.position.bytes;
             if is_last && !there.is_empty() && line.as_bytes().starts_with(&there) {
                 self.file.set_len(end)?;
-                self.known.bytes = end;
+                self.position.bytes = end;
             }
             return Ok(number);
         }
@@ -111,26 +114,28 @@ impl Appended {
     /// Ends a last line that somebody left without its end.
     pub(crate) fn end_line(&mut self) -> io::Result<()> {
         let mut last = [b'\n'];
-        if self.known.bytes > 0 {
-            self.file.read_exact_at(&mut last, self.known.bytes - 1)?;
+        if self.position.bytes > 0 {
+            self.file.read_exact_at(&mut last, self.position.bytes - 1)?;
         }
         if last == [b'\n'] { Ok(()) } else { self.append("\n") }
     }
 
+    /// Waits until what is written is on the disk.
+    pub(crate) fn sync(&self) -> io::Result<()> {
+        self.file.sync_data()
+    }
+
     /// Appends text and waits until it is on the disk. What cannot be written whole is not written at all.
     pub(crate) fn append(&mut self, text: &str) -> io::Result<()> {
-        if text.is_empty() {
-            return self.file.sync_data();
-        }
         let written = self.file.write_all(text.as_bytes()).and_then(|()| self.file.sync_data());
         match written {
             Ok(()) => {
-                self.known.bytes = self.file.metadata()?.len();
+                self.position.bytes = self.file.metadata()?.len();
                 Ok(())
             }
             Err(error) => {
                 // The next round tries again; what is left of this one would be found there then, and cut.
-                let _ = self.file.set_len(self.known.bytes);
+                let _ = self.file.set_len(self.position.bytes);
                 Err(error)
             }
         }

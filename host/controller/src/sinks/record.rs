@@ -8,7 +8,7 @@ use threatsieve_flag::fields::{set, take};
 use threatsieve_flag::{Ceiling, Covering, Flag, moment};
 
 use crate::config::Output;
-use crate::follow::FoundEvent;
+use crate::pipeline::FoundEvent;
 use crate::store::events::{Finding, KnownEvent};
 
 /// What is the same in all records.

@@ -18,8 +18,8 @@ use crate::config::Config;
 use crate::indicators::generation;
 use crate::output::{Rfc3339, grouped, harmless};
 use crate::rounds::ClockJump;
-use crate::sinks::records;
 use crate::store::Store;
+use crate::store::history::HistoryState;
 use crate::store::mails::Undelivered;
 
 /// Maximum number of undelivered mails that are listed.
@@ -39,7 +39,8 @@ pub(crate) struct Status {
     pub(crate) held: Option<String>,
     /// Number of operator retractions.
     pub(crate) retracted: usize,
-    pub(crate) history: HistoryStatus,
+    /// Stored lines that are to be matched again.
+    pub(crate) history: HistoryState,
     pub(crate) records: RecordsStatus,
     pub(crate) mails: MailsStatus,
     /// `None` when no cluster is configured.
@@ -56,16 +57,6 @@ pub(crate) struct BlacklistStatus {
     pub(crate) generation: u64,
     pub(crate) built: Rfc3339,
     pub(crate) entries: u64,
-}
-
-/// Progress of matching stored lines with new indicators.
-#[derive(Debug, Serialize)]
-pub(crate) struct HistoryStatus {
-    /// Open jobs.
-    pub(crate) jobs: u64,
-    /// Bytes that the open jobs match, unpacked.
-    pub(crate) bytes: u64,
-    pub(crate) bytes_done: u64,
 }
 
 /// The queue of the output file.
@@ -114,7 +105,7 @@ impl Status {
         opensearch: Option<ClusterStatus>,
     ) -> anyhow::Result<Status> {
         let in_use = generation::in_use(store, config)?;
-        let (history, round) = (store.history_progress()?, store.last_round()?);
+        let round = store.last_round()?;
         let clock = store.upkeep()?.suspect.zip(round.as_ref()).map(|(to, round)| ClockJump {
             from: Rfc3339(round.ended.unwrap_or(round.started)),
             to: Rfc3339(to),
@@ -131,12 +122,8 @@ impl Status {
             }),
             held: generation::held(store)?,
             retracted: store.false_positives()?.len(),
-            history: HistoryStatus {
-                jobs: history.jobs,
-                bytes: history.bytes,
-                bytes_done: history.bytes_done,
-            },
-            records: RecordsStatus { waiting: records::waiting(&store.connection)? },
+            history: store.history_state()?,
+            records: RecordsStatus { waiting: store.waiting_records()? },
             mails: MailsStatus::read(store)?,
             opensearch,
             round: round.map(|round| RoundStatus {
@@ -227,13 +214,21 @@ impl fmt::Display for BlacklistStatus {
     }
 }
 
-impl fmt::Display for HistoryStatus {
+impl fmt::Display for HistoryState {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.jobs == 0 {
-            return Ok(());
+        if self.files > 0 {
+            let [done, bytes, files] = [self.bytes_done, self.bytes, self.files].map(grouped);
+            writeln!(f, "history   {done} of {bytes} bytes matched again, {files} files left")?;
         }
-        let (done, bytes) = (grouped(self.bytes_done), grouped(self.bytes));
-        writeln!(f, "history   {done} of {bytes} bytes matched again")
+        for missed in &self.missed {
+            let (path, reason) = (harmless(&missed.path), harmless(&missed.reason));
+            writeln!(
+                f,
+                "          {path} cannot be read since {}, and is tried in each round: {reason}",
+                missed.since
+            )?;
+        }
+        Ok(())
     }
 }
 

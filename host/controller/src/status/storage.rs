@@ -18,7 +18,7 @@ pub(crate) struct StateStatus {
     pub(crate) bytes: u64,
     /// Part of the database that is free for new rows.
     pub(crate) free_bytes: u64,
-    /// Blacklists, those of history jobs among them.
+    /// Blacklists kept.
     pub(crate) blacklist_bytes: u64,
     /// Last check for damage, which found none.
     pub(crate) checked: Option<Rfc3339>,
@@ -33,7 +33,6 @@ pub(crate) struct KeptStatus {
     pub(crate) rejections: Rows,
     pub(crate) events: Rows,
     pub(crate) mails: Rows,
-    pub(crate) jobs: Rows,
     pub(crate) generations: Rows,
     pub(crate) rounds: Rows,
 }
@@ -54,11 +53,10 @@ impl StateStatus {
     pub(super) fn read(config: &Config, store: &Store) -> anyhow::Result<StateStatus> {
         let (bytes, free_bytes) = store.size()?;
         let upkeep = store.upkeep()?;
-        let folders = ["blacklists", "history"].map(|folder| folder_bytes(&config.state.join(folder)));
         Ok(StateStatus {
             bytes,
             free_bytes,
-            blacklist_bytes: folders.iter().sum(),
+            blacklist_bytes: folder_bytes(&config.state.join("blacklists")),
             checked: upkeep.checked.map(Rfc3339),
             pruned: upkeep.pruned.map(Rfc3339),
             kept: KeptStatus::read(config, store)?,
@@ -78,7 +76,6 @@ impl KeptStatus {
                 Some(config.history.window),
             ),
             mails: Rows::new(kept("mails", "composed")?, None, Some(retention.mails)),
-            jobs: Rows::new(kept("history_jobs", "created")?, None, Some(retention.jobs)),
             generations: Rows::new(kept("generations", "built")?, Some(retention.generations), None),
             rounds: Rows::new(kept("rounds", "started")?, Some(retention.rounds), None),
         })
@@ -121,12 +118,11 @@ impl fmt::Display for StateStatus {
             or_never(self.checked),
             or_never(self.pruned)
         )?;
-        let KeptStatus { rejections, events, mails, jobs, generations, rounds } = &self.kept;
+        let KeptStatus { rejections, events, mails, generations, rounds } = &self.kept;
         let rows = [
             rejections.text("rejections").replace("at most", "a feed at most"),
             events.text("events"),
             mails.text("mails"),
-            jobs.text("history jobs"),
             generations.text("generations"),
             rounds.text("rounds"),
         ];

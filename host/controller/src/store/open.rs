@@ -14,8 +14,12 @@ use super::damage::StateDamage;
 use super::{Store, private};
 
 /// One script a version, applied in order. A new version is appended, none is ever changed.
-pub(super) const MIGRATIONS: [&str; 3] =
-    [include_str!("schema.sql"), include_str!("schema-2.sql"), include_str!("schema-3.sql")];
+pub(super) const MIGRATIONS: [&str; 4] = [
+    include_str!("schema.sql"),
+    include_str!("schema-2.sql"),
+    include_str!("schema-3.sql"),
+    include_str!("schema-4.sql"),
+];
 /// Maximum wait of a writer for another process's transaction.
 const BUSY: Duration = Duration::from_secs(30);
 
@@ -241,8 +245,8 @@ mod tests {
     fn only_the_owner_can_read_a_state() {
         let folder = tempfile::tempdir().unwrap();
         let state = folder.path().join("state");
-        let store = Store::open(&state).unwrap();
-        store.begin_round(threatsieve_blacklist::Timestamp(1)).unwrap();
+        let mut store = Store::open(&state).unwrap();
+        store.begin_round(Path::new("t.toml"), threatsieve_blacklist::Timestamp(1)).unwrap();
         fs::create_dir(state.join("blacklists")).unwrap();
         fs::write(state.join("blacklists/default-1.blacklist"), "").unwrap();
         fs::write(state.join("matches.ndjson"), "").unwrap();

@@ -1,10 +1,20 @@
-//! Rounds and their reports.
+//! Rounds, newest kept.
 
-use rusqlite::{OptionalExtension, Row, params};
+use std::path::Path;
+
+use rusqlite::{OptionalExtension, Row};
 use serde_json::Value as Json;
 use threatsieve_blacklist::Timestamp;
 
 use super::Store;
+
+/// A round that begins.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Begun {
+    pub(crate) number: i64,
+    /// The configuration file of the last round, if it was another one.
+    pub(crate) other_config: Option<String>,
+}
 
 /// A round as the state keeps it.
 #[derive(Debug, Clone)]
@@ -18,18 +28,23 @@ pub(crate) struct RoundRow {
 }
 
 impl Store {
-    /// Stores that a round begins, and returns its number.
-    pub(crate) fn begin_round(&self, now: Timestamp) -> rusqlite::Result<i64> {
-        self.connection.execute("INSERT INTO rounds (started) VALUES (?1)", [now.0])?;
-        Ok(self.connection.last_insert_rowid())
+    /// Begins a round with the configuration in that file.
+    pub(crate) fn begin_round(&mut self, config: &Path, now: Timestamp) -> anyhow::Result<Begun> {
+        let config = std::path::absolute(config).unwrap_or_else(|_| config.to_owned());
+        let config = config.to_string_lossy();
+        let transaction = self.write()?;
+        let last = "SELECT config FROM rounds ORDER BY id DESC LIMIT 1";
+        let last: Option<Option<String>> = transaction.query_row(last, [], |row| row.get(0)).optional()?;
+        transaction.execute("INSERT INTO rounds (started, config) VALUES (?1, ?2)", (now.0, &config))?;
+        let number = transaction.last_insert_rowid();
+        transaction.commit()?;
+        Ok(Begun { number, other_config: last.flatten().filter(|last| *last != config) })
     }
 
-    /// Stores that a round has ended, with its report in JSON.
-    pub(crate) fn end_round(&self, number: i64, now: Timestamp, report: &str) -> rusqlite::Result<()> {
-        self.connection.execute(
-            "UPDATE rounds SET ended = ?2, report = ?3 WHERE id = ?1",
-            params![number, now.0, report],
-        )?;
+    /// Ends a round with its report, in JSON.
+    pub(crate) fn end_round(&mut self, number: i64, ended: Timestamp, report: &str) -> anyhow::Result<()> {
+        self.connection
+            .execute("UPDATE rounds SET ended = ?2, report = ?3 WHERE id = ?1", (number, ended.0, report))?;
         Ok(())
     }
 

@@ -69,6 +69,7 @@ fn set(connection: &Connection, column: &str, at: Option<Timestamp>) -> rusqlite
 mod tests {
     use std::fs;
     use std::os::unix::fs::FileExt;
+    use std::path::Path;
 
     use super::*;
     use crate::store::StateDamage;
@@ -95,7 +96,7 @@ mod tests {
         assert!(!store.check_if_due(Timestamp(2 * DAY - 1)).unwrap(), "less than a day");
         assert!(store.check_if_due(Timestamp(2 * DAY)).unwrap(), "a day");
         assert!(store.check_if_due(Timestamp(DAY)).unwrap(), "the clock went back");
-        let number = store.begin_round(Timestamp(DAY)).unwrap();
+        let number = store.begin_round(Path::new("threatsieve.toml"), Timestamp(DAY)).unwrap().number;
         assert!(store.check_if_due(Timestamp(DAY)).unwrap(), "a round was cut short");
         store.end_round(number, Timestamp(DAY), "{}").unwrap();
         assert!(!store.check_if_due(Timestamp(DAY)).unwrap());

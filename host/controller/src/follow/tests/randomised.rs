@@ -85,7 +85,7 @@ fn run(seed: u64) {
         }
         if random.u32(0..3) == 0 {
             world.fail_at(random.u32(1..3), "DELETE ON outbox_records");
-            let _ = crate::sinks::records::drain(&world.config.output, &mut world.store);
+            let _ = crate::sinks::output_file::drain(&world.config.output, &mut world.store);
             world.restart();
         }
     }

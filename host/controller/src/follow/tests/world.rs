@@ -22,8 +22,9 @@ use crate::config::{
 use crate::follow::{FollowReport, HistoryReport, follow_logs, match_history};
 use crate::matching::Matcher;
 use crate::sinks::Access;
-use crate::sinks::records::{DrainReport, drain};
+use crate::sinks::output_file::{DrainReport, drain};
 use crate::stop::Stop;
+use crate::store::history::renew;
 use crate::store::{Limits, Store};
 
 /// The time that all rounds are at, and all files were written at: 2026-11-22T02:30:25Z.
@@ -51,9 +52,27 @@ impl World {
         fs::create_dir(folder.path().join("logs")).unwrap();
         let config = config(folder.path());
         let store = Store::open(&config.state).unwrap();
-        let matcher = matcher(&[indicator("indicator--1", EVIL)], 1);
+        let matcher = matcher(&[], 0);
         let now = Timestamp(NOW * 1_000_000);
-        World { folder, config, store, matcher, round: 0, now, stop: Stop::new() }
+        let mut world = World { folder, config, store, matcher, round: 0, now, stop: Stop::new() };
+        world.list(&[indicator("indicator--1", EVIL)], 1);
+        world
+    }
+
+    /// Puts a blacklist of these indicators in use.
+    pub(super) fn list(&mut self, indicators: &[Indicator], generation: u64) {
+        self.matcher = matcher(indicators, generation);
+        let sql = "UPDATE generations SET active = 0";
+        self.store.connection.execute(sql, []).unwrap();
+        let sql = "INSERT OR REPLACE INTO generations (generation, built, file, digest, entries, active) \
+                   VALUES (?1, ?1, 'f', x'', 1, 1)";
+        self.store.connection.execute(sql, [generation as i64]).unwrap();
+    }
+
+    /// The same, and stored lines are due.
+    pub(super) fn list_more(&mut self, indicators: &[Indicator], generation: u64) {
+        self.list(indicators, generation);
+        renew(&self.store.connection, self.now).unwrap();
     }
 
     pub(super) fn log(&self, name: &str) -> PathBuf {
@@ -103,7 +122,7 @@ impl World {
     /// A round in which nothing may be loaded.
     pub(super) fn follow_idle(&mut self) -> FollowReport {
         self.round += 1;
-        let asked = |_: &Store| panic!("nothing is new, and the blacklist was asked for");
+        let asked = |_: &mut Store| panic!("nothing is new, and the blacklist was asked for");
         follow_logs(&self.config, &mut self.store, asked, self.round, self.now, &self.stop).unwrap()
     }
 
@@ -118,22 +137,14 @@ impl World {
         self.stop = Stop::new();
     }
 
-    pub(super) fn history(&mut self) -> HistoryReport {
-        match_history(&self.config, &mut self.store, self.now, &self.stop).unwrap()
+    /// One round's matching of stored lines.
+    pub(super) fn try_history(&mut self) -> anyhow::Result<HistoryReport> {
+        let matcher = Arc::clone(&self.matcher);
+        match_history(&self.config, &mut self.store, |_| Ok(Some(matcher)), self.now, &self.stop)
     }
 
-    /// Makes the job that a new generation with one new indicator makes.
-    pub(super) fn add_history_job(&mut self, indicators: &[Indicator], generation: u64) {
-        let name = format!("new-{generation}.blacklist");
-        let path = self.config.state.join("history");
-        fs::create_dir_all(&path).unwrap();
-        fs::write(path.join(&name), compiled(indicators, generation)).unwrap();
-        let sql = "INSERT INTO history_jobs (generation, blacklist, entries, created) VALUES (?1, ?2, 1, ?1)";
-        self.store.connection.execute(sql, (generation as i64, &name)).unwrap();
-        let sql = "INSERT INTO history_files (job, file, until) \
-                   SELECT ?1, id, offset + partial FROM files WHERE offset + partial > 0";
-        let job = self.store.connection.last_insert_rowid();
-        self.store.connection.execute(sql, [job]).unwrap();
+    pub(super) fn history(&mut self) -> HistoryReport {
+        self.try_history().unwrap()
     }
 
     /// Removes what is older than a time, and returns the number of events.

@@ -3,6 +3,7 @@
 use std::collections::HashSet;
 use std::fs;
 use std::io::Write;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
@@ -11,9 +12,10 @@ use rusqlite::Connection;
 use crate::sources::Replacement;
 use crate::store::private;
 
-/// The folders for blacklists and for what is new in them.
+/// The folder for blacklists.
 pub(super) struct Files {
     blacklists: PathBuf,
+    /// Versions before 0.2 kept there what was new in each generation.
     history: PathBuf,
 }
 
@@ -26,8 +28,11 @@ impl Files {
         self.blacklists.join(name)
     }
 
-    pub(super) fn has_blacklist(&self, name: &str) -> bool {
-        self.blacklist(name).is_file()
+    /// Size and time of a blacklist's file, which show whether anybody wrote to it; `None` when it is not
+    /// there. So a round need not read the file just to see that it is whole.
+    pub(super) fn written(&self, name: &str) -> Option<String> {
+        let metadata = fs::metadata(self.blacklist(name)).ok().filter(fs::Metadata::is_file)?;
+        Some(format!("{} {}.{:09}", metadata.len(), metadata.mtime(), metadata.mtime_nsec()))
     }
 
     /// Writes a blacklist, and gives its name in its folder.
@@ -40,23 +45,19 @@ impl Files {
         write(&self.blacklists, format!("{name}-{generation}.blacklist"), bytes)
     }
 
-    /// Writes what is new in a generation, and gives its name in its folder.
-    pub(super) fn write_history(&self, generation: u64, bytes: &[u8]) -> anyhow::Result<String> {
-        write(&self.history, format!("{generation}.blacklist"), bytes)
-    }
-
-    /// Removes the files that the state does not name: of generations before the last `kept` ones, of ended jobs, and
-    /// of runs that were killed.
+    /// Removes the files that the state does not name: of generations before the last `kept` ones, and of runs that
+    /// were killed.
     pub(super) fn clean(&self, connection: &Connection, kept: u32) -> anyhow::Result<()> {
-        let named = |sql: &str, kept: i64| -> anyhow::Result<HashSet<String>> {
-            let mut statement = connection.prepare_cached(sql)?;
-            let names = statement.query_map([kept], |row| row.get(0))?;
-            Ok(names.collect::<Result<_, _>>()?)
-        };
-        let generations = "SELECT file FROM generations ORDER BY generation DESC LIMIT ?1";
-        remove_others(&self.blacklists, &named(generations, kept.into())?)?;
-        let jobs = "SELECT blacklist FROM history_jobs WHERE ended IS NULL LIMIT ?1";
-        remove_others(&self.history, &named(jobs, -1)?)
+        let mut statement =
+            connection.prepare_cached("SELECT file FROM generations ORDER BY generation DESC LIMIT ?1")?;
+        let names = statement.query_map([kept], |row| row.get(0))?;
+        remove_others(&self.blacklists, &names.collect::<Result<_, _>>()?)?;
+        if self.history.is_dir() {
+            remove_others(&self.history, &HashSet::new())?;
+            // Somebody's own file in it keeps it.
+            let _ = fs::remove_dir(&self.history);
+        }
+        Ok(())
     }
 }
 

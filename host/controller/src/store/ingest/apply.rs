@@ -164,19 +164,23 @@ impl Writer<'_> {
             }
             Deed::Revoke => {
                 self.keep_former(id)?;
+                prepare("UPDATE pending SET withdrawn = 1 WHERE feed = ?1 AND id = ?2")?
+                    .execute((feed, id))?;
                 self.bury(id, modified)?;
-                let reason = "revoked by its publisher";
-                retract_matches(
-                    self.transaction,
-                    &self.delivery.feed.name,
-                    id,
-                    None,
-                    reason,
-                    self.delivery.now,
-                )?;
+                self.retract_flags(id)?;
             }
-            Deed::Bury => self.bury(id, modified)?,
+            Deed::Bury => {
+                self.bury(id, modified)?;
+                // What was removed from its list kept its flags until now.
+                self.retract_flags(id)?;
+            }
         }
+        Ok(())
+    }
+
+    fn retract_flags(&self, id: &str) -> anyhow::Result<()> {
+        let Delivery { feed, now, .. } = self.delivery;
+        retract_matches(self.transaction, &feed.name, id, None, "revoked by its publisher", *now)?;
         Ok(())
     }
 

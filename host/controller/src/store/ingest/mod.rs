@@ -18,6 +18,9 @@ use super::feeds::{Ingested, feed_id};
 use super::left_out::{LeftOut, MAX_LEFT_OUT};
 use crate::config::Feed;
 
+/// How far ahead of this machine's clock a publisher's may be: a day.
+const CLOCK_SKEW_MICROS: i64 = 24 * 60 * 60 * 1_000_000;
+
 /// Most marking definitions kept of one feed, and the longest one in bytes.
 const MAX_MARKINGS: usize = 10_000;
 const MAX_MARKING_BYTES: usize = 64 * 1024;
@@ -49,6 +52,17 @@ struct Delivery {
     markings: Vec<(String, String)>,
 }
 
+impl Delivery {
+    fn is_credible(&self, modified: Timestamp) -> bool {
+        is_credible(modified, self.now)
+    }
+}
+
+/// Whether a publisher can have changed something at that time.
+fn is_credible(modified: Timestamp, now: Timestamp) -> bool {
+    modified.0 <= now.0.saturating_add(CLOCK_SKEW_MICROS)
+}
+
 impl Store {
     /// Starts to take what a feed delivers.
     pub(crate) fn ingest(&mut self, feed: &Feed, now: Timestamp) -> anyhow::Result<Ingest<'_>> {
@@ -73,13 +87,19 @@ impl Ingest<'_> {
     /// values, named by the value, so that it is the same from version to version of the list.
     ///
     /// An indicator without values is taken too: its pattern says nothing that can be matched, and a version before it is out of force.
+    ///
+    /// A `modified` of more than a day ahead is not believed: otherwise no correction could ever replace
+    /// that version. It counts as not said, older than any other, and is listed among the rejections.
     pub(crate) fn put(&mut self, mut indicator: Indicator) -> anyhow::Result<()> {
         indicator.confidence = indicator.confidence.or(self.delivery.feed.confidence);
         indicator.tlp = indicator.tlp.or(self.delivery.feed.tlp);
         for value in &indicator.values {
             self.delivery.canaries.iter_mut().for_each(|canary| canary.look_at(value));
         }
-        let modified = indicator.modified;
+        let modified = indicator.modified.filter(|&at| self.delivery.is_credible(at));
+        if let IndicatorId::Stix(id) = &indicator.id {
+            self.note_future(id, indicator.modified);
+        }
         match std::mem::replace(&mut indicator.id, IndicatorId::Line(0)) {
             IndicatorId::Stix(id) => self.delivery.collected.put(&id, modified, &Statement::of(indicator)),
             IndicatorId::Line(_) => {
@@ -95,7 +115,27 @@ impl Ingest<'_> {
 
     /// Takes the withdrawal of an indicator, whether or not it was ever delivered. Without `modified` it holds for every version so far.
     pub(crate) fn revoke(&mut self, id: &str, modified: Option<Timestamp>) -> anyhow::Result<()> {
+        self.note_future(id, modified);
+        let modified = modified.filter(|&at| self.delivery.is_credible(at));
         self.delivery.collected.revoke(id, modified)
+    }
+
+    /// Lists a time that is not believed.
+    fn note_future(&mut self, id: &str, modified: Option<Timestamp>) {
+        if let Some(modified) = modified.filter(|&at| !self.delivery.is_credible(at)) {
+            let (modified, now) =
+                (threatsieve_flag::moment(modified), threatsieve_flag::moment(self.delivery.now));
+            self.leave_out(LeftOut {
+                id: id.to_owned(),
+                value: modified.clone(),
+                kind: "modified in the future".to_owned(),
+                reason: format!(
+                    "expected `modified` within a day of {now}, got {modified}: this version counts as \
+                     older than any other"
+                ),
+                is_pattern: false,
+            });
+        }
     }
 
     /// Notes what is not taken. All are counted, and the first 10,000 kept.

@@ -11,10 +11,11 @@ use threatsieve_log::{Format, MAX_LINE_BYTES, Parser};
 use threatsieve_runner::{Answer, CheckError};
 
 use super::event::Event;
-use super::matcher::{Matcher, Times};
 use super::tally::{Example, Tally};
+use crate::matching::{Matcher, Ruling, Times};
 use crate::output::clipped;
 use crate::sources::{Chunk, Parts};
+use crate::store::files::Tail;
 
 /// Observables that are looked up in one call. A call costs about as much as 20 look-ups; beyond this the batch no longer
 /// stays in a core's first-level caches together with the look-up's own data.
@@ -26,7 +27,8 @@ const PART_BYTES: usize = 1024 * 1024;
 /// Calls in a row that may fail while a failed batch is taken apart. One bad line fails about a dozen; more than this, and it is
 /// not the lines.
 const MAX_FAILED_CALLS: u32 = 64;
-/// Matches of one event that are told; more are counted. Only a line of many thousand values has so many.
+/// Indicators named for one event; more are counted. Only a line of many thousand values, or a value
+/// that very many indicators name, has so many.
 const MAX_MATCHES: usize = 1000;
 /// Lines at a piece's end of which one should have a time.
 const TIMED_LINES: usize = 8;
@@ -92,6 +94,7 @@ pub(crate) struct End {
     pub(crate) format: Format,
     /// The time of the last event before it that has one.
     pub(crate) time: Option<Timestamp>,
+    pub(crate) tail: Tail,
 }
 
 impl<Out: Collected> Report<Out> {
@@ -161,7 +164,9 @@ impl<'a, Out: Collected> Worker<'a, Out> {
         report.tally.lines += chunk.lines;
         report.tally.formats.insert(format.name(), chunk.lines);
         let partial = chunk.partial_bytes() as u64;
+        let whole = &chunk.bytes()[..chunk.bytes().len() - chunk.partial_bytes()];
         report.end = Some(End {
+            tail: Tail::of(whole),
             offset: chunk.end() - partial,
             lines: chunk.first_line - 1 + chunk.lines - u64::from(partial > 0),
             partial,
@@ -199,7 +204,8 @@ impl<'c, Out: Collected> Lines<'_, '_, 'c, Out> {
             };
             let offset = chunk.end() - rest.len() as u64;
             rest = after;
-            self.line(number, offset, line.strip_suffix(b"\r").unwrap_or(line));
+            let line = line.strip_suffix(b"\r").unwrap_or(line);
+            self.line(number, offset, without_zeros(line));
             number += 1;
         }
         self.check();
@@ -333,7 +339,7 @@ impl<'c, Out: Collected> Lines<'_, '_, 'c, Out> {
         }
     }
 
-    /// What of a line's hits counts.
+    /// Candidates among a line's hits.
     fn resolve(&mut self, one: &Pending<'c>, offset: u32, hits: &[Hit], answer: &Answer) -> Vec<Found> {
         let (matcher, tally) = (self.worker.matcher, &mut self.report.tally);
         let mut found = Vec::new();
@@ -341,22 +347,24 @@ impl<'c, Out: Collected> Lines<'_, '_, 'c, Out> {
             tally.too_old += 1;
             return found;
         };
+        let named = |found: &[Found]| -> usize {
+            found.iter().map(|found| found.matched.entry.indicators.len()).sum()
+        };
+        let mut room = MAX_MATCHES.saturating_sub(named(&self.held));
         for hit in hits {
-            if hit.allowed_by.is_some() {
-                tally.suppressed += 1;
-            } else if hit.how.is_partial() && !matcher.policy().partial {
-                tally.partial += 1;
-            } else if self.worker.collect.is_none() && !found.is_empty() {
-                // One match makes the event count, whatever else there is.
-            } else if let Some(matched) = answer.blacklist.resolve(hit, matcher.policy(), at) {
-                if self.held.len() + found.len() == MAX_MATCHES {
-                    self.omitted += 1;
-                    continue;
+            // One match makes an event count that is not written, whatever else there is.
+            let is_enough = self.worker.collect.is_none() && !found.is_empty();
+            match matcher.ruling(answer, hit, at, if is_enough { 0 } else { room }) {
+                Ruling::Allowed => tally.suppressed += 1,
+                Ruling::Partial => tally.partial += 1,
+                Ruling::OutsidePolicy => tally.outside_policy += 1,
+                Ruling::BeyondLimit => self.omitted += 1,
+                Ruling::Counts(matched) => {
+                    room -= matched.entry.indicators.len();
+                    self.omitted += matched.omitted;
+                    let number = hit.observable + offset - one.places.start + one.before;
+                    found.push(Found { number, observable: String::new(), field: String::new(), matched });
                 }
-                let number = hit.observable + offset - one.places.start + one.before;
-                found.push(Found { number, observable: String::new(), field: String::new(), matched });
-            } else {
-                tally.outside_policy += 1;
             }
         }
         if self.worker.collect.is_some() {
@@ -411,6 +419,12 @@ impl<'c, Out: Collected> Lines<'_, '_, 'c, Out> {
 fn last_time(parser: &Parser, bytes: &[u8]) -> Option<Timestamp> {
     let lines = bytes.rsplit(|&byte| byte == b'\n').filter(|line| !line.is_empty());
     lines.take(TIMED_LINES).find_map(|line| parser.time(line))
+}
+
+/// A line without the zeros in front of it: the hole that `copytruncate` leaves where a program goes on
+/// writing at its old offset.
+fn without_zeros(line: &[u8]) -> &[u8] {
+    &line[line.iter().take_while(|&&byte| byte == 0).count()..]
 }
 
 fn example(file: &Arc<str>, line: u64, text: &[u8], reason: String) -> Example {

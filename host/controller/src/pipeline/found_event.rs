@@ -1,29 +1,30 @@
-//! A flagged line on its way from the matcher to the state.
+//! A line with candidates on its way from the matcher to the state.
 
 use serde_json::{Map, Value};
 use threatsieve_blacklist::Timestamp;
 use threatsieve_flag::Found;
 
-use crate::matching::{Collected, Event};
+use super::event::Event;
+use super::piece::Collected;
 
-/// A line with matches, detached from its piece.
+/// A line with candidates, detached from its piece.
 #[derive(Debug)]
 pub(crate) struct FoundEvent {
-    /// Of the line's first byte in the unpacked log.
+    /// Place of the line's first byte in the unpacked log.
     pub(crate) offset: u64,
     /// Counted from 1.
     pub(crate) line: u64,
     pub(crate) time: Option<Timestamp>,
     /// The line; bytes that are no UTF-8 are replaced (U+FFFD).
     pub(crate) raw: String,
-    /// The same with names of ECS.
+    /// The same line with names of ECS.
     pub(crate) event: Map<String, Value>,
     pub(crate) found: Vec<Found>,
-    /// Further matches, of a line with too many to tell.
+    /// Matches beyond the limit for one event.
     pub(crate) omitted: u64,
 }
 
-/// A piece's.
+/// The events of one piece.
 #[derive(Debug, Default)]
 pub(crate) struct FoundEvents {
     pub(crate) events: Vec<FoundEvent>,
@@ -37,9 +38,10 @@ impl Collected for FoundEvents {
 }
 
 /// Adds an event.
-pub(crate) fn collect(event: &Event<'_>, out: &mut FoundEvents) {
-    // The line, its fields, and what each match names: about what they take.
-    out.bytes += 4 * event.line.len() + 512 * event.found.len();
+pub(crate) fn collect_events(event: &Event<'_>, out: &mut FoundEvents) {
+    // An estimate of the memory: the line, its fields, and what each indicator names.
+    let indicators: usize = event.found.iter().map(|found| found.matched.entry.indicators.len()).sum();
+    out.bytes += 4 * event.line.len() + 512 * indicators;
     out.events.push(FoundEvent {
         offset: event.offset,
         line: event.number,
@@ -52,7 +54,7 @@ pub(crate) fn collect(event: &Event<'_>, out: &mut FoundEvents) {
 }
 
 impl FoundEvent {
-    /// The host that it is from.
+    /// The host that the event is from.
     pub(crate) fn source(&self) -> Option<&str> {
         ["source.ip", "source.domain", "source.address", "host.name"]
             .into_iter()

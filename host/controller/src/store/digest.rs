@@ -3,7 +3,7 @@
 use rusqlite::{Row, Transaction, params};
 use threatsieve_blacklist::{Timestamp, Tlp};
 
-use crate::store::mails::tlp_of;
+use super::mails::tlp_of;
 
 /// Indicators named for one listed value; more are counted.
 const MAX_VOUCHERS: u64 = 5;
@@ -12,109 +12,109 @@ const MAX_NAMED: u64 = 5;
 
 /// How much a digest shows.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Extent {
+pub(crate) struct Extent {
     /// Listed values, and hosts.
-    pub(super) groups: usize,
+    pub(crate) groups: usize,
     /// Events for one value.
-    pub(super) examples: usize,
+    pub(crate) examples: usize,
 }
 
 #[derive(Debug, Clone)]
-pub(super) struct Digest {
-    pub(super) totals: Totals,
+pub(crate) struct Digest {
+    pub(crate) totals: Totals,
     /// Most sure first, then those with most events.
-    pub(super) groups: Vec<Group>,
+    pub(crate) groups: Vec<Group>,
     /// In the same order.
-    pub(super) sources: Vec<SourceHost>,
+    pub(crate) sources: Vec<SourceHost>,
     /// Matches that mutes kept away since the last mail.
-    pub(super) muted: u64,
+    pub(crate) muted: u64,
 }
 
 /// Counts over all, shown or not.
 #[derive(Debug, Clone)]
-pub(super) struct Totals {
-    pub(super) events: u64,
+pub(crate) struct Totals {
+    pub(crate) events: u64,
     /// Of them, found in lines that were matched before: they are older than the indicator.
-    pub(super) historic: u64,
-    pub(super) entries: u64,
-    pub(super) sources: u64,
+    pub(crate) historic: u64,
+    pub(crate) entries: u64,
+    pub(crate) sources: u64,
     /// Hosts, and with them perhaps one for events that name none.
-    pub(super) source_groups: u64,
-    pub(super) span: Span,
-    pub(super) tlp: Option<Tlp>,
+    pub(crate) source_groups: u64,
+    pub(crate) span: Span,
+    pub(crate) tlp: Option<Tlp>,
 }
 
 /// First and last event time.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Span {
-    pub(super) first: Option<Timestamp>,
-    pub(super) last: Option<Timestamp>,
+pub(crate) struct Span {
+    pub(crate) first: Option<Timestamp>,
+    pub(crate) last: Option<Timestamp>,
 }
 
 /// A listed value.
 #[derive(Debug, Clone)]
-pub(super) struct Group {
-    pub(super) entry_type: String,
-    pub(super) entry: String,
-    pub(super) events: u64,
-    pub(super) historic: u64,
-    pub(super) span: Span,
-    pub(super) confidence: Option<u8>,
-    pub(super) tlp: Option<Tlp>,
-    pub(super) vouchers: Vec<Voucher>,
-    pub(super) voucher_count: u64,
-    pub(super) sources: Vec<Share>,
-    pub(super) source_count: u64,
+pub(crate) struct Group {
+    pub(crate) entry_type: String,
+    pub(crate) entry: String,
+    pub(crate) events: u64,
+    pub(crate) historic: u64,
+    pub(crate) span: Span,
+    pub(crate) confidence: Option<u8>,
+    pub(crate) tlp: Option<Tlp>,
+    pub(crate) vouchers: Vec<Voucher>,
+    pub(crate) voucher_count: u64,
+    pub(crate) sources: Vec<Share>,
+    pub(crate) source_count: u64,
     /// Newest first.
-    pub(super) examples: Vec<Example>,
+    pub(crate) examples: Vec<Example>,
 }
 
 /// An indicator that lists the value.
 #[derive(Debug, Clone)]
-pub(super) struct Voucher {
-    pub(super) feed: String,
-    pub(super) indicator: String,
-    pub(super) name: Option<String>,
-    pub(super) confidence: Option<u8>,
-    pub(super) tlp: Option<Tlp>,
+pub(crate) struct Voucher {
+    pub(crate) feed: String,
+    pub(crate) indicator: String,
+    pub(crate) name: Option<String>,
+    pub(crate) confidence: Option<u8>,
+    pub(crate) tlp: Option<Tlp>,
 }
 
 /// A name with its events.
 #[derive(Debug, Clone)]
-pub(super) struct Share {
+pub(crate) struct Share {
     /// `None`: the event names no host.
-    pub(super) name: Option<String>,
-    pub(super) events: u64,
+    pub(crate) name: Option<String>,
+    pub(crate) events: u64,
 }
 
 /// A host that events came from.
 #[derive(Debug, Clone)]
-pub(super) struct SourceHost {
-    pub(super) name: Option<String>,
-    pub(super) events: u64,
-    pub(super) historic: u64,
-    pub(super) span: Span,
-    pub(super) confidence: Option<u8>,
-    pub(super) entries: Vec<Share>,
-    pub(super) entry_count: u64,
+pub(crate) struct SourceHost {
+    pub(crate) name: Option<String>,
+    pub(crate) events: u64,
+    pub(crate) historic: u64,
+    pub(crate) span: Span,
+    pub(crate) confidence: Option<u8>,
+    pub(crate) entries: Vec<Share>,
+    pub(crate) entry_count: u64,
 }
 
 /// An event.
 #[derive(Debug, Clone)]
-pub(super) struct Example {
-    pub(super) occurred: Option<Timestamp>,
-    pub(super) source: Option<String>,
-    pub(super) field: String,
-    pub(super) observable: String,
-    pub(super) how: String,
-    pub(super) is_historic: bool,
-    pub(super) file: String,
-    pub(super) line: u64,
-    pub(super) raw: String,
+pub(crate) struct Example {
+    pub(crate) occurred: Option<Timestamp>,
+    pub(crate) source: Option<String>,
+    pub(crate) field: String,
+    pub(crate) observable: String,
+    pub(crate) how: String,
+    pub(crate) is_historic: bool,
+    pub(crate) file: String,
+    pub(crate) line: u64,
+    pub(crate) raw: String,
 }
 
 /// Reads the digest under a ceiling from the round's temporary tables; `None` when there is nothing under it.
-pub(super) fn read(
+pub(crate) fn read(
     transaction: &Transaction<'_>,
     ceiling: Tlp,
     extent: Extent,
@@ -292,7 +292,7 @@ fn span(row: &Row<'_>, column: usize) -> rusqlite::Result<Span> {
 
 impl Digest {
     /// Leaves half of what is shown out; `false` when there is nothing left that could be.
-    pub(super) fn halve(&mut self) -> bool {
+    pub(crate) fn halve(&mut self) -> bool {
         fn halve<T>(items: &mut Vec<T>) -> bool {
             let more = items.len() > 1;
             items.truncate(items.len().div_ceil(2));

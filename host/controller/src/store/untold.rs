@@ -1,4 +1,5 @@
-//! The matches that nobody was told of yet, as one round sees them: in temporary tables of its transaction.
+//! The matches that no mail was composed for yet, as one round sees them: in temporary tables of its
+//! transaction.
 
 use std::collections::HashMap;
 
@@ -6,14 +7,15 @@ use anyhow::Context;
 use rusqlite::{Transaction, params};
 use threatsieve_blacklist::Timestamp;
 
-use crate::store::mutes::host_of;
+use super::mutes::host_of;
 
 const TABLES: &str = include_str!("untold.sql");
 const NAMES: [&str; 5] = ["untold", "untold_sources", "untold_entries", "untold_muted", "untold_mutes"];
 
-/// Gathers what is to be told; `false` when nothing is new. Matches that were retracted before anybody was told of them are no news.
-pub(super) fn gather(transaction: &Transaction<'_>, now: Timestamp) -> anyhow::Result<bool> {
-    let is_new = "SELECT EXISTS (SELECT 1 FROM matches WHERE told = 0)";
+/// Gathers what is to be mailed; `false` when nothing is new. A match that is retracted before it was
+/// mailed is no news, and stays as it is: should it hold again, it is mailed then.
+pub(crate) fn gather(transaction: &Transaction<'_>, now: Timestamp) -> anyhow::Result<bool> {
+    let is_new = "SELECT EXISTS (SELECT 1 FROM matches WHERE told = 0 AND retracted IS NULL)";
     if !transaction.query_row(is_new, [], |row| row.get::<_, bool>(0))? {
         return Ok(false);
     }
@@ -41,9 +43,9 @@ pub(super) fn gather(transaction: &Transaction<'_>, now: Timestamp) -> anyhow::R
     Ok(true)
 }
 
-/// Marks everything as told and forgets the temporary tables.
-pub(super) fn mark_told(transaction: &Transaction<'_>) -> anyhow::Result<()> {
-    transaction.execute("UPDATE matches SET told = 1 WHERE told = 0", [])?;
+/// Marks everything that holds as mailed and forgets the temporary tables.
+pub(crate) fn mark_told(transaction: &Transaction<'_>) -> anyhow::Result<()> {
+    transaction.execute("UPDATE matches SET told = 1 WHERE told = 0 AND retracted IS NULL", [])?;
     for name in NAMES {
         transaction.execute_batch(&format!("DROP TABLE temp.{name}"))?;
     }
@@ -51,13 +53,13 @@ pub(super) fn mark_told(transaction: &Transaction<'_>) -> anyhow::Result<()> {
 }
 
 /// Matches that mutes kept from the mails and that no footer has counted yet.
-pub(super) fn uncounted_muted(transaction: &Transaction<'_>) -> anyhow::Result<u64> {
+pub(crate) fn uncounted_muted(transaction: &Transaction<'_>) -> anyhow::Result<u64> {
     let count = "SELECT ifnull(sum(silenced - counted), 0) FROM mutes";
     Ok(transaction.query_row(count, [], |row| row.get::<_, i64>(0))?.unsigned_abs())
 }
 
 /// Remembers that a footer has counted them.
-pub(super) fn count_muted(transaction: &Transaction<'_>) -> anyhow::Result<()> {
+pub(crate) fn count_muted(transaction: &Transaction<'_>) -> anyhow::Result<()> {
     transaction.execute("UPDATE mutes SET counted = silenced WHERE counted < silenced", [])?;
     Ok(())
 }
@@ -132,7 +134,7 @@ fn find_muted(transaction: &Transaction<'_>, now: Timestamp) -> anyhow::Result<(
 }
 
 /// What tells this round from any other, of this state or of a fresh one: its matches and its time.
-pub(super) fn round(transaction: &Transaction<'_>, now: Timestamp) -> anyhow::Result<String> {
+pub(crate) fn round(transaction: &Transaction<'_>, now: Timestamp) -> anyhow::Result<String> {
     let query = "SELECT ifnull(min(match), 0), ifnull(max(match), 0), count(*) FROM untold";
     let (first, last, count): (i64, i64, i64) =
         transaction.query_row(query, [], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?;

@@ -1,6 +1,6 @@
 //! A scan whose matcher gives no answer for some lines.
 
-use std::io::Write as _;
+use std::io::{Read as _, Write as _};
 use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -9,12 +9,12 @@ use threatsieve_blacklist::{
     Batch, Blacklist, CompileOptions, Compiler, Indicator, IndicatorId, Kind, Policy, Timestamp, UrlMode,
     Value,
 };
-use threatsieve_log::Format;
+use threatsieve_log::{Fields, Format};
 use threatsieve_runner::{CheckError, MemoryFile, Runner, RunnerOptions};
 
 use super::*;
 use crate::output::Done;
-use crate::sources::in_order;
+use crate::sources::{self, Chunks, Input, Waiting};
 
 /// What WebAssembly memory grows by.
 const PAGE_BYTES: usize = 64 * 1024;
@@ -67,15 +67,24 @@ fn scan(matcher: &Matcher, log: &str) -> (Vec<u64>, Tally) {
     std::fs::write(file.path(), log).unwrap();
     let render: Collect<Vec<u8>> = |event, text| writeln!(text, "{}", event.number).unwrap();
     let times = Times { at: None, now: Timestamp(0), oldest: None };
-    let (stop, mut text, mut tally) = (Arc::new(AtomicBool::new(false)), Vec::new(), Tally::default());
-    let mut reader = Reader::new(Some(Format::Lines), &[], Arc::new(Done::default()), Arc::clone(&stop));
-    in_order(
-        1,
-        &stop,
-        |queue| _ = reader.read_all(&[file.path().to_owned()], queue),
-        || {
-            let mut worker = Worker::new(matcher, times, Some(render));
-            move |piece, parts: &_| worker.work(piece, parts)
+    let (mut text, mut tally) = (Vec::new(), Tally::default());
+    let (done, stop) = (Arc::new(Done::default()), AtomicBool::new(false));
+    let pipeline = Pipeline { matcher, times, threads: 1, done: &done, stop: &stop };
+    let input = Input::File(file.path().to_owned());
+    pipeline.run(
+        Some(render),
+        |intake| {
+            let decoder = sources::open(&input, Waiting::Silently).unwrap();
+            let log = Log {
+                name: "log",
+                chunks: Chunks::new(decoder.take(u64::MAX)),
+                format: Some(Format::Lines),
+                detected: None,
+                fields: &Fields::default(),
+                header: &[],
+                takes_partial: true,
+            };
+            assert!(matches!(intake.read(log, None), Cut::Whole));
         },
         |report: Report<Vec<u8>>| {
             text.extend(report.collected);
@@ -103,11 +112,11 @@ fn only_the_line_that_gets_no_answer_goes_unchecked() {
 #[test]
 fn a_matcher_that_answers_nothing_is_not_asked_for_every_line() {
     let matcher = short_of_memory();
-    let before = matcher.runner.counters().batches;
+    let before = matcher.batches();
     let (matched, tally) = scan(&matcher, &long().repeat(400));
     assert_eq!((matched.len(), tally.lines, tally.unchecked.count), (0, 400, 400));
     // One call for each batch of four or five lines, and those that batches were taken apart with at first.
-    let calls = matcher.runner.counters().batches - before;
+    let calls = matcher.batches() - before;
     assert!((100..250).contains(&calls), "{calls}");
 }
 
