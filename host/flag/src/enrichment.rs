@@ -24,6 +24,9 @@ pub(crate) fn enrichment(covering: &Covering<'_>, blacklist: &str, occurred: Tim
         if let Some(tlp) = view.tlp {
             set(indicator, "marking.tlp", json!(tlp.name()));
         }
+        if let Some(port) = view.port {
+            set(indicator, "port", json!(port.number));
+        }
         if let Some(from) = view.valid_from {
             set(indicator, "first_seen", json!(moment(from)));
         }

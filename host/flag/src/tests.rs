@@ -21,6 +21,7 @@ fn indicator(id: &str, tlp: Option<Tlp>, confidence: Option<u8>) -> IndicatorVie
         modified: None,
         name: None,
         types: Vec::new(),
+        port: None,
         mode: DomainMode::AtAndBelow,
         url_mode: UrlMode::Exact,
     }

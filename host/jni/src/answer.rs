@@ -5,7 +5,7 @@ use std::ops::Range;
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
-use threatsieve_blacklist::{Hit, Timestamp};
+use threatsieve_blacklist::{Hit, Seen, Timestamp};
 use threatsieve_flag::{Flag, Found, MAX_INDICATORS, coverings};
 use threatsieve_runner::Answer;
 
@@ -186,7 +186,10 @@ impl<'a> AnswerWriter<'a> {
             }
             document.judged += 1;
             let limit = MAX_INDICATORS - document.kept;
-            let Some(matched) = answer.blacklist.resolve_up_to(hit, &options.policy, at, limit) else {
+            let number = hit.observable + first;
+            // The document's own port is not handed over: the one in the value is all that is known.
+            let seen = Seen::with_ports(at, layout.value(number), None);
+            let Some(matched) = answer.blacklist.resolve_up_to(hit, &options.policy, seen, limit) else {
                 continue;
             };
             document.kept += matched.entry.indicators.len();
@@ -194,7 +197,6 @@ impl<'a> AnswerWriter<'a> {
             if matched.entry.indicators.is_empty() {
                 continue;
             }
-            let number = hit.observable + first;
             document.found.push(Found {
                 number,
                 observable: String::from_utf8_lossy(layout.value(number)).into_owned(),

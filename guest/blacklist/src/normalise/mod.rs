@@ -11,6 +11,8 @@ mod refang;
 mod url;
 
 pub(crate) use address::{parse_strict as parse_address, parse_v4, parse_v4_in, unmap};
+#[cfg(feature = "host")]
+pub(crate) use authority::{normal_authority, observed_port};
 pub(crate) use block::BLOCK;
 pub(crate) use host::{MAX_NAME_BYTES, Suffix, Unusual, suffixes};
 pub(crate) use refang::refang;

@@ -5,6 +5,7 @@ use std::fs::File as Handle;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use serde::Serialize as _;
 use threatsieve_blacklist::Policy;
 use threatsieve_log::{Fields, Format};
 use toml::de::DeTable;
@@ -13,7 +14,8 @@ use super::problem::{Problem, render};
 use super::reader::{File, Reader};
 use super::shown::quoted;
 use super::{
-    BlacklistConfig, Config, Health, History, Http, LogSource, Logging, Output, Retention, Schedule, settings,
+    BlacklistConfig, Config, Feed, Health, History, Http, LogSource, Logging, Output, Retention, Schedule,
+    settings,
 };
 use super::{alerts, feed, opensearch};
 use crate::limited::read_limited;
@@ -70,6 +72,21 @@ pub(crate) fn load(path: &Path) -> Result<Loaded, ConfigError> {
     let folder = std::path::absolute(if folder.as_os_str().is_empty() { Path::new(".") } else { folder })
         .map_err(unreadable)?;
     parse(&path.display().to_string(), &text, &folder)
+}
+
+/// The feed behind a URL, of type `url` or `taxii`, and the limits of its requests: every setting has
+/// its default.
+pub(crate) fn feed_of_url(kind: &str, url: &str) -> Result<(Feed, Http), ConfigError> {
+    let mut quoted = String::new();
+    // Writing a string to a string cannot fail.
+    let _ = url.serialize(toml::ser::ValueSerializer::new(&mut quoted));
+    let text = format!("[[feeds]]\nname = \"{kind}\"\ntype = \"{kind}\"\nurl = {quoted}\n");
+    let name = "the command line";
+    let Config { mut feeds, http, .. } = parse(name, &text, Path::new("/"))?.config;
+    match feeds.pop() {
+        Some(feed) => Ok((feed, http)),
+        None => Err(ConfigError::Wrong { text: format!("{name}: expected a feed, got none"), count: 1 }),
+    }
 }
 
 /// Checks a configuration's text. `name` stands for the file in messages, `folder` is what relative paths start from.
@@ -189,7 +206,10 @@ fn http(table: &Reader<'_>) -> Option<Http> {
     let connect_timeout = table.duration("connect_timeout");
     let idle_timeout = table.duration("idle_timeout");
     let total_timeout = table.duration("total_timeout");
+    let poll_timeout = table.duration("poll_timeout");
+    let max_poll_objects = table.integer("max_poll_objects", 1, 16_000_000);
     let max_body_bytes = table.bytes("max_body");
+    let allow_redirects_to = table.urls("allow_redirects_to");
     let proxy = table.url("proxy");
     let ca_files = table.paths("ca_files");
     let user_agent = table.value("user_agent", "printable ASCII", |value| {
@@ -200,7 +220,10 @@ fn http(table: &Reader<'_>) -> Option<Http> {
         connect_timeout: connect_timeout??,
         idle_timeout: idle_timeout??,
         total_timeout: total_timeout??,
+        poll_timeout: poll_timeout??,
+        max_poll_objects: max_poll_objects??,
         max_body_bytes: max_body_bytes?,
+        allow_redirects_to: allow_redirects_to?,
         proxy: proxy?,
         ca_files: ca_files?,
         user_agent: user_agent?,

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use threatsieve_blacklist::{Policy, Tlp, UrlMode};
+use threatsieve_feed::FeedFormat;
 use threatsieve_log::{Fields, Format};
 use url::Url;
 
@@ -21,7 +22,7 @@ mod shown;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use load::{ConfigError, Loaded, load};
+pub(crate) use load::{ConfigError, Loaded, feed_of_url, load};
 pub(crate) use opensearch::of_hosts;
 pub(crate) use secret::Secret;
 
@@ -89,8 +90,15 @@ pub(crate) struct Http {
     pub(crate) idle_timeout: Duration,
     /// Longest time for one request with its body.
     pub(crate) total_timeout: Duration,
+    /// Longest time that a round spends on polling.
+    pub(crate) poll_timeout: Duration,
+    /// Objects of a collection that are stored at once, but for the rest of the page that reaches
+    /// it.
+    pub(crate) max_poll_objects: u32,
     /// Most bytes of one body, unpacked.
     pub(crate) max_body_bytes: u64,
+    /// Schemes, hosts and ports that other servers may lead to, though they are not public.
+    pub(crate) allow_redirects_to: Vec<Url>,
     /// `None` takes what the environment says (`HTTPS_PROXY`, `HTTP_PROXY`, `NO_PROXY`).
     pub(crate) proxy: Option<Url>,
     /// Certificates (PEM) of authorities trusted beside the system's.
@@ -111,6 +119,12 @@ pub(crate) struct Feed {
     /// For indicators that carry no marking.
     pub(crate) tlp: Option<Tlp>,
     pub(crate) url_mode: UrlMode,
+    /// How it is read; `None` to tell it by the content.
+    pub(crate) format: Option<FeedFormat>,
+    /// An indicator that names a port matches only events with that port.
+    pub(crate) match_port: bool,
+    /// It may hold no indicator even when it is polled for the first time.
+    pub(crate) may_be_empty: bool,
     pub(crate) hold: Hold,
 }
 

@@ -85,7 +85,7 @@ impl<'a> Reader<'a> {
                 }
             }
         }
-        reader.show();
+        reader.show(known);
         reader
     }
 
@@ -114,12 +114,14 @@ impl<'a> Reader<'a> {
         });
     }
 
-    /// Notes the values for `config show`. Secrets are named by where they are found; a plain one is a problem and is never shown.
-    fn show(&self) {
+    /// Notes the values for `config show`. Secrets are named by where they are found; a plain one
+    /// is a problem and is never shown. URLs are shown without keys.
+    fn show(&self, known: &Table) {
         let mut shown = self.file.shown.borrow_mut();
         for (key, value) in &self.values {
             if !matches!(value.get_ref(), DeValue::Table(_)) && !holds_tables(value.get_ref()) {
-                shown.push((join(&self.path, key), as_toml(value.get_ref())));
+                let is_url = known.is_url(key);
+                shown.push((join(&self.path, key), as_toml(value.get_ref(), is_url)));
             }
         }
     }
@@ -300,12 +302,9 @@ impl<'a> Reader<'a> {
         self.one_url(key, value.get_ref()).map(Some)
     }
 
-    /// A list of such URLs, at least one.
+    /// A list of such URLs.
     pub(super) fn urls(&self, key: &'static str) -> Option<Vec<Url>> {
-        let list = self.value(key, "a list of http or https URLs, at least one", |value| {
-            value.as_array().filter(|list| !list.is_empty()).map(|_| ())
-        });
-        list?;
+        self.value(key, "a list of http or https URLs", |value| value.as_array().map(|_| ()))?;
         let urls: Vec<Option<Url>> =
             self.items(key).iter().map(|item| self.one_url(key, item.get_ref())).collect();
         urls.into_iter().collect()

@@ -33,6 +33,13 @@ pub(crate) struct Table {
     pub(crate) settings: &'static [Setting],
 }
 
+impl Table {
+    /// Whether a key's value is a URL, or a list of such, which may have keys in it.
+    pub(crate) fn is_url(&self, key: &str) -> bool {
+        self.settings.iter().any(|setting| setting.key == key && setting.kind.contains("URL"))
+    }
+}
+
 use self::Default::{Absent, Is, Required};
 
 const fn setting(
@@ -199,7 +206,31 @@ pub(crate) const HTTP: Table = Table {
             "\"10m\"",
             "Longest time for one request with its body.",
         ),
+        setting(
+            "poll_timeout",
+            "duration",
+            Is("\"5m\""),
+            "\"2m\"",
+            "Longest time that a round spends on polling. A TAXII feed that is not done by then keeps its complete \
+             pages, and the next round goes on behind them; any other feed fails.",
+        ),
+        setting(
+            "max_poll_objects",
+            "integer, 1 to 16000000",
+            Is("250000"),
+            "1000000",
+            "Objects of a TAXII feed after which its complete pages are stored, before more are fetched; memory \
+             grows by about 0.75 KB an indicator.",
+        ),
         setting("max_body", "size", Is("\"1GiB\""), "\"200MB\"", "Largest body, after decompression."),
+        setting(
+            "allow_redirects_to",
+            "list of URLs",
+            Is("[]"),
+            "[\"http://mirror.example.internal:8080\"]",
+            "Schemes, hosts and ports in private networks that a feed's server may redirect to, or name as an API \
+             root. Its own and public ones are allowed anyway.",
+        ),
         setting(
             "proxy",
             "URL",
@@ -356,6 +387,27 @@ pub(crate) const FEED: Table = Table {
             Is("0.5"),
             "0.3",
             "Largest share of its active indicators that may leave at once; more is held back until `feeds --allow NAME`.",
+        ),
+        setting(
+            "format",
+            "reader",
+            Absent,
+            "\"csv:url\"",
+            "How it is read: `lines`, `hosts`, `csv`, `json` or `stix`; `csv:NAME` and `json:NAME` name the column of values. Absent: told by the content.",
+        ),
+        setting(
+            "match_port",
+            "boolean",
+            Is("false"),
+            "true",
+            "Match a value that is listed with a port only in events with that port.",
+        ),
+        setting(
+            "may_be_empty",
+            "boolean",
+            Is("false"),
+            "true",
+            "Take a first delivery without an indicator. Otherwise it is held back.",
         ),
         setting(
             "canaries",

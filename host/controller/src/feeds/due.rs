@@ -6,6 +6,7 @@ use threatsieve_blacklist::Timestamp;
 
 use super::backoff;
 use super::cursor::Moment;
+use super::taxii::is_paused;
 use crate::config::Feed;
 use crate::store::FeedState;
 
@@ -20,8 +21,9 @@ pub(super) fn not_yet(feed: &Feed, state: Option<&FeedState>, now: Timestamp) ->
         let (failures, next) = (state.failures, String::from(Moment(next)));
         return Some(format!("failed {failures} times in a row; next attempt at {next}"));
     }
-    // What was let through is to come at once.
-    if state.is_allowed {
+    // What was let through is to come at once, and so is the rest of a poll that ended at its
+    // limit.
+    if state.is_allowed || state.cursor.as_ref().is_some_and(is_paused) {
         return None;
     }
     let every = feed.every?;

@@ -60,6 +60,7 @@ impl Opened {
         let mut decoder = sources::unpack(file.try_clone().map_err(Unreadable::Open)?)?;
         let is_packed = decoder.is_packed();
         let mark_bytes = decoder.mark_bytes();
+        // Only a stream that lies on disk as it is can have the disk's holes.
         let mut hole = mark_bytes.map_or(0, |mark| unwritten.saturating_sub(mark));
         let mut bytes = vec![0; HEAD_BYTES];
         let (mut used, mut damage) = (0, decoder.skip(hole).err().map(|error| decoder.damage(error)));

@@ -46,6 +46,7 @@ fn list(compiler: &mut Compiler, role: Role, value: Value, view: IndicatorView) 
         modified: view.modified,
         name: view.name,
         types: view.types,
+        port: view.port,
         values: vec![value],
     };
     match role {

@@ -9,7 +9,7 @@ use threatsieve_blacklist::Timestamp;
 use super::configured::{loaded, now};
 use crate::cli::{MuteArgs, MuteEnd, MuteTarget, MuteVerb};
 use crate::exit::{Exit, Failure};
-use crate::output::{Sink, counted, harmless, moment};
+use crate::output::{Sink, counted, harmless, moment, safe_json};
 use crate::store::Store;
 use crate::store::mutes::{Mute, MuteKind};
 
@@ -79,7 +79,7 @@ fn list_mutes(store: &Store, now: Timestamp, as_json: bool) -> anyhow::Result<St
     for mute in store.mutes()? {
         let has_ended = mute.until <= now;
         if as_json {
-            _ = writeln!(text, "{}", object(&mute, has_ended));
+            _ = writeln!(text, "{}", safe_json(&object(&mute, has_ended).to_string()));
             continue;
         }
         let (end, until) = (if has_ended { "ended" } else { "until" }, moment(mute.until));

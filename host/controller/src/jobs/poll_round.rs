@@ -12,7 +12,7 @@ use crate::cli::{PollArgs, RunArgs};
 use crate::config::{Config, Feed, Schedule};
 use crate::exit::{Exit, Failure};
 use crate::logging;
-use crate::output::{Sink, note};
+use crate::output::{Sink, note, safe_json};
 use crate::rounds::Round;
 use crate::stop::Stop;
 use crate::store::{StateDamage, Store};
@@ -42,7 +42,8 @@ pub(crate) fn poll_round(args: &PollArgs) -> Result<Exit, Failure> {
         now: now(),
     };
     let report = round.play(&mut store)?;
-    let text = if args.json { serde_json::to_string(&report)? + "\n" } else { report.text() };
+    let text =
+        if args.json { format!("{}\n", safe_json(&serde_json::to_string(&report)?)) } else { report.text() };
     Sink::stdout()?.write(text.as_bytes())?;
     Ok(report.exit())
 }

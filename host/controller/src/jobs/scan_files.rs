@@ -24,7 +24,7 @@ pub(crate) fn scan_files(args: &ScanArgs) -> Result<Exit, Failure> {
     let start = Instant::now();
     let files = files(args)?;
     let threads = args.threads.map_or_else(|| available_parallelism().map_or(1, usize::from), usize::from);
-    let Prepared { blacklist, rejections, suffixes_made_exact } =
+    let Prepared { blacklist, rejections, doubts, suffixes_made_exact } =
         prepare(&args.feeds, &args.blacklist, &mut |_| {})?;
     let matcher = Matcher::new(blacklist, args.policy.policy(), threads)?;
     let done = Arc::new(Done::default());
@@ -47,7 +47,7 @@ pub(crate) fn scan_files(args: &ScanArgs) -> Result<Exit, Failure> {
     let ends = [
         (args.exit_code && tally.events > 0, Exit::Matched),
         (read.missing, Exit::Usage),
-        (read.damaged || tally.unchecked.count + tally.cut.count > 0, Exit::Damaged),
+        (read.damaged || tally.unchecked.count + tally.cut.count > 0 || !doubts.is_empty(), Exit::Damaged),
     ];
     Ok(ends.into_iter().filter_map(|(is, exit)| is.then_some(exit)).max().unwrap_or(Exit::Done))
 }

@@ -6,12 +6,13 @@ use serde_json::{Value as Json, json};
 use threatsieve_blacklist::Tlp;
 
 use super::configured::{loaded, network_runtime, now};
-use crate::cli::{FeedsArgs, IndicatorState, IndicatorsArgs, StatusArgs};
+use super::test_feed::test_feed;
+use crate::cli::{FeedsArgs, FeedsVerb, IndicatorState, IndicatorsArgs, StatusArgs};
 use crate::exit::{Exit, Failure};
 use crate::indicators::generation;
-use crate::output::{Sink, harmless, moment, note};
+use crate::output::{Sink, harmless, moment, note, safe_json};
 use crate::status::{ClusterStatus, Status, feeds};
-use crate::store::{Found, Query, State, Store};
+use crate::store::{Found, FoundValue, Query, State, Store};
 
 /// Prints feeds, generation, queues, last errors, and what the cluster's nodes serve.
 pub(crate) fn show_status(args: &StatusArgs) -> Result<Exit, Failure> {
@@ -26,7 +27,11 @@ pub(crate) fn show_status(args: &StatusArgs) -> Result<Exit, Failure> {
         store.check()?;
     }
     let status = Status::read(config, &store, cluster)?;
-    let text = if args.json { serde_json::to_string(&status)? + "\n" } else { status.to_string() };
+    let text = if args.json {
+        format!("{}\n", safe_json(&serde_json::to_string(&status)?))
+    } else {
+        status.to_string()
+    };
     Sink::stdout()?.write(text.as_bytes())?;
     if args.check {
         note("the state was read as a whole; no damage was found");
@@ -36,6 +41,9 @@ pub(crate) fn show_status(args: &StatusArgs) -> Result<Exit, Failure> {
 
 /// Feeds, or letting one's next delivery through.
 pub(crate) fn list_feeds(args: &FeedsArgs) -> Result<Exit, Failure> {
+    if let Some(FeedsVerb::Test(test)) = &args.verb {
+        return test_feed(test, &args.config, args.json);
+    }
     let Some(loaded) = loaded(&args.config.path())? else { return Ok(Exit::Usage) };
     if let Some(name) = &args.allow {
         let mut store = Store::open(&loaded.config.state)?;
@@ -46,7 +54,7 @@ pub(crate) fn list_feeds(args: &FeedsArgs) -> Result<Exit, Failure> {
     let mut all = feeds(&loaded.config, &store)?;
     all.retain(|feed| !args.held || feed.held.is_some());
     let text = match args.json {
-        true => format!("{}\n", json!({ "feeds": all })),
+        true => format!("{}\n", safe_json(&json!({ "feeds": all }).to_string())),
         false => all.iter().map(ToString::to_string).collect(),
     };
     Sink::stdout()?.write(text.as_bytes())?;
@@ -63,7 +71,9 @@ pub(crate) fn list_indicators(args: &IndicatorsArgs) -> Result<Exit, Failure> {
         for (feed, one) in store.left_out(args.feed.as_deref(), limit)? {
             let (shown, reason) = (harmless(&one.value), harmless(&one.reason));
             _ = match args.json {
-                true => writeln!(text, "{}", json!({ "feed": feed, "left_out": one })),
+                true => {
+                    writeln!(text, "{}", safe_json(&json!({ "feed": feed, "left_out": one }).to_string()))
+                }
                 false => writeln!(text, "{} {}  {shown}: {reason}", harmless(&feed), harmless(&one.id)),
             };
         }
@@ -72,7 +82,11 @@ pub(crate) fn list_indicators(args: &IndicatorsArgs) -> Result<Exit, Failure> {
             Query { text: args.text.clone(), feed: args.feed.clone(), state: state(args.state), limit };
         let (found, has_more) = store.search(&query, now())?;
         for one in &found {
-            text.push_str(&if args.json { format!("{}\n", found_json(one)) } else { found_text(one) });
+            text.push_str(&if args.json {
+                format!("{}\n", safe_json(&found_json(one).to_string()))
+            } else {
+                found_text(one)
+            });
         }
         if has_more && !args.json {
             _ = writeln!(text, "there are more; --limit shows them");
@@ -97,7 +111,7 @@ fn state(asked: IndicatorState) -> Option<State> {
 
 fn found_json(one: &Found) -> Json {
     let values: Vec<Json> = (one.values.iter())
-        .map(|v| json!({ "value": v.value, "valid_from": v.valid_from.map(moment), "valid_until": v.valid_until.map(moment) }))
+        .map(|v| json!({ "value": v.value, "port": v.port, "valid_from": v.valid_from.map(moment), "valid_until": v.valid_until.map(moment) }))
         .collect();
     json!({
         "feed": one.feed, "id": one.id, "state": one.state.name(), "values": values, "confidence": one.confidence,
@@ -107,7 +121,11 @@ fn found_json(one: &Found) -> Json {
 }
 
 fn found_text(one: &Found) -> String {
-    let values: Vec<&str> = one.values.iter().map(|value| value.value.as_str()).collect();
+    let value = |value: &FoundValue| match value.port {
+        Some(port) => format!("{} port {port}", value.value),
+        None => value.value.clone(),
+    };
+    let values: Vec<String> = one.values.iter().map(value).collect();
     let mut text = format!(
         "{} {}  {}  {}",
         one.state.name(),

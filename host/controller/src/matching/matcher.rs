@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use anyhow::Context;
-use threatsieve_blacklist::{Batch, Blacklist, Hit, Match, Policy, Timestamp};
+use threatsieve_blacklist::{Batch, Blacklist, Hit, Match, Policy, Seen, Timestamp};
 use threatsieve_runner::{Answer, CheckError, MemoryFile, Runner, RunnerOptions};
 
 /// How matches are found and judged.
@@ -11,6 +11,8 @@ pub(crate) struct Matcher {
     runner: Runner,
     blacklist: Arc<Blacklist<MemoryFile>>,
     policy: Policy,
+    /// Some indicator matches only events with its port.
+    compares_ports: bool,
 }
 
 /// Which moments count.
@@ -63,8 +65,13 @@ impl Matcher {
     }
 
     /// What answers from a runner that the blacklist is loaded into.
-    pub(crate) fn loaded(runner: Runner, blacklist: Arc<Blacklist<MemoryFile>>, policy: Policy) -> Matcher {
-        Matcher { runner, blacklist, policy }
+    pub(crate) fn loaded(
+        runner: Runner,
+        blacklist: Arc<Blacklist<MemoryFile>>,
+        policy: Policy,
+    ) -> Matcher {
+        let compares_ports = blacklist.compares_ports();
+        Matcher { runner, blacklist, policy, compares_ports }
     }
 
     pub(crate) fn blacklist(&self) -> &Blacklist<MemoryFile> {
@@ -79,8 +86,13 @@ impl Matcher {
         self.runner.check(batch)
     }
 
-    /// What a hit comes to for an event at `at`, with at most `limit` indicators of its entry.
-    pub(crate) fn ruling(&self, answer: &Answer, hit: &Hit, at: Timestamp, limit: usize) -> Ruling {
+    /// Whether some indicator of the blacklist matches only events with its port.
+    pub(crate) fn compares_ports(&self) -> bool {
+        self.compares_ports
+    }
+
+    /// What a hit comes to for an event, with at most `limit` indicators of its entry.
+    pub(crate) fn ruling(&self, answer: &Answer, hit: &Hit, event: Seen, limit: usize) -> Ruling {
         if hit.allowed_by.is_some() {
             return Ruling::Allowed;
         }
@@ -90,7 +102,7 @@ impl Matcher {
         if limit == 0 {
             return Ruling::BeyondLimit;
         }
-        let matched = answer.blacklist.resolve_up_to(hit, &self.policy, at, limit);
+        let matched = answer.blacklist.resolve_up_to(hit, &self.policy, event, limit);
         matched.map_or(Ruling::OutsidePolicy, Ruling::Counts)
     }
 

@@ -13,6 +13,7 @@ mod time;
 mod view;
 
 pub(crate) use build_report::BuildReport;
+pub(crate) use json::safe_json;
 pub(crate) use messages::{complain, note};
 pub(crate) use printer::Printer;
 pub(crate) use progress::{Done, Progress};

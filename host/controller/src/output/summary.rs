@@ -117,6 +117,9 @@ impl Summary<'_> {
                 counted(*count, "STIX pattern", "STIX patterns")
             );
         }
+        for (reason, count) in &self.rejections.skipped {
+            _ = writeln!(text, "  {} skipped: {reason}", counted(*count, "record", "records"));
+        }
         if self.suffixes_made_exact > 0 {
             let suffixes = counted(self.suffixes_made_exact, "public suffix", "public suffixes");
             _ = writeln!(text, "  {suffixes} matched exactly, without what lies below");

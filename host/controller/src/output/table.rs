@@ -98,6 +98,10 @@ pub(crate) fn indicator(view: &IndicatorView) -> String {
     if let Some(name) = &view.name {
         _ = write!(text, " {name:?}");
     }
+    if let Some(port) = view.port {
+        let only = if port.is_matched { " only" } else { "" };
+        _ = write!(text, " port {}{only}", port.number);
+    }
     if let Some(confidence) = view.confidence {
         _ = write!(text, " confidence {confidence}");
     }

@@ -21,6 +21,7 @@ mod found_event;
 mod headers;
 mod intake;
 mod piece;
+mod ports;
 mod tally;
 
 #[cfg(test)]

@@ -11,6 +11,7 @@ use threatsieve_log::{Format, MAX_LINE_BYTES, Parser};
 use threatsieve_runner::{Answer, CheckError};
 
 use super::event::Event;
+use super::ports::Ports;
 use super::tally::{Example, Tally};
 use crate::matching::{Matcher, Ruling, Times};
 use crate::output::clipped;
@@ -351,10 +352,13 @@ impl<'c, Out: Collected> Lines<'_, '_, 'c, Out> {
             found.iter().map(|found| found.matched.entry.indicators.len()).sum()
         };
         let mut room = MAX_MATCHES.saturating_sub(named(&self.held));
+        let ports = matcher.compares_ports().then(|| Ports::of(&self.parser, one.line));
         for hit in hits {
+            let number = hit.observable + offset - one.places.start + one.before;
+            let seen = ports.as_ref().map_or(at.into(), |ports| ports.seen(number, at));
             // One match makes an event count that is not written, whatever else there is.
             let is_enough = self.worker.collect.is_none() && !found.is_empty();
-            match matcher.ruling(answer, hit, at, if is_enough { 0 } else { room }) {
+            match matcher.ruling(answer, hit, seen, if is_enough { 0 } else { room }) {
                 Ruling::Allowed => tally.suppressed += 1,
                 Ruling::Partial => tally.partial += 1,
                 Ruling::OutsidePolicy => tally.outside_policy += 1,
@@ -362,7 +366,6 @@ impl<'c, Out: Collected> Lines<'_, '_, 'c, Out> {
                 Ruling::Counts(matched) => {
                     room -= matched.entry.indicators.len();
                     self.omitted += matched.omitted;
-                    let number = hit.observable + offset - one.places.start + one.before;
                     found.push(Found { number, observable: String::new(), field: String::new(), matched });
                 }
             }

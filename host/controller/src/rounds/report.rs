@@ -29,6 +29,9 @@ pub(crate) struct FeedReport {
     pub(crate) objects: u64,
     pub(crate) bytes: u64,
     pub(crate) seconds: f64,
+    /// The poll ended at its limit of time; the next round goes on.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) goes_on: bool,
 }
 
 impl From<Polled> for FeedReport {
@@ -40,7 +43,7 @@ impl From<Polled> for FeedReport {
                 None => ("taken", None, Some(ingested)),
             },
             Outcome::Skipped(why) => ("skipped", Some(why), None),
-            Outcome::Failed(error) => ("failed", Some(format!("{error:#}")), None),
+            Outcome::Failed(error) => ("failed", Some(error), None),
         };
         FeedReport {
             name: polled.feed,
@@ -50,6 +53,7 @@ impl From<Polled> for FeedReport {
             objects: polled.objects,
             bytes: polled.bytes,
             seconds: polled.elapsed.as_secs_f64(),
+            goes_on: polled.goes_on,
         }
     }
 }
@@ -96,11 +100,12 @@ impl RoundReport {
         let is_undelivered = self.delivery.is_some_and(|d| d.retried + d.given_up > 0);
         let is_not_pushed = self.push.as_ref().is_some_and(PushReport::is_trouble);
         let has_failed = self.feeds.iter().any(|feed| matches!(feed.outcome, "failed" | "held"));
+        let has_doubt = self.feeds.iter().any(FeedReport::is_first_in_doubt);
         let is_not_written = self.records.as_ref().is_some_and(|records| records.error.is_some());
         let ends = [
             (!self.errors.is_empty() || is_not_written || self.clock.is_some(), Exit::Usage),
             (has_failed || self.held.is_some() || is_undelivered || is_not_pushed, Exit::Remote),
-            (is_damaged, Exit::Damaged),
+            (is_damaged || has_doubt, Exit::Damaged),
         ];
         let of_this_round = ends.into_iter().filter_map(|(is, exit)| is.then_some(exit));
         let lasting = self.conditions.iter().map(|condition| condition.kind.exit());
@@ -227,17 +232,39 @@ fn new_lines(follow: &FollowReport) -> String {
 }
 
 impl FeedReport {
+    /// Whether its first delivery is hardly what it should be, and is held back for that.
+    fn is_first_in_doubt(&self) -> bool {
+        self.taken.as_ref().and_then(|taken| taken.held.as_ref()).is_some_and(|held| held.is_first)
+    }
+
     fn text(&self) -> String {
+        let mut text = self.outcome_text();
+        if self.goes_on {
+            text.push_str("; there is more: the next round goes on");
+        }
+        text
+    }
+
+    fn outcome_text(&self) -> String {
         match (&self.taken, &self.reason) {
             (_, Some(reason)) => format!("{}: {}", self.outcome, harmless(reason)),
-            (Some(taken), None) => format!(
-                "{} added, {} changed, {} removed, {} revoked, {} left out",
-                grouped(taken.added),
-                grouped(taken.changed),
-                grouped(taken.removed),
-                grouped(taken.revoked),
-                grouped(taken.refused)
-            ),
+            (Some(taken), None) => {
+                let mut text = format!(
+                    "{} added, {} changed, {} removed, {} revoked, {} left out",
+                    grouped(taken.added),
+                    grouped(taken.changed),
+                    grouped(taken.removed),
+                    grouped(taken.revoked),
+                    grouped(taken.refused)
+                );
+                if taken.older > 0 {
+                    _ = write!(text, ", {} older than known", grouped(taken.older));
+                }
+                if taken.ahead > 0 {
+                    _ = write!(text, ", {} dated in the future", grouped(taken.ahead));
+                }
+                text
+            }
             (None, None) => self.outcome.to_owned(),
         }
     }

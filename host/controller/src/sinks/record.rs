@@ -8,6 +8,7 @@ use threatsieve_flag::fields::{set, take};
 use threatsieve_flag::{Ceiling, Covering, Flag, moment};
 
 use crate::config::Output;
+use crate::output::safe_json;
 use crate::pipeline::FoundEvent;
 use crate::store::events::{Finding, KnownEvent};
 
@@ -77,7 +78,7 @@ pub(crate) fn retraction_record(
         }
         None => ours["withheld"] = json!(1),
     }
-    json!({ "threatsieve": ours }).to_string()
+    safe_json(&json!({ "threatsieve": ours }).to_string()).into_owned()
 }
 
 fn place(record: &mut Map<String, Value>, event: &FoundEvent, path: &Path) {
@@ -113,7 +114,7 @@ fn finish(
     }
     append_enrichments(&mut record, flag.enrichments);
     record.insert("threatsieve".into(), ours);
-    Value::Object(record).to_string()
+    safe_json(&Value::Object(record).to_string()).into_owned()
 }
 
 /// Adds to `threat.enrichments`; what others put there stays, first.

@@ -7,6 +7,7 @@ use serde::Serialize;
 
 use crate::cluster::Cluster;
 use crate::config::{Config, OpenSearch};
+use crate::network::shown_url;
 use crate::output::{Rfc3339, counted, harmless};
 use crate::publish::{self, NodeAnswer, Outgoing, Wanted, nodes_text, remedy};
 use crate::store::{LastPush, Store};
@@ -57,7 +58,7 @@ impl ClusterStatus {
         };
         let asked = asked.await;
         let mut status = ClusterStatus {
-            hosts: settings.hosts.iter().map(url::Url::to_string).collect(),
+            hosts: settings.hosts.iter().map(shown_url).collect(),
             host: None,
             error: None,
             wanted: None,

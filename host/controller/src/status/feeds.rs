@@ -72,6 +72,9 @@ impl fmt::Display for FeedStatus {
                 harmless(error)
             )?;
         }
+        if self.cursor.as_ref().is_some_and(|cursor| cursor.get("resume").is_some()) {
+            writeln!(f, "          there is more: the next round goes on")?;
+        }
         if let Some(held) = &self.held {
             writeln!(
                 f,

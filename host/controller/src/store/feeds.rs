@@ -48,6 +48,9 @@ pub(crate) struct Held {
     pub(crate) leaving: u64,
     /// When it came: microseconds since 1970.
     pub(crate) at: i64,
+    /// Nothing of the feed was ever taken.
+    #[serde(default)]
+    pub(crate) is_first: bool,
 }
 
 /// What a delivery came to; indicators are counted.
@@ -62,11 +65,34 @@ pub(crate) struct Ingested {
     pub(crate) revoked: u64,
     /// Values, lines and patterns that are left out.
     pub(crate) refused: u64,
+    /// Versions older than the one that is known, which are ignored.
+    #[serde(default)]
+    pub(crate) older: u64,
+    /// Versions dated more than a day ahead, which count as undated.
+    #[serde(default)]
+    pub(crate) ahead: u64,
+    /// Records that are not meant as indicators.
+    #[serde(default)]
+    pub(crate) skipped: u64,
     /// When held, nothing of the delivery is applied, and what is counted is what it would have done.
     pub(crate) held: Option<Held>,
 }
 
 impl Ingested {
+    /// What this and a part taken before it came to together.
+    pub(crate) fn after(self, before: Ingested) -> Ingested {
+        Ingested {
+            added: self.added + before.added,
+            changed: self.changed + before.changed,
+            removed: self.removed + before.removed,
+            revoked: self.revoked + before.revoked,
+            refused: self.refused + before.refused,
+            older: self.older + before.older,
+            ahead: self.ahead + before.ahead,
+            held: self.held,
+        }
+    }
+
     /// Whether anything in force is not what it was.
     pub(crate) fn has_changes(&self) -> bool {
         self.held.is_none() && self.added + self.changed + self.removed + self.revoked > 0

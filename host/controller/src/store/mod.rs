@@ -38,7 +38,7 @@ pub(crate) use pushes::{LastPush, Unchecked};
 #[cfg(test)]
 pub(crate) use retention::Limits;
 pub(crate) use retention::{Kept, Pruned};
-pub(crate) use search::{Found, Query, State};
+pub(crate) use search::{Found, FoundValue, Query, State};
 
 /// The open state.
 pub(crate) struct Store {

@@ -30,6 +30,7 @@ pub(super) fn apply(
         Planner { collected: &delivery.collected, canaries: &delivery.canaries, now, plan: Plan::default() };
     let mut plan = planner.compare(&transaction, feed, delivered)?;
     plan.counts.refused = delivery.refused;
+    (plan.counts.ahead, plan.counts.skipped) = (delivery.ahead, delivery.skipped);
     let (active, allowed): (i64, bool) =
         transaction.query_row("SELECT active, allowed FROM feeds WHERE id = ?1", [feed], |row| {
             Ok((row.get(0)?, row.get(1)?))
@@ -40,7 +41,8 @@ pub(super) fn apply(
         && !allow_held
         && !allowed
     {
-        let held = Held { why: why.clone(), active, leaving: plan.leaving, at: now.0 };
+        let (why, is_first) = (why.clone(), delivery.is_first);
+        let held = Held { why, active, leaving: plan.leaving, at: now.0, is_first };
         hold(&transaction, feed, now, &held)?;
         transaction.commit()?;
         return Ok(Ingested { held: Some(held), ..plan.counts });
@@ -61,6 +63,9 @@ pub(super) fn apply(
 
 /// Why a delivery is not to be trusted.
 fn suspicion(delivery: &Delivery, plan: &Plan, active: u64, delivered: Delivered) -> Option<String> {
+    if delivery.is_first && delivery.doubt.is_some() {
+        return delivery.doubt.clone();
+    }
     if delivered == Delivered::Whole
         && let Some(canary) = delivery.canaries.iter().find(|canary| !canary.was_seen)
     {

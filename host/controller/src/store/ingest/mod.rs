@@ -9,6 +9,7 @@ mod plan;
 
 use serde_json::Value as Json;
 use threatsieve_blacklist::{Indicator, IndicatorId, Timestamp, UrlMode, Value};
+use threatsieve_feed::latest_modified;
 
 use self::collect::{Canary, Collected};
 pub(crate) use self::plan::{ACTIVE, REVOKED};
@@ -17,9 +18,6 @@ use super::body::Statement;
 use super::feeds::{Ingested, feed_id};
 use super::left_out::{LeftOut, MAX_LEFT_OUT};
 use crate::config::Feed;
-
-/// How far ahead of this machine's clock a publisher's may be: a day.
-const CLOCK_SKEW_MICROS: i64 = 24 * 60 * 60 * 1_000_000;
 
 /// Most marking definitions kept of one feed, and the longest one in bytes.
 const MAX_MARKINGS: usize = 10_000;
@@ -49,6 +47,12 @@ struct Delivery {
     canaries: Vec<Canary>,
     left_out: Vec<LeftOut>,
     refused: u64,
+    ahead: u64,
+    skipped: u64,
+    /// Nothing of the feed was ever taken.
+    is_first: bool,
+    /// The reason why the delivery is hardly the feed.
+    doubt: Option<String>,
     markings: Vec<(String, String)>,
 }
 
@@ -60,7 +64,7 @@ impl Delivery {
 
 /// Whether a publisher can have changed something at that time.
 fn is_credible(modified: Timestamp, now: Timestamp) -> bool {
-    modified.0 <= now.0.saturating_add(CLOCK_SKEW_MICROS)
+    modified <= latest_modified(now)
 }
 
 impl Store {
@@ -75,6 +79,10 @@ impl Store {
             canaries: feed.hold.canaries.iter().map(|text| Canary::new(text, feed.url_mode)).collect(),
             left_out: Vec::new(),
             refused: 0,
+            ahead: 0,
+            skipped: 0,
+            is_first: self.feed_state(&feed.name)?.is_none_or(|state| state.report.is_none()),
+            doubt: None,
             markings: Vec::new(),
         };
         Ok(Ingest { store: self, delivery })
@@ -144,6 +152,26 @@ impl Ingest<'_> {
         if self.delivery.left_out.len() < MAX_LEFT_OUT {
             self.delivery.left_out.push(left_out);
         }
+    }
+
+    /// Notes how many versions are dated later than is believed. They are put as undated ones.
+    pub(crate) fn count_ahead(&mut self, versions: u64) {
+        self.delivery.ahead += versions;
+    }
+
+    /// Counts records that are not meant as indicators.
+    pub(crate) fn skip(&mut self, records: u64) {
+        self.delivery.skipped += records;
+    }
+
+    /// Whether nothing of the feed was ever taken.
+    pub(crate) fn is_first(&self) -> bool {
+        self.delivery.is_first
+    }
+
+    /// Notes that the delivery is hardly the feed. A first one is then held back.
+    pub(crate) fn doubt(&mut self, why: String) {
+        self.delivery.doubt = Some(why);
     }
 
     /// The marking definitions of earlier deliveries: JSON of the STIX objects, one each.

@@ -177,7 +177,11 @@ impl Planner<'_> {
 
     fn judge(&mut self, place: u32, one: &Incoming, stored: Option<&Stored<'_>>) -> anyhow::Result<()> {
         let deed = if one.is_revocation { withdrawal(one, stored) } else { self.version(one, stored) };
-        let Some(deed) = deed else { return Ok(()) };
+        let Some(deed) = deed else {
+            let is_older = stored.is_some_and(|stored| one.modified < stored.modified);
+            self.plan.counts.older += u64::from(is_older);
+            return Ok(());
+        };
         let was_active = stored.filter(|stored| stored.state == ACTIVE);
         match (deed, was_active) {
             (Deed::Insert | Deed::Replace | Deed::Revive, None) => {

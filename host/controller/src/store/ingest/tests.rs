@@ -18,6 +18,9 @@ pub(crate) fn feed(name: &str) -> Feed {
         confidence: None,
         tlp: None,
         url_mode: UrlMode::Exact,
+        format: None,
+        match_port: false,
+        may_be_empty: false,
         hold: Hold { max_shrink: 1.0, canaries: Vec::new() },
     }
 }

@@ -1,0 +1,86 @@
+//! Reading a feed to its end without changing anything: what `feeds test` shows.
+
+use std::cell::RefCell;
+use std::fs::File;
+use std::sync::Arc;
+
+use anyhow::Context;
+use threatsieve_blacklist::{Indicator, Timestamp};
+use threatsieve_feed::{FeedReport, RejectedLine, StixLimits, StixSet, Unreduced};
+
+use super::fetched::Body;
+use super::reading::{Bounded, MAX_FILE_BYTES, options, read};
+use crate::config::{Feed, Http};
+use crate::sources;
+
+/// Takes what a feed holds.
+pub(crate) trait Examiner {
+    fn take(&mut self, indicator: Indicator);
+    fn reject(&mut self, kind: &str);
+}
+
+/// Fetches all that a feed has, whatever was fetched of it before, and reads it.
+pub(crate) async fn examine(
+    feed: &Feed,
+    http: &Http,
+    now: Timestamp,
+    examiner: &mut dyn Examiner,
+) -> anyhow::Result<FeedReport> {
+    let fetched = super::fetch(feed.clone(), Arc::new(http.clone()), None, now).await?;
+    let mut set = StixSet::new(StixLimits { url_mode: feed.url_mode, ..StixLimits::default() });
+    let mut report = FeedReport::default();
+    match fetched.body {
+        None => report.format = "stix",
+        Some(Body::Objects(objects)) => {
+            set = *objects;
+            report.format = "stix";
+            (report.read, report.taken) = (fetched.objects, fetched.objects);
+        }
+        Some(Body::Whole(spooled, name)) => {
+            let decoder = sources::unpack(spooled.into_file()).with_context(|| name.clone())?;
+            let input = Bounded::new(decoder, http.max_body_bytes);
+            report = read_into(input, feed, &mut set, examiner).with_context(|| name.clone())?;
+        }
+        Some(Body::Files(files, _)) => {
+            for file in files {
+                let name = || file.display().to_string();
+                let opened = File::open(&file).with_context(name)?;
+                let input = Bounded::new(sources::unpack(opened).with_context(name)?, MAX_FILE_BYTES);
+                report.add(&read_into(input, feed, &mut set, examiner).with_context(name)?);
+            }
+        }
+    }
+    finish(set, examiner);
+    Ok(report)
+}
+
+/// Reads one input that is open already.
+pub(crate) fn examine_input(
+    decoder: sources::Decoder,
+    feed: &Feed,
+    examiner: &mut dyn Examiner,
+) -> anyhow::Result<FeedReport> {
+    let mut set = StixSet::new(StixLimits { url_mode: feed.url_mode, ..StixLimits::default() });
+    let report = read_into(Bounded::new(decoder, MAX_FILE_BYTES), feed, &mut set, examiner)?;
+    finish(set, examiner);
+    Ok(report)
+}
+
+fn read_into(
+    input: Bounded,
+    feed: &Feed,
+    set: &mut StixSet,
+    examiner: &mut dyn Examiner,
+) -> anyhow::Result<FeedReport> {
+    let examiner = RefCell::new(examiner);
+    let mut take = |indicator: Indicator, _listed: &str| examiner.borrow_mut().take(indicator);
+    let mut reject = |line: RejectedLine| examiner.borrow_mut().reject(line.reason.kind());
+    Ok(read(input, &options(feed), set, &mut take, &mut reject)?)
+}
+
+fn finish(set: StixSet, examiner: &mut dyn Examiner) {
+    let examiner = RefCell::new(examiner);
+    let mut take = |_feed: u16, indicator: Indicator| examiner.borrow_mut().take(indicator);
+    let mut reject = |one: Unreduced| examiner.borrow_mut().reject(&one.reason.kind());
+    set.finish(&mut take, &mut reject);
+}
