@@ -55,11 +55,13 @@ impl Opened {
         }
         let file = File::open(path).map_err(Unreadable::Open)?;
         let stat = Stat::of(&file.metadata().map_err(Unreadable::Open)?);
+        // Asked first: it moves the place at which the decoder reads.
+        let unwritten = unwritten(&file);
         let mut decoder = sources::unpack(file.try_clone().map_err(Unreadable::Open)?)?;
         let is_packed = decoder.is_packed();
         let mark_bytes = decoder.mark_bytes();
         // Only a stream that lies on disk as it is can have the disk's holes.
-        let mut hole = mark_bytes.map_or(0, |mark| unwritten(&file, mark));
+        let mut hole = mark_bytes.map_or(0, |mark| unwritten.saturating_sub(mark));
         let mut bytes = vec![0; HEAD_BYTES];
         let (mut used, mut damage) = (0, decoder.skip(hole).err().map(|error| decoder.damage(error)));
         while used < HEAD_BYTES && damage.is_none() {
@@ -97,12 +99,10 @@ impl Opened {
     }
 }
 
-/// Bytes of a file's stream, from its start on, that were never written: its first hole.
-fn unwritten(file: &File, mark_bytes: u64) -> u64 {
-    let data = rustix::fs::seek(file, SeekFrom::Data(0));
-    let _ = rustix::fs::seek(file, SeekFrom::Start(0));
+/// Bytes of a file, from its start on, that were never written: its first hole.
+fn unwritten(file: &File) -> u64 {
     // A file that is nothing but a hole is read as zeros.
-    data.unwrap_or(0).saturating_sub(mark_bytes)
+    rustix::fs::seek(file, SeekFrom::Data(0)).unwrap_or(0)
 }
 
 impl Head {

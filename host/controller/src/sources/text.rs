@@ -11,6 +11,9 @@ use memchr::{memchr_iter, memchr2};
 /// Bytes of UTF-16 decoded at a time: 32 KiB, which become 48 KiB at most.
 const DECODED_BYTES: usize = 32 * 1024;
 
+/// Bytes that are searched for the first line end: 64 KiB. Where there is none, lines end in line feeds.
+const FIRST_LINE_BYTES: usize = 64 * 1024;
+
 /// How text is encoded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Encoding {
@@ -101,6 +104,8 @@ pub(super) struct Text<R> {
     failed: Option<io::Error>,
     utf16: Utf16,
     line_end: LineEnd,
+    /// Bytes passed on in which no line ended.
+    unended_bytes: usize,
     /// Read to see what follows a carriage return.
     ahead: Option<u8>,
 }
@@ -130,6 +135,7 @@ impl<R: Read> Text<R> {
             failed,
             utf16: Utf16::default(),
             line_end: LineEnd::Unknown,
+            unended_bytes: 0,
             ahead: None,
         }
     }
@@ -227,7 +233,14 @@ impl<R: Read> Text<R> {
     /// Makes carriage returns that end lines alone line feeds.
     fn feed_lines(&mut self, text: &mut [u8]) {
         if self.line_end == LineEnd::Unknown {
-            let Some(at) = memchr2(b'\n', b'\r', text) else { return };
+            let most = text.len().min(FIRST_LINE_BYTES - self.unended_bytes);
+            let Some(at) = memchr2(b'\n', b'\r', &text[..most]) else {
+                self.unended_bytes += most;
+                if self.unended_bytes == FIRST_LINE_BYTES {
+                    self.line_end = LineEnd::Feed;
+                }
+                return;
+            };
             let is_return = text[at] == b'\r'
                 && text.get(at + 1).map_or_else(|| self.ends_alone(), |next| *next != b'\n');
             self.line_end = if is_return { LineEnd::Return } else { LineEnd::Feed };
@@ -423,6 +436,13 @@ mod tests {
     fn where_line_feeds_end_lines_carriage_returns_stay() {
         expect(b"one\r\ntwo\r three\r\n", "one\r\ntwo\r three\r\n");
         expect(b"one\ntwo\rthree\n", "one\ntwo\rthree\n");
+    }
+
+    #[test]
+    fn a_first_line_without_an_end_is_not_searched_for_ever() {
+        let long = format!("{}\rx", "a".repeat(FIRST_LINE_BYTES));
+        assert_eq!(text_of(Text::new(long.as_bytes()), 4096), long);
+        assert_eq!(text_of(Text::new(&long.as_bytes()[1..]), 1 << 20), long[1..].replace('\r', "\n"));
     }
 
     #[test]
