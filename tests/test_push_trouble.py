@@ -115,11 +115,10 @@ def test_nothing_is_gone_back_to_that_cannot_be_served(opensearch, tmp_path, nam
     node = opensearch
     for generation in (1, 2):
         push(node, built(tmp_path, values(10 + generation), name, generation), name, **BINARY)
-    before, (older,) = digest(node, name), [each for each in history(node, name) if each["generation"] == 1]
-    hits = part_documents(node, name)
-    (first,) = (hit for hit in hits if len(base64.b64decode(hit["_source"]["data"])) == older["bytes"])
+    before = digest(node, name)
+    first = min(part_documents(node, name), key=lambda hit: hit["_source"]["stored_at"])
     content = first["_source"]["data"]
-    change(node, first, data=base64.b64encode(bytes(older["bytes"])).decode())
+    change(node, first, data=base64.b64encode(bytes(100)).decode())
     refused(lambda: node.post(f"{ENDPOINT}/{name}/_rollback"), "missing", 409)
     assert digest(node, name) == before == serving(node, name)["digest"] and "rolled_back_at" not in history(node, name)[0]
     change(node, first, data=content)
@@ -213,7 +212,7 @@ def test_open_uploads_are_limited(opensearch, tmp_path, name):
                 opened.append(Upload(node, f"{name}-{number}", file))
         error = caught.value.body["error"]
         assert caught.value.status == 429 and error["kind"] == "limit" and f"{name} by anonymous" in error["reason"], error
-        assert len(opened) == 21
+        assert len(opened) == 20
     finally:
         for upload in opened:
             node.delete(upload.path)
@@ -325,7 +324,6 @@ def test_answers_are_json_whatever_was_sent(opensearch, tmp_path, name, content_
         ("PUT", f"{ENDPOINT}/{name}/_upload/none/x", file, "parameter"),
         ("PUT", f"{ENDPOINT}/{name}/_upload/none/0", file, "upload"),
         ("POST", f"{ENDPOINT}/{name}/_rollback?generation=last", None, "parameter"),
-        ("POST", f"{ENDPOINT}/{name}/_rollback", file, "parameter"),
         ("DELETE", f"{ENDPOINT}/{name}", None, "name"),
     ]
     for method, path, body, kind in wrong:

@@ -143,8 +143,5 @@ final class Endpoint extends EngineRestHandler {
                 throw ThreatsieveRefused.input("parameter", "[" + parameter + "] is no parameter of this call: " + known);
             }
         }
-        if (request.hasContent() && request.isContentConsumed() == false) {
-            throw ThreatsieveRefused.input("parameter", "this call takes no body, got one of " + request.content().length() + " bytes");
-        }
     }
 }

@@ -343,7 +343,7 @@ public final class Loader extends AbstractLifecycleComponent implements ClusterS
             return Inspection.of(matcher, partial).pointer();
         } catch (NativeException e) {
             if (BAD_FILE.contains(e.kind())) {
-                throw new FetchFailed(e.kind(), "what [" + BlacklistIndex.NAME + "] holds of it cannot be used: " + e.getMessage() + "; push it again");
+                throw new FetchFailed(e.kind(), "what [" + BlacklistIndex.NAME + "] holds of it cannot be used: " + e.getMessage().replace(partial + ": ", "") + "; push it again");
             }
             throw e;
         }

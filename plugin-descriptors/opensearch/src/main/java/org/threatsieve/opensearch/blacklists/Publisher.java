@@ -113,7 +113,8 @@ public final class Publisher {
             sweep.run();
             return new Pending(request.name, before, inspection.pointer(), request.timeout);
         } catch (NativeException e) {
-            throw ThreatsieveRefused.of(e);
+            // Without the path, which is nothing for whoever pushes.
+            throw ThreatsieveRefused.of(new NativeException(e.kind(), e.getMessage().replace(file + ": ", "")));
         } catch (IOException e) {
             logger.warn("a pushed blacklist cannot be verified on this node", e);
             throw ThreatsieveRefused.unable("io", "this node cannot keep the file while it is verified (its log says more): " + reason(e));
@@ -257,7 +258,7 @@ public final class Publisher {
                 fault = found.equals(target.pointer()) ? null : "it is [" + found + "]";
             }
         } catch (Store.MissingPart | NativeException e) {
-            fault = e.getMessage();
+            fault = e.getMessage().replace(file + ": ", "");
         } catch (IOException e) {
             // No reason to serve a bad blacklist any longer: the nodes verify what they fetch.
             logger.warn("generation [{}] of [{}] is gone back to without being verified first", target.pointer(), name, e);
