@@ -199,6 +199,14 @@ class Node:
         """Ends it at once, as a crash of the machine would."""
         self._end(signal.SIGKILL, 30)
 
+    def freeze(self) -> None:
+        """Lets it stand still: it is there, and does not answer."""
+        self.process.send_signal(signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        """Lets it go on."""
+        self.process.send_signal(signal.SIGCONT)
+
     def _end(self, how: signal.Signals, seconds: float) -> None:
         if self.process:
             self.process.send_signal(how)
