@@ -6,9 +6,7 @@ use std::fs::File;
 use anyhow::{Context, bail, ensure};
 use serde_json::Value as Json;
 use threatsieve_blacklist::{Indicator, IndicatorId, Timestamp};
-use threatsieve_feed::{
-    FeedReport, RejectedLine, StixLimits, StixSet, Unreduced, latest_modified,
-};
+use threatsieve_feed::{FeedReport, RejectedLine, StixLimits, StixSet, Unreduced, latest_modified};
 
 use super::fetched::Body;
 use super::http::Fault;

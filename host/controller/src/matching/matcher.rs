@@ -65,11 +65,7 @@ impl Matcher {
     }
 
     /// What answers from a runner that the blacklist is loaded into.
-    pub(crate) fn loaded(
-        runner: Runner,
-        blacklist: Arc<Blacklist<MemoryFile>>,
-        policy: Policy,
-    ) -> Matcher {
+    pub(crate) fn loaded(runner: Runner, blacklist: Arc<Blacklist<MemoryFile>>, policy: Policy) -> Matcher {
         let compares_ports = blacklist.compares_ports();
         Matcher { runner, blacklist, policy, compares_ports }
     }
