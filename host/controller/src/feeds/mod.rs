@@ -36,7 +36,7 @@ pub(crate) use self::probe::probe;
 use crate::config::{Feed, Http, Origin};
 use crate::network::{Secrets, auth_header};
 use crate::stop::Stop;
-use crate::store::{FeedState, Ingested, Store};
+use crate::store::{Ingested, Store};
 
 /// Feeds fetched at once.
 const MAX_AT_ONCE: usize = 8;

@@ -7,6 +7,8 @@ mod connect;
 mod offer;
 mod reply;
 mod session;
+#[cfg(test)]
+mod tests;
 
 use lettre::Address;
 

@@ -14,6 +14,7 @@ use self::server::{Ask, Reply, Server};
 use super::http::tests::limits;
 use super::*;
 use crate::config::{Auth, FeedRole, Hold, TaxiiFeed, UrlFeed};
+use crate::store::FeedState;
 
 const NOW: Timestamp = Timestamp(1_900_000_000_000_000);
 
