@@ -183,11 +183,15 @@ class HostileServer:
 
     def _serve(self, connection):
         # Whoever hangs up is what most of these tests are about.
+        wire = Wire(connection)
         with connection, contextlib.suppress(OSError, EOFError):
             try:
-                self.talk(Wire(connection))
+                self.talk(wire)
             except AssertionError as fault:
                 self.faults.append(fault)
+            finally:
+                # Encryption has put another socket in the first one's place.
+                wire.connection.close()
 
 
 class Wire:

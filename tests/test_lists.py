@@ -15,7 +15,7 @@ def case(name: str, file: str) -> Path:
     return CASES / name / file
 
 
-def tested(source, *arguments, expect=DONE, stdin=None):
+def examined(source, *arguments, expect=DONE, stdin=None):
     """`feeds test --json`: the values as tuples of what each says, and the summary."""
     output = program.run("feeds", "test", source, "--json", *arguments, expect=expect, stdin=stdin).stdout
     *values, last = [json.loads(line) for line in output.splitlines()]
@@ -49,7 +49,7 @@ def test_json_of_another_kind_is_rejected_by_name():
     feed = case("json-array-feed", "f.json")
     result = program.run("scan", "--feed", feed, case("json-array-feed", "l2"), expect=DAMAGED)
     assert b"Feodo" in result.stderr
-    values, summary = tested(feed, "--format", "json")
+    values, summary = examined(feed, "--format", "json")
     assert (shown(values), summary["format"]) == (["ipv4-addr 45.66.77.88 443"], "json")
 
 
@@ -77,7 +77,7 @@ def test_netmasks_and_wildcards_are_networks_or_rejected(tmp_path):
 def test_otx_types_that_are_no_indicators_are_skipped():
     events = program.scan("--list", case("otx-csv", "f.csv"), case("otx-csv", "log"))
     assert [event["line"] for event in events] == [1, 2, 3, 4, 6, 7, 8]
-    _, summary = tested(case("otx-csv", "f.csv"))
+    _, summary = examined(case("otx-csv", "f.csv"))
     assert (summary["format"], summary["taken"], summary["skipped"], summary["rejected"]) == ("csv", 7, 4, 0)
 
 
@@ -129,7 +129,7 @@ def test_a_wazuh_list_is_rejected_loudly():
 )
 def test_what_is_no_value_is_never_taken_for_one(tmp_path, line):
     listed = program.write(tmp_path / "l.txt", line, "bad-ok.top", "bad-fine.top")
-    values, summary = tested(listed)
+    values, summary = examined(listed)
     assert shown(values) == ["domain-name bad-ok.top", "domain-name bad-fine.top"]
     assert (summary["taken"], summary["rejected"]) == (2, 1)
 
@@ -155,13 +155,13 @@ def test_what_is_no_value_is_never_taken_for_one(tmp_path, line):
     ],
 )
 def test_values_are_printed_in_normal_form(tmp_path, line, want):
-    values, _ = tested(program.write(tmp_path / "l.txt", line))
+    values, _ = examined(program.write(tmp_path / "l.txt", line))
     assert "|".join(shown(values)) == want
 
 
 def test_hosts_files_name_hosts_exactly(tmp_path):
     listed = program.write(tmp_path / "hosts", "127.0.0.1 localhost", "0.0.0.0 bad-one.top bad-two.top", "0.0.0.0 45.66.77.22")
-    values, summary = tested(listed)
+    values, summary = examined(listed)
     assert [(v["value"], v["scope"]) for v in values] == [("bad-one.top", "exact"), ("bad-two.top", "exact")]
     assert (summary["format"], summary["rejected"]) == ("hosts", 1)
     log = program.write(tmp_path / "log", "bad-one.top", "www.bad-one.top")
@@ -172,7 +172,7 @@ def test_a_header_with_several_columns_of_values_needs_a_name(tmp_path):
     listed = program.write(tmp_path / "v.csv", "Family,URL,IP,FirstSeen", "Bot,http://bad-one.top/p,45.66.77.119,04-05-2026")
     result = program.run("feeds", "test", listed, expect=USAGE)
     assert b"csv:url" in result.stderr and b"csv:ip" in result.stderr
-    assert shown(tested(listed, "--format", "csv:url")[0]) == ["url http://bad-one.top/p"]
+    assert shown(examined(listed, "--format", "csv:url")[0]) == ["url http://bad-one.top/p"]
     program.run("scan", "--list", listed, "-", expect=USAGE)
     log = program.write(tmp_path / "log", "45.66.77.119")
     assert program.count("--list", listed, "--list-format", "csv:ip", log) == 1
@@ -192,7 +192,7 @@ def test_columns_are_known_by_name(tmp_path, delimiter):
         ["2026-01-01", "45.66.77.2", "", "", "0"],
     ]
     listed = program.write(tmp_path / "f.csv", *[delimiter.join(row) for row in rows])
-    values, summary = tested(listed)
+    values, summary = examined(listed)
     assert values == [{"type": "ipv4-addr", "value": "45.66.77.1", "port": 443, "confidence": 75}]
     assert (summary["skipped"], summary["rejected"], summary["reasons"]) == (1, 0, {"not active": 1})
 
@@ -200,12 +200,12 @@ def test_columns_are_known_by_name(tmp_path, delimiter):
 @pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be", "utf-8-sig"])
 def test_lists_of_windows_are_read(encoding):
     text = "bad-one.top\r\n45.66.77.88\r\n"
-    values, _ = tested("-", stdin=text.encode(encoding))
+    values, _ = examined("-", stdin=text.encode(encoding))
     assert shown(values) == ["domain-name bad-one.top", "ipv4-addr 45.66.77.88"]
 
 
 def test_lines_may_end_with_carriage_returns():
-    assert len(tested("-", stdin=b"bad-one.top\rbad-two.top\rbad-three.top\r")[0]) == 3
+    assert len(examined("-", stdin=b"bad-one.top\rbad-two.top\rbad-three.top\r")[0]) == 3
 
 
 # Sources that are hardly feeds.
@@ -221,7 +221,7 @@ def test_a_doubtful_list_is_told_and_ends_with_4(tmp_path, content):
     assert int(result.stdout) == ("bad-one.top" in content), "it goes on with what was taken"
     program.run("build", "--list", listed, "-o", tmp_path / "b", expect=DAMAGED)
     assert (tmp_path / "b").exists()
-    tested(listed, expect=DAMAGED)
+    examined(listed, expect=DAMAGED)
 
 
 def test_what_may_be_empty_is_fine(tmp_path):
@@ -308,7 +308,7 @@ def test_poll_takes_an_empty_feed_that_may_be_so(tmp_path):
 def test_a_configured_feed_keeps_its_ports_and_its_format(tmp_path):
     listed = program.write(tmp_path / "v.csv", "URL,IP,port", "http://bad-one.top/p,45.66.77.119,444")
     config = configured(tmp_path, listed, 'format = "csv:ip"', "match_port = true", "confidence = 40")
-    values, summary = tested("partner", "--config", config)
+    values, summary = examined("partner", "--config", config)
     assert values == [{"type": "ipv4-addr", "value": "45.66.77.119", "port": 444, "confidence": 40}]
     program.run("poll", "--config", config)
     (found,) = [json.loads(line) for line in program.run("indicators", "--json", "--config", config).stdout.splitlines()]

@@ -78,7 +78,7 @@ class Station:
         state = self.state()
         state.execute(
             "INSERT OR IGNORE INTO files (id, source, digest, digest_bytes, path, device, inode, size, modified, seen)"
-            " VALUES (9, 'squid', x'00', 1, '/var/log/squid/access.log', 1, 1, 1, 1, 1)"
+            " VALUES (9, 'squid', zeroblob(32), 1, '/var/log/squid/access.log', 1, 1, 1, 1, 1)"
         )
         event = state.execute(
             "INSERT INTO events (file, offset, line, uid, occurred, source, raw) VALUES (9, ?, ?, ?, ?, ?, ?)",

@@ -32,8 +32,8 @@ class Post:
             folder / "threatsieve.toml",
             'state = "state"',
             '[schedule]\nevery = "1s"',
-            '[[feeds]]\nname = "list"\ntype = "path"\npath = "list.txt"\nmax_shrink = 1.0',
-            '[[feeds]]\nname = "stix"\ntype = "path"\npath = "bundle.json"\nmax_shrink = 1.0',
+            '[[feeds]]\nname = "list"\ntype = "path"\npath = "list.txt"\nmax_shrink = 1.0\nmay_be_empty = true',
+            '[[feeds]]\nname = "stix"\ntype = "path"\npath = "bundle.json"\nmax_shrink = 1.0\nmay_be_empty = true',
             "[blacklist]\nmax_shrink = 1.0",
             '[[logs]]\nname = "proxy"\npaths = ["access.log*"]',
             '[history]\nwindow = "3650d"',
@@ -252,7 +252,7 @@ def test_killed_at_any_moment_nothing_is_lost_and_nothing_told_twice(post):
 
 
 def test_a_list_that_shrinks_is_held_until_allowed(post):
-    config = post.config.read_text(encoding="utf-8").replace('path = "list.txt"\nmax_shrink = 1.0', 'path = "list.txt"\nmax_shrink = 0.5')
+    config = post.config.read_text(encoding="utf-8").replace('path = "list.txt"\nmax_shrink = 1.0\nmay_be_empty = true', 'path = "list.txt"\nmax_shrink = 0.5')
     post.config.write_text(config, encoding="utf-8")
     post.write_list(*(f"evil{n}.example" for n in range(10)))
     post.poll()

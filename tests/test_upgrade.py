@@ -25,8 +25,8 @@ def test_a_state_of_schema_2_goes_on(tmp_path):
     config = program.write(
         tmp_path / "threatsieve.toml",
         'state = "state"',
-        '[[feeds]]\nname = "list"\ntype = "path"\npath = "list.txt"\nmax_shrink = 1.0',
-        '[[feeds]]\nname = "stix"\ntype = "path"\npath = "bundle.json"\nmax_shrink = 1.0',
+        '[[feeds]]\nname = "list"\ntype = "path"\npath = "list.txt"\nmax_shrink = 1.0\nmay_be_empty = true',
+        '[[feeds]]\nname = "stix"\ntype = "path"\npath = "bundle.json"\nmax_shrink = 1.0\nmay_be_empty = true',
         '[[feeds]]\nname = "ours"\ntype = "path"\npath = "ours.txt"\nrole = "allow"',
         "[blacklist]\nmax_shrink = 1.0",
         '[[logs]]\nname = "proxy"\npaths = ["logs/access.log*"]',

@@ -1,12 +1,15 @@
 //! One input of any format: told by its content, or as somebody named it.
 
 use std::collections::BTreeMap;
-use std::io::BufRead;
+use std::io::{BufRead, Cursor, Read};
 
 use threatsieve_blacklist::{Indicator, UrlMode};
 
 use crate::sniff::{Sniffed, sniff};
 use crate::{FeedError, ListForm, ListOptions, RejectedLine, StixSet, read_list};
+
+/// Bytes that a format is told by: 4 KiB.
+const SNIFFED_BYTES: u64 = 4096;
 
 /// A reader of feeds, named as on the command line and in the configuration.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -118,17 +121,22 @@ pub fn read_feed(
     each: &mut dyn FnMut(Indicator, &str),
     rejected: &mut dyn FnMut(RejectedLine),
 ) -> Result<FeedReport, FeedError> {
-    let first = input.fill_buf().map_err(|source| FeedError::Read { offset: 0, source })?;
-    let format = match (sniff(first), &options.format) {
+    // A reader may hand over a few bytes at first, which tell nothing.
+    let mut start = Vec::new();
+    #[expect(clippy::disallowed_methods, reason = "limited by `take`")]
+    let read = (&mut *input).take(SNIFFED_BYTES).read_to_end(&mut start);
+    read.map_err(|source| FeedError::Read { offset: 0, source })?;
+    let format = match (sniff(&start), &options.format) {
         // No form of list starts so, whatever anybody says.
         (Sniffed::Markup(got), _) | (Sniffed::Foreign(got), None) => return Err(FeedError::Foreign { got }),
         (_, Some(format)) => format.clone(),
         (Sniffed::Json, None) => FeedFormat::Stix,
         (Sniffed::List, None) => FeedFormat::List(ListForm::Auto),
     };
+    let mut input = Cursor::new(start).chain(input);
     let form = match format {
         FeedFormat::Stix => {
-            let report = stix.read(number, input)?;
+            let report = stix.read(number, &mut input)?;
             return Ok(FeedReport {
                 format: "stix",
                 read: report.objects,
@@ -142,7 +150,7 @@ pub fn read_feed(
     let url_mode = options.url_mode.unwrap_or(UrlMode::Exact);
     let match_port = options.match_port;
     let options = ListOptions { form, url_mode, match_port, ..ListOptions::default() };
-    let report = read_list(input, &options, each, rejected)?;
+    let report = read_list(&mut input, &options, each, rejected)?;
     let format = match options.form {
         ListForm::Auto if report.is_table => "csv",
         ListForm::Auto if 2 * report.hosts_lines > report.indicators => "hosts",

@@ -42,23 +42,20 @@ pub(crate) fn is_list(value: &[u8]) -> bool {
 #[inline]
 pub(crate) fn walk(value: &[u8], kind: Kind, sink: &mut impl FnMut(Kind, &[u8])) {
     match Form::of(value) {
-        Form { colons: 0, is_odd: false } => sink(alone(value, kind), value),
+        Form { colons: 0, is_odd: false } => sink(kind, value),
         Form { colons, is_odd: false } => one(value, colons, kind, sink),
         _ => each(value, kind, sink),
     }
-}
-
-/// The kind of a value without a port. A field for addresses may hold a name.
-#[inline]
-fn alone(value: &[u8], kind: Kind) -> Kind {
-    if kind == Kind::Address { host::kind(value) } else { kind }
 }
 
 /// One host or address with colons in it.
 fn one(value: &[u8], colons: usize, kind: Kind, sink: &mut impl FnMut(Kind, &[u8])) {
     // The normaliser of hosts cuts ports off, but not those behind an address without brackets.
     if colons == 1 || value.starts_with(b"[") {
-        return sink(Kind::Host, value);
+        let name = value.split(|&byte| byte == b':').next().unwrap_or_default();
+        let is_name = !value.starts_with(b"[") && host::kind(name) != Kind::Address;
+        // A field for addresses is strict: a name in it is no address, with a port or without.
+        return sink(if kind == Kind::Address && is_name { kind } else { Kind::Host }, value);
     }
     let address = without_port(value, colons);
     let is_cut = address.len() < value.len();
@@ -101,7 +98,7 @@ fn named(part: &[u8], kind: Kind, sink: &mut impl FnMut(Kind, &[u8])) {
     if colons > 0 {
         one(part, colons, kind, sink);
     } else if memchr::memchr(b'.', part).is_some() {
-        sink(alone(part, kind), part);
+        sink(kind, part);
     }
 }
 
@@ -129,7 +126,8 @@ mod tests {
         expect(Kind::Address, "::ffff:10.0.0.1:443", &["Address ::ffff:10.0.0.1"]);
         // Nobody can tell this from a longer address.
         expect(Kind::Address, "2001:db8::1:443", &["Address 2001:db8::1:443"]);
-        expect(Kind::Address, "pc.corp.example", &["Host pc.corp.example"]);
+        expect(Kind::Address, "pc.corp.example", &["Address pc.corp.example"]);
+        expect(Kind::Address, "pc.corp.example:80", &["Address pc.corp.example:80"]);
         expect(Kind::Host, "a.example:443", &["Host a.example:443"]);
         expect(Kind::Host, "2001:db8:0:0:0:0:0:1:443", &["Address 2001:db8:0:0:0:0:0:1"]);
         expect(Kind::Host, "2001:db8::1", &["Host 2001:db8::1"]);
@@ -141,7 +139,7 @@ mod tests {
         expect(
             Kind::Address,
             "10.0.0.1, 10.0.0.2:80,[2001:db8::1]:443, unknown, pc.example",
-            &["Address 10.0.0.1", "Host 10.0.0.2:80", "Host [2001:db8::1]:443", "Host pc.example"],
+            &["Address 10.0.0.1", "Host 10.0.0.2:80", "Host [2001:db8::1]:443", "Address pc.example"],
         );
         expect(Kind::Address, "10.0.0.1 10.0.0.2", &["Address 10.0.0.1", "Address 10.0.0.2"]);
         expect(

@@ -80,7 +80,8 @@ pub(crate) fn feed_of_url(kind: &str, url: &str) -> Result<(Feed, Http), ConfigE
     let mut quoted = String::new();
     // Writing a string to a string cannot fail.
     let _ = url.serialize(toml::ser::ValueSerializer::new(&mut quoted));
-    let text = format!("[[feeds]]\nname = \"{kind}\"\ntype = \"{kind}\"\nurl = {quoted}\n");
+    // Nothing is read from the state or written to it.
+    let text = format!("state = \"state\"\n[[feeds]]\nname = \"{kind}\"\ntype = \"{kind}\"\nurl = {quoted}\n");
     let name = "the command line";
     let Config { mut feeds, http, .. } = parse(name, &text, Path::new("/"))?.config;
     match feeds.pop() {

@@ -55,8 +55,8 @@ fn value(text: &str, sink: &Sink<'_>) -> Result<Listed, LineError> {
             check_url(shown, &QUOTES)?;
         }
         Value::Email(email) => {
-            check_url(email, &['<', '>', ',', ';'])?;
-            check_url(email, &QUOTES)?;
+            // An apostrophe may stand in the local part (RFC 5322, section 3.2.3): `o'neil@x.example`.
+            check_url(email, &['<', '>', ',', ';', '"', '\u{201c}', '\u{201d}'])?;
         }
         // These have no place for any of them.
         Value::Domain(..) | Value::Address(_) | Value::Hash(_) => {}
