@@ -23,7 +23,8 @@ pub(crate) fn read(path: &Path, limit_bytes: u64) -> Result<MemoryFile, Failure>
     let expected = metadata.len();
     if expected > limit_bytes {
         let message = format!(
-            "{}: the blacklist has {expected} bytes, {limit_bytes} are left of the node's memory limit",
+            "{}: the blacklist has {expected} bytes, {limit_bytes} are left of the node's limit: \
+             raise threatsieve.memory_limit in opensearch.yml, or push a smaller blacklist",
             path.display()
         );
         return Err(Failure::new(Kind::Budget, message));
