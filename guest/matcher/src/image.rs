@@ -4,7 +4,7 @@ use core::arch::wasm32;
 
 use threatsieve_blacklist::image::guest_bytes;
 
-/// What WebAssembly memory is counted in (core specification 4.2.8).
+/// The page that WebAssembly memory is counted in (core specification 4.2.8).
 const WASM_PAGE_BYTES: usize = 64 * 1024;
 /// Bytes of the image that are read to learn its length.
 const START_BYTES: usize = 64;

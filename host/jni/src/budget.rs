@@ -5,7 +5,7 @@ use threatsieve_runner::MemoryFile;
 
 use crate::failure::{Failure, Kind};
 
-/// What a loaded blacklist takes besides its file: machine code of the matcher, what the runtime
+/// Bytes that a loaded blacklist takes besides its file: machine code of the matcher, what the runtime
 /// knows of it, and the first instance's own pages.
 const RUNTIME_BYTES: u64 = 4 << 20;
 

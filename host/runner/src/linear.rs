@@ -20,7 +20,7 @@ use wasmtime::{LinearMemory, MemoryCreator, MemoryType};
 
 use crate::memory_file::MemoryFile;
 
-/// What WebAssembly memory grows by (core specification 4.2.8).
+/// The page that WebAssembly memory grows by (core specification 4.2.8).
 pub(crate) const WASM_PAGE_BYTES: usize = 64 * 1024;
 
 /// A blacklist's image, and the count of what instances have besides it.

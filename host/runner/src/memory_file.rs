@@ -11,7 +11,7 @@ use rustix::fs::{MemfdFlags, SealFlags};
 /// A blacklist's file in memory (`memfd_create(2)`), sealed: neither this process nor another one
 /// can change it or cut it short.
 ///
-/// What was verified in it stays as it was, and instances can map its pages instead of copying
+/// Its verified content stays as it was, and instances can map its pages instead of copying
 /// them. Clones share the file, which is freed with the last of them and the last instance.
 #[derive(Debug, Clone)]
 pub struct MemoryFile(Arc<Sealed>);
@@ -28,7 +28,7 @@ struct Sealed {
 pub struct MemoryFileError {
     /// The system call that failed.
     step: &'static str,
-    /// How.
+    /// The system's reason.
     source: io::Error,
 }
 

@@ -17,7 +17,7 @@ const PAGE: usize = 4096;
 const WASM_PAGE: usize = 65_536;
 const CHILD: &str = "THREATSIEVE_TEST_CHILD";
 
-/// What `common.wat` describes, with an image of that many bytes.
+/// The blacklist that `common.wat` describes, with an image of that many bytes.
 fn described(image_bytes: usize) -> Loaded {
     open(stretched(compiled("hostile", 7, listed(&["evil.com", "evil.org"]), Vec::new()), image_bytes))
 }

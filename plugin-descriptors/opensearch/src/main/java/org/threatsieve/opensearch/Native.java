@@ -29,14 +29,14 @@ final class Native {
      * Verifies a built file without loading it.
      *
      * @return JSON {@code {"name","generation","digest" (hexadecimal, of 32 bytes),"signed":bool,"bytes","entries":n (blocked),"by_type":{...},
-     *     "needs_bytes":n (peak memory that loading takes)}}
+     *     "needs_bytes":n (memory that it takes, while it is loaded too)}}
      */
     static native byte[] inspect(long handle, String path);
 
     /**
-     * Verifies, compiles and switches the blacklist of that name to this file's content; the file's own name must be the same. Blocks for
-     * seconds. Refused beforehand (kind {@code budget}) when it does not fit {@code memory_limit_bytes} together with all that is loaded. The library
-     * keeps a copy or mapping of its own: the file may be deleted or replaced by renaming afterwards. Idempotent. Older generations are taken.
+     * Copies this file into memory, verifies it, and has the blacklist of that name serve it; the file's own name must be the same. Blocks while the
+     * file is read and verified. Refused beforehand (kind {@code budget}) when it does not fit {@code memory_limit_bytes} together with all that is
+     * loaded. The library keeps its copy: the file may be changed or deleted afterwards. Idempotent. Older generations are taken.
      */
     static native void load(long handle, String name, String path);
 
