@@ -23,14 +23,12 @@ run: build ## the example: match a log once, then two rounds of the controller w
 plugin: build ## build the OpenSearch plugin's zips, target/plugins/threatsieve-opensearch-*.zip
 	plugin-descriptors/opensearch/build $(ENGINES)
 
-test: plugin ## run all tests: Rust, then the acceptance tests in Python
-	@tests/prepare venv squid openssl engines
-	cargo test --release --workspace
-	$(PYTHON) -m pytest tests -q
+test: ## build, run all tests, and say where the time went; THREATSIEVE_SEED=N repeats a run's random choices
+	@tests/all $(ENGINES)
 
-endurance: plugin ## 1,000 pushes of 10,000 entries and 20 of a million into a node under traffic; half an hour
+endurance: plugin ## the full counts: 1,000 pushes into a node under traffic, 20 large ones, 500 kills, 2,000 rounds against a model; an hour
 	@tests/prepare venv engines
-	THREATSIEVE_ENDURANCE=full $(PYTHON) -m pytest tests/test_soak.py -q
+	THREATSIEVE_ENDURANCE=full $(PYTHON) -m pytest tests/test_soak.py tests/test_rounds.py tests/test_rules.py -q
 
 bench: plugin ## measure against grep, ripgrep, grepcidr, wc, taxii2-client and other ingest processors; rewrites docs/performance.md
 	@tests/prepare venv bench engines

@@ -1,7 +1,7 @@
 """Blacklists for real nodes: building, pushing, and the events that show what a node does with them."""
 
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from tests import program
@@ -67,6 +67,14 @@ def generation(document: dict, name: str = "default") -> int | None:
 def states(node: Node, name: str = "default") -> dict[str, dict]:
     """By node name, what each node says of a blacklist."""
     return {each["name"]: each["blacklists"].get(name, {}) for each in node.get(f"{ENDPOINT}/{name}")["nodes"].values()}
+
+
+def wait_for(condition: Callable[[], bool], seconds: float = 60) -> None:
+    """Waits until it holds."""
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, f"not after {seconds} s"
+        time.sleep(0.1)
 
 
 def wait_for_generation(node: Node, names: list[str], wanted: int, seconds: float = 60) -> None:

@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests import stix
+from tests import stix, times
 
 TAXII = "application/taxii+json;version=2.1"
 USER, PASSWORD = "reader", "correct horse"
@@ -102,7 +102,8 @@ def medallion(folder: Path, objects: list[dict], page_objects: int = 100) -> Ite
     with (folder / "medallion.log").open("wb") as log:
         process = subprocess.Popen(command, stdout=log, stderr=log)
     try:
-        wait_for(port, process, folder / "medallion.log")
+        with times.starting("medallion"):
+            wait_for(port, process, folder / "medallion.log")
         yield Medallion(url)
     finally:
         process.kill()

@@ -1,5 +1,7 @@
 """A real mail server, aiosmtpd, with certificates of an authority of its own, that can be told to refuse, to dawdle, and to be away."""
 
+import asyncio
+import contextlib
 import email
 import email.policy
 import socket
@@ -7,6 +9,7 @@ import ssl
 import subprocess
 import threading
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from email.message import EmailMessage
 from pathlib import Path
@@ -82,6 +85,11 @@ class Server:
     sender_reply: str | None = None
     recipient_replies: dict[str, str] = field(default_factory=dict)
     data_reply: str | None = None
+    # Recipients over whom the connection ends without a reply: at RCPT, and once their mail is there.
+    broken_recipients: set[str] = field(default_factory=set)
+    broken_mails: set[str] = field(default_factory=set)
+    # Called at every command and once a mail is there, before the reply.
+    watch: Callable[[], None] = lambda: None
     # The answer to a mail waits for this, after the mail is taken.
     hold: threading.Event | None = None
     received: list[Received] = field(default_factory=list)
@@ -110,24 +118,36 @@ class Server:
         return AuthResult(success=right, handled=False)
 
     async def handle_MAIL(self, _server, session, envelope, address, options):
+        self.watch()
         self.peers.add(session.peer)
         if self.sender_reply:
             return self.sender_reply
         envelope.mail_from = address
         return "250 OK"
 
-    async def handle_RCPT(self, _server, _session, envelope, address, _options):
+    async def handle_RCPT(self, server, _session, envelope, address, _options):
+        self.watch()
+        if address in self.broken_recipients:
+            await self.hang_up(server)
         if address in self.recipient_replies:
             return self.recipient_replies[address]
         envelope.rcpt_tos.append(address)
         return "250 OK"
 
+    async def hang_up(self, server):
+        server.transport.abort()
+        # The connection's end cancels this.
+        await asyncio.Event().wait()
+
     async def handle_DATA(self, server, session, envelope):
+        if self.broken_mails & set(envelope.rcpt_tos):
+            await self.hang_up(server)
         if self.data_reply:
             return self.data_reply
         message = email.message_from_bytes(envelope.content, policy=email.policy.default)
         encrypted = session.ssl is not None or self.tls == "implicit"
         self.received.append(Received(envelope.mail_from, list(envelope.rcpt_tos), message, envelope.content, encrypted))
+        self.watch()
         if self.hold:
             await server.loop.run_in_executor(None, self.hold.wait)
         return "250 taken"
@@ -138,3 +158,72 @@ class Server:
         while len(self.received) < count:
             assert time.monotonic() < end, f"{len(self.received)} mails came, {count} were awaited"
             time.sleep(0.01)
+
+
+class HostileServer:
+    """Speaks as `talk` does, a thread a connection, on 127.0.0.1 within a `with`. What went wrong there is in `faults`."""
+
+    def __init__(self, talk: Callable[["Wire"], None]):
+        self.talk, self.faults = talk, []
+
+    def __enter__(self):
+        self.socket = socket.create_server(("127.0.0.1", 0))
+        self.port = self.socket.getsockname()[1]
+        threading.Thread(target=self._accept, daemon=True).start()
+        return self
+
+    def __exit__(self, *_):
+        self.socket.close()
+        assert not self.faults, self.faults
+
+    def _accept(self):
+        with contextlib.suppress(OSError):
+            while True:
+                threading.Thread(target=self._serve, args=[self.socket.accept()[0]], daemon=True).start()
+
+    def _serve(self, connection):
+        # Whoever hangs up is what most of these tests are about.
+        wire = Wire(connection)
+        with connection, contextlib.suppress(OSError, EOFError):
+            try:
+                self.talk(wire)
+            except AssertionError as fault:
+                self.faults.append(fault)
+            finally:
+                # Encryption has put another socket in the first one's place.
+                wire.connection.close()
+
+
+class Wire:
+    """A connection of a hostile server."""
+
+    def __init__(self, connection):
+        self.connection = connection
+
+    def send(self, *lines: str):
+        """Lines, in one packet."""
+        self.connection.sendall("".join(f"{line}\r\n" for line in lines).encode())
+
+    def expect(self, start: str) -> str:
+        """The next line, which begins with this."""
+        line = b""
+        while not line.endswith(b"\r\n"):
+            byte = self.connection.recv(1)
+            if not byte:
+                raise EOFError
+            line += byte
+        assert line.decode().startswith(start), line
+        return line.decode().strip()
+
+    def read_mail(self):
+        """A mail, to the line of a dot."""
+        while self.expect("") != ".":
+            pass
+
+    def encrypt(self, authority: Authority):
+        self.connection = authority.context().wrap_socket(self.connection, server_side=True)
+
+    def flood(self, block: bytes):
+        """Sends without end, until the other side hangs up."""
+        while True:
+            self.connection.sendall(block)

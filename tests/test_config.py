@@ -36,6 +36,24 @@ def test_secrets_are_never_shown(tmp_path):
     assert SECRET not in out + err and 'feeds.a.token.env = "TOKEN"' in out
 
 
+def test_keys_in_urls_are_never_shown(tmp_path):
+    key = "0123456789abcdef0123456789abcdef"
+    urls = [f"https://example.org/list?apikey={SECRET}", f"https://example.org/v2/{key}/recent.csv"]
+    feeds = [line.replace('"a"', f'"{number}"').replace("https://example.org/", url) for number, url in enumerate(urls) for line in FEED]
+    cluster = ["[opensearch]", f'hosts = ["https://example.org/?apikey={SECRET}"]']
+    file = program.write(tmp_path / "t.toml", 'state = "s"', *feeds, *cluster)
+    shown, _ = check("show", "--config", file)
+    checked, _ = check("check", "--offline", "--config", file)
+    for text in (shown, checked):
+        assert SECRET not in text and key not in text, text
+        assert "https://example.org/list?..." in text and "https://example.org/v2/***/recent.csv" in text
+    # Nor where something is wrong with the URL.
+    plain = [line.replace("https://example.org/", f"http://example.org/?apikey={SECRET}") for line in FEED]
+    wrong = program.write(tmp_path / "w.toml", 'state = "s"', *plain, 'token = { env = "TOKEN" }')
+    _, err = check("check", "--offline", "--config", wrong, expect=program.USAGE, env={"TOKEN": "x"})
+    assert "expected https with credentials" in err and SECRET not in err, err
+
+
 @pytest.mark.parametrize(
     ("content", "told"),
     [

@@ -123,7 +123,8 @@ def test_credentials_stay_at_home(tmp_path, settings):
             near = Polling(tmp_path / "near", url_feed(f"{server.url}/list", **settings), environment={"KEY": KEY})
             near.poll()
             assert server.paths() == ["/list", "/moved"] and all(map(carried, server.asked))
-            far = Polling(tmp_path / "far", url_feed(f"{server.url}/far", **settings), environment={"KEY": KEY})
+            http = {"allow_redirects_to": [other.url]}
+            far = Polling(tmp_path / "far", url_feed(f"{server.url}/far", **settings), http=http, environment={"KEY": KEY})
             far.poll()
             assert other.paths() == ["/x"] and not carried(other.asked[0])
             assert server.paths()[2:] == ["/far", "/back"] and not carried(server.asked[3])
@@ -161,7 +162,8 @@ def test_a_client_certificate_is_shown_to_nobody_else(tmp_path, certificates):
     # The other one would take it: it asks for certificates, and needs none.
     with serving(lambda _: Reply("evil.example\n"), certificates) as other:
         with serving(lambda _: Reply(status=302, headers={"Location": f"{other.url}/list"}), certificates, wants_client=True) as server:
-            one = Polling(tmp_path, url_feed(f"{server.url}/list", **shown), http={"ca_files": [certificates.authority]})
+            http = {"ca_files": [certificates.authority], "allow_redirects_to": [other.url]}
+            one = Polling(tmp_path, url_feed(f"{server.url}/list", **shown), http=http)
             one.poll()
             assert [asked.client for asked in server.asked + other.asked] == ["client", None]
 
@@ -274,7 +276,7 @@ def test_servers_that_go_round_in_circles(tmp_path, pages, wanted):
 def test_a_login_page_of_another_server(tmp_path):
     with serving(lambda _: Reply("<html>Log in</html>", headers={"Content-Type": "text/html"})) as other:
         with serving(taxii(lambda _: Reply(status=302, headers={"Location": f"{other.url}/login"}))) as server:
-            one = Polling(tmp_path, taxii_feed(server.url))
+            one = Polling(tmp_path, taxii_feed(server.url), http={"allow_redirects_to": [other.url]})
             assert "a page for people" in one.fails("taxii")
 
 

@@ -1,5 +1,7 @@
 """Alerts, as a real mail server gets them. What is matched is written into the state, so that this is about mails alone."""
 
+import os
+import random
 import signal
 import sqlite3
 import threading
@@ -8,7 +10,7 @@ import time
 import pytest
 
 from tests import program
-from tests.smtp import PASSWORD, USER, Authority, Server, free_port
+from tests.smtp import PASSWORD, USER, Authority, HostileServer, Server, Wire, free_port
 
 NOW = 1_795_578_300_000_000  # 2026-11-25T03:45:00Z
 LEVELS = {"CLEAR": 0, "GREEN": 1, "AMBER": 2, "AMBER+STRICT": 3, "RED": 4}
@@ -76,7 +78,7 @@ class Station:
         state = self.state()
         state.execute(
             "INSERT OR IGNORE INTO files (id, source, digest, digest_bytes, path, device, inode, size, modified, seen)"
-            " VALUES (9, 'squid', x'00', 1, '/var/log/squid/access.log', 1, 1, 1, 1, 1)"
+            " VALUES (9, 'squid', zeroblob(32), 1, '/var/log/squid/access.log', 1, 1, 1, 1, 1)"
         )
         event = state.execute(
             "INSERT INTO events (file, offset, line, uid, occurred, source, raw) VALUES (9, ?, ?, ?, ?, ?, ?)",
@@ -263,7 +265,10 @@ def test_one_recipient_refused(station):
         station.poll()
         station.make_due()
         station.poll()
-    assert [mail.recipients for mail in server.received] == [[SOC], [LEAD]]
+    digests = [mail.recipients for mail in server.received if "problem" not in mail.message["Subject"]]
+    assert digests == [[SOC], [LEAD]]
+    news = {(mail.recipients[0], mail.message["Subject"]) for mail in server.received if "problem" in mail.message["Subject"]}
+    assert news == {(each, f"[threatsieve] problem: mails not delivered: {BOSS}") for each in (SOC, LEAD)}
     rows = {row["recipient"]: row for row in station.mails()}
     assert [rows[each]["state"] for each in (SOC, BOSS, LEAD)] == [1, 2, 1]
     assert rows[BOSS]["error"] == "550 5.1.1 no such user here"
@@ -379,3 +384,184 @@ def test_mute(station):
         station.match("evil.example")
         station.poll()
     assert "evil[.]example" in server.received[1].part("plain")
+
+
+def take_mails(wire: Wire, reply: str):
+    """A session after EHLO, in which each mail gets this reply."""
+    while True:
+        wire.expect("MAIL FROM:")
+        wire.send("250 ok")
+        wire.expect("RCPT TO:")
+        wire.send("250 ok")
+        wire.expect("DATA")
+        wire.send("354 go")
+        wire.read_mail()
+        wire.send(reply)
+        wire.expect("RSET")
+        wire.send("250 ok")
+        wire.expect("NOOP")
+        wire.send("250 ok")
+
+
+@pytest.mark.parametrize("pause", [0, 0.3], ids=["in one packet", "in packets of their own"])
+def test_plain_text_behind_starttls_is_no_answer(station, authority, pause):
+    """Whoever sits on the plain connection adds a reply to the one to STARTTLS, so that each later reply answers the command before:
+    the mail that the server rejects would count as sent."""
+
+    def talk(wire: Wire):
+        wire.send("220 mail.example")
+        wire.expect("EHLO")
+        wire.send("250-mail.example", "250 STARTTLS")
+        wire.expect("STARTTLS")
+        injected = ["250-mail.example", "250 8BITMIME"]
+        if pause:
+            wire.send("220 go")
+            time.sleep(pause)
+            wire.send(*injected)
+        else:
+            wire.send("220 go", *injected)
+        wire.encrypt(authority)
+        wire.expect("EHLO")
+        wire.send("250 mail.example")
+        take_mails(wire, "554 5.7.1 rejected")
+
+    with HostileServer(talk) as server:
+        station.configure(server.port, SOC, tls="starttls", ca=authority.certificate)
+        station.match("evil.example")
+        assert station.poll() == program.REMOTE
+    [row] = station.mails()
+    assert row["state"] == 0 and row["error"], dict(row)
+    assert pause or "got more bytes behind 220 go" in row["error"], row["error"]
+
+
+def test_a_reply_too_many_is_no_answer_to_the_next_command(station):
+    def talk(wire: Wire):
+        wire.send("220 mail.example")
+        wire.expect("EHLO")
+        wire.send("250 mail.example")
+        wire.expect("MAIL FROM:")
+        wire.send("250 ok")
+        wire.expect("RCPT TO:")
+        wire.send("250 ok", "354 go")
+        wire.expect("DATA")
+        wire.send("250 taken")
+
+    with HostileServer(talk) as server:
+        station.configure(server.port)
+        station.match("evil.example")
+        station.poll()
+    [row] = station.mails()
+    assert row["state"] == 0 and "got more bytes behind 250 ok" in row["error"], row["error"]
+
+
+def test_a_reply_of_another_kind_is_no_yes(station):
+    """354 where 250 is due says nothing of the mail."""
+
+    def talk(wire: Wire):
+        wire.send("220 mail.example")
+        wire.expect("EHLO")
+        wire.send("250 mail.example")
+        take_mails(wire, "354 go")
+
+    with HostileServer(talk) as server:
+        station.configure(server.port)
+        station.match("evil.example")
+        station.poll()
+    [row] = station.mails()
+    assert row["state"] == 0 and "expected the reply 250, got 354" in row["error"], row["error"]
+
+
+def endless(where: str, authority: Authority):
+    def talk(wire: Wire):
+        if where == "encrypted":
+            wire.encrypt(authority)
+        if where in ("banner", "encrypted"):
+            wire.flood(b"220 " + b"x" * 65532)
+        if where == "lines":
+            wire.flood(b"220-hello\r\n" * 6000)
+        wire.send("220 mail.example")
+        wire.expect("EHLO")
+        wire.connection.sendall(b"250-")
+        wire.flood(b"x" * 65536)
+
+    return talk
+
+
+@pytest.mark.parametrize("where", ["banner", "lines", "reply", "encrypted"])
+def test_a_server_that_talks_without_end(station, authority, where):
+    with HostileServer(endless(where, authority)) as server:
+        tls = {"tls": "implicit", "ca": authority.certificate} if where == "encrypted" else {}
+        station.configure(server.port, **tls)
+        station.match("evil.example")
+        poll = program.start("poll", "--config", station.config)
+        peak = program.Peak(poll)
+        poll.communicate(timeout=60)
+        assert peak.stop() < 150_000_000
+    [row] = station.mails()
+    assert row["state"] == 0 and ("4096 bytes" in row["error"] or "256 lines" in row["error"]), row["error"]
+
+
+@pytest.mark.parametrize(
+    "breaking",
+    [
+        {"recipient_replies": {BOSS: "421 4.7.0 closing"}},
+        {"broken_recipients": {BOSS}},
+        {"broken_mails": {BOSS}},
+    ],
+    ids=["421 at RCPT", "hangs up at RCPT", "hangs up at the mail"],
+)
+def test_a_recipient_who_breaks_connections_holds_up_nobody(station, breaking):
+    with Server(**breaking) as server:
+        station.configure(server.port, BOSS, SOC, LEAD)
+        station.match("evil.example")
+        assert station.poll() == program.REMOTE
+        assert [mail.recipients for mail in server.received] == [[SOC], [LEAD]]
+        station.match("later.example")
+        station.make_due()
+        station.poll()
+        assert [mail.recipients for mail in server.received[2:]] == [[SOC], [LEAD]]
+        waiting = [row for row in station.mails() if row["state"] == 0]
+        assert [row["recipient"] for row in waiting] == [BOSS, BOSS]
+        server.recipient_replies, server.broken_recipients, server.broken_mails = {}, set(), set()
+        station.make_due()
+        assert station.poll() == program.DONE
+    assert [mail.recipients for mail in server.received[4:]] == [[BOSS], [BOSS]]
+    assert len({mail.message_id for mail in server.received}) == 6
+
+
+def test_killed_at_random_moments(station):
+    """Whenever the program is killed while it composes and sends mails, everybody is told of everything, and a repeat is the same mail."""
+    seed = int(os.environ.get("THREATSIEVE_SEED", random.randrange(2**32)))
+    kills = 200 if os.environ.get("THREATSIEVE_ENDURANCE") == "full" else 20
+    print(f"THREATSIEVE_SEED={seed}")
+    chance = random.Random(seed)
+    recipients = [SOC, BOSS, LEAD]
+    with Server() as server:
+        station.configure(server.port, *recipients)
+        station.match("first.example")
+        started = time.monotonic()
+        station.poll()
+        longest = time.monotonic() - started
+        for number in range(kills):
+            station.match(f"evil{number}.example")
+            poll = program.start("poll", "--config", station.config)
+            if number % 2:
+                time.sleep(chance.uniform(0, longest))
+                poll.kill()
+            else:
+                left = iter(range(chance.randrange(10)))
+                server.watch = lambda poll=poll, left=left: next(left, None) is None and poll.kill()
+            poll.communicate(timeout=60)
+            server.watch = lambda: None
+        station.make_due()
+        assert station.poll() == program.DONE, station.output
+    assert all(row["state"] == 1 for row in station.mails())
+    mails = {}
+    for mail in server.received:
+        known = mails.setdefault(mail.message_id, mail)
+        assert known.raw == mail.raw, "a repeat that is another mail"
+    for recipient in recipients:
+        told = [mail.part("plain") for mail in mails.values() if mail.recipients == [recipient]]
+        for value in ["first", *(f"evil{number}" for number in range(kills))]:
+            count = sum(f"{value}[.]example" in text for text in told)
+            assert count == 1, f"{recipient} was told of {value} {count} times"

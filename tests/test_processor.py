@@ -3,7 +3,6 @@
 Most cases run twice, one event at a time (`_simulate`) and as one bulk request, and must come to the same.
 """
 
-import itertools
 import json
 import re
 import zipfile
@@ -12,112 +11,20 @@ import pytest
 
 from tests import engines, lines, program, pushing, stix
 from tests.engines import Refused
-
-NAME = "processor"
-TIME = "2026-11-25T12:00:00Z"
-SHA256 = "ab" * 32
-NUMBERS = itertools.count()
-
-GREEN, AMBER, RED = ([stix.TLP[level]] for level in ("green", "amber", "red"))
-INDICATORS = [
-    stix.indicator(1, "[domain-name:value = 'evil.example']", name="Phishing kit", confidence=85, object_marking_refs=GREEN),
-    stix.indicator(2, "[domain-name:value = 'amber.example']", confidence=20, object_marking_refs=AMBER),
-    stix.indicator(3, "[domain-name:value = 'red.example']", confidence=90, object_marking_refs=RED),
-    stix.indicator(4, "[url:value = 'http://page.example/a?id=1']"),
-    stix.indicator(5, "[ipv4-addr:value = '203.0.112.0/24']"),
-    stix.indicator(6, f"[file:hashes.'SHA-256' = '{SHA256}']"),
-    stix.indicator(7, "[email-addr:value = 'bob@mail.example']"),
-    stix.indicator(8, "[domain-name:value = 'old.example']", valid_from="2020-01-01T00:00:00Z", valid_until="2021-01-01T00:00:00Z"),
-    *(stix.indicator(number, f"[domain-name:value = 'n{number}.example']") for number in range(100, 130)),
-]
-BAD = {
-    "host": "www.evil.example", "address": "203.0.112.7", "url": "http://evil.example/x", "hash": SHA256, "email": "bob@mail.example",
-    "any": "evil.example",
-}  # fmt: skip
+from tests.processing import (
+    BAD, INDICATORS, NAME, NUMBERS, SHA256, TIME, both_ways, event, fields_in, flags, indexed, matched, matched_or_others, one, pipeline, processed, serve,
+    simulated,
+)  # fmt: skip
 
 PLUGIN = program.ROOT / "plugin-descriptors/opensearch"
 JAVA = PLUGIN / "src/main/java/org/threatsieve/opensearch"
 DOCUMENT = (program.ROOT / "docs/plugin.md").read_text()
 
 
-@pytest.fixture(scope="module")
-def served(tmp_path_factory):
-    """Pushes the blacklist to a node, once each."""
-    folder = tmp_path_factory.mktemp("processor")
-    built = folder / "processor.blacklist"
-    program.run("build", "--feed", stix.write(folder / "feed.json", *INDICATORS), "--name", NAME, "--generation", 5, "-o", built)
-    pushed = set()
-
-    def serve(node: engines.Node) -> engines.Node:
-        if node.url not in pushed:
-            assert pushing.push(node, built, NAME)["acknowledged"]
-            pushed.add(node.url)
-        return node
-
-    return serve
-
-
 @pytest.fixture
-def node(opensearch, served):
+def node(opensearch, tmp_path):
     """A node of each line, the blacklist served."""
-    return served(opensearch)
-
-
-def pipeline(**options) -> dict:
-    """A pipeline of one processor."""
-    return {"processors": [{"threat_match": {"blacklist": NAME, **options}}]}
-
-
-def simulated(node, events: list[dict], made: dict) -> list[dict]:
-    """The events as the pipeline leaves them, each by itself."""
-    answer = node.post("/_ingest/pipeline/_simulate", {"pipeline": made, "docs": [{"_source": event} for event in events]})
-    return [each["doc"]["_source"] for each in answer["docs"]]
-
-
-def indexed(node, events: list[dict], made: dict) -> list[dict]:
-    """The events as the pipeline leaves them, in one bulk request."""
-    name = f"processor-{next(NUMBERS)}"
-    node.put(f"/_ingest/pipeline/{name}", made)
-    # No field is mapped, so that nothing but the processor decides what becomes of an event.
-    node.put(f"/{name}", {"mappings": {"enabled": False}, "settings": {"number_of_replicas": 0}})
-    node.bulk(name, events, name, ids=[f"{number:06}" for number in range(len(events))])
-    return node.documents(name)
-
-
-def processed(node, *events: dict, **options) -> list[dict]:
-    """The events as the processor leaves them, which is the same one by one and in a batch."""
-    made = pipeline(**options)
-    alone = simulated(node, list(events), made)
-    # A bulk request of one document takes the way of a single one.
-    together = indexed(node, [*events, {"padding": True}], made)
-    assert together[: len(events)] == alone
-    return alone
-
-
-def one(node, event: dict, **options) -> dict:
-    """The same for one event."""
-    return processed(node, event, **options)[0]
-
-
-def event(**fields) -> dict:
-    """An event; a double underscore is a dot, nested."""
-    made = {"@timestamp": TIME}
-    for name, value in fields.items():
-        *path, last = name.split("__")
-        inner = made
-        for part in path:
-            inner = inner.setdefault(part, {})
-        inner[last] = value
-    return made
-
-
-def matched(document: dict) -> list[tuple[str, str]]:
-    """Field and observable of each enrichment."""
-    return [(each["matched"]["field"], each["matched"]["atomic"]) for each in document.get("threat", {}).get("enrichments", [])]
-
-
-def fields_in(document: dict) -> list[str]:
-    return [field for field, _ in matched(document)]
+    return serve(opensearch, tmp_path)
 
 
 # What is looked at.
@@ -219,7 +126,7 @@ def test_a_matched_document(node):
     feed = enrichments[1]["feed"]["name"]
     assert document == {
         "@timestamp": TIME, "url": {"original": "http://www.evil.example/5"}, "indicator": "matched", "threat": {"framework": "MITRE"},
-        "threatsieve": {"generation": {NAME: 5}, "confidence": [85]},
+        "threatsieve": {"generation": {NAME: 5}, "confidence": [85], "flags": flags(NAME)},
     }  # fmt: skip
     assert enrichments == [
         {"feed": {"name": "other"}},
@@ -231,6 +138,7 @@ def test_a_matched_document(node):
                 "url": {"domain": "evil.example"},
             },
             "matched": {"atomic": "http://www.evil.example/5", "field": "url.original", "type": "subdomain", "occurred": TIME},
+            "threatsieve": {"blacklist": NAME},
         },
     ]  # fmt: skip
 
@@ -239,7 +147,10 @@ def test_the_example_of_the_documentation(node):
     """Pipeline, event and document of docs/plugin.md."""
     made, given, written = (json.loads(block) for block in re.findall(r"^```json\n(.*?)^```", DOCUMENT, re.MULTILINE | re.DOTALL)[:3])
     made["processors"][0]["threat_match"]["blacklist"] = NAME
-    written["threatsieve"]["generation"] = {NAME: 5}
+    written["threatsieve"] |= {"generation": {NAME: 5}, "flags": flags(NAME)}
+    for enrichment in written["threat"]["enrichments"]:
+        assert enrichment["threatsieve"]["blacklist"] == "default"
+        enrichment["threatsieve"] = {"blacklist": NAME}
     assert simulated(node, [given], made) == [written]
 
 
@@ -283,10 +194,10 @@ def test_flag_and_target(node):
 
 def test_stamp(node):
     events = [event(url__domain="evil.example"), event(url__domain="good.example"), event()]
-    stamp = {"generation": {NAME: 5}}
-    assert [each.get("threatsieve") for each in processed(node, *events)] == [{**stamp, "confidence": [85]}, None, None]
-    assert [each.get("threatsieve") for each in processed(node, *events, stamp="all")] == [{**stamp, "confidence": [85]}, stamp, stamp]
-    assert [each.get("threatsieve") for each in processed(node, *events, stamp="none")] == [{"confidence": [85]}, None, None]
+    stamp, ours = {"generation": {NAME: 5}}, {"confidence": [85], "flags": flags(NAME)}
+    assert [each.get("threatsieve") for each in processed(node, *events)] == [{**stamp, **ours}, None, None]
+    assert [each.get("threatsieve") for each in processed(node, *events, stamp="all")] == [{**stamp, **ours}, stamp, stamp]
+    assert [each.get("threatsieve") for each in processed(node, *events, stamp="none")] == [ours, None, None]
 
 
 def test_marking_and_confidence(node):
@@ -326,8 +237,9 @@ def test_two_blacklists_in_one_pipeline(node, tmp_path):
     events = [event(url__domain="evil.example"), event(url__domain="amber.example"), event(url__domain="good.example")]
     both, first, neither = simulated(node, events, made)
     assert indexed(node, events, made) == [both, first, neither]
-    assert both["threatsieve"] == {"generation": {NAME: 5, "second": 9}, "confidence": [85, None]} and len(matched(both)) == 2
-    assert first["threatsieve"] == {"generation": {NAME: 5}, "confidence": [20]}
+    assert both["threatsieve"] == {"generation": {NAME: 5, "second": 9}, "confidence": [85, None], "flags": flags(NAME, "second")}
+    assert len(matched(both)) == 2
+    assert first["threatsieve"] == {"generation": {NAME: 5}, "confidence": [20], "flags": flags(NAME)}
     assert neither == events[2]
     # Processed again, each of them finds its own once more, and nothing twice.
     assert simulated(node, [both, first], made) == [both, first]
@@ -428,6 +340,22 @@ def test_lines_that_are_none(node):
         ({"flag_field": "_index"}, "flag_field", "the engine's own"),
         ({"flag_field": "threat"}, "flag_field", "together with [target_field]"),
         ({"flag_field": "x.y", "target_field": "x.y.z"}, "flag_field", "together with [target_field]"),
+        ({"flag_field": "url.original"}, "flag_field", "overlaps [url.original]"),
+        ({"flag_field": "url"}, "flag_field", "overlaps [url.original]"),
+        ({"flag_field": "url.original.flag"}, "flag_field", "overlaps [url.original]"),
+        ({"flag_field": "@timestamp"}, "flag_field", "a field of ECS"),
+        ({"flag_field": "plain", "fields": ["plain"]}, "flag_field", "overlaps [plain]"),
+        ({"flag_field": "message", "message_field": "message"}, "flag_field", "overlaps [message]"),
+        ({"flag_field": "event.kind", "fields": ["plain"]}, "flag_field", "a field of ECS"),
+        ({"flag_field": "host", "fields": ["plain"]}, "flag_field", "an object of ECS"),
+        ({"flag_field": "labels"}, "flag_field", "an object of ECS"),
+        ({"flag_field": "tags.flag"}, "flag_field", "inside the field [tags] of ECS"),
+        ({"target_field": "url"}, "target_field", "overlaps [url.original]"),
+        ({"target_field": "url", "fields": ["plain"]}, "target_field", "an object of ECS"),
+        ({"target_field": "threat.indicator.ip"}, "target_field", "a field of ECS"),
+        ({"target_field": "threat", "flag_field": None}, "target_field", "an object of ECS"),
+        ({"target_field": "plain.found", "fields": ["plain"]}, "target_field", "overlaps [plain]"),
+        ({"fields": ["threat.enrichments.indicator.ip"]}, "target_field", "overlaps [threat.enrichments.indicator.ip]"),
         ({"flag_field": None, "flag_value": "x"}, "flag_value", "[flag_field] is null"),
         ({"flag_value": 7}, "flag_value", "string"),
         ({"target_field": "threatsieve"}, "target_field", "written by the processor itself"),
@@ -567,11 +495,6 @@ def test_failures_go_the_servers_way(node):
         assert [("after" in each, "failed" in each) for each in found] == [(False, True)] * 2
 
 
-def both_ways(node, events: list[dict], made: dict):
-    yield simulated(node, events, made)
-    yield indexed(node, events, made)
-
-
 def test_values_that_are_too_long_or_too_many(node):
     long = "a." * 40_000 + "evil.example"
     found = indexed(node, [{"plain": long}, {"plain": [long, "evil.example"]}, {"plain": "evil.example"}], pipeline(fields=["plain"]))
@@ -589,96 +512,6 @@ def test_a_request_of_more_than_one_batch(node):
     events = [{"plain": ["good.example"] * 99 + [f"{number}.evil.example"]} for number in range(1000)]
     found = indexed(node, events, made)
     assert [matched(each) for each in found] == [[("plain", f"{number}.evil.example")] for number in range(1000)]
-
-
-# Processing again.
-
-
-def test_processing_again_replaces_what_is_ours(node, tmp_path):
-    """With `_update_by_query`, as a backfill does."""
-    mine = f"again-{next(NUMBERS)}"
-
-    def serve(generation: int, *values: str) -> None:
-        assert pushing.push(node, pushing.built(tmp_path, values, name=mine, generation=generation), mine)["acknowledged"]
-
-    def again() -> list[dict]:
-        answer = node.post(f"/{mine}/_update_by_query?pipeline={mine}&refresh=true")
-        assert not answer["failures"]
-        return node.documents(mine)
-
-    serve(1, "evil.example", "filler.example")
-    node.put(f"/_ingest/pipeline/{mine}", pipeline(blacklist=mine))
-    others = {"feed": {"name": "other"}, "matched": {"type": "indicator_match_rule"}}
-    events = [
-        event(url__domain="evil.example"), event(url__domain="late.example"),
-        {**event(url__domain="evil.example"), "threat": {"enrichments": [others]}}, event(url__domain="good.example"),
-    ]  # fmt: skip
-    node.bulk(mine, events, mine, ids=["0", "1", "2", "3"])
-    first = node.documents(mine)
-    assert [pushing.is_flagged(each) for each in first] == [True, False, True, False]
-    assert again() == first
-
-    serve(2, "evil.example", "late.example")
-    second = again()
-    assert [pushing.is_flagged(each) for each in second] == [True, True, True, False]
-    assert [pushing.generation(each, mine) for each in second] == [2, 2, 2, None]
-    assert [len(matched_or_others(each)) for each in second] == [1, 1, 2, 0]
-    assert second[2]["threat"]["enrichments"][0] == others
-
-    serve(3, "late.example", "filler.example")
-    third = again()
-    assert third[0] == events[0] and third[2] == events[2] and third[3] == events[3]
-    assert pushing.is_flagged(third[1]) and pushing.generation(third[1], mine) == 3
-
-    # While it cannot check, what was found stays.
-    node.delete(f"{pushing.ENDPOINT}/{mine}")
-    fourth = again()
-    assert pushing.is_flagged(fourth[1]) and matched(fourth[1]) == matched(third[1])
-    assert {pushing.unchecked(each) for each in fourth} == {"no-blacklist"}
-    serve(4, "late.example", "filler.example")
-    fifth = again()
-    assert [pushing.unchecked(each) for each in fifth] == [None] * 4
-    assert fifth[0] == events[0] and pushing.generation(fifth[1], mine) == 4
-
-
-def matched_or_others(document: dict) -> list:
-    return document.get("threat", {}).get("enrichments", [])
-
-
-def test_what_senders_say_in_our_name_is_removed(node):
-    forged = {"generation": {NAME: 99}, "confidence": [1, 2], "unchecked": "x", "mine": True}
-    good, bad = event(url__domain="good.example"), event(url__domain="evil.example")
-    events = [
-        {**good, "threatsieve": forged}, {**good, "threatsieve": "text"}, {**good, "threatsieve.generation": 1, "threatsieve.a.b": [1]},
-        {**good, "threatsieve": None}, {**bad, "threatsieve": forged, "threatsieve.mine": True},
-    ]  # fmt: skip
-    found = processed(node, *events)
-    assert found[:4] == [good] * 4
-    assert found[4]["threatsieve"] == {"generation": {NAME: 5}, "confidence": [85]} and "threatsieve.mine" not in found[4]
-
-
-def test_fields_that_clash_lose_no_event(node):
-    """Where the event holds something else in a field of ours, the index could not map ours: they stay out, and the event says so."""
-    bad = event(url__domain="evil.example")
-    cases = [
-        ({"threat": "high"}, "threat.enrichments", {"threat": "high", "indicator": "matched"}),
-        ({"threat": [{"enrichments": []}]}, "threat.enrichments", {"threat": [{"enrichments": []}]}),
-        ({"threat": {"enrichments": "text"}}, "threat.enrichments", {"threat": {"enrichments": "text"}}),
-        ({"threat": {"enrichments": ["text"]}}, "threat.enrichments", {"threat": {"enrichments": ["text"]}}),
-        ({"indicator": {"ip": "192.0.2.1"}}, "indicator", {"indicator": {"ip": "192.0.2.1"}}),
-        ({"indicator": [{"ip": "192.0.2.1"}]}, "indicator", {"indicator": [{"ip": "192.0.2.1"}]}),
-    ]
-    found = processed(node, *({**bad, **fields} for fields, _, _ in cases))
-    for (fields, clash, kept), document in zip(cases, found, strict=True):
-        assert document["threatsieve"]["clash"] == [clash], fields
-        assert document | kept == document, fields
-        assert document["threatsieve"]["confidence"] == [85]
-        where = document["threatsieve"] if clash == "threat.enrichments" else document["threat"]
-        assert [each["indicator"]["id"] for each in where["enrichments"]] == [stix.identifier(1)], fields
-    assert processed(node, *found) == found
-    # One object where ECS has a list is somebody's one enrichment.
-    assert len(matched_or_others(one(node, {**bad, "threat": {"enrichments": {"feed": {}}}}))) == 2
-    assert fields_in({"threat": one(node, {**bad, "threat.enrichments": []})["threat"]}) == ["url.domain"]
 
 
 # The zip.

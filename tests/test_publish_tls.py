@@ -8,14 +8,14 @@ import pytest
 from tests import program
 from tests.controller import Controller
 from tests.pushing import ENDPOINT
-from tests.test_security import PUSHER, STRANGER, WATCHER, secured  # noqa: F401 (a fixture)
+from tests.secured import PUSHER, STRANGER, WATCHER
 
 NAMES = (f"publish-tls-{number}" for number in itertools.count())
 EVIL = "evil.example"
 
 
 @pytest.fixture
-def authority(secured):  # noqa: F811
+def authority(secured):
     """The authority's certificate."""
     return secured.certificates.authority
 
@@ -28,7 +28,7 @@ def secret(folder, text: str):
     return file
 
 
-def of_user(folder, secured, authority, user, **settings) -> Controller:  # noqa: F811
+def of_user(folder, secured, authority, user, **settings) -> Controller:
     """A controller that signs in with a name and a password."""
     credentials = {"user": user[0], "password": {"file": secret(folder, user[1])}}
     controller = Controller(folder, next(NAMES), [secured.node.url], ca_files=[authority], **credentials, **settings)
@@ -36,7 +36,7 @@ def of_user(folder, secured, authority, user, **settings) -> Controller:  # noqa
     return controller
 
 
-def test_the_documented_role_is_enough(secured, authority, tmp_path):  # noqa: F811
+def test_the_documented_role_is_enough(secured, authority, tmp_path):
     controller = of_user(tmp_path, secured, authority, PUSHER)
     assert controller.poll()["outcome"] == "acknowledged"
     controller.write_list(EVIL, "new.example")
@@ -52,13 +52,13 @@ def test_the_documented_role_is_enough(secured, authority, tmp_path):  # noqa: F
 
 
 @pytest.mark.parametrize("user", [STRANGER, WATCHER])
-def test_who_may_not_push_is_told_which_role_is_missing(secured, authority, tmp_path, user):  # noqa: F811
+def test_who_may_not_push_is_told_which_role_is_missing(secured, authority, tmp_path, user):
     controller = of_user(tmp_path, secured, authority, user)
     report = controller.poll(expect=program.REMOTE)
     assert report["outcome"] == "failed" and "403" in report["reason"] and "docs/security.md" in report["reason"], report
 
 
-def test_a_wrong_password_is_told_and_not_shown(secured, authority, tmp_path):  # noqa: F811
+def test_a_wrong_password_is_told_and_not_shown(secured, authority, tmp_path):
     controller = of_user(tmp_path, secured, authority, (PUSHER[0], "hunter2-hunter2"))
     result = program.run("poll", "--config", controller.config, expect=program.REMOTE)
     said = (result.stdout + result.stderr).decode()
@@ -66,7 +66,7 @@ def test_a_wrong_password_is_told_and_not_shown(secured, authority, tmp_path):  
     assert "hunter2" not in controller.run("status") + controller.run("config", "show")
 
 
-def test_a_client_certificate_is_shown(secured, authority, tmp_path):  # noqa: F811
+def test_a_client_certificate_is_shown(secured, authority, tmp_path):
     """The administrator's, which needs no role."""
     shown = {"client_certificate": secured.certificates.client, "client_key": secured.certificates.client_key}
     controller = Controller(tmp_path, next(NAMES), [secured.node.url], ca_files=[authority], **shown)
@@ -76,7 +76,7 @@ def test_a_client_certificate_is_shown(secured, authority, tmp_path):  # noqa: F
     assert [node["plugin"] is not None for node in checked["nodes"]] == [True], checked
 
 
-def test_an_unknown_authority_is_refused(secured, tmp_path):  # noqa: F811
+def test_an_unknown_authority_is_refused(secured, tmp_path):
     controller = Controller(tmp_path, next(NAMES), [secured.node.url], user="pusher", password={"file": secret(tmp_path, PUSHER[1])})
     controller.write_list(EVIL)
     report = controller.poll(expect=program.REMOTE)

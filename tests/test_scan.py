@@ -86,6 +86,25 @@ def test_files_with_matches(tmp_path, listed, log):
     assert output.decode().splitlines() == [str(log)]
 
 
+def test_names_that_a_terminal_would_obey_are_written_out(tmp_path, listed):
+    folder = tmp_path / "logs"
+    folder.mkdir()
+    name = "a\x1b]0;owned\x07\nb\u202egol.\u009b2J"
+    program.write(folder / name, lines.squid("http://evil.com/"))
+    output = program.run("scan", "--files-with-matches", "--list", listed, folder).stdout.decode()
+    assert output == f"{folder}/a\\x1b]0;owned\\x07\\x0ab\\u{{202e}}gol.\\u{{9b}}2J\n"
+
+
+def test_json_leaves_nothing_that_a_terminal_would_obey(tmp_path, listed):
+    hostile = "\u202emoc.\u009b31m\x7f\u200f\u2028\u2066"
+    log = program.write(tmp_path / "a\u202e.log", lines.squid(f"http://evil.com/{hostile}"))
+    output = program.run("scan", "--json", "--list", listed, log).stdout
+    text = output.decode()
+    assert not any(character in text for character in hostile.replace("moc.", "").replace("31m", "") if not character.isascii() or character == "\x7f")
+    [event] = [json.loads(line) for line in text.splitlines()]
+    assert hostile in event["raw"] and event["file"] == str(log)
+
+
 def test_quiet_prints_no_events(listed, log):
     result = program.run("scan", "--quiet", "--exit-code", "--list", listed, log, expect=MATCHED)
     assert result.stdout == b""

@@ -52,8 +52,6 @@ class Cluster(list):
     def end(self) -> None:
         """Ends all nodes and removes their folders."""
         for one in self:
-            one.kill()
-        for one in self:
             one.remove()
 
 

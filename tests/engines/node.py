@@ -15,8 +15,10 @@ import urllib.error
 import urllib.request
 import zipfile
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
+from tests import times
 from tests.engines import assemble, watchdog
 from tests.servers import basic, free_port
 
@@ -51,6 +53,18 @@ class Refused(Exception):
         self.status, self.body = status, body
 
 
+@dataclass
+class Elsewhere:
+    """The process of a node that another process started, and will end."""
+
+    pid: int
+    returncode = None
+
+    def poll(self) -> int | None:
+        """None while it runs."""
+        return None if Path(f"/proc/{self.pid}").exists() else -1
+
+
 class Node:
     """A server in a folder of its own. `start` it; see the package for what it can do."""
 
@@ -64,6 +78,7 @@ class Node:
         self.url = f"{'https' if context else 'http'}://127.0.0.1:{self.port}"
         self.context = context
         self.process: subprocess.Popen | None = None
+        self.launched = 0.0
         # Not pytest's folder for temporary files, which is closed to the user that runs the node.
         self.folder = Path(tempfile.mkdtemp(prefix=f"threatsieve-{name}-"))
         watchdog.watch(self.folder)
@@ -77,6 +92,11 @@ class Node:
             shutil.copy(file, self.config)
         for plugin in plugins:
             self.install(plugin)
+
+    def __getstate__(self) -> dict:
+        """What another process needs to use this node (tests/shared.py): all but the process, which is known by its id there."""
+        assert self.context is None, "a node that speaks TLS has an SSLContext, which cannot go to another process"
+        return {**self.__dict__, "process": self.process and Elsewhere(self.process.pid)}
 
     def _lay_out(self) -> None:
         prepared = assemble.home(self.version)
@@ -142,6 +162,7 @@ class Node:
                 start_new_session=True, **options,
             )  # fmt: skip
         (self.folder / "pid").write_text(str(self.process.pid))
+        self.launched = time.monotonic()
 
     def wait(self, nodes: int = 1, seconds: float = START_SECONDS) -> None:
         """Waits until it answers, sees this many nodes, and every primary shard is there."""
@@ -152,6 +173,7 @@ class Node:
             self.assert_alive()
             try:
                 if not self.get(path)["timed_out"]:
+                    times.note("server", f"OpenSearch {self.version}", time.monotonic() - self.launched)
                     return
             except (Refused, OSError) as error:
                 last = error
@@ -177,6 +199,14 @@ class Node:
         """Ends it at once, as a crash of the machine would."""
         self._end(signal.SIGKILL, 30)
 
+    def freeze(self) -> None:
+        """Lets it stand still: it is there, and does not answer."""
+        self.process.send_signal(signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        """Lets it go on."""
+        self.process.send_signal(signal.SIGCONT)
+
     def _end(self, how: signal.Signals, seconds: float) -> None:
         if self.process:
             self.process.send_signal(how)
@@ -196,9 +226,8 @@ class Node:
         self.start(nodes)
 
     def remove(self) -> None:
-        """Ends it and removes its folder."""
-        with contextlib.suppress(AssertionError):
-            self.stop()
+        """Ends it at once, as nothing of it is needed any more, and removes its folder."""
+        self.kill()
         shutil.rmtree(self.folder, ignore_errors=True)
 
     # What it says and takes.
@@ -222,13 +251,13 @@ class Node:
         raise AssertionError(f"no {pattern!r} in the log of {self.name} after {seconds} s; it ends:\n{self.log_tail()}")
 
     def pss(self) -> int:
-        """Bytes of memory of the process, each shared page counted by its share (PSS); without the files of indices, which the kernel holds and drops as
-        it likes."""
+        """Bytes of memory of the process, each shared page counted by its share (PSS), blacklists included; without other files, which the kernel holds
+        and drops as it likes, and shares with whatever other nodes there are."""
         kilobytes = 0
         counts = False
         for line in Path(f"/proc/{self.process.pid}/smaps").read_text().splitlines():
-            if re.match(r"[0-9a-f]+-[0-9a-f]+ ", line):
-                counts = "/indices/" not in line
+            if mapping := re.match(r"[0-9a-f]+-[0-9a-f]+ \S+ \S+ \S+ \d+ *(.*)", line):
+                counts = not mapping[1].startswith("/") or mapping[1].startswith("/memfd:") or ".blacklist" in mapping[1]
             elif counts and line.startswith("Pss:"):
                 kilobytes += int(line.split()[1])
         return kilobytes * 1024

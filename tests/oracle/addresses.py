@@ -7,6 +7,8 @@ from ipaddress import IPv4Address, IPv6Address
 Address = IPv4Address | IPv6Address
 Span = tuple[Address, Address]
 
+# What is cut from the ends of an event's value: ASCII's white space, not that of other scripts.
+SPACE = " \t\n\f\r"
 # The broadest networks an indicator may name unless that is asked for.
 FLOOR_BITS = {4: 8, 6: 19}
 

@@ -60,7 +60,7 @@ def _email(text: str) -> Observable:
 
 def read(kind: str, text: str) -> Observable:
     """What an event's value stands for. `kind` is the field's: any, host, address, url, hash, email."""
-    text = text.strip()
+    text = text.strip(addresses.SPACE)
     if kind == "any":
         kind = _kind_of(text)
     if kind == "address":

@@ -117,7 +117,7 @@ def _port(text: str) -> int | None:
 
 def parse(text: str) -> Url | None:
     """Cuts `[scheme:][//][userinfo@]host[:port][/path][?query][#fragment]`."""
-    text = text.strip().split("#", 1)[0]
+    text = text.strip(addresses.SPACE).split("#", 1)[0]
     scheme = None
     text = text.removeprefix("//")
     match = re.match(r"([A-Za-z][A-Za-z0-9+.-]*)://", text)

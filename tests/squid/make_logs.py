@@ -20,6 +20,8 @@ import threading
 import time
 from dataclasses import dataclass
 
+from tests import times
+
 START_SECONDS = 20
 STOP_SECONDS = 20
 ANSWER_SECONDS = 30
@@ -193,7 +195,8 @@ def running_squid(folder: pathlib.Path, proxy: int):
     command = [find_squid(), "-N", "-n", f"ts{os.getpid()}p{proxy}", "-f", str(folder / "squid.conf")]
     process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
     try:
-        wait_until_it_answers(process, folder, proxy)
+        with times.starting("Squid"):
+            wait_until_it_answers(process, folder, proxy)
         yield
         process.send_signal(signal.SIGTERM)
         process.wait(STOP_SECONDS)

@@ -20,12 +20,23 @@ pub enum How {
     UrlPrefix = 5,
     /// Same host, path and port, but the entry has a query, and the log does not tell the event's: a partial match.
     UrlQueryUnlogged = 6,
+    /// The observable is the listed host or below it, but it is a word of free text that is mostly
+    /// a file's name: a partial match.
+    FileName = 7,
 }
 
 impl How {
     /// All ways, in the order of their numbers.
-    pub const ALL: [How; 7] =
-        [How::Exact, How::Subdomain, How::Cidr, How::Range, How::Url, How::UrlPrefix, How::UrlQueryUnlogged];
+    pub const ALL: [How; 8] = [
+        How::Exact,
+        How::Subdomain,
+        How::Cidr,
+        How::Range,
+        How::Url,
+        How::UrlPrefix,
+        How::UrlQueryUnlogged,
+        How::FileName,
+    ];
 
     /// The name in output and documents.
     pub fn name(self) -> &'static str {
@@ -37,12 +48,13 @@ impl How {
             How::Url => "url",
             How::UrlPrefix => "url_prefix",
             How::UrlQueryUnlogged => "url_query_unlogged",
+            How::FileName => "file_name",
         }
     }
 
     /// Whether the log does not tell enough for a match: it neither flags nor counts unless asked for.
     pub fn is_partial(self) -> bool {
-        self == How::UrlQueryUnlogged
+        matches!(self, How::UrlQueryUnlogged | How::FileName)
     }
 }
 

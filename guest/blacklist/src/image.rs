@@ -24,7 +24,7 @@
 /// First bytes of every blacklist.
 pub const MAGIC: [u8; 8] = *b"TSIEVEBL";
 /// Version of this layout.
-pub const FORMAT: u16 = 2;
+pub const FORMAT: u16 = 3;
 /// Longest name in bytes.
 pub const MAX_NAME_BYTES: usize = 64;
 /// More sections than any version has had: a limit for readers.

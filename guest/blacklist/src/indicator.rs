@@ -56,6 +56,16 @@ pub enum IndicatorId {
     Line(u32),
 }
 
+/// A port beside a listed value (`1.2.3.4:8443`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Port {
+    /// 1 to 65535.
+    pub number: u16,
+    /// Only events with this port match. Otherwise it is only shown: the list says where the host was
+    /// seen, and the host is as bad on other ports.
+    pub is_matched: bool,
+}
+
 /// A published statement that some values are bad.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Indicator {
@@ -75,6 +85,8 @@ pub struct Indicator {
     pub name: Option<String>,
     /// What it indicates: STIX 2.1 `indicator_types`, STIX 2.0 `labels`.
     pub types: Vec<String>,
+    /// The port that the values are listed with.
+    pub port: Option<Port>,
     /// The values it says are bad, each on its own.
     pub values: Vec<Value>,
 }
@@ -91,6 +103,7 @@ impl Indicator {
             modified: None,
             name: None,
             types: Vec::new(),
+            port: None,
             values,
         }
     }

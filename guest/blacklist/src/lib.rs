@@ -31,10 +31,12 @@ mod values;
 pub use compile::{CompileError, CompileOptions, Compiled, Compiler, FeedId, Refusal, Refused, Summary};
 pub use hit::{Hit, How};
 pub use image::{EntryType, Role};
-pub use indicator::{Indicator, IndicatorId, Timestamp, Tlp};
+pub use indicator::{Indicator, IndicatorId, Port, Timestamp, Tlp};
 pub use lookup::{GuestBlacklist, Scratch};
 pub use normalise::{NORMALISER, Target};
 pub use observable::{Batch, BatchError, Kind};
 #[cfg(feature = "host")]
-pub use open::{Blacklist, Entry, IndicatorView, Match, OpenError, Policy};
+pub use open::{Blacklist, Entry, IndicatorView, Match, OpenError, Policy, Seen};
+#[cfg(feature = "host")]
+pub use value::Listed;
 pub use value::{AddressRange, DomainMode, FileHash, Malformed, UrlMode, Value};

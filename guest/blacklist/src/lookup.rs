@@ -1,6 +1,6 @@
 //! The look-up itself: a batch of observables in, hits out. What the component runs; hosts run it natively in tests and benches only.
 
-use crate::hit::{Found, Hit, MAX_HITS_PER_OBSERVABLE};
+use crate::hit::{Found, Hit, How, MAX_HITS_PER_OBSERVABLE};
 use crate::image::{Image, ImageError, Role, Section};
 use crate::normalise::{BLOCK, Target, Unusual, ends_authority};
 use crate::observable::{BatchError, BatchReader, Kind};
@@ -146,7 +146,9 @@ impl<'a> GuestBlacklist<'a> {
         let Some((from, to)) = host_span(kind, value) else { return true };
         match self.hosts.may_cover(batch, start + from, start + to) {
             Ok(false) => false,
-            Ok(true) => self.block.may_hold_host(&value[from..to], kind != Kind::Host, target),
+            Ok(true) => {
+                self.block.may_hold_host(&value[from..to], !matches!(kind, Kind::Host | Kind::Word), target)
+            }
             Err(Unusual) => true,
         }
     }
@@ -170,7 +172,7 @@ impl<'a> GuestBlacklist<'a> {
         hits.extend(found.iter().map(|found| Hit {
             observable: number,
             entry: found.entry,
-            how: found.how,
+            how: if kind == Kind::Word { How::FileName } else { found.how },
             allowed_by:
                 allowed.filter(|allow| allow.specificity >= found.specificity).map(|allow| allow.entry),
         }));
@@ -181,7 +183,7 @@ impl<'a> GuestBlacklist<'a> {
 #[inline(always)]
 fn host_span(kind: Kind, value: &[u8]) -> Option<(usize, usize)> {
     let (start, end) = match kind {
-        Kind::Host => (0, value.len()),
+        Kind::Host | Kind::Word => (0, value.len()),
         Kind::Url => url_authority(value)?,
         // A name or an address as it stands alone; what `Kind::Any` takes for something else has one of these, or is all digits.
         Kind::Any

@@ -16,6 +16,9 @@ pub enum Kind {
     Hash = 4,
     /// An email address, `local@domain`.
     Email = 5,
+    /// A host by its form alone: a word of free text whose ending is mostly a file's
+    /// (`backup.zip`). A match of it is a partial one.
+    Word = 6,
 }
 
 impl Kind {
@@ -28,6 +31,7 @@ impl Kind {
             3 => Kind::Url,
             4 => Kind::Hash,
             5 => Kind::Email,
+            6 => Kind::Word,
             _ => return None,
         })
     }
@@ -62,7 +66,7 @@ impl Batch {
     pub fn push(&mut self, kind: Kind, value: &[u8]) -> bool {
         let value = match value.len() {
             0..=MAX_OBSERVABLE_BYTES => value,
-            n if kind == Kind::Host => &value[n - MAX_OBSERVABLE_BYTES..],
+            n if matches!(kind, Kind::Host | Kind::Word) => &value[n - MAX_OBSERVABLE_BYTES..],
             _ => &value[..MAX_OBSERVABLE_BYTES],
         };
         if self.count as usize == MAX_BATCH_OBSERVABLES

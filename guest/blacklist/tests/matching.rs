@@ -4,8 +4,8 @@
 use threatsieve_blacklist::compile::{CompileOptions, Compiled, Compiler, SignKey, VerifyKey};
 use threatsieve_blacklist::image::ImageError;
 use threatsieve_blacklist::{
-    Batch, Blacklist, DomainMode, GuestBlacklist, Hit, Indicator, IndicatorId, Kind, OpenError, Policy,
-    Scratch, Timestamp, Tlp, UrlMode, Value,
+    Batch, Blacklist, DomainMode, GuestBlacklist, Hit, Indicator, IndicatorId, Kind, OpenError, Policy, Port,
+    Scratch, Seen, Timestamp, Tlp, UrlMode, Value,
 };
 
 fn compile(block: &[&str], allow: &[&str]) -> Compiled {
@@ -85,6 +85,18 @@ fn domains_cover_what_is_below_them_on_label_boundaries() {
 }
 
 /// Nothing that stands behind the host, however much it looks like one, hides it from the quick way.
+#[test]
+fn a_word_that_may_be_a_file_matches_in_part() {
+    let list = compile(&["backup.zip", "evil.pl", "http://evil.pl/x"], &["good.evil.pl"]);
+    let at = |value| shown(&list, Kind::Word, value);
+    assert_eq!(at("backup.zip"), ["file_name backup.zip"]);
+    assert_eq!(at("WWW.Evil.PL"), ["file_name evil.pl"]);
+    assert_eq!(at("good.evil.pl"), ["!file_name evil.pl"]);
+    assert!(at("evil.zip").is_empty());
+    assert!(hits(&list, Kind::Word, "backup.zip").iter().all(|hit| hit.how.is_partial()));
+    assert_eq!(shown(&list, Kind::Host, "backup.zip"), ["exact backup.zip"]);
+}
+
 #[test]
 fn what_follows_a_host_does_not_hide_it() {
     let list = compile(&["evil.com"], &[]);
@@ -232,6 +244,46 @@ fn policy_drops_indicators_and_keeps_the_entry_of_the_others() {
     assert_eq!(entry.indicators[0].types, ["c2", "phishing"]);
     assert_eq!((entry.indicators[0].confidence, entry.indicators[0].tlp), (Some(40), Some(Tlp::Amber)));
     assert_eq!(blacklist.entry(1), None);
+}
+
+#[test]
+fn a_port_is_kept_by_indicator_and_compared_only_where_the_feed_asks() {
+    let mut compiler = Compiler::new(CompileOptions::default()).unwrap();
+    let loose = compiler.feed("loose").unwrap();
+    let strict = compiler.feed("strict").unwrap();
+    let address = || vec![Value::from_list("1.2.3.4", UrlMode::Exact).unwrap()];
+    let mut add = |feed, line, port: Option<u16>| {
+        let port = port.map(|number| Port { number, is_matched: feed == strict });
+        let one = Indicator { port, ..Indicator::new(IndicatorId::Line(line), address()) };
+        compiler.block(feed, one, &mut |_| panic!()).unwrap();
+    };
+    add(loose, 1, Some(8443));
+    add(strict, 1, Some(443));
+    add(strict, 2, Some(8080));
+    add(strict, 3, None);
+    let made = compiler.finish().unwrap();
+    let blacklist = Blacklist::open(made.bytes(), None).unwrap();
+    let ports: Vec<_> = blacklist
+        .entry(0)
+        .unwrap()
+        .indicators
+        .iter()
+        .map(|i| i.port.map(|p| (p.number, p.is_matched)))
+        .collect();
+    assert_eq!(ports, [Some((8443, false)), Some((443, true)), Some((8080, true)), None]);
+    assert!(blacklist.compares_ports());
+    let hit = hits(&made, Kind::Address, "1.2.3.4")[0];
+    let ids = |seen: Seen| -> Vec<String> {
+        let matched = blacklist.resolve(&hit, &Policy::default(), seen).unwrap();
+        matched.entry.indicators.iter().map(|i| i.shown_id()).collect()
+    };
+    let seen =
+        |observable: &str, destination| Seen::with_ports(Timestamp(0), observable.as_bytes(), destination);
+    assert_eq!(ids(seen("1.2.3.4", None)), ["loose:1", "strict:3"]);
+    assert_eq!(ids(seen("1.2.3.4", Some(443))), ["loose:1", "strict:1", "strict:3"]);
+    assert_eq!(ids(seen("1.2.3.4:8080", Some(443))), ["loose:1", "strict:2", "strict:3"]);
+    assert_eq!(ids(seen("https://1.2.3.4/x", None)), ["loose:1", "strict:1", "strict:3"]);
+    assert_eq!(ids(seen("http://1.2.3.4/x", Some(443))), ["loose:1", "strict:3"]);
 }
 
 #[test]

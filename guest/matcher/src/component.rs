@@ -81,6 +81,7 @@ impl From<&Hit> for lookup::Hit {
                 How::Url => lookup::How::Url,
                 How::UrlPrefix => lookup::How::UrlPrefix,
                 How::UrlQueryUnlogged => lookup::How::UrlQueryUnlogged,
+                How::FileName => lookup::How::FileName,
             },
             allowed_by: hit.allowed_by,
         }

@@ -2,6 +2,8 @@
 
 use std::process::ExitCode;
 
+use crate::store::StateDamage;
+
 /// Exit codes, which scripts rely on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 #[repr(u8)]
@@ -11,7 +13,7 @@ pub(crate) enum Exit {
     Matched = 1,
     /// Wrong usage or configuration, an argument that names no file among it, or a machine that does not bear it. Wins over [`Exit::Matched`].
     Usage = 2,
-    /// A remote side failed: a feed, a mail server, or a cluster.
+    /// A remote side failed: a feed, a mail server, or a cluster; or what a feed delivered is held back.
     Remote = 3,
     /// An input was damaged, unreadable, or not checked in full. Wins over all others.
     Damaged = 4,
@@ -42,9 +44,11 @@ impl Failure {
     }
 }
 
-/// What is not about an input's content is about how the program was called.
+/// Damage of the state is [`Exit::Damaged`]; any other error is about how the program was called.
 impl<E: Into<anyhow::Error>> From<E> for Failure {
     fn from(error: E) -> Failure {
-        Failure { exit: Exit::Usage, error: error.into() }
+        let error = error.into();
+        let exit = if StateDamage::is_cause_of(&error) { Exit::Damaged } else { Exit::Usage };
+        Failure { exit, error }
     }
 }

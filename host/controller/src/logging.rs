@@ -10,7 +10,7 @@ use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields};
 use tracing_subscriber::registry::LookupSpan;
 
 use crate::config::Logging;
-use crate::output::harmless;
+use crate::output::{harmless, safe_json};
 
 /// Overrides the configured level, as `debug` or `threatsieve=trace`.
 const OVERRIDE: &str = "THREATSIEVE_LOG";
@@ -51,7 +51,7 @@ impl<S: Subscriber + for<'a> LookupSpan<'a>, N: for<'a> FormatFields<'a> + 'stat
             object.insert("level".to_owned(), level.to_string().to_lowercase().into());
             object.insert("message".to_owned(), fields.message.into());
             object.extend(fields.rest.into_iter().map(|(name, value)| (name.to_owned(), value)));
-            return writeln!(writer, "{}", serde_json::Value::Object(object));
+            return writeln!(writer, "{}", safe_json(&serde_json::Value::Object(object).to_string()));
         }
         let mut line = fields.message;
         for (name, value) in fields.rest {

@@ -1,14 +1,14 @@
 //! The `threatsieve` program: flags log events that touch known-bad domains, addresses, URLs and files.
 //!
 //! [`cli`] says what can be asked for, [`jobs`] does it, a module each. A scan flows through [`sources`] (files to pieces of lines, on all
-//! cores and in order), [`matching`] (lines to events with matches, by the component) and [`output`]; [`indicators`] makes the
-//! blacklist before. [`explain`] tells why one value matches or does not.
+//! cores and in order), [`pipeline`] (lines to events with matches, by the component in [`matching`]) and [`output`]; [`indicators`]
+//! makes the blacklist before. [`explain`] tells why one value matches or does not.
 
 mod alerts;
 mod cli;
 mod cluster;
+mod conditions;
 mod config;
-mod credentials;
 mod exit;
 mod explain;
 mod feeds;
@@ -19,11 +19,16 @@ mod limited;
 mod logging;
 mod mappings;
 mod matching;
+mod network;
 mod output;
+mod pipeline;
 mod publish;
 mod rounds;
+#[cfg(test)]
+mod seed;
 mod sinks;
 mod sources;
+mod status;
 mod stop;
 mod store;
 

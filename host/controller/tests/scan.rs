@@ -161,7 +161,7 @@ fn odd_lines_are_counted_and_told() {
     let text = ["evil.com/".to_owned() + &long, String::new(), "\0\0".to_owned(), "evil.com\r".to_owned()]
         .join("\n");
     folder.write("a.log", text);
-    let done = folder.run("scan --count --log-format text --list l.txt a.log").expect(0);
+    let done = folder.run("scan --count --log-format text --list l.txt a.log").expect(4);
     assert_eq!(done.out, "2\n");
     assert!(done.err.contains("1 overlong line"), "{}", done.err);
     folder.write("b.log", squid("http://evil.com/") + "rubbish\n\n1787443200.000\n");

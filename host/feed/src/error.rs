@@ -2,6 +2,8 @@
 
 use std::io;
 
+use crate::text::cut;
+
 /// Why a feed was not read to its end. All that was read before is kept.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -30,11 +32,44 @@ pub enum FeedError {
     },
     /// JSON, but nothing that holds STIX objects.
     #[error(
-        "expected a STIX bundle, a TAXII envelope, STIX objects in an array or one STIX object, got {got}"
+        "expected a STIX bundle, a TAXII envelope, STIX objects in an array or one STIX object, got {}{got}",
+        kind.map(|kind| format!("{kind}: ")).unwrap_or_default()
     )]
     NotStix {
+        /// What it is, if that is known.
+        kind: Option<&'static str>,
         /// Its first characters.
         got: String,
+    },
+    /// A kind of file that holds no indicators, or that is not read.
+    #[error("expected a list of indicators or STIX 2 in JSON, got {got}")]
+    Foreign {
+        /// What it is.
+        got: &'static str,
+    },
+    /// Records of which several columns may hold the values.
+    #[error(
+        "expected one column of values, got {}; name the one that counts as the format: {}",
+        columns.join(", "),
+        columns.iter().map(|column| format!("{format}:{column}")).collect::<Vec<_>>().join(" or ")
+    )]
+    Ambiguous {
+        /// The reader's name.
+        format: &'static str,
+        /// Columns that may hold values.
+        columns: Vec<String>,
+    },
+    /// Records that have no column of values.
+    #[error(
+        "expected a column of values (value, indicator, ioc_value, url, domain, hostname, ip, ip_address, \
+         dst_ip, md5, sha1 or sha256), got {}; `{format}:COLUMN` as the format names another one",
+        columns.iter().map(|column| format!("{:?}", cut(column))).take(20).collect::<Vec<_>>().join(", ")
+    )]
+    NoValues {
+        /// The reader's name.
+        format: &'static str,
+        /// The columns that there are.
+        columns: Vec<String>,
     },
     /// A bundle or envelope whose `objects` is no array.
     #[error(
@@ -59,4 +94,16 @@ pub enum FeedError {
     /// More lines than can be numbered.
     #[error("expected at most {} lines, got more", u32::MAX)]
     TooManyLines,
+}
+
+impl FeedError {
+    /// Whether the input is sound, and somebody has to say which of its columns counts.
+    pub fn is_ambiguous(&self) -> bool {
+        matches!(self, FeedError::Ambiguous { .. })
+    }
+
+    /// Whether the input is something else than a feed, so that asking again is of no use.
+    pub fn is_foreign(&self) -> bool {
+        matches!(self, FeedError::Foreign { .. } | FeedError::NotStix { .. } | FeedError::NoValues { .. })
+    }
 }

@@ -2,14 +2,19 @@
 
 use std::io::BufReader;
 
-use threatsieve_blacklist::UrlMode;
+use threatsieve_blacklist::{Timestamp, UrlMode};
 
-use crate::{BundleReport, FeedError, ListOptions, StixLimits, StixSet, read_list};
+use crate::{BundleReport, FeedError, ListForm, ListOptions, StixLimits, StixSet, read_list};
 
 /// Reads bytes as STIX, in two different portions, and holds what must be so whatever they are.
 pub fn stix(bytes: &[u8]) {
-    let limits =
-        StixLimits { max_object_bytes: 4096, max_depth: 16, max_kept: 1_000_000, url_mode: UrlMode::Exact };
+    let limits = StixLimits {
+        max_object_bytes: 4096,
+        max_depth: 16,
+        max_kept: 1_000_000,
+        url_mode: UrlMode::Exact,
+        latest_modified: Timestamp(1_800_000_000_000_000),
+    };
     let read = |portion: usize| {
         let mut set = StixSet::new(limits.clone());
         let first = set.read(0, BufReader::with_capacity(portion, bytes)).map_err(outcome);
@@ -35,20 +40,29 @@ pub fn stix(bytes: &[u8]) {
 
 /// Reads bytes as a list, in two different portions.
 pub fn list(bytes: &[u8]) {
-    let options = ListOptions { max_line_bytes: 256, max_record_lines: 4, ..ListOptions::default() };
+    for form in [ListForm::Auto, ListForm::Hosts, ListForm::Csv(None), ListForm::Json(None)] {
+        list_of(
+            &ListOptions { form, max_line_bytes: 256, max_record_lines: 4, ..ListOptions::default() },
+            bytes,
+        );
+    }
+}
+
+fn list_of(options: &ListOptions, bytes: &[u8]) {
     let read = |portion: usize| {
-        let (mut indicators, mut refused) = (Vec::new(), Vec::new());
+        let (mut indicators, mut rejected) = (Vec::new(), Vec::new());
         let report = read_list(
             BufReader::with_capacity(portion, bytes),
-            &options,
+            options,
             &mut |indicator, listed| indicators.push((indicator, listed.to_owned())),
-            &mut |line| refused.push(line),
+            &mut |line| rejected.push(line),
         );
         let report = report.map_err(outcome);
-        if let Ok(report) = report {
-            assert_eq!((report.indicators, report.refused), (indicators.len() as u64, refused.len() as u64));
+        if let Ok(report) = &report {
+            let counts = (indicators.len() as u64, rejected.len() as u64);
+            assert_eq!((report.indicators, report.rejected), counts);
         }
-        (report, indicators, refused)
+        (report, indicators, rejected)
     };
     assert_eq!(read(1), read(4096), "the outcome must not depend on the portions");
 }

@@ -1,7 +1,7 @@
 //! Threatsieve's feed readers: bytes in, indicators out. No I/O of its own, no clock.
 //!
-//! - [`sniff()`] tells which of the two readers a feed's bytes are for.
-//! - [`read_list`] reads plain lists, hosts files and CSV, line by line.
+//! - [`read_feed`] reads one input with the reader that its content, or somebody, names.
+//! - [`read_list`] reads plain lists, hosts files, CSV and records in JSON.
 //! - [`StixSet`] collects the indicators of any number of STIX 2.0 and 2.1 bundles and TAXII envelopes; [`pattern`] parses their patterns
 //!   and [`reduce`] brings them to the values that each alone make an event a match.
 //!
@@ -9,15 +9,15 @@
 //! use threatsieve_feed::{ListOptions, read_list};
 //!
 //! let text = "# bad hosts\nevil.com\n0.0.0.0 evil.org www.evil.org\nnot a value\n";
-//! let (mut values, mut refused) = (Vec::new(), Vec::new());
+//! let (mut values, mut rejected) = (Vec::new(), Vec::new());
 //! read_list(
 //!     text.as_bytes(),
 //!     &ListOptions::default(),
 //!     &mut |indicator, _| values.extend(indicator.values.iter().map(ToString::to_string)),
-//!     &mut |line| refused.push(line.line),
+//!     &mut |line| rejected.push(line.line),
 //! )?;
 //! assert_eq!(values, ["evil.com", "evil.org", "www.evil.org"]);
-//! assert_eq!(refused, [4]);
+//! assert_eq!(rejected, [4]);
 //! # Ok::<(), threatsieve_feed::FeedError>(())
 //! ```
 //!
@@ -27,6 +27,8 @@
 #![forbid(unsafe_code)]
 
 mod error;
+mod feed;
+mod foreign;
 #[doc(hidden)]
 pub mod fuzzing;
 mod list;
@@ -38,8 +40,10 @@ mod text;
 mod time;
 
 pub use error::FeedError;
-pub use list::{LineError, ListOptions, ListReport, RefusedLine, read_list};
-pub use sniff::{FeedFormat, sniff};
+pub use feed::{FeedFormat, FeedOptions, FeedReport, read_feed};
+pub use list::{LineError, ListForm, ListOptions, ListReport, RejectedLine, read_list};
+pub use sniff::looks_like;
 pub use stix::{
     BundleReport, ObjectError, StixLimits, StixReport, StixSet, Unreduced, UnreducedReason, Valueless,
+    latest_modified,
 };

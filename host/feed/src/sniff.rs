@@ -1,25 +1,48 @@
-//! Which reader a feed's bytes are for.
+//! What an input is, told by its first bytes; a few dozen suffice unless white space comes first.
 
-/// The forms a feed comes in.
+use crate::foreign;
+
+/// What an input looks like.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum FeedFormat {
-    /// STIX 2 objects in JSON: [`crate::StixSet`].
-    Stix,
-    /// One value a line, or CSV: [`crate::read_list`].
+pub(crate) enum Sniffed {
+    /// JSON, of whatever kind.
+    Json,
+    /// Lines of text.
     List,
+    /// HTML or XML.
+    Markup(&'static str),
+    /// A kind of file that is known and not read.
+    Foreign(&'static str),
 }
 
-/// Tells a feed's format by its first bytes; a few dozen suffice unless white space comes first.
+/// Tells what an input looks like.
 ///
-/// A list may start with a brace or bracket too (`[2001:db8::1]`, `[Adblock Plus 2.0]`), so what follows it decides.
-pub fn sniff(first_bytes: &[u8]) -> FeedFormat {
+/// A list may start with a brace or bracket too (`[2001:db8::1]`), so what follows it decides.
+pub(crate) fn sniff(first_bytes: &[u8]) -> Sniffed {
     let text = first_bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(first_bytes).trim_ascii_start();
     let is_json = match text.split_first() {
         Some((b'{', rest)) => matches!(rest.trim_ascii_start().first(), None | Some(b'"' | b'}')),
-        Some((b'[', rest)) => matches!(rest.trim_ascii_start().first(), None | Some(b'{' | b']')),
+        Some((b'[', rest)) => {
+            matches!(rest.trim_ascii_start().first(), None | Some(b'{' | b']' | b'"' | b'['))
+        }
         _ => false,
     };
-    if is_json { FeedFormat::Stix } else { FeedFormat::List }
+    if is_json {
+        return Sniffed::Json;
+    }
+    if let Some(kind) = foreign::markup(text) {
+        return Sniffed::Markup(kind);
+    }
+    foreign::text(text).map_or(Sniffed::List, Sniffed::Foreign)
+}
+
+/// Tells what an input is, for people.
+pub fn looks_like(first_bytes: &[u8]) -> &'static str {
+    match sniff(first_bytes) {
+        Sniffed::Json => "STIX in JSON",
+        Sniffed::List => "a list",
+        Sniffed::Markup(kind) | Sniffed::Foreign(kind) => kind,
+    }
 }
 
 #[cfg(test)]
@@ -28,10 +51,18 @@ mod tests {
 
     #[test]
     fn json_is_told_from_lists() {
-        for text in
-            ["{\"type\":", "\u{feff} \r\n{ \n \"objects\"", "{}", "{", "[", "[]", "[\n {\"type\"", "\t{\""]
-        {
-            assert_eq!(sniff(text.as_bytes()), FeedFormat::Stix, "{text:?}");
+        for text in [
+            "{\"type\":",
+            "\u{feff} \r\n{ \n \"objects\"",
+            "{}",
+            "{",
+            "[",
+            "[]",
+            "[\n {\"type\"",
+            "\t{\"",
+            "[\"evil.com\"]",
+        ] {
+            assert_eq!(sniff(text.as_bytes()), Sniffed::Json, "{text:?}");
         }
         for text in [
             "",
@@ -40,11 +71,32 @@ mod tests {
             "\u{feff}evil.com",
             "# {",
             "[2001:db8::1]",
-            "[Adblock Plus 2.0]",
+            "[2a06:98c1:50::10]\nbad-one.top",
             "{evil}",
             "value,confidence",
+            "<evil.com>",
+            "!www.example.com",
         ] {
-            assert_eq!(sniff(text.as_bytes()), FeedFormat::List, "{text:?}");
+            assert_eq!(sniff(text.as_bytes()), Sniffed::List, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_feed_is_named() {
+        for (text, want) in [
+            ("<!DOCTYPE html>\n<html>", "an HTML page"),
+            ("\u{feff}\n <HTML lang=en>", "an HTML page"),
+            ("<?xml version=\"1.0\"?>\n<stix:STIX_Package xmlns:stix=\"x\">", "STIX 1.x in XML"),
+            ("<?xml version=\"1.0\"?><rss>", "XML"),
+            ("<pre>\nVX Vault", "an HTML page"),
+            ("<a href='x'>", "an HTML page"),
+            ("[Adblock Plus 2.0]\n! Title: x\n||bad-one.top^", "an Adblock filter list"),
+            ("! Title: x\n||bad-one.top^", "an Adblock filter list"),
+            ("||bad-one.top^\n", "an Adblock filter list"),
+            ("$TTL 30\n@ SOA x", "a DNS zone"),
+        ] {
+            let got = looks_like(text.as_bytes());
+            assert!(got.starts_with(want), "{text:?}: {got}");
         }
     }
 }

@@ -53,6 +53,6 @@ fn breadth(how: How) -> u8 {
         How::UrlPrefix => 1,
         How::Subdomain => 2,
         How::Cidr | How::Range => 3,
-        How::UrlQueryUnlogged => 4,
+        How::UrlQueryUnlogged | How::FileName => 4,
     }
 }

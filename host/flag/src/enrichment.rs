@@ -9,8 +9,8 @@ use crate::covering::Covering;
 use crate::fields::set;
 use crate::moment;
 
-/// What an indicator says of an event.
-pub(crate) fn enrichment(covering: &Covering<'_>, occurred: Timestamp) -> Value {
+/// The enrichment for one indicator that covers an event. `threatsieve` tells ours from others'.
+pub(crate) fn enrichment(covering: &Covering<'_>, blacklist: &str, occurred: Timestamp) -> Value {
     let Covering { found, indicator: view } = covering;
     let entry = &found.matched.entry;
     let mut indicator = json!({
@@ -23,6 +23,9 @@ pub(crate) fn enrichment(covering: &Covering<'_>, occurred: Timestamp) -> Value 
     if let Value::Object(indicator) = &mut indicator {
         if let Some(tlp) = view.tlp {
             set(indicator, "marking.tlp", json!(tlp.name()));
+        }
+        if let Some(port) = view.port {
+            set(indicator, "port", json!(port.number));
         }
         if let Some(from) = view.valid_from {
             set(indicator, "first_seen", json!(moment(from)));
@@ -43,6 +46,7 @@ pub(crate) fn enrichment(covering: &Covering<'_>, occurred: Timestamp) -> Value 
             "occurred": moment(occurred),
         },
         "feed": { "name": view.feed },
+        "threatsieve": { "blacklist": blacklist },
     })
 }
 

@@ -10,7 +10,7 @@
 //!
 //! # let found: Vec<Found> = Vec::new();
 //! let ceiling = Ceiling { tlp: Tlp::Green, enrichments: 100 };
-//! let flag = Flag::new(&coverings(&found), &ceiling, Timestamp(1_795_314_625_000_000));
+//! let flag = Flag::new(&coverings(&found), &ceiling, "main", Timestamp(1_795_314_625_000_000));
 //! assert_eq!(flag.enrichments.len(), flag.confidence.len());
 //! ```
 #![forbid(unsafe_code)]
@@ -26,6 +26,10 @@ use serde_json::Value;
 use threatsieve_blacklist::{Timestamp, Tlp};
 
 pub use self::covering::{Covering, Found, coverings};
+
+/// Indicators of one event that are kept, by the program and by the plugin; further ones are counted.
+/// A value may have any number of them.
+pub const MAX_INDICATORS: usize = 1000;
 
 /// What of an event's coverings is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -57,8 +61,9 @@ pub struct Flag {
 }
 
 impl Flag {
-    /// The flag of an event with these coverings. `occurred` is the event's own time, or when it was matched.
-    pub fn new(coverings: &[Covering<'_>], ceiling: &Ceiling, occurred: Timestamp) -> Flag {
+    /// The flag of an event with these coverings. Each enrichment names `blacklist`, which they are
+    /// from. `occurred` is the event's own time, or when it was matched.
+    pub fn new(coverings: &[Covering<'_>], ceiling: &Ceiling, blacklist: &str, occurred: Timestamp) -> Flag {
         let mut flag = Flag::default();
         for covering in coverings {
             if !ceiling.admits(covering.indicator.tlp) {
@@ -66,7 +71,7 @@ impl Flag {
             } else if flag.enrichments.len() == ceiling.enrichments {
                 flag.omitted += 1;
             } else {
-                flag.enrichments.push(enrichment::enrichment(covering, occurred));
+                flag.enrichments.push(enrichment::enrichment(covering, blacklist, occurred));
                 flag.confidence.push(covering.indicator.confidence.into());
             }
         }

@@ -21,6 +21,7 @@ fn indicator(id: &str, tlp: Option<Tlp>, confidence: Option<u8>) -> IndicatorVie
         modified: None,
         name: None,
         types: Vec::new(),
+        port: None,
         mode: DomainMode::AtAndBelow,
         url_mode: UrlMode::Exact,
     }
@@ -60,7 +61,7 @@ fn an_indicator_is_written_once_by_its_most_specific_entry() {
             vec![indicator("a", None, Some(85))],
         ),
     ];
-    let flag = Flag::new(&coverings(&events), &ALL, OCCURRED);
+    let flag = Flag::new(&coverings(&events), &ALL, "main", OCCURRED);
     assert_eq!(flag.confidence, [json!(85), json!(null)]);
     assert_eq!(
         flag.enrichments,
@@ -74,6 +75,7 @@ fn an_indicator_is_written_once_by_its_most_specific_entry() {
                 "matched": {
                     "atomic": "http://www.evil.example/5", "field": "url.original", "occurred": "2026-11-22T02:30:25.005Z", "type": "url",
                 },
+                "threatsieve": { "blacklist": "main" },
             }),
             json!({
                 "feed": { "name": "feed" },
@@ -84,6 +86,7 @@ fn an_indicator_is_written_once_by_its_most_specific_entry() {
                 "matched": {
                     "atomic": "www.evil.example", "field": "url.original", "occurred": "2026-11-22T02:30:25.005Z", "type": "subdomain",
                 },
+                "threatsieve": { "blacklist": "main" },
             }),
         ]
     );
@@ -100,7 +103,7 @@ fn ceilings_are_counted() {
     ];
     let events = [found(0, "192.0.2.7", How::Cidr, (EntryType::Ipv4, "192.0.2.0/24"), indicators)];
     let written = |tlp, enrichments| {
-        let flag = Flag::new(&coverings(&events), &Ceiling { tlp, enrichments }, OCCURRED);
+        let flag = Flag::new(&coverings(&events), &Ceiling { tlp, enrichments }, "main", OCCURRED);
         (flag.confidence, flag.withheld, flag.omitted)
     };
     assert_eq!(written(Tlp::Green, 10), (vec![json!(2), json!(3), json!(4)], 1, 0));
@@ -113,7 +116,7 @@ fn only_single_addresses_are_an_ip() {
     for (value, ip) in [("192.0.2.7", Some(json!("192.0.2.7"))), ("192.0.2.0/24", None)] {
         let events =
             [found(0, "192.0.2.7", How::Cidr, (EntryType::Ipv4, value), vec![indicator("a", None, None)])];
-        let flag = Flag::new(&coverings(&events), &ALL, OCCURRED);
+        let flag = Flag::new(&coverings(&events), &ALL, "main", OCCURRED);
         assert_eq!(flag.enrichments[0]["indicator"].get("ip"), ip.as_ref());
         assert_eq!(flag.enrichments[0]["indicator"]["name"], value);
     }
@@ -124,7 +127,7 @@ fn every_confidence_has_its_word() {
     let word = |confidence| {
         let one = vec![indicator("a", None, confidence)];
         let events = [found(0, "evil.example", How::Exact, (EntryType::Domain, "evil.example"), one)];
-        let flag = Flag::new(&coverings(&events), &ALL, OCCURRED);
+        let flag = Flag::new(&coverings(&events), &ALL, "main", OCCURRED);
         flag.enrichments[0]["indicator"]["confidence"].clone()
     };
     for (confidence, expected) in [

@@ -1,10 +1,12 @@
 //! What is to be written into which document: hits judged, and the answer's JSON.
 
+use std::collections::BTreeMap;
 use std::ops::Range;
+use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
-use threatsieve_blacklist::{Hit, Timestamp};
-use threatsieve_flag::{Flag, Found, coverings};
+use threatsieve_blacklist::{Hit, Seen, Timestamp};
+use threatsieve_flag::{Flag, Found, MAX_INDICATORS, coverings};
 use threatsieve_runner::Answer;
 
 use crate::failure::{Failure, Kind};
@@ -15,20 +17,26 @@ use crate::options::CheckOptions;
 
 /// Hits of one document that are judged; more are counted as omitted. Only a document of many thousand observables has so many.
 const MAX_JUDGED: usize = 10_000;
-/// Matches of one document that are kept, as in the output file.
-const MAX_FOUND: usize = 1000;
 /// Bytes of an answer after which documents that would add to it go unchecked: JSON of some 70,000 enrichments.
 const MAX_ANSWER_BYTES: usize = 64 << 20;
+
+/// What a document is told whose line is not of its format.
+const MALFORMED: &str = "malformed";
 
 /// An answer on its way. Documents come in ascending order; one may come in several pieces, next to each other.
 pub(crate) struct AnswerWriter<'a> {
     options: &'a CheckOptions,
+    blacklist: &'a str,
+    /// Time that judging hits may still take.
+    left: Duration,
     /// For documents without a time.
     now: Timestamp,
     /// The lowest of those that answered: a switch may come between two calls, and what was checked against the later one is then looked at once
     /// more by the next backfill, not once too little.
     generation: Option<u64>,
     document: Option<Document>,
+    /// Documents whose line is not of its format, with the reason.
+    malformed: BTreeMap<u32, String>,
     /// The documents' JSON, a comma after each.
     json: Vec<u8>,
 }
@@ -38,14 +46,33 @@ struct Document {
     number: u32,
     time: Option<Timestamp>,
     found: Vec<Found>,
+    /// Hits that were judged.
     judged: usize,
-    omitted: usize,
+    /// Indicators of what was found.
+    kept: usize,
+    omitted: u64,
     unchecked: Option<Failure>,
 }
 
 impl<'a> AnswerWriter<'a> {
-    pub(crate) fn new(options: &'a CheckOptions, now: Timestamp) -> AnswerWriter<'a> {
-        AnswerWriter { options, now, generation: None, document: None, json: Vec::new() }
+    /// For a crossing that asks the blacklist of that name. `deadline` bounds the time for judging its
+    /// hits, apart from the calls that find them.
+    pub(crate) fn new(
+        options: &'a CheckOptions,
+        blacklist: &'a str,
+        deadline: Duration,
+        now: Timestamp,
+    ) -> AnswerWriter<'a> {
+        AnswerWriter {
+            options,
+            blacklist,
+            left: deadline,
+            now,
+            generation: None,
+            document: None,
+            malformed: BTreeMap::new(),
+            json: Vec::new(),
+        }
     }
 
     /// Takes note of who answered.
@@ -63,7 +90,12 @@ impl<'a> AnswerWriter<'a> {
     ) -> Result<(), Failure> {
         let Outcome { parts, result } = outcome;
         match result {
-            Ok(answer) => self.hits(layout, parts, &answer, time),
+            Ok(answer) => {
+                let started = Instant::now();
+                self.hits(layout, parts, &answer, started, time)?;
+                self.left = self.left.saturating_sub(started.elapsed());
+                Ok(())
+            }
             Err(failure) => {
                 for part in &layout.parts[parts] {
                     self.document(part.document, time)?.unchecked = Some(failure.clone());
@@ -73,14 +105,18 @@ impl<'a> AnswerWriter<'a> {
         }
     }
 
-    /// A document whose observables cannot be told.
-    pub(crate) fn unreadable(&mut self, document: u32, reason: &str, detail: &str) -> Result<(), Failure> {
-        self.append(&json!({ "document": document, "unchecked": reason, "detail": detail }))
+    /// Takes note of a document whose line is not of its format. What a search of its text finds
+    /// may come afterwards.
+    pub(crate) fn malformed(&mut self, document: u32, detail: String) {
+        self.malformed.insert(document, detail);
     }
 
     /// The JSON; `None` when nothing is to be written into any document. Where nobody answered, the generation is the one that should have.
     pub(crate) fn finish(mut self, loaded: &Loaded) -> Result<Option<Vec<u8>>, Failure> {
         self.end_document()?;
+        for (document, detail) in std::mem::take(&mut self.malformed) {
+            self.append(&json!({ "document": document, "unchecked": MALFORMED, "detail": detail }))?;
+        }
         if self.json.is_empty() && !self.options.stamps_all {
             return Ok(None);
         }
@@ -102,6 +138,7 @@ impl<'a> AnswerWriter<'a> {
         layout: &Layout<'_>,
         parts: Range<usize>,
         answer: &Answer,
+        started: Instant,
         time: &dyn Fn(u32) -> Option<Timestamp>,
     ) -> Result<(), Failure> {
         self.answered(answer);
@@ -117,33 +154,49 @@ impl<'a> AnswerWriter<'a> {
             let (these, rest) = hits.split_at(of_this);
             hits = rest;
             if these.iter().any(|hit| hit.allowed_by.is_none()) {
-                self.judge(layout, part, first, these, answer, time)?;
+                let first_hits = (first, these);
+                self.judge(layout, part, first_hits, answer, started, time)?;
             }
         }
         Ok(())
     }
 
-    /// Keeps what counts of a document's hits. The first observable of their batch is number `first` of the layout's.
+    /// Keeps what counts of a document's hits, within the limits. The first observable of their batch is
+    /// number `first` of the layout's.
     fn judge(
         &mut self,
         layout: &Layout<'_>,
         part: &Part,
-        first: u32,
-        hits: &[Hit],
+        (first, hits): (u32, &[Hit]),
         answer: &Answer,
+        started: Instant,
         time: &dyn Fn(u32) -> Option<Timestamp>,
     ) -> Result<(), Failure> {
-        let (options, now) = (self.options, self.now);
+        let (options, now, left) = (self.options, self.now, self.left);
         let document = self.document(part.document, time)?;
         let at = document.time.unwrap_or(now);
         for hit in hits.iter().filter(|hit| hit.allowed_by.is_none()) {
-            if document.judged == MAX_JUDGED || document.found.len() == MAX_FOUND {
+            if document.judged == MAX_JUDGED {
                 document.omitted += 1;
                 continue;
             }
+            if started.elapsed() > left {
+                document.unchecked = Some(Failure::late());
+                break;
+            }
             document.judged += 1;
-            let Some(matched) = answer.blacklist.resolve(hit, &options.policy, at) else { continue };
+            let limit = MAX_INDICATORS - document.kept;
             let number = hit.observable + first;
+            // The document's own port is not handed over: the one in the value is all that is known.
+            let seen = Seen::with_ports(at, layout.value(number), None);
+            let Some(matched) = answer.blacklist.resolve_up_to(hit, &options.policy, seen, limit) else {
+                continue;
+            };
+            document.kept += matched.entry.indicators.len();
+            document.omitted += matched.omitted;
+            if matched.entry.indicators.is_empty() {
+                continue;
+            }
             document.found.push(Found {
                 number,
                 observable: String::from_utf8_lossy(layout.value(number)).into_owned(),
@@ -168,6 +221,7 @@ impl<'a> AnswerWriter<'a> {
             time: time(number),
             found: Vec::new(),
             judged: 0,
+            kept: 0,
             omitted: 0,
             unchecked: None,
         }))
@@ -175,7 +229,12 @@ impl<'a> AnswerWriter<'a> {
 
     fn end_document(&mut self) -> Result<(), Failure> {
         let Some(document) = self.document.take() else { return Ok(()) };
-        if document.found.is_empty() && document.omitted == 0 && document.unchecked.is_none() {
+        let malformed = self.malformed.remove(&document.number);
+        if malformed.is_none()
+            && document.found.is_empty()
+            && document.omitted == 0
+            && document.unchecked.is_none()
+        {
             return Ok(());
         }
         let mut said = json!({ "document": document.number });
@@ -186,14 +245,18 @@ impl<'a> AnswerWriter<'a> {
         }
         if !document.found.is_empty() || document.omitted > 0 {
             let occurred = document.time.unwrap_or(self.now);
-            let flag = Flag::new(&coverings(&document.found), &self.options.ceiling, occurred);
+            let coverings = coverings(&document.found);
+            let flag = Flag::new(&coverings, &self.options.ceiling, self.blacklist, occurred);
             said["enrichments"] = Value::Array(flag.enrichments);
             said["confidence"] = Value::Array(flag.confidence);
             said["withheld"] = json!(flag.withheld);
-            said["omitted"] = json!(flag.omitted + document.omitted);
+            said["omitted"] = json!(flag.omitted as u64 + document.omitted);
         }
         if let Some(failure) = &document.unchecked {
             unchecked(&mut said, failure);
+        } else if let Some(detail) = malformed {
+            said["unchecked"] = json!(MALFORMED);
+            said["detail"] = json!(detail);
         }
         self.append(&said)
     }

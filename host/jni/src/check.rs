@@ -31,7 +31,7 @@ pub(crate) fn check(
 ) -> Result<Option<Vec<u8>>, Failure> {
     let first = loaded.runner.check_encoded(batch, observables as usize);
     loaded.count_documents(documents);
-    let mut writer = AnswerWriter::new(options, now);
+    let mut writer = AnswerWriter::new(options, loaded.name(), loaded.deadline(), now);
     match &first {
         Ok(answer) if is_quiet(answer) => {
             if !options.stamps_all {

@@ -71,6 +71,12 @@ impl Failure {
         Failure { kind, message: message.into() }
     }
 
+    /// Hits that were found, and could not be judged in time.
+    pub(crate) fn late() -> Failure {
+        let message = "judging the indicators that cover its batch took longer than threatsieve.deadline";
+        Failure::new(Kind::Deadline, message)
+    }
+
     /// Memory that was refused.
     pub(crate) fn memory(bytes: usize, what: &str) -> Failure {
         Failure::new(Kind::Memory, format!("no memory for {what} of {bytes} bytes"))

@@ -5,7 +5,7 @@ use std::sync::LazyLock;
 
 use threatsieve_blacklist::observable::MAX_BATCH_BYTES;
 use threatsieve_blacklist::{Batch, Timestamp};
-use threatsieve_log::{Fields, Format, MalformedLine, Parser};
+use threatsieve_log::{Fields, Format, Parser};
 use threatsieve_runner::{Answer, CheckError};
 
 use crate::answer::AnswerWriter;
@@ -18,8 +18,6 @@ use crate::options::CheckOptions;
 
 /// Bytes of a batch that are kept for the thread's next call.
 const KEPT_BYTES: usize = 1 << 20;
-/// What a document is told whose line is not of its format.
-const MALFORMED: &str = "malformed";
 
 /// Looks up lines, each a little-endian `u32` with its length and then its bytes, of so many documents. `None` when nothing is to be written
 /// into any of them.
@@ -44,8 +42,7 @@ pub(crate) fn check_lines(
             batch,
             places,
             failed_calls: 0,
-            malformed: Vec::new(),
-            writer: AnswerWriter::new(options, now),
+            writer: AnswerWriter::new(options, loaded.name(), loaded.deadline(), now),
         };
         for (document, line) in (0..documents).zip(&lines) {
             checker.gather(document, line, 0)?;
@@ -110,7 +107,6 @@ struct Checker<'a> {
     batch: &'a mut Batch,
     places: &'a mut Vec<i32>,
     failed_calls: u32,
-    malformed: Vec<(u32, MalformedLine)>,
     writer: AnswerWriter<'a>,
 }
 
@@ -119,7 +115,8 @@ impl Checker<'_> {
     fn gather(&mut self, document: u32, line: &[u8], before: u32) -> Result<(), Failure> {
         let (batch, places) = (&mut *self.batch, &mut *self.places);
         let (mut seen, mut full) = (0, false);
-        let read = parser(line, self.options.message_format).observables(line, &mut |kind, value| {
+        let parser = parser(line, self.options.message_format);
+        let malformed = parser.observables(line, &mut |kind, value| {
             if seen >= before && !full {
                 full = !batch.push(kind, value);
                 if !full {
@@ -128,9 +125,10 @@ impl Checker<'_> {
             }
             seen += u32::from(!full);
         });
-        if let Err(malformed) = read {
-            self.malformed.push((document, malformed));
-        } else if full {
+        if let Some(malformed) = malformed.filter(|_| before == 0) {
+            self.writer.malformed(document, malformed.to_string());
+        }
+        if full {
             self.look_up()?;
             // Any observable fits into an empty batch, so this ends.
             self.gather(document, line, seen)?;
@@ -173,10 +171,7 @@ impl Checker<'_> {
         Ok(())
     }
 
-    fn finish(mut self) -> Result<Option<Vec<u8>>, Failure> {
-        for (document, malformed) in &self.malformed {
-            self.writer.unreadable(*document, MALFORMED, &malformed.to_string())?;
-        }
+    fn finish(self) -> Result<Option<Vec<u8>>, Failure> {
         self.writer.finish(self.loaded)
     }
 }

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use serde_json::{Map, Value, json};
@@ -20,11 +21,22 @@ use crate::options::NodeOptions;
 #[derive(Debug)]
 pub(crate) struct Loaded {
     pub(crate) runner: Runner,
+    name: String,
+    deadline: Duration,
     /// Documents that it was asked about.
     documents: AtomicU64,
 }
 
 impl Loaded {
+    pub(crate) fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The longest that one call may take, and judging what it finds.
+    pub(crate) fn deadline(&self) -> Duration {
+        self.deadline
+    }
+
     /// The generation that the next call is answered from.
     pub(crate) fn generation(&self) -> u64 {
         self.runner.blacklist().map_or(0, |blacklist| blacklist.generation())
@@ -111,7 +123,8 @@ impl Node {
             Some(loaded) => loaded,
             None => {
                 let runner = Runner::with_code(self.options.runner.clone(), self.code)?;
-                Arc::new(Loaded { runner, documents: AtomicU64::new(0) })
+                let deadline = self.options.runner.deadline;
+                Arc::new(Loaded { runner, name: name.to_owned(), deadline, documents: AtomicU64::new(0) })
             }
         };
         loaded.runner.load(Arc::new(blacklist))?;

@@ -51,7 +51,7 @@ fn measure(name: &str, format: Format, log: &[u8], lines: f64) {
                 count += 1;
                 bytes += value.len();
             });
-            malformed += u64::from(read.is_err());
+            malformed += u64::from(read.is_some());
             from = end + 1;
         }
         std::hint::black_box(bytes);

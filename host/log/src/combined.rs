@@ -1,7 +1,9 @@
 //! The common and combined log formats of Apache, nginx and Squid.
 //!
-//! `[vhost[:port]] client ident user [time] "request" status bytes ["referrer" "user agent" [more]]`. Squid adds `TCP_MISS:HIER_DIRECT`,
-//! nginx's sample configuration the quoted `X-Forwarded-For`.
+//! `[vhost[:port]] client ident user [time] "request" status bytes ["referrer" "user agent" [more]]`.
+//! Squid adds `TCP_MISS:HIER_DIRECT`, nginx's sample configuration the quoted `X-Forwarded-For`.
+//! Instead of the client there may be a list of those it was forwarded for, the client first. What
+//! else stands before the time, and what follows, is searched as free text.
 
 use memchr::memchr;
 use serde_json::{Map, Value};
@@ -13,17 +15,16 @@ use crate::format::Format;
 use crate::host;
 use crate::malformed::MalformedLine;
 use crate::marks::Marks;
-use crate::time;
+use crate::{endpoints, syslog, text, time};
 
+/// The field under which observables are shown that stand elsewhere in the line.
+const MESSAGE: &str = "message";
 /// Bytes of `[22/Nov/2026:02:30:25 +0000] `, which stands before the request.
 const TIME_BYTES: usize = 29;
 
 /// A line's fields as they stand in it, without quotes and brackets.
 struct Line<'a> {
-    vhost: Option<&'a [u8]>,
-    client: &'a [u8],
-    /// `ident` and the user name, with the blank between them.
-    names: &'a [u8],
+    who: Who<'a>,
     time: &'a [u8],
     request: &'a [u8],
     status: &'a [u8],
@@ -51,7 +52,7 @@ fn parse(line: &[u8]) -> Result<Line<'_>, MalformedLine> {
         Some(at) if line[at] == b'[' => at,
         _ => memchr::memrchr(b'[', head).ok_or(missing(4, "time", "a time in brackets"))?,
     };
-    let Who { vhost, client, names } = who(&head[..bracket])?;
+    let who = who(&head[..bracket])?;
     let close =
         request_end(line, &mut quotes).ok_or(missing(5, "request", "a closing quote, then the status"))?;
     let rest = line.get(close + 2..).unwrap_or_default();
@@ -64,9 +65,7 @@ fn parse(line: &[u8]) -> Result<Line<'_>, MalformedLine> {
         return Err(missing(7, "bytes", "a number or `-`"));
     }
     let mut fields = Line {
-        vhost,
-        client,
-        names,
+        who,
         time: &head[bracket + 1..],
         request: &line[open + 1..close],
         status,
@@ -81,30 +80,72 @@ fn parse(line: &[u8]) -> Result<Line<'_>, MalformedLine> {
 }
 
 /// What stands before the time.
+#[derive(Default)]
 struct Who<'a> {
     vhost: Option<&'a [u8]>,
     client: &'a [u8],
+    /// Further addresses behind the client's, with the commas between them.
+    forwarded: &'a [u8],
+    /// `ident` and the user name, with the blank between them.
     names: &'a [u8],
+    /// All of it, where nobody knows what is what.
+    unknown: &'a [u8],
 }
 
-/// Virtual host, client, and the names after it. A virtual host stands in front when what follows is the client: an address, or a name
-/// followed by `-` for no ident.
+/// Virtual host, client, and the names after it. A virtual host stands in front when what follows
+/// is the client: an address, or a name followed by `-` for no ident.
 #[inline]
 fn who(head: &[u8]) -> Result<Who<'_>, MalformedLine> {
     let (first, rest) = word(head);
     if first.is_empty() || rest.is_empty() {
         return Err(missing(1, "client", "client, ident and user"));
     }
-    if rest.starts_with(b"- ") {
-        return Ok(Who { vhost: None, client: first, names: rest });
+    if rest.starts_with(b"- ") && first.last() != Some(&b',') {
+        return Ok(Who { client: first, names: rest, ..Who::default() });
     }
     let (second, names) = word(rest);
+    if first.last() == Some(&b',') || second.last() == Some(&b',') {
+        return Ok(listed(head));
+    }
     let third = word(names).0;
-    let is_client = host::kind(second) == Kind::Address || third == b"-" && !word(names).1.is_empty();
-    Ok(match is_client && !third.is_empty() {
-        true => Who { vhost: Some(first), client: second, names },
-        false => Who { vhost: None, client: first, names: rest },
-    })
+    if !third.is_empty() && (is_address(second) || third == b"-" && !word(names).1.is_empty()) {
+        return Ok(Who { vhost: Some(first), client: second, names, ..Who::default() });
+    }
+    if is_address(first) || third.is_empty() {
+        return Ok(Who { client: first, names: rest, ..Who::default() });
+    }
+    if syslog::split(head).is_some() {
+        // The line is read without that header.
+        return Err(missing(1, "client", "client, ident and user"));
+    }
+    Ok(Who { unknown: head, ..Who::default() })
+}
+
+/// Whether a word is an address, with a port or without.
+fn is_address(word: &[u8]) -> bool {
+    word.iter().all(|b| b.is_ascii_hexdigit() || b".:[]%".contains(b))
+        && (memchr(b':', word).is_some() || memchr::memchr_iter(b'.', word).count() == 3)
+}
+
+/// A list of addresses, with a virtual host before it or without. The first address is the client's.
+#[cold]
+fn listed(head: &[u8]) -> Who<'_> {
+    let (first, behind) = word(head);
+    let (vhost, list) = match first.last() {
+        Some(b',') => (None, head),
+        _ => (Some(first), behind),
+    };
+    let mut rest = list;
+    let client = loop {
+        let (one, after) = word(rest);
+        rest = after;
+        if one.last() != Some(&b',') {
+            break word(list).0;
+        }
+    };
+    let forwarded = list[..list.len() - rest.len()].get(client.len()..).unwrap_or_default();
+    let client = client.strip_suffix(b",").unwrap_or(client);
+    Who { vhost, client, forwarded, names: rest, unknown: b"" }
 }
 
 /// Splits at the first blank.
@@ -131,11 +172,25 @@ fn header_end(line: &[u8], quotes: &mut Marks<'_>) -> Option<usize> {
     quotes.find(|&quote| {
         let ends = match &line[quote + 1..] {
             [] | [b' ', b'"', ..] => true,
-            [b' ', rest @ ..] => memchr(b'"', rest).is_none(),
+            [b' ', rest @ ..] => memchr(b'"', rest).is_none() || is_tagged(rest),
             _ => false,
         };
         ends && !is_escaped(line, quote)
     })
+}
+
+/// Whether `key=value`, a number or `-` follows: fields that were appended, quoted or not.
+#[cold]
+fn is_tagged(rest: &[u8]) -> bool {
+    let is_key = |byte: &u8| byte.is_ascii_alphanumeric() || b"_-.".contains(byte);
+    let word = &rest[..rest.iter().take_while(|byte| is_key(byte)).count()];
+    match rest.get(word.len()) {
+        Some(b'=') => !word.is_empty(),
+        Some(b' ') => {
+            word == b"-" || !word.is_empty() && word.iter().all(|b| b.is_ascii_digit() || *b == b'.')
+        }
+        _ => false,
+    }
 }
 
 #[inline]
@@ -174,7 +229,8 @@ fn request(text: &[u8]) -> (&[u8], &[u8], &[u8]) {
     (method, target, protocol)
 }
 
-/// Hands over the URL, the client, addresses it was forwarded for, and the referrer, in that order.
+/// Hands over the URL, the client, addresses it was forwarded for, the referrer, and what is found
+/// in the rest of the line, in that order.
 #[inline]
 pub(crate) fn walk(line: &[u8], sink: &mut impl FnMut(&str, Kind, &[u8])) -> Result<(), MalformedLine> {
     let fields = parse(line)?;
@@ -183,20 +239,63 @@ pub(crate) fn walk(line: &[u8], sink: &mut impl FnMut(&str, Kind, &[u8])) -> Res
         if !target.is_empty() {
             sink("url.original", Kind::Url, target);
         }
-    } else if let Some(vhost) = fields.vhost {
+        if let Some(vhost) = fields.who.vhost {
+            sink("url.domain", Kind::Host, vhost);
+        }
+    } else if let Some(vhost) = fields.who.vhost {
         of_vhost(vhost, target, sink);
     }
-    if fields.client != b"-" {
-        let kind = host::kind(fields.client);
-        sink(host::named(kind, "source.ip", "source.domain"), kind, fields.client);
+    client(&fields.who, sink);
+    let is_referred = !fields.referrer.is_empty() && fields.referrer != b"-";
+    if !fields.rest.is_empty() && !is_squid(fields.rest) {
+        rest(fields.rest, sink);
     }
-    if fields.rest.first() == Some(&b'"') {
-        forwarded(&fields.rest[1..], sink);
-    }
-    if !fields.referrer.is_empty() && fields.referrer != b"-" {
+    if is_referred {
         sink("http.request.referrer", Kind::Url, fields.referrer);
     }
     Ok(())
+}
+
+#[inline]
+fn client(who: &Who<'_>, sink: &mut impl FnMut(&str, Kind, &[u8])) {
+    if who.client != b"-" && !who.client.is_empty() {
+        let mut is_first = true;
+        endpoints::walk(who.client, Kind::Address, &mut |kind, value| {
+            // Commas without blanks between them make a list too.
+            let ip = if is_first { "source.ip" } else { "network.forwarded_ip" };
+            is_first = false;
+            sink(host::named(host::kind(value), ip, "source.domain"), kind, value);
+        });
+    }
+    if !who.forwarded.is_empty() {
+        endpoints::walk(who.forwarded, Kind::Address, &mut |kind, value| {
+            sink("network.forwarded_ip", kind, value);
+        });
+    }
+    if !who.unknown.is_empty() {
+        text::walk(who.unknown, &mut |kind, value| sink(MESSAGE, kind, value));
+    }
+}
+
+/// Whether what follows the user agent is what Squid writes there: no observable is in it.
+#[inline]
+fn is_squid(rest: &[u8]) -> bool {
+    (rest.starts_with(b"TCP_") || rest.starts_with(b"NONE")) && memchr(b' ', rest).is_none()
+}
+
+/// What follows the user agent: mostly the quoted `X-Forwarded-For`, then anything.
+#[cold]
+fn rest(text: &[u8], sink: &mut impl FnMut(&str, Kind, &[u8])) {
+    let mut text = text;
+    if let Some(inner) = text.strip_prefix(b"\"") {
+        let end = memchr(b'"', inner).unwrap_or(inner.len());
+        text::walk(&inner[..end], &mut |kind, value| {
+            let is_address = kind == Kind::Address;
+            sink(if is_address { "network.forwarded_ip" } else { MESSAGE }, kind, value);
+        });
+        text = &inner[end..];
+    }
+    text::walk(text, &mut |kind, value| sink(MESSAGE, kind, value));
 }
 
 /// A path is a URL once its virtual host is known; the host alone counts where there is no path (`OPTIONS *`, a broken request).
@@ -211,22 +310,6 @@ fn of_vhost(vhost: &[u8], target: &[u8], sink: &mut impl FnMut(&str, Kind, &[u8]
     host::request_url(name, port, target, b"", &mut |url| sink("url.original", Kind::Url, url));
 }
 
-/// The addresses of a quoted `X-Forwarded-For`.
-fn forwarded(text: &[u8], sink: &mut impl FnMut(&str, Kind, &[u8])) {
-    let text = &text[..memchr(b'"', text).unwrap_or(text.len())];
-    for address in text.split(|&b| b == b',').map(<[u8]>::trim_ascii) {
-        let is_address = address.iter().all(|b| b.is_ascii_hexdigit() || b".:".contains(b));
-        if is_address && host::kind(address) == Kind::Address {
-            sink("network.forwarded_ip", Kind::Address, address);
-        }
-    }
-}
-
-/// Whether the line is a tunnel's.
-pub(crate) fn is_connect(line: &[u8]) -> bool {
-    parse(line).is_ok_and(|fields| fields.request.starts_with(b"CONNECT "))
-}
-
 /// When the request came in (Squid: ended).
 pub(crate) fn time(line: &[u8]) -> Option<Timestamp> {
     time::common(parse(line).ok()?.time)
@@ -238,10 +321,11 @@ pub(crate) fn event(line: &[u8]) -> Option<Map<String, Value>> {
     let (method, target, protocol) = request(fields.request);
     let mut event = Event::default();
     event.time(time::common(fields.time));
-    if fields.client != b"-" {
-        event.text(host::named(host::kind(fields.client), "source.ip", "source.domain"), fields.client);
+    let who = &fields.who;
+    if who.client != b"-" {
+        event.text(host::named(host::kind(who.client), "source.ip", "source.domain"), who.client);
     }
-    event.text("user.name", word(fields.names).1.trim_ascii());
+    event.text("user.name", word(who.names).1.trim_ascii());
     if target.is_empty() {
         event.text("http.request.line", fields.request);
     } else {
@@ -253,7 +337,7 @@ pub(crate) fn event(line: &[u8]) -> Option<Map<String, Value>> {
         }
         event.text("http.version", protocol.strip_prefix(b"HTTP/").unwrap_or_default());
     }
-    if let Some(host) = fields.vhost.and_then(host::of_url) {
+    if let Some(host) = who.vhost.and_then(host::of_url) {
         event.text("url.domain", host);
     }
     event.number("http.response.status_code", fields.status);
@@ -304,7 +388,6 @@ mod tests {
             values(tunnel),
             ["url.original Url good.example:443", "source.domain Host pc.corp.example"]
         );
-        assert!(is_connect(tunnel.as_bytes()) && !is_connect(SQUID.as_bytes()));
     }
 
     #[test]
@@ -347,9 +430,68 @@ mod tests {
         let by_name =
             r#"www.a.example pc.corp.example - - [22/Nov/2026:02:30:25 +0000] "GET /x HTTP/1.1" 200 5"#;
         assert_eq!(values(by_name)[1], "source.domain Host pc.corp.example");
+        let proxied = line("www.a.example:443", "GET http://b.example/x HTTP/1.1");
+        assert_eq!(proxied, "url.original Url http://b.example/x");
         let with_blank = r#"10.0.0.1 ident John Doe [22/Nov/2026:02:30:25 +0000] "GET /x HTTP/1.1" 200 5"#;
         assert_eq!(values(with_blank), ["source.ip Address 10.0.0.1"]);
         assert_eq!(event(with_blank.as_bytes()).unwrap()["user"]["name"], "John Doe");
+    }
+
+    #[test]
+    fn clients_with_ports_and_lists_of_them() {
+        let of =
+            |head: &str| values(&format!(r#"{head} [22/Nov/2026:02:30:25 +0000] "GET /x HTTP/1.1" 200 5"#));
+        let both = ["source.ip Address 198.51.100.7", "network.forwarded_ip Address 10.0.0.1"];
+        assert_eq!(of("198.51.100.7, 10.0.0.1 - -"), both);
+        assert_eq!(of("198.51.100.7,10.0.0.1 - -"), both);
+        assert_eq!(of("198.51.100.7, unknown, 10.0.0.1 - bob"), both);
+        assert_eq!(of("-, 10.0.0.1 - -"), ["network.forwarded_ip Address 10.0.0.1"]);
+        assert_eq!(of("198.51.100.7:5555 - -"), ["source.ip Host 198.51.100.7:5555"]);
+        assert_eq!(of("[2001:db8::1]:5555 - -"), ["source.ip Host [2001:db8::1]:5555"]);
+        assert_eq!(of("2001:db8:0:0:0:0:0:1:443 - -"), ["source.ip Address 2001:db8:0:0:0:0:0:1"]);
+        let found = of("www.a.example:80 198.51.100.7:1, 10.0.0.1 - -");
+        let [url, client, forwarded] = &found[..] else { panic!() };
+        assert_eq!(url, "url.original Url http://www.a.example:80/x");
+        assert_eq!((client.as_str(), forwarded.as_str()), ("source.ip Host 198.51.100.7:1", both[1]));
+        let line = br#"198.51.100.7, 10.0.0.1 - bob [22/Nov/2026:02:30:25 +0000] "GET /x HTTP/1.1" 200 5"#;
+        let event = event(line).unwrap();
+        assert_eq!(event["source"]["ip"], "198.51.100.7");
+        assert_eq!(event["user"]["name"], "bob");
+    }
+
+    #[test]
+    fn what_the_format_does_not_know_is_searched() {
+        let line = |head: &str, rest: &str| {
+            let line =
+                format!(r#"{head} [22/Nov/2026:02:30:25 +0000] "GET /x HTTP/1.1" 200 5 "-" "x"{rest}"#);
+            values(&line)
+        };
+        let tagged = r#" vhost=x pid=2617 forwarded_for="198.51.100.7, 10.0.0.2" up="http://b.example/y""#;
+        assert_eq!(
+            line("10.0.0.1 - -", tagged),
+            [
+                "source.ip Address 10.0.0.1",
+                "message Address 198.51.100.7",
+                "message Address 10.0.0.2",
+                "message Url http://b.example/y",
+            ]
+        );
+        assert_eq!(
+            line("10.0.0.1 - -", r#" "198.51.100.7:17085, [2001:db8::1]:443, b.example" 0.005 a.example"#),
+            [
+                "source.ip Address 10.0.0.1",
+                "network.forwarded_ip Address 198.51.100.7",
+                "network.forwarded_ip Address 2001:db8::1",
+                "message Host b.example",
+                "message Host a.example",
+            ]
+        );
+        assert_eq!(
+            line("worker 3 for a.example at 198.51.100.7", ""),
+            ["message Host a.example", "message Address 198.51.100.7"]
+        );
+        let timed = r#"10.0.0.1 - - [22/Nov/2026:02:30:25 +0000] "GET /x HTTP/1.1" 200 5 0.003 "http://b.example/" "x""#;
+        assert_eq!(values(timed)[1], "message Url http://b.example/");
     }
 
     #[test]

@@ -4,8 +4,8 @@ use memchr::memchr;
 
 use crate::fields::Fields;
 use crate::format::Format;
-use crate::ndjson::Names;
-use crate::{combined, lines, ndjson, squid, text};
+use crate::parser::Parser;
+use crate::{lines, text};
 
 /// Bytes of a file that are worth looking at: 64 KiB.
 pub const SAMPLE_BYTES: usize = 64 * 1024;
@@ -68,10 +68,10 @@ const COUNTED: [Format; 4] = [Format::Lines, Format::Ndjson, Format::Combined, F
 
 impl Census {
     fn of(lines: &[&[u8]], most: usize) -> Census {
-        let names = Names::new(&Fields::named([""; 0]));
+        let parsers = PARSED.map(|format| Parser::new(format, &Fields::named([""; 0])));
         let mut census = Census { counts: [0; COUNTED.len()], total: 0 };
         for line in lines.iter().take(most) {
-            let format = format_of(&names, line);
+            let format = format_of(&parsers, line);
             if format.is_none() && lines::value(line).is_none() {
                 // A comment says nothing about the others.
                 continue;
@@ -97,16 +97,13 @@ impl Census {
     }
 }
 
+/// The formats that a parser sees, in the order in which they are tried.
+const PARSED: [Format; 3] = [Format::Ndjson, Format::Squid, Format::Combined];
+
 /// The format of one line, if it can be seen.
-fn format_of(names: &Names, line: &[u8]) -> Option<Format> {
-    let nothing = &mut |_: &str, _, _: &[u8]| {};
-    let mut is = |format| match format {
-        Format::Ndjson => ndjson::walk(names, line, nothing).is_ok(),
-        Format::Squid => squid::walk(line, nothing).is_ok(),
-        Format::Combined => combined::walk(line, nothing).is_ok(),
-        _ => is_value(line),
-    };
-    [Format::Ndjson, Format::Squid, Format::Combined, Format::Lines].into_iter().find(|format| is(*format))
+fn format_of(parsers: &[Parser; PARSED.len()], line: &[u8]) -> Option<Format> {
+    let parsed = parsers.iter().find(|parser| parser.fits(line)).map(Parser::format);
+    parsed.or_else(|| is_value(line).then_some(Format::Lines))
 }
 
 /// The sample's lines that hold something, without the last one if the sample may have cut it.

@@ -11,11 +11,10 @@
 //! let line = b"1795314625.802 5 10.1.2.3 TCP_MISS/404 603 GET http://www.evil.example/a? - HIER_DIRECT/192.0.2.7 text/html";
 //! let parser = Parser::new(Format::detect(line), &Fields::default());
 //! let mut seen = Vec::new();
-//! parser.observables(line, &mut |kind, value| seen.push((kind, value.to_vec())))?;
-//! assert_eq!(seen.len(), 3);
+//! let malformed = parser.observables(line, &mut |kind, value| seen.push((kind, value.to_vec())));
+//! assert_eq!((malformed, seen.len()), (None, 3));
 //! assert_eq!(parser.observable(line, 0), Some(("url.original".into(), "http://www.evil.example/a?".into())));
 //! assert_eq!(parser.event(line)["destination"]["ip"], "192.0.2.7");
-//! # Ok::<(), threatsieve_log::MalformedLine>(())
 //! ```
 //!
 //! Every function takes any bytes and returns. Limits: [`MAX_LINE_BYTES`] a line, 128 levels of JSON within wanted fields; the time for a line is
@@ -25,6 +24,7 @@ mod check;
 mod combined;
 mod detect;
 mod ecs;
+mod endpoints;
 mod fields;
 mod format;
 mod host;
@@ -35,6 +35,7 @@ mod ndjson;
 mod observe;
 mod parser;
 mod squid;
+mod syslog;
 mod text;
 mod time;
 mod zeek;

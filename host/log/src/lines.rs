@@ -1,5 +1,7 @@
 //! One value a line.
 
+use crate::host;
+
 /// The line's value; blanks and one pair of double quotes around it are no part of it, and a line that begins with `#` holds none.
 pub(crate) fn value(line: &[u8]) -> Option<&[u8]> {
     let value = line.trim_ascii();
@@ -8,6 +10,12 @@ pub(crate) fn value(line: &[u8]) -> Option<&[u8]> {
         _ => value,
     };
     (!value.is_empty() && value[0] != b'#').then_some(value)
+}
+
+/// Whether a line's value is one value: what has blanks or commas is more, but for a URL.
+#[inline]
+pub(crate) fn is_one(value: &[u8]) -> bool {
+    memchr::memchr3(b' ', b'\t', b',', value).is_none() || host::is_absolute(value)
 }
 
 #[cfg(test)]

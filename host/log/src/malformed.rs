@@ -1,11 +1,11 @@
-//! Why a line is refused.
+//! Why a line is not of its format.
 
 use crate::format::Format;
 
 /// Bytes of the longest line that is read: 16 MiB. One CloudTrail file is one line of several MiB; a longer "line" is no log.
 pub const MAX_LINE_BYTES: usize = 16 * 1024 * 1024;
 
-/// Why a line is not of the format it is read as. Nothing of such a line reaches the sink.
+/// Why a line is not of the format it is read as.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum MalformedLine {

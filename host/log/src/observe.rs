@@ -4,7 +4,7 @@ use memchr::memchr;
 use threatsieve_blacklist::observable::Kind;
 
 use crate::fields::{GROUPS, Group, Role};
-use crate::{host, text};
+use crate::{endpoints, host, text};
 
 /// The parts of one request's URL as far as they were seen.
 #[derive(Clone, Copy, Default)]
@@ -43,6 +43,12 @@ impl<'a> Observer<'a> {
             Role::Value(Kind::Hash) if memchr(b':', value).is_some() => {
                 let digits: Vec<u8> = value.iter().copied().filter(|&b| b != b':').collect();
                 sink(name, Kind::Hash, &digits);
+            }
+            Role::Value(kind @ (Kind::Address | Kind::Host)) => {
+                endpoints::walk(value, kind, &mut |kind, value| sink(name, kind, value));
+            }
+            Role::Value(Kind::Any) if endpoints::is_list(value) && memchr(b'/', value).is_none() => {
+                text::walk(value, &mut |kind, found| sink(name, kind, found));
             }
             Role::Value(kind) => sink(name, kind, value),
             Role::Text => text::walk(value, &mut |kind, found| sink(name, kind, found)),

@@ -10,7 +10,7 @@ use crate::detect::{BYTE_ORDER_MARK, without_hole};
 use crate::fields::Fields;
 use crate::format::Format;
 use crate::malformed::{MAX_LINE_BYTES, MalformedLine};
-use crate::{combined, ecs::Event, lines, ndjson, squid, text, time, zeek};
+use crate::{combined, ecs::Event, lines, ndjson, squid, syslog, text, time, zeek};
 
 /// The field under which observables of free text are shown.
 const MESSAGE: &str = "message";
@@ -56,26 +56,44 @@ impl Parser {
         }
     }
 
-    /// Hands over every observable of a line, in an order that is the same each time, as the bytes stand there (escapes of JSON
-    /// and Zeek are undone). A malformed line hands over nothing. For Squid's and combined logs nothing is allocated, but for the URL of
-    /// a long path below a virtual host.
+    /// Hands over every observable of a line, in an order that is the same each time, as the bytes
+    /// stand there (escapes of JSON and Zeek are undone). Of a malformed line those are handed over
+    /// that a search of free text finds, and the answer says what is wrong with it. For Squid's and
+    /// combined logs nothing is allocated, but for the URL of a long path below a virtual host.
     #[inline]
-    pub fn observables(&self, line: &[u8], sink: &mut impl FnMut(Kind, &[u8])) -> Result<(), MalformedLine> {
+    #[must_use = "a malformed line is to be counted"]
+    pub fn observables(&self, line: &[u8], sink: &mut impl FnMut(Kind, &[u8])) -> Option<MalformedLine> {
         self.named_observables(line, &mut |_, kind, value| sink(kind, value))
     }
 
-    /// The same observables in the same order, each with the name of its field: ECS where there is one, for NDJSON the name it was
-    /// looked for under.
+    /// The same observables in the same order, each with the name of its field: ECS where there is
+    /// one, for NDJSON the name it was looked for under. What was found by searching text is named
+    /// `message`.
     #[inline]
+    #[must_use = "a malformed line is to be counted"]
     pub fn named_observables(
         &self,
         line: &[u8],
         sink: &mut impl FnMut(&str, Kind, &[u8]),
-    ) -> Result<(), MalformedLine> {
+    ) -> Option<MalformedLine> {
         if line.len() > MAX_LINE_BYTES {
-            return Err(MalformedLine::TooLong { got: line.len() });
+            return Some(MalformedLine::TooLong { got: line.len() });
         }
         let line = bare(line);
+        let read = self.walk(line, sink);
+        match read {
+            Ok(()) => None,
+            Err(malformed) => self.walk_otherwise(line, malformed, sink),
+        }
+    }
+
+    /// Reads a line as the format has it. A line that is malformed hands over nothing.
+    #[inline]
+    pub(crate) fn walk(
+        &self,
+        line: &[u8],
+        sink: &mut impl FnMut(&str, Kind, &[u8]),
+    ) -> Result<(), MalformedLine> {
         match &self.0 {
             Inner::Squid if line.is_empty() => {}
             Inner::Combined if line.is_empty() => {}
@@ -83,14 +101,50 @@ impl Parser {
             Inner::Combined => combined::walk(line, sink)?,
             Inner::Ndjson(names) => ndjson::walk(names, line, sink)?,
             Inner::Zeek(header) => zeek::walk(header, line, sink)?,
-            Inner::Lines => {
-                if let Some(value) = lines::value(line) {
-                    sink(VALUE, Kind::Any, value);
-                }
-            }
+            Inner::Lines => match lines::value(line) {
+                Some(value) if lines::is_one(value) => sink(VALUE, Kind::Any, value),
+                Some(value) => text::walk(value, &mut |kind, value| sink(MESSAGE, kind, value)),
+                None => {}
+            },
             Inner::Text => text::walk(line, &mut |kind, value| sink(MESSAGE, kind, value)),
         }
         Ok(())
+    }
+
+    /// Reads a line that is not of the format: behind a syslog header it may be, else it is text.
+    #[cold]
+    fn walk_otherwise(
+        &self,
+        line: &[u8],
+        malformed: MalformedLine,
+        sink: &mut impl FnMut(&str, Kind, &[u8]),
+    ) -> Option<MalformedLine> {
+        if let Some((header, message)) = self.framed(line)
+            && self.walk(message, sink).is_ok()
+        {
+            text::walk(header, &mut |kind, value| sink(MESSAGE, kind, value));
+            return None;
+        }
+        text::walk(line, &mut |kind, value| sink(MESSAGE, kind, value));
+        Some(malformed)
+    }
+
+    /// Whether a line has the format.
+    pub(crate) fn fits(&self, line: &[u8]) -> bool {
+        let nothing = &mut |_: &str, _, _: &[u8]| {};
+        self.walk(line, nothing).is_ok()
+            || self.framed(line).is_some_and(|(_, message)| self.walk(message, nothing).is_ok())
+    }
+
+    /// Header and message of a line that has the format behind a syslog header, if it has one.
+    fn framed<'l>(&self, line: &'l [u8]) -> Option<(&'l [u8], &'l [u8])> {
+        let may_be = matches!(self.0, Inner::Squid | Inner::Combined | Inner::Ndjson(_));
+        may_be.then(|| syslog::split(line)).flatten()
+    }
+
+    /// What `read` gives of the line, or else of the message behind its syslog header.
+    fn either<'l, T>(&self, line: &'l [u8], read: impl Fn(&'l [u8]) -> Option<T>) -> Option<T> {
+        read(line).or_else(|| read(self.framed(line)?.1))
     }
 
     /// Field and text of a line's `n`-th observable, counted from 0. It reads the line anew: for several of one line
@@ -98,13 +152,13 @@ impl Parser {
     pub fn observable(&self, line: &[u8], n: usize) -> Option<(String, String)> {
         let mut left = n;
         let mut found = None;
-        let read = self.named_observables(line, &mut |field, _, value| {
+        let _ = self.named_observables(line, &mut |field, _, value| {
             if left == 0 && found.is_none() {
                 found = Some((field.to_owned(), String::from_utf8_lossy(value).into_owned()));
             }
             left = left.saturating_sub(1);
         });
-        read.ok().and(found)
+        found
     }
 
     /// The line as an event with nested ECS names; NDJSON as it is. A malformed line is an event with its text as `message`.
@@ -112,9 +166,9 @@ impl Parser {
         let line = bare(line);
         let event = match &self.0 {
             _ if line.len() > MAX_LINE_BYTES => None,
-            Inner::Squid => squid::event(line),
-            Inner::Combined => combined::event(line),
-            Inner::Ndjson(_) => ndjson::event(line),
+            Inner::Squid => self.either(line, squid::event),
+            Inner::Combined => self.either(line, combined::event),
+            Inner::Ndjson(_) => self.either(line, ndjson::event),
             Inner::Zeek(header) => zeek::event(header, line),
             Inner::Lines => lines::value(line).map(|value| one_field(VALUE, value, None)),
             Inner::Text => None,
@@ -127,25 +181,12 @@ impl Parser {
         let line = bare(line);
         match &self.0 {
             _ if line.len() > MAX_LINE_BYTES => None,
-            Inner::Squid => squid::time(line),
-            Inner::Combined => combined::time(line),
-            Inner::Ndjson(_) => ndjson::time(line),
+            Inner::Squid => self.either(line, squid::time).or_else(|| leading_time(line)),
+            Inner::Combined => self.either(line, combined::time).or_else(|| leading_time(line)),
+            Inner::Ndjson(_) => self.either(line, ndjson::time),
             Inner::Zeek(header) => zeek::time(header, line),
             Inner::Lines => None,
             Inner::Text => leading_time(line),
-        }
-    }
-
-    /// Whether the line is a CONNECT request's: no path is logged there, so that entries with a path cannot match.
-    pub fn is_connect(&self, line: &[u8]) -> bool {
-        let line = bare(line);
-        match &self.0 {
-            _ if line.len() > MAX_LINE_BYTES => false,
-            Inner::Squid => squid::is_connect(line),
-            Inner::Combined => combined::is_connect(line),
-            Inner::Ndjson(_) => ndjson::is_connect(line),
-            Inner::Zeek(header) => zeek::is_connect(header, line),
-            Inner::Lines | Inner::Text => false,
         }
     }
 
@@ -201,6 +242,7 @@ mod tests {
         assert_eq!(field(2).as_deref(), Some("source.ip=10.1.2.3"));
         assert_eq!(field(3), None);
         assert_eq!(parser.observable(b"damaged", 0), None);
+        assert_eq!(parser.observable(b"damaged a.example", 0), Some(("message".into(), "a.example".into())));
         assert_eq!(parser.event(b"damaged")["message"], "damaged");
     }
 
@@ -220,7 +262,7 @@ mod tests {
     fn blank_lines_are_nothing_in_every_format() {
         for format in Format::ALL {
             for line in [&b""[..], b"\n", b"\r\n"] {
-                assert_eq!(parser(format).observables(line, &mut |_, _| panic!()), Ok(()), "{format:?}");
+                assert_eq!(parser(format).observables(line, &mut |_, _| panic!()), None, "{format:?}");
             }
         }
     }
@@ -242,7 +284,65 @@ mod tests {
         let line = vec![b'a'; MAX_LINE_BYTES + 1];
         for format in Format::ALL {
             let got = parser(format).observables(&line, &mut |_, _| panic!());
-            assert_eq!(got, Err(MalformedLine::TooLong { got: line.len() }));
+            assert_eq!(got, Some(MalformedLine::TooLong { got: line.len() }));
+        }
+    }
+
+    fn found(format: Format, line: &str) -> (Vec<String>, bool) {
+        let mut out = Vec::new();
+        let malformed = parser(format).named_observables(line.as_bytes(), &mut |field, _, value| {
+            out.push(format!("{field}={}", String::from_utf8_lossy(value)));
+        });
+        (out, malformed.is_some())
+    }
+
+    #[test]
+    fn a_malformed_line_is_searched_as_text() {
+        for (format, line) in [
+            (Format::Squid, "1795314625.802 cut off at http://a.example/x"),
+            (Format::Combined, "worker exited: http://a.example/x"),
+            (Format::Ndjson, r#"{"src_ip":"http://a.example/x","cut"#),
+            (Format::Zeek, "#fields are missing\nhttp://a.example/x"),
+        ] {
+            let line = line.split('\n').next_back().unwrap();
+            assert_eq!(found(format, line), (vec!["message=http://a.example/x".into()], true), "{format:?}");
+        }
+        let words = ["message=a.example".to_owned(), "message=192.0.2.7".to_owned()];
+        assert_eq!(found(Format::Lines, "a.example 192.0.2.7").0, words);
+        assert_eq!(found(Format::Lines, "a.example,192.0.2.7").0, words);
+    }
+
+    #[test]
+    fn syslog_headers_stand_before_any_format() {
+        for (format, message, field) in [
+            (
+                Format::Squid,
+                "1795314625.802 5 10.1.2.3 TCP_MISS/404 603 GET http://a.example/ - HIER_NONE/- -",
+                "url.original=http://a.example/",
+            ),
+            (
+                Format::Combined,
+                r#"10.1.2.3 - - [22/Nov/2026:02:30:25 +0000] "GET http://a.example/ HTTP/1.1" 200 5"#,
+                "url.original=http://a.example/",
+            ),
+            (
+                Format::Ndjson,
+                r#"{"@timestamp":"2026-11-22T02:30:25Z","url":{"original":"http://a.example/"},"source":{"ip":"10.1.2.3"}}"#,
+                "url.original=http://a.example/",
+            ),
+        ] {
+            for header in [
+                "Nov 22 02:30:25 gw.corp.example app[7]: ",
+                "<134>1 2026-11-22T02:30:25Z gw.corp.example app - - - ",
+            ] {
+                let line = format!("{header}{message}");
+                let wanted = [field, "source.ip=10.1.2.3", "message=gw.corp.example"].map(str::to_owned);
+                assert_eq!(found(format, &line), (wanted.to_vec(), false), "{line}");
+                assert_eq!(Format::detect(line.as_bytes()), format, "{line}");
+                let parser = parser(format);
+                assert_eq!(parser.time(line.as_bytes()).map(|time| time.0 / 1_000_000), Some(1_795_314_625));
+                assert_eq!(parser.event(line.as_bytes())["source"]["ip"], "10.1.2.3");
+            }
         }
     }
 }

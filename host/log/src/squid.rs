@@ -13,7 +13,7 @@ use crate::format::Format;
 use crate::host;
 use crate::malformed::MalformedLine;
 use crate::marks::Marks;
-use crate::time;
+use crate::{endpoints, text, time};
 
 /// Fields of a line before anything appended.
 const FIELDS: usize = 10;
@@ -224,7 +224,7 @@ fn is_requested(url: &[u8]) -> bool {
     url != b"-" && !url.starts_with(b"error:")
 }
 
-/// Hands over URL, destination, client, and the URLs of appended fields, in that order.
+/// Hands over URL, destination, client, and what is found in appended fields, in that order.
 #[inline]
 pub(crate) fn walk(line: &[u8], sink: &mut impl FnMut(&str, Kind, &[u8])) -> Result<(), MalformedLine> {
     let fields = parse(line)?;
@@ -232,12 +232,10 @@ pub(crate) fn walk(line: &[u8], sink: &mut impl FnMut(&str, Kind, &[u8])) -> Res
         sink("url.original", Kind::Url, fields.url);
     }
     if let Some(address) = destination(fields.peer) {
-        let kind = host::kind(address);
-        sink(host::named(kind, "destination.ip", "destination.domain"), kind, address);
+        endpoint(address, "destination.ip", "destination.domain", sink);
     }
     if fields.client != b"-" {
-        let kind = host::kind(fields.client);
-        sink(host::named(kind, "source.ip", "source.domain"), kind, fields.client);
+        endpoint(fields.client, "source.ip", "source.domain", sink);
     }
     if let Some(blank) = memchr(b' ', fields.rest) {
         appended(&fields.rest[blank..], sink);
@@ -245,29 +243,36 @@ pub(crate) fn walk(line: &[u8], sink: &mut impl FnMut(&str, Kind, &[u8])) -> Res
     Ok(())
 }
 
-/// URLs in appended fields: a quoted referrer, or the `Referer` among logged headers (`log_mime_hdrs`).
+/// An end of the connection, under the name that fits. `logformat` may have added a port.
+#[inline(always)]
+fn endpoint(value: &[u8], ip: &'static str, domain: &'static str, sink: &mut impl FnMut(&str, Kind, &[u8])) {
+    let kind = host::kind(value);
+    if kind == Kind::Address && may_have_port(value) {
+        return with_port(value, ip, sink);
+    }
+    sink(host::named(kind, ip, domain), kind, value);
+}
+
+/// Whether a colon is among the last bytes, where a port would stand behind it.
+#[inline(always)]
+fn may_have_port(value: &[u8]) -> bool {
+    const PORT_BYTES: usize = 6;
+    value[value.len().saturating_sub(PORT_BYTES)..].contains(&b':')
+}
+
+#[cold]
+fn with_port(value: &[u8], name: &'static str, sink: &mut impl FnMut(&str, Kind, &[u8])) {
+    endpoints::walk(value, Kind::Address, &mut |kind, value| sink(name, kind, value));
+}
+
+/// What is found in appended fields. A URL is mostly the referrer: quoted, or the `Referer` among
+/// logged headers (`log_mime_hdrs`).
 #[cold]
 fn appended(rest: &[u8], sink: &mut impl FnMut(&str, Kind, &[u8])) {
-    for field in rest.split(|&b| b == b' ') {
-        let field = field.strip_prefix(b"\"").unwrap_or(field);
-        if field.starts_with(b"http://") || field.starts_with(b"https://") {
-            let end = field
-                .iter()
-                .position(|b| b"\"\\]".contains(b) && !is_v6_close(field, *b))
-                .unwrap_or(field.len());
-            sink("http.request.referrer", Kind::Url, &field[..end]);
-        }
-    }
-}
-
-/// Whether `]` closes the URL's IPv6 address and not a header block.
-fn is_v6_close(url: &[u8], byte: u8) -> bool {
-    byte == b']' && memchr::memmem::find(url, b"://[").is_some()
-}
-
-/// Whether the line is a tunnel's.
-pub(crate) fn is_connect(line: &[u8]) -> bool {
-    parse(line).is_ok_and(|fields| fields.method == b"CONNECT")
+    text::walk(rest, &mut |kind, value| {
+        let is_referrer = kind == Kind::Url && host::is_absolute(value);
+        sink(if is_referrer { "http.request.referrer" } else { "message" }, kind, value);
+    });
 }
 
 /// When the request ended.
@@ -357,8 +362,6 @@ mod tests {
             values(line),
             ["url.original=good.example:443", "destination.ip=2001:db8::5", "source.ip=fe80::1"]
         );
-        assert!(is_connect(line.as_bytes()));
-        assert!(!is_connect(MISS));
     }
 
     #[test]
@@ -419,6 +422,16 @@ mod tests {
         let headers = with_peer("HIER_NONE/-")
             + r" [User-Agent: curl\r\nReferer: http://[::1]/r\r\nHost: a\r\n] [HTTP/1.1 200 OK\r\n]";
         assert_eq!(values(&headers)[2], "http.request.referrer=http://[::1]/r");
+        let tagged = with_peer("HIER_NONE/-") + " xff=198.51.100.7:80,10.0.0.1 sni=b.example";
+        assert_eq!(values(&tagged)[2..], ["message=198.51.100.7", "message=10.0.0.1", "message=b.example"]);
+    }
+
+    #[test]
+    fn ends_of_connections_may_have_ports() {
+        let line = with_peer("HIER_DIRECT/[2001:db8::1]:80").replace("10.1.2.3", "10.1.2.3:5555");
+        assert_eq!(values(&line)[1..], ["destination.ip=[2001:db8::1]:80", "source.ip=10.1.2.3:5555"]);
+        let line = with_peer("HIER_DIRECT/::ffff:192.0.2.7:80").replace("10.1.2.3", "2001:db8::1:5");
+        assert_eq!(values(&line)[1..], ["destination.ip=::ffff:192.0.2.7", "source.ip=2001:db8::1:5"]);
     }
 
     #[test]

@@ -17,7 +17,7 @@ fn counts(parser: &Parser, log: &[u8]) -> (BTreeMap<String, usize>, usize) {
     for line in lines(log) {
         let read = parser
             .named_observables(line, &mut |field, _, _| *fields.entry(field.to_owned()).or_default() += 1);
-        malformed += usize::from(read.is_err());
+        malformed += usize::from(read.is_some());
     }
     (fields, malformed)
 }
@@ -60,12 +60,11 @@ fn both_formats_agree() {
             ]
         };
         assert_eq!(shared(&a), shared(&b), "{}", String::from_utf8_lossy(one));
+        tunnels += usize::from(a["http"]["request"]["method"] == "CONNECT");
         // Combined logs have whole seconds.
         const SECOND: i64 = 1_000_000;
         let (a, b) = (native.time(one).unwrap().0, combined.time(other).unwrap().0);
         assert_eq!(a / SECOND, b / SECOND);
-        assert_eq!(native.is_connect(one), combined.is_connect(other));
-        tunnels += usize::from(native.is_connect(one));
     }
     assert_eq!(tunnels, 23);
 }
@@ -77,13 +76,12 @@ fn text_misses_nothing() {
     let text = Parser::new(Format::Text, &Fields::default());
     for line in lines(NATIVE) {
         let mut found = Vec::new();
-        text.observables(line, &mut |_, value| found.push(value.to_vec())).unwrap();
-        native
-            .observables(line, &mut |_, value| {
-                let value = value.strip_prefix(b"[").unwrap_or(value);
-                let held = found.iter().any(|found| found.starts_with(value) || value.starts_with(found));
-                assert!(held, "{} of {}", String::from_utf8_lossy(value), String::from_utf8_lossy(line));
-            })
-            .unwrap();
+        let _ = text.observables(line, &mut |_, value| found.push(value.to_vec()));
+        let malformed = native.observables(line, &mut |_, value| {
+            let value = value.strip_prefix(b"[").unwrap_or(value);
+            let held = found.iter().any(|found| found.starts_with(value) || value.starts_with(found));
+            assert!(held, "{} of {}", String::from_utf8_lossy(value), String::from_utf8_lossy(line));
+        });
+        assert_eq!(malformed, None);
     }
 }

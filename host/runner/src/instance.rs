@@ -218,5 +218,6 @@ fn how(how: lookup::How) -> How {
         lookup::How::Url => How::Url,
         lookup::How::UrlPrefix => How::UrlPrefix,
         lookup::How::UrlQueryUnlogged => How::UrlQueryUnlogged,
+        lookup::How::FileName => How::FileName,
     }
 }

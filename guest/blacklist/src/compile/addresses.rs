@@ -3,6 +3,7 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use crate::sets::{Node, Width};
+use crate::value::AddressRange;
 
 /// A listed range.
 pub(super) struct RangeRow<W> {
@@ -121,6 +122,21 @@ impl<W: Number> Segments<W> {
             Some(segment) if segment.0 == first => segment.1 = node,
             _ => self.segments.push((first, node)),
         }
+    }
+}
+
+/// The networks that a range consists of, in order.
+pub(crate) fn networks(range: &AddressRange) -> Vec<AddressRange> {
+    fn of<W: Number>(first: W, last: W) -> Vec<AddressRange> {
+        let mut pieces = Vec::new();
+        split(first, last, 0, &mut pieces);
+        let range = |piece: &Piece<W>| AddressRange::new(piece.first.address(), piece.last.address());
+        pieces.iter().filter_map(range).collect()
+    }
+    match (range.first(), range.last()) {
+        (IpAddr::V4(first), IpAddr::V4(last)) => of(u32::from(first), u32::from(last)),
+        (IpAddr::V6(first), IpAddr::V6(last)) => of(u128::from(first), u128::from(last)),
+        _ => Vec::new(),
     }
 }
 

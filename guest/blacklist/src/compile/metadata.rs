@@ -14,7 +14,9 @@ struct Profile {
     confidence: u8,
     tlp: u8,
     mode: u8,
-    by_line: bool,
+    flags: u8,
+    /// [`NO_PORT`] where none is given.
+    port: u16,
     name: u32,
     types: u32,
     valid_from: i64,
@@ -28,6 +30,12 @@ pub(crate) const NO_BYTE: u8 = u8::MAX;
 pub(crate) const NO_STRING: u32 = u32::MAX;
 /// Not said: earlier than any moment.
 pub(crate) const NO_TIME: i64 = i64::MIN;
+/// Not said: no packet has it.
+pub(crate) const NO_PORT: u16 = 0;
+/// A flag of a profile: its indicators are named by lines.
+pub(crate) const BY_LINE: u8 = 1;
+/// A flag of a profile: an event's port has to be its port.
+pub(crate) const MATCH_PORT: u8 = 2;
 /// Bytes of an encoded profile.
 pub(crate) const PROFILE_BYTES: usize = 40;
 /// Bytes of an encoded record: its profile, and its line or the string that names it.
@@ -63,12 +71,15 @@ impl Metadata {
 
     /// A record of the indicator with a value of that mode; gives its number.
     pub(super) fn record(&mut self, feed: u16, indicator: &Indicator, mode: u8) -> Result<u32, CompileError> {
+        let by_line = matches!(indicator.id, IndicatorId::Line(_));
+        let is_matched = indicator.port.is_some_and(|port| port.is_matched);
         let profile = Profile {
             feed,
             confidence: indicator.confidence.map_or(NO_BYTE, |confidence| confidence.min(100)),
             tlp: indicator.tlp.map_or(NO_BYTE, |tlp| tlp as u8),
             mode,
-            by_line: matches!(indicator.id, IndicatorId::Line(_)),
+            flags: if by_line { BY_LINE } else { 0 } | if is_matched { MATCH_PORT } else { 0 },
+            port: indicator.port.map_or(NO_PORT, |port| port.number),
             name: indicator.name.as_deref().map_or(Ok(NO_STRING), |name| self.strings.share(name))?,
             types: match indicator.types.as_slice() {
                 [] => NO_STRING,
@@ -115,7 +126,7 @@ impl Metadata {
             let record = self.records[record as usize];
             let written = &out[start..];
             // A list that repeats a value says nothing new.
-            let by_line = || self.profiles[record.profile as usize].by_line;
+            let by_line = || self.profiles[record.profile as usize].flags & BY_LINE != 0;
             let same_id = |id: &[u8]| {
                 let id = id.first_chunk().map(|bytes| u32::from_le_bytes(*bytes));
                 id.is_some_and(|id| self.strings.get(id) == self.strings.get(record.id))
@@ -137,14 +148,8 @@ impl Metadata {
         let mut out = Vec::with_capacity(self.profiles.len() * PROFILE_BYTES);
         for profile in &self.profiles {
             out.extend_from_slice(&profile.feed.to_le_bytes());
-            out.extend_from_slice(&[
-                profile.confidence,
-                profile.tlp,
-                profile.mode,
-                u8::from(profile.by_line),
-                0,
-                0,
-            ]);
+            out.extend_from_slice(&[profile.confidence, profile.tlp, profile.mode, profile.flags]);
+            out.extend_from_slice(&profile.port.to_le_bytes());
             out.extend_from_slice(&profile.name.to_le_bytes());
             out.extend_from_slice(&profile.types.to_le_bytes());
             for time in [profile.valid_from, profile.valid_until, profile.modified] {

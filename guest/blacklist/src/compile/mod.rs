@@ -8,7 +8,8 @@ mod policy;
 pub(crate) mod sign;
 mod texts;
 
-pub use policy::Refusal;
+pub(crate) use addresses::networks;
+pub use policy::{Refusal, special_purpose};
 pub use sign::{KeyError, SignKey, VerifyKey};
 
 use std::net::IpAddr;
@@ -202,8 +203,12 @@ impl Compiler {
         refused: &mut dyn FnMut(Refused),
     ) -> Result<(), CompileError> {
         for value in std::mem::take(&mut indicator.values) {
-            match self.admit(role, value) {
-                Ok((value, mode)) => {
+            match policy::admit(role, value, &self.options) {
+                Ok((value, narrowed)) => {
+                    if let (Value::Domain(name, _), true, Role::Block) = (&value, narrowed, role) {
+                        self.suffixes_made_exact.push(name.to_string());
+                    }
+                    let mode = mode_bit(&value);
                     let record = self.metadata.record(feed.0, &indicator, mode)?;
                     self.add(role, value, mode, record)?;
                 }
@@ -216,27 +221,6 @@ impl Compiler {
             }
         }
         Ok(())
-    }
-
-    /// The value as it is listed, and the bit of its mode, or why it is not taken.
-    fn admit(&mut self, role: Role, value: Value) -> Result<(Value, u8), (Value, Refusal)> {
-        match value {
-            Value::Domain(name, mode) => match policy::domain_mode(&name, mode) {
-                Ok((mode, narrowed)) => {
-                    if narrowed && role == Role::Block {
-                        self.suffixes_made_exact.push(name.to_string());
-                    }
-                    Ok((Value::Domain(name, mode), domain_mode_bit(mode)))
-                }
-                Err(reason) => Err((Value::Domain(name, mode), reason)),
-            },
-            Value::Address(range) if role == Role::Block => match policy::address(&range, &self.options) {
-                Ok(()) => Ok((value, 0)),
-                Err(reason) => Err((value, reason)),
-            },
-            Value::Url { mode, .. } => Ok((value, url_mode_bit(mode))),
-            Value::Address(_) | Value::Hash(_) | Value::Email(_) => Ok((value, 0)),
-        }
     }
 
     fn add(&mut self, role: Role, value: Value, mode: u8, record: u32) -> Result<(), CompileError> {
@@ -278,6 +262,23 @@ fn number(place: usize, what: &'static str) -> Result<u32, CompileError> {
     match u32::try_from(place) {
         Ok(number) if number != u32::MAX => Ok(number),
         _ => Err(CompileError::TooLarge { what, limit: u64::from(u32::MAX) }),
+    }
+}
+
+/// A value as it would be listed as bad, or why it would not be. A public suffix is made exact.
+pub fn admitted(value: Value, options: &CompileOptions) -> Result<Value, Refusal> {
+    match policy::admit(Role::Block, value, options) {
+        Ok((value, _)) => Ok(value),
+        Err((_, reason)) => Err(reason),
+    }
+}
+
+/// The bit of a value's mode in its entry.
+fn mode_bit(value: &Value) -> u8 {
+    match value {
+        Value::Domain(_, mode) => domain_mode_bit(*mode),
+        Value::Url { mode, .. } => url_mode_bit(*mode),
+        Value::Address(_) | Value::Hash(_) | Value::Email(_) => 0,
     }
 }
 

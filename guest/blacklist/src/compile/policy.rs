@@ -4,7 +4,8 @@ use std::net::IpAddr;
 use std::sync::LazyLock;
 
 use super::CompileOptions;
-use crate::value::{AddressRange, DomainMode};
+use crate::image::Role;
+use crate::value::{AddressRange, DomainMode, Value};
 
 /// Why a value is not listed.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, thiserror::Error)]
@@ -39,11 +40,31 @@ impl Refusal {
     }
 }
 
+/// A value as it is listed and whether that is more narrowly than it was written, or why it is not
+/// listed. Any network may be allowed.
+pub(super) fn admit(
+    role: Role,
+    value: Value,
+    options: &CompileOptions,
+) -> Result<(Value, bool), (Value, Refusal)> {
+    match value {
+        Value::Domain(name, mode) => match domain_mode(&name, mode) {
+            Ok((mode, narrowed)) => Ok((Value::Domain(name, mode), narrowed)),
+            Err(reason) => Err((Value::Domain(name, mode), reason)),
+        },
+        Value::Address(range) if role == Role::Block => match address(&range, options) {
+            Ok(()) => Ok((value, false)),
+            Err(reason) => Err((value, reason)),
+        },
+        value => Ok((value, false)),
+    }
+}
+
 /// How a domain is listed, and whether that is more narrowly than it was written.
 ///
 /// By the Public Suffix List: ICANN's suffixes are matched exactly, private ones too unless what lies below them was asked for outright. Names
 /// under a wildcard rule are ordinary domains. A name of one label is a suffix by the list's prevailing rule.
-pub(super) fn domain_mode(name: &str, mode: DomainMode) -> Result<(DomainMode, bool), Refusal> {
+fn domain_mode(name: &str, mode: DomainMode) -> Result<(DomainMode, bool), Refusal> {
     match (suffix_kind(name), mode) {
         (_, DomainMode::Exact) => Ok((DomainMode::Exact, false)),
         (Suffix::None, DomainMode::Tree) | (Suffix::Private, DomainMode::Tree) => {
@@ -125,8 +146,17 @@ static NETWORKS: LazyLock<Vec<(AddressRange, &'static str, &'static str)>> = Laz
     SPECIAL.iter().filter_map(parse).collect()
 });
 
+/// The special-purpose network that an address is in, and what that is for; `None` for an address
+/// that is globally reachable. An IPv4-mapped IPv6 address is the IPv4 address.
+pub fn special_purpose(address: IpAddr) -> Option<(&'static str, &'static str)> {
+    let address = address.to_canonical();
+    let holds = |range: &AddressRange| range.first() <= address && address <= range.last();
+    let found = NETWORKS.iter().find(|(range, ..)| holds(range));
+    found.map(|(_, network, purpose)| (*network, *purpose))
+}
+
 /// Whether addresses may be listed.
-pub(super) fn address(range: &AddressRange, options: &CompileOptions) -> Result<(), Refusal> {
+fn address(range: &AddressRange, options: &CompileOptions) -> Result<(), Refusal> {
     let (span, floor, width) = match (range.first(), range.last()) {
         (IpAddr::V4(first), IpAddr::V4(last)) => {
             (u128::from(u32::from(last) - u32::from(first)), FLOOR_V4, 32)
@@ -209,5 +239,21 @@ mod tests {
             assert_eq!(refused(text), Some(false), "{text}");
         }
         assert_eq!(NETWORKS.len(), SPECIAL.len());
+    }
+
+    #[test]
+    fn special_purpose_addresses_are_named() {
+        let purpose = |text: &str| special_purpose(text.parse().unwrap()).map(|(_, purpose)| purpose);
+        for (text, want) in [
+            ("127.0.0.1", Some("loopback")),
+            ("0.0.0.0", Some("this network")),
+            ("169.254.169.254", Some("link-local")),
+            ("::ffff:10.0.0.1", Some("private use")),
+            ("fd00::1", Some("unique local")),
+            ("9.9.9.9", None),
+            ("2620:fe::fe", None),
+        ] {
+            assert_eq!(purpose(text), want, "{text}");
+        }
     }
 }

@@ -37,6 +37,37 @@ pub(super) fn split(authority: &[u8]) -> Authority<'_> {
     }
 }
 
+/// An authority with its host in lower case and A-labels, and the rest as given.
+#[cfg(feature = "host")]
+pub(crate) fn normal_authority(authority: &str) -> String {
+    let host = split(authority.as_bytes()).host;
+    let (before, after) = match authority.as_bytes().windows(host.len().max(1)).rposition(|w| w == host) {
+        Some(at) => (&authority[..at], &authority[at + host.len()..]),
+        None => return authority.to_ascii_lowercase(),
+    };
+    let mut name = Vec::new();
+    write_name(host, &mut name);
+    format!("{before}{}{after}", String::from_utf8_lossy(&name))
+}
+
+/// The port that an observable names itself: `host:port`, or that of its URL's scheme.
+#[cfg(feature = "host")]
+pub(crate) fn observed_port(value: &[u8]) -> Option<u16> {
+    let value = value.trim_ascii();
+    let (scheme, rest) = super::url::split_scheme(value);
+    let end = rest.iter().position(|&b| super::url::ends_authority(b)).unwrap_or(rest.len());
+    match (split(&rest[..end]).port, scheme) {
+        (Some(port), _) => port,
+        (None, Some(scheme)) => match scheme.to_ascii_lowercase().as_slice() {
+            b"http" | b"ws" => Some(80),
+            b"https" | b"wss" => Some(443),
+            b"ftp" => Some(21),
+            _ => None,
+        },
+        (None, None) => None,
+    }
+}
+
 /// An empty port is none (RFC 3986 section 6.2.3).
 fn port(digits: &[u8]) -> Option<Option<u16>> {
     if digits.is_empty() {
@@ -141,6 +172,25 @@ mod tests {
         assert_eq!(cut("[2001:db8::1]:443"), ("[2001:db8::1]", Some(Some(443))));
         assert_eq!(cut("[2001:db8::1]"), ("[2001:db8::1]", None));
         assert_eq!(cut("2001:db8::1"), ("2001:db8::1", None));
+    }
+
+    #[test]
+    fn observables_name_ports() {
+        for (text, want) in [
+            ("evil.com:8080", Some(8080)),
+            ("1.2.3.4:53", Some(53)),
+            ("[2001:db8::1]:443", Some(443)),
+            ("2001:db8::1", None),
+            ("http://evil.com/a:9", Some(80)),
+            ("HTTPS://user:1@evil.com", Some(443)),
+            ("http://1.2.3.4:81/", Some(81)),
+            ("evil.com/a:9", None),
+            ("gopher://evil.com/", None),
+            ("evil.com", None),
+            ("evil.com:99999", None),
+        ] {
+            assert_eq!(observed_port(text.as_bytes()), want, "{text}");
+        }
     }
 
     #[test]

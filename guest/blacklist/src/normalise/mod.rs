@@ -11,6 +11,8 @@ mod refang;
 mod url;
 
 pub(crate) use address::{parse_strict as parse_address, parse_v4, parse_v4_in, unmap};
+#[cfg(feature = "host")]
+pub(crate) use authority::{normal_authority, observed_port};
 pub(crate) use block::BLOCK;
 pub(crate) use host::{MAX_NAME_BYTES, Suffix, Unusual, suffixes};
 pub(crate) use refang::refang;
@@ -58,7 +60,7 @@ impl Target {
         let value = value.trim_ascii();
         match kind {
             Kind::Any => self.read_any(value),
-            Kind::Host => authority::read_host(self, value),
+            Kind::Host | Kind::Word => authority::read_host(self, value),
             Kind::Address => self.address = parse_address(value),
             Kind::Url => url::read(self, value),
             Kind::Hash => self.hash = FileHash::from_hex(value),

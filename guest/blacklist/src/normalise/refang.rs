@@ -2,15 +2,19 @@
 
 use std::borrow::Cow;
 
-/// What stands for what, in any case. Longer spellings come first.
+/// Spellings of a dot, in any case.
+const DOTS: [(&str, &str); 6] =
+    [("[.]", "."), ("(.)", "."), ("{.}", "."), ("[dot]", "."), ("(dot)", "."), ("{dot}", ".")];
+
+/// The other spellings that indicators have, in any case. Longer ones come first.
 const DEFANGED: [(&str, &str); 15] = [
+    (" [.] ", "."),
+    (" (.) ", "."),
+    (" [dot] ", "."),
+    (" (dot) ", "."),
     ("[://]", "://"),
-    ("[.]", "."),
-    ("(.)", "."),
-    ("{.}", "."),
-    ("[dot]", "."),
-    ("(dot)", "."),
-    ("{dot}", "."),
+    ("[:/]", ":/"),
+    ("[//]", "//"),
     ("[:]", ":"),
     ("(:)", ":"),
     ("[/]", "/"),
@@ -21,45 +25,79 @@ const DEFANGED: [(&str, &str); 15] = [
     ("\\.", "."),
 ];
 
-/// Schemes written so that they do not link.
-const SCHEMES: [(&str, &str); 7] = [
-    ("hxxps", "https"),
-    ("hxxp", "http"),
-    ("h**ps", "https"),
-    ("h**p", "http"),
-    ("meows", "https"),
-    ("meow", "http"),
-    ("fxp", "ftp"),
-];
-
-/// An indicator's text as it was before it was defanged: `hxxps[:]//evil[.]com` is `https://evil.com`.
+/// An indicator's text as it was before it was defanged: `hxxps[:]//evil[.]com` is
+/// `https://evil.com`. Brackets that have no partner go too, where they stand at a dot of the host:
+/// `evil[.com`.
 pub(crate) fn refang(text: &str) -> Cow<'_, str> {
-    let mut text = replace_all(text, &DEFANGED);
-    for (defanged, scheme) in SCHEMES {
-        if let Some(start) = text.get(..defanged.len())
-            && start.eq_ignore_ascii_case(defanged)
-            && text[defanged.len()..].starts_with("://")
-        {
-            text = Cow::Owned(format!("{scheme}{}", &text[defanged.len()..]));
-            break;
-        }
+    // Nearly all texts are what they are: only these characters and schemes are of defanging.
+    let has_brackets = text.contains(['[', ']', '(', '{', ')', '}', '\\']);
+    let mut text = if has_brackets { replace_all(text, &[&DEFANGED, &DOTS]) } else { text.into() };
+    if let Some((scheme, rest)) = text.split_once("://")
+        && let Some(scheme) = refanged_scheme(scheme)
+    {
+        text = Cow::Owned(format!("{scheme}://{rest}"));
     }
-    text
+    if has_brackets { without_odd_brackets(text) } else { text }
+}
+
+/// The scheme that is written so that it does not link: `hxxp`, `h**ps`, `ht[t]p`, `meow`, `fxp`.
+fn refanged_scheme(text: &str) -> Option<&'static str> {
+    if matches!(text, "http" | "https") {
+        return None;
+    }
+    let bare = text.trim_matches(['[', ']', '(', ')', '{', '}', '<', '>']);
+    let name: String =
+        bare.chars().filter(|c| !matches!(c, '[' | ']' | '(' | ')')).collect::<String>().to_ascii_lowercase();
+    match name.as_bytes() {
+        [b'h', a, b, b'p', secure @ ..] if [a, b].iter().all(|b| b"tx*_".contains(b)) => match secure {
+            b"" => Some("http"),
+            b"s" => Some("https"),
+            _ => None,
+        },
+        b"meow" => Some("http"),
+        b"meows" => Some("https"),
+        b"fxp" => Some("ftp"),
+        _ => None,
+    }
+    .filter(|scheme| !scheme.eq_ignore_ascii_case(text))
+}
+
+/// The text without brackets that stand next to a dot of its host. A path may have them: `a(1).exe`.
+fn without_odd_brackets(text: Cow<'_, str>) -> Cow<'_, str> {
+    const BRACKETS: [char; 6] = ['[', ']', '(', ')', '{', '}'];
+    let start = text.find("://").map_or(0, |at| at + 3);
+    let end = text[start..].find(['/', '?', '#']).map_or(text.len(), |at| start + at);
+    let host = &text[start..end];
+    // An IPv6 address stands in brackets by right.
+    if host.starts_with('[') && host.contains(':') || !host.contains(BRACKETS) {
+        return text;
+    }
+    let mut out = String::with_capacity(host.len());
+    let labels: Vec<&str> = host.split('.').collect();
+    for (place, label) in labels.iter().enumerate() {
+        let mut label = *label;
+        if place > 0 {
+            label = label.trim_start_matches(BRACKETS);
+            out.push('.');
+        }
+        if place + 1 < labels.len() {
+            label = label.trim_end_matches(BRACKETS);
+        }
+        out.push_str(label);
+    }
+    Cow::Owned(format!("{}{out}{}", &text[..start], &text[end..]))
 }
 
 /// Event hosts: only the spellings of a dot.
 pub(crate) fn refang_host(host: &str) -> Cow<'_, str> {
-    replace_all(host, &DEFANGED[1..7])
+    if host.contains(['[', '(', '{']) { replace_all(host, &[&DOTS]) } else { host.into() }
 }
 
-fn replace_all<'a>(text: &'a str, pairs: &[(&str, &str)]) -> Cow<'a, str> {
-    if !text.contains(['[', '(', '{', '\\']) {
-        return Cow::Borrowed(text);
-    }
+fn replace_all<'a>(text: &'a str, tables: &[&[(&str, &str)]]) -> Cow<'a, str> {
     let mut out = String::with_capacity(text.len());
     let mut rest = text;
     while let Some(first) = rest.chars().next() {
-        let found = pairs.iter().find(|(from, _)| {
+        let found = tables.iter().copied().flatten().find(|(from, _)| {
             rest.as_bytes().get(..from.len()).is_some_and(|start| start.eq_ignore_ascii_case(from.as_bytes()))
         });
         let taken = match found {
@@ -92,6 +130,23 @@ mod tests {
             ("http://[2001:db8::1]/x", "http://[2001:db8::1]/x"),
             ("evil.com", "evil.com"),
             ("\u{fc}[.]com", "\u{fc}.com"),
+            ("evil[.com", "evil.com"),
+            ("evil.]com", "evil.com"),
+            ("www[.[evil].]com", "www.evil.com"),
+            ("1.2.3[.4", "1.2.3.4"),
+            ("hxxp://evil(.com/a(1).exe", "http://evil.com/a(1).exe"),
+            ("evil [.] com", "evil.com"),
+            ("hxtp://evil.com", "http://evil.com"),
+            ("htxps://evil.com", "https://evil.com"),
+            ("h[tt]p://evil.com", "http://evil.com"),
+            ("[https]://evil.com", "https://evil.com"),
+            ("hxxp[s]://evil.com", "https://evil.com"),
+            ("hxxp[:/]/evil.com", "http://evil.com"),
+            ("Meow://evil.com", "http://evil.com"),
+            ("fxp://evil.com", "ftp://evil.com"),
+            ("HTTP://evil.com", "HTTP://evil.com"),
+            ("http://[::ffff:1.2.3.4]:80/x", "http://[::ffff:1.2.3.4]:80/x"),
+            ("93.94.95[.]93:8443", "93.94.95.93:8443"),
         ] {
             assert_eq!(refang(text), want);
         }

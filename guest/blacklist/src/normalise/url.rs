@@ -69,7 +69,7 @@ fn effective_port(scheme: Option<&[u8]>, port: Option<Option<u16>>) -> Option<Po
     }
 }
 
-fn split_scheme(value: &[u8]) -> (Option<&[u8]>, &[u8]) {
+pub(super) fn split_scheme(value: &[u8]) -> (Option<&[u8]>, &[u8]) {
     if let Some(rest) = value.strip_prefix(b"//") {
         return (None, rest);
     }

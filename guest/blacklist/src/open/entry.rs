@@ -1,11 +1,14 @@
 //! From a hit to its entry and the indicators that hold for an event.
 
 use super::Blacklist;
-use crate::compile::metadata::{NO_BYTE, NO_STRING, NO_TIME, PROFILE_BYTES, RECORD_BYTES, TYPE_SEPARATOR};
+use crate::compile::metadata::{
+    BY_LINE, MATCH_PORT, NO_BYTE, NO_PORT, NO_STRING, NO_TIME, PROFILE_BYTES, RECORD_BYTES, TYPE_SEPARATOR,
+};
 use crate::compile::{domain_mode, url_mode};
 use crate::hit::{Hit, How};
 use crate::image::{EntryType, Image, Role, Section};
-use crate::indicator::{IndicatorId, Timestamp, Tlp};
+use crate::indicator::{IndicatorId, Port, Timestamp, Tlp};
+use crate::normalise::observed_port;
 use crate::sets::reverse_labels;
 use crate::value::{DomainMode, UrlMode};
 use crate::values::value_at;
@@ -31,6 +34,8 @@ pub struct IndicatorView {
     pub name: Option<String>,
     /// What it indicates.
     pub types: Vec<String>,
+    /// The port that it is listed with.
+    pub port: Option<Port>,
     /// Which hosts it covers, if the entry is a domain.
     pub mode: DomainMode,
     /// Which paths it covers, if the entry is a URL.
@@ -69,6 +74,29 @@ pub struct Entry {
     pub indicators: Vec<IndicatorView>,
 }
 
+/// What is known of an event when its hit is judged.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Seen {
+    /// When it happened.
+    pub at: Timestamp,
+    /// The port that was connected to, if the log tells ([`Seen::with_ports`]).
+    pub port: Option<u16>,
+}
+
+impl From<Timestamp> for Seen {
+    fn from(at: Timestamp) -> Seen {
+        Seen { at, port: None }
+    }
+}
+
+impl Seen {
+    /// The observable with its event: a port that the observable names itself (`evil.com:8080`, or by
+    /// its URL's scheme) is the one that counts, and otherwise the event's destination port.
+    pub fn with_ports(at: Timestamp, observable: &[u8], destination: Option<u16>) -> Seen {
+        Seen { at, port: observed_port(observable).or(destination) }
+    }
+}
+
 /// Which indicators count.
 #[derive(Debug, Clone)]
 pub struct Policy {
@@ -89,9 +117,10 @@ impl Default for Policy {
 }
 
 impl Policy {
-    fn takes(&self, profile: &Profile<'_>, how: How, at: Timestamp) -> bool {
+    fn takes(&self, profile: &Profile<'_>, how: How, seen: Seen) -> bool {
         self.takes_mode(profile.mode(), how)
-            && is_within(profile.valid_from(), profile.valid_until(), at)
+            && is_within(profile.valid_from(), profile.valid_until(), seen.at)
+            && profile.port().is_none_or(|port| !port.is_matched || seen.port == Some(port.number))
             && self.takes_statement(profile.confidence(), profile.tlp())
     }
 
@@ -133,16 +162,24 @@ impl<B: AsRef<[u8]>> Blacklist<B> {
         bare_entry(&image, number).map(|entry| Entry { indicators, ..entry })
     }
 
-    /// What a hit comes to: `None` when the allow-list suppresses it, when it is partial and those are not wanted, and when none of its
-    /// indicators is valid at the event's time `at`, confident enough, and within the ceiling.
-    pub fn resolve(&self, hit: &Hit, policy: &Policy, at: Timestamp) -> Option<Match> {
-        self.resolve_up_to(hit, policy, at, usize::MAX)
+    /// What a hit comes to: `None` when the allow-list suppresses it, when it is partial and those
+    /// are not wanted, and when none of its indicators is valid at the event's time, confident
+    /// enough, within the ceiling, and of the event's port where it has to be.
+    pub fn resolve(&self, hit: &Hit, policy: &Policy, seen: impl Into<Seen>) -> Option<Match> {
+        self.resolve_up_to(hit, policy, seen, usize::MAX)
     }
 
     /// The same with at most `limit` indicators; those beyond it that hold are counted. What is not
     /// handed over is not decoded: an entry that a hundred thousand indicators name costs about two
     /// milliseconds, and the memory of `limit` of them.
-    pub fn resolve_up_to(&self, hit: &Hit, policy: &Policy, at: Timestamp, limit: usize) -> Option<Match> {
+    pub fn resolve_up_to(
+        &self,
+        hit: &Hit,
+        policy: &Policy,
+        seen: impl Into<Seen>,
+        limit: usize,
+    ) -> Option<Match> {
+        let seen = seen.into();
         if hit.allowed_by.is_some() || (hit.how.is_partial() && !policy.partial) {
             return None;
         }
@@ -150,7 +187,7 @@ impl<B: AsRef<[u8]>> Blacklist<B> {
         let (mut indicators, mut omitted) = (Vec::new(), 0);
         for record in records(&image, hit.entry)? {
             let Some(profile) = record.profile(&image) else { continue };
-            if !policy.takes(&profile, hit.how, at) {
+            if !policy.takes(&profile, hit.how, seen) {
                 continue;
             }
             if indicators.len() < limit {
@@ -236,6 +273,11 @@ impl Profile<'_> {
         domain_mode(self.0[4])
     }
 
+    fn port(&self) -> Option<Port> {
+        let number = u16::from_le_bytes([self.0[6], self.0[7]]);
+        (number != NO_PORT).then_some(Port { number, is_matched: self.0[5] & MATCH_PORT != 0 })
+    }
+
     fn valid_from(&self) -> Option<Timestamp> {
         self.time(16)
     }
@@ -256,7 +298,7 @@ impl Profile<'_> {
         let feed = u16::from_le_bytes([profile[0], profile[1]]);
         let string = |number: u32| if number == NO_STRING { None } else { text(strings, number) };
         Some(IndicatorView {
-            id: match profile[5] {
+            id: match profile[5] & BY_LINE {
                 0 => IndicatorId::Stix(text(strings, record.id)?),
                 _ => IndicatorId::Line(record.id),
             },
@@ -270,6 +312,7 @@ impl Profile<'_> {
             types: string(u32_at(profile, 3)?)
                 .map(|types| types.split(TYPE_SEPARATOR).map(str::to_owned).collect())
                 .unwrap_or_default(),
+            port: self.port(),
             mode: self.mode(),
             url_mode: url_mode(profile[4]),
         })

@@ -2,10 +2,10 @@
 
 mod entry;
 
-pub use entry::{Entry, IndicatorView, Match, Policy};
+pub use entry::{Entry, IndicatorView, Match, Policy, Seen};
 
 use crate::compile::VerifyKey;
-use crate::compile::metadata::RECORD_BYTES;
+use crate::compile::metadata::{MATCH_PORT, PROFILE_BYTES, RECORD_BYTES};
 use crate::compile::sign::digest_at;
 use crate::image::{DIGEST_BYTES, EntryType, Image, ImageError, Role, SIGNATURE_BYTES, Section};
 
@@ -115,6 +115,13 @@ impl<B: AsRef<[u8]>> Blacklist<B> {
         let bytes = self.bytes.as_ref();
         let end = self.image().map_or(0, |image| image.guest_bytes() as usize);
         &bytes[..end.min(bytes.len())]
+    }
+
+    /// Whether any indicator matches only events with its port, so that ports have to be known.
+    pub fn compares_ports(&self) -> bool {
+        let profiles = self.image().ok().and_then(|image| image.section(Role::Block, Section::Profiles));
+        let flags = profiles.unwrap_or_default().chunks_exact(PROFILE_BYTES).map(|profile| profile[5]);
+        flags.fold(0, |all, flags| all | flags) & MATCH_PORT != 0
     }
 
     /// Number of entries of a type under a role.

@@ -6,12 +6,12 @@ use anyhow::Context;
 use rusqlite::TransactionBehavior;
 use threatsieve_blacklist::Timestamp;
 
-use super::digest::{self, Extent};
 use super::mail::Letter;
-use super::untold;
 use crate::config::Alerts;
 use crate::store::Store;
+use crate::store::digest::{self, Extent};
 use crate::store::mails::add_mail;
+use crate::store::untold;
 
 /// Composes one digest for each recipient who is to be told anything, and marks all new matches as told: those above a recipient's TLP
 /// ceiling are kept from that recipient for good, muted ones from all. Without a configuration nobody wants to be told. Returns the mails.

@@ -1,7 +1,8 @@
-//! What waits is handed over, and what became of it written down at once.
+//! Hands waiting mails over, and writes down at once what became of each.
 
+use std::collections::{BTreeSet, VecDeque};
 use std::path::Path;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use lettre::Address;
 use lettre::message::Mailbox;
@@ -13,11 +14,14 @@ use crate::config::{Alerts, Transport};
 use crate::output::moment;
 use crate::stop::Stop;
 use crate::store::Store;
-use crate::store::mails::{Fate, WaitingMail};
+use crate::store::mails::{Fate, LONGEST_PAUSE_MICROS, WaitingMail};
 
 /// Pause after the first failure; each further one doubles it.
 const FIRST_PAUSE: Duration = Duration::from_secs(60);
-const LONGEST_PAUSE: Duration = Duration::from_secs(3600);
+const LONGEST_PAUSE: Duration = Duration::from_micros(LONGEST_PAUSE_MICROS.unsigned_abs());
+/// Time that a round spends on mails over which connections break; what waits then waits for the
+/// next round.
+const PATIENCE: Duration = Duration::from_secs(300);
 /// How long a mail that is being handed over may take once the program was asked to stop; stopping takes 10 s at most.
 const GRACE: Duration = Duration::from_secs(5);
 
@@ -33,7 +37,9 @@ pub(crate) struct Delivery {
     pub(crate) interrupted: bool,
 }
 
-/// Hands all mails that are due over, oldest first, one at a time. A server in trouble is asked once, and what waits for it waits on.
+/// Hands all mails that are due over, oldest first, one at a time. A server in trouble is asked
+/// once, and what waits for it waits on. Where a connection breaks over one recipient, the others
+/// go first, on a new connection.
 pub(crate) async fn deliver(
     alerts: Option<&Alerts>,
     store: &mut Store,
@@ -44,8 +50,27 @@ pub(crate) async fn deliver(
     let Some(alerts) = alerts else { return Ok(delivery) };
     let mut post = Post::new(alerts);
     let mut after = i64::MIN;
-    while let Some(mail) = store.next_mail(after, now)? {
-        after = mail.id;
+    let mut deferred = VecDeque::new();
+    loop {
+        let mail = match store.next_mail(after, now)? {
+            Some(mail) => {
+                after = mail.id;
+                if post.broken.contains(&mail.recipient) {
+                    deferred.push_back(mail.id);
+                    continue;
+                }
+                mail
+            }
+            // All recipients had their turn: now the rest of those over whom a connection broke.
+            None => match deferred.pop_front() {
+                // It is still due, so it is the first one behind the identifier before it.
+                Some(id) => match store.next_mail(id - 1, now)?.filter(|mail| mail.id == id) {
+                    Some(mail) => mail,
+                    None => continue,
+                },
+                None => break,
+            },
+        };
         let taken = tokio::select! {
             biased;
             taken = post.hand_over(&mail) => taken,
@@ -55,10 +80,10 @@ pub(crate) async fn deliver(
                 break;
             }
         };
-        // Of the server's trouble was told when it began.
-        let is_told = matches!(taken, Err(Trouble::Server(_)));
+        // The server's trouble was logged when it began.
+        let is_logged = matches!(taken, Err(Trouble::Server(_)));
         let fate = fate(alerts, &mail, now, taken);
-        tell(&mail, &fate, is_told);
+        log(&mail, &fate, is_logged);
         store.settle_mail(mail.id, &fate, now)?;
         match fate {
             Fate::Sent => delivery.sent += 1,
@@ -78,8 +103,12 @@ pub(crate) async fn deliver(
 struct Post<'a> {
     alerts: &'a Alerts,
     way: Way<'a>,
-    /// What the server's trouble is; nothing more is sent to it in this round.
+    /// The server's trouble; nothing more is sent to it in this round.
     trouble: Option<String>,
+    /// Recipients over whom a connection broke in this round.
+    broken: BTreeSet<String>,
+    /// What is left of [`PATIENCE`].
+    patience: Duration,
 }
 
 enum Way<'a> {
@@ -93,17 +122,15 @@ impl<'a> Post<'a> {
             Transport::Folder(path) => Way::Folder(path),
             Transport::Smtp(smtp) => Way::Server(Box::new(Server::new(smtp))),
         };
-        Post { alerts, way, trouble: None }
+        Post { alerts, way, trouble: None, broken: BTreeSet::new(), patience: PATIENCE }
     }
 
     async fn hand_over(&mut self, mail: &WaitingMail) -> Result<(), Trouble> {
         let tlp = mail.tlp.unwrap_or(Tlp::Clear);
-        let Some(recipient) =
-            self.alerts.recipients.iter().find(|recipient| recipient.address == mail.recipient)
-        else {
+        let Some(ceiling) = self.alerts.ceiling(&mail.recipient) else {
             return Err(Trouble::Never("is no recipient any more".to_owned()));
         };
-        if tlp > recipient.max_tlp {
+        if tlp > ceiling {
             return Err(Trouble::Never(format!(
                 "TLP:{} is above the recipient's ceiling by now",
                 tlp.name()
@@ -116,6 +143,7 @@ impl<'a> Post<'a> {
             let mailbox = text.parse::<Mailbox>();
             mailbox.map(|mailbox| mailbox.email).map_err(|error| Trouble::Never(format!("{text:?}: {error}")))
         };
+        let started = Instant::now();
         let taken = match &mut self.way {
             Way::Folder(path) => folder::put(path, &mail.message_id, &mail.body)
                 .map_err(|error| Trouble::Server(format!("{error:#}"))),
@@ -123,9 +151,21 @@ impl<'a> Post<'a> {
                 server.send(&address(&self.alerts.from)?, &address(&mail.recipient)?, &mail.body).await
             }
         };
-        if let Err(Trouble::Server(trouble)) = &taken {
-            tracing::warn!("mails wait: {trouble}");
-            self.trouble = Some(trouble.clone());
+        match &taken {
+            Err(Trouble::Server(trouble)) => {
+                tracing::warn!("mails wait: {trouble}");
+                self.trouble = Some(trouble.clone());
+            }
+            Err(Trouble::Broken(trouble)) => {
+                self.broken.insert(mail.recipient.clone());
+                self.patience = self.patience.saturating_sub(started.elapsed());
+                if self.patience.is_zero() {
+                    let trouble = format!("too many connections broke in this round: {trouble}");
+                    tracing::warn!("mails wait: {trouble}");
+                    self.trouble = Some(trouble);
+                }
+            }
+            Ok(()) | Err(Trouble::Later(_) | Trouble::Never(_)) => {}
         }
         taken
     }
@@ -150,7 +190,7 @@ fn fate(alerts: &Alerts, mail: &WaitingMail, now: Timestamp, taken: Result<(), T
     let error = match taken {
         Ok(()) => return Fate::Sent,
         Err(Trouble::Never(error)) => return Fate::GivenUp { error },
-        Err(Trouble::Server(error) | Trouble::Later(error)) => error,
+        Err(Trouble::Server(error) | Trouble::Broken(error) | Trouble::Later(error)) => error,
     };
     let pause = FIRST_PAUSE.saturating_mul(1 << mail.attempts.min(16)).min(LONGEST_PAUSE);
     let last = after(mail.composed, alerts.give_up_after);
@@ -168,12 +208,12 @@ fn after(at: Timestamp, pause: Duration) -> Timestamp {
     Timestamp(at.0.saturating_add(i64::try_from(pause.as_micros()).unwrap_or(i64::MAX)))
 }
 
-/// Says in the log what became of a mail.
-fn tell(mail: &WaitingMail, fate: &Fate, is_told: bool) {
+/// Logs what became of a mail.
+fn log(mail: &WaitingMail, fate: &Fate, is_logged: bool) {
     let (message_id, recipient) = (mail.message_id.as_str(), mail.recipient.as_str());
     match fate {
         Fate::Sent => tracing::info!(message_id, "mail to {recipient} is sent"),
-        Fate::Retry { .. } if is_told => {}
+        Fate::Retry { .. } if is_logged => {}
         Fate::Retry { at, error } => {
             let next = moment(*at);
             tracing::warn!(message_id, "mail to {recipient} is tried again at {next}: {error}");

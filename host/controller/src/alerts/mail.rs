@@ -1,4 +1,5 @@
-//! A digest as a mail to one recipient (RFC 5322): text and HTML, marked as made by a machine.
+//! Letters as mails to one recipient (RFC 5322), marked as made by a machine: digests in text and HTML, and news of
+//! the service itself in text.
 
 use std::time::{Duration, SystemTime};
 
@@ -9,8 +10,8 @@ use lettre::message::header::{ContentTransferEncoding, ContentType, HeaderName, 
 use lettre::message::{Body, Mailbox, MultiPart, SinglePart};
 use threatsieve_blacklist::{Timestamp, Tlp};
 
-use super::digest::Digest;
 use super::page::{HtmlPage, Page, TextPage, subject};
+use crate::store::digest::Digest;
 use crate::store::mails::NewMail;
 
 /// Bytes of a mail with its headers: many servers take 10 MB, but nobody reads that.
@@ -21,7 +22,8 @@ pub(super) const MAX_MAIL_BYTES: usize = 200_000;
 pub(super) struct Letter {
     subject: String,
     text: Body,
-    html: Body,
+    /// The same in HTML, if there is such a form.
+    html: Option<Body>,
     tlp: Option<Tlp>,
 }
 
@@ -34,17 +36,18 @@ impl Letter {
             let page = Page::new(&digest, now);
             let text = TextPage { page: &page }.render().context("the text of a mail")?;
             let html = HtmlPage { page: &page }.render().context("the HTML of a mail")?;
-            let letter = Letter {
-                subject: subject(&digest),
-                text: encoded(text)?,
-                html: encoded(html)?,
-                tlp: digest.totals.tlp,
-            };
+            let (text, html) = (encoded(text)?, encoded(html)?);
             // One value, one host and one event always fit: every text is cut.
-            if letter.text.len() + letter.html.len() + HEADERS <= MAX_MAIL_BYTES || !digest.halve() {
-                return Ok(letter);
+            if text.len() + html.len() + HEADERS <= MAX_MAIL_BYTES || !digest.halve() {
+                let (subject, tlp) = (subject(&digest), digest.totals.tlp);
+                return Ok(Letter { subject, text, html: Some(html), tlp });
             }
         }
+    }
+
+    /// A letter in text alone, without a marking.
+    pub(super) fn plain(subject: String, text: String) -> anyhow::Result<Letter> {
+        Ok(Letter { subject, text: encoded(text)?, html: None, tlp: None })
     }
 
     /// The mail to one recipient. `round` tells this letter from those of other rounds.
@@ -67,7 +70,7 @@ impl Letter {
         let header = |name, value: String| {
             Ok::<_, anyhow::Error>(HeaderValue::new(HeaderName::new_from_ascii(name)?, value))
         };
-        let message = Message::builder()
+        let builder = Message::builder()
             .from(sender)
             .to(mailbox(recipient)?)
             .subject(self.subject.clone())
@@ -79,14 +82,18 @@ impl Letter {
             .raw_header(header(
                 "List-Id".to_owned(),
                 format!("Threatsieve alerts <threatsieve-alerts.{domain}>"),
-            )?)
-            .multipart(
+            )?);
+        let text = part(ContentType::TEXT_PLAIN, &self.text);
+        let message = match &self.html {
+            Some(html) => builder.multipart(
                 MultiPart::builder()
                     .header(ContentType::parse(&format!("multipart/alternative; boundary=\"{name}\""))?)
-                    .singlepart(part(ContentType::TEXT_PLAIN, &self.text))
-                    .singlepart(part(ContentType::TEXT_HTML, &self.html)),
-            )
-            .context("a mail cannot be put together")?;
+                    .singlepart(text)
+                    .singlepart(part(ContentType::TEXT_HTML, html)),
+            ),
+            None => builder.singlepart(text),
+        };
+        let message = message.context("a mail cannot be put together")?;
         Ok(NewMail {
             message_id,
             recipient: recipient.to_owned(),

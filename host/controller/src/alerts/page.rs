@@ -5,8 +5,8 @@ use jiff::Timestamp as Moment;
 use threatsieve_blacklist::{Timestamp, Tlp};
 
 use super::defang::defanged;
-use super::digest::{Digest, Example, Group, Share, SourceHost, Span, Voucher};
 use crate::output::{counted, grouped, moment};
+use crate::store::digest::{Digest, Example, Group, Share, SourceHost, Span, Voucher};
 use crate::store::mutes::host_of;
 
 /// Characters of a listed value or observable that are shown.
@@ -382,6 +382,7 @@ fn how(name: &str) -> &str {
         "url" => "the listed URL",
         "url_prefix" => "below the listed URL",
         "url_query_unlogged" => "the listed URL as far as logged",
+        "file_name" => "the listed domain, or a file of that name",
         other => other,
     }
 }

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 use threatsieve_blacklist::{Policy, Timestamp, Tlp, UrlMode};
+use threatsieve_feed::FeedFormat;
 
 use super::values::{At, TlpParser};
 use crate::matching::Times;
@@ -22,6 +23,16 @@ pub(crate) struct FeedArgs {
     /// A list of what must not match: suppresses entries of equal or lesser specificity
     #[arg(long, value_name = "FILE")]
     pub(crate) allow: Vec<PathBuf>,
+    /// How lists and feeds are read, if not by their content: lines, hosts, csv, json, stix; `csv:NAME` and
+    /// `json:NAME` name the column of values
+    #[arg(long, value_name = "NAME", value_parser = feed_format)]
+    pub(crate) list_format: Option<FeedFormat>,
+    /// Take lists and feeds without an indicator for good ones
+    #[arg(long)]
+    pub(crate) may_be_empty: bool,
+    /// Match a value that is listed with a port only in events with that port
+    #[arg(long)]
+    pub(crate) match_port: bool,
     /// Which paths a listed URL covers: its own, or all below it too
     #[arg(long, value_name = "HOW", default_value = "exact")]
     pub(crate) url_match: UrlMatch,
@@ -43,6 +54,14 @@ impl FeedArgs {
     pub(crate) fn paths(&self) -> impl Iterator<Item = &PathBuf> {
         self.list.iter().chain(&self.feed).chain(&self.allow)
     }
+}
+
+/// A reader by its name.
+pub(super) fn feed_format(name: &str) -> Result<FeedFormat, String> {
+    FeedFormat::from_name(name).ok_or_else(|| {
+        let names = FeedFormat::NAMES.join(", ");
+        format!("expected one of {names}, or csv:COLUMN or json:COLUMN")
+    })
 }
 
 /// `--url-match`.
@@ -77,7 +96,8 @@ pub(crate) struct BlacklistArgs {
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "What counts")]
 pub(crate) struct PolicyArgs {
-    /// Count partial matches too: a URL listed with its query, in a log that leaves queries out
+    /// Count partial matches too: a URL listed with its query, in a log that leaves queries out; a word of
+    /// free text that may be a file's name (`backup.zip`)
     #[arg(long)]
     pub(crate) partial: bool,
     /// Only what is listed itself: no hosts below a listed domain

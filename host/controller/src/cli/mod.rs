@@ -17,15 +17,16 @@ pub(crate) use indicators::{BlacklistArgs, FeedArgs, PolicyArgs};
 pub(crate) use opensearch::{OpenSearchArgs, OpenSearchVerb, PushArgs};
 pub(crate) use scan::{Output, ScanArgs};
 pub(crate) use service::{
-    ConfigArgs, ConfigVerb, ConfigVerbArgs, FeedsArgs, IndicatorState, IndicatorsArgs, MuteArgs, MuteEnd,
-    MuteTarget, MuteVerb, PollArgs, RetractArgs, RunArgs, StatusArgs,
+    ConfigArgs, ConfigVerb, ConfigVerbArgs, FeedTestArgs, FeedsArgs, FeedsVerb, IndicatorState,
+    IndicatorsArgs, MuteArgs, MuteEnd, MuteTarget, MuteVerb, PollArgs, RetractArgs, RunArgs, StatusArgs,
 };
 pub(crate) use values::At;
 
 const AFTER: &str = "\
-Exit codes: 0 done; 1 with --exit-code, when something matched; 2 wrong usage or configuration, or a FILE that
-does not exist (the others are read); 3 a remote side failed; 4 an input was damaged, unreadable or not checked
-in full. Where several hold, the highest is told.
+Exit codes: 0 done; 1 with --exit-code, when something matched; 2 wrong usage or configuration, a
+FILE that does not exist (the others are read), or a failure of this machine; 3 a remote side
+failed, or something is held back until an operator decides; 4 an input or the state was damaged,
+unreadable or not checked in full. If several apply, the highest code is returned.
 
 Example: flag the lines of a Squid log that touch a listed domain
   threatsieve scan --list bad-domains.txt /var/log/squid/access.log";

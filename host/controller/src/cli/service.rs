@@ -5,7 +5,10 @@ use std::time::Duration;
 
 use clap::{Args, Subcommand, ValueEnum};
 
+use threatsieve_feed::FeedFormat;
+
 use super::At;
+use super::indicators::feed_format;
 
 /// Where the configuration is.
 #[derive(Debug, Clone, Args)]
@@ -38,6 +41,9 @@ pub(crate) struct PollArgs {
     /// Poll this feed only; may be given several times
     #[arg(long, value_name = "NAME")]
     pub(crate) feed: Vec<String>,
+    /// Believe the clock, however far it moved since the last round
+    #[arg(long)]
+    pub(crate) accept_clock: bool,
     /// Print one JSON object, not a table
     #[arg(long)]
     pub(crate) json: bool,
@@ -51,20 +57,25 @@ pub(crate) struct RunArgs {
     pub(crate) config: ConfigArgs,
 }
 
-/// Show feeds, generation, cursors, queues and last errors
+/// Show what is wrong, feeds, generation, cursors, queues and last errors
 #[derive(Debug, Clone, Args)]
-#[command(after_help = "Example:\n  threatsieve status --json")]
+#[command(after_help = "Examples:\n  threatsieve status --json\n  threatsieve status --check")]
 pub(crate) struct StatusArgs {
     #[command(flatten)]
     pub(crate) config: ConfigArgs,
+    /// Read the whole state to see whether it is damaged; then the exit code is 4
+    #[arg(long)]
+    pub(crate) check: bool,
     /// Print one JSON object, not a table
     #[arg(long)]
     pub(crate) json: bool,
 }
 
-/// Show feeds, or allow what one delivered and was held back
+/// Show feeds, test one, or allow what one delivered and was held back
 #[derive(Debug, Clone, Args)]
-#[command(after_help = "Examples:\n  threatsieve feeds --held\n  threatsieve feeds --allow partner")]
+#[command(
+    after_help = "Examples:\n  threatsieve feeds --held\n  threatsieve feeds --allow partner\n  threatsieve feeds test list.csv --json"
+)]
 pub(crate) struct FeedsArgs {
     #[command(flatten)]
     pub(crate) config: ConfigArgs,
@@ -74,9 +85,40 @@ pub(crate) struct FeedsArgs {
     /// Only feeds that are held back
     #[arg(long)]
     pub(crate) held: bool,
-    /// Print one JSON object, not a table
-    #[arg(long)]
+    /// Print JSON: one object of all feeds, or of `test` one object a value
+    #[arg(long, global = true)]
     pub(crate) json: bool,
+    /// The feeds in the configuration unless given
+    #[command(subcommand)]
+    pub(crate) verb: Option<FeedsVerb>,
+}
+
+#[derive(Debug, Clone, Subcommand)]
+pub(crate) enum FeedsVerb {
+    /// Read a feed and print what would be taken; changes nothing
+    #[command(after_help = TEST_AFTER)]
+    Test(FeedTestArgs),
+}
+
+const TEST_AFTER: &str = "\
+With --json: one object a value (`type`, `value`, and where given `port`, `confidence`, `scope`, `id`), then
+{\"summary\": {\"format\", \"taken\", \"skipped\", \"rejected\", \"reasons\"}}. Exit code 4: the source is hardly a
+feed; 2: several columns may hold the values, and the message names the formats to choose from.
+
+Examples:
+  threatsieve feeds test list.csv
+  threatsieve feeds test https://lists.example.org/bad.csv --format csv:url --json
+  threatsieve feeds test partner";
+
+#[derive(Debug, Clone, Args)]
+pub(crate) struct FeedTestArgs {
+    /// A file or folder, `-` for standard input, the URL of a list or of TAXII, or a configured feed's name
+    #[arg(value_name = "SOURCE")]
+    pub(crate) source: String,
+    /// How it is read, if not by its content: lines, hosts, csv, json, stix; `csv:NAME` and `json:NAME` name
+    /// the column of values
+    #[arg(long, value_name = "NAME", value_parser = feed_format)]
+    pub(crate) format: Option<FeedFormat>,
 }
 
 /// Search the indicators that are held

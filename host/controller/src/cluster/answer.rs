@@ -3,12 +3,17 @@
 use serde_json::Value as Json;
 
 use super::Fault;
-use crate::output::clipped;
+use crate::network::Secrets;
 
-/// Longest answer that is read: the mappings of some thousand indices.
-pub(super) const MAX_ANSWER_BYTES: u64 = 256 * 1024 * 1024;
+/// Longest answer that is read, in bytes: what hundreds of nodes say of hundreds of blacklists.
+pub(super) const MAX_ANSWER_BYTES: u64 = 32 * 1024 * 1024;
+/// Longest answer of a request that expects much: the mappings of some thousand indices. Read as
+/// JSON it takes several times its size.
+pub(super) const MAX_LARGE_ANSWER_BYTES: u64 = 128 * 1024 * 1024;
 /// Most characters of a reason that are kept.
 const REASON_CHARS: usize = 500;
+/// Most bytes of an answer that is no JSON which are looked at for its reason.
+const REASON_BYTES: usize = 8 * REASON_CHARS;
 /// The type of the plugin's own refusals.
 const REFUSED: &str = "threatsieve_refused";
 
@@ -23,7 +28,7 @@ pub(super) fn read(
     what: &'static str,
     status: u16,
     body: &[u8],
-    redact: impl Fn(&str) -> String,
+    secrets: &Secrets,
 ) -> Result<Json, Fault> {
     let json: Result<Json, _> = serde_json::from_slice(body);
     let host = host.to_owned();
@@ -31,12 +36,13 @@ pub(super) fn read(
         return json.map_err(|error| Fault::Unfit { host, what, got: format!("no JSON: {error}") });
     }
     let error = json.as_ref().map_or(&Json::Null, |json| &json["error"]);
-    let shown = |text: &str| redact(&clipped(text.trim().as_bytes(), REASON_CHARS));
-    let reason = shown(&reason(error).unwrap_or_else(|| String::from_utf8_lossy(body).into_owned()));
+    let shown = |text: &[u8]| secrets.excerpt(text.trim_ascii(), REASON_CHARS);
+    let start = &body[..body.len().min(REASON_BYTES)];
+    let reason = reason(error).map_or_else(|| shown(start), |reason| shown(reason.as_bytes()));
     Err(match status {
         401 | 403 => Fault::Denied { host, what, status, reason },
         _ if error["type"] == REFUSED => {
-            let kind = shown(error["kind"].as_str().unwrap_or("no kind"));
+            let kind = shown(error["kind"].as_str().unwrap_or("no kind").as_bytes());
             Fault::Refused { host, kind, reason }
         }
         400 | 405 if is_unknown(&reason) => Fault::NoPlugin { host },

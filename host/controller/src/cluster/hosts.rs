@@ -1,27 +1,30 @@
 //! The cluster's hosts, of which the one that answered last is asked next.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use opensearch::http::transport::{Connection, ConnectionPool};
 use url::Url;
 
-/// Clones share whose turn it is.
-#[derive(Debug, Clone)]
+use crate::network::shown_url;
+
+/// At least one host, and whose turn it is.
+#[derive(Debug)]
 pub(super) struct Hosts {
-    all: Arc<[(String, Connection)]>,
+    all: Vec<Url>,
     /// Counted on without end; its remainder is a place.
-    turn: Arc<AtomicUsize>,
+    turn: AtomicUsize,
 }
 
 impl Hosts {
-    /// At least one.
+    /// Keeps URLs with a path that ends with a slash: what is asked for is below it.
     pub(super) fn new(urls: &[Url]) -> Hosts {
-        let named = |url: &Url| {
-            let shown = url.as_str().trim_end_matches('/').to_owned();
-            (shown, Connection::new(url.clone()))
+        let folder = |url: &Url| {
+            let mut url = url.clone();
+            if !url.path().ends_with('/') {
+                url.set_path(&format!("{}/", url.path()));
+            }
+            url
         };
-        Hosts { all: urls.iter().map(named).collect(), turn: Arc::default() }
+        Hosts { all: urls.iter().map(folder).collect(), turn: AtomicUsize::new(0) }
     }
 
     pub(super) fn count(&self) -> usize {
@@ -30,7 +33,15 @@ impl Hosts {
 
     /// The name of the host that is asked next.
     pub(super) fn current(&self) -> String {
-        self.place().0.clone()
+        shown_url(self.next()).trim_end_matches('/').to_owned()
+    }
+
+    /// The URL of a path, without a leading slash, on that host.
+    pub(super) fn url(&self, path: &str) -> Url {
+        let mut url = self.next().clone();
+        let path = format!("{}{path}", url.path());
+        url.set_path(&path);
+        url
     }
 
     /// Has another host asked next.
@@ -38,13 +49,7 @@ impl Hosts {
         self.turn.fetch_add(1, Ordering::Relaxed);
     }
 
-    fn place(&self) -> &(String, Connection) {
+    fn next(&self) -> &Url {
         &self.all[self.turn.load(Ordering::Relaxed) % self.all.len()]
-    }
-}
-
-impl ConnectionPool for Hosts {
-    fn next(&self) -> Connection {
-        self.place().1.clone()
     }
 }

@@ -12,22 +12,18 @@ use std::time::Duration;
 
 use anyhow::Context;
 use bytes::Bytes;
-use opensearch::OpenSearch;
-use opensearch::auth::{ClientCertificate, Credentials};
-use opensearch::cert::{Certificate, CertificateValidation};
 use opensearch::http::Method;
-use opensearch::http::headers::{ACCEPT_ENCODING, CONTENT_TYPE, HeaderMap, HeaderValue, USER_AGENT};
-use opensearch::http::response::Response;
-use opensearch::http::transport::TransportBuilder;
+use opensearch::http::headers::{CONTENT_TYPE, HeaderMap};
+use reqwest::{Client, Response};
 use serde::Deserialize;
 use serde_json::Value as Json;
 use url::Url;
 
-use self::answer::{MAX_ANSWER_BYTES, is_away, read};
+use self::answer::{MAX_ANSWER_BYTES, MAX_LARGE_ANSWER_BYTES, is_away, read};
 pub(crate) use self::fault::{Fault, Silent};
 use self::hosts::Hosts;
 use crate::config;
-use crate::credentials::{self, NO_AUTHORITIES};
+use crate::network::{NO_AUTHORITIES, Secrets, auth_header, http_client, read_body, tls_config};
 
 /// A server with too much on its hands says so (429): how long it is left alone before each further attempt.
 const BUSY: [Duration; 3] = [Duration::from_secs(1), Duration::from_secs(2), Duration::from_secs(4)];
@@ -36,7 +32,7 @@ const BUSY: [Duration; 3] = [Duration::from_secs(1), Duration::from_secs(2), Dur
 #[derive(Debug, Clone)]
 pub(crate) struct Request {
     pub(crate) method: Method,
-    /// Encoded, without a leading slash.
+    /// Encoded: of the server's own calls as the client's API definitions have it.
     pub(crate) path: String,
     pub(crate) query: Vec<(&'static str, String)>,
     pub(crate) body: Option<(&'static str, Bytes)>,
@@ -44,6 +40,8 @@ pub(crate) struct Request {
     pub(crate) what: &'static str,
     /// Longer than the configured one, where that is known beforehand.
     pub(crate) more_time: Duration,
+    /// Longest answer that is read.
+    pub(crate) max_answer_bytes: u64,
 }
 
 impl Request {
@@ -52,7 +50,21 @@ impl Request {
     }
 
     pub(crate) fn new(method: Method, path: impl Into<String>, what: &'static str) -> Request {
-        Request { method, path: path.into(), query: Vec::new(), body: None, what, more_time: Duration::ZERO }
+        Request {
+            method,
+            path: path.into().trim_start_matches('/').to_owned(),
+            query: Vec::new(),
+            body: None,
+            what,
+            more_time: Duration::ZERO,
+            max_answer_bytes: MAX_ANSWER_BYTES,
+        }
+    }
+
+    /// Allows a large answer: all mappings of a cluster.
+    pub(crate) fn large(mut self) -> Request {
+        self.max_answer_bytes = MAX_LARGE_ANSWER_BYTES;
+        self
     }
 
     pub(crate) fn query(mut self, name: &'static str, value: impl Into<String>) -> Request {
@@ -89,42 +101,32 @@ pub(crate) struct Server {
 /// The cluster, by the hosts that are configured.
 #[derive(Debug)]
 pub(crate) struct Cluster {
-    client: OpenSearch,
+    client: Client,
     hosts: Hosts,
     connect_timeout: Duration,
     timeout: Duration,
-    /// Texts that are never to be shown, as servers may send back what they got.
-    secrets: Vec<String>,
+    secrets: Secrets,
 }
 
 impl Cluster {
     /// Sets the client up; nothing is connected to yet.
     pub(crate) fn new(settings: &config::OpenSearch, user_agent: &str) -> anyhow::Result<Cluster> {
-        credentials::set_tls_provider();
-        let hosts = Hosts::new(&settings.hosts);
-        let header = credentials::header(&settings.auth)?;
-        let secrets = credentials::secrets(&settings.auth, header.as_ref());
-        let mut headers = HeaderMap::from_iter(header);
-        headers.insert(USER_AGENT, HeaderValue::from_str(user_agent).context("the user agent")?);
-        // Packed answers do not say how long they are.
-        headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
-        let mut builder = TransportBuilder::new(hosts.clone()).headers(headers).disable_proxy();
-        if let Some(files) = &settings.client_certificate {
-            let certificate = ClientCertificate::Pem(credentials::identity_pem(files)?);
-            builder = builder.auth(Credentials::Certificate(certificate));
-        }
-        if let Some(authorities) = authorities(settings)? {
-            builder = builder.cert_validation(CertificateValidation::Full(authorities));
-        }
-        let transport = builder.build().with_context(|| match &settings.client_certificate {
-            Some(files) => credentials::no_identity(files),
-            None => {
+        let header = auth_header(&settings.auth)?;
+        let secrets = Secrets::of_auth(&settings.auth, header.as_ref());
+        let tls = tls_config(&settings.ca_files, settings.client_certificate.as_ref())?;
+        let client = http_client(tls, user_agent)
+            .default_headers(HeaderMap::from_iter(header))
+            .connect_timeout(settings.connect_timeout)
+            .no_proxy()
+            // The limit of an answer is one of what is sent.
+            .no_gzip()
+            .build()
+            .with_context(|| {
                 format!("the HTTP client cannot be set up; {NO_AUTHORITIES} (`ca_files` in [opensearch])")
-            }
-        })?;
+            })?;
         Ok(Cluster {
-            client: OpenSearch::new(transport),
-            hosts,
+            client,
+            hosts: Hosts::new(&settings.hosts),
             connect_timeout: settings.connect_timeout,
             timeout: settings.timeout,
             secrets,
@@ -199,31 +201,39 @@ impl Cluster {
     /// The answer of one host, or [`Fault::Unreachable`] where another one may do better.
     async fn try_once(&self, host: &str, request: &Request, limit: Duration) -> Result<Json, Fault> {
         let silent = |why: String| {
-            let why = credentials::redacted(&why, &self.secrets);
+            let why = self.secrets.redact(&why);
             Fault::Unreachable(vec![Silent { host: host.to_owned(), why }])
         };
-        let response = self.send(request, limit).await.map_err(|error| silent(why(&error, limit)))?;
-        let status = response.status_code().as_u16();
-        if response.content_length().is_some_and(|bytes| bytes > MAX_ANSWER_BYTES) {
-            let got = format!("more than {MAX_ANSWER_BYTES} bytes");
+        let mut response = self.send(request, limit).await.map_err(|error| silent(why(&error, limit)))?;
+        let status = response.status().as_u16();
+        let body = read_body(&mut response, request.max_answer_bytes).await;
+        let Some(body) = body.map_err(|error| silent(why(&error, limit)))? else {
+            let got = format!("more than {} bytes", request.max_answer_bytes);
             return Err(Fault::Unfit { host: host.to_owned(), what: request.what, got });
-        }
-        let body = response.bytes().await.map_err(|error| silent(why(&error, limit)))?;
-        let redact = |text: &str| credentials::redacted(text, &self.secrets);
-        match read(host, request.what, status, &body, redact) {
+        };
+        match read(host, request.what, status, &body, &self.secrets) {
             Err(fault) if is_away(status) => Err(silent(fault.reason())),
             answer => answer,
         }
     }
 
-    async fn send(&self, request: &Request, limit: Duration) -> Result<Response, opensearch::Error> {
-        let mut headers = HeaderMap::new();
-        let body = request.body.as_ref().map(|(content_type, body)| {
-            headers.insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
-            body.clone()
-        });
-        let (path, query) = (request.path.as_str(), Some(&request.query));
-        self.client.send(request.method, path, headers, query, body, Some(limit)).await
+    async fn send(&self, request: &Request, limit: Duration) -> Result<Response, reqwest::Error> {
+        let method = match request.method {
+            Method::Get => reqwest::Method::GET,
+            Method::Put => reqwest::Method::PUT,
+            Method::Post => reqwest::Method::POST,
+            Method::Delete => reqwest::Method::DELETE,
+            Method::Head => reqwest::Method::HEAD,
+        };
+        let mut url = self.hosts.url(&request.path);
+        if !request.query.is_empty() {
+            url.query_pairs_mut().extend_pairs(&request.query);
+        }
+        let mut sending = self.client.request(method, url).timeout(limit);
+        if let Some((content_type, body)) = &request.body {
+            sending = sending.header(CONTENT_TYPE, *content_type).body(body.clone());
+        }
+        sending.send().await
     }
 }
 
@@ -239,22 +249,8 @@ pub(crate) fn path(segments: &[&str]) -> String {
     url.map_or_else(|_| String::new(), |url| url.path().trim_start_matches('/').to_owned())
 }
 
-fn authorities(settings: &config::OpenSearch) -> anyhow::Result<Option<Certificate>> {
-    let mut all: Option<Certificate> = None;
-    for path in &settings.ca_files {
-        let pem = credentials::pem(path)?;
-        let more = Certificate::from_pem(&pem)
-            .with_context(|| format!("{}: expected certificates in PEM", path.display()))?;
-        match &mut all {
-            Some(all) => all.append(more),
-            None => all = Some(more),
-        }
-    }
-    Ok(all)
-}
-
 /// Why a host did not answer, down to the first cause.
-fn why(error: &opensearch::Error, limit: Duration) -> String {
+fn why(error: &reqwest::Error, limit: Duration) -> String {
     if error.is_timeout() {
         return format!("no answer within {}", humantime::format_duration(limit));
     }

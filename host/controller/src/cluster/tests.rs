@@ -126,9 +126,19 @@ async fn what_the_server_says_is_told_apart() {
 
 #[tokio::test]
 async fn an_answer_without_end_is_not_read() {
-    let web = Web::start(|_| Reply { missing_bytes: 1 << 40, ..Reply::new(200, "{}") });
-    let one = fault(&web).await;
-    assert!(one.to_string().contains("more than 268435456 bytes"), "{one}");
+    let declared = Web::start(|_| Reply { missing_bytes: 1 << 40, ..Reply::new(200, "{}") });
+    let undeclared = Web::start(|_| Reply { is_endless: true, ..Reply::new(200, "{") });
+    let chunked = Web::start(|_| Reply { is_chunked: true, is_endless: true, ..Reply::new(200, "{") });
+    for web in [declared, undeclared, chunked] {
+        let one = fault(&web).await;
+        assert!(matches!(&one, Fault::Unfit { got, .. } if got == "more than 33554432 bytes"), "{one}");
+    }
+}
+
+#[tokio::test]
+async fn an_answer_in_chunks_is_read() {
+    let web = Web::start(|ask| Reply { is_chunked: true, ..root(ask) });
+    assert_eq!(cluster(&settings(&[&web.url])).connect().await.unwrap().cluster.as_deref(), Some("logs"));
 }
 
 #[tokio::test]

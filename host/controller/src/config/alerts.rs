@@ -5,6 +5,7 @@ use lettre::message::Mailbox;
 use toml::de::{DeTable, DeValue};
 
 use super::reader::Reader;
+use super::shown::quoted;
 use super::{Alerts, Recipient, Smtp, SmtpTls, Transport, settings};
 
 pub(super) fn alerts(table: &Reader<'_>) -> Option<Alerts> {
@@ -13,6 +14,7 @@ pub(super) fn alerts(table: &Reader<'_>) -> Option<Alerts> {
         text.parse::<Mailbox>().ok().map(|_| text.to_owned())
     });
     let recipients = recipients(table);
+    let operators = operators(table);
     let (folder, smtp) = (table.path("folder"), table.table("smtp", &settings::SMTP));
     let smtp = smtp.map(|smtp| smtp.map(|table| self::smtp(&table)));
     let max_groups = table.integer("max_groups", 1, 10_000);
@@ -33,11 +35,22 @@ pub(super) fn alerts(table: &Reader<'_>) -> Option<Alerts> {
     Some(Alerts {
         from: from?,
         recipients: recipients?,
+        operators: operators?,
         transport: transport?,
         max_groups: max_groups?? as usize,
         max_examples: max_examples?? as usize,
         give_up_after: give_up_after??,
     })
+}
+
+fn operators(table: &Reader<'_>) -> Option<Vec<String>> {
+    let operators = table.texts("operators")?.unwrap_or_default();
+    let is_address = |text: &&String| text.parse::<Address>().is_ok();
+    if let Some(wrong) = operators.iter().find(|text| !is_address(text)) {
+        table.problem("operators", format!("expected a list of mail addresses, got {}", quoted(wrong)));
+        return None;
+    }
+    Some(operators)
 }
 
 fn recipients(table: &Reader<'_>) -> Option<Vec<Recipient>> {

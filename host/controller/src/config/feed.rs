@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use threatsieve_blacklist::{Timestamp, UrlMode};
+use threatsieve_feed::FeedFormat;
 use url::{Host, Url};
 
 use super::load::unique;
@@ -13,6 +14,9 @@ use super::{Auth, ClientCertificate, Feed, FeedRole, Hold, Origin, TaxiiFeed, Ur
 const DEFAULT_OVERLAP: Duration = Duration::from_secs(10 * 60);
 /// `page_objects` where it is not given.
 const DEFAULT_PAGE_OBJECTS: u32 = 1000;
+
+/// What `format` can be.
+const FORMATS: &str = "lines, hosts, csv, json or stix, or csv:COLUMN or json:COLUMN";
 
 const TYPES: [&str; 3] = ["taxii", "url", "path"];
 /// Settings that belong to some types of feed alone, by their place in [`TYPES`].
@@ -46,6 +50,8 @@ fn feed(table: &Reader<'_>, allow_plain_http: bool) -> Option<Feed> {
     let every = table.duration("every");
     let (confidence, tlp) = (table.percent("confidence"), table.tlp("tlp"));
     let url_mode = table.word("url_match", &["exact", "prefix"]);
+    let format = table.optional("format", FORMATS, |value| FeedFormat::from_name(value.as_str()?));
+    let (match_port, may_be_empty) = (table.boolean("match_port"), table.boolean("may_be_empty"));
     let (max_shrink, canaries) = (table.share("max_shrink"), table.texts("canaries"));
     Some(Feed {
         name: name?,
@@ -55,6 +61,9 @@ fn feed(table: &Reader<'_>, allow_plain_http: bool) -> Option<Feed> {
         confidence: confidence?,
         tlp: tlp?,
         url_mode: [UrlMode::Exact, UrlMode::Prefix][url_mode?],
+        format: format?,
+        match_port: match_port?,
+        may_be_empty: may_be_empty?,
         hold: Hold { max_shrink: max_shrink?, canaries: canaries?? },
     })
 }
@@ -94,7 +103,7 @@ fn origin(table: &Reader<'_>, kind: usize, allow_plain_http: bool) -> Option<Ori
         && !is_loopback(url)
     {
         let text = "expected https with credentials, got http, which shows them to everyone on the way; `allow_plain_http = true` in [http] allows it";
-        table.problem("url", text);
+        table.hidden_problem("url", text);
         return None;
     }
     if kind == 1 {

@@ -5,6 +5,7 @@ use std::fs::File as Handle;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use serde::Serialize as _;
 use threatsieve_blacklist::Policy;
 use threatsieve_log::{Fields, Format};
 use toml::de::DeTable;
@@ -12,9 +13,14 @@ use toml::de::DeTable;
 use super::problem::{Problem, render};
 use super::reader::{File, Reader};
 use super::shown::quoted;
-use super::{BlacklistConfig, Config, History, Http, LogSource, Logging, Output, Schedule, settings};
+use super::{
+    BlacklistConfig, Config, Feed, Health, History, Http, LogSource, Logging, Output, Retention, Schedule,
+    settings,
+};
 use super::{alerts, feed, opensearch};
 use crate::limited::read_limited;
+use crate::sinks::Access;
+use crate::sources::PathPattern;
 
 /// Largest configuration file.
 const MAX_FILE_BYTES: u64 = 1 << 20;
@@ -66,6 +72,22 @@ pub(crate) fn load(path: &Path) -> Result<Loaded, ConfigError> {
     let folder = std::path::absolute(if folder.as_os_str().is_empty() { Path::new(".") } else { folder })
         .map_err(unreadable)?;
     parse(&path.display().to_string(), &text, &folder)
+}
+
+/// The feed behind a URL, of type `url` or `taxii`, and the limits of its requests: every setting has
+/// its default.
+pub(crate) fn feed_of_url(kind: &str, url: &str) -> Result<(Feed, Http), ConfigError> {
+    let mut quoted = String::new();
+    // Writing a string to a string cannot fail.
+    let _ = url.serialize(toml::ser::ValueSerializer::new(&mut quoted));
+    // Nothing is read from the state or written to it.
+    let text = format!("state = \"state\"\n[[feeds]]\nname = \"{kind}\"\ntype = \"{kind}\"\nurl = {quoted}\n");
+    let name = "the command line";
+    let Config { mut feeds, http, .. } = parse(name, &text, Path::new("/"))?.config;
+    match feeds.pop() {
+        Some(feed) => Ok((feed, http)),
+        None => Err(ConfigError::Wrong { text: format!("{name}: expected a feed, got none"), count: 1 }),
+    }
 }
 
 /// Checks a configuration's text. `name` stands for the file in messages, `folder` is what relative paths start from.
@@ -130,6 +152,8 @@ fn read(top: &Reader<'_>) -> Option<Config> {
         Some(None) => Some(None),
         None => None,
     };
+    let health = table("health", &settings::HEALTH).and_then(|table| health(&table));
+    let retention = table("retention", &settings::RETENTION).and_then(|table| retention(&table));
     let logging = table("logging", &settings::LOGGING).and_then(|table| logging(&table));
     Some(Config {
         state: state?,
@@ -143,6 +167,8 @@ fn read(top: &Reader<'_>) -> Option<Config> {
         output: output?,
         alerts: alerts?,
         opensearch: opensearch?,
+        health: health?,
+        retention: retention?,
         logging: logging?,
     })
 }
@@ -181,7 +207,10 @@ fn http(table: &Reader<'_>) -> Option<Http> {
     let connect_timeout = table.duration("connect_timeout");
     let idle_timeout = table.duration("idle_timeout");
     let total_timeout = table.duration("total_timeout");
+    let poll_timeout = table.duration("poll_timeout");
+    let max_poll_objects = table.integer("max_poll_objects", 1, 16_000_000);
     let max_body_bytes = table.bytes("max_body");
+    let allow_redirects_to = table.urls("allow_redirects_to");
     let proxy = table.url("proxy");
     let ca_files = table.paths("ca_files");
     let user_agent = table.value("user_agent", "printable ASCII", |value| {
@@ -192,7 +221,10 @@ fn http(table: &Reader<'_>) -> Option<Http> {
         connect_timeout: connect_timeout??,
         idle_timeout: idle_timeout??,
         total_timeout: total_timeout??,
+        poll_timeout: poll_timeout??,
+        max_poll_objects: max_poll_objects??,
         max_body_bytes: max_body_bytes?,
+        allow_redirects_to: allow_redirects_to?,
         proxy: proxy?,
         ca_files: ca_files?,
         user_agent: user_agent?,
@@ -241,7 +273,7 @@ fn log(table: &Reader<'_>) -> Option<LogSource> {
             table.problem("paths", format!("expected UTF-8, got {}", path.display()));
             continue;
         };
-        if let Err(error) = glob::Pattern::new(text) {
+        if let Err(error) = PathPattern::new(text) {
             table.problem("paths", format!("expected a path or a pattern, got {text:?}: {error}"));
         }
         texts.push(text.to_owned());
@@ -275,6 +307,7 @@ fn history(table: &Reader<'_>) -> Option<History> {
 
 fn output(table: &Reader<'_>, state: Option<&Path>) -> Option<Output> {
     let file = table.path("file");
+    let (mode, group) = (table.mode("mode"), table.group("group"));
     let flag_field = table.value("flag_field", "a string", |value| value.as_str().map(str::to_owned));
     let flag_value = table.text("flag_value");
     let max_tlp = table.tlp("max_tlp");
@@ -282,11 +315,46 @@ fn output(table: &Reader<'_>, state: Option<&Path>) -> Option<Output> {
         Some(file) => file,
         None => state?.join("matches.ndjson"),
     };
+    let access = Access { mode: mode?, group: group? };
+    // Nobody but the owner can enter the state's folder.
+    if state.is_some_and(|state| file.starts_with(state))
+        && (table.is_given("mode") || access.group.is_some())
+    {
+        table.warn(
+            "file",
+            "`mode` and `group` let nobody read it in the state's folder; name a file elsewhere",
+        );
+    }
     Some(Output {
         file,
+        access,
         flag_field: Some(flag_field?).filter(|field| !field.is_empty()),
         flag_value: flag_value?,
         max_tlp: max_tlp??,
+    })
+}
+
+fn health(table: &Reader<'_>) -> Option<Health> {
+    let (feed_dead_after, stuck_after) = (table.duration("feed_dead_after"), table.duration("stuck_after"));
+    let max_clock_jump = table.duration("max_clock_jump");
+    Some(Health {
+        feed_dead_after: feed_dead_after??,
+        stuck_after: stuck_after??,
+        max_clock_jump: max_clock_jump??,
+    })
+}
+
+fn retention(table: &Reader<'_>) -> Option<Retention> {
+    let rejections = table.integer("rejections", 0, 10_000);
+    let events = table.integer("events", 1000, 100_000_000);
+    let mails = table.duration("mails");
+    let (generations, rounds) = (table.integer("generations", 1, 100), table.integer("rounds", 1, 100_000));
+    Some(Retention {
+        rejections: rejections??,
+        events: events??,
+        mails: mails??,
+        generations: generations??,
+        rounds: rounds??,
     })
 }
 

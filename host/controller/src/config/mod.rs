@@ -4,8 +4,11 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use threatsieve_blacklist::{Policy, Tlp, UrlMode};
+use threatsieve_feed::FeedFormat;
 use threatsieve_log::{Fields, Format};
 use url::Url;
+
+use crate::sinks::Access;
 
 mod alerts;
 mod feed;
@@ -19,7 +22,7 @@ mod shown;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use load::{ConfigError, Loaded, load};
+pub(crate) use load::{ConfigError, Loaded, feed_of_url, load};
 pub(crate) use opensearch::of_hosts;
 pub(crate) use secret::Secret;
 
@@ -39,7 +42,35 @@ pub(crate) struct Config {
     pub(crate) output: Output,
     pub(crate) alerts: Option<Alerts>,
     pub(crate) opensearch: Option<OpenSearch>,
+    pub(crate) health: Health,
+    pub(crate) retention: Retention,
     pub(crate) logging: Logging,
+}
+
+/// Limits beyond which something counts as wrong.
+#[derive(Debug, Clone)]
+pub(crate) struct Health {
+    /// Time that a feed may fail before it counts as dead.
+    pub(crate) feed_dead_after: Duration,
+    /// Time that a mail or a push may wait before its queue counts as stuck.
+    pub(crate) stuck_after: Duration,
+    /// Largest step of the clock from one round to the next that is believed at once.
+    pub(crate) max_clock_jump: Duration,
+}
+
+/// Ages and numbers beyond which the state forgets.
+#[derive(Debug, Clone)]
+pub(crate) struct Retention {
+    /// Rejections kept of each feed's deliveries, and of each feed in the last build.
+    pub(crate) rejections: u32,
+    /// Flagged events kept.
+    pub(crate) events: u32,
+    /// Age of mails that were sent or given up.
+    pub(crate) mails: Duration,
+    /// Generations whose blacklists are kept, the one in use among them.
+    pub(crate) generations: u32,
+    /// Reports of rounds kept.
+    pub(crate) rounds: u32,
 }
 
 /// When `run` starts a round.
@@ -59,8 +90,15 @@ pub(crate) struct Http {
     pub(crate) idle_timeout: Duration,
     /// Longest time for one request with its body.
     pub(crate) total_timeout: Duration,
+    /// Longest time that a round spends on polling.
+    pub(crate) poll_timeout: Duration,
+    /// Objects of a collection that are stored at once, but for the rest of the page that reaches
+    /// it.
+    pub(crate) max_poll_objects: u32,
     /// Most bytes of one body, unpacked.
     pub(crate) max_body_bytes: u64,
+    /// Schemes, hosts and ports that other servers may lead to, though they are not public.
+    pub(crate) allow_redirects_to: Vec<Url>,
     /// `None` takes what the environment says (`HTTPS_PROXY`, `HTTP_PROXY`, `NO_PROXY`).
     pub(crate) proxy: Option<Url>,
     /// Certificates (PEM) of authorities trusted beside the system's.
@@ -81,6 +119,12 @@ pub(crate) struct Feed {
     /// For indicators that carry no marking.
     pub(crate) tlp: Option<Tlp>,
     pub(crate) url_mode: UrlMode,
+    /// How it is read; `None` to tell it by the content.
+    pub(crate) format: Option<FeedFormat>,
+    /// An indicator that names a port matches only events with that port.
+    pub(crate) match_port: bool,
+    /// It may hold no indicator even when it is polled for the first time.
+    pub(crate) may_be_empty: bool,
     pub(crate) hold: Hold,
 }
 
@@ -193,6 +237,8 @@ pub(crate) struct History {
 pub(crate) struct Output {
     /// NDJSON, appended to.
     pub(crate) file: PathBuf,
+    /// Mode and group of that file.
+    pub(crate) access: Access,
     /// The flag's field; `None` writes none.
     pub(crate) flag_field: Option<String>,
     pub(crate) flag_value: String,
@@ -205,6 +251,8 @@ pub(crate) struct Output {
 pub(crate) struct Alerts {
     pub(crate) from: String,
     pub(crate) recipients: Vec<Recipient>,
+    /// Addresses that get mails about the service itself; empty for all recipients'.
+    pub(crate) operators: Vec<String>,
     pub(crate) transport: Transport,
     /// Indicators and source hosts shown in one mail; more are counted.
     pub(crate) max_groups: usize,
@@ -212,6 +260,26 @@ pub(crate) struct Alerts {
     pub(crate) max_examples: usize,
     /// How long a mail that cannot be delivered is tried again.
     pub(crate) give_up_after: Duration,
+}
+
+impl Alerts {
+    /// Addresses that get mails about the service itself, each once.
+    pub(crate) fn operators(&self) -> Vec<&str> {
+        let mut all: Vec<&str> = match &self.operators[..] {
+            [] => self.recipients.iter().map(|recipient| recipient.address.as_str()).collect(),
+            operators => operators.iter().map(String::as_str).collect(),
+        };
+        all.sort_unstable();
+        all.dedup();
+        all
+    }
+
+    /// The strictest marking that an address may see; `None` for one that gets no mails.
+    pub(crate) fn ceiling(&self, address: &str) -> Option<Tlp> {
+        let recipient = self.recipients.iter().find(|recipient| recipient.address == address);
+        let operator = self.operators.iter().find(|operator| *operator == address);
+        recipient.map(|recipient| recipient.max_tlp).or(operator.map(|_| Tlp::Clear))
+    }
 }
 
 #[derive(Debug, Clone)]
@@ -273,6 +341,22 @@ pub(crate) struct OpenSearch {
     pub(crate) node_timeout: Duration,
     /// Largest blacklist sent in one request.
     pub(crate) max_request_bytes: u64,
+}
+
+#[cfg(test)]
+impl Health {
+    pub(crate) fn for_tests() -> Health {
+        let hour = Duration::from_secs(60 * 60);
+        Health { feed_dead_after: 24 * hour, stuck_after: hour, max_clock_jump: 24 * hour }
+    }
+}
+
+#[cfg(test)]
+impl Retention {
+    pub(crate) fn for_tests() -> Retention {
+        let month = Duration::from_secs(30 * 24 * 60 * 60);
+        Retention { rejections: 10_000, events: 1_000_000, mails: month, generations: 3, rounds: 1000 }
+    }
 }
 
 /// The program's own log, on standard error.

@@ -14,6 +14,9 @@ const API_KEY_HEADER: &str = "Authorization";
 
 pub(super) fn opensearch(table: &Reader<'_>, allow_plain_http: bool) -> Option<OpenSearch> {
     let hosts = table.urls("hosts");
+    if hosts.as_ref().is_some_and(Vec::is_empty) {
+        table.problem("hosts", "expected at least one URL, got an empty list");
+    }
     let push = table.boolean("push");
     let auth = auth(table);
     let client_certificate = client_certificate(table);
@@ -27,7 +30,7 @@ pub(super) fn opensearch(table: &Reader<'_>, allow_plain_http: bool) -> Option<O
         && hosts.iter().any(|host| host.scheme() == "http" && !is_loopback(host))
     {
         let text = "expected https with credentials, got http, which shows them to everyone on the way; `allow_plain_http = true` in [http] allows it";
-        table.problem("hosts", text);
+        table.hidden_problem("hosts", text);
         return None;
     }
     Some(OpenSearch {

@@ -85,7 +85,7 @@ impl<'a> Reader<'a> {
                 }
             }
         }
-        reader.show();
+        reader.show(known);
         reader
     }
 
@@ -114,12 +114,14 @@ impl<'a> Reader<'a> {
         });
     }
 
-    /// Notes the values for `config show`. Secrets are named by where they are found; a plain one is a problem and is never shown.
-    fn show(&self) {
+    /// Notes the values for `config show`. Secrets are named by where they are found; a plain one
+    /// is a problem and is never shown. URLs are shown without keys.
+    fn show(&self, known: &Table) {
         let mut shown = self.file.shown.borrow_mut();
         for (key, value) in &self.values {
             if !matches!(value.get_ref(), DeValue::Table(_)) && !holds_tables(value.get_ref()) {
-                shown.push((join(&self.path, key), as_toml(value.get_ref())));
+                let is_url = known.is_url(key);
+                shown.push((join(&self.path, key), as_toml(value.get_ref(), is_url)));
             }
         }
     }
@@ -148,6 +150,11 @@ impl<'a> Reader<'a> {
 
     pub(super) fn hidden_problem(&self, key: &str, text: impl Into<String>) {
         self.note(key, text.into(), true);
+    }
+
+    /// Notes something that may be meant as it is written.
+    pub(super) fn warn(&self, key: &str, text: &str) {
+        self.file.warnings.borrow_mut().push(format!("{}: {text}", self.key(key)));
     }
 
     fn note(&self, key: &str, text: String, hidden: bool) {
@@ -237,6 +244,23 @@ impl<'a> Reader<'a> {
         })
     }
 
+    /// A mode for a file that the owner reads and writes and nobody executes.
+    pub(super) fn mode(&self, key: &'static str) -> Option<u32> {
+        self.value(key, "an octal mode with which the owner can read and write (\"0640\")", |value| {
+            let mode = u32::from_str_radix(value.as_str()?, 8).ok()?;
+            (mode & 0o600 == 0o600 && mode & !0o666 == 0).then_some(mode)
+        })
+    }
+
+    /// The number of a group of this machine, given by name or number.
+    pub(super) fn group(&self, key: &'static str) -> Option<Option<u32>> {
+        self.optional(key, "a group of this machine, by name or number", |value| {
+            let name = value.as_str()?;
+            let by_name = || nix::unistd::Group::from_name(name).ok().flatten();
+            name.parse().ok().or_else(|| by_name().map(|group| group.gid.as_raw()))
+        })
+    }
+
     pub(super) fn tlp(&self, key: &'static str) -> Option<Option<Tlp>> {
         let names = Tlp::ALL.map(Tlp::name).join(", ");
         self.optional(key, &format!("one of {names}"), |value| {
@@ -278,12 +302,9 @@ impl<'a> Reader<'a> {
         self.one_url(key, value.get_ref()).map(Some)
     }
 
-    /// A list of such URLs, at least one.
+    /// A list of such URLs.
     pub(super) fn urls(&self, key: &'static str) -> Option<Vec<Url>> {
-        let list = self.value(key, "a list of http or https URLs, at least one", |value| {
-            value.as_array().filter(|list| !list.is_empty()).map(|_| ())
-        });
-        list?;
+        self.value(key, "a list of http or https URLs", |value| value.as_array().map(|_| ()))?;
         let urls: Vec<Option<Url>> =
             self.items(key).iter().map(|item| self.one_url(key, item.get_ref())).collect();
         urls.into_iter().collect()

@@ -33,6 +33,13 @@ pub(crate) struct Table {
     pub(crate) settings: &'static [Setting],
 }
 
+impl Table {
+    /// Whether a key's value is a URL, or a list of such, which may have keys in it.
+    pub(crate) fn is_url(&self, key: &str) -> bool {
+        self.settings.iter().any(|setting| setting.key == key && setting.kind.contains("URL"))
+    }
+}
+
 use self::Default::{Absent, Is, Required};
 
 const fn setting(
@@ -136,6 +143,20 @@ pub(crate) const TOP: Table = Table {
             "The OpenSearch cluster whose ingest nodes match events; see `[opensearch]`. Absent: none.",
         ),
         setting(
+            "health",
+            "table",
+            Absent,
+            "{ feed_dead_after = \"12h\" }",
+            "When something counts as wrong; see `[health]`.",
+        ),
+        setting(
+            "retention",
+            "table",
+            Absent,
+            "{ mails = \"7d\" }",
+            "How much of the past the state keeps; see `[retention]`.",
+        ),
+        setting(
             "logging",
             "table",
             Absent,
@@ -185,7 +206,31 @@ pub(crate) const HTTP: Table = Table {
             "\"10m\"",
             "Longest time for one request with its body.",
         ),
+        setting(
+            "poll_timeout",
+            "duration",
+            Is("\"5m\""),
+            "\"2m\"",
+            "Longest time that a round spends on polling. A TAXII feed that is not done by then keeps its complete \
+             pages, and the next round goes on behind them; any other feed fails.",
+        ),
+        setting(
+            "max_poll_objects",
+            "integer, 1 to 16000000",
+            Is("250000"),
+            "1000000",
+            "Objects of a TAXII feed after which its complete pages are stored, before more are fetched; memory \
+             grows by about 0.75 KB an indicator.",
+        ),
         setting("max_body", "size", Is("\"1GiB\""), "\"200MB\"", "Largest body, after decompression."),
+        setting(
+            "allow_redirects_to",
+            "list of URLs",
+            Is("[]"),
+            "[\"http://mirror.example.internal:8080\"]",
+            "Schemes, hosts and ports in private networks that a feed's server may redirect to, or name as an API \
+             root. Its own and public ones are allowed anyway.",
+        ),
         setting(
             "proxy",
             "URL",
@@ -344,6 +389,27 @@ pub(crate) const FEED: Table = Table {
             "Largest share of its active indicators that may leave at once; more is held back until `feeds --allow NAME`.",
         ),
         setting(
+            "format",
+            "reader",
+            Absent,
+            "\"csv:url\"",
+            "How it is read: `lines`, `hosts`, `csv`, `json` or `stix`; `csv:NAME` and `json:NAME` name the column of values. Absent: told by the content.",
+        ),
+        setting(
+            "match_port",
+            "boolean",
+            Is("false"),
+            "true",
+            "Match a value that is listed with a port only in events with that port.",
+        ),
+        setting(
+            "may_be_empty",
+            "boolean",
+            Is("false"),
+            "true",
+            "Take a first delivery without an indicator. Otherwise it is held back.",
+        ),
+        setting(
             "canaries",
             "list of strings",
             Is("[]"),
@@ -443,7 +509,8 @@ pub(crate) const MATCHING: Table = Table {
             "boolean",
             Is("false"),
             "true",
-            "Count partial matches too: a URL listed with its query, in a log that leaves queries out.",
+            "Count partial matches too: a URL listed with its query, in a log that leaves queries out; \
+         a word of free text that may be a file's name (`backup.zip`).",
         ),
         setting(
             "exact",
@@ -516,6 +583,20 @@ pub(crate) const OUTPUT: Table = Table {
             "\"/var/log/threatsieve/matches.ndjson\"",
             "NDJSON, appended to; `matches.ndjson` in the state's folder unless given.",
         ),
+        setting(
+            "mode",
+            "octal mode",
+            Is("\"0640\""),
+            "\"0644\"",
+            "The file's mode. The owner must be able to read and write.",
+        ),
+        setting(
+            "group",
+            "name or number of a group",
+            Absent,
+            "\"adm\"",
+            "The file's group, for log shippers; absent: the group of the user who runs the program, or of the folder.",
+        ),
         setting("flag_field", "string", Is("\"indicator\""), "\"\"", "The flag's field; empty writes none."),
         setting("flag_value", "string", Is("\"matched\""), "\"listed\"", "The flag's value."),
         setting(
@@ -539,6 +620,13 @@ pub(crate) const ALERTS: Table = Table {
             Required,
             "[\"soc@example.org\", { address = \"ciso@example.org\", max_tlp = \"RED\" }]",
             "Who is told; `max_tlp` is the strictest marking that the reader may see, AMBER unless given.",
+        ),
+        setting(
+            "operators",
+            "list of mail addresses",
+            Absent,
+            "[\"operators@example.org\"]",
+            "Who gets mails about the service itself: a dead feed, a full disk; absent: all `recipients`.",
         ),
         setting("folder", "path", Absent, "\"mails\"", "Write one `.eml` file a mail into this folder."),
         setting(
@@ -699,6 +787,71 @@ pub(crate) const OPENSEARCH: Table = Table {
     ],
 };
 
+pub(crate) const HEALTH: Table = Table {
+    heading: "[health]",
+    meaning: "When something counts as wrong. `status` lists it, `poll` ends with another exit code than 0, and \
+              operators get a mail when it begins and when it ends.",
+    settings: &[
+        setting(
+            "feed_dead_after",
+            "duration",
+            Is("\"24h\""),
+            "\"12h\"",
+            "A feed that has failed for this long is dead; at least twice its `every`.",
+        ),
+        setting(
+            "stuck_after",
+            "duration",
+            Is("\"1h\""),
+            "\"30m\"",
+            "A mail or a blacklist that has waited this long for its server is stuck.",
+        ),
+        setting(
+            "max_clock_jump",
+            "duration",
+            Is("\"1d\""),
+            "\"12h\"",
+            "If the clock moved further since the last round, the round does nothing until a second round or `poll --accept-clock` confirms the time.",
+        ),
+    ],
+};
+
+pub(crate) const RETENTION: Table = Table {
+    heading: "[retention]",
+    meaning: "How much of the past the state keeps. It is cleared once a day.",
+    settings: &[
+        setting(
+            "rejections",
+            "integer, 0 to 10000",
+            Is("10000"),
+            "1000",
+            "Rejected values kept of each feed's deliveries, and of each feed in the last build; more are counted only.",
+        ),
+        setting(
+            "events",
+            "integer, 1000 to 100000000",
+            Is("1000000"),
+            "100000",
+            "Flagged events kept; the oldest go first, and all that are older than `history.window`.",
+        ),
+        setting(
+            "mails",
+            "duration",
+            Is("\"30d\""),
+            "\"7d\"",
+            "Age of mails that were sent or given up. What was sent keeps no text.",
+        ),
+        setting(
+            "generations",
+            "integer, 1 to 100",
+            Is("3"),
+            "10",
+            "Blacklists kept, the one in use among them.",
+        ),
+        setting("rounds", "integer, 1 to 100000", Is("1000"), "100", "Reports of rounds kept."),
+    ],
+};
+
 pub(crate) const LOGGING: Table = Table {
     heading: "[logging]",
     meaning: "The program's own log, on standard error. `THREATSIEVE_LOG` (`debug`, `threatsieve=trace`) overrides the level.",
@@ -721,7 +874,7 @@ pub(crate) const LOGGING: Table = Table {
 };
 
 /// All tables, in the order of the reference.
-pub(crate) const TABLES: [&Table; 16] = [
+pub(crate) const TABLES: [&Table; 18] = [
     &TOP,
     &SCHEDULE,
     &HTTP,
@@ -737,5 +890,7 @@ pub(crate) const TABLES: [&Table; 16] = [
     &RECIPIENT,
     &SMTP,
     &OPENSEARCH,
+    &HEALTH,
+    &RETENTION,
     &LOGGING,
 ];

@@ -2,7 +2,9 @@
 
 use serde::Serialize as _;
 use toml::de::DeValue;
+use url::Url;
 
+use crate::network::shown_url;
 use crate::output::clipped;
 
 /// What a value is, without its content.
@@ -34,17 +36,21 @@ pub(super) fn holds_tables(value: &DeValue<'_>) -> bool {
     value.as_array().is_some_and(|list| list.iter().any(|item| item.get_ref().is_table()))
 }
 
-pub(super) fn as_toml(value: &DeValue<'_>) -> String {
+/// A value in TOML; of URLs what may be shown.
+pub(super) fn as_toml(value: &DeValue<'_>, is_url: bool) -> String {
     match value {
         DeValue::String(text) => {
+            let url =
+                is_url.then(|| Url::parse(text).map_or_else(|_| "no URL".to_owned(), |url| shown_url(&url)));
+            let text = url.as_deref().unwrap_or(text.as_ref());
             let mut toml = String::new();
-            match text.as_ref().serialize(toml::ser::ValueSerializer::new(&mut toml)) {
+            match text.serialize(toml::ser::ValueSerializer::new(&mut toml)) {
                 Ok(_) => toml,
                 Err(_) => format!("{text:?}"),
             }
         }
         DeValue::Array(list) => {
-            let items: Vec<String> = list.iter().map(|item| as_toml(item.get_ref())).collect();
+            let items: Vec<String> = list.iter().map(|item| as_toml(item.get_ref(), is_url)).collect();
             format!("[{}]", items.join(", "))
         }
         DeValue::Table(_) => String::from("{ .. }"),

@@ -8,7 +8,7 @@ pub(crate) use nearest::Nearest;
 pub(crate) use standing::{Judged, Standing};
 
 use anyhow::Context;
-use threatsieve_blacklist::{Batch, Entry, Hit, How, Kind, Target, Timestamp, UrlMode, Value};
+use threatsieve_blacklist::{Batch, Entry, Hit, How, Kind, Seen, Target, Timestamp, UrlMode, Value};
 use threatsieve_runner::Answer;
 
 use crate::matching::Matcher;
@@ -88,7 +88,8 @@ impl Explanation {
         let mut covering = Vec::new();
         for text in readings.texts() {
             let answer = look_up(matcher, Kind::Any, text)?;
-            covering = answer.hits.iter().filter_map(|hit| cover(hit, &answer, matcher, at)).collect();
+            let seen = Seen::with_ports(at, text.as_bytes(), None);
+            covering = answer.hits.iter().filter_map(|hit| cover(hit, &answer, matcher, seen)).collect();
             if !covering.is_empty() {
                 break;
             }
@@ -118,22 +119,22 @@ fn look_up(matcher: &Matcher, kind: Kind, text: &str) -> anyhow::Result<Answer> 
     matcher.check(&batch).context("the matcher did not answer")
 }
 
-fn cover(hit: &Hit, answer: &Answer, matcher: &Matcher, at: Timestamp) -> Option<Covering> {
+fn cover(hit: &Hit, answer: &Answer, matcher: &Matcher, seen: Seen) -> Option<Covering> {
     let entry = answer.blacklist.entry(hit.entry)?;
-    let matched = answer.blacklist.resolve(hit, matcher.policy(), at);
+    let matched = answer.blacklist.resolve(hit, matcher.policy(), seen);
     // What would hold if nothing suppressed it and partial matches were wanted: so that each reason is told by itself.
     let bare = Hit { allowed_by: None, ..*hit };
     let policy = threatsieve_blacklist::Policy { partial: true, ..matcher.policy().clone() };
     let holding = answer
         .blacklist
-        .resolve(&bare, &policy, at)
+        .resolve(&bare, &policy, seen)
         .map(|matched| matched.entry.indicators)
         .unwrap_or_default();
     let judged = entry
         .indicators
         .iter()
         .map(|indicator| {
-            let standing = Standing::of(indicator, holding.contains(indicator), matcher.policy(), at);
+            let standing = Standing::of(indicator, holding.contains(indicator), matcher.policy(), seen);
             Judged { indicator: indicator.clone(), standing }
         })
         .collect();

@@ -1,6 +1,6 @@
 //! What an indicator of a covering entry comes to.
 
-use threatsieve_blacklist::{IndicatorView, Policy, Timestamp, Tlp};
+use threatsieve_blacklist::{IndicatorView, Policy, Seen, Timestamp, Tlp};
 
 use crate::output::moment;
 
@@ -25,13 +25,16 @@ pub(crate) enum Standing {
         marked: Tlp,
         ceiling: Tlp,
     },
+    /// The feed has its ports matched, and the value has another one or none.
+    OtherPort(u16),
     /// It covers only the listed name itself, or only what is below, or `--exact` leaves out what is below.
     OtherNames,
 }
 
 impl Standing {
     /// `holds` is the blacklist's word on it.
-    pub(super) fn of(indicator: &IndicatorView, holds: bool, policy: &Policy, at: Timestamp) -> Standing {
+    pub(super) fn of(indicator: &IndicatorView, holds: bool, policy: &Policy, seen: Seen) -> Standing {
+        let at = seen.at;
         if holds {
             return Standing::Valid;
         }
@@ -44,8 +47,11 @@ impl Standing {
         if let Some(said) = indicator.confidence.filter(|said| *said < policy.min_confidence) {
             return Standing::BelowConfidence { said, wanted: policy.min_confidence };
         }
-        match indicator.tlp.filter(|marked| *marked > policy.max_tlp) {
-            Some(marked) => Standing::AboveMarking { marked, ceiling: policy.max_tlp },
+        if let Some(marked) = indicator.tlp.filter(|marked| *marked > policy.max_tlp) {
+            return Standing::AboveMarking { marked, ceiling: policy.max_tlp };
+        }
+        match indicator.port.filter(|port| port.is_matched && seen.port != Some(port.number)) {
+            Some(port) => Standing::OtherPort(port.number),
             None => Standing::OtherNames,
         }
     }
@@ -58,6 +64,7 @@ impl Standing {
             Standing::NotBefore(_) => "not_yet_valid",
             Standing::BelowConfidence { .. } => "below_confidence",
             Standing::AboveMarking { .. } => "above_tlp",
+            Standing::OtherPort(_) => "other_port",
             Standing::OtherNames => "covers_other_names",
         }
     }
@@ -74,6 +81,7 @@ impl Standing {
             Standing::AboveMarking { marked, ceiling } => {
                 format!("marked TLP:{}, wanted at most TLP:{}", marked.name(), ceiling.name())
             }
+            Standing::OtherPort(port) => format!("matches only with port {port}"),
             Standing::OtherNames => "does not cover this name (exact, or only what lies below)".to_owned(),
         }
     }

@@ -5,7 +5,7 @@ use std::fmt::Write;
 use serde_json::{Value as Json, json};
 
 use super::{Covering, Explanation};
-use crate::output::{EntryJson, IndicatorJson, harmless, indicator};
+use crate::output::{EntryJson, IndicatorJson, harmless, indicator, safe_json};
 
 impl Explanation {
     /// For people.
@@ -43,7 +43,7 @@ impl Explanation {
             "entries": covering,
             "near": self.nearest,
         });
-        format!("{json}\n")
+        format!("{}\n", safe_json(&json.to_string()))
     }
 }
 

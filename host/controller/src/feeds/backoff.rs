@@ -9,8 +9,12 @@ use super::http::Fault;
 /// The shortest and the longest wait.
 const SHORTEST: Duration = Duration::from_secs(30);
 const LONGEST: Duration = Duration::from_secs(6 * 3600);
+/// The longest wait that a server may ask for; with its jitter the longest wait there is.
+const LONGEST_ASKED: Duration = Duration::from_secs(24 * 3600);
 /// What the first wait is at most where somebody has to change something first.
 const PERMANENT: Duration = Duration::from_secs(3600);
+/// Share by which such a wait may be longer, by chance.
+const JITTER: f64 = 0.1;
 /// Doublings until the longest wait is reached; 30 s * 2^10 is more than 6 h.
 const DOUBLINGS: u32 = 10;
 
@@ -18,8 +22,8 @@ const DOUBLINGS: u32 = 10;
 pub(super) fn next_attempt(error: &anyhow::Error, failures: u32, now: Timestamp, chance: f64) -> Timestamp {
     let fault = error.downcast_ref::<Fault>();
     let wait = match fault.and_then(Fault::retry_after) {
-        // As long as it asked for, and a little spread.
-        Some(wanted) => wanted.max(SHORTEST).mul_f64(1.0 + 0.1 * chance),
+        // As long as it asked for, but no error of a clock or a server puts a feed off for a year.
+        Some(wanted) => wanted.clamp(SHORTEST, LONGEST_ASKED).mul_f64(1.0 + JITTER * chance),
         None => {
             let (shortest, first) = match fault.is_some_and(Fault::is_permanent) {
                 true => (PERMANENT / 2, PERMANENT),
@@ -30,6 +34,12 @@ pub(super) fn next_attempt(error: &anyhow::Error, failures: u32, now: Timestamp,
         }
     };
     Timestamp(now.0.saturating_add(i64::try_from(wait.as_micros()).unwrap_or(i64::MAX)))
+}
+
+/// Returns whether a wait is one that [`next_attempt`] chose. Others come from a clock that was wrong.
+pub(super) fn is_plausible(now: Timestamp, next: Timestamp) -> bool {
+    let longest = LONGEST_ASKED.mul_f64(1.0 + JITTER);
+    next.0.saturating_sub(now.0) <= i64::try_from(longest.as_micros()).unwrap_or(i64::MAX)
 }
 
 #[cfg(test)]
@@ -73,5 +83,18 @@ mod tests {
         let error = answer(429, Some(Duration::from_secs(1000)));
         assert_eq!((seconds(&error, 0, 0.0), seconds(&error, 9, 1.0)), (1000, 1100));
         assert_eq!(seconds(&answer(503, Some(Duration::ZERO)), 0, 0.0), 30);
+        let year = Some(Duration::from_secs(365 * 86_400));
+        assert_eq!(
+            (seconds(&answer(503, year), 0, 0.0), seconds(&answer(503, year), 0, 1.0)),
+            (86_400, 95_040)
+        );
+    }
+
+    #[test]
+    fn a_wait_that_a_wrong_clock_left_is_none() {
+        let now = Timestamp(0);
+        let longest = next_attempt(&answer(503, Some(Duration::MAX)), 0, now, 1.0);
+        assert!(is_plausible(now, longest) && is_plausible(now, now));
+        assert!(!is_plausible(now, Timestamp(longest.0 + 1)));
     }
 }

@@ -54,6 +54,9 @@ fn source(feed: &Feed) -> String {
         Origin::Url(url) => url.url.to_string(),
         Origin::Path(path) => format!("{path:?}"),
     };
-    let defaults = format!("{:?} {:?} {:?}", feed.confidence, feed.tlp, feed.url_mode);
+    let defaults = format!(
+        "{:?} {:?} {:?} {:?} {:?}",
+        feed.confidence, feed.tlp, feed.url_mode, feed.format, feed.match_port
+    );
     blake3::hash(format!("{origin}\n{defaults}").as_bytes()).to_hex()[..16].to_owned()
 }

@@ -4,7 +4,9 @@ use std::time::Duration;
 
 use threatsieve_blacklist::Timestamp;
 
+use super::backoff;
 use super::cursor::Moment;
+use super::taxii::is_paused;
 use crate::config::Feed;
 use crate::store::FeedState;
 
@@ -15,12 +17,13 @@ const SLACK: Duration = Duration::from_secs(30);
 pub(super) fn not_yet(feed: &Feed, state: Option<&FeedState>, now: Timestamp) -> Option<String> {
     let state = state?;
     if state.failures > 0 {
-        let next = state.next_attempt.filter(|next| *next > now)?;
+        let next = state.next_attempt.filter(|next| *next > now && backoff::is_plausible(now, *next))?;
         let (failures, next) = (state.failures, String::from(Moment(next)));
         return Some(format!("failed {failures} times in a row; next attempt at {next}"));
     }
-    // What was let through is to come at once.
-    if state.is_allowed {
+    // What was let through is to come at once, and so is the rest of a poll that ended at its
+    // limit.
+    if state.is_allowed || state.cursor.as_ref().is_some_and(is_paused) {
         return None;
     }
     let every = feed.every?;

@@ -18,6 +18,8 @@ pub(super) struct Fetched {
     pub(super) objects: u64,
     /// Bytes fetched, unpacked.
     pub(super) bytes: u64,
+    /// The poll ended at its limit of time or objects; from the cursor on there is more.
+    pub(super) goes_on: bool,
 }
 
 pub(super) enum Body {

@@ -2,27 +2,24 @@
 
 use std::cell::RefCell;
 use std::fs::File;
-use std::io::{self, BufRead, BufReader, Read};
 
 use anyhow::{Context, bail, ensure};
 use serde_json::Value as Json;
 use threatsieve_blacklist::{Indicator, IndicatorId, Timestamp};
-use threatsieve_feed::{
-    FeedFormat, ListOptions, ListReport, RefusedLine, StixLimits, StixSet, Unreduced, read_list, sniff,
-};
+use threatsieve_feed::{FeedReport, RejectedLine, StixLimits, StixSet, Unreduced, latest_modified};
 
 use super::fetched::Body;
 use super::http::Fault;
 use super::path;
-use crate::config::{Feed, Http};
+use super::reading::{Bounded, MAX_FILE_BYTES, options, read};
+use crate::config::{Feed, FeedRole, Http};
+use crate::network::Secrets;
 use crate::sources::{self, Decoder, Input};
 use crate::stop::Stop;
 use crate::store::{Delivered, Ingest, Ingested, LeftOut, Store};
 
-/// Most bytes of one file on this machine, unpacked: 64 GiB.
-const MAX_FILE_BYTES: u64 = 64 << 30;
 /// Of a list behind a URL at least one line of so many must be a value, once there are as many lines that are none.
-const REFUSED_LINES: u64 = 20;
+const REJECTED_LINES: u64 = 20;
 
 /// Takes a delivery. Says what came of it, and how many objects and lines it had besides those counted before.
 pub(super) fn take(
@@ -34,8 +31,14 @@ pub(super) fn take(
     stop: &Stop,
 ) -> anyhow::Result<(Ingested, u64)> {
     let ingest = store.ingest(feed, now)?;
-    let set = StixSet::new(StixLimits { url_mode: feed.url_mode, ..StixLimits::default() });
-    let mut intake = Intake { feed, ingest, set, read: 0, max_bytes: http.max_body_bytes };
+    let set = StixSet::new(StixLimits {
+        url_mode: feed.url_mode,
+        latest_modified: latest_modified(now),
+        ..StixLimits::default()
+    });
+    let (secrets, report) = (super::secrets(feed), FeedReport::default());
+    let max_bytes = http.max_body_bytes;
+    let mut intake = Intake { feed, secrets, ingest, set, report, max_bytes };
     let delivered = match body {
         Body::Objects(set) => {
             intake.set = *set;
@@ -43,8 +46,10 @@ pub(super) fn take(
         }
         Body::Whole(spooled, name) => {
             let decoder = sources::unpack(spooled.into_file()).with_context(|| name.clone())?;
-            let report = intake.read(decoder, &name, "")?;
-            check_list(report, &name)?;
+            intake.read(decoder, &name, "")?;
+            if !intake.ingest.is_first() {
+                check_list(&intake.report, &name)?;
+            }
             Delivered::Whole
         }
         Body::Files(files, likeness) => {
@@ -72,35 +77,19 @@ pub(super) fn take(
 
 struct Intake<'a> {
     feed: &'a Feed,
+    /// Kept out of what is shown of lines and patterns.
+    secrets: Secrets,
     ingest: Ingest<'a>,
     set: StixSet,
-    /// Objects and lines.
-    read: u64,
+    /// Of all inputs together.
+    report: FeedReport,
     /// Most bytes of one input, unpacked.
     max_bytes: u64,
 }
 
 impl Intake<'_> {
     /// Reads an input of any format. `prefix` tells its lines from those of others.
-    fn read(&mut self, decoder: Decoder, name: &str, prefix: &str) -> anyhow::Result<Option<ListReport>> {
-        let mut input = BufReader::with_capacity(64 * 1024, Bounded { decoder, left: self.max_bytes });
-        let first = input.fill_buf().with_context(|| name.to_owned())?;
-        let list = match sniff(first) {
-            FeedFormat::Stix => {
-                let report = self.set.read(0, &mut input).with_context(|| name.to_owned())?;
-                self.read += report.objects;
-                None
-            }
-            FeedFormat::List => {
-                let report = self.list(&mut input, prefix).with_context(|| name.to_owned())?;
-                self.read += report.lines;
-                Some(report)
-            }
-        };
-        Ok(list)
-    }
-
-    fn list(&mut self, input: &mut dyn BufRead, prefix: &str) -> anyhow::Result<ListReport> {
+    fn read(&mut self, decoder: Decoder, name: &str, prefix: &str) -> anyhow::Result<()> {
         let ingest = RefCell::new(&mut self.ingest);
         let mut failed = Ok(());
         let mut take = |indicator: Indicator, _listed: &str| {
@@ -108,24 +97,35 @@ impl Intake<'_> {
                 failed = ingest.borrow_mut().put(indicator);
             }
         };
-        let mut refuse = |line: RefusedLine| {
+        let secrets = &self.secrets;
+        let mut reject = |line: RejectedLine| {
             ingest.borrow_mut().leave_out(LeftOut {
                 id: format!("{prefix}{}", line.line),
-                value: line.text,
-                kind: "not a value".to_owned(),
-                reason: line.reason.to_string(),
+                value: secrets.redact(&line.text),
+                kind: line.reason.kind().to_owned(),
+                reason: secrets.redact(&line.reason.to_string()),
                 is_pattern: false,
             });
         };
-        let options = ListOptions { url_mode: self.feed.url_mode, ..ListOptions::default() };
-        let report = read_list(input, &options, &mut take, &mut refuse)?;
+        let input = Bounded::new(decoder, self.max_bytes);
+        let report = read(input, &options(self.feed), &mut self.set, &mut take, &mut reject)
+            .with_context(|| name.to_owned())?;
         failed?;
-        Ok(report)
+        self.report.add(&report);
+        Ok(())
     }
 
     /// Hands over what the objects say, now that all are known, and closes the delivery.
     fn finish(self, delivered: Delivered, cursor: Option<&Json>) -> anyhow::Result<(Ingested, u64)> {
-        let Intake { mut ingest, mut set, read, .. } = self;
+        let Intake { mut ingest, mut set, report, feed, secrets, .. } = self;
+        // A part of a collection may well hold nothing.
+        if delivered == Delivered::Whole
+            && let Some(doubt) = report.doubt(feed.may_be_empty || feed.role == FeedRole::Allow)
+        {
+            ingest.doubt(doubt);
+        }
+        ingest.skip(report.skipped.values().sum());
+        ingest.count_ahead(set.ahead());
         for (id, definition) in set.definitions() {
             ingest.define_marking(id, &definition);
         }
@@ -152,43 +152,27 @@ impl Intake<'_> {
             let mut leave_out = |one: Unreduced| {
                 ingest.borrow_mut().leave_out(LeftOut {
                     kind: one.reason.kind().into_owned(),
-                    reason: one.reason.to_string(),
+                    reason: secrets.redact(&one.reason.to_string()),
                     is_pattern: one.reason.is_pattern(),
                     id: one.id,
-                    value: one.pattern,
+                    value: secrets.redact(&one.pattern),
                 });
             };
             set.finish(&mut put, &mut leave_out);
             failed?;
         }
-        Ok((ingest.finish(delivered, cursor, false)?, read))
+        Ok((ingest.finish(delivered, cursor, false)?, report.read))
     }
 }
 
 /// Refuses what has hardly a line that is a value: the server sent something else than the list.
-fn check_list(report: Option<ListReport>, name: &str) -> anyhow::Result<()> {
-    let Some(ListReport { indicators, refused, .. }) = report else { return Ok(()) };
-    let is_list = refused < REFUSED_LINES || indicators >= refused / REFUSED_LINES;
-    if is_list && (refused == 0 || indicators > 0) {
+fn check_list(report: &FeedReport, name: &str) -> anyhow::Result<()> {
+    let FeedReport { taken, rejected, format, .. } = *report;
+    let is_list = rejected < REJECTED_LINES || taken >= rejected / REJECTED_LINES;
+    if format == "stix" || is_list && (rejected == 0 || taken > 0) {
         return Ok(());
     }
     let what =
-        format!("expected a list, got a text of which {indicators} lines are values and {refused} are not");
+        format!("expected a list, got a text of which {taken} lines are values and {rejected} are not");
     Err(Fault::Content { url: name.to_owned(), what }.into())
-}
-
-/// An unpacked input that may not grow beyond a limit: a small file can hold a very long one.
-struct Bounded {
-    decoder: Decoder,
-    left: u64,
-}
-
-impl Read for Bounded {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let n = self.decoder.read(buffer).map_err(|error| io::Error::other(self.decoder.damage(error)))?;
-        self.left = self.left.checked_sub(n as u64).ok_or_else(|| {
-            io::Error::other("expected no more bytes, unpacked, than `max_body` in [http] allows, got more")
-        })?;
-        Ok(n)
-    }
 }

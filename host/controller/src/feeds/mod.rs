@@ -7,11 +7,13 @@
 mod backoff;
 mod cursor;
 mod due;
+mod examine;
 mod fetched;
 mod http;
 mod intake;
 mod path;
 mod probe;
+mod reading;
 mod taxii;
 mod url;
 
@@ -26,11 +28,15 @@ use serde_json::Value as Json;
 use threatsieve_blacklist::Timestamp;
 use tokio::task::{Id, JoinError, JoinSet};
 
+pub(crate) use self::examine::{Examiner, examine, examine_input};
 use self::fetched::{Fetched, blocking};
+use self::http::Deadline;
+pub(crate) use self::http::Fault;
 pub(crate) use self::probe::probe;
 use crate::config::{Feed, Http, Origin};
+use crate::network::{Secrets, auth_header};
 use crate::stop::Stop;
-use crate::store::{FeedState, Ingested, Store};
+use crate::store::{Ingested, Store};
 
 /// Feeds fetched at once.
 const MAX_AT_ONCE: usize = 8;
@@ -46,6 +52,8 @@ pub(crate) struct Polled {
     /// Fetched, unpacked.
     pub(crate) bytes: u64,
     pub(crate) elapsed: Duration,
+    /// The poll ended at its limit of time; the next round goes on.
+    pub(crate) goes_on: bool,
 }
 
 #[derive(Debug)]
@@ -56,12 +64,17 @@ pub(crate) enum Outcome {
     Ingested(Ingested),
     /// It was not polled, for this reason.
     Skipped(String),
-    /// It failed, which is in the state and the log by now; what was known before serves on.
-    Failed(anyhow::Error),
+    /// It failed for this reason, which is in the state and the log by now; what was known before
+    /// serves on.
+    Failed(String),
 }
 
-/// Polls the feeds that are due, or with `force` all of them, several at once, and takes what they bring into the state. The results are in
-/// the order of the feeds. Each feed fails alone.
+/// Polls the feeds that are due, or with `force` all of them, several at once, and takes what they
+/// bring into the state. The results are in the order of the feeds. Each feed fails alone.
+///
+/// A large collection is taken in parts, each in a transaction of its own. All of it ends with
+/// `poll_timeout`: a collection keeps its complete pages and goes on behind them in the next round,
+/// and feeds that did not begin come first then.
 ///
 /// While one delivery is taken, the state is locked and the thread is busy: on a runtime of several threads others go on fetching.
 pub(crate) async fn poll(
@@ -74,6 +87,7 @@ pub(crate) async fn poll(
 ) -> Vec<Polled> {
     let mut round = Round {
         http: Arc::new(http.clone()),
+        deadline: Deadline::of_poll(http),
         store,
         now,
         stop,
@@ -81,13 +95,13 @@ pub(crate) async fn poll(
         running: Vec::new(),
         polled: feeds.iter().map(|_| None).collect(),
     };
-    let mut waiting = feeds.iter().enumerate();
+    let mut waiting = longest_waiting(feeds, &lock(store)).into_iter();
     loop {
         while round.tasks.len() < MAX_AT_ONCE
             && !stop.is_requested()
-            && let Some((place, feed)) = waiting.next()
+            && let Some(place) = waiting.next()
         {
-            round.start(place, feed, force);
+            round.start(place, &feeds[place], force);
         }
         tokio::select! {
             biased;
@@ -98,15 +112,30 @@ pub(crate) async fn poll(
             },
         }
     }
-    // Dropped requests close their connections; nothing of them is in the state.
+    // Dropped requests close their connections; nothing of them is in the state but the parts taken
+    // before.
     round.tasks.shutdown().await;
+    for Running { place, taken, .. } in round.running {
+        round.polled[place] = taken;
+    }
     let stopped = |feed: &Feed| Polled::skipped(feed, "stopped before it was done".to_owned());
     feeds.iter().zip(round.polled).map(|(feed, polled)| polled.unwrap_or_else(|| stopped(feed))).collect()
+}
+
+/// The places of feeds, with those first that were not polled for longest, or never.
+fn longest_waiting(feeds: &[Feed], store: &Store) -> Vec<usize> {
+    let attempted =
+        |feed: &Feed| store.feed_state(&feed.name).ok().flatten().and_then(|state| state.attempted);
+    let mut places: Vec<usize> = (0..feeds.len()).collect();
+    places.sort_by_cached_key(|&place| attempted(&feeds[place]));
+    places
 }
 
 /// The feeds of a round.
 struct Round<'a> {
     http: Arc<Http>,
+    /// When polling has to be over.
+    deadline: Deadline,
     store: &'a Mutex<Store>,
     now: Timestamp,
     stop: &'a Stop,
@@ -120,8 +149,11 @@ struct Running {
     task: Id,
     /// Its place in the list of feeds.
     place: usize,
-    state: Option<FeedState>,
+    /// Polls that failed before in a row.
+    failures: u32,
     started: Instant,
+    /// What this round took of it already, up to the limit of objects.
+    taken: Option<Polled>,
 }
 
 impl Round<'_> {
@@ -129,16 +161,51 @@ impl Round<'_> {
         let started = Instant::now();
         let state = match lock(self.store).feed_state(&feed.name) {
             Ok(state) => state,
-            Err(error) => return self.failed(place, feed, None, started, error),
+            Err(error) => return self.failed(place, feed, 0, started, error),
         };
         if !force && let Some(why) = due::not_yet(feed, state.as_ref(), self.now) {
             self.polled[place] = Some(Polled::skipped(feed, why));
             return;
         }
-        let cursor = state.as_ref().and_then(|state| state.cursor.clone());
-        let task = fetch(feed.clone(), Arc::clone(&self.http), cursor, self.now);
+        if self.deadline.is_over() {
+            let why = "no time was left for it (`poll_timeout` in [http]); the next round begins with it";
+            self.polled[place] = Some(Polled::skipped(feed, why.to_owned()));
+            return;
+        }
+        let failures = state.as_ref().map_or(0, |state| state.failures);
+        let cursor = state.and_then(|state| state.cursor);
+        self.fetch(place, feed, cursor, failures, started, None);
+    }
+
+    fn fetch(
+        &mut self,
+        place: usize,
+        feed: &Feed,
+        cursor: Option<Json>,
+        failures: u32,
+        started: Instant,
+        taken: Option<Polled>,
+    ) {
+        let task = fetch(feed.clone(), Arc::clone(&self.http), cursor, self.now, self.deadline);
         let task = self.tasks.spawn(task).id();
-        self.running.push(Running { task, place, state, started });
+        self.running.push(Running { task, place, failures, started, taken });
+    }
+
+    /// Fetches what follows behind the cursor in the state, as long as there is time.
+    fn go_on(&mut self, feed: &Feed, running: Running, taken: Polled) {
+        let Running { place, failures, started, .. } = running;
+        if self.deadline.is_over() || self.stop.is_requested() {
+            self.polled[place] = Some(Polled { elapsed: started.elapsed(), ..taken });
+            return;
+        }
+        let state = lock(self.store).feed_state(&feed.name);
+        match state {
+            Ok(state) => {
+                let cursor = state.and_then(|state| state.cursor);
+                self.fetch(place, feed, cursor, failures, started, Some(taken));
+            }
+            Err(error) => self.failed(place, feed, failures, started, error),
+        }
     }
 
     fn done(&mut self, feeds: &[Feed], done: Result<(Id, anyhow::Result<Fetched>), JoinError>) {
@@ -149,47 +216,58 @@ impl Round<'_> {
             }
         };
         let Some(running) = self.running.iter().position(|running| running.task == task) else { return };
-        let Running { place, state, started, .. } = self.running.swap_remove(running);
+        let mut running = self.running.swap_remove(running);
+        let (place, started, before) = (running.place, running.started, running.taken.take());
         let feed = &feeds[place];
-        match fetched.and_then(|fetched| self.take(feed, fetched)) {
-            Ok((outcome, objects, bytes)) => {
-                let (name, elapsed) = (feed.name.clone(), started.elapsed());
-                self.polled[place] = Some(Polled { feed: name, outcome, objects, bytes, elapsed });
+        match (fetched.and_then(|fetched| self.take(feed, fetched)), before) {
+            (Ok(polled), before) => {
+                let polled = polled.after(before);
+                match polled.goes_on {
+                    true => self.go_on(feed, running, polled),
+                    false => self.polled[place] = Some(Polled { elapsed: started.elapsed(), ..polled }),
+                }
             }
-            Err(error) => self.failed(place, feed, state, started, error),
+            // The time was over before another page was complete.
+            (Err(error), Some(before)) if is_poll_timeout(&error) => {
+                self.polled[place] = Some(Polled { elapsed: started.elapsed(), ..before });
+            }
+            (Err(error), _) => self.failed(place, feed, running.failures, started, error),
         }
     }
 
     /// Puts what came into the state.
-    fn take(&self, feed: &Feed, fetched: Fetched) -> anyhow::Result<(Outcome, u64, u64)> {
-        let Fetched { body, cursor, objects, bytes } = fetched;
+    fn take(&self, feed: &Feed, fetched: Fetched) -> anyhow::Result<Polled> {
+        let Fetched { body, cursor, objects, bytes, goes_on } = fetched;
+        let name = feed.name.clone();
+        let polled = |outcome, objects, goes_on| Polled {
+            feed: name,
+            outcome,
+            objects,
+            bytes,
+            elapsed: Duration::ZERO,
+            goes_on,
+        };
         let mut store = lock(self.store);
         let Some(body) = body else {
             store.feed_unchanged(&feed.name, self.now, cursor.as_ref())?;
-            return Ok((Outcome::Unchanged, objects, bytes));
+            return Ok(polled(Outcome::Unchanged, objects, goes_on));
         };
         let delivery = (body, cursor.as_ref());
         let taken = blocking(|| intake::take(&mut store, feed, &self.http, delivery, self.now, self.stop));
         let (ingested, more) = taken?;
-        Ok((Outcome::Ingested(ingested), objects + more, bytes))
+        // With what is held back, the cursor stays where it was.
+        let goes_on = goes_on && ingested.held.is_none();
+        Ok(polled(Outcome::Ingested(ingested), objects + more, goes_on))
     }
 
     /// Notes a failure, in the state and in the log.
-    fn failed(
-        &mut self,
-        place: usize,
-        feed: &Feed,
-        state: Option<FeedState>,
-        started: Instant,
-        error: anyhow::Error,
-    ) {
-        let failures = state.map_or(0, |state| state.failures);
+    fn failed(&mut self, place: usize, feed: &Feed, failures: u32, started: Instant, error: anyhow::Error) {
         let next = match feed.origin {
             // Looking at a file costs nothing.
             Origin::Path(_) => self.now,
             _ => backoff::next_attempt(&error, failures, self.now, fastrand::f64()),
         };
-        let text = format!("{error:#}");
+        let text = secrets(feed).redact(&format!("{error:#}"));
         tracing::warn!(
             feed = feed.name,
             error = text,
@@ -203,26 +281,73 @@ impl Round<'_> {
                 "a failed poll could not be noted"
             );
         }
-        let (name, elapsed) = (feed.name.clone(), started.elapsed());
-        self.polled[place] =
-            Some(Polled { feed: name, outcome: Outcome::Failed(error), objects: 0, bytes: 0, elapsed });
+        self.polled[place] = Some(Polled {
+            feed: feed.name.clone(),
+            outcome: Outcome::Failed(text),
+            objects: 0,
+            bytes: 0,
+            elapsed: started.elapsed(),
+            goes_on: false,
+        });
     }
+}
+
+fn is_poll_timeout(error: &anyhow::Error) -> bool {
+    error.downcast_ref::<http::Fault>().is_some_and(http::Fault::is_poll_timeout)
 }
 
 impl Polled {
+    /// What this and an earlier part of the same poll came to.
+    fn after(self, before: Option<Polled>) -> Polled {
+        let Some(before) = before else { return self };
+        let outcome = match (before.outcome, self.outcome) {
+            (Outcome::Ingested(before), Outcome::Ingested(last)) => Outcome::Ingested(last.after(before)),
+            (before, Outcome::Unchanged) => before,
+            (_, last) => last,
+        };
+        let (objects, bytes) = (before.objects + self.objects, before.bytes + self.bytes);
+        Polled { outcome, objects, bytes, ..self }
+    }
+
     fn skipped(feed: &Feed, why: String) -> Polled {
         let outcome = Outcome::Skipped(why);
-        Polled { feed: feed.name.clone(), outcome, objects: 0, bytes: 0, elapsed: Duration::ZERO }
+        Polled {
+            feed: feed.name.clone(),
+            outcome,
+            objects: 0,
+            bytes: 0,
+            elapsed: Duration::ZERO,
+            goes_on: false,
+        }
     }
 }
 
-async fn fetch(feed: Feed, http: Arc<Http>, cursor: Option<Json>, now: Timestamp) -> anyhow::Result<Fetched> {
+async fn fetch(
+    feed: Feed,
+    http: Arc<Http>,
+    cursor: Option<Json>,
+    now: Timestamp,
+    deadline: Deadline,
+) -> anyhow::Result<Fetched> {
     let cursor = cursor.as_ref();
     match &feed.origin {
-        Origin::Taxii(taxii) => taxii::fetch(&feed, taxii, &http, cursor, now).await,
-        Origin::Url(url) => url::fetch(&feed, url, &http, cursor).await,
+        Origin::Taxii(taxii) => taxii::fetch(&feed, taxii, &http, cursor, now, deadline).await,
+        Origin::Url(url) => url::fetch(&feed, url, &http, cursor, deadline).await,
         Origin::Path(path) => blocking(|| path::find(&feed, path, cursor)),
     }
+}
+
+/// What must not be shown of a feed's URL and credentials, wherever its server repeats them.
+fn secrets(feed: &Feed) -> Secrets {
+    let (url, auth) = match &feed.origin {
+        Origin::Taxii(taxii) => (&taxii.url, &taxii.auth),
+        Origin::Url(url) => (&url.url, &url.auth),
+        Origin::Path(_) => return Secrets::default(),
+    };
+    let header = auth_header(auth).ok().flatten();
+    let mut secrets = Secrets::of_auth(auth, header.as_ref());
+    secrets.add_url(url);
+    secrets
 }
 
 /// The state is changed in transactions only, so whoever broke down with it locked left it whole.

@@ -32,10 +32,10 @@ pub(super) fn find(feed: &Feed, path: &Path, cursor: Option<&Json>) -> anyhow::R
     let likeness = likeness(&files)?;
     let bytes = likeness.bytes;
     if cursor::read(feed, cursor).is_some_and(|known: Likeness| known == likeness) {
-        return Ok(Fetched { body: None, cursor: None, objects: 0, bytes: 0 });
+        return Ok(Fetched { body: None, cursor: None, objects: 0, bytes: 0, goes_on: false });
     }
     let cursor = Some(cursor::write(feed, &likeness)?);
-    Ok(Fetched { body: Some(Body::Files(files, likeness)), cursor, objects: 0, bytes })
+    Ok(Fetched { body: Some(Body::Files(files, likeness)), cursor, objects: 0, bytes, goes_on: false })
 }
 
 /// What would be read, for people.

@@ -6,9 +6,13 @@ use crate::config::{Feed, Http, Origin};
 
 /// Connects and says in a few words what a poll would fetch.
 pub(crate) async fn probe(feed: &Feed, http: &Http) -> anyhow::Result<String> {
-    match &feed.origin {
+    let answer = match &feed.origin {
         Origin::Taxii(taxii) => taxii::probe(taxii, http).await,
         Origin::Url(url) => url::probe(url, http).await,
         Origin::Path(path) => blocking(|| path::probe(path)),
-    }
+    };
+    let secrets = super::secrets(feed);
+    answer
+        .map(|text| secrets.redact(&text))
+        .map_err(|error| anyhow::Error::msg(secrets.redact(&format!("{error:#}"))))
 }

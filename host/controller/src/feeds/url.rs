@@ -4,11 +4,11 @@ use reqwest::StatusCode;
 use reqwest::header::{ETAG, HeaderName, HeaderValue, IF_MODIFIED_SINCE, IF_NONE_MATCH, LAST_MODIFIED};
 use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
-use threatsieve_feed::{FeedFormat, sniff};
+use threatsieve_feed::looks_like;
 
 use super::cursor;
 use super::fetched::{Body, Fetched};
-use super::http::{Fetcher, Request, shown, text};
+use super::http::{Deadline, Fetcher, Request, shown, text};
 use crate::config::{Feed, Http, UrlFeed};
 
 const EXPECTED: &str = "a list, a STIX bundle or a TAXII envelope";
@@ -30,8 +30,9 @@ pub(super) async fn fetch(
     url: &UrlFeed,
     http: &Http,
     cursor: Option<&Json>,
+    deadline: Deadline,
 ) -> anyhow::Result<Fetched> {
-    let mut fetcher = fetcher(url, http)?;
+    let mut fetcher = fetcher(url, http, deadline)?;
     let known: Option<At> = cursor::read(feed, cursor);
     let mut request = request(url);
     if let Some(At { etag, last_modified, .. }) = &known {
@@ -41,7 +42,7 @@ pub(super) async fn fetch(
     let answer = fetcher.get(&request).await?;
     let bytes = fetcher.bytes;
     if answer.status == StatusCode::NOT_MODIFIED {
-        return Ok(Fetched { body: None, cursor: None, objects: 0, bytes });
+        return Ok(Fetched { body: None, cursor: None, objects: 0, bytes, goes_on: false });
     }
     answer.refuse_page(EXPECTED)?;
     let at = At {
@@ -51,24 +52,21 @@ pub(super) async fn fetch(
     };
     let is_known = known.is_some_and(|known| known.digest == at.digest);
     let body = (!is_known).then(|| Body::Whole(answer.body, shown(&answer.url)));
-    Ok(Fetched { body, cursor: Some(cursor::write(feed, at)?), objects: 0, bytes })
+    Ok(Fetched { body, cursor: Some(cursor::write(feed, at)?), objects: 0, bytes, goes_on: false })
 }
 
 /// What would be fetched, for people.
 pub(super) async fn probe(url: &UrlFeed, http: &Http) -> anyhow::Result<String> {
-    let fetcher = fetcher(url, http)?;
+    let fetcher = fetcher(url, http, Deadline::of_poll(http))?;
     let (from, length, start) = fetcher.look(&request(url)).await?;
-    let format = match sniff(&start) {
-        _ if start.starts_with(b"\x1f\x8b") || start.starts_with(b"\x28\xb5\x2f\xfd") => "a compressed file",
-        FeedFormat::Stix => "STIX in JSON",
-        FeedFormat::List => "a list",
-    };
+    let is_packed = start.starts_with(b"\x1f\x8b") || start.starts_with(b"\x28\xb5\x2f\xfd");
+    let format = if is_packed { "a compressed file" } else { looks_like(&start) };
     let length = length.map_or_else(String::new, |bytes| format!(" of {bytes} bytes"));
     Ok(format!("{format}{length} at {}", shown(&from)))
 }
 
-fn fetcher(url: &UrlFeed, http: &Http) -> anyhow::Result<Fetcher> {
-    Fetcher::new(http, &url.url, &url.auth, url.client_certificate.as_ref())
+fn fetcher(url: &UrlFeed, http: &Http, deadline: Deadline) -> anyhow::Result<Fetcher> {
+    Fetcher::new(http, &url.url, &url.auth, url.client_certificate.as_ref(), deadline)
 }
 
 fn request(url: &UrlFeed) -> Request {

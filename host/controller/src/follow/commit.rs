@@ -1,18 +1,20 @@
-//! What came of each piece, into the state: events, matches, records, and how far the log is matched, in one transaction.
+//! Results of pieces into the state: events, matches, records, and the log's place, in one transaction.
 
 use std::collections::BTreeMap;
 
-use rusqlite::{Connection, TransactionBehavior};
+use rusqlite::Connection;
 use serde::Serialize;
 use threatsieve_flag::coverings;
 
-use super::found_event::{FoundEvent, FoundEvents};
-use super::reading::Stretch;
-use crate::matching::{End, Report, Tally};
+use super::stretch::Stretch;
+use crate::matching::Judge;
+use crate::pipeline::{End, FoundEvent, FoundEvents, Report, Tally};
 use crate::sinks::{RecordShape, addition_record, flag_record};
 use crate::store::Store;
-use crate::store::events::{Finding, insert_event, insert_match, insert_record};
-use crate::store::files;
+use crate::store::events::{Finding, NewEvent, event_uid, insert_event, insert_match};
+use crate::store::files::{self, Place, Reached};
+use crate::store::history;
+use crate::store::records::insert_record;
 
 /// Pieces without a match whose places are stored together: at most so many are read again after a kill.
 const PIECES_TOGETHER: usize = 64;
@@ -27,22 +29,31 @@ pub(crate) struct Counts {
     pub(crate) matches: u64,
 }
 
-/// Whose place moves on.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Moves {
-    /// The file's.
-    Log,
-    /// That of a file in a history job.
-    History { job: i64 },
+impl Counts {
+    pub(crate) fn add(&mut self, other: &Counts) {
+        self.lines += other.lines;
+        self.events += other.events;
+        self.matches += other.matches;
+    }
 }
 
-/// Stores results.
+/// Which of a file's two places moves on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Moves {
+    /// Lines matched for the first time.
+    New,
+    /// Stored lines matched again.
+    Stored,
+}
+
+/// Judges and stores results.
 pub(crate) struct Commit<'a> {
     store: &'a mut Store,
     stretches: &'a [Stretch],
     moves: Moves,
     shape: RecordShape<'a>,
     finding: Finding,
+    judge: Judge,
     /// Places that are reached, but not stored yet.
     reached: BTreeMap<usize, End>,
     pieces: usize,
@@ -64,6 +75,7 @@ impl<'a> Commit<'a> {
             moves,
             shape,
             finding,
+            judge: Judge::new(finding.generation),
             reached: BTreeMap::new(),
             pieces: 0,
             counts: Counts::default(),
@@ -72,7 +84,7 @@ impl<'a> Commit<'a> {
     }
 
     /// Takes a piece's results, or a part of them.
-    pub(crate) fn take(&mut self, report: &mut Report<FoundEvents>) -> anyhow::Result<()> {
+    pub(crate) fn take(&mut self, mut report: Report<FoundEvents>) -> anyhow::Result<()> {
         let number = report.source.number as usize;
         let events = std::mem::take(&mut report.collected.events);
         self.counts.lines += report.tally.lines;
@@ -86,19 +98,24 @@ impl<'a> Commit<'a> {
         if events.is_empty() && self.pieces < PIECES_TOGETHER {
             return Ok(());
         }
-        self.store(number, &events)
+        self.store(number, events)
     }
 
     /// Stores the places that are left.
     pub(crate) fn finish(&mut self) -> anyhow::Result<()> {
-        if self.reached.is_empty() { Ok(()) } else { self.store(0, &[]) }
+        if self.reached.is_empty() { Ok(()) } else { self.store(0, Vec::new()) }
     }
 
-    fn store(&mut self, number: usize, events: &[FoundEvent]) -> anyhow::Result<()> {
-        let transaction = self.store.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    fn store(&mut self, number: usize, events: Vec<FoundEvent>) -> anyhow::Result<()> {
+        let transaction = self.store.write()?;
+        let mut session = self.judge.begin(&transaction)?;
         let mut counts = Counts::default();
-        for event in events {
-            flag(&transaction, &self.stretches[number], event, &self.shape, &self.finding, &mut counts)?;
+        for mut event in events {
+            event.found = session.judge(event.found)?;
+            if !event.found.is_empty() {
+                let stretch = &self.stretches[number];
+                flag(&transaction, stretch, &event, &self.shape, &self.finding, &mut counts)?;
+            }
         }
         for (number, end) in &self.reached {
             move_place(&transaction, self.moves, self.stretches[*number].file, end)?;
@@ -106,8 +123,7 @@ impl<'a> Commit<'a> {
         transaction.commit()?;
         self.reached.clear();
         self.pieces = 0;
-        self.counts.events += counts.events;
-        self.counts.matches += counts.matches;
+        self.counts.add(&counts);
         Ok(())
     }
 }
@@ -121,7 +137,18 @@ fn flag(
     finding: &Finding,
     counts: &mut Counts,
 ) -> anyhow::Result<()> {
-    let known = insert_event(connection, stretch.file, &stretch.identity, event)?;
+    let known = insert_event(
+        connection,
+        &NewEvent {
+            file: stretch.file,
+            offset: event.offset,
+            line: event.line,
+            uid: event_uid(&stretch.identity, event.offset),
+            occurred: event.time,
+            source: event.source(),
+            raw: &event.raw,
+        },
+    )?;
     let mut new = Vec::new();
     for covering in coverings(&event.found) {
         let is_written = shape.ceiling().admits(covering.indicator.tlp);
@@ -140,15 +167,18 @@ fn flag(
 }
 
 fn move_place(connection: &Connection, moves: Moves, file: i64, end: &End) -> anyhow::Result<()> {
+    let place = Place { offset: end.offset, lines: end.lines, header: end.header.to_vec() };
     match moves {
-        Moves::Log => files::move_to(connection, file, end),
-        Moves::History { job } => {
-            connection
-                .prepare_cached(
-                    "UPDATE history_files SET done = ?3, lines = ?4, header = ?5 WHERE job = ?1 AND file = ?2",
-                )?
-                .execute((job, file, end.offset.cast_signed(), end.lines.cast_signed(), &*end.header))?;
-            Ok(())
+        Moves::New => {
+            let reached = Reached {
+                place,
+                partial: end.partial,
+                format: Some(end.format),
+                newest: end.time,
+                tail: end.tail,
+            };
+            files::move_to(connection, file, &reached)
         }
+        Moves::Stored => history::move_to(connection, file, &place),
     }
 }

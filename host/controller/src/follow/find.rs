@@ -1,18 +1,24 @@
-//! The files that a log source has at the moment.
+//! The files that the log sources have at the moment.
 
-use std::collections::HashSet;
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-use anyhow::anyhow;
+use anyhow::{anyhow, ensure};
 
-use super::opened::Stat;
-use crate::config::LogSource;
-use crate::sources::{Input, Unreadable, Walk};
+use crate::config::{Config, LogSource};
+use crate::sources::{Expanded, Input, PathPattern, Unreadable, Walk};
+use crate::store::files::Stat;
+
+/// Files in several sources that are named.
+const SHARED_NAMED: usize = 10;
 
 /// A file that was found.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Present {
+    /// The log source, by its place in the configuration.
+    pub(crate) source: usize,
     pub(crate) path: PathBuf,
     pub(crate) stat: Stat,
 }
@@ -20,60 +26,121 @@ pub(crate) struct Present {
 /// What cannot be looked at, and why.
 #[derive(Debug)]
 pub(crate) struct Missing {
+    /// The log source, by its place in the configuration.
+    pub(crate) source: usize,
     pub(crate) path: PathBuf,
     pub(crate) why: anyhow::Error,
 }
 
-/// Finds a source's files, oldest first, each once however many names lead to it.
-pub(crate) fn find(source: &LogSource) -> (Vec<Present>, Vec<Missing>) {
-    let (mut present, mut missing) = (Vec::new(), Vec::new());
+impl Missing {
+    fn new(source: usize, unreadable: Unreadable) -> Missing {
+        match unreadable {
+            Unreadable::Missing { path } => Missing { source, path, why: anyhow!("no such file or folder") },
+            Unreadable::Closed { path, source: error } => Missing { source, path, why: anyhow!(error) },
+        }
+    }
+
+    /// Returns whether a file cannot be found for this reason: it is what is missing, or lies in it.
+    pub(crate) fn hides(&self, file: &Path) -> bool {
+        file.starts_with(&self.path)
+    }
+}
+
+/// The files of all sources.
+#[derive(Debug, Default)]
+pub(crate) struct FoundFiles {
+    /// Oldest first, each once however many names lead to it. What several sources name is the first
+    /// one's.
+    pub(crate) present: Vec<Present>,
+    /// What a source names as well, with the source that has it.
+    pub(crate) shared: Vec<(Present, usize)>,
+    pub(crate) missing: Vec<Missing>,
+}
+
+/// Finds the files of all sources.
+pub(crate) fn find(sources: &[LogSource]) -> FoundFiles {
+    let mut found = FoundFiles::default();
+    let mut known = HashMap::new();
+    for (number, source) in sources.iter().enumerate() {
+        for present in find_in(number, source, &mut found.missing) {
+            match known.entry((present.stat.device, present.stat.inode)) {
+                Entry::Vacant(free) => {
+                    free.insert(number);
+                    found.present.push(present);
+                }
+                Entry::Occupied(owner) if *owner.get() != number => {
+                    found.shared.push((present, *owner.get()));
+                }
+                Entry::Occupied(_) => {}
+            }
+        }
+    }
+    found.present.sort_by(|a, b| (a.stat.modified, &a.path).cmp(&(b.stat.modified, &b.path)));
+    found
+}
+
+/// Files that several sources name, the first ones, each in a sentence. A round reads each of them once.
+pub(crate) fn shared_logs(config: &Config) -> Vec<String> {
+    let shared = find(&config.logs).shared;
+    let sentences = shared.iter().take(SHARED_NAMED).map(|(present, owner)| {
+        format!(
+            "log {}: expected in one source, got it in {} and {}; it is read as {}'s",
+            present.path.display(),
+            config.logs[*owner].name,
+            config.logs[present.source].name,
+            config.logs[*owner].name
+        )
+    });
+    let more = shared.len().checked_sub(SHARED_NAMED).filter(|more| *more > 0);
+    sentences.chain(more.map(|more| format!("{more} more logs are in several sources"))).collect()
+}
+
+/// All names of one source's files.
+fn find_in(number: usize, source: &LogSource, missing: &mut Vec<Missing>) -> Vec<Present> {
+    let mut present = Vec::new();
     let mut arguments = Vec::new();
     for pattern in &source.paths {
         match expand(pattern) {
-            Ok(paths) => arguments.extend(paths),
-            Err(why) => missing.push(Missing { path: pattern.into(), why }),
+            Ok(Expanded { paths, unreadable }) => {
+                arguments.extend(paths);
+                missing.extend(unreadable.into_iter().map(|one| Missing::new(number, one)));
+            }
+            Err(why) => missing.push(Missing { source: number, path: pattern.into(), why }),
         }
     }
-    let mut known = HashSet::new();
     for input in Walk::new(&arguments) {
         let path = match input {
             Ok(Input::File(path)) => path,
             Ok(Input::Stdin) => continue,
-            Err(Unreadable::Missing { path }) => {
-                missing.push(Missing { path, why: anyhow!("no such file or folder") });
-                continue;
-            }
-            Err(Unreadable::Closed { path, source }) => {
-                missing.push(Missing { path, why: anyhow!(source) });
+            Err(unreadable) => {
+                missing.push(Missing::new(number, unreadable));
                 continue;
             }
         };
         match fs::metadata(&path) {
             Ok(metadata) if !metadata.is_file() => {
-                missing.push(Missing { path, why: anyhow!("expected a regular file or a folder") });
+                missing.push(Missing {
+                    source: number,
+                    path,
+                    why: anyhow!("expected a regular file or a folder"),
+                });
             }
             Ok(metadata) => {
-                let stat = Stat::of(&metadata);
-                if known.insert((stat.device, stat.inode)) {
-                    present.push(Present { path, stat });
-                }
+                present.push(Present { source: number, path, stat: Stat::of(&metadata) });
             }
-            Err(error) => missing.push(Missing { path, why: anyhow!(error) }),
+            Err(error) => missing.push(Missing { source: number, path, why: anyhow!(error) }),
         }
     }
-    present.sort_by(|a, b| (a.stat.modified, &a.path).cmp(&(b.stat.modified, &b.path)));
-    (present, missing)
+    present
 }
 
-/// The paths that a configured one stands for: itself where there is such a file, else those that it is a pattern of.
-fn expand(pattern: &str) -> anyhow::Result<Vec<PathBuf>> {
-    let is_pattern = pattern.contains(['*', '?', '[']) && fs::symlink_metadata(pattern).is_err();
-    if !is_pattern {
-        return Ok(vec![PathBuf::from(pattern)]);
+/// Returns the paths that a configured one means: itself where there is such a file, else those that it is a pattern
+/// of. What of the pattern cannot be looked at is no error of the pattern.
+fn expand(pattern: &str) -> anyhow::Result<Expanded> {
+    if !PathPattern::is_pattern(pattern) || fs::symlink_metadata(pattern).is_ok() {
+        return Ok(Expanded { paths: vec![PathBuf::from(pattern)], unreadable: Vec::new() });
     }
-    let paths: Vec<PathBuf> = glob::glob(pattern)?.collect::<Result<_, _>>()?;
-    if paths.is_empty() {
-        return Err(anyhow!("no file matches the pattern"));
-    }
-    Ok(paths)
+    let expanded = PathPattern::new(pattern)?.expand();
+    ensure!(!expanded.paths.is_empty() || !expanded.unreadable.is_empty(), "no file matches the pattern");
+    Ok(expanded)
 }

@@ -2,42 +2,15 @@
 
 use std::fs::File;
 use std::io::{self, Read};
-use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
-use threatsieve_blacklist::Timestamp;
+use rustix::fs::SeekFrom;
 
 use crate::sources::{self, Damage, Decoder};
+use crate::store::files::{Digest, Stat, Tail};
 
 /// Bytes of the unpacked stream that a file is known by.
 pub(crate) const HEAD_BYTES: usize = 4096;
-
-/// What the file system says of a file.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Stat {
-    pub(crate) device: u64,
-    pub(crate) inode: u64,
-    /// On disk.
-    pub(crate) bytes: u64,
-    pub(crate) modified: Timestamp,
-}
-
-impl Stat {
-    pub(crate) fn of(metadata: &std::fs::Metadata) -> Stat {
-        let micros = metadata.mtime_nsec() / 1000;
-        Stat {
-            device: metadata.dev(),
-            inode: metadata.ino(),
-            bytes: metadata.len(),
-            modified: Timestamp(metadata.mtime().saturating_mul(1_000_000).saturating_add(micros)),
-        }
-    }
-
-    /// Whether both are of one file, whatever it holds.
-    pub(crate) fn is_same_file(&self, other: &Stat) -> bool {
-        (self.device, self.inode) == (other.device, other.inode)
-    }
-}
 
 /// Why a file cannot be read, or not to its end.
 #[derive(Debug, thiserror::Error)]
@@ -60,11 +33,15 @@ pub(crate) struct Opened {
 #[derive(Debug)]
 pub(crate) struct Head {
     pub(crate) stat: Stat,
+    /// Zeros before them: the hole that `copytruncate` leaves where a program goes on writing at its
+    /// old offset. It says nothing of the file, and grows with each rotation.
+    pub(crate) hole: u64,
     /// Up to [`HEAD_BYTES`] of the unpacked stream.
     bytes: Vec<u8>,
     pub(crate) is_packed: bool,
-    /// Bytes on disk before the stream of a file that is not packed: a byte order mark.
-    mark_bytes: u64,
+    /// Bytes on disk before a stream that lies there as it is: a byte order mark. `None` when only
+    /// reading would tell how long the stream is.
+    mark_bytes: Option<u64>,
     /// What kept the head from being longer.
     pub(crate) damage: Option<Damage>,
 }
@@ -78,29 +55,54 @@ impl Opened {
         }
         let file = File::open(path).map_err(Unreadable::Open)?;
         let stat = Stat::of(&file.metadata().map_err(Unreadable::Open)?);
+        // Asked first: it moves the place at which the decoder reads.
+        let unwritten = unwritten(&file);
         let mut decoder = sources::unpack(file.try_clone().map_err(Unreadable::Open)?)?;
         let is_packed = decoder.is_packed();
-        let mark_bytes = if is_packed { 0 } else { decoder.taken() };
+        let mark_bytes = decoder.mark_bytes();
+        // Only a stream that lies on disk as it is can have the disk's holes.
+        let mut hole = mark_bytes.map_or(0, |mark| unwritten.saturating_sub(mark));
         let mut bytes = vec![0; HEAD_BYTES];
-        let (mut used, mut damage) = (0, None);
-        while used < HEAD_BYTES {
+        let (mut used, mut damage) = (0, decoder.skip(hole).err().map(|error| decoder.damage(error)));
+        while used < HEAD_BYTES && damage.is_none() {
             match decoder.read(&mut bytes[used..]) {
                 Ok(0) => break,
-                Ok(n) => used += n,
-                Err(error) => {
-                    damage = Some(decoder.damage(error));
-                    break;
+                Ok(n) => {
+                    used += n;
+                    if used == n {
+                        let zeros = bytes[..n].iter().take_while(|&&byte| byte == 0).count();
+                        bytes.copy_within(zeros..n, 0);
+                        hole += zeros as u64;
+                        used -= zeros;
+                    }
                 }
+                Err(error) => damage = Some(decoder.damage(error)),
             }
         }
         bytes.truncate(used);
-        Ok(Opened { file, head: Head { stat, bytes, is_packed, mark_bytes, damage } })
+        Ok(Opened { file, head: Head { stat, hole, bytes, is_packed, mark_bytes, damage } })
+    }
+
+    /// Whether what stands before an offset of its stream is what stood there.
+    pub(crate) fn has_tail(&self, offset: u64, tail: &Tail) -> bool {
+        let Ok(mut decoder) = self.decoder() else { return false };
+        let Some(start) = offset.checked_sub(tail.bytes as u64) else { return false };
+        let mut there = vec![0; tail.bytes];
+        decoder.skip(start).is_ok_and(|skipped| skipped == start)
+            && decoder.read_exact(&mut there).is_ok()
+            && Tail::of(&there) == *tail
     }
 
     /// Its stream from the first byte on.
     pub(crate) fn decoder(&self) -> Result<Decoder, Unreadable> {
         Ok(sources::unpack(self.file.try_clone().map_err(Unreadable::Open)?)?)
     }
+}
+
+/// Bytes of a file, from its start on, that were never written: its first hole.
+fn unwritten(file: &File) -> u64 {
+    // A file that is nothing but a hole is read as zeros.
+    rustix::fs::seek(file, SeekFrom::Data(0)).unwrap_or(0)
 }
 
 impl Head {
@@ -114,14 +116,14 @@ impl Head {
         self.bytes.len()
     }
 
-    /// Whether the other file begins as this one does, as far as this one goes.
-    pub(crate) fn is_front_of(&self, other: &Head) -> bool {
-        other.bytes.starts_with(&self.bytes)
+    /// The first bytes after the hole.
+    pub(crate) fn bytes(&self) -> &[u8] {
+        &self.bytes
     }
 
-    /// Bytes of the stream; `None` when only unpacking would tell.
+    /// Bytes of the stream; `None` when only unpacking or decoding would tell.
     pub(crate) fn stream_bytes(&self) -> Option<u64> {
-        (!self.is_packed).then(|| self.stat.bytes.saturating_sub(self.mark_bytes))
+        self.mark_bytes.map(|mark| self.stat.bytes.saturating_sub(mark))
     }
 
     /// Whether it holds something that tells the file from others: other than header or comment lines, which many files begin
@@ -133,15 +135,5 @@ impl Head {
                     && !line.starts_with(b"#")
                     && !line.trim_ascii().is_empty()
             })
-    }
-}
-
-/// BLAKE3 of a file's first bytes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(crate) struct Digest(pub(crate) [u8; 32]);
-
-impl Digest {
-    pub(crate) fn of(bytes: &[u8]) -> Digest {
-        Digest(*blake3::hash(bytes).as_bytes())
     }
 }

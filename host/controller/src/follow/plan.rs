@@ -1,7 +1,7 @@
-//! What of a source's files is to be matched now.
+//! What of the files is to be matched now.
 
-use std::io::{self, BufRead, BufReader, Read};
-use std::path::PathBuf;
+use std::io::{self, BufRead, BufReader};
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::anyhow;
@@ -10,20 +10,20 @@ use rusqlite::Connection;
 use threatsieve_blacklist::Timestamp;
 
 use super::FollowReport;
-use super::find::Missing;
+use super::find::{Missing, Present};
 use super::identify::{Found, Identified};
 use super::opened::{Head, Opened};
-use super::reading::Stretch;
+use super::stretch::Stretch;
 use super::troubles::Troubles;
 use crate::config::LogSource;
-use crate::store::files::{LogFile, Place};
+use crate::store::files::{LogFile, Place, set_copies};
 
 /// A file that was not written to for so long is taken to be finished: its last line needs no end.
 const FINISHED_AFTER: Duration = Duration::from_secs(60);
 
-/// One round's look at one source.
+/// One round's look at the files.
 pub(super) struct Plan<'a> {
-    pub(super) source: &'a LogSource,
+    pub(super) sources: &'a [LogSource],
     pub(super) round: i64,
     pub(super) now: Timestamp,
     /// Files that were last written to before this are passed over when they are met.
@@ -39,31 +39,25 @@ impl Plan<'_> {
         connection: &Connection,
         identified: Identified,
     ) -> anyhow::Result<Vec<Stretch>> {
-        for Missing { path, why } in &identified.missing {
-            self.troubles.add(&self.source.name, path, why);
+        for Missing { source, path, why } in &identified.missing {
+            self.troubles.add(&self.sources[*source].name, path, why);
         }
         // What cannot be read is not gone.
-        let is_missing = |file: &LogFile| identified.missing.iter().any(|missing| missing.path == file.path);
+        let is_missing = |file: &LogFile| identified.missing.iter().any(|missing| missing.hides(&file.path));
         for file in identified.absent.iter().filter(|file| !file.gone && !is_missing(file)) {
-            self.report.gone += 1;
-            if !file.settled {
-                tracing::warn!(
-                    source = self.source.name,
-                    path = %file.path.display(),
-                    offset = file.place.offset,
-                    "log is gone, and was not matched beyond this offset"
-                );
-            }
-            file.set_gone(connection)?;
+            self.gone(connection, file)?;
         }
+        set_copies(connection, &identified.copies)?;
         let mut stretches = Vec::new();
-        for (path, found) in identified.found {
+        for (Present { source, path, .. }, found) in identified.found {
+            let source = &self.sources[source];
             self.report.files += 1;
             let stretch = match found {
                 Found::Unchanged(file) => {
-                    self.troubles.is_unchanged(&self.source.name, &path);
-                    if file.path != path || file.gone {
-                        LogFile { path, ..file }.seen(connection, self.round)?;
+                    self.troubles.is_unchanged(&source.name, &path);
+                    if file.path != path || file.gone || file.source != source.name {
+                        let source = source.name.clone();
+                        LogFile { path, source, ..file }.seen(connection, self.round)?;
                     }
                     None
                 }
@@ -71,12 +65,32 @@ impl Plan<'_> {
                     self.report.copies += 1;
                     None
                 }
-                Found::Known(file, head) => self.known(connection, file, path, &head)?,
-                Found::New(head) => self.first_met(connection, path, &head)?,
+                Found::Known(file, head) => {
+                    let file = LogFile { path, source: source.name.clone(), ..file };
+                    self.known(connection, source, file, &head)?
+                }
+                Found::New(head, place) => self.first_met(connection, source, path, &head, place)?,
             };
             stretches.extend(stretch);
         }
         Ok(stretches)
+    }
+
+    /// A file that no source names any more, or that is not there.
+    fn gone(&mut self, connection: &Connection, file: &LogFile) -> anyhow::Result<()> {
+        self.report.gone += 1;
+        let path = file.path.display();
+        if !self.sources.iter().any(|source| source.name == file.source) {
+            tracing::info!(source = file.source, %path, "log is named by no source any more");
+        } else if !file.settled {
+            tracing::warn!(
+                source = file.source,
+                %path,
+                offset = file.place.offset,
+                "log is gone, and was not matched beyond this offset"
+            );
+        }
+        file.set_gone(connection)
     }
 
     fn is_finished(&self, head: &Head) -> bool {
@@ -88,20 +102,23 @@ impl Plan<'_> {
     fn first_met(
         &mut self,
         connection: &Connection,
+        source: &LogSource,
         path: PathBuf,
         head: &Head,
+        place: Place,
     ) -> anyhow::Result<Option<Stretch>> {
         let is_finished = self.is_finished(head);
         if head.damage.is_some() && !is_finished || !head.tells(head.is_packed || is_finished) {
             // Empty, or with nothing but a header, or still being compressed: the next round may know more.
             self.report.waiting += 1;
-            self.complain(&path, head, is_finished);
+            self.complain(source, &path, head, is_finished);
             return Ok(None);
         }
         let Some(digest) = head.digest(head.len()) else { return Ok(None) };
         let is_old = head.stat.modified < self.oldest;
         let mut file = LogFile {
             id: 0,
+            source: source.name.clone(),
             digest,
             digest_bytes: head.len(),
             identity: digest.0.to_vec(),
@@ -109,30 +126,30 @@ impl Plan<'_> {
             stat: head.stat,
             settled: is_old,
             gone: false,
-            place: Place::default(),
+            place,
+            tail: None,
             partial: 0,
             format: None,
             newest: None,
         };
-        file.add(connection, &self.source.name, self.round)?;
+        file.add(connection, self.round)?;
         self.report.new_files += 1;
         if is_old {
             self.report.passed_over += 1;
             return Ok(None);
         }
-        Ok(Some(self.stretch(&file, head)))
+        Ok(Some(self.stretch(source, &file, head)))
     }
 
     /// A file that is known, and not as it was.
     fn known(
         &mut self,
         connection: &Connection,
+        source: &LogSource,
         mut file: LogFile,
-        path: PathBuf,
         head: &Head,
     ) -> anyhow::Result<Option<Stretch>> {
         let is_finished = self.is_finished(head);
-        file.path = path;
         file.stat = head.stat;
         file.settled = false;
         if let Some(digest) = head.digest(head.len()).filter(|_| head.len() > file.digest_bytes) {
@@ -149,17 +166,19 @@ impl Plan<'_> {
             Ok(rest) => rest,
             Err(_) if !is_finished => Rest::Unfinished,
             Err(why) => {
-                self.troubles.add(&self.source.name, &file.path, &why);
+                self.troubles.add(&source.name, &file.path, &why);
                 Rest::Nothing
             }
         };
         file.settled = rest == Rest::Nothing;
         file.seen(connection, self.round)?;
         self.report.waiting += u64::from(rest == Rest::Unfinished);
-        Ok((rest == Rest::Lines).then(|| self.stretch(&file, head)))
+        Ok((rest == Rest::Lines).then(|| self.stretch(source, &file, head)))
     }
 
-    /// A file that lost its end goes on from the end that it has now, under a name of its own: what follows is not what was there.
+    /// A file that lost its end is another one, under a name of its own: what follows is not what was
+    /// there, and nothing shows whether what is left is. It is matched from its start; a line that stands
+    /// where it stood is the same event.
     fn truncated(
         &mut self,
         connection: &Connection,
@@ -168,40 +187,44 @@ impl Plan<'_> {
         head: &Head,
     ) -> anyhow::Result<LogFile> {
         tracing::warn!(
-            source = self.source.name,
+            source = file.source,
             path = %file.path.display(),
             bytes = head.stat.bytes,
             matched,
-            "log was truncated: it is followed from its new end"
+            "log was truncated: what is left of it is matched again, as the same events"
         );
         file.supersede(connection)?;
-        let (lines, offset, partial) = ends(&file).unwrap_or_default();
         let mut identity = blake3::Hasher::new();
-        identity.update(&file.identity).update(&matched.to_le_bytes()).update(&offset.to_le_bytes());
-        let place = Place { offset, lines, header: file.place.header };
+        identity.update(&file.identity).update(&matched.to_le_bytes());
+        identity.update(&head.stat.bytes.to_le_bytes());
         let identity = identity.finalize().as_bytes().to_vec();
-        let mut file = LogFile { id: 0, identity, place, partial, ..file };
-        file.add(connection, &self.source.name, self.round)?;
+        let place = Place { offset: head.hole, ..Place::default() };
+        let predecessor = file.id;
+        let mut file = LogFile { id: 0, identity, place, partial: 0, tail: None, ..file };
+        file.add(connection, self.round)?;
+        file.succeed(connection, predecessor)?;
         Ok(file)
     }
 
     /// Tells of a file that will stay unreadable.
-    fn complain(&mut self, path: &std::path::Path, head: &Head, is_finished: bool) {
+    fn complain(&mut self, source: &LogSource, path: &Path, head: &Head, is_finished: bool) {
         if let Some(damage) = head.damage.as_ref().filter(|_| is_finished) {
-            self.troubles.add(&self.source.name, path, &anyhow!("{damage}"));
+            self.troubles.add(&source.name, path, &anyhow!("{damage}"));
         }
     }
 
-    fn stretch(&self, file: &LogFile, head: &Head) -> Stretch {
+    fn stretch(&self, source: &LogSource, file: &LogFile, head: &Head) -> Stretch {
         let is_finished = self.is_finished(head);
         Stretch {
             file: file.id,
+            source: file.source.clone(),
             identity: file.identity.clone(),
             path: file.path.clone(),
             digest: file.digest,
             digest_bytes: file.digest_bytes,
-            format: self.source.format.or(file.format),
-            fields: self.source.fields.clone(),
+            format: source.format,
+            detected: file.format,
+            fields: source.fields.clone(),
             place: file.place.clone(),
             until: None,
             takes_partial: head.is_packed || is_finished,
@@ -251,22 +274,4 @@ fn has_more(file: &LogFile, takes_partial: bool) -> anyhow::Result<Rest> {
         }
     }
     Ok(if is_empty || bytes == file.partial { Rest::Nothing } else { Rest::Unfinished })
-}
-
-/// Whole lines of a file, where the last one of them ends, and the bytes after that.
-fn ends(file: &LogFile) -> anyhow::Result<(u64, u64, u64)> {
-    let mut decoder = Opened::open(&file.path)?.decoder()?;
-    let mut buffer = vec![0; 64 * 1024];
-    let (mut lines, mut offset, mut bytes) = (0, 0, 0);
-    loop {
-        let used = decoder.read(&mut buffer)?;
-        if used == 0 {
-            return Ok((lines, offset, bytes - offset));
-        }
-        for end in memchr::memchr_iter(b'\n', &buffer[..used]) {
-            lines += 1;
-            offset = bytes + end as u64 + 1;
-        }
-        bytes += used as u64;
-    }
 }

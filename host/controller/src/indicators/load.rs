@@ -2,15 +2,16 @@
 
 use std::cell::RefCell;
 use std::collections::HashMap;
-use std::io::{BufRead, BufReader};
+use std::io::BufReader;
 use std::path::PathBuf;
 
-use anyhow::{Context, anyhow};
+use anyhow::anyhow;
 use threatsieve_blacklist::{
-    CompileError, CompileOptions, Compiled, Compiler, FeedId, Indicator, Refused, UrlMode,
+    CompileError, CompileOptions, Compiled, Compiler, FeedId, Indicator, Refused, Timestamp, UrlMode,
 };
 use threatsieve_feed::{
-    FeedFormat, ListOptions, RefusedLine, StixLimits, StixSet, Unreduced, read_list, sniff,
+    FeedError, FeedOptions, FeedReport, RejectedLine, StixLimits, StixSet, Unreduced, latest_modified,
+    read_feed,
 };
 
 use super::rejection::{OnRejection, Rejecting, Rejection, Rejections};
@@ -22,6 +23,8 @@ use crate::sources::{self, Decoder, Input, Walk};
 pub(crate) struct Loaded {
     pub(crate) compiled: Compiled,
     pub(crate) rejections: Rejections,
+    /// Inputs that are hardly what they should be, each with the reason.
+    pub(crate) doubts: Vec<String>,
 }
 
 /// Which blacklist is made.
@@ -42,14 +45,21 @@ pub(crate) fn load(args: &FeedArgs, identity: Identity, each: OnRejection<'_>) -
     let mut loader = Loader {
         compiler,
         url_mode: args.url_match.into(),
+        options: FeedOptions {
+            format: args.list_format.clone(),
+            url_mode: Some(args.url_match.into()),
+            match_port: args.match_port,
+        },
+        may_be_empty: args.may_be_empty,
+        doubts: Vec::new(),
         names: HashMap::new(),
         feeds: Vec::new(),
         rejecting: Rejecting { counts: Rejections::default(), each },
     };
     loader.load(args.list.iter().chain(&args.feed), Role::Block)?;
     loader.load(args.allow.iter(), Role::Allow)?;
-    let Loader { compiler, rejecting, .. } = loader;
-    Ok(Loaded { compiled: compiler.finish()?, rejections: rejecting.counts })
+    let Loader { compiler, rejecting, doubts, .. } = loader;
+    Ok(Loaded { compiled: compiler.finish()?, rejections: rejecting.counts, doubts })
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -61,6 +71,9 @@ enum Role {
 struct Loader<'a> {
     compiler: Compiler,
     url_mode: UrlMode,
+    options: FeedOptions,
+    may_be_empty: bool,
+    doubts: Vec<String>,
     /// The file that each feed's name was given to first.
     names: HashMap<String, Input>,
     /// By the numbers that they are known by while STIX objects are collected.
@@ -71,7 +84,11 @@ struct Loader<'a> {
 impl Loader<'_> {
     /// Reads files in their order. STIX objects are collected first: a newer one anywhere replaces an older one.
     fn load<'p>(&mut self, paths: impl Iterator<Item = &'p PathBuf>, role: Role) -> Result<(), Failure> {
-        let mut stix = StixSet::new(StixLimits { url_mode: self.url_mode, ..StixLimits::default() });
+        let mut stix = StixSet::new(StixLimits {
+            url_mode: self.url_mode,
+            latest_modified: latest_modified(Timestamp(jiff::Timestamp::now().as_microsecond())),
+            ..StixLimits::default()
+        });
         for input in Walk::new(paths) {
             let input = input?;
             let number = self.feed(&input)?;
@@ -82,13 +99,19 @@ impl Loader<'_> {
                 }
                 damage => Failure::damaged(anyhow!(damage).context(input.name())),
             });
-            let mut reader = opened?;
-            let first = reader.fill_buf().with_context(|| input.name()).map_err(Failure::damaged)?;
-            let read = match sniff(first) {
-                FeedFormat::Stix => stix.read(number, &mut reader).map(|_| ()).map_err(anyhow::Error::from),
-                FeedFormat::List => self.read_list(number, &mut reader, role),
-            };
-            read.map_err(|error| Failure::damaged(error.context(input.name())))?;
+            let report = self.read(number, &mut opened?, role, &mut stix).map_err(|error| {
+                let error = error.context(input.name());
+                // Whoever called knows which column counts.
+                match error.downcast_ref::<FeedError>().is_some_and(FeedError::is_ambiguous) {
+                    true => Failure::from(error),
+                    false => Failure::damaged(error),
+                }
+            })?;
+            // An allow-list has nothing in it until somebody needs it.
+            let may_be_empty = self.may_be_empty || matches!(role, Role::Allow);
+            if let Some(doubt) = report.doubt(may_be_empty) {
+                self.doubts.push(format!("{}: {doubt}", input.name()));
+            }
         }
         self.reduce(stix, role)?;
         Ok(())
@@ -111,7 +134,13 @@ impl Loader<'_> {
         Ok(number)
     }
 
-    fn read_list(&mut self, number: u16, reader: &mut BufReader<Decoder>, role: Role) -> anyhow::Result<()> {
+    fn read(
+        &mut self,
+        number: u16,
+        reader: &mut BufReader<Decoder>,
+        role: Role,
+        stix: &mut StixSet,
+    ) -> anyhow::Result<FeedReport> {
         let (feed, name) = &self.feeds[usize::from(number)];
         let (compiler, rejecting) = (&mut self.compiler, RefCell::new(&mut self.rejecting));
         let mut full = None;
@@ -124,19 +153,19 @@ impl Loader<'_> {
             };
             full = full.take().or(role.list(compiler, *feed, indicator, &mut refuse).err());
         };
-        let mut refuse = |line: RefusedLine| {
+        let mut reject = |line: RejectedLine| {
             rejecting.borrow_mut().reject(&Rejection {
                 feed: name.clone(),
                 id: line.line.to_string(),
                 value: line.text,
-                kind: "not a value".to_owned(),
+                kind: line.reason.kind().to_owned(),
                 reason: line.reason.to_string(),
                 is_pattern: false,
             });
         };
-        let options = ListOptions { url_mode: self.url_mode, ..ListOptions::default() };
-        read_list(reader, &options, &mut take, &mut refuse)?;
-        full.map_or(Ok(()), |error| Err(error.into()))
+        let report = read_feed(reader, &self.options, number, stix, &mut take, &mut reject)?;
+        rejecting.borrow_mut().skip(&report.skipped);
+        full.map_or(Ok(report), |error| Err(error.into()))
     }
 
     /// Hands the indicators of all bundles to the compiler.

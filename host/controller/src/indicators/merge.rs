@@ -19,14 +19,15 @@ pub(crate) fn merge(blacklists: &[&Blacklist<MemoryFile>]) -> anyhow::Result<Com
         let count = Role::ALL.iter().map(|role| blacklist.entries(*role)).sum::<u64>();
         for number in 0..u32::try_from(count)? {
             if let Some(entry) = blacklist.entry(number) {
-                add(&mut compiler, entry)?;
+                add_entry(&mut compiler, entry)?;
             }
         }
     }
     Ok(compiler.finish()?)
 }
 
-fn add(compiler: &mut Compiler, entry: Entry) -> anyhow::Result<()> {
+/// Lists an entry with all of its indicators.
+pub(super) fn add_entry(compiler: &mut Compiler, entry: Entry) -> anyhow::Result<()> {
     for view in entry.indicators {
         let value = value(entry.kind, &entry.value, &view)?;
         list(compiler, entry.role, value, view)?;
@@ -45,6 +46,7 @@ fn list(compiler: &mut Compiler, role: Role, value: Value, view: IndicatorView) 
         modified: view.modified,
         name: view.name,
         types: view.types,
+        port: view.port,
         values: vec![value],
     };
     match role {

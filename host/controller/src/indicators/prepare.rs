@@ -11,12 +11,15 @@ use super::open::open_blacklist;
 use super::rejection::{OnRejection, Rejections};
 use crate::cli::{BlacklistArgs, FeedArgs};
 use crate::exit::Failure;
+use crate::output::note;
 
 /// A blacklist, ready to be loaded.
 pub(crate) struct Prepared {
     pub(crate) blacklist: Blacklist<MemoryFile>,
     /// Of the lists and feeds that were compiled now.
     pub(crate) rejections: Rejections,
+    /// Inputs among them that are hardly what they should be, each with the reason.
+    pub(crate) doubts: Vec<String>,
     pub(crate) suffixes_made_exact: u64,
 }
 
@@ -31,9 +34,12 @@ pub(crate) fn prepare(
         blacklist.blacklist.as_deref().map(|path| open_blacklist(path, trusted.as_ref())).transpose()?;
     let compiled = if feeds.paths().next().is_some() { Some(compile(feeds, each)?) } else { None };
     match (opened, compiled) {
-        (Some(blacklist), None) => {
-            Ok(Prepared { blacklist, rejections: Rejections::default(), suffixes_made_exact: 0 })
-        }
+        (Some(blacklist), None) => Ok(Prepared {
+            blacklist,
+            rejections: Rejections::default(),
+            doubts: Vec::new(),
+            suffixes_made_exact: 0,
+        }),
         (None, Some(prepared)) if feeds.names_indicators() => Ok(prepared),
         (Some(blacklist), Some(prepared)) => {
             let merged = merge(&[&blacklist, &prepared.blacklist])?;
@@ -48,9 +54,12 @@ pub(crate) fn prepare(
 
 fn compile(feeds: &FeedArgs, each: OnRejection<'_>) -> Result<Prepared, Failure> {
     let identity = Identity { name: "default".to_owned(), generation: 1 };
-    let Loaded { compiled, rejections } = load(feeds, identity, each)?;
+    let Loaded { compiled, rejections, doubts } = load(feeds, identity, each)?;
+    for doubt in &doubts {
+        note(&format!("warning: {doubt}"));
+    }
     let suffixes_made_exact = compiled.summary().suffixes_made_exact.len() as u64;
-    Ok(Prepared { blacklist: reopen(compiled)?, rejections, suffixes_made_exact })
+    Ok(Prepared { blacklist: reopen(compiled)?, rejections, doubts, suffixes_made_exact })
 }
 
 /// What was compiled just now, through the same door as a file.

@@ -30,6 +30,8 @@ pub(crate) struct Rejections {
     pub(crate) values: BTreeMap<String, u64>,
     /// STIX patterns.
     pub(crate) patterns: BTreeMap<String, u64>,
+    /// Records that are not meant as indicators: nothing is wrong with them.
+    pub(crate) skipped: BTreeMap<String, u64>,
 }
 
 impl Rejections {
@@ -49,6 +51,13 @@ impl Rejecting<'_> {
     pub(super) fn reject(&mut self, rejection: &Rejection) {
         self.counts.count(rejection);
         (self.each)(rejection);
+    }
+
+    /// Counts records that are not meant as indicators.
+    pub(super) fn skip(&mut self, skipped: &BTreeMap<&'static str, u64>) {
+        for (reason, count) in skipped {
+            *self.counts.skipped.entry((*reason).to_owned()).or_default() += count;
+        }
     }
 
     /// A value that the blacklist does not take.

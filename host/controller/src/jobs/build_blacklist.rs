@@ -30,7 +30,7 @@ pub(crate) fn build_blacklist(args: &BuildArgs) -> Result<Exit, Failure> {
             rejected.write(rejection);
         }
     });
-    let Loaded { mut compiled, rejections } = loaded?;
+    let Loaded { mut compiled, rejections, doubts } = loaded?;
     if let Some(key) = &key {
         compiled.sign(key);
     }
@@ -59,7 +59,10 @@ pub(crate) fn build_blacklist(args: &BuildArgs) -> Result<Exit, Failure> {
             "warning: the blacklist is empty: nothing will match; see what was refused above, and --rejected FILE",
         );
     }
-    Ok(Exit::Done)
+    for doubt in &doubts {
+        note(&format!("warning: {doubt}"));
+    }
+    Ok(if doubts.is_empty() { Exit::Done } else { Exit::Damaged })
 }
 
 /// Refuses to write over what is read.

@@ -4,12 +4,14 @@ use std::fmt::Write as _;
 use std::path::Path;
 
 use super::configured::{loaded, network_runtime};
-use super::show_cluster::probe;
 use crate::alerts;
 use crate::config::{Config, Origin, Transport};
 use crate::exit::{Exit, Failure};
 use crate::feeds;
+use crate::follow::shared_logs;
+use crate::network::shown_url;
 use crate::output::{Sink, harmless};
+use crate::status::probe;
 
 /// Says whether the configuration holds and what a round would work on; unless `offline`, also connects to every feed, the mail server and the cluster.
 pub(crate) fn check_config(path: &Path, offline: bool) -> Result<Exit, Failure> {
@@ -42,11 +44,12 @@ pub(crate) fn check_config(path: &Path, offline: bool) -> Result<Exit, Failure> 
 }
 
 fn report(path: &Path, config: &Config) -> String {
-    let mut text = format!("{}: holds\nstate   {}\n", path.display(), config.state.display());
+    let shown = |path: &Path| harmless(&path.display().to_string()).into_owned();
+    let mut text = format!("{}: holds\nstate   {}\n", shown(path), shown(&config.state));
     for feed in &config.feeds {
         let origin = match &feed.origin {
-            Origin::Taxii(taxii) => format!("TAXII 2.1 at {}", taxii.url),
-            Origin::Url(url) => url.url.to_string(),
+            Origin::Taxii(taxii) => format!("TAXII 2.1 at {}", shown_url(&taxii.url)),
+            Origin::Url(url) => shown_url(&url.url),
             Origin::Path(path) => path.display().to_string(),
         };
         _ = writeln!(text, "feed    {} ({:?}): {}", harmless(&feed.name), feed.role, harmless(&origin));
@@ -54,7 +57,10 @@ fn report(path: &Path, config: &Config) -> String {
     for log in &config.logs {
         _ = writeln!(text, "log     {}: {}", harmless(&log.name), harmless(&log.paths.join(", ")));
     }
-    _ = writeln!(text, "output  {}", config.output.file.display());
+    for shared in shared_logs(config) {
+        _ = writeln!(text, "warning {}", harmless(&shared));
+    }
+    _ = writeln!(text, "output  {}", shown(&config.output.file));
     match &config.alerts {
         Some(alerts) => {
             let to: Vec<&str> =
@@ -64,7 +70,7 @@ fn report(path: &Path, config: &Config) -> String {
         None => text.push_str("alerts  to nobody\n"),
     }
     if let Some(opensearch) = &config.opensearch {
-        let hosts: Vec<&str> = opensearch.hosts.iter().map(url::Url::as_str).collect();
+        let hosts: Vec<String> = opensearch.hosts.iter().map(shown_url).collect();
         _ = writeln!(text, "cluster {}", harmless(&hosts.join(", ")));
     }
     text

@@ -14,7 +14,7 @@ use crate::mappings::{
     Expected, Finding, Judged, NodePlugin, TEMPLATE, TEMPLATE_NAME, check, node_findings, node_plugins,
     put_template,
 };
-use crate::output::{Sink, counted, harmless};
+use crate::output::{Sink, counted, harmless, safe_json};
 
 /// Says what of the cluster would refuse or spoil flagged events.
 pub(crate) fn check_opensearch(
@@ -36,7 +36,7 @@ pub(crate) fn check_opensearch(
     let of_nodes = node_findings(&nodes);
     let text = if as_json {
         let report = json!({ "host": server.host, "cluster": server.cluster, "version": server.version, "nodes": nodes, "findings": of_nodes, "indices": judged });
-        format!("{report}\n")
+        format!("{}\n", safe_json(&report.to_string()))
     } else {
         text(&server, &nodes, &of_nodes, &judged)
     };

@@ -2,16 +2,19 @@
 
 use std::fs::File;
 use std::io::Write as _;
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
 
 use anyhow::Context;
 use rustix::fs::{FlockOperation, flock};
+use rustix::io::Errno;
 use threatsieve_blacklist::Timestamp;
 use tokio::runtime::{Builder, Runtime};
 
 use crate::config::{ConfigError, Loaded, load};
 use crate::exit::Failure;
 use crate::output::{counted, harmless, note};
+use crate::store::private;
 
 /// Loads a configuration; problems come as they are, each with its place in the file, and give `None`.
 pub(super) fn loaded(path: &Path) -> Result<Option<Loaded>, Failure> {
@@ -46,21 +49,51 @@ pub(super) fn network_runtime() -> anyhow::Result<Runtime> {
 }
 
 /// Held while rounds are done on a state, so that two never overlap; given back when it is dropped, or with the process.
-pub(super) struct RoundLock(#[expect(dead_code, reason = "held, not used")] File);
+///
+/// The state's folder itself is locked: a lock on a file in it is lost when somebody deletes the file. The
+/// file `lock` is locked as well, since some network file systems lock no folders, and so that `fuser`
+/// shows who holds it.
+pub(super) struct RoundLock {
+    #[expect(dead_code, reason = "held, not used")]
+    held: [File; 2],
+}
 
 impl RoundLock {
     /// Takes the lock of a state's folder, or gives `None` when another process has it.
     pub(super) fn take(state: &Path) -> anyhow::Result<Option<RoundLock>> {
         let path = state.join("lock");
         let open = || {
-            std::fs::create_dir_all(state)?;
-            File::options().create(true).truncate(false).write(true).open(&path)
+            private::create_folder(state)?;
+            let mut options = File::options();
+            options.create(true).truncate(false).write(true).mode(private::FILE_MODE);
+            Ok::<_, std::io::Error>([File::open(state)?, options.open(&path)?])
         };
-        let file = open().with_context(|| format!("{}: the lock cannot be opened", path.display()))?;
-        match flock(&file, FlockOperation::NonBlockingLockExclusive) {
-            Ok(()) => Ok(Some(RoundLock(file))),
-            Err(rustix::io::Errno::WOULDBLOCK) => Ok(None),
-            Err(error) => Err(error).with_context(|| format!("{}: the lock cannot be taken", path.display())),
+        let held = open().with_context(|| format!("{}: the lock cannot be opened", path.display()))?;
+        let [folder, file] =
+            held.each_ref().map(|file| flock(file, FlockOperation::NonBlockingLockExclusive));
+        match (folder, file) {
+            (Err(Errno::WOULDBLOCK), _) | (_, Err(Errno::WOULDBLOCK)) => Ok(None),
+            (_, Ok(())) => Ok(Some(RoundLock { held })),
+            (_, Err(error)) => {
+                Err(error).with_context(|| format!("{}: the lock cannot be taken", path.display()))
+            }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_lock_holds_when_its_file_is_deleted() {
+        let folder = tempfile::tempdir().unwrap();
+        let state = folder.path().join("state");
+        let held = RoundLock::take(&state).unwrap().unwrap();
+        assert!(RoundLock::take(&state).unwrap().is_none());
+        std::fs::remove_file(state.join("lock")).unwrap();
+        assert!(RoundLock::take(&state).unwrap().is_none());
+        drop(held);
+        assert!(RoundLock::take(&state).unwrap().is_some());
     }
 }

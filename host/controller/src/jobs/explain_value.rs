@@ -18,7 +18,7 @@ pub(crate) fn explain_value(args: &ExplainArgs) -> Result<Exit, Failure> {
     let names_none = args.feeds.paths().next().is_none() && args.blacklist.blacklist.is_none();
     let blacklist = if names_none {
         let Some(loaded) = loaded(&args.config.path())? else { return Ok(Exit::Usage) };
-        let store = Store::open(&loaded.config.state)?;
+        let store = Store::open_to_read(&loaded.config.state)?;
         let held = generation::active(&store, &loaded.config)?;
         held.context("there is no blacklist yet: `threatsieve poll` makes the first one")?
     } else {

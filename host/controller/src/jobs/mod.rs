@@ -10,8 +10,8 @@ mod poll_round;
 mod push_blacklist;
 mod retract_indicator;
 mod scan_files;
-mod show_cluster;
 mod show_state;
+mod test_feed;
 mod write_manual;
 mod write_reference;
 

@@ -9,23 +9,23 @@ use threatsieve_blacklist::Timestamp;
 use super::configured::{loaded, now};
 use crate::cli::{MuteArgs, MuteEnd, MuteTarget, MuteVerb};
 use crate::exit::{Exit, Failure};
-use crate::output::{Sink, counted, harmless, moment};
+use crate::output::{Sink, counted, harmless, moment, safe_json};
 use crate::store::Store;
 use crate::store::mutes::{Mute, MuteKind};
 
 /// Does what was asked.
 pub(crate) fn mute_alerts(args: &MuteArgs) -> Result<Exit, Failure> {
     let Some(loaded) = loaded(&args.config.path())? else { return Ok(Exit::Usage) };
-    let (mut store, now) = (Store::open(&loaded.config.state)?, now());
+    let (state, now) = (&loaded.config.state, now());
     let text = match &args.verb {
-        None | Some(MuteVerb::List) => list_mutes(&store, now, args.json)?,
+        None | Some(MuteVerb::List) => list_mutes(&Store::open_to_read(state)?, now, args.json)?,
         Some(MuteVerb::Add(add)) => {
             let (kind, value) = target(&add.target)?;
-            add_mute(&mut store, kind, value, end(&add.end, now), &add.reason, now)?
+            add_mute(&mut Store::open(state)?, kind, value, end(&add.end, now), &add.reason, now)?
         }
         Some(MuteVerb::Remove(removed)) => {
             let (kind, value) = target(removed)?;
-            remove_mute(&mut store, kind, value)?
+            remove_mute(&mut Store::open(state)?, kind, value)?
         }
     };
     Sink::stdout()?.write(text.as_bytes())?;
@@ -79,7 +79,7 @@ fn list_mutes(store: &Store, now: Timestamp, as_json: bool) -> anyhow::Result<St
     for mute in store.mutes()? {
         let has_ended = mute.until <= now;
         if as_json {
-            _ = writeln!(text, "{}", object(&mute, has_ended));
+            _ = writeln!(text, "{}", safe_json(&object(&mute, has_ended).to_string()));
             continue;
         }
         let (end, until) = (if has_ended { "ended" } else { "until" }, moment(mute.until));

@@ -12,14 +12,15 @@ use crate::cli::{PollArgs, RunArgs};
 use crate::config::{Config, Feed, Schedule};
 use crate::exit::{Exit, Failure};
 use crate::logging;
-use crate::output::{Sink, note};
+use crate::output::{Sink, note, safe_json};
 use crate::rounds::Round;
 use crate::stop::Stop;
-use crate::store::Store;
+use crate::store::{StateDamage, Store};
 
 /// One round, then the end.
 pub(crate) fn poll_round(args: &PollArgs) -> Result<Exit, Failure> {
-    let Some(loaded) = loaded(&args.config.path())? else { return Ok(Exit::Usage) };
+    let config_path = args.config.path();
+    let Some(loaded) = loaded(&config_path)? else { return Ok(Exit::Usage) };
     let config = loaded.config;
     logging::start(&config.logging)?;
     let feeds = chosen(&config, &args.feed)?;
@@ -32,21 +33,25 @@ pub(crate) fn poll_round(args: &PollArgs) -> Result<Exit, Failure> {
     stop_on_signals(&runtime, &stop)?;
     let round = Round {
         config: &config,
+        config_path: &config_path,
         feeds: &feeds,
         force: args.force || !args.feed.is_empty(),
+        accept_clock: args.accept_clock,
         runtime: &runtime,
         stop: &stop,
         now: now(),
     };
     let report = round.play(&mut store)?;
-    let text = if args.json { serde_json::to_string(&report)? + "\n" } else { report.text() };
+    let text =
+        if args.json { format!("{}\n", safe_json(&serde_json::to_string(&report)?)) } else { report.text() };
     Sink::stdout()?.write(text.as_bytes())?;
     Ok(report.exit())
 }
 
 /// Rounds until a signal ends them.
 pub(crate) fn run_rounds(args: &RunArgs) -> Result<Exit, Failure> {
-    let Some(loaded) = loaded(&args.config.path())? else { return Ok(Exit::Usage) };
+    let config_path = args.config.path();
+    let Some(loaded) = loaded(&config_path)? else { return Ok(Exit::Usage) };
     let config = loaded.config;
     logging::start(&config.logging)?;
     let Some(_lock) = RoundLock::take(&config.state)? else {
@@ -60,8 +65,10 @@ pub(crate) fn run_rounds(args: &RunArgs) -> Result<Exit, Failure> {
         let started = now();
         let round = Round {
             config: &config,
+            config_path: &config_path,
             feeds: &config.feeds,
             force: false,
+            accept_clock: false,
             runtime: &runtime,
             stop: &stop,
             now: started,
@@ -70,6 +77,8 @@ pub(crate) fn run_rounds(args: &RunArgs) -> Result<Exit, Failure> {
             Ok(report) => {
                 tracing::info!(report = serde_json::to_string(&report)?, "round {} ended", report.round)
             }
+            // Each further round would find the same, and change what can still be saved.
+            Err(error) if StateDamage::is_cause_of(&error) => return Err(error.into()),
             Err(error) => tracing::error!(error = format!("{error:#}"), "a round failed"),
         }
         let pause = pause(&config.schedule, started.0)?;

@@ -11,7 +11,7 @@ use crate::cluster::Cluster;
 use crate::config::{Config, OpenSearch, of_hosts};
 use crate::exit::{Exit, Failure};
 use crate::indicators::generation::{self, Built};
-use crate::output::{Done, Progress, Sink, counted, harmless};
+use crate::output::{Done, Progress, Sink, counted, harmless, safe_json};
 use crate::publish::{Outcome, Outgoing, Push, highest, nodes_text, roll_back};
 use crate::store::{LastPush, Store};
 
@@ -75,7 +75,8 @@ fn push(args: &PushArgs, push: &Push, store: Option<&Store>) -> Result<Exit, Fai
     if let Some(store) = store {
         push.record(store, &report, now())?;
     }
-    let text = if args.json { serde_json::to_string(&report)? + "\n" } else { report.text() };
+    let text =
+        if args.json { format!("{}\n", safe_json(&serde_json::to_string(&report)?)) } else { report.text() };
     Sink::stdout()?.write(text.as_bytes())?;
     Ok(if report.outcome == Outcome::Acknowledged { Exit::Done } else { Exit::Remote })
 }
@@ -97,7 +98,7 @@ fn rollback(
     let text = if args.json {
         let generation = switched.generation;
         let report = json!({ "name": name, "generation": generation, "acknowledged": switched.acknowledged, "nodes": nodes });
-        format!("{report}\n")
+        format!("{}\n", safe_json(&report.to_string()))
     } else {
         let count = counted(nodes.len() as u64, "ingest node", "ingest nodes");
         let state = if switched.acknowledged { "is served by" } else { "is not yet served by all of" };

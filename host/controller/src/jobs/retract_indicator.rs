@@ -22,7 +22,7 @@ pub(crate) fn retract_indicator(args: &RetractArgs) -> Result<Exit, Failure> {
         let Retracted { target, indicators, matches, .. } =
             store.retract(&args.target, &args.reason, now())?;
         format!(
-            "{} is out with the next round: {}, {} earlier matches retracted\n",
+            "{} is not flagged from now on: {}, {} earlier matches retracted\n",
             harmless(&target),
             named(indicators),
             grouped(matches)

@@ -1,28 +1,30 @@
 //! `threatsieve scan`: match logs against a blacklist.
 
-use std::io::{self, IsTerminal};
+use std::io::{self, IsTerminal, Read as _};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::available_parallelism;
 use std::time::Instant;
 
-use anyhow::bail;
+use anyhow::{anyhow, bail};
 use threatsieve_blacklist::{EntryType, Role};
+use threatsieve_log::{Fields, Format};
 
 use crate::cli::{Output, ScanArgs};
 use crate::exit::{Exit, Failure};
 use crate::indicators::{Prepared, prepare};
-use crate::matching::{Matcher, Read, Reader, Worker};
-use crate::output::{Done, Printer, Progress, Summary};
-use crate::sources::in_order;
+use crate::matching::Matcher;
+use crate::output::{Done, Printer, Progress, Summary, complain, grouped};
+use crate::pipeline::{Cut, Intake, Log, Pipeline};
+use crate::sources::{self, Chunks, Unreadable, Waiting, Walk};
 
 /// Matches what the arguments name.
 pub(crate) fn scan_files(args: &ScanArgs) -> Result<Exit, Failure> {
     let start = Instant::now();
     let files = files(args)?;
     let threads = args.threads.map_or_else(|| available_parallelism().map_or(1, usize::from), usize::from);
-    let Prepared { blacklist, rejections, suffixes_made_exact } =
+    let Prepared { blacklist, rejections, doubts, suffixes_made_exact } =
         prepare(&args.feeds, &args.blacklist, &mut |_| {})?;
     let matcher = Matcher::new(blacklist, args.policy.policy(), threads)?;
     let done = Arc::new(Done::default());
@@ -45,7 +47,7 @@ pub(crate) fn scan_files(args: &ScanArgs) -> Result<Exit, Failure> {
     let ends = [
         (args.exit_code && tally.events > 0, Exit::Matched),
         (read.missing, Exit::Usage),
-        (read.damaged || tally.unchecked.count > 0, Exit::Damaged),
+        (read.damaged || tally.unchecked.count + tally.cut.count > 0 || !doubts.is_empty(), Exit::Damaged),
     ];
     Ok(ends.into_iter().filter_map(|(is, exit)| is.then_some(exit)).max().unwrap_or(Exit::Done))
 }
@@ -63,31 +65,95 @@ fn scan(
     let mut printer = Printer::new(asked, asked == Output::Quiet && args.exit_code)?;
     let render = printer.render();
     let times = args.policy.times();
-    let mut read = Read::default();
     let progress =
         Progress::start(done, matches!(asked, Output::Table | Output::Json | Output::FilesWithMatches));
-    {
-        let mut reader = Reader::new(args.format(), &args.field, Arc::clone(done), Arc::clone(&stop));
-        let recycled = reader.recycled();
-        in_order(
-            threads,
-            &stop,
-            |queue| read = reader.read_all(files, queue),
-            || {
-                let mut worker = Worker::new(matcher, times, render);
-                move |piece, parts: &_| worker.work(piece, parts)
-            },
-            |mut report| {
-                done.lines.fetch_add(report.tally.lines, Ordering::Relaxed);
-                done.matches.fetch_add(report.tally.events, Ordering::Relaxed);
-                recycled.give(report.take_buffer());
-                printer.print(report)
-            },
-        );
-    }
+    let pipeline = Pipeline { matcher, times, threads, done, stop: &stop };
+    let fields = if args.field.is_empty() { Fields::default() } else { Fields::named(&args.field) };
+    let format = args.format();
+    let mut inputs = Inputs { format, fields, stop: Arc::clone(&stop), read: Read::default() };
+    pipeline.run(render, |intake| inputs.read_all(files, intake), |report| printer.print(report));
+    let read = inputs.read;
     drop(progress);
     printer.finish()?;
     Ok((printer, read))
+}
+
+/// What reading came to.
+#[derive(Debug, Clone, Copy, Default)]
+struct Read {
+    /// Logs opened.
+    files: u64,
+    /// Entries of folders that were not read.
+    skipped: u64,
+    /// An argument names nothing.
+    missing: bool,
+    /// Something could not be read, or not to its end.
+    damaged: bool,
+}
+
+/// Opens what the arguments name.
+struct Inputs {
+    /// `None` to detect each log's by its first lines.
+    format: Option<Format>,
+    fields: Fields,
+    stop: Arc<AtomicBool>,
+    read: Read,
+}
+
+impl Inputs {
+    /// Hands over all that the arguments name. What cannot be read is reported and passed over.
+    fn read_all(&mut self, arguments: &[PathBuf], intake: &mut Intake<'_, '_>) {
+        let mut walk = Walk::new(arguments);
+        for input in walk.by_ref() {
+            let input = match input {
+                Ok(input) => input,
+                Err(unreadable) => {
+                    match unreadable {
+                        Unreadable::Missing { .. } => self.read.missing = true,
+                        Unreadable::Closed { .. } => self.read.damaged = true,
+                    }
+                    complain(&anyhow!(unreadable));
+                    continue;
+                }
+            };
+            let name = input.name();
+            let opened = sources::open(&input, Waiting::Announced(Arc::clone(&self.stop)));
+            let decoder = match opened {
+                Ok(decoder) => decoder,
+                Err(damage) => {
+                    self.failed(&anyhow!(damage).context(name));
+                    continue;
+                }
+            };
+            self.read.files += 1;
+            let log = Log {
+                name: &name,
+                chunks: Chunks::new(decoder.take(u64::MAX)),
+                format: self.format,
+                detected: None,
+                fields: &self.fields,
+                header: &[],
+                takes_partial: true,
+            };
+            match intake.read(log, None) {
+                Cut::Whole => {}
+                Cut::Damaged { damage, lines } => {
+                    let before = format!(
+                        "{name}: the {} lines before this were matched, nothing after it",
+                        grouped(lines)
+                    );
+                    self.failed(&anyhow!(damage).context(before));
+                }
+                Cut::Stopped => break,
+            }
+        }
+        self.read.skipped = walk.skipped;
+    }
+
+    fn failed(&mut self, error: &anyhow::Error) {
+        self.read.damaged = true;
+        complain(error);
+    }
 }
 
 /// What is to be read; standard input unless something is named.

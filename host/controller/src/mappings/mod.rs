@@ -12,14 +12,19 @@ mod tests;
 use std::collections::BTreeMap;
 
 use anyhow::Context;
+use opensearch::cluster::ClusterPutComponentTemplateParts;
 use opensearch::http::Method;
+use opensearch::indices::{
+    IndicesGetIndexTemplateParts, IndicesGetMappingParts, IndicesGetSettingsParts,
+    IndicesSimulateTemplateParts,
+};
 use serde::Serialize;
 use serde_json::Value as Json;
 
 pub(crate) use self::expected::{Expected, TEMPLATE, TEMPLATE_NAME};
 use self::judge::judge;
 pub(crate) use self::nodes::{NodePlugin, node_findings, node_plugins};
-use crate::cluster::{Cluster, Fault, Request, path};
+use crate::cluster::{Cluster, Fault, Request};
 
 /// Index templates that are looked at one by one.
 const MAX_TEMPLATES: usize = 1000;
@@ -55,13 +60,17 @@ pub(crate) async fn check(
 }
 
 async fn indices(cluster: &Cluster, patterns: &[String], expected: &Expected) -> Result<Vec<Judged>, Fault> {
-    let named = if patterns.is_empty() { "*".to_owned() } else { patterns.join(",") };
-    let of_indices =
-        |what: &str, text| Request::get(path(&[&named, what]), text).query("expand_wildcards", "open");
-    let request = of_indices("_mapping", "the indices' mappings");
+    let all = ["*".to_owned()];
+    let named = if patterns.is_empty() { &all } else { patterns };
+    let named: Vec<&str> = named.iter().map(String::as_str).collect();
+    let place = IndicesGetMappingParts::Index(&named).url();
+    let request = Request::get(place, "the indices' mappings").query("expand_wildcards", "open").large();
     let mappings: BTreeMap<String, Json> = cluster.ask(&request).await?;
-    let request =
-        of_indices("_settings", "the indices' settings").query("filter_path", "*.settings.index.mapping");
+    let place = IndicesGetSettingsParts::Index(&named).url();
+    let request = Request::get(place, "the indices' settings")
+        .query("expand_wildcards", "open")
+        .query("filter_path", "*.settings.index.mapping")
+        .large();
     let settings: BTreeMap<String, Json> = cluster.ask(&request).await?;
     let judge_one = |(name, index): (String, Json)| {
         let settings = flat(settings.get(&name).map_or(&Json::Null, |index| &index["settings"]));
@@ -77,7 +86,7 @@ async fn templates(
     patterns: &[String],
     expected: &Expected,
 ) -> anyhow::Result<Vec<Judged>> {
-    let request = Request::get("_index_template", "the index templates")
+    let request = Request::get(IndicesGetIndexTemplateParts::None.url(), "the index templates")
         .query("filter_path", "index_templates.name,index_templates.index_template.index_patterns");
     let all: Json = cluster.ask(&request).await?;
     let mut judged = Vec::new();
@@ -92,7 +101,7 @@ async fn templates(
         if !theirs.iter().any(is_meant) {
             continue;
         }
-        let simulate = path(&["_index_template", "_simulate", name]);
+        let simulate = IndicesSimulateTemplateParts::Name(name).url();
         let simulate = Request::new(Method::Post, simulate, "what an index template comes to");
         let made: Json = cluster.ask(&simulate).await?;
         let (mappings, settings) = (&made["template"]["mappings"], flat(&made["template"]["settings"]));
@@ -145,7 +154,7 @@ fn flat(settings: &Json) -> Json {
 /// Puts the component template into the cluster.
 pub(crate) async fn put_template(cluster: &Cluster) -> anyhow::Result<()> {
     let template: Json = serde_json::from_str(TEMPLATE).context("the component template")?;
-    let place = path(&["_component_template", TEMPLATE_NAME]);
+    let place = ClusterPutComponentTemplateParts::Name(TEMPLATE_NAME).url();
     let request = Request::new(Method::Put, place, "the component template's receipt").json(&template);
     let _: Json = cluster.ask(&request).await?;
     Ok(())

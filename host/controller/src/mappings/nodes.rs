@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use opensearch::nodes::NodesInfoParts;
 use serde::{Deserialize, Serialize};
 
 use super::Finding;
@@ -43,7 +44,8 @@ pub(crate) async fn node_plugins(cluster: &Cluster) -> Result<Vec<NodePlugin>, F
     }
     let filter =
         ["name", "version", "roles", "plugins.name", "plugins.version"].map(|key| format!("nodes.*.{key}"));
-    let request = Request::get("_nodes/plugins", "the nodes' plugins").query("filter_path", filter.join(","));
+    let place = NodesInfoParts::Metric(&["plugins"]).url();
+    let request = Request::get(place, "the nodes' plugins").query("filter_path", filter.join(","));
     let answer: Answer = cluster.ask(&request).await?;
     let ingest = answer.nodes.into_values().filter(|node| node.roles.iter().any(|role| role == "ingest"));
     let ours = |plugins: Vec<Plugin>| plugins.into_iter().find(|plugin| plugin.name == PLUGIN);

@@ -1,16 +1,18 @@
-//! The blacklist in the matcher, and which of its answers count.
+//! The blacklist in the matcher, and what its answers come to.
 
 use std::sync::Arc;
 
 use anyhow::Context;
-use threatsieve_blacklist::{Batch, Blacklist, Policy, Timestamp};
+use threatsieve_blacklist::{Batch, Blacklist, Hit, Match, Policy, Seen, Timestamp};
 use threatsieve_runner::{Answer, CheckError, MemoryFile, Runner, RunnerOptions};
 
 /// How matches are found and judged.
 pub(crate) struct Matcher {
-    pub(super) runner: Runner,
+    runner: Runner,
     blacklist: Arc<Blacklist<MemoryFile>>,
     policy: Policy,
+    /// Some indicator matches only events with its port.
+    compares_ports: bool,
 }
 
 /// Which moments count.
@@ -34,6 +36,21 @@ impl Times {
     }
 }
 
+/// What a hit comes to by the blacklist, the policy and the event's time.
+#[derive(Debug)]
+pub(crate) enum Ruling {
+    /// An entry of the allow-list suppresses it.
+    Allowed,
+    /// The log does not say enough for a match, and partial matches are not wanted.
+    Partial,
+    /// None of the entry's indicators counts: by validity, confidence, marking, or `--exact`.
+    OutsidePolicy,
+    /// It was not looked up: there is no room for another indicator.
+    BeyondLimit,
+    /// It counts, unless the state says otherwise.
+    Counts(Match),
+}
+
 impl Matcher {
     /// Loads a blacklist. `threads` will ask at a time.
     pub(crate) fn new(
@@ -48,8 +65,9 @@ impl Matcher {
     }
 
     /// What answers from a runner that the blacklist is loaded into.
-    pub(super) fn loaded(runner: Runner, blacklist: Arc<Blacklist<MemoryFile>>, policy: Policy) -> Matcher {
-        Matcher { runner, blacklist, policy }
+    pub(crate) fn loaded(runner: Runner, blacklist: Arc<Blacklist<MemoryFile>>, policy: Policy) -> Matcher {
+        let compares_ports = blacklist.compares_ports();
+        Matcher { runner, blacklist, policy, compares_ports }
     }
 
     pub(crate) fn blacklist(&self) -> &Blacklist<MemoryFile> {
@@ -62,5 +80,30 @@ impl Matcher {
 
     pub(crate) fn check(&self, batch: &Batch) -> Result<Answer, CheckError> {
         self.runner.check(batch)
+    }
+
+    /// Whether some indicator of the blacklist matches only events with its port.
+    pub(crate) fn compares_ports(&self) -> bool {
+        self.compares_ports
+    }
+
+    /// What a hit comes to for an event, with at most `limit` indicators of its entry.
+    pub(crate) fn ruling(&self, answer: &Answer, hit: &Hit, event: Seen, limit: usize) -> Ruling {
+        if hit.allowed_by.is_some() {
+            return Ruling::Allowed;
+        }
+        if hit.how.is_partial() && !self.policy.partial {
+            return Ruling::Partial;
+        }
+        if limit == 0 {
+            return Ruling::BeyondLimit;
+        }
+        let matched = answer.blacklist.resolve_up_to(hit, &self.policy, event, limit);
+        matched.map_or(Ruling::OutsidePolicy, Ruling::Counts)
+    }
+
+    #[cfg(test)]
+    pub(crate) fn batches(&self) -> u64 {
+        self.runner.counters().batches
     }
 }

@@ -8,6 +8,7 @@ use std::time::Duration;
 use serde_json::json;
 use threatsieve_blacklist::{EntryType, Role, Summary};
 
+use super::json::safe_json;
 use super::terminal::{counted, grouped, harmless};
 use crate::indicators::Rejections;
 
@@ -38,6 +39,7 @@ impl BuildReport<'_> {
         self.entries(&mut text);
         self.bytes(&mut text);
         self.refused(&mut text);
+        self.skipped(&mut text);
         self.suffixes(&mut text);
         _ = writeln!(text, "built in {:.2} s", self.elapsed.as_secs_f64());
         text
@@ -95,6 +97,13 @@ impl BuildReport<'_> {
         self.rejections.patterns.iter().for_each(|(kind, count)| row(text, kind, *count));
     }
 
+    fn skipped(&self, text: &mut String) {
+        if !self.rejections.skipped.is_empty() {
+            text.push_str("skipped records\n");
+        }
+        self.rejections.skipped.iter().for_each(|(reason, count)| row(text, reason, *count));
+    }
+
     fn suffixes(&self, text: &mut String) {
         let suffixes = &self.summary.suffixes_made_exact;
         if suffixes.is_empty() {
@@ -127,11 +136,12 @@ impl BuildReport<'_> {
                 "sections": sections,
             },
             "refused": self.rejections.values,
+            "skipped": self.rejections.skipped,
             "unreduced_patterns": self.rejections.patterns,
             "suffixes_made_exact": self.summary.suffixes_made_exact,
             "seconds": self.elapsed.as_secs_f64(),
         });
-        format!("{json}\n")
+        format!("{}\n", safe_json(&json.to_string()))
     }
 }
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::terminal::{counted, grouped, harmless, sized};
 use crate::indicators::Rejections;
-use crate::matching::{Examples, Tally};
+use crate::pipeline::{Examples, Tally};
 
 /// All that a scan's end tells of.
 pub(crate) struct Summary<'a> {
@@ -82,7 +82,7 @@ impl Summary<'_> {
             tally.partial,
             "partial match",
             "partial matches",
-            "not counted: the URL is listed with a query, and the log leaves queries out; --partial counts them",
+            "not counted: a URL listed with a query in a log that leaves queries out, or a word that may be a file's name; --partial counts them",
         );
         say(
             tally.outside_policy,
@@ -116,6 +116,9 @@ impl Summary<'_> {
                 "  {} not or not fully reduced: {kind}",
                 counted(*count, "STIX pattern", "STIX patterns")
             );
+        }
+        for (reason, count) in &self.rejections.skipped {
+            _ = writeln!(text, "  {} skipped: {reason}", counted(*count, "record", "records"));
         }
         if self.suffixes_made_exact > 0 {
             let suffixes = counted(self.suffixes_made_exact, "public suffix", "public suffixes");

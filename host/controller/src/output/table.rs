@@ -6,7 +6,7 @@ use threatsieve_blacklist::{IndicatorView, Tlp};
 use threatsieve_flag::Found;
 
 use super::terminal::{Style, harmless, styled};
-use crate::matching::Event;
+use crate::pipeline::Event;
 
 /// Columns and the widths that they are filled up to; longer ones push the rest to the right. Rows are written as they come, so
 /// widths are set beforehand.
@@ -97,6 +97,10 @@ pub(crate) fn indicator(view: &IndicatorView) -> String {
     }
     if let Some(name) = &view.name {
         _ = write!(text, " {name:?}");
+    }
+    if let Some(port) = view.port {
+        let only = if port.is_matched { " only" } else { "" };
+        _ = write!(text, " port {}{only}", port.number);
     }
     if let Some(confidence) = view.confidence {
         _ = write!(text, " confidence {confidence}");

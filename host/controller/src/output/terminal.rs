@@ -31,18 +31,27 @@ pub(crate) fn styled(text: &str, style: Style, colour: bool) -> Cow<'_, str> {
     }
 }
 
+/// Whether a terminal, or an editor, may obey a character instead of showing it: a control
+/// character, a line separator, or a direction control, which shows a name in another order than
+/// its bytes have (Unicode Standard Annex 9, section 2).
+pub(super) fn is_harmful(c: char) -> bool {
+    let controls_direction = matches!(
+        c,
+        '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}'
+    );
+    c.is_control() || controls_direction || matches!(c, '\u{2028}' | '\u{2029}')
+}
+
 /// Text whose control characters are written out: values come from whoever made the request that was logged, and must
 /// neither move the cursor nor make a second line.
 pub(crate) fn harmless(text: &str) -> Cow<'_, str> {
-    // Direction overrides (Unicode bidi controls) would show a name in another order than its bytes have.
-    let harms = |c: char| c.is_control() || matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
-    if !text.contains(harms) {
+    if !text.contains(is_harmful) {
         return Cow::Borrowed(text);
     }
     let mut clean = String::with_capacity(text.len() + 8);
     for c in text.chars() {
         match c {
-            _ if !harms(c) => clean.push(c),
+            _ if !is_harmful(c) => clean.push(c),
             _ if c.is_ascii() => _ = write!(clean, "\\x{:02x}", u32::from(c)),
             _ => _ = write!(clean, "\\u{{{:x}}}", u32::from(c)),
         }

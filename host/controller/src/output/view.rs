@@ -25,6 +25,9 @@ impl<'a> EntryJson<'a> {
 pub(crate) struct IndicatorJson<'a> {
     id: String,
     feed: &'a str,
+    /// The port that the value is listed with.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    port: Option<u16>,
     #[serde(skip_serializing_if = "Option::is_none")]
     confidence: Option<u8>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -46,6 +49,7 @@ impl<'a> IndicatorJson<'a> {
         IndicatorJson {
             id: indicator.shown_id(),
             feed: &indicator.feed,
+            port: indicator.port.map(|port| port.number),
             confidence: indicator.confidence,
             tlp: indicator.tlp.map(Tlp::name),
             valid_from: indicator.valid_from.map(moment),

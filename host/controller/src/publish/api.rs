@@ -55,6 +55,9 @@ pub(crate) struct NodeBlacklist {
     pub(crate) reason: Option<String>,
     /// How long loading took, in milliseconds.
     pub(crate) took_ms: Option<u64>,
+    /// Events that were not checked since the node started, by the reason.
+    #[serde(default)]
+    pub(crate) unchecked: BTreeMap<String, u64>,
 }
 
 /// What the cluster wants its nodes to serve.
@@ -89,6 +92,9 @@ pub(crate) struct NodeAnswer {
     /// The plugin's, where it was asked for.
     #[serde(rename = "version")]
     pub(crate) plugin: Option<String>,
+    /// Events that were not checked since the node started, where the node was asked for them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) unchecked: Option<u64>,
 }
 
 /// How a blacklist is pushed.

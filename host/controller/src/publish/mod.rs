@@ -15,8 +15,8 @@ use anyhow::{Context, ensure};
 use bytes::Bytes;
 use threatsieve_blacklist::Timestamp;
 
-pub(crate) use self::api::{How, NodeAnswer, highest, loaded, roll_back};
-use self::api::{Loaded, Wanted};
+use self::api::Loaded;
+pub(crate) use self::api::{How, NodeAnswer, Wanted, highest, loaded, roll_back};
 pub(crate) use self::report::{Outcome, PushReport, nodes, nodes_text, remedy};
 use crate::cluster::{Cluster, Fault};
 use crate::config::{self, Config};
@@ -193,7 +193,12 @@ impl Push {
         let (generation, digest) = (self.outgoing.generation, &self.outgoing.digest);
         let before =
             if self.last.is_of(generation, digest) { self.last.clone() } else { LastPush::default() };
+        let unchecked = report.unchecked();
+        let newly_unchecked = self.last.newly_unchecked(&unchecked);
         let of_this = LastPush {
+            // Nodes that were not asked keep their counts.
+            unchecked: if unchecked.is_empty() { self.last.unchecked.clone() } else { Some(unchecked) },
+            newly_unchecked,
             generation: Some(generation),
             digest: Some(digest.clone()),
             attempted: Some(now),

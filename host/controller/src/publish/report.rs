@@ -6,6 +6,7 @@ use serde::Serialize;
 
 use super::api::{Loaded, Node, NodeAnswer};
 use crate::output::{counted, grouped, harmless};
+use crate::store::Unchecked;
 
 /// How a push ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -64,6 +65,12 @@ impl PushReport {
             Outcome::Waiting => self.nodes.iter().any(|node| !matches!(&*node.state, "serving" | "loading")),
             Outcome::Acknowledged | Outcome::RolledBack => false,
         }
+    }
+
+    /// Events that were not checked, by node, where the nodes were asked for them.
+    pub(super) fn unchecked(&self) -> Unchecked {
+        let count = |node: &NodeAnswer| Some((node.name.clone(), node.unchecked?));
+        self.nodes.iter().filter_map(count).collect()
     }
 
     /// In one line.
@@ -126,6 +133,7 @@ pub(crate) fn nodes(loaded: &Loaded, name: &str) -> Vec<NodeAnswer> {
     let ingest = loaded.nodes.values().filter(|node| node.is_ingest());
     let answer = |node: &Node| {
         let of_name = node.blacklists.get(name).cloned().unwrap_or_default();
+        let unchecked = node.blacklists.get(name).map(|blacklist| blacklist.unchecked.values().sum());
         NodeAnswer {
             name: node.name.clone(),
             generation: of_name.generation,
@@ -133,6 +141,7 @@ pub(crate) fn nodes(loaded: &Loaded, name: &str) -> Vec<NodeAnswer> {
             reason: node.reason.clone().or(of_name.reason),
             took_ms: of_name.took_ms,
             plugin: node.version.clone(),
+            unchecked,
         }
     };
     ingest.map(answer).collect()

@@ -1,11 +1,14 @@
 //! Rounds: poll the feeds, build what changed, match new lines and then stored ones, write what was flagged, tell who wants to know. The
 //! blacklist is pushed meanwhile, so that a cluster in trouble holds up nothing.
 //!
+//! Before the first step the state is checked for damage, if that is due, and the clock against that of the last round.
 //! Every step leaves the state whole and goes on from it, so a round that ends anywhere, by a signal or a power cut, is taken up by the
 //! next one.
 
+mod clock;
 mod report;
 
+use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::available_parallelism;
 
@@ -13,23 +16,24 @@ use anyhow::Context;
 use threatsieve_blacklist::Timestamp;
 use tokio::runtime::Runtime;
 
+pub(crate) use clock::ClockJump;
 pub(crate) use report::{FeedReport, RoundReport};
 
-use crate::alerts::{compose, deliver};
+use crate::alerts::{compose, compose_operations, deliver};
+use crate::conditions;
 use crate::config::{Config, Feed};
 use crate::feeds;
 use crate::follow::{follow_logs, match_history};
 use crate::indicators::generation::{self, Built};
 use crate::matching::Matcher;
 use crate::publish::{Outcome, Push, PushReport};
-use crate::sinks::records;
+use crate::sinks::output_file;
 use crate::stop::Stop;
 use crate::store::Store;
+use crate::store::rounds::Begun;
 
-/// Rounds between two times that the state is cleared of what is older than the history window.
-const ROUNDS_A_PRUNING: i64 = 100;
-/// Reports of rounds that are kept.
-const KEPT_ROUNDS: i64 = 1000;
+/// Maximum number of unreadable files that a report names; the log names all.
+const MAX_TROUBLES: usize = 100;
 
 /// A push under way, and what comes of it.
 type Pushing = tokio::task::JoinHandle<(Push, PushReport)>;
@@ -37,10 +41,14 @@ type Pushing = tokio::task::JoinHandle<(Push, PushReport)>;
 /// What a round works on and with.
 pub(crate) struct Round<'a> {
     pub(crate) config: &'a Config,
+    /// The configuration's file.
+    pub(crate) config_path: &'a Path,
     /// The feeds to poll, if they are due.
     pub(crate) feeds: &'a [Feed],
     /// Poll feeds that are not due yet, too.
     pub(crate) force: bool,
+    /// Somebody says that the clock is right.
+    pub(crate) accept_clock: bool,
     pub(crate) runtime: &'a Runtime,
     pub(crate) stop: &'a Stop,
     pub(crate) now: Timestamp,
@@ -49,35 +57,67 @@ pub(crate) struct Round<'a> {
 impl Round<'_> {
     /// Does the round. A step that fails is in the report and the log, and the others are done all the same.
     pub(crate) fn play(&self, store: &mut Mutex<Store>) -> anyhow::Result<RoundReport> {
-        let number = begin(held(store), self.now).context("the round cannot be begun")?;
-        let mut report = RoundReport { round: number, ..RoundReport::default() };
+        held(store).check_if_due(self.now)?;
+        if let Some(jump) = self.clock_jump(held(store))? {
+            tracing::warn!("{jump}");
+            return Ok(RoundReport { clock: Some(jump), ..RoundReport::default() });
+        }
+        let Begun { number, other_config } =
+            held(store).begin_round(self.config_path, self.now).context("the round cannot be begun")?;
+        if let Some(other) = &other_config {
+            tracing::warn!(
+                other,
+                config = %self.config_path.display(),
+                "the last round on this state had another configuration; two that take turns replace \
+                 each other's blacklist: give each a `state` of its own"
+            );
+        }
+        let mut report = RoundReport { round: number, other_config, ..RoundReport::default() };
         let polling = feeds::poll(self.feeds, &self.config.http, store, self.now, self.force, self.stop);
         report.feeds = self.runtime.block_on(polling).into_iter().map(FeedReport::from).collect();
         self.step(&mut report, "building the blacklist", |report| self.build(held(store), report));
         let pushing = self.start_push(held(store), &mut report);
+        // Loaded when the first log asks for it.
+        let mut loaded = None;
         self.step(&mut report, "matching new lines", |report| {
-            let matcher = |store: &Store| self.matcher(store);
+            let matcher = |store: &mut Store| self.matcher(store, &mut loaded);
             let followed = follow_logs(self.config, held(store), matcher, number, self.now, self.stop)?;
             report.follow = Some(followed);
             Ok(())
         });
         self.step(&mut report, "matching stored lines", |report| {
-            report.history = Some(match_history(self.config, held(store), self.now, self.stop)?);
+            let matcher = |store: &mut Store| self.matcher(store, &mut loaded);
+            let matched = match_history(self.config, held(store), matcher, self.now, self.stop)?;
+            report.history = Some(matched);
             Ok(())
         });
         self.step(&mut report, "writing records", |report| {
-            report.records = Some(records::drain(&self.config.output, held(store))?);
+            report.records = Some(output_file::drain(&self.config.output, held(store))?);
             Ok(())
         });
-        self.step(&mut report, "alerts", |report| self.alert(held(store), report));
+        self.step(&mut report, "composing mails", |report| {
+            report.mails_composed = compose(self.config.alerts.as_ref(), held(store), self.now)?;
+            Ok(())
+        });
+        self.step(&mut report, "listing conditions", |report| self.conditions(held(store), report));
+        self.step(&mut report, "sending mails", |report| {
+            let delivering = deliver(self.config.alerts.as_ref(), held(store), self.now, self.stop);
+            report.delivery = Some(self.runtime.block_on(delivering)?);
+            Ok(())
+        });
         if let Some(pushing) = pushing {
             self.step(&mut report, "pushing the blacklist", |report| {
                 self.end_push(pushing, held(store), report)
             });
         }
-        self.step(&mut report, "clearing what is old", |_| self.prune(held(store), number));
+        self.step(&mut report, "clearing what is old", |report| {
+            report.pruned = held(store).prune_if_due(self.config, self.now)?;
+            Ok(())
+        });
         report.stopped = self.stop.is_requested();
-        end(held(store), number, &report).context("the round cannot be ended")?;
+        let ended = Timestamp(jiff::Timestamp::now().as_microsecond());
+        let text = serde_json::to_string(&report)?;
+        held(store).end_round(number, ended, &text).context("the round cannot be ended")?;
         Ok(report)
     }
 
@@ -98,6 +138,7 @@ impl Round<'_> {
     }
 
     fn build(&self, store: &mut Store, report: &mut RoundReport) -> anyhow::Result<()> {
+        generation::follow_policy(store, self.config, self.now)?;
         match generation::build(store, self.config, self.now)? {
             Built::Unchanged => {}
             Built::Held(why) => {
@@ -166,49 +207,52 @@ impl Round<'_> {
         Ok(())
     }
 
-    fn matcher(&self, store: &Store) -> anyhow::Result<Option<Arc<Matcher>>> {
-        let Some(blacklist) = generation::active(store, self.config)? else { return Ok(None) };
-        let threads = available_parallelism().map_or(1, usize::from);
-        let matcher = Matcher::new(blacklist, self.config.policy.clone(), threads)?;
-        Ok(Some(Arc::new(matcher)))
-    }
-
-    fn alert(&self, store: &mut Store, report: &mut RoundReport) -> anyhow::Result<()> {
-        let alerts = self.config.alerts.as_ref();
-        report.mails_composed = compose(alerts, store, self.now)?;
-        report.delivery = Some(self.runtime.block_on(deliver(alerts, store, self.now, self.stop))?);
-        Ok(())
-    }
-
-    fn prune(&self, store: &mut Store, number: i64) -> anyhow::Result<()> {
-        if number % ROUNDS_A_PRUNING != 0 {
-            return Ok(());
+    /// The matcher of the blacklist in use, loaded once in a round; `None` before the first one.
+    fn matcher(
+        &self,
+        store: &mut Store,
+        loaded: &mut Option<Arc<Matcher>>,
+    ) -> anyhow::Result<Option<Arc<Matcher>>> {
+        if loaded.is_none()
+            && let Some(blacklist) = generation::whole(store, self.config, self.now)?
+        {
+            let threads = available_parallelism().map_or(1, usize::from);
+            let matcher = Matcher::new(blacklist, self.config.policy.clone(), threads)?;
+            *loaded = Some(Arc::new(matcher));
         }
-        let window = i64::try_from(self.config.history.window.as_micros()).unwrap_or(i64::MAX);
-        let before = Timestamp(self.now.0.saturating_sub(window));
-        store.prune(before)?;
-        store.prune_mails(before)?;
-        store.connection.execute("DELETE FROM rounds WHERE id <= ?1", [number - KEPT_ROUNDS])?;
+        Ok(loaded.clone())
+    }
+
+    /// Lists what is wrong, and stores and reports what began and what ended, in one transaction.
+    fn conditions(&self, store: &mut Store, report: &mut RoundReport) -> anyhow::Result<()> {
+        let now = conditions::assess(self.config, store, report, &store.conditions()?, self.now)?;
+        let transaction = store.write()?;
+        let changes = conditions::settle(&transaction, now)?;
+        report.mails_composed += compose_operations(&transaction, self.config, &changes, self.now)?;
+        transaction.commit()?;
+        conditions::log(&changes, self.now);
+        report.conditions = changes.current().cloned().collect();
+        // The list has each source; the report is kept, and needs no further thousands of paths.
+        if let Some(follow) = &mut report.follow {
+            follow.troubles.truncate(MAX_TROUBLES);
+        }
         Ok(())
+    }
+
+    /// Returns a jump of the clock that is not confirmed yet, and remembers it for the next round.
+    fn clock_jump(&self, store: &Store) -> anyhow::Result<Option<ClockJump>> {
+        let last = store.last_round()?.map(|round| round.ended.unwrap_or(round.started));
+        let suspect = store.upkeep()?.suspect;
+        let jump = clock::jump(last, suspect, self.now, self.config.health.max_clock_jump)
+            .filter(|_| !self.accept_clock);
+        if jump.is_some() || suspect.is_some() {
+            store.set_suspect(jump.map(|_| self.now))?;
+        }
+        Ok(jump)
     }
 }
 
 /// The state itself: nothing else runs between two steps.
 fn held(store: &mut Mutex<Store>) -> &mut Store {
     store.get_mut().unwrap_or_else(PoisonError::into_inner)
-}
-
-fn begin(store: &Store, now: Timestamp) -> rusqlite::Result<i64> {
-    store.connection.execute("INSERT INTO rounds (started) VALUES (?1)", [now.0])?;
-    Ok(store.connection.last_insert_rowid())
-}
-
-fn end(store: &Store, number: i64, report: &RoundReport) -> anyhow::Result<()> {
-    let now = jiff::Timestamp::now().as_microsecond();
-    let report = serde_json::to_string(report)?;
-    store.connection.execute(
-        "UPDATE rounds SET ended = ?2, report = ?3 WHERE id = ?1",
-        rusqlite::params![number, now, report],
-    )?;
-    Ok(())
 }

@@ -4,14 +4,16 @@ use std::fmt::Write as _;
 
 use serde::Serialize;
 
+use super::ClockJump;
 use crate::alerts::Delivery;
+use crate::conditions::Condition;
 use crate::exit::Exit;
 use crate::feeds::{Outcome, Polled};
 use crate::follow::{FollowReport, HistoryReport};
 use crate::output::{counted, grouped, harmless};
 use crate::publish::{self, PushReport, nodes_text};
-use crate::sinks::records::DrainReport;
-use crate::store::Ingested;
+use crate::sinks::output_file::DrainReport;
+use crate::store::{Ingested, Pruned};
 
 /// What became of one feed.
 #[derive(Debug, Serialize)]
@@ -27,6 +29,9 @@ pub(crate) struct FeedReport {
     pub(crate) objects: u64,
     pub(crate) bytes: u64,
     pub(crate) seconds: f64,
+    /// The poll ended at its limit of time; the next round goes on.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) goes_on: bool,
 }
 
 impl From<Polled> for FeedReport {
@@ -38,7 +43,7 @@ impl From<Polled> for FeedReport {
                 None => ("taken", None, Some(ingested)),
             },
             Outcome::Skipped(why) => ("skipped", Some(why), None),
-            Outcome::Failed(error) => ("failed", Some(format!("{error:#}")), None),
+            Outcome::Failed(error) => ("failed", Some(error), None),
         };
         FeedReport {
             name: polled.feed,
@@ -48,6 +53,7 @@ impl From<Polled> for FeedReport {
             objects: polled.objects,
             bytes: polled.bytes,
             seconds: polled.elapsed.as_secs_f64(),
+            goes_on: polled.goes_on,
         }
     }
 }
@@ -55,7 +61,14 @@ impl From<Polled> for FeedReport {
 /// A round's report.
 #[derive(Debug, Default, Serialize)]
 pub(crate) struct RoundReport {
+    /// 0 for a round that did nothing because of the clock.
     pub(crate) round: i64,
+    /// Reason why the round did nothing.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) clock: Option<ClockJump>,
+    /// The configuration file of the last round on this state, if it was another one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) other_config: Option<String>,
     pub(crate) feeds: Vec<FeedReport>,
     /// The generation that was built and is in use now; `None` when nothing changed.
     pub(crate) generation: Option<u64>,
@@ -68,6 +81,11 @@ pub(crate) struct RoundReport {
     pub(crate) delivery: Option<Delivery>,
     /// `None` when there is nothing to push, or no cluster to push to.
     pub(crate) push: Option<PushReport>,
+    /// `None` when nothing was due to be removed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) pruned: Option<Pruned>,
+    /// All that is wrong at the end of the round.
+    pub(crate) conditions: Vec<Condition>,
     /// Steps that failed.
     pub(crate) errors: Vec<String>,
     /// It was asked to end before it was done.
@@ -75,23 +93,39 @@ pub(crate) struct RoundReport {
 }
 
 impl RoundReport {
-    /// How `poll` ends.
+    /// The exit code of `poll`.
     pub(crate) fn exit(&self) -> Exit {
-        let is_damaged = self.follow.as_ref().is_some_and(|f| !f.troubles.is_empty() || f.unchecked > 0);
+        let is_damaged = self.follow.as_ref().is_some_and(FollowReport::is_incomplete)
+            || self.history.as_ref().is_some_and(|history| history.newly_missed > 0);
         let is_undelivered = self.delivery.is_some_and(|d| d.retried + d.given_up > 0);
         let is_not_pushed = self.push.as_ref().is_some_and(PushReport::is_trouble);
-        let has_failed = self.feeds.iter().any(|feed| feed.outcome == "failed");
+        let has_failed = self.feeds.iter().any(|feed| matches!(feed.outcome, "failed" | "held"));
+        let has_doubt = self.feeds.iter().any(FeedReport::is_first_in_doubt);
+        let is_not_written = self.records.as_ref().is_some_and(|records| records.error.is_some());
         let ends = [
-            (!self.errors.is_empty(), Exit::Usage),
-            (has_failed || is_undelivered || is_not_pushed, Exit::Remote),
-            (is_damaged, Exit::Damaged),
+            (!self.errors.is_empty() || is_not_written || self.clock.is_some(), Exit::Usage),
+            (has_failed || self.held.is_some() || is_undelivered || is_not_pushed, Exit::Remote),
+            (is_damaged || has_doubt, Exit::Damaged),
         ];
-        ends.into_iter().filter_map(|(is, exit)| is.then_some(exit)).max().unwrap_or(Exit::Done)
+        let of_this_round = ends.into_iter().filter_map(|(is, exit)| is.then_some(exit));
+        let lasting = self.conditions.iter().map(|condition| condition.kind.exit());
+        of_this_round.chain(lasting).max().unwrap_or(Exit::Done)
     }
 
     /// The report for people.
     pub(crate) fn text(&self) -> String {
         let mut text = String::new();
+        if let Some(jump) = &self.clock {
+            _ = writeln!(text, "clock    {jump}");
+        }
+        if let Some(other) = &self.other_config {
+            _ = writeln!(
+                text,
+                "state    the last round had another configuration, {}: two that take turns replace \
+                  each other's blacklist",
+                harmless(other)
+            );
+        }
         for feed in &self.feeds {
             _ = writeln!(text, "feed     {}: {}", harmless(&feed.name), feed.text());
         }
@@ -108,7 +142,7 @@ impl RoundReport {
             }
         }
         if let Some(history) = &self.history
-            && (history.files > 0 || history.jobs_left > 0 || history.jobs_ended > 0)
+            && (history.files > 0 || history.files_left > 0)
         {
             _ = writeln!(
                 text,
@@ -116,17 +150,30 @@ impl RoundReport {
                 counted(history.counts.events, "event", "events"),
                 counted(history.counts.lines, "line", "lines"),
                 counted(history.files, "file", "files"),
-                if history.jobs_left > 0 { "; the rest follows with the next round" } else { "" }
+                if history.files_left > history.missed {
+                    "; the rest follows with the next round"
+                } else {
+                    ""
+                }
             );
+            if history.newly_missed > 0 {
+                _ = writeln!(
+                    text,
+                    "         {} cannot be read and will be tried again; `threatsieve status` names them",
+                    counted(history.newly_missed, "file", "files")
+                );
+            }
         }
         if let Some(records) = &self.records
-            && records.written + records.waiting > 0
+            && (records.written + records.waiting > 0 || records.error.is_some())
         {
+            let error = records.error.as_ref().map(|error| format!(": {error}")).unwrap_or_default();
             _ = writeln!(
                 text,
-                "records  {} written, {} waiting",
+                "records  {} written, {} waiting{}",
                 grouped(records.written),
-                grouped(records.waiting)
+                grouped(records.waiting),
+                harmless(&error)
             );
         }
         if let Some(delivery) = &self.delivery
@@ -143,6 +190,11 @@ impl RoundReport {
             if push.is_trouble() || push.outcome == publish::Outcome::Waiting {
                 text.push_str(&nodes_text(&push.nodes));
             }
+        }
+        for condition in &self.conditions {
+            let Condition { kind, subject, what, since } = condition;
+            let shown = format!("{condition}, since {since}: {what}; {}", kind.remedy(subject));
+            _ = writeln!(text, "wrong    {}", harmless(&shown));
         }
         for error in &self.errors {
             _ = writeln!(text, "failed   {}", harmless(error));
@@ -167,6 +219,12 @@ fn new_lines(follow: &FollowReport) -> String {
     if follow.unchecked > 0 {
         _ = write!(text, ", {} not checked", grouped(follow.unchecked));
     }
+    if follow.cut > 0 {
+        _ = write!(text, ", {} matched in their first part only", grouped(follow.cut));
+    }
+    if follow.too_old > 0 {
+        _ = write!(text, ", {} older than the history window", grouped(follow.too_old));
+    }
     if follow.without_blacklist {
         text.push_str("; new lines wait for the first blacklist");
     }
@@ -174,17 +232,39 @@ fn new_lines(follow: &FollowReport) -> String {
 }
 
 impl FeedReport {
+    /// Whether its first delivery is hardly what it should be, and is held back for that.
+    fn is_first_in_doubt(&self) -> bool {
+        self.taken.as_ref().and_then(|taken| taken.held.as_ref()).is_some_and(|held| held.is_first)
+    }
+
     fn text(&self) -> String {
+        let mut text = self.outcome_text();
+        if self.goes_on {
+            text.push_str("; there is more: the next round goes on");
+        }
+        text
+    }
+
+    fn outcome_text(&self) -> String {
         match (&self.taken, &self.reason) {
             (_, Some(reason)) => format!("{}: {}", self.outcome, harmless(reason)),
-            (Some(taken), None) => format!(
-                "{} added, {} changed, {} removed, {} revoked, {} left out",
-                grouped(taken.added),
-                grouped(taken.changed),
-                grouped(taken.removed),
-                grouped(taken.revoked),
-                grouped(taken.refused)
-            ),
+            (Some(taken), None) => {
+                let mut text = format!(
+                    "{} added, {} changed, {} removed, {} revoked, {} left out",
+                    grouped(taken.added),
+                    grouped(taken.changed),
+                    grouped(taken.removed),
+                    grouped(taken.revoked),
+                    grouped(taken.refused)
+                );
+                if taken.older > 0 {
+                    _ = write!(text, ", {} older than known", grouped(taken.older));
+                }
+                if taken.ahead > 0 {
+                    _ = write!(text, ", {} dated in the future", grouped(taken.ahead));
+                }
+                text
+            }
             (None, None) => self.outcome.to_owned(),
         }
     }

@@ -1,54 +1,93 @@
 //! A file that lines are appended to, that others rename and truncate, and that may hold more than was confirmed.
 
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, DirBuilder, File, OpenOptions, Permissions};
 use std::io::{self, BufRead, BufReader, Read, Seek, SeekFrom, Write};
-use std::os::unix::fs::{FileExt, MetadataExt};
+use std::os::unix::fs::{DirBuilderExt, FileExt, MetadataExt, OpenOptionsExt, PermissionsExt, fchown};
 use std::path::Path;
 
-/// How far a file is known to be written.
+use crate::store::records::Position;
+
+/// Mode and group of the file, for those who ship it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Known {
-    pub(crate) device: u64,
-    pub(crate) inode: u64,
-    pub(crate) bytes: u64,
+pub(crate) struct Access {
+    pub(crate) mode: u32,
+    /// Number of the group; `None` leaves it to the system.
+    pub(crate) group: Option<u32>,
 }
 
 /// The file as it is opened for one batch.
 #[derive(Debug)]
 pub(crate) struct Appended {
     file: File,
-    known: Known,
+    position: Position,
+}
+
+/// Gives an open file or folder its mode and group. One that another user owns keeps those that it has.
+fn give(file: &File, access: Access) -> io::Result<()> {
+    let metadata = file.metadata()?;
+    let (has, group) = (metadata.permissions().mode() & 0o7777, access.group);
+    let is_owner = rustix::process::geteuid().as_raw() == metadata.uid();
+    if !is_owner {
+        return Ok(());
+    }
+    if let Some(group) = group.filter(|group| *group != metadata.gid()) {
+        fchown(file, None, Some(group)).map_err(|error| {
+            io::Error::new(error.kind(), format!("its group cannot be set to number {group}: {error}"))
+        })?;
+    }
+    // Special bits, as the one that folders hand their group on with, are somebody's wish.
+    if has & 0o777 != access.mode {
+        file.set_permissions(Permissions::from_mode(has & 0o7000 | access.mode))?;
+    }
+    Ok(())
 }
 
 impl Appended {
-    /// Opens it under the name that it has now; makes it, and its folder, if it is not there.
-    pub(crate) fn open(path: &Path) -> io::Result<Appended> {
+    /// Opens the file under the name that it has now, and gives it its mode and group. A missing file is made,
+    /// and its folder too, which whoever may read the file may enter.
+    pub(crate) fn open(path: &Path, access: Access) -> io::Result<Appended> {
         let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-        fs::create_dir_all(folder)?;
+        let made = !folder.try_exists()?;
+        // Whoever may read may also enter: 0640 makes 0750.
+        let folder_mode = 0o700 | access.mode | (access.mode & 0o044) >> 2;
+        DirBuilder::new().recursive(true).mode(folder_mode).create(folder)?;
+        if made {
+            give(&File::open(folder)?, Access { mode: folder_mode, ..access })?;
+        }
         if fs::metadata(path).is_ok_and(|metadata| !metadata.is_file()) {
             return Err(io::Error::other("expected a regular file, got something else"));
         }
         let is_new = !fs::exists(path)?;
-        let file = OpenOptions::new().read(true).append(true).create(true).open(path)?;
+        let file = OpenOptions::new().read(true).append(true).create(true).mode(access.mode).open(path)?;
+        give(&file, access)?;
         if is_new {
             // The name is on the disk once its folder is.
             File::open(folder)?.sync_all()?;
         }
+        Appended::at_end(file)
+    }
+
+    /// Opens a file that is there, and leaves its rights as they are.
+    pub(crate) fn open_existing(path: &Path) -> io::Result<Appended> {
+        Appended::at_end(OpenOptions::new().read(true).append(true).open(path)?)
+    }
+
+    fn at_end(file: File) -> io::Result<Appended> {
         let metadata = file.metadata()?;
-        let known = Known { device: metadata.dev(), inode: metadata.ino(), bytes: metadata.len() };
-        Ok(Appended { file, known })
+        let position = Position { device: metadata.dev(), inode: metadata.ino(), bytes: metadata.len() };
+        Ok(Appended { file, position })
     }
 
-    /// Its state now.
-    pub(crate) fn known(&self) -> Known {
-        self.known
+    /// The end of the file now.
+    pub(crate) fn position(&self) -> Position {
+        self.position
     }
 
-    /// How many of `lines` stand after what was known of the file, in their order. A line that is there in part is cut off.
-    pub(crate) fn lines_after(&mut self, before: Option<Known>, lines: &[&str]) -> io::Result<usize> {
-        let Some(before) = before else { return Ok(0) };
-        let is_same = (before.device, before.inode) == (self.known.device, self.known.inode);
-        if !is_same || before.bytes >= self.known.bytes {
+    /// How many of `lines` an append to this file that began at `before` wrote, in their order. A line
+    /// that is there in part is cut off.
+    pub(crate) fn lines_after(&mut self, before: Position, lines: &[&str]) -> io::Result<usize> {
+        let is_same = (before.device, before.inode) == (self.position.device, self.position.inode);
+        if !is_same || before.bytes >= self.position.bytes {
             return Ok(0);
         }
         self.file.seek(SeekFrom::Start(before.bytes))?;
@@ -62,10 +101,10 @@ impl Appended {
                 end += there.len() as u64;
                 continue;
             }
-            let is_last = end + there.len() as u64 == self.known.bytes;
+            let is_last = end + there.len() as u64 == self.position.bytes;
             if is_last && !there.is_empty() && line.as_bytes().starts_with(&there) {
                 self.file.set_len(end)?;
-                self.known.bytes = end;
+                self.position.bytes = end;
             }
             return Ok(number);
         }
@@ -75,26 +114,28 @@ impl Appended {
     /// Ends a last line that somebody left without its end.
     pub(crate) fn end_line(&mut self) -> io::Result<()> {
         let mut last = [b'\n'];
-        if self.known.bytes > 0 {
-            self.file.read_exact_at(&mut last, self.known.bytes - 1)?;
+        if self.position.bytes > 0 {
+            self.file.read_exact_at(&mut last, self.position.bytes - 1)?;
         }
         if last == [b'\n'] { Ok(()) } else { self.append("\n") }
     }
 
+    /// Waits until what is written is on the disk.
+    pub(crate) fn sync(&self) -> io::Result<()> {
+        self.file.sync_data()
+    }
+
     /// Appends text and waits until it is on the disk. What cannot be written whole is not written at all.
     pub(crate) fn append(&mut self, text: &str) -> io::Result<()> {
-        if text.is_empty() {
-            return self.file.sync_data();
-        }
         let written = self.file.write_all(text.as_bytes()).and_then(|()| self.file.sync_data());
         match written {
             Ok(()) => {
-                self.known.bytes = self.file.metadata()?.len();
+                self.position.bytes = self.file.metadata()?.len();
                 Ok(())
             }
             Err(error) => {
                 // The next round tries again; what is left of this one would be found there then, and cut.
-                let _ = self.file.set_len(self.known.bytes);
+                let _ = self.file.set_len(self.position.bytes);
                 Err(error)
             }
         }

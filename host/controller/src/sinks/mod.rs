@@ -1,7 +1,9 @@
 //! Where flagged events go.
 
 mod appended;
+pub(crate) mod output_file;
 mod record;
-pub(crate) mod records;
+mod rotated;
 
+pub(crate) use appended::Access;
 pub(crate) use record::{RecordShape, addition_record, flag_record, retraction_record};

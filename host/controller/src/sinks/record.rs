@@ -8,7 +8,8 @@ use threatsieve_flag::fields::{set, take};
 use threatsieve_flag::{Ceiling, Covering, Flag, moment};
 
 use crate::config::Output;
-use crate::follow::FoundEvent;
+use crate::output::safe_json;
+use crate::pipeline::FoundEvent;
 use crate::store::events::{Finding, KnownEvent};
 
 /// What is the same in all records.
@@ -77,7 +78,7 @@ pub(crate) fn retraction_record(
         }
         None => ours["withheld"] = json!(1),
     }
-    json!({ "threatsieve": ours }).to_string()
+    safe_json(&json!({ "threatsieve": ours }).to_string()).into_owned()
 }
 
 fn place(record: &mut Map<String, Value>, event: &FoundEvent, path: &Path) {
@@ -94,7 +95,8 @@ fn finish(
     known: &KnownEvent,
     finding: &Finding,
 ) -> String {
-    let flag = Flag::new(coverings, &shape.ceiling(), event.time.unwrap_or(finding.now));
+    let occurred = event.time.unwrap_or(finding.now);
+    let flag = Flag::new(coverings, &shape.ceiling(), shape.blacklist, occurred);
     let mut ours = json!({
         "id": known.uid,
         "kind": kind,
@@ -112,7 +114,7 @@ fn finish(
     }
     append_enrichments(&mut record, flag.enrichments);
     record.insert("threatsieve".into(), ours);
-    Value::Object(record).to_string()
+    safe_json(&Value::Object(record).to_string()).into_owned()
 }
 
 /// Adds to `threat.enrichments`; what others put there stays, first.

@@ -1,36 +1,60 @@
-//! Decompression told by the first bytes, streaming, and damage with its place.
+//! An input as text: unpacked, streaming, and damage with its place.
+//!
+//! The first bytes tell whether and how an input is compressed; what comes out of that is made
+//! UTF-8 by [`Text`]. What cannot be read says so, with the command that makes text of it.
 
 use std::io::{self, BufRead, ErrorKind, Read};
 
 use flate2::bufread::GzDecoder;
 
 use super::raw::Counted;
-
-/// A UTF-8 byte order mark, as Windows tools put it before a text.
-const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
+use super::text::{Encoding, Text};
 
 /// How an input begins, and what that makes it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Beginning {
     Plain,
-    ByteOrderMark,
     Gzip,
     Zstd,
-    /// Compressed or packed by something that is not read here; the command that unpacks it.
-    Foreign(&'static str, &'static str),
+    Foreign(Foreign),
 }
 
-/// The first bytes of each kind. Zstandard: RFC 8878 sections 3.1.1 and 3.1.2 (skippable frames, the common ones).
+/// Something that is not read here.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Foreign {
+    /// What it is, and what is read instead.
+    is: &'static str,
+    /// The command that makes text of it.
+    command: &'static str,
+}
+
+/// The beginning of something that is not read here.
+const fn foreign(is: &'static str, command: &'static str) -> Beginning {
+    Beginning::Foreign(Foreign { is, command })
+}
+
+/// The first bytes of each kind. Zstandard: RFC 8878 sections 3.1.1 and 3.1.2 (skippable frames,
+/// the common ones).
 const BEGINNINGS: &[(&[u8], Beginning)] = &[
-    (BYTE_ORDER_MARK, Beginning::ByteOrderMark),
     (b"\x1f\x8b", Beginning::Gzip),
     (b"\x28\xb5\x2f\xfd", Beginning::Zstd),
     (b"\x50\x2a\x4d\x18", Beginning::Zstd),
     (b"\x5d\x2a\x4d\x18", Beginning::Zstd),
-    (b"\xfd7zXZ\x00", Beginning::Foreign("xz", "xz -dc")),
-    (b"BZh91AY&SY", Beginning::Foreign("bzip2", "bzip2 -dc")),
-    (b"\x04\x22\x4d\x18", Beginning::Foreign("lz4", "lz4 -dc")),
-    (b"PK\x03\x04", Beginning::Foreign("zip", "unzip -p")),
+    (b"\xfd7zXZ\x00", foreign("compressed with xz, but only gzip and zstd are unpacked", "xz -dc")),
+    (b"BZh91AY&SY", foreign("compressed with bzip2, but only gzip and zstd are unpacked", "bzip2 -dc")),
+    (b"\x04\x22\x4d\x18", foreign("compressed with lz4, but only gzip and zstd are unpacked", "lz4 -dc")),
+    (b"PK\x03\x04", foreign("compressed with zip, but only gzip and zstd are unpacked", "unzip -p")),
+    (
+        b"7z\xbc\xaf\x27\x1c",
+        foreign("compressed with 7-Zip, but only gzip and zstd are unpacked", "7z x -so"),
+    ),
+    (b"Rar!\x1a\x07", foreign("compressed with RAR, but only gzip and zstd are unpacked", "unrar p -inul")),
+    (b"\x1f\x9d", foreign("compressed with compress, but only gzip and zstd are unpacked", "uncompress -c")),
+    (b"ElfFile\0", foreign("a Windows event log (EVTX), but only text is read", "evtx_dump -o jsonl")),
+    (b"LPKSHHRH", foreign("a systemd journal, but only text is read", "journalctl -o json --file")),
+    (b"\x0a\x0d\x0d\x0a", foreign("a packet capture (pcapng), but only text is read", "tcpdump -nn -r")),
+    (b"\xd4\xc3\xb2\xa1", foreign("a packet capture (pcap), but only text is read", "tcpdump -nn -r")),
+    (b"\xa1\xb2\xc3\xd4", foreign("a packet capture (pcap), but only text is read", "tcpdump -nn -r")),
 ];
 
 impl Beginning {
@@ -41,6 +65,16 @@ impl Beginning {
         }
         let open = BEGINNINGS.iter().any(|(magic, _)| magic.starts_with(bytes));
         (!open).then_some(Beginning::Plain)
+    }
+}
+
+/// The encoding, if it is not read here.
+fn foreign_encoding(encoding: Encoding) -> Option<Foreign> {
+    const IS: &str = "encoded in UTF-32, but only UTF-8 and UTF-16 are decoded";
+    match encoding {
+        Encoding::Utf8 | Encoding::Utf16Le | Encoding::Utf16Be => None,
+        Encoding::Utf32Le => Some(Foreign { is: IS, command: "iconv -f UTF-32LE -t UTF-8" }),
+        Encoding::Utf32Be => Some(Foreign { is: IS, command: "iconv -f UTF-32BE -t UTF-8" }),
     }
 }
 
@@ -58,60 +92,67 @@ pub(crate) enum Damage {
     /// Reading itself failed.
     #[error("cannot be read past byte {offset}")]
     Unreadable { offset: u64, source: io::Error },
-    /// A compression that is not supported.
-    #[error(
-        "compressed with {codec}, but only gzip and zstd are unpacked; try `{command} FILE | threatsieve ... -`"
-    )]
-    Foreign { codec: &'static str, command: &'static str },
+    /// A compression, an encoding or a kind of file that is not supported.
+    #[error("{}; try `{} FILE | threatsieve ... -`", .0.is, .0.command)]
+    Foreign(Foreign),
 }
 
 enum Codec {
     Plain(Counted),
-    /// One gzip member after the other (RFC 1952 section 2.2); `None` only while one is exchanged for the next.
+    /// One gzip member after the other (RFC 1952 section 2.2); `None` only while one is exchanged
+    /// for the next.
     Gzip(Option<Box<GzDecoder<Counted>>>),
     Zstd(Box<zstd::Decoder<'static, Counted>>),
 }
 
-/// An input, unpacked.
+/// An input, unpacked and decoded.
 pub(crate) struct Decoder {
-    codec: Codec,
+    text: Text<Codec>,
 }
 
 impl Decoder {
-    /// Looks at the first bytes and chooses how to unpack the rest.
+    /// Looks at the first bytes and chooses how to read the rest.
     pub(crate) fn new(mut input: Counted) -> Result<Decoder, Damage> {
         let unreadable = |source| Damage::Unreadable { offset: 0, source };
         let first = input.peek(|bytes| Beginning::of(bytes).is_some()).map_err(unreadable)?;
         let codec = match Beginning::of(first).unwrap_or(Beginning::Plain) {
             Beginning::Plain => Codec::Plain(input),
-            Beginning::ByteOrderMark => {
-                input.skip_peeked(BYTE_ORDER_MARK.len());
-                Codec::Plain(input)
-            }
             Beginning::Gzip => Codec::Gzip(Some(Box::new(GzDecoder::new(input)))),
             Beginning::Zstd => Codec::Zstd(Box::new(zstd::Decoder::with_buffer(input).map_err(unreadable)?)),
-            Beginning::Foreign(codec, command) => return Err(Damage::Foreign { codec, command }),
+            Beginning::Foreign(foreign) => return Err(Damage::Foreign(foreign)),
         };
-        Ok(Decoder { codec })
+        let text = Text::new(codec);
+        match foreign_encoding(text.encoding()) {
+            Some(foreign) => Err(Damage::Foreign(foreign)),
+            None => Ok(Decoder { text }),
+        }
     }
 
     /// Whether it is compressed.
     pub(crate) fn is_packed(&self) -> bool {
-        !matches!(self.codec, Codec::Plain(_))
+        !matches!(self.text.input(), Codec::Plain(_))
     }
 
-    /// Passes over the first `bytes` of the unpacked stream; gives how many there were. What is not compressed is not read, and
-    /// then nobody knows whether there were so many.
+    /// Bytes of the stored file before the text, if all behind them are bytes of the text: a byte
+    /// order mark. `None` when only reading would tell how long the text is.
+    pub(crate) fn mark_bytes(&self) -> Option<u64> {
+        (!self.is_packed() && self.text.is_as_stored()).then(|| self.text.mark_bytes() as u64)
+    }
+
+    /// Passes over the first `bytes` of the text; gives how many there were. A text that lies on
+    /// disk as it is is not read, and then nobody knows whether there were so many.
     pub(crate) fn skip(&mut self, bytes: u64) -> io::Result<u64> {
-        match &mut self.codec {
-            Codec::Plain(input) => input.skip(bytes).map(|()| bytes),
-            _ => io::copy(&mut self.take(bytes), &mut io::sink()),
-        }
+        let seek = |codec: &mut Codec, bytes| match codec {
+            Codec::Plain(input) => input.skip(bytes),
+            _ => Ok(()),
+        };
+        let seek = (!self.is_packed()).then_some(seek);
+        self.text.skip(bytes, seek)
     }
 
     /// Bytes taken from the input so far, in its packed form.
     pub(crate) fn taken(&self) -> u64 {
-        match &self.codec {
+        match self.text.input() {
             Codec::Plain(input) => input.taken(),
             Codec::Gzip(member) => member.as_ref().map_or(0, |member| member.get_ref().taken()),
             Codec::Zstd(frames) => frames.get_ref().taken(),
@@ -120,7 +161,7 @@ impl Decoder {
 
     /// What a failed [`Read::read`] means.
     pub(crate) fn damage(&self, error: io::Error) -> Damage {
-        let codec = match self.codec {
+        let codec = match self.text.input() {
             // The operating system's own errors are not about the data.
             _ if error.raw_os_error().is_some() => "",
             Codec::Plain(_) => "",
@@ -139,7 +180,13 @@ impl Decoder {
 
 impl Read for Decoder {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        match &mut self.codec {
+        self.text.read(buffer)
+    }
+}
+
+impl Read for Codec {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        match self {
             Codec::Plain(input) => input.read(buffer),
             Codec::Zstd(frames) => frames.read(buffer),
             Codec::Gzip(member) => read_members(member, buffer),

@@ -3,8 +3,10 @@
 mod chunks;
 mod decoder;
 mod ordered;
+mod pattern;
 mod raw;
 mod replacement;
+mod text;
 mod walk;
 
 #[cfg(test)]
@@ -17,6 +19,7 @@ use std::os::fd::AsFd;
 pub(crate) use chunks::{BUFFER_BYTES, Chunk, Chunks};
 pub(crate) use decoder::{Damage, Decoder};
 pub(crate) use ordered::{Parts, Queue, in_order};
+pub(crate) use pattern::{Expanded, PathPattern};
 pub(crate) use raw::Waiting;
 pub(crate) use replacement::Replacement;
 pub(crate) use walk::{Input, Unreadable, Walk};

@@ -21,7 +21,17 @@ pub(crate) struct Replacement {
 
 impl Replacement {
     /// Starts to replace what is at `path`; a link there is followed, and what it leads to replaced.
+    /// A new file gets the mode that the user's umask leaves, an existing one keeps its own.
     pub(crate) fn create(path: &Path) -> anyhow::Result<Replacement> {
+        Replacement::with_mode(path, 0o666)
+    }
+
+    /// Does the same, but nobody except the owner can read a new file.
+    pub(crate) fn create_private(path: &Path) -> anyhow::Result<Replacement> {
+        Replacement::with_mode(path, 0o600)
+    }
+
+    fn with_mode(path: &Path, mode: u32) -> anyhow::Result<Replacement> {
         let cannot = || format!("{}: cannot be written", path.display());
         let target = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
         let before = match fs::metadata(&target) {
@@ -33,7 +43,7 @@ impl Replacement {
             let file = OpenOptions::new().write(true).open(&target).with_context(cannot)?;
             return Ok(Replacement { target, temporary: None, file });
         }
-        let (temporary, file) = beside(&target).with_context(cannot)?;
+        let (temporary, file) = beside(&target, mode).with_context(cannot)?;
         let made = Replacement { target, temporary: Some(temporary), file };
         if let Some(before) = before {
             let mode = Permissions::from_mode(before.permissions().mode() & 0o777);
@@ -75,13 +85,13 @@ impl Drop for Replacement {
 }
 
 /// A new file in the same folder, under a hidden name that no one has.
-fn beside(target: &Path) -> io::Result<(PathBuf, File)> {
+fn beside(target: &Path, mode: u32) -> io::Result<(PathBuf, File)> {
     let Some(name) = target.file_name() else { return Err(ErrorKind::IsADirectory.into()) };
     let mut attempt = 0;
     loop {
         let hidden = format!(".{}.{}-{attempt}.tmp", name.to_string_lossy(), std::process::id());
         let path = target.with_file_name(hidden);
-        match OpenOptions::new().write(true).create_new(true).mode(0o666).open(&path) {
+        match OpenOptions::new().write(true).create_new(true).mode(mode).open(&path) {
             Err(error) if error.kind() == ErrorKind::AlreadyExists && attempt < ATTEMPTS => attempt += 1,
             result => return result.map(|file| (path, file)),
         }

@@ -89,7 +89,7 @@ impl Walk {
 }
 
 /// Whether nothing has that name, a file that stands where a folder should included.
-fn is_missing(error: &io::Error) -> bool {
+pub(super) fn is_missing(error: &io::Error) -> bool {
     matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory)
 }
 

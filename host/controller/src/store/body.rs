@@ -2,13 +2,14 @@
 //!
 //! Layout: normaliser's version (2), confidence (1), TLP (1), name, types, parts. A text is its length plus one as a varint (0 for none) and its
 //! bytes; of a value's text 0 is "the indicator's id". A list is its length and its items. A part is a byte that says which bounds
-//! follow, those (8 each), and its values: a tag and the value.
+//! follow, those (8 each), the port (2) if that byte says so, and its values: a tag and the value.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use anyhow::{Context, bail};
 use threatsieve_blacklist::{
-    AddressRange, DomainMode, FileHash, Indicator, IndicatorId, NORMALISER, Timestamp, Tlp, UrlMode, Value,
+    AddressRange, DomainMode, FileHash, Indicator, IndicatorId, NORMALISER, Port, Timestamp, Tlp, UrlMode,
+    Value,
 };
 
 /// Not said.
@@ -29,6 +30,7 @@ pub(crate) struct Statement {
 pub(crate) struct Part {
     pub(crate) valid_from: Option<Timestamp>,
     pub(crate) valid_until: Option<Timestamp>,
+    pub(crate) port: Option<Port>,
     pub(crate) values: Vec<Value>,
 }
 
@@ -43,15 +45,17 @@ impl Part {
         let from = self.valid_from.is_none_or(|from| other.valid_from.is_some_and(|other| from <= other));
         let until =
             self.valid_until.is_none_or(|until| other.valid_until.is_some_and(|other| other <= until));
-        from && until
+        let is_matched = |part: &Part| part.port.filter(|port| port.is_matched);
+        from && until && (is_matched(self).is_none() || self.port == other.port)
     }
 }
 
 impl Statement {
     /// What an indicator says, but for its name and version.
     pub(crate) fn of(indicator: Indicator) -> Statement {
-        let Indicator { confidence, tlp, valid_from, valid_until, name, types, values, .. } = indicator;
-        Statement { confidence, tlp, name, types, parts: vec![Part { valid_from, valid_until, values }] }
+        let Indicator { confidence, tlp, valid_from, valid_until, port, name, types, values, .. } = indicator;
+        let part = Part { valid_from, valid_until, port, values };
+        Statement { confidence, tlp, name, types, parts: vec![part] }
     }
 
     /// Adds what another one says of the same indicator in the same version.
@@ -63,8 +67,8 @@ impl Statement {
             self.types = other.types;
         }
         for part in other.parts {
-            let window = (part.valid_from, part.valid_until);
-            match self.parts.iter_mut().find(|known| (known.valid_from, known.valid_until) == window) {
+            let limits = |part: &Part| (part.valid_from, part.valid_until, part.port);
+            match self.parts.iter_mut().find(|known| limits(known) == limits(&part)) {
                 Some(known) => known.values.extend(part.values),
                 None => self.parts.push(part),
             }
@@ -86,7 +90,7 @@ impl Statement {
     pub(crate) fn retain_new(&mut self, former: &Statement) {
         for part in &mut self.parts {
             let (valid_from, valid_until) = (part.valid_from, part.valid_until);
-            let window = Part { valid_from, valid_until, values: Vec::new() };
+            let window = Part { valid_from, valid_until, port: part.port, values: Vec::new() };
             part.values.retain(|value| {
                 !former.parts.iter().any(|known| known.covers(&window) && known.values.contains(value))
             });
@@ -112,6 +116,7 @@ impl Statement {
             modified,
             name,
             types,
+            port: part.port,
             values: part.values,
         };
         for part in parts {
@@ -131,9 +136,18 @@ impl Statement {
         self.types.iter().for_each(|one| put_text(Some(one), out));
         put_number(self.parts.len(), out);
         for part in &self.parts {
-            out.push(u8::from(part.valid_from.is_some()) | u8::from(part.valid_until.is_some()) << 1);
+            let is_matched = part.port.is_some_and(|port| port.is_matched);
+            out.push(
+                u8::from(part.valid_from.is_some())
+                    | u8::from(part.valid_until.is_some()) << 1
+                    | u8::from(part.port.is_some()) << 2
+                    | u8::from(is_matched) << 3,
+            );
             for bound in [part.valid_from, part.valid_until].into_iter().flatten() {
                 out.extend_from_slice(&bound.0.to_le_bytes());
+            }
+            if let Some(port) = part.port {
+                out.extend_from_slice(&port.number.to_le_bytes());
             }
             put_number(part.values.len(), out);
             part.values.iter().for_each(|value| put_value(value, id, out));
@@ -304,13 +318,17 @@ impl<'a> Reader<'a> {
             is_there.then(|| self.array().map(|bytes| Timestamp(i64::from_le_bytes(bytes)))).transpose()
         };
         let (valid_from, valid_until) = (bound(1)?, bound(2)?);
+        let port = match bounds & 4 {
+            0 => None,
+            _ => Some(Port { number: u16::from_le_bytes(self.array()?), is_matched: bounds & 8 != 0 }),
+        };
         let count = self.number()?;
         // Each value takes at least two bytes: no more room than the row can fill.
         let mut values = Vec::with_capacity(count.min(self.rest.len() / 2));
         for _ in 0..count {
             values.push(self.value()?);
         }
-        Ok(Part { valid_from, valid_until, values })
+        Ok(Part { valid_from, valid_until, port, values })
     }
 
     fn value(&mut self) -> anyhow::Result<Value> {
@@ -384,8 +402,24 @@ mod tests {
             name: Some(String::new()),
             types: vec!["malicious-activity".into(), String::new()],
             parts: vec![
-                Part { valid_from: Some(Timestamp(-1)), valid_until: None, values: every_value() },
-                Part { valid_from: None, valid_until: Some(Timestamp(i64::MAX)), values: Vec::new() },
+                Part {
+                    valid_from: Some(Timestamp(-1)),
+                    valid_until: None,
+                    port: None,
+                    values: every_value(),
+                },
+                Part {
+                    valid_from: None,
+                    valid_until: Some(Timestamp(i64::MAX)),
+                    port: None,
+                    values: Vec::new(),
+                },
+                Part {
+                    valid_from: None,
+                    valid_until: None,
+                    port: Some(Port { number: 8443, is_matched: true }),
+                    values: Vec::new(),
+                },
             ],
         }
     }

@@ -4,8 +4,6 @@ use rusqlite::{Connection, OptionalExtension, named_params};
 use threatsieve_blacklist::{Timestamp, Tlp};
 use threatsieve_flag::Covering;
 
-use crate::follow::FoundEvent;
-
 /// Characters of a line that are kept.
 const RAW_CHARS: usize = 2048;
 
@@ -29,44 +27,66 @@ pub(crate) struct Finding {
     pub(crate) is_told: bool,
 }
 
+/// A line that is flagged.
+#[derive(Debug, Clone)]
+pub(crate) struct NewEvent<'a> {
+    pub(crate) file: i64,
+    /// Place of the line's first byte in the unpacked log.
+    pub(crate) offset: u64,
+    /// Counted from 1.
+    pub(crate) line: u64,
+    pub(crate) uid: String,
+    /// The event's own time.
+    pub(crate) occurred: Option<Timestamp>,
+    /// The host that it is from.
+    pub(crate) source: Option<&'a str>,
+    pub(crate) raw: &'a str,
+}
+
 /// Finds a flagged line, or adds it.
-pub(crate) fn insert_event(
-    connection: &Connection,
-    file: i64,
-    identity: &[u8],
-    event: &FoundEvent,
-) -> anyhow::Result<KnownEvent> {
+pub(crate) fn insert_event(connection: &Connection, event: &NewEvent<'_>) -> anyhow::Result<KnownEvent> {
     let known = connection
         .prepare_cached("SELECT id, uid FROM events WHERE file = ?1 AND offset = ?2")?
-        .query_row((file, event.offset.cast_signed()), |row| Ok((row.get(0)?, row.get(1)?)))
+        .query_row((event.file, event.offset.cast_signed()), |row| Ok((row.get(0)?, row.get(1)?)))
         .optional()?;
     if let Some((id, uid)) = known {
         return Ok(KnownEvent { id, uid, is_new: false });
     }
-    let uid = uid(identity, event.offset);
     let raw = match event.raw.char_indices().nth(RAW_CHARS) {
         Some((end, _)) => &event.raw[..end],
-        None => &event.raw,
+        None => event.raw,
     };
+    // A file that lost its end is another one, in which the lines that were left are the same.
+    let moved = connection
+        .prepare_cached(
+            "UPDATE events SET file = ?1 WHERE offset = ?2 AND raw = ?3 \
+             AND file = (SELECT predecessor FROM files WHERE id = ?1) RETURNING id, uid",
+        )?
+        .query_row((event.file, event.offset.cast_signed(), raw), |row| Ok((row.get(0)?, row.get(1)?)))
+        .optional()?;
+    if let Some((id, uid)) = moved {
+        return Ok(KnownEvent { id, uid, is_new: false });
+    }
     connection
         .prepare_cached(
             "INSERT INTO events (file, offset, line, uid, occurred, source, raw) \
              VALUES (:file, :offset, :line, :uid, :occurred, :source, :raw)",
         )?
         .execute(named_params! {
-            ":file": file,
+            ":file": event.file,
             ":offset": event.offset.cast_signed(),
             ":line": event.line.cast_signed(),
-            ":uid": uid,
-            ":occurred": event.time.map(|time| time.0),
-            ":source": event.source(),
+            ":uid": event.uid,
+            ":occurred": event.occurred.map(|time| time.0),
+            ":source": event.source,
             ":raw": raw,
         })?;
-    Ok(KnownEvent { id: connection.last_insert_rowid(), uid, is_new: true })
+    let id = connection.last_insert_rowid();
+    Ok(KnownEvent { id, uid: event.uid.clone(), is_new: true })
 }
 
-/// Names an event: the same line of the same file always has the same name.
-fn uid(identity: &[u8], offset: u64) -> String {
+/// The name of an event: the same line of the same file always has the same one.
+pub(crate) fn event_uid(identity: &[u8], offset: u64) -> String {
     let mut hasher = blake3::Hasher::new();
     hasher.update(identity).update(&offset.to_le_bytes());
     // 128 bits: no two events will share them.
@@ -111,10 +131,4 @@ pub(crate) fn insert_match(
             ":told": finding.is_told,
         })?;
     Ok(rows > 0)
-}
-
-/// Adds a record for the output file.
-pub(crate) fn insert_record(connection: &Connection, body: &str) -> anyhow::Result<()> {
-    connection.prepare_cached("INSERT INTO outbox_records (body) VALUES (?1)")?.execute([body])?;
-    Ok(())
 }

@@ -1,4 +1,4 @@
-//! What somebody here said is not bad: out of the next blacklist until it is undone, whatever feeds deliver.
+//! Operators' retractions: excluded from every build, and from every new match, until they are undone.
 
 use std::collections::HashMap;
 
@@ -53,7 +53,7 @@ impl Store {
         )?;
         let named = rows_naming(&transaction, is_indicator, &target)?;
         let matches = if is_indicator {
-            retract_named(&transaction, &named, reason.trim(), now)?
+            retract_indicator(&transaction, &target, reason.trim(), now)?
         } else {
             retract_value(&transaction, &target, reason.trim(), now)?
         };
@@ -72,8 +72,10 @@ impl Store {
         )?;
         ensure!(deleted == 1, "{target} is not retracted, so there is nothing to undo");
         let named = rows_naming(&transaction, is_indicator, &target)?;
+        // Its flags went when it was retracted, so that it is new whatever it was before.
         let mut renew = transaction.prepare_cached(
-            "INSERT INTO pending (feed, id) VALUES (?1, ?2) ON CONFLICT DO UPDATE SET former = NULL",
+            "INSERT INTO pending (feed, id, withdrawn) VALUES (?1, ?2, 1) \
+             ON CONFLICT DO UPDATE SET withdrawn = 1",
         )?;
         for (feed, _, id) in &named {
             renew.execute((feed, id))?;
@@ -124,6 +126,14 @@ impl FalsePositives {
     /// Whether an indicator is out as a whole.
     pub(crate) fn indicator(&self, id: &str) -> Option<&FalsePositive> {
         self.indicators.get(id)
+    }
+
+    /// Whether a value is out, as an entry of the blacklist has it.
+    pub(crate) fn text(&self, text: &str) -> Option<&FalsePositive> {
+        if self.values.is_empty() {
+            return None;
+        }
+        self.values.get(text).or_else(|| self.values.get(&compared_text(text)?))
     }
 
     /// Whether a value is out.
@@ -185,15 +195,17 @@ fn rows_naming(
     Ok(named)
 }
 
-fn retract_named(
+/// Retracts the matches of an indicator, whichever feeds named it, and whether or not they still do.
+fn retract_indicator(
     transaction: &Transaction<'_>,
-    named: &[(i64, String, String)],
+    id: &str,
     reason: &str,
     now: Timestamp,
 ) -> anyhow::Result<u64> {
-    named.iter().try_fold(0, |sum, (_, feed, id)| {
-        Ok(sum + retract_matches(transaction, feed, id, None, reason, now)?)
-    })
+    let mut statement = transaction
+        .prepare("SELECT DISTINCT feed FROM matches WHERE indicator = ?1 AND retracted IS NULL")?;
+    let feeds = statement.query_map([id], |row| row.get(0))?.collect::<Result<Vec<String>, _>>()?;
+    feeds.iter().try_fold(0, |sum, feed| Ok(sum + retract_matches(transaction, feed, id, None, reason, now)?))
 }
 
 /// Retracts the matches of a value, whichever indicators named it, and whether or not they still do. What else those indicators name stays.

@@ -21,6 +21,8 @@ pub(crate) struct FeedState {
     pub(crate) changed: Option<Timestamp>,
     /// Failed polls in a row.
     pub(crate) failures: u32,
+    /// The first one of these.
+    pub(crate) failing_since: Option<Timestamp>,
     /// Not to be polled before.
     pub(crate) next_attempt: Option<Timestamp>,
     /// Of the last poll; `None` when it succeeded.
@@ -46,6 +48,9 @@ pub(crate) struct Held {
     pub(crate) leaving: u64,
     /// When it came: microseconds since 1970.
     pub(crate) at: i64,
+    /// Nothing of the feed was ever taken.
+    #[serde(default)]
+    pub(crate) is_first: bool,
 }
 
 /// What a delivery came to; indicators are counted.
@@ -60,18 +65,43 @@ pub(crate) struct Ingested {
     pub(crate) revoked: u64,
     /// Values, lines and patterns that are left out.
     pub(crate) refused: u64,
+    /// Versions older than the one that is known, which are ignored.
+    #[serde(default)]
+    pub(crate) older: u64,
+    /// Versions dated more than a day ahead, which count as undated.
+    #[serde(default)]
+    pub(crate) ahead: u64,
+    /// Records that are not meant as indicators.
+    #[serde(default)]
+    pub(crate) skipped: u64,
     /// When held, nothing of the delivery is applied, and what is counted is what it would have done.
     pub(crate) held: Option<Held>,
 }
 
 impl Ingested {
+    /// What this and a part taken before it came to together.
+    pub(crate) fn after(self, before: Ingested) -> Ingested {
+        Ingested {
+            added: self.added + before.added,
+            changed: self.changed + before.changed,
+            removed: self.removed + before.removed,
+            revoked: self.revoked + before.revoked,
+            refused: self.refused + before.refused,
+            older: self.older + before.older,
+            ahead: self.ahead + before.ahead,
+            skipped: self.skipped + before.skipped,
+            held: self.held,
+        }
+    }
+
     /// Whether anything in force is not what it was.
     pub(crate) fn has_changes(&self) -> bool {
         self.held.is_none() && self.added + self.changed + self.removed + self.revoked > 0
     }
 }
 
-const COLUMNS: &str = "name, cursor, attempted, succeeded, changed, failures, next_attempt, error, held, allowed, active, report";
+const COLUMNS: &str = "name, cursor, attempted, succeeded, changed, failures, failing_since, \
+                       next_attempt, error, held, allowed, active, report";
 
 impl Store {
     /// What is known of a feed; `None` before its first poll.
@@ -100,7 +130,8 @@ impl Store {
         let transaction = self.write()?;
         let feed = feed_id(&transaction, name)?;
         transaction.execute(
-            "UPDATE feeds SET attempted = :now, failures = failures + 1, error = :error, next_attempt = :next WHERE id = :feed",
+            "UPDATE feeds SET attempted = :now, failures = failures + 1, error = :error, next_attempt = :next, \
+             failing_since = coalesce(failing_since, :now) WHERE id = :feed",
             named_params! { ":now": now.0, ":error": error, ":next": next_attempt.0, ":feed": feed },
         )?;
         transaction.commit()?;
@@ -117,7 +148,8 @@ impl Store {
         let transaction = self.write()?;
         let feed = feed_id(&transaction, name)?;
         transaction.execute(
-            "UPDATE feeds SET attempted = :now, succeeded = :now, failures = 0, error = NULL, next_attempt = NULL, cursor = coalesce(:cursor, cursor) WHERE id = :feed",
+            "UPDATE feeds SET attempted = :now, succeeded = :now, failures = 0, failing_since = NULL, error = NULL, \
+             next_attempt = NULL, cursor = coalesce(:cursor, cursor) WHERE id = :feed",
             named_params! { ":now": now.0, ":cursor": cursor.map(ToString::to_string), ":feed": feed },
         )?;
         transaction.commit()?;
@@ -152,6 +184,7 @@ fn feed_state(row: &Row<'_>) -> rusqlite::Result<FeedState> {
         succeeded: time("succeeded")?,
         changed: time("changed")?,
         failures: row.get("failures")?,
+        failing_since: time("failing_since")?,
         next_attempt: time("next_attempt")?,
         error: row.get("error")?,
         held: json(row, "held")?,
@@ -162,7 +195,10 @@ fn feed_state(row: &Row<'_>) -> rusqlite::Result<FeedState> {
 }
 
 /// A column of JSON.
-fn json<T: serde::de::DeserializeOwned>(row: &Row<'_>, column: &str) -> rusqlite::Result<Option<T>> {
+pub(super) fn json<T: serde::de::DeserializeOwned>(
+    row: &Row<'_>,
+    column: &str,
+) -> rusqlite::Result<Option<T>> {
     let text: Option<String> = row.get(column)?;
     text.map(|text| serde_json::from_str(&text)).transpose().map_err(|error| {
         rusqlite::Error::FromSqlConversionFailure(0, rusqlite::types::Type::Text, Box::new(error))

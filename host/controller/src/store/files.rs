@@ -1,20 +1,77 @@
 //! What is known of log files.
 
-use std::path::PathBuf;
+use std::ffi::OsString;
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 use rusqlite::{Connection, Row, named_params};
 use threatsieve_blacklist::Timestamp;
 use threatsieve_log::Format;
 
-use super::Store;
-use crate::follow::{Digest, Stat};
-use crate::matching::End;
+/// What the file system says of a file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Stat {
+    pub(crate) device: u64,
+    pub(crate) inode: u64,
+    /// On disk.
+    pub(crate) bytes: u64,
+    pub(crate) modified: Timestamp,
+}
+
+impl Stat {
+    pub(crate) fn of(metadata: &std::fs::Metadata) -> Stat {
+        let micros = metadata.mtime_nsec() / 1000;
+        Stat {
+            device: metadata.dev(),
+            inode: metadata.ino(),
+            bytes: metadata.len(),
+            modified: Timestamp(metadata.mtime().saturating_mul(1_000_000).saturating_add(micros)),
+        }
+    }
+
+    /// Whether both are of one file, whatever it holds.
+    pub(crate) fn is_same_file(&self, other: &Stat) -> bool {
+        (self.device, self.inode) == (other.device, other.inode)
+    }
+}
+
+/// BLAKE3 of a file's first bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) struct Digest(pub(crate) [u8; 32]);
+
+impl Digest {
+    pub(crate) fn of(bytes: &[u8]) -> Digest {
+        Digest(*blake3::hash(bytes).as_bytes())
+    }
+}
+
+/// The last bytes before a place in a stream, by which the stream is recognised when it is opened again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Tail {
+    /// Up to [`TAIL_BYTES`].
+    pub(crate) bytes: usize,
+    pub(crate) digest: Digest,
+}
+
+/// Bytes before a place that a log is recognised by.
+const TAIL_BYTES: usize = 4096;
+
+impl Tail {
+    /// The tail of what stands before the place.
+    pub(crate) fn of(bytes: &[u8]) -> Tail {
+        let last = &bytes[bytes.len().saturating_sub(TAIL_BYTES)..];
+        Tail { bytes: last.len(), digest: Digest::of(last) }
+    }
+}
 
 /// A log file, known by its content.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct LogFile {
     pub(crate) id: i64,
+    /// The configured log source that it was last found by.
+    pub(crate) source: String,
     /// Of the first `digest_bytes` of its stream.
     pub(crate) digest: Digest,
     pub(crate) digest_bytes: usize,
@@ -27,6 +84,8 @@ pub(crate) struct LogFile {
     pub(crate) settled: bool,
     pub(crate) gone: bool,
     pub(crate) place: Place,
+    /// What stands before the place; `None` when it is not known.
+    pub(crate) tail: Option<Tail>,
     /// Bytes after the place's offset, of a last line without an end, that were matched as they stood.
     pub(crate) partial: u64,
     pub(crate) format: Option<Format>,
@@ -45,17 +104,29 @@ pub(crate) struct Place {
 }
 
 const COLUMNS: &str = "id, digest, digest_bytes, identity, path, device, inode, size, modified, settled, gone, \
-                       offset, lines, header, partial, format, newest";
+                       offset, lines, header, partial, format, newest, source, tail, tail_bytes, path_bytes";
 
 impl LogFile {
     fn read(row: &Row<'_>) -> rusqlite::Result<LogFile> {
         let unsigned = |at: usize| row.get::<_, i64>(at).map(i64::cast_unsigned);
+        let tail: (Option<[u8; 32]>, Option<i64>) = (row.get(18)?, row.get(19)?);
+        let path: Option<Vec<u8>> = row.get(20)?;
         Ok(LogFile {
             id: row.get(0)?,
+            source: row.get(17)?,
+            tail: match tail {
+                (Some(digest), Some(bytes)) => {
+                    Some(Tail { bytes: bytes.unsigned_abs() as usize, digest: Digest(digest) })
+                }
+                _ => None,
+            },
             digest: Digest(row.get(1)?),
             digest_bytes: usize::try_from(unsigned(2)?).unwrap_or(usize::MAX),
             identity: row.get(3)?,
-            path: PathBuf::from(row.get::<_, String>(4)?),
+            path: match path {
+                Some(bytes) => OsString::from_vec(bytes).into(),
+                None => PathBuf::from(row.get::<_, String>(4)?),
+            },
             stat: Stat {
                 device: unsigned(5)?,
                 inode: unsigned(6)?,
@@ -75,11 +146,10 @@ impl LogFile {
         })
     }
 
-    /// The files that a source is known to have had, newest last.
-    pub(crate) fn of_source(connection: &Connection, source: &str) -> anyhow::Result<Vec<LogFile>> {
-        let mut statement = connection
-            .prepare_cached(&format!("SELECT {COLUMNS} FROM files WHERE source = ?1 ORDER BY id"))?;
-        let files = statement.query_map([source], LogFile::read)?;
+    /// All files that are known, newest last.
+    pub(crate) fn all(connection: &Connection) -> anyhow::Result<Vec<LogFile>> {
+        let mut statement = connection.prepare_cached(&format!("SELECT {COLUMNS} FROM files ORDER BY id"))?;
+        let files = statement.query_map([], LogFile::read)?;
         files.collect::<Result<_, _>>().context("the log files in the state cannot be read")
     }
 
@@ -91,15 +161,18 @@ impl LogFile {
     }
 
     /// Adds a file that was not known; its id is set, and its identity changed if another one has it already.
-    pub(crate) fn add(&mut self, connection: &Connection, source: &str, round: i64) -> anyhow::Result<()> {
+    pub(crate) fn add(&mut self, connection: &Connection, round: i64) -> anyhow::Result<()> {
         let mut statement = connection.prepare_cached(
-            "INSERT INTO files (source, digest, digest_bytes, identity, path, device, inode, size, modified, \
-             settled, offset, lines, partial, header, format, newest, seen) \
-             VALUES (:source, :digest, :digest_bytes, :identity, :path, :device, :inode, :size, :modified, \
-             :settled, :offset, :lines, :partial, :header, :format, :newest, :round)",
+            "INSERT INTO files (source, digest, digest_bytes, identity, path, path_bytes, device, inode, size, \
+             modified, settled, offset, lines, partial, header, format, newest, seen, tail, tail_bytes) \
+             VALUES (:source, :digest, :digest_bytes, :identity, :path, :path_bytes, :device, :inode, :size, \
+             :modified, :settled, :offset, :lines, :partial, :header, :format, :newest, :round, :tail, :tail_bytes)",
         )?;
         statement.execute(named_params! {
-            ":source": source,
+            ":source": self.source,
+            ":path_bytes": path_bytes(&self.path),
+            ":tail": self.tail.map(|tail| tail.digest.0),
+            ":tail_bytes": self.tail.map(|tail| tail.bytes),
             ":digest": self.digest.0,
             ":digest_bytes": self.digest_bytes,
             ":identity": self.identity,
@@ -133,10 +206,13 @@ impl LogFile {
     /// Stores where and how it was seen, and what it is known by.
     pub(crate) fn seen(&self, connection: &Connection, round: i64) -> anyhow::Result<()> {
         let mut statement = connection.prepare_cached(
-            "UPDATE files SET digest = :digest, digest_bytes = :digest_bytes, path = :path, device = :device, \
-             inode = :inode, size = :size, modified = :modified, settled = :settled, gone = 0, seen = :round WHERE id = :id",
+            "UPDATE files SET source = :source, digest = :digest, digest_bytes = :digest_bytes, path = :path, \
+             path_bytes = :path_bytes, device = :device, inode = :inode, size = :size, modified = :modified, \
+             settled = :settled, gone = 0, seen = :round WHERE id = :id",
         )?;
         statement.execute(named_params! {
+            ":source": self.source,
+            ":path_bytes": path_bytes(&self.path),
             ":digest": self.digest.0,
             ":digest_bytes": self.digest_bytes,
             ":path": self.path.to_string_lossy(),
@@ -161,27 +237,96 @@ impl LogFile {
         Ok(())
     }
 
+    /// Takes the place of a longer file that this one is what was left of: a line that stands where it
+    /// stood is the same event.
+    pub(crate) fn succeed(&self, connection: &Connection, predecessor: i64) -> anyhow::Result<()> {
+        connection
+            .prepare_cached("UPDATE files SET predecessor = ?2 WHERE id = ?1")?
+            .execute((self.id, predecessor))?;
+        connection.prepare_cached("DELETE FROM history WHERE file = ?1")?.execute([predecessor])?;
+        Ok(())
+    }
+
     pub(crate) fn set_gone(&self, connection: &Connection) -> anyhow::Result<()> {
         connection.prepare_cached("UPDATE files SET gone = 1 WHERE id = ?1")?.execute([self.id])?;
         Ok(())
     }
 }
 
+/// How far a file is matched now.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Reached {
+    pub(crate) place: Place,
+    /// Bytes after it, of a last line without an end, that were matched as they stood.
+    pub(crate) partial: u64,
+    pub(crate) format: Option<Format>,
+    /// Latest event time met.
+    pub(crate) newest: Option<Timestamp>,
+    pub(crate) tail: Tail,
+}
+
 /// Stores how far a file is matched.
-pub(crate) fn move_to(connection: &Connection, file: i64, end: &End) -> anyhow::Result<()> {
+pub(crate) fn move_to(connection: &Connection, file: i64, reached: &Reached) -> anyhow::Result<()> {
     let mut statement = connection.prepare_cached(
         "UPDATE files SET offset = :offset, lines = :lines, header = :header, partial = :partial, format = :format, \
-         newest = max(coalesce(newest, :newest), coalesce(:newest, newest)) WHERE id = :id",
+         newest = max(coalesce(newest, :newest), coalesce(:newest, newest)), \
+         tail = :tail, tail_bytes = :tail_bytes WHERE id = :id",
     )?;
     statement.execute(named_params! {
-        ":offset": end.offset.cast_signed(),
-        ":lines": end.lines.cast_signed(),
-        ":partial": end.partial.cast_signed(),
-        ":header": &*end.header,
-        ":format": end.format.name(),
-        ":newest": end.time.map(|newest| newest.0),
+        ":tail": reached.tail.digest.0,
+        ":tail_bytes": reached.tail.bytes,
+        ":offset": reached.place.offset.cast_signed(),
+        ":lines": reached.place.lines.cast_signed(),
+        ":partial": reached.partial.cast_signed(),
+        ":header": reached.place.header,
+        ":format": reached.format.map(Format::name),
+        ":newest": reached.newest.map(|newest| newest.0),
         ":id": file,
     })?;
+    Ok(())
+}
+
+/// A path that is not UTF-8.
+fn path_bytes(path: &Path) -> Option<&[u8]> {
+    path.to_str().is_none().then(|| path.as_os_str().as_bytes())
+}
+
+/// A file that is a copy of a known one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct KnownCopy {
+    /// As it was when it was compared.
+    pub(crate) stat: Stat,
+    /// The row of the file that it is a copy of.
+    pub(crate) original: i64,
+    /// Bytes of the unpacked stream that are known to be the same.
+    pub(crate) same: u64,
+}
+
+/// All copies that are known.
+pub(crate) fn known_copies(connection: &Connection) -> anyhow::Result<Vec<KnownCopy>> {
+    let mut statement =
+        connection.prepare_cached("SELECT device, inode, size, modified, original, same FROM copies")?;
+    let copies = statement.query_map([], |row| {
+        let unsigned = |at: usize| row.get::<_, i64>(at).map(i64::cast_unsigned);
+        let (device, inode, bytes) = (unsigned(0)?, unsigned(1)?, unsigned(2)?);
+        let stat = Stat { device, inode, bytes, modified: Timestamp(row.get(3)?) };
+        Ok(KnownCopy { stat, original: row.get(4)?, same: unsigned(5)? })
+    })?;
+    Ok(copies.collect::<Result<_, _>>()?)
+}
+
+/// Replaces the copies that are known.
+pub(crate) fn set_copies(connection: &Connection, copies: &[KnownCopy]) -> anyhow::Result<()> {
+    connection.execute("DELETE FROM copies", [])?;
+    let mut insert = connection.prepare_cached(
+        "INSERT OR REPLACE INTO copies (device, inode, size, modified, original, same) \
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+    )?;
+    for KnownCopy { stat, original, same } in copies {
+        let (device, inode) = (stat.device.cast_signed(), stat.inode.cast_signed());
+        let (bytes, same) = (stat.bytes.cast_signed(), same.cast_signed());
+        insert.execute((device, inode, bytes, stat.modified.0, original, same))?;
+    }
     Ok(())
 }
 
@@ -189,33 +334,4 @@ pub(crate) fn move_to(connection: &Connection, file: i64, end: &End) -> anyhow::
 pub(crate) fn settle(connection: &Connection, file: i64) -> anyhow::Result<()> {
     connection.prepare_cached("UPDATE files SET settled = 1 WHERE id = ?1")?.execute([file])?;
     Ok(())
-}
-
-impl Store {
-    /// Forgets events, matches, files and finished jobs from before the history window, unless somebody is still to be told of them.
-    /// Gives the number of events.
-    pub(crate) fn prune(&mut self, before: Timestamp) -> anyhow::Result<u64> {
-        let transaction =
-            self.connection.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
-        let old = "SELECT e.id FROM events e \
-             WHERE coalesce(e.occurred, (SELECT max(found) FROM matches m WHERE m.event = e.id), 0) < ?1 \
-             AND NOT EXISTS (SELECT 1 FROM matches m WHERE m.event = e.id AND m.told = 0)";
-        transaction.execute(&format!("DELETE FROM matches WHERE event IN ({old})"), [before.0])?;
-        let events = transaction.execute(
-            "DELETE FROM events WHERE coalesce(occurred, 0) < ?1 AND id NOT IN (SELECT event FROM matches)",
-            [before.0],
-        )?;
-        transaction.execute(
-            "DELETE FROM history_files WHERE job IN (SELECT id FROM history_jobs WHERE ended < ?1)",
-            [before.0],
-        )?;
-        transaction.execute("DELETE FROM history_jobs WHERE ended < ?1", [before.0])?;
-        transaction.execute(
-            "DELETE FROM files WHERE gone = 1 AND max(coalesce(newest, modified), modified) < ?1 \
-             AND id NOT IN (SELECT file FROM events) AND id NOT IN (SELECT file FROM history_files)",
-            [before.0],
-        )?;
-        transaction.commit()?;
-        Ok(events as u64)
-    }
 }

@@ -8,6 +8,9 @@ use super::Store;
 /// Most rows kept of one feed's deliveries, and of one feed in a build; more are only counted.
 pub(crate) const MAX_LEFT_OUT: usize = 10_000;
 
+/// Most characters kept of a value, line or pattern.
+const VALUE_CHARS: usize = 2048;
+
 /// A value, line or pattern that is not taken.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub(crate) struct LeftOut {
@@ -72,7 +75,12 @@ pub(crate) fn add_left_out(
     let kept: i64 = count.query_row((feed, by as i64), |row| row.get(0))?;
     let room = MAX_LEFT_OUT.saturating_sub(usize::try_from(kept).unwrap_or(usize::MAX));
     for row in rows.iter().take(room) {
-        insert.execute((feed, by as i64, &row.id, &row.value, &row.kind, &row.reason, row.is_pattern))?;
+        let (id, value, reason) = (cut(&row.id), cut(&row.value), cut(&row.reason));
+        insert.execute((feed, by as i64, id, value, &row.kind, reason, row.is_pattern))?;
     }
     Ok(())
+}
+
+fn cut(text: &str) -> &str {
+    text.char_indices().nth(VALUE_CHARS).map_or(text, |(end, _)| &text[..end])
 }

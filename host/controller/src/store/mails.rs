@@ -6,6 +6,9 @@ use threatsieve_blacklist::{Timestamp, Tlp};
 
 use super::Store;
 
+/// Longest pause between two attempts to send a mail: an hour.
+pub(crate) const LONGEST_PAUSE_MICROS: i64 = 60 * 60 * 1_000_000;
+
 /// A mail that is to be sent.
 #[derive(Debug, Clone)]
 pub(crate) struct NewMail {
@@ -56,6 +59,18 @@ pub(crate) struct Undelivered {
     pub(crate) error: Option<String>,
 }
 
+/// Mails to one recipient that do not get through.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct StuckMails {
+    pub(crate) recipient: String,
+    pub(crate) waiting: u64,
+    pub(crate) given_up: u64,
+    /// Composition of the oldest one.
+    pub(crate) oldest: Timestamp,
+    /// Answer to the newest one that has one.
+    pub(crate) error: Option<String>,
+}
+
 /// How many mails there are, for `status`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) struct MailCounts {
@@ -76,13 +91,16 @@ pub(crate) fn add_mail(transaction: &Transaction<'_>, mail: &NewMail, now: Times
 }
 
 impl Store {
-    /// The oldest mail after `after` that is due.
+    /// The oldest mail after `after` that is due. One that waits for longer than any pause is due too: its next
+    /// attempt was set by a clock that was wrong.
     pub(crate) fn next_mail(&self, after: i64, now: Timestamp) -> anyhow::Result<Option<WaitingMail>> {
         let mut statement = self.connection.prepare_cached(
             "SELECT id, message_id, recipient, body, tlp, composed, attempts FROM mails
-             WHERE state = 0 AND id > ? AND (next_attempt IS NULL OR next_attempt <= ?) ORDER BY id LIMIT 1",
+             WHERE state = 0 AND id > ?1 AND (next_attempt IS NULL OR next_attempt <= ?2 OR next_attempt > ?3)
+             ORDER BY id LIMIT 1",
         )?;
-        let mut rows = statement.query(params![after, now.0])?;
+        let longest = now.0.saturating_add(LONGEST_PAUSE_MICROS);
+        let mut rows = statement.query(params![after, now.0, longest])?;
         let Some(row) = rows.next()? else { return Ok(None) };
         Ok(Some(WaitingMail {
             id: row.get(0)?,
@@ -95,7 +113,7 @@ impl Store {
         }))
     }
 
-    /// Writes down what became of a mail. What was sent keeps no body.
+    /// Writes down what became of a mail. Only a mail that waits keeps its body.
     pub(crate) fn settle_mail(&mut self, id: i64, fate: &Fate, now: Timestamp) -> anyhow::Result<()> {
         match fate {
             Fate::Sent => self.connection.execute(
@@ -107,7 +125,7 @@ impl Store {
                 params![id, at.0, error],
             ),
             Fate::GivenUp { error } => self.connection.execute(
-                "UPDATE mails SET state = 2, attempts = attempts + 1, next_attempt = NULL, error = ?2 WHERE id = ?1",
+                "UPDATE mails SET state = 2, attempts = attempts + 1, next_attempt = NULL, error = ?2, body = x'' WHERE id = ?1",
                 params![id, error],
             ),
         }
@@ -149,11 +167,29 @@ impl Store {
         Ok(rows.collect::<Result<_, _>>()?)
     }
 
-    /// Forgets mails that were sent or given up and composed before a moment.
-    pub(crate) fn prune_mails(&mut self, before: Timestamp) -> anyhow::Result<u64> {
-        let removed =
-            self.connection.execute("DELETE FROM mails WHERE state <> 0 AND composed < ?", [before.0])?;
-        Ok(removed as u64)
+    /// Sums up, by recipient, the mails that were composed before `waits_since` and still wait, and those that were
+    /// composed after `given_up_since` and given up.
+    pub(crate) fn stuck_mails(
+        &self,
+        waits_since: Timestamp,
+        given_up_since: Timestamp,
+    ) -> anyhow::Result<Vec<StuckMails>> {
+        let mut statement = self.connection.prepare_cached(
+            "SELECT recipient, count(*) FILTER (WHERE state = 0), count(*) FILTER (WHERE state = 2), min(composed), \
+             (SELECT error FROM mails e WHERE e.recipient = m.recipient AND e.state <> 1 AND e.error IS NOT NULL \
+             ORDER BY e.id DESC LIMIT 1) FROM mails m \
+             WHERE state = 0 AND composed <= ?1 OR state = 2 AND composed >= ?2 GROUP BY recipient",
+        )?;
+        let rows = statement.query_map([waits_since.0, given_up_since.0], |row| {
+            Ok(StuckMails {
+                recipient: row.get(0)?,
+                waiting: row.get(1)?,
+                given_up: row.get(2)?,
+                oldest: Timestamp(row.get(3)?),
+                error: row.get(4)?,
+            })
+        })?;
+        Ok(rows.collect::<Result<_, _>>()?)
     }
 }
 

@@ -1,9 +1,15 @@
 //! What the OpenSearch cluster has of the blacklist in use.
 
+use std::collections::BTreeMap;
+
 use rusqlite::named_params;
 use threatsieve_blacklist::Timestamp;
 
 use super::Store;
+use super::feeds::json;
+
+/// Events that a cluster's nodes did not check since they started, by the node's name.
+pub(crate) type Unchecked = BTreeMap<String, u64>;
 
 /// The last push.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
@@ -20,9 +26,24 @@ pub(crate) struct LastPush {
     pub(crate) refused: Option<String>,
     /// Why it came to nothing.
     pub(crate) error: Option<String>,
+    /// Counts of the nodes when they were asked last; `None` if they never were.
+    pub(crate) unchecked: Option<Unchecked>,
+    /// By how much these grew since the time before.
+    pub(crate) newly_unchecked: u64,
 }
 
 impl LastPush {
+    /// Compares counts with those of the last time. The first ones are where counting begins; a count that shrank is
+    /// that of a node that was started again.
+    pub(crate) fn newly_unchecked(&self, now: &Unchecked) -> u64 {
+        let Some(before) = &self.unchecked else { return 0 };
+        let grown = |(node, count): (&String, &u64)| {
+            let before = before.get(node).copied().unwrap_or(0);
+            count.checked_sub(before).unwrap_or(*count)
+        };
+        now.iter().map(grown).sum()
+    }
+
     /// Whether it was of this content.
     pub(crate) fn is_of(&self, generation: u64, digest: &[u8]) -> bool {
         self.generation == Some(generation) && self.digest.as_deref() == Some(digest)
@@ -41,6 +62,8 @@ impl Store {
                 acknowledged: time("acknowledged")?,
                 refused: row.get("refused")?,
                 error: row.get("error")?,
+                unchecked: json(row, "unchecked")?,
+                newly_unchecked: row.get("newly_unchecked")?,
             })
         })
     }
@@ -48,7 +71,8 @@ impl Store {
     pub(crate) fn set_last_push(&self, push: &LastPush) -> rusqlite::Result<()> {
         self.connection.execute(
             "UPDATE push SET generation = :generation, digest = :digest, attempted = :attempted, taken = :taken,
-             acknowledged = :acknowledged, refused = :refused, error = :error",
+             acknowledged = :acknowledged, refused = :refused, error = :error,
+             unchecked = :unchecked, newly_unchecked = :newly_unchecked",
             named_params! {
                 ":generation": push.generation,
                 ":digest": push.digest,
@@ -57,8 +81,27 @@ impl Store {
                 ":acknowledged": push.acknowledged.map(|time| time.0),
                 ":refused": push.refused,
                 ":error": push.error,
+                ":unchecked": push.unchecked.as_ref().map(|counts| serde_json::json!(counts).to_string()),
+                ":newly_unchecked": push.newly_unchecked,
             },
         )?;
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn unchecked_events_are_counted_from_one_time_to_the_next() {
+        let counts = |counts: &[(&str, u64)]| -> Unchecked {
+            counts.iter().map(|(node, count)| ((*node).to_owned(), *count)).collect()
+        };
+        let mut push = LastPush::default();
+        assert_eq!(push.newly_unchecked(&counts(&[("a", 7)])), 0, "counting begins");
+        push.unchecked = Some(counts(&[("a", 7), ("b", 5)]));
+        assert_eq!(push.newly_unchecked(&counts(&[("a", 7), ("b", 5)])), 0);
+        assert_eq!(push.newly_unchecked(&counts(&[("a", 9), ("b", 1), ("c", 4)])), 2 + 1 + 4);
     }
 }

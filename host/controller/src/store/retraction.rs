@@ -1,9 +1,9 @@
 //! Matches whose indicator turned out not to hold.
 
-use rusqlite::Transaction;
+use rusqlite::{Connection, Transaction};
 use threatsieve_blacklist::Timestamp;
 
-use super::events::insert_record;
+use super::records::insert_record;
 use crate::sinks::retraction_record;
 
 /// Marks an indicator's matches, all of them or those by one entry, as retracted, and has a record written for each event that it flagged; gives how many.
@@ -34,4 +34,63 @@ pub(crate) fn retract_matches(
         )?
         .execute((indicator, feed, entry, now.0))?;
     Ok(retracted)
+}
+
+/// A match that is not retracted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Flagged {
+    pub(crate) id: i64,
+    /// By STIX.
+    pub(crate) entry_type: String,
+    pub(crate) entry: String,
+    pub(crate) observable: String,
+    uid: String,
+    feed: String,
+    indicator: String,
+    is_written: bool,
+}
+
+/// The entries of all matches that are not retracted, each once: type by STIX, and value.
+pub(crate) fn flagged_entries(connection: &Connection) -> anyhow::Result<Vec<(String, String)>> {
+    let mut statement = connection
+        .prepare_cached("SELECT DISTINCT entry_type, entry FROM matches WHERE retracted IS NULL")?;
+    let entries = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?;
+    Ok(entries.collect::<Result<_, _>>()?)
+}
+
+/// Matches with a row above `after` that are not retracted, at most `limit`, in the order of the rows.
+pub(crate) fn flagged(connection: &Connection, after: i64, limit: usize) -> anyhow::Result<Vec<Flagged>> {
+    let mut statement = connection.prepare_cached(
+        "SELECT m.id, m.entry_type, m.entry, m.observable, e.uid, m.feed, m.indicator, m.written \
+         FROM matches m JOIN events e ON e.id = m.event \
+         WHERE m.id > ?1 AND m.retracted IS NULL ORDER BY m.id LIMIT ?2",
+    )?;
+    let rows = statement.query_map((after, i64::try_from(limit)?), |row| {
+        Ok(Flagged {
+            id: row.get(0)?,
+            entry_type: row.get(1)?,
+            entry: row.get(2)?,
+            observable: row.get(3)?,
+            uid: row.get(4)?,
+            feed: row.get(5)?,
+            indicator: row.get(6)?,
+            is_written: row.get(7)?,
+        })
+    })?;
+    Ok(rows.collect::<Result<_, _>>()?)
+}
+
+/// Marks one match as retracted, and has a record written for its event.
+pub(crate) fn retract_match(
+    transaction: &Transaction<'_>,
+    flag: &Flagged,
+    reason: &str,
+    now: Timestamp,
+) -> anyhow::Result<()> {
+    let named = flag.is_written.then_some((flag.feed.as_str(), flag.indicator.as_str()));
+    insert_record(transaction, &retraction_record(&flag.uid, named, reason, now))?;
+    transaction
+        .prepare_cached("UPDATE matches SET retracted = ?2 WHERE id = ?1 AND retracted IS NULL")?
+        .execute((flag.id, now.0))?;
+    Ok(())
 }

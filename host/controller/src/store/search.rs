@@ -68,6 +68,8 @@ pub(crate) struct Found {
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct FoundValue {
     pub(crate) value: String,
+    /// The port that it is listed with.
+    pub(crate) port: Option<u16>,
     pub(crate) valid_from: Option<Timestamp>,
     pub(crate) valid_until: Option<Timestamp>,
 }
@@ -102,6 +104,7 @@ impl Store {
             let values = body.parts.iter().flat_map(|part| {
                 part.values.iter().map(|value| FoundValue {
                     value: value.to_string(),
+                    port: part.port.map(|port| port.number),
                     valid_from: part.valid_from,
                     valid_until: part.valid_until,
                 })

@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::io::BufRead;
 
-use memchr::memchr;
+use memchr::memchr2;
 
 use super::LineError;
 use crate::FeedError;
@@ -50,11 +50,21 @@ pub(super) struct Lines<'r> {
     /// Of the input's line read last, counted from 1.
     number: u32,
     offset: u64,
+    /// The last line ended with a carriage return, and a line feed may belong to it.
+    ended_by_return: bool,
 }
 
 impl<'r> Lines<'r> {
     pub(super) fn new(input: &'r mut dyn BufRead, max_bytes: usize) -> Self {
-        Lines { input, max_bytes, line: Vec::new(), again: VecDeque::new(), number: 0, offset: 0 }
+        Lines {
+            input,
+            max_bytes,
+            line: Vec::new(),
+            again: VecDeque::new(),
+            number: 0,
+            offset: 0,
+            ended_by_return: false,
+        }
     }
 
     /// Has the next calls of [`Lines::next`] give these lines, which were the last ones it gave, once more.
@@ -69,7 +79,7 @@ impl<'r> Lines<'r> {
         self.number
     }
 
-    /// The next line, without `\n` or `\r\n`, and the first one without a byte order mark.
+    /// The next line, without `\n`, `\r\n` or `\r`, and the first one without a byte order mark.
     pub(super) fn next(&mut self) -> Result<Option<Line<'_>>, FeedError> {
         if let Some(Held { number, bytes, too_long }) = self.again.pop_front() {
             self.line = bytes;
@@ -82,8 +92,7 @@ impl<'r> Lines<'r> {
         if self.number == 1 {
             line = line.strip_prefix(b"\xef\xbb\xbf").unwrap_or(line);
         }
-        let bytes = line.strip_suffix(b"\r").unwrap_or(line);
-        Ok(Some(Line { number: self.number, bytes, too_long: too_long.then_some(self.max_bytes) }))
+        Ok(Some(Line { number: self.number, bytes: line, too_long: too_long.then_some(self.max_bytes) }))
     }
 
     /// Fills `line` up to the limit and passes over the rest; says whether there was more, or nothing at the input's end.
@@ -99,8 +108,14 @@ impl<'r> Lines<'r> {
             if bytes.is_empty() {
                 return Ok(any.then_some(too_long));
             }
+            if std::mem::take(&mut self.ended_by_return) && bytes[0] == b'\n' {
+                self.input.consume(1);
+                self.offset += 1;
+                continue;
+            }
             any = true;
-            let end = memchr(b'\n', bytes);
+            let end = memchr2(b'\n', b'\r', bytes);
+            self.ended_by_return = end.is_some_and(|end| bytes[end] == b'\r');
             let part = &bytes[..end.unwrap_or(bytes.len())];
             let room = self.max_bytes - self.line.len();
             too_long |= part.len() > room;
@@ -133,7 +148,7 @@ mod tests {
     }
 
     #[test]
-    fn lines_end_with_lf_or_crlf_or_the_input_and_long_ones_are_cut() {
+    fn lines_end_with_lf_crlf_cr_or_the_input_and_long_ones_are_cut() {
         for buffer_bytes in [1, 2, 3, 100] {
             let text = b"a\r\nb\n\n12345\n123456\n1234567890\r\nlast";
             assert_eq!(
@@ -142,6 +157,9 @@ mod tests {
             );
         }
         assert_eq!(lines(b"\xef\xbb\xbfa\n\xef\xbb\xbf", 100), ["1 a", "2 \\xef\\xbb\\xbf"]);
+        for buffer_bytes in [1, 2, 3, 100] {
+            assert_eq!(lines(b"a\rb\r\rc\r\nd\r", buffer_bytes), ["1 a", "2 b", "3 ", "4 c", "5 d"]);
+        }
         assert!(lines(b"", 100).is_empty());
         assert_eq!(lines(b"\n", 100), ["1 "]);
     }

@@ -1,27 +1,60 @@
-//! Plain lists: one value a line, the form of a hosts file, or CSV with a header.
+//! Lists: one value a line, hosts files, CSV with a header, and records in JSON.
+//!
+//! A form's reader takes its input apart; [`row`] makes an indicator of a record by the parts that
+//! [`columns`] gives its columns, and [`kind`] reads the value. A [`Sink`] counts what comes of it.
 
+mod banner;
+mod cell;
+mod columns;
+mod json;
+mod kind;
 mod line;
 mod plain;
+mod record;
+mod row;
 mod table;
 
+use std::collections::BTreeMap;
 use std::io::BufRead;
 
 use threatsieve_blacklist::value::MAX_VALUE_BYTES;
-use threatsieve_blacklist::{Indicator, IndicatorId, Malformed, UrlMode, Value};
+use threatsieve_blacklist::{Indicator, IndicatorId, Malformed, Port, UrlMode, Value};
 
 use crate::FeedError;
 use crate::text::cut;
+use banner::Banner;
 use line::{Line, Lines};
 use table::Table;
+
+/// The form of a list.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub enum ListForm {
+    /// Lines of either kind, or CSV if the first line is a header.
+    #[default]
+    Auto,
+    /// One value a line.
+    Lines,
+    /// Lines `0.0.0.0 NAME...`.
+    Hosts,
+    /// CSV with a header; the column that holds the values, if it was named.
+    Csv(Option<String>),
+    /// Records in JSON, in an array or one after the other; the property that holds the values, if
+    /// it was named.
+    Json(Option<String>),
+}
 
 /// How a list is read.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ListOptions {
-    /// What the list's URLs cover.
+    /// The list's form.
+    pub form: ListForm,
+    /// Which paths the list's URLs cover.
     pub url_mode: UrlMode,
-    /// Longest line that is read, in bytes; longer ones are refused.
+    /// Values that are listed with a port match only events with that port.
+    pub match_port: bool,
+    /// Longest line that is read, in bytes; longer ones are rejected.
     pub max_line_bytes: usize,
-    /// Most lines that a CSV record with quoted fields may span. Of one that goes on further the first line is refused, and the others
+    /// Most lines that a CSV record with quoted fields may span. Of one that goes on further the first line is rejected, and the others
     /// are read as records of their own; no line is read more often than this.
     pub max_record_lines: u32,
 }
@@ -29,22 +62,34 @@ pub struct ListOptions {
 impl Default for ListOptions {
     /// Lines as long as the longest value and as much again of comment or other columns; records of at most 100 lines.
     fn default() -> Self {
-        ListOptions { url_mode: UrlMode::Exact, max_line_bytes: 2 * MAX_VALUE_BYTES, max_record_lines: 100 }
+        ListOptions {
+            form: ListForm::Auto,
+            url_mode: UrlMode::Exact,
+            match_port: false,
+            max_line_bytes: 2 * MAX_VALUE_BYTES,
+            max_record_lines: 100,
+        }
+    }
+}
+
+impl ListOptions {
+    fn port(&self, number: u16) -> Port {
+        Port { number, is_matched: self.match_port }
     }
 }
 
 /// A line, or one name of it, that is no indicator.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct RefusedLine {
-    /// The line's number, counted from 1.
+pub struct RejectedLine {
+    /// The number of the line or JSON record, counted from 1.
     pub line: u32,
     /// Its text, cut to the first 200 characters.
     pub text: String,
-    /// What is wrong with it.
+    /// The reason.
     pub reason: LineError,
 }
 
-/// Why a line is no indicator.
+/// The reason why a line is no indicator.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum LineError {
@@ -63,7 +108,16 @@ pub enum LineError {
     /// No value of any type.
     #[error(transparent)]
     Value(#[from] Malformed),
-    /// A column of a CSV record holds something else than it should.
+    /// A value with something behind or around it.
+    #[error("expected one value and nothing else, got {found:?} in it")]
+    Separator {
+        /// The character that no value has.
+        found: char,
+    },
+    /// No line of a hosts file.
+    #[error("expected a line `0.0.0.0 NAME` of a hosts file, got no such address in front")]
+    NoHostsLine,
+    /// A column of a record holds something else than it should.
     #[error("column {column:?}: expected {expected}, got {got:?}")]
     Column {
         /// The column, as this crate calls it.
@@ -89,73 +143,139 @@ pub enum LineError {
         /// [`ListOptions::max_line_bytes`].
         bytes: usize,
     },
+    /// A JSON value that is neither an object nor a string.
+    #[error("expected a JSON object or string, got something else")]
+    NoRecord,
 }
 
-/// What a list held.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+impl LineError {
+    /// A short name to count by.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            LineError::TooLong { .. } => "line too long",
+            LineError::NotUtf8 { .. } => "not UTF-8",
+            LineError::Column { .. } => "bad column",
+            LineError::AfterRecord { .. } | LineError::OpenQuote { .. } | LineError::NoRecord => {
+                "broken record"
+            }
+            LineError::Value(_) | LineError::Separator { .. } | LineError::NoHostsLine => "not a value",
+        }
+    }
+}
+
+/// The counts of a list.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ListReport {
-    /// Lines read.
+    /// Lines read, or records of JSON.
     pub lines: u64,
     /// Indicators handed over.
     pub indicators: u64,
-    /// Lines, or names of a line, that were refused.
-    pub refused: u64,
+    /// Lines, or names of a line, that were rejected.
+    pub rejected: u64,
+    /// Records that are not meant as indicators, by reason.
+    pub skipped: BTreeMap<&'static str, u64>,
+    /// Lines in the form of a hosts file.
+    pub hosts_lines: u64,
     /// The list is CSV with a header.
     pub is_table: bool,
+    /// A comment says that the list may be empty.
+    pub may_be_empty: bool,
 }
 
 /// Reads a list to its end: each indicator is handed to `each`, with its value as it is listed (all of them, of a line that names several
-/// hosts), and each line that is none to `refused`. Nothing in a line is fatal.
+/// hosts), and each line that is none to `rejected`. Nothing in a line is fatal.
 ///
-/// Comments (`#`, `;` or `//` at the start; ` #` after white space), blank lines and a byte order mark are passed over, quotes around a value
-/// removed. `0.0.0.0 NAME...` and the like is a hosts file's line and holds several values. When the first line is a CSV header that names
-/// a column `value`, `indicator` or `ioc`, the columns `confidence` (0 to 100), `valid_from`, `valid_until`, `tlp`, `name` and `type` are
-/// read too, and others are not.
+/// Comments (`#`, `;` or `//`, at the start or after white space), blank lines and a byte order mark
+/// are passed over, quotes around a value removed. `0.0.0.0 NAME...` and the like is a hosts file's
+/// line and holds several values. When the first line is a CSV header, it has to name one column of
+/// values (`value`, `url`, `ip` and others); columns such as `type`, `port`, `confidence` and `to_ids`
+/// are read too.
+///
+/// # Errors
+///
+/// When the input fails, when a header names no column of values or several, and when a comment names
+/// a kind of list that is no list of indicators.
 pub fn read_list(
     mut input: impl BufRead,
     options: &ListOptions,
     each: &mut dyn FnMut(Indicator, &str),
-    refused: &mut dyn FnMut(RefusedLine),
+    rejected: &mut dyn FnMut(RejectedLine),
 ) -> Result<ListReport, FeedError> {
+    let mut sink = Sink { options, each, rejected, report: ListReport::default(), foreign: None };
+    if let ListForm::Json(wanted) = &options.form {
+        json::read(&mut input, wanted.as_deref(), &mut sink)?;
+        return Ok(sink.report);
+    }
+    let may_have_header = matches!(options.form, ListForm::Auto | ListForm::Csv(_));
     let mut lines = Lines::new(&mut input, options.max_line_bytes);
-    let mut reader = Reader { options, each, refused, report: ListReport::default() };
     let mut is_first = true;
     while let Some(line) = lines.next()? {
-        let Some(text) = reader.text(&line) else { continue };
-        if std::mem::take(&mut is_first)
-            && let Some(table) = Table::from_header(line.text().unwrap_or(text))
-        {
-            reader.report.is_table = true;
-            table.read(&mut lines, &mut reader)?;
-            break;
+        let (number, header) = (line.number, may_have_header.then(|| zeek_header(&line)).flatten());
+        let text = match header {
+            Some(names) if is_first => names,
+            _ => match sink.text(&line) {
+                Some(text) => text,
+                None => match sink.foreign {
+                    Some(kind) => return Err(FeedError::Foreign { got: kind }),
+                    None => continue,
+                },
+            },
+        };
+        if std::mem::take(&mut is_first) && may_have_header {
+            // A tab at the start is a first column without a name.
+            let whole = header.or(line.text().ok()).unwrap_or(text);
+            if let Some(table) = Table::from_header(whole, header.is_some(), &options.form)? {
+                sink.report.is_table = true;
+                sink.report.may_be_empty |= header.is_some();
+                table.read(&mut lines, &mut sink)?;
+                break;
+            }
         }
-        plain::read(text, line.number, &mut reader);
+        plain::read(text, number, &mut sink);
     }
-    reader.report.lines = lines.number().into();
-    Ok(reader.report)
+    sink.report.lines = lines.number().into();
+    Ok(sink.report)
 }
 
-/// Where what is read goes, counted.
-struct Reader<'a> {
+/// The names of a header as Zeek's intelligence files have it.
+fn zeek_header<'l>(line: &Line<'l>) -> Option<&'l str> {
+    line.text().ok()?.strip_prefix("#fields\t")
+}
+
+/// Where indicators go, counted.
+struct Sink<'a> {
     options: &'a ListOptions,
     each: &'a mut dyn FnMut(Indicator, &str),
-    refused: &'a mut dyn FnMut(RefusedLine),
+    rejected: &'a mut dyn FnMut(RejectedLine),
     report: ListReport,
+    /// What a comment says that this is, if that is no list of indicators.
+    foreign: Option<&'static str>,
 }
 
-impl Reader<'_> {
-    /// The text of a line that says something; a line that cannot be read is refused here.
+impl Sink<'_> {
+    /// The text of a line that says something; a line that cannot be read is rejected here.
     fn text<'l>(&mut self, line: &Line<'l>) -> Option<&'l str> {
         match line.text() {
             Ok(text) => {
                 let text = text.trim();
-                let is_comment = text.starts_with(['#', ';']) || text.starts_with("//");
-                (!text.is_empty() && !is_comment).then_some(text)
+                if text.starts_with(['#', ';']) || text.starts_with("//") {
+                    self.comment(text);
+                    return None;
+                }
+                (!text.is_empty()).then_some(text)
             }
             Err(error) => {
-                self.refuse(line.number, &String::from_utf8_lossy(line.bytes), error);
+                self.reject(line.number, &String::from_utf8_lossy(line.bytes), error);
                 None
             }
+        }
+    }
+
+    fn comment(&mut self, text: &str) {
+        match Banner::of(text) {
+            Some(Banner::MayBeEmpty) => self.report.may_be_empty = true,
+            Some(Banner::Foreign(kind)) if self.report.indicators == 0 => self.foreign = Some(kind),
+            _ => {}
         }
     }
 
@@ -164,9 +284,13 @@ impl Reader<'_> {
         (self.each)(indicator, listed);
     }
 
-    fn refuse(&mut self, line: u32, text: &str, reason: LineError) {
-        self.report.refused += 1;
-        (self.refused)(RefusedLine { line, text: cut(text), reason });
+    fn skip(&mut self, reason: &'static str) {
+        *self.report.skipped.entry(reason).or_default() += 1;
+    }
+
+    fn reject(&mut self, line: u32, text: &str, reason: LineError) {
+        self.report.rejected += 1;
+        (self.rejected)(RejectedLine { line, text: cut(text), reason });
     }
 }
 

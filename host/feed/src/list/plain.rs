@@ -2,30 +2,66 @@
 
 use std::net::{IpAddr, Ipv6Addr};
 
-use threatsieve_blacklist::Value;
+use threatsieve_blacklist::value::has_scheme;
+use threatsieve_blacklist::{DomainMode, Indicator, Listed, Value};
 
-use super::{Reader, bare, unquote};
+use super::row::check_url;
+use super::{LineError, ListForm, Sink, bare, unquote};
 
 /// Reads one line, trimmed and no comment.
-pub(super) fn read(text: &str, number: u32, reader: &mut Reader<'_>) {
+pub(super) fn read(text: &str, number: u32, sink: &mut Sink<'_>) {
     let text = without_comment(text);
-    if let Some(names) = hosts_names(text) {
-        return read_names(names, number, reader);
+    let form = &sink.options.form;
+    let names = if *form == ListForm::Lines { None } else { hosts_names(text) };
+    if let Some(names) = names {
+        return read_names(names, number, sink);
+    }
+    if *form == ListForm::Hosts {
+        return sink.reject(number, text, LineError::NoHostsLine);
     }
     let listed = unquote(text);
-    match Value::from_list(listed, reader.options.url_mode) {
-        Ok(value) => reader.take(bare(number, vec![value]), listed),
-        Err(error) => reader.refuse(number, text, error.into()),
+    match value(listed, sink) {
+        Ok(Listed { value, port }) => {
+            let port = port.map(|number| sink.options.port(number));
+            sink.take(Indicator { port, ..bare(number, vec![value]) }, listed);
+        }
+        Err(error) => sink.reject(number, text, error),
     }
 }
 
-/// The text before a `#` that stands after white space: one inside a word is a URL's fragment.
+/// The text before a comment: a `#`, `;` or `//` that follows a blank or a tab. Inside a word they are
+/// a URL's own.
 fn without_comment(text: &str) -> &str {
-    let comment = |at: &usize| text[..*at].ends_with(char::is_whitespace);
-    match memchr::memchr_iter(b'#', text.as_bytes()).find(comment) {
+    let bytes = text.as_bytes();
+    let starts = |at: usize| match bytes[at] {
+        b'/' => bytes.get(at + 1) == Some(&b'/'),
+        _ => true,
+    };
+    let is_comment = |at: &usize| text[..*at].ends_with(char::is_whitespace) && starts(*at);
+    match memchr::memchr3_iter(b'#', b';', b'/', bytes).find(is_comment) {
         Some(at) => text[..at].trim_end(),
         None => text,
     }
+}
+
+/// One value, and nothing else. With a scheme, what may stand in a URL may stand in the line.
+fn value(text: &str, sink: &Sink<'_>) -> Result<Listed, LineError> {
+    const QUOTES: [char; 7] = ['"', '\'', '`', '\u{201c}', '\u{201d}', '\u{2018}', '\u{2019}'];
+    let listed = Listed::parse(text, sink.options.url_mode)?;
+    match &listed.value {
+        Value::Url { shown, .. } => {
+            let separators: &[char] = if has_scheme(shown) { &['<', '>'] } else { &['<', '>', ',', ';'] };
+            check_url(shown, separators)?;
+            check_url(shown, &QUOTES)?;
+        }
+        Value::Email(email) => {
+            // An apostrophe may stand in the local part (RFC 5322, section 3.2.3): `o'neil@x.example`.
+            check_url(email, &['<', '>', ',', ';', '"', '\u{201c}', '\u{201d}'])?;
+        }
+        // These have no place for any of them.
+        Value::Domain(..) | Value::Address(_) | Value::Hash(_) => {}
+    }
+    Ok(listed)
 }
 
 /// What Debian's hosts file gives the name `ip6-localnet`; beside another name it is an address like others.
@@ -53,19 +89,21 @@ fn hosts_names(text: &str) -> Option<&str> {
     (leads_nowhere && !names.trim_start().starts_with('-')).then_some(names)
 }
 
-fn read_names(names: &str, number: u32, reader: &mut Reader<'_>) {
+/// The names of a hosts line, each exactly: a hosts file says nothing of what is below a name.
+fn read_names(names: &str, number: u32, sink: &mut Sink<'_>) {
+    sink.report.hosts_lines += 1;
     let (mut values, mut listed) = (Vec::new(), names);
     for name in names.split_whitespace().filter(|name| !is_local(name)) {
-        match Value::from_list(name, reader.options.url_mode) {
+        match Value::domain(name, DomainMode::Exact) {
             Ok(value) => {
                 listed = if values.is_empty() { name } else { names };
                 values.push(value);
             }
-            Err(error) => reader.refuse(number, name, error.into()),
+            Err(error) => sink.reject(number, name, error.into()),
         }
     }
     if !values.is_empty() {
-        reader.take(bare(number, values), listed);
+        sink.take(bare(number, values), listed);
     }
 }
 

@@ -2,13 +2,13 @@ use threatsieve_blacklist::{IndicatorId, Timestamp, Tlp};
 
 use super::*;
 
-/// Each indicator as `line value value..`, and each refused line as `line text: reason`.
+/// Each indicator as `line value value..`, and each rejected line as `line text: reason`.
 fn read(text: impl AsRef<[u8]>) -> (Vec<String>, Vec<String>) {
     read_with(text, &ListOptions::default())
 }
 
 fn read_with(text: impl AsRef<[u8]>, options: &ListOptions) -> (Vec<String>, Vec<String>) {
-    let (mut taken, mut refused) = (Vec::new(), Vec::new());
+    let (mut taken, mut rejected) = (Vec::new(), Vec::new());
     let report = read_list(
         text.as_ref(),
         options,
@@ -17,16 +17,16 @@ fn read_with(text: impl AsRef<[u8]>, options: &ListOptions) -> (Vec<String>, Vec
             let values: Vec<String> = indicator.values.iter().map(ToString::to_string).collect();
             taken.push(format!("{line} {}", values.join(" ")));
         },
-        &mut |line| refused.push(format!("{} {}: {}", line.line, line.text, line.reason)),
+        &mut |line| rejected.push(format!("{} {}: {}", line.line, line.text, line.reason)),
     )
     .unwrap();
-    assert_eq!((report.indicators, report.refused), (taken.len() as u64, refused.len() as u64));
-    (taken, refused)
+    assert_eq!((report.indicators, report.rejected), (taken.len() as u64, rejected.len() as u64));
+    (taken, rejected)
 }
 
 fn taken(text: impl AsRef<[u8]>) -> Vec<String> {
-    let (taken, refused) = read(text);
-    assert!(refused.is_empty(), "{refused:?}");
+    let (taken, rejected) = read(text);
+    assert!(rejected.is_empty(), "{rejected:?}");
     taken
 }
 
@@ -93,12 +93,12 @@ fn a_hosts_files_lines_name_hosts() {
         taken(text),
         ["7 evil.com other.com", "8 evil.org", "9 evil.net", "10 evil.example", "11 evil.info"]
     );
-    // Of one line only the bad name is refused; an address that leads somewhere makes no hosts line.
-    let (taken, refused) = read("0.0.0.0 evil.com bad_:name www.evil.com\n1.2.3.4 evil.org\n");
+    // Of one line only the bad name is rejected; an address that leads somewhere makes no hosts line.
+    let (taken, rejected) = read("0.0.0.0 evil.com bad_:name www.evil.com\n1.2.3.4 evil.org\n");
     assert_eq!(taken, ["1 evil.com www.evil.com"]);
-    assert_eq!(refused.len(), 2);
+    assert_eq!(rejected.len(), 2);
     assert!(
-        refused[0].starts_with("1 bad_:name: expected ") && refused[1].starts_with("2 1.2.3.4 evil.org: ")
+        rejected[0].starts_with("1 bad_:name: expected ") && rejected[1].starts_with("2 1.2.3.4 evil.org: ")
     );
     // Alone it is an address like any other, whatever the compiler then says to it.
     assert_eq!(
@@ -108,18 +108,18 @@ fn a_hosts_files_lines_name_hosts() {
 }
 
 #[test]
-fn lines_that_hold_no_value_are_refused_and_the_rest_is_read() {
-    let mut text = b"evil.com\nevil.com:8080\nnot a value\n\xff\xfe.com\nok.\xe9vil.com\n".to_vec();
+fn lines_that_hold_no_value_are_rejected_and_the_rest_is_read() {
+    let mut text = b"evil.com\nevil.com:80800\nnot a value\n\xff\xfe.com\nok.\xe9vil.com\n".to_vec();
     text.extend_from_slice(format!("{}\nevil.org", "a".repeat(100_000)).as_bytes());
-    let (taken, refused) = read(text);
+    let (taken, rejected) = read(text);
     assert_eq!(taken, ["1 evil.com", "7 evil.org"]);
-    assert!(refused[0].starts_with("2 evil.com:8080: expected a domain"), "{}", refused[0]);
-    assert!(refused[1].starts_with("3 not a value: "));
-    assert_eq!(refused[2], "4 \u{fffd}\u{fffd}.com: expected UTF-8, got another byte at column 1");
-    assert_eq!(refused[3], "5 ok.\u{fffd}vil.com: expected UTF-8, got another byte at column 4");
-    assert!(refused[4].ends_with("expected a line of at most 16384 bytes, got a longer one"));
-    assert_eq!(refused[4].chars().filter(|&c| c == 'a').count(), 200 + "at a a".matches('a').count());
-    assert_eq!(refused.len(), 5);
+    assert!(rejected[0].starts_with("2 evil.com:80800: expected a port"), "{}", rejected[0]);
+    assert!(rejected[1].starts_with("3 not a value: "));
+    assert_eq!(rejected[2], "4 \u{fffd}\u{fffd}.com: expected UTF-8, got another byte at column 1");
+    assert_eq!(rejected[3], "5 ok.\u{fffd}vil.com: expected UTF-8, got another byte at column 4");
+    assert!(rejected[4].ends_with("expected a line of at most 16384 bytes, got a longer one"));
+    assert_eq!(rejected[4].chars().filter(|&c| c == 'a').count(), 200 + "at a a".matches('a').count());
+    assert_eq!(rejected.len(), 5);
 }
 
 #[test]
@@ -189,11 +189,10 @@ fn headers_have_several_names_and_delimiters() {
         let record = if header.starts_with('x') { "y\tevil.com" } else { "evil.com" };
         assert_eq!(taken(format!("{header}\n{record}\n")), ["2 evil.com"], "{header}");
     }
-    // A first line that only looks like one is a value, or refused.
+    // A first line that only looks like one is a value.
     for line in ["http://evil.com/a,indicator", "http://evil.com/;value"] {
         assert_eq!(taken(line), [format!("1 {line}")]);
     }
-    assert_eq!(read("confidence,name\nevil.com").0, ["2 evil.com"]);
 }
 
 #[test]
@@ -210,7 +209,7 @@ fn a_quote_that_never_closes_costs_its_own_line() {
     let why = "expected a quote that ends the last field within 3 lines and 100 bytes of text, got none; \
                the lines below are read on their own";
     let long = format!("a.example,{}", "x".repeat(80));
-    for (records, want_taken, want_refused) in [
+    for (records, want_taken, want_rejected) in [
         // Too many lines, and the end.
         (
             "evil.com,\"open\na.example\nb.example\nevil.org,x\nevil.net,\"end",
@@ -237,16 +236,16 @@ fn a_quote_that_never_closes_costs_its_own_line() {
             "2 evil.com,\"open\"\"|3 \"\",\"x",
         ),
     ] {
-        let (taken, refused) = read_with(format!("value,name\n{records}"), &options);
+        let (taken, rejected) = read_with(format!("value,name\n{records}"), &options);
         assert_eq!(taken.join("|"), want_taken, "{records}");
-        let refused: Vec<_> =
-            refused.iter().map(|line| line.trim_end_matches(why).trim_end_matches(": ")).collect();
-        assert_eq!(refused.join("|"), want_refused, "{records}");
+        let rejected: Vec<_> =
+            rejected.iter().map(|line| line.trim_end_matches(why).trim_end_matches(": ")).collect();
+        assert_eq!(rejected.join("|"), want_rejected, "{records}");
     }
-    let (taken, refused) = read_with(b"value,name\nevil.com,\"open\n\xff\nevil.org\n", &options);
+    let (taken, rejected) = read_with(b"value,name\nevil.com,\"open\n\xff\nevil.org\n", &options);
     assert_eq!(taken, ["4 evil.org"]);
-    assert_eq!(refused[0], format!("2 evil.com,\"open: {why}"));
-    assert!(refused.len() == 2 && refused[1].starts_with("3 \u{fffd}: expected UTF-8"), "{refused:?}");
+    assert_eq!(rejected[0], format!("2 evil.com,\"open: {why}"));
+    assert!(rejected.len() == 2 && rejected[1].starts_with("3 \u{fffd}: expected UTF-8"), "{rejected:?}");
 }
 
 #[test]
@@ -288,20 +287,15 @@ fn a_quote_inside_a_field_is_a_character() {
 }
 
 #[test]
-fn what_follows_a_carriage_return_is_not_lost() {
-    let (taken, refused) = read("value,name\nevil.com\revil.org\nevil.net,x\ry");
-    assert_eq!(taken, ["3 evil.net"]);
-    assert!(refused.len() == 1 && refused[0].starts_with("2 evil.com\revil.org"), "{refused:?}");
-    assert_eq!(read("value\revil.com\revil.org").0.len(), 0);
-    assert_eq!(
-        read("value\revil.com\revil.org").1.len(),
-        1,
-        "old ends of lines are no header with nothing below"
-    );
+fn a_carriage_return_ends_a_line() {
+    assert_eq!(taken("evil.com\revil.org\r\revil.net"), ["1 evil.com", "2 evil.org", "4 evil.net"]);
+    assert_eq!(taken("value\revil.com\revil.org"), ["2 evil.com", "3 evil.org"]);
+    let all = indicators("value,name\nevil.com,\"x\ry\"\n");
+    assert_eq!(all[0].name.as_deref(), Some("x\ny"));
 }
 
 #[test]
-fn a_bad_column_refuses_its_record() {
+fn a_bad_column_rejects_its_record() {
     for (column, got, expected) in [
         ("confidence", "101", "a whole number from 0 to 100, or nothing"),
         ("confidence", "-1", "a whole number from 0 to 100, or nothing"),
@@ -313,12 +307,11 @@ fn a_bad_column_refuses_its_record() {
         ("valid_from", "yesterday", "a date `YYYY-MM-DD` or date and time as in RFC 3339"),
         ("valid_until", "2026-02-30", "a date `YYYY-MM-DD` or date and time as in RFC 3339"),
         ("tlp", "purple", "a TLP level (CLEAR, WHITE, GREEN, AMBER, AMBER+STRICT, RED)"),
-        ("type", "mutex", "a type of value that events are matched for"),
     ] {
-        let (taken, refused) = read(format!("value,{column}\nevil.com,{got}\nevil.org,\n"));
+        let (taken, rejected) = read(format!("value,{column}\nevil.com,{got}\nevil.org,\n"));
         assert_eq!(taken, ["3 evil.org"]);
         assert_eq!(
-            refused,
+            rejected,
             [format!("2 evil.com,{got}: column \"{column}\": expected {expected}, got \"{got}\"")]
         );
     }
@@ -344,7 +337,8 @@ fn a_type_decides_what_a_value_is() {
     }
     let url = &indicators("value,type\nevil.com,url")[0].values[0];
     assert!(matches!(url, Value::Url { .. }), "{url:?}");
-    assert_eq!(read("value,type\nevil.com,ip\nevil,md5\n1.2.3.4,domain").1.len(), 3);
+    assert_eq!(read("value,type\nevil.com,ip\nevil,md5").1.len(), 2);
+    assert_eq!(taken("value,type\n1.2.3.4,domain"), ["2 1.2.3.4"], "IntelMQ notes such feeds");
 }
 
 #[test]
@@ -360,4 +354,90 @@ fn a_failing_input_is_told_with_its_place() {
     let error = read_list(input, &ListOptions::default(), &mut |_, _| values += 1, &mut |_| {}).unwrap_err();
     assert!(matches!(error, FeedError::Read { offset: 13, .. }), "{error:?}");
     assert_eq!(values, 1);
+}
+
+fn report(text: &str, form: ListForm) -> Result<ListReport, String> {
+    let options = ListOptions { form, ..ListOptions::default() };
+    read_list(text.as_bytes(), &options, &mut |_, _| {}, &mut |_| {}).map_err(|error| error.to_string())
+}
+
+#[test]
+fn records_that_are_not_meant_are_skipped_and_counted_apart() {
+    let text = "value,type,to_ids,deleted,is_active\nevil.com,domain,1,0,1\nevil.org,domain,0,,\n\
+                evil.net,domain,1,1,\nevil.example,domain,,,0\nCVE-2021-1,CVE,,,\ntmp/evil.exe,FilePath,,,\n";
+    let report = report(text, ListForm::Auto).unwrap();
+    assert_eq!((report.indicators, report.rejected), (1, 0));
+    let skipped: Vec<_> = report.skipped.iter().map(|(reason, count)| format!("{reason} {count}")).collect();
+    assert_eq!(
+        skipped,
+        ["a type that events are not matched for 2", "deleted 1", "not active 1", "to_ids is 0 1"]
+    );
+}
+
+#[test]
+fn a_header_has_to_name_one_column_of_values() {
+    let several = report("Family,URL,IP\nx,http://evil.com/,1.2.3.4", ListForm::Auto).unwrap_err();
+    assert!(several.contains("csv:url or csv:ip"), "{several}");
+    let none = report("Address,Tags\n1.2.3.4,x", ListForm::Auto).unwrap_err();
+    assert!(none.contains("\"Address\", \"Tags\"") && none.contains("csv:COLUMN"), "{none}");
+    let named = ListForm::Csv(Some("address".to_owned()));
+    assert_eq!(report("Address,Tags\n1.2.3.4,x", named).unwrap().indicators, 1);
+}
+
+#[test]
+fn zeeks_intelligence_files_have_a_header() {
+    let text = "#fields\tindicator\tindicator_type\tmeta.source\n1.2.3.4\tIntel::ADDR\tx\nEvil.com\tIntel::DOMAIN\tx\n\
+                evil.exe\tIntel::FILE_NAME\tx\n";
+    let report = report(text, ListForm::Auto).unwrap();
+    assert_eq!((report.indicators, report.skipped.len(), report.rejected), (2, 1, 0));
+    assert!(self::report("#fields\tindicator\tindicator_type\n", ListForm::Auto).unwrap().may_be_empty);
+}
+
+#[test]
+fn records_of_json_are_read_by_the_same_names() {
+    let json = |text: &str| {
+        let options = ListOptions { form: ListForm::Json(None), ..ListOptions::default() };
+        let mut taken = Vec::new();
+        let mut each =
+            |one: Indicator, _: &str| taken.push((one.values[0].to_string(), one.port, one.confidence));
+        read_list(text.as_bytes(), &options, &mut each, &mut |line| panic!("{line:?}")).map(|_| taken)
+    };
+    let port = |number| Some(Port { number, is_matched: false });
+    let want = [("1.2.3.4".to_owned(), port(443), Some(75))];
+    assert_eq!(json(r#"[{"ip_address": "1.2.3.4", "port": 443, "confidence": 75}]"#).unwrap(), want);
+    assert_eq!(json("{\"ip\":\"1.2.3.4\",\"port\":\"443\",\"confidence_level\":75}\n").unwrap(), want);
+    assert_eq!(json(r#"["evil.com:80"]"#).unwrap(), [("evil.com".to_owned(), port(80), None)]);
+    assert!(matches!(json(r#"[{"url": "x", "ip": "y"}]"#), Err(FeedError::Ambiguous { .. })));
+    assert!(matches!(json(r#"[{"a": 1}]"#), Err(FeedError::NoValues { .. })));
+}
+
+#[test]
+fn comments_say_what_a_list_is() {
+    assert!(report("# abuse.ch Feodo Tracker\n# END 0 entries\n", ListForm::Auto).unwrap().may_be_empty);
+    assert!(!report("# nothing\n", ListForm::Auto).unwrap().may_be_empty);
+    let foreign = report("// ===BEGIN ICANN DOMAINS===\ncom\n", ListForm::Auto).unwrap_err();
+    assert!(foreign.contains("Public Suffix List"), "{foreign}");
+}
+
+#[test]
+fn a_value_has_nothing_beside_it() {
+    for line in [
+        "45.66.76.0/22;SBL1",
+        "evil.com/a,b",
+        "evil.com/a b",
+        "http://evil.com/a b",
+        "http://evil.com/<b>",
+        "http://evil.com/\"b",
+        "a,b@evil.com",
+    ] {
+        assert!(read(line).0.is_empty() && read(line).1.len() == 1, "{line}");
+    }
+    for (line, want) in [
+        ("45.66.76.0/22 ; SBL1", "45.66.76.0/22"),
+        ("evil.com\t// note", "evil.com"),
+        ("http://evil.com/a,b;c", "http://evil.com/a,b;c"),
+        ("http://evil.com//b", "http://evil.com//b"),
+    ] {
+        assert_eq!(taken(line), [format!("1 {want}")]);
+    }
 }

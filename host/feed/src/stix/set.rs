@@ -4,7 +4,7 @@ use std::io::BufRead;
 
 use indexmap::map::Entry;
 use indexmap::{IndexMap, IndexSet};
-use threatsieve_blacklist::{Indicator, Tlp};
+use threatsieve_blacklist::{Indicator, Timestamp, Tlp};
 
 use super::StixLimits;
 use super::id::ObjectId;
@@ -14,6 +14,7 @@ use super::report::{BundleReport, StixReport, Unreduced, Valueless};
 use super::split::{Element, Misplaced, Splitter};
 use super::version::{Types, Version};
 use crate::FeedError;
+use crate::foreign;
 use crate::text::cut;
 
 /// Longest identifier of an indicator, in bytes; STIX's own have 47.
@@ -43,6 +44,7 @@ pub struct StixSet {
     markings: Markings,
     refused: Vec<Unreduced>,
     older: u64,
+    ahead: u64,
     used: Used,
 }
 
@@ -56,6 +58,7 @@ impl StixSet {
             markings: Markings::default(),
             refused: Vec::new(),
             older: 0,
+            ahead: 0,
             used: Used::new(),
         }
     }
@@ -67,8 +70,16 @@ impl StixSet {
     pub fn read(&mut self, feed: u16, mut input: impl BufRead) -> Result<BundleReport, FeedError> {
         let mut report = BundleReport::default();
         let mut splitter = Splitter::new(&mut input, self.limits.max_object_bytes, self.limits.max_depth);
-        splitter.run(&mut |element| self.element(feed, &element, &mut report))?;
-        Ok(report)
+        let mut strange = Strange::default();
+        splitter.run(&mut |element| {
+            strange.look_at(&element);
+            self.element(feed, &element, &mut report)
+        })?;
+        match strange.error {
+            // Whatever the objects are, none of them says that it is of STIX.
+            Some(error) if !strange.is_stix => Err(error),
+            _ => Ok(report),
+        }
     }
 
     fn element(
@@ -166,9 +177,13 @@ impl StixSet {
             None => time(object.created, "created")?,
             modified => modified,
         };
+        let latest = self.limits.latest_modified;
+        // By date; what is dated ahead of every clock comes before all that is not.
+        let rank = |modified: Option<Timestamp>| (modified.is_none_or(|moment| moment <= latest), modified);
+        self.ahead += u64::from(!rank(modified).0);
         let entry = self.versions.entry(ObjectId::new(&id));
         if let Entry::Occupied(kept) = &entry
-            && kept.get().modified > modified
+            && rank(kept.get().modified) > rank(modified)
         {
             (report.older, self.older) = (report.older + 1, self.older + 1);
             return Ok(());
@@ -180,7 +195,7 @@ impl StixSet {
             Entry::Vacant(place) => {
                 place.insert(Box::new(version));
             }
-            Entry::Occupied(mut place) if place.get().modified < modified => {
+            Entry::Occupied(mut place) if rank(place.get().modified) < rank(modified) => {
                 self.older += 1;
                 **place.get_mut() = version;
             }
@@ -235,12 +250,20 @@ impl StixSet {
         self.markings.definitions()
     }
 
+    /// Versions dated later than is believed. They are handed over as undated.
+    pub fn ahead(&self) -> u64 {
+        self.ahead
+    }
+
     /// The indicators of which [`StixSet::finish`] hands over nothing.
     pub fn valueless(&self) -> impl Iterator<Item = Valueless> {
-        self.versions.iter().filter(|(_, version)| version.values.is_empty()).map(|(id, version)| Valueless {
-            id: id.to_string(),
-            modified: version.modified,
-            is_revoked: version.is_revoked,
+        let latest = self.limits.latest_modified;
+        self.versions.iter().filter(|(_, version)| version.values.is_empty()).map(move |(id, version)| {
+            Valueless {
+                id: id.to_string(),
+                modified: version.modified.filter(|moment| *moment <= latest),
+                is_revoked: version.is_revoked,
+            }
         })
     }
 
@@ -261,6 +284,7 @@ impl StixSet {
                 continue;
             }
             let (id, mut version) = (id.to_string(), *version);
+            version.modified = version.modified.filter(|moment| *moment <= self.limits.latest_modified);
             report.count(&version);
             let partial = !version.values.is_empty();
             for part in std::mem::take(&mut version.unreduced) {
@@ -291,6 +315,48 @@ impl StixSet {
     }
 }
 
+/// Objects that are not of STIX: an array of them is no empty feed.
+#[derive(Default)]
+struct Strange {
+    /// About the first one.
+    error: Option<FeedError>,
+    /// Some object is of STIX.
+    is_stix: bool,
+}
+
+impl Strange {
+    fn look_at(&mut self, element: &Element<'_>) {
+        // One that is of STIX settles it, and the first one nearly always is.
+        if self.is_stix {
+            return;
+        }
+        let bytes = match *element {
+            Element::Object { bytes, .. } | Element::Other { bytes, .. } => bytes,
+            // A bundle or envelope says what it is; its objects are judged one by one.
+            Element::Envelope { .. } => {
+                self.is_stix = true;
+                return;
+            }
+            Element::Beyond { .. } => return,
+        };
+        // STIX 2.1 section 2.9: an identifier has its object's type and two hyphens in front.
+        let is_stix = serde_json::from_slice::<RawObject<'_>>(bytes).is_ok_and(|object| {
+            let id = text(object.id, "id").ok().flatten();
+            let kind = text(object.kind, "type").ok().flatten();
+            match kind.as_deref() {
+                Some("bundle" | "indicator" | "marking-definition") => true,
+                Some(_) => id.is_some_and(|id| id.contains("--")),
+                // An envelope without objects; another document is refused where it is read.
+                None => matches!(*element, Element::Object { is_document: true, .. }),
+            }
+        });
+        self.is_stix |= is_stix;
+        if !is_stix && self.error.is_none() {
+            self.error = Some(not_stix(bytes));
+        }
+    }
+}
+
 /// What has an `objects` that is no array must be no bundle, nor, without a type, an envelope.
 fn check_type(bytes: &[u8], misplaced: Misplaced, report: &BundleReport) -> Result<(), FeedError> {
     // What is damaged is told by whoever reads the rest of it.
@@ -307,13 +373,16 @@ fn check_type(bytes: &[u8], misplaced: Misplaced, report: &BundleReport) -> Resu
 fn document(object: &RawObject<'_>, bytes: &[u8], report: &mut BundleReport) -> Result<(), FeedError> {
     let is_empty = bytes.trim_ascii_start().get(1..).is_some_and(|rest| rest.trim_ascii() == b"}");
     if !is_empty && object.more.is_none() {
-        return Err(FeedError::NotStix {
-            got: cut(&String::from_utf8_lossy(&bytes[..bytes.len().min(1024)])),
-        });
+        return Err(not_stix(bytes));
     }
     report.objects -= 1;
     envelope(object, report);
     Ok(())
+}
+
+fn not_stix(bytes: &[u8]) -> FeedError {
+    let got = cut(&String::from_utf8_lossy(&bytes[..bytes.len().min(1024)]));
+    FeedError::NotStix { kind: foreign::json(bytes), got }
 }
 
 /// What stands around an envelope's objects.

@@ -9,7 +9,7 @@ use crate::FeedError;
 use crate::text::cut;
 
 /// What was found in the place of an object.
-pub(super) enum Element<'a> {
+pub(crate) enum Element<'a> {
     /// An object that fits the limits, and where it starts.
     Object { offset: u64, bytes: &'a [u8], is_document: bool, misplaced: Option<Misplaced> },
     /// An object beyond them, and its first bytes.
@@ -22,7 +22,7 @@ pub(super) enum Element<'a> {
 
 /// A property `objects` that is no array. Observed data of STIX 2.0 has one by right, so whoever knows the object's type is to judge it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Misplaced {
+pub(crate) struct Misplaced {
     pub(super) offset: u64,
     /// What it is.
     pub(super) got: &'static str,
@@ -30,7 +30,7 @@ pub(super) struct Misplaced {
 
 /// Which limit an object is beyond.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Limit {
+pub(crate) enum Limit {
     Bytes,
     Depth,
 }
@@ -41,7 +41,7 @@ const MAX_SCALAR_BYTES: usize = 1024;
 type OnElement<'e> = &'e mut dyn FnMut(Element<'_>) -> Result<(), FeedError>;
 
 /// Reads JSON documents, one after the other.
-pub(super) struct Splitter<'r> {
+pub(crate) struct Splitter<'r> {
     input: &'r mut dyn BufRead,
     offset: u64,
     max_bytes: usize,
@@ -53,12 +53,12 @@ pub(super) struct Splitter<'r> {
 }
 
 impl<'r> Splitter<'r> {
-    pub(super) fn new(input: &'r mut dyn BufRead, max_bytes: usize, max_depth: u32) -> Self {
+    pub(crate) fn new(input: &'r mut dyn BufRead, max_bytes: usize, max_depth: u32) -> Self {
         Splitter { input, offset: 0, max_bytes, max_depth, sink: Sink::new(max_bytes, max_depth), objects: 0 }
     }
 
     /// Reads to the input's end. Several documents may follow each other, as when files are joined or objects stand one a line.
-    pub(super) fn run(&mut self, each: OnElement<'_>) -> Result<(), FeedError> {
+    pub(crate) fn run(&mut self, each: OnElement<'_>) -> Result<(), FeedError> {
         // Byte by byte, for a buffer may end within the byte order mark.
         for byte in *b"\xef\xbb\xbf" {
             if self.peek()? != Some(byte) {

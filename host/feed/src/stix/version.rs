@@ -157,6 +157,7 @@ impl Version {
             modified: self.modified,
             name: self.name.as_deref().map(str::to_owned),
             types: types.iter().map(|one| String::from(&**one)).collect(),
+            port: None,
             values,
         };
         if self.values.is_empty() {

@@ -6,7 +6,7 @@ use serde_json::{Value as Json, json};
 use threatsieve_blacklist::observable::MAX_BATCH_BYTES;
 use threatsieve_blacklist::{Batch, Indicator, Kind, Timestamp, Tlp};
 
-use super::world::{NOW, World, compiled, documents_with, indicator, marked, one, processor};
+use super::world::{NOW, World, compiled, documents_with, indicator, marked, node_json, one, processor};
 use crate::check::{Details, check};
 use crate::failure;
 use crate::layout::place;
@@ -41,6 +41,7 @@ fn a_match_is_told_with_its_place() {
                 "type": "domain-name", "url": { "domain": "evil.com" },
             },
             "matched": { "atomic": atomic, "field": field, "occurred": occurred, "type": how },
+            "threatsieve": { "blacklist": "main" },
         })
     };
     let expected = json!({
@@ -161,6 +162,35 @@ fn a_document_of_very_many_matches_is_cut() {
     let answer: Json = serde_json::from_slice(&answer).unwrap();
     assert_eq!(answer["documents"][0]["enrichments"].as_array().unwrap().len(), 1000);
     assert_eq!(answer["documents"][0]["omitted"], 1000);
+}
+
+#[test]
+fn a_value_of_very_many_indicators_is_cut() {
+    let indicators = (0..100_000).map(|n| indicator(&format!("i{n}"), "evil.com")).collect();
+    let world = world(indicators);
+    let values: [&str; 2] = ["evil.com", "www.evil.com"];
+    let answer = world.check("main", &with("max_matches", json!(1000)), &[(&values, "")]).unwrap().unwrap();
+    let document = &answer["documents"][0];
+    assert_eq!(document["enrichments"].as_array().unwrap().len(), 1000);
+    assert_eq!(document["omitted"], 199_000);
+    assert_eq!(document.get("unchecked"), None);
+}
+
+/// An event in the middle of being judged keeps what was found; those after it are unchecked.
+#[test]
+fn judging_ends_at_the_deadline() {
+    let mut options = node_json();
+    options["deadline_ms"] = json!(8);
+    let world = World::with(options, threatsieve_runner::MATCHER);
+    let indicators = (0..100_000).map(|n| indicator(&format!("i{n}"), "evil.com")).collect();
+    world.load("main", &compiled("main", 5, indicators, &[])).unwrap();
+    // To judge them all takes a second and more.
+    let values: [&str; 1] = ["evil.com"];
+    let documents = vec![(&values[..], ""); 2000];
+    let answer = world.check("main", &processor(), &documents).unwrap().unwrap();
+    let (told, unchecked) = (documents_with(&answer, "enrichments"), documents_with(&answer, "unchecked"));
+    assert!(told.len() + unchecked.len() >= 2000 && !unchecked.is_empty());
+    assert_eq!(answer["documents"][1999]["unchecked"], "deadline");
 }
 
 #[test]

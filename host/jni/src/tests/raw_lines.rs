@@ -62,6 +62,16 @@ fn malformed_lines_are_told() {
 }
 
 #[test]
+fn malformed_lines_are_searched_as_text() {
+    let world = world();
+    let lines = [&b"broken 45.77.1.66"[..], b"also broken", SQUID];
+    let answer = world.check_lines("main", &options("squid"), &lines).unwrap().unwrap();
+    assert_eq!(documents_with(&answer, "enrichments"), [0, 2]);
+    assert_eq!(documents_with(&answer, "unchecked"), [0, 1]);
+    assert_eq!(answer["documents"].as_array().unwrap().len(), 3, "one object a document: {answer}");
+}
+
+#[test]
 fn lines_without_a_match_are_nothing() {
     let world = world();
     assert_eq!(world.check_lines("main", &options("text"), &[b"good.com", b"", b"10.1.2.3"]).unwrap(), None);

@@ -35,10 +35,6 @@ const TIMES: [&str; 12] = [
     "msec",
 ];
 
-/// Where a request's method may stand.
-const METHODS: [&str; 5] =
-    ["http.request.method", "http.http_method", "method", "request_method", "httpRequest.requestMethod"];
-
 /// Hands over the wanted fields in the order of the line, then the URLs that came in parts.
 pub(crate) fn walk(
     names: &Names,
@@ -108,19 +104,11 @@ fn surrogate(text: &str) -> Option<u8> {
     (0xd800..0xe000).contains(&unit).then_some((unit >> 8) as u8)
 }
 
-/// Whether the line describes a CONNECT request.
-pub(crate) fn is_connect(line: &[u8]) -> bool {
-    // Nearly every line answers here.
-    memchr::memmem::find(line, b"CONNECT").is_some()
-        && event(line).is_some_and(|map| {
-            METHODS.iter().any(|name| ecs::get(&map, name).is_some_and(|method| method == "CONNECT"))
-        })
-}
-
 /// The event's own time.
 pub(crate) fn time(line: &[u8]) -> Option<Timestamp> {
     let map = event(line)?;
-    TIMES.iter().find_map(|name| time::json(ecs::get(&map, name)?))
+    let own = |map: &Map<String, Value>| TIMES.iter().find_map(|name| time::json(ecs::get(map, name)?));
+    own(&map).or_else(|| own(map.get("_source")?.as_object()?))
 }
 
 /// The object as it is; an array of events is held as `records`.

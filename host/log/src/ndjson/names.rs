@@ -13,6 +13,11 @@ struct Branch {
     field: Option<u32>,
 }
 
+/// Places that hold an event as it was: the wanted names are looked for below them too.
+/// `_source` is an exported document, `hits.hits` a search's answer; then Filebeat's modules,
+/// its `json` input, and Wazuh.
+const EVENTS: [&str; 5] = ["_source", "hits.hits", "suricata.eve", "json", "data"];
+
 /// The wanted fields.
 #[derive(Debug)]
 pub(crate) struct Names {
@@ -30,7 +35,19 @@ impl Names {
                 field.name.split('.').fold(Names::ROOT, |node, part| names.grow(node, part.as_bytes()));
             names.branches[node as usize].field = Some(i as u32);
         }
+        EVENTS.iter().for_each(|place| names.hold_event(place));
         names
+    }
+
+    /// Looks for the wanted names below a place too, unless one of them stands there.
+    fn hold_event(&mut self, place: &str) {
+        let (above, last) = place.rsplit_once('.').unwrap_or(("", place));
+        let parts = above.split('.').filter(|part| !part.is_empty());
+        let node = parts.fold(Names::ROOT, |node, part| self.grow(node, part.as_bytes()));
+        let branch = &mut self.branches[node as usize];
+        if let Err(at) = branch.find(last.as_bytes()) {
+            branch.children.insert(at, (last.as_bytes().into(), Names::ROOT));
+        }
     }
 
     fn grow(&mut self, node: Node, part: &[u8]) -> Node {
@@ -77,6 +94,21 @@ impl Branch {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn events_within_events() {
+        let names = Names::new(&Fields::named(["a.b", "data.c"]));
+        let below = |keys: &[&str]| {
+            let node = keys.iter().try_fold(Names::ROOT, |node, key| names.below(node, key.as_bytes()))?;
+            names.ends(node)
+        };
+        for place in [&["_source"][..], &["hits", "hits", "_source"], &["suricata", "eve"], &["json"], &[]] {
+            assert_eq!(below(&[place, &["a", "b"]].concat()), Some(0), "{place:?}");
+        }
+        assert_eq!(below(&["_source.a.b"]), Some(0));
+        // Somebody's own name stands there.
+        assert_eq!((below(&["data", "a", "b"]), below(&["data", "c"])), (None, Some(1)));
+    }
 
     #[test]
     fn nested_dotted_and_half_dotted() {

@@ -52,11 +52,11 @@ fn suricata_http_tls_files_alert_and_flow() {
     assert_eq!(found(proxied), ["http.hostname Host a.example", "http.url Url http://a.example/x"]);
     let tunnel = r#"{"http":{"hostname":"a.example","url":"a.example:443","http_method":"CONNECT"}}"#;
     assert_eq!(found(tunnel)[1], "http.url Url a.example:443");
-    assert!(is_connect(tunnel.as_bytes()) && !is_connect(http.as_bytes()));
     let tls = r#"{"event_type":"tls","tls":{"subject":"CN=*.evil.example","issuerdn":"C=US","fingerprint":"4a:a3:66:76:82:cb:6b:23:bb:c3:58:47:23:a4:63:a7:78:a4:a1:18","sni":"c2.evil.example","version":"TLS 1.2","subjectaltname":["evil.example"]}}"#;
     assert_eq!(
         found(tls),
         [
+            "tls.subject Host evil.example",
             "tls.fingerprint Hash 4aa3667682cb6b23bbc3584723a463a778a4a118",
             "tls.sni Host c2.evil.example",
             "tls.subjectaltname Host evil.example",
@@ -156,12 +156,62 @@ fn filebeat_and_cloudtrail() {
 }
 
 #[test]
+fn forwarded_addresses_ports_and_lists() {
+    for (line, values) in [
+        (r#"{"xff":"192.0.2.7"}"#, &["xff Address 192.0.2.7"][..]),
+        (
+            r#"{"http":{"xff":"192.0.2.7:80, 10.3.3.3"}}"#,
+            &["http.xff Host 192.0.2.7:80", "http.xff Address 10.3.3.3"],
+        ),
+        (r#"{"client_ip":"192.0.2.7:5555"}"#, &["client_ip Host 192.0.2.7:5555"]),
+        (r#"{"source":{"address":"192.0.2.7:5555"}}"#, &["source.address Host 192.0.2.7:5555"]),
+        (r#"{"source.ip":"[2001:db8::1]:443"}"#, &["source.ip Host [2001:db8::1]:443"]),
+        (
+            r#"{"proxied":["X-FORWARDED-FOR -> 192.0.2.7, 10.0.0.1","VIA -> 1.1 p"]}"#,
+            &["proxied Address 192.0.2.7", "proxied Address 10.0.0.1", "proxied Address 1.1"],
+        ),
+        (r#"{"src":"192.0.2.7, a.example"}"#, &["src Address 192.0.2.7", "src Host a.example"]),
+        (r#"{"tunnel":{"src_ip":"192.0.2.7","dest_port":4789}}"#, &["tunnel.src_ip Address 192.0.2.7"]),
+        (
+            r#"{"dns":{"authorities":[{"rrname":"a.example","rdata":"ns.a.example"}]}}"#,
+            &["dns.authorities.rrname Host a.example", "dns.authorities.rdata Any ns.a.example"],
+        ),
+        (
+            r#"{"http":{"request_headers":[{"name":"X-Real-IP","value":"192.0.2.7"}]}}"#,
+            &["http.request_headers.value Address 192.0.2.7"],
+        ),
+    ] {
+        assert_eq!(found(line), values, "{line}");
+    }
+}
+
+#[test]
+fn events_within_exported_documents() {
+    let exported =
+        r#"{"_index":"a","_source":{"@timestamp":"2026-11-22T02:30:25Z","source":{"ip":"192.0.2.7"}}}"#;
+    assert_eq!(found(exported), ["source.ip Address 192.0.2.7"]);
+    assert_eq!(time(exported.as_bytes()), Some(Timestamp(1_795_314_625_000_000)));
+    let answer = r#"{"hits":{"hits":[{"_source":{"host":"a.example","uri":"/1"}},{"_source":{"host":"b.example","uri":"/2"}}]}}"#;
+    assert_eq!(
+        found(answer),
+        [
+            "host Host a.example",
+            "uri Url http://a.example/1",
+            "host Host b.example",
+            "uri Url http://b.example/2"
+        ]
+    );
+    let module = r#"{"suricata":{"eve":{"src_ip":"192.0.2.7"}},"json":{"dest_ip":"192.0.2.8"}}"#;
+    assert_eq!(found(module), ["src_ip Address 192.0.2.7", "dest_ip Address 192.0.2.8"]);
+}
+
+#[test]
 fn chosen_fields_replace_the_usual_ones() {
-    let fields = Fields::named(["a.b", "src_ip"]).with("c", Kind::Hash);
+    let fields = Fields::named(["a.b", "src_ip", "c"]);
     let line = r#"{"a":{"b":["x","y"]},"a.b":"z","src_ip":"10.0.0.1","dest_ip":"10.0.0.2","c":"ff","d":1}"#;
     assert_eq!(
         found_in(&fields, line),
-        ["a.b Any x", "a.b Any y", "a.b Any z", "src_ip Address 10.0.0.1", "c Hash ff"]
+        ["a.b Any x", "a.b Any y", "a.b Any z", "src_ip Address 10.0.0.1", "c Any ff"]
     );
 }
 

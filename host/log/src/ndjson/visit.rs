@@ -57,9 +57,7 @@ impl<'de> Visitor<'de> for Events<'_, 'de> {
     }
 
     fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<(), A::Error> {
-        Inside { names: self.names, node: Names::ROOT, found: self.found }.visit_map(map)?;
-        self.found.push(Found::EventEnd);
-        Ok(())
+        Inside { names: self.names, node: Names::ROOT, found: self.found }.visit_map(map)
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut events: A) -> Result<(), A::Error> {
@@ -143,6 +141,9 @@ impl<'de> Visitor<'de> for Inside<'_, 'de> {
                 Some(node) => map.next_value_seed(Inside { names, node, found })?,
                 None => drop(map.next_value::<IgnoredAny>()?),
             }
+        }
+        if node == Names::ROOT {
+            found.push(Found::EventEnd);
         }
         Ok(())
     }

@@ -16,7 +16,7 @@ const LOCAL: u8 = 32;
 const WIDE: u8 = 64;
 
 /// A bracket that may stand around a defanged dot.
-pub(super) const OPEN: u8 = 128;
+pub(super) const BRACKET: u8 = 128;
 
 /// Digits of MD5, SHA-1 and SHA-256.
 pub(super) const HASH_DIGITS: [usize; 3] = [32, 40, 64];
@@ -34,7 +34,7 @@ const fn classes() -> [u8; 256] {
             b':' => PIECE | COLON,
             b'0'..=b'9' | b'a'..=b'f' | b'A'..=b'F' => PIECE | WORD | HEX,
             b'g'..=b'z' | b'G'..=b'Z' | b'-' | b'_' => PIECE | WORD,
-            b'[' | b'(' | b'{' => PIECE | OPEN,
+            b'[' | b'(' | b'{' | b']' | b')' | b'}' => PIECE | BRACKET,
             b'+' | b'~' => PIECE | LOCAL,
             0x80.. => PIECE | WORD | WIDE,
             _ => PIECE,

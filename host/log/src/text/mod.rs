@@ -1,19 +1,26 @@
 //! Free text: hosts, addresses, URLs, hashes and email addresses wherever they stand.
 //!
-//! A line is cut at the bytes that end everything, even URLs (blanks, double quotes, angle brackets, backslashes ...). Of the pieces only those with a dot, a
-//! colon or the length of a hash are looked at again: as URLs where `://` stands, else word by word. Every byte is visited a bounded
-//! number of times, whatever the line.
+//! A line is cut at the bytes that end everything, even URLs (blanks, double quotes, angle
+//! brackets, backslashes ...). Of the pieces only those with a dot, a colon or the length of a hash
+//! are looked at again: as URLs where `://` stands, else word by word. Every byte is visited a
+//! bounded number of times, whatever the line.
+//!
+//! A name whose ending is no top-level domain is handed over too: the blacklist decides, which may
+//! list it or a parent (`evil.onion`, `c2.internal`).
 
 mod class;
+mod defang;
+mod dns_debug;
 mod plain;
 mod unicode;
 mod url;
 
 use threatsieve_blacklist::observable::Kind;
 
-use class::{COLON, DOT, HASH_DIGITS, OPEN, class};
+use class::{BRACKET, COLON, DOT, HASH_DIGITS, class};
 
-/// Hands over what is found, mostly from left to right. A URL stands for its host too, an email address for its domain.
+/// Hands over what is found, mostly from left to right. A URL stands for its host too, an email
+/// address for its domain.
 pub(crate) fn walk(line: &[u8], sink: &mut impl FnMut(Kind, &[u8])) {
     let mut at = 0;
     while at < line.len() {
@@ -22,12 +29,18 @@ pub(crate) fn walk(line: &[u8], sink: &mut impl FnMut(Kind, &[u8])) {
         while let Some(&byte) = line.get(at) {
             let class = class(byte);
             if class == 0 {
-                break;
+                let joined = if matches!(byte, b'\\' | b'<') { defang::joins(line, at) } else { 0 };
+                if joined == 0 {
+                    break;
+                }
+                seen |= BRACKET;
+                at += joined;
+                continue;
             }
             seen |= class;
             at += 1;
         }
-        if seen & (DOT | COLON | OPEN) != 0 || at - start >= HASH_DIGITS[0] {
+        if seen & (DOT | COLON | BRACKET) != 0 || at - start >= HASH_DIGITS[0] {
             at = piece(line, start, at, seen, sink);
         }
         at += 1;
@@ -35,19 +48,69 @@ pub(crate) fn walk(line: &[u8], sink: &mut impl FnMut(Kind, &[u8])) {
 }
 
 /// Looks at a piece between hard ends; gives where to go on.
+#[inline]
 fn piece(line: &[u8], start: usize, end: usize, seen: u8, sink: &mut impl FnMut(Kind, &[u8])) -> usize {
+    if seen & BRACKET != 0 && bracketed(&line[start..end], seen, sink) {
+        return end;
+    }
+    values(line, start, end, seen, true, sink)
+}
+
+/// Looks at a piece with brackets, if they are of a name or of a disguise.
+fn bracketed(piece: &[u8], seen: u8, sink: &mut impl FnMut(Kind, &[u8])) -> bool {
+    let mut rest = piece;
+    while let Some(name) = dns_debug::name(rest, sink) {
+        values(rest, 0, name.start, seen, false, sink);
+        rest = &rest[name.end..];
+    }
+    if rest.len() < piece.len() {
+        values(rest, 0, rest.len(), seen, false, sink);
+        return true;
+    }
+    let Some(refanged) = defang::refanged(piece) else { return false };
+    values(&refanged, 0, refanged.len(), COLON, false, sink);
+    true
+}
+
+/// Looks at a piece; gives where to go on. With `undo`, escapes in URLs are undone.
+fn values(
+    line: &[u8],
+    start: usize,
+    end: usize,
+    seen: u8,
+    undo: bool,
+    sink: &mut impl FnMut(Kind, &[u8]),
+) -> usize {
     let mut from = start;
     if seen & COLON != 0 {
+        let mut has_escapes = None;
         while let Some(found) = url::find(line, from, end) {
             plain::walk(line, from, found.start, sink);
-            from = url::walk(line, found, end, sink);
+            // Asked once a piece, so that no line costs the square of its length.
+            let has = || undo && url::has_escapes(line, found.authority, end);
+            if !*has_escapes.get_or_insert_with(has) {
+                from = url::walk(line, found, end, sink);
+                continue;
+            }
+            from = unescaped(line, found.start, found.authority, sink);
+            if from >= end {
+                return from;
+            }
         }
-        if let Some(next) = url::escaped(line, from, end, sink) {
-            return next;
+        if undo && let Some(scheme) = url::escaped_scheme(line, from, end) {
+            return unescaped(line, scheme, end, sink);
         }
     }
     plain::walk(line, from, end, sink);
     end
+}
+
+/// Looks at a URL as it was before it was escaped; gives where to go on. What is before `plain` is
+/// taken as it is.
+fn unescaped(line: &[u8], start: usize, plain: usize, sink: &mut impl FnMut(Kind, &[u8])) -> usize {
+    let (url, next) = url::unescaped(line, start, plain);
+    values(&url, 0, url.len(), COLON, false, sink);
+    next
 }
 
 #[cfg(test)]

@@ -4,6 +4,8 @@ use std::net::{Ipv4Addr, Ipv6Addr};
 
 use threatsieve_blacklist::observable::Kind;
 
+use crate::endpoints;
+
 use super::class::{HASH_DIGITS, defanged_dot, is_hex, is_local, is_wide, is_word};
 use super::{unicode, url};
 
@@ -11,6 +13,9 @@ use super::{unicode, url};
 const MAX_V6_BYTES: usize = 45;
 /// Digits of the longest port.
 const MAX_PORT_DIGITS: usize = 5;
+
+/// Top-level domains that are mostly endings of files in free text (docs/logs.md).
+pub(crate) const FILE_ENDINGS: [&str; 8] = ["md", "mov", "pl", "py", "rs", "sh", "so", "zip"];
 
 /// Words joined by dots.
 #[derive(Clone, Copy)]
@@ -116,13 +121,14 @@ fn v6_token(line: &[u8], start: usize, to: usize) -> V6Token {
     let colons = memchr::memchr_iter(b':', &text[..text.len().min(MAX_V6_BYTES + 8)]).count();
     let short = memchr::memmem::find(text, b"::").is_some();
     // Times, MAC addresses and `key:1:2` go no further.
-    if colons < 2 || !(short || colons == 7 || colons == 6) {
+    if colons < 2 || !(short || (6..=8).contains(&colons)) {
         return token;
     }
-    // tcpdump writes a port after a dot.
-    let without_port = memchr::memrchr(b'.', text).map_or(text, |dot| &text[..dot]);
+    // A port follows a colon, with tcpdump a dot.
+    let without_port = endpoints::without_port(text, colons);
+    let before_dot = memchr::memrchr(b'.', text).map_or(text, |dot| &text[..dot]);
     token.address_end =
-        [text, without_port].into_iter().find(|text| is_v6(text)).map(|text| start + text.len());
+        [text, without_port, before_dot].into_iter().find(|text| is_v6(text)).map(|text| start + text.len());
     token
 }
 
@@ -202,7 +208,7 @@ fn name(line: &[u8], mut run: Run, to: usize, sink: &mut impl FnMut(Kind, &[u8])
         return match path_of(line, run, whole_end, to) {
             Some(_) => url::walk_bare(line, run.start, to, sink),
             None => {
-                sink(Kind::Host, value);
+                sink(host_kind(line, run, to), value);
                 whole_end
             }
         };
@@ -220,6 +226,21 @@ fn name(line: &[u8], mut run: Run, to: usize, sink: &mut impl FnMut(Kind, &[u8])
     }
     addresses(line, run, sink);
     whole_end
+}
+
+/// Whether a name may be a file's. What has a port, or was defanged, is a host.
+fn host_kind(line: &[u8], run: Run, to: usize) -> Kind {
+    let has_port = matches!(&line[run.end..to], [b':', digit, ..] if digit.is_ascii_digit());
+    if run.is_defanged || has_port { Kind::Host } else { word_kind(&line[run.start..run.end]) }
+}
+
+/// The kind of a name that stands in text alone.
+pub(super) fn word_kind(name: &[u8]) -> Kind {
+    // Only the last label counts, and those endings are short.
+    let label = memchr::memrchr(b'.', name).map_or(name, |dot| &name[dot + 1..]);
+    let is_file = (2..=3).contains(&label.len())
+        && FILE_ENDINGS.iter().any(|ending| label.eq_ignore_ascii_case(ending.as_bytes()));
+    if is_file { Kind::Word } else { Kind::Host }
 }
 
 /// Where the path of a URL without a scheme begins: `evil.com/x`, `evil.com:8080/x`; but not within a path of folders.
@@ -310,9 +331,16 @@ pub(super) fn ends_in_letters(name: &[u8]) -> bool {
         && label.iter().all(|b| b.is_ascii_alphanumeric() || *b == b'-')
 }
 
-/// Bytes at the run's start that belong to an escape, as in a JSON text: `\nevil.com`, `\u003devil.com`. The run is looked at with them
-/// too, since `CORP\nick.example` is no escape.
+/// Bytes at the run's start that belong to an escape, as in a JSON text: `\nevil.com`,
+/// `\u003devil.com`, or in a URL: `%3Devil.com`. The run is looked at with them too, since
+/// `CORP\nick.example` is no escape.
 fn escape_bytes(line: &[u8], start: usize) -> usize {
+    if start > 0
+        && line[start - 1] == b'%'
+        && line[start..].iter().take(2).filter(|digit| is_hex(**digit)).count() == 2
+    {
+        return 2;
+    }
     if start == 0 || line[start - 1] != b'\\' || start > 1 && line[start - 2] == b'\\' {
         return 0;
     }

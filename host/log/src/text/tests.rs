@@ -172,7 +172,7 @@ fn what_is_nothing() {
         "550e8400-e29b-41d4-a716-446655440000",
         "user@host ... --- [.] (dot) @ .@. a@",
         "file.c:12 a.b",
-        "1:2:3:4:5:6:7:8:9",
+        "1:2:3:4:5:6:7:8:9:10",
     ] {
         expect(line, &[]);
     }
@@ -216,8 +216,105 @@ fn long_lines_are_walked_once() {
         "a:a:",
         "1.2.3.4/x:",
         "\\na.bc",
+        "http://a&gt;",
+        "http://a,&amp;",
+        "http://a\\u0026",
+        "&amp;",
+        "(1)a",
+        "(0)(9)a(0)",
+        "a[.",
+        "a.)",
+        "a\\.",
+        "a<.>",
+        "a[at]",
+        "http://a[.b",
+        "%2a.bc",
     ] {
         assert!(walked(unit.repeat(2_000_000 / unit.len()).as_bytes()), "{unit}");
     }
     assert!(walked(format!("http://a.bc/{}", ")".repeat(2_000_000)).as_bytes()));
+}
+
+#[test]
+fn full_ipv6_with_a_port() {
+    expect(
+        "h2 app/x/6 2a06:98c1:50:1:bcf4:5264:e01c:f215:50718 10.0.0.1:80",
+        &["Address 2a06:98c1:50:1:bcf4:5264:e01c:f215", "Address 10.0.0.1"],
+    );
+    expect("::ffff:192.0.2.7:5555", &["Address ::ffff:192.0.2.7"]);
+    expect("2001:db8::1:443", &["Address 2001:db8::1:443"]);
+}
+
+#[test]
+fn odd_disguises() {
+    expect("evil[.example evil.]example evil[[.]]example", &["Host evil.example"; 3]);
+    expect(
+        "evil<.>example evil\\.example evil(.)example",
+        &["Host evil.example", "Host evil.example", "Host evil(.)example"],
+    );
+    expect("192[.0.2[.]7, x", &["Address 192.0.2.7"]);
+    expect("hxxp[:]//evil[.]example[/]x", &["Url hxxp://evil.example/x"]);
+    expect("bob[at]evil[.]example", &["Email bob@evil.example"]);
+    expect("C:\\.ssh\\x", &[]);
+}
+
+#[test]
+fn urls_with_something_glued_to_them() {
+    expect("url=3Dhttp://a.example/x", &["Url http://a.example/x"]);
+    expect("{\\\"u\\\":\\\"x\\nhttp://a.example/x\\\"}", &["Url http://a.example/x"]);
+    expect("\\u003chttps://a.example/x\\u003e b", &["Url https://a.example/x"]);
+    expect("sftp://a.example/x", &["Url sftp://a.example/x"]);
+    expect("x%3Devil.example", &["Host evil.example", "Host 3Devil.example"]);
+    expect(
+        "\u{ab}http://a.example/x\u{bb} \u{2039}http://b.example/\u{203a}",
+        &["Url http://a.example/x", "Url http://b.example/"],
+    );
+}
+
+#[test]
+fn escapes_in_urls_are_undone() {
+    expect("&lt;http://a.example/x&gt; b.example", &["Url http://a.example/x", "Host b.example"]);
+    expect(
+        "http://a.example/x?a=1&amp;b=2&quot;,c.example",
+        &["Url http://a.example/x?a=1&b=2", "Host c.example"],
+    );
+    expect(
+        "request=http://a.example/x?a\\=1 src=10.0.0.1",
+        &["Url http://a.example/x?a=1", "Address 10.0.0.1"],
+    );
+    expect("\"http://a.example/?a=1\\u0026b=2\"", &["Url http://a.example/?a=1&b=2"]);
+    expect("\"http:\\/\\/a.example\\/x\\u0026y\"", &["Url http://a.example/x&y"]);
+    expect(
+        "http://a.example/x?a=1&b=2;c",
+        &["Url http://a.example/x?a=1&b=2;c", "Url http://a.example/x?a=1&b=2"],
+    );
+    expect("http://a.example/&amp;amp;amp;", &["Url http://a.example/&amp;amp", "Url http://a.example/&amp"]);
+}
+
+#[test]
+fn windows_dns_debug_log() {
+    expect(
+        "11/22/2026 2:30:25 AM 0E58 PACKET UDP Rcv 10.0.0.1 0002 Q [0001 D NOERROR] A (3)www(4)evil(7)example(0)",
+        &["Address 10.0.0.1", "Host www.evil.example"],
+    );
+}
+
+#[test]
+fn words_that_are_mostly_files() {
+    expect(
+        "backup.zip a/b/setup.PY (evil.pl) x.z.sh.",
+        &["Word backup.zip", "Word setup.PY", "Word evil.pl", "Word x.z.sh"],
+    );
+    expect(
+        "backup.zip:443 backup[.]zip bob@evil.pl //evil.pl/x https://evil.pl evil.place",
+        &[
+            "Host backup.zip",
+            "Host backup[.]zip",
+            "Email bob@evil.pl",
+            "Url evil.pl/x",
+            "Url https://evil.pl",
+            "Host evil.place",
+        ],
+    );
+    expect("b\u{fc}cher.zip", &["Word b\u{fc}cher.zip"]);
 }

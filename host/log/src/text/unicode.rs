@@ -2,7 +2,7 @@
 
 use threatsieve_blacklist::observable::Kind;
 
-use super::plain::ends_in_letters;
+use super::plain::{ends_in_letters, word_kind};
 
 /// Scripts from here on are written without blanks, so that a host may stand in the middle of a "word": CJK radicals, kana, ideographs,
 /// Hangul.
@@ -32,12 +32,12 @@ fn host(name: &str, sink: &mut impl FnMut(Kind, &[u8])) {
     if top.is_ascii() && !ends_in_letters(name.as_bytes()) {
         return;
     }
-    sink(Kind::Host, name.as_bytes());
+    sink(word_kind(name.as_bytes()), name.as_bytes());
     let ascii = |c: char| c.is_ascii();
     for part in name.split(|c: char| c >= WITHOUT_BLANKS).filter(|part| part.len() < name.len()) {
         let is_host = part.chars().all(ascii) && !part.starts_with('.') && !part.ends_with('.');
         if is_host && ends_in_letters(part.as_bytes()) {
-            sink(Kind::Host, part.as_bytes());
+            sink(word_kind(part.as_bytes()), part.as_bytes());
         }
     }
 }

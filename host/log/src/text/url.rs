@@ -12,7 +12,7 @@ const MAX_NESTED: usize = 8;
 #[derive(Clone, Copy)]
 pub(super) struct Place {
     pub(super) start: usize,
-    authority: usize,
+    pub(super) authority: usize,
 }
 
 /// The next URL with a scheme.
@@ -23,11 +23,23 @@ pub(super) fn find(line: &[u8], from: usize, end: usize) -> Option<Place> {
         let letters = line[search..colon].iter().rev().take_while(|b| b.is_ascii_alphanumeric()).count();
         let digits = line[colon - letters..colon].iter().take_while(|b| b.is_ascii_digit()).count();
         if letters - digits >= 2 && colon + 3 < end {
-            return Some(Place { start: colon - letters + digits, authority: colon + 3 });
+            let start = scheme_start(line, colon - letters + digits, colon);
+            return Some(Place { start, authority: colon + 3 });
         }
         search = colon + 3;
     }
     None
+}
+
+/// Where the scheme begins among the letters before `://`: an escape or a name may be glued to it,
+/// as in `\nhttp://`, `\u003chttp://` and `=3Dhttp://`.
+fn scheme_start(line: &[u8], from: usize, colon: usize) -> usize {
+    let letters = &line[from..colon];
+    let ends_in = |scheme: &&[u8]| {
+        letters.len() > scheme.len() && letters[letters.len() - scheme.len()..].eq_ignore_ascii_case(scheme)
+    };
+    let schemes: [&[u8]; 4] = [b"https", b"http", b"hxxps", b"hxxp"];
+    schemes.into_iter().find(ends_in).map_or(from, |scheme| colon - scheme.len())
 }
 
 /// Hands over a URL and those inside it; gives where to go on.
@@ -125,11 +137,18 @@ fn authority_end(line: &[u8], from: usize, to: usize) -> usize {
     first_odd.unwrap_or(at)
 }
 
-/// Cuts at quotes and full stops of other scripts, `“`...`”`, `。`, which end a URL as `"` does.
+/// Cuts at quotes and full stops of other scripts, `“`...`”`, `«`...`»`, `。`, which end a URL as
+/// `"` does.
 fn punctuation(line: &[u8], from: usize, to: usize) -> usize {
-    let ends =
-        |at: &usize| matches!(line[*at..to], [0xe2, 0x80, 0x98..=0x9f, ..] | [0xe3, 0x80, 0x80..=0x9f, ..]);
-    memchr::memchr2_iter(0xe2, 0xe3, &line[from..to]).map(|at| from + at).find(ends).unwrap_or(to)
+    let ends = |at: &usize| {
+        matches!(
+            line[*at..to],
+            [0xe2, 0x80, 0x98..=0x9f | 0xb9 | 0xba, ..]
+                | [0xe3, 0x80, 0x80..=0x9f, ..]
+                | [0xc2, 0xab | 0xbb, ..]
+        )
+    };
+    memchr::memchr3_iter(0xe2, 0xe3, 0xc2, &line[from..to]).map(|at| from + at).find(ends).unwrap_or(to)
 }
 
 /// Without the punctuation that follows a URL in prose, and brackets that were opened before it.
@@ -163,37 +182,66 @@ fn trimmed(url: &[u8]) -> &[u8] {
     &url[..end]
 }
 
-/// A URL with JSON's optional escapes, `http:\/\/evil.com\/x`, of which the piece holds the scheme; gives where it ends.
-pub(super) fn escaped(
-    line: &[u8],
-    from: usize,
-    end: usize,
-    sink: &mut impl FnMut(Kind, &[u8]),
-) -> Option<usize> {
-    let scheme = line[from..end].strip_suffix(b":")?;
+/// Where the scheme begins of a URL whose slashes are escaped as JSON may have them: the piece
+/// ends in `http:`, and `\/\/` follows.
+pub(super) fn escaped_scheme(line: &[u8], from: usize, end: usize) -> Option<usize> {
+    let before = line[from..end].strip_suffix(b":")?;
     if !line[end..].starts_with(b"\\/\\/") {
         return None;
     }
-    let letters = scheme.iter().rev().take_while(|b| b.is_ascii_alphabetic()).count();
-    if letters < 2 {
-        return None;
-    }
-    let mut url = line[end - 1 - letters..end].to_vec();
-    let mut at = end;
+    let letters = before.iter().rev().take_while(|b| b.is_ascii_alphabetic()).count();
+    (letters >= 2).then(|| scheme_start(line, end - 1 - letters, end - 1))
+}
+
+/// Characters that HTML writes as entities, and the ones that end a URL.
+const ENTITIES: [(&[u8], u8); 8] = [
+    (b"&amp;", b'&'),
+    (b"&#38;", b'&'),
+    (b"&lt;", b'<'),
+    (b"&gt;", b'>'),
+    (b"&quot;", b'"'),
+    (b"&#34;", b'"'),
+    (b"&apos;", b'"'),
+    (b"&#39;", b'"'),
+];
+
+/// Whether there are escapes in a piece from `from` on, or right behind it: JSON's `\/` and
+/// `\u0026`, CEF's `\=`, HTML's entities.
+pub(super) fn has_escapes(line: &[u8], from: usize, end: usize) -> bool {
+    escape(&line[end..]).is_some()
+        || memchr::memchr_iter(b'&', &line[from..end]).any(|at| escape(&line[from + at..]).is_some())
+}
+
+/// The URL that begins at `start`, without its escapes, and where it ends. What is before `plain`
+/// is taken as it is. An escaped quote or angle bracket ends it.
+pub(super) fn unescaped(line: &[u8], start: usize, plain: usize) -> (Vec<u8>, usize) {
+    let (mut url, mut at) = (line[start..plain].to_vec(), plain);
     while let Some(&byte) = line.get(at) {
-        match byte {
-            b'\\' if line.get(at + 1) == Some(&b'/') => {
-                url.push(b'/');
-                at += 2;
-            }
-            _ if class(byte) == 0 => break,
-            _ => {
-                url.push(byte);
-                at += 1;
-            }
+        let (byte, bytes) = escape(&line[at..]).unwrap_or((byte, 1));
+        if class(byte) == 0 {
+            break;
         }
+        url.push(byte);
+        at += bytes;
     }
-    let to = url.len();
-    walk(&url, Place { start: 0, authority: letters + 3 }, to, sink);
-    Some(at)
+    (url, at)
+}
+
+/// The character that an escape at the text's start stands for, and the escape's bytes.
+fn escape(text: &[u8]) -> Option<(u8, usize)> {
+    match text {
+        [b'\\', byte @ (b'/' | b'=' | b'&'), ..] => Some((*byte, 2)),
+        [b'\\', b'u', b'0', b'0', high, low, ..] | [b'\\', b'x', high, low, ..] => {
+            let digit = |byte: u8| char::from(byte).to_digit(16);
+            let byte = (digit(*high)? * 16 + digit(*low)?) as u8;
+            Some((byte, if text[1] == b'u' { 6 } else { 4 }))
+        }
+        [b'&', ..] => ENTITIES
+            .into_iter()
+            .find(|(entity, _)| {
+                text.get(..entity.len()).is_some_and(|start| start.eq_ignore_ascii_case(entity))
+            })
+            .map(|(entity, byte)| (byte, entity.len())),
+        _ => None,
+    }
 }

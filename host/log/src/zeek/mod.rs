@@ -105,11 +105,6 @@ fn digit(hex: u8) -> u8 {
     (hex as char).to_digit(16).unwrap_or(0) as u8
 }
 
-/// Whether the line describes a CONNECT request.
-pub(crate) fn is_connect(header: &Header, line: &[u8]) -> bool {
-    cell(header, line, "method").is_some_and(|method| method == b"CONNECT")
-}
-
 /// The event's own time, column `ts`.
 pub(crate) fn time(header: &Header, line: &[u8]) -> Option<Timestamp> {
     let ts = cell(header, line, "ts")?;

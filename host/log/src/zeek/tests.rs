@@ -27,7 +27,7 @@ fn dns() {
     let log = format!(
         "{HEAD}#path\tdns\n#fields\tts\tuid\tid.orig_h\tid.orig_p\tid.resp_h\tid.resp_p\tproto\tquery\tanswers\n\
          #types\ttime\tstring\taddr\tport\taddr\tport\tenum\tstring\tvector[string]\n\
-         1795314625.802123\tC1\t10.1.2.3\t5353\t2001:db8::53\t53\tudp\twww.evil.example\tcdn.evil.example,192.0.2.7,TXT 3 a\\x2cb\n\
+         1795314625.802123\tC1\t10.1.2.3\t5353\t2001:db8::53\t53\tudp\twww.evil.example\tcdn.evil.example,192.0.2.7,TXT 3 a\\x2cc.example\n\
          1795314626.0\tC2\t10.1.2.3\t5353\t8.8.8.8\t53\tudp\t-\t(empty)\n#close\t2026-11-22-03-00-00"
     );
     assert_eq!(
@@ -38,7 +38,7 @@ fn dns() {
             "dns.question.name Host www.evil.example",
             "dns.answers.data Any cdn.evil.example",
             "dns.answers.data Any 192.0.2.7",
-            "dns.answers.data Any TXT 3 a,b",
+            "dns.answers.data Host c.example",
             "source.ip Address 10.1.2.3",
             "destination.ip Address 8.8.8.8",
         ]
@@ -63,9 +63,23 @@ fn http_joins_host_and_path() {
         ]
     );
     assert!(found(log).contains(&"http.request.referrer Url http://r.example/".to_owned()));
-    let header = Header::new(&Fields::default()).changed_by(log.lines().next().unwrap().as_bytes()).unwrap();
-    assert!(is_connect(&header, log.lines().last().unwrap().as_bytes()));
-    assert!(!is_connect(&header, log.lines().nth(1).unwrap().as_bytes()));
+}
+
+#[test]
+fn proxies_and_socks() {
+    let log = "#fields\tts\tid.orig_h\tproxied\trequest.host\trequest.name\tbound.host\n\
+               #types\ttime\taddr\tset[string]\taddr\tstring\taddr\n\
+               1.0\t10.1.2.3\tX-FORWARDED-FOR -> 198.51.100.1,198.51.100.2:80\t192.0.2.7\tevil.example\t-";
+    assert_eq!(
+        found(log),
+        [
+            "source.ip Address 10.1.2.3",
+            "proxied Address 198.51.100.1",
+            "proxied Host 198.51.100.2:80",
+            "request.host Address 192.0.2.7",
+            "request.name Host evil.example",
+        ]
+    );
 }
 
 #[test]

@@ -1,30 +1,43 @@
-//! Clients for one feed, and to whom its credentials go.
+//! Clients for one feed: to whom its credentials go, and to whom nobody may send this program.
 
-use std::time::Duration;
+use std::sync::Arc;
 
-use anyhow::{Context, ensure};
+use anyhow::Context;
 use reqwest::header::{HeaderName, HeaderValue};
-use reqwest::{Certificate, Client, ClientBuilder, Identity, NoProxy, Proxy, RequestBuilder};
+use reqwest::{Client, ClientBuilder, NoProxy, Proxy, RequestBuilder};
 use url::{Origin, Url};
 
 use crate::config::{Auth, ClientCertificate, Http};
-use crate::credentials::{self, NO_AUTHORITIES, pem};
+use crate::network::{NO_AUTHORITIES, PublicHosts, Refused, Secrets, auth_header, http_client, tls_config};
 
-/// How long a connection is kept for the next page.
-const POOL_IDLE: Duration = Duration::from_secs(30);
+/// What a URL's host may be shown and asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Reach {
+    /// The configured scheme, host and port, by the configuration's own word: with credentials.
+    Home,
+    /// The same, or an origin that the configuration allows, by another server's word: without
+    /// credentials.
+    Allowed,
+    /// Any other: without credentials, on public addresses only, and its answers are not quoted.
+    Foreign,
+}
 
 /// What a feed's requests are made with.
 pub(super) struct Access {
     /// Where the credentials belong: scheme, host and port of the configured URL.
     home: Origin,
+    /// Other origins that redirects may lead to, whatever their addresses.
+    allowed: Vec<Origin>,
     /// Shows the client certificate, if there is one.
     known: Client,
     /// Shows none.
     anonymous: Client,
+    /// Shows none, and connects to public addresses only.
+    foreign: Client,
+    public: PublicHosts,
     has_certificate: bool,
     credentials: Option<(HeaderName, HeaderValue)>,
-    /// Texts that are never to be shown, as servers may send back what they got.
-    secrets: Vec<String>,
+    secrets: Secrets,
 }
 
 impl Access {
@@ -34,16 +47,27 @@ impl Access {
         auth: &Auth,
         certificate: Option<&ClientCertificate>,
     ) -> anyhow::Result<Access> {
-        credentials::set_tls_provider();
-        let anonymous = client(builder(http)?)?;
+        let anonymous = client(builder(http, None)?)?;
         let known = match certificate {
-            Some(certificate) => client(builder(http)?.identity(identity(certificate)?))?,
+            Some(_) => client(builder(http, certificate)?)?,
             None => anonymous.clone(),
         };
-        let credentials = credentials::header(auth)?;
-        let secrets = credentials::secrets(auth, credentials.as_ref());
-        let has_certificate = certificate.is_some();
-        Ok(Access { home: home.origin(), known, anonymous, has_certificate, credentials, secrets })
+        let public = PublicHosts::new(http.proxy.as_ref());
+        let foreign = client(builder(http, None)?.dns_resolver(Arc::new(public.clone())))?;
+        let credentials = auth_header(auth)?;
+        let mut secrets = Secrets::of_auth(auth, credentials.as_ref());
+        secrets.add_url(home);
+        Ok(Access {
+            home: home.origin(),
+            allowed: http.allow_redirects_to.iter().map(Url::origin).collect(),
+            known,
+            anonymous,
+            foreign,
+            public,
+            has_certificate: certificate.is_some(),
+            credentials,
+            secrets,
+        })
     }
 
     /// Whether there is anything that only the feed's own server may see.
@@ -51,57 +75,53 @@ impl Access {
         self.credentials.is_some() || self.has_certificate
     }
 
-    /// Whether credentials may be sent there.
-    pub(super) fn is_home(&self, url: &Url) -> bool {
-        url.origin() == self.home
-    }
-
-    /// A request, with all credentials or with none.
-    pub(super) fn request(&self, url: &Url, with_credentials: bool) -> RequestBuilder {
-        if !with_credentials {
-            return self.anonymous.get(url.clone());
-        }
-        let request = self.known.get(url.clone());
-        match &self.credentials {
-            Some((name, value)) => request.header(name, value),
-            None => request,
+    /// What a URL may be shown and asked. `is_own` unless another server named it.
+    pub(super) fn reach(&self, url: &Url, is_own: bool) -> Reach {
+        let origin = url.origin();
+        match origin == self.home {
+            true if is_own => Reach::Home,
+            is_home if is_home || self.allowed.contains(&origin) => Reach::Allowed,
+            _ => Reach::Foreign,
         }
     }
 
-    /// A text from outside without what is secret.
-    pub(super) fn redacted(&self, text: &str) -> String {
-        credentials::redacted(text, &self.secrets)
+    /// A request; an error for a host that may not be asked. The addresses of a foreign host's name
+    /// are judged when they are connected to.
+    pub(super) fn request(&self, url: &Url, reach: Reach) -> Result<RequestBuilder, Refused> {
+        let request = match reach {
+            Reach::Home => self.known.get(url.clone()),
+            Reach::Allowed => self.anonymous.get(url.clone()),
+            Reach::Foreign => {
+                self.public.check(url)?;
+                self.foreign.get(url.clone())
+            }
+        };
+        Ok(match &self.credentials {
+            Some((name, value)) if reach == Reach::Home => request.header(name, value),
+            _ => request,
+        })
+    }
+
+    #[cfg(test)]
+    pub(super) fn foreign(&self) -> &Client {
+        &self.foreign
+    }
+
+    pub(super) fn secrets(&self) -> &Secrets {
+        &self.secrets
     }
 }
 
-fn builder(http: &Http) -> anyhow::Result<ClientBuilder> {
-    let mut builder = Client::builder()
-        .user_agent(&http.user_agent)
-        .connect_timeout(http.connect_timeout)
-        .pool_idle_timeout(POOL_IDLE)
-        // They are followed here, where it is known what may go where.
-        .redirect(reqwest::redirect::Policy::none())
-        .referer(false);
-    for path in &http.ca_files {
-        let pem = pem(path)?;
-        let certificates = Certificate::from_pem_bundle(&pem)
-            .with_context(|| format!("{}: expected certificates in PEM", path.display()))?;
-        ensure!(!certificates.is_empty(), "{}: expected certificates in PEM, got none", path.display());
-        builder = builder.tls_certs_merge(certificates);
-    }
-    if let Some(proxy) = &http.proxy {
-        let proxy = Proxy::all(proxy.clone()).map_err(reqwest::Error::without_url);
-        builder = builder.proxy(proxy.context("the proxy")?.no_proxy(NoProxy::from_env()));
-    }
-    Ok(builder)
+fn builder(http: &Http, certificate: Option<&ClientCertificate>) -> anyhow::Result<ClientBuilder> {
+    let tls = tls_config(&http.ca_files, certificate)?;
+    let builder = http_client(tls, &http.user_agent).connect_timeout(http.connect_timeout);
+    let Some(proxy) = &http.proxy else { return Ok(builder) };
+    let proxy = Proxy::all(proxy.clone()).map_err(reqwest::Error::without_url).context("the proxy")?;
+    Ok(builder.proxy(proxy.no_proxy(NoProxy::from_env())))
 }
 
 fn client(builder: ClientBuilder) -> anyhow::Result<Client> {
     builder
         .build()
         .with_context(|| format!("the HTTP client cannot be set up; {NO_AUTHORITIES} (`ca_files` in [http])"))
-}
-
-fn identity(files: &ClientCertificate) -> anyhow::Result<Identity> {
-    Identity::from_pem(&credentials::identity_pem(files)?).with_context(|| credentials::no_identity(files))
 }

@@ -21,12 +21,17 @@ pub(crate) enum Fault {
     Connect { url: String, source: reqwest::Error },
     #[error("{url}: the connection broke after {bytes} bytes of the body")]
     Broken { url: String, bytes: u64, source: reqwest::Error },
-    #[error("{url}: expected {what} within {}, got nothing; `{setting}` in [http] is the limit", humantime::format_duration(*limit))]
+    #[error("{url}: expected {what} within {}, got nothing; {setting} is the limit", humantime::format_duration(*limit))]
     Silent { url: String, what: &'static str, limit: Duration, setting: &'static str },
     #[error("{url}: expected a body of at most {limit} bytes, unpacked, got a longer one; {remedy}")]
     TooLong { url: String, limit: u64, remedy: &'static str },
     #[error("{url}: redirected to {target}, which is not followed: {why}")]
     Redirect { url: String, target: String, why: &'static str },
+    /// A server elsewhere sends this program to a host of this machine or a private network.
+    #[error(
+        "{url}: it leads to {target}, which is not asked: {why}; `allow_redirects_to` in [http] allows it"
+    )]
+    Foreign { url: String, target: String, why: String },
     /// What the server says of itself does not fit the configuration, and will not until one of them is changed.
     #[error("{url}: {what}")]
     Unfit { url: String, what: String },
@@ -42,7 +47,9 @@ impl Fault {
     pub(crate) fn is_permanent(&self) -> bool {
         match self {
             Fault::Answer { status, .. } => (400..500).contains(status) && !is_passing(*status),
-            Fault::Redirect { .. } | Fault::Unfit { .. } | Fault::TooLong { .. } => true,
+            Fault::Redirect { .. } | Fault::Foreign { .. } | Fault::Unfit { .. } | Fault::TooLong { .. } => {
+                true
+            }
             Fault::Connect { .. }
             | Fault::Broken { .. }
             | Fault::Silent { .. }
@@ -58,6 +65,11 @@ impl Fault {
             Fault::Connect { .. } | Fault::Broken { .. } => true,
             _ => false,
         }
+    }
+
+    /// Whether the poll's own time was over.
+    pub(crate) fn is_poll_timeout(&self) -> bool {
+        matches!(self, Fault::Silent { setting: super::POLL_TIMEOUT, .. })
     }
 
     /// How long the server wants to be left alone.

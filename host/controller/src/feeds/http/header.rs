@@ -1,12 +1,9 @@
-//! What headers say, and how URLs are shown.
+//! Headers of answers.
 
 use std::time::{Duration, SystemTime};
 
 use reqwest::header::{AsHeaderName, HeaderMap, RETRY_AFTER};
 use threatsieve_blacklist::Timestamp;
-use url::Url;
-
-use crate::output::harmless;
 
 /// Longest `Retry-After` that is heeded.
 const MAX_RETRY_AFTER: Duration = Duration::from_secs(24 * 3600);
@@ -36,17 +33,6 @@ pub(super) fn retry_after(headers: &HeaderMap) -> Option<Duration> {
         }
     };
     Some(wait.min(MAX_RETRY_AFTER))
-}
-
-/// A URL without what may be secret in it: credentials, and the query, where many services want their keys.
-pub(crate) fn shown(url: &Url) -> String {
-    let mut text = url.clone();
-    // They fail only for URLs that have no host, and so no credentials.
-    let _ = text.set_username("").and_then(|()| text.set_password(None));
-    text.set_query(None);
-    text.set_fragment(None);
-    let query = if url.query().is_some() { "?..." } else { "" };
-    format!("{}{query}", harmless(text.as_str()))
 }
 
 #[cfg(test)]
@@ -84,15 +70,5 @@ mod tests {
         assert!((90..=100).contains(&wait(&soon).unwrap().as_secs()));
         assert_eq!(wait("-1"), None);
         assert_eq!(wait("soon"), None);
-    }
-
-    #[test]
-    fn urls_are_shown_without_secrets() {
-        for (url, want) in [
-            ("https://user:word@host:8443/a/b?apikey=1#x", "https://host:8443/a/b?..."),
-            ("http://host", "http://host/"),
-        ] {
-            assert_eq!(shown(&url.parse().unwrap()), want);
-        }
     }
 }

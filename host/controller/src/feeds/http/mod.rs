@@ -10,16 +10,18 @@ pub(super) mod tests;
 use std::time::{Duration, Instant};
 
 use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, LOCATION};
-use reqwest::{Response, StatusCode};
+use reqwest::{RequestBuilder, Response, StatusCode};
 use tokio::time::timeout;
 use url::Url;
 
-use self::access::Access;
+use self::access::{Access, Reach};
 pub(crate) use self::fault::Fault;
 use self::header::retry_after;
-pub(super) use self::header::{moment, shown, text};
+pub(super) use self::header::{moment, text};
 pub(super) use self::spool::Spooled;
 use crate::config::{Auth, ClientCertificate, Http};
+pub(super) use crate::network::shown_url as shown;
+use crate::network::{Refused, Secrets};
 use crate::output::clipped;
 
 /// Most redirects of one request that are followed.
@@ -31,14 +33,18 @@ const SHOWN_BYTES: usize = 4 * SHOWN_CHARS;
 const PATIENCE: Duration = Duration::from_secs(60);
 /// The wait before a second try where the server names none: from half of this on.
 const PAUSE: Duration = Duration::from_secs(2);
+/// The setting that ends a poll, as errors name it.
+const POLL_TIMEOUT: &str = "`poll_timeout` in [http]";
 
 /// Makes a feed's requests.
 pub(super) struct Fetcher {
     access: Access,
     limits: Http,
-    /// What is left of it.
+    /// When the whole poll has to be over.
+    deadline: Deadline,
+    /// What is left of [`PATIENCE`].
     patience: Duration,
-    /// Of all bodies so far, unpacked.
+    /// Bytes of all bodies so far, unpacked.
     pub(super) bytes: u64,
 }
 
@@ -67,7 +73,7 @@ impl Request {
     }
 }
 
-/// What came.
+/// An answer.
 #[derive(Debug)]
 pub(super) struct Answer {
     /// Where it came from, after redirects.
@@ -75,29 +81,49 @@ pub(super) struct Answer {
     pub(super) status: StatusCode,
     pub(super) headers: HeaderMap,
     pub(super) body: Spooled,
+    quote: Quote,
 }
 
 impl Answer {
-    /// Refuses what is a page for people.
+    /// Refuses a page for people.
     pub(super) fn refuse_page(&self, expected: &str) -> Result<(), Fault> {
-        refuse_page(&self.url, &self.headers, &self.body.start(SHOWN_BYTES)?, expected)
+        self.quote.refuse_page(&self.url, &self.headers, &self.body.start(SHOWN_BYTES)?, expected)
     }
 }
 
-/// Refuses what says of itself, or shows, that it is a page for people, such as the one that asks them to log in.
-fn refuse_page(url: &Url, headers: &HeaderMap, start: &[u8], expected: &str) -> Result<(), Fault> {
-    let content_type = text(headers, CONTENT_TYPE).unwrap_or_default();
-    let start = start.strip_prefix(b"\xef\xbb\xbf").unwrap_or(start).trim_ascii_start();
-    let is_html = content_type.to_ascii_lowercase().contains("html");
-    // `<!DOCTYPE`, `<html`, `<?xml`.
-    if !is_html && !matches!(start, [b'<', b'!' | b'?' | b'h' | b'H', ..]) {
-        return Ok(());
+/// How an answer may be quoted in messages: without secrets, and not at all if it is a foreign
+/// host's.
+#[derive(Debug, Clone)]
+struct Quote {
+    secrets: Secrets,
+    is_foreign: bool,
+}
+
+impl Quote {
+    /// The first characters of a text; nothing where it may not be quoted.
+    fn of(&self, bytes: &[u8]) -> Option<String> {
+        let text = self.secrets.excerpt(bytes.trim_ascii(), SHOWN_CHARS);
+        (!self.is_foreign && !text.is_empty()).then_some(text)
     }
-    let start = clipped(start, SHOWN_CHARS);
-    let what = format!(
-        "expected {expected}, got {content_type} `{start}`: a page for people, such as one to log in, or XML"
-    );
-    Err(Fault::Content { url: shown(url), what })
+
+    /// Refuses what says of itself, or shows, that it is a page for people, such as a login form.
+    fn refuse_page(&self, url: &Url, headers: &HeaderMap, start: &[u8], expected: &str) -> Result<(), Fault> {
+        let content_type = text(headers, CONTENT_TYPE).unwrap_or_default();
+        let start = start.strip_prefix(b"\xef\xbb\xbf").unwrap_or(start).trim_ascii_start();
+        let is_html = content_type.to_ascii_lowercase().contains("html");
+        // `<!DOCTYPE`, `<html`, `<?xml`.
+        if !is_html && !matches!(start, [b'<', b'!' | b'?' | b'h' | b'H', ..]) {
+            return Ok(());
+        }
+        let mut what = format!("expected {expected}, got a page for people, such as a login form, or XML");
+        if let Some(kind) = self.of(content_type.as_bytes()) {
+            what.push_str(&format!(", of type {kind}"));
+        }
+        if let Some(start) = self.of(start) {
+            what.push_str(&format!(": `{start}`"));
+        }
+        Err(Fault::Content { url: shown(url), what })
+    }
 }
 
 impl Fetcher {
@@ -107,9 +133,15 @@ impl Fetcher {
         home: &Url,
         auth: &Auth,
         certificate: Option<&ClientCertificate>,
+        deadline: Deadline,
     ) -> anyhow::Result<Fetcher> {
         let access = Access::new(http, home, auth, certificate)?;
-        Ok(Fetcher { access, limits: http.clone(), patience: PATIENCE, bytes: 0 })
+        Ok(Fetcher { access, limits: http.clone(), deadline, patience: PATIENCE, bytes: 0 })
+    }
+
+    /// Whether the poll's time is over.
+    pub(super) fn is_over(&self) -> bool {
+        self.deadline.is_over()
     }
 
     /// Fetches, and tries again once if the fault is likely to be over soon.
@@ -120,6 +152,9 @@ impl Fetcher {
         };
         let wait = fault.retry_after().unwrap_or_else(|| PAUSE.mul_f64(0.5 + 0.5 * fastrand::f64()));
         let Some(left) = self.patience.checked_sub(wait) else { return Err(fault) };
+        if self.deadline.within(wait) < wait {
+            return Err(fault);
+        }
         self.patience = left;
         tracing::debug!(error = %fault, wait_ms = wait.as_millis() as u64, "asked again soon");
         tokio::time::sleep(wait).await;
@@ -127,40 +162,56 @@ impl Fetcher {
     }
 
     async fn attempt(&mut self, request: &Request) -> Result<Answer, Fault> {
-        let deadline = Deadline::new(self.limits.total_timeout);
-        let (url, mut response) = self.open(request, &deadline).await?;
+        let deadline = self.request_deadline();
+        let (url, reach, mut response) = self.open(request, &deadline).await?;
         let (status, headers) = (response.status(), std::mem::take(response.headers_mut()));
         let limit = request.max_bytes.min(self.limits.max_body_bytes);
         let body = self.spool(&url, &mut response, limit, &deadline).await?;
         self.bytes += body.bytes;
-        Ok(Answer { url, status, headers, body })
+        Ok(Answer { url, status, headers, body, quote: self.quote(reach) })
+    }
+
+    fn request_deadline(&self) -> Deadline {
+        Deadline::new(self.limits.total_timeout, "`total_timeout` in [http]").or(self.deadline)
     }
 
     /// The first bytes of what would be fetched, and how long the server says it is.
     pub(super) async fn look(&self, request: &Request) -> Result<(Url, Option<u64>, Vec<u8>), Fault> {
-        let deadline = Deadline::new(self.limits.total_timeout);
-        let (url, mut response) = self.open(request, &deadline).await?;
+        let deadline = self.request_deadline();
+        let (url, reach, mut response) = self.open(request, &deadline).await?;
         let length = response.content_length();
         let start = self.start(&url, &mut response, &deadline).await?;
-        refuse_page(&url, response.headers(), &start, request.expected)?;
+        self.quote(reach).refuse_page(&url, response.headers(), &start, request.expected)?;
         Ok((url, length, start))
     }
 
     /// Asks, follows redirects, and refuses any status but those wanted.
-    async fn open(&self, request: &Request, deadline: &Deadline) -> Result<(Url, Response), Fault> {
+    async fn open(&self, request: &Request, deadline: &Deadline) -> Result<(Url, Reach, Response), Fault> {
         let mut url = request.url.clone();
-        let mut is_home = self.access.is_home(&url);
+        let mut is_own = self.access.reach(&url, true) == Reach::Home;
+        let mut from = None;
         for _ in 0..=MAX_REDIRECTS {
-            let response = self.send(&url, is_home, request, deadline).await?;
+            let reach = self.access.reach(&url, is_own);
+            let refused = |refused: Refused| Fault::Foreign {
+                url: shown(from.as_ref().unwrap_or(&request.url)),
+                target: shown(&url),
+                why: refused.to_string(),
+            };
+            let sending = self.access.request(&url, reach).map_err(refused)?;
+            let response =
+                self.send(&url, sending, request, deadline).await.map_err(|error| match error {
+                    Unsent::Refused(why) => refused(why),
+                    Unsent::Fault(fault) => fault,
+                })?;
             if request.statuses.contains(&response.status()) {
-                return Ok((url, response));
+                return Ok((url, reach, response));
             }
             let Some(target) = redirection(&url, response.status(), response.headers())? else {
-                return Err(self.unwanted(&url, is_home, request, response, deadline).await);
+                return Err(self.unwanted(&url, reach, request, response, deadline).await);
             };
             // Once elsewhere, nobody else decides what is shown to the feed's own server.
-            is_home = is_home && self.access.is_home(&target);
-            url = target;
+            is_own = is_own && self.access.reach(&target, true) == Reach::Home;
+            from = Some(std::mem::replace(&mut url, target));
         }
         let (target, why) = (shown(&url), "expected at most 5 redirects, got more");
         Err(Fault::Redirect { url: shown(&request.url), target, why })
@@ -169,26 +220,33 @@ impl Fetcher {
     async fn send(
         &self,
         url: &Url,
-        is_home: bool,
+        sending: RequestBuilder,
         request: &Request,
         deadline: &Deadline,
-    ) -> Result<Response, Fault> {
+    ) -> Result<Response, Unsent> {
         let limit = self.limits.connect_timeout.saturating_add(self.limits.idle_timeout);
-        let sending = self.access.request(url, is_home).headers(request.headers.clone()).send();
-        match timeout(deadline.within(limit), sending).await {
-            Ok(Ok(response)) => Ok(response),
-            Ok(Err(error)) if error.is_connect() && error.is_timeout() => Err(Fault::Silent {
-                url: shown(url),
-                what: "a connection",
-                limit: self.limits.connect_timeout,
-                setting: "connect_timeout",
-            }),
-            Ok(Err(error)) if error.is_connect() => {
-                Err(Fault::Connect { url: shown(url), source: error.without_url() })
-            }
-            Ok(Err(error)) => Err(Fault::Broken { url: shown(url), bytes: 0, source: error.without_url() }),
-            Err(_) => Err(self.silent(url, "an answer", deadline)),
-        }
+        let sending = sending.headers(request.headers.clone()).send();
+        let url = || shown(url);
+        let fault = match timeout(deadline.within(limit), sending).await {
+            Ok(Ok(response)) => return Ok(response),
+            Ok(Err(error)) => match refused(&error) {
+                Some(refused) => return Err(Unsent::Refused(refused)),
+                None if error.is_connect() && error.is_timeout() => Fault::Silent {
+                    url: url(),
+                    what: "a connection",
+                    limit: self.limits.connect_timeout,
+                    setting: "`connect_timeout` in [http]",
+                },
+                None if error.is_connect() => Fault::Connect { url: url(), source: error.without_url() },
+                None => Fault::Broken { url: url(), bytes: 0, source: error.without_url() },
+            },
+            Err(_) => self.silent(url(), "an answer", deadline),
+        };
+        Err(Unsent::Fault(fault))
+    }
+
+    fn quote(&self, reach: Reach) -> Quote {
+        Quote { secrets: self.access.secrets().clone(), is_foreign: reach == Reach::Foreign }
     }
 
     /// The next part of a body; `None` at its end.
@@ -202,17 +260,20 @@ impl Fetcher {
         match timeout(deadline.within(self.limits.idle_timeout), response.chunk()).await {
             Ok(Ok(chunk)) => Ok(chunk),
             Ok(Err(error)) => Err(Fault::Broken { url: shown(url), bytes, source: error.without_url() }),
-            Err(_) => Err(self.silent(url, "more of the body", deadline)),
+            Err(_) => Err(self.silent(shown(url), "more of the body", deadline)),
         }
     }
 
-    fn silent(&self, url: &Url, what: &'static str, deadline: &Deadline) -> Fault {
-        let url = shown(url);
-        if deadline.is_over() {
-            let what = "the whole body";
-            return Fault::Silent { url, what, limit: self.limits.total_timeout, setting: "total_timeout" };
+    fn silent(&self, url: String, what: &'static str, deadline: &Deadline) -> Fault {
+        match deadline.is_over() {
+            true => deadline.fault(url, "the whole body"),
+            false => Fault::Silent {
+                url,
+                what,
+                limit: self.limits.idle_timeout,
+                setting: "`idle_timeout` in [http]",
+            },
         }
-        Fault::Silent { url, what, limit: self.limits.idle_timeout, setting: "idle_timeout" }
     }
 
     async fn spool(
@@ -249,24 +310,23 @@ impl Fetcher {
     async fn unwanted(
         &self,
         url: &Url,
-        is_home: bool,
+        reach: Reach,
         request: &Request,
         mut response: Response,
         deadline: &Deadline,
     ) -> Fault {
         let (status, headers) = (response.status(), std::mem::take(response.headers_mut()));
-        // Why there is no more of it is of no interest beside the status.
+        // Why there is no more of it does not matter next to the status.
         let start = self.start(url, &mut response, deadline).await.unwrap_or_default();
-        let mut got = status.to_string();
-        if let Some(content_type) = text(&headers, CONTENT_TYPE) {
-            got.push_str(&format!(", {}", clipped(content_type.as_bytes(), SHOWN_CHARS)));
+        let (mut got, quote) = (status.to_string(), self.quote(reach));
+        if let Some(content_type) = text(&headers, CONTENT_TYPE).and_then(|kind| quote.of(kind.as_bytes())) {
+            got.push_str(&format!(", {content_type}"));
         }
-        let start = self.access.redacted(&clipped(start.trim_ascii(), SHOWN_CHARS));
-        if !start.is_empty() {
+        if let Some(start) = quote.of(&start) {
             got.push_str(&format!(": {start}"));
         }
         if matches!(status, StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN)
-            && !is_home
+            && reach != Reach::Home
             && self.access.has_credentials()
         {
             got.push_str(&format!(
@@ -303,20 +363,63 @@ fn redirection(from: &Url, status: StatusCode, headers: &HeaderMap) -> Result<Op
     }
 }
 
-/// When a request with its body has to be over.
-struct Deadline(Option<Instant>);
+/// A request that was not sent, or brought no answer.
+enum Unsent {
+    /// Its host has no address that may be connected to.
+    Refused(Refused),
+    Fault(Fault),
+}
+
+/// The resolver's refusal, if that is why a request failed.
+fn refused(error: &reqwest::Error) -> Option<Refused> {
+    let mut cause: &dyn std::error::Error = error;
+    while let Some(next) = cause.source() {
+        if let Some(refused) = next.downcast_ref::<Refused>() {
+            return Some(refused.clone());
+        }
+        cause = next;
+    }
+    None
+}
+
+/// When a request with its body has to be over, and the setting that says so.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Deadline {
+    /// `None` for a moment that no clock reaches.
+    end: Option<Instant>,
+    limit: Duration,
+    setting: &'static str,
+}
 
 impl Deadline {
-    fn new(limit: Duration) -> Deadline {
-        Deadline(Instant::now().checked_add(limit))
+    fn new(limit: Duration, setting: &'static str) -> Deadline {
+        Deadline { end: Instant::now().checked_add(limit), limit, setting }
+    }
+
+    /// The end of a poll, or of a round's polling, that begins now.
+    pub(super) fn of_poll(http: &Http) -> Deadline {
+        Deadline::new(http.poll_timeout, POLL_TIMEOUT)
+    }
+
+    /// The earlier one.
+    fn or(self, other: Deadline) -> Deadline {
+        match (self.end, other.end) {
+            (Some(own), Some(others)) if others < own => other,
+            (None, Some(_)) => other,
+            _ => self,
+        }
     }
 
     /// The shorter one of a limit and what is left.
     fn within(&self, limit: Duration) -> Duration {
-        self.0.map_or(limit, |end| limit.min(end.saturating_duration_since(Instant::now())))
+        self.end.map_or(limit, |end| limit.min(end.saturating_duration_since(Instant::now())))
     }
 
-    fn is_over(&self) -> bool {
-        self.0.is_some_and(|end| Instant::now() >= end)
+    pub(super) fn is_over(&self) -> bool {
+        self.end.is_some_and(|end| Instant::now() >= end)
+    }
+
+    fn fault(&self, url: String, what: &'static str) -> Fault {
+        Fault::Silent { url, what, limit: self.limit, setting: self.setting }
     }
 }

@@ -12,7 +12,10 @@ pub(in crate::feeds) fn limits() -> Http {
         connect_timeout: Duration::from_secs(5),
         idle_timeout: Duration::from_secs(5),
         total_timeout: Duration::from_secs(20),
+        poll_timeout: Duration::from_secs(60),
+        max_poll_objects: 1_000_000,
         max_body_bytes: 1024 * 1024,
+        allow_redirects_to: Vec::new(),
         proxy: None,
         ca_files: Vec::new(),
         user_agent: "threatsieve/test".to_owned(),
@@ -24,7 +27,7 @@ fn key(secret: &str) -> Auth {
 }
 
 async fn get(http: &Http, url: Url, auth: &Auth) -> Result<(Fetcher, Answer), Fault> {
-    let mut fetcher = Fetcher::new(http, &url, auth, None).unwrap();
+    let mut fetcher = Fetcher::new(http, &url, auth, None, Deadline::of_poll(http)).unwrap();
     let answer = fetcher.get(&Request::new(url, "a list")).await?;
     Ok((fetcher, answer))
 }
@@ -74,6 +77,7 @@ async fn credentials_go_to_the_configured_server_alone() {
         _ => Reply::new(200, "evil.com"),
     });
     let bearer = Auth::Bearer(Secret::new("s3cret".to_owned()));
+    let limits = || Http { allow_redirects_to: vec![other.url.clone()], ..limits() };
     for auth in [key("s3cret"), bearer] {
         let before = server.asked().len();
         get(&limits(), server.at("near"), &auth).await.unwrap();
@@ -95,13 +99,11 @@ async fn who_refuses_after_a_redirect_got_no_credentials_and_the_error_says_so()
     let other = Server::start(|_| Reply::new(401, "who are you?"));
     let elsewhere = other.url.to_string();
     let server = Server::start(move |_| Reply::new(302, "").with("Location", &elsewhere));
-    let fault = get(&limits(), server.url.clone(), &key("s3cret")).await.err().unwrap();
+    let http = Http { allow_redirects_to: vec![other.url.clone()], ..limits() };
+    let fault = get(&http, server.url.clone(), &key("s3cret")).await.err().unwrap();
     assert!(fault.is_permanent());
     let text = told(fault);
-    assert!(
-        text.contains("401") && text.contains("who are you?") && text.contains("credentials go to"),
-        "{text}"
-    );
+    assert!(text.contains("401") && text.contains("credentials go to"), "{text}");
 }
 
 #[tokio::test]
@@ -111,6 +113,96 @@ async fn redirects_end() {
     assert!(fault.is_permanent());
     assert!(told(fault).contains("at most 5 redirects"));
     assert_eq!(server.asked().len(), 6);
+}
+
+/// A server that redirects to what `target` makes of its own URL.
+fn redirecting(target: impl Fn(&Url) -> String + Send + Sync + 'static) -> Server {
+    Server::start(move |ask| {
+        let own: Url = format!("http://{}/", ask.headers["host"]).parse().unwrap();
+        match ask.path.as_str() {
+            "/secret" => Reply::new(200, "local-only"),
+            _ => Reply::new(302, "").with("Location", &target(&own)),
+        }
+    })
+}
+
+#[tokio::test]
+async fn redirects_into_private_networks_are_refused_unless_they_are_allowed() {
+    let local = Server::start(|_| Reply::new(200, "local-only page"));
+    let port = local.url.port().unwrap();
+    for target in [
+        local.url.to_string(),
+        format!("http://localhost:{port}/"),
+        format!("http://[::ffff:127.0.0.1]:{port}/"),
+        format!("http://0.0.0.0:{port}/"),
+        format!("http://2130706433:{port}/"),
+        "http://169.254.169.254/latest/meta-data/".to_owned(),
+        "http://metadata.google.internal/".to_owned(),
+        "https://10.0.0.1/".to_owned(),
+    ] {
+        let wanted = target.clone();
+        let server = redirecting(move |_| wanted.clone());
+        let fault = error(&limits(), server.url.clone()).await;
+        assert!(matches!(fault, Fault::Foreign { .. }) && fault.is_permanent(), "{target}: {fault}");
+        let text = told(fault);
+        assert!(text.contains("`allow_redirects_to`") && !text.contains("local-only"), "{text}");
+    }
+    assert!(local.asked().is_empty(), "nobody was sent there");
+    let server = redirecting(|own| own.join("secret").unwrap().into());
+    get(&limits(), server.url.clone(), &Auth::None).await.unwrap();
+    let wanted = local.url.to_string();
+    let server = redirecting(move |_| wanted.clone());
+    let http = Http { allow_redirects_to: vec![local.url.clone()], ..limits() };
+    let (_, answer) = get(&http, server.url.clone(), &Auth::None).await.unwrap();
+    assert_eq!(answer.body.start(100).unwrap(), b"local-only page");
+}
+
+#[tokio::test]
+async fn a_name_is_judged_by_the_address_that_is_connected_to() {
+    // No public name has a private address here, so the resolver is asked for one that has.
+    let url = "http://feeds.example/".parse().unwrap();
+    let access = Access::new(&limits(), &url, &Auth::None, None).unwrap();
+    let local = Server::start(|_| Reply::new(200, "local-only"));
+    let named: Url = format!("http://localhost:{}/", local.url.port().unwrap()).parse().unwrap();
+    let error = access.foreign().get(named).send().await.unwrap_err();
+    let refused = refused(&error).unwrap().to_string();
+    assert!(refused.contains("loopback"), "{refused}");
+    assert!(local.asked().is_empty());
+}
+
+#[tokio::test]
+async fn answers_of_foreign_hosts_are_not_quoted() {
+    let quote = |is_foreign| Quote { secrets: Secrets::default(), is_foreign };
+    let url = "http://feeds.example/".parse().unwrap();
+    let page =
+        |is_foreign| quote(is_foreign).refuse_page(&url, &HeaderMap::new(), b"<html>who are you?", "a list");
+    let (own, foreign) = (page(false).unwrap_err().to_string(), page(true).unwrap_err().to_string());
+    assert!(own.contains("who are you?") && !foreign.contains("who"), "{own} {foreign}");
+}
+
+#[tokio::test]
+async fn a_key_in_the_url_is_not_shown_when_the_server_repeats_it() {
+    let server = Server::start(|ask| match ask.path.as_str() {
+        path if path.starts_with("/page") => Reply::new(200, format!("<html>No {path}</html>")),
+        path => Reply::new(403, format!("{{\"error\":\"no access: {path}\"}}")),
+    });
+    for path in ["list?apikey=hunter2-hunter2&v=1", "page?apikey=hunter2-hunter2"] {
+        let text = match get(&limits(), server.at(path), &Auth::None).await {
+            Ok((_, answer)) => told(answer.refuse_page("a list").unwrap_err()),
+            Err(fault) => told(fault),
+        };
+        assert!(text.contains("***") && !text.contains("hunter2"), "{text}");
+    }
+}
+
+#[tokio::test]
+async fn the_end_of_a_poll_ends_its_requests() {
+    let pause = Some(Duration::from_millis(100));
+    let server = Server::start(move |_| Reply { pause, ..Reply::new(200, "x".repeat(1000)) });
+    let http = Http { poll_timeout: Duration::from_millis(500), ..limits() };
+    let fault = error(&http, server.url.clone()).await;
+    assert!(fault.is_poll_timeout(), "{fault}");
+    assert!(told(fault).contains("`poll_timeout` in [http] is the limit"));
 }
 
 #[test]
@@ -274,13 +366,16 @@ fn files_that_are_no_certificates_are_told() {
     let file = folder.path().join("ca.pem");
     std::fs::write(&file, "nothing").unwrap();
     let url = "https://feeds.example/".parse().unwrap();
+    let new = |http: &Http, certificate: Option<&ClientCertificate>, auth: &Auth| {
+        Fetcher::new(http, &url, auth, certificate, Deadline::of_poll(http))
+    };
     let http = Http { ca_files: vec![file.clone()], ..limits() };
-    let error = format!("{:#}", Fetcher::new(&http, &url, &Auth::None, None).err().unwrap());
+    let error = format!("{:#}", new(&http, None, &Auth::None).err().unwrap());
     assert!(error.contains("ca.pem: expected certificates in PEM"), "{error}");
     let both = ClientCertificate { certificate: file.clone(), key: file };
-    let error = format!("{:#}", Fetcher::new(&limits(), &url, &Auth::None, Some(&both)).err().unwrap());
+    let error = format!("{:#}", new(&limits(), Some(&both), &Auth::None).err().unwrap());
     assert!(error.contains("ca.pem") && error.contains("private key"), "{error}");
     let auth = key("a\nb");
-    let error = format!("{:#}", Fetcher::new(&limits(), &url, &auth, None).err().unwrap());
+    let error = format!("{:#}", new(&limits(), None, &auth).err().unwrap());
     assert!(error.contains("control characters") && !error.contains("a\nb"), "{error}");
 }

@@ -10,14 +10,14 @@ use reqwest::StatusCode;
 use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 use threatsieve_blacklist::Timestamp;
-use threatsieve_feed::{BundleReport, StixLimits, StixSet};
+use threatsieve_feed::{BundleReport, StixLimits, StixSet, latest_modified};
 use url::Url;
 
 use self::discovery::{Collection, request, resolve};
-use self::paging::{Page, Paging, Step, Window};
+use self::paging::{MAX_LIMIT, Page, Paging, Resume, Step, Window};
 use super::cursor::{self, Moment};
 use super::fetched::{Body, Fetched, blocking};
-use super::http::{Answer, Fault, Fetcher, moment, shown};
+use super::http::{Answer, Deadline, Fault, Fetcher, moment, shown};
 use crate::config::{Feed, Http, TaxiiFeed};
 
 /// The types that are of use here (section 3.4.2).
@@ -38,6 +38,9 @@ struct At {
     added_after: Option<Moment>,
     /// The server lets objects be filtered by type.
     filters: bool,
+    /// Where the last poll ended at its limit; none where it came to the end of the collection.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    resume: Option<Resume>,
 }
 
 /// Fetches what was added since the last poll.
@@ -47,36 +50,52 @@ pub(super) async fn fetch(
     http: &Http,
     cursor: Option<&Json>,
     now: Timestamp,
+    deadline: Deadline,
 ) -> anyhow::Result<Fetched> {
-    let mut fetcher = fetcher(taxii, http)?;
+    let mut fetcher = fetcher(taxii, http, deadline)?;
     let known: Option<At> = cursor::read(feed, cursor);
     let (mut at, is_known) = match known {
         Some(at) => (at, true),
         None => (found(resolve(&mut fetcher, taxii).await?), false),
     };
-    let mut poll = Poll::new(feed, taxii, &at)?;
+    let mut poll = Poll::new(feed, taxii, http, &at, now)?;
     let mut outcome = poll.run(&mut fetcher).await;
     if is_known && outcome.as_ref().is_err_and(is_gone) {
         // It may have moved. Where it is somewhere else, its dates are others, too.
         let moved = found(resolve(&mut fetcher, taxii).await?);
         if (&moved.objects, &moved.id) != (&at.objects, &at.id) {
             at = moved;
-            poll = Poll::new(feed, taxii, &at)?;
+            poll = Poll::new(feed, taxii, http, &at, now)?;
             outcome = poll.run(&mut fetcher).await;
         }
     }
-    outcome?;
-    // A server whose clock is ahead must not keep what it adds meanwhile from being seen.
-    let newest = poll.paging.newest.map(|newest| newest.min(now));
-    at.added_after = at.added_after.map(|moment| moment.0).max(newest).map(Moment);
+    let end = outcome?;
+    match end {
+        End::Reached => {
+            // A server whose clock is ahead must not keep what it adds meanwhile from being seen.
+            let newest = poll.paging.newest.map(|newest| newest.min(now));
+            at.added_after = at.added_after.map(|moment| moment.0).max(newest).map(Moment);
+            at.resume = None;
+        }
+        End::Paused => {
+            at.resume = Some(poll.paging.pause());
+        }
+    }
     at.filters = poll.filters || poll.failed_filtering;
     let body = (poll.taken > 0).then(|| Body::Objects(Box::new(poll.set)));
-    Ok(Fetched { body, cursor: Some(cursor::write(feed, at)?), objects: poll.objects, bytes: fetcher.bytes })
+    let cursor = Some(cursor::write(feed, at)?);
+    let goes_on = end == End::Paused;
+    Ok(Fetched { body, cursor, objects: poll.objects, bytes: fetcher.bytes, goes_on })
+}
+
+/// Whether a cursor says that the last poll ended before the collection did.
+pub(super) fn is_paused(cursor: &Json) -> bool {
+    cursor.get("resume").is_some()
 }
 
 /// What would be fetched, for people.
 pub(super) async fn probe(taxii: &TaxiiFeed, http: &Http) -> anyhow::Result<String> {
-    let mut fetcher = fetcher(taxii, http)?;
+    let mut fetcher = fetcher(taxii, http, Deadline::of_poll(http))?;
     let Collection { title, id, objects } = resolve(&mut fetcher, taxii).await?;
     let window = Window { added_after: None, next: None, limit: 1 };
     let answer = fetcher.get(&page_request(&objects, &window, false)).await?;
@@ -88,17 +107,26 @@ pub(super) async fn probe(taxii: &TaxiiFeed, http: &Http) -> anyhow::Result<Stri
     Ok(format!("TAXII 2.1 collection {title:?} ({id}) at {}, which can be read and {holds}", shown(&objects)))
 }
 
-fn fetcher(taxii: &TaxiiFeed, http: &Http) -> anyhow::Result<Fetcher> {
-    Fetcher::new(http, &taxii.url, &taxii.auth, taxii.client_certificate.as_ref())
+fn fetcher(taxii: &TaxiiFeed, http: &Http, deadline: Deadline) -> anyhow::Result<Fetcher> {
+    Fetcher::new(http, &taxii.url, &taxii.auth, taxii.client_certificate.as_ref(), deadline)
 }
 
 fn found(collection: Collection) -> At {
     let Collection { title, id, objects } = collection;
-    At { objects: objects.into(), id, title, added_after: None, filters: true }
+    At { objects: objects.into(), id, title, added_after: None, filters: true, resume: None }
 }
 
 fn is_gone(error: &anyhow::Error) -> bool {
     error.downcast_ref::<Fault>().and_then(Fault::status).is_some_and(|status| matches!(status, 404 | 410))
+}
+
+/// How a poll ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum End {
+    /// With the collection's last object.
+    Reached,
+    /// At its limit of time or objects, behind a complete page.
+    Paused,
 }
 
 /// One poll of a collection.
@@ -112,28 +140,44 @@ struct Poll {
     objects: u64,
     /// Those of them that are of any use.
     taken: u64,
+    /// After so many objects the poll ends with the page.
+    max_objects: u64,
 }
 
 impl Poll {
-    fn new(feed: &Feed, taxii: &TaxiiFeed, at: &At) -> anyhow::Result<Poll> {
+    fn new(feed: &Feed, taxii: &TaxiiFeed, http: &Http, at: &At, now: Timestamp) -> anyhow::Result<Poll> {
         let overlap = i64::try_from(taxii.overlap.as_micros()).unwrap_or(i64::MAX);
         let added_after = at.added_after.map(|moment| Timestamp(moment.0.0.saturating_sub(overlap)));
         Ok(Poll {
             objects_url: at.objects.parse().context("the collection's URL in the cursor")?,
-            paging: Paging::new(added_after.max(taxii.since), taxii.page_objects),
+            paging: Paging::new(added_after.max(taxii.since), taxii.page_objects, at.resume.as_ref()),
             filters: at.filters,
             failed_filtering: false,
-            set: StixSet::new(StixLimits { url_mode: feed.url_mode, ..StixLimits::default() }),
+            set: StixSet::new(StixLimits {
+                url_mode: feed.url_mode,
+                // The page that reaches the limit is taken whole.
+                max_kept: http.max_poll_objects as usize + MAX_LIMIT as usize,
+                latest_modified: latest_modified(now),
+                ..StixLimits::default()
+            }),
             objects: 0,
             taken: 0,
+            max_objects: u64::from(http.max_poll_objects),
         })
     }
 
-    async fn run(&mut self, fetcher: &mut Fetcher) -> anyhow::Result<()> {
+    /// Fetches page after page. An error loses all of them, a limit only the page that is not
+    /// complete.
+    async fn run(&mut self, fetcher: &mut Fetcher) -> anyhow::Result<End> {
         loop {
+            let has_pages = self.paging.has_pages();
+            if has_pages && (fetcher.is_over() || self.objects >= self.max_objects) {
+                return Ok(End::Paused);
+            }
             let request = page_request(&self.objects_url, self.paging.window(), self.filters);
             let answer = match fetcher.get(&request).await {
                 Ok(answer) => answer,
+                Err(fault) if has_pages && fault.is_poll_timeout() => return Ok(End::Paused),
                 Err(fault) if self.can_ask_otherwise(&fault) => continue,
                 Err(fault) => return Err(fault.into()),
             };
@@ -141,7 +185,7 @@ impl Poll {
             let (url, page) = self.read(answer)?;
             let step = self.paging.advance(page).map_err(|what| Fault::Content { url, what })?;
             if step == Step::Done {
-                return Ok(());
+                return Ok(End::Reached);
             }
         }
     }

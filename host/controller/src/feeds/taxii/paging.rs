@@ -5,13 +5,16 @@
 
 use std::collections::HashSet;
 
+use serde::{Deserialize, Serialize};
 use threatsieve_blacklist::Timestamp;
+
+use crate::feeds::cursor::Moment;
 
 /// Most pages of one poll, and the longest `next` in bytes.
 const MAX_PAGES: u64 = 100_000;
 const MAX_NEXT_BYTES: usize = 16 * 1024;
 /// Most objects asked for in one request, when a page of the configured size holds nothing but objects of one moment.
-const MAX_LIMIT: u32 = 100_000;
+pub(super) const MAX_LIMIT: u32 = 100_000;
 /// By how much more is asked for then.
 const LIMIT_GROWTH: u32 = 8;
 /// Most pages in a row without anything that was not seen before, and those without anything: some servers filter what they have paged already.
@@ -48,31 +51,69 @@ pub(super) enum Step {
     Again,
 }
 
+/// Where a poll that ended at its limit goes on.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Resume {
+    added_after: Option<Moment>,
+    next: Option<String>,
+    limit: u32,
+    /// The latest moment that a page named so far.
+    newest: Option<Moment>,
+    /// Every page named a moment, and none an earlier one than the page before it: the server sorts
+    /// by date, as section 3.4.1 asks for.
+    is_sorted: bool,
+}
+
 /// Where a poll stands in its collection.
 #[derive(Debug)]
 pub(super) struct Paging {
+    /// Where it goes on when the server has forgotten its `next`.
     start: Window,
     window: Window,
     seen: HashSet<blake3::Hash>,
     pages: u64,
     idle_pages: u32,
     has_restarted: bool,
+    is_sorted: bool,
     /// The latest moment that a page named. Kept only once all pages are there.
     pub(super) newest: Option<Timestamp>,
 }
 
 impl Paging {
-    pub(super) fn new(added_after: Option<Timestamp>, limit: u32) -> Paging {
-        let start = Window { added_after, next: None, limit };
+    /// Begins behind a moment, or where the last poll ended.
+    pub(super) fn new(added_after: Option<Timestamp>, limit: u32, resume: Option<&Resume>) -> Paging {
+        let mut start = Window { added_after, next: None, limit };
+        let mut window = start.clone();
+        let newest = resume.and_then(|resume| resume.newest).map(|moment| moment.0);
+        if let Some(resume) = resume {
+            let Resume { added_after, next, limit, is_sorted, .. } = resume.clone();
+            window = Window { added_after: added_after.map(|moment| moment.0), next, limit };
+            if is_sorted {
+                start.added_after = start.added_after.max(newest.map(just_before));
+            }
+        }
         Paging {
-            window: start.clone(),
+            window,
             start,
             seen: HashSet::new(),
             pages: 0,
             idle_pages: 0,
             has_restarted: false,
-            newest: None,
+            is_sorted: resume.is_none_or(|resume| resume.is_sorted),
+            newest,
         }
+    }
+
+    /// Whether a page is complete.
+    pub(super) fn has_pages(&self) -> bool {
+        self.pages > 0
+    }
+
+    /// Where another poll goes on.
+    pub(super) fn pause(&self) -> Resume {
+        let Window { added_after, next, limit } = self.window.clone();
+        let (added_after, newest) = (added_after.map(Moment), self.newest.map(Moment));
+        Resume { added_after, next, limit, newest, is_sorted: self.is_sorted }
     }
 
     pub(super) fn window(&self) -> &Window {
@@ -82,6 +123,7 @@ impl Paging {
     /// Takes note of a page. An error says what is wrong with the server.
     pub(super) fn advance(&mut self, page: Page) -> Result<Step, String> {
         self.pages += 1;
+        self.is_sorted = self.is_sorted && page.last_added.is_some() && page.last_added >= self.newest;
         self.newest = self.newest.max(page.last_added);
         if !page.more {
             return Ok(Step::Done);
@@ -138,7 +180,7 @@ impl Paging {
         let Some(last) = page.last_added else {
             return Err("expected `next` or X-TAXII-Date-Added-Last beside `more`, got neither".to_owned());
         };
-        let before = Timestamp(last.0.saturating_sub(1));
+        let before = just_before(last);
         self.window.next = None;
         if Some(before) > self.window.added_after {
             self.window.added_after = Some(before);
@@ -158,6 +200,11 @@ impl Paging {
         }
         Ok(())
     }
+}
+
+/// Others may have been added at the same moment.
+fn just_before(moment: Timestamp) -> Timestamp {
+    Timestamp(moment.0.saturating_sub(1))
 }
 
 #[cfg(test)]
@@ -181,7 +228,7 @@ mod tests {
 
     #[test]
     fn next_goes_on_with_the_same_filters() {
-        let mut paging = Paging::new(Some(Timestamp(5)), 10);
+        let mut paging = Paging::new(Some(Timestamp(5)), 10, None);
         assert_eq!(*paging.window(), window(Some(5), None, 10));
         for (number, objects) in [(1, 10), (2, 0), (3, 9)] {
             // The token stays the same, as medallion's does.
@@ -195,7 +242,7 @@ mod tests {
 
     #[test]
     fn without_next_it_goes_on_by_date() {
-        let mut paging = Paging::new(None, 1000);
+        let mut paging = Paging::new(None, 1000, None);
         assert_eq!(paging.advance(page(5, None, Some(100))), Ok(Step::Again));
         assert_eq!(*paging.window(), window(Some(99), None, 1000));
         // Nothing but objects of that moment: a larger page, then past it, then it stands still.
@@ -206,28 +253,28 @@ mod tests {
         let error = paging.advance(page(5, None, Some(100))).unwrap_err();
         assert!(error.contains("X-TAXII-Date-Added-Last to go on"), "{error}");
         // And one that moves on does.
-        let mut paging = Paging::new(Some(Timestamp(50)), 10);
+        let mut paging = Paging::new(Some(Timestamp(50)), 10, None);
         for last in [60, 70, 80] {
             assert_eq!(paging.advance(page(5, None, Some(last))), Ok(Step::Again));
             assert_eq!(*paging.window(), window(Some(last - 1), None, 10));
         }
         assert!(paging.advance(page(5, None, Some(50))).is_err(), "it goes back");
-        assert!(Paging::new(None, 1).advance(page(5, None, None)).is_err(), "no date at all");
+        assert!(Paging::new(None, 1, None).advance(page(5, None, None)).is_err(), "no date at all");
     }
 
     #[test]
     fn a_server_that_repeats_itself_is_left() {
-        let mut paging = Paging::new(None, 10);
+        let mut paging = Paging::new(None, 10, None);
         paging.advance(page(10, Some("a"), None)).unwrap();
         paging.advance(page(9, Some("a"), None)).unwrap();
         let error = paging.advance(page(10, Some("a"), None)).unwrap_err();
         assert!(error.contains("page 3") && error.contains("repeats itself"), "{error}");
         // Other bytes each time, the same objects: some servers overlap, but not for ever.
-        let mut paging = Paging::new(None, 10);
+        let mut paging = Paging::new(None, 10, None);
         let idle = |number: u64| Page { has_news: false, ..page(number, Some("a"), None) };
         let pages = (1..100).take_while(|&number| paging.advance(idle(number)).is_ok()).count();
         assert_eq!(pages, 9);
-        let mut paging = Paging::new(None, 10);
+        let mut paging = Paging::new(None, 10, None);
         let empty = Page { has_news: false, ..page(0, Some("a"), None) };
         let pages = (1..).take_while(|_| paging.advance(empty.clone()).is_ok()).count();
         assert_eq!(pages as u32, MAX_EMPTY_PAGES - 1);
@@ -235,7 +282,7 @@ mod tests {
 
     #[test]
     fn a_bad_next_starts_once_more() {
-        let mut paging = Paging::new(Some(Timestamp(5)), 10);
+        let mut paging = Paging::new(Some(Timestamp(5)), 10, None);
         assert!(!paging.restart(), "nothing to restart");
         paging.advance(page(10, Some("a"), Some(70))).unwrap();
         assert!(paging.restart());
@@ -246,10 +293,30 @@ mod tests {
 
     #[test]
     fn there_is_an_end_to_pages_and_tokens() {
-        let mut paging = Paging::new(None, 10);
+        let mut paging = Paging::new(None, 10, None);
         assert!(paging.advance(page(1, Some(&"x".repeat(MAX_NEXT_BYTES + 1)), None)).is_err());
-        let mut paging = Paging::new(None, 10);
+        let mut paging = Paging::new(None, 10, None);
         let pages = (1..).take_while(|&number| paging.advance(page(number, Some("a"), None)).is_ok()).count();
         assert_eq!(pages as u64, MAX_PAGES - 1);
+    }
+
+    #[test]
+    fn a_paused_poll_goes_on_where_it_was() {
+        let mut paging = Paging::new(Some(Timestamp(5)), 10, None);
+        paging.advance(page(10, Some("a"), Some(70))).unwrap();
+        paging.advance(page(9, Some("b"), Some(80))).unwrap();
+        let json = serde_json::to_value(paging.pause()).unwrap();
+        let resume: Resume = serde_json::from_value(json).unwrap();
+        assert_eq!(resume, paging.pause());
+        let mut again = Paging::new(Some(Timestamp(5)), 10, Some(&resume));
+        assert_eq!(*again.window(), window(Some(5), Some("b"), 10));
+        assert_eq!(again.newest, Some(Timestamp(80)));
+        // The server has forgotten it: it goes on by date, if that says where it was.
+        assert!(again.restart());
+        assert_eq!(*again.window(), window(Some(79), None, 10));
+        paging.advance(page(8, Some("c"), Some(60))).unwrap();
+        let mut again = Paging::new(Some(Timestamp(5)), 10, Some(&paging.pause()));
+        assert!(again.restart());
+        assert_eq!(*again.window(), window(Some(5), None, 10), "its pages are in no order");
     }
 }

@@ -1,5 +1,6 @@
 //! Rounds of polls against servers and files, into a real state.
 
+mod bounds;
 pub(crate) mod server;
 
 use std::path::Path;
@@ -13,6 +14,7 @@ use self::server::{Ask, Reply, Server};
 use super::http::tests::limits;
 use super::*;
 use crate::config::{Auth, FeedRole, Hold, TaxiiFeed, UrlFeed};
+use crate::store::FeedState;
 
 const NOW: Timestamp = Timestamp(1_900_000_000_000_000);
 
@@ -25,6 +27,9 @@ fn feed(name: &str, origin: Origin) -> Feed {
         confidence: None,
         tlp: None,
         url_mode: UrlMode::Exact,
+        format: None,
+        match_port: false,
+        may_be_empty: false,
         hold: Hold { max_shrink: 0.5, canaries: Vec::new() },
     }
 }
@@ -82,9 +87,8 @@ impl Round {
     async fn fails(&self, feed: &Feed) -> String {
         match self.poll(feed).await.outcome {
             Outcome::Failed(error) => {
-                let text = format!("{error:#}");
-                assert_eq!(self.state(feed).error, Some(text.clone()));
-                text
+                assert_eq!(self.state(feed).error.as_ref(), Some(&error));
+                error
             }
             other => panic!("{other:?}"),
         }

@@ -27,8 +27,10 @@ pub(crate) struct Reply {
     pub(crate) body: Vec<u8>,
     /// Says that the body is so much longer than it is.
     pub(crate) missing_bytes: usize,
-    /// Sends the body again and again.
+    /// Sends bytes behind the body without end.
     pub(crate) is_endless: bool,
+    /// Sends the body in chunks, and so without its length.
+    pub(crate) is_chunked: bool,
     /// Waits before each part of it, of a byte each.
     pub(crate) pause: Option<Duration>,
 }
@@ -41,6 +43,7 @@ impl Reply {
             body: body.into(),
             missing_bytes: 0,
             is_endless: false,
+            is_chunked: false,
             pause: None,
         }
     }
@@ -55,10 +58,15 @@ impl Reply {
         for (name, value) in &self.headers {
             head += &format!("{name}: {value}\r\n");
         }
-        if !self.is_endless {
+        if self.is_chunked {
+            head += "Transfer-Encoding: chunked\r\n";
+        } else if !self.is_endless {
             head += &format!("Content-Length: {}\r\n", self.body.len() + self.missing_bytes);
         }
         to.write_all(format!("{head}\r\n").as_bytes())?;
+        if self.is_chunked {
+            return self.send_chunks(&mut to);
+        }
         match self.pause {
             Some(pause) => {
                 for byte in self.body {
@@ -75,6 +83,21 @@ impl Reply {
             }
         }
         Ok(())
+    }
+}
+
+impl Reply {
+    fn send_chunks(&self, to: &mut TcpStream) -> std::io::Result<()> {
+        let mut send = |bytes: &[u8]| {
+            to.write_all(format!("{:x}\r\n", bytes.len()).as_bytes())?;
+            to.write_all(bytes)?;
+            to.write_all(b"\r\n")
+        };
+        self.body.iter().try_for_each(|byte| send(&[*byte]))?;
+        while self.is_endless {
+            send(&[b'x'; 65536])?;
+        }
+        to.write_all(b"0\r\n\r\n")
     }
 }
 

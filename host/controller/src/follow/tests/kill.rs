@@ -64,25 +64,21 @@ fn a_stop_between_pieces_goes_on_there() {
 fn a_kill_while_history_is_matched_loses_and_repeats_nothing() {
     let text = large(&[]).replacen("good.example/30000 ", "later.example/30000 ", 1);
     let text = text.replacen("good.example/59000 ", "later.example/59000 ", 1);
-    for change in [
-        "INSERT ON events",
-        "INSERT ON outbox_records",
-        "UPDATE OF done ON history_files",
-        "UPDATE ON history_jobs",
-    ] {
+    for change in
+        ["INSERT ON events", "INSERT ON outbox_records", "UPDATE OF done ON history", "DELETE ON history"]
+    {
         for n in 1..=3 {
             let mut world = World::new();
             world.append("access.log", &text);
             world.follow();
-            world.add_history_job(&[indicator("indicator--2", "later.example")], 2);
+            world.list_more(&[indicator("indicator--2", "later.example")], 2);
             world.fail_at(n, change);
-            let killed =
-                super::super::match_history(&world.config, &mut world.store, world.now, &world.stop).is_err();
+            let killed = world.try_history().is_err();
             world.restart();
             let report = world.history();
-            assert_eq!(report.jobs_left, 0);
+            assert_eq!(report.files_left, 0);
             assert_eq!(world.flagged(), [request("later.example", 30_000), request("later.example", 59_000)]);
-            assert_eq!(world.history().jobs_ended, 0);
+            assert_eq!(world.history().files, 0);
             assert!(killed || n > 1, "{change} never happens");
         }
     }

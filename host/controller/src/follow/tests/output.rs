@@ -5,7 +5,7 @@ use std::fs;
 use serde_json::json;
 use threatsieve_blacklist::{Timestamp, Tlp};
 
-use super::world::{EVIL, NOW, World, indicator, matcher, request, requests};
+use super::world::{EVIL, NOW, World, gzip, indicator, request, requests};
 use crate::store::retraction::retract_matches;
 
 #[test]
@@ -17,7 +17,7 @@ fn a_record_is_the_event_and_who_says_what() {
     known.name = Some("Phishing kit".into());
     known.valid_from = Some(Timestamp((NOW - 5000) * 1_000_000));
     known.modified = Some(Timestamp((NOW - 4000) * 1_000_000));
-    world.matcher = matcher(&[known], 3);
+    world.list(&[known.clone()], 3);
     world.append("access.log", &requests("www.evil.example", 5..6));
     world.follow();
     world.drain();
@@ -53,6 +53,7 @@ fn a_record_is_the_event_and_who_says_what() {
                 "occurred": "2026-11-22T02:13:45.005Z",
             },
             "feed": { "name": "feed" },
+            "threatsieve": { "blacklist": "main" },
         }])
     );
 }
@@ -84,10 +85,10 @@ fn what_a_marking_forbids_to_write_is_counted_and_stays_unnamed() {
     world.config.output.max_tlp = Tlp::Green;
     let mut secret = indicator("indicator--secret", EVIL);
     secret.tlp = Some(Tlp::Amber);
-    world.matcher = matcher(&[secret.clone()], 1);
+    world.list(&[secret.clone()], 1);
     world.append("access.log", &requests(EVIL, 0..1));
     world.follow();
-    world.matcher = matcher(&[secret, indicator("indicator--open", EVIL)], 2);
+    world.list(&[secret, indicator("indicator--open", EVIL)], 2);
     world.append("access.log", &requests(EVIL, 1..2));
     world.follow();
     let transaction = world.store.connection.transaction().unwrap();
@@ -127,7 +128,7 @@ fn what_holds_again_after_a_retraction_is_an_addition() {
     let transaction = world.store.connection.transaction().unwrap();
     retract_matches(&transaction, "feed", "indicator--1", None, "wrong", world.now).unwrap();
     transaction.commit().unwrap();
-    world.add_history_job(&[indicator("indicator--1", EVIL)], 2);
+    world.list_more(&[indicator("indicator--1", EVIL)], 2);
     world.history();
     world.drain();
     let kinds: Vec<_> = world.records().iter().map(|record| record["threatsieve"]["kind"].clone()).collect();
@@ -144,10 +145,10 @@ fn the_examples_in_the_documentation_are_records_of_this_program() {
     known.valid_from = Some(Timestamp((NOW - 5000) * 1_000_000));
     known.modified = Some(Timestamp((NOW - 4000) * 1_000_000));
     let later = indicator("www.evil.example", "www.evil.example");
-    world.matcher = matcher(&[known], 3);
+    world.list(&[known.clone()], 3);
     world.append("access.log", &requests("www.evil.example", 5..6));
     world.follow();
-    world.add_history_job(&[later], 4);
+    world.list_more(&[known, later], 4);
     world.history();
     let transaction = world.store.connection.transaction().unwrap();
     retract_matches(&transaction, "feed", "www.evil.example", None, "our own site", world.now).unwrap();
@@ -164,7 +165,7 @@ fn the_examples_in_the_documentation_are_records_of_this_program() {
 /// Fails to confirm what was appended.
 fn killed_after_appending(world: &mut World) {
     world.fail_at(1, "DELETE ON outbox_records");
-    assert!(crate::sinks::records::drain(&world.config.output, &mut world.store).is_err());
+    assert!(crate::sinks::output_file::drain(&world.config.output, &mut world.store).is_err());
     world.restart();
 }
 
@@ -181,6 +182,49 @@ fn what_was_appended_before_a_kill_is_not_appended_again() {
     assert_eq!((report.confirmed, report.written, report.waiting), (3, 2, 0));
     assert_eq!(world.records().len(), 5);
     assert_eq!(world.drain(), Default::default());
+}
+
+#[test]
+fn what_was_appended_before_a_kill_is_not_appended_again_though_the_file_was_rotated() {
+    let rotations: [(&str, fn(&World)); 4] = [
+        ("renamed", |world| fs::rename(output(world), output(world).with_extension("ndjson.1")).unwrap()),
+        ("copied and truncated", |world| {
+            fs::copy(output(world), output(world).with_extension("ndjson-20261129")).unwrap();
+            fs::File::options().write(true).open(output(world)).unwrap().set_len(0).unwrap();
+        }),
+        ("compressed", |world| {
+            let packed = gzip(&fs::read(output(world)).unwrap());
+            fs::write(output(world).with_extension("ndjson.1.gz"), packed).unwrap();
+            fs::remove_file(output(world)).unwrap();
+        }),
+        ("renamed to another name", |world| {
+            fs::rename(output(world), world.folder.path().join("yesterday")).unwrap();
+        }),
+    ];
+    for (how, rotate) in rotations {
+        for before in [0, 2] {
+            let mut world = World::new();
+            if before > 0 {
+                world.append("access.log", &requests(EVIL, 10..12));
+                world.follow();
+                world.drain();
+            }
+            world.append("access.log", &requests(EVIL, 0..3));
+            world.follow();
+            killed_after_appending(&mut world);
+            rotate(&world);
+            world.append("access.log", &requests(EVIL, 3..5));
+            world.follow();
+            let report = world.drain();
+            assert_eq!((report.confirmed, report.written, report.waiting), (3, 2, 0), "{how}");
+            let text = fs::read_to_string(output(&world)).unwrap();
+            assert_eq!(text.lines().count(), 2, "{how}");
+        }
+    }
+}
+
+fn output(world: &World) -> std::path::PathBuf {
+    world.config.output.file.clone()
 }
 
 #[test]
@@ -247,4 +291,21 @@ fn many_records_are_written_in_several_batches() {
     world.follow();
     assert_eq!(world.drain().written, 2500);
     assert_eq!(world.records().len(), 2500);
+}
+
+#[test]
+fn of_a_value_that_very_many_indicators_name_a_thousand_are_written() {
+    let mut world = World::new();
+    let many: Vec<_> = (0..3000).map(|n| indicator(&format!("indicator--{n:04}"), EVIL)).collect();
+    world.list(&many, 2);
+    world.append("access.log", &requests(EVIL, 0..2));
+    assert_eq!(world.follow().counts.matches, 2000);
+    world.drain();
+    for record in world.records() {
+        assert_eq!(record["threat"]["enrichments"].as_array().unwrap().len(), 1000);
+        assert_eq!(record["threatsieve"]["omitted"], 2000);
+    }
+    // Matched again, they are the same thousand.
+    world.list_more(&many, 3);
+    assert_eq!(world.history().counts.matches, 0);
 }

@@ -2,7 +2,7 @@
 
 use std::fs::{self, File};
 
-use super::world::{EVIL, NOW, World, gzip, request, requests, touch};
+use super::world::{EVIL, NOW, World, gzip, indicator, request, requests, touch};
 
 #[test]
 fn new_lines_are_matched_once_and_nothing_new_loads_nothing() {
@@ -214,7 +214,10 @@ fn a_log_that_lost_its_end_goes_on_from_there() {
     assert_eq!(world.flagged().len(), 300);
     let kept = requests(EVIL, 0..100).len() as u64;
     File::options().write(true).open(world.log("access.log")).unwrap().set_len(kept).unwrap();
-    assert_eq!(world.follow_idle().truncated, 1);
+    // What is left is matched again, as the same events.
+    let report = world.follow();
+    assert_eq!((report.truncated, report.counts.lines, report.counts.events), (1, 100, 0));
+    assert_eq!(world.flagged(), [""; 0]);
     assert_eq!(world.follow_idle().truncated, 0);
     // At the offset of a line that was flagged before stands another one now.
     world.append("access.log", &requests(EVIL, 500..502));
@@ -389,4 +392,180 @@ fn without_a_blacklist_new_lines_are_kept() {
             .unwrap();
     assert!(report.without_blacklist);
     assert_eq!(world.follow().counts.events, 2);
+}
+
+#[test]
+fn a_format_that_was_detected_on_one_odd_line_is_detected_again() {
+    for first in ["example.net\n", "{}\n", "# nothing\nfree text\n"] {
+        let mut world = World::new();
+        world.append("access.log", first);
+        world.follow();
+        world.append("access.log", &requests(EVIL, 0..3));
+        world.follow();
+        assert_eq!(world.flagged().len(), 3, "{first:?}");
+        let record = world.records().pop().unwrap();
+        assert_eq!(record["url"]["original"], format!("http://{EVIL}/2"), "{first:?}");
+    }
+}
+
+/// Lines that begin a file of more than a head.
+fn same_beginning() -> String {
+    requests("good.example", 0..200)
+}
+
+#[test]
+fn logs_that_begin_alike_are_logs_of_their_own() {
+    let mut world = World::new();
+    // Met at once, and one after the other; longer, as long, and shorter.
+    let log = |number: u64, more: u64| same_beginning() + &requests(EVIL, number..number + more);
+    world.append("access.log.1", &log(1000, 3));
+    world.append("access.log.2", &log(2000, 3));
+    assert_eq!(world.follow().copies, 0);
+    assert_eq!(world.flagged().len(), 6);
+    world.append("access.log.3", &log(3000, 1));
+    world.append("access.log.4", &log(4000, 9));
+    assert_eq!(world.follow().copies, 0);
+    assert_eq!(world.flagged().len(), 10);
+    world.follow_idle();
+    // Renamed and compressed, each goes on where it was.
+    for (from, to) in [("access.log.1", "access.log.8"), ("access.log.2", "access.log.9")] {
+        world.rename(from, to);
+        world.gzip(to);
+    }
+    let report = world.follow_idle();
+    assert_eq!((report.new_files, report.copies, report.gone), (0, 0, 0));
+    // Written again from the start, longer, with the same beginning: another log under the old name.
+    fs::write(world.log("access.log.4"), log(5000, 20)).unwrap();
+    touch(&world.log("access.log.4"), NOW + 5);
+    assert_eq!(world.follow().new_files, 1);
+    assert_eq!(world.flagged().len(), 20);
+}
+
+#[test]
+fn a_copy_is_compared_once_and_goes_on_when_it_grows_by_itself() {
+    let mut world = World::new();
+    world.append("access.log", &(same_beginning() + &requests(EVIL, 1000..1003)));
+    world.follow();
+    world.flagged();
+    fs::copy(world.log("access.log"), world.log("access.log.copy")).unwrap();
+    assert_eq!(world.follow_idle().copies, 1);
+    assert_eq!(world.follow_idle().copies, 1);
+    // Both grow by the same lines, then each by its own.
+    for name in ["access.log", "access.log.copy"] {
+        world.append(name, &requests(EVIL, 1003..1005));
+    }
+    assert_eq!(world.follow().copies, 1);
+    assert_eq!(world.flagged(), [request(EVIL, 1003), request(EVIL, 1004)]);
+    world.append("access.log", &requests(EVIL, 1005..1006));
+    world.append("access.log.copy", &requests(EVIL, 1006..1008));
+    assert_eq!(world.follow().copies, 0);
+    let mut flagged = world.flagged();
+    flagged.sort();
+    assert_eq!(flagged, (1005..1008).map(|number| request(EVIL, number)).collect::<Vec<_>>());
+    world.follow_idle();
+}
+
+#[test]
+fn a_hole_in_front_of_a_log_says_nothing_of_it() {
+    let mut world = World::new();
+    let hole = |bytes: usize, text: &str| [vec![0; bytes], text.as_bytes().to_vec()].concat();
+    // Two logs that begin with the same zeros.
+    for (name, number) in [("access.log.a", 0), ("access.log.b", 10)] {
+        fs::write(world.log(name), hole(8192, &requests(EVIL, number..number + 2))).unwrap();
+        touch(&world.log(name), NOW);
+    }
+    assert_eq!(world.follow().new_files, 2);
+    assert_eq!(world.flagged().len(), 4);
+    // A program that goes on at its old offset after copytruncate, twice; the copies hold lines that
+    // were never matched.
+    let mut world = World::new();
+    world.append("access.log", &(requests("good.example", 0..200) + &requests(EVIL, 0..1)));
+    world.follow();
+    assert_eq!(world.flagged().len(), 1);
+    let mut offset = fs::metadata(world.log("access.log")).unwrap().len();
+    let mut number = 1;
+    let write = |world: &World, offset: &mut u64, number: &mut u64, lines: u64| {
+        use std::os::unix::fs::FileExt;
+        let text = requests(EVIL, *number..*number + lines);
+        let file = File::options().write(true).open(world.log("access.log")).unwrap();
+        file.write_all_at(text.as_bytes(), *offset).unwrap();
+        touch(&world.log("access.log"), NOW);
+        (*offset, *number) = (*offset + text.len() as u64, *number + lines);
+    };
+    for rotation in 1..5 {
+        write(&world, &mut offset, &mut number, 2);
+        for older in (1..rotation).rev() {
+            world.rename(&format!("access.log.{older}"), &format!("access.log.{}", older + 1));
+        }
+        world.copy_truncate("access.log", "access.log.1");
+        write(&world, &mut offset, &mut number, 3);
+        world.follow();
+        assert_eq!(world.flagged().len(), 5, "{rotation}");
+        write(&world, &mut offset, &mut number, 1);
+        world.follow();
+        assert_eq!(world.flagged().len(), 1, "{rotation}");
+    }
+    // Stored lines are found again after the hole, as the same events.
+    world.list_more(&[indicator("indicator--1", EVIL)], 2);
+    assert_eq!(world.history().counts.matches, 0);
+}
+
+#[test]
+fn a_file_that_several_sources_name_is_read_once_and_a_renamed_source_repeats_nothing() {
+    let mut world = World::new();
+    let mut other = world.config.logs[0].clone();
+    other.name = "other".into();
+    world.config.logs.push(other);
+    world.append("access.log", &requests(EVIL, 0..2));
+    let report = world.follow();
+    assert_eq!((report.files, report.shared, report.counts.events), (1, 1, 2));
+    let shared = crate::follow::shared_logs(&world.config);
+    assert!(shared[0].contains("got it in proxy and other; it is read as proxy's"), "{shared:?}");
+    world.config.logs.remove(0);
+    world.config.logs[0].name = "renamed".into();
+    world.append("access.log", &requests(EVIL, 2..3));
+    let report = world.follow();
+    assert_eq!((report.new_files, report.gone, report.counts.events), (0, 0, 1));
+    assert_eq!(world.flagged().len(), 3);
+}
+
+#[test]
+fn a_source_that_is_removed_is_read_no_more_and_holds_up_nothing() {
+    for is_rotated in [false, true] {
+        let mut world = World::new();
+        let mut other = world.config.logs[0].clone();
+        other.name = "other".into();
+        other.paths = vec![world.log("other.log*").display().to_string()];
+        world.config.logs.push(other);
+        world.append("access.log", &requests("later.example", 0..1));
+        world.append("other.log", &requests("later.example", 1..2));
+        world.follow();
+        world.config.logs.pop();
+        world.list_more(&[indicator("indicator--2", "later.example")], 2);
+        if is_rotated {
+            world.rename("other.log", "other.log.1");
+            world.append("other.log", &requests("good.example", 7..8));
+        }
+        world.follow_idle();
+        let report = world.history();
+        assert_eq!((report.files, report.counts.events, report.missed), (1, 1, 1));
+        assert_eq!(world.flagged(), [request("later.example", 0)]);
+        world.list_more(&[indicator("indicator--3", "later.example")], 3);
+        assert_eq!(world.history().counts.matches, 1);
+    }
+}
+
+#[test]
+fn a_name_that_is_no_utf_8_is_found_again() {
+    use std::os::unix::ffi::OsStrExt;
+    let mut world = World::new();
+    let name = std::ffi::OsStr::from_bytes(b"access.log.caf\xe9");
+    let path = world.folder.path().join("logs").join(name);
+    fs::write(&path, requests("later.example", 0..1)).unwrap();
+    touch(&path, NOW);
+    world.follow();
+    world.list_more(&[indicator("indicator--2", "later.example")], 2);
+    world.follow_idle();
+    let report = world.history();
+    assert_eq!((report.files, report.missed, report.counts.events), (1, 0, 1));
 }

@@ -16,12 +16,16 @@ use threatsieve_blacklist::{
 use threatsieve_log::Fields;
 use threatsieve_runner::MemoryFile;
 
-use crate::config::{BlacklistConfig, Config, History, Http, LogSource, Logging, Output, Schedule};
+use crate::config::{
+    BlacklistConfig, Config, Health, History, Http, LogSource, Logging, Output, Retention, Schedule,
+};
 use crate::follow::{FollowReport, HistoryReport, follow_logs, match_history};
 use crate::matching::Matcher;
-use crate::sinks::records::{DrainReport, drain};
+use crate::sinks::Access;
+use crate::sinks::output_file::{DrainReport, drain};
 use crate::stop::Stop;
-use crate::store::Store;
+use crate::store::history::renew;
+use crate::store::{Limits, Store};
 
 /// The time that all rounds are at, and all files were written at: 2026-11-22T02:30:25Z.
 pub(super) const NOW: i64 = 1_795_314_625;
@@ -48,9 +52,27 @@ impl World {
         fs::create_dir(folder.path().join("logs")).unwrap();
         let config = config(folder.path());
         let store = Store::open(&config.state).unwrap();
-        let matcher = matcher(&[indicator("indicator--1", EVIL)], 1);
+        let matcher = matcher(&[], 0);
         let now = Timestamp(NOW * 1_000_000);
-        World { folder, config, store, matcher, round: 0, now, stop: Stop::new() }
+        let mut world = World { folder, config, store, matcher, round: 0, now, stop: Stop::new() };
+        world.list(&[indicator("indicator--1", EVIL)], 1);
+        world
+    }
+
+    /// Puts a blacklist of these indicators in use.
+    pub(super) fn list(&mut self, indicators: &[Indicator], generation: u64) {
+        self.matcher = matcher(indicators, generation);
+        let sql = "UPDATE generations SET active = 0";
+        self.store.connection.execute(sql, []).unwrap();
+        let sql = "INSERT OR REPLACE INTO generations (generation, built, file, digest, entries, active) \
+                   VALUES (?1, ?1, 'f', x'', 1, 1)";
+        self.store.connection.execute(sql, [generation as i64]).unwrap();
+    }
+
+    /// The same, and stored lines are due.
+    pub(super) fn list_more(&mut self, indicators: &[Indicator], generation: u64) {
+        self.list(indicators, generation);
+        renew(&self.store.connection, self.now).unwrap();
     }
 
     pub(super) fn log(&self, name: &str) -> PathBuf {
@@ -100,7 +122,7 @@ impl World {
     /// A round in which nothing may be loaded.
     pub(super) fn follow_idle(&mut self) -> FollowReport {
         self.round += 1;
-        let asked = |_: &Store| panic!("nothing is new, and the blacklist was asked for");
+        let asked = |_: &mut Store| panic!("nothing is new, and the blacklist was asked for");
         follow_logs(&self.config, &mut self.store, asked, self.round, self.now, &self.stop).unwrap()
     }
 
@@ -115,22 +137,20 @@ impl World {
         self.stop = Stop::new();
     }
 
-    pub(super) fn history(&mut self) -> HistoryReport {
-        match_history(&self.config, &mut self.store, self.now, &self.stop).unwrap()
+    /// One round's matching of stored lines.
+    pub(super) fn try_history(&mut self) -> anyhow::Result<HistoryReport> {
+        let matcher = Arc::clone(&self.matcher);
+        match_history(&self.config, &mut self.store, |_| Ok(Some(matcher)), self.now, &self.stop)
     }
 
-    /// Makes the job that a new generation with one new indicator makes.
-    pub(super) fn add_history_job(&mut self, indicators: &[Indicator], generation: u64) {
-        let name = format!("new-{generation}.blacklist");
-        let path = self.config.state.join("history");
-        fs::create_dir_all(&path).unwrap();
-        fs::write(path.join(&name), compiled(indicators, generation)).unwrap();
-        let sql = "INSERT INTO history_jobs (generation, blacklist, entries, created) VALUES (?1, ?2, 1, ?1)";
-        self.store.connection.execute(sql, (generation as i64, &name)).unwrap();
-        let sql = "INSERT INTO history_files (job, file, until) \
-                   SELECT ?1, id, offset + partial FROM files WHERE offset + partial > 0";
-        let job = self.store.connection.last_insert_rowid();
-        self.store.connection.execute(sql, [job]).unwrap();
+    pub(super) fn history(&mut self) -> HistoryReport {
+        self.try_history().unwrap()
+    }
+
+    /// Removes what is older than a time, and returns the number of events.
+    pub(super) fn prune(&mut self, oldest: Timestamp) -> u64 {
+        let limits = Limits { oldest, ..Limits::new(&self.config, self.now) };
+        self.store.prune(&limits, self.now).unwrap().events
     }
 
     pub(super) fn drain(&mut self) -> DrainReport {
@@ -221,7 +241,10 @@ fn config(folder: &Path) -> Config {
             connect_timeout: seconds,
             idle_timeout: seconds,
             total_timeout: seconds,
+            poll_timeout: Duration::ZERO,
+            max_poll_objects: 1,
             max_body_bytes: 0,
+            allow_redirects_to: Vec::new(),
             proxy: None,
             ca_files: Vec::new(),
             user_agent: String::new(),
@@ -245,12 +268,15 @@ fn config(folder: &Path) -> Config {
         history: History { window: Duration::from_secs(30 * DAY), budget: Duration::from_secs(600) },
         output: Output {
             file: folder.join("flagged.ndjson"),
+            access: Access { mode: 0o640, group: None },
             flag_field: Some("indicator".into()),
             flag_value: "matched".into(),
             max_tlp: Tlp::Red,
         },
         alerts: None,
         opensearch: None,
+        health: Health::for_tests(),
+        retention: Retention::for_tests(),
         logging: Logging { level: tracing::level_filters::LevelFilter::OFF, json: false },
     }
 }

@@ -9,6 +9,7 @@ use rusqlite::{OptionalExtension, Transaction};
 use threatsieve_blacklist::{CompileOptions, Compiled, Compiler, Indicator, IndicatorId, Refused, Timestamp};
 
 use super::ledger::{Ledger, window_micros};
+use super::newly::Newly;
 use crate::config::{Config, FeedRole};
 use crate::store::body::Statement;
 use crate::store::{ACTIVE, FalsePositives, LeftOut, MAX_LEFT_OUT, REVOKED};
@@ -36,6 +37,7 @@ pub(super) struct Made {
     pub(super) accounted: u64,
     /// The numbers of the feeds that were read, by name.
     pub(super) feeds: BTreeMap<String, i64>,
+    pub(super) newly: Newly,
 }
 
 /// Indicators of one feed on their way to the compiler.
@@ -61,33 +63,8 @@ impl Content<'_> {
             Ok(())
         })?;
         let accounted = reading.accounted + self.revoked_values()?;
-        Ok(Made { compiled, refused, next_expiry: reading.next_expiry, accounted, feeds })
-    }
-
-    /// Compiles what is new: values that the same indicator of the same feed did not have in the generation before, or not for so long a
-    /// time. `None` when nothing is, or when there are no lines to match it with.
-    pub(super) fn compile_new(&self, generation: u64) -> anyhow::Result<Option<Made>> {
-        if !self.transaction.prepare("SELECT 1 FROM files WHERE offset > 0 LIMIT 1")?.exists([])? {
-            return Ok(None);
-        }
-        let false_positives = FalsePositives::read(self.transaction)?;
-        let mut reading = Reading::new(self, &false_positives);
-        let before = self.ledger.built_feeds.as_deref().unwrap_or_default();
-        let (compiled, _) = compile_beside(self.options(generation), |out| {
-            for (name, role) in self.feeds().into_iter().filter(|(_, role)| *role == FeedRole::Block) {
-                let Some(feed) = self.feed(name)? else { continue };
-                let out = &mut Batches::new(name, role, out);
-                if before.iter().any(|known| known == name) {
-                    reading.changed(feed, out)?;
-                } else {
-                    reading.all(feed, out)?;
-                }
-            }
-            Ok(())
-        })?;
-        let made =
-            Made { compiled, refused: Vec::new(), next_expiry: None, accounted: 0, feeds: BTreeMap::new() };
-        Ok(Some(made).filter(|made| made.compiled.summary().blocked() > 0))
+        let newly = self.newly(&reading)?;
+        Ok(Made { compiled, refused, next_expiry: reading.next_expiry, accounted, feeds, newly })
     }
 
     fn options(&self, generation: u64) -> CompileOptions {
@@ -100,14 +77,14 @@ impl Content<'_> {
         }
     }
 
-    fn feeds(&self) -> Vec<(&str, FeedRole)> {
+    pub(super) fn feeds(&self) -> Vec<(&str, FeedRole)> {
         let mut feeds: Vec<_> =
             self.config.feeds.iter().map(|feed| (feed.name.as_str(), feed.role)).collect();
         feeds.sort_unstable_by_key(|feed| feed.0);
         feeds
     }
 
-    fn feed(&self, name: &str) -> rusqlite::Result<Option<i64>> {
+    pub(super) fn feed(&self, name: &str) -> rusqlite::Result<Option<i64>> {
         self.transaction
             .query_row("SELECT id FROM feeds WHERE name = ?1", [name], |row| row.get(0))
             .optional()
@@ -129,7 +106,7 @@ impl Content<'_> {
 }
 
 /// Reads rows, and leaves out what is not in force.
-struct Reading<'a> {
+pub(super) struct Reading<'a> {
     transaction: &'a Transaction<'a>,
     false_positives: &'a FalsePositives,
     /// What ended by then matches no line that is looked at.
@@ -139,6 +116,8 @@ struct Reading<'a> {
     built: Option<Timestamp>,
     next_expiry: Option<Timestamp>,
     accounted: u64,
+    /// An entry of an allow-list left since the last generation because its time is over.
+    allowance_ended: bool,
 }
 
 impl<'a> Reading<'a> {
@@ -153,7 +132,22 @@ impl<'a> Reading<'a> {
             built: content.ledger.built,
             next_expiry: None,
             accounted: 0,
+            allowance_ended: false,
         }
+    }
+
+    pub(super) fn allowance_ended(&self) -> bool {
+        self.allowance_ended
+    }
+
+    /// Whether anything that a statement says is in force: not retracted here, and not over.
+    pub(super) fn has_any(&self, id: &str, statement: &Statement) -> bool {
+        self.false_positives.indicator(id).is_none()
+            && statement
+                .parts
+                .iter()
+                .filter(|part| !part.is_over(self.over))
+                .any(|part| part.values.iter().any(|value| self.false_positives.value(value).is_none()))
     }
 
     /// All rows of a feed.
@@ -171,25 +165,6 @@ impl<'a> Reading<'a> {
         out.flush()
     }
 
-    /// Of the rows of a feed that changed since the last generation what is new.
-    fn changed(&mut self, feed: i64, out: &mut Batches<'_, '_>) -> anyhow::Result<()> {
-        let transaction = self.transaction;
-        let mut statement = transaction.prepare_cached(
-            "SELECT pending.id, modified, body, former FROM pending JOIN indicators USING (feed, id)
-             WHERE pending.feed = ?1 AND state = ?2 ORDER BY pending.id",
-        )?;
-        let mut rows = statement.query((feed, ACTIVE))?;
-        while let Some(row) = rows.next()? {
-            let id = row.get_ref(0)?.as_str()?;
-            let mut statement = Statement::decode(id, row.get_ref(2)?.as_blob()?)?;
-            if let Some(former) = row.get_ref(3)?.as_blob_or_null()? {
-                statement.retain_new(&Statement::decode(id, former)?);
-            }
-            self.hand_over(id, row.get(1)?, statement, out)?;
-        }
-        out.flush()
-    }
-
     fn hand_over(
         &mut self,
         id: &str,
@@ -199,7 +174,9 @@ impl<'a> Reading<'a> {
     ) -> anyhow::Result<()> {
         let values =
             |statement: &Statement| statement.parts.iter().map(|part| part.values.len()).sum::<usize>();
-        if let Some(retracted) = self.false_positives.indicator(id) {
+        // What an operator retracts is not bad, so that an allow-list may go on naming it.
+        let is_blocked = out.role == FeedRole::Block;
+        if let Some(retracted) = self.false_positives.indicator(id).filter(|_| is_blocked) {
             if self.built.is_some_and(|built| retracted.created >= built) {
                 self.accounted += values(&statement) as u64;
             }
@@ -210,11 +187,12 @@ impl<'a> Reading<'a> {
             let is_over = part.is_over(over);
             if is_over && before.is_some_and(|before| !part.is_over(before)) {
                 self.accounted += part.values.len() as u64;
+                self.allowance_ended |= !is_blocked;
             }
             !is_over
         });
         for part in &mut statement.parts {
-            part.values.retain(|value| match self.false_positives.value(value) {
+            part.values.retain(|value| match self.false_positives.value(value).filter(|_| is_blocked) {
                 Some(retracted) => {
                     self.accounted += u64::from(self.built.is_some_and(|built| retracted.created >= built));
                     false

@@ -3,17 +3,19 @@
 use std::collections::HashSet;
 use std::fs;
 use std::io::Write;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 use rusqlite::Connection;
 
-use super::GENERATIONS_KEPT;
 use crate::sources::Replacement;
+use crate::store::private;
 
-/// The folders for blacklists and for what is new in them.
+/// The folder for blacklists.
 pub(super) struct Files {
     blacklists: PathBuf,
+    /// Versions before 0.2 kept there what was new in each generation.
     history: PathBuf,
 }
 
@@ -26,8 +28,11 @@ impl Files {
         self.blacklists.join(name)
     }
 
-    pub(super) fn has_blacklist(&self, name: &str) -> bool {
-        self.blacklist(name).is_file()
+    /// Size and time of a blacklist's file, which show whether anybody wrote to it; `None` when it is not
+    /// there. So a round need not read the file just to see that it is whole.
+    pub(super) fn written(&self, name: &str) -> Option<String> {
+        let metadata = fs::metadata(self.blacklist(name)).ok().filter(fs::Metadata::is_file)?;
+        Some(format!("{} {}.{:09}", metadata.len(), metadata.mtime(), metadata.mtime_nsec()))
     }
 
     /// Writes a blacklist, and gives its name in its folder.
@@ -40,30 +45,27 @@ impl Files {
         write(&self.blacklists, format!("{name}-{generation}.blacklist"), bytes)
     }
 
-    /// Writes what is new in a generation, and gives its name in its folder.
-    pub(super) fn write_history(&self, generation: u64, bytes: &[u8]) -> anyhow::Result<String> {
-        write(&self.history, format!("{generation}.blacklist"), bytes)
-    }
-
-    /// Removes the files that the state does not name: of old generations, ended jobs, and runs that were killed.
-    pub(super) fn clean(&self, connection: &Connection) -> anyhow::Result<()> {
-        let named = |sql: &str, kept: i64| -> anyhow::Result<HashSet<String>> {
-            let mut statement = connection.prepare_cached(sql)?;
-            let names = statement.query_map([kept], |row| row.get(0))?;
-            Ok(names.collect::<Result<_, _>>()?)
-        };
-        let generations = "SELECT file FROM generations ORDER BY generation DESC LIMIT ?1";
-        remove_others(&self.blacklists, &named(generations, GENERATIONS_KEPT)?)?;
-        let jobs = "SELECT blacklist FROM history_jobs WHERE ended IS NULL LIMIT ?1";
-        remove_others(&self.history, &named(jobs, -1)?)
+    /// Removes the files that the state does not name: of generations before the last `kept` ones, and of runs that
+    /// were killed.
+    pub(super) fn clean(&self, connection: &Connection, kept: u32) -> anyhow::Result<()> {
+        let mut statement =
+            connection.prepare_cached("SELECT file FROM generations ORDER BY generation DESC LIMIT ?1")?;
+        let names = statement.query_map([kept], |row| row.get(0))?;
+        remove_others(&self.blacklists, &names.collect::<Result<_, _>>()?)?;
+        if self.history.is_dir() {
+            remove_others(&self.history, &HashSet::new())?;
+            // Somebody's own file in it keeps it.
+            let _ = fs::remove_dir(&self.history);
+        }
+        Ok(())
     }
 }
 
 fn write(folder: &Path, name: String, bytes: &[u8]) -> anyhow::Result<String> {
     let path = folder.join(&name);
     let cannot = || format!("{}: the blacklist cannot be written", path.display());
-    fs::create_dir_all(folder).with_context(cannot)?;
-    let mut file = Replacement::create(&path)?;
+    private::create_folder(folder).with_context(cannot)?;
+    let mut file = Replacement::create_private(&path)?;
     file.write_all(bytes).and_then(|()| file.finish()).with_context(cannot)?;
     Ok(name)
 }

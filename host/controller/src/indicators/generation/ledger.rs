@@ -2,10 +2,11 @@
 
 use anyhow::Context;
 use rusqlite::{Connection, OptionalExtension, Transaction, named_params};
-use threatsieve_blacklist::{Blacklist, Role, Timestamp};
+use threatsieve_blacklist::image::FORMAT;
+use threatsieve_blacklist::{Blacklist, NORMALISER, Policy, Role, Timestamp};
 use threatsieve_runner::MemoryFile;
 
-use super::GENERATIONS_KEPT;
+use super::newly::{PolicyKept, Rules};
 use crate::config::{Config, FeedRole};
 
 /// Indicators that are of no more use leave with the next generation; if nothing else makes one, after a day at the latest.
@@ -18,8 +19,9 @@ pub(super) struct Ledger {
     pub(super) last_generation: u64,
     built_change: i64,
     built_settings: Option<String>,
-    /// Feeds that the generation in use blocks by; `None` before the first one.
-    pub(super) built_feeds: Option<Vec<String>>,
+    /// The rules of the generation in use; `None` before the first one, or when it was made by a
+    /// version that did not keep them.
+    pub(super) built_rules: Option<Rules>,
     pub(super) built: Option<Timestamp>,
     next_expiry: Option<Timestamp>,
     held_change: Option<i64>,
@@ -29,24 +31,27 @@ pub(super) struct Ledger {
     /// Entries of the generation in use.
     pub(super) entries: u64,
     pub(super) active_file: Option<String>,
+    /// Size and time of that file when it was written.
+    pub(super) written: Option<String>,
 }
 
 impl Ledger {
     pub(super) fn read(connection: &Connection) -> anyhow::Result<Ledger> {
         let active = connection
-            .query_row("SELECT entries, file FROM generations WHERE active = 1", [], |row| {
-                Ok((row.get(0)?, row.get(1)?))
+            .query_row("SELECT entries, file, written FROM generations WHERE active = 1", [], |row| {
+                Ok((row.get(0)?, row.get(1)?, row.get(2)?))
             })
             .optional()?;
-        let (entries, active_file) = active.map_or((0, None), |(entries, file)| (entries, Some(file)));
-        let (mut ledger, feeds) = connection.query_row("SELECT * FROM builds", [], |row| {
+        let (entries, active_file, written) =
+            active.map_or((0, None, None), |(entries, file, written)| (entries, Some(file), written));
+        let (mut ledger, rules) = connection.query_row("SELECT * FROM builds", [], |row| {
             let time = |column| row.get::<_, Option<i64>>(column).map(|time| time.map(Timestamp));
             let ledger = Ledger {
                 change: row.get("change")?,
                 last_generation: row.get("last_generation")?,
                 built_change: row.get("built_change")?,
                 built_settings: row.get("built_settings")?,
-                built_feeds: None,
+                built_rules: None,
                 built: time("built")?,
                 next_expiry: time("next_expiry")?,
                 held_change: row.get("held_change")?,
@@ -55,16 +60,19 @@ impl Ledger {
                 is_allowed: row.get("allowed")?,
                 entries,
                 active_file,
+                written,
             };
-            Ok((ledger, row.get::<_, Option<String>>("built_feeds")?))
+            Ok((ledger, row.get::<_, Option<String>>("built_rules")?))
         })?;
-        ledger.built_feeds = feeds.map(|feeds| serde_json::from_str(&feeds)).transpose()?;
+        ledger.built_rules = rules.map(|rules| serde_json::from_str(&rules)).transpose()?;
         Ok(ledger)
     }
 
     /// Whether the generation in use is what would be built.
     pub(super) fn is_current(&self, settings: &Settings, now: Timestamp) -> bool {
-        let rested = self.built.is_none_or(|built| now.0.saturating_sub(built.0) >= EXPIRY_MAY_WAIT_MICROS);
+        // A clock that was set back makes nobody wait.
+        let has_waited = |built: Timestamp| now < built || now.0 - built.0 >= EXPIRY_MAY_WAIT_MICROS;
+        let rested = self.built.is_none_or(has_waited);
         let is_over = rested && self.next_expiry.is_some_and(|expiry| expiry <= settings.over(now));
         self.change == self.built_change
             && self.built_settings.as_deref() == Some(settings.made_with.as_str())
@@ -87,7 +95,7 @@ pub(super) struct Settings {
     made_with: String,
     /// And whether it is trusted.
     judged_with: String,
-    block_feeds: Vec<String>,
+    rules: Rules,
     window_micros: i64,
 }
 
@@ -99,11 +107,19 @@ impl Settings {
         feeds.sort_unstable();
         let made_with = format!(
             "{:?}",
-            (&blacklist.name, blacklist.accept_special, blacklist.accept_broad, &blacklist.sign_key, &feeds)
+            (
+                FORMAT,
+                NORMALISER,
+                &blacklist.name,
+                blacklist.accept_special,
+                blacklist.accept_broad,
+                &blacklist.sign_key,
+                &feeds
+            )
         );
         let judged_with = format!("{:?}", (&made_with, blacklist.max_shrink.to_bits(), &blacklist.canaries));
-        let block_feeds = feeds.iter().filter(|feed| !feed.1).map(|feed| feed.0.to_owned()).collect();
-        Settings { made_with, judged_with, block_feeds, window_micros: window_micros(config) }
+        let rules = Rules::of(config);
+        Settings { made_with, judged_with, rules, window_micros: window_micros(config) }
     }
 
     /// What ended by then matches no line that is looked at.
@@ -131,12 +147,20 @@ pub(super) fn hold(
     Ok(())
 }
 
+/// A blacklist's file as it was written.
+pub(super) struct MadeFile<'a> {
+    /// In the folder of blacklists.
+    pub(super) name: &'a str,
+    /// Its size and time.
+    pub(super) written: Option<&'a str>,
+    pub(super) blacklist: &'a Blacklist<MemoryFile>,
+}
+
 /// Puts a generation in use.
 pub(super) fn activate(
     transaction: &Transaction<'_>,
     generation: u64,
-    file: &str,
-    blacklist: &Blacklist<MemoryFile>,
+    file: &MadeFile<'_>,
     now: Timestamp,
     next_expiry: Option<Timestamp>,
     settings: &Settings,
@@ -144,18 +168,25 @@ pub(super) fn activate(
     let number = number(generation)?;
     transaction.execute("UPDATE generations SET active = 0 WHERE active = 1", [])?;
     transaction.execute(
-        "INSERT INTO generations (generation, built, file, digest, entries, active) VALUES (?1, ?2, ?3, ?4, ?5, 1)",
-        (number, now.0, file, blacklist.digest(), blacklist.entries(Role::Block)),
+        "INSERT INTO generations (generation, built, file, digest, entries, active, written) \
+         VALUES (?1, ?2, ?3, ?4, ?5, 1, ?6)",
+        (
+            number,
+            now.0,
+            file.name,
+            file.blacklist.digest(),
+            file.blacklist.entries(Role::Block),
+            file.written,
+        ),
     )?;
-    transaction.execute("DELETE FROM generations WHERE generation <= ?1 - ?2", (number, GENERATIONS_KEPT))?;
     transaction.execute("DELETE FROM pending", [])?;
     transaction.execute(
-        "UPDATE builds SET last_generation = :generation, built_change = change, built_settings = :settings, built_feeds = :feeds,
+        "UPDATE builds SET last_generation = :generation, built_change = change, built_settings = :settings, built_rules = :rules,
          built = :now, next_expiry = :next_expiry, held_change = NULL, held_settings = NULL, held = NULL, allowed = 0",
         named_params! {
             ":generation": number,
             ":settings": settings.made_with,
-            ":feeds": serde_json::to_string(&settings.block_feeds)?,
+            ":rules": serde_json::to_string(&settings.rules)?,
             ":now": now.0,
             ":next_expiry": next_expiry.map(|time| time.0),
         },
@@ -163,24 +194,26 @@ pub(super) fn activate(
     Ok(())
 }
 
-/// Has all lines matched so far matched again, with what is new.
-pub(super) fn add_history_job(
+/// Forgets generations from before the last `kept` ones.
+pub(super) fn forget_generations(
     transaction: &Transaction<'_>,
     generation: u64,
-    file: &str,
-    entries: u64,
-    now: Timestamp,
+    kept: u32,
 ) -> anyhow::Result<()> {
-    transaction.execute(
-        "INSERT INTO history_jobs (generation, blacklist, entries, created) VALUES (?1, ?2, ?3, ?4)",
-        (number(generation)?, file, entries, now.0),
-    )?;
-    let job = transaction.last_insert_rowid();
-    transaction.execute(
-        "INSERT INTO history_files (job, file, until) SELECT ?1, id, offset + partial FROM files WHERE offset + partial > 0",
-        [job],
-    )?;
+    let sql = "DELETE FROM generations WHERE generation <= ?1 - ?2 AND active = 0";
+    transaction.execute(sql, (number(generation)?, kept))?;
     Ok(())
+}
+
+/// Keeps the policy of this round; `true` when it lets in more than that of the last one.
+pub(super) fn take_policy(transaction: &Transaction<'_>, policy: &Policy) -> anyhow::Result<bool> {
+    let now = PolicyKept::of(policy);
+    let before: Option<String> = transaction.query_row("SELECT policy FROM builds", [], |row| row.get(0))?;
+    let before: Option<PolicyKept> = before.map(|before| serde_json::from_str(&before)).transpose()?;
+    if before.as_ref() != Some(&now) {
+        transaction.execute("UPDATE builds SET policy = ?1", [serde_json::to_string(&now)?])?;
+    }
+    Ok(before.is_some_and(|before| now.lets_in_more_than(&before)))
 }
 
 fn number(generation: u64) -> anyhow::Result<i64> {

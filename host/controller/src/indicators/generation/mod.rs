@@ -3,10 +3,12 @@
 //! A generation is made inside one transaction of the state: its file is on the disk before the row that names it is committed, so that whoever is
 //! killed in between leaves nothing but a file that the next build clears away.
 
+mod allowed;
 mod check;
 mod content;
 mod files;
 mod ledger;
+mod newly;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -18,14 +20,11 @@ use threatsieve_runner::MemoryFile;
 
 use self::content::{Content, Made};
 use self::files::Files;
-use self::ledger::{Ledger, Settings};
+use self::ledger::{Ledger, MadeFile, Settings};
 use super::key::read_sign_key;
 use super::open::open_blacklist;
 use crate::config::Config;
-use crate::store::{LeftOut, LeftOutBy, Store, add_left_out};
-
-/// Generations whose files are kept: the one in use, and some to look back at.
-const GENERATIONS_KEPT: i64 = 3;
+use crate::store::{LeftOut, LeftOutBy, Store, add_left_out, history};
 
 /// What came of a build.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -38,14 +37,20 @@ pub(crate) enum Built {
     New { generation: u64 },
 }
 
-/// Makes the next generation if anything changed since the last one, and a job that matches stored lines with what is new in it.
+/// Makes the next generation if anything changed since the last one. In the same transaction, stored
+/// lines become due if something counts that did not before, and flags that the allow-list suppresses
+/// from now on are retracted.
 pub(crate) fn build(store: &mut Store, config: &Config, now: Timestamp) -> anyhow::Result<Built> {
     let files = Files::new(&config.state);
+    let kept = config.retention.generations;
     let transaction = store.write()?;
     let ledger = Ledger::read(&transaction)?;
-    files.clean(&transaction)?;
+    files.clean(&transaction, kept)?;
     let settings = Settings::of(config);
-    let is_whole = ledger.active_file.as_ref().is_some_and(|file| files.has_blacklist(file));
+    let is_whole = ledger
+        .active_file
+        .as_ref()
+        .is_some_and(|file| ledger.written.is_some() && files.written(file) == ledger.written);
     if is_whole && ledger.is_current(&settings, now) {
         return Ok(Built::Unchanged);
     }
@@ -66,20 +71,55 @@ pub(crate) fn build(store: &mut Store, config: &Config, now: Timestamp) -> anyho
         transaction.commit()?;
         return Ok(Built::Held(why));
     }
-    let fresh = content.compile_new(generation)?;
     let file = write_blacklist(&files, config, generation, made.compiled)?;
     let blacklist = open(&files, &file).context("what was built just now")?;
-    ledger::activate(&transaction, generation, &file, &blacklist, now, made.next_expiry, &settings)?;
-    if let Some(fresh) = fresh {
-        let entries = fresh.compiled.summary().blocked();
-        let name = files.write_history(generation, fresh.compiled.bytes())?;
-        ledger::add_history_job(&transaction, generation, &name, entries, now)?;
+    if made.newly.is_allowed {
+        allowed::retract_allowed(&transaction, &blacklist, now)?;
     }
+    if made.newly.counts {
+        history::renew(&transaction, now)?;
+    }
+    let written = files.written(&file);
+    let made_file = MadeFile { name: &file, written: written.as_deref(), blacklist: &blacklist };
+    ledger::activate(&transaction, generation, &made_file, now, made.next_expiry, &settings)?;
+    ledger::forget_generations(&transaction, generation, kept)?;
     replace_refused(&transaction, &made.feeds, made.refused)?;
     transaction.commit()?;
     // A file too many is cleared away by the next build.
-    let _ = files.clean(&store.connection);
+    let _ = files.clean(&store.connection, kept);
     Ok(Built::New { generation })
+}
+
+/// Has stored lines matched again if the policy lets in more than that of the last round.
+pub(crate) fn follow_policy(store: &mut Store, config: &Config, now: Timestamp) -> anyhow::Result<()> {
+    let transaction = store.write()?;
+    if ledger::take_policy(&transaction, &config.policy)? {
+        history::renew(&transaction, now)?;
+    }
+    transaction.commit()?;
+    Ok(())
+}
+
+/// The blacklist in use; `None` before the first one. One that is damaged is made again, with the
+/// next number.
+pub(crate) fn whole(
+    store: &mut Store,
+    config: &Config,
+    now: Timestamp,
+) -> anyhow::Result<Option<Blacklist<MemoryFile>>> {
+    let error = match active(store, config) {
+        Ok(active) => return Ok(active),
+        Err(error) => error,
+    };
+    tracing::error!(
+        error = format!("{error:#}"),
+        "the blacklist in use cannot be used; it is made again from the state"
+    );
+    store.connection.execute("UPDATE builds SET built_settings = NULL, held_settings = NULL", [])?;
+    match build(store, config, now)? {
+        Built::Held(why) => Err(error.context(format!("and the one made in its place is held back: {why}"))),
+        Built::New { .. } | Built::Unchanged => active(store, config),
+    }
 }
 
 /// The blacklist in use; `None` before the first one.
@@ -90,15 +130,17 @@ pub(crate) fn active(store: &Store, config: &Config) -> anyhow::Result<Option<Bl
 
 /// The blacklist in use, unopened; `None` before the first one.
 pub(crate) fn in_use(store: &Store, config: &Config) -> anyhow::Result<Option<InUse>> {
-    let sql = "SELECT generation, digest, file FROM generations WHERE active = 1";
+    let sql = "SELECT generation, digest, file, built, entries FROM generations WHERE active = 1";
     let row = store.connection.query_row(sql, [], |row| {
-        Ok((row.get("generation")?, row.get("digest")?, row.get::<_, String>("file")?))
+        Ok(InUse {
+            generation: row.get("generation")?,
+            digest: row.get("digest")?,
+            path: Files::new(&config.state).blacklist(&row.get::<_, String>("file")?),
+            built: Timestamp(row.get("built")?),
+            entries: row.get("entries")?,
+        })
     });
-    let row: Option<(u64, Vec<u8>, String)> = row.optional()?;
-    Ok(row.map(|(generation, digest, file)| {
-        let path = Files::new(&config.state).blacklist(&file);
-        InUse { generation, digest, path }
-    }))
+    Ok(row.optional()?)
 }
 
 /// What the state says of the blacklist in use.
@@ -107,6 +149,8 @@ pub(crate) struct InUse {
     pub(crate) generation: u64,
     pub(crate) digest: Vec<u8>,
     pub(crate) path: PathBuf,
+    pub(crate) built: Timestamp,
+    pub(crate) entries: u64,
 }
 
 /// Takes the next build, whatever it drops.
@@ -174,4 +218,4 @@ impl Made {
 #[cfg(test)]
 mod measure;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -8,7 +8,10 @@ use threatsieve_blacklist::{
 };
 
 use super::*;
-use crate::config::{BlacklistConfig, Feed, FeedRole, History, Http, Logging, Output, Schedule};
+use crate::config::{
+    BlacklistConfig, Feed, FeedRole, Health, History, Http, Logging, Output, Retention, Schedule,
+};
+use crate::sinks::Access;
 use crate::store::Delivered;
 use crate::store::ingest::tests::{NOW, deliver, feed, stix};
 
@@ -22,7 +25,7 @@ pub(super) struct Bench {
     pub(super) now: Timestamp,
 }
 
-fn config(state: PathBuf) -> Config {
+pub(crate) fn config(state: PathBuf) -> Config {
     let second = Duration::from_secs(1);
     Config {
         state,
@@ -31,7 +34,10 @@ fn config(state: PathBuf) -> Config {
             connect_timeout: second,
             idle_timeout: second,
             total_timeout: second,
+            poll_timeout: Duration::ZERO,
+            max_poll_objects: 1,
             max_body_bytes: 1,
+            allow_redirects_to: Vec::new(),
             proxy: None,
             ca_files: Vec::new(),
             user_agent: String::new(),
@@ -50,12 +56,15 @@ fn config(state: PathBuf) -> Config {
         history: History { window: Duration::from_secs(30 * 24 * 60 * 60), budget: second },
         output: Output {
             file: PathBuf::new(),
+            access: Access { mode: 0o640, group: None },
             flag_field: None,
             flag_value: String::new(),
             max_tlp: Tlp::Red,
         },
         alerts: None,
         opensearch: None,
+        health: Health::for_tests(),
+        retention: Retention::for_tests(),
         logging: Logging { level: tracing::level_filters::LevelFilter::INFO, json: false },
     }
 }
@@ -117,13 +126,15 @@ impl Bench {
         self.store.connection.execute(sql, []).unwrap();
     }
 
-    /// Entries of the last job, by its blacklist's file.
-    fn job(&self) -> Option<(u64, Blacklist<MemoryFile>)> {
-        let sql = "SELECT generation, blacklist FROM history_jobs ORDER BY id DESC LIMIT 1";
-        let row = self.store.connection.query_row(sql, [], |row| Ok((row.get(0)?, row.get::<_, String>(1)?)));
-        let (generation, file) = row.ok()?;
-        let path = self.folder.path().join("history").join(file);
-        Some((generation, open_blacklist(&path, None).map_err(|failure| failure.error).unwrap()))
+    /// Whether stored lines became due since the last time.
+    fn is_due(&mut self) -> bool {
+        self.store.connection.execute("DELETE FROM history", []).unwrap() > 0
+    }
+
+    /// Builds, and says whether stored lines became due.
+    fn builds_due(&mut self) -> bool {
+        assert!(matches!(self.build(), Built::New { .. }));
+        self.is_due()
     }
 
     fn files(&self, folder: &str) -> Vec<String> {
@@ -198,37 +209,70 @@ fn the_same_state_gives_the_same_bytes() {
 }
 
 #[test]
-fn what_is_new_gets_a_job_and_nothing_else_does() {
+fn what_newly_counts_makes_stored_lines_due_and_nothing_else_does() {
     let mut bench = Bench::new();
     bench.list("a", &["old.example"]);
     bench.part("b", vec![stix("indicator--1", 1, &["one.example"])]);
     bench.build();
     // No line was ever matched, so none needs to be matched again.
-    assert!(bench.job().is_none());
+    assert!(!bench.is_due());
     bench.log();
-    let values = ["old.example", "new.example", "one.example", "two.example"];
     bench.list("a", &["old.example", "new.example"]);
+    assert!(bench.builds_due());
     bench.part("b", vec![stix("indicator--1", 2, &["one.example", "two.example"])]);
     bench.build();
-    let (generation, fresh) = bench.job().unwrap();
-    assert_eq!(
-        (generation, matching(&fresh, &values)),
-        (2, vec!["new.example".into(), "two.example".into()])
-    );
-    let until = "SELECT until FROM history_files";
+    let until = "SELECT until FROM history";
     assert_eq!(bench.store.connection.query_row(until, [], |row| row.get::<_, i64>(0)).unwrap(), 100);
+    assert!(bench.is_due());
     // Another title and a removal are nothing new.
     let titled =
         Indicator { name: Some("x".into()), ..stix("indicator--1", 3, &["one.example", "two.example"]) };
     bench.part("b", vec![titled]);
     bench.list("a", &["new.example"]);
-    assert_eq!(bench.build(), Built::New { generation: 3 });
-    assert_eq!(bench.job().unwrap().0, 2);
+    assert!(!bench.builds_due());
     // What left and came back within one generation is not new; what was away for one is.
     bench.list("a", &["else.example"]);
+    bench.list("a", &["new.example"]);
+    assert!(!bench.builds_due());
     bench.list("a", &["new.example", "old.example"]);
+    assert!(bench.builds_due());
+    // What was revoked lost its flags, so that it is new when it is back.
+    bench.revoke("b", "indicator--1");
+    bench.part("b", vec![stix("indicator--1", 9, &["one.example", "two.example"])]);
+    assert!(bench.builds_due());
+}
+
+#[test]
+fn enough_confidence_and_a_looser_policy_are_new() {
+    let mut bench = Bench::new();
+    let said = |modified, confidence| Indicator {
+        confidence: Some(confidence),
+        ..stix("indicator--1", modified, &["evil.example"])
+    };
+    bench.config.policy.min_confidence = 50;
+    bench.part("a", vec![said(1, 30)]);
     bench.build();
-    assert_eq!(matching(&bench.job().unwrap().1, &values), ["old.example"]);
+    bench.log();
+    bench.part("a", vec![said(2, 40)]);
+    assert!(!bench.builds_due());
+    bench.part("a", vec![said(3, 60)]);
+    assert!(bench.builds_due());
+    bench.part("a", vec![said(4, 70)]);
+    assert!(!bench.builds_due());
+    let mut policy_is_due = |change: fn(&mut Policy)| {
+        change(&mut bench.config.policy);
+        follow_policy(&mut bench.store, &bench.config, bench.now).unwrap();
+        bench.is_due()
+    };
+    assert!(!policy_is_due(|_| {}));
+    assert!(!policy_is_due(|policy| policy.min_confidence = 60));
+    assert!(policy_is_due(|policy| policy.min_confidence = 59));
+    assert!(!policy_is_due(|policy| policy.max_tlp = Tlp::Green));
+    assert!(policy_is_due(|policy| policy.max_tlp = Tlp::Amber));
+    assert!(policy_is_due(|policy| policy.partial = true));
+    assert!(!policy_is_due(|policy| (policy.partial, policy.exact) = (false, true)));
+    assert!(policy_is_due(|policy| policy.exact = false));
+    assert!(!policy_is_due(|_| {}));
 }
 
 #[test]
@@ -242,11 +286,9 @@ fn a_wider_window_is_new() {
     bench.build();
     bench.log();
     bench.part("a", vec![until(2, 4)]);
-    bench.build();
-    assert!(bench.job().is_none());
+    assert!(!bench.builds_due());
     bench.part("a", vec![until(3, 6)]);
-    bench.build();
-    assert_eq!(bench.job().unwrap().0, 3);
+    assert!(bench.builds_due());
 }
 
 #[test]
@@ -279,11 +321,63 @@ fn allow_lists_suppress_and_their_change_makes_a_generation() {
     bench.log();
     bench.list("b", &["good.example", "evil.example"]);
     assert_eq!(bench.built(&values), Vec::<String>::new());
-    assert!(bench.job().is_none());
+    assert!(!bench.is_due());
+    // What is not allowed any more counts again.
+    bench.list("b", &["good.example"]);
+    assert_eq!(bench.built(&values), ["evil.example"]);
+    assert!(bench.is_due());
+    bench.list("b", &["evil.example"]);
+    assert!(bench.builds_due());
     bench.feed("b").role = FeedRole::Block;
     assert_eq!(bench.built(&values), values);
-    // A feed that blocks from now on is new as a whole.
-    assert_eq!(matching(&bench.job().unwrap().1, &values), values);
+    assert!(bench.is_due());
+    // What an operator retracts may stay on an allow-list.
+    bench.feed("b").role = FeedRole::Allow;
+    bench.list("b", &["good.example"]);
+    bench.store.retract("good.example", "ours", bench.now).unwrap();
+    assert_eq!(bench.built(&["evil.example"]), ["evil.example"]);
+    assert_eq!(bench.active().entries(Role::Allow), 1);
+}
+
+#[test]
+fn what_is_allowed_later_loses_its_flags() {
+    let mut bench = Bench::new();
+    bench.list("a", &["evil.example", "www.good.example", "http://good.example/x"]);
+    bench.feed("b").role = FeedRole::Allow;
+    bench.list("b", &["other.example"]);
+    bench.build();
+    bench.log();
+    let flags = [
+        ("domain-name", "evil.example", "www.evil.example"),
+        ("domain-name", "www.good.example", "http://www.good.example/1"),
+        ("url", "http://good.example/x", "http://good.example/x"),
+        // Not listed any more, and a name that nothing allows.
+        ("domain-name", "good.example", "good.example:443"),
+        ("ipv4-addr", "192.0.2.7", "192.0.2.7"),
+    ];
+    for (number, (entry_type, entry, observable)) in flags.iter().enumerate() {
+        let connection = &bench.store.connection;
+        let sql = "INSERT INTO events (id, file, offset, line, uid, raw) VALUES (?1, 1, ?1, 1, ?1, '')";
+        connection.execute(sql, [number as i64]).unwrap();
+        let sql = "INSERT INTO matches (event, feed, indicator, entry_type, entry, observable, field, how, \
+                   generation, found, historic) VALUES (?1, 'a', ?3, ?2, ?3, ?4, 'f', 'exact', 1, 1, 0)";
+        connection.execute(sql, (number as i64, entry_type, entry, observable)).unwrap();
+    }
+    let retracted = |bench: &Bench| -> Vec<i64> {
+        let sql = "SELECT event FROM matches WHERE retracted IS NOT NULL ORDER BY event";
+        let mut statement = bench.store.connection.prepare(sql).unwrap();
+        statement.query_map([], |row| row.get(0)).unwrap().collect::<Result<_, _>>().unwrap()
+    };
+    // A host's entry says nothing of a URL, which is more specific.
+    bench.list("b", &["other.example", "good.example"]);
+    bench.build();
+    assert_eq!(retracted(&bench), [3]);
+    bench.list("b", &["other.example", "good.example", "www.good.example", "http://good.example/x"]);
+    bench.build();
+    assert_eq!(retracted(&bench), [1, 2, 3]);
+    let sql = "SELECT body FROM outbox_records ORDER BY id LIMIT 1";
+    let body: String = bench.store.connection.query_row(sql, [], |row| row.get(0)).unwrap();
+    assert!(body.contains("allowed by good.example") && body.contains("retraction"), "{body}");
 }
 
 #[test]
@@ -295,8 +389,10 @@ fn settings_and_feeds_that_are_taken_away_make_a_generation() {
     assert_eq!(bench.built(&values), ["evil.example", "bad.example"]);
     let refused = bench.store.left_out(Some("a"), 10).unwrap();
     assert_eq!((refused.len(), refused[0].1.value.as_str()), (1, "10.1.2.3"));
+    bench.log();
     bench.config.blacklist.accept_special = true;
     assert_eq!(bench.built(&values), values);
+    assert!(bench.is_due());
     assert_eq!(bench.store.left_out(None, 10).unwrap(), []);
     bench.config.feeds.retain(|feed| feed.name == "a");
     assert_eq!(bench.built(&values), ["10.1.2.3", "evil.example"]);
@@ -379,12 +475,10 @@ fn what_is_retracted_stays_out_until_it_is_undone() {
     bench.store.retract("indicator--1", "theirs", NOW).unwrap();
     assert_eq!(bench.built(&values), Vec::<String>::new());
     assert_eq!(bench.store.false_positives().unwrap().len(), 2);
-    let jobs = bench.job().map(|job| job.0);
+    bench.is_due();
     bench.store.undo_retract("evil.example").unwrap();
     assert_eq!(bench.built(&values), ["evil.example"]);
-    let (generation, fresh) = bench.job().unwrap();
-    assert!(Some(generation) > jobs);
-    assert_eq!(matching(&fresh, &values), ["evil.example"]);
+    assert!(bench.is_due());
 }
 
 #[test]
@@ -401,7 +495,7 @@ fn files_of_killed_runs_and_old_generations_are_cleared_away() {
     fs::write(bench.folder.path().join("blacklists/mine.txt"), "kept").unwrap();
     assert_eq!(bench.build(), Built::Unchanged);
     assert_eq!(bench.files("blacklists"), ["mine.txt", "test-1.blacklist"]);
-    assert!(bench.files("history").is_empty());
+    assert!(!bench.folder.path().join("history").exists());
     bench.log();
     for number in 2..=6 {
         bench.list("a", &["a.example", &format!("n{number}.example")]);
@@ -411,14 +505,45 @@ fn files_of_killed_runs_and_old_generations_are_cleared_away() {
         bench.files("blacklists"),
         ["mine.txt", "test-4.blacklist", "test-5.blacklist", "test-6.blacklist"]
     );
-    assert_eq!(bench.files("history").len(), 5);
-    bench.store.connection.execute("UPDATE history_jobs SET ended = 1 WHERE generation < 6", []).unwrap();
-    bench.build();
-    assert_eq!(bench.files("history"), ["6.blacklist"]);
     // The one in use is made again when somebody removes it.
     fs::remove_file(bench.folder.path().join("blacklists/test-6.blacklist")).unwrap();
     assert!(active(&bench.store, &bench.config).is_err());
     assert_eq!(bench.build(), Built::New { generation: 7 });
+}
+
+#[test]
+fn a_blacklist_that_is_damaged_or_of_another_version_is_made_again() {
+    let mut bench = Bench::new();
+    bench.list("a", &["a.example"]);
+    bench.build();
+    bench.log();
+    let file = |number: u64| format!("blacklists/test-{number}.blacklist");
+    let damage = |bench: &Bench, number: u64| {
+        let path = bench.folder.path().join(file(number));
+        let (mut bytes, before) = (fs::read(&path).unwrap(), fs::metadata(&path).unwrap());
+        bytes[100] ^= 1;
+        fs::write(&path, bytes).unwrap();
+        before.modified().unwrap()
+    };
+    // Written to: the next build sees that.
+    damage(&bench, 1);
+    assert!(active(&bench.store, &bench.config).is_err());
+    assert_eq!(bench.build(), Built::New { generation: 2 });
+    assert!(!bench.is_due());
+    // Damaged where nobody wrote: whoever opens it has it made again.
+    let modified = damage(&bench, 2);
+    let path = bench.folder.path().join(file(2));
+    fs::File::options().append(true).open(path).unwrap().set_modified(modified).unwrap();
+    assert_eq!(bench.build(), Built::Unchanged);
+    let whole = whole(&mut bench.store, &bench.config, NOW).unwrap().unwrap();
+    assert_eq!((whole.generation(), whole.entries(Role::Block)), (3, 1));
+    assert_eq!(bench.build(), Built::Unchanged);
+    // By an earlier version: values may read otherwise now, so that stored lines are due.
+    let sql = "UPDATE builds SET built_settings = replace(built_settings, '(', '(0, '), \
+               built_rules = json_set(built_rules, '$.normaliser', 0)";
+    bench.store.connection.execute(sql, []).unwrap();
+    assert_eq!(bench.build(), Built::New { generation: 4 });
+    assert!(bench.is_due());
 }
 
 #[test]

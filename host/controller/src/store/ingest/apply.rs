@@ -30,6 +30,7 @@ pub(super) fn apply(
         Planner { collected: &delivery.collected, canaries: &delivery.canaries, now, plan: Plan::default() };
     let mut plan = planner.compare(&transaction, feed, delivered)?;
     plan.counts.refused = delivery.refused;
+    (plan.counts.ahead, plan.counts.skipped) = (delivery.ahead, delivery.skipped);
     let (active, allowed): (i64, bool) =
         transaction.query_row("SELECT active, allowed FROM feeds WHERE id = ?1", [feed], |row| {
             Ok((row.get(0)?, row.get(1)?))
@@ -40,7 +41,8 @@ pub(super) fn apply(
         && !allow_held
         && !allowed
     {
-        let held = Held { why: why.clone(), active, leaving: plan.leaving, at: now.0 };
+        let (why, is_first) = (why.clone(), delivery.is_first);
+        let held = Held { why, active, leaving: plan.leaving, at: now.0, is_first };
         hold(&transaction, feed, now, &held)?;
         transaction.commit()?;
         return Ok(Ingested { held: Some(held), ..plan.counts });
@@ -61,6 +63,9 @@ pub(super) fn apply(
 
 /// Why a delivery is not to be trusted.
 fn suspicion(delivery: &Delivery, plan: &Plan, active: u64, delivered: Delivered) -> Option<String> {
+    if delivery.is_first && delivery.doubt.is_some() {
+        return delivery.doubt.clone();
+    }
     if delivered == Delivered::Whole
         && let Some(canary) = delivery.canaries.iter().find(|canary| !canary.was_seen)
     {
@@ -94,7 +99,8 @@ fn suspicion(delivery: &Delivery, plan: &Plan, active: u64, delivered: Delivered
 
 fn hold(transaction: &Transaction<'_>, feed: i64, now: Timestamp, held: &Held) -> anyhow::Result<()> {
     transaction.execute(
-        "UPDATE feeds SET attempted = :now, succeeded = :now, failures = 0, error = NULL, next_attempt = NULL, held = :held WHERE id = :feed",
+        "UPDATE feeds SET attempted = :now, succeeded = :now, failures = 0, failing_since = NULL, error = NULL, \
+         next_attempt = NULL, held = :held WHERE id = :feed",
         named_params! { ":now": now.0, ":held": serde_json::to_string(held)?, ":feed": feed },
     )?;
     Ok(())
@@ -163,19 +169,23 @@ impl Writer<'_> {
             }
             Deed::Revoke => {
                 self.keep_former(id)?;
+                prepare("UPDATE pending SET withdrawn = 1 WHERE feed = ?1 AND id = ?2")?
+                    .execute((feed, id))?;
                 self.bury(id, modified)?;
-                let reason = "revoked by its publisher";
-                retract_matches(
-                    self.transaction,
-                    &self.delivery.feed.name,
-                    id,
-                    None,
-                    reason,
-                    self.delivery.now,
-                )?;
+                self.retract_flags(id)?;
             }
-            Deed::Bury => self.bury(id, modified)?,
+            Deed::Bury => {
+                self.bury(id, modified)?;
+                // What was removed from its list kept its flags until now.
+                self.retract_flags(id)?;
+            }
         }
+        Ok(())
+    }
+
+    fn retract_flags(&self, id: &str) -> anyhow::Result<()> {
+        let Delivery { feed, now, .. } = self.delivery;
+        retract_matches(self.transaction, &feed.name, id, None, "revoked by its publisher", *now)?;
         Ok(())
     }
 
@@ -246,7 +256,8 @@ impl Writer<'_> {
 
     fn update_feed(&self, plan: &Plan, cursor: Option<&Json>) -> anyhow::Result<()> {
         self.transaction.execute(
-            "UPDATE feeds SET attempted = :now, succeeded = :now, failures = 0, error = NULL, next_attempt = NULL, held = NULL, allowed = 0,
+            "UPDATE feeds SET attempted = :now, succeeded = :now, failures = 0, failing_since = NULL, error = NULL,
+             next_attempt = NULL, held = NULL, allowed = 0,
              cursor = coalesce(:cursor, cursor), active = max(0, active + :more), report = :report,
              changed = CASE WHEN :has_changes THEN :now ELSE changed END WHERE id = :feed",
             named_params! {

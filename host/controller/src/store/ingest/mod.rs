@@ -9,6 +9,7 @@ mod plan;
 
 use serde_json::Value as Json;
 use threatsieve_blacklist::{Indicator, IndicatorId, Timestamp, UrlMode, Value};
+use threatsieve_feed::latest_modified;
 
 use self::collect::{Canary, Collected};
 pub(crate) use self::plan::{ACTIVE, REVOKED};
@@ -46,7 +47,24 @@ struct Delivery {
     canaries: Vec<Canary>,
     left_out: Vec<LeftOut>,
     refused: u64,
+    ahead: u64,
+    skipped: u64,
+    /// Nothing of the feed was ever taken.
+    is_first: bool,
+    /// The reason why the delivery is hardly the feed.
+    doubt: Option<String>,
     markings: Vec<(String, String)>,
+}
+
+impl Delivery {
+    fn is_credible(&self, modified: Timestamp) -> bool {
+        is_credible(modified, self.now)
+    }
+}
+
+/// Whether a publisher can have changed something at that time.
+fn is_credible(modified: Timestamp, now: Timestamp) -> bool {
+    modified <= latest_modified(now)
 }
 
 impl Store {
@@ -61,6 +79,10 @@ impl Store {
             canaries: feed.hold.canaries.iter().map(|text| Canary::new(text, feed.url_mode)).collect(),
             left_out: Vec::new(),
             refused: 0,
+            ahead: 0,
+            skipped: 0,
+            is_first: self.feed_state(&feed.name)?.is_none_or(|state| state.report.is_none()),
+            doubt: None,
             markings: Vec::new(),
         };
         Ok(Ingest { store: self, delivery })
@@ -73,13 +95,19 @@ impl Ingest<'_> {
     /// values, named by the value, so that it is the same from version to version of the list.
     ///
     /// An indicator without values is taken too: its pattern says nothing that can be matched, and a version before it is out of force.
+    ///
+    /// A `modified` of more than a day ahead is not believed: otherwise no correction could ever replace
+    /// that version. It counts as not said, older than any other, and is listed among the rejections.
     pub(crate) fn put(&mut self, mut indicator: Indicator) -> anyhow::Result<()> {
         indicator.confidence = indicator.confidence.or(self.delivery.feed.confidence);
         indicator.tlp = indicator.tlp.or(self.delivery.feed.tlp);
         for value in &indicator.values {
             self.delivery.canaries.iter_mut().for_each(|canary| canary.look_at(value));
         }
-        let modified = indicator.modified;
+        let modified = indicator.modified.filter(|&at| self.delivery.is_credible(at));
+        if let IndicatorId::Stix(id) = &indicator.id {
+            self.note_future(id, indicator.modified);
+        }
         match std::mem::replace(&mut indicator.id, IndicatorId::Line(0)) {
             IndicatorId::Stix(id) => self.delivery.collected.put(&id, modified, &Statement::of(indicator)),
             IndicatorId::Line(_) => {
@@ -95,7 +123,27 @@ impl Ingest<'_> {
 
     /// Takes the withdrawal of an indicator, whether or not it was ever delivered. Without `modified` it holds for every version so far.
     pub(crate) fn revoke(&mut self, id: &str, modified: Option<Timestamp>) -> anyhow::Result<()> {
+        self.note_future(id, modified);
+        let modified = modified.filter(|&at| self.delivery.is_credible(at));
         self.delivery.collected.revoke(id, modified)
+    }
+
+    /// Lists a time that is not believed.
+    fn note_future(&mut self, id: &str, modified: Option<Timestamp>) {
+        if let Some(modified) = modified.filter(|&at| !self.delivery.is_credible(at)) {
+            let (modified, now) =
+                (threatsieve_flag::moment(modified), threatsieve_flag::moment(self.delivery.now));
+            self.leave_out(LeftOut {
+                id: id.to_owned(),
+                value: modified.clone(),
+                kind: "modified in the future".to_owned(),
+                reason: format!(
+                    "expected `modified` within a day of {now}, got {modified}: this version counts as \
+                     older than any other"
+                ),
+                is_pattern: false,
+            });
+        }
     }
 
     /// Notes what is not taken. All are counted, and the first 10,000 kept.
@@ -104,6 +152,26 @@ impl Ingest<'_> {
         if self.delivery.left_out.len() < MAX_LEFT_OUT {
             self.delivery.left_out.push(left_out);
         }
+    }
+
+    /// Notes how many versions are dated later than is believed. They are put as undated ones.
+    pub(crate) fn count_ahead(&mut self, versions: u64) {
+        self.delivery.ahead += versions;
+    }
+
+    /// Counts records that are not meant as indicators.
+    pub(crate) fn skip(&mut self, records: u64) {
+        self.delivery.skipped += records;
+    }
+
+    /// Whether nothing of the feed was ever taken.
+    pub(crate) fn is_first(&self) -> bool {
+        self.delivery.is_first
+    }
+
+    /// Notes that the delivery is hardly the feed. A first one is then held back.
+    pub(crate) fn doubt(&mut self, why: String) {
+        self.delivery.doubt = Some(why);
     }
 
     /// The marking definitions of earlier deliveries: JSON of the STIX objects, one each.

@@ -50,11 +50,9 @@ impl Model {
     }
 }
 
-#[expect(clippy::print_stdout, reason = "the seed, to run it again")]
 #[test]
 fn any_sequence_of_deliveries_ends_as_the_model_says() {
-    let seed = fastrand::u64(..);
-    println!("seed {seed}");
+    let seed = crate::seed::seed();
     let mut random = fastrand::Rng::with_seed(seed);
     let (_folder, mut store) = store();
     // Speed, not what a power cut leaves, is what matters here.

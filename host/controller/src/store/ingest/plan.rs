@@ -3,8 +3,8 @@
 use rusqlite::{Connection, OptionalExtension, Row};
 use threatsieve_blacklist::Timestamp;
 
-use super::Delivered;
 use super::collect::{Canary, Collected, Incoming, NO_TIME};
+use super::{Delivered, is_credible};
 use crate::store::body::Statement;
 use crate::store::feeds::Ingested;
 
@@ -61,10 +61,13 @@ struct Stored<'a> {
 
 impl<'a> Stored<'a> {
     /// Reads the columns from the given one on: state, modified, changed, body.
-    fn read(row: &'a Row<'_>, first: usize) -> rusqlite::Result<Stored<'a>> {
+    fn read(row: &'a Row<'_>, first: usize, now: Timestamp) -> rusqlite::Result<Stored<'a>> {
+        // A row of an earlier version may have a time that is not believed any more.
+        let modified = row.get::<_, Option<i64>>(first + 1)?;
+        let modified = modified.filter(|&at| is_credible(Timestamp(at), now));
         Ok(Stored {
             state: row.get(first)?,
-            modified: row.get::<_, Option<i64>>(first + 1)?.unwrap_or(NO_TIME),
+            modified: modified.unwrap_or(NO_TIME),
             changed: row.get(first + 2)?,
             body: row.get_ref(first + 3)?.as_blob()?,
         })
@@ -113,7 +116,7 @@ impl Planner<'_> {
             let id = collected.id_text(one)?;
             let judged = select
                 .query_row((feed, id), |row| {
-                    let stored = Stored::read(row, 0)?;
+                    let stored = Stored::read(row, 0, self.now)?;
                     Ok(self.judge(place, one, Some(&stored)))
                 })
                 .optional()?;
@@ -138,7 +141,7 @@ impl Planner<'_> {
             while let Some((place, one)) = coming.next_if(|(_, one)| collected.id(one) < id) {
                 self.judge(place, one, None)?;
             }
-            let stored = Stored::read(row, 1)?;
+            let stored = Stored::read(row, 1, self.now)?;
             match coming.next_if(|(_, one)| collected.id(one) == id) {
                 // The withdrawal of an older version says nothing of the one that is known: that one is not listed.
                 Some((_, one)) if one.is_revocation && withdrawal(one, Some(&stored)).is_none() => {
@@ -174,7 +177,11 @@ impl Planner<'_> {
 
     fn judge(&mut self, place: u32, one: &Incoming, stored: Option<&Stored<'_>>) -> anyhow::Result<()> {
         let deed = if one.is_revocation { withdrawal(one, stored) } else { self.version(one, stored) };
-        let Some(deed) = deed else { return Ok(()) };
+        let Some(deed) = deed else {
+            let is_older = stored.is_some_and(|stored| one.modified < stored.modified);
+            self.plan.counts.older += u64::from(is_older);
+            return Ok(());
+        };
         let was_active = stored.filter(|stored| stored.state == ACTIVE);
         match (deed, was_active) {
             (Deed::Insert | Deed::Replace | Deed::Revive, None) => {

@@ -18,6 +18,9 @@ pub(crate) fn feed(name: &str) -> Feed {
         confidence: None,
         tlp: None,
         url_mode: UrlMode::Exact,
+        format: None,
+        match_port: false,
+        may_be_empty: false,
         hold: Hold { max_shrink: 1.0, canaries: Vec::new() },
     }
 }
@@ -386,4 +389,41 @@ fn indicators_are_found_by_part_by_value_and_by_state() {
         ["evil.example", "evil.example/x"]
     );
     assert!(store.search(&Query { limit: 2, ..text("") }, NOW).unwrap().1);
+}
+
+#[test]
+fn a_version_from_the_future_is_replaced_by_its_correction() {
+    let far = NOW.0 + 70 * 365 * 24 * 60 * 60 * 1_000_000;
+    let (wrong, right) = (stix("i", far, &["wrong.example"]), stix("i", NOW.0 - 5, &["right.example"]));
+    let values = |store: &Store| -> Vec<String> {
+        let rows = found(store, &Query { limit: 9, ..Query::default() });
+        rows.iter().flat_map(|row| row.values.iter().map(|value| value.value.clone())).collect()
+    };
+    // One after the other, in either order, and in one delivery.
+    for deliveries in [
+        vec![vec![wrong.clone()], vec![right.clone()]],
+        vec![vec![right.clone()], vec![wrong.clone()]],
+        vec![vec![wrong.clone(), right.clone()]],
+        vec![vec![right.clone(), wrong.clone()]],
+    ] {
+        let (_folder, mut store) = store();
+        let feed = feed("a");
+        let mut refused = 0;
+        for indicators in deliveries {
+            refused += deliver(&mut store, &feed, Delivered::Part, indicators).refused;
+        }
+        assert_eq!(values(&store), ["right.example"]);
+        assert_eq!(refused, 1);
+        let left_out = store.left_out(None, 9).unwrap();
+        assert!(left_out.iter().all(|(_, one)| one.kind == "modified in the future"), "{left_out:?}");
+        // A row of a version that believed it.
+        store.connection.execute("UPDATE indicators SET modified = ?1", [far]).unwrap();
+        deliver(&mut store, &feed, Delivered::Part, vec![stix("i", NOW.0, &["newer.example"])]);
+        assert_eq!(values(&store), ["newer.example"]);
+        // A withdrawal from the future holds for what was said so far, not for what follows.
+        revoke(&mut store, &feed, "i", Some(far));
+        assert_eq!(found(&store, &Query { limit: 9, ..Query::default() })[0].state, State::Revoked);
+        deliver(&mut store, &feed, Delivered::Part, vec![stix("i", NOW.0 + 1, &["again.example"])]);
+        assert_eq!(values(&store), ["again.example"]);
+    }
 }

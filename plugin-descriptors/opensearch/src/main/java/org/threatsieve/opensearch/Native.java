@@ -83,8 +83,8 @@ final class Native {
     );
 
     /**
-     * The same for raw log lines. Observables and times are found by the {@code log} crate; a malformed line is
-     * {@code {"document":i,"unchecked":"malformed"}}; {@code matched.field} is {@code fields[0]}, the message field.
+     * The same for raw log lines. Observables and times are found by the {@code log} crate. A malformed line
+     * is searched as free text, and its document has {@code "unchecked":"malformed"} too. {@code matched.field} is {@code fields[0]}, the message field.
      *
      * @param options as above, with {@code "message_format":"squid"|"combined"|"text"|"auto"}
      * @param lines per document a {@code u32} length, then its bytes

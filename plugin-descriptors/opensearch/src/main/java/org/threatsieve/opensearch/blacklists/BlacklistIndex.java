@@ -1,16 +1,21 @@
 package org.threatsieve.opensearch.blacklists;
 
+import java.util.concurrent.TimeUnit;
+
 import org.opensearch.ResourceAlreadyExistsException;
 import org.opensearch.action.ActionRequest;
 import org.opensearch.action.ActionType;
 import org.opensearch.action.admin.indices.create.CreateIndexAction;
 import org.opensearch.action.admin.indices.create.CreateIndexRequest;
 import org.opensearch.action.support.PlainActionFuture;
+import org.opensearch.cluster.ClusterState;
 import org.opensearch.cluster.service.ClusterService;
 import org.opensearch.common.settings.Settings;
 import org.opensearch.common.unit.TimeValue;
 import org.opensearch.common.util.concurrent.ThreadContext;
+import org.opensearch.core.action.ActionListener;
 import org.opensearch.core.action.ActionResponse;
+import org.opensearch.gateway.GatewayService;
 import org.opensearch.indices.SystemIndexDescriptor;
 import org.threatsieve.opensearch.engine.EngineClient;
 
@@ -47,16 +52,34 @@ final class BlacklistIndex {
         }
         """;
 
+    private static final long FIRST_PAUSE_MILLIS = 50;
+    private static final long LAST_PAUSE_MILLIS = 1000;
+
     private final EngineClient client;
     private final ClusterService clusterService;
+    private final TimeValue patience;
 
-    BlacklistIndex(EngineClient client, ClusterService clusterService) {
+    /** @param patience how long to wait for a shard that is on its way, as after a restart of its node */
+    BlacklistIndex(EngineClient client, ClusterService clusterService, TimeValue patience) {
         this.client = client;
         this.clusterService = clusterService;
+        this.patience = patience;
     }
 
     boolean exists() {
-        return clusterService.state().metadata().hasIndex(NAME);
+        return state().metadata().hasIndex(NAME);
+    }
+
+    /** The cluster's state, once it is known: a node that has just started sees neither the index nor what is wanted. */
+    ClusterState state() {
+        long end = System.nanoTime() + patience.nanos();
+        while (clusterService.state().blocks().hasGlobalBlock(GatewayService.STATE_NOT_RECOVERED_BLOCK)) {
+            if (System.nanoTime() > end) {
+                throw ThreatsieveRefused.unable("cluster", "the cluster's state is not recovered: try again when its health says so");
+            }
+            pause(FIRST_PAUSE_MILLIS);
+        }
+        return clusterService.state();
     }
 
     void create() {
@@ -76,13 +99,37 @@ final class BlacklistIndex {
         }
     }
 
-    /** Sends a request as the plugin itself. */
-    @SuppressWarnings("try")
+    /** Sends a request as the plugin itself and waits for its answer. */
     <Q extends ActionRequest, R extends ActionResponse> R execute(ActionType<R> action, Q request) {
-        PlainActionFuture<R> answer = PlainActionFuture.newFuture();
-        try (ThreadContext.StoredContext ignored = client.threadPool().getThreadContext().stashContext()) {
-            client.execute(action, request, answer);
+        long end = System.nanoTime() + patience.nanos();
+        for (long pause = FIRST_PAUSE_MILLIS;; pause = Math.min(LAST_PAUSE_MILLIS, pause * 2)) {
+            PlainActionFuture<R> answer = PlainActionFuture.newFuture();
+            execute(action, request, answer);
+            try {
+                return answer.actionGet(TIMEOUT);
+            } catch (RuntimeException e) {
+                if (Trouble.isPassing(e) == false || System.nanoTime() + TimeUnit.MILLISECONDS.toNanos(pause) > end) {
+                    throw e;
+                }
+            }
+            pause(pause);
         }
-        return answer.actionGet(TIMEOUT);
+    }
+
+    private static void pause(long millis) {
+        try {
+            Thread.sleep(millis);
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+            throw new IllegalStateException("the node is stopping", e);
+        }
+    }
+
+    /** Sends a request as the plugin itself; its answer comes on another thread. */
+    @SuppressWarnings("try")
+    <Q extends ActionRequest, R extends ActionResponse> void execute(ActionType<R> action, Q request, ActionListener<R> listener) {
+        try (ThreadContext.StoredContext ignored = client.threadPool().getThreadContext().stashContext()) {
+            client.execute(action, request, listener);
+        }
     }
 }

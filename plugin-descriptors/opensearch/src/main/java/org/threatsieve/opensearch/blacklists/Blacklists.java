@@ -8,6 +8,7 @@ import org.opensearch.cluster.node.DiscoveryNode;
 import org.opensearch.cluster.service.ClusterService;
 import org.opensearch.common.settings.Setting;
 import org.opensearch.common.settings.Settings;
+import org.opensearch.common.unit.TimeValue;
 import org.opensearch.core.action.ActionResponse;
 import org.opensearch.env.NodeEnvironment;
 import org.opensearch.indices.SystemIndexDescriptor;
@@ -26,9 +27,20 @@ import org.threatsieve.opensearch.engine.EngineClient;
  * {@link Loader} on each ingest node sees the pointer move, fetches the content and has the matcher switch. {@link Fleet} asks the nodes how far they are.
  */
 public final class Blacklists {
-    /** Pushes, rollbacks and deletions at a time on one node, and those that wait for a place. */
-    private static final int PUSHES = 4;
-    private static final int PUSHES_WAITING = 100;
+    /** Pushes at a time on one node, and those that wait for a place; each holds its file on the heap until it is on disk. */
+    private static final int PUSHES = 2;
+    private static final int PUSHES_WAITING = 20;
+
+    /** Rollbacks and deletions, the same. */
+    private static final int ROLLBACKS = 2;
+    private static final int ROLLBACKS_WAITING = 100;
+
+    /** Parts of uploads, the same. */
+    private static final int UPLOADS = 2;
+    private static final int UPLOADS_WAITING = 10;
+
+    /** How long a user's request waits for a shard of the index that is on its way. */
+    private static final TimeValue PATIENCE = TimeValue.timeValueSeconds(30);
 
     private Blacklists() {}
 
@@ -38,9 +50,15 @@ public final class Blacklists {
 
     public static List<ExecutorBuilder<?>> executors(Settings settings) {
         return List.of(
-            new FixedExecutorBuilder(settings, Loader.POOL, 1, -1, "thread_pool." + Loader.POOL),
-            new FixedExecutorBuilder(settings, UserAction.POOL, PUSHES, PUSHES_WAITING, "thread_pool." + UserAction.POOL)
+            pool(settings, Loader.POOL, 1, -1),
+            pool(settings, UserAction.PUSHES, PUSHES, PUSHES_WAITING),
+            pool(settings, UserAction.ROLLBACKS, ROLLBACKS, ROLLBACKS_WAITING),
+            pool(settings, UserAction.UPLOADS, UPLOADS, UPLOADS_WAITING)
         );
+    }
+
+    private static FixedExecutorBuilder pool(Settings settings, String name, int threads, int waiting) {
+        return new FixedExecutorBuilder(settings, name, threads, waiting, "thread_pool." + name);
     }
 
     public static Collection<SystemIndexDescriptor> indices() {
@@ -72,13 +90,19 @@ public final class Blacklists {
         NodeEnvironment nodeEnvironment,
         Matcher matcher
     ) {
-        BlacklistIndex index = new BlacklistIndex(client, clusterService);
+        BlacklistIndex index = new BlacklistIndex(client, clusterService, PATIENCE);
         Store store = new Store(index);
         LocalFiles files = LocalFiles.of(nodeEnvironment);
-        Loader loader = new Loader(clusterService, threadPool, store, matcher, files);
-        Publisher publisher = new Publisher(clusterService, index, store, new Fleet(index, clusterService), matcher, files);
+        // It tries again by itself, and loads others meanwhile.
+        Store impatient = new Store(new BlacklistIndex(client, clusterService, TimeValue.ZERO));
+        Loader loader = new Loader(clusterService, threadPool, impatient, matcher, files);
+        Publisher publisher = new Publisher(clusterService, index, store, matcher, files);
+        Fleet fleet = new Fleet(index, clusterService, threadPool);
+        Overview overview = new Overview(clusterService, store, fleet);
         NodeStatus status = new NodeStatus(matcher, loader);
         // Only what is given to the server is started: a node that ingests nothing loads nothing.
-        return DiscoveryNode.isIngestNode(clusterService.getSettings()) ? List.of(loader, publisher, status) : List.of(publisher, status);
+        return DiscoveryNode.isIngestNode(clusterService.getSettings())
+            ? List.of(loader, publisher, fleet, overview, status)
+            : List.of(publisher, fleet, overview, status);
     }
 }

@@ -20,31 +20,51 @@ final class Endpoint extends EngineRestHandler {
 
     /** How long to wait for the nodes when the call does not say. */
     private static final TimeValue TIMEOUT = TimeValue.timeValueSeconds(60);
+    private static final TimeValue MAX_TIMEOUT = TimeValue.timeValueMinutes(10);
+
+    /** Parameters that the server reads in every call. */
+    private static final List<String> COMMON = List.of("pretty", "human", "format", "filter_path", "error_trace");
 
     private final Method method;
     private final String path;
     private final ActionType<Answer> action;
     private final Function<RestRequest, ActionRequest> reader;
 
-    private Endpoint(Method method, String path, ActionType<Answer> action, Function<RestRequest, ActionRequest> reader) {
+    /** Names of what may stand after {@code ?}, besides what the server itself reads. */
+    private final List<String> parameters;
+
+    private Endpoint(
+        Method method,
+        String path,
+        ActionType<Answer> action,
+        Function<RestRequest, ActionRequest> reader,
+        String... parameters
+    ) {
         this.method = method;
         this.path = path;
         this.action = action;
         this.reader = reader;
+        this.parameters = List.of(parameters);
     }
 
     static List<RestHandler> all() {
         return List.of(
-            new Endpoint(Method.PUT, NAMED, UserAction.PUT, Endpoint::put),
-            new Endpoint(Method.POST, NAMED + "/_upload", UserAction.UPLOAD, Endpoint::begin),
+            new Endpoint(Method.PUT, NAMED, UserAction.PUT, Endpoint::put, "digest", "allow_shrink", "timeout"),
+            new Endpoint(Method.POST, NAMED + "/_upload", UserAction.UPLOAD, Endpoint::begin, "bytes", "digest"),
             new Endpoint(Method.PUT, UPLOADED + "/{part}", UserAction.UPLOAD, Endpoint::part),
-            new Endpoint(Method.POST, UPLOADED + "/_commit", UserAction.PUT, Endpoint::commit),
+            new Endpoint(Method.POST, UPLOADED + "/_commit", UserAction.PUT, Endpoint::commit, "allow_shrink", "timeout"),
             new Endpoint(Method.DELETE, UPLOADED, UserAction.UPLOAD, request -> UploadRequest.abort(name(request), request.param("upload"))),
             new Endpoint(Method.GET, BASE, UserAction.GET, request -> NamedRequest.of(null)),
             new Endpoint(Method.GET, NAMED, UserAction.GET, request -> NamedRequest.of(name(request))),
             new Endpoint(Method.GET, NAMED + "/_history", UserAction.HISTORY, request -> NamedRequest.of(name(request))),
-            new Endpoint(Method.POST, NAMED + "/_rollback", UserAction.ROLLBACK, Endpoint::rollback),
-            new Endpoint(Method.DELETE, NAMED, UserAction.DELETE, request -> new NamedRequest(name(request), null, timeout(request)))
+            new Endpoint(Method.POST, NAMED + "/_rollback", UserAction.ROLLBACK, Endpoint::rollback, "generation", "timeout"),
+            new Endpoint(
+                Method.DELETE,
+                NAMED,
+                UserAction.DELETE,
+                request -> new NamedRequest(name(request), null, timeout(request)),
+                "timeout"
+            )
         );
     }
 
@@ -78,12 +98,22 @@ final class Endpoint extends EngineRestHandler {
     }
 
     private static TimeValue timeout(RestRequest request) {
-        return request.paramAsTime("timeout", TIMEOUT);
+        TimeValue timeout = request.paramAsTime("timeout", TIMEOUT);
+        if (timeout.nanos() < 0 || timeout.compareTo(MAX_TIMEOUT) > 0) {
+            throw ThreatsieveRefused.input("limit", "[timeout] is " + timeout + ", expected 0 to " + MAX_TIMEOUT);
+        }
+        return timeout;
     }
 
     @Override
     public String getName() {
         return "threatsieve_blacklist_" + method + path;
+    }
+
+    /** The server's buffers are read as they are, without a copy on the heap; they are there until the request is answered. */
+    @Override
+    public boolean allowsUnsafeBuffers() {
+        return true;
     }
 
     @Override
@@ -95,12 +125,23 @@ final class Endpoint extends EngineRestHandler {
     protected RestChannelConsumer prepareRequest(RestRequest request, EngineClient client) {
         try {
             ActionRequest read = reader.apply(request);
+            requireNothingElse(request);
             return channel -> client.execute(action, read, new JsonListener(channel));
-        } catch (ThreatsieveRefused e) {
-            // What was not looked at would be called unknown instead.
+        } catch (RuntimeException e) {
+            // The server would refuse what was not read, and answer in the type of the request's body.
             List.copyOf(request.params().keySet()).forEach(request::param);
             request.content();
-            return channel -> new JsonListener(channel).onFailure(e);
+            ThreatsieveRefused refused = e instanceof ThreatsieveRefused known ? known : ThreatsieveRefused.input("parameter", e.getMessage());
+            return channel -> new JsonListener(channel).onFailure(refused);
+        }
+    }
+
+    private void requireNothingElse(RestRequest request) {
+        for (String parameter : request.params().keySet()) {
+            if (parameters.contains(parameter) == false && COMMON.contains(parameter) == false && path.contains("{" + parameter + "}") == false) {
+                String known = parameters.isEmpty() ? "it takes none" : "it takes " + String.join(", ", parameters);
+                throw ThreatsieveRefused.input("parameter", "[" + parameter + "] is no parameter of this call: " + known);
+            }
         }
     }
 }

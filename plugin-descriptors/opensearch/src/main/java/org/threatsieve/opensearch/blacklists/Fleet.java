@@ -7,15 +7,18 @@ import java.util.TreeMap;
 
 import org.opensearch.ExceptionsHelper;
 import org.opensearch.action.FailedNodeException;
+import org.opensearch.action.support.ContextPreservingActionListener;
 import org.opensearch.cluster.node.DiscoveryNode;
 import org.opensearch.cluster.node.DiscoveryNodeRole;
 import org.opensearch.cluster.service.ClusterService;
 import org.opensearch.common.Nullable;
 import org.opensearch.common.unit.TimeValue;
+import org.opensearch.core.action.ActionListener;
+import org.opensearch.threadpool.ThreadPool;
 import org.opensearch.transport.ActionNotFoundTransportException;
 
 /** What the cluster's nodes serve, asked of them. */
-final class Fleet {
+public final class Fleet {
     private static final String NO_PLUGIN = "no plugin";
 
     /** How long one node may take to answer once. */
@@ -29,45 +32,101 @@ final class Fleet {
 
     private final BlacklistIndex index;
     private final ClusterService clusterService;
+    private final ThreadPool threadPool;
 
-    Fleet(BlacklistIndex index, ClusterService clusterService) {
+    Fleet(BlacklistIndex index, ClusterService clusterService, ThreadPool threadPool) {
         this.index = index;
         this.clusterService = clusterService;
+        this.threadPool = threadPool;
     }
 
     /**
-     * Waits until every ingest node serves what is wanted, or says why not.
+     * Answers when every ingest node serves what is wanted, or says why not, or when the time is over. No thread waits for it.
      *
-     * @param before what was wanted before; this node may not have learned yet that it is not any more
-     * @param wanted {@code null}: nothing of that name
-     * @return by node, and whether all of them serve it
+     * @param listener gets the change's answer: by node, and whether all of them serve it
      */
-    Map<String, Object> await(String name, @Nullable Pointer before, @Nullable Pointer wanted, TimeValue timeout) {
-        long end = System.nanoTime() + timeout.nanos();
-        long pause = FIRST_PAUSE_MILLIS;
-        // A node that failed on what is pushed again is to try again now.
-        String retry = wanted == null ? null : name;
-        while (true) {
-            Progress progress = progress(name, wanted, retry, end - System.nanoTime());
-            retry = null;
-            Pointer now = Pointers.of(clusterService.state()).get(name);
-            boolean overtaken = Objects.equals(now, wanted) == false && Objects.equals(now, before) == false;
-            if (progress.isOver() || overtaken || System.nanoTime() >= end) {
-                Map<String, Object> json = new LinkedHashMap<>();
-                json.put("acknowledged", progress.acknowledged);
-                if (overtaken) {
-                    json.put("overtaken_by", Objects.toString(now, null));
-                }
-                json.put("nodes", progress.nodes);
-                return json;
-            }
+    void await(Pending pending, ActionListener<Answer> listener) {
+        new Waiting(pending, ContextPreservingActionListener.wrapPreservingContext(listener, threadPool.getThreadContext())).ask();
+    }
+
+    /** Asks the nodes again and again, with pauses. */
+    private final class Waiting implements ActionListener<StatusAction.Response> {
+        private final Pending pending;
+        private final ActionListener<Answer> listener;
+        private final long end;
+        private long pauseMillis = FIRST_PAUSE_MILLIS;
+        /** A node that failed on what is pushed again is to try again now. */
+        private String retry;
+        private Map<String, DiscoveryNode> ingest;
+
+        Waiting(Pending pending, ActionListener<Answer> listener) {
+            this.pending = pending;
+            this.listener = listener;
+            end = System.nanoTime() + pending.timeout().nanos();
+            retry = pending.wanted() == null ? null : pending.name();
+        }
+
+        void ask() {
             try {
-                Thread.sleep(pause);
-            } catch (InterruptedException e) {
-                Thread.currentThread().interrupt();
-                throw new IllegalStateException("the node is stopping", e);
+                askNodes();
+            } catch (RuntimeException e) {
+                listener.onFailure(e);
             }
-            pause = Math.min(LAST_PAUSE_MILLIS, pause * 3 / 2);
+        }
+
+        private void askNodes() {
+            ingest = clusterService.state().nodes().getIngestNodes();
+            if (ingest.isEmpty()) {
+                listener.onResponse(answer(new Progress(), false));
+                return;
+            }
+            long left = Math.max(LEAST_ANSWER.nanos(), Math.min(ANSWER.nanos(), end - System.nanoTime()));
+            StatusAction.Request request = new StatusAction.Request(retry, ingest.keySet().toArray(String[]::new));
+            index.execute(StatusAction.INSTANCE, request.timeout(TimeValue.timeValueNanos(left)), this);
+        }
+
+        @Override
+        public void onResponse(StatusAction.Response response) {
+            try {
+                Answer answer = answer(response);
+                if (answer == null) {
+                    threadPool.schedule(this::ask, TimeValue.timeValueMillis(pauseMillis), ThreadPool.Names.GENERIC);
+                    pauseMillis = Math.min(LAST_PAUSE_MILLIS, pauseMillis * 3 / 2);
+                } else {
+                    listener.onResponse(answer);
+                }
+            } catch (RuntimeException e) {
+                listener.onFailure(e);
+            }
+        }
+
+        /** {@code null}: the nodes are to be asked again. */
+        private Answer answer(StatusAction.Response response) {
+            retry = null;
+            Progress progress = progress(pending, ingest, byNode(response));
+            Pointer now = Pointers.of(clusterService.state()).get(pending.name());
+            // This node may not have learned yet that the one before is not wanted any more.
+            boolean overtaken = Objects.equals(now, pending.wanted()) == false && Objects.equals(now, pending.before()) == false;
+            return progress.isOver() || overtaken || System.nanoTime() >= end ? answer(progress, overtaken) : null;
+        }
+
+        @Override
+        public void onFailure(Exception e) {
+            listener.onFailure(e);
+        }
+
+        private Answer answer(Progress progress, boolean overtaken) {
+            Pointer wanted = pending.wanted();
+            Map<String, Object> json = new LinkedHashMap<>();
+            json.put("acknowledged", progress.acknowledged);
+            json.put("name", pending.name());
+            json.put("generation", wanted == null ? null : wanted.generation());
+            json.put("digest", wanted == null ? null : wanted.digest());
+            if (overtaken) {
+                json.put("overtaken_by", Objects.toString(Pointers.of(clusterService.state()).get(pending.name()), null));
+            }
+            json.put("nodes", progress.nodes);
+            return new Answer(json);
         }
     }
 
@@ -83,17 +142,12 @@ final class Fleet {
         }
     }
 
-    private Progress progress(String name, @Nullable Pointer wanted, @Nullable String retry, long nanosLeft) {
+    private static Progress progress(Pending pending, Map<String, DiscoveryNode> ingest, Map<String, Map<String, Object>> answers) {
         Progress progress = new Progress();
-        Map<String, DiscoveryNode> ingest = clusterService.state().nodes().getIngestNodes();
-        if (ingest.isEmpty()) {
-            return progress;
-        }
-        TimeValue answer = TimeValue.timeValueNanos(Math.max(LEAST_ANSWER.nanos(), Math.min(ANSWER.nanos(), nanosLeft)));
-        Map<String, Map<String, Object>> answers = ask(answer, new StatusAction.Request(retry, ingest.keySet().toArray(String[]::new)));
+        Pointer wanted = pending.wanted();
         ingest.forEach((identifier, node) -> {
             Map<String, Object> said = answers.getOrDefault(identifier, failure(LoadState.FAILED, "the node has just left or joined"));
-            Map<String, Object> blacklist = Json.object(Json.object(said, "blacklists"), name);
+            Map<String, Object> blacklist = Json.object(Json.object(said, "blacklists"), pending.name());
             Map<String, Object> json = new LinkedHashMap<>();
             json.put("name", node.getName());
             if (said.containsKey("state")) {
@@ -125,7 +179,8 @@ final class Fleet {
 
     /** All nodes, with their counters. */
     Map<String, Object> status(@Nullable String name) {
-        Map<String, Map<String, Object>> answers = ask(ANSWER, new StatusAction.Request());
+        StatusAction.Request request = new StatusAction.Request();
+        Map<String, Map<String, Object>> answers = byNode(index.execute(StatusAction.INSTANCE, request.timeout(ANSWER)));
         Map<String, Object> nodes = new TreeMap<>();
         for (DiscoveryNode node : clusterService.state().nodes()) {
             Map<String, Object> json = new LinkedHashMap<>();
@@ -148,8 +203,7 @@ final class Fleet {
     }
 
     /** By the node's identifier; a node that does not answer has a {@code state} of its own. */
-    private Map<String, Map<String, Object>> ask(TimeValue timeout, StatusAction.Request request) {
-        StatusAction.Response response = index.execute(StatusAction.INSTANCE, request.timeout(timeout));
+    private static Map<String, Map<String, Object>> byNode(StatusAction.Response response) {
         Map<String, Map<String, Object>> answers = new TreeMap<>();
         for (StatusAction.NodeResponse node : response.getNodes()) {
             answers.put(node.getNode().getId(), node.status);

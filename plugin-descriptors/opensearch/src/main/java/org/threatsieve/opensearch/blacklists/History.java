@@ -71,11 +71,25 @@ record History(String name, List<Manifest> manifests, long sequenceNumber, long 
         return new HashSet<>(kept().map(Manifest::content).toList());
     }
 
-    /** With one more. It replaces the same content, whose push did not come to its end, or whose parts are lost. */
+    /** The stored contents that are of use while {@code current} is wanted; those of a deletion that did not come to its end are not. */
+    Set<String> contents(@Nullable Pointer current) {
+        return new HashSet<>(
+            kept().filter(manifest -> manifest.deleted() == null || manifest.pointer().equals(current)).map(Manifest::content).toList()
+        );
+    }
+
+    /** Whether everything that was pushed is deleted. */
+    boolean isDeleted() {
+        return manifests.stream().allMatch(manifest -> manifest.deleted() != null);
+    }
+
+    /** With one more. It replaces the same content, whose push did not come to its end, or whose parts are lost or damaged. */
     History pushed(Manifest added) {
         return with(
             Stream.concat(
-                manifests.stream().filter(manifest -> manifest.pointer().equals(added.pointer()) == false || manifest.deleted() != null),
+                manifests.stream()
+                    .filter(manifest -> manifest.pointer().equals(added.pointer()) == false || manifest.deleted() != null)
+                    .map(manifest -> manifest.deleted() == null ? manifest : manifest.withoutContent()),
                 Stream.of(added)
             ).toList()
         );
@@ -99,12 +113,6 @@ record History(String name, List<Manifest> manifests, long sequenceNumber, long 
         return each(manifest -> trimmed.contains(manifest) ? manifest.withoutContent() : manifest);
     }
 
-    /** It is in the index just so. */
-    boolean holds(Manifest wanted) {
-        Manifest found = find(wanted.pointer());
-        return found != null && found.signed() == wanted.signed();
-    }
-
     /** Without what was written down before it turned out to be refused. */
     History without(Manifest refused) {
         return with(
@@ -117,7 +125,7 @@ record History(String name, List<Manifest> manifests, long sequenceNumber, long 
     /** Served again. What is left for an older one is withdrawn: it must not come back by itself. */
     History rolledBack(Pointer from, Pointer to, Stamp stamp) {
         return each(manifest -> {
-            if (manifest.deleted() != null) {
+            if (manifest.deleted() != null && manifest.kept() == false) {
                 return manifest;
             }
             if (manifest.pointer().equals(from) && from.generation() > to.generation()) {
@@ -127,8 +135,19 @@ record History(String name, List<Manifest> manifests, long sequenceNumber, long 
         });
     }
 
+    /** Deleted. The contents stay until nobody wants them any more. */
     History deleted(Stamp stamp) {
         return each(manifest -> manifest.deleted() == null ? manifest.deleted(stamp) : manifest);
+    }
+
+    /** Without the contents of what is deleted. */
+    History withoutDeleted() {
+        return each(manifest -> manifest.deleted() == null ? manifest : manifest.withoutContent());
+    }
+
+    /** The manifests of another one, to replace this document. */
+    History takenBackTo(History before) {
+        return new History(name, before.manifests(), sequenceNumber, primaryTerm);
     }
 
     private History each(UnaryOperator<Manifest> change) {

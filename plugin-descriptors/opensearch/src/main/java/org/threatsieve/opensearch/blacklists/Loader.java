@@ -45,6 +45,9 @@ public final class Loader extends AbstractLifecycleComponent implements ClusterS
     /** The kind of failure when the index can be read and does not hold the content. */
     private static final String MISSING = "missing";
 
+    /** Kinds of failures that are a file's own fault. */
+    private static final Set<String> BAD_FILE = Set.of("damaged", "signature", "name");
+
     private static final long FIRST_RETRY_MILLIS = 500;
     private static final long LAST_RETRY_MILLIS = TimeUnit.MINUTES.toMillis(1);
 
@@ -302,7 +305,7 @@ public final class Loader extends AbstractLifecycleComponent implements ClusterS
                 return true;
             }
         } catch (NativeException e) {
-            if (Set.of("damaged", "signature", "name").contains(e.kind()) == false) {
+            if (BAD_FILE.contains(e.kind()) == false) {
                 throw e;
             }
             logger.debug("the node's own copy {} is not used", copy, e);
@@ -318,7 +321,7 @@ public final class Loader extends AbstractLifecycleComponent implements ClusterS
                 throw new FetchFailed(MISSING, "[" + BlacklistIndex.NAME + "] does not hold it; push it again");
             }
             store.fetchContent(manifest.content(), manifest.parts(), partial);
-            Pointer fetched = Inspection.of(matcher, partial).pointer();
+            Pointer fetched = inspectFetched(partial);
             if (fetched.equals(target) == false) {
                 throw new FetchFailed(MISSING, "expected [" + target + "] in [" + BlacklistIndex.NAME + "], got [" + fetched + "]; push it again");
             }
@@ -331,6 +334,18 @@ public final class Loader extends AbstractLifecycleComponent implements ClusterS
             throw new FetchFailed(FETCH, "it cannot be read from [" + BlacklistIndex.NAME + "]: " + e);
         } finally {
             Files.deleteIfExists(partial);
+        }
+    }
+
+    /** What is damaged in the index is damaged for all nodes, until it is pushed again. */
+    private Pointer inspectFetched(Path partial) throws FetchFailed {
+        try {
+            return Inspection.of(matcher, partial).pointer();
+        } catch (NativeException e) {
+            if (BAD_FILE.contains(e.kind())) {
+                throw new FetchFailed(e.kind(), "what [" + BlacklistIndex.NAME + "] holds of it cannot be used: " + e.getMessage().replace(partial + ": ", "") + "; push it again");
+            }
+            throw e;
         }
     }
 

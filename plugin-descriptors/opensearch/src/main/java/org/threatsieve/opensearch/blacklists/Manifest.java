@@ -63,7 +63,7 @@ record Manifest(
     }
 
     Manifest deleted(Stamp stamp) {
-        return new Manifest(pointer, bytes, entries, signed, null, parts, pushed, servedAt, withdrawn, stamp);
+        return new Manifest(pointer, bytes, entries, signed, content, parts, pushed, servedAt, withdrawn, stamp);
     }
 
     /** As in the answer; the stored form is this with {@code content}. Times are ISO 8601 in UTC. */

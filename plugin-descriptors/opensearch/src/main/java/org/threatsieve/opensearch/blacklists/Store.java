@@ -8,10 +8,9 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.time.Instant;
-import java.util.HashSet;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
-import java.util.Set;
 
 import org.opensearch.action.DocWriteRequest;
 import org.opensearch.action.bulk.BulkAction;
@@ -23,27 +22,22 @@ import org.opensearch.action.get.GetRequest;
 import org.opensearch.action.get.GetResponse;
 import org.opensearch.action.index.IndexAction;
 import org.opensearch.action.index.IndexRequest;
-import org.opensearch.action.search.SearchAction;
-import org.opensearch.action.search.SearchRequest;
-import org.opensearch.common.unit.TimeValue;
+import org.opensearch.action.index.IndexResponse;
+import org.opensearch.common.Nullable;
 import org.opensearch.common.xcontent.XContentFactory;
 import org.opensearch.core.xcontent.XContentBuilder;
 import org.opensearch.index.engine.VersionConflictEngineException;
-import org.opensearch.index.query.BoolQueryBuilder;
-import org.opensearch.index.query.QueryBuilders;
-import org.opensearch.search.SearchHit;
-import org.opensearch.search.builder.SearchSourceBuilder;
 
 /** Histories and the parts of contents, in {@link BlacklistIndex}. */
 final class Store {
-    /** Bytes of a part, but the last one of a content: well below what a request may have, and a small share of any heap. */
-    static final int PART_BYTES = 4 << 20;
+    /**
+     * Bytes of a stored part, but the last one of a content. Below half a region of the collector for a heap
+     * of 512 MB, so that the server's copies of it are collected with everything else that is short-lived.
+     */
+    static final int PART_BYTES = 256 << 10;
 
-    /** Parts that nothing names are removed after it: those of uploads that were given up, or of nodes that ended in between. */
-    static final TimeValue ORPHANED_AFTER = TimeValue.timeValueHours(2);
-
-    private static final int ORPHANS_AT_A_TIME = 1000;
-    private static final int MOST_BLACKLISTS = 1000;
+    /** Parts that are written in one request. */
+    private static final int PARTS_TOGETHER = 4;
 
     private final BlacklistIndex index;
 
@@ -66,8 +60,9 @@ final class Store {
         return ((List<Map<String, Object>>) source.get("manifests")).stream().map(Manifest::ofStored).toList();
     }
 
-    /** Replaces the document that was read. Tells whether it was still that one. */
-    boolean write(History history) throws IOException {
+    /** Replaces the document that was read. Returns what is stored now, or {@code null} when it was another one. */
+    @Nullable
+    History write(History history) throws IOException {
         IndexRequest request = new IndexRequest(BlacklistIndex.NAME).id(historyIdentifier(history.name()));
         if (history.isStored()) {
             request.setIfSeqNo(history.sequenceNumber()).setIfPrimaryTerm(history.primaryTerm());
@@ -76,13 +71,20 @@ final class Store {
         }
         try (XContentBuilder json = XContentFactory.jsonBuilder()) {
             json.startObject().field("kind", "blacklist").field("name", history.name());
+            json.field("stored_at", Instant.now().toEpochMilli());
             json.field("manifests", history.manifests().stream().map(Manifest::stored).toList()).endObject();
             index.create();
-            index.execute(IndexAction.INSTANCE, request.source(json));
-            return true;
+            IndexResponse stored = index.execute(IndexAction.INSTANCE, request.source(json));
+            return new History(history.name(), history.manifests(), stored.getSeqNo(), stored.getPrimaryTerm());
         } catch (VersionConflictEngineException e) {
-            return false;
+            return null;
         }
+    }
+
+    /** Removes a history, if it is still the one that was read. */
+    void remove(History history) {
+        DeleteRequest request = new DeleteRequest(BlacklistIndex.NAME, historyIdentifier(history.name()));
+        remove(new BulkRequest().add(request.setIfSeqNo(history.sequenceNumber()).setIfPrimaryTerm(history.primaryTerm())));
     }
 
     private static String historyIdentifier(String name) {
@@ -97,26 +99,39 @@ final class Store {
 
     /** Stores a whole file. */
     void storeContent(String name, String content, Path file) throws IOException {
+        int together = PARTS_TOGETHER * PART_BYTES;
         long left = Files.size(file);
         try (InputStream in = Files.newInputStream(file)) {
-            for (int part = 0; left > 0; part++) {
-                byte[] data = in.readNBytes((int) Math.min(PART_BYTES, left));
+            for (int part = 0; left > 0; part += PARTS_TOGETHER) {
+                byte[] data = in.readNBytes((int) Math.min(together, left));
                 if (data.length == 0) {
                     throw new EOFException(file + " became shorter while it was read");
                 }
-                storePart(name, content, part, data);
+                storeParts(name, content, part, data);
                 left -= data.length;
             }
         }
     }
 
-    /** CBOR, since JSON would have the bytes as a text a third longer. */
-    void storePart(String name, String content, int part, byte[] data) throws IOException {
-        try (XContentBuilder cbor = XContentFactory.cborBuilder()) {
-            cbor.startObject().field("kind", "part").field("name", name).field("content", content).field("part", part);
-            cbor.field("stored_at", Instant.now().toEpochMilli()).field("data", data).endObject();
-            index.create();
-            index.execute(IndexAction.INSTANCE, new IndexRequest(BlacklistIndex.NAME).id(partIdentifier(content, part)).source(cbor));
+    /** Stores some bytes of a content, from the part with that number on. */
+    void storeParts(String name, String content, int first, byte[] data) throws IOException {
+        index.create();
+        BulkRequest request = new BulkRequest();
+        for (int from = 0, part = first; from < data.length; from += PART_BYTES, part++) {
+            byte[] bytes = Arrays.copyOfRange(data, from, Math.min(data.length, from + PART_BYTES));
+            // CBOR, since JSON would have the bytes as a text a third longer.
+            try (XContentBuilder cbor = XContentFactory.cborBuilder()) {
+                cbor.startObject().field("kind", "part").field("name", name).field("content", content).field("part", part);
+                cbor.field("stored_at", Instant.now().toEpochMilli()).field("data", bytes).endObject();
+                request.add(new IndexRequest(BlacklistIndex.NAME).id(partIdentifier(content, part)).source(cbor));
+            }
+            if (request.numberOfActions() == PARTS_TOGETHER) {
+                bulk(request);
+                request = new BulkRequest();
+            }
+        }
+        if (request.numberOfActions() > 0) {
+            bulk(request);
         }
     }
 
@@ -128,13 +143,32 @@ final class Store {
     void fetchContent(String content, int parts, Path file) throws IOException, MissingPart {
         try (OutputStream out = Files.newOutputStream(file, StandardOpenOption.CREATE_NEW, StandardOpenOption.WRITE)) {
             for (int part = 0; part < parts; part++) {
-                GetResponse found = index.exists() ? get(partIdentifier(content, part)) : null;
-                if (found == null || found.isExists() == false) {
-                    throw new MissingPart(part);
-                }
-                out.write((byte[]) found.getSourceAsMap().get("data"));
+                out.write(part(content, part));
             }
         }
+    }
+
+    /** Whether a content has exactly the bytes of this file. */
+    boolean matches(Manifest manifest, Path file) throws IOException {
+        try (InputStream in = Files.newInputStream(file)) {
+            for (int part = 0; part < manifest.parts(); part++) {
+                byte[] data = part(manifest.content(), part);
+                if (Arrays.equals(data, in.readNBytes(data.length)) == false) {
+                    return false;
+                }
+            }
+            return in.read() < 0;
+        } catch (MissingPart e) {
+            return false;
+        }
+    }
+
+    private byte[] part(String content, int part) throws MissingPart {
+        GetResponse found = index.exists() ? get(partIdentifier(content, part)) : null;
+        if (found == null || found.isExists() == false || found.getSourceAsMap().get("data") instanceof byte[] == false) {
+            throw new MissingPart(part);
+        }
+        return (byte[]) found.getSourceAsMap().get("data");
     }
 
     /** A part that is not in the index. */
@@ -149,48 +183,13 @@ final class Store {
         }
     }
 
-    /** Removes parts, and what was declared of them. What is not there is passed over. */
+    /** Removes parts. What is not there is passed over. */
     void removeContent(String content, int parts) {
         BulkRequest request = new BulkRequest();
-        request.add(new DeleteRequest(BlacklistIndex.NAME, Upload.identifier(content)));
         for (int part = 0; part < parts; part++) {
             request.add(new DeleteRequest(BlacklistIndex.NAME, partIdentifier(content, part)));
         }
         remove(request);
-    }
-
-    /** Removes old documents of contents that no history names. */
-    void removeOrphans() {
-        if (index.exists() == false) {
-            return;
-        }
-        SearchSourceBuilder histories = new SearchSourceBuilder().query(QueryBuilders.termQuery("kind", "blacklist")).size(MOST_BLACKLISTS);
-        Set<String> contents = new HashSet<>();
-        for (SearchHit hit : search(histories)) {
-            manifests(hit.getSourceAsMap()).stream().filter(Manifest::kept).forEach(manifest -> contents.add(manifest.content()));
-        }
-        BoolQueryBuilder old = QueryBuilders.boolQuery()
-            .filter(QueryBuilders.termsQuery("kind", "part", "upload"))
-            .filter(QueryBuilders.rangeQuery("stored_at").lt(Instant.now().toEpochMilli() - ORPHANED_AFTER.millis()))
-            .mustNot(QueryBuilders.termsQuery("content", contents));
-        BulkRequest request = new BulkRequest();
-        for (SearchHit hit : search(new SearchSourceBuilder().query(old).size(ORPHANS_AT_A_TIME).fetchSource(false))) {
-            request.add(new DeleteRequest(BlacklistIndex.NAME, hit.getId()));
-        }
-        if (request.numberOfActions() > 0) {
-            remove(request);
-        }
-    }
-
-    private void remove(BulkRequest request) {
-        BulkResponse answer = index.execute(BulkAction.INSTANCE, request);
-        if (answer.hasFailures()) {
-            throw new IllegalStateException(answer.buildFailureMessage());
-        }
-    }
-
-    private SearchHit[] search(SearchSourceBuilder source) {
-        return index.execute(SearchAction.INSTANCE, new SearchRequest(BlacklistIndex.NAME).source(source)).getHits().getHits();
     }
 
     private static String partIdentifier(String content, int part) {
@@ -209,26 +208,38 @@ final class Store {
         }
     }
 
-    /** Forgets what was declared; the parts stay. */
+    /** Removes what was declared, first, so that nobody adds to its parts, and then those. */
     void remove(Upload upload) {
         remove(new BulkRequest().add(new DeleteRequest(BlacklistIndex.NAME, Upload.identifier(upload.content()))));
+        removeContent(upload.content(), parts(upload.bytes()));
     }
 
-    /** What was declared, or {@code null} when there is no such upload. */
+    /** The upload that was declared, or {@code null} when there is none. */
+    @Nullable
     Upload upload(String content) {
         GetResponse found = index.exists() ? get(Upload.identifier(content)) : null;
-        if (found == null || found.isExists() == false) {
-            return null;
+        return found == null || found.isExists() == false ? null : Upload.ofStored(found.getSourceAsMap());
+    }
+
+    // What all of them need.
+
+    void remove(BulkRequest request) {
+        if (request.numberOfActions() > 0) {
+            bulk(request);
         }
-        Map<String, Object> source = found.getSourceAsMap();
-        Instant at = Instant.ofEpochMilli(Json.number(source, "stored_at"));
-        return new Upload(
-            (String) source.get("name"),
-            content,
-            Json.number(source, "bytes"),
-            (String) source.get("digest"),
-            new Manifest.Stamp(at, (String) source.get("stored_by"))
-        );
+    }
+
+    private void bulk(BulkRequest request) {
+        BulkResponse answer = index.execute(BulkAction.INSTANCE, request);
+        for (var item : answer) {
+            // The cause as it is: it says what to do, as that of a single request would.
+            if (item.isFailed() && item.getFailure().getCause() instanceof RuntimeException cause) {
+                throw cause;
+            }
+        }
+        if (answer.hasFailures()) {
+            throw new IllegalStateException(answer.buildFailureMessage());
+        }
     }
 
     /** Also what was written a moment ago. */

@@ -31,6 +31,16 @@ final class ThreatsieveRefused extends OpenSearchException {
         return new ThreatsieveRefused(RestStatus.NOT_FOUND, kind, reason);
     }
 
+    /** There is too much of it now. */
+    static ThreatsieveRefused busy(String kind, String reason) {
+        return new ThreatsieveRefused(RestStatus.TOO_MANY_REQUESTS, kind, reason);
+    }
+
+    /** What the server itself answers with that status. */
+    static ThreatsieveRefused with(RestStatus status, String kind, String reason) {
+        return new ThreatsieveRefused(status, kind, reason);
+    }
+
     /** This node cannot, whatever was sent. */
     static ThreatsieveRefused unable(String kind, String reason) {
         return new ThreatsieveRefused(RestStatus.SERVICE_UNAVAILABLE, kind, reason);

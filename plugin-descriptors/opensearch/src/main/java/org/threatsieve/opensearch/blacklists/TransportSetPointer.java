@@ -51,6 +51,11 @@ public final class TransportSetPointer extends TransportClusterManagerNodeAction
         return state.blocks().globalBlockedException(ClusterBlockLevel.METADATA_WRITE);
     }
 
+    /** Whether it takes something away that is served: that does not wait behind pushes while the cluster state travels slowly. */
+    private static boolean isEmergency(SetPointerAction.Request request) {
+        return request.wanted == null || request.expected != null && request.wanted.generation() < request.expected.generation();
+    }
+
     @Override
     protected void clusterManagerOperation(
         SetPointerAction.Request request,
@@ -58,7 +63,7 @@ public final class TransportSetPointer extends TransportClusterManagerNodeAction
         ActionListener<SetPointerAction.Response> listener
     ) {
         String source = "threatsieve: blacklist [" + request.name + "] becomes [" + request.wanted + "]";
-        clusterService.submitStateUpdateTask(source, new ClusterStateUpdateTask(Priority.URGENT) {
+        clusterService.submitStateUpdateTask(source, new ClusterStateUpdateTask(isEmergency(request) ? Priority.IMMEDIATE : Priority.URGENT) {
             private Pointer found;
 
             @Override

@@ -1,8 +1,10 @@
 package org.threatsieve.opensearch.blacklists;
 
 import java.io.IOException;
-import java.util.Map;
+import java.util.concurrent.atomic.AtomicLong;
 
+import org.apache.logging.log4j.LogManager;
+import org.apache.logging.log4j.Logger;
 import org.opensearch.action.ActionRequest;
 import org.opensearch.action.ActionRunnable;
 import org.opensearch.action.ActionType;
@@ -15,10 +17,12 @@ import org.opensearch.threadpool.ThreadPool;
 import org.opensearch.transport.TransportService;
 
 /**
- * What a user may ask for, each under the name that roles allow. It runs on the node that got the request and blocks one of the plugin's threads, or one of
- * the general ones where it only looks or stores.
+ * An action that a user may ask for, each under the name that roles allow. It runs on the node that got the request, on one of the plugin's
+ * threads or, where it only looks, one of the general ones. While nodes follow a change, no thread waits.
  */
 abstract class UserAction<Q extends ActionRequest> extends TransportAction<Q, Answer> {
+    private static final Logger logger = LogManager.getLogger(UserAction.class);
+
     static final ActionType<Answer> PUT = type("put");
     static final ActionType<Answer> UPLOAD = type("upload");
     static final ActionType<Answer> GET = type("get");
@@ -26,10 +30,15 @@ abstract class UserAction<Q extends ActionRequest> extends TransportAction<Q, An
     static final ActionType<Answer> ROLLBACK = type("rollback");
     static final ActionType<Answer> DELETE = type("delete");
 
-    /** The thread pool of what waits for nodes. */
-    static final String POOL = "threatsieve_push";
+    /** The thread pool of pushes. */
+    static final String PUSHES = "threatsieve_push";
 
-    final Publisher publisher;
+    /** The thread pool of rollbacks and deletions, which do not wait for pushes. */
+    static final String ROLLBACKS = "threatsieve_rollback";
+
+    /** The thread pool of uploads: those that wait hold a part each on the heap. */
+    static final String UPLOADS = "threatsieve_upload";
+
     private final ThreadPool threadPool;
     private final String executor;
 
@@ -37,107 +46,161 @@ abstract class UserAction<Q extends ActionRequest> extends TransportAction<Q, An
         return new ActionType<>("cluster:admin/threatsieve/blacklist/" + verb, Answer::new);
     }
 
-    private UserAction(
-        ActionType<Answer> type,
-        ActionFilters filters,
-        TransportService transportService,
-        Publisher publisher,
-        String executor
-    ) {
+    private UserAction(ActionType<Answer> type, ActionFilters filters, TransportService transportService, String executor) {
         super(type.name(), filters, transportService.getTaskManager());
-        this.publisher = publisher;
         this.threadPool = transportService.getThreadPool();
         this.executor = executor;
     }
 
     /** Called on a thread that may block. */
-    abstract Map<String, Object> answer(Q request, String user) throws IOException;
+    abstract void answer(Q request, String user, ActionListener<Answer> listener) throws IOException;
 
     @Override
     protected final void doExecute(Task task, Q request, ActionListener<Answer> listener) {
         String user = User.name(threadPool.getThreadContext());
-        threadPool.executor(executor).execute(ActionRunnable.supply(listener, () -> new Answer(answer(request, user))));
+        ActionListener<Answer> named = ActionListener.wrap(listener::onResponse, failure -> {
+            ThreatsieveRefused refused = Trouble.refused(failure);
+            if (refused != failure) {
+                logger.warn("a request about a blacklist failed", failure);
+            }
+            listener.onFailure(refused);
+        });
+        threadPool.executor(executor).execute(ActionRunnable.wrap(named, each -> answer(request, user, each)));
+    }
+
+    /** A change of what is served, answered when the nodes have followed. */
+    private abstract static class Changing<Q extends ActionRequest> extends UserAction<Q> {
+        /** Bodies of requests that wait for nodes; with more than that, further ones are answered without waiting. */
+        private static final long MAX_WAITING_BYTES = 64 << 20;
+
+        final Publisher publisher;
+        private final Fleet fleet;
+        private final AtomicLong waitingBytes = new AtomicLong();
+
+        private Changing(
+            ActionType<Answer> type,
+            ActionFilters filters,
+            TransportService transportService,
+            Publisher publisher,
+            Fleet fleet,
+            String executor
+        ) {
+            super(type, filters, transportService, executor);
+            this.publisher = publisher;
+            this.fleet = fleet;
+        }
+
+        abstract Pending change(Q request, String user) throws IOException;
+
+        /** Bytes that the server holds on the heap until the request is answered. */
+        long bodyBytes(Q request) {
+            return 0;
+        }
+
+        @Override
+        final void answer(Q request, String user, ActionListener<Answer> listener) throws IOException {
+            Pending pending = change(request, user);
+            long body = bodyBytes(request);
+            long others = waitingBytes.getAndAdd(body);
+            boolean waits = others == 0 || others + body <= MAX_WAITING_BYTES;
+            ActionListener<Answer> last = ActionListener.runBefore(listener, () -> waitingBytes.addAndGet(-body));
+            fleet.await(waits ? pending : pending.withoutWaiting(), last);
+        }
     }
 
     /** {@link #PUT}. */
-    public static final class Put extends UserAction<PutRequest> {
+    public static final class Put extends Changing<PutRequest> {
         @Inject
-        public Put(ActionFilters filters, TransportService transportService, Publisher publisher) {
-            super(PUT, filters, transportService, publisher, POOL);
+        public Put(ActionFilters filters, TransportService transportService, Publisher publisher, Fleet fleet) {
+            super(PUT, filters, transportService, publisher, fleet, PUSHES);
         }
 
         @Override
-        Map<String, Object> answer(PutRequest request, String user) throws IOException {
+        Pending change(PutRequest request, String user) throws IOException {
             return request.upload == null ? publisher.put(request, user) : publisher.commit(request, user);
         }
-    }
-
-    /** {@link #UPLOAD}. */
-    public static final class Upload extends UserAction<UploadRequest> {
-        @Inject
-        public Upload(ActionFilters filters, TransportService transportService, Publisher publisher) {
-            super(UPLOAD, filters, transportService, publisher, ThreadPool.Names.GENERIC);
-        }
 
         @Override
-        Map<String, Object> answer(UploadRequest request, String user) throws IOException {
-            return switch (request.step) {
-                case BEGIN -> publisher.begin(request, user);
-                case PART -> publisher.part(request);
-                case ABORT -> publisher.abort(request);
-            };
-        }
-    }
-
-    /** {@link #GET}. */
-    public static final class Get extends UserAction<NamedRequest> {
-        @Inject
-        public Get(ActionFilters filters, TransportService transportService, Publisher publisher) {
-            super(GET, filters, transportService, publisher, ThreadPool.Names.GENERIC);
-        }
-
-        @Override
-        Map<String, Object> answer(NamedRequest request, String user) {
-            return publisher.status(request.name);
-        }
-    }
-
-    /** {@link #HISTORY}. */
-    public static final class History extends UserAction<NamedRequest> {
-        @Inject
-        public History(ActionFilters filters, TransportService transportService, Publisher publisher) {
-            super(HISTORY, filters, transportService, publisher, ThreadPool.Names.GENERIC);
-        }
-
-        @Override
-        Map<String, Object> answer(NamedRequest request, String user) {
-            return publisher.history(request.name);
+        long bodyBytes(PutRequest request) {
+            return request.content == null ? 0 : request.content.length();
         }
     }
 
     /** {@link #ROLLBACK}. */
-    public static final class Rollback extends UserAction<NamedRequest> {
+    public static final class Rollback extends Changing<NamedRequest> {
         @Inject
-        public Rollback(ActionFilters filters, TransportService transportService, Publisher publisher) {
-            super(ROLLBACK, filters, transportService, publisher, POOL);
+        public Rollback(ActionFilters filters, TransportService transportService, Publisher publisher, Fleet fleet) {
+            super(ROLLBACK, filters, transportService, publisher, fleet, ROLLBACKS);
         }
 
         @Override
-        Map<String, Object> answer(NamedRequest request, String user) throws IOException {
+        Pending change(NamedRequest request, String user) throws IOException {
             return publisher.rollback(request, user);
         }
     }
 
     /** {@link #DELETE}. */
-    public static final class Delete extends UserAction<NamedRequest> {
+    public static final class Delete extends Changing<NamedRequest> {
         @Inject
-        public Delete(ActionFilters filters, TransportService transportService, Publisher publisher) {
-            super(DELETE, filters, transportService, publisher, POOL);
+        public Delete(ActionFilters filters, TransportService transportService, Publisher publisher, Fleet fleet) {
+            super(DELETE, filters, transportService, publisher, fleet, ROLLBACKS);
         }
 
         @Override
-        Map<String, Object> answer(NamedRequest request, String user) throws IOException {
+        Pending change(NamedRequest request, String user) throws IOException {
             return publisher.delete(request, user);
+        }
+    }
+
+    /** {@link #UPLOAD}. */
+    public static final class Upload extends UserAction<UploadRequest> {
+        private final Publisher publisher;
+
+        @Inject
+        public Upload(ActionFilters filters, TransportService transportService, Publisher publisher) {
+            super(UPLOAD, filters, transportService, UPLOADS);
+            this.publisher = publisher;
+        }
+
+        @Override
+        void answer(UploadRequest request, String user, ActionListener<Answer> listener) throws IOException {
+            listener.onResponse(new Answer(switch (request.step) {
+                case BEGIN -> publisher.begin(request, user);
+                case PART -> publisher.part(request);
+                case ABORT -> publisher.abort(request);
+            }));
+        }
+    }
+
+    /** {@link #GET}. */
+    public static final class Get extends UserAction<NamedRequest> {
+        private final Overview overview;
+
+        @Inject
+        public Get(ActionFilters filters, TransportService transportService, Overview overview) {
+            super(GET, filters, transportService, ThreadPool.Names.GENERIC);
+            this.overview = overview;
+        }
+
+        @Override
+        void answer(NamedRequest request, String user, ActionListener<Answer> listener) {
+            listener.onResponse(new Answer(overview.status(request.name)));
+        }
+    }
+
+    /** {@link #HISTORY}. */
+    public static final class History extends UserAction<NamedRequest> {
+        private final Overview overview;
+
+        @Inject
+        public History(ActionFilters filters, TransportService transportService, Overview overview) {
+            super(HISTORY, filters, transportService, ThreadPool.Names.GENERIC);
+            this.overview = overview;
+        }
+
+        @Override
+        void answer(NamedRequest request, String user, ActionListener<Answer> listener) {
+            listener.onResponse(new Answer(overview.history(request.name)));
         }
     }
 }

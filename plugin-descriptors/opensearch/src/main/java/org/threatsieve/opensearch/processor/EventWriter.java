@@ -4,17 +4,20 @@ import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.Set;
 
 import org.opensearch.ingest.IngestDocument;
 
-/** Writes what the matcher says into events, in place of what an earlier run wrote. */
+/**
+ * Writes what the matcher answers into events, in place of what an earlier run wrote. Each enrichment names
+ * its blacklist, and so does {@code threatsieve.flags} for a flag: a processor takes back what bears its own
+ * blacklist's name, in its own target and flag, and nothing else.
+ */
 final class EventWriter {
-    private static final String OURS = ProcessorOptions.OURS;
-    private static final String OURS_PREFIX = OURS + ".";
+    /** Nested objects that an index takes in one event, unless it is set otherwise. */
+    private static final int MAX_NESTED = 10_000;
 
-    /** The ways of matching; an enrichment with another {@code matched.type} is somebody else's. */
-    private static final Set<String> OUR_TYPES = Set.of("exact", "subdomain", "cidr", "range", "url", "url_prefix", "url_query_unlogged");
+    /** The part of an enrichment that says who wrote it (host/flag). */
+    private static final FieldPath MARK = new FieldPath(ProcessorOptions.OURS + ".blacklist");
 
     private final ProcessorOptions options;
 
@@ -24,39 +27,48 @@ final class EventWriter {
 
     /** Nothing matched: nothing is written but the generation, where every event is to have it. */
     void unmatched(IngestDocument document, long generation) {
-        Map<String, Object> event = document.getSourceAndMetadata();
-        if (hasOurs(event)) {
-            removeEarlier(document, event);
-        }
+        Run run = Run.of(document);
+        takeBack(run);
         if (options.stamp() == Stamp.ALL) {
-            stamp(ours(document, event), generation);
+            stamp(run.ours(), generation);
         }
     }
 
     /** Something matched. */
     void matched(IngestDocument document, long generation, Answer.OfEvent answer) {
-        Map<String, Object> event = document.getSourceAndMetadata();
-        removeEarlier(document, event);
-        Map<String, Object> ours = ours(document, event);
+        Run run = Run.of(document);
+        takeBack(run);
+        Map<String, Object> ours = run.ours();
         if (options.stamp() != Stamp.NONE) {
             stamp(ours, generation);
         }
-        writeFlag(event, ours);
+        writeFlag(run, ours);
         if (answer.enrichments().isEmpty() == false) {
-            writeEnrichments(event, ours, answer.enrichments());
+            writeEnrichments(run, ours, answer.enrichments());
             append(ours, "confidence", answer.confidence());
         }
         add(ours, "withheld", answer.withheld());
         add(ours, "omitted", answer.omitted());
     }
 
-    /** It is not known whether something matches. What an earlier run found stays until it is. */
+    /** Whether something matches is unknown, and the event says why. What an earlier run found stays. */
     void unchecked(IngestDocument document, String kind) {
-        Map<String, Object> event = document.getSourceAndMetadata();
-        event.keySet().removeIf(key -> key.startsWith(OURS_PREFIX));
-        Map<String, Object> ours = ours(document, event);
-        Object others = isOfThisRun(document) ? ours.get("unchecked") : null;
+        Map<String, Object> ours = passed(document).ours();
+        Object others = ours.get("unchecked");
         ours.put("unchecked", others == null || others.equals(kind) ? kind : both(others, kind));
+    }
+
+    /** The same, and the event does not say so. */
+    Run passed(IngestDocument document) {
+        Run run = Run.of(document);
+        if (options.flag() != null) {
+            for (Map<String, Object> claim : run.claims(options.flag())) {
+                if (isOurs(claim) && options.flag().values(run.event()).contains(claim.get("value"))) {
+                    appendNew(run.ours(), "flags", claim);
+                }
+            }
+        }
+        return run;
     }
 
     private static List<Object> both(Object others, String kind) {
@@ -72,72 +84,68 @@ final class EventWriter {
         return kinds;
     }
 
-    private static boolean hasOurs(Map<String, Object> event) {
-        for (String key : event.keySet()) {
-            if (key.startsWith(OURS) && (key.length() == OURS.length() || key.startsWith(OURS_PREFIX))) {
-                return true;
-            }
-        }
-        return false;
-    }
+    // What an earlier run wrote.
 
-    /** Whether an event's {@code threatsieve} was written by a processor before this one, not by whoever sent the event. */
-    private static boolean isOfThisRun(IngestDocument document) {
-        return document.getIngestMetadata().containsKey(OURS);
-    }
-
-    /** Our own object in an event, made when it is missing. */
-    private static Map<String, Object> ours(IngestDocument document, Map<String, Object> event) {
-        document.getIngestMetadata().put(OURS, true);
-        if (event.get(OURS) instanceof Map<?, ?> there) {
-            return FieldPath.asObject(there);
-        }
-        Map<String, Object> made = new HashMap<>();
-        event.put(OURS, made);
-        return made;
-    }
-
-    private void removeEarlier(IngestDocument document, Map<String, Object> event) {
-        if (isOfThisRun(document)) {
+    private void takeBack(Run run) {
+        boolean hadEnrichments = run.hasEnriched(options.blacklist(), options.target()) == false && removeEnrichments(run.event());
+        FieldPath flag = options.flag();
+        if (flag == null) {
             return;
         }
-        Object earlier = event.remove(OURS);
-        event.keySet().removeIf(key -> key.startsWith(OURS_PREFIX));
-        if (earlier instanceof Map<?, ?> ours) {
-            int enrichments = ours.get("confidence") instanceof List<?> confidence ? confidence.size() : 0;
-            if (enrichments > 0 && ours.containsKey("enrichments") == false) {
-                removeEnrichments(event, enrichments);
-            }
-            boolean wasFlagged = enrichments > 0 || ours.containsKey("withheld");
-            if (wasFlagged && options.flag() != null && options.flagValue().equals(options.flag().get(event))) {
-                options.flag().take(event);
-            }
+        List<Map<String, Object>> claims = run.claims(flag);
+        if (run.hadClaims() == false && hadEnrichments && hasEnrichmentsOfOthers(run.event()) == false) {
+            // Another pipeline has run since, and has removed the claim.
+            claims = List.of(Run.claim(options.blacklist(), flag.name(), options.flagValue()));
         }
-    }
-
-    /** Ours were appended, so they are the last ones that look like ours. */
-    private void removeEnrichments(Map<String, Object> event, int count) {
-        if (options.target().get(event) instanceof List<?> there) {
-            List<Object> kept = new ArrayList<>(there);
-            for (int i = kept.size() - 1; i >= 0 && count > 0; i--) {
-                if (looksLikeOurs(kept.get(i))) {
-                    kept.remove(i);
-                    count--;
+        boolean othersClaim = claims.stream().anyMatch(claim -> isOurs(claim) == false);
+        for (Map<String, Object> claim : claims) {
+            if (isOurs(claim)) {
+                run.withdraw(claim);
+                if (othersClaim == false && run.hasFlagged(flag) == false) {
+                    flag.replace(run.event(), there -> there.equals(claim.get("value")) ? null : there);
                 }
             }
-            options.target().take(event);
-            if (kept.isEmpty() == false) {
-                options.target().set(event, kept);
-            }
         }
     }
 
-    private static boolean looksLikeOurs(Object enrichment) {
-        return enrichment instanceof Map<?, ?> object
-            && object.get("matched") instanceof Map<?, ?> matched
-            && matched.get("type") instanceof String type
-            && OUR_TYPES.contains(type);
+    private boolean isOurs(Map<?, ?> mark) {
+        return options.blacklist().equals(mark.get("blacklist"));
     }
+
+    /** Tells whether there was any. */
+    private boolean removeEnrichments(Map<String, Object> event) {
+        boolean[] found = new boolean[1];
+        options.target().replace(event, there -> {
+            List<?> all = there instanceof List<?> list ? list : List.of(there);
+            if (all.stream().noneMatch(this::isOurEnrichment)) {
+                return there;
+            }
+            found[0] = true;
+            List<Object> kept = new ArrayList<>(all);
+            kept.removeIf(this::isOurEnrichment);
+            return kept.isEmpty() ? null : kept;
+        });
+        return found[0];
+    }
+
+    private boolean isOurEnrichment(Object enrichment) {
+        return marks(enrichment).contains(options.blacklist());
+    }
+
+    private boolean hasEnrichmentsOfOthers(Map<String, Object> event) {
+        return options.target()
+            .values(event)
+            .stream()
+            .flatMap(there -> there instanceof List<?> list ? list.stream() : List.of(there).stream())
+            .anyMatch(one -> marks(one).isEmpty() == false && isOurEnrichment(one) == false);
+    }
+
+    /** The blacklist that an enrichment names as its own; none when it is somebody else's. */
+    private static List<Object> marks(Object enrichment) {
+        return enrichment instanceof Map<?, ?> object ? MARK.values(FieldPath.asObject(object)) : List.of();
+    }
+
+    // What this run writes.
 
     private void stamp(Map<String, Object> ours, long generation) {
         Object there = ours.get("generation");
@@ -146,38 +154,49 @@ final class EventWriter {
         ours.put("generation", generations);
     }
 
-    private void writeFlag(Map<String, Object> event, Map<String, Object> ours) {
+    private void writeFlag(Run run, Map<String, Object> ours) {
         FieldPath flag = options.flag();
         if (flag == null) {
             return;
         }
-        if (flag.isOpen(event) && holdsObject(flag.get(event)) == false) {
-            flag.set(event, options.flagValue());
+        appendNew(ours, "flags", Run.claim(options.blacklist(), flag.name(), options.flagValue()));
+        List<Object> there = flag.values(run.event());
+        if (flag.isOpen(run.event()) && Shapes.mapTogether(there, options.flagValue())) {
+            flag.set(run.event(), options.flagValue());
+            run.noteFlag(flag);
         } else {
-            append(ours, "clash", List.of(flag.name()));
+            appendNew(ours, "clash", flag.name());
         }
     }
 
-    private static boolean holdsObject(Object value) {
-        return value instanceof Map<?, ?> || value instanceof List<?> list && list.stream().anyMatch(EventWriter::holdsObject);
-    }
-
-    /** Appends to the target; where something stands there that is no object, to our own, lest the index refuses the event. */
-    private void writeEnrichments(Map<String, Object> event, Map<String, Object> ours, List<Object> enrichments) {
+    /** Appends to the target; to our own object where the index could not map both. */
+    private void writeEnrichments(Run run, Map<String, Object> ours, List<Object> enrichments) {
         FieldPath target = options.target();
-        Object there = target.get(event);
         List<Object> all = new ArrayList<>();
-        if (there instanceof List<?> list) {
-            all.addAll(list);
-        } else if (there != null) {
-            all.add(there);
+        for (Object there : target.values(run.event())) {
+            if (there instanceof List<?> list) {
+                all.addAll(list);
+            } else {
+                all.add(there);
+            }
         }
-        if (target.isOpen(event) && all.stream().allMatch(one -> one instanceof Map<?, ?>)) {
+        boolean fits = target.isOpen(run.event())
+            && all.size() + enrichments.size() <= MAX_NESTED
+            && all.stream().allMatch(one -> one == null || one instanceof Map<?, ?>)
+            && (all.isEmpty() || Shapes.mapTogether(all, enrichments));
+        if (fits) {
             all.addAll(enrichments);
-            target.set(event, all);
+            target.set(run.event(), all);
+            run.noteEnrichments(options.blacklist(), target);
         } else {
             append(ours, "enrichments", enrichments);
-            append(ours, "clash", List.of(target.name()));
+            appendNew(ours, "clash", target.name());
+        }
+    }
+
+    private static void appendNew(Map<String, Object> ours, String name, Object value) {
+        if ((ours.get(name) instanceof List<?> there && there.contains(value)) == false) {
+            append(ours, name, List.of(value));
         }
     }
 

@@ -1,7 +1,10 @@
 package org.threatsieve.opensearch.processor;
 
+import java.util.ArrayList;
 import java.util.HashMap;
+import java.util.List;
 import java.util.Map;
+import java.util.function.UnaryOperator;
 
 /** One field's dotted name. It stands for nested objects and for literal dots alike, mixed in any way. */
 final class FieldPath {
@@ -57,49 +60,90 @@ final class FieldPath {
         return (name + ".").startsWith(other.name + ".") || (other.name + ".").startsWith(name + ".");
     }
 
-    /** The field's value; {@code null} when there is none. */
-    Object get(Map<String, Object> event) {
-        return find(event, 0, false);
+    /** The field's values, one for each form that it stands in; usually none or one. */
+    List<Object> values(Map<String, Object> event) {
+        List<Object> values = new ArrayList<>(1);
+        collect(event, 0, values);
+        return values;
     }
 
-    /** Takes the value out, and the objects around it that have nothing else. */
-    Object take(Map<String, Object> event) {
-        return find(event, 0, true);
-    }
-
-    private Object find(Map<String, Object> object, int from, boolean remove) {
+    private void collect(Map<String, Object> object, int from, List<Object> values) {
         String[] tails = keys[from];
-        Object value = remove ? object.remove(tails[parts]) : object.get(tails[parts]);
-        for (int to = from + 1; value == null && to < parts; to++) {
+        Object value = object.get(tails[parts]);
+        if (value != null) {
+            values.add(value);
+        }
+        for (int to = from + 1; to < parts; to++) {
             if (object.get(tails[to]) instanceof Map<?, ?> inner) {
-                value = find(asObject(inner), to, remove);
-                if (remove && value != null && inner.isEmpty()) {
-                    object.remove(tails[to]);
-                }
+                collect(asObject(inner), to, values);
             }
         }
-        return value;
     }
 
     /**
-     * Whether the field can be written as nested objects: nothing on the way is anything else than an object. An index cannot map a field
-     * both as a value and as an object, so writing it nevertheless, with a literal dot, would lose the event.
+     * Changes the field's value in each form that it stands in. Where the change gives {@code null}, the
+     * field is removed, and so are objects around it that hold nothing else.
+     */
+    void replace(Map<String, Object> event, UnaryOperator<Object> change) {
+        replace(event, 0, change);
+    }
+
+    private void replace(Map<String, Object> object, int from, UnaryOperator<Object> change) {
+        String[] tails = keys[from];
+        Object value = object.get(tails[parts]);
+        if (value != null) {
+            put(object, tails[parts], change.apply(value), value);
+        }
+        for (int to = from + 1; to < parts; to++) {
+            if (object.get(tails[to]) instanceof Map<?, ?> inner && inner.isEmpty() == false) {
+                replace(asObject(inner), to, change);
+                put(object, tails[to], inner.isEmpty() ? null : inner, inner);
+            }
+        }
+    }
+
+    private static void put(Map<String, Object> object, String key, Object value, Object before) {
+        if (value == null) {
+            object.remove(key);
+        } else if (value != before) {
+            object.put(key, value);
+        }
+    }
+
+    /**
+     * Whether the field can be written as nested objects: nothing on the way is anything but an object, and
+     * nothing is inside the field by a name with dots ({@code "indicator.ip"}, for {@code indicator}). An
+     * index cannot map a field both as a value and as an object, so writing it would lose the event.
      */
     boolean isOpen(Map<String, Object> event) {
-        Object value = event;
-        for (int part = 0; part < parts; part++) {
-            if (value instanceof Map<?, ?> object) {
-                value = object.get(keys[part][part + 1]);
-            } else {
-                return value == null;
+        return isOpen(event, 0);
+    }
+
+    private boolean isOpen(Map<?, ?> object, int from) {
+        String[] tails = keys[from];
+        String inside = tails[parts] + ".";
+        for (Map.Entry<?, ?> entry : object.entrySet()) {
+            Object value = entry.getValue();
+            if (value == null || entry.getKey() instanceof String == false) {
+                continue;
+            }
+            String key = (String) entry.getKey();
+            if (key.startsWith(inside)) {
+                return false;
+            }
+            for (int to = from + 1; to < parts; to++) {
+                boolean onTheWay = key.equals(tails[to]);
+                if (onTheWay && (value instanceof Map<?, ?> inner && isOpen(inner, to)) == false) {
+                    return false;
+                }
             }
         }
         return true;
     }
 
-    /** Writes the field as nested objects, in place of what stands there in any form. It must be open. */
+    /** Writes the field as nested objects, in place of every form that it stands in. It must be open. */
     void set(Map<String, Object> event, Object value) {
-        take(event);
+        replace(event, there -> null);
         Map<String, Object> object = event;
         for (int part = 0; part < parts - 1; part++) {
             String key = keys[part][part + 1];

@@ -1,5 +1,6 @@
 package org.threatsieve.opensearch.processor;
 
+import java.util.List;
 import java.util.Map;
 
 import org.threatsieve.opensearch.Matcher;
@@ -24,11 +25,11 @@ final class LineBatch extends EventBatch {
 
     @Override
     boolean put(Map<String, Object> event) {
-        Object message = field.get(event);
+        List<Object> messages = field.values(event);
         String line = "";
-        if (message instanceof String text) {
+        if (messages.size() == 1 && messages.get(0) instanceof String text) {
             line = text;
-        } else if (message != null) {
+        } else if (messages.isEmpty() == false) {
             leaveOut(LeftOut.MALFORMED);
         }
         int header = lines.length;

@@ -39,6 +39,9 @@ record ProcessorOptions(
     /** Our own object in events. */
     static final String OURS = "threatsieve";
 
+    /** The field that ECS has for enrichments. */
+    private static final String ENRICHMENTS = "threat.enrichments";
+
     private static final Pattern BLACKLIST = Pattern.compile("[a-z0-9_-]{1,64}");
     private static final List<String> FORMATS = List.of("squid", "combined", "text", "auto");
     private static final List<String> TLP_LEVELS = List.of("CLEAR", "GREEN", "AMBER", "AMBER+STRICT", "RED");
@@ -66,8 +69,8 @@ record ProcessorOptions(
         } else {
             fields = fields(reader);
         }
-        FieldPath target = own(reader, Option.TARGET_FIELD, reader.text(Option.TARGET_FIELD, "threat.enrichments"));
-        FieldPath flag = flag(reader, target);
+        FieldPath target = own(reader, Option.TARGET_FIELD, reader.text(Option.TARGET_FIELD, ENRICHMENTS), fields);
+        FieldPath flag = flag(reader, target, fields);
         String flagValue = reader.text(Option.FLAG_VALUE, "matched");
         String blacklist = blacklist(reader);
         Stamp stamp = reader.word(Option.STAMP, Stamp.MATCHED);
@@ -103,7 +106,7 @@ record ProcessorOptions(
         return fields;
     }
 
-    private static FieldPath flag(OptionReader reader, FieldPath target) {
+    private static FieldPath flag(OptionReader reader, FieldPath target, List<String> read) {
         String name = reader.textOrNull(Option.FLAG_FIELD, "indicator");
         if (name == null) {
             if (reader.has(Option.FLAG_VALUE)) {
@@ -111,18 +114,26 @@ record ProcessorOptions(
             }
             return null;
         }
-        FieldPath flag = own(reader, Option.FLAG_FIELD, name);
-        if (flag.overlaps(target)) {
+        if (reader.field(Option.FLAG_FIELD, name).overlaps(target)) {
             throw reader.refused(Option.FLAG_FIELD, "is [" + name + "], which cannot be together with [target_field] " + target.name());
         }
-        return flag;
+        return own(reader, Option.FLAG_FIELD, name, read);
     }
 
-    /** A field that is written. */
-    private static FieldPath own(OptionReader reader, Option option, String name) {
+    /** A field that is written: one that is neither read nor defined by ECS for something else. */
+    private static FieldPath own(OptionReader reader, Option option, String name, List<String> read) {
         FieldPath field = reader.field(option, name);
         if (field.overlaps(new FieldPath(OURS))) {
             throw reader.refused(option, "is [" + name + "], but [" + OURS + "] is written by the processor itself");
+        }
+        for (String other : read) {
+            if (field.overlaps(new FieldPath(other))) {
+                throw reader.refused(option, "is [" + name + "], which overlaps [" + other + "], a field that the processor reads");
+            }
+        }
+        String conflict = option == Option.TARGET_FIELD && name.equals(ENRICHMENTS) ? null : EcsSchema.conflict(field);
+        if (conflict != null) {
+            throw reader.refused(option, "is [" + name + "], " + conflict + ": name a field of your own");
         }
         return field;
     }

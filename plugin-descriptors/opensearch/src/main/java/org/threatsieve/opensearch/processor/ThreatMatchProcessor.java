@@ -4,6 +4,8 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.function.Consumer;
 
+import org.apache.logging.log4j.LogManager;
+import org.apache.logging.log4j.Logger;
 import org.opensearch.OpenSearchStatusException;
 import org.opensearch.core.rest.RestStatus;
 import org.opensearch.ingest.AbstractProcessor;
@@ -22,6 +24,8 @@ import org.threatsieve.opensearch.engine.BatchResult;
 public final class ThreatMatchProcessor extends AbstractProcessor {
     /** The processor's name in pipelines. */
     public static final String TYPE = "threat_match";
+
+    private static final Logger logger = LogManager.getLogger(ThreatMatchProcessor.class);
 
     /** Buffers of a thread, for all processors: none of them is used beyond one call. */
     private static final ThreadLocal<ObservableBatch> OBSERVABLES = ThreadLocal.withInitial(ObservableBatch::new);
@@ -127,15 +131,21 @@ public final class ThreatMatchProcessor extends AbstractProcessor {
     }
 
     private Exception unchecked(IngestDocument document, String kind, String detail) {
-        switch (options.onUnavailable()) {
-            case MARK -> writer.unchecked(document, kind);
-            case PASS -> {}
-            case FAIL -> {
-                String message = "the event cannot be checked against blacklist [" + options.blacklist() + "] (" + kind + "): " + detail;
-                // Senders try again later what is answered so.
-                return new OpenSearchStatusException(message, RestStatus.SERVICE_UNAVAILABLE);
+        boolean marks = options.onUnavailable() == OnUnavailable.MARK;
+        try {
+            if (marks) {
+                writer.unchecked(document, kind);
+            } else {
+                writer.passed(document);
             }
+        } catch (RuntimeException e) {
+            logger.warn("an event that cannot be checked ({}) cannot be changed either, and passes as it is: {}", kind, e.toString());
         }
-        return null;
+        if (options.onUnavailable() != OnUnavailable.FAIL) {
+            return null;
+        }
+        String message = "the event cannot be checked against blacklist [" + options.blacklist() + "] (" + kind + "): " + detail;
+        // Senders try again later when they get this status.
+        return new OpenSearchStatusException(message, RestStatus.SERVICE_UNAVAILABLE);
     }
 }

@@ -1,0 +1,116 @@
+//! Mails to operators: what of the service itself began to fail, and what works again.
+
+use askama::Template;
+use rusqlite::Transaction;
+use threatsieve_blacklist::Timestamp;
+
+use super::defang::defanged;
+use super::mail::Letter;
+use crate::conditions::{Changes, Condition};
+use crate::config::Config;
+use crate::output::{Rfc3339, clipped, counted};
+use crate::store::mails::add_mail;
+
+/// Maximum number of conditions listed in one part of a mail; more are counted.
+const MAX_LISTED: usize = 50;
+/// Maximum number of characters of a condition's details.
+const WHAT_CHARS: usize = 600;
+/// Maximum number of characters of a feed's, source's or recipient's name.
+const NAME_CHARS: usize = 120;
+
+/// The text of a mail.
+#[derive(Template)]
+#[template(path = "operations.txt")]
+struct Page {
+    host: String,
+    state: String,
+    began: Part,
+    ended: Part,
+    lasting: Part,
+    composed: Rfc3339,
+}
+
+/// Conditions of one part of a mail.
+struct Part {
+    listed: Vec<Line>,
+    more: Option<String>,
+}
+
+/// A condition as a mail shows it.
+struct Line {
+    title: String,
+    what: String,
+    remedy: String,
+    since: Rfc3339,
+    /// Duration until now.
+    lasted: String,
+}
+
+/// Composes one mail to each operator if any condition began or ended. Returns the number of mails.
+pub(crate) fn compose_operations(
+    transaction: &Transaction<'_>,
+    config: &Config,
+    changes: &Changes,
+    now: Timestamp,
+) -> anyhow::Result<u64> {
+    let Some(alerts) = config.alerts.as_ref().filter(|_| !changes.is_empty()) else { return Ok(0) };
+    let page = Page {
+        host: rustix::system::uname().nodename().to_string_lossy().into_owned(),
+        state: config.state.display().to_string(),
+        began: Part::new(&changes.began, now),
+        ended: Part::new(&changes.ended, now),
+        lasting: Part::new(&changes.lasting, now),
+        composed: Rfc3339(now),
+    };
+    let letter = Letter::plain(subject(changes), page.render()?)?;
+    let news: Vec<String> = changes.began.iter().chain(&changes.ended).map(ToString::to_string).collect();
+    let round = format!("operations {} {}", now.0, news.join("\n"));
+    let operators = alerts.operators();
+    for operator in &operators {
+        add_mail(transaction, &letter.to(operator, &alerts.from, &round, now)?, now)?;
+    }
+    Ok(operators.len() as u64)
+}
+
+/// What began counts for more than what ended: `[threatsieve] problem: feed dead: partner, and 1 more`.
+fn subject(changes: &Changes) -> String {
+    let (word, conditions) = match (&changes.began[..], &changes.ended[..]) {
+        ([], ended) => ("over", ended),
+        (began, _) => ("problem", began),
+    };
+    let first = conditions.first().map(|first| name(&first.to_string())).unwrap_or_default();
+    let more = match conditions.len() {
+        0 | 1 => String::new(),
+        number => format!(", and {} more", number - 1),
+    };
+    format!("[threatsieve] {word}: {first}{more}")
+}
+
+impl Part {
+    fn new(conditions: &[Condition], now: Timestamp) -> Part {
+        let more = conditions.len().saturating_sub(MAX_LISTED) as u64;
+        Part {
+            listed: conditions.iter().take(MAX_LISTED).map(|condition| Line::new(condition, now)).collect(),
+            more: (more > 0).then(|| counted(more, "more", "more")),
+        }
+    }
+}
+
+impl Line {
+    fn new(condition: &Condition, now: Timestamp) -> Line {
+        let seconds = u64::try_from((now.0 - condition.since.0.0) / 1_000_000).unwrap_or_default();
+        let lasted = std::time::Duration::from_secs(if seconds < 60 { seconds } else { seconds / 60 * 60 });
+        Line {
+            title: name(&condition.to_string()),
+            what: defanged(&condition.what, WHAT_CHARS),
+            remedy: condition.kind.remedy(&name(&condition.subject)),
+            since: condition.since,
+            lasted: humantime::format_duration(lasted).to_string(),
+        }
+    }
+}
+
+/// A text with names from the configuration, to be shown as they are.
+fn name(text: &str) -> String {
+    clipped(text.as_bytes(), NAME_CHARS)
+}

@@ -1,0 +1,182 @@
+//! Reading from the state and from a round's report what is wrong.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use threatsieve_blacklist::Timestamp;
+
+use super::{Condition, Kind};
+use crate::config::{Config, Feed};
+use crate::follow::Trouble;
+use crate::indicators::generation;
+use crate::output::{Rfc3339, counted, grouped};
+use crate::rounds::RoundReport;
+use crate::store::{FeedState, Store};
+
+/// Time for which a mail that was given up counts as trouble: a day.
+const GIVEN_UP_COUNTS: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// Lists what is wrong at the end of a round. `before` is the list of the round before: what a step of this round
+/// would have found out stays as it was if that step did not run.
+pub(crate) fn assess(
+    config: &Config,
+    store: &Store,
+    report: &RoundReport,
+    before: &[Condition],
+    now: Timestamp,
+) -> anyhow::Result<Vec<Condition>> {
+    let mut list = List { config, store, report, now, conditions: Vec::new() };
+    list.steps();
+    list.feeds()?;
+    list.output();
+    list.mails()?;
+    list.push()?;
+    list.logs();
+    let did_not_run = |condition: &&Condition| match condition.kind {
+        Kind::OutputBlocked => report.records.is_none(),
+        Kind::LogsUnread | Kind::EventsUnchecked => report.follow.is_none(),
+        Kind::HistoryMissed => report.history.is_none(),
+        _ => false,
+    };
+    list.conditions.extend(before.iter().filter(did_not_run).cloned());
+    Ok(list.conditions)
+}
+
+/// The list as it grows.
+struct List<'a> {
+    config: &'a Config,
+    store: &'a Store,
+    report: &'a RoundReport,
+    now: Timestamp,
+    conditions: Vec<Condition>,
+}
+
+impl List<'_> {
+    fn add(&mut self, kind: Kind, subject: &str, since: Option<Timestamp>, what: String) {
+        let since = Rfc3339(since.unwrap_or(self.now).min(self.now));
+        self.conditions.push(Condition { kind, subject: subject.to_owned(), what, since });
+    }
+
+    fn steps(&mut self) {
+        for error in &self.report.errors {
+            let (step, why) = error.split_once(": ").unwrap_or(("", error));
+            self.add(Kind::StepFailed, step, None, why.to_owned());
+        }
+    }
+
+    fn feeds(&mut self) -> anyhow::Result<()> {
+        let states = self.store.feed_states()?;
+        for feed in &self.config.feeds {
+            let Some(state) = states.iter().find(|state| state.name == feed.name) else { continue };
+            if let Some(since) = dead_since(feed, state, self.config.health.feed_dead_after, self.now) {
+                let succeeded = state.succeeded.map_or("never".to_owned(), |at| Rfc3339(at).to_string());
+                let error = state.error.as_deref().unwrap_or("no error is known");
+                let failed = counted(state.failures.into(), "failed poll", "failed polls");
+                let what = format!("last good poll: {succeeded}; {failed} in a row, the last one: {error}");
+                self.add(Kind::FeedDead, &feed.name, Some(since), what);
+            }
+            if let Some(held) = &state.held {
+                self.add(Kind::FeedHeld, &feed.name, Some(Timestamp(held.at)), held.why.clone());
+            }
+        }
+        if let Some(why) = generation::held(self.store)? {
+            self.add(Kind::BlacklistHeld, "", None, why);
+        }
+        Ok(())
+    }
+
+    fn output(&mut self) {
+        let Some(records) = &self.report.records else { return };
+        if let Some(error) = &records.error {
+            let waiting = counted(records.waiting, "record waits", "records wait");
+            self.add(Kind::OutputBlocked, "", None, format!("{error}; {waiting}"));
+        }
+    }
+
+    fn mails(&mut self) -> anyhow::Result<()> {
+        let (waits_since, given_up_since) =
+            (before(self.now, self.config.health.stuck_after), before(self.now, GIVEN_UP_COUNTS));
+        for queue in self.store.stuck_mails(waits_since, given_up_since)? {
+            let mut parts = Vec::new();
+            if queue.waiting > 0 {
+                parts.push(counted(queue.waiting, "mail waits", "mails wait"));
+            }
+            if queue.given_up > 0 {
+                parts.push(counted(queue.given_up, "mail was given up", "mails were given up"));
+            }
+            let error = queue.error.as_deref().unwrap_or("not tried yet");
+            let what = format!("{}; the last answer: {error}", parts.join(", "));
+            self.add(Kind::MailsStuck, &queue.recipient, Some(queue.oldest), what);
+        }
+        Ok(())
+    }
+
+    fn push(&mut self) -> anyhow::Result<()> {
+        if !self.config.opensearch.as_ref().is_some_and(|opensearch| opensearch.push) {
+            return Ok(());
+        }
+        let Some(in_use) = generation::in_use(self.store, self.config)? else { return Ok(()) };
+        let push = self.store.last_push()?;
+        if push.newly_unchecked > 0 {
+            let events = counted(push.newly_unchecked, "event was", "events were");
+            let what =
+                format!("{events} indexed by the cluster's nodes without a check since the round before");
+            self.add(Kind::EventsUnchecked, "cluster", None, what);
+        }
+        let is_of_this = push.is_of(in_use.generation, &in_use.digest);
+        if is_of_this && push.acknowledged.is_some() {
+            return Ok(());
+        }
+        let refused = push.refused.as_ref().filter(|_| is_of_this);
+        if refused.is_none() && in_use.built > before(self.now, self.config.health.stuck_after) {
+            return Ok(());
+        }
+        let error = push.error.as_deref().unwrap_or("not all ingest nodes serve it");
+        let what = match refused {
+            Some(kind) => format!("generation {} is refused ({kind}): {error}", in_use.generation),
+            None => format!("generation {}: {error}", in_use.generation),
+        };
+        self.add(Kind::PushStuck, "", Some(in_use.built), what);
+        Ok(())
+    }
+
+    fn logs(&mut self) {
+        if let Some(follow) = &self.report.follow {
+            let mut sources = BTreeMap::<&str, Vec<&Trouble>>::new();
+            for trouble in &follow.troubles {
+                sources.entry(&trouble.source).or_default().push(trouble);
+            }
+            for (source, troubles) in sources {
+                let more = match troubles.len() - 1 {
+                    0 => String::new(),
+                    more => format!(", and {} more", grouped(more as u64)),
+                };
+                let Trouble { path, what, .. } = troubles[0];
+                self.add(Kind::LogsUnread, source, None, format!("{path}: {what}{more}"));
+            }
+            if follow.unchecked + follow.cut > 0 {
+                let unchecked = counted(follow.unchecked, "line was not checked", "lines were not checked");
+                let cut =
+                    counted(follow.cut, "line only in its first part", "lines only in their first part");
+                self.add(Kind::EventsUnchecked, "", None, format!("{unchecked}, {cut}"));
+            }
+        }
+        if let Some(history) = self.report.history.as_ref().filter(|history| history.missed > 0) {
+            let files = counted(history.missed, "file", "files");
+            let what = format!(
+                "the stored lines of {files} cannot be matched with what is newly listed; they are tried in each round"
+            );
+            self.add(Kind::HistoryMissed, "", None, what);
+        }
+    }
+}
+
+/// The beginning of a feed's failure, if that is long enough ago. A feed that is polled seldom is given two tries.
+fn dead_since(feed: &Feed, state: &FeedState, after: Duration, now: Timestamp) -> Option<Timestamp> {
+    let after = after.max(feed.every.unwrap_or_default().saturating_mul(2));
+    state.failing_since.filter(|since| *since <= before(now, after))
+}
+
+fn before(now: Timestamp, duration: Duration) -> Timestamp {
+    Timestamp(now.0.saturating_sub(i64::try_from(duration.as_micros()).unwrap_or(i64::MAX)))
+}

@@ -1,0 +1,216 @@
+//! Conditions: what is wrong with the service itself, as one list.
+//!
+//! A round ends with [`assess`], which reads from the state and the round's report what is wrong, and [`settle`],
+//! which compares that with the list of the round before. Everything that reports trouble reads this list: the
+//! log and the mails to operators (what began and what ended), the exit code of `poll`, and `status`. A sink of
+//! another kind takes [`Changes`]; metrics take the list.
+
+mod assess;
+#[cfg(test)]
+mod tests;
+
+use std::fmt;
+
+use rusqlite::Transaction;
+use serde::{Serialize, Serializer};
+use threatsieve_blacklist::Timestamp;
+
+pub(crate) use assess::assess;
+
+use crate::exit::Exit;
+use crate::output::Rfc3339;
+use crate::store::conditions;
+
+/// Kinds of conditions. The names are part of the state, of JSON and of the documentation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Kind {
+    /// A step of the round failed.
+    StepFailed,
+    /// A feed has failed for longer than `health.feed_dead_after`.
+    FeedDead,
+    /// A feed's delivery waits for an operator.
+    FeedHeld,
+    /// A new blacklist waits for an operator.
+    BlacklistHeld,
+    /// Records cannot be appended to the output file.
+    OutputBlocked,
+    /// Mails to one recipient have waited for longer than `health.stuck_after`, or were given up.
+    MailsStuck,
+    /// The cluster has lacked the blacklist in use for longer than `health.stuck_after`, or refuses it.
+    PushStuck,
+    /// Log files of one source cannot be read.
+    LogsUnread,
+    /// The matcher gave no answer for events, or only for their first part.
+    EventsUnchecked,
+    /// Stored lines could not be matched with new indicators.
+    HistoryMissed,
+}
+
+impl Kind {
+    pub(crate) const ALL: [Kind; 10] = [
+        Kind::StepFailed,
+        Kind::FeedDead,
+        Kind::FeedHeld,
+        Kind::BlacklistHeld,
+        Kind::OutputBlocked,
+        Kind::MailsStuck,
+        Kind::PushStuck,
+        Kind::LogsUnread,
+        Kind::EventsUnchecked,
+        Kind::HistoryMissed,
+    ];
+
+    /// The name in the state, in JSON and in the documentation.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Kind::StepFailed => "step_failed",
+            Kind::FeedDead => "feed_dead",
+            Kind::FeedHeld => "feed_held",
+            Kind::BlacklistHeld => "blacklist_held",
+            Kind::OutputBlocked => "output_blocked",
+            Kind::MailsStuck => "mails_stuck",
+            Kind::PushStuck => "push_stuck",
+            Kind::LogsUnread => "logs_unread",
+            Kind::EventsUnchecked => "events_unchecked",
+            Kind::HistoryMissed => "history_missed",
+        }
+    }
+
+    pub(crate) fn from_name(name: &str) -> Option<Kind> {
+        Kind::ALL.into_iter().find(|kind| kind.name() == name)
+    }
+
+    /// The exit code of a round that ends with such a condition.
+    pub(crate) fn exit(self) -> Exit {
+        match self {
+            Kind::FeedDead | Kind::FeedHeld | Kind::BlacklistHeld => Exit::Remote,
+            Kind::MailsStuck | Kind::PushStuck => Exit::Remote,
+            Kind::StepFailed | Kind::OutputBlocked => Exit::Usage,
+            Kind::LogsUnread | Kind::EventsUnchecked => Exit::Damaged,
+            // A log that was deleted is missed until it leaves the window: the round that notices it fails.
+            Kind::HistoryMissed => Exit::Done,
+        }
+    }
+
+    /// The condition in a few words, to be followed by its subject.
+    pub(crate) fn title(self) -> &'static str {
+        match self {
+            Kind::StepFailed => "step failed",
+            Kind::FeedDead => "feed dead",
+            Kind::FeedHeld => "delivery held back",
+            Kind::BlacklistHeld => "blacklist held back",
+            Kind::OutputBlocked => "output not writable",
+            Kind::MailsStuck => "mails not delivered",
+            Kind::PushStuck => "blacklist not on the cluster",
+            Kind::LogsUnread => "logs not read",
+            Kind::EventsUnchecked => "events not checked",
+            Kind::HistoryMissed => "stored lines not matched",
+        }
+    }
+
+    /// A step that an operator can take.
+    pub(crate) fn remedy(self, subject: &str) -> String {
+        match self {
+            Kind::StepFailed => "see the reason, and the log of the program".to_owned(),
+            Kind::FeedDead => "see `threatsieve config check`, then the feed's server and credentials".to_owned(),
+            Kind::FeedHeld => {
+                format!("look at the feed; `threatsieve feeds --allow {subject}` lets the next delivery through")
+            }
+            Kind::BlacklistHeld => {
+                "look at the feeds; `threatsieve feeds --allow NAME` lets the next blacklist through".to_owned()
+            }
+            Kind::OutputBlocked => "make room, or give the program the right to write; nothing is lost".to_owned(),
+            Kind::MailsStuck => "see the mail server, and the recipient's address".to_owned(),
+            Kind::PushStuck => "see `threatsieve status`, node by node".to_owned(),
+            Kind::LogsUnread => {
+                "give the program the right to read, or remove damaged files; they are tried again in each round"
+                    .to_owned()
+            }
+            Kind::EventsUnchecked => "see the log of the program, which names lines; please report it".to_owned(),
+            Kind::HistoryMissed => "match the files with `threatsieve scan`, if they are kept elsewhere".to_owned(),
+        }
+    }
+}
+
+impl Serialize for Kind {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.name())
+    }
+}
+
+/// Something that is wrong, and has been since a time.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub(crate) struct Condition {
+    pub(crate) kind: Kind,
+    /// The feed, log source or recipient; empty where there is only one.
+    pub(crate) subject: String,
+    /// Details for people: how much, and why.
+    pub(crate) what: String,
+    pub(crate) since: Rfc3339,
+}
+
+impl Condition {
+    /// Conditions with the same kind and subject are one, whatever their details.
+    pub(crate) fn key(&self) -> (Kind, &str) {
+        (self.kind, &self.subject)
+    }
+}
+
+/// `feed dead: partner`
+impl fmt::Display for Condition {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.kind.title())?;
+        if self.subject.is_empty() { Ok(()) } else { write!(f, ": {}", self.subject) }
+    }
+}
+
+/// Conditions after a round, and how they differ from those before it.
+#[derive(Debug, Default)]
+pub(crate) struct Changes {
+    pub(crate) began: Vec<Condition>,
+    pub(crate) ended: Vec<Condition>,
+    /// Conditions that held before and still hold.
+    pub(crate) lasting: Vec<Condition>,
+}
+
+impl Changes {
+    pub(crate) fn is_empty(&self) -> bool {
+        self.began.is_empty() && self.ended.is_empty()
+    }
+
+    /// All that hold now.
+    pub(crate) fn current(&self) -> impl Iterator<Item = &Condition> {
+        self.began.iter().chain(&self.lasting)
+    }
+}
+
+/// Replaces the list in the state by the conditions that hold now. A condition that lasts keeps its beginning.
+pub(crate) fn settle(transaction: &Transaction<'_>, now: Vec<Condition>) -> anyhow::Result<Changes> {
+    let before = conditions::all(transaction)?;
+    let mut changes = Changes::default();
+    for mut condition in now {
+        match before.iter().find(|known| known.key() == condition.key()) {
+            Some(known) => {
+                condition.since = known.since.min(condition.since);
+                changes.lasting.push(condition);
+            }
+            None => changes.began.push(condition),
+        }
+    }
+    let is_over = |known: &Condition| !changes.current().any(|condition| condition.key() == known.key());
+    changes.ended = before.iter().filter(|known| is_over(known)).cloned().collect();
+    conditions::replace(transaction, changes.current())?;
+    Ok(changes)
+}
+
+/// Writes what began and what ended to the log.
+pub(crate) fn log(changes: &Changes, now: Timestamp) {
+    for condition in &changes.began {
+        let (kind, since) = (condition.kind.name(), condition.since.to_string());
+        tracing::warn!(kind, since, "{condition}: {}", condition.what);
+    }
+    for condition in &changes.ended {
+        let seconds = (now.0 - condition.since.0.0) / 1_000_000;
+        tracing::info!(kind = condition.kind.name(), seconds, "over: {condition}");
+    }
+}

@@ -1,0 +1,116 @@
+//! Reading a feed to its end without changing anything: what `feeds test` shows.
+
+use std::cell::RefCell;
+use std::fs::File;
+use std::sync::Arc;
+
+use anyhow::Context;
+use threatsieve_blacklist::{Indicator, Timestamp};
+use threatsieve_feed::{FeedReport, RejectedLine, StixLimits, StixSet, Unreduced, latest_modified};
+
+use super::fetched::Body;
+use super::http::Deadline;
+use super::reading::{Bounded, MAX_FILE_BYTES, options, read};
+use crate::config::{Feed, Http};
+use crate::sources;
+
+/// Takes what a feed holds.
+pub(crate) trait Examiner {
+    fn take(&mut self, indicator: Indicator);
+    fn reject(&mut self, kind: &str);
+}
+
+/// Fetches all that a feed has, whatever was fetched of it before, and reads it.
+pub(crate) async fn examine(
+    feed: &Feed,
+    http: &Http,
+    now: Timestamp,
+    examiner: &mut dyn Examiner,
+) -> anyhow::Result<FeedReport> {
+    let (http, deadline) = (Arc::new(http.clone()), Deadline::of_poll(http));
+    let (mut report, mut cursor) = (FeedReport::default(), None);
+    loop {
+        let fetched = super::fetch(feed.clone(), Arc::clone(&http), cursor.take(), now, deadline).await?;
+        report.add(&read_body(fetched.body, fetched.objects, feed, &http, now, examiner)?);
+        // A large collection comes in parts.
+        if !fetched.goes_on || deadline.is_over() {
+            return Ok(report);
+        }
+        cursor = fetched.cursor;
+    }
+}
+
+fn read_body(
+    body: Option<Body>,
+    objects: u64,
+    feed: &Feed,
+    http: &Http,
+    now: Timestamp,
+    examiner: &mut dyn Examiner,
+) -> anyhow::Result<FeedReport> {
+    let mut set = empty_set(feed, now);
+    let mut report = FeedReport::default();
+    match body {
+        None => report.format = "stix",
+        Some(Body::Objects(fetched)) => {
+            set = *fetched;
+            report.format = "stix";
+            (report.read, report.taken) = (objects, objects);
+        }
+        Some(Body::Whole(spooled, name)) => {
+            let decoder = sources::unpack(spooled.into_file()).with_context(|| name.clone())?;
+            let input = Bounded::new(decoder, http.max_body_bytes);
+            report = read_into(input, feed, &mut set, examiner).with_context(|| name.clone())?;
+        }
+        Some(Body::Files(files, _)) => {
+            for file in files {
+                let name = || file.display().to_string();
+                let opened = File::open(&file).with_context(name)?;
+                let input = Bounded::new(sources::unpack(opened).with_context(name)?, MAX_FILE_BYTES);
+                report.add(&read_into(input, feed, &mut set, examiner).with_context(name)?);
+            }
+        }
+    }
+    finish(set, examiner);
+    Ok(report)
+}
+
+fn empty_set(feed: &Feed, now: Timestamp) -> StixSet {
+    StixSet::new(StixLimits {
+        url_mode: feed.url_mode,
+        latest_modified: latest_modified(now),
+        ..StixLimits::default()
+    })
+}
+
+/// Reads one input that is open already.
+pub(crate) fn examine_input(
+    decoder: sources::Decoder,
+    feed: &Feed,
+    now: Timestamp,
+    examiner: &mut dyn Examiner,
+) -> anyhow::Result<FeedReport> {
+    let mut set = empty_set(feed, now);
+    let report = read_into(Bounded::new(decoder, MAX_FILE_BYTES), feed, &mut set, examiner)?;
+    finish(set, examiner);
+    Ok(report)
+}
+
+fn read_into(
+    input: Bounded,
+    feed: &Feed,
+    set: &mut StixSet,
+    examiner: &mut dyn Examiner,
+) -> anyhow::Result<FeedReport> {
+    let examiner = RefCell::new(examiner);
+    let mut take = |indicator: Indicator, _listed: &str| examiner.borrow_mut().take(indicator);
+    let mut reject = |line: RejectedLine| examiner.borrow_mut().reject(line.reason.kind());
+    Ok(read(input, &options(feed), set, &mut take, &mut reject)?)
+}
+
+fn finish(set: StixSet, examiner: &mut dyn Examiner) {
+    let examiner = RefCell::new(examiner);
+    let mut take = |_feed: u16, indicator: Indicator| examiner.borrow_mut().take(indicator);
+    let mut reject = |one: Unreduced| examiner.borrow_mut().reject(&one.reason.kind());
+    set.finish(&mut take, &mut reject);
+}

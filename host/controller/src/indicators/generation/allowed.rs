@@ -1,0 +1,105 @@
+//! Flags that the allow-list suppresses from now on.
+
+use anyhow::Context;
+use rusqlite::Transaction;
+use threatsieve_blacklist::{
+    Batch, Blacklist, CompileOptions, Compiler, DomainMode, GuestBlacklist, Hit, Indicator, IndicatorId,
+    Kind, Malformed, Role, Scratch, Timestamp, UrlMode, Value,
+};
+use threatsieve_runner::MemoryFile;
+
+use crate::indicators::merge::add_entry;
+use crate::store::retraction::{Flagged, flagged, flagged_entries, retract_match};
+
+/// Flags looked at together.
+const BATCH: usize = 2048;
+
+/// Retracts the flags whose observable an entry of the blacklist's allow-list covers as specifically
+/// as the flag's own entry does, whether or not that one is listed still. Returns how many there were.
+pub(super) fn retract_allowed(
+    transaction: &Transaction<'_>,
+    blacklist: &Blacklist<MemoryFile>,
+    now: Timestamp,
+) -> anyhow::Result<u64> {
+    let entries = flagged_entries(transaction)?;
+    if blacklist.entries(Role::Allow) == 0 || entries.is_empty() {
+        return Ok(0);
+    }
+    let image = flagged_under(&entries, blacklist)?;
+    let image = Blacklist::open(image, None).context("the flagged values cannot be compiled")?;
+    let (mut retracted, mut after) = (0, 0);
+    loop {
+        let flags = flagged(transaction, after, BATCH)?;
+        let Some(last) = flags.last() else { return Ok(retracted) };
+        after = last.id;
+        for (flag, allowed_by) in allowed(&image, &flags)? {
+            retract_match(transaction, flag, &format!("allowed by {allowed_by}"), now)?;
+            retracted += 1;
+        }
+    }
+}
+
+/// The flags that are suppressed, each with the allow-list's entry.
+fn allowed<'f>(
+    image: &Blacklist<Vec<u8>>,
+    flags: &'f [Flagged],
+) -> anyhow::Result<Vec<(&'f Flagged, String)>> {
+    let guest = GuestBlacklist::new(image.guest_image()).context("the flagged values")?;
+    let (mut batch, mut rest, mut suppressed) = (Batch::new(), flags, Vec::new());
+    while !rest.is_empty() {
+        batch.clear();
+        let fits = |flag: &&Flagged| batch.push(Kind::Any, flag.observable.as_bytes());
+        // Any observable fits into an empty batch; one that is longer than any is passed over.
+        let count = rest.iter().take_while(fits).count().max(1);
+        let (these, others) = rest.split_at(count);
+        rest = others;
+        let mut hits: Vec<Hit> = Vec::new();
+        guest.check(batch.as_bytes(), &mut Scratch::default(), &mut hits)?;
+        for hit in hits {
+            let (Some(flag), Some(by)) = (these.get(hit.observable as usize), hit.allowed_by) else {
+                continue;
+            };
+            let entry = image.entry(hit.entry);
+            let is_own = entry
+                .is_some_and(|entry| entry.value == flag.entry && entry.kind.stix_name() == flag.entry_type);
+            if let Some(by) = image.entry(by).filter(|_| is_own) {
+                suppressed.push((flag, by.value));
+            }
+        }
+    }
+    Ok(suppressed)
+}
+
+/// A blacklist of the flags' own entries under the allow-list.
+fn flagged_under(entries: &[(String, String)], allowing: &Blacklist<MemoryFile>) -> anyhow::Result<Vec<u8>> {
+    let mut compiler = Compiler::new(CompileOptions {
+        accept_special: true,
+        accept_broad: true,
+        ..CompileOptions::default()
+    })?;
+    let feed = compiler.feed("flags")?;
+    for (entry_type, entry) in entries {
+        // An entry of an older normaliser may be no value any more: then it covers nothing.
+        if let Ok(value) = widest(entry_type, entry) {
+            let indicator = Indicator::new(IndicatorId::Line(1), vec![value]);
+            compiler.block(feed, indicator, &mut |_| {})?;
+        }
+    }
+    let all = Role::ALL.iter().map(|role| allowing.entries(*role)).sum::<u64>();
+    let allowed = u32::try_from(allowing.entries(Role::Block))?..u32::try_from(all)?;
+    for entry in allowed.filter_map(|number| allowing.entry(number)) {
+        add_entry(&mut compiler, entry)?;
+    }
+    Ok(compiler.finish()?.into_bytes())
+}
+
+/// An entry's value in the mode that covers most: the flag is there, so its own mode covered it.
+fn widest(entry_type: &str, entry: &str) -> Result<Value, Malformed> {
+    match entry_type {
+        "domain-name" => Value::domain(entry, DomainMode::Tree),
+        "url" => Value::url(entry, UrlMode::Prefix),
+        "file" => Value::hash(entry),
+        "email-addr" => Value::email(entry),
+        _ => Value::address(entry),
+    }
+}

@@ -1,0 +1,198 @@
+//! What counts in a generation that did not count before it, and what does not any more.
+
+use serde::{Deserialize, Serialize};
+use threatsieve_blacklist::{NORMALISER, Policy, Tlp};
+
+use super::content::{Content, Reading};
+use crate::config::{Config, FeedRole};
+use crate::store::ACTIVE;
+use crate::store::body::Statement;
+
+/// What else than indicators decides what a blacklist matches.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Rules {
+    normaliser: u16,
+    accept_special: bool,
+    accept_broad: bool,
+    block_feeds: Vec<String>,
+    allow_feeds: Vec<String>,
+}
+
+impl Rules {
+    pub(super) fn of(config: &Config) -> Rules {
+        let names = |role| {
+            let feeds = config.feeds.iter().filter(|feed| feed.role == role);
+            let mut names: Vec<String> = feeds.map(|feed| feed.name.clone()).collect();
+            names.sort_unstable();
+            names
+        };
+        Rules {
+            normaliser: NORMALISER,
+            accept_special: config.blacklist.accept_special,
+            accept_broad: config.blacklist.accept_broad,
+            block_feeds: names(FeedRole::Block),
+            allow_feeds: names(FeedRole::Allow),
+        }
+    }
+
+    /// Whether something may match by these rules that did not by those before, whatever feeds say.
+    fn let_in_more_than(&self, before: &Rules) -> bool {
+        self.normaliser != before.normaliser
+            || self.accept_special && !before.accept_special
+            || self.accept_broad && !before.accept_broad
+            || before.allow_feeds.iter().any(|name| !self.allow_feeds.contains(name))
+    }
+}
+
+/// Which of a blacklist's matches count, as the state keeps it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct PolicyKept {
+    min_confidence: u8,
+    max_tlp: u8,
+    partial: bool,
+    exact: bool,
+}
+
+impl PolicyKept {
+    pub(super) fn of(policy: &Policy) -> PolicyKept {
+        let Policy { min_confidence, max_tlp, partial, exact } = *policy;
+        PolicyKept { min_confidence, max_tlp: max_tlp as u8, partial, exact }
+    }
+
+    /// Whether something may count by this policy that did not by the one before.
+    pub(super) fn lets_in_more_than(&self, before: &PolicyKept) -> bool {
+        self.min_confidence < before.min_confidence
+            || self.max_tlp > before.max_tlp
+            || self.partial && !before.partial
+            || !self.exact && before.exact
+    }
+
+    fn takes(&self, statement: &Statement) -> bool {
+        let marking = statement.tlp.unwrap_or(Tlp::Clear);
+        statement.confidence.is_none_or(|confidence| confidence >= self.min_confidence)
+            && marking as u8 <= self.max_tlp
+    }
+}
+
+/// How a generation differs from the one before.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct Newly {
+    /// Something counts that did not: stored lines are to be matched again.
+    pub(super) counts: bool,
+    /// Something is allowed that was not: flags may have to go.
+    pub(super) is_allowed: bool,
+}
+
+impl Content<'_> {
+    /// Compares what the state says now with what the generation in use was made of.
+    pub(super) fn newly(&self, reading: &Reading<'_>) -> anyhow::Result<Newly> {
+        let Some(before) = &self.ledger.built_rules else {
+            // Made by a version that did not keep its rules, or never.
+            let was_built = self.ledger.built.is_some();
+            return Ok(Newly { counts: was_built, is_allowed: was_built });
+        };
+        let now = Rules::of(self.config);
+        let mut newly =
+            Newly { counts: now.let_in_more_than(before) || reading.allowance_ended(), is_allowed: false };
+        for (name, role) in self.feeds() {
+            let Some(feed) = self.feed(name)? else { continue };
+            match role {
+                FeedRole::Block if newly.counts => {}
+                FeedRole::Block if before.block_feeds.iter().any(|known| known == name) => {
+                    newly.counts = self.blocks_more(feed, reading)?;
+                }
+                FeedRole::Block => newly.counts = self.blocks_any(feed, reading)?,
+                FeedRole::Allow if before.allow_feeds.iter().any(|known| known == name) => {
+                    let allowed = self.allows_otherwise(feed)?;
+                    newly.counts |= allowed.counts;
+                    newly.is_allowed |= allowed.is_allowed;
+                }
+                FeedRole::Allow => newly.is_allowed = true,
+            }
+        }
+        Ok(newly)
+    }
+
+    /// Whether a feed that blocks for the first time has anything that counts.
+    fn blocks_any(&self, feed: i64, reading: &Reading<'_>) -> anyhow::Result<bool> {
+        let mut select = self
+            .transaction
+            .prepare_cached("SELECT id, body FROM indicators WHERE feed = ?1 AND state = ?2")?;
+        let mut rows = select.query((feed, ACTIVE))?;
+        while let Some(row) = rows.next()? {
+            let id = row.get_ref(0)?.as_str()?;
+            let statement = Statement::decode(id, row.get_ref(1)?.as_blob()?)?;
+            if self.counts(id, statement, None, reading) {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    /// Whether a row of a feed that changed says more that counts than it did: other values, a longer
+    /// time, enough confidence, or all of it again after its flags went.
+    fn blocks_more(&self, feed: i64, reading: &Reading<'_>) -> anyhow::Result<bool> {
+        let mut select = self.transaction.prepare_cached(
+            "SELECT pending.id, body, former, withdrawn FROM pending JOIN indicators USING (feed, id)
+             WHERE pending.feed = ?1 AND state = ?2",
+        )?;
+        let mut rows = select.query((feed, ACTIVE))?;
+        while let Some(row) = rows.next()? {
+            let id = row.get_ref(0)?.as_str()?;
+            let statement = Statement::decode(id, row.get_ref(1)?.as_blob()?)?;
+            let former = row.get_ref(2)?.as_blob_or_null()?.filter(|_| row.get(3) != Ok(true));
+            let former = former.map(|former| Statement::decode(id, former)).transpose()?;
+            if self.counts(id, statement, former.as_ref(), reading) {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    fn counts(
+        &self,
+        id: &str,
+        mut statement: Statement,
+        former: Option<&Statement>,
+        reading: &Reading<'_>,
+    ) -> bool {
+        let policy = PolicyKept::of(&self.config.policy);
+        if !policy.takes(&statement) {
+            return false;
+        }
+        if let Some(former) = former.filter(|former| policy.takes(former)) {
+            statement.retain_new(former);
+        }
+        reading.has_any(id, &statement)
+    }
+
+    /// Whether an allow feed allows less than it did, or more.
+    fn allows_otherwise(&self, feed: i64) -> anyhow::Result<Newly> {
+        let mut select = self.transaction.prepare_cached(
+            "SELECT pending.id, former, CASE state WHEN ?2 THEN body END FROM pending \
+             LEFT JOIN indicators USING (feed, id) WHERE pending.feed = ?1",
+        )?;
+        let mut rows = select.query((feed, ACTIVE))?;
+        let mut newly = Newly::default();
+        while let Some(row) = rows.next()? {
+            let id = row.get_ref(0)?.as_str()?;
+            let read = |column| -> anyhow::Result<Option<Statement>> {
+                let body = row.get_ref(column)?.as_blob_or_null()?;
+                body.map(|body| Statement::decode(id, body)).transpose()
+            };
+            let (former, now) = (read(1)?, read(2)?);
+            newly.counts |= says_more(former.clone(), now.as_ref());
+            newly.is_allowed |= says_more(now, former.as_ref());
+        }
+        Ok(newly)
+    }
+}
+
+/// Whether one statement has a value, or a time for it, that the other one lacks.
+fn says_more(one: Option<Statement>, other: Option<&Statement>) -> bool {
+    let Some(mut one) = one else { return false };
+    if let Some(other) = other {
+        one.retain_new(other);
+    }
+    one.parts.iter().any(|part| !part.values.is_empty())
+}

@@ -1,0 +1,113 @@
+//! The one judge of what counts, whether its event is a new line, a stored one or a document.
+//!
+//! A hit is judged twice. The matcher's [ruling](super::Matcher::ruling) is made while lines are read:
+//! by the blacklist in use (its allow-list and the indicators' validity, confidence and marking) and
+//! by the event's own time. The judge has the last word, in the transaction that stores the match, by
+//! what the state says then:
+//!
+//! - The matcher's blacklist is still the one in use. If it is not, nothing of its answers is stored,
+//!   and no place moves: the same lines are matched again with the new one.
+//! - The indicator is not revoked, and neither it nor the value is retracted by a person. Both take
+//!   effect at once, before the next blacklist is built, and while that one is held back.
+//!
+//! So whatever an operator or a publisher withdraws while a round is at work is not flagged after it.
+//! The judge knows indicators and values, not where events come from.
+
+use std::collections::HashMap;
+
+use anyhow::ensure;
+use rusqlite::Connection;
+use threatsieve_flag::Found;
+
+use crate::store::FalsePositives;
+use crate::store::standing::{Standing, is_revoked};
+
+/// Judges what one matcher found.
+pub(crate) struct Judge {
+    /// The matcher's generation.
+    generation: u64,
+    known: Option<Known>,
+}
+
+/// What the state says, until it changes.
+struct Known {
+    change: i64,
+    false_positives: FalsePositives,
+    /// Whether an indicator is revoked, by feed and id.
+    revoked: HashMap<(String, String), bool>,
+}
+
+impl Judge {
+    pub(crate) fn new(generation: u64) -> Judge {
+        Judge { generation, known: None }
+    }
+
+    /// Begins to judge in a transaction.
+    ///
+    /// # Errors
+    ///
+    /// The blacklist in use is not the matcher's any more.
+    pub(crate) fn begin<'a>(&'a mut self, state: &'a Connection) -> anyhow::Result<Session<'a>> {
+        let Standing { generation, change } = Standing::read(state)?;
+        ensure!(
+            generation == Some(self.generation),
+            "expected generation {} to be in use still, got {}: these lines are matched again in the next round",
+            self.generation,
+            generation.map_or("none".to_owned(), |generation| generation.to_string())
+        );
+        let known = match self.known.take().filter(|known| known.change == change) {
+            Some(known) => known,
+            None => Known { change, false_positives: FalsePositives::read(state)?, revoked: HashMap::new() },
+        };
+        Ok(Session { state, known: self.known.insert(known) })
+    }
+}
+
+/// One transaction's judging.
+pub(crate) struct Session<'a> {
+    state: &'a Connection,
+    known: &'a mut Known,
+}
+
+impl Session<'_> {
+    /// Leaves what counts of an event's candidates.
+    pub(crate) fn judge(&mut self, candidates: Vec<Found>) -> anyhow::Result<Vec<Found>> {
+        let mut counting = Vec::with_capacity(candidates.len());
+        for mut found in candidates {
+            let entry = &mut found.matched.entry;
+            if self.known.false_positives.text(&entry.value).is_some() {
+                continue;
+            }
+            let mut error = None;
+            entry.indicators.retain(|indicator| {
+                let id = indicator.shown_id();
+                match self.is_withdrawn(&indicator.feed, id) {
+                    Ok(is_withdrawn) => !is_withdrawn,
+                    Err(why) => {
+                        error = Some(why);
+                        false
+                    }
+                }
+            });
+            error.map_or(Ok(()), Err)?;
+            if !entry.indicators.is_empty() {
+                counting.push(found);
+            }
+        }
+        Ok(counting)
+    }
+
+    /// Whether an indicator is revoked by its publisher, or retracted by a person.
+    fn is_withdrawn(&mut self, feed: &str, id: String) -> anyhow::Result<bool> {
+        if self.known.false_positives.indicator(&id).is_some() {
+            return Ok(true);
+        }
+        let key = (feed.to_owned(), id);
+        if let Some(&is_revoked) = self.known.revoked.get(&key) {
+            return Ok(is_revoked);
+        }
+        let is_revoked = is_revoked(self.state, &key.0, &key.1)?;
+        self.known.revoked.insert(key, is_revoked);
+        Ok(is_revoked)
+    }
+}

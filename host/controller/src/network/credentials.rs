@@ -1,0 +1,43 @@
+//! Credentials as they are sent, and PEM files.
+
+use std::fs::File;
+use std::path::Path;
+
+use anyhow::{Context, anyhow};
+use base64ct::{Base64, Encoding};
+use reqwest::header::{AUTHORIZATION, HeaderName, HeaderValue};
+
+use crate::config::Auth;
+use crate::limited::read_limited;
+
+/// Longest PEM file that is read, in bytes: the bundles of systems have a quarter of a million.
+const MAX_PEM_BYTES: u64 = 16 * 1024 * 1024;
+
+/// Makes the header that says who asks; `None` without authentication.
+pub(crate) fn auth_header(auth: &Auth) -> anyhow::Result<Option<(HeaderName, HeaderValue)>> {
+    let (name, text) = match auth {
+        Auth::None => return Ok(None),
+        Auth::Basic { user, password } => {
+            let both = format!("{user}:{}", password.expose());
+            (AUTHORIZATION, format!("Basic {}", Base64::encode_string(both.as_bytes())))
+        }
+        Auth::Bearer(token) => (AUTHORIZATION, format!("Bearer {}", token.expose())),
+        Auth::Header { name, value } => {
+            (name.parse().with_context(|| format!("header {name:?}"))?, value.expose().to_owned())
+        }
+    };
+    // The error would not show the text, and neither does this.
+    let mut value = HeaderValue::from_str(&text).map_err(|_| {
+        anyhow!("expected credentials that fit into a header, got some with control characters")
+    })?;
+    value.set_sensitive(true);
+    Ok(Some((name, value)))
+}
+
+/// Reads a PEM file.
+pub(crate) fn pem(path: &Path) -> anyhow::Result<Vec<u8>> {
+    let read = File::open(path).and_then(|file| read_limited(file, MAX_PEM_BYTES));
+    read.with_context(|| path.display().to_string())?.with_context(|| {
+        format!("{}: expected PEM of at most {MAX_PEM_BYTES} bytes, got more", path.display())
+    })
+}

@@ -1,0 +1,14 @@
+//! What all connections to the outside share: trusted authorities, client certificates,
+//! credentials, HTTP clients, limits on answers, and the redaction of secrets.
+
+mod address;
+mod client;
+mod credentials;
+mod secrets;
+mod tls;
+
+pub(crate) use address::{PublicHosts, Refused};
+pub(crate) use client::{NO_AUTHORITIES, http_client, read_body};
+pub(crate) use credentials::auth_header;
+pub(crate) use secrets::{Secrets, shown_url};
+pub(crate) use tls::tls_config;

@@ -1,0 +1,193 @@
+//! Secrets kept out of everything that is shown: servers may send back what they were sent.
+
+use base64ct::{Base64, Base64Unpadded, Base64UrlUnpadded, Encoding};
+use reqwest::header::{HeaderName, HeaderValue};
+use url::{Url, form_urlencoded};
+
+use crate::config::Auth;
+use crate::output::{clipped, harmless};
+
+/// Shortest part of a URL that is redacted in answers: shorter ones (`v=2`) are parts of other
+/// words.
+const MIN_URL_PART_BYTES: usize = 4;
+/// Shortest part of a URL's path that is taken for a key, if it looks like one.
+const MIN_KEY_BYTES: usize = 24;
+/// Shortest beginning of a secret that is redacted at the end of a text that was cut.
+const MIN_CUT_BYTES: usize = 4;
+const HIDDEN: &str = "***";
+
+/// Texts that must not be shown, in every encoding that servers use for them.
+#[derive(Clone, Default)]
+pub(crate) struct Secrets {
+    /// The longest first: a short one may be a part of it.
+    texts: Vec<String>,
+}
+
+impl std::fmt::Debug for Secrets {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Secrets(..)")
+    }
+}
+
+impl Secrets {
+    /// Secrets of requests with these credentials; `header` is what is sent.
+    pub(crate) fn of_auth(auth: &Auth, header: Option<&(HeaderName, HeaderValue)>) -> Secrets {
+        let mut secrets = Secrets::default();
+        let secret = match auth {
+            Auth::None => None,
+            Auth::Basic { password, .. } => Some(password),
+            Auth::Bearer(secret) | Auth::Header { value: secret, .. } => Some(secret),
+        };
+        let sent = header.and_then(|(_, value)| value.to_str().ok());
+        for text in secret.map(|secret| secret.expose()).into_iter().chain(sent) {
+            // The scheme's name is no secret.
+            let bare = ["Basic ", "Bearer ", "ApiKey "].iter().find_map(|scheme| text.strip_prefix(scheme));
+            secrets.add(bare.unwrap_or(text));
+        }
+        secrets
+    }
+
+    /// Adds a text, and how it looks in Base64, in URLs, in JSON and in HTML.
+    pub(crate) fn add(&mut self, secret: &str) {
+        if secret.is_empty() {
+            return;
+        }
+        let json = serde_json::Value::from(secret).to_string();
+        let html = secret.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;");
+        let forms = [
+            secret.to_owned(),
+            Base64::encode_string(secret.as_bytes()),
+            Base64Unpadded::encode_string(secret.as_bytes()),
+            Base64UrlUnpadded::encode_string(secret.as_bytes()),
+            form_urlencoded::byte_serialize(secret.as_bytes()).collect(),
+            json.trim_matches('"').to_owned(),
+            html.replace('"', "&quot;").replace('\'', "&#39;"),
+            html,
+        ];
+        self.texts.extend(forms.into_iter().filter(|form| !form.is_empty()));
+        self.texts.sort_by(|a, b| b.len().cmp(&a.len()).then(a.cmp(b)));
+        self.texts.dedup();
+    }
+
+    /// Adds what may be secret in a URL: credentials, the query and its values, keys in the path.
+    pub(crate) fn add_url(&mut self, url: &Url) {
+        let mut parts: Vec<String> = url.password().map(str::to_owned).into_iter().collect();
+        parts.extend(url.query().map(str::to_owned));
+        parts.extend(url.query_pairs().map(|(name, value)| match value.is_empty() {
+            true => name.into_owned(),
+            false => value.into_owned(),
+        }));
+        let segments = url.path_segments().into_iter().flatten();
+        parts.extend(segments.filter(|segment| is_key(segment)).map(str::to_owned));
+        parts.iter().filter(|part| part.len() >= MIN_URL_PART_BYTES).for_each(|part| self.add(part));
+    }
+
+    /// The text without them.
+    pub(crate) fn redact(&self, text: &str) -> String {
+        self.texts.iter().fold(text.to_owned(), |text, secret| text.replace(secret, HIDDEN))
+    }
+
+    /// The first characters of an answer, without secrets and control characters. `bytes` may end
+    /// in the middle of a secret: what looks like the beginning of one at the end goes too.
+    pub(crate) fn excerpt(&self, bytes: &[u8], max_chars: usize) -> String {
+        let mut text = self.redact(&String::from_utf8_lossy(bytes));
+        let begun = |text: &str| {
+            let begins = |secret: &String| {
+                let ends = secret.char_indices().map(|(at, _)| at).filter(|at| *at >= MIN_CUT_BYTES);
+                ends.rev().find(|&at| text.ends_with(&secret[..at]))
+            };
+            self.texts.iter().filter_map(begins).max()
+        };
+        if let Some(bytes) = begun(&text) {
+            text.truncate(text.len() - bytes);
+            text.push_str(HIDDEN);
+        }
+        clipped(text.as_bytes(), max_chars)
+    }
+}
+
+/// A URL for people: without credentials, without its query, where many services want their keys,
+/// and without what looks like a key in its path.
+pub(crate) fn shown_url(url: &Url) -> String {
+    let mut text = url.clone();
+    // They fail only for URLs that have no host, and so no credentials.
+    let _ = text.set_username("").and_then(|()| text.set_password(None));
+    text.set_query(None);
+    text.set_fragment(None);
+    let path: Vec<&str> =
+        text.path().split('/').map(|segment| if is_key(segment) { HIDDEN } else { segment }).collect();
+    let path = path.join("/");
+    text.set_path(&path);
+    let query = if url.query().is_some() { "?..." } else { "" };
+    format!("{}{query}", harmless(text.as_str()))
+}
+
+/// Whether a part of a path looks like a key: long, letters and digits, no name and no UUID, which
+/// TAXII's collections have.
+fn is_key(segment: &str) -> bool {
+    let is_token = |c: u8| c.is_ascii_alphanumeric() || c == b'_' || c == b'-';
+    let is_uuid = segment.len() == 36 && segment.split('-').map(str::len).eq([8, 4, 4, 4, 12]);
+    segment.len() >= MIN_KEY_BYTES
+        && segment.bytes().all(is_token)
+        && segment.bytes().any(|c| c.is_ascii_digit())
+        && segment.bytes().any(|c| c.is_ascii_alphabetic())
+        && segment.bytes().filter(|c| matches!(c, b'_' | b'-')).count() <= 2
+        && !is_uuid
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Secret;
+
+    #[test]
+    fn urls_are_shown_without_secrets() {
+        for (url, want) in [
+            ("https://user:word@host:8443/a/b?apikey=1#x", "https://host:8443/a/b?..."),
+            ("http://host", "http://host/"),
+            (
+                "https://h/v2/export/0123456789abcdef0123456789abcdef0123456789abcdef/recent.csv",
+                "https://h/v2/export/***/recent.csv",
+            ),
+            (
+                "https://h/taxii2/collections/8e2e2d2b-17d4-4cbf-938f-98ee46b3cd3f/objects/",
+                "https://h/taxii2/collections/8e2e2d2b-17d4-4cbf-938f-98ee46b3cd3f/objects/",
+            ),
+            ("https://h/a-long-name-of-some-list-2026.txt", "https://h/a-long-name-of-some-list-2026.txt"),
+        ] {
+            assert_eq!(shown_url(&url.parse().unwrap()), want);
+        }
+    }
+
+    #[test]
+    fn an_echo_is_redacted_in_every_encoding() {
+        let mut secrets = Secrets::default();
+        secrets.add("p\"ss w&rd");
+        for echo in ["p\"ss w&rd", "p\\\"ss w&rd", "p%22ss+w%26rd", "p&quot;ss w&amp;rd", "cCJzcyB3JnJk"] {
+            assert_eq!(secrets.redact(&format!("got {echo}!")), "got ***!");
+        }
+        let mut secrets = Secrets::default();
+        secrets.add_url(&"https://h/list?apikey=hunter2%20x&v=2".parse().unwrap());
+        assert_eq!(secrets.redact("/list?apikey=hunter2%20x&v=2 hunter2 x v2"), "/list?*** *** v2");
+    }
+
+    #[test]
+    fn what_is_sent_is_redacted_without_its_schemes_name() {
+        let auth =
+            Auth::Header { name: "Authorization".into(), value: Secret::new("ApiKey aHVudGVyMg==".into()) };
+        assert_eq!(Secrets::of_auth(&auth, None).redact("ApiKey aHVudGVyMg=="), "ApiKey ***");
+        let auth = Auth::Basic { user: "u".into(), password: Secret::new("hunter2".into()) };
+        let header = crate::network::auth_header(&auth).unwrap();
+        let secrets = Secrets::of_auth(&auth, header.as_ref());
+        assert_eq!(secrets.redact("Basic dTpodW50ZXIy hunter2"), "Basic *** ***");
+    }
+
+    #[test]
+    fn a_secret_that_is_cut_is_not_shown_in_part() {
+        let mut secrets = Secrets::default();
+        secrets.add("hunter2-hunter2");
+        assert_eq!(secrets.excerpt(b"key=hunter2-hu", 100), "key=***");
+        assert_eq!(secrets.excerpt(b"key=hunter2-hunter2 and more", 7), "key=***…");
+        assert_eq!(secrets.excerpt(b"a hun", 100), "a hun");
+    }
+}

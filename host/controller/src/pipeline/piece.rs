@@ -1,0 +1,446 @@
+//! One piece of a log: its lines' observables to batches, the batches' hits to events.
+
+use std::mem;
+use std::ops::Range;
+use std::sync::Arc;
+
+use memchr::memchr;
+use threatsieve_blacklist::{Batch, Hit, Kind, Timestamp};
+use threatsieve_flag::Found;
+use threatsieve_log::{Format, MAX_LINE_BYTES, Parser};
+use threatsieve_runner::{Answer, CheckError};
+
+use super::event::Event;
+use super::ports::Ports;
+use super::tally::{Example, Tally};
+use crate::matching::{Matcher, Ruling, Times};
+use crate::output::clipped;
+use crate::sources::{Chunk, Parts};
+use crate::store::files::Tail;
+
+/// Observables that are looked up in one call. A call costs about as much as 20 look-ups; beyond this the batch no longer
+/// stays in a core's first-level caches together with the look-up's own data.
+const BATCH_OBSERVABLES: usize = 2048;
+/// The same in bytes, for logs of long values.
+const BATCH_BYTES: usize = 256 * 1024;
+/// What a piece gives is passed on when it is this long, so that memory stays bounded when every line matches.
+const PART_BYTES: usize = 1024 * 1024;
+/// Calls in a row that may fail while a failed batch is taken apart. One bad line fails about a dozen; more than this, and it is
+/// not the lines.
+const MAX_FAILED_CALLS: u32 = 64;
+/// Indicators named for one event; more are counted. Only a line of many thousand values, or a value
+/// that very many indicators name, has so many.
+const MAX_MATCHES: usize = 1000;
+/// Lines at a piece's end of which one should have a time.
+const TIMED_LINES: usize = 8;
+/// Characters of a line that are shown as an example.
+const EXAMPLE_CHARS: usize = 120;
+
+/// A log that is read.
+#[derive(Debug)]
+pub(crate) struct Source {
+    pub(crate) name: Arc<str>,
+    /// Its place among all that are read.
+    pub(crate) number: u64,
+}
+
+/// Some lines of a log.
+pub(crate) struct Piece {
+    pub(crate) source: Arc<Source>,
+    /// How the first line is to be read.
+    pub(crate) parser: Parser,
+    pub(crate) chunk: Chunk,
+    /// Header lines in force after it, where somebody keeps them.
+    pub(crate) header: Arc<[u8]>,
+}
+
+/// What is made of events, one after the other.
+pub(crate) trait Collected: Default + Send {
+    /// Memory that it takes, about.
+    fn bytes(&self) -> usize;
+}
+
+/// Text to be printed.
+impl Collected for Vec<u8> {
+    fn bytes(&self) -> usize {
+        self.len()
+    }
+}
+
+/// Adds an event.
+pub(crate) type Collect<Out> = fn(&Event<'_>, &mut Out);
+
+/// What came of a piece, or of a part of it.
+pub(crate) struct Report<Out> {
+    pub(crate) source: Arc<Source>,
+    pub(crate) collected: Out,
+    pub(crate) tally: Tally,
+    /// Where the piece ends, with its last part.
+    pub(crate) end: Option<End>,
+    /// The piece's memory, with its last part.
+    buffer: Vec<u8>,
+}
+
+/// A place between two pieces of a log.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct End {
+    /// Bytes of the unpacked log before it, without a last line that has no end.
+    pub(crate) offset: u64,
+    /// Lines before that.
+    pub(crate) lines: u64,
+    /// Bytes of a last line without an end, which was matched as it stands.
+    pub(crate) partial: u64,
+    /// Header lines in force there.
+    pub(crate) header: Arc<[u8]>,
+    pub(crate) format: Format,
+    /// The time of the last event before it that has one.
+    pub(crate) time: Option<Timestamp>,
+    pub(crate) tail: Tail,
+}
+
+impl<Out: Collected> Report<Out> {
+    fn new(source: &Arc<Source>) -> Report<Out> {
+        Report {
+            source: Arc::clone(source),
+            collected: Out::default(),
+            tally: Tally::default(),
+            end: None,
+            buffer: Vec::new(),
+        }
+    }
+
+    /// Takes the piece's memory out.
+    pub(crate) fn take_buffer(&mut self) -> Vec<u8> {
+        mem::take(&mut self.buffer)
+    }
+}
+
+/// Matches pieces; one a thread.
+pub(crate) struct Worker<'a, Out> {
+    matcher: &'a Matcher,
+    times: Times,
+    /// `None` when events are only counted.
+    collect: Option<Collect<Out>>,
+    batch: Batch,
+    /// Calls that failed since the last one that succeeded.
+    failed_calls: u32,
+}
+
+/// A line whose observables are in the batch.
+#[derive(Clone)]
+struct Pending<'c> {
+    number: u64,
+    /// In the unpacked log.
+    offset: u64,
+    line: &'c [u8],
+    /// Its observables' places in the batch.
+    places: Range<u32>,
+    /// Observables of it that went to earlier batches: a line may have more than fit into one.
+    before: u32,
+    /// It goes on in the next batch.
+    goes_on: bool,
+}
+
+impl<'a, Out: Collected> Worker<'a, Out> {
+    pub(crate) fn new(matcher: &'a Matcher, times: Times, collect: Option<Collect<Out>>) -> Worker<'a, Out> {
+        Worker { matcher, times, collect, batch: Batch::new(), failed_calls: 0 }
+    }
+
+    /// Matches all lines of a piece.
+    pub(crate) fn work(&mut self, piece: Piece, parts: &Parts<'_, Report<Out>>) -> Report<Out> {
+        let Piece { source, parser, chunk, header } = piece;
+        let format = parser.format();
+        let mut lines = Lines {
+            worker: self,
+            parts,
+            report: Report::new(&source),
+            parser,
+            pending: Vec::new(),
+            held: Vec::new(),
+            omitted: 0,
+            over: false,
+        };
+        lines.read(&chunk);
+        let Lines { mut report, parser, .. } = lines;
+        report.tally.lines += chunk.lines;
+        report.tally.formats.insert(format.name(), chunk.lines);
+        let partial = chunk.partial_bytes() as u64;
+        let whole = &chunk.bytes()[..chunk.bytes().len() - chunk.partial_bytes()];
+        report.end = Some(End {
+            tail: Tail::of(whole),
+            offset: chunk.end() - partial,
+            lines: chunk.first_line - 1 + chunk.lines - u64::from(partial > 0),
+            partial,
+            header,
+            format,
+            time: last_time(&parser, chunk.bytes()),
+        });
+        report.buffer = chunk.into_buffer();
+        report
+    }
+}
+
+/// The lines of one piece on their way.
+struct Lines<'w, 'a, 'c, Out> {
+    worker: &'w mut Worker<'a, Out>,
+    parts: &'w Parts<'w, Report<Out>>,
+    report: Report<Out>,
+    parser: Parser,
+    pending: Vec<Pending<'c>>,
+    /// What was found so far in a line that goes on in the next batch.
+    held: Vec<Found>,
+    /// Matches of that line beyond [`MAX_MATCHES`].
+    omitted: u64,
+    /// Nobody wants more.
+    over: bool,
+}
+
+impl<'c, Out: Collected> Lines<'_, '_, 'c, Out> {
+    fn read(&mut self, chunk: &'c Chunk) {
+        let (mut number, mut rest) = (chunk.first_line, chunk.bytes());
+        while !rest.is_empty() && !self.over {
+            let (line, after) = match memchr(b'\n', rest) {
+                Some(end) => (&rest[..end], &rest[end + 1..]),
+                None => (rest, &rest[rest.len()..]),
+            };
+            let offset = chunk.end() - rest.len() as u64;
+            rest = after;
+            let line = line.strip_suffix(b"\r").unwrap_or(line);
+            self.line(number, offset, without_zeros(line));
+            number += 1;
+        }
+        self.check();
+    }
+
+    fn line(&mut self, number: u64, offset: u64, mut line: &'c [u8]) {
+        if line.len() > MAX_LINE_BYTES {
+            line = &line[..MAX_LINE_BYTES];
+            let file = &self.report.source.name;
+            self.report
+                .tally
+                .cut
+                .add(|| example(file, number, line, format!("longer than {MAX_LINE_BYTES} bytes")));
+        }
+        if line.first() == Some(&b'#')
+            && let Some(parser) = self.parser.header_change(line)
+        {
+            // What is pending was read by the parser before.
+            self.check();
+            self.parser = parser;
+            return;
+        }
+        self.gather((number, offset), line, 0);
+    }
+
+    /// Adds a line's observables from `before` on to the batch; full batches are looked up.
+    fn gather(&mut self, (number, offset): (u64, u64), line: &'c [u8], before: u32) {
+        let batch = &mut self.worker.batch;
+        let first = batch.len() as u32;
+        let (mut seen, mut full, mut pathless) = (0, false, false);
+        let malformed = self.parser.observables(line, &mut |kind, value| {
+            if seen >= before && !full {
+                full = !batch.push(kind, value);
+            }
+            seen += u32::from(!full);
+            // The `host:port` of a CONNECT request; a URL has its first slash near its start.
+            pathless |= kind == Kind::Url && memchr(b'/', value).is_none();
+        });
+        self.report.tally.connects += u64::from(pathless && before == 0);
+        let last = batch.len() as u32;
+        if let Some(malformed) = malformed.filter(|_| before == 0) {
+            let file = &self.report.source.name;
+            self.report.tally.malformed.add(|| example(file, number, line, malformed.to_string()));
+        }
+        if last > first {
+            self.pending.push(Pending { number, offset, line, places: first..last, before, goes_on: full });
+        }
+        if full || last as usize >= BATCH_OBSERVABLES || self.worker.batch.as_bytes().len() >= BATCH_BYTES {
+            self.check();
+            if full {
+                // Any observable fits into an empty batch, so this ends.
+                self.gather((number, offset), line, seen);
+            }
+        }
+    }
+
+    /// Looks up what is pending.
+    fn check(&mut self) {
+        let pending = mem::take(&mut self.pending);
+        if !pending.is_empty() {
+            match self.worker.matcher.check(&self.worker.batch) {
+                Ok(answer) => {
+                    self.worker.failed_calls = 0;
+                    self.take(&pending, 0, &answer);
+                }
+                Err(error) => self.take_apart(&pending, &error),
+            }
+        }
+        self.worker.batch.clear();
+        // The same memory again.
+        self.pending = pending;
+        self.pending.clear();
+    }
+
+    /// Looks the lines of a failed batch up in halves, so that only those that cause the failure go unchecked.
+    fn take_apart(&mut self, pending: &[Pending<'c>], error: &CheckError) {
+        self.worker.failed_calls += 1;
+        if pending.len() == 1 || self.worker.failed_calls > MAX_FAILED_CALLS {
+            for one in pending {
+                let file = &self.report.source.name;
+                self.report.tally.unchecked.add(|| example(file, one.number, one.line, error_chain(error)));
+                self.finish(one, Vec::new());
+            }
+            return;
+        }
+        let (first, second) = pending.split_at(pending.len() / 2);
+        for half in [first, second] {
+            let mut batch = Batch::new();
+            for one in half {
+                self.refill(one, &mut batch);
+            }
+            match self.worker.matcher.check(&batch) {
+                Ok(answer) => {
+                    self.worker.failed_calls = 0;
+                    self.take(half, half[0].places.start, &answer);
+                }
+                Err(error) => self.take_apart(half, &error),
+            }
+        }
+    }
+
+    /// Puts a line's share of a failed batch into another one.
+    fn refill(&self, one: &Pending<'c>, batch: &mut Batch) {
+        let mut seen = 0;
+        let share = one.before..one.before + one.places.len() as u32;
+        // The line was counted before if it is malformed; and where all lines fitted in, some of
+        // them do.
+        let _ = self.parser.observables(one.line, &mut |kind, value| {
+            if share.contains(&seen) {
+                batch.push(kind, value);
+            }
+            seen += 1;
+        });
+    }
+
+    /// Turns hits into events. The batch's first observable was the one with number `offset`.
+    fn take(&mut self, pending: &[Pending<'c>], offset: u32, answer: &Answer) {
+        let mut hits = answer.hits.as_slice();
+        for one in pending {
+            let of_this = hits.partition_point(|hit| hit.observable + offset < one.places.end);
+            if of_this == 0 && self.held.is_empty() {
+                if hits.is_empty() {
+                    break;
+                }
+                continue;
+            }
+            let (these, rest) = hits.split_at(of_this);
+            hits = rest;
+            let found = self.resolve(one, offset, these, answer);
+            self.finish(one, found);
+        }
+    }
+
+    /// Candidates among a line's hits.
+    fn resolve(&mut self, one: &Pending<'c>, offset: u32, hits: &[Hit], answer: &Answer) -> Vec<Found> {
+        let (matcher, tally) = (self.worker.matcher, &mut self.report.tally);
+        let mut found = Vec::new();
+        let Some(at) = self.worker.times.moment(self.parser.time(one.line)) else {
+            tally.too_old += 1;
+            return found;
+        };
+        let named = |found: &[Found]| -> usize {
+            found.iter().map(|found| found.matched.entry.indicators.len()).sum()
+        };
+        let mut room = MAX_MATCHES.saturating_sub(named(&self.held));
+        let ports = matcher.compares_ports().then(|| Ports::of(&self.parser, one.line));
+        for hit in hits {
+            let number = hit.observable + offset - one.places.start + one.before;
+            let seen = ports.as_ref().map_or(at.into(), |ports| ports.seen(number, at));
+            // One match makes an event count that is not written, whatever else there is.
+            let is_enough = self.worker.collect.is_none() && !found.is_empty();
+            match matcher.ruling(answer, hit, seen, if is_enough { 0 } else { room }) {
+                Ruling::Allowed => tally.suppressed += 1,
+                Ruling::Partial => tally.partial += 1,
+                Ruling::OutsidePolicy => tally.outside_policy += 1,
+                Ruling::BeyondLimit => self.omitted += 1,
+                Ruling::Counts(matched) => {
+                    room -= matched.entry.indicators.len();
+                    self.omitted += matched.omitted;
+                    found.push(Found { number, observable: String::new(), field: String::new(), matched });
+                }
+            }
+        }
+        if self.worker.collect.is_some() {
+            self.name(one.line, &mut found);
+        }
+        found
+    }
+
+    /// Fills in which observables were found: they are numbered, and the line is read once more.
+    fn name(&self, line: &[u8], found: &mut [Found]) {
+        let (mut at, mut number) = (0, 0);
+        // It was counted before if it is malformed.
+        let _ = self.parser.named_observables(line, &mut |field, _, value| {
+            while let Some(one) = found.get_mut(at).filter(|one| one.number == number) {
+                field.clone_into(&mut one.field);
+                one.observable = String::from_utf8_lossy(value).into_owned();
+                at += 1;
+            }
+            number += 1;
+        });
+    }
+
+    /// Reports a line's matches, once all its observables have been looked up.
+    fn finish(&mut self, one: &Pending<'c>, found: Vec<Found>) {
+        self.held.extend(found);
+        if one.goes_on || self.held.is_empty() {
+            return;
+        }
+        let (found, omitted) = (mem::take(&mut self.held), mem::take(&mut self.omitted));
+        self.report.tally.events += 1;
+        let Some(collect) = self.worker.collect else { return };
+        let file = Arc::clone(&self.report.source.name);
+        let event = Event {
+            file: &file,
+            number: one.number,
+            offset: one.offset,
+            line: one.line,
+            parser: &self.parser,
+            found,
+            omitted,
+        };
+        collect(&event, &mut self.report.collected);
+        if self.report.collected.bytes() >= PART_BYTES {
+            let next = Report::new(&self.report.source);
+            let part = mem::replace(&mut self.report, next);
+            self.over = self.parts.send(part).is_break();
+        }
+    }
+}
+
+/// The time of the last event that has one, looked for in the last few lines.
+fn last_time(parser: &Parser, bytes: &[u8]) -> Option<Timestamp> {
+    let lines = bytes.rsplit(|&byte| byte == b'\n').filter(|line| !line.is_empty());
+    lines.take(TIMED_LINES).find_map(|line| parser.time(line))
+}
+
+/// A line without the zeros in front of it: the hole that `copytruncate` leaves where a program goes on
+/// writing at its old offset.
+fn without_zeros(line: &[u8]) -> &[u8] {
+    &line[line.iter().take_while(|&&byte| byte == 0).count()..]
+}
+
+fn example(file: &Arc<str>, line: u64, text: &[u8], reason: String) -> Example {
+    Example { file: Arc::clone(file), line, reason, text: clipped(text, EXAMPLE_CHARS) }
+}
+
+/// An error with its causes, in one line.
+fn error_chain(error: &CheckError) -> String {
+    let mut text = error.to_string();
+    let mut source = std::error::Error::source(error);
+    while let Some(cause) = source {
+        text = format!("{text}: {cause}");
+        source = cause.source();
+    }
+    text
+}

@@ -1,0 +1,252 @@
+//! The answer to `threatsieve status`: read from the state into typed values, then printed as text or JSON.
+
+mod cluster;
+mod feeds;
+mod storage;
+
+use std::fmt;
+
+use serde::Serialize;
+use serde_json::Value as Json;
+
+pub(crate) use cluster::{ClusterStatus, probe};
+pub(crate) use feeds::{FeedStatus, feeds};
+pub(crate) use storage::StateStatus;
+
+use crate::conditions::Condition;
+use crate::config::Config;
+use crate::indicators::generation;
+use crate::output::{Rfc3339, grouped, harmless};
+use crate::rounds::ClockJump;
+use crate::store::Store;
+use crate::store::history::HistoryState;
+use crate::store::mails::Undelivered;
+
+/// Maximum number of undelivered mails that are listed.
+const SHOWN_MAILS: usize = 20;
+
+/// All that the state and the cluster say at one moment.
+#[derive(Debug, Serialize)]
+pub(crate) struct Status {
+    /// All that was wrong at the end of the last round, the oldest first.
+    pub(crate) conditions: Vec<Condition>,
+    /// Reason why the last round did nothing.
+    pub(crate) clock: Option<ClockJump>,
+    pub(crate) feeds: Vec<FeedStatus>,
+    /// `None` before the first blacklist.
+    pub(crate) blacklist: Option<BlacklistStatus>,
+    /// Reason why a newer blacklist is held back.
+    pub(crate) held: Option<String>,
+    /// Number of operator retractions.
+    pub(crate) retracted: usize,
+    /// Stored lines that are to be matched again.
+    pub(crate) history: HistoryState,
+    pub(crate) records: RecordsStatus,
+    pub(crate) mails: MailsStatus,
+    /// `None` when no cluster is configured.
+    pub(crate) opensearch: Option<ClusterStatus>,
+    /// The last round; `None` before the first one.
+    pub(crate) round: Option<RoundStatus>,
+    pub(crate) state: StateStatus,
+}
+
+/// The blacklist in use.
+#[derive(Debug, Serialize)]
+pub(crate) struct BlacklistStatus {
+    pub(crate) name: String,
+    pub(crate) generation: u64,
+    pub(crate) built: Rfc3339,
+    pub(crate) entries: u64,
+}
+
+/// The queue of the output file.
+#[derive(Debug, Serialize)]
+pub(crate) struct RecordsStatus {
+    pub(crate) waiting: u64,
+}
+
+/// The queue of mails.
+#[derive(Debug, Serialize)]
+pub(crate) struct MailsStatus {
+    pub(crate) waiting: u64,
+    pub(crate) sent: u64,
+    pub(crate) given_up: u64,
+    /// Mails that wait or were given up, newest first.
+    pub(crate) undelivered: Vec<MailStatus>,
+}
+
+/// A mail that was not delivered.
+#[derive(Debug, Serialize)]
+pub(crate) struct MailStatus {
+    pub(crate) message_id: String,
+    pub(crate) recipient: String,
+    pub(crate) composed: Rfc3339,
+    pub(crate) attempts: u32,
+    pub(crate) next_attempt: Option<Rfc3339>,
+    pub(crate) given_up: bool,
+    pub(crate) error: Option<String>,
+}
+
+/// The last round.
+#[derive(Debug, Serialize)]
+pub(crate) struct RoundStatus {
+    pub(crate) number: i64,
+    pub(crate) started: Rfc3339,
+    pub(crate) ended: Option<Rfc3339>,
+    /// The round's report, as it was stored.
+    pub(crate) report: Option<Json>,
+}
+
+impl Status {
+    /// Reads the state. The cluster's answer comes from the caller, who can wait for it.
+    pub(crate) fn read(
+        config: &Config,
+        store: &Store,
+        opensearch: Option<ClusterStatus>,
+    ) -> anyhow::Result<Status> {
+        let in_use = generation::in_use(store, config)?;
+        let round = store.last_round()?;
+        let clock = store.upkeep()?.suspect.zip(round.as_ref()).map(|(to, round)| ClockJump {
+            from: Rfc3339(round.ended.unwrap_or(round.started)),
+            to: Rfc3339(to),
+        });
+        Ok(Status {
+            conditions: store.conditions()?,
+            clock,
+            feeds: feeds(config, store)?,
+            blacklist: in_use.map(|in_use| BlacklistStatus {
+                name: config.blacklist.name.clone(),
+                generation: in_use.generation,
+                built: Rfc3339(in_use.built),
+                entries: in_use.entries,
+            }),
+            held: generation::held(store)?,
+            retracted: store.false_positives()?.len(),
+            history: store.history_state()?,
+            records: RecordsStatus { waiting: store.waiting_records()? },
+            mails: MailsStatus::read(store)?,
+            opensearch,
+            round: round.map(|round| RoundStatus {
+                number: round.number,
+                started: Rfc3339(round.started),
+                ended: round.ended.map(Rfc3339),
+                report: round.report,
+            }),
+            state: StateStatus::read(config, store)?,
+        })
+    }
+}
+
+impl MailsStatus {
+    fn read(store: &Store) -> anyhow::Result<MailsStatus> {
+        let counts = store.mail_counts()?;
+        let undelivered = store.undelivered_mails(SHOWN_MAILS)?;
+        Ok(MailsStatus {
+            waiting: counts.waiting,
+            sent: counts.sent,
+            given_up: counts.given_up,
+            undelivered: undelivered.into_iter().map(MailStatus::from).collect(),
+        })
+    }
+}
+
+impl From<Undelivered> for MailStatus {
+    fn from(mail: Undelivered) -> MailStatus {
+        MailStatus {
+            message_id: mail.message_id,
+            recipient: mail.recipient,
+            composed: Rfc3339(mail.composed),
+            attempts: mail.attempts,
+            next_attempt: mail.next_attempt.map(Rfc3339),
+            given_up: mail.given_up,
+            error: mail.error,
+        }
+    }
+}
+
+impl fmt::Display for Status {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(jump) = &self.clock {
+            writeln!(f, "clock     {jump}")?;
+        }
+        for condition in &self.conditions {
+            let Condition { kind, subject, what, since } = condition;
+            let shown = format!("{condition}, since {since}: {what}; {}", kind.remedy(subject));
+            writeln!(f, "wrong     {}", harmless(&shown))?;
+        }
+        for feed in &self.feeds {
+            write!(f, "{feed}")?;
+        }
+        match &self.blacklist {
+            Some(blacklist) => writeln!(f, "{blacklist}")?,
+            None => writeln!(f, "blacklist none yet")?,
+        }
+        if let Some(why) = &self.held {
+            writeln!(
+                f,
+                "          a newer one is held back: {}; `threatsieve feeds --allow` lets it through",
+                harmless(why)
+            )?;
+        }
+        if self.retracted > 0 {
+            let retracted = grouped(self.retracted as u64);
+            writeln!(f, "retracted {retracted} values and indicators are kept out")?;
+        }
+        write!(f, "{}", self.history)?;
+        writeln!(f, "records   {} waiting", grouped(self.records.waiting))?;
+        write!(f, "{}", self.mails)?;
+        if let Some(cluster) = &self.opensearch {
+            write!(f, "{cluster}")?;
+        }
+        match &self.round {
+            Some(round) => writeln!(f, "{round}")?,
+            None => writeln!(f, "round     none yet")?,
+        }
+        write!(f, "{}", self.state)
+    }
+}
+
+impl fmt::Display for BlacklistStatus {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let BlacklistStatus { name, generation, built, entries } = self;
+        let entries = grouped(*entries);
+        write!(f, "blacklist {} generation {generation}, {entries} entries, built {built}", harmless(name))
+    }
+}
+
+impl fmt::Display for HistoryState {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.files > 0 {
+            let [done, bytes, files] = [self.bytes_done, self.bytes, self.files].map(grouped);
+            writeln!(f, "history   {done} of {bytes} bytes matched again, {files} files left")?;
+        }
+        for missed in &self.missed {
+            let (path, reason) = (harmless(&missed.path), harmless(&missed.reason));
+            writeln!(
+                f,
+                "          {path} cannot be read since {}, and is tried in each round: {reason}",
+                missed.since
+            )?;
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Display for MailsStatus {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let [waiting, sent, given_up] = [self.waiting, self.sent, self.given_up].map(grouped);
+        writeln!(f, "mails     {waiting} waiting, {sent} sent, {given_up} given up")?;
+        for mail in &self.undelivered {
+            let error = harmless(mail.error.as_deref().unwrap_or("not tried yet"));
+            writeln!(f, "          to {}, composed {}: {error}", harmless(&mail.recipient), mail.composed)?;
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Display for RoundStatus {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let ended = self.ended.map_or_else(|| "not ended".to_owned(), |ended| ended.to_string());
+        write!(f, "round     {} started {}, ended {ended}", self.number, self.started)
+    }
+}

@@ -1,0 +1,310 @@
+//! What one recipient is told in one round: the new matches under a TLP ceiling, grouped by listed value and by the hosts they came from.
+
+use rusqlite::{Row, Transaction, params};
+use threatsieve_blacklist::{Timestamp, Tlp};
+
+use super::mails::tlp_of;
+
+/// Indicators named for one listed value; more are counted.
+const MAX_VOUCHERS: u64 = 5;
+/// Hosts named for one listed value, and values for one host; more are counted.
+const MAX_NAMED: u64 = 5;
+
+/// How much a digest shows.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Extent {
+    /// Listed values, and hosts.
+    pub(crate) groups: usize,
+    /// Events for one value.
+    pub(crate) examples: usize,
+}
+
+#[derive(Debug, Clone)]
+pub(crate) struct Digest {
+    pub(crate) totals: Totals,
+    /// Most sure first, then those with most events.
+    pub(crate) groups: Vec<Group>,
+    /// In the same order.
+    pub(crate) sources: Vec<SourceHost>,
+    /// Matches that mutes kept away since the last mail.
+    pub(crate) muted: u64,
+}
+
+/// Counts over all, shown or not.
+#[derive(Debug, Clone)]
+pub(crate) struct Totals {
+    pub(crate) events: u64,
+    /// Of them, found in lines that were matched before: they are older than the indicator.
+    pub(crate) historic: u64,
+    pub(crate) entries: u64,
+    pub(crate) sources: u64,
+    /// Hosts, and with them perhaps one for events that name none.
+    pub(crate) source_groups: u64,
+    pub(crate) span: Span,
+    pub(crate) tlp: Option<Tlp>,
+}
+
+/// First and last event time.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Span {
+    pub(crate) first: Option<Timestamp>,
+    pub(crate) last: Option<Timestamp>,
+}
+
+/// A listed value.
+#[derive(Debug, Clone)]
+pub(crate) struct Group {
+    pub(crate) entry_type: String,
+    pub(crate) entry: String,
+    pub(crate) events: u64,
+    pub(crate) historic: u64,
+    pub(crate) span: Span,
+    pub(crate) confidence: Option<u8>,
+    pub(crate) tlp: Option<Tlp>,
+    pub(crate) vouchers: Vec<Voucher>,
+    pub(crate) voucher_count: u64,
+    pub(crate) sources: Vec<Share>,
+    pub(crate) source_count: u64,
+    /// Newest first.
+    pub(crate) examples: Vec<Example>,
+}
+
+/// An indicator that lists the value.
+#[derive(Debug, Clone)]
+pub(crate) struct Voucher {
+    pub(crate) feed: String,
+    pub(crate) indicator: String,
+    pub(crate) name: Option<String>,
+    pub(crate) confidence: Option<u8>,
+    pub(crate) tlp: Option<Tlp>,
+}
+
+/// A name with its events.
+#[derive(Debug, Clone)]
+pub(crate) struct Share {
+    /// `None`: the event names no host.
+    pub(crate) name: Option<String>,
+    pub(crate) events: u64,
+}
+
+/// A host that events came from.
+#[derive(Debug, Clone)]
+pub(crate) struct SourceHost {
+    pub(crate) name: Option<String>,
+    pub(crate) events: u64,
+    pub(crate) historic: u64,
+    pub(crate) span: Span,
+    pub(crate) confidence: Option<u8>,
+    pub(crate) entries: Vec<Share>,
+    pub(crate) entry_count: u64,
+}
+
+/// An event.
+#[derive(Debug, Clone)]
+pub(crate) struct Example {
+    pub(crate) occurred: Option<Timestamp>,
+    pub(crate) source: Option<String>,
+    pub(crate) field: String,
+    pub(crate) observable: String,
+    pub(crate) how: String,
+    pub(crate) is_historic: bool,
+    pub(crate) file: String,
+    pub(crate) line: u64,
+    pub(crate) raw: String,
+}
+
+/// Reads the digest under a ceiling from the round's temporary tables; `None` when there is nothing under it.
+pub(crate) fn read(
+    transaction: &Transaction<'_>,
+    ceiling: Tlp,
+    extent: Extent,
+    muted: u64,
+) -> anyhow::Result<Option<Digest>> {
+    let reader = Reader { transaction, ceiling: ceiling as i64, extent };
+    let totals = reader.totals()?;
+    if totals.events == 0 {
+        return Ok(None);
+    }
+    Ok(Some(Digest { groups: reader.groups()?, sources: reader.sources()?, totals, muted }))
+}
+
+const COUNTS: &str =
+    "count(DISTINCT event), count(DISTINCT CASE WHEN historic THEN event END), min(occurred), max(occurred)";
+
+struct Reader<'a> {
+    transaction: &'a Transaction<'a>,
+    ceiling: i64,
+    extent: Extent,
+}
+
+impl Reader<'_> {
+    fn totals(&self) -> anyhow::Result<Totals> {
+        let query = format!(
+            "SELECT {COUNTS}, count(DISTINCT entry), count(DISTINCT source), count(DISTINCT ifnull(source, 0)), max(tlp)
+             FROM untold WHERE level <= ?"
+        );
+        Ok(self.transaction.query_row(&query, [self.ceiling], |row| {
+            Ok(Totals {
+                events: count(row, 0)?,
+                historic: count(row, 1)?,
+                span: span(row, 2)?,
+                entries: count(row, 4)?,
+                sources: count(row, 5)?,
+                source_groups: count(row, 6)?,
+                tlp: tlp_of(row.get(7)?),
+            })
+        })?)
+    }
+
+    fn groups(&self) -> anyhow::Result<Vec<Group>> {
+        let query = format!(
+            "SELECT {COUNTS}, count(DISTINCT source), max(confidence), max(tlp), entry_type, n.entry, n.id
+             FROM untold p JOIN untold_entries n ON n.id = p.entry WHERE level <= ?
+             GROUP BY p.entry ORDER BY max(rank) DESC, 1 DESC, n.entry, entry_type LIMIT ?"
+        );
+        let mut statement = self.transaction.prepare(&query)?;
+        let mut rows = statement.query(params![self.ceiling, self.extent.groups as i64])?;
+        let mut groups = Vec::new();
+        while let Some(row) = rows.next()? {
+            let id = row.get(9)?;
+            let (vouchers, voucher_count) = self.vouchers(id)?;
+            groups.push(Group {
+                events: count(row, 0)?,
+                historic: count(row, 1)?,
+                span: span(row, 2)?,
+                source_count: count(row, 4)?,
+                confidence: row.get(5)?,
+                tlp: tlp_of(row.get(6)?),
+                entry_type: row.get(7)?,
+                entry: row.get(8)?,
+                vouchers,
+                voucher_count,
+                sources: self.shares(
+                    "SELECT s.source, count(DISTINCT event) FROM untold p LEFT JOIN untold_sources s ON s.id = p.source
+                     WHERE p.entry IS ?1 AND level <= ?2 GROUP BY p.source ORDER BY 2 DESC, 1 LIMIT ?3",
+                    Some(id),
+                )?,
+                examples: self.examples(id)?,
+            });
+        }
+        Ok(groups)
+    }
+
+    fn vouchers(&self, entry: i64) -> anyhow::Result<(Vec<Voucher>, u64)> {
+        let mut statement = self.transaction.prepare_cached(
+            "SELECT feed, indicator, max(m.name), max(m.confidence), max(m.tlp), count(*) OVER ()
+             FROM untold p JOIN matches m ON m.id = p.match WHERE p.entry = ? AND level <= ?
+             GROUP BY feed, indicator ORDER BY max(rank) DESC, max(m.confidence) DESC, feed, indicator LIMIT ?",
+        )?;
+        let mut rows = statement.query(params![entry, self.ceiling, MAX_VOUCHERS as i64])?;
+        let (mut vouchers, mut all) = (Vec::new(), 0);
+        while let Some(row) = rows.next()? {
+            all = count(row, 5)?;
+            vouchers.push(Voucher {
+                feed: row.get(0)?,
+                indicator: row.get(1)?,
+                name: row.get(2)?,
+                confidence: row.get(3)?,
+                tlp: tlp_of(row.get(4)?),
+            });
+        }
+        Ok((vouchers, all))
+    }
+
+    fn shares(&self, query: &str, of: Option<i64>) -> anyhow::Result<Vec<Share>> {
+        let mut statement = self.transaction.prepare_cached(query)?;
+        let rows = statement.query_map(params![of, self.ceiling, MAX_NAMED as i64], |row| {
+            Ok(Share { name: row.get(0)?, events: count(row, 1)? })
+        })?;
+        Ok(rows.collect::<Result<_, _>>()?)
+    }
+
+    fn examples(&self, entry: i64) -> anyhow::Result<Vec<Example>> {
+        let mut statement = self.transaction.prepare_cached(
+            "SELECT e.id, e.occurred, e.source, m.field, m.observable, m.how, m.historic, f.path, e.line, e.raw
+             FROM untold p JOIN matches m ON m.id = p.match JOIN events e ON e.id = m.event JOIN files f ON f.id = e.file
+             WHERE p.entry = ? AND p.level <= ? ORDER BY p.occurred DESC",
+        )?;
+        let mut rows = statement.query(params![entry, self.ceiling])?;
+        let (mut examples, mut events) = (Vec::new(), Vec::<i64>::new());
+        // Rows come from the index in order, so that no more are read than are shown.
+        while examples.len() < self.extent.examples
+            && let Some(row) = rows.next()?
+        {
+            let event = row.get(0)?;
+            if events.contains(&event) {
+                continue;
+            }
+            events.push(event);
+            examples.push(Example {
+                occurred: row.get::<_, Option<i64>>(1)?.map(Timestamp),
+                source: row.get(2)?,
+                field: row.get(3)?,
+                observable: row.get(4)?,
+                how: row.get(5)?,
+                is_historic: row.get(6)?,
+                file: row.get(7)?,
+                line: count(row, 8)?,
+                raw: row.get(9)?,
+            });
+        }
+        Ok(examples)
+    }
+
+    fn sources(&self) -> anyhow::Result<Vec<SourceHost>> {
+        let query = format!(
+            "SELECT {COUNTS}, count(DISTINCT entry), max(confidence), s.source, p.source
+             FROM untold p LEFT JOIN untold_sources s ON s.id = p.source WHERE level <= ?
+             GROUP BY p.source ORDER BY max(rank) DESC, 1 DESC, s.source LIMIT ?"
+        );
+        let mut statement = self.transaction.prepare(&query)?;
+        let mut rows = statement.query(params![self.ceiling, self.extent.groups as i64])?;
+        let mut sources = Vec::new();
+        while let Some(row) = rows.next()? {
+            sources.push(SourceHost {
+                events: count(row, 0)?,
+                historic: count(row, 1)?,
+                span: span(row, 2)?,
+                entry_count: count(row, 4)?,
+                confidence: row.get(5)?,
+                name: row.get(6)?,
+                entries: self.shares(
+                    "SELECT n.entry, count(DISTINCT event) FROM untold p JOIN untold_entries n ON n.id = p.entry
+                     WHERE p.source IS ?1 AND level <= ?2 GROUP BY p.entry ORDER BY max(rank) DESC, 2 DESC, 1 LIMIT ?3",
+                    row.get(7)?,
+                )?,
+            });
+        }
+        Ok(sources)
+    }
+}
+
+fn count(row: &Row<'_>, column: usize) -> rusqlite::Result<u64> {
+    Ok(row.get::<_, i64>(column)?.unsigned_abs())
+}
+
+fn span(row: &Row<'_>, column: usize) -> rusqlite::Result<Span> {
+    Ok(Span {
+        first: row.get::<_, Option<i64>>(column)?.map(Timestamp),
+        last: row.get::<_, Option<i64>>(column + 1)?.map(Timestamp),
+    })
+}
+
+impl Digest {
+    /// Leaves half of what is shown out; `false` when there is nothing left that could be.
+    pub(crate) fn halve(&mut self) -> bool {
+        fn halve<T>(items: &mut Vec<T>) -> bool {
+            let more = items.len() > 1;
+            items.truncate(items.len().div_ceil(2));
+            more
+        }
+        let mut halved = halve(&mut self.groups) | halve(&mut self.sources);
+        for group in &mut self.groups {
+            halved |= halve(&mut group.examples) | halve(&mut group.sources) | halve(&mut group.vouchers);
+        }
+        for source in &mut self.sources {
+            halved |= halve(&mut source.entries);
+        }
+        halved
+    }
+}

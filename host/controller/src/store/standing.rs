@@ -1,0 +1,36 @@
+//! What holds at the moment of a transaction.
+
+use rusqlite::{Connection, OptionalExtension};
+
+use super::ingest::REVOKED;
+
+/// The blacklist in use, and the state of the indicators.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Standing {
+    /// `None` before the first one.
+    pub(crate) generation: Option<u64>,
+    /// Counts every change of indicators and of operators' retractions.
+    pub(crate) change: i64,
+}
+
+impl Standing {
+    pub(crate) fn read(connection: &Connection) -> anyhow::Result<Standing> {
+        let mut statement = connection.prepare_cached(
+            "SELECT (SELECT generation FROM generations WHERE active = 1), change FROM builds",
+        )?;
+        Ok(statement.query_row([], |row| {
+            let generation = row.get::<_, Option<i64>>(0)?.map(i64::cast_unsigned);
+            Ok(Standing { generation, change: row.get(1)? })
+        })?)
+    }
+}
+
+/// Whether an indicator is revoked by the publisher of that feed.
+pub(crate) fn is_revoked(connection: &Connection, feed: &str, indicator: &str) -> anyhow::Result<bool> {
+    let mut statement = connection.prepare_cached(
+        "SELECT state = ?3 FROM indicators \
+         WHERE feed = (SELECT id FROM feeds WHERE name = ?1) AND id = ?2",
+    )?;
+    let state = statement.query_row((feed, indicator, REVOKED), |row| row.get(0)).optional()?;
+    Ok(state.unwrap_or(false))
+}

@@ -1,0 +1,128 @@
+//! Records of CSV (RFC 4180), which may go on over several lines.
+
+use csv_core::{ReadRecordResult, ReaderBuilder, Terminator};
+use memchr::memchr;
+
+use super::line::Lines;
+use super::{LineError, ListOptions, unquote};
+use crate::FeedError;
+
+/// How a line ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum End {
+    /// With its record.
+    Whole,
+    /// Within a quoted field, which goes on in the next line.
+    OpenQuote,
+}
+
+/// One record's fields.
+pub(super) struct Record {
+    delimiter: u8,
+    parser: csv_core::Reader,
+    text: Vec<u8>,
+    text_bytes: usize,
+    ends: Vec<usize>,
+    fields: usize,
+}
+
+impl Record {
+    pub(super) fn new(delimiter: u8) -> Record {
+        // Left to itself the parser also ends a record at a carriage return, and what follows in the line would be lost.
+        let parser = ReaderBuilder::new().delimiter(delimiter).terminator(Terminator::Any(b'\n')).build();
+        Record { delimiter, parser, text: Vec::new(), text_bytes: 0, ends: Vec::new(), fields: 0 }
+    }
+
+    /// Starts a record with a line.
+    pub(super) fn start(&mut self, line: &str) -> Result<End, LineError> {
+        self.parser.reset();
+        (self.text_bytes, self.fields) = (0, 0);
+        self.line(line)
+    }
+
+    /// Adds the lines that a quoted field goes on over, to `text` too. Where it does not end, as after a quote that nobody meant to open
+    /// a field, they are left to be read again: `false`.
+    pub(super) fn go_on(
+        &mut self,
+        text: &mut String,
+        lines: &mut Lines<'_>,
+        options: &ListOptions,
+    ) -> Result<bool, FeedError> {
+        let mut held = Vec::new();
+        for _ in 1..options.max_record_lines {
+            let Some(line) = lines.next()? else { break };
+            held.push(line.hold());
+            let Ok(more) = line.text() else { break };
+            if text.len() + more.len() >= options.max_line_bytes || self.ends_oddly(more) {
+                break;
+            }
+            text.push('\n');
+            text.push_str(more);
+            match self.line(more) {
+                Ok(End::Whole) => return Ok(true),
+                Ok(End::OpenQuote) => {}
+                Err(_) => break,
+            }
+        }
+        lines.again(held);
+        Ok(false)
+    }
+
+    /// Whether the quoted field that goes on over this line ends in it, but no delimiter or line's end follows: then the quote is more
+    /// likely another field's first one (RFC 4180 section 2.7 has quotes inside fields doubled).
+    fn ends_oddly(&self, line: &str) -> bool {
+        let mut rest = line.as_bytes();
+        while let Some(quote) = memchr(b'"', rest) {
+            rest = &rest[quote + 1..];
+            match rest.strip_prefix(b"\"") {
+                Some(after) => rest = after,
+                None => {
+                    let after = rest.trim_ascii_start().first();
+                    return rest.first() != Some(&self.delimiter)
+                        && after.is_some_and(|b| *b != self.delimiter);
+                }
+            }
+        }
+        false
+    }
+
+    /// Takes a line and its end. Whether a quote opens a field or is a character in it is for the parser alone to say.
+    fn line(&mut self, line: &str) -> Result<End, LineError> {
+        let (result, used) = self.feed(line.as_bytes());
+        if used < line.len() || !matches!(result, ReadRecordResult::InputEmpty) {
+            return Err(LineError::AfterRecord { column: used + 1 });
+        }
+        match self.feed(b"\n").0 {
+            ReadRecordResult::Record => Ok(End::Whole),
+            _ => Ok(End::OpenQuote),
+        }
+    }
+
+    /// Gives bytes to the parser; how many it took.
+    fn feed(&mut self, bytes: &[u8]) -> (ReadRecordResult, usize) {
+        // An empty input would tell the parser that there is no more.
+        if bytes.is_empty() {
+            return (ReadRecordResult::InputEmpty, 0);
+        }
+        // Bytes give at most as many of text and as many fields, and there must always be room for one more.
+        self.text.resize(self.text_bytes + bytes.len() + 1, 0);
+        self.ends.resize(self.fields + bytes.len() + 1, 0);
+        let (result, used, wrote, ended) =
+            self.parser.read_record(bytes, &mut self.text[self.text_bytes..], &mut self.ends[self.fields..]);
+        self.text_bytes += wrote;
+        self.fields += ended;
+        (result, used)
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.fields
+    }
+
+    /// A field without white space and quotes around it; empty where the record is too short.
+    pub(super) fn field(&self, place: usize) -> &str {
+        let ends = &self.ends[..self.fields];
+        let start = place.checked_sub(1).map_or(Some(0), |before| ends.get(before).copied());
+        let bytes = start.zip(ends.get(place)).and_then(|(start, &end)| self.text.get(start..end));
+        unquote(std::str::from_utf8(bytes.unwrap_or_default()).unwrap_or_default().trim())
+    }
+}

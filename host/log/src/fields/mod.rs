@@ -1,0 +1,118 @@
+//! Which named fields of NDJSON and Zeek events hold observables, and of which kind.
+
+mod known;
+
+use threatsieve_blacklist::observable::Kind;
+
+use known::KNOWN;
+
+/// What a field's value is used for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Role {
+    /// An observable of that kind.
+    Value(Kind),
+    /// Free text, searched for observables.
+    Text,
+    /// An observable host, and the host of the request's URL.
+    UrlHost(Group),
+    /// The request's URL: an observable when absolute, else path and query below the host.
+    UrlTarget(Group),
+    /// The path of the request's URL.
+    UrlPath(Group),
+    /// The query of the request's URL, without its `?`.
+    UrlQuery(Group),
+    /// The port of the request's URL.
+    UrlPort(Group),
+}
+
+/// Fields that describe one URL together.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Group {
+    /// Suricata's `http`.
+    Eve = 0,
+    /// ECS `url`.
+    Ecs = 1,
+    /// Zeek's http.log; also plain names like `host` and `uri` in anyone's JSON.
+    Zeek = 2,
+}
+
+/// Groups there are.
+pub(crate) const GROUPS: usize = 3;
+
+#[derive(Debug, Clone)]
+pub(crate) struct Field {
+    pub(crate) name: String,
+    pub(crate) role: Role,
+}
+
+/// The fields to look at in NDJSON and Zeek logs, by their dotted names.
+///
+/// A name stands for nested objects and for literal dots alike: `destination.ip` is found in `{"destination":{"ip":...}}` and in
+/// `{"destination.ip":...}`. Where a field holds an array, each element counts.
+#[derive(Debug, Clone)]
+pub struct Fields {
+    pub(crate) list: Vec<Field>,
+    /// Whether every Zeek column of an address type counts, whatever its name.
+    pub(crate) zeek_addresses: bool,
+}
+
+impl Fields {
+    /// These fields alone. Known names keep their kind, others take whatever form their values have.
+    pub fn named<S: AsRef<str>>(names: impl IntoIterator<Item = S>) -> Fields {
+        let none = Fields { list: Vec::new(), zeek_addresses: false };
+        names.into_iter().fold(none, |fields, name| {
+            let name = name.as_ref();
+            let role = default_role(name).unwrap_or(Role::Value(Kind::Any));
+            fields.push(name, role)
+        })
+    }
+
+    fn push(mut self, name: &str, role: Role) -> Fields {
+        self.list.retain(|field| field.name != name);
+        self.list.push(Field { name: name.to_owned(), role });
+        self
+    }
+}
+
+/// ECS, Suricata EVE, Zeek, Sysmon by way of Winlogbeat, CloudTrail, and the names web servers' JSON logs mostly use. What describes
+/// the reporting machine (`host.*`, `observer.*`) or an earlier match (`threat.*`) is left out.
+impl Default for Fields {
+    fn default() -> Fields {
+        let list = KNOWN
+            .iter()
+            .flat_map(|(role, names)| {
+                names.iter().map(|name| Field { name: (*name).to_owned(), role: *role })
+            })
+            .collect();
+        Fields { list, zeek_addresses: true }
+    }
+}
+
+fn default_role(name: &str) -> Option<Role> {
+    KNOWN.iter().find(|(_, names)| names.contains(&name)).map(|(role, _)| *role)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// docs/logs.md names each known field, in the row of its kind.
+    #[test]
+    fn each_known_field_is_documented() {
+        let page = include_str!("../../../../docs/logs.md");
+        for (_, names) in KNOWN {
+            for name in *names {
+                assert!(page.contains(&format!("`{name}`")), "docs/logs.md does not name `{name}`");
+            }
+        }
+    }
+
+    #[test]
+    fn each_known_field_has_one_role() {
+        let mut names: Vec<&str> = KNOWN.iter().flat_map(|(_, names)| names.iter().copied()).collect();
+        let all = names.len();
+        names.sort_unstable();
+        names.dedup();
+        assert_eq!(names.len(), all);
+    }
+}

@@ -1,0 +1,142 @@
+//! Values that were made unclickable in odd ways: `evil[.com`, `evil.]com`, `evil[[.]]com`,
+//! `evil<.>com`, `evil\.com`, `hxxp[:]//evil[.]com[/]x`, `bob[at]evil[.]com`.
+//!
+//! The usual `evil[.]com` is left to the matcher's normaliser, which undoes it.
+
+use super::class::{defanged_dot, is_word};
+
+/// Brackets on one side.
+const MAX_BRACKETS: usize = 2;
+
+/// What stands for a separator inside brackets.
+const SPELLED: [(&[u8], &[u8]); 7] =
+    [(b"://", b"://"), (b".", b"."), (b"dot", b"."), (b":", b":"), (b"/", b"/"), (b"@", b"@"), (b"at", b"@")];
+
+/// A separator in disguise.
+struct Disguise {
+    bytes: usize,
+    stands_for: &'static [u8],
+    /// Only here: the normaliser does not know it.
+    is_odd: bool,
+}
+
+/// Bytes of `\.`, `<.>` or `<dot>` between words, which go on where a piece would end.
+pub(super) fn joins(line: &[u8], at: usize) -> usize {
+    let is_between = |bytes: usize| {
+        at > 0 && is_word(line[at - 1]) && line.get(at + bytes).is_some_and(|&byte| is_word(byte))
+    };
+    let bytes = match &line[at..] {
+        [b'\\', b'.', ..] => 2,
+        [b'<', b'.', b'>', ..] => 3,
+        [b'<', d, o, t, b'>', ..] if [*d, *o, *t].eq_ignore_ascii_case(b"dot") => 5,
+        _ => return 0,
+    };
+    if is_between(bytes) { bytes } else { 0 }
+}
+
+/// The piece with its separators as they were; `None` where nothing odd is done to it.
+pub(super) fn refanged(piece: &[u8]) -> Option<Vec<u8>> {
+    let (mut out, mut copied, mut at, mut is_odd) = (Vec::new(), 0, 0, false);
+    while at < piece.len() {
+        match disguise(piece, at) {
+            Some(disguise) => {
+                is_odd |= disguise.is_odd;
+                out.extend_from_slice(&piece[copied..at]);
+                out.extend_from_slice(disguise.stands_for);
+                at += disguise.bytes;
+                copied = at;
+            }
+            None => at += 1,
+        }
+    }
+    if !is_odd {
+        return None;
+    }
+    out.extend_from_slice(&piece[copied..]);
+    Some(out)
+}
+
+fn disguise(piece: &[u8], at: usize) -> Option<Disguise> {
+    let text = &piece[at..];
+    if matches!(text[0], b'\\' | b'<') {
+        let bytes = joins(piece, at);
+        return (bytes > 0).then_some(Disguise { bytes, stands_for: b".", is_odd: true });
+    }
+    // Most bytes end here.
+    if !(is_open(text[0]) || text[0] == b'.') || at == 0 {
+        return None;
+    }
+    let brackets = |text: &[u8], is: fn(u8) -> bool| {
+        text.iter().take(MAX_BRACKETS).take_while(|byte| is(**byte)).count()
+    };
+    let open = brackets(text, is_open);
+    let inner = &text[open..];
+    let (spelled, stands_for) = SPELLED.into_iter().find(|(spelled, _)| {
+        inner.get(..spelled.len()).is_some_and(|start| start.eq_ignore_ascii_case(spelled))
+    })?;
+    let close = brackets(&inner[spelled.len()..], is_close);
+    let bytes = open + spelled.len() + close;
+    // With brackets on one side only, it must be a dot within a word.
+    let is_whole = open > 0 && close > 0;
+    let is_in_word = is_word(piece[at - 1]) && text.get(bytes).is_some_and(|&byte| is_word(byte));
+    if !(is_whole || open + close > 0 && spelled == b"." && is_in_word) {
+        return None;
+    }
+    let is_odd = defanged_dot(text) != Some(bytes);
+    Some(Disguise { bytes, stands_for, is_odd })
+}
+
+fn is_open(byte: u8) -> bool {
+    matches!(byte, b'[' | b'(' | b'{')
+}
+
+fn is_close(byte: u8) -> bool {
+    matches!(byte, b']' | b')' | b'}')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn odd_disguises_are_undone() {
+        for (piece, want) in [
+            ("evil[.com", "evil.com"),
+            ("evil.]com", "evil.com"),
+            ("evil(.com/x", "evil.com/x"),
+            ("evil[[.]]com", "evil.com"),
+            ("evil[.)com", "evil.com"),
+            ("evil((dot))com", "evil.com"),
+            ("192[.0.2.]7", "192.0.2.7"),
+            ("evil\\.com", "evil.com"),
+            ("evil<.>com", "evil.com"),
+            ("evil<DOT>com", "evil.com"),
+            ("hxxp[:]//evil[.]com[/]x", "hxxp://evil.com/x"),
+            ("hxxp[://]evil[.]com", "hxxp://evil.com"),
+            ("evil[.]com[:]443", "evil.com:443"),
+            ("bob[at]evil[.]com", "bob@evil.com"),
+            ("bob(@)evil.com", "bob@evil.com"),
+        ] {
+            assert_eq!(refanged(piece.as_bytes()), Some(want.as_bytes().to_vec()), "{piece}");
+        }
+    }
+
+    #[test]
+    fn other_brackets_stay() {
+        for piece in [
+            "evil.com",
+            "evil[.]com",
+            "evil(dot)com",
+            "(evil.com)",
+            "[2001:db8::1]:443",
+            "query[A]",
+            "see(evil.com).",
+            "a[0].b",
+            "f(x).y",
+            "[.]",
+            "",
+        ] {
+            assert_eq!(refanged(piece.as_bytes()), None, "{piece}");
+        }
+    }
+}
