@@ -264,7 +264,10 @@ fn client(who: &Who<'_>, sink: &mut impl FnMut(&str, Kind, &[u8])) {
             // Commas without blanks between them make a list too.
             let ip = if is_first { "source.ip" } else { "network.forwarded_ip" };
             is_first = false;
-            sink(host::named(host::kind(value), ip, "source.domain"), kind, value);
+            // The client is a name where the server resolves addresses (`HostnameLookups`).
+            let is_address = host::kind(value) == Kind::Address;
+            let (name, kind) = if is_address { (ip, kind) } else { ("source.domain", Kind::Host) };
+            sink(name, kind, value);
         });
     }
     if !who.forwarded.is_empty() {

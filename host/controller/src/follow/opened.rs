@@ -83,20 +83,30 @@ impl Opened {
         Ok(Opened { file, head: Head { stat, hole, bytes, is_packed, mark_bytes, damage } })
     }
 
-    /// Whether what stands before an offset of its stream is what stood there.
+    /// Whether what stands before an offset of its stream is what stood there. A compressed stream that
+    /// cannot be read that far counts as if it were: it is still being written.
     pub(crate) fn has_tail(&self, offset: u64, tail: &Tail) -> bool {
-        let Ok(mut decoder) = self.decoder() else { return false };
+        let Ok(decoder) = self.decoder() else { return false };
         let Some(start) = offset.checked_sub(tail.bytes as u64) else { return false };
-        let mut there = vec![0; tail.bytes];
-        decoder.skip(start).is_ok_and(|skipped| skipped == start)
-            && decoder.read_exact(&mut there).is_ok()
-            && Tail::of(&there) == *tail
+        match read_at(decoder, start, tail.bytes) {
+            Ok(there) => Tail::of(&there) == *tail,
+            Err(_) => self.head.is_packed,
+        }
     }
 
     /// Its stream from the first byte on.
     pub(crate) fn decoder(&self) -> Result<Decoder, Unreadable> {
         Ok(sources::unpack(self.file.try_clone().map_err(Unreadable::Open)?)?)
     }
+}
+
+/// Up to `bytes` bytes of a stream from `start` on: fewer where it ends before.
+fn read_at(mut decoder: Decoder, start: u64, bytes: usize) -> io::Result<Vec<u8>> {
+    let mut there = Vec::with_capacity(bytes);
+    if decoder.skip(start)? == start {
+        decoder.take(bytes as u64).read_to_end(&mut there)?;
+    }
+    Ok(there)
 }
 
 /// Bytes of a file, from its start on, that were never written: its first hole.
