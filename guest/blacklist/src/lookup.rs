@@ -2,7 +2,7 @@
 
 use crate::hit::{Found, Hit, How, MAX_HITS_PER_OBSERVABLE};
 use crate::image::{Image, ImageError, Role, Section};
-use crate::normalise::{BLOCK, Target, Unusual, ends_authority};
+use crate::normalise::{BLOCK, Target, Unusual, ends_authority, is_plain};
 use crate::observable::{BatchError, BatchReader, Kind};
 use crate::sets::{Glance, HostFilter, MatchSet};
 
@@ -146,6 +146,9 @@ impl<'a> GuestBlacklist<'a> {
         let Some((from, to)) = host_span(kind, value) else { return true };
         match self.hosts.may_cover(batch, start + from, start + to) {
             Ok(false) => false,
+            // The filter stops at the first suffix that seems listed. What stands before it may still be
+            // unusual, and then the name must be normalised before it is looked up.
+            Ok(true) if !is_plain(batch, start + from, start + to) => true,
             Ok(true) => {
                 self.block.may_hold_host(&value[from..to], !matches!(kind, Kind::Host | Kind::Word), target)
             }

@@ -86,6 +86,19 @@ fn domains_cover_what_is_below_them_on_label_boundaries() {
 
 /// Nothing that stands behind the host, however much it looks like one, hides it from the quick way.
 #[test]
+fn a_suffix_that_only_seems_listed_hides_no_spelling_before_it() {
+    // With so many names some suffixes pass the filter by chance, before it meets the bracket.
+    let names: Vec<String> = (0..2000).map(|n| format!("git.gitlab.shop.w{n}.example-{n}.link")).collect();
+    let compiled = compile(&names.iter().map(String::as_str).collect::<Vec<_>>(), &[]);
+    for name in &names {
+        let defanged = name.replacen("git.", "git[.]", 1);
+        for kind in [Kind::Host, Kind::Any] {
+            assert_eq!(shown(&compiled, kind, &defanged), [format!("exact {name}")], "{defanged}");
+        }
+    }
+}
+
+#[test]
 fn a_word_that_may_be_a_file_matches_in_part() {
     let list = compile(&["backup.zip", "evil.pl", "http://evil.pl/x"], &["good.evil.pl"]);
     let at = |value| shown(&list, Kind::Word, value);

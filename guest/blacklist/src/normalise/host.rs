@@ -78,6 +78,11 @@ pub(crate) fn suffixes<R>(
     }
 }
 
+/// Returns whether a plain host name holds all the bytes of `bytes[start..end]`.
+pub(crate) fn is_plain(bytes: &[u8], start: usize, end: usize) -> bool {
+    suffixes(bytes, start, end, false, |_| None::<()>).is_ok()
+}
+
 /// Writes a host name in its normalised form after `out`'s content: lower case, no trailing dot, non-ASCII labels as A-labels
 /// (UTS 46, non-transitional). A label that IDNA refuses stays as lower-case bytes. Of a name too long to be listed only the last labels are
 /// written; the answer tells whether any were left out.

@@ -14,7 +14,7 @@ pub(crate) use address::{parse_strict as parse_address, parse_v4, parse_v4_in, u
 #[cfg(feature = "host")]
 pub(crate) use authority::{normal_authority, observed_port};
 pub(crate) use block::BLOCK;
-pub(crate) use host::{MAX_NAME_BYTES, Suffix, Unusual, suffixes};
+pub(crate) use host::{MAX_NAME_BYTES, Suffix, Unusual, is_plain, suffixes};
 pub(crate) use refang::refang;
 pub(crate) use url::ends_authority;
 
