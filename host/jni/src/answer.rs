@@ -9,6 +9,7 @@ use threatsieve_blacklist::{Hit, Seen, Timestamp};
 use threatsieve_flag::{Flag, Found, MAX_INDICATORS, coverings};
 use threatsieve_runner::Answer;
 
+use crate::contexts::Context;
 use crate::failure::{Failure, Kind};
 use crate::halves::Outcome;
 use crate::layout::{Layout, Part};
@@ -44,7 +45,7 @@ pub(crate) struct AnswerWriter<'a> {
 /// A document of which something is known.
 struct Document {
     number: u32,
-    time: Option<Timestamp>,
+    context: Context,
     found: Vec<Found>,
     /// Hits that were judged.
     judged: usize,
@@ -81,24 +82,24 @@ impl<'a> AnswerWriter<'a> {
         self.generation = Some(self.generation.map_or(generation, |known| known.min(generation)));
     }
 
-    /// Takes what came of some parts in. `time` gives a document's own time.
+    /// Takes what came of some parts in. `context` gives a document's own time and port.
     pub(crate) fn take(
         &mut self,
         layout: &Layout<'_>,
         outcome: Outcome,
-        time: &dyn Fn(u32) -> Option<Timestamp>,
+        context: &dyn Fn(u32) -> Context,
     ) -> Result<(), Failure> {
         let Outcome { parts, result } = outcome;
         match result {
             Ok(answer) => {
                 let started = Instant::now();
-                self.hits(layout, parts, &answer, started, time)?;
+                self.hits(layout, parts, &answer, started, context)?;
                 self.left = self.left.saturating_sub(started.elapsed());
                 Ok(())
             }
             Err(failure) => {
                 for part in &layout.parts[parts] {
-                    self.document(part.document, time)?.unchecked = Some(failure.clone());
+                    self.document(part.document, context)?.unchecked = Some(failure.clone());
                 }
                 Ok(())
             }
@@ -139,7 +140,7 @@ impl<'a> AnswerWriter<'a> {
         parts: Range<usize>,
         answer: &Answer,
         started: Instant,
-        time: &dyn Fn(u32) -> Option<Timestamp>,
+        context: &dyn Fn(u32) -> Context,
     ) -> Result<(), Failure> {
         self.answered(answer);
         let Some(first) = layout.parts.get(parts.start).map(|part| part.observables.start) else {
@@ -155,7 +156,7 @@ impl<'a> AnswerWriter<'a> {
             hits = rest;
             if these.iter().any(|hit| hit.allowed_by.is_none()) {
                 let first_hits = (first, these);
-                self.judge(layout, part, first_hits, answer, started, time)?;
+                self.judge(layout, part, first_hits, answer, started, context)?;
             }
         }
         Ok(())
@@ -170,11 +171,11 @@ impl<'a> AnswerWriter<'a> {
         (first, hits): (u32, &[Hit]),
         answer: &Answer,
         started: Instant,
-        time: &dyn Fn(u32) -> Option<Timestamp>,
+        context: &dyn Fn(u32) -> Context,
     ) -> Result<(), Failure> {
         let (options, now, left) = (self.options, self.now, self.left);
-        let document = self.document(part.document, time)?;
-        let at = document.time.unwrap_or(now);
+        let document = self.document(part.document, context)?;
+        let at = document.context.time.unwrap_or(now);
         for hit in hits.iter().filter(|hit| hit.allowed_by.is_none()) {
             if document.judged == MAX_JUDGED {
                 document.omitted += 1;
@@ -187,8 +188,7 @@ impl<'a> AnswerWriter<'a> {
             document.judged += 1;
             let limit = MAX_INDICATORS - document.kept;
             let number = hit.observable + first;
-            // The document's own port is not handed over: the one in the value is all that is known.
-            let seen = Seen::with_ports(at, layout.value(number), None);
+            let seen = Seen::with_ports(at, layout.value(number), document.context.port);
             let Some(matched) = answer.blacklist.resolve_up_to(hit, &options.policy, seen, limit) else {
                 continue;
             };
@@ -208,17 +208,13 @@ impl<'a> AnswerWriter<'a> {
     }
 
     /// The document of that number; the one before is written when it is another.
-    fn document(
-        &mut self,
-        number: u32,
-        time: &dyn Fn(u32) -> Option<Timestamp>,
-    ) -> Result<&mut Document, Failure> {
+    fn document(&mut self, number: u32, context: &dyn Fn(u32) -> Context) -> Result<&mut Document, Failure> {
         if self.document.as_ref().is_some_and(|document| document.number != number) {
             self.end_document()?;
         }
         Ok(self.document.get_or_insert_with(|| Document {
             number,
-            time: time(number),
+            context: context(number),
             found: Vec::new(),
             judged: 0,
             kept: 0,
@@ -244,7 +240,7 @@ impl<'a> AnswerWriter<'a> {
             return self.append(&said);
         }
         if !document.found.is_empty() || document.omitted > 0 {
-            let occurred = document.time.unwrap_or(self.now);
+            let occurred = document.context.time.unwrap_or(self.now);
             let coverings = coverings(&document.found);
             let flag = Flag::new(&coverings, &self.options.ceiling, self.blacklist, occurred);
             said["enrichments"] = Value::Array(flag.enrichments);

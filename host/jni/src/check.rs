@@ -4,19 +4,19 @@ use threatsieve_blacklist::Timestamp;
 use threatsieve_runner::Answer;
 
 use crate::answer::AnswerWriter;
+use crate::contexts::Contexts;
 use crate::failure::Failure;
 use crate::halves::outcomes;
 use crate::layout::Layout;
 use crate::node::Loaded;
 use crate::options::CheckOptions;
-use crate::times::Times;
 
 /// Where a batch's observables are from. Only asked for when something is to be written.
 pub(crate) struct Details {
     /// A place an observable ([`crate::layout::place`]).
     pub(crate) places: Vec<i32>,
-    /// The documents' times ([`Times`]).
-    pub(crate) times: Vec<u8>,
+    /// The documents' times and ports ([`Contexts`]).
+    pub(crate) contexts: Vec<u8>,
 }
 
 /// Looks up a batch of so many observables of so many documents. `None` when nothing is to be written into any of them.
@@ -42,9 +42,9 @@ pub(crate) fn check(
         _ => {
             let details = details()?;
             let layout = Layout::new(batch, &details.places, documents, options.fields.len())?;
-            let times = Times::new(&details.times, documents)?;
+            let contexts = Contexts::new(&details.contexts, documents)?;
             for outcome in outcomes(&loaded.runner, &layout, first, &mut 0)? {
-                writer.take(&layout, outcome, &|document| times.at(document))?;
+                writer.take(&layout, outcome, &|document| contexts.at(document))?;
             }
         }
     }

@@ -16,6 +16,7 @@
 mod answer;
 mod budget;
 mod check;
+mod contexts;
 mod failure;
 mod file;
 mod halves;
@@ -27,4 +28,3 @@ mod nodes;
 mod options;
 #[cfg(test)]
 mod tests;
-mod times;

@@ -10,6 +10,7 @@ use threatsieve_runner::{Answer, CheckError};
 
 use crate::answer::AnswerWriter;
 use crate::check::is_quiet;
+use crate::contexts::Context;
 use crate::failure::{Failure, Kind};
 use crate::halves::{MAX_FAILED_CALLS, Outcome, outcomes};
 use crate::layout::{Layout, place};
@@ -161,12 +162,13 @@ impl Checker<'_> {
             None => vec![given_up(&layout)],
         };
         let (lines, format) = (self.lines, self.options.message_format);
-        let time = |document: u32| {
+        let context = |document: u32| {
             let line = lines[document as usize];
-            parser(line, format).time(line)
+            let parser = parser(line, format);
+            Context { time: parser.time(line), port: parser.destination_port(line) }
         };
         for outcome in outcomes {
-            self.writer.take(&layout, outcome, &time)?;
+            self.writer.take(&layout, outcome, &context)?;
         }
         Ok(())
     }

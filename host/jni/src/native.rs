@@ -147,22 +147,22 @@ pub extern "system" fn check<'local>(
     length: jint,
     observables: jint,
     places: JIntArray<'local>,
-    times: JByteArray<'local>,
-    times_length: jint,
+    contexts: JByteArray<'local>,
+    contexts_length: jint,
     documents: jint,
 ) -> JByteArray<'local> {
     env.with_env(|env| {
         let loaded = nodes::get(handle)?.blacklist(&blacklist.try_to_string(env)?)?;
         let (observables, documents) = (count("observables", observables)?, count("documents", documents)?);
-        let times_length = count("timesLength", times_length)?;
+        let contexts_length = count("contextsLength", contexts_length)?;
         let answer =
             with_buffers(env, &options, (&batch, count("length", length)?), |env, options, batch| {
                 check::check(&loaded, options, batch, observables as u32, documents as u32, now(), || {
-                    let mut details = Details { places: Vec::new(), times: Vec::new() };
+                    let mut details = Details { places: Vec::new(), contexts: Vec::new() };
                     copy(env, &places, observables, usize::MAX, &mut details.places, "places")?;
                     let mut bytes = Vec::new();
-                    let bytes = copy(env, &times, times_length, usize::MAX, &mut bytes, "times")?;
-                    details.times = unsigned(bytes).to_vec();
+                    let bytes = copy(env, &contexts, contexts_length, usize::MAX, &mut bytes, "contexts")?;
+                    details.contexts = unsigned(bytes).to_vec();
                     Ok(details)
                 })
             })?;

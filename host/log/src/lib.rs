@@ -34,6 +34,7 @@ mod marks;
 mod ndjson;
 mod observe;
 mod parser;
+mod ports;
 mod squid;
 mod syslog;
 mod text;

@@ -10,7 +10,7 @@ use crate::detect::{BYTE_ORDER_MARK, without_hole};
 use crate::fields::Fields;
 use crate::format::Format;
 use crate::malformed::{MAX_LINE_BYTES, MalformedLine};
-use crate::{combined, ecs::Event, lines, ndjson, squid, syslog, text, time, zeek};
+use crate::{combined, ecs::Event, lines, ndjson, ports, squid, syslog, text, time, zeek};
 
 /// The field under which observables of free text are shown.
 const MESSAGE: &str = "message";
@@ -174,6 +174,11 @@ impl Parser {
             Inner::Text => None,
         };
         event.unwrap_or_else(|| one_field(MESSAGE, &line[..line.len().min(MAX_LINE_BYTES)], self.time(line)))
+    }
+
+    /// The port that a line's connection went to, if it says so.
+    pub fn destination_port(&self, line: &[u8]) -> Option<u16> {
+        ports::destination(&self.event(line))
     }
 
     /// The event's own time, if the line has one.

@@ -81,7 +81,8 @@ pub(crate) fn feed_of_url(kind: &str, url: &str) -> Result<(Feed, Http), ConfigE
     // Writing a string to a string cannot fail.
     let _ = url.serialize(toml::ser::ValueSerializer::new(&mut quoted));
     // Nothing is read from the state or written to it.
-    let text = format!("state = \"state\"\n[[feeds]]\nname = \"{kind}\"\ntype = \"{kind}\"\nurl = {quoted}\n");
+    let text =
+        format!("state = \"state\"\n[[feeds]]\nname = \"{kind}\"\ntype = \"{kind}\"\nurl = {quoted}\n");
     let name = "the command line";
     let Config { mut feeds, http, .. } = parse(name, &text, Path::new("/"))?.config;
     match feeds.pop() {

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use threatsieve_blacklist::{Policy, Tlp, UrlMode};
+use threatsieve_blacklist::{Policy, Timestamp, Tlp, UrlMode};
 use threatsieve_feed::FeedFormat;
 use threatsieve_log::{Fields, Format};
 use url::Url;
@@ -230,6 +230,14 @@ pub(crate) struct History {
     pub(crate) window: Duration,
     /// Longest time of one round that is spent on history; the rest waits for the next.
     pub(crate) budget: Duration,
+}
+
+impl History {
+    /// The start of the window.
+    pub(crate) fn oldest(&self, now: Timestamp) -> Timestamp {
+        let window = i64::try_from(self.window.as_micros()).unwrap_or(i64::MAX);
+        Timestamp(now.0.saturating_sub(window))
+    }
 }
 
 /// Where flagged events go.

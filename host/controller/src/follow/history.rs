@@ -12,7 +12,6 @@ use threatsieve_blacklist::Timestamp;
 use threatsieve_log::Fields;
 
 use super::commit::{Counts, Moves};
-use super::logs::oldest;
 use super::stretch::{Ended, Matched, Matching, Stretch};
 use crate::config::Config;
 use crate::matching::Matcher;
@@ -48,7 +47,7 @@ pub(crate) fn match_history(
     stop: &Stop,
 ) -> anyhow::Result<HistoryReport> {
     let start = Instant::now();
-    let oldest = oldest(config, now);
+    let oldest = config.history.oldest(now);
     let mut work = Work { config, store, report: HistoryReport::default(), now };
     let due = work.store.rematches(oldest)?;
     let (mut matcher, mut loaded) = (Some(matcher), None);

@@ -78,7 +78,7 @@ pub(crate) fn follow_logs(
 ) -> anyhow::Result<FollowReport> {
     let mut report = FollowReport::default();
     let mut troubles = Troubles::default();
-    let oldest = oldest(config, now);
+    let oldest = config.history.oldest(now);
     let FoundFiles { present, shared, missing } = find(&config.logs);
     report.shared = shared.len() as u64;
     let known = LogFile::all(&store.connection)?;
@@ -105,12 +105,6 @@ pub(crate) fn follow_logs(
     }
     report.troubles = troubles.settle(&store.connection, now)?;
     Ok(report)
-}
-
-/// The start of the history window.
-pub(super) fn oldest(config: &Config, now: Timestamp) -> Timestamp {
-    let window = i64::try_from(config.history.window.as_micros()).unwrap_or(i64::MAX);
-    Timestamp(now.0.saturating_sub(window))
 }
 
 /// Counts and tells what was wrong with lines.

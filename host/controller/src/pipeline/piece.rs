@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use memchr::memchr;
 use threatsieve_blacklist::{Batch, Hit, Kind, Timestamp};
-use threatsieve_flag::Found;
+use threatsieve_flag::{Found, MAX_INDICATORS};
 use threatsieve_log::{Format, MAX_LINE_BYTES, Parser};
 use threatsieve_runner::{Answer, CheckError};
 
@@ -28,9 +28,6 @@ const PART_BYTES: usize = 1024 * 1024;
 /// Calls in a row that may fail while a failed batch is taken apart. One bad line fails about a dozen; more than this, and it is
 /// not the lines.
 const MAX_FAILED_CALLS: u32 = 64;
-/// Indicators named for one event; more are counted. Only a line of many thousand values, or a value
-/// that very many indicators name, has so many.
-const MAX_MATCHES: usize = 1000;
 /// Lines at a piece's end of which one should have a time.
 const TIMED_LINES: usize = 8;
 /// Characters of a line that are shown as an example.
@@ -189,7 +186,7 @@ struct Lines<'w, 'a, 'c, Out> {
     pending: Vec<Pending<'c>>,
     /// What was found so far in a line that goes on in the next batch.
     held: Vec<Found>,
-    /// Matches of that line beyond [`MAX_MATCHES`].
+    /// Matches of that line beyond [`MAX_INDICATORS`].
     omitted: u64,
     /// Nobody wants more.
     over: bool,
@@ -351,7 +348,7 @@ impl<'c, Out: Collected> Lines<'_, '_, 'c, Out> {
         let named = |found: &[Found]| -> usize {
             found.iter().map(|found| found.matched.entry.indicators.len()).sum()
         };
-        let mut room = MAX_MATCHES.saturating_sub(named(&self.held));
+        let mut room = MAX_INDICATORS.saturating_sub(named(&self.held));
         let ports = matcher.compares_ports().then(|| Ports::of(&self.parser, one.line));
         for hit in hits {
             let number = hit.observable + offset - one.places.start + one.before;

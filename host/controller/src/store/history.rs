@@ -55,6 +55,15 @@ pub(crate) fn renew(connection: &Connection, now: Timestamp) -> anyhow::Result<(
     Ok(())
 }
 
+/// Has files read that were passed over because they were too old, and are not any more.
+pub(crate) fn read_passed_over(connection: &Connection, oldest: Timestamp) -> anyhow::Result<()> {
+    connection.execute(
+        "UPDATE files SET settled = 0 WHERE settled AND offset + partial = 0 AND modified >= ?1",
+        [oldest.0],
+    )?;
+    Ok(())
+}
+
 /// Stores how far a file is matched again.
 pub(crate) fn move_to(connection: &Connection, file: i64, place: &Place) -> anyhow::Result<()> {
     connection

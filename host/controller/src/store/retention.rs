@@ -41,7 +41,7 @@ pub(crate) struct Kept {
 
 impl Limits {
     pub(crate) fn new(config: &Config, now: Timestamp) -> Limits {
-        let oldest = before(now, config.history.window);
+        let oldest = config.history.oldest(now);
         Limits { retention: config.retention.clone(), oldest, sends_mails: config.alerts.is_some() }
     }
 }

@@ -157,7 +157,7 @@ fn a_document_of_very_many_matches_is_cut() {
         batch.push(Kind::Host, format!("h{n}.example").as_bytes());
     }
     let options = CheckOptions::read(with("max_matches", json!(5000)).to_string().as_bytes()).unwrap();
-    let details = || Ok(Details { places: vec![place(0, 0); 2000], times: vec![0] });
+    let details = || Ok(Details { places: vec![place(0, 0); 2000], contexts: vec![0; 3] });
     let answer = check(&loaded, &options, batch.as_bytes(), 2000, 1, NOW, details).unwrap().unwrap();
     let answer: Json = serde_json::from_slice(&answer).unwrap();
     assert_eq!(answer["documents"][0]["enrichments"].as_array().unwrap().len(), 1000);
@@ -210,30 +210,30 @@ fn a_very_long_answer_is_cut() {
 
 /// What Java hands over may be wrong, and then it is an error, never a crash.
 #[test]
-fn places_and_times_are_held_to_the_batch() {
+fn places_and_contexts_are_held_to_the_batch() {
     let world = world(vec![indicator("a", "evil.com")]);
     let loaded = world.node.blacklist("main").unwrap();
     let options = CheckOptions::read(processor().to_string().as_bytes()).unwrap();
     let mut batch = Batch::new();
     batch.push(Kind::Any, b"evil.com");
     batch.push(Kind::Any, b"evil.com");
-    let refused = |places: Vec<i32>, times: &[u8]| {
-        let details = Details { places, times: times.to_vec() };
+    let refused = |places: Vec<i32>, contexts: &[u8]| {
+        let details = Details { places, contexts: contexts.to_vec() };
         let failure = check(&loaded, &options, batch.as_bytes(), 2, 2, NOW, || Ok(details)).unwrap_err();
         assert_eq!(failure.kind, failure::Kind::Internal);
         failure.message
     };
     let good = vec![place(0, 0), place(1, 3)];
-    assert!(refused(good.clone(), &[0]).contains("expected those of 2 documents, got 1"));
-    assert!(refused(good.clone(), &[0, 0, 0]).contains("got 3"));
-    assert!(refused(good.clone(), &[0, 9, b'2']).contains("document 1 runs past the end"));
-    assert!(refused(vec![place(0, 0)], &[0, 0]).contains("2 observables, and 1 places"));
-    assert!(refused(vec![place(0, 0), place(2, 0)], &[0, 0]).contains("document 2"));
-    assert!(refused(vec![place(1, 0), place(0, 0)], &[0, 0]).contains("from 1 on"));
-    assert!(refused(vec![place(0, 0), place(1, 4)], &[0, 0]).contains("field 4"));
-    assert!(refused(vec![-1, -1], &[0, 0]).contains("document 16777215"));
+    assert!(refused(good.clone(), &[0; 3]).contains("expected those of 2 documents, got 1"));
+    assert!(refused(good.clone(), &[0; 9]).contains("got more"));
+    assert!(refused(good.clone(), &[0, 0, 0, 9, b'2']).contains("document 1 runs past the end"));
+    assert!(refused(vec![place(0, 0)], &[0; 6]).contains("2 observables, and 1 places"));
+    assert!(refused(vec![place(0, 0), place(2, 0)], &[0; 6]).contains("document 2"));
+    assert!(refused(vec![place(1, 0), place(0, 0)], &[0; 6]).contains("from 1 on"));
+    assert!(refused(vec![place(0, 0), place(1, 4)], &[0; 6]).contains("field 4"));
+    assert!(refused(vec![-1, -1], &[0; 6]).contains("document 16777215"));
     let whole = check(&loaded, &options, batch.as_bytes(), 2, 2, NOW, || {
-        Ok(Details { places: good.clone(), times: vec![0, 0] })
+        Ok(Details { places: good.clone(), contexts: vec![0; 6] })
     });
     assert!(whole.unwrap().is_some());
     assert_eq!(loaded.runner.counters().batches, 9);
@@ -245,7 +245,7 @@ fn malformed_batches_are_errors() {
     let loaded = world.node.blacklist("main").unwrap();
     let options = CheckOptions::read(processor().to_string().as_bytes()).unwrap();
     let refused = |batch: &[u8]| {
-        let details = || Ok(Details { places: vec![place(0, 0)], times: vec![0] });
+        let details = || Ok(Details { places: vec![place(0, 0)], contexts: vec![0; 3] });
         check(&loaded, &options, batch, 1, 1, NOW, details).unwrap_err().kind
     };
     assert_eq!(refused(&[9, 0, 0, 1, b'a']), failure::Kind::Internal);

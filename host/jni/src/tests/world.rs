@@ -75,18 +75,19 @@ impl World {
         options: &Json,
         documents: &[(&[&str], &str)],
     ) -> Result<Option<Json>, Failure> {
-        let (mut batch, mut places, mut times) = (Batch::new(), Vec::new(), Vec::new());
+        let (mut batch, mut places, mut contexts) = (Batch::new(), Vec::new(), Vec::new());
         for (number, (values, time)) in documents.iter().enumerate() {
             for (field, value) in values.iter().enumerate() {
                 assert!(batch.push(Kind::Any, value.as_bytes()));
                 places.push(place(number as u32, field as u8));
             }
-            times.push(time.len() as u8);
-            times.extend_from_slice(time.as_bytes());
+            contexts.push(time.len() as u8);
+            contexts.extend_from_slice(time.as_bytes());
+            contexts.extend_from_slice(&0_u16.to_le_bytes());
         }
         let loaded = self.node.blacklist(blacklist)?;
         let options = CheckOptions::cached(options.to_string().as_bytes())?;
-        let details = || Ok(Details { places, times });
+        let details = || Ok(Details { places, contexts });
         let (observables, documents) = (batch.len() as u32, documents.len() as u32);
         let answer = check(&loaded, &options, batch.as_bytes(), observables, documents, NOW, details)?;
         Ok(answer.map(|answer| serde_json::from_slice(&answer).unwrap()))

@@ -58,8 +58,7 @@ fn smtp(port: u16) -> Smtp {
 }
 
 async fn send(smtp: &Smtp) -> Result<(), Trouble> {
-    let (from, to): (Address, Address) =
-        ("from@a.example".parse().unwrap(), "to@b.example".parse().unwrap());
+    let (from, to): (Address, Address) = ("from@a.example".parse().unwrap(), "to@b.example".parse().unwrap());
     Server::new(smtp).send(&from, &to, MAIL).await
 }
 
@@ -68,8 +67,7 @@ async fn mails_go_over_one_connection() {
     let (port, got) = server(usual);
     let password = Some(Secret::new("pass".to_owned()));
     let smtp = Smtp { user: Some("me".to_owned()), password, ..smtp(port) };
-    let (from, to): (Address, Address) =
-        ("from@a.example".parse().unwrap(), "to@b.example".parse().unwrap());
+    let (from, to): (Address, Address) = ("from@a.example".parse().unwrap(), "to@b.example".parse().unwrap());
     let mut server = Server::new(&smtp);
     server.send(&from, &to, MAIL).await.unwrap();
     server.send(&from, &to, MAIL).await.unwrap();

@@ -3,7 +3,7 @@
 use anyhow::Context;
 use rusqlite::{Connection, OptionalExtension, Transaction, named_params};
 use threatsieve_blacklist::image::FORMAT;
-use threatsieve_blacklist::{Blacklist, NORMALISER, Policy, Role, Timestamp};
+use threatsieve_blacklist::{Blacklist, NORMALISER, Role, Timestamp};
 use threatsieve_runner::MemoryFile;
 
 use super::newly::{PolicyKept, Rules};
@@ -205,15 +205,27 @@ pub(super) fn forget_generations(
     Ok(())
 }
 
-/// Keeps the policy of this round; `true` when it lets in more than that of the last one.
-pub(super) fn take_policy(transaction: &Transaction<'_>, policy: &Policy) -> anyhow::Result<bool> {
-    let now = PolicyKept::of(policy);
+/// Keeps the policy of this round, and compares it with that of the last one.
+pub(super) fn take_policy(transaction: &Transaction<'_>, config: &Config) -> anyhow::Result<Loosened> {
+    let now = PolicyKept::of(config);
     let before: Option<String> = transaction.query_row("SELECT policy FROM builds", [], |row| row.get(0))?;
     let before: Option<PolicyKept> = before.map(|before| serde_json::from_str(&before)).transpose()?;
     if before.as_ref() != Some(&now) {
         transaction.execute("UPDATE builds SET policy = ?1", [serde_json::to_string(&now)?])?;
     }
-    Ok(before.is_some_and(|before| now.lets_in_more_than(&before)))
+    Ok(before.map_or(Loosened::default(), |before| Loosened {
+        more_counts: now.lets_in_more_than(&before),
+        older_events_count: now.looks_back_further_than(&before),
+    }))
+}
+
+/// How a policy differs from that of the last round.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Loosened {
+    /// Something counts that did not.
+    pub(super) more_counts: bool,
+    /// Events count that were too old.
+    pub(super) older_events_count: bool,
 }
 
 fn number(generation: u64) -> anyhow::Result<i64> {

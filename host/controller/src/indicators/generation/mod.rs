@@ -93,8 +93,12 @@ pub(crate) fn build(store: &mut Store, config: &Config, now: Timestamp) -> anyho
 /// Has stored lines matched again if the policy lets in more than that of the last round.
 pub(crate) fn follow_policy(store: &mut Store, config: &Config, now: Timestamp) -> anyhow::Result<()> {
     let transaction = store.write()?;
-    if ledger::take_policy(&transaction, &config.policy)? {
+    let loosened = ledger::take_policy(&transaction, config)?;
+    if loosened.more_counts {
         history::renew(&transaction, now)?;
+    }
+    if loosened.older_events_count {
+        history::read_passed_over(&transaction, config.history.oldest(now))?;
     }
     transaction.commit()?;
     Ok(())

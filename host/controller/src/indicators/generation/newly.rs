@@ -44,19 +44,28 @@ impl Rules {
     }
 }
 
-/// Which of a blacklist's matches count, as the state keeps it.
+/// Which of a blacklist's matches count, and of which events, as the state keeps it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct PolicyKept {
     min_confidence: u8,
     max_tlp: u8,
     partial: bool,
     exact: bool,
+    /// Microseconds of the history window; `None` as kept by versions that did not keep it.
+    #[serde(default)]
+    window: Option<u64>,
 }
 
 impl PolicyKept {
-    pub(super) fn of(policy: &Policy) -> PolicyKept {
-        let Policy { min_confidence, max_tlp, partial, exact } = *policy;
-        PolicyKept { min_confidence, max_tlp: max_tlp as u8, partial, exact }
+    pub(super) fn of(config: &Config) -> PolicyKept {
+        let Policy { min_confidence, max_tlp, partial, exact } = config.policy;
+        let window = u64::try_from(config.history.window.as_micros()).ok();
+        PolicyKept { min_confidence, max_tlp: max_tlp as u8, partial, exact, window }
+    }
+
+    /// Whether events count that were too old before.
+    pub(super) fn looks_back_further_than(&self, before: &PolicyKept) -> bool {
+        before.window.is_some_and(|before| self.window.is_none_or(|window| window > before))
     }
 
     /// Whether something may count by this policy that did not by the one before.
@@ -65,6 +74,7 @@ impl PolicyKept {
             || self.max_tlp > before.max_tlp
             || self.partial && !before.partial
             || !self.exact && before.exact
+            || self.looks_back_further_than(before)
     }
 
     fn takes(&self, statement: &Statement) -> bool {
@@ -156,7 +166,7 @@ impl Content<'_> {
         former: Option<&Statement>,
         reading: &Reading<'_>,
     ) -> bool {
-        let policy = PolicyKept::of(&self.config.policy);
+        let policy = PolicyKept::of(self.config);
         if !policy.takes(&statement) {
             return false;
         }

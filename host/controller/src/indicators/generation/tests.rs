@@ -259,20 +259,22 @@ fn enough_confidence_and_a_looser_policy_are_new() {
     assert!(bench.builds_due());
     bench.part("a", vec![said(4, 70)]);
     assert!(!bench.builds_due());
-    let mut policy_is_due = |change: fn(&mut Policy)| {
-        change(&mut bench.config.policy);
+    let mut is_due = |change: fn(&mut Config)| {
+        change(&mut bench.config);
         follow_policy(&mut bench.store, &bench.config, bench.now).unwrap();
         bench.is_due()
     };
-    assert!(!policy_is_due(|_| {}));
-    assert!(!policy_is_due(|policy| policy.min_confidence = 60));
-    assert!(policy_is_due(|policy| policy.min_confidence = 59));
-    assert!(!policy_is_due(|policy| policy.max_tlp = Tlp::Green));
-    assert!(policy_is_due(|policy| policy.max_tlp = Tlp::Amber));
-    assert!(policy_is_due(|policy| policy.partial = true));
-    assert!(!policy_is_due(|policy| (policy.partial, policy.exact) = (false, true)));
-    assert!(policy_is_due(|policy| policy.exact = false));
-    assert!(!policy_is_due(|_| {}));
+    assert!(!is_due(|_| {}));
+    assert!(!is_due(|config| config.policy.min_confidence = 60));
+    assert!(is_due(|config| config.policy.min_confidence = 59));
+    assert!(!is_due(|config| config.policy.max_tlp = Tlp::Green));
+    assert!(is_due(|config| config.policy.max_tlp = Tlp::Amber));
+    assert!(is_due(|config| config.policy.partial = true));
+    assert!(!is_due(|config| (config.policy.partial, config.policy.exact) = (false, true)));
+    assert!(is_due(|config| config.policy.exact = false));
+    assert!(!is_due(|config| config.history.window -= Duration::from_secs(1)));
+    assert!(is_due(|config| config.history.window += Duration::from_secs(1)));
+    assert!(!is_due(|_| {}));
 }
 
 #[test]

@@ -119,11 +119,11 @@ public final class Matcher implements Closeable {
         int length,
         int observables,
         int[] places,
-        byte[] times,
-        int timesLength,
+        byte[] contexts,
+        int contextsLength,
         int documents
     ) {
-        return Native.check(handle(), blacklist, options, batch, length, observables, places, times, timesLength, documents);
+        return Native.check(handle(), blacklist, options, batch, length, observables, places, contexts, contextsLength, documents);
     }
 
     /** {@link Native#checkLines}. */

@@ -62,8 +62,9 @@ final class Native {
      * @param length bytes used of {@code batch}, at most 8,388,608
      * @param observables how many, at most 65,536
      * @param places per observable {@code document << 8 | field}, documents ascending
-     * @param times per document a {@code u8} length and that many bytes of its {@code @timestamp} (0: none)
-     * @param timesLength bytes used of {@code times}
+     * @param contexts per document a {@code u8} length, that many bytes of its {@code @timestamp} (0: none), and a
+     *     little-endian {@code u16} with its {@code destination.port} (0: none)
+     * @param contextsLength bytes used of {@code contexts}
      * @param documents how many
      * @return {@code null} when nothing is to be written into any document, which is usual, and never the case with {@code "stamp":"all"}. Else
      *     JSON {@code {"generation":n,"documents":[{"document":i,"enrichments":[{ECS}...],"confidence":[n|null...],"withheld":n,"omitted":n}
@@ -77,8 +78,8 @@ final class Native {
         int length,
         int observables,
         int[] places,
-        byte[] times,
-        int timesLength,
+        byte[] contexts,
+        int contextsLength,
         int documents
     );
 

@@ -3,6 +3,7 @@ package org.threatsieve.opensearch.blacklists;
 import java.io.IOException;
 import java.util.Objects;
 import java.util.Set;
+import java.util.concurrent.ThreadLocalRandom;
 
 import org.apache.logging.log4j.LogManager;
 import org.apache.logging.log4j.Logger;
@@ -15,7 +16,13 @@ final class Changes {
     private static final Logger logger = LogManager.getLogger(Changes.class);
 
     /** How often a decision is taken again that others overtook. */
-    static final int ATTEMPTS = 10;
+    static final int ATTEMPTS = 20;
+
+    /** Longest wait before the second attempt, in milliseconds; it doubles with each further one. */
+    private static final long PAUSE_MILLIS = 10;
+
+    /** How often the wait doubles. */
+    private static final int DOUBLINGS = 6;
 
     private final BlacklistIndex index;
     private final Store store;
@@ -61,6 +68,7 @@ final class Changes {
     /** Writes down what has happened already. */
     void record(String name, Change change) throws IOException {
         for (int attempt = 0; attempt < ATTEMPTS; attempt++) {
+            pause(name, attempt);
             History history = store.history(name);
             History next = change.of(history);
             if (next.manifests().equals(history.manifests())) {
@@ -87,6 +95,19 @@ final class Changes {
                 throw ThreatsieveRefused.unable("plugin", "the cluster manager does not have the plugin: install it on all nodes that may be elected");
             }
             throw e;
+        }
+    }
+
+    /** Waits before an attempt that is not the first, for a random time: those who change a name at the same time do not meet again. */
+    static void pause(String name, int attempt) {
+        if (attempt == 0) {
+            return;
+        }
+        try {
+            Thread.sleep(ThreadLocalRandom.current().nextLong(PAUSE_MILLIS << Math.min(attempt, DOUBLINGS)));
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+            throw contended(name);
         }
     }
 

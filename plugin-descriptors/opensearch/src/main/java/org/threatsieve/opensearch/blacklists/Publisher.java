@@ -140,6 +140,7 @@ public final class Publisher {
         try {
             Pointer current = changes.pointer(name);
             for (int attempt = 0; attempt < Changes.ATTEMPTS; attempt++) {
+                Changes.pause(name, attempt);
                 History history = store.history(name);
                 boolean repeated = manifest.pointer().equals(current);
                 Manifest there = history.find(manifest.pointer());
@@ -219,6 +220,7 @@ public final class Publisher {
         String name = request.name;
         Pointer current = changes.pointer(name);
         for (int attempt = 0; attempt < Changes.ATTEMPTS; attempt++) {
+            Changes.pause(name, attempt);
             requireServed(name, current);
             History history = store.history(name);
             Manifest target = request.generation == null ? history.before(current) : history.find(request.generation);
@@ -279,6 +281,7 @@ public final class Publisher {
         String name = request.name;
         Pointer current = changes.pointer(name);
         for (int attempt = 0; attempt < Changes.ATTEMPTS; attempt++) {
+            Changes.pause(name, attempt);
             requireServed(name, current);
             History history = store.history(name);
             Changes.Outcome outcome = changes.change(name, current, null, history, history.deleted(new Stamp(now(), user)));

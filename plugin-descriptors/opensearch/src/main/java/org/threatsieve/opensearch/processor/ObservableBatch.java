@@ -14,11 +14,14 @@ final class ObservableBatch extends EventBatch implements FieldTree.Visitor {
     private static final int HEADER_BYTES = 4;
     /** A time's length is one byte. */
     private static final int MAX_TIME_BYTES = 255;
+    private static final int PORT_BYTES = 2;
+    private static final int MAX_PORT = 65_535;
+    private static final FieldPath PORT = new FieldPath("destination.port");
     /** Kept for the next call; what grew beyond is given back. */
     private static final int KEPT_PLACES = 16 * 1024;
 
     private final OutBuffer batch = new OutBuffer(MAX_BYTES);
-    private final OutBuffer times = new OutBuffer(MAX_BYTES);
+    private final OutBuffer contexts = new OutBuffer(MAX_BYTES);
     private int[] places = new int[1024];
     private int observables;
     private boolean full;
@@ -33,7 +36,7 @@ final class ObservableBatch extends EventBatch implements FieldTree.Visitor {
     @Override
     void clearBytes() {
         batch.clear();
-        times.clear();
+        contexts.clear();
         observables = 0;
         if (places.length > KEPT_PLACES) {
             places = new int[KEPT_PLACES];
@@ -44,7 +47,7 @@ final class ObservableBatch extends EventBatch implements FieldTree.Visitor {
     boolean put(Map<String, Object> event) {
         int batchBefore = batch.length;
         int observablesBefore = observables;
-        full = times.reserve(1 + MAX_TIME_BYTES) == false;
+        full = contexts.reserve(1 + MAX_TIME_BYTES + PORT_BYTES) == false;
         fields.walk(event, this);
         if (full && events() > 0) {
             batch.length = batchBefore;
@@ -56,6 +59,7 @@ final class ObservableBatch extends EventBatch implements FieldTree.Visitor {
             leaveOut(LeftOut.TOO_MANY);
         }
         putTime(event.get("@timestamp"));
+        putPort(event);
         return true;
     }
 
@@ -86,14 +90,38 @@ final class ObservableBatch extends EventBatch implements FieldTree.Visitor {
     }
 
     private void putTime(Object time) {
-        int header = times.length;
-        int length = time instanceof String || time instanceof Number ? times.putText(1, time.toString()) : -1;
+        int header = contexts.length;
+        int length = time instanceof String || time instanceof Number ? contexts.putText(1, time.toString()) : -1;
         if (length < 0 || length > MAX_TIME_BYTES) {
-            times.length = header;
-            times.putByte(0);
+            contexts.length = header;
+            contexts.putByte(0);
         } else {
-            times.bytes[header] = (byte) length;
+            contexts.bytes[header] = (byte) length;
         }
+    }
+
+    /** The port that was connected to, for indicators that match only on theirs; 0 where there is none. */
+    private void putPort(Map<String, Object> event) {
+        int port = 0;
+        for (Object value : PORT.values(event)) {
+            port = port == 0 ? port(value) : port;
+        }
+        contexts.putByte(port & 0xff);
+        contexts.putByte(port >> 8);
+    }
+
+    private static int port(Object value) {
+        long number = 0;
+        if (value instanceof Number there) {
+            number = there.longValue();
+        } else if (value instanceof String text) {
+            try {
+                number = Long.parseLong(text);
+            } catch (NumberFormatException e) {
+                // No port.
+            }
+        }
+        return number > 0 && number <= MAX_PORT ? (int) number : 0;
     }
 
     @Override
@@ -105,8 +133,8 @@ final class ObservableBatch extends EventBatch implements FieldTree.Visitor {
             batch.length,
             observables,
             places,
-            times.bytes,
-            times.length,
+            contexts.bytes,
+            contexts.length,
             events()
         );
     }
