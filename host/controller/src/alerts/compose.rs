@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 
 use anyhow::Context;
-use rusqlite::TransactionBehavior;
 use threatsieve_blacklist::Timestamp;
 
 use super::mail::Letter;
@@ -16,7 +15,7 @@ use crate::store::untold;
 /// Composes one digest for each recipient who is to be told anything, and marks all new matches as told: those above a recipient's TLP
 /// ceiling are kept from that recipient for good, muted ones from all. Without a configuration nobody wants to be told. Returns the mails.
 pub(crate) fn compose(alerts: Option<&Alerts>, store: &mut Store, now: Timestamp) -> anyhow::Result<u64> {
-    let transaction = store.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    let transaction = store.write()?;
     if !untold::gather(&transaction, now).context("matches to be told")? {
         return Ok(0);
     }

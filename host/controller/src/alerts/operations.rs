@@ -1,7 +1,6 @@
 //! Mails to operators: what of the service itself began to fail, and what works again.
 
 use askama::Template;
-use rusqlite::Transaction;
 use threatsieve_blacklist::Timestamp;
 
 use super::defang::defanged;
@@ -9,6 +8,7 @@ use super::mail::Letter;
 use crate::conditions::{Changes, Condition};
 use crate::config::Config;
 use crate::output::{Rfc3339, clipped, counted};
+use crate::store::Transaction;
 use crate::store::mails::add_mail;
 
 /// Maximum number of conditions listed in one part of a mail; more are counted.

@@ -59,7 +59,7 @@ impl State {
         let folder = tempfile::tempdir().unwrap();
         let store = Store::open(folder.path()).unwrap();
         store
-            .connection
+            .connection()
             .execute(
                 "INSERT INTO files (id, source, digest, digest_bytes, path, device, inode, size, modified, seen)
                  VALUES (1, 'squid', x'00', 1, '/var/log/squid/access.log', 1, 1, 1, 1, 1)",
@@ -74,7 +74,7 @@ impl State {
         self.lines += 1;
         let (line, occurred) = (self.lines, NOW.0 - ago * 1_000_000);
         self.store
-            .connection
+            .connection()
             .execute(
                 "INSERT INTO events (id, file, offset, line, uid, occurred, source, raw) VALUES (?1, 1, ?1, ?1, ?1 || '', ?2, ?3, ?4)",
                 params![line, occurred, source, raw],
@@ -85,7 +85,7 @@ impl State {
 
     fn matched(&self, event: i64, observable: &str, said: Said<'_>, historic: bool) {
         self.store
-            .connection
+            .connection()
             .execute(
                 "INSERT INTO matches (event, feed, indicator, entry_type, entry, observable, field, how, confidence, tlp, name,
                                       generation, found, historic)
@@ -128,7 +128,7 @@ impl State {
 
     fn bodies(&self) -> Vec<(String, String)> {
         let mut statement =
-            self.store.connection.prepare("SELECT recipient, body FROM mails ORDER BY id").unwrap();
+            self.store.connection().prepare("SELECT recipient, body FROM mails ORDER BY id").unwrap();
         let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get::<_, Vec<u8>>(1)?))).unwrap();
         rows.map(|row| row.map(|(to, body)| (to, String::from_utf8(body).unwrap())).unwrap()).collect()
     }
@@ -285,14 +285,14 @@ fn everything_is_told_once() {
         state.matched(event, "more.example", listed("urlhaus", "more.example"), false);
         state
             .store
-            .connection
+            .connection()
             .execute("UPDATE matches SET retracted = ? WHERE told = 0", [retracted])
             .unwrap();
         assert_eq!(compose(retracted.map(|_| &alerts), &mut state.store, later).unwrap(), 0);
         assert_eq!(compose(Some(&alerts), &mut state.store, later).unwrap(), 0);
     }
     let again = "UPDATE matches SET retracted = NULL WHERE retracted IS NOT NULL";
-    assert_eq!(state.store.connection.execute(again, []).unwrap(), 1);
+    assert_eq!(state.store.connection().execute(again, []).unwrap(), 1);
     assert_eq!(compose(Some(&alerts), &mut state.store, later).unwrap(), 1);
     let (text, _) = parts(&state.bodies().pop().unwrap().1);
     assert!(text.contains("more[.]example"), "{text}");
@@ -333,7 +333,7 @@ fn muted_matches_are_counted_and_not_told() {
 fn a_flood_is_one_mail_of_bounded_size() {
     let mut state = State::new();
     let long = "ü".repeat(2000);
-    state.store.connection.execute_batch("BEGIN").unwrap();
+    state.store.connection().execute_batch("BEGIN").unwrap();
     for number in 0..3000 {
         let source = format!("host-{number}.{}", "x".repeat(200));
         let event = state.event(number, Some(&source), &long);
@@ -342,7 +342,7 @@ fn a_flood_is_one_mail_of_bounded_size() {
             state.matched(event, &entry, Said { name: Some(&long), ..listed(&feed, &entry) }, true);
         }
     }
-    state.store.connection.execute_batch("COMMIT").unwrap();
+    state.store.connection().execute_batch("COMMIT").unwrap();
     let mut alerts = state.alerts(&[("soc@soc.example", Tlp::Red)]);
     (alerts.max_groups, alerts.max_examples) = (500, 50);
     assert_eq!(compose(Some(&alerts), &mut state.store, NOW).unwrap(), 1);

@@ -11,7 +11,6 @@ mod tests;
 
 use std::fmt;
 
-use rusqlite::Transaction;
 use serde::{Serialize, Serializer};
 use threatsieve_blacklist::Timestamp;
 
@@ -19,6 +18,7 @@ pub(crate) use assess::assess;
 
 use crate::exit::Exit;
 use crate::output::Rfc3339;
+use crate::store::Transaction;
 use crate::store::conditions;
 
 /// Kinds of conditions. The names are part of the state, of JSON and of the documentation.

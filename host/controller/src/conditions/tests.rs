@@ -56,7 +56,7 @@ impl Desk {
 
     fn mails(&self) -> Vec<(String, String)> {
         let sql = "SELECT subject, body FROM mails ORDER BY id";
-        let mut statement = self.store.connection.prepare(sql).unwrap();
+        let mut statement = self.store.connection().prepare(sql).unwrap();
         let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get::<_, Vec<u8>>(1)?))).unwrap();
         rows.map(|row| row.map(|(subject, body)| (subject, String::from_utf8(body).unwrap())).unwrap())
             .collect()

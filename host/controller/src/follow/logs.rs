@@ -81,8 +81,8 @@ pub(crate) fn follow_logs(
     let oldest = config.history.oldest(now);
     let FoundFiles { present, shared, missing } = find(&config.logs);
     report.shared = shared.len() as u64;
-    let known = LogFile::all(&store.connection)?;
-    let mut identified = identify(present, known, known_copies(&store.connection)?);
+    let known = LogFile::all(store.connection())?;
+    let mut identified = identify(present, known, known_copies(store.connection())?);
     identified.missing.extend(missing);
     let plan =
         Plan { sources: &config.logs, round, now, oldest, report: &mut report, troubles: &mut troubles };
@@ -103,7 +103,7 @@ pub(crate) fn follow_logs(
             }
         }
     }
-    report.troubles = troubles.settle(&store.connection, now)?;
+    report.troubles = troubles.settle(store.connection(), now)?;
     Ok(report)
 }
 

@@ -6,7 +6,6 @@ use std::time::Duration;
 
 use anyhow::anyhow;
 use memchr::memchr;
-use rusqlite::Connection;
 use threatsieve_blacklist::Timestamp;
 
 use super::FollowReport;
@@ -16,6 +15,7 @@ use super::opened::{Head, Opened};
 use super::stretch::Stretch;
 use super::troubles::Troubles;
 use crate::config::LogSource;
+use crate::store::Connection;
 use crate::store::files::{LogFile, Place, set_copies};
 
 /// A file that was not written to for so long is taken to be finished: its last line needs no end.

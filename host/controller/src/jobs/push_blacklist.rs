@@ -125,7 +125,7 @@ fn renumber(store: &mut Store, config: &Config, settings: &OpenSearch) -> Result
             highest(&cluster, name).await
         })
         .map_err(Failure::remote)?;
-    generation::number_above(store, there)?;
+    store.build_above(there)?;
     match generation::build(store, config, now())? {
         Built::Held(why) => Err(anyhow!("the blacklist that was built again is held back: {why}").into()),
         Built::Unchanged | Built::New { .. } => Ok(()),

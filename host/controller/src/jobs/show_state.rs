@@ -9,7 +9,6 @@ use super::configured::{loaded, network_runtime, now};
 use super::test_feed::test_feed;
 use crate::cli::{FeedsArgs, FeedsVerb, IndicatorState, IndicatorsArgs, StatusArgs};
 use crate::exit::{Exit, Failure};
-use crate::indicators::generation;
 use crate::output::{Sink, harmless, moment, note, safe_json};
 use crate::status::{ClusterStatus, Status, feeds};
 use crate::store::{Found, FoundValue, Query, State, Store};
@@ -48,7 +47,7 @@ pub(crate) fn list_feeds(args: &FeedsArgs) -> Result<Exit, Failure> {
     if let Some(name) = &args.allow {
         let mut store = Store::open(&loaded.config.state)?;
         store.allow_held(name)?;
-        generation::allow(&mut store)?;
+        store.allow_next_build()?;
     }
     let store = Store::open_to_read(&loaded.config.state)?;
     let mut all = feeds(&loaded.config, &store)?;

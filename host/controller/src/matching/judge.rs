@@ -16,9 +16,9 @@
 use std::collections::HashMap;
 
 use anyhow::ensure;
-use rusqlite::Connection;
 use threatsieve_flag::Found;
 
+use crate::store::Connection;
 use crate::store::FalsePositives;
 use crate::store::standing::{Standing, is_revoked};
 

@@ -81,6 +81,15 @@ pub(crate) fn add_left_out(
     Ok(())
 }
 
+/// Replaces all that the last build left out.
+pub(crate) fn replace_left_out(
+    connection: &Connection,
+    by_feed: impl IntoIterator<Item = (i64, Vec<LeftOut>)>,
+) -> rusqlite::Result<()> {
+    connection.execute("DELETE FROM left_out WHERE origin = ?1", [LeftOutBy::Build as i64])?;
+    by_feed.into_iter().try_for_each(|(feed, rows)| add_left_out(connection, feed, LeftOutBy::Build, &rows))
+}
+
 fn cut(text: &str) -> &str {
     text.char_indices().nth(VALUE_CHARS).map_or(text, |(end, _)| &text[..end])
 }

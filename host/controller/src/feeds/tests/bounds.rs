@@ -169,7 +169,7 @@ async fn a_row_that_was_pinned_before_can_be_corrected() {
     let (round, feed) = (Round::new(), taxii(&server.at("one/"), None));
     round.takes(&feed).await;
     let pin = "UPDATE indicators SET modified = 32472144000000000, body = (SELECT body FROM indicators)";
-    round.store.lock().unwrap().connection.execute(pin, []).unwrap();
+    round.store.lock().unwrap().connection().execute(pin, []).unwrap();
     assert_eq!(round.takes(&feed).await.1, 1);
 }
 

@@ -109,14 +109,14 @@ fn what_is_forgotten_is_old_and_told() {
     fs::remove_file(world.log("access.log.1")).unwrap();
     world.follow_idle();
     let before = threatsieve_blacklist::Timestamp((NOW - 10 * 24 * 3600) * 1_000_000);
-    world.store.connection.execute("UPDATE matches SET told = 0", []).unwrap();
+    world.store.connection().execute("UPDATE matches SET told = 0", []).unwrap();
     assert_eq!(world.prune(before), 0);
-    world.store.connection.execute("UPDATE matches SET told = 1", []).unwrap();
+    world.store.connection().execute("UPDATE matches SET told = 1", []).unwrap();
     assert_eq!(world.prune(before), 2);
     let count = |table: &str| -> i64 {
         world
             .store
-            .connection
+            .connection()
             .query_row(&format!("SELECT count(*) FROM {table}"), [], |row| row.get(0))
             .unwrap()
     };
@@ -125,7 +125,7 @@ fn what_is_forgotten_is_old_and_told() {
     let later = threatsieve_blacklist::Timestamp((NOW + 1) * 1_000_000);
     world.prune(later);
     let left: i64 =
-        world.store.connection.query_row("SELECT count(*) FROM files", [], |row| row.get(0)).unwrap();
+        world.store.connection().query_row("SELECT count(*) FROM files", [], |row| row.get(0)).unwrap();
     assert_eq!(left, 1);
 }
 

@@ -91,7 +91,7 @@ fn what_a_marking_forbids_to_write_is_counted_and_stays_unnamed() {
     world.list(&[secret, indicator("indicator--open", EVIL)], 2);
     world.append("access.log", &requests(EVIL, 1..2));
     world.follow();
-    let transaction = world.store.connection.transaction().unwrap();
+    let transaction = world.store.write().unwrap();
     assert_eq!(
         retract_matches(&transaction, "feed", "indicator--secret", None, "wrong", world.now).unwrap(),
         2
@@ -125,7 +125,7 @@ fn what_holds_again_after_a_retraction_is_an_addition() {
     let mut world = World::new();
     world.append("access.log", &requests(EVIL, 0..1));
     world.follow();
-    let transaction = world.store.connection.transaction().unwrap();
+    let transaction = world.store.write().unwrap();
     retract_matches(&transaction, "feed", "indicator--1", None, "wrong", world.now).unwrap();
     transaction.commit().unwrap();
     world.list_more(&[indicator("indicator--1", EVIL)], 2);
@@ -150,7 +150,7 @@ fn the_examples_in_the_documentation_are_records_of_this_program() {
     world.follow();
     world.list_more(&[known, later], 4);
     world.history();
-    let transaction = world.store.connection.transaction().unwrap();
+    let transaction = world.store.write().unwrap();
     retract_matches(&transaction, "feed", "www.evil.example", None, "our own site", world.now).unwrap();
     transaction.commit().unwrap();
     world.drain();

@@ -20,7 +20,7 @@ fn new_lines_are_matched_once_and_nothing_new_loads_nothing() {
     let record = world.records().pop().unwrap();
     assert_eq!(record["log"]["offset"], requests(EVIL, 0..3).len() + requests("good.example", 3..4).len());
     let line: i64 =
-        world.store.connection.query_row("SELECT max(line) FROM events", [], |row| row.get(0)).unwrap();
+        world.store.connection().query_row("SELECT max(line) FROM events", [], |row| row.get(0)).unwrap();
     assert_eq!(line, 5);
 }
 
@@ -187,7 +187,7 @@ fn events_of_logs_that_begin_alike_have_names_of_their_own() {
     world.follow();
     assert_eq!(world.flagged().len(), 4);
     let sql = "SELECT count(DISTINCT uid) FROM events";
-    let uids: i64 = world.store.connection.query_row(sql, [], |row| row.get(0)).unwrap();
+    let uids: i64 = world.store.connection().query_row(sql, [], |row| row.get(0)).unwrap();
     assert_eq!(uids, 4);
 }
 
@@ -225,7 +225,7 @@ fn a_log_that_lost_its_end_goes_on_from_there() {
     assert_eq!(world.flagged(), [request(EVIL, 500), request(EVIL, 501)]);
     let (line, uids): (i64, i64) = world
         .store
-        .connection
+        .connection()
         .query_row("SELECT max(line), count(DISTINCT uid) FROM events WHERE raw LIKE '%/50_ %'", [], |row| {
             Ok((row.get(0)?, row.get(1)?))
         })
@@ -349,7 +349,7 @@ fn what_cannot_be_read_is_told_and_the_rest_goes_on() {
     assert!(flagged.len() > 1000 && flagged.contains(&request(EVIL, 0)));
     // It stays so, and is not told anew, until it changes.
     let since = |world: &World| -> Vec<i64> {
-        let mut all = world.store.connection.prepare("SELECT since FROM log_troubles").unwrap();
+        let mut all = world.store.connection().prepare("SELECT since FROM log_troubles").unwrap();
         all.query_map([], |row| row.get(0)).unwrap().collect::<Result<_, _>>().unwrap()
     };
     let before = since(&world);

@@ -63,16 +63,16 @@ impl World {
     pub(super) fn list(&mut self, indicators: &[Indicator], generation: u64) {
         self.matcher = matcher(indicators, generation);
         let sql = "UPDATE generations SET active = 0";
-        self.store.connection.execute(sql, []).unwrap();
+        self.store.connection().execute(sql, []).unwrap();
         let sql = "INSERT OR REPLACE INTO generations (generation, built, file, digest, entries, active) \
                    VALUES (?1, ?1, 'f', x'', 1, 1)";
-        self.store.connection.execute(sql, [generation as i64]).unwrap();
+        self.store.connection().execute(sql, [generation as i64]).unwrap();
     }
 
     /// The same, and stored lines are due.
     pub(super) fn list_more(&mut self, indicators: &[Indicator], generation: u64) {
         self.list(indicators, generation);
-        renew(&self.store.connection, self.now).unwrap();
+        renew(self.store.connection(), self.now).unwrap();
     }
 
     pub(super) fn log(&self, name: &str) -> PathBuf {
@@ -184,7 +184,7 @@ impl World {
                  SELECT RAISE(ABORT, 'killed here') WHERE (SELECT count(*) FROM changes) >= {n};
              END;"
         );
-        self.store.connection.execute_batch(&script).unwrap();
+        self.store.connection().execute_batch(&script).unwrap();
     }
 }
 

@@ -1,7 +1,6 @@
 //! Flags that the allow-list suppresses from now on.
 
 use anyhow::Context;
-use rusqlite::Transaction;
 use threatsieve_blacklist::{
     Batch, Blacklist, CompileOptions, Compiler, DomainMode, GuestBlacklist, Hit, Indicator, IndicatorId,
     Kind, Malformed, Role, Scratch, Timestamp, UrlMode, Value,
@@ -9,6 +8,7 @@ use threatsieve_blacklist::{
 use threatsieve_runner::MemoryFile;
 
 use crate::indicators::merge::add_entry;
+use crate::store::Transaction;
 use crate::store::retraction::{Flagged, flagged, flagged_entries, retract_match};
 
 /// Flags looked at together.

@@ -13,11 +13,11 @@ pub(super) fn suspicion(config: &Config, ledger: &Ledger, made: &Made) -> anyhow
         return Ok(Some(format!("expected the canary {canary:?} to match, got no match")));
     }
     let entries = made.compiled.summary().blocked();
-    let expected = ledger.entries.saturating_sub(made.accounted);
+    let expected = ledger.entries().saturating_sub(made.accounted);
     if entries == 0 && expected > 0 {
         return Ok(Some(format!(
             "expected some of the {} entries in use to stay, got an empty blacklist",
-            ledger.entries
+            ledger.entries()
         )));
     }
     let limit = config.blacklist.max_shrink;

@@ -1,18 +1,19 @@
 //! The indicators in force, read in the order of their keys and compiled beside.
 
 use std::collections::BTreeMap;
+use std::ops::ControlFlow;
 use std::thread;
 
 use anyhow::{Context, anyhow};
 use crossbeam_channel::{Receiver, Sender, bounded};
-use rusqlite::{OptionalExtension, Transaction};
 use threatsieve_blacklist::{CompileOptions, Compiled, Compiler, Indicator, IndicatorId, Refused, Timestamp};
 
 use super::ledger::{Ledger, window_micros};
 use super::newly::Newly;
 use crate::config::{Config, FeedRole};
 use crate::store::body::Statement;
-use crate::store::{ACTIVE, FalsePositives, LeftOut, MAX_LEFT_OUT, REVOKED};
+use crate::store::statements::{feed_number, revoked_values, walk_active};
+use crate::store::{FalsePositives, LeftOut, MAX_LEFT_OUT, Transaction};
 
 /// Indicators handed over at once, and how many such batches may wait.
 const BATCH: usize = 512;
@@ -55,14 +56,14 @@ impl Content<'_> {
         let mut feeds = BTreeMap::new();
         let (compiled, refused) = compile_beside(self.options(generation), |out| {
             for (name, role) in self.feeds() {
-                if let Some(feed) = self.feed(name)? {
+                if let Some(feed) = feed_number(self.transaction, name)? {
                     feeds.insert(name.to_owned(), feed);
                     reading.all(feed, &mut Batches::new(name, role, out))?;
                 }
             }
             Ok(())
         })?;
-        let accounted = reading.accounted + self.revoked_values()?;
+        let accounted = reading.accounted + revoked_values(self.transaction)?;
         let newly = self.newly(&reading)?;
         Ok(Made { compiled, refused, next_expiry: reading.next_expiry, accounted, feeds, newly })
     }
@@ -82,26 +83,6 @@ impl Content<'_> {
             self.config.feeds.iter().map(|feed| (feed.name.as_str(), feed.role)).collect();
         feeds.sort_unstable_by_key(|feed| feed.0);
         feeds
-    }
-
-    pub(super) fn feed(&self, name: &str) -> rusqlite::Result<Option<i64>> {
-        self.transaction
-            .query_row("SELECT id FROM feeds WHERE name = ?1", [name], |row| row.get(0))
-            .optional()
-    }
-
-    /// Values of indicators that were revoked since the last generation.
-    fn revoked_values(&self) -> anyhow::Result<u64> {
-        let mut statement = self.transaction.prepare(
-            "SELECT pending.id, former FROM pending JOIN indicators USING (feed, id) WHERE former IS NOT NULL AND state = ?1",
-        )?;
-        let mut rows = statement.query([REVOKED])?;
-        let mut values = 0;
-        while let Some(row) = rows.next()? {
-            let former = Statement::decode(row.get_ref(0)?.as_str()?, row.get_ref(1)?.as_blob()?)?;
-            values += former.parts.iter().map(|part| part.values.len() as u64).sum::<u64>();
-        }
-        Ok(values)
     }
 }
 
@@ -128,8 +109,8 @@ impl<'a> Reading<'a> {
             transaction: content.transaction,
             false_positives,
             over: over(content.now),
-            over_before: content.ledger.built.map(over),
-            built: content.ledger.built,
+            over_before: content.ledger.builds.built.map(over),
+            built: content.ledger.builds.built,
             next_expiry: None,
             accounted: 0,
             allowance_ended: false,
@@ -152,23 +133,17 @@ impl<'a> Reading<'a> {
 
     /// All rows of a feed.
     fn all(&mut self, feed: i64, out: &mut Batches<'_, '_>) -> anyhow::Result<()> {
-        let transaction = self.transaction;
-        let mut statement = transaction.prepare_cached(
-            "SELECT id, modified, body FROM indicators WHERE feed = ?1 AND state = ?2 ORDER BY id",
-        )?;
-        let mut rows = statement.query((feed, ACTIVE))?;
-        while let Some(row) = rows.next()? {
-            let id = row.get_ref(0)?.as_str()?;
-            let statement = Statement::decode(id, row.get_ref(2)?.as_blob()?)?;
-            self.hand_over(id, row.get(1)?, statement, out)?;
-        }
+        walk_active(self.transaction, feed, |id, modified, statement| {
+            self.hand_over(id, modified, statement, out)?;
+            Ok(ControlFlow::Continue(()))
+        })?;
         out.flush()
     }
 
     fn hand_over(
         &mut self,
         id: &str,
-        modified: Option<i64>,
+        modified: Option<Timestamp>,
         mut statement: Statement,
         out: &mut Batches<'_, '_>,
     ) -> anyhow::Result<()> {
@@ -203,7 +178,7 @@ impl<'a> Reading<'a> {
                 self.next_expiry = Some(self.next_expiry.map_or(until, |expiry| expiry.min(until)));
             }
         }
-        statement.indicators(id, modified.map(Timestamp), |indicator| out.push(indicator))
+        statement.indicators(id, modified, |indicator| out.push(indicator))
     }
 }
 

@@ -7,10 +7,10 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
-use rusqlite::Connection;
 
 use crate::sources::Replacement;
-use crate::store::private;
+use crate::store::generations::kept_files;
+use crate::store::{Connection, private};
 
 /// The folder for blacklists.
 pub(super) struct Files {
@@ -48,10 +48,7 @@ impl Files {
     /// Removes the files that the state does not name: of generations before the last `kept` ones, and of runs that
     /// were killed.
     pub(super) fn clean(&self, connection: &Connection, kept: u32) -> anyhow::Result<()> {
-        let mut statement =
-            connection.prepare_cached("SELECT file FROM generations ORDER BY generation DESC LIMIT ?1")?;
-        let names = statement.query_map([kept], |row| row.get(0))?;
-        remove_others(&self.blacklists, &names.collect::<Result<_, _>>()?)?;
+        remove_others(&self.blacklists, &kept_files(connection, kept)?)?;
         if self.history.is_dir() {
             remove_others(&self.history, &HashSet::new())?;
             // Somebody's own file in it keeps it.

@@ -123,12 +123,12 @@ impl Bench {
     pub(super) fn log(&mut self) {
         let sql = "INSERT INTO files (source, digest, digest_bytes, path, device, inode, size, modified, offset, seen)
              VALUES ('s', x'', 0, 'p', 1, 1, 1, 1, 100, 1)";
-        self.store.connection.execute(sql, []).unwrap();
+        self.store.connection().execute(sql, []).unwrap();
     }
 
     /// Whether stored lines became due since the last time.
     fn is_due(&mut self) -> bool {
-        self.store.connection.execute("DELETE FROM history", []).unwrap() > 0
+        self.store.connection().execute("DELETE FROM history", []).unwrap() > 0
     }
 
     /// Builds, and says whether stored lines became due.
@@ -222,7 +222,7 @@ fn what_newly_counts_makes_stored_lines_due_and_nothing_else_does() {
     bench.part("b", vec![stix("indicator--1", 2, &["one.example", "two.example"])]);
     bench.build();
     let until = "SELECT until FROM history";
-    assert_eq!(bench.store.connection.query_row(until, [], |row| row.get::<_, i64>(0)).unwrap(), 100);
+    assert_eq!(bench.store.connection().query_row(until, [], |row| row.get::<_, i64>(0)).unwrap(), 100);
     assert!(bench.is_due());
     // Another title and a removal are nothing new.
     let titled =
@@ -358,7 +358,7 @@ fn what_is_allowed_later_loses_its_flags() {
         ("ipv4-addr", "192.0.2.7", "192.0.2.7"),
     ];
     for (number, (entry_type, entry, observable)) in flags.iter().enumerate() {
-        let connection = &bench.store.connection;
+        let connection = bench.store.connection();
         let sql = "INSERT INTO events (id, file, offset, line, uid, raw) VALUES (?1, 1, ?1, 1, ?1, '')";
         connection.execute(sql, [number as i64]).unwrap();
         let sql = "INSERT INTO matches (event, feed, indicator, entry_type, entry, observable, field, how, \
@@ -367,7 +367,7 @@ fn what_is_allowed_later_loses_its_flags() {
     }
     let retracted = |bench: &Bench| -> Vec<i64> {
         let sql = "SELECT event FROM matches WHERE retracted IS NOT NULL ORDER BY event";
-        let mut statement = bench.store.connection.prepare(sql).unwrap();
+        let mut statement = bench.store.connection().prepare(sql).unwrap();
         statement.query_map([], |row| row.get(0)).unwrap().collect::<Result<_, _>>().unwrap()
     };
     // A host's entry says nothing of a URL, which is more specific.
@@ -378,7 +378,7 @@ fn what_is_allowed_later_loses_its_flags() {
     bench.build();
     assert_eq!(retracted(&bench), [1, 2, 3]);
     let sql = "SELECT body FROM outbox_records ORDER BY id LIMIT 1";
-    let body: String = bench.store.connection.query_row(sql, [], |row| row.get(0)).unwrap();
+    let body: String = bench.store.connection().query_row(sql, [], |row| row.get(0)).unwrap();
     assert!(body.contains("allowed by good.example") && body.contains("retraction"), "{body}");
 }
 
@@ -413,7 +413,7 @@ fn a_suspicious_build_is_held_and_numbers_only_grow() {
     assert_eq!(bench.matching(&["c.example"]), ["c.example"]);
     assert_eq!(bench.build(), Built::Held(why));
     assert_eq!(bench.files("blacklists"), ["test-1.blacklist"]);
-    allow(&mut bench.store).unwrap();
+    bench.store.allow_next_build().unwrap();
     assert_eq!(bench.build(), Built::New { generation: 3 });
     assert_eq!(held(&bench.store).unwrap(), None);
     bench.list("a", &["10.1.2.3"]);
@@ -543,7 +543,7 @@ fn a_blacklist_that_is_damaged_or_of_another_version_is_made_again() {
     // By an earlier version: values may read otherwise now, so that stored lines are due.
     let sql = "UPDATE builds SET built_settings = replace(built_settings, '(', '(0, '), \
                built_rules = json_set(built_rules, '$.normaliser', 0)";
-    bench.store.connection.execute(sql, []).unwrap();
+    bench.store.connection().execute(sql, []).unwrap();
     assert_eq!(bench.build(), Built::New { generation: 4 });
     assert!(bench.is_due());
 }
