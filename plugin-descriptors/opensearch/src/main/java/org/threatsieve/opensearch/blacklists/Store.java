@@ -9,9 +9,12 @@ import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.time.Instant;
 import java.util.Arrays;
+import java.util.Base64;
 import java.util.List;
 import java.util.Map;
 
+import org.apache.logging.log4j.LogManager;
+import org.apache.logging.log4j.Logger;
 import org.opensearch.action.DocWriteRequest;
 import org.opensearch.action.bulk.BulkAction;
 import org.opensearch.action.bulk.BulkRequest;
@@ -38,6 +41,8 @@ final class Store {
 
     /** Parts that are written in one request. */
     private static final int PARTS_TOGETHER = 4;
+
+    private static final Logger logger = LogManager.getLogger(Store.class);
 
     private final BlacklistIndex index;
 
@@ -165,10 +170,19 @@ final class Store {
 
     private byte[] part(String content, int part) throws MissingPart {
         GetResponse found = index.exists() ? get(partIdentifier(content, part)) : null;
-        if (found == null || found.isExists() == false || found.getSourceAsMap().get("data") instanceof byte[] == false) {
-            throw new MissingPart(part);
+        Object data = found == null || found.isExists() == false ? null : found.getSourceAsMap().get("data");
+        if (data instanceof byte[] bytes) {
+            return bytes;
         }
-        return (byte[]) found.getSourceAsMap().get("data");
+        // As JSON, which a document becomes that somebody copies or restores by hand.
+        if (data instanceof String text) {
+            try {
+                return Base64.getDecoder().decode(text);
+            } catch (IllegalArgumentException e) {
+                logger.warn("part {} of the content [{}] is neither bytes nor base64", part, content);
+            }
+        }
+        throw new MissingPart(part);
     }
 
     /** A part that is not in the index. */
