@@ -10,7 +10,7 @@ use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields};
 use tracing_subscriber::registry::LookupSpan;
 
 use crate::config::Logging;
-use crate::output::{harmless, safe_json};
+use crate::text::{escape_controls, safe_json};
 
 /// Overrides the configured level, as `debug` or `threatsieve=trace`.
 const OVERRIDE: &str = "THREATSIEVE_LOG";
@@ -57,7 +57,7 @@ impl<S: Subscriber + for<'a> LookupSpan<'a>, N: for<'a> FormatFields<'a> + 'stat
         for (name, value) in fields.rest {
             write!(line, " {name}={value}")?;
         }
-        writeln!(writer, "{now:.3} {level:5} {}", harmless(&line))
+        writeln!(writer, "{now:.3} {level:5} {}", escape_controls(&line))
     }
 }
 

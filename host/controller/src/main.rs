@@ -31,6 +31,7 @@ mod sources;
 mod status;
 mod stop;
 mod store;
+mod text;
 
 use std::process::ExitCode;
 

@@ -18,6 +18,7 @@
 mod covering;
 mod enrichment;
 pub mod fields;
+mod retraction;
 #[cfg(test)]
 mod tests;
 
@@ -26,6 +27,7 @@ use serde_json::Value;
 use threatsieve_blacklist::{Timestamp, Tlp};
 
 pub use self::covering::{Covering, Found, coverings};
+pub use self::retraction::retraction;
 
 /// Indicators of one event that are kept, by the program and by the plugin; further ones are counted.
 /// A value may have any number of them.

@@ -4,7 +4,7 @@
 
 use std::net::Ipv6Addr;
 
-use crate::output::harmless;
+use crate::text::escape_controls;
 
 /// Schemes that are replaced by their customary spelling; any other has its `://` bracketed.
 const SCHEMES: [(&str, &str); 3] = [("https", "hxxps"), ("http", "hxxp"), ("ftp", "fxp")];
@@ -14,7 +14,7 @@ const OTHER_DOTS: [char; 3] = ['\u{3002}', '\u{ff0e}', '\u{ff61}'];
 /// A text with every name, address and URL in it defanged, cut to `max_chars` of the original, control characters written out.
 pub(super) fn defanged(text: &str, max_chars: usize) -> String {
     let cut = text.char_indices().nth(max_chars).map_or(text.len(), |(at, _)| at);
-    let mut out = defang(&harmless(&text[..cut]));
+    let mut out = defang(&escape_controls(&text[..cut]));
     if cut < text.len() {
         out.push('…');
     }

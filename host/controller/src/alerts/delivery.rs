@@ -11,10 +11,10 @@ use threatsieve_blacklist::{Timestamp, Tlp};
 use super::folder;
 use super::smtp::{Server, Trouble};
 use crate::config::{Alerts, Transport};
-use crate::output::moment;
 use crate::stop::Stop;
 use crate::store::Store;
 use crate::store::mails::{Fate, LONGEST_PAUSE_MICROS, WaitingMail};
+use crate::text::moment;
 
 /// Pause after the first failure; each further one doubles it.
 const FIRST_PAUSE: Duration = Duration::from_secs(60);

@@ -7,9 +7,9 @@ use super::defang::defanged;
 use super::mail::Letter;
 use crate::conditions::{Changes, Condition};
 use crate::config::Config;
-use crate::output::{Rfc3339, clipped, counted};
 use crate::store::Transaction;
 use crate::store::mails::add_mail;
+use crate::text::{Rfc3339, clipped, counted};
 
 /// Maximum number of conditions listed in one part of a mail; more are counted.
 const MAX_LISTED: usize = 50;

@@ -1,13 +1,13 @@
-//! A digest in words: every text that a template places, defanged, harmless and cut.
+//! A digest in words: every text that a template places, defanged, escape_controls and cut.
 
 use askama::Template;
 use jiff::Timestamp as Moment;
 use threatsieve_blacklist::{Timestamp, Tlp};
 
 use super::defang::defanged;
-use crate::output::{counted, grouped, moment};
 use crate::store::digest::{Digest, Example, Group, Share, SourceHost, Span, Voucher};
 use crate::store::mutes::host_of;
+use crate::text::{counted, grouped, moment};
 
 /// Characters of a listed value or observable that are shown.
 const VALUE_CHARS: usize = 300;

@@ -9,9 +9,9 @@ use super::{Condition, Kind};
 use crate::config::{Config, Feed};
 use crate::follow::Trouble;
 use crate::indicators::generation;
-use crate::output::{Rfc3339, counted, grouped};
 use crate::rounds::RoundReport;
 use crate::store::{FeedState, Store};
+use crate::text::{Rfc3339, counted, grouped};
 
 /// Time for which a mail that was given up counts as trouble: a day.
 const GIVEN_UP_COUNTS: Duration = Duration::from_secs(24 * 60 * 60);

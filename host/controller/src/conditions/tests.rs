@@ -45,7 +45,7 @@ impl Desk {
     /// Ends a round with such a report, an hour after the last one.
     fn round(&mut self, report: &RoundReport) -> Changes {
         self.now.0 += HOUR;
-        let before = self.store.conditions().unwrap();
+        let before = read(self.store.connection()).unwrap();
         let current = assess(&self.config, &self.store, report, &before, self.now).unwrap();
         let transaction = self.store.write().unwrap();
         let changes = settle(&transaction, current).unwrap();
@@ -102,7 +102,7 @@ fn a_condition_is_reported_when_it_begins_and_when_it_ends() {
     wrong.follow.as_mut().unwrap().troubles.pop();
     assert_eq!(names(&desk.round(&wrong).ended), ["logs not read: mail"]);
     assert_eq!(names(&desk.round(&fine()).ended), ["logs not read: proxy"]);
-    assert!(desk.round(&fine()).is_empty() && desk.store.conditions().unwrap().is_empty());
+    assert!(desk.round(&fine()).is_empty() && read(desk.store.connection()).unwrap().is_empty());
     let subjects: Vec<String> = desk.mails().into_iter().map(|(subject, _)| subject).collect();
     let expected = [
         "problem: logs not read: mail, and 1 more",

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 use std::ops::Range;
 
-use crate::output::harmless;
+use crate::text::escape_controls;
 
 /// One thing that is wrong.
 #[derive(Debug, Clone)]
@@ -72,6 +72,6 @@ fn masked(line: &str, line_start: usize, problem: &Problem) -> String {
 }
 
 fn harmless_lines(text: &str) -> String {
-    let lines: Vec<_> = text.split('\n').map(harmless).collect();
+    let lines: Vec<_> = text.split('\n').map(escape_controls).collect();
     lines.join("\n")
 }

@@ -17,7 +17,7 @@ use super::Secret;
 use super::problem::Problem;
 use super::settings::{Default, Table};
 use super::shown::{as_toml, described, holds_tables, kind_of};
-use crate::output::clipped;
+use crate::text::clipped;
 
 /// Longest duration: ten years.
 const MAX_DURATION: Duration = Duration::from_secs(10 * 366 * 24 * 3600);

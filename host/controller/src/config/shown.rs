@@ -5,7 +5,7 @@ use toml::de::DeValue;
 use url::Url;
 
 use crate::network::shown_url;
-use crate::output::clipped;
+use crate::text::clipped;
 
 /// What a value is, without its content.
 pub(super) fn kind_of(value: &DeValue<'_>) -> &'static str {

@@ -2,7 +2,7 @@
 
 use threatsieve_blacklist::{IndicatorView, Policy, Seen, Timestamp, Tlp};
 
-use crate::output::moment;
+use crate::text::moment;
 
 /// An indicator with its standing.
 #[derive(Debug, Clone)]

@@ -9,8 +9,9 @@ use anyhow::{Context, anyhow, bail};
 use crate::cli::BuildArgs;
 use crate::exit::{Exit, Failure};
 use crate::indicators::{Identity, Loaded, Rejection, load, read_sign_key};
-use crate::output::{BuildReport, Sink, harmless, note};
+use crate::output::{BuildReport, Sink, note};
 use crate::sources::Replacement;
+use crate::text::escape_controls;
 
 /// The columns of the file of rejections.
 const REJECTED_HEAD: &str = "feed\tid\tvalue\treason\n";
@@ -122,6 +123,6 @@ impl Rejected {
 
 /// A text without what would end its field.
 fn one_field(text: &str) -> String {
-    let clean: String = harmless(text).into_owned();
+    let clean: String = escape_controls(text).into_owned();
     if clean.is_empty() { "-".to_owned() } else { clean }
 }

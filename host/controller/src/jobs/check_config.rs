@@ -10,8 +10,9 @@ use crate::exit::{Exit, Failure};
 use crate::feeds;
 use crate::follow::shared_logs;
 use crate::network::shown_url;
-use crate::output::{Sink, harmless};
+use crate::output::Sink;
 use crate::status::probe;
+use crate::text::escape_controls;
 
 /// Says whether the configuration holds and what a round would work on; unless `offline`, also connects to every feed, the mail server and the cluster.
 pub(crate) fn check_config(path: &Path, offline: bool) -> Result<Exit, Failure> {
@@ -28,7 +29,7 @@ pub(crate) fn check_config(path: &Path, offline: bool) -> Result<Exit, Failure> 
             exit = Exit::Remote;
             format!("failed: {error:#}")
         });
-        out.write(format!("{}: {}\n", harmless(&what), harmless(&answer)).as_bytes())
+        out.write(format!("{}: {}\n", escape_controls(&what), escape_controls(&answer)).as_bytes())
     };
     for feed in &loaded.config.feeds {
         say(format!("feed {}", feed.name), runtime.block_on(feeds::probe(feed, &loaded.config.http)))?;
@@ -44,7 +45,7 @@ pub(crate) fn check_config(path: &Path, offline: bool) -> Result<Exit, Failure> 
 }
 
 fn report(path: &Path, config: &Config) -> String {
-    let shown = |path: &Path| harmless(&path.display().to_string()).into_owned();
+    let shown = |path: &Path| escape_controls(&path.display().to_string()).into_owned();
     let mut text = format!("{}: holds\nstate   {}\n", shown(path), shown(&config.state));
     for feed in &config.feeds {
         let origin = match &feed.origin {
@@ -52,26 +53,37 @@ fn report(path: &Path, config: &Config) -> String {
             Origin::Url(url) => shown_url(&url.url),
             Origin::Path(path) => path.display().to_string(),
         };
-        _ = writeln!(text, "feed    {} ({:?}): {}", harmless(&feed.name), feed.role, harmless(&origin));
+        _ = writeln!(
+            text,
+            "feed    {} ({:?}): {}",
+            escape_controls(&feed.name),
+            feed.role,
+            escape_controls(&origin)
+        );
     }
     for log in &config.logs {
-        _ = writeln!(text, "log     {}: {}", harmless(&log.name), harmless(&log.paths.join(", ")));
+        _ = writeln!(
+            text,
+            "log     {}: {}",
+            escape_controls(&log.name),
+            escape_controls(&log.paths.join(", "))
+        );
     }
     for shared in shared_logs(config) {
-        _ = writeln!(text, "warning {}", harmless(&shared));
+        _ = writeln!(text, "warning {}", escape_controls(&shared));
     }
     _ = writeln!(text, "output  {}", shown(&config.output.file));
     match &config.alerts {
         Some(alerts) => {
             let to: Vec<&str> =
                 alerts.recipients.iter().map(|recipient| recipient.address.as_str()).collect();
-            _ = writeln!(text, "alerts  to {}", harmless(&to.join(", ")));
+            _ = writeln!(text, "alerts  to {}", escape_controls(&to.join(", ")));
         }
         None => text.push_str("alerts  to nobody\n"),
     }
     if let Some(opensearch) = &config.opensearch {
         let hosts: Vec<String> = opensearch.hosts.iter().map(shown_url).collect();
-        _ = writeln!(text, "cluster {}", harmless(&hosts.join(", ")));
+        _ = writeln!(text, "cluster {}", escape_controls(&hosts.join(", ")));
     }
     text
 }
@@ -81,7 +93,7 @@ pub(crate) fn show_config(path: &Path) -> Result<Exit, Failure> {
     let Some(loaded) = loaded(path)? else { return Ok(Exit::Usage) };
     let mut text = String::new();
     for (key, value) in &loaded.shown {
-        _ = writeln!(text, "{} = {}", harmless(key), harmless(value));
+        _ = writeln!(text, "{} = {}", escape_controls(key), escape_controls(value));
     }
     Sink::stdout()?.write(text.as_bytes())?;
     Ok(Exit::Done)

@@ -14,7 +14,8 @@ use crate::mappings::{
     Expected, Finding, Judged, NodePlugin, TEMPLATE, TEMPLATE_NAME, check, node_findings, node_plugins,
     put_template,
 };
-use crate::output::{Sink, counted, harmless, safe_json};
+use crate::output::Sink;
+use crate::text::{counted, escape_controls, safe_json};
 
 /// Says what of the cluster would refuse or spoil flagged events.
 pub(crate) fn check_opensearch(
@@ -57,15 +58,15 @@ fn text(server: &Server, nodes: &[NodePlugin], of_nodes: &[Finding], judged: &[J
     let with = nodes.iter().filter(|node| node.plugin.is_some()).count();
     let mut text = format!(
         "cluster {} at {}, OpenSearch {}: the plugin is on {with} of {}\n",
-        harmless(server.cluster.as_deref().unwrap_or("(not shown)")),
-        harmless(&server.host),
-        harmless(server.version.as_deref().unwrap_or("(not shown)")),
+        escape_controls(server.cluster.as_deref().unwrap_or("(not shown)")),
+        escape_controls(&server.host),
+        escape_controls(server.version.as_deref().unwrap_or("(not shown)")),
         counted(nodes.len() as u64, "ingest node", "ingest nodes")
     );
     findings(&mut text, of_nodes);
     let clean = judged.iter().filter(|judged| judged.findings.is_empty()).count();
     for judged in judged.iter().filter(|judged| !judged.findings.is_empty()) {
-        _ = writeln!(text, "{} {}", judged.kind, harmless(&judged.name));
+        _ = writeln!(text, "{} {}", judged.kind, escape_controls(&judged.name));
         findings(&mut text, &judged.findings);
     }
     _ = writeln!(
@@ -79,7 +80,12 @@ fn text(server: &Server, nodes: &[NodePlugin], of_nodes: &[Finding], judged: &[J
 fn findings(text: &mut String, findings: &[Finding]) {
     for finding in findings {
         let kind = if finding.is_problem { "problem" } else { "note" };
-        _ = writeln!(text, "  {kind}: {}\n    {}", harmless(&finding.what), harmless(&finding.remedy));
+        _ = writeln!(
+            text,
+            "  {kind}: {}\n    {}",
+            escape_controls(&finding.what),
+            escape_controls(&finding.remedy)
+        );
     }
 }
 
@@ -101,7 +107,7 @@ pub(crate) fn component_template(put_into: Option<&Path>) -> Result<Exit, Failur
         .map_err(Failure::remote)?;
     let text = format!(
         "{}: the component template {TEMPLATE_NAME:?} is there; name it in `composed_of` of the index templates of flagged indices\n",
-        harmless(&server.host)
+        escape_controls(&server.host)
     );
     out.write(text.as_bytes())?;
     Ok(Exit::Done)

@@ -13,8 +13,9 @@ use tokio::runtime::{Builder, Runtime};
 
 use crate::config::{ConfigError, Loaded, load};
 use crate::exit::Failure;
-use crate::output::{counted, harmless, note};
+use crate::output::note;
 use crate::store::private;
+use crate::text::{counted, escape_controls};
 
 /// Loads a configuration; problems come as they are, each with its place in the file, and give `None`.
 pub(super) fn loaded(path: &Path) -> Result<Option<Loaded>, Failure> {
@@ -24,12 +25,12 @@ pub(super) fn loaded(path: &Path) -> Result<Option<Loaded>, Failure> {
             Ok(Some(loaded))
         }
         Err(ConfigError::Wrong { text, count }) => {
-            // It is made harmless line by line already. Nobody is left to tell when standard error is closed.
+            // It is made escape_controls line by line already. Nobody is left to tell when standard error is closed.
             let found = counted(count as u64, "problem", "problems");
             let _ = writeln!(
                 std::io::stderr().lock(),
                 "{text}\nthreatsieve: {found} in {}",
-                harmless(&path.display().to_string())
+                escape_controls(&path.display().to_string())
             );
             Ok(None)
         }

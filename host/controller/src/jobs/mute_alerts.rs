@@ -9,9 +9,10 @@ use threatsieve_blacklist::Timestamp;
 use super::configured::{loaded, now};
 use crate::cli::{MuteArgs, MuteEnd, MuteTarget, MuteVerb};
 use crate::exit::{Exit, Failure};
-use crate::output::{Sink, counted, harmless, moment, safe_json};
+use crate::output::Sink;
 use crate::store::Store;
 use crate::store::mutes::{Mute, MuteKind};
+use crate::text::{counted, escape_controls, moment, safe_json};
 
 /// Does what was asked.
 pub(crate) fn mute_alerts(args: &MuteArgs) -> Result<Exit, Failure> {
@@ -59,13 +60,13 @@ fn add_mute(
     now: Timestamp,
 ) -> anyhow::Result<String> {
     let value = store.mute(kind, value, until, reason, now)?;
-    Ok(format!("{} {} is muted until {}\n", kind.name(), harmless(&value), moment(until)))
+    Ok(format!("{} {} is muted until {}\n", kind.name(), escape_controls(&value), moment(until)))
 }
 
 /// Ends a mute, and says so. Something that is not muted is an error: the value may be mistyped.
 fn remove_mute(store: &mut Store, kind: MuteKind, value: &str) -> anyhow::Result<String> {
     match store.unmute(kind, value)? {
-        Some(value) => Ok(format!("{} {} is not muted any more\n", kind.name(), harmless(&value))),
+        Some(value) => Ok(format!("{} {} is not muted any more\n", kind.name(), escape_controls(&value))),
         None => anyhow::bail!(
             "expected a muted {}, got {value:?}, which is not muted: `threatsieve mute list` shows what is",
             kind.name()
@@ -84,7 +85,7 @@ fn list_mutes(store: &Store, now: Timestamp, as_json: bool) -> anyhow::Result<St
         }
         let (end, until) = (if has_ended { "ended" } else { "until" }, moment(mute.until));
         let silenced = counted(mute.silenced, "match", "matches");
-        let (value, reason) = (harmless(&mute.value), harmless(&mute.reason));
+        let (value, reason) = (escape_controls(&mute.value), escape_controls(&mute.reason));
         _ = writeln!(
             text,
             "{:<9} {value}  {end} {until}, {silenced} not told of: {reason}",

@@ -12,10 +12,11 @@ use crate::cli::{PollArgs, RunArgs};
 use crate::config::{Config, Feed, Schedule};
 use crate::exit::{Exit, Failure};
 use crate::logging;
-use crate::output::{Sink, note, safe_json};
+use crate::output::{Sink, note};
 use crate::rounds::Round;
 use crate::stop::Stop;
 use crate::store::{StateDamage, Store};
+use crate::text::safe_json;
 
 /// One round, then the end.
 pub(crate) fn poll_round(args: &PollArgs) -> Result<Exit, Failure> {
@@ -24,13 +25,13 @@ pub(crate) fn poll_round(args: &PollArgs) -> Result<Exit, Failure> {
     let config = loaded.config;
     logging::start(&config.logging)?;
     let feeds = chosen(&config, &args.feed)?;
+    let (runtime, stop) = (network_runtime()?, Stop::new());
+    stop_on_signals(&runtime, &stop)?;
     let Some(_lock) = RoundLock::take(&config.state)? else {
         note("another round is being done on this state; nothing was done");
         return Ok(Exit::Done);
     };
     let mut store = Mutex::new(Store::open(&config.state)?);
-    let (runtime, stop) = (network_runtime()?, Stop::new());
-    stop_on_signals(&runtime, &stop)?;
     let round = Round {
         config: &config,
         config_path: &config_path,
@@ -54,12 +55,12 @@ pub(crate) fn run_rounds(args: &RunArgs) -> Result<Exit, Failure> {
     let Some(loaded) = loaded(&config_path)? else { return Ok(Exit::Usage) };
     let config = loaded.config;
     logging::start(&config.logging)?;
+    let (runtime, stop) = (network_runtime()?, Stop::new());
+    stop_on_signals(&runtime, &stop)?;
     let Some(_lock) = RoundLock::take(&config.state)? else {
         return Err(anyhow!("{}: another threatsieve works on this state", config.state.display()).into());
     };
     let mut store = Mutex::new(Store::open(&config.state)?);
-    let (runtime, stop) = (network_runtime()?, Stop::new());
-    stop_on_signals(&runtime, &stop)?;
     tracing::info!(state = %config.state.display(), feeds = config.feeds.len(), logs = config.logs.len(), "started");
     while !stop.is_requested() {
         let started = now();

@@ -11,9 +11,10 @@ use crate::cluster::Cluster;
 use crate::config::{Config, OpenSearch, of_hosts};
 use crate::exit::{Exit, Failure};
 use crate::indicators::generation::{self, Built};
-use crate::output::{Done, Progress, Sink, counted, harmless, safe_json};
+use crate::output::{Done, Progress, Sink};
 use crate::publish::{Outcome, Outgoing, Push, highest, nodes_text, roll_back};
 use crate::store::{LastPush, Store};
+use crate::text::{counted, escape_controls, safe_json};
 
 /// Pushes the blacklist in use or a file, or rolls back.
 pub(crate) fn push_blacklist(args: &PushArgs) -> Result<Exit, Failure> {
@@ -104,7 +105,7 @@ fn rollback(
         let state = if switched.acknowledged { "is served by" } else { "is not yet served by all of" };
         format!(
             "blacklist {} generation {} {state} {count}\n{}",
-            harmless(name),
+            escape_controls(name),
             switched.generation,
             nodes_text(&nodes)
         )

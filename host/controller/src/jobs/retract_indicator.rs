@@ -3,8 +3,9 @@
 use super::configured::{loaded, now};
 use crate::cli::RetractArgs;
 use crate::exit::{Exit, Failure};
-use crate::output::{Sink, grouped, harmless};
+use crate::output::Sink;
 use crate::store::{Retracted, Store};
+use crate::text::{escape_controls, grouped};
 
 /// Takes what the argument names (a value, or an indicator by its id) out of the next blacklist, for that reason, and retracts its matches; or lets it
 /// in again, with `--undo`, which keeps no reason.
@@ -15,7 +16,7 @@ pub(crate) fn retract_indicator(args: &RetractArgs) -> Result<Exit, Failure> {
         let Retracted { target, indicators, .. } = store.undo_retract(&args.target)?;
         format!(
             "{} is in again with the next round, by {}; stored lines are matched with it again\n",
-            harmless(&target),
+            escape_controls(&target),
             named(indicators)
         )
     } else {
@@ -23,7 +24,7 @@ pub(crate) fn retract_indicator(args: &RetractArgs) -> Result<Exit, Failure> {
             store.retract(&args.target, &args.reason, now())?;
         format!(
             "{} is not flagged from now on: {}, {} earlier matches retracted\n",
-            harmless(&target),
+            escape_controls(&target),
             named(indicators),
             grouped(matches)
         )

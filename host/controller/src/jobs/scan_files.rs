@@ -15,9 +15,10 @@ use crate::cli::{Output, ScanArgs};
 use crate::exit::{Exit, Failure};
 use crate::indicators::{Prepared, prepare};
 use crate::matching::Matcher;
-use crate::output::{Done, Printer, Progress, Summary, complain, grouped};
+use crate::output::{Done, Printer, Progress, Summary, complain};
 use crate::pipeline::{Cut, Intake, Log, Pipeline};
 use crate::sources::{self, Chunks, Unreadable, Waiting, Walk};
+use crate::text::grouped;
 
 /// Matches what the arguments name.
 pub(crate) fn scan_files(args: &ScanArgs) -> Result<Exit, Failure> {

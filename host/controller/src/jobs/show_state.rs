@@ -9,9 +9,10 @@ use super::configured::{loaded, network_runtime, now};
 use super::test_feed::test_feed;
 use crate::cli::{FeedsArgs, FeedsVerb, IndicatorState, IndicatorsArgs, StatusArgs};
 use crate::exit::{Exit, Failure};
-use crate::output::{Sink, harmless, moment, note, safe_json};
+use crate::output::{Sink, note};
 use crate::status::{ClusterStatus, Status, feeds};
 use crate::store::{Found, FoundValue, Query, State, Store};
+use crate::text::{escape_controls, moment, safe_json};
 
 /// Prints feeds, generation, queues, last errors, and what the cluster's nodes serve.
 pub(crate) fn show_status(args: &StatusArgs) -> Result<Exit, Failure> {
@@ -68,12 +69,17 @@ pub(crate) fn list_indicators(args: &IndicatorsArgs) -> Result<Exit, Failure> {
     let mut text = String::new();
     if args.rejected {
         for (feed, one) in store.left_out(args.feed.as_deref(), limit)? {
-            let (shown, reason) = (harmless(&one.value), harmless(&one.reason));
+            let (shown, reason) = (escape_controls(&one.value), escape_controls(&one.reason));
             _ = match args.json {
                 true => {
                     writeln!(text, "{}", safe_json(&json!({ "feed": feed, "left_out": one }).to_string()))
                 }
-                false => writeln!(text, "{} {}  {shown}: {reason}", harmless(&feed), harmless(&one.id)),
+                false => writeln!(
+                    text,
+                    "{} {}  {shown}: {reason}",
+                    escape_controls(&feed),
+                    escape_controls(&one.id)
+                ),
             };
         }
     } else {
@@ -128,12 +134,12 @@ fn found_text(one: &Found) -> String {
     let mut text = format!(
         "{} {}  {}  {}",
         one.state.name(),
-        harmless(&values.join(" ")),
-        harmless(&one.feed),
-        harmless(&one.id)
+        escape_controls(&values.join(" ")),
+        escape_controls(&one.feed),
+        escape_controls(&one.id)
     );
     if let Some(name) = &one.name {
-        _ = write!(text, " \"{}\"", harmless(name));
+        _ = write!(text, " \"{}\"", escape_controls(name));
     }
     if let Some(confidence) = one.confidence {
         _ = write!(text, " confidence {confidence}");
@@ -142,7 +148,7 @@ fn found_text(one: &Found) -> String {
         _ = write!(text, " TLP:{}", tlp.name());
     }
     if let Some(reason) = &one.retracted {
-        _ = write!(text, " retracted: {}", harmless(reason));
+        _ = write!(text, " retracted: {}", escape_controls(reason));
     }
     text.push('\n');
     text

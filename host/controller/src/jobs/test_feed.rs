@@ -18,8 +18,9 @@ use crate::cli::{ConfigArgs, FeedTestArgs};
 use crate::config::{self, Feed, FeedRole, Http};
 use crate::exit::{Exit, Failure};
 use crate::feeds::{Examiner, Fault, examine, examine_input};
-use crate::output::{Sink, grouped, harmless, note};
+use crate::output::{Sink, note};
 use crate::sources::{self, Input, Waiting, Walk};
+use crate::text::{escape_controls, grouped};
 
 /// A value that would be taken; the names are fixed, for scripts rely on them.
 #[derive(Debug, Serialize)]
@@ -141,7 +142,7 @@ fn shown(gathered: &Gathered, report: &FeedReport, is_json: bool) -> anyhow::Res
         return Ok(text);
     }
     for one in gathered.values.values() {
-        _ = write!(text, "{:<11} {}", one.r#type, harmless(&one.value));
+        _ = write!(text, "{:<11} {}", one.r#type, escape_controls(&one.value));
         if let Some(port) = one.port {
             _ = write!(text, " port {port}");
         }
@@ -152,7 +153,7 @@ fn shown(gathered: &Gathered, report: &FeedReport, is_json: bool) -> anyhow::Res
             _ = write!(text, " confidence {confidence}");
         }
         if let Some(id) = &one.id {
-            _ = write!(text, " {}", harmless(id));
+            _ = write!(text, " {}", escape_controls(id));
         }
         text.push('\n');
     }
@@ -165,7 +166,7 @@ fn shown(gathered: &Gathered, report: &FeedReport, is_json: bool) -> anyhow::Res
         grouped(rejected)
     );
     for (reason, count) in &reasons {
-        _ = writeln!(text, "  {} {}", grouped(*count), harmless(reason));
+        _ = writeln!(text, "  {} {}", grouped(*count), escape_controls(reason));
     }
     Ok(text)
 }

@@ -3,7 +3,7 @@
 use serde_json::{Map, Value as Json};
 
 use super::{Expected, Finding, TEMPLATE_NAME};
-use crate::output::grouped;
+use crate::text::grouped;
 
 /// `index.mapping.total_fields.limit` where an index does not say.
 const FIELDS_LIMIT: u64 = 1000;

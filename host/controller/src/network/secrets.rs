@@ -5,7 +5,7 @@ use reqwest::header::{HeaderName, HeaderValue};
 use url::{Url, form_urlencoded};
 
 use crate::config::Auth;
-use crate::output::{clipped, harmless};
+use crate::text::{clipped, escape_controls};
 
 /// Shortest part of a URL that is redacted in answers: shorter ones (`v=2`) are parts of other
 /// words.
@@ -119,7 +119,7 @@ pub(crate) fn shown_url(url: &Url) -> String {
     let path = path.join("/");
     text.set_path(&path);
     let query = if url.query().is_some() { "?..." } else { "" };
-    format!("{}{query}", harmless(text.as_str()))
+    format!("{}{query}", escape_controls(text.as_str()))
 }
 
 /// Whether a part of a path looks like a key: long, letters and digits, no name and no UUID, which

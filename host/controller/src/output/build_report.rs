@@ -8,9 +8,9 @@ use std::time::Duration;
 use serde_json::json;
 use threatsieve_blacklist::{EntryType, Role, Summary};
 
-use super::json::safe_json;
-use super::terminal::{counted, grouped, harmless};
 use crate::indicators::Rejections;
+use crate::text::safe_json;
+use crate::text::{counted, escape_controls, grouped};
 
 /// Public suffixes that are named; the rest are counted.
 const SUFFIXES_SHOWN: usize = 10;
@@ -32,7 +32,7 @@ impl BuildReport<'_> {
         let signed = if self.signed { ", signed" } else { "" };
         let mut text = format!(
             "{}: blacklist {}, generation {}{signed}\n",
-            harmless(&self.file.display().to_string()),
+            escape_controls(&self.file.display().to_string()),
             self.name,
             self.generation
         );

@@ -4,9 +4,9 @@ use std::fmt::Write as _;
 use std::io::{self, Write as _};
 use std::time::Duration;
 
-use super::terminal::{counted, grouped, harmless, sized};
 use crate::indicators::Rejections;
 use crate::pipeline::{Examples, Tally};
+use crate::text::{counted, escape_controls, grouped, sized};
 
 /// All that a scan's end tells of.
 pub(crate) struct Summary<'a> {
@@ -136,7 +136,7 @@ fn listed(text: &mut String, lines: &str, what: &str, examples: &Examples) {
     }
     _ = writeln!(text, "  {lines} ({what}){}", if examples.count > 3 { ", the first ones:" } else { ":" });
     for example in &examples.first {
-        let (file, line, reason) = (harmless(&example.file), example.line, &example.reason);
-        _ = writeln!(text, "    {file}:{line}: {}: {}", harmless(reason), example.text);
+        let (file, line, reason) = (escape_controls(&example.file), example.line, &example.reason);
+        _ = writeln!(text, "    {file}:{line}: {}: {}", escape_controls(reason), example.text);
     }
 }

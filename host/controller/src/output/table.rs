@@ -5,8 +5,9 @@ use std::fmt::Write;
 use threatsieve_blacklist::{IndicatorView, Tlp};
 use threatsieve_flag::Found;
 
-use super::terminal::{Style, harmless, styled};
+use super::terminal::{Style, styled};
 use crate::pipeline::Event;
+use crate::text::escape_controls;
 
 /// Columns and the widths that they are filled up to; longer ones push the rest to the right. Rows are written as they come, so
 /// widths are set beforehand.
@@ -58,7 +59,7 @@ fn write_rows(event: &Event<'_>, out: &mut Vec<u8>, colour: bool) {
     }
     if event.omitted > 0 {
         out.extend_from_slice(
-            format!("{}:{}: and {} more matches\n", harmless(event.file), event.number, event.omitted)
+            format!("{}:{}: and {} more matches\n", escape_controls(event.file), event.number, event.omitted)
                 .as_bytes(),
         );
     }
@@ -73,7 +74,7 @@ fn clip(text: &str) -> String {
 
 /// Appends a cell and two blanks.
 fn cell(row: &mut String, text: &str, width: usize, style: Style, colour: bool) {
-    let text = harmless(text);
+    let text = escape_controls(text);
     row.push_str(&styled(&text, style, colour));
     let fill = width.saturating_sub(text.chars().count()) + 2;
     row.extend(std::iter::repeat_n(' ', fill));

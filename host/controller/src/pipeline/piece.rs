@@ -14,9 +14,9 @@ use super::event::Event;
 use super::ports::Ports;
 use super::tally::{Example, Tally};
 use crate::matching::{Matcher, Ruling, Times};
-use crate::output::clipped;
 use crate::sources::{Chunk, Parts};
 use crate::store::files::Tail;
+use crate::text::clipped;
 
 /// Observables that are looked up in one call. A call costs about as much as 20 look-ups; beyond this the batch no longer
 /// stays in a core's first-level caches together with the look-up's own data.

@@ -5,8 +5,8 @@ use std::fmt::Write as _;
 use serde::Serialize;
 
 use super::api::{Loaded, Node, NodeAnswer};
-use crate::output::{counted, grouped, harmless};
 use crate::store::Unchecked;
+use crate::text::{counted, escape_controls, grouped};
 
 /// How a push ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -75,7 +75,7 @@ impl PushReport {
 
     /// In one line.
     pub(crate) fn summary(&self) -> String {
-        let reason = harmless(self.reason.as_deref().unwrap_or_default());
+        let reason = escape_controls(self.reason.as_deref().unwrap_or_default());
         match self.outcome {
             Outcome::Acknowledged => {
                 let nodes = counted(self.nodes.len() as u64, "ingest node serves", "ingest nodes serve");
@@ -93,7 +93,7 @@ impl PushReport {
             }
             Outcome::Refused => {
                 let kind = self.kind.as_deref().unwrap_or_default();
-                format!("refused ({}): {reason}{}", harmless(kind), remedy(kind))
+                format!("refused ({}): {reason}{}", escape_controls(kind), remedy(kind))
             }
             Outcome::RolledBack => format!("rolled back: {reason}"),
             Outcome::Failed => format!("failed: {reason}"),
@@ -104,7 +104,7 @@ impl PushReport {
     pub(crate) fn text(&self) -> String {
         format!(
             "blacklist {} generation {}: {}\n{}",
-            harmless(&self.name),
+            escape_controls(&self.name),
             self.generation,
             self.summary(),
             nodes_text(&self.nodes)
@@ -161,7 +161,7 @@ pub(crate) fn nodes_text(nodes: &[NodeAnswer]) -> String {
             let reason = node.reason.as_deref().unwrap_or_default();
             let plugin = node.plugin.as_deref().unwrap_or("-");
             let (generation, millis) = (number(node.generation), number(node.took_ms));
-            let texts = [&node.name, &generation, &node.state, &millis, plugin, reason].map(harmless);
+            let texts = [&node.name, &generation, &node.state, &millis, plugin, reason].map(escape_controls);
             texts.map(std::borrow::Cow::into_owned)
         })
         .collect();

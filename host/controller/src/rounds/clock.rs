@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde::Serialize;
 use threatsieve_blacklist::Timestamp;
 
-use crate::output::Rfc3339;
+use crate::text::Rfc3339;
 
 /// A step of the clock that is too large to be believed at once. The round did nothing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]

@@ -225,7 +225,8 @@ impl Round<'_> {
 
     /// Lists what is wrong, and stores and reports what began and what ended, in one transaction.
     fn conditions(&self, store: &mut Store, report: &mut RoundReport) -> anyhow::Result<()> {
-        let now = conditions::assess(self.config, store, report, &store.conditions()?, self.now)?;
+        let now =
+            conditions::assess(self.config, store, report, &conditions::read(store.connection())?, self.now)?;
         let transaction = store.write()?;
         let changes = conditions::settle(&transaction, now)?;
         report.mails_composed += compose_operations(&transaction, self.config, &changes, self.now)?;

@@ -8,8 +8,8 @@ use std::time::Duration;
 use serde::Serialize;
 
 use crate::config::Config;
-use crate::output::{Rfc3339, grouped, sized};
 use crate::store::{Kept, Store};
+use crate::text::{Rfc3339, grouped, sized};
 
 /// The state's files, and the rows in them that `[retention]` limits.
 #[derive(Debug, Serialize)]

@@ -2,9 +2,10 @@
 
 use rusqlite::{Connection, Transaction};
 use threatsieve_blacklist::Timestamp;
+use threatsieve_flag::retraction;
 
 use super::records::insert_record;
-use crate::sinks::retraction_record;
+use crate::text::safe_json;
 
 /// Marks an indicator's matches, all of them or those by one entry, as retracted, and has a record written for each event that it flagged; gives how many.
 pub(crate) fn retract_matches(
@@ -24,7 +25,7 @@ pub(crate) fn retract_matches(
     while let Some(row) = rows.next()? {
         let (uid, is_written): (String, bool) = (row.get(0)?, row.get(1)?);
         let named = is_written.then_some((feed, indicator));
-        insert_record(transaction, &retraction_record(&uid, named, reason, now))?;
+        insert_record(transaction, &safe_json(&retraction(&uid, named, reason, now).to_string()))?;
         retracted += 1;
     }
     transaction
@@ -88,7 +89,7 @@ pub(crate) fn retract_match(
     now: Timestamp,
 ) -> anyhow::Result<()> {
     let named = flag.is_written.then_some((flag.feed.as_str(), flag.indicator.as_str()));
-    insert_record(transaction, &retraction_record(&flag.uid, named, reason, now))?;
+    insert_record(transaction, &safe_json(&retraction(&flag.uid, named, reason, now).to_string()))?;
     transaction
         .prepare_cached("UPDATE matches SET retracted = ?2 WHERE id = ?1 AND retracted IS NULL")?
         .execute((flag.id, now.0))?;

@@ -53,7 +53,7 @@ impl Reply {
     /// Takes a line, without its end; whether it is the last one.
     fn take_line(&mut self, line: &[u8]) -> Result<bool, Failed> {
         let line = line.strip_suffix(b"\r").unwrap_or(line);
-        let shown = || crate::output::clipped(line, 60);
+        let shown = || crate::text::clipped(line, 60);
         let (digits, rest) = line.split_at_checked(3).unwrap_or((line, &[]));
         let code = std::str::from_utf8(digits).ok().and_then(|digits| digits.parse().ok());
         let code = code.filter(|code| (200..600).contains(code));

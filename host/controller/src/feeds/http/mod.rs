@@ -22,7 +22,7 @@ pub(super) use self::spool::Spooled;
 use crate::config::{Auth, ClientCertificate, Http};
 pub(super) use crate::network::shown_url as shown;
 use crate::network::{Refused, Secrets};
-use crate::output::clipped;
+use crate::text::clipped;
 
 /// Most redirects of one request that are followed.
 const MAX_REDIRECTS: usize = 5;

@@ -6,7 +6,7 @@ use url::Url;
 
 use crate::config::TaxiiFeed;
 use crate::feeds::http::{Fault, Fetcher, Request, shown};
-use crate::output::harmless;
+use crate::text::escape_controls;
 
 /// Largest resource that is not an envelope, in bytes.
 const MAX_RESOURCE_BYTES: u64 = 16 * 1024 * 1024;
@@ -133,7 +133,7 @@ async fn fetch(fetcher: &mut Fetcher, url: Url, expected: &'static str) -> Resul
     let file = std::io::BufReader::new(answer.body.into_file());
     let resource = serde_json::from_reader(file).map_err(|error| Fault::Content {
         url: shown(&url),
-        what: format!("expected {expected}, got something else: {}", harmless(&error.to_string())),
+        what: format!("expected {expected}, got something else: {}", escape_controls(&error.to_string())),
     })?;
     Ok((resource, url))
 }
@@ -259,8 +259,8 @@ impl Entry {
     /// For people.
     fn name(&self) -> String {
         match &self.title {
-            Some(title) => format!("{} ({})", harmless(&self.id), harmless(title)),
-            None => harmless(&self.id).into_owned(),
+            Some(title) => format!("{} ({})", escape_controls(&self.id), escape_controls(title)),
+            None => escape_controls(&self.id).into_owned(),
         }
     }
 }
