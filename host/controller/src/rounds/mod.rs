@@ -26,7 +26,7 @@ use crate::feeds;
 use crate::follow::{follow_logs, match_history};
 use crate::indicators::generation::{self, Built};
 use crate::matching::Matcher;
-use crate::publish::{Outcome, Push, PushReport};
+use crate::opensearch::publish::{Outcome, Push, PushReport};
 use crate::sinks::output_file;
 use crate::stop::Stop;
 use crate::store::Store;

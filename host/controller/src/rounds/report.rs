@@ -10,7 +10,7 @@ use crate::conditions::Condition;
 use crate::exit::Exit;
 use crate::feeds::{Outcome, Polled};
 use crate::follow::{FollowReport, HistoryReport};
-use crate::publish::{self, PushReport, nodes_text};
+use crate::opensearch::publish::{self, PushReport, nodes_text};
 use crate::sinks::output_file::DrainReport;
 use crate::store::{Ingested, Pruned};
 use crate::text::{counted, escape_controls, grouped};

@@ -5,10 +5,10 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use crate::cluster::Cluster;
 use crate::config::{Config, OpenSearch};
 use crate::network::shown_url;
-use crate::publish::{self, NodeAnswer, Outgoing, Wanted, nodes_text, remedy};
+use crate::opensearch::cluster::Cluster;
+use crate::opensearch::publish::{self, NodeAnswer, Outgoing, Wanted, nodes_text, remedy};
 use crate::store::{LastPush, Store};
 use crate::text::{Rfc3339, counted, escape_controls};
 

@@ -7,10 +7,10 @@ use anyhow::Context;
 use serde_json::json;
 
 use super::configured::{loaded, network_runtime};
-use crate::cluster::{Cluster, Server};
 use crate::config::{Config, OpenSearch};
 use crate::exit::{Exit, Failure};
-use crate::mappings::{
+use crate::opensearch::cluster::{Cluster, Server};
+use crate::opensearch::mappings::{
     Expected, Finding, Judged, NodePlugin, TEMPLATE, TEMPLATE_NAME, check, node_findings, node_plugins,
     put_template,
 };

@@ -6,7 +6,7 @@ use opensearch::nodes::NodesInfoParts;
 use serde::{Deserialize, Serialize};
 
 use super::Finding;
-use crate::cluster::{Cluster, Fault, Request};
+use crate::opensearch::cluster::{Cluster, Fault, Request};
 
 /// The plugin's name.
 const PLUGIN: &str = "threatsieve";

@@ -18,10 +18,10 @@ use threatsieve_blacklist::Timestamp;
 use self::api::Loaded;
 pub(crate) use self::api::{How, NodeAnswer, Wanted, highest, loaded, roll_back};
 pub(crate) use self::report::{Outcome, PushReport, nodes, nodes_text, remedy};
-use crate::cluster::{Cluster, Fault};
 use crate::config::{self, Config};
 use crate::exit::Failure;
 use crate::indicators::{generation, open_blacklist};
+use crate::opensearch::cluster::{Cluster, Fault};
 use crate::store::{LastPush, Store};
 
 /// A blacklist that is to be pushed.

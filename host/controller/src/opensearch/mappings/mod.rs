@@ -24,7 +24,7 @@ use serde_json::Value as Json;
 pub(crate) use self::expected::{Expected, TEMPLATE, TEMPLATE_NAME};
 use self::judge::judge;
 pub(crate) use self::nodes::{NodePlugin, node_findings, node_plugins};
-use crate::cluster::{Cluster, Fault, Request};
+use crate::opensearch::cluster::{Cluster, Fault, Request};
 
 /// Index templates that are looked at one by one.
 const MAX_TEMPLATES: usize = 1000;

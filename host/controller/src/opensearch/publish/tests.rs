@@ -6,8 +6,8 @@ use serde_json::{Value as Json, json};
 use threatsieve_blacklist::compile::{CompileOptions, Compiler};
 
 use super::*;
-use crate::cluster::tests::settings;
 use crate::feeds::tests::server::{Ask, Reply, Server as Web};
+use crate::opensearch::cluster::tests::settings;
 
 const NOW: Timestamp = Timestamp(1_900_000_000_000_000);
 const PART_BYTES: usize = 100;

@@ -7,12 +7,12 @@ use serde_json::json;
 
 use super::configured::{RoundLock, loaded, network_runtime, now};
 use crate::cli::PushArgs;
-use crate::cluster::Cluster;
 use crate::config::{Config, OpenSearch, of_hosts};
 use crate::exit::{Exit, Failure};
 use crate::indicators::generation::{self, Built};
+use crate::opensearch::cluster::Cluster;
+use crate::opensearch::publish::{Outcome, Outgoing, Push, highest, nodes_text, roll_back};
 use crate::output::{Done, Progress, Sink};
-use crate::publish::{Outcome, Outgoing, Push, highest, nodes_text, roll_back};
 use crate::store::{LastPush, Store};
 use crate::text::{counted, escape_controls, safe_json};
 

@@ -8,7 +8,7 @@ use opensearch::http::Method;
 use serde::{Deserialize, Serialize};
 
 use super::Outgoing;
-use crate::cluster::{Cluster, Fault, Request, path};
+use crate::opensearch::cluster::{Cluster, Fault, Request, path};
 
 const ROOT: [&str; 3] = ["_plugins", "_threatsieve", "blacklist"];
 /// Largest part that a server may ask for.
