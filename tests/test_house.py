@@ -2,12 +2,19 @@
 
 import re
 import subprocess
+from pathlib import Path
+
+import pytest
 
 from tests import program
 
 FOLDERS = {".ci", "wit", "guest", "host", "plugin-descriptors", "tests", "docs"}
 # Files that tools want at the top.
 FILES = {"Cargo.toml", "Cargo.lock", "Makefile", "README.md", "CHANGELOG.md", "LICENSE", "NOTICE", ".gitignore", "rust-toolchain.toml", "rustfmt.toml", "clippy.toml", "deny.toml"}
+
+PAGES = [program.ROOT / "README.md", program.ROOT / "tests/README.md", *sorted((program.ROOT / "docs").rglob("*.md"))]
+# Folders below FOLDERS that tools make.
+BUILT = "tests/fuzz/artifacts"
 
 
 def test_the_top_level():
@@ -28,3 +35,27 @@ def test_every_target_has_a_word_of_help():
     shown = subprocess.run(["make", "--no-print-directory"], cwd=program.ROOT, check=True, capture_output=True, text=True).stdout
     assert targets == {line.split()[1] for line in shown.splitlines()}
     assert targets >= {"help", "build", "run", "test", "bench", "lint", "fuzz", "clean"}
+
+
+def anchors(page: Path) -> set[str]:
+    """The names that a page's headings have in links."""
+    headings = re.findall(r"^#+ (.+)$", page.read_text(), re.MULTILINE)
+    plain = (re.sub(r"\[([^\]]*)\]\([^)]*\)", r"\1", heading) for heading in headings)
+    return {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in plain}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(program.ROOT)))
+def test_what_a_page_names_exists(page):
+    """Links, their anchors, and paths in backticks from the top of the repository; TARGET is any."""
+    text = page.read_text()
+    missing = []
+    for link in re.findall(r"\]\(([^)\s]+)\)", text):
+        name, _, anchor = link.partition("#")
+        target = page.parent / name if name else page
+        if "://" not in link and (not target.exists() or anchor and anchor not in anchors(target)):
+            missing.append(link)
+    for path in re.findall(rf"`((?:{'|'.join(FOLDERS)})/[\w./-]+)`", text):
+        is_example = path.startswith(BUILT) or any(part.isupper() for part in path.split("/"))
+        if not is_example and not (program.ROOT / path).exists():
+            missing.append(path)
+    assert not missing, f"{page.name} names what is not there: {missing}"
