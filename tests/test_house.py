@@ -59,3 +59,12 @@ def test_what_a_page_names_exists(page):
         if not is_example and not (program.ROOT / path).exists():
             missing.append(path)
     assert not missing, f"{page.name} names what is not there: {missing}"
+
+
+def test_the_maps_files_exist():
+    """The journeys of docs/architecture.md: short names of files, below the folders of its table."""
+    page = (program.ROOT / "docs/architecture.md").read_text()
+    folders = dict(re.findall(r"^\| `(\w+)/` \| \[([\w./-]+)\]", page, re.MULTILINE))
+    names = re.findall(rf"`({'|'.join(folders)})/([\w./-]+)`", page)
+    missing = [f"{short}/{name}" for short, name in names if not (program.ROOT / folders[short] / name).is_file()]
+    assert len(names) > 50 and not missing, missing
