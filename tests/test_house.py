@@ -12,7 +12,10 @@ FOLDERS = {".ci", "wit", "guest", "host", "plugin-descriptors", "tests", "docs"}
 # Files that tools want at the top.
 FILES = {"Cargo.toml", "Cargo.lock", "Makefile", "README.md", "CHANGELOG.md", "LICENSE", "NOTICE", ".gitignore", "rust-toolchain.toml", "rustfmt.toml", "clippy.toml", "deny.toml"}
 
-PAGES = [program.ROOT / "README.md", program.ROOT / "tests/README.md", *sorted((program.ROOT / "docs").rglob("*.md"))]
+PAGES = [
+    *(program.ROOT / name for name in ("README.md", "CHANGELOG.md", "tests/README.md")),
+    *sorted((program.ROOT / "docs").rglob("*.md")),
+]
 # Folders below FOLDERS that tools make.
 BUILT = "tests/fuzz/artifacts"
 
@@ -46,7 +49,7 @@ def anchors(page: Path) -> set[str]:
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(program.ROOT)))
 def test_what_a_page_names_exists(page):
-    """Links, their anchors, and paths in backticks from the top of the repository; TARGET is any."""
+    """Links, their anchors, and paths in backticks from the repository's top; TARGET is any."""
     text = page.read_text()
     missing = []
     for link in re.findall(r"\]\(([^)\s]+)\)", text):
@@ -61,10 +64,19 @@ def test_what_a_page_names_exists(page):
     assert not missing, f"{page.name} names what is not there: {missing}"
 
 
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(program.ROOT)))
+def test_prose_has_at_most_100_columns(page):
+    """Tables, code and lines with a link may be longer; the reference is the program's."""
+    text = re.sub(r"^```.*?^```", "", page.read_text(), flags=re.MULTILINE | re.DOTALL)
+    long = [line for line in text.splitlines() if len(line) > 100]
+    long = [line for line in long if not line.startswith(("|", "    ")) and "](" not in line]
+    assert page.name == "reference.md" or not long, long
+
+
 def test_the_maps_files_exist():
-    """The journeys of docs/architecture.md: short names of files, below the folders of its table."""
+    """Short names of files in docs/architecture.md, below the folders of its table."""
     page = (program.ROOT / "docs/architecture.md").read_text()
     folders = dict(re.findall(r"^\| `(\w+)/` \| \[([\w./-]+)\]", page, re.MULTILINE))
     names = re.findall(rf"`({'|'.join(folders)})/([\w./-]+)`", page)
-    missing = [f"{short}/{name}" for short, name in names if not (program.ROOT / folders[short] / name).is_file()]
+    missing = [name for short, name in names if not Path(program.ROOT, folders[short], name).is_file()]
     assert len(names) > 50 and not missing, missing
