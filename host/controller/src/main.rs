@@ -21,6 +21,7 @@ mod network;
 mod opensearch;
 mod output;
 mod pipeline;
+mod rejection;
 mod rounds;
 #[cfg(test)]
 mod seed;

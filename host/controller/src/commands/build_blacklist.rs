@@ -8,8 +8,9 @@ use anyhow::{Context, anyhow, bail};
 
 use crate::cli::BuildArgs;
 use crate::exit::{Exit, Failure};
-use crate::indicators::{Identity, Loaded, Rejection, load, read_sign_key};
+use crate::indicators::{Identity, Loaded, load, read_sign_key};
 use crate::output::{BuildReport, Sink, note};
+use crate::rejection::Rejection;
 use crate::sources::Replacement;
 use crate::text::escape_controls;
 
@@ -26,9 +27,9 @@ pub(crate) fn build_blacklist(args: &BuildArgs) -> Result<Exit, Failure> {
     let key = args.sign_key.as_deref().map(read_sign_key).transpose()?;
     let mut rejected = args.rejected.as_deref().map(Rejected::create).transpose()?;
     let identity = Identity { name: args.name.clone(), generation: args.generation };
-    let loaded = load(&args.feeds, identity, &mut |rejection| {
+    let loaded = load(&args.feeds, identity, &mut |feed, rejection| {
         if let Some(rejected) = &mut rejected {
-            rejected.write(rejection);
+            rejected.write(feed, rejection);
         }
     });
     let Loaded { mut compiled, rejections, doubts } = loaded?;
@@ -57,7 +58,7 @@ pub(crate) fn build_blacklist(args: &BuildArgs) -> Result<Exit, Failure> {
     Sink::stdout()?.write(if args.json { report.json() } else { report.text() }.as_bytes())?;
     if compiled.summary().blocked() == 0 {
         note(
-            "warning: the blacklist is empty: nothing will match; see what was refused above, and --rejected FILE",
+            "warning: the blacklist is empty: nothing will match; see what was rejected above, and --rejected FILE",
         );
     }
     for doubt in &doubts {
@@ -104,9 +105,9 @@ impl Rejected {
         Ok(Rejected { name: path.display().to_string(), file, result })
     }
 
-    fn write(&mut self, rejection: &Rejection) {
+    fn write(&mut self, feed: &str, rejection: &Rejection) {
         if self.result.is_ok() {
-            let fields = [&rejection.feed, &rejection.id, &rejection.value, &rejection.reason];
+            let fields = [feed, &rejection.id, &rejection.value, &rejection.reason];
             let row = fields.map(|field| one_field(field)).join("\t");
             self.result = writeln!(self.file, "{row}");
         }

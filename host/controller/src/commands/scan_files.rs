@@ -26,7 +26,7 @@ pub(crate) fn scan_files(args: &ScanArgs) -> Result<Exit, Failure> {
     let files = files(args)?;
     let threads = args.threads.map_or_else(|| available_parallelism().map_or(1, usize::from), usize::from);
     let Prepared { blacklist, rejections, doubts, suffixes_made_exact } =
-        prepare(&args.feeds, &args.blacklist, &mut |_| {})?;
+        prepare(&args.feeds, &args.blacklist, &mut |_, _| {})?;
     let matcher = Matcher::new(blacklist, args.policy.policy(), threads)?;
     let done = Arc::new(Done::default());
     let (printer, read) = scan(args, &files, &matcher, threads, &done)?;

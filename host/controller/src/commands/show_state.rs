@@ -68,11 +68,11 @@ pub(crate) fn list_indicators(args: &IndicatorsArgs) -> Result<Exit, Failure> {
     let limit = args.limit as usize;
     let mut text = String::new();
     if args.rejected {
-        for (feed, one) in store.left_out(args.feed.as_deref(), limit)? {
+        for (feed, one) in store.rejections(args.feed.as_deref(), limit)? {
             let (shown, reason) = (escape_controls(&one.value), escape_controls(&one.reason));
             _ = match args.json {
                 true => {
-                    writeln!(text, "{}", safe_json(&json!({ "feed": feed, "left_out": one }).to_string()))
+                    writeln!(text, "{}", safe_json(&json!({ "feed": feed, "rejected": one, "left_out": one }).to_string()))
                 }
                 false => writeln!(
                     text,

@@ -3,8 +3,8 @@
 use threatsieve_blacklist::{AddressRange, EntryType, Kind, Role, UrlMode, Value};
 
 use super::{Explanation, Readings, look_up};
-use crate::indicators::Rejection;
 use crate::matching::Matcher;
+use crate::rejection::Rejection;
 
 /// Reasons of a kind that are told.
 const TOLD: usize = 5;
@@ -22,14 +22,14 @@ impl Nearest {
     }
 
     /// Takes a rejection; keeps it if it names the value.
-    pub(crate) fn reject(&mut self, rejection: &Rejection) {
+    pub(crate) fn reject(&mut self, feed: &str, rejection: &Rejection) {
         if self.rejected.len() == TOLD || !self.is_named_by(rejection) {
             return;
         }
-        let Rejection { feed, id, value, reason, is_pattern, .. } = rejection;
+        let Rejection { id, value, reason, is_pattern, .. } = rejection;
         self.rejected.push(match is_pattern {
             true => format!("{feed} {id} names it in a pattern that cannot be reduced ({reason}): {value}"),
-            false => format!("{feed}:{id} lists {value}, which was refused: {reason}"),
+            false => format!("{feed}:{id} lists {value}, which was rejected: {reason}"),
         });
     }
 

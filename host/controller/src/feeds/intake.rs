@@ -14,9 +14,10 @@ use super::path;
 use super::reading::{Bounded, MAX_FILE_BYTES, options, read};
 use crate::config::{Feed, FeedRole, Http};
 use crate::network::Secrets;
+use crate::rejection::Rejection;
 use crate::sources::{self, Decoder, Input};
 use crate::stop::Stop;
-use crate::store::{Delivered, Ingest, Ingested, LeftOut, Store};
+use crate::store::{Delivered, Ingest, Ingested, Store};
 
 /// Of a list behind a URL at least one line of so many must be a value, once there are as many lines that are none.
 const REJECTED_LINES: u64 = 20;
@@ -99,13 +100,9 @@ impl Intake<'_> {
         };
         let secrets = &self.secrets;
         let mut reject = |line: RejectedLine| {
-            ingest.borrow_mut().leave_out(LeftOut {
-                id: format!("{prefix}{}", line.line),
-                value: secrets.redact(&line.text),
-                kind: line.reason.kind().to_owned(),
-                reason: secrets.redact(&line.reason.to_string()),
-                is_pattern: false,
-            });
+            let rejection = Rejection::from(line).redacted(secrets);
+            let id = format!("{prefix}{}", rejection.id);
+            ingest.borrow_mut().reject(Rejection { id, ..rejection });
         };
         let input = Bounded::new(decoder, self.max_bytes);
         let report = read(input, &options(self.feed), &mut self.set, &mut take, &mut reject)
@@ -149,16 +146,9 @@ impl Intake<'_> {
                     failed = ingest.borrow_mut().put(indicator);
                 }
             };
-            let mut leave_out = |one: Unreduced| {
-                ingest.borrow_mut().leave_out(LeftOut {
-                    kind: one.reason.kind().into_owned(),
-                    reason: secrets.redact(&one.reason.to_string()),
-                    is_pattern: one.reason.is_pattern(),
-                    id: one.id,
-                    value: secrets.redact(&one.pattern),
-                });
-            };
-            set.finish(&mut put, &mut leave_out);
+            let mut reject =
+                |one: Unreduced| ingest.borrow_mut().reject(Rejection::from(one).redacted(&secrets));
+            set.finish(&mut put, &mut reject);
             failed?;
         }
         Ok((ingest.finish(delivered, cursor, false)?, report.read))

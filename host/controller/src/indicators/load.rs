@@ -14,9 +14,10 @@ use threatsieve_feed::{
     read_feed,
 };
 
-use super::rejection::{OnRejection, Rejecting, Rejection, Rejections};
+use super::rejecting::{OnRejection, Rejecting, Rejections};
 use crate::cli::FeedArgs;
 use crate::exit::Failure;
+use crate::rejection::Rejection;
 use crate::sources::{self, Decoder, Input, Walk};
 
 /// What was made of lists and feeds.
@@ -153,16 +154,7 @@ impl Loader<'_> {
             };
             full = full.take().or(role.list(compiler, *feed, indicator, &mut refuse).err());
         };
-        let mut reject = |line: RejectedLine| {
-            rejecting.borrow_mut().reject(&Rejection {
-                feed: name.clone(),
-                id: line.line.to_string(),
-                value: line.text,
-                kind: line.reason.kind().to_owned(),
-                reason: line.reason.to_string(),
-                is_pattern: false,
-            });
-        };
+        let mut reject = |line: RejectedLine| rejecting.borrow_mut().reject(name, &Rejection::from(line));
         let report = read_feed(reader, &self.options, number, stix, &mut take, &mut reject)?;
         rejecting.borrow_mut().skip(&report.skipped);
         full.map_or(Ok(report), |error| Err(error.into()))
@@ -179,14 +171,8 @@ impl Loader<'_> {
             full = full.take().or(role.list(compiler, feed, indicator, &mut refuse).err());
         };
         let mut unreduced = |one: Unreduced| {
-            rejecting.borrow_mut().reject(&Rejection {
-                feed: feeds[usize::from(one.feed)].1.clone(),
-                id: one.id,
-                value: one.pattern,
-                kind: one.reason.kind().into_owned(),
-                reason: one.reason.to_string(),
-                is_pattern: one.reason.is_pattern(),
-            });
+            let feed = &feeds[usize::from(one.feed)].1;
+            rejecting.borrow_mut().reject(feed, &Rejection::from(one));
         };
         stix.finish(&mut take, &mut unreduced);
         full.map_or(Ok(()), Err)

@@ -8,7 +8,7 @@ use super::key::read_verify_key;
 use super::load::{Identity, Loaded, load};
 use super::merge::merge;
 use super::open::open_blacklist;
-use super::rejection::{OnRejection, Rejections};
+use super::rejecting::{OnRejection, Rejections};
 use crate::cli::{BlacklistArgs, FeedArgs};
 use crate::exit::Failure;
 use crate::output::note;

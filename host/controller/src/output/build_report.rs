@@ -38,7 +38,7 @@ impl BuildReport<'_> {
         );
         self.entries(&mut text);
         self.bytes(&mut text);
-        self.refused(&mut text);
+        self.rejected(&mut text);
         self.skipped(&mut text);
         self.suffixes(&mut text);
         _ = writeln!(text, "built in {:.2} s", self.elapsed.as_secs_f64());
@@ -86,9 +86,9 @@ impl BuildReport<'_> {
         self.summary.guest_bytes as f64 / self.summary.blocked().max(1) as f64
     }
 
-    fn refused(&self, text: &mut String) {
+    fn rejected(&self, text: &mut String) {
         if !self.rejections.values.is_empty() {
-            text.push_str("refused values\n");
+            text.push_str("rejected values\n");
         }
         self.rejections.values.iter().for_each(|(kind, count)| row(text, kind, *count));
         if !self.rejections.patterns.is_empty() {
@@ -135,6 +135,8 @@ impl BuildReport<'_> {
                 "per_entry": self.bytes_an_entry(),
                 "sections": sections,
             },
+            "rejected": self.rejections.values,
+            // Its earlier name.
             "refused": self.rejections.values,
             "skipped": self.rejections.skipped,
             "unreduced_patterns": self.rejections.patterns,

@@ -43,7 +43,7 @@ impl Summary<'_> {
             formats,
         );
         self.trouble(&mut text);
-        self.left_out(&mut text);
+        self.not_counted(&mut text);
         self.indicators(&mut text);
         text
     }
@@ -70,7 +70,7 @@ impl Summary<'_> {
     }
 
     /// Matches that did not count.
-    fn left_out(&self, text: &mut String) {
+    fn not_counted(&self, text: &mut String) {
         let tally = self.tally;
         let mut say = |count: u64, one: &str, many: &str, why: &str| {
             if count > 0 {
@@ -106,7 +106,7 @@ impl Summary<'_> {
         for (kind, count) in &self.rejections.values {
             _ = writeln!(
                 text,
-                "  {} refused: {kind}",
+                "  {} rejected: {kind}",
                 counted(*count, "indicator value", "indicator values")
             );
         }

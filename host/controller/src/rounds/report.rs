@@ -254,12 +254,12 @@ impl FeedReport {
             (_, Some(reason)) => format!("{}: {}", self.outcome, escape_controls(reason)),
             (Some(taken), None) => {
                 let mut text = format!(
-                    "{} added, {} changed, {} removed, {} revoked, {} left out",
+                    "{} added, {} changed, {} removed, {} revoked, {} rejected",
                     grouped(taken.added),
                     grouped(taken.changed),
                     grouped(taken.removed),
                     grouped(taken.revoked),
-                    grouped(taken.refused)
+                    grouped(taken.rejected)
                 );
                 if taken.older > 0 {
                     _ = write!(text, ", {} older than known", grouped(taken.older));

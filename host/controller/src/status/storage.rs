@@ -69,7 +69,7 @@ impl KeptStatus {
         let retention = &config.retention;
         let kept = |table, time| store.kept(table, time);
         Ok(KeptStatus {
-            rejections: Rows::new(kept("left_out", "NULL")?, Some(retention.rejections), None),
+            rejections: Rows::new(kept("rejections", "NULL")?, Some(retention.rejections), None),
             events: Rows::new(
                 kept("events", "occurred")?,
                 Some(retention.events),

@@ -5,7 +5,7 @@ use serde::Serialize;
 use threatsieve_blacklist::Timestamp;
 
 use super::Store;
-use super::left_out::LeftOutBy;
+use super::rejections::RejectedBy;
 use crate::config::{Config, Retention};
 
 /// Time between two removals: a day.
@@ -136,10 +136,10 @@ fn prune_events(
 /// Removes the rejections of each feed beyond a number, the last ones first.
 fn prune_rejections(connection: &Connection, most: u32) -> anyhow::Result<u64> {
     let mut removed = 0;
-    for origin in [LeftOutBy::Delivery, LeftOutBy::Build] {
+    for origin in [RejectedBy::Delivery, RejectedBy::Build] {
         removed += connection.execute(
-            "DELETE FROM left_out WHERE rowid IN (SELECT row FROM (SELECT rowid AS row, \
-             row_number() OVER (PARTITION BY feed ORDER BY rowid) AS number FROM left_out WHERE origin = ?1) \
+            "DELETE FROM rejections WHERE rowid IN (SELECT row FROM (SELECT rowid AS row, \
+             row_number() OVER (PARTITION BY feed ORDER BY rowid) AS number FROM rejections WHERE origin = ?1) \
              WHERE number > ?2)",
             (origin as i64, most),
         )?;

@@ -188,7 +188,7 @@ async fn a_key_that_a_server_repeats_is_nowhere_in_the_state() {
         let round = Round::new();
         let polled = format!("{:?}", round.poll(&feed).await);
         let state = format!("{:?}", round.state(&feed));
-        let rejected = format!("{:?}", round.store.lock().unwrap().left_out(None, 10).unwrap());
+        let rejected = format!("{:?}", round.store.lock().unwrap().rejections(None, 10).unwrap());
         let probed = format!("{:?}", probe(&feed, &limits()).await);
         for text in [polled, state, rejected, probed] {
             assert!(!text.contains(KEY), "{path}: {text}");

@@ -528,8 +528,8 @@ async fn folders_are_read_again_when_a_file_changed() {
     assert_eq!(round.takes(&feed).await, (2, 0, 0, 0));
     assert!(round.finds_nothing_new(&feed).await);
     assert!(probe(&feed, &limits()).await.unwrap().starts_with("2 files, "));
-    let left_out = round.store.lock().unwrap().left_out(Some("path"), 10).unwrap();
-    assert!(left_out[0].1.id.ends_with("a.txt:2"), "{left_out:?}");
+    let rejections = round.store.lock().unwrap().rejections(Some("path"), 10).unwrap();
+    assert!(rejections[0].1.id.ends_with("a.txt:2"), "{rejections:?}");
     write(folder.path(), "c.txt", "evil.net\n");
     assert_eq!(round.takes(&feed).await, (1, 0, 0, 0));
     // Replaced by one of the same size and time.

@@ -6,14 +6,14 @@ use std::thread;
 
 use anyhow::{Context, anyhow};
 use crossbeam_channel::{Receiver, Sender, bounded};
-use threatsieve_blacklist::{CompileOptions, Compiled, Compiler, Indicator, IndicatorId, Refused, Timestamp};
+use threatsieve_blacklist::{CompileOptions, Compiled, Compiler, Indicator, Refused, Timestamp};
 
 use super::ledger::{Ledger, window_micros};
 use super::newly::Newly;
 use crate::config::{Config, FeedRole};
 use crate::store::body::Statement;
 use crate::store::statements::{feed_number, revoked_values, walk_active};
-use crate::store::{FalsePositives, LeftOut, MAX_LEFT_OUT, Transaction};
+use crate::store::{FalsePositives, MAX_REJECTIONS, Transaction};
 
 /// Indicators handed over at once, and how many such batches may wait.
 const BATCH: usize = 512;
@@ -241,7 +241,7 @@ fn compile(
         }
         let mut refuse = |one| {
             of_feed.1 += 1;
-            if of_feed.1 <= MAX_LEFT_OUT {
+            if of_feed.1 <= MAX_REJECTIONS {
                 refused.push(one);
             }
         };
@@ -253,20 +253,4 @@ fn compile(
         }
     }
     Ok((compiler.finish()?, refused))
-}
-
-/// What the compiler does not take, as the state keeps it.
-impl From<Refused> for LeftOut {
-    fn from(refused: Refused) -> LeftOut {
-        LeftOut {
-            id: match refused.id {
-                IndicatorId::Stix(id) => id,
-                IndicatorId::Line(line) => line.to_string(),
-            },
-            value: refused.value,
-            kind: refused.reason.kind().to_owned(),
-            reason: refused.reason.to_string(),
-            is_pattern: false,
-        }
-    }
 }

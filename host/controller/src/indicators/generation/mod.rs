@@ -23,8 +23,9 @@ use self::ledger::{Ledger, Settings};
 use super::key::read_sign_key;
 use super::open::open_blacklist;
 use crate::config::Config;
+use crate::rejection::Rejection;
 use crate::store::generations::{Builds, Generation, MadeOf};
-use crate::store::{LeftOut, Store, Transaction, generations, history, replace_left_out};
+use crate::store::{Store, Transaction, generations, history, replace_rejections};
 
 /// What came of a build.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -186,13 +187,13 @@ fn replace_refused(
     feeds: &BTreeMap<String, i64>,
     refused: Vec<Refused>,
 ) -> anyhow::Result<()> {
-    let mut by_feed: BTreeMap<i64, Vec<LeftOut>> = BTreeMap::new();
+    let mut by_feed: BTreeMap<i64, Vec<Rejection>> = BTreeMap::new();
     for one in refused {
         if let Some(feed) = feeds.get(&one.feed) {
-            by_feed.entry(*feed).or_default().push(LeftOut::from(one));
+            by_feed.entry(*feed).or_default().push(Rejection::from(one));
         }
     }
-    Ok(replace_left_out(transaction, by_feed)?)
+    Ok(replace_rejections(transaction, by_feed)?)
 }
 
 impl Made {

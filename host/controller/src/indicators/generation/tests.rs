@@ -389,13 +389,13 @@ fn settings_and_feeds_that_are_taken_away_make_a_generation() {
     bench.list("b", &["bad.example"]);
     let values = ["10.1.2.3", "evil.example", "bad.example"];
     assert_eq!(bench.built(&values), ["evil.example", "bad.example"]);
-    let refused = bench.store.left_out(Some("a"), 10).unwrap();
+    let refused = bench.store.rejections(Some("a"), 10).unwrap();
     assert_eq!((refused.len(), refused[0].1.value.as_str()), (1, "10.1.2.3"));
     bench.log();
     bench.config.blacklist.accept_special = true;
     assert_eq!(bench.built(&values), values);
     assert!(bench.is_due());
-    assert_eq!(bench.store.left_out(None, 10).unwrap(), []);
+    assert_eq!(bench.store.rejections(None, 10).unwrap(), []);
     bench.config.feeds.retain(|feed| feed.name == "a");
     assert_eq!(bench.built(&values), ["10.1.2.3", "evil.example"]);
 }

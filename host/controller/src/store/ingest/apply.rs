@@ -10,7 +10,7 @@ use super::{Delivered, Delivery};
 use crate::store::Store;
 use crate::store::body::Statement;
 use crate::store::feeds::{Held, Ingested};
-use crate::store::left_out::{LeftOutBy, add_left_out};
+use crate::store::rejections::{RejectedBy, add_rejections};
 use crate::store::retraction::retract_matches;
 
 /// Withdrawals that are never too many at once, whatever share they are: each is a statement of its own, and a small feed may well withdraw
@@ -29,7 +29,7 @@ pub(super) fn apply(
     let planner =
         Planner { collected: &delivery.collected, canaries: &delivery.canaries, now, plan: Plan::default() };
     let mut plan = planner.compare(&transaction, feed, delivered)?;
-    plan.counts.refused = delivery.refused;
+    plan.counts.rejected = delivery.rejected;
     (plan.counts.ahead, plan.counts.skipped) = (delivery.ahead, delivery.skipped);
     let (active, allowed): (i64, bool) =
         transaction.query_row("SELECT active, allowed FROM feeds WHERE id = ?1", [feed], |row| {
@@ -49,7 +49,7 @@ pub(super) fn apply(
     }
     let writer = Writer { transaction: &transaction, delivery, keeps_former: keeps_former(&transaction)? };
     writer.write(&plan)?;
-    writer.replace_left_out(delivered)?;
+    writer.replace_rejections(delivered)?;
     writer.keep_markings()?;
     writer.update_feed(&plan, cursor)?;
     if plan.counts.has_changes() {
@@ -213,33 +213,33 @@ impl Writer<'_> {
     }
 
     /// A whole delivery replaces what was left out of the ones before; a part that of the indicators that it names.
-    fn replace_left_out(&self, delivered: Delivered) -> anyhow::Result<()> {
+    fn replace_rejections(&self, delivered: Delivered) -> anyhow::Result<()> {
         let feed = self.delivery.feed_id;
-        let by = LeftOutBy::Delivery as i64;
+        let by = RejectedBy::Delivery as i64;
         let mut any = self
             .transaction
-            .prepare_cached("SELECT 1 FROM left_out WHERE feed = ?1 AND origin = ?2 LIMIT 1")?;
+            .prepare_cached("SELECT 1 FROM rejections WHERE feed = ?1 AND origin = ?2 LIMIT 1")?;
         if any.exists((feed, by))? {
             match delivered {
                 Delivered::Whole => {
                     self.transaction
-                        .execute("DELETE FROM left_out WHERE feed = ?1 AND origin = ?2", (feed, by))?;
+                        .execute("DELETE FROM rejections WHERE feed = ?1 AND origin = ?2", (feed, by))?;
                 }
                 Delivered::Part => {
                     let mut delete = self.transaction.prepare_cached(
-                        "DELETE FROM left_out WHERE feed = ?1 AND origin = ?2 AND indicator = ?3",
+                        "DELETE FROM rejections WHERE feed = ?1 AND origin = ?2 AND indicator = ?3",
                     )?;
                     let collected = &self.delivery.collected;
                     for one in collected.incoming() {
                         delete.execute((feed, by, collected.id_text(one)?))?;
                     }
-                    for one in &self.delivery.left_out {
+                    for one in &self.delivery.rejections {
                         delete.execute((feed, by, &one.id))?;
                     }
                 }
             }
         }
-        add_left_out(self.transaction, feed, LeftOutBy::Delivery, &self.delivery.left_out)?;
+        add_rejections(self.transaction, feed, RejectedBy::Delivery, &self.delivery.rejections)?;
         Ok(())
     }
 

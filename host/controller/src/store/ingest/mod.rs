@@ -16,8 +16,9 @@ pub(crate) use self::plan::{ACTIVE, REVOKED};
 use super::Store;
 use super::body::Statement;
 use super::feeds::{Ingested, feed_id};
-use super::left_out::{LeftOut, MAX_LEFT_OUT};
+use super::rejections::MAX_REJECTIONS;
 use crate::config::Feed;
+use crate::rejection::Rejection;
 
 /// Most marking definitions kept of one feed, and the longest one in bytes.
 const MAX_MARKINGS: usize = 10_000;
@@ -45,8 +46,8 @@ struct Delivery {
     now: Timestamp,
     collected: Collected,
     canaries: Vec<Canary>,
-    left_out: Vec<LeftOut>,
-    refused: u64,
+    rejections: Vec<Rejection>,
+    rejected: u64,
     ahead: u64,
     skipped: u64,
     /// Nothing of the feed was ever taken.
@@ -77,8 +78,8 @@ impl Store {
             now,
             collected: Collected::default(),
             canaries: feed.hold.canaries.iter().map(|text| Canary::new(text, feed.url_mode)).collect(),
-            left_out: Vec::new(),
-            refused: 0,
+            rejections: Vec::new(),
+            rejected: 0,
             ahead: 0,
             skipped: 0,
             is_first: self.feed_state(&feed.name)?.is_none_or(|state| state.report.is_none()),
@@ -133,7 +134,7 @@ impl Ingest<'_> {
         if let Some(modified) = modified.filter(|&at| !self.delivery.is_credible(at)) {
             let (modified, now) =
                 (threatsieve_flag::moment(modified), threatsieve_flag::moment(self.delivery.now));
-            self.leave_out(LeftOut {
+            self.reject(Rejection {
                 id: id.to_owned(),
                 value: modified.clone(),
                 kind: "modified in the future".to_owned(),
@@ -147,10 +148,10 @@ impl Ingest<'_> {
     }
 
     /// Notes what is not taken. All are counted, and the first 10,000 kept.
-    pub(crate) fn leave_out(&mut self, left_out: LeftOut) {
-        self.delivery.refused += 1;
-        if self.delivery.left_out.len() < MAX_LEFT_OUT {
-            self.delivery.left_out.push(left_out);
+    pub(crate) fn reject(&mut self, rejection: Rejection) {
+        self.delivery.rejected += 1;
+        if self.delivery.rejections.len() < MAX_REJECTIONS {
+            self.delivery.rejections.push(rejection);
         }
     }
 

@@ -227,9 +227,9 @@ fn a_canary_must_stay() {
 }
 
 #[test]
-fn what_is_left_out_is_replaced_by_the_next_delivery() {
+fn rejections_are_replaced_by_the_next_delivery() {
     let (_folder, mut store) = store();
-    let left_out = |id: &str| LeftOut {
+    let rejection = |id: &str| Rejection {
         id: id.to_owned(),
         value: "x".to_owned(),
         kind: "kind".to_owned(),
@@ -239,18 +239,18 @@ fn what_is_left_out_is_replaced_by_the_next_delivery() {
     let feed = feed("f");
     let mut leave = |delivered, ids: &[&str]| {
         let mut ingest = store.ingest(&feed, NOW).unwrap();
-        ids.iter().for_each(|id| ingest.leave_out(left_out(id)));
-        assert_eq!(ingest.finish(delivered, None, false).unwrap().refused, ids.len() as u64);
-        let rows = store.left_out(Some("f"), 100).unwrap();
+        ids.iter().for_each(|id| ingest.reject(rejection(id)));
+        assert_eq!(ingest.finish(delivered, None, false).unwrap().rejected, ids.len() as u64);
+        let rows = store.rejections(Some("f"), 100).unwrap();
         rows.into_iter().map(|(_, one)| one.id).collect::<Vec<_>>()
     };
     assert_eq!(leave(Delivered::Part, &["a", "b"]), ["a", "b"]);
     assert_eq!(leave(Delivered::Part, &["b", "c"]), ["a", "b", "c"]);
     assert_eq!(leave(Delivered::Whole, &["d"]), ["d"]);
-    let many: Vec<String> = (0..MAX_LEFT_OUT + 5).map(|number| number.to_string()).collect();
+    let many: Vec<String> = (0..MAX_REJECTIONS + 5).map(|number| number.to_string()).collect();
     let many: Vec<&str> = many.iter().map(String::as_str).collect();
     leave(Delivered::Part, &many);
-    assert_eq!(store.left_out(None, 20_000).unwrap().len(), MAX_LEFT_OUT);
+    assert_eq!(store.rejections(None, 20_000).unwrap().len(), MAX_REJECTIONS);
 }
 
 #[test]
@@ -302,7 +302,7 @@ fn what_fails_midway_has_changed_nothing() {
     store.connection.execute_batch(trigger).unwrap();
     let mut ingest = store.ingest(&feed, NOW).unwrap();
     given(2).into_iter().for_each(|one| ingest.put(one).unwrap());
-    ingest.leave_out(LeftOut {
+    ingest.reject(Rejection {
         id: "d".to_owned(),
         value: "x".to_owned(),
         kind: "kind".to_owned(),
@@ -311,7 +311,7 @@ fn what_fails_midway_has_changed_nothing() {
     });
     assert!(ingest.finish(Delivered::Whole, Some(&json!(2)), false).is_err());
     assert_eq!((states(&store), store.feed_state("f").unwrap()), before);
-    assert_eq!(store.left_out(None, 9).unwrap(), []);
+    assert_eq!(store.rejections(None, 9).unwrap(), []);
     store.connection.execute_batch("DROP TRIGGER midway").unwrap();
     assert_eq!(counts(&deliver(&mut store, &feed, Delivered::Whole, given(2))), [0, 3, 0, 0]);
 }
@@ -408,14 +408,14 @@ fn a_version_from_the_future_is_replaced_by_its_correction() {
     ] {
         let (_folder, mut store) = store();
         let feed = feed("a");
-        let mut refused = 0;
+        let mut rejected = 0;
         for indicators in deliveries {
-            refused += deliver(&mut store, &feed, Delivered::Part, indicators).refused;
+            rejected += deliver(&mut store, &feed, Delivered::Part, indicators).rejected;
         }
         assert_eq!(values(&store), ["right.example"]);
-        assert_eq!(refused, 1);
-        let left_out = store.left_out(None, 9).unwrap();
-        assert!(left_out.iter().all(|(_, one)| one.kind == "modified in the future"), "{left_out:?}");
+        assert_eq!(rejected, 1);
+        let rejections = store.rejections(None, 9).unwrap();
+        assert!(rejections.iter().all(|(_, one)| one.kind == "modified in the future"), "{rejections:?}");
         // A row of a version that believed it.
         store.connection.execute("UPDATE indicators SET modified = ?1", [far]).unwrap();
         deliver(&mut store, &feed, Delivered::Part, vec![stix("i", NOW.0, &["newer.example"])]);
