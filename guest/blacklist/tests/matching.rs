@@ -1,11 +1,12 @@
-//! What matches, through the whole of it: values in, blacklist made, opened, looked up, resolved.
+//! Matching from end to end: values are compiled, and the blacklist is opened, looked up in and
+//! resolved.
 #![allow(clippy::unwrap_used, reason = "a test ends at its first fault")]
 
 use threatsieve_blacklist::compile::{CompileOptions, Compiled, Compiler, SignKey, VerifyKey};
 use threatsieve_blacklist::image::ImageError;
 use threatsieve_blacklist::{
-    Batch, Blacklist, DomainMode, GuestBlacklist, Hit, Indicator, IndicatorId, Kind, OpenError, Policy, Port,
-    Scratch, Seen, Timestamp, Tlp, UrlMode, Value,
+    Batch, Blacklist, DomainMode, EventContext, GuestBlacklist, Hit, Indicator, IndicatorId, Kind, OpenError,
+    Policy, Port, Scratch, Timestamp, Tlp, UrlMode, Value,
 };
 
 fn compile(block: &[&str], allow: &[&str]) -> Compiled {
@@ -22,10 +23,10 @@ fn compile(block: &[&str], allow: &[&str]) -> Compiled {
             .collect()
     };
     for one in values(block) {
-        compiler.block(list, one, &mut |refused| panic!("{refused:?}")).unwrap();
+        compiler.block(list, one, &mut |rejected| panic!("{rejected:?}")).unwrap();
     }
     for one in values(allow) {
-        compiler.allow(good, one, &mut |refused| panic!("{refused:?}")).unwrap();
+        compiler.allow(good, one, &mut |rejected| panic!("{rejected:?}")).unwrap();
     }
     compiler.finish().unwrap()
 }
@@ -40,7 +41,7 @@ fn hits(compiled: &Compiled, kind: Kind, value: &str) -> Vec<Hit> {
     hits
 }
 
-/// Each hit as `how value`, with `!` before those that the allow-list suppresses.
+/// Returns each hit as `how value`, with `!` before those that the allow-list suppresses.
 fn shown(compiled: &Compiled, kind: Kind, value: &str) -> Vec<String> {
     let blacklist = Blacklist::open(compiled.bytes(), None).unwrap();
     let shown = |hit: Hit| {
@@ -84,10 +85,10 @@ fn domains_cover_what_is_below_them_on_label_boundaries() {
     assert_eq!(shown(&list, Kind::Email, "bob@evil.com"), ["exact evil.com"]);
 }
 
-/// Nothing that stands behind the host, however much it looks like one, hides it from the quick way.
+/// Text after the host does not hide it from the quick check, even if it looks like a host.
 #[test]
 fn a_suffix_that_only_seems_listed_hides_no_spelling_before_it() {
-    // With so many names some suffixes pass the filter by chance, before it meets the bracket.
+    // With this many names, some suffixes pass the filter by chance before it meets the bracket.
     let names: Vec<String> = (0..2000).map(|n| format!("git.gitlab.shop.w{n}.example-{n}.link")).collect();
     let compiled = compile(&names.iter().map(String::as_str).collect::<Vec<_>>(), &[]);
     for name in &names {
@@ -111,7 +112,7 @@ fn a_word_that_may_be_a_file_matches_in_part() {
 }
 
 #[test]
-fn what_follows_a_host_does_not_hide_it() {
+fn text_after_a_host_does_not_hide_it() {
     let list = compile(&["evil.com"], &[]);
     let long = "a-name-that-fills-blocks.and-ends-well.example";
     for value in [format!("evil.com:{long}"), format!("user@www.evil.com:{long}")] {
@@ -286,12 +287,13 @@ fn a_port_is_kept_by_indicator_and_compared_only_where_the_feed_asks() {
     assert_eq!(ports, [Some((8443, false)), Some((443, true)), Some((8080, true)), None]);
     assert!(blacklist.compares_ports());
     let hit = hits(&made, Kind::Address, "1.2.3.4")[0];
-    let ids = |seen: Seen| -> Vec<String> {
+    let ids = |seen: EventContext| -> Vec<String> {
         let matched = blacklist.resolve(&hit, &Policy::default(), seen).unwrap();
         matched.entry.indicators.iter().map(|i| i.shown_id()).collect()
     };
-    let seen =
-        |observable: &str, destination| Seen::with_ports(Timestamp(0), observable.as_bytes(), destination);
+    let seen = |observable: &str, destination| {
+        EventContext::with_ports(Timestamp(0), observable.as_bytes(), destination)
+    };
     assert_eq!(ids(seen("1.2.3.4", None)), ["loose:1", "strict:3"]);
     assert_eq!(ids(seen("1.2.3.4", Some(443))), ["loose:1", "strict:1", "strict:3"]);
     assert_eq!(ids(seen("1.2.3.4:8080", Some(443))), ["loose:1", "strict:2", "strict:3"]);
@@ -325,7 +327,7 @@ fn a_value_that_many_indicators_name_is_resolved_up_to_a_limit() {
 }
 
 #[test]
-fn the_same_inputs_give_the_same_bytes_and_damage_is_refused() {
+fn the_same_inputs_give_the_same_bytes_and_damage_is_rejected() {
     let make = || compile(&["evil.com", "1.2.3.4", "http://evil.org/x"], &["good.com"]);
     let bytes = make().into_bytes();
     assert_eq!(bytes, make().into_bytes());
@@ -345,8 +347,8 @@ fn the_same_inputs_give_the_same_bytes_and_damage_is_refused() {
 }
 
 #[test]
-fn a_signature_is_demanded_when_a_key_is_given() {
-    // Keys of RFC 8410 section 10.
+fn a_signature_is_required_when_a_key_is_given() {
+    // The keys of RFC 8410, section 10.
     let private = "-----BEGIN PRIVATE KEY-----\nMC4CAQAwBQYDK2VwBCIEINTuctv5E1hK1bbY8fdp+K06/nwoy/HU++CXqI9EdVhC\n-----END PRIVATE KEY-----\n";
     let public = "-----BEGIN PUBLIC KEY-----\nMCowBQYDK2VwAyEAGb9ECWmEzf6FQbrBZ9w7lshQhqowtrbLDFw4rXAxZuE=\n-----END PUBLIC KEY-----\n";
     let other = "-----BEGIN PUBLIC KEY-----\nMCowBQYDK2VwAyEA11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo=\n-----END PUBLIC KEY-----\n";

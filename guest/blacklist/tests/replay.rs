@@ -1,4 +1,4 @@
-//! The fuzz corpora of this crate's targets, on the stable toolchain.
+//! Replays the fuzz corpora of this crate's targets on the stable toolchain.
 
 use std::path::Path;
 

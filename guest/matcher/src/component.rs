@@ -1,4 +1,4 @@
-//! The exports, and the state behind them.
+//! The component's exports, and its state between calls.
 
 use std::cell::RefCell;
 
@@ -8,13 +8,13 @@ use threatsieve_blacklist::{BatchError, EntryType, GuestBlacklist, Hit, How, NOR
 use crate::bindings::exports::threatsieve::matcher::lookup;
 use crate::image;
 
-/// Hits of one answer at most: the contract's number, which keeps an answer below 20 MiB.
+/// The most hits in one answer. The contract sets this number; it keeps an answer below 20 MiB.
 const MAX_HITS: usize = 1 << 20;
 
-/// What an instance keeps between calls.
+/// The state that an instance keeps between calls.
 struct State {
     blacklist: Result<GuestBlacklist<'static>, lookup::Fault>,
-    /// Of the call at hand, as are the hits; the next one uses their memory again.
+    /// Buffers of the current call, as `hits` is. The next call uses their memory again.
     scratch: Scratch,
     hits: Vec<Hit>,
 }
@@ -40,7 +40,7 @@ impl State {
 }
 
 thread_local! {
-    /// A component has one thread; this is a plain static that needs no lock.
+    /// A component has one thread, so this is a plain static without a lock.
     static STATE: RefCell<State> = RefCell::new(State::new());
 }
 
@@ -90,7 +90,7 @@ impl From<&Hit> for lookup::Hit {
 
 impl From<BatchError> for lookup::Malformed {
     fn from(error: BatchError) -> lookup::Malformed {
-        // Offsets and sizes are those of a buffer in this 32-bit memory.
+        // Offsets and sizes fit in 32 bits: they are those of a buffer in this memory.
         match error {
             BatchError::TooLarge { got } => lookup::Malformed::TooLarge(got as u32),
             BatchError::TooMany => lookup::Malformed::TooMany,

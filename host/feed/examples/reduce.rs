@@ -1,6 +1,9 @@
-//! Reduces patterns, one a line on standard input, to JSON objects, one a line on standard output:
-//! `{"complete", "partial", "values": [{"type", "value", "mode"?, "start"?, "stop"?}], "unreduced": [{"reason", "detail", "text", "at"}]}`
-//! or `{"error", "kind": "syntax" | "meaning", "at"}`; moments in microseconds since 1970. With `--v20` by the grammar of STIX 2.0, else by that of 2.1.
+//! Reduces patterns, one per line on standard input, to JSON objects, one per line on standard
+//! output:
+//! `{"complete", "partial", "values": [{"type", "value", "mode"?, "start"?, "stop"?}], "unreduced":
+//! [{"reason", "detail", "text", "at"}]}`
+//! or `{"error", "kind": "syntax" | "meaning", "at"}`. Times are microseconds since 1970. `--v20`
+//! selects the grammar of STIX 2.0 instead of 2.1.
 #![allow(clippy::print_stdout, reason = "what an example is for")]
 
 use std::io::{self, BufRead, Write};

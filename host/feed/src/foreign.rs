@@ -1,9 +1,9 @@
-//! Kinds of files that are often taken for feeds, by their names.
+//! Kinds of files that people often mistake for feeds, with their names.
 
-/// Bytes of an input that are looked into for what names its kind.
+/// The number of bytes that are searched for signs of a kind.
 const LOOKED_AT: usize = 4096;
 
-/// The kind of a text that starts with a tag, a declaration or a comment of HTML or XML.
+/// Recognises a text that starts with a tag, a declaration or a comment of HTML or XML.
 pub(crate) fn markup(text: &[u8]) -> Option<&'static str> {
     let [b'<', rest @ ..] = text else { return None };
     let name =
@@ -26,7 +26,7 @@ pub(crate) fn markup(text: &[u8]) -> Option<&'static str> {
     })
 }
 
-/// The kind of a text by its first line that says something.
+/// Recognises the kind of a text by its first line with content.
 pub(crate) fn text(text: &[u8]) -> Option<&'static str> {
     const ADBLOCK: &str = "an Adblock filter list, which is not read yet";
     const ZONE: &str = "a DNS zone (RPZ), which is not read yet";
@@ -59,7 +59,7 @@ pub(crate) fn text(text: &[u8]) -> Option<&'static str> {
     STARTS.iter().find(|(first, _)| rest.starts_with(first)).map(|(_, kind)| *kind)
 }
 
-/// JSON files that people load as feeds: properties that all have to be there, and the kind.
+/// JSON files that people load as feeds: the properties that must all be present, and the kind.
 const JSON: [(&[&str], &str); 19] = [
     (&["ip_address", "port", "status"], "the Feodo Tracker's blocklist in JSON"),
     (&["phish_id"], "PhishTank's list in JSON"),
@@ -82,7 +82,7 @@ const JSON: [(&[&str], &str); 19] = [
     (&["error"], "an error message"),
 ];
 
-/// The kind of a JSON object.
+/// Recognises the kind of a JSON object.
 pub(crate) fn json(object: &[u8]) -> Option<&'static str> {
     let text = String::from_utf8_lossy(&object[..object.len().min(LOOKED_AT)]);
     let has = |name: &&str| text.contains(&format!("\"{name}\""));

@@ -1,4 +1,4 @@
-//! The pattern parser: the grammar's corners, the limits, and where errors point.
+//! The pattern parser: corner cases of the grammar, the limits, and the positions in errors.
 
 use threatsieve_feed::pattern::{
     ComparisonKind, Grammar, Literal, MAX_DEPTH, MAX_NODES, MAX_PATTERN_BYTES, ObservationKind, Pattern,
@@ -9,7 +9,7 @@ fn parse(text: &str) -> Result<Pattern, PatternError> {
     Pattern::parse(text, Grammar::V21)
 }
 
-/// The only comparison of a pattern.
+/// Returns the only comparison of a pattern.
 fn test_of(text: &str) -> Test {
     let pattern = parse(text).unwrap_or_else(|error| panic!("{error}: {text}"));
     match &pattern.observation().kind {
@@ -197,12 +197,12 @@ fn limits_hold() {
     let inner = format!("[{}a:b=1{}]", "(".repeat(MAX_DEPTH), ")".repeat(MAX_DEPTH));
     assert!(parse(&inner).is_ok());
     assert!(parse(&format!("({inner})")).is_err(), "observations and comparisons count together");
-    // Within the length, deeper than any stack would bear.
+    // Within the length limit, but deeper than any stack allows.
     assert!(parse(&"(".repeat(MAX_PATTERN_BYTES)).is_err());
     let bytes = MAX_PATTERN_BYTES + 1;
     assert_eq!(parse(&"(".repeat(bytes)), Err(PatternError::TooLong { bytes }));
     assert!(parse(&format!("[{}", "(".repeat(MAX_PATTERN_BYTES - 1))).is_err());
-    // Side by side instead of nested: no recursion, at most the length.
+    // In a row instead of nested: no recursion, only the length counts.
     let wide = format!("[{}a:b=1]", "a:b=1 OR ".repeat(MAX_PATTERN_BYTES / 9 - 1));
     assert!(wide.len() < MAX_PATTERN_BYTES && parse(&wide).is_ok());
     let qualified = format!("([a:b=1]){}", " WITHIN 1 SECONDS".repeat(MAX_PATTERN_BYTES / 17 - 1));

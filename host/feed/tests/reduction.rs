@@ -1,4 +1,5 @@
-//! The reduction, case by case. Each answer is written `value value | reason reason`; a domain's mode is shown unless it is the default.
+//! The reduction, case by case. Each result is written `value value | reason reason`; a domain's
+//! mode is shown unless it is the default.
 
 use threatsieve_blacklist::{DomainMode, Timestamp, Value};
 use threatsieve_feed::pattern::{Grammar, MAX_NODES, MAX_PATTERN_BYTES, Pattern};
@@ -333,7 +334,7 @@ fn parts_are_told_with_their_text() {
     assert!(reduction(text).is_partial());
 }
 
-/// An `AND` of many `OR`s would multiply out to more than there are atoms in anything: refused, and quickly.
+/// An `AND` of many `OR`s would expand to more atoms than any memory holds. It is rejected quickly.
 #[test]
 fn multiplying_out_is_limited() {
     let set: Vec<String> = (0..20).map(|n| format!("'a{n}.com'")).collect();
@@ -348,7 +349,7 @@ fn multiplying_out_is_limited() {
     assert!(reduction(&text).is_complete());
 }
 
-/// Fills a pattern to its longest with repetitions of a part, each with its own number.
+/// Fills a pattern up to the longest length with numbered repetitions of a part.
 fn longest(start: &str, separator: &str, end: &str, part: impl Fn(usize) -> String) -> String {
     let mut text = start.to_owned();
     let (mut nodes, most) = (0, MAX_PATTERN_BYTES - end.len());
@@ -374,7 +375,8 @@ fn many_values_are_taken_from_one_pattern() {
     assert_eq!(reduction.values.len(), 2500);
 }
 
-/// What is worst for the reduction: a few seconds would be minutes or the memory's end if any of it grew with the square of the length.
+/// The worst cases for the reduction. They take a few seconds. If any cost grew with the square of
+/// the length, they would take minutes or exhaust the memory.
 #[test]
 fn the_longest_patterns_are_reduced_in_no_time() {
     let quoted = |n: usize| format!("'{n} '");

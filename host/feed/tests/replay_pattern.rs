@@ -1,4 +1,4 @@
-//! Replays the corpus of the fuzz target `pattern` on the stable toolchain, and the OASIS examples with it.
+//! Replays the corpus of the fuzz target `pattern` and the OASIS examples on the stable toolchain.
 
 use std::path::Path;
 

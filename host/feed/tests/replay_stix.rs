@@ -1,4 +1,4 @@
-//! The corpora of the fuzz targets `stix` and `list`, on stable.
+//! Replays the corpora of the fuzz targets `stix` and `list` on the stable toolchain.
 
 use std::path::Path;
 

@@ -5,7 +5,7 @@ use std::ops::Range;
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
-use threatsieve_blacklist::{Hit, Seen, Timestamp};
+use threatsieve_blacklist::{Hit, EventContext, Timestamp};
 use threatsieve_flag::{Flag, Found, MAX_INDICATORS, coverings};
 use threatsieve_runner::Answer;
 
@@ -188,7 +188,7 @@ impl<'a> AnswerWriter<'a> {
             document.judged += 1;
             let limit = MAX_INDICATORS - document.kept;
             let number = hit.observable + first;
-            let seen = Seen::with_ports(at, layout.value(number), document.context.port);
+            let seen = EventContext::with_ports(at, layout.value(number), document.context.port);
             let Some(matched) = answer.blacklist.resolve_up_to(hit, &options.policy, seen, limit) else {
                 continue;
             };

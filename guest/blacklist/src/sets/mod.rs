@@ -1,4 +1,4 @@
-//! The sets that entries are kept in, one a type, each read in place from its section.
+//! The sets of entries, one for each type, each read in place from its section.
 
 mod addresses;
 mod digests;
@@ -15,7 +15,7 @@ pub(crate) use digests::Digests;
 pub(crate) use domains::Domains;
 #[cfg(feature = "host")]
 pub(crate) use domains::{mode_bit as domain_mode_bit, reverse_labels};
-pub(crate) use filter::{Glance, HostFilter};
+pub(crate) use filter::{HostFilter, QuickCheck};
 pub(crate) use modes::Modes;
 pub(crate) use urls::Urls;
 #[cfg(feature = "host")]
@@ -30,7 +30,7 @@ use crate::image::{EntryType, Image, ImageError, Role, Section};
 use crate::normalise::{MAX_NAME_BYTES, Target, parse_v4, parse_v4_in};
 use crate::value::FileHash;
 
-/// Everything that is listed under one role: the blocked entries, or the allowed ones.
+/// All entries of one role: the blocked ones, or the allowed ones.
 pub(crate) struct MatchSet<'a> {
     domains: Option<Domains<'a>>,
     ipv4: Ranges<'a, u32>,
@@ -40,7 +40,7 @@ pub(crate) struct MatchSet<'a> {
     sha1: Digests<'a, 20>,
     sha256: Digests<'a, 32>,
     emails: Option<Fst<&'a [u8]>>,
-    /// Number of each type's first entry.
+    /// The number of each type's first entry.
     bases: [u32; EntryType::COUNT],
 }
 
@@ -66,19 +66,20 @@ impl<'a> MatchSet<'a> {
         })
     }
 
-    /// False when no address is listed that `bytes[start..end]` can be.
+    /// Returns false if no listed address can equal `bytes[start..end]`.
     #[inline(always)]
     pub(crate) fn may_hold_address(&self, bytes: &[u8], start: usize, end: usize) -> bool {
         if let Some(address) = parse_v4_in(bytes, start, end) {
             return self.ipv4.covers(address.into());
         }
-        // Where no IPv6 is listed only an IPv4-mapped address can match, which starts with zeros.
+        // Without listed IPv6 entries only an IPv4-mapped address can match. Those start with
+        // zeros.
         let starts_with_zeros = !matches!(bytes.get(start), Some(b'1'..=b'9' | b'a'..=b'f' | b'A'..=b'F'));
         starts_with_zeros || !self.ipv6.is_empty() || !bytes[start..end].contains(&b':')
     }
 
-    /// False when nothing is listed that a plain host name or address in lower or upper case can match, or a URL on it. `target` is only for
-    /// its memory.
+    /// Returns false if no listed entry can match a plain host name or address, in any case, or a
+    /// URL with that host. `target` only lends its memory.
     pub(crate) fn may_hold_host(&self, host: &[u8], is_url: bool, target: &mut Target) -> bool {
         if host.len() > MAX_NAME_BYTES {
             return true;
@@ -168,7 +169,8 @@ fn u32_at(array: &[u8], index: usize) -> u32 {
     }
 }
 
-/// Cuts `bytes` long arrays from the front of a section; a section that is too short gives empty ones.
+/// Takes an array of `bytes` bytes from the front of a section. A section that is too short gives
+/// empty arrays.
 fn take<'a>(rest: &mut &'a [u8], bytes: usize) -> &'a [u8] {
     match rest.split_at_checked(bytes) {
         Some((head, tail)) => {

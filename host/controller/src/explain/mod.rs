@@ -8,7 +8,7 @@ pub(crate) use nearest::Nearest;
 pub(crate) use standing::{Judged, Standing};
 
 use anyhow::Context;
-use threatsieve_blacklist::{Batch, Entry, Hit, How, Kind, Seen, Target, Timestamp, UrlMode, Value};
+use threatsieve_blacklist::{Batch, Entry, EventContext, Hit, How, Kind, Target, Timestamp, UrlMode, Value};
 use threatsieve_runner::Answer;
 
 use crate::matching::Matcher;
@@ -88,7 +88,7 @@ impl Explanation {
         let mut covering = Vec::new();
         for text in readings.texts() {
             let answer = look_up(matcher, Kind::Any, text)?;
-            let seen = Seen::with_ports(at, text.as_bytes(), None);
+            let seen = EventContext::with_ports(at, text.as_bytes(), None);
             covering = answer.hits.iter().filter_map(|hit| cover(hit, &answer, matcher, seen)).collect();
             if !covering.is_empty() {
                 break;
@@ -119,7 +119,7 @@ fn look_up(matcher: &Matcher, kind: Kind, text: &str) -> anyhow::Result<Answer> 
     matcher.check(&batch).context("the matcher did not answer")
 }
 
-fn cover(hit: &Hit, answer: &Answer, matcher: &Matcher, seen: Seen) -> Option<Covering> {
+fn cover(hit: &Hit, answer: &Answer, matcher: &Matcher, seen: EventContext) -> Option<Covering> {
     let entry = answer.blacklist.entry(hit.entry)?;
     let matched = answer.blacklist.resolve(hit, matcher.policy(), seen);
     // What would hold if nothing suppressed it and partial matches were wanted: so that each reason is told by itself.

@@ -1,6 +1,6 @@
 //! What an indicator of a covering entry comes to.
 
-use threatsieve_blacklist::{IndicatorView, Policy, Seen, Timestamp, Tlp};
+use threatsieve_blacklist::{EventContext, IndicatorView, Policy, Timestamp, Tlp};
 
 use crate::text::moment;
 
@@ -33,7 +33,12 @@ pub(crate) enum Standing {
 
 impl Standing {
     /// `holds` is the blacklist's word on it.
-    pub(super) fn of(indicator: &IndicatorView, holds: bool, policy: &Policy, seen: Seen) -> Standing {
+    pub(super) fn of(
+        indicator: &IndicatorView,
+        holds: bool,
+        policy: &Policy,
+        seen: EventContext,
+    ) -> Standing {
         let at = seen.at;
         if holds {
             return Standing::Valid;

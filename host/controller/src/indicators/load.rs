@@ -7,7 +7,7 @@ use std::path::PathBuf;
 
 use anyhow::anyhow;
 use threatsieve_blacklist::{
-    CompileError, CompileOptions, Compiled, Compiler, FeedId, Indicator, Refused, Timestamp, UrlMode,
+    CompileError, CompileOptions, Compiled, Compiler, FeedId, Indicator, RejectedValue, Timestamp, UrlMode,
 };
 use threatsieve_feed::{
     FeedError, FeedOptions, FeedReport, RejectedLine, StixLimits, StixSet, Unreduced, latest_modified,
@@ -147,9 +147,9 @@ impl Loader<'_> {
         let mut take = |indicator: Indicator, listed: &str| {
             // People look for what they wrote, not for what it was normalised to.
             let is_one = indicator.values.len() == 1;
-            let mut refuse = |refused: Refused| {
+            let mut refuse = |refused: RejectedValue| {
                 let value = if is_one { listed.to_owned() } else { refused.value };
-                rejecting.borrow_mut().refuse(Refused { value, ..refused });
+                rejecting.borrow_mut().refuse(RejectedValue { value, ..refused });
             };
             full = full.take().or(role.list(compiler, *feed, indicator, &mut refuse).err());
         };
@@ -199,7 +199,7 @@ impl Role {
         compiler: &mut Compiler,
         feed: FeedId,
         indicator: Indicator,
-        refused: &mut dyn FnMut(Refused),
+        refused: &mut dyn FnMut(RejectedValue),
     ) -> Result<(), CompileError> {
         match self {
             Role::Block => compiler.block(feed, indicator, refused),

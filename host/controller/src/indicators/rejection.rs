@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use threatsieve_blacklist::{IndicatorId, Refused};
+use threatsieve_blacklist::{IndicatorId, RejectedValue};
 
 /// A value, line or pattern that was not taken.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -61,7 +61,7 @@ impl Rejecting<'_> {
     }
 
     /// A value that the blacklist does not take.
-    pub(super) fn refuse(&mut self, refused: Refused) {
+    pub(super) fn refuse(&mut self, refused: RejectedValue) {
         self.reject(&Rejection {
             id: match refused.id {
                 IndicatorId::Stix(id) => id,

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use anyhow::Context;
-use threatsieve_blacklist::{Batch, Blacklist, Hit, Match, Policy, Seen, Timestamp};
+use threatsieve_blacklist::{Batch, Blacklist, EventContext, Hit, Match, Policy, Timestamp};
 use threatsieve_runner::{Answer, CheckError, MemoryFile, Runner, RunnerOptions};
 
 /// How matches are found and judged.
@@ -88,7 +88,7 @@ impl Matcher {
     }
 
     /// What a hit comes to for an event, with at most `limit` indicators of its entry.
-    pub(crate) fn ruling(&self, answer: &Answer, hit: &Hit, event: Seen, limit: usize) -> Ruling {
+    pub(crate) fn ruling(&self, answer: &Answer, hit: &Hit, event: EventContext, limit: usize) -> Ruling {
         if hit.allowed_by.is_some() {
             return Ruling::Allowed;
         }

@@ -1,4 +1,4 @@
-//! Cells of a record that hold something other than its value.
+//! Cells of a record other than its value.
 
 use threatsieve_blacklist::{Timestamp, Tlp};
 
@@ -7,7 +7,7 @@ use crate::text::cut;
 use crate::time::lenient;
 
 pub(super) fn confidence(text: &str) -> Result<u8, LineError> {
-    // Programs that keep a column with gaps as floats write `75.0`.
+    // Programs that store a column with gaps as floats write `75.0`.
     let whole =
         text.split_once('.').filter(|(_, zeros)| !zeros.is_empty() && zeros.bytes().all(|b| b == b'0'));
     let number = whole.map_or(text, |(number, _)| number);
@@ -30,7 +30,7 @@ pub(super) fn column(column: &'static str, expected: &'static str, got: &str) ->
     LineError::Column { column, expected, got: cut(got) }
 }
 
-/// A port; an empty cell, `0` and `-` say none.
+/// Reads a port. An empty cell, `0` and `-` mean no port.
 pub(super) fn port(text: &str) -> Result<Option<u16>, LineError> {
     match text.parse() {
         Ok(0) => Ok(None),
@@ -40,7 +40,7 @@ pub(super) fn port(text: &str) -> Result<Option<u16>, LineError> {
     }
 }
 
-/// Whether a cell says yes or no; `None` where it says neither.
+/// Reads a cell as yes or no; `None` for any other text.
 pub(super) fn flag(text: &str) -> Option<bool> {
     match text.to_ascii_lowercase().as_str() {
         "1" | "true" | "yes" | "t" => Some(true),

@@ -1,4 +1,4 @@
-//! Records in JSON: the elements of an array, or one document after the other (JSON lines).
+//! JSON records: the elements of an array, or one document after the other (JSON lines).
 
 use std::io::BufRead;
 
@@ -11,11 +11,11 @@ use super::{LineError, Sink, bare};
 use crate::FeedError;
 use crate::stix::{Element, Splitter};
 
-/// Longest record in bytes, and how deep it may be nested.
+/// The longest record in bytes, and the deepest nesting.
 const MAX_RECORD_BYTES: usize = 1024 * 1024;
 const MAX_DEPTH: u32 = 32;
 
-/// Reads all records. The first one's properties tell which of them hold what.
+/// Reads all records. The property names of the first record decide the columns.
 pub(super) fn read(
     input: &mut dyn BufRead,
     wanted: Option<&str>,
@@ -35,7 +35,7 @@ struct Records<'a, 's> {
     sink: &'a mut Sink<'s>,
 }
 
-/// Columns and the names of the properties in their places.
+/// The columns, and the names of the properties at their positions.
 struct Named {
     columns: Columns,
     names: Vec<String>,
@@ -47,7 +47,7 @@ impl Records<'_, '_> {
             Element::Object { bytes, .. } | Element::Other { bytes, .. } | Element::Beyond { bytes, .. } => {
                 bytes
             }
-            // What stands around an array `objects`.
+            // The properties around an array `objects`.
             Element::Envelope { .. } => return Ok(()),
         };
         self.number = self.number.checked_add(1).ok_or(FeedError::TooManyLines)?;
@@ -109,7 +109,7 @@ impl Named {
     }
 }
 
-/// A property as a cell; an array or object is none.
+/// Converts a property to a cell. Arrays and objects are empty cells.
 fn cell(value: Option<&Json>) -> String {
     match value {
         Some(Json::String(text)) => text.trim().to_owned(),

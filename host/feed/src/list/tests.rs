@@ -2,7 +2,7 @@ use threatsieve_blacklist::{IndicatorId, Timestamp, Tlp};
 
 use super::*;
 
-/// Each indicator as `line value value..`, and each rejected line as `line text: reason`.
+/// Returns each indicator as `line value value..`, and each rejected line as `line text: reason`.
 fn read(text: impl AsRef<[u8]>) -> (Vec<String>, Vec<String>) {
     read_with(text, &ListOptions::default())
 }
@@ -93,14 +93,15 @@ fn a_hosts_files_lines_name_hosts() {
         taken(text),
         ["7 evil.com other.com", "8 evil.org", "9 evil.net", "10 evil.example", "11 evil.info"]
     );
-    // Of one line only the bad name is rejected; an address that leads somewhere makes no hosts line.
+    // Only the bad name of a line is rejected. A line with an address that leads somewhere is not a
+    // hosts line.
     let (taken, rejected) = read("0.0.0.0 evil.com bad_:name www.evil.com\n1.2.3.4 evil.org\n");
     assert_eq!(taken, ["1 evil.com www.evil.com"]);
     assert_eq!(rejected.len(), 2);
     assert!(
         rejected[0].starts_with("1 bad_:name: expected ") && rejected[1].starts_with("2 1.2.3.4 evil.org: ")
     );
-    // Alone it is an address like any other, whatever the compiler then says to it.
+    // Alone on a line it is an ordinary address. The compiler decides about it.
     assert_eq!(
         super::tests::taken("127.0.0.1\n127.0.0.1 - 127.0.0.9"),
         ["1 127.0.0.1", "2 127.0.0.1-127.0.0.9"]
@@ -141,7 +142,7 @@ fn the_hosts_file_of_debian_holds_nothing_bad() {
     let text = "127.0.0.1\tlocalhost\n::1\tlocalhost ip6-localhost ip6-loopback\nfe00::0 ip6-localnet\nff00::0\tip6-mcastprefix\n\
                 ff02::1 ip6-allnodes\nff02::2 ip6-allrouters # all\n0.0.0.0 evil.com";
     assert_eq!(taken(text), ["7 evil.com"]);
-    // That address is an ordinary one beside other names.
+    // With other names it is an ordinary address.
     for line in [
         "fe00::0 evil.com",
         "fe00::0 ip6-localnet evil.com",
@@ -189,7 +190,7 @@ fn headers_have_several_names_and_delimiters() {
         let record = if header.starts_with('x') { "y\tevil.com" } else { "evil.com" };
         assert_eq!(taken(format!("{header}\n{record}\n")), ["2 evil.com"], "{header}");
     }
-    // A first line that only looks like one is a value.
+    // A first line that only looks like a header is a value.
     for line in ["http://evil.com/a,indicator", "http://evil.com/;value"] {
         assert_eq!(taken(line), [format!("1 {line}")]);
     }
@@ -210,21 +211,21 @@ fn a_quote_that_never_closes_costs_its_own_line() {
                the lines below are read on their own";
     let long = format!("a.example,{}", "x".repeat(80));
     for (records, want_taken, want_rejected) in [
-        // Too many lines, and the end.
+        // Too many lines, and the end of the input.
         (
             "evil.com,\"open\na.example\nb.example\nevil.org,x\nevil.net,\"end",
             "3 a.example|4 b.example|5 evil.org",
             "2 evil.com,\"open|6 evil.net,\"end",
         ),
-        // Too many bytes, and a line that is too long or no text by itself.
+        // Too many bytes, and a line that is too long or not text.
         (&format!("evil.com,\"open\n{long}\nevil.org"), "3 a.example|4 evil.org", "2 evil.com,\"open"),
-        // The next quote is another field's first one: nothing may be lost in between.
+        // The next quote opens another field. Nothing between them may be lost.
         (
             "evil.com,\"open\na.example\nb.example,\"x\"\nevil.org",
             "3 a.example|4 b.example|5 evil.org",
             "2 evil.com,\"open",
         ),
-        // Lines that are read again may open fields that do go on.
+        // Lines that are read again may open fields that go on.
         (
             "evil.com,\"open\na.example,\"two\nlines\"\nevil.org,\"y\"",
             "3 a.example|5 evil.org",

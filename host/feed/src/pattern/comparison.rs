@@ -1,4 +1,4 @@
-//! Comparison expressions: what stands between `[` and `]`.
+//! Comparison expressions: the content of `[` and `]`.
 
 use super::cursor::Cursor;
 use super::error::PatternError;
@@ -6,7 +6,7 @@ use super::literal;
 use super::token::{Keyword, Kind};
 use super::tree::{Comparison, ComparisonKind, Literal, Path, Predicate, Span, Step, Test};
 
-/// `OR` binds weaker than `AND`.
+/// Parses `OR`, which binds weaker than `AND`.
 pub(super) fn expression(cursor: &mut Cursor<'_>) -> Result<Comparison, PatternError> {
     cursor.row(Keyword::Or, joined(ComparisonKind::Or), |cursor| {
         cursor.row(Keyword::And, joined(ComparisonKind::And), primary)
@@ -34,7 +34,7 @@ fn test(cursor: &mut Cursor<'_>) -> Result<Test, PatternError> {
     let negated = cursor.kind() == Kind::Keyword(Keyword::Not);
     if negated {
         cursor.take()?;
-        // Before a path, `NOT` belongs to `EXISTS` alone.
+        // Before a path, `NOT` is only allowed with `EXISTS`.
         if cursor.kind() != Kind::Keyword(Keyword::Exists) {
             return Err(
                 cursor.unexpected("`EXISTS` (of other comparisons, `NOT` stands before the operator)")

@@ -10,7 +10,7 @@ use super::literal;
 use super::token::{Keyword, Kind};
 use super::tree::{Observation, ObservationKind, Qualifier, Span};
 
-/// The whole of a pattern. `FOLLOWEDBY` binds weakest, then `OR`, then `AND`.
+/// Parses a whole pattern. `FOLLOWEDBY` binds weakest, then `OR`, then `AND`.
 pub(super) fn expression(cursor: &mut Cursor<'_>) -> Result<Observation, PatternError> {
     cursor.row(Keyword::FollowedBy, joined(ObservationKind::FollowedBy), |cursor| {
         cursor.row(Keyword::Or, joined(ObservationKind::Or), |cursor| {
@@ -34,7 +34,7 @@ fn qualified(cursor: &mut Cursor<'_>) -> Result<Observation, PatternError> {
         let at = cursor.at();
         let Some(qualifier) = qualifier(cursor)? else { break };
         let twice = |other: &Qualifier| std::mem::discriminant(other) == std::mem::discriminant(&qualifier);
-        // STIX 2.0 does not say so; around parentheses both versions allow it.
+        // STIX 2.0 has no such rule. Both versions allow it around parentheses.
         if one && cursor.grammar == Grammar::V21 && qualifiers.iter().any(twice) {
             let got = &cursor.text[cursor.span_from(at)];
             return Err(PatternError::meaning(at, "at most one qualifier of each kind", got));
@@ -107,7 +107,7 @@ fn repeats(cursor: &mut Cursor<'_>) -> Result<Qualifier, PatternError> {
     }
 }
 
-/// A number without a minus, as the grammar wants it here.
+/// Parses a number without a minus sign, as the grammar requires here.
 fn positive<'a>(
     cursor: &mut Cursor<'a>,
     kinds: &[Kind],
@@ -139,7 +139,7 @@ fn moment(cursor: &mut Cursor<'_>) -> Result<Timestamp, PatternError> {
     let at = cursor.at();
     let token = match cursor.kind() {
         Kind::Time => &cursor.text[cursor.take()?.span][1..],
-        // The text form is that of the first drafts of 2.0; publishers kept it.
+        // The first drafts of 2.0 had the text form, and publishers kept it.
         Kind::Text if cursor.grammar == Grammar::V20 => &cursor.text[cursor.take()?.span],
         _ => return Err(cursor.unexpected(EXPECTED)),
     };

@@ -1,4 +1,4 @@
-//! Which paths name observables: the table in the module's documentation, as code.
+//! The paths that name observables: the table in the module's documentation as code.
 
 use threatsieve_blacklist::{DomainMode, FileHash, Malformed, UrlMode, Value};
 
@@ -18,17 +18,17 @@ pub(super) enum Kind {
     Email,
 }
 
-/// What a path that gives values names.
+/// The observable that a path names.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Place {
     pub(super) kind: Kind,
-    /// How many of the path's steps lead to the object that has the value.
+    /// The number of steps that lead to the object with the value.
     pub(super) object_steps: usize,
-    /// Whether the path names several values at once, through `[*]`.
+    /// True if the path names several values at once, through `[*]`.
     pub(super) many: bool,
 }
 
-/// The STIX types of the objects that have values.
+/// The STIX types of objects that have values.
 pub(super) const OWNERS: [&str; 10] = [
     "domain-name",
     "hostname",
@@ -42,7 +42,7 @@ pub(super) const OWNERS: [&str; 10] = [
     "x509-certificate",
 ];
 
-/// What a path names, or why it gives no values.
+/// Returns the observable that a path names, or the reason why it gives no values.
 pub(super) fn place(path: &Path) -> Result<Place, Reason> {
     let mut keys = [""; 3];
     if path.steps.len() > keys.len() {
@@ -80,7 +80,8 @@ fn hash(name: &str) -> Result<Kind, Reason> {
     }
 }
 
-/// A value or digest of an object that is only referred to is an observable, but with a relation that no log shows.
+/// The reason for a path that gives no values. A value of an object that is only referenced is an
+/// observable, but with a relation that logs do not show.
 fn elsewhere(path: &Path) -> Reason {
     let mut referred = false;
     let mut hashes = false;
@@ -94,7 +95,7 @@ fn elsewhere(path: &Path) -> Reason {
     if referred && (value || hashes) { Reason::Relation } else { Reason::NoObservable }
 }
 
-/// A value of a place, and the STIX type of the object that has it.
+/// Returns a value of a place, and the STIX type of the object with it.
 pub(super) fn value(path: &Path, place: &Place, text: &str) -> Result<(Value, &'static str), Malformed> {
     Ok(match place.kind {
         Kind::Domain => (Value::domain(text, DomainMode::AtAndBelow)?, name_owner(path)),
@@ -115,7 +116,7 @@ pub(super) fn value(path: &Path, place: &Place, text: &str) -> Result<(Value, &'
 
 const ENDPOINT: &str = "an IPv4 or IPv6 address, a network or a domain name";
 
-/// A network of a place that has addresses.
+/// Returns a network of a place with addresses.
 pub(super) fn subset(path: &Path, place: &Place, text: &str) -> Result<(Value, &'static str), Malformed> {
     match place.kind {
         Kind::Ipv4 | Kind::Ipv6 => value(path, place, text),
@@ -124,7 +125,7 @@ pub(super) fn subset(path: &Path, place: &Place, text: &str) -> Result<(Value, &
     }
 }
 
-/// What is below a domain: the text of `LIKE '%.domain'`.
+/// Returns the names below a domain, from the text of `LIKE '%.domain'`.
 pub(super) fn below(path: &Path, place: &Place, text: &str) -> Result<(Value, &'static str), Reason> {
     let name = text.strip_prefix("%.").filter(|name| !name.contains(['%', '_']));
     match (place.kind, name) {
@@ -140,7 +141,7 @@ fn network(text: &str) -> Result<(Value, &'static str), Malformed> {
     Ok((value, if text.contains(':') { "ipv6-addr" } else { "ipv4-addr" }))
 }
 
-/// An address or a network; STIX has no other ranges.
+/// Reads an address or a network. STIX has no other ranges.
 fn address(text: &str, expected: &'static str, family: fn(&str) -> bool) -> Result<Value, Malformed> {
     let value = Value::address(text).map_err(|error| Malformed { expected, ..error })?;
     if text.contains('-') || !family(text) {
@@ -165,7 +166,7 @@ fn digest(kind: HashKind, text: &str) -> Result<Value, Malformed> {
     if fits { Ok(value) } else { Err(Malformed { expected, got: text.chars().take(100).collect() }) }
 }
 
-/// An end of a connection that is a name is a `domain-name`.
+/// The owner of a name at the end of a connection is a `domain-name`.
 fn name_owner(path: &Path) -> &'static str {
     match path.object.as_str() {
         "hostname" => "hostname",

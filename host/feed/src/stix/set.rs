@@ -1,4 +1,4 @@
-//! The newest versions of all indicators over any number of inputs.
+//! The newest versions of all indicators of any number of inputs.
 
 use std::io::BufRead;
 
@@ -17,10 +17,11 @@ use crate::FeedError;
 use crate::foreign;
 use crate::text::cut;
 
-/// Longest identifier of an indicator, in bytes; STIX's own have 47.
+/// The longest identifier of an indicator, in bytes. STIX's own have 47.
 const MAX_ID_BYTES: usize = 256;
 
-/// Collects indicators. Of the versions of one the newest wins, over all inputs and whichever is read first; markings may be defined anywhere.
+/// Collects indicators. The newest version of each wins, over all inputs and in any order. Markings
+/// may be defined anywhere.
 ///
 /// ```
 /// use threatsieve_feed::{StixLimits, StixSet};
@@ -38,7 +39,7 @@ const MAX_ID_BYTES: usize = 256;
 /// ```
 pub struct StixSet {
     limits: StixLimits,
-    /// In the order in which they were first seen. Boxed, so that growing moves little.
+    /// In the order in which they were first seen. Boxed, so that a growing map moves little.
     versions: IndexMap<ObjectId, Box<Version>>,
     types: IndexSet<Types>,
     markings: Markings,
@@ -49,7 +50,7 @@ pub struct StixSet {
 }
 
 impl StixSet {
-    /// An empty set.
+    /// Creates an empty set.
     pub fn new(limits: StixLimits) -> Self {
         StixSet {
             limits,
@@ -63,10 +64,11 @@ impl StixSet {
         }
     }
 
-    /// Reads an input to its end: a bundle, a TAXII envelope, an array of objects, one object, or several of these after each other. `feed`
-    /// is the caller's number for where it is from.
+    /// Reads an input to its end: a bundle, a TAXII envelope, an array of objects, one object, or
+    /// several of these after each other. `feed` is the caller's number for the source.
     ///
-    /// After an error all objects before the damage are in the set; [`FeedError::Json`] says how many these are.
+    /// After an error the set contains all objects before the damage; [`FeedError::Json`] says how
+    /// many.
     pub fn read(&mut self, feed: u16, mut input: impl BufRead) -> Result<BundleReport, FeedError> {
         let mut report = BundleReport::default();
         let mut splitter = Splitter::new(&mut input, self.limits.max_object_bytes, self.limits.max_depth);
@@ -76,7 +78,7 @@ impl StixSet {
             self.element(feed, &element, &mut report)
         })?;
         match strange.error {
-            // Whatever the objects are, none of them says that it is of STIX.
+            // None of the objects, whatever they are, says that it is STIX.
             Some(error) if !strange.is_stix => Err(error),
             _ => Ok(report),
         }
@@ -178,7 +180,7 @@ impl StixSet {
             modified => modified,
         };
         let latest = self.limits.latest_modified;
-        // By date; what is dated ahead of every clock comes before all that is not.
+        // The order of versions: by date, but dates too far in the future come first.
         let rank = |modified: Option<Timestamp>| (modified.is_none_or(|moment| moment <= latest), modified);
         self.ahead += u64::from(!rank(modified).0);
         let entry = self.versions.entry(ObjectId::new(&id));
@@ -203,7 +205,7 @@ impl StixSet {
                 report.repeated += 1;
                 let kept = place.get_mut();
                 kept.vouch(feed);
-                // Where two say different things of one version, the stricter holds.
+                // If two copies of one version differ, the stricter one holds.
                 if kept.markings != version.markings {
                     kept.markings = self.markings.union(kept.markings, version.markings);
                 }
@@ -226,7 +228,7 @@ impl StixSet {
     ) -> Result<(), FeedError> {
         report.refused += 1;
         self.make_room(offset)?;
-        // No more characters are shown than fit here.
+        // Fewer characters than this are shown.
         let shown = &shown[..shown.len().min(1024)];
         self.refused.push(Unreduced {
             feed,
@@ -244,18 +246,19 @@ impl StixSet {
         if kept < limit { Ok(()) } else { Err(FeedError::TooMany { limit, offset }) }
     }
 
-    /// The marking definitions that are understood, each with its identifier and as JSON of a STIX object that says the same: for
-    /// [`StixSet::read`] of a later set, since feeds do not repeat them with every indicator that they mark.
+    /// Returns the marking definitions that are understood, each with its identifier and as an
+    /// equivalent STIX object in JSON. A later set can read these with [`StixSet::read`]: feeds do
+    /// not repeat the definitions with every indicator.
     pub fn definitions(&self) -> impl Iterator<Item = (&str, String)> {
         self.markings.definitions()
     }
 
-    /// Versions dated later than is believed. They are handed over as undated.
+    /// The number of versions with a date too far in the future. They are passed on without a date.
     pub fn ahead(&self) -> u64 {
         self.ahead
     }
 
-    /// The indicators of which [`StixSet::finish`] hands over nothing.
+    /// Returns the indicators for which [`StixSet::finish`] passes on nothing.
     pub fn valueless(&self) -> impl Iterator<Item = Valueless> {
         let latest = self.limits.latest_modified;
         self.versions.iter().filter(|(_, version)| version.values.is_empty()).map(move |(id, version)| {
@@ -267,9 +270,10 @@ impl StixSet {
         })
     }
 
-    /// Hands over what holds, in the order in which the indicators were first seen: each indicator once for every feed that has its newest
-    /// version, then once more for every further window of time that its pattern names. What was not reduced comes with its indicator, what was
-    /// refused at the end.
+    /// Passes on the indicators that are in force, in the order in which they were first seen. Each
+    /// comes once for every feed with its newest version, and once more for every further window of
+    /// time in its pattern. Parts that were not reduced come with their indicator, and rejected
+    /// objects come at the end.
     pub fn finish(
         self,
         each: &mut dyn FnMut(u16, Indicator),
@@ -315,38 +319,38 @@ impl StixSet {
     }
 }
 
-/// Objects that are not of STIX: an array of them is no empty feed.
+/// Checks for objects that are not STIX: an array of them is not an empty feed.
 #[derive(Default)]
 struct Strange {
-    /// About the first one.
+    /// The error about the first one.
     error: Option<FeedError>,
-    /// Some object is of STIX.
+    /// True if some object is STIX.
     is_stix: bool,
 }
 
 impl Strange {
     fn look_at(&mut self, element: &Element<'_>) {
-        // One that is of STIX settles it, and the first one nearly always is.
+        // One STIX object is enough, and nearly always the first one is.
         if self.is_stix {
             return;
         }
         let bytes = match *element {
             Element::Object { bytes, .. } | Element::Other { bytes, .. } => bytes,
-            // A bundle or envelope says what it is; its objects are judged one by one.
+            // A bundle or envelope says what it is. Its objects are judged one by one.
             Element::Envelope { .. } => {
                 self.is_stix = true;
                 return;
             }
             Element::Beyond { .. } => return,
         };
-        // STIX 2.1 section 2.9: an identifier has its object's type and two hyphens in front.
+        // An identifier starts with its object's type and two hyphens (STIX 2.1, section 2.9).
         let is_stix = serde_json::from_slice::<RawObject<'_>>(bytes).is_ok_and(|object| {
             let id = text(object.id, "id").ok().flatten();
             let kind = text(object.kind, "type").ok().flatten();
             match kind.as_deref() {
                 Some("bundle" | "indicator" | "marking-definition") => true,
                 Some(_) => id.is_some_and(|id| id.contains("--")),
-                // An envelope without objects; another document is refused where it is read.
+                // An envelope without objects. Any other document is rejected when it is read.
                 None => matches!(*element, Element::Object { is_document: true, .. }),
             }
         });
@@ -357,9 +361,10 @@ impl Strange {
     }
 }
 
-/// What has an `objects` that is no array must be no bundle, nor, without a type, an envelope.
+/// Checks the type of an object whose `objects` is not an array. It must be neither a bundle nor,
+/// without a type, an envelope.
 fn check_type(bytes: &[u8], misplaced: Misplaced, report: &BundleReport) -> Result<(), FeedError> {
-    // What is damaged is told by whoever reads the rest of it.
+    // The code that reads the rest reports damage.
     let Ok(object) = serde_json::from_slice::<RawObject<'_>>(bytes) else { return Ok(()) };
     let kind = text(object.kind, "type").ok().flatten();
     if kind.is_some_and(|kind| kind != "bundle") {
@@ -369,7 +374,7 @@ fn check_type(bytes: &[u8], misplaced: Misplaced, report: &BundleReport) -> Resu
     Err(FeedError::NoArray { offset, got, objects: report.objects.saturating_sub(1) })
 }
 
-/// A whole document that says of itself no type: an envelope without objects is fine, anything else is none of ours.
+/// Checks a whole document without a type. It may be an envelope without objects, but nothing else.
 fn document(object: &RawObject<'_>, bytes: &[u8], report: &mut BundleReport) -> Result<(), FeedError> {
     let is_empty = bytes.trim_ascii_start().get(1..).is_some_and(|rest| rest.trim_ascii() == b"}");
     if !is_empty && object.more.is_none() {
@@ -385,11 +390,11 @@ fn not_stix(bytes: &[u8]) -> FeedError {
     FeedError::NotStix { kind: foreign::json(bytes), got }
 }
 
-/// What stands around an envelope's objects.
+/// Reads the properties around an envelope's objects.
 fn envelope(object: &RawObject<'_>, report: &mut BundleReport) {
     report.more |= object.more.is_some_and(|more| more.get() == "true");
     report.next = report.next.take().or_else(|| match object.next?.get() {
-        // The same text goes back to the server, so a number is not to be changed by reading it as one.
+        // The same text is sent back to the server. Reading it as a number could change it.
         number if number.starts_with(|first: char| first == '-' || first.is_ascii_digit()) => {
             Some(number.to_owned())
         }
@@ -399,7 +404,7 @@ fn envelope(object: &RawObject<'_>, report: &mut BundleReport) {
 
 fn damaged(error: &serde_json::Error, offset: u64, bytes: &[u8], objects: u64) -> FeedError {
     let message = error.to_string();
-    // serde_json names the place by line and column within the object.
+    // serde_json gives the position as line and column within the object.
     let got = message.rsplit_once(" at line ").map_or(&*message, |(got, _)| got).to_owned();
     let offset = offset + error_at(error, bytes) as u64;
     FeedError::Json { offset, expected: "well-formed JSON", got, objects: objects.saturating_sub(1) }

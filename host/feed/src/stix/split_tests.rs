@@ -2,7 +2,8 @@ use std::io::BufReader;
 
 use super::*;
 
-/// What is found, an element a line: `start text`, `document text`, `beyond`, `other text`, `envelope text`.
+/// Returns one element per line: `start text`, `document text`, `beyond`, `other text`, `envelope
+/// text`.
 fn split_with(text: &[u8], portion: usize, max_bytes: usize) -> (Vec<String>, Result<(), FeedError>) {
     let mut input = BufReader::with_capacity(portion, text);
     let mut found = Vec::new();
@@ -27,7 +28,8 @@ fn split(text: &str) -> Vec<String> {
     found
 }
 
-/// Where it is damaged, what was expected and got, and how many objects came before.
+/// Returns the position of the damage, the expected and found text, and the number of objects
+/// before.
 fn damage(text: &str) -> (u64, &'static str, String, u64) {
     let (found, done) = split_with(text.as_bytes(), 3, 1000);
     match done {

@@ -6,7 +6,9 @@ use std::thread;
 
 use anyhow::{Context, anyhow};
 use crossbeam_channel::{Receiver, Sender, bounded};
-use threatsieve_blacklist::{CompileOptions, Compiled, Compiler, Indicator, IndicatorId, Refused, Timestamp};
+use threatsieve_blacklist::{
+    CompileOptions, Compiled, Compiler, Indicator, IndicatorId, RejectedValue, Timestamp,
+};
 
 use super::ledger::{Ledger, window_micros};
 use super::newly::Newly;
@@ -31,7 +33,7 @@ pub(super) struct Content<'a> {
 pub(super) struct Made {
     pub(super) compiled: Compiled,
     /// What the compiler does not take; the first of each feed.
-    pub(super) refused: Vec<Refused>,
+    pub(super) refused: Vec<RejectedValue>,
     /// When the first of its indicators ends.
     pub(super) next_expiry: Option<Timestamp>,
     /// Values that left since the last generation for a reason that is known one by one.
@@ -213,7 +215,7 @@ impl<'a, 'c> Batches<'a, 'c> {
 fn compile_beside<'a>(
     options: CompileOptions,
     read: impl FnOnce(&Sender<Handed<'a>>) -> anyhow::Result<()>,
-) -> anyhow::Result<(Compiled, Vec<Refused>)> {
+) -> anyhow::Result<(Compiled, Vec<RejectedValue>)> {
     let (sender, receiver) = bounded(BATCHES);
     thread::scope(|scope| {
         let compiling = scope.spawn(move || compile(options, &receiver));
@@ -230,9 +232,9 @@ fn compile_beside<'a>(
 fn compile(
     options: CompileOptions,
     receiver: &Receiver<Handed<'_>>,
-) -> anyhow::Result<(Compiled, Vec<Refused>)> {
+) -> anyhow::Result<(Compiled, Vec<RejectedValue>)> {
     let mut compiler = Compiler::new(options)?;
-    let mut refused: Vec<Refused> = Vec::new();
+    let mut refused: Vec<RejectedValue> = Vec::new();
     let mut of_feed = (String::new(), 0);
     for handed in receiver {
         let feed = compiler.feed(handed.feed)?;
@@ -256,8 +258,8 @@ fn compile(
 }
 
 /// What the compiler does not take, as the state keeps it.
-impl From<Refused> for LeftOut {
-    fn from(refused: Refused) -> LeftOut {
+impl From<RejectedValue> for LeftOut {
+    fn from(refused: RejectedValue) -> LeftOut {
         LeftOut {
             id: match refused.id {
                 IndicatorId::Stix(id) => id,

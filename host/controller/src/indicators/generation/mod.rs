@@ -14,7 +14,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use anyhow::Context;
-use threatsieve_blacklist::{Blacklist, Compiled, Refused, Role, Timestamp};
+use threatsieve_blacklist::{Blacklist, Compiled, RejectedValue, Role, Timestamp};
 use threatsieve_runner::MemoryFile;
 
 use self::content::{Content, Made};
@@ -184,7 +184,7 @@ fn write_blacklist(
 fn replace_refused(
     transaction: &Transaction<'_>,
     feeds: &BTreeMap<String, i64>,
-    refused: Vec<Refused>,
+    refused: Vec<RejectedValue>,
 ) -> anyhow::Result<()> {
     let mut by_feed: BTreeMap<i64, Vec<LeftOut>> = BTreeMap::new();
     for one in refused {

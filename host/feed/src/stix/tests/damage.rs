@@ -1,4 +1,4 @@
-//! Bundles that break off, are damaged, or are too large: what was read before stays.
+//! Bundles that are truncated, damaged or too large: everything read before is kept.
 
 use super::*;
 

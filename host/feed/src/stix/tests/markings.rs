@@ -1,4 +1,4 @@
-//! TLP levels: from where they are named to the indicators they mark.
+//! TLP levels: from the places that name them to the indicators with the marking.
 
 use super::*;
 
@@ -32,7 +32,7 @@ fn the_specifications_own_need_no_definition() {
         ("e828b379-4e03-4974-9ac4-e53a884c97c1", Tlp::Red),
     ] {
         assert_eq!(tlp(&[&indicator("1", "a.example", &refs(&[id]))]), (Some(level), 0));
-        // Nobody can define them to be something else.
+        // Nobody can define them to mean something else.
         let other =
             definition(id, r#", "definition_type": "statement", "definition": {"statement": "free"}"#);
         assert_eq!(tlp(&[&other, &indicator("1", "a.example", &refs(&[id]))]), (Some(level), 0));

@@ -1,4 +1,4 @@
-//! Bundles in the shapes that publishers write, and the rules that decide between them.
+//! Bundles in the shapes that publishers write, and the rules that decide between versions.
 
 use threatsieve_blacklist::{Indicator, IndicatorId, Timestamp, Tlp, Value};
 
@@ -8,7 +8,7 @@ use crate::FeedError;
 mod damage;
 mod markings;
 
-/// What a number of bundles come to, each read as its own feed.
+/// The result of several bundles, each read as its own feed.
 struct Outcome {
     /// `feed id value value..`
     taken: Vec<String>,
@@ -39,7 +39,7 @@ fn finish(set: StixSet, reports: Vec<BundleReport>) -> Outcome {
     Outcome { taken, indicators, unreduced, reports, report }
 }
 
-/// An indicator with more properties (`, "a": 1`) than it must have.
+/// An indicator with the required properties and more (`, "a": 1`).
 fn indicator(id: &str, value: &str, more: &str) -> String {
     format!(
         r#"{{"type": "indicator", "spec_version": "2.1", "id": "indicator--{id}", "pattern": "[domain-name:value = '{value}']", "pattern_type": "stix", "valid_from": "2026-01-01T00:00:00Z"{more}}}"#
@@ -63,7 +63,7 @@ const NEW_YEAR_2026: i64 = 1_767_225_600_000_000;
 
 #[test]
 fn an_indicator_of_the_specification() {
-    // After STIX 2.1, section 4.7.
+    // The example of STIX 2.1, section 4.7.
     let outcome = read(&[r#"{
       "type": "bundle", "id": "bundle--44af6c39-c09b-49c5-9de2-394224b04982",
       "objects": [
@@ -116,7 +116,8 @@ fn an_indicator_of_stix_2_0_has_labels_and_no_pattern_type() {
 
 #[test]
 fn an_export_of_opencti() {
-    // A custom level as a statement with the level beside it, and extensions that are not about markings.
+    // A custom level as a statement with the level in another property, and extensions that are not
+    // markings.
     let outcome = read(&[r#"{"id": "bundle--2", "type": "bundle", "objects": [
         {"id": "marking-definition--826578e1-40ad-459f-bc73-ede076f81f37", "type": "marking-definition", "spec_version": "2.1",
          "name": "TLP:AMBER+STRICT", "created": "2024-01-01T00:00:00.000Z", "definition_type": "statement", "definition": {"statement": "custom"},
@@ -158,7 +159,8 @@ fn an_export_of_misp() {
 
 #[test]
 fn an_envelope_of_cisa_ais() {
-    // TAXII 2.1, an access-control marking beside TLP, markings of parts, `next` that is no string.
+    // TAXII 2.1, an access-control marking next to TLP, markings of parts, a `next` that is not a
+    // string.
     let text = |marking: &str| {
         format!(
             r#"{{"more": true, "next": 1700, "objects": [{}, {}]}}"#,
@@ -225,7 +227,7 @@ fn the_newest_version_wins_wherever_it_stands() {
     let outcome = read(&[&new, &old]);
     assert_eq!(outcome.taken, ["0 1 new.example", "1 2 two.example"]);
     assert_eq!((outcome.report.older, outcome.reports[1].older), (1, 1));
-    // Without `modified`, `created` stands for it; without both it is older than any.
+    // Without `modified`, `created` counts. Without both, the version is older than any other.
     let bare = bundle(&[&indicator("1", "bare.example", "")]);
     let created = bundle(&[&indicator("1", "created.example", r#", "created": "2020-01-01T00:00:00Z""#)]);
     assert_eq!(read(&[&created, &bare]).taken, ["0 1 created.example"]);
@@ -243,7 +245,7 @@ fn feeds_with_one_version_both_vouch() {
     set.read(7, text.as_bytes()).unwrap();
     set.read(7, text.as_bytes()).unwrap();
     assert_eq!(finish(set, Vec::new()).taken, ["7 1 evil.example"]);
-    // A newer version leaves the feed that has only the older one out.
+    // A newer version excludes the feed that has only the older one.
     let newer = bundle(&[&version("1", "newer.example", "2026-02-01T00:00:00Z", "")]);
     assert_eq!(read(&[&text, &text, &newer]).taken, ["2 1 newer.example"]);
 }
@@ -254,7 +256,7 @@ fn revoked_withdraws_the_identifier() {
         &version("1", "evil.example", "2026-01-01T00:00:00Z", ""),
         &version("2", "evil.example", "2026-01-01T00:00:00Z", ""),
     ]);
-    // What withdraws needs no pattern.
+    // A revoked version needs no pattern.
     let gone =
         r#"{"type": "indicator", "id": "indicator--1", "modified": "2026-01-02T00:00:00Z", "revoked": true}"#;
     for bundles in [[&*one, gone], [gone, &*one]] {
@@ -263,7 +265,7 @@ fn revoked_withdraws_the_identifier() {
         assert!(outcome.taken[0].ends_with("2 evil.example"));
         assert_eq!((outcome.report.revoked, outcome.report.indicators), (1, 1));
     }
-    // Of one version the withdrawal holds; an older withdrawal does not.
+    // If two copies have the same version, the revoked one holds. An older revocation does not.
     let same = version("1", "evil.example", "2026-01-01T00:00:00Z", r#", "revoked": true"#);
     assert_eq!(read(&[&one, &same]).report.revoked, 1);
     assert_eq!(read(&[&same, &one]).report.revoked, 1);
@@ -330,7 +332,7 @@ fn objects_in_a_dictionary_are_no_bundle() {
         );
         assert_eq!(error.to_string(), want, "{text}");
     }
-    // Observed data of STIX 2.0 has such a dictionary by right.
+    // Observed data of STIX 2.0 may have such a dictionary.
     let observed = r#"{"type": "observed-data", "id": "observed-data--1", "objects": {"0": {"type": "domain-name", "value": "x.example"}}}"#;
     for text in [observed.to_owned(), format!("[{observed}, {inner}]"), bundle(&[observed, &inner])] {
         let outcome = read(&[&text]);
@@ -388,7 +390,7 @@ fn a_bad_property_refuses_its_object_alone() {
         assert_eq!(outcome.reports[0].refused, 1);
     }
     assert_eq!(one(r#"{"type": "indicator", "type": "indicator"}"#).reports[0].refused, 1);
-    // No confidence is not the confidence 0, and what only adorns may be anything.
+    // Missing confidence is not confidence 0, and decorative properties may have any value.
     let outcome = one(&indicator(
         "1",
         "evil.example",
@@ -415,7 +417,7 @@ fn what_is_not_reduced_is_told_with_its_part() {
     );
     assert!(outcome.unreduced[0].pattern.contains("evil.dll"));
     assert_eq!((outcome.report.unreduced, outcome.report.partial), (3, 1));
-    // What a newer version says no more is not told.
+    // Parts that are not in the newer version are not reported.
     let newer = version("2", "two.example", "2026-01-01T00:00:00Z", "");
     assert!(read(&[&bundle(&[&pattern("2", "[file:name = 'x']"), &newer])]).unreduced.is_empty());
 }
