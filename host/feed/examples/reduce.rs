@@ -35,8 +35,8 @@ fn answer(text: &str, grammar: Grammar) -> Json {
         |part| json!({"reason": part.reason.kind(), "detail": part.reason.to_string(), "text": part.text, "at": part.at}),
     );
     json!({
-        "complete": reduction.is_complete(),
-        "partial": reduction.is_partial(),
+        "complete": reduction.unreduced.is_empty(),
+        "partial": !reduction.values.is_empty() && !reduction.unreduced.is_empty(),
         "values": reduction.values.iter().map(value).collect::<Vec<_>>(),
         "unreduced": parts.collect::<Vec<_>>(),
     })
@@ -65,9 +65,9 @@ fn value(reduced: &Reduced) -> Json {
         }
         Value::Email(email) => json!({"type": "email", "value": email}),
     };
-    for (name, moment) in [("start", reduced.start), ("stop", reduced.stop)] {
-        if let Some(moment) = moment {
-            shown[name] = json!(moment.0);
+    for (name, time) in [("start", reduced.start), ("stop", reduced.stop)] {
+        if let Some(time) = time {
+            shown[name] = json!(time.0);
         }
     }
     shown

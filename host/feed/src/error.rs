@@ -10,7 +10,7 @@ use crate::text::cut;
 #[non_exhaustive]
 pub enum FeedError {
     /// Reading the input failed.
-    #[error("the input cannot be read on from byte {offset}")]
+    #[error("cannot read the input from byte {offset} on")]
     Read {
         /// The number of bytes read before.
         offset: u64,

@@ -82,12 +82,13 @@ impl FeedReport {
             let is_fine = may_be_empty || self.may_be_empty;
             let skipped = if skipped > 0 { format!(" ({skipped} skipped)") } else { String::new() };
             return (!is_fine).then(|| {
-                format!("expected indicators, got none{skipped}; `may_be_empty` says that there need be none")
+                format!(
+                    "expected indicators, got none{skipped}; if the feed may be empty, set `may_be_empty`"
+                )
             });
         }
-        (taken == 0 || rejected > taken + skipped).then(|| {
-            format!("expected a list of indicators, got {rejected} lines that are none and {taken} that are")
-        })
+        (taken == 0 || rejected > taken + skipped)
+            .then(|| format!("expected a list of indicators, got {taken} and {rejected} rejected lines"))
     }
 
     /// Adds the counts of another input of the same feed.
@@ -144,7 +145,7 @@ pub fn read_feed(
                 format: "stix",
                 read: report.objects,
                 taken: report.indicators,
-                rejected: report.refused,
+                rejected: report.rejected,
                 ..FeedReport::default()
             });
         }

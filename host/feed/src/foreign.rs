@@ -16,22 +16,22 @@ pub(crate) fn markup(text: &[u8]) -> Option<&'static str> {
     let start = &text[..text.len().min(LOOKED_AT)];
     let start = String::from_utf8_lossy(start).to_ascii_lowercase();
     Some(if start.contains("stix_package") {
-        "STIX 1.x in XML, which is not read yet; STIX 2.0 and 2.1 in JSON are"
+        "STIX 1.x in XML, which is not supported yet; STIX 2.0 and 2.1 in JSON are"
     } else if start.contains("taxii_message") || start.contains(":poll_response") {
-        "a message of TAXII 1.x, which is not read yet; TAXII 2.1 is"
+        "a message of TAXII 1.x, which is not supported yet; TAXII 2.1 is"
     } else if start.starts_with("<?xml") && !start.contains("<html") {
-        "XML of a kind that is not read"
+        "XML of an unsupported kind"
     } else {
-        "an HTML page (a page to log in, an error, or the page around a file: give the raw file's URL)"
+        "an HTML page (a login page, an error, or the page around a file: use the URL of the raw file)"
     })
 }
 
 /// Recognises the kind of a text by its first line with content.
 pub(crate) fn text(text: &[u8]) -> Option<&'static str> {
-    const ADBLOCK: &str = "an Adblock filter list, which is not read yet";
-    const ZONE: &str = "a DNS zone (RPZ), which is not read yet";
-    const DNSMASQ: &str = "a configuration of dnsmasq, which is not read yet";
-    const UNBOUND: &str = "a configuration of unbound, which is not read yet";
+    const ADBLOCK: &str = "an Adblock filter list, which is not supported yet";
+    const ZONE: &str = "a DNS zone (RPZ), which is not supported yet";
+    const DNSMASQ: &str = "a configuration of dnsmasq, which is not supported yet";
+    const UNBOUND: &str = "a configuration of unbound, which is not supported yet";
     const STARTS: [(&str, &str); 14] = [
         ("[Adblock", ADBLOCK),
         ("[uBlock", ADBLOCK),
@@ -67,11 +67,11 @@ const JSON: [(&[&str], &str); 19] = [
     (&["ioc_value"], "ThreatFox's list in JSON"),
     (&["query_status", "data"], "an answer of an abuse.ch API"),
     (&["cidr", "sblid"], "Spamhaus DROP in JSON lines"),
-    (&["asn", "asname"], "Spamhaus ASN-DROP, which holds networks' numbers and no indicators"),
+    (&["asn", "asname"], "Spamhaus ASN-DROP, which contains AS numbers and no indicators"),
     (&["Event", "Attribute"], "a MISP event"),
     (&["Event", "info"], "a MISP event"),
     (&["matching_attributes"], "a MISP warninglist"),
-    (&["Orgc", "threat_level_id"], "a MISP feed's manifest, which names events and holds no indicators"),
+    (&["Orgc", "threat_level_id"], "a MISP feed's manifest, which lists events and no indicators"),
     (&["results", "indicators"], "pulses of AlienVault OTX"),
     (&["scenario", "scope"], "CrowdSec's decisions"),
     (&["or_addresses"], "Tor's relays as Onionoo lists them"),

@@ -83,7 +83,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_feed_is_named() {
+    fn inputs_that_are_not_feeds_are_named() {
         for (text, want) in [
             ("<!DOCTYPE html>\n<html>", "an HTML page"),
             ("\u{feff}\n <HTML lang=en>", "an HTML page"),

@@ -108,7 +108,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_rfc3339_is_refused() {
+    fn other_texts_are_not_rfc3339() {
         for text in [
             "",
             "2026",

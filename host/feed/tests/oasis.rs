@@ -23,7 +23,7 @@ fn judge(text: &str, grammar: Grammar) -> Result<(), PatternError> {
 }
 
 #[test]
-fn what_the_validator_takes_parses() {
+fn patterns_that_the_validator_accepts_parse() {
     let mut count = 0;
     for (grammar, text) in PASS.into_iter().flat_map(|(g, file)| file.lines().map(move |line| (g, line))) {
         if !DIFFERENT.contains(&text) {
@@ -35,7 +35,7 @@ fn what_the_validator_takes_parses() {
 }
 
 #[test]
-fn what_the_validator_refuses_is_refused() {
+fn patterns_that_the_validator_rejects_do_not_parse() {
     let mut count = 0;
     for (grammar, text) in FAIL.into_iter().flat_map(|(g, file)| file.lines().map(move |line| (g, line))) {
         if !DIFFERENT.contains(&text) {

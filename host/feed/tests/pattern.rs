@@ -49,7 +49,7 @@ fn literals_are_read() {
 }
 
 #[test]
-fn malformed_literals_are_refused_where_they_stand() {
+fn malformed_literals_are_rejected_with_their_position() {
     for (written, at) in [
         ("'a\\nb'", 9),
         ("'abc", 7),
@@ -216,7 +216,7 @@ fn limits_hold() {
 }
 
 #[test]
-fn digests_are_checked_apart() {
+fn digests_are_checked_separately() {
     for (text, fits) in [
         ("[file:hashes.MD5 = 'f00']", false),
         ("[file:hashes.md5 IN ('d41d8cd98f00b204e9800998ecf8427e', 'f00')]", false),

@@ -7,7 +7,7 @@ use threatsieve_blacklist::{EntryType, Timestamp};
 
 use crate::covering::Covering;
 use crate::fields::set;
-use crate::moment;
+use crate::rfc3339;
 
 /// The enrichment for one indicator that covers an event. `threatsieve` tells ours from others'.
 pub(crate) fn enrichment(covering: &Covering<'_>, blacklist: &str, occurred: Timestamp) -> Value {
@@ -28,10 +28,10 @@ pub(crate) fn enrichment(covering: &Covering<'_>, blacklist: &str, occurred: Tim
             set(indicator, "port", json!(port.number));
         }
         if let Some(from) = view.valid_from {
-            set(indicator, "first_seen", json!(moment(from)));
+            set(indicator, "first_seen", json!(rfc3339(from)));
         }
         if let Some(modified) = view.modified {
-            set(indicator, "modified_at", json!(moment(modified)));
+            set(indicator, "modified_at", json!(rfc3339(modified)));
         }
         if let Some(field) = value_field(entry.kind, &entry.value) {
             set(indicator, field, json!(entry.value));
@@ -43,7 +43,7 @@ pub(crate) fn enrichment(covering: &Covering<'_>, blacklist: &str, occurred: Tim
             "atomic": found.observable,
             "field": found.field,
             "type": found.matched.how.name(),
-            "occurred": moment(occurred),
+            "occurred": rfc3339(occurred),
         },
         "feed": { "name": view.feed },
         "threatsieve": { "blacklist": blacklist },

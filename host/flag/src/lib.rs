@@ -82,7 +82,7 @@ impl Flag {
 }
 
 /// A moment in RFC 3339, UTC.
-pub fn moment(at: Timestamp) -> String {
+pub fn rfc3339(at: Timestamp) -> String {
     // Out of the range of years 1 to 9999 only if somebody forged a blacklist; the number says as much as anything then.
-    Moment::from_microsecond(at.0).map_or_else(|_| format!("{} µs", at.0), |moment| moment.to_string())
+    Moment::from_microsecond(at.0).map_or_else(|_| format!("{} µs", at.0), |time| time.to_string())
 }

@@ -5,7 +5,7 @@ use std::ops::Range;
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
-use threatsieve_blacklist::{Hit, EventContext, Timestamp};
+use threatsieve_blacklist::{EventContext, Hit, Timestamp};
 use threatsieve_flag::{Flag, Found, MAX_INDICATORS, coverings};
 use threatsieve_runner::Answer;
 

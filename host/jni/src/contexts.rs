@@ -55,7 +55,7 @@ impl<'a> Contexts<'a> {
     /// A document's context.
     pub(crate) fn at(&self, document: u32) -> Context {
         let Some((time, port)) = self.0.get(document as usize) else { return Context::default() };
-        let time = std::str::from_utf8(time).ok().and_then(threatsieve_log::moment);
+        let time = std::str::from_utf8(time).ok().and_then(threatsieve_log::parse_time);
         Context { time, port: Some(*port).filter(|port| *port > 0) }
     }
 }

@@ -1,6 +1,7 @@
-//! How fast lines are split: `cargo run --release -p threatsieve-log --example split [LINES [NAME]]`.
+//! Measures how fast lines are split: `cargo run --release -p threatsieve-log --example split
+//! [LINES [NAME]]`.
 //!
-//! Prints GB/s and ns a line over generated logs, one thread, the best of five rounds.
+//! Prints GB/s and ns per line for generated logs: one thread, the best of five rounds.
 
 use std::fmt::Write as _;
 use std::time::Instant;

@@ -14,7 +14,7 @@ use crate::config::{Alerts, Transport};
 use crate::stop::Stop;
 use crate::store::Store;
 use crate::store::mails::{Fate, LONGEST_PAUSE_MICROS, WaitingMail};
-use crate::text::moment;
+use crate::text::rfc3339;
 
 /// Pause after the first failure; each further one doubles it.
 const FIRST_PAUSE: Duration = Duration::from_secs(60);
@@ -215,7 +215,7 @@ fn log(mail: &WaitingMail, fate: &Fate, is_logged: bool) {
         Fate::Sent => tracing::info!(message_id, "mail to {recipient} is sent"),
         Fate::Retry { .. } if is_logged => {}
         Fate::Retry { at, error } => {
-            let next = moment(*at);
+            let next = rfc3339(*at);
             tracing::warn!(message_id, "mail to {recipient} is tried again at {next}: {error}");
         }
         Fate::GivenUp { error } => {

@@ -7,7 +7,7 @@ use threatsieve_blacklist::{Timestamp, Tlp};
 use super::defang::defanged;
 use crate::store::digest::{Digest, Example, Group, Share, SourceHost, Span, Voucher};
 use crate::store::mutes::host_of;
-use crate::text::{counted, grouped, moment};
+use crate::text::{counted, grouped, rfc3339};
 
 /// Characters of a listed value or observable that are shown.
 const VALUE_CHARS: usize = 300;
@@ -402,7 +402,7 @@ fn more(all: u64, shown: usize, one: &str, many: &str) -> Option<String> {
 
 /// To the second, in UTC.
 fn written(at: Timestamp) -> String {
-    format!("{} UTC", day_and_time(at).map_or_else(|| moment(at), |(day, time)| format!("{day} {time}")))
+    format!("{} UTC", day_and_time(at).map_or_else(|| rfc3339(at), |(day, time)| format!("{day} {time}")))
 }
 
 fn when(span: Span) -> String {
@@ -413,7 +413,7 @@ fn when(span: Span) -> String {
             format!("{} {} to {} UTC", first.0, first.1, last.1)
         }
         (Some(first), Some(last)) => format!("{} {} to {} {} UTC", first.0, first.1, last.0, last.1),
-        _ => format!("{} to {}", moment(first), moment(last)),
+        _ => format!("{} to {}", rfc3339(first), rfc3339(last)),
     }
 }
 

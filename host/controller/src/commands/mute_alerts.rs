@@ -12,7 +12,7 @@ use crate::exit::{Exit, Failure};
 use crate::output::Sink;
 use crate::store::Store;
 use crate::store::mutes::{Mute, MuteKind};
-use crate::text::{counted, escape_controls, moment, safe_json};
+use crate::text::{counted, escape_controls, rfc3339, safe_json};
 
 /// Does what was asked.
 pub(crate) fn mute_alerts(args: &MuteArgs) -> Result<Exit, Failure> {
@@ -60,7 +60,7 @@ fn add_mute(
     now: Timestamp,
 ) -> anyhow::Result<String> {
     let value = store.mute(kind, value, until, reason, now)?;
-    Ok(format!("{} {} is muted until {}\n", kind.name(), escape_controls(&value), moment(until)))
+    Ok(format!("{} {} is muted until {}\n", kind.name(), escape_controls(&value), rfc3339(until)))
 }
 
 /// Ends a mute, and says so. Something that is not muted is an error: the value may be mistyped.
@@ -83,7 +83,7 @@ fn list_mutes(store: &Store, now: Timestamp, as_json: bool) -> anyhow::Result<St
             _ = writeln!(text, "{}", safe_json(&object(&mute, has_ended).to_string()));
             continue;
         }
-        let (end, until) = (if has_ended { "ended" } else { "until" }, moment(mute.until));
+        let (end, until) = (if has_ended { "ended" } else { "until" }, rfc3339(mute.until));
         let silenced = counted(mute.silenced, "match", "matches");
         let (value, reason) = (escape_controls(&mute.value), escape_controls(&mute.reason));
         _ = writeln!(
@@ -102,10 +102,10 @@ fn object(mute: &Mute, has_ended: bool) -> serde_json::Value {
     json!({
         "kind": mute.kind.name(),
         "value": mute.value,
-        "until": moment(mute.until),
+        "until": rfc3339(mute.until),
         "ended": has_ended,
         "reason": mute.reason,
-        "created": moment(mute.created),
+        "created": rfc3339(mute.created),
         "silenced": mute.silenced,
     })
 }

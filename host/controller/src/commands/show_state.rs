@@ -12,7 +12,7 @@ use crate::exit::{Exit, Failure};
 use crate::output::{Sink, note};
 use crate::status::{ClusterStatus, Status, feeds};
 use crate::store::{Found, FoundValue, Query, State, Store};
-use crate::text::{escape_controls, moment, safe_json};
+use crate::text::{escape_controls, rfc3339, safe_json};
 
 /// Prints feeds, generation, queues, last errors, and what the cluster's nodes serve.
 pub(crate) fn show_status(args: &StatusArgs) -> Result<Exit, Failure> {
@@ -116,12 +116,12 @@ fn state(asked: IndicatorState) -> Option<State> {
 
 fn found_json(one: &Found) -> Json {
     let values: Vec<Json> = (one.values.iter())
-        .map(|v| json!({ "value": v.value, "port": v.port, "valid_from": v.valid_from.map(moment), "valid_until": v.valid_until.map(moment) }))
+        .map(|v| json!({ "value": v.value, "port": v.port, "valid_from": v.valid_from.map(rfc3339), "valid_until": v.valid_until.map(rfc3339) }))
         .collect();
     json!({
         "feed": one.feed, "id": one.id, "state": one.state.name(), "values": values, "confidence": one.confidence,
-        "tlp": one.tlp.map(Tlp::name), "name": one.name, "types": one.types, "modified": one.modified.map(moment),
-        "changed": moment(one.changed), "retracted": one.retracted,
+        "tlp": one.tlp.map(Tlp::name), "name": one.name, "types": one.types, "modified": one.modified.map(rfc3339),
+        "changed": rfc3339(one.changed), "retracted": one.retracted,
     })
 }
 

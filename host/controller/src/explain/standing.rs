@@ -2,7 +2,7 @@
 
 use threatsieve_blacklist::{EventContext, IndicatorView, Policy, Timestamp, Tlp};
 
-use crate::text::moment;
+use crate::text::rfc3339;
 
 /// An indicator with its standing.
 #[derive(Debug, Clone)]
@@ -78,8 +78,8 @@ impl Standing {
     pub(crate) fn words(&self) -> String {
         match self {
             Standing::Valid => "valid".to_owned(),
-            Standing::ExpiredSince(until) => format!("expired since {}", moment(*until)),
-            Standing::NotBefore(from) => format!("not valid before {}", moment(*from)),
+            Standing::ExpiredSince(until) => format!("expired since {}", rfc3339(*until)),
+            Standing::NotBefore(from) => format!("not valid before {}", rfc3339(*from)),
             Standing::BelowConfidence { said, wanted } => {
                 format!("confidence {said}, wanted at least {wanted}")
             }

@@ -283,7 +283,7 @@ mod tests {
     }
 
     #[test]
-    fn pairs_are_taken_apart() {
+    fn pairs_are_split() {
         let read = |kind: ValueKind, text: &str| match kind.read(text, UrlMode::Exact) {
             Ok(Listed { value, port }) => format!("{value} {port:?}"),
             Err(error) => error.to_string(),

@@ -112,13 +112,13 @@ pub enum LineError {
     #[error(transparent)]
     Value(#[from] Malformed),
     /// There is a value with other text after or around it.
-    #[error("expected one value and nothing else, got {found:?} in it")]
+    #[error("expected one value and nothing else, got {found:?} as well")]
     Separator {
         /// The character that values do not contain.
         found: char,
     },
     /// The line is not a line of a hosts file.
-    #[error("expected a line `0.0.0.0 NAME` of a hosts file, got no such address in front")]
+    #[error("expected a line `0.0.0.0 NAME` of a hosts file, got no such address at its start")]
     NoHostsLine,
     /// A column of a record has an unexpected value.
     #[error("column {column:?}: expected {expected}, got {got:?}")]
@@ -139,7 +139,7 @@ pub enum LineError {
     /// A CSV field starts with a quote that is not closed, or that is not closed right before a
     /// delimiter or the end of a line.
     #[error(
-        "expected a quote that ends the last field within {lines} lines and {bytes} bytes of text, got none; the lines below are read on their own"
+        "expected a quote that ends the last field within {lines} lines and {bytes} bytes of text, got none; the lines after it are read as records of their own"
     )]
     OpenQuote {
         /// [`ListOptions::max_record_lines`].

@@ -43,7 +43,7 @@ impl Record {
 
     /// Reads the following lines of a quoted field, and appends them to `text`. Returns false if
     /// the field does not end, for example after a stray quote; the lines are then read again.
-    pub(super) fn go_on(
+    pub(super) fn continue_record(
         &mut self,
         text: &mut String,
         lines: &mut Lines<'_>,
@@ -54,7 +54,7 @@ impl Record {
             let Some(line) = lines.next()? else { break };
             held.push(line.hold());
             let Ok(more) = line.text() else { break };
-            if text.len() + more.len() >= options.max_line_bytes || self.ends_oddly(more) {
+            if text.len() + more.len() >= options.max_line_bytes || self.has_odd_end(more) {
                 break;
             }
             text.push('\n');
@@ -72,7 +72,7 @@ impl Record {
     /// Returns whether the field that spans this line ends in it without a delimiter or line end
     /// after its quote. Such a quote more likely opens another field: inside a field quotes are
     /// doubled (RFC 4180, section 2.7).
-    fn ends_oddly(&self, line: &str) -> bool {
+    fn has_odd_end(&self, line: &str) -> bool {
         let mut rest = line.as_bytes();
         while let Some(quote) = memchr(b'"', rest) {
             rest = &rest[quote + 1..];

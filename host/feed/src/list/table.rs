@@ -65,7 +65,7 @@ impl Table {
                 Ok(End::OpenQuote) => {
                     let first = first.to_owned();
                     let mut text = first.clone();
-                    if record.go_on(&mut text, lines, sink.options)? {
+                    if record.continue_record(&mut text, lines, sink.options)? {
                         self.record(&record, &text, number, sink);
                     } else {
                         let ListOptions { max_record_lines: lines, max_line_bytes: bytes, .. } =

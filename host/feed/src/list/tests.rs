@@ -47,7 +47,7 @@ fn comments_and_blank_lines_are_passed_over() {
 }
 
 #[test]
-fn a_fragment_is_no_comment() {
+fn a_fragment_is_not_a_comment() {
     let text = "http://evil.com/#/login\nhttp://evil.com/a#b # comment\nhttp://evil.com/a?x=1#y";
     assert_eq!(
         taken(text),
@@ -56,7 +56,7 @@ fn a_fragment_is_no_comment() {
 }
 
 #[test]
-fn a_mark_and_carriage_returns_and_quotes_are_no_part_of_values() {
+fn a_mark_and_carriage_returns_and_quotes_are_not_part_of_values() {
     let text = "\u{feff}evil.com\r\n\"evil.org\"\r\n'evil.net' # x\r\n\" evil.example \"\r\n";
     assert_eq!(taken(text), ["1 evil.com", "2 evil.org", "3 evil.net", "4 evil.example"]);
     assert_eq!(taken("\u{feff}# comment\nevil.com"), ["2 evil.com"]);
@@ -64,7 +64,7 @@ fn a_mark_and_carriage_returns_and_quotes_are_no_part_of_values() {
 }
 
 #[test]
-fn values_of_all_types_stand_side_by_side() {
+fn a_list_may_mix_values_of_all_types() {
     let text = "evil.com\n*.evil.com\n1.2.3.4\n1.2.3.0/24\n2001:db8::1\n1.2.3.4 - 1.2.3.9\nhxxp://evil[.]com/a\n\
                 d41d8cd98f00b204e9800998ecf8427e\nbad@evil.com\nb\u{fc}cher.example";
     assert_eq!(
@@ -109,7 +109,7 @@ fn a_hosts_files_lines_name_hosts() {
 }
 
 #[test]
-fn lines_that_hold_no_value_are_rejected_and_the_rest_is_read() {
+fn lines_without_a_value_are_rejected_and_the_rest_is_read() {
     let mut text = b"evil.com\nevil.com:80800\nnot a value\n\xff\xfe.com\nok.\xe9vil.com\n".to_vec();
     text.extend_from_slice(format!("{}\nevil.org", "a".repeat(100_000)).as_bytes());
     let (taken, rejected) = read(text);
@@ -124,7 +124,7 @@ fn lines_that_hold_no_value_are_rejected_and_the_rest_is_read() {
 }
 
 #[test]
-fn urls_cover_what_the_options_say() {
+fn the_options_decide_what_urls_cover() {
     let options = ListOptions { url_mode: UrlMode::Prefix, ..ListOptions::default() };
     for text in ["http://evil.com/a", "value\nhttp://evil.com/a", "value,type\nhttp://evil.com/a,url"] {
         let mut modes = Vec::new();
@@ -197,7 +197,7 @@ fn headers_have_several_names_and_delimiters() {
 }
 
 #[test]
-fn a_records_fields_may_go_on_over_lines() {
+fn fields_of_a_record_may_span_lines() {
     let text = "value,name\nevil.com,\"two\nlines, \"\"quoted\"\"\"\n\"evil.org\",x\n";
     let all = indicators(text);
     assert_eq!(all[0].name.as_deref(), Some("two\nlines, \"quoted\""));
@@ -325,7 +325,7 @@ fn a_bad_column_rejects_its_record() {
 }
 
 #[test]
-fn a_type_decides_what_a_value_is() {
+fn the_type_column_decides_how_a_value_is_read() {
     for (kind, value, want) in [
         ("url", "evil.com", "2 evil.com"),
         ("domain", "*.evil.com", "2 *.evil.com"),
@@ -343,7 +343,7 @@ fn a_type_decides_what_a_value_is() {
 }
 
 #[test]
-fn a_failing_input_is_told_with_its_place() {
+fn a_failing_input_is_reported_with_its_position() {
     struct Failing;
     impl std::io::Read for Failing {
         fn read(&mut self, _: &mut [u8]) -> std::io::Result<usize> {
@@ -363,7 +363,7 @@ fn report(text: &str, form: ListForm) -> Result<ListReport, String> {
 }
 
 #[test]
-fn records_that_are_not_meant_are_skipped_and_counted_apart() {
+fn records_that_are_not_meant_as_indicators_are_skipped_and_counted() {
     let text = "value,type,to_ids,deleted,is_active\nevil.com,domain,1,0,1\nevil.org,domain,0,,\n\
                 evil.net,domain,1,1,\nevil.example,domain,,,0\nCVE-2021-1,CVE,,,\ntmp/evil.exe,FilePath,,,\n";
     let report = report(text, ListForm::Auto).unwrap();
@@ -376,7 +376,7 @@ fn records_that_are_not_meant_are_skipped_and_counted_apart() {
 }
 
 #[test]
-fn a_header_has_to_name_one_column_of_values() {
+fn a_header_must_name_one_column_of_values() {
     let several = report("Family,URL,IP\nx,http://evil.com/,1.2.3.4", ListForm::Auto).unwrap_err();
     assert!(several.contains("csv:url or csv:ip"), "{several}");
     let none = report("Address,Tags\n1.2.3.4,x", ListForm::Auto).unwrap_err();
@@ -413,7 +413,7 @@ fn records_of_json_are_read_by_the_same_names() {
 }
 
 #[test]
-fn comments_say_what_a_list_is() {
+fn comments_name_the_kind_of_a_list() {
     assert!(report("# abuse.ch Feodo Tracker\n# END 0 entries\n", ListForm::Auto).unwrap().may_be_empty);
     assert!(!report("# nothing\n", ListForm::Auto).unwrap().may_be_empty);
     let foreign = report("// ===BEGIN ICANN DOMAINS===\ncom\n", ListForm::Auto).unwrap_err();
@@ -421,7 +421,7 @@ fn comments_say_what_a_list_is() {
 }
 
 #[test]
-fn a_value_has_nothing_beside_it() {
+fn a_value_is_alone_in_its_cell() {
     for line in [
         "45.66.76.0/22;SBL1",
         "evil.com/a,b",

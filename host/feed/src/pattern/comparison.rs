@@ -36,9 +36,7 @@ fn test(cursor: &mut Cursor<'_>) -> Result<Test, PatternError> {
         cursor.take()?;
         // Before a path, `NOT` is only allowed with `EXISTS`.
         if cursor.kind() != Kind::Keyword(Keyword::Exists) {
-            return Err(
-                cursor.unexpected("`EXISTS` (of other comparisons, `NOT` stands before the operator)")
-            );
+            return Err(cursor.unexpected("`EXISTS` (in other comparisons `NOT` comes before the operator)"));
         }
     }
     if cursor.accept_keyword(Keyword::Exists)? {

@@ -87,6 +87,6 @@ fn base64_digit(byte: u8) -> Option<u32> {
 }
 
 /// Returns the time of a timestamp literal, if the calendar has it.
-pub(super) fn moment(text: &str) -> Option<Timestamp> {
+pub(super) fn timestamp(text: &str) -> Option<Timestamp> {
     is_time(text).then(|| crate::time::rfc3339(text)).flatten()
 }

@@ -123,10 +123,10 @@ fn positive<'a>(
 
 fn start_stop(cursor: &mut Cursor<'_>) -> Result<Qualifier, PatternError> {
     cursor.take()?;
-    let start = moment(cursor)?;
+    let start = timestamp(cursor)?;
     cursor.expect(Kind::Keyword(Keyword::Stop), "`STOP`")?;
     let at = cursor.at();
-    let stop = moment(cursor)?;
+    let stop = timestamp(cursor)?;
     if start >= stop {
         let got = &cursor.text[cursor.span_from(at)];
         return Err(PatternError::meaning(at, "a STOP later than START", got));
@@ -134,8 +134,8 @@ fn start_stop(cursor: &mut Cursor<'_>) -> Result<Qualifier, PatternError> {
     Ok(Qualifier::StartStop(start, stop))
 }
 
-fn moment(cursor: &mut Cursor<'_>) -> Result<Timestamp, PatternError> {
-    const EXPECTED: &str = "a moment in UTC: t'2016-06-01T01:30:00.123Z'";
+fn timestamp(cursor: &mut Cursor<'_>) -> Result<Timestamp, PatternError> {
+    const EXPECTED: &str = "a time in UTC: t'2016-06-01T01:30:00.123Z'";
     let at = cursor.at();
     let token = match cursor.kind() {
         Kind::Time => &cursor.text[cursor.take()?.span][1..],
@@ -144,5 +144,5 @@ fn moment(cursor: &mut Cursor<'_>) -> Result<Timestamp, PatternError> {
         _ => return Err(cursor.unexpected(EXPECTED)),
     };
     let text = &token[1..token.len() - 1];
-    literal::moment(text).ok_or_else(|| PatternError::meaning(at, EXPECTED, text))
+    literal::timestamp(text).ok_or_else(|| PatternError::meaning(at, EXPECTED, text))
 }

@@ -204,7 +204,7 @@ fn literal_kind(prefix: &str) -> Option<(Kind, &'static str, Fits)> {
     Some(match prefix {
         "h" => (Kind::Hex, "an even number of hexadecimal digits: h'ffd8'", is_hex),
         "b" => (Kind::Binary, "padded Base64: b'dGVzdA=='", is_base64),
-        "t" => (Kind::Time, "a moment in UTC: t'2016-06-01T01:30:00.123Z'", is_time),
+        "t" => (Kind::Time, "a time in UTC: t'2016-06-01T01:30:00.123Z'", is_time),
         _ => return None,
     })
 }

@@ -27,7 +27,7 @@ fn check(pattern: &Pattern, grammar: Grammar) {
     let distinct: HashSet<_> = reduction.values.iter().collect();
     assert_eq!(distinct.len(), reduction.values.len(), "no value comes twice");
     for reduced in &reduction.values {
-        assert!(reduced.start.is_none() || reduced.start < reduced.stop, "a validity has a first moment");
+        assert!(reduced.start.is_none() || reduced.start < reduced.stop, "a validity is not empty");
     }
     for part in &reduction.unreduced {
         assert!(!part.text.is_empty() && part.at < text.len() && !part.reason.kind().is_empty());

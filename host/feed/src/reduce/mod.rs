@@ -6,21 +6,26 @@
 //! path is read as far as a log can show it. A direction (`src_ref`, `dst_ref`) or a role in a
 //! message (`from_ref`, `to_refs[*]`) is dropped, but a relation to something else is not.
 //!
-//! | path | values | why |
-//! |---|---|---|
-//! | `domain-name:value` | domain | the host of the event is this object |
-//! | `hostname:value`, `x-opencti-hostname:value` (OpenCTI's own objects) | domain | the same |
-//! | `ipv4-addr:value`, `ipv6-addr:value` | address, or network (`'a/b'`, `ISSUBSET`) of that family | the address of the event is this object |
-//! | `network-traffic:src_ref.value`, `dst_ref.value` | address, network or domain, by its form | an end of the connection; direction dropped |
-//! | `url:value` | URL, the path itself | the URL of the event is this object |
-//! | `file:hashes`, `artifact:hashes`, `x509-certificate:hashes`, with MD5, SHA-1, SHA-256 in any spelling | digest | a digest identifies the thing whatever it is called |
-//! | `file:content_ref.hashes`, the same | digest | a file's content is the file |
-//! | `email-addr:value` | email address | the address of the event is this object |
-//! | `email-message:from_ref.value`, `sender_ref.value` | email address | a party to the message; the part in it dropped |
-//! | `email-message:to_refs[*].value`, `cc_refs[*]`, `bcc_refs[*]` | email address | the same |
-//! | `domain-name:resolves_to_refs[*].value` | none: [`Reason::Relation`] | an event with the address alone shows no name that resolves to it |
-//! | other references to values and digests: `to_refs[0]`, `contains_refs[*]`, `image_ref.hashes`, `body_raw_ref.hashes` | none: [`Reason::Relation`] | position, container and execution are not in the value |
-//! | all others: `file:name`, `windows-registry-key:key`, `network-traffic:dst_port`, other digests, custom objects | none: [`Reason::NoObservable`] | |
+//! - `domain-name:value`, `hostname:value`, and OpenCTI's own `x-opencti-hostname:value`: a domain.
+//!   The host of the event is this object.
+//! - `ipv4-addr:value`, `ipv6-addr:value`: an address or a network (`'a/b'`, `ISSUBSET`) of that
+//!   family. The address of the event is this object.
+//! - `network-traffic:src_ref.value`, `dst_ref.value`: an address, network or domain, by its form.
+//!   It is an end of the connection; the direction is dropped.
+//! - `url:value`: a URL, exactly this path. The URL of the event is this object.
+//! - `hashes` of `file`, `artifact`, `x509-certificate` and `file:content_ref`, with MD5, SHA-1 or
+//!   SHA-256 in any spelling: a digest. It identifies the object whatever its type, and the content
+//!   of a file is the file.
+//! - `email-addr:value`: an email address. The address of the event is this object.
+//! - `email-message:from_ref.value`, `sender_ref.value`, `to_refs[*].value`, `cc_refs[*]`,
+//!   `bcc_refs[*]`: an email address. It is a party to the message; the role is dropped.
+//! - `domain-name:resolves_to_refs[*].value`: nothing, [`Reason::Relation`]. An event with only the
+//!   address does not show a name that resolves to it.
+//! - Other references to values and digests, such as `to_refs[0]`, `contains_refs[*]`,
+//!   `image_ref.hashes`, `body_raw_ref.hashes`: nothing, [`Reason::Relation`]. The value does not
+//!   show position, container or execution.
+//! - All others, such as `file:name`, `windows-registry-key:key`, `network-traffic:dst_port`, other
+//!   digests and custom objects: nothing, [`Reason::NoObservable`].
 //!
 //! A domain is emitted as
 //! [`DomainMode::AtAndBelow`](threatsieve_blacklist::DomainMode::AtAndBelow), which is how the
@@ -79,18 +84,6 @@ pub struct Reduction {
     pub values: Vec<Reduced>,
     /// The parts that gave no values.
     pub unreduced: Vec<Part>,
-}
-
-impl Reduction {
-    /// Whether the values are all that the pattern says.
-    pub fn is_complete(&self) -> bool {
-        self.unreduced.is_empty()
-    }
-
-    /// Whether the values are only some of what the pattern says.
-    pub fn is_partial(&self) -> bool {
-        !self.values.is_empty() && !self.unreduced.is_empty()
-    }
 }
 
 /// A value. Any event with it satisfies the pattern.

@@ -1,4 +1,4 @@
-//! The paths that name observables: the table in the module's documentation as code.
+//! The paths that name observables: the list in the module's documentation as code.
 
 use threatsieve_blacklist::{DomainMode, FileHash, Malformed, UrlMode, Value};
 

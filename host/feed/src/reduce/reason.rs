@@ -1,12 +1,11 @@
 //! Reasons why a part of a pattern gives no values.
 
 use std::fmt;
-use std::hash::{Hash, Hasher};
 
 use threatsieve_blacklist::Malformed;
 
 /// The reason why a part of a pattern gives no values.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Reason {
     /// Several comparisons must hold together.
     Conjunction,
@@ -65,16 +64,6 @@ impl Reason {
     }
 }
 
-/// [`Malformed`] does not implement `Hash` with this trait's derive, so its fields are hashed.
-impl Hash for Reason {
-    fn hash<H: Hasher>(&self, state: &mut H) {
-        self.kind().hash(state);
-        if let Reason::Unfit(malformed) = self {
-            (malformed.expected, &malformed.got).hash(state);
-        }
-    }
-}
-
 impl fmt::Display for Reason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
@@ -83,7 +72,7 @@ impl fmt::Display for Reason {
             Reason::Existence => "EXISTS names no value",
             Reason::Ordering => "an ordering names no value",
             Reason::Superset => "ISSUPERSET names no value",
-            Reason::Wildcard => "LIKE in another form than '%.domain'",
+            Reason::Wildcard => "LIKE in a form other than '%.domain'",
             Reason::Expression => "a regular expression",
             Reason::SeveralObservations => "AND between observations needs several events",
             Reason::Sequence => "FOLLOWEDBY needs several events",
@@ -91,7 +80,7 @@ impl fmt::Display for Reason {
             Reason::NoObservable => "no observable of this kind",
             Reason::Relation => "a relation that a value alone does not show",
             Reason::Unfit(malformed) => return malformed.fmt(f),
-            Reason::Contradiction => "a contradiction, it can never hold",
+            Reason::Contradiction => "a contradiction that can never hold",
             Reason::TooComplex => "too many combinations of AND and OR",
         })
     }

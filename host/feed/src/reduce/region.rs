@@ -69,7 +69,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn domains_lie_to_each_other_on_label_boundaries() {
+    fn relations_of_domains_follow_label_boundaries() {
         let at = |name| Value::domain(name, DomainMode::AtAndBelow).unwrap();
         let below = |name| Value::domain(name, DomainMode::Below).unwrap();
         for (a, b, want) in [
@@ -89,7 +89,7 @@ mod tests {
     }
 
     #[test]
-    fn networks_lie_to_each_other() {
+    fn relations_of_networks() {
         let net = |text| Value::address(text).unwrap();
         for (a, b, want) in [
             ("10.0.0.0/8", "10.0.0.0/8", Relation::Same),

@@ -22,7 +22,7 @@ pub struct BundleReport {
     /// The number of objects of types that are not used.
     pub others: u64,
     /// The number of rejected objects; [`super::StixSet::finish`] lists them.
-    pub refused: u64,
+    pub rejected: u64,
     /// The number of indicators of which a newer version was read before.
     pub older: u64,
     /// The number of indicators of which the same version was read before.
@@ -62,7 +62,7 @@ pub struct StixReport {
     /// The number of those of which another part was reduced.
     pub partial: u64,
     /// The number of rejected objects.
-    pub refused: u64,
+    pub rejected: u64,
     /// The number of indicators with a marking that was never defined or is not understood. They
     /// are treated as TLP:RED.
     pub unknown_markings: u64,

@@ -43,7 +43,7 @@ pub struct StixSet {
     versions: IndexMap<ObjectId, Box<Version>>,
     types: IndexSet<Types>,
     markings: Markings,
-    refused: Vec<Unreduced>,
+    rejected: Vec<Unreduced>,
     older: u64,
     ahead: u64,
     used: Used,
@@ -57,7 +57,7 @@ impl StixSet {
             versions: IndexMap::new(),
             types: IndexSet::new(),
             markings: Markings::default(),
-            refused: Vec::new(),
+            rejected: Vec::new(),
             older: 0,
             ahead: 0,
             used: Used::new(),
@@ -72,14 +72,14 @@ impl StixSet {
     pub fn read(&mut self, feed: u16, mut input: impl BufRead) -> Result<BundleReport, FeedError> {
         let mut report = BundleReport::default();
         let mut splitter = Splitter::new(&mut input, self.limits.max_object_bytes, self.limits.max_depth);
-        let mut strange = Strange::default();
+        let mut foreign = ForeignObjects::default();
         splitter.run(&mut |element| {
-            strange.look_at(&element);
+            foreign.check(&element);
             self.element(feed, &element, &mut report)
         })?;
-        match strange.error {
+        match foreign.error {
             // None of the objects, whatever they are, says that it is STIX.
-            Some(error) if !strange.is_stix => Err(error),
+            Some(error) if !foreign.is_stix => Err(error),
             _ => Ok(report),
         }
     }
@@ -115,11 +115,11 @@ impl StixSet {
                 Ok(())
             }
             Element::Beyond { offset, bytes, limit } => {
-                self.refuse(feed, offset, "", bytes, ObjectError::beyond(limit, &self.limits), report)
+                self.reject(feed, offset, "", bytes, ObjectError::beyond(limit, &self.limits), report)
             }
             Element::Other { offset, bytes } => {
                 let got = cut(&String::from_utf8_lossy(bytes));
-                self.refuse(feed, offset, "", bytes, ObjectError::Shape { got }, report)
+                self.reject(feed, offset, "", bytes, ObjectError::Shape { got }, report)
             }
         }
     }
@@ -136,7 +136,7 @@ impl StixSet {
             Ok(object) => object,
             Err(error) if error.is_data() => {
                 let got = error.to_string();
-                return self.refuse(feed, offset, "", bytes, ObjectError::Shape { got }, report);
+                return self.reject(feed, offset, "", bytes, ObjectError::Shape { got }, report);
             }
             Err(error) => return Err(damaged(&error, offset, bytes, report.objects)),
         };
@@ -161,7 +161,7 @@ impl StixSet {
         let Err(error) = read else { return Ok(()) };
         let id = text(object.id, "id").ok().flatten().unwrap_or_default();
         let shown = object.pattern.map_or(bytes, |pattern| pattern.get().as_bytes());
-        self.refuse(feed, offset, &id, shown, error, report)
+        self.reject(feed, offset, &id, shown, error, report)
     }
 
     fn indicator(
@@ -181,7 +181,7 @@ impl StixSet {
         };
         let latest = self.limits.latest_modified;
         // The order of versions: by date, but dates too far in the future come first.
-        let rank = |modified: Option<Timestamp>| (modified.is_none_or(|moment| moment <= latest), modified);
+        let rank = |modified: Option<Timestamp>| (modified.is_none_or(|time| time <= latest), modified);
         self.ahead += u64::from(!rank(modified).0);
         let entry = self.versions.entry(ObjectId::new(&id));
         if let Entry::Occupied(kept) = &entry
@@ -217,7 +217,7 @@ impl StixSet {
         Ok(())
     }
 
-    fn refuse(
+    fn reject(
         &mut self,
         feed: u16,
         offset: u64,
@@ -226,11 +226,11 @@ impl StixSet {
         error: ObjectError,
         report: &mut BundleReport,
     ) -> Result<(), FeedError> {
-        report.refused += 1;
+        report.rejected += 1;
         self.make_room(offset)?;
         // Fewer characters than this are shown.
         let shown = &shown[..shown.len().min(1024)];
-        self.refused.push(Unreduced {
+        self.rejected.push(Unreduced {
             feed,
             id: cut(id),
             pattern: cut(&String::from_utf8_lossy(shown)),
@@ -241,7 +241,7 @@ impl StixSet {
     }
 
     fn make_room(&self, offset: u64) -> Result<(), FeedError> {
-        let kept = self.versions.len() + self.markings.len() + self.refused.len();
+        let kept = self.versions.len() + self.markings.len() + self.rejected.len();
         let limit = self.limits.max_kept;
         if kept < limit { Ok(()) } else { Err(FeedError::TooMany { limit, offset }) }
     }
@@ -264,7 +264,7 @@ impl StixSet {
         self.versions.iter().filter(|(_, version)| version.values.is_empty()).map(move |(id, version)| {
             Valueless {
                 id: id.to_string(),
-                modified: version.modified.filter(|moment| *moment <= latest),
+                modified: version.modified.filter(|time| *time <= latest),
                 is_revoked: version.is_revoked,
             }
         })
@@ -280,7 +280,7 @@ impl StixSet {
         unreduced: &mut dyn FnMut(Unreduced),
     ) -> StixReport {
         let mut report =
-            StixReport { older: self.older, refused: self.refused.len() as u64, ..StixReport::default() };
+            StixReport { older: self.older, rejected: self.rejected.len() as u64, ..StixReport::default() };
         let restrictions = self.markings.resolve();
         for (id, version) in self.versions {
             if version.is_revoked {
@@ -288,7 +288,7 @@ impl StixSet {
                 continue;
             }
             let (id, mut version) = (id.to_string(), *version);
-            version.modified = version.modified.filter(|moment| *moment <= self.limits.latest_modified);
+            version.modified = version.modified.filter(|time| *time <= self.limits.latest_modified);
             report.count(&version);
             let partial = !version.values.is_empty();
             for part in std::mem::take(&mut version.unreduced) {
@@ -314,22 +314,22 @@ impl StixSet {
                 each(last, indicator);
             });
         }
-        self.refused.into_iter().for_each(unreduced);
+        self.rejected.into_iter().for_each(unreduced);
         report
     }
 }
 
 /// Checks for objects that are not STIX: an array of them is not an empty feed.
 #[derive(Default)]
-struct Strange {
+struct ForeignObjects {
     /// The error about the first one.
     error: Option<FeedError>,
     /// True if some object is STIX.
     is_stix: bool,
 }
 
-impl Strange {
-    fn look_at(&mut self, element: &Element<'_>) {
+impl ForeignObjects {
+    fn check(&mut self, element: &Element<'_>) {
         // One STIX object is enough, and nearly always the first one is.
         if self.is_stix {
             return;

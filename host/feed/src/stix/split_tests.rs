@@ -42,7 +42,7 @@ fn damage(text: &str) -> (u64, &'static str, String, u64) {
 }
 
 #[test]
-fn objects_are_found_wherever_they_stand() {
+fn objects_are_found_in_every_container() {
     assert_eq!(
         split(r#"{"type":"bundle","objects":[{"a":1},{}]}"#),
         [r#"28 {"a":1}"#, "36 {}", r#"envelope {"type":"bundle","objects":[]}"#]
@@ -84,7 +84,7 @@ fn strings_hide_brackets_and_quotes() {
 }
 
 #[test]
-fn what_is_no_object_is_told_apart() {
+fn other_elements_are_distinguished_from_objects() {
     assert_eq!(
         split(r#"{"objects":[1,"a]",[{}],null,{}]}"#)[..5],
         ["12 other 1", "14 other \"a]\"", "19 other [{}]", "24 other null", "29 {}"]
@@ -108,7 +108,7 @@ fn objects_beyond_the_limits_are_passed_over() {
 }
 
 #[test]
-fn damage_is_told_with_its_place() {
+fn damage_is_reported_with_its_position() {
     let end = "the end of the input".to_owned();
     let tick = |text: &str| format!("`{text}`");
     for (text, want) in [

@@ -1,21 +1,21 @@
-//! Wanted names as a tree, to be walked along with the nesting of an event.
+//! The wanted names as a tree, which is followed along the nesting of an event.
 
 use crate::fields::{Field, Fields};
 
-/// A place in the tree.
+/// The index of a node in the tree.
 pub(crate) type Node = u32;
 
 #[derive(Debug, Default)]
 struct Branch {
-    /// Names below, sorted by length and bytes.
+    /// The children's names, sorted by length and bytes.
     children: Vec<(Box<[u8]>, Node)>,
-    /// Index of the field that ends here.
+    /// The index of the field whose name ends here.
     field: Option<u32>,
 }
 
-/// Places that hold an event as it was: the wanted names are looked for below them too.
-/// `_source` is an exported document, `hits.hits` a search's answer; then Filebeat's modules,
-/// its `json` input, and Wazuh.
+/// Nodes that contain an event as it was: the wanted names are searched below them too. `_source`
+/// is an exported document, `hits.hits` the result of a search. The others are from Filebeat's
+/// modules, its `json` input, and Wazuh.
 const EVENTS: [&str; 5] = ["_source", "hits.hits", "suricata.eve", "json", "data"];
 
 /// The wanted fields.
@@ -39,7 +39,7 @@ impl Names {
         names
     }
 
-    /// Looks for the wanted names below a place too, unless one of them stands there.
+    /// Searches the wanted names below a node too, unless one of them is the node itself.
     fn hold_event(&mut self, place: &str) {
         let (above, last) = place.rsplit_once('.').unwrap_or(("", place));
         let parts = above.split('.').filter(|part| !part.is_empty());
@@ -62,7 +62,7 @@ impl Names {
         }
     }
 
-    /// The place of a key below a place: the key is one name, or several with literal dots.
+    /// Returns the node of a key below a node. The key is one name, or several with literal dots.
     pub(crate) fn below(&self, node: Node, key: &[u8]) -> Option<Node> {
         let branch = &self.branches[node as usize];
         if let Ok(child) = branch.find(key) {
@@ -72,12 +72,12 @@ impl Names {
         key.split(|&b| b == b'.').try_fold(node, |node, part| self.branches[node as usize].find(part).ok())
     }
 
-    /// The field that ends at a place.
+    /// Returns the field whose name ends at a node.
     pub(crate) fn ends(&self, node: Node) -> Option<u32> {
         self.branches[node as usize].field
     }
 
-    /// The field of that index.
+    /// Returns the field with this index.
     pub(crate) fn field(&self, index: u32) -> &Field {
         &self.fields[index as usize]
     }
@@ -106,7 +106,7 @@ mod tests {
             assert_eq!(below(&[place, &["a", "b"]].concat()), Some(0), "{place:?}");
         }
         assert_eq!(below(&["_source.a.b"]), Some(0));
-        // Somebody's own name stands there.
+        // A wanted name of the user is at this node.
         assert_eq!((below(&["data", "a", "b"]), below(&["data", "c"])), (None, Some(1)));
     }
 

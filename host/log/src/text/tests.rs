@@ -163,7 +163,7 @@ fn defanged_and_international() {
 }
 
 #[test]
-fn what_is_nothing() {
+fn texts_without_observables() {
     for line in [
         "",
         "02:30:25.123 1.5 12:34:56 3.14.15 v1.2.3 00:1a:2b:3c:4d:5e",
@@ -178,14 +178,15 @@ fn what_is_nothing() {
     }
 }
 
-/// Lines made to be visited again and again: milliseconds, where a walk that starts over at each byte would take an hour.
+/// Lines that tempt a walk to visit bytes again and again. They take milliseconds. A walk that
+/// starts over at each byte would take an hour.
 #[test]
 fn long_lines_are_walked_once() {
     let walked = |line: &[u8]| {
         let start = std::time::Instant::now();
         let mut bytes = 0;
         walk(line, &mut |_, value| bytes += value.len());
-        // Bytes handed over are work for the matcher.
+        // Each byte passed on is work for the matcher.
         assert!(bytes <= 12 * line.len() + 100, "{bytes} of {}", line.len());
         start.elapsed() < std::time::Duration::from_secs(60)
     };
@@ -246,7 +247,7 @@ fn full_ipv6_with_a_port() {
 }
 
 #[test]
-fn odd_disguises() {
+fn unusually_defanged_values() {
     expect("evil[.example evil.]example evil[[.]]example", &["Host evil.example"; 3]);
     expect(
         "evil<.>example evil\\.example evil(.)example",
@@ -259,7 +260,7 @@ fn odd_disguises() {
 }
 
 #[test]
-fn urls_with_something_glued_to_them() {
+fn urls_with_text_directly_before_them() {
     expect("url=3Dhttp://a.example/x", &["Url http://a.example/x"]);
     expect("{\\\"u\\\":\\\"x\\nhttp://a.example/x\\\"}", &["Url http://a.example/x"]);
     expect("\\u003chttps://a.example/x\\u003e b", &["Url https://a.example/x"]);

@@ -118,10 +118,12 @@ fn ssl_conn_files_and_smtp_with_headers_that_change() {
 }
 
 #[test]
-fn malformed_lines_say_what_was_expected() {
+fn errors_of_malformed_lines_name_the_expected_form() {
     let header = Header::new(&Fields::default());
     let error = |header: &Header, line: &str| {
-        walk(header, line.as_bytes(), &mut |_, _, _| panic!("sunk from {line}")).unwrap_err().to_string()
+        walk(header, line.as_bytes(), &mut |_, _, _| panic!("unexpected value from {line}"))
+            .unwrap_err()
+            .to_string()
     };
     assert_eq!(error(&header, "1.0\tx"), "zeek line: expected a #fields line before it");
     let header = header.changed_by(b"#fields\tts\tquery\thost").unwrap();

@@ -209,9 +209,9 @@ impl Poll {
         let digest = answer.body.digest;
         let input = BufReader::with_capacity(64 * 1024, answer.body.into_file());
         let report = blocking(|| self.set.read(0, input)).with_context(|| url.clone())?;
-        let BundleReport { objects, indicators, markings, refused, older, repeated, more, .. } = report;
+        let BundleReport { objects, indicators, markings, rejected, older, repeated, more, .. } = report;
         self.objects += objects;
-        self.taken += indicators + markings + refused;
+        self.taken += indicators + markings + rejected;
         let has_news = objects > older + repeated;
         Ok((url, Page { digest, objects, has_news, more, next: report.next, last_added }))
     }

@@ -132,7 +132,7 @@ impl Ingest<'_> {
     fn note_future(&mut self, id: &str, modified: Option<Timestamp>) {
         if let Some(modified) = modified.filter(|&at| !self.delivery.is_credible(at)) {
             let (modified, now) =
-                (threatsieve_flag::moment(modified), threatsieve_flag::moment(self.delivery.now));
+                (threatsieve_flag::rfc3339(modified), threatsieve_flag::rfc3339(self.delivery.now));
             self.leave_out(LeftOut {
                 id: id.to_owned(),
                 value: modified.clone(),

@@ -19,7 +19,7 @@ fn tlp(objects: &[&str]) -> (Option<Tlp>, u64) {
 }
 
 #[test]
-fn the_specifications_own_need_no_definition() {
+fn definitions_of_the_specifications_are_built_in() {
     for (id, level) in [
         ("613f2e26-407d-48c7-9eca-b8e91df99dc9", Tlp::Clear),
         ("34098fce-860f-48ae-8e50-ebd3cc5e41da", Tlp::Green),
@@ -40,7 +40,7 @@ fn the_specifications_own_need_no_definition() {
 }
 
 #[test]
-fn a_definition_may_stand_anywhere_and_name_its_level_in_several_ways() {
+fn a_definition_may_come_anywhere_and_name_its_level_in_several_ways() {
     for (more, want) in [
         (r#", "definition_type": "tlp", "definition": {"tlp": "amber"}"#, (Some(Tlp::Amber), 0)),
         (r#", "definition_type": "tlp", "definition": {"tlp": "WHITE"}"#, (Some(Tlp::Clear), 0)),
@@ -83,7 +83,7 @@ fn the_strictest_of_the_whole_and_its_parts_holds() {
 }
 
 #[test]
-fn what_was_never_defined_fails_closed() {
+fn an_undefined_marking_is_the_strictest() {
     assert_eq!(
         tlp(&[&indicator("1", "a.example", &refs(&["34098fce-860f-48ae-8e50-ebd3cc5e41da", "x"]))]),
         (Some(Tlp::Red), 1)
@@ -99,7 +99,7 @@ fn what_was_never_defined_fails_closed() {
 }
 
 #[test]
-fn of_differing_definitions_and_copies_the_stricter_holds() {
+fn the_stricter_of_differing_definitions_and_copies_holds() {
     let level = |name: &str| {
         definition("m", &format!(r#", "definition_type": "tlp", "definition": {{"tlp": "{name}"}}"#))
     };

@@ -215,7 +215,7 @@ fn all_containers_hold_objects() {
 }
 
 #[test]
-fn the_newest_version_wins_wherever_it_stands() {
+fn the_newest_version_wins_in_any_order() {
     let old = bundle(&[
         &version("1", "old.example", "2026-01-01T00:00:00Z", ""),
         &version("2", "two.example", "2026-01-01T00:00:00Z", ""),
@@ -251,7 +251,7 @@ fn feeds_with_one_version_both_vouch() {
 }
 
 #[test]
-fn revoked_withdraws_the_identifier() {
+fn a_revoked_version_removes_the_indicator() {
     let one = bundle(&[
         &version("1", "evil.example", "2026-01-01T00:00:00Z", ""),
         &version("2", "evil.example", "2026-01-01T00:00:00Z", ""),
@@ -275,7 +275,7 @@ fn revoked_withdraws_the_identifier() {
 }
 
 #[test]
-fn a_withdrawal_holds_whatever_else_is_wrong() {
+fn a_revocation_holds_despite_other_faults() {
     let one = bundle(&[&version("1", "evil.example", "2026-01-01T00:00:00Z", "")]);
     for more in [
         r#", "confidence": 200"#,
@@ -290,13 +290,13 @@ fn a_withdrawal_holds_whatever_else_is_wrong() {
         for bundles in [[&*one, &gone], [&gone, &*one]] {
             let outcome = read(&bundles);
             assert!(outcome.taken.is_empty() && outcome.unreduced.is_empty(), "{more}: {:?}", outcome.taken);
-            assert_eq!((outcome.report.revoked, outcome.report.refused), (1, 0), "{more}");
+            assert_eq!((outcome.report.revoked, outcome.report.rejected), (1, 0), "{more}");
         }
     }
 }
 
 #[test]
-fn harmless_properties_are_read_as_they_are_meant() {
+fn odd_properties_are_read_as_intended() {
     for (written, want) in [("75.0", 75), ("1e2", 100), ("0.0", 0), ("-0", 0), ("100", 100)] {
         let outcome = one(&indicator("1", "evil.example", &format!(r#", "confidence": {written}"#)));
         assert_eq!(outcome.indicators[0].confidence, Some(want), "{written}");
@@ -313,7 +313,7 @@ fn harmless_properties_are_read_as_they_are_meant() {
 }
 
 #[test]
-fn objects_in_a_dictionary_are_no_bundle() {
+fn objects_in_a_dictionary_are_not_a_bundle() {
     let inner = indicator("1", "evil.example", "");
     for (text, offset, got) in [
         (format!(r#"{{"type": "bundle", "objects": {{"a": {inner}}}}}"#), 30, "an object"),
@@ -336,14 +336,14 @@ fn objects_in_a_dictionary_are_no_bundle() {
     let observed = r#"{"type": "observed-data", "id": "observed-data--1", "objects": {"0": {"type": "domain-name", "value": "x.example"}}}"#;
     for text in [observed.to_owned(), format!("[{observed}, {inner}]"), bundle(&[observed, &inner])] {
         let outcome = read(&[&text]);
-        assert_eq!((outcome.reports[0].others, outcome.report.refused), (1, 0), "{text}");
+        assert_eq!((outcome.reports[0].others, outcome.report.rejected), (1, 0), "{text}");
         assert_eq!(outcome.taken.len() as u64, outcome.reports[0].indicators);
     }
-    assert_eq!(read(&[r#"{"type": "bundle", "objects": null}"#]).reports[0].refused, 0);
+    assert_eq!(read(&[r#"{"type": "bundle", "objects": null}"#]).reports[0].rejected, 0);
 }
 
 #[test]
-fn a_bad_property_refuses_its_object_alone() {
+fn a_bad_property_rejects_only_its_object() {
     for (more, reason) in [
         (r#", "confidence": 101"#, "confidence: expected a whole number from 0 to 100, got 101"),
         (r#", "confidence": -1"#, "confidence: expected a whole number from 0 to 100, got -1"),
@@ -371,7 +371,7 @@ fn a_bad_property_refuses_its_object_alone() {
         assert_eq!(outcome.taken, ["0 2 good.example"], "{more}");
         let [part] = &outcome.unreduced[..] else { panic!("{more}: {:?}", outcome.unreduced) };
         assert_eq!((&*part.id, &*part.reason.to_string()), ("indicator--1", reason));
-        assert_eq!((part.partial, &*part.reason.kind(), outcome.report.refused), (false, "bad property", 1));
+        assert_eq!((part.partial, &*part.reason.kind(), outcome.report.rejected), (false, "bad property", 1));
         assert!(part.pattern.contains("bad.example"));
     }
     for (object, reason) in [
@@ -387,9 +387,9 @@ fn a_bad_property_refuses_its_object_alone() {
     ] {
         let outcome = one(object);
         assert_eq!(outcome.unreduced[0].reason.to_string(), reason);
-        assert_eq!(outcome.reports[0].refused, 1);
+        assert_eq!(outcome.reports[0].rejected, 1);
     }
-    assert_eq!(one(r#"{"type": "indicator", "type": "indicator"}"#).reports[0].refused, 1);
+    assert_eq!(one(r#"{"type": "indicator", "type": "indicator"}"#).reports[0].rejected, 1);
     // Missing confidence is not confidence 0, and decorative properties may have any value.
     let outcome = one(&indicator(
         "1",
@@ -400,7 +400,7 @@ fn a_bad_property_refuses_its_object_alone() {
 }
 
 #[test]
-fn what_is_not_reduced_is_told_with_its_part() {
+fn parts_that_are_not_reduced_are_reported() {
     let pattern = |id: &str, text: &str| indicator(id, "", "").replace("[domain-name:value = '']", text);
     let outcome = read(&[&bundle(&[
         &pattern("1", "[domain-name:value = 'evil.example' OR file:name = 'evil.dll']"),
@@ -439,7 +439,7 @@ fn times_of_a_pattern_narrow_those_of_the_indicator() {
 }
 
 #[test]
-fn stix_2_0_grammar_is_taken_where_no_version_is_said() {
+fn the_grammar_of_2_0_is_also_tried_without_a_version() {
     let text = "[domain-name:value = 'a.example'] START '2026-01-02T00:00:00Z' STOP '2026-01-03T00:00:00Z'";
     let object = indicator("1", "", "").replace("[domain-name:value = '']", text);
     assert_eq!(one(&object).taken.len(), 0);
@@ -447,7 +447,7 @@ fn stix_2_0_grammar_is_taken_where_no_version_is_said() {
 }
 
 #[test]
-fn urls_cover_what_the_limits_say() {
+fn the_limits_decide_what_urls_cover() {
     let object = indicator("1", "", "")
         .replace("[domain-name:value = '']", "[url:value IN ('http://a.example/x', 'http://a.example/y?z')]");
     for (url_mode, want) in [(UrlMode::Exact, UrlMode::Exact), (UrlMode::Prefix, UrlMode::Prefix)] {
@@ -464,7 +464,7 @@ fn urls_cover_what_the_limits_say() {
 }
 
 #[test]
-fn an_envelope_says_where_it_goes_on() {
+fn an_envelope_says_where_to_continue() {
     let objects = indicator("1", "evil.example", "");
     for (next, want) in [
         (r#""page-2""#, Some("page-2")),
@@ -489,7 +489,7 @@ fn an_envelope_says_where_it_goes_on() {
 }
 
 #[test]
-fn what_gives_no_values_is_told() {
+fn indicators_without_values_are_reported() {
     let modified = "2026-01-01T00:00:00Z";
     let pattern = r#", "pattern": "[file:size = 3]""#;
     let mut set = StixSet::new(StixLimits::default());
