@@ -1,4 +1,4 @@
-//! Flags of events whose matches are known.
+//! Flags of events with known matches.
 
 use serde_json::json;
 use threatsieve_blacklist::{

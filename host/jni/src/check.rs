@@ -1,4 +1,4 @@
-//! One batch of observables looked up.
+//! Looks up one batch of observables.
 
 use threatsieve_blacklist::Timestamp;
 use threatsieve_runner::Answer;
@@ -11,15 +11,16 @@ use crate::layout::Layout;
 use crate::node::Loaded;
 use crate::options::CheckOptions;
 
-/// Where a batch's observables are from. Only asked for when something is to be written.
+/// The origin of a batch's observables. Java is only asked for it when something is to be written.
 pub(crate) struct Details {
-    /// A place an observable ([`crate::layout::place`]).
+    /// A place for each observable ([`crate::layout::place`]).
     pub(crate) places: Vec<i32>,
     /// The documents' times and ports ([`Contexts`]).
     pub(crate) contexts: Vec<u8>,
 }
 
-/// Looks up a batch of so many observables of so many documents. `None` when nothing is to be written into any of them.
+/// Looks up a batch of observables from some documents. Returns `None` if nothing is to be written
+/// into any of them.
 pub(crate) fn check(
     loaded: &Loaded,
     options: &CheckOptions,
@@ -51,7 +52,7 @@ pub(crate) fn check(
     writer.finish(loaded)
 }
 
-/// Whether nothing comes of it: no hit, or none that the allow-list leaves.
+/// Returns whether nothing is to be written: there is no hit, or the allow-list suppresses all.
 pub(crate) fn is_quiet(answer: &Answer) -> bool {
     answer.hits.iter().all(|hit| hit.allowed_by.is_some())
 }

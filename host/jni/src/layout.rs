@@ -1,4 +1,4 @@
-//! Which document and field each observable of a batch is from, and where in the batch it stands.
+//! The document and field of each observable in a batch, and its position in the batch.
 
 use std::ops::Range;
 
@@ -9,33 +9,34 @@ use crate::failure::{Failure, Kind};
 
 /// Bytes before each observable's own (`wit/matcher.wit`).
 const HEADER_BYTES: usize = 4;
-/// Bits of a place that hold the field.
+/// The number of bits for the field in a place.
 const FIELD_BITS: u32 = 8;
 
-/// Where an observable is from, as one number. Documents have 24 bits.
+/// Encodes the origin of an observable as one number. The document has 24 bits.
 pub(crate) fn place(document: u32, field: u8) -> i32 {
     (document << FIELD_BITS | u32::from(field)).cast_signed()
 }
 
-/// One document's observables, which stand together.
+/// The observables of one document. They are next to each other.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Part {
     pub(crate) document: u32,
     pub(crate) observables: Range<u32>,
 }
 
-/// A batch, taken to pieces; made only when something is to be written.
+/// A batch, split into documents. Built only when something is to be written.
 #[derive(Debug)]
 pub(crate) struct Layout<'a> {
     batch: &'a [u8],
     places: &'a [i32],
-    /// Where each observable's header starts, and where the batch ends.
+    /// The offset of each observable's header, and the end of the batch.
     starts: Vec<u32>,
     pub(crate) parts: Vec<Part>,
 }
 
 impl<'a> Layout<'a> {
-    /// Holds the places to the batch: as many as it has observables, documents ascending and below `documents`, fields below `fields`.
+    /// Checks the places against the batch: one for each observable, documents ascending and below
+    /// `documents`, fields below `fields`.
     pub(crate) fn new(
         batch: &'a [u8],
         places: &'a [i32],
@@ -69,13 +70,13 @@ impl<'a> Layout<'a> {
         Ok(Layout { batch, places, starts, parts })
     }
 
-    /// The stretch of the batch with these observables: a batch itself.
+    /// The part of the batch with these observables, which is a batch itself.
     pub(crate) fn stretch(&self, observables: Range<u32>) -> &'a [u8] {
         &self.batch
             [self.starts[observables.start as usize] as usize..self.starts[observables.end as usize] as usize]
     }
 
-    /// An observable's own bytes.
+    /// The bytes of an observable.
     pub(crate) fn value(&self, observable: u32) -> &'a [u8] {
         &self.stretch(observable..observable + 1)[HEADER_BYTES..]
     }

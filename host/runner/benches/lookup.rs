@@ -1,6 +1,7 @@
-//! The look-up itself: natively and in the component, by batch size and by what is looked up. `make bench` runs it:
-//! `cargo bench --workspace --bench lookup -- DOMAINS ADDRESSES`, two lists of one value a line. One JSON object a line comes out,
-//! times as medians over rounds in nanoseconds an observable.
+//! Measures look-ups, natively and in the component, by batch size and kind of value. `make bench`
+//! runs `cargo bench --workspace --bench lookup -- DOMAINS ADDRESSES` with two lists of one value
+//! per line. It prints one JSON object per line: the median over rounds in nanoseconds per
+//! observable.
 #![allow(
     clippy::print_stdout,
     clippy::unwrap_used,
@@ -17,9 +18,9 @@ use threatsieve_blacklist::{
 };
 use threatsieve_runner::{MemoryFile, Runner, RunnerOptions};
 
-/// Rounds of which the median is taken.
+/// The number of rounds of which the median is taken.
 const ROUNDS: usize = 9;
-/// Observables of a set.
+/// The number of observables in a set.
 const OBSERVABLES: usize = 65_536;
 
 /// A small generator (xorshift64*), so that every run looks up the same values.
@@ -39,7 +40,7 @@ impl Random {
     }
 }
 
-/// Observables of one kind with a name.
+/// Observables of one kind, with a name.
 struct Set {
     name: &'static str,
     kind: Kind,
@@ -71,7 +72,7 @@ fn sets(domains: &[String], addresses: &[String], guest: &GuestBlacklist<'_>) ->
         let (host, tld) = (["www", "api", "cdn", "mail"][random.next(4)], tlds[random.next(tlds.len())]);
         format!("{host}.{}.{tld}", random.word())
     };
-    // Longest walk: the deepest names, with a label in front of them changed until the filter lets them pass.
+    // The longest walks: the deepest names, with a changed first label that passes the filter.
     let mut deepest: Vec<&String> = domains.iter().filter(|name| name.len() <= 240).collect();
     deepest.sort_by_key(|name| std::cmp::Reverse(name.len()));
     deepest.truncate(512);
@@ -125,7 +126,7 @@ fn batches(set: &Set, size: usize) -> Vec<Batch> {
     set.values.chunks(size).map(batch).collect()
 }
 
-/// Median nanoseconds an observable, and the hits of one round.
+/// Returns the median in nanoseconds per observable, and the hits of one round.
 fn measure(batches: &[Batch], mut check: impl FnMut(&Batch) -> usize) -> (f64, usize) {
     let observables: usize = batches.iter().map(Batch::len).sum();
     let mut rounds = Vec::new();
@@ -189,7 +190,7 @@ fn instances(blacklist: &Arc<Blacklist<MemoryFile>>) {
     let fresh = (0..50)
         .map(|_| measure(&one, |batch| unpooled.check(batch).unwrap().hits.len()).0)
         .fold(f64::MAX, f64::min);
-    // Everybody holds an instance at the same time.
+    // All threads hold an instance at the same time.
     let together = |count: usize| {
         let barrier = Barrier::new(count);
         std::thread::scope(|scope| {

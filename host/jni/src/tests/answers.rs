@@ -1,4 +1,4 @@
-//! Batches and what is to be written because of them.
+//! Batches, and the fields that are to be written because of them.
 
 use std::sync::atomic::Ordering;
 
@@ -25,7 +25,7 @@ fn with(key: &str, value: Json) -> Json {
 }
 
 #[test]
-fn a_match_is_told_with_its_place() {
+fn a_match_names_its_field_and_value() {
     let world = world(vec![marked("a", "evil.com", Tlp::Green)]);
     let documents: [(&[&str], &str); 3] = [
         (&["http://good.com/", "10.1.2.3"], ""),
@@ -61,7 +61,7 @@ fn a_match_is_told_with_its_place() {
 }
 
 #[test]
-fn nothing_is_asked_for_where_nothing_is_to_be_written() {
+fn java_is_not_asked_when_nothing_is_to_be_written() {
     let world = world(vec![indicator("a", "evil.com")]);
     let loaded = world.node.blacklist("main").unwrap();
     let quiet = |values: &[&str], options: Json| {
@@ -102,7 +102,7 @@ fn validity_is_judged_by_the_events_own_time() {
         "2026-11-22T03:30:25.001+01:00",
         "1795314625000",
         "1795314625000000",
-        // No time at all, or none that can be read: the clock's.
+        // Without a time, or with one that cannot be read, the clock's time counts.
         "",
         "yesterday",
     ] {
@@ -114,7 +114,7 @@ fn validity_is_judged_by_the_events_own_time() {
 }
 
 #[test]
-fn what_the_options_keep_out_is_counted() {
+fn excluded_indicators_are_counted() {
     let indicators = vec![
         Indicator { confidence: Some(20), ..marked("low", "evil.com", Tlp::Clear) },
         Indicator { confidence: Some(90), ..marked("red", "evil.com", Tlp::Red) },
@@ -122,24 +122,25 @@ fn what_the_options_keep_out_is_counted() {
         Indicator { confidence: None, ..indicator("unsaid", "evil.com") },
     ];
     let world = world(indicators);
-    let told = |options: &Json| {
+    let written = |options: &Json| {
         let answer = world.check("main", options, &[(&["evil.com"], "")]).unwrap().unwrap();
         let document = &answer["documents"][0];
         (document["confidence"].clone(), document["withheld"].clone(), document["omitted"].clone())
     };
-    assert_eq!(told(&processor()).0.as_array().unwrap().len(), 4);
-    assert_eq!(told(&with("min_confidence", json!(21))), (json!([90, 80, null]), json!(0), json!(0)));
-    assert_eq!(told(&with("max_tlp", json!("GREEN"))), (json!([20, 80, null]), json!(1), json!(0)));
-    assert_eq!(told(&with("max_matches", json!(1))), (json!([20]), json!(0), json!(3)));
+    assert_eq!(written(&processor()).0.as_array().unwrap().len(), 4);
+    assert_eq!(written(&with("min_confidence", json!(21))), (json!([90, 80, null]), json!(0), json!(0)));
+    assert_eq!(written(&with("max_tlp", json!("GREEN"))), (json!([20, 80, null]), json!(1), json!(0)));
+    assert_eq!(written(&with("max_matches", json!(1))), (json!([20]), json!(0), json!(3)));
     let mut strict = with("max_tlp", json!("CLEAR"));
     strict["min_confidence"] = json!(85);
-    // The event is flagged all the same: what covers it is no secret, only who says so.
+    // The event is flagged all the same: the value that covers it is no secret, only the indicators
+    // are.
     strict["fields"] = json!(["url.original"]);
-    assert_eq!(told(&strict), (json!([null]), json!(1), json!(0)));
+    assert_eq!(written(&strict), (json!([null]), json!(1), json!(0)));
 }
 
 #[test]
-fn partial_matches_are_for_those_who_want_them() {
+fn partial_matches_are_optional() {
     let world = world(vec![indicator("a", "http://files.example/uc?id=7")]);
     let documents: [(&[&str], &str); 1] = [(&["http://files.example/uc?"], "")];
     assert_eq!(world.check("main", &processor(), &documents).unwrap(), None);
@@ -176,7 +177,8 @@ fn a_value_of_very_many_indicators_is_cut() {
     assert_eq!(document.get("unchecked"), None);
 }
 
-/// An event in the middle of being judged keeps what was found; those after it are unchecked.
+/// An event that is being judged at the deadline keeps its matches. The events after it are
+/// unchecked.
 #[test]
 fn judging_ends_at_the_deadline() {
     let mut options = node_json();
@@ -184,33 +186,33 @@ fn judging_ends_at_the_deadline() {
     let world = World::with(options, threatsieve_runner::MATCHER);
     let indicators = (0..100_000).map(|n| indicator(&format!("i{n}"), "evil.com")).collect();
     world.load("main", &compiled("main", 5, indicators, &[])).unwrap();
-    // To judge them all takes a second and more.
+    // Judging all of them takes more than a second.
     let values: [&str; 1] = ["evil.com"];
     let documents = vec![(&values[..], ""); 2000];
     let answer = world.check("main", &processor(), &documents).unwrap().unwrap();
-    let (told, unchecked) = (documents_with(&answer, "enrichments"), documents_with(&answer, "unchecked"));
-    assert!(told.len() + unchecked.len() >= 2000 && !unchecked.is_empty());
+    let (written, unchecked) = (documents_with(&answer, "enrichments"), documents_with(&answer, "unchecked"));
+    assert!(written.len() + unchecked.len() >= 2000 && !unchecked.is_empty());
     assert_eq!(answer["documents"][1999]["unchecked"], "deadline");
 }
 
 #[test]
 fn a_very_long_answer_is_cut() {
-    // Each document repeats a value of 60 KB once an indicator: 128 of them have 70 MB.
+    // Each document repeats a value of 60 KB for each indicator: 128 documents have 70 MB.
     let indicators = (0..10).map(|n| indicator(&format!("i{n}"), "evil.com")).collect();
     let world = world(indicators);
     let url = format!("http://evil.com/{}", "x".repeat(60_000));
     let values: [&str; 1] = [&url];
     let documents = vec![(&values[..], ""); 128];
     let answer = world.check("main", &processor(), &documents).unwrap().unwrap();
-    let (told, unchecked) = (documents_with(&answer, "enrichments"), documents_with(&answer, "unchecked"));
-    assert_eq!(told.len() + unchecked.len(), 128);
-    assert_eq!(told.len(), 64 * 1024 * 1024 / answer["documents"][0].to_string().len() + 1);
+    let (written, unchecked) = (documents_with(&answer, "enrichments"), documents_with(&answer, "unchecked"));
+    assert_eq!(written.len() + unchecked.len(), 128);
+    assert_eq!(written.len(), 64 * 1024 * 1024 / answer["documents"][0].to_string().len() + 1);
     assert_eq!(answer["documents"][127]["unchecked"], "limit");
 }
 
-/// What Java hands over may be wrong, and then it is an error, never a crash.
+/// Wrong arguments from Java are errors, never a crash.
 #[test]
-fn places_and_contexts_are_held_to_the_batch() {
+fn places_and_contexts_are_checked_against_the_batch() {
     let world = world(vec![indicator("a", "evil.com")]);
     let loaded = world.node.blacklist("main").unwrap();
     let options = CheckOptions::read(processor().to_string().as_bytes()).unwrap();
@@ -252,11 +254,11 @@ fn malformed_batches_are_errors() {
     assert_eq!(refused(&[1, 0, 0, 99, b'a']), failure::Kind::Internal);
     assert_eq!(refused(&vec![0; MAX_BATCH_BYTES + 4]), failure::Kind::Limit);
     assert_eq!(refused(&vec![0; 4 * 65_537]), failure::Kind::Limit);
-    // The next call is as good as any.
+    // The next call works normally.
     assert!(world.check("main", &processor(), &[(&["evil.com"], "")]).unwrap().is_some());
 }
 
-/// While blacklists are switched, every answer is of one generation and names it.
+/// While blacklists are switched, every answer is from one generation and names it.
 #[test]
 fn answers_while_blacklists_are_switched() {
     let world = World::new();

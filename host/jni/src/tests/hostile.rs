@@ -1,4 +1,4 @@
-//! Hostile components: what goes unchecked, and that it ends.
+//! Hostile components: the documents that go unchecked, and the end of their calls.
 
 use serde_json::{Value as Json, json};
 use threatsieve_runner::Code;
@@ -17,7 +17,7 @@ fn check(world: &World, documents: &[&[&str]]) -> Json {
 }
 
 #[test]
-fn one_poisonous_document_alone_is_unchecked() {
+fn only_the_poisonous_document_is_unchecked() {
     let world = world(hostile!("poisoned"));
     for poisonous in [0, 1, 499, 500, 998, 999] {
         let documents: Vec<&[&str]> = (0..1000)
@@ -33,7 +33,7 @@ fn one_poisonous_document_alone_is_unchecked() {
         assert!(bad["detail"].as_str().unwrap().contains("unreachable"), "{bad}");
     }
     let counted = &world.node.status()["blacklists"]["hostile"];
-    // Ten halvings of a thousand, and the whole.
+    // The whole batch, and ten halvings of a thousand documents.
     assert!(counted["traps"].as_u64().unwrap() <= 6 * 11, "{counted}");
 }
 
@@ -44,7 +44,7 @@ fn several_poisonous_documents() {
     let answer = check(&world, &documents);
     assert_eq!(documents_with(&answer, "unchecked"), [1, 6]);
     assert_eq!(documents_with(&answer, "enrichments"), [0, 2, 3, 4, 5, 7]);
-    // Values and fields are those of the document, whichever half it was asked for in.
+    // Values and fields are those of the document, in either half.
     let matched =
         |document: usize, n: usize| answer["documents"][document]["enrichments"][n]["matched"].clone();
     assert_eq!(matched(2, 0)["atomic"], "b");
@@ -61,7 +61,7 @@ fn failing_ends() {
         (hostile!("wrong_entry"), "internal", "other_errors"),
     ] {
         let mut options = node_json();
-        // Sixteen times that.
+        // Sixteen calls last this long.
         options["deadline_ms"] = json!(20);
         let world = World::with(options, component);
         world.load("hostile", &described()).unwrap();
@@ -76,7 +76,7 @@ fn failing_ends() {
 }
 
 #[test]
-fn lines_go_unchecked_alike() {
+fn lines_go_unchecked_too() {
     let world = world(hostile!("unreachable"));
     let mut options = processor();
     options["message_format"] = json!("text");

@@ -1,4 +1,4 @@
-//! Batches in, hits out.
+//! Batches and their hits.
 
 use threatsieve_blacklist::lookup::{GuestBlacklist, Scratch};
 use threatsieve_blacklist::observable::{BatchError, Kind, MAX_BATCH_BYTES, MAX_BATCH_OBSERVABLES};
@@ -71,7 +71,7 @@ fn the_largest_batches_are_answered() {
 }
 
 #[test]
-fn malformed_batches_are_typed_and_cost_no_instance() {
+fn malformed_batches_give_typed_errors_and_cost_no_instance() {
     let runner = runner(RunnerOptions::default(), &blacklist("malformed", 1, &["evil.com"]));
     let refused = |batch: &[u8]| match runner.check_encoded(batch, 0) {
         Err(CheckError::Batch(error)) => error,
