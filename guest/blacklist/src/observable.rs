@@ -49,7 +49,7 @@ pub const MAX_BATCH_BYTES: usize = 8 * 1024 * 1024;
 
 /// Bytes before each observable: a little-endian `u32` with its kind in the top byte and its length
 /// in the other three.
-const HEADER_BYTES: usize = 4;
+pub const HEADER_BYTES: usize = 4;
 
 /// A batch of observables, encoded as it crosses to the matcher (`wit/matcher.wit`).
 #[derive(Debug, Default, Clone)]
@@ -194,6 +194,18 @@ impl<'a> Iterator for BatchReader<'a> {
     }
 }
 
+/// Returns the offset of each observable's header in an encoded batch, and at the end the length of
+/// the batch.
+pub fn offsets(batch: &[u8]) -> Result<Vec<u32>, BatchError> {
+    let mut observables = BatchReader::new(batch)?;
+    let mut offsets = vec![0];
+    while let Some(observable) = observables.next_place() {
+        // A batch has at most `MAX_BATCH_BYTES`.
+        offsets.push(observable?.2 as u32);
+    }
+    Ok(offsets)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -209,6 +221,8 @@ mod tests {
         assert_eq!(read[1], (Kind::Any, &b""[..]));
         assert_eq!(read[2].1.len(), MAX_OBSERVABLE_BYTES);
         assert_eq!(read.len(), batch.len());
+        assert_eq!(offsets(batch.as_bytes()), Ok(vec![0, 12, 16, batch.as_bytes().len() as u32]));
+        assert_eq!(offsets(&[1, 0, 0, 1]), Err(BatchError::Truncated { at: 0 }));
     }
 
     #[test]

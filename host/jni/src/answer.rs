@@ -7,11 +7,10 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 use threatsieve_blacklist::{EventContext, Hit, Timestamp};
 use threatsieve_flag::{Flag, Found, MAX_INDICATORS, coverings};
-use threatsieve_runner::Answer;
+use threatsieve_runner::{Answer, CheckError, FailedCalls};
 
 use crate::contexts::Context;
 use crate::failure::{Failure, Kind};
-use crate::halves::Outcome;
 use crate::layout::{Layout, Part};
 use crate::node::Loaded;
 use crate::options::CheckOptions;
@@ -21,6 +20,9 @@ use crate::options::CheckOptions;
 const MAX_JUDGED: usize = 10_000;
 /// The longest answer, in bytes: JSON with some 70,000 enrichments. Further documents go unchecked.
 const MAX_ANSWER_BYTES: usize = 64 << 20;
+
+/// The most calls that may fail for one call from Java. Each may last until the deadline.
+pub(crate) const MAX_FAILED_CALLS: u32 = 16;
 
 /// The value of `unchecked` for a document whose line does not have its format.
 const MALFORMED: &str = "malformed";
@@ -84,28 +86,52 @@ impl<'a> AnswerWriter<'a> {
         self.generation = Some(self.generation.map_or(generation, |known| known.min(generation)));
     }
 
-    /// Adds the result for some parts. `context` returns a document's own time and port.
+    /// Adds the result of the call for a whole batch. If the call failed, the documents that make it
+    /// fail are isolated, and only they go unchecked. `context` returns a document's own time and
+    /// port.
+    ///
+    /// # Errors
+    ///
+    /// A malformed batch is the caller's fault, not a document's.
     pub(crate) fn take(
         &mut self,
+        loaded: &Loaded,
         layout: &Layout<'_>,
-        outcome: Outcome,
+        result: Result<Answer, CheckError>,
+        failed_calls: &mut FailedCalls,
         context: &dyn Fn(u32) -> Context,
     ) -> Result<(), Failure> {
-        let Outcome { parts, result } = outcome;
-        match result {
-            Ok(answer) => {
-                let started = Instant::now();
-                self.hits(layout, parts, &answer, started, context)?;
-                self.left = self.left.saturating_sub(started.elapsed());
-                Ok(())
+        let error = match result {
+            Ok(answer) => return self.hits(layout, 0..layout.parts.len(), &answer, context),
+            Err(error @ (CheckError::Batch(_) | CheckError::NoBlacklist)) => {
+                return Err(Failure::from(&error));
             }
-            Err(failure) => {
-                for part in &layout.parts[parts] {
-                    self.document(part.document, context)?.unchecked = Some(failure.clone());
+            Err(error) => error,
+        };
+        let observables = layout.observables();
+        for outcome in loaded.runner.isolate(error, layout.batch(), &observables, failed_calls) {
+            match outcome.result {
+                Ok(answer) => self.hits(layout, outcome.events, &answer, context)?,
+                Err(error) => {
+                    self.leave_unchecked(layout, outcome.events, &Failure::from(&*error), context)?;
                 }
-                Ok(())
             }
         }
+        Ok(())
+    }
+
+    /// Marks the documents of some parts as unchecked.
+    pub(crate) fn leave_unchecked(
+        &mut self,
+        layout: &Layout<'_>,
+        parts: Range<usize>,
+        failure: &Failure,
+        context: &dyn Fn(u32) -> Context,
+    ) -> Result<(), Failure> {
+        for part in &layout.parts[parts] {
+            self.document(part.document, context)?.unchecked = Some(failure.clone());
+        }
+        Ok(())
     }
 
     /// Records a document whose line does not have its format. Observables found in its text may
@@ -137,14 +163,15 @@ impl<'a> AnswerWriter<'a> {
         Ok(Some(whole))
     }
 
+    /// Adds an answer for some parts.
     fn hits(
         &mut self,
         layout: &Layout<'_>,
         parts: Range<usize>,
         answer: &Answer,
-        started: Instant,
         context: &dyn Fn(u32) -> Context,
     ) -> Result<(), Failure> {
+        let started = Instant::now();
         self.answered(answer);
         let Some(first) = layout.parts.get(parts.start).map(|part| part.observables.start) else {
             return Ok(());
@@ -162,6 +189,7 @@ impl<'a> AnswerWriter<'a> {
                 self.judge(layout, part, first_hits, answer, started, context)?;
             }
         }
+        self.left = self.left.saturating_sub(started.elapsed());
         Ok(())
     }
 

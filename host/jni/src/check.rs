@@ -1,12 +1,11 @@
 //! Looks up one batch of observables.
 
 use threatsieve_blacklist::Timestamp;
-use threatsieve_runner::Answer;
+use threatsieve_runner::{Answer, FailedCalls};
 
-use crate::answer::AnswerWriter;
+use crate::answer::{AnswerWriter, MAX_FAILED_CALLS};
 use crate::contexts::Contexts;
 use crate::failure::Failure;
-use crate::halves::outcomes;
 use crate::layout::Layout;
 use crate::node::Loaded;
 use crate::options::CheckOptions;
@@ -44,9 +43,9 @@ pub(crate) fn check(
             let details = details()?;
             let layout = Layout::new(batch, &details.places, documents, options.fields.len())?;
             let contexts = Contexts::new(&details.contexts, documents)?;
-            for outcome in outcomes(&loaded.runner, &layout, first, &mut 0)? {
-                writer.take(&layout, outcome, &|document| contexts.at(document))?;
-            }
+            let mut failed_calls = FailedCalls::in_total(MAX_FAILED_CALLS);
+            let context = |document| contexts.at(document);
+            writer.take(loaded, &layout, first, &mut failed_calls, &context)?;
         }
     }
     writer.finish(loaded)

@@ -125,9 +125,9 @@ impl From<RunnerError> for Failure {
     }
 }
 
-impl From<CheckError> for Failure {
-    fn from(error: CheckError) -> Failure {
-        Failure::new(kind_of(&error), chain(&error))
+impl From<&CheckError> for Failure {
+    fn from(error: &CheckError) -> Failure {
+        Failure::new(kind_of(error), chain(error))
     }
 }
 

@@ -22,7 +22,6 @@ mod check;
 mod contexts;
 mod failure;
 mod file;
-mod halves;
 mod layout;
 mod lines;
 pub mod native;

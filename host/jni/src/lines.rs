@@ -6,13 +6,12 @@ use std::sync::LazyLock;
 use threatsieve_blacklist::observable::MAX_BATCH_BYTES;
 use threatsieve_blacklist::{Batch, Timestamp};
 use threatsieve_log::{Fields, Format, Parser};
-use threatsieve_runner::{Answer, CheckError};
+use threatsieve_runner::{Answer, CheckError, FailedCalls};
 
-use crate::answer::AnswerWriter;
+use crate::answer::{AnswerWriter, MAX_FAILED_CALLS};
 use crate::check::is_quiet;
 use crate::contexts::Context;
 use crate::failure::{Failure, Kind};
-use crate::halves::{MAX_FAILED_CALLS, Outcome, outcomes};
 use crate::layout::{Layout, place};
 use crate::node::Loaded;
 use crate::options::CheckOptions;
@@ -42,7 +41,7 @@ pub(crate) fn check_lines(
             lines: &lines,
             batch,
             places,
-            failed_calls: 0,
+            failed_calls: FailedCalls::in_total(MAX_FAILED_CALLS),
             writer: AnswerWriter::new(options, loaded.name(), loaded.deadline(), now),
         };
         for (document, line) in (0..documents).zip(&lines) {
@@ -107,7 +106,7 @@ struct Checker<'a> {
     lines: &'a [&'a [u8]],
     batch: &'a mut Batch,
     places: &'a mut Vec<i32>,
-    failed_calls: u32,
+    failed_calls: FailedCalls,
     writer: AnswerWriter<'a>,
 }
 
@@ -143,7 +142,7 @@ impl Checker<'_> {
             return Ok(());
         }
         // After too many failures no call is made any more.
-        let first = (self.failed_calls < MAX_FAILED_CALLS).then(|| self.loaded.runner.check(self.batch));
+        let first = (!self.failed_calls.is_exhausted()).then(|| self.loaded.runner.check(self.batch));
         match &first {
             Some(Ok(answer)) if is_quiet(answer) => self.writer.answered(answer),
             _ => self.write(first)?,
@@ -158,29 +157,23 @@ impl Checker<'_> {
     fn write(&mut self, first: Option<Result<Answer, CheckError>>) -> Result<(), Failure> {
         let documents = self.lines.len() as u32;
         let layout = Layout::new(self.batch.as_bytes(), self.places, documents, self.options.fields.len())?;
-        let outcomes = match first {
-            Some(first) => outcomes(&self.loaded.runner, &layout, first, &mut self.failed_calls)?,
-            None => vec![given_up(&layout)],
-        };
         let (lines, format) = (self.lines, self.options.message_format);
         let context = |document: u32| {
             let line = lines[document as usize];
             let parser = parser(line, format);
             Context { time: parser.time(line), port: parser.destination_port(line) }
         };
-        for outcome in outcomes {
-            self.writer.take(&layout, outcome, &context)?;
+        match first {
+            Some(first) => self.writer.take(self.loaded, &layout, first, &mut self.failed_calls, &context),
+            None => {
+                let message = format!("{MAX_FAILED_CALLS} calls for the documents before it failed");
+                let failure = Failure::new(Kind::Limit, message);
+                self.writer.leave_unchecked(&layout, 0..layout.parts.len(), &failure, &context)
+            }
         }
-        Ok(())
     }
 
     fn finish(self) -> Result<Option<Vec<u8>>, Failure> {
         self.writer.finish(self.loaded)
     }
-}
-
-/// The outcome of a batch that is not looked up at all.
-fn given_up(layout: &Layout<'_>) -> Outcome {
-    let message = format!("{MAX_FAILED_CALLS} calls for the documents before it failed");
-    Outcome { parts: 0..layout.parts.len(), result: Err(Failure::new(Kind::Limit, message)) }
 }

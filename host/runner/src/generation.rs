@@ -5,7 +5,7 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use threatsieve_blacklist::image::FORMAT;
-use threatsieve_blacklist::observable::BatchReader;
+use threatsieve_blacklist::observable::offsets;
 use threatsieve_blacklist::{Blacklist, Hit, NORMALISER, Role};
 use wasmtime::Engine;
 use wasmtime::component::Linker;
@@ -118,9 +118,14 @@ impl Generation {
         sums: &Sums,
         error: CheckError,
     ) -> Result<(), CheckError> {
-        let Some((half, at)) = middle(batch)? else { return Err(error) };
-        self.check(&batch[..at], first, hits, sums)?;
-        self.check(&batch[at..], first + half, hits, sums)
+        let offsets = offsets(batch)?;
+        let half = (offsets.len() - 1) / 2;
+        if half == 0 {
+            return Err(error);
+        }
+        let (front, back) = batch.split_at(offsets[half] as usize);
+        self.check(front, first, hits, sums)?;
+        self.check(back, first + half as u32, hits, sums)
     }
 
     /// Memory in use, in bytes: the file, and the instances' own memory.
@@ -149,20 +154,3 @@ impl Generation {
         self.idle.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
-
-/// Returns the number of the first observable in the second half of a batch, and its offset.
-/// Returns `None` for fewer than two observables.
-fn middle(batch: &[u8]) -> Result<Option<(u32, usize)>, CheckError> {
-    let half = BatchReader::new(batch)?.count() / 2;
-    if half == 0 {
-        return Ok(None);
-    }
-    let mut at = 0;
-    for observable in BatchReader::new(batch)?.take(half) {
-        at += HEADER_BYTES + observable?.1.len();
-    }
-    Ok(Some((half as u32, at)))
-}
-
-/// The bytes before each observable (`wit/matcher.wit`).
-const HEADER_BYTES: usize = 4;

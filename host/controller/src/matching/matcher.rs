@@ -1,10 +1,11 @@
 //! The blacklist in the matcher, and what its answers come to.
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use anyhow::Context;
 use threatsieve_blacklist::{Batch, Blacklist, EventContext, Hit, Match, Policy, Timestamp};
-use threatsieve_runner::{Answer, CheckError, MemoryFile, Runner, RunnerOptions};
+use threatsieve_runner::{Answer, CheckError, FailedCalls, MemoryFile, Outcome, Runner, RunnerOptions};
 
 /// How matches are found and judged.
 pub(crate) struct Matcher {
@@ -80,6 +81,17 @@ impl Matcher {
 
     pub(crate) fn check(&self, batch: &Batch) -> Result<Answer, CheckError> {
         self.runner.check(batch)
+    }
+
+    /// Looks up the events of a failed batch again ([`Runner::isolate`]).
+    pub(crate) fn isolate(
+        &self,
+        error: CheckError,
+        batch: &Batch,
+        events: &[Range<u32>],
+        failed: &mut FailedCalls,
+    ) -> Vec<Outcome> {
+        self.runner.isolate(error, batch.as_bytes(), events, failed)
     }
 
     /// Whether some indicator of the blacklist matches only events with its port.

@@ -10,6 +10,7 @@
 mod answers;
 mod common;
 mod component;
+mod isolating;
 mod limits;
 mod mapping;
 mod memory;
