@@ -88,7 +88,7 @@ impl Failure {
         let text = text.or_else(|| payload.downcast_ref::<String>().map(String::as_str));
         Failure::new(
             Kind::Panic,
-            format!("the native library panicked: {}", text.unwrap_or("it does not say why")),
+            format!("the native library panicked: {}", text.unwrap_or("no message")),
         )
     }
 }

@@ -13,7 +13,7 @@ use crate::failure::{Failure, Kind, chain};
 /// verified content stays.
 pub(crate) fn read(path: &Path, limit_bytes: u64) -> Result<MemoryFile, Failure> {
     let failed = |error: io::Error| {
-        Failure::new(Kind::Io, format!("{}: the blacklist cannot be read: {error}", path.display()))
+        Failure::new(Kind::Io, format!("{}: cannot read the blacklist: {error}", path.display()))
     };
     let file = File::open(path).map_err(failed)?;
     let metadata = file.metadata().map_err(failed)?;

@@ -60,7 +60,7 @@ pub(crate) fn check_lines(
 fn split(bytes: &[u8], documents: u32) -> Result<Vec<&[u8]>, Failure> {
     if bytes.len() > MAX_BATCH_BYTES {
         let message =
-            format!("lines of {} bytes, at most {MAX_BATCH_BYTES} are taken at a time", bytes.len());
+            format!("lines of {} bytes, expected at most {MAX_BATCH_BYTES} in one call", bytes.len());
         return Err(Failure::new(Kind::Limit, message));
     }
     let mut lines = Vec::new();

@@ -229,7 +229,7 @@ fn copy<'buffer, T: TypeArray + Copy + Default>(
         return Err(Failure::new(Kind::Internal, format!("{what}: expected {length} elements, got {there}")));
     }
     if length > limit {
-        return Err(Failure::new(Kind::Limit, format!("{what}: {length} bytes, at most {limit} are taken")));
+        return Err(Failure::new(Kind::Limit, format!("{what}: {length} bytes, expected at most {limit}")));
     }
     if let Some(more) = length.checked_sub(buffer.len()) {
         buffer.try_reserve_exact(more).map_err(|_| Failure::memory(length * size_of::<T>(), what))?;

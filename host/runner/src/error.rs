@@ -63,7 +63,7 @@ pub enum CheckError {
     #[error("the batch is malformed")]
     Batch(#[from] BatchError),
     /// One observable alone has more hits than an answer holds.
-    #[error("{got} hits of one observable, an answer holds 1048576")]
+    #[error("one observable has {got} hits, an answer has at most 1048576")]
     TooManyHits {
         /// The number of its hits.
         got: u32,
