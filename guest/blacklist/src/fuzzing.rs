@@ -11,8 +11,10 @@ use crate::{
 };
 
 /// Entries of every type, some of which cover others.
-const LISTED: &str = "evil.com www.evil.com *.below.net com xn--bcher-kva.example a_b.org 1.2.3.4 1.2.3.0/24 1.2.3.3-1.2.3.9 2a00::/19 \
-    2a00:1::1 http://evil.com/a evil.org/uc?id=1 http://1.2.3.4/z d41d8cd98f00b204e9800998ecf8427e bob@evil.com";
+const LISTED: &str = "evil.com www.evil.com *.below.net com xn--bcher-kva.example a_b.org \
+    1.2.3.4 1.2.3.0/24 1.2.3.3-1.2.3.9 2a00::/19 2a00:1::1 \
+    http://evil.com/a evil.org/uc?id=1 http://1.2.3.4/z \
+    d41d8cd98f00b204e9800998ecf8427e bob@evil.com";
 
 static BLACKLIST: LazyLock<Vec<u8>> = LazyLock::new(|| {
     let compile = || {

@@ -7,7 +7,8 @@ use crate::value::Value;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Timestamp(pub i64);
 
-/// Traffic Light Protocol levels, least restricted first (FIRST TLP 2.0; TLP 1.0's WHITE is `Clear`).
+/// Traffic Light Protocol levels, least restricted first (FIRST TLP 2.0; TLP 1.0's WHITE is
+/// `Clear`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[repr(u8)]
 pub enum Tlp {

@@ -31,9 +31,14 @@ fn answer(text: &str, grammar: Grammar) -> Json {
         }
     };
     let reduction = reduce(&pattern);
-    let parts = reduction.unreduced.iter().map(
-        |part| json!({"reason": part.reason.kind(), "detail": part.reason.to_string(), "text": part.text, "at": part.at}),
-    );
+    let parts = reduction.unreduced.iter().map(|part| {
+        json!({
+            "reason": part.reason.kind(),
+            "detail": part.reason.to_string(),
+            "text": part.text,
+            "at": part.at,
+        })
+    });
     json!({
         "complete": reduction.unreduced.is_empty(),
         "partial": !reduction.values.is_empty() && !reduction.unreduced.is_empty(),

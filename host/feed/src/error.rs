@@ -62,9 +62,10 @@ pub enum FeedError {
     },
     /// The records have no column of values.
     #[error(
-        "expected a column of values (value, indicator, ioc_value, url, domain, hostname, ip, ip_address, \
-         dst_ip, md5, sha1 or sha256), got {}; `{format}:COLUMN` as the format names another one",
-        columns.iter().map(|column| format!("{:?}", cut(column))).take(20).collect::<Vec<_>>().join(", ")
+        "expected a column of values (value, indicator, ioc_value, url, domain, hostname, ip, \
+         ip_address, dst_ip, md5, sha1 or sha256), got {}; the format `{format}:COLUMN` names \
+         another one",
+        shown(columns)
     )]
     NoValues {
         /// The reader's name.
@@ -95,6 +96,13 @@ pub enum FeedError {
     /// There are more lines than can be numbered.
     #[error("expected at most {} lines, got more", u32::MAX)]
     TooManyLines,
+}
+
+/// Returns the first names of columns, as an error shows them.
+fn shown(columns: &[String]) -> String {
+    const SHOWN: usize = 20;
+    let names: Vec<_> = columns.iter().take(SHOWN).map(|column| format!("{:?}", cut(column))).collect();
+    names.join(", ")
 }
 
 impl FeedError {

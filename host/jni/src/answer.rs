@@ -86,9 +86,9 @@ impl<'a> AnswerWriter<'a> {
         self.generation = Some(self.generation.map_or(generation, |known| known.min(generation)));
     }
 
-    /// Adds the result of the call for a whole batch. If the call failed, the documents that make it
-    /// fail are isolated, and only they go unchecked. `context` returns a document's own time and
-    /// port.
+    /// Adds the result of the call for a whole batch. If the call failed, the documents that make
+    /// it fail are isolated, and only they go unchecked. `context` returns a document's own time
+    /// and port.
     ///
     /// # Errors
     ///

@@ -113,6 +113,9 @@ enum MessageFormat {
     Auto,
 }
 
+/// Options with the JSON they were parsed from.
+type Parsed = (Vec<u8>, Rc<CheckOptions>);
+
 impl CheckOptions {
     pub(crate) fn read(json: &[u8]) -> Result<CheckOptions, Failure> {
         let json: CheckJson = read(json)?;
@@ -150,7 +153,7 @@ impl CheckOptions {
     /// processor's options came in between.
     pub(crate) fn cached(json: &[u8]) -> Result<Rc<CheckOptions>, Failure> {
         thread_local! {
-            static LAST: RefCell<Option<(Vec<u8>, Rc<CheckOptions>)>> = const { RefCell::new(None) };
+            static LAST: RefCell<Option<Parsed>> = const { RefCell::new(None) };
         }
         LAST.with_borrow_mut(|last| match last {
             Some((known, options)) if known == json => Ok(Rc::clone(options)),

@@ -561,7 +561,10 @@ mod tests {
                 "@timestamp": "2026-11-22T02:30:25Z",
                 "source": {"ip": "127.0.0.1"},
                 "user": {"name": "bob"},
-                "url": {"original": "http://www.evil.example:8098/a?", "domain": "www.evil.example"},
+                "url": {
+                    "original": "http://www.evil.example:8098/a?",
+                    "domain": "www.evil.example"
+                },
                 "http": {
                     "version": "1.1",
                     "request": {"method": "GET", "referrer": "http://ref.example/"},

@@ -9,7 +9,8 @@
 //! ```
 //! use threatsieve_log::{Fields, Format, Parser};
 //!
-//! let line = b"1795314625.802 5 10.1.2.3 TCP_MISS/404 603 GET http://www.evil.example/a? - HIER_DIRECT/192.0.2.7 text/html";
+//! let line = b"1795314625.802 5 10.1.2.3 TCP_MISS/404 603 GET http://www.evil.example/a? - \
+//!     HIER_DIRECT/192.0.2.7 text/html";
 //! let parser = Parser::new(Format::detect(line), &Fields::default());
 //! let mut seen = Vec::new();
 //! let malformed = parser.named_observables(line, &mut |field, _, value| {

@@ -492,9 +492,17 @@ mod tests {
                 "destination": {"ip": "192.0.2.7"},
                 "http": {
                     "request": {"method": "GET"},
-                    "response": {"status_code": 404, "bytes": 603, "body": {"bytes": 603}, "mime_type": "text/html"}
+                    "response": {
+                        "status_code": 404,
+                        "bytes": 603,
+                        "body": {"bytes": 603},
+                        "mime_type": "text/html"
+                    }
                 },
-                "url": {"original": "http://www.evil.example:8098/a?", "domain": "www.evil.example"},
+                "url": {
+                    "original": "http://www.evil.example:8098/a?",
+                    "domain": "www.evil.example"
+                },
                 "user": {"name": "bob%20smith"},
                 "squid": {"result_code": "TCP_MISS", "hierarchy_code": "HIER_DIRECT"}
             })

@@ -20,8 +20,8 @@ pub enum RunnerError {
     Ticker(#[source] io::Error),
     /// The blacklist's match sections are longer than [`crate::MAX_IMAGE_BYTES`].
     #[error(
-        "blacklist {name:?}, generation {generation}: match sections of {got} bytes, at most {limit} \
-         fit; split it into several blacklists",
+        "blacklist {name:?}, generation {generation}: match sections of {got} bytes, at most \
+         {limit} fit; split it into several blacklists",
         limit = crate::MAX_IMAGE_BYTES
     )]
     TooLarge {

@@ -36,7 +36,8 @@ impl FailedCalls {
         FailedCalls { count: 0, limit, in_a_row: false }
     }
 
-    /// Limits the failed calls in a row, for a caller that wants as many events checked as possible.
+    /// Limits the failed calls in a row, for a caller that wants as many events checked as
+    /// possible.
     pub fn in_a_row(limit: u32) -> FailedCalls {
         FailedCalls { count: 0, limit, in_a_row: true }
     }

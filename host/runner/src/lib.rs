@@ -26,7 +26,8 @@
 //! batch.push(Kind::Host, b"www.evil.com");
 //! let answer = runner.check(&batch)?;
 //! for hit in &answer.hits {
-//!     println!("observable {} is covered by {:?}", hit.observable, answer.blacklist.entry(hit.entry));
+//!     let entry = answer.blacklist.entry(hit.entry);
+//!     println!("observable {} is covered by {entry:?}", hit.observable);
 //! }
 //! # Ok(())
 //! # }

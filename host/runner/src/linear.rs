@@ -1,8 +1,8 @@
 //! The memory of an instance: the component's own part, then a blacklist's image.
 //!
 //! ```text
-//! 0            own            own + image, rounded up to 64 KiB                       4 GiB + guard
-//! |-- own part --|-- image ----|-- grown on request --> |-- reserved, not accessible ---------|
+//! 0            own          own + image, rounded up to 64 KiB               4 GiB + guard
+//! |-- own part --|-- image ----|-- grown on request --> |-- reserved, not accessible --|
 //!   read, write    private map   read, write
 //!                  of the file
 //! ```

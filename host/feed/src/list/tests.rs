@@ -65,8 +65,9 @@ fn a_mark_and_carriage_returns_and_quotes_are_not_part_of_values() {
 
 #[test]
 fn a_list_may_mix_values_of_all_types() {
-    let text = "evil.com\n*.evil.com\n1.2.3.4\n1.2.3.0/24\n2001:db8::1\n1.2.3.4 - 1.2.3.9\nhxxp://evil[.]com/a\n\
-                d41d8cd98f00b204e9800998ecf8427e\nbad@evil.com\nb\u{fc}cher.example";
+    let text = "evil.com\n*.evil.com\n1.2.3.4\n1.2.3.0/24\n2001:db8::1\n1.2.3.4 - 1.2.3.9\n\
+                hxxp://evil[.]com/a\nd41d8cd98f00b204e9800998ecf8427e\n\
+                bad@evil.com\nb\u{fc}cher.example";
     assert_eq!(
         taken(text),
         [
@@ -86,8 +87,10 @@ fn a_list_may_mix_values_of_all_types() {
 
 #[test]
 fn a_hosts_files_lines_name_hosts() {
-    let text = "127.0.0.1\tlocalhost localhost.localdomain\n255.255.255.255 broadcasthost\n::1 localhost ip6-localhost ip6-loopback\n\
-                fe80::1%lo0 localhost\nff02::1 ip6-allnodes\n0.0.0.0 0.0.0.0\n0.0.0.0 evil.com other.com # both\n127.0.0.1 evil.org\n\
+    let text = "127.0.0.1\tlocalhost localhost.localdomain\n255.255.255.255 broadcasthost\n\
+                ::1 localhost ip6-localhost ip6-loopback\nfe80::1%lo0 localhost\n\
+                ff02::1 ip6-allnodes\n0.0.0.0 0.0.0.0\n\
+                0.0.0.0 evil.com other.com # both\n127.0.0.1 evil.org\n\
                 ::1 evil.net\n:: evil.example\n0.0.0.0   Evil.Info   #x\n";
     assert_eq!(
         taken(text),
@@ -139,7 +142,8 @@ fn the_options_decide_what_urls_cover() {
 
 #[test]
 fn the_hosts_file_of_debian_holds_nothing_bad() {
-    let text = "127.0.0.1\tlocalhost\n::1\tlocalhost ip6-localhost ip6-loopback\nfe00::0 ip6-localnet\nff00::0\tip6-mcastprefix\n\
+    let text = "127.0.0.1\tlocalhost\n::1\tlocalhost ip6-localhost ip6-loopback\n\
+                fe00::0 ip6-localnet\nff00::0\tip6-mcastprefix\n\
                 ff02::1 ip6-allnodes\nff02::2 ip6-allrouters # all\n0.0.0.0 evil.com";
     assert_eq!(taken(text), ["7 evil.com"]);
     // With other names it is an ordinary address.
@@ -207,8 +211,8 @@ fn fields_of_a_record_may_span_lines() {
 #[test]
 fn a_quote_that_never_closes_costs_its_own_line() {
     let options = ListOptions { max_record_lines: 3, max_line_bytes: 100, ..ListOptions::default() };
-    let why = "expected a quote that ends the last field within 3 lines and 100 bytes of text, got none; \
-               the lines below are read on their own";
+    let why = "expected a quote that ends the last field within 3 lines and 100 bytes of text, \
+               got none; the lines after it are read as records of their own";
     let long = format!("a.example,{}", "x".repeat(80));
     for (records, want_taken, want_rejected) in [
         // Too many lines, and the end of the input.
@@ -365,7 +369,8 @@ fn report(text: &str, form: ListForm) -> Result<ListReport, String> {
 #[test]
 fn records_that_are_not_meant_as_indicators_are_skipped_and_counted() {
     let text = "value,type,to_ids,deleted,is_active\nevil.com,domain,1,0,1\nevil.org,domain,0,,\n\
-                evil.net,domain,1,1,\nevil.example,domain,,,0\nCVE-2021-1,CVE,,,\ntmp/evil.exe,FilePath,,,\n";
+                evil.net,domain,1,1,\nevil.example,domain,,,0\nCVE-2021-1,CVE,,,\n\
+                tmp/evil.exe,FilePath,,,\n";
     let report = report(text, ListForm::Auto).unwrap();
     assert_eq!((report.indicators, report.rejected), (1, 0));
     let skipped: Vec<_> = report.skipped.iter().map(|(reason, count)| format!("{reason} {count}")).collect();
@@ -387,7 +392,8 @@ fn a_header_must_name_one_column_of_values() {
 
 #[test]
 fn zeeks_intelligence_files_have_a_header() {
-    let text = "#fields\tindicator\tindicator_type\tmeta.source\n1.2.3.4\tIntel::ADDR\tx\nEvil.com\tIntel::DOMAIN\tx\n\
+    let text = "#fields\tindicator\tindicator_type\tmeta.source\n\
+                1.2.3.4\tIntel::ADDR\tx\nEvil.com\tIntel::DOMAIN\tx\n\
                 evil.exe\tIntel::FILE_NAME\tx\n";
     let report = report(text, ListForm::Auto).unwrap();
     assert_eq!((report.indicators, report.skipped.len(), report.rejected), (2, 1, 0));

@@ -10,7 +10,8 @@
 //! ```
 //! use threatsieve_feed::pattern::{Grammar, Pattern};
 //!
-//! let pattern = Pattern::parse("[domain-name:value = 'evil.example'] WITHIN 5 SECONDS", Grammar::V21)?;
+//! let text = "[domain-name:value = 'evil.example'] WITHIN 5 SECONDS";
+//! let pattern = Pattern::parse(text, Grammar::V21)?;
 //! let error = Pattern::parse("[domain-name:value = evil]", Grammar::V21).unwrap_err();
 //! assert_eq!(error.at(), 21);
 //! # Ok::<(), threatsieve_feed::pattern::PatternError>(())

@@ -89,7 +89,10 @@ impl Markings {
                 Restriction::Unknown => return None,
             };
             let object = serde_json::json!({
-                "type": "marking-definition", "id": **id, "definition_type": kind, "definition": definition
+                "type": "marking-definition",
+                "id": **id,
+                "definition_type": kind,
+                "definition": definition,
             });
             Some((&**id, object.to_string()))
         })

@@ -24,15 +24,18 @@ const MAX_ID_BYTES: usize = 256;
 /// may be defined anywhere.
 ///
 /// ```
+/// use threatsieve_blacklist::Indicator;
 /// use threatsieve_feed::{StixLimits, StixSet};
 ///
 /// let bundle = r#"{"type": "bundle", "objects": [
-///     {"type": "indicator", "id": "indicator--8e2e2d2b-17d4-4cbf-938f-98ee46b3cd3f", "modified": "2026-01-01T00:00:00Z",
-///      "pattern": "[domain-name:value = 'evil.example']", "pattern_type": "stix", "valid_from": "2026-01-01T00:00:00Z"}]}"#;
+///     {"type": "indicator", "id": "indicator--8e2e2d2b-17d4-4cbf-938f-98ee46b3cd3f",
+///      "pattern": "[domain-name:value = 'evil.example']", "pattern_type": "stix",
+///      "modified": "2026-01-01T00:00:00Z", "valid_from": "2026-01-01T00:00:00Z"}]}"#;
 /// let mut set = StixSet::new(StixLimits::default());
 /// set.read(0, bundle.as_bytes())?;
 /// let mut values = Vec::new();
-/// let report = set.finish(&mut |_feed, indicator| values.extend(indicator.values), &mut |_unreduced| {});
+/// let mut each = |_feed, indicator: Indicator| values.extend(indicator.values);
+/// let report = set.finish(&mut each, &mut |_unreduced| {});
 /// assert_eq!(values[0].to_string(), "evil.example");
 /// assert_eq!(report.indicators, 1);
 /// # Ok::<(), threatsieve_feed::FeedError>(())

@@ -33,27 +33,34 @@ fn a_match_names_its_field_and_value() {
         (&["http://evil.com/x"], ""),
     ];
     let answer = world.check("main", &processor(), &documents).unwrap().unwrap();
-    let enrichment = |atomic: &str, field: &str, how: &str, occurred: &str| {
+    let enrichment = |[atomic, field, how, occurred]: [&str; 4]| {
         json!({
             "feed": { "name": "test" },
             "indicator": {
-                "confidence": "Not Specified", "id": "a", "marking": { "tlp": "GREEN" }, "name": "evil.com", "provider": "test",
-                "type": "domain-name", "url": { "domain": "evil.com" },
+                "confidence": "Not Specified",
+                "id": "a",
+                "marking": { "tlp": "GREEN" },
+                "name": "evil.com",
+                "provider": "test",
+                "type": "domain-name",
+                "url": { "domain": "evil.com" },
             },
             "matched": { "atomic": atomic, "field": field, "occurred": occurred, "type": how },
             "threatsieve": { "blacklist": "main" },
         })
     };
+    let first = ["www.evil.com", "dns.question.name", "subdomain", "2026-11-22T02:13:45.005Z"];
+    let second = ["http://evil.com/x", "url.original", "exact", "2026-11-22T02:30:25Z"];
     let expected = json!({
         "generation": 5,
         "documents": [
             {
                 "document": 1, "confidence": [null], "withheld": 0, "omitted": 0,
-                "enrichments": [enrichment("www.evil.com", "dns.question.name", "subdomain", "2026-11-22T02:13:45.005Z")],
+                "enrichments": [enrichment(first)],
             },
             {
                 "document": 2, "confidence": [null], "withheld": 0, "omitted": 0,
-                "enrichments": [enrichment("http://evil.com/x", "url.original", "exact", "2026-11-22T02:30:25Z")],
+                "enrichments": [enrichment(second)],
             },
         ],
     });

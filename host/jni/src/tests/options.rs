@@ -63,7 +63,10 @@ fn wrong_options_of_a_processor() {
 fn options_are_parsed_once_for_each_thread() {
     let [first, second] = [
         processor(),
-        json!({ "fields": ["x"], "min_confidence": 1, "max_tlp": "RED", "max_matches": 2, "partial": true }),
+        json!({
+            "fields": ["x"], "min_confidence": 1, "max_tlp": "RED", "max_matches": 2,
+            "partial": true,
+        }),
     ]
     .map(|options| options.to_string().into_bytes());
     let one = CheckOptions::cached(&first).unwrap();

@@ -16,7 +16,8 @@ const COMBINED: &[u8] =
 
 fn options(format: &str) -> Json {
     json!({
-        "fields": ["message"], "min_confidence": 0, "max_tlp": null, "max_matches": 10, "partial": false, "message_format": format,
+        "fields": ["message"], "min_confidence": 0, "max_tlp": null, "max_matches": 10,
+        "partial": false, "message_format": format,
     })
 }
 

@@ -42,7 +42,8 @@ pub(crate) struct World {
 
 pub(crate) fn node_json() -> Json {
     json!({
-        "deadline_ms": 2000, "memory_limit_bytes": LIMIT, "instance_memory_bytes": 16 << 20, "instances": 2, "trusted_key_pem": null,
+        "deadline_ms": 2000, "memory_limit_bytes": LIMIT, "instance_memory_bytes": 16 << 20,
+        "instances": 2, "trusted_key_pem": null,
     })
 }
 
@@ -120,8 +121,9 @@ pub(crate) fn framed(lines: &[&[u8]]) -> Vec<u8> {
 /// The options of a processor with four fields.
 pub(crate) fn processor() -> Json {
     json!({
-        "fields": ["url.original", "source.ip", "destination.ip", "dns.question.name"], "min_confidence": 0, "max_tlp": null,
-        "max_matches": 100, "partial": false, "stamp": "matched",
+        "fields": ["url.original", "source.ip", "destination.ip", "dns.question.name"],
+        "min_confidence": 0, "max_tlp": null, "max_matches": 100,
+        "partial": false, "stamp": "matched",
     })
 }
 

@@ -22,8 +22,15 @@ pub(super) fn hosts(run: &[u8], sink: &mut impl FnMut(Kind, &[u8])) {
 /// Returns whether a character is a letter, a digit, a mark that combines with them, or a joiner
 /// that IDNA allows.
 fn is_in_name(c: char) -> bool {
-    let is_mark = matches!(c, '\u{300}'..='\u{36f}' | '\u{900}'..='\u{dff}' | '\u{e00}'..='\u{eff}' | '\u{200c}' | '\u{200d}' | '\u{3099}' | '\u{309a}' | '\u{fe0f}');
-    c.is_alphanumeric() || is_mark || matches!(c, '\u{b7}' | '\u{30fb}' | '\u{5be}'..='\u{5c7}' | '\u{64b}'..='\u{65f}')
+    let is_combining = matches!(c, '\u{300}'..='\u{36f}' | '\u{900}'..='\u{eff}');
+    let is_kana_mark = matches!(c, '\u{3099}' | '\u{309a}');
+    let is_hebrew_or_arabic_mark = matches!(c, '\u{5be}'..='\u{5c7}' | '\u{64b}'..='\u{65f}');
+    let is_joiner = matches!(c, '\u{200c}' | '\u{200d}' | '\u{fe0f}' | '\u{b7}' | '\u{30fb}');
+    c.is_alphanumeric()
+        || is_combining
+        || is_kana_mark
+        || is_hebrew_or_arabic_mark
+        || is_joiner
         // Emoji domains are sold, and lists contain them.
         || matches!(c, '\u{2600}'..='\u{27bf}' | '\u{1f000}'..='\u{1faff}')
 }

@@ -424,8 +424,10 @@ fn parts_that_are_not_reduced_are_reported() {
 
 #[test]
 fn times_of_a_pattern_narrow_those_of_the_indicator() {
-    let text = "([domain-name:value = 'a.example'] START t'2026-01-02T00:00:00Z' STOP t'2026-01-03T00:00:00Z') OR [domain-name:value = 'b.example'] OR \
-                [domain-name:value = 'c.example'] START t'2026-01-02T00:00:00Z' STOP t'2026-01-03T00:00:00Z'";
+    let text = "([domain-name:value = 'a.example'] \
+                START t'2026-01-02T00:00:00Z' STOP t'2026-01-03T00:00:00Z') OR \
+                [domain-name:value = 'b.example'] OR [domain-name:value = 'c.example'] \
+                START t'2026-01-02T00:00:00Z' STOP t'2026-01-03T00:00:00Z'";
     let until = r#", "valid_until": "2026-01-02T12:00:00Z""#;
     let outcome = one(&indicator("1", "", until).replace("[domain-name:value = '']", text));
     assert_eq!(outcome.taken, ["0 1 a.example c.example", "0 1 b.example"]);
