@@ -1,5 +1,6 @@
 //! STIX 2.0 and 2.1: bundles, TAXII envelopes and single objects to indicators.
 
+mod document;
 mod id;
 mod marking;
 mod object;
