@@ -60,7 +60,9 @@ fn main() -> ExitCode {
             }
         },
         Verb::Config(args) => match args.verb {
-            ConfigVerb::Check { config, offline } => commands::check_config(&config.path(), offline),
+            ConfigVerb::Check { config, offline } => {
+                commands::check_config(&config.path(), offline)
+            }
             ConfigVerb::Show { config } => commands::show_config(&config.path()),
         },
         Verb::Reference => commands::write_reference(),

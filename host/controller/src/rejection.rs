@@ -1,7 +1,7 @@
 //! Rejections: what a feed delivers and the blacklist does not take.
 
 use serde::Serialize;
-use threatsieve_blacklist::{IndicatorId, Refused};
+use threatsieve_blacklist::{IndicatorId, RejectedValue};
 use threatsieve_feed::{RejectedLine, Unreduced};
 
 use crate::network::Secrets;
@@ -55,8 +55,8 @@ impl From<Unreduced> for Rejection {
 }
 
 /// A value that the compiler does not take.
-impl From<Refused> for Rejection {
-    fn from(refused: Refused) -> Rejection {
+impl From<RejectedValue> for Rejection {
+    fn from(refused: RejectedValue) -> Rejection {
         Rejection {
             id: match refused.id {
                 IndicatorId::Stix(id) => id,

@@ -21,7 +21,9 @@ const REJECTED_HEAD: &str = "feed\tid\tvalue\treason\n";
 pub(crate) fn build_blacklist(args: &BuildArgs) -> Result<Exit, Failure> {
     let start = Instant::now();
     if !args.feeds.names_indicators() {
-        return Err(anyhow!("nothing to build from: name a list (--list) or a feed (--feed)").into());
+        return Err(
+            anyhow!("nothing to build from: name a list (--list) or a feed (--feed)").into()
+        );
     }
     check_targets(args)?;
     let key = args.sign_key.as_deref().map(read_sign_key).transpose()?;
@@ -79,7 +81,9 @@ fn check_targets(args: &BuildArgs) -> anyhow::Result<()> {
         };
         let inputs = args.feeds.paths().chain(&args.sign_key);
         if target.1.is_file()
-            && inputs.into_iter().any(|input| input.canonicalize().is_ok_and(|input| input == target.0))
+            && inputs
+                .into_iter()
+                .any(|input| input.canonicalize().is_ok_and(|input| input == target.0))
         {
             bail!("{}: is an input, and would be overwritten", target.0.display());
         }
@@ -107,8 +111,8 @@ impl Rejected {
 
     fn write(&mut self, feed: &str, rejection: &Rejection) {
         if self.result.is_ok() {
-            let fields = [feed, &rejection.id, &rejection.value, &rejection.reason];
-            let row = fields.map(|field| one_field(field)).join("\t");
+            let fields: [&str; 4] = [feed, &rejection.id, &rejection.value, &rejection.reason];
+            let row = fields.map(one_field).join("\t");
             self.result = writeln!(self.file, "{row}");
         }
     }

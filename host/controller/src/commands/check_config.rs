@@ -32,9 +32,14 @@ pub(crate) fn check_config(path: &Path, offline: bool) -> Result<Exit, Failure> 
         out.write(format!("{}: {}\n", escape_controls(&what), escape_controls(&answer)).as_bytes())
     };
     for feed in &loaded.config.feeds {
-        say(format!("feed {}", feed.name), runtime.block_on(feeds::probe(feed, &loaded.config.http)))?;
+        say(
+            format!("feed {}", feed.name),
+            runtime.block_on(feeds::probe(feed, &loaded.config.http)),
+        )?;
     }
-    if let Some(Transport::Smtp(smtp)) = loaded.config.alerts.as_ref().map(|alerts| &alerts.transport) {
+    if let Some(Transport::Smtp(smtp)) =
+        loaded.config.alerts.as_ref().map(|alerts| &alerts.transport)
+    {
         let answer = runtime.block_on(alerts::probe(smtp)).map(|offer| offer.to_string());
         say("mail".to_owned(), answer)?;
     }

@@ -11,8 +11,8 @@ use crate::config::{Config, OpenSearch};
 use crate::exit::{Exit, Failure};
 use crate::opensearch::cluster::{Cluster, Server};
 use crate::opensearch::mappings::{
-    Expected, Finding, Judged, NodePlugin, TEMPLATE, TEMPLATE_NAME, check, node_findings, node_plugins,
-    put_template,
+    Expected, Finding, Judged, NodePlugin, TEMPLATE, TEMPLATE_NAME, check, node_findings,
+    node_plugins, put_template,
 };
 use crate::output::Sink;
 use crate::text::{counted, escape_controls, safe_json};
@@ -25,7 +25,8 @@ pub(crate) fn check_opensearch(
     as_json: bool,
 ) -> Result<Exit, Failure> {
     let Some(loaded) = loaded(path)? else { return Ok(Exit::Usage) };
-    let (config, expected) = (&loaded.config, Expected::new(&loaded.config.blacklist.name, flag_field)?);
+    let (config, expected) =
+        (&loaded.config, Expected::new(&loaded.config.blacklist.name, flag_field)?);
     let cluster = cluster(config)?;
     let (server, nodes, judged) = network_runtime()?
         .block_on(async {
@@ -47,10 +48,9 @@ pub(crate) fn check_opensearch(
 }
 
 fn cluster(config: &Config) -> anyhow::Result<Cluster> {
-    let settings: &OpenSearch = config
-        .opensearch
-        .as_ref()
-        .context("expected [opensearch] in the configuration, got none: it says which cluster is meant")?;
+    let settings: &OpenSearch = config.opensearch.as_ref().context(
+        "expected [opensearch] in the configuration, got none: it says which cluster is meant",
+    )?;
     Cluster::new(settings, &config.http.user_agent)
 }
 

@@ -69,7 +69,8 @@ impl RoundLock {
             options.create(true).truncate(false).write(true).mode(private::FILE_MODE);
             Ok::<_, std::io::Error>([File::open(state)?, options.open(&path)?])
         };
-        let held = open().with_context(|| format!("{}: the lock cannot be opened", path.display()))?;
+        let held =
+            open().with_context(|| format!("{}: the lock cannot be opened", path.display()))?;
         let [folder, file] =
             held.each_ref().map(|file| flock(file, FlockOperation::NonBlockingLockExclusive));
         match (folder, file) {

@@ -22,11 +22,14 @@ pub(crate) fn explain_value(args: &ExplainArgs) -> Result<Exit, Failure> {
         let held = generation::active(&store, &loaded.config)?;
         held.context("there is no blacklist yet: `threatsieve poll` makes the first one")?
     } else {
-        prepare(&args.feeds, &args.blacklist, &mut |feed, rejection| nearest.reject(feed, rejection))?
-            .blacklist
+        prepare(&args.feeds, &args.blacklist, &mut |feed, rejection| {
+            nearest.reject(feed, rejection)
+        })?
+        .blacklist
     };
     let matcher = Matcher::new(blacklist, args.policy.policy(), 1)?;
     let explanation = Explanation::new(&readings, &matcher, args.policy.at(), nearest)?;
-    Sink::stdout()?.write(if args.json { explanation.json() } else { explanation.text() }.as_bytes())?;
+    Sink::stdout()?
+        .write(if args.json { explanation.json() } else { explanation.text() }.as_bytes())?;
     Ok(if args.exit_code && explanation.matches() { Exit::Matched } else { Exit::Done })
 }

@@ -12,7 +12,7 @@ use crate::exit::{Exit, Failure};
 use crate::output::Sink;
 use crate::store::Store;
 use crate::store::mutes::{Mute, MuteKind};
-use crate::text::{counted, escape_controls, moment, safe_json};
+use crate::text::{counted, escape_controls, rfc3339, safe_json};
 
 /// Does what was asked.
 pub(crate) fn mute_alerts(args: &MuteArgs) -> Result<Exit, Failure> {
@@ -47,7 +47,10 @@ fn target(target: &MuteTarget) -> anyhow::Result<(MuteKind, &str)> {
 
 fn end(end: &MuteEnd, now: Timestamp) -> Timestamp {
     let lasting = end.duration.unwrap_or_default().as_micros();
-    end.until.map_or(Timestamp(now.0.saturating_add(i64::try_from(lasting).unwrap_or(i64::MAX))), |at| at.0)
+    end.until
+        .map_or(Timestamp(now.0.saturating_add(i64::try_from(lasting).unwrap_or(i64::MAX))), |at| {
+            at.0
+        })
 }
 
 /// Mutes something until a moment, and says so.
@@ -60,13 +63,15 @@ fn add_mute(
     now: Timestamp,
 ) -> anyhow::Result<String> {
     let value = store.mute(kind, value, until, reason, now)?;
-    Ok(format!("{} {} is muted until {}\n", kind.name(), escape_controls(&value), moment(until)))
+    Ok(format!("{} {} is muted until {}\n", kind.name(), escape_controls(&value), rfc3339(until)))
 }
 
 /// Ends a mute, and says so. Something that is not muted is an error: the value may be mistyped.
 fn remove_mute(store: &mut Store, kind: MuteKind, value: &str) -> anyhow::Result<String> {
     match store.unmute(kind, value)? {
-        Some(value) => Ok(format!("{} {} is not muted any more\n", kind.name(), escape_controls(&value))),
+        Some(value) => {
+            Ok(format!("{} {} is not muted any more\n", kind.name(), escape_controls(&value)))
+        }
         None => anyhow::bail!(
             "expected a muted {}, got {value:?}, which is not muted: `threatsieve mute list` shows what is",
             kind.name()
@@ -83,7 +88,7 @@ fn list_mutes(store: &Store, now: Timestamp, as_json: bool) -> anyhow::Result<St
             _ = writeln!(text, "{}", safe_json(&object(&mute, has_ended).to_string()));
             continue;
         }
-        let (end, until) = (if has_ended { "ended" } else { "until" }, moment(mute.until));
+        let (end, until) = (if has_ended { "ended" } else { "until" }, rfc3339(mute.until));
         let silenced = counted(mute.silenced, "match", "matches");
         let (value, reason) = (escape_controls(&mute.value), escape_controls(&mute.reason));
         _ = writeln!(
@@ -102,10 +107,10 @@ fn object(mute: &Mute, has_ended: bool) -> serde_json::Value {
     json!({
         "kind": mute.kind.name(),
         "value": mute.value,
-        "until": moment(mute.until),
+        "until": rfc3339(mute.until),
         "ended": has_ended,
         "reason": mute.reason,
-        "created": moment(mute.created),
+        "created": rfc3339(mute.created),
         "silenced": mute.silenced,
     })
 }
@@ -121,14 +126,15 @@ mod tests {
         let (now, until) = (Timestamp(0), Timestamp(3_600_000_000));
         assert_eq!(list_mutes(&store, now, false).unwrap(), "nothing is muted\n");
         let said =
-            add_mute(&mut store, MuteKind::Indicator, "evil[.]example", until, "a\nscan", now).unwrap();
+            add_mute(&mut store, MuteKind::Indicator, "evil[.]example", until, "a\nscan", now)
+                .unwrap();
         assert_eq!(said, "indicator evil.example is muted until 1970-01-01T01:00:00Z\n");
-        let listed =
-            "indicator evil.example  until 1970-01-01T01:00:00Z, 0 matches not told of: a\\x0ascan\n";
+        let listed = "indicator evil.example  until 1970-01-01T01:00:00Z, 0 matches not told of: a\\x0ascan\n";
         assert_eq!(list_mutes(&store, now, false).unwrap(), listed);
         assert!(list_mutes(&store, until, false).unwrap().contains("ended"));
         assert!(list_mutes(&store, now, true).unwrap().contains(r#""value":"evil.example""#));
-        let mistyped = remove_mute(&mut store, MuteKind::Indicator, "evil.exmple").unwrap_err().to_string();
+        let mistyped =
+            remove_mute(&mut store, MuteKind::Indicator, "evil.exmple").unwrap_err().to_string();
         assert!(mistyped.contains("which is not muted"), "{mistyped}");
         remove_mute(&mut store, MuteKind::Indicator, "hxxp[:]//nothing").unwrap_err();
         remove_mute(&mut store, MuteKind::Indicator, "evil.example").unwrap();

@@ -43,8 +43,11 @@ pub(crate) fn poll_round(args: &PollArgs) -> Result<Exit, Failure> {
         now: now(),
     };
     let report = round.play(&mut store)?;
-    let text =
-        if args.json { format!("{}\n", safe_json(&serde_json::to_string(&report)?)) } else { report.text() };
+    let text = if args.json {
+        format!("{}\n", safe_json(&serde_json::to_string(&report)?))
+    } else {
+        report.text()
+    };
     Sink::stdout()?.write(text.as_bytes())?;
     Ok(report.exit())
 }
@@ -58,7 +61,9 @@ pub(crate) fn run_rounds(args: &RunArgs) -> Result<Exit, Failure> {
     let (runtime, stop) = (network_runtime()?, Stop::new());
     stop_on_signals(&runtime, &stop)?;
     let Some(_lock) = RoundLock::take(&config.state)? else {
-        return Err(anyhow!("{}: another threatsieve works on this state", config.state.display()).into());
+        return Err(
+            anyhow!("{}: another threatsieve works on this state", config.state.display()).into()
+        );
     };
     let mut store = Mutex::new(Store::open(&config.state)?);
     tracing::info!(state = %config.state.display(), feeds = config.feeds.len(), logs = config.logs.len(), "started");
@@ -76,7 +81,11 @@ pub(crate) fn run_rounds(args: &RunArgs) -> Result<Exit, Failure> {
         };
         match round.play(&mut store) {
             Ok(report) => {
-                tracing::info!(report = serde_json::to_string(&report)?, "round {} ended", report.round)
+                tracing::info!(
+                    report = serde_json::to_string(&report)?,
+                    "round {} ended",
+                    report.round
+                )
             }
             // Each further round would find the same, and change what can still be saved.
             Err(error) if StateDamage::is_cause_of(&error) => return Err(error.into()),
@@ -95,18 +104,26 @@ pub(crate) fn run_rounds(args: &RunArgs) -> Result<Exit, Failure> {
 }
 
 fn chosen(config: &Config, names: &[String]) -> anyhow::Result<Vec<Feed>> {
-    if let Some(unknown) = names.iter().find(|name| !config.feeds.iter().any(|feed| feed.name == **name)) {
+    if let Some(unknown) =
+        names.iter().find(|name| !config.feeds.iter().any(|feed| feed.name == **name))
+    {
         let known: Vec<&str> = config.feeds.iter().map(|feed| feed.name.as_str()).collect();
         bail!("expected a configured feed ({}), got {unknown:?}", known.join(", "));
     }
-    Ok(config.feeds.iter().filter(|feed| names.is_empty() || names.contains(&feed.name)).cloned().collect())
+    Ok(config
+        .feeds
+        .iter()
+        .filter(|feed| names.is_empty() || names.contains(&feed.name))
+        .cloned()
+        .collect())
 }
 
 /// SIGTERM and SIGINT ask for the end, which comes at the next safe point.
 fn stop_on_signals(runtime: &Runtime, stop: &Stop) -> anyhow::Result<()> {
     let _guard = runtime.enter();
     for kind in [SignalKind::terminate(), SignalKind::interrupt()] {
-        let (mut signals, stop) = (signal(kind).context("signals cannot be waited for")?, stop.clone());
+        let (mut signals, stop) =
+            (signal(kind).context("signals cannot be waited for")?, stop.clone());
         runtime.spawn(async move {
             signals.recv().await;
             stop.request();
@@ -124,8 +141,9 @@ fn pause(schedule: &Schedule, started: i64) -> anyhow::Result<Duration> {
         }
         Schedule::Cron(cron) => {
             let here = jiff::Zoned::now();
-            let next =
-                cron.find_next_occurrence(&here, false).context("the schedule names no further time")?;
+            let next = cron
+                .find_next_occurrence(&here, false)
+                .context("the schedule names no further time")?;
             Ok(Duration::try_from(next.duration_since(&here)).unwrap_or(Duration::ZERO))
         }
     }

@@ -35,8 +35,9 @@ pub(crate) fn push_blacklist(args: &PushArgs) -> Result<Exit, Failure> {
     if args.renumber {
         renumber(&mut store, &config, &settings)?;
     }
-    let outgoing = Outgoing::in_use(&store, &config)?
-        .context("expected a blacklist in use, got none yet: `threatsieve poll` builds the first one")?;
+    let outgoing = Outgoing::in_use(&store, &config)?.context(
+        "expected a blacklist in use, got none yet: `threatsieve poll` builds the first one",
+    )?;
     let push_of_state = Push {
         settings,
         user_agent: config.http.user_agent,
@@ -69,15 +70,21 @@ fn of_file(args: &PushArgs, config: &Config) -> Result<Push, Failure> {
 /// Pushes, notes it in the state where it is the state's, and says what came of it.
 fn push(args: &PushArgs, push: &Push, store: Option<&Store>) -> Result<Exit, Failure> {
     let done = Arc::new(Done::default());
-    done.set_what(&format!("pushing generation {} of {}", push.outgoing.generation, push.outgoing.name));
+    done.set_what(&format!(
+        "pushing generation {} of {}",
+        push.outgoing.generation, push.outgoing.name
+    ));
     let progress = Progress::start(&done, false);
     let report = network_runtime()?.block_on(push.run());
     drop(progress);
     if let Some(store) = store {
         push.record(store, &report, now())?;
     }
-    let text =
-        if args.json { format!("{}\n", safe_json(&serde_json::to_string(&report)?)) } else { report.text() };
+    let text = if args.json {
+        format!("{}\n", safe_json(&serde_json::to_string(&report)?))
+    } else {
+        report.text()
+    };
     Sink::stdout()?.write(text.as_bytes())?;
     Ok(if report.outcome == Outcome::Acknowledged { Exit::Done } else { Exit::Remote })
 }
@@ -88,7 +95,8 @@ fn rollback(
     settings: &OpenSearch,
     generation: Option<u64>,
 ) -> Result<Exit, Failure> {
-    let (cluster, name) = (Cluster::new(settings, &config.http.user_agent)?, &config.blacklist.name);
+    let (cluster, name) =
+        (Cluster::new(settings, &config.http.user_agent)?, &config.blacklist.name);
     let switched = network_runtime()?
         .block_on(async {
             cluster.connect().await?;
@@ -102,7 +110,8 @@ fn rollback(
         format!("{}\n", safe_json(&report.to_string()))
     } else {
         let count = counted(nodes.len() as u64, "ingest node", "ingest nodes");
-        let state = if switched.acknowledged { "is served by" } else { "is not yet served by all of" };
+        let state =
+            if switched.acknowledged { "is served by" } else { "is not yet served by all of" };
         format!(
             "blacklist {} generation {} {state} {count}\n{}",
             escape_controls(name),
@@ -117,9 +126,12 @@ fn rollback(
 /// Builds the blacklist in use again, with a number above all that the cluster ever had.
 fn renumber(store: &mut Store, config: &Config, settings: &OpenSearch) -> Result<(), Failure> {
     let Some(_lock) = RoundLock::take(&config.state)? else {
-        return Err(anyhow!("a round is being done on this state; try again when it has ended").into());
+        return Err(
+            anyhow!("a round is being done on this state; try again when it has ended").into()
+        );
     };
-    let (cluster, name) = (Cluster::new(settings, &config.http.user_agent)?, &config.blacklist.name);
+    let (cluster, name) =
+        (Cluster::new(settings, &config.http.user_agent)?, &config.blacklist.name);
     let there = network_runtime()?
         .block_on(async {
             cluster.connect().await?;
@@ -128,7 +140,9 @@ fn renumber(store: &mut Store, config: &Config, settings: &OpenSearch) -> Result
         .map_err(Failure::remote)?;
     store.build_above(there)?;
     match generation::build(store, config, now())? {
-        Built::Held(why) => Err(anyhow!("the blacklist that was built again is held back: {why}").into()),
+        Built::Held(why) => {
+            Err(anyhow!("the blacklist that was built again is held back: {why}").into())
+        }
         Built::Unchanged | Built::New { .. } => Ok(()),
     }
 }

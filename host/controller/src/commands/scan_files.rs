@@ -24,7 +24,8 @@ use crate::text::grouped;
 pub(crate) fn scan_files(args: &ScanArgs) -> Result<Exit, Failure> {
     let start = Instant::now();
     let files = files(args)?;
-    let threads = args.threads.map_or_else(|| available_parallelism().map_or(1, usize::from), usize::from);
+    let threads =
+        args.threads.map_or_else(|| available_parallelism().map_or(1, usize::from), usize::from);
     let Prepared { blacklist, rejections, doubts, suffixes_made_exact } =
         prepare(&args.feeds, &args.blacklist, &mut |_, _| {})?;
     let matcher = Matcher::new(blacklist, args.policy.policy(), threads)?;
@@ -48,7 +49,10 @@ pub(crate) fn scan_files(args: &ScanArgs) -> Result<Exit, Failure> {
     let ends = [
         (args.exit_code && tally.events > 0, Exit::Matched),
         (read.missing, Exit::Usage),
-        (read.damaged || tally.unchecked.count + tally.cut.count > 0 || !doubts.is_empty(), Exit::Damaged),
+        (
+            read.damaged || tally.unchecked.count + tally.cut.count > 0 || !doubts.is_empty(),
+            Exit::Damaged,
+        ),
     ];
     Ok(ends.into_iter().filter_map(|(is, exit)| is.then_some(exit)).max().unwrap_or(Exit::Done))
 }
@@ -66,8 +70,10 @@ fn scan(
     let mut printer = Printer::new(asked, asked == Output::Quiet && args.exit_code)?;
     let render = printer.render();
     let times = args.policy.times();
-    let progress =
-        Progress::start(done, matches!(asked, Output::Table | Output::Json | Output::FilesWithMatches));
+    let progress = Progress::start(
+        done,
+        matches!(asked, Output::Table | Output::Json | Output::FilesWithMatches),
+    );
     let pipeline = Pipeline { matcher, times, threads, done, stop: &stop };
     let fields = if args.field.is_empty() { Fields::default() } else { Fields::named(&args.field) };
     let format = args.format();
@@ -162,7 +168,9 @@ fn files(args: &ScanArgs) -> anyhow::Result<Vec<PathBuf>> {
     let stdin = PathBuf::from("-");
     let files = if args.files.is_empty() {
         if io::stdin().is_terminal() {
-            bail!("expected log files, folders, or `-` for standard input; see threatsieve scan --help");
+            bail!(
+                "expected log files, folders, or `-` for standard input; see threatsieve scan --help"
+            );
         }
         vec![stdin.clone()]
     } else {

@@ -12,7 +12,7 @@ use crate::exit::{Exit, Failure};
 use crate::output::{Sink, note};
 use crate::status::{ClusterStatus, Status, feeds};
 use crate::store::{Found, FoundValue, Query, State, Store};
-use crate::text::{escape_controls, moment, safe_json};
+use crate::text::{escape_controls, rfc3339, safe_json};
 
 /// Prints feeds, generation, queues, last errors, and what the cluster's nodes serve.
 pub(crate) fn show_status(args: &StatusArgs) -> Result<Exit, Failure> {
@@ -20,7 +20,9 @@ pub(crate) fn show_status(args: &StatusArgs) -> Result<Exit, Failure> {
     let config = &loaded.config;
     let store = Store::open_to_read(&config.state)?;
     let cluster = match &config.opensearch {
-        Some(settings) => Some(network_runtime()?.block_on(ClusterStatus::ask(settings, config, &store))?),
+        Some(settings) => {
+            Some(network_runtime()?.block_on(ClusterStatus::ask(settings, config, &store))?)
+        }
         None => None,
     };
     if args.check {
@@ -72,7 +74,13 @@ pub(crate) fn list_indicators(args: &IndicatorsArgs) -> Result<Exit, Failure> {
             let (shown, reason) = (escape_controls(&one.value), escape_controls(&one.reason));
             _ = match args.json {
                 true => {
-                    writeln!(text, "{}", safe_json(&json!({ "feed": feed, "rejected": one, "left_out": one }).to_string()))
+                    writeln!(
+                        text,
+                        "{}",
+                        safe_json(
+                            &json!({ "feed": feed, "rejected": one, "left_out": one }).to_string()
+                        )
+                    )
                 }
                 false => writeln!(
                     text,
@@ -83,8 +91,12 @@ pub(crate) fn list_indicators(args: &IndicatorsArgs) -> Result<Exit, Failure> {
             };
         }
     } else {
-        let query =
-            Query { text: args.text.clone(), feed: args.feed.clone(), state: state(args.state), limit };
+        let query = Query {
+            text: args.text.clone(),
+            feed: args.feed.clone(),
+            state: state(args.state),
+            limit,
+        };
         let (found, has_more) = store.search(&query, now())?;
         for one in &found {
             text.push_str(&if args.json {
@@ -116,12 +128,12 @@ fn state(asked: IndicatorState) -> Option<State> {
 
 fn found_json(one: &Found) -> Json {
     let values: Vec<Json> = (one.values.iter())
-        .map(|v| json!({ "value": v.value, "port": v.port, "valid_from": v.valid_from.map(moment), "valid_until": v.valid_until.map(moment) }))
+        .map(|v| json!({ "value": v.value, "port": v.port, "valid_from": v.valid_from.map(rfc3339), "valid_until": v.valid_until.map(rfc3339) }))
         .collect();
     json!({
         "feed": one.feed, "id": one.id, "state": one.state.name(), "values": values, "confidence": one.confidence,
-        "tlp": one.tlp.map(Tlp::name), "name": one.name, "types": one.types, "modified": one.modified.map(moment),
-        "changed": moment(one.changed), "retracted": one.retracted,
+        "tlp": one.tlp.map(Tlp::name), "name": one.name, "types": one.types, "modified": one.modified.map(rfc3339),
+        "changed": rfc3339(one.changed), "retracted": one.retracted,
     })
 }
 

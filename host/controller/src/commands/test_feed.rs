@@ -74,7 +74,14 @@ impl Examiner for Gathered {
                         known.confidence = known.confidence.max(confidence);
                     }
                     Entry::Vacant(place) => {
-                        place.insert(Taken { r#type, value, port, confidence, scope, id: id.clone() });
+                        place.insert(Taken {
+                            r#type,
+                            value,
+                            port,
+                            confidence,
+                            scope,
+                            id: id.clone(),
+                        });
                     }
                 }
             }
@@ -88,7 +95,11 @@ impl Examiner for Gathered {
 }
 
 /// Reads the source and prints what would be taken.
-pub(super) fn test_feed(args: &FeedTestArgs, config: &ConfigArgs, is_json: bool) -> Result<Exit, Failure> {
+pub(super) fn test_feed(
+    args: &FeedTestArgs,
+    config: &ConfigArgs,
+    is_json: bool,
+) -> Result<Exit, Failure> {
     let Some(source) = Source::find(args, config)? else { return Ok(Exit::Usage) };
     let mut gathered = Gathered {
         options: source.options.clone(),
@@ -107,7 +118,9 @@ pub(super) fn test_feed(args: &FeedTestArgs, config: &ConfigArgs, is_json: bool)
         Err(error) => match error.downcast_ref::<FeedError>() {
             Some(of_feed) if of_feed.is_ambiguous() => return Err(error.into()),
             Some(_) => (FeedReport::default(), Some(format!("{error:#}"))),
-            None if error.downcast_ref::<sources::Damage>().is_some() => return Err(Failure::damaged(error)),
+            None if error.downcast_ref::<sources::Damage>().is_some() => {
+                return Err(Failure::damaged(error));
+            }
             None if error.downcast_ref::<Fault>().is_some() => return Err(Failure::remote(error)),
             None => return Err(error.into()),
         },
@@ -202,7 +215,8 @@ impl Source {
             options.accept_special = config.blacklist.accept_special;
             options.accept_broad = config.blacklist.accept_broad;
         }
-        let named = known.as_ref().and_then(|config| config.feeds.iter().find(|feed| feed.name == text));
+        let named =
+            known.as_ref().and_then(|config| config.feeds.iter().find(|feed| feed.name == text));
         let (mut files, mut url, mut limits) = (None, None, None);
         let mut standard = |kind: &str, url: &str| -> Result<Feed, Failure> {
             let (feed, http) = config::feed_of_url(kind, url)?;
@@ -237,9 +251,12 @@ impl Source {
             let mut report = FeedReport::default();
             for input in Walk::new([path]) {
                 let input: Input = input?;
-                let decoder = sources::open(&input, Waiting::Silently).with_context(|| input.name())?;
-                report
-                    .add(&examine_input(decoder, &self.feed, now(), gathered).with_context(|| input.name())?);
+                let decoder =
+                    sources::open(&input, Waiting::Silently).with_context(|| input.name())?;
+                report.add(
+                    &examine_input(decoder, &self.feed, now(), gathered)
+                        .with_context(|| input.name())?,
+                );
             }
             return Ok(report);
         }
@@ -265,8 +282,9 @@ fn looks_like_taxii(url: &str) -> bool {
 
 /// Whether an answer is one of TAXII's resources, or of a server that speaks nothing else.
 fn is_taxii(error: &anyhow::Error) -> bool {
-    let is_resource =
-        |got: &str| ["api_roots", "can_read", "max_content_length"].iter().any(|key| got.contains(key));
+    let is_resource = |got: &str| {
+        ["api_roots", "can_read", "max_content_length"].iter().any(|key| got.contains(key))
+    };
     match error.downcast_ref::<FeedError>() {
         Some(FeedError::NotStix { got, .. }) => is_resource(got),
         _ => error.downcast_ref::<Fault>().and_then(Fault::status) == Some(406),

@@ -204,7 +204,10 @@ pub(crate) fn read(connection: &Connection) -> anyhow::Result<Vec<Condition>> {
 }
 
 /// Replaces the list in the state by the conditions that hold now. A condition that lasts keeps its beginning.
-pub(crate) fn settle(transaction: &Transaction<'_>, now: Vec<Condition>) -> anyhow::Result<Changes> {
+pub(crate) fn settle(
+    transaction: &Transaction<'_>,
+    now: Vec<Condition>,
+) -> anyhow::Result<Changes> {
     let before = read(transaction)?;
     let mut changes = Changes::default();
     for mut condition in now {
@@ -216,7 +219,8 @@ pub(crate) fn settle(transaction: &Transaction<'_>, now: Vec<Condition>) -> anyh
             None => changes.began.push(condition),
         }
     }
-    let is_over = |known: &Condition| !changes.current().any(|condition| condition.key() == known.key());
+    let is_over =
+        |known: &Condition| !changes.current().any(|condition| condition.key() == known.key());
     changes.ended = before.iter().filter(|known| is_over(known)).cloned().collect();
     replace_conditions(transaction, changes.current().map(Condition::row))?;
     Ok(changes)

@@ -47,7 +47,10 @@ fn operators(table: &Reader<'_>) -> Option<Vec<String>> {
     let operators = table.texts("operators")?.unwrap_or_default();
     let is_address = |text: &&String| text.parse::<Address>().is_ok();
     if let Some(wrong) = operators.iter().find(|text| !is_address(text)) {
-        table.problem("operators", format!("expected a list of mail addresses, got {}", quoted(wrong)));
+        table.problem(
+            "operators",
+            format!("expected a list of mail addresses, got {}", quoted(wrong)),
+        );
         return None;
     }
     Some(operators)
@@ -94,7 +97,8 @@ fn smtp(table: &Reader<'_>) -> Option<Smtp> {
     let ca_files = table.paths("ca_files");
     let timeout = table.duration("timeout");
     let allow_plaintext = table.boolean("allow_plaintext");
-    let (tls, default_port) = [(SmtpTls::StartTls, 587), (SmtpTls::Implicit, 465), (SmtpTls::None, 25)][tls?];
+    let (tls, default_port) =
+        [(SmtpTls::StartTls, 587), (SmtpTls::Implicit, 465), (SmtpTls::None, 25)][tls?];
     Some(Smtp {
         host: host?,
         port: port?.and_then(|port| u16::try_from(port).ok()).unwrap_or(default_port),

@@ -37,7 +37,8 @@ const OF_TYPES: [(&str, &[usize]); 12] = [
 
 pub(super) fn feeds(top: &Reader<'_>, allow_plain_http: bool) -> Option<Vec<Feed>> {
     let tables = top.tables("feeds", &settings::FEED, "name");
-    let feeds: Vec<Option<Feed>> = tables.iter().map(|table| feed(table, allow_plain_http)).collect();
+    let feeds: Vec<Option<Feed>> =
+        tables.iter().map(|table| feed(table, allow_plain_http)).collect();
     unique(&tables);
     feeds.into_iter().collect()
 }
@@ -91,7 +92,10 @@ fn origin(table: &Reader<'_>, kind: usize, allow_plain_http: bool) -> Option<Ori
     if let Some(None) = url {
         table.problem(
             "url",
-            format!("expected an http or https URL, got nothing: feeds of type {} need it", TYPES[kind]),
+            format!(
+                "expected an http or https URL, got nothing: feeds of type {} need it",
+                TYPES[kind]
+            ),
         );
     }
     let auth = auth(table);
@@ -151,9 +155,13 @@ pub(super) fn is_loopback(url: &Url) -> bool {
 }
 
 fn auth(table: &Reader<'_>) -> Option<Auth> {
-    let ways: Vec<&str> = ["user", "token", "header"].into_iter().filter(|key| table.is_given(key)).collect();
+    let ways: Vec<&str> =
+        ["user", "token", "header"].into_iter().filter(|key| table.is_given(key)).collect();
     if let [_, second, ..] = ways.as_slice() {
-        table.problem(second, format!("expected one way to authenticate, got {}", ways.join(" and ")));
+        table.problem(
+            second,
+            format!("expected one way to authenticate, got {}", ways.join(" and ")),
+        );
     }
     for (one, other) in [("user", "password"), ("password", "user")] {
         if table.is_given(one) && !table.is_given(other) {
@@ -164,14 +172,17 @@ fn auth(table: &Reader<'_>) -> Option<Auth> {
     let token = table.secret("token");
     let header = match table.table("header", &settings::HEADER)? {
         Some(header) => {
-            let name =
-                header.value("name", "a header's name (RFC 9110: letters, digits, hyphens)", |value| {
+            let name = header.value(
+                "name",
+                "a header's name (RFC 9110: letters, digits, hyphens)",
+                |value| {
                     let name = super::reader::non_empty(value)?;
-                    let sound = name
-                        .bytes()
-                        .all(|byte| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte));
+                    let sound = name.bytes().all(|byte| {
+                        byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte)
+                    });
                     sound.then(|| name.to_owned())
-                });
+                },
+            );
             let value = header.secret("value");
             Some((name?, value??))
         }

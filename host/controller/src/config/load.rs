@@ -14,8 +14,8 @@ use super::problem::{Problem, render};
 use super::reader::{File, Reader};
 use super::shown::quoted;
 use super::{
-    BlacklistConfig, Config, Feed, Health, History, Http, LogSource, Logging, Output, Retention, Schedule,
-    settings,
+    BlacklistConfig, Config, Feed, Health, History, Http, LogSource, Logging, Output, Retention,
+    Schedule, settings,
 };
 use super::{alerts, feed, opensearch};
 use crate::limited::read_limited;
@@ -69,8 +69,9 @@ pub(crate) fn load(path: &Path) -> Result<Loaded, ConfigError> {
         offset: error.utf8_error().valid_up_to(),
     })?;
     let folder = path.parent().unwrap_or(Path::new(""));
-    let folder = std::path::absolute(if folder.as_os_str().is_empty() { Path::new(".") } else { folder })
-        .map_err(unreadable)?;
+    let folder =
+        std::path::absolute(if folder.as_os_str().is_empty() { Path::new(".") } else { folder })
+            .map_err(unreadable)?;
     parse(&path.display().to_string(), &text, &folder)
 }
 
@@ -81,13 +82,16 @@ pub(crate) fn feed_of_url(kind: &str, url: &str) -> Result<(Feed, Http), ConfigE
     // Writing a string to a string cannot fail.
     let _ = url.serialize(toml::ser::ValueSerializer::new(&mut quoted));
     // Nothing is read from the state or written to it.
-    let text =
-        format!("state = \"state\"\n[[feeds]]\nname = \"{kind}\"\ntype = \"{kind}\"\nurl = {quoted}\n");
+    let text = format!(
+        "state = \"state\"\n[[feeds]]\nname = \"{kind}\"\ntype = \"{kind}\"\nurl = {quoted}\n"
+    );
     let name = "the command line";
     let Config { mut feeds, http, .. } = parse(name, &text, Path::new("/"))?.config;
     match feeds.pop() {
         Some(feed) => Ok((feed, http)),
-        None => Err(ConfigError::Wrong { text: format!("{name}: expected a feed, got none"), count: 1 }),
+        None => {
+            Err(ConfigError::Wrong { text: format!("{name}: expected a feed, got none"), count: 1 })
+        }
     }
 }
 
@@ -110,7 +114,11 @@ pub(super) fn parse(name: &str, text: &str, folder: &Path) -> Result<Loaded, Con
         let File { problems: found, warnings, shown, .. } = file;
         problems = found.into_inner();
         if let (Some(config), true) = (config, problems.is_empty()) {
-            return Ok(Loaded { config, warnings: warnings.into_inner(), shown: shown.into_inner() });
+            return Ok(Loaded {
+                config,
+                warnings: warnings.into_inner(),
+                shown: shown.into_inner(),
+            });
         }
     }
     Err(ConfigError::Wrong { count: problems.len(), text: render(name, text, &mut problems) })
@@ -142,14 +150,17 @@ fn read(top: &Reader<'_>) -> Option<Config> {
     let policy = table("matching", &settings::MATCHING).and_then(|table| policy(&table));
     let logs = logs(top);
     let history = table("history", &settings::HISTORY).and_then(|table| history(&table));
-    let output = table("output", &settings::OUTPUT).and_then(|table| output(&table, state.as_deref()));
+    let output =
+        table("output", &settings::OUTPUT).and_then(|table| output(&table, state.as_deref()));
     let alerts = match top.table("alerts", &settings::ALERTS) {
         Some(Some(table)) => alerts::alerts(&table).map(Some),
         Some(None) => Some(None),
         None => None,
     };
     let opensearch = match top.table("opensearch", &settings::OPENSEARCH) {
-        Some(Some(table)) => opensearch::opensearch(&table, allow_plain_http.unwrap_or_default()).map(Some),
+        Some(Some(table)) => {
+            opensearch::opensearch(&table, allow_plain_http.unwrap_or_default()).map(Some)
+        }
         Some(None) => Some(None),
         None => None,
     };
@@ -234,7 +245,8 @@ fn http(table: &Reader<'_>) -> Option<Http> {
 
 fn blacklist(table: &Reader<'_>) -> Option<BlacklistConfig> {
     let name = table.text("name");
-    let (accept_special, accept_broad) = (table.boolean("accept_special"), table.boolean("accept_broad"));
+    let (accept_special, accept_broad) =
+        (table.boolean("accept_special"), table.boolean("accept_broad"));
     let (max_shrink, canaries) = (table.share("max_shrink"), table.texts("canaries"));
     let sign_key = table.path("sign_key");
     Some(BlacklistConfig {
@@ -250,7 +262,12 @@ fn blacklist(table: &Reader<'_>) -> Option<BlacklistConfig> {
 fn policy(table: &Reader<'_>) -> Option<Policy> {
     let (min_confidence, max_tlp) = (table.percent("min_confidence"), table.tlp("max_tlp"));
     let (partial, exact) = (table.boolean("partial"), table.boolean("exact"));
-    Some(Policy { min_confidence: min_confidence??, max_tlp: max_tlp??, partial: partial?, exact: exact? })
+    Some(Policy {
+        min_confidence: min_confidence??,
+        max_tlp: max_tlp??,
+        partial: partial?,
+        exact: exact?,
+    })
 }
 
 fn logs(top: &Reader<'_>) -> Option<Vec<LogSource>> {
@@ -296,7 +313,8 @@ pub(super) fn unique(tables: &[Reader<'_>]) {
         if let Some(name) = table.peek("name")
             && !names.insert(name.to_owned())
         {
-            table.problem("name", format!("expected a name of its own, got {} again", quoted(name)));
+            table
+                .problem("name", format!("expected a name of its own, got {} again", quoted(name)));
         }
     }
 }
@@ -309,7 +327,8 @@ fn history(table: &Reader<'_>) -> Option<History> {
 fn output(table: &Reader<'_>, state: Option<&Path>) -> Option<Output> {
     let file = table.path("file");
     let (mode, group) = (table.mode("mode"), table.group("group"));
-    let flag_field = table.value("flag_field", "a string", |value| value.as_str().map(str::to_owned));
+    let flag_field =
+        table.value("flag_field", "a string", |value| value.as_str().map(str::to_owned));
     let flag_value = table.text("flag_value");
     let max_tlp = table.tlp("max_tlp");
     let file = match file? {
@@ -336,7 +355,8 @@ fn output(table: &Reader<'_>, state: Option<&Path>) -> Option<Output> {
 }
 
 fn health(table: &Reader<'_>) -> Option<Health> {
-    let (feed_dead_after, stuck_after) = (table.duration("feed_dead_after"), table.duration("stuck_after"));
+    let (feed_dead_after, stuck_after) =
+        (table.duration("feed_dead_after"), table.duration("stuck_after"));
     let max_clock_jump = table.duration("max_clock_jump");
     Some(Health {
         feed_dead_after: feed_dead_after??,
@@ -349,7 +369,8 @@ fn retention(table: &Reader<'_>) -> Option<Retention> {
     let rejections = table.integer("rejections", 0, 10_000);
     let events = table.integer("events", 1000, 100_000_000);
     let mails = table.duration("mails");
-    let (generations, rounds) = (table.integer("generations", 1, 100), table.integer("rounds", 1, 100_000));
+    let (generations, rounds) =
+        (table.integer("generations", 1, 100), table.integer("rounds", 1, 100_000));
     Some(Retention {
         rejections: rejections??,
         events: events??,

@@ -363,7 +363,13 @@ impl Health {
 impl Retention {
     pub(crate) fn for_tests() -> Retention {
         let month = Duration::from_secs(30 * 24 * 60 * 60);
-        Retention { rejections: 10_000, events: 1_000_000, mails: month, generations: 3, rounds: 1000 }
+        Retention {
+            rejections: 10_000,
+            events: 1_000_000,
+            mails: month,
+            generations: 3,
+            rounds: 1000,
+        }
     }
 }
 

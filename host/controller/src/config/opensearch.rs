@@ -49,8 +49,11 @@ pub(super) fn opensearch(table: &Reader<'_>, allow_plain_http: bool) -> Option<O
 /// Hosts from the command line, checked as those of a file are, and the defaults for everything else.
 pub(crate) fn of_hosts(hosts: &[String], ca_files: &[PathBuf]) -> Result<Config, ConfigError> {
     // JSON's lists of strings are TOML's, too.
-    let text =
-        format!("state = \"none\"\n[opensearch]\nhosts = {}\nca_files = {}\n", json!(hosts), json!(ca_files));
+    let text = format!(
+        "state = \"none\"\n[opensearch]\nhosts = {}\nca_files = {}\n",
+        json!(hosts),
+        json!(ca_files)
+    );
     Ok(parse("--host", &text, Path::new(""))?.config)
 }
 

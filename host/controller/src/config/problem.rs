@@ -20,7 +20,8 @@ pub(crate) struct Problem {
 /// All that is wrong, in the order of the file: for each `FILE:LINE:COLUMN: KEY: ...`, its line, and a caret.
 pub(crate) fn render(file: &str, text: &str, problems: &mut [Problem]) -> String {
     problems.sort_by_key(|problem| problem.span.start);
-    let blocks: Vec<String> = problems.iter().map(|problem| render_one(file, text, problem)).collect();
+    let blocks: Vec<String> =
+        problems.iter().map(|problem| render_one(file, text, problem)).collect();
     blocks.join("\n")
 }
 

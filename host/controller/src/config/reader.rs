@@ -51,8 +51,13 @@ impl<'a> Reader<'a> {
         table: &DeTable<'a>,
         span: Range<usize>,
     ) -> Reader<'a> {
-        let mut reader =
-            Reader { file, values: BTreeMap::new(), given: Vec::new(), span, path: path.to_owned() };
+        let mut reader = Reader {
+            file,
+            values: BTreeMap::new(),
+            given: Vec::new(),
+            span,
+            path: path.to_owned(),
+        };
         for (key, value) in table {
             match known.settings.iter().find(|setting| setting.key == key.get_ref().as_ref()) {
                 Some(setting) => {
@@ -78,9 +83,10 @@ impl<'a> Reader<'a> {
                 Default::Is(value) => {
                     // A test holds all defaults to be TOML.
                     if let Ok(value) = DeValue::parse(value) {
-                        reader
-                            .values
-                            .insert(setting.key, Spanned::new(reader.span.clone(), value.into_inner()));
+                        reader.values.insert(
+                            setting.key,
+                            Spanned::new(reader.span.clone(), value.into_inner()),
+                        );
                     }
                 }
             }
@@ -195,7 +201,9 @@ impl<'a> Reader<'a> {
     }
 
     pub(super) fn optional_text(&self, key: &'static str) -> Option<Option<String>> {
-        self.optional(key, "a string that is not empty", |value| non_empty(value).map(str::to_owned))
+        self.optional(key, "a string that is not empty", |value| {
+            non_empty(value).map(str::to_owned)
+        })
     }
 
     pub(super) fn boolean(&self, key: &'static str) -> Option<bool> {
@@ -246,10 +254,14 @@ impl<'a> Reader<'a> {
 
     /// A mode for a file that the owner reads and writes and nobody executes.
     pub(super) fn mode(&self, key: &'static str) -> Option<u32> {
-        self.value(key, "an octal mode with which the owner can read and write (\"0640\")", |value| {
-            let mode = u32::from_str_radix(value.as_str()?, 8).ok()?;
-            (mode & 0o600 == 0o600 && mode & !0o666 == 0).then_some(mode)
-        })
+        self.value(
+            key,
+            "an octal mode with which the owner can read and write (\"0640\")",
+            |value| {
+                let mode = u32::from_str_radix(value.as_str()?, 8).ok()?;
+                (mode & 0o600 == 0o600 && mode & !0o666 == 0).then_some(mode)
+            },
+        )
     }
 
     /// The number of a group of this machine, given by name or number.
@@ -312,9 +324,14 @@ impl<'a> Reader<'a> {
 
     fn one_url(&self, key: &'static str, value: &DeValue<'_>) -> Option<Url> {
         let url = value.as_str().and_then(|text| Url::parse(text).ok());
-        let Some(url) = url.filter(|url| matches!(url.scheme(), "http" | "https") && url.has_host()) else {
+        let Some(url) =
+            url.filter(|url| matches!(url.scheme(), "http" | "https") && url.has_host())
+        else {
             // It may hold credentials all the same, so its text is not repeated.
-            self.hidden_problem(key, format!("expected an http or https URL, got {}", kind_of(value)));
+            self.hidden_problem(
+                key,
+                format!("expected an http or https URL, got {}", kind_of(value)),
+            );
             return None;
         };
         if !url.username().is_empty() || url.password().is_some() {
@@ -347,7 +364,10 @@ impl<'a> Reader<'a> {
         let DeValue::Array(list) = value.get_ref() else {
             self.hidden_problem(
                 key,
-                format!("expected an array of tables ([[{key}]]), got {}", kind_of(value.get_ref())),
+                format!(
+                    "expected an array of tables ([[{key}]]), got {}",
+                    kind_of(value.get_ref())
+                ),
             );
             return Vec::new();
         };
@@ -356,7 +376,12 @@ impl<'a> Reader<'a> {
             let DeValue::Table(table) = item.get_ref() else {
                 let text = format!("expected a table, got {}", kind_of(item.get_ref()));
                 let key = self.key(&format!("{key}[{at}]"));
-                self.file.problems.borrow_mut().push(Problem { span: item.span(), key, text, hidden: true });
+                self.file.problems.borrow_mut().push(Problem {
+                    span: item.span(),
+                    key,
+                    text,
+                    hidden: true,
+                });
                 continue;
             };
             let name = table
@@ -374,7 +399,10 @@ impl<'a> Reader<'a> {
 
     /// The items of a list, each a table or a string.
     pub(super) fn items(&self, key: &str) -> &[Spanned<DeValue<'a>>] {
-        self.values.get(key).and_then(|value| value.get_ref().as_array()).map_or(&[], |list| &list[..])
+        self.values
+            .get(key)
+            .and_then(|value| value.get_ref().as_array())
+            .map_or(&[], |list| &list[..])
     }
 
     /// A secret from the environment or a file, never from the configuration itself.
@@ -388,7 +416,8 @@ impl<'a> Reader<'a> {
             self.hidden_problem(key, text);
             return None;
         };
-        let place = Reader::new(self.file, &super::settings::SECRET, &self.key(key), table, value.span());
+        let place =
+            Reader::new(self.file, &super::settings::SECRET, &self.key(key), table, value.span());
         match (place.optional_text("env")?, place.path("file")?) {
             (Some(name), None) => Secret::from_environment(&name),
             (None, Some(path)) => Secret::from_file(&path, |warning| {

@@ -27,10 +27,12 @@ impl Secret {
     pub(super) fn from_environment(name: &str) -> Result<Secret, String> {
         match std::env::var(name) {
             Ok(secret) if !secret.is_empty() => Ok(Secret(secret)),
-            Ok(_) => Err(format!("expected a secret in the environment variable {name}, got an empty one")),
-            Err(VarError::NotPresent) => {
-                Err(format!("expected a secret in the environment variable {name}, got none: it is not set"))
-            }
+            Ok(_) => Err(format!(
+                "expected a secret in the environment variable {name}, got an empty one"
+            )),
+            Err(VarError::NotPresent) => Err(format!(
+                "expected a secret in the environment variable {name}, got none: it is not set"
+            )),
             Err(VarError::NotUnicode(_)) => {
                 Err(format!("expected UTF-8 in the environment variable {name}, got other bytes"))
             }
@@ -43,15 +45,22 @@ impl Secret {
             format!("expected a readable file, got an error at {}: {error}", path.display())
         })?;
         let Some(bytes) = bytes else {
-            return Err(format!("expected at most {MAX_SECRET_BYTES} bytes in {}, got more", path.display()));
+            return Err(format!(
+                "expected at most {MAX_SECRET_BYTES} bytes in {}, got more",
+                path.display()
+            ));
         };
         if mode & 0o077 != 0 {
             let mode = mode & 0o777;
-            warn(format!("{} can be read by others (mode {mode:o}); `chmod 600` it", path.display()));
+            warn(format!(
+                "{} can be read by others (mode {mode:o}); `chmod 600` it",
+                path.display()
+            ));
         }
         let text = String::from_utf8(bytes)
             .map_err(|_| format!("expected UTF-8 in {}, got other bytes", path.display()))?;
-        let line = text.strip_suffix('\n').map_or(&*text, |line| line.strip_suffix('\r').unwrap_or(line));
+        let line =
+            text.strip_suffix('\n').map_or(&*text, |line| line.strip_suffix('\r').unwrap_or(line));
         if line.is_empty() {
             return Err(format!("expected a secret in {}, got an empty file", path.display()));
         }

@@ -191,7 +191,13 @@ pub(crate) const HTTP: Table = Table {
     heading: "[http]",
     meaning: "Limits of every request to a feed, and how it leaves the machine.",
     settings: &[
-        setting("connect_timeout", "duration", Is("\"10s\""), "\"5s\"", "Longest wait for a connection."),
+        setting(
+            "connect_timeout",
+            "duration",
+            Is("\"10s\""),
+            "\"5s\"",
+            "Longest wait for a connection.",
+        ),
         setting(
             "idle_timeout",
             "duration",
@@ -222,7 +228,13 @@ pub(crate) const HTTP: Table = Table {
             "Objects of a TAXII feed after which its complete pages are stored, before more are fetched; memory \
              grows by about 0.75 KB an indicator.",
         ),
-        setting("max_body", "size", Is("\"1GiB\""), "\"200MB\"", "Largest body, after decompression."),
+        setting(
+            "max_body",
+            "size",
+            Is("\"1GiB\""),
+            "\"200MB\"",
+            "Largest body, after decompression.",
+        ),
         setting(
             "allow_redirects_to",
             "list of URLs",
@@ -372,7 +384,13 @@ pub(crate) const FEED: Table = Table {
             "\"1h\"",
             "Shortest time between two polls; absent: every round polls it.",
         ),
-        setting("confidence", "integer, 0 to 100", Absent, "70", "Confidence of indicators that say none."),
+        setting(
+            "confidence",
+            "integer, 0 to 100",
+            Absent,
+            "70",
+            "Confidence of indicators that say none.",
+        ),
         setting("tlp", "TLP level", Absent, "\"AMBER\"", "Marking of indicators that carry none."),
         setting(
             "url_match",
@@ -432,7 +450,13 @@ pub(crate) const SECRET: Table = Table {
     heading: "secret",
     meaning: "Where a secret is found: one of the two. At most 64 KiB; one trailing newline is dropped.",
     settings: &[
-        setting("env", "string", Absent, "\"PARTNER_PASSWORD\"", "The name of an environment variable."),
+        setting(
+            "env",
+            "string",
+            Absent,
+            "\"PARTNER_PASSWORD\"",
+            "The name of an environment variable.",
+        ),
         setting(
             "file",
             "path",
@@ -503,7 +527,13 @@ pub(crate) const MATCHING: Table = Table {
             "50",
             "Only indicators of at least this confidence; those that say none count.",
         ),
-        setting("max_tlp", "TLP level", Is("\"RED\""), "\"AMBER\"", "Only indicators marked at most so."),
+        setting(
+            "max_tlp",
+            "TLP level",
+            Is("\"RED\""),
+            "\"AMBER\"",
+            "Only indicators marked at most so.",
+        ),
         setting(
             "partial",
             "boolean",
@@ -597,7 +627,13 @@ pub(crate) const OUTPUT: Table = Table {
             "\"adm\"",
             "The file's group, for log shippers; absent: the group of the user who runs the program, or of the folder.",
         ),
-        setting("flag_field", "string", Is("\"indicator\""), "\"\"", "The flag's field; empty writes none."),
+        setting(
+            "flag_field",
+            "string",
+            Is("\"indicator\""),
+            "\"\"",
+            "The flag's field; empty writes none.",
+        ),
         setting("flag_value", "string", Is("\"matched\""), "\"listed\"", "The flag's value."),
         setting(
             "max_tlp",
@@ -628,7 +664,13 @@ pub(crate) const ALERTS: Table = Table {
             "[\"operators@example.org\"]",
             "Who gets mails about the service itself: a dead feed, a full disk; absent: all `recipients`.",
         ),
-        setting("folder", "path", Absent, "\"mails\"", "Write one `.eml` file a mail into this folder."),
+        setting(
+            "folder",
+            "path",
+            Absent,
+            "\"mails\"",
+            "Write one `.eml` file a mail into this folder.",
+        ),
         setting(
             "smtp",
             "table",
@@ -643,7 +685,13 @@ pub(crate) const ALERTS: Table = Table {
             "20",
             "Indicators and source hosts shown in one mail; more are counted.",
         ),
-        setting("max_examples", "integer, 0 to 100", Is("3"), "5", "Example events shown for one indicator."),
+        setting(
+            "max_examples",
+            "integer, 0 to 100",
+            Is("3"),
+            "5",
+            "Example events shown for one indicator.",
+        ),
         setting(
             "give_up_after",
             "duration",
@@ -754,7 +802,13 @@ pub(crate) const OPENSEARCH: Table = Table {
             "\"client.pem\"",
             "Certificate (PEM) shown to the server; needs `client_key`.",
         ),
-        setting("client_key", "path", Absent, "\"client.key\"", "The certificate's private key (PEM)."),
+        setting(
+            "client_key",
+            "path",
+            Absent,
+            "\"client.key\"",
+            "The certificate's private key (PEM).",
+        ),
         CA_FILES,
         setting(
             "connect_timeout",

@@ -40,8 +40,9 @@ pub(super) fn holds_tables(value: &DeValue<'_>) -> bool {
 pub(super) fn as_toml(value: &DeValue<'_>, is_url: bool) -> String {
     match value {
         DeValue::String(text) => {
-            let url =
-                is_url.then(|| Url::parse(text).map_or_else(|_| "no URL".to_owned(), |url| shown_url(&url)));
+            let url = is_url.then(|| {
+                Url::parse(text).map_or_else(|_| "no URL".to_owned(), |url| shown_url(&url))
+            });
             let text = url.as_deref().unwrap_or(text.as_ref());
             let mut toml = String::new();
             match text.serialize(toml::ser::ValueSerializer::new(&mut toml)) {
@@ -50,7 +51,8 @@ pub(super) fn as_toml(value: &DeValue<'_>, is_url: bool) -> String {
             }
         }
         DeValue::Array(list) => {
-            let items: Vec<String> = list.iter().map(|item| as_toml(item.get_ref(), is_url)).collect();
+            let items: Vec<String> =
+                list.iter().map(|item| as_toml(item.get_ref(), is_url)).collect();
             format!("[{}]", items.join(", "))
         }
         DeValue::Table(_) => String::from("{ .. }"),

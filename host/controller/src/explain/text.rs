@@ -13,8 +13,11 @@ impl Explanation {
     pub(crate) fn text(&self) -> String {
         let verdict = if self.matches() { "matches" } else { "does not match" };
         let mut text = format!("{} {verdict}\n", escape_controls(&self.value));
-        let forms: Vec<String> =
-            self.forms.iter().map(|(kind, form)| format!("{kind} {}", escape_controls(form))).collect();
+        let forms: Vec<String> = self
+            .forms
+            .iter()
+            .map(|(kind, form)| format!("{kind} {}", escape_controls(form)))
+            .collect();
         match forms.as_slice() {
             [] => text.push_str("it is no host name, address, URL, file digest or email address\n"),
             forms => _ = writeln!(text, "looked up as: {}", forms.join(", ")),
@@ -55,7 +58,8 @@ impl Covering {
             Some("suppressed")
         } else if self.counts {
             None
-        } else if self.how.is_partial() && self.judged.iter().any(|judged| judged.standing.name() == "valid")
+        } else if self.how.is_partial()
+            && self.judged.iter().any(|judged| judged.standing.name() == "valid")
         {
             Some("a partial match, which counts with --partial only")
         } else {

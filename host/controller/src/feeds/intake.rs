@@ -60,8 +60,9 @@ pub(super) fn take(
                 ensure!(!stop.is_requested(), "stopped before it was read");
                 let input = Input::File(file.clone());
                 let prefix = if has_many { format!("{}:", input.name()) } else { String::new() };
-                let opened =
-                    File::open(file).map_err(anyhow::Error::from).and_then(|file| Ok(sources::unpack(file)?));
+                let opened = File::open(file)
+                    .map_err(anyhow::Error::from)
+                    .and_then(|file| Ok(sources::unpack(file)?));
                 intake.read(opened.with_context(|| input.name())?, &input.name(), &prefix)?;
             }
             // Whoever writes a file in place may be in the middle of it.
@@ -113,7 +114,11 @@ impl Intake<'_> {
     }
 
     /// Hands over what the objects say, now that all are known, and closes the delivery.
-    fn finish(self, delivered: Delivered, cursor: Option<&Json>) -> anyhow::Result<(Ingested, u64)> {
+    fn finish(
+        self,
+        delivered: Delivered,
+        cursor: Option<&Json>,
+    ) -> anyhow::Result<(Ingested, u64)> {
         let Intake { mut ingest, mut set, report, feed, secrets, .. } = self;
         // A part of a collection may well hold nothing.
         if delivered == Delivered::Whole
@@ -146,8 +151,9 @@ impl Intake<'_> {
                     failed = ingest.borrow_mut().put(indicator);
                 }
             };
-            let mut reject =
-                |one: Unreduced| ingest.borrow_mut().reject(Rejection::from(one).redacted(&secrets));
+            let mut reject = |one: Unreduced| {
+                ingest.borrow_mut().reject(Rejection::from(one).redacted(&secrets))
+            };
             set.finish(&mut put, &mut reject);
             failed?;
         }
@@ -162,7 +168,8 @@ fn check_list(report: &FeedReport, name: &str) -> anyhow::Result<()> {
     if format == "stix" || is_list && (rejected == 0 || taken > 0) {
         return Ok(());
     }
-    let what =
-        format!("expected a list, got a text of which {taken} lines are values and {rejected} are not");
+    let what = format!(
+        "expected a list, got a text of which {taken} lines are values and {rejected} are not"
+    );
     Err(Fault::Content { url: name.to_owned(), what }.into())
 }

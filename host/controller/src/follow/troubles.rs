@@ -35,7 +35,11 @@ impl Troubles {
     }
 
     /// Compares with the rounds before, tells what is new and what is over, and gives all there are.
-    pub(crate) fn settle(mut self, connection: &Connection, now: Timestamp) -> anyhow::Result<Vec<Trouble>> {
+    pub(crate) fn settle(
+        mut self,
+        connection: &Connection,
+        now: Timestamp,
+    ) -> anyhow::Result<Vec<Trouble>> {
         let before = log_troubles(connection)?;
         for (key, what) in &before {
             if self.unchanged.contains(key) {

@@ -30,8 +30,11 @@ pub(crate) fn prepare(
     each: OnRejection<'_>,
 ) -> Result<Prepared, Failure> {
     let trusted = blacklist.verify_key.as_deref().map(read_verify_key).transpose()?;
-    let opened =
-        blacklist.blacklist.as_deref().map(|path| open_blacklist(path, trusted.as_ref())).transpose()?;
+    let opened = blacklist
+        .blacklist
+        .as_deref()
+        .map(|path| open_blacklist(path, trusted.as_ref()))
+        .transpose()?;
     let compiled = if feeds.paths().next().is_some() { Some(compile(feeds, each)?) } else { None };
     match (opened, compiled) {
         (Some(blacklist), None) => Ok(Prepared {

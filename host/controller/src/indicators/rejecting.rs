@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use threatsieve_blacklist::Refused;
+use threatsieve_blacklist::RejectedValue;
 
 use crate::rejection::Rejection;
 
@@ -47,7 +47,7 @@ impl Rejecting<'_> {
     }
 
     /// Takes a value that the compiler does not take.
-    pub(super) fn refuse(&mut self, refused: Refused) {
+    pub(super) fn refuse(&mut self, refused: RejectedValue) {
         let feed = refused.feed.clone();
         self.reject(&feed, &Rejection::from(refused));
     }

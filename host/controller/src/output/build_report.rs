@@ -109,7 +109,8 @@ impl BuildReport<'_> {
         if suffixes.is_empty() {
             return;
         }
-        let shown = suffixes.iter().take(SUFFIXES_SHOWN).map(String::as_str).collect::<Vec<_>>().join(", ");
+        let shown =
+            suffixes.iter().take(SUFFIXES_SHOWN).map(String::as_str).collect::<Vec<_>>().join(", ");
         let more = match suffixes.len().saturating_sub(SUFFIXES_SHOWN) {
             0 => String::new(),
             more => format!(" and {} more", grouped(more as u64)),

@@ -61,11 +61,24 @@ impl Summary<'_> {
             "the matcher gave no answer for",
             &tally.unchecked,
         );
-        listed(text, &lines(&tally.malformed, "malformed"), "not of the log's format", &tally.malformed);
-        listed(text, &lines(&tally.cut, "overlong"), "matched in their first part only", &tally.cut);
+        listed(
+            text,
+            &lines(&tally.malformed, "malformed"),
+            "not of the log's format",
+            &tally.malformed,
+        );
+        listed(
+            text,
+            &lines(&tally.cut, "overlong"),
+            "matched in their first part only",
+            &tally.cut,
+        );
         if self.skipped > 0 {
             let entries = counted(self.skipped, "folder entry", "folder entries");
-            _ = writeln!(text, "  {entries} skipped: hidden, a link to a folder, or no regular file");
+            _ = writeln!(
+                text,
+                "  {entries} skipped: hidden, a link to a folder, or no regular file"
+            );
         }
     }
 
@@ -95,7 +108,11 @@ impl Summary<'_> {
             _ = writeln!(
                 text,
                 "  {} on {}, which log no path",
-                counted(urls, "listed URL could not be matched", "listed URLs could not be matched"),
+                counted(
+                    urls,
+                    "listed URL could not be matched",
+                    "listed URLs could not be matched"
+                ),
                 counted(connects, "CONNECT request", "CONNECT requests"),
             );
         }
@@ -134,7 +151,11 @@ fn listed(text: &mut String, lines: &str, what: &str, examples: &Examples) {
     if examples.count == 0 {
         return;
     }
-    _ = writeln!(text, "  {lines} ({what}){}", if examples.count > 3 { ", the first ones:" } else { ":" });
+    _ = writeln!(
+        text,
+        "  {lines} ({what}){}",
+        if examples.count > 3 { ", the first ones:" } else { ":" }
+    );
     for example in &examples.first {
         let (file, line, reason) = (escape_controls(&example.file), example.line, &example.reason);
         _ = writeln!(text, "    {file}:{line}: {}: {}", escape_controls(reason), example.text);

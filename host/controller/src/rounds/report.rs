@@ -171,7 +171,8 @@ impl RoundReport {
         if let Some(records) = &self.records
             && (records.written + records.waiting > 0 || records.error.is_some())
         {
-            let error = records.error.as_ref().map(|error| format!(": {error}")).unwrap_or_default();
+            let error =
+                records.error.as_ref().map(|error| format!(": {error}")).unwrap_or_default();
             _ = writeln!(
                 text,
                 "records  {} written, {} waiting{}",

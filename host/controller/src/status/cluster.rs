@@ -161,6 +161,11 @@ pub(crate) async fn probe(settings: &OpenSearch, config: &Config) -> anyhow::Res
         (true, Some(_)) if in_use == there => "a round would push the next generation".to_owned(),
         (true, Some(generation)) => format!("a round would push generation {generation}"),
     };
-    _ = write!(text, "; of blacklist {name:?} it has {}, here is {}: {will}", of(there), of(in_use));
+    _ = write!(
+        text,
+        "; of blacklist {name:?} it has {}, here is {}: {will}",
+        of(there),
+        of(in_use)
+    );
     Ok(text)
 }

@@ -61,8 +61,13 @@ impl From<FeedState> for FeedStatus {
 impl fmt::Display for FeedStatus {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (name, active) = (escape_controls(&self.name), grouped(self.active));
-        let or_never = |at: Option<Rfc3339>| at.map_or_else(|| "never".to_owned(), |at| at.to_string());
-        writeln!(f, "feed      {name}: {active} active, last good poll {}", or_never(self.succeeded))?;
+        let or_never =
+            |at: Option<Rfc3339>| at.map_or_else(|| "never".to_owned(), |at| at.to_string());
+        writeln!(
+            f,
+            "feed      {name}: {active} active, last good poll {}",
+            or_never(self.succeeded)
+        )?;
         if let Some(error) = &self.error {
             let next = or_never(self.next_attempt);
             writeln!(

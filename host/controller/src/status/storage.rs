@@ -76,7 +76,11 @@ impl KeptStatus {
                 Some(config.history.window),
             ),
             mails: Rows::new(kept("mails", "composed")?, None, Some(retention.mails)),
-            generations: Rows::new(kept("generations", "built")?, Some(retention.generations), None),
+            generations: Rows::new(
+                kept("generations", "built")?,
+                Some(retention.generations),
+                None,
+            ),
             rounds: Rows::new(kept("rounds", "started")?, Some(retention.rounds), None),
         })
     }
@@ -110,8 +114,10 @@ fn folder_bytes(folder: &Path) -> u64 {
 
 impl fmt::Display for StateStatus {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let [bytes, free, blacklists] = [self.bytes, self.free_bytes, self.blacklist_bytes].map(sized);
-        let or_never = |at: Option<Rfc3339>| at.map_or_else(|| "never".to_owned(), |at| at.to_string());
+        let [bytes, free, blacklists] =
+            [self.bytes, self.free_bytes, self.blacklist_bytes].map(sized);
+        let or_never =
+            |at: Option<Rfc3339>| at.map_or_else(|| "never".to_owned(), |at| at.to_string());
         writeln!(
             f,
             "state     {bytes} ({free} free), blacklists {blacklists}; checked for damage {}, cleared {}",

@@ -33,7 +33,8 @@ pub(crate) fn replace_conditions(
     conditions: impl Iterator<Item = ConditionRow>,
 ) -> anyhow::Result<()> {
     connection.execute("DELETE FROM conditions", [])?;
-    let sql = "INSERT OR REPLACE INTO conditions (kind, subject, what, since) VALUES (?1, ?2, ?3, ?4)";
+    let sql =
+        "INSERT OR REPLACE INTO conditions (kind, subject, what, since) VALUES (?1, ?2, ?3, ?4)";
     let mut insert = connection.prepare_cached(sql)?;
     for ConditionRow { kind, subject, what, since } in conditions {
         insert.execute((kind, subject, what, since.0))?;

@@ -137,16 +137,23 @@ pub(crate) fn activate(
 }
 
 /// Forgets the generations before the last `kept` ones.
-pub(crate) fn forget(transaction: &Transaction<'_>, generation: u64, kept: u32) -> anyhow::Result<()> {
+pub(crate) fn forget(
+    transaction: &Transaction<'_>,
+    generation: u64,
+    kept: u32,
+) -> anyhow::Result<()> {
     let sql = "DELETE FROM generations WHERE generation <= ?1 - ?2 AND active = 0";
     transaction.execute(sql, (number(generation)?, kept))?;
     Ok(())
 }
 
 /// The files of the last `kept` generations, by their names in the folder of blacklists.
-pub(crate) fn kept_files<C: FromIterator<String>>(connection: &Connection, kept: u32) -> anyhow::Result<C> {
-    let mut statement =
-        connection.prepare_cached("SELECT file FROM generations ORDER BY generation DESC LIMIT ?1")?;
+pub(crate) fn kept_files<C: FromIterator<String>>(
+    connection: &Connection,
+    kept: u32,
+) -> anyhow::Result<C> {
+    let mut statement = connection
+        .prepare_cached("SELECT file FROM generations ORDER BY generation DESC LIMIT ?1")?;
     let names = statement.query_map([kept], |row| row.get(0))?;
     Ok(names.collect::<Result<_, _>>()?)
 }
@@ -174,7 +181,8 @@ impl Store {
 
     /// Has the next build made even if nothing changed.
     pub(crate) fn build_again(&mut self) -> anyhow::Result<()> {
-        self.connection.execute("UPDATE builds SET built_settings = NULL, held_settings = NULL", [])?;
+        self.connection
+            .execute("UPDATE builds SET built_settings = NULL, held_settings = NULL", [])?;
         Ok(())
     }
 

@@ -34,6 +34,7 @@ pub(crate) fn remove_log_trouble(
     connection: &Connection,
     (source, path): (&str, &str),
 ) -> anyhow::Result<()> {
-    connection.execute("DELETE FROM log_troubles WHERE source = ?1 AND path = ?2", (source, path))?;
+    connection
+        .execute("DELETE FROM log_troubles WHERE source = ?1 AND path = ?2", (source, path))?;
     Ok(())
 }

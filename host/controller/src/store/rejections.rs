@@ -31,16 +31,19 @@ impl Store {
             "SELECT feeds.name, indicator, value, kind, reason, is_pattern FROM rejections JOIN feeds ON feeds.id = rejections.feed
              WHERE :feed IS NULL OR feeds.name = :feed ORDER BY feeds.name, origin, rejections.rowid LIMIT :limit",
         )?;
-        let rows = statement.query_map(named_params! { ":feed": feed, ":limit": limit as i64 }, |row| {
-            let rejection = Rejection {
-                id: row.get(1)?,
-                value: row.get(2)?,
-                kind: row.get(3)?,
-                reason: row.get(4)?,
-                is_pattern: row.get(5)?,
-            };
-            Ok((row.get(0)?, rejection))
-        })?;
+        let rows = statement.query_map(
+            named_params! { ":feed": feed, ":limit": limit as i64 },
+            |row| {
+                let rejection = Rejection {
+                    id: row.get(1)?,
+                    value: row.get(2)?,
+                    kind: row.get(3)?,
+                    reason: row.get(4)?,
+                    is_pattern: row.get(5)?,
+                };
+                Ok((row.get(0)?, rejection))
+            },
+        )?;
         Ok(rows.collect::<Result<_, _>>()?)
     }
 }
@@ -55,8 +58,8 @@ pub(crate) fn add_rejections(
     let mut insert = connection.prepare_cached(
         "INSERT INTO rejections (feed, origin, indicator, value, kind, reason, is_pattern) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
     )?;
-    let mut count =
-        connection.prepare_cached("SELECT count(*) FROM rejections WHERE feed = ?1 AND origin = ?2")?;
+    let mut count = connection
+        .prepare_cached("SELECT count(*) FROM rejections WHERE feed = ?1 AND origin = ?2")?;
     let kept: i64 = count.query_row((feed, by as i64), |row| row.get(0))?;
     let room = MAX_REJECTIONS.saturating_sub(usize::try_from(kept).unwrap_or(usize::MAX));
     for row in rows.iter().take(room) {

@@ -60,7 +60,11 @@ pub(crate) fn flagged_entries(connection: &Connection) -> anyhow::Result<Vec<(St
 }
 
 /// Matches with a row above `after` that are not retracted, at most `limit`, in the order of the rows.
-pub(crate) fn flagged(connection: &Connection, after: i64, limit: usize) -> anyhow::Result<Vec<Flagged>> {
+pub(crate) fn flagged(
+    connection: &Connection,
+    after: i64,
+    limit: usize,
+) -> anyhow::Result<Vec<Flagged>> {
     let mut statement = connection.prepare_cached(
         "SELECT m.id, m.entry_type, m.entry, m.observable, e.uid, m.feed, m.indicator, m.written \
          FROM matches m JOIN events e ON e.id = m.event \

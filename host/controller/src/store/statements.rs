@@ -25,7 +25,8 @@ pub(crate) struct Changed {
 
 /// The number of a feed; `None` when nothing of it was ever delivered.
 pub(crate) fn feed_number(connection: &Connection, name: &str) -> anyhow::Result<Option<i64>> {
-    let row = connection.query_row("SELECT id FROM feeds WHERE name = ?1", [name], |row| row.get(0));
+    let row =
+        connection.query_row("SELECT id FROM feeds WHERE name = ?1", [name], |row| row.get(0));
     Ok(row.optional()?)
 }
 

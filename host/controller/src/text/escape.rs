@@ -82,7 +82,10 @@ mod tests {
         let text = value.to_string();
         let text = safe_json(&text);
         assert!(!text.contains(is_obeyed), "{text:?}");
-        assert!(text.contains("é\\u001b[2J\\u009b31m\\u007f\\u202emoc\\u200f\\u2028\\n\\\""), "{text}");
+        assert!(
+            text.contains("é\\u001b[2J\\u009b31m\\u007f\\u202emoc\\u200f\\u2028\\n\\\""),
+            "{text}"
+        );
         assert_eq!(serde_json::from_str::<Value>(&text).unwrap(), value);
     }
 }

@@ -5,7 +5,7 @@ use std::fmt;
 use serde::{Serialize, Serializer};
 use threatsieve_blacklist::Timestamp;
 
-use super::moment;
+use super::rfc3339;
 
 /// A point in time, written as RFC 3339 in text and JSON.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -13,7 +13,7 @@ pub(crate) struct Rfc3339(pub(crate) Timestamp);
 
 impl fmt::Display for Rfc3339 {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&moment(self.0))
+        f.write_str(&rfc3339(self.0))
     }
 }
 

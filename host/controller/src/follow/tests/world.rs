@@ -112,7 +112,14 @@ impl World {
     pub(super) fn try_follow(&mut self) -> anyhow::Result<FollowReport> {
         self.round += 1;
         let matcher = Arc::clone(&self.matcher);
-        follow_logs(&self.config, &mut self.store, |_| Ok(Some(matcher)), self.round, self.now, &self.stop)
+        follow_logs(
+            &self.config,
+            &mut self.store,
+            |_| Ok(Some(matcher)),
+            self.round,
+            self.now,
+            &self.stop,
+        )
     }
 
     pub(super) fn follow(&mut self) -> FollowReport {
@@ -214,11 +221,15 @@ pub(super) fn gzip(bytes: &[u8]) -> Vec<u8> {
 }
 
 pub(super) fn indicator(id: &str, value: &str) -> Indicator {
-    Indicator::new(IndicatorId::Stix(id.into()), vec![Listed::from_list(value, UrlMode::Exact).unwrap()])
+    Indicator::new(
+        IndicatorId::Stix(id.into()),
+        vec![Listed::from_list(value, UrlMode::Exact).unwrap()],
+    )
 }
 
 pub(super) fn compiled(indicators: &[Indicator], generation: u64) -> Vec<u8> {
-    let mut compiler = Compiler::new(CompileOptions { generation, ..CompileOptions::default() }).unwrap();
+    let mut compiler =
+        Compiler::new(CompileOptions { generation, ..CompileOptions::default() }).unwrap();
     let feed = compiler.feed("feed").unwrap();
     for indicator in indicators {
         compiler.block(feed, indicator.clone(), &mut |refused| panic!("{refused:?}")).unwrap();
@@ -265,7 +276,10 @@ fn config(folder: &Path) -> Config {
             format: None,
             fields: Fields::default(),
         }],
-        history: History { window: Duration::from_secs(30 * DAY), budget: Duration::from_secs(600) },
+        history: History {
+            window: Duration::from_secs(30 * DAY),
+            budget: Duration::from_secs(600),
+        },
         output: Output {
             file: folder.join("flagged.ndjson"),
             access: Access { mode: 0o640, group: None },

@@ -6,7 +6,9 @@ use std::thread;
 
 use anyhow::{Context, anyhow};
 use crossbeam_channel::{Receiver, Sender, bounded};
-use threatsieve_blacklist::{CompileOptions, Compiled, Compiler, Indicator, Refused, Timestamp};
+use threatsieve_blacklist::{
+    CompileOptions, Compiled, Compiler, Indicator, RejectedValue, Timestamp,
+};
 
 use super::ledger::{Ledger, window_micros};
 use super::newly::Newly;
@@ -31,7 +33,7 @@ pub(super) struct Content<'a> {
 pub(super) struct Made {
     pub(super) compiled: Compiled,
     /// What the compiler does not take; the first of each feed.
-    pub(super) refused: Vec<Refused>,
+    pub(super) refused: Vec<RejectedValue>,
     /// When the first of its indicators ends.
     pub(super) next_expiry: Option<Timestamp>,
     /// Values that left since the last generation for a reason that is known one by one.
@@ -124,11 +126,9 @@ impl<'a> Reading<'a> {
     /// Whether anything that a statement says is in force: not retracted here, and not over.
     pub(super) fn has_any(&self, id: &str, statement: &Statement) -> bool {
         self.false_positives.indicator(id).is_none()
-            && statement
-                .parts
-                .iter()
-                .filter(|part| !part.is_over(self.over))
-                .any(|part| part.values.iter().any(|value| self.false_positives.value(value).is_none()))
+            && statement.parts.iter().filter(|part| !part.is_over(self.over)).any(|part| {
+                part.values.iter().any(|value| self.false_positives.value(value).is_none())
+            })
     }
 
     /// All rows of a feed.
@@ -147,8 +147,9 @@ impl<'a> Reading<'a> {
         mut statement: Statement,
         out: &mut Batches<'_, '_>,
     ) -> anyhow::Result<()> {
-        let values =
-            |statement: &Statement| statement.parts.iter().map(|part| part.values.len()).sum::<usize>();
+        let values = |statement: &Statement| {
+            statement.parts.iter().map(|part| part.values.len()).sum::<usize>()
+        };
         // What an operator retracts is not bad, so that an allow-list may go on naming it.
         let is_blocked = out.role == FeedRole::Block;
         if let Some(retracted) = self.false_positives.indicator(id).filter(|_| is_blocked) {
@@ -167,12 +168,15 @@ impl<'a> Reading<'a> {
             !is_over
         });
         for part in &mut statement.parts {
-            part.values.retain(|value| match self.false_positives.value(value).filter(|_| is_blocked) {
-                Some(retracted) => {
-                    self.accounted += u64::from(self.built.is_some_and(|built| retracted.created >= built));
-                    false
+            part.values.retain(|value| {
+                match self.false_positives.value(value).filter(|_| is_blocked) {
+                    Some(retracted) => {
+                        self.accounted +=
+                            u64::from(self.built.is_some_and(|built| retracted.created >= built));
+                        false
+                    }
+                    None => true,
                 }
-                None => true,
             });
             if let Some(until) = part.valid_until {
                 self.next_expiry = Some(self.next_expiry.map_or(until, |expiry| expiry.min(until)));
@@ -213,16 +217,19 @@ impl<'a, 'c> Batches<'a, 'c> {
 fn compile_beside<'a>(
     options: CompileOptions,
     read: impl FnOnce(&Sender<Handed<'a>>) -> anyhow::Result<()>,
-) -> anyhow::Result<(Compiled, Vec<Refused>)> {
+) -> anyhow::Result<(Compiled, Vec<RejectedValue>)> {
     let (sender, receiver) = bounded(BATCHES);
     thread::scope(|scope| {
         let compiling = scope.spawn(move || compile(options, &receiver));
         let read = read(&sender);
         drop(sender);
-        let compiled = compiling.join().map_err(|_| anyhow!("the compiler panicked; please report this"))?;
+        let compiled =
+            compiling.join().map_err(|_| anyhow!("the compiler panicked; please report this"))?;
         match (read, compiled) {
             (_, Err(error)) => Err(error),
-            (read, Ok(compiled)) => read.map(|()| compiled).context("the indicators cannot be read"),
+            (read, Ok(compiled)) => {
+                read.map(|()| compiled).context("the indicators cannot be read")
+            }
         }
     })
 }
@@ -230,9 +237,9 @@ fn compile_beside<'a>(
 fn compile(
     options: CompileOptions,
     receiver: &Receiver<Handed<'_>>,
-) -> anyhow::Result<(Compiled, Vec<Refused>)> {
+) -> anyhow::Result<(Compiled, Vec<RejectedValue>)> {
     let mut compiler = Compiler::new(options)?;
-    let mut refused: Vec<Refused> = Vec::new();
+    let mut refused: Vec<RejectedValue> = Vec::new();
     let mut of_feed = (String::new(), 0);
     for handed in receiver {
         let feed = compiler.feed(handed.feed)?;

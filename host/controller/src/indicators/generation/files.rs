@@ -70,7 +70,9 @@ fn write(folder: &Path, name: String, bytes: &[u8]) -> anyhow::Result<String> {
 fn remove_others(folder: &Path, kept: &HashSet<String>) -> anyhow::Result<()> {
     let entries = match fs::read_dir(folder) {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(()),
-        entries => entries.with_context(|| format!("{}: the folder cannot be read", folder.display()))?,
+        entries => {
+            entries.with_context(|| format!("{}: the folder cannot be read", folder.display()))?
+        }
     };
     for entry in entries {
         let entry = entry?;
@@ -78,7 +80,8 @@ fn remove_others(folder: &Path, kept: &HashSet<String>) -> anyhow::Result<()> {
         // Those being written are hidden, and named after what they become.
         if name.contains(".blacklist") && !kept.contains(&name) {
             let path = entry.path();
-            fs::remove_file(&path).with_context(|| format!("{}: cannot be removed", path.display()))?;
+            fs::remove_file(&path)
+                .with_context(|| format!("{}: cannot be removed", path.display()))?;
         }
     }
     Ok(())

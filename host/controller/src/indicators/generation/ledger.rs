@@ -36,9 +36,11 @@ impl Ledger {
     /// Whether the generation in use is what would be built.
     pub(super) fn is_current(&self, settings: &Settings, now: Timestamp) -> bool {
         // A clock that was set back makes nobody wait.
-        let has_waited = |built: Timestamp| now < built || now.0 - built.0 >= EXPIRY_MAY_WAIT_MICROS;
+        let has_waited =
+            |built: Timestamp| now < built || now.0 - built.0 >= EXPIRY_MAY_WAIT_MICROS;
         let rested = self.builds.built.is_none_or(has_waited);
-        let is_over = rested && self.builds.next_expiry.is_some_and(|expiry| expiry <= settings.over(now));
+        let is_over =
+            rested && self.builds.next_expiry.is_some_and(|expiry| expiry <= settings.over(now));
         self.builds.change == self.builds.built_change
             && self.builds.built_settings.as_deref() == Some(settings.made_with.as_str())
             && !is_over
@@ -67,8 +69,11 @@ pub(super) struct Settings {
 impl Settings {
     pub(super) fn of(config: &Config) -> Settings {
         let blacklist = &config.blacklist;
-        let mut feeds: Vec<_> =
-            config.feeds.iter().map(|feed| (feed.name.as_str(), feed.role == FeedRole::Allow)).collect();
+        let mut feeds: Vec<_> = config
+            .feeds
+            .iter()
+            .map(|feed| (feed.name.as_str(), feed.role == FeedRole::Allow))
+            .collect();
         feeds.sort_unstable();
         let made_with = format!(
             "{:?}",
@@ -82,7 +87,8 @@ impl Settings {
                 &feeds
             )
         );
-        let judged_with = format!("{:?}", (&made_with, blacklist.max_shrink.to_bits(), &blacklist.canaries));
+        let judged_with =
+            format!("{:?}", (&made_with, blacklist.max_shrink.to_bits(), &blacklist.canaries));
         let rules = Rules::of(config);
         Settings { made_with, judged_with, rules, window_micros: window_micros(config) }
     }
@@ -99,10 +105,14 @@ pub(super) fn window_micros(config: &Config) -> i64 {
 }
 
 /// Keeps the policy of this round, and compares it with that of the last one.
-pub(super) fn take_policy(transaction: &Transaction<'_>, config: &Config) -> anyhow::Result<Loosened> {
+pub(super) fn take_policy(
+    transaction: &Transaction<'_>,
+    config: &Config,
+) -> anyhow::Result<Loosened> {
     let now = PolicyKept::of(config);
     let before = policy(transaction)?;
-    let before: Option<PolicyKept> = before.map(|before| serde_json::from_str(&before)).transpose()?;
+    let before: Option<PolicyKept> =
+        before.map(|before| serde_json::from_str(&before)).transpose()?;
     if before.as_ref() != Some(&now) {
         set_policy(transaction, &serde_json::to_string(&now)?)?;
     }

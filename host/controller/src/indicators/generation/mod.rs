@@ -14,7 +14,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use anyhow::Context;
-use threatsieve_blacklist::{Blacklist, Compiled, Refused, Role, Timestamp};
+use threatsieve_blacklist::{Blacklist, Compiled, RejectedValue, Role, Timestamp};
 use threatsieve_runner::MemoryFile;
 
 use self::content::{Content, Made};
@@ -82,7 +82,8 @@ pub(crate) fn build(store: &mut Store, config: &Config, now: Timestamp) -> anyho
         history::renew(&transaction, now)?;
     }
     let rules = serde_json::to_string(&settings.rules)?;
-    let made_of = MadeOf { settings: &settings.made_with, rules: &rules, next_expiry: made.next_expiry };
+    let made_of =
+        MadeOf { settings: &settings.made_with, rules: &rules, next_expiry: made.next_expiry };
     let written = files.written(&file);
     let digest = blacklist.digest().to_vec();
     let entries = blacklist.entries(Role::Block);
@@ -97,7 +98,11 @@ pub(crate) fn build(store: &mut Store, config: &Config, now: Timestamp) -> anyho
 }
 
 /// Has stored lines matched again if the policy lets in more than that of the last round.
-pub(crate) fn follow_policy(store: &mut Store, config: &Config, now: Timestamp) -> anyhow::Result<()> {
+pub(crate) fn follow_policy(
+    store: &mut Store,
+    config: &Config,
+    now: Timestamp,
+) -> anyhow::Result<()> {
     let transaction = store.write()?;
     let loosened = ledger::take_policy(&transaction, config)?;
     if loosened.more_counts {
@@ -127,13 +132,18 @@ pub(crate) fn whole(
     );
     store.build_again()?;
     match build(store, config, now)? {
-        Built::Held(why) => Err(error.context(format!("and the one made in its place is held back: {why}"))),
+        Built::Held(why) => {
+            Err(error.context(format!("and the one made in its place is held back: {why}")))
+        }
         Built::New { .. } | Built::Unchanged => active(store, config),
     }
 }
 
 /// The blacklist in use; `None` before the first one.
-pub(crate) fn active(store: &Store, config: &Config) -> anyhow::Result<Option<Blacklist<MemoryFile>>> {
+pub(crate) fn active(
+    store: &Store,
+    config: &Config,
+) -> anyhow::Result<Option<Blacklist<MemoryFile>>> {
     let in_use = store.generation_in_use()?;
     in_use.map(|in_use| open(&Files::new(&config.state), &in_use.file)).transpose()
 }
@@ -185,7 +195,7 @@ fn write_blacklist(
 fn replace_refused(
     transaction: &Transaction<'_>,
     feeds: &BTreeMap<String, i64>,
-    refused: Vec<Refused>,
+    refused: Vec<RejectedValue>,
 ) -> anyhow::Result<()> {
     let mut by_feed: BTreeMap<i64, Vec<Rejection>> = BTreeMap::new();
     for one in refused {

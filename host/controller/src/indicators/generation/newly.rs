@@ -104,8 +104,10 @@ impl Content<'_> {
             return Ok(Newly { counts: was_built, is_allowed: was_built });
         };
         let now = Rules::of(self.config);
-        let mut newly =
-            Newly { counts: now.let_in_more_than(before) || reading.allowance_ended(), is_allowed: false };
+        let mut newly = Newly {
+            counts: now.let_in_more_than(before) || reading.allowance_ended(),
+            is_allowed: false,
+        };
         for (name, role) in self.feeds() {
             let Some(feed) = feed_number(self.transaction, name)? else { continue };
             match role {

@@ -72,7 +72,8 @@ pub(crate) fn config(state: PathBuf) -> Config {
 impl Bench {
     pub(super) fn new() -> Bench {
         let folder = tempfile::tempdir().unwrap();
-        let (store, config) = (Store::open(folder.path()).unwrap(), config(folder.path().to_owned()));
+        let (store, config) =
+            (Store::open(folder.path()).unwrap(), config(folder.path().to_owned()));
         Bench { folder, store, config, now: NOW }
     }
 
@@ -83,7 +84,10 @@ impl Bench {
     /// A whole list.
     fn list(&mut self, feed: &str, values: &[&str]) {
         let lines = values.iter().map(|text| {
-            Indicator::new(IndicatorId::Line(1), vec![Value::from_list(text, UrlMode::Exact).unwrap()])
+            Indicator::new(
+                IndicatorId::Line(1),
+                vec![Value::from_list(text, UrlMode::Exact).unwrap()],
+            )
         });
         let feed = self.feed(feed).clone();
         deliver(&mut self.store, &feed, Delivered::Whole, lines.collect());
@@ -155,7 +159,8 @@ fn matching(blacklist: &Blacklist<MemoryFile>, values: &[&str]) -> Vec<String> {
     let mut hits: Vec<Hit> = Vec::new();
     guest.check(batch.as_bytes(), &mut Scratch::default(), &mut hits).unwrap();
     hits.retain(|hit| hit.allowed_by.is_none());
-    let mut matching: Vec<_> = hits.iter().map(|hit| values[hit.observable as usize].to_owned()).collect();
+    let mut matching: Vec<_> =
+        hits.iter().map(|hit| values[hit.observable as usize].to_owned()).collect();
     matching.dedup();
     matching
 }
@@ -182,7 +187,11 @@ fn a_value_stays_while_any_feed_vouches_for_it() {
 fn the_same_state_gives_the_same_bytes() {
     let indicators: Vec<_> = (0..500)
         .map(|number| {
-            stix(&format!("indicator--{number}"), 1, &[&format!("n{number}.example"), "shared.example"])
+            stix(
+                &format!("indicator--{number}"),
+                1,
+                &[&format!("n{number}.example"), "shared.example"],
+            )
         })
         .collect();
     let bytes: Vec<_> = [false, true]
@@ -222,11 +231,16 @@ fn what_newly_counts_makes_stored_lines_due_and_nothing_else_does() {
     bench.part("b", vec![stix("indicator--1", 2, &["one.example", "two.example"])]);
     bench.build();
     let until = "SELECT until FROM history";
-    assert_eq!(bench.store.connection().query_row(until, [], |row| row.get::<_, i64>(0)).unwrap(), 100);
+    assert_eq!(
+        bench.store.connection().query_row(until, [], |row| row.get::<_, i64>(0)).unwrap(),
+        100
+    );
     assert!(bench.is_due());
     // Another title and a removal are nothing new.
-    let titled =
-        Indicator { name: Some("x".into()), ..stix("indicator--1", 3, &["one.example", "two.example"]) };
+    let titled = Indicator {
+        name: Some("x".into()),
+        ..stix("indicator--1", 3, &["one.example", "two.example"])
+    };
     bench.part("b", vec![titled]);
     bench.list("a", &["new.example"]);
     assert!(!bench.builds_due());
@@ -296,8 +310,10 @@ fn a_wider_window_is_new() {
 #[test]
 fn what_is_over_leaves_once_no_line_can_match_it() {
     let mut bench = Bench::new();
-    let ending =
-        Indicator { valid_until: Some(Timestamp(NOW.0 + DAY_MICROS)), ..stix("i", 1, &["ending.example"]) };
+    let ending = Indicator {
+        valid_until: Some(Timestamp(NOW.0 + DAY_MICROS)),
+        ..stix("i", 1, &["ending.example"])
+    };
     bench.part("a", vec![ending, stix("j", 1, &["staying.example"])]);
     bench.config.blacklist.max_shrink = 0.0;
     let values = ["ending.example", "staying.example"];
@@ -359,7 +375,8 @@ fn what_is_allowed_later_loses_its_flags() {
     ];
     for (number, (entry_type, entry, observable)) in flags.iter().enumerate() {
         let connection = bench.store.connection();
-        let sql = "INSERT INTO events (id, file, offset, line, uid, raw) VALUES (?1, 1, ?1, 1, ?1, '')";
+        let sql =
+            "INSERT INTO events (id, file, offset, line, uid, raw) VALUES (?1, 1, ?1, 1, ?1, '')";
         connection.execute(sql, [number as i64]).unwrap();
         let sql = "INSERT INTO matches (event, feed, indicator, entry_type, entry, observable, field, how, \
                    generation, found, historic) VALUES (?1, 'a', ?3, ?2, ?3, ?4, 'f', 'exact', 1, 1, 0)";
@@ -374,7 +391,8 @@ fn what_is_allowed_later_loses_its_flags() {
     bench.list("b", &["other.example", "good.example"]);
     bench.build();
     assert_eq!(retracted(&bench), [3]);
-    bench.list("b", &["other.example", "good.example", "www.good.example", "http://good.example/x"]);
+    bench
+        .list("b", &["other.example", "good.example", "www.good.example", "http://good.example/x"]);
     bench.build();
     assert_eq!(retracted(&bench), [1, 2, 3]);
     let sql = "SELECT body FROM outbox_records ORDER BY id LIMIT 1";

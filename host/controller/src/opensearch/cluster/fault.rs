@@ -44,7 +44,8 @@ impl Fault {
 }
 
 fn listed(hosts: &[Silent]) -> String {
-    let each: Vec<String> = hosts.iter().map(|silent| format!("{} ({})", silent.host, silent.why)).collect();
+    let each: Vec<String> =
+        hosts.iter().map(|silent| format!("{} ({})", silent.host, silent.why)).collect();
     each.join(", ")
 }
 

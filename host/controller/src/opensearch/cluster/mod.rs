@@ -26,7 +26,8 @@ use crate::config;
 use crate::network::{NO_AUTHORITIES, Secrets, auth_header, http_client, read_body, tls_config};
 
 /// A server with too much on its hands says so (429): how long it is left alone before each further attempt.
-const BUSY: [Duration; 3] = [Duration::from_secs(1), Duration::from_secs(2), Duration::from_secs(4)];
+const BUSY: [Duration; 3] =
+    [Duration::from_secs(1), Duration::from_secs(2), Duration::from_secs(4)];
 
 /// What is sent, and what it is sent for.
 #[derive(Debug, Clone)]
@@ -155,18 +156,25 @@ impl Cluster {
         match self.ask_within(&request, self.connect_timeout).await {
             Ok((host, answer)) => {
                 let root: Option<Root> = serde_json::from_value(answer).ok();
-                let (cluster, version) = root.map_or((None, None), |root| (root.cluster_name, root.version));
+                let (cluster, version) =
+                    root.map_or((None, None), |root| (root.cluster_name, root.version));
                 Ok(Server { host, cluster, version: version.and_then(|version| version.number) })
             }
             // Whoever may push need not be allowed to see this.
-            Err(Fault::Denied { host, status: 403, .. }) => Ok(Server { host, cluster: None, version: None }),
+            Err(Fault::Denied { host, status: 403, .. }) => {
+                Ok(Server { host, cluster: None, version: None })
+            }
             Err(fault) => Err(fault),
         }
     }
 
     /// Sends a request to the host that answered last, or else to the others in turn.
-    pub(crate) async fn ask<T: for<'de> Deserialize<'de>>(&self, request: &Request) -> Result<T, Fault> {
-        let (host, answer) = self.ask_within(request, self.timeout.saturating_add(request.more_time)).await?;
+    pub(crate) async fn ask<T: for<'de> Deserialize<'de>>(
+        &self,
+        request: &Request,
+    ) -> Result<T, Fault> {
+        let (host, answer) =
+            self.ask_within(request, self.timeout.saturating_add(request.more_time)).await?;
         serde_json::from_value(answer).map_err(|error| Fault::Unfit {
             host,
             what: request.what,
@@ -174,7 +182,11 @@ impl Cluster {
         })
     }
 
-    async fn ask_within(&self, request: &Request, limit: Duration) -> Result<(String, Json), Fault> {
+    async fn ask_within(
+        &self,
+        request: &Request,
+        limit: Duration,
+    ) -> Result<(String, Json), Fault> {
         for wait in BUSY.into_iter().filter(|wait| *wait <= limit) {
             match self.ask_hosts(request, limit).await {
                 Err(Fault::Answer { status: 429, .. }) => tokio::time::sleep(wait).await,
@@ -199,12 +211,18 @@ impl Cluster {
     }
 
     /// The answer of one host, or [`Fault::Unreachable`] where another one may do better.
-    async fn try_once(&self, host: &str, request: &Request, limit: Duration) -> Result<Json, Fault> {
+    async fn try_once(
+        &self,
+        host: &str,
+        request: &Request,
+        limit: Duration,
+    ) -> Result<Json, Fault> {
         let silent = |why: String| {
             let why = self.secrets.redact(&why);
             Fault::Unreachable(vec![Silent { host: host.to_owned(), why }])
         };
-        let mut response = self.send(request, limit).await.map_err(|error| silent(why(&error, limit)))?;
+        let mut response =
+            self.send(request, limit).await.map_err(|error| silent(why(&error, limit)))?;
         let status = response.status().as_u16();
         let body = read_body(&mut response, request.max_answer_bytes).await;
         let Some(body) = body.map_err(|error| silent(why(&error, limit)))? else {

@@ -93,7 +93,8 @@ async fn who_is_busy_is_asked_again() {
 #[tokio::test]
 async fn what_the_server_says_is_told_apart() {
     let refused = json!({ "error": { "type": "threatsieve_refused", "kind": "shrunk", "reason": "10 of 100" }, "status": 409 });
-    let fault_of = async |status: u16, body: Json| fault(&Web::start(move |_| answer(status, &body))).await;
+    let fault_of =
+        async |status: u16, body: Json| fault(&Web::start(move |_| answer(status, &body))).await;
     let one = fault_of(409, refused).await;
     assert!(
         matches!(&one, Fault::Refused { kind, reason, .. } if kind == "shrunk" && reason == "10 of 100"),
@@ -113,7 +114,8 @@ async fn what_the_server_says_is_told_apart() {
     )
     .await;
     assert!(
-        one.to_string().contains("403: security_exception: no permissions for [x]; docs/security.md"),
+        one.to_string()
+            .contains("403: security_exception: no permissions for [x]; docs/security.md"),
         "{one}"
     );
     let one = fault_of(404, json!({ "error": { "reason": "gone" } })).await;
@@ -128,17 +130,24 @@ async fn what_the_server_says_is_told_apart() {
 async fn an_answer_without_end_is_not_read() {
     let declared = Web::start(|_| Reply { missing_bytes: 1 << 40, ..Reply::new(200, "{}") });
     let undeclared = Web::start(|_| Reply { is_endless: true, ..Reply::new(200, "{") });
-    let chunked = Web::start(|_| Reply { is_chunked: true, is_endless: true, ..Reply::new(200, "{") });
+    let chunked =
+        Web::start(|_| Reply { is_chunked: true, is_endless: true, ..Reply::new(200, "{") });
     for web in [declared, undeclared, chunked] {
         let one = fault(&web).await;
-        assert!(matches!(&one, Fault::Unfit { got, .. } if got == "more than 33554432 bytes"), "{one}");
+        assert!(
+            matches!(&one, Fault::Unfit { got, .. } if got == "more than 33554432 bytes"),
+            "{one}"
+        );
     }
 }
 
 #[tokio::test]
 async fn an_answer_in_chunks_is_read() {
     let web = Web::start(|ask| Reply { is_chunked: true, ..root(ask) });
-    assert_eq!(cluster(&settings(&[&web.url])).connect().await.unwrap().cluster.as_deref(), Some("logs"));
+    assert_eq!(
+        cluster(&settings(&[&web.url])).connect().await.unwrap().cluster.as_deref(),
+        Some("logs")
+    );
 }
 
 #[tokio::test]
@@ -157,7 +166,8 @@ async fn credentials_are_sent_and_never_shown() {
     for (auth, sent, secret) in
         [(basic, "Basic dTpodW50ZXIy", "hunter2"), (key, "ApiKey aHVudGVyMg==", "aHVudGVyMg==")]
     {
-        let echo = |ask: &Ask| Reply::new(400, format!("{} {}", ask.headers["authorization"], "hunter2"));
+        let echo =
+            |ask: &Ask| Reply::new(400, format!("{} {}", ask.headers["authorization"], "hunter2"));
         let web = Web::start(echo);
         let settings = config::OpenSearch { auth, ..settings(&[&web.url]) };
         let text = cluster(&settings).connect().await.unwrap_err().to_string();

@@ -4,7 +4,8 @@ use anyhow::{Context, ensure};
 use serde_json::{Map, Value as Json, json};
 
 /// The component template, as the plugin carries it.
-pub(crate) const TEMPLATE: &str = include_str!("../../../../../plugin-descriptors/component-template.json");
+pub(crate) const TEMPLATE: &str =
+    include_str!("../../../../../plugin-descriptors/component-template.json");
 /// Its name in a cluster.
 pub(crate) const TEMPLATE_NAME: &str = "threatsieve";
 /// Where the processor puts its flag unless it is told otherwise.

@@ -58,14 +58,20 @@ pub(super) fn judge(expected: &Expected, mapping: &Json, settings: &Json) -> Vec
     if !walk.refused.is_empty() {
         walk.findings.push(Finding {
             is_problem: true,
-            what: format!("it is strict, and lacks {}: it refuses flagged events", walk.refused.join(", ")),
+            what: format!(
+                "it is strict, and lacks {}: it refuses flagged events",
+                walk.refused.join(", ")
+            ),
             remedy: template.clone(),
         });
     }
     if !walk.stored.is_empty() {
         walk.findings.push(Finding {
             is_problem: false,
-            what: format!("it stores {} without indexing: no search finds them", walk.stored.join(", ")),
+            what: format!(
+                "it stores {} without indexing: no search finds them",
+                walk.stored.join(", ")
+            ),
             remedy: template.clone(),
         });
     }
@@ -156,7 +162,9 @@ impl Walk {
         if is_object {
             self.findings.push(Finding {
                 is_problem: true,
-                what: format!("{path} is an object, expected a {wanted}: it refuses flagged events"),
+                what: format!(
+                    "{path} is an object, expected a {wanted}: it refuses flagged events"
+                ),
                 remedy: target_remedy(path),
             });
             return;
@@ -177,7 +185,9 @@ impl Walk {
 /// How to get out of the way of somebody else's field.
 fn target_remedy(path: &str) -> String {
     let option = match path {
-        _ if path == "threat" || path.starts_with("threat.") => "give the processor another `target_field`",
+        _ if path == "threat" || path.starts_with("threat.") => {
+            "give the processor another `target_field`"
+        }
         _ if path == "threatsieve" || path.starts_with("threatsieve.") => "rename that field",
         _ => "give the processor another `flag_field`, or none (\"\")",
     };
@@ -237,7 +247,11 @@ fn is_forgiving(kind: &str) -> bool {
 /// Fields that a mapping has, as its limit counts them: objects, fields, and fields of fields.
 fn count(properties: Option<&Map<String, Json>>) -> u64 {
     let fields = properties.into_iter().flat_map(Map::values);
-    fields.map(|field| 1 + count(field["properties"].as_object()) + count(field["fields"].as_object())).sum()
+    fields
+        .map(|field| {
+            1 + count(field["properties"].as_object()) + count(field["fields"].as_object())
+        })
+        .sum()
 }
 
 /// The same of what will be added by itself: of a text, a `text` field with a `keyword` field in it.

@@ -59,12 +59,17 @@ pub(crate) async fn check(
     Ok(judged)
 }
 
-async fn indices(cluster: &Cluster, patterns: &[String], expected: &Expected) -> Result<Vec<Judged>, Fault> {
+async fn indices(
+    cluster: &Cluster,
+    patterns: &[String],
+    expected: &Expected,
+) -> Result<Vec<Judged>, Fault> {
     let all = ["*".to_owned()];
     let named = if patterns.is_empty() { &all } else { patterns };
     let named: Vec<&str> = named.iter().map(String::as_str).collect();
     let place = IndicesGetMappingParts::Index(&named).url();
-    let request = Request::get(place, "the indices' mappings").query("expand_wildcards", "open").large();
+    let request =
+        Request::get(place, "the indices' mappings").query("expand_wildcards", "open").large();
     let mappings: BTreeMap<String, Json> = cluster.ask(&request).await?;
     let place = IndicesGetSettingsParts::Index(&named).url();
     let request = Request::get(place, "the indices' settings")
@@ -93,7 +98,8 @@ async fn templates(
     for template in all["index_templates"].as_array().into_iter().flatten().take(MAX_TEMPLATES) {
         let name = template["name"].as_str().context("an index template without a name")?;
         let theirs = &template["index_template"]["index_patterns"];
-        let theirs: Vec<&str> = theirs.as_array().into_iter().flatten().filter_map(Json::as_str).collect();
+        let theirs: Vec<&str> =
+            theirs.as_array().into_iter().flatten().filter_map(Json::as_str).collect();
         let is_meant = |theirs: &&str| {
             !theirs.starts_with('.')
                 && (patterns.is_empty() || patterns.iter().any(|ours| may_meet(ours, theirs)))
@@ -104,7 +110,8 @@ async fn templates(
         let simulate = IndicesSimulateTemplateParts::Name(name).url();
         let simulate = Request::new(Method::Post, simulate, "what an index template comes to");
         let made: Json = cluster.ask(&simulate).await?;
-        let (mappings, settings) = (&made["template"]["mappings"], flat(&made["template"]["settings"]));
+        let (mappings, settings) =
+            (&made["template"]["mappings"], flat(&made["template"]["settings"]));
         let findings = judge(expected, mappings, &settings);
         judged.push(Judged { kind: "index template", name: name.to_owned(), findings });
     }
@@ -155,7 +162,8 @@ fn flat(settings: &Json) -> Json {
 pub(crate) async fn put_template(cluster: &Cluster) -> anyhow::Result<()> {
     let template: Json = serde_json::from_str(TEMPLATE).context("the component template")?;
     let place = ClusterPutComponentTemplateParts::Name(TEMPLATE_NAME).url();
-    let request = Request::new(Method::Put, place, "the component template's receipt").json(&template);
+    let request =
+        Request::new(Method::Put, place, "the component template's receipt").json(&template);
     let _: Json = cluster.ask(&request).await?;
     Ok(())
 }

@@ -42,12 +42,13 @@ pub(crate) async fn node_plugins(cluster: &Cluster) -> Result<Vec<NodePlugin>, F
         name: String,
         version: String,
     }
-    let filter =
-        ["name", "version", "roles", "plugins.name", "plugins.version"].map(|key| format!("nodes.*.{key}"));
+    let filter = ["name", "version", "roles", "plugins.name", "plugins.version"]
+        .map(|key| format!("nodes.*.{key}"));
     let place = NodesInfoParts::Metric(&["plugins"]).url();
     let request = Request::get(place, "the nodes' plugins").query("filter_path", filter.join(","));
     let answer: Answer = cluster.ask(&request).await?;
-    let ingest = answer.nodes.into_values().filter(|node| node.roles.iter().any(|role| role == "ingest"));
+    let ingest =
+        answer.nodes.into_values().filter(|node| node.roles.iter().any(|role| role == "ingest"));
     let ours = |plugins: Vec<Plugin>| plugins.into_iter().find(|plugin| plugin.name == PLUGIN);
     let node = |node: Node| NodePlugin {
         name: node.name,
@@ -61,7 +62,11 @@ pub(crate) async fn node_plugins(cluster: &Cluster) -> Result<Vec<NodePlugin>, F
 pub(crate) fn node_findings(nodes: &[NodePlugin]) -> Vec<Finding> {
     let mut findings = Vec::new();
     let named = |without: bool| -> Vec<&str> {
-        nodes.iter().filter(|node| node.plugin.is_none() == without).map(|node| node.name.as_str()).collect()
+        nodes
+            .iter()
+            .filter(|node| node.plugin.is_none() == without)
+            .map(|node| node.name.as_str())
+            .collect()
     };
     if nodes.is_empty() {
         findings.push(Finding {
@@ -88,12 +93,15 @@ pub(crate) fn node_findings(nodes: &[NodePlugin]) -> Vec<Finding> {
         }
     }
     if versions.len() > 1 {
-        let each: Vec<String> =
-            versions.iter().map(|(version, names)| format!("{version} on {}", names.join(", "))).collect();
+        let each: Vec<String> = versions
+            .iter()
+            .map(|(version, names)| format!("{version} on {}", names.join(", ")))
+            .collect();
         findings.push(Finding {
             is_problem: false,
             what: format!("the plugin's versions differ: {}", each.join("; ")),
-            remedy: "finish the upgrade: until then, new features may be missing on some nodes".to_owned(),
+            remedy: "finish the upgrade: until then, new features may be missing on some nodes"
+                .to_owned(),
         });
     }
     findings

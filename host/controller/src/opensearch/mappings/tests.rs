@@ -42,10 +42,16 @@ fn strict_mappings_are_problems_with_what_they_lack() {
     let inner = json!({ "threat": { "dynamic": "strict" } });
     assert_eq!(
         of(&inner),
-        [(true, "it is strict, and lacks threat.enrichments: it refuses flagged events".to_owned())]
+        [(
+            true,
+            "it is strict, and lacks threat.enrichments: it refuses flagged events".to_owned()
+        )]
     );
     let stored = found(&json!({ "dynamic": false }), &Json::Null);
-    assert!(!stored[0].0 && stored[0].1.contains("stores indicator, threat, threatsieve"), "{stored:?}");
+    assert!(
+        !stored[0].0 && stored[0].1.contains("stores indicator, threat, threatsieve"),
+        "{stored:?}"
+    );
 }
 
 #[test]
@@ -60,7 +66,10 @@ fn clashing_fields_are_problems() {
             json!({ "threat": { "properties": { "enrichments": { "type": "text" } } } }),
             "threat.enrichments is a text, expected an object",
         ),
-        (json!({ "indicator": { "type": "boolean" } }), "indicator is of type boolean, expected keyword"),
+        (
+            json!({ "indicator": { "type": "boolean" } }),
+            "indicator is of type boolean, expected keyword",
+        ),
         (
             json!({ "indicator": { "type": "alias", "path": "x" } }),
             "indicator is of type alias, expected keyword",
@@ -78,7 +87,8 @@ fn clashing_fields_are_problems() {
         let found = of(&properties);
         assert!(found.len() == 1 && found[0].0 && found[0].1.starts_with(what), "{found:?}");
     }
-    let object = of(&json!({ "threat": { "properties": { "enrichments": { "type": "object" } } } }));
+    let object =
+        of(&json!({ "threat": { "properties": { "enrichments": { "type": "object" } } } }));
     assert!(!object[0].0 && object[0].1.starts_with("threat.enrichments is an object, not nested"));
 }
 
@@ -89,7 +99,8 @@ fn malformed_values_may_be_forgiven() {
     assert_eq!(of(&properties).len(), 1);
     assert_eq!(found(&json!({ "properties": properties }), &lenient), []);
     assert_eq!(of(&json!({ "indicator": { "type": "long", "ignore_malformed": true } })), []);
-    let strict = json!({ "properties": { "indicator": { "type": "long", "ignore_malformed": false } } });
+    let strict =
+        json!({ "properties": { "indicator": { "type": "long", "ignore_malformed": false } } });
     assert_eq!(found(&strict, &lenient).len(), 1);
 }
 
@@ -105,7 +116,8 @@ fn the_limit_of_fields_counts_as_the_server_does() {
     };
     let text = of(&properties, 920);
     assert!(text[0].0 && text[0].1.starts_with("it has 900 of at most 920 fields"), "{text:?}");
-    let more: u64 = text[0].1.split("up to ").nth(1).unwrap().split(' ').next().unwrap().parse().unwrap();
+    let more: u64 =
+        text[0].1.split("up to ").nth(1).unwrap().split(' ').next().unwrap().parse().unwrap();
     assert_eq!(of(&properties, 900 + more), []);
     assert_eq!(of(&properties, 899 + more).len(), 1);
     // An object, its field, and that field's field: three.
@@ -120,8 +132,9 @@ fn the_limit_of_fields_counts_as_the_server_does() {
 #[test]
 fn the_flag_may_be_elsewhere_or_nowhere() {
     let strict = json!({ "dynamic": "strict" });
-    let lacks =
-        |flag: &str| judge(&Expected::new("office", flag).unwrap(), &strict, &Json::Null)[0].what.clone();
+    let lacks = |flag: &str| {
+        judge(&Expected::new("office", flag).unwrap(), &strict, &Json::Null)[0].what.clone()
+    };
     assert!(lacks("").contains("lacks threat, threatsieve:"));
     assert!(lacks("labels.bad").contains("lacks labels, threat, threatsieve:"));
     Expected::new("office", "labels..bad").unwrap_err();

@@ -110,7 +110,8 @@ pub(crate) struct How {
 
 impl How {
     fn on(&self, request: Request) -> Request {
-        let request = if self.allow_shrink { request.query("allow_shrink", "true") } else { request };
+        let request =
+            if self.allow_shrink { request.query("allow_shrink", "true") } else { request };
         waiting(request, self.node_timeout)
     }
 }
@@ -202,7 +203,9 @@ async fn begin(cluster: &Cluster, outgoing: &Outgoing, bytes: u64) -> Result<Upl
 /// All of it, in parts of so many bytes but the last.
 fn parts(bytes: &Bytes, part_bytes: u64) -> impl Iterator<Item = Bytes> {
     let size = usize::try_from(part_bytes).unwrap_or(usize::MAX);
-    (0..bytes.len()).step_by(size).map(move |at| bytes.slice(at..bytes.len().min(at.saturating_add(size))))
+    (0..bytes.len())
+        .step_by(size)
+        .map(move |at| bytes.slice(at..bytes.len().min(at.saturating_add(size))))
 }
 
 /// Has all nodes go back to the generation before, or to this one.
@@ -213,7 +216,8 @@ pub(crate) async fn roll_back(
     node_timeout: Duration,
 ) -> Result<Switched, Fault> {
     let what = "the nodes of the blacklist that was rolled back";
-    let mut request = waiting(Request::new(Method::Post, place(name, &["_rollback"]), what), node_timeout);
+    let mut request =
+        waiting(Request::new(Method::Post, place(name, &["_rollback"]), what), node_timeout);
     if let Some(generation) = generation {
         request = request.query("generation", generation.to_string());
     }

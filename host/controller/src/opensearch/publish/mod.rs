@@ -69,7 +69,8 @@ impl Outgoing {
     async fn read(&self) -> anyhow::Result<Bytes> {
         let path = self.path.clone();
         let reading = tokio::task::spawn_blocking(move || open_blacklist(&path, None));
-        let read = reading.await.context("the blacklist's reading broke down; please report this")?;
+        let read =
+            reading.await.context("the blacklist's reading broke down; please report this")?;
         let blacklist = read.map_err(|failure| failure.error)?;
         ensure!(
             (blacklist.name(), blacklist.digest().as_slice()) == (&self.name, &self.digest),
@@ -133,7 +134,11 @@ impl Push {
         let is_same = self.last.is_of(self.outgoing.generation, &self.outgoing.digest);
         let kind = self.last.refused.as_ref().filter(|_| is_same && !self.is_asked_for)?;
         let reason = self.last.error.clone().unwrap_or_default();
-        Some(PushReport { kind: Some(kind.clone()), reason: Some(reason), ..self.report(Outcome::Refused) })
+        Some(PushReport {
+            kind: Some(kind.clone()),
+            reason: Some(reason),
+            ..self.report(Outcome::Refused)
+        })
     }
 
     async fn try_run(&self) -> anyhow::Result<PushReport> {
@@ -144,15 +149,19 @@ impl Push {
         if has == Some(&self.outgoing.wanted()) {
             return Ok(self.seen(&loaded));
         }
-        let was_taken =
-            self.last.taken.is_some() && self.last.is_of(self.outgoing.generation, &self.outgoing.digest);
+        let was_taken = self.last.taken.is_some()
+            && self.last.is_of(self.outgoing.generation, &self.outgoing.digest);
         if let (Some(has), true, false) = (has, was_taken, self.is_asked_for) {
             let reason = format!(
                 "the cluster took it, and serves generation {} since; the next generation is pushed as ever, and `threatsieve push --renumber` makes one of the same content",
                 has.generation
             );
             let nodes = nodes(&loaded, &self.outgoing.name);
-            return Ok(PushReport { reason: Some(reason), nodes, ..self.report(Outcome::RolledBack) });
+            return Ok(PushReport {
+                reason: Some(reason),
+                nodes,
+                ..self.report(Outcome::RolledBack)
+            });
         }
         let bytes = self.outgoing.read().await?;
         let (how, sent) = (self.how(), bytes.len() as u64);
@@ -173,8 +182,9 @@ impl Push {
     /// The cluster has it already: who serves it?
     fn seen(&self, loaded: &Loaded) -> PushReport {
         let nodes = nodes(loaded, &self.outgoing.name);
-        let serves =
-            |node: &NodeAnswer| node.state == "serving" && node.generation == Some(self.outgoing.generation);
+        let serves = |node: &NodeAnswer| {
+            node.state == "serving" && node.generation == Some(self.outgoing.generation)
+        };
         let is_everywhere = !nodes.is_empty() && nodes.iter().all(serves);
         let outcome = if is_everywhere { Outcome::Acknowledged } else { Outcome::Waiting };
         PushReport { nodes, ..self.report(outcome) }
@@ -189,15 +199,27 @@ impl Push {
     }
 
     /// Notes in the state what came of it.
-    pub(crate) fn record(&self, store: &Store, report: &PushReport, now: Timestamp) -> anyhow::Result<()> {
+    pub(crate) fn record(
+        &self,
+        store: &Store,
+        report: &PushReport,
+        now: Timestamp,
+    ) -> anyhow::Result<()> {
         let (generation, digest) = (self.outgoing.generation, &self.outgoing.digest);
-        let before =
-            if self.last.is_of(generation, digest) { self.last.clone() } else { LastPush::default() };
+        let before = if self.last.is_of(generation, digest) {
+            self.last.clone()
+        } else {
+            LastPush::default()
+        };
         let unchecked = report.unchecked();
         let newly_unchecked = self.last.newly_unchecked(&unchecked);
         let of_this = LastPush {
             // Nodes that were not asked keep their counts.
-            unchecked: if unchecked.is_empty() { self.last.unchecked.clone() } else { Some(unchecked) },
+            unchecked: if unchecked.is_empty() {
+                self.last.unchecked.clone()
+            } else {
+                Some(unchecked)
+            },
             newly_unchecked,
             generation: Some(generation),
             digest: Some(digest.clone()),

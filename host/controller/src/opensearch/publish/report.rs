@@ -62,7 +62,9 @@ impl PushReport {
         match self.outcome {
             Outcome::Refused | Outcome::Failed => true,
             // Those that are loading are given their time.
-            Outcome::Waiting => self.nodes.iter().any(|node| !matches!(&*node.state, "serving" | "loading")),
+            Outcome::Waiting => {
+                self.nodes.iter().any(|node| !matches!(&*node.state, "serving" | "loading"))
+            }
             Outcome::Acknowledged | Outcome::RolledBack => false,
         }
     }
@@ -78,12 +80,14 @@ impl PushReport {
         let reason = escape_controls(self.reason.as_deref().unwrap_or_default());
         match self.outcome {
             Outcome::Acknowledged => {
-                let nodes = counted(self.nodes.len() as u64, "ingest node serves", "ingest nodes serve");
+                let nodes =
+                    counted(self.nodes.len() as u64, "ingest node serves", "ingest nodes serve");
                 format!("{nodes} it")
             }
             Outcome::Waiting => {
-                let serves =
-                    |node: &&NodeAnswer| node.state == "serving" && node.generation == Some(self.generation);
+                let serves = |node: &&NodeAnswer| {
+                    node.state == "serving" && node.generation == Some(self.generation)
+                };
                 let serving = self.nodes.iter().filter(serves).count() as u64;
                 format!(
                     "{} of {} serve it; the others are looked at again in the next round",
@@ -133,7 +137,8 @@ pub(crate) fn nodes(loaded: &Loaded, name: &str) -> Vec<NodeAnswer> {
     let ingest = loaded.nodes.values().filter(|node| node.is_ingest());
     let answer = |node: &Node| {
         let of_name = node.blacklists.get(name).cloned().unwrap_or_default();
-        let unchecked = node.blacklists.get(name).map(|blacklist| blacklist.unchecked.values().sum());
+        let unchecked =
+            node.blacklists.get(name).map(|blacklist| blacklist.unchecked.values().sum());
         NodeAnswer {
             name: node.name.clone(),
             generation: of_name.generation,
@@ -154,14 +159,16 @@ pub(crate) fn nodes_text(nodes: &[NodeAnswer]) -> String {
     if nodes.is_empty() {
         return String::new();
     }
-    let number = |number: Option<u64>| number.map_or_else(|| "-".to_owned(), |number| number.to_string());
+    let number =
+        |number: Option<u64>| number.map_or_else(|| "-".to_owned(), |number| number.to_string());
     let rows: Vec<[String; 6]> = nodes
         .iter()
         .map(|node| {
             let reason = node.reason.as_deref().unwrap_or_default();
             let plugin = node.plugin.as_deref().unwrap_or("-");
             let (generation, millis) = (number(node.generation), number(node.took_ms));
-            let texts = [&node.name, &generation, &node.state, &millis, plugin, reason].map(escape_controls);
+            let texts = [&node.name, &generation, &node.state, &millis, plugin, reason]
+                .map(escape_controls);
             texts.map(std::borrow::Cow::into_owned)
         })
         .collect();

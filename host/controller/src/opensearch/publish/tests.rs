@@ -35,7 +35,8 @@ impl World {
     fn new() -> World {
         let folder = tempfile::tempdir().unwrap();
         let store = Store::open(folder.path()).unwrap();
-        let remembered = Arc::new(Mutex::new(Remembered { state: "serving", ..Remembered::default() }));
+        let remembered =
+            Arc::new(Mutex::new(Remembered { state: "serving", ..Remembered::default() }));
         let shared = Arc::clone(&remembered);
         let web = Web::start(move |ask| respond(ask, &mut shared.lock().unwrap()));
         World { folder, store, remembered, web }
@@ -77,15 +78,22 @@ impl World {
 fn respond(ask: &Ask, remembered: &mut Remembered) -> Reply {
     let answer = |status: u16, body: Json| Reply::new(status, body.to_string());
     let node = |generation: Option<u64>, state: &str| json!({ "name": "n1", "version": "0.1.0", "roles": ["ingest"], "generation": generation, "state": state, "reason": null, "took_ms": 7 });
-    let path =
-        ask.path.split('?').next().unwrap().trim_start_matches("/_plugins/_threatsieve/blacklist/default");
+    let path = ask
+        .path
+        .split('?')
+        .next()
+        .unwrap()
+        .trim_start_matches("/_plugins/_threatsieve/blacklist/default");
     match (ask.method.as_str(), path) {
         (_, "/") => answer(200, json!({ "cluster_name": "logs" })),
         ("GET", "") => {
             let wanted = remembered.wanted.as_ref();
             let mut blacklists = serde_json::Map::new();
             if let Some((generation, digest)) = wanted {
-                blacklists.insert("default".into(), json!({ "generation": generation, "digest": digest }));
+                blacklists.insert(
+                    "default".into(),
+                    json!({ "generation": generation, "digest": digest }),
+                );
             }
             let state = node(wanted.map(|wanted| wanted.0), remembered.state);
             let node = json!({ "name": "n1", "version": "0.1.0", "roles": ["ingest"], "blacklists": { "default": state } });
@@ -102,7 +110,8 @@ fn respond(ask: &Ask, remembered: &mut Remembered) -> Reply {
             }
             let body = if ask.method == "PUT" { &ask.body } else { &remembered.parts };
             let blacklist = threatsieve_blacklist::Blacklist::open(body.as_slice(), None).unwrap();
-            let digest: String = blacklist.digest().iter().map(|byte| format!("{byte:02x}")).collect();
+            let digest: String =
+                blacklist.digest().iter().map(|byte| format!("{byte:02x}")).collect();
             let generation = blacklist.generation();
             let nodes = json!({ "a": node(Some(generation), remembered.state) });
             let is_served = remembered.state == "serving";
@@ -145,7 +154,10 @@ async fn a_generation_is_sent_once_and_the_nodes_are_looked_at_again() {
     assert!(report.outcome == Outcome::Waiting && report.is_trouble());
     // A cluster that lost everything gets it again.
     *world.remembered() = Remembered { state: "serving", ..Remembered::default() };
-    assert_eq!((world.push(&first, false).await.outcome, world.pushes()), (Outcome::Acknowledged, 2));
+    assert_eq!(
+        (world.push(&first, false).await.outcome, world.pushes()),
+        (Outcome::Acknowledged, 2)
+    );
 }
 
 #[tokio::test]
@@ -224,7 +236,10 @@ async fn a_rollback_there_stands_until_the_next_generation() {
     world.push(&second, false).await;
     world.remembered().wanted = Some((1, first.digest_text()));
     let report = world.push(&second, false).await;
-    assert_eq!((report.outcome, report.is_trouble(), world.pushes()), (Outcome::RolledBack, false, 1));
+    assert_eq!(
+        (report.outcome, report.is_trouble(), world.pushes()),
+        (Outcome::RolledBack, false, 1)
+    );
     assert!(report.summary().contains("serves generation 1 since"), "{}", report.summary());
     assert_eq!(world.push(&third, false).await.outcome, Outcome::Acknowledged);
     world.remembered().wanted = Some((1, first.digest_text()));

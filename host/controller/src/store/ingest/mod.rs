@@ -77,7 +77,12 @@ impl Store {
             feed_id,
             now,
             collected: Collected::default(),
-            canaries: feed.hold.canaries.iter().map(|text| Canary::new(text, feed.url_mode)).collect(),
+            canaries: feed
+                .hold
+                .canaries
+                .iter()
+                .map(|text| Canary::new(text, feed.url_mode))
+                .collect(),
             rejections: Vec::new(),
             rejected: 0,
             ahead: 0,
@@ -110,7 +115,9 @@ impl Ingest<'_> {
             self.note_future(id, indicator.modified);
         }
         match std::mem::replace(&mut indicator.id, IndicatorId::Line(0)) {
-            IndicatorId::Stix(id) => self.delivery.collected.put(&id, modified, &Statement::of(indicator)),
+            IndicatorId::Stix(id) => {
+                self.delivery.collected.put(&id, modified, &Statement::of(indicator))
+            }
             IndicatorId::Line(_) => {
                 for value in std::mem::take(&mut indicator.values) {
                     let id = value.to_string();
@@ -133,7 +140,7 @@ impl Ingest<'_> {
     fn note_future(&mut self, id: &str, modified: Option<Timestamp>) {
         if let Some(modified) = modified.filter(|&at| !self.delivery.is_credible(at)) {
             let (modified, now) =
-                (threatsieve_flag::moment(modified), threatsieve_flag::moment(self.delivery.now));
+                (threatsieve_flag::rfc3339(modified), threatsieve_flag::rfc3339(self.delivery.now));
             self.reject(Rejection {
                 id: id.to_owned(),
                 value: modified.clone(),
