@@ -60,7 +60,7 @@ fn describe_setting(setting: &Setting, text: &mut String) {
         "| `{}` | {} | {default} | `{}` | {types}{} |",
         setting.key,
         setting.kind.name(),
-        setting.example,
+        setting.example(),
         setting.meaning()
     );
 }

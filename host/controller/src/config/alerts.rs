@@ -10,10 +10,8 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use super::definition::Table;
-use super::kinds::{
-    DURATION, Describe, FilePath, Kind, MAIL_ADDRESS, Plain, TableOf, TlpLevel, integer, list,
-    non_empty_list,
-};
+use super::kinds::{DURATION, Describe, FilePath, Kind, MAIL_ADDRESS, Plain, TlpLevel, integer};
+use super::nested::{TableOf, list, non_empty_list};
 use super::reader::{Place, Reader};
 use super::smtp::{Smtp, SmtpSettings, smtp};
 

@@ -4,7 +4,8 @@ use std::path::PathBuf;
 
 use threatsieve_blacklist::{Policy, Tlp};
 
-use super::kinds::{BOOLEAN, FilePath, SHARE, TEXT, TlpLevel, integer, list};
+use super::kinds::{BOOLEAN, FilePath, SHARE, TEXT, TlpLevel, integer};
+use super::nested::list;
 use super::reader::Reader;
 
 settings! {

@@ -9,8 +9,7 @@ pub(crate) struct Setting {
     /// The type and the range.
     pub(crate) kind: &'static dyn Describe,
     pub(crate) presence: Presence,
-    /// A value, in TOML.
-    pub(crate) example: &'static str,
+    pub(super) example: &'static str,
     /// The description, in Markdown.
     pub(super) meaning: &'static str,
     /// The values of the table's key `type` to which the setting belongs; empty for all.
@@ -20,6 +19,12 @@ pub(crate) struct Setting {
 }
 
 impl Setting {
+    /// A value, in TOML.
+    pub(crate) fn example(&self) -> String {
+        // `stringify` breaks long values into lines.
+        self.example.split_whitespace().collect::<Vec<_>>().join(" ")
+    }
+
     /// The description, in Markdown.
     pub(crate) fn meaning(&self) -> &'static str {
         // A line of a doc comment starts with the space after its slashes.

@@ -12,9 +12,9 @@ use super::credentials::{
     Auth, ClientCertificate, Header, basic, check_encrypted, check_one_way, client_certificate,
 };
 use super::kinds::{
-    BOOLEAN, DURATION, FilePath, HttpUrl, Plain, SHARE, TEXT, TableOf, TlpLevel, Words, integer,
-    list,
+    BOOLEAN, DURATION, FilePath, HttpUrl, Plain, SHARE, TEXT, TlpLevel, Words, integer,
 };
+use super::nested::{TableOf, list};
 use super::reader::{Field, Reader};
 use super::secret::SecretPlace;
 

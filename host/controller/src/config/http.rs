@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use url::Url;
 
-use super::kinds::{BOOLEAN, DURATION, FilePath, HttpUrl, Plain, SIZE, integer, list, non_empty};
+use super::kinds::{BOOLEAN, DURATION, FilePath, HttpUrl, Plain, SIZE, integer, non_empty};
+use super::nested::list;
 
 settings! {
     /// Limits of every request to a feed, and its way out of this machine.

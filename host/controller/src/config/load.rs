@@ -10,8 +10,9 @@ use super::alerts::{AlertSettings, alerts};
 use super::blacklist::{Matching, policy};
 use super::definition::Table;
 use super::feed::{FeedSettings, feeds};
-use super::kinds::{FilePath, TableOf, TablesOf};
+use super::kinds::FilePath;
 use super::logs::{LogSettings, logs};
+use super::nested::{TableOf, TablesOf};
 use super::opensearch::{OpenSearchSettings, opensearch};
 use super::output::{OutputSettings, output};
 use super::problem::{Problem, render};
@@ -80,9 +81,7 @@ fields! {
         #[setting(
             TableOf(&AlertSettings::TABLE),
             optional,
-            example = {
-                from = "threatsieve@example.org", recipients = ["soc@example.org"], folder = "mails"
-            }
+            example = { from = "ts@example.org", recipients = ["soc@example.org"], folder = "mails" }
         )]
         alerts: Option<Reader<'a>>,
 

@@ -8,9 +8,8 @@ use toml::Spanned;
 use toml::de::DeValue;
 
 use super::feed::check_unique;
-use super::kinds::{
-    DURATION, Describe, FilePath, Kind, TEXT, list, non_empty_list, one_of, or_problem,
-};
+use super::kinds::{DURATION, Describe, FilePath, Kind, TEXT, one_of, or_problem};
+use super::nested::{list, non_empty_list};
 use super::reader::{Place, Reader};
 use crate::sources::PathPattern;
 

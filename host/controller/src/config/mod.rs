@@ -16,9 +16,9 @@
 //!
 //! - `settings!` makes a struct of values: for tables where each value is checked by itself.
 //! - `fields!` makes a struct of [`reader::Field`]s, each a value with its place in the file: for
-//!   tables whose settings depend on each other. A function beside it does these checks and makes
+//!   tables whose settings depend on each other. A function next to it does these checks and makes
 //!   the struct that the rest of the program sees.
-//! - A *kind* ([`kinds`]) is a type with its range and unit, its name in the reference, and what a
+//! - A *kind* ([`kinds`], [`nested`]) is a type with its range and unit, its name in the reference, and what a
 //!   message expects.
 //! - A [`reader::Reader`] is one TOML table. It knows the table's definition: it reports unknown
 //!   keys with the nearest known one, fills in defaults, and reports what is missing.
@@ -43,6 +43,7 @@ mod http;
 mod kinds;
 mod load;
 mod logs;
+mod nested;
 mod opensearch;
 mod output;
 mod problem;

@@ -9,8 +9,9 @@ use url::Url;
 use super::credentials::{
     Auth, ClientCertificate, basic, check_encrypted, check_one_way, client_certificate,
 };
-use super::kinds::{BOOLEAN, DURATION, FilePath, HttpUrl, SIZE, TEXT, list, non_empty_list};
+use super::kinds::{BOOLEAN, DURATION, FilePath, HttpUrl, SIZE, TEXT};
 use super::load::parse;
+use super::nested::{list, non_empty_list};
 use super::reader::{Field, Reader};
 use super::secret::SecretPlace;
 use super::{Config, ConfigError, Secret};

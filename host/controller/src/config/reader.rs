@@ -176,7 +176,7 @@ impl<'a> Reader<'a> {
                 "expected {}, got nothing (for example {} = {})",
                 setting.kind.expected(),
                 setting.key,
-                setting.example
+                setting.example()
             )),
             Presence::Optional => {}
             Presence::Default(value) => {

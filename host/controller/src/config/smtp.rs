@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use super::Secret;
 use super::credentials::basic;
-use super::kinds::{BOOLEAN, DURATION, FilePath, TEXT, Words, integer, list};
+use super::kinds::{BOOLEAN, DURATION, FilePath, TEXT, Words, integer};
+use super::nested::list;
 use super::reader::Reader;
 use super::secret::SecretPlace;
 

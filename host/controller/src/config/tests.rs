@@ -28,7 +28,7 @@ fn a_state_alone_has_defaults_for_everything_else() {
 #[test]
 fn every_default_and_example_is_toml() {
     for setting in tables().iter().flat_map(|table| table.settings) {
-        assert!(toml::de::DeValue::parse(setting.example).is_ok(), "{}", setting.key);
+        assert!(toml::de::DeValue::parse(&setting.example()).is_ok(), "{}", setting.key);
         if let Presence::Default(value) = setting.presence {
             assert!(toml::de::DeValue::parse(value).is_ok(), "{}", setting.key);
         }
