@@ -81,7 +81,9 @@ fields! {
         #[setting(
             TableOf(&AlertSettings::TABLE),
             optional,
-            example = { from = "ts@example.org", recipients = ["soc@example.org"], folder = "mails" }
+            example = {
+                from = "ts@example.org", recipients = ["soc@example.org"], folder = "mails"
+            }
         )]
         alerts: Option<Reader<'a>>,
 
