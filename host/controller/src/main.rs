@@ -63,6 +63,7 @@ fn main() -> ExitCode {
             ConfigVerb::Check { config, offline } => {
                 commands::check_config(&config.path(), offline)
             }
+            ConfigVerb::Init { file } => commands::init_config(file.as_deref()),
             ConfigVerb::Show { config } => commands::show_config(&config.path()),
         },
         Verb::Reference => commands::write_reference(),

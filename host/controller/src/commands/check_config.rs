@@ -1,4 +1,4 @@
-//! What the configuration says, and whether what it names can be reached; nothing is changed.
+//! A check of the configuration and of the servers that it names. Nothing is changed.
 
 use std::fmt::Write as _;
 use std::path::Path;
@@ -14,7 +14,8 @@ use crate::output::Sink;
 use crate::status::probe;
 use crate::text::escape_controls;
 
-/// Says whether the configuration holds and what a round would work on; unless `offline`, also connects to every feed, the mail server and the cluster.
+/// Reports the problems of the configuration, or what a round would work on. Unless `offline`, also
+/// connects to every feed, the mail server and the cluster.
 pub(crate) fn check_config(path: &Path, offline: bool) -> Result<Exit, Failure> {
     let Some(loaded) = loaded(path)? else { return Ok(Exit::Usage) };
     let mut out = Sink::stdout()?;
@@ -51,7 +52,7 @@ pub(crate) fn check_config(path: &Path, offline: bool) -> Result<Exit, Failure> 
 
 fn report(path: &Path, config: &Config) -> String {
     let shown = |path: &Path| escape_controls(&path.display().to_string()).into_owned();
-    let mut text = format!("{}: holds\nstate   {}\n", shown(path), shown(&config.state));
+    let mut text = format!("{}: valid\nstate   {}\n", shown(path), shown(&config.state));
     for feed in &config.feeds {
         let origin = match &feed.origin {
             Origin::Taxii(taxii) => format!("TAXII 2.1 at {}", shown_url(&taxii.url)),

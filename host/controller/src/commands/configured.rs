@@ -1,4 +1,4 @@
-//! The configured state, as the verbs open it.
+//! The configuration and the state, as commands open them.
 
 use std::fs::File;
 use std::io::Write as _;
@@ -17,7 +17,8 @@ use crate::output::note;
 use crate::store::private;
 use crate::text::{counted, escape_controls};
 
-/// Loads a configuration; problems come as they are, each with its place in the file, and give `None`.
+/// Loads a configuration. Prints its problems, each with its place in the file, and returns `None`
+/// if there are any.
 pub(super) fn loaded(path: &Path) -> Result<Option<Loaded>, Failure> {
     match load(path) {
         Ok(loaded) => {
@@ -25,7 +26,7 @@ pub(super) fn loaded(path: &Path) -> Result<Option<Loaded>, Failure> {
             Ok(Some(loaded))
         }
         Err(ConfigError::Wrong { text, count }) => {
-            // It is made escape_controls line by line already. Nobody is left to tell when standard error is closed.
+            // The lines have no control characters. If standard error is closed, nobody reads them.
             let found = counted(count as u64, "problem", "problems");
             let _ = writeln!(
                 std::io::stderr().lock(),
@@ -38,29 +39,30 @@ pub(super) fn loaded(path: &Path) -> Result<Option<Loaded>, Failure> {
     }
 }
 
-/// The moment that a verb works at.
+/// The current time.
 pub(super) fn now() -> Timestamp {
     Timestamp(jiff::Timestamp::now().as_microsecond())
 }
 
-/// What polls feeds and sends mail. Several threads: while one takes a delivery into the state, others go on fetching.
+/// The threads that poll feeds and send mail. One can store a delivery while the other fetches.
 pub(super) fn network_runtime() -> anyhow::Result<Runtime> {
     let mut builder = Builder::new_multi_thread();
-    builder.worker_threads(2).enable_all().build().context("no thread is to be had for the network")
+    builder.worker_threads(2).enable_all().build().context("cannot start network threads")
 }
 
-/// Held while rounds are done on a state, so that two never overlap; given back when it is dropped, or with the process.
+/// The lock of a state, so that rounds never overlap. Released when dropped, or when the process
+/// ends.
 ///
-/// The state's folder itself is locked: a lock on a file in it is lost when somebody deletes the file. The
-/// file `lock` is locked as well, since some network file systems lock no folders, and so that `fuser`
-/// shows who holds it.
+/// The folder itself is locked, since a lock on a file is lost when somebody deletes the file. The
+/// file `lock` is locked as well: some network file systems cannot lock folders, and `fuser` shows
+/// which process holds it.
 pub(super) struct RoundLock {
     #[expect(dead_code, reason = "held, not used")]
     held: [File; 2],
 }
 
 impl RoundLock {
-    /// Takes the lock of a state's folder, or gives `None` when another process has it.
+    /// Takes the lock of a state's folder; returns `None` if another process has it.
     pub(super) fn take(state: &Path) -> anyhow::Result<Option<RoundLock>> {
         let path = state.join("lock");
         let open = || {
@@ -69,15 +71,14 @@ impl RoundLock {
             options.create(true).truncate(false).write(true).mode(private::FILE_MODE);
             Ok::<_, std::io::Error>([File::open(state)?, options.open(&path)?])
         };
-        let held =
-            open().with_context(|| format!("{}: the lock cannot be opened", path.display()))?;
+        let held = open().with_context(|| format!("{}: cannot open the lock", path.display()))?;
         let [folder, file] =
             held.each_ref().map(|file| flock(file, FlockOperation::NonBlockingLockExclusive));
         match (folder, file) {
             (Err(Errno::WOULDBLOCK), _) | (_, Err(Errno::WOULDBLOCK)) => Ok(None),
             (_, Ok(())) => Ok(Some(RoundLock { held })),
             (_, Err(error)) => {
-                Err(error).with_context(|| format!("{}: the lock cannot be taken", path.display()))
+                Err(error).with_context(|| format!("{}: cannot take the lock", path.display()))
             }
         }
     }

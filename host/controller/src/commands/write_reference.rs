@@ -1,11 +1,11 @@
-//! The reference of settings and commands, made from what the program itself goes by.
+//! The reference of settings and commands, made from their definitions.
 
 use std::fmt::Write as _;
 
 use clap::CommandFactory as _;
 
 use crate::cli::Cli;
-use crate::config::settings::{Default, TABLES};
+use crate::config::{Presence, Setting, tables};
 use crate::exit::{Exit, Failure};
 use crate::output::Sink;
 
@@ -15,30 +15,27 @@ pub(crate) fn write_reference() -> Result<Exit, Failure> {
     Ok(Exit::Done)
 }
 
+const SETTINGS: &str = "\
+# Reference
+
+Made from the program by `threatsieve reference > docs/reference.md`.
+
+## Settings
+
+A duration is more than 0 and at most ten years: `90s`, `15m`, `1h 30m`, `90d`. A size is more than
+0 bytes: `200MB`, `1GiB`. A secret is `{ env = \"NAME\" }` or `{ file = \"PATH\" }`.
+TLP levels are CLEAR, GREEN, AMBER, AMBER+STRICT and RED.
+`threatsieve config init` writes a first file.
+";
+
 fn reference() -> String {
-    let mut text = String::from(
-        "# Reference\n\nMade from the program by `threatsieve reference > docs/reference.md`.\n\n## Settings\n\n\
-         Durations are written `90s`, `15m`, `1h 30m`, `90d`; sizes `200MB`, `1GiB`. A secret is `{ env = \"NAME\" }` or `{ file = \"PATH\" }`.\n\
-         TLP levels are CLEAR, GREEN, AMBER, AMBER+STRICT and RED.\n",
-    );
-    for table in TABLES {
+    let mut text = String::from(SETTINGS);
+    for table in tables() {
         let heading = if table.heading.is_empty() { "Top level" } else { table.heading };
-        _ = write!(
-            text,
-            "\n### {heading}\n\n{}\n\n| key | type | default | example | meaning |\n|---|---|---|---|---|\n",
-            table.meaning
-        );
+        _ = write!(text, "\n### {heading}\n\n{}\n\n", table.meaning());
+        text.push_str("| key | type | default | example | meaning |\n|---|---|---|---|---|\n");
         for setting in table.settings {
-            let default = match setting.default {
-                Default::Required => "required".to_owned(),
-                Default::Absent => "none".to_owned(),
-                Default::Is(value) => format!("`{value}`"),
-            };
-            _ = writeln!(
-                text,
-                "| `{}` | {} | {default} | `{}` | {} |",
-                setting.key, setting.kind, setting.example, setting.meaning
-            );
+            describe_setting(setting, &mut text);
         }
     }
     text.push_str("\n## Commands\n");
@@ -46,6 +43,26 @@ fn reference() -> String {
     command.build();
     describe(&mut command, &mut text);
     text
+}
+
+fn describe_setting(setting: &Setting, text: &mut String) {
+    let default = match setting.presence {
+        Presence::Required => "required".to_owned(),
+        Presence::Optional => "none".to_owned(),
+        Presence::Default(value) => format!("`{value}`"),
+    };
+    let types = match setting.only {
+        [] => String::new(),
+        only => format!("{}: ", only.join(", ")),
+    };
+    _ = writeln!(
+        text,
+        "| `{}` | {} | {default} | `{}` | {types}{} |",
+        setting.key,
+        setting.kind.name(),
+        setting.example(),
+        setting.meaning()
+    );
 }
 
 fn describe(command: &mut clap::Command, text: &mut String) {

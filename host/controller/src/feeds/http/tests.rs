@@ -19,6 +19,7 @@ pub(in crate::feeds) fn limits() -> Http {
         proxy: None,
         ca_files: Vec::new(),
         user_agent: "threatsieve/test".to_owned(),
+        allow_plain_http: false,
     }
 }
 

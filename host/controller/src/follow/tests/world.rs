@@ -259,6 +259,7 @@ fn config(folder: &Path) -> Config {
             proxy: None,
             ca_files: Vec::new(),
             user_agent: String::new(),
+            allow_plain_http: false,
         },
         feeds: Vec::new(),
         blacklist: BlacklistConfig {

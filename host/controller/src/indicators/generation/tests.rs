@@ -41,6 +41,7 @@ pub(crate) fn config(state: PathBuf) -> Config {
             proxy: None,
             ca_files: Vec::new(),
             user_agent: String::new(),
+            allow_plain_http: false,
         },
         feeds: vec![feed("a"), feed("b")],
         blacklist: BlacklistConfig {
