@@ -18,8 +18,8 @@
 //! - `fields!` makes a struct of [`reader::Field`]s, each a value with its place in the file: for
 //!   tables whose settings depend on each other. A function next to it does these checks and makes
 //!   the struct that the rest of the program sees.
-//! - A *kind* ([`kinds`], [`nested`]) is a type with its range and unit, its name in the reference, and what a
-//!   message expects.
+//! - A *kind* ([`kinds`], [`nested`]) is a type with its range and unit, its name in the
+//!   reference, and what a message expects.
 //! - A [`reader::Reader`] is one TOML table. It knows the table's definition: it reports unknown
 //!   keys with the nearest known one, fills in defaults, and reports what is missing.
 //! - A [`problem::Problem`] is noted, not returned, so that one run reports all of them.
