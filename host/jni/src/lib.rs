@@ -1,4 +1,4 @@
-//! The native library of the ingest plugin: what `org.threatsieve.opensearch.Native` declares, over the runner.
+//! The native library of the ingest plugin: what `org.threatsieve.core.matcher.Native` declares, over the runner.
 //!
 //! # Parts
 //!

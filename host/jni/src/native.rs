@@ -1,5 +1,5 @@
-//! The functions that `org.threatsieve.opensearch.Native` declares: arguments converted, one call, its result converted. What they do and what
-//! is in their JSON is told there.
+//! The functions that `org.threatsieve.core.matcher.Native` declares. Each converts its arguments,
+//! makes one call, and converts the result. Their JSON is described there.
 //!
 //! Nothing unwinds into the JVM: a panic is caught and becomes a `NativeException` like any other [`Failure`].
 
@@ -24,8 +24,8 @@ use crate::node::Node;
 use crate::nodes;
 use crate::options::{CheckOptions, NodeOptions};
 
-/// Raised with every change of what Java and this library say to each other.
-const CONTRACT: jint = 1;
+/// The number of the contract between Java and this library. Raised with every change of it.
+const CONTRACT: jint = 2;
 /// Bytes of a buffer that are kept for the thread's next call.
 const KEPT_BYTES: usize = 1 << 20;
 /// Bytes of options at most: names of 256 fields, and more than enough.
@@ -43,13 +43,13 @@ thread_local! {
 }
 
 /// `contract()`.
-#[jni_mangle("org.threatsieve.opensearch.Native")]
+#[jni_mangle("org.threatsieve.core.matcher.Native")]
 pub extern "system" fn contract<'local>(_env: EnvUnowned<'local>, _class: JClass<'local>) -> jint {
     CONTRACT
 }
 
 /// `open(byte[])`.
-#[jni_mangle("org.threatsieve.opensearch.Native")]
+#[jni_mangle("org.threatsieve.core.matcher.Native")]
 pub extern "system" fn open<'local>(
     mut env: EnvUnowned<'local>,
     _class: JClass<'local>,
@@ -65,7 +65,7 @@ pub extern "system" fn open<'local>(
 }
 
 /// `close(long)`.
-#[jni_mangle("org.threatsieve.opensearch.Native")]
+#[jni_mangle("org.threatsieve.core.matcher.Native")]
 pub extern "system" fn close<'local>(mut env: EnvUnowned<'local>, _class: JClass<'local>, handle: jlong) {
     env.with_env(|_| {
         nodes::close(handle);
@@ -75,7 +75,7 @@ pub extern "system" fn close<'local>(mut env: EnvUnowned<'local>, _class: JClass
 }
 
 /// `inspect(long, String)`.
-#[jni_mangle("org.threatsieve.opensearch.Native")]
+#[jni_mangle("org.threatsieve.core.matcher.Native")]
 pub extern "system" fn inspect<'local>(
     mut env: EnvUnowned<'local>,
     _class: JClass<'local>,
@@ -91,7 +91,7 @@ pub extern "system" fn inspect<'local>(
 }
 
 /// `load(long, String, String)`.
-#[jni_mangle("org.threatsieve.opensearch.Native")]
+#[jni_mangle("org.threatsieve.core.matcher.Native")]
 pub extern "system" fn load<'local>(
     mut env: EnvUnowned<'local>,
     _class: JClass<'local>,
@@ -107,7 +107,7 @@ pub extern "system" fn load<'local>(
 }
 
 /// `unload(long, String)`.
-#[jni_mangle("org.threatsieve.opensearch.Native")]
+#[jni_mangle("org.threatsieve.core.matcher.Native")]
 pub extern "system" fn unload<'local>(
     mut env: EnvUnowned<'local>,
     _class: JClass<'local>,
@@ -122,7 +122,7 @@ pub extern "system" fn unload<'local>(
 }
 
 /// `status(long)`.
-#[jni_mangle("org.threatsieve.opensearch.Native")]
+#[jni_mangle("org.threatsieve.core.matcher.Native")]
 pub extern "system" fn status<'local>(
     mut env: EnvUnowned<'local>,
     _class: JClass<'local>,
@@ -136,7 +136,7 @@ pub extern "system" fn status<'local>(
 }
 
 /// `check(long, String, byte[], byte[], int, int, int[], byte[], int, int)`.
-#[jni_mangle("org.threatsieve.opensearch.Native")]
+#[jni_mangle("org.threatsieve.core.matcher.Native")]
 pub extern "system" fn check<'local>(
     mut env: EnvUnowned<'local>,
     _class: JClass<'local>,
@@ -172,7 +172,7 @@ pub extern "system" fn check<'local>(
 }
 
 /// `checkLines(long, String, byte[], byte[], int, int)`.
-#[jni_mangle("org.threatsieve.opensearch.Native")]
+#[jni_mangle("org.threatsieve.core.matcher.Native")]
 pub extern "system" fn check_lines<'local>(
     mut env: EnvUnowned<'local>,
     _class: JClass<'local>,
@@ -305,7 +305,7 @@ fn throw(env: &mut Env<'_>, failure: &Failure) -> jni::errors::Result<()> {
 fn throw_typed(env: &mut Env<'_>, failure: &Failure) -> jni::errors::Result<()> {
     let kind = env.new_string(failure.kind.name())?;
     let message = env.new_string(&failure.message)?;
-    let class = jni_str!("org/threatsieve/opensearch/NativeException");
+    let class = jni_str!("org/threatsieve/core/matcher/NativeException");
     let constructor = jni_sig!((kind: java.lang.String, message: java.lang.String) -> void);
     throw_new(env, class, constructor, &[(&kind).into(), (&message).into()])
 }

@@ -20,6 +20,8 @@ const MAX_FIELDS: usize = 256;
 const DEADLINE_MS: std::ops::RangeInclusive<u64> = 8..=600_000;
 /// Memory of an instance, in bytes: 16 MiB, twice the largest batch, to what 32-bit memories leave beside a blacklist.
 const INSTANCE_MEMORY_BYTES: std::ops::RangeInclusive<u64> = 16 << 20..=1 << 30;
+/// Options that a thread keeps. A pipeline seldom has more processors; each takes a few kilobytes.
+const KNOWN_OPTIONS: usize = 8;
 /// Idle instances.
 const INSTANCES: std::ops::RangeInclusive<u64> = 1..=1024;
 
@@ -144,18 +146,22 @@ impl CheckOptions {
         })
     }
 
-    /// Those same options; a thread reads them once, and again when another processor's come between.
+    /// Reads options, unless this thread has read the same text lately (docs/decisions/0008).
     pub(crate) fn cached(json: &[u8]) -> Result<Rc<CheckOptions>, Failure> {
         thread_local! {
-            static LAST: RefCell<Option<(Vec<u8>, Rc<CheckOptions>)>> = const { RefCell::new(None) };
+            static KNOWN: RefCell<Vec<(Vec<u8>, Rc<CheckOptions>)>> = const { RefCell::new(Vec::new()) };
         }
-        LAST.with_borrow_mut(|last| match last {
-            Some((known, options)) if known == json => Ok(Rc::clone(options)),
-            _ => {
-                let options = Rc::new(CheckOptions::read(json)?);
-                *last = Some((json.to_vec(), Rc::clone(&options)));
-                Ok(options)
+        KNOWN.with_borrow_mut(|known| {
+            // The options of the last call come first.
+            match known.iter().position(|(text, _)| text == json) {
+                Some(at) => known[..=at].rotate_right(1),
+                None => {
+                    let options = Rc::new(CheckOptions::read(json)?);
+                    known.truncate(KNOWN_OPTIONS - 1);
+                    known.insert(0, (json.to_vec(), options));
+                }
             }
+            Ok(Rc::clone(&known[0].1))
         })
     }
 }
