@@ -28,12 +28,19 @@ final class Changes {
     /** The number of times that the pause doubles. */
     private static final int DOUBLINGS = 6;
 
+    /** Sleeps, like {@link Thread#sleep}. */
+    interface Sleeper {
+        void sleep(long millis) throws InterruptedException;
+    }
+
     private final Pointers pointers;
     private final Store store;
+    private final Sleeper sleeper;
 
-    Changes(Pointers pointers, Store store) {
+    Changes(Pointers pointers, Store store, Sleeper sleeper) {
         this.pointers = pointers;
         this.store = store;
+        this.sleeper = sleeper;
     }
 
     /**
@@ -112,13 +119,13 @@ final class Changes {
     }
 
     /** Waits before every attempt but the first, for a random time, so that rivals do not collide. */
-    static void pause(String name, int attempt) {
+    void pause(String name, int attempt) {
         if (attempt == 0) {
             return;
         }
         long longest = PAUSE_MILLIS << Math.min(attempt, DOUBLINGS);
         try {
-            Thread.sleep(ThreadLocalRandom.current().nextLong(longest));
+            sleeper.sleep(ThreadLocalRandom.current().nextLong(longest));
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();
             throw contended(name);

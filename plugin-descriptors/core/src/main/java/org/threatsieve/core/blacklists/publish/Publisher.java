@@ -61,7 +61,7 @@ public final class Publisher {
     ) {
         this.pointers = pointers;
         this.store = store;
-        this.changes = new Changes(pointers, store);
+        this.changes = new Changes(pointers, store, Thread::sleep);
         this.uploads = new Uploads(documents, store);
         this.sweep = new Sweep(pointers, documents, store);
         this.matcher = matcher;
@@ -186,7 +186,7 @@ public final class Publisher {
         try {
             Pointer current = changes.pointer(name);
             for (int attempt = 0; attempt < Changes.ATTEMPTS; attempt++) {
-                Changes.pause(name, attempt);
+                changes.pause(name, attempt);
                 History history = store.history(name);
                 boolean repeated = added.pointer().equals(current);
                 Manifest present = history.find(added.pointer());
@@ -298,7 +298,7 @@ public final class Publisher {
     ) throws IOException {
         Pointer current = changes.pointer(name);
         for (int attempt = 0; attempt < Changes.ATTEMPTS; attempt++) {
-            Changes.pause(name, attempt);
+            changes.pause(name, attempt);
             requireServed(name, current);
             History history = store.history(name);
             Manifest target = generation == null
@@ -382,7 +382,7 @@ public final class Publisher {
     public PendingChange delete(String name, Duration timeout, String user) throws IOException {
         Pointer current = changes.pointer(name);
         for (int attempt = 0; attempt < Changes.ATTEMPTS; attempt++) {
-            Changes.pause(name, attempt);
+            changes.pause(name, attempt);
             requireServed(name, current);
             History history = store.history(name);
             History after = history.deleted(new Attribution(store.now(), user));

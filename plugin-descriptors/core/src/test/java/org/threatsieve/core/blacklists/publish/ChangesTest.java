@@ -10,6 +10,7 @@ import static org.threatsieve.core.blacklists.Manifests.pushed;
 import static org.threatsieve.core.blacklists.publish.Refusals.refused;
 
 import java.io.IOException;
+import java.util.ArrayList;
 import java.util.List;
 
 import org.junit.jupiter.api.BeforeEach;
@@ -23,7 +24,8 @@ class ChangesTest {
     private final MemoryDocuments documents = new MemoryDocuments();
     private final MemoryPointers pointers = new MemoryPointers();
     private final Store store = new Store(documents, new TestClock());
-    private final Changes changes = new Changes(pointers, store);
+    private final List<Long> pauses = new ArrayList<>();
+    private final Changes changes = new Changes(pointers, store, pauses::add);
     private History history;
 
     @BeforeEach
@@ -120,6 +122,9 @@ class ChangesTest {
             () -> changes.record("office", each -> each.without(pushed(1)))
         );
         assertTrue(reason.contains("[office]"), reason);
+        assertEquals(Changes.ATTEMPTS - 1, pauses.size());
+        assertTrue(pauses.get(0) < 20, pauses.toString());
+        assertTrue(pauses.stream().allMatch(pause -> pause < 640), pauses.toString());
     }
 
     private long generations = 3;
