@@ -7,7 +7,7 @@ import java.util.Map;
 /**
  * The fields of the Elastic Common Schema (ECS) that hold observables, with their kinds. A processor
  * reads them unless its options name other fields. Names and kinds are those of the {@code log}
- * crate (host/log/src/fields.rs).
+ * crate (host/log/src/fields/known.rs).
  */
 public final class EcsFields {
     private static final Map<String, Kind> KINDS = kinds();
