@@ -34,8 +34,9 @@ bench: plugin ## measure against grep, ripgrep, grepcidr, wc, taxii2-client and 
 	@tests/prepare venv bench engines
 	$(PYTHON) -m tests.bench
 
-lint: ## formatting, clippy with warnings denied, dependencies (licences, bans, sources, advisories)
+lint: ## plain English, formatting, clippy with warnings denied, dependencies (licences, bans, sources, advisories)
 	@tests/prepare toolchain deny
+	@python3 -m tests.english
 	cargo fmt --all --check
 	cargo clippy --release --workspace --all-targets -- -D warnings
 	@tests/prepare check-dependencies

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from tests import engines, pushing
+from tests.engines import Refused
 from tests.pushing import ENDPOINT, built, event, generation, is_flagged, push, states, unchecked, wait_for_generation
 from tests.traffic import Traffic
 
@@ -39,8 +40,14 @@ def pushed(cluster, tmp_path):
 
 def settled(cluster: engines.Cluster) -> None:
     """Waits until every shard has its copies again, so that the next node may go."""
-    health = cluster[0].get("/_cluster/health?wait_for_status=green&wait_for_no_initializing_shards=true&timeout=60s")
-    assert not health["timed_out"], health
+    # Else a copy whose node left for good is not replaced for a minute.
+    cluster[0].put("/_all/_settings?expand_wildcards=all", {"index.unassigned.node_left.delayed_timeout": "0s"})
+    try:
+        cluster[0].get("/_cluster/health?wait_for_status=green&wait_for_no_initializing_shards=true&timeout=60s")
+    except Refused as error:
+        recoveries = cluster[0].get("/_recovery?active_only=true")
+        shards = [each for each in cluster[0].get("/_cat/shards?format=json") if each["state"] != "STARTED"]
+        raise AssertionError(f"{error}\nshards: {shards}\nrecoveries: {recoveries}") from None
 
 
 def test_a_push_to_any_node_reaches_all(cluster, tmp_path):

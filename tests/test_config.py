@@ -106,3 +106,35 @@ def test_the_reference_is_the_programs():
     printed = program.run("reference").stdout.decode()
     written = (program.ROOT / "docs/reference.md").read_text(encoding="utf-8")
     assert written == printed, "run: target/release/threatsieve reference > docs/reference.md"
+
+
+def switched_on(first: str) -> list[str]:
+    """The lines of a first file that hold settings and tables, those that are switched off among them."""
+    return [line.removeprefix("#") for line in first.splitlines() if line and not line.startswith("# ") and line != "#"]
+
+
+def test_the_first_file_holds_and_replaces_no_other(tmp_path):
+    printed, _ = check("init")
+    file = tmp_path / "threatsieve.toml"
+    _, err = check("init", file)
+    assert file.read_text(encoding="utf-8") == printed and f"config check --config {file}" in err
+    out, _ = check("check", "--config", file)
+    assert f"{file}: valid" in out and f"state   {tmp_path}/state" in out
+    file.write_text("state = 'mine'\n", encoding="utf-8")
+    _, err = check("init", file, expect=program.USAGE)
+    assert f"{file}: expected a new file, got one that exists" in err
+    assert file.read_text(encoding="utf-8") == "state = 'mine'\n"
+
+
+def test_every_setting_of_the_first_file_is_documented():
+    reference = (program.ROOT / "docs/reference.md").read_text(encoding="utf-8")
+    sections = dict(section.split("\n", 1) for section in reference.split("\n### "))
+    table, seen = "Top level", 0
+    for line in switched_on(check("init")[0]):
+        if line.startswith("["):
+            table = line
+            assert table in sections, line
+        else:
+            assert f"\n| `{line.split(' = ')[0]}` | " in sections[table], (table, line)
+            seen += 1
+    assert seen > 20

@@ -2,7 +2,9 @@
 
 import functools
 import json
+import re
 import subprocess
+from pathlib import Path
 
 from tests import program
 
@@ -76,3 +78,32 @@ def test_the_parsers_and_the_blacklist_know_no_runtime():
                 waiting += [package for package, kind in kinds if None in kind]
         reached = {names[package] for package in seen}
         assert not {name for name in reached if name == "tokio" or name.startswith("wasmtime")}, member
+
+
+CONTROLLER = program.ROOT / "host/controller/src"
+BELOW_THE_STORE = {"config", "network", "rejection", "seed", "sources", "store", "text"}
+"""Modules of the controller that store/ may use: they know nothing of it."""
+
+
+def product_sources(folder: Path) -> dict[Path, str]:
+    """The sources below a folder, without what only tests have."""
+    paths = [path for path in sorted(folder.rglob("*.rs")) if "tests" not in path.relative_to(folder).with_suffix("").parts]
+    paths = [path for path in paths if path.stem not in ("measure", "model_tests")]
+    return {path: path.read_text().partition("#[cfg(test)]\nmod tests")[0] for path in paths}
+
+
+def test_sql_is_in_the_store_alone():
+    calls = re.compile(r"rusqlite|\.(execute|execute_batch|query_row|query_map|prepare|prepare_cached)\(")
+    for path, text in product_sources(CONTROLLER).items():
+        if path.relative_to(CONTROLLER).parts[0] != "store":
+            found = [line.strip() for line in text.splitlines() if calls.search(line)]
+            assert not found, f"{path}: {found}"
+
+
+def test_the_store_uses_nothing_above_it():
+    for path, text in product_sources(CONTROLLER / "store").items():
+        used = set(re.findall(r"\bcrate::(\w+)", text))
+        assert used <= BELOW_THE_STORE, f"{path} uses {used - BELOW_THE_STORE}"
+    for path, text in product_sources(CONTROLLER).items():
+        module = path.relative_to(CONTROLLER).with_suffix("").parts[0]
+        assert "crate::store" not in text or module not in BELOW_THE_STORE - {"store"}, f"{path} uses the store"

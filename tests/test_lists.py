@@ -99,7 +99,7 @@ def test_stix_1_is_rejected_by_name():
 
 def test_a_wazuh_list_is_rejected_loudly():
     result = program.run("scan", "--list", case("wazuh-cdb", "f"), case("wazuh-cdb", "log"), expect=DAMAGED)
-    assert b"5 lines that are none" in result.stderr
+    assert b"5 rejected lines" in result.stderr
 
 
 # Lines, headers, encodings.
@@ -293,7 +293,7 @@ def test_poll_holds_a_doubtful_first_delivery_back(tmp_path):
     listed = program.write(tmp_path / "l.txt", "not a value", "nor this", "bad-one.top")
     config = configured(tmp_path, listed)
     result = program.run("poll", "--config", config, expect=DAMAGED)
-    assert b"held" in result.stdout and b"2 lines that are none" in result.stdout
+    assert b"held" in result.stdout and b"2 rejected lines" in result.stdout
     program.run("feeds", "--allow", "partner", "--config", config)
     program.run("poll", "--config", config)
     assert b"bad-one.top" in program.run("indicators", "--config", config).stdout

@@ -403,7 +403,7 @@ def test_a_feed_that_failed_under_a_wrong_clock_is_polled_under_the_right_one(de
 
 def test_what_is_kept_has_limits_that_status_shows(tmp_path):
     desk = Desk(tmp_path, '[retention]\nrejections = 3\nrounds = 2\ngenerations = 1\nmails = "1h"')
-    # More values than lines that are none: else the first delivery would be held back.
+    # More values than rejected lines: else the first delivery would be held back.
     good = [f"good{number}.example" for number in range(20)]
     program.write(desk.list, "evil.example", *good, *(f"no value {number}" for number in range(10)))
     desk.poll()

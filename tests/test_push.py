@@ -124,7 +124,7 @@ def test_a_suspiciously_small_one_is_refused(opensearch, tmp_path):
         opensearch.put("/_cluster/settings", {"persistent": {"threatsieve.max_shrink": None}})
     assert serving(opensearch, "small")["generation"] == 1
     assert push(opensearch, built(tmp_path, values(50), "small", 2), "small", **BINARY)["acknowledged"]
-    nothing = built(tmp_path, [], "small", 3)
+    nothing = built(tmp_path, [], "small", 3, "--may-be-empty")
     refused(lambda: push(opensearch, nothing, "small", **BINARY), "empty", 409)
     assert push(opensearch, nothing, "small", "allow_shrink=true", **BINARY)["acknowledged"]
 

@@ -212,7 +212,8 @@ def test_open_uploads_are_limited(opensearch, tmp_path, name):
                 opened.append(Upload(node, f"{name}-{number}", file))
         error = caught.value.body["error"]
         assert caught.value.status == 429 and error["kind"] == "limit" and f"{name} by anonymous" in error["reason"], error
-        assert len(opened) == 20
+        # Another test's may be among them.
+        assert error["reason"].startswith("20 uploads with "), error
     finally:
         for upload in opened:
             node.delete(upload.path)
@@ -269,7 +270,7 @@ def wanted(node: engines.Node) -> dict[str, str]:
 def test_large_pushes_leave_room_for_bulk_requests(opensearch_3, tmp_path, name):
     """30 MB and more, whole and in parts, on a heap of 512 MB, with bulk traffic going on."""
     node = opensearch_3
-    hosts = [EVIL, *(f"{number:064x}.example" for number in range(900_000))]
+    hosts = [EVIL, *(f"{number:060x}.example" for number in range(900_000))]
     files = [built(tmp_path, hosts, name, generation) for generation in (1, 2, 3, 4)]
     assert files[0].stat().st_size > 15 << 20, files[0].stat().st_size
     over, refusals, sent = threading.Event(), [], itertools.count()

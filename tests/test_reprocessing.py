@@ -318,20 +318,33 @@ def test_both_forms_of_the_target_are_kept(node):
     assert pushing.unchecked(one(node, twice, message_field="event.original", message_format="text")) == "malformed"
 
 
-def test_what_a_script_writes_goes_past_pipelines(node):
+def test_what_updates_in_a_bulk_request_write_goes_past_pipelines(node):
     """As docs/plugin.md says; the server's own way."""
     name = f"upsert-{next(NUMBERS)}"
     node.put(f"/_ingest/pipeline/{name}", pipeline())
     node.put(f"/{name}", {"settings": {"index.default_pipeline": name}})
     bad = event(url__domain="evil.example")
     script = {"source": "ctx._source.putAll(params.event)", "params": {"event": bad}}
-    node.post(f"/{name}/_update/scripted", {"scripted_upsert": True, "upsert": {}, "script": script})
-    node.post(f"/{name}/_update/plain", {"upsert": bad, "script": script})
-    node.put(f"/{name}/_doc/updated", event(url__domain="good.example"))
-    node.post(f"/{name}/_update/updated", {"doc": bad})
+    updates = {
+        "upsert": {"upsert": bad, "script": script},
+        "doc_as_upsert": {"doc": bad, "doc_as_upsert": True},
+        "scripted_upsert": {"scripted_upsert": True, "upsert": {}, "script": script},
+        "doc": {"doc": bad},
+        "script": {"script": script},
+    }
+    for way in ("_update", "_bulk"):
+        for update in ("doc", "script"):
+            node.put(f"/{name}/_doc/{way}-{update}", event(url__domain="good.example"))
+    for update, body in updates.items():
+        node.post(f"/{name}/_update/_update-{update}", body)
+    lines = [line for update, body in updates.items() for line in ({"update": {"_id": f"_bulk-{update}"}}, body)]
+    answer = node.post(f"/{name}/_bulk", "".join(json.dumps(line) + "\n" for line in lines).encode(), content_type="application/x-ndjson")
+    assert not answer["errors"], answer
     node.post(f"/{name}/_refresh")
-    plain, scripted, updated = node.documents(name)
-    assert pushing.is_flagged(plain) and scripted == bad and updated == bad
+    hits = node.post(f"/{name}/_search", {"size": 20})["hits"]["hits"]
+    past = {hit["_id"] for hit in hits if hit["_source"] == bad}
+    assert past == {"_bulk-scripted_upsert", "_bulk-doc", "_bulk-script"}
+    assert all(pushing.is_flagged(hit["_source"]) for hit in hits if hit["_id"] not in past) and len(hits) == 10
 
 
 def test_a_value_of_very_many_indicators_is_bounded(node, tmp_path):

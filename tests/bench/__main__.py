@@ -61,9 +61,14 @@ def shown(command: Command, ours: Command) -> list[str]:
     ]  # fmt: skip
 
 
-COMMANDS = """`make bench`: `threatsieve scan --count --blacklist BLACKLIST LOG`, `wc -l LOG`, and `grep -c -F -f LIST... LOG`, `rg -c -F -f LIST... LOG`,
-`grepcidr -c -f LIST LOG` in the C locale; the blacklist is built beforehand, the files are in memory. Each may take 10 minutes and 16 GB."""
-HEAD = ["command", "seconds, median", "fastest to slowest", "times ours", "peak MB", "lines counted"]
+COMMANDS = """`make bench` runs `threatsieve scan --count --blacklist BLACKLIST LOG`, `wc -l LOG`,
+`grep -c -F -f LIST... LOG`, `rg -c -F -f LIST... LOG` and `grepcidr -c -f LIST LOG`, in the C
+locale. The blacklist is built beforehand, and the files are in memory. Each command may take 10
+minutes and 16 GB."""
+HEAD = [
+    "command", "seconds, median", "fastest to slowest", "times threatsieve", "peak MB",
+    "lines counted",
+]  # fmt: skip
 
 
 def compared(commands: list[Command], ours: Command) -> str:
@@ -77,12 +82,14 @@ def scan(name: str, blacklist: Path, log: Path, *options: str) -> Command:
 
 
 def build_line(command: Command, summary: dict, target: Path, count: int) -> str:
-    """What building cost, and what of the blacklist goes into the matcher."""
+    """The cost of building, and the sections of the blacklist that the matcher reads."""
     size, matcher = target.stat().st_size, summary["bytes"]["matcher"]
     sections = [[name, f"{size:,}", f"{size / count:.2f}"] for name, size in summary["bytes"]["sections"].items()]
     return (
-        f"`threatsieve build` on one core: {command.median:.2f} s ({command.spread}), peak {command.peak_bytes / 1e6:,.0f} MB. {count:,} values; "
-        f"{matcher:,} bytes in the matcher, {matcher / count:.1f} a value; {size:,} in the file with all that is known of them, {size / count:.1f} a value.\n\n"
+        f"`threatsieve build` on one core: {command.median:.2f} s ({command.spread}), "
+        f"peak {command.peak_bytes / 1e6:,.0f} MB. {count:,} values take {matcher:,} bytes in the "
+        f"matcher, {matcher / count:.1f} a value. The file, which has the metadata too, has "
+        f"{size:,} bytes, {size / count:.1f} a value.\n\n"
         + report.table(["section in the matcher", "bytes", "a value"], sections)
     )
 
@@ -100,7 +107,10 @@ def side_by_side(name: str, title: str, lists: dict[str, list[str]]) -> None:
     commands += [Command("wc -l", ["wc", "-l", str(log)]), Command("grep -c -F -f", ["grep", "-c", "-F", *patterns, str(log)])]
     commands += [Command("rg -c -F -f", ["rg", "-c", "-F", *patterns, str(log)])]
     interleaved(commands, ROUNDS)
-    parts = [f"## {title}\n\n{COMMANDS}\n\n{report.machine()}. {sum(map(len, lists.values())):,} values; {LOG_LINES:,} lines, {log.stat().st_size:,} bytes.", compared(commands, ours)]
+    count, size = sum(map(len, lists.values())), log.stat().st_size
+    sizes = f"{count:,} values; {LOG_LINES:,} lines, {size:,} bytes."
+    head = f"## {title}\n\n{COMMANDS}\n\n{report.machine()}. {sizes}"
+    parts = [head, compared(commands, ours)]
     if "ips" in files:
         parts.append(addresses_alone(name, files, log))
     parts.append(build_line(build, summary, blacklist, sum(map(len, lists.values()))))
@@ -120,11 +130,11 @@ def addresses_alone(name: str, files: dict[str, Path], log: Path) -> str:
 
 
 def difference_tables(log: Path, files: list[Path], blacklist: Path) -> str:
-    """Where grep and we differ."""
+    """The lines on which grep and Threatsieve differ."""
     try:
         extra, missing = differences.compare(log, files, blacklist, CAP_SECONDS)
     except differences.subprocess.TimeoutExpired:
-        return "Lines on which grep and we differ: not known, as grep did not finish."
+        return "Lines on which grep and Threatsieve differ: unknown, because grep did not finish."
     if differences.UNEXPLAINED in {**extra, **missing}:
         sys.exit("some differences from grep are unexplained; see above")
     both = extra.pop(differences.BOTH)
@@ -132,10 +142,11 @@ def difference_tables(log: Path, files: list[Path], blacklist: Path) -> str:
     other = [[kind, f"{count:,}"] for kind, count in missing.items()]
     return "\n\n".join(
         [
-            "### Lines on which grep and we differ\n\nSorted by `tests/bench/differences.py`, "
-            f"which decides by itself what is listed; none is unexplained. Both find {both:,} lines.",
-            report.table(["`grep -F` finds, we do not flag", "lines"], rows),
-            report.table(["we flag, `grep -F` does not find", "lines"], other),
+            "### Lines on which grep and Threatsieve differ\n\n`tests/bench/differences.py` sorts "
+            "them, and decides by itself what is listed. None is unexplained. "
+            f"Both find {both:,} lines.",
+            report.table(["`grep -F` finds, Threatsieve does not flag", "lines"], rows),
+            report.table(["Threatsieve flags, `grep -F` does not find", "lines"], other),
         ]
     )
 
@@ -153,7 +164,8 @@ def ten_million() -> None:
     warm(blacklist)
     ours = scan("threatsieve scan --count", blacklist, log)
     interleaved([ours], ROUNDS)
-    text = f"## {count:,} generated domains, ours alone\n\n{report.machine()}.\n\n{compared([ours], ours)}\n\n{build_line(build, summary, blacklist, count)}"
+    title = f"## {count:,} generated domains, Threatsieve alone\n\n{report.machine()}."
+    text = f"{title}\n\n{compared([ours], ours)}\n\n{build_line(build, summary, blacklist, count)}"
     report.write(name, text)
 
 
@@ -182,7 +194,7 @@ def start_up() -> None:
     shipped = [program.BINARY, *sorted((program.ROOT / "target/plugins").glob("*.zip"))]
     parts = [
         f"## Start-up\n\n`python -m tests.bench start`. {report.machine()}. The files are in the page cache.",
-        "A scan of an empty file, the whole command:",
+        "The whole command, for a scan of an empty file:",
         report.table(["blacklist", "seconds, median", "fastest to slowest", "peak MB"], rows),
         "From the file to the first answer, in milliseconds:",
         report.table(["blacklist", *steps[0], "together"], step_rows),

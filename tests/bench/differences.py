@@ -174,7 +174,7 @@ def compare(log: Path, lists: list[Path], blacklist: Path, cap_seconds: int = 60
             extra[UNEXPLAINED] += 1
             print(f"unexplained, only grep: {line}", file=sys.stderr)
         elif text in listed.refused:
-            extra["a listed value that is refused: special-purpose, too broad or malformed"] += 1
+            extra["a listed value that is rejected: special-purpose, too broad or malformed"] += 1
         else:
             extra[kind_of_extra(line, text, place)] += 1
     all_texts = set(texts)

@@ -184,11 +184,15 @@ def write() -> None:
     small, large = (statistics.fmean(one.micros) for one in measured[-2:])
     head = ["pipeline", "seconds, median", "events a second", "ingest µs an event", "µs more than `set`"]
     text = (
-        f"## Bulk indexing\n\n`python -m tests.bench ingest`. {report.machine()}. One OpenSearch {VERSION} node with 2 GB of heap; {EVENTS:,} events of a Squid log in bulk requests of "
-        f"{BULK_EVENTS:,}, into a new index each time; {ROUNDS} rounds after one that is not counted, the pipelines taking turns. Ingest time is the node's own statistics, which count whole milliseconds a batch. In brackets: "
-        f"the confidence interval (95 %, Student's t) of the mean.\n\n{report.table(head, rows)}\n\n"
-        f"At {SIZES['many']:,} domains an event costs {large / small:.2f} times what it costs at {SIZES['million']:,}.\n\n"
-        f"Memory of a node (PSS) that a blacklist used by {THREADS} ingest threads holds, and gives back when it is deleted:\n\n"
+        f"## Bulk indexing\n\n`python -m tests.bench ingest`. {report.machine()}. One OpenSearch "
+        f"{VERSION} node with 2 GB of heap gets {EVENTS:,} events of a Squid log in bulk requests of "
+        f"{BULK_EVENTS:,}, into a new index each time. There are {ROUNDS} rounds, after one that is "
+        "not counted; the pipelines take turns. Ingest time is from the node's own statistics, which "
+        "count whole milliseconds for a batch. In brackets is the confidence interval (95 %, "
+        f"Student's t) of the mean.\n\n{report.table(head, rows)}\n\n"
+        f"At {SIZES['many']:,} domains an event costs {large / small:.2f} times what it costs at "
+        f"{SIZES['million']:,}.\n\nA blacklist that {THREADS} ingest threads use holds this memory "
+        "of a node (PSS), and gives it back when it is deleted:\n\n"
         + report.table(["domains", "blacklist, MB", "held, MB", "times the blacklist"], memory(plugin, files, bodies))
     )
     report.write("ingest", text)

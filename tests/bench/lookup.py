@@ -22,10 +22,13 @@ def measured(title: str, domains: Path, addresses: Path) -> str:
     ]  # fmt: skip
     head = ["looked up", "batch", "native, ns", "component, ns", "without signal-based traps, ns", "component / native", "hits"]
     return (
-        f"### {title}\n\n{made['domains']:,} domains and {made['addresses']:,} addresses; {made['guest_bytes']:,} bytes in the matcher, "
-        f"{made['guest_bytes'] / (made['domains'] + made['addresses']):.1f} an entry. Times are for one observable, medians of nine rounds.\n\n"
-        f"{report.table(head, rows)}\n\nA call that has to make its instance first: "
-        f"{loaded['instance_and_call_us']:.0f} µs. Private memory of 16 more instances: {loaded['private_kib_of_16_more']:,} KiB together."
+        f"### {title}\n\n{made['domains']:,} domains and {made['addresses']:,} addresses take "
+        f"{made['guest_bytes']:,} bytes in the matcher, "
+        f"{made['guest_bytes'] / (made['domains'] + made['addresses']):.1f} an entry. "
+        "Times are for one observable, medians of nine rounds.\n\n"
+        f"{report.table(head, rows)}\n\nA call that has to make its instance first takes "
+        f"{loaded['instance_and_call_us']:.0f} µs. The private memory of 16 more instances is "
+        f"{loaded['private_kib_of_16_more']:,} KiB together."
     )
 
 
@@ -33,5 +36,8 @@ def write(lists: list[tuple[str, Path, Path]]) -> None:
     """Measures with each pair of lists and writes the part."""
     print("lookup", flush=True)
     sections = [measured(title, domains, addresses) for title, domains, addresses in lists]
-    intro = f"## The look-up itself\n\n`python -m tests.bench lookup`, which is part of `make bench`. {report.machine()}."
+    intro = (
+        "## The look-up itself\n\n`python -m tests.bench lookup`, which is part of `make bench`. "
+        f"{report.machine()}."
+    )
     report.write("lookup", "\n\n".join([intro, *sections]))

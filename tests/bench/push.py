@@ -52,6 +52,8 @@ def write() -> None:
     head = ["blacklist", "received, verified, stored in the hidden index, announced", "fetched by the node, verified, mapped, serving", "whole push"]
     report.write(
         "push",
-        f"## Push to a node\n\n`python -m tests.bench push`. {report.machine()}. One OpenSearch {VERSION} node; medians of {ROUNDS} pushes in seconds, after a first one that is not counted.\n\n"
+        f"## Push to a node\n\n`python -m tests.bench push`. {report.machine()}. One OpenSearch "
+        f"{VERSION} node. The table has medians of {ROUNDS} pushes in seconds, after a first one "
+        "that is not counted.\n\n"
         + report.table(head, rows),
     )

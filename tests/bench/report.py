@@ -4,6 +4,7 @@ import datetime
 import os
 import platform
 import re
+import textwrap
 from pathlib import Path
 
 from tests.program import ROOT
@@ -11,7 +12,8 @@ from tests.program import ROOT
 PAGE = ROOT / "docs/performance.md"
 HEAD = """# Performance
 
-Figures of `make bench`, each table from one run on one machine, its commands taking turns. Ratios carry over to other machines, seconds do not.
+`make bench` measured these figures. Each table is from one run on one machine; the commands of a
+table took turns. Ratios carry over to other machines, seconds do not.
 """
 
 
@@ -32,11 +34,19 @@ def table(head: list[str], rows: list[list[str]]) -> str:
     return "\n".join(lines + [f"| {' | '.join(row)} |" for row in rows])
 
 
+def wrapped(text: str) -> str:
+    """The same text with its paragraphs wrapped at 100 columns, but not within code."""
+    fill = textwrap.TextWrapper(100, break_long_words=False, break_on_hyphens=False).fill
+    whole = re.sub(r"`[^`]*`", lambda code: re.sub(r"\s", "\0", code[0]), text.strip())
+    parts = whole.split("\n\n")
+    return "\n\n".join(part if part[0] in "|#" else fill(part) for part in parts).replace("\0", " ")
+
+
 def write(name: str, text: str) -> None:
     """Replaces the part of that name, or adds it at the end."""
     start, end = f"<!-- bench: {name} -->", f"<!-- end of bench: {name} -->"
     page = PAGE.read_text(encoding="utf-8") if PAGE.exists() else HEAD
-    part = f"{start}\n{text.strip()}\n{end}"
+    part = f"{start}\n{wrapped(text)}\n{end}"
     if start in page and end in page:
         before, _, rest = page.partition(start)
         page = before + part + rest.partition(end)[2]

@@ -69,9 +69,11 @@ def write() -> None:
             sys.exit(f"{one.name}: {one.failure}")
         rows.append([one.name, f"{one.median:.3f}", one.spread, f"{one.peak_bytes / 1e6:,.0f}"])
     text = (
-        f"## Rounds at {COUNT:,} indicators\n\n`python -m tests.bench rounds`. {report.machine()}. `threatsieve poll`, the whole process: a TAXII collection is asked, "
-        f"what is new is stored, the blacklist built and switched to, and a log of {LOG_LINES:,} lines matched: all of it in the first round, and again for "
-        f"what is new in the rounds that bring something. The server makes its envelopes while it is asked, which the first round waits for.\n\n"
+        f"## Rounds at {COUNT:,} indicators\n\n`python -m tests.bench rounds`. {report.machine()}. "
+        "The times are those of the whole process, `threatsieve poll`. It polls a TAXII "
+        f"collection, stores what is new, builds the blacklist and switches to it, and matches {LOG_LINES:,} "
+        "lines: in the first round because they are new, and in rounds with new indicators again. "
+        "The server makes its envelopes while it is asked, and the first round waits for that.\n\n"
         + report.table(HEAD, rows)
     )
     report.write("rounds", text)

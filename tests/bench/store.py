@@ -28,7 +28,9 @@ def write() -> None:
     rows = [[one["round"], *(f"{one[step]:.3f}" if step in one else "" for step in STEPS), f"{one['peak_mb']:,}"] for one in rounds]
     head = ["round", "read, s", "compare and store, s", "build and switch, s", "together, s", "peak MB so far"]
     text = (
-        f"## The state at {int(COUNT):,} indicators\n\n`python -m tests.bench store`. {report.machine()}. A changed round has 1,000 new indicators; "
-        "the list loses as many.\n\n" + report.table(head, rows)
+        f"## The state at {int(COUNT):,} indicators\n\n`python -m tests.bench store`. "
+        f"{report.machine()}. A changed round has 1,000 new indicators, and the list loses as "
+        "many.\n\n"
+        + report.table(head, rows)
     )
     report.write("store", text)

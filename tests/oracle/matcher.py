@@ -52,6 +52,12 @@ def _host(text: str) -> Observable:
     return _with_host(urls.host_of(host, in_url=False))
 
 
+def _address_field(text: str) -> Observable:
+    """An address, with a port or without; a name in such a field is no address."""
+    has_port = text.startswith("[") or addresses.strict(text.partition(":")[0]) is not None
+    return Observable(address=addresses.strict(text) or (_host(text).address if has_port else None))
+
+
 def _email(text: str) -> Observable:
     local, _, host = text.rpartition("@")
     host, _ = urls.split_host_port(host)
@@ -64,7 +70,7 @@ def read(kind: str, text: str) -> Observable:
     if kind == "any":
         kind = _kind_of(text)
     if kind == "address":
-        return Observable(address=addresses.strict(text))
+        return _address_field(text)
     if kind == "hash":
         return Observable(hash=text.lower() if values.is_hash(text) else None)
     return {"url": _url, "host": _host, "email": _email}[kind](text)

@@ -1,4 +1,4 @@
-//! What the fuzz targets and the replay of their corpora run: properties that hold for any bytes.
+//! Properties that hold for any bytes, run by the fuzz targets and by the replay of their corpora.
 
 use std::sync::LazyLock;
 
@@ -6,13 +6,15 @@ use crate::compile::sign::digest_at;
 use crate::image::{DIGEST_BYTES, Image, ROW_BYTES, Role, TABLE_AT};
 use crate::observable::{Batch, Kind};
 use crate::{
-    Blacklist, CompileOptions, Compiler, GuestBlacklist, Indicator, IndicatorId, Policy, Scratch, Target,
-    Timestamp, UrlMode, Value,
+    Blacklist, CompileOptions, Compiler, GuestBlacklist, Indicator, IndicatorId, Policy, Scratch,
+    Target, Timestamp, UrlMode, Value,
 };
 
-/// Entries of every type, among them those that others cover.
-const LISTED: &str = "evil.com www.evil.com *.below.net com xn--bcher-kva.example a_b.org 1.2.3.4 1.2.3.0/24 1.2.3.3-1.2.3.9 2a00::/19 \
-    2a00:1::1 http://evil.com/a evil.org/uc?id=1 http://1.2.3.4/z d41d8cd98f00b204e9800998ecf8427e bob@evil.com";
+/// Entries of every type, some of which cover others.
+const LISTED: &str = "evil.com www.evil.com *.below.net com xn--bcher-kva.example a_b.org \
+    1.2.3.4 1.2.3.0/24 1.2.3.3-1.2.3.9 2a00::/19 2a00:1::1 \
+    http://evil.com/a evil.org/uc?id=1 http://1.2.3.4/z \
+    d41d8cd98f00b204e9800998ecf8427e bob@evil.com";
 
 static BLACKLIST: LazyLock<Vec<u8>> = LazyLock::new(|| {
     let compile = || {
@@ -33,12 +35,15 @@ static BLACKLIST: LazyLock<Vec<u8>> = LazyLock::new(|| {
     compile().unwrap_or_default()
 });
 
-/// Any bytes, as a blacklist: as they are, and laid over a good one whose digests are then made right, so that what stands behind
-/// the digests is met too. Nothing panics, and what is opened can be read to its end.
+/// Opens any bytes as a blacklist.
+///
+/// The bytes are opened as they are. Then they change a good blacklist whose digests are corrected
+/// afterwards, so that the checks after the digests are tested too. Nothing panics, and whatever
+/// opens can be read to its end.
 pub fn blacklist(data: &[u8]) {
     let _ = Blacklist::open(data, None);
     let mut file = BLACKLIST.clone();
-    // Each change: two bytes of place, one byte to put there.
+    // Each change has two bytes for the position and one byte to write there.
     for change in data.chunks_exact(3) {
         let place = usize::from(u16::from_le_bytes([change[0], change[1]])) % file.len().max(1);
         if let Some(byte) = file.get_mut(place) {
@@ -55,11 +60,12 @@ pub fn blacklist(data: &[u8]) {
     }
 }
 
-/// Puts the right digests into a header that can still be read.
+/// Corrects the digests of a file whose header can still be read.
 pub(crate) fn reseal(file: &mut [u8]) {
     let Ok(image) = Image::new(file) else { return };
     let header_bytes = image.header_bytes;
-    let sections: Vec<_> = image.rows().map(|row| (row.offset as usize, row.bytes as usize)).collect();
+    let sections: Vec<_> =
+        image.rows().map(|row| (row.offset as usize, row.bytes as usize)).collect();
     for (i, (offset, bytes)) in sections.into_iter().enumerate() {
         let Some(section) = file.get(offset..offset.saturating_add(bytes)) else { return };
         let digest = *blake3::hash(section).as_bytes();
@@ -74,27 +80,31 @@ pub(crate) fn reseal(file: &mut [u8]) {
     }
 }
 
-/// Any bytes, as a value of every kind: a normalised form is its own normalised form, and the quick way to settle a miss never loses a hit.
+/// Reads any bytes as a value of every kind. Normalising a normalised form changes nothing, and the
+/// filter never loses a hit.
 ///
 /// # Panics
 ///
-/// When that does not hold.
+/// Panics when one of these properties does not hold.
 pub fn normaliser(data: &[u8]) {
     let kinds = [Kind::Any, Kind::Host, Kind::Address, Kind::Url, Kind::Hash, Kind::Email];
     let (mut first, mut again) = (Target::new(), Target::new());
     for kind in kinds {
         first.read(kind, data);
         again.read(Kind::Host, &first.host);
-        // One dot at the end is dropped; a host that has more is none, and loses one each time.
+        // One trailing dot is dropped. A host with more is invalid, and loses one dot each time.
         let dotted = first.host.ends_with(b".") || first.host.starts_with(b".");
-        // A host that was kept as raw bytes may look like something else; a plain one may not.
+        // A host that was kept as raw bytes may be read as something else. A plain host may not.
         if !first.host_cut
-            && first.host.iter().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'.' | b'_'))
+            && first
+                .host
+                .iter()
+                .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'.' | b'_'))
         {
             let address = first.host.iter().all(|b| b.is_ascii_digit() || *b == b'.');
             assert!(address || dotted || again.host == first.host, "{kind:?} {data:?}");
         }
-        // A bracket in a URL's host may look like a defanged dot.
+        // Brackets in a URL's host may be read as a defanged dot.
         if !first.url.is_empty() && !dotted && !first.host.contains(&b'(') {
             let url = first.url.clone();
             again.read(Kind::Url, &[b"http://", &url[..]].concat());
@@ -107,7 +117,7 @@ pub fn normaliser(data: &[u8]) {
     }
 }
 
-/// Looks a value up with and without the filter in front.
+/// Looks a value up with and without the filter, and compares the answers.
 fn compare_ways(kind: Kind, data: &[u8]) {
     let Ok(opened) = Blacklist::open(&BLACKLIST[..], None) else { return };
     let Ok(guest) = GuestBlacklist::new(opened.guest_image()) else { return };

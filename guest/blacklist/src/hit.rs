@@ -1,32 +1,33 @@
-//! What a look-up answers.
+//! The result of a look-up.
 
 use std::fmt;
 
-/// How an entry covers an observable.
+/// The way in which an entry covers an observable.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[repr(u8)]
 pub enum How {
-    /// They are equal: the same host, address, digest or email address.
+    /// Both are equal: the same host, address, digest or email address.
     Exact = 0,
-    /// The observable's host lies below the listed domain.
+    /// The observable's host is below the listed domain.
     Subdomain = 1,
-    /// The address lies in a listed network.
+    /// The address is in a listed network.
     Cidr = 2,
-    /// The address lies in a listed range that is no network.
+    /// The address is in a listed range that is not a network.
     Range = 3,
-    /// Same host, path and effective port, and the same query where the entry has one.
+    /// Host, path and effective port are equal, and so is the query if the entry has one.
     Url = 4,
-    /// The URL's path begins with the whole segments of an entry that covers prefixes.
+    /// The URL's path begins with all path segments of an entry in prefix mode.
     UrlPrefix = 5,
-    /// Same host, path and port, but the entry has a query, and the log does not tell the event's: a partial match.
+    /// Host, path and port are equal. The entry has a query, but the log does not record queries: a
+    /// partial match.
     UrlQueryUnlogged = 6,
-    /// The observable is the listed host or below it, but it is a word of free text that is mostly
-    /// a file's name: a partial match.
+    /// The observable is the listed host or below it, but it is a word of free text that is
+    /// probably a file name: a partial match.
     FileName = 7,
 }
 
 impl How {
-    /// All ways, in the order of their numbers.
+    /// All variants, in the order of their numbers.
     pub const ALL: [How; 8] = [
         How::Exact,
         How::Subdomain,
@@ -52,7 +53,8 @@ impl How {
         }
     }
 
-    /// Whether the log does not tell enough for a match: it neither flags nor counts unless asked for.
+    /// Returns whether the match is partial: the log does not record enough to be sure. Partial
+    /// matches are ignored unless the user asks for them.
     pub fn is_partial(self) -> bool {
         matches!(self, How::UrlQueryUnlogged | How::FileName)
     }
@@ -67,20 +69,21 @@ impl fmt::Display for How {
 /// An entry that covers an observable of a batch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Hit {
-    /// The observable's place in the batch, from 0.
+    /// The observable's index in the batch, from 0.
     pub observable: u32,
     /// The entry's number in the blacklist.
     pub entry: u32,
-    /// How it covers the observable.
+    /// The way in which the entry covers the observable.
     pub how: How,
-    /// The allow-list's entry, of equal or greater specificity, that suppresses this hit.
+    /// The allow-list entry that suppresses this hit. It is at least as specific as the hit.
     pub allowed_by: Option<u32>,
 }
 
-/// Entries that one observable is answered with at most; the most specific ones are kept.
+/// Maximum number of entries in the answer for one observable; the most specific ones are kept.
 pub const MAX_HITS_PER_OBSERVABLE: usize = 256;
 
-/// How closely an entry describes an observable: first what of it is described, then how narrowly. Greater is more specific.
+/// The specificity of an entry for an observable. Whole-value entries come first, then narrower
+/// ones. Greater is more specific.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Specificity {
     whole: bool,
@@ -88,7 +91,7 @@ pub(crate) struct Specificity {
 }
 
 impl Specificity {
-    /// A host name below or at a listed name of so many bytes.
+    /// A host at or below a listed name of this many bytes.
     pub(crate) fn name(bytes: usize) -> Specificity {
         Specificity { whole: false, narrow: bytes as u128 }
     }
@@ -98,13 +101,13 @@ impl Specificity {
         Specificity { whole: false, narrow: u128::MAX - span }
     }
 
-    /// A URL, digest or email address of which so many bytes are listed.
+    /// A URL, digest or email address of which this many bytes are listed.
     pub(crate) fn whole(bytes: usize) -> Specificity {
         Specificity { whole: true, narrow: bytes as u128 }
     }
 }
 
-/// A hit within one set, before the allow-list is asked.
+/// A hit in one set, before the allow-list is applied.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Found {
     pub(crate) specificity: Specificity,

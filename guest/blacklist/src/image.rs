@@ -1,6 +1,6 @@
 //! The layout of a blacklist file, and of its prefix that the component reads: the guest's image.
 //!
-//! Little-endian throughout:
+//! All numbers are little-endian:
 //!
 //! | offset | bytes | what |
 //! |---|---|---|
@@ -19,24 +19,25 @@
 //! | then | 64 | Ed25519 signature of that digest; zeros when unsigned |
 //! | then | 32 | BLAKE3 digest of the signature's bytes |
 //!
-//! Sections start at multiples of 64 bytes. The match sections stand first, so that the guest's image is a prefix of the file.
+//! Sections start at multiples of 64 bytes. The match sections come first, so that the guest's
+//! image is a prefix of the file.
 
-/// First bytes of every blacklist.
+/// The first bytes of every blacklist.
 pub const MAGIC: [u8; 8] = *b"TSIEVEBL";
-/// Version of this layout.
+/// The version of this layout.
 pub const FORMAT: u16 = 3;
-/// Longest name in bytes.
+/// The longest name, in bytes.
 pub const MAX_NAME_BYTES: usize = 64;
-/// More sections than any version has had: a limit for readers.
+/// The most sections that a reader accepts, more than any version has had.
 pub const MAX_SECTIONS: usize = 256;
 
 pub(crate) const TABLE_AT: usize = 48 + MAX_NAME_BYTES;
 pub(crate) const ROW_BYTES: usize = 4 + 4 + 8 + 8 + 32;
 pub(crate) const DIGEST_BYTES: usize = 32;
 pub(crate) const SIGNATURE_BYTES: usize = 64;
-/// Bytes of the header's digest, the signature, and the signature's digest.
+/// Size of the header's digest, the signature and the signature's digest, in bytes.
 pub(crate) const SEAL_BYTES: usize = DIGEST_BYTES + SIGNATURE_BYTES + DIGEST_BYTES;
-/// Sections start at multiples of this: a cache line.
+/// Sections start at multiples of this many bytes: a cache line.
 #[cfg(feature = "host")]
 pub(crate) const ALIGNMENT: usize = 64;
 
@@ -63,7 +64,7 @@ pub enum EntryType {
 }
 
 impl EntryType {
-    /// How many types there are.
+    /// The number of types.
     pub const COUNT: usize = 8;
     /// All types.
     pub const ALL: [EntryType; EntryType::COUNT] = [
@@ -77,7 +78,7 @@ impl EntryType {
         EntryType::Email,
     ];
 
-    /// The name of the STIX cyber-observable object, as ECS `threat.indicator.type` has it.
+    /// The name of the STIX cyber-observable object, as in ECS `threat.indicator.type`.
     pub fn stix_name(self) -> &'static str {
         match self {
             EntryType::Domain => "domain-name",
@@ -89,7 +90,7 @@ impl EntryType {
         }
     }
 
-    /// The digest's algorithm, for file digests, as STIX's hash-algorithm-ov names it.
+    /// The algorithm of a file digest, as in STIX `hash-algorithm-ov`; `None` for other types.
     pub fn algorithm(self) -> Option<&'static str> {
         match self {
             EntryType::Md5 => Some("MD5"),
@@ -113,13 +114,13 @@ impl EntryType {
     }
 }
 
-/// What the entries of a set are for.
+/// The purpose of a set's entries.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[repr(u8)]
 pub enum Role {
-    /// They are bad.
+    /// The values are bad.
     Block = 0,
-    /// They are known to be good, and suppress.
+    /// The values are known to be good and suppress matches.
     Allow = 1,
 }
 
@@ -143,7 +144,7 @@ pub(crate) enum Section {
     Sha1 = 9,
     Sha256 = 10,
     Emails = 11,
-    // What only hosts read; it has no role.
+    // Sections that only hosts read. They have no role.
     #[cfg(feature = "host")]
     Values = 32,
     #[cfg(feature = "host")]
@@ -165,39 +166,39 @@ impl Section {
     }
 }
 
-/// Why bytes are not the image of a blacklist.
+/// Reasons why bytes are not an image of a blacklist.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum ImageError {
-    /// Not a blacklist at all.
-    #[error("no blacklist: it does not start with {:?}", String::from_utf8_lossy(&MAGIC))]
+    /// The magic is missing: not a blacklist at all.
+    #[error("not a blacklist: it does not start with {:?}", String::from_utf8_lossy(&MAGIC))]
     Magic,
-    /// Another layout.
+    /// The layout has another version.
     #[error("blacklist format {got}, expected {FORMAT}: build it again with this version")]
     Format {
         /// The version found.
         got: u16,
     },
-    /// Made with other rules.
+    /// The blacklist was built by another version of the normaliser.
     #[error(
-        "blacklist made by normaliser {got}, expected {}: build it again with this version",
+        "blacklist built by normaliser {got}, expected {}: build it again with this version",
         crate::normalise::NORMALISER
     )]
     Normaliser {
         /// The version found.
         got: u16,
     },
-    /// Shorter than its header says.
+    /// The bytes are fewer than the header says.
     #[error("blacklist truncated: expected {expected} bytes, got {got}")]
     Truncated {
-        /// Bytes that the header calls for.
+        /// Bytes that the header asks for.
         expected: u64,
-        /// Bytes there are.
+        /// Bytes that are there.
         got: u64,
     },
-    /// A header that contradicts itself.
+    /// The header contradicts itself.
     #[error("damaged blacklist header: {0}")]
     Header(&'static str),
-    /// A section that cannot be read.
+    /// A section cannot be read.
     #[error("damaged blacklist: section {id} cannot be read")]
     Section {
         /// The section's id.
@@ -219,7 +220,7 @@ pub(crate) struct Row<'a> {
     pub(crate) digest: &'a [u8],
 }
 
-/// A header with the bytes it stands before: a whole file, or the guest's image.
+/// A header together with the bytes it describes: a whole file, or the guest's image.
 #[derive(Debug, Clone, Copy)]
 pub struct Image<'a> {
     bytes: &'a [u8],
@@ -227,15 +228,16 @@ pub struct Image<'a> {
     sections: usize,
 }
 
-/// Bytes of the guest's image that starts with `start`, as its header says; `None` if `start` is not
-/// the start of a blacklist, or too short to tell.
+/// Returns the size of the guest's image that starts with `start`, in bytes, as its header says.
+/// Returns `None` if `start` is not the start of a blacklist or is too short.
 pub fn guest_bytes(start: &[u8]) -> Option<u64> {
     let header = start.get(..32)?;
     (header[..8] == MAGIC).then(|| u64_in(header, 24))
 }
 
 impl<'a> Image<'a> {
-    /// Reads the header and checks that it fits the bytes. Digests are checked by [`crate::open::Blacklist`].
+    /// Reads the header and checks that it fits the bytes. [`crate::open::Blacklist`] checks the
+    /// digests.
     pub fn new(bytes: &'a [u8]) -> Result<Image<'a>, ImageError> {
         let header = bytes.get(..TABLE_AT).ok_or(match bytes.starts_with(&MAGIC) {
             true => ImageError::Truncated { expected: TABLE_AT as u64, got: bytes.len() as u64 },
@@ -251,8 +253,11 @@ impl<'a> Image<'a> {
         if version(10) != crate::normalise::NORMALISER {
             return Err(ImageError::Normaliser { got: version(10) });
         }
-        let image =
-            Image { bytes, header_bytes: u32_in(header, 12) as usize, sections: u32_in(header, 40) as usize };
+        let image = Image {
+            bytes,
+            header_bytes: u32_in(header, 12) as usize,
+            sections: u32_in(header, 40) as usize,
+        };
         image.check()?;
         Ok(image)
     }
@@ -264,7 +269,7 @@ impl<'a> Image<'a> {
             return Err(ImageError::Truncated { expected: file, got });
         }
         if got > file {
-            return Err(ImageError::Header("bytes follow its end"));
+            return Err(ImageError::Header("there are bytes after the end"));
         }
         if self.sections > MAX_SECTIONS
             || self.header_bytes < TABLE_AT + self.sections * ROW_BYTES + SEAL_BYTES
@@ -274,17 +279,19 @@ impl<'a> Image<'a> {
         if (self.header_bytes as u64) > guest {
             return Err(ImageError::Header("longer than the guest's image"));
         }
-        if u32_in(self.bytes, 44) as usize > MAX_NAME_BYTES || std::str::from_utf8(self.name_bytes()).is_err()
+        if u32_in(self.bytes, 44) as usize > MAX_NAME_BYTES
+            || std::str::from_utf8(self.name_bytes()).is_err()
         {
-            return Err(ImageError::Header("the name is no name"));
+            return Err(ImageError::Header("the name is too long or not UTF-8"));
         }
         let fits = |row: &Row<'_>| row.offset.checked_add(row.bytes).is_some_and(|end| end <= file);
         if !self.rows().all(|row| fits(&row)) {
-            return Err(ImageError::Header("a section lies outside the file"));
+            return Err(ImageError::Header("a section is outside the file"));
         }
-        let entries = EntryType::ALL.iter().flat_map(|kind| Role::ALL.map(|role| self.count(role, *kind)));
+        let entries =
+            EntryType::ALL.iter().flat_map(|kind| Role::ALL.map(|role| self.count(role, *kind)));
         if entries.map(u64::from).sum::<u64>() > u64::from(u32::MAX) {
-            return Err(ImageError::Header("more entries than numbers"));
+            return Err(ImageError::Header("more entries than can be numbered"));
         }
         Ok(())
     }
@@ -304,21 +311,24 @@ impl<'a> Image<'a> {
         u64_in(self.bytes, 16)
     }
 
-    /// Bytes of the guest's image.
+    /// Size of the guest's image in bytes.
     pub fn guest_bytes(&self) -> u64 {
         u64_in(self.bytes, 24)
     }
 
-    /// Number of entries of a type under a role.
+    /// The number of entries of a type and role.
     pub fn count(&self, role: Role, kind: EntryType) -> u32 {
         let id = kind.section().id(role);
         self.rows().find(|row| row.id == id).map_or(0, |row| row.entries)
     }
 
-    /// Number of the first entry of a type under a role: entries are numbered role by role, type by type.
+    /// The number of the first entry of a type and role. Entries are numbered role by role, and
+    /// within a role type by type.
     pub fn first_entry(&self, role: Role, kind: EntryType) -> u32 {
         let all = Role::ALL.iter().flat_map(|role| EntryType::ALL.map(|kind| (*role, kind)));
-        all.take_while(|before| *before != (role, kind)).map(|(role, kind)| self.count(role, kind)).sum()
+        all.take_while(|before| *before != (role, kind))
+            .map(|(role, kind)| self.count(role, kind))
+            .sum()
     }
 
     pub(crate) fn section(&self, role: Role, section: Section) -> Option<&'a [u8]> {
@@ -327,7 +337,8 @@ impl<'a> Image<'a> {
     }
 
     pub(crate) fn rows(&self) -> impl Iterator<Item = Row<'a>> {
-        let table = self.bytes.get(TABLE_AT..TABLE_AT + self.sections * ROW_BYTES).unwrap_or_default();
+        let table =
+            self.bytes.get(TABLE_AT..TABLE_AT + self.sections * ROW_BYTES).unwrap_or_default();
         table.chunks_exact(ROW_BYTES).map(|row| Row {
             id: u32_in(row, 0),
             entries: u32_in(row, 4),

@@ -1,12 +1,14 @@
-//! Indicators as feeds hand them over: what is said to be bad, by whom, and within which limits.
+//! Indicators as feeds publish them: values that are said to be bad, the publisher, and the limits.
 
 use crate::value::Value;
 
-/// A moment: microseconds since 1970-01-01T00:00:00Z, leap seconds not counted (RFC 3339 as STIX 2.1 section 2.14 uses it).
+/// A point in time: microseconds since 1970-01-01T00:00:00Z without leap seconds (RFC 3339 as in
+/// STIX 2.1, section 2.14).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Timestamp(pub i64);
 
-/// Traffic Light Protocol levels, least restricted first (FIRST TLP 2.0; TLP 1.0's WHITE is `Clear`).
+/// Traffic Light Protocol levels, least restricted first (FIRST TLP 2.0; TLP 1.0's WHITE is
+/// `Clear`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[repr(u8)]
 pub enum Tlp {
@@ -26,7 +28,7 @@ impl Tlp {
     /// All levels, least restricted first.
     pub const ALL: [Tlp; 5] = [Tlp::Clear, Tlp::Green, Tlp::Amber, Tlp::AmberStrict, Tlp::Red];
 
-    /// The level's name as ECS `threat.indicator.marking.tlp` has it.
+    /// The level's name as in ECS `threat.indicator.marking.tlp`.
     pub fn name(self) -> &'static str {
         match self {
             Tlp::Clear => "CLEAR",
@@ -37,7 +39,7 @@ impl Tlp {
         }
     }
 
-    /// The level of that name, in any case; `WHITE` is TLP 1.0's name of `CLEAR`.
+    /// Returns the level with this name, in any case. `WHITE` is TLP 1.0's name for `CLEAR`.
     pub fn from_name(name: &str) -> Option<Tlp> {
         let name = name.to_ascii_uppercase();
         match name.as_str() {
@@ -47,52 +49,53 @@ impl Tlp {
     }
 }
 
-/// How an indicator is named.
+/// The id of an indicator.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum IndicatorId {
-    /// By its publisher: a STIX identifier.
+    /// The STIX identifier that its publisher chose.
     Stix(String),
-    /// By the line of the list that holds it, counted from 1; shown as `FEED:LINE`.
+    /// The line of the list that contains it, counted from 1; shown as `FEED:LINE`.
     Line(u32),
 }
 
-/// A port beside a listed value (`1.2.3.4:8443`).
+/// A port that a value is listed with (`1.2.3.4:8443`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Port {
-    /// 1 to 65535.
+    /// The port's number, 1 to 65535.
     pub number: u16,
-    /// Only events with this port match. Otherwise it is only shown: the list says where the host was
-    /// seen, and the host is as bad on other ports.
+    /// Only events with this port match. If false, the port is only shown: it tells where the host
+    /// was seen, and the host is as bad on other ports.
     pub is_matched: bool,
 }
 
 /// A published statement that some values are bad.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Indicator {
-    /// Its name.
+    /// Its id.
     pub id: IndicatorId,
-    /// The publisher's confidence, 0 to 100 (STIX 2.1 section 3.2); `None` is "not said", which is not 0.
+    /// The publisher's confidence, 0 to 100 (STIX 2.1, section 3.2). `None` means unknown, which is
+    /// not 0.
     pub confidence: Option<u8>,
-    /// The strictest marking that applies to it; `None` when it carries none.
+    /// The strictest TLP marking that applies to it; `None` without a marking.
     pub tlp: Option<Tlp>,
-    /// Events before this moment do not match.
+    /// Events before this time do not match.
     pub valid_from: Option<Timestamp>,
-    /// Events at or after this moment do not match.
+    /// Events at or after this time do not match.
     pub valid_until: Option<Timestamp>,
-    /// When the publisher last changed it.
+    /// The time of the publisher's last change.
     pub modified: Option<Timestamp>,
     /// The publisher's title for it.
     pub name: Option<String>,
-    /// What it indicates: STIX 2.1 `indicator_types`, STIX 2.0 `labels`.
+    /// The kinds of threat it indicates: STIX 2.1 `indicator_types`, STIX 2.0 `labels`.
     pub types: Vec<String>,
     /// The port that the values are listed with.
     pub port: Option<Port>,
-    /// The values it says are bad, each on its own.
+    /// The values it says are bad. Each one alone is enough.
     pub values: Vec<Value>,
 }
 
 impl Indicator {
-    /// An indicator of which no more is known than its name and values.
+    /// Creates an indicator with an id and values, and nothing else known.
     pub fn new(id: IndicatorId, values: Vec<Value>) -> Indicator {
         Indicator {
             id,

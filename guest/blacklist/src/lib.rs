@@ -2,11 +2,15 @@
 //!
 //! Three parts, on both sides of the component's boundary:
 //!
-//! - [`normalise`] brings what is seen and what is listed to one form; [`value`] holds the listed side, [`observable`] the seen one.
-//! - [`image`] is the file's layout, `sets` the structures in its sections, [`lookup`] the look-up of a batch in them.
-//! - With the feature `host`: [`compile`] turns indicators into a blacklist, [`open`] verifies one and resolves hits to what is known of them.
+//! - [`normalise`] brings observables and listed values to one form. [`value`] holds the listed
+//!   values, [`observable`] the observables.
+//! - [`image`] is the file's layout, `sets` holds the structures in its sections, and [`lookup`]
+//!   looks up a batch in them.
+//! - With the feature `host`, [`compile`] turns indicators into a blacklist. [`open`] verifies a
+//!   blacklist and resolves hits to entries and indicators.
 //!
-//! No I/O, no clock, no unsafe code. A look-up's cost is bounded by the observable's length, whatever is listed and whoever knows it.
+//! No I/O, no clock, no unsafe code. The cost of a look-up is bounded by the observable's length,
+//! whatever is listed, even for an attacker who knows the list.
 #![forbid(unsafe_code)]
 
 #[cfg(feature = "host")]
@@ -28,7 +32,9 @@ pub mod value;
 mod values;
 
 #[cfg(feature = "host")]
-pub use compile::{CompileError, CompileOptions, Compiled, Compiler, FeedId, Refusal, Refused, Summary};
+pub use compile::{
+    CompileError, CompileOptions, Compiled, Compiler, FeedId, RejectReason, RejectedValue, Summary,
+};
 pub use hit::{Hit, How};
 pub use image::{EntryType, Role};
 pub use indicator::{Indicator, IndicatorId, Port, Timestamp, Tlp};
@@ -36,7 +42,7 @@ pub use lookup::{GuestBlacklist, Scratch};
 pub use normalise::{NORMALISER, Target};
 pub use observable::{Batch, BatchError, Kind};
 #[cfg(feature = "host")]
-pub use open::{Blacklist, Entry, IndicatorView, Match, OpenError, Policy, Seen};
+pub use open::{Blacklist, Entry, EventContext, IndicatorView, Match, OpenError, Policy};
 #[cfg(feature = "host")]
 pub use value::Listed;
 pub use value::{AddressRange, DomainMode, FileHash, Malformed, UrlMode, Value};

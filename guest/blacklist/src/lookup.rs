@@ -1,30 +1,32 @@
-//! The look-up itself: a batch of observables in, hits out. What the component runs; hosts run it natively in tests and benches only.
+//! The look-up: a batch of observables in, hits out. The component runs it. Hosts run it natively
+//! in tests and benches only.
 
 use crate::hit::{Found, Hit, How, MAX_HITS_PER_OBSERVABLE};
 use crate::image::{Image, ImageError, Role, Section};
 use crate::normalise::{BLOCK, Target, Unusual, ends_authority, is_plain};
 use crate::observable::{BatchError, BatchReader, Kind};
-use crate::sets::{Glance, HostFilter, MatchSet};
+use crate::sets::{HostFilter, MatchSet, QuickCheck};
 
-/// Observables whose filter words are asked for together: a few more than the loads that a processor keeps in flight.
+/// The number of observables whose filter words are read together: a few more than the loads that a
+/// processor keeps in flight.
 const GROUP: usize = 32;
 
-/// An observable of a batch, after a first look.
+/// An observable of a batch, after the quick check.
 #[derive(Clone, Copy)]
 struct Observed {
     kind: Kind,
     start: usize,
     end: usize,
-    glance: Glance,
+    quick_check: QuickCheck,
 }
 
 impl Default for Observed {
     fn default() -> Observed {
-        Observed { kind: Kind::Any, start: 0, end: 0, glance: Glance::Miss }
+        Observed { kind: Kind::Any, start: 0, end: 0, quick_check: QuickCheck::Miss }
     }
 }
 
-/// A blacklist as the matcher reads it, in place, from the guest's image.
+/// A blacklist as the matcher reads it: in place, from the guest's image.
 pub struct GuestBlacklist<'a> {
     image: Image<'a>,
     hosts: HostFilter<'a>,
@@ -32,7 +34,7 @@ pub struct GuestBlacklist<'a> {
     allow: MatchSet<'a>,
 }
 
-/// What a matcher keeps between look-ups, so that they allocate nothing.
+/// Buffers that a matcher keeps between look-ups, so that look-ups allocate nothing.
 #[derive(Default)]
 pub struct Scratch {
     target: Target,
@@ -41,11 +43,13 @@ pub struct Scratch {
 }
 
 impl<'a> GuestBlacklist<'a> {
-    /// Reads an image, which the host has verified.
+    /// Reads an image that the host has verified.
     pub fn new(image: &'a [u8]) -> Result<GuestBlacklist<'a>, ImageError> {
         let image = Image::new(image)?;
         Ok(GuestBlacklist {
-            hosts: HostFilter::new(image.section(Role::Block, Section::HostFilter).unwrap_or_default()),
+            hosts: HostFilter::new(
+                image.section(Role::Block, Section::HostFilter).unwrap_or_default(),
+            ),
             block: MatchSet::read(&image, Role::Block)?,
             allow: MatchSet::read(&image, Role::Allow)?,
             image,
@@ -57,9 +61,14 @@ impl<'a> GuestBlacklist<'a> {
         &self.image
     }
 
-    /// Adds the hits of a batch, in the order of its observables, the most specific entry first. Hits that the allow-list suppresses are among
-    /// them and name its entry.
-    pub fn check(&self, batch: &[u8], scratch: &mut Scratch, hits: &mut Vec<Hit>) -> Result<(), BatchError> {
+    /// Adds the hits of a batch, in the order of its observables, for each the most specific entry
+    /// first. Suppressed hits are included; they name the allow-list entry that suppresses them.
+    pub fn check(
+        &self,
+        batch: &[u8],
+        scratch: &mut Scratch,
+        hits: &mut Vec<Hit>,
+    ) -> Result<(), BatchError> {
         let mut observables = BatchReader::new(batch)?;
         let mut group = [Observed::default(); GROUP];
         let mut first = 0;
@@ -69,7 +78,12 @@ impl<'a> GuestBlacklist<'a> {
                 && let Some(observable) = observables.next_place()
             {
                 let (kind, start, end) = observable?;
-                group[count] = Observed { kind, start, end, glance: self.glance(kind, batch, start, end) };
+                group[count] = Observed {
+                    kind,
+                    start,
+                    end,
+                    quick_check: self.quick_check(kind, batch, start, end),
+                };
                 count += 1;
             }
             if count == 0 {
@@ -80,8 +94,8 @@ impl<'a> GuestBlacklist<'a> {
         }
     }
 
-    /// Asks the filter for all of a group, whose hashes are known: the memory answers such questions side by side, while one look-up after the
-    /// other would wait for each.
+    /// Reads the filter words of a whole group, whose hashes are known. Memory answers these reads
+    /// in parallel. Look-ups one after the other would wait for each read.
     #[inline(always)]
     fn check_group(
         &self,
@@ -93,10 +107,10 @@ impl<'a> GuestBlacklist<'a> {
     ) {
         let mut open = 0u32;
         for (number, seen) in group.iter().enumerate() {
-            let is_open = match seen.glance {
-                Glance::Miss => false,
-                Glance::Probe(hash) => self.hosts.may_hold(hash),
-                Glance::Open => true,
+            let is_open = match seen.quick_check {
+                QuickCheck::Miss => false,
+                QuickCheck::Probe(hash) => self.hosts.may_hold(hash),
+                QuickCheck::Undecided => true,
             };
             open |= u32::from(is_open) << number;
         }
@@ -110,22 +124,27 @@ impl<'a> GuestBlacklist<'a> {
         }
     }
 
-    /// What can be told of an observable without asking the filter.
+    /// Decides as much as possible about an observable without reading the filter's words.
     #[inline(always)]
-    fn glance(&self, kind: Kind, batch: &[u8], start: usize, end: usize) -> Glance {
+    fn quick_check(&self, kind: Kind, batch: &[u8], start: usize, end: usize) -> QuickCheck {
         if kind == Kind::Address {
             let may_match = self.block.may_hold_address(batch, start, end);
-            return if may_match { Glance::Open } else { Glance::Miss };
+            return if may_match { QuickCheck::Undecided } else { QuickCheck::Miss };
         }
         match host_span(kind, &batch[start..end]) {
-            Some((from, to)) => self.hosts.glance(batch, start + from, start + to),
-            None => Glance::Open,
+            Some((from, to)) => self.hosts.quick_check(batch, start + from, start + to),
+            None => QuickCheck::Undecided,
         }
     }
 
-    /// The same without settling misses beforehand: what [`Self::check`] is held to.
+    /// The same without the filter. [`Self::check`] must give equal answers.
     #[cfg(feature = "host")]
-    pub(crate) fn check_without_filter(&self, batch: &[u8], scratch: &mut Scratch, hits: &mut Vec<Hit>) {
+    pub(crate) fn check_without_filter(
+        &self,
+        batch: &[u8],
+        scratch: &mut Scratch,
+        hits: &mut Vec<Hit>,
+    ) {
         for (number, observable) in (0u32..).zip(BatchReader::new(batch).into_iter().flatten()) {
             if let Ok((kind, value)) = observable {
                 self.look_up(number, kind, value, scratch, hits);
@@ -133,31 +152,49 @@ impl<'a> GuestBlacklist<'a> {
         }
     }
 
-    /// Whether the filter lets a host pass, so that it has to be looked up exactly. Public for the bench's adversary.
+    /// Returns whether a host passes the filter, so that it is looked up exactly. Public for the
+    /// bench that plays an attacker.
     #[doc(hidden)]
     pub fn passes_filter(&self, host: &[u8]) -> bool {
         self.hosts.may_cover(host, 0, host.len()) == Ok(true)
     }
 
-    /// Settles nearly all misses from the value's bytes as they are: false when nothing listed covers it. `target` is only for its memory.
+    /// Returns false if nothing listed covers the value. The bytes as logged decide nearly all
+    /// misses. `target` only lends its memory.
     #[inline(never)]
-    fn may_match_in(&self, kind: Kind, batch: &[u8], start: usize, end: usize, target: &mut Target) -> bool {
+    fn may_match_in(
+        &self,
+        kind: Kind,
+        batch: &[u8],
+        start: usize,
+        end: usize,
+        target: &mut Target,
+    ) -> bool {
         let value = &batch[start..end];
         let Some((from, to)) = host_span(kind, value) else { return true };
         match self.hosts.may_cover(batch, start + from, start + to) {
             Ok(false) => false,
-            // The filter stops at the first suffix that seems listed. What stands before it may still be
-            // unusual, and then the name must be normalised before it is looked up.
+            // The filter stops at the first suffix that seems listed. The bytes before it may still
+            // be unusual, and then the name must be normalised before it is looked up.
             Ok(true) if !is_plain(batch, start + from, start + to) => true,
-            Ok(true) => {
-                self.block.may_hold_host(&value[from..to], !matches!(kind, Kind::Host | Kind::Word), target)
-            }
+            Ok(true) => self.block.may_hold_host(
+                &value[from..to],
+                !matches!(kind, Kind::Host | Kind::Word),
+                target,
+            ),
             Err(Unusual) => true,
         }
     }
 
     #[inline(never)]
-    fn look_up(&self, number: u32, kind: Kind, value: &[u8], scratch: &mut Scratch, hits: &mut Vec<Hit>) {
+    fn look_up(
+        &self,
+        number: u32,
+        kind: Kind,
+        value: &[u8],
+        scratch: &mut Scratch,
+        hits: &mut Vec<Hit>,
+    ) {
         let Scratch { target, found, allowed } = scratch;
         target.read(kind, value);
         found.clear();
@@ -165,30 +202,39 @@ impl<'a> GuestBlacklist<'a> {
         if found.is_empty() {
             return;
         }
-        found.sort_unstable_by(|a, b| (b.specificity, a.entry, a.how).cmp(&(a.specificity, b.entry, b.how)));
+        found.sort_unstable_by(|a, b| {
+            (b.specificity, a.entry, a.how).cmp(&(a.specificity, b.entry, b.how))
+        });
         found.dedup_by_key(|found| found.entry);
         found.truncate(MAX_HITS_PER_OBSERVABLE);
         allowed.clear();
         self.allow.look_up(target, allowed);
-        let allowed =
-            allowed.iter().filter(|found| !found.how.is_partial()).max_by_key(|found| found.specificity);
-        hits.extend(found.iter().map(|found| Hit {
-            observable: number,
-            entry: found.entry,
-            how: if kind == Kind::Word { How::FileName } else { found.how },
-            allowed_by:
-                allowed.filter(|allow| allow.specificity >= found.specificity).map(|allow| allow.entry),
+        let allowed = allowed
+            .iter()
+            .filter(|found| !found.how.is_partial())
+            .max_by_key(|found| found.specificity);
+        hits.extend(found.iter().map(|found| {
+            Hit {
+                observable: number,
+                entry: found.entry,
+                how: if kind == Kind::Word { How::FileName } else { found.how },
+                allowed_by: allowed
+                    .filter(|allow| allow.specificity >= found.specificity)
+                    .map(|allow| allow.entry),
+            }
         }));
     }
 }
 
-/// Where the host stands in the observable, without port and root's dot, if that can be told at a glance.
+/// The position of the host in the observable, without port and trailing dot, if the quick check
+/// can find it.
 #[inline(always)]
 fn host_span(kind: Kind, value: &[u8]) -> Option<(usize, usize)> {
     let (start, end) = match kind {
         Kind::Host | Kind::Word => (0, value.len()),
         Kind::Url => url_authority(value)?,
-        // A name or an address as it stands alone; what `Kind::Any` takes for something else has one of these, or is all digits.
+        // A plain name or address. Any other form of `Kind::Any` contains one of these bytes, or
+        // consists of digits only.
         Kind::Any
             if value.contains(&b'.')
                 && !value.iter().any(|b| matches!(b, b'/' | b'?' | b'#' | b'@' | b':')) =>
@@ -198,13 +244,15 @@ fn host_span(kind: Kind, value: &[u8]) -> Option<(usize, usize)> {
         Kind::Any | Kind::Address | Kind::Hash | Kind::Email => return None,
     };
     let end = without_port_and_dot(value, start, end);
-    // What follows a colon is no part of the host, whatever it is. The last block's own are met when it is read.
-    let is_cut =
-        value[start..end].split_last_chunk::<BLOCK>().is_some_and(|(front, _)| front.contains(&b':'));
+    // Bytes after a colon are not part of the host, whatever they are. A colon in the last block is
+    // found when the block is read.
+    let is_cut = value[start..end]
+        .split_last_chunk::<BLOCK>()
+        .is_some_and(|(front, _)| front.contains(&b':'));
     (!is_cut).then_some((start, end))
 }
 
-/// Where a URL's authority stands, if that can be told at a glance.
+/// The position of a URL's authority, if the quick check can find it.
 #[inline(always)]
 fn url_authority(value: &[u8]) -> Option<(usize, usize)> {
     let start = match value {
@@ -218,13 +266,13 @@ fn url_authority(value: &[u8]) -> Option<(usize, usize)> {
     Some((start, start + length))
 }
 
-/// Where the authority starts after that scheme.
+/// The offset of the authority, if the URL has this scheme.
 #[inline(always)]
 fn scheme(value: &[u8], scheme: &[u8]) -> Option<usize> {
     value.eq_ignore_ascii_case(scheme).then_some(scheme.len() + 3)
 }
 
-/// The end of the host once a port and the root's dot are left out.
+/// The end of the host without a port and a trailing dot.
 #[inline(always)]
 fn without_port_and_dot(value: &[u8], start: usize, end: usize) -> usize {
     let mut end = end;

@@ -1,10 +1,11 @@
-//! Observables on their way to the matcher: one flat buffer a batch.
+//! Observables on their way to the matcher: one flat buffer for each batch.
 
-/// What an observable is said to be. A hint chooses how the value is read; `Any` lets the matcher tell by the value's form.
+/// The kind of an observable. It decides how the value is read. With `Any`, the matcher decides by
+/// the value's form.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[repr(u8)]
 pub enum Kind {
-    /// Unknown: an address, URL, email address, hash or host, whichever form the value has.
+    /// Unknown: an address, URL, email address, hash or host, depending on the value's form.
     Any = 0,
     /// A host name or address, with or without a port: `www.evil.com`, `[2001:db8::1]:443`.
     Host = 1,
@@ -16,13 +17,13 @@ pub enum Kind {
     Hash = 4,
     /// An email address, `local@domain`.
     Email = 5,
-    /// A host by its form alone: a word of free text whose ending is mostly a file's
-    /// (`backup.zip`). A match of it is a partial one.
+    /// A word of free text that looks like a host but is probably a file name (`backup.zip`). Its
+    /// matches are partial.
     Word = 6,
 }
 
 impl Kind {
-    /// The kind that a batch's byte stands for, if it stands for one.
+    /// The kind with this number in a batch, if there is one.
     pub fn from_byte(byte: u8) -> Option<Kind> {
         Some(match byte {
             0 => Kind::Any,
@@ -37,16 +38,18 @@ impl Kind {
     }
 }
 
-/// Bytes of one observable that are looked at; of a longer one, [`Batch::push`] keeps the end of a host and the start of anything else.
-/// Nothing longer can be listed (entries are at most 8 KiB), so cutting hides no match and makes none.
+/// The longest observable, in bytes. [`Batch::push`] cuts longer ones: it keeps the end of a host
+/// and the start of anything else. Listed values are at most 8 KiB, so cutting hides no match and
+/// makes none.
 pub const MAX_OBSERVABLE_BYTES: usize = 65_535;
-/// Observables in one batch.
+/// The most observables in a batch.
 pub const MAX_BATCH_OBSERVABLES: usize = 65_536;
-/// Bytes of one encoded batch: 8 MiB.
+/// The largest encoded batch in bytes: 8 MiB.
 pub const MAX_BATCH_BYTES: usize = 8 * 1024 * 1024;
 
-/// Bytes before each observable's own: its kind in the top byte of a little-endian `u32`, its length in the rest.
-const HEADER_BYTES: usize = 4;
+/// Bytes before each observable: a little-endian `u32` with its kind in the top byte and its length
+/// in the other three.
+pub const HEADER_BYTES: usize = 4;
 
 /// A batch of observables, encoded as it crosses to the matcher (`wit/matcher.wit`).
 #[derive(Debug, Default, Clone)]
@@ -61,7 +64,7 @@ impl Batch {
         Batch::default()
     }
 
-    /// Adds an observable and tells whether there was room; a full batch is left as it was.
+    /// Adds an observable and returns whether there was room. A full batch does not change.
     #[inline]
     pub fn push(&mut self, kind: Kind, value: &[u8]) -> bool {
         let value = match value.len() {
@@ -81,17 +84,17 @@ impl Batch {
         true
     }
 
-    /// Observables held.
+    /// The number of observables.
     pub fn len(&self) -> usize {
         self.count as usize
     }
 
-    /// Whether it holds none.
+    /// Returns whether the batch is empty.
     pub fn is_empty(&self) -> bool {
         self.count == 0
     }
 
-    /// Drops all observables and keeps the memory.
+    /// Removes all observables and keeps the memory.
     pub fn clear(&mut self) {
         self.bytes.clear();
         self.count = 0;
@@ -103,11 +106,11 @@ impl Batch {
     }
 }
 
-/// Why an encoded batch is refused.
+/// Reasons for rejecting an encoded batch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum BatchError {
     /// Longer than [`MAX_BATCH_BYTES`].
-    #[error("batch of {got} bytes, at most {MAX_BATCH_BYTES} are taken")]
+    #[error("batch of {got} bytes, expected at most {MAX_BATCH_BYTES}")]
     TooLarge {
         /// Bytes given.
         got: usize,
@@ -115,14 +118,14 @@ pub enum BatchError {
     /// More than [`MAX_BATCH_OBSERVABLES`].
     #[error("batch of more than {MAX_BATCH_OBSERVABLES} observables")]
     TooMany,
-    /// A header or a value runs past the end.
+    /// A header or a value extends past the end.
     #[error("batch ends within the observable at byte {at}")]
     Truncated {
         /// Offset of the observable's header.
         at: usize,
     },
-    /// A kind byte that stands for no [`Kind`].
-    #[error("unknown kind {kind} of the observable at byte {at}")]
+    /// A kind byte that is not the number of a [`Kind`].
+    #[error("the observable at byte {at} has the unknown kind {kind}")]
     UnknownKind {
         /// Offset of the observable's header.
         at: usize,
@@ -131,7 +134,7 @@ pub enum BatchError {
     },
 }
 
-/// Walks an encoded batch; ends after the first error.
+/// Reads an encoded batch observable by observable. Ends after the first error.
 #[derive(Debug)]
 pub struct BatchReader<'a> {
     bytes: &'a [u8],
@@ -150,14 +153,14 @@ impl<'a> BatchReader<'a> {
 }
 
 impl BatchReader<'_> {
-    /// The next observable's kind, and where in the batch its bytes stand.
+    /// Returns the next observable's kind, and the start and end of its bytes in the batch.
     #[inline]
     pub(crate) fn next_place(&mut self) -> Option<Result<(Kind, usize, usize), BatchError>> {
         let at = self.at;
         if at >= self.bytes.len() {
             return None;
         }
-        // Past the end unless this observable turns out whole, so that an error ends the walk.
+        // Unless this observable is complete, reading ends here.
         self.at = self.bytes.len();
         let Some(header) = self.bytes[at..].first_chunk::<HEADER_BYTES>() else {
             return Some(Err(BatchError::Truncated { at }));
@@ -191,21 +194,36 @@ impl<'a> Iterator for BatchReader<'a> {
     }
 }
 
+/// Returns the offset of each observable's header in an encoded batch, and at the end the length of
+/// the batch.
+pub fn offsets(batch: &[u8]) -> Result<Vec<u32>, BatchError> {
+    let mut observables = BatchReader::new(batch)?;
+    let mut offsets = vec![0];
+    while let Some(observable) = observables.next_place() {
+        // A batch has at most `MAX_BATCH_BYTES`.
+        offsets.push(observable?.2 as u32);
+    }
+    Ok(offsets)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn what_is_pushed_is_read_back() {
+    fn pushed_observables_are_read_back() {
         let mut batch = Batch::new();
         assert!(batch.push(Kind::Host, b"evil.com"));
         assert!(batch.push(Kind::Any, b""));
         assert!(batch.push(Kind::Url, &[b'u'; MAX_OBSERVABLE_BYTES + 9]));
-        let read: Vec<_> = BatchReader::new(batch.as_bytes()).unwrap().map(Result::unwrap).collect();
+        let read: Vec<_> =
+            BatchReader::new(batch.as_bytes()).unwrap().map(Result::unwrap).collect();
         assert_eq!(read[0], (Kind::Host, &b"evil.com"[..]));
         assert_eq!(read[1], (Kind::Any, &b""[..]));
         assert_eq!(read[2].1.len(), MAX_OBSERVABLE_BYTES);
         assert_eq!(read.len(), batch.len());
+        assert_eq!(offsets(batch.as_bytes()), Ok(vec![0, 12, 16, batch.as_bytes().len() as u32]));
+        assert_eq!(offsets(&[1, 0, 0, 1]), Err(BatchError::Truncated { at: 0 }));
     }
 
     #[test]

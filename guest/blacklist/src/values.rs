@@ -1,11 +1,13 @@
-//! The entries' values as text, front-coded: in blocks of sixteen, each value without what it shares with the one before.
+//! The entries' values as front-coded text, in blocks of sixteen. Each value omits the bytes that
+//! it shares with the value before it in its block.
 //!
-//! Layout: number of values (4), number of blocks (4), each block's offset in the data (4 each), data. A value is the number of bytes it shares
-//! (varint), the number of its own (varint), and those.
+//! Layout: number of values (4), number of blocks (4), offset of each block in the data (4 each),
+//! data. A value is the number of shared bytes (varint), the number of own bytes (varint), and its
+//! own bytes.
 
 use crate::compile::CompileError;
 
-/// Values in a block: what finding one value reads at most.
+/// Values in a block: the most values that are read to find one.
 const BLOCK: u32 = 16;
 
 /// Writes values one after the other.
@@ -19,7 +21,8 @@ pub(crate) struct ValuesWriter {
 
 impl ValuesWriter {
     pub(crate) fn push(&mut self, value: &[u8]) -> Result<(), CompileError> {
-        let too_large = CompileError::TooLarge { what: "bytes of values", limit: u64::from(u32::MAX) };
+        let too_large =
+            CompileError::TooLarge { what: "bytes of values", limit: u64::from(u32::MAX) };
         let shared = if self.count.is_multiple_of(BLOCK) {
             self.offsets.extend_from_slice(
                 &u32::try_from(self.data.len()).map_err(|_| too_large.clone())?.to_le_bytes(),
@@ -56,9 +59,11 @@ fn write_varint(number: usize, out: &mut Vec<u8>) {
     out.push(rest as u8);
 }
 
-/// The value at a place, from a section that [`ValuesWriter`] wrote; `None` past the end and in damaged data.
+/// Returns the value at an index of a section that [`ValuesWriter`] wrote. Returns `None` past the
+/// end and for damaged data.
 pub(crate) fn value_at(section: &[u8], place: u32) -> Option<Vec<u8>> {
-    let number = |at: usize| section.get(at..at + 4)?.first_chunk().map(|bytes| u32::from_le_bytes(*bytes));
+    let number =
+        |at: usize| section.get(at..at + 4)?.first_chunk().map(|bytes| u32::from_le_bytes(*bytes));
     if place >= number(0)? {
         return None;
     }

@@ -1,11 +1,12 @@
-//! What matches, through the whole of it: values in, blacklist made, opened, looked up, resolved.
+//! Matching from end to end: values are compiled, and the blacklist is opened, looked up in and
+//! resolved.
 #![allow(clippy::unwrap_used, reason = "a test ends at its first fault")]
 
 use threatsieve_blacklist::compile::{CompileOptions, Compiled, Compiler, SignKey, VerifyKey};
 use threatsieve_blacklist::image::ImageError;
 use threatsieve_blacklist::{
-    Batch, Blacklist, DomainMode, GuestBlacklist, Hit, Indicator, IndicatorId, Kind, OpenError, Policy, Port,
-    Scratch, Seen, Timestamp, Tlp, UrlMode, Value,
+    Batch, Blacklist, DomainMode, EventContext, GuestBlacklist, Hit, Indicator, IndicatorId, Kind,
+    OpenError, Policy, Port, Scratch, Timestamp, Tlp, UrlMode, Value,
 };
 
 fn compile(block: &[&str], allow: &[&str]) -> Compiled {
@@ -22,10 +23,10 @@ fn compile(block: &[&str], allow: &[&str]) -> Compiled {
             .collect()
     };
     for one in values(block) {
-        compiler.block(list, one, &mut |refused| panic!("{refused:?}")).unwrap();
+        compiler.block(list, one, &mut |rejected| panic!("{rejected:?}")).unwrap();
     }
     for one in values(allow) {
-        compiler.allow(good, one, &mut |refused| panic!("{refused:?}")).unwrap();
+        compiler.allow(good, one, &mut |rejected| panic!("{rejected:?}")).unwrap();
     }
     compiler.finish().unwrap()
 }
@@ -40,7 +41,7 @@ fn hits(compiled: &Compiled, kind: Kind, value: &str) -> Vec<Hit> {
     hits
 }
 
-/// Each hit as `how value`, with `!` before those that the allow-list suppresses.
+/// Returns each hit as `how value`, with `!` before those that the allow-list suppresses.
 fn shown(compiled: &Compiled, kind: Kind, value: &str) -> Vec<String> {
     let blacklist = Blacklist::open(compiled.bytes(), None).unwrap();
     let shown = |hit: Hit| {
@@ -68,7 +69,9 @@ fn domains_cover_what_is_below_them_on_label_boundaries() {
     assert_eq!(at("evil.com"), ["exact evil.com"]);
     assert_eq!(at("A.WWW.EVIL.COM."), ["subdomain www.evil.com", "subdomain evil.com"]);
     assert_eq!(at("www.evil.com:8080"), ["exact www.evil.com", "subdomain evil.com"]);
-    assert!(at("notevil.com").is_empty() && at("evil.com.org").is_empty() && at("evil.co").is_empty());
+    assert!(
+        at("notevil.com").is_empty() && at("evil.com.org").is_empty() && at("evil.co").is_empty()
+    );
     assert!(at("below.net").is_empty());
     assert_eq!(at("x.below.net"), ["subdomain below.net"]);
     assert_eq!(at("com"), ["exact com"]);
@@ -84,11 +87,12 @@ fn domains_cover_what_is_below_them_on_label_boundaries() {
     assert_eq!(shown(&list, Kind::Email, "bob@evil.com"), ["exact evil.com"]);
 }
 
-/// Nothing that stands behind the host, however much it looks like one, hides it from the quick way.
+/// Text after the host does not hide it from the quick check, even if it looks like a host.
 #[test]
 fn a_suffix_that_only_seems_listed_hides_no_spelling_before_it() {
-    // With so many names some suffixes pass the filter by chance, before it meets the bracket.
-    let names: Vec<String> = (0..2000).map(|n| format!("git.gitlab.shop.w{n}.example-{n}.link")).collect();
+    // With this many names, some suffixes pass the filter by chance before it meets the bracket.
+    let names: Vec<String> =
+        (0..2000).map(|n| format!("git.gitlab.shop.w{n}.example-{n}.link")).collect();
     let compiled = compile(&names.iter().map(String::as_str).collect::<Vec<_>>(), &[]);
     for name in &names {
         let defanged = name.replacen("git.", "git[.]", 1);
@@ -111,7 +115,7 @@ fn a_word_that_may_be_a_file_matches_in_part() {
 }
 
 #[test]
-fn what_follows_a_host_does_not_hide_it() {
+fn text_after_a_host_does_not_hide_it() {
     let list = compile(&["evil.com"], &[]);
     let long = "a-name-that-fills-blocks.and-ends-well.example";
     for value in [format!("evil.com:{long}"), format!("user@www.evil.com:{long}")] {
@@ -146,16 +150,24 @@ fn addresses_lie_in_every_network_around_them() {
         at("1.2.3.4"),
         ["exact 1.2.3.4", "range 1.2.3.3-1.2.3.9", "cidr 1.2.3.0/24", "cidr 1.2.0.0/16"]
     );
-    assert_eq!(at("::ffff:1.2.3.9"), ["range 1.2.3.3-1.2.3.9", "cidr 1.2.3.0/24", "cidr 1.2.0.0/16"]);
+    assert_eq!(
+        at("::ffff:1.2.3.9"),
+        ["range 1.2.3.3-1.2.3.9", "cidr 1.2.3.0/24", "cidr 1.2.0.0/16"]
+    );
     assert_eq!(at("1.2.3.10"), ["cidr 1.2.3.0/24", "cidr 1.2.0.0/16"]);
     assert_eq!(at("1.2.255.255"), ["cidr 1.2.0.0/16"]);
-    assert!(at("1.3.0.0").is_empty() && at("0.0.0.0").is_empty() && at("255.255.255.255").is_empty());
+    assert!(
+        at("1.3.0.0").is_empty() && at("0.0.0.0").is_empty() && at("255.255.255.255").is_empty()
+    );
     assert_eq!(at("9.255.255.255"), ["exact 9.255.255.255"]);
     assert_eq!(at("223.255.255.255"), ["cidr 223.255.255.0/24"]);
     assert_eq!(at("2a00:1::1%eth0"), ["exact 2a00:1::1", "cidr 2a00::/19"]);
     assert!(at("2a00:2000::").is_empty() && at("0x01020304").is_empty());
     assert_eq!(shown(&list, Kind::Url, "http://0x01.0x02.255.255/a")[..], ["cidr 1.2.0.0/16"]);
-    assert_eq!(shown(&list, Kind::Any, "[2a00:1::1]:443")[..], ["exact 2a00:1::1", "cidr 2a00::/19"]);
+    assert_eq!(
+        shown(&list, Kind::Any, "[2a00:1::1]:443")[..],
+        ["exact 2a00:1::1", "cidr 2a00::/19"]
+    );
 }
 
 #[test]
@@ -193,7 +205,8 @@ fn urls_match_by_host_path_port_and_query() {
 
 #[test]
 fn digests_and_mailboxes_are_equal() {
-    let list = compile(&["d41d8cd98f00b204e9800998ecf8427e", "Bob@evil.com", &"ab".repeat(32)], &[]);
+    let list =
+        compile(&["d41d8cd98f00b204e9800998ecf8427e", "Bob@evil.com", &"ab".repeat(32)], &[]);
     assert_eq!(
         shown(&list, Kind::Hash, "D41D8CD98F00B204E9800998ECF8427E"),
         ["exact d41d8cd98f00b204e9800998ecf8427e"]
@@ -228,14 +241,19 @@ fn policy_drops_indicators_and_keeps_the_entry_of_the_others() {
     let mut compiler = Compiler::new(CompileOptions::default()).unwrap();
     let (a, b) = (compiler.feed("a").unwrap(), compiler.feed("b").unwrap());
     let domain = |mode| vec![Value::domain("evil.com", mode).unwrap()];
-    let mut first = Indicator::new(IndicatorId::Stix("indicator--1".into()), domain(DomainMode::Exact));
+    let mut first =
+        Indicator::new(IndicatorId::Stix("indicator--1".into()), domain(DomainMode::Exact));
     first.confidence = Some(40);
     first.tlp = Some(Tlp::Amber);
     first.valid_until = Some(Timestamp(100));
     first.types = vec!["c2".into(), "phishing".into()];
     compiler.block(a, first, &mut |_| panic!()).unwrap();
     compiler
-        .block(b, Indicator::new(IndicatorId::Line(7), domain(DomainMode::AtAndBelow)), &mut |_| panic!())
+        .block(
+            b,
+            Indicator::new(IndicatorId::Line(7), domain(DomainMode::AtAndBelow)),
+            &mut |_| panic!(),
+        )
         .unwrap();
     let made = compiler.finish().unwrap();
     let blacklist = Blacklist::open(made.bytes(), None).unwrap();
@@ -244,7 +262,9 @@ fn policy_drops_indicators_and_keeps_the_entry_of_the_others() {
             .iter()
             .filter_map(|hit| blacklist.resolve(hit, policy, Timestamp(at)))
             .next();
-        resolved.map(|m| m.entry.indicators.iter().map(|i| i.shown_id()).collect()).unwrap_or_default()
+        resolved
+            .map(|m| m.entry.indicators.iter().map(|i| i.shown_id()).collect())
+            .unwrap_or_default()
     };
     let all = Policy::default();
     assert_eq!(ids("evil.com", &all, 99), ["indicator--1", "b:7"]);
@@ -255,7 +275,10 @@ fn policy_drops_indicators_and_keeps_the_entry_of_the_others() {
     assert_eq!(ids("evil.com", &Policy { max_tlp: Tlp::Green, ..all.clone() }, 0), ["b:7"]);
     let entry = blacklist.entry(0).unwrap();
     assert_eq!(entry.indicators[0].types, ["c2", "phishing"]);
-    assert_eq!((entry.indicators[0].confidence, entry.indicators[0].tlp), (Some(40), Some(Tlp::Amber)));
+    assert_eq!(
+        (entry.indicators[0].confidence, entry.indicators[0].tlp),
+        (Some(40), Some(Tlp::Amber))
+    );
     assert_eq!(blacklist.entry(1), None);
 }
 
@@ -286,12 +309,13 @@ fn a_port_is_kept_by_indicator_and_compared_only_where_the_feed_asks() {
     assert_eq!(ports, [Some((8443, false)), Some((443, true)), Some((8080, true)), None]);
     assert!(blacklist.compares_ports());
     let hit = hits(&made, Kind::Address, "1.2.3.4")[0];
-    let ids = |seen: Seen| -> Vec<String> {
+    let ids = |seen: EventContext| -> Vec<String> {
         let matched = blacklist.resolve(&hit, &Policy::default(), seen).unwrap();
         matched.entry.indicators.iter().map(|i| i.shown_id()).collect()
     };
-    let seen =
-        |observable: &str, destination| Seen::with_ports(Timestamp(0), observable.as_bytes(), destination);
+    let seen = |observable: &str, destination| {
+        EventContext::with_ports(Timestamp(0), observable.as_bytes(), destination)
+    };
     assert_eq!(ids(seen("1.2.3.4", None)), ["loose:1", "strict:3"]);
     assert_eq!(ids(seen("1.2.3.4", Some(443))), ["loose:1", "strict:1", "strict:3"]);
     assert_eq!(ids(seen("1.2.3.4:8080", Some(443))), ["loose:1", "strict:2", "strict:3"]);
@@ -325,7 +349,7 @@ fn a_value_that_many_indicators_name_is_resolved_up_to_a_limit() {
 }
 
 #[test]
-fn the_same_inputs_give_the_same_bytes_and_damage_is_refused() {
+fn the_same_inputs_give_the_same_bytes_and_damage_is_rejected() {
     let make = || compile(&["evil.com", "1.2.3.4", "http://evil.org/x"], &["good.com"]);
     let bytes = make().into_bytes();
     assert_eq!(bytes, make().into_bytes());
@@ -345,8 +369,8 @@ fn the_same_inputs_give_the_same_bytes_and_damage_is_refused() {
 }
 
 #[test]
-fn a_signature_is_demanded_when_a_key_is_given() {
-    // Keys of RFC 8410 section 10.
+fn a_signature_is_required_when_a_key_is_given() {
+    // The keys of RFC 8410, section 10.
     let private = "-----BEGIN PRIVATE KEY-----\nMC4CAQAwBQYDK2VwBCIEINTuctv5E1hK1bbY8fdp+K06/nwoy/HU++CXqI9EdVhC\n-----END PRIVATE KEY-----\n";
     let public = "-----BEGIN PUBLIC KEY-----\nMCowBQYDK2VwAyEAGb9ECWmEzf6FQbrBZ9w7lshQhqowtrbLDFw4rXAxZuE=\n-----END PUBLIC KEY-----\n";
     let other = "-----BEGIN PUBLIC KEY-----\nMCowBQYDK2VwAyEA11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo=\n-----END PUBLIC KEY-----\n";

@@ -1,4 +1,4 @@
-//! The contract's types and export glue, made from `wit/matcher.wit`.
+//! Types and export glue of the contract, generated from `wit/matcher.wit`.
 
 wit_bindgen::generate!({ path: "../../wit/matcher.wit", world: "matcher" });
 

@@ -1,20 +1,22 @@
-//! The exports, and the state behind them.
+//! The component's exports, and its state between calls.
 
 use std::cell::RefCell;
 
 use threatsieve_blacklist::image::FORMAT;
-use threatsieve_blacklist::{BatchError, EntryType, GuestBlacklist, Hit, How, NORMALISER, Role, Scratch};
+use threatsieve_blacklist::{
+    BatchError, EntryType, GuestBlacklist, Hit, How, NORMALISER, Role, Scratch,
+};
 
 use crate::bindings::exports::threatsieve::matcher::lookup;
 use crate::image;
 
-/// Hits of one answer at most: the contract's number, which keeps an answer below 20 MiB.
+/// The most hits in one answer. The contract sets this number; it keeps an answer below 20 MiB.
 const MAX_HITS: usize = 1 << 20;
 
-/// What an instance keeps between calls.
+/// The state that an instance keeps between calls.
 struct State {
     blacklist: Result<GuestBlacklist<'static>, lookup::Fault>,
-    /// Of the call at hand, as are the hits; the next one uses their memory again.
+    /// Buffers of the current call, as `hits` is. The next call uses their memory again.
     scratch: Scratch,
     hits: Vec<Hit>,
 }
@@ -22,7 +24,8 @@ struct State {
 impl State {
     fn new() -> State {
         let blacklist = image::mapped().ok_or(lookup::Fault::BlacklistMissing).and_then(|image| {
-            GuestBlacklist::new(image).map_err(|error| lookup::Fault::BlacklistUnreadable(error.to_string()))
+            GuestBlacklist::new(image)
+                .map_err(|error| lookup::Fault::BlacklistUnreadable(error.to_string()))
         });
         State { blacklist, scratch: Scratch::default(), hits: Vec::new() }
     }
@@ -40,7 +43,7 @@ impl State {
 }
 
 thread_local! {
-    /// A component has one thread; this is a plain static that needs no lock.
+    /// A component has one thread, so this is a plain static without a lock.
     static STATE: RefCell<State> = RefCell::new(State::new());
 }
 
@@ -54,8 +57,9 @@ impl lookup::Guest for Component {
     fn describe() -> Result<lookup::Description, lookup::Fault> {
         STATE.with_borrow(|state| {
             let image = state.blacklist.as_ref().map_err(lookup::Fault::clone)?.image();
-            let counts =
-                Role::ALL.iter().flat_map(|role| EntryType::ALL.map(|kind| image.count(*role, kind)));
+            let counts = Role::ALL
+                .iter()
+                .flat_map(|role| EntryType::ALL.map(|kind| image.count(*role, kind)));
             Ok(lookup::Description {
                 normaliser: NORMALISER.into(),
                 format: FORMAT.into(),
@@ -90,7 +94,7 @@ impl From<&Hit> for lookup::Hit {
 
 impl From<BatchError> for lookup::Malformed {
     fn from(error: BatchError) -> lookup::Malformed {
-        // Offsets and sizes are those of a buffer in this 32-bit memory.
+        // Offsets and sizes fit in 32 bits: they are those of a buffer in this memory.
         match error {
             BatchError::TooLarge { got } => lookup::Malformed::TooLarge(got as u32),
             BatchError::TooMany => lookup::Malformed::TooMany,

@@ -10,7 +10,7 @@ use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields};
 use tracing_subscriber::registry::LookupSpan;
 
 use crate::config::Logging;
-use crate::output::{harmless, safe_json};
+use crate::text::{escape_controls, safe_json};
 
 /// Overrides the configured level, as `debug` or `threatsieve=trace`.
 const OVERRIDE: &str = "THREATSIEVE_LOG";
@@ -19,12 +19,17 @@ const OVERRIDE: &str = "THREATSIEVE_LOG";
 pub(crate) fn start(logging: &Logging) -> anyhow::Result<()> {
     let filter = match std::env::var(OVERRIDE) {
         Ok(text) if !text.is_empty() => EnvFilter::try_new(&text).map_err(|error| {
-            anyhow::anyhow!("{OVERRIDE}: expected a level or filter (`debug`), got {text:?}: {error}")
+            anyhow::anyhow!(
+                "{OVERRIDE}: expected a level or filter (`debug`), got {text:?}: {error}"
+            )
         })?,
         _ => EnvFilter::default().add_directive(logging.level.into()),
     };
     let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
-    builder.event_format(Lines { json: logging.json }).try_init().map_err(|error| anyhow::anyhow!(error))
+    builder
+        .event_format(Lines { json: logging.json })
+        .try_init()
+        .map_err(|error| anyhow::anyhow!(error))
 }
 
 /// One line an event, whatever its values hold.
@@ -33,8 +38,8 @@ struct Lines {
     json: bool,
 }
 
-impl<S: Subscriber + for<'a> LookupSpan<'a>, N: for<'a> FormatFields<'a> + 'static> FormatEvent<S, N>
-    for Lines
+impl<S: Subscriber + for<'a> LookupSpan<'a>, N: for<'a> FormatFields<'a> + 'static>
+    FormatEvent<S, N> for Lines
 {
     fn format_event(
         &self,
@@ -51,13 +56,17 @@ impl<S: Subscriber + for<'a> LookupSpan<'a>, N: for<'a> FormatFields<'a> + 'stat
             object.insert("level".to_owned(), level.to_string().to_lowercase().into());
             object.insert("message".to_owned(), fields.message.into());
             object.extend(fields.rest.into_iter().map(|(name, value)| (name.to_owned(), value)));
-            return writeln!(writer, "{}", safe_json(&serde_json::Value::Object(object).to_string()));
+            return writeln!(
+                writer,
+                "{}",
+                safe_json(&serde_json::Value::Object(object).to_string())
+            );
         }
         let mut line = fields.message;
         for (name, value) in fields.rest {
             write!(line, " {name}={value}")?;
         }
-        writeln!(writer, "{now:.3} {level:5} {}", harmless(&line))
+        writeln!(writer, "{now:.3} {level:5} {}", escape_controls(&line))
     }
 }
 

@@ -1,12 +1,12 @@
 //! The `threatsieve` program: flags log events that touch known-bad domains, addresses, URLs and files.
 //!
-//! [`cli`] says what can be asked for, [`jobs`] does it, a module each. A scan flows through [`sources`] (files to pieces of lines, on all
+//! [`cli`] says what can be asked for, [`commands`] does it, a module each. A scan flows through [`sources`] (files to pieces of lines, on all
 //! cores and in order), [`pipeline`] (lines to events with matches, by the component in [`matching`]) and [`output`]; [`indicators`]
 //! makes the blacklist before. [`explain`] tells why one value matches or does not.
 
 mod alerts;
 mod cli;
-mod cluster;
+mod commands;
 mod conditions;
 mod config;
 mod exit;
@@ -14,15 +14,14 @@ mod explain;
 mod feeds;
 mod follow;
 mod indicators;
-mod jobs;
 mod limited;
 mod logging;
-mod mappings;
 mod matching;
 mod network;
+mod opensearch;
 mod output;
 mod pipeline;
-mod publish;
+mod rejection;
 mod rounds;
 #[cfg(test)]
 mod seed;
@@ -31,6 +30,7 @@ mod sources;
 mod status;
 mod stop;
 mod store;
+mod text;
 
 use std::process::ExitCode;
 
@@ -40,32 +40,35 @@ use cli::{Cli, ConfigVerb, OpenSearchVerb, Verb};
 
 fn main() -> ExitCode {
     let result = match Cli::parse().verb {
-        Verb::Scan(args) => jobs::scan_files(&args),
-        Verb::Build(args) => jobs::build_blacklist(&args),
-        Verb::Explain(args) => jobs::explain_value(&args),
-        Verb::Poll(args) => jobs::poll_round(&args),
-        Verb::Run(args) => jobs::run_rounds(&args),
-        Verb::Status(args) => jobs::show_status(&args),
-        Verb::Feeds(args) => jobs::list_feeds(&args),
-        Verb::Indicators(args) => jobs::list_indicators(&args),
-        Verb::Retract(args) => jobs::retract_indicator(&args),
-        Verb::Mute(args) => jobs::mute_alerts(&args),
-        Verb::Push(args) => jobs::push_blacklist(&args),
+        Verb::Scan(args) => commands::scan_files(&args),
+        Verb::Build(args) => commands::build_blacklist(&args),
+        Verb::Explain(args) => commands::explain_value(&args),
+        Verb::Poll(args) => commands::poll_round(&args),
+        Verb::Run(args) => commands::run_rounds(&args),
+        Verb::Status(args) => commands::show_status(&args),
+        Verb::Feeds(args) => commands::list_feeds(&args),
+        Verb::Indicators(args) => commands::list_indicators(&args),
+        Verb::Retract(args) => commands::retract_indicator(&args),
+        Verb::Mute(args) => commands::mute_alerts(&args),
+        Verb::Push(args) => commands::push_blacklist(&args),
         Verb::OpenSearch(args) => match args.verb {
             OpenSearchVerb::Check { config, index, flag_field, json } => {
-                jobs::check_opensearch(&config.path(), &index, &flag_field, json)
+                commands::check_opensearch(&config.path(), &index, &flag_field, json)
             }
             OpenSearchVerb::Template { config, put } => {
-                jobs::component_template(put.then(|| config.path()).as_deref())
+                commands::component_template(put.then(|| config.path()).as_deref())
             }
         },
         Verb::Config(args) => match args.verb {
-            ConfigVerb::Check { config, offline } => jobs::check_config(&config.path(), offline),
-            ConfigVerb::Show { config } => jobs::show_config(&config.path()),
+            ConfigVerb::Check { config, offline } => {
+                commands::check_config(&config.path(), offline)
+            }
+            ConfigVerb::Init { file } => commands::init_config(file.as_deref()),
+            ConfigVerb::Show { config } => commands::show_config(&config.path()),
         },
-        Verb::Reference => jobs::write_reference(),
-        Verb::Completions { shell } => jobs::write_completions(shell),
-        Verb::Man { folder } => jobs::write_manual(&folder),
+        Verb::Reference => commands::write_reference(),
+        Verb::Completions { shell } => commands::write_completions(shell),
+        Verb::Man { folder } => commands::write_manual(&folder),
     };
     match result {
         Ok(exit) => exit.into(),

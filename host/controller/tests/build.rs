@@ -22,7 +22,9 @@ fn listed() -> Folder {
 #[test]
 fn it_tells_what_it_made_and_what_it_refused() {
     let folder = listed();
-    let done = folder.run("build --list l.txt --rejected r.tsv --name office --generation 7 -o b").expect(0);
+    let done = folder
+        .run("build --list l.txt --rejected r.tsv --name office --generation 7 -o b")
+        .expect(0);
     for part in [
         "office",
         "generation 7",
@@ -56,7 +58,11 @@ fn what_is_refused_is_shown_as_listed() {
         rejected.lines().skip(1).map(|row| row.split('\t').take(3).collect()).collect();
     assert_eq!(
         rows,
-        [["l.txt", "1", "10[.]0[.]0.1"], ["l.csv", "2", "evil.org,\"a quote"], ["l.csv", "3", "10.9.9[.]9"]],
+        [
+            ["l.txt", "1", "10[.]0[.]0.1"],
+            ["l.csv", "2", "evil.org,\"a quote"],
+            ["l.csv", "3", "10.9.9[.]9"]
+        ],
         "{rejected}"
     );
     let done = folder.run("explain --list l.txt 10.0.0.1").expect(0);
@@ -97,7 +103,10 @@ fn an_empty_blacklist_is_built_with_a_warning() {
     let done = folder.run("build --list l.txt -o b").expect(0);
     assert!(done.err.contains("empty"), "{}", done.err);
     assert_eq!(
-        folder.run_with("scan --count --log-format lines --blacklist b", b"10.0.0.1\n").expect(0).out,
+        folder
+            .run_with("scan --count --log-format lines --blacklist b", b"10.0.0.1\n")
+            .expect(0)
+            .out,
         "0\n"
     );
 }

@@ -20,7 +20,9 @@ fn explain(arguments: &str) -> Done {
     );
     folder.write("f.json", FEED);
     folder.write("allow.txt", "good.evil.com\n");
-    folder.run(&format!("explain --exit-code --list l.txt --feed f.json --allow allow.txt {arguments}"))
+    folder.run(&format!(
+        "explain --exit-code --list l.txt --feed f.json --allow allow.txt {arguments}"
+    ))
 }
 
 #[track_caller]
@@ -55,7 +57,11 @@ fn what_covers_it_and_why_that_does_not_count() {
     says("old.example", 0, &["does not match", "expired since 2020-02-01"]);
     says("--at 2019-01-01 old.example", 0, &["not valid before 2020-01-01"]);
     says("--at 2020-01-15 old.example", 1, &[": valid"]);
-    says("x.good.evil.com", 0, &["suppressed by the allow-list's domain-name good.evil.com", "allow.txt:1"]);
+    says(
+        "x.good.evil.com",
+        0,
+        &["suppressed by the allow-list's domain-name good.evil.com", "allow.txt:1"],
+    );
     says("http://url.example/x?", 0, &["--partial"]);
 }
 
@@ -75,7 +81,10 @@ fn what_comes_near() {
 #[test]
 fn json_has_the_same() {
     let json = explain("--json x.evil.com").expect(1).json().remove(0);
-    assert_eq!((&json["matches"], &json["forms"][0]["value"]), (&true.into(), &"x.evil.com".into()));
+    assert_eq!(
+        (&json["matches"], &json["forms"][0]["value"]),
+        (&true.into(), &"x.evil.com".into())
+    );
     assert_eq!(json["entries"][0]["entry"]["value"], "evil.com");
     assert_eq!(json["entries"][0]["indicators"].as_array().unwrap().len(), 2);
     assert_eq!(json["entries"][0]["indicators"][0]["status"], "valid");

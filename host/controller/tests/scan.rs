@@ -48,8 +48,12 @@ fn json_says_what_matched_and_why() {
 fn bytes_that_are_no_utf8_are_kept_beside_the_text() {
     let folder = listed();
     folder.write("a.log", b"x\xff evil.com\n");
-    let [event] =
-        folder.run("scan --json --log-format text --list l.txt a.log").expect(0).json().try_into().unwrap();
+    let [event] = folder
+        .run("scan --json --log-format text --list l.txt a.log")
+        .expect(0)
+        .json()
+        .try_into()
+        .unwrap();
     assert_eq!(event["raw"], "x\u{fffd} evil.com");
     assert_eq!(event["raw_base64"], "eP8gZXZpbC5jb20=");
 }
@@ -103,12 +107,18 @@ fn a_match_is_told_while_the_input_is_still_open() {
 #[test]
 fn damaged_input_is_4_and_the_rest_is_read() {
     let folder = listed();
-    let packed =
-        gzip((0..50_000).map(|n| squid(&format!("http://evil.com/{n}"))).collect::<String>().as_bytes());
+    let packed = gzip(
+        (0..50_000).map(|n| squid(&format!("http://evil.com/{n}"))).collect::<String>().as_bytes(),
+    );
     folder.write("a.log.gz", &packed[..packed.len() / 2]);
     folder.write("b.log", squid("http://evil.com/"));
-    let done = folder.run("scan --json --exit-code --list l.txt a.log.gz missing.log b.log").expect(4);
-    assert!(done.err.contains("a.log.gz") && done.err.contains("gzip data near byte"), "{}", done.err);
+    let done =
+        folder.run("scan --json --exit-code --list l.txt a.log.gz missing.log b.log").expect(4);
+    assert!(
+        done.err.contains("a.log.gz") && done.err.contains("gzip data near byte"),
+        "{}",
+        done.err
+    );
     assert!(done.err.contains("missing.log: no such file or folder"), "{}", done.err);
     let files: Vec<_> = done.json().into_iter().map(|event| event["file"].clone()).collect();
     assert!(files.len() > 1000 && files[0] == "a.log.gz" && files[files.len() - 1] == "b.log");
@@ -119,7 +129,9 @@ fn a_file_that_is_not_there_is_2_and_the_others_are_read() {
     let folder = listed();
     folder.write("logs/a.log", squid("http://evil.com/"));
     for exit_code in ["", "--exit-code"] {
-        let done = folder.run(&format!("scan --count {exit_code} --list l.txt missing.log logs")).expect(2);
+        let done = folder
+            .run(&format!("scan --count {exit_code} --list l.txt missing.log logs"))
+            .expect(2);
         assert_eq!(done.out, "1\n");
         assert!(done.err.contains("missing.log: no such file or folder"), "{}", done.err);
     }
@@ -128,7 +140,10 @@ fn a_file_that_is_not_there_is_2_and_the_others_are_read() {
 #[test]
 fn a_closed_pipe_ends_quietly() {
     let folder = listed();
-    folder.write("a.log", (0..100_000).map(|n| squid(&format!("http://evil.com/{n}"))).collect::<String>());
+    folder.write(
+        "a.log",
+        (0..100_000).map(|n| squid(&format!("http://evil.com/{n}"))).collect::<String>(),
+    );
     let mut child = folder.start("scan --list l.txt a.log");
     drop(child.stdin.take());
     let mut first = [0; 10];
@@ -149,7 +164,8 @@ fn order_is_the_inputs_with_any_number_of_threads() {
     let one = folder.run("scan --json --threads 1 --list l.txt logs").expect(0);
     assert_eq!(one.out.lines().count(), 30_000);
     for threads in [2, 7] {
-        let many = folder.run(&format!("scan --json --threads {threads} --list l.txt logs")).expect(0);
+        let many =
+            folder.run(&format!("scan --json --threads {threads} --list l.txt logs")).expect(0);
         assert!(many.out == one.out, "{threads} threads");
     }
 }
@@ -158,8 +174,9 @@ fn order_is_the_inputs_with_any_number_of_threads() {
 fn odd_lines_are_counted_and_told() {
     let folder = listed();
     let long = "a".repeat(20 * 1024 * 1024);
-    let text = ["evil.com/".to_owned() + &long, String::new(), "\0\0".to_owned(), "evil.com\r".to_owned()]
-        .join("\n");
+    let text =
+        ["evil.com/".to_owned() + &long, String::new(), "\0\0".to_owned(), "evil.com\r".to_owned()]
+            .join("\n");
     folder.write("a.log", text);
     let done = folder.run("scan --count --log-format text --list l.txt a.log").expect(4);
     assert_eq!(done.out, "2\n");
@@ -220,8 +237,9 @@ fn a_blacklist_goes_with_lists_and_allow_lists() {
             "10:below.example"
         ]
     );
-    let alone =
-        folder.run_with("scan --count --log-format lines --blacklist b -", values.as_bytes()).expect(0);
+    let alone = folder
+        .run_with("scan --count --log-format lines --blacklist b -", values.as_bytes())
+        .expect(0);
     assert_eq!(alone.out, "7\n");
 }
 

@@ -1,6 +1,9 @@
-//! Reduces patterns, one a line on standard input, to JSON objects, one a line on standard output:
-//! `{"complete", "partial", "values": [{"type", "value", "mode"?, "start"?, "stop"?}], "unreduced": [{"reason", "detail", "text", "at"}]}`
-//! or `{"error", "kind": "syntax" | "meaning", "at"}`; moments in microseconds since 1970. With `--v20` by the grammar of STIX 2.0, else by that of 2.1.
+//! Reduces patterns, one per line on standard input, to JSON objects, one per line on standard
+//! output:
+//! `{"complete", "partial", "values": [{"type", "value", "mode"?, "start"?, "stop"?}], "unreduced":
+//! [{"reason", "detail", "text", "at"}]}`
+//! or `{"error", "kind": "syntax" | "meaning", "at"}`. Times are microseconds since 1970. `--v20`
+//! selects the grammar of STIX 2.0 instead of 2.1.
 #![allow(clippy::print_stdout, reason = "what an example is for")]
 
 use std::io::{self, BufRead, Write};
@@ -11,7 +14,8 @@ use threatsieve_feed::pattern::{Grammar, Pattern, PatternError};
 use threatsieve_feed::reduce::{Reduced, reduce};
 
 fn main() -> io::Result<()> {
-    let grammar = if std::env::args().any(|word| word == "--v20") { Grammar::V20 } else { Grammar::V21 };
+    let grammar =
+        if std::env::args().any(|word| word == "--v20") { Grammar::V20 } else { Grammar::V21 };
     let mut output = io::BufWriter::new(io::stdout().lock());
     for line in io::stdin().lock().lines() {
         writeln!(output, "{}", answer(&line?, grammar))?;
@@ -23,17 +27,23 @@ fn answer(text: &str, grammar: Grammar) -> Json {
     let pattern = match Pattern::parse(text, grammar) {
         Ok(pattern) => pattern,
         Err(error) => {
-            let kind = if matches!(error, PatternError::Meaning { .. }) { "meaning" } else { "syntax" };
+            let kind =
+                if matches!(error, PatternError::Meaning { .. }) { "meaning" } else { "syntax" };
             return json!({"error": error.to_string(), "kind": kind, "at": error.at()});
         }
     };
     let reduction = reduce(&pattern);
-    let parts = reduction.unreduced.iter().map(
-        |part| json!({"reason": part.reason.kind(), "detail": part.reason.to_string(), "text": part.text, "at": part.at}),
-    );
+    let parts = reduction.unreduced.iter().map(|part| {
+        json!({
+            "reason": part.reason.kind(),
+            "detail": part.reason.to_string(),
+            "text": part.text,
+            "at": part.at,
+        })
+    });
     json!({
-        "complete": reduction.is_complete(),
-        "partial": reduction.is_partial(),
+        "complete": reduction.unreduced.is_empty(),
+        "partial": !reduction.values.is_empty() && !reduction.unreduced.is_empty(),
         "values": reduction.values.iter().map(value).collect::<Vec<_>>(),
         "unreduced": parts.collect::<Vec<_>>(),
     })
@@ -62,9 +72,9 @@ fn value(reduced: &Reduced) -> Json {
         }
         Value::Email(email) => json!({"type": "email", "value": email}),
     };
-    for (name, moment) in [("start", reduced.start), ("stop", reduced.stop)] {
-        if let Some(moment) = moment {
-            shown[name] = json!(moment.0);
+    for (name, time) in [("start", reduced.start), ("stop", reduced.stop)] {
+        if let Some(time) = time {
+            shown[name] = json!(time.0);
         }
     }
     shown

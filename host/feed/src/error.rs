@@ -1,53 +1,54 @@
-//! What ends the reading of a feed. What is wrong with one line or object alone is reported beside the rest, and the rest is read.
+//! Errors that end the reading of a feed. A fault in one line or object is reported separately, and
+//! reading goes on.
 
 use std::io;
 
 use crate::text::cut;
 
-/// Why a feed was not read to its end. All that was read before is kept.
+/// The reason why a feed was not read to its end. Everything read before is kept.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum FeedError {
-    /// The input failed.
-    #[error("the input cannot be read on from byte {offset}")]
+    /// Reading the input failed.
+    #[error("cannot read the input from byte {offset} on")]
     Read {
-        /// Bytes read before.
+        /// The number of bytes read before.
         offset: u64,
         /// The reader's own error.
         source: io::Error,
     },
-    /// The JSON is damaged or cut off.
+    /// The JSON is damaged or truncated.
     #[error(
         "damaged JSON at byte {offset}: expected {expected}, got {got}; {objects} objects were read before it"
     )]
     Json {
-        /// Where, in bytes from the input's start.
+        /// The position of the damage, in bytes from the input's start.
         offset: u64,
-        /// What could have stood there.
+        /// The text that was expected.
         expected: &'static str,
-        /// What stands there.
+        /// The text that was found.
         got: String,
-        /// Whole objects read before.
+        /// The number of complete objects read before.
         objects: u64,
     },
-    /// JSON, but nothing that holds STIX objects.
+    /// The input is JSON without STIX objects.
     #[error(
         "expected a STIX bundle, a TAXII envelope, STIX objects in an array or one STIX object, got {}{got}",
         kind.map(|kind| format!("{kind}: ")).unwrap_or_default()
     )]
     NotStix {
-        /// What it is, if that is known.
+        /// The kind of JSON, if it is known.
         kind: Option<&'static str>,
         /// Its first characters.
         got: String,
     },
-    /// A kind of file that holds no indicators, or that is not read.
+    /// The input is a kind of file that contains no indicators, or that cannot be read.
     #[error("expected a list of indicators or STIX 2 in JSON, got {got}")]
     Foreign {
-        /// What it is.
+        /// The kind of file.
         got: &'static str,
     },
-    /// Records of which several columns may hold the values.
+    /// The records have several columns that may contain the values.
     #[error(
         "expected one column of values, got {}; name the one that counts as the format: {}",
         columns.join(", "),
@@ -59,51 +60,63 @@ pub enum FeedError {
         /// Columns that may hold values.
         columns: Vec<String>,
     },
-    /// Records that have no column of values.
+    /// The records have no column of values.
     #[error(
-        "expected a column of values (value, indicator, ioc_value, url, domain, hostname, ip, ip_address, \
-         dst_ip, md5, sha1 or sha256), got {}; `{format}:COLUMN` as the format names another one",
-        columns.iter().map(|column| format!("{:?}", cut(column))).take(20).collect::<Vec<_>>().join(", ")
+        "expected a column of values (value, indicator, ioc_value, url, domain, hostname, ip, \
+         ip_address, dst_ip, md5, sha1 or sha256), got {}; the format `{format}:COLUMN` names \
+         another one",
+        shown(columns)
     )]
     NoValues {
         /// The reader's name.
         format: &'static str,
-        /// The columns that there are.
+        /// All columns.
         columns: Vec<String>,
     },
-    /// A bundle or envelope whose `objects` is no array.
+    /// The input is a bundle or envelope whose `objects` is not an array.
     #[error(
         "`objects`, byte {offset}: expected an array of STIX objects, got {got}; {objects} objects were read before it"
     )]
     NoArray {
-        /// Where the value starts, in bytes from the input's start.
+        /// The position of the value, in bytes from the input's start.
         offset: u64,
         /// The type of the value.
         got: &'static str,
-        /// Objects read before.
+        /// The number of objects read before.
         objects: u64,
     },
-    /// More indicators or markings than the limits allow.
+    /// There are more indicators or markings than the limits allow.
     #[error("expected at most {limit} objects to keep, got more at byte {offset}")]
     TooMany {
         /// [`crate::StixLimits::max_kept`].
         limit: usize,
-        /// Where the object that was too much starts.
+        /// The position of the first object beyond the limit, in bytes from the input's start.
         offset: u64,
     },
-    /// More lines than can be numbered.
+    /// There are more lines than can be numbered.
     #[error("expected at most {} lines, got more", u32::MAX)]
     TooManyLines,
 }
 
+/// Returns the first names of columns, as an error shows them.
+fn shown(columns: &[String]) -> String {
+    const SHOWN: usize = 20;
+    let names: Vec<_> =
+        columns.iter().take(SHOWN).map(|column| format!("{:?}", cut(column))).collect();
+    names.join(", ")
+}
+
 impl FeedError {
-    /// Whether the input is sound, and somebody has to say which of its columns counts.
+    /// Returns whether the input is valid but somebody must choose one of its columns.
     pub fn is_ambiguous(&self) -> bool {
         matches!(self, FeedError::Ambiguous { .. })
     }
 
-    /// Whether the input is something else than a feed, so that asking again is of no use.
+    /// Returns whether the input is not a feed at all, so that another attempt is useless.
     pub fn is_foreign(&self) -> bool {
-        matches!(self, FeedError::Foreign { .. } | FeedError::NotStix { .. } | FeedError::NoValues { .. })
+        matches!(
+            self,
+            FeedError::Foreign { .. } | FeedError::NotStix { .. } | FeedError::NoValues { .. }
+        )
     }
 }

@@ -1,4 +1,4 @@
-//! One input of any format: told by its content, or as somebody named it.
+//! Reads one input of any format. Its content decides the format, unless the caller does.
 
 use std::collections::BTreeMap;
 use std::io::{BufRead, Cursor, Read};
@@ -8,23 +8,24 @@ use threatsieve_blacklist::{Indicator, UrlMode};
 use crate::sniff::{Sniffed, sniff};
 use crate::{FeedError, ListForm, ListOptions, RejectedLine, StixSet, read_list};
 
-/// Bytes that a format is told by: 4 KiB.
+/// The number of bytes that decide the format: 4 KiB.
 const SNIFFED_BYTES: u64 = 4096;
 
-/// A reader of feeds, named as on the command line and in the configuration.
+/// A format of feeds, with the names of the command line and the configuration.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum FeedFormat {
     /// STIX 2.0 and 2.1: bundles, TAXII envelopes, objects.
     Stix,
-    /// A list of some form.
+    /// A list in one of its forms.
     List(ListForm),
 }
 
 impl FeedFormat {
-    /// The names that [`FeedFormat::from_name`] takes.
+    /// The names that [`FeedFormat::from_name`] accepts.
     pub const NAMES: [&str; 5] = ["lines", "hosts", "csv", "json", "stix"];
 
-    /// The reader of that name. `csv:NAME` and `json:NAME` name the column of values too.
+    /// Returns the format with this name. `csv:NAME` and `json:NAME` also name the column of
+    /// values.
     pub fn from_name(name: &str) -> Option<FeedFormat> {
         let (reader, column) = match name.split_once(':') {
             Some((reader, column)) if !column.is_empty() => (reader, Some(column.to_owned())),
@@ -42,37 +43,38 @@ impl FeedFormat {
     }
 }
 
-/// How a feed is read.
+/// Options for reading a feed.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct FeedOptions {
-    /// The reader; `None` to tell it by the content.
+    /// The format; `None` if the content decides.
     pub format: Option<FeedFormat>,
-    /// Which paths listed URLs cover.
+    /// The paths that listed URLs cover.
     pub url_mode: Option<UrlMode>,
-    /// Values that are listed with a port match only events with that port.
+    /// A value with a port matches only events with that port.
     pub match_port: bool,
 }
 
 /// The counts of one input.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct FeedReport {
-    /// The reader's name; empty before anything was read.
+    /// The name of the format; empty before anything was read.
     pub format: &'static str,
-    /// Lines, records or STIX objects.
+    /// The number of lines, records or STIX objects.
     pub read: u64,
-    /// Indicators that it has.
+    /// The number of indicators in the input.
     pub taken: u64,
-    /// Lines, records or objects that were rejected.
+    /// The number of lines, records or objects that were rejected.
     pub rejected: u64,
-    /// Records that are not meant as indicators, by reason.
+    /// The number of records that are not meant as indicators, by reason.
     pub skipped: BTreeMap<&'static str, u64>,
     /// The input says that it may be empty.
     pub may_be_empty: bool,
 }
 
 impl FeedReport {
-    /// The reason why an input is hardly the feed that it should be: it has no indicator, or more than
-    /// half of it was rejected. `may_be_empty` is what is known of the feed beforehand.
+    /// Returns the reason to doubt that the input is the expected feed: it has no indicator, or
+    /// more than half of it was rejected. `may_be_empty` is true if the user has declared that the
+    /// feed may be empty.
     pub fn doubt(&self, may_be_empty: bool) -> Option<String> {
         let FeedReport { taken, rejected, .. } = *self;
         let skipped: u64 = self.skipped.values().sum();
@@ -80,11 +82,13 @@ impl FeedReport {
             let is_fine = may_be_empty || self.may_be_empty;
             let skipped = if skipped > 0 { format!(" ({skipped} skipped)") } else { String::new() };
             return (!is_fine).then(|| {
-                format!("expected indicators, got none{skipped}; `may_be_empty` says that there need be none")
+                format!(
+                    "expected indicators, got none{skipped}; if the feed may be empty, set `may_be_empty`"
+                )
             });
         }
         (taken == 0 || rejected > taken + skipped).then(|| {
-            format!("expected a list of indicators, got {rejected} lines that are none and {taken} that are")
+            format!("expected a list of indicators, got {taken} and {rejected} rejected lines")
         })
     }
 
@@ -105,14 +109,15 @@ impl FeedReport {
     }
 }
 
-/// Reads one input to its end. Indicators of lists go to `each` with their value as listed; STIX
+/// Reads one input to its end. Indicators of lists go to `each` with their value as listed. STIX
 /// objects go to `stix`, under the caller's number, until all inputs are read.
 ///
 /// # Errors
 ///
-/// When the input is no feed: a page for people, XML, JSON of another kind ([`FeedError::Foreign`],
-/// [`FeedError::NotStix`]); when it is damaged or fails; and when it does not say which of its columns
-/// holds the values ([`FeedError::Ambiguous`]).
+/// - The input is not a feed: a web page, XML, another kind of JSON ([`FeedError::Foreign`],
+///   [`FeedError::NotStix`]).
+/// - It is damaged, or reading fails.
+/// - It does not say which of its columns contains the values ([`FeedError::Ambiguous`]).
 pub fn read_feed(
     input: &mut dyn BufRead,
     options: &FeedOptions,
@@ -121,14 +126,16 @@ pub fn read_feed(
     each: &mut dyn FnMut(Indicator, &str),
     rejected: &mut dyn FnMut(RejectedLine),
 ) -> Result<FeedReport, FeedError> {
-    // A reader may hand over a few bytes at first, which tell nothing.
+    // One call may return only a few bytes, which are not enough to recognise a format.
     let mut start = Vec::new();
     #[expect(clippy::disallowed_methods, reason = "limited by `take`")]
     let read = (&mut *input).take(SNIFFED_BYTES).read_to_end(&mut start);
     read.map_err(|source| FeedError::Read { offset: 0, source })?;
     let format = match (sniff(&start), &options.format) {
-        // No form of list starts so, whatever anybody says.
-        (Sniffed::Markup(got), _) | (Sniffed::Foreign(got), None) => return Err(FeedError::Foreign { got }),
+        // No list starts like this, whatever format the caller names.
+        (Sniffed::Markup(got), _) | (Sniffed::Foreign(got), None) => {
+            return Err(FeedError::Foreign { got });
+        }
         (_, Some(format)) => format.clone(),
         (Sniffed::Json, None) => FeedFormat::Stix,
         (Sniffed::List, None) => FeedFormat::List(ListForm::Auto),
@@ -141,7 +148,7 @@ pub fn read_feed(
                 format: "stix",
                 read: report.objects,
                 taken: report.indicators,
-                rejected: report.refused,
+                rejected: report.rejected,
                 ..FeedReport::default()
             });
         }

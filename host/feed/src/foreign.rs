@@ -1,13 +1,15 @@
-//! Kinds of files that are often taken for feeds, by their names.
+//! Kinds of files that people often mistake for feeds, with their names.
 
-/// Bytes of an input that are looked into for what names its kind.
+/// The number of bytes that are searched for signs of a kind.
 const LOOKED_AT: usize = 4096;
 
-/// The kind of a text that starts with a tag, a declaration or a comment of HTML or XML.
+/// Recognises a text that starts with a tag, a declaration or a comment of HTML or XML.
 pub(crate) fn markup(text: &[u8]) -> Option<&'static str> {
     let [b'<', rest @ ..] = text else { return None };
-    let name =
-        rest.iter().position(|b| !(b.is_ascii_alphanumeric() || b":_-".contains(b))).unwrap_or(rest.len());
+    let name = rest
+        .iter()
+        .position(|b| !(b.is_ascii_alphanumeric() || b":_-".contains(b)))
+        .unwrap_or(rest.len());
     let is_tag = rest.first().is_some_and(u8::is_ascii_alphabetic)
         && matches!(rest.get(name), None | Some(b'>' | b'/' | b' ' | b'\t' | b'\r' | b'\n'));
     if !is_tag && !matches!(rest.first(), Some(b'!' | b'?')) {
@@ -16,22 +18,22 @@ pub(crate) fn markup(text: &[u8]) -> Option<&'static str> {
     let start = &text[..text.len().min(LOOKED_AT)];
     let start = String::from_utf8_lossy(start).to_ascii_lowercase();
     Some(if start.contains("stix_package") {
-        "STIX 1.x in XML, which is not read yet; STIX 2.0 and 2.1 in JSON are"
+        "STIX 1.x in XML, which is not supported yet; STIX 2.0 and 2.1 in JSON are"
     } else if start.contains("taxii_message") || start.contains(":poll_response") {
-        "a message of TAXII 1.x, which is not read yet; TAXII 2.1 is"
+        "a message of TAXII 1.x, which is not supported yet; TAXII 2.1 is"
     } else if start.starts_with("<?xml") && !start.contains("<html") {
-        "XML of a kind that is not read"
+        "XML of an unsupported kind"
     } else {
-        "an HTML page (a page to log in, an error, or the page around a file: give the raw file's URL)"
+        "an HTML page (a login page, an error, or the page around a file: use the URL of the raw file)"
     })
 }
 
-/// The kind of a text by its first line that says something.
+/// Recognises the kind of a text by its first line with content.
 pub(crate) fn text(text: &[u8]) -> Option<&'static str> {
-    const ADBLOCK: &str = "an Adblock filter list, which is not read yet";
-    const ZONE: &str = "a DNS zone (RPZ), which is not read yet";
-    const DNSMASQ: &str = "a configuration of dnsmasq, which is not read yet";
-    const UNBOUND: &str = "a configuration of unbound, which is not read yet";
+    const ADBLOCK: &str = "an Adblock filter list, which is not supported yet";
+    const ZONE: &str = "a DNS zone (RPZ), which is not supported yet";
+    const DNSMASQ: &str = "a configuration of dnsmasq, which is not supported yet";
+    const UNBOUND: &str = "a configuration of unbound, which is not supported yet";
     const STARTS: [(&str, &str); 14] = [
         ("[Adblock", ADBLOCK),
         ("[uBlock", ADBLOCK),
@@ -59,7 +61,7 @@ pub(crate) fn text(text: &[u8]) -> Option<&'static str> {
     STARTS.iter().find(|(first, _)| rest.starts_with(first)).map(|(_, kind)| *kind)
 }
 
-/// JSON files that people load as feeds: properties that all have to be there, and the kind.
+/// JSON files that people load as feeds: the properties that must all be present, and the kind.
 const JSON: [(&[&str], &str); 19] = [
     (&["ip_address", "port", "status"], "the Feodo Tracker's blocklist in JSON"),
     (&["phish_id"], "PhishTank's list in JSON"),
@@ -67,11 +69,11 @@ const JSON: [(&[&str], &str); 19] = [
     (&["ioc_value"], "ThreatFox's list in JSON"),
     (&["query_status", "data"], "an answer of an abuse.ch API"),
     (&["cidr", "sblid"], "Spamhaus DROP in JSON lines"),
-    (&["asn", "asname"], "Spamhaus ASN-DROP, which holds networks' numbers and no indicators"),
+    (&["asn", "asname"], "Spamhaus ASN-DROP, which contains AS numbers and no indicators"),
     (&["Event", "Attribute"], "a MISP event"),
     (&["Event", "info"], "a MISP event"),
     (&["matching_attributes"], "a MISP warninglist"),
-    (&["Orgc", "threat_level_id"], "a MISP feed's manifest, which names events and holds no indicators"),
+    (&["Orgc", "threat_level_id"], "a MISP feed's manifest, which lists events and no indicators"),
     (&["results", "indicators"], "pulses of AlienVault OTX"),
     (&["scenario", "scope"], "CrowdSec's decisions"),
     (&["or_addresses"], "Tor's relays as Onionoo lists them"),
@@ -82,9 +84,9 @@ const JSON: [(&[&str], &str); 19] = [
     (&["error"], "an error message"),
 ];
 
-/// The kind of a JSON object.
+/// Recognises the kind of a JSON object.
 pub(crate) fn json(object: &[u8]) -> Option<&'static str> {
     let text = String::from_utf8_lossy(&object[..object.len().min(LOOKED_AT)]);
     let has = |name: &&str| text.contains(&format!("\"{name}\""));
-    JSON.iter().find(|(names, _)| names.iter().all(|name| has(name))).map(|(_, kind)| *kind)
+    JSON.iter().find(|(names, _)| names.iter().all(&has)).map(|(_, kind)| *kind)
 }

@@ -1,4 +1,4 @@
-//! What the fuzz targets and the replay of their corpora call.
+//! Entry points of the fuzz targets and of the replay of their corpora.
 
 use std::io::BufReader;
 
@@ -6,7 +6,7 @@ use threatsieve_blacklist::{Timestamp, UrlMode};
 
 use crate::{BundleReport, FeedError, ListForm, ListOptions, StixLimits, StixSet, read_list};
 
-/// Reads bytes as STIX, in two different portions, and holds what must be so whatever they are.
+/// Reads bytes as STIX, in portions of two sizes, and checks properties that hold for any bytes.
 pub fn stix(bytes: &[u8]) {
     let limits = StixLimits {
         max_object_bytes: 4096,
@@ -27,7 +27,8 @@ pub fn stix(bytes: &[u8]) {
         let report = set.finish(
             &mut |feed, indicator| {
                 assert!(
-                    !indicator.values.is_empty() && indicator.confidence.is_none_or(|number| number <= 100)
+                    !indicator.values.is_empty()
+                        && indicator.confidence.is_none_or(|number| number <= 100)
                 );
                 all.push(format!("{feed} {indicator:?}"));
             },
@@ -38,11 +39,16 @@ pub fn stix(bytes: &[u8]) {
     assert_eq!(read(1), read(4096), "the outcome must not depend on the portions");
 }
 
-/// Reads bytes as a list, in two different portions.
+/// Reads bytes as a list, in portions of two sizes.
 pub fn list(bytes: &[u8]) {
     for form in [ListForm::Auto, ListForm::Hosts, ListForm::Csv(None), ListForm::Json(None)] {
         list_of(
-            &ListOptions { form, max_line_bytes: 256, max_record_lines: 4, ..ListOptions::default() },
+            &ListOptions {
+                form,
+                max_line_bytes: 256,
+                max_record_lines: 4,
+                ..ListOptions::default()
+            },
             bytes,
         );
     }
@@ -67,7 +73,7 @@ fn list_of(options: &ListOptions, bytes: &[u8]) {
     assert_eq!(read(1), read(4096), "the outcome must not depend on the portions");
 }
 
-/// An error as it can be compared.
+/// Converts an error to a text that can be compared.
 fn outcome(error: FeedError) -> String {
     error.to_string()
 }

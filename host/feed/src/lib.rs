@@ -1,9 +1,10 @@
-//! Threatsieve's feed readers: bytes in, indicators out. No I/O of its own, no clock.
+//! Threatsieve's feed readers: bytes in, indicators out. No I/O of their own, no clock.
 //!
-//! - [`read_feed`] reads one input with the reader that its content, or somebody, names.
-//! - [`read_list`] reads plain lists, hosts files, CSV and records in JSON.
-//! - [`StixSet`] collects the indicators of any number of STIX 2.0 and 2.1 bundles and TAXII envelopes; [`pattern`] parses their patterns
-//!   and [`reduce`] brings them to the values that each alone make an event a match.
+//! - [`read_feed`] reads one input in the format that its content, or the caller, names.
+//! - [`read_list`] reads plain lists, hosts files, CSV and JSON records.
+//! - [`StixSet`] collects the indicators of any number of STIX 2.0 and 2.1 bundles and TAXII
+//!   envelopes. [`pattern`] parses their patterns, and [`reduce`] reduces these to values of which
+//!   each alone makes an event a match.
 //!
 //! ```
 //! use threatsieve_feed::{ListOptions, read_list};
@@ -21,9 +22,10 @@
 //! # Ok::<(), threatsieve_feed::FeedError>(())
 //! ```
 //!
-//! What comes from outside is limited: a line, an object and its depth, a pattern, the number of objects that are kept
-//! ([`ListOptions`], [`StixLimits`]). A feed of any length is read in the memory that its indicators' values need. What is wrong with one
-//! line or object is reported and passed over; only an input that fails, or JSON that is damaged, ends the reading ([`FeedError`]).
+//! Everything from outside is limited: a line, an object and its depth, a pattern, the number of
+//! objects that are kept ([`ListOptions`], [`StixLimits`]). A feed of any length is read in the
+//! memory that the values of its indicators need. A fault in one line or object is reported, and
+//! reading goes on. Only an input that fails, or damaged JSON, ends the reading ([`FeedError`]).
 #![forbid(unsafe_code)]
 
 mod error;
@@ -44,6 +46,6 @@ pub use feed::{FeedFormat, FeedOptions, FeedReport, read_feed};
 pub use list::{LineError, ListForm, ListOptions, ListReport, RejectedLine, read_list};
 pub use sniff::looks_like;
 pub use stix::{
-    BundleReport, ObjectError, StixLimits, StixReport, StixSet, Unreduced, UnreducedReason, Valueless,
-    latest_modified,
+    BundleReport, ObjectError, StixLimits, StixReport, StixSet, Unreduced, UnreducedReason,
+    Valueless, latest_modified,
 };

@@ -1,23 +1,24 @@
-//! What an input is, told by its first bytes; a few dozen suffice unless white space comes first.
+//! Recognises the kind of an input by its first bytes. A few dozen are enough, unless white space
+//! comes first.
 
 use crate::foreign;
 
-/// What an input looks like.
+/// The apparent kind of an input.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Sniffed {
-    /// JSON, of whatever kind.
+    /// JSON of any kind.
     Json,
     /// Lines of text.
     List,
     /// HTML or XML.
     Markup(&'static str),
-    /// A kind of file that is known and not read.
+    /// A known kind of file that cannot be read.
     Foreign(&'static str),
 }
 
-/// Tells what an input looks like.
+/// Recognises the kind of an input.
 ///
-/// A list may start with a brace or bracket too (`[2001:db8::1]`), so what follows it decides.
+/// A list may start with a brace or bracket too (`[2001:db8::1]`), so the text after it decides.
 pub(crate) fn sniff(first_bytes: &[u8]) -> Sniffed {
     let text = first_bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(first_bytes).trim_ascii_start();
     let is_json = match text.split_first() {
@@ -36,7 +37,7 @@ pub(crate) fn sniff(first_bytes: &[u8]) -> Sniffed {
     foreign::text(text).map_or(Sniffed::List, Sniffed::Foreign)
 }
 
-/// Tells what an input is, for people.
+/// Describes the kind of an input for people.
 pub fn looks_like(first_bytes: &[u8]) -> &'static str {
     match sniff(first_bytes) {
         Sniffed::Json => "STIX in JSON",
@@ -82,7 +83,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_feed_is_named() {
+    fn inputs_that_are_not_feeds_are_named() {
         for (text, want) in [
             ("<!DOCTYPE html>\n<html>", "an HTML page"),
             ("\u{feff}\n <HTML lang=en>", "an HTML page"),

@@ -1,12 +1,13 @@
-//! Timestamps of feeds, to microseconds.
+//! Timestamps of feeds, in microseconds.
 
 use jiff::civil::{Date, DateTime, Time};
 use threatsieve_blacklist::Timestamp;
 
 const EPOCH: DateTime = DateTime::constant(1970, 1, 1, 0, 0, 0, 0);
 
-/// Reads an RFC 3339 date-time with any number of fraction digits; those beyond microseconds are dropped, and the leap second 60 counts as
-/// the end of second 59. `9999-12-31T23:59:59Z`, which feeds use for "for ever", is a time like others.
+/// Reads an RFC 3339 date-time with any number of fraction digits. Digits beyond microseconds are
+/// dropped. The leap second 60 counts as the end of second 59. `9999-12-31T23:59:59Z`, which feeds
+/// use for "for ever", is an ordinary time.
 pub(crate) fn rfc3339(text: &str) -> Option<Timestamp> {
     let (date, rest) = text.split_at_checked(10)?;
     let rest = rest.strip_prefix(['T', 't'])?;
@@ -14,7 +15,8 @@ pub(crate) fn rfc3339(text: &str) -> Option<Timestamp> {
     timestamp(day(date)?, clock, offset_seconds(zone)?)
 }
 
-/// Reads what people write in tables: RFC 3339, also with a space for the `T`, without the zone (then UTC), or the date alone.
+/// Reads a date as people write it in tables: RFC 3339, also with a space for the `T`, without the
+/// zone (then UTC), or without the time.
 pub(crate) fn lenient(text: &str) -> Option<Timestamp> {
     let (date, rest) = text.split_at_checked(10)?;
     if rest.is_empty() {
@@ -69,7 +71,7 @@ fn offset_seconds(zone: &str) -> Option<i64> {
     }
 }
 
-/// The number in exactly so many ASCII digits.
+/// Reads a number of exactly `count` ASCII digits.
 fn digits(text: &[u8], count: usize) -> Option<u32> {
     let all = text.len() == count && text.iter().all(u8::is_ascii_digit);
     all.then(|| text.iter().fold(0, |number, digit| number * 10 + u32::from(digit - b'0')))
@@ -78,7 +80,11 @@ fn digits(text: &[u8], count: usize) -> Option<u32> {
 fn micros(fraction: &str) -> Option<i64> {
     let all = !fraction.is_empty() && fraction.bytes().all(|b| b.is_ascii_digit());
     all.then(|| {
-        fraction.bytes().chain([b'0'; 6]).take(6).fold(0, |n, digit| n * 10 + i64::from(digit - b'0'))
+        fraction
+            .bytes()
+            .chain([b'0'; 6])
+            .take(6)
+            .fold(0, |n, digit| n * 10 + i64::from(digit - b'0'))
     })
 }
 
@@ -106,7 +112,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_rfc3339_is_refused() {
+    fn other_texts_are_not_rfc3339() {
         for text in [
             "",
             "2026",

@@ -6,23 +6,23 @@ use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
 use threatsieve_feed::{StixLimits, StixSet};
 
-/// Counts what is allocated. One test alone in this file, so that nothing else is counted.
+/// Counts allocations. Only one test is in this file, so that nothing else is counted.
 struct Counting;
 
 static LIVE: AtomicUsize = AtomicUsize::new(0);
 static PEAK: AtomicUsize = AtomicUsize::new(0);
 
-// SAFETY: everything is passed on to the system's allocator as it comes.
+// SAFETY: every call is passed on unchanged to the system's allocator.
 unsafe impl GlobalAlloc for Counting {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         PEAK.fetch_max(LIVE.fetch_add(layout.size(), Relaxed) + layout.size(), Relaxed);
-        // SAFETY: the caller's promise is the same.
+        // SAFETY: the caller promises the same.
         unsafe { System.alloc(layout) }
     }
 
     unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
         LIVE.fetch_sub(layout.size(), Relaxed);
-        // SAFETY: the caller's promise is the same.
+        // SAFETY: the caller promises the same.
         unsafe { System.dealloc(pointer, layout) }
     }
 }
@@ -30,7 +30,7 @@ unsafe impl GlobalAlloc for Counting {
 #[global_allocator]
 static ALLOCATOR: Counting = Counting;
 
-/// A bundle that is written as it is read: one part after the other.
+/// A bundle that is written while it is read, part by part.
 struct Generated<F> {
     part: F,
     number: u64,
@@ -41,7 +41,13 @@ struct Generated<F> {
 
 impl<F: FnMut(u64, &mut Vec<u8>) -> bool> Generated<F> {
     fn new(part: F) -> Self {
-        Generated { part, number: 0, text: br#"{"type":"bundle","objects":["#.to_vec(), read: 0, total: 0 }
+        Generated {
+            part,
+            number: 0,
+            text: br#"{"type":"bundle","objects":["#.to_vec(),
+            read: 0,
+            total: 0,
+        }
     }
 }
 
@@ -61,7 +67,8 @@ impl<F: FnMut(u64, &mut Vec<u8>) -> bool> Read for Generated<F> {
     }
 }
 
-/// Peak of memory in bytes, length of the bundle in bytes, and indicators.
+/// Returns the peak of memory in bytes, the length of the bundle in bytes, and the number of
+/// indicators.
 #[expect(clippy::unwrap_used, reason = "part of the test")]
 fn measure(part: impl FnMut(u64, &mut Vec<u8>) -> bool) -> (usize, u64, u64) {
     let before = LIVE.load(Relaxed);
@@ -88,8 +95,9 @@ fn indicator(number: u64, text: &mut Vec<u8>) {
 
 #[test]
 fn memory_grows_with_what_is_kept_and_not_with_the_bundle() {
-    // 250 MB of what is not used, and one indicator in 200 objects.
-    let unused = format!(r#"{{"type":"artifact","payload_bin":"{}","x":[[{{}}]]}}"#, "QUJD".repeat(5000));
+    // 250 MB of unused objects, with one indicator in 200 objects.
+    let unused =
+        format!(r#"{{"type":"artifact","payload_bin":"{}","x":[[{{}}]]}}"#, "QUJD".repeat(5000));
     let (peak, total, indicators) = measure(|number, text| {
         if number == 12_500 {
             text.extend_from_slice(b"]}");
@@ -107,7 +115,7 @@ fn memory_grows_with_what_is_kept_and_not_with_the_bundle() {
     assert!(total > 240_000_000 && indicators == 63, "{total} {indicators}");
     assert!(peak < 1_000_000, "{peak} bytes");
 
-    // 200,000 indicators: 1.4 million take seven times as much, well under a gigabyte.
+    // 200,000 indicators. 1.4 million take seven times as much, well under a gigabyte.
     let (peak, total, indicators) = measure(|number, text| {
         if number == 200_000 {
             text.extend_from_slice(b"]}");

@@ -1,4 +1,5 @@
-//! The example sets of the OASIS pattern validator: what it takes parses, what it refuses is refused. Source and licence are beside the data.
+//! The examples of the OASIS pattern validator: patterns that it accepts parse, and those that it
+//! rejects do not. Source and licence are in a file next to the data.
 
 use threatsieve_feed::pattern::{Grammar, Pattern, PatternError};
 
@@ -14,7 +15,7 @@ const FAIL: [(Grammar, &str); 2] = [
     (Grammar::V21, include_str!("data/patterns/v21_fail.txt")),
 ];
 
-/// Where we differ from the validator, with the reason: nowhere.
+/// Examples on which we differ from the validator, with the reason: none.
 const DIFFERENT: [&str; 0] = [];
 
 fn judge(text: &str, grammar: Grammar) -> Result<(), PatternError> {
@@ -22,9 +23,11 @@ fn judge(text: &str, grammar: Grammar) -> Result<(), PatternError> {
 }
 
 #[test]
-fn what_the_validator_takes_parses() {
+fn patterns_that_the_validator_accepts_parse() {
     let mut count = 0;
-    for (grammar, text) in PASS.into_iter().flat_map(|(g, file)| file.lines().map(move |line| (g, line))) {
+    for (grammar, text) in
+        PASS.into_iter().flat_map(|(g, file)| file.lines().map(move |line| (g, line)))
+    {
         if !DIFFERENT.contains(&text) {
             assert_eq!(judge(text, grammar), Ok(()), "{grammar:?}: {text}");
             count += 1;
@@ -34,9 +37,11 @@ fn what_the_validator_takes_parses() {
 }
 
 #[test]
-fn what_the_validator_refuses_is_refused() {
+fn patterns_that_the_validator_rejects_do_not_parse() {
     let mut count = 0;
-    for (grammar, text) in FAIL.into_iter().flat_map(|(g, file)| file.lines().map(move |line| (g, line))) {
+    for (grammar, text) in
+        FAIL.into_iter().flat_map(|(g, file)| file.lines().map(move |line| (g, line)))
+    {
         if !DIFFERENT.contains(&text) {
             let error = judge(text, grammar).expect_err(text);
             assert!(error.at() <= text.len(), "{error}: {text}");
@@ -46,7 +51,7 @@ fn what_the_validator_refuses_is_refused() {
     assert!(count > 50, "the example files are there: {count}");
 }
 
-/// The columns that the validator's own tests expect, where it and we speak of the same place.
+/// The columns in the validator's own tests, where both report the same place.
 #[test]
 fn errors_name_the_place() {
     for (text, at) in [

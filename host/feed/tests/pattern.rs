@@ -1,15 +1,15 @@
-//! The pattern parser: the grammar's corners, the limits, and where errors point.
+//! The pattern parser: corner cases of the grammar, the limits, and the positions in errors.
 
 use threatsieve_feed::pattern::{
-    ComparisonKind, Grammar, Literal, MAX_DEPTH, MAX_NODES, MAX_PATTERN_BYTES, ObservationKind, Pattern,
-    PatternError, Predicate, Qualifier, Test,
+    ComparisonKind, Grammar, Literal, MAX_DEPTH, MAX_NODES, MAX_PATTERN_BYTES, ObservationKind,
+    Pattern, PatternError, Predicate, Qualifier, Test,
 };
 
 fn parse(text: &str) -> Result<Pattern, PatternError> {
     Pattern::parse(text, Grammar::V21)
 }
 
-/// The only comparison of a pattern.
+/// Returns the only comparison of a pattern.
 fn test_of(text: &str) -> Test {
     let pattern = parse(text).unwrap_or_else(|error| panic!("{error}: {text}"));
     match &pattern.observation().kind {
@@ -44,12 +44,16 @@ fn literals_are_read() {
         ("b'+/+/'", Literal::Bytes(vec![0xfb, 0xff, 0xbf])),
         ("t'2016-06-01T01:30:00.123Z'", Literal::Time("2016-06-01T01:30:00.123Z".to_owned())),
     ] {
-        assert_eq!(test_of(&format!("[a:b = {written}]")).predicate, Predicate::Equal(want), "{written}");
+        assert_eq!(
+            test_of(&format!("[a:b = {written}]")).predicate,
+            Predicate::Equal(want),
+            "{written}"
+        );
     }
 }
 
 #[test]
-fn malformed_literals_are_refused_where_they_stand() {
+fn malformed_literals_are_rejected_with_their_position() {
     for (written, at) in [
         ("'a\\nb'", 9),
         ("'abc", 7),
@@ -86,8 +90,8 @@ fn paths_are_read_and_written() {
         assert_eq!(test_of(&format!("[{path} = 1]")).path.to_string(), path);
     }
     for path in [
-        "a", "a:", ":b", "a:b.", "a:b-c", "a:b[]", "a:b[x]", "a:b[1.5]", "a:[0]", "a:IN", "a:b.AND", "1a:b",
-        "AND:b",
+        "a", "a:", ":b", "a:b.", "a:b-c", "a:b[]", "a:b[x]", "a:b[1.5]", "a:[0]", "a:IN",
+        "a:b.AND", "1a:b", "AND:b",
     ] {
         assert!(parse(&format!("[{path} = 1]")).is_err(), "{path}");
     }
@@ -116,9 +120,17 @@ fn operators_have_their_synonyms_and_their_negation() {
         assert!(parse(&format!("[NOT a:b {operator}]")).is_err(), "{operator}");
     }
     assert!(test_of("[NOT EXISTS a:b]").negated);
-    for wrong in
-        ["< true", "LIKE 1", "IN 1", "IN (1,)", "IN (1 2)", "EXISTS 1", "NOT NOT = 1", "=", "MATCHES h'00'"]
-    {
+    for wrong in [
+        "< true",
+        "LIKE 1",
+        "IN 1",
+        "IN (1,)",
+        "IN (1 2)",
+        "EXISTS 1",
+        "NOT NOT = 1",
+        "=",
+        "MATCHES h'00'",
+    ] {
         assert!(parse(&format!("[a:b {wrong}]")).is_err(), "{wrong}");
     }
 }
@@ -174,7 +186,9 @@ fn and_binds_stronger_than_or_and_that_stronger_than_followedby() {
 
 #[test]
 fn white_space_and_comments_are_skipped() {
-    for text in ["\u{feff}[a:b=1]", "[a:b=1] /* open", "[a:b=1] /", "[a:b=1]]", "", "   ", "[]", "()"] {
+    for text in
+        ["\u{feff}[a:b=1]", "[a:b=1] /* open", "[a:b=1] /", "[a:b=1]]", "", "   ", "[]", "()"]
+    {
         assert!(parse(text).is_err(), "{text:?}");
     }
     for text in [
@@ -197,12 +211,12 @@ fn limits_hold() {
     let inner = format!("[{}a:b=1{}]", "(".repeat(MAX_DEPTH), ")".repeat(MAX_DEPTH));
     assert!(parse(&inner).is_ok());
     assert!(parse(&format!("({inner})")).is_err(), "observations and comparisons count together");
-    // Within the length, deeper than any stack would bear.
+    // Within the length limit, but deeper than any stack allows.
     assert!(parse(&"(".repeat(MAX_PATTERN_BYTES)).is_err());
     let bytes = MAX_PATTERN_BYTES + 1;
     assert_eq!(parse(&"(".repeat(bytes)), Err(PatternError::TooLong { bytes }));
     assert!(parse(&format!("[{}", "(".repeat(MAX_PATTERN_BYTES - 1))).is_err());
-    // Side by side instead of nested: no recursion, at most the length.
+    // In a row instead of nested: no recursion, only the length counts.
     let wide = format!("[{}a:b=1]", "a:b=1 OR ".repeat(MAX_PATTERN_BYTES / 9 - 1));
     assert!(wide.len() < MAX_PATTERN_BYTES && parse(&wide).is_ok());
     let qualified = format!("([a:b=1]){}", " WITHIN 1 SECONDS".repeat(MAX_PATTERN_BYTES / 17 - 1));
@@ -216,7 +230,7 @@ fn limits_hold() {
 }
 
 #[test]
-fn digests_are_checked_apart() {
+fn digests_are_checked_separately() {
     for (text, fits) in [
         ("[file:hashes.MD5 = 'f00']", false),
         ("[file:hashes.md5 IN ('d41d8cd98f00b204e9800998ecf8427e', 'f00')]", false),

@@ -1,23 +1,23 @@
-//! From the matches of an event to what each indicator says of it.
+//! Reduces an event's matches to one for each indicator.
 
 use std::collections::HashMap;
 
 use threatsieve_blacklist::{How, IndicatorView, Match};
 
-/// An observable of an event with an entry that covers it.
+/// An observable of an event, with an entry that covers it.
 #[derive(Debug, Clone)]
 pub struct Found {
-    /// The observable's place in the event, from 0.
+    /// The observable's index in the event, from 0.
     pub number: u32,
-    /// The value as the event has it.
+    /// The value as it is in the event.
     pub observable: String,
-    /// Where in the event it stands, by its ECS name where there is one.
+    /// The field with the value, by its ECS name if there is one.
     pub field: String,
-    /// How it is covered, by which entry, and who says so.
+    /// The match: the entry, the way in which it covers the value, and its indicators.
     pub matched: Match,
 }
 
-/// What one indicator says of an event: by the most specific of its entries that cover one of the event's observables.
+/// An indicator and its most specific match in an event.
 #[derive(Debug, Clone, Copy)]
 pub struct Covering<'a> {
     /// The observable and the entry.
@@ -26,7 +26,7 @@ pub struct Covering<'a> {
     pub indicator: &'a IndicatorView,
 }
 
-/// One for every indicator, in the order of the observables.
+/// Returns one covering for each indicator, in the order of the observables.
 pub fn coverings(found: &[Found]) -> Vec<Covering<'_>> {
     let mut all: Vec<Covering<'_>> = Vec::new();
     let mut places = HashMap::new();
@@ -46,7 +46,7 @@ pub fn coverings(found: &[Found]) -> Vec<Covering<'_>> {
     all
 }
 
-/// How much more than the observable itself an entry covers.
+/// Ranks the ways of covering: the more an entry covers beyond the observable, the higher.
 fn breadth(how: How) -> u8 {
     match how {
         How::Exact | How::Url => 0,

@@ -7,9 +7,10 @@ use threatsieve_blacklist::{EntryType, Timestamp};
 
 use crate::covering::Covering;
 use crate::fields::set;
-use crate::moment;
+use crate::rfc3339;
 
-/// The enrichment for one indicator that covers an event. `threatsieve` tells ours from others'.
+/// Builds the enrichment for one indicator that covers an event. Its field `threatsieve` marks it
+/// as ours.
 pub(crate) fn enrichment(covering: &Covering<'_>, blacklist: &str, occurred: Timestamp) -> Value {
     let Covering { found, indicator: view } = covering;
     let entry = &found.matched.entry;
@@ -28,10 +29,10 @@ pub(crate) fn enrichment(covering: &Covering<'_>, blacklist: &str, occurred: Tim
             set(indicator, "port", json!(port.number));
         }
         if let Some(from) = view.valid_from {
-            set(indicator, "first_seen", json!(moment(from)));
+            set(indicator, "first_seen", json!(rfc3339(from)));
         }
         if let Some(modified) = view.modified {
-            set(indicator, "modified_at", json!(moment(modified)));
+            set(indicator, "modified_at", json!(rfc3339(modified)));
         }
         if let Some(field) = value_field(entry.kind, &entry.value) {
             set(indicator, field, json!(entry.value));
@@ -43,14 +44,15 @@ pub(crate) fn enrichment(covering: &Covering<'_>, blacklist: &str, occurred: Tim
             "atomic": found.observable,
             "field": found.field,
             "type": found.matched.how.name(),
-            "occurred": moment(occurred),
+            "occurred": rfc3339(occurred),
         },
         "feed": { "name": view.feed },
         "threatsieve": { "blacklist": blacklist },
     })
 }
 
-/// Where below `threat.indicator` ECS has a value of that type; networks and ranges have no place there but the name.
+/// The field below `threat.indicator` for a value of this type. ECS has no field for networks and
+/// ranges; only the name shows them.
 fn value_field(kind: EntryType, value: &str) -> Option<&'static str> {
     match kind {
         EntryType::Domain => Some("url.domain"),
@@ -64,7 +66,8 @@ fn value_field(kind: EntryType, value: &str) -> Option<&'static str> {
     }
 }
 
-/// STIX 2.1 appendix A, "None / Low / Med / High", by ECS's names.
+/// Returns ECS's name for a confidence on the scale "None / Low / Med / High" of STIX 2.1, appendix
+/// A.
 fn confidence_word(confidence: Option<u8>) -> &'static str {
     match confidence {
         None => "Not Specified",

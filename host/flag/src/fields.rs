@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value};
 
-/// Takes a field out, whether its name is nested or written with dots.
+/// Removes a field and returns it. Its name may be nested or written with dots.
 pub fn take(object: &mut Map<String, Value>, name: &str) -> Option<Value> {
     if let Some(value) = object.remove(name) {
         return Some(value);
@@ -11,7 +11,7 @@ pub fn take(object: &mut Map<String, Value>, name: &str) -> Option<Value> {
     take(object.get_mut(outer)?.as_object_mut()?, inner)
 }
 
-/// Sets a field, nested; below something that is no object, by a key with dots.
+/// Sets a field, nested. If a parent is not an object, the key is written with dots.
 pub fn set(object: &mut Map<String, Value>, name: &str, value: Value) {
     take(object, name);
     if let Some((outer, inner)) = name.split_once('.') {

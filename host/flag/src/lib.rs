@@ -1,8 +1,10 @@
-//! What Threatsieve writes into an event that matched: matches in, fields of the Elastic Common Schema (ECS) out. No I/O.
+//! The fields that Threatsieve writes into an event that matched: matches in, fields of the Elastic
+//! Common Schema (ECS) out. No I/O.
 //!
-//! Records of the output file and answers of the ingest processor are both made here, so that they cannot differ (docs/records.md). Matches
-//! ([`Found`]) become one [`Covering`] for each indicator, the most specific, and those become a [`Flag`]: what of them is
-//! written, and how many are not.
+//! The program's output records and the ingest processor's answers are both built here, so that
+//! they cannot differ (docs/records.md). Matches ([`Found`]) become one [`Covering`] for each
+//! indicator, the most specific one. Coverings become a [`Flag`]: the ones that are written, and
+//! the number of others.
 //!
 //! ```
 //! use threatsieve_flag::{Ceiling, Flag, Found, coverings};
@@ -18,6 +20,7 @@
 mod covering;
 mod enrichment;
 pub mod fields;
+mod retraction;
 #[cfg(test)]
 mod tests;
 
@@ -26,44 +29,52 @@ use serde_json::Value;
 use threatsieve_blacklist::{Timestamp, Tlp};
 
 pub use self::covering::{Covering, Found, coverings};
+pub use self::retraction::retraction;
 
-/// Indicators of one event that are kept, by the program and by the plugin; further ones are counted.
-/// A value may have any number of them.
+/// The most indicators of one event that are kept, by the program and by the plugin. Further ones
+/// are counted. A value may have any number of indicators.
 pub const MAX_INDICATORS: usize = 1000;
 
-/// What of an event's coverings is written.
+/// The limits on the coverings that are written into an event.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Ceiling {
-    /// Indicators with a stricter marking are only counted: every reader of the event sees what is written.
+    /// Indicators with a stricter marking are only counted, because every reader of the event sees
+    /// its fields.
     pub tlp: Tlp,
-    /// Enrichments at most.
+    /// The most enrichments.
     pub enrichments: usize,
 }
 
 impl Ceiling {
-    /// Whether an indicator of that marking may be written; unmarked ones always may.
+    /// Returns whether an indicator with this marking may be written. One without a marking always
+    /// may.
     pub fn admits(&self, marking: Option<Tlp>) -> bool {
         marking.is_none_or(|marking| marking <= self.tlp)
     }
 }
 
-/// The mark that is written into an event.
+/// The fields that mark an event as matched.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Flag {
     /// Elements of ECS `threat.enrichments`.
     pub enrichments: Vec<Value>,
-    /// What their publishers say, 0 to 100, one for each; null when they do not.
+    /// The publisher's confidence of each, 0 to 100; null if unknown.
     pub confidence: Vec<Value>,
-    /// Coverings that the ceiling's marking keeps out.
+    /// The number of coverings whose marking exceeds the ceiling.
     pub withheld: usize,
-    /// Coverings beyond the ceiling's number.
+    /// The number of coverings beyond the ceiling's count.
     pub omitted: usize,
 }
 
 impl Flag {
-    /// The flag of an event with these coverings. Each enrichment names `blacklist`, which they are
-    /// from. `occurred` is the event's own time, or when it was matched.
-    pub fn new(coverings: &[Covering<'_>], ceiling: &Ceiling, blacklist: &str, occurred: Timestamp) -> Flag {
+    /// Builds the flag of an event with these coverings. Each enrichment names the blacklist.
+    /// `occurred` is the event's own time, or the time of matching.
+    pub fn new(
+        coverings: &[Covering<'_>],
+        ceiling: &Ceiling,
+        blacklist: &str,
+        occurred: Timestamp,
+    ) -> Flag {
         let mut flag = Flag::default();
         for covering in coverings {
             if !ceiling.admits(covering.indicator.tlp) {
@@ -79,8 +90,9 @@ impl Flag {
     }
 }
 
-/// A moment in RFC 3339, UTC.
-pub fn moment(at: Timestamp) -> String {
-    // Out of the range of years 1 to 9999 only if somebody forged a blacklist; the number says as much as anything then.
-    Moment::from_microsecond(at.0).map_or_else(|_| format!("{} µs", at.0), |moment| moment.to_string())
+/// Writes a time in RFC 3339, UTC.
+pub fn rfc3339(at: Timestamp) -> String {
+    // Only a forged blacklist has times outside the years 1 to 9999. Then the plain number is
+    // shown.
+    Moment::from_microsecond(at.0).map_or_else(|_| format!("{} µs", at.0), |time| time.to_string())
 }

@@ -1,8 +1,9 @@
-//! Flags of events whose matches are known.
+//! Flags of events with known matches.
 
 use serde_json::json;
 use threatsieve_blacklist::{
-    DomainMode, Entry, EntryType, How, IndicatorId, IndicatorView, Match, Role, Timestamp, Tlp, UrlMode,
+    DomainMode, Entry, EntryType, How, IndicatorId, IndicatorView, Match, Role, Timestamp, Tlp,
+    UrlMode,
 };
 
 use crate::{Ceiling, Flag, Found, coverings};
@@ -69,22 +70,37 @@ fn an_indicator_is_written_once_by_its_most_specific_entry() {
             json!({
                 "feed": { "name": "feed" },
                 "indicator": {
-                    "confidence": "High", "id": "a", "name": "http://www.evil.example/5", "provider": "feed", "type": "url",
+                    "confidence": "High",
+                    "id": "a",
+                    "name": "http://www.evil.example/5",
+                    "provider": "feed",
+                    "type": "url",
                     "url": { "full": "http://www.evil.example/5" },
                 },
                 "matched": {
-                    "atomic": "http://www.evil.example/5", "field": "url.original", "occurred": "2026-11-22T02:30:25.005Z", "type": "url",
+                    "atomic": "http://www.evil.example/5",
+                    "field": "url.original",
+                    "occurred": "2026-11-22T02:30:25.005Z",
+                    "type": "url",
                 },
                 "threatsieve": { "blacklist": "main" },
             }),
             json!({
                 "feed": { "name": "feed" },
                 "indicator": {
-                    "confidence": "Not Specified", "id": "b", "marking": { "tlp": "GREEN" }, "name": "evil.example", "provider": "feed",
-                    "type": "domain-name", "url": { "domain": "evil.example" },
+                    "confidence": "Not Specified",
+                    "id": "b",
+                    "marking": { "tlp": "GREEN" },
+                    "name": "evil.example",
+                    "provider": "feed",
+                    "type": "domain-name",
+                    "url": { "domain": "evil.example" },
                 },
                 "matched": {
-                    "atomic": "www.evil.example", "field": "url.original", "occurred": "2026-11-22T02:30:25.005Z", "type": "subdomain",
+                    "atomic": "www.evil.example",
+                    "field": "url.original",
+                    "occurred": "2026-11-22T02:30:25.005Z",
+                    "type": "subdomain",
                 },
                 "threatsieve": { "blacklist": "main" },
             }),
@@ -114,8 +130,13 @@ fn ceilings_are_counted() {
 #[test]
 fn only_single_addresses_are_an_ip() {
     for (value, ip) in [("192.0.2.7", Some(json!("192.0.2.7"))), ("192.0.2.0/24", None)] {
-        let events =
-            [found(0, "192.0.2.7", How::Cidr, (EntryType::Ipv4, value), vec![indicator("a", None, None)])];
+        let events = [found(
+            0,
+            "192.0.2.7",
+            How::Cidr,
+            (EntryType::Ipv4, value),
+            vec![indicator("a", None, None)],
+        )];
         let flag = Flag::new(&coverings(&events), &ALL, "main", OCCURRED);
         assert_eq!(flag.enrichments[0]["indicator"].get("ip"), ip.as_ref());
         assert_eq!(flag.enrichments[0]["indicator"]["name"], value);
@@ -126,7 +147,8 @@ fn only_single_addresses_are_an_ip() {
 fn every_confidence_has_its_word() {
     let word = |confidence| {
         let one = vec![indicator("a", None, confidence)];
-        let events = [found(0, "evil.example", How::Exact, (EntryType::Domain, "evil.example"), one)];
+        let events =
+            [found(0, "evil.example", How::Exact, (EntryType::Domain, "evil.example"), one)];
         let flag = Flag::new(&coverings(&events), &ALL, "main", OCCURRED);
         flag.enrichments[0]["indicator"]["confidence"].clone()
     };

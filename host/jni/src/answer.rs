@@ -1,63 +1,67 @@
-//! What is to be written into which document: hits judged, and the answer's JSON.
+//! The answer to a batch: judges hits, and writes the JSON for the documents.
 
 use std::collections::BTreeMap;
 use std::ops::Range;
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
-use threatsieve_blacklist::{Hit, Seen, Timestamp};
+use threatsieve_blacklist::{EventContext, Hit, Timestamp};
 use threatsieve_flag::{Flag, Found, MAX_INDICATORS, coverings};
-use threatsieve_runner::Answer;
+use threatsieve_runner::{Answer, CheckError, FailedCalls};
 
 use crate::contexts::Context;
 use crate::failure::{Failure, Kind};
-use crate::halves::Outcome;
 use crate::layout::{Layout, Part};
 use crate::node::Loaded;
 use crate::options::CheckOptions;
 
-/// Hits of one document that are judged; more are counted as omitted. Only a document of many thousand observables has so many.
+/// The most hits of one document that are judged. Further ones count as omitted. Only a document
+/// with many thousands of observables has this many.
 const MAX_JUDGED: usize = 10_000;
-/// Bytes of an answer after which documents that would add to it go unchecked: JSON of some 70,000 enrichments.
+/// The longest answer, in bytes: JSON with some 70,000 enrichments. Further documents go unchecked.
 const MAX_ANSWER_BYTES: usize = 64 << 20;
 
-/// What a document is told whose line is not of its format.
+/// The most calls that may fail for one call from Java. Each may last until the deadline.
+pub(crate) const MAX_FAILED_CALLS: u32 = 16;
+
+/// The value of `unchecked` for a document whose line does not have its format.
 const MALFORMED: &str = "malformed";
 
-/// An answer on its way. Documents come in ascending order; one may come in several pieces, next to each other.
+/// Writes an answer. Documents come in ascending order. A document may come in several pieces, one
+/// after the other.
 pub(crate) struct AnswerWriter<'a> {
     options: &'a CheckOptions,
     blacklist: &'a str,
-    /// Time that judging hits may still take.
+    /// The time left for judging hits.
     left: Duration,
-    /// For documents without a time.
+    /// The time for documents without one of their own.
     now: Timestamp,
-    /// The lowest of those that answered: a switch may come between two calls, and what was checked against the later one is then looked at once
-    /// more by the next backfill, not once too little.
+    /// The lowest generation that answered. A switch may come between two calls. With the lower
+    /// number the next backfill checks some documents once more, instead of missing some.
     generation: Option<u64>,
     document: Option<Document>,
-    /// Documents whose line is not of its format, with the reason.
+    /// Documents whose line does not have its format, with the reason.
     malformed: BTreeMap<u32, String>,
-    /// The documents' JSON, a comma after each.
+    /// The documents' JSON, with a comma after each.
     json: Vec<u8>,
 }
 
-/// A document of which something is known.
+/// A document that may be part of the answer.
 struct Document {
     number: u32,
     context: Context,
     found: Vec<Found>,
-    /// Hits that were judged.
+    /// The number of hits judged.
     judged: usize,
-    /// Indicators of what was found.
+    /// The number of indicators in `found`.
     kept: usize,
     omitted: u64,
     unchecked: Option<Failure>,
 }
 
 impl<'a> AnswerWriter<'a> {
-    /// For a crossing that asks the blacklist of that name. `deadline` bounds the time for judging its
-    /// hits, apart from the calls that find them.
+    /// Creates a writer for a call that asks the blacklist with this name. `deadline` bounds the
+    /// time for judging its hits, in addition to the time for finding them.
     pub(crate) fn new(
         options: &'a CheckOptions,
         blacklist: &'a str,
@@ -76,52 +80,79 @@ impl<'a> AnswerWriter<'a> {
         }
     }
 
-    /// Takes note of who answered.
+    /// Records the generation of an answer.
     pub(crate) fn answered(&mut self, answer: &Answer) {
         let generation = answer.blacklist.generation();
         self.generation = Some(self.generation.map_or(generation, |known| known.min(generation)));
     }
 
-    /// Takes what came of some parts in. `context` gives a document's own time and port.
+    /// Adds the result of the call for a whole batch. If the call failed, the documents that make
+    /// it fail are isolated, and only they go unchecked. `context` returns a document's own time
+    /// and port.
+    ///
+    /// # Errors
+    ///
+    /// A malformed batch is the caller's fault, not a document's.
     pub(crate) fn take(
         &mut self,
+        loaded: &Loaded,
         layout: &Layout<'_>,
-        outcome: Outcome,
+        result: Result<Answer, CheckError>,
+        failed_calls: &mut FailedCalls,
         context: &dyn Fn(u32) -> Context,
     ) -> Result<(), Failure> {
-        let Outcome { parts, result } = outcome;
-        match result {
-            Ok(answer) => {
-                let started = Instant::now();
-                self.hits(layout, parts, &answer, started, context)?;
-                self.left = self.left.saturating_sub(started.elapsed());
-                Ok(())
+        let error = match result {
+            Ok(answer) => return self.hits(layout, 0..layout.parts.len(), &answer, context),
+            Err(error @ (CheckError::Batch(_) | CheckError::NoBlacklist)) => {
+                return Err(Failure::from(&error));
             }
-            Err(failure) => {
-                for part in &layout.parts[parts] {
-                    self.document(part.document, context)?.unchecked = Some(failure.clone());
+            Err(error) => error,
+        };
+        let observables = layout.observables();
+        for outcome in loaded.runner.isolate(error, layout.batch(), &observables, failed_calls) {
+            match outcome.result {
+                Ok(answer) => self.hits(layout, outcome.events, &answer, context)?,
+                Err(error) => {
+                    self.leave_unchecked(layout, outcome.events, &Failure::from(&*error), context)?;
                 }
-                Ok(())
             }
         }
+        Ok(())
     }
 
-    /// Takes note of a document whose line is not of its format. What a search of its text finds
-    /// may come afterwards.
+    /// Marks the documents of some parts as unchecked.
+    pub(crate) fn leave_unchecked(
+        &mut self,
+        layout: &Layout<'_>,
+        parts: Range<usize>,
+        failure: &Failure,
+        context: &dyn Fn(u32) -> Context,
+    ) -> Result<(), Failure> {
+        for part in &layout.parts[parts] {
+            self.document(part.document, context)?.unchecked = Some(failure.clone());
+        }
+        Ok(())
+    }
+
+    /// Records a document whose line does not have its format. Observables found in its text may
+    /// follow.
     pub(crate) fn malformed(&mut self, document: u32, detail: String) {
         self.malformed.insert(document, detail);
     }
 
-    /// The JSON; `None` when nothing is to be written into any document. Where nobody answered, the generation is the one that should have.
+    /// Returns the JSON, or `None` if nothing is to be written into any document. If no call had an
+    /// answer, the generation is the one in use.
     pub(crate) fn finish(mut self, loaded: &Loaded) -> Result<Option<Vec<u8>>, Failure> {
         self.end_document()?;
         for (document, detail) in std::mem::take(&mut self.malformed) {
-            self.append(&json!({ "document": document, "unchecked": MALFORMED, "detail": detail }))?;
+            self.append(
+                &json!({ "document": document, "unchecked": MALFORMED, "detail": detail }),
+            )?;
         }
         if self.json.is_empty() && !self.options.stamps_all {
             return Ok(None);
         }
-        // The last comma.
+        // Removes the last comma.
         self.json.pop();
         let generation = self.generation.unwrap_or_else(|| loaded.generation());
         let head = format!("{{\"generation\":{generation},\"documents\":[");
@@ -134,14 +165,15 @@ impl<'a> AnswerWriter<'a> {
         Ok(Some(whole))
     }
 
+    /// Adds an answer for some parts.
     fn hits(
         &mut self,
         layout: &Layout<'_>,
         parts: Range<usize>,
         answer: &Answer,
-        started: Instant,
         context: &dyn Fn(u32) -> Context,
     ) -> Result<(), Failure> {
+        let started = Instant::now();
         self.answered(answer);
         let Some(first) = layout.parts.get(parts.start).map(|part| part.observables.start) else {
             return Ok(());
@@ -159,11 +191,12 @@ impl<'a> AnswerWriter<'a> {
                 self.judge(layout, part, first_hits, answer, started, context)?;
             }
         }
+        self.left = self.left.saturating_sub(started.elapsed());
         Ok(())
     }
 
-    /// Keeps what counts of a document's hits, within the limits. The first observable of their batch is
-    /// number `first` of the layout's.
+    /// Judges the hits of a document and keeps the matches, within the limits. The first observable
+    /// of their batch has the number `first` in the layout.
     fn judge(
         &mut self,
         layout: &Layout<'_>,
@@ -188,8 +221,9 @@ impl<'a> AnswerWriter<'a> {
             document.judged += 1;
             let limit = MAX_INDICATORS - document.kept;
             let number = hit.observable + first;
-            let seen = Seen::with_ports(at, layout.value(number), document.context.port);
-            let Some(matched) = answer.blacklist.resolve_up_to(hit, &options.policy, seen, limit) else {
+            let seen = EventContext::with_ports(at, layout.value(number), document.context.port);
+            let Some(matched) = answer.blacklist.resolve_up_to(hit, &options.policy, seen, limit)
+            else {
                 continue;
             };
             document.kept += matched.entry.indicators.len();
@@ -207,8 +241,12 @@ impl<'a> AnswerWriter<'a> {
         Ok(())
     }
 
-    /// The document of that number; the one before is written when it is another.
-    fn document(&mut self, number: u32, context: &dyn Fn(u32) -> Context) -> Result<&mut Document, Failure> {
+    /// Returns the document with this number. If it is a new one, the previous document is written.
+    fn document(
+        &mut self,
+        number: u32,
+        context: &dyn Fn(u32) -> Context,
+    ) -> Result<&mut Document, Failure> {
         if self.document.as_ref().is_some_and(|document| document.number != number) {
             self.end_document()?;
         }
@@ -233,40 +271,42 @@ impl<'a> AnswerWriter<'a> {
         {
             return Ok(());
         }
-        let mut said = json!({ "document": document.number });
+        let mut object = json!({ "document": document.number });
         if self.json.len() >= MAX_ANSWER_BYTES {
             let detail = format!("the answer of its batch has {MAX_ANSWER_BYTES} bytes already");
-            unchecked(&mut said, &Failure::new(Kind::Limit, detail));
-            return self.append(&said);
+            unchecked(&mut object, &Failure::new(Kind::Limit, detail));
+            return self.append(&object);
         }
         if !document.found.is_empty() || document.omitted > 0 {
             let occurred = document.context.time.unwrap_or(self.now);
             let coverings = coverings(&document.found);
             let flag = Flag::new(&coverings, &self.options.ceiling, self.blacklist, occurred);
-            said["enrichments"] = Value::Array(flag.enrichments);
-            said["confidence"] = Value::Array(flag.confidence);
-            said["withheld"] = json!(flag.withheld);
-            said["omitted"] = json!(flag.omitted as u64 + document.omitted);
+            object["enrichments"] = Value::Array(flag.enrichments);
+            object["confidence"] = Value::Array(flag.confidence);
+            object["withheld"] = json!(flag.withheld);
+            object["omitted"] = json!(flag.omitted as u64 + document.omitted);
         }
         if let Some(failure) = &document.unchecked {
-            unchecked(&mut said, failure);
+            unchecked(&mut object, failure);
         } else if let Some(detail) = malformed {
-            said["unchecked"] = json!(MALFORMED);
-            said["detail"] = json!(detail);
+            object["unchecked"] = json!(MALFORMED);
+            object["detail"] = json!(detail);
         }
-        self.append(&said)
+        self.append(&object)
     }
 
-    fn append(&mut self, said: &Value) -> Result<(), Failure> {
-        let text = said.to_string();
-        self.json.try_reserve(text.len() + 1).map_err(|_| Failure::memory(text.len(), "an answer"))?;
+    fn append(&mut self, object: &Value) -> Result<(), Failure> {
+        let text = object.to_string();
+        self.json
+            .try_reserve(text.len() + 1)
+            .map_err(|_| Failure::memory(text.len(), "an answer"))?;
         self.json.extend_from_slice(text.as_bytes());
         self.json.push(b',');
         Ok(())
     }
 }
 
-fn unchecked(said: &mut Value, failure: &Failure) {
-    said["unchecked"] = json!(failure.kind.name());
-    said["detail"] = json!(failure.message);
+fn unchecked(object: &mut Value, failure: &Failure) {
+    object["unchecked"] = json!(failure.kind.name());
+    object["detail"] = json!(failure.message);
 }

@@ -1,25 +1,25 @@
-//! One batch of observables looked up.
+//! Looks up one batch of observables.
 
 use threatsieve_blacklist::Timestamp;
-use threatsieve_runner::Answer;
+use threatsieve_runner::{Answer, FailedCalls};
 
-use crate::answer::AnswerWriter;
+use crate::answer::{AnswerWriter, MAX_FAILED_CALLS};
 use crate::contexts::Contexts;
 use crate::failure::Failure;
-use crate::halves::outcomes;
 use crate::layout::Layout;
 use crate::node::Loaded;
 use crate::options::CheckOptions;
 
-/// Where a batch's observables are from. Only asked for when something is to be written.
+/// The origin of a batch's observables. Java is only asked for it when something is to be written.
 pub(crate) struct Details {
-    /// A place an observable ([`crate::layout::place`]).
+    /// A place for each observable ([`crate::layout::place`]).
     pub(crate) places: Vec<i32>,
     /// The documents' times and ports ([`Contexts`]).
     pub(crate) contexts: Vec<u8>,
 }
 
-/// Looks up a batch of so many observables of so many documents. `None` when nothing is to be written into any of them.
+/// Looks up a batch of observables from some documents. Returns `None` if nothing is to be written
+/// into any of them.
 pub(crate) fn check(
     loaded: &Loaded,
     options: &CheckOptions,
@@ -43,15 +43,15 @@ pub(crate) fn check(
             let details = details()?;
             let layout = Layout::new(batch, &details.places, documents, options.fields.len())?;
             let contexts = Contexts::new(&details.contexts, documents)?;
-            for outcome in outcomes(&loaded.runner, &layout, first, &mut 0)? {
-                writer.take(&layout, outcome, &|document| contexts.at(document))?;
-            }
+            let mut failed_calls = FailedCalls::in_total(MAX_FAILED_CALLS);
+            let context = |document| contexts.at(document);
+            writer.take(loaded, &layout, first, &mut failed_calls, &context)?;
         }
     }
     writer.finish(loaded)
 }
 
-/// Whether nothing comes of it: no hit, or none that the allow-list leaves.
+/// Returns whether nothing is to be written: there is no hit, or the allow-list suppresses all.
 pub(crate) fn is_quiet(answer: &Answer) -> bool {
     answer.hits.iter().all(|hit| hit.allowed_by.is_some())
 }

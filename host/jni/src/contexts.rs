@@ -1,5 +1,5 @@
-//! When and where events happened, as Java hands it over: for each document a length in one byte, that
-//! many bytes of its time, and its destination port as a little-endian `u16` (0 where there is none).
+//! The times and ports of events as Java passes them: for each document the length of its time (one
+//! byte), its time, and its destination port as a little-endian `u16` (0 for none).
 
 use threatsieve_blacklist::Timestamp;
 
@@ -7,12 +7,12 @@ use crate::failure::{Failure, Kind};
 
 const PORT_BYTES: usize = 2;
 
-/// What an event says besides its observables.
+/// The properties of an event besides its observables.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct Context {
-    /// `None` when it has no time, or none that can be read.
+    /// `None` if it has no time, or one that cannot be read.
     pub(crate) time: Option<Timestamp>,
-    /// The port that was connected to.
+    /// The destination port.
     pub(crate) port: Option<u16>,
 }
 
@@ -22,7 +22,8 @@ pub(crate) struct Contexts<'a>(Vec<(&'a [u8], u16)>);
 
 impl<'a> Contexts<'a> {
     pub(crate) fn new(bytes: &'a [u8], documents: u32) -> Result<Contexts<'a>, Failure> {
-        // A document takes three bytes at least, so that no number of them is reserved for that is not there.
+        // A document takes at least three bytes, so no memory is reserved for documents that are
+        // not there.
         let room = (documents as usize).min(bytes.len() / (1 + PORT_BYTES));
         let mut contexts = Vec::new();
         contexts
@@ -34,28 +35,32 @@ impl<'a> Contexts<'a> {
                 .split_at_checked(length.into())
                 .and_then(|(time, after)| Some((time, after.split_first_chunk::<PORT_BYTES>()?)));
             let Some((time, (port, after))) = parts else {
-                let message = format!("contexts: that of document {} runs past the end", contexts.len());
+                let message =
+                    format!("contexts: that of document {} runs past the end", contexts.len());
                 return Err(Failure::new(Kind::Internal, message));
             };
             if contexts.len() == documents as usize {
-                let message = format!("contexts: expected those of {documents} documents, got more");
+                let message =
+                    format!("contexts: expected those of {documents} documents, got more");
                 return Err(Failure::new(Kind::Internal, message));
             }
             contexts.push((time, u16::from_le_bytes(*port)));
             rest = after;
         }
         if contexts.len() != documents as usize {
-            let message =
-                format!("contexts: expected those of {documents} documents, got {}", contexts.len());
+            let message = format!(
+                "contexts: expected those of {documents} documents, got {}",
+                contexts.len()
+            );
             return Err(Failure::new(Kind::Internal, message));
         }
         Ok(Contexts(contexts))
     }
 
-    /// A document's context.
+    /// Returns a document's context.
     pub(crate) fn at(&self, document: u32) -> Context {
         let Some((time, port)) = self.0.get(document as usize) else { return Context::default() };
-        let time = std::str::from_utf8(time).ok().and_then(threatsieve_log::moment);
+        let time = std::str::from_utf8(time).ok().and_then(threatsieve_log::parse_time);
         Context { time, port: Some(*port).filter(|port| *port > 0) }
     }
 }

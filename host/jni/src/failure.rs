@@ -1,4 +1,4 @@
-//! Why a call has no result, as Java is told.
+//! The failures that Java is told about.
 
 use std::any::Any;
 use std::error::Error;
@@ -6,18 +6,18 @@ use std::error::Error;
 use threatsieve_blacklist::{BatchError, OpenError};
 use threatsieve_runner::{CheckError, RunnerError};
 
-/// What kind of failure it is. Java tells them apart by name.
+/// The kind of a failure. Java distinguishes failures by its name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Kind {
-    /// No blacklist of that name is loaded.
+    /// No blacklist with this name is loaded.
     NoBlacklist,
-    /// A file is no blacklist, or a damaged one, or one of another version.
+    /// A file is not a blacklist, is damaged, or has another version.
     Damaged,
-    /// A signature is missing or not by the trusted key.
+    /// A signature is missing or not made with the trusted key.
     Signature,
-    /// A file holds a blacklist of another name.
+    /// A file contains a blacklist with another name.
     Name,
-    /// It would not fit the node's memory limit.
+    /// A blacklist does not fit in the node's memory limit.
     Budget,
     /// The matcher took too long.
     Deadline,
@@ -27,18 +27,18 @@ pub(crate) enum Kind {
     Memory,
     /// A file cannot be read.
     Io,
-    /// Something is larger than it may be.
+    /// Something exceeds a limit.
     Limit,
-    /// Options are wrong.
+    /// The options are invalid.
     Options,
-    /// A panic, caught.
+    /// A panic, which was caught.
     Panic,
-    /// The caller or this library is at fault.
+    /// A fault of the caller or of this library.
     Internal,
 }
 
 impl Kind {
-    /// The name that `NativeException.kind()` gives.
+    /// The name that `NativeException.kind()` returns.
     pub(crate) fn name(self) -> &'static str {
         match self {
             Kind::NoBlacklist => "no-blacklist",
@@ -58,11 +58,11 @@ impl Kind {
     }
 }
 
-/// A call without a result. Nothing has changed.
+/// A call without a result. It has changed nothing.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Failure {
     pub(crate) kind: Kind,
-    /// For a person: what, where, expected, got.
+    /// A message for people: what, where, expected, got.
     pub(crate) message: String,
 }
 
@@ -71,24 +71,25 @@ impl Failure {
         Failure { kind, message: message.into() }
     }
 
-    /// Hits that were found, and could not be judged in time.
+    /// The failure of judging hits in time.
     pub(crate) fn late() -> Failure {
-        let message = "judging the indicators that cover its batch took longer than threatsieve.deadline";
+        let message =
+            "judging the indicators that cover its batch took longer than threatsieve.deadline";
         Failure::new(Kind::Deadline, message)
     }
 
-    /// Memory that was refused.
+    /// The failure of allocating memory.
     pub(crate) fn memory(bytes: usize, what: &str) -> Failure {
         Failure::new(Kind::Memory, format!("no memory for {what} of {bytes} bytes"))
     }
 
-    /// What a panic comes to.
+    /// The failure for a panic.
     pub(crate) fn panicked(payload: &(dyn Any + Send)) -> Failure {
-        let said = payload.downcast_ref::<&str>().copied();
-        let said = said.or_else(|| payload.downcast_ref::<String>().map(String::as_str));
+        let text = payload.downcast_ref::<&str>().copied();
+        let text = text.or_else(|| payload.downcast_ref::<String>().map(String::as_str));
         Failure::new(
             Kind::Panic,
-            format!("the native library panicked: {}", said.unwrap_or("it does not say why")),
+            format!("the native library panicked: {}", text.unwrap_or("no message")),
         )
     }
 }
@@ -125,9 +126,9 @@ impl From<RunnerError> for Failure {
     }
 }
 
-impl From<CheckError> for Failure {
-    fn from(error: CheckError) -> Failure {
-        Failure::new(kind_of(&error), chain(&error))
+impl From<&CheckError> for Failure {
+    fn from(error: &CheckError) -> Failure {
+        Failure::new(kind_of(error), chain(error))
     }
 }
 
@@ -141,11 +142,13 @@ fn kind_of(error: &CheckError) -> Kind {
         }
         CheckError::TooManyHits { .. } => Kind::Limit,
         CheckError::Batch(BatchError::TooLarge { .. } | BatchError::TooMany) => Kind::Limit,
-        CheckError::Batch(_) | CheckError::Blacklist { .. } | CheckError::Answer(_) => Kind::Internal,
+        CheckError::Batch(_) | CheckError::Blacklist { .. } | CheckError::Answer(_) => {
+            Kind::Internal
+        }
     }
 }
 
-/// An error with its causes, in one line.
+/// Returns an error with its causes, in one line.
 pub(crate) fn chain(error: &dyn Error) -> String {
     let mut text = error.to_string();
     let mut source = error.source();

@@ -1,4 +1,4 @@
-//! A blacklist's file, read into memory.
+//! Reads a blacklist's file into memory.
 
 use std::fs::File;
 use std::io;
@@ -9,11 +9,11 @@ use threatsieve_runner::MemoryFile;
 use crate::failure::{Failure, Kind, chain};
 
 /// Copies a file of at most `limit_bytes` into a sealed file in memory. It is not mapped from the
-/// disk: whoever truncates or changes it later can neither end this process by SIGBUS nor change
-/// what was verified.
+/// disk. So if the file is truncated or changed later, this process does not get a SIGBUS, and the
+/// verified content stays.
 pub(crate) fn read(path: &Path, limit_bytes: u64) -> Result<MemoryFile, Failure> {
     let failed = |error: io::Error| {
-        Failure::new(Kind::Io, format!("{}: the blacklist cannot be read: {error}", path.display()))
+        Failure::new(Kind::Io, format!("{}: cannot read the blacklist: {error}", path.display()))
     };
     let file = File::open(path).map_err(failed)?;
     let metadata = file.metadata().map_err(failed)?;
@@ -29,7 +29,8 @@ pub(crate) fn read(path: &Path, limit_bytes: u64) -> Result<MemoryFile, Failure>
         );
         return Err(Failure::new(Kind::Budget, message));
     }
-    // If the file is cut short meanwhile, opening the blacklist finds that it is truncated.
-    MemoryFile::read(file, expected)
-        .map_err(|error| Failure::new(Kind::Memory, format!("{}: {}", path.display(), chain(&error))))
+    // If the file is truncated meanwhile, opening the blacklist reports it.
+    MemoryFile::read(file, expected).map_err(|error| {
+        Failure::new(Kind::Memory, format!("{}: {}", path.display(), chain(&error)))
+    })
 }

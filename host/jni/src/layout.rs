@@ -1,51 +1,53 @@
-//! Which document and field each observable of a batch is from, and where in the batch it stands.
+//! The document and field of each observable in a batch, and its position in the batch.
 
 use std::ops::Range;
 
-use threatsieve_blacklist::observable::BatchReader;
+use threatsieve_blacklist::observable::{HEADER_BYTES, offsets};
 use threatsieve_runner::CheckError;
 
 use crate::failure::{Failure, Kind};
 
-/// Bytes before each observable's own (`wit/matcher.wit`).
-const HEADER_BYTES: usize = 4;
-/// Bits of a place that hold the field.
+/// The number of bits for the field in a place.
 const FIELD_BITS: u32 = 8;
 
-/// Where an observable is from, as one number. Documents have 24 bits.
+/// Encodes the origin of an observable as one number. The document has 24 bits.
 pub(crate) fn place(document: u32, field: u8) -> i32 {
     (document << FIELD_BITS | u32::from(field)).cast_signed()
 }
 
-/// One document's observables, which stand together.
+/// The observables of one document. They are next to each other.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Part {
     pub(crate) document: u32,
     pub(crate) observables: Range<u32>,
 }
 
-/// A batch, taken to pieces; made only when something is to be written.
+/// A batch, split into documents. Built only when something is to be written.
 #[derive(Debug)]
 pub(crate) struct Layout<'a> {
     batch: &'a [u8],
     places: &'a [i32],
-    /// Where each observable's header starts, and where the batch ends.
-    starts: Vec<u32>,
+    /// The offset of each observable's header, and the end of the batch.
+    offsets: Vec<u32>,
     pub(crate) parts: Vec<Part>,
 }
 
 impl<'a> Layout<'a> {
-    /// Holds the places to the batch: as many as it has observables, documents ascending and below `documents`, fields below `fields`.
+    /// Checks the places against the batch: one for each observable, documents ascending and below
+    /// `documents`, fields below `fields`.
     pub(crate) fn new(
         batch: &'a [u8],
         places: &'a [i32],
         documents: u32,
         fields: usize,
     ) -> Result<Layout<'a>, Failure> {
-        let starts = starts(batch)?;
-        if starts.len() - 1 != places.len() {
-            let message =
-                format!("the batch has {} observables, and {} places", starts.len() - 1, places.len());
+        let offsets = offsets(batch).map_err(|error| Failure::from(&CheckError::Batch(error)))?;
+        if offsets.len() - 1 != places.len() {
+            let message = format!(
+                "the batch has {} observables, and {} places",
+                offsets.len() - 1,
+                places.len()
+            );
             return Err(Failure::new(Kind::Internal, message));
         }
         let mut parts: Vec<Part> = Vec::new();
@@ -56,8 +58,8 @@ impl<'a> Layout<'a> {
             let least = known.as_ref().map_or(0, |part| part.document);
             if !(least..documents).contains(&document) || field >= fields {
                 let message = format!(
-                    "place {number}: expected a document from {least} on and below {documents} and a field below {fields}, got \
-                     document {document}, field {field}"
+                    "place {number}: expected a document from {least} on and below {documents} \
+                     and a field below {fields}, got document {document}, field {field}"
                 );
                 return Err(Failure::new(Kind::Internal, message));
             }
@@ -66,18 +68,24 @@ impl<'a> Layout<'a> {
                 _ => parts.push(Part { document, observables: number..number + 1 }),
             }
         }
-        Ok(Layout { batch, places, starts, parts })
+        Ok(Layout { batch, places, offsets, parts })
     }
 
-    /// The stretch of the batch with these observables: a batch itself.
-    pub(crate) fn stretch(&self, observables: Range<u32>) -> &'a [u8] {
-        &self.batch
-            [self.starts[observables.start as usize] as usize..self.starts[observables.end as usize] as usize]
+    /// The bytes of the whole batch.
+    pub(crate) fn batch(&self) -> &'a [u8] {
+        self.batch
     }
 
-    /// An observable's own bytes.
+    /// The observables of each part.
+    pub(crate) fn observables(&self) -> Vec<Range<u32>> {
+        self.parts.iter().map(|part| part.observables.clone()).collect()
+    }
+
+    /// The bytes of an observable.
     pub(crate) fn value(&self, observable: u32) -> &'a [u8] {
-        &self.stretch(observable..observable + 1)[HEADER_BYTES..]
+        let number = observable as usize;
+        let start = self.offsets[number] as usize + HEADER_BYTES;
+        &self.batch[start..self.offsets[number + 1] as usize]
     }
 
     /// The number of its field.
@@ -89,14 +97,4 @@ impl<'a> Layout<'a> {
 fn split(place: i32) -> (u32, usize) {
     let place = place.cast_unsigned();
     (place >> FIELD_BITS, (place & 0xff) as usize)
-}
-
-fn starts(batch: &[u8]) -> Result<Vec<u32>, Failure> {
-    let mut starts = vec![0];
-    let mut at = 0;
-    for observable in BatchReader::new(batch).map_err(CheckError::Batch)? {
-        at += HEADER_BYTES + observable.map_err(CheckError::Batch)?.1.len();
-        starts.push(at as u32);
-    }
-    Ok(starts)
 }

@@ -1,4 +1,4 @@
-//! A batch of raw log lines looked up.
+//! Looks up a batch of raw log lines.
 
 use std::cell::RefCell;
 use std::sync::LazyLock;
@@ -6,22 +6,21 @@ use std::sync::LazyLock;
 use threatsieve_blacklist::observable::MAX_BATCH_BYTES;
 use threatsieve_blacklist::{Batch, Timestamp};
 use threatsieve_log::{Fields, Format, Parser};
-use threatsieve_runner::{Answer, CheckError};
+use threatsieve_runner::{Answer, CheckError, FailedCalls};
 
-use crate::answer::AnswerWriter;
+use crate::answer::{AnswerWriter, MAX_FAILED_CALLS};
 use crate::check::is_quiet;
 use crate::contexts::Context;
 use crate::failure::{Failure, Kind};
-use crate::halves::{MAX_FAILED_CALLS, Outcome, outcomes};
 use crate::layout::{Layout, place};
 use crate::node::Loaded;
 use crate::options::CheckOptions;
 
-/// Bytes of a batch that are kept for the thread's next call.
+/// The largest batch, in bytes, that is kept for the thread's next call.
 const KEPT_BYTES: usize = 1 << 20;
 
-/// Looks up lines, each a little-endian `u32` with its length and then its bytes, of so many documents. `None` when nothing is to be written
-/// into any of them.
+/// Looks up lines, each a little-endian `u32` with its length and then its bytes. There is one line
+/// for each document. Returns `None` if nothing is to be written into any of them.
 pub(crate) fn check_lines(
     loaded: &Loaded,
     options: &CheckOptions,
@@ -42,7 +41,7 @@ pub(crate) fn check_lines(
             lines: &lines,
             batch,
             places,
-            failed_calls: 0,
+            failed_calls: FailedCalls::in_total(MAX_FAILED_CALLS),
             writer: AnswerWriter::new(options, loaded.name(), loaded.deadline(), now),
         };
         for (document, line) in (0..documents).zip(&lines) {
@@ -60,8 +59,10 @@ pub(crate) fn check_lines(
 
 fn split(bytes: &[u8], documents: u32) -> Result<Vec<&[u8]>, Failure> {
     if bytes.len() > MAX_BATCH_BYTES {
-        let message =
-            format!("lines of {} bytes, at most {MAX_BATCH_BYTES} are taken at a time", bytes.len());
+        let message = format!(
+            "lines of {} bytes, expected at most {MAX_BATCH_BYTES} in one call",
+            bytes.len()
+        );
         return Err(Failure::new(Kind::Limit, message));
     }
     let mut lines = Vec::new();
@@ -72,7 +73,7 @@ fn split(bytes: &[u8], documents: u32) -> Result<Vec<&[u8]>, Failure> {
     let mut rest = bytes;
     while !rest.is_empty() && lines.len() < documents as usize {
         let line = rest.split_first_chunk().and_then(|(length, after)| {
-            // A 64-bit machine has room for any u32.
+            // A 64-bit machine can address any u32.
             after.split_at_checked(u32::from_le_bytes(*length) as usize)
         });
         let Some((line, after)) = line else {
@@ -100,19 +101,19 @@ fn parser(line: &[u8], format: Option<Format>) -> &'static Parser {
     &PARSERS[format.unwrap_or_else(|| Format::detect(line)) as usize]
 }
 
-/// The lines of one crossing.
+/// The lines of one call.
 struct Checker<'a> {
     loaded: &'a Loaded,
     options: &'a CheckOptions,
     lines: &'a [&'a [u8]],
     batch: &'a mut Batch,
     places: &'a mut Vec<i32>,
-    failed_calls: u32,
+    failed_calls: FailedCalls,
     writer: AnswerWriter<'a>,
 }
 
 impl Checker<'_> {
-    /// Adds a line's observables from number `before` on to the batch; a full batch is looked up.
+    /// Adds a line's observables, from number `before` on, to the batch. Looks up a full batch.
     fn gather(&mut self, document: u32, line: &[u8], before: u32) -> Result<(), Failure> {
         let (batch, places) = (&mut *self.batch, &mut *self.places);
         let (mut seen, mut full) = (0, false);
@@ -131,19 +132,20 @@ impl Checker<'_> {
         }
         if full {
             self.look_up()?;
-            // Any observable fits into an empty batch, so this ends.
+            // Any observable fits in an empty batch, so this ends.
             self.gather(document, line, seen)?;
         }
         Ok(())
     }
 
-    /// Looks the batch up and empties it.
+    /// Looks up the batch and empties it.
     fn look_up(&mut self) -> Result<(), Failure> {
         if self.batch.is_empty() {
             return Ok(());
         }
-        // After too many failures nothing is asked any more.
-        let first = (self.failed_calls < MAX_FAILED_CALLS).then(|| self.loaded.runner.check(self.batch));
+        // After too many failures no call is made any more.
+        let first =
+            (!self.failed_calls.is_exhausted()).then(|| self.loaded.runner.check(self.batch));
         match &first {
             Some(Ok(answer)) if is_quiet(answer) => self.writer.answered(answer),
             _ => self.write(first)?,
@@ -153,33 +155,32 @@ impl Checker<'_> {
         Ok(())
     }
 
-    /// Has what came of the batch written; `first` is what the call for all of it has come to, if there was one.
+    /// Writes the result for the batch. `first` is the result of the call for the whole batch, if
+    /// there was one.
     fn write(&mut self, first: Option<Result<Answer, CheckError>>) -> Result<(), Failure> {
         let documents = self.lines.len() as u32;
-        let layout = Layout::new(self.batch.as_bytes(), self.places, documents, self.options.fields.len())?;
-        let outcomes = match first {
-            Some(first) => outcomes(&self.loaded.runner, &layout, first, &mut self.failed_calls)?,
-            None => vec![given_up(&layout)],
-        };
+        let layout =
+            Layout::new(self.batch.as_bytes(), self.places, documents, self.options.fields.len())?;
         let (lines, format) = (self.lines, self.options.message_format);
         let context = |document: u32| {
             let line = lines[document as usize];
             let parser = parser(line, format);
             Context { time: parser.time(line), port: parser.destination_port(line) }
         };
-        for outcome in outcomes {
-            self.writer.take(&layout, outcome, &context)?;
+        match first {
+            Some(first) => {
+                self.writer.take(self.loaded, &layout, first, &mut self.failed_calls, &context)
+            }
+            None => {
+                let message =
+                    format!("{MAX_FAILED_CALLS} calls for the documents before it failed");
+                let failure = Failure::new(Kind::Limit, message);
+                self.writer.leave_unchecked(&layout, 0..layout.parts.len(), &failure, &context)
+            }
         }
-        Ok(())
     }
 
     fn finish(self) -> Result<Option<Vec<u8>>, Failure> {
         self.writer.finish(self.loaded)
     }
-}
-
-/// All of a batch unchecked.
-fn given_up(layout: &Layout<'_>) -> Outcome {
-    let message = format!("{MAX_FAILED_CALLS} calls for the documents before it failed");
-    Outcome { parts: 0..layout.parts.len(), result: Err(Failure::new(Kind::Limit, message)) }
 }

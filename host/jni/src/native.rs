@@ -1,7 +1,8 @@
-//! The functions that `org.threatsieve.core.matcher.Native` declares. Each converts its arguments,
-//! makes one call, and converts the result. Their JSON is described there.
+//! The functions that `org.threatsieve.core.matcher.Native` declares, and which it documents with
+//! their JSON. Each converts its arguments, makes one call and converts the result.
 //!
-//! Nothing unwinds into the JVM: a panic is caught and becomes a `NativeException` like any other [`Failure`].
+//! Nothing unwinds into the JVM: a panic is caught and becomes a `NativeException` like any other
+//! [`Failure`].
 
 use std::any::Any;
 use std::cell::RefCell;
@@ -9,7 +10,9 @@ use std::path::Path;
 use std::time::SystemTime;
 
 use jni::errors::{Error, ErrorPolicy};
-use jni::objects::{JByteArray, JClass, JIntArray, JPrimitiveArray, JString, JThrowable, TypeArray};
+use jni::objects::{
+    JByteArray, JClass, JIntArray, JPrimitiveArray, JString, JThrowable, TypeArray,
+};
 use jni::strings::JNIStr;
 use jni::sys::{jboolean, jint, jlong};
 use jni::{Env, EnvUnowned, JValue, jni_mangle, jni_sig, jni_str};
@@ -24,14 +27,14 @@ use crate::node::Node;
 use crate::nodes;
 use crate::options::{CheckOptions, NodeOptions};
 
-/// The number of the contract between Java and this library. Raised with every change of it.
+/// Increased with every change of the interface between Java and this library.
 const CONTRACT: jint = 2;
-/// Bytes of a buffer that are kept for the thread's next call.
+/// The largest buffer, in bytes, that is kept for the thread's next call.
 const KEPT_BYTES: usize = 1 << 20;
-/// Bytes of options at most: names of 256 fields, and more than enough.
+/// The longest options in bytes: the names of 256 fields, and more than enough for the rest.
 const MAX_OPTIONS_BYTES: usize = 1 << 20;
 
-/// What is copied out of Java's arrays at every call, so that the usual call allocates nothing.
+/// Buffers for the content of Java's arrays, so that the usual call allocates nothing.
 #[derive(Default)]
 struct Buffers {
     options: Vec<i8>,
@@ -66,7 +69,11 @@ pub extern "system" fn open<'local>(
 
 /// `close(long)`.
 #[jni_mangle("org.threatsieve.core.matcher.Native")]
-pub extern "system" fn close<'local>(mut env: EnvUnowned<'local>, _class: JClass<'local>, handle: jlong) {
+pub extern "system" fn close<'local>(
+    mut env: EnvUnowned<'local>,
+    _class: JClass<'local>,
+    handle: jlong,
+) {
     env.with_env(|_| {
         nodes::close(handle);
         Ok(())
@@ -84,8 +91,8 @@ pub extern "system" fn inspect<'local>(
 ) -> JByteArray<'local> {
     env.with_env(|env| {
         let path = path.try_to_string(env)?;
-        let said = nodes::get(handle)?.inspect(Path::new(&path))?;
-        json(env, &said)
+        let value = nodes::get(handle)?.inspect(Path::new(&path))?;
+        json(env, &value)
     })
     .resolve::<Throw>()
 }
@@ -129,8 +136,8 @@ pub extern "system" fn status<'local>(
     handle: jlong,
 ) -> JByteArray<'local> {
     env.with_env(|env| {
-        let said = nodes::get(handle)?.status();
-        json(env, &said)
+        let value = nodes::get(handle)?.status();
+        json(env, &value)
     })
     .resolve::<Throw>()
 }
@@ -153,19 +160,39 @@ pub extern "system" fn check<'local>(
 ) -> JByteArray<'local> {
     env.with_env(|env| {
         let loaded = nodes::get(handle)?.blacklist(&blacklist.try_to_string(env)?)?;
-        let (observables, documents) = (count("observables", observables)?, count("documents", documents)?);
+        let (observables, documents) =
+            (count("observables", observables)?, count("documents", documents)?);
         let contexts_length = count("contextsLength", contexts_length)?;
-        let answer =
-            with_buffers(env, &options, (&batch, count("length", length)?), |env, options, batch| {
-                check::check(&loaded, options, batch, observables as u32, documents as u32, now(), || {
-                    let mut details = Details { places: Vec::new(), contexts: Vec::new() };
-                    copy(env, &places, observables, usize::MAX, &mut details.places, "places")?;
-                    let mut bytes = Vec::new();
-                    let bytes = copy(env, &contexts, contexts_length, usize::MAX, &mut bytes, "contexts")?;
-                    details.contexts = unsigned(bytes).to_vec();
-                    Ok(details)
-                })
-            })?;
+        let answer = with_buffers(
+            env,
+            &options,
+            (&batch, count("length", length)?),
+            |env, options, batch| {
+                check::check(
+                    &loaded,
+                    options,
+                    batch,
+                    observables as u32,
+                    documents as u32,
+                    now(),
+                    || {
+                        let mut details = Details { places: Vec::new(), contexts: Vec::new() };
+                        copy(env, &places, observables, usize::MAX, &mut details.places, "places")?;
+                        let mut bytes = Vec::new();
+                        let bytes = copy(
+                            env,
+                            &contexts,
+                            contexts_length,
+                            usize::MAX,
+                            &mut bytes,
+                            "contexts",
+                        )?;
+                        details.contexts = unsigned(bytes).to_vec();
+                        Ok(details)
+                    },
+                )
+            },
+        )?;
         bytes_or_null(env, answer)
     })
     .resolve::<Throw>()
@@ -186,15 +213,20 @@ pub extern "system" fn check_lines<'local>(
     env.with_env(|env| {
         let loaded = nodes::get(handle)?.blacklist(&blacklist.try_to_string(env)?)?;
         let documents = count("documents", documents)?;
-        let answer = with_buffers(env, &options, (&lines, count("length", length)?), |_, options, lines| {
-            lines::check_lines(&loaded, options, lines, documents as u32, now())
-        })?;
+        let answer = with_buffers(
+            env,
+            &options,
+            (&lines, count("length", length)?),
+            |_, options, lines| {
+                lines::check_lines(&loaded, options, lines, documents as u32, now())
+            },
+        )?;
         bytes_or_null(env, answer)
     })
     .resolve::<Throw>()
 }
 
-/// Copies options and batch into the thread's buffers and hands them on.
+/// Copies options and batch into the thread's buffers and calls `run` with them.
 fn with_buffers<T>(
     env: &mut Env<'_>,
     options: &JByteArray<'_>,
@@ -203,7 +235,8 @@ fn with_buffers<T>(
 ) -> Result<T, Failure> {
     BUFFERS.with_borrow_mut(|buffers| {
         let options_length = options.len(env)?;
-        let json = copy(env, options, options_length, MAX_OPTIONS_BYTES, &mut buffers.options, "options")?;
+        let json =
+            copy(env, options, options_length, MAX_OPTIONS_BYTES, &mut buffers.options, "options")?;
         let options = CheckOptions::cached(unsigned(json))?;
         let bytes = copy(env, batch, length, MAX_BATCH_BYTES, &mut buffers.batch, "the batch")?;
         let result = run(env, &options, unsigned(bytes));
@@ -225,13 +258,21 @@ fn copy<'buffer, T: TypeArray + Copy + Default>(
 ) -> Result<&'buffer [T], Failure> {
     let there = array.len(env)?;
     if length > there {
-        return Err(Failure::new(Kind::Internal, format!("{what}: expected {length} elements, got {there}")));
+        return Err(Failure::new(
+            Kind::Internal,
+            format!("{what}: expected {length} elements, got {there}"),
+        ));
     }
     if length > limit {
-        return Err(Failure::new(Kind::Limit, format!("{what}: {length} bytes, at most {limit} are taken")));
+        return Err(Failure::new(
+            Kind::Limit,
+            format!("{what}: {length} bytes, expected at most {limit}"),
+        ));
     }
     if let Some(more) = length.checked_sub(buffer.len()) {
-        buffer.try_reserve_exact(more).map_err(|_| Failure::memory(length * size_of::<T>(), what))?;
+        buffer
+            .try_reserve_exact(more)
+            .map_err(|_| Failure::memory(length * size_of::<T>(), what))?;
         buffer.resize(length, T::default());
     }
     array.get_region(env, 0, &mut buffer[..length])?;
@@ -239,17 +280,19 @@ fn copy<'buffer, T: TypeArray + Copy + Default>(
 }
 
 fn unsigned(bytes: &[i8]) -> &[u8] {
-    // SAFETY: i8 and u8 have the same size and alignment, and every value of one is a value of the other.
+    // SAFETY: i8 and u8 have the same size and alignment, and every value of one is a value of the
+    // other.
     unsafe { std::slice::from_raw_parts(bytes.as_ptr().cast(), bytes.len()) }
 }
 
 fn count(what: &str, number: jint) -> Result<usize, Failure> {
-    let negative = |_| Failure::new(Kind::Internal, format!("{what} is {number}, expected 0 or more"));
+    let negative =
+        |_| Failure::new(Kind::Internal, format!("{what} is {number}, expected 0 or more"));
     usize::try_from(number).map_err(negative)
 }
 
-fn json<'local>(env: &mut Env<'local>, said: &Value) -> Result<JByteArray<'local>, Failure> {
-    Ok(env.byte_array_from_slice(said.to_string().as_bytes())?)
+fn json<'local>(env: &mut Env<'local>, value: &Value) -> Result<JByteArray<'local>, Failure> {
+    Ok(env.byte_array_from_slice(value.to_string().as_bytes())?)
 }
 
 fn bytes_or_null<'local>(
@@ -263,12 +306,12 @@ fn bytes_or_null<'local>(
 }
 
 fn now() -> Timestamp {
-    // A clock before 1970 is a wrong one; what was valid then is as good a guess as any.
+    // A clock before 1970 is wrong. The time 1970 is as good a guess as any.
     let since = SystemTime::UNIX_EPOCH.elapsed().unwrap_or_default();
     Timestamp(since.as_micros() as i64)
 }
 
-/// Throws a `NativeException`; what the function returns besides is not looked at by Java.
+/// Throws a `NativeException`. Java ignores the function's return value.
 struct Throw;
 
 impl<T: Default> ErrorPolicy<T, Failure> for Throw {
@@ -296,8 +339,10 @@ fn throw(env: &mut Env<'_>, failure: &Failure) -> jni::errors::Result<()> {
     if env.exception_check() {
         return Ok(());
     }
-    // The class is of the plugin's own jar; without it something still must be thrown, or Java would take the default for an answer.
-    let message = env.new_string(format!("{}: {} ({typed:?})", failure.kind.name(), failure.message))?;
+    // The class is in the plugin's own jar. Without it something must still be thrown, or Java
+    // would take the default value for an answer.
+    let message =
+        env.new_string(format!("{}: {} ({typed:?})", failure.kind.name(), failure.message))?;
     let class = jni_str!("java/lang/IllegalStateException");
     throw_new(env, class, jni_sig!((message: java.lang.String) -> void), &[(&message).into()])
 }
@@ -310,7 +355,8 @@ fn throw_typed(env: &mut Env<'_>, failure: &Failure) -> jni::errors::Result<()> 
     throw_new(env, class, constructor, &[(&kind).into(), (&message).into()])
 }
 
-/// Only with what the JVM's own interface does: a security manager keeps plugins from looking classes up through class loaders.
+/// Uses only functions of the JVM's own interface: a security manager keeps plugins from looking up
+/// classes through class loaders.
 fn throw_new<'sig, 'args>(
     env: &mut Env<'_>,
     class: &JNIStr,
@@ -319,7 +365,8 @@ fn throw_new<'sig, 'args>(
 ) -> jni::errors::Result<()> {
     let class = env.find_class(class)?;
     let object = env.new_object(&class, constructor, arguments)?;
-    // SAFETY: it is a local reference of this frame, given up by its wrapper, and both classes that are named above are throwables.
+    // SAFETY: it is a local reference of this frame, its wrapper has given it up, and both classes
+    // named above are throwables.
     let exception = unsafe { JThrowable::from_raw(env, object.into_raw()) };
     match env.throw(exception) {
         Err(Error::JavaException) => Ok(()),

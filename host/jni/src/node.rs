@@ -1,4 +1,4 @@
-//! What one node has loaded: named blacklists, a runner each.
+//! The blacklists that one node has loaded, by name, each with a runner.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -17,13 +17,13 @@ use crate::failure::{Failure, Kind};
 use crate::file;
 use crate::options::NodeOptions;
 
-/// A blacklist that serves.
+/// A blacklist in use.
 #[derive(Debug)]
 pub(crate) struct Loaded {
     pub(crate) runner: Runner,
     name: String,
     deadline: Duration,
-    /// Documents that it was asked about.
+    /// The number of documents it was asked about.
     documents: AtomicU64,
 }
 
@@ -32,12 +32,12 @@ impl Loaded {
         &self.name
     }
 
-    /// The longest that one call may take, and judging what it finds.
+    /// The longest time for one call, and for judging its hits.
     pub(crate) fn deadline(&self) -> Duration {
         self.deadline
     }
 
-    /// The generation that the next call is answered from.
+    /// The generation that answers the next call.
     pub(crate) fn generation(&self) -> u64 {
         self.runner.blacklist().map_or(0, |blacklist| blacklist.generation())
     }
@@ -51,14 +51,14 @@ impl Loaded {
     }
 }
 
-/// Named blacklists within one limit of memory. Used by any number of threads.
+/// Named blacklists within one memory limit, for any number of threads.
 #[derive(Debug)]
 pub(crate) struct Node {
     options: NodeOptions,
     code: Code,
-    /// Replaced as a whole, so that calls never wait for a loading.
+    /// Replaced as a whole, so that calls never wait while a blacklist is loaded.
     blacklists: ArcSwap<BTreeMap<String, Arc<Loaded>>>,
-    /// Held while a blacklist is loaded: memory for two at a time is not in the budget.
+    /// Held while a blacklist is loaded: the budget has no memory for two at a time.
     loading: Mutex<()>,
 }
 
@@ -67,21 +67,19 @@ impl Node {
         Node::with_code(options, MATCHER)
     }
 
-    /// A node with another component than the matcher; tests have hostile ones.
+    /// Creates a node with another component than the matcher; tests have hostile ones.
     pub(crate) fn with_code(options: NodeOptions, code: Code) -> Node {
         Node { options, code, blacklists: ArcSwap::default(), loading: Mutex::default() }
     }
 
-    /// The blacklist of that name.
+    /// Returns the blacklist with this name.
     pub(crate) fn blacklist(&self, name: &str) -> Result<Arc<Loaded>, Failure> {
-        self.blacklists
-            .load()
-            .get(name)
-            .cloned()
-            .ok_or_else(|| Failure::new(Kind::NoBlacklist, format!("no blacklist {name:?} is loaded")))
+        self.blacklists.load().get(name).cloned().ok_or_else(|| {
+            Failure::new(Kind::NoBlacklist, format!("no blacklist {name:?} is loaded"))
+        })
     }
 
-    /// Verifies a file and says what it holds, and what loading it takes.
+    /// Verifies a file, and returns its contents and the memory it needs.
     pub(crate) fn inspect(&self, path: &Path) -> Result<Value, Failure> {
         let blacklist = self.open(path)?;
         let mut by_type = Map::new();
@@ -93,16 +91,16 @@ impl Node {
                 by_type.insert(kind.stix_name().to_owned(), json!(count));
             }
         }
-        let mut said = described(&blacklist);
-        said.insert("name".to_owned(), json!(blacklist.name()));
-        said.insert("by_type".to_owned(), Value::Object(by_type));
-        said.insert("needs_bytes".to_owned(), json!(needed_bytes(&blacklist)));
-        Ok(Value::Object(said))
+        let mut fields = described(&blacklist);
+        fields.insert("name".to_owned(), json!(blacklist.name()));
+        fields.insert("by_type".to_owned(), Value::Object(by_type));
+        fields.insert("needs_bytes".to_owned(), json!(needed_bytes(&blacklist)));
+        Ok(Value::Object(fields))
     }
 
-    /// Has the blacklist in that file serve under that name. On a failure what served before goes on.
+    /// Loads the blacklist in a file under a name. After a failure the previous one stays in use.
     pub(crate) fn load(&self, name: &str, path: &Path) -> Result<(), Failure> {
-        // Nothing is behind this lock that a panic could leave half done.
+        // The lock guards no data, so a panic cannot leave any half changed.
         let _one_at_a_time = self.loading.lock().unwrap_or_else(PoisonError::into_inner);
         let blacklist = self.open(path)?;
         if blacklist.name() != name {
@@ -124,7 +122,12 @@ impl Node {
             None => {
                 let runner = Runner::with_code(self.options.runner.clone(), self.code)?;
                 let deadline = self.options.runner.deadline;
-                Arc::new(Loaded { runner, name: name.to_owned(), deadline, documents: AtomicU64::new(0) })
+                Arc::new(Loaded {
+                    runner,
+                    name: name.to_owned(),
+                    deadline,
+                    documents: AtomicU64::new(0),
+                })
             }
         };
         loaded.runner.load(Arc::new(blacklist))?;
@@ -136,7 +139,7 @@ impl Node {
         Ok(())
     }
 
-    /// Drops a blacklist, once its last call ends, and tells whether there was one.
+    /// Drops a blacklist once its last call has ended. Returns whether there was one.
     pub(crate) fn unload(&self, name: &str) -> bool {
         let before = self.blacklists.rcu(|blacklists| {
             let mut blacklists = BTreeMap::clone(blacklists);
@@ -146,7 +149,7 @@ impl Node {
         before.contains_key(name)
     }
 
-    /// What is loaded, and what it has done so far.
+    /// The loaded blacklists with their counters.
     pub(crate) fn status(&self) -> Value {
         let blacklists: Map<String, Value> = self
             .blacklists
@@ -166,10 +169,12 @@ impl Node {
 
     fn open(&self, path: &Path) -> Result<Blacklist<MemoryFile>, Failure> {
         let left = self.options.memory_limit_bytes.saturating_sub(self.held_bytes());
-        Blacklist::open(file::read(path, left)?, self.options.trusted_key.as_ref()).map_err(|error| {
-            let Failure { kind, message } = error.into();
-            Failure::new(kind, format!("{}: {message}", path.display()))
-        })
+        Blacklist::open(file::read(path, left)?, self.options.trusted_key.as_ref()).map_err(
+            |error| {
+                let Failure { kind, message } = error.into();
+                Failure::new(kind, format!("{}: {message}", path.display()))
+            },
+        )
     }
 
     fn held_bytes(&self) -> u64 {
@@ -179,20 +184,20 @@ impl Node {
 
 fn described(blacklist: &Blacklist<MemoryFile>) -> Map<String, Value> {
     let digest: String = blacklist.digest().iter().map(|byte| format!("{byte:02x}")).collect();
-    let mut said = Map::new();
-    said.insert("generation".to_owned(), json!(blacklist.generation()));
-    said.insert("digest".to_owned(), json!(digest));
-    said.insert("signed".to_owned(), json!(blacklist.is_signed()));
-    said.insert("bytes".to_owned(), json!(blacklist.file_bytes()));
-    said.insert("entries".to_owned(), json!(blacklist.entries(Role::Block)));
-    said
+    let mut fields = Map::new();
+    fields.insert("generation".to_owned(), json!(blacklist.generation()));
+    fields.insert("digest".to_owned(), json!(digest));
+    fields.insert("signed".to_owned(), json!(blacklist.is_signed()));
+    fields.insert("bytes".to_owned(), json!(blacklist.file_bytes()));
+    fields.insert("entries".to_owned(), json!(blacklist.entries(Role::Block)));
+    fields
 }
 
-/// `None` for one that is not loaded yet: it is in the map only once it is.
+/// Returns `None` if nothing is loaded yet. Blacklists in the map always are.
 fn status(loaded: &Loaded) -> Option<Map<String, Value>> {
     let blacklist = loaded.runner.blacklist()?;
     let counters = loaded.runner.counters();
-    let mut said = described(&blacklist);
+    let mut fields = described(&blacklist);
     for (name, count) in [
         ("memory_bytes", loaded.held_bytes()),
         ("documents", loaded.documents.load(Ordering::Relaxed)),
@@ -207,7 +212,7 @@ fn status(loaded: &Loaded) -> Option<Map<String, Value>> {
         ("nanoseconds", counters.nanoseconds),
         ("instances", counters.instances),
     ] {
-        said.insert(name.to_owned(), json!(count));
+        fields.insert(name.to_owned(), json!(count));
     }
-    Some(said)
+    Some(fields)
 }

@@ -1,4 +1,4 @@
-//! Handles: the numbers by which Java names nodes.
+//! Handles: the numbers that Java uses for nodes.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -9,10 +9,10 @@ use arc_swap::ArcSwap;
 use crate::failure::{Failure, Kind};
 use crate::node::Node;
 
-/// All open nodes. A handle is a key and no address, so that a wrong or closed one is an error and nothing worse.
+/// All open nodes. A handle is a key and not an address, so a wrong or closed one is only an error.
 static NODES: LazyLock<ArcSwap<BTreeMap<i64, Arc<Node>>>> = LazyLock::new(ArcSwap::default);
 
-/// Gives a node a handle: never 0, and never one that was given before.
+/// Gives a node a handle, which is never 0 and never reused.
 pub(crate) fn open(node: Node) -> i64 {
     static NEXT: AtomicI64 = AtomicI64::new(1);
     let handle = NEXT.fetch_add(1, Ordering::Relaxed);
@@ -25,7 +25,7 @@ pub(crate) fn open(node: Node) -> i64 {
     handle
 }
 
-/// Forgets a handle; its node goes away with the last call that uses it.
+/// Forgets a handle. The last call that uses its node frees the node.
 pub(crate) fn close(handle: i64) {
     NODES.rcu(|nodes| {
         let mut nodes = BTreeMap::clone(nodes);
@@ -34,7 +34,7 @@ pub(crate) fn close(handle: i64) {
     });
 }
 
-/// The node of that handle.
+/// Returns the node with this handle.
 pub(crate) fn get(handle: i64) -> Result<Arc<Node>, Failure> {
     NODES.load().get(&handle).cloned().ok_or_else(|| {
         Failure::new(Kind::Internal, format!("handle {handle} is not open, or closed already"))

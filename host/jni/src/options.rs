@@ -1,4 +1,4 @@
-//! Options as Java hands them over: JSON, checked.
+//! Options as Java passes them: JSON, checked.
 
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -14,25 +14,27 @@ use threatsieve_runner::RunnerOptions;
 
 use crate::failure::{Failure, Kind};
 
-/// Fields of one processor: a place has 8 bits for them.
+/// The most fields of a processor: a place has 8 bits for them.
 const MAX_FIELDS: usize = 256;
-/// Deadlines, in milliseconds: the runner's shortest, and what nobody waits for.
+/// Deadlines in milliseconds: from the runner's shortest to longer than anybody waits.
 const DEADLINE_MS: std::ops::RangeInclusive<u64> = 8..=600_000;
-/// Memory of an instance, in bytes: 16 MiB, twice the largest batch, to what 32-bit memories leave beside a blacklist.
+/// Memory of an instance in bytes: from 16 MiB, twice the largest batch, to what a 32-bit memory
+/// has left besides a blacklist.
 const INSTANCE_MEMORY_BYTES: std::ops::RangeInclusive<u64> = 16 << 20..=1 << 30;
-/// Options that a thread keeps. A pipeline seldom has more processors; each takes a few kilobytes.
+/// The options that a thread keeps. A pipeline seldom has more processors, and each takes a few
+/// kilobytes.
 const KNOWN_OPTIONS: usize = 8;
-/// Idle instances.
+/// The number of idle instances.
 const INSTANCES: std::ops::RangeInclusive<u64> = 1..=1024;
 
-/// A node's options.
+/// The options of a node.
 #[derive(Debug)]
 pub(crate) struct NodeOptions {
-    /// How each blacklist's runner behaves.
+    /// The options of each blacklist's runner.
     pub(crate) runner: RunnerOptions,
-    /// Memory of all blacklists together, and of loading the next one, in bytes.
+    /// The memory for all blacklists together, and for loading the next one, in bytes.
     pub(crate) memory_limit_bytes: u64,
-    /// Blacklists must be signed with it, if there is one.
+    /// If set, blacklists must be signed with this key.
     pub(crate) trusted_key: Option<VerifyKey>,
 }
 
@@ -55,7 +57,7 @@ impl NodeOptions {
         let key = json.trusted_key_pem.as_deref().map(VerifyKey::from_pem).transpose();
         Ok(NodeOptions {
             runner: RunnerOptions {
-                // The JVM has signal handlers of its own.
+                // The JVM has its own signal handlers.
                 signal_traps: false,
                 deadline: Duration::from_millis(json.deadline_ms),
                 memory_ceiling_bytes: json.instance_memory_bytes as usize,
@@ -63,24 +65,25 @@ impl NodeOptions {
                 ..RunnerOptions::default()
             },
             memory_limit_bytes: json.memory_limit_bytes,
-            trusted_key: key
-                .map_err(|error| Failure::new(Kind::Options, format!("trusted_key_pem: {error}")))?,
+            trusted_key: key.map_err(|error| {
+                Failure::new(Kind::Options, format!("trusted_key_pem: {error}"))
+            })?,
         })
     }
 }
 
-/// A processor's options.
+/// The options of a processor.
 #[derive(Debug)]
 pub(crate) struct CheckOptions {
-    /// Names of the fields that places count.
+    /// The field names that places refer to.
     pub(crate) fields: Vec<String>,
-    /// Which indicators count.
+    /// The indicators that count.
     pub(crate) policy: Policy,
-    /// What is written of them.
+    /// The limits on what is written.
     pub(crate) ceiling: Ceiling,
-    /// Whether every document is told its generation, not only those that something else is written into.
+    /// True if every document gets the generation, not only those into which something is written.
     pub(crate) stamps_all: bool,
-    /// Of raw lines; `None` tells it line by line.
+    /// The format of raw lines; `None` detects it for each line.
     pub(crate) message_format: Option<Format>,
 }
 
@@ -96,7 +99,7 @@ struct CheckJson {
     message_format: Option<MessageFormat>,
 }
 
-/// Which documents are told the generation that they were checked with.
+/// The documents that get the generation they were checked against.
 #[derive(Deserialize, PartialEq, Eq)]
 #[serde(rename_all = "lowercase")]
 enum Stamp {
@@ -114,6 +117,9 @@ enum MessageFormat {
     Auto,
 }
 
+/// Options with the JSON they were parsed from.
+type Parsed = (Vec<u8>, Rc<CheckOptions>);
+
 impl CheckOptions {
     pub(crate) fn read(json: &[u8]) -> Result<CheckOptions, Failure> {
         let json: CheckJson = read(json)?;
@@ -123,12 +129,16 @@ impl CheckOptions {
             None => Tlp::Red,
             Some(name) => Tlp::from_name(name).ok_or_else(|| {
                 let names = Tlp::ALL.map(Tlp::name).join(", ");
-                Failure::new(Kind::Options, format!("max_tlp: expected one of {names}, got {name:?}"))
+                Failure::new(
+                    Kind::Options,
+                    format!("max_tlp: expected one of {names}, got {name:?}"),
+                )
             })?,
         };
         Ok(CheckOptions {
             fields: json.fields,
-            // Markings are judged when it is written: what they keep out is counted.
+            // Markings are compared when the flag is written, so that excluded indicators are
+            // counted.
             policy: Policy {
                 min_confidence: json.min_confidence,
                 max_tlp: Tlp::Red,
@@ -146,10 +156,11 @@ impl CheckOptions {
         })
     }
 
-    /// Reads options, unless this thread has read the same text lately (docs/decisions/0008).
+    /// Returns the options for this JSON. A thread parses them once, unless other processors'
+    /// options come in between ([`KNOWN_OPTIONS`]; docs/decisions/0008).
     pub(crate) fn cached(json: &[u8]) -> Result<Rc<CheckOptions>, Failure> {
         thread_local! {
-            static KNOWN: RefCell<Vec<(Vec<u8>, Rc<CheckOptions>)>> = const { RefCell::new(Vec::new()) };
+            static KNOWN: RefCell<Vec<Parsed>> = const { RefCell::new(Vec::new()) };
         }
         KNOWN.with_borrow_mut(|known| {
             // The options of the last call come first.
@@ -167,7 +178,8 @@ impl CheckOptions {
 }
 
 fn read<T: DeserializeOwned>(json: &[u8]) -> Result<T, Failure> {
-    serde_json::from_slice(json).map_err(|error| Failure::new(Kind::Options, format!("options: {error}")))
+    serde_json::from_slice(json)
+        .map_err(|error| Failure::new(Kind::Options, format!("options: {error}")))
 }
 
 fn within(what: &str, got: u64, range: std::ops::RangeInclusive<u64>) -> Result<(), Failure> {
@@ -175,5 +187,8 @@ fn within(what: &str, got: u64, range: std::ops::RangeInclusive<u64>) -> Result<
         return Ok(());
     }
     let (first, last) = range.into_inner();
-    Err(Failure::new(Kind::Options, format!("options: {what} is {got}, expected {first} to {last}")))
+    Err(Failure::new(
+        Kind::Options,
+        format!("options: {what} is {got}, expected {first} to {last}"),
+    ))
 }

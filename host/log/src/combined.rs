@@ -1,9 +1,10 @@
 //! The common and combined log formats of Apache, nginx and Squid.
 //!
-//! `[vhost[:port]] client ident user [time] "request" status bytes ["referrer" "user agent" [more]]`.
+//! `[vhost[:port]] client ident user [time] "request" status bytes ["referrer" "user agent"
+//! [more]]`.
 //! Squid adds `TCP_MISS:HIER_DIRECT`, nginx's sample configuration the quoted `X-Forwarded-For`.
-//! Instead of the client there may be a list of those it was forwarded for, the client first. What
-//! else stands before the time, and what follows, is searched as free text.
+//! Instead of the client there may be a list of forwarded addresses that starts with the client.
+//! Any other text before the time, and all text at the end, is searched as free text.
 
 use memchr::memchr;
 use serde_json::{Map, Value};
@@ -17,14 +18,14 @@ use crate::malformed::MalformedLine;
 use crate::marks::Marks;
 use crate::{endpoints, syslog, text, time};
 
-/// The field under which observables are shown that stand elsewhere in the line.
+/// The field name for observables found elsewhere in the line.
 const MESSAGE: &str = "message";
-/// Bytes of `[22/Nov/2026:02:30:25 +0000] `, which stands before the request.
+/// The length of `[22/Nov/2026:02:30:25 +0000] ` before the request.
 const TIME_BYTES: usize = 29;
 
-/// A line's fields as they stand in it, without quotes and brackets.
+/// A line's fields as logged, without quotes and brackets.
 struct Line<'a> {
-    who: Who<'a>,
+    head: Head<'a>,
     time: &'a [u8],
     request: &'a [u8],
     status: &'a [u8],
@@ -41,20 +42,23 @@ fn missing(position: usize, field: &'static str, expected: &'static str) -> Malf
 #[inline]
 fn parse(line: &[u8]) -> Result<Line<'_>, MalformedLine> {
     let mut quotes = Marks::new(line, b'"');
-    // A user name may be quoted; the request's quote is the one that follows the time.
+    // A user name may be quoted. The request's quote is the one after the time.
     let open = quotes.find(|&quote| line[..quote].ends_with(b"] ")).ok_or(missing(
         5,
         "request",
         "`[time]`, then a quoted request",
     ))?;
-    let head = &line[..open - 2];
+    let front = &line[..open - 2];
     let bracket = match open.checked_sub(TIME_BYTES) {
         Some(at) if line[at] == b'[' => at,
-        _ => memchr::memrchr(b'[', head).ok_or(missing(4, "time", "a time in brackets"))?,
+        _ => memchr::memrchr(b'[', front).ok_or(missing(4, "time", "a time in brackets"))?,
     };
-    let who = who(&head[..bracket])?;
-    let close =
-        request_end(line, &mut quotes).ok_or(missing(5, "request", "a closing quote, then the status"))?;
+    let head = parse_head(&front[..bracket])?;
+    let close = request_end(line, &mut quotes).ok_or(missing(
+        5,
+        "request",
+        "a closing quote, then the status",
+    ))?;
     let rest = line.get(close + 2..).unwrap_or_default();
     let (status, rest) = word(rest);
     if !matches!(status.first(), Some(b'0'..=b'9' | b'-')) {
@@ -65,8 +69,8 @@ fn parse(line: &[u8]) -> Result<Line<'_>, MalformedLine> {
         return Err(missing(7, "bytes", "a number or `-`"));
     }
     let mut fields = Line {
-        who,
-        time: &head[bracket + 1..],
+        head,
+        time: &front[bracket + 1..],
         request: &line[open + 1..close],
         status,
         bytes,
@@ -79,29 +83,29 @@ fn parse(line: &[u8]) -> Result<Line<'_>, MalformedLine> {
     Ok(fields)
 }
 
-/// What stands before the time.
+/// The part of a line before the time.
 #[derive(Default)]
-struct Who<'a> {
+struct Head<'a> {
     vhost: Option<&'a [u8]>,
     client: &'a [u8],
-    /// Further addresses behind the client's, with the commas between them.
+    /// Further addresses after the client's, with the commas between them.
     forwarded: &'a [u8],
     /// `ident` and the user name, with the blank between them.
     names: &'a [u8],
-    /// All of it, where nobody knows what is what.
+    /// The whole part, if its fields cannot be recognised.
     unknown: &'a [u8],
 }
 
-/// Virtual host, client, and the names after it. A virtual host stands in front when what follows
-/// is the client: an address, or a name followed by `-` for no ident.
+/// Reads virtual host, client and names. The first word is a virtual host if the client follows: an
+/// address, or a name followed by `-` for a missing ident.
 #[inline]
-fn who(head: &[u8]) -> Result<Who<'_>, MalformedLine> {
+fn parse_head(head: &[u8]) -> Result<Head<'_>, MalformedLine> {
     let (first, rest) = word(head);
     if first.is_empty() || rest.is_empty() {
         return Err(missing(1, "client", "client, ident and user"));
     }
     if rest.starts_with(b"- ") && first.last() != Some(&b',') {
-        return Ok(Who { client: first, names: rest, ..Who::default() });
+        return Ok(Head { client: first, names: rest, ..Head::default() });
     }
     let (second, names) = word(rest);
     if first.last() == Some(&b',') || second.last() == Some(&b',') {
@@ -109,27 +113,28 @@ fn who(head: &[u8]) -> Result<Who<'_>, MalformedLine> {
     }
     let third = word(names).0;
     if !third.is_empty() && (is_address(second) || third == b"-" && !word(names).1.is_empty()) {
-        return Ok(Who { vhost: Some(first), client: second, names, ..Who::default() });
+        return Ok(Head { vhost: Some(first), client: second, names, ..Head::default() });
     }
     if is_address(first) || third.is_empty() {
-        return Ok(Who { client: first, names: rest, ..Who::default() });
+        return Ok(Head { client: first, names: rest, ..Head::default() });
     }
     if syslog::split(head).is_some() {
         // The line is read without that header.
         return Err(missing(1, "client", "client, ident and user"));
     }
-    Ok(Who { unknown: head, ..Who::default() })
+    Ok(Head { unknown: head, ..Head::default() })
 }
 
-/// Whether a word is an address, with a port or without.
+/// Returns whether a word is an address, with or without a port.
 fn is_address(word: &[u8]) -> bool {
     word.iter().all(|b| b.is_ascii_hexdigit() || b".:[]%".contains(b))
         && (memchr(b':', word).is_some() || memchr::memchr_iter(b'.', word).count() == 3)
 }
 
-/// A list of addresses, with a virtual host before it or without. The first address is the client's.
+/// Reads a list of addresses, with or without a virtual host before it. The first address is the
+/// client's.
 #[cold]
-fn listed(head: &[u8]) -> Who<'_> {
+fn listed(head: &[u8]) -> Head<'_> {
     let (first, behind) = word(head);
     let (vhost, list) = match first.last() {
         Some(b',') => (None, head),
@@ -145,7 +150,7 @@ fn listed(head: &[u8]) -> Who<'_> {
     };
     let forwarded = list[..list.len() - rest.len()].get(client.len()..).unwrap_or_default();
     let client = client.strip_suffix(b",").unwrap_or(client);
-    Who { vhost, client, forwarded, names: rest, unknown: b"" }
+    Head { vhost, client, forwarded, names: rest, unknown: b"" }
 }
 
 /// Splits at the first blank.
@@ -157,7 +162,8 @@ fn word(text: &[u8]) -> (&[u8], &[u8]) {
     }
 }
 
-/// The next quote that ends the request: the status follows it. Squid writes requests as they came, quotes too.
+/// Finds the next quote that ends the request: the status follows it. Squid does not escape quotes
+/// in requests.
 #[inline]
 fn request_end(line: &[u8], quotes: &mut Marks<'_>) -> Option<usize> {
     quotes.find(|&quote| {
@@ -166,7 +172,8 @@ fn request_end(line: &[u8], quotes: &mut Marks<'_>) -> Option<usize> {
     })
 }
 
-/// The next quote that ends a header: another quoted field follows, or no quote at all. Apache and nginx escape quotes, Squid 5 does not.
+/// Finds the next quote that ends a header: another quoted field follows, or no quote at all.
+/// Apache and nginx escape quotes, Squid 5 does not.
 #[inline]
 fn header_end(line: &[u8], quotes: &mut Marks<'_>) -> Option<usize> {
     quotes.find(|&quote| {
@@ -179,7 +186,7 @@ fn header_end(line: &[u8], quotes: &mut Marks<'_>) -> Option<usize> {
     })
 }
 
-/// Whether `key=value`, a number or `-` follows: fields that were appended, quoted or not.
+/// Returns whether `key=value`, a number or `-` follows: appended fields, quoted or not.
 #[cold]
 fn is_tagged(rest: &[u8]) -> bool {
     let is_key = |byte: &u8| byte.is_ascii_alphanumeric() || b"_-.".contains(byte);
@@ -187,7 +194,8 @@ fn is_tagged(rest: &[u8]) -> bool {
     match rest.get(word.len()) {
         Some(b'=') => !word.is_empty(),
         Some(b' ') => {
-            word == b"-" || !word.is_empty() && word.iter().all(|b| b.is_ascii_digit() || *b == b'.')
+            word == b"-"
+                || !word.is_empty() && word.iter().all(|b| b.is_ascii_digit() || *b == b'.')
         }
         _ => false,
     }
@@ -195,11 +203,11 @@ fn is_tagged(rest: &[u8]) -> bool {
 
 #[inline]
 fn is_escaped(line: &[u8], at: usize) -> bool {
-    // Without the first test the count would be made for every quote.
+    // Without the first test the backslashes would be counted for every quote.
     line[at - 1] == b'\\' && line[..at].iter().rev().take_while(|&&b| b == b'\\').count() % 2 == 1
 }
 
-/// Takes a quoted field off the front of `rest`; nothing where there is none.
+/// Takes a quoted field from the front of `rest`; empty if there is none.
 #[inline]
 fn quoted<'a>(line: &'a [u8], rest: &mut &'a [u8], quotes: &mut Marks<'a>) -> &'a [u8] {
     if rest.first() != Some(&b'"') {
@@ -207,45 +215,49 @@ fn quoted<'a>(line: &'a [u8], rest: &mut &'a [u8], quotes: &mut Marks<'a>) -> &'
     }
     let open = line.len() - rest.len();
     let close = quotes.find(|&quote| quote == open).and_then(|_| header_end(line, quotes));
-    // A field that is cut off goes to the end of the line.
+    // A field without a closing quote extends to the end of the line.
     let close = close.unwrap_or(line.len());
     *rest = line.get(close + 2..).unwrap_or_default();
     &line[open + 1..close]
 }
 
-/// Method, target and protocol of a request line; a blank in the target belongs to it.
+/// Splits a request line into method, target and protocol. Blanks in the target belong to it.
 #[inline]
 fn request(text: &[u8]) -> (&[u8], &[u8], &[u8]) {
     let (method, rest) = word(text);
     let (target, protocol) = match rest.len().checked_sub(9) {
-        // ` HTTP/1.1`, the usual length; others have no dot (`HTTP/2`) or are not there at all (HTTP/0.9).
+        // ` HTTP/1.1` has the usual length. Others have no dot (`HTTP/2`) or are missing
+        // (HTTP/0.9).
         Some(at) if rest[at..].starts_with(b" HTTP/") => (&rest[..at], &rest[at + 1..]),
         _ => match memchr::memmem::rfind(rest, b" HTTP/") {
             Some(at) => (&rest[..at], &rest[at + 1..]),
-            // Squid's own words for a connection that asked nothing.
+            // Squid's own text for a connection without a request.
             None => (rest.strip_suffix(b" NONE/0.0").unwrap_or(rest), &b""[..]),
         },
     };
     (method, target, protocol)
 }
 
-/// Hands over the URL, the client, addresses it was forwarded for, the referrer, and what is found
-/// in the rest of the line, in that order.
+/// Passes on the URL, the client, the addresses it was forwarded for, the referrer, and the
+/// observables in the rest of the line, in that order.
 #[inline]
-pub(crate) fn walk(line: &[u8], sink: &mut impl FnMut(&str, Kind, &[u8])) -> Result<(), MalformedLine> {
+pub(crate) fn walk(
+    line: &[u8],
+    sink: &mut impl FnMut(&str, Kind, &[u8]),
+) -> Result<(), MalformedLine> {
     let fields = parse(line)?;
     let (method, target, _) = request(fields.request);
     if method == b"CONNECT" || host::is_absolute(target) {
         if !target.is_empty() {
             sink("url.original", Kind::Url, target);
         }
-        if let Some(vhost) = fields.who.vhost {
+        if let Some(vhost) = fields.head.vhost {
             sink("url.domain", Kind::Host, vhost);
         }
-    } else if let Some(vhost) = fields.who.vhost {
+    } else if let Some(vhost) = fields.head.vhost {
         of_vhost(vhost, target, sink);
     }
-    client(&fields.who, sink);
+    client(&fields.head, sink);
     let is_referred = !fields.referrer.is_empty() && fields.referrer != b"-";
     if !fields.rest.is_empty() && !is_squid(fields.rest) {
         rest(fields.rest, sink);
@@ -257,36 +269,36 @@ pub(crate) fn walk(line: &[u8], sink: &mut impl FnMut(&str, Kind, &[u8])) -> Res
 }
 
 #[inline]
-fn client(who: &Who<'_>, sink: &mut impl FnMut(&str, Kind, &[u8])) {
-    if who.client != b"-" && !who.client.is_empty() {
+fn client(head: &Head<'_>, sink: &mut impl FnMut(&str, Kind, &[u8])) {
+    if head.client != b"-" && !head.client.is_empty() {
         let mut is_first = true;
-        endpoints::walk(who.client, Kind::Address, &mut |kind, value| {
+        endpoints::walk(head.client, Kind::Address, &mut |kind, value| {
             // Commas without blanks between them make a list too.
             let ip = if is_first { "source.ip" } else { "network.forwarded_ip" };
             is_first = false;
-            // The client is a name where the server resolves addresses (`HostnameLookups`).
+            // The client is a name if the server resolves addresses (`HostnameLookups`).
             let is_address = host::kind(value) == Kind::Address;
             let (name, kind) = if is_address { (ip, kind) } else { ("source.domain", Kind::Host) };
             sink(name, kind, value);
         });
     }
-    if !who.forwarded.is_empty() {
-        endpoints::walk(who.forwarded, Kind::Address, &mut |kind, value| {
+    if !head.forwarded.is_empty() {
+        endpoints::walk(head.forwarded, Kind::Address, &mut |kind, value| {
             sink("network.forwarded_ip", kind, value);
         });
     }
-    if !who.unknown.is_empty() {
-        text::walk(who.unknown, &mut |kind, value| sink(MESSAGE, kind, value));
+    if !head.unknown.is_empty() {
+        text::walk(head.unknown, &mut |kind, value| sink(MESSAGE, kind, value));
     }
 }
 
-/// Whether what follows the user agent is what Squid writes there: no observable is in it.
+/// Returns whether the text after the user agent is Squid's. It contains no observables.
 #[inline]
 fn is_squid(rest: &[u8]) -> bool {
     (rest.starts_with(b"TCP_") || rest.starts_with(b"NONE")) && memchr(b' ', rest).is_none()
 }
 
-/// What follows the user agent: mostly the quoted `X-Forwarded-For`, then anything.
+/// Reads the text after the user agent: mostly the quoted `X-Forwarded-For`, then anything.
 #[cold]
 fn rest(text: &[u8], sink: &mut impl FnMut(&str, Kind, &[u8])) {
     let mut text = text;
@@ -301,7 +313,8 @@ fn rest(text: &[u8], sink: &mut impl FnMut(&str, Kind, &[u8])) {
     text::walk(text, &mut |kind, value| sink(MESSAGE, kind, value));
 }
 
-/// A path is a URL once its virtual host is known; the host alone counts where there is no path (`OPTIONS *`, a broken request).
+/// Combines a path with its virtual host to a URL. Without a path (`OPTIONS *`, a broken request)
+/// only the host counts.
 fn of_vhost(vhost: &[u8], target: &[u8], sink: &mut impl FnMut(&str, Kind, &[u8])) {
     if target.first() != Some(&b'/') {
         return sink("url.domain", Kind::Host, vhost);
@@ -313,22 +326,22 @@ fn of_vhost(vhost: &[u8], target: &[u8], sink: &mut impl FnMut(&str, Kind, &[u8]
     host::request_url(name, port, target, b"", &mut |url| sink("url.original", Kind::Url, url));
 }
 
-/// When the request came in (Squid: ended).
+/// Returns the time at which the request came in (for Squid: ended).
 pub(crate) fn time(line: &[u8]) -> Option<Timestamp> {
     time::common(parse(line).ok()?.time)
 }
 
-/// The line in ECS; `squid.*` for what Squid adds.
+/// Returns the line in ECS, with `squid.*` for Squid's additions.
 pub(crate) fn event(line: &[u8]) -> Option<Map<String, Value>> {
     let fields = parse(line).ok()?;
     let (method, target, protocol) = request(fields.request);
     let mut event = Event::default();
     event.time(time::common(fields.time));
-    let who = &fields.who;
-    if who.client != b"-" {
-        event.text(host::named(host::kind(who.client), "source.ip", "source.domain"), who.client);
+    let head = &fields.head;
+    if head.client != b"-" {
+        event.text(host::named(host::kind(head.client), "source.ip", "source.domain"), head.client);
     }
-    event.text("user.name", word(who.names).1.trim_ascii());
+    event.text("user.name", word(head.names).1.trim_ascii());
     if target.is_empty() {
         event.text("http.request.line", fields.request);
     } else {
@@ -340,7 +353,7 @@ pub(crate) fn event(line: &[u8]) -> Option<Map<String, Value>> {
         }
         event.text("http.version", protocol.strip_prefix(b"HTTP/").unwrap_or_default());
     }
-    if let Some(host) = who.vhost.and_then(host::of_url) {
+    if let Some(host) = head.vhost.and_then(host::of_url) {
         event.text("url.domain", host);
     }
     event.number("http.response.status_code", fields.status);
@@ -354,10 +367,11 @@ pub(crate) fn event(line: &[u8]) -> Option<Map<String, Value>> {
     Some(event.finish())
 }
 
-/// `TCP_MISS:HIER_DIRECT`.
+/// Splits `TCP_MISS:HIER_DIRECT`.
 fn squid_codes(rest: &[u8]) -> Option<(&[u8], &[u8])> {
     let colon = memchr(b':', rest)?;
-    let codes = rest.iter().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit() || b"_:".contains(b));
+    let codes =
+        rest.iter().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit() || b"_:".contains(b));
     codes.then(|| (&rest[..colon], &rest[colon + 1..]))
 }
 
@@ -395,8 +409,7 @@ mod tests {
 
     #[test]
     fn web_servers() {
-        let apache =
-            r#"203.0.113.9 - frank [10/Oct/2000:13:55:36 -0700] "GET /apache_pb.gif HTTP/1.0" 200 2326"#;
+        let apache = r#"203.0.113.9 - frank [10/Oct/2000:13:55:36 -0700] "GET /apache_pb.gif HTTP/1.0" 200 2326"#;
         assert_eq!(values(apache), ["source.ip Address 203.0.113.9"]);
         let nginx = r#"2001:db8::9 - - [22/Nov/2026:02:30:25 +0000] "GET / HTTP/2.0" 200 - "http://evil.example/?q=\"x\" y" "Mozilla \"5\"" "198.51.100.7, unknown, 10.0.0.1""#;
         assert_eq!(
@@ -416,9 +429,10 @@ mod tests {
     #[test]
     fn virtual_hosts_make_paths_urls() {
         let line = |vhost: &str, request: &str| {
-            values(&format!(r#"{vhost} 10.0.0.1 - - [22/Nov/2026:02:30:25 +0000] "{request}" 200 5 "-" "x""#))
-                [0]
-            .clone()
+            values(&format!(
+                r#"{vhost} 10.0.0.1 - - [22/Nov/2026:02:30:25 +0000] "{request}" 200 5 "-" "x""#
+            ))[0]
+                .clone()
         };
         assert_eq!(
             line("www.a.example:80", "GET /x?y HTTP/1.1"),
@@ -428,22 +442,26 @@ mod tests {
             line("www.a.example:443", "GET /x HTTP/1.1"),
             "url.original Url https://www.a.example:443/x"
         );
-        assert_eq!(line("www.a.example", "GET /x HTTP/1.1"), "url.original Url http://www.a.example/x");
+        assert_eq!(
+            line("www.a.example", "GET /x HTTP/1.1"),
+            "url.original Url http://www.a.example/x"
+        );
         assert_eq!(line("www.a.example", "-"), "url.domain Host www.a.example");
-        let by_name =
-            r#"www.a.example pc.corp.example - - [22/Nov/2026:02:30:25 +0000] "GET /x HTTP/1.1" 200 5"#;
+        let by_name = r#"www.a.example pc.corp.example - - [22/Nov/2026:02:30:25 +0000] "GET /x HTTP/1.1" 200 5"#;
         assert_eq!(values(by_name)[1], "source.domain Host pc.corp.example");
         let proxied = line("www.a.example:443", "GET http://b.example/x HTTP/1.1");
         assert_eq!(proxied, "url.original Url http://b.example/x");
-        let with_blank = r#"10.0.0.1 ident John Doe [22/Nov/2026:02:30:25 +0000] "GET /x HTTP/1.1" 200 5"#;
+        let with_blank =
+            r#"10.0.0.1 ident John Doe [22/Nov/2026:02:30:25 +0000] "GET /x HTTP/1.1" 200 5"#;
         assert_eq!(values(with_blank), ["source.ip Address 10.0.0.1"]);
         assert_eq!(event(with_blank.as_bytes()).unwrap()["user"]["name"], "John Doe");
     }
 
     #[test]
     fn clients_with_ports_and_lists_of_them() {
-        let of =
-            |head: &str| values(&format!(r#"{head} [22/Nov/2026:02:30:25 +0000] "GET /x HTTP/1.1" 200 5"#));
+        let of = |head: &str| {
+            values(&format!(r#"{head} [22/Nov/2026:02:30:25 +0000] "GET /x HTTP/1.1" 200 5"#))
+        };
         let both = ["source.ip Address 198.51.100.7", "network.forwarded_ip Address 10.0.0.1"];
         assert_eq!(of("198.51.100.7, 10.0.0.1 - -"), both);
         assert_eq!(of("198.51.100.7,10.0.0.1 - -"), both);
@@ -455,21 +473,27 @@ mod tests {
         let found = of("www.a.example:80 198.51.100.7:1, 10.0.0.1 - -");
         let [url, client, forwarded] = &found[..] else { panic!() };
         assert_eq!(url, "url.original Url http://www.a.example:80/x");
-        assert_eq!((client.as_str(), forwarded.as_str()), ("source.ip Host 198.51.100.7:1", both[1]));
-        let line = br#"198.51.100.7, 10.0.0.1 - bob [22/Nov/2026:02:30:25 +0000] "GET /x HTTP/1.1" 200 5"#;
+        assert_eq!(
+            (client.as_str(), forwarded.as_str()),
+            ("source.ip Host 198.51.100.7:1", both[1])
+        );
+        let line =
+            br#"198.51.100.7, 10.0.0.1 - bob [22/Nov/2026:02:30:25 +0000] "GET /x HTTP/1.1" 200 5"#;
         let event = event(line).unwrap();
         assert_eq!(event["source"]["ip"], "198.51.100.7");
         assert_eq!(event["user"]["name"], "bob");
     }
 
     #[test]
-    fn what_the_format_does_not_know_is_searched() {
+    fn unknown_parts_are_searched_as_text() {
         let line = |head: &str, rest: &str| {
-            let line =
-                format!(r#"{head} [22/Nov/2026:02:30:25 +0000] "GET /x HTTP/1.1" 200 5 "-" "x"{rest}"#);
+            let line = format!(
+                r#"{head} [22/Nov/2026:02:30:25 +0000] "GET /x HTTP/1.1" 200 5 "-" "x"{rest}"#
+            );
             values(&line)
         };
-        let tagged = r#" vhost=x pid=2617 forwarded_for="198.51.100.7, 10.0.0.2" up="http://b.example/y""#;
+        let tagged =
+            r#" vhost=x pid=2617 forwarded_for="198.51.100.7, 10.0.0.2" up="http://b.example/y""#;
         assert_eq!(
             line("10.0.0.1 - -", tagged),
             [
@@ -480,7 +504,10 @@ mod tests {
             ]
         );
         assert_eq!(
-            line("10.0.0.1 - -", r#" "198.51.100.7:17085, [2001:db8::1]:443, b.example" 0.005 a.example"#),
+            line(
+                "10.0.0.1 - -",
+                r#" "198.51.100.7:17085, [2001:db8::1]:443, b.example" 0.005 a.example"#
+            ),
             [
                 "source.ip Address 10.0.0.1",
                 "network.forwarded_ip Address 198.51.100.7",
@@ -499,10 +526,16 @@ mod tests {
 
     #[test]
     fn odd_requests_are_not_malformed() {
-        for request in
-            ["-", "", r"\x16\x03\x01\x02", "GET", "NONE error:invalid-request HTTP/0.0", "OPTIONS * HTTP/1.1"]
-        {
-            let line = format!(r#"10.0.0.1 - "" [22/Nov/2026:02:30:25 +0000] "{request}" 400 0 "-" "-""#);
+        for request in [
+            "-",
+            "",
+            r"\x16\x03\x01\x02",
+            "GET",
+            "NONE error:invalid-request HTTP/0.0",
+            "OPTIONS * HTTP/1.1",
+        ] {
+            let line =
+                format!(r#"10.0.0.1 - "" [22/Nov/2026:02:30:25 +0000] "{request}" 400 0 "-" "-""#);
             assert_eq!(values(&line), ["source.ip Address 10.0.0.1"], "{request}");
         }
         let quote = r#"10.0.0.1 - - [22/Nov/2026:02:30:25 +0000] "GET http://a.example/x"y z HTTP/1.1" 200 0 "-" "-" TCP_MISS:HIER_DIRECT"#;
@@ -511,9 +544,9 @@ mod tests {
         assert_eq!(values(old)[0], "url.original Url http://a.example/x");
     }
 
-    /// As Squid 5.7 writes them.
+    /// Lines as Squid 5.7 writes them.
     #[test]
-    fn quotes_that_nobody_escaped() {
+    fn unescaped_quotes() {
         let line = r#"10.0.0.1 - - [22/Nov/2026:02:30:25 +0000] "GET http://a.example/ HTTP/1.1" 200 5 "http://b.example/?q="x y"&z" "Odd "agent" \ 5" TCP_MISS:HIER_DIRECT"#;
         assert_eq!(values(line)[2], r#"http.request.referrer Url http://b.example/?q="x y"&z"#);
         let event = event(line.as_bytes()).unwrap();
@@ -522,14 +555,22 @@ mod tests {
     }
 
     #[test]
-    fn malformed_lines_say_what_was_expected() {
+    fn errors_of_malformed_lines_name_the_expected_form() {
         let error = |line: &str| {
-            walk(line.as_bytes(), &mut |_, _, _| panic!("sunk from {line}")).unwrap_err().to_string()
+            walk(line.as_bytes(), &mut |_, _, _| panic!("unexpected value from {line}"))
+                .unwrap_err()
+                .to_string()
         };
         for (line, expected) in [
             ("", "field 5 (request): expected `[time]`, then a quoted request"),
-            (r#"x [t] "GET / HTTP/1.1" 200 1"#, "field 1 (client): expected client, ident and user"),
-            (r#"1.2.3.4 - - t] "GET / HTTP/1.1" 200 1"#, "field 4 (time): expected a time in brackets"),
+            (
+                r#"x [t] "GET / HTTP/1.1" 200 1"#,
+                "field 1 (client): expected client, ident and user",
+            ),
+            (
+                r#"1.2.3.4 - - t] "GET / HTTP/1.1" 200 1"#,
+                "field 4 (time): expected a time in brackets",
+            ),
             (
                 r#"1.2.3.4 - - [t] "GET / HTTP"#,
                 "field 5 (request): expected a closing quote, then the status",
@@ -539,7 +580,10 @@ mod tests {
                 "field 5 (request): expected a closing quote, then the status",
             ),
             (r#"1.2.3.4 - - [t] "GET / HTTP/1.1""#, "field 6 (status): expected a number"),
-            (r#"1.2.3.4 - - [t] "GET / HTTP/1.1" 200"#, "field 7 (bytes): expected a number or `-`"),
+            (
+                r#"1.2.3.4 - - [t] "GET / HTTP/1.1" 200"#,
+                "field 7 (bytes): expected a number or `-`",
+            ),
         ] {
             assert_eq!(error(line), format!("combined line, {expected}"), "{line}");
         }
@@ -553,7 +597,10 @@ mod tests {
                 "@timestamp": "2026-11-22T02:30:25Z",
                 "source": {"ip": "127.0.0.1"},
                 "user": {"name": "bob"},
-                "url": {"original": "http://www.evil.example:8098/a?", "domain": "www.evil.example"},
+                "url": {
+                    "original": "http://www.evil.example:8098/a?",
+                    "domain": "www.evil.example"
+                },
                 "http": {
                     "version": "1.1",
                     "request": {"method": "GET", "referrer": "http://ref.example/"},

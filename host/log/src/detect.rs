@@ -1,4 +1,4 @@
-//! Which format a file has, from its first bytes.
+//! Detects the format of a log by its first bytes.
 
 use memchr::memchr;
 
@@ -7,21 +7,21 @@ use crate::format::Format;
 use crate::parser::Parser;
 use crate::{lines, text};
 
-/// Bytes of a file that are worth looking at: 64 KiB.
+/// The number of bytes that are read to detect a format: 64 KiB.
 pub const SAMPLE_BYTES: usize = 64 * 1024;
-/// Lines of them that are looked at.
+/// The number of lines that are read of them.
 const SAMPLE_LINES: usize = 200;
-/// Lines that show whether a format still holds.
+/// The number of lines that show whether a format still applies.
 const FEW_LINES: usize = 16;
 /// UTF-8's byte order mark, which some programs write first.
 pub(crate) const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 
 impl Format {
-    /// Tells a file's format from its first bytes, best [`SAMPLE_BYTES`] of them.
+    /// Detects the format of a log by its first bytes, at best [`SAMPLE_BYTES`] of them.
     ///
-    /// A Zeek log says what it is. Otherwise the format of most lines is taken, if at least half
-    /// of them have it: damaged lines among them do no harm. The rest is free text, and so is an
-    /// empty file.
+    /// A Zeek log names its format. Otherwise the format of most lines counts, if at least half of
+    /// them have it, so a few damaged lines do not matter. Everything else is free text, and so is
+    /// an empty file.
     pub fn detect(sample: &[u8]) -> Format {
         let lines = whole_lines(sample);
         if lines.iter().any(|line| is_zeek_header(line)) {
@@ -33,11 +33,11 @@ impl Format {
         }
     }
 
-    /// The format of lines that follow others which were read as this format.
+    /// Returns the format of the lines after those that were read as this format.
     ///
-    /// The format stays unless the lines contradict it: it may have been detected on too few
-    /// lines, or the file changed. Cheap enough to ask before each piece of a log: it looks at a
-    /// few lines only, unless they contradict.
+    /// The format stays unless the lines contradict it: it may have been detected on too few lines,
+    /// or the log changed. The call is cheap enough for each piece of a log. It looks at a few
+    /// lines only, unless they contradict the format.
     pub fn detect_again(self, sample: &[u8]) -> Format {
         let lines = whole_lines(sample);
         let few = &lines[..lines.len().min(FEW_LINES)];
@@ -55,15 +55,15 @@ impl Format {
     }
 }
 
-/// Lines of a sample by their format.
+/// The number of lines of each format in a sample.
 struct Census {
     counts: [usize; COUNTED.len()],
-    /// Lines that say something: neither blank nor comments.
+    /// The number of lines that are neither blank nor comments.
     total: usize,
 }
 
-/// The formats that a line can be seen to have. Where two are equally frequent, the later one is
-/// taken: it asks for more.
+/// The formats that a single line can show. If two are equally frequent, the later one wins: it has
+/// stricter rules.
 const COUNTED: [Format; 4] = [Format::Lines, Format::Ndjson, Format::Combined, Format::Squid];
 
 impl Census {
@@ -73,7 +73,7 @@ impl Census {
         for line in lines.iter().take(most) {
             let format = format_of(&parsers, line);
             if format.is_none() && lines::value(line).is_none() {
-                // A comment says nothing about the others.
+                // A comment says nothing about the other lines.
                 continue;
             }
             census.total += 1;
@@ -85,10 +85,14 @@ impl Census {
     }
 
     fn count(&self, format: Format) -> usize {
-        COUNTED.iter().zip(self.counts).find(|(counted, _)| **counted == format).map_or(0, |(_, n)| n)
+        COUNTED
+            .iter()
+            .zip(self.counts)
+            .find(|(counted, _)| **counted == format)
+            .map_or(0, |(_, n)| n)
     }
 
-    /// The format that most lines have, if at least half of them have it.
+    /// Returns the format of most lines, if at least half of them have it.
     fn winner(&self) -> Format {
         match COUNTED.into_iter().zip(self.counts).max_by_key(|(_, count)| *count) {
             Some((format, count)) if count > 0 && count * 2 >= self.total => format,
@@ -97,16 +101,16 @@ impl Census {
     }
 }
 
-/// The formats that a parser sees, in the order in which they are tried.
+/// The formats that a parser recognises, in the order in which they are tried.
 const PARSED: [Format; 3] = [Format::Ndjson, Format::Squid, Format::Combined];
 
-/// The format of one line, if it can be seen.
+/// Returns the format of one line, if it shows one.
 fn format_of(parsers: &[Parser; PARSED.len()], line: &[u8]) -> Option<Format> {
     let parsed = parsers.iter().find(|parser| parser.fits(line)).map(Parser::format);
     parsed.or_else(|| is_value(line).then_some(Format::Lines))
 }
 
-/// The sample's lines that hold something, without the last one if the sample may have cut it.
+/// Returns the sample's lines with content, without the last one if the sample may have cut it.
 fn whole_lines(sample: &[u8]) -> Vec<&[u8]> {
     let sample = without_hole(sample);
     let sample = &sample[..sample.len().min(SAMPLE_BYTES)];
@@ -119,8 +123,8 @@ fn whole_lines(sample: &[u8]) -> Vec<&[u8]> {
     lines
 }
 
-/// The bytes behind the zeros that a log begins with when it was truncated while its writer went
-/// on at the old place (`copytruncate`).
+/// Skips zeros at the start. A log begins with them if it was truncated while its writer continued
+/// at the old position (`copytruncate`).
 #[inline]
 pub(crate) fn without_hole(bytes: &[u8]) -> &[u8] {
     if bytes.first() != Some(&0) {
@@ -136,7 +140,8 @@ fn is_zeek_header(line: &[u8]) -> bool {
         || line.starts_with(b"#set_separator\t")
 }
 
-/// Whether the line is one value: what is found in it begins with it, and only a port or a prefix length follows.
+/// Returns whether the line is one value: an observable at its start with only a port or prefix
+/// length after it.
 fn is_value(line: &[u8]) -> bool {
     let Some(value) = lines::value(line) else { return false };
     if memchr(b' ', value).is_some() || memchr(b'\t', value).is_some() {
@@ -146,13 +151,14 @@ fn is_value(line: &[u8]) -> bool {
     text::walk(value, &mut |_, found| {
         let bracket = usize::from(value[0] == b'[');
         let rest = value.strip_prefix(found).or_else(|| value[bracket..].strip_prefix(found));
-        let ends = rest.is_some_and(|rest| rest.iter().all(|b| b.is_ascii_digit() || b"]:/.".contains(b)));
+        let ends =
+            rest.is_some_and(|rest| rest.iter().all(|b| b.is_ascii_digit() || b"]:/.".contains(b)));
         is_value.get_or_insert(ends);
     });
     is_value == Some(true)
 }
 
-/// Whether the one line of a sample is the front of a JSON object longer than the sample.
+/// Returns whether the only line of a sample is the start of a JSON object longer than the sample.
 fn is_cut_json(line: &[u8]) -> bool {
     let inner = line.strip_prefix(b"[").unwrap_or(line).trim_ascii_start();
     inner.strip_prefix(b"{").is_some_and(|inner| inner.trim_ascii_start().starts_with(b"\""))
@@ -163,7 +169,8 @@ mod tests {
     use super::*;
 
     const SQUID: &str = "1795314625.802      5 10.1.2.3 TCP_MISS/404 603 GET http://a.example/ - HIER_DIRECT/192.0.2.7 text/html";
-    const COMBINED: &str = r#"10.1.2.3 - - [22/Nov/2026:02:30:25 +0000] "GET / HTTP/1.1" 200 5 "-" "x""#;
+    const COMBINED: &str =
+        r#"10.1.2.3 - - [22/Nov/2026:02:30:25 +0000] "GET / HTTP/1.1" 200 5 "-" "x""#;
 
     fn detect(sample: &str) -> Format {
         Format::detect(sample.as_bytes())
@@ -199,19 +206,26 @@ mod tests {
         ] {
             assert_eq!(detect(line), format, "{line}");
             assert_eq!(detect(&format!("{line}\r\n")), format, "{line} with line end");
-            assert_eq!(detect(&format!("\u{feff}{line}\n")), format, "{line} after a byte order mark");
+            assert_eq!(
+                detect(&format!("\u{feff}{line}\n")),
+                format,
+                "{line} after a byte order mark"
+            );
         }
     }
 
     #[test]
-    fn damaged_lines_do_no_harm() {
+    fn damaged_lines_do_not_matter() {
         for (line, format) in [
             (SQUID, Format::Squid),
             (COMBINED, Format::Combined),
             (r#"{"a":1}"#, Format::Ndjson),
             ("evil.example", Format::Lines),
         ] {
-            assert_eq!(detect(&format!("garbage here\n{line}\n{line}\n\nmore {{garbage\n{line}")), format);
+            assert_eq!(
+                detect(&format!("garbage here\n{line}\n{line}\n\nmore {{garbage\n{line}")),
+                format
+            );
         }
         let mixed = format!("{SQUID}\n{COMBINED}\n{COMBINED}\nx y z\n");
         assert_eq!(detect(&mixed), Format::Combined);
@@ -228,17 +242,17 @@ mod tests {
     }
 
     #[test]
-    fn zeros_in_front_hide_nothing() {
+    fn leading_zeros_are_skipped() {
         let log = [vec![0; 2 * SAMPLE_BYTES], format!("{SQUID}\n{SQUID}\n").into_bytes()].concat();
         assert_eq!(Format::detect(&log), Format::Squid);
         assert_eq!(Format::detect(&[0; 100]), Format::Text);
     }
 
     #[test]
-    fn a_format_told_on_too_few_lines_is_corrected() {
+    fn a_format_detected_on_too_few_lines_is_corrected() {
         let squid = format!("{SQUID}\n{SQUID}\n{SQUID}\n");
         let again = |format: Format, sample: &str| format.detect_again(sample.as_bytes());
-        // The first round had one odd line; the next one has three that say more.
+        // The first sample had one odd line. The next one has three that say more.
         for first in ["example.net\n", "{}\n", "starting up\n", "#fields\tts\tquery\n", COMBINED] {
             assert_eq!(again(detect(first), &squid), Format::Squid, "{first}");
         }
@@ -248,7 +262,7 @@ mod tests {
             assert_eq!(again(format, "\n# comment\n"), format);
             assert_eq!(again(format, zeek), Format::Zeek);
         }
-        // Nothing parses any more.
+        // No line parses any more.
         assert_eq!(again(Format::Squid, "one two\nthree four\n"), Format::Text);
         assert_eq!(again(Format::Ndjson, "evil.example\n10.0.0.1\n"), Format::Lines);
     }

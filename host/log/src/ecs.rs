@@ -10,7 +10,8 @@ use crate::time;
 pub(crate) struct Event(Map<String, Value>);
 
 impl Event {
-    /// Sets a field by its dotted name. A name below one that already holds a plain value is kept as a literal dotted key.
+    /// Sets a field by its dotted name. If the parent already has a plain value, the name is stored
+    /// as a literal dotted key.
     pub(crate) fn set(&mut self, name: &str, value: impl Into<Value>) {
         let mut map = &mut self.0;
         let mut rest = name;
@@ -25,7 +26,7 @@ impl Event {
         map.insert(rest.to_owned(), value.into());
     }
 
-    /// Sets a field to text as seen in the line, unless it is empty or the format's `-` for nothing.
+    /// Sets a field to text as logged, unless it is empty or `-`.
     pub(crate) fn text(&mut self, name: &str, value: &[u8]) {
         if !value.is_empty() && value != b"-" {
             self.set(name, String::from_utf8_lossy(value));
@@ -34,7 +35,9 @@ impl Event {
 
     /// Sets a field to a whole number, if the text is one.
     pub(crate) fn number(&mut self, name: &str, value: &[u8]) {
-        if let Some(number) = std::str::from_utf8(value).ok().and_then(|text| text.parse::<i64>().ok()) {
+        if let Some(number) =
+            std::str::from_utf8(value).ok().and_then(|text| text.parse::<i64>().ok())
+        {
             self.set(name, number);
         }
     }
@@ -46,7 +49,7 @@ impl Event {
         }
     }
 
-    /// Sets `url.original` and what can be read off it.
+    /// Sets `url.original` and the fields that follow from it.
     pub(crate) fn url(&mut self, url: &[u8]) {
         self.text("url.original", url);
         if let Some(host) = crate::host::of_url(url) {
@@ -59,7 +62,8 @@ impl Event {
     }
 }
 
-/// A field of a JSON object by its dotted name, nested or with literal dots; of an array, the first element's.
+/// Returns a field of a JSON object by its dotted name, nested or with literal dots. For an array,
+/// the field of the first element.
 pub(crate) fn get<'v>(map: &'v Map<String, Value>, name: &str) -> Option<&'v Value> {
     if let Some(value) = map.get(name) {
         return Some(value);

@@ -1,18 +1,18 @@
-//! Hosts and addresses in fields that should hold one: alone, with a port, or several of them, as
-//! proxies write whom they forward for.
+//! Hosts and addresses in fields that should contain one: alone, with a port, or as a list of
+//! forwarded addresses as proxies write it.
 
 use threatsieve_blacklist::observable::Kind;
 
 use crate::host;
 
-/// Groups of an IPv6 address that is written in full.
+/// The number of groups in a full IPv6 address.
 const V6_GROUPS: usize = 8;
 
-/// What the bytes of a value make it.
+/// Properties of a value's bytes.
 #[derive(Clone, Copy, Default)]
 struct Form {
     colons: usize,
-    /// Separators, blanks, quotes or brackets: not one host or address as it is.
+    /// It contains separators, blanks, quotes or brackets, so it is not a single host or address.
     is_odd: bool,
 }
 
@@ -31,14 +31,14 @@ fn is_odd(byte: u8) -> bool {
     matches!(byte, b' ' | b'\t' | b',' | b';' | b'>' | b'<' | b'"' | b'\'' | b'(' | b')' | b'=')
 }
 
-/// Whether the value is something else than one host or address, with a port or without.
+/// Returns whether the value is anything other than one host or address, with or without a port.
 #[inline]
 pub(crate) fn is_list(value: &[u8]) -> bool {
     value.iter().any(|&byte| is_odd(byte))
 }
 
-/// Hands over the hosts and addresses of a value: `a`, `a:port`, `[v6]:port`, lists of them
-/// (`a, b`), `KEY -> a` (Zeek) and `for=a;by=b` (RFC 7239).
+/// Passes on the hosts and addresses of a value: `a`, `a:port`, `[v6]:port`, lists of them (`a,
+/// b`), `KEY -> a` (Zeek) and `for=a;by=b` (RFC 7239).
 #[inline]
 pub(crate) fn walk(value: &[u8], kind: Kind, sink: &mut impl FnMut(Kind, &[u8])) {
     match Form::of(value) {
@@ -48,13 +48,13 @@ pub(crate) fn walk(value: &[u8], kind: Kind, sink: &mut impl FnMut(Kind, &[u8]))
     }
 }
 
-/// One host or address with colons in it.
+/// Passes on one host or address that contains colons.
 fn one(value: &[u8], colons: usize, kind: Kind, sink: &mut impl FnMut(Kind, &[u8])) {
-    // The normaliser of hosts cuts ports off, but not those behind an address without brackets.
+    // The normaliser of hosts removes ports, except after an address without brackets.
     if colons == 1 || value.starts_with(b"[") {
         let name = value.split(|&byte| byte == b':').next().unwrap_or_default();
         let is_name = !value.starts_with(b"[") && host::kind(name) != Kind::Address;
-        // A field for addresses is strict: a name in it is no address, with a port or without.
+        // A field for addresses is strict: a name in it is not an address, with or without a port.
         return sink(if kind == Kind::Address && is_name { kind } else { Kind::Host }, value);
     }
     let address = without_port(value, colons);
@@ -62,8 +62,8 @@ fn one(value: &[u8], colons: usize, kind: Kind, sink: &mut impl FnMut(Kind, &[u8
     sink(if is_cut || kind == Kind::Address { Kind::Address } else { kind }, address);
 }
 
-/// An IPv6 address without the port that follows it after one more colon. Only where that cannot be
-/// a group of the address: all eight are there, or it ends in an IPv4 address.
+/// Removes a port after an IPv6 address without brackets. Only if it cannot be a group of the
+/// address: all eight are there, or the address ends in an IPv4 address.
 pub(crate) fn without_port(value: &[u8], colons: usize) -> &[u8] {
     let Some(last) = memchr::memrchr(b':', value) else { return value };
     let (address, port) = (&value[..last], &value[last + 1..]);
@@ -73,13 +73,13 @@ pub(crate) fn without_port(value: &[u8], colons: usize) -> &[u8] {
     if is_port && is_whole { address } else { value }
 }
 
-/// Several, or one with something around it.
+/// Passes on several values, or one with text around it.
 #[cold]
 fn each(value: &[u8], kind: Kind, sink: &mut impl FnMut(Kind, &[u8])) {
     for part in value.split(|byte| matches!(byte, b',' | b';')) {
         let part = memchr::memmem::rfind(part, b"->").map_or(part, |arrow| &part[arrow + 2..]);
         let part = part.trim_ascii();
-        // Blanks are part of no address; in a name of the DNS they may stand.
+        // Addresses contain no blanks. Names in the DNS may.
         if kind == Kind::Address {
             part.split(u8::is_ascii_whitespace).for_each(|word| named(word, kind, sink));
         } else {
@@ -117,14 +117,15 @@ mod tests {
 
     #[test]
     fn one_address() {
-        for value in ["10.0.0.1", "::1", "2001:db8::abc", "::ffff:10.0.0.1", "2001:db8:0:0:0:0:0:1"] {
+        for value in ["10.0.0.1", "::1", "2001:db8::abc", "::ffff:10.0.0.1", "2001:db8:0:0:0:0:0:1"]
+        {
             expect(Kind::Address, value, &[&format!("Address {value}")]);
         }
         expect(Kind::Address, "10.0.0.1:5555", &["Host 10.0.0.1:5555"]);
         expect(Kind::Address, "[2001:db8::1]:443", &["Host [2001:db8::1]:443"]);
         expect(Kind::Address, "2001:db8:0:0:0:0:0:1:443", &["Address 2001:db8:0:0:0:0:0:1"]);
         expect(Kind::Address, "::ffff:10.0.0.1:443", &["Address ::ffff:10.0.0.1"]);
-        // Nobody can tell this from a longer address.
+        // This cannot be distinguished from a longer address.
         expect(Kind::Address, "2001:db8::1:443", &["Address 2001:db8::1:443"]);
         expect(Kind::Address, "pc.corp.example", &["Address pc.corp.example"]);
         expect(Kind::Address, "pc.corp.example:80", &["Address pc.corp.example:80"]);
@@ -139,7 +140,12 @@ mod tests {
         expect(
             Kind::Address,
             "10.0.0.1, 10.0.0.2:80,[2001:db8::1]:443, unknown, pc.example",
-            &["Address 10.0.0.1", "Host 10.0.0.2:80", "Host [2001:db8::1]:443", "Address pc.example"],
+            &[
+                "Address 10.0.0.1",
+                "Host 10.0.0.2:80",
+                "Host [2001:db8::1]:443",
+                "Address pc.example",
+            ],
         );
         expect(Kind::Address, "10.0.0.1 10.0.0.2", &["Address 10.0.0.1", "Address 10.0.0.2"]);
         expect(

@@ -1,9 +1,10 @@
-//! Small readings of hosts, addresses and URLs. What a value means is the matcher's business; these only choose names and kinds.
+//! Hosts, addresses and URLs, read just enough to choose field names and kinds. The matcher decides
+//! what a value means.
 
 use threatsieve_blacklist::observable::Kind;
 
-/// Whether a field that holds a name or an address holds an address. Names that begin and end in a digit and hold no colon do not
-/// exist below any top-level domain, so two bytes decide.
+/// Returns the kind of a field's value that is a name or an address. No top-level domain has names
+/// that begin and end in a digit and contain no colon, so two bytes decide.
 #[inline]
 pub(crate) fn kind(value: &[u8]) -> Kind {
     match value {
@@ -19,15 +20,19 @@ pub(crate) fn named(kind: Kind, ip: &'static str, domain: &'static str) -> &'sta
     if kind == Kind::Address { ip } else { domain }
 }
 
-/// Whether a request target is an absolute URL: a scheme, then `://`.
+/// Returns whether a request target is an absolute URL: a scheme, then `://`.
 #[inline]
 pub(crate) fn is_absolute(target: &[u8]) -> bool {
-    let scheme =
-        target.iter().take(32).take_while(|b| b.is_ascii_alphanumeric() || b"+-.".contains(b)).count();
+    let scheme = target
+        .iter()
+        .take(32)
+        .take_while(|b| b.is_ascii_alphanumeric() || b"+-.".contains(b))
+        .count();
     scheme > 0 && target[0].is_ascii_alphabetic() && target[scheme..].starts_with(b"://")
 }
 
-/// The host of a URL or of a CONNECT target, as written, without brackets; for `url.domain` only.
+/// Returns the host of a URL or of a CONNECT target, as written, without brackets. Only for
+/// `url.domain`.
 pub(crate) fn of_url(url: &[u8]) -> Option<&[u8]> {
     let rest = match memchr::memmem::find(url, b"://") {
         Some(at) => &url[at + 3..],
@@ -44,7 +49,7 @@ pub(crate) fn of_url(url: &[u8]) -> Option<&[u8]> {
     (!host.is_empty()).then_some(host)
 }
 
-/// Hands over several parts as one value; on the stack unless it is long.
+/// Passes on several parts as one value. It is built on the stack unless it is long.
 pub(crate) fn joined(parts: &[&[u8]], sink: &mut impl FnMut(&[u8])) {
     const ON_STACK: usize = 512;
     let len: usize = parts.iter().map(|part| part.len()).sum();
@@ -60,12 +65,19 @@ pub(crate) fn joined(parts: &[&[u8]], sink: &mut impl FnMut(&[u8])) {
     sink(&buffer[..at]);
 }
 
-/// The URL of a request whose host, port and path were logged apart. Port 443 makes it https, so that it counts as the default.
-pub(crate) fn request_url(host: &[u8], port: &[u8], path: &[u8], query: &[u8], sink: &mut impl FnMut(&[u8])) {
+/// Passes on the URL of a request whose host, port and path were logged separately. With port 443
+/// the scheme is https, so that the port is the default.
+pub(crate) fn request_url(
+    host: &[u8],
+    port: &[u8],
+    path: &[u8],
+    query: &[u8],
+    sink: &mut impl FnMut(&[u8]),
+) {
     let scheme: &[u8] = if port == b"443" { b"https://" } else { b"http://" };
     let colon: &[u8] = if port.is_empty() { b"" } else { b":" };
     let mark: &[u8] = if query.is_empty() { b"" } else { b"?" };
-    // A bare IPv6 address needs its brackets back before a port can follow.
+    // A bare IPv6 address needs brackets before a port.
     let bare_v6 = !host.starts_with(b"[") && memchr::memchr_iter(b':', host).nth(1).is_some();
     let (open, close): (&[u8], &[u8]) = if bare_v6 { (b"[", b"]") } else { (b"", b"") };
     joined(&[scheme, open, host, close, colon, port, path, mark, query], sink);
@@ -120,9 +132,15 @@ mod tests {
     fn urls_are_put_together() {
         let url = |host: &str, port: &str, path: &str, query: &str| {
             let mut out = String::new();
-            request_url(host.as_bytes(), port.as_bytes(), path.as_bytes(), query.as_bytes(), &mut |url| {
-                out = String::from_utf8(url.to_vec()).unwrap();
-            });
+            request_url(
+                host.as_bytes(),
+                port.as_bytes(),
+                path.as_bytes(),
+                query.as_bytes(),
+                &mut |url| {
+                    out = String::from_utf8(url.to_vec()).unwrap();
+                },
+            );
             out
         };
         assert_eq!(url("a.example", "", "/x", ""), "http://a.example/x");

@@ -1,8 +1,9 @@
-//! One value a line.
+//! One value per line.
 
 use crate::host;
 
-/// The line's value; blanks and one pair of double quotes around it are no part of it, and a line that begins with `#` holds none.
+/// Returns the line's value, without the blanks and the pair of double quotes around it. A line
+/// that begins with `#` has none.
 pub(crate) fn value(line: &[u8]) -> Option<&[u8]> {
     let value = line.trim_ascii();
     let value = match value {
@@ -12,7 +13,8 @@ pub(crate) fn value(line: &[u8]) -> Option<&[u8]> {
     (!value.is_empty() && value[0] != b'#').then_some(value)
 }
 
-/// Whether a line's value is one value: what has blanks or commas is more, but for a URL.
+/// Returns whether a line's value is a single value. A value with blanks or commas is not, unless
+/// it is a URL.
 #[inline]
 pub(crate) fn is_one(value: &[u8]) -> bool {
     memchr::memchr3(b' ', b'\t', b',', value).is_none() || host::is_absolute(value)

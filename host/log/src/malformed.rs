@@ -1,28 +1,29 @@
-//! Why a line is not of its format.
+//! Reasons why a line does not have its format.
 
 use crate::format::Format;
 
-/// Bytes of the longest line that is read: 16 MiB. One CloudTrail file is one line of several MiB; a longer "line" is no log.
+/// The longest line that is read, in bytes: 16 MiB. A CloudTrail file is one line of several MiB. A
+/// longer "line" is not a log.
 pub const MAX_LINE_BYTES: usize = 16 * 1024 * 1024;
 
-/// Why a line is not of the format it is read as.
+/// The reason why a line does not have the format it is read as.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum MalformedLine {
-    /// Longer than [`MAX_LINE_BYTES`].
-    #[error("line of {got} bytes, at most {MAX_LINE_BYTES} are read")]
+    /// The line is longer than [`MAX_LINE_BYTES`].
+    #[error("line of {got} bytes, expected at most {MAX_LINE_BYTES}")]
     TooLong {
-        /// Bytes of the line.
+        /// The length of the line in bytes.
         got: usize,
     },
-    /// The line ends before all fields of its format were there.
+    /// The line ends before all fields of its format.
     #[error("{} line ends early: expected {expected} fields, got {got}", .format.name())]
     TooFewFields {
         /// The format it was read as.
         format: Format,
-        /// Fields the format has.
+        /// The number of fields of the format.
         expected: usize,
-        /// Fields found.
+        /// The number of fields found.
         got: usize,
     },
     /// A field does not have its form.
@@ -30,30 +31,30 @@ pub enum MalformedLine {
     Field {
         /// The format it was read as.
         format: Format,
-        /// The field's place in the line, counted from 1.
+        /// The position of the field in the line, counted from 1.
         position: usize,
         /// The field's name in the format's own documentation.
         field: &'static str,
-        /// What should have stood there.
+        /// The expected form.
         expected: &'static str,
     },
-    /// Not a JSON object, or an array of them.
+    /// The line is not a JSON object or an array of them.
     #[error("ndjson line, byte {column}: expected {expected}")]
     Json {
-        /// Where reading stopped, counted from 1.
+        /// The byte at which reading stopped, counted from 1.
         column: usize,
-        /// What should have stood there.
+        /// The expected text.
         expected: &'static str,
     },
-    /// A Zeek line with more or fewer columns than its header says.
+    /// A Zeek line has more or fewer columns than its header.
     #[error("zeek line: expected the {expected} columns of its #fields line, got {got}")]
     Columns {
-        /// Columns of the header.
+        /// The number of columns in the header.
         expected: usize,
-        /// Columns found.
+        /// The number of columns found.
         got: usize,
     },
-    /// A Zeek line before any header.
+    /// There is no header before the Zeek line.
     #[error("zeek line: expected a #fields line before it")]
     NoHeader,
 }

@@ -1,13 +1,14 @@
-//! Where a byte stands in a line, 64 bytes at a time.
+//! The positions of a byte in a line, found 64 bytes at a time.
 //!
-//! A search started anew for every separator costs more than the search itself when fields are ten bytes long; here one
-//! comparison gives a bit mask of all separators in 64 bytes, and the next one is a bit count away.
+//! Fields are about ten bytes long. Starting a new search for every separator costs more than the
+//! search itself. Here one comparison gives a bit mask of all separators in 64 bytes, and the next
+//! one is a bit count away.
 
 use wide::u8x16;
 
 const BLOCK: usize = 64;
 
-/// The places of one byte in a line, ascending.
+/// The positions of one byte in a line, ascending.
 pub(crate) struct Marks<'a> {
     line: &'a [u8],
     byte: u8,
@@ -41,7 +42,7 @@ impl Iterator for Marks<'_> {
     }
 }
 
-/// Bit `i` is set where `line[start + i]` is `byte`.
+/// Returns a mask in which bit `i` is set if `line[start + i]` is `byte`.
 #[inline]
 fn block_bits(line: &[u8], start: usize, byte: u8) -> u64 {
     let rest = &line[start..];
@@ -49,7 +50,8 @@ fn block_bits(line: &[u8], start: usize, byte: u8) -> u64 {
         return bits(block, byte);
     }
     if let Some(last) = line.last_chunk::<BLOCK>() {
-        // The line's last 64 bytes, of which those before `start` are shifted out: no copy of a short rest.
+        // The line's last 64 bytes, with those before `start` shifted out. This avoids copying a
+        // short rest.
         return bits(last, byte).checked_shr((BLOCK - rest.len()) as u32).unwrap_or(0);
     }
     let mut padded = [!byte; BLOCK];

@@ -1,4 +1,4 @@
-//! From the values of named fields to observables; shared by NDJSON and Zeek.
+//! Turns the values of named fields into observables; shared by NDJSON and Zeek.
 
 use memchr::memchr;
 use threatsieve_blacklist::observable::Kind;
@@ -6,7 +6,7 @@ use threatsieve_blacklist::observable::Kind;
 use crate::fields::{GROUPS, Group, Role};
 use crate::{endpoints, host, text};
 
-/// The parts of one request's URL as far as they were seen.
+/// The parts of one request's URL that were seen so far.
 #[derive(Clone, Copy, Default)]
 struct Parts<'a> {
     host: &'a [u8],
@@ -15,18 +15,18 @@ struct Parts<'a> {
     target: Option<(&'a str, &'a [u8])>,
     path: Option<(&'a str, &'a [u8])>,
     query: &'a [u8],
-    /// The URL was there whole.
+    /// The complete URL was seen.
     whole: bool,
 }
 
-/// One event's values on their way to the sink.
+/// Collects the values of one event for the sink.
 #[derive(Default)]
 pub(crate) struct Observer<'a> {
     parts: [Parts<'a>; GROUPS],
 }
 
 impl<'a> Observer<'a> {
-    /// Takes one value of a field.
+    /// Adds one value of a field.
     pub(crate) fn value(
         &mut self,
         name: &'a str,
@@ -39,7 +39,7 @@ impl<'a> Observer<'a> {
         }
         match role {
             Role::Value(Kind::Email) => emails(value, &mut |email| sink(name, Kind::Email, email)),
-            // Certificate fingerprints come as `aa:bb:...`.
+            // Certificate fingerprints are written as `aa:bb:...`.
             Role::Value(Kind::Hash) if memchr(b':', value).is_some() => {
                 let digits: Vec<u8> = value.iter().copied().filter(|&b| b != b':').collect();
                 sink(name, Kind::Hash, &digits);
@@ -47,7 +47,9 @@ impl<'a> Observer<'a> {
             Role::Value(kind @ (Kind::Address | Kind::Host)) => {
                 endpoints::walk(value, kind, &mut |kind, value| sink(name, kind, value));
             }
-            Role::Value(Kind::Any) if endpoints::is_list(value) && memchr(b'/', value).is_none() => {
+            Role::Value(Kind::Any)
+                if endpoints::is_list(value) && memchr(b'/', value).is_none() =>
+            {
                 text::walk(value, &mut |kind, found| sink(name, kind, found));
             }
             Role::Value(kind) => sink(name, kind, value),
@@ -56,7 +58,9 @@ impl<'a> Observer<'a> {
                 self.of(group).host = value;
                 sink(name, Kind::Host, value);
             }
-            Role::UrlTarget(group) if value.starts_with(b"/") => self.of(group).target = Some((name, value)),
+            Role::UrlTarget(group) if value.starts_with(b"/") => {
+                self.of(group).target = Some((name, value))
+            }
             Role::UrlTarget(group) => {
                 self.of(group).whole = true;
                 sink(name, Kind::Url, value);
@@ -71,7 +75,7 @@ impl<'a> Observer<'a> {
         &mut self.parts[group as usize]
     }
 
-    /// Hands over the URLs that came in parts.
+    /// Passes on the URLs that were logged in parts.
     pub(crate) fn finish(self, sink: &mut impl FnMut(&str, Kind, &[u8])) {
         for parts in self.parts {
             let query = if parts.target.is_some() { b"" } else { parts.query };
@@ -79,7 +83,7 @@ impl<'a> Observer<'a> {
             if parts.whole || parts.host.is_empty() {
                 continue;
             }
-            // A Host header may bring its port along.
+            // A Host header may contain its port.
             let port = if has_port(parts.host) || parts.port == b"80" { b"" } else { parts.port };
             host::request_url(parts.host, port, path, query, &mut |url| sink(name, Kind::Url, url));
         }
@@ -93,14 +97,15 @@ fn has_port(host: &[u8]) -> bool {
     }
 }
 
-/// The addresses of a header field or envelope: `"Bob" <bob@a.example>, carol@b.example`, `<bob@a.example>`.
+/// Passes on the addresses of a header field or envelope: `"Bob" <bob@a.example>, carol@b.example`,
+/// `<bob@a.example>`.
 fn emails(value: &[u8], sink: &mut impl FnMut(&[u8])) {
     for part in value.split(|&b| b == b',' || b == b';') {
         let inner = match (memchr::memrchr(b'<', part), memchr::memrchr(b'>', part)) {
             (Some(open), Some(close)) if open < close => &part[open + 1..close],
             _ => part.trim_ascii(),
         };
-        // Some write the envelope's parameters or scheme along: `mailto:x`, `FROM:<x>`.
+        // Some logs include the envelope's parameters or scheme: `mailto:x`, `FROM:<x>`.
         let inner = inner.strip_prefix(b"mailto:").unwrap_or(inner);
         if memchr(b'@', inner).is_some() && memchr(b' ', inner).is_none() {
             sink(inner);
@@ -116,7 +121,9 @@ mod tests {
     fn addresses_of_headers() {
         let found = |value: &str| {
             let mut out = Vec::new();
-            emails(value.as_bytes(), &mut |email| out.push(String::from_utf8(email.to_vec()).unwrap()));
+            emails(value.as_bytes(), &mut |email| {
+                out.push(String::from_utf8(email.to_vec()).unwrap())
+            });
             out
         };
         assert_eq!(
@@ -131,9 +138,13 @@ mod tests {
 
     #[test]
     fn ports_of_hosts() {
-        for (host, has) in
-            [("a.example", false), ("a.example:8", true), ("[::1]", false), ("[::1]:8", true), ("::1", false)]
-        {
+        for (host, has) in [
+            ("a.example", false),
+            ("a.example:8", true),
+            ("[::1]", false),
+            ("[::1]:8", true),
+            ("::1", false),
+        ] {
             assert_eq!(has_port(host.as_bytes()), has, "{host}");
         }
     }

@@ -12,12 +12,13 @@ use crate::format::Format;
 use crate::malformed::{MAX_LINE_BYTES, MalformedLine};
 use crate::{combined, ecs::Event, lines, ndjson, ports, squid, syslog, text, time, zeek};
 
-/// The field under which observables of free text are shown.
+/// The field name for observables in free text.
 const MESSAGE: &str = "message";
-/// The field under which a line that is one value is shown.
+/// The field name for a line that is one value.
 const VALUE: &str = "value";
 
-/// Reads the lines of one format. Immutable and cheap to clone, so that every thread can have one.
+/// Reads the lines of one format. Immutable and cheap to clone, so that every thread can have its
+/// own.
 #[derive(Debug, Clone)]
 pub struct Parser(Inner);
 
@@ -32,7 +33,8 @@ enum Inner {
 }
 
 impl Parser {
-    /// A parser for a format; `fields` says where NDJSON and Zeek hold observables.
+    /// Creates a parser for a format. `fields` defines the fields with observables in NDJSON and
+    /// Zeek.
     pub fn new(format: Format, fields: &Fields) -> Parser {
         Parser(match format {
             Format::Squid => Inner::Squid,
@@ -56,21 +58,25 @@ impl Parser {
         }
     }
 
-    /// Hands over every observable of a line, in an order that is the same each time, as the bytes
-    /// stand there (escapes of JSON and Zeek are undone). Of a malformed line those are handed over
-    /// that a search of free text finds, and the answer says what is wrong with it. For Squid's and
-    /// combined logs nothing is allocated, but for the URL of a long path below a virtual host.
+    /// Passes on every observable of a line, in a deterministic order, as the bytes were logged;
+    /// only escapes of JSON and Zeek are undone. A malformed line is searched as free text, and its
+    /// fault is returned. Squid's and combined logs need no allocation, except for the URL of a
+    /// long path below a virtual host.
     #[inline]
-    #[must_use = "a malformed line is to be counted"]
-    pub fn observables(&self, line: &[u8], sink: &mut impl FnMut(Kind, &[u8])) -> Option<MalformedLine> {
+    #[must_use = "callers count malformed lines"]
+    pub fn observables(
+        &self,
+        line: &[u8],
+        sink: &mut impl FnMut(Kind, &[u8]),
+    ) -> Option<MalformedLine> {
         self.named_observables(line, &mut |_, kind, value| sink(kind, value))
     }
 
-    /// The same observables in the same order, each with the name of its field: ECS where there is
-    /// one, for NDJSON the name it was looked for under. What was found by searching text is named
-    /// `message`.
+    /// Passes on the same observables in the same order, each with the name of its field: the ECS
+    /// name if there is one, for NDJSON the wanted name. Observables found by searching text are
+    /// named `message`.
     #[inline]
-    #[must_use = "a malformed line is to be counted"]
+    #[must_use = "callers count malformed lines"]
     pub fn named_observables(
         &self,
         line: &[u8],
@@ -87,7 +93,7 @@ impl Parser {
         }
     }
 
-    /// Reads a line as the format has it. A line that is malformed hands over nothing.
+    /// Reads a line in the parser's format. A malformed line passes on nothing.
     #[inline]
     pub(crate) fn walk(
         &self,
@@ -111,7 +117,8 @@ impl Parser {
         Ok(())
     }
 
-    /// Reads a line that is not of the format: behind a syslog header it may be, else it is text.
+    /// Reads a line that does not have the format. It may have it after a syslog header; otherwise
+    /// it is text.
     #[cold]
     fn walk_otherwise(
         &self,
@@ -129,39 +136,26 @@ impl Parser {
         Some(malformed)
     }
 
-    /// Whether a line has the format.
+    /// Returns whether a line has the format.
     pub(crate) fn fits(&self, line: &[u8]) -> bool {
         let nothing = &mut |_: &str, _, _: &[u8]| {};
         self.walk(line, nothing).is_ok()
             || self.framed(line).is_some_and(|(_, message)| self.walk(message, nothing).is_ok())
     }
 
-    /// Header and message of a line that has the format behind a syslog header, if it has one.
+    /// Returns the header and the message of a line that may have the format after a syslog header.
     fn framed<'l>(&self, line: &'l [u8]) -> Option<(&'l [u8], &'l [u8])> {
         let may_be = matches!(self.0, Inner::Squid | Inner::Combined | Inner::Ndjson(_));
         may_be.then(|| syslog::split(line)).flatten()
     }
 
-    /// What `read` gives of the line, or else of the message behind its syslog header.
+    /// Applies `read` to the line, or else to the message after its syslog header.
     fn either<'l, T>(&self, line: &'l [u8], read: impl Fn(&'l [u8]) -> Option<T>) -> Option<T> {
         read(line).or_else(|| read(self.framed(line)?.1))
     }
 
-    /// Field and text of a line's `n`-th observable, counted from 0. It reads the line anew: for several of one line
-    /// use [`Parser::named_observables`].
-    pub fn observable(&self, line: &[u8], n: usize) -> Option<(String, String)> {
-        let mut left = n;
-        let mut found = None;
-        let _ = self.named_observables(line, &mut |field, _, value| {
-            if left == 0 && found.is_none() {
-                found = Some((field.to_owned(), String::from_utf8_lossy(value).into_owned()));
-            }
-            left = left.saturating_sub(1);
-        });
-        found
-    }
-
-    /// The line as an event with nested ECS names; NDJSON as it is. A malformed line is an event with its text as `message`.
+    /// Returns the line as an event with nested ECS names; NDJSON as it is. A malformed line
+    /// becomes an event with its text as `message`.
     pub fn event(&self, line: &[u8]) -> Map<String, Value> {
         let line = bare(line);
         let event = match &self.0 {
@@ -173,15 +167,17 @@ impl Parser {
             Inner::Lines => lines::value(line).map(|value| one_field(VALUE, value, None)),
             Inner::Text => None,
         };
-        event.unwrap_or_else(|| one_field(MESSAGE, &line[..line.len().min(MAX_LINE_BYTES)], self.time(line)))
+        event.unwrap_or_else(|| {
+            one_field(MESSAGE, &line[..line.len().min(MAX_LINE_BYTES)], self.time(line))
+        })
     }
 
-    /// The port that a line's connection went to, if it says so.
+    /// Returns the destination port of a line's connection, if the line contains it.
     pub fn destination_port(&self, line: &[u8]) -> Option<u16> {
         ports::destination(&self.event(line))
     }
 
-    /// The event's own time, if the line has one.
+    /// Returns the event's own time, if the line has one.
     pub fn time(&self, line: &[u8]) -> Option<Timestamp> {
         let line = bare(line);
         match &self.0 {
@@ -195,7 +191,8 @@ impl Parser {
         }
     }
 
-    /// The parser for the lines after this one, where it is a Zeek header line that changes how they are read.
+    /// Returns the parser for the following lines, if this is a Zeek header line that changes how
+    /// they are read.
     pub fn header_change(&self, line: &[u8]) -> Option<Parser> {
         let Inner::Zeek(header) = &self.0 else { return None };
         let line = bare(line);
@@ -206,7 +203,7 @@ impl Parser {
     }
 }
 
-/// The line without its end, and without the byte order mark or the zeros that a file may begin with.
+/// Returns the line without its line ending, and without a byte order mark or zeros at its start.
 #[inline]
 fn bare(line: &[u8]) -> &[u8] {
     let line = without_hole(line);
@@ -222,11 +219,13 @@ fn one_field(name: &str, value: &[u8], time: Option<Timestamp>) -> Map<String, V
     event.finish()
 }
 
-/// The time that a line of text begins with, alone or after a syslog header (RFC 5424); RFC 3164's has neither year nor zone.
+/// Returns the time at the start of a line of text, alone or after a syslog header (RFC 5424). RFC
+/// 3164's time has neither year nor zone.
 fn leading_time(line: &[u8]) -> Option<Timestamp> {
     let front = &line[..line.len().min(80)];
     let front = String::from_utf8_lossy(front);
-    let mut words = front.split([' ', '\t', ',', '[', ']', '"']).filter(|word| !word.is_empty()).take(3);
+    let mut words =
+        front.split([' ', '\t', ',', '[', ']', '"']).filter(|word| !word.is_empty()).take(3);
     words.find_map(time::iso)
 }
 
@@ -238,16 +237,25 @@ mod tests {
         Parser::new(format, &Fields::default())
     }
 
+    /// Returns the observables of a line as `field=value`.
+    fn named(parser: &Parser, line: &[u8]) -> Vec<String> {
+        let mut out = Vec::new();
+        let _ = parser.named_observables(line, &mut |field, _, value| {
+            out.push(format!("{field}={}", String::from_utf8_lossy(value)));
+        });
+        out
+    }
+
     #[test]
-    fn observables_are_numbered_as_they_are_handed_over() {
+    fn observables_have_the_names_of_their_fields() {
         let line = b"\xef\xbb\xbf1795314625.802 5 10.1.2.3 TCP_MISS/404 603 GET http://a.example/ - HIER_DIRECT/192.0.2.7 text/html\r\n";
         let parser = parser(Format::Squid);
-        let field = |n| parser.observable(line, n).map(|(field, value)| format!("{field}={value}"));
-        assert_eq!(field(0).as_deref(), Some("url.original=http://a.example/"));
-        assert_eq!(field(2).as_deref(), Some("source.ip=10.1.2.3"));
-        assert_eq!(field(3), None);
-        assert_eq!(parser.observable(b"damaged", 0), None);
-        assert_eq!(parser.observable(b"damaged a.example", 0), Some(("message".into(), "a.example".into())));
+        assert_eq!(
+            named(&parser, line),
+            ["url.original=http://a.example/", "destination.ip=192.0.2.7", "source.ip=10.1.2.3"]
+        );
+        assert!(named(&parser, b"damaged").is_empty());
+        assert_eq!(named(&parser, b"damaged a.example"), ["message=a.example"]);
         assert_eq!(parser.event(b"damaged")["message"], "damaged");
     }
 
@@ -255,19 +263,23 @@ mod tests {
     fn text_and_lines() {
         let text = parser(Format::Text);
         let line = b"<134>1 2026-11-22T02:30:25.5Z gw app - - from 10.0.0.1";
-        assert_eq!(text.observable(line, 0), Some(("message".into(), "10.0.0.1".into())));
+        assert_eq!(named(&text, line), ["message=10.0.0.1"]);
         assert_eq!(text.time(line), Some(Timestamp(1_795_314_625_500_000)));
         assert_eq!(text.event(line)["@timestamp"], "2026-11-22T02:30:25.5Z");
         let lines = parser(Format::Lines);
-        assert_eq!(lines.observable(b" evil.example\r\n", 0), Some(("value".into(), "evil.example".into())));
+        assert_eq!(named(&lines, b" evil.example\r\n"), ["value=evil.example"]);
         assert_eq!(lines.event(b"evil.example")["value"], "evil.example");
     }
 
     #[test]
-    fn blank_lines_are_nothing_in_every_format() {
+    fn blank_lines_have_no_observables_in_any_format() {
         for format in Format::ALL {
             for line in [&b""[..], b"\n", b"\r\n"] {
-                assert_eq!(parser(format).observables(line, &mut |_, _| panic!()), None, "{format:?}");
+                assert_eq!(
+                    parser(format).observables(line, &mut |_, _| panic!()),
+                    None,
+                    "{format:?}"
+                );
             }
         }
     }
@@ -276,16 +288,13 @@ mod tests {
     fn a_zeek_header_gives_the_next_parser() {
         let parser = parser(Format::Zeek);
         let next = parser.header_change(b"#fields\tts\tquery\r\n").unwrap();
-        assert_eq!(
-            next.observable(b"1.0\tevil.example\r\n", 0),
-            Some(("dns.question.name".into(), "evil.example".into()))
-        );
+        assert_eq!(named(&next, b"1.0\tevil.example\r\n"), ["dns.question.name=evil.example"]);
         assert!(next.header_change(b"1.0\tevil.example").is_none());
         assert!(self::parser(Format::Text).header_change(b"#fields\tts").is_none());
     }
 
     #[test]
-    fn too_long_a_line_is_refused() {
+    fn a_line_that_is_too_long_is_malformed() {
         let line = vec![b'a'; MAX_LINE_BYTES + 1];
         for format in Format::ALL {
             let got = parser(format).observables(&line, &mut |_, _| panic!());
@@ -295,9 +304,10 @@ mod tests {
 
     fn found(format: Format, line: &str) -> (Vec<String>, bool) {
         let mut out = Vec::new();
-        let malformed = parser(format).named_observables(line.as_bytes(), &mut |field, _, value| {
-            out.push(format!("{field}={}", String::from_utf8_lossy(value)));
-        });
+        let malformed =
+            parser(format).named_observables(line.as_bytes(), &mut |field, _, value| {
+                out.push(format!("{field}={}", String::from_utf8_lossy(value)));
+            });
         (out, malformed.is_some())
     }
 
@@ -310,7 +320,11 @@ mod tests {
             (Format::Zeek, "#fields are missing\nhttp://a.example/x"),
         ] {
             let line = line.split('\n').next_back().unwrap();
-            assert_eq!(found(format, line), (vec!["message=http://a.example/x".into()], true), "{format:?}");
+            assert_eq!(
+                found(format, line),
+                (vec!["message=http://a.example/x".into()], true),
+                "{format:?}"
+            );
         }
         let words = ["message=a.example".to_owned(), "message=192.0.2.7".to_owned()];
         assert_eq!(found(Format::Lines, "a.example 192.0.2.7").0, words);
@@ -318,7 +332,7 @@ mod tests {
     }
 
     #[test]
-    fn syslog_headers_stand_before_any_format() {
+    fn syslog_headers_may_precede_any_format() {
         for (format, message, field) in [
             (
                 Format::Squid,
@@ -341,11 +355,15 @@ mod tests {
                 "<134>1 2026-11-22T02:30:25Z gw.corp.example app - - - ",
             ] {
                 let line = format!("{header}{message}");
-                let wanted = [field, "source.ip=10.1.2.3", "message=gw.corp.example"].map(str::to_owned);
+                let wanted =
+                    [field, "source.ip=10.1.2.3", "message=gw.corp.example"].map(str::to_owned);
                 assert_eq!(found(format, &line), (wanted.to_vec(), false), "{line}");
                 assert_eq!(Format::detect(line.as_bytes()), format, "{line}");
                 let parser = parser(format);
-                assert_eq!(parser.time(line.as_bytes()).map(|time| time.0 / 1_000_000), Some(1_795_314_625));
+                assert_eq!(
+                    parser.time(line.as_bytes()).map(|time| time.0 / 1_000_000),
+                    Some(1_795_314_625)
+                );
                 assert_eq!(parser.event(line.as_bytes())["source"]["ip"], "10.1.2.3");
             }
         }

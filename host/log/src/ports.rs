@@ -1,8 +1,8 @@
-//! Ports of events, for indicators that match only on theirs.
+//! Ports of events, for indicators that match only with their port.
 
 use serde_json::{Map, Value};
 
-/// Where events have the port that was connected to: as ECS, Suricata, Zeek and others name it.
+/// The fields with the destination port: the names of ECS, Suricata, Zeek and others.
 const FIELDS: [&str; 8] = [
     "destination.port",
     "dest_port",
@@ -14,12 +14,12 @@ const FIELDS: [&str; 8] = [
     "server.port",
 ];
 
-/// The port that an event's connection went to.
+/// Returns the destination port of an event's connection.
 pub(crate) fn destination(event: &Map<String, Value>) -> Option<u16> {
     FIELDS.iter().find_map(|path| port(event, path))
 }
 
-/// The number or text at a path, nested or with dots in its keys.
+/// Reads the number or text at a path, nested or with dots in its keys.
 fn port(event: &Map<String, Value>, path: &str) -> Option<u16> {
     let value = match event.get(path) {
         Some(value) => value,
@@ -51,7 +51,9 @@ mod tests {
         ] {
             assert_eq!(port(event.as_object().unwrap(), path), Some(443), "{event}");
         }
-        for event in [json!({"destination": {"port": 70000}}), json!({"destination": 443}), json!({})] {
+        for event in
+            [json!({"destination": {"port": 70000}}), json!({"destination": 443}), json!({})]
+        {
             assert_eq!(port(event.as_object().unwrap(), "destination.port"), None, "{event}");
         }
     }

@@ -1,7 +1,7 @@
 //! Squid's native access log.
-//!
-//! `time elapsed client result/status bytes method URL user hierarchy/peer type`, blanks between, `elapsed` padded with blanks
-//! (`logformat squid` in squid.conf.documented). Fields people append come after `type`.
+//! `time elapsed client result/status bytes method URL user hierarchy/peer type`, with blanks
+//! between them and `elapsed` padded with blanks (`logformat squid` in squid.conf.documented).
+//! Appended fields come after `type`.
 
 use memchr::memchr;
 use serde_json::{Map, Value};
@@ -15,16 +15,18 @@ use crate::malformed::MalformedLine;
 use crate::marks::Marks;
 use crate::{endpoints, text, time};
 
-/// Fields of a line before anything appended.
+/// The number of fields in a line, without appended ones.
 const FIELDS: usize = 10;
 
-/// Hierarchy codes whose peer is the origin server itself (`src/hier_code.h`; `DIRECT` is Squid 2's). With every other code the peer is
-/// a parent or sibling proxy. A pinned connection belongs to one client and leads to the origin, as those of decrypted TLS do;
-/// only where a parent proxy asks for connection-based logins may it be that parent.
+/// Hierarchy codes whose peer is the origin server itself (`src/hier_code.h`; `DIRECT` is Squid
+/// 2's). With every other code the peer is a parent or sibling proxy. A pinned connection belongs
+/// to one client and leads to the origin, like those of decrypted TLS. It can only lead to a parent
+/// proxy if that proxy requires connection-based logins.
 const TO_ORIGIN: [&[u8]; 6] =
     [b"HIER_DIRECT", b"DIRECT", b"ORIGINAL_DST", b"PINNED", b"CLOSEST_DIRECT", b"SOURCE_FASTEST"];
 
-/// Codes of requests that went to other proxies or nowhere; with [`TO_ORIGIN`] all there are.
+/// Codes of requests that went to other proxies or nowhere. Together with [`TO_ORIGIN`] these are
+/// all codes.
 const TO_OTHERS: [&[u8]; 20] = [
     b"HIER_NONE",
     b"NONE",
@@ -48,7 +50,7 @@ const TO_OTHERS: [&[u8]; 20] = [
     b"SOURCEHASH_PARENT",
 ];
 
-/// A line's fields as they stand in it.
+/// A line's fields as logged.
 struct Line<'a> {
     time: &'a [u8],
     elapsed: &'a [u8],
@@ -59,11 +61,11 @@ struct Line<'a> {
     url: &'a [u8],
     user: &'a [u8],
     peer: &'a [u8],
-    /// The content type and whatever was appended.
+    /// The content type and the appended fields.
     rest: &'a [u8],
 }
 
-/// Walks the fields between blanks, runs of which count once.
+/// Visits the fields between blanks. Several blanks in a row count as one.
 struct Splitter<'a> {
     line: &'a [u8],
     blanks: Marks<'a>,
@@ -75,7 +77,7 @@ impl<'a> Splitter<'a> {
     fn field(&mut self) -> Option<&'a [u8]> {
         loop {
             let Some(end) = self.blanks.next() else {
-                // The line's last field.
+                // The last field of the line.
                 let field = &self.line[self.start..];
                 self.start = self.line.len();
                 return (!field.is_empty()).then_some(field);
@@ -105,13 +107,15 @@ fn is_number(field: &[u8]) -> bool {
     field[0].is_ascii_digit() && field[field.len() - 1].is_ascii_digit()
 }
 
-/// `TCP_MISS/200`: the status is three digits but for odd answers.
+/// Returns whether a field is like `TCP_MISS/200`. The status has three digits, except in odd
+/// responses.
 #[inline]
 fn is_result(field: &[u8]) -> bool {
-    field.len().checked_sub(4).is_some_and(|slash| field[slash] == b'/') || memchr(b'/', field).is_some()
+    field.len().checked_sub(4).is_some_and(|slash| field[slash] == b'/')
+        || memchr(b'/', field).is_some()
 }
 
-/// The fields of a line, or `None` when there are too few. Their forms are looked at by [`parse`].
+/// Splits a line into fields. Returns `None` if there are too few. [`parse`] checks their forms.
 #[inline(always)]
 fn split(line: &[u8]) -> Option<(Line<'_>, usize)> {
     let mut split = Splitter { line, blanks: Marks::new(line, b' '), start: 0 };
@@ -145,7 +149,7 @@ fn parse(line: &[u8]) -> Result<Line<'_>, MalformedLine> {
     if fields.rest.is_empty() { Err(too_few(line)) } else { Ok(fields) }
 }
 
-/// What is wrong with the fields before the URL, or that there are too few.
+/// Returns the fault in the fields before the URL, or that there are too few.
 #[cold]
 fn damage(line: &[u8]) -> MalformedLine {
     let mut fields = line.split(|&b| b == b' ').filter(|field| !field.is_empty());
@@ -153,29 +157,37 @@ fn damage(line: &[u8]) -> MalformedLine {
         fields.next().filter(|field| !holds(field)).map(|_| wrong(position, field, expected))
     };
     wrong_at(1, is_number, "time", "seconds since 1970")
-        .or_else(|| wrong_at(2, |field| is_number(field) || field[0] == b'-', "elapsed", "milliseconds"))
+        .or_else(|| {
+            wrong_at(2, |field| is_number(field) || field[0] == b'-', "elapsed", "milliseconds")
+        })
         .or_else(|| wrong_at(3, |_| true, "client", "anything"))
         .or_else(|| wrong_at(4, is_result, "result code/status", "a result code, `/` and a status"))
         .or_else(|| wrong_at(5, |field| is_number(field) || field == b"-", "bytes", "a number"))
         .unwrap_or_else(|| too_few(line))
 }
 
-/// `CODE/peer`, whatever the code.
+/// Returns whether a field is `CODE/peer`, with any code.
 #[inline(always)]
 fn is_hierarchy(peer: &[u8]) -> bool {
-    peer.starts_with(b"HIER_DIRECT/") || peer[0].is_ascii_uppercase() && memchr(b'/', peer).is_some()
+    peer.starts_with(b"HIER_DIRECT/")
+        || peer[0].is_ascii_uppercase() && memchr(b'/', peer).is_some()
 }
 
-/// A URL with blanks in it (`uri_whitespace allow`): it ends two fields before the first known hierarchy code.
+/// Reads a line whose URL contains blanks (`uri_whitespace allow`). The URL ends two fields before
+/// the first known hierarchy code.
 #[cold]
-fn spaced<'a>(line: &'a [u8], url_from: usize, fields: Line<'a>) -> Result<Line<'a>, MalformedLine> {
-    // The field before the one looked at: the user, once the code is found.
+fn spaced<'a>(
+    line: &'a [u8],
+    url_from: usize,
+    fields: Line<'a>,
+) -> Result<Line<'a>, MalformedLine> {
+    // The field before the current one. It is the user once the code is found.
     let (mut user_from, mut user_end) = (url_from, url_from);
     let mut from = url_from;
     for end in Marks::new(line, b' ').skip_while(|&blank| blank < url_from) {
         let field = &line[from..end];
         let known = memchr(b'/', field).is_some_and(|slash| {
-            let code = unhurried(&field[..slash]);
+            let code = without_timeout_prefix(&field[..slash]);
             TO_ORIGIN.contains(&code) || TO_OTHERS.contains(&code)
         });
         if known && user_from > url_from && end + 1 < line.len() {
@@ -196,20 +208,20 @@ fn spaced<'a>(line: &'a [u8], url_from: usize, fields: Line<'a>) -> Result<Line<
     Err(wrong(9, "hierarchy code/peer", "a hierarchy code, `/` and a peer"))
 }
 
-/// The code without the mark of a neighbour that did not answer in time.
+/// Removes the mark of a neighbour that did not answer in time.
 #[inline]
-fn unhurried(code: &[u8]) -> &[u8] {
+fn without_timeout_prefix(code: &[u8]) -> &[u8] {
     code.strip_prefix(b"TIMEOUT_").unwrap_or(code)
 }
 
-/// The origin server's address, or its name where `log_ip_on_direct` is off (Squid 2).
+/// Returns the origin server's address, or its name if `log_ip_on_direct` is off (Squid 2).
 #[inline]
 fn destination(peer: &[u8]) -> Option<&[u8]> {
     let address = match peer.strip_prefix(b"HIER_DIRECT/") {
         Some(address) => address,
         None => {
             let slash = memchr(b'/', peer)?;
-            if !TO_ORIGIN.contains(&unhurried(&peer[..slash])) {
+            if !TO_ORIGIN.contains(&without_timeout_prefix(&peer[..slash])) {
                 return None;
             }
             &peer[slash + 1..]
@@ -218,15 +230,19 @@ fn destination(peer: &[u8]) -> Option<&[u8]> {
     (!address.is_empty() && address != b"-").then_some(address)
 }
 
-/// Whether the URL names something that was asked for; `error:invalid-request` and its like are Squid's own.
+/// Returns whether the URL was really requested. `error:invalid-request` and the like are Squid's
+/// own.
 #[inline]
 fn is_requested(url: &[u8]) -> bool {
     url != b"-" && !url.starts_with(b"error:")
 }
 
-/// Hands over URL, destination, client, and what is found in appended fields, in that order.
+/// Passes on URL, destination, client, and the observables in appended fields, in that order.
 #[inline]
-pub(crate) fn walk(line: &[u8], sink: &mut impl FnMut(&str, Kind, &[u8])) -> Result<(), MalformedLine> {
+pub(crate) fn walk(
+    line: &[u8],
+    sink: &mut impl FnMut(&str, Kind, &[u8]),
+) -> Result<(), MalformedLine> {
     let fields = parse(line)?;
     if is_requested(fields.url) {
         sink("url.original", Kind::Url, fields.url);
@@ -243,9 +259,15 @@ pub(crate) fn walk(line: &[u8], sink: &mut impl FnMut(&str, Kind, &[u8])) -> Res
     Ok(())
 }
 
-/// An end of the connection, under the name that fits. `logformat` may have added a port.
+/// Passes on an end of the connection under the appropriate name. `logformat` may have added a
+/// port.
 #[inline(always)]
-fn endpoint(value: &[u8], ip: &'static str, domain: &'static str, sink: &mut impl FnMut(&str, Kind, &[u8])) {
+fn endpoint(
+    value: &[u8],
+    ip: &'static str,
+    domain: &'static str,
+    sink: &mut impl FnMut(&str, Kind, &[u8]),
+) {
     let kind = host::kind(value);
     if kind == Kind::Address && may_have_port(value) {
         return with_port(value, ip, sink);
@@ -253,7 +275,7 @@ fn endpoint(value: &[u8], ip: &'static str, domain: &'static str, sink: &mut imp
     sink(host::named(kind, ip, domain), kind, value);
 }
 
-/// Whether a colon is among the last bytes, where a port would stand behind it.
+/// Returns whether there is a colon among the last bytes, as before a port.
 #[inline(always)]
 fn may_have_port(value: &[u8]) -> bool {
     const PORT_BYTES: usize = 6;
@@ -265,8 +287,8 @@ fn with_port(value: &[u8], name: &'static str, sink: &mut impl FnMut(&str, Kind,
     endpoints::walk(value, Kind::Address, &mut |kind, value| sink(name, kind, value));
 }
 
-/// What is found in appended fields. A URL is mostly the referrer: quoted, or the `Referer` among
-/// logged headers (`log_mime_hdrs`).
+/// Passes on the observables in appended fields. A URL is mostly the referrer: quoted, or the
+/// `Referer` among logged headers (`log_mime_hdrs`).
 #[cold]
 fn appended(rest: &[u8], sink: &mut impl FnMut(&str, Kind, &[u8])) {
     text::walk(rest, &mut |kind, value| {
@@ -275,12 +297,12 @@ fn appended(rest: &[u8], sink: &mut impl FnMut(&str, Kind, &[u8])) {
     });
 }
 
-/// When the request ended.
+/// Returns the time at which the request ended.
 pub(crate) fn time(line: &[u8]) -> Option<Timestamp> {
     time::epoch(parse(line).ok()?.time)
 }
 
-/// The line in ECS; `squid.*` for what has no name there.
+/// Returns the line in ECS, with `squid.*` for fields without an ECS name.
 pub(crate) fn event(line: &[u8]) -> Option<Map<String, Value>> {
     const NANOSECONDS_IN_MS: i64 = 1_000_000;
     let fields = parse(line).ok()?;
@@ -290,14 +312,18 @@ pub(crate) fn event(line: &[u8]) -> Option<Map<String, Value>> {
         event.set("event.duration", elapsed.saturating_mul(NANOSECONDS_IN_MS));
     }
     if fields.client != b"-" {
-        event.text(host::named(host::kind(fields.client), "source.ip", "source.domain"), fields.client);
+        event.text(
+            host::named(host::kind(fields.client), "source.ip", "source.domain"),
+            fields.client,
+        );
     }
     let slash = memchr(b'/', fields.result).unwrap_or(fields.result.len());
     event.text("squid.result_code", &fields.result[..slash]);
     if let Some(status) = fields.result.get(slash + 1..).filter(|status| *status != b"000") {
         event.number("http.response.status_code", status);
     }
-    // Squid counts the headers too (`%<st`), which is ECS's `http.response.bytes`; most readers look for the body's.
+    // Squid counts the headers too (`%<st`), which is ECS's `http.response.bytes`. Most readers
+    // look for the size of the body.
     event.number("http.response.bytes", fields.bytes);
     event.number("http.response.body.bytes", fields.bytes);
     event.text("http.request.method", fields.method);
@@ -311,7 +337,10 @@ pub(crate) fn event(line: &[u8]) -> Option<Map<String, Value>> {
     event.text("squid.hierarchy_code", &fields.peer[..slash]);
     match destination(fields.peer) {
         Some(address) => {
-            event.text(host::named(host::kind(address), "destination.ip", "destination.domain"), address);
+            event.text(
+                host::named(host::kind(address), "destination.ip", "destination.domain"),
+                address,
+            );
         }
         None => event.text("squid.peer", fields.peer.get(slash + 1..).unwrap_or_default()),
     }
@@ -336,11 +365,16 @@ mod tests {
     }
 
     fn values(line: &str) -> Vec<String> {
-        found(line.as_bytes()).into_iter().map(|(field, _, value)| format!("{field}={value}")).collect()
+        found(line.as_bytes())
+            .into_iter()
+            .map(|(field, _, value)| format!("{field}={value}"))
+            .collect()
     }
 
     fn with_peer(peer: &str) -> String {
-        format!("1795314625.802 5 10.1.2.3 TCP_MISS/200 603 GET http://a.example/ - {peer} text/html")
+        format!(
+            "1795314625.802 5 10.1.2.3 TCP_MISS/200 603 GET http://a.example/ - {peer} text/html"
+        )
     }
 
     #[test]
@@ -392,11 +426,14 @@ mod tests {
                 "{peer}"
             );
         }
-        assert_eq!(values(&with_peer("DIRECT/www.evil.example"))[1], "destination.domain=www.evil.example");
+        assert_eq!(
+            values(&with_peer("DIRECT/www.evil.example"))[1],
+            "destination.domain=www.evil.example"
+        );
     }
 
     #[test]
-    fn what_was_no_request_is_no_observable() {
+    fn urls_that_were_not_requested_are_not_observables() {
         let line = "1795314625.802      0 10.1.2.3 NONE_NONE/000 0 - error:transaction-end-before-headers - HIER_NONE/- -";
         assert_eq!(values(line), ["source.ip=10.1.2.3"]);
         assert_eq!(
@@ -423,15 +460,25 @@ mod tests {
             + r" [User-Agent: curl\r\nReferer: http://[::1]/r\r\nHost: a\r\n] [HTTP/1.1 200 OK\r\n]";
         assert_eq!(values(&headers)[2], "http.request.referrer=http://[::1]/r");
         let tagged = with_peer("HIER_NONE/-") + " xff=198.51.100.7:80,10.0.0.1 sni=b.example";
-        assert_eq!(values(&tagged)[2..], ["message=198.51.100.7", "message=10.0.0.1", "message=b.example"]);
+        assert_eq!(
+            values(&tagged)[2..],
+            ["message=198.51.100.7", "message=10.0.0.1", "message=b.example"]
+        );
     }
 
     #[test]
     fn ends_of_connections_may_have_ports() {
         let line = with_peer("HIER_DIRECT/[2001:db8::1]:80").replace("10.1.2.3", "10.1.2.3:5555");
-        assert_eq!(values(&line)[1..], ["destination.ip=[2001:db8::1]:80", "source.ip=10.1.2.3:5555"]);
-        let line = with_peer("HIER_DIRECT/::ffff:192.0.2.7:80").replace("10.1.2.3", "2001:db8::1:5");
-        assert_eq!(values(&line)[1..], ["destination.ip=::ffff:192.0.2.7", "source.ip=2001:db8::1:5"]);
+        assert_eq!(
+            values(&line)[1..],
+            ["destination.ip=[2001:db8::1]:80", "source.ip=10.1.2.3:5555"]
+        );
+        let line =
+            with_peer("HIER_DIRECT/::ffff:192.0.2.7:80").replace("10.1.2.3", "2001:db8::1:5");
+        assert_eq!(
+            values(&line)[1..],
+            ["destination.ip=::ffff:192.0.2.7", "source.ip=2001:db8::1:5"]
+        );
     }
 
     #[test]
@@ -450,12 +497,17 @@ mod tests {
     }
 
     #[test]
-    fn malformed_lines_say_what_was_expected() {
+    fn errors_of_malformed_lines_name_the_expected_form() {
         let error = |line: &str| {
-            walk(line.as_bytes(), &mut |_, _, _| panic!("sunk from {line}")).unwrap_err().to_string()
+            walk(line.as_bytes(), &mut |_, _, _| panic!("unexpected value from {line}"))
+                .unwrap_err()
+                .to_string()
         };
         assert_eq!(error(""), "squid line ends early: expected 10 fields, got 0");
-        assert_eq!(error("1795314625.802 5 10.1.2.3"), "squid line ends early: expected 10 fields, got 3");
+        assert_eq!(
+            error("1795314625.802 5 10.1.2.3"),
+            "squid line ends early: expected 10 fields, got 3"
+        );
         assert_eq!(
             error("Nov 22 02:30:25 host x"),
             "squid line, field 1 (time): expected seconds since 1970"
@@ -483,9 +535,17 @@ mod tests {
                 "destination": {"ip": "192.0.2.7"},
                 "http": {
                     "request": {"method": "GET"},
-                    "response": {"status_code": 404, "bytes": 603, "body": {"bytes": 603}, "mime_type": "text/html"}
+                    "response": {
+                        "status_code": 404,
+                        "bytes": 603,
+                        "body": {"bytes": 603},
+                        "mime_type": "text/html"
+                    }
                 },
-                "url": {"original": "http://www.evil.example:8098/a?", "domain": "www.evil.example"},
+                "url": {
+                    "original": "http://www.evil.example:8098/a?",
+                    "domain": "www.evil.example"
+                },
                 "user": {"name": "bob%20smith"},
                 "squid": {"result_code": "TCP_MISS", "hierarchy_code": "HIER_DIRECT"}
             })

@@ -1,14 +1,14 @@
-//! The header that syslog, container runtimes and their kin put before a line.
+//! The header that syslog, container runtimes and similar programs put before a line.
 
-/// Bytes that are searched for the end of a header; the names in it may be long.
+/// The number of bytes searched for the end of a header. Names in it may be long.
 const MAX_HEADER_BYTES: usize = 1024;
 
-/// Splits a line into its header, blank included, and the message behind it; `None` where there
+/// Splits a line into its header, with the blank after it, and the message. Returns `None` if there
 /// is no header.
 ///
-/// Headers are those of RFC 5424, of RFC 3164 (with its time, or an ISO 8601 one as rsyslog writes
-/// it), and of the Kubernetes container runtime interface. The message of a JSON log may be marked
-/// with `@cee:`.
+/// Headers are those of RFC 5424, of RFC 3164 (with its own time, or an ISO 8601 time as rsyslog
+/// writes it), and of the Kubernetes container runtime interface. The message of a JSON log may be
+/// marked with `@cee:`.
 pub(crate) fn split(line: &[u8]) -> Option<(&[u8], &[u8])> {
     let head = &line[..line.len().min(MAX_HEADER_BYTES)];
     let mut words = Words { text: head, at: priority(head)? };
@@ -39,7 +39,8 @@ pub(crate) fn split(line: &[u8]) -> Option<(&[u8], &[u8])> {
     (words.at < line.len()).then(|| line.split_at(words.at))
 }
 
-/// Bytes of `<134>`, 0 where there is none; `None` for what only begins like one.
+/// Returns the length of `<134>`, 0 if there is none, or `None` for a text that only begins like
+/// one.
 fn priority(text: &[u8]) -> Option<usize> {
     if text.first() != Some(&b'<') {
         return Some(0);
@@ -72,7 +73,7 @@ impl<'a> Words<'a> {
         Some(word)
     }
 
-    /// `Nov 22 02:30:25`, perhaps with the year, or one word in ISO 8601.
+    /// Reads `Nov 22 02:30:25`, with or without the year, or one word in ISO 8601.
     fn time(&mut self) -> Option<()> {
         let first = self.next()?;
         if is_iso(first) {
@@ -90,7 +91,7 @@ impl<'a> Words<'a> {
         matches!(time, [_, _, b':', _, _, b':', _, _, ..]).then_some(())
     }
 
-    /// `squid[1234]:`, `nginx:`, `(squid-1):`; a message without a tag stays whole.
+    /// Skips `squid[1234]:`, `nginx:` or `(squid-1):`. A message without a tag stays complete.
     fn tag(&mut self) {
         let before = self.at;
         if !self.next().is_some_and(|word| word.ends_with(b":")) {
@@ -98,7 +99,8 @@ impl<'a> Words<'a> {
         }
     }
 
-    /// `-`, or `[id name="value" ...]` once or several times; brackets in values may be escaped.
+    /// Skips `-`, or `[id name="value" ...]` once or several times. Brackets in values may be
+    /// escaped.
     fn structured_data(&mut self) -> Option<()> {
         self.skip_blanks();
         if self.text[self.at..].starts_with(b"- ") {

@@ -7,14 +7,14 @@ use threatsieve_blacklist::indicator::Timestamp;
 
 /// Microseconds in a second.
 const SECOND: i64 = 1_000_000;
-/// From here on a bare number is milliseconds: as seconds it would lie in the year 5138.
+/// Larger numbers are milliseconds: as seconds they would be after the year 5138.
 const MILLISECONDS_FROM: f64 = 1e11;
-/// And from here on microseconds: as milliseconds it would lie in the year 5138 again.
+/// Larger numbers are microseconds: as milliseconds they would be after the year 5138.
 const MICROSECONDS_FROM: f64 = 1e14;
-/// And nanoseconds.
+/// Larger numbers are nanoseconds.
 const NANOSECONDS_FROM: f64 = 1e17;
 
-/// Seconds since 1970 with an optional fraction, digit by digit: `1795314625.802`.
+/// Reads seconds since 1970 with an optional fraction, digit by digit: `1795314625.802`.
 pub(crate) fn epoch(text: &[u8]) -> Option<Timestamp> {
     let text = std::str::from_utf8(text).ok()?;
     let (seconds, fraction) = text.split_once('.').unwrap_or((text, ""));
@@ -29,44 +29,46 @@ pub(crate) fn epoch(text: &[u8]) -> Option<Timestamp> {
     seconds.checked_mul(SECOND)?.checked_add(micros).map(Timestamp)
 }
 
-/// RFC 3339 and its neighbours: `2026-11-22T02:30:25.123456+0000` (Suricata), a blank for the `T`, no zone at all (UTC).
+/// Reads RFC 3339 and similar forms: `2026-11-22T02:30:25.123456+0000` (Suricata), a blank for the
+/// `T`, no zone (then UTC).
 pub(crate) fn iso(text: &str) -> Option<Timestamp> {
-    // A bare date or a bare number is no moment.
+    // A bare date or a bare number is not a time.
     if text.len() < "2026-11-22T02:30".len() || text.len() > 40 || text.as_bytes()[4] != b'-' {
         return None;
     }
-    if let Ok(moment) = text.parse::<jiff::Timestamp>() {
-        return Some(Timestamp(moment.as_microsecond()));
+    if let Ok(time) = text.parse::<jiff::Timestamp>() {
+        return Some(Timestamp(time.as_microsecond()));
     }
     let civil: DateTime = text.parse().ok()?;
-    let moment = civil.to_zoned(jiff::tz::TimeZone::UTC).ok()?.timestamp();
-    Some(Timestamp(moment.as_microsecond()))
+    let time = civil.to_zoned(jiff::tz::TimeZone::UTC).ok()?.timestamp();
+    Some(Timestamp(time.as_microsecond()))
 }
 
-/// The time of common and combined logs, without its brackets: `22/Nov/2026:02:30:25 +0000`.
+/// Reads the time of common and combined logs, without its brackets: `22/Nov/2026:02:30:25 +0000`.
 pub(crate) fn common(text: &[u8]) -> Option<Timestamp> {
     let text = std::str::from_utf8(text).ok()?;
-    let moment = strtime::parse("%d/%b/%Y:%H:%M:%S %z", text).ok()?.to_timestamp().ok()?;
-    Some(Timestamp(moment.as_microsecond()))
+    let time = strtime::parse("%d/%b/%Y:%H:%M:%S %z", text).ok()?.to_timestamp().ok()?;
+    Some(Timestamp(time.as_microsecond()))
 }
 
-/// A moment as text: RFC 3339 and its neighbours (a blank for the `T`, `+0000`, no zone: UTC), or a number since 1970, of seconds or of
-/// milliseconds, microseconds or nanoseconds, told by its size: from 100,000,000,000 on it is milliseconds. `None` for anything else.
-pub fn moment(text: &str) -> Option<Timestamp> {
+/// Reads a time: RFC 3339 and similar forms (a blank for the `T`, `+0000`, no zone: UTC), or a
+/// number since 1970 in seconds, milliseconds, microseconds or nanoseconds. The size of the number
+/// decides the unit: from 100,000,000,000 on it is milliseconds. Returns `None` for anything else.
+pub fn parse_time(text: &str) -> Option<Timestamp> {
     iso(text).or_else(|| number(text.parse().ok()?))
 }
 
-/// A JSON value: text as [`moment`] has it, or such a number.
+/// Reads a JSON value: text as in [`parse_time`], or such a number.
 pub(crate) fn json(value: &Value) -> Option<Timestamp> {
     match value {
-        Value::String(text) => moment(text),
+        Value::String(text) => parse_time(text),
         Value::Number(n) => number(n.as_f64()?),
         _ => None,
     }
 }
 
 fn number(n: f64) -> Option<Timestamp> {
-    // Negative zero and what is not finite fall out here too.
+    // Negative zero and infinite numbers are excluded here too.
     if !(n > 0.0 && n < 1e19) {
         return None;
     }
@@ -79,19 +81,19 @@ fn number(n: f64) -> Option<Timestamp> {
     Some(Timestamp(micros.round() as i64))
 }
 
-/// The moment in RFC 3339, UTC.
+/// Writes the time in RFC 3339, UTC.
 pub(crate) fn rfc3339(time: Timestamp) -> Option<String> {
-    jiff::Timestamp::from_microsecond(time.0).ok().map(|moment| moment.to_string())
+    jiff::Timestamp::from_microsecond(time.0).ok().map(|time| time.to_string())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    const MOMENT: i64 = 1_795_314_625_000_000;
+    const TIME: i64 = 1_795_314_625_000_000;
 
     #[test]
-    fn every_way_to_write_a_moment() {
+    fn every_way_to_write_a_time() {
         for (text, micros) in [
             ("2026-11-22T02:30:25Z", 0),
             ("2026-11-22T02:30:25.802Z", 802_000),
@@ -100,23 +102,26 @@ mod tests {
             ("2026-11-22 02:30:25", 0),
             ("2026-11-22 02:30:25.5", 500_000),
         ] {
-            assert_eq!(iso(text), Some(Timestamp(MOMENT + micros)), "{text}");
+            assert_eq!(iso(text), Some(Timestamp(TIME + micros)), "{text}");
         }
-        assert_eq!(common(b"22/Nov/2026:02:30:25 +0000"), Some(Timestamp(MOMENT)));
-        assert_eq!(common(b"21/Nov/2026:21:30:25 -0500"), Some(Timestamp(MOMENT)));
-        assert_eq!(epoch(b"1795314625.802"), Some(Timestamp(MOMENT + 802_000)));
-        assert_eq!(epoch(b"1795314625"), Some(Timestamp(MOMENT)));
-        assert_eq!(epoch(b"1795314625.8020019"), Some(Timestamp(MOMENT + 802_001)));
-        for number in ["1795314625.802", "1795314625802", "1795314625802000", "1795314625802000000"] {
+        assert_eq!(common(b"22/Nov/2026:02:30:25 +0000"), Some(Timestamp(TIME)));
+        assert_eq!(common(b"21/Nov/2026:21:30:25 -0500"), Some(Timestamp(TIME)));
+        assert_eq!(epoch(b"1795314625.802"), Some(Timestamp(TIME + 802_000)));
+        assert_eq!(epoch(b"1795314625"), Some(Timestamp(TIME)));
+        assert_eq!(epoch(b"1795314625.8020019"), Some(Timestamp(TIME + 802_001)));
+        for number in ["1795314625.802", "1795314625802", "1795314625802000", "1795314625802000000"]
+        {
             let value: Value = serde_json::from_str(number).unwrap();
-            assert_eq!(json(&value), Some(Timestamp(MOMENT + 802_000)), "{number}");
-            assert_eq!(json(&Value::from(number)), Some(Timestamp(MOMENT + 802_000)), "{number}");
+            assert_eq!(json(&value), Some(Timestamp(TIME + 802_000)), "{number}");
+            assert_eq!(json(&Value::from(number)), Some(Timestamp(TIME + 802_000)), "{number}");
         }
     }
 
     #[test]
-    fn what_is_no_moment() {
-        for text in ["", "2026-11-22", "20261122", "yesterday at noon, or so", "2026-13-45T99:99:99Z"] {
+    fn texts_that_are_not_times() {
+        for text in
+            ["", "2026-11-22", "20261122", "yesterday at noon, or so", "2026-13-45T99:99:99Z"]
+        {
             assert_eq!(iso(text), None, "{text}");
         }
         assert_eq!(epoch(b"-1"), None);
@@ -129,8 +134,8 @@ mod tests {
     }
 
     #[test]
-    fn moments_are_written_in_utc() {
-        assert_eq!(rfc3339(Timestamp(MOMENT + 802_000)).as_deref(), Some("2026-11-22T02:30:25.802Z"));
+    fn times_are_written_in_utc() {
+        assert_eq!(rfc3339(Timestamp(TIME + 802_000)).as_deref(), Some("2026-11-22T02:30:25.802Z"));
         assert_eq!(rfc3339(Timestamp(i64::MAX)), None);
     }
 }

@@ -1,4 +1,5 @@
-//! The example logs that a real Squid 5.7 wrote in both of its formats for the same requests (tests/squid/make_logs.py).
+//! The example logs that a real Squid 5.7 wrote in both of its formats for the same requests
+//! (tests/squid/make_logs.py).
 
 use std::collections::BTreeMap;
 
@@ -11,12 +12,13 @@ fn lines(log: &[u8]) -> impl Iterator<Item = &[u8]> {
     log.split(|&b| b == b'\n').filter(|line| !line.is_empty())
 }
 
-/// Observables by field, and lines that were malformed.
+/// Returns the number of observables by field, and the number of malformed lines.
 fn counts(parser: &Parser, log: &[u8]) -> (BTreeMap<String, usize>, usize) {
     let (mut fields, mut malformed) = (BTreeMap::new(), 0);
     for line in lines(log) {
-        let read = parser
-            .named_observables(line, &mut |field, _, _| *fields.entry(field.to_owned()).or_default() += 1);
+        let read = parser.named_observables(line, &mut |field, _, _| {
+            *fields.entry(field.to_owned()).or_default() += 1
+        });
         malformed += usize::from(read.is_some());
     }
     (fields, malformed)
@@ -32,14 +34,15 @@ fn every_field_of_every_line() {
     assert_eq!(Format::detect(COMBINED), Format::Combined);
     let native = Parser::new(Format::Squid, &Fields::default());
     let combined = Parser::new(Format::Combined, &Fields::default());
-    // 200 connections, 3 of which asked nothing; 5 requests went nowhere (refused by Squid, or no such host).
+    // 200 connections, 3 of them without a request. 5 requests went nowhere (Squid rejected them,
+    // or the host does not exist).
     let expected = [("destination.ip", 192), ("source.ip", 200), ("url.original", 197)];
     assert_eq!(counts(&native, NATIVE), (count_of(&expected), 0));
     let expected = [("http.request.referrer", 56), ("source.ip", 200), ("url.original", 197)];
     assert_eq!(counts(&combined, COMBINED), (count_of(&expected), 0));
 }
 
-/// Both formats tell of the same requests, so what they share must be equal.
+/// Both formats record the same requests, so their common fields must be equal.
 #[test]
 fn both_formats_agree() {
     let native = Parser::new(Format::Squid, &Fields::default());
@@ -79,8 +82,14 @@ fn text_misses_nothing() {
         let _ = text.observables(line, &mut |_, value| found.push(value.to_vec()));
         let malformed = native.observables(line, &mut |_, value| {
             let value = value.strip_prefix(b"[").unwrap_or(value);
-            let held = found.iter().any(|found| found.starts_with(value) || value.starts_with(found));
-            assert!(held, "{} of {}", String::from_utf8_lossy(value), String::from_utf8_lossy(line));
+            let held =
+                found.iter().any(|found| found.starts_with(value) || value.starts_with(found));
+            assert!(
+                held,
+                "{} of {}",
+                String::from_utf8_lossy(value),
+                String::from_utf8_lossy(line)
+            );
         });
         assert_eq!(malformed, None);
     }

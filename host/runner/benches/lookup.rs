@@ -1,6 +1,7 @@
-//! The look-up itself: natively and in the component, by batch size and by what is looked up. `make bench` runs it:
-//! `cargo bench --workspace --bench lookup -- DOMAINS ADDRESSES`, two lists of one value a line. One JSON object a line comes out,
-//! times as medians over rounds in nanoseconds an observable.
+//! Measures look-ups, natively and in the component, by batch size and kind of value. `make bench`
+//! runs `cargo bench --workspace --bench lookup -- DOMAINS ADDRESSES` with two lists of one value
+//! per line. It prints one JSON object per line: the median over rounds in nanoseconds per
+//! observable.
 #![allow(
     clippy::print_stdout,
     clippy::unwrap_used,
@@ -12,14 +13,14 @@ use std::sync::{Arc, Barrier};
 use std::time::Instant;
 
 use threatsieve_blacklist::{
-    Batch, Blacklist, CompileOptions, Compiler, GuestBlacklist, Indicator, IndicatorId, Kind, Scratch,
-    UrlMode, Value,
+    Batch, Blacklist, CompileOptions, Compiler, GuestBlacklist, Indicator, IndicatorId, Kind,
+    Scratch, UrlMode, Value,
 };
 use threatsieve_runner::{MemoryFile, Runner, RunnerOptions};
 
-/// Rounds of which the median is taken.
+/// The number of rounds of which the median is taken.
 const ROUNDS: usize = 9;
-/// Observables of a set.
+/// The number of observables in a set.
 const OBSERVABLES: usize = 65_536;
 
 /// A small generator (xorshift64*), so that every run looks up the same values.
@@ -39,7 +40,7 @@ impl Random {
     }
 }
 
-/// Observables of one kind with a name.
+/// Observables of one kind, with a name.
 struct Set {
     name: &'static str,
     kind: Kind,
@@ -64,14 +65,16 @@ fn compile(lists: &[&Vec<String>]) -> (Arc<Blacklist<MemoryFile>>, f64) {
 fn sets(domains: &[String], addresses: &[String], guest: &GuestBlacklist<'_>) -> Vec<Set> {
     let mut random = Random(0x9e37_79b9_7f4a_7c15);
     let tlds = ["com", "org", "net", "io", "co.uk", "ru", "xyz", "de", "info", "com.br"];
-    let mut take =
-        |make: &mut dyn FnMut(&mut Random) -> String| (0..OBSERVABLES).map(|_| make(&mut random)).collect();
+    let mut take = |make: &mut dyn FnMut(&mut Random) -> String| {
+        (0..OBSERVABLES).map(|_| make(&mut random)).collect()
+    };
     let any = |random: &mut Random, from: &[String]| from[random.next(from.len())].clone();
     let miss = |random: &mut Random| {
-        let (host, tld) = (["www", "api", "cdn", "mail"][random.next(4)], tlds[random.next(tlds.len())]);
+        let (host, tld) =
+            (["www", "api", "cdn", "mail"][random.next(4)], tlds[random.next(tlds.len())]);
         format!("{host}.{}.{tld}", random.word())
     };
-    // Longest walk: the deepest names, with a label in front of them changed until the filter lets them pass.
+    // The longest walks: the deepest names, with a changed first label that passes the filter.
     let mut deepest: Vec<&String> = domains.iter().filter(|name| name.len() <= 240).collect();
     deepest.sort_by_key(|name| std::cmp::Reverse(name.len()));
     deepest.truncate(512);
@@ -109,7 +112,9 @@ fn sets(domains: &[String], addresses: &[String], guest: &GuestBlacklist<'_>) ->
         Set {
             name: "address, miss",
             kind: Kind::Address,
-            values: take(&mut |r| std::net::Ipv4Addr::from((r.next(1 << 31) as u32) << 1).to_string()),
+            values: take(&mut |r| {
+                std::net::Ipv4Addr::from((r.next(1 << 31) as u32) << 1).to_string()
+            }),
         },
         Set { name: "address, same /24", kind: Kind::Address, values: take(&mut { near_address }) },
         Set { name: "address, hit", kind: Kind::Address, values: take(&mut |r| any(r, addresses)) },
@@ -125,7 +130,7 @@ fn batches(set: &Set, size: usize) -> Vec<Batch> {
     set.values.chunks(size).map(batch).collect()
 }
 
-/// Median nanoseconds an observable, and the hits of one round.
+/// Returns the median in nanoseconds per observable, and the hits of one round.
 fn measure(batches: &[Batch], mut check: impl FnMut(&Batch) -> usize) -> (f64, usize) {
     let observables: usize = batches.iter().map(Batch::len).sum();
     let mut rounds = Vec::new();
@@ -189,7 +194,7 @@ fn instances(blacklist: &Arc<Blacklist<MemoryFile>>) {
     let fresh = (0..50)
         .map(|_| measure(&one, |batch| unpooled.check(batch).unwrap().hits.len()).0)
         .fold(f64::MAX, f64::min);
-    // Everybody holds an instance at the same time.
+    // All threads hold an instance at the same time.
     let together = |count: usize| {
         let barrier = Barrier::new(count);
         std::thread::scope(|scope| {
@@ -214,10 +219,12 @@ fn instances(blacklist: &Arc<Blacklist<MemoryFile>>) {
 
 fn main() {
     // `cargo bench` adds `--bench`.
-    let mut lists = std::env::args().skip(1).filter(|argument| !argument.starts_with("--")).map(|path| {
-        let text = std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{path}: {error}"));
-        text.lines().map(str::to_owned).collect::<Vec<String>>()
-    });
+    let mut lists =
+        std::env::args().skip(1).filter(|argument| !argument.starts_with("--")).map(|path| {
+            let text =
+                std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{path}: {error}"));
+            text.lines().map(str::to_owned).collect::<Vec<String>>()
+        });
     let (Some(domains), Some(addresses)) = (lists.next(), lists.next()) else {
         println!("usage: lookup DOMAINS ADDRESSES");
         return;

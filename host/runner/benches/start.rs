@@ -1,6 +1,6 @@
-//! From a blacklist's file to the first answer, step by step. `make bench` runs it:
-//! `cargo bench --workspace --bench start -- BLACKLIST...`. One JSON object for each file comes out,
-//! times as medians over rounds in milliseconds.
+//! Measures the steps from a blacklist's file to the first answer. `make bench` runs `cargo bench
+//! --workspace --bench start -- BLACKLIST...`. It prints one JSON object for each file: the medians
+//! over rounds in milliseconds.
 #![allow(
     clippy::print_stdout,
     clippy::unwrap_used,
@@ -14,11 +14,11 @@ use std::time::Instant;
 use threatsieve_blacklist::{Batch, Blacklist, Kind};
 use threatsieve_runner::{MemoryFile, Runner, RunnerOptions};
 
-/// Rounds of which the median is taken.
+/// The number of rounds of which the median is taken.
 const ROUNDS: usize = 15;
 const STEPS: [&str; 4] = ["copied into memory", "verified", "mapped and proved", "first answer"];
 
-/// Milliseconds of each step.
+/// Returns the milliseconds of each step.
 fn start(path: &str) -> [f64; STEPS.len()] {
     let mut times = [0.0; STEPS.len()];
     let mut last = Instant::now();
@@ -51,8 +51,9 @@ fn main() {
             times.sort_by(f64::total_cmp);
             times[ROUNDS / 2]
         };
-        let steps: Vec<String> =
-            (0..STEPS.len()).map(|step| format!("\"{}\":{:.2}", STEPS[step], median(step))).collect();
+        let steps: Vec<String> = (0..STEPS.len())
+            .map(|step| format!("\"{}\":{:.2}", STEPS[step], median(step)))
+            .collect();
         println!("{{{}}}", steps.join(","));
     }
 }

@@ -1,4 +1,4 @@
-//! The contract's types and calls, made from `wit/matcher.wit`.
+//! Types and calls of the contract, generated from `wit/matcher.wit`.
 #![allow(
     missing_docs,
     unreachable_pub,

@@ -1,4 +1,4 @@
-//! What a runner has done so far.
+//! Counters of a runner's work.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -7,36 +7,38 @@ use threatsieve_blacklist::Hit;
 
 use crate::error::CheckError;
 
-/// Sums since the runner was made.
+/// Totals since the runner was created.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Counters {
-    /// Batches asked for, answered or not.
+    /// The number of batches, with or without an answer.
     pub batches: u64,
-    /// Observables of the batches answered.
+    /// The number of observables in batches with an answer.
     pub observables: u64,
-    /// Hits that no allow-list entry suppresses.
+    /// The number of hits that no allow-list entry suppresses.
     pub hits: u64,
-    /// Hits that one suppresses.
+    /// The number of suppressed hits.
     pub suppressed: u64,
-    /// Batches lost to a trap.
+    /// The number of batches lost to a trap.
     pub traps: u64,
-    /// Batches lost to the deadline.
+    /// The number of batches lost to the deadline.
     pub deadlines: u64,
-    /// Batches lost to the memory ceiling.
+    /// The number of batches lost to the memory ceiling.
     pub memory_refusals: u64,
-    /// Batches without an answer for any other reason: malformed, a wrong answer, no blacklist, no memory.
+    /// The number of batches without an answer for any other reason: malformed, a wrong answer, no
+    /// blacklist, no memory.
     pub other_errors: u64,
-    /// Instances made.
+    /// The number of instances created.
     pub instances: u64,
-    /// Blacklists loaded.
+    /// The number of blacklists loaded.
     pub loads: u64,
-    /// Time spent in calls, over all threads.
+    /// Time spent in calls by all threads.
     pub nanoseconds: u64,
-    /// The generation that serves now; `None` before the first one.
+    /// The generation in use; `None` before the first one.
     pub generation: Option<u64>,
 }
 
-/// The live sums. Each is exact; a snapshot taken while calls run may hold one call's batch and not yet its hits.
+/// The live totals. Each is exact. A snapshot taken during a call may include the call's batch but
+/// not yet its hits.
 #[derive(Debug, Default)]
 pub(crate) struct Sums {
     batches: AtomicU64,
@@ -57,7 +59,7 @@ impl Sums {
         self.add(&self.batches, 1);
         self.add(&self.observables, observables as u64);
         self.add(&self.nanoseconds, nanoseconds(took));
-        // Most batches have none, and an addition to a shared line costs as much as a lookup.
+        // Most batches have no hits, and adding to a shared cache line costs as much as a look-up.
         if !hits.is_empty() {
             let suppressed = hits.iter().filter(|hit| hit.allowed_by.is_some()).count();
             self.add(&self.suppressed, suppressed as u64);

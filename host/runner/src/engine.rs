@@ -1,4 +1,4 @@
-//! The runtime as every generation sets it up, and the clock of the calls' deadlines.
+//! The runtime as every generation configures it, and the clock of the deadlines.
 
 use std::sync::mpsc::{self, RecvTimeoutError, Sender};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -12,16 +12,16 @@ use crate::linear::{Creator, Image};
 use crate::options::RunnerOptions;
 use crate::settings::settings;
 
-/// Ticks of the clock that a deadline lasts. A call starts somewhere within a tick, so one more is
-/// granted, and a call ends at most an eighth late.
+/// The number of clock ticks in a deadline. A call starts in the middle of a tick, so it gets one
+/// more, and ends at most an eighth late.
 const DEADLINE_TICKS: u32 = 8;
-/// What [`wasmtime::Store::set_epoch_deadline`] is given for each call.
+/// The argument of [`wasmtime::Store::set_epoch_deadline`] for each call.
 pub(crate) const DEADLINE_EPOCHS: u64 = DEADLINE_TICKS as u64 + 1;
-/// The shortest tick: a deadline is a safeguard, not worth a thread that never sleeps.
+/// The shortest tick. A deadline is a safeguard and not worth a thread that never sleeps.
 const SHORTEST_TICK: Duration = Duration::from_millis(1);
 
-/// An engine whose instances have this image in their memory. It has no compiler, so it costs next
-/// to nothing.
+/// Creates an engine whose instances have this image in their memory. It costs next to nothing,
+/// because there is no compiler in it.
 pub(crate) fn engine(options: &RunnerOptions, image: Arc<Image>) -> Result<Engine, RunnerError> {
     let mut config = settings(options.signal_traps);
     config.max_wasm_stack(options.stack_bytes);
@@ -30,12 +30,12 @@ pub(crate) fn engine(options: &RunnerOptions, image: Arc<Image>) -> Result<Engin
     Engine::new(&config).map_err(RunnerError::Engine)
 }
 
-/// The thread that moves the engines' epochs on, and with them every call's deadline. It ends when
-/// this is dropped.
+/// The thread that advances the engines' epochs and with them every call's deadline. It ends when
+/// this value is dropped.
 #[derive(Debug)]
 pub(crate) struct Ticker {
     engines: Arc<Mutex<Engines>>,
-    /// Dropped to stop the thread; `None` only while it is being dropped.
+    /// Dropped to stop the thread. `None` only during the drop.
     alive: Option<Sender<()>>,
     thread: Option<JoinHandle<()>>,
 }
@@ -67,14 +67,14 @@ impl Ticker {
         Ok(Ticker { engines, alive: Some(alive), thread: Some(thread) })
     }
 
-    /// Moves this engine's epoch too, for as long as the engine lives.
+    /// Advances this engine's epoch too, as long as the engine lives.
     pub(crate) fn add(&self, engine: EngineWeak) {
-        // A vector has no state in between that a panic could leave behind.
+        // A panic cannot leave a vector in an intermediate state.
         self.engines.lock().unwrap_or_else(PoisonError::into_inner).0.push(engine);
     }
 }
 
-/// Moves every engine's epoch on and forgets those that are gone.
+/// Advances every engine's epoch and forgets dropped engines.
 fn tick_all(engines: &Mutex<Engines>) {
     let mut engines = engines.lock().unwrap_or_else(PoisonError::into_inner);
     engines.0.retain(|engine| engine.upgrade().inspect(Engine::increment_epoch).is_some());
@@ -84,7 +84,7 @@ impl Drop for Ticker {
     fn drop(&mut self) {
         drop(self.alive.take());
         if let Some(thread) = self.thread.take() {
-            // It cannot have panicked, and nobody could be informed.
+            // The thread cannot have panicked, and nobody could be informed.
             let _ = thread.join();
         }
     }

@@ -1,11 +1,11 @@
 //! One loaded blacklist: its engine, and the instances that wait for the next call.
 //!
-//! Shared by [`Arc`]. After a switch the last call in flight frees instances, code and pages.
+//! Shared by [`Arc`]. After a switch, the last call in flight frees instances, code and pages.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use threatsieve_blacklist::image::FORMAT;
-use threatsieve_blacklist::observable::BatchReader;
+use threatsieve_blacklist::observable::offsets;
 use threatsieve_blacklist::{Blacklist, Hit, NORMALISER, Role};
 use wasmtime::Engine;
 use wasmtime::component::Linker;
@@ -15,7 +15,7 @@ use crate::bindings::exports::threatsieve::matcher::lookup;
 use crate::code::Code;
 use crate::counters::Sums;
 use crate::error::{CheckError, RunnerError};
-use crate::instance::{Instance, Limiter, Limits, Refused, accept};
+use crate::instance::{CallError, Instance, Limiter, Limits, accept};
 use crate::memory_file::MemoryFile;
 
 pub(crate) struct Generation {
@@ -24,13 +24,14 @@ pub(crate) struct Generation {
     engine: Engine,
     pre: MatcherPre<Limiter>,
     limits: Arc<Limits>,
-    /// At most `keep` instances, the one used last on top: its memory is the warmest.
+    /// At most `keep` instances, the most recently used on top: its memory is in the caches.
     idle: Mutex<Vec<Instance>>,
     keep: usize,
 }
 
 impl Generation {
-    /// Loads the machine code into an engine that maps the blacklist. `keep` instances may wait.
+    /// Loads the machine code into an engine that maps the blacklist. At most `keep` instances stay
+    /// idle.
     pub(crate) fn new(
         engine: Engine,
         code: Code,
@@ -39,16 +40,17 @@ impl Generation {
         keep: usize,
     ) -> Result<Generation, RunnerError> {
         let component = code.load(&engine).map_err(RunnerError::Code)?;
-        // Nothing is defined in the linker, so a component with any import is refused here.
-        let pre = Linker::new(&engine).instantiate_pre(&component).map_err(RunnerError::Contract)?;
+        // The linker defines nothing, so a component with any import is rejected here.
+        let pre =
+            Linker::new(&engine).instantiate_pre(&component).map_err(RunnerError::Contract)?;
         let pre = MatcherPre::new(pre).map_err(RunnerError::Contract)?;
-        // The format has no more entries than numbers.
+        // The format cannot have more entries than a `u32` can number.
         let entries = Role::ALL.map(|role| blacklist.entries(role)).iter().sum::<u64>() as u32;
         let limits = Arc::new(limits);
         Ok(Generation { blacklist, entries, engine, pre, limits, idle: Mutex::default(), keep })
     }
 
-    /// Makes the first instance and has it say what it holds.
+    /// Creates the first instance and checks that it describes this blacklist.
     pub(crate) fn prove(&self, sums: &Sums) -> Result<(), RunnerError> {
         let mut instance = self.instance(sums).map_err(RunnerError::Describe)?;
         let got = instance.describe().map_err(RunnerError::Describe)?;
@@ -69,7 +71,8 @@ impl Generation {
         Ok(())
     }
 
-    /// Looks a batch up; its hits are appended to `hits`, its first observable being number `first`.
+    /// Looks up a batch and appends its hits to `hits`. Its first observable gets the number
+    /// `first`.
     pub(crate) fn check(
         &self,
         batch: &[u8],
@@ -88,7 +91,7 @@ impl Generation {
                 self.put_back(instance);
                 Ok(())
             }
-            Err(Refused::Fault(fault)) => {
+            Err(CallError::Fault(fault)) => {
                 self.put_back(instance);
                 match fault {
                     lookup::Fault::TooManyHits(_) => {
@@ -97,16 +100,17 @@ impl Generation {
                     fault => Err(fault.into()),
                 }
             }
-            Err(Refused::Failed(error @ CheckError::MemoryCeiling { .. })) => {
-                // The instance goes first, so that its memory is free for the halves.
+            Err(CallError::Failed(error @ CheckError::MemoryCeiling { .. })) => {
+                // The instance is dropped first, so that its memory is free for the halves.
                 drop(instance);
                 self.check_halves(batch, first, hits, sums, error)
             }
-            Err(Refused::Failed(error)) => Err(error),
+            Err(CallError::Failed(error)) => Err(error),
         }
     }
 
-    /// Looks both halves of a batch up whose answer was too large for one call; `error` stands if it has but one observable.
+    /// Looks up both halves of a batch whose answer was too large for one call. Returns `error` if
+    /// it has only one observable.
     fn check_halves(
         &self,
         batch: &[u8],
@@ -115,12 +119,17 @@ impl Generation {
         sums: &Sums,
         error: CheckError,
     ) -> Result<(), CheckError> {
-        let Some((half, at)) = middle(batch)? else { return Err(error) };
-        self.check(&batch[..at], first, hits, sums)?;
-        self.check(&batch[at..], first + half, hits, sums)
+        let offsets = offsets(batch)?;
+        let half = (offsets.len() - 1) / 2;
+        if half == 0 {
+            return Err(error);
+        }
+        let (front, back) = batch.split_at(offsets[half] as usize);
+        self.check(front, first, hits, sums)?;
+        self.check(back, first + half as u32, hits, sums)
     }
 
-    /// Bytes of memory: the file, and what the instances have besides it.
+    /// Memory in use, in bytes: the file, and the instances' own memory.
     pub(crate) fn held_bytes(&self) -> u64 {
         self.blacklist.file_bytes() + self.limits.image.own_bytes() as u64
     }
@@ -142,23 +151,7 @@ impl Generation {
     }
 
     fn idle(&self) -> MutexGuard<'_, Vec<Instance>> {
-        // A vector of instances has no state in between that a panic could leave behind.
+        // A panic cannot leave a vector of instances in an intermediate state.
         self.idle.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
-
-/// The first observable of a batch's second half, and the byte where it starts; `None` for fewer than two observables.
-fn middle(batch: &[u8]) -> Result<Option<(u32, usize)>, CheckError> {
-    let half = BatchReader::new(batch)?.count() / 2;
-    if half == 0 {
-        return Ok(None);
-    }
-    let mut at = 0;
-    for observable in BatchReader::new(batch)?.take(half) {
-        at += HEADER_BYTES + observable?.1.len();
-    }
-    Ok(Some((half as u32, at)))
-}
-
-/// Bytes before each observable's own (`wit/matcher.wit`).
-const HEADER_BYTES: usize = 4;

@@ -1,4 +1,4 @@
-//! One instance of the component, held to its limits.
+//! One instance of the component, within its limits.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,26 +13,27 @@ use crate::engine::DEADLINE_EPOCHS;
 use crate::error::{AnswerError, CheckError};
 use crate::linear::Image;
 
-/// Hits of one answer at most; the contract's number.
+/// The most hits in one answer. The contract sets this number.
 const MAX_HITS: usize = 1 << 20;
-/// What lifting the longest answer costs, as the runtime counts: the hits' bytes and some for the rest.
+/// The cost of lifting the longest answer, as the runtime counts it: the bytes of the hits, and
+/// some for the rest.
 const ANSWER_BYTES: usize = MAX_HITS * size_of::<lookup::Hit>() + 4096;
-/// Entries of all tables; the component's own has a few hundred.
+/// The most entries in all tables. The component's own table has a few hundred.
 const MAX_TABLE_ENTRIES: usize = 100_000;
 
-/// What an instance may use.
+/// The limits of an instance.
 #[derive(Debug)]
 pub(crate) struct Limits {
     pub(crate) deadline: Duration,
     pub(crate) memory_ceiling_bytes: usize,
-    /// The image in its memory, which does not count.
+    /// The image in its memory, which does not count against the ceiling.
     pub(crate) image: Arc<Image>,
 }
 
-/// What the runtime asks when an instance wants more.
+/// Decides when an instance asks the runtime for more memory.
 pub(crate) struct Limiter {
     limits: Arc<Limits>,
-    /// Set when memory was refused: the runtime reports what came of it, not why.
+    /// Set when memory was refused. The runtime reports only the consequence.
     refused_memory: bool,
 }
 
@@ -43,13 +44,14 @@ impl ResourceLimiter for Limiter {
         desired: usize,
         _maximum: Option<usize>,
     ) -> wasmtime::Result<bool> {
-        // At its creation the memory is asked for without the image, from then on with it.
+        // The first request, at creation, does not include the image. Later ones do.
         let image = self.limits.image.mapped_bytes();
         if desired <= self.limits.memory_ceiling_bytes.saturating_add(image) {
             return Ok(true);
         }
         self.refused_memory = true;
-        // An error ends the call at once; "no" would let the component go on and trap some other way.
+        // An error ends the call at once. After a plain refusal the component would continue and
+        // trap in some other way.
         Err(wasmtime::format_err!("memory ceiling"))
     }
 
@@ -75,7 +77,7 @@ impl ResourceLimiter for Limiter {
     }
 }
 
-/// An instance with a store of its own, used by one call at a time.
+/// An instance with its own store, used by one call at a time.
 pub(crate) struct Instance {
     store: Store<Limiter>,
     matcher: Matcher,
@@ -87,7 +89,8 @@ impl Instance {
         pre: &MatcherPre<Limiter>,
         limits: &Arc<Limits>,
     ) -> Result<Instance, CheckError> {
-        let mut store = Store::new(engine, Limiter { limits: limits.clone(), refused_memory: false });
+        let mut store =
+            Store::new(engine, Limiter { limits: limits.clone(), refused_memory: false });
         store.limiter(|limiter| limiter);
         store.set_hostcall_fuel(ANSWER_BYTES);
         store.set_epoch_deadline(DEADLINE_EPOCHS);
@@ -97,13 +100,14 @@ impl Instance {
         }
     }
 
-    /// Looks a batch up. After any error but [`Refused::Fault`] the instance is no longer fit for use.
-    pub(crate) fn check(&mut self, batch: &[u8]) -> Result<Vec<lookup::Hit>, Refused> {
+    /// Looks up a batch. After any error other than [`CallError::Fault`] the instance must not be
+    /// used again.
+    pub(crate) fn check(&mut self, batch: &[u8]) -> Result<Vec<lookup::Hit>, CallError> {
         self.store.set_epoch_deadline(DEADLINE_EPOCHS);
         match self.matcher.threatsieve_matcher_lookup().call_check(&mut self.store, batch) {
             Ok(Ok(hits)) => Ok(hits),
-            Ok(Err(fault)) => Err(Refused::Fault(fault)),
-            Err(error) => Err(Refused::Failed(self.failure(error))),
+            Ok(Err(fault)) => Err(CallError::Fault(fault)),
+            Err(error) => Err(CallError::Failed(self.failure(error))),
         }
     }
 
@@ -121,15 +125,15 @@ impl Instance {
     }
 }
 
-/// Why there is no answer.
-pub(crate) enum Refused {
-    /// The component said so, and is fit for the next batch.
+/// The reason why a call has no answer.
+pub(crate) enum CallError {
+    /// The component reported it. The instance is fit for the next batch.
     Fault(lookup::Fault),
-    /// It did not come so far.
+    /// The call did not end normally.
     Failed(CheckError),
 }
 
-/// Sorts a runtime error: one of the limits, a trap, or neither.
+/// Classifies a runtime error: one of the limits, a trap, or another one.
 fn failure(
     store: &Store<Limiter>,
     error: wasmtime::Error,
@@ -172,7 +176,8 @@ impl From<lookup::Malformed> for BatchError {
     }
 }
 
-/// Turns an answer into hits, `first` being the number of the batch's first observable, and holds it to the batch and the blacklist.
+/// Checks an answer against the batch and the blacklist, and converts it to hits. The batch's first
+/// observable gets the number `first`.
 pub(crate) fn accept(
     answer: &[lookup::Hit],
     batch: &[u8],
@@ -184,7 +189,8 @@ pub(crate) fn accept(
         return Ok(());
     }
     let observables = BatchReader::new(batch)?.count();
-    hits.try_reserve(answer.len()).map_err(|_| CheckError::Memory { hits: hits.len() + answer.len() })?;
+    hits.try_reserve(answer.len())
+        .map_err(|_| CheckError::Memory { hits: hits.len() + answer.len() })?;
     let mut last = 0;
     for hit in answer {
         if hit.observable as usize >= observables {

@@ -1,15 +1,15 @@
-//! Runs Threatsieve's matcher: maps a blacklist into the component's memory and looks batches of
-//! observables up in a pool of instances that share the blacklist's pages. The only crate that names
+//! Runs Threatsieve's matcher. It maps a blacklist into the component's memory and looks up batches
+//! of observables in a pool of instances that share the blacklist's pages. The only crate that uses
 //! wasmtime.
 //!
 //! # Parts
 //!
-//! [`Runner`] is what hosts use: [`Runner::load`] a blacklist, [`Runner::check`] batches from any
-//! number of threads, load the next one meanwhile. `code` holds the matcher's machine code, which
-//! the build script compiles from `guest/matcher`: there is no compiler at run time. [`MemoryFile`]
-//! holds a blacklist's bytes where nobody can change them. `linear` maps them into an instance's
-//! memory, `generation` pools the instances, and `instance` holds one of them to its limits.
-//! `wit/matcher.wit` is the contract with the component.
+//! Hosts use [`Runner`]: they call [`Runner::load`] with a blacklist, [`Runner::check`] with
+//! batches from any number of threads, and meanwhile load the next blacklist. `code` contains the
+//! matcher's machine code, which the build script compiles from `guest/matcher`; there is no
+//! compiler at run time. [`MemoryFile`] holds a blacklist's bytes so that nobody can change them.
+//! `linear` maps them into an instance's memory, `generation` pools the instances, and `instance`
+//! keeps each one within its limits. `wit/matcher.wit` is the contract with the component.
 //!
 //! ```no_run
 //! use std::sync::Arc;
@@ -26,7 +26,8 @@
 //! batch.push(Kind::Host, b"www.evil.com");
 //! let answer = runner.check(&batch)?;
 //! for hit in &answer.hits {
-//!     println!("observable {} is covered by {:?}", hit.observable, answer.blacklist.entry(hit.entry));
+//!     let entry = answer.blacklist.entry(hit.entry);
+//!     println!("observable {} is covered by {entry:?}", hit.observable);
 //! }
 //! # Ok(())
 //! # }
@@ -34,11 +35,11 @@
 //!
 //! # Limits
 //!
-//! Nothing the component does harms the process: a call ends at its deadline, an instance grows by
-//! no more memory than its ceiling, recursion ends at [`RunnerOptions::stack_bytes`], and each of
-//! these, like a trap, costs that batch's answer and that instance ([`CheckError`]). A blacklist's
-//! image has at most [`MAX_IMAGE_BYTES`]. A blacklist is in memory once, as its [`MemoryFile`];
-//! loading copies nothing.
+//! Nothing the component does can harm the process. A call ends at its deadline, an instance's
+//! memory grows only to its ceiling, and recursion ends at [`RunnerOptions::stack_bytes`]. Each of
+//! these, like a trap, costs only the answer to that batch and that instance ([`CheckError`]). A
+//! blacklist's image has at most [`MAX_IMAGE_BYTES`]. A blacklist is in memory once, as its
+//! [`MemoryFile`]; loading copies nothing.
 
 mod bindings;
 mod code;
@@ -47,6 +48,7 @@ mod engine;
 mod error;
 mod generation;
 mod instance;
+mod isolate;
 mod linear;
 mod memory_file;
 mod options;
@@ -56,6 +58,7 @@ mod settings;
 pub use self::code::{Code, MATCHER};
 pub use self::counters::Counters;
 pub use self::error::{AnswerError, CheckError, RunnerError};
+pub use self::isolate::{FailedCalls, Outcome};
 pub use self::memory_file::{MemoryFile, MemoryFileError};
 pub use self::options::RunnerOptions;
 pub use self::runner::{Answer, MAX_IMAGE_BYTES, Runner};

@@ -1,15 +1,16 @@
-//! The memory of an instance, with a blacklist's image behind the component's own part.
+//! The memory of an instance: the component's own part, then a blacklist's image.
 //!
 //! ```text
-//! 0            own            own + image, rounded up to 64 KiB                       4 GiB + guard
-//! |-- own part --|-- image ----|-- grown on request --> |-- reserved, not accessible ---------|
+//! 0            own          own + image, rounded up to 64 KiB               4 GiB + guard
+//! |-- own part --|-- image ----|-- grown on request --> |-- reserved, not accessible --|
 //!   read, write    private map   read, write
 //!                  of the file
 //! ```
 //!
-//! The image is a private map of a sealed file. All instances share its pages until one writes to
-//! them, and then it alone has a copy. The pages stay writable: a write to a read-only page raises
-//! SIGSEGV, which a JVM does not survive. A component that writes there harms only its own instance.
+//! The image is a private mapping of a sealed file. All instances share its pages. An instance that
+//! writes to a page gets its own copy. The pages stay writable because a write to a read-only page
+//! raises SIGSEGV, which a JVM does not survive. A component that writes there harms only its own
+//! instance.
 
 use std::ptr::{self, NonNull};
 use std::sync::Arc;
@@ -20,15 +21,15 @@ use wasmtime::{LinearMemory, MemoryCreator, MemoryType};
 
 use crate::memory_file::MemoryFile;
 
-/// The page that WebAssembly memory grows by (core specification 4.2.8).
+/// The page size that WebAssembly memory grows by (core specification, section 4.2.8).
 pub(crate) const WASM_PAGE_BYTES: usize = 64 * 1024;
 
-/// A blacklist's image, and the count of what instances have besides it.
+/// A blacklist's image, and the total of the instances' own memory.
 #[derive(Debug)]
 pub(crate) struct Image {
     file: MemoryFile,
     bytes: usize,
-    /// Bytes of all instances' memory besides the image.
+    /// The bytes of all instances' memory without the image.
     own_bytes: AtomicUsize,
 }
 
@@ -39,28 +40,28 @@ impl Image {
         Arc::new(Image { file, bytes, own_bytes: AtomicUsize::new(0) })
     }
 
-    /// Bytes of the image.
+    /// The size of the image in bytes.
     pub(crate) fn bytes(&self) -> usize {
         self.bytes
     }
 
-    /// Bytes by which the image makes each instance's memory longer: whole WebAssembly pages.
+    /// The bytes that the image adds to each instance's memory: whole WebAssembly pages.
     pub(crate) fn mapped_bytes(&self) -> usize {
         self.bytes.next_multiple_of(WASM_PAGE_BYTES)
     }
 
-    /// Bytes of all instances' memory besides the image.
+    /// The bytes of all instances' memory without the image.
     pub(crate) fn own_bytes(&self) -> usize {
         self.own_bytes.load(Ordering::Relaxed)
     }
 }
 
-/// Makes memories with one image in them.
+/// Creates memories that contain one image.
 pub(crate) struct Creator(pub(crate) Arc<Image>);
 
-// SAFETY: a memory is a mapping of its own that nothing else touches until it is dropped. It starts
-// at a page, its size is a multiple of a WebAssembly page, it never moves, and everything behind
-// its size up to the end of reservation and guard is mapped without access.
+// SAFETY: a memory is its own mapping, which nothing else touches until it is dropped. It starts at
+// a page, its size is a multiple of a WebAssembly page, and it never moves. Everything after its
+// size, up to the end of reservation and guard, is mapped without access.
 unsafe impl MemoryCreator for Creator {
     fn new_memory(
         &self,
@@ -81,11 +82,11 @@ unsafe impl MemoryCreator for Creator {
 struct Memory {
     image: Arc<Image>,
     base: NonNull<u8>,
-    /// Accessible bytes.
+    /// The number of accessible bytes.
     size: usize,
-    /// Bytes that the memory may have at most.
+    /// The most bytes that the memory may have.
     capacity: usize,
-    /// All bytes of the mapping, the guard included.
+    /// All bytes of the mapping, including the guard.
     mapped: usize,
 }
 
@@ -107,17 +108,17 @@ impl Memory {
         let mapped = capacity + guard;
         let nothing = ProtFlags::empty();
         let flags = MapFlags::PRIVATE | MapFlags::NORESERVE;
-        // SAFETY: a new mapping, wherever the system likes.
+        // SAFETY: a new mapping at an address that the system chooses.
         let base = unsafe { rustix::mm::mmap_anonymous(ptr::null_mut(), mapped, nothing, flags)? };
         let base = NonNull::new(base.cast()).ok_or(rustix::io::Errno::NOMEM)?;
-        // From here on dropping the memory unmaps it.
+        // From here on, dropping the memory unmaps it.
         let mut memory = Memory { image, base, size: 0, capacity, mapped };
         memory.make_accessible(size)?;
         memory.map_image(own)?;
         Ok(memory)
     }
 
-    /// Maps the image at `at`, over what is there.
+    /// Maps the image at `at`, over the existing mapping.
     fn map_image(&mut self, at: usize) -> Result<(), rustix::io::Errno> {
         let bytes = self.image.bytes;
         if bytes == 0 {
@@ -126,10 +127,10 @@ impl Memory {
         let access = ProtFlags::READ | ProtFlags::WRITE;
         let flags = MapFlags::PRIVATE | MapFlags::FIXED;
         let page = rustix::param::page_size();
-        // SAFETY: `at` is a multiple of WebAssembly's page and so of the system's. The range lies
-        // within this mapping, behind the component's own part. The file has that many bytes and
-        // keeps them: it is sealed. Its last page goes on with the file's next bytes, which are
-        // not the component's business and are overwritten with zeros.
+        // SAFETY: `at` is a multiple of WebAssembly's page size and so of the system's. The range
+        // is within this mapping, after the component's own part. The file has at least this many
+        // bytes and keeps them, because it is sealed. Its last page contains further bytes of the
+        // file. The component must not see them, so they are overwritten with zeros.
         unsafe {
             let start = self.base.as_ptr().add(at);
             rustix::mm::mmap(start.cast(), bytes, access, flags, &self.image.file, 0)?;
@@ -139,10 +140,10 @@ impl Memory {
         Ok(())
     }
 
-    /// Makes the first `size` bytes accessible. What is new reads as zeros.
+    /// Makes the first `size` bytes accessible. New ones read as zeros.
     fn make_accessible(&mut self, size: usize) -> Result<(), rustix::io::Errno> {
         let access = MprotectFlags::READ | MprotectFlags::WRITE;
-        // SAFETY: the range is part of this mapping, and has not been accessible before.
+        // SAFETY: the range is part of this mapping and has not been accessible before.
         unsafe {
             let start = self.base.as_ptr().add(self.size);
             rustix::mm::mprotect(start.cast(), size - self.size, access)?;
@@ -151,7 +152,7 @@ impl Memory {
         Ok(())
     }
 
-    /// Sets the size, and counts what it is besides the image.
+    /// Sets the size and updates the total without the image.
     fn count(&mut self, size: usize) {
         let own = |size: usize| size.saturating_sub(self.image.mapped_bytes());
         let (before, after) = (own(self.size), own(size));
@@ -189,7 +190,7 @@ unsafe impl LinearMemory for Memory {
 impl Drop for Memory {
     fn drop(&mut self) {
         self.count(0);
-        // SAFETY: nothing refers to the mapping any more. Should the system refuse, it stays.
+        // SAFETY: nothing refers to the mapping any more. If the system refuses, it stays.
         let _ = unsafe { rustix::mm::munmap(self.base.as_ptr().cast(), self.mapped) };
     }
 }

@@ -9,10 +9,10 @@ use memmap2::Mmap;
 use rustix::fs::{MemfdFlags, SealFlags};
 
 /// A blacklist's file in memory (`memfd_create(2)`), sealed: neither this process nor another one
-/// can change it or cut it short.
+/// can change or truncate it.
 ///
-/// Its verified content stays as it was, and instances can map its pages instead of copying
-/// them. Clones share the file, which is freed with the last of them and the last instance.
+/// Its verified content stays as it was, and instances can map its pages instead of copying them.
+/// Clones share the file. The last clone or instance frees it.
 #[derive(Debug, Clone)]
 pub struct MemoryFile(Arc<Sealed>);
 
@@ -22,7 +22,7 @@ struct Sealed {
     map: Mmap,
 }
 
-/// Why a file in memory cannot be made.
+/// The reason why a file in memory cannot be created.
 #[derive(Debug, thiserror::Error)]
 #[error("cannot put a blacklist into memory: {step} failed")]
 pub struct MemoryFileError {
@@ -43,7 +43,7 @@ impl MemoryFile {
     }
 
     /// Reads at most `limit` bytes from `source` into a file in memory. The kernel copies from file
-    /// to file: nothing else is allocated.
+    /// to file, so nothing else is allocated.
     ///
     /// # Errors
     ///
@@ -59,7 +59,8 @@ impl MemoryFile {
         let seals = SealFlags::WRITE | SealFlags::GROW | SealFlags::SHRINK | SealFlags::SEAL;
         rustix::fs::fcntl_add_seals(&file, seals)
             .map_err(|errno| failed("fcntl F_ADD_SEALS")(errno.into()))?;
-        // SAFETY: the seals keep everybody from changing or shortening the file under the map.
+        // SAFETY: the seals prevent everybody from changing or truncating the file under the
+        // mapping.
         let map = unsafe { Mmap::map(&file) }.map_err(failed("mmap"))?;
         Ok(MemoryFile(Arc::new(Sealed { file: file.into(), map })))
     }

@@ -1,4 +1,4 @@
-//! The runner itself: loading, switching, checking.
+//! The runner: loads blacklists, switches between them, and answers batches.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
@@ -17,20 +17,20 @@ use crate::linear::Image;
 use crate::memory_file::MemoryFile;
 use crate::options::RunnerOptions;
 
-/// Largest image of a blacklist in bytes: 1 GiB of the 4 that a component can address.
+/// The largest image of a blacklist in bytes: 1 GiB of the 4 that a component can address.
 pub const MAX_IMAGE_BYTES: usize = 1 << 30;
 
-/// What a batch's observables touch.
+/// The answer to a batch.
 #[derive(Debug)]
 pub struct Answer {
-    /// The blacklist that answered: the one that was current when the call began.
+    /// The blacklist that answered: the current one when the call began.
     pub blacklist: Arc<Blacklist<MemoryFile>>,
-    /// The hits, in the order of the observables, for one observable the most specific entry first.
-    /// Those that an allow-list entry suppresses are among them.
+    /// The hits, in the order of the observables; for one observable the most specific entry first.
+    /// They include those that an allow-list entry suppresses.
     pub hits: Vec<Hit>,
 }
 
-/// Answers batches from the blacklist loaded last, from any number of threads.
+/// Answers batches from the most recently loaded blacklist, on any number of threads.
 pub struct Runner {
     current: ArcSwapOption<Generation>,
     /// Held while a blacklist is loaded: the later call wins.
@@ -38,21 +38,22 @@ pub struct Runner {
     code: Code,
     sums: Sums,
     options: RunnerOptions,
-    /// Ends calls at their deadline; stops with the runner.
+    /// Ends calls at their deadline. Stops with the runner.
     ticker: Ticker,
 }
 
 impl Runner {
-    /// A runner without a blacklist.
+    /// Creates a runner without a blacklist.
     ///
     /// # Errors
     ///
-    /// The thread of the deadlines cannot be started.
+    /// The deadline thread cannot be started.
     pub fn new(options: RunnerOptions) -> Result<Runner, RunnerError> {
         Runner::with_code(options, MATCHER)
     }
 
-    /// A runner of another component than the matcher, for tests of the limits with hostile ones.
+    /// Creates a runner for another component than the matcher, for tests of the limits with
+    /// hostile ones.
     #[doc(hidden)]
     pub fn with_code(options: RunnerOptions, code: Code) -> Result<Runner, RunnerError> {
         Ok(Runner {
@@ -65,19 +66,20 @@ impl Runner {
         })
     }
 
-    /// Maps a blacklist into a first instance, proves that it answers, and switches to it: about
-    /// 2 ms, whatever its size. Calls in flight end on the old one, which is freed with the last of
-    /// them. Loading the blacklist that is loaded already does nothing.
+    /// Maps a blacklist into a first instance, checks that it answers, and switches to it. This
+    /// takes about 2 ms, whatever its size. Calls in flight end on the old blacklist, and the last
+    /// of them frees it. Loading the current blacklist again does nothing.
     ///
     /// # Errors
     ///
-    /// The blacklist is too large, the machine code does not run here, or no instance can be made
-    /// that answers. The old blacklist stays.
+    /// The blacklist is too large, the machine code does not run here, or no instance that answers
+    /// can be created. The old blacklist stays in use.
     pub fn load(&self, blacklist: Arc<Blacklist<MemoryFile>>) -> Result<(), RunnerError> {
-        // Nothing is behind this lock that a panic could leave half done.
+        // The lock guards no data, so a panic cannot leave any half changed.
         let _one_at_a_time = self.loading.lock().unwrap_or_else(PoisonError::into_inner);
         let digest = blacklist.digest();
-        if self.current.load().as_ref().is_some_and(|current| current.blacklist.digest() == digest) {
+        if self.current.load().as_ref().is_some_and(|current| current.blacklist.digest() == digest)
+        {
             return Ok(());
         }
         let image_bytes = blacklist.guest_image().len();
@@ -103,24 +105,24 @@ impl Runner {
         Ok(())
     }
 
-    /// The blacklist that the next call will be answered from.
+    /// The blacklist that will answer the next call.
     pub fn blacklist(&self) -> Option<Arc<Blacklist<MemoryFile>>> {
         self.current.load().as_ref().map(|current| current.blacklist.clone())
     }
 
-    /// Bytes of memory that the current blacklist takes: its file, and what the instances that live
-    /// now have besides it. Machine code and the runtime's own structures, about 2 MB, come on top.
+    /// The memory that the current blacklist takes, in bytes: its file, and the own memory of its
+    /// live instances. Machine code and the runtime's own structures take about 2 MB more.
     pub fn held_bytes(&self) -> u64 {
         self.current.load().as_ref().map_or(0, |current| current.held_bytes())
     }
 
-    /// Looks a batch up.
+    /// Looks up a batch.
     pub fn check(&self, batch: &Batch) -> Result<Answer, CheckError> {
         self.check_encoded(batch.as_bytes(), batch.len())
     }
 
-    /// Looks a batch up that is encoded as `wit/matcher.wit` says. The component verifies it;
-    /// `observables` is for the counters alone.
+    /// Looks up a batch that is encoded as in `wit/matcher.wit`. The component verifies it;
+    /// `observables` is only for the counters.
     pub fn check_encoded(&self, batch: &[u8], observables: usize) -> Result<Answer, CheckError> {
         let start = Instant::now();
         let answer = self.answer(batch);
@@ -139,9 +141,10 @@ impl Runner {
         Ok(Answer { blacklist: generation.blacklist.clone(), hits })
     }
 
-    /// What it has done so far.
+    /// The counters so far.
     pub fn counters(&self) -> Counters {
-        self.sums.snapshot(self.current.load().as_ref().map(|current| current.blacklist.generation()))
+        self.sums
+            .snapshot(self.current.load().as_ref().map(|current| current.blacklist.generation()))
     }
 }
 

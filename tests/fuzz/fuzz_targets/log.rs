@@ -1,4 +1,4 @@
-//! Any bytes as a log of every format.
+//! Reads any bytes as a log of every format.
 #![no_main]
 
-libfuzzer_sys::fuzz_target!(|log: &[u8]| threatsieve_log::check(log));
+libfuzzer_sys::fuzz_target!(|log: &[u8]| threatsieve_log::fuzzing::log(log));

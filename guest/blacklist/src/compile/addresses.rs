@@ -1,4 +1,7 @@
-//! Ranges of addresses to segments: each range falls into networks, networks nest, and so each segment has one innermost.
+//! Splits ranges of addresses into networks, and the address space into segments.
+//!
+//! Networks nest, ranges need not. So each range is first split into networks, and then every
+//! segment has one innermost network.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
@@ -12,12 +15,13 @@ pub(super) struct RangeRow<W> {
     pub(super) record: u32,
 }
 
-/// What arithmetic on ranges needs.
+/// Arithmetic on addresses that splitting ranges needs.
 pub(super) trait Number: Width + Eq {
     const MAX: Self;
     fn next(self) -> Self;
     fn minus(self, other: Self) -> Self;
-    /// One less than the addresses of the widest network that starts at `first` and ends at `last` or before.
+    /// The number of addresses, less one, of the widest network that starts at `first` and ends at
+    /// or before `last`.
     fn widest_span(first: Self, last: Self) -> Self;
     fn plus(self, other: Self) -> Self;
     fn put(self, out: &mut Vec<u8>);
@@ -38,9 +42,10 @@ macro_rules! number {
             }
 
             fn widest_span(first: Self, last: Self) -> Self {
-                let aligned = if first == 0 { <$type>::MAX } else { (1 << first.trailing_zeros()) - 1 };
+                let aligned =
+                    if first == 0 { <$type>::MAX } else { (1 << first.trailing_zeros()) - 1 };
                 let room = last - first;
-                // The largest all-ones number that `room` reaches.
+                // The largest number of the form 2^n - 1 that is at most `room`.
                 let fits = match room.checked_add(1) {
                     None => <$type>::MAX,
                     Some(count) => (1 << count.ilog2()) - 1,
@@ -66,41 +71,49 @@ macro_rules! number {
 number!(u32, Ipv4Addr);
 number!(u128, Ipv6Addr);
 
-/// A network that an entry consists of.
+/// One of the networks that an entry's range is split into.
 struct Piece<W> {
     first: W,
     last: W,
     entry: u32,
-    /// The entry's own span.
+    /// The number of addresses in the entry's whole range, less one.
     span: W,
     network: bool,
 }
 
-/// Segments and nodes of sorted ranges, each given once.
+/// The segments of the address space and the nodes they point to.
 pub(super) struct Segments<W> {
     pub(super) segments: Vec<(W, Option<u32>)>,
     pub(super) nodes: Vec<Node<W>>,
 }
 
 impl<W: Number> Segments<W> {
-    /// `ranges` are the entries in the order of their ordinals.
+    /// Builds them from the entries' ranges, which come in the order of the entries' numbers, each
+    /// once.
     pub(super) fn new(ranges: impl Iterator<Item = (W, W)>, zero: W) -> Segments<W> {
         let mut pieces = Vec::new();
         for (entry, (first, last)) in (0u32..).zip(ranges) {
             split(first, last, entry, &mut pieces);
         }
-        // Around before within; of two entries with the same piece the wider one is around the other.
+        // Outer networks come before the ones they contain. If two entries have the same network,
+        // the entry with the wider range is the outer one.
         pieces.sort_unstable_by(|a, b| {
             let around = (a.first, std::cmp::Reverse(a.last), std::cmp::Reverse(a.span), a.entry);
             around.cmp(&(b.first, std::cmp::Reverse(b.last), std::cmp::Reverse(b.span), b.entry))
         });
-        let mut made = Segments { segments: vec![(zero, None)], nodes: Vec::with_capacity(pieces.len()) };
+        let mut made =
+            Segments { segments: vec![(zero, None)], nodes: Vec::with_capacity(pieces.len()) };
         let mut open: Vec<(W, u32)> = Vec::new();
         for piece in pieces {
             made.close(&mut open, |last| last < piece.first);
             let node = made.nodes.len() as u32;
             let parent = open.last().map(|(_, node)| *node);
-            made.nodes.push(Node { entry: piece.entry, network: piece.network, parent, span: piece.span });
+            made.nodes.push(Node {
+                entry: piece.entry,
+                network: piece.network,
+                parent,
+                span: piece.span,
+            });
             made.start(piece.first, Some(node));
             open.push((piece.last, node));
         }
@@ -108,7 +121,8 @@ impl<W: Number> Segments<W> {
         made
     }
 
-    /// Ends the open pieces that `ended` tells of: what lies around them goes on.
+    /// Closes the open pieces for which `ended` holds, and starts a segment of the surrounding
+    /// piece.
     fn close(&mut self, open: &mut Vec<(W, u32)>, ended: impl Fn(W) -> bool) {
         while let Some((last, _)) = open.pop_if(|(last, _)| ended(*last)) {
             if last != W::MAX {
@@ -125,12 +139,13 @@ impl<W: Number> Segments<W> {
     }
 }
 
-/// The networks that a range consists of, in order.
+/// Splits a range into networks, in ascending order.
 pub(crate) fn networks(range: &AddressRange) -> Vec<AddressRange> {
     fn of<W: Number>(first: W, last: W) -> Vec<AddressRange> {
         let mut pieces = Vec::new();
         split(first, last, 0, &mut pieces);
-        let range = |piece: &Piece<W>| AddressRange::new(piece.first.address(), piece.last.address());
+        let range =
+            |piece: &Piece<W>| AddressRange::new(piece.first.address(), piece.last.address());
         pieces.iter().filter_map(range).collect()
     }
     match (range.first(), range.last()) {

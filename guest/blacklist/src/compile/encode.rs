@@ -1,4 +1,4 @@
-//! From sorted values to sections, and from sections to the file.
+//! Encodes sorted values as sections, and the sections as a file.
 
 use std::thread;
 
@@ -8,8 +8,8 @@ use super::metadata::Metadata;
 use super::sign::digest_at;
 use super::{CompileError, CompileOptions, Compiled, Listed, Summary};
 use crate::image::{
-    ALIGNMENT, EntryType, FORMAT, MAGIC, MAX_NAME_BYTES, ROW_BYTES, Role, SEAL_BYTES, SIGNATURE_BYTES,
-    Section, TABLE_AT,
+    ALIGNMENT, EntryType, FORMAT, MAGIC, MAX_NAME_BYTES, ROW_BYTES, Role, SEAL_BYTES,
+    SIGNATURE_BYTES, Section, TABLE_AT,
 };
 use crate::normalise::NORMALISER;
 use crate::sets::{Digests, HostFilter, Modes, Ranges, reverse_labels};
@@ -28,18 +28,22 @@ impl Sections {
     }
 }
 
-/// What is said of the entries, written in the order of their numbers.
+/// Writes the values and metadata of the entries, in the order of their numbers.
 struct EntryWriter {
     metadata: Metadata,
     values: ValuesWriter,
-    /// Where each entry's records begin, and where the last one's end.
+    /// The index of each entry's first record, and at the end the number of records.
     starts: Vec<u8>,
     records: Vec<u8>,
     written: u32,
 }
 
 impl EntryWriter {
-    fn entry(&mut self, value: &[u8], records: impl Iterator<Item = u32>) -> Result<(), CompileError> {
+    fn entry(
+        &mut self,
+        value: &[u8],
+        records: impl Iterator<Item = u32>,
+    ) -> Result<(), CompileError> {
         self.values.push(value)?;
         self.starts.extend_from_slice(&self.written.to_le_bytes());
         self.written += self.metadata.write_records(records, &mut self.records);
@@ -68,10 +72,14 @@ pub(super) fn encode(
     }
     let match_sections = sections.0.len();
     for (section, role, count, bytes) in &sections.0 {
-        if let Some(kind) = EntryType::ALL.into_iter().find(|kind| kind.section() as u32 == *section as u32) {
+        if let Some(kind) =
+            EntryType::ALL.into_iter().find(|kind| kind.section() as u32 == *section as u32)
+        {
             summary.entries[*role as usize][kind as usize] = *count;
         }
-        summary.section_bytes.push((format!("{role:?}/{section:?}").to_lowercase(), bytes.len() as u64));
+        summary
+            .section_bytes
+            .push((format!("{role:?}/{section:?}").to_lowercase(), bytes.len() as u64));
     }
     entries.starts.extend_from_slice(&entries.written.to_le_bytes());
     for (section, bytes) in [
@@ -90,7 +98,8 @@ pub(super) fn encode(
     Ok(Compiled { bytes, summary })
 }
 
-/// Half of the work is the transducers', so another thread makes them beside the rest.
+/// Encodes all entries of one role. Building the transducers is half of the work, so a second
+/// thread does it.
 fn encode_role(
     role: Role,
     mut listed: Listed,
@@ -105,7 +114,7 @@ fn encode_role(
     thread::scope(|scope| {
         let beside = thread::Builder::new().spawn_scoped(scope, all_trees);
         let filter = if role == Role::Block { encode_filter(&domains, &urls) } else { Vec::new() };
-        // The order of the sections is that of the entries' numbers.
+        // Entries are numbered in the order of these calls.
         let domain_modes = encode_entries(&domains, entries)?;
         let ipv4 = encode_ranges(ipv4, 0u32, entries)?;
         let ipv6 = encode_ranges(ipv6, 0u128, entries)?;
@@ -116,7 +125,7 @@ fn encode_role(
         let email_modes = encode_entries(&emails, entries)?;
         let [domain_tree, url_tree, email_tree] = match beside {
             Ok(thread) => thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)),
-            // No thread is to be had: only slower.
+            // No thread could be started. The result is the same, only later.
             Err(_) => all_trees(),
         };
         sections.add(Section::HostFilter, role, 0, filter);
@@ -134,7 +143,8 @@ fn encode_role(
     })
 }
 
-/// Names, and the hosts of URLs, in the form in which hosts are looked up.
+/// Encodes the host filter over the listed names and the hosts of the listed URLs, normalised as
+/// look-ups use them.
 fn encode_filter(domains: &KeyTable, urls: &KeyTable) -> Vec<u8> {
     let mut names = Vec::new();
     let mut ends = vec![0];
@@ -152,7 +162,7 @@ fn encode_filter(domains: &KeyTable, urls: &KeyTable) -> Vec<u8> {
     HostFilter::encode(ends.windows(2).map(|ends| &names[ends[0]..ends[1]]))
 }
 
-/// Keys to a transducer with their ordinals; nothing when there are none.
+/// Encodes keys as a transducer that gives each key's ordinal; empty if there are no keys.
 fn encode_tree(table: &KeyTable) -> Vec<u8> {
     let mut tree = fst::raw::Builder::memory();
     let mut count = 0;
@@ -164,7 +174,8 @@ fn encode_tree(table: &KeyTable) -> Vec<u8> {
     if count == 0 { Vec::new() } else { tree.into_inner().unwrap_or_default() }
 }
 
-/// What is said of the keys; gives their modes. Names keep their labels reversed in the values too: they share more that way.
+/// Writes the keys' values and metadata, and returns their modes. Names keep their labels reversed
+/// in the values too: front coding saves more that way.
 fn encode_entries(table: &KeyTable, entries: &mut EntryWriter) -> Result<Vec<u8>, CompileError> {
     let mut modes = Vec::new();
     for group in table.groups() {
@@ -212,13 +223,14 @@ fn encode_digests<const N: usize>(
     Ok((digests.len(), Digests::encode(&digests)))
 }
 
-/// Header and sections, the match sections first.
+/// Assembles the file: the header, the match sections, then the other sections.
 fn assemble(
     options: &CompileOptions,
     sections: &[(Section, Role, u32, Vec<u8>)],
     match_sections: usize,
 ) -> Vec<u8> {
-    let header_bytes = (TABLE_AT + sections.len() * ROW_BYTES + SEAL_BYTES).next_multiple_of(ALIGNMENT);
+    let header_bytes =
+        (TABLE_AT + sections.len() * ROW_BYTES + SEAL_BYTES).next_multiple_of(ALIGNMENT);
     let mut offsets = Vec::with_capacity(sections.len() + 1);
     let mut end = header_bytes;
     let mut guest_bytes = header_bytes;

@@ -1,8 +1,8 @@
-//! Values that are compared as texts, sorted by key.
+//! Values that are compared as text, sorted by key.
 
 use super::CompileError;
 
-/// Keys in one arena, each with what an indicator says of it.
+/// Keys in one arena, each with its mode and its metadata record.
 #[derive(Default)]
 pub(super) struct KeyTable {
     arena: Vec<u8>,
@@ -10,41 +10,50 @@ pub(super) struct KeyTable {
 }
 
 struct Row {
-    /// The key's first bytes, so that most comparisons need no look at the arena.
+    /// The key's first 16 bytes. Most comparisons are decided without reading the arena.
     prefix: u128,
     at: u32,
     key_bytes: u16,
-    /// The text to show follows the key; none is the key itself.
+    /// Length of the text to show, which follows the key. 0 if it is the key itself.
     shown_bytes: u16,
     mode: u8,
     record: u32,
 }
 
-/// The rows of one key.
+/// All rows that have the same key.
 #[derive(Clone, Copy)]
 pub(super) struct Group<'a> {
     pub(super) key: &'a [u8],
-    /// What is shown for it: the same whichever order the indicators came in.
+    /// The text to show. It does not depend on the order of the indicators.
     pub(super) shown: &'a [u8],
-    /// All modes that were asked for.
+    /// The modes of all indicators, one bit each.
     pub(super) modes: u8,
     rows: &'a [Row],
 }
 
 impl<'a> Group<'a> {
-    /// What is known of each of its indicators, in the order they came.
+    /// The metadata records of its indicators, in the order in which they were added.
     pub(super) fn records(&self) -> impl Iterator<Item = u32> + use<'a> {
         self.rows.iter().map(|row| row.record)
     }
 }
 
 impl KeyTable {
-    pub(super) fn add(&mut self, key: &[u8], shown: &str, mode: u8, record: u32) -> Result<(), CompileError> {
+    pub(super) fn add(
+        &mut self,
+        key: &[u8],
+        shown: &str,
+        mode: u8,
+        record: u32,
+    ) -> Result<(), CompileError> {
         let shown = if shown.as_bytes() == key { "" } else { shown };
-        let too_large = CompileError::TooLarge { what: "bytes of names", limit: u64::from(u32::MAX) };
+        let too_large =
+            CompileError::TooLarge { what: "bytes of names", limit: u64::from(u32::MAX) };
         let at = u32::try_from(self.arena.len()).map_err(|_| too_large.clone())?;
-        // Values are at most 8 KiB, and their normalised forms at most three times that.
-        let (Ok(key_bytes), Ok(shown_bytes)) = (u16::try_from(key.len()), u16::try_from(shown.len())) else {
+        // A value has at most 8 KiB, and its normalised form at most three times as much.
+        let (Ok(key_bytes), Ok(shown_bytes)) =
+            (u16::try_from(key.len()), u16::try_from(shown.len()))
+        else {
             return Err(too_large);
         };
         self.arena.extend_from_slice(key);
@@ -66,18 +75,20 @@ impl KeyTable {
         });
     }
 
-    /// The sorted keys, each once.
+    /// The sorted keys, each once, with their rows.
     pub(super) fn groups(&self) -> impl Iterator<Item = Group<'_>> + Clone {
         let arena = &self.arena;
-        self.rows.chunk_by(|a, b| a.prefix == b.prefix && a.key(arena) == b.key(arena)).map(|rows| Group {
-            key: rows[0].key(arena),
-            shown: rows.iter().map(|row| row.shown(arena)).min().unwrap_or_default(),
-            modes: rows.iter().fold(0, |modes, row| modes | row.mode),
-            rows,
-        })
+        self.rows.chunk_by(|a, b| a.prefix == b.prefix && a.key(arena) == b.key(arena)).map(
+            |rows| Group {
+                key: rows[0].key(arena),
+                shown: rows.iter().map(|row| row.shown(arena)).min().unwrap_or_default(),
+                modes: rows.iter().fold(0, |modes, row| modes | row.mode),
+                rows,
+            },
+        )
     }
 
-    /// The sorted keys, with repeats.
+    /// The sorted keys, repeats included.
     pub(super) fn keys(&self) -> impl Iterator<Item = &[u8]> + Clone {
         self.rows.iter().map(|row| row.key(&self.arena))
     }

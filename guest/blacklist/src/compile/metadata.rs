@@ -1,4 +1,5 @@
-//! What is known of the indicators behind the entries: shared parts once, so that a line of a list costs eight bytes.
+//! Metadata of the indicators behind the entries. Shared parts are stored once, so that a line of a
+//! list costs eight bytes.
 
 use hashbrown::DefaultHashBuilder;
 use indexmap::IndexSet;
@@ -7,7 +8,7 @@ use super::texts::Texts;
 use super::{CompileError, number};
 use crate::indicator::{Indicator, IndicatorId};
 
-/// What many indicators share: all of them but their names.
+/// The properties that many indicators share: all except their ids.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 struct Profile {
     feed: u16,
@@ -15,7 +16,7 @@ struct Profile {
     tlp: u8,
     mode: u8,
     flags: u8,
-    /// [`NO_PORT`] where none is given.
+    /// [`NO_PORT`] if the indicator has no port.
     port: u16,
     name: u32,
     types: u32,
@@ -24,23 +25,24 @@ struct Profile {
     modified: i64,
 }
 
-/// Not said.
+/// Marks an unknown confidence or TLP level.
 pub(crate) const NO_BYTE: u8 = u8::MAX;
-/// Not said: no text.
+/// Marks a missing text.
 pub(crate) const NO_STRING: u32 = u32::MAX;
-/// Not said: earlier than any moment.
+/// Marks an unknown time.
 pub(crate) const NO_TIME: i64 = i64::MIN;
-/// Not said: no packet has it.
+/// Marks a missing port. No packet uses port 0.
 pub(crate) const NO_PORT: u16 = 0;
-/// A flag of a profile: its indicators are named by lines.
+/// Flag of a profile: its indicators are identified by line numbers.
 pub(crate) const BY_LINE: u8 = 1;
-/// A flag of a profile: an event's port has to be its port.
+/// Flag of a profile: only events with its port match.
 pub(crate) const MATCH_PORT: u8 = 2;
-/// Bytes of an encoded profile.
+/// Size of an encoded profile in bytes.
 pub(crate) const PROFILE_BYTES: usize = 40;
-/// Bytes of an encoded record: its profile, and its line or the string that names it.
+/// Size of an encoded record in bytes: the number of its profile (4), and its line or the number of
+/// its id's text (4).
 pub(crate) const RECORD_BYTES: usize = 8;
-/// Between the types of one profile.
+/// Separates the types of one profile.
 pub(crate) const TYPE_SEPARATOR: char = '\n';
 
 /// Interned feeds, texts, profiles and records.
@@ -49,7 +51,7 @@ pub(super) struct Metadata {
     feeds: Texts,
     strings: Texts,
     profiles: IndexSet<Profile, DefaultHashBuilder>,
-    /// Reused for each indicator's types.
+    /// A buffer that is used again for each indicator's types.
     types: String,
     records: Vec<Record>,
 }
@@ -69,8 +71,13 @@ impl Metadata {
         self.feeds.get(feed.into())
     }
 
-    /// A record of the indicator with a value of that mode; gives its number.
-    pub(super) fn record(&mut self, feed: u16, indicator: &Indicator, mode: u8) -> Result<u32, CompileError> {
+    /// Adds a record of an indicator for a value with this mode, and returns the record's number.
+    pub(super) fn record(
+        &mut self,
+        feed: u16,
+        indicator: &Indicator,
+        mode: u8,
+    ) -> Result<u32, CompileError> {
         let by_line = matches!(indicator.id, IndicatorId::Line(_));
         let is_matched = indicator.port.is_some_and(|port| port.is_matched);
         let profile = Profile {
@@ -80,7 +87,10 @@ impl Metadata {
             mode,
             flags: if by_line { BY_LINE } else { 0 } | if is_matched { MATCH_PORT } else { 0 },
             port: indicator.port.map_or(NO_PORT, |port| port.number),
-            name: indicator.name.as_deref().map_or(Ok(NO_STRING), |name| self.strings.share(name))?,
+            name: indicator
+                .name
+                .as_deref()
+                .map_or(Ok(NO_STRING), |name| self.strings.share(name))?,
             types: match indicator.types.as_slice() {
                 [] => NO_STRING,
                 types => {
@@ -108,7 +118,7 @@ impl Metadata {
     }
 
     fn profile(&mut self, profile: Profile) -> Result<u32, CompileError> {
-        // Neighbours in a list share theirs.
+        // Successive lines of a list share a profile.
         if self.profiles.last() == Some(&profile) {
             return number(self.profiles.len() - 1, "profiles");
         }
@@ -119,8 +129,14 @@ impl Metadata {
         self.records.len() as u64
     }
 
-    /// Writes the records of one entry and gives how many: one for each feed's saying the same, and in the order they came.
-    pub(super) fn write_records(&self, records: impl Iterator<Item = u32>, out: &mut Vec<u8>) -> u32 {
+    /// Writes the records of one entry in the order given, without repeats, and returns how many it
+    /// wrote. A record is a repeat if an earlier one has the same profile, and it is a line of a
+    /// list or has the same id.
+    pub(super) fn write_records(
+        &self,
+        records: impl Iterator<Item = u32>,
+        out: &mut Vec<u8>,
+    ) -> u32 {
         let start = out.len();
         for record in records {
             let record = self.records[record as usize];
@@ -168,5 +184,6 @@ impl Metadata {
     }
 }
 
-/// Records of one entry that a new one is compared with: beyond it a value is named so often that repeats may stay.
+/// A record is compared with at most this many earlier ones of its entry. Beyond that, repeats
+/// stay: comparing all pairs would cost too much.
 const MAX_COMPARED: usize = 64;

@@ -1,4 +1,4 @@
-//! Compiling: indicators in, a blacklist out. The same inputs in the same order give the same bytes.
+//! Compiles indicators to a blacklist. The same inputs in the same order give the same bytes.
 
 mod addresses;
 mod encode;
@@ -9,7 +9,7 @@ pub(crate) mod sign;
 mod texts;
 
 pub(crate) use addresses::networks;
-pub use policy::{Refusal, special_purpose};
+pub use policy::{RejectReason, special_purpose};
 pub use sign::{KeyError, SignKey, VerifyKey};
 
 use std::net::IpAddr;
@@ -23,16 +23,16 @@ use crate::indicator::{Indicator, IndicatorId};
 use crate::sets::{domain_mode_bit, reverse_labels, url_mode_bit};
 use crate::value::{DomainMode, FileHash, UrlMode, Value};
 
-/// Which blacklist is made, and what it takes.
+/// The blacklist's name and generation, and the values it accepts.
 #[derive(Debug, Clone)]
 pub struct CompileOptions {
-    /// Its name: 1 to 64 of `a-z`, `0-9`, `-`, `_`.
+    /// The name: 1 to 64 characters of `a-z`, `0-9`, `-` and `_`.
     pub name: String,
-    /// Its generation.
+    /// The generation.
     pub generation: u64,
-    /// Take addresses in special-purpose networks.
+    /// Accept addresses in special-purpose networks.
     pub accept_special: bool,
-    /// Take networks wider than the floor: /8 for IPv4, /19 for IPv6.
+    /// Accept networks wider than the floor: /8 for IPv4, /19 for IPv6.
     pub accept_broad: bool,
 }
 
@@ -47,67 +47,68 @@ impl Default for CompileOptions {
     }
 }
 
-/// Why no blacklist can be made.
+/// Reasons why no blacklist can be built.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum CompileError {
-    /// The name is not one.
+    /// The name is invalid.
     #[error("expected a name of 1 to {MAX_NAME_BYTES} of a-z, 0-9, - and _, got {0:?}")]
     Name(String),
-    /// More feeds than can be numbered.
+    /// There are more feeds than a `u16` can number.
     #[error("more than {} feeds", u16::MAX)]
     Feeds,
-    /// More than the format's numbers hold.
-    #[error("too much for one blacklist: more than {limit} {what}")]
+    /// There are more items than the format can number.
+    #[error("too large for one blacklist: more than {limit} {what}")]
     TooLarge {
-        /// What there is too much of.
+        /// The items that were counted.
         what: &'static str,
-        /// How much is taken.
+        /// The largest number of them that the format holds.
         limit: u64,
     },
 }
 
-/// A feed of this blacklist.
+/// The number of a feed in this blacklist.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct FeedId(pub(crate) u16);
 
-/// A value that is not taken, with the reason.
+/// A value that was rejected, with the reason.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Refused {
-    /// The feed that has it.
+pub struct RejectedValue {
+    /// The feed that names it.
     pub feed: String,
     /// The indicator that names it.
     pub id: IndicatorId,
-    /// The value as a list would have it.
+    /// The value as a list would write it.
     pub value: String,
-    /// Why not.
-    pub reason: Refusal,
+    /// The reason.
+    pub reason: RejectReason,
 }
 
-/// What a blacklist holds.
+/// Figures about a blacklist.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Summary {
-    /// Entries under each role, by type.
+    /// Number of entries, by role and type.
     pub entries: [[u32; EntryType::COUNT]; 2],
-    /// Values named by several indicators count once as an entry and each time here.
+    /// Number of statements. A value that several indicators name is one entry, and one statement
+    /// for each of them.
     pub statements: u64,
-    /// Public suffixes that were listed with what lies below them, and are matched exactly.
+    /// Public suffixes that were listed with everything below them, and now match exactly.
     pub suffixes_made_exact: Vec<String>,
-    /// Bytes that go into the component, header included.
+    /// Size of the image that the component reads, header included, in bytes.
     pub guest_bytes: u64,
-    /// Bytes of the whole file.
+    /// Size of the whole file in bytes.
     pub file_bytes: u64,
-    /// Bytes of each section of the guest's image that is not empty, by name.
+    /// Size in bytes of each non-empty match section, with its name.
     pub section_bytes: Vec<(String, u64)>,
 }
 
 impl Summary {
-    /// Blocked entries of all types.
+    /// The number of blocked entries of all types.
     pub fn blocked(&self) -> u64 {
         self.entries[Role::Block as usize].iter().map(|&count| u64::from(count)).sum()
     }
 }
 
-/// A blacklist just made.
+/// A blacklist that was just built.
 #[derive(Debug, Clone)]
 pub struct Compiled {
     pub(crate) bytes: Vec<u8>,
@@ -115,23 +116,23 @@ pub struct Compiled {
 }
 
 impl Compiled {
-    /// The file.
+    /// The bytes of the file.
     pub fn bytes(&self) -> &[u8] {
         &self.bytes
     }
 
-    /// The file, taken out.
+    /// Consumes the blacklist and returns the bytes of the file.
     pub fn into_bytes(self) -> Vec<u8> {
         self.bytes
     }
 
-    /// What it holds.
+    /// Its figures.
     pub fn summary(&self) -> &Summary {
         &self.summary
     }
 }
 
-/// One role's values on their way into a set.
+/// All values of one role, before they are encoded.
 #[derive(Default)]
 struct Listed {
     domains: KeyTable,
@@ -144,18 +145,18 @@ struct Listed {
     sha256: Vec<([u8; 32], u32)>,
 }
 
-/// Gathers indicators and makes the blacklist.
+/// Collects indicators and builds the blacklist.
 pub struct Compiler {
     options: CompileOptions,
     metadata: Metadata,
     listed: [Listed; 2],
     suffixes_made_exact: Vec<String>,
-    /// Reused for each name.
+    /// A buffer that is used again for each domain name.
     key: Vec<u8>,
 }
 
 impl Compiler {
-    /// Starts with nothing listed.
+    /// Creates a compiler without entries.
     pub fn new(options: CompileOptions) -> Result<Compiler, CompileError> {
         let fits = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || matches!(c, '-' | '_');
         if !(1..=MAX_NAME_BYTES).contains(&options.name.len()) || !options.name.chars().all(fits) {
@@ -170,29 +171,30 @@ impl Compiler {
         })
     }
 
-    /// Names a feed; the same name is the same feed.
+    /// Registers a feed. The same name always gives the same id.
     pub fn feed(&mut self, name: &str) -> Result<FeedId, CompileError> {
         self.metadata.feed(name).map(FeedId)
     }
 
-    /// Lists an indicator's values as bad. What is refused goes to `refused`, and nothing of it is kept.
+    /// Lists the values of an indicator as bad. Passes each rejected value to `rejected` and keeps
+    /// nothing of it.
     pub fn block(
         &mut self,
         feed: FeedId,
         indicator: Indicator,
-        refused: &mut dyn FnMut(Refused),
+        rejected: &mut dyn FnMut(RejectedValue),
     ) -> Result<(), CompileError> {
-        self.list(Role::Block, feed, indicator, refused)
+        self.list(Role::Block, feed, indicator, rejected)
     }
 
-    /// Lists an indicator's values as known to be good. Any network may be allowed.
+    /// Lists the values of an indicator as known to be good. Every network is accepted here.
     pub fn allow(
         &mut self,
         feed: FeedId,
         indicator: Indicator,
-        refused: &mut dyn FnMut(Refused),
+        rejected: &mut dyn FnMut(RejectedValue),
     ) -> Result<(), CompileError> {
-        self.list(Role::Allow, feed, indicator, refused)
+        self.list(Role::Allow, feed, indicator, rejected)
     }
 
     fn list(
@@ -200,7 +202,7 @@ impl Compiler {
         role: Role,
         feed: FeedId,
         mut indicator: Indicator,
-        refused: &mut dyn FnMut(Refused),
+        rejected: &mut dyn FnMut(RejectedValue),
     ) -> Result<(), CompileError> {
         for value in std::mem::take(&mut indicator.values) {
             match policy::admit(role, value, &self.options) {
@@ -212,7 +214,7 @@ impl Compiler {
                     let record = self.metadata.record(feed.0, &indicator, mode)?;
                     self.add(role, value, mode, record)?;
                 }
-                Err((value, reason)) => refused(Refused {
+                Err((value, reason)) => rejected(RejectedValue {
                     feed: self.metadata.feed_name(feed.0).to_owned(),
                     id: indicator.id.clone(),
                     value: value.to_string(),
@@ -231,7 +233,9 @@ impl Compiler {
                 reverse_labels(name.as_bytes(), &mut self.key);
                 listed.domains.add(&self.key, "", mode, record)?;
             }
-            Value::Url { key, shown, .. } => listed.urls.add(key.as_bytes(), &shown, mode, record)?,
+            Value::Url { key, shown, .. } => {
+                listed.urls.add(key.as_bytes(), &shown, mode, record)?
+            }
             Value::Email(email) => listed.emails.add(email.as_bytes(), "", mode, record)?,
             Value::Address(range) => match (range.first(), range.last()) {
                 (IpAddr::V4(first), IpAddr::V4(last)) => {
@@ -249,7 +253,7 @@ impl Compiler {
         Ok(())
     }
 
-    /// Makes the blacklist.
+    /// Builds the blacklist.
     pub fn finish(mut self) -> Result<Compiled, CompileError> {
         self.suffixes_made_exact.sort_unstable();
         self.suffixes_made_exact.dedup();
@@ -257,7 +261,8 @@ impl Compiler {
     }
 }
 
-/// A place as one of the format's numbers, of which the highest says that there is none.
+/// Converts an index to a number of the format. The highest number is reserved: it marks a missing
+/// item.
 fn number(place: usize, what: &'static str) -> Result<u32, CompileError> {
     match u32::try_from(place) {
         Ok(number) if number != u32::MAX => Ok(number),
@@ -265,15 +270,16 @@ fn number(place: usize, what: &'static str) -> Result<u32, CompileError> {
     }
 }
 
-/// A value as it would be listed as bad, or why it would not be. A public suffix is made exact.
-pub fn admitted(value: Value, options: &CompileOptions) -> Result<Value, Refusal> {
+/// Returns the value as it would be blocked, or the reason for rejecting it. A public suffix
+/// becomes an exact entry.
+pub fn admitted(value: Value, options: &CompileOptions) -> Result<Value, RejectReason> {
     match policy::admit(Role::Block, value, options) {
         Ok((value, _)) => Ok(value),
         Err((_, reason)) => Err(reason),
     }
 }
 
-/// The bit of a value's mode in its entry.
+/// The bit of the value's mode in its entry.
 fn mode_bit(value: &Value) -> u8 {
     match value {
         Value::Domain(_, mode) => domain_mode_bit(*mode),
@@ -282,7 +288,7 @@ fn mode_bit(value: &Value) -> u8 {
     }
 }
 
-/// The domain mode that a bit of a profile stands for.
+/// The domain mode of a mode bit in a profile.
 pub(crate) fn domain_mode(bit: u8) -> DomainMode {
     match bit {
         2 => DomainMode::Exact,
@@ -291,7 +297,7 @@ pub(crate) fn domain_mode(bit: u8) -> DomainMode {
     }
 }
 
-/// The URL mode that a bit of a profile stands for.
+/// The URL mode of a mode bit in a profile.
 pub(crate) fn url_mode(bit: u8) -> UrlMode {
     if bit == url_mode_bit(UrlMode::Prefix) { UrlMode::Prefix } else { UrlMode::Exact }
 }

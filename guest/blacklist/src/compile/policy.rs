@@ -1,4 +1,5 @@
-//! What is not listed, or not as broadly as it was written: public suffixes, special-purpose networks, networks wider than a floor.
+//! Decides which values are rejected or narrowed: public suffixes, special-purpose networks and
+//! networks wider than a floor.
 
 use std::net::IpAddr;
 use std::sync::LazyLock;
@@ -7,46 +8,48 @@ use super::CompileOptions;
 use crate::image::Role;
 use crate::value::{AddressRange, DomainMode, Value};
 
-/// Why a value is not listed.
+/// Reasons for rejecting a value.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, thiserror::Error)]
-pub enum Refusal {
-    /// Only what lies below a public suffix: everybody's names.
+pub enum RejectReason {
+    /// It covers only the names below a public suffix, which belong to everybody.
     #[error("all names below the public suffix {0}")]
     PublicSuffix(String),
-    /// More addresses than the floor's network.
+    /// It covers more addresses than the floor's network.
     #[error("wider than /{floor}, and broad networks are not accepted")]
     TooBroad {
-        /// Bits of the widest network that is taken.
+        /// The shortest accepted prefix, in bits.
         floor: u32,
     },
-    /// It touches a network whose addresses mean something else in every log, or nothing.
-    #[error("touches the special-purpose network {network} ({purpose}), and those are not accepted")]
+    /// It overlaps a network whose addresses mean something else in every log, or nothing at all.
+    #[error(
+        "touches the special-purpose network {network} ({purpose}), and those are not accepted"
+    )]
     SpecialPurpose {
         /// The network.
         network: String,
-        /// What it is for.
+        /// Its purpose.
         purpose: &'static str,
     },
 }
 
-impl Refusal {
-    /// A short name to count by.
+impl RejectReason {
+    /// A short name for counting rejections.
     pub fn kind(&self) -> &'static str {
         match self {
-            Refusal::PublicSuffix(_) => "below a public suffix",
-            Refusal::TooBroad { .. } => "network too broad",
-            Refusal::SpecialPurpose { .. } => "special-purpose network",
+            RejectReason::PublicSuffix(_) => "below a public suffix",
+            RejectReason::TooBroad { .. } => "network too broad",
+            RejectReason::SpecialPurpose { .. } => "special-purpose network",
         }
     }
 }
 
-/// A value as it is listed and whether that is more narrowly than it was written, or why it is not
-/// listed. Any network may be allowed.
+/// Returns the value as it is listed, and whether that is narrower than written, or the value with
+/// the reason for rejecting it. An allow-list may contain any network.
 pub(super) fn admit(
     role: Role,
     value: Value,
     options: &CompileOptions,
-) -> Result<(Value, bool), (Value, Refusal)> {
+) -> Result<(Value, bool), (Value, RejectReason)> {
     match value {
         Value::Domain(name, mode) => match domain_mode(&name, mode) {
             Ok((mode, narrowed)) => Ok((Value::Domain(name, mode), narrowed)),
@@ -60,23 +63,24 @@ pub(super) fn admit(
     }
 }
 
-/// How a domain is listed, and whether that is more narrowly than it was written.
+/// Returns the mode in which a domain is listed, and whether that is narrower than written.
 ///
-/// By the Public Suffix List: ICANN's suffixes are matched exactly, private ones too unless what lies below them was asked for outright. Names
-/// under a wildcard rule are ordinary domains. A name of one label is a suffix by the list's prevailing rule.
-fn domain_mode(name: &str, mode: DomainMode) -> Result<(DomainMode, bool), Refusal> {
+/// The Public Suffix List decides. ICANN suffixes match exactly. Private suffixes do too, unless
+/// the names below them were asked for explicitly (`.x`, `*.x`). Names under a wildcard rule are
+/// ordinary domains. A name of one label is a suffix by the list's default rule.
+fn domain_mode(name: &str, mode: DomainMode) -> Result<(DomainMode, bool), RejectReason> {
     match (suffix_kind(name), mode) {
         (_, DomainMode::Exact) => Ok((DomainMode::Exact, false)),
         (Suffix::None, DomainMode::Tree) | (Suffix::Private, DomainMode::Tree) => {
             Ok((DomainMode::AtAndBelow, false))
         }
         (Suffix::None, mode) | (Suffix::Private, mode @ DomainMode::Below) => Ok((mode, false)),
-        (Suffix::Icann, DomainMode::Below) => Err(Refusal::PublicSuffix(name.to_owned())),
+        (Suffix::Icann, DomainMode::Below) => Err(RejectReason::PublicSuffix(name.to_owned())),
         (Suffix::Icann | Suffix::Private, _) => Ok((DomainMode::Exact, true)),
     }
 }
 
-/// The name as a suffix, if the list has it as one.
+/// Returns the name as a suffix, if the list has it as one.
 fn is_suffix(name: &str) -> Option<psl::Suffix<'_>> {
     psl::suffix(name.as_bytes()).filter(|suffix| suffix.as_bytes() == name.as_bytes())
 }
@@ -93,7 +97,7 @@ fn suffix_kind(name: &str) -> Suffix {
         return Suffix::Icann;
     }
     let Some(suffix) = is_suffix(name) else { return Suffix::None };
-    // A sibling that no rule can name is a suffix only by a wildcard rule.
+    // Only a wildcard rule makes a sibling with an invented name a suffix.
     let parent = name.split_once('.').map_or("", |(_, parent)| parent);
     if is_suffix(&format!("no-rule-names-this.{parent}")).is_some() {
         return Suffix::None;
@@ -104,12 +108,13 @@ fn suffix_kind(name: &str) -> Suffix {
     }
 }
 
-/// Addresses of IPv4's widest network that is taken: /8.
+/// Prefix length of the widest IPv4 network that is accepted.
 const FLOOR_V4: u32 = 8;
-/// The same of IPv6: /19, the largest allocation to one registry's member.
+/// The same for IPv6: /19 is the largest allocation to a member of a registry.
 const FLOOR_V6: u32 = 19;
 
-/// Networks of the IANA IPv4 and IPv6 Special-Purpose Address Registries (RFC 6890) that are not globally reachable, and multicast.
+/// Multicast, and the networks of the IANA IPv4 and IPv6 Special-Purpose Address Registries (RFC
+/// 6890) that are not globally reachable.
 const SPECIAL: [(&str, &str); 27] = [
     ("0.0.0.0/8", "this network"),
     ("10.0.0.0/8", "private use"),
@@ -141,13 +146,14 @@ const SPECIAL: [(&str, &str); 27] = [
 ];
 
 static NETWORKS: LazyLock<Vec<(AddressRange, &'static str, &'static str)>> = LazyLock::new(|| {
-    let parse =
-        |(text, purpose): &(&'static str, &'static str)| Some((AddressRange::parse(text)?, *text, *purpose));
+    let parse = |(text, purpose): &(&'static str, &'static str)| {
+        Some((AddressRange::parse(text)?, *text, *purpose))
+    };
     SPECIAL.iter().filter_map(parse).collect()
 });
 
-/// The special-purpose network that an address is in, and what that is for; `None` for an address
-/// that is globally reachable. An IPv4-mapped IPv6 address is the IPv4 address.
+/// Returns the special-purpose network that contains an address, and its purpose, or `None` for a
+/// globally reachable address. An IPv4-mapped IPv6 address counts as IPv4.
 pub fn special_purpose(address: IpAddr) -> Option<(&'static str, &'static str)> {
     let address = address.to_canonical();
     let holds = |range: &AddressRange| range.first() <= address && address <= range.last();
@@ -155,22 +161,25 @@ pub fn special_purpose(address: IpAddr) -> Option<(&'static str, &'static str)> 
     found.map(|(_, network, purpose)| (*network, *purpose))
 }
 
-/// Whether addresses may be listed.
-fn address(range: &AddressRange, options: &CompileOptions) -> Result<(), Refusal> {
+/// Checks whether a range may be blocked.
+fn address(range: &AddressRange, options: &CompileOptions) -> Result<(), RejectReason> {
     let (span, floor, width) = match (range.first(), range.last()) {
         (IpAddr::V4(first), IpAddr::V4(last)) => {
             (u128::from(u32::from(last) - u32::from(first)), FLOOR_V4, 32)
         }
-        (IpAddr::V6(first), IpAddr::V6(last)) => (u128::from(last) - u128::from(first), FLOOR_V6, 128),
+        (IpAddr::V6(first), IpAddr::V6(last)) => {
+            (u128::from(last) - u128::from(first), FLOOR_V6, 128)
+        }
         _ => return Ok(()),
     };
     if !options.accept_broad && span >> (width - floor) != 0 {
-        return Err(Refusal::TooBroad { floor });
+        return Err(RejectReason::TooBroad { floor });
     }
-    let touches = |network: &AddressRange| range.first() <= network.last() && network.first() <= range.last();
+    let touches =
+        |network: &AddressRange| range.first() <= network.last() && network.first() <= range.last();
     match NETWORKS.iter().find(|(network, ..)| touches(network)) {
         Some((_, network, purpose)) if !options.accept_special => {
-            Err(Refusal::SpecialPurpose { network: (*network).to_owned(), purpose })
+            Err(RejectReason::SpecialPurpose { network: (*network).to_owned(), purpose })
         }
         _ => Ok(()),
     }
@@ -197,16 +206,17 @@ mod tests {
         assert_eq!(mode("github.io", AtAndBelow), Some((Exact, true)));
         assert_eq!(mode("github.io", Tree), Some((AtAndBelow, false)));
         assert_eq!(mode("github.io", Below), Some((Below, false)));
-        // Under the rule `*.ck`, with the exception `!www.ck`.
+        // The rule is `*.ck`, with the exception `!www.ck`.
         assert_eq!(mode("evil.ck", AtAndBelow), Some((AtAndBelow, false)));
         assert_eq!(mode("www.ck", AtAndBelow), Some((AtAndBelow, false)));
         assert_eq!(mode("evil.nosuchtld", AtAndBelow), Some((AtAndBelow, false)));
     }
 
     #[test]
-    fn special_and_broad_networks_are_refused() {
-        let refused = |text: &str| {
-            AddressRange::parse(text).map(|range| address(&range, &CompileOptions::default()).is_err())
+    fn special_and_broad_networks_are_rejected() {
+        let rejected = |text: &str| {
+            AddressRange::parse(text)
+                .map(|range| address(&range, &CompileOptions::default()).is_err())
         };
         for text in [
             "10.1.2.3",
@@ -225,7 +235,7 @@ mod tests {
             "::/0",
             "2000::/18",
         ] {
-            assert_eq!(refused(text), Some(true), "{text}");
+            assert_eq!(rejected(text), Some(true), "{text}");
         }
         for text in [
             "1.2.3.4",
@@ -236,14 +246,15 @@ mod tests {
             "2a00::/19",
             "2606:4700::1111",
         ] {
-            assert_eq!(refused(text), Some(false), "{text}");
+            assert_eq!(rejected(text), Some(false), "{text}");
         }
         assert_eq!(NETWORKS.len(), SPECIAL.len());
     }
 
     #[test]
     fn special_purpose_addresses_are_named() {
-        let purpose = |text: &str| special_purpose(text.parse().unwrap()).map(|(_, purpose)| purpose);
+        let purpose =
+            |text: &str| special_purpose(text.parse().unwrap()).map(|(_, purpose)| purpose);
         for (text, want) in [
             ("127.0.0.1", Some("loopback")),
             ("0.0.0.0", Some("this network")),

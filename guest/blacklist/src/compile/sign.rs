@@ -1,4 +1,5 @@
-//! Signatures: Ed25519 (RFC 8032) over the header's digest, and so over name, generation and every section.
+//! Ed25519 signatures (RFC 8032) over the header's digest, which covers name, generation and all
+//! sections.
 
 use ed25519_dalek::pkcs8::{DecodePrivateKey, DecodePublicKey};
 use ed25519_dalek::{Signer, SigningKey, VerifyingKey};
@@ -6,7 +7,7 @@ use ed25519_dalek::{Signer, SigningKey, VerifyingKey};
 use super::Compiled;
 use crate::image::{DIGEST_BYTES, Image, SEAL_BYTES, SIGNATURE_BYTES};
 
-/// A text is no key.
+/// A text is not a key.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum KeyError {
     /// Not a private key.
@@ -19,17 +20,19 @@ pub enum KeyError {
     Public(String),
 }
 
-/// A key that blacklists are signed with.
+/// A private key that signs blacklists.
 pub struct SignKey(SigningKey);
 
 impl SignKey {
     /// Reads a private key in PKCS#8 PEM (RFC 8410).
     pub fn from_pem(pem: &str) -> Result<SignKey, KeyError> {
-        SigningKey::from_pkcs8_pem(pem).map(SignKey).map_err(|error| KeyError::Private(error.to_string()))
+        SigningKey::from_pkcs8_pem(pem)
+            .map(SignKey)
+            .map_err(|error| KeyError::Private(error.to_string()))
     }
 }
 
-/// A key that signatures are verified with.
+/// A public key that verifies signatures.
 #[derive(Debug, Clone)]
 pub struct VerifyKey(pub(crate) VerifyingKey);
 
@@ -43,7 +46,7 @@ impl VerifyKey {
 }
 
 impl Compiled {
-    /// Signs the blacklist; the bytes it had before stay as they are but for the signature.
+    /// Signs the blacklist. All bytes except the signature stay as they are.
     pub fn sign(&mut self, key: &SignKey) {
         let Ok(image) = Image::new(&self.bytes) else { return };
         let end = image.header_bytes;
@@ -55,7 +58,8 @@ impl Compiled {
     }
 }
 
-/// Where the header's digest stands in a header of so many bytes: it, the signature, and the signature's digest come last.
+/// Offset of the header's digest in a header of `header_bytes` bytes. The digest, the signature and
+/// the signature's digest are the last parts of the header.
 pub(crate) fn digest_at(header_bytes: usize) -> usize {
     header_bytes - SEAL_BYTES
 }

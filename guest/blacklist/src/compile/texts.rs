@@ -1,4 +1,4 @@
-//! Texts in one arena, named by numbers: a million identifiers cost their bytes, and no allocation each.
+//! Numbered texts in one arena. A million ids cost their bytes, and no allocation each.
 
 use std::hash::BuildHasher;
 
@@ -10,21 +10,21 @@ use super::{CompileError, number};
 #[derive(Default)]
 pub(super) struct Texts {
     arena: String,
-    /// Where each text ends in the arena.
+    /// The offset in the arena at which each text ends.
     ends: Vec<u32>,
-    /// Those that are looked for.
+    /// Texts that [`Texts::share`] can find again.
     shared: HashTable<Shared>,
     hasher: DefaultHashBuilder,
 }
 
 struct Shared {
-    /// Kept, so that a table that grows need not read the texts again.
+    /// Stored so that a growing table need not read the texts again.
     hash: u64,
     number: u32,
 }
 
 impl Texts {
-    /// The number of a text that many may share: it is kept once.
+    /// Returns the number of a text that is stored once, however often it is asked for.
     pub(super) fn share(&mut self, text: &str) -> Result<u32, CompileError> {
         let hash = self.hasher.hash_one(text);
         let is_known = |known: &Shared| known.hash == hash && self.get(known.number) == text;
@@ -36,7 +36,8 @@ impl Texts {
         Ok(new)
     }
 
-    /// The number of a text of its own, which only what comes right after it shares.
+    /// Returns the number of a text that is stored for this caller. Only an equal text right after
+    /// it gets the same number.
     pub(super) fn append(&mut self, text: &str) -> Result<u32, CompileError> {
         if let Some(last) = self.ends.len().checked_sub(1).and_then(|last| u32::try_from(last).ok())
             && self.get(last) == text
@@ -50,14 +51,15 @@ impl Texts {
         Ok(new)
     }
 
-    /// The text of a number.
+    /// The text with this number.
     pub(super) fn get(&self, number: u32) -> &str {
         let number = number as usize;
         let start = number.checked_sub(1).map_or(0, |before| self.ends[before]);
         &self.arena[start as usize..self.ends[number] as usize]
     }
 
-    /// Number of texts (4), where each ends (4 each), the texts.
+    /// Encodes the number of texts (4 bytes), the offset at which each ends (4 bytes each), and the
+    /// texts.
     pub(super) fn encode(&self) -> Vec<u8> {
         let mut out = Vec::with_capacity(4 + 4 * self.ends.len() + self.arena.len());
         out.extend_from_slice(&(self.ends.len() as u32).to_le_bytes());

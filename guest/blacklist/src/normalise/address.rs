@@ -1,14 +1,16 @@
-//! Addresses: the strict textual forms, and the loose ones that hide in URL hosts.
+//! IP addresses: their strict textual forms, and the loose forms of URL hosts.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use wide::u8x16;
 
-/// The longest text that can be an address: 45 bytes of IPv6 (RFC 4291 section 2.2), brackets, and a zone identifier of some length.
+/// The longest text that is tried as an address: IPv6 has up to 45 bytes (RFC 4291, section 2.2),
+/// and there may be brackets and a zone identifier.
 const MAX_ADDRESS_BYTES: usize = 128;
 
-/// Reads an address in its strict form: dotted decimal without leading zeros, or IPv6, perhaps in brackets and with a zone identifier
-/// (RFC 4007 section 11), which is dropped. An IPv4-mapped address is the IPv4 address.
+/// Reads an address in strict form: dotted decimal without leading zeros, or IPv6. An IPv6 address
+/// may have brackets and a zone identifier (RFC 4007, section 11), which is dropped. An IPv4-mapped
+/// address becomes the IPv4 address.
 pub(crate) fn parse_strict(text: &[u8]) -> Option<IpAddr> {
     if text.is_empty() || text.len() > MAX_ADDRESS_BYTES {
         return None;
@@ -28,7 +30,8 @@ pub(crate) fn parse_strict(text: &[u8]) -> Option<IpAddr> {
     Some(unmap(IpAddr::V6(v6)))
 }
 
-/// The IPv4 address that an IPv4-mapped IPv6 address (`::ffff:0:0/96`, RFC 4291 section 2.5.5.2) stands for; any other as it is.
+/// Converts an IPv4-mapped IPv6 address (`::ffff:0:0/96`, RFC 4291, section 2.5.5.2) to IPv4. Any
+/// other address stays the same.
 pub(crate) fn unmap(address: IpAddr) -> IpAddr {
     match address {
         IpAddr::V6(v6) => v6.to_ipv4_mapped().map_or(address, IpAddr::V4),
@@ -36,14 +39,15 @@ pub(crate) fn unmap(address: IpAddr) -> IpAddr {
     }
 }
 
-/// Dotted decimal, four parts without leading zeros.
+/// Reads dotted decimal: four parts without leading zeros.
 #[inline]
 pub(crate) fn parse_v4(text: &[u8]) -> Option<Ipv4Addr> {
     parse_v4_in(text, 0, text.len())
 }
 
-/// The same of `bytes[start..end]`. All digits are read at once and no branch depends on where the dots are: addresses are a third of
-/// what is looked up, and the lengths of their parts cannot be guessed.
+/// Reads `bytes[start..end]` as [`parse_v4`] does. All digits are read at once, and no branch
+/// depends on the positions of the dots. A third of all observables are addresses, and a processor
+/// cannot predict the lengths of their parts.
 #[inline(always)]
 pub(crate) fn parse_v4_in(bytes: &[u8], start: usize, end: usize) -> Option<Ipv4Addr> {
     let length = end.wrapping_sub(start);
@@ -65,7 +69,8 @@ pub(crate) fn parse_v4_in(bytes: &[u8], start: usize, end: usize) -> Option<Ipv4
     if is_digit | dots != inside || dots.count_ones() != 3 {
         return None;
     }
-    // Three bytes before the first digit, so that every part has two digits more in front of it.
+    // Three bytes before the first digit, so that every part can read two more digits in front of
+    // it.
     let mut padded = [0; 32];
     padded[3..19].copy_from_slice(&digits.to_array());
     let (mut ends, mut from, mut address, mut is_sound) = (dots | 1 << length, 0, 0, true);
@@ -73,7 +78,8 @@ pub(crate) fn parse_v4_in(bytes: &[u8], start: usize, end: usize) -> Option<Ipv4
         let to = ends.trailing_zeros();
         ends &= ends - 1;
         let (count, at) = (to.wrapping_sub(from), to as usize & 15);
-        let digit = |place: usize, is_there: bool| u32::from(padded[at + place]) * u32::from(is_there);
+        let digit =
+            |place: usize, is_there: bool| u32::from(padded[at + place]) * u32::from(is_there);
         let (hundreds, tens, ones) = (digit(0, count == 3), digit(1, count >= 2), digit(2, true));
         let part = hundreds * 100 + tens * 10 + ones;
         let least = [1, 0, 10, 100][count.min(3) as usize];
@@ -84,15 +90,17 @@ pub(crate) fn parse_v4_in(bytes: &[u8], start: usize, end: usize) -> Option<Ipv4
     is_sound.then(|| Ipv4Addr::from(address))
 }
 
-/// Whether a host's last label makes it an IPv4 address by the WHATWG URL standard ("ends in a number").
+/// Returns whether a host's last label makes it an IPv4 address by the WHATWG URL standard ("ends
+/// in a number").
 pub(crate) fn ends_in_a_number(host: &[u8]) -> bool {
     let host = host.strip_suffix(b".").unwrap_or(host);
     let last = host.rsplit(|&b| b == b'.').next().unwrap_or(host);
     !last.is_empty() && (last.iter().all(u8::is_ascii_digit) || loose_part(last).is_some())
 }
 
-/// Reads a URL host as the WHATWG URL standard's IPv4 parser does: one to four parts, each decimal, octal (`0177`) or hexadecimal
-/// (`0x7f`), the last filling what is left (`2130706433`, `127.1`).
+/// Reads a URL host as the WHATWG URL standard's IPv4 parser does. There are one to four parts,
+/// each decimal, octal (`0177`) or hexadecimal (`0x7f`). The last part fills the remaining bytes
+/// (`2130706433`, `127.1`).
 pub(crate) fn parse_loose_v4(host: &[u8]) -> Option<Ipv4Addr> {
     let host = host.strip_suffix(b".").unwrap_or(host);
     let mut parts = [0u64; 4];
@@ -105,12 +113,15 @@ pub(crate) fn parse_loose_v4(host: &[u8]) -> Option<Ipv4Addr> {
     if first.iter().any(|&part| part > 255) || *last >= 256u64.pow(5 - count as u32) {
         return None;
     }
-    let address =
-        first.iter().enumerate().fold(*last, |sum, (i, part)| sum + part * 256u64.pow(3 - i as u32));
+    let address = first
+        .iter()
+        .enumerate()
+        .fold(*last, |sum, (i, part)| sum + part * 256u64.pow(3 - i as u32));
     u32::try_from(address).ok().map(Ipv4Addr::from)
 }
 
-/// One part: `0x` alone is zero, as the standard has it. Values of more than 32 bits are refused by the caller's range checks.
+/// Reads one part. `0x` alone is zero, as in the standard. The caller's range checks reject values
+/// of more than 32 bits.
 fn loose_part(part: &[u8]) -> Option<u64> {
     let (digits, radix) = match part {
         [] => return None,
@@ -151,7 +162,11 @@ mod tests {
             sound += usize::from(want.is_some());
             assert_eq!(parse_v4(text.as_bytes()), want, "{text}");
             let within = format!("7{text}.1");
-            assert_eq!(parse_v4_in(within.as_bytes(), 1, 1 + text.len()), want, "{text} within {within}");
+            assert_eq!(
+                parse_v4_in(within.as_bytes(), 1, 1 + text.len()),
+                want,
+                "{text} within {within}"
+            );
         }
         assert!(sound > 10_000, "{sound}");
     }
@@ -190,7 +205,7 @@ mod tests {
     }
 
     #[test]
-    fn loose_addresses_are_whatwg_s() {
+    fn loose_addresses_are_read_as_whatwg_does() {
         let good = |text: &str, is: &str| {
             assert_eq!(parse_loose_v4(text.as_bytes()), Some(is.parse().unwrap()), "{text}")
         };
@@ -213,7 +228,11 @@ mod tests {
         ] {
             assert_eq!(parse_loose_v4(bad.as_bytes()), None, "{bad}");
         }
-        assert!(ends_in_a_number(b"1.2.3.4") && ends_in_a_number(b"foo.0x1f") && ends_in_a_number(b"09"));
+        assert!(
+            ends_in_a_number(b"1.2.3.4")
+                && ends_in_a_number(b"foo.0x1f")
+                && ends_in_a_number(b"09")
+        );
         assert!(!ends_in_a_number(b"foo.7z") && !ends_in_a_number(b"a.b."));
     }
 }

@@ -1,4 +1,4 @@
-//! Authorities: `[userinfo@]host[:port]` (RFC 3986 section 3.2), as logs hold them.
+//! Authorities, `[userinfo@]host[:port]` (RFC 3986, section 3.2), as logs contain them.
 
 use std::borrow::Cow;
 
@@ -6,15 +6,16 @@ use super::host::write_name;
 use super::refang::refang_host;
 use super::{Target, address};
 
-/// An authority's parts, still as logged.
+/// The parts of an authority, as logged.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Authority<'a> {
     pub(super) host: &'a [u8],
-    /// `None` when there is none; `Some(None)` when what stands there is no port.
+    /// `None` without a port; `Some(None)` if the text after the colon is not a port.
     pub(super) port: Option<Option<u16>>,
 }
 
-/// Cuts an authority into host and port; userinfo is dropped. The last `@` ends the userinfo, as the WHATWG URL standard has it.
+/// Splits an authority into host and port and drops the userinfo. The last `@` ends the userinfo,
+/// as in the WHATWG URL standard.
 pub(super) fn split(authority: &[u8]) -> Authority<'_> {
     let host_port = match authority.iter().rposition(|&b| b == b'@') {
         Some(at) => &authority[at + 1..],
@@ -32,25 +33,26 @@ pub(super) fn split(authority: &[u8]) -> Authority<'_> {
         (Some((colon, _)), None) => {
             Authority { host: &host_port[..colon], port: port(&host_port[colon + 1..]) }
         }
-        // None, or several: a bare IPv6 address.
+        // No colon, or several: a bare IPv6 address.
         _ => Authority { host: host_port, port: None },
     }
 }
 
-/// An authority with its host in lower case and A-labels, and the rest as given.
+/// Returns an authority with its host in lower case and A-labels, and the rest as given.
 #[cfg(feature = "host")]
 pub(crate) fn normal_authority(authority: &str) -> String {
     let host = split(authority.as_bytes()).host;
-    let (before, after) = match authority.as_bytes().windows(host.len().max(1)).rposition(|w| w == host) {
-        Some(at) => (&authority[..at], &authority[at + host.len()..]),
-        None => return authority.to_ascii_lowercase(),
-    };
+    let (before, after) =
+        match authority.as_bytes().windows(host.len().max(1)).rposition(|w| w == host) {
+            Some(at) => (&authority[..at], &authority[at + host.len()..]),
+            None => return authority.to_ascii_lowercase(),
+        };
     let mut name = Vec::new();
     write_name(host, &mut name);
     format!("{before}{}{after}", String::from_utf8_lossy(&name))
 }
 
-/// The port that an observable names itself: `host:port`, or that of its URL's scheme.
+/// Returns the port that an observable itself names: in `host:port`, or by the scheme of a URL.
 #[cfg(feature = "host")]
 pub(crate) fn observed_port(value: &[u8]) -> Option<u16> {
     let value = value.trim_ascii();
@@ -68,7 +70,7 @@ pub(crate) fn observed_port(value: &[u8]) -> Option<u16> {
     }
 }
 
-/// An empty port is none (RFC 3986 section 6.2.3).
+/// Reads a port. An empty port counts as no port (RFC 3986, section 6.2.3).
 fn port(digits: &[u8]) -> Option<Option<u16>> {
     if digits.is_empty() {
         return None;
@@ -77,13 +79,15 @@ fn port(digits: &[u8]) -> Option<Option<u16>> {
     Some(short.and_then(|digits| std::str::from_utf8(digits).ok()?.parse().ok()))
 }
 
-/// Reads a host field: a name or an address, perhaps with a port. Addresses are strict here.
+/// Reads a host field: a name or an address, with or without a port. Addresses must be in strict
+/// form.
 pub(super) fn read_host(target: &mut Target, value: &[u8]) {
     target.address = address::parse_strict(value);
     if target.address.is_none() {
         let defanged = defanged(value);
         let parts = split(&defanged);
-        // A name's trailing dot may stand behind an address too; a field that is said to hold one is stricter.
+        // A trailing dot is accepted after an address too. Fields that must hold an address do not
+        // accept it.
         target.address = address::parse_strict(parts.host.strip_suffix(b".").unwrap_or(parts.host));
         if target.address.is_none() {
             target.host_cut = write_name(parts.host, &mut target.host);
@@ -91,7 +95,8 @@ pub(super) fn read_host(target: &mut Target, value: &[u8]) {
     }
 }
 
-/// Reads the host of a URL: percent-decoded, and an address also in the forms that the WHATWG URL standard's IPv4 parser takes.
+/// Reads the host of a URL. It is percent-decoded, and addresses may have any form that the WHATWG
+/// URL standard's IPv4 parser accepts.
 pub(super) fn read_url_host(target: &mut Target, host: &[u8]) {
     let decoded = percent_decoded(host);
     let host = decoded.as_ref();
@@ -108,7 +113,8 @@ pub(super) fn read_url_host(target: &mut Target, host: &[u8]) {
     }
 }
 
-/// The authority with its dots refanged, if any were defanged; an IPv6 address in brackets holds none.
+/// Returns the authority with its dots refanged, if they were defanged. An IPv6 address in brackets
+/// has no dots to refang.
 pub(super) fn defanged(authority: &[u8]) -> Cow<'_, [u8]> {
     if !authority.iter().any(|b| matches!(b, b'[' | b'(' | b'{')) {
         return Cow::Borrowed(authority);
@@ -123,7 +129,8 @@ pub(super) fn defanged(authority: &[u8]) -> Cow<'_, [u8]> {
 }
 
 fn percent_decoded(host: &[u8]) -> Cow<'_, [u8]> {
-    // An address in brackets keeps its zone identifier's `%25` (RFC 6874), which the address parser drops.
+    // An address in brackets keeps the `%25` of its zone identifier (RFC 6874). The address parser
+    // drops the zone.
     if !host.contains(&b'%') || host.first() == Some(&b'[') {
         return Cow::Borrowed(host);
     }
@@ -144,7 +151,8 @@ fn percent_decoded(host: &[u8]) -> Cow<'_, [u8]> {
     Cow::Owned(out)
 }
 
-/// The byte that a percent-encoded triplet at the start of `text` stands for (RFC 3986 section 2.1).
+/// Returns the byte that a percent-encoded triplet at the start of `text` encodes (RFC 3986,
+/// section 2.1).
 pub(super) fn triplet(text: &[u8]) -> Option<u8> {
     let [b'%', high, low, ..] = text else { return None };
     let digit = |byte: &u8| char::from(*byte).to_digit(16);

@@ -1,44 +1,50 @@
-//! Host names: lower case, label by label, and the walk over a name's suffixes that look-ups start with.
+//! Host names: lower case, label by label, and the visit of a name's suffixes that look-ups start
+//! with.
 
 use super::block::{BLOCK, Block};
 use idna::uts46::{AsciiDenyList, DnsLength, Hyphens, Uts46};
 
-/// No listed name is longer (RFC 1035 section 2.3.4, less the root's dot), so no more of an observable's end is ever compared.
+/// The longest name that can be listed (RFC 1035, section 2.3.4, without the trailing dot).
+/// Look-ups compare no more than this many bytes, counted from the observable's end.
 pub(crate) const MAX_NAME_BYTES: usize = 253;
-/// A label of more bytes than this cannot become a valid A-label: 63 code points of 4 bytes. It stays as it is.
+/// The longest label, in bytes, that can become a valid A-label: 63 code points of 4 bytes. Longer
+/// labels stay as they are.
 const MAX_IDNA_LABEL_BYTES: usize = 63 * 4;
 
-/// A byte was met that a plain host name does not hold (RFC 1123 section 2.1, and `_`): the name needs normalising first.
+/// The name has a byte that a plain host name does not contain (RFC 1123, section 2.1, and `_`), so
+/// it must be normalised first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Unusual;
 
-/// A name's suffix that starts at one of its labels.
+/// A suffix of a name that starts at a label.
 pub(crate) struct Suffix<'b> {
-    /// Its labels.
+    /// The number of labels.
     pub(crate) labels: usize,
-    /// Where it starts in the buffer.
+    /// Its offset in the buffer.
     pub(crate) from: usize,
-    /// Whether it starts with a digit, as the last label of an address does.
+    /// True if it starts with a digit, as the last label of an address does.
     pub(crate) starts_with_digit: bool,
     block: &'b Block,
-    /// Bytes of it that stand in the block.
+    /// The number of its bytes in the block.
     in_block: usize,
     state: u64,
 }
 
 impl Suffix<'_> {
-    /// Its hash over lower-case bytes.
+    /// A hash of its lower-case bytes.
     #[inline(always)]
     pub(crate) fn hash(&self) -> u64 {
         self.block.hash_of_last(self.in_block, self.state)
     }
 }
 
-/// Visits the name's suffixes on label boundaries, shortest first (`com`, `evil.com`, `www.evil.com`); ends when `visit` gives a value.
+/// Visits a name's suffixes on label boundaries, shortest first (`com`, `evil.com`,
+/// `www.evil.com`). Ends when `visit` returns a value.
 ///
-/// The name is `bytes[start..end]`, in any case and without a trailing dot; `bytes` may hold anything before it, and the more the better, since
-/// whole blocks are read. It is read from its end, without being copied: most names are settled by their last two labels. `plain` tells that
-/// the name is normalised already, whatever its bytes.
+/// The name is `bytes[start..end]`, in any case and without a trailing dot. `bytes` may hold
+/// anything before the name. Blocks of 16 bytes are read from the name's end without copying: the
+/// last two labels decide most look-ups. `plain` means that the name is already normalised,
+/// whatever its bytes are.
 #[inline(always)]
 pub(crate) fn suffixes<R>(
     bytes: &[u8],
@@ -83,9 +89,9 @@ pub(crate) fn is_plain(bytes: &[u8], start: usize, end: usize) -> bool {
     suffixes(bytes, start, end, false, |_| None::<()>).is_ok()
 }
 
-/// Writes a host name in its normalised form after `out`'s content: lower case, no trailing dot, non-ASCII labels as A-labels
-/// (UTS 46, non-transitional). A label that IDNA refuses stays as lower-case bytes. Of a name too long to be listed only the last labels are
-/// written; the answer tells whether any were left out.
+/// Appends a host name in normalised form to `out`: lower case, no trailing dot, non-ASCII labels
+/// as A-labels (UTS 46, non-transitional). A label that IDNA rejects stays as lower-case bytes. If
+/// the name is too long to be listed, only the last labels are written, and the result is true.
 pub(crate) fn write_name(name: &[u8], out: &mut Vec<u8>) -> bool {
     let from = out.len();
     if name.is_ascii() {
@@ -95,10 +101,11 @@ pub(crate) fn write_name(name: &[u8], out: &mut Vec<u8>) -> bool {
         return cut;
     }
     match std::str::from_utf8(name) {
-        // U+3002, U+FF0E and U+FF61 separate labels as the dot does (UTS 46 section 4).
-        Ok(text) => {
-            write_labels(text.split(['.', '\u{3002}', '\u{ff0e}', '\u{ff61}']).map(str::as_bytes), out)
-        }
+        // UTS 46, section 4: U+3002, U+FF0E and U+FF61 separate labels as the dot does.
+        Ok(text) => write_labels(
+            text.split(['.', '\u{3002}', '\u{ff0e}', '\u{ff61}']).map(str::as_bytes),
+            out,
+        ),
         Err(_) => write_labels(name.split(|&b| b == b'.'), out),
     }
     if out.len() > from + 1 && out.last() == Some(&b'.') {
@@ -126,7 +133,8 @@ fn write_labels<'a>(labels: impl Iterator<Item = &'a [u8]>, out: &mut Vec<u8>) {
     }
 }
 
-/// The last labels of a name that fit in [`MAX_NAME_BYTES`], and whether that leaves any out.
+/// Returns the last labels of a name that fit in [`MAX_NAME_BYTES`], and whether labels were left
+/// out.
 fn last_labels(name: &[u8]) -> (&[u8], bool) {
     if name.len() <= MAX_NAME_BYTES {
         return (name, false);
@@ -154,7 +162,7 @@ mod tests {
     }
 
     #[test]
-    fn suffixes_are_met_shortest_first_wherever_the_name_stands() {
+    fn suffixes_are_visited_shortest_first_at_any_position() {
         for name in [
             "com",
             "evil.com",
@@ -176,12 +184,19 @@ mod tests {
                 .collect();
             let plain = all(name, "").unwrap();
             assert_eq!(plain.iter().map(|s| s.2.clone()).collect::<Vec<_>>(), want, "{name}");
-            assert_eq!(plain.iter().map(|s| s.0).collect::<Vec<_>>(), (1..=want.len()).collect::<Vec<_>>());
+            assert_eq!(
+                plain.iter().map(|s| s.0).collect::<Vec<_>>(),
+                (1..=want.len()).collect::<Vec<_>>()
+            );
             for pad in ["x", "http://", "http://user.name.", ".......", "........", "........."] {
                 assert_eq!(all(name, pad).unwrap(), plain, "{name} after {pad}");
             }
             assert_eq!(
-                all(&name.to_ascii_uppercase(), "q").unwrap().iter().map(|s| s.1).collect::<Vec<_>>(),
+                all(&name.to_ascii_uppercase(), "q")
+                    .unwrap()
+                    .iter()
+                    .map(|s| s.1)
+                    .collect::<Vec<_>>(),
                 plain.iter().map(|s| s.1).collect::<Vec<_>>()
             );
         }
@@ -189,10 +204,13 @@ mod tests {
 
     #[test]
     fn a_suffix_hashes_alike_below_any_name() {
-        let hash =
-            |name: &str, labels: usize| all(name, "").unwrap().into_iter().find(|s| s.0 == labels).unwrap().1;
+        let hash = |name: &str, labels: usize| {
+            all(name, "").unwrap().into_iter().find(|s| s.0 == labels).unwrap().1
+        };
         let alone = hash("evil.com", 2);
-        for below in ["a.evil.com", "www.evil.com", "aaaaaaaaaaaaaaaaaaaaaaaa.evil.com", "x.y.z.EVIL.com"] {
+        for below in
+            ["a.evil.com", "www.evil.com", "aaaaaaaaaaaaaaaaaaaaaaaa.evil.com", "x.y.z.EVIL.com"]
+        {
             assert_eq!(hash(below, 2), alone);
         }
         assert_ne!(hash("evil.org", 2), alone);
@@ -200,10 +218,16 @@ mod tests {
     }
 
     #[test]
-    fn unusual_bytes_are_told_before_they_count() {
-        for name in
-            ["b\u{fc}cher.de", "evil[.]com", "evil%2ecom", "user@evil.com", "evil.com:x", "evil.c`m~", "a b"]
-        {
+    fn unusual_bytes_are_reported() {
+        for name in [
+            "b\u{fc}cher.de",
+            "evil[.]com",
+            "evil%2ecom",
+            "user@evil.com",
+            "evil.com:x",
+            "evil.c`m~",
+            "a b",
+        ] {
             assert_eq!(all(name, ""), Err(Unusual), "{name}");
         }
         assert!(all("r3---sn-a.under_score.com", "").is_ok());

@@ -1,7 +1,8 @@
-//! The one normaliser: what an observable's bytes, or an indicator's text, stand for.
+//! The normaliser: brings the bytes of observables and the text of indicators to one form.
 //!
-//! [`Target`] holds the forms in which one observable is looked up: a host, an address, a URL, a digest, an email address. Indicators
-//! are brought to the same forms by [`crate::value::Value`]'s constructors, through the same functions, after refanging.
+//! [`Target`] holds the forms in which one observable is looked up: a host, an address, a URL, a
+//! digest, an email address. The constructors of [`crate::value::Value`] bring indicators to the
+//! same forms, by the same functions, after refanging.
 
 mod address;
 mod authority;
@@ -23,28 +24,32 @@ use std::net::IpAddr;
 use crate::observable::Kind;
 use crate::value::FileHash;
 
-/// The rules' version. A blacklist names the one that made it, and another one is refused: bump it with every change that gives any
-/// value another form.
+/// The version of the rules. A blacklist names the version that built it, and other versions reject
+/// it. Increase it with every change that gives any value another form.
 pub const NORMALISER: u16 = 3;
 
-/// The forms in which one observable is looked up. Reused from one observable to the next, so that reading allocates nothing.
+/// The forms in which one observable is looked up. One target is used for many observables, so that
+/// reading allocates nothing.
 #[derive(Debug, Default)]
 pub struct Target {
-    /// The host in lower-case A-labels without a trailing dot; empty when there is none or it is an address.
+    /// The host in lower-case A-labels without a trailing dot. Empty without a host and for an
+    /// address.
     pub(crate) host: Vec<u8>,
-    /// The host's front was cut off, since no listed name is that long: whatever is kept lies above the observable.
+    /// The host was too long to be listed and lost its first labels. What is left is a parent of
+    /// the observable.
     pub(crate) host_cut: bool,
-    /// The address that the observable, or its host, is.
+    /// The address, if the observable or its host is one.
     pub(crate) address: Option<IpAddr>,
-    /// `host[:port]/path[?query]`; empty when there is no URL.
+    /// `host[:port]/path[?query]`. Empty without a URL.
     pub(crate) url: Vec<u8>,
-    /// Where in `url` the path ends: at its `?`, or at its end.
+    /// The end of the path in `url`: the position of its `?`, or the end of the URL.
     pub(crate) url_path_end: usize,
-    /// The URL ends in a bare `?`: its query was not logged.
+    /// The URL ends in a bare `?`: the log does not record queries.
     pub(crate) url_query_unlogged: bool,
     /// The digest.
     pub(crate) hash: Option<FileHash>,
-    /// The email address, its domain in lower case; empty when there is none.
+    /// The email address, its domain in lower case. Empty if the observable is not an email
+    /// address.
     pub(crate) email: Vec<u8>,
 }
 
@@ -54,7 +59,8 @@ impl Target {
         Target::default()
     }
 
-    /// Reads an observable. One that has no form under its kind leaves the target empty: nothing can match it.
+    /// Reads an observable. If it has no valid form of its kind, the target stays empty, and
+    /// nothing can match it.
     pub fn read(&mut self, kind: Kind, value: &[u8]) {
         self.clear();
         let value = value.trim_ascii();
@@ -88,7 +94,8 @@ impl Target {
         if self.address.is_some() {
             return;
         }
-        // A colon before two slashes may be defanged, `hxxp[:]//`, which only refanging of indicators undoes.
+        // The colon before two slashes may be defanged (`hxxp[:]//`). Only indicators are refanged
+        // there.
         if value.iter().any(|b| matches!(b, b'/' | b'?' | b'#')) {
             url::read(self, value);
         } else if value.contains(&b'@') {
@@ -98,7 +105,8 @@ impl Target {
         }
     }
 
-    /// RFC 5321 section 2.3.11: the domain part is case-insensitive, the local part is left alone. The domain is tried as a host too.
+    /// Reads an email address. The domain part is case-insensitive, the local part stays as it is
+    /// (RFC 5321, section 2.3.11). The domain is also looked up as a host.
     fn read_email(&mut self, value: &[u8]) {
         let Some(at) = value.iter().rposition(|&b| b == b'@') else { return };
         let (local, domain) = (&value[..at], &value[at + 1..]);
@@ -110,7 +118,8 @@ impl Target {
         }
     }
 
-    /// The forms as text, each with what it is tried as: for explaining, never for matching.
+    /// Returns the forms as text, each with its STIX type. They explain a look-up and are never
+    /// used for matching.
     pub fn forms(&self) -> Vec<(&'static str, String)> {
         let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
         let mut forms = Vec::new();
@@ -124,7 +133,10 @@ impl Target {
             forms.push(("url", text(&self.url)));
         }
         if let Some(address) = self.address {
-            forms.push((if address.is_ipv4() { "ipv4-addr" } else { "ipv6-addr" }, address.to_string()));
+            forms.push((
+                if address.is_ipv4() { "ipv4-addr" } else { "ipv6-addr" },
+                address.to_string(),
+            ));
         }
         if !self.host.is_empty() {
             forms.push(("domain-name", text(&self.host)));

@@ -1,12 +1,12 @@
-//! Undoing what reports do to values so that nobody clicks on them.
+//! Refanging: undoes the changes that reports make to values so that nobody clicks on them.
 
 use std::borrow::Cow;
 
-/// Spellings of a dot, in any case.
+/// Defanged spellings of a dot, in any case.
 const DOTS: [(&str, &str); 6] =
     [("[.]", "."), ("(.)", "."), ("{.}", "."), ("[dot]", "."), ("(dot)", "."), ("{dot}", ".")];
 
-/// The other spellings that indicators have, in any case. Longer ones come first.
+/// Other defanged spellings in indicators, in any case. Longer ones come first.
 const DEFANGED: [(&str, &str); 15] = [
     (" [.] ", "."),
     (" (.) ", "."),
@@ -25,11 +25,11 @@ const DEFANGED: [(&str, &str); 15] = [
     ("\\.", "."),
 ];
 
-/// An indicator's text as it was before it was defanged: `hxxps[:]//evil[.]com` is
-/// `https://evil.com`. Brackets that have no partner go too, where they stand at a dot of the host:
-/// `evil[.com`.
+/// Returns an indicator's text as it was before defanging: `hxxps[:]//evil[.]com` becomes
+/// `https://evil.com`. Brackets without a partner are removed too if they are next to a dot of the
+/// host: `evil[.com`.
 pub(crate) fn refang(text: &str) -> Cow<'_, str> {
-    // Nearly all texts are what they are: only these characters and schemes are of defanging.
+    // Nearly all texts have none of these characters and schemes, and stay as they are.
     let has_brackets = text.contains(['[', ']', '(', '{', ')', '}', '\\']);
     let mut text = if has_brackets { replace_all(text, &[&DEFANGED, &DOTS]) } else { text.into() };
     if let Some((scheme, rest)) = text.split_once("://")
@@ -40,20 +40,26 @@ pub(crate) fn refang(text: &str) -> Cow<'_, str> {
     if has_brackets { without_odd_brackets(text) } else { text }
 }
 
-/// The scheme that is written so that it does not link: `hxxp`, `h**ps`, `ht[t]p`, `meow`, `fxp`.
+/// Returns the scheme that a spelling hides so that the text is not a link: `hxxp`, `h**ps`,
+/// `ht[t]p`, `meow`, `fxp`.
 fn refanged_scheme(text: &str) -> Option<&'static str> {
     if matches!(text, "http" | "https") {
         return None;
     }
     let bare = text.trim_matches(['[', ']', '(', ')', '{', '}', '<', '>']);
-    let name: String =
-        bare.chars().filter(|c| !matches!(c, '[' | ']' | '(' | ')')).collect::<String>().to_ascii_lowercase();
+    let name: String = bare
+        .chars()
+        .filter(|c| !matches!(c, '[' | ']' | '(' | ')'))
+        .collect::<String>()
+        .to_ascii_lowercase();
     match name.as_bytes() {
-        [b'h', a, b, b'p', secure @ ..] if [a, b].iter().all(|b| b"tx*_".contains(b)) => match secure {
-            b"" => Some("http"),
-            b"s" => Some("https"),
-            _ => None,
-        },
+        [b'h', a, b, b'p', secure @ ..] if [a, b].iter().all(|b| b"tx*_".contains(b)) => {
+            match secure {
+                b"" => Some("http"),
+                b"s" => Some("https"),
+                _ => None,
+            }
+        }
         b"meow" => Some("http"),
         b"meows" => Some("https"),
         b"fxp" => Some("ftp"),
@@ -62,13 +68,13 @@ fn refanged_scheme(text: &str) -> Option<&'static str> {
     .filter(|scheme| !scheme.eq_ignore_ascii_case(text))
 }
 
-/// The text without brackets that stand next to a dot of its host. A path may have them: `a(1).exe`.
+/// Removes brackets next to a dot of the host. A path may contain brackets: `a(1).exe`.
 fn without_odd_brackets(text: Cow<'_, str>) -> Cow<'_, str> {
     const BRACKETS: [char; 6] = ['[', ']', '(', ')', '{', '}'];
     let start = text.find("://").map_or(0, |at| at + 3);
     let end = text[start..].find(['/', '?', '#']).map_or(text.len(), |at| start + at);
     let host = &text[start..end];
-    // An IPv6 address stands in brackets by right.
+    // An IPv6 address needs its brackets.
     if host.starts_with('[') && host.contains(':') || !host.contains(BRACKETS) {
         return text;
     }
@@ -88,7 +94,7 @@ fn without_odd_brackets(text: Cow<'_, str>) -> Cow<'_, str> {
     Cow::Owned(format!("{}{out}{}", &text[..start], &text[end..]))
 }
 
-/// Event hosts: only the spellings of a dot.
+/// Refangs the host of an event: only the spellings of a dot.
 pub(crate) fn refang_host(host: &str) -> Cow<'_, str> {
     if host.contains(['[', '(', '{']) { replace_all(host, &[&DOTS]) } else { host.into() }
 }
@@ -98,7 +104,9 @@ fn replace_all<'a>(text: &'a str, tables: &[&[(&str, &str)]]) -> Cow<'a, str> {
     let mut rest = text;
     while let Some(first) = rest.chars().next() {
         let found = tables.iter().copied().flatten().find(|(from, _)| {
-            rest.as_bytes().get(..from.len()).is_some_and(|start| start.eq_ignore_ascii_case(from.as_bytes()))
+            rest.as_bytes()
+                .get(..from.len())
+                .is_some_and(|start| start.eq_ignore_ascii_case(from.as_bytes()))
         });
         let taken = match found {
             Some((from, to)) => {

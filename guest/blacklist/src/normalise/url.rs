@@ -1,9 +1,11 @@
 //! URLs: `host[:port]/path[?query]`, the form in which they are listed and looked up.
 //!
-//! http and https are alike, and so are their ports 80 and 443, which are left out; of other schemes the effective port is kept. Userinfo and
-//! fragment are dropped, dot segments are resolved (RFC 3986 section 5.2.4), percent-encoded unreserved characters are decoded and other
-//! triplets written in upper case (section 6.2.2), and what may not stand in a URL is encoded as the WHATWG URL standard does. So is a percent sign
-//! that begins no triplet: left as it is, it would begin one with what is decoded behind it, as in `%4%31`.
+//! http and https are the same, and their ports 80 and 443 are left out. URLs of other schemes keep
+//! the effective port. Userinfo and fragment are dropped. Dot segments are resolved (RFC 3986,
+//! section 5.2.4). Percent-encoded unreserved characters are decoded and other triplets are written
+//! in upper case (section 6.2.2). Characters that a URL must not contain are encoded as in the
+//! WHATWG URL standard. A percent sign that does not begin a triplet is encoded too. Otherwise
+//! decoding the text after it could make it begin one, as in `%4%31`.
 
 use std::io::Write as _;
 use std::net::IpAddr;
@@ -11,10 +13,11 @@ use std::net::IpAddr;
 use super::Target;
 use super::authority::{self, triplet};
 
-/// Longest scheme that is taken for one.
+/// The longest text that is accepted as a scheme, in bytes.
 const MAX_SCHEME_BYTES: usize = 32;
 
-/// Reads a URL with a scheme, `//host/path`, `host/path`, or the `host:port` of a CONNECT request, which has no path and so no URL.
+/// Reads a URL with a scheme, `//host/path`, `host/path`, or the `host:port` of a CONNECT request.
+/// The last has no path, and so the target gets no URL.
 pub(super) fn read(target: &mut Target, value: &[u8]) {
     let (scheme, rest) = split_scheme(value);
     let end = rest.iter().position(|&b| ends_authority(b)).unwrap_or(rest.len());
@@ -25,11 +28,12 @@ pub(super) fn read(target: &mut Target, value: &[u8]) {
     if target.host_cut || (target.host.is_empty() && target.address.is_none()) {
         return;
     }
-    // Decoded, `a%2fb` would pass for the host `a` with a path: nothing that leads anywhere has such a host.
+    // Decoded, `a%2fb` would look like the host `a` with a path. No real URL has such a host.
     if target.host.iter().any(|&byte| is_forbidden_in_host(byte)) {
         return;
     }
-    let (Some(port), false) = (effective_port(scheme, parts.port), scheme.is_none() && tail.is_empty())
+    let (Some(port), false) =
+        (effective_port(scheme, parts.port), scheme.is_none() && tail.is_empty())
     else {
         return;
     };
@@ -37,24 +41,27 @@ pub(super) fn read(target: &mut Target, value: &[u8]) {
     write_path_and_query(target, tail);
 }
 
-/// What a URL's authority ends at: RFC 3986 section 3.2, and the backslash as the WHATWG URL standard has it.
+/// Returns whether a byte ends a URL's authority: RFC 3986, section 3.2, and the backslash as in
+/// the WHATWG URL standard.
 #[inline(always)]
 pub(crate) fn ends_authority(byte: u8) -> bool {
     matches!(byte, b'/' | b'?' | b'#' | b'\\')
 }
 
-/// Those of the WHATWG URL standard's forbidden host code points that could be taken for something else when the URL is written.
+/// Returns whether a byte is a forbidden host code point of the WHATWG URL standard that would be
+/// misread in a written URL.
 pub(crate) fn is_forbidden_in_host(byte: u8) -> bool {
     matches!(byte, b'/' | b'\\' | b'?' | b'#' | b'@' | b':' | b'[' | b']' | b'%')
 }
 
-/// A port other than the web's.
+/// The port of a URL.
 enum Port {
     Web,
     Other(u16),
 }
 
-/// The port that a URL leads to; `None` when it cannot be told, and the URL then matches none.
+/// Returns the port that a URL leads to, or `None` if it is unknown. A URL with an unknown port
+/// matches nothing.
 fn effective_port(scheme: Option<&[u8]>, port: Option<Option<u16>>) -> Option<Port> {
     let port = match port {
         Some(Some(80 | 443)) => return Some(Port::Web),
@@ -74,7 +81,9 @@ pub(super) fn split_scheme(value: &[u8]) -> (Option<&[u8]>, &[u8]) {
         return (None, rest);
     }
     let head = &value[..value.len().min(MAX_SCHEME_BYTES + 3)];
-    let Some(colon) = head.windows(3).position(|three| three == b"://") else { return (None, value) };
+    let Some(colon) = head.windows(3).position(|three| three == b"://") else {
+        return (None, value);
+    };
     let scheme = &head[..colon];
     let fits = scheme.first().is_some_and(u8::is_ascii_alphabetic)
         && scheme.iter().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'+' | b'-' | b'.'));
@@ -114,7 +123,7 @@ fn write_path_and_query(target: &mut Target, tail: &[u8]) {
     }
 }
 
-/// Writes the path's segments, resolving `.` and `..` (also when percent-encoded) as they come.
+/// Writes the path's segments and resolves `.` and `..`, also if they are percent-encoded.
 fn write_path(path: &[u8], out: &mut Vec<u8>) {
     let root = out.len();
     let path = match path.first() {
@@ -131,7 +140,8 @@ fn write_path(path: &[u8], out: &mut Vec<u8>) {
             b"." => out.truncate(start - 1),
             b".." => {
                 out.truncate(start - 1);
-                let parent = out[root..].iter().rposition(|&b| b == b'/').map_or(root, |slash| root + slash);
+                let parent =
+                    out[root..].iter().rposition(|&b| b == b'/').map_or(root, |slash| root + slash);
                 out.truncate(parent);
             }
             _ => continue,
@@ -143,7 +153,8 @@ fn write_path(path: &[u8], out: &mut Vec<u8>) {
     }
 }
 
-/// Writes text with triplets of unreserved characters (RFC 3986 section 2.3) decoded, others in upper case, and what may not stand encoded.
+/// Writes text in normal form: triplets of unreserved characters (RFC 3986, section 2.3) are
+/// decoded, others are in upper case, and forbidden characters are encoded.
 fn write_encoded(text: &[u8], out: &mut Vec<u8>) {
     let mut rest = text;
     while let Some((&byte, tail)) = rest.split_first() {
@@ -160,7 +171,11 @@ fn write_encoded(text: &[u8], out: &mut Vec<u8>) {
             out.push(byte);
         } else {
             const DIGITS: &[u8; 16] = b"0123456789ABCDEF";
-            out.extend_from_slice(&[b'%', DIGITS[usize::from(byte >> 4)], DIGITS[usize::from(byte & 15)]]);
+            out.extend_from_slice(&[
+                b'%',
+                DIGITS[usize::from(byte >> 4)],
+                DIGITS[usize::from(byte & 15)],
+            ]);
         }
     }
 }
@@ -212,7 +227,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_url_has_none() {
+    fn texts_that_are_not_urls_give_none() {
         for text in [
             "evil.com:443",
             "evil.com",

@@ -1,8 +1,9 @@
-//! From a hit to its entry and the indicators that hold for an event.
+//! Resolves a hit to its entry and to the indicators that are valid for an event.
 
 use super::Blacklist;
 use crate::compile::metadata::{
-    BY_LINE, MATCH_PORT, NO_BYTE, NO_PORT, NO_STRING, NO_TIME, PROFILE_BYTES, RECORD_BYTES, TYPE_SEPARATOR,
+    BY_LINE, MATCH_PORT, NO_BYTE, NO_PORT, NO_STRING, NO_TIME, PROFILE_BYTES, RECORD_BYTES,
+    TYPE_SEPARATOR,
 };
 use crate::compile::{domain_mode, url_mode};
 use crate::hit::{Hit, How};
@@ -13,37 +14,37 @@ use crate::sets::reverse_labels;
 use crate::value::{DomainMode, UrlMode};
 use crate::values::value_at;
 
-/// One indicator's statement of an entry.
+/// An indicator behind an entry, and what it says about it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct IndicatorView {
-    /// Its name.
+    /// Its id.
     pub id: IndicatorId,
-    /// Its feed.
+    /// The name of its feed.
     pub feed: String,
-    /// 0 to 100; `None` when the publisher does not say.
+    /// The confidence, 0 to 100; `None` if unknown.
     pub confidence: Option<u8>,
-    /// The strictest marking.
+    /// The strictest TLP marking.
     pub tlp: Option<Tlp>,
-    /// Events before this moment do not match.
+    /// Events before this time do not match.
     pub valid_from: Option<Timestamp>,
-    /// Events at or after this moment do not match.
+    /// Events at or after this time do not match.
     pub valid_until: Option<Timestamp>,
-    /// When the publisher last changed it.
+    /// The time of the publisher's last change.
     pub modified: Option<Timestamp>,
     /// The publisher's title for it.
     pub name: Option<String>,
-    /// What it indicates.
+    /// The kinds of threat it indicates.
     pub types: Vec<String>,
     /// The port that it is listed with.
     pub port: Option<Port>,
-    /// Which hosts it covers, if the entry is a domain.
+    /// The hosts it covers, if the entry is a domain.
     pub mode: DomainMode,
-    /// Which paths it covers, if the entry is a URL.
+    /// The paths it covers, if the entry is a URL.
     pub url_mode: UrlMode,
 }
 
 impl IndicatorView {
-    /// The name as it is shown: `FEED:LINE` for a line of a list.
+    /// The id as it is shown: `FEED:LINE` for a line of a list.
     pub fn shown_id(&self) -> String {
         match &self.id {
             IndicatorId::Stix(id) => id.clone(),
@@ -51,7 +52,7 @@ impl IndicatorView {
         }
     }
 
-    /// Whether it is valid at a moment: from `valid_from` on and before `valid_until`.
+    /// Returns whether it is valid at a time: from `valid_from` on, and before `valid_until`.
     pub fn is_valid(&self, at: Timestamp) -> bool {
         is_within(self.valid_from, self.valid_until, at)
     }
@@ -61,10 +62,10 @@ fn is_within(from: Option<Timestamp>, until: Option<Timestamp>, at: Timestamp) -
     from.is_none_or(|from| from <= at) && until.is_none_or(|until| at < until)
 }
 
-/// An entry with everything that is known of it.
+/// An entry with its metadata.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Entry {
-    /// Whether it is blocked or allowed.
+    /// Blocked or allowed.
     pub role: Role,
     /// Its type.
     pub kind: EntryType,
@@ -74,39 +75,41 @@ pub struct Entry {
     pub indicators: Vec<IndicatorView>,
 }
 
-/// What is known of an event when its hit is judged.
+/// Facts about an event that decide which indicators hold for it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Seen {
-    /// When it happened.
+pub struct EventContext {
+    /// The time of the event.
     pub at: Timestamp,
-    /// The port that was connected to, if the log tells ([`Seen::with_ports`]).
+    /// The destination port, if the log records it ([`EventContext::with_ports`]).
     pub port: Option<u16>,
 }
 
-impl From<Timestamp> for Seen {
-    fn from(at: Timestamp) -> Seen {
-        Seen { at, port: None }
+impl From<Timestamp> for EventContext {
+    fn from(at: Timestamp) -> EventContext {
+        EventContext { at, port: None }
     }
 }
 
-impl Seen {
-    /// The observable with its event: a port that the observable names itself (`evil.com:8080`, or by
-    /// its URL's scheme) is the one that counts, and otherwise the event's destination port.
-    pub fn with_ports(at: Timestamp, observable: &[u8], destination: Option<u16>) -> Seen {
-        Seen { at, port: observed_port(observable).or(destination) }
+impl EventContext {
+    /// The context of an observable in an event. A port that the observable itself names (in
+    /// `evil.com:8080`, or by the scheme of its URL) takes precedence over the event's destination
+    /// port.
+    pub fn with_ports(at: Timestamp, observable: &[u8], destination: Option<u16>) -> EventContext {
+        EventContext { at, port: observed_port(observable).or(destination) }
     }
 }
 
-/// Which indicators count.
+/// The indicators that count.
 #[derive(Debug, Clone)]
 pub struct Policy {
-    /// Indicators that say less are dropped; those that say nothing are kept: not said is not 0.
+    /// Indicators with less confidence are dropped. Those with unknown confidence are kept: unknown
+    /// is not 0.
     pub min_confidence: u8,
-    /// Indicators marked more strictly are dropped.
+    /// Indicators with a stricter marking are dropped.
     pub max_tlp: Tlp,
-    /// Take matches that the log does not tell enough for ([`How::is_partial`]).
+    /// Keep partial matches ([`How::is_partial`]).
     pub partial: bool,
-    /// Listed domains do not cover what lies below them, unless it was asked for (`*.x`).
+    /// Listed domains do not cover the names below them, unless the indicator asks for it (`*.x`).
     pub exact: bool,
 }
 
@@ -117,21 +120,21 @@ impl Default for Policy {
 }
 
 impl Policy {
-    fn takes(&self, profile: &Profile<'_>, how: How, seen: Seen) -> bool {
+    fn takes(&self, profile: &Profile<'_>, how: How, seen: EventContext) -> bool {
         self.takes_mode(profile.mode(), how)
             && is_within(profile.valid_from(), profile.valid_until(), seen.at)
             && profile.port().is_none_or(|port| !port.is_matched || seen.port == Some(port.number))
             && self.takes_statement(profile.confidence(), profile.tlp())
     }
 
-    /// Whether an indicator with this confidence and marking counts.
+    /// Returns whether an indicator with this confidence and marking counts.
     pub fn takes_statement(&self, confidence: Option<u8>, tlp: Option<Tlp>) -> bool {
         confidence.is_none_or(|confidence| confidence >= self.min_confidence)
             && tlp.is_none_or(|tlp| tlp <= self.max_tlp)
     }
 
-    /// Whether an indicator's mode covers a host that was hit that way. Several modes can meet in
-    /// one entry.
+    /// Returns whether an indicator with this mode covers a host that was hit in this way. One
+    /// entry can have indicators with different modes.
     fn takes_mode(&self, mode: DomainMode, how: How) -> bool {
         match (how, mode) {
             (How::Subdomain, DomainMode::Below) => true,
@@ -145,38 +148,44 @@ impl Policy {
 /// A hit that counts, with the indicators that hold.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Match {
-    /// How the entry covers the observable.
+    /// The way in which the entry covers the observable.
     pub how: How,
-    /// The entry, with no other indicators than those that hold.
+    /// The entry, with only the indicators that hold.
     pub entry: Entry,
-    /// Indicators that hold as well, beyond the limit that was asked for.
+    /// The number of indicators that hold too but exceed the requested limit.
     pub omitted: u64,
 }
 
 impl<B: AsRef<[u8]>> Blacklist<B> {
-    /// The entry with that number; `None` for a number that no entry has.
+    /// Returns the entry with this number, or `None` if there is none.
     pub fn entry(&self, number: u32) -> Option<Entry> {
         let image = self.image().ok()?;
         let records = records(&image, number)?;
-        let indicators = records.filter_map(|record| record.profile(&image)?.view(&image, record)).collect();
+        let indicators =
+            records.filter_map(|record| record.profile(&image)?.view(&image, record)).collect();
         bare_entry(&image, number).map(|entry| Entry { indicators, ..entry })
     }
 
-    /// What a hit comes to: `None` when the allow-list suppresses it, when it is partial and those
-    /// are not wanted, and when none of its indicators is valid at the event's time, confident
-    /// enough, within the ceiling, and of the event's port where it has to be.
-    pub fn resolve(&self, hit: &Hit, policy: &Policy, seen: impl Into<Seen>) -> Option<Match> {
+    /// Resolves a hit to a match. Returns `None` if the allow-list suppresses it, if it is partial
+    /// and the policy drops those, or if no indicator holds: valid at the event's time, with enough
+    /// confidence, within the TLP ceiling, and with the event's port if ports are compared.
+    pub fn resolve(
+        &self,
+        hit: &Hit,
+        policy: &Policy,
+        seen: impl Into<EventContext>,
+    ) -> Option<Match> {
         self.resolve_up_to(hit, policy, seen, usize::MAX)
     }
 
-    /// The same with at most `limit` indicators; those beyond it that hold are counted. What is not
-    /// handed over is not decoded: an entry that a hundred thousand indicators name costs about two
-    /// milliseconds, and the memory of `limit` of them.
+    /// Resolves a hit to a match with at most `limit` indicators. Further ones are only counted and
+    /// not decoded. An entry with a hundred thousand indicators costs about two milliseconds, and
+    /// the memory of `limit` of them.
     pub fn resolve_up_to(
         &self,
         hit: &Hit,
         policy: &Policy,
-        seen: impl Into<Seen>,
+        seen: impl Into<EventContext>,
         limit: usize,
     ) -> Option<Match> {
         let seen = seen.into();
@@ -204,7 +213,7 @@ impl<B: AsRef<[u8]>> Blacklist<B> {
     }
 }
 
-/// An entry without its indicators.
+/// Returns an entry without its indicators.
 fn bare_entry(image: &Image<'_>, number: u32) -> Option<Entry> {
     let (role, kind) = place(image, number)?;
     let value = value_at(image.section(Role::Block, Section::Values)?, number)?;
@@ -216,7 +225,12 @@ fn bare_entry(image: &Image<'_>, number: u32) -> Option<Entry> {
         }
         _ => value,
     };
-    Some(Entry { role, kind, value: String::from_utf8_lossy(&value).into_owned(), indicators: Vec::new() })
+    Some(Entry {
+        role,
+        kind,
+        value: String::from_utf8_lossy(&value).into_owned(),
+        indicators: Vec::new(),
+    })
 }
 
 fn place(image: &Image<'_>, number: u32) -> Option<(Role, EntryType)> {
@@ -231,18 +245,18 @@ fn place(image: &Image<'_>, number: u32) -> Option<(Role, EntryType)> {
     None
 }
 
-/// One indicator's statement of an entry, as it is encoded.
+/// An encoded record: an indicator of an entry.
 #[derive(Clone, Copy)]
 struct Record {
     profile: u32,
-    /// The line, or the string that names it.
+    /// The line, or the number of the id's text.
     id: u32,
 }
 
-/// What many indicators share, as it is encoded.
+/// An encoded profile: the properties that many indicators share.
 struct Profile<'a>(&'a [u8]);
 
-/// The records of an entry.
+/// Returns the records of an entry.
 fn records<'a>(image: &Image<'a>, number: u32) -> Option<impl Iterator<Item = Record> + use<'a>> {
     let starts = image.section(Role::Block, Section::EntryRecords)?;
     let (start, end) = (u32_at(starts, number as usize)?, u32_at(starts, number as usize + 1)?);
@@ -291,7 +305,7 @@ impl Profile<'_> {
         Some(Timestamp(i64::from_le_bytes(*bytes))).filter(|time| time.0 != NO_TIME)
     }
 
-    /// The whole statement of the indicator with that record.
+    /// Decodes the whole record of an indicator.
     fn view(&self, image: &Image<'_>, record: Record) -> Option<IndicatorView> {
         let profile = self.0;
         let strings = image.section(Role::Block, Section::Strings)?;
@@ -319,7 +333,7 @@ impl Profile<'_> {
     }
 }
 
-/// A text of a section of texts.
+/// Returns a text from a section of texts.
 fn text(section: &[u8], number: u32) -> Option<String> {
     let count = u32_at(section, 0)? as usize;
     let place = number as usize;

@@ -1,37 +1,37 @@
-//! Opening: a file is verified before anything of it is used, and hits are resolved to what is known of them.
+//! Opens blacklists. A file is verified before anything of it is used.
 
 mod entry;
 
-pub use entry::{Entry, IndicatorView, Match, Policy, Seen};
+pub use entry::{Entry, EventContext, IndicatorView, Match, Policy};
 
 use crate::compile::VerifyKey;
 use crate::compile::metadata::{MATCH_PORT, PROFILE_BYTES, RECORD_BYTES};
 use crate::compile::sign::digest_at;
 use crate::image::{DIGEST_BYTES, EntryType, Image, ImageError, Role, SIGNATURE_BYTES, Section};
 
-/// Why a blacklist is refused. Whatever was loaded before stays.
+/// Reasons for rejecting a blacklist. The one that was loaded before stays in use.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum OpenError {
-    /// The layout.
+    /// The layout is wrong.
     #[error(transparent)]
     Image(#[from] ImageError),
     /// The header was altered.
-    #[error("damaged blacklist: the header's digest is not the one it names")]
+    #[error("damaged blacklist: the header does not match its digest")]
     HeaderDigest,
     /// A section was altered.
-    #[error("damaged blacklist: section {id} does not have the digest that the header names")]
+    #[error("damaged blacklist: section {id} does not match its digest")]
     SectionDigest {
         /// The section's id.
         id: u32,
     },
-    /// A signature is demanded.
-    #[error("the blacklist is not signed, and a signature by the configured key is demanded")]
+    /// A signature is required, and there is none.
+    #[error("the blacklist is not signed, but a signature with the configured key is required")]
     Unsigned,
-    /// The signature was altered, or only half written.
-    #[error("damaged blacklist: the signature's digest is not the one it names")]
+    /// The signature was altered or written only in part.
+    #[error("damaged blacklist: the signature does not match its digest")]
     SignatureDigest,
-    /// Signed by another key, or altered.
-    #[error("the blacklist's signature is not by the configured key")]
+    /// Signed with another key, or altered.
+    #[error("the blacklist's signature was not made with the configured key")]
     Signature,
 }
 
@@ -43,7 +43,7 @@ pub struct Blacklist<B> {
 }
 
 impl<B: AsRef<[u8]>> Blacklist<B> {
-    /// Verifies layout, digests and, when a key is given, the signature.
+    /// Verifies the layout, the digests and, if a key is given, the signature.
     pub fn open(bytes: B, trusted: Option<&VerifyKey>) -> Result<Blacklist<B>, OpenError> {
         let file = bytes.as_ref();
         let image = Image::new(file)?;
@@ -61,15 +61,18 @@ impl<B: AsRef<[u8]>> Blacklist<B> {
             return Err(OpenError::HeaderDigest);
         }
         let signature = &file[at + DIGEST_BYTES..at + DIGEST_BYTES + SIGNATURE_BYTES];
-        if blake3::hash(signature).as_bytes() != &file[at + DIGEST_BYTES + SIGNATURE_BYTES..header_bytes] {
+        if blake3::hash(signature).as_bytes()
+            != &file[at + DIGEST_BYTES + SIGNATURE_BYTES..header_bytes]
+        {
             return Err(OpenError::SignatureDigest);
         }
         if let Some(key) = trusted {
             verify(key, digest, signature)?;
         }
         for row in image.rows() {
-            let section =
-                file.get(row.offset as usize..(row.offset + row.bytes) as usize).unwrap_or_default();
+            let section = file
+                .get(row.offset as usize..(row.offset + row.bytes) as usize)
+                .unwrap_or_default();
             if blake3::hash(section).as_bytes() != row.digest {
                 return Err(OpenError::SectionDigest { id: row.id });
             }
@@ -83,7 +86,7 @@ impl<B: AsRef<[u8]>> Blacklist<B> {
         Image::new(self.bytes.as_ref())
     }
 
-    /// Its name.
+    /// The name of the blacklist.
     pub fn name(&self) -> &str {
         self.image().map_or("", |image| image.name())
     }
@@ -93,19 +96,20 @@ impl<B: AsRef<[u8]>> Blacklist<B> {
         self.image().map_or(0, |image| image.generation())
     }
 
-    /// Its identity: the BLAKE3 digest of the header, which holds the digests of everything else. A signature does not change it.
+    /// Its identity: the BLAKE3 digest of the header, which contains the digests of all sections. A
+    /// signature does not change it.
     pub fn digest(&self) -> [u8; 32] {
         let at = digest_at(self.header_bytes);
         self.bytes.as_ref()[at..].first_chunk().copied().unwrap_or_default()
     }
 
-    /// Whether it carries a signature, by whichever key.
+    /// Returns whether it has a signature, by any key.
     pub fn is_signed(&self) -> bool {
         let at = digest_at(self.header_bytes) + DIGEST_BYTES;
         self.bytes.as_ref()[at..at + SIGNATURE_BYTES].iter().any(|&byte| byte != 0)
     }
 
-    /// The bytes of its file, as they were verified.
+    /// The bytes of its file.
     pub fn file(&self) -> &B {
         &self.bytes
     }
@@ -117,55 +121,71 @@ impl<B: AsRef<[u8]>> Blacklist<B> {
         &bytes[..end.min(bytes.len())]
     }
 
-    /// Whether any indicator matches only events with its port, so that ports have to be known.
+    /// Returns whether any indicator matches only events with its port, so that ports must be
+    /// known.
     pub fn compares_ports(&self) -> bool {
-        let profiles = self.image().ok().and_then(|image| image.section(Role::Block, Section::Profiles));
-        let flags = profiles.unwrap_or_default().chunks_exact(PROFILE_BYTES).map(|profile| profile[5]);
+        let profiles =
+            self.image().ok().and_then(|image| image.section(Role::Block, Section::Profiles));
+        let flags =
+            profiles.unwrap_or_default().chunks_exact(PROFILE_BYTES).map(|profile| profile[5]);
         flags.fold(0, |all, flags| all | flags) & MATCH_PORT != 0
     }
 
-    /// Number of entries of a type under a role.
+    /// The number of entries of a type and role.
     pub fn count(&self, role: Role, kind: EntryType) -> u32 {
         self.image().map_or(0, |image| image.count(role, kind))
     }
 
-    /// Number of entries under a role.
+    /// The number of entries of a role.
     pub fn entries(&self, role: Role) -> u64 {
         EntryType::ALL.iter().map(|kind| u64::from(self.count(role, *kind))).sum()
     }
 
-    /// Bytes of the file.
+    /// The size of the file in bytes.
     pub fn file_bytes(&self) -> u64 {
         self.bytes.as_ref().len() as u64
     }
 }
 
-/// Sections follow each other, and what lies between them is zero: no byte of the file is without a check.
+/// Checks that sections follow each other with zeros between them, so that every byte of the file
+/// is checked.
 fn check_gaps(file: &[u8], image: &Image<'_>) -> Result<(), ImageError> {
     let mut end = image.header_bytes;
-    let gaps = image.rows().map(|row| (row.offset as usize, row.bytes as usize)).chain([(file.len(), 0)]);
+    let gaps =
+        image.rows().map(|row| (row.offset as usize, row.bytes as usize)).chain([(file.len(), 0)]);
     for (offset, bytes) in gaps {
         match file.get(end..offset) {
             Some(gap) if gap.iter().all(|&byte| byte == 0) => end = offset + bytes,
-            _ => return Err(ImageError::Header("sections overlap, or something lies between them")),
+            _ => {
+                return Err(ImageError::Header(
+                    "sections overlap, or there are bytes between them",
+                ));
+            }
         }
     }
     Ok(())
 }
 
-/// Each entry's records begin where those of the one before end, and they are all there: otherwise one hit could ask for four billion.
+/// Checks that each entry's records begin where the ones before end, and that all exist. Otherwise
+/// one hit could ask for four billion records.
 fn check_records(image: &Image<'_>) -> Result<(), ImageError> {
     let section = |section| image.section(Role::Block, section).unwrap_or_default();
     let records = section(Section::Records).len() / RECORD_BYTES;
-    let entries: usize =
-        Role::ALL.iter().flat_map(|role| EntryType::ALL.map(|kind| image.count(*role, kind) as usize)).sum();
+    let entries: usize = Role::ALL
+        .iter()
+        .flat_map(|role| EntryType::ALL.map(|kind| image.count(*role, kind) as usize))
+        .sum();
     let (starts, rest) = section(Section::EntryRecords).as_chunks();
     let mut starts = starts.iter().map(|bytes| u32::from_le_bytes(*bytes) as usize);
     let fits = rest.is_empty()
         && starts.len() == entries + 1
         && starts.clone().is_sorted()
         && starts.next_back() == Some(records);
-    if fits { Ok(()) } else { Err(ImageError::Section { id: Section::EntryRecords.id(Role::Block) }) }
+    if fits {
+        Ok(())
+    } else {
+        Err(ImageError::Section { id: Section::EntryRecords.id(Role::Block) })
+    }
 }
 
 fn verify(key: &VerifyKey, digest: &[u8], signature: &[u8]) -> Result<(), OpenError> {
@@ -174,7 +194,7 @@ fn verify(key: &VerifyKey, digest: &[u8], signature: &[u8]) -> Result<(), OpenEr
         return Err(OpenError::Unsigned);
     }
     let signature = ed25519_dalek::Signature::from_bytes(signature);
-    // Strict: no signature that other keys or texts could pass for.
+    // Strict verification rejects signatures that other keys or texts could produce.
     key.0.verify_strict(digest, &signature).map_err(|_| OpenError::Signature)
 }
 
@@ -185,17 +205,19 @@ mod tests {
     use crate::{CompileOptions, Compiler, Indicator, IndicatorId, UrlMode, Value};
 
     #[test]
-    fn records_that_are_not_there_are_refused() {
+    fn missing_records_are_rejected() {
         let mut compiler = Compiler::new(CompileOptions::default()).unwrap();
         let feed = compiler.feed("test").unwrap();
-        let values = ["evil.com", "evil.org"].map(|text| Value::from_list(text, UrlMode::Exact).unwrap());
+        let values =
+            ["evil.com", "evil.org"].map(|text| Value::from_list(text, UrlMode::Exact).unwrap());
         let indicator = Indicator::new(IndicatorId::Line(1), values.to_vec());
-        compiler.block(feed, indicator, &mut |refused| panic!("{refused:?}")).unwrap();
+        compiler.block(feed, indicator, &mut |rejected| panic!("{rejected:?}")).unwrap();
         let good = compiler.finish().unwrap().into_bytes();
         assert!(Blacklist::open(&good[..], None).is_ok());
         let id = Section::EntryRecords.id(Role::Block);
-        let at = Image::new(&good).unwrap().rows().find(|row| row.id == id).unwrap().offset as usize;
-        // As they should be, the records of the two entries begin at 0 and 1 and end at 2.
+        let at =
+            Image::new(&good).unwrap().rows().find(|row| row.id == id).unwrap().offset as usize;
+        // In the good file the records of the two entries begin at 0 and 1 and end at 2.
         for (place, number) in [(0, 2), (1, 3), (1, 0x0fff_ffff), (2, 1), (2, u32::MAX)] {
             let mut file = good.clone();
             file[at + place * 4..][..4].copy_from_slice(&number.to_le_bytes());

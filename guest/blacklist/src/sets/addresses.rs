@@ -1,4 +1,5 @@
-//! Addresses: the family's whole space cut into segments, each knowing the narrowest entry around it, and that one the next wider.
+//! Listed addresses. The whole address space is cut into segments. Each segment knows the narrowest
+//! entry around it, and each entry the next wider one.
 
 use super::front::Front;
 use super::{take, u32_at};
@@ -42,29 +43,30 @@ impl Width for u128 {
     }
 }
 
-/// No node: the segment lies in no entry, or the entry in no wider one.
+/// Marks a missing node: no entry covers the segment, or no wider entry surrounds the entry.
 const NONE: u32 = u32::MAX;
-/// In a node's entry: the entry is a network, and not just a range.
+/// A flag in a node's entry: the entry is a network, not just a range.
 const NETWORK: u32 = 1 << 31;
 
 #[cfg(feature = "host")]
-/// An entry's place among those around a segment. An entry that is a range takes part as the networks it consists of.
+/// A network around a segment. An entry that is a range has a node for each network it is split
+/// into.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Node<W> {
     /// The entry's ordinal.
     pub(crate) entry: u32,
-    /// Whether it is a network.
+    /// True if the entry itself is a network.
     pub(crate) network: bool,
     /// The node around this one.
     pub(crate) parent: Option<u32>,
-    /// One less than the entry's addresses.
+    /// The number of addresses in the entry's range, less one.
     pub(crate) span: W,
 }
 
-/// The listed ranges.
+/// The listed ranges of one address family.
 pub(crate) struct Ranges<'a, W> {
     front: Front<'a>,
-    /// Each segment's first address, ascending; segment 0 starts at address 0.
+    /// Each segment's first address, ascending. Segment 0 starts at address 0.
     starts: &'a [u8],
     /// Each segment's innermost node.
     inner: &'a [u8],
@@ -78,7 +80,8 @@ impl<'a, W: Width> Ranges<'a, W> {
     pub(crate) fn new(section: &'a [u8]) -> Ranges<'a, W> {
         let mut rest = section;
         let head = take(&mut rest, 12);
-        let (bits, segments, nodes) = (u32_at(head, 0), u32_at(head, 1) as usize, u32_at(head, 2) as usize);
+        let (bits, segments, nodes) =
+            (u32_at(head, 0), u32_at(head, 1) as usize, u32_at(head, 2) as usize);
         let table = take(&mut rest, if head.is_empty() { 0 } else { Front::table_bytes(bits) });
         Ranges {
             front: Front::new(bits, table),
@@ -91,12 +94,12 @@ impl<'a, W: Width> Ranges<'a, W> {
         }
     }
 
-    /// Whether nothing is listed.
+    /// Returns whether nothing is listed.
     pub(crate) fn is_empty(&self) -> bool {
         self.starts.is_empty()
     }
 
-    /// Whether any entry covers the address.
+    /// Returns whether any entry covers the address.
     #[inline(always)]
     pub(crate) fn covers(&self, address: W) -> bool {
         self.innermost(address) != NONE
@@ -112,7 +115,8 @@ impl<'a, W: Width> Ranges<'a, W> {
             let middle = low + (high - low) / 2;
             if W::at(self.starts, middle) <= address { low = middle + 1 } else { high = middle }
         }
-        // `low` is the first segment past the address. Segment 0 starts at 0, so there is one before.
+        // `low` is the first segment past the address. Segment 0 starts at 0, so there is one
+        // before.
         u32_at(self.inner, low.saturating_sub(1))
     }
 
@@ -135,7 +139,8 @@ impl<'a, W: Width> Ranges<'a, W> {
                 how,
             });
             let parent = u32_at(self.parents, at);
-            // Parents come before their children, so that damaged data cannot make a circle.
+            // Parents come before their children. The check keeps damaged data from forming a
+            // cycle.
             node = if parent < node { parent } else { NONE };
         }
     }
@@ -157,7 +162,9 @@ impl<'a, W: Width> Ranges<'a, W> {
         let or_none = |node: Option<u32>| node.unwrap_or(NONE).to_le_bytes();
         segments.iter().for_each(|segment| out.extend_from_slice(&or_none(segment.1)));
         for node in nodes {
-            out.extend_from_slice(&(node.entry | if node.network { NETWORK } else { 0 }).to_le_bytes());
+            out.extend_from_slice(
+                &(node.entry | if node.network { NETWORK } else { 0 }).to_le_bytes(),
+            );
         }
         nodes.iter().for_each(|node| out.extend_from_slice(&or_none(node.parent)));
         nodes.iter().for_each(|node| put(node.span, &mut out));

@@ -1,9 +1,9 @@
-//! File digests of one algorithm: sorted, with a table in front.
+//! File digests of one algorithm: sorted, behind a table of first bits.
 
 use super::front::Front;
 use super::{take, u32_at};
 
-/// `N` bytes each.
+/// The listed digests of `N` bytes each.
 #[derive(Clone, Copy, Default)]
 pub(crate) struct Digests<'a, const N: usize> {
     front: Front<'a>,
@@ -23,7 +23,7 @@ impl<'a, const N: usize> Digests<'a, N> {
         Digests { front: Front::new(bits, table), digests }
     }
 
-    /// The digest's place, if it is listed.
+    /// Returns the digest's index, if it is listed.
     pub(crate) fn position(&self, digest: &[u8; N]) -> Option<u32> {
         if self.digests.is_empty() {
             return None;

@@ -1,4 +1,5 @@
-//! Domain names: a finite-state transducer over the names with their labels in reverse order, to each name's ordinal.
+//! Domain names: a finite-state transducer from names, with their labels in reverse order, to
+//! ordinals.
 
 use fst::raw::{Fst, Output};
 
@@ -12,7 +13,7 @@ pub(crate) struct Domains<'a> {
     modes: Modes<'a>,
 }
 
-/// The bit that stands for a mode in [`Modes`].
+/// The bit of a mode in [`Modes`].
 pub(crate) const fn mode_bit(mode: DomainMode) -> u8 {
     match mode {
         DomainMode::AtAndBelow | DomainMode::Tree => 1,
@@ -29,8 +30,9 @@ impl<'a> Domains<'a> {
         Domains { names, modes }
     }
 
-    /// Calls `found` with ordinal, length in bytes and manner of each listed name at or above `host`, shortest first. One walk: its cost is
-    /// bounded by the host's length, whatever is listed.
+    /// Calls `found` with the ordinal, the length in bytes and the kind of match of each listed
+    /// name at or above `host`, shortest first. It walks the transducer once: the cost is bounded
+    /// by the host's length, whatever is listed.
     pub(crate) fn covering(&self, host: &[u8], cut: bool, mut found: impl FnMut(u32, usize, How)) {
         let mut node = self.names.root();
         let mut output = Output::zero();
@@ -46,7 +48,8 @@ impl<'a> Domains<'a> {
             let whole = start == 0;
             if node.is_final() {
                 let ordinal = output.cat(node.final_output()).value() as u32;
-                let (wanted, how) = if whole && !cut { (AT, How::Exact) } else { (BELOW, How::Subdomain) };
+                let (wanted, how) =
+                    if whole && !cut { (AT, How::Exact) } else { (BELOW, How::Subdomain) };
                 if self.modes.get(ordinal) & wanted != 0 {
                     found(ordinal, host.len() - start, how);
                 }
@@ -63,7 +66,8 @@ impl<'a> Domains<'a> {
     }
 }
 
-/// The name with its labels in reverse order: `com.evil.www`. The same call undoes it.
+/// Appends the name with its labels in reverse order: `com.evil.www`. Reversing twice restores the
+/// name.
 #[cfg(feature = "host")]
 pub(crate) fn reverse_labels(name: &[u8], out: &mut Vec<u8>) {
     for (i, label) in name.rsplit(|&b| b == b'.').enumerate() {

@@ -1,31 +1,35 @@
-//! What settles most look-ups of hosts: a Bloom filter over the suffixes of listed names, one word a suffix.
+//! The host filter: a Bloom filter over the suffixes of listed names, with one word read for each
+//! suffix. It decides most look-ups of hosts.
 //!
-//! It holds the names themselves, and the hosts of listed URLs, and apart from them the suffixes below which such names lie. A host that is
-//! not listed is left at the first suffix that is neither: for most that is their last two labels, and one word read. What passes is
-//! looked up exactly, in one bounded walk, so a filter that somebody knows how to pass costs them that walk and no more.
+//! It holds the listed names and the hosts of listed URLs, and the parents of those names. The
+//! check of a host ends at the first suffix that is neither. Most hosts end at their last two
+//! labels, after one word. A host that passes is looked up exactly, in one walk of bounded cost. So
+//! an attacker who knows how to pass the filter causes that walk and no more.
 
 use super::{take, u32_at};
 use crate::normalise::{Suffix, Unusual, suffixes};
 
-/// Bits of the filter for each name: with the transducer's 11.1 bytes a name, both stay within 12.
+/// Bits of the filter for each name. The transducer takes 11.1 bytes a name; together they stay
+/// within 12.
 #[cfg(feature = "host")]
 const BITS_PER_NAME: usize = 6;
-/// Bits for each suffix above names: there is about one to ten names.
+/// Bits for each parent of names: there is about one for ten names.
 #[cfg(feature = "host")]
 const BITS_PER_SUFFIX: usize = 10;
 
-/// What a suffix can be known as.
+/// The filter's knowledge of a suffix.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Known {
-    /// Neither listed nor above anything listed.
+    /// Neither listed nor a parent of a listed name.
     No,
-    /// Listed, or so it seems.
+    /// Probably listed.
     Listed,
-    /// Above something listed, or so it seems.
+    /// Probably a parent of a listed name.
     Above,
 }
 
-/// The filter's words. A suffix sets three bits of one of them if it is listed, three others if names below it are.
+/// The filter's words. A suffix sets three bits of one word if it is listed, and three others if it
+/// is a parent of a listed name.
 #[derive(Clone, Copy)]
 struct Words<'a>(&'a [u8]);
 
@@ -33,7 +37,10 @@ impl Words<'_> {
     #[inline(always)]
     fn get(&self, hash: u64) -> u64 {
         let at = place(hash, self.0.len() / 8) * 8;
-        self.0.get(at..).and_then(|rest| rest.first_chunk()).map_or(0, |word| u64::from_le_bytes(*word))
+        self.0
+            .get(at..)
+            .and_then(|rest| rest.first_chunk())
+            .map_or(0, |word| u64::from_le_bytes(*word))
     }
 
     #[inline(always)]
@@ -46,7 +53,7 @@ impl Words<'_> {
     }
 }
 
-/// The upper half of the hash says which word.
+/// The index of the word for a hash, by the hash's upper half.
 #[inline(always)]
 fn place(hash: u64, words: usize) -> usize {
     (((hash >> 32) * words as u64) >> 32) as usize
@@ -62,20 +69,21 @@ fn above_bits(hash: u64) -> u64 {
     1 << (hash >> 9 & 63) | 1 << (hash >> 18 & 63) | 1 << (hash >> 24 & 63)
 }
 
-/// What is known of an observable before the filter is asked, and after.
+/// The result of the quick check of an observable, before the filter's words are read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Glance {
+pub(crate) enum QuickCheck {
     /// Nothing listed covers it.
     Miss,
-    /// That depends on the filter's words for this hash.
+    /// The filter's word for this hash decides.
     Probe(u64),
-    /// It takes a closer look.
-    Open,
+    /// It must be looked up exactly.
+    Undecided,
 }
 
-/// The filter.
+/// The host filter, read in place.
 pub(crate) struct HostFilter<'a> {
-    /// Labels of the shortest listed name, 2 at most: shorter suffixes are not asked for.
+    /// The number of labels of the shortest listed name, at most 2. Shorter suffixes are not looked
+    /// up.
     first_labels: usize,
     words: Words<'a>,
 }
@@ -88,30 +96,36 @@ impl<'a> HostFilter<'a> {
         HostFilter { first_labels: u32_at(head, 0) as usize, words: Words(words) }
     }
 
-    /// The hash by which most hosts in `bytes[start..end]` are settled.
+    /// Returns the hash that decides most hosts in `bytes[start..end]`.
     #[inline(always)]
-    pub(crate) fn glance(&self, bytes: &[u8], start: usize, end: usize) -> Glance {
+    pub(crate) fn quick_check(&self, bytes: &[u8], start: usize, end: usize) -> QuickCheck {
         let seen = suffixes(bytes, start, end, false, |suffix| {
             if ends_in_a_digit(suffix) {
-                return Some(Glance::Open);
+                return Some(QuickCheck::Undecided);
             }
-            (suffix.labels == self.first_labels).then(|| Glance::Probe(suffix.hash()))
+            (suffix.labels == self.first_labels).then(|| QuickCheck::Probe(suffix.hash()))
         });
         match seen {
-            Ok(glance) => glance.unwrap_or(Glance::Miss),
-            Err(Unusual) => Glance::Open,
+            Ok(quick_check) => quick_check.unwrap_or(QuickCheck::Miss),
+            Err(Unusual) => QuickCheck::Undecided,
         }
     }
 
-    /// Whether a suffix with that hash may be listed, or have listed names below it.
+    /// Returns whether a suffix with this hash may be listed or a parent of a listed name.
     #[inline(always)]
     pub(crate) fn may_hold(&self, hash: u64) -> bool {
         self.words.known(hash) != Known::No
     }
 
-    /// Whether the host in `bytes[start..end]` may be covered by a listed name, or be an address. `Unusual` when it must be normalised first.
+    /// Returns whether a listed name may cover the host in `bytes[start..end]`, or the host may be
+    /// an address. Returns `Unusual` if it must be normalised first.
     #[inline(always)]
-    pub(crate) fn may_cover(&self, bytes: &[u8], start: usize, end: usize) -> Result<bool, Unusual> {
+    pub(crate) fn may_cover(
+        &self,
+        bytes: &[u8],
+        start: usize,
+        end: usize,
+    ) -> Result<bool, Unusual> {
         let settled = suffixes(bytes, start, end, false, |suffix| {
             if ends_in_a_digit(suffix) {
                 return Some(true);
@@ -165,7 +179,7 @@ impl<'a> HostFilter<'a> {
     }
 }
 
-/// Whether the last label starts with a digit: then the host may be an address.
+/// Returns whether the last label starts with a digit, so that the host may be an address.
 #[inline(always)]
 fn ends_in_a_digit(suffix: &Suffix<'_>) -> bool {
     suffix.labels == 1 && suffix.starts_with_digit

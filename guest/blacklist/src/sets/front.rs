@@ -1,8 +1,10 @@
-//! A table in front of a sorted array: from a key's first bits to the few elements that can hold it.
+//! A table before a sorted array. It maps the first bits of a key to the few elements that can have
+//! this key.
 
 use super::u32_at;
 
-/// `2^bits + 1` positions: elements whose 32-bit key starts with `i` stand at `table[i]..table[i + 1]`.
+/// A table of `2^bits + 1` indices. Elements whose 32-bit key starts with `i` are at
+/// `table[i]..table[i + 1]`.
 #[derive(Clone, Copy, Default)]
 pub(super) struct Front<'a> {
     bits: u32,
@@ -10,10 +12,10 @@ pub(super) struct Front<'a> {
 }
 
 impl<'a> Front<'a> {
-    /// Most bits used: 2^16 positions are 256 KiB.
+    /// The most bits used: 2^16 indices take 256 KiB.
     const MAX_BITS: u32 = 16;
 
-    /// Bytes of the table for so many bits.
+    /// Size of the table in bytes.
     pub(super) fn table_bytes(bits: u32) -> usize {
         ((1usize << bits.min(Self::MAX_BITS)) + 1) * 4
     }
@@ -22,14 +24,15 @@ impl<'a> Front<'a> {
         Front { bits: bits.min(Self::MAX_BITS), table }
     }
 
-    /// Where the elements stand whose keys share the first bits of `key`.
+    /// Returns the first index and the end of the elements whose keys share the first bits of
+    /// `key`.
     #[inline(always)]
     pub(super) fn range(&self, key: u32) -> (usize, usize) {
         let slot = (u64::from(key) >> (32 - self.bits)) as usize;
         (u32_at(self.table, slot) as usize, u32_at(self.table, slot + 1) as usize)
     }
 
-    /// Bits that suit so many elements: about one a slot.
+    /// Returns the number of bits that suits this many elements: about one element a slot.
     #[cfg(feature = "host")]
     pub(super) fn bits_for(elements: usize) -> u32 {
         elements.max(1).ilog2().min(Self::MAX_BITS)

@@ -1,4 +1,4 @@
-//! The sets that entries are kept in, one a type, each read in place from its section.
+//! The sets of entries, one for each type, each read in place from its section.
 
 mod addresses;
 mod digests;
@@ -15,7 +15,7 @@ pub(crate) use digests::Digests;
 pub(crate) use domains::Domains;
 #[cfg(feature = "host")]
 pub(crate) use domains::{mode_bit as domain_mode_bit, reverse_labels};
-pub(crate) use filter::{Glance, HostFilter};
+pub(crate) use filter::{HostFilter, QuickCheck};
 pub(crate) use modes::Modes;
 pub(crate) use urls::Urls;
 #[cfg(feature = "host")]
@@ -30,7 +30,7 @@ use crate::image::{EntryType, Image, ImageError, Role, Section};
 use crate::normalise::{MAX_NAME_BYTES, Target, parse_v4, parse_v4_in};
 use crate::value::FileHash;
 
-/// Everything that is listed under one role: the blocked entries, or the allowed ones.
+/// All entries of one role: the blocked ones, or the allowed ones.
 pub(crate) struct MatchSet<'a> {
     domains: Option<Domains<'a>>,
     ipv4: Ranges<'a, u32>,
@@ -40,7 +40,7 @@ pub(crate) struct MatchSet<'a> {
     sha1: Digests<'a, 20>,
     sha256: Digests<'a, 32>,
     emails: Option<Fst<&'a [u8]>>,
-    /// Number of each type's first entry.
+    /// The number of each type's first entry.
     bases: [u32; EntryType::COUNT],
 }
 
@@ -49,12 +49,15 @@ impl<'a> MatchSet<'a> {
         let bytes = |section: Section| image.section(role, section).unwrap_or_default();
         let tree = |section: Section| match bytes(section) {
             [] => Ok(None),
-            bytes => Fst::new(bytes).map(Some).map_err(|_| ImageError::Section { id: section.id(role) }),
+            bytes => {
+                Fst::new(bytes).map(Some).map_err(|_| ImageError::Section { id: section.id(role) })
+            }
         };
         let domains = tree(Section::Domains)?;
         let urls = tree(Section::Urls)?;
         Ok(MatchSet {
-            domains: domains.map(|names| Domains::new(names, Modes::new(bytes(Section::DomainModes)))),
+            domains: domains
+                .map(|names| Domains::new(names, Modes::new(bytes(Section::DomainModes)))),
             ipv4: Ranges::new(bytes(Section::Ipv4)),
             ipv6: Ranges::new(bytes(Section::Ipv6)),
             urls: urls.map(|keys| Urls::new(keys, Modes::new(bytes(Section::UrlModes)))),
@@ -66,19 +69,21 @@ impl<'a> MatchSet<'a> {
         })
     }
 
-    /// False when no address is listed that `bytes[start..end]` can be.
+    /// Returns false if no listed address can equal `bytes[start..end]`.
     #[inline(always)]
     pub(crate) fn may_hold_address(&self, bytes: &[u8], start: usize, end: usize) -> bool {
         if let Some(address) = parse_v4_in(bytes, start, end) {
             return self.ipv4.covers(address.into());
         }
-        // Where no IPv6 is listed only an IPv4-mapped address can match, which starts with zeros.
-        let starts_with_zeros = !matches!(bytes.get(start), Some(b'1'..=b'9' | b'a'..=b'f' | b'A'..=b'F'));
+        // Without listed IPv6 entries only an IPv4-mapped address can match. Those start with
+        // zeros.
+        let starts_with_zeros =
+            !matches!(bytes.get(start), Some(b'1'..=b'9' | b'a'..=b'f' | b'A'..=b'F'));
         starts_with_zeros || !self.ipv6.is_empty() || !bytes[start..end].contains(&b':')
     }
 
-    /// False when nothing is listed that a plain host name or address in lower or upper case can match, or a URL on it. `target` is only for
-    /// its memory.
+    /// Returns false if no listed entry can match a plain host name or address, in any case, or a
+    /// URL with that host. `target` only lends its memory.
     pub(crate) fn may_hold_host(&self, host: &[u8], is_url: bool, target: &mut Target) -> bool {
         if host.len() > MAX_NAME_BYTES {
             return true;
@@ -95,7 +100,10 @@ impl<'a> MatchSet<'a> {
         if let Some(address) = parse_v4(name) {
             return self.ipv4.covers(address.into());
         }
-        if name.rsplit(|&b| b == b'.').next().is_some_and(|last| last.first().is_some_and(u8::is_ascii_digit))
+        if name
+            .rsplit(|&b| b == b'.')
+            .next()
+            .is_some_and(|last| last.first().is_some_and(u8::is_ascii_digit))
         {
             return true;
         }
@@ -111,12 +119,20 @@ impl<'a> MatchSet<'a> {
         if let (Some(domains), false) = (&self.domains, target.host.is_empty()) {
             let base = self.base(EntryType::Domain);
             domains.covering(&target.host, target.host_cut, |ordinal, bytes, how| {
-                found.push(Found { specificity: Specificity::name(bytes), entry: base + ordinal, how });
+                found.push(Found {
+                    specificity: Specificity::name(bytes),
+                    entry: base + ordinal,
+                    how,
+                });
             });
         }
         match target.address {
-            Some(IpAddr::V4(v4)) => self.ipv4.covering(v4.into(), self.base(EntryType::Ipv4), found),
-            Some(IpAddr::V6(v6)) => self.ipv6.covering(v6.into(), self.base(EntryType::Ipv6), found),
+            Some(IpAddr::V4(v4)) => {
+                self.ipv4.covering(v4.into(), self.base(EntryType::Ipv4), found)
+            }
+            Some(IpAddr::V6(v6)) => {
+                self.ipv6.covering(v6.into(), self.base(EntryType::Ipv6), found)
+            }
             None => {}
         }
         if let (Some(urls), false) = (&self.urls, target.url.is_empty()) {
@@ -126,7 +142,11 @@ impl<'a> MatchSet<'a> {
                 target.url_path_end,
                 target.url_query_unlogged,
                 |ordinal, bytes, how| {
-                    found.push(Found { specificity: Specificity::whole(bytes), entry: base + ordinal, how });
+                    found.push(Found {
+                        specificity: Specificity::whole(bytes),
+                        entry: base + ordinal,
+                        how,
+                    });
                 },
             );
         }
@@ -135,8 +155,12 @@ impl<'a> MatchSet<'a> {
 
     fn look_up_equal(&self, target: &Target, found: &mut Vec<Found>) {
         let ordinal = match &target.hash {
-            Some(FileHash::Md5(md5)) => self.md5.position(md5).map(|i| self.base(EntryType::Md5) + i),
-            Some(FileHash::Sha1(sha1)) => self.sha1.position(sha1).map(|i| self.base(EntryType::Sha1) + i),
+            Some(FileHash::Md5(md5)) => {
+                self.md5.position(md5).map(|i| self.base(EntryType::Md5) + i)
+            }
+            Some(FileHash::Sha1(sha1)) => {
+                self.sha1.position(sha1).map(|i| self.base(EntryType::Sha1) + i)
+            }
             Some(FileHash::Sha256(sha256)) => {
                 self.sha256.position(sha256).map(|i| self.base(EntryType::Sha256) + i)
             }
@@ -149,7 +173,11 @@ impl<'a> MatchSet<'a> {
             _ => None,
         };
         for entry in ordinal.into_iter().chain(email) {
-            found.push(Found { specificity: Specificity::whole(usize::MAX), entry, how: How::Exact });
+            found.push(Found {
+                specificity: Specificity::whole(usize::MAX),
+                entry,
+                how: How::Exact,
+            });
         }
     }
 
@@ -168,7 +196,8 @@ fn u32_at(array: &[u8], index: usize) -> u32 {
     }
 }
 
-/// Cuts `bytes` long arrays from the front of a section; a section that is too short gives empty ones.
+/// Takes an array of `bytes` bytes from the front of a section. A section that is too short gives
+/// empty arrays.
 fn take<'a>(rest: &mut &'a [u8], bytes: usize) -> &'a [u8] {
     match rest.split_at_checked(bytes) {
         Some((head, tail)) => {

@@ -1,8 +1,8 @@
-//! Which modes an entry's indicators ask for: most entries of a section share them, the others are listed.
+//! The modes of entries. Most entries of a section share the same modes; the others are listed.
 
 use super::{take, u32_at};
 
-/// Bits of the modes, by entry.
+/// The mode bits of each entry.
 #[derive(Clone, Copy, Default)]
 pub(crate) struct Modes<'a> {
     usual: u8,
@@ -22,7 +22,7 @@ impl<'a> Modes<'a> {
         }
     }
 
-    /// The modes of the entry with that ordinal, one bit each.
+    /// The modes of the entry with this ordinal, one bit each.
     pub(crate) fn get(&self, ordinal: u32) -> u8 {
         let (mut low, mut high) = (0, self.modes.len());
         while low < high {

@@ -1,4 +1,4 @@
-//! URLs: a finite-state transducer over `host[:port]/path[?query]`, to each one's ordinal.
+//! URLs: a finite-state transducer from `host[:port]/path[?query]` to ordinals.
 
 use fst::raw::{Fst, Output};
 
@@ -6,7 +6,7 @@ use super::Modes;
 use crate::hit::How;
 use crate::value::UrlMode;
 
-/// Entries with a query that one URL with an unlogged query is answered with at most.
+/// The most entries with a query that are found for one URL with an unlogged query.
 const MAX_UNLOGGED: usize = 64;
 
 /// The listed URLs.
@@ -15,7 +15,7 @@ pub(crate) struct Urls<'a> {
     modes: Modes<'a>,
 }
 
-/// The bit that stands for a mode in [`Modes`].
+/// The bit of a mode in [`Modes`].
 pub(crate) const fn mode_bit(mode: UrlMode) -> u8 {
     match mode {
         UrlMode::Exact => 1,
@@ -28,8 +28,8 @@ impl<'a> Urls<'a> {
         Urls { keys, modes }
     }
 
-    /// Calls `found` with ordinal, length in bytes and manner of each listed URL that covers the one in `url`, whose path ends at
-    /// `path_end`; the shortest first.
+    /// Calls `found` with the ordinal, the length in bytes and the kind of match of each listed URL
+    /// that covers `url`, shortest first. The path of `url` ends at `path_end`.
     pub(crate) fn covering(
         &self,
         url: &[u8],
@@ -54,7 +54,9 @@ impl<'a> Urls<'a> {
         }
         if unlogged {
             if let Some(query) = self.step(path, b'?') {
-                self.all_below(query, |ordinal| found(ordinal, path_end + 1, How::UrlQueryUnlogged));
+                self.all_below(query, |ordinal| {
+                    found(ordinal, path_end + 1, How::UrlQueryUnlogged)
+                });
             }
         } else if path_end < url.len() {
             let whole = url[path_end..].iter().try_fold(path, |here, &byte| self.step(here, byte));
@@ -64,7 +66,7 @@ impl<'a> Urls<'a> {
         }
     }
 
-    /// Whether any listed URL begins with these bytes.
+    /// Returns whether any listed URL begins with these bytes.
     pub(crate) fn may_begin_with(&self, host: &[u8]) -> bool {
         let root = State { addr: self.keys.root().addr(), output: Output::zero() };
         host.iter().try_fold(root, |here, &byte| self.step(here, byte)).is_some()
@@ -81,7 +83,7 @@ impl<'a> Urls<'a> {
         node.is_final().then(|| at.output.cat(node.final_output()).value() as u32)
     }
 
-    /// The first entries below a state, in their order.
+    /// Calls `found` with the first entries below a state, in their order.
     fn all_below(&self, from: State, mut found: impl FnMut(u32)) {
         let mut count = 0;
         let mut open = vec![from];
@@ -102,7 +104,7 @@ impl<'a> Urls<'a> {
     }
 }
 
-/// A place in the transducer, with the output gathered on the way.
+/// A state of the transducer, with the output collected on the way to it.
 #[derive(Clone, Copy)]
 struct State {
     addr: usize,

@@ -1,10 +1,12 @@
-//! One value as a list has it: its type told by its form, perhaps with a port.
+//! Reads one value of a list. Its form decides its type; it may have a port.
 
-use super::{ADDRESS, AddressRange, DomainMode, FileHash, Malformed, UrlMode, Value, fit, malformed};
+use super::{
+    ADDRESS, AddressRange, DomainMode, FileHash, Malformed, UrlMode, Value, fit, malformed,
+};
 use crate::normalise::parse_address;
 
 const ANY: &str = "a domain, address, network, URL, file digest or email address";
-const PORT: &str = "a port of 1 to 65535 behind the host";
+const PORT: &str = "a port of 1 to 65535 after the host";
 const SHORT_HOST: &str =
     "a URL with its scheme, or one that starts with an address or a name of two labels or more";
 const ONE_LABEL: &str = "a domain of two labels or more, or a public suffix";
@@ -14,18 +16,19 @@ const ONE_LABEL: &str = "a domain of two labels or more, or a public suffix";
 pub struct Listed {
     /// The value, without its port.
     pub value: Value,
-    /// The port of `address:port` and `host:port`. A URL's port is part of the URL.
+    /// The port of `address:port` and `host:port`. The port of a URL is part of the URL.
     pub port: Option<u16>,
 }
 
 impl Value {
-    /// One value of a plain list, its type told by its form. `.x` is a domain at and below `x`,
-    /// `*.x` only below. A port is dropped; [`Listed::parse`] keeps it.
+    /// Reads one value of a plain list; its form decides its type. `.x` is a domain at and below
+    /// `x`, `*.x` only below. A port is dropped; [`Listed::parse`] keeps it.
     pub fn from_list(text: &str, url: UrlMode) -> Result<Value, Malformed> {
         Listed::parse(text, url).map(|listed| listed.value)
     }
 
-    /// A domain, with its mode written as in a list: `.x` is at and below `x`, `*.x` only below.
+    /// Reads a domain with its mode, written as in a list: `.x` is at and below `x`, `*.x` only
+    /// below.
     pub fn listed_domain(text: &str) -> Result<Value, Malformed> {
         let (name, mode) = match (text.strip_prefix("*."), text.strip_prefix('.')) {
             (Some(name), _) => (name, DomainMode::Below),
@@ -39,9 +42,9 @@ impl Value {
 impl Listed {
     /// Reads one value of any type.
     ///
-    /// Without a scheme, a text is a URL only if it starts with a whole address or a name of
-    /// several labels: `tmp/evil.exe` and `1.2.3/24` are no URLs. A name of one label has to be a
-    /// public suffix: `Forbidden` is a word.
+    /// A text without a scheme is a URL only if it starts with a whole address or a name of several
+    /// labels: `tmp/evil.exe` and `1.2.3/24` are not URLs. A name of one label must be a public
+    /// suffix: `Forbidden` is just a word.
     pub fn parse(text: &str, url: UrlMode) -> Result<Listed, Malformed> {
         let refanged = fit(text, ANY)?;
         let alone = |value| Ok(Listed { value, port: None });
@@ -66,7 +69,7 @@ impl Listed {
         alone(domain(&refanged, text)?)
     }
 
-    /// Reads a host or an address with or without a port.
+    /// Reads a host or an address, with or without a port.
     pub fn host(text: &str) -> Result<Listed, Malformed> {
         let refanged = fit(text, ANY)?;
         if let Some(range) = AddressRange::parse(&refanged) {
@@ -90,7 +93,8 @@ fn domain(name: &str, text: &str) -> Result<Value, Malformed> {
     Ok(value)
 }
 
-/// A host and a port. An IPv6 address is in brackets, or whole: `::1:80` is an address itself.
+/// Reads a host and a port. An IPv6 address with a port needs brackets: `::1:80` is an address
+/// without a port.
 fn with_port(host: &str, port: &str, text: &str) -> Result<Listed, Malformed> {
     let value = match parse_address(host.as_bytes()) {
         Some(address) => AddressRange::new(address, address).map(Value::Address),
@@ -105,7 +109,7 @@ fn with_port(host: &str, port: &str, text: &str) -> Result<Listed, Malformed> {
     }
 }
 
-/// Whether a text starts with a scheme and `://` (RFC 3986 section 3.1).
+/// Returns whether a text starts with a scheme and `://` (RFC 3986, section 3.1).
 pub fn has_scheme(text: &str) -> bool {
     text.split_once("://").is_some_and(|(scheme, _)| {
         scheme.starts_with(|c: char| c.is_ascii_alphabetic())
@@ -118,7 +122,7 @@ fn check_start(refanged: &str, text: &str) -> Result<(), Malformed> {
     let end = refanged.find(['/', '?', '#', '\\']).unwrap_or(refanged.len());
     let (authority, rest) = refanged.split_at(end);
     if parse_address(authority.as_bytes()).is_some() {
-        // A network with bits that no network has, not the URL of a page called `33`.
+        // An invalid network such as `1.2.3.4/33`, not the URL of a page called `33`.
         let tail = rest.split('#').next().unwrap_or_default().trim_matches('/');
         let is_mask = !tail.is_empty() && tail.bytes().all(|b| b"0123456789.:-".contains(&b));
         return if is_mask { Err(malformed(ADDRESS, text)) } else { Ok(()) };

@@ -1,4 +1,4 @@
-//! The values that indicators name, normalised: what an entry can be.
+//! The normalised values that indicators name and entries hold.
 
 #[cfg(feature = "host")]
 mod listed;
@@ -16,10 +16,10 @@ pub use range::AddressRange;
 use crate::normalise::{Target, refang};
 use crate::observable::Kind;
 
-/// Longest text that is read as a value; also the longest URL that is listed.
+/// The longest text that is read as a value, and the longest URL that is listed, in bytes.
 pub const MAX_VALUE_BYTES: usize = 8 * 1024;
 
-/// Which hosts a domain entry covers.
+/// The hosts that a domain entry covers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[repr(u8)]
 pub enum DomainMode {
@@ -29,18 +29,18 @@ pub enum DomainMode {
     Exact = 1,
     /// Only hosts below it: `*.x`, STIX `LIKE '%.x'`.
     Below = 2,
-    /// The host itself and every host below it, said outright (`.x`): so even where `x` is a private public suffix. An entry keeps it as
-    /// [`DomainMode::AtAndBelow`].
+    /// The host itself and every host below it, asked for explicitly (`.x`), even if `x` is a
+    /// private public suffix. An entry stores it as [`DomainMode::AtAndBelow`].
     Tree = 3,
 }
 
-/// Which paths a URL entry covers.
+/// The paths that a URL entry covers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[repr(u8)]
 pub enum UrlMode {
     /// The path itself.
     Exact = 0,
-    /// The path and every path that has it as its first whole segments.
+    /// The path, and every path that starts with all of its segments.
     Prefix = 1,
 }
 
@@ -55,7 +55,8 @@ pub enum FileHash {
     Sha256([u8; 32]),
 }
 
-/// One normalised value of an indicator. Made only by its constructors, so that whatever is here is fit to be an entry.
+/// A normalised value of an indicator. Only the constructors make values, so every value can be an
+/// entry.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Value {
     /// A domain name: lower-case A-labels, no trailing dot.
@@ -64,11 +65,11 @@ pub enum Value {
     Address(AddressRange),
     /// A URL.
     Url {
-        /// `host[:port]/path[?query]`, as the normaliser writes it; what is compared.
+        /// `host[:port]/path[?query]` in normalised form. Look-ups compare it.
         key: Box<str>,
-        /// The URL as the indicator has it, refanged; what is shown.
+        /// The URL as the indicator writes it, refanged. Output shows it.
         shown: Box<str>,
-        /// Which paths it covers.
+        /// The paths it covers.
         mode: UrlMode,
     },
     /// A file digest.
@@ -77,11 +78,11 @@ pub enum Value {
     Email(Box<str>),
 }
 
-/// Why a text is no value of the wanted type.
+/// The reason why a text is not a value of the expected type.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, thiserror::Error)]
 #[error("expected {expected}, got {got:?}")]
 pub struct Malformed {
-    /// What would have been taken.
+    /// The accepted forms.
     pub expected: &'static str,
     /// The text, cut to its first 100 characters.
     pub got: String,
@@ -98,13 +99,14 @@ const HASH: &str = "an MD5, SHA-1 or SHA-256 digest in 32, 40 or 64 hexadecimal 
 const EMAIL: &str = "an email address `local@domain`";
 
 impl Value {
-    /// One domain name.
+    /// Reads a domain name.
     pub fn domain(text: &str, mode: DomainMode) -> Result<Value, Malformed> {
         let refanged = fit(text, DOMAIN)?;
-        // What separates the parts of other values is no part of a name, though the normaliser of events would drop or keep it.
+        // Characters that separate the parts of other values are not part of a name. The normaliser
+        // of events would drop or keep some of them.
         let forbidden = |c: char| match c {
-            '/' | '\\' | ':' | '@' | '?' | '#' | '%' | '*' | '[' | ']' | '(' | ')' | '{' | '}' | '<'
-            | '>' => true,
+            '/' | '\\' | ':' | '@' | '?' | '#' | '%' | '*' | '[' | ']' | '(' | ')' | '{' | '}'
+            | '<' | '>' => true,
             '"' | '\'' | '`' | ',' | ';' | '=' | '&' | '|' | '^' => true,
             c => c.is_whitespace() || c.is_control(),
         };
@@ -112,23 +114,27 @@ impl Value {
         if !refanged.contains(forbidden) {
             target.read(Kind::Host, refanged.as_bytes());
         }
-        // A range or an address gone wrong (`1.2.3.9-1`): no top-level domain is made of digits.
+        // A malformed range or address (`1.2.3.9-1`): no top-level domain consists of digits.
         let last = target.host.rsplit(|&b| b == b'.').next().unwrap_or_default();
         let numeric = last.iter().all(|b| b.is_ascii_digit() || *b == b'-');
-        let labels_fit = target.host.split(|&b| b == b'.').all(|label| (1..=63).contains(&label.len()));
+        let labels_fit =
+            target.host.split(|&b| b == b'.').all(|label| (1..=63).contains(&label.len()));
         match String::from_utf8(target.host) {
-            Ok(name) if !target.host_cut && !numeric && labels_fit => Ok(Value::Domain(name.into(), mode)),
+            Ok(name) if !target.host_cut && !numeric && labels_fit => {
+                Ok(Value::Domain(name.into(), mode))
+            }
             _ => Err(malformed(DOMAIN, text)),
         }
     }
 
-    /// An address, a network in CIDR notation (host bits are cleared), or a range `first-last`.
+    /// Reads an address, a network in CIDR notation (host bits are cleared), or a range
+    /// `first-last`.
     pub fn address(text: &str) -> Result<Value, Malformed> {
         let refanged = fit(text, ADDRESS)?;
         AddressRange::parse(&refanged).map(Value::Address).ok_or_else(|| malformed(ADDRESS, text))
     }
 
-    /// A URL, with or without its scheme.
+    /// Reads a URL, with or without its scheme.
     pub fn url(text: &str, mode: UrlMode) -> Result<Value, Malformed> {
         let refanged = fit(text, URL)?;
         let mut target = Target::new();
@@ -140,21 +146,24 @@ impl Value {
         if key.is_empty() || key.len() > MAX_VALUE_BYTES || refanged.chars().any(char::is_control) {
             return Err(malformed(URL, text));
         }
-        // A query is part of the whole: only a path has segments to be a prefix of.
+        // A URL with a query matches as a whole. Only paths have segments that a prefix can end at.
         let mode = if key.contains('?') { UrlMode::Exact } else { mode };
         Ok(Value::Url { key: key.into(), shown: refanged.as_ref().into(), mode })
     }
 
-    /// An MD5, SHA-1 or SHA-256 digest, told apart by length.
+    /// Reads an MD5, SHA-1 or SHA-256 digest. The length decides which.
     pub fn hash(text: &str) -> Result<Value, Malformed> {
         let refanged = fit(text, HASH)?;
-        FileHash::from_hex(refanged.as_bytes()).map(Value::Hash).ok_or_else(|| malformed(HASH, text))
+        FileHash::from_hex(refanged.as_bytes())
+            .map(Value::Hash)
+            .ok_or_else(|| malformed(HASH, text))
     }
 
-    /// An email address.
+    /// Reads an email address.
     pub fn email(text: &str) -> Result<Value, Malformed> {
         let refanged = fit(text, EMAIL)?;
-        let domain = refanged.rsplit_once('@').map(|(_, domain)| Value::domain(domain, DomainMode::Exact));
+        let domain =
+            refanged.rsplit_once('@').map(|(_, domain)| Value::domain(domain, DomainMode::Exact));
         let mut target = Target::new();
         target.read(Kind::Email, refanged.as_bytes());
         match String::from_utf8(target.email) {
@@ -170,7 +179,7 @@ impl Value {
     }
 }
 
-/// The text refanged and without surrounding white space, if it is of a length that is read at all.
+/// Returns the text refanged and trimmed, if its length is accepted.
 fn fit<'a>(text: &'a str, expected: &'static str) -> Result<Cow<'a, str>, Malformed> {
     let text = text.trim();
     if text.is_empty() || text.len() > MAX_VALUE_BYTES {
@@ -179,7 +188,7 @@ fn fit<'a>(text: &'a str, expected: &'static str) -> Result<Cow<'a, str>, Malfor
     Ok(refang(text))
 }
 
-/// As a list would have it.
+/// Writes the value as a list would.
 impl fmt::Display for Value {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -204,7 +213,7 @@ impl FileHash {
         }
     }
 
-    /// The digest's bytes.
+    /// The bytes of the digest.
     pub fn bytes(&self) -> &[u8] {
         match self {
             FileHash::Md5(bytes) => bytes,

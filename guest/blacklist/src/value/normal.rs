@@ -1,4 +1,4 @@
-//! Values as they are printed for programs: in one form, whatever the source wrote.
+//! Values in one form for other programs, however the source wrote them.
 
 use super::listed::has_scheme;
 use super::{AddressRange, DomainMode, Value};
@@ -6,7 +6,7 @@ use crate::image::EntryType;
 use crate::normalise::normal_authority;
 
 impl Value {
-    /// The type of the entry that it becomes.
+    /// The type of entry that the value becomes.
     pub fn entry_type(&self) -> EntryType {
         use super::FileHash::{Md5, Sha1, Sha256};
         match self {
@@ -21,9 +21,9 @@ impl Value {
         }
     }
 
-    /// The value in normal form: a name or address in lower case, a URL with its scheme and host in
-    /// lower case (`http://` where the source has no scheme) and the rest as given. A range is as
-    /// many CIDR blocks as it takes.
+    /// The value in normal form: a name or address in lower case, or a URL with scheme and host in
+    /// lower case (`http://` if the source has no scheme) and the rest as given. A range becomes as
+    /// many CIDR blocks as necessary.
     pub fn normal_forms(&self) -> Vec<String> {
         match self {
             Value::Domain(name, _) => vec![name.to_string()],
@@ -34,7 +34,7 @@ impl Value {
         }
     }
 
-    /// Whether the source says what of a domain is covered: `true` is the name and all below it.
+    /// The names that a domain covers, if the source says it: `true` is the name and all below it.
     pub fn is_subtree(&self) -> Option<bool> {
         match self {
             Value::Domain(_, DomainMode::Exact) => Some(false),
@@ -45,7 +45,7 @@ impl Value {
 }
 
 impl AddressRange {
-    /// The networks that together are the range, in order; at most 62 of IPv4 and 254 of IPv6.
+    /// Splits the range into networks, in ascending order: at most 62 for IPv4 and 254 for IPv6.
     pub fn networks(&self) -> Vec<AddressRange> {
         crate::compile::networks(self)
     }
@@ -73,7 +73,10 @@ mod tests {
     #[test]
     fn urls_keep_all_but_the_case_of_scheme_and_host() {
         for (text, want) in [
-            ("HTTP://BAD-two.top:8080/Gate.php?x=%41#F", "http://bad-two.top:8080/Gate.php?x=%41#F"),
+            (
+                "HTTP://BAD-two.top:8080/Gate.php?x=%41#F",
+                "http://bad-two.top:8080/Gate.php?x=%41#F",
+            ),
             ("bad-two.top/gate", "http://bad-two.top/gate"),
             ("http://45.66.77.117", "http://45.66.77.117"),
             ("https://b\u{fc}cher-bad.top/x", "https://xn--bcher-bad-q9a.top/x"),

@@ -13,16 +13,17 @@ pub struct AddressRange {
 }
 
 impl AddressRange {
-    /// The inclusive range between two addresses of one family, if they stand in order.
+    /// The inclusive range between two addresses of one family, if the first is not greater than
+    /// the last.
     pub fn new(first: IpAddr, last: IpAddr) -> Option<AddressRange> {
         (first.is_ipv4() == last.is_ipv4() && first <= last).then_some(AddressRange { first, last })
     }
 
-    /// Reads `address`, `address/bits`, `first-last`, and of IPv4 also `address/netmask`
+    /// Reads `address`, `address/bits` or `first-last`. For IPv4 also `address/netmask`
     /// (`1.2.3.0/255.255.255.0`) and a range within the last byte (`1.2.3.0-255`). IPv4-mapped
-    /// networks are IPv4 ones, an IPv6 address may be in brackets, and host bits are cleared.
+    /// networks become IPv4 ones, an IPv6 address may have brackets, and host bits are cleared.
     pub fn parse(text: &str) -> Option<AddressRange> {
-        // Most texts that are tried are names: only what starts as an address can be one.
+        // Most texts tried here are names. Only a text that starts like an address can be one.
         if !text.starts_with(|c: char| c.is_ascii_hexdigit() || matches!(c, ':' | '[')) {
             return None;
         }
@@ -46,11 +47,11 @@ impl AddressRange {
         AddressRange::network(address, bits.parse().ok()?)
     }
 
-    /// The range between two texts, of which the second may be the last byte of an IPv4 address.
+    /// The range between two texts. The second may be only the last byte of an IPv4 address.
     fn between(first: &str, last: &str) -> Option<AddressRange> {
         let strict = |text: &str| parse_address(text.trim().as_bytes());
         let from = strict(first)?;
-        // `1.2.3.0 - 255`, with blanks, is more likely an address and a count.
+        // With spaces, `1.2.3.0 - 255` is more likely an address and a count.
         if let (IpAddr::V4(v4), 1..=3) = (from, last.len())
             && last.bytes().all(|b| b.is_ascii_digit())
         {
@@ -60,7 +61,7 @@ impl AddressRange {
         AddressRange::new(from, strict(last)?)
     }
 
-    /// The network of that many leading bits around an address.
+    /// The network of this many leading bits around an address.
     fn network(address: IpAddr, bits: u32) -> Option<AddressRange> {
         let (address, bits) = match (address, unmap(address)) {
             (IpAddr::V6(_), v4 @ IpAddr::V4(_)) if bits >= 96 => (v4, bits - 96),
@@ -69,11 +70,17 @@ impl AddressRange {
         let (first, last) = match address {
             IpAddr::V4(v4) if bits <= 32 => {
                 let mask = u32::MAX.checked_shr(bits).unwrap_or(0);
-                (Ipv4Addr::from(u32::from(v4) & !mask).into(), Ipv4Addr::from(u32::from(v4) | mask).into())
+                (
+                    Ipv4Addr::from(u32::from(v4) & !mask).into(),
+                    Ipv4Addr::from(u32::from(v4) | mask).into(),
+                )
             }
             IpAddr::V6(v6) if bits <= 128 => {
                 let mask = u128::MAX.checked_shr(bits).unwrap_or(0);
-                (Ipv6Addr::from(u128::from(v6) & !mask).into(), Ipv6Addr::from(u128::from(v6) | mask).into())
+                (
+                    Ipv6Addr::from(u128::from(v6) & !mask).into(),
+                    Ipv6Addr::from(u128::from(v6) | mask).into(),
+                )
             }
             _ => return None,
         };
@@ -90,7 +97,7 @@ impl AddressRange {
         self.last
     }
 
-    /// The length of its prefix in bits, if it is a network.
+    /// The prefix length in bits, if the range is a network.
     pub fn prefix_bits(&self) -> Option<u32> {
         let (first, last, width) = match (self.first, self.last) {
             (IpAddr::V4(first), IpAddr::V4(last)) => {
@@ -100,7 +107,7 @@ impl AddressRange {
             _ => return None,
         };
         let host_bits = first ^ last;
-        // A network's addresses differ in all of the low bits and in nothing else.
+        // The addresses of a network differ in all of the low bits and in no other.
         let network = host_bits & host_bits.wrapping_add(1) == 0 && first & host_bits == 0;
         network.then(|| width - host_bits.count_ones())
     }
@@ -116,7 +123,7 @@ impl fmt::Display for AddressRange {
     }
 }
 
-/// The prefix length that a netmask stands for; `None` where its ones are not its first bits.
+/// The prefix length of a netmask; `None` if its ones are not its first bits.
 fn netmask_bits(mask: Ipv4Addr) -> Option<u32> {
     let mask = u32::from(mask);
     (mask.leading_ones() == mask.count_ones()).then(|| mask.leading_ones())

@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 
 use anyhow::Context;
-use rusqlite::TransactionBehavior;
 use threatsieve_blacklist::Timestamp;
 
 use super::mail::Letter;
@@ -15,8 +14,12 @@ use crate::store::untold;
 
 /// Composes one digest for each recipient who is to be told anything, and marks all new matches as told: those above a recipient's TLP
 /// ceiling are kept from that recipient for good, muted ones from all. Without a configuration nobody wants to be told. Returns the mails.
-pub(crate) fn compose(alerts: Option<&Alerts>, store: &mut Store, now: Timestamp) -> anyhow::Result<u64> {
-    let transaction = store.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+pub(crate) fn compose(
+    alerts: Option<&Alerts>,
+    store: &mut Store,
+    now: Timestamp,
+) -> anyhow::Result<u64> {
+    let transaction = store.write()?;
     if !untold::gather(&transaction, now).context("matches to be told")? {
         return Ok(0);
     }
@@ -31,13 +34,17 @@ pub(crate) fn compose(alerts: Option<&Alerts>, store: &mut Store, now: Timestamp
             let letter = match letters.entry(recipient.max_tlp) {
                 std::collections::btree_map::Entry::Occupied(made) => made.into_mut(),
                 std::collections::btree_map::Entry::Vacant(vacant) => {
-                    let digest =
-                        digest::read(&transaction, recipient.max_tlp, extent, muted).context("digest")?;
+                    let digest = digest::read(&transaction, recipient.max_tlp, extent, muted)
+                        .context("digest")?;
                     vacant.insert(digest.map(|digest| Letter::new(digest, now)).transpose()?)
                 }
             };
             if let Some(letter) = letter {
-                add_mail(&transaction, &letter.to(&recipient.address, &alerts.from, &round, now)?, now)?;
+                add_mail(
+                    &transaction,
+                    &letter.to(&recipient.address, &alerts.from, &round, now)?,
+                    now,
+                )?;
                 mails += 1;
             }
         }

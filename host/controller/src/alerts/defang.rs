@@ -4,7 +4,7 @@
 
 use std::net::Ipv6Addr;
 
-use crate::output::harmless;
+use crate::text::escape_controls;
 
 /// Schemes that are replaced by their customary spelling; any other has its `://` bracketed.
 const SCHEMES: [(&str, &str); 3] = [("https", "hxxps"), ("http", "hxxp"), ("ftp", "fxp")];
@@ -14,7 +14,7 @@ const OTHER_DOTS: [char; 3] = ['\u{3002}', '\u{ff0e}', '\u{ff61}'];
 /// A text with every name, address and URL in it defanged, cut to `max_chars` of the original, control characters written out.
 pub(super) fn defanged(text: &str, max_chars: usize) -> String {
     let cut = text.char_indices().nth(max_chars).map_or(text.len(), |(at, _)| at);
-    let mut out = defang(&harmless(&text[..cut]));
+    let mut out = defang(&escape_controls(&text[..cut]));
     if cut < text.len() {
         out.push('…');
     }
@@ -63,7 +63,8 @@ fn defang_word(word: &str, after: &str) -> (usize, String) {
     }
     let address = word.strip_suffix(['.', ':']).unwrap_or(word);
     // Two addresses, or one with a name in front, are no address, and are treated as one for their `::`.
-    let is_address = address.parse::<Ipv6Addr>().is_ok() || (address.contains("::") && address.len() > 2);
+    let is_address =
+        address.parse::<Ipv6Addr>().is_ok() || (address.contains("::") && address.len() > 2);
     let colons = |text: &str| text.replace(':', "[:]");
     match is_address {
         true => (word.len(), format!("{}{}", colons(&dots(address)), &word[address.len()..])),
@@ -82,7 +83,8 @@ fn dots(word: &str) -> String {
     while let Some(c) = chars.next() {
         let is_dot = c == '.' || OTHER_DOTS.contains(&c);
         // A full stop ends the word and joins nothing.
-        if is_dot && chars.peek().is_some_and(|next| next.is_alphanumeric() || "-_".contains(*next)) {
+        if is_dot && chars.peek().is_some_and(|next| next.is_alphanumeric() || "-_".contains(*next))
+        {
             out.push_str("[.]");
         } else {
             out.push(c);
@@ -101,7 +103,10 @@ mod tests {
     fn nothing_links() {
         for (text, want) in [
             ("evil.com", "evil[.]com"),
-            ("http://www.evil.com:8080/a/b.php?x=y.z", "hxxp://www[.]evil[.]com:8080/a/b[.]php?x=y[.]z"),
+            (
+                "http://www.evil.com:8080/a/b.php?x=y.z",
+                "hxxp://www[.]evil[.]com:8080/a/b[.]php?x=y[.]z",
+            ),
             ("HTTPS://evil.com", "hxxps://evil[.]com"),
             ("ssh://evil.com", "ssh[://]evil[.]com"),
             ("u=http://evil.com/", "u=hxxp://evil[.]com/"),

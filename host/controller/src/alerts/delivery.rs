@@ -11,10 +11,10 @@ use threatsieve_blacklist::{Timestamp, Tlp};
 use super::folder;
 use super::smtp::{Server, Trouble};
 use crate::config::{Alerts, Transport};
-use crate::output::moment;
 use crate::stop::Stop;
 use crate::store::Store;
 use crate::store::mails::{Fate, LONGEST_PAUSE_MICROS, WaitingMail};
+use crate::text::rfc3339;
 
 /// Pause after the first failure; each further one doubles it.
 const FIRST_PAUSE: Duration = Duration::from_secs(60);
@@ -141,14 +141,18 @@ impl<'a> Post<'a> {
         }
         let address = |text: &str| -> Result<Address, Trouble> {
             let mailbox = text.parse::<Mailbox>();
-            mailbox.map(|mailbox| mailbox.email).map_err(|error| Trouble::Never(format!("{text:?}: {error}")))
+            mailbox
+                .map(|mailbox| mailbox.email)
+                .map_err(|error| Trouble::Never(format!("{text:?}: {error}")))
         };
         let started = Instant::now();
         let taken = match &mut self.way {
             Way::Folder(path) => folder::put(path, &mail.message_id, &mail.body)
                 .map_err(|error| Trouble::Server(format!("{error:#}"))),
             Way::Server(server) => {
-                server.send(&address(&self.alerts.from)?, &address(&mail.recipient)?, &mail.body).await
+                server
+                    .send(&address(&self.alerts.from)?, &address(&mail.recipient)?, &mail.body)
+                    .await
             }
         };
         match &taken {
@@ -215,7 +219,7 @@ fn log(mail: &WaitingMail, fate: &Fate, is_logged: bool) {
         Fate::Sent => tracing::info!(message_id, "mail to {recipient} is sent"),
         Fate::Retry { .. } if is_logged => {}
         Fate::Retry { at, error } => {
-            let next = moment(*at);
+            let next = rfc3339(*at);
             tracing::warn!(message_id, "mail to {recipient} is tried again at {next}: {error}");
         }
         Fate::GivenUp { error } => {

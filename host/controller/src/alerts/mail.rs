@@ -87,7 +87,9 @@ impl Letter {
         let message = match &self.html {
             Some(html) => builder.multipart(
                 MultiPart::builder()
-                    .header(ContentType::parse(&format!("multipart/alternative; boundary=\"{name}\""))?)
+                    .header(ContentType::parse(&format!(
+                        "multipart/alternative; boundary=\"{name}\""
+                    ))?)
                     .singlepart(text)
                     .singlepart(part(ContentType::TEXT_HTML, html)),
             ),

@@ -1,15 +1,15 @@
 //! Mails to operators: what of the service itself began to fail, and what works again.
 
 use askama::Template;
-use rusqlite::Transaction;
 use threatsieve_blacklist::Timestamp;
 
 use super::defang::defanged;
 use super::mail::Letter;
 use crate::conditions::{Changes, Condition};
 use crate::config::Config;
-use crate::output::{Rfc3339, clipped, counted};
+use crate::store::Transaction;
 use crate::store::mails::add_mail;
+use crate::text::{Rfc3339, clipped, counted};
 
 /// Maximum number of conditions listed in one part of a mail; more are counted.
 const MAX_LISTED: usize = 50;
@@ -63,7 +63,8 @@ pub(crate) fn compose_operations(
         composed: Rfc3339(now),
     };
     let letter = Letter::plain(subject(changes), page.render()?)?;
-    let news: Vec<String> = changes.began.iter().chain(&changes.ended).map(ToString::to_string).collect();
+    let news: Vec<String> =
+        changes.began.iter().chain(&changes.ended).map(ToString::to_string).collect();
     let round = format!("operations {} {}", now.0, news.join("\n"));
     let operators = alerts.operators();
     for operator in &operators {
@@ -90,7 +91,11 @@ impl Part {
     fn new(conditions: &[Condition], now: Timestamp) -> Part {
         let more = conditions.len().saturating_sub(MAX_LISTED) as u64;
         Part {
-            listed: conditions.iter().take(MAX_LISTED).map(|condition| Line::new(condition, now)).collect(),
+            listed: conditions
+                .iter()
+                .take(MAX_LISTED)
+                .map(|condition| Line::new(condition, now))
+                .collect(),
             more: (more > 0).then(|| counted(more, "more", "more")),
         }
     }
@@ -99,7 +104,8 @@ impl Part {
 impl Line {
     fn new(condition: &Condition, now: Timestamp) -> Line {
         let seconds = u64::try_from((now.0 - condition.since.0.0) / 1_000_000).unwrap_or_default();
-        let lasted = std::time::Duration::from_secs(if seconds < 60 { seconds } else { seconds / 60 * 60 });
+        let lasted =
+            std::time::Duration::from_secs(if seconds < 60 { seconds } else { seconds / 60 * 60 });
         Line {
             title: name(&condition.to_string()),
             what: defanged(&condition.what, WHAT_CHARS),

@@ -1,13 +1,13 @@
-//! A digest in words: every text that a template places, defanged, harmless and cut.
+//! A digest in words: every text that a template places, defanged, escape_controls and cut.
 
 use askama::Template;
 use jiff::Timestamp as Moment;
 use threatsieve_blacklist::{Timestamp, Tlp};
 
 use super::defang::defanged;
-use crate::output::{counted, grouped, moment};
 use crate::store::digest::{Digest, Example, Group, Share, SourceHost, Span, Voucher};
 use crate::store::mutes::host_of;
+use crate::text::{counted, grouped, rfc3339};
 
 /// Characters of a listed value or observable that are shown.
 const VALUE_CHARS: usize = 300;
@@ -133,8 +133,10 @@ pub(super) struct Step {
 impl Page {
     pub(super) fn new(digest: &Digest, now: Timestamp) -> Page {
         let totals = &digest.totals;
-        let groups: Vec<_> =
-            (1..).zip(&digest.groups).map(|(number, group)| GroupView::new(number, group)).collect();
+        let groups: Vec<_> = (1..)
+            .zip(&digest.groups)
+            .map(|(number, group)| GroupView::new(number, group))
+            .collect();
         let hosts: Vec<_> = digest.sources.iter().map(HostView::new).collect();
         Page {
             tlp: Marking::new(totals.tlp),
@@ -146,12 +148,20 @@ impl Page {
                 let which = match all {
                     true if totals.events == 1 => "The event is".to_owned(),
                     true => format!("All {} events are", grouped(totals.events)),
-                    false if totals.historic == 1 => format!("1 of the {} events is", grouped(totals.events)),
+                    false if totals.historic == 1 => {
+                        format!("1 of the {} events is", grouped(totals.events))
+                    }
                     false => {
-                        format!("{} of the {} events are", grouped(totals.historic), grouped(totals.events))
+                        format!(
+                            "{} of the {} events are",
+                            grouped(totals.historic),
+                            grouped(totals.events)
+                        )
                     }
                 };
-                format!("{which} older than the indicator: found again in stored logs when it arrived.")
+                format!(
+                    "{which} older than the indicator: found again in stored logs when it arrived."
+                )
             }),
             more_hosts: more(totals.source_groups, hosts.len(), "host", "hosts"),
             more_groups: more(totals.entries, groups.len(), "indicator", "indicators"),
@@ -212,7 +222,8 @@ impl Marking {
             Some(Tlp::Clear) | None => "#FFFFFF",
         };
         Marking {
-            text: tlp.map_or_else(|| "no TLP marking".to_owned(), |tlp| format!("TLP:{}", tlp.name())),
+            text: tlp
+                .map_or_else(|| "no TLP marking".to_owned(), |tlp| format!("TLP:{}", tlp.name())),
             colour,
         }
     }
@@ -277,8 +288,17 @@ impl GroupView {
             when: when(group.span),
             sure: Sure::new(group.confidence),
             tlp: Marking::new(group.tlp),
-            vouchers: group.vouchers.iter().map(|voucher| VoucherView::new(voucher, &group.entry)).collect(),
-            more_vouchers: more(group.voucher_count, group.vouchers.len(), "indicator", "indicators"),
+            vouchers: group
+                .vouchers
+                .iter()
+                .map(|voucher| VoucherView::new(voucher, &group.entry))
+                .collect(),
+            more_vouchers: more(
+                group.voucher_count,
+                group.vouchers.len(),
+                "indicator",
+                "indicators",
+            ),
             hosts: group.sources.iter().map(ShareView::host).collect(),
             more_hosts: more(group.source_count, named_hosts, "host", "hosts"),
             examples: group.examples.iter().map(ExampleView::new).collect(),
@@ -311,7 +331,11 @@ impl ExampleView {
                 defanged(&example.observable, VALUE_CHARS),
                 how(&example.how)
             ),
-            place: format!("{} line {}", defanged(&example.file, NAME_CHARS), grouped(example.line)),
+            place: format!(
+                "{} line {}",
+                defanged(&example.file, NAME_CHARS),
+                grouped(example.line)
+            ),
             is_historic: example.is_historic,
             raw_lines: wrapped(&raw, LINE_CHARS - 6),
             raw,
@@ -330,12 +354,17 @@ fn steps(digest: &Digest) -> Vec<Step> {
     let value = quoted(&defanged(of, VALUE_CHARS));
     let observed = group.examples.first().and_then(|example| host_of(&example.observable));
     let source = digest.sources.iter().find_map(|source| source.name.as_deref());
-    let mute = |what: &str, of: &str| format!("threatsieve mute add --{what} {of} --for 7d --reason 'WHY'");
+    let mute = |what: &str, of: &str| {
+        format!("threatsieve mute add --{what} {of} --for 7d --reason 'WHY'")
+    };
     let mut mutes = vec![mute("indicator", &value)];
     mutes.extend(observed.map(|observed| mute("host", &quoted(&defanged(&observed, VALUE_CHARS)))));
     mutes.extend(source.map(|source| mute("source", &quoted(&defanged(source, NAME_CHARS)))));
     vec![
-        Step { what: "See who says what about it", commands: vec![format!("threatsieve explain {value}")] },
+        Step {
+            what: "See who says what about it",
+            commands: vec![format!("threatsieve explain {value}")],
+        },
         Step {
             what: "It is a false positive: take it, and the flags it set, back",
             commands: vec![format!("threatsieve retract {value} --reason 'WHY'")],
@@ -397,23 +426,31 @@ fn older(historic: u64, events: u64) -> Option<String> {
 
 fn more(all: u64, shown: usize, one: &str, many: &str) -> Option<String> {
     let rest = all.saturating_sub(shown as u64);
-    (rest > 0).then(|| format!("and {}", counted(rest, &format!("more {one}"), &format!("more {many}"))))
+    (rest > 0)
+        .then(|| format!("and {}", counted(rest, &format!("more {one}"), &format!("more {many}"))))
 }
 
 /// To the second, in UTC.
 fn written(at: Timestamp) -> String {
-    format!("{} UTC", day_and_time(at).map_or_else(|| moment(at), |(day, time)| format!("{day} {time}")))
+    format!(
+        "{} UTC",
+        day_and_time(at).map_or_else(|| rfc3339(at), |(day, time)| format!("{day} {time}"))
+    )
 }
 
 fn when(span: Span) -> String {
-    let (Some(first), Some(last)) = (span.first, span.last) else { return "time not logged".to_owned() };
+    let (Some(first), Some(last)) = (span.first, span.last) else {
+        return "time not logged".to_owned();
+    };
     match (day_and_time(first), day_and_time(last)) {
         (Some(first), Some(last)) if first == last => format!("{} {} UTC", first.0, first.1),
         (Some(first), Some(last)) if first.0 == last.0 => {
             format!("{} {} to {} UTC", first.0, first.1, last.1)
         }
-        (Some(first), Some(last)) => format!("{} {} to {} {} UTC", first.0, first.1, last.0, last.1),
-        _ => format!("{} to {}", moment(first), moment(last)),
+        (Some(first), Some(last)) => {
+            format!("{} {} to {} {} UTC", first.0, first.1, last.0, last.1)
+        }
+        _ => format!("{} to {}", rfc3339(first), rfc3339(last)),
     }
 }
 

@@ -59,7 +59,7 @@ impl State {
         let folder = tempfile::tempdir().unwrap();
         let store = Store::open(folder.path()).unwrap();
         store
-            .connection
+            .connection()
             .execute(
                 "INSERT INTO files (id, source, digest, digest_bytes, path, device, inode, size, modified, seen)
                  VALUES (1, 'squid', x'00', 1, '/var/log/squid/access.log', 1, 1, 1, 1, 1)",
@@ -74,7 +74,7 @@ impl State {
         self.lines += 1;
         let (line, occurred) = (self.lines, NOW.0 - ago * 1_000_000);
         self.store
-            .connection
+            .connection()
             .execute(
                 "INSERT INTO events (id, file, offset, line, uid, occurred, source, raw) VALUES (?1, 1, ?1, ?1, ?1 || '', ?2, ?3, ?4)",
                 params![line, occurred, source, raw],
@@ -85,7 +85,7 @@ impl State {
 
     fn matched(&self, event: i64, observable: &str, said: Said<'_>, historic: bool) {
         self.store
-            .connection
+            .connection()
             .execute(
                 "INSERT INTO matches (event, feed, indicator, entry_type, entry, observable, field, how, confidence, tlp, name,
                                       generation, found, historic)
@@ -116,7 +116,10 @@ impl State {
             from: "Threatsieve <threatsieve@soc.example>".to_owned(),
             recipients: recipients
                 .iter()
-                .map(|(address, max_tlp)| Recipient { address: (*address).to_owned(), max_tlp: *max_tlp })
+                .map(|(address, max_tlp)| Recipient {
+                    address: (*address).to_owned(),
+                    max_tlp: *max_tlp,
+                })
                 .collect(),
             operators: Vec::new(),
             transport: Transport::Folder(self.mails()),
@@ -127,10 +130,15 @@ impl State {
     }
 
     fn bodies(&self) -> Vec<(String, String)> {
-        let mut statement =
-            self.store.connection.prepare("SELECT recipient, body FROM mails ORDER BY id").unwrap();
-        let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get::<_, Vec<u8>>(1)?))).unwrap();
-        rows.map(|row| row.map(|(to, body)| (to, String::from_utf8(body).unwrap())).unwrap()).collect()
+        let mut statement = self
+            .store
+            .connection()
+            .prepare("SELECT recipient, body FROM mails ORDER BY id")
+            .unwrap();
+        let rows =
+            statement.query_map([], |row| Ok((row.get(0)?, row.get::<_, Vec<u8>>(1)?))).unwrap();
+        rows.map(|row| row.map(|(to, body)| (to, String::from_utf8(body).unwrap())).unwrap())
+            .collect()
     }
 }
 
@@ -158,7 +166,12 @@ fn night() -> State {
         );
         let event = state.event(ago, Some(source), &raw);
         state.matched(event, &url, c2, false);
-        state.matched(event, &url, Said { how: "subdomain", ..listed("urlhaus", "evil.example") }, false);
+        state.matched(
+            event,
+            &url,
+            Said { how: "subdomain", ..listed("urlhaus", "evil.example") },
+            false,
+        );
     }
     let url = Said {
         feed: "partner",
@@ -179,7 +192,8 @@ fn night() -> State {
         state.matched(event, url.entry, url, true);
     }
     let address = Said { entry_type: "ipv6-addr", ..listed("blocklist", "2001:db8::bad:1") };
-    let event = state.event(900, None, "conn 2001:db8::bad:1 bob@evil.example\r\nBcc: all@soc.example");
+    let event =
+        state.event(900, None, "conn 2001:db8::bad:1 bob@evil.example\r\nBcc: all@soc.example");
     state.matched(event, "2001:db8::bad:1", address, false);
     state
 }
@@ -196,7 +210,9 @@ fn parts(mail: &str) -> (String, String) {
         while let [first, tail @ ..] = rest {
             rest = tail;
             if *first == b'=' {
-                bytes.push(u8::from_str_radix(std::str::from_utf8(&tail[..2]).unwrap(), 16).unwrap());
+                bytes.push(
+                    u8::from_str_radix(std::str::from_utf8(&tail[..2]).unwrap(), 16).unwrap(),
+                );
                 rest = &tail[2..];
             } else {
                 bytes.push(*first);
@@ -231,7 +247,9 @@ fn both_forms_are_as_they_were_looked_at() {
     let (text, html) = parts(&mail);
     assert_golden("digest.txt", &text);
     assert_golden("digest.html", &html);
-    for raw in ["evil.example", "bad.example", "2001:db8::bad", "198.51.100.7", "http://", "<script>alert"] {
+    for raw in
+        ["evil.example", "bad.example", "2001:db8::bad", "198.51.100.7", "http://", "<script>alert"]
+    {
         assert!(!text.contains(raw) || raw == "<script>alert", "{raw} in the text");
         assert!(!html.contains(raw), "{raw} in the HTML");
     }
@@ -261,7 +279,11 @@ fn each_recipient_is_told_what_is_under_the_ceiling() {
     };
     assert!(told(0, "misp") && told(0, "partner") && told(0, "urlhaus") && told(0, "TLP:RED"));
     assert!(
-        !told(1, "misp") && !told(1, "Emotet") && !told(1, "partner") && !told(1, "TLP:") && !told(1, "(90)")
+        !told(1, "misp")
+            && !told(1, "Emotet")
+            && !told(1, "partner")
+            && !told(1, "TLP:")
+            && !told(1, "(90)")
     );
     assert!(told(1, "urlhaus") && told(1, "evil[.]example"), "the list vouches for it too");
     assert!(told(2, "misp") && !told(2, "partner") && !told(2, "TLP:RED") && told(2, "TLP:AMBER"));
@@ -285,14 +307,14 @@ fn everything_is_told_once() {
         state.matched(event, "more.example", listed("urlhaus", "more.example"), false);
         state
             .store
-            .connection
+            .connection()
             .execute("UPDATE matches SET retracted = ? WHERE told = 0", [retracted])
             .unwrap();
         assert_eq!(compose(retracted.map(|_| &alerts), &mut state.store, later).unwrap(), 0);
         assert_eq!(compose(Some(&alerts), &mut state.store, later).unwrap(), 0);
     }
     let again = "UPDATE matches SET retracted = NULL WHERE retracted IS NOT NULL";
-    assert_eq!(state.store.connection.execute(again, []).unwrap(), 1);
+    assert_eq!(state.store.connection().execute(again, []).unwrap(), 1);
     assert_eq!(compose(Some(&alerts), &mut state.store, later).unwrap(), 1);
     let (text, _) = parts(&state.bodies().pop().unwrap().1);
     assert!(text.contains("more[.]example"), "{text}");
@@ -312,7 +334,8 @@ fn muted_matches_are_counted_and_not_told() {
     }
     let alerts = state.alerts(&[("soc@soc.example", Tlp::Red)]);
     assert_eq!(compose(Some(&alerts), &mut state.store, NOW).unwrap(), 0, "all is muted");
-    let silenced = |state: &State| state.store.mutes().unwrap().iter().map(|mute| mute.silenced).sum::<u64>();
+    let silenced =
+        |state: &State| state.store.mutes().unwrap().iter().map(|mute| mute.silenced).sum::<u64>();
     assert_eq!(silenced(&state), 9);
     let next = |state: &mut State, now| {
         let event = state.event(10, Some("10.20.31.5"), "x");
@@ -326,30 +349,42 @@ fn muted_matches_are_counted_and_not_told() {
     assert!(text.contains("10 matches were muted"), "{text}");
     assert!(!text.contains("10[.]20[.]31[.]5"), "{text}");
     let text = next(&mut state, until);
-    assert!(text.contains("10[.]20[.]31[.]5") && !text.contains("muted"), "the mutes have ended: {text}");
+    assert!(
+        text.contains("10[.]20[.]31[.]5") && !text.contains("muted"),
+        "the mutes have ended: {text}"
+    );
 }
 
 #[test]
 fn a_flood_is_one_mail_of_bounded_size() {
     let mut state = State::new();
     let long = "ü".repeat(2000);
-    state.store.connection.execute_batch("BEGIN").unwrap();
+    state.store.connection().execute_batch("BEGIN").unwrap();
     for number in 0..3000 {
         let source = format!("host-{number}.{}", "x".repeat(200));
         let event = state.event(number, Some(&source), &long);
         for feed in 0..3 {
-            let (feed, entry) = (format!("feed-{feed}"), format!("{number}.{}.example", "y".repeat(400)));
+            let (feed, entry) =
+                (format!("feed-{feed}"), format!("{number}.{}.example", "y".repeat(400)));
             state.matched(event, &entry, Said { name: Some(&long), ..listed(&feed, &entry) }, true);
         }
     }
-    state.store.connection.execute_batch("COMMIT").unwrap();
+    state.store.connection().execute_batch("COMMIT").unwrap();
     let mut alerts = state.alerts(&[("soc@soc.example", Tlp::Red)]);
     (alerts.max_groups, alerts.max_examples) = (500, 50);
     assert_eq!(compose(Some(&alerts), &mut state.store, NOW).unwrap(), 1);
     let (_, mail) = state.bodies().remove(0);
-    assert!(mail.len() <= MAX_MAIL_BYTES && mail.len() > MAX_MAIL_BYTES / 10, "{} bytes", mail.len());
+    assert!(
+        mail.len() <= MAX_MAIL_BYTES && mail.len() > MAX_MAIL_BYTES / 10,
+        "{} bytes",
+        mail.len()
+    );
     let (text, _) = parts(&mail);
-    assert!(text.contains("3,000 indicators matched: 3,000 events from 3,000 hosts"), "{}", &text[..300]);
+    assert!(
+        text.contains("3,000 indicators matched: 3,000 events from 3,000 hosts"),
+        "{}",
+        &text[..300]
+    );
     assert!(text.contains("more indicators") && text.contains("more hosts"));
     assert!(mail.split("\r\n").all(|line| line.len() <= 998), "RFC 5322 section 2.1.1");
 }
@@ -373,7 +408,8 @@ fn most_sure_first_then_most_events() {
     compose(Some(&alerts), &mut state.store, NOW).unwrap();
     let (text, _) = parts(&state.bodies()[0].1);
     let why = text.split("WHY").nth(1).unwrap().split("NEWEST").next().unwrap();
-    let order: Vec<_> = why.lines().filter_map(|line| line.split_once(". ")).map(|(_, name)| name).collect();
+    let order: Vec<_> =
+        why.lines().filter_map(|line| line.split_once(". ")).map(|(_, name)| name).collect();
     assert_eq!(order, ["many", "few", "unsaid", "low", "none"]);
 }
 
@@ -399,7 +435,8 @@ async fn a_folder_gets_each_mail_under_its_own_name() {
     let removed = alerts.recipients.pop().unwrap();
     let delivery = deliver(Some(&alerts), &mut state.store, due, &stop).await.unwrap();
     assert_eq!((delivery.sent, delivery.retried, delivery.given_up), (1, 0, 1));
-    let files: Vec<_> = fs::read_dir(state.mails()).unwrap().map(|entry| entry.unwrap().path()).collect();
+    let files: Vec<_> =
+        fs::read_dir(state.mails()).unwrap().map(|entry| entry.unwrap().path()).collect();
     assert_eq!(files.len(), 1, "{files:?}");
     assert_eq!(fs::read_to_string(&files[0]).unwrap(), bodies[0].1);
     let undelivered = state.store.undelivered_mails(10).unwrap();

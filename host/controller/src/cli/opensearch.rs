@@ -31,7 +31,10 @@ pub(crate) struct PushArgs {
     pub(crate) renumber: bool,
     /// Have the cluster go back to the generation before, or to this one
     #[arg(long, value_name = "GENERATION", num_args = 0..=1)]
-    #[expect(clippy::option_option, reason = "clap's way to say: absent, given, given with a value")]
+    #[expect(
+        clippy::option_option,
+        reason = "clap's way to say: absent, given, given with a value"
+    )]
     pub(crate) rollback: Option<Option<u64>>,
     /// Print one JSON object, not a table
     #[arg(long)]

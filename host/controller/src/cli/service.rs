@@ -10,7 +10,7 @@ use threatsieve_feed::FeedFormat;
 use super::At;
 use super::indicators::feed_format;
 
-/// Where the configuration is.
+/// The configuration file.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct ConfigArgs {
     /// The configuration [default: ./threatsieve.toml, then /etc/threatsieve/threatsieve.toml]
@@ -19,7 +19,8 @@ pub(crate) struct ConfigArgs {
 }
 
 impl ConfigArgs {
-    /// The file to read: the one named, or the first default that exists; the first default where none does.
+    /// The file to read: the named one, or the first default that exists. If none exists, the first
+    /// default.
     pub(crate) fn path(&self) -> PathBuf {
         let defaults = ["threatsieve.toml", "/etc/threatsieve/threatsieve.toml"].map(PathBuf::from);
         let found = defaults.iter().find(|path| path.exists()).unwrap_or(&defaults[0]);
@@ -247,11 +248,13 @@ pub(crate) struct MuteEnd {
     pub(crate) duration: Option<Duration>,
 }
 
-/// Check or show the configuration
+/// Write a first configuration, check it, or show its values
 #[derive(Debug, Clone, Args)]
-#[command(
-    after_help = "Examples:\n  threatsieve config check --offline\n  threatsieve config show --config /etc/threatsieve/threatsieve.toml"
-)]
+#[command(after_help = "\
+Examples:
+  threatsieve config init threatsieve.toml
+  threatsieve config check --offline
+  threatsieve config show --config /etc/threatsieve/threatsieve.toml")]
 pub(crate) struct ConfigVerbArgs {
     #[command(subcommand)]
     pub(crate) verb: ConfigVerb,
@@ -259,7 +262,14 @@ pub(crate) struct ConfigVerbArgs {
 
 #[derive(Debug, Clone, Subcommand)]
 pub(crate) enum ConfigVerb {
-    /// Say what is wrong with it, and what a round would do
+    /// Write a first configuration file, with comments
+    #[command(after_help = "Example:\n  threatsieve config init threatsieve.toml")]
+    Init {
+        /// The file to create; it must not exist [default: standard output]
+        #[arg(value_name = "FILE")]
+        file: Option<PathBuf>,
+    },
+    /// Report every problem of the configuration, and connect to every server it names
     #[command(after_help = "Example:\n  threatsieve config check --offline")]
     Check {
         #[command(flatten)]

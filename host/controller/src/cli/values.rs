@@ -20,11 +20,13 @@ impl FromStr for At {
         let utc = |civil: DateTime| civil.to_zoned(TimeZone::UTC).map(|zoned| zoned.timestamp());
         let moment = match text {
             "now" => Ok(jiff::Timestamp::now()),
-            _ => text.parse::<jiff::Timestamp>().or_else(|_| text.parse::<DateTime>().and_then(utc)).or_else(
-                |_| {
-                    text.parse::<Date>().and_then(|date| utc(date.to_datetime(jiff::civil::Time::midnight())))
-                },
-            ),
+            _ => text
+                .parse::<jiff::Timestamp>()
+                .or_else(|_| text.parse::<DateTime>().and_then(utc))
+                .or_else(|_| {
+                    text.parse::<Date>()
+                        .and_then(|date| utc(date.to_datetime(jiff::civil::Time::midnight())))
+                }),
         };
         let moment = moment.map_err(|_| {
             "expected RFC 3339 (2026-01-31T23:59:59Z), a date or date and time in UTC (2026-01-31, 2026-01-31T23:59:59), or `now`"
@@ -47,8 +49,10 @@ impl TypedValueParser for TlpParser {
         argument: Option<&clap::Arg>,
         value: &OsStr,
     ) -> Result<Tlp, clap::Error> {
-        let level =
-            value.to_str().map(|name| name.strip_prefix("TLP:").unwrap_or(name)).and_then(Tlp::from_name);
+        let level = value
+            .to_str()
+            .map(|name| name.strip_prefix("TLP:").unwrap_or(name))
+            .and_then(Tlp::from_name);
         level.ok_or_else(|| {
             let argument = argument.map_or_else(String::new, ToString::to_string);
             let message = format!(

@@ -9,9 +9,9 @@ use super::{Condition, Kind};
 use crate::config::{Config, Feed};
 use crate::follow::Trouble;
 use crate::indicators::generation;
-use crate::output::{Rfc3339, counted, grouped};
 use crate::rounds::RoundReport;
 use crate::store::{FeedState, Store};
+use crate::text::{Rfc3339, counted, grouped};
 
 /// Time for which a mail that was given up counts as trouble: a day.
 const GIVEN_UP_COUNTS: Duration = Duration::from_secs(24 * 60 * 60);
@@ -68,11 +68,16 @@ impl List<'_> {
         let states = self.store.feed_states()?;
         for feed in &self.config.feeds {
             let Some(state) = states.iter().find(|state| state.name == feed.name) else { continue };
-            if let Some(since) = dead_since(feed, state, self.config.health.feed_dead_after, self.now) {
-                let succeeded = state.succeeded.map_or("never".to_owned(), |at| Rfc3339(at).to_string());
+            if let Some(since) =
+                dead_since(feed, state, self.config.health.feed_dead_after, self.now)
+            {
+                let succeeded =
+                    state.succeeded.map_or("never".to_owned(), |at| Rfc3339(at).to_string());
                 let error = state.error.as_deref().unwrap_or("no error is known");
                 let failed = counted(state.failures.into(), "failed poll", "failed polls");
-                let what = format!("last good poll: {succeeded}; {failed} in a row, the last one: {error}");
+                let what = format!(
+                    "last good poll: {succeeded}; {failed} in a row, the last one: {error}"
+                );
                 self.add(Kind::FeedDead, &feed.name, Some(since), what);
             }
             if let Some(held) = &state.held {
@@ -119,8 +124,9 @@ impl List<'_> {
         let push = self.store.last_push()?;
         if push.newly_unchecked > 0 {
             let events = counted(push.newly_unchecked, "event was", "events were");
-            let what =
-                format!("{events} indexed by the cluster's nodes without a check since the round before");
+            let what = format!(
+                "{events} indexed by the cluster's nodes without a check since the round before"
+            );
             self.add(Kind::EventsUnchecked, "cluster", None, what);
         }
         let is_of_this = push.is_of(in_use.generation, &in_use.digest);
@@ -155,9 +161,13 @@ impl List<'_> {
                 self.add(Kind::LogsUnread, source, None, format!("{path}: {what}{more}"));
             }
             if follow.unchecked + follow.cut > 0 {
-                let unchecked = counted(follow.unchecked, "line was not checked", "lines were not checked");
-                let cut =
-                    counted(follow.cut, "line only in its first part", "lines only in their first part");
+                let unchecked =
+                    counted(follow.unchecked, "line was not checked", "lines were not checked");
+                let cut = counted(
+                    follow.cut,
+                    "line only in its first part",
+                    "lines only in their first part",
+                );
                 self.add(Kind::EventsUnchecked, "", None, format!("{unchecked}, {cut}"));
             }
         }
@@ -172,7 +182,12 @@ impl List<'_> {
 }
 
 /// The beginning of a feed's failure, if that is long enough ago. A feed that is polled seldom is given two tries.
-fn dead_since(feed: &Feed, state: &FeedState, after: Duration, now: Timestamp) -> Option<Timestamp> {
+fn dead_since(
+    feed: &Feed,
+    state: &FeedState,
+    after: Duration,
+    now: Timestamp,
+) -> Option<Timestamp> {
     let after = after.max(feed.every.unwrap_or_default().saturating_mul(2));
     state.failing_since.filter(|since| *since <= before(now, after))
 }

@@ -11,15 +11,15 @@ mod tests;
 
 use std::fmt;
 
-use rusqlite::Transaction;
 use serde::{Serialize, Serializer};
 use threatsieve_blacklist::Timestamp;
 
 pub(crate) use assess::assess;
 
 use crate::exit::Exit;
-use crate::output::Rfc3339;
-use crate::store::conditions;
+use crate::store::conditions::{ConditionRow, conditions, replace_conditions};
+use crate::store::{Connection, Transaction};
+use crate::text::Rfc3339;
 
 /// Kinds of conditions. The names are part of the state, of JSON and of the documentation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -150,6 +150,15 @@ pub(crate) struct Condition {
 }
 
 impl Condition {
+    fn row(&self) -> ConditionRow {
+        ConditionRow {
+            kind: self.kind.name().to_owned(),
+            subject: self.subject.clone(),
+            what: self.what.clone(),
+            since: self.since.0,
+        }
+    }
+
     /// Conditions with the same kind and subject are one, whatever their details.
     pub(crate) fn key(&self) -> (Kind, &str) {
         (self.kind, &self.subject)
@@ -184,9 +193,22 @@ impl Changes {
     }
 }
 
+/// Reads the conditions that held at the end of the last round, the oldest first. Those of a kind that a
+/// later version knew are left out.
+pub(crate) fn read(connection: &Connection) -> anyhow::Result<Vec<Condition>> {
+    let known = |row: ConditionRow| {
+        let (kind, since) = (Kind::from_name(&row.kind)?, Rfc3339(row.since));
+        Some(Condition { kind, subject: row.subject, what: row.what, since })
+    };
+    Ok(conditions(connection)?.into_iter().filter_map(known).collect())
+}
+
 /// Replaces the list in the state by the conditions that hold now. A condition that lasts keeps its beginning.
-pub(crate) fn settle(transaction: &Transaction<'_>, now: Vec<Condition>) -> anyhow::Result<Changes> {
-    let before = conditions::all(transaction)?;
+pub(crate) fn settle(
+    transaction: &Transaction<'_>,
+    now: Vec<Condition>,
+) -> anyhow::Result<Changes> {
+    let before = read(transaction)?;
     let mut changes = Changes::default();
     for mut condition in now {
         match before.iter().find(|known| known.key() == condition.key()) {
@@ -197,9 +219,10 @@ pub(crate) fn settle(transaction: &Transaction<'_>, now: Vec<Condition>) -> anyh
             None => changes.began.push(condition),
         }
     }
-    let is_over = |known: &Condition| !changes.current().any(|condition| condition.key() == known.key());
+    let is_over =
+        |known: &Condition| !changes.current().any(|condition| condition.key() == known.key());
     changes.ended = before.iter().filter(|known| is_over(known)).cloned().collect();
-    conditions::replace(transaction, changes.current())?;
+    replace_conditions(transaction, changes.current().map(Condition::row))?;
     Ok(changes)
 }
 

@@ -45,7 +45,7 @@ impl Desk {
     /// Ends a round with such a report, an hour after the last one.
     fn round(&mut self, report: &RoundReport) -> Changes {
         self.now.0 += HOUR;
-        let before = self.store.conditions().unwrap();
+        let before = read(self.store.connection()).unwrap();
         let current = assess(&self.config, &self.store, report, &before, self.now).unwrap();
         let transaction = self.store.write().unwrap();
         let changes = settle(&transaction, current).unwrap();
@@ -56,10 +56,13 @@ impl Desk {
 
     fn mails(&self) -> Vec<(String, String)> {
         let sql = "SELECT subject, body FROM mails ORDER BY id";
-        let mut statement = self.store.connection.prepare(sql).unwrap();
-        let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get::<_, Vec<u8>>(1)?))).unwrap();
-        rows.map(|row| row.map(|(subject, body)| (subject, String::from_utf8(body).unwrap())).unwrap())
-            .collect()
+        let mut statement = self.store.connection().prepare(sql).unwrap();
+        let rows =
+            statement.query_map([], |row| Ok((row.get(0)?, row.get::<_, Vec<u8>>(1)?))).unwrap();
+        rows.map(|row| {
+            row.map(|(subject, body)| (subject, String::from_utf8(body).unwrap())).unwrap()
+        })
+        .collect()
     }
 
     /// Mails are composed here and never delivered: these tests are about other conditions.
@@ -79,7 +82,11 @@ fn fine() -> RoundReport {
 }
 
 fn unread(path: &str, source: &str) -> Trouble {
-    Trouble { source: source.to_owned(), path: path.to_owned(), what: "permission denied".to_owned() }
+    Trouble {
+        source: source.to_owned(),
+        path: path.to_owned(),
+        what: "permission denied".to_owned(),
+    }
 }
 
 fn names(conditions: &[Condition]) -> Vec<String> {
@@ -102,7 +109,7 @@ fn a_condition_is_reported_when_it_begins_and_when_it_ends() {
     wrong.follow.as_mut().unwrap().troubles.pop();
     assert_eq!(names(&desk.round(&wrong).ended), ["logs not read: mail"]);
     assert_eq!(names(&desk.round(&fine()).ended), ["logs not read: proxy"]);
-    assert!(desk.round(&fine()).is_empty() && desk.store.conditions().unwrap().is_empty());
+    assert!(desk.round(&fine()).is_empty() && read(desk.store.connection()).unwrap().is_empty());
     let subjects: Vec<String> = desk.mails().into_iter().map(|(subject, _)| subject).collect();
     let expected = [
         "problem: logs not read: mail, and 1 more",
@@ -111,9 +118,12 @@ fn a_condition_is_reported_when_it_begins_and_when_it_ends() {
     ];
     assert_eq!(subjects, expected.map(|subject| format!("[threatsieve] {subject}")));
     let (_, body) = desk.mails().remove(1);
-    for text in
-        ["ENDED", "* logs not read: mail (after 2h)", "STILL WRONG", "* logs not read: proxy (for 2h)"]
-    {
+    for text in [
+        "ENDED",
+        "* logs not read: mail (after 2h)",
+        "STILL WRONG",
+        "* logs not read: proxy (for 2h)",
+    ] {
         assert!(body.contains(text), "{text} is not in\n{body}");
     }
 }
@@ -127,8 +137,10 @@ fn what_a_step_would_have_found_out_stays_if_it_did_not_run() {
     wrong.history.as_mut().unwrap().missed = 1;
     wrong.records.as_mut().unwrap().error = Some("no space left".to_owned());
     assert_eq!(desk.round(&wrong).began.len(), 3);
-    let failed =
-        RoundReport { errors: vec!["matching new lines: disk: gone".to_owned()], ..RoundReport::default() };
+    let failed = RoundReport {
+        errors: vec!["matching new lines: disk: gone".to_owned()],
+        ..RoundReport::default()
+    };
     let changes = desk.round(&failed);
     assert_eq!(names(&changes.began), ["step failed: matching new lines"]);
     assert_eq!((changes.began[0].what.as_str(), changes.lasting.len()), ("disk: gone", 3));
@@ -161,7 +173,11 @@ fn every_kind_has_a_name_and_a_remedy() {
     for kind in Kind::ALL {
         assert_eq!(Kind::from_name(kind.name()), Some(kind));
         assert!(!kind.title().is_empty() && !kind.remedy("x").is_empty());
-        assert!(operations.contains(&format!("| `{}` |", kind.name())), "{} is not explained", kind.name());
+        assert!(
+            operations.contains(&format!("| `{}` |", kind.name())),
+            "{} is not explained",
+            kind.name()
+        );
     }
     assert_eq!(Kind::from_name("of a later version"), None);
 }

@@ -1,108 +1,188 @@
-//! `[alerts]` and `[alerts.smtp]`.
+//! `[alerts]`.
 
-use lettre::Address;
+use std::borrow::Cow;
+use std::path::PathBuf;
+use std::time::Duration;
+
 use lettre::message::Mailbox;
+use threatsieve_blacklist::Tlp;
+use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use super::reader::Reader;
-use super::shown::quoted;
-use super::{Alerts, Recipient, Smtp, SmtpTls, Transport, settings};
+use super::definition::Table;
+use super::kinds::{DURATION, Describe, FilePath, Kind, MAIL_ADDRESS, Plain, TlpLevel, integer};
+use super::nested::{TableOf, list, non_empty_list};
+use super::reader::{Place, Reader};
+use super::smtp::{Smtp, SmtpSettings, smtp};
 
-pub(super) fn alerts(table: &Reader<'_>) -> Option<Alerts> {
-    let from = table.value("from", "a mail address", |value| {
+/// Recipients of mails, and their delivery.
+#[derive(Debug, Clone)]
+pub(crate) struct Alerts {
+    pub(crate) from: String,
+    pub(crate) recipients: Vec<Recipient>,
+    /// Recipients of mails about the service itself; empty for all recipients of alerts.
+    pub(crate) operators: Vec<String>,
+    pub(crate) transport: Transport,
+    /// Indicators and source hosts listed in one mail; more are counted.
+    pub(crate) max_groups: usize,
+    /// Example events shown for one indicator.
+    pub(crate) max_examples: usize,
+    /// Time after which a mail that cannot be delivered is given up.
+    pub(crate) give_up_after: Duration,
+}
+
+impl Alerts {
+    /// Addresses that get mails about the service itself, each once.
+    pub(crate) fn operators(&self) -> Vec<&str> {
+        let mut all: Vec<&str> = match &self.operators[..] {
+            [] => self.recipients.iter().map(|recipient| recipient.address.as_str()).collect(),
+            operators => operators.iter().map(String::as_str).collect(),
+        };
+        all.sort_unstable();
+        all.dedup();
+        all
+    }
+
+    /// The strictest marking that an address may see; `None` for one that gets no mails.
+    pub(crate) fn ceiling(&self, address: &str) -> Option<Tlp> {
+        let recipient = self.recipients.iter().find(|recipient| recipient.address == address);
+        let operator = self.operators.iter().find(|operator| *operator == address);
+        recipient.map(|recipient| recipient.max_tlp).or(operator.map(|_| Tlp::Clear))
+    }
+}
+
+#[derive(Debug, Clone)]
+pub(crate) enum Transport {
+    /// One `.eml` file per mail.
+    Folder(PathBuf),
+    Smtp(Smtp),
+}
+
+fields! {
+    /// Recipients of mails, and their delivery: `folder` or `[alerts.smtp]`, one of the two.
+    #[heading = "[alerts]"]
+    struct AlertSettings<'a> {
+        /// Sender.
+        #[setting(MAILBOX, required, example = "threatsieve@example.org")]
+        from: String,
+
+        /// Recipients of alerts. A table sets the strictest marking that its reader may see; see
+        /// `alerts.recipients`.
+        #[setting(
+            non_empty_list(RecipientOrAddress, "mail addresses or tables"),
+            required,
+            example = ["soc@example.org", { address = "ciso@example.org", max_tlp = "RED" }]
+        )]
+        recipients: Vec<Recipient>,
+
+        /// Recipients of mails about the service itself: a dead feed, a full disk. An empty list
+        /// means all `recipients`.
+        #[setting(
+            list(MAIL_ADDRESS, "mail addresses"),
+            default = [],
+            example = ["operators@example.org"]
+        )]
+        operators: Vec<String>,
+
+        /// Folder to write each mail into, as an `.eml` file.
+        #[setting(FilePath, optional, example = "mails")]
+        folder: Option<PathBuf>,
+
+        /// Mail server; see `[alerts.smtp]`.
+        #[setting(
+            TableOf(&SmtpSettings::TABLE),
+            optional,
+            example = { host = "mail.example.org" }
+        )]
+        smtp: Option<Reader<'a>>,
+
+        /// Number of indicators and source hosts listed in one mail. More are counted.
+        #[setting(integer::<u32>(1, 10_000, ""), default = 50, example = 20)]
+        max_groups: u32,
+
+        /// Number of example events shown for one indicator.
+        #[setting(integer::<u32>(0, 100, "events"), default = 3, example = 5)]
+        max_examples: u32,
+
+        /// Time after which a mail that cannot be delivered is given up.
+        #[setting(DURATION, default = "5d", example = "1d")]
+        give_up_after: Duration,
+    }
+}
+
+settings! {
+    /// A recipient with a marking of its own.
+    #[heading = "alerts.recipients"]
+    pub(crate) struct Recipient {
+        /// Mail address.
+        #[setting(MAIL_ADDRESS, required, example = "ciso@example.org")]
+        pub(crate) address: String,
+
+        /// Strictest marking that this reader may see.
+        #[setting(TlpLevel, default = "AMBER", example = "RED")]
+        pub(crate) max_tlp: Tlp,
+    }
+}
+
+const MAILBOX: Plain<String> = Plain {
+    name: "mail address",
+    expected: "a mail address",
+    parse: |value| {
         let text = value.as_str()?;
         text.parse::<Mailbox>().ok().map(|_| text.to_owned())
-    });
-    let recipients = recipients(table);
-    let operators = operators(table);
-    let (folder, smtp) = (table.path("folder"), table.table("smtp", &settings::SMTP));
-    let smtp = smtp.map(|smtp| smtp.map(|table| self::smtp(&table)));
-    let max_groups = table.integer("max_groups", 1, 10_000);
-    let max_examples = table.integer("max_examples", 0, 100);
-    let give_up_after = table.duration("give_up_after");
-    let transport = match (folder?, smtp?) {
-        (Some(folder), None) => Some(Transport::Folder(folder)),
-        (None, Some(smtp)) => smtp.map(Transport::Smtp),
-        (Some(_), Some(_)) => {
-            table.problem("folder", "expected one of `folder` and `[alerts.smtp]`, got both");
-            None
-        }
-        (None, None) => {
-            table.problem("folder", "expected `folder` or `[alerts.smtp]`, got neither");
-            None
-        }
+    },
+};
+
+/// A recipient's table, or an address alone, which is a table with only that.
+#[derive(Debug)]
+struct RecipientOrAddress;
+
+impl Describe for RecipientOrAddress {
+    fn name(&self) -> String {
+        "mail address or table".to_owned()
+    }
+
+    fn table(&self) -> Option<&'static Table> {
+        Some(&Recipient::TABLE)
+    }
+}
+
+impl<'a> Kind<'a> for RecipientOrAddress {
+    type Value = Recipient;
+
+    fn read(&self, place: &Place<'a>, value: &Spanned<DeValue<'a>>) -> Option<Recipient> {
+        let table: Cow<'_, DeTable<'a>> = match value.get_ref() {
+            DeValue::Table(table) => Cow::Borrowed(table),
+            address => {
+                let key = Spanned::new(value.span(), Cow::Borrowed("address"));
+                let address = Spanned::new(value.span(), address.clone());
+                Cow::Owned(std::iter::once((key, address)).collect())
+            }
+        };
+        Recipient::read(&Reader::new(place.clone(), &Recipient::TABLE, &table))
+    }
+}
+
+pub(super) fn alerts(table: &Reader<'_>) -> Option<Alerts> {
+    let settings = AlertSettings::read(table);
+    let folder = &settings.folder.place;
+    match (folder.is_given, settings.smtp.place.is_given) {
+        (true, true) => folder.problem("expected one of `folder` and `[alerts.smtp]`, got both"),
+        (false, false) => folder.problem("expected `folder` or `[alerts.smtp]`, got neither"),
+        _ => {}
+    }
+    let smtp = settings.smtp.value.map(|table| table.map(|table| smtp(&table)));
+    let transport = match (settings.folder.value?, smtp?) {
+        (Some(folder), _) => Transport::Folder(folder),
+        (None, smtp) => Transport::Smtp(smtp??),
     };
     Some(Alerts {
-        from: from?,
-        recipients: recipients?,
-        operators: operators?,
-        transport: transport?,
-        max_groups: max_groups?? as usize,
-        max_examples: max_examples?? as usize,
-        give_up_after: give_up_after??,
-    })
-}
-
-fn operators(table: &Reader<'_>) -> Option<Vec<String>> {
-    let operators = table.texts("operators")?.unwrap_or_default();
-    let is_address = |text: &&String| text.parse::<Address>().is_ok();
-    if let Some(wrong) = operators.iter().find(|text| !is_address(text)) {
-        table.problem("operators", format!("expected a list of mail addresses, got {}", quoted(wrong)));
-        return None;
-    }
-    Some(operators)
-}
-
-fn recipients(table: &Reader<'_>) -> Option<Vec<Recipient>> {
-    let list = table.value("recipients", "a list of mail addresses or tables", |value| {
-        value.as_array().filter(|list| !list.is_empty()).map(|_| ())
-    });
-    let mut all = Vec::new();
-    for (at, item) in table.items("recipients").iter().enumerate() {
-        let path = table.key(&format!("recipients[{at}]"));
-        // An address alone stands for a table with nothing else.
-        let plain: DeTable<'_> = match item.get_ref() {
-            DeValue::Table(given) => given.clone(),
-            address => std::iter::once((
-                toml::Spanned::new(item.span(), std::borrow::Cow::Borrowed("address")),
-                toml::Spanned::new(item.span(), address.clone()),
-            ))
-            .collect(),
-        };
-        let reader = Reader::new(table.file, &settings::RECIPIENT, &path, &plain, item.span());
-        let address = reader.value("address", "a mail address", |value| {
-            let text = value.as_str()?;
-            text.parse::<Address>().ok().map(|_| text.to_owned())
-        });
-        let max_tlp = reader.tlp("max_tlp");
-        all.push((|| Some(Recipient { address: address?, max_tlp: max_tlp?? }))());
-    }
-    list?;
-    all.into_iter().collect()
-}
-
-fn smtp(table: &Reader<'_>) -> Option<Smtp> {
-    let host = table.text("host");
-    let tls = table.word("tls", &["starttls", "implicit", "none"]);
-    let port = table.integer("port", 1, 65_535);
-    for (one, other) in [("user", "password"), ("password", "user")] {
-        if table.is_given(one) && !table.is_given(other) {
-            table.hidden_problem(one, format!("expected `{other}` beside it, got nothing"));
-        }
-    }
-    let (user, password) = (table.optional_text("user"), table.secret("password"));
-    let ca_files = table.paths("ca_files");
-    let timeout = table.duration("timeout");
-    let allow_plaintext = table.boolean("allow_plaintext");
-    let (tls, default_port) = [(SmtpTls::StartTls, 587), (SmtpTls::Implicit, 465), (SmtpTls::None, 25)][tls?];
-    Some(Smtp {
-        host: host?,
-        port: port?.and_then(|port| u16::try_from(port).ok()).unwrap_or(default_port),
-        tls,
-        allow_plaintext: allow_plaintext?,
-        user: user?,
-        password: password?,
-        ca_files: ca_files?,
-        timeout: timeout??,
+        from: settings.from.value?,
+        recipients: settings.recipients.value?,
+        operators: settings.operators.value?,
+        transport,
+        max_groups: settings.max_groups.value? as usize,
+        max_examples: settings.max_examples.value? as usize,
+        give_up_after: settings.give_up_after.value?,
     })
 }

@@ -1,136 +1,255 @@
 //! `[[feeds]]`.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
-use threatsieve_blacklist::{Timestamp, UrlMode};
+use threatsieve_blacklist::{Timestamp, Tlp, UrlMode};
 use threatsieve_feed::FeedFormat;
-use url::{Host, Url};
+use url::Url;
 
-use super::load::unique;
-use super::reader::Reader;
-use super::{Auth, ClientCertificate, Feed, FeedRole, Hold, Origin, TaxiiFeed, UrlFeed, settings};
+use super::Secret;
+use super::credentials::{
+    Auth, ClientCertificate, Header, basic, check_encrypted, check_one_way, client_certificate,
+};
+use super::kinds::{
+    BOOLEAN, DURATION, FilePath, HttpUrl, Plain, SHARE, TEXT, TlpLevel, Words, integer,
+};
+use super::nested::{TableOf, list};
+use super::reader::{Field, Reader};
+use super::secret::SecretPlace;
 
-/// `overlap` where it is not given: what a server may still have been writing while it answered.
-const DEFAULT_OVERLAP: Duration = Duration::from_secs(10 * 60);
-/// `page_objects` where it is not given.
-const DEFAULT_PAGE_OBJECTS: u32 = 1000;
-
-/// What `format` can be.
-const FORMATS: &str = "lines, hosts, csv, json or stix, or csv:COLUMN or json:COLUMN";
-
-const TYPES: [&str; 3] = ["taxii", "url", "path"];
-/// Settings that belong to some types of feed alone, by their place in [`TYPES`].
-const OF_TYPES: [(&str, &[usize]); 12] = [
-    ("url", &[0, 1]),
-    ("path", &[2]),
-    ("collection", &[0]),
-    ("page_objects", &[0]),
-    ("overlap", &[0]),
-    ("since", &[0]),
-    ("user", &[0, 1]),
-    ("password", &[0, 1]),
-    ("token", &[0, 1]),
-    ("header", &[0, 1]),
-    ("client_certificate", &[0, 1]),
-    ("client_key", &[0, 1]),
-];
-
-pub(super) fn feeds(top: &Reader<'_>, allow_plain_http: bool) -> Option<Vec<Feed>> {
-    let tables = top.tables("feeds", &settings::FEED, "name");
-    let feeds: Vec<Option<Feed>> = tables.iter().map(|table| feed(table, allow_plain_http)).collect();
-    unique(&tables);
-    feeds.into_iter().collect()
+/// A source of indicators.
+#[derive(Debug, Clone)]
+pub(crate) struct Feed {
+    pub(crate) name: String,
+    pub(crate) origin: Origin,
+    pub(crate) role: FeedRole,
+    /// Shortest time between two polls; an earlier round skips the feed.
+    pub(crate) every: Option<Duration>,
+    /// Confidence of indicators without one.
+    pub(crate) confidence: Option<u8>,
+    /// Marking of indicators without one.
+    pub(crate) tlp: Option<Tlp>,
+    pub(crate) url_mode: UrlMode,
+    /// `None`: detected from the content.
+    pub(crate) format: Option<FeedFormat>,
+    /// An indicator with a port matches only events with that port.
+    pub(crate) match_port: bool,
+    /// A first delivery without indicators is accepted.
+    pub(crate) may_be_empty: bool,
+    pub(crate) hold: Hold,
 }
 
-fn feed(table: &Reader<'_>, allow_plain_http: bool) -> Option<Feed> {
-    let name = table.text("name");
-    let kind = table.word("type", &TYPES);
-    let origin = kind.and_then(|kind| origin(table, kind, allow_plain_http));
-    let role = table.word("role", &["block", "allow"]);
-    let every = table.duration("every");
-    let (confidence, tlp) = (table.percent("confidence"), table.tlp("tlp"));
-    let url_mode = table.word("url_match", &["exact", "prefix"]);
-    let format = table.optional("format", FORMATS, |value| FeedFormat::from_name(value.as_str()?));
-    let (match_port, may_be_empty) = (table.boolean("match_port"), table.boolean("may_be_empty"));
-    let (max_shrink, canaries) = (table.share("max_shrink"), table.texts("canaries"));
-    Some(Feed {
-        name: name?,
-        origin: origin?,
-        role: [FeedRole::Block, FeedRole::Allow][role?],
-        every: every?,
-        confidence: confidence?,
-        tlp: tlp?,
-        url_mode: [UrlMode::Exact, UrlMode::Prefix][url_mode?],
-        format: format?,
-        match_port: match_port?,
-        may_be_empty: may_be_empty?,
-        hold: Hold { max_shrink: max_shrink?, canaries: canaries?? },
-    })
+/// The effect of a feed's values.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum FeedRole {
+    Block,
+    Allow,
 }
 
-fn origin(table: &Reader<'_>, kind: usize, allow_plain_http: bool) -> Option<Origin> {
-    for (key, kinds) in OF_TYPES {
-        if table.is_given(key) && !kinds.contains(&kind) {
-            let kinds: Vec<&str> = kinds.iter().map(|kind| TYPES[*kind]).collect();
-            let text = format!(
-                "expected for feeds of type {} only, got it for type {}",
-                kinds.join(" and "),
-                TYPES[kind]
-            );
-            table.hidden_problem(key, text);
-        }
-    }
-    if kind == 2 {
-        let path = table.path("path")?;
-        if path.is_none() {
-            table.problem("path", "expected a path, got nothing: feeds of type path need it");
-        }
-        return path.map(Origin::Path);
-    }
-    let url = table.url("url");
-    if let Some(None) = url {
-        table.problem(
-            "url",
-            format!("expected an http or https URL, got nothing: feeds of type {} need it", TYPES[kind]),
-        );
-    }
-    let auth = auth(table);
-    let client_certificate = client_certificate(table);
-    if let (Some(Some(url)), Some(auth)) = (&url, &auth)
-        && !allow_plain_http
-        && !matches!(auth, Auth::None)
-        && url.scheme() == "http"
-        && !is_loopback(url)
-    {
-        let text = "expected https with credentials, got http, which shows them to everyone on the way; `allow_plain_http = true` in [http] allows it";
-        table.hidden_problem("url", text);
-        return None;
-    }
-    if kind == 1 {
-        return Some(Origin::Url(UrlFeed {
-            url: url??,
-            auth: auth?,
-            client_certificate: client_certificate?,
-        }));
-    }
-    let collection = table.optional_text("collection");
-    let page_objects = table.integer("page_objects", 1, 100_000);
-    let overlap = table.duration("overlap");
-    let since = since(table);
-    Some(Origin::Taxii(TaxiiFeed {
-        url: url??,
-        collection: collection?,
-        auth: auth?,
-        client_certificate: client_certificate?,
-        page_objects: page_objects?.unwrap_or(DEFAULT_PAGE_OBJECTS),
-        overlap: overlap?.unwrap_or(DEFAULT_OVERLAP),
-        since: since?,
-    }))
+/// Conditions under which a delivery is held back.
+#[derive(Debug, Clone)]
+pub(crate) struct Hold {
+    /// Largest share of the feed's active indicators that may disappear at once, 0 to 1.
+    pub(crate) max_shrink: f64,
+    /// Values that every delivery must list.
+    pub(crate) canaries: Vec<String>,
 }
 
-/// A TOML date or time, or the same as a string; in UTC where it does not say.
-fn since(table: &Reader<'_>) -> Option<Option<Timestamp>> {
-    table.optional("since", "a date or a time (2026-01-31, 2026-01-31T23:59:59Z)", |value| {
+#[derive(Debug, Clone)]
+pub(crate) enum Origin {
+    Taxii(TaxiiFeed),
+    Url(UrlFeed),
+    /// A file or a folder of files: lists or STIX.
+    Path(PathBuf),
+}
+
+/// A TAXII 2.1 collection.
+#[derive(Debug, Clone)]
+pub(crate) struct TaxiiFeed {
+    /// Discovery, API root or collection URL.
+    pub(crate) url: Url,
+    /// The collection's id, alias or title. `None` where the URL names the collection, or where
+    /// only one can be read.
+    pub(crate) collection: Option<String>,
+    pub(crate) auth: Auth,
+    pub(crate) client_certificate: Option<ClientCertificate>,
+    /// Objects per request.
+    pub(crate) page_objects: u32,
+    /// Time before the last poll whose additions are requested again.
+    pub(crate) overlap: Duration,
+    /// Start of the first poll; `None` for all objects.
+    pub(crate) since: Option<Timestamp>,
+}
+
+/// A list, a bundle or an envelope behind a URL.
+#[derive(Debug, Clone)]
+pub(crate) struct UrlFeed {
+    pub(crate) url: Url,
+    pub(crate) auth: Auth,
+    pub(crate) client_certificate: Option<ClientCertificate>,
+}
+
+#[derive(Debug, Clone, Copy)]
+pub(super) enum FeedType {
+    Taxii,
+    Url,
+    Path,
+}
+
+fields! {
+    /// Sources of indicators. A description that starts with types of feed is about these alone.
+    #[heading = "[[feeds]]"]
+    struct FeedSettings<'a> {
+        /// Name of the feed in reports and in `threat.feed.name`; unique.
+        #[setting(TEXT, required, example = "partner")]
+        name: String,
+
+        /// A TAXII 2.1 collection; a list, bundle or envelope behind a URL; a file or a folder of
+        /// files.
+        #[key = "type"]
+        #[setting(
+            Words(&[
+                ("taxii", FeedType::Taxii),
+                ("url", FeedType::Url),
+                ("path", FeedType::Path),
+            ]),
+            required,
+            example = "taxii"
+        )]
+        kind: FeedType,
+
+        /// URL without credentials. For TAXII the discovery, API root or collection URL.
+        #[only("taxii", "url")]
+        #[setting(HttpUrl, required, example = "https://taxii.example.org/taxii2/")]
+        url: Url,
+
+        /// A file, or a folder of files: lists or STIX.
+        #[only("path")]
+        #[setting(FilePath, required, example = "/etc/threatsieve/lists")]
+        path: PathBuf,
+
+        /// Id, alias or title of the collection. Not needed where the URL names the collection, or
+        /// where only one can be read.
+        #[only("taxii")]
+        #[setting(TEXT, optional, example = "indicators")]
+        collection: Option<String>,
+
+        /// Number of objects to request at once.
+        #[only("taxii")]
+        #[setting(integer::<u32>(1, 100_000, "objects"), default = 1000, example = 5000)]
+        page_objects: u32,
+
+        /// Objects added up to this long before the last poll are requested again: the server may
+        /// still have been writing while it answered.
+        #[only("taxii")]
+        #[setting(DURATION, default = "10m", example = "1h")]
+        overlap: Duration,
+
+        /// The first poll requests no objects added before this. Without it, the first poll
+        /// requests all.
+        #[only("taxii")]
+        #[setting(SINCE, optional, example = 2026-01-01)]
+        since: Option<Timestamp>,
+
+        /// User name for basic authentication; needs `password`.
+        #[only("taxii", "url")]
+        #[setting(TEXT, optional, example = "reader")]
+        user: Option<String>,
+
+        /// Password for basic authentication; needs `user`.
+        #[only("taxii", "url")]
+        #[setting(SecretPlace, optional, example = { env = "PARTNER_PASSWORD" })]
+        password: Option<Secret>,
+
+        /// Bearer token (RFC 6750).
+        #[only("taxii", "url")]
+        #[setting(SecretPlace, optional, example = { file = "/run/secrets/partner-token" })]
+        token: Option<Secret>,
+
+        /// API key in a header; see `feeds.header`.
+        #[only("taxii", "url")]
+        #[setting(
+            TableOf(&Header::TABLE),
+            optional,
+            example = { name = "X-API-Key", value = { env = "PARTNER_KEY" } }
+        )]
+        header: Option<Reader<'a>>,
+
+        /// Certificate (PEM) to show to the server; needs `client_key`.
+        #[only("taxii", "url")]
+        #[setting(FilePath, optional, example = "client.pem")]
+        client_certificate: Option<PathBuf>,
+
+        /// Private key (PEM) of the certificate; needs `client_certificate`.
+        #[only("taxii", "url")]
+        #[setting(FilePath, optional, example = "client.key")]
+        client_key: Option<PathBuf>,
+
+        /// Values that match, or values that suppress matches of equal or lesser specificity.
+        #[setting(
+            Words(&[("block", FeedRole::Block), ("allow", FeedRole::Allow)]),
+            default = "block",
+            example = "allow"
+        )]
+        role: FeedRole,
+
+        /// Shortest time between two polls. Without it, every round polls the feed.
+        #[setting(DURATION, optional, example = "1h")]
+        every: Option<Duration>,
+
+        /// Confidence of indicators that have none.
+        #[setting(integer::<u8>(0, 100, ""), optional, example = 70)]
+        confidence: Option<u8>,
+
+        /// Marking of indicators that have none.
+        #[setting(TlpLevel, optional, example = "AMBER")]
+        tlp: Option<Tlp>,
+
+        /// Paths that a listed URL covers: its own, or also all below it.
+        #[setting(
+            Words(&[("exact", UrlMode::Exact), ("prefix", UrlMode::Prefix)]),
+            default = "exact",
+            example = "prefix"
+        )]
+        url_match: UrlMode,
+
+        /// Largest share of the feed's active indicators that may disappear at once. A delivery
+        /// that removes more is held back until `feeds --allow NAME`.
+        #[setting(SHARE, default = 0.5, example = 0.3)]
+        max_shrink: f64,
+
+        /// Format of the content: `lines`, `hosts`, `csv`, `json` or `stix`; `csv:NAME` and
+        /// `json:NAME` name the column of values. Without it, the format is detected from the
+        /// content.
+        #[setting(FORMAT, optional, example = "csv:url")]
+        format: Option<FeedFormat>,
+
+        /// Match a value that is listed with a port only in events with that port.
+        #[setting(BOOLEAN, default = false, example = true)]
+        match_port: bool,
+
+        /// Accept a first delivery without indicators. Otherwise it is held back.
+        #[setting(BOOLEAN, default = false, example = true)]
+        may_be_empty: bool,
+
+        /// Values that every delivery must list. A delivery without one is held back.
+        #[setting(list(TEXT, "strings"), default = [], example = ["known-bad.example"])]
+        canaries: Vec<String>,
+    }
+}
+
+const FORMAT: Plain<FeedFormat> = Plain {
+    name: "format",
+    expected: "lines, hosts, csv, json or stix, or csv:COLUMN or json:COLUMN",
+    parse: |value| FeedFormat::from_name(value.as_str()?),
+};
+
+/// A TOML date or time, or the same as a string; in UTC where it has no offset.
+const SINCE: Plain<Timestamp> = Plain {
+    name: "date or time",
+    expected: "a date or a time (2026-01-31, 2026-01-31T23:59:59Z)",
+    parse: |value| {
         let text = match value.as_datetime() {
             Some(moment) => moment.to_string(),
             None => value.as_str()?.to_owned(),
@@ -138,65 +257,109 @@ fn since(table: &Reader<'_>) -> Option<Option<Timestamp>> {
         // `now` would be another moment at every start.
         let at: crate::cli::At = text.parse().ok().filter(|_| text != "now")?;
         Some(at.0)
+    },
+};
+
+pub(super) fn feeds(tables: &[Reader<'_>], allow_plain_http: bool) -> Option<Vec<Feed>> {
+    let settings: Vec<FeedSettings<'_>> = tables.iter().map(FeedSettings::read).collect();
+    check_unique(settings.iter().map(|settings| &settings.name));
+    let feeds: Vec<Option<Feed>> =
+        settings.into_iter().map(|settings| feed(settings, allow_plain_http)).collect();
+    feeds.into_iter().collect()
+}
+
+/// Notes names that an earlier table has.
+pub(super) fn check_unique<'f>(names: impl Iterator<Item = &'f Field<'f, String>>) {
+    let mut seen = std::collections::BTreeSet::new();
+    for name in names {
+        if let Some(value) = &name.value
+            && !seen.insert(value)
+        {
+            let got = super::shown::quoted(value);
+            name.place.problem(format!("expected a unique name, got {got} again"));
+        }
+    }
+}
+
+fn feed(settings: FeedSettings<'_>, allow_plain_http: bool) -> Option<Feed> {
+    let origin = match settings.kind.value {
+        None => None,
+        Some(FeedType::Path) => settings.path.value.map(Origin::Path),
+        Some(kind) => {
+            let auth = auth(settings.user, settings.password, settings.token, settings.header);
+            let certificate = client_certificate(settings.client_certificate, settings.client_key);
+            if let (Some(url), Some(auth), false) = (&settings.url.value, &auth, allow_plain_http) {
+                check_encrypted(&settings.url.place, std::slice::from_ref(url), auth);
+            }
+            let server = server(settings.url.value, auth, certificate);
+            if let FeedType::Taxii = kind {
+                let (overlap, since) = (settings.overlap.value, settings.since.value);
+                let (collection, page_objects) =
+                    (settings.collection.value, settings.page_objects.value);
+                taxii(server, collection, page_objects, overlap, since).map(Origin::Taxii)
+            } else {
+                server.map(Origin::Url)
+            }
+        }
+    };
+    Some(Feed {
+        name: settings.name.value?,
+        origin: origin?,
+        role: settings.role.value?,
+        every: settings.every.value?,
+        confidence: settings.confidence.value?,
+        tlp: settings.tlp.value?,
+        url_mode: settings.url_match.value?,
+        format: settings.format.value?,
+        match_port: settings.match_port.value?,
+        may_be_empty: settings.may_be_empty.value?,
+        hold: Hold { max_shrink: settings.max_shrink.value?, canaries: settings.canaries.value? },
     })
 }
 
-pub(super) fn is_loopback(url: &Url) -> bool {
-    match url.host() {
-        Some(Host::Domain(name)) => name == "localhost" || name.ends_with(".localhost"),
-        Some(Host::Ipv4(address)) => address.is_loopback(),
-        Some(Host::Ipv6(address)) => address.is_loopback(),
-        None => false,
-    }
+fn server(
+    url: Option<Url>,
+    auth: Option<Auth>,
+    client_certificate: Option<Option<ClientCertificate>>,
+) -> Option<UrlFeed> {
+    Some(UrlFeed { url: url?, auth: auth?, client_certificate: client_certificate? })
 }
 
-fn auth(table: &Reader<'_>) -> Option<Auth> {
-    let ways: Vec<&str> = ["user", "token", "header"].into_iter().filter(|key| table.is_given(key)).collect();
-    if let [_, second, ..] = ways.as_slice() {
-        table.problem(second, format!("expected one way to authenticate, got {}", ways.join(" and ")));
-    }
-    for (one, other) in [("user", "password"), ("password", "user")] {
-        if table.is_given(one) && !table.is_given(other) {
-            table.hidden_problem(one, format!("expected `{other}` beside it, got nothing"));
+fn taxii(
+    server: Option<UrlFeed>,
+    collection: Option<Option<String>>,
+    page_objects: Option<u32>,
+    overlap: Option<Duration>,
+    since: Option<Option<Timestamp>>,
+) -> Option<TaxiiFeed> {
+    let UrlFeed { url, auth, client_certificate } = server?;
+    Some(TaxiiFeed {
+        url,
+        collection: collection?,
+        auth,
+        client_certificate,
+        page_objects: page_objects?,
+        overlap: overlap?,
+        since: since?,
+    })
+}
+
+fn auth(
+    user: Field<'_, Option<String>>,
+    password: Field<'_, Option<Secret>>,
+    token: Field<'_, Option<Secret>>,
+    header: Field<'_, Option<Reader<'_>>>,
+) -> Option<Auth> {
+    check_one_way(&[&user.place, &token.place, &header.place]);
+    let basic = basic(user, password);
+    let header = header.value.map(|table| table.map(|table| Header::read(&table)));
+    Some(match (basic?, token.value?, header?) {
+        (Some((user, password)), _, _) => Auth::Basic { user, password },
+        (_, Some(token), _) => Auth::Bearer(token),
+        (_, _, Some(header)) => {
+            let Header { name, value } = header?;
+            Auth::Header { name, value }
         }
-    }
-    let (user, password) = (table.optional_text("user"), table.secret("password"));
-    let token = table.secret("token");
-    let header = match table.table("header", &settings::HEADER)? {
-        Some(header) => {
-            let name =
-                header.value("name", "a header's name (RFC 9110: letters, digits, hyphens)", |value| {
-                    let name = super::reader::non_empty(value)?;
-                    let sound = name
-                        .bytes()
-                        .all(|byte| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte));
-                    sound.then(|| name.to_owned())
-                });
-            let value = header.secret("value");
-            Some((name?, value??))
-        }
-        None => None,
-    };
-    Some(match (user?, password?, token?, header) {
-        (Some(user), Some(password), _, _) => Auth::Basic { user, password },
-        (_, _, Some(token), _) => Auth::Bearer(token),
-        (_, _, _, Some((name, value))) => Auth::Header { name, value },
         _ => Auth::None,
     })
-}
-
-pub(super) fn client_certificate(table: &Reader<'_>) -> Option<Option<ClientCertificate>> {
-    let (certificate, key) = (table.path("client_certificate"), table.path("client_key"));
-    match (certificate?, key?) {
-        (Some(certificate), Some(key)) => Some(Some(ClientCertificate { certificate, key })),
-        (None, None) => Some(None),
-        (Some(_), None) => {
-            table.problem("client_certificate", "expected `client_key` beside it, got nothing");
-            None
-        }
-        (None, Some(_)) => {
-            table.problem("client_key", "expected `client_certificate` beside it, got nothing");
-            None
-        }
-    }
 }

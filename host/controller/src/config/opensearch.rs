@@ -1,77 +1,148 @@
 //! `[opensearch]`.
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use serde_json::json;
+use url::Url;
 
-use super::feed::{client_certificate, is_loopback};
+use super::credentials::{
+    Auth, ClientCertificate, basic, check_encrypted, check_one_way, client_certificate,
+};
+use super::kinds::{BOOLEAN, DURATION, FilePath, HttpUrl, SIZE, TEXT};
 use super::load::parse;
-use super::reader::Reader;
-use super::{Auth, Config, ConfigError, OpenSearch};
+use super::nested::{list, non_empty_list};
+use super::reader::{Field, Reader};
+use super::secret::SecretPlace;
+use super::{Config, ConfigError, Secret};
 
-/// The header of an API key, and how it begins there.
-const API_KEY_HEADER: &str = "Authorization";
+/// The cluster whose ingest nodes match events.
+#[derive(Debug, Clone)]
+pub(crate) struct OpenSearch {
+    /// Nodes of one cluster, tried in turn; at least one.
+    pub(crate) hosts: Vec<Url>,
+    /// Rounds push new generations.
+    pub(crate) push: bool,
+    /// None, basic, or a header.
+    pub(crate) auth: Auth,
+    pub(crate) client_certificate: Option<ClientCertificate>,
+    /// Certificates (PEM) of authorities to trust in addition to the system's.
+    pub(crate) ca_files: Vec<PathBuf>,
+    /// Longest wait for the first answer of a host.
+    pub(crate) connect_timeout: Duration,
+    /// Longest time for one request with its answer.
+    pub(crate) timeout: Duration,
+    /// Longest time that a push waits for nodes to load.
+    pub(crate) node_timeout: Duration,
+    /// Largest blacklist sent in one request.
+    pub(crate) max_request_bytes: u64,
+}
+
+fields! {
+    /// The OpenSearch cluster whose ingest nodes match events with the plugin. The connection is
+    /// direct, without a proxy. The blacklist has the same name there as here.
+    #[heading = "[opensearch]"]
+    struct OpenSearchSettings<'a> {
+        /// Nodes of one cluster, tried in turn. URLs without credentials.
+        #[setting(
+            non_empty_list(HttpUrl, "URLs"),
+            required,
+            example = ["https://node1.example.org:9200", "https://node2.example.org:9200"]
+        )]
+        hosts: Vec<Url>,
+
+        /// Push each new generation in `poll` and `run`. Otherwise only `threatsieve push` pushes.
+        #[setting(BOOLEAN, default = true, example = false)]
+        push: bool,
+
+        /// User name for basic authentication; needs `password`.
+        #[setting(TEXT, optional, example = "threatsieve")]
+        user: Option<String>,
+
+        /// Password for basic authentication; needs `user`.
+        #[setting(SecretPlace, optional, example = { file = "/run/secrets/opensearch" })]
+        password: Option<Secret>,
+
+        /// API key, encoded as the server returned it. Sent as `Authorization: ApiKey ...`.
+        #[setting(SecretPlace, optional, example = { env = "OPENSEARCH_API_KEY" })]
+        api_key: Option<Secret>,
+
+        /// Certificate (PEM) to show to the server; needs `client_key`.
+        #[setting(FilePath, optional, example = "client.pem")]
+        client_certificate: Option<PathBuf>,
+
+        /// Private key (PEM) of the certificate; needs `client_certificate`.
+        #[setting(FilePath, optional, example = "client.key")]
+        client_key: Option<PathBuf>,
+
+        /// Certificates (PEM) of authorities to trust in addition to the system's.
+        #[setting(list(FilePath, "paths"), default = [], example = ["/etc/ssl/office-ca.pem"])]
+        ca_files: Vec<PathBuf>,
+
+        /// Longest wait for the first answer of a host. After that, the next host is tried.
+        #[setting(DURATION, default = "10s", example = "3s")]
+        connect_timeout: Duration,
+
+        /// Longest time for one request with its answer.
+        #[setting(DURATION, default = "2m", example = "5m")]
+        timeout: Duration,
+
+        /// Longest time that a push waits for nodes to load. Slower nodes continue by themselves,
+        /// and the next round checks them again.
+        #[setting(DURATION, default = "60s", example = "3m")]
+        node_timeout: Duration,
+
+        /// Largest blacklist sent in one request. A larger one is sent in parts. Must be less than
+        /// the server's `http.max_content_length`.
+        #[setting(SIZE, default = "64MiB", example = "16MiB")]
+        max_request: u64,
+    }
+}
 
 pub(super) fn opensearch(table: &Reader<'_>, allow_plain_http: bool) -> Option<OpenSearch> {
-    let hosts = table.urls("hosts");
-    if hosts.as_ref().is_some_and(Vec::is_empty) {
-        table.problem("hosts", "expected at least one URL, got an empty list");
-    }
-    let push = table.boolean("push");
-    let auth = auth(table);
-    let client_certificate = client_certificate(table);
-    let ca_files = table.paths("ca_files");
-    let (connect_timeout, timeout) = (table.duration("connect_timeout"), table.duration("timeout"));
-    let node_timeout = table.duration("node_timeout");
-    let max_request_bytes = table.bytes("max_request");
-    if let (Some(hosts), Some(auth)) = (&hosts, &auth)
-        && !allow_plain_http
-        && !matches!(auth, Auth::None)
-        && hosts.iter().any(|host| host.scheme() == "http" && !is_loopback(host))
-    {
-        let text = "expected https with credentials, got http, which shows them to everyone on the way; `allow_plain_http = true` in [http] allows it";
-        table.hidden_problem("hosts", text);
-        return None;
+    let settings = OpenSearchSettings::read(table);
+    let auth = auth(settings.user, settings.password, settings.api_key);
+    let client_certificate = client_certificate(settings.client_certificate, settings.client_key);
+    if let (Some(hosts), Some(auth), false) = (&settings.hosts.value, &auth, allow_plain_http) {
+        check_encrypted(&settings.hosts.place, hosts, auth);
     }
     Some(OpenSearch {
-        hosts: hosts?,
-        push: push?,
+        hosts: settings.hosts.value?,
+        push: settings.push.value?,
         auth: auth?,
         client_certificate: client_certificate?,
-        ca_files: ca_files?,
-        connect_timeout: connect_timeout??,
-        timeout: timeout??,
-        node_timeout: node_timeout??,
-        max_request_bytes: max_request_bytes?,
+        ca_files: settings.ca_files.value?,
+        connect_timeout: settings.connect_timeout.value?,
+        timeout: settings.timeout.value?,
+        node_timeout: settings.node_timeout.value?,
+        max_request_bytes: settings.max_request.value?,
     })
 }
 
-/// Hosts from the command line, checked as those of a file are, and the defaults for everything else.
+/// Makes a configuration of hosts from the command line, with the checks of a file and with
+/// defaults for everything else.
 pub(crate) fn of_hosts(hosts: &[String], ca_files: &[PathBuf]) -> Result<Config, ConfigError> {
-    // JSON's lists of strings are TOML's, too.
-    let text =
-        format!("state = \"none\"\n[opensearch]\nhosts = {}\nca_files = {}\n", json!(hosts), json!(ca_files));
+    // A list of strings in JSON is one in TOML, too.
+    let (hosts, ca_files) = (json!(hosts), json!(ca_files));
+    let text = format!("state = \"none\"\n[opensearch]\nhosts = {hosts}\nca_files = {ca_files}\n");
     Ok(parse("--host", &text, Path::new(""))?.config)
 }
 
-/// A client certificate may stand beside either: the server decides what it takes for whom.
-fn auth(table: &Reader<'_>) -> Option<Auth> {
-    if table.is_given("user") && table.is_given("api_key") {
-        table.hidden_problem("api_key", "expected one way to authenticate, got user and api_key");
-    }
-    for (one, other) in [("user", "password"), ("password", "user")] {
-        if table.is_given(one) && !table.is_given(other) {
-            table.hidden_problem(one, format!("expected `{other}` beside it, got nothing"));
-        }
-    }
-    let (user, password) = (table.optional_text("user"), table.secret("password"));
-    let api_key = table.secret("api_key");
-    Some(match (user?, password?, api_key?) {
-        (Some(user), Some(password), _) => Auth::Basic { user, password },
-        (_, _, Some(key)) => {
-            let value = super::Secret::new(format!("ApiKey {}", key.expose()));
-            Auth::Header { name: API_KEY_HEADER.to_owned(), value }
-        }
-        _ => Auth::None,
+/// Returns the credentials. A client certificate can come in addition: the server decides which
+/// of them it uses.
+fn auth(
+    user: Field<'_, Option<String>>,
+    password: Field<'_, Option<Secret>>,
+    api_key: Field<'_, Option<Secret>>,
+) -> Option<Auth> {
+    check_one_way(&[&user.place, &api_key.place]);
+    let basic = basic(user, password);
+    Some(match (basic?, api_key.value?) {
+        (Some((user, password)), _) => Auth::Basic { user, password },
+        (None, Some(key)) => Auth::Header {
+            name: "Authorization".to_owned(),
+            value: Secret::new(format!("ApiKey {}", key.expose())),
+        },
+        (None, None) => Auth::None,
     })
 }

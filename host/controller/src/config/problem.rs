@@ -1,11 +1,11 @@
-//! What is wrong with a configuration, shown where it is.
+//! A problem of a configuration, shown with its line.
 
 use std::fmt::Write as _;
 use std::ops::Range;
 
-use crate::output::harmless;
+use crate::text::escape_controls;
 
-/// One thing that is wrong.
+/// One problem.
 #[derive(Debug, Clone)]
 pub(crate) struct Problem {
     /// Bytes of the file.
@@ -13,14 +13,16 @@ pub(crate) struct Problem {
     /// The setting, as `feeds.partner.url`; empty for errors of TOML itself.
     pub(crate) key: String,
     pub(crate) text: String,
-    /// Whether what the span covers may be a secret.
+    /// The span may cover a secret.
     pub(crate) hidden: bool,
 }
 
-/// All that is wrong, in the order of the file: for each `FILE:LINE:COLUMN: KEY: ...`, its line, and a caret.
+/// Renders all problems in the order of the file: for each `FILE:LINE:COLUMN: KEY: ...`, its line,
+/// and carets under the fault.
 pub(crate) fn render(file: &str, text: &str, problems: &mut [Problem]) -> String {
     problems.sort_by_key(|problem| problem.span.start);
-    let blocks: Vec<String> = problems.iter().map(|problem| render_one(file, text, problem)).collect();
+    let blocks: Vec<String> =
+        problems.iter().map(|problem| render_one(file, text, problem)).collect();
     blocks.join("\n")
 }
 
@@ -37,7 +39,7 @@ fn render_one(file: &str, text: &str, problem: &Problem) -> String {
     _ = write!(block, "{}", problem.text);
     let shown = masked(line, line_start, problem);
     if shown.chars().count() <= 200 {
-        // A fault in the line's end lies behind the line that is shown.
+        // A fault at the end of the line lies behind the shown text.
         let end = problem.span.end.clamp(start, start.max(line_start + line.len()));
         let carets = text[start..text.floor_char_boundary(end)].chars().count().max(1);
         let margin = number.to_string();
@@ -49,10 +51,10 @@ fn render_one(file: &str, text: &str, problem: &Problem) -> String {
             "^".repeat(carets)
         );
     }
-    harmless_lines(&block)
+    escape_lines(&block)
 }
 
-/// A line with all values but the one at fault dotted out: a secret may stand beside it.
+/// Returns the line with dots for all values except the faulty one: another may be a secret.
 fn masked(line: &str, line_start: usize, problem: &Problem) -> String {
     let is_key = |c: char| c.is_ascii_alphanumeric() || " \t_-.".contains(c);
     let key_end = match line.find('=') {
@@ -71,7 +73,7 @@ fn masked(line: &str, line_start: usize, problem: &Problem) -> String {
     line.char_indices().map(mask).collect()
 }
 
-fn harmless_lines(text: &str) -> String {
-    let lines: Vec<_> = text.split('\n').map(harmless).collect();
+fn escape_lines(text: &str) -> String {
+    let lines: Vec<_> = text.split('\n').map(escape_controls).collect();
     lines.join("\n")
 }

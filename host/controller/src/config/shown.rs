@@ -1,13 +1,13 @@
-//! Values of the file as messages and `config show` write them.
+//! Values of the file, as messages and `config show` write them.
 
 use serde::Serialize as _;
 use toml::de::DeValue;
 use url::Url;
 
 use crate::network::shown_url;
-use crate::output::clipped;
+use crate::text::clipped;
 
-/// What a value is, without its content.
+/// The type of a value, with its article.
 pub(super) fn kind_of(value: &DeValue<'_>) -> &'static str {
     match value {
         DeValue::String(_) => "a string",
@@ -20,7 +20,7 @@ pub(super) fn kind_of(value: &DeValue<'_>) -> &'static str {
     }
 }
 
-/// What a value is, for a message.
+/// A value in a message; of lists and tables only the type.
 pub(super) fn described(value: &DeValue<'_>) -> String {
     match value {
         DeValue::String(text) => quoted(text),
@@ -32,16 +32,20 @@ pub(super) fn described(value: &DeValue<'_>) -> String {
     }
 }
 
+/// Returns whether an item of a list is a table.
 pub(super) fn holds_tables(value: &DeValue<'_>) -> bool {
     value.as_array().is_some_and(|list| list.iter().any(|item| item.get_ref().is_table()))
 }
 
-/// A value in TOML; of URLs what may be shown.
+/// A value in TOML. URLs are shown without keys.
 pub(super) fn as_toml(value: &DeValue<'_>, is_url: bool) -> String {
     match value {
         DeValue::String(text) => {
-            let url =
-                is_url.then(|| Url::parse(text).map_or_else(|_| "no URL".to_owned(), |url| shown_url(&url)));
+            let shown = |text| match Url::parse(text) {
+                Ok(url) => shown_url(&url),
+                Err(_) => "no URL".to_owned(),
+            };
+            let url = is_url.then(|| shown(text));
             let text = url.as_deref().unwrap_or(text.as_ref());
             let mut toml = String::new();
             match text.serialize(toml::ser::ValueSerializer::new(&mut toml)) {
@@ -50,7 +54,8 @@ pub(super) fn as_toml(value: &DeValue<'_>, is_url: bool) -> String {
             }
         }
         DeValue::Array(list) => {
-            let items: Vec<String> = list.iter().map(|item| as_toml(item.get_ref(), is_url)).collect();
+            let items: Vec<String> =
+                list.iter().map(|item| as_toml(item.get_ref(), is_url)).collect();
             format!("[{}]", items.join(", "))
         }
         DeValue::Table(_) => String::from("{ .. }"),
@@ -61,7 +66,7 @@ pub(super) fn as_toml(value: &DeValue<'_>, is_url: bool) -> String {
     }
 }
 
-/// A text as messages quote it.
+/// A text in quotes, clipped to 60 characters.
 pub(super) fn quoted(text: &str) -> String {
     format!("\"{}\"", clipped(text.as_bytes(), 60))
 }

@@ -8,7 +8,9 @@ pub(crate) use nearest::Nearest;
 pub(crate) use standing::{Judged, Standing};
 
 use anyhow::Context;
-use threatsieve_blacklist::{Batch, Entry, Hit, How, Kind, Seen, Target, Timestamp, UrlMode, Value};
+use threatsieve_blacklist::{
+    Batch, Entry, EventContext, Hit, How, Kind, Target, Timestamp, UrlMode, Value,
+};
 use threatsieve_runner::Answer;
 
 use crate::matching::Matcher;
@@ -29,7 +31,9 @@ impl Readings {
             Value::Email(email) => Some(email.to_string()),
             Value::Hash(hash) => Some(hash.to_string()),
             // A network is no observable, and of an address the normaliser knows all forms.
-            Value::Address(range) => (range.first() == range.last()).then(|| range.first().to_string()),
+            Value::Address(range) => {
+                (range.first() == range.last()).then(|| range.first().to_string())
+            }
         });
         Readings { given: given.to_owned(), refanged: refanged.filter(|text| text != given) }
     }
@@ -88,8 +92,9 @@ impl Explanation {
         let mut covering = Vec::new();
         for text in readings.texts() {
             let answer = look_up(matcher, Kind::Any, text)?;
-            let seen = Seen::with_ports(at, text.as_bytes(), None);
-            covering = answer.hits.iter().filter_map(|hit| cover(hit, &answer, matcher, seen)).collect();
+            let seen = EventContext::with_ports(at, text.as_bytes(), None);
+            covering =
+                answer.hits.iter().filter_map(|hit| cover(hit, &answer, matcher, seen)).collect();
             if !covering.is_empty() {
                 break;
             }
@@ -119,7 +124,7 @@ fn look_up(matcher: &Matcher, kind: Kind, text: &str) -> anyhow::Result<Answer> 
     matcher.check(&batch).context("the matcher did not answer")
 }
 
-fn cover(hit: &Hit, answer: &Answer, matcher: &Matcher, seen: Seen) -> Option<Covering> {
+fn cover(hit: &Hit, answer: &Answer, matcher: &Matcher, seen: EventContext) -> Option<Covering> {
     let entry = answer.blacklist.entry(hit.entry)?;
     let matched = answer.blacklist.resolve(hit, matcher.policy(), seen);
     // What would hold if nothing suppressed it and partial matches were wanted: so that each reason is told by itself.
@@ -134,7 +139,8 @@ fn cover(hit: &Hit, answer: &Answer, matcher: &Matcher, seen: Seen) -> Option<Co
         .indicators
         .iter()
         .map(|indicator| {
-            let standing = Standing::of(indicator, holding.contains(indicator), matcher.policy(), seen);
+            let standing =
+                Standing::of(indicator, holding.contains(indicator), matcher.policy(), seen);
             Judged { indicator: indicator.clone(), standing }
         })
         .collect();

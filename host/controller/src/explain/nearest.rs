@@ -3,8 +3,8 @@
 use threatsieve_blacklist::{AddressRange, EntryType, Kind, Role, UrlMode, Value};
 
 use super::{Explanation, Readings, look_up};
-use crate::indicators::Rejection;
 use crate::matching::Matcher;
+use crate::rejection::Rejection;
 
 /// Reasons of a kind that are told.
 const TOLD: usize = 5;
@@ -22,14 +22,16 @@ impl Nearest {
     }
 
     /// Takes a rejection; keeps it if it names the value.
-    pub(crate) fn reject(&mut self, rejection: &Rejection) {
+    pub(crate) fn reject(&mut self, feed: &str, rejection: &Rejection) {
         if self.rejected.len() == TOLD || !self.is_named_by(rejection) {
             return;
         }
-        let Rejection { feed, id, value, reason, is_pattern, .. } = rejection;
+        let Rejection { id, value, reason, is_pattern, .. } = rejection;
         self.rejected.push(match is_pattern {
-            true => format!("{feed} {id} names it in a pattern that cannot be reduced ({reason}): {value}"),
-            false => format!("{feed}:{id} lists {value}, which was refused: {reason}"),
+            true => format!(
+                "{feed} {id} names it in a pattern that cannot be reduced ({reason}): {value}"
+            ),
+            false => format!("{feed}:{id} lists {value}, which was rejected: {reason}"),
         });
     }
 
@@ -48,7 +50,11 @@ impl Nearest {
     }
 
     /// The nearest reasons, the most telling ones first.
-    pub(super) fn tell(self, explanation: &Explanation, matcher: &Matcher) -> anyhow::Result<Vec<String>> {
+    pub(super) fn tell(
+        self,
+        explanation: &Explanation,
+        matcher: &Matcher,
+    ) -> anyhow::Result<Vec<String>> {
         let mut reasons = self.rejected;
         for (kind, form) in &explanation.forms {
             match *kind {
@@ -69,7 +75,8 @@ fn is_at_or_below(host: &str, name: &str) -> bool {
 }
 
 fn contains(range: &AddressRange, form: &str) -> bool {
-    AddressRange::parse(form).is_some_and(|one| range.first() <= one.first() && one.last() <= range.last())
+    AddressRange::parse(form)
+        .is_some_and(|one| range.first() <= one.first() && one.last() <= range.last())
 }
 
 /// Names above that are listed, but do not cover what lies below them.
@@ -96,7 +103,10 @@ fn below(host: &str, matcher: &Matcher) -> Vec<String> {
     let count = blacklist.count(Role::Block, EntryType::Domain);
     // Domains are the first type of the first role.
     let name = |number: u32| {
-        blacklist.entry(number).filter(|entry| entry.kind == EntryType::Domain).map(|entry| entry.value)
+        blacklist
+            .entry(number)
+            .filter(|entry| entry.kind == EntryType::Domain)
+            .map(|entry| entry.value)
     };
     let wanted = from_last(host);
     let (mut low, mut high) = (0, count);
@@ -121,7 +131,11 @@ fn below(host: &str, matcher: &Matcher) -> Vec<String> {
 
 fn listed(names: &[String]) -> String {
     let are = if names.len() == 1 { "is" } else { "are" };
-    format!("{}{} {are}", names.join(", "), if names.len() == TOLD { " and maybe more" } else { "" })
+    format!(
+        "{}{} {are}",
+        names.join(", "),
+        if names.len() == TOLD { " and maybe more" } else { "" }
+    )
 }
 
 fn from_last(name: &str) -> Vec<&str> {
@@ -136,7 +150,10 @@ fn other_query(url: &str, matcher: &Matcher) -> anyhow::Result<Vec<String>> {
     Ok(with_query
         .filter_map(|hit| answer.blacklist.entry(hit.entry))
         .map(|entry| {
-            format!("{} is listed, with its query: another one, or none, does not match", entry.value)
+            format!(
+                "{} is listed, with its query: another one, or none, does not match",
+                entry.value
+            )
         })
         .collect())
 }

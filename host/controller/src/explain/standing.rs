@@ -1,8 +1,8 @@
 //! What an indicator of a covering entry comes to.
 
-use threatsieve_blacklist::{IndicatorView, Policy, Seen, Timestamp, Tlp};
+use threatsieve_blacklist::{EventContext, IndicatorView, Policy, Timestamp, Tlp};
 
-use crate::output::moment;
+use crate::text::rfc3339;
 
 /// An indicator with its standing.
 #[derive(Debug, Clone)]
@@ -33,7 +33,12 @@ pub(crate) enum Standing {
 
 impl Standing {
     /// `holds` is the blacklist's word on it.
-    pub(super) fn of(indicator: &IndicatorView, holds: bool, policy: &Policy, seen: Seen) -> Standing {
+    pub(super) fn of(
+        indicator: &IndicatorView,
+        holds: bool,
+        policy: &Policy,
+        seen: EventContext,
+    ) -> Standing {
         let at = seen.at;
         if holds {
             return Standing::Valid;
@@ -73,8 +78,8 @@ impl Standing {
     pub(crate) fn words(&self) -> String {
         match self {
             Standing::Valid => "valid".to_owned(),
-            Standing::ExpiredSince(until) => format!("expired since {}", moment(*until)),
-            Standing::NotBefore(from) => format!("not valid before {}", moment(*from)),
+            Standing::ExpiredSince(until) => format!("expired since {}", rfc3339(*until)),
+            Standing::NotBefore(from) => format!("not valid before {}", rfc3339(*from)),
             Standing::BelowConfidence { said, wanted } => {
                 format!("confidence {said}, wanted at least {wanted}")
             }
@@ -82,7 +87,9 @@ impl Standing {
                 format!("marked TLP:{}, wanted at most TLP:{}", marked.name(), ceiling.name())
             }
             Standing::OtherPort(port) => format!("matches only with port {port}"),
-            Standing::OtherNames => "does not cover this name (exact, or only what lies below)".to_owned(),
+            Standing::OtherNames => {
+                "does not cover this name (exact, or only what lies below)".to_owned()
+            }
         }
     }
 }

@@ -5,15 +5,19 @@ use std::fmt::Write;
 use serde_json::{Value as Json, json};
 
 use super::{Covering, Explanation};
-use crate::output::{EntryJson, IndicatorJson, harmless, indicator, safe_json};
+use crate::output::{EntryJson, IndicatorJson, indicator};
+use crate::text::{escape_controls, safe_json};
 
 impl Explanation {
     /// For people.
     pub(crate) fn text(&self) -> String {
         let verdict = if self.matches() { "matches" } else { "does not match" };
-        let mut text = format!("{} {verdict}\n", harmless(&self.value));
-        let forms: Vec<String> =
-            self.forms.iter().map(|(kind, form)| format!("{kind} {}", harmless(form))).collect();
+        let mut text = format!("{} {verdict}\n", escape_controls(&self.value));
+        let forms: Vec<String> = self
+            .forms
+            .iter()
+            .map(|(kind, form)| format!("{kind} {}", escape_controls(form)))
+            .collect();
         match forms.as_slice() {
             [] => text.push_str("it is no host name, address, URL, file digest or email address\n"),
             forms => _ = writeln!(text, "looked up as: {}", forms.join(", ")),
@@ -26,7 +30,7 @@ impl Explanation {
             text.push_str("near to it:\n");
         }
         for reason in &self.nearest {
-            _ = writeln!(text, "  {}", harmless(reason));
+            _ = writeln!(text, "  {}", escape_controls(reason));
         }
         text
     }
@@ -54,7 +58,8 @@ impl Covering {
             Some("suppressed")
         } else if self.counts {
             None
-        } else if self.how.is_partial() && self.judged.iter().any(|judged| judged.standing.name() == "valid")
+        } else if self.how.is_partial()
+            && self.judged.iter().any(|judged| judged.standing.name() == "valid")
         {
             Some("a partial match, which counts with --partial only")
         } else {
@@ -64,21 +69,21 @@ impl Covering {
 
     fn write(&self, text: &mut String) {
         let remark = self.remark().map_or_else(String::new, |remark| format!(": {remark}"));
-        let (kind, value) = (self.entry.kind.stix_name(), harmless(&self.entry.value));
+        let (kind, value) = (self.entry.kind.stix_name(), escape_controls(&self.entry.value));
         _ = writeln!(text, "{kind} {value} covers it ({}){remark}", self.how.name());
         for judged in &self.judged {
             let indicator = indicator(&judged.indicator);
-            _ = writeln!(text, "  {}: {}", harmless(&indicator), judged.standing.words());
+            _ = writeln!(text, "  {}: {}", escape_controls(&indicator), judged.standing.words());
         }
         if let Some(allowed) = &self.allowed_by {
             _ = writeln!(
                 text,
                 "  suppressed by the allow-list's {} {}",
                 allowed.kind.stix_name(),
-                harmless(&allowed.value)
+                escape_controls(&allowed.value)
             );
             for view in &allowed.indicators {
-                _ = writeln!(text, "    {}", harmless(&indicator(view)));
+                _ = writeln!(text, "    {}", escape_controls(&indicator(view)));
             }
         }
     }

@@ -19,7 +19,12 @@ const JITTER: f64 = 0.1;
 const DOUBLINGS: u32 = 10;
 
 /// When to try again after an error. `failures` is how many came before it in a row, `chance` from 0 to 1.
-pub(super) fn next_attempt(error: &anyhow::Error, failures: u32, now: Timestamp, chance: f64) -> Timestamp {
+pub(super) fn next_attempt(
+    error: &anyhow::Error,
+    failures: u32,
+    now: Timestamp,
+    chance: f64,
+) -> Timestamp {
     let fault = error.downcast_ref::<Fault>();
     let wait = match fault.and_then(Fault::retry_after) {
         // As long as it asked for, but no error of a clock or a server puts a feed off for a year.
@@ -54,7 +59,8 @@ mod tests {
 
     fn answer(status: u16, retry_after: Option<Duration>) -> anyhow::Error {
         let (url, expected, got) = Default::default();
-        anyhow::Error::from(Fault::Answer { url, expected, got, status, retry_after }).context("feed x")
+        anyhow::Error::from(Fault::Answer { url, expected, got, status, retry_after })
+            .context("feed x")
     }
 
     #[test]

@@ -24,7 +24,10 @@ impl From<Moment> for String {
     /// RFC 3339 with six digits of a second, as TAXII 2.1 wants it (section 1.6.9).
     fn from(moment: Moment) -> String {
         let moment = jiff::Timestamp::from_microsecond(moment.0.0);
-        moment.map_or_else(|_| String::new(), |moment| moment.strftime("%Y-%m-%dT%H:%M:%S.%6fZ").to_string())
+        moment.map_or_else(
+            |_| String::new(),
+            |moment| moment.strftime("%Y-%m-%dT%H:%M:%S.%6fZ").to_string(),
+        )
     }
 }
 

@@ -17,7 +17,8 @@ const SLACK: Duration = Duration::from_secs(30);
 pub(super) fn not_yet(feed: &Feed, state: Option<&FeedState>, now: Timestamp) -> Option<String> {
     let state = state?;
     if state.failures > 0 {
-        let next = state.next_attempt.filter(|next| *next > now && backoff::is_plausible(now, *next))?;
+        let next =
+            state.next_attempt.filter(|next| *next > now && backoff::is_plausible(now, *next))?;
         let (failures, next) = (state.failures, String::from(Moment(next)));
         return Some(format!("failed {failures} times in a row; next attempt at {next}"));
     }
@@ -41,5 +42,7 @@ pub(super) fn not_yet(feed: &Feed, state: Option<&FeedState>, now: Timestamp) ->
 }
 
 fn whole_seconds(micros: i64) -> humantime::FormattedDuration {
-    humantime::format_duration(Duration::from_secs(u64::try_from(micros / 1_000_000).unwrap_or_default()))
+    humantime::format_duration(Duration::from_secs(
+        u64::try_from(micros / 1_000_000).unwrap_or_default(),
+    ))
 }

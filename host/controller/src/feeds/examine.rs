@@ -30,7 +30,8 @@ pub(crate) async fn examine(
     let (http, deadline) = (Arc::new(http.clone()), Deadline::of_poll(http));
     let (mut report, mut cursor) = (FeedReport::default(), None);
     loop {
-        let fetched = super::fetch(feed.clone(), Arc::clone(&http), cursor.take(), now, deadline).await?;
+        let fetched =
+            super::fetch(feed.clone(), Arc::clone(&http), cursor.take(), now, deadline).await?;
         report.add(&read_body(fetched.body, fetched.objects, feed, &http, now, examiner)?);
         // A large collection comes in parts.
         if !fetched.goes_on || deadline.is_over() {
@@ -66,7 +67,8 @@ fn read_body(
             for file in files {
                 let name = || file.display().to_string();
                 let opened = File::open(&file).with_context(name)?;
-                let input = Bounded::new(sources::unpack(opened).with_context(name)?, MAX_FILE_BYTES);
+                let input =
+                    Bounded::new(sources::unpack(opened).with_context(name)?, MAX_FILE_BYTES);
                 report.add(&read_into(input, feed, &mut set, examiner).with_context(name)?);
             }
         }

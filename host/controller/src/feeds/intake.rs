@@ -14,9 +14,10 @@ use super::path;
 use super::reading::{Bounded, MAX_FILE_BYTES, options, read};
 use crate::config::{Feed, FeedRole, Http};
 use crate::network::Secrets;
+use crate::rejection::Rejection;
 use crate::sources::{self, Decoder, Input};
 use crate::stop::Stop;
-use crate::store::{Delivered, Ingest, Ingested, LeftOut, Store};
+use crate::store::{Delivered, Ingest, Ingested, Store};
 
 /// Of a list behind a URL at least one line of so many must be a value, once there are as many lines that are none.
 const REJECTED_LINES: u64 = 20;
@@ -59,8 +60,9 @@ pub(super) fn take(
                 ensure!(!stop.is_requested(), "stopped before it was read");
                 let input = Input::File(file.clone());
                 let prefix = if has_many { format!("{}:", input.name()) } else { String::new() };
-                let opened =
-                    File::open(file).map_err(anyhow::Error::from).and_then(|file| Ok(sources::unpack(file)?));
+                let opened = File::open(file)
+                    .map_err(anyhow::Error::from)
+                    .and_then(|file| Ok(sources::unpack(file)?));
                 intake.read(opened.with_context(|| input.name())?, &input.name(), &prefix)?;
             }
             // Whoever writes a file in place may be in the middle of it.
@@ -99,13 +101,9 @@ impl Intake<'_> {
         };
         let secrets = &self.secrets;
         let mut reject = |line: RejectedLine| {
-            ingest.borrow_mut().leave_out(LeftOut {
-                id: format!("{prefix}{}", line.line),
-                value: secrets.redact(&line.text),
-                kind: line.reason.kind().to_owned(),
-                reason: secrets.redact(&line.reason.to_string()),
-                is_pattern: false,
-            });
+            let rejection = Rejection::from(line).redacted(secrets);
+            let id = format!("{prefix}{}", rejection.id);
+            ingest.borrow_mut().reject(Rejection { id, ..rejection });
         };
         let input = Bounded::new(decoder, self.max_bytes);
         let report = read(input, &options(self.feed), &mut self.set, &mut take, &mut reject)
@@ -116,7 +114,11 @@ impl Intake<'_> {
     }
 
     /// Hands over what the objects say, now that all are known, and closes the delivery.
-    fn finish(self, delivered: Delivered, cursor: Option<&Json>) -> anyhow::Result<(Ingested, u64)> {
+    fn finish(
+        self,
+        delivered: Delivered,
+        cursor: Option<&Json>,
+    ) -> anyhow::Result<(Ingested, u64)> {
         let Intake { mut ingest, mut set, report, feed, secrets, .. } = self;
         // A part of a collection may well hold nothing.
         if delivered == Delivered::Whole
@@ -149,16 +151,10 @@ impl Intake<'_> {
                     failed = ingest.borrow_mut().put(indicator);
                 }
             };
-            let mut leave_out = |one: Unreduced| {
-                ingest.borrow_mut().leave_out(LeftOut {
-                    kind: one.reason.kind().into_owned(),
-                    reason: secrets.redact(&one.reason.to_string()),
-                    is_pattern: one.reason.is_pattern(),
-                    id: one.id,
-                    value: secrets.redact(&one.pattern),
-                });
+            let mut reject = |one: Unreduced| {
+                ingest.borrow_mut().reject(Rejection::from(one).redacted(&secrets))
             };
-            set.finish(&mut put, &mut leave_out);
+            set.finish(&mut put, &mut reject);
             failed?;
         }
         Ok((ingest.finish(delivered, cursor, false)?, report.read))
@@ -172,7 +168,8 @@ fn check_list(report: &FeedReport, name: &str) -> anyhow::Result<()> {
     if format == "stix" || is_list && (rejected == 0 || taken > 0) {
         return Ok(());
     }
-    let what =
-        format!("expected a list, got a text of which {taken} lines are values and {rejected} are not");
+    let what = format!(
+        "expected a list, got a text of which {taken} lines are values and {rejected} are not"
+    );
     Err(Fault::Content { url: name.to_owned(), what }.into())
 }

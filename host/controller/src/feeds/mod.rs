@@ -119,7 +119,11 @@ pub(crate) async fn poll(
         round.polled[place] = taken;
     }
     let stopped = |feed: &Feed| Polled::skipped(feed, "stopped before it was done".to_owned());
-    feeds.iter().zip(round.polled).map(|(feed, polled)| polled.unwrap_or_else(|| stopped(feed))).collect()
+    feeds
+        .iter()
+        .zip(round.polled)
+        .map(|(feed, polled)| polled.unwrap_or_else(|| stopped(feed)))
+        .collect()
 }
 
 /// The places of feeds, with those first that were not polled for longest, or never.
@@ -168,7 +172,8 @@ impl Round<'_> {
             return;
         }
         if self.deadline.is_over() {
-            let why = "no time was left for it (`poll_timeout` in [http]); the next round begins with it";
+            let why =
+                "no time was left for it (`poll_timeout` in [http]); the next round begins with it";
             self.polled[place] = Some(Polled::skipped(feed, why.to_owned()));
             return;
         }
@@ -211,11 +216,14 @@ impl Round<'_> {
     fn done(&mut self, feeds: &[Feed], done: Result<(Id, anyhow::Result<Fetched>), JoinError>) {
         let (task, fetched) = match done {
             Ok(done) => done,
-            Err(error) => {
-                (error.id(), Err(anyhow!(error).context("the fetching broke down; please report this")))
-            }
+            Err(error) => (
+                error.id(),
+                Err(anyhow!(error).context("the fetching broke down; please report this")),
+            ),
         };
-        let Some(running) = self.running.iter().position(|running| running.task == task) else { return };
+        let Some(running) = self.running.iter().position(|running| running.task == task) else {
+            return;
+        };
         let mut running = self.running.swap_remove(running);
         let (place, started, before) = (running.place, running.started, running.taken.take());
         let feed = &feeds[place];
@@ -224,7 +232,9 @@ impl Round<'_> {
                 let polled = polled.after(before);
                 match polled.goes_on {
                     true => self.go_on(feed, running, polled),
-                    false => self.polled[place] = Some(Polled { elapsed: started.elapsed(), ..polled }),
+                    false => {
+                        self.polled[place] = Some(Polled { elapsed: started.elapsed(), ..polled })
+                    }
                 }
             }
             // The time was over before another page was complete.
@@ -253,7 +263,8 @@ impl Round<'_> {
             return Ok(polled(Outcome::Unchanged, objects, goes_on));
         };
         let delivery = (body, cursor.as_ref());
-        let taken = blocking(|| intake::take(&mut store, feed, &self.http, delivery, self.now, self.stop));
+        let taken =
+            blocking(|| intake::take(&mut store, feed, &self.http, delivery, self.now, self.stop));
         let (ingested, more) = taken?;
         // With what is held back, the cursor stays where it was.
         let goes_on = goes_on && ingested.held.is_none();
@@ -261,7 +272,14 @@ impl Round<'_> {
     }
 
     /// Notes a failure, in the state and in the log.
-    fn failed(&mut self, place: usize, feed: &Feed, failures: u32, started: Instant, error: anyhow::Error) {
+    fn failed(
+        &mut self,
+        place: usize,
+        feed: &Feed,
+        failures: u32,
+        started: Instant,
+        error: anyhow::Error,
+    ) {
         let next = match feed.origin {
             // Looking at a file costs nothing.
             Origin::Path(_) => self.now,
@@ -301,7 +319,9 @@ impl Polled {
     fn after(self, before: Option<Polled>) -> Polled {
         let Some(before) = before else { return self };
         let outcome = match (before.outcome, self.outcome) {
-            (Outcome::Ingested(before), Outcome::Ingested(last)) => Outcome::Ingested(last.after(before)),
+            (Outcome::Ingested(before), Outcome::Ingested(last)) => {
+                Outcome::Ingested(last.after(before))
+            }
             (before, Outcome::Unchanged) => before,
             (_, last) => last,
         };

@@ -35,13 +35,23 @@ pub(super) fn find(feed: &Feed, path: &Path, cursor: Option<&Json>) -> anyhow::R
         return Ok(Fetched { body: None, cursor: None, objects: 0, bytes: 0, goes_on: false });
     }
     let cursor = Some(cursor::write(feed, &likeness)?);
-    Ok(Fetched { body: Some(Body::Files(files, likeness)), cursor, objects: 0, bytes, goes_on: false })
+    Ok(Fetched {
+        body: Some(Body::Files(files, likeness)),
+        cursor,
+        objects: 0,
+        bytes,
+        goes_on: false,
+    })
 }
 
 /// What would be read, for people.
 pub(super) fn probe(path: &Path) -> anyhow::Result<String> {
     let Likeness { files, bytes, .. } = likeness(&files(path)?)?;
-    Ok(format!("{files} {}, {bytes} bytes, at {}", if files == 1 { "file" } else { "files" }, path.display()))
+    Ok(format!(
+        "{files} {}, {bytes} bytes, at {}",
+        if files == 1 { "file" } else { "files" },
+        path.display()
+    ))
 }
 
 fn files(path: &Path) -> anyhow::Result<Vec<PathBuf>> {
@@ -63,11 +73,17 @@ fn files(path: &Path) -> anyhow::Result<Vec<PathBuf>> {
 pub(super) fn likeness(files: &[PathBuf]) -> anyhow::Result<Likeness> {
     let (mut bytes, mut digest) = (0, blake3::Hasher::new());
     for file in files {
-        let metadata =
-            fs::metadata(file).with_context(|| format!("{}: cannot be looked at", file.display()))?;
+        let metadata = fs::metadata(file)
+            .with_context(|| format!("{}: cannot be looked at", file.display()))?;
         ensure!(metadata.is_file(), "{}: expected a file, got something else", file.display());
         bytes += metadata.len();
-        let own = (metadata.len(), metadata.mtime(), metadata.mtime_nsec(), metadata.dev(), metadata.ino());
+        let own = (
+            metadata.len(),
+            metadata.mtime(),
+            metadata.mtime_nsec(),
+            metadata.dev(),
+            metadata.ino(),
+        );
         digest.update(format!("{file:?} {own:?}\n").as_bytes());
     }
     Ok(Likeness { files: files.len(), bytes, digest: digest.finalize().to_hex().to_string() })

@@ -13,7 +13,11 @@ pub(super) const MAX_FILE_BYTES: u64 = 64 << 30;
 
 /// How a feed's inputs are read.
 pub(super) fn options(feed: &Feed) -> FeedOptions {
-    FeedOptions { format: feed.format.clone(), url_mode: Some(feed.url_mode), match_port: feed.match_port }
+    FeedOptions {
+        format: feed.format.clone(),
+        url_mode: Some(feed.url_mode),
+        match_port: feed.match_port,
+    }
 }
 
 /// Reads an input to its end.
@@ -42,9 +46,14 @@ impl Bounded {
 
 impl Read for Bounded {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let n = self.decoder.read(buffer).map_err(|error| io::Error::other(self.decoder.damage(error)))?;
+        let n = self
+            .decoder
+            .read(buffer)
+            .map_err(|error| io::Error::other(self.decoder.damage(error)))?;
         self.left = self.left.checked_sub(n as u64).ok_or_else(|| {
-            io::Error::other("expected no more bytes, unpacked, than `max_body` in [http] allows, got more")
+            io::Error::other(
+                "expected no more bytes, unpacked, than `max_body` in [http] allows, got more",
+            )
         })?;
         Ok(n)
     }

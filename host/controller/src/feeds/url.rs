@@ -1,7 +1,9 @@
 //! Lists, bundles and envelopes behind a URL: asked for only if they changed (RFC 9110, section 13).
 
 use reqwest::StatusCode;
-use reqwest::header::{ETAG, HeaderName, HeaderValue, IF_MODIFIED_SINCE, IF_NONE_MATCH, LAST_MODIFIED};
+use reqwest::header::{
+    ETAG, HeaderName, HeaderValue, IF_MODIFIED_SINCE, IF_NONE_MATCH, LAST_MODIFIED,
+};
 use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 use threatsieve_feed::looks_like;

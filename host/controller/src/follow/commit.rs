@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 
-use rusqlite::Connection;
 use serde::Serialize;
 use threatsieve_flag::coverings;
 
@@ -10,11 +9,11 @@ use super::stretch::Stretch;
 use crate::matching::Judge;
 use crate::pipeline::{End, FoundEvent, FoundEvents, Report, Tally};
 use crate::sinks::{RecordShape, addition_record, flag_record};
-use crate::store::Store;
 use crate::store::events::{Finding, NewEvent, event_uid, insert_event, insert_match};
 use crate::store::files::{self, Place, Reached};
 use crate::store::history;
 use crate::store::records::insert_record;
+use crate::store::{Connection, Store};
 
 /// Pieces without a match whose places are stored together: at most so many are read again after a kill.
 const PIECES_TOGETHER: usize = 64;

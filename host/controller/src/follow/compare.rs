@@ -38,7 +38,9 @@ pub(super) fn compare(path: &Path, original: &Path, from: u64) -> anyhow::Result
         if b.is_empty() {
             return Ok(Relation::Longer { same });
         }
-        if let Some(at) = (0..length).find(|&at| a[at] != b[at]).filter(|_| a[..length] != b[..length]) {
+        if let Some(at) =
+            (0..length).find(|&at| a[at] != b[at]).filter(|_| a[..length] != b[..length])
+        {
             return Ok(Relation::Differs { same: same + at as u64 });
         }
         same += length as u64;

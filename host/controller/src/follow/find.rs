@@ -35,8 +35,12 @@ pub(crate) struct Missing {
 impl Missing {
     fn new(source: usize, unreadable: Unreadable) -> Missing {
         match unreadable {
-            Unreadable::Missing { path } => Missing { source, path, why: anyhow!("no such file or folder") },
-            Unreadable::Closed { path, source: error } => Missing { source, path, why: anyhow!(error) },
+            Unreadable::Missing { path } => {
+                Missing { source, path, why: anyhow!("no such file or folder") }
+            }
+            Unreadable::Closed { path, source: error } => {
+                Missing { source, path, why: anyhow!(error) }
+            }
         }
     }
 
@@ -141,6 +145,9 @@ fn expand(pattern: &str) -> anyhow::Result<Expanded> {
         return Ok(Expanded { paths: vec![PathBuf::from(pattern)], unreadable: Vec::new() });
     }
     let expanded = PathPattern::new(pattern)?.expand();
-    ensure!(!expanded.paths.is_empty() || !expanded.unreadable.is_empty(), "no file matches the pattern");
+    ensure!(
+        !expanded.paths.is_empty() || !expanded.unreadable.is_empty(),
+        "no file matches the pattern"
+    );
     Ok(expanded)
 }

@@ -68,8 +68,9 @@ pub(crate) fn match_history(
         is_first = false;
         let matching = Matching { config, matcher, now, oldest, moves: Moves::Stored };
         // What is packed would have to be unpacked again to go on in its middle.
-        let is_over =
-            |is_packed: bool| stop.is_requested() || !is_packed && start.elapsed() >= config.history.budget;
+        let is_over = |is_packed: bool| {
+            stop.is_requested() || !is_packed && start.elapsed() >= config.history.budget
+        };
         let matched = matching.run(work.store, &[stretch], &is_over)?;
         if work.take(&rematch, matched)? {
             break;

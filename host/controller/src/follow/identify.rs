@@ -44,7 +44,11 @@ pub(crate) struct Identified {
 }
 
 /// Finds out what the files are. Only those are opened that may have changed.
-pub(crate) fn identify(present: Vec<Present>, known: Vec<LogFile>, copies: Vec<KnownCopy>) -> Identified {
+pub(crate) fn identify(
+    present: Vec<Present>,
+    known: Vec<LogFile>,
+    copies: Vec<KnownCopy>,
+) -> Identified {
     let mut identified = Identified::default();
     let mut claims = Claims::new(known);
     let mut changed = Vec::new();
@@ -123,7 +127,8 @@ impl Candidate {
         let is_shorter =
             self.head.stream_bytes().is_some_and(|bytes| bytes < file.place.offset + file.partial);
         is_shorter
-            || Opened::open(&self.present.path).is_ok_and(|opened| opened.has_tail(file.place.offset, tail))
+            || Opened::open(&self.present.path)
+                .is_ok_and(|opened| opened.has_tail(file.place.offset, tail))
     }
 }
 
@@ -158,7 +163,11 @@ impl Claims {
             // Of a superseded one nothing is known any more.
             if file.digest_bytes > 0 {
                 claims.by_digest.entry((file.digest_bytes, file.digest)).or_default().push(file.id);
-                claims.by_inode.entry((file.stat.device, file.stat.inode)).or_default().push(file.id);
+                claims
+                    .by_inode
+                    .entry((file.stat.device, file.stat.inode))
+                    .or_default()
+                    .push(file.id);
                 claims.lengths.push(file.digest_bytes);
                 claims.free.insert(file.id, file);
             }
@@ -175,10 +184,9 @@ impl Claims {
     /// The known file that this one is without a doubt: nothing about it changed.
     fn unchanged(&mut self, present: &Present) -> Option<LogFile> {
         let ids = self.by_inode.get(&(present.stat.device, present.stat.inode))?;
-        let id = *ids
-            .iter()
-            .rev()
-            .find(|id| self.free.get(id).is_some_and(|file| file.settled && file.stat == present.stat))?;
+        let id = *ids.iter().rev().find(|id| {
+            self.free.get(id).is_some_and(|file| file.settled && file.stat == present.stat)
+        })?;
         let file = self.free.remove(&id)?;
         self.unchanged.push(Original {
             path: present.path.clone(),
@@ -243,7 +251,9 @@ impl Beginning {
     fn begins_with(&self, head: &Head) -> bool {
         match self {
             Beginning::Bytes(bytes) => bytes.starts_with(head.bytes()),
-            Beginning::Digest(bytes, digest) => *bytes == head.len() && head.digest(*bytes) == Some(*digest),
+            Beginning::Digest(bytes, digest) => {
+                *bytes == head.len() && head.digest(*bytes) == Some(*digest)
+            }
         }
     }
 }
@@ -281,7 +291,8 @@ impl Originals {
     fn likeness(&self, present: &Present, head: &Head, known: Option<&KnownCopy>) -> Likeness {
         let mut place = Place { offset: head.hole, ..Place::default() };
         let mut compared = HashSet::new();
-        let begins_alike = |original: &&Original| head.len() > 0 && original.beginning.begins_with(head);
+        let begins_alike =
+            |original: &&Original| head.len() > 0 && original.beginning.begins_with(head);
         for original in self.all.iter().filter(begins_alike) {
             if !compared.insert(&original.path) {
                 continue;
@@ -295,7 +306,9 @@ impl Originals {
                 }
                 // It has all of the other one's lines, and more; or it was a copy, and is none any more.
                 Ok(Relation::Longer { same }) => place = place_within(&present.path, same),
-                Ok(Relation::Differs { same }) if from > 0 => place = place_within(&present.path, same),
+                Ok(Relation::Differs { same }) if from > 0 => {
+                    place = place_within(&present.path, same)
+                }
                 // Logs that begin alike are logs of their own. What cannot be read is seen when it is.
                 Ok(Relation::Differs { .. }) | Err(_) => {}
             }

@@ -81,11 +81,17 @@ pub(crate) fn follow_logs(
     let oldest = config.history.oldest(now);
     let FoundFiles { present, shared, missing } = find(&config.logs);
     report.shared = shared.len() as u64;
-    let known = LogFile::all(&store.connection)?;
-    let mut identified = identify(present, known, known_copies(&store.connection)?);
+    let known = LogFile::all(store.connection())?;
+    let mut identified = identify(present, known, known_copies(store.connection())?);
     identified.missing.extend(missing);
-    let plan =
-        Plan { sources: &config.logs, round, now, oldest, report: &mut report, troubles: &mut troubles };
+    let plan = Plan {
+        sources: &config.logs,
+        round,
+        now,
+        oldest,
+        report: &mut report,
+        troubles: &mut troubles,
+    };
     let transaction = store.write()?;
     let stretches = plan.make(&transaction, identified)?;
     transaction.commit()?;
@@ -94,7 +100,8 @@ pub(crate) fn follow_logs(
         match matcher(store)? {
             None => report.without_blacklist = true,
             Some(matcher) => {
-                let matching = Matching { config, matcher: &matcher, now, oldest, moves: Moves::New };
+                let matching =
+                    Matching { config, matcher: &matcher, now, oldest, moves: Moves::New };
                 let matched = matching.run(store, &stretches, &|_| stop.is_requested())?;
                 let Matched { ends, counts, tally, bytes } = matched;
                 (report.counts, report.bytes) = (counts, bytes);
@@ -103,7 +110,7 @@ pub(crate) fn follow_logs(
             }
         }
     }
-    report.troubles = troubles.settle(&store.connection, now)?;
+    report.troubles = troubles.settle(store.connection(), now)?;
     Ok(report)
 }
 

@@ -63,7 +63,8 @@ impl Opened {
         // Only a stream that lies on disk as it is can have the disk's holes.
         let mut hole = mark_bytes.map_or(0, |mark| unwritten.saturating_sub(mark));
         let mut bytes = vec![0; HEAD_BYTES];
-        let (mut used, mut damage) = (0, decoder.skip(hole).err().map(|error| decoder.damage(error)));
+        let (mut used, mut damage) =
+            (0, decoder.skip(hole).err().map(|error| decoder.damage(error)));
         while used < HEAD_BYTES && damage.is_none() {
             match decoder.read(&mut bytes[used..]) {
                 Ok(0) => break,
@@ -104,6 +105,7 @@ impl Opened {
 fn read_at(mut decoder: Decoder, start: u64, bytes: usize) -> io::Result<Vec<u8>> {
     let mut there = Vec::with_capacity(bytes);
     if decoder.skip(start)? == start {
+        #[expect(clippy::disallowed_methods, reason = "bounded by `take`")]
         decoder.take(bytes as u64).read_to_end(&mut there)?;
     }
     Ok(there)

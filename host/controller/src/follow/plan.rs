@@ -6,7 +6,6 @@ use std::time::Duration;
 
 use anyhow::anyhow;
 use memchr::memchr;
-use rusqlite::Connection;
 use threatsieve_blacklist::Timestamp;
 
 use super::FollowReport;
@@ -16,6 +15,7 @@ use super::opened::{Head, Opened};
 use super::stretch::Stretch;
 use super::troubles::Troubles;
 use crate::config::LogSource;
+use crate::store::Connection;
 use crate::store::files::{LogFile, Place, set_copies};
 
 /// A file that was not written to for so long is taken to be finished: its last line needs no end.
@@ -43,7 +43,8 @@ impl Plan<'_> {
             self.troubles.add(&self.sources[*source].name, path, why);
         }
         // What cannot be read is not gone.
-        let is_missing = |file: &LogFile| identified.missing.iter().any(|missing| missing.hides(&file.path));
+        let is_missing =
+            |file: &LogFile| identified.missing.iter().any(|missing| missing.hides(&file.path));
         for file in identified.absent.iter().filter(|file| !file.gone && !is_missing(file)) {
             self.gone(connection, file)?;
         }
@@ -69,7 +70,9 @@ impl Plan<'_> {
                     let file = LogFile { path, source: source.name.clone(), ..file };
                     self.known(connection, source, file, &head)?
                 }
-                Found::New(head, place) => self.first_met(connection, source, path, &head, place)?,
+                Found::New(head, place) => {
+                    self.first_met(connection, source, path, &head, place)?
+                }
             };
             stretches.extend(stretch);
         }

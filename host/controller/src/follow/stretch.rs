@@ -197,7 +197,11 @@ impl Stretch {
 }
 
 /// Goes to where a stretch begins.
-fn chunks(mut decoder: Decoder, place: &Place, end: u64) -> anyhow::Result<Chunks<io::Take<Decoder>>> {
+fn chunks(
+    mut decoder: Decoder,
+    place: &Place,
+    end: u64,
+) -> anyhow::Result<Chunks<io::Take<Decoder>>> {
     let mut before = [b'\n'];
     if let Some(last) = place.offset.checked_sub(1) {
         let skipped = decoder.skip(last).and_then(|skipped| {

@@ -14,12 +14,17 @@ use crate::output::note;
 const MAX_KEY_BYTES: u64 = 64 * 1024;
 
 fn read_pem(path: &Path) -> anyhow::Result<(String, File)> {
-    let file = File::open(path).with_context(|| format!("{}: the key cannot be opened", path.display()))?;
+    let file = File::open(path)
+        .with_context(|| format!("{}: the key cannot be opened", path.display()))?;
     let mut pem = String::new();
     #[expect(clippy::disallowed_methods, reason = "limited by `take`")]
     let read = (&file).take(MAX_KEY_BYTES + 1).read_to_string(&mut pem);
     let read = read.with_context(|| format!("{}: the key cannot be read", path.display()))?;
-    ensure!(read as u64 <= MAX_KEY_BYTES, "{}: expected a key in PEM, got more than 64 KiB", path.display());
+    ensure!(
+        read as u64 <= MAX_KEY_BYTES,
+        "{}: expected a key in PEM, got more than 64 KiB",
+        path.display()
+    );
     Ok((pem, file))
 }
 
@@ -27,8 +32,10 @@ fn read_pem(path: &Path) -> anyhow::Result<(String, File)> {
 pub(crate) fn read_sign_key(path: &Path) -> anyhow::Result<SignKey> {
     let (pem, file) = read_pem(path)?;
     let key = SignKey::from_pem(&pem).map_err(|error| anyhow!("{}: {error}", path.display()))?;
-    let mode =
-        file.metadata().with_context(|| format!("{}: the key cannot be looked at", path.display()))?.mode();
+    let mode = file
+        .metadata()
+        .with_context(|| format!("{}: the key cannot be looked at", path.display()))?
+        .mode();
     if mode & 0o077 != 0 {
         let path = path.display();
         note(&format!(

@@ -7,16 +7,18 @@ use std::path::PathBuf;
 
 use anyhow::anyhow;
 use threatsieve_blacklist::{
-    CompileError, CompileOptions, Compiled, Compiler, FeedId, Indicator, Refused, Timestamp, UrlMode,
+    CompileError, CompileOptions, Compiled, Compiler, FeedId, Indicator, RejectedValue, Timestamp,
+    UrlMode,
 };
 use threatsieve_feed::{
-    FeedError, FeedOptions, FeedReport, RejectedLine, StixLimits, StixSet, Unreduced, latest_modified,
-    read_feed,
+    FeedError, FeedOptions, FeedReport, RejectedLine, StixLimits, StixSet, Unreduced,
+    latest_modified, read_feed,
 };
 
-use super::rejection::{OnRejection, Rejecting, Rejection, Rejections};
+use super::rejecting::{OnRejection, Rejecting, Rejections};
 use crate::cli::FeedArgs;
 use crate::exit::Failure;
+use crate::rejection::Rejection;
 use crate::sources::{self, Decoder, Input, Walk};
 
 /// What was made of lists and feeds.
@@ -35,7 +37,11 @@ pub(crate) struct Identity {
 }
 
 /// Reads all that the arguments name and compiles it.
-pub(crate) fn load(args: &FeedArgs, identity: Identity, each: OnRejection<'_>) -> Result<Loaded, Failure> {
+pub(crate) fn load(
+    args: &FeedArgs,
+    identity: Identity,
+    each: OnRejection<'_>,
+) -> Result<Loaded, Failure> {
     let compiler = Compiler::new(CompileOptions {
         name: identity.name,
         generation: identity.generation,
@@ -83,7 +89,11 @@ struct Loader<'a> {
 
 impl Loader<'_> {
     /// Reads files in their order. STIX objects are collected first: a newer one anywhere replaces an older one.
-    fn load<'p>(&mut self, paths: impl Iterator<Item = &'p PathBuf>, role: Role) -> Result<(), Failure> {
+    fn load<'p>(
+        &mut self,
+        paths: impl Iterator<Item = &'p PathBuf>,
+        role: Role,
+    ) -> Result<(), Failure> {
         let mut stix = StixSet::new(StixLimits {
             url_mode: self.url_mode,
             latest_modified: latest_modified(Timestamp(jiff::Timestamp::now().as_microsecond())),
@@ -147,22 +157,14 @@ impl Loader<'_> {
         let mut take = |indicator: Indicator, listed: &str| {
             // People look for what they wrote, not for what it was normalised to.
             let is_one = indicator.values.len() == 1;
-            let mut refuse = |refused: Refused| {
+            let mut refuse = |refused: RejectedValue| {
                 let value = if is_one { listed.to_owned() } else { refused.value };
-                rejecting.borrow_mut().refuse(Refused { value, ..refused });
+                rejecting.borrow_mut().refuse(RejectedValue { value, ..refused });
             };
             full = full.take().or(role.list(compiler, *feed, indicator, &mut refuse).err());
         };
-        let mut reject = |line: RejectedLine| {
-            rejecting.borrow_mut().reject(&Rejection {
-                feed: name.clone(),
-                id: line.line.to_string(),
-                value: line.text,
-                kind: line.reason.kind().to_owned(),
-                reason: line.reason.to_string(),
-                is_pattern: false,
-            });
-        };
+        let mut reject =
+            |line: RejectedLine| rejecting.borrow_mut().reject(name, &Rejection::from(line));
         let report = read_feed(reader, &self.options, number, stix, &mut take, &mut reject)?;
         rejecting.borrow_mut().skip(&report.skipped);
         full.map_or(Ok(report), |error| Err(error.into()))
@@ -179,14 +181,8 @@ impl Loader<'_> {
             full = full.take().or(role.list(compiler, feed, indicator, &mut refuse).err());
         };
         let mut unreduced = |one: Unreduced| {
-            rejecting.borrow_mut().reject(&Rejection {
-                feed: feeds[usize::from(one.feed)].1.clone(),
-                id: one.id,
-                value: one.pattern,
-                kind: one.reason.kind().into_owned(),
-                reason: one.reason.to_string(),
-                is_pattern: one.reason.is_pattern(),
-            });
+            let feed = &feeds[usize::from(one.feed)].1;
+            rejecting.borrow_mut().reject(feed, &Rejection::from(one));
         };
         stix.finish(&mut take, &mut unreduced);
         full.map_or(Ok(()), Err)
@@ -199,7 +195,7 @@ impl Role {
         compiler: &mut Compiler,
         feed: FeedId,
         indicator: Indicator,
-        refused: &mut dyn FnMut(Refused),
+        refused: &mut dyn FnMut(RejectedValue),
     ) -> Result<(), CompileError> {
         match self {
             Role::Block => compiler.block(feed, indicator, refused),

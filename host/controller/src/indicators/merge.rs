@@ -1,8 +1,8 @@
 //! Several blacklists to one, so that one matcher answers from all of them, and the allow-list of one holds for the others.
 
 use threatsieve_blacklist::{
-    Blacklist, CompileError, CompileOptions, Compiled, Compiler, DomainMode, Entry, EntryType, Indicator,
-    IndicatorView, Malformed, Role, Value,
+    Blacklist, CompileError, CompileOptions, Compiled, Compiler, DomainMode, Entry, EntryType,
+    Indicator, IndicatorView, Malformed, Role, Value,
 };
 use threatsieve_runner::MemoryFile;
 
@@ -35,7 +35,12 @@ pub(super) fn add_entry(compiler: &mut Compiler, entry: Entry) -> anyhow::Result
     Ok(())
 }
 
-fn list(compiler: &mut Compiler, role: Role, value: Value, view: IndicatorView) -> Result<(), CompileError> {
+fn list(
+    compiler: &mut Compiler,
+    role: Role,
+    value: Value,
+    view: IndicatorView,
+) -> Result<(), CompileError> {
     let feed = compiler.feed(&view.feed)?;
     let indicator = Indicator {
         id: view.id,

@@ -6,10 +6,10 @@ mod load;
 mod merge;
 mod open;
 mod prepare;
-mod rejection;
+mod rejecting;
 
 pub(crate) use key::read_sign_key;
 pub(crate) use load::{Identity, Loaded, load};
 pub(crate) use open::open_blacklist;
 pub(crate) use prepare::{Prepared, prepare};
-pub(crate) use rejection::{Rejection, Rejections};
+pub(crate) use rejecting::Rejections;

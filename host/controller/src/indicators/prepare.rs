@@ -8,7 +8,7 @@ use super::key::read_verify_key;
 use super::load::{Identity, Loaded, load};
 use super::merge::merge;
 use super::open::open_blacklist;
-use super::rejection::{OnRejection, Rejections};
+use super::rejecting::{OnRejection, Rejections};
 use crate::cli::{BlacklistArgs, FeedArgs};
 use crate::exit::Failure;
 use crate::output::note;
@@ -30,8 +30,11 @@ pub(crate) fn prepare(
     each: OnRejection<'_>,
 ) -> Result<Prepared, Failure> {
     let trusted = blacklist.verify_key.as_deref().map(read_verify_key).transpose()?;
-    let opened =
-        blacklist.blacklist.as_deref().map(|path| open_blacklist(path, trusted.as_ref())).transpose()?;
+    let opened = blacklist
+        .blacklist
+        .as_deref()
+        .map(|path| open_blacklist(path, trusted.as_ref()))
+        .transpose()?;
     let compiled = if feeds.paths().next().is_some() { Some(compile(feeds, each)?) } else { None };
     match (opened, compiled) {
         (Some(blacklist), None) => Ok(Prepared {

@@ -16,9 +16,9 @@
 use std::collections::HashMap;
 
 use anyhow::ensure;
-use rusqlite::Connection;
 use threatsieve_flag::Found;
 
+use crate::store::Connection;
 use crate::store::FalsePositives;
 use crate::store::standing::{Standing, is_revoked};
 
@@ -57,7 +57,11 @@ impl Judge {
         );
         let known = match self.known.take().filter(|known| known.change == change) {
             Some(known) => known,
-            None => Known { change, false_positives: FalsePositives::read(state)?, revoked: HashMap::new() },
+            None => Known {
+                change,
+                false_positives: FalsePositives::read(state)?,
+                revoked: HashMap::new(),
+            },
         };
         Ok(Session { state, known: self.known.insert(known) })
     }

@@ -1,10 +1,13 @@
 //! The blacklist in the matcher, and what its answers come to.
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use anyhow::Context;
-use threatsieve_blacklist::{Batch, Blacklist, Hit, Match, Policy, Seen, Timestamp};
-use threatsieve_runner::{Answer, CheckError, MemoryFile, Runner, RunnerOptions};
+use threatsieve_blacklist::{Batch, Blacklist, EventContext, Hit, Match, Policy, Timestamp};
+use threatsieve_runner::{
+    Answer, CheckError, FailedCalls, MemoryFile, Outcome, Runner, RunnerOptions,
+};
 
 /// How matches are found and judged.
 pub(crate) struct Matcher {
@@ -60,12 +63,18 @@ impl Matcher {
     ) -> anyhow::Result<Matcher> {
         let blacklist = Arc::new(blacklist);
         let runner = Runner::new(RunnerOptions { instances: threads, ..RunnerOptions::default() })?;
-        runner.load(Arc::clone(&blacklist)).context("the blacklist cannot be loaded into the matcher")?;
+        runner
+            .load(Arc::clone(&blacklist))
+            .context("the blacklist cannot be loaded into the matcher")?;
         Ok(Matcher::loaded(runner, blacklist, policy))
     }
 
     /// What answers from a runner that the blacklist is loaded into.
-    pub(crate) fn loaded(runner: Runner, blacklist: Arc<Blacklist<MemoryFile>>, policy: Policy) -> Matcher {
+    pub(crate) fn loaded(
+        runner: Runner,
+        blacklist: Arc<Blacklist<MemoryFile>>,
+        policy: Policy,
+    ) -> Matcher {
         let compares_ports = blacklist.compares_ports();
         Matcher { runner, blacklist, policy, compares_ports }
     }
@@ -82,13 +91,30 @@ impl Matcher {
         self.runner.check(batch)
     }
 
+    /// Looks up the events of a failed batch again ([`Runner::isolate`]).
+    pub(crate) fn isolate(
+        &self,
+        error: CheckError,
+        batch: &Batch,
+        events: &[Range<u32>],
+        failed: &mut FailedCalls,
+    ) -> Vec<Outcome> {
+        self.runner.isolate(error, batch.as_bytes(), events, failed)
+    }
+
     /// Whether some indicator of the blacklist matches only events with its port.
     pub(crate) fn compares_ports(&self) -> bool {
         self.compares_ports
     }
 
     /// What a hit comes to for an event, with at most `limit` indicators of its entry.
-    pub(crate) fn ruling(&self, answer: &Answer, hit: &Hit, event: Seen, limit: usize) -> Ruling {
+    pub(crate) fn ruling(
+        &self,
+        answer: &Answer,
+        hit: &Hit,
+        event: EventContext,
+        limit: usize,
+    ) -> Ruling {
         if hit.allowed_by.is_some() {
             return Ruling::Allowed;
         }

@@ -35,9 +35,10 @@ impl PublicHosts {
     pub(crate) fn new(proxy: Option<&Url>) -> PublicHosts {
         let proxies = match proxy {
             Some(proxy) => proxy.host_str().map(str::to_owned).into_iter().collect(),
-            None => {
-                PROXY_VARIABLES.iter().filter_map(|name| proxy_host(&std::env::var(name).ok()?)).collect()
-            }
+            None => PROXY_VARIABLES
+                .iter()
+                .filter_map(|name| proxy_host(&std::env::var(name).ok()?))
+                .collect(),
         };
         PublicHosts { proxies }
     }
@@ -50,9 +51,11 @@ impl PublicHosts {
             Some(Host::Domain(name)) => {
                 let name = name.trim_end_matches('.').to_ascii_lowercase();
                 let is_below = |local: &&str| {
-                    name.strip_suffix(*local).is_some_and(|rest| rest.is_empty() || rest.ends_with('.'))
+                    name.strip_suffix(*local)
+                        .is_some_and(|rest| rest.is_empty() || rest.ends_with('.'))
                 };
-                let is_local = !name.contains('.') || LOCAL_NAMES.iter().any(|local| is_below(&local));
+                let is_local =
+                    !name.contains('.') || LOCAL_NAMES.iter().any(is_below);
                 if is_local || self.proxies.contains(&name) {
                     return Err(Refused(format!("{name} is a name of a private network")));
                 }
@@ -69,7 +72,8 @@ impl Resolve for PublicHosts {
         let is_proxy = self.proxies.contains(&name);
         Box::pin(async move {
             let found: Vec<SocketAddr> = lookup_host((name.as_str(), 0)).await?.collect();
-            let judge = |address: &SocketAddr| if is_proxy { Ok(()) } else { check_address(address.ip()) };
+            let judge =
+                |address: &SocketAddr| if is_proxy { Ok(()) } else { check_address(address.ip()) };
             let allowed: Vec<SocketAddr> =
                 found.iter().copied().filter(|address| judge(address).is_ok()).collect();
             match found.first().map(judge) {
@@ -92,7 +96,8 @@ fn check_address(address: IpAddr) -> Result<(), Refused> {
 fn embedded(address: IpAddr) -> IpAddr {
     match address {
         IpAddr::V6(v6)
-            if v6.segments()[..6] == Ipv6Addr::new(0x64, 0xff9b, 0, 0, 0, 0, 0, 0).segments()[..6] =>
+            if v6.segments()[..6]
+                == Ipv6Addr::new(0x64, 0xff9b, 0, 0, 0, 0, 0, 0).segments()[..6] =>
         {
             let [.., a, b, c, d] = v6.octets();
             Ipv4Addr::new(a, b, c, d).into()
@@ -136,9 +141,12 @@ mod tests {
         ] {
             assert!(hosts.check(&url.parse().unwrap()).is_err(), "{url}");
         }
-        for url in
-            ["http://feeds.example/", "http://9.9.9.9/", "http://[2620:fe::fe]/", "http://thelan.example/"]
-        {
+        for url in [
+            "http://feeds.example/",
+            "http://9.9.9.9/",
+            "http://[2620:fe::fe]/",
+            "http://thelan.example/",
+        ] {
             assert_eq!(hosts.check(&url.parse().unwrap()), Ok(()), "{url}");
         }
     }
@@ -154,13 +162,19 @@ mod tests {
         let error = resolve(&PublicHosts { proxies: Vec::new() }, "127.0.0.1").await.unwrap_err();
         assert_eq!(error, "127.0.0.1 is in 127.0.0.0/8 (loopback)");
         assert!(
-            resolve(&PublicHosts { proxies: vec!["localhost".to_owned()] }, "localhost").await.unwrap() > 0
+            resolve(&PublicHosts { proxies: vec!["localhost".to_owned()] }, "localhost")
+                .await
+                .unwrap()
+                > 0
         );
     }
 
     #[test]
     fn proxies_are_named_in_two_ways() {
-        assert_eq!(proxy_host("http://user:word@proxy.example:3128").as_deref(), Some("proxy.example"));
+        assert_eq!(
+            proxy_host("http://user:word@proxy.example:3128").as_deref(),
+            Some("proxy.example")
+        );
         assert_eq!(proxy_host("proxy:3128").as_deref(), Some("proxy"));
         assert_eq!(proxy_host(""), None);
     }

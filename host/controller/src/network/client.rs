@@ -8,8 +8,7 @@ use rustls::ClientConfig;
 /// How long an idle connection is kept for the next request.
 const POOL_IDLE: Duration = Duration::from_secs(30);
 /// The usual reason why TLS cannot be set up.
-pub(crate) const NO_AUTHORITIES: &str =
-    "without certificates of authorities on this machine, install them (ca-certificates) or name some";
+pub(crate) const NO_AUTHORITIES: &str = "without certificates of authorities on this machine, install them (ca-certificates) or name some";
 
 /// Begins an HTTP client. It follows no redirects: whoever uses it knows what may go where.
 pub(crate) fn http_client(mut tls: ClientConfig, user_agent: &str) -> ClientBuilder {

@@ -5,7 +5,7 @@ use reqwest::header::{HeaderName, HeaderValue};
 use url::{Url, form_urlencoded};
 
 use crate::config::Auth;
-use crate::output::{clipped, harmless};
+use crate::text::{clipped, escape_controls};
 
 /// Shortest part of a URL that is redacted in answers: shorter ones (`v=2`) are parts of other
 /// words.
@@ -41,7 +41,9 @@ impl Secrets {
         let sent = header.and_then(|(_, value)| value.to_str().ok());
         for text in secret.map(|secret| secret.expose()).into_iter().chain(sent) {
             // The scheme's name is no secret.
-            let bare = ["Basic ", "Bearer ", "ApiKey "].iter().find_map(|scheme| text.strip_prefix(scheme));
+            let bare = ["Basic ", "Bearer ", "ApiKey "]
+                .iter()
+                .find_map(|scheme| text.strip_prefix(scheme));
             secrets.add(bare.unwrap_or(text));
         }
         secrets
@@ -79,7 +81,10 @@ impl Secrets {
         }));
         let segments = url.path_segments().into_iter().flatten();
         parts.extend(segments.filter(|segment| is_key(segment)).map(str::to_owned));
-        parts.iter().filter(|part| part.len() >= MIN_URL_PART_BYTES).for_each(|part| self.add(part));
+        parts
+            .iter()
+            .filter(|part| part.len() >= MIN_URL_PART_BYTES)
+            .for_each(|part| self.add(part));
     }
 
     /// The text without them.
@@ -93,7 +98,8 @@ impl Secrets {
         let mut text = self.redact(&String::from_utf8_lossy(bytes));
         let begun = |text: &str| {
             let begins = |secret: &String| {
-                let ends = secret.char_indices().map(|(at, _)| at).filter(|at| *at >= MIN_CUT_BYTES);
+                let ends =
+                    secret.char_indices().map(|(at, _)| at).filter(|at| *at >= MIN_CUT_BYTES);
                 ends.rev().find(|&at| text.ends_with(&secret[..at]))
             };
             self.texts.iter().filter_map(begins).max()
@@ -114,12 +120,15 @@ pub(crate) fn shown_url(url: &Url) -> String {
     let _ = text.set_username("").and_then(|()| text.set_password(None));
     text.set_query(None);
     text.set_fragment(None);
-    let path: Vec<&str> =
-        text.path().split('/').map(|segment| if is_key(segment) { HIDDEN } else { segment }).collect();
+    let path: Vec<&str> = text
+        .path()
+        .split('/')
+        .map(|segment| if is_key(segment) { HIDDEN } else { segment })
+        .collect();
     let path = path.join("/");
     text.set_path(&path);
     let query = if url.query().is_some() { "?..." } else { "" };
-    format!("{}{query}", harmless(text.as_str()))
+    format!("{}{query}", escape_controls(text.as_str()))
 }
 
 /// Whether a part of a path looks like a key: long, letters and digits, no name and no UUID, which
@@ -153,7 +162,10 @@ mod tests {
                 "https://h/taxii2/collections/8e2e2d2b-17d4-4cbf-938f-98ee46b3cd3f/objects/",
                 "https://h/taxii2/collections/8e2e2d2b-17d4-4cbf-938f-98ee46b3cd3f/objects/",
             ),
-            ("https://h/a-long-name-of-some-list-2026.txt", "https://h/a-long-name-of-some-list-2026.txt"),
+            (
+                "https://h/a-long-name-of-some-list-2026.txt",
+                "https://h/a-long-name-of-some-list-2026.txt",
+            ),
         ] {
             assert_eq!(shown_url(&url.parse().unwrap()), want);
         }
@@ -163,7 +175,9 @@ mod tests {
     fn an_echo_is_redacted_in_every_encoding() {
         let mut secrets = Secrets::default();
         secrets.add("p\"ss w&rd");
-        for echo in ["p\"ss w&rd", "p\\\"ss w&rd", "p%22ss+w%26rd", "p&quot;ss w&amp;rd", "cCJzcyB3JnJk"] {
+        for echo in
+            ["p\"ss w&rd", "p\\\"ss w&rd", "p%22ss+w%26rd", "p&quot;ss w&amp;rd", "cCJzcyB3JnJk"]
+        {
             assert_eq!(secrets.redact(&format!("got {echo}!")), "got ***!");
         }
         let mut secrets = Secrets::default();
@@ -173,8 +187,10 @@ mod tests {
 
     #[test]
     fn what_is_sent_is_redacted_without_its_schemes_name() {
-        let auth =
-            Auth::Header { name: "Authorization".into(), value: Secret::new("ApiKey aHVudGVyMg==".into()) };
+        let auth = Auth::Header {
+            name: "Authorization".into(),
+            value: Secret::new("ApiKey aHVudGVyMg==".into()),
+        };
         assert_eq!(Secrets::of_auth(&auth, None).redact("ApiKey aHVudGVyMg=="), "ApiKey ***");
         let auth = Auth::Basic { user: "u".into(), password: Secret::new("hunter2".into()) };
         let header = crate::network::auth_header(&auth).unwrap();

@@ -8,9 +8,9 @@ use std::time::Duration;
 use serde_json::json;
 use threatsieve_blacklist::{EntryType, Role, Summary};
 
-use super::json::safe_json;
-use super::terminal::{counted, grouped, harmless};
 use crate::indicators::Rejections;
+use crate::text::safe_json;
+use crate::text::{counted, escape_controls, grouped};
 
 /// Public suffixes that are named; the rest are counted.
 const SUFFIXES_SHOWN: usize = 10;
@@ -32,13 +32,13 @@ impl BuildReport<'_> {
         let signed = if self.signed { ", signed" } else { "" };
         let mut text = format!(
             "{}: blacklist {}, generation {}{signed}\n",
-            harmless(&self.file.display().to_string()),
+            escape_controls(&self.file.display().to_string()),
             self.name,
             self.generation
         );
         self.entries(&mut text);
         self.bytes(&mut text);
-        self.refused(&mut text);
+        self.rejected(&mut text);
         self.skipped(&mut text);
         self.suffixes(&mut text);
         _ = writeln!(text, "built in {:.2} s", self.elapsed.as_secs_f64());
@@ -86,9 +86,9 @@ impl BuildReport<'_> {
         self.summary.guest_bytes as f64 / self.summary.blocked().max(1) as f64
     }
 
-    fn refused(&self, text: &mut String) {
+    fn rejected(&self, text: &mut String) {
         if !self.rejections.values.is_empty() {
-            text.push_str("refused values\n");
+            text.push_str("rejected values\n");
         }
         self.rejections.values.iter().for_each(|(kind, count)| row(text, kind, *count));
         if !self.rejections.patterns.is_empty() {
@@ -109,7 +109,8 @@ impl BuildReport<'_> {
         if suffixes.is_empty() {
             return;
         }
-        let shown = suffixes.iter().take(SUFFIXES_SHOWN).map(String::as_str).collect::<Vec<_>>().join(", ");
+        let shown =
+            suffixes.iter().take(SUFFIXES_SHOWN).map(String::as_str).collect::<Vec<_>>().join(", ");
         let more = match suffixes.len().saturating_sub(SUFFIXES_SHOWN) {
             0 => String::new(),
             more => format!(" and {} more", grouped(more as u64)),
@@ -135,6 +136,8 @@ impl BuildReport<'_> {
                 "per_entry": self.bytes_an_entry(),
                 "sections": sections,
             },
+            "rejected": self.rejections.values,
+            // Its earlier name.
             "refused": self.rejections.values,
             "skipped": self.rejections.skipped,
             "unreduced_patterns": self.rejections.patterns,

@@ -2,7 +2,8 @@
 
 use std::io::{self, Write};
 
-use super::terminal::{Style, harmless, styled, wants_colour};
+use super::terminal::{Style, styled, wants_colour};
+use crate::text::escape_controls;
 
 /// Tells of something that went wrong: what, where, and the causes down to the first.
 pub(crate) fn complain(error: &anyhow::Error) {
@@ -23,10 +24,10 @@ pub(crate) fn complain(error: &anyhow::Error) {
     let stderr = io::stderr();
     let start = styled("threatsieve:", Style::Alarm, wants_colour(&stderr));
     // Nobody is left to tell when standard error is closed.
-    let _ = writeln!(stderr.lock(), "{start} {}", harmless(&text));
+    let _ = writeln!(stderr.lock(), "{start} {}", escape_controls(&text));
 }
 
 /// Says something in a line of its own.
 pub(crate) fn note(text: &str) {
-    let _ = writeln!(io::stderr().lock(), "threatsieve: {}", harmless(text));
+    let _ = writeln!(io::stderr().lock(), "threatsieve: {}", escape_controls(text));
 }

@@ -6,9 +6,10 @@ use std::ops::ControlFlow;
 use super::json::write_json;
 use super::sink::Sink;
 use super::table::{table_head, write_coloured_rows, write_plain_rows};
-use super::terminal::{harmless, wants_colour};
+use super::terminal::wants_colour;
 use crate::cli::Output;
 use crate::pipeline::{Collect, Report, Tally};
+use crate::text::escape_controls;
 
 /// Takes reports in order.
 pub(crate) struct Printer {
@@ -56,7 +57,7 @@ impl Printer {
             }
             Output::FilesWithMatches if has_matches && self.named != Some(report.source.number) => {
                 self.named = Some(report.source.number);
-                format!("{}\n", harmless(&report.source.name)).into_bytes()
+                format!("{}\n", escape_controls(&report.source.name)).into_bytes()
             }
             _ => report.collected,
         };

@@ -7,7 +7,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-use super::terminal::{clipped, grouped, sized};
+use crate::text::{clipped, grouped, sized};
 
 /// Nothing is shown before this.
 const FIRST: Duration = Duration::from_secs(1);

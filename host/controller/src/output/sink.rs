@@ -17,7 +17,10 @@ pub(crate) struct Sink {
 impl Sink {
     pub(crate) fn stdout() -> anyhow::Result<Sink> {
         let file = File::from(
-            io::stdout().as_fd().try_clone_to_owned().context("standard output cannot be opened")?,
+            io::stdout()
+                .as_fd()
+                .try_clone_to_owned()
+                .context("standard output cannot be opened")?,
         );
         Ok(Sink { file, closed: false })
     }

@@ -4,9 +4,9 @@ use std::fmt::Write as _;
 use std::io::{self, Write as _};
 use std::time::Duration;
 
-use super::terminal::{counted, grouped, harmless, sized};
 use crate::indicators::Rejections;
 use crate::pipeline::{Examples, Tally};
+use crate::text::{counted, escape_controls, grouped, sized};
 
 /// All that a scan's end tells of.
 pub(crate) struct Summary<'a> {
@@ -43,7 +43,7 @@ impl Summary<'_> {
             formats,
         );
         self.trouble(&mut text);
-        self.left_out(&mut text);
+        self.not_counted(&mut text);
         self.indicators(&mut text);
         text
     }
@@ -61,16 +61,29 @@ impl Summary<'_> {
             "the matcher gave no answer for",
             &tally.unchecked,
         );
-        listed(text, &lines(&tally.malformed, "malformed"), "not of the log's format", &tally.malformed);
-        listed(text, &lines(&tally.cut, "overlong"), "matched in their first part only", &tally.cut);
+        listed(
+            text,
+            &lines(&tally.malformed, "malformed"),
+            "not of the log's format",
+            &tally.malformed,
+        );
+        listed(
+            text,
+            &lines(&tally.cut, "overlong"),
+            "matched in their first part only",
+            &tally.cut,
+        );
         if self.skipped > 0 {
             let entries = counted(self.skipped, "folder entry", "folder entries");
-            _ = writeln!(text, "  {entries} skipped: hidden, a link to a folder, or no regular file");
+            _ = writeln!(
+                text,
+                "  {entries} skipped: hidden, a link to a folder, or no regular file"
+            );
         }
     }
 
     /// Matches that did not count.
-    fn left_out(&self, text: &mut String) {
+    fn not_counted(&self, text: &mut String) {
         let tally = self.tally;
         let mut say = |count: u64, one: &str, many: &str, why: &str| {
             if count > 0 {
@@ -95,7 +108,11 @@ impl Summary<'_> {
             _ = writeln!(
                 text,
                 "  {} on {}, which log no path",
-                counted(urls, "listed URL could not be matched", "listed URLs could not be matched"),
+                counted(
+                    urls,
+                    "listed URL could not be matched",
+                    "listed URLs could not be matched"
+                ),
                 counted(connects, "CONNECT request", "CONNECT requests"),
             );
         }
@@ -106,7 +123,7 @@ impl Summary<'_> {
         for (kind, count) in &self.rejections.values {
             _ = writeln!(
                 text,
-                "  {} refused: {kind}",
+                "  {} rejected: {kind}",
                 counted(*count, "indicator value", "indicator values")
             );
         }
@@ -134,9 +151,13 @@ fn listed(text: &mut String, lines: &str, what: &str, examples: &Examples) {
     if examples.count == 0 {
         return;
     }
-    _ = writeln!(text, "  {lines} ({what}){}", if examples.count > 3 { ", the first ones:" } else { ":" });
+    _ = writeln!(
+        text,
+        "  {lines} ({what}){}",
+        if examples.count > 3 { ", the first ones:" } else { ":" }
+    );
     for example in &examples.first {
-        let (file, line, reason) = (harmless(&example.file), example.line, &example.reason);
-        _ = writeln!(text, "    {file}:{line}: {}: {}", harmless(reason), example.text);
+        let (file, line, reason) = (escape_controls(&example.file), example.line, &example.reason);
+        _ = writeln!(text, "    {file}:{line}: {}: {}", escape_controls(reason), example.text);
     }
 }

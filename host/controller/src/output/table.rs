@@ -5,13 +5,20 @@ use std::fmt::Write;
 use threatsieve_blacklist::{IndicatorView, Tlp};
 use threatsieve_flag::Found;
 
-use super::terminal::{Style, harmless, styled};
+use super::terminal::{Style, styled};
 use crate::pipeline::Event;
+use crate::text::escape_controls;
 
 /// Columns and the widths that they are filled up to; longer ones push the rest to the right. Rows are written as they come, so
 /// widths are set beforehand.
-const COLUMNS: [(&str, usize); 6] =
-    [("LINE", 28), ("OBSERVABLE", 34), ("FIELD", 18), ("MATCH", 9), ("ENTRY", 34), ("INDICATORS", 0)];
+const COLUMNS: [(&str, usize); 6] = [
+    ("LINE", 28),
+    ("OBSERVABLE", 34),
+    ("FIELD", 18),
+    ("MATCH", 9),
+    ("ENTRY", 34),
+    ("INDICATORS", 0),
+];
 /// Indicators that are named in a row; the rest are counted.
 const INDICATORS_SHOWN: usize = 3;
 /// Characters of an observable or entry that are shown.
@@ -46,10 +53,15 @@ fn write_rows(event: &Event<'_>, out: &mut Vec<u8>, colour: bool) {
             clip(&found.observable),
             found.field.clone(),
             found.matched.how.name().to_owned(),
-            format!("{} {}", found.matched.entry.kind.stix_name(), clip(&found.matched.entry.value)),
+            format!(
+                "{} {}",
+                found.matched.entry.kind.stix_name(),
+                clip(&found.matched.entry.value)
+            ),
             indicators(found),
         ];
-        let styles = [Style::Place, Style::Alarm, Style::Faint, Style::Faint, Style::Listed, Style::Plain];
+        let styles =
+            [Style::Place, Style::Alarm, Style::Faint, Style::Faint, Style::Listed, Style::Plain];
         for ((text, style), (_, width)) in texts.iter().zip(styles).zip(COLUMNS) {
             cell(&mut row, text, width, style, colour);
         }
@@ -58,8 +70,13 @@ fn write_rows(event: &Event<'_>, out: &mut Vec<u8>, colour: bool) {
     }
     if event.omitted > 0 {
         out.extend_from_slice(
-            format!("{}:{}: and {} more matches\n", harmless(event.file), event.number, event.omitted)
-                .as_bytes(),
+            format!(
+                "{}:{}: and {} more matches\n",
+                escape_controls(event.file),
+                event.number,
+                event.omitted
+            )
+            .as_bytes(),
         );
     }
 }
@@ -73,7 +90,7 @@ fn clip(text: &str) -> String {
 
 /// Appends a cell and two blanks.
 fn cell(row: &mut String, text: &str, width: usize, style: Style, colour: bool) {
-    let text = harmless(text);
+    let text = escape_controls(text);
     row.push_str(&styled(&text, style, colour));
     let fill = width.saturating_sub(text.chars().count()) + 2;
     row.extend(std::iter::repeat_n(' ', fill));

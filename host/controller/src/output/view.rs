@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 use threatsieve_blacklist::{Entry, IndicatorView, Match, Tlp};
-use threatsieve_flag::moment;
+use threatsieve_flag::rfc3339;
 
 /// An entry, by the names of STIX.
 #[derive(Debug, Serialize)]
@@ -16,7 +16,11 @@ pub(crate) struct EntryJson<'a> {
 
 impl<'a> EntryJson<'a> {
     pub(crate) fn new(entry: &'a Entry) -> EntryJson<'a> {
-        EntryJson { r#type: entry.kind.stix_name(), value: &entry.value, hash: entry.kind.algorithm() }
+        EntryJson {
+            r#type: entry.kind.stix_name(),
+            value: &entry.value,
+            hash: entry.kind.algorithm(),
+        }
     }
 }
 
@@ -52,9 +56,9 @@ impl<'a> IndicatorJson<'a> {
             port: indicator.port.map(|port| port.number),
             confidence: indicator.confidence,
             tlp: indicator.tlp.map(Tlp::name),
-            valid_from: indicator.valid_from.map(moment),
-            valid_until: indicator.valid_until.map(moment),
-            modified: indicator.modified.map(moment),
+            valid_from: indicator.valid_from.map(rfc3339),
+            valid_until: indicator.valid_until.map(rfc3339),
+            modified: indicator.modified.map(rfc3339),
             name: indicator.name.as_deref(),
             types: &indicator.types,
         }

@@ -40,7 +40,8 @@ impl Collected for FoundEvents {
 /// Adds an event.
 pub(crate) fn collect_events(event: &Event<'_>, out: &mut FoundEvents) {
     // An estimate of the memory: the line, its fields, and what each indicator names.
-    let indicators: usize = event.found.iter().map(|found| found.matched.entry.indicators.len()).sum();
+    let indicators: usize =
+        event.found.iter().map(|found| found.matched.entry.indicators.len()).sum();
     out.bytes += 4 * event.line.len() + 512 * indicators;
     out.events.push(FoundEvent {
         offset: event.offset,

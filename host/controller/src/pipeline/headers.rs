@@ -53,7 +53,8 @@ impl HeaderLines {
     }
 
     pub(super) fn add(&mut self, line: &[u8]) {
-        let name = |line: &[u8]| line.split(|&byte| byte.is_ascii_whitespace()).next().map(<[u8]>::to_vec);
+        let name =
+            |line: &[u8]| line.split(|&byte| byte.is_ascii_whitespace()).next().map(<[u8]>::to_vec);
         if line.starts_with(b"#separator") {
             // A new header begins.
             self.lines.clear();
@@ -61,7 +62,8 @@ impl HeaderLines {
         // New columns have no types yet.
         let replaces_types = line.starts_with(b"#fields");
         let same = name(line);
-        self.lines.retain(|old| name(old) != same && !(replaces_types && old.starts_with(b"#types")));
+        self.lines
+            .retain(|old| name(old) != same && !(replaces_types && old.starts_with(b"#types")));
         self.lines.push(line.to_vec());
         self.shared = None;
     }

@@ -8,15 +8,15 @@ use memchr::memchr;
 use threatsieve_blacklist::{Batch, Hit, Kind, Timestamp};
 use threatsieve_flag::{Found, MAX_INDICATORS};
 use threatsieve_log::{Format, MAX_LINE_BYTES, Parser};
-use threatsieve_runner::{Answer, CheckError};
+use threatsieve_runner::{Answer, CheckError, FailedCalls};
 
 use super::event::Event;
 use super::ports::Ports;
 use super::tally::{Example, Tally};
 use crate::matching::{Matcher, Ruling, Times};
-use crate::output::clipped;
 use crate::sources::{Chunk, Parts};
 use crate::store::files::Tail;
+use crate::text::clipped;
 
 /// Observables that are looked up in one call. A call costs about as much as 20 look-ups; beyond this the batch no longer
 /// stays in a core's first-level caches together with the look-up's own data.
@@ -25,8 +25,8 @@ const BATCH_OBSERVABLES: usize = 2048;
 const BATCH_BYTES: usize = 256 * 1024;
 /// What a piece gives is passed on when it is this long, so that memory stays bounded when every line matches.
 const PART_BYTES: usize = 1024 * 1024;
-/// Calls in a row that may fail while a failed batch is taken apart. One bad line fails about a dozen; more than this, and it is
-/// not the lines.
+/// The most calls that may fail in a row while the lines that make a batch fail are isolated. One bad
+/// line fails about a dozen calls. If more than this fail, the lines are not the reason.
 const MAX_FAILED_CALLS: u32 = 64;
 /// Lines at a piece's end of which one should have a time.
 const TIMED_LINES: usize = 8;
@@ -120,7 +120,7 @@ pub(crate) struct Worker<'a, Out> {
     collect: Option<Collect<Out>>,
     batch: Batch,
     /// Calls that failed since the last one that succeeded.
-    failed_calls: u32,
+    failed_calls: FailedCalls,
 }
 
 /// A line whose observables are in the batch.
@@ -139,8 +139,18 @@ struct Pending<'c> {
 }
 
 impl<'a, Out: Collected> Worker<'a, Out> {
-    pub(crate) fn new(matcher: &'a Matcher, times: Times, collect: Option<Collect<Out>>) -> Worker<'a, Out> {
-        Worker { matcher, times, collect, batch: Batch::new(), failed_calls: 0 }
+    pub(crate) fn new(
+        matcher: &'a Matcher,
+        times: Times,
+        collect: Option<Collect<Out>>,
+    ) -> Worker<'a, Out> {
+        Worker {
+            matcher,
+            times,
+            collect,
+            batch: Batch::new(),
+            failed_calls: FailedCalls::in_a_row(MAX_FAILED_CALLS),
+        }
     }
 
     /// Matches all lines of a piece.
@@ -249,9 +259,19 @@ impl<'c, Out: Collected> Lines<'_, '_, 'c, Out> {
             self.report.tally.malformed.add(|| example(file, number, line, malformed.to_string()));
         }
         if last > first {
-            self.pending.push(Pending { number, offset, line, places: first..last, before, goes_on: full });
+            self.pending.push(Pending {
+                number,
+                offset,
+                line,
+                places: first..last,
+                before,
+                goes_on: full,
+            });
         }
-        if full || last as usize >= BATCH_OBSERVABLES || self.worker.batch.as_bytes().len() >= BATCH_BYTES {
+        if full
+            || last as usize >= BATCH_OBSERVABLES
+            || self.worker.batch.as_bytes().len() >= BATCH_BYTES
+        {
             self.check();
             if full {
                 // Any observable fits into an empty batch, so this ends.
@@ -266,10 +286,10 @@ impl<'c, Out: Collected> Lines<'_, '_, 'c, Out> {
         if !pending.is_empty() {
             match self.worker.matcher.check(&self.worker.batch) {
                 Ok(answer) => {
-                    self.worker.failed_calls = 0;
+                    self.worker.failed_calls.succeeded();
                     self.take(&pending, 0, &answer);
                 }
-                Err(error) => self.take_apart(&pending, &error),
+                Err(error) => self.isolate(&pending, error),
             }
         }
         self.worker.batch.clear();
@@ -278,45 +298,28 @@ impl<'c, Out: Collected> Lines<'_, '_, 'c, Out> {
         self.pending.clear();
     }
 
-    /// Looks the lines of a failed batch up in halves, so that only those that cause the failure go unchecked.
-    fn take_apart(&mut self, pending: &[Pending<'c>], error: &CheckError) {
-        self.worker.failed_calls += 1;
-        if pending.len() == 1 || self.worker.failed_calls > MAX_FAILED_CALLS {
-            for one in pending {
-                let file = &self.report.source.name;
-                self.report.tally.unchecked.add(|| example(file, one.number, one.line, error_chain(error)));
-                self.finish(one, Vec::new());
-            }
-            return;
-        }
-        let (first, second) = pending.split_at(pending.len() / 2);
-        for half in [first, second] {
-            let mut batch = Batch::new();
-            for one in half {
-                self.refill(one, &mut batch);
-            }
-            match self.worker.matcher.check(&batch) {
-                Ok(answer) => {
-                    self.worker.failed_calls = 0;
-                    self.take(half, half[0].places.start, &answer);
-                }
-                Err(error) => self.take_apart(half, &error),
+    /// Looks up the lines of a failed batch again. Only those that make it fail go unchecked.
+    fn isolate(&mut self, pending: &[Pending<'c>], error: CheckError) {
+        let Worker { matcher, batch, failed_calls, .. } = &mut *self.worker;
+        let events: Vec<Range<u32>> = pending.iter().map(|one| one.places.clone()).collect();
+        for outcome in matcher.isolate(error, batch, &events, failed_calls) {
+            let these = &pending[outcome.events];
+            match outcome.result {
+                Ok(answer) => self.take(these, these[0].places.start, &answer),
+                Err(error) => self.leave_unchecked(these, &error),
             }
         }
     }
 
-    /// Puts a line's share of a failed batch into another one.
-    fn refill(&self, one: &Pending<'c>, batch: &mut Batch) {
-        let mut seen = 0;
-        let share = one.before..one.before + one.places.len() as u32;
-        // The line was counted before if it is malformed; and where all lines fitted in, some of
-        // them do.
-        let _ = self.parser.observables(one.line, &mut |kind, value| {
-            if share.contains(&seen) {
-                batch.push(kind, value);
-            }
-            seen += 1;
-        });
+    fn leave_unchecked(&mut self, pending: &[Pending<'c>], error: &CheckError) {
+        for one in pending {
+            let file = &self.report.source.name;
+            self.report
+                .tally
+                .unchecked
+                .add(|| example(file, one.number, one.line, error_chain(error)));
+            self.finish(one, Vec::new());
+        }
     }
 
     /// Turns hits into events. The batch's first observable was the one with number `offset`.
@@ -338,7 +341,13 @@ impl<'c, Out: Collected> Lines<'_, '_, 'c, Out> {
     }
 
     /// Candidates among a line's hits.
-    fn resolve(&mut self, one: &Pending<'c>, offset: u32, hits: &[Hit], answer: &Answer) -> Vec<Found> {
+    fn resolve(
+        &mut self,
+        one: &Pending<'c>,
+        offset: u32,
+        hits: &[Hit],
+        answer: &Answer,
+    ) -> Vec<Found> {
         let (matcher, tally) = (self.worker.matcher, &mut self.report.tally);
         let mut found = Vec::new();
         let Some(at) = self.worker.times.moment(self.parser.time(one.line)) else {
@@ -363,7 +372,12 @@ impl<'c, Out: Collected> Lines<'_, '_, 'c, Out> {
                 Ruling::Counts(matched) => {
                     room -= matched.entry.indicators.len();
                     self.omitted += matched.omitted;
-                    found.push(Found { number, observable: String::new(), field: String::new(), matched });
+                    found.push(Found {
+                        number,
+                        observable: String::new(),
+                        field: String::new(),
+                        matched,
+                    });
                 }
             }
         }

@@ -1,6 +1,6 @@
 //! Ports of events, for indicators that match only on theirs (`match_port`).
 
-use threatsieve_blacklist::{Seen, Timestamp};
+use threatsieve_blacklist::{EventContext, Timestamp};
 use threatsieve_log::Parser;
 
 /// The ports of one line: its own, and those that its observables name.
@@ -19,8 +19,8 @@ impl Ports {
     }
 
     /// The observable of that number with its event, as a hit is judged.
-    pub(crate) fn seen(&self, number: u32, at: Timestamp) -> Seen {
+    pub(crate) fn seen(&self, number: u32, at: Timestamp) -> EventContext {
         let observable = self.observables.get(number as usize).map_or(&[][..], Vec::as_slice);
-        Seen::with_ports(at, observable, self.destination)
+        EventContext::with_ports(at, observable, self.destination)
     }
 }

@@ -90,7 +90,8 @@ mod tests {
 
     #[test]
     fn the_first_examples_are_kept_in_order() {
-        let example = |line| Example { file: "a".into(), line, reason: String::new(), text: String::new() };
+        let example =
+            |line| Example { file: "a".into(), line, reason: String::new(), text: String::new() };
         let mut all = Tally::default();
         for piece in 0..3 {
             let mut tally = Tally { lines: 10, ..Tally::default() };

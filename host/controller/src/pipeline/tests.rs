@@ -6,8 +6,8 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use threatsieve_blacklist::{
-    Batch, Blacklist, CompileOptions, Compiler, Indicator, IndicatorId, Kind, Policy, Timestamp, UrlMode,
-    Value,
+    Batch, Blacklist, CompileOptions, Compiler, Indicator, IndicatorId, Kind, Policy, Timestamp,
+    UrlMode, Value,
 };
 use threatsieve_log::{Fields, Format};
 use threatsieve_runner::{CheckError, MemoryFile, Runner, RunnerOptions};
@@ -23,7 +23,9 @@ fn blacklist() -> Arc<Blacklist<MemoryFile>> {
     let mut compiler = Compiler::new(CompileOptions::default()).unwrap();
     let feed = compiler.feed("test").unwrap();
     let value = Value::from_list("evil.com", UrlMode::Exact).unwrap();
-    compiler.block(feed, Indicator::new(IndicatorId::Line(1), vec![value]), &mut |_| panic!()).unwrap();
+    compiler
+        .block(feed, Indicator::new(IndicatorId::Line(1), vec![value]), &mut |_| panic!())
+        .unwrap();
     let bytes = compiler.finish().unwrap().into_bytes();
     Arc::new(Blacklist::open(MemoryFile::copy_of(&bytes).unwrap(), None).unwrap())
 }
@@ -92,7 +94,8 @@ fn scan(matcher: &Matcher, log: &str) -> (Vec<u64>, Tally) {
             ControlFlow::Continue(())
         },
     );
-    let numbers = String::from_utf8(text).unwrap().lines().map(|line| line.parse().unwrap()).collect();
+    let numbers =
+        String::from_utf8(text).unwrap().lines().map(|line| line.parse().unwrap()).collect();
     (numbers, tally)
 }
 
@@ -101,7 +104,8 @@ fn only_the_line_that_gets_no_answer_goes_unchecked() {
     let matcher = short_of_memory();
     let some = "www.evil.com\ngood.example\nevil.com\n".repeat(1000);
     let (matched, tally) = scan(&matcher, &(some.clone() + &long() + &some));
-    let expected: Vec<u64> = (1..=3000).chain(3002..=6001).filter(|n| (n - n / 3001) % 3 != 2).collect();
+    let expected: Vec<u64> =
+        (1..=3000).chain(3002..=6001).filter(|n| (n - n / 3001) % 3 != 2).collect();
     assert_eq!(matched, expected);
     assert_eq!((tally.lines, tally.events, tally.unchecked.count), (6001, 4000, 1));
     let example = &tally.unchecked.first[0];

@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde::Serialize;
 use threatsieve_blacklist::Timestamp;
 
-use crate::output::Rfc3339;
+use crate::text::Rfc3339;
 
 /// A step of the clock that is too large to be believed at once. The round did nothing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -74,7 +74,10 @@ mod tests {
     #[test]
     fn the_message_says_what_to_do() {
         let text = jump(Some(at(5.0)), None, at(105.5), DAY).unwrap().to_string();
-        assert!(text.contains("forward by 100 days and 12 hours, from 1970-01-06T00:00:00Z"), "{text}");
+        assert!(
+            text.contains("forward by 100 days and 12 hours, from 1970-01-06T00:00:00Z"),
+            "{text}"
+        );
         assert!(text.contains("`threatsieve poll --accept-clock`"), "{text}");
     }
 }

@@ -26,7 +26,7 @@ use crate::feeds;
 use crate::follow::{follow_logs, match_history};
 use crate::indicators::generation::{self, Built};
 use crate::matching::Matcher;
-use crate::publish::{Outcome, Push, PushReport};
+use crate::opensearch::publish::{Outcome, Push, PushReport};
 use crate::sinks::output_file;
 use crate::stop::Stop;
 use crate::store::Store;
@@ -62,8 +62,9 @@ impl Round<'_> {
             tracing::warn!("{jump}");
             return Ok(RoundReport { clock: Some(jump), ..RoundReport::default() });
         }
-        let Begun { number, other_config } =
-            held(store).begin_round(self.config_path, self.now).context("the round cannot be begun")?;
+        let Begun { number, other_config } = held(store)
+            .begin_round(self.config_path, self.now)
+            .context("the round cannot be begun")?;
         if let Some(other) = &other_config {
             tracing::warn!(
                 other,
@@ -73,7 +74,8 @@ impl Round<'_> {
             );
         }
         let mut report = RoundReport { round: number, other_config, ..RoundReport::default() };
-        let polling = feeds::poll(self.feeds, &self.config.http, store, self.now, self.force, self.stop);
+        let polling =
+            feeds::poll(self.feeds, &self.config.http, store, self.now, self.force, self.stop);
         report.feeds = self.runtime.block_on(polling).into_iter().map(FeedReport::from).collect();
         self.step(&mut report, "building the blacklist", |report| self.build(held(store), report));
         let pushing = self.start_push(held(store), &mut report);
@@ -81,7 +83,8 @@ impl Round<'_> {
         let mut loaded = None;
         self.step(&mut report, "matching new lines", |report| {
             let matcher = |store: &mut Store| self.matcher(store, &mut loaded);
-            let followed = follow_logs(self.config, held(store), matcher, number, self.now, self.stop)?;
+            let followed =
+                follow_logs(self.config, held(store), matcher, number, self.now, self.stop)?;
             report.follow = Some(followed);
             Ok(())
         });
@@ -132,7 +135,11 @@ impl Round<'_> {
             return;
         }
         if let Err(error) = step(report) {
-            tracing::error!(step = what, error = format!("{error:#}"), "a step of the round failed: {what}");
+            tracing::error!(
+                step = what,
+                error = format!("{error:#}"),
+                "a step of the round failed: {what}"
+            );
             report.errors.push(format!("{what}: {error:#}"));
         }
     }
@@ -170,7 +177,12 @@ impl Round<'_> {
     }
 
     /// Waits for the push, unless the program is to stop: the next round asks the cluster what it has.
-    fn end_push(&self, pushing: Pushing, store: &Store, report: &mut RoundReport) -> anyhow::Result<()> {
+    fn end_push(
+        &self,
+        pushing: Pushing,
+        store: &Store,
+        report: &mut RoundReport,
+    ) -> anyhow::Result<()> {
         let ending = pushing.abort_handle();
         let ended = self.runtime.block_on(async {
             tokio::select! {
@@ -225,7 +237,13 @@ impl Round<'_> {
 
     /// Lists what is wrong, and stores and reports what began and what ended, in one transaction.
     fn conditions(&self, store: &mut Store, report: &mut RoundReport) -> anyhow::Result<()> {
-        let now = conditions::assess(self.config, store, report, &store.conditions()?, self.now)?;
+        let now = conditions::assess(
+            self.config,
+            store,
+            report,
+            &conditions::read(store.connection())?,
+            self.now,
+        )?;
         let transaction = store.write()?;
         let changes = conditions::settle(&transaction, now)?;
         report.mails_composed += compose_operations(&transaction, self.config, &changes, self.now)?;

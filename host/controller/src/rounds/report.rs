@@ -10,10 +10,10 @@ use crate::conditions::Condition;
 use crate::exit::Exit;
 use crate::feeds::{Outcome, Polled};
 use crate::follow::{FollowReport, HistoryReport};
-use crate::output::{counted, grouped, harmless};
-use crate::publish::{self, PushReport, nodes_text};
+use crate::opensearch::publish::{self, PushReport, nodes_text};
 use crate::sinks::output_file::DrainReport;
 use crate::store::{Ingested, Pruned};
+use crate::text::{counted, escape_controls, grouped};
 
 /// What became of one feed.
 #[derive(Debug, Serialize)]
@@ -123,22 +123,26 @@ impl RoundReport {
                 text,
                 "state    the last round had another configuration, {}: two that take turns replace \
                   each other's blacklist",
-                harmless(other)
+                escape_controls(other)
             );
         }
         for feed in &self.feeds {
-            _ = writeln!(text, "feed     {}: {}", harmless(&feed.name), feed.text());
+            _ = writeln!(text, "feed     {}: {}", escape_controls(&feed.name), feed.text());
         }
         if let Some(generation) = self.generation {
             _ = writeln!(text, "blacklist generation {generation} is in use");
         }
         if let Some(why) = &self.held {
-            _ = writeln!(text, "blacklist held back: {}", harmless(why));
+            _ = writeln!(text, "blacklist held back: {}", escape_controls(why));
         }
         if let Some(follow) = &self.follow {
             _ = writeln!(text, "logs     {}", new_lines(follow));
             for trouble in &follow.troubles {
-                _ = writeln!(text, "         {}", harmless(&format!("{}: {}", trouble.path, trouble.what)));
+                _ = writeln!(
+                    text,
+                    "         {}",
+                    escape_controls(&format!("{}: {}", trouble.path, trouble.what))
+                );
             }
         }
         if let Some(history) = &self.history
@@ -167,13 +171,14 @@ impl RoundReport {
         if let Some(records) = &self.records
             && (records.written + records.waiting > 0 || records.error.is_some())
         {
-            let error = records.error.as_ref().map(|error| format!(": {error}")).unwrap_or_default();
+            let error =
+                records.error.as_ref().map(|error| format!(": {error}")).unwrap_or_default();
             _ = writeln!(
                 text,
                 "records  {} written, {} waiting{}",
                 grouped(records.written),
                 grouped(records.waiting),
-                harmless(&error)
+                escape_controls(&error)
             );
         }
         if let Some(delivery) = &self.delivery
@@ -194,10 +199,10 @@ impl RoundReport {
         for condition in &self.conditions {
             let Condition { kind, subject, what, since } = condition;
             let shown = format!("{condition}, since {since}: {what}; {}", kind.remedy(subject));
-            _ = writeln!(text, "wrong    {}", harmless(&shown));
+            _ = writeln!(text, "wrong    {}", escape_controls(&shown));
         }
         for error in &self.errors {
-            _ = writeln!(text, "failed   {}", harmless(error));
+            _ = writeln!(text, "failed   {}", escape_controls(error));
         }
         if self.stopped {
             text.push_str("stopped before it was done; the next round goes on\n");
@@ -247,15 +252,15 @@ impl FeedReport {
 
     fn outcome_text(&self) -> String {
         match (&self.taken, &self.reason) {
-            (_, Some(reason)) => format!("{}: {}", self.outcome, harmless(reason)),
+            (_, Some(reason)) => format!("{}: {}", self.outcome, escape_controls(reason)),
             (Some(taken), None) => {
                 let mut text = format!(
-                    "{} added, {} changed, {} removed, {} revoked, {} left out",
+                    "{} added, {} changed, {} removed, {} revoked, {} rejected",
                     grouped(taken.added),
                     grouped(taken.changed),
                     grouped(taken.removed),
                     grouped(taken.revoked),
-                    grouped(taken.refused)
+                    grouped(taken.rejected)
                 );
                 if taken.older > 0 {
                     _ = write!(text, ", {} older than known", grouped(taken.older));

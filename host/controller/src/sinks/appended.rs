@@ -2,7 +2,9 @@
 
 use std::fs::{self, DirBuilder, File, OpenOptions, Permissions};
 use std::io::{self, BufRead, BufReader, Read, Seek, SeekFrom, Write};
-use std::os::unix::fs::{DirBuilderExt, FileExt, MetadataExt, OpenOptionsExt, PermissionsExt, fchown};
+use std::os::unix::fs::{
+    DirBuilderExt, FileExt, MetadataExt, OpenOptionsExt, PermissionsExt, fchown,
+};
 use std::path::Path;
 
 use crate::store::records::Position;
@@ -32,7 +34,10 @@ fn give(file: &File, access: Access) -> io::Result<()> {
     }
     if let Some(group) = group.filter(|group| *group != metadata.gid()) {
         fchown(file, None, Some(group)).map_err(|error| {
-            io::Error::new(error.kind(), format!("its group cannot be set to number {group}: {error}"))
+            io::Error::new(
+                error.kind(),
+                format!("its group cannot be set to number {group}: {error}"),
+            )
         })?;
     }
     // Special bits, as the one that folders hand their group on with, are somebody's wish.
@@ -46,7 +51,8 @@ impl Appended {
     /// Opens the file under the name that it has now, and gives it its mode and group. A missing file is made,
     /// and its folder too, which whoever may read the file may enter.
     pub(crate) fn open(path: &Path, access: Access) -> io::Result<Appended> {
-        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        let folder =
+            path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
         let made = !folder.try_exists()?;
         // Whoever may read may also enter: 0640 makes 0750.
         let folder_mode = 0o700 | access.mode | (access.mode & 0o044) >> 2;
@@ -58,7 +64,8 @@ impl Appended {
             return Err(io::Error::other("expected a regular file, got something else"));
         }
         let is_new = !fs::exists(path)?;
-        let file = OpenOptions::new().read(true).append(true).create(true).mode(access.mode).open(path)?;
+        let file =
+            OpenOptions::new().read(true).append(true).create(true).mode(access.mode).open(path)?;
         give(&file, access)?;
         if is_new {
             // The name is on the disk once its folder is.
@@ -74,7 +81,8 @@ impl Appended {
 
     fn at_end(file: File) -> io::Result<Appended> {
         let metadata = file.metadata()?;
-        let position = Position { device: metadata.dev(), inode: metadata.ino(), bytes: metadata.len() };
+        let position =
+            Position { device: metadata.dev(), inode: metadata.ino(), bytes: metadata.len() };
         Ok(Appended { file, position })
     }
 

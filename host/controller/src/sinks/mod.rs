@@ -6,4 +6,4 @@ mod record;
 mod rotated;
 
 pub(crate) use appended::Access;
-pub(crate) use record::{RecordShape, addition_record, flag_record, retraction_record};
+pub(crate) use record::{RecordShape, addition_record, flag_record};

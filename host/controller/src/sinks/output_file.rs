@@ -37,9 +37,9 @@ pub(crate) fn drain(output: &Output, store: &mut Store) -> anyhow::Result<DrainR
     loop {
         let batch = store.next_records(BATCH_RECORDS, BATCH_BYTES)?;
         let appended = match batch.is_empty() {
-            true => {
-                Appended::open(&output.file, output.access).map(|_| Done::default()).map_err(Failure::File)
-            }
+            true => Appended::open(&output.file, output.access)
+                .map(|_| Done::default())
+                .map_err(Failure::File),
             false => append_batch(output, store, &batch),
         };
         match appended {
@@ -73,7 +73,11 @@ fn file_error(path: &Path, error: io::Error) -> anyhow::Error {
     anyhow::Error::new(error).context(format!("{}: records cannot be appended", path.display()))
 }
 
-fn append_batch(output: &Output, store: &mut Store, batch: &[WaitingRecord]) -> Result<Done, Failure> {
+fn append_batch(
+    output: &Output,
+    store: &mut Store,
+    batch: &[WaitingRecord],
+) -> Result<Done, Failure> {
     let path = &output.file;
     let mut file = Appended::open(path, output.access).map_err(Failure::File)?;
     let lines: Vec<String> = batch.iter().map(|one| one.body.clone() + "\n").collect();
@@ -99,7 +103,12 @@ fn append_batch(output: &Output, store: &mut Store, batch: &[WaitingRecord]) -> 
 }
 
 /// How many of the lines were written by an append that began at `before`.
-fn lines_there(file: &mut Appended, path: &Path, before: Position, lines: &[&str]) -> io::Result<usize> {
+fn lines_there(
+    file: &mut Appended,
+    path: &Path,
+    before: Position,
+    lines: &[&str],
+) -> io::Result<usize> {
     match file.lines_after(before, lines)? {
         0 => lines_in_rotated(path, before, lines),
         count => {

@@ -3,14 +3,13 @@
 use std::path::Path;
 
 use serde_json::{Map, Value, json};
-use threatsieve_blacklist::Timestamp;
 use threatsieve_flag::fields::{set, take};
-use threatsieve_flag::{Ceiling, Covering, Flag, moment};
+use threatsieve_flag::{Ceiling, Covering, Flag};
 
 use crate::config::Output;
-use crate::output::safe_json;
 use crate::pipeline::FoundEvent;
 use crate::store::events::{Finding, KnownEvent};
+use crate::text::safe_json;
 
 /// What is the same in all records.
 #[derive(Debug, Clone, Copy)]
@@ -61,24 +60,6 @@ pub(crate) fn addition_record(
     }
     place(&mut record, event, path);
     finish(record, "addition", shape, event, coverings, known, finding)
-}
-
-/// An indicator that does not hold for an event any more. It is not named where it never was: its marking forbids that.
-pub(crate) fn retraction_record(
-    uid: &str,
-    named: Option<(&str, &str)>,
-    reason: &str,
-    now: Timestamp,
-) -> String {
-    let mut ours = json!({ "id": uid, "kind": "retraction", "reason": reason, "retracted": moment(now) });
-    match named {
-        Some((feed, indicator)) => {
-            ours["feed"] = json!(feed);
-            ours["indicator"] = json!(indicator);
-        }
-        None => ours["withheld"] = json!(1),
-    }
-    safe_json(&json!({ "threatsieve": ours }).to_string()).into_owned()
 }
 
 fn place(record: &mut Map<String, Value>, event: &FoundEvent, path: &Path) {

@@ -85,7 +85,14 @@ impl<R: Read> Chunks<R> {
     /// Goes on in an input of which `start` bytes and `lines` lines were taken before; with `skipping`, an overlong line's start
     /// was the last of them.
     pub(crate) fn resume(input: R, start: u64, lines: u64, skipping: bool) -> Chunks<R> {
-        Chunks { input, rest: Vec::new(), next_start: start, next_line: lines + 1, skipping, end: None }
+        Chunks {
+            input,
+            rest: Vec::new(),
+            next_start: start,
+            next_line: lines + 1,
+            skipping,
+            end: None,
+        }
     }
 
     pub(crate) fn input(&self) -> &R {
@@ -226,9 +233,13 @@ mod tests {
 
     #[test]
     fn an_overlong_line_is_cut_and_counts_once() {
-        for length in
-            [BUFFER_BYTES, MAX_LINE_BYTES, MAX_BUFFER_BYTES, MAX_BUFFER_BYTES + 1, 3 * MAX_BUFFER_BYTES + 7]
-        {
+        for length in [
+            BUFFER_BYTES,
+            MAX_LINE_BYTES,
+            MAX_BUFFER_BYTES,
+            MAX_BUFFER_BYTES + 1,
+            3 * MAX_BUFFER_BYTES + 7,
+        ] {
             let text = [b"first\n".to_vec(), vec![b'x'; length], b"\nlast\n".to_vec()].concat();
             let chunks = all(text.as_slice());
             let joined: Vec<u8> = chunks.iter().flat_map(|chunk| chunk.2.clone()).collect();

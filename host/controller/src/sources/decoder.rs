@@ -41,20 +41,47 @@ const BEGINNINGS: &[(&[u8], Beginning)] = &[
     (b"\x50\x2a\x4d\x18", Beginning::Zstd),
     (b"\x5d\x2a\x4d\x18", Beginning::Zstd),
     (b"\xfd7zXZ\x00", foreign("compressed with xz, but only gzip and zstd are unpacked", "xz -dc")),
-    (b"BZh91AY&SY", foreign("compressed with bzip2, but only gzip and zstd are unpacked", "bzip2 -dc")),
-    (b"\x04\x22\x4d\x18", foreign("compressed with lz4, but only gzip and zstd are unpacked", "lz4 -dc")),
-    (b"PK\x03\x04", foreign("compressed with zip, but only gzip and zstd are unpacked", "unzip -p")),
+    (
+        b"BZh91AY&SY",
+        foreign("compressed with bzip2, but only gzip and zstd are unpacked", "bzip2 -dc"),
+    ),
+    (
+        b"\x04\x22\x4d\x18",
+        foreign("compressed with lz4, but only gzip and zstd are unpacked", "lz4 -dc"),
+    ),
+    (
+        b"PK\x03\x04",
+        foreign("compressed with zip, but only gzip and zstd are unpacked", "unzip -p"),
+    ),
     (
         b"7z\xbc\xaf\x27\x1c",
         foreign("compressed with 7-Zip, but only gzip and zstd are unpacked", "7z x -so"),
     ),
-    (b"Rar!\x1a\x07", foreign("compressed with RAR, but only gzip and zstd are unpacked", "unrar p -inul")),
-    (b"\x1f\x9d", foreign("compressed with compress, but only gzip and zstd are unpacked", "uncompress -c")),
-    (b"ElfFile\0", foreign("a Windows event log (EVTX), but only text is read", "evtx_dump -o jsonl")),
+    (
+        b"Rar!\x1a\x07",
+        foreign("compressed with RAR, but only gzip and zstd are unpacked", "unrar p -inul"),
+    ),
+    (
+        b"\x1f\x9d",
+        foreign("compressed with compress, but only gzip and zstd are unpacked", "uncompress -c"),
+    ),
+    (
+        b"ElfFile\0",
+        foreign("a Windows event log (EVTX), but only text is read", "evtx_dump -o jsonl"),
+    ),
     (b"LPKSHHRH", foreign("a systemd journal, but only text is read", "journalctl -o json --file")),
-    (b"\x0a\x0d\x0d\x0a", foreign("a packet capture (pcapng), but only text is read", "tcpdump -nn -r")),
-    (b"\xd4\xc3\xb2\xa1", foreign("a packet capture (pcap), but only text is read", "tcpdump -nn -r")),
-    (b"\xa1\xb2\xc3\xd4", foreign("a packet capture (pcap), but only text is read", "tcpdump -nn -r")),
+    (
+        b"\x0a\x0d\x0d\x0a",
+        foreign("a packet capture (pcapng), but only text is read", "tcpdump -nn -r"),
+    ),
+    (
+        b"\xd4\xc3\xb2\xa1",
+        foreign("a packet capture (pcap), but only text is read", "tcpdump -nn -r"),
+    ),
+    (
+        b"\xa1\xb2\xc3\xd4",
+        foreign("a packet capture (pcap), but only text is read", "tcpdump -nn -r"),
+    ),
 ];
 
 impl Beginning {
@@ -118,7 +145,9 @@ impl Decoder {
         let codec = match Beginning::of(first).unwrap_or(Beginning::Plain) {
             Beginning::Plain => Codec::Plain(input),
             Beginning::Gzip => Codec::Gzip(Some(Box::new(GzDecoder::new(input)))),
-            Beginning::Zstd => Codec::Zstd(Box::new(zstd::Decoder::with_buffer(input).map_err(unreadable)?)),
+            Beginning::Zstd => {
+                Codec::Zstd(Box::new(zstd::Decoder::with_buffer(input).map_err(unreadable)?))
+            }
             Beginning::Foreign(foreign) => return Err(Damage::Foreign(foreign)),
         };
         let text = Text::new(codec);
@@ -170,10 +199,14 @@ impl Decoder {
         };
         match (codec, error.kind()) {
             ("", _) => Damage::Unreadable { offset: self.taken(), source: error },
-            (codec, ErrorKind::UnexpectedEof) => {
-                Damage::Compressed { codec, offset: self.taken(), what: "it ends in the middle".into() }
+            (codec, ErrorKind::UnexpectedEof) => Damage::Compressed {
+                codec,
+                offset: self.taken(),
+                what: "it ends in the middle".into(),
+            },
+            (codec, _) => {
+                Damage::Compressed { codec, offset: self.taken(), what: error.to_string() }
             }
-            (codec, _) => Damage::Compressed { codec, offset: self.taken(), what: error.to_string() },
         }
     }
 }
@@ -195,7 +228,10 @@ impl Read for Codec {
 }
 
 /// Reads on in the next member where one ends, past zero bytes between them (tapes and block devices pad with those).
-fn read_members(member: &mut Option<Box<GzDecoder<Counted>>>, buffer: &mut [u8]) -> io::Result<usize> {
+fn read_members(
+    member: &mut Option<Box<GzDecoder<Counted>>>,
+    buffer: &mut [u8],
+) -> io::Result<usize> {
     while let Some(current) = member.as_mut() {
         let n = current.read(buffer)?;
         if n > 0 || buffer.is_empty() {

@@ -41,7 +41,8 @@ pub(crate) fn unpack(mut file: File) -> Result<Decoder, Damage> {
 }
 
 fn start(file: File, waiting: Waiting) -> Result<Decoder, Damage> {
-    let raw = raw::Raw::new(file, waiting).map_err(|source| Damage::Unreadable { offset: 0, source })?;
+    let raw =
+        raw::Raw::new(file, waiting).map_err(|source| Damage::Unreadable { offset: 0, source })?;
     Decoder::new(raw::Counted::new(raw))
 }
 

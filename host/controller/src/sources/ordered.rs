@@ -113,7 +113,8 @@ impl<Job> Queue<'_, Job> {
         let number = self.next;
         self.next += 1;
         let cost = cost.clamp(1, self.window);
-        let taken = (0..cost).all(|_| self.permits.recv().is_ok()) && !self.stop.load(Ordering::Relaxed);
+        let taken =
+            (0..cost).all(|_| self.permits.recv().is_ok()) && !self.stop.load(Ordering::Relaxed);
         match taken && self.jobs.send((number, cost, job)).is_ok() {
             true => ControlFlow::Continue(()),
             false => ControlFlow::Break(()),
@@ -211,7 +212,11 @@ mod tests {
             },
             |out| {
                 seen.push(out);
-                if stop_at == Some(out) { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+                if stop_at == Some(out) {
+                    ControlFlow::Break(())
+                } else {
+                    ControlFlow::Continue(())
+                }
             },
         );
         seen
@@ -220,7 +225,9 @@ mod tests {
     #[test]
     fn results_come_in_order_whatever_the_number_of_threads() {
         let expected: Vec<u64> = (0..300)
-            .flat_map(|job| if job % 3 == 0 { vec![job * 10, job * 10 + 1] } else { vec![job * 10 + 1] })
+            .flat_map(
+                |job| if job % 3 == 0 { vec![job * 10, job * 10 + 1] } else { vec![job * 10 + 1] },
+            )
             .collect();
         for threads in [1, 2, 16] {
             assert_eq!(run(threads, 300, None), expected, "{threads} threads");
@@ -245,7 +252,11 @@ mod tests {
                 3,
                 &stop,
                 |queue: &mut Queue<'_, u64>| while queue.push(0, 1).is_continue() {},
-                || |_, parts: &Parts<'_, ()>| assert!(parts.send(()).is_break(), "a worker's fault"),
+                || {
+                    |_, parts: &Parts<'_, ()>| {
+                        assert!(parts.send(()).is_break(), "a worker's fault")
+                    }
+                },
                 |()| ControlFlow::Continue(()),
             );
         });

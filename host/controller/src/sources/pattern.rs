@@ -48,7 +48,10 @@ impl PathPattern {
             part => Ok(Part::Name(part.to_owned())),
         };
         let parts = text.split('/').filter(|part| !part.is_empty()).map(part);
-        Ok(PathPattern { is_absolute: text.starts_with('/'), parts: parts.collect::<Result<_, _>>()? })
+        Ok(PathPattern {
+            is_absolute: text.starts_with('/'),
+            parts: parts.collect::<Result<_, _>>()?,
+        })
     }
 
     /// Finds the paths that match now.
@@ -96,7 +99,8 @@ impl Expanded {
 
     /// Goes on below a path, if it is there and, where more parts follow, a folder.
     fn enter(&mut self, path: PathBuf, rest: &[Part]) {
-        let metadata = if rest.is_empty() { fs::symlink_metadata(&path) } else { fs::metadata(&path) };
+        let metadata =
+            if rest.is_empty() { fs::symlink_metadata(&path) } else { fs::metadata(&path) };
         match metadata {
             Ok(metadata) if rest.is_empty() || metadata.is_dir() => self.descend(&path, rest),
             Ok(_) => {}
@@ -106,8 +110,9 @@ impl Expanded {
 
     fn entries(&mut self, folder: &Path) -> Vec<PathBuf> {
         let place = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
-        let names = fs::read_dir(place)
-            .and_then(|entries| entries.map(|entry| Ok(entry?.file_name())).collect::<io::Result<Vec<_>>>());
+        let names = fs::read_dir(place).and_then(|entries| {
+            entries.map(|entry| Ok(entry?.file_name())).collect::<io::Result<Vec<_>>>()
+        });
         match names {
             Ok(mut names) => {
                 names.sort_unstable();
@@ -150,7 +155,9 @@ mod tests {
     #[test]
     fn patterns_find_what_their_parts_match() {
         let folder = tempfile::tempdir().unwrap();
-        for name in ["a/x.log", "a/x.log.1", "b/x.log", "b/c/x.log", "c.log", ".h/x.log", "b[1]/x.log"] {
+        for name in
+            ["a/x.log", "a/x.log.1", "b/x.log", "b/c/x.log", "c.log", ".h/x.log", "b[1]/x.log"]
+        {
             let path = folder.path().join(name);
             fs::create_dir_all(path.parent().unwrap()).unwrap();
             fs::write(path, "").unwrap();

@@ -140,7 +140,10 @@ impl Counted {
         self.inner.consume(buffered as usize);
         rest -= buffered;
         if rest > 0 {
-            self.inner.get_mut().file.seek_relative(i64::try_from(rest).map_err(io::Error::other)?)?;
+            self.inner
+                .get_mut()
+                .file
+                .seek_relative(i64::try_from(rest).map_err(io::Error::other)?)?;
         }
         Ok(())
     }

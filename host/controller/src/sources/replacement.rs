@@ -59,8 +59,11 @@ impl Replacement {
         fs::rename(temporary, &self.target)?;
         self.temporary = None;
         // The name is on the disk once its folder is.
-        let folder =
-            self.target.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        let folder = self
+            .target
+            .parent()
+            .filter(|folder| !folder.as_os_str().is_empty())
+            .unwrap_or(Path::new("."));
         File::open(folder)?.sync_all()
     }
 }
@@ -92,7 +95,9 @@ fn beside(target: &Path, mode: u32) -> io::Result<(PathBuf, File)> {
         let hidden = format!(".{}.{}-{attempt}.tmp", name.to_string_lossy(), std::process::id());
         let path = target.with_file_name(hidden);
         match OpenOptions::new().write(true).create_new(true).mode(mode).open(&path) {
-            Err(error) if error.kind() == ErrorKind::AlreadyExists && attempt < ATTEMPTS => attempt += 1,
+            Err(error) if error.kind() == ErrorKind::AlreadyExists && attempt < ATTEMPTS => {
+                attempt += 1
+            }
             result => return result.map(|file| (path, file)),
         }
     }

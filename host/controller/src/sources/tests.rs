@@ -143,7 +143,8 @@ fn a_pipe_gives_what_it_has_before_it_waits() {
         let (reader, mut writer) = io::pipe().unwrap();
         let stop = Arc::new(AtomicBool::new(false));
         let raw =
-            raw::Raw::new(File::from(std::os::fd::OwnedFd::from(reader)), Waiting::Announced(stop)).unwrap();
+            raw::Raw::new(File::from(std::os::fd::OwnedFd::from(reader)), Waiting::Announced(stop))
+                .unwrap();
         writer.write_all(&pack(b"one\ntwo\n")).unwrap();
         let mut chunks = Chunks::new(Decoder::new(raw::Counted::new(raw)).unwrap());
         let chunk = chunks.next(Vec::new()).unwrap().unwrap();

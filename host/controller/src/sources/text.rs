@@ -41,7 +41,8 @@ impl Encoding {
     /// The encoding of a text that begins with these bytes, and how many of them are its mark;
     /// `None` while more of them are needed to tell.
     fn of(bytes: &[u8], is_all: bool) -> Option<(Encoding, usize)> {
-        let is_open = |whole: &[u8]| !is_all && bytes.len() < whole.len() && whole.starts_with(bytes);
+        let is_open =
+            |whole: &[u8]| !is_all && bytes.len() < whole.len() && whole.starts_with(bytes);
         for (mark, encoding) in MARKS {
             if is_open(mark) {
                 return None;
@@ -122,7 +123,8 @@ impl<R: Read> Text<R> {
             match input.read(&mut byte) {
                 Ok(0) => is_all = true,
                 Ok(_) => front.push(byte[0]),
-                Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted) => {}
+                Err(error)
+                    if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted) => {}
                 Err(error) => (failed, is_all) = (Some(error), true),
             }
         };
@@ -315,7 +317,8 @@ impl Utf16 {
         self.taken = 0;
         let units = pairs.iter().map(unit);
         self.text.extend(
-            char::decode_utf16(units).map(|character| character.unwrap_or(char::REPLACEMENT_CHARACTER)),
+            char::decode_utf16(units)
+                .map(|character| character.unwrap_or(char::REPLACEMENT_CHARACTER)),
         );
         if self.is_over && !odd.is_empty() {
             self.text.push(char::REPLACEMENT_CHARACTER);
@@ -392,7 +395,10 @@ mod tests {
         expect(format!("\u{feff}{text}").as_bytes(), &text);
         expect(text.as_bytes(), &text);
         // The mark says it even where the first characters are not ASCII.
-        expect(&utf16("\u{feff}\u{43f}.\u{440}\u{444}\n", u16::to_le_bytes), "\u{43f}.\u{440}\u{444}\n");
+        expect(
+            &utf16("\u{feff}\u{43f}.\u{440}\u{444}\n", u16::to_le_bytes),
+            "\u{43f}.\u{440}\u{444}\n",
+        );
         expect(&utf16("\u{feff}", u16::to_be_bytes), "");
     }
 
@@ -417,9 +423,16 @@ mod tests {
             assert_eq!(of(&utf32(u32::to_le_bytes, &format!("\u{feff}{text}"))), Encoding::Utf32Le);
             assert_eq!(of(&utf32(u32::to_be_bytes, &format!("\u{feff}{text}"))), Encoding::Utf32Be);
         }
-        for bytes in
-            [&b""[..], b"a", b"\0", b"a\0", b"ab\0\0", b"\0\0\0\0\0\0\0\0a", b"\x01\0\x02\0", b"\xff"]
-        {
+        for bytes in [
+            &b""[..],
+            b"a",
+            b"\0",
+            b"a\0",
+            b"ab\0\0",
+            b"\0\0\0\0\0\0\0\0a",
+            b"\x01\0\x02\0",
+            b"\xff",
+        ] {
             assert_eq!(of(bytes), Encoding::Utf8, "{bytes:?}");
         }
     }
@@ -442,7 +455,10 @@ mod tests {
     fn a_first_line_without_an_end_is_not_searched_for_ever() {
         let long = format!("{}\rx", "a".repeat(FIRST_LINE_BYTES));
         assert_eq!(text_of(Text::new(long.as_bytes()), 4096), long);
-        assert_eq!(text_of(Text::new(&long.as_bytes()[1..]), 1 << 20), long[1..].replace('\r', "\n"));
+        assert_eq!(
+            text_of(Text::new(&long.as_bytes()[1..]), 1 << 20),
+            long[1..].replace('\r', "\n")
+        );
     }
 
     #[test]
@@ -466,8 +482,8 @@ mod tests {
         assert!(text_of(input, 9).starts_with("ine of text\na line"));
         let utf16 = utf16(&text, u16::to_le_bytes);
         let mut input = Text::new(utf16.as_slice());
-        let unused: Option<fn(&mut &[u8], u64) -> io::Result<()>> = Some(|_, _| panic!("not as stored"));
-        assert_eq!(input.skip(15, unused).unwrap(), 15);
+        let unused = |_: &mut &[u8], _: u64| -> io::Result<()> { panic!("not as stored") };
+        assert_eq!(input.skip(15, Some(unused)).unwrap(), 15);
         assert!(text_of(input, 100).starts_with("a line of text\n"));
     }
 }

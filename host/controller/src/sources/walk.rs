@@ -53,7 +53,8 @@ pub(crate) struct Walk {
 
 impl Walk {
     pub(crate) fn new<'a>(arguments: impl IntoIterator<Item = &'a PathBuf>) -> Walk {
-        let pending = arguments.into_iter().map(|path| (Input::from_argument(path), true)).collect();
+        let pending =
+            arguments.into_iter().map(|path| (Input::from_argument(path), true)).collect();
         Walk { pending, skipped: 0 }
     }
 
@@ -142,7 +143,8 @@ mod tests {
         symlink(at("a.log"), at("d.log")).unwrap();
         symlink(at("b"), at("e")).unwrap();
         symlink(at("nowhere"), at("f")).unwrap();
-        let arguments = [PathBuf::from("-"), folder.path().to_owned(), at("missing"), at("a.log/x")];
+        let arguments =
+            [PathBuf::from("-"), folder.path().to_owned(), at("missing"), at("a.log/x")];
         let mut walk = Walk::new(&arguments);
         let mut names = Vec::new();
         for input in &mut walk {

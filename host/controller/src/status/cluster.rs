@@ -5,12 +5,12 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use crate::cluster::Cluster;
 use crate::config::{Config, OpenSearch};
 use crate::network::shown_url;
-use crate::output::{Rfc3339, counted, harmless};
-use crate::publish::{self, NodeAnswer, Outgoing, Wanted, nodes_text, remedy};
+use crate::opensearch::cluster::Cluster;
+use crate::opensearch::publish::{self, NodeAnswer, Outgoing, Wanted, nodes_text, remedy};
 use crate::store::{LastPush, Store};
+use crate::text::{Rfc3339, counted, escape_controls};
 
 /// Maximum wait of `status` for a host, and for its answer.
 const PATIENCE: Duration = Duration::from_secs(3);
@@ -93,9 +93,9 @@ impl PushStatus {
 
 impl fmt::Display for ClusterStatus {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let host = harmless(self.host.as_deref().unwrap_or("-"));
+        let host = escape_controls(self.host.as_deref().unwrap_or("-"));
         match (&self.error, &self.wanted) {
-            (Some(error), _) => writeln!(f, "cluster   not asked: {}", harmless(error))?,
+            (Some(error), _) => writeln!(f, "cluster   not asked: {}", escape_controls(error))?,
             (None, Some(wanted)) => {
                 writeln!(f, "cluster   {host}: generation {} is wanted", wanted.generation)?;
             }
@@ -123,11 +123,11 @@ impl fmt::Display for PushStatus {
         let attempted = self.attempted.map_or_else(|| "never".to_owned(), |at| at.to_string());
         match (&self.refused, &self.error, self.acknowledged) {
             (Some(kind), error, _) => {
-                let reason = harmless(error.as_deref().unwrap_or_default());
-                write!(f, " is refused ({}): {reason}{}", harmless(kind), remedy(kind))
+                let reason = escape_controls(error.as_deref().unwrap_or_default());
+                write!(f, " is refused ({}): {reason}{}", escape_controls(kind), remedy(kind))
             }
             (None, Some(error), _) => {
-                write!(f, ", last tried {attempted}, is not pushed: {}", harmless(error))
+                write!(f, ", last tried {attempted}, is not pushed: {}", escape_controls(error))
             }
             (None, None, Some(at)) => write!(f, " was served by all since {at}"),
             (None, None, None) => write!(f, ", pushed {attempted}, is not yet served by all"),
@@ -161,6 +161,11 @@ pub(crate) async fn probe(settings: &OpenSearch, config: &Config) -> anyhow::Res
         (true, Some(_)) if in_use == there => "a round would push the next generation".to_owned(),
         (true, Some(generation)) => format!("a round would push generation {generation}"),
     };
-    _ = write!(text, "; of blacklist {name:?} it has {}, here is {}: {will}", of(there), of(in_use));
+    _ = write!(
+        text,
+        "; of blacklist {name:?} it has {}, here is {}: {will}",
+        of(there),
+        of(in_use)
+    );
     Ok(text)
 }

@@ -6,8 +6,8 @@ use serde::Serialize;
 use serde_json::Value as Json;
 
 use crate::config::Config;
-use crate::output::{Rfc3339, grouped, harmless};
 use crate::store::{FeedState, Held, Ingested, Store};
+use crate::text::{Rfc3339, escape_controls, grouped};
 
 /// A configured feed, with what the state knows of it.
 #[derive(Debug, Default, Serialize)]
@@ -60,16 +60,21 @@ impl From<FeedState> for FeedStatus {
 
 impl fmt::Display for FeedStatus {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (name, active) = (harmless(&self.name), grouped(self.active));
-        let or_never = |at: Option<Rfc3339>| at.map_or_else(|| "never".to_owned(), |at| at.to_string());
-        writeln!(f, "feed      {name}: {active} active, last good poll {}", or_never(self.succeeded))?;
+        let (name, active) = (escape_controls(&self.name), grouped(self.active));
+        let or_never =
+            |at: Option<Rfc3339>| at.map_or_else(|| "never".to_owned(), |at| at.to_string());
+        writeln!(
+            f,
+            "feed      {name}: {active} active, last good poll {}",
+            or_never(self.succeeded)
+        )?;
         if let Some(error) = &self.error {
             let next = or_never(self.next_attempt);
             writeln!(
                 f,
                 "          failed {} times in a row, next attempt {next}: {}",
                 self.failures,
-                harmless(error)
+                escape_controls(error)
             )?;
         }
         if self.cursor.as_ref().is_some_and(|cursor| cursor.get("resume").is_some()) {
@@ -79,7 +84,7 @@ impl fmt::Display for FeedStatus {
             writeln!(
                 f,
                 "          held back: {}; `threatsieve feeds --allow {name}` lets it through",
-                harmless(&held.why)
+                escape_controls(&held.why)
             )?;
         }
         Ok(())

@@ -13,14 +13,14 @@ pub(crate) use cluster::{ClusterStatus, probe};
 pub(crate) use feeds::{FeedStatus, feeds};
 pub(crate) use storage::StateStatus;
 
-use crate::conditions::Condition;
+use crate::conditions::{self, Condition};
 use crate::config::Config;
 use crate::indicators::generation;
-use crate::output::{Rfc3339, grouped, harmless};
 use crate::rounds::ClockJump;
 use crate::store::Store;
 use crate::store::history::HistoryState;
 use crate::store::mails::Undelivered;
+use crate::text::{Rfc3339, escape_controls, grouped};
 
 /// Maximum number of undelivered mails that are listed.
 const SHOWN_MAILS: usize = 20;
@@ -111,7 +111,7 @@ impl Status {
             to: Rfc3339(to),
         });
         Ok(Status {
-            conditions: store.conditions()?,
+            conditions: conditions::read(store.connection())?,
             clock,
             feeds: feeds(config, store)?,
             blacklist: in_use.map(|in_use| BlacklistStatus {
@@ -172,7 +172,7 @@ impl fmt::Display for Status {
         for condition in &self.conditions {
             let Condition { kind, subject, what, since } = condition;
             let shown = format!("{condition}, since {since}: {what}; {}", kind.remedy(subject));
-            writeln!(f, "wrong     {}", harmless(&shown))?;
+            writeln!(f, "wrong     {}", escape_controls(&shown))?;
         }
         for feed in &self.feeds {
             write!(f, "{feed}")?;
@@ -185,7 +185,7 @@ impl fmt::Display for Status {
             writeln!(
                 f,
                 "          a newer one is held back: {}; `threatsieve feeds --allow` lets it through",
-                harmless(why)
+                escape_controls(why)
             )?;
         }
         if self.retracted > 0 {
@@ -210,7 +210,11 @@ impl fmt::Display for BlacklistStatus {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let BlacklistStatus { name, generation, built, entries } = self;
         let entries = grouped(*entries);
-        write!(f, "blacklist {} generation {generation}, {entries} entries, built {built}", harmless(name))
+        write!(
+            f,
+            "blacklist {} generation {generation}, {entries} entries, built {built}",
+            escape_controls(name)
+        )
     }
 }
 
@@ -221,7 +225,7 @@ impl fmt::Display for HistoryState {
             writeln!(f, "history   {done} of {bytes} bytes matched again, {files} files left")?;
         }
         for missed in &self.missed {
-            let (path, reason) = (harmless(&missed.path), harmless(&missed.reason));
+            let (path, reason) = (escape_controls(&missed.path), escape_controls(&missed.reason));
             writeln!(
                 f,
                 "          {path} cannot be read since {}, and is tried in each round: {reason}",
@@ -237,8 +241,13 @@ impl fmt::Display for MailsStatus {
         let [waiting, sent, given_up] = [self.waiting, self.sent, self.given_up].map(grouped);
         writeln!(f, "mails     {waiting} waiting, {sent} sent, {given_up} given up")?;
         for mail in &self.undelivered {
-            let error = harmless(mail.error.as_deref().unwrap_or("not tried yet"));
-            writeln!(f, "          to {}, composed {}: {error}", harmless(&mail.recipient), mail.composed)?;
+            let error = escape_controls(mail.error.as_deref().unwrap_or("not tried yet"));
+            writeln!(
+                f,
+                "          to {}, composed {}: {error}",
+                escape_controls(&mail.recipient),
+                mail.composed
+            )?;
         }
         Ok(())
     }

@@ -8,8 +8,8 @@ use std::time::Duration;
 use serde::Serialize;
 
 use crate::config::Config;
-use crate::output::{Rfc3339, grouped, sized};
 use crate::store::{Kept, Store};
+use crate::text::{Rfc3339, grouped, sized};
 
 /// The state's files, and the rows in them that `[retention]` limits.
 #[derive(Debug, Serialize)]
@@ -69,14 +69,18 @@ impl KeptStatus {
         let retention = &config.retention;
         let kept = |table, time| store.kept(table, time);
         Ok(KeptStatus {
-            rejections: Rows::new(kept("left_out", "NULL")?, Some(retention.rejections), None),
+            rejections: Rows::new(kept("rejections", "NULL")?, Some(retention.rejections), None),
             events: Rows::new(
                 kept("events", "occurred")?,
                 Some(retention.events),
                 Some(config.history.window),
             ),
             mails: Rows::new(kept("mails", "composed")?, None, Some(retention.mails)),
-            generations: Rows::new(kept("generations", "built")?, Some(retention.generations), None),
+            generations: Rows::new(
+                kept("generations", "built")?,
+                Some(retention.generations),
+                None,
+            ),
             rounds: Rows::new(kept("rounds", "started")?, Some(retention.rounds), None),
         })
     }
@@ -110,8 +114,10 @@ fn folder_bytes(folder: &Path) -> u64 {
 
 impl fmt::Display for StateStatus {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let [bytes, free, blacklists] = [self.bytes, self.free_bytes, self.blacklist_bytes].map(sized);
-        let or_never = |at: Option<Rfc3339>| at.map_or_else(|| "never".to_owned(), |at| at.to_string());
+        let [bytes, free, blacklists] =
+            [self.bytes, self.free_bytes, self.blacklist_bytes].map(sized);
+        let or_never =
+            |at: Option<Rfc3339>| at.map_or_else(|| "never".to_owned(), |at| at.to_string());
         writeln!(
             f,
             "state     {bytes} ({free} free), blacklists {blacklists}; checked for damage {}, cleared {}",

@@ -8,8 +8,8 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use anyhow::{Context, bail};
 use threatsieve_blacklist::{
-    AddressRange, DomainMode, FileHash, Indicator, IndicatorId, NORMALISER, Port, Timestamp, Tlp, UrlMode,
-    Value,
+    AddressRange, DomainMode, FileHash, Indicator, IndicatorId, NORMALISER, Port, Timestamp, Tlp,
+    UrlMode, Value,
 };
 
 /// Not said.
@@ -42,9 +42,11 @@ impl Part {
 
     /// Whether it says of a value no less than another part does.
     fn covers(&self, other: &Part) -> bool {
-        let from = self.valid_from.is_none_or(|from| other.valid_from.is_some_and(|other| from <= other));
-        let until =
-            self.valid_until.is_none_or(|until| other.valid_until.is_some_and(|other| other <= until));
+        let from =
+            self.valid_from.is_none_or(|from| other.valid_from.is_some_and(|other| from <= other));
+        let until = self
+            .valid_until
+            .is_none_or(|until| other.valid_until.is_some_and(|other| other <= until));
         let is_matched = |part: &Part| part.port.filter(|port| port.is_matched);
         from && until && (is_matched(self).is_none() || self.port == other.port)
     }
@@ -53,7 +55,9 @@ impl Part {
 impl Statement {
     /// What an indicator says, but for its name and version.
     pub(crate) fn of(indicator: Indicator) -> Statement {
-        let Indicator { confidence, tlp, valid_from, valid_until, port, name, types, values, .. } = indicator;
+        let Indicator {
+            confidence, tlp, valid_from, valid_until, port, name, types, values, ..
+        } = indicator;
         let part = Part { valid_from, valid_until, port, values };
         Statement { confidence, tlp, name, types, parts: vec![part] }
     }
@@ -92,7 +96,10 @@ impl Statement {
             let (valid_from, valid_until) = (part.valid_from, part.valid_until);
             let window = Part { valid_from, valid_until, port: part.port, values: Vec::new() };
             part.values.retain(|value| {
-                !former.parts.iter().any(|known| known.covers(&window) && known.values.contains(value))
+                !former
+                    .parts
+                    .iter()
+                    .any(|known| known.covers(&window) && known.values.contains(value))
             });
         }
         self.parts.retain(|part| !part.values.is_empty());
@@ -157,7 +164,8 @@ impl Statement {
     /// Reads what [`Statement::encode`] wrote. Values of another normaliser's version are normalised again; those that are none any more are
     /// dropped.
     pub(crate) fn decode(id: &str, bytes: &[u8]) -> anyhow::Result<Statement> {
-        read(id, bytes).with_context(|| format!("indicator {id:?}: its row in the state is damaged"))
+        read(id, bytes)
+            .with_context(|| format!("indicator {id:?}: its row in the state is damaged"))
     }
 }
 
@@ -315,12 +323,17 @@ impl<'a> Reader<'a> {
         let [bounds] = self.array()?;
         let mut bound = |bit: u8| {
             let is_there = bounds & bit != 0;
-            is_there.then(|| self.array().map(|bytes| Timestamp(i64::from_le_bytes(bytes)))).transpose()
+            is_there
+                .then(|| self.array().map(|bytes| Timestamp(i64::from_le_bytes(bytes))))
+                .transpose()
         };
         let (valid_from, valid_until) = (bound(1)?, bound(2)?);
         let port = match bounds & 4 {
             0 => None,
-            _ => Some(Port { number: u16::from_le_bytes(self.array()?), is_matched: bounds & 8 != 0 }),
+            _ => Some(Port {
+                number: u16::from_le_bytes(self.array()?),
+                is_matched: bounds & 8 != 0,
+            }),
         };
         let count = self.number()?;
         // Each value takes at least two bytes: no more room than the row can fill.
@@ -341,12 +354,20 @@ impl<'a> Reader<'a> {
             3 => domain(DomainMode::Tree, self),
             tag::IPV4 | tag::IPV4_RANGE => {
                 let first: IpAddr = Ipv4Addr::from(self.array::<4>()?).into();
-                let last = if tag == tag::IPV4 { first } else { Ipv4Addr::from(self.array::<4>()?).into() };
+                let last = if tag == tag::IPV4 {
+                    first
+                } else {
+                    Ipv4Addr::from(self.array::<4>()?).into()
+                };
                 range(first, last)
             }
             tag::IPV6 | tag::IPV6_RANGE => {
                 let first: IpAddr = Ipv6Addr::from(self.array::<16>()?).into();
-                let last = if tag == tag::IPV6 { first } else { Ipv6Addr::from(self.array::<16>()?).into() };
+                let last = if tag == tag::IPV6 {
+                    first
+                } else {
+                    Ipv6Addr::from(self.array::<16>()?).into()
+                };
                 range(first, last)
             }
             tag::URL | tag::URL_PREFIX => Ok(Value::Url {
@@ -364,7 +385,9 @@ impl<'a> Reader<'a> {
 }
 
 fn range(first: IpAddr, last: IpAddr) -> anyhow::Result<Value> {
-    AddressRange::new(first, last).map(Value::Address).context("an address range ends before it starts")
+    AddressRange::new(first, last)
+        .map(Value::Address)
+        .context("an address range ends before it starts")
 }
 
 #[cfg(test)]

@@ -40,7 +40,9 @@ impl StateDamage {
     /// Gives SQLite's own errors about damage the words of this type, and leaves others as they are.
     pub(super) fn named(error: anyhow::Error, path: &Path) -> anyhow::Error {
         match error.downcast_ref().is_some_and(is_corrupt) {
-            true => StateDamage::Found { path: path.to_owned(), findings: error.to_string() }.into(),
+            true => {
+                StateDamage::Found { path: path.to_owned(), findings: error.to_string() }.into()
+            }
             false => error,
         }
     }

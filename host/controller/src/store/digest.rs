@@ -128,8 +128,7 @@ pub(crate) fn read(
     Ok(Some(Digest { groups: reader.groups()?, sources: reader.sources()?, totals, muted }))
 }
 
-const COUNTS: &str =
-    "count(DISTINCT event), count(DISTINCT CASE WHEN historic THEN event END), min(occurred), max(occurred)";
+const COUNTS: &str = "count(DISTINCT event), count(DISTINCT CASE WHEN historic THEN event END), min(occurred), max(occurred)";
 
 struct Reader<'a> {
     transaction: &'a Transaction<'a>,
@@ -300,7 +299,8 @@ impl Digest {
         }
         let mut halved = halve(&mut self.groups) | halve(&mut self.sources);
         for group in &mut self.groups {
-            halved |= halve(&mut group.examples) | halve(&mut group.sources) | halve(&mut group.vouchers);
+            halved |=
+                halve(&mut group.examples) | halve(&mut group.sources) | halve(&mut group.vouchers);
         }
         for source in &mut self.sources {
             halved |= halve(&mut source.entries);

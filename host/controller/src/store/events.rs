@@ -44,7 +44,10 @@ pub(crate) struct NewEvent<'a> {
 }
 
 /// Finds a flagged line, or adds it.
-pub(crate) fn insert_event(connection: &Connection, event: &NewEvent<'_>) -> anyhow::Result<KnownEvent> {
+pub(crate) fn insert_event(
+    connection: &Connection,
+    event: &NewEvent<'_>,
+) -> anyhow::Result<KnownEvent> {
     let known = connection
         .prepare_cached("SELECT id, uid FROM events WHERE file = ?1 AND offset = ?2")?
         .query_row((event.file, event.offset.cast_signed()), |row| Ok((row.get(0)?, row.get(1)?)))
@@ -62,7 +65,9 @@ pub(crate) fn insert_event(connection: &Connection, event: &NewEvent<'_>) -> any
             "UPDATE events SET file = ?1 WHERE offset = ?2 AND raw = ?3 \
              AND file = (SELECT predecessor FROM files WHERE id = ?1) RETURNING id, uid",
         )?
-        .query_row((event.file, event.offset.cast_signed(), raw), |row| Ok((row.get(0)?, row.get(1)?)))
+        .query_row((event.file, event.offset.cast_signed(), raw), |row| {
+            Ok((row.get(0)?, row.get(1)?))
+        })
         .optional()?;
     if let Some((id, uid)) = moved {
         return Ok(KnownEvent { id, uid, is_new: false });

@@ -38,7 +38,12 @@ pub(crate) struct Retracted {
 
 impl Store {
     /// Takes a value, or an indicator by its id, out of the next blacklist, and retracts its matches.
-    pub(crate) fn retract(&mut self, text: &str, reason: &str, now: Timestamp) -> anyhow::Result<Retracted> {
+    pub(crate) fn retract(
+        &mut self,
+        text: &str,
+        reason: &str,
+        now: Timestamp,
+    ) -> anyhow::Result<Retracted> {
         ensure!(
             (1..=MAX_REASON_BYTES).contains(&reason.trim().len()),
             "expected a reason of 1 to {MAX_REASON_BYTES} bytes, got one of {}",
@@ -93,8 +98,9 @@ impl Store {
 }
 
 pub(crate) fn read_all(connection: &Connection) -> anyhow::Result<Vec<FalsePositive>> {
-    let mut statement = connection
-        .prepare_cached("SELECT is_indicator, target, reason, created FROM false_positives ORDER BY id")?;
+    let mut statement = connection.prepare_cached(
+        "SELECT is_indicator, target, reason, created FROM false_positives ORDER BY id",
+    )?;
     let rows = statement.query_map([], |row| {
         Ok(FalsePositive {
             is_indicator: row.get(0)?,
@@ -186,7 +192,11 @@ fn rows_naming(
         let id = row.get_ref(2)?.as_str()?;
         let names_it = is_indicator || {
             let statement = Statement::decode(id, row.get_ref(3)?.as_blob()?)?;
-            statement.parts.iter().flat_map(|part| &part.values).any(|value| compared(value) == target)
+            statement
+                .parts
+                .iter()
+                .flat_map(|part| &part.values)
+                .any(|value| compared(value) == target)
         };
         if names_it {
             named.push((row.get(0)?, row.get(1)?, id.to_owned()));
@@ -205,7 +215,9 @@ fn retract_indicator(
     let mut statement = transaction
         .prepare("SELECT DISTINCT feed FROM matches WHERE indicator = ?1 AND retracted IS NULL")?;
     let feeds = statement.query_map([id], |row| row.get(0))?.collect::<Result<Vec<String>, _>>()?;
-    feeds.iter().try_fold(0, |sum, feed| Ok(sum + retract_matches(transaction, feed, id, None, reason, now)?))
+    feeds.iter().try_fold(0, |sum, feed| {
+        Ok(sum + retract_matches(transaction, feed, id, None, reason, now)?)
+    })
 }
 
 /// Retracts the matches of a value, whichever indicators named it, and whether or not they still do. What else those indicators name stays.
@@ -215,8 +227,8 @@ fn retract_value(
     reason: &str,
     now: Timestamp,
 ) -> anyhow::Result<u64> {
-    let mut statement =
-        transaction.prepare("SELECT DISTINCT feed, indicator, entry FROM matches WHERE retracted IS NULL")?;
+    let mut statement = transaction
+        .prepare("SELECT DISTINCT feed, indicator, entry FROM matches WHERE retracted IS NULL")?;
     let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?;
     let matched = rows.collect::<Result<Vec<(String, String, String)>, _>>()?;
     let names_it = |entry: &str| entry == target || compared_text(entry).as_deref() == Some(target);

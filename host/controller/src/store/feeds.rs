@@ -63,8 +63,9 @@ pub(crate) struct Ingested {
     /// Not in the list any more.
     pub(crate) removed: u64,
     pub(crate) revoked: u64,
-    /// Values, lines and patterns that are left out.
-    pub(crate) refused: u64,
+    /// Values, lines and patterns that are not taken. In JSON also under its earlier name, `refused`.
+    #[serde(flatten, with = "rejected")]
+    pub(crate) rejected: u64,
     /// Versions older than the one that is known, which are ignored.
     #[serde(default)]
     pub(crate) older: u64,
@@ -78,6 +79,30 @@ pub(crate) struct Ingested {
     pub(crate) held: Option<Held>,
 }
 
+/// The count of rejections under both of its names.
+mod rejected {
+    use serde::ser::SerializeMap;
+    use serde::{Deserialize, Deserializer, Serializer};
+
+    #[derive(Deserialize)]
+    struct Named {
+        rejected: Option<u64>,
+        refused: Option<u64>,
+    }
+
+    pub(super) fn serialize<S: Serializer>(count: &u64, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(Some(2))?;
+        map.serialize_entry("rejected", count)?;
+        map.serialize_entry("refused", count)?;
+        map.end()
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u64, D::Error> {
+        let Named { rejected, refused } = Named::deserialize(deserializer)?;
+        Ok(rejected.or(refused).unwrap_or_default())
+    }
+}
+
 impl Ingested {
     /// What this and a part taken before it came to together.
     pub(crate) fn after(self, before: Ingested) -> Ingested {
@@ -86,7 +111,7 @@ impl Ingested {
             changed: self.changed + before.changed,
             removed: self.removed + before.removed,
             revoked: self.revoked + before.revoked,
-            refused: self.refused + before.refused,
+            rejected: self.rejected + before.rejected,
             older: self.older + before.older,
             ahead: self.ahead + before.ahead,
             skipped: self.skipped + before.skipped,

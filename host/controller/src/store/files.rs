@@ -148,7 +148,8 @@ impl LogFile {
 
     /// All files that are known, newest last.
     pub(crate) fn all(connection: &Connection) -> anyhow::Result<Vec<LogFile>> {
-        let mut statement = connection.prepare_cached(&format!("SELECT {COLUMNS} FROM files ORDER BY id"))?;
+        let mut statement =
+            connection.prepare_cached(&format!("SELECT {COLUMNS} FROM files ORDER BY id"))?;
         let files = statement.query_map([], LogFile::read)?;
         files.collect::<Result<_, _>>().context("the log files in the state cannot be read")
     }
@@ -194,8 +195,12 @@ impl LogFile {
         let sql = "SELECT EXISTS (SELECT 1 FROM files WHERE identity = ?1 AND id <> ?2)";
         if connection.prepare_cached(sql)?.query_row((&self.identity, self.id), |row| row.get(0))? {
             let mut hasher = blake3::Hasher::new();
-            self.identity =
-                hasher.update(&self.identity).update(&self.id.to_le_bytes()).finalize().as_bytes().to_vec();
+            self.identity = hasher
+                .update(&self.identity)
+                .update(&self.id.to_le_bytes())
+                .finalize()
+                .as_bytes()
+                .to_vec();
             connection
                 .prepare_cached("UPDATE files SET identity = ?2 WHERE id = ?1")?
                 .execute((self.id, &self.identity))?;
@@ -304,8 +309,8 @@ pub(crate) struct KnownCopy {
 
 /// All copies that are known.
 pub(crate) fn known_copies(connection: &Connection) -> anyhow::Result<Vec<KnownCopy>> {
-    let mut statement =
-        connection.prepare_cached("SELECT device, inode, size, modified, original, same FROM copies")?;
+    let mut statement = connection
+        .prepare_cached("SELECT device, inode, size, modified, original, same FROM copies")?;
     let copies = statement.query_map([], |row| {
         let unsigned = |at: usize| row.get::<_, i64>(at).map(i64::cast_unsigned);
         let (device, inode, bytes) = (unsigned(0)?, unsigned(1)?, unsigned(2)?);

@@ -150,7 +150,7 @@ impl Store {
         )?;
         let missed = statement.query_map([NAMED_MISSED], |row| {
             let since = Timestamp(row.get(2)?);
-            let since = threatsieve_flag::moment(since);
+            let since = threatsieve_flag::rfc3339(since);
             Ok(Missed { path: row.get(0)?, reason: row.get(1)?, since })
         })?;
         state.missed = missed.collect::<Result<_, _>>()?;

@@ -80,7 +80,11 @@ pub(crate) struct MailCounts {
 }
 
 /// Puts a mail on its way, in the transaction that marks what it tells as told.
-pub(crate) fn add_mail(transaction: &Transaction<'_>, mail: &NewMail, now: Timestamp) -> anyhow::Result<()> {
+pub(crate) fn add_mail(
+    transaction: &Transaction<'_>,
+    mail: &NewMail,
+    now: Timestamp,
+) -> anyhow::Result<()> {
     transaction
         .execute(
             "INSERT INTO mails (message_id, recipient, subject, body, tlp, composed) VALUES (?, ?, ?, ?, ?, ?)",
@@ -93,7 +97,11 @@ pub(crate) fn add_mail(transaction: &Transaction<'_>, mail: &NewMail, now: Times
 impl Store {
     /// The oldest mail after `after` that is due. One that waits for longer than any pause is due too: its next
     /// attempt was set by a clock that was wrong.
-    pub(crate) fn next_mail(&self, after: i64, now: Timestamp) -> anyhow::Result<Option<WaitingMail>> {
+    pub(crate) fn next_mail(
+        &self,
+        after: i64,
+        now: Timestamp,
+    ) -> anyhow::Result<Option<WaitingMail>> {
         let mut statement = self.connection.prepare_cached(
             "SELECT id, message_id, recipient, body, tlp, composed, attempts FROM mails
              WHERE state = 0 AND id > ?1 AND (next_attempt IS NULL OR next_attempt <= ?2 OR next_attempt > ?3)
@@ -114,7 +122,12 @@ impl Store {
     }
 
     /// Writes down what became of a mail. Only a mail that waits keeps its body.
-    pub(crate) fn settle_mail(&mut self, id: i64, fate: &Fate, now: Timestamp) -> anyhow::Result<()> {
+    pub(crate) fn settle_mail(
+        &mut self,
+        id: i64,
+        fate: &Fate,
+        now: Timestamp,
+    ) -> anyhow::Result<()> {
         match fate {
             Fate::Sent => self.connection.execute(
                 "UPDATE mails SET state = 1, sent = ?2, error = NULL, next_attempt = NULL, body = x'' WHERE id = ?1",

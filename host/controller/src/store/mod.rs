@@ -2,7 +2,8 @@
 
 use std::path::PathBuf;
 
-use rusqlite::{Connection, Transaction, TransactionBehavior};
+use rusqlite::TransactionBehavior;
+pub(crate) use rusqlite::{Connection, Transaction};
 
 pub(crate) mod body;
 pub(crate) mod conditions;
@@ -12,20 +13,23 @@ pub(crate) mod events;
 mod false_positives;
 mod feeds;
 pub(crate) mod files;
+pub(crate) mod generations;
 pub(crate) mod history;
 pub(crate) mod ingest;
-mod left_out;
+mod log_troubles;
 pub(crate) mod mails;
 pub(crate) mod mutes;
 mod open;
 pub(crate) mod private;
 mod pushes;
 pub(crate) mod records;
+mod rejections;
 mod retention;
 pub(crate) mod retraction;
 pub(crate) mod rounds;
 mod search;
 pub(crate) mod standing;
+pub(crate) mod statements;
 pub(crate) mod untold;
 mod upkeep;
 
@@ -33,8 +37,9 @@ pub(crate) use damage::StateDamage;
 pub(crate) use false_positives::{FalsePositives, Retracted};
 pub(crate) use feeds::{FeedState, Held, Ingested};
 pub(crate) use ingest::{ACTIVE, Delivered, Ingest, REVOKED};
-pub(crate) use left_out::{LeftOut, LeftOutBy, MAX_LEFT_OUT, add_left_out};
+pub(crate) use log_troubles::{LogTroubles, add_log_trouble, log_troubles, remove_log_trouble};
 pub(crate) use pushes::{LastPush, Unchecked};
+pub(crate) use rejections::{MAX_REJECTIONS, replace_rejections};
 #[cfg(test)]
 pub(crate) use retention::Limits;
 pub(crate) use retention::{Kept, Pruned};
@@ -42,7 +47,7 @@ pub(crate) use search::{Found, FoundValue, Query, State};
 
 /// The open state.
 pub(crate) struct Store {
-    pub(crate) connection: Connection,
+    connection: Connection,
     /// The database file.
     path: PathBuf,
     /// The program that had the state open before did not close it.
@@ -50,6 +55,11 @@ pub(crate) struct Store {
 }
 
 impl Store {
+    /// Returns the connection, for this module's functions that need no transaction.
+    pub(crate) fn connection(&self) -> &Connection {
+        &self.connection
+    }
+
     /// Starts to change the state: nobody else changes it meanwhile.
     pub(crate) fn write(&mut self) -> rusqlite::Result<Transaction<'_>> {
         self.connection.transaction_with_behavior(TransactionBehavior::Immediate)

@@ -168,7 +168,10 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let mut store = Store::open(folder.path()).unwrap();
         let now = Timestamp(1_000_000);
-        assert!(store.mute(MuteKind::Host, "a.example", now, "why", now).is_err(), "has ended already");
+        assert!(
+            store.mute(MuteKind::Host, "a.example", now, "why", now).is_err(),
+            "has ended already"
+        );
         assert!(
             store.mute(MuteKind::Host, "a.example", Timestamp(2_000_000), " ", now).is_err(),
             "no reason"
@@ -179,7 +182,10 @@ mod tests {
         assert_eq!(mutes.len(), 1);
         assert_eq!((mutes[0].until, mutes[0].reason.as_str()), (Timestamp(3_000_000), "longer"));
         assert_eq!(store.unmute(MuteKind::Source, "a.example").unwrap(), None);
-        assert_eq!(store.unmute(MuteKind::Host, "A.example").unwrap().as_deref(), Some("a.example"));
+        assert_eq!(
+            store.unmute(MuteKind::Host, "A.example").unwrap().as_deref(),
+            Some("a.example")
+        );
         assert!(store.mutes().unwrap().is_empty());
     }
 }

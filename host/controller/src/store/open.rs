@@ -146,7 +146,12 @@ fn connect_to_read(path: &Path) -> anyhow::Result<Connection> {
 fn is_denied(error: &rusqlite::Error) -> bool {
     matches!(
         error.sqlite_error_code(),
-        Some(ErrorCode::CannotOpen | ErrorCode::ReadOnly | ErrorCode::DiskFull | ErrorCode::SystemIoFailure)
+        Some(
+            ErrorCode::CannotOpen
+                | ErrorCode::ReadOnly
+                | ErrorCode::DiskFull
+                | ErrorCode::SystemIoFailure
+        )
     )
 }
 
@@ -171,7 +176,9 @@ fn migrate(connection: &mut Connection) -> anyhow::Result<()> {
     let version = version(&transaction)?;
     ensure_known(version)?;
     for (number, script) in (version + 1..).zip(&MIGRATIONS[version..]) {
-        transaction.execute_batch(script).with_context(|| format!("migration to version {number}"))?;
+        transaction
+            .execute_batch(script)
+            .with_context(|| format!("migration to version {number}"))?;
     }
     transaction.pragma_update(None, "user_version", MIGRATIONS.len())?;
     transaction.commit()?;
@@ -222,7 +229,8 @@ mod tests {
             let connection = Connection::open(path).unwrap();
             connection.pragma_update(None, "journal_mode", "WAL").unwrap();
         };
-        let losses: [(&str, &dyn Fn(&Path)); 4] = [
+        type Lose<'a> = &'a dyn Fn(&Path);
+        let losses: [(&str, Lose<'_>); 4] = [
             ("a file without one", &|path| fs::write(path, "").unwrap()),
             ("a file without one", &header_only),
             ("the state is damaged", &|path| {

@@ -11,7 +11,8 @@ pub(crate) const FOLDER_MODE: u32 = 0o700;
 pub(crate) const FILE_MODE: u32 = 0o600;
 
 /// Files and folders of a state that earlier versions made for everybody to read.
-const NAMES: [&str; 6] = ["state.db", "state.db-wal", "state.db-shm", "lock", "blacklists", "history"];
+const NAMES: [&str; 6] =
+    ["state.db", "state.db-wal", "state.db-shm", "lock", "blacklists", "history"];
 
 /// Makes a folder that only its owner may enter; one that exists keeps its mode.
 pub(crate) fn create_folder(path: &Path) -> io::Result<()> {

@@ -31,9 +31,14 @@ pub(crate) fn insert_record(connection: &Connection, body: &str) -> anyhow::Resu
 
 impl Store {
     /// The oldest records that wait: at most `limit`, and at most `bytes`, but one at least.
-    pub(crate) fn next_records(&self, limit: usize, bytes: usize) -> anyhow::Result<Vec<WaitingRecord>> {
-        let mut statement =
-            self.connection.prepare_cached("SELECT id, body FROM outbox_records ORDER BY id LIMIT ?1")?;
+    pub(crate) fn next_records(
+        &self,
+        limit: usize,
+        bytes: usize,
+    ) -> anyhow::Result<Vec<WaitingRecord>> {
+        let mut statement = self
+            .connection
+            .prepare_cached("SELECT id, body FROM outbox_records ORDER BY id LIMIT ?1")?;
         let mut rows = statement.query([i64::try_from(limit)?])?;
         let (mut records, mut sum) = (Vec::new(), 0);
         while let Some(row) = rows.next()? {

@@ -2,9 +2,10 @@
 
 use rusqlite::{Connection, Transaction};
 use threatsieve_blacklist::Timestamp;
+use threatsieve_flag::retraction;
 
 use super::records::insert_record;
-use crate::sinks::retraction_record;
+use crate::text::safe_json;
 
 /// Marks an indicator's matches, all of them or those by one entry, as retracted, and has a record written for each event that it flagged; gives how many.
 pub(crate) fn retract_matches(
@@ -24,7 +25,7 @@ pub(crate) fn retract_matches(
     while let Some(row) = rows.next()? {
         let (uid, is_written): (String, bool) = (row.get(0)?, row.get(1)?);
         let named = is_written.then_some((feed, indicator));
-        insert_record(transaction, &retraction_record(&uid, named, reason, now))?;
+        insert_record(transaction, &safe_json(&retraction(&uid, named, reason, now).to_string()))?;
         retracted += 1;
     }
     transaction
@@ -59,7 +60,11 @@ pub(crate) fn flagged_entries(connection: &Connection) -> anyhow::Result<Vec<(St
 }
 
 /// Matches with a row above `after` that are not retracted, at most `limit`, in the order of the rows.
-pub(crate) fn flagged(connection: &Connection, after: i64, limit: usize) -> anyhow::Result<Vec<Flagged>> {
+pub(crate) fn flagged(
+    connection: &Connection,
+    after: i64,
+    limit: usize,
+) -> anyhow::Result<Vec<Flagged>> {
     let mut statement = connection.prepare_cached(
         "SELECT m.id, m.entry_type, m.entry, m.observable, e.uid, m.feed, m.indicator, m.written \
          FROM matches m JOIN events e ON e.id = m.event \
@@ -88,7 +93,7 @@ pub(crate) fn retract_match(
     now: Timestamp,
 ) -> anyhow::Result<()> {
     let named = flag.is_written.then_some((flag.feed.as_str(), flag.indicator.as_str()));
-    insert_record(transaction, &retraction_record(&flag.uid, named, reason, now))?;
+    insert_record(transaction, &safe_json(&retraction(&flag.uid, named, reason, now).to_string()))?;
     transaction
         .prepare_cached("UPDATE matches SET retracted = ?2 WHERE id = ?1 AND retracted IS NULL")?
         .execute((flag.id, now.0))?;

@@ -34,17 +34,26 @@ impl Store {
         let config = config.to_string_lossy();
         let transaction = self.write()?;
         let last = "SELECT config FROM rounds ORDER BY id DESC LIMIT 1";
-        let last: Option<Option<String>> = transaction.query_row(last, [], |row| row.get(0)).optional()?;
-        transaction.execute("INSERT INTO rounds (started, config) VALUES (?1, ?2)", (now.0, &config))?;
+        let last: Option<Option<String>> =
+            transaction.query_row(last, [], |row| row.get(0)).optional()?;
+        transaction
+            .execute("INSERT INTO rounds (started, config) VALUES (?1, ?2)", (now.0, &config))?;
         let number = transaction.last_insert_rowid();
         transaction.commit()?;
         Ok(Begun { number, other_config: last.flatten().filter(|last| *last != config) })
     }
 
     /// Ends a round with its report, in JSON.
-    pub(crate) fn end_round(&mut self, number: i64, ended: Timestamp, report: &str) -> anyhow::Result<()> {
-        self.connection
-            .execute("UPDATE rounds SET ended = ?2, report = ?3 WHERE id = ?1", (number, ended.0, report))?;
+    pub(crate) fn end_round(
+        &mut self,
+        number: i64,
+        ended: Timestamp,
+        report: &str,
+    ) -> anyhow::Result<()> {
+        self.connection.execute(
+            "UPDATE rounds SET ended = ?2, report = ?3 WHERE id = ?1",
+            (number, ended.0, report),
+        )?;
         Ok(())
     }
 

@@ -24,3 +24,8 @@ ALTER TABLE feeds ADD COLUMN failing_since INTEGER;
 -- Events that the cluster's nodes did not check.
 ALTER TABLE push ADD COLUMN unchecked TEXT;                             -- JSON: counts by node, when they were asked last
 ALTER TABLE push ADD COLUMN newly_unchecked INTEGER NOT NULL DEFAULT 0; -- by how much they grew since the time before
+
+-- One word for what is not taken.
+ALTER TABLE left_out RENAME TO rejections;
+DROP INDEX left_out_by_indicator;
+CREATE INDEX rejections_by_indicator ON rejections (feed, origin, indicator);

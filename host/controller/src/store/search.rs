@@ -77,7 +77,11 @@ pub(crate) struct FoundValue {
 impl Store {
     /// Looks indicators up, by feed and id; also says whether there are more than the limit. Reads all rows that the feed and the state
     /// leave, about a second for a million.
-    pub(crate) fn search(&self, query: &Query, now: Timestamp) -> anyhow::Result<(Vec<Found>, bool)> {
+    pub(crate) fn search(
+        &self,
+        query: &Query,
+        now: Timestamp,
+    ) -> anyhow::Result<(Vec<Found>, bool)> {
         let wanted = Wanted::new(query.text.as_deref().unwrap_or_default());
         let false_positives = FalsePositives::read(&self.connection)?;
         let mut statement = self.connection.prepare_cached(

@@ -26,7 +26,11 @@ impl Standing {
 }
 
 /// Whether an indicator is revoked by the publisher of that feed.
-pub(crate) fn is_revoked(connection: &Connection, feed: &str, indicator: &str) -> anyhow::Result<bool> {
+pub(crate) fn is_revoked(
+    connection: &Connection,
+    feed: &str,
+    indicator: &str,
+) -> anyhow::Result<bool> {
     let mut statement = connection.prepare_cached(
         "SELECT state = ?3 FROM indicators \
          WHERE feed = (SELECT id FROM feeds WHERE name = ?1) AND id = ?2",

@@ -10,7 +10,8 @@ use threatsieve_blacklist::Timestamp;
 use super::mutes::host_of;
 
 const TABLES: &str = include_str!("untold.sql");
-const NAMES: [&str; 5] = ["untold", "untold_sources", "untold_entries", "untold_muted", "untold_mutes"];
+const NAMES: [&str; 5] =
+    ["untold", "untold_sources", "untold_entries", "untold_muted", "untold_mutes"];
 
 /// Gathers what is to be mailed; `false` when nothing is new. A match that is retracted before it was
 /// mailed is no news, and stays as it is: should it hold again, it is mailed then.
@@ -81,8 +82,8 @@ fn find_muted(transaction: &Transaction<'_>, now: Timestamp) -> anyhow::Result<(
             .map(|(id, _, value)| (value.as_str(), *id))
             .collect()
     };
-    let mut add =
-        transaction.prepare("INSERT OR IGNORE INTO untold_mutes (kind, text, mute) VALUES (?, ?, ?)")?;
+    let mut add = transaction
+        .prepare("INSERT OR IGNORE INTO untold_mutes (kind, text, mute) VALUES (?, ?, ?)")?;
     for (value, id) in of_kind("indicator") {
         add.execute(params!["indicator", value, id])?;
     }

@@ -96,7 +96,8 @@ mod tests {
         assert!(!store.check_if_due(Timestamp(2 * DAY - 1)).unwrap(), "less than a day");
         assert!(store.check_if_due(Timestamp(2 * DAY)).unwrap(), "a day");
         assert!(store.check_if_due(Timestamp(DAY)).unwrap(), "the clock went back");
-        let number = store.begin_round(Path::new("threatsieve.toml"), Timestamp(DAY)).unwrap().number;
+        let number =
+            store.begin_round(Path::new("threatsieve.toml"), Timestamp(DAY)).unwrap().number;
         assert!(store.check_if_due(Timestamp(DAY)).unwrap(), "a round was cut short");
         store.end_round(number, Timestamp(DAY), "{}").unwrap();
         assert!(!store.check_if_due(Timestamp(DAY)).unwrap());
@@ -122,7 +123,10 @@ mod tests {
         let error = Store::open(folder.path()).unwrap().check_if_due(Timestamp(DAY)).unwrap_err();
         assert!(StateDamage::is_cause_of(&error), "{error:#}");
         let text = format!("{error:#}");
-        assert!(text.contains("state.db: the state is damaged") && text.contains("Restore"), "{text}");
+        assert!(
+            text.contains("state.db: the state is damaged") && text.contains("Restore"),
+            "{text}"
+        );
         Store::open_to_read(folder.path()).unwrap().check().unwrap_err();
     }
 

@@ -80,7 +80,8 @@ pub struct Done {
 impl Done {
     fn new(output: Output) -> Done {
         let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
-        let done = Done { code: output.status.code(), out: text(output.stdout), err: text(output.stderr) };
+        let done =
+            Done { code: output.status.code(), out: text(output.stdout), err: text(output.stderr) };
         assert!(!done.err.contains("panicked"), "{}", done.err);
         done
     }

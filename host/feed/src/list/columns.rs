@@ -1,8 +1,8 @@
-//! What the columns of a record are for, told by their names.
+//! The roles of a record's columns, by their names.
 
 use super::kind::ValueKind;
 
-/// A column's part in an indicator.
+/// A column's role in an indicator.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Column {
     Value,
@@ -22,8 +22,8 @@ impl Column {
     const COUNT: usize = 11;
 }
 
-/// Names of columns, in lower case with `_` between words, and their part. Of a part's names the first
-/// that is there counts.
+/// The column names, in lower case with `_` between words, and their roles. If several columns have
+/// the same role, the first name in this table counts.
 const NAMES: [(&str, Column); 19] = [
     ("type", Column::Type),
     ("ioc_type", Column::Type),
@@ -46,7 +46,7 @@ const NAMES: [(&str, Column); 19] = [
     ("active", Column::IsActive),
 ];
 
-/// Columns that hold values.
+/// The names of columns that contain values.
 const VALUES: [(&str, ValueKind); 12] = [
     ("value", ValueKind::Any),
     ("indicator", ValueKind::Any),
@@ -62,27 +62,28 @@ const VALUES: [(&str, ValueKind); 12] = [
     ("sha256", ValueKind::Hash),
 ];
 
-/// The place of each part in a record.
+/// The position of each role in a record.
 #[derive(Debug, Clone)]
 pub(super) struct Columns {
     places: [Option<usize>; Column::COUNT],
-    /// What the value is where no type says so.
+    /// The kind of the value, unless the type column decides it.
     pub(super) kind: ValueKind,
 }
 
-/// What a header comes to.
+/// The result of reading a header.
 #[derive(Debug)]
 pub(super) enum Choice {
-    /// It names one column of values.
+    /// The header names one column of values.
     Columns(Columns),
     /// It names none.
     None,
-    /// It names several, and nothing says which counts.
+    /// It names several, and it is unknown which one counts.
     Several(Vec<String>),
 }
 
 impl Columns {
-    /// Chooses by the names of a header. `wanted` is the column of values that somebody named.
+    /// Chooses the columns by the names in a header. `wanted` is the column of values that the user
+    /// named.
     pub(super) fn choose<S: AsRef<str>>(names: &[S], wanted: Option<&str>) -> Choice {
         let plain: Vec<String> = names.iter().map(|name| plain(name.as_ref())).collect();
         let place = |wanted: &str| plain.iter().position(|name| name == wanted);
@@ -102,11 +103,11 @@ impl Columns {
         let mut found: Vec<(usize, ValueKind)> =
             VALUES.iter().filter_map(|(name, kind)| Some((place(name)?, *kind))).collect();
         if found.is_empty() {
-            // Elsewhere a column of that name may hold a label.
+            // In other records a column of this name may contain a label.
             found.extend(place("ioc").map(|at| (at, ValueKind::Any)));
         }
         if found.len() > 1 && places[Column::Type as usize].is_some() {
-            // The type is about what may be of any type.
+            // The type column describes the column whose values may be of any type.
             let general = found.iter().filter(|(_, kind)| *kind == ValueKind::Any);
             if let [one] = general.copied().collect::<Vec<_>>()[..] {
                 found = vec![one];
@@ -122,13 +123,13 @@ impl Columns {
         }
     }
 
-    /// Where a record has that part.
+    /// Returns the position of a role in the record.
     pub(super) fn place(&self, column: Column) -> Option<usize> {
         self.places[column as usize]
     }
 }
 
-/// A name as it is compared.
+/// The form in which names are compared.
 fn plain(name: &str) -> String {
     name.trim().trim_start_matches('#').trim().to_ascii_lowercase().replace([' ', '-'], "_")
 }

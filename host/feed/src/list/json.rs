@@ -1,4 +1,4 @@
-//! Records in JSON: the elements of an array, or one document after the other (JSON lines).
+//! JSON records: the elements of an array, or one document after the other (JSON lines).
 
 use std::io::BufRead;
 
@@ -11,18 +11,19 @@ use super::{LineError, Sink, bare};
 use crate::FeedError;
 use crate::stix::{Element, Splitter};
 
-/// Longest record in bytes, and how deep it may be nested.
+/// The longest record in bytes, and the deepest nesting.
 const MAX_RECORD_BYTES: usize = 1024 * 1024;
 const MAX_DEPTH: u32 = 32;
 
-/// Reads all records. The first one's properties tell which of them hold what.
+/// Reads all records. The property names of the first record decide the columns.
 pub(super) fn read(
     input: &mut dyn BufRead,
     wanted: Option<&str>,
     sink: &mut Sink<'_>,
 ) -> Result<(), FeedError> {
     let mut records = Records { wanted, columns: None, number: 0, sink };
-    Splitter::new(input, MAX_RECORD_BYTES, MAX_DEPTH).run(&mut |element| records.element(&element))?;
+    Splitter::new(input, MAX_RECORD_BYTES, MAX_DEPTH)
+        .run(&mut |element| records.element(&element))?;
     let number = records.number;
     sink.report.lines = number.into();
     Ok(())
@@ -35,7 +36,7 @@ struct Records<'a, 's> {
     sink: &'a mut Sink<'s>,
 }
 
-/// Columns and the names of the properties in their places.
+/// The columns, and the names of the properties at their positions.
 struct Named {
     columns: Columns,
     names: Vec<String>,
@@ -44,17 +45,20 @@ struct Named {
 impl Records<'_, '_> {
     fn element(&mut self, element: &Element<'_>) -> Result<(), FeedError> {
         let bytes = match element {
-            Element::Object { bytes, .. } | Element::Other { bytes, .. } | Element::Beyond { bytes, .. } => {
-                bytes
-            }
-            // What stands around an array `objects`.
+            Element::Object { bytes, .. }
+            | Element::Other { bytes, .. }
+            | Element::Beyond { bytes, .. } => bytes,
+            // The properties around an array `objects`.
             Element::Envelope { .. } => return Ok(()),
         };
         self.number = self.number.checked_add(1).ok_or(FeedError::TooManyLines)?;
         match element {
             Element::Object { .. } | Element::Other { .. } => match serde_json::from_slice(bytes) {
                 Ok(Json::Object(record)) => return self.record(&record, bytes),
-                Ok(Json::String(text)) => return Ok(self.text(&text)),
+                Ok(Json::String(text)) => {
+                    self.text(&text);
+                    return Ok(());
+                }
                 _ => {}
             },
             _ => {}
@@ -109,7 +113,7 @@ impl Named {
     }
 }
 
-/// A property as a cell; an array or object is none.
+/// Converts a property to a cell. Arrays and objects are empty cells.
 fn cell(value: Option<&Json>) -> String {
     match value {
         Some(Json::String(text)) => text.trim().to_owned(),

@@ -1,60 +1,67 @@
-//! What a record's value is: by the word in its type column, or by the name of its own column.
+//! The kind of a record's value: by the word in its type column, or by the name of its own column.
 
 use threatsieve_blacklist::{AddressRange, Listed, Malformed, UrlMode, Value};
 
-/// How a value is read.
+/// The way in which a value is read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum ValueKind {
-    /// By its form.
+    /// The value's form decides.
     Any,
     Domain,
-    /// An address, network or range, perhaps with a port.
+    /// An address, network or range, with or without a port.
     Address,
     Url,
     Hash,
     Email,
-    /// A host and its port, `a:p` or as MISP writes it `a|p`.
+    /// A host and its port: `a:p`, or as in MISP `a|p`.
     HostPort,
-    /// MISP's `domain|ip`: the name, for the address is where it pointed once.
+    /// MISP's `domain|ip`: the name counts. The address is only where it once pointed.
     NameAndAddress,
-    /// MISP's `filename|sha256`: the digest.
+    /// MISP's `filename|sha256`: the digest counts.
     NameAndHash,
 }
 
-/// What a word in a type column says.
+/// The meaning of a word in a type column.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum TypeWord {
-    /// How the value is read.
+    /// The value is read like this.
     Kind(ValueKind),
-    /// The value is of a type that events are not matched for.
+    /// Events are not matched for values of this type.
     NoIndicator,
-    /// No type of values; the list's own category, such as `phishing`.
+    /// Not a type of values, but the list's own category, such as `phishing`.
     Own,
 }
 
 impl TypeWord {
-    /// Reads a word as STIX, MISP, OTX, Zeek, abuse.ch and others write it, in any case.
+    /// Reads a word as written by STIX, MISP, OTX, Zeek, abuse.ch and others, in any case.
     pub(super) fn of(text: &str) -> TypeWord {
         let word = text.trim().to_ascii_lowercase().replace(['_', ' '], "-");
         let word = word.strip_prefix("intel::").unwrap_or(&word);
         let kind = match word {
             "domain" | "domain-name" | "hostname" | "host" | "fqdn" => ValueKind::Domain,
-            "ip" | "ipv4" | "ipv6" | "ipv4-addr" | "ipv6-addr" | "ip-dst" | "ip-src" | "cidr" | "address"
-            | "addr" | "subnet" | "network" | "ip-address" | "ip-range" => ValueKind::Address,
+            "ip" | "ipv4" | "ipv6" | "ipv4-addr" | "ipv6-addr" | "ip-dst" | "ip-src" | "cidr"
+            | "address" | "addr" | "subnet" | "network" | "ip-address" | "ip-range" => {
+                ValueKind::Address
+            }
             "ip:port" | "ip-dst|port" | "ip-src|port" | "hostname|port" | "domain|port" => {
                 ValueKind::HostPort
             }
             "url" | "uri" => ValueKind::Url,
             "md5" | "sha1" | "sha-1" | "sha256" | "sha-256" | "hash" | "file-hash" | "md5-hash"
-            | "sha1-hash" | "sha256-hash" | "filehash-md5" | "filehash-sha1" | "filehash-sha256" => {
-                ValueKind::Hash
+            | "sha1-hash" | "sha256-hash" | "filehash-md5" | "filehash-sha1"
+            | "filehash-sha256" => ValueKind::Hash,
+            "email" | "email-addr" | "email-address" | "email-src" | "email-dst" => {
+                ValueKind::Email
             }
-            "email" | "email-addr" | "email-address" | "email-src" | "email-dst" => ValueKind::Email,
             "domain|ip" => ValueKind::NameAndAddress,
-            "filename|md5" | "filename|sha1" | "filename|sha256" | "malware-sample" => ValueKind::NameAndHash,
+            "filename|md5" | "filename|sha1" | "filename|sha256" | "malware-sample" => {
+                ValueKind::NameAndHash
+            }
             word if NO_INDICATOR.binary_search(&word).is_ok() => return TypeWord::NoIndicator,
-            // Pairs and names of its own kind that MISP adds from time to time.
-            word if word.contains('|') || PREFIXES.iter().any(|prefix| word.starts_with(prefix)) => {
+            // Pairs and new types of known families that MISP adds from time to time.
+            word if word.contains('|')
+                || PREFIXES.iter().any(|prefix| word.starts_with(prefix)) =>
+            {
                 return TypeWord::NoIndicator;
             }
             _ => return TypeWord::Own,
@@ -64,15 +71,15 @@ impl TypeWord {
 }
 
 impl ValueKind {
-    /// Reads a value, and the port beside it.
+    /// Reads a value and its port.
     pub(super) fn read(self, text: &str, url: UrlMode) -> Result<Listed, Malformed> {
         let alone = |value: Value| Listed { value, port: None };
         match self {
             ValueKind::Any => Listed::parse(text, url),
-            // Some name addresses, or hosts with ports, in a column of domains.
-            ValueKind::Domain => {
-                Value::listed_domain(text).map(alone).or_else(|error| Listed::host(text).map_err(|_| error))
-            }
+            // Some lists have addresses, or hosts with ports, in a column of domains.
+            ValueKind::Domain => Value::listed_domain(text)
+                .map(alone)
+                .or_else(|error| Listed::host(text).map_err(|_| error)),
             ValueKind::Address => match AddressRange::parse(text.trim()) {
                 Some(range) => Ok(alone(Value::Address(range))),
                 None => match Listed::host(text) {
@@ -84,7 +91,9 @@ impl ValueKind {
             ValueKind::Hash => Value::hash(text).map(alone),
             ValueKind::Email => Value::email(text).map(alone),
             ValueKind::HostPort => match text.rsplit_once('|') {
-                Some((host, port)) if host.contains(':') => Listed::host(&format!("[{host}]:{port}")),
+                Some((host, port)) if host.contains(':') => {
+                    Listed::host(&format!("[{host}]:{port}"))
+                }
                 Some((host, port)) => Listed::host(&format!("{host}:{port}")),
                 None => Listed::host(text),
             },
@@ -100,7 +109,7 @@ impl ValueKind {
     }
 }
 
-/// Beginnings of types that hold no value of ours, in MISP and others.
+/// The beginnings of types that we do not match, in MISP and others.
 const PREFIXES: [&str; 14] = [
     "cert-",
     "dkim",
@@ -118,8 +127,8 @@ const PREFIXES: [&str; 14] = [
     "x509-",
 ];
 
-/// Types of values that exports hold and events are not matched for, sorted. Read by their form, their
-/// values would be wrong ones (`evil.dll`, a file's path, the link to a report).
+/// Types of values in exports for which events are not matched, sorted. Reading their values by
+/// form would give wrong entries (`evil.dll`, the path of a file, the link to a report).
 const NO_INDICATOR: [&str; 135] = [
     "anonymised",
     "as",
@@ -283,7 +292,7 @@ mod tests {
     }
 
     #[test]
-    fn pairs_are_taken_apart() {
+    fn pairs_are_split() {
         let read = |kind: ValueKind, text: &str| match kind.read(text, UrlMode::Exact) {
             Ok(Listed { value, port }) => format!("{value} {port:?}"),
             Err(error) => error.to_string(),
@@ -293,6 +302,9 @@ mod tests {
         assert_eq!(read(ValueKind::HostPort, "c2.evil.com:80"), "c2.evil.com Some(80)");
         assert_eq!(read(ValueKind::NameAndAddress, "evil.com|1.2.3.4"), "evil.com None");
         let hash = "094e15cfc2adf9a0aecebf65f6f6a169";
-        assert_eq!(read(ValueKind::NameAndHash, &format!("a|b.exe|{hash}")), format!("{hash} None"));
+        assert_eq!(
+            read(ValueKind::NameAndHash, &format!("a|b.exe|{hash}")),
+            format!("{hash} None")
+        );
     }
 }

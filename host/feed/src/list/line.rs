@@ -8,17 +8,17 @@ use memchr::memchr2;
 use super::LineError;
 use crate::FeedError;
 
-/// One line, without its end.
+/// One line, without its line ending.
 pub(super) struct Line<'a> {
-    /// Counted from 1.
+    /// The number of the line, counted from 1.
     pub(super) number: u32,
     pub(super) bytes: &'a [u8],
-    /// It was longer than this limit, and these are its first bytes.
+    /// The line was longer than this limit, and `bytes` are its first bytes.
     too_long: Option<usize>,
 }
 
 impl<'a> Line<'a> {
-    /// The line, if it is one to read.
+    /// Returns the text of the line, unless it is too long or not UTF-8.
     pub(super) fn text(&self) -> Result<&'a str, LineError> {
         if let Some(limit) = self.too_long {
             return Err(LineError::TooLong { limit });
@@ -27,7 +27,7 @@ impl<'a> Line<'a> {
             .map_err(|error| LineError::NotUtf8 { column: error.valid_up_to() + 1 })
     }
 
-    /// The line, to be given back to [`Lines::again`].
+    /// Copies the line, so that [`Lines::again`] can return it once more.
     pub(super) fn hold(&self) -> Held {
         Held { number: self.number, bytes: self.bytes.to_owned(), too_long: self.too_long }
     }
@@ -40,17 +40,18 @@ pub(super) struct Held {
     too_long: Option<usize>,
 }
 
-/// Reads a feed line by line, holding no more than one line of the longest length and those that are to be read again.
+/// Reads a feed line by line. It keeps at most one line of the maximum length, and the lines that
+/// are to be read again.
 pub(super) struct Lines<'r> {
     input: &'r mut dyn BufRead,
     max_bytes: usize,
     line: Vec<u8>,
-    /// They come before the input's next line.
+    /// Lines that come before the next line of the input.
     again: VecDeque<Held>,
-    /// Of the input's line read last, counted from 1.
+    /// The number of the input's last line that was read, counted from 1.
     number: u32,
     offset: u64,
-    /// The last line ended with a carriage return, and a line feed may belong to it.
+    /// The last line ended with a carriage return. A line feed that follows belongs to it.
     ended_by_return: bool,
 }
 
@@ -67,19 +68,22 @@ impl<'r> Lines<'r> {
         }
     }
 
-    /// Has the next calls of [`Lines::next`] give these lines, which were the last ones it gave, once more.
+    /// Makes the next calls of [`Lines::next`] return these lines again. They must be the last ones
+    /// it returned.
     pub(super) fn again(&mut self, lines: Vec<Held>) {
         for line in lines.into_iter().rev() {
             self.again.push_front(line);
         }
     }
 
-    /// How many lines were read.
+    /// The number of lines read.
     pub(super) fn number(&self) -> u32 {
         self.number
     }
 
-    /// The next line, without `\n`, `\r\n` or `\r`, and the first one without a byte order mark.
+    /// Returns the next line without `
+    /// `, `\r
+    /// ` or `\r`. A byte order mark before the first line is dropped.
     pub(super) fn next(&mut self) -> Result<Option<Line<'_>>, FeedError> {
         if let Some(Held { number, bytes, too_long }) = self.again.pop_front() {
             self.line = bytes;
@@ -92,10 +96,15 @@ impl<'r> Lines<'r> {
         if self.number == 1 {
             line = line.strip_prefix(b"\xef\xbb\xbf").unwrap_or(line);
         }
-        Ok(Some(Line { number: self.number, bytes: line, too_long: too_long.then_some(self.max_bytes) }))
+        Ok(Some(Line {
+            number: self.number,
+            bytes: line,
+            too_long: too_long.then_some(self.max_bytes),
+        }))
     }
 
-    /// Fills `line` up to the limit and passes over the rest; says whether there was more, or nothing at the input's end.
+    /// Fills `line` up to the limit and skips the rest. Returns whether bytes were skipped, or
+    /// `None` at the end of the input.
     fn fill(&mut self) -> Result<Option<bool>, FeedError> {
         let (mut any, mut too_long) = (false, false);
         loop {
@@ -158,7 +167,10 @@ mod tests {
         }
         assert_eq!(lines(b"\xef\xbb\xbfa\n\xef\xbb\xbf", 100), ["1 a", "2 \\xef\\xbb\\xbf"]);
         for buffer_bytes in [1, 2, 3, 100] {
-            assert_eq!(lines(b"a\rb\r\rc\r\nd\r", buffer_bytes), ["1 a", "2 b", "3 ", "4 c", "5 d"]);
+            assert_eq!(
+                lines(b"a\rb\r\rc\r\nd\r", buffer_bytes),
+                ["1 a", "2 b", "3 ", "4 c", "5 d"]
+            );
         }
         assert!(lines(b"", 100).is_empty());
         assert_eq!(lines(b"\n", 100), ["1 "]);

@@ -1,7 +1,8 @@
-//! Lists: one value a line, hosts files, CSV with a header, and records in JSON.
+//! Lists: one value per line, hosts files, CSV with a header, and JSON records.
 //!
-//! A form's reader takes its input apart; [`row`] makes an indicator of a record by the parts that
-//! [`columns`] gives its columns, and [`kind`] reads the value. A [`Sink`] counts what comes of it.
+//! A reader for each form splits the input into records. [`columns`] assigns roles to their
+//! columns, [`row`] turns a record into an indicator, and [`kind`] reads the value. A [`Sink`]
+//! counts the results.
 
 mod banner;
 mod cell;
@@ -32,35 +33,37 @@ pub enum ListForm {
     /// Lines of either kind, or CSV if the first line is a header.
     #[default]
     Auto,
-    /// One value a line.
+    /// One value per line.
     Lines,
     /// Lines `0.0.0.0 NAME...`.
     Hosts,
-    /// CSV with a header; the column that holds the values, if it was named.
+    /// CSV with a header. The name of the column of values, if it was given.
     Csv(Option<String>),
-    /// Records in JSON, in an array or one after the other; the property that holds the values, if
-    /// it was named.
+    /// JSON records, in an array or one after the other. The name of the property with the values,
+    /// if it was given.
     Json(Option<String>),
 }
 
-/// How a list is read.
+/// Options for reading a list.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ListOptions {
     /// The list's form.
     pub form: ListForm,
-    /// Which paths the list's URLs cover.
+    /// The paths that the list's URLs cover.
     pub url_mode: UrlMode,
-    /// Values that are listed with a port match only events with that port.
+    /// A value with a port matches only events with that port.
     pub match_port: bool,
-    /// Longest line that is read, in bytes; longer ones are rejected.
+    /// The longest line that is read, in bytes. Longer lines are rejected.
     pub max_line_bytes: usize,
-    /// Most lines that a CSV record with quoted fields may span. Of one that goes on further the first line is rejected, and the others
-    /// are read as records of their own; no line is read more often than this.
+    /// The most lines that a CSV record with quoted fields may span. If a record goes on longer,
+    /// its first line is rejected and the others are read as records of their own. No line is read
+    /// more often than this.
     pub max_record_lines: u32,
 }
 
 impl Default for ListOptions {
-    /// Lines as long as the longest value and as much again of comment or other columns; records of at most 100 lines.
+    /// The longest line has room for the longest value and as much again. Records span at most 100
+    /// lines.
     fn default() -> Self {
         ListOptions {
             form: ListForm::Auto,
@@ -78,7 +81,7 @@ impl ListOptions {
     }
 }
 
-/// A line, or one name of it, that is no indicator.
+/// A line, or one name in a hosts line, that was rejected.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RejectedLine {
     /// The number of the line or JSON record, counted from 1.
@@ -89,53 +92,54 @@ pub struct RejectedLine {
     pub reason: LineError,
 }
 
-/// The reason why a line is no indicator.
+/// Reasons for rejecting a line.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum LineError {
-    /// Longer than [`ListOptions::max_line_bytes`].
+    /// The line is longer than [`ListOptions::max_line_bytes`].
     #[error("expected a line of at most {limit} bytes, got a longer one")]
     TooLong {
         /// The limit.
         limit: usize,
     },
-    /// Not text.
+    /// The line is not UTF-8.
     #[error("expected UTF-8, got another byte at column {column}")]
     NotUtf8 {
-        /// The first such byte's place in the line, counted from 1.
+        /// The column of the first invalid byte in the line, counted from 1.
         column: usize,
     },
-    /// No value of any type.
+    /// The text is not a value of any type.
     #[error(transparent)]
     Value(#[from] Malformed),
-    /// A value with something behind or around it.
-    #[error("expected one value and nothing else, got {found:?} in it")]
+    /// There is a value with other text after or around it.
+    #[error("expected one value and nothing else, got {found:?} as well")]
     Separator {
-        /// The character that no value has.
+        /// The character that values do not contain.
         found: char,
     },
-    /// No line of a hosts file.
-    #[error("expected a line `0.0.0.0 NAME` of a hosts file, got no such address in front")]
+    /// The line is not a line of a hosts file.
+    #[error("expected a line `0.0.0.0 NAME` of a hosts file, got no such address at its start")]
     NoHostsLine,
-    /// A column of a record holds something else than it should.
+    /// A column of a record has an unexpected value.
     #[error("column {column:?}: expected {expected}, got {got:?}")]
     Column {
         /// The column, as this crate calls it.
         column: &'static str,
-        /// What could stand there.
+        /// The expected value.
         expected: &'static str,
-        /// What stands there, cut.
+        /// The value found, cut.
         got: String,
     },
     /// A CSV record that ends before its line does.
     #[error("expected the record to end with its line, got more from column {column}")]
     AfterRecord {
-        /// Where the rest starts, in bytes from 1.
+        /// The column at which the rest starts, in bytes from 1.
         column: usize,
     },
-    /// A CSV field that starts with a quote and does not end, or not so that a delimiter or its line's end follows.
+    /// A CSV field starts with a quote that is not closed, or that is not closed right before a
+    /// delimiter or the end of a line.
     #[error(
-        "expected a quote that ends the last field within {lines} lines and {bytes} bytes of text, got none; the lines below are read on their own"
+        "expected a quote that ends the last field within {lines} lines and {bytes} bytes of text, got none; the lines after it are read as records of their own"
     )]
     OpenQuote {
         /// [`ListOptions::max_record_lines`].
@@ -149,7 +153,7 @@ pub enum LineError {
 }
 
 impl LineError {
-    /// A short name to count by.
+    /// A short name for counting.
     pub fn kind(&self) -> &'static str {
         match self {
             LineError::TooLong { .. } => "line too long",
@@ -158,7 +162,9 @@ impl LineError {
             LineError::AfterRecord { .. } | LineError::OpenQuote { .. } | LineError::NoRecord => {
                 "broken record"
             }
-            LineError::Value(_) | LineError::Separator { .. } | LineError::NoHostsLine => "not a value",
+            LineError::Value(_) | LineError::Separator { .. } | LineError::NoHostsLine => {
+                "not a value"
+            }
         }
     }
 }
@@ -166,15 +172,15 @@ impl LineError {
 /// The counts of a list.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ListReport {
-    /// Lines read, or records of JSON.
+    /// The number of lines read, or of JSON records.
     pub lines: u64,
-    /// Indicators handed over.
+    /// The number of indicators passed on.
     pub indicators: u64,
-    /// Lines, or names of a line, that were rejected.
+    /// The number of rejected lines, and of rejected names in hosts lines.
     pub rejected: u64,
-    /// Records that are not meant as indicators, by reason.
+    /// The number of records that are not meant as indicators, by reason.
     pub skipped: BTreeMap<&'static str, u64>,
-    /// Lines in the form of a hosts file.
+    /// The number of lines in the form of a hosts file.
     pub hosts_lines: u64,
     /// The list is CSV with a header.
     pub is_table: bool,
@@ -182,19 +188,20 @@ pub struct ListReport {
     pub may_be_empty: bool,
 }
 
-/// Reads a list to its end: each indicator is handed to `each`, with its value as it is listed (all of them, of a line that names several
-/// hosts), and each line that is none to `rejected`. Nothing in a line is fatal.
+/// Reads a list to its end. Each indicator goes to `each`, with its value as listed (for a hosts
+/// line, all of them). Each line that is not an indicator goes to `rejected`. No line ends the
+/// reading.
 ///
-/// Comments (`#`, `;` or `//`, at the start or after white space), blank lines and a byte order mark
-/// are passed over, quotes around a value removed. `0.0.0.0 NAME...` and the like is a hosts file's
-/// line and holds several values. When the first line is a CSV header, it has to name one column of
-/// values (`value`, `url`, `ip` and others); columns such as `type`, `port`, `confidence` and `to_ids`
-/// are read too.
+/// Comments (`#`, `;` or `//`, at the start or after white space), blank lines and a byte order
+/// mark are skipped, and quotes around a value are removed. A line such as `0.0.0.0 NAME...` is a
+/// line of a hosts file and has several values. If the first line is a CSV header, it must name one
+/// column of values (`value`, `url`, `ip` and others). Columns such as `type`, `port`, `confidence`
+/// and `to_ids` are read too.
 ///
 /// # Errors
 ///
-/// When the input fails, when a header names no column of values or several, and when a comment names
-/// a kind of list that is no list of indicators.
+/// The input fails, a header names no column of values or several, or a comment names a kind of
+/// list that contains no indicators.
 pub fn read_list(
     mut input: impl BufRead,
     options: &ListOptions,
@@ -222,7 +229,7 @@ pub fn read_list(
             },
         };
         if std::mem::take(&mut is_first) && may_have_header {
-            // A tab at the start is a first column without a name.
+            // A tab at the start belongs to a first column without a name.
             let whole = header.or(line.text().ok()).unwrap_or(text);
             if let Some(table) = Table::from_header(whole, header.is_some(), &options.form)? {
                 sink.report.is_table = true;
@@ -237,23 +244,24 @@ pub fn read_list(
     Ok(sink.report)
 }
 
-/// The names of a header as Zeek's intelligence files have it.
+/// Returns the names of a header as in Zeek's intelligence files.
 fn zeek_header<'l>(line: &Line<'l>) -> Option<&'l str> {
     line.text().ok()?.strip_prefix("#fields\t")
 }
 
-/// Where indicators go, counted.
+/// Receives the indicators and rejected lines, and counts them.
 struct Sink<'a> {
     options: &'a ListOptions,
     each: &'a mut dyn FnMut(Indicator, &str),
     rejected: &'a mut dyn FnMut(RejectedLine),
     report: ListReport,
-    /// What a comment says that this is, if that is no list of indicators.
+    /// The kind that a comment names, if that kind contains no indicators.
     foreign: Option<&'static str>,
 }
 
 impl Sink<'_> {
-    /// The text of a line that says something; a line that cannot be read is rejected here.
+    /// Returns the text of a line, unless it is blank or a comment. Rejects a line that cannot be
+    /// read.
     fn text<'l>(&mut self, line: &Line<'l>) -> Option<&'l str> {
         match line.text() {
             Ok(text) => {
@@ -294,12 +302,12 @@ impl Sink<'_> {
     }
 }
 
-/// An indicator of which the list says no more than its values.
+/// An indicator with only its values.
 fn bare(line: u32, values: Vec<Value>) -> Indicator {
     Indicator::new(IndicatorId::Line(line), values)
 }
 
-/// A value without the quotes around it.
+/// Removes the quotes around a value.
 fn unquote(text: &str) -> &str {
     ['"', '\'']
         .into_iter()

@@ -8,7 +8,7 @@ use threatsieve_blacklist::{DomainMode, Indicator, Listed, Value};
 use super::row::check_url;
 use super::{LineError, ListForm, Sink, bare, unquote};
 
-/// Reads one line, trimmed and no comment.
+/// Reads one trimmed line that is not a comment.
 pub(super) fn read(text: &str, number: u32, sink: &mut Sink<'_>) {
     let text = without_comment(text);
     let form = &sink.options.form;
@@ -29,8 +29,8 @@ pub(super) fn read(text: &str, number: u32, sink: &mut Sink<'_>) {
     }
 }
 
-/// The text before a comment: a `#`, `;` or `//` that follows a blank or a tab. Inside a word they are
-/// a URL's own.
+/// Removes a comment: a `#`, `;` or `//` after a blank or a tab. Inside a word these characters
+/// belong to a URL.
 fn without_comment(text: &str) -> &str {
     let bytes = text.as_bytes();
     let starts = |at: usize| match bytes[at] {
@@ -44,32 +44,38 @@ fn without_comment(text: &str) -> &str {
     }
 }
 
-/// One value, and nothing else. With a scheme, what may stand in a URL may stand in the line.
+/// Reads one value and nothing else. If it has a scheme, the line may contain all characters of
+/// URLs.
 fn value(text: &str, sink: &Sink<'_>) -> Result<Listed, LineError> {
     const QUOTES: [char; 7] = ['"', '\'', '`', '\u{201c}', '\u{201d}', '\u{2018}', '\u{2019}'];
     let listed = Listed::parse(text, sink.options.url_mode)?;
     match &listed.value {
         Value::Url { shown, .. } => {
-            let separators: &[char] = if has_scheme(shown) { &['<', '>'] } else { &['<', '>', ',', ';'] };
+            let separators: &[char] =
+                if has_scheme(shown) { &['<', '>'] } else { &['<', '>', ',', ';'] };
             check_url(shown, separators)?;
             check_url(shown, &QUOTES)?;
         }
         Value::Email(email) => {
-            // An apostrophe may stand in the local part (RFC 5322, section 3.2.3): `o'neil@x.example`.
+            // The local part may contain an apostrophe (RFC 5322, section 3.2.3):
+            // `o'neil@x.example`.
             check_url(email, &['<', '>', ',', ';', '"', '\u{201c}', '\u{201d}'])?;
         }
-        // These have no place for any of them.
+        // These types contain none of the characters.
         Value::Domain(..) | Value::Address(_) | Value::Hash(_) => {}
     }
     Ok(listed)
 }
 
-/// What Debian's hosts file gives the name `ip6-localnet`; beside another name it is an address like others.
+/// The address of the name `ip6-localnet` in Debian's hosts file. With other names it is an
+/// ordinary address.
 const LOCALNET: Ipv6Addr = Ipv6Addr::new(0xfe00, 0, 0, 0, 0, 0, 0, 0);
 
-/// The names of a hosts file's line: those after an address that leads nowhere. Any other address before a name is no such line.
+/// Returns the names in a line of a hosts file: those after an address that leads nowhere. A line
+/// with any other address before a name is not a hosts line.
 fn hosts_names(text: &str) -> Option<&str> {
-    // Most lines are told by their first byte: the addresses start with a digit, a colon, or as fe80 and ff02 do.
+    // The first byte excludes most lines. The addresses start with a digit, a colon, or as fe80 and
+    // ff02 do.
     if !text.starts_with(|c: char| c.is_ascii_digit() || matches!(c, ':' | 'f' | 'F')) {
         return None;
     }
@@ -89,7 +95,8 @@ fn hosts_names(text: &str) -> Option<&str> {
     (leads_nowhere && !names.trim_start().starts_with('-')).then_some(names)
 }
 
-/// The names of a hosts line, each exactly: a hosts file says nothing of what is below a name.
+/// Reads the names of a hosts line. Each matches exactly: a hosts file says nothing about the names
+/// below.
 fn read_names(names: &str, number: u32, sink: &mut Sink<'_>) {
     sink.report.hosts_lines += 1;
     let (mut values, mut listed) = (Vec::new(), names);
@@ -107,10 +114,17 @@ fn read_names(names: &str, number: u32, sink: &mut Sink<'_>) {
     }
 }
 
-/// A name that hosts files give to the machine itself and its network, or the address that some repeat.
+/// Returns whether hosts files use this name for the machine itself or its network, or whether it
+/// is the address that some of them repeat.
 fn is_local(name: &str) -> bool {
-    const LOCAL: [&str; 6] =
-        ["localhost", "localhost.localdomain", "localhost4", "localhost6", "local", "broadcasthost"];
+    const LOCAL: [&str; 6] = [
+        "localhost",
+        "localhost.localdomain",
+        "localhost4",
+        "localhost6",
+        "local",
+        "broadcasthost",
+    ];
     let prefixed = name.get(..4).is_some_and(|start| start.eq_ignore_ascii_case("ip6-"));
     prefixed || name == "0.0.0.0" || LOCAL.iter().any(|local| local.eq_ignore_ascii_case(name))
 }

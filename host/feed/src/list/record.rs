@@ -1,4 +1,4 @@
-//! Records of CSV (RFC 4180), which may go on over several lines.
+//! CSV records (RFC 4180), which may span several lines.
 
 use csv_core::{ReadRecordResult, ReaderBuilder, Terminator};
 use memchr::memchr;
@@ -7,16 +7,16 @@ use super::line::Lines;
 use super::{LineError, ListOptions, unquote};
 use crate::FeedError;
 
-/// How a line ends.
+/// The way in which a line ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum End {
-    /// With its record.
+    /// The record ends with the line.
     Whole,
-    /// Within a quoted field, which goes on in the next line.
+    /// The line ends inside a quoted field that goes on in the next line.
     OpenQuote,
 }
 
-/// One record's fields.
+/// The fields of one record.
 pub(super) struct Record {
     delimiter: u8,
     parser: csv_core::Reader,
@@ -28,8 +28,10 @@ pub(super) struct Record {
 
 impl Record {
     pub(super) fn new(delimiter: u8) -> Record {
-        // Left to itself the parser also ends a record at a carriage return, and what follows in the line would be lost.
-        let parser = ReaderBuilder::new().delimiter(delimiter).terminator(Terminator::Any(b'\n')).build();
+        // By default the parser also ends a record at a carriage return, and the rest of the line
+        // would be lost.
+        let parser =
+            ReaderBuilder::new().delimiter(delimiter).terminator(Terminator::Any(b'\n')).build();
         Record { delimiter, parser, text: Vec::new(), text_bytes: 0, ends: Vec::new(), fields: 0 }
     }
 
@@ -40,9 +42,9 @@ impl Record {
         self.line(line)
     }
 
-    /// Adds the lines that a quoted field goes on over, to `text` too. Where it does not end, as after a quote that nobody meant to open
-    /// a field, they are left to be read again: `false`.
-    pub(super) fn go_on(
+    /// Reads the following lines of a quoted field, and appends them to `text`. Returns false if
+    /// the field does not end, for example after a stray quote; the lines are then read again.
+    pub(super) fn continue_record(
         &mut self,
         text: &mut String,
         lines: &mut Lines<'_>,
@@ -53,7 +55,7 @@ impl Record {
             let Some(line) = lines.next()? else { break };
             held.push(line.hold());
             let Ok(more) = line.text() else { break };
-            if text.len() + more.len() >= options.max_line_bytes || self.ends_oddly(more) {
+            if text.len() + more.len() >= options.max_line_bytes || self.has_odd_end(more) {
                 break;
             }
             text.push('\n');
@@ -68,9 +70,10 @@ impl Record {
         Ok(false)
     }
 
-    /// Whether the quoted field that goes on over this line ends in it, but no delimiter or line's end follows: then the quote is more
-    /// likely another field's first one (RFC 4180 section 2.7 has quotes inside fields doubled).
-    fn ends_oddly(&self, line: &str) -> bool {
+    /// Returns whether the field that spans this line ends in it without a delimiter or line end
+    /// after its quote. Such a quote more likely opens another field: inside a field quotes are
+    /// doubled (RFC 4180, section 2.7).
+    fn has_odd_end(&self, line: &str) -> bool {
         let mut rest = line.as_bytes();
         while let Some(quote) = memchr(b'"', rest) {
             rest = &rest[quote + 1..];
@@ -86,7 +89,8 @@ impl Record {
         false
     }
 
-    /// Takes a line and its end. Whether a quote opens a field or is a character in it is for the parser alone to say.
+    /// Adds a line and its line ending. Only the parser knows whether a quote opens a field or is a
+    /// character in it.
     fn line(&mut self, line: &str) -> Result<End, LineError> {
         let (result, used) = self.feed(line.as_bytes());
         if used < line.len() || !matches!(result, ReadRecordResult::InputEmpty) {
@@ -98,17 +102,21 @@ impl Record {
         }
     }
 
-    /// Gives bytes to the parser; how many it took.
+    /// Passes bytes to the parser, and returns how many it consumed.
     fn feed(&mut self, bytes: &[u8]) -> (ReadRecordResult, usize) {
-        // An empty input would tell the parser that there is no more.
+        // An empty input would mean the end of the data to the parser.
         if bytes.is_empty() {
             return (ReadRecordResult::InputEmpty, 0);
         }
-        // Bytes give at most as many of text and as many fields, and there must always be room for one more.
+        // Each byte gives at most one byte of text and one field. There must always be room for one
+        // more.
         self.text.resize(self.text_bytes + bytes.len() + 1, 0);
         self.ends.resize(self.fields + bytes.len() + 1, 0);
-        let (result, used, wrote, ended) =
-            self.parser.read_record(bytes, &mut self.text[self.text_bytes..], &mut self.ends[self.fields..]);
+        let (result, used, wrote, ended) = self.parser.read_record(
+            bytes,
+            &mut self.text[self.text_bytes..],
+            &mut self.ends[self.fields..],
+        );
         self.text_bytes += wrote;
         self.fields += ended;
         (result, used)
@@ -118,7 +126,8 @@ impl Record {
         self.fields
     }
 
-    /// A field without white space and quotes around it; empty where the record is too short.
+    /// Returns a field without the white space and quotes around it; empty if the record is too
+    /// short.
     pub(super) fn field(&self, place: usize) -> &str {
         let ends = &self.ends[..self.fields];
         let start = place.checked_sub(1).map_or(Some(0), |before| ends.get(before).copied());

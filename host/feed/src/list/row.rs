@@ -1,4 +1,4 @@
-//! One record to one indicator, whatever form the record came in.
+//! Turns one record, of any form, into an indicator.
 
 use threatsieve_blacklist::{Indicator, Value};
 
@@ -7,22 +7,22 @@ use super::kind::TypeWord;
 use super::{LineError, ListOptions, bare, cell};
 use crate::text::cut;
 
-/// What a record comes to.
+/// The result of reading a record.
 pub(super) enum Row {
     Indicator(Box<Indicator>),
-    /// It is not meant as an indicator, for this reason.
+    /// The record is not meant as an indicator, for this reason.
     Skipped(&'static str),
 }
 
 impl Row {
-    /// Reads a record whose cells `field` gives by their places.
+    /// Reads a record. `field` returns the cell at a position.
     pub(super) fn read<'r>(
         columns: &Columns,
         field: &dyn Fn(usize) -> &'r str,
         number: u32,
         options: &ListOptions,
     ) -> Result<Row, LineError> {
-        // An empty cell says nothing, as one that is not there.
+        // An empty cell means the same as a missing one.
         let cell = |column| columns.place(column).map(field).filter(|text| !text.is_empty());
         let says = |column, no: bool| cell(column).and_then(cell::flag) == Some(no);
         for (column, no, reason) in [
@@ -48,8 +48,12 @@ impl Row {
         let port = cell(Column::Port).map(cell::port).transpose()?.flatten();
         Ok(Row::Indicator(Box::new(Indicator {
             confidence: cell(Column::Confidence).map(cell::confidence).transpose()?,
-            valid_from: cell(Column::ValidFrom).map(|text| cell::time("valid_from", text)).transpose()?,
-            valid_until: cell(Column::ValidUntil).map(|text| cell::time("valid_until", text)).transpose()?,
+            valid_from: cell(Column::ValidFrom)
+                .map(|text| cell::time("valid_from", text))
+                .transpose()?,
+            valid_until: cell(Column::ValidUntil)
+                .map(|text| cell::time("valid_until", text))
+                .transpose()?,
             tlp: cell(Column::Tlp).map(cell::tlp).transpose()?,
             name: cell(Column::Name).map(cut),
             types: own.map(cut).into_iter().collect(),
@@ -59,13 +63,14 @@ impl Row {
     }
 }
 
-/// Checks that a value is one, and not text around one. Of a URL, only what no URL has is told so.
+/// Checks that a cell is a value, and not text with a value in it. A URL is rejected only for
+/// characters that URLs never contain.
 fn check_cell(value: &Value) -> Result<(), LineError> {
     let Value::Url { shown, .. } = value else { return Ok(()) };
     check_url(shown, &['"', '<', '>'])
 }
 
-/// Checks that a URL has no blanks, control characters or any of the others.
+/// Checks that a URL has no white space, control characters or any of `others`.
 pub(super) fn check_url(shown: &str, others: &[char]) -> Result<(), LineError> {
     let is_wrong = |c: char| c.is_whitespace() || c.is_control() || others.contains(&c);
     match shown.chars().find(|c| is_wrong(*c)) {

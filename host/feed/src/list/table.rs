@@ -7,18 +7,17 @@ use super::row::Row;
 use super::{LineError, ListForm, ListOptions, Sink};
 use crate::FeedError;
 
-/// A table's columns.
+/// The columns of a table.
 pub(super) struct Table {
     delimiter: u8,
     columns: Columns,
-    /// The place of the value.
+    /// The position of the value.
     value: usize,
 }
 
 impl Table {
-    /// Reads a header. `None` is a line that is none; a header that names no column of values, or
-    /// several, is an error.
-    /// `is_header` is true where the line says that it is one.
+    /// Reads a header. Returns `None` if the line is not a header. A header with no column of
+    /// values, or several, is an error. `is_header` is true if the line says that it is a header.
     pub(super) fn from_header(
         line: &str,
         is_header: bool,
@@ -28,10 +27,11 @@ impl Table {
             ListForm::Csv(wanted) => (true, wanted.as_deref()),
             _ => (is_header, None),
         };
-        // Names hold no tabs; one at the start is that of a first column without a name.
+        // Names contain no tabs. A tab at the start belongs to a first column without a name.
         let delimiters: &[u8] = if line.contains('\t') { b"\t" } else { b",;" };
         let headers = || delimiters.iter().filter_map(|&by| Some((by, names(line, by, is_csv)?)));
-        // Of two delimiters the one that names a column, and otherwise the one that makes more.
+        // If both delimiters are possible, the one that gives a column of values counts, otherwise
+        // the one with more columns.
         for (delimiter, names) in headers() {
             match Columns::choose(&names, wanted) {
                 Choice::Columns(columns) => {
@@ -57,15 +57,16 @@ impl Table {
         let mut record = Record::new(self.delimiter);
         while let Some(line) = lines.next()? {
             let Some(trimmed) = sink.text(&line) else { continue };
-            // Where tabs part the fields, one at the start is an empty field.
-            let first = if self.delimiter == b'\t' { line.text().unwrap_or(trimmed) } else { trimmed };
+            // In a table with tabs, a tab at the start means an empty first field.
+            let first =
+                if self.delimiter == b'\t' { line.text().unwrap_or(trimmed) } else { trimmed };
             let number = line.number;
             match record.start(first) {
                 Ok(End::Whole) => self.record(&record, first, number, sink),
                 Ok(End::OpenQuote) => {
                     let first = first.to_owned();
                     let mut text = first.clone();
-                    if record.go_on(&mut text, lines, sink.options)? {
+                    if record.continue_record(&mut text, lines, sink.options)? {
                         self.record(&record, &text, number, sink);
                     } else {
                         let ListOptions { max_record_lines: lines, max_line_bytes: bytes, .. } =
@@ -88,15 +89,16 @@ impl Table {
     }
 }
 
-/// The names of a header. Without knowing that the line is one, it has to look like it: a value that
-/// happens to hold a delimiter (`http://evil.com/a;value`) is none.
+/// Returns the names in a header. Unless the line is known to be one, it must look like a header: a
+/// value that contains a delimiter (`http://evil.com/a;value`) does not.
 fn names(line: &str, delimiter: u8, is_csv: bool) -> Option<Vec<String>> {
     let mut record = Record::new(delimiter);
     if record.start(line).ok()? == End::OpenQuote {
         return None;
     }
     let fields: Vec<String> = (0..record.len()).map(|n| record.field(n).to_owned()).collect();
-    let is_name = |name: &String| name.bytes().all(|b| b.is_ascii_alphanumeric() || b"_- ()#".contains(&b));
+    let is_name =
+        |name: &String| name.bytes().all(|b| b.is_ascii_alphanumeric() || b"_- ()#".contains(&b));
     let has_words = fields.iter().any(|name| name.bytes().any(|b| b.is_ascii_alphabetic()));
     (is_csv || has_words && fields.iter().all(is_name)).then_some(fields)
 }

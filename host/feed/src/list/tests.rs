@@ -2,7 +2,7 @@ use threatsieve_blacklist::{IndicatorId, Timestamp, Tlp};
 
 use super::*;
 
-/// Each indicator as `line value value..`, and each rejected line as `line text: reason`.
+/// Returns each indicator as `line value value..`, and each rejected line as `line text: reason`.
 fn read(text: impl AsRef<[u8]>) -> (Vec<String>, Vec<String>) {
     read_with(text, &ListOptions::default())
 }
@@ -41,13 +41,12 @@ fn indicators(text: &str) -> Vec<Indicator> {
 
 #[test]
 fn comments_and_blank_lines_are_passed_over() {
-    let text =
-        "# a list\n; of\n// bad\n\n   \t\n#\nevil.com # seen\nevil.org\t#tab\n  evil.net  \n#evil.example";
+    let text = "# a list\n; of\n// bad\n\n   \t\n#\nevil.com # seen\nevil.org\t#tab\n  evil.net  \n#evil.example";
     assert_eq!(taken(text), ["7 evil.com", "8 evil.org", "9 evil.net"]);
 }
 
 #[test]
-fn a_fragment_is_no_comment() {
+fn a_fragment_is_not_a_comment() {
     let text = "http://evil.com/#/login\nhttp://evil.com/a#b # comment\nhttp://evil.com/a?x=1#y";
     assert_eq!(
         taken(text),
@@ -56,7 +55,7 @@ fn a_fragment_is_no_comment() {
 }
 
 #[test]
-fn a_mark_and_carriage_returns_and_quotes_are_no_part_of_values() {
+fn a_mark_and_carriage_returns_and_quotes_are_not_part_of_values() {
     let text = "\u{feff}evil.com\r\n\"evil.org\"\r\n'evil.net' # x\r\n\" evil.example \"\r\n";
     assert_eq!(taken(text), ["1 evil.com", "2 evil.org", "3 evil.net", "4 evil.example"]);
     assert_eq!(taken("\u{feff}# comment\nevil.com"), ["2 evil.com"]);
@@ -64,9 +63,10 @@ fn a_mark_and_carriage_returns_and_quotes_are_no_part_of_values() {
 }
 
 #[test]
-fn values_of_all_types_stand_side_by_side() {
-    let text = "evil.com\n*.evil.com\n1.2.3.4\n1.2.3.0/24\n2001:db8::1\n1.2.3.4 - 1.2.3.9\nhxxp://evil[.]com/a\n\
-                d41d8cd98f00b204e9800998ecf8427e\nbad@evil.com\nb\u{fc}cher.example";
+fn a_list_may_mix_values_of_all_types() {
+    let text = "evil.com\n*.evil.com\n1.2.3.4\n1.2.3.0/24\n2001:db8::1\n1.2.3.4 - 1.2.3.9\n\
+                hxxp://evil[.]com/a\nd41d8cd98f00b204e9800998ecf8427e\n\
+                bad@evil.com\nb\u{fc}cher.example";
     assert_eq!(
         taken(text),
         [
@@ -86,21 +86,25 @@ fn values_of_all_types_stand_side_by_side() {
 
 #[test]
 fn a_hosts_files_lines_name_hosts() {
-    let text = "127.0.0.1\tlocalhost localhost.localdomain\n255.255.255.255 broadcasthost\n::1 localhost ip6-localhost ip6-loopback\n\
-                fe80::1%lo0 localhost\nff02::1 ip6-allnodes\n0.0.0.0 0.0.0.0\n0.0.0.0 evil.com other.com # both\n127.0.0.1 evil.org\n\
+    let text = "127.0.0.1\tlocalhost localhost.localdomain\n255.255.255.255 broadcasthost\n\
+                ::1 localhost ip6-localhost ip6-loopback\nfe80::1%lo0 localhost\n\
+                ff02::1 ip6-allnodes\n0.0.0.0 0.0.0.0\n\
+                0.0.0.0 evil.com other.com # both\n127.0.0.1 evil.org\n\
                 ::1 evil.net\n:: evil.example\n0.0.0.0   Evil.Info   #x\n";
     assert_eq!(
         taken(text),
         ["7 evil.com other.com", "8 evil.org", "9 evil.net", "10 evil.example", "11 evil.info"]
     );
-    // Of one line only the bad name is rejected; an address that leads somewhere makes no hosts line.
+    // Only the bad name of a line is rejected. A line with an address that leads somewhere is not a
+    // hosts line.
     let (taken, rejected) = read("0.0.0.0 evil.com bad_:name www.evil.com\n1.2.3.4 evil.org\n");
     assert_eq!(taken, ["1 evil.com www.evil.com"]);
     assert_eq!(rejected.len(), 2);
     assert!(
-        rejected[0].starts_with("1 bad_:name: expected ") && rejected[1].starts_with("2 1.2.3.4 evil.org: ")
+        rejected[0].starts_with("1 bad_:name: expected ")
+            && rejected[1].starts_with("2 1.2.3.4 evil.org: ")
     );
-    // Alone it is an address like any other, whatever the compiler then says to it.
+    // Alone on a line it is an ordinary address. The compiler decides about it.
     assert_eq!(
         super::tests::taken("127.0.0.1\n127.0.0.1 - 127.0.0.9"),
         ["1 127.0.0.1", "2 127.0.0.1-127.0.0.9"]
@@ -108,8 +112,9 @@ fn a_hosts_files_lines_name_hosts() {
 }
 
 #[test]
-fn lines_that_hold_no_value_are_rejected_and_the_rest_is_read() {
-    let mut text = b"evil.com\nevil.com:80800\nnot a value\n\xff\xfe.com\nok.\xe9vil.com\n".to_vec();
+fn lines_without_a_value_are_rejected_and_the_rest_is_read() {
+    let mut text =
+        b"evil.com\nevil.com:80800\nnot a value\n\xff\xfe.com\nok.\xe9vil.com\n".to_vec();
     text.extend_from_slice(format!("{}\nevil.org", "a".repeat(100_000)).as_bytes());
     let (taken, rejected) = read(text);
     assert_eq!(taken, ["1 evil.com", "7 evil.org"]);
@@ -118,14 +123,19 @@ fn lines_that_hold_no_value_are_rejected_and_the_rest_is_read() {
     assert_eq!(rejected[2], "4 \u{fffd}\u{fffd}.com: expected UTF-8, got another byte at column 1");
     assert_eq!(rejected[3], "5 ok.\u{fffd}vil.com: expected UTF-8, got another byte at column 4");
     assert!(rejected[4].ends_with("expected a line of at most 16384 bytes, got a longer one"));
-    assert_eq!(rejected[4].chars().filter(|&c| c == 'a').count(), 200 + "at a a".matches('a').count());
+    assert_eq!(
+        rejected[4].chars().filter(|&c| c == 'a').count(),
+        200 + "at a a".matches('a').count()
+    );
     assert_eq!(rejected.len(), 5);
 }
 
 #[test]
-fn urls_cover_what_the_options_say() {
+fn the_options_decide_what_urls_cover() {
     let options = ListOptions { url_mode: UrlMode::Prefix, ..ListOptions::default() };
-    for text in ["http://evil.com/a", "value\nhttp://evil.com/a", "value,type\nhttp://evil.com/a,url"] {
+    for text in
+        ["http://evil.com/a", "value\nhttp://evil.com/a", "value,type\nhttp://evil.com/a,url"]
+    {
         let mut modes = Vec::new();
         let mut each = |indicator: Indicator, _: &str| match &indicator.values[0] {
             Value::Url { mode, .. } => modes.push(*mode),
@@ -138,10 +148,11 @@ fn urls_cover_what_the_options_say() {
 
 #[test]
 fn the_hosts_file_of_debian_holds_nothing_bad() {
-    let text = "127.0.0.1\tlocalhost\n::1\tlocalhost ip6-localhost ip6-loopback\nfe00::0 ip6-localnet\nff00::0\tip6-mcastprefix\n\
+    let text = "127.0.0.1\tlocalhost\n::1\tlocalhost ip6-localhost ip6-loopback\n\
+                fe00::0 ip6-localnet\nff00::0\tip6-mcastprefix\n\
                 ff02::1 ip6-allnodes\nff02::2 ip6-allrouters # all\n0.0.0.0 evil.com";
     assert_eq!(taken(text), ["7 evil.com"]);
-    // That address is an ordinary one beside other names.
+    // With other names it is an ordinary address.
     for line in [
         "fe00::0 evil.com",
         "fe00::0 ip6-localnet evil.com",
@@ -189,14 +200,14 @@ fn headers_have_several_names_and_delimiters() {
         let record = if header.starts_with('x') { "y\tevil.com" } else { "evil.com" };
         assert_eq!(taken(format!("{header}\n{record}\n")), ["2 evil.com"], "{header}");
     }
-    // A first line that only looks like one is a value.
+    // A first line that only looks like a header is a value.
     for line in ["http://evil.com/a,indicator", "http://evil.com/;value"] {
         assert_eq!(taken(line), [format!("1 {line}")]);
     }
 }
 
 #[test]
-fn a_records_fields_may_go_on_over_lines() {
+fn fields_of_a_record_may_span_lines() {
     let text = "value,name\nevil.com,\"two\nlines, \"\"quoted\"\"\"\n\"evil.org\",x\n";
     let all = indicators(text);
     assert_eq!(all[0].name.as_deref(), Some("two\nlines, \"quoted\""));
@@ -205,26 +216,31 @@ fn a_records_fields_may_go_on_over_lines() {
 
 #[test]
 fn a_quote_that_never_closes_costs_its_own_line() {
-    let options = ListOptions { max_record_lines: 3, max_line_bytes: 100, ..ListOptions::default() };
-    let why = "expected a quote that ends the last field within 3 lines and 100 bytes of text, got none; \
-               the lines below are read on their own";
+    let options =
+        ListOptions { max_record_lines: 3, max_line_bytes: 100, ..ListOptions::default() };
+    let why = "expected a quote that ends the last field within 3 lines and 100 bytes of text, \
+               got none; the lines after it are read as records of their own";
     let long = format!("a.example,{}", "x".repeat(80));
     for (records, want_taken, want_rejected) in [
-        // Too many lines, and the end.
+        // Too many lines, and the end of the input.
         (
             "evil.com,\"open\na.example\nb.example\nevil.org,x\nevil.net,\"end",
             "3 a.example|4 b.example|5 evil.org",
             "2 evil.com,\"open|6 evil.net,\"end",
         ),
-        // Too many bytes, and a line that is too long or no text by itself.
-        (&format!("evil.com,\"open\n{long}\nevil.org"), "3 a.example|4 evil.org", "2 evil.com,\"open"),
-        // The next quote is another field's first one: nothing may be lost in between.
+        // Too many bytes, and a line that is too long or not text.
+        (
+            &format!("evil.com,\"open\n{long}\nevil.org"),
+            "3 a.example|4 evil.org",
+            "2 evil.com,\"open",
+        ),
+        // The next quote opens another field. Nothing between them may be lost.
         (
             "evil.com,\"open\na.example\nb.example,\"x\"\nevil.org",
             "3 a.example|4 b.example|5 evil.org",
             "2 evil.com,\"open",
         ),
-        // Lines that are read again may open fields that do go on.
+        // Lines that are read again may open fields that go on.
         (
             "evil.com,\"open\na.example,\"two\nlines\"\nevil.org,\"y\"",
             "3 a.example|5 evil.org",
@@ -245,7 +261,10 @@ fn a_quote_that_never_closes_costs_its_own_line() {
     let (taken, rejected) = read_with(b"value,name\nevil.com,\"open\n\xff\nevil.org\n", &options);
     assert_eq!(taken, ["4 evil.org"]);
     assert_eq!(rejected[0], format!("2 evil.com,\"open: {why}"));
-    assert!(rejected.len() == 2 && rejected[1].starts_with("3 \u{fffd}: expected UTF-8"), "{rejected:?}");
+    assert!(
+        rejected.len() == 2 && rejected[1].starts_with("3 \u{fffd}: expected UTF-8"),
+        "{rejected:?}"
+    );
 }
 
 #[test]
@@ -275,7 +294,10 @@ fn a_quote_inside_a_field_is_a_character() {
     for (records, want) in [
         ("evil.com,a\"b\nevil.org,c\"d\nevil.net,x", "2 evil.com|3 evil.org|4 evil.net"),
         ("evil.com,5\" disk\nevil.org,x\nevil.net,\"y\"", "2 evil.com|3 evil.org|4 evil.net"),
-        ("evil.com,\"a\" b\"\nevil.org,\"\"\nevil.net,\"\"\"\"", "2 evil.com|3 evil.org|4 evil.net"),
+        (
+            "evil.com,\"a\" b\"\nevil.org,\"\"\nevil.net,\"\"\"\"",
+            "2 evil.com|3 evil.org|4 evil.net",
+        ),
         ("evil.com,\"a\n\n\"\"b,\nc\"\nevil.org,x", "2 evil.com|6 evil.org"),
     ] {
         assert_eq!(taken(format!("value,name\n{records}")).join("|"), want, "{records}");
@@ -315,16 +337,23 @@ fn a_bad_column_rejects_its_record() {
             [format!("2 evil.com,{got}: column \"{column}\": expected {expected}, got \"{got}\"")]
         );
     }
-    for (got, level) in [("0", 0), ("100", 100), (" 50 ", 50), ("007", 7), ("75.0", 75), ("100.00", 100)] {
-        assert_eq!(indicators(&format!("value,confidence\nevil.com,{got}"))[0].confidence, Some(level));
+    for (got, level) in
+        [("0", 0), ("100", 100), (" 50 ", 50), ("007", 7), ("75.0", 75), ("100.00", 100)]
+    {
+        assert_eq!(
+            indicators(&format!("value,confidence\nevil.com,{got}"))[0].confidence,
+            Some(level)
+        );
     }
-    for (got, level) in [("white", Tlp::Clear), ("TLP:Red", Tlp::Red), ("amber+strict", Tlp::AmberStrict)] {
+    for (got, level) in
+        [("white", Tlp::Clear), ("TLP:Red", Tlp::Red), ("amber+strict", Tlp::AmberStrict)]
+    {
         assert_eq!(indicators(&format!("value,tlp\nevil.com,{got}"))[0].tlp, Some(level));
     }
 }
 
 #[test]
-fn a_type_decides_what_a_value_is() {
+fn the_type_column_decides_how_a_value_is_read() {
     for (kind, value, want) in [
         ("url", "evil.com", "2 evil.com"),
         ("domain", "*.evil.com", "2 *.evil.com"),
@@ -342,7 +371,7 @@ fn a_type_decides_what_a_value_is() {
 }
 
 #[test]
-fn a_failing_input_is_told_with_its_place() {
+fn a_failing_input_is_reported_with_its_position() {
     struct Failing;
     impl std::io::Read for Failing {
         fn read(&mut self, _: &mut [u8]) -> std::io::Result<usize> {
@@ -351,23 +380,27 @@ fn a_failing_input_is_told_with_its_place() {
     }
     let input = std::io::BufReader::new(std::io::Read::chain(&b"evil.com\nevil"[..], Failing));
     let mut values = 0;
-    let error = read_list(input, &ListOptions::default(), &mut |_, _| values += 1, &mut |_| {}).unwrap_err();
+    let error = read_list(input, &ListOptions::default(), &mut |_, _| values += 1, &mut |_| {})
+        .unwrap_err();
     assert!(matches!(error, FeedError::Read { offset: 13, .. }), "{error:?}");
     assert_eq!(values, 1);
 }
 
 fn report(text: &str, form: ListForm) -> Result<ListReport, String> {
     let options = ListOptions { form, ..ListOptions::default() };
-    read_list(text.as_bytes(), &options, &mut |_, _| {}, &mut |_| {}).map_err(|error| error.to_string())
+    read_list(text.as_bytes(), &options, &mut |_, _| {}, &mut |_| {})
+        .map_err(|error| error.to_string())
 }
 
 #[test]
-fn records_that_are_not_meant_are_skipped_and_counted_apart() {
+fn records_that_are_not_meant_as_indicators_are_skipped_and_counted() {
     let text = "value,type,to_ids,deleted,is_active\nevil.com,domain,1,0,1\nevil.org,domain,0,,\n\
-                evil.net,domain,1,1,\nevil.example,domain,,,0\nCVE-2021-1,CVE,,,\ntmp/evil.exe,FilePath,,,\n";
+                evil.net,domain,1,1,\nevil.example,domain,,,0\nCVE-2021-1,CVE,,,\n\
+                tmp/evil.exe,FilePath,,,\n";
     let report = report(text, ListForm::Auto).unwrap();
     assert_eq!((report.indicators, report.rejected), (1, 0));
-    let skipped: Vec<_> = report.skipped.iter().map(|(reason, count)| format!("{reason} {count}")).collect();
+    let skipped: Vec<_> =
+        report.skipped.iter().map(|(reason, count)| format!("{reason} {count}")).collect();
     assert_eq!(
         skipped,
         ["a type that events are not matched for 2", "deleted 1", "not active 1", "to_ids is 0 1"]
@@ -375,7 +408,7 @@ fn records_that_are_not_meant_are_skipped_and_counted_apart() {
 }
 
 #[test]
-fn a_header_has_to_name_one_column_of_values() {
+fn a_header_must_name_one_column_of_values() {
     let several = report("Family,URL,IP\nx,http://evil.com/,1.2.3.4", ListForm::Auto).unwrap_err();
     assert!(several.contains("csv:url or csv:ip"), "{several}");
     let none = report("Address,Tags\n1.2.3.4,x", ListForm::Auto).unwrap_err();
@@ -386,11 +419,14 @@ fn a_header_has_to_name_one_column_of_values() {
 
 #[test]
 fn zeeks_intelligence_files_have_a_header() {
-    let text = "#fields\tindicator\tindicator_type\tmeta.source\n1.2.3.4\tIntel::ADDR\tx\nEvil.com\tIntel::DOMAIN\tx\n\
+    let text = "#fields\tindicator\tindicator_type\tmeta.source\n\
+                1.2.3.4\tIntel::ADDR\tx\nEvil.com\tIntel::DOMAIN\tx\n\
                 evil.exe\tIntel::FILE_NAME\tx\n";
     let report = report(text, ListForm::Auto).unwrap();
     assert_eq!((report.indicators, report.skipped.len(), report.rejected), (2, 1, 0));
-    assert!(self::report("#fields\tindicator\tindicator_type\n", ListForm::Auto).unwrap().may_be_empty);
+    assert!(
+        self::report("#fields\tindicator\tindicator_type\n", ListForm::Auto).unwrap().may_be_empty
+    );
 }
 
 #[test]
@@ -398,29 +434,39 @@ fn records_of_json_are_read_by_the_same_names() {
     let json = |text: &str| {
         let options = ListOptions { form: ListForm::Json(None), ..ListOptions::default() };
         let mut taken = Vec::new();
-        let mut each =
-            |one: Indicator, _: &str| taken.push((one.values[0].to_string(), one.port, one.confidence));
-        read_list(text.as_bytes(), &options, &mut each, &mut |line| panic!("{line:?}")).map(|_| taken)
+        let mut each = |one: Indicator, _: &str| {
+            taken.push((one.values[0].to_string(), one.port, one.confidence))
+        };
+        read_list(text.as_bytes(), &options, &mut each, &mut |line| panic!("{line:?}"))
+            .map(|_| taken)
     };
     let port = |number| Some(Port { number, is_matched: false });
     let want = [("1.2.3.4".to_owned(), port(443), Some(75))];
-    assert_eq!(json(r#"[{"ip_address": "1.2.3.4", "port": 443, "confidence": 75}]"#).unwrap(), want);
-    assert_eq!(json("{\"ip\":\"1.2.3.4\",\"port\":\"443\",\"confidence_level\":75}\n").unwrap(), want);
+    assert_eq!(
+        json(r#"[{"ip_address": "1.2.3.4", "port": 443, "confidence": 75}]"#).unwrap(),
+        want
+    );
+    assert_eq!(
+        json("{\"ip\":\"1.2.3.4\",\"port\":\"443\",\"confidence_level\":75}\n").unwrap(),
+        want
+    );
     assert_eq!(json(r#"["evil.com:80"]"#).unwrap(), [("evil.com".to_owned(), port(80), None)]);
     assert!(matches!(json(r#"[{"url": "x", "ip": "y"}]"#), Err(FeedError::Ambiguous { .. })));
     assert!(matches!(json(r#"[{"a": 1}]"#), Err(FeedError::NoValues { .. })));
 }
 
 #[test]
-fn comments_say_what_a_list_is() {
-    assert!(report("# abuse.ch Feodo Tracker\n# END 0 entries\n", ListForm::Auto).unwrap().may_be_empty);
+fn comments_name_the_kind_of_a_list() {
+    assert!(
+        report("# abuse.ch Feodo Tracker\n# END 0 entries\n", ListForm::Auto).unwrap().may_be_empty
+    );
     assert!(!report("# nothing\n", ListForm::Auto).unwrap().may_be_empty);
     let foreign = report("// ===BEGIN ICANN DOMAINS===\ncom\n", ListForm::Auto).unwrap_err();
     assert!(foreign.contains("Public Suffix List"), "{foreign}");
 }
 
 #[test]
-fn a_value_has_nothing_beside_it() {
+fn a_value_is_alone_in_its_cell() {
     for line in [
         "45.66.76.0/22;SBL1",
         "evil.com/a,b",

@@ -1,4 +1,4 @@
-//! Comparison expressions: what stands between `[` and `]`.
+//! Comparison expressions: the content of `[` and `]`.
 
 use super::cursor::Cursor;
 use super::error::PatternError;
@@ -6,14 +6,16 @@ use super::literal;
 use super::token::{Keyword, Kind};
 use super::tree::{Comparison, ComparisonKind, Literal, Path, Predicate, Span, Step, Test};
 
-/// `OR` binds weaker than `AND`.
+/// Parses `OR`, which binds weaker than `AND`.
 pub(super) fn expression(cursor: &mut Cursor<'_>) -> Result<Comparison, PatternError> {
     cursor.row(Keyword::Or, joined(ComparisonKind::Or), |cursor| {
         cursor.row(Keyword::And, joined(ComparisonKind::And), primary)
     })
 }
 
-fn joined(kind: fn(Vec<Comparison>) -> ComparisonKind) -> impl FnOnce(Span, Vec<Comparison>) -> Comparison {
+fn joined(
+    kind: fn(Vec<Comparison>) -> ComparisonKind,
+) -> impl FnOnce(Span, Vec<Comparison>) -> Comparison {
     move |span, operands| Comparison { span, kind: kind(operands) }
 }
 
@@ -34,11 +36,10 @@ fn test(cursor: &mut Cursor<'_>) -> Result<Test, PatternError> {
     let negated = cursor.kind() == Kind::Keyword(Keyword::Not);
     if negated {
         cursor.take()?;
-        // Before a path, `NOT` belongs to `EXISTS` alone.
+        // Before a path, `NOT` is only allowed with `EXISTS`.
         if cursor.kind() != Kind::Keyword(Keyword::Exists) {
-            return Err(
-                cursor.unexpected("`EXISTS` (of other comparisons, `NOT` stands before the operator)")
-            );
+            return Err(cursor
+                .unexpected("`EXISTS` (in other comparisons `NOT` comes before the operator)"));
         }
     }
     if cursor.accept_keyword(Keyword::Exists)? {
@@ -50,8 +51,7 @@ fn test(cursor: &mut Cursor<'_>) -> Result<Test, PatternError> {
 }
 
 fn predicate(cursor: &mut Cursor<'_>) -> Result<Predicate, PatternError> {
-    const OPERATOR: &str =
-        "`=`, `!=`, `<`, `<=`, `>`, `>=`, `IN`, `LIKE`, `MATCHES`, `ISSUBSET`, `ISSUPERSET` or a path step";
+    const OPERATOR: &str = "`=`, `!=`, `<`, `<=`, `>`, `>=`, `IN`, `LIKE`, `MATCHES`, `ISSUBSET`, `ISSUPERSET` or a path step";
     let kind = cursor.kind();
     let of_literal: Option<fn(Literal) -> Predicate> = match kind {
         Kind::Equal => Some(Predicate::Equal),

@@ -1,4 +1,4 @@
-//! One token of look-ahead, and the limits that hold while parsing.
+//! A cursor over the tokens with one token of look-ahead, and the limits of the parser.
 
 use super::error::PatternError;
 use super::token::{Keyword, Kind, Lexer, Token};
@@ -10,7 +10,7 @@ pub(super) struct Cursor<'a> {
     pub(super) grammar: Grammar,
     lexer: Lexer<'a>,
     ahead: Token,
-    /// Where the last token taken ended.
+    /// The end of the token consumed last.
     end: usize,
     depth: usize,
     nodes: usize,
@@ -27,24 +27,24 @@ impl<'a> Cursor<'a> {
         self.ahead.kind
     }
 
-    /// Where the next token starts.
+    /// The start of the next token.
     pub(super) fn at(&self) -> usize {
         self.ahead.span.start
     }
 
-    /// From there to the end of the last token taken.
+    /// The span from `start` to the end of the token consumed last.
     pub(super) fn span_from(&self, start: usize) -> Span {
         start..self.end
     }
 
-    /// Takes the next token, whatever it is.
+    /// Consumes the next token of any kind.
     pub(super) fn take(&mut self) -> Result<Token, PatternError> {
         let token = std::mem::replace(&mut self.ahead, self.lexer.next()?);
         self.end = token.span.end;
         Ok(token)
     }
 
-    /// Takes the next token if it is of that kind.
+    /// Consumes the next token if it is of this kind.
     pub(super) fn accept(&mut self, kind: Kind) -> Result<bool, PatternError> {
         if self.kind() != kind {
             return Ok(false);
@@ -56,8 +56,12 @@ impl<'a> Cursor<'a> {
         self.accept(Kind::Keyword(keyword))
     }
 
-    /// Takes the next token, which has to be of that kind; its text.
-    pub(super) fn expect(&mut self, kind: Kind, expected: &'static str) -> Result<&'a str, PatternError> {
+    /// Consumes the next token, which must be of this kind, and returns its text.
+    pub(super) fn expect(
+        &mut self,
+        kind: Kind,
+        expected: &'static str,
+    ) -> Result<&'a str, PatternError> {
         if self.kind() != kind {
             return Err(self.unexpected(expected));
         }
@@ -69,7 +73,8 @@ impl<'a> Cursor<'a> {
         PatternError::syntax(self.at(), expected, &self.text[self.ahead.span.clone()])
     }
 
-    /// Operands with one operator between them, which `join` makes into one with their span; a single operand stays as it is.
+    /// Parses operands with one operator between them. `join` combines them and their span; a
+    /// single operand stays as it is.
     pub(super) fn row<T>(
         &mut self,
         operator: Keyword,
@@ -88,13 +93,13 @@ impl<'a> Cursor<'a> {
         Ok(join(self.span_from(start), operands))
     }
 
-    /// Counts a part of the tree.
+    /// Counts a part of the tree against the limit.
     pub(super) fn count(&mut self) -> Result<(), PatternError> {
         self.nodes += 1;
         if self.nodes > MAX_NODES { Err(PatternError::TooLarge { at: self.at() }) } else { Ok(()) }
     }
 
-    /// Takes an opening parenthesis.
+    /// Consumes an opening parenthesis.
     pub(super) fn open(&mut self) -> Result<(), PatternError> {
         if self.depth == MAX_DEPTH {
             return Err(PatternError::TooDeep { at: self.at() });
@@ -103,7 +108,7 @@ impl<'a> Cursor<'a> {
         self.take().map(|_| ())
     }
 
-    /// Takes the closing parenthesis of the one opened last.
+    /// Consumes the closing parenthesis of the one opened last.
     pub(super) fn close(&mut self, expected: &'static str) -> Result<(), PatternError> {
         self.expect(Kind::Close, expected)?;
         self.depth -= 1;

@@ -1,11 +1,12 @@
-//! Digests in patterns: which algorithm a path names, and whether a text has its form.
+//! Digests in patterns: the algorithm that a path names, and the form of its values.
 
 use super::error::PatternError;
 use super::tree::{
-    Comparison, ComparisonKind, Literal, Observation, ObservationKind, Path, Predicate, Span, Step, Test,
+    Comparison, ComparisonKind, Literal, Observation, ObservationKind, Path, Predicate, Span, Step,
+    Test,
 };
 
-/// The hash algorithms of STIX 2.0 and 2.1 whose values have a form that can be checked.
+/// The hash algorithms of STIX 2.0 and 2.1 with a form that can be checked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum HashKind {
     /// RFC 1321.
@@ -14,14 +15,15 @@ pub enum HashKind {
     Sha1,
     /// FIPS 180-4.
     Sha256,
-    /// Another one with that many hexadecimal digits, which no log is searched for.
+    /// Another algorithm with this many hexadecimal digits. Logs are not searched for its values.
     Digits(usize),
-    /// ssdeep's context-triggered pieces.
+    /// ssdeep: context-triggered piecewise hashes.
     Ssdeep,
 }
 
 impl HashKind {
-    /// The algorithm of that name, in any case, with or without hyphens and underscores: `SHA-256`, `sha256`, `SHA_256`.
+    /// Returns the algorithm with this name, in any case, with or without hyphens and underscores:
+    /// `SHA-256`, `sha256`, `SHA_256`.
     pub fn from_name(name: &str) -> Option<HashKind> {
         let plain = name.to_ascii_uppercase().replace(['-', '_'], "");
         Some(match plain.as_str() {
@@ -38,7 +40,7 @@ impl HashKind {
         })
     }
 
-    /// Hexadecimal digits of its values.
+    /// The number of hexadecimal digits of its values.
     pub fn digits(self) -> Option<usize> {
         match self {
             HashKind::Md5 => Some(32),
@@ -49,7 +51,7 @@ impl HashKind {
         }
     }
 
-    /// Whether the text has the form of its values.
+    /// Returns whether the text has the form of its values.
     pub fn fits(self, text: &str) -> bool {
         match self.digits() {
             Some(digits) => text.len() == digits && text.bytes().all(|b| b.is_ascii_hexdigit()),
@@ -63,7 +65,9 @@ impl HashKind {
     /// The algorithm that a path into a `hashes` dictionary names.
     fn of_path(path: &Path) -> Option<HashKind> {
         match path.steps.as_slice() {
-            [.., Step::Key(hashes), Step::Key(name)] if hashes == "hashes" => HashKind::from_name(name),
+            [.., Step::Key(hashes), Step::Key(name)] if hashes == "hashes" => {
+                HashKind::from_name(name)
+            }
             _ => None,
         }
     }
@@ -82,11 +86,13 @@ pub(super) fn check(observation: &Observation) -> Result<(), PatternError> {
 fn check_comparison(comparison: &Comparison) -> Result<(), PatternError> {
     match &comparison.kind {
         ComparisonKind::Test(test) => check_test(test, &comparison.span),
-        ComparisonKind::And(all) | ComparisonKind::Or(all) => all.iter().try_for_each(check_comparison),
+        ComparisonKind::And(all) | ComparisonKind::Or(all) => {
+            all.iter().try_for_each(check_comparison)
+        }
     }
 }
 
-/// Only what is compared for equality has to be a whole digest.
+/// Checks a comparison. Only values that are compared for equality must be whole digests.
 fn check_test(test: &Test, span: &Span) -> Result<(), PatternError> {
     let Some(kind) = HashKind::of_path(&test.path) else { return Ok(()) };
     let literals = match &test.predicate {

@@ -1,57 +1,58 @@
-//! Why a pattern is refused.
+//! Errors of the pattern parser.
 
 use super::{MAX_DEPTH, MAX_NODES, MAX_PATTERN_BYTES};
 
-/// Most characters of the text that an error repeats.
+/// The most characters of the pattern that an error repeats.
 const GOT_CHARS: usize = 40;
 
-/// Why a text is no pattern. Offsets count bytes from 0.
+/// The reason why a text is not a pattern. Offsets count bytes from 0.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum PatternError {
-    /// Longer than [`MAX_PATTERN_BYTES`].
+    /// The text is longer than [`MAX_PATTERN_BYTES`].
     #[error("pattern: expected at most {MAX_PATTERN_BYTES} bytes, got {bytes}")]
     TooLong {
-        /// The text's length.
+        /// The length of the text.
         bytes: usize,
     },
-    /// Parentheses nested deeper than [`MAX_DEPTH`].
+    /// Parentheses are nested deeper than [`MAX_DEPTH`].
     #[error("pattern, byte {at}: expected at most {MAX_DEPTH} nested parentheses")]
     TooDeep {
-        /// Where the first parenthesis too many stands.
+        /// The position of the first parenthesis beyond the limit.
         at: usize,
     },
-    /// More parts than [`MAX_NODES`].
+    /// There are more parts than [`MAX_NODES`].
     #[error(
         "pattern, byte {at}: expected at most {MAX_NODES} comparisons, path steps, literals and qualifiers"
     )]
     TooLarge {
-        /// Where the first part too many stands.
+        /// The position of the first part beyond the limit.
         at: usize,
     },
-    /// Against the grammar.
+    /// The text violates the grammar.
     #[error("pattern, byte {at}: expected {expected}, got {got}")]
     Syntax {
-        /// Where the offending text starts.
+        /// The start of the offending text.
         at: usize,
-        /// What the grammar allows there.
+        /// The text that the grammar allows there.
         expected: &'static str,
-        /// What is there.
+        /// The text that is there.
         got: String,
     },
-    /// Within the grammar, but against the words of the specification: qualifiers that say nothing or twice, digests of a wrong form.
+    /// The text follows the grammar but violates the words of the specification: qualifiers that
+    /// mean nothing or occur twice, digests of a wrong form.
     #[error("pattern, byte {at}: expected {expected}, got {got}")]
     Meaning {
-        /// Where the offending part starts.
+        /// The start of the offending part.
         at: usize,
-        /// What would have been meaningful there.
+        /// The text that would have a meaning there.
         expected: &'static str,
-        /// What is there.
+        /// The text that is there.
         got: String,
     },
 }
 
 impl PatternError {
-    /// Where in the pattern, in bytes from 0; the length limit for a pattern that is too long.
+    /// The position in the pattern, in bytes from 0. The length limit if the pattern is too long.
     pub fn at(&self) -> usize {
         match self {
             PatternError::TooLong { .. } => MAX_PATTERN_BYTES,

@@ -7,7 +7,7 @@ use super::error::PatternError;
 use super::token::{Keyword, Kind, is_time};
 use super::tree::Literal;
 
-/// One literal. Orderings have no booleans.
+/// Parses one literal. Booleans are only allowed if `boolean` is true: they have no order.
 pub(super) fn literal(cursor: &mut Cursor<'_>, boolean: bool) -> Result<Literal, PatternError> {
     let kind = cursor.kind();
     let allowed = match kind {
@@ -16,7 +16,9 @@ pub(super) fn literal(cursor: &mut Cursor<'_>, boolean: bool) -> Result<Literal,
         _ => false,
     };
     if !allowed {
-        return Err(cursor.unexpected("a literal: '..', a number, true, false, h'..', b'..' or t'..'"));
+        return Err(
+            cursor.unexpected("a literal: '..', a number, true, false, h'..', b'..' or t'..'")
+        );
     }
     let token = cursor.take()?;
     let at = token.span.start;
@@ -44,7 +46,7 @@ fn float(at: usize, text: &str) -> Result<f64, PatternError> {
     }
 }
 
-/// The content of a quoted text whose escapes the lexer has checked.
+/// Returns the content of a quoted text. The lexer has checked its escapes.
 pub(super) fn unquote(quoted: &str) -> String {
     let inner = &quoted[1..quoted.len() - 1];
     let mut text = String::with_capacity(inner.len());
@@ -86,7 +88,7 @@ fn base64_digit(byte: u8) -> Option<u32> {
     Some(u32::from(digit))
 }
 
-/// The moment that a timestamp literal of the calendar names.
-pub(super) fn moment(text: &str) -> Option<Timestamp> {
+/// Returns the time of a timestamp literal, if the calendar has it.
+pub(super) fn timestamp(text: &str) -> Option<Timestamp> {
     is_time(text).then(|| crate::time::rfc3339(text)).flatten()
 }

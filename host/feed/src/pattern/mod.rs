@@ -1,20 +1,24 @@
 //! STIX patterns: text in, syntax tree out (STIX 2.0 part 5; STIX 2.1 section 9).
 //!
-//! [`Pattern::parse`] follows the ANTLR grammar of OASIS (`STIXPattern.g4`) in both of its versions, by a lexer and recursive descent written
-//! by hand. What the grammar allows but the specification's words do not is refused with [`PatternError::Meaning`]: `WITHIN 0 SECONDS`,
-//! `REPEATS 0 TIMES`, a `STOP` not later than its `START`, moments of no calendar in either, and in 2.1 two qualifiers of one kind.
-//! [`Pattern::check`] also looks for digests of a wrong form; it stands apart, because one bad digest does not spoil the other branches of an `OR`.
+//! [`Pattern::parse`] follows both versions of the ANTLR grammar of OASIS (`STIXPattern.g4`), with
+//! a handwritten lexer and recursive descent. The specification's text forbids some patterns that
+//! the grammar allows. They are rejected with [`PatternError::Meaning`]: `WITHIN 0 SECONDS`,
+//! `REPEATS 0 TIMES`, a `STOP` that is not later than its `START`, times in either that no calendar
+//! has, and in 2.1 two qualifiers of one kind. [`Pattern::check`] also looks for digests of a wrong
+//! form. It is a separate call because one bad digest does not spoil the other branches of an `OR`.
 //!
 //! ```
 //! use threatsieve_feed::pattern::{Grammar, Pattern};
 //!
-//! let pattern = Pattern::parse("[domain-name:value = 'evil.example'] WITHIN 5 SECONDS", Grammar::V21)?;
+//! let text = "[domain-name:value = 'evil.example'] WITHIN 5 SECONDS";
+//! let pattern = Pattern::parse(text, Grammar::V21)?;
 //! let error = Pattern::parse("[domain-name:value = evil]", Grammar::V21).unwrap_err();
 //! assert_eq!(error.at(), 21);
 //! # Ok::<(), threatsieve_feed::pattern::PatternError>(())
 //! ```
 //!
-//! Limits: [`MAX_PATTERN_BYTES`], [`MAX_DEPTH`], [`MAX_NODES`]. Time and memory are linear in the text.
+//! Limits: [`MAX_PATTERN_BYTES`], [`MAX_DEPTH`], [`MAX_NODES`]. Time and memory are linear in the
+//! length of the text.
 
 mod comparison;
 mod cursor;
@@ -28,24 +32,25 @@ mod tree;
 pub use digest::HashKind;
 pub use error::PatternError;
 pub use tree::{
-    Comparison, ComparisonKind, Literal, Observation, ObservationKind, Path, Predicate, Qualifier, Span,
-    Step, Test,
+    Comparison, ComparisonKind, Literal, Observation, ObservationKind, Path, Predicate, Qualifier,
+    Span, Step, Test,
 };
 
 use cursor::Cursor;
 use token::Kind;
 
-/// Longest pattern: 1 MiB. Publishers put a whole list into one: 2,500 domains have about 80 KB.
+/// The longest pattern in bytes: 1 MiB. Publishers put a whole list into one pattern; 2,500 domains
+/// take about 80 KB.
 pub const MAX_PATTERN_BYTES: usize = 1024 * 1024;
-/// Most parentheses around anything, those of observations and of comparisons together.
+/// The deepest nesting of parentheses, counting those of observations and of comparisons together.
 pub const MAX_DEPTH: usize = 64;
-/// Most comparisons, path steps, literals of sets and qualifiers together.
+/// The most comparisons, path steps, literals of sets and qualifiers together.
 pub const MAX_NODES: usize = MAX_PATTERN_BYTES / 4;
 
 /// The versions of the grammar.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Grammar {
-    /// STIX 2.0: without `EXISTS`; `START` and `STOP` may have plain texts.
+    /// STIX 2.0: without `EXISTS`; `START` and `STOP` also accept plain texts.
     V20,
     /// STIX 2.1.
     V21,
@@ -59,7 +64,7 @@ pub struct Pattern {
 }
 
 impl Pattern {
-    /// Reads a pattern.
+    /// Parses a pattern.
     pub fn parse(text: &str, grammar: Grammar) -> Result<Pattern, PatternError> {
         if text.len() > MAX_PATTERN_BYTES {
             return Err(PatternError::TooLong { bytes: text.len() });
@@ -73,7 +78,7 @@ impl Pattern {
         Ok(Pattern { text: text.into(), observation })
     }
 
-    /// Whether every digest that the pattern compares with has the form of its kind.
+    /// Checks that every digest in the pattern has the form of its algorithm.
     pub fn check(&self) -> Result<(), PatternError> {
         digest::check(&self.observation)
     }

@@ -10,7 +10,7 @@ use super::literal;
 use super::token::{Keyword, Kind};
 use super::tree::{Observation, ObservationKind, Qualifier, Span};
 
-/// The whole of a pattern. `FOLLOWEDBY` binds weakest, then `OR`, then `AND`.
+/// Parses a whole pattern. `FOLLOWEDBY` binds weakest, then `OR`, then `AND`.
 pub(super) fn expression(cursor: &mut Cursor<'_>) -> Result<Observation, PatternError> {
     cursor.row(Keyword::FollowedBy, joined(ObservationKind::FollowedBy), |cursor| {
         cursor.row(Keyword::Or, joined(ObservationKind::Or), |cursor| {
@@ -33,8 +33,9 @@ fn qualified(cursor: &mut Cursor<'_>) -> Result<Observation, PatternError> {
     loop {
         let at = cursor.at();
         let Some(qualifier) = qualifier(cursor)? else { break };
-        let twice = |other: &Qualifier| std::mem::discriminant(other) == std::mem::discriminant(&qualifier);
-        // STIX 2.0 does not say so; around parentheses both versions allow it.
+        let twice =
+            |other: &Qualifier| std::mem::discriminant(other) == std::mem::discriminant(&qualifier);
+        // STIX 2.0 has no such rule. Both versions allow it around parentheses.
         if one && cursor.grammar == Grammar::V21 && qualifiers.iter().any(twice) {
             let got = &cursor.text[cursor.span_from(at)];
             return Err(PatternError::meaning(at, "at most one qualifier of each kind", got));
@@ -107,7 +108,7 @@ fn repeats(cursor: &mut Cursor<'_>) -> Result<Qualifier, PatternError> {
     }
 }
 
-/// A number without a minus, as the grammar wants it here.
+/// Parses a number without a minus sign, as the grammar requires here.
 fn positive<'a>(
     cursor: &mut Cursor<'a>,
     kinds: &[Kind],
@@ -123,10 +124,10 @@ fn positive<'a>(
 
 fn start_stop(cursor: &mut Cursor<'_>) -> Result<Qualifier, PatternError> {
     cursor.take()?;
-    let start = moment(cursor)?;
+    let start = timestamp(cursor)?;
     cursor.expect(Kind::Keyword(Keyword::Stop), "`STOP`")?;
     let at = cursor.at();
-    let stop = moment(cursor)?;
+    let stop = timestamp(cursor)?;
     if start >= stop {
         let got = &cursor.text[cursor.span_from(at)];
         return Err(PatternError::meaning(at, "a STOP later than START", got));
@@ -134,15 +135,15 @@ fn start_stop(cursor: &mut Cursor<'_>) -> Result<Qualifier, PatternError> {
     Ok(Qualifier::StartStop(start, stop))
 }
 
-fn moment(cursor: &mut Cursor<'_>) -> Result<Timestamp, PatternError> {
-    const EXPECTED: &str = "a moment in UTC: t'2016-06-01T01:30:00.123Z'";
+fn timestamp(cursor: &mut Cursor<'_>) -> Result<Timestamp, PatternError> {
+    const EXPECTED: &str = "a time in UTC: t'2016-06-01T01:30:00.123Z'";
     let at = cursor.at();
     let token = match cursor.kind() {
         Kind::Time => &cursor.text[cursor.take()?.span][1..],
-        // The text form is that of the first drafts of 2.0; publishers kept it.
+        // The first drafts of 2.0 had the text form, and publishers kept it.
         Kind::Text if cursor.grammar == Grammar::V20 => &cursor.text[cursor.take()?.span],
         _ => return Err(cursor.unexpected(EXPECTED)),
     };
     let text = &token[1..token.len() - 1];
-    literal::moment(text).ok_or_else(|| PatternError::meaning(at, EXPECTED, text))
+    literal::timestamp(text).ok_or_else(|| PatternError::meaning(at, EXPECTED, text))
 }

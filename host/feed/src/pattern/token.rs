@@ -1,9 +1,9 @@
-//! The words of a pattern, as the ANTLR grammar of STIX patterning has them: the longest match wins.
+//! The tokens of a pattern, as in the ANTLR grammar of STIX patterning: the longest match wins.
 
 use super::error::PatternError;
 use super::tree::Span;
 
-/// A word of the language.
+/// A keyword of the language.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Keyword {
     And,
@@ -24,17 +24,17 @@ pub(super) enum Keyword {
     Times,
     True,
     False,
-    /// In the grammar, and used nowhere in it: reserved.
+    /// Reserved: the grammar defines it and never uses it.
     Last,
 }
 
-/// What a piece of the text is. Its text is in the span.
+/// The kind of a token. Its span gives the text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Kind {
     Keyword(Keyword),
     /// A name that may be an object type or a property.
     Name,
-    /// A name with a hyphen: an object type only.
+    /// A name with a hyphen, which can only be an object type.
     HyphenName,
     Text,
     Integer,
@@ -90,16 +90,16 @@ fn keyword(word: &str) -> Option<Keyword> {
     })
 }
 
-/// White space of the grammar: Unicode's, less what it leaves out.
+/// Returns whether a character is Unicode white space.
 fn is_space(c: char) -> bool {
     c.is_whitespace()
 }
 
-/// Cuts a pattern into tokens.
+/// Splits a pattern into tokens.
 pub(super) struct Lexer<'a> {
     text: &'a str,
     at: usize,
-    /// STIX 2.0 knows no `EXISTS`: there it is a name like any other.
+    /// False for STIX 2.0, where `EXISTS` is an ordinary name.
     exists: bool,
 }
 
@@ -125,7 +125,7 @@ impl<'a> Lexer<'a> {
         Ok(Token { kind, span: start..self.at })
     }
 
-    /// Moves behind white space and comments.
+    /// Skips white space and comments.
     fn skip(&mut self) {
         loop {
             let rest = &self.text[self.at..];
@@ -145,15 +145,16 @@ impl<'a> Lexer<'a> {
         }
     }
 
-    /// A name, a keyword, or a literal that a letter introduces.
+    /// Reads a name, a keyword, or a literal with a letter in front.
     fn word(&self, rest: &str) -> Result<(Kind, usize), PatternError> {
         let end = rest.find(|c: char| !(c.is_ascii_alphanumeric() || c == '_' || c == '-'));
         let (word, behind) = rest.split_at(end.unwrap_or(rest.len()));
         if behind.starts_with('\'')
             && let Some((kind, expected, fits)) = literal_kind(word)
         {
-            // The grammar would read a name and a text here, which it then allows nowhere.
-            let length = self.quoted(behind).map_err(|_| PatternError::syntax(self.at, expected, rest))?;
+            // The grammar would read a name and a text here, and allows that sequence nowhere.
+            let length =
+                self.quoted(behind).map_err(|_| PatternError::syntax(self.at, expected, rest))?;
             let content = &behind[1..length - 1];
             if !fits(content) {
                 return Err(PatternError::syntax(self.at, expected, &rest[..1 + length]));
@@ -169,7 +170,7 @@ impl<'a> Lexer<'a> {
         Ok((kind, word.len()))
     }
 
-    /// The length of the quoted text at the start of `rest`, quotes counted in.
+    /// The length of the quoted text at the start of `rest`, including its quotes.
     fn quoted(&self, rest: &str) -> Result<usize, PatternError> {
         let start = self.text.len() - rest.len();
         let bytes = rest.as_bytes();
@@ -204,7 +205,7 @@ fn literal_kind(prefix: &str) -> Option<(Kind, &'static str, Fits)> {
     Some(match prefix {
         "h" => (Kind::Hex, "an even number of hexadecimal digits: h'ffd8'", is_hex),
         "b" => (Kind::Binary, "padded Base64: b'dGVzdA=='", is_base64),
-        "t" => (Kind::Time, "a moment in UTC: t'2016-06-01T01:30:00.123Z'", is_time),
+        "t" => (Kind::Time, "a time in UTC: t'2016-06-01T01:30:00.123Z'", is_time),
         _ => return None,
     })
 }
@@ -222,12 +223,16 @@ fn is_base64(text: &str) -> bool {
         && digits.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'+' || b == b'/')
 }
 
-/// Whether the text has the form of a timestamp literal; days and months are checked each for itself only.
+/// Returns whether the text has the form of a timestamp literal. Days and months are only checked
+/// one by one.
 pub(super) fn is_time(text: &str) -> bool {
     let form = b"0000-00-00T00:00:00";
     let bytes = text.as_bytes();
-    let (Some(head), Some(tail)) = (bytes.get(..form.len()), bytes.get(form.len()..)) else { return false };
-    let shaped = head.iter().zip(form).all(|(&b, &f)| if f == b'0' { b.is_ascii_digit() } else { b == f });
+    let (Some(head), Some(tail)) = (bytes.get(..form.len()), bytes.get(form.len()..)) else {
+        return false;
+    };
+    let shaped =
+        head.iter().zip(form).all(|(&b, &f)| if f == b'0' { b.is_ascii_digit() } else { b == f });
     let two = |at: usize| u32::from(head[at]) * 10 + u32::from(head[at + 1]) - u32::from(b'0') * 11;
     let fraction = match tail {
         [b'Z'] => true,
@@ -243,9 +248,11 @@ pub(super) fn is_time(text: &str) -> bool {
         && two(17) <= 60
 }
 
-/// A number or the dot of a path. A leading zero is a number of its own in the grammar, so that `007` is three.
+/// Reads a number or the dot of a path. In the grammar a leading zero is a number of its own: `007`
+/// is three.
 fn number(rest: &str) -> Option<(Kind, usize)> {
-    let digits = |text: &str| text.len() - text.trim_start_matches(|c: char| c.is_ascii_digit()).len();
+    let digits =
+        |text: &str| text.len() - text.trim_start_matches(|c: char| c.is_ascii_digit()).len();
     let signed = usize::from(rest.starts_with(['+', '-']));
     let whole = digits(&rest[signed..]);
     let behind = &rest[signed + whole..];

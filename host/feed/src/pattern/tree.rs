@@ -1,59 +1,59 @@
-//! The syntax tree. Operators of one kind in a row are one node with many children, and qualifiers are a list beside what they qualify: so
-//! only parentheses make the tree deeper.
+//! The syntax tree. Equal operators in a row are one node with many children, and qualifiers are a
+//! list next to the qualified node. So only parentheses make the tree deeper.
 
 use std::fmt;
 use std::ops::Range;
 
 use threatsieve_blacklist::Timestamp;
 
-/// Bytes of the pattern's text, counted from 0.
+/// A range of bytes in the pattern's text, counted from 0.
 pub type Span = Range<usize>;
 
-/// What one or several observations must be (STIX 2.1, section 9.4).
+/// A condition on one or several observations (STIX 2.1, section 9.4).
 #[derive(Debug, Clone, PartialEq)]
 pub struct Observation {
     /// Its text, with the parentheses around it.
     pub span: Span,
-    /// What it says.
+    /// The condition.
     pub kind: ObservationKind,
 }
 
-/// The kinds of observation expressions, weakest binding last.
+/// The kinds of observation expressions.
 #[derive(Debug, Clone, PartialEq)]
 pub enum ObservationKind {
     /// `[...]`: one observation.
     One(Comparison),
-    /// Qualifiers, in the order they are written.
+    /// Qualifiers, in the order in which they are written.
     Qualified(Box<Observation>, Vec<Qualifier>),
-    /// `AND`: different observations, at least two.
+    /// `AND`: at least two different observations.
     And(Vec<Observation>),
     /// `OR`.
     Or(Vec<Observation>),
-    /// `FOLLOWEDBY`: each not before the one to its left.
+    /// `FOLLOWEDBY`: no observation is earlier than the one to its left.
     FollowedBy(Vec<Observation>),
 }
 
-/// What narrows an observation expression (STIX 2.1, section 9.5).
+/// A restriction of an observation expression (STIX 2.1, section 9.5).
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Qualifier {
-    /// `WITHIN n SECONDS`: all observations in a window of that many seconds.
+    /// `WITHIN n SECONDS`: all observations in a window of this many seconds.
     Within(f64),
-    /// `REPEATS n TIMES`: matched that often, by different observations.
+    /// `REPEATS n TIMES`: matched this often, by different observations.
     Repeats(u64),
-    /// `START t'..' STOP t'..'`: observed at or after the first moment and before the second.
+    /// `START t'..' STOP t'..'`: observed at or after the first time and before the second.
     StartStop(Timestamp, Timestamp),
 }
 
-/// What one observation must be (STIX 2.1, section 9.6).
+/// A condition on one observation (STIX 2.1, section 9.6).
 #[derive(Debug, Clone, PartialEq)]
 pub struct Comparison {
     /// Its text, with the parentheses around it.
     pub span: Span,
-    /// What it says.
+    /// The condition.
     pub kind: ComparisonKind,
 }
 
-/// The kinds of comparison expressions, weakest binding last.
+/// The kinds of comparison expressions.
 #[derive(Debug, Clone, PartialEq)]
 pub enum ComparisonKind {
     /// One comparison.
@@ -64,12 +64,12 @@ pub enum ComparisonKind {
     Or(Vec<Comparison>),
 }
 
-/// One comparison: a path, an operator and what is compared with.
+/// One comparison: a path, an operator and its operand.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Test {
-    /// What is compared.
+    /// The path to the compared value.
     pub path: Path,
-    /// Whether `NOT` stands before the operator.
+    /// True if `NOT` is written before the operator.
     pub negated: bool,
     /// The operator with its operand.
     pub predicate: Predicate,
@@ -104,20 +104,20 @@ pub enum Predicate {
     Exists,
 }
 
-/// What a value is compared with (STIX 2.1, section 9.3).
+/// The operand of a comparison (STIX 2.1, section 9.3).
 #[derive(Debug, Clone, PartialEq)]
 pub enum Literal {
     /// `'...'`, unescaped.
     Text(String),
-    /// Of 64 bits.
+    /// A 64-bit integer.
     Integer(i64),
-    /// Of 64 bits.
+    /// A 64-bit float.
     Float(f64),
     /// `true` or `false`.
     Bool(bool),
     /// `h'..'` in hexadecimal digits, or `b'..'` in Base64; decoded.
     Bytes(Vec<u8>),
-    /// `t'..'` as written: the grammar lets days through that no calendar has.
+    /// `t'..'` as written. The grammar accepts days that no calendar has.
     Time(String),
 }
 
@@ -126,14 +126,14 @@ pub enum Literal {
 pub struct Path {
     /// The type before the colon.
     pub object: String,
-    /// The steps behind it, at least one, the first of them a key.
+    /// The steps after it, at least one, the first of them a key.
     pub steps: Vec<Step>,
 }
 
 /// A step of an object path.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Step {
-    /// A property or a dictionary's key.
+    /// A property, or a key of a dictionary.
     Key(String),
     /// `[n]`: an element of a list.
     Index(i64),
@@ -141,7 +141,7 @@ pub enum Step {
     Any,
 }
 
-/// As a pattern has it, without white space and comments.
+/// Writes the path as in a pattern, without white space and comments.
 impl fmt::Display for Path {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}:", self.object)?;
@@ -169,7 +169,7 @@ fn write_quoted(f: &mut fmt::Formatter<'_>, text: &str) -> fmt::Result {
     write!(f, "'{}'", text.replace('\\', "\\\\").replace('\'', "\\'"))
 }
 
-/// As a pattern has it; bytes in hexadecimal digits.
+/// Writes the literal as in a pattern; bytes as hexadecimal digits.
 impl fmt::Display for Literal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

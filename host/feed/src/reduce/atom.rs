@@ -1,4 +1,4 @@
-//! Comparisons as what they say of the values of one place.
+//! Comparisons, as statements about the values of one place.
 
 use threatsieve_blacklist::{Malformed, Value};
 
@@ -7,28 +7,28 @@ use super::place::{self, Place};
 use crate::pattern::{Literal, Path, Predicate, Step, Test};
 use crate::text::cut;
 
-/// Values that a path may have.
+/// The values that a path may have.
 #[derive(Debug, Clone)]
 pub(super) struct Claim<'a> {
     pub(super) path: &'a Path,
     pub(super) place: Place,
     pub(super) value: Value,
-    /// The STIX type of the object that has such a value.
+    /// The STIX type of the object with such a value.
     pub(super) object: &'static str,
 }
 
-/// What a comparison, or one element of its set, says.
+/// The meaning of a comparison, or of one element of its set.
 #[derive(Debug, Clone)]
 pub(super) enum Atom<'a> {
     Is(Claim<'a>),
     IsNot(Claim<'a>),
-    /// The object at the path's parent is (not) of one of these types.
+    /// The object at the path's parent has, or does not have, one of these types.
     Type(&'a Path, Vec<&'a str>, bool),
-    /// The path is there.
+    /// The path exists.
     Exists(&'a Path),
-    /// It can never hold.
+    /// The condition can never hold.
     Never,
-    /// Nothing that is understood here.
+    /// The condition is not understood here.
     Opaque(Reason),
 }
 
@@ -38,7 +38,7 @@ pub(super) enum Atoms<'a> {
     All(Vec<Atom<'a>>),
 }
 
-/// What a comparison says. `NOT !=` is `=`.
+/// Returns the meaning of a comparison. `NOT !=` is `=`.
 pub(super) fn atoms(test: &Test) -> Atoms<'_> {
     if let Some(names) = type_names(test) {
         let negated = test.negated != matches!(test.predicate, Predicate::NotEqual(_));
@@ -96,7 +96,8 @@ fn existence(test: &Test) -> Atom<'_> {
     if test.negated { Atom::Opaque(Reason::Negation) } else { Atom::Exists(&test.path) }
 }
 
-/// The types that a comparison of a `type` property names, those of objects with values alone: no other is ever asked for, and a set may be long.
+/// The types that a comparison of a `type` property names. Types of objects without values are left
+/// out: nothing asks for them, and a set may be long.
 fn type_names(test: &Test) -> Option<Vec<&str>> {
     match test.path.steps.last() {
         Some(Step::Key(key)) if key == "type" => {}

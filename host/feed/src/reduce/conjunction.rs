@@ -1,4 +1,4 @@
-//! Comparisons that hold together: which of them say nothing new, and what is left.
+//! Conjunctions: drops comparisons that add nothing, and reduces the others.
 
 use threatsieve_blacklist::{DomainMode, Value};
 
@@ -7,32 +7,33 @@ use super::atom::{Atom, Claim};
 use super::region::{Relation, is_below, relation};
 use crate::pattern::{Path, Step};
 
-/// What a conjunction comes to.
+/// The result of reducing a conjunction.
 pub(super) enum Outcome {
     Value(Value),
-    /// It can never hold.
+    /// The conjunction can never hold.
     Never,
     Unreduced(Reason),
 }
 
-/// What another comparison does to the one that gives the value.
+/// The effect of another comparison on the one with the value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Effect {
-    /// It holds whenever that one does.
+    /// It holds whenever the other one does.
     Implied,
-    /// Something else is asked for.
+    /// It asks for something else as well.
     Further,
-    /// Both cannot hold.
+    /// The two cannot both hold.
     Never,
 }
 
-/// Reduces comparisons that hold together, all of them different.
+/// Reduces comparisons that hold together. All of them are different.
 pub(super) fn conjunction(atoms: &[&Atom<'_>]) -> Outcome {
     if atoms.iter().any(|atom| matches!(atom, Atom::Never)) {
         return Outcome::Never;
     }
-    let claims =
-        || atoms.iter().filter_map(|atom| if let Atom::Is(claim) = atom { Some(claim) } else { None });
+    let claims = || {
+        atoms.iter().filter_map(|atom| if let Atom::Is(claim) = atom { Some(claim) } else { None })
+    };
     let Some(first) = claims().next() else { return Outcome::Unreduced(why_no_value(atoms)) };
     let (base, mut effect) = narrowest(first, claims());
     let mut exact = false;
@@ -52,7 +53,7 @@ pub(super) fn conjunction(atoms: &[&Atom<'_>]) -> Outcome {
         Effect::Never => Outcome::Never,
         Effect::Further => Outcome::Unreduced(Reason::Conjunction),
         Effect::Implied => Outcome::Value(match &base.value {
-            // Names below are what this pattern leaves out.
+            // The pattern excludes the names below.
             Value::Domain(name, DomainMode::AtAndBelow) if exact => {
                 Value::Domain(name.clone(), DomainMode::Exact)
             }
@@ -61,7 +62,7 @@ pub(super) fn conjunction(atoms: &[&Atom<'_>]) -> Outcome {
     }
 }
 
-/// The claim that implies all others on its path, and what the others do to it.
+/// Returns the claim that implies all others on its path, and the effect of the others on it.
 fn narrowest<'a, 'b>(
     first: &'b Claim<'a>,
     claims: impl Iterator<Item = &'b Claim<'a>>,
@@ -77,7 +78,7 @@ fn narrowest<'a, 'b>(
                     base = claim;
                     Effect::Implied
                 }
-                // Of a list's elements one may be this and another one that.
+                // One element of a list may be this value and another element that value.
                 Relation::Apart if !base.place.many => Effect::Never,
                 Relation::Apart | Relation::Unclear => Effect::Further,
             }
@@ -99,12 +100,15 @@ fn exclusion(base: &Claim<'_>, excluded: &Claim<'_>) -> Effect {
 
 fn excludes_below(base: &Value, excluded: &Value) -> bool {
     match (base, excluded) {
-        (Value::Domain(base, _), Value::Domain(excluded, _)) => base == excluded || is_below(excluded, base),
+        (Value::Domain(base, _), Value::Domain(excluded, _)) => {
+            base == excluded || is_below(excluded, base)
+        }
         _ => false,
     }
 }
 
-/// A comparison of the type of the very object that has the value says nothing that the value's form does not say.
+/// The effect of a comparison of a `type`. If it is the type of the object with the value, the
+/// value's form already says it.
 fn typed(base: &Claim<'_>, path: &Path, names: &[&str], negated: bool) -> Effect {
     let (parent, owner) = (path.steps.len() - 1, base.place.object_steps);
     let same = path.object == base.path.object
@@ -120,10 +124,14 @@ fn typed(base: &Claim<'_>, path: &Path, names: &[&str], negated: bool) -> Effect
 
 fn existence(base: &Claim<'_>, path: &Path) -> Effect {
     let there: &[Step] = base.path.steps.get(..path.steps.len()).unwrap_or_default();
-    if path.object == base.path.object && there == path.steps { Effect::Implied } else { Effect::Further }
+    if path.object == base.path.object && there == path.steps {
+        Effect::Implied
+    } else {
+        Effect::Further
+    }
 }
 
-/// Why comparisons of which none names values give none.
+/// The reason why comparisons without values give none.
 fn why_no_value(atoms: &[&Atom<'_>]) -> Reason {
     let reason = |atom: &Atom<'_>| match atom {
         Atom::Is(_) | Atom::Type(..) | Atom::Never => Reason::NoObservable,

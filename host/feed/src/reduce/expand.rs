@@ -1,4 +1,4 @@
-//! `AND` multiplied out over `OR`.
+//! Expands `AND` over `OR`.
 
 use std::collections::HashMap;
 
@@ -6,7 +6,7 @@ use super::MAX_EXPANSION;
 use super::atom::{Atom, Atoms, atoms};
 use crate::pattern::{Comparison, ComparisonKind, Test};
 
-/// The atoms of an `AND`, the same comparison once.
+/// The different atoms of an `AND`, each once.
 #[derive(Default)]
 pub(super) struct Table<'a> {
     pub(super) atoms: Vec<Atom<'a>>,
@@ -14,7 +14,8 @@ pub(super) struct Table<'a> {
 }
 
 impl<'a> Table<'a> {
-    /// The comparison as alternatives of atoms that hold together, or `None` if that would be too many.
+    /// Expands a comparison to alternatives of atoms that hold together. Returns `None` if there
+    /// would be too many.
     pub(super) fn expand(&mut self, comparison: &'a Comparison) -> Option<Vec<Vec<usize>>> {
         match &comparison.kind {
             ComparisonKind::Test(test) => Some(self.enter(test)),
@@ -49,11 +50,16 @@ impl<'a> Table<'a> {
             numbers.push(match (claim_key(&atom), other) {
                 (Some(key), _) => self.number(key, atom),
                 (None, Some(number)) => number,
-                // Written out once a test: a set may have very many elements that are no values.
+                // Written once for each comparison: a set may have very many elements that are not
+                // values.
                 (None, None) => *other.insert(self.number(format!("{test:?}"), atom)),
             });
         }
-        if together { vec![numbers] } else { numbers.into_iter().map(|number| vec![number]).collect() }
+        if together {
+            vec![numbers]
+        } else {
+            numbers.into_iter().map(|number| vec![number]).collect()
+        }
     }
 
     fn number(&mut self, key: String, atom: Atom<'a>) -> usize {
@@ -64,7 +70,8 @@ impl<'a> Table<'a> {
     }
 }
 
-/// What tells an atom from others: values as the product compares them. All else is told apart as it is written.
+/// The key that tells atoms apart: values as the product compares them. All other atoms are
+/// compared as written.
 fn claim_key(atom: &Atom<'_>) -> Option<String> {
     match atom {
         Atom::Is(claim) => Some(format!("{}={:?}", claim.path, claim.value)),
@@ -81,14 +88,20 @@ fn fits(atoms: usize) -> Option<()> {
     (atoms <= MAX_EXPANSION).then_some(())
 }
 
-/// Each of the one together with each of the other.
+/// Combines each alternative on the left with each on the right.
 fn multiply(mut left: Vec<Vec<usize>>, right: Vec<Vec<usize>>) -> Option<Vec<Vec<usize>>> {
-    fits(total(&left).checked_mul(right.len())?.checked_add(total(&right).checked_mul(left.len())?)?)?;
+    fits(
+        total(&left)
+            .checked_mul(right.len())?
+            .checked_add(total(&right).checked_mul(left.len())?)?,
+    )?;
     if let [only] = right.as_slice() {
         left.iter_mut().for_each(|one| one.extend(only));
         return Some(left);
     }
     Some(
-        left.iter().flat_map(|one| right.iter().map(move |other| [one.as_slice(), other].concat())).collect(),
+        left.iter()
+            .flat_map(|one| right.iter().map(move |other| [one.as_slice(), other].concat()))
+            .collect(),
     )
 }

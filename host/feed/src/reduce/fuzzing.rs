@@ -1,11 +1,12 @@
-//! What the fuzz target `pattern` and the replay of its corpus check.
+//! Checks of the fuzz target `pattern` and of the replay of its corpus.
 
 use std::collections::HashSet;
 
 use super::{Reduction, reduce};
 use crate::pattern::{Grammar, MAX_PATTERN_BYTES, Pattern, PatternError};
 
-/// Reads bytes as a pattern of both grammars and reduces it; panics if something that always has to hold does not.
+/// Parses bytes as a pattern in both grammars and reduces it. Panics if a property does not hold
+/// that must hold for all patterns.
 pub fn pattern(data: &[u8]) {
     let text = String::from_utf8_lossy(data);
     for grammar in [Grammar::V20, Grammar::V21] {
@@ -22,16 +23,19 @@ fn check(pattern: &Pattern, grammar: Grammar) {
         assert!(error.at() < text.len(), "{error}");
     }
     let reduction = reduce(pattern);
-    assert!(!reduction.values.is_empty() || !reduction.unreduced.is_empty(), "a pattern is never lost");
+    assert!(
+        !reduction.values.is_empty() || !reduction.unreduced.is_empty(),
+        "a pattern is never lost"
+    );
     let distinct: HashSet<_> = reduction.values.iter().collect();
     assert_eq!(distinct.len(), reduction.values.len(), "no value comes twice");
     for reduced in &reduction.values {
-        assert!(reduced.start.is_none() || reduced.start < reduced.stop, "a validity has a first moment");
+        assert!(reduced.start.is_none() || reduced.start < reduced.stop, "a validity is not empty");
     }
     for part in &reduction.unreduced {
         assert!(!part.text.is_empty() && part.at < text.len() && !part.reason.kind().is_empty());
     }
-    // The line break ends a comment that the pattern may end with.
+    // The line break ends a comment at the end of the pattern.
     if let Some(grouped) = again(&format!("({text}\n)"), grammar) {
         assert_eq!(grouped.values, reduction.values, "parentheses change nothing");
         assert_eq!(grouped.unreduced.len(), reduction.unreduced.len());
@@ -45,7 +49,7 @@ fn check(pattern: &Pattern, grammar: Grammar) {
     }
 }
 
-/// The reduction of a pattern made of one that parsed, unless that made it too large.
+/// Reduces a pattern made from one that parsed, unless it became too large.
 fn again(text: &str, grammar: Grammar) -> Option<Reduction> {
     match Pattern::parse(text, grammar) {
         Ok(pattern) => Some(reduce(&pattern)),

@@ -1,40 +1,51 @@
-//! Patterns to values, soundly: where a value is emitted, an event with that observable satisfies the pattern, and where a reduction is
-//! complete, no other event does.
+//! Reduces patterns to values, soundly. An event with an emitted value satisfies the pattern. If
+//! the reduction is complete, no other event does.
 //!
-//! # Which paths give values
-//! An event is a bag of observables of five kinds, and says what was seen, not in which role. So the path is read as far as a log can
-//! show it: a direction (`src_ref`, `dst_ref`) or a part in a message (`from_ref`, `to_refs[*]`) is dropped, a relation to something
-//! else is not.
+//! # Paths that give values
+//! An event is a set of observables of five kinds. It tells what was seen, not in which role. So a
+//! path is read as far as a log can show it. A direction (`src_ref`, `dst_ref`) or a role in a
+//! message (`from_ref`, `to_refs[*]`) is dropped, but a relation to something else is not.
 //!
-//! | path | values | why |
-//! |---|---|---|
-//! | `domain-name:value` | domain | the host of the event is this object |
-//! | `hostname:value`, `x-opencti-hostname:value` (OpenCTI's own objects) | domain | the same |
-//! | `ipv4-addr:value`, `ipv6-addr:value` | address, or network (`'a/b'`, `ISSUBSET`) of that family | the address of the event is this object |
-//! | `network-traffic:src_ref.value`, `dst_ref.value` | address, network or domain, by its form | an end of the connection; direction dropped |
-//! | `url:value` | URL, the path itself | the URL of the event is this object |
-//! | `file:hashes`, `artifact:hashes`, `x509-certificate:hashes`, with MD5, SHA-1, SHA-256 in any spelling | digest | a digest identifies the thing whatever it is called |
-//! | `file:content_ref.hashes`, the same | digest | a file's content is the file |
-//! | `email-addr:value` | email address | the address of the event is this object |
-//! | `email-message:from_ref.value`, `sender_ref.value` | email address | a party to the message; the part in it dropped |
-//! | `email-message:to_refs[*].value`, `cc_refs[*]`, `bcc_refs[*]` | email address | the same |
-//! | `domain-name:resolves_to_refs[*].value` | none: [`Reason::Relation`] | an event with the address alone shows no name that resolves to it |
-//! | other references to values and digests: `to_refs[0]`, `contains_refs[*]`, `image_ref.hashes`, `body_raw_ref.hashes` | none: [`Reason::Relation`] | position, container and execution are not in the value |
-//! | all others: `file:name`, `windows-registry-key:key`, `network-traffic:dst_port`, other digests, custom objects | none: [`Reason::NoObservable`] | |
+//! - `domain-name:value`, `hostname:value`, and OpenCTI's own `x-opencti-hostname:value`: a domain.
+//!   The host of the event is this object.
+//! - `ipv4-addr:value`, `ipv6-addr:value`: an address or a network (`'a/b'`, `ISSUBSET`) of that
+//!   family. The address of the event is this object.
+//! - `network-traffic:src_ref.value`, `dst_ref.value`: an address, network or domain, by its form.
+//!   It is an end of the connection; the direction is dropped.
+//! - `url:value`: a URL, exactly this path. The URL of the event is this object.
+//! - `hashes` of `file`, `artifact`, `x509-certificate` and `file:content_ref`, with MD5, SHA-1 or
+//!   SHA-256 in any spelling: a digest. It identifies the object whatever its type, and the content
+//!   of a file is the file.
+//! - `email-addr:value`: an email address. The address of the event is this object.
+//! - `email-message:from_ref.value`, `sender_ref.value`, `to_refs[*].value`, `cc_refs[*]`,
+//!   `bcc_refs[*]`: an email address. It is a party to the message; the role is dropped.
+//! - `domain-name:resolves_to_refs[*].value`: nothing, [`Reason::Relation`]. An event with only the
+//!   address does not show a name that resolves to it.
+//! - Other references to values and digests, such as `to_refs[0]`, `contains_refs[*]`,
+//!   `image_ref.hashes`, `body_raw_ref.hashes`: nothing, [`Reason::Relation`]. The value does not
+//!   show position, container or execution.
+//! - All others, such as `file:name`, `windows-registry-key:key`, `network-traffic:dst_port`, other
+//!   digests and custom objects: nothing, [`Reason::NoObservable`].
 //!
-//! A domain is emitted as [`DomainMode::AtAndBelow`](threatsieve_blacklist::DomainMode::AtAndBelow), the product's reading of a listed
-//! domain; STIX itself means the exact name. Where a pattern also excludes names below it, the mode is exact.
+//! A domain is emitted as
+//! [`DomainMode::AtAndBelow`](threatsieve_blacklist::DomainMode::AtAndBelow), which is how the
+//! product reads a listed domain. STIX itself means the exact name. If a pattern also excludes
+//! names below it, the mode is exact.
 //!
-//! # Which comparisons give values
-//! - `=`, `IN` and `NOT !=`, each element for itself; `ISSUBSET` of an address; `LIKE '%.name'` of a domain (those below it).
-//! - `OR`, of comparisons or of observations: what each branch gives. A branch that gives nothing is reported and spoils no other.
-//! - `AND` of comparisons, multiplied out over `OR`: what is left once the companions that say nothing are gone. Those are repetitions;
-//!   the type of the very object whose value is compared (`dst_ref.type = 'ipv4-addr'` beside `dst_ref.value = '192.0.2.1'`); `EXISTS` of
-//!   the path or of a part that leads to it; a wider network or suffix on the same path; an exclusion that the value is not in.
-//!   Two different values of one path that is no list, or a type the value is not of, can never hold: nothing is emitted. Whatever else
-//!   stands beside a value makes a [`Reason::Conjunction`], two values of the same observable through two paths among them.
-//! - `WITHIN` holds for any single observation, `REPEATS 1 TIMES` too. `START` and `STOP` become the value's validity, nested ones their
-//!   intersection.
+//! # Comparisons that give values
+//! - `=`, `IN` and `NOT !=`, each element separately; `ISSUBSET` of an address; `LIKE '%.name'` of
+//!   a domain (the names below it).
+//! - `OR`, of comparisons or of observations: the values of each branch. A branch without values is
+//!   reported and does not affect the others.
+//! - `AND` of comparisons, expanded over `OR`. Comparisons that add nothing are dropped:
+//!   repetitions; the type of the object whose value is compared (`dst_ref.type = 'ipv4-addr'` with
+//!   `dst_ref.value = '192.0.2.1'`); `EXISTS` of the path or of a part that leads to it; a wider
+//!   network or suffix on the same path; an exclusion that does not contain the value. Two
+//!   different values of one path that is not a list, or a type that the value does not have, can
+//!   never hold: nothing is emitted. Any other comparison together with a value gives
+//!   [`Reason::Conjunction`], including two values of the same observable through two paths.
+//! - `WITHIN` holds for any single observation, and so does `REPEATS 1 TIMES`. `START` and `STOP`
+//!   become the value's validity. Nested ones become their intersection.
 //!
 //! Everything else is reported with its reason and its text.
 
@@ -63,49 +74,38 @@ use expand::Table;
 
 use crate::text::cut;
 
-/// Most comparisons that multiplying out an `AND` may come to, each counted as often as it occurs.
+/// The most comparisons that expanding an `AND` may produce, each counted as often as it occurs.
 pub const MAX_EXPANSION: usize = 64 * 1024;
 
-/// What a pattern comes to.
+/// The result of reducing a pattern.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Reduction {
-    /// The values, each sufficient, in the pattern's order and without repetitions.
+    /// The values in the pattern's order, without repetitions. Each of them is sufficient.
     pub values: Vec<Reduced>,
-    /// The parts that gave nothing.
+    /// The parts that gave no values.
     pub unreduced: Vec<Part>,
 }
 
-impl Reduction {
-    /// Whether the values are all that the pattern says.
-    pub fn is_complete(&self) -> bool {
-        self.unreduced.is_empty()
-    }
-
-    /// Whether the values are only some of what the pattern says.
-    pub fn is_partial(&self) -> bool {
-        !self.values.is_empty() && !self.unreduced.is_empty()
-    }
-}
-
-/// A value of which any event satisfies the pattern.
+/// A value. Any event with it satisfies the pattern.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Reduced {
     /// The value.
     pub value: Value,
-    /// The first moment of an event that satisfies it.
+    /// The earliest time of an event that satisfies it.
     pub start: Option<Timestamp>,
-    /// The first moment after those.
+    /// The end of its validity: events at or after this time do not satisfy it.
     pub stop: Option<Timestamp>,
 }
 
 /// A part of a pattern that gave no values.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Part {
-    /// Why.
+    /// The reason.
     pub reason: Reason,
-    /// Its text, cut to the first 200 characters; of a set with other elements, the one in question as a set of its own.
+    /// Its text, cut to the first 200 characters. For one element of a set, the set with only this
+    /// element.
     pub text: String,
-    /// Where it stands in the pattern, in bytes from 0.
+    /// Its position in the pattern, in bytes from 0.
     pub at: usize,
 }
 
@@ -116,7 +116,7 @@ pub fn reduce(pattern: &Pattern) -> Reduction {
     reducer.reduction
 }
 
-/// When an observation has to be; open where nothing is said.
+/// The window of time of an observation; open where the pattern sets no limit.
 #[derive(Debug, Clone, Copy, Default)]
 struct Window {
     start: Option<Timestamp>,
@@ -146,16 +146,20 @@ impl Reducer<'_> {
     fn observation(&mut self, observation: &Observation, window: Window) {
         match &observation.kind {
             ObservationKind::One(comparison) => self.comparison(comparison, window),
-            ObservationKind::Or(branches) => branches.iter().for_each(|of| self.observation(of, window)),
+            ObservationKind::Or(branches) => {
+                branches.iter().for_each(|of| self.observation(of, window))
+            }
             ObservationKind::And(_) => self.part(Reason::SeveralObservations, &observation.span),
             ObservationKind::FollowedBy(_) => self.part(Reason::Sequence, &observation.span),
             ObservationKind::Qualified(of, qualifiers) => {
                 let mut narrow = window;
                 for qualifier in qualifiers {
                     match *qualifier {
-                        Qualifier::Repeats(2..) => return self.part(Reason::Repetition, &observation.span),
+                        Qualifier::Repeats(2..) => {
+                            return self.part(Reason::Repetition, &observation.span);
+                        }
                         Qualifier::StartStop(start, stop) => narrow = narrow.narrowed(start, stop),
-                        // One observation is within any time of itself.
+                        // A single observation is within any period.
                         Qualifier::Repeats(_) | Qualifier::Within(_) => {}
                     }
                 }
@@ -169,7 +173,9 @@ impl Reducer<'_> {
 
     fn comparison(&mut self, comparison: &Comparison, window: Window) {
         match &comparison.kind {
-            ComparisonKind::Or(branches) => branches.iter().for_each(|of| self.comparison(of, window)),
+            ComparisonKind::Or(branches) => {
+                branches.iter().for_each(|of| self.comparison(of, window))
+            }
             ComparisonKind::Test(test) => self.test(test, comparison, window),
             ComparisonKind::And(_) => self.and(comparison, window),
         }
@@ -177,13 +183,16 @@ impl Reducer<'_> {
 
     fn test(&mut self, test: &Test, comparison: &Comparison, window: Window) {
         let (alternatives, literals) = match (atoms(test), &test.predicate) {
-            (Atoms::All(atoms), _) => return self.outcome(conjunction(&refs(&atoms)), comparison, window),
+            (Atoms::All(atoms), _) => {
+                return self.outcome(conjunction(&refs(&atoms)), comparison, window);
+            }
             (Atoms::Any(atoms), Predicate::In(literals)) if literals.len() == atoms.len() => {
                 (atoms, Some(literals))
             }
             (Atoms::Any(atoms), _) => (atoms, None),
         };
-        // Path and element apart, for a long path before a long set would be their product.
+        // The path and the element are written separately: a long path before each element of a
+        // long set would be too much text.
         let path = literals.map(|_| cut(&test.path.to_string())).unwrap_or_default();
         for (number, atom) in alternatives.iter().enumerate() {
             let outcome = conjunction(&[atom]);
@@ -206,7 +215,8 @@ impl Reducer<'_> {
         for mut numbers in conjunctions {
             numbers.sort_unstable();
             numbers.dedup();
-            let atoms: Vec<&Atom<'_>> = numbers.iter().map(|&number| &table.atoms[number]).collect();
+            let atoms: Vec<&Atom<'_>> =
+                numbers.iter().map(|&number| &table.atoms[number]).collect();
             match conjunction(&atoms) {
                 Outcome::Never => {}
                 Outcome::Value(value) => {
@@ -218,7 +228,8 @@ impl Reducer<'_> {
                 }
             }
         }
-        // Multiplying out gives combinations that nobody meant; only a whole that can never hold is worth a word.
+        // Expanding gives combinations that nobody meant. They are only reported if the whole `AND`
+        // can never hold.
         if values == 0 && reasons.is_empty() {
             reasons.insert(Reason::Contradiction);
         }

@@ -1,4 +1,4 @@
-//! Which paths name observables: the table in the module's documentation, as code.
+//! The paths that name observables: the list in the module's documentation as code.
 
 use threatsieve_blacklist::{DomainMode, FileHash, Malformed, UrlMode, Value};
 
@@ -18,17 +18,17 @@ pub(super) enum Kind {
     Email,
 }
 
-/// What a path that gives values names.
+/// The observable that a path names.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Place {
     pub(super) kind: Kind,
-    /// How many of the path's steps lead to the object that has the value.
+    /// The number of steps that lead to the object with the value.
     pub(super) object_steps: usize,
-    /// Whether the path names several values at once, through `[*]`.
+    /// True if the path names several values at once, through `[*]`.
     pub(super) many: bool,
 }
 
-/// The STIX types of the objects that have values.
+/// The STIX types of objects that have values.
 pub(super) const OWNERS: [&str; 10] = [
     "domain-name",
     "hostname",
@@ -42,7 +42,7 @@ pub(super) const OWNERS: [&str; 10] = [
     "x509-certificate",
 ];
 
-/// What a path names, or why it gives no values.
+/// Returns the observable that a path names, or the reason why it gives no values.
 pub(super) fn place(path: &Path) -> Result<Place, Reason> {
     let mut keys = [""; 3];
     if path.steps.len() > keys.len() {
@@ -57,7 +57,9 @@ pub(super) fn place(path: &Path) -> Result<Place, Reason> {
     }
     let one = |kind, object_steps| Ok(Place { kind, object_steps, many: false });
     match (path.object.as_str(), keys) {
-        ("domain-name" | "hostname" | "x-opencti-hostname", ["value", "", ""]) => one(Kind::Domain, 0),
+        ("domain-name" | "hostname" | "x-opencti-hostname", ["value", "", ""]) => {
+            one(Kind::Domain, 0)
+        }
         ("ipv4-addr", ["value", "", ""]) => one(Kind::Ipv4, 0),
         ("ipv6-addr", ["value", "", ""]) => one(Kind::Ipv6, 0),
         ("url", ["value", "", ""]) => one(Kind::Url, 0),
@@ -80,7 +82,8 @@ fn hash(name: &str) -> Result<Kind, Reason> {
     }
 }
 
-/// A value or digest of an object that is only referred to is an observable, but with a relation that no log shows.
+/// The reason for a path that gives no values. A value of an object that is only referenced is an
+/// observable, but with a relation that logs do not show.
 fn elsewhere(path: &Path) -> Reason {
     let mut referred = false;
     let mut hashes = false;
@@ -94,12 +97,20 @@ fn elsewhere(path: &Path) -> Reason {
     if referred && (value || hashes) { Reason::Relation } else { Reason::NoObservable }
 }
 
-/// A value of a place, and the STIX type of the object that has it.
-pub(super) fn value(path: &Path, place: &Place, text: &str) -> Result<(Value, &'static str), Malformed> {
+/// Returns a value of a place, and the STIX type of the object with it.
+pub(super) fn value(
+    path: &Path,
+    place: &Place,
+    text: &str,
+) -> Result<(Value, &'static str), Malformed> {
     Ok(match place.kind {
         Kind::Domain => (Value::domain(text, DomainMode::AtAndBelow)?, name_owner(path)),
-        Kind::Ipv4 => (address(text, "an IPv4 address or network", |text| !text.contains(':'))?, "ipv4-addr"),
-        Kind::Ipv6 => (address(text, "an IPv6 address or network", |text| text.contains(':'))?, "ipv6-addr"),
+        Kind::Ipv4 => {
+            (address(text, "an IPv4 address or network", |text| !text.contains(':'))?, "ipv4-addr")
+        }
+        Kind::Ipv6 => {
+            (address(text, "an IPv6 address or network", |text| text.contains(':'))?, "ipv6-addr")
+        }
         Kind::Endpoint => match network(text) {
             Ok(found) => found,
             Err(_) => {
@@ -115,17 +126,28 @@ pub(super) fn value(path: &Path, place: &Place, text: &str) -> Result<(Value, &'
 
 const ENDPOINT: &str = "an IPv4 or IPv6 address, a network or a domain name";
 
-/// A network of a place that has addresses.
-pub(super) fn subset(path: &Path, place: &Place, text: &str) -> Result<(Value, &'static str), Malformed> {
+/// Returns a network of a place with addresses.
+pub(super) fn subset(
+    path: &Path,
+    place: &Place,
+    text: &str,
+) -> Result<(Value, &'static str), Malformed> {
     match place.kind {
         Kind::Ipv4 | Kind::Ipv6 => value(path, place, text),
         Kind::Endpoint => network(text),
-        _ => Err(Malformed { expected: "a path of addresses before ISSUBSET", got: path.to_string() }),
+        _ => Err(Malformed {
+            expected: "a path of addresses before ISSUBSET",
+            got: path.to_string(),
+        }),
     }
 }
 
-/// What is below a domain: the text of `LIKE '%.domain'`.
-pub(super) fn below(path: &Path, place: &Place, text: &str) -> Result<(Value, &'static str), Reason> {
+/// Returns the names below a domain, from the text of `LIKE '%.domain'`.
+pub(super) fn below(
+    path: &Path,
+    place: &Place,
+    text: &str,
+) -> Result<(Value, &'static str), Reason> {
     let name = text.strip_prefix("%.").filter(|name| !name.contains(['%', '_']));
     match (place.kind, name) {
         (Kind::Domain | Kind::Endpoint, Some(name)) => Value::domain(name, DomainMode::Below)
@@ -140,8 +162,12 @@ fn network(text: &str) -> Result<(Value, &'static str), Malformed> {
     Ok((value, if text.contains(':') { "ipv6-addr" } else { "ipv4-addr" }))
 }
 
-/// An address or a network; STIX has no other ranges.
-fn address(text: &str, expected: &'static str, family: fn(&str) -> bool) -> Result<Value, Malformed> {
+/// Reads an address or a network. STIX has no other ranges.
+fn address(
+    text: &str,
+    expected: &'static str,
+    family: fn(&str) -> bool,
+) -> Result<Value, Malformed> {
     let value = Value::address(text).map_err(|error| Malformed { expected, ..error })?;
     if text.contains('-') || !family(text) {
         return Err(Malformed { expected, got: text.chars().take(100).collect() });
@@ -162,10 +188,14 @@ fn digest(kind: HashKind, text: &str) -> Result<Value, Malformed> {
             | (Value::Hash(FileHash::Sha1(_)), HashKind::Sha1)
             | (Value::Hash(FileHash::Sha256(_)), HashKind::Sha256)
     );
-    if fits { Ok(value) } else { Err(Malformed { expected, got: text.chars().take(100).collect() }) }
+    if fits {
+        Ok(value)
+    } else {
+        Err(Malformed { expected, got: text.chars().take(100).collect() })
+    }
 }
 
-/// An end of a connection that is a name is a `domain-name`.
+/// The owner of a name at the end of a connection is a `domain-name`.
 fn name_owner(path: &Path) -> &'static str {
     match path.object.as_str() {
         "hostname" => "hostname",

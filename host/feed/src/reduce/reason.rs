@@ -1,24 +1,23 @@
-//! Why a part of a pattern gives no values.
+//! Reasons why a part of a pattern gives no values.
 
 use std::fmt;
-use std::hash::{Hash, Hasher};
 
 use threatsieve_blacklist::Malformed;
 
-/// Why a part of a pattern gives no values.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// The reason why a part of a pattern gives no values.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Reason {
-    /// Several comparisons have to hold together.
+    /// Several comparisons must hold together.
     Conjunction,
-    /// `!=` or `NOT`: what a value is not, is no value.
+    /// `!=` or `NOT`: excluding a value does not give a value.
     Negation,
     /// `EXISTS`.
     Existence,
     /// `<`, `<=`, `>` or `>=`.
     Ordering,
-    /// `ISSUPERSET`: the networks around one.
+    /// `ISSUPERSET`: the networks around another one.
     Superset,
-    /// `LIKE` in another form than `'%.domain'`.
+    /// `LIKE` in a form other than `'%.domain'`.
     Wildcard,
     /// `MATCHES`.
     Expression,
@@ -28,20 +27,22 @@ pub enum Reason {
     Sequence,
     /// `REPEATS` more than once.
     Repetition,
-    /// The path names something that no log observable is: a file's name, a registry key, a port.
+    /// The path names something that is not an observable of logs: a file name, a registry key, a
+    /// port.
     NoObservable,
-    /// The path names a value by its relation to something else, which the value in a log does not show.
+    /// The path names a value by its relation to something else, which a value in a log does not
+    /// show.
     Relation,
-    /// What is compared with is no value of the path's type.
+    /// The operand is not a value of the path's type.
     Unfit(Malformed),
-    /// It can never hold.
+    /// The condition can never hold.
     Contradiction,
-    /// Multiplying out `AND` over `OR` would give more than [`super::MAX_EXPANSION`] comparisons.
+    /// Expanding `AND` over `OR` would give more than [`super::MAX_EXPANSION`] comparisons.
     TooComplex,
 }
 
 impl Reason {
-    /// A short name to count by.
+    /// A short name for counting.
     pub fn kind(&self) -> &'static str {
         match self {
             Reason::Conjunction => "conjunction",
@@ -63,16 +64,6 @@ impl Reason {
     }
 }
 
-/// [`Malformed`] has none of its own.
-impl Hash for Reason {
-    fn hash<H: Hasher>(&self, state: &mut H) {
-        self.kind().hash(state);
-        if let Reason::Unfit(malformed) = self {
-            (malformed.expected, &malformed.got).hash(state);
-        }
-    }
-}
-
 impl fmt::Display for Reason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
@@ -81,7 +72,7 @@ impl fmt::Display for Reason {
             Reason::Existence => "EXISTS names no value",
             Reason::Ordering => "an ordering names no value",
             Reason::Superset => "ISSUPERSET names no value",
-            Reason::Wildcard => "LIKE in another form than '%.domain'",
+            Reason::Wildcard => "LIKE in a form other than '%.domain'",
             Reason::Expression => "a regular expression",
             Reason::SeveralObservations => "AND between observations needs several events",
             Reason::Sequence => "FOLLOWEDBY needs several events",
@@ -89,11 +80,11 @@ impl fmt::Display for Reason {
             Reason::NoObservable => "no observable of this kind",
             Reason::Relation => "a relation that a value alone does not show",
             Reason::Unfit(malformed) => return malformed.fmt(f),
-            Reason::Contradiction => "a contradiction, it can never hold",
+            Reason::Contradiction => "a contradiction that can never hold",
             Reason::TooComplex => "too many combinations of AND and OR",
         })
     }
 }
 
-/// So that what reports a part can hand its reason on.
+/// Lets callers pass the reason on as an error.
 impl std::error::Error for Reason {}

@@ -1,29 +1,30 @@
-//! How the values that two comparisons of one path allow lie to each other.
+//! The relation between the values that two comparisons of one path allow.
 
 use threatsieve_blacklist::{AddressRange, DomainMode, Value};
 
-/// How one set of values lies to another.
+/// The relation between two sets of values.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Relation {
     Same,
-    /// The first is a part of the second.
+    /// The first is part of the second.
     Inside,
-    /// The second is a part of the first.
+    /// The second is part of the first.
     Around,
-    /// Nothing is in both.
+    /// They have no value in common.
     Apart,
-    /// Something else, or not known.
+    /// Any other relation, or an unknown one.
     Unclear,
 }
 
-/// How the values that `a` stands for lie to those of `b`. A domain stands for itself here, or for all below it, as its pattern says.
+/// Returns the relation between the values of `a` and those of `b`. A domain means the name alone,
+/// or all names below it, as its pattern says.
 pub(super) fn relation(a: &Value, b: &Value) -> Relation {
     match (a, b) {
         (Value::Domain(a, a_mode), Value::Domain(b, b_mode)) => {
             domains(a, *a_mode == DomainMode::Below, b, *b_mode == DomainMode::Below)
         }
         (Value::Address(a), Value::Address(b)) => addresses(a, b),
-        // The normaliser lets http and https be one; the texts of a pattern are two.
+        // The normaliser treats http and https as equal. In a pattern they are different texts.
         (Value::Url { key: a, shown: a_text, .. }, Value::Url { key: b, shown: b_text, .. }) => {
             match a == b {
                 true if a_text == b_text => Relation::Same,
@@ -36,7 +37,7 @@ pub(super) fn relation(a: &Value, b: &Value) -> Relation {
     }
 }
 
-/// Whether a name is below another one.
+/// Returns whether a name is below another one.
 pub(super) fn is_below(name: &str, above: &str) -> bool {
     name.strip_suffix(above).is_some_and(|rest| rest.ends_with('.'))
 }
@@ -68,7 +69,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn domains_lie_to_each_other_on_label_boundaries() {
+    fn relations_of_domains_follow_label_boundaries() {
         let at = |name| Value::domain(name, DomainMode::AtAndBelow).unwrap();
         let below = |name| Value::domain(name, DomainMode::Below).unwrap();
         for (a, b, want) in [
@@ -88,7 +89,7 @@ mod tests {
     }
 
     #[test]
-    fn networks_lie_to_each_other() {
+    fn relations_of_networks() {
         let net = |text| Value::address(text).unwrap();
         for (a, b, want) in [
             ("10.0.0.0/8", "10.0.0.0/8", Relation::Same),

@@ -1,13 +1,13 @@
-//! Identifiers, kept small.
+//! Identifiers of indicators, stored in little memory.
 
 use std::fmt;
 
-/// The start of an indicator's identifier.
+/// The beginning of an indicator's identifier.
 const PREFIX: &str = "indicator--";
-/// Where a UUID has hyphens.
+/// The positions of the hyphens in a UUID.
 const HYPHENS: [usize; 4] = [8, 13, 18, 23];
 
-/// An indicator's identifier: 16 bytes where it has the form that nearly all have.
+/// An indicator's identifier. Nearly all have the form that takes 16 bytes.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(super) enum ObjectId {
     /// `indicator--` and a UUID in lower case.
@@ -43,12 +43,12 @@ fn uuid(text: &str) -> Option<[u8; 16]> {
     Some(bytes)
 }
 
-/// As it was read.
+/// Writes the identifier as it was read.
 impl fmt::Display for ObjectId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             ObjectId::Text(text) => f.write_str(text),
-            // Written at once, since all indicators of a feed are.
+            // One write instead of several: feeds write these for all their indicators.
             ObjectId::Uuid(bytes) => {
                 let mut text = [b'-'; 36];
                 let places = (0..36).filter(|at| !HYPHENS.contains(at));

@@ -1,4 +1,4 @@
-//! Markings: which TLP level holds for an object (STIX 2.1, section 7.2; FIRST TLP 1.0 and 2.0).
+//! Markings and their TLP levels (STIX 2.1, section 7.2; FIRST TLP 1.0 and 2.0).
 
 use std::borrow::Cow;
 use std::collections::HashMap;
@@ -10,7 +10,8 @@ use threatsieve_blacklist::Tlp;
 
 use super::object::{ObjectError, RawObject, Text, read, text};
 
-/// The definitions that the specifications name: TLP 1.0 (STIX 2.0 part 1, section 4.1.4) and TLP 2.0 (the OASIS extension definition).
+/// The definitions in the specifications: TLP 1.0 (STIX 2.0 part 1, section 4.1.4) and TLP 2.0 (the
+/// OASIS extension definition).
 const WELL_KNOWN: [(&str, Tlp); 9] = [
     ("613f2e26-407d-48c7-9eca-b8e91df99dc9", Tlp::Clear),
     ("34098fce-860f-48ae-8e50-ebd3cc5e41da", Tlp::Green),
@@ -24,22 +25,23 @@ const WELL_KNOWN: [(&str, Tlp); 9] = [
 ];
 /// The extension that carries TLP 2.0.
 const TLP_2_0: &str = "extension-definition--60a3c5c5-0d10-413e-aab3-9e08dde9e88d";
-/// Most markings of one object that are told apart, and the longest identifier; what goes beyond is an unknown marking.
+/// The most markings of one object that are distinguished, and the longest identifier in bytes.
+/// Markings beyond these limits count as one unknown marking.
 const MAX_REFS: usize = 64;
 const MAX_REF_BYTES: usize = 128;
 
-/// What a marking says about disclosure; the strictest of several holds.
+/// The restriction that a marking sets. Of several markings the strictest holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Restriction {
-    /// Nothing: a statement, such as a copyright.
+    /// No restriction, for example a copyright statement.
     None,
     /// A TLP level.
     Tlp(Tlp),
-    /// Something that is not understood, so it is treated as the strictest level.
+    /// A marking that is not understood. It is treated as the strictest level.
     Unknown,
 }
 
-/// All markings seen: definitions, and the sets of references to them, which many indicators share.
+/// All markings: definitions, and the sets of references to them that many indicators share.
 #[derive(Default)]
 pub(super) struct Markings {
     definitions: HashMap<Box<str>, Restriction>,
@@ -52,17 +54,17 @@ pub(super) type SetId = u32;
 #[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
 struct MarkingSet {
     refs: Box<[Box<str>]>,
-    /// There were more than can be told apart.
+    /// The object has more markings than are distinguished.
     has_more: bool,
 }
 
 impl Markings {
-    /// How many definitions and sets are kept.
+    /// The number of definitions and sets.
     pub(super) fn len(&self) -> usize {
         self.definitions.len() + self.sets.len()
     }
 
-    /// Keeps a definition. Of two that differ the stricter one holds.
+    /// Adds a definition. If two differ, the stricter one holds.
     pub(super) fn define(&mut self, object: &RawObject<'_>) -> Result<(), ObjectError> {
         let Some(id) = text(object.id, "id")?.filter(|id| id.len() <= MAX_REF_BYTES) else {
             return Err(super::object::wrong(
@@ -77,7 +79,8 @@ impl Markings {
         Ok(())
     }
 
-    /// The definitions that are understood, each with its identifier and as JSON that says the same.
+    /// Returns the definitions that are understood, each with its identifier and as equivalent
+    /// JSON.
     pub(super) fn definitions(&self) -> impl Iterator<Item = (&str, String)> {
         self.definitions.iter().filter_map(|(id, said)| {
             let (kind, definition) = match said {
@@ -86,31 +89,36 @@ impl Markings {
                 Restriction::Unknown => return None,
             };
             let object = serde_json::json!({
-                "type": "marking-definition", "id": **id, "definition_type": kind, "definition": definition
+                "type": "marking-definition",
+                "id": **id,
+                "definition_type": kind,
+                "definition": definition,
             });
             Some((&**id, object.to_string()))
         })
     }
 
-    /// The set of an object's markings, those of parts of it among them.
+    /// Returns the set of an object's markings, including those of its parts.
     pub(super) fn set(&mut self, object: &RawObject<'_>) -> Result<SetId, ObjectError> {
         let whole: Vec<Text<'_>> =
             read(object.object_marking_refs, "object_marking_refs", "an array of identifiers")?
                 .unwrap_or_default();
         let parts: Vec<Granular<'_>> =
-            read(object.granular_markings, "granular_markings", "an array of objects")?.unwrap_or_default();
+            read(object.granular_markings, "granular_markings", "an array of objects")?
+                .unwrap_or_default();
         let parts = parts.into_iter().filter_map(|part| part.marking_ref);
         Ok(self.intern(whole.into_iter().chain(parts).map(|one| one.0)))
     }
 
-    /// The set of no markings.
+    /// Returns the empty set of markings.
     pub(super) fn none(&mut self) -> SetId {
         self.insert(Vec::new(), false)
     }
 
-    /// The set of the markings in either of two.
+    /// Returns the union of two sets.
     pub(super) fn union(&mut self, one: SetId, other: SetId) -> SetId {
-        let sets = [one, other].map(|id| self.sets.get_index(id as usize).cloned().unwrap_or_default());
+        let sets =
+            [one, other].map(|id| self.sets.get_index(id as usize).cloned().unwrap_or_default());
         let has_more = sets.iter().any(|set| set.has_more);
         let refs: Vec<Box<str>> = sets.into_iter().flat_map(|set| set.refs.into_vec()).collect();
         self.insert(refs, has_more)
@@ -136,17 +144,21 @@ impl Markings {
         refs.dedup();
         has_more |= refs.len() > MAX_REFS;
         refs.truncate(MAX_REFS);
-        // There are no more sets than objects that are kept, and those are counted in 32 bits.
+        // There are at most as many sets as objects are kept, and those are counted in 32 bits.
         self.sets.insert_full(MarkingSet { refs: refs.into(), has_more }).0 as SetId
     }
 
-    /// What each set says, now that all definitions are known.
+    /// Returns the restriction of each set. All definitions must have been read.
     pub(super) fn resolve(&self) -> Vec<Restriction> {
         self.sets
             .iter()
             .map(|set| {
-                let said =
-                    set.refs.iter().map(|one| self.restriction(one)).max().unwrap_or(Restriction::None);
+                let said = set
+                    .refs
+                    .iter()
+                    .map(|one| self.restriction(one))
+                    .max()
+                    .unwrap_or(Restriction::None);
                 if set.has_more { Restriction::Unknown } else { said }
             })
             .collect()
@@ -163,20 +175,23 @@ impl Markings {
 
 #[derive(Deserialize)]
 struct Granular<'a> {
-    /// Absent where the part is marked with a language.
+    /// Missing if the part is marked with a language.
     #[serde(borrow)]
     marking_ref: Option<Text<'a>>,
 }
 
-/// What a definition says: the strictest of the ways in which it names a TLP level. One that names none restricts nothing only if it is a
-/// statement; others (access control of some publisher) are not understood.
+/// Returns the restriction of a definition: the strictest of the TLP levels that it names in one
+/// way or another. A definition without a level restricts nothing if it is a statement. Other
+/// kinds, such as a publisher's access control, are not understood.
 fn restriction(object: &RawObject<'_>) -> Restriction {
     let level = |name: &str| {
         let name = strip_tlp(name).unwrap_or(name);
         Tlp::from_name(name.trim()).map_or(Restriction::Unknown, Restriction::Tlp)
     };
-    let definition: HashMap<Cow<'_, str>, &RawValue> = lenient(object.definition).unwrap_or_default();
-    let extensions: HashMap<Cow<'_, str>, &RawValue> = lenient(object.extensions).unwrap_or_default();
+    let definition: HashMap<Cow<'_, str>, &RawValue> =
+        lenient(object.definition).unwrap_or_default();
+    let extensions: HashMap<Cow<'_, str>, &RawValue> =
+        lenient(object.extensions).unwrap_or_default();
     let extension = extensions.get(TLP_2_0).map(|raw| {
         let properties: HashMap<Cow<'_, str>, &RawValue> = lenient(Some(raw)).unwrap_or_default();
         lenient::<String>(properties.get("tlp_2_0").copied())
@@ -185,20 +200,23 @@ fn restriction(object: &RawObject<'_>) -> Restriction {
     let own = definition
         .iter()
         .filter(|(key, _)| key.eq_ignore_ascii_case("tlp"))
-        .map(|(_, raw)| lenient::<String>(Some(raw)).map_or(Restriction::Unknown, |name| level(&name)))
+        .map(|(_, raw)| {
+            lenient::<String>(Some(raw)).map_or(Restriction::Unknown, |name| level(&name))
+        })
         .max();
-    // OpenCTI writes levels that TLP 1.0 has not as statements, with the level beside.
+    // OpenCTI writes levels that TLP 1.0 does not have as statements, with the level in another
+    // property.
     let aside = [object.name, object.x_opencti_definition]
         .into_iter()
         .filter_map(|raw| lenient::<String>(raw).and_then(|name| strip_tlp(&name).map(level)))
         .max();
-    let is_statement =
-        lenient::<String>(object.definition_type).is_some_and(|kind| kind.eq_ignore_ascii_case("statement"));
+    let is_statement = lenient::<String>(object.definition_type)
+        .is_some_and(|kind| kind.eq_ignore_ascii_case("statement"));
     let otherwise = if is_statement { Restriction::None } else { Restriction::Unknown };
     extension.max(own).max(aside).unwrap_or(otherwise)
 }
 
-/// What is not of the type is as if it were not there.
+/// Reads a property. One of another type counts as absent.
 fn lenient<'a, T: Deserialize<'a>>(raw: Option<&'a RawValue>) -> Option<T> {
     serde_json::from_str(raw?.get()).ok()
 }

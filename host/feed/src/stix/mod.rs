@@ -1,5 +1,6 @@
 //! STIX 2.0 and 2.1: bundles, TAXII envelopes and single objects to indicators.
 
+mod document;
 mod id;
 mod marking;
 mod object;
@@ -16,33 +17,34 @@ pub(crate) use split::{Element, Splitter};
 
 use threatsieve_blacklist::{Timestamp, UrlMode};
 
-/// How far ahead of this machine's clock a publisher's may be, in microseconds: a day.
+/// The most that a publisher's clock may be ahead of this machine's, in microseconds: a day.
 const MAX_AHEAD_MICROS: i64 = 24 * 60 * 60 * 1_000_000;
 
-/// The latest `modified` that is believed at a moment. A version dated later counts as older than
-/// any other, so that it cannot keep its own correction out.
+/// Returns the latest `modified` time that is accepted at a given time. A version with a later one
+/// counts as older than any other, so that it cannot block its own correction.
 pub fn latest_modified(now: Timestamp) -> Timestamp {
     Timestamp(now.0.saturating_add(MAX_AHEAD_MICROS))
 }
 
-/// What is read of STIX, and how.
+/// Limits and options for reading STIX.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StixLimits {
-    /// Longest object that is read, in bytes; longer ones are refused if they are of a used type.
+    /// The longest object that is read, in bytes. Longer ones of a used type are rejected.
     pub max_object_bytes: usize,
-    /// Most levels of arrays and objects in one object, at most 128; deeper ones are refused.
+    /// The most levels of arrays and objects in one object, at most 128. Deeper objects are
+    /// rejected.
     pub max_depth: u32,
-    /// Most objects that are kept over all bundles: indicators, markings and refused objects.
+    /// The most objects that are kept over all bundles: indicators, markings and rejected objects.
     pub max_kept: usize,
-    /// What the patterns' URLs cover.
+    /// The paths that the patterns' URLs cover.
     pub url_mode: UrlMode,
-    /// The latest `modified` that is believed: see [`latest_modified`].
+    /// The latest `modified` time that is accepted: see [`latest_modified`].
     pub latest_modified: Timestamp,
 }
 
 impl Default for StixLimits {
-    /// Objects of at most 16 MiB and 64 levels, 16 M of them, URLs that cover their own path, and
-    /// any `modified`.
+    /// Objects of at most 16 MiB and 64 levels, 16 M of them. URLs cover exactly their path, and
+    /// every `modified` time is accepted.
     fn default() -> Self {
         StixLimits {
             max_object_bytes: 16 * 1024 * 1024,

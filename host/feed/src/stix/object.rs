@@ -1,4 +1,4 @@
-//! STIX objects as they stand in JSON: only the properties that are used, each still as its text.
+//! STIX objects in JSON: only the properties that are used, each still as text.
 
 use std::borrow::Cow;
 
@@ -11,33 +11,33 @@ use super::split::Limit;
 use crate::text::cut;
 use crate::time::rfc3339;
 
-/// Why an object is not used.
+/// Reasons for rejecting an object.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum ObjectError {
-    /// A property holds something else than it should, or is missing.
+    /// A property has an unexpected value, or is missing.
     #[error("{property}: expected {expected}, got {got}")]
     Property {
         /// The property's name.
         property: &'static str,
-        /// What could stand there.
+        /// The expected value.
         expected: &'static str,
-        /// What stands there, cut.
+        /// The value found, cut.
         got: String,
     },
-    /// JSON, but no STIX object.
+    /// The input is JSON, but not a STIX object.
     #[error("expected a STIX object, got {got}")]
     Shape {
-        /// What is wrong with it, or its first characters.
+        /// The error, or the first characters.
         got: String,
     },
-    /// Longer than [`crate::StixLimits::max_object_bytes`].
+    /// The object is longer than [`crate::StixLimits::max_object_bytes`].
     #[error("expected an object of at most {limit} bytes, got a longer one")]
     TooLong {
         /// The limit.
         limit: usize,
     },
-    /// Nested deeper than [`crate::StixLimits::max_depth`].
+    /// The object is nested deeper than [`crate::StixLimits::max_depth`].
     #[error("expected an object of at most {limit} levels, got a deeper one")]
     TooDeep {
         /// The limit.
@@ -46,7 +46,7 @@ pub enum ObjectError {
 }
 
 impl ObjectError {
-    /// The error's kind in a few words, to count by.
+    /// The error's kind in a few words, for counting.
     pub fn kind(&self) -> &'static str {
         match self {
             ObjectError::Property { .. } => "bad property",
@@ -64,7 +64,8 @@ impl ObjectError {
     }
 }
 
-/// The properties of an indicator or marking definition, of which an object has few.
+/// The properties of an indicator, marking definition, bundle or envelope. An object has only some
+/// of them.
 #[derive(Deserialize)]
 pub(super) struct RawObject<'a> {
     #[serde(borrow, rename = "type")]
@@ -107,17 +108,17 @@ pub(super) struct RawObject<'a> {
     pub(super) extensions: Raw<'a>,
     #[serde(borrow)]
     pub(super) x_opencti_definition: Raw<'a>,
-    /// Of a bundle or envelope.
+    /// The next two belong to TAXII envelopes.
     #[serde(borrow)]
     pub(super) more: Raw<'a>,
     #[serde(borrow)]
     pub(super) next: Raw<'a>,
 }
 
-/// A property's JSON text, if the object has the property; `null` counts as absent.
+/// A property's JSON text, if the object has the property. `null` counts as absent.
 pub(super) type Raw<'a> = Option<&'a RawValue>;
 
-/// A property that must be of one type, if it is there.
+/// Reads a property that must have this type if it is present.
 pub(super) fn read<'a, T: Deserialize<'a>>(
     raw: Raw<'a>,
     property: &'static str,
@@ -136,7 +137,10 @@ pub(super) fn wrong(property: &'static str, expected: &'static str, got: &str) -
 #[serde(transparent)]
 pub(super) struct Text<'a>(#[serde(borrow)] pub(super) Cow<'a, str>);
 
-pub(super) fn text<'a>(raw: Raw<'a>, property: &'static str) -> Result<Option<Cow<'a, str>>, ObjectError> {
+pub(super) fn text<'a>(
+    raw: Raw<'a>,
+    property: &'static str,
+) -> Result<Option<Cow<'a, str>>, ObjectError> {
     Ok(read::<Text<'a>>(raw, property, "a string")?.map(|text| text.0))
 }
 
@@ -146,8 +150,9 @@ pub(super) fn time(raw: Raw<'_>, property: &'static str) -> Result<Option<Timest
     rfc3339(&text.0).map(Some).ok_or_else(|| wrong(property, EXPECTED, &text.0))
 }
 
-/// Tells texts of JSON that may have an object of one of the types that are used: the others are most of many bundles and cost no parsing.
-/// Types are of ASCII, so one that is hidden behind escapes has `\u00`.
+/// Finds JSON texts that may be an object of a used type. Most objects in many bundles are not, and
+/// they cost no parsing. Type names are ASCII, so a type that is written with escapes contains
+/// `\u00`.
 pub(super) struct Used([Finder<'static>; 3]);
 
 impl Used {
@@ -160,7 +165,7 @@ impl Used {
     }
 }
 
-/// Where in a text serde_json's error is, in bytes.
+/// The position of a serde_json error in a text, in bytes.
 pub(super) fn error_at(error: &serde_json::Error, bytes: &[u8]) -> usize {
     let line = match error.line().checked_sub(2) {
         None => 0,

@@ -1,4 +1,4 @@
-//! What is told of bundles beside their indicators.
+//! Reports about bundles, besides their indicators.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -10,65 +10,68 @@ use super::version::Version;
 use crate::pattern::PatternError;
 use crate::reduce;
 
-/// What one input held.
+/// Counts for one input.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct BundleReport {
-    /// Objects of any type.
+    /// The number of objects of any type.
     pub objects: u64,
-    /// Indicators, those that were not kept among them.
+    /// The number of indicators, including those that were not kept.
     pub indicators: u64,
-    /// Marking definitions.
+    /// The number of marking definitions.
     pub markings: u64,
-    /// Objects of types that are not used.
+    /// The number of objects of types that are not used.
     pub others: u64,
-    /// Objects that were refused; [`super::StixSet::finish`] lists them.
-    pub refused: u64,
-    /// Indicators of which a newer version was read before.
+    /// The number of rejected objects; [`super::StixSet::finish`] lists them.
+    pub rejected: u64,
+    /// The number of indicators of which a newer version was read before.
     pub older: u64,
-    /// Indicators of which the same version was read before.
+    /// The number of indicators of which the same version was read before.
     pub repeated: u64,
-    /// A TAXII envelope said that there is more to fetch.
+    /// A TAXII envelope says that there is more to fetch.
     pub more: bool,
-    /// Where it said that goes on (TAXII 2.1, section 3.7): a string, though some servers write a number.
+    /// The envelope's `next` (TAXII 2.1, section 3.7): a string, though some servers write a
+    /// number.
     pub next: Option<String>,
 }
 
-/// An indicator whose newest version gives no values, so that older ones are out of force.
+/// An indicator whose newest version gives no values. Its older versions no longer apply.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Valueless {
-    /// Its identifier.
+    /// The identifier.
     pub id: String,
-    /// Of the newest version.
+    /// The `modified` time of the newest version.
     pub modified: Option<Timestamp>,
-    /// It is withdrawn; otherwise its pattern says nothing that single values can stand for.
+    /// True if it is revoked. Otherwise its pattern cannot be reduced to values.
     pub is_revoked: bool,
 }
 
-/// What all inputs held together, once the newest versions are known.
+/// Counts for all inputs together, once the newest versions are known.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct StixReport {
-    /// Indicators that gave at least one value.
+    /// The number of indicators with at least one value.
     pub indicators: u64,
-    /// Their values.
+    /// The number of their values.
     pub values: u64,
-    /// Indicators that are revoked.
+    /// The number of revoked indicators.
     pub revoked: u64,
-    /// Versions that a newer one replaced, whichever was read first.
+    /// The number of versions that a newer one replaced, in any order of reading.
     pub older: u64,
-    /// Indicators with a part that was not reduced to values, or with no such part but another pattern language.
+    /// The number of indicators with a part that was not reduced to values, or in another pattern
+    /// language.
     pub unreduced: u64,
-    /// Those among them of which another part was.
+    /// The number of those of which another part was reduced.
     pub partial: u64,
-    /// Objects that were refused.
-    pub refused: u64,
-    /// Indicators with a marking that was never defined or is not understood: treated as TLP:RED.
+    /// The number of rejected objects.
+    pub rejected: u64,
+    /// The number of indicators with a marking that was never defined or is not understood. They
+    /// are treated as TLP:RED.
     pub unknown_markings: u64,
-    /// Indicators in other pattern languages (`yara`, `sigma`), by language.
+    /// The number of indicators in other pattern languages (`yara`, `sigma`), by language.
     pub other_pattern_types: BTreeMap<String, u64>,
 }
 
 impl StixReport {
-    /// Counts an indicator that holds.
+    /// Counts an indicator that is in force.
     pub(super) fn count(&mut self, version: &Version) {
         self.indicators += u64::from(!version.values.is_empty());
         self.values += version.values.len() as u64;
@@ -82,41 +85,42 @@ impl StixReport {
     }
 }
 
-/// A part of an indicator's pattern that is not in the values, or an object that is not used.
+/// A part of an indicator's pattern that gave no values, or an object that was rejected.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Unreduced {
     /// The caller's number of the feed.
     pub feed: u16,
     /// The object's identifier; empty if it has none.
     pub id: String,
-    /// The part of the pattern, cut to its first 200 characters; of an object without a readable pattern its first characters.
+    /// The part of the pattern, or the first characters of an object without a readable pattern;
+    /// cut to 200 characters.
     pub pattern: String,
-    /// Why.
+    /// The reason.
     pub reason: UnreducedReason,
-    /// Other parts of the same pattern were reduced to values.
+    /// True if other parts of the same pattern were reduced to values.
     pub partial: bool,
 }
 
-/// Why a pattern, or a part of it, is not in the values.
+/// The reason why a pattern, or a part of it, gave no values.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum UnreducedReason {
-    /// It says something that no single value of an event can answer.
+    /// No single value of an event can satisfy it.
     #[error("{0}")]
     Part(reduce::Reason),
-    /// It is no STIX pattern.
+    /// It is not a STIX pattern.
     #[error(transparent)]
     Pattern(#[from] PatternError),
     /// It is in another language.
     #[error("pattern_type: expected `stix`, got {0:?}")]
     Language(String),
-    /// The object is not used at all.
+    /// The object was rejected.
     #[error(transparent)]
     Object(#[from] ObjectError),
 }
 
 impl UnreducedReason {
-    /// The reason's kind in a few words, to count by.
+    /// The reason's kind in a few words, for counting.
     pub fn kind(&self) -> Cow<'static, str> {
         match self {
             UnreducedReason::Part(reason) => reason.kind().into(),
@@ -126,7 +130,7 @@ impl UnreducedReason {
         }
     }
 
-    /// Whether it is about what the pattern says, not about a mistake in it or around it.
+    /// Returns whether the reason is the meaning of the pattern, and not a fault in or around it.
     pub fn is_pattern(&self) -> bool {
         matches!(self, UnreducedReason::Part(_) | UnreducedReason::Language(_))
     }

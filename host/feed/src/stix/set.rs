@@ -1,4 +1,4 @@
-//! The newest versions of all indicators over any number of inputs.
+//! The newest versions of all indicators of any number of inputs.
 
 use std::io::BufRead;
 
@@ -7,77 +7,83 @@ use indexmap::{IndexMap, IndexSet};
 use threatsieve_blacklist::{Indicator, Timestamp, Tlp};
 
 use super::StixLimits;
+use super::document::{ForeignObjects, check_type, document, envelope};
 use super::id::ObjectId;
 use super::marking::{Markings, Restriction};
 use super::object::{ObjectError, RawObject, Used, error_at, text, time, wrong};
 use super::report::{BundleReport, StixReport, Unreduced, Valueless};
-use super::split::{Element, Misplaced, Splitter};
+use super::split::{Element, Splitter};
 use super::version::{Types, Version};
 use crate::FeedError;
-use crate::foreign;
 use crate::text::cut;
 
-/// Longest identifier of an indicator, in bytes; STIX's own have 47.
+/// The longest identifier of an indicator, in bytes. STIX's own have 47.
 const MAX_ID_BYTES: usize = 256;
 
-/// Collects indicators. Of the versions of one the newest wins, over all inputs and whichever is read first; markings may be defined anywhere.
+/// Collects indicators. The newest version of each wins, over all inputs and in any order. Markings
+/// may be defined anywhere.
 ///
 /// ```
+/// use threatsieve_blacklist::Indicator;
 /// use threatsieve_feed::{StixLimits, StixSet};
 ///
 /// let bundle = r#"{"type": "bundle", "objects": [
-///     {"type": "indicator", "id": "indicator--8e2e2d2b-17d4-4cbf-938f-98ee46b3cd3f", "modified": "2026-01-01T00:00:00Z",
-///      "pattern": "[domain-name:value = 'evil.example']", "pattern_type": "stix", "valid_from": "2026-01-01T00:00:00Z"}]}"#;
+///     {"type": "indicator", "id": "indicator--8e2e2d2b-17d4-4cbf-938f-98ee46b3cd3f",
+///      "pattern": "[domain-name:value = 'evil.example']", "pattern_type": "stix",
+///      "modified": "2026-01-01T00:00:00Z", "valid_from": "2026-01-01T00:00:00Z"}]}"#;
 /// let mut set = StixSet::new(StixLimits::default());
 /// set.read(0, bundle.as_bytes())?;
 /// let mut values = Vec::new();
-/// let report = set.finish(&mut |_feed, indicator| values.extend(indicator.values), &mut |_unreduced| {});
+/// let mut each = |_feed, indicator: Indicator| values.extend(indicator.values);
+/// let report = set.finish(&mut each, &mut |_unreduced| {});
 /// assert_eq!(values[0].to_string(), "evil.example");
 /// assert_eq!(report.indicators, 1);
 /// # Ok::<(), threatsieve_feed::FeedError>(())
 /// ```
 pub struct StixSet {
     limits: StixLimits,
-    /// In the order in which they were first seen. Boxed, so that growing moves little.
+    /// In the order in which they were first seen. Boxed, so that a growing map moves little.
     versions: IndexMap<ObjectId, Box<Version>>,
     types: IndexSet<Types>,
     markings: Markings,
-    refused: Vec<Unreduced>,
+    rejected: Vec<Unreduced>,
     older: u64,
     ahead: u64,
     used: Used,
 }
 
 impl StixSet {
-    /// An empty set.
+    /// Creates an empty set.
     pub fn new(limits: StixLimits) -> Self {
         StixSet {
             limits,
             versions: IndexMap::new(),
             types: IndexSet::new(),
             markings: Markings::default(),
-            refused: Vec::new(),
+            rejected: Vec::new(),
             older: 0,
             ahead: 0,
             used: Used::new(),
         }
     }
 
-    /// Reads an input to its end: a bundle, a TAXII envelope, an array of objects, one object, or several of these after each other. `feed`
-    /// is the caller's number for where it is from.
+    /// Reads an input to its end: a bundle, a TAXII envelope, an array of objects, one object, or
+    /// several of these after each other. `feed` is the caller's number for the source.
     ///
-    /// After an error all objects before the damage are in the set; [`FeedError::Json`] says how many these are.
+    /// After an error the set contains all objects before the damage; [`FeedError::Json`] says how
+    /// many.
     pub fn read(&mut self, feed: u16, mut input: impl BufRead) -> Result<BundleReport, FeedError> {
         let mut report = BundleReport::default();
-        let mut splitter = Splitter::new(&mut input, self.limits.max_object_bytes, self.limits.max_depth);
-        let mut strange = Strange::default();
+        let mut splitter =
+            Splitter::new(&mut input, self.limits.max_object_bytes, self.limits.max_depth);
+        let mut foreign = ForeignObjects::default();
         splitter.run(&mut |element| {
-            strange.look_at(&element);
+            foreign.check(&element);
             self.element(feed, &element, &mut report)
         })?;
-        match strange.error {
-            // Whatever the objects are, none of them says that it is of STIX.
-            Some(error) if !strange.is_stix => Err(error),
+        match foreign.error {
+            // None of the objects, whatever they are, says that it is STIX.
+            Some(error) if !foreign.is_stix => Err(error),
             _ => Ok(report),
         }
     }
@@ -112,12 +118,17 @@ impl StixSet {
                 report.others += 1;
                 Ok(())
             }
-            Element::Beyond { offset, bytes, limit } => {
-                self.refuse(feed, offset, "", bytes, ObjectError::beyond(limit, &self.limits), report)
-            }
+            Element::Beyond { offset, bytes, limit } => self.reject(
+                feed,
+                offset,
+                "",
+                bytes,
+                ObjectError::beyond(limit, &self.limits),
+                report,
+            ),
             Element::Other { offset, bytes } => {
                 let got = cut(&String::from_utf8_lossy(bytes));
-                self.refuse(feed, offset, "", bytes, ObjectError::Shape { got }, report)
+                self.reject(feed, offset, "", bytes, ObjectError::Shape { got }, report)
             }
         }
     }
@@ -134,7 +145,7 @@ impl StixSet {
             Ok(object) => object,
             Err(error) if error.is_data() => {
                 let got = error.to_string();
-                return self.refuse(feed, offset, "", bytes, ObjectError::Shape { got }, report);
+                return self.reject(feed, offset, "", bytes, ObjectError::Shape { got }, report);
             }
             Err(error) => return Err(damaged(&error, offset, bytes, report.objects)),
         };
@@ -159,7 +170,7 @@ impl StixSet {
         let Err(error) = read else { return Ok(()) };
         let id = text(object.id, "id").ok().flatten().unwrap_or_default();
         let shown = object.pattern.map_or(bytes, |pattern| pattern.get().as_bytes());
-        self.refuse(feed, offset, &id, shown, error, report)
+        self.reject(feed, offset, &id, shown, error, report)
     }
 
     fn indicator(
@@ -178,8 +189,9 @@ impl StixSet {
             modified => modified,
         };
         let latest = self.limits.latest_modified;
-        // By date; what is dated ahead of every clock comes before all that is not.
-        let rank = |modified: Option<Timestamp>| (modified.is_none_or(|moment| moment <= latest), modified);
+        // The order of versions: by date, but dates too far in the future come first.
+        let rank =
+            |modified: Option<Timestamp>| (modified.is_none_or(|time| time <= latest), modified);
         self.ahead += u64::from(!rank(modified).0);
         let entry = self.versions.entry(ObjectId::new(&id));
         if let Entry::Occupied(kept) = &entry
@@ -203,7 +215,7 @@ impl StixSet {
                 report.repeated += 1;
                 let kept = place.get_mut();
                 kept.vouch(feed);
-                // Where two say different things of one version, the stricter holds.
+                // If two copies of one version differ, the stricter one holds.
                 if kept.markings != version.markings {
                     kept.markings = self.markings.union(kept.markings, version.markings);
                 }
@@ -215,7 +227,7 @@ impl StixSet {
         Ok(())
     }
 
-    fn refuse(
+    fn reject(
         &mut self,
         feed: u16,
         offset: u64,
@@ -224,11 +236,11 @@ impl StixSet {
         error: ObjectError,
         report: &mut BundleReport,
     ) -> Result<(), FeedError> {
-        report.refused += 1;
+        report.rejected += 1;
         self.make_room(offset)?;
-        // No more characters are shown than fit here.
+        // Fewer characters than this are shown.
         let shown = &shown[..shown.len().min(1024)];
-        self.refused.push(Unreduced {
+        self.rejected.push(Unreduced {
             feed,
             id: cut(id),
             pattern: cut(&String::from_utf8_lossy(shown)),
@@ -239,44 +251,49 @@ impl StixSet {
     }
 
     fn make_room(&self, offset: u64) -> Result<(), FeedError> {
-        let kept = self.versions.len() + self.markings.len() + self.refused.len();
+        let kept = self.versions.len() + self.markings.len() + self.rejected.len();
         let limit = self.limits.max_kept;
         if kept < limit { Ok(()) } else { Err(FeedError::TooMany { limit, offset }) }
     }
 
-    /// The marking definitions that are understood, each with its identifier and as JSON of a STIX object that says the same: for
-    /// [`StixSet::read`] of a later set, since feeds do not repeat them with every indicator that they mark.
+    /// Returns the marking definitions that are understood, each with its identifier and as an
+    /// equivalent STIX object in JSON. A later set can read these with [`StixSet::read`]: feeds do
+    /// not repeat the definitions with every indicator.
     pub fn definitions(&self) -> impl Iterator<Item = (&str, String)> {
         self.markings.definitions()
     }
 
-    /// Versions dated later than is believed. They are handed over as undated.
+    /// The number of versions with a date too far in the future. They are passed on without a date.
     pub fn ahead(&self) -> u64 {
         self.ahead
     }
 
-    /// The indicators of which [`StixSet::finish`] hands over nothing.
+    /// Returns the indicators for which [`StixSet::finish`] passes on nothing.
     pub fn valueless(&self) -> impl Iterator<Item = Valueless> {
         let latest = self.limits.latest_modified;
-        self.versions.iter().filter(|(_, version)| version.values.is_empty()).map(move |(id, version)| {
-            Valueless {
+        self.versions.iter().filter(|(_, version)| version.values.is_empty()).map(
+            move |(id, version)| Valueless {
                 id: id.to_string(),
-                modified: version.modified.filter(|moment| *moment <= latest),
+                modified: version.modified.filter(|time| *time <= latest),
                 is_revoked: version.is_revoked,
-            }
-        })
+            },
+        )
     }
 
-    /// Hands over what holds, in the order in which the indicators were first seen: each indicator once for every feed that has its newest
-    /// version, then once more for every further window of time that its pattern names. What was not reduced comes with its indicator, what was
-    /// refused at the end.
+    /// Passes on the indicators that are in force, in the order in which they were first seen. Each
+    /// comes once for every feed with its newest version, and once more for every further window of
+    /// time in its pattern. Parts that were not reduced come with their indicator, and rejected
+    /// objects come at the end.
     pub fn finish(
         self,
         each: &mut dyn FnMut(u16, Indicator),
         unreduced: &mut dyn FnMut(Unreduced),
     ) -> StixReport {
-        let mut report =
-            StixReport { older: self.older, refused: self.refused.len() as u64, ..StixReport::default() };
+        let mut report = StixReport {
+            older: self.older,
+            rejected: self.rejected.len() as u64,
+            ..StixReport::default()
+        };
         let restrictions = self.markings.resolve();
         for (id, version) in self.versions {
             if version.is_revoked {
@@ -284,12 +301,18 @@ impl StixSet {
                 continue;
             }
             let (id, mut version) = (id.to_string(), *version);
-            version.modified = version.modified.filter(|moment| *moment <= self.limits.latest_modified);
+            version.modified = version.modified.filter(|time| *time <= self.limits.latest_modified);
             report.count(&version);
             let partial = !version.values.is_empty();
             for part in std::mem::take(&mut version.unreduced) {
                 let (feed, pattern) = (version.feed, part.text.into_string());
-                unreduced(Unreduced { feed, id: id.clone(), pattern, reason: part.reason, partial });
+                unreduced(Unreduced {
+                    feed,
+                    id: id.clone(),
+                    pattern,
+                    reason: part.reason,
+                    partial,
+                });
             }
             let tlp = match restrictions.get(version.markings as usize) {
                 Some(Restriction::None) => None,
@@ -310,97 +333,20 @@ impl StixSet {
                 each(last, indicator);
             });
         }
-        self.refused.into_iter().for_each(unreduced);
+        self.rejected.into_iter().for_each(unreduced);
         report
     }
 }
 
-/// Objects that are not of STIX: an array of them is no empty feed.
-#[derive(Default)]
-struct Strange {
-    /// About the first one.
-    error: Option<FeedError>,
-    /// Some object is of STIX.
-    is_stix: bool,
-}
-
-impl Strange {
-    fn look_at(&mut self, element: &Element<'_>) {
-        // One that is of STIX settles it, and the first one nearly always is.
-        if self.is_stix {
-            return;
-        }
-        let bytes = match *element {
-            Element::Object { bytes, .. } | Element::Other { bytes, .. } => bytes,
-            // A bundle or envelope says what it is; its objects are judged one by one.
-            Element::Envelope { .. } => {
-                self.is_stix = true;
-                return;
-            }
-            Element::Beyond { .. } => return,
-        };
-        // STIX 2.1 section 2.9: an identifier has its object's type and two hyphens in front.
-        let is_stix = serde_json::from_slice::<RawObject<'_>>(bytes).is_ok_and(|object| {
-            let id = text(object.id, "id").ok().flatten();
-            let kind = text(object.kind, "type").ok().flatten();
-            match kind.as_deref() {
-                Some("bundle" | "indicator" | "marking-definition") => true,
-                Some(_) => id.is_some_and(|id| id.contains("--")),
-                // An envelope without objects; another document is refused where it is read.
-                None => matches!(*element, Element::Object { is_document: true, .. }),
-            }
-        });
-        self.is_stix |= is_stix;
-        if !is_stix && self.error.is_none() {
-            self.error = Some(not_stix(bytes));
-        }
-    }
-}
-
-/// What has an `objects` that is no array must be no bundle, nor, without a type, an envelope.
-fn check_type(bytes: &[u8], misplaced: Misplaced, report: &BundleReport) -> Result<(), FeedError> {
-    // What is damaged is told by whoever reads the rest of it.
-    let Ok(object) = serde_json::from_slice::<RawObject<'_>>(bytes) else { return Ok(()) };
-    let kind = text(object.kind, "type").ok().flatten();
-    if kind.is_some_and(|kind| kind != "bundle") {
-        return Ok(());
-    }
-    let Misplaced { offset, got } = misplaced;
-    Err(FeedError::NoArray { offset, got, objects: report.objects.saturating_sub(1) })
-}
-
-/// A whole document that says of itself no type: an envelope without objects is fine, anything else is none of ours.
-fn document(object: &RawObject<'_>, bytes: &[u8], report: &mut BundleReport) -> Result<(), FeedError> {
-    let is_empty = bytes.trim_ascii_start().get(1..).is_some_and(|rest| rest.trim_ascii() == b"}");
-    if !is_empty && object.more.is_none() {
-        return Err(not_stix(bytes));
-    }
-    report.objects -= 1;
-    envelope(object, report);
-    Ok(())
-}
-
-fn not_stix(bytes: &[u8]) -> FeedError {
-    let got = cut(&String::from_utf8_lossy(&bytes[..bytes.len().min(1024)]));
-    FeedError::NotStix { kind: foreign::json(bytes), got }
-}
-
-/// What stands around an envelope's objects.
-fn envelope(object: &RawObject<'_>, report: &mut BundleReport) {
-    report.more |= object.more.is_some_and(|more| more.get() == "true");
-    report.next = report.next.take().or_else(|| match object.next?.get() {
-        // The same text goes back to the server, so a number is not to be changed by reading it as one.
-        number if number.starts_with(|first: char| first == '-' || first.is_ascii_digit()) => {
-            Some(number.to_owned())
-        }
-        text => serde_json::from_str(text).ok(),
-    });
-}
-
 fn damaged(error: &serde_json::Error, offset: u64, bytes: &[u8], objects: u64) -> FeedError {
     let message = error.to_string();
-    // serde_json names the place by line and column within the object.
+    // serde_json gives the position as line and column within the object.
     let got = message.rsplit_once(" at line ").map_or(&*message, |(got, _)| got).to_owned();
     let offset = offset + error_at(error, bytes) as u64;
-    FeedError::Json { offset, expected: "well-formed JSON", got, objects: objects.saturating_sub(1) }
+    FeedError::Json {
+        offset,
+        expected: "well-formed JSON",
+        got,
+        objects: objects.saturating_sub(1),
+    }
 }

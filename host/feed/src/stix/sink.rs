@@ -1,13 +1,13 @@
-//! Where a JSON value's bytes go while its end is looked for.
+//! Collects the bytes of a JSON value while its end is searched for.
 
 use memchr::memchr2;
 
 use super::split::{Element, Limit, Misplaced};
 
-/// Brackets of more levels than these are not told apart any more.
+/// The depth up to which kinds of brackets are checked.
 const MAX_DEPTH: u32 = 128;
 
-/// Collects a value's bytes up to a limit, and finds its end beyond it too.
+/// Collects a value's bytes up to a limit, and finds its end even beyond the limit.
 #[derive(Default)]
 pub(super) struct Sink {
     bytes: Vec<u8>,
@@ -17,7 +17,7 @@ pub(super) struct Sink {
     in_string: bool,
     after_backslash: bool,
     depth: u64,
-    /// A bit a level, the innermost lowest: set for an object, clear for an array.
+    /// One bit for each level, the innermost lowest: 1 for an object, 0 for an array.
     objects: u128,
 }
 
@@ -26,7 +26,7 @@ impl Sink {
         Sink { max_bytes, max_depth: max_depth.min(MAX_DEPTH), ..Sink::default() }
     }
 
-    /// Forgets all but the limits and the buffer, unless that has become a large one.
+    /// Clears everything except the limits and the buffer, and frees a large buffer.
     pub(super) fn clear(&mut self) {
         const KEPT_BYTES: usize = 1024 * 1024;
         self.bytes.clear();
@@ -35,7 +35,7 @@ impl Sink {
         self.open();
     }
 
-    /// Makes ready for another value.
+    /// Prepares for another value.
     pub(super) fn open(&mut self) {
         (self.in_string, self.after_backslash, self.depth, self.objects) = (false, false, 0, 0);
     }
@@ -52,7 +52,7 @@ impl Sink {
         self.bytes.extend_from_slice(&bytes[..bytes.len().min(room)]);
     }
 
-    /// What was collected, as an object.
+    /// Returns the collected bytes as an object.
     pub(super) fn element(
         &self,
         offset: u64,
@@ -65,7 +65,8 @@ impl Sink {
         }
     }
 
-    /// Takes bytes up to the value's end. How many were taken and whether that is the end; or the place of a wrong bracket and what should be there.
+    /// Reads bytes up to the value's end. Returns how many it read and whether the value ended, or
+    /// the position of a wrong bracket and the expected one.
     pub(super) fn scan(&mut self, bytes: &[u8]) -> Result<(usize, bool), (usize, &'static str)> {
         let mut at = 0;
         while at < bytes.len() {
@@ -89,7 +90,7 @@ impl Sink {
         Ok((bytes.len(), false))
     }
 
-    /// Goes on in a string; where it or the bytes end.
+    /// Continues in a string. Returns the position after it, or the end of the bytes.
     fn string(&mut self, bytes: &[u8], at: usize) -> usize {
         if std::mem::take(&mut self.after_backslash) {
             return at + 1;
@@ -115,7 +116,8 @@ impl Sink {
                 }
             }
             _ => {
-                // Below a value that is too deep the kinds have been forgotten; it is not taken anyway.
+                // Below a value that is too deep, the kinds of brackets are unknown. Such a value
+                // is rejected anyway.
                 let is_known = self.beyond != Some(Limit::Depth);
                 if is_known && (self.objects & 1 == 1) != (byte == b'}') {
                     return Err(if byte == b'}' { "`]`" } else { "`}`" });
@@ -128,7 +130,7 @@ impl Sink {
     }
 }
 
-/// The bytes outside strings that tell where a value ends.
+/// The bytes outside strings that can end a value.
 const IS_STRUCTURE: [bool; 256] = {
     let mut table = [false; 256];
     let structure = b"\"{}[]";

@@ -1,6 +1,8 @@
-//! Finds the STIX objects in JSON of any length: the elements of a bundle's or envelope's `objects`, of an array, or the document itself.
+//! Finds the STIX objects in JSON of any length: the elements of a bundle's or envelope's
+//! `objects`, the elements of an array, or the document itself.
 //!
-//! Only the brackets' balance and the strings' ends are looked at, at the speed of `memchr`; whoever wants an object parses its bytes.
+//! It only follows brackets and the ends of strings, at the speed of `memchr`. The caller parses
+//! the objects that it needs.
 
 use std::io::{BufRead, ErrorKind};
 
@@ -8,34 +10,35 @@ use super::sink::Sink;
 use crate::FeedError;
 use crate::text::cut;
 
-/// What was found in the place of an object.
+/// An element found in the place of an object.
 pub(crate) enum Element<'a> {
-    /// An object that fits the limits, and where it starts.
+    /// An object within the limits, and its offset.
     Object { offset: u64, bytes: &'a [u8], is_document: bool, misplaced: Option<Misplaced> },
-    /// An object beyond them, and its first bytes.
+    /// An object beyond the limits, and its first bytes.
     Beyond { offset: u64, bytes: &'a [u8], limit: Limit },
     /// A number, string or array.
     Other { offset: u64, bytes: &'a [u8] },
-    /// What stands around the objects: a bundle or envelope with its `objects` left out.
+    /// The properties around the objects: a bundle or envelope without its `objects`.
     Envelope { bytes: &'a [u8] },
 }
 
-/// A property `objects` that is no array. Observed data of STIX 2.0 has one by right, so whoever knows the object's type is to judge it.
+/// A property `objects` that is not an array. Observed data of STIX 2.0 may have one, so the
+/// caller, who knows the object's type, decides.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Misplaced {
     pub(super) offset: u64,
-    /// What it is.
+    /// The type of its value.
     pub(super) got: &'static str,
 }
 
-/// Which limit an object is beyond.
+/// The limit that an object exceeds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Limit {
     Bytes,
     Depth,
 }
 
-/// Longest number of which more is looked at.
+/// The longest number that is collected, in bytes.
 const MAX_SCALAR_BYTES: usize = 1024;
 
 type OnElement<'e> = &'e mut dyn FnMut(Element<'_>) -> Result<(), FeedError>;
@@ -46,20 +49,28 @@ pub(crate) struct Splitter<'r> {
     offset: u64,
     max_bytes: usize,
     max_depth: u32,
-    /// Reused for every object.
+    /// Used again for every object.
     sink: Sink,
-    /// Elements found.
+    /// The number of elements found.
     pub(super) objects: u64,
 }
 
 impl<'r> Splitter<'r> {
     pub(crate) fn new(input: &'r mut dyn BufRead, max_bytes: usize, max_depth: u32) -> Self {
-        Splitter { input, offset: 0, max_bytes, max_depth, sink: Sink::new(max_bytes, max_depth), objects: 0 }
+        Splitter {
+            input,
+            offset: 0,
+            max_bytes,
+            max_depth,
+            sink: Sink::new(max_bytes, max_depth),
+            objects: 0,
+        }
     }
 
-    /// Reads to the input's end. Several documents may follow each other, as when files are joined or objects stand one a line.
+    /// Reads to the input's end. Several documents may follow each other, as in joined files or
+    /// with one object per line.
     pub(crate) fn run(&mut self, each: OnElement<'_>) -> Result<(), FeedError> {
-        // Byte by byte, for a buffer may end within the byte order mark.
+        // Byte by byte, since a buffer may end within the byte order mark.
         for byte in *b"\xef\xbb\xbf" {
             if self.peek()? != Some(byte) {
                 break;
@@ -80,7 +91,8 @@ impl<'r> Splitter<'r> {
         }
     }
 
-    /// An object that is a bundle or envelope if it has an array `objects`, and otherwise an element itself.
+    /// Reads an object. With an array `objects` it is a bundle or envelope, otherwise it is an
+    /// element itself.
     fn document(&mut self, is_document: bool, each: OnElement<'_>) -> Result<(), FeedError> {
         let start = self.offset;
         let mut own = Sink::new(self.max_bytes, self.max_depth);
@@ -117,7 +129,8 @@ impl<'r> Splitter<'r> {
         each(own.element(start, is_document, misplaced))
     }
 
-    /// The value of `objects` that is no array. A dictionary is passed over, however long, so that the type beside it can still be read.
+    /// Reads the value of `objects` that is not an array. A dictionary of any length is skipped, so
+    /// that the type next to it can still be read.
     fn misplaced(&mut self, own: &mut Sink) -> Result<Option<Misplaced>, FeedError> {
         let offset = self.offset;
         let got = match self.peek()? {
@@ -128,7 +141,7 @@ impl<'r> Splitter<'r> {
             }
             Some(b'"') => "a string",
             Some(b't' | b'f') => "a boolean",
-            // As everywhere, it counts as absent.
+            // `null` counts as absent, as everywhere.
             Some(b'n') => return self.value(own).map(|()| None),
             _ => "a number",
         };
@@ -136,7 +149,7 @@ impl<'r> Splitter<'r> {
         Ok(Some(Misplaced { offset, got }))
     }
 
-    /// A property's name; says whether it is `objects`.
+    /// Reads a property's name, and returns whether it is `objects`.
     fn key(&mut self, sink: &mut Sink) -> Result<bool, FeedError> {
         if self.peek()? != Some(b'"') {
             return Err(self.unexpected("a property's name in quotes"));
@@ -144,7 +157,7 @@ impl<'r> Splitter<'r> {
         let start = sink.bytes().len();
         self.value(sink)?;
         let name = sink.bytes().get(start..).unwrap_or_default();
-        // Any character may be escaped, though hardly anyone does that here.
+        // Any character may be escaped, although hardly any publisher does that here.
         let is_objects = name == b"\"objects\""
             || name.contains(&b'\\')
                 && serde_json::from_slice::<String>(name).is_ok_and(|name| name == "objects");
@@ -152,7 +165,7 @@ impl<'r> Splitter<'r> {
         Ok(is_objects)
     }
 
-    /// The elements of an array; of the document's own one an element may be a bundle.
+    /// Reads the elements of an array. In the document's own array an element may be a bundle.
     fn array(&mut self, is_document: bool, each: OnElement<'_>) -> Result<(), FeedError> {
         self.consume(1);
         self.space()?;
@@ -181,7 +194,7 @@ impl<'r> Splitter<'r> {
     fn element(&mut self, each: OnElement<'_>) -> Result<(), FeedError> {
         let start = self.offset;
         let is_object = self.peek()? == Some(b'{');
-        // Taken out, for it is filled from the input beside it.
+        // Taken out of `self`, because it is filled while the input is borrowed from `self`.
         let mut sink = std::mem::take(&mut self.sink);
         sink.clear();
         let read = self.value(&mut sink);
@@ -235,11 +248,13 @@ impl<'r> Splitter<'r> {
         }
     }
 
-    /// A number, `true`, `false` or `null`.
+    /// Copies a number, `true`, `false` or `null`.
     fn scalar(&mut self, sink: &mut Sink) -> Result<(), FeedError> {
         let start = self.offset;
         let mut text = Vec::new();
-        while let Some(byte) = self.peek()?.filter(|b| b.is_ascii_alphanumeric() || b"+-.".contains(b)) {
+        while let Some(byte) =
+            self.peek()?.filter(|b| b.is_ascii_alphanumeric() || b"+-.".contains(b))
+        {
             if text.len() < MAX_SCALAR_BYTES {
                 text.push(byte);
             }
@@ -257,7 +272,12 @@ impl<'r> Splitter<'r> {
         })
     }
 
-    fn take(&mut self, wanted: u8, expected: &'static str, sink: &mut Sink) -> Result<(), FeedError> {
+    fn take(
+        &mut self,
+        wanted: u8,
+        expected: &'static str,
+        sink: &mut Sink,
+    ) -> Result<(), FeedError> {
         if self.peek()? != Some(wanted) {
             return Err(self.unexpected(expected));
         }
@@ -294,21 +314,30 @@ impl<'r> Splitter<'r> {
         self.offset += bytes as u64;
     }
 
-    /// What stands here is not what was expected.
+    /// The error for unexpected text at this position.
     fn unexpected(&mut self, expected: &'static str) -> FeedError {
         let (offset, objects) = (self.offset, self.objects);
         match self.peek() {
-            Ok(Some(byte)) => {
-                FeedError::Json { offset, expected, got: format!("`{}`", byte.escape_ascii()), objects }
-            }
-            Ok(None) => FeedError::Json { offset, expected, got: "the end of the input".to_owned(), objects },
+            Ok(Some(byte)) => FeedError::Json {
+                offset,
+                expected,
+                got: format!("`{}`", byte.escape_ascii()),
+                objects,
+            },
+            Ok(None) => FeedError::Json {
+                offset,
+                expected,
+                got: "the end of the input".to_owned(),
+                objects,
+            },
             Err(error) => error,
         }
     }
 }
 
 fn fill(input: &mut dyn BufRead, offset: u64) -> Result<&[u8], FeedError> {
-    // Asked twice, since what was lent in a loop cannot be given back out of it; the second time costs nothing.
+    // Called twice, because a borrow from inside the loop cannot be returned. The second call costs
+    // nothing.
     loop {
         match input.fill_buf() {
             Ok(_) => break,

@@ -2,14 +2,21 @@ use std::io::BufReader;
 
 use super::*;
 
-/// What is found, an element a line: `start text`, `document text`, `beyond`, `other text`, `envelope text`.
-fn split_with(text: &[u8], portion: usize, max_bytes: usize) -> (Vec<String>, Result<(), FeedError>) {
+/// Returns one element per line: `start text`, `document text`, `beyond`, `other text`, `envelope
+/// text`.
+fn split_with(
+    text: &[u8],
+    portion: usize,
+    max_bytes: usize,
+) -> (Vec<String>, Result<(), FeedError>) {
     let mut input = BufReader::with_capacity(portion, text);
     let mut found = Vec::new();
     let done = Splitter::new(&mut input, max_bytes, 8).run(&mut |element| {
         let shown = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
         found.push(match element {
-            Element::Object { offset, bytes, is_document: false, .. } => format!("{offset} {}", shown(bytes)),
+            Element::Object { offset, bytes, is_document: false, .. } => {
+                format!("{offset} {}", shown(bytes))
+            }
             Element::Object { bytes, .. } => format!("document {}", shown(bytes)),
             Element::Beyond { offset, limit, .. } => format!("{offset} beyond {limit:?}"),
             Element::Other { offset, bytes } => format!("{offset} other {}", shown(bytes)),
@@ -27,7 +34,8 @@ fn split(text: &str) -> Vec<String> {
     found
 }
 
-/// Where it is damaged, what was expected and got, and how many objects came before.
+/// Returns the position of the damage, the expected and found text, and the number of objects
+/// before.
 fn damage(text: &str) -> (u64, &'static str, String, u64) {
     let (found, done) = split_with(text.as_bytes(), 3, 1000);
     match done {
@@ -40,13 +48,15 @@ fn damage(text: &str) -> (u64, &'static str, String, u64) {
 }
 
 #[test]
-fn objects_are_found_wherever_they_stand() {
+fn objects_are_found_in_every_container() {
     assert_eq!(
         split(r#"{"type":"bundle","objects":[{"a":1},{}]}"#),
         [r#"28 {"a":1}"#, "36 {}", r#"envelope {"type":"bundle","objects":[]}"#]
     );
     assert_eq!(
-        split("\u{feff} \n{ \"more\" : true ,\r\n\"objects\" : [ {\"a\":\"]}\"} ] , \"x\":[{}] } \n"),
+        split(
+            "\u{feff} \n{ \"more\" : true ,\r\n\"objects\" : [ {\"a\":\"]}\"} ] , \"x\":[{}] } \n"
+        ),
         [r#"38 {"a":"]}"}"#, "envelope { \"more\" : true ,\r\n\"objects\" : [] , \"x\":[{}] }"]
     );
     assert_eq!(
@@ -54,7 +64,10 @@ fn objects_are_found_wherever_they_stand() {
         [r#"1 {"a":{"objects":[1]}}"#, r#"25 {"b":[]}"#]
     );
     assert_eq!(split(r#"{"a":{"objects":[{}]}}"#), [r#"document {"a":{"objects":[{}]}}"#]);
-    assert_eq!(split(r#"[{"objects":[{"a":1}]}]"#), [r#"13 {"a":1}"#, r#"envelope {"objects":[]}"#]);
+    assert_eq!(
+        split(r#"[{"objects":[{"a":1}]}]"#),
+        [r#"13 {"a":1}"#, r#"envelope {"objects":[]}"#]
+    );
     assert_eq!(split(r#"{"ob\u006aects":[{}]}"#), ["17 {}", r#"envelope {"ob\u006aects":[]}"#]);
     assert_eq!(
         split("{\"a\":1}\n{\"b\":-2.5e+3}\n[]\n{}"),
@@ -82,7 +95,7 @@ fn strings_hide_brackets_and_quotes() {
 }
 
 #[test]
-fn what_is_no_object_is_told_apart() {
+fn other_elements_are_distinguished_from_objects() {
     assert_eq!(
         split(r#"{"objects":[1,"a]",[{}],null,{}]}"#)[..5],
         ["12 other 1", "14 other \"a]\"", "19 other [{}]", "24 other null", "29 {}"]
@@ -106,7 +119,7 @@ fn objects_beyond_the_limits_are_passed_over() {
 }
 
 #[test]
-fn damage_is_told_with_its_place() {
+fn damage_is_reported_with_its_position() {
     let end = "the end of the input".to_owned();
     let tick = |text: &str| format!("`{text}`");
     for (text, want) in [

@@ -1,4 +1,4 @@
-//! One version of an indicator, with its pattern already reduced to values: they are what is kept.
+//! One version of an indicator. Its pattern is already reduced to values; only these are kept.
 
 use threatsieve_blacklist::{Indicator, IndicatorId, Timestamp, Tlp, UrlMode, Value};
 
@@ -9,11 +9,11 @@ use crate::pattern::{Grammar, Pattern, PatternError};
 use crate::reduce::{Reduction, reduce};
 use crate::text::cut;
 
-/// Most types of an indicator that are kept, and their longest text in bytes.
+/// The most types of an indicator that are kept, and the longest one in bytes.
 const MAX_TYPES: usize = 32;
 const MAX_TYPE_BYTES: usize = 128;
 
-/// The types that an indicator is said to be of.
+/// The types of an indicator.
 pub(super) type Types = Box<[Box<str>]>;
 
 /// A version of an indicator.
@@ -21,24 +21,24 @@ pub(super) struct Version {
     /// `None` is older than any time.
     pub(super) modified: Option<Timestamp>,
     pub(super) is_revoked: bool,
-    /// The feed it was read from first.
+    /// The feed it was first read from.
     pub(super) feed: u16,
     /// Other feeds with the same version.
     pub(super) other_feeds: Box<[u16]>,
     pub(super) markings: SetId,
-    /// A number of the set's list of types.
+    /// The number of its list of types in the set.
     pub(super) types: u32,
     confidence: Option<u8>,
     valid_from: Option<Timestamp>,
     valid_until: Option<Timestamp>,
     name: Option<Box<str>>,
     pub(super) values: Box<[Value]>,
-    /// Beside each value the times that the pattern limits it to; empty if it limits none.
+    /// The window of time for each value; empty if the pattern sets none.
     windows: Box<[Window]>,
     pub(super) unreduced: Box<[Part]>,
 }
 
-/// A part of a pattern that gave no value.
+/// A part of a pattern that gave no values.
 pub(super) struct Part {
     pub(super) text: Box<str>,
     pub(super) reason: UnreducedReason,
@@ -51,7 +51,8 @@ struct Window {
 }
 
 impl Version {
-    /// Reads an indicator. Its types are handed back beside it, for many have the same.
+    /// Reads an indicator. Returns its types separately, because many indicators have the same
+    /// ones.
     pub(super) fn read(
         object: &RawObject<'_>,
         feed: u16,
@@ -59,7 +60,8 @@ impl Version {
         markings: &mut Markings,
         url_mode: UrlMode,
     ) -> Result<(Version, Types), ObjectError> {
-        // What is withdrawn needs no pattern, and often has none; and nothing else that is wrong with it may keep an older version in force.
+        // A revoked version needs no pattern and often has none. No other fault in it may keep an
+        // older version in force.
         if read(object.revoked, "revoked", "true or false")?.unwrap_or(false) {
             return Ok((Version::bare(true, feed, modified, markings.none()), Types::default()));
         }
@@ -67,7 +69,7 @@ impl Version {
             confidence: confidence(object)?,
             valid_from: bound(object.valid_from, "valid_from")?,
             valid_until: bound(object.valid_until, "valid_until")?,
-            // A title of the wrong type is no reason to miss what is bad.
+            // A title of the wrong type is no reason to miss a bad value.
             name: text(object.name, "name").ok().flatten().map(|name| cut(&name).into()),
             ..Version::bare(false, feed, modified, markings.set(object)?)
         };
@@ -93,7 +95,11 @@ impl Version {
         }
     }
 
-    fn read_pattern(&mut self, object: &RawObject<'_>, url_mode: UrlMode) -> Result<(), ObjectError> {
+    fn read_pattern(
+        &mut self,
+        object: &RawObject<'_>,
+        url_mode: UrlMode,
+    ) -> Result<(), ObjectError> {
         let Some(text) = text(object.pattern, "pattern")? else {
             return Err(wrong("pattern", "a string", "nothing"));
         };
@@ -116,7 +122,8 @@ impl Version {
     fn reduce(&mut self, pattern: &Pattern, url_mode: UrlMode) {
         let Reduction { values, unreduced } = reduce(pattern);
         if values.iter().any(|one| one.start.is_some() || one.stop.is_some()) {
-            self.windows = values.iter().map(|one| Window { start: one.start, stop: one.stop }).collect();
+            self.windows =
+                values.iter().map(|one| Window { start: one.start, stop: one.stop }).collect();
         }
         self.values = values.into_iter().map(|one| with_mode(one.value, url_mode)).collect();
         let part = |part: crate::reduce::Part| Part {
@@ -126,20 +133,21 @@ impl Version {
         self.unreduced = unreduced.into_iter().map(part).collect();
     }
 
-    /// Another feed has this version too.
+    /// Records that another feed has this version too.
     pub(super) fn vouch(&mut self, feed: u16) {
         if feed != self.feed && !self.other_feeds.contains(&feed) {
             self.other_feeds = self.other_feeds.iter().copied().chain([feed]).collect();
         }
     }
 
-    /// Withdraws it.
+    /// Revokes it.
     pub(super) fn revoke(&mut self) {
         self.is_revoked = true;
         (self.values, self.windows, self.unreduced) = Default::default();
     }
 
-    /// The version as indicators: one for the values of each window of time, in the order of the first value in it.
+    /// Converts the version to indicators: one for the values of each window of time, in the order
+    /// of the first value in it.
     pub(super) fn indicators(
         self,
         id: &str,
@@ -151,7 +159,7 @@ impl Version {
             id: IndicatorId::Stix(id.to_owned()),
             confidence: self.confidence,
             tlp,
-            // The stricter one of what the indicator and its pattern say.
+            // The stricter of the limits of the indicator and of its pattern.
             valid_from: self.valid_from.max(window.start),
             valid_until: [self.valid_until, window.stop].into_iter().flatten().min(),
             modified: self.modified,
@@ -176,15 +184,18 @@ impl Version {
     }
 }
 
-/// A URL covers what the feed says it does; with a query it is always the whole.
+/// Applies the feed's URL mode. A URL with a query always matches as a whole.
 fn with_mode(value: Value, wanted: UrlMode) -> Value {
     match value {
-        Value::Url { key, shown, .. } if !key.contains('?') => Value::Url { key, shown, mode: wanted },
+        Value::Url { key, shown, .. } if !key.contains('?') => {
+            Value::Url { key, shown, mode: wanted }
+        }
         value => value,
     }
 }
 
-/// STIX 2.0 has no `spec_version` on objects; whoever leaves it out may still mean 2.1.
+/// Parses a pattern. Objects of STIX 2.0 have no `spec_version`, but an object of 2.1 may lack it
+/// too.
 fn parse(text: &str, object: &RawObject<'_>) -> Result<Pattern, PatternError> {
     Pattern::parse(text, Grammar::V21).or_else(|error| match object.spec_version {
         None => Pattern::parse(text, Grammar::V20).map_err(|_| error),
@@ -192,22 +203,25 @@ fn parse(text: &str, object: &RawObject<'_>) -> Result<Pattern, PatternError> {
     })
 }
 
-/// Programs that know floats alone write `75.0`, which in JSON is the same number.
+/// Reads a confidence. Programs that only know floats write `75.0`, which is the same number in
+/// JSON.
 fn confidence(object: &RawObject<'_>) -> Result<Option<u8>, ObjectError> {
     const EXPECTED: &str = "a whole number from 0 to 100";
     let Some(raw) = object.confidence else { return Ok(None) };
     match read::<f64>(Some(raw), "confidence", EXPECTED)? {
-        Some(number) if number.fract() == 0.0 && (0.0..=100.0).contains(&number) => Ok(Some(number as u8)),
+        Some(number) if number.fract() == 0.0 && (0.0..=100.0).contains(&number) => {
+            Ok(Some(number as u8))
+        }
         _ => Err(wrong("confidence", EXPECTED, raw.get())),
     }
 }
 
-/// A bound of the validity; an empty text says as little as none.
+/// Reads a bound of the validity. An empty text counts as absent.
 fn bound(raw: Raw<'_>, property: &'static str) -> Result<Option<Timestamp>, ObjectError> {
     time(raw.filter(|raw| raw.get() != r#""""#), property)
 }
 
-/// STIX 2.1's `indicator_types`, or 2.0's `labels`, which in 2.1 are anything.
+/// Reads STIX 2.1's `indicator_types`, or 2.0's `labels`. In 2.1 labels may be anything.
 fn types(object: &RawObject<'_>) -> Types {
     let labels = object.labels.filter(|_| object.spec_version.is_none());
     let types: Vec<Text<'_>> = object

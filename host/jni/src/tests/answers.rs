@@ -1,4 +1,4 @@
-//! Batches and what is to be written because of them.
+//! Batches, and the fields that are to be written because of them.
 
 use std::sync::atomic::Ordering;
 
@@ -6,7 +6,9 @@ use serde_json::{Value as Json, json};
 use threatsieve_blacklist::observable::MAX_BATCH_BYTES;
 use threatsieve_blacklist::{Batch, Indicator, Kind, Timestamp, Tlp};
 
-use super::world::{NOW, World, compiled, documents_with, indicator, marked, node_json, one, processor};
+use super::world::{
+    NOW, World, compiled, documents_with, indicator, marked, node_json, one, processor,
+};
 use crate::check::{Details, check};
 use crate::failure;
 use crate::layout::place;
@@ -25,35 +27,45 @@ fn with(key: &str, value: Json) -> Json {
 }
 
 #[test]
-fn a_match_is_told_with_its_place() {
+fn a_match_names_its_field_and_value() {
     let world = world(vec![marked("a", "evil.com", Tlp::Green)]);
     let documents: [(&[&str], &str); 3] = [
         (&["http://good.com/", "10.1.2.3"], ""),
-        (&["http://good.com/", "10.1.2.3", "192.0.2.7", "www.evil.com"], "2026-11-22T02:13:45.005Z"),
+        (
+            &["http://good.com/", "10.1.2.3", "192.0.2.7", "www.evil.com"],
+            "2026-11-22T02:13:45.005Z",
+        ),
         (&["http://evil.com/x"], ""),
     ];
     let answer = world.check("main", &processor(), &documents).unwrap().unwrap();
-    let enrichment = |atomic: &str, field: &str, how: &str, occurred: &str| {
+    let enrichment = |[atomic, field, how, occurred]: [&str; 4]| {
         json!({
             "feed": { "name": "test" },
             "indicator": {
-                "confidence": "Not Specified", "id": "a", "marking": { "tlp": "GREEN" }, "name": "evil.com", "provider": "test",
-                "type": "domain-name", "url": { "domain": "evil.com" },
+                "confidence": "Not Specified",
+                "id": "a",
+                "marking": { "tlp": "GREEN" },
+                "name": "evil.com",
+                "provider": "test",
+                "type": "domain-name",
+                "url": { "domain": "evil.com" },
             },
             "matched": { "atomic": atomic, "field": field, "occurred": occurred, "type": how },
             "threatsieve": { "blacklist": "main" },
         })
     };
+    let first = ["www.evil.com", "dns.question.name", "subdomain", "2026-11-22T02:13:45.005Z"];
+    let second = ["http://evil.com/x", "url.original", "exact", "2026-11-22T02:30:25Z"];
     let expected = json!({
         "generation": 5,
         "documents": [
             {
                 "document": 1, "confidence": [null], "withheld": 0, "omitted": 0,
-                "enrichments": [enrichment("www.evil.com", "dns.question.name", "subdomain", "2026-11-22T02:13:45.005Z")],
+                "enrichments": [enrichment(first)],
             },
             {
                 "document": 2, "confidence": [null], "withheld": 0, "omitted": 0,
-                "enrichments": [enrichment("http://evil.com/x", "url.original", "exact", "2026-11-22T02:30:25Z")],
+                "enrichments": [enrichment(second)],
             },
         ],
     });
@@ -61,7 +73,7 @@ fn a_match_is_told_with_its_place() {
 }
 
 #[test]
-fn nothing_is_asked_for_where_nothing_is_to_be_written() {
+fn java_is_not_asked_when_nothing_is_to_be_written() {
     let world = world(vec![indicator("a", "evil.com")]);
     let loaded = world.node.blacklist("main").unwrap();
     let quiet = |values: &[&str], options: Json| {
@@ -70,7 +82,8 @@ fn nothing_is_asked_for_where_nothing_is_to_be_written() {
             batch.push(Kind::Any, value.as_bytes());
         }
         let options = CheckOptions::read(options.to_string().as_bytes()).unwrap();
-        check(&loaded, &options, batch.as_bytes(), batch.len() as u32, 1, NOW, || panic!("asked")).unwrap()
+        check(&loaded, &options, batch.as_bytes(), batch.len() as u32, 1, NOW, || panic!("asked"))
+            .unwrap()
     };
     assert_eq!(quiet(&["good.com", "10.1.2.3"], processor()), None);
     assert_eq!(quiet(&[], processor()), None);
@@ -90,8 +103,11 @@ fn nothing_is_asked_for_where_nothing_is_to_be_written() {
 fn validity_is_judged_by_the_events_own_time() {
     let from = Timestamp(NOW.0 - 3_600_000_000);
     let until = Timestamp(NOW.0 + 3_600_000_000);
-    let bounded =
-        Indicator { valid_from: Some(from), valid_until: Some(until), ..indicator("a", "evil.com") };
+    let bounded = Indicator {
+        valid_from: Some(from),
+        valid_until: Some(until),
+        ..indicator("a", "evil.com")
+    };
     let world = world(vec![bounded]);
     let matches = |time: &str| {
         let answer = world.check("main", &processor(), &[(&["evil.com"], time)]).unwrap();
@@ -102,19 +118,21 @@ fn validity_is_judged_by_the_events_own_time() {
         "2026-11-22T03:30:25.001+01:00",
         "1795314625000",
         "1795314625000000",
-        // No time at all, or none that can be read: the clock's.
+        // Without a time, or with one that cannot be read, the clock's time counts.
         "",
         "yesterday",
     ] {
         assert!(matches(inside), "{inside}");
     }
-    for outside in ["2026-11-22T01:30:24Z", "2026-11-22T03:30:25Z", "1795300000000", "2020-01-01T00:00:00Z"] {
+    for outside in
+        ["2026-11-22T01:30:24Z", "2026-11-22T03:30:25Z", "1795300000000", "2020-01-01T00:00:00Z"]
+    {
         assert!(!matches(outside), "{outside}");
     }
 }
 
 #[test]
-fn what_the_options_keep_out_is_counted() {
+fn excluded_indicators_are_counted() {
     let indicators = vec![
         Indicator { confidence: Some(20), ..marked("low", "evil.com", Tlp::Clear) },
         Indicator { confidence: Some(90), ..marked("red", "evil.com", Tlp::Red) },
@@ -122,24 +140,31 @@ fn what_the_options_keep_out_is_counted() {
         Indicator { confidence: None, ..indicator("unsaid", "evil.com") },
     ];
     let world = world(indicators);
-    let told = |options: &Json| {
+    let written = |options: &Json| {
         let answer = world.check("main", options, &[(&["evil.com"], "")]).unwrap().unwrap();
         let document = &answer["documents"][0];
         (document["confidence"].clone(), document["withheld"].clone(), document["omitted"].clone())
     };
-    assert_eq!(told(&processor()).0.as_array().unwrap().len(), 4);
-    assert_eq!(told(&with("min_confidence", json!(21))), (json!([90, 80, null]), json!(0), json!(0)));
-    assert_eq!(told(&with("max_tlp", json!("GREEN"))), (json!([20, 80, null]), json!(1), json!(0)));
-    assert_eq!(told(&with("max_matches", json!(1))), (json!([20]), json!(0), json!(3)));
+    assert_eq!(written(&processor()).0.as_array().unwrap().len(), 4);
+    assert_eq!(
+        written(&with("min_confidence", json!(21))),
+        (json!([90, 80, null]), json!(0), json!(0))
+    );
+    assert_eq!(
+        written(&with("max_tlp", json!("GREEN"))),
+        (json!([20, 80, null]), json!(1), json!(0))
+    );
+    assert_eq!(written(&with("max_matches", json!(1))), (json!([20]), json!(0), json!(3)));
     let mut strict = with("max_tlp", json!("CLEAR"));
     strict["min_confidence"] = json!(85);
-    // The event is flagged all the same: what covers it is no secret, only who says so.
+    // The event is flagged all the same: the value that covers it is no secret, only the indicators
+    // are.
     strict["fields"] = json!(["url.original"]);
-    assert_eq!(told(&strict), (json!([null]), json!(1), json!(0)));
+    assert_eq!(written(&strict), (json!([null]), json!(1), json!(0)));
 }
 
 #[test]
-fn partial_matches_are_for_those_who_want_them() {
+fn partial_matches_are_optional() {
     let world = world(vec![indicator("a", "http://files.example/uc?id=7")]);
     let documents: [(&[&str], &str); 1] = [(&["http://files.example/uc?"], "")];
     assert_eq!(world.check("main", &processor(), &documents).unwrap(), None);
@@ -149,16 +174,19 @@ fn partial_matches_are_for_those_who_want_them() {
 
 #[test]
 fn a_document_of_very_many_matches_is_cut() {
-    let indicators = (0..2000).map(|n| indicator(&format!("i{n}"), &format!("h{n}.example"))).collect();
+    let indicators =
+        (0..2000).map(|n| indicator(&format!("i{n}"), &format!("h{n}.example"))).collect();
     let world = world(indicators);
     let loaded = world.node.blacklist("main").unwrap();
     let mut batch = Batch::new();
     for n in 0..2000 {
         batch.push(Kind::Host, format!("h{n}.example").as_bytes());
     }
-    let options = CheckOptions::read(with("max_matches", json!(5000)).to_string().as_bytes()).unwrap();
+    let options =
+        CheckOptions::read(with("max_matches", json!(5000)).to_string().as_bytes()).unwrap();
     let details = || Ok(Details { places: vec![place(0, 0); 2000], contexts: vec![0; 3] });
-    let answer = check(&loaded, &options, batch.as_bytes(), 2000, 1, NOW, details).unwrap().unwrap();
+    let answer =
+        check(&loaded, &options, batch.as_bytes(), 2000, 1, NOW, details).unwrap().unwrap();
     let answer: Json = serde_json::from_slice(&answer).unwrap();
     assert_eq!(answer["documents"][0]["enrichments"].as_array().unwrap().len(), 1000);
     assert_eq!(answer["documents"][0]["omitted"], 1000);
@@ -169,14 +197,16 @@ fn a_value_of_very_many_indicators_is_cut() {
     let indicators = (0..100_000).map(|n| indicator(&format!("i{n}"), "evil.com")).collect();
     let world = world(indicators);
     let values: [&str; 2] = ["evil.com", "www.evil.com"];
-    let answer = world.check("main", &with("max_matches", json!(1000)), &[(&values, "")]).unwrap().unwrap();
+    let answer =
+        world.check("main", &with("max_matches", json!(1000)), &[(&values, "")]).unwrap().unwrap();
     let document = &answer["documents"][0];
     assert_eq!(document["enrichments"].as_array().unwrap().len(), 1000);
     assert_eq!(document["omitted"], 199_000);
     assert_eq!(document.get("unchecked"), None);
 }
 
-/// An event in the middle of being judged keeps what was found; those after it are unchecked.
+/// An event that is being judged at the deadline keeps its matches. The events after it are
+/// unchecked.
 #[test]
 fn judging_ends_at_the_deadline() {
     let mut options = node_json();
@@ -184,33 +214,35 @@ fn judging_ends_at_the_deadline() {
     let world = World::with(options, threatsieve_runner::MATCHER);
     let indicators = (0..100_000).map(|n| indicator(&format!("i{n}"), "evil.com")).collect();
     world.load("main", &compiled("main", 5, indicators, &[])).unwrap();
-    // To judge them all takes a second and more.
+    // Judging all of them takes more than a second.
     let values: [&str; 1] = ["evil.com"];
     let documents = vec![(&values[..], ""); 2000];
     let answer = world.check("main", &processor(), &documents).unwrap().unwrap();
-    let (told, unchecked) = (documents_with(&answer, "enrichments"), documents_with(&answer, "unchecked"));
-    assert!(told.len() + unchecked.len() >= 2000 && !unchecked.is_empty());
+    let (written, unchecked) =
+        (documents_with(&answer, "enrichments"), documents_with(&answer, "unchecked"));
+    assert!(written.len() + unchecked.len() >= 2000 && !unchecked.is_empty());
     assert_eq!(answer["documents"][1999]["unchecked"], "deadline");
 }
 
 #[test]
 fn a_very_long_answer_is_cut() {
-    // Each document repeats a value of 60 KB once an indicator: 128 of them have 70 MB.
+    // Each document repeats a value of 60 KB for each indicator: 128 documents have 70 MB.
     let indicators = (0..10).map(|n| indicator(&format!("i{n}"), "evil.com")).collect();
     let world = world(indicators);
     let url = format!("http://evil.com/{}", "x".repeat(60_000));
     let values: [&str; 1] = [&url];
     let documents = vec![(&values[..], ""); 128];
     let answer = world.check("main", &processor(), &documents).unwrap().unwrap();
-    let (told, unchecked) = (documents_with(&answer, "enrichments"), documents_with(&answer, "unchecked"));
-    assert_eq!(told.len() + unchecked.len(), 128);
-    assert_eq!(told.len(), 64 * 1024 * 1024 / answer["documents"][0].to_string().len() + 1);
+    let (written, unchecked) =
+        (documents_with(&answer, "enrichments"), documents_with(&answer, "unchecked"));
+    assert_eq!(written.len() + unchecked.len(), 128);
+    assert_eq!(written.len(), 64 * 1024 * 1024 / answer["documents"][0].to_string().len() + 1);
     assert_eq!(answer["documents"][127]["unchecked"], "limit");
 }
 
-/// What Java hands over may be wrong, and then it is an error, never a crash.
+/// Wrong arguments from Java are errors, never a crash.
 #[test]
-fn places_and_contexts_are_held_to_the_batch() {
+fn places_and_contexts_are_checked_against_the_batch() {
     let world = world(vec![indicator("a", "evil.com")]);
     let loaded = world.node.blacklist("main").unwrap();
     let options = CheckOptions::read(processor().to_string().as_bytes()).unwrap();
@@ -219,7 +251,8 @@ fn places_and_contexts_are_held_to_the_batch() {
     batch.push(Kind::Any, b"evil.com");
     let refused = |places: Vec<i32>, contexts: &[u8]| {
         let details = Details { places, contexts: contexts.to_vec() };
-        let failure = check(&loaded, &options, batch.as_bytes(), 2, 2, NOW, || Ok(details)).unwrap_err();
+        let failure =
+            check(&loaded, &options, batch.as_bytes(), 2, 2, NOW, || Ok(details)).unwrap_err();
         assert_eq!(failure.kind, failure::Kind::Internal);
         failure.message
     };
@@ -252,11 +285,11 @@ fn malformed_batches_are_errors() {
     assert_eq!(refused(&[1, 0, 0, 99, b'a']), failure::Kind::Internal);
     assert_eq!(refused(&vec![0; MAX_BATCH_BYTES + 4]), failure::Kind::Limit);
     assert_eq!(refused(&vec![0; 4 * 65_537]), failure::Kind::Limit);
-    // The next call is as good as any.
+    // The next call works normally.
     assert!(world.check("main", &processor(), &[(&["evil.com"], "")]).unwrap().is_some());
 }
 
-/// While blacklists are switched, every answer is of one generation and names it.
+/// While blacklists are switched, every answer is from one generation and names it.
 #[test]
 fn answers_while_blacklists_are_switched() {
     let world = World::new();
@@ -266,7 +299,8 @@ fn answers_while_blacklists_are_switched() {
         for _ in 0..2 {
             scope.spawn(|| {
                 while !stop.load(Ordering::Relaxed) {
-                    let documents: [(&[&str], &str); 2] = [(&["only-1.com"], ""), (&["only-2.com"], "")];
+                    let documents: [(&[&str], &str); 2] =
+                        [(&["only-1.com"], ""), (&["only-2.com"], "")];
                     let answer = world.check("main", &processor(), &documents).unwrap().unwrap();
                     let generation = answer["generation"].as_u64().unwrap();
                     assert_eq!(documents_with(&answer, "enrichments"), [generation - 1]);

@@ -1,4 +1,4 @@
-//! Hostile components: what goes unchecked, and that it ends.
+//! Hostile components: the documents that go unchecked, and the end of their calls.
 
 use serde_json::{Value as Json, json};
 use threatsieve_runner::Code;
@@ -17,12 +17,15 @@ fn check(world: &World, documents: &[&[&str]]) -> Json {
 }
 
 #[test]
-fn one_poisonous_document_alone_is_unchecked() {
+fn only_the_poisonous_document_is_unchecked() {
     let world = world(hostile!("poisoned"));
     for poisonous in [0, 1, 499, 500, 998, 999] {
-        let documents: Vec<&[&str]> = (0..1000)
-            .map(|number| if number == poisonous { &["good", "!bad", "good"][..] } else { &["fine"][..] })
-            .collect();
+        let documents: Vec<&[&str]> =
+            (0..1000)
+                .map(|number| {
+                    if number == poisonous { &["good", "!bad", "good"][..] } else { &["fine"][..] }
+                })
+                .collect();
         let answer = check(&world, &documents);
         assert_eq!(documents_with(&answer, "unchecked"), [poisonous]);
         assert_eq!(answer["generation"], 7);
@@ -33,20 +36,22 @@ fn one_poisonous_document_alone_is_unchecked() {
         assert!(bad["detail"].as_str().unwrap().contains("unreachable"), "{bad}");
     }
     let counted = &world.node.status()["blacklists"]["hostile"];
-    // Ten halvings of a thousand, and the whole.
+    // The whole batch, and ten halvings of a thousand documents.
     assert!(counted["traps"].as_u64().unwrap() <= 6 * 11, "{counted}");
 }
 
 #[test]
 fn several_poisonous_documents() {
     let world = world(hostile!("poisoned"));
-    let documents: [&[&str]; 8] = [&["a"], &["!"], &["b", "c"], &["d"], &["e"], &["f"], &["g", "!"], &["h"]];
+    let documents: [&[&str]; 8] =
+        [&["a"], &["!"], &["b", "c"], &["d"], &["e"], &["f"], &["g", "!"], &["h"]];
     let answer = check(&world, &documents);
     assert_eq!(documents_with(&answer, "unchecked"), [1, 6]);
     assert_eq!(documents_with(&answer, "enrichments"), [0, 2, 3, 4, 5, 7]);
-    // Values and fields are those of the document, whichever half it was asked for in.
-    let matched =
-        |document: usize, n: usize| answer["documents"][document]["enrichments"][n]["matched"].clone();
+    // Values and fields are those of the document, in either half.
+    let matched = |document: usize, n: usize| {
+        answer["documents"][document]["enrichments"][n]["matched"].clone()
+    };
     assert_eq!(matched(2, 0)["atomic"], "b");
     assert_eq!(matched(7, 0)["atomic"], "h");
     assert_eq!(matched(7, 0)["field"], "url.original");
@@ -61,14 +66,16 @@ fn failing_ends() {
         (hostile!("wrong_entry"), "internal", "other_errors"),
     ] {
         let mut options = node_json();
-        // Sixteen times that.
+        // Sixteen calls last this long.
         options["deadline_ms"] = json!(20);
         let world = World::with(options, component);
         world.load("hostile", &described()).unwrap();
         let documents = [&["a"][..]; 100];
         let answer = check(&world, &documents);
         assert_eq!(documents_with(&answer, "unchecked"), (0..100).collect::<Vec<u64>>());
-        assert!(answer["documents"].as_array().unwrap().iter().all(|one| one["unchecked"] == reason));
+        assert!(
+            answer["documents"].as_array().unwrap().iter().all(|one| one["unchecked"] == reason)
+        );
         assert_eq!(answer["generation"], 7);
         let failed = world.node.status()["blacklists"]["hostile"][counter].as_u64().unwrap();
         assert_eq!(failed, 16, "{reason}");
@@ -76,7 +83,7 @@ fn failing_ends() {
 }
 
 #[test]
-fn lines_go_unchecked_alike() {
+fn lines_go_unchecked_too() {
     let world = world(hostile!("unreachable"));
     let mut options = processor();
     options["message_format"] = json!("text");

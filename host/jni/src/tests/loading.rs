@@ -1,4 +1,4 @@
-//! Files to blacklists that serve.
+//! Loading files.
 
 use serde_json::json;
 use threatsieve_blacklist::compile::SignKey;
@@ -6,11 +6,12 @@ use threatsieve_blacklist::{CompileOptions, Compiler};
 use threatsieve_runner::MATCHER;
 
 use super::world::{
-    LIMIT, World, compiled, described, documents_with, hostile, indicator, node_json, one, processor,
+    LIMIT, World, compiled, described, documents_with, hostile, indicator, node_json, one,
+    processor,
 };
 use crate::failure::Kind;
 
-/// Made with `openssl genpkey -algorithm ed25519`, for these tests alone.
+/// Made with `openssl genpkey -algorithm ed25519`, only for these tests.
 const PRIVATE: &str = "-----BEGIN PRIVATE KEY-----
 MC4CAQAwBQYDK2VwBCIEIBc8BucfCuWIRlbkixEMpQBdH2dI4FdcagM/goUiiEe+
 -----END PRIVATE KEY-----
@@ -26,7 +27,7 @@ fn matches(world: &World, blacklist: &str, value: &str) -> bool {
 }
 
 #[test]
-fn names_serve_side_by_side() {
+fn several_blacklists_serve_at_once() {
     let world = World::new();
     assert_eq!(world.check("main", &processor(), &[]).unwrap_err().kind, Kind::NoBlacklist);
     world.load("main", &one("main", 1, "evil.com")).unwrap();
@@ -35,7 +36,7 @@ fn names_serve_side_by_side() {
     assert!(matches(&world, "other", "evil.org") && !matches(&world, "other", "evil.com"));
     world.load("main", &one("main", 2, "evil.net")).unwrap();
     assert!(matches(&world, "main", "evil.net") && !matches(&world, "main", "evil.com"));
-    // Which generation may follow which is not decided here.
+    // This module does not decide which generation may follow another.
     world.load("main", &one("main", 1, "evil.com")).unwrap();
     assert!(matches(&world, "main", "evil.com"));
     assert!(world.node.unload("main") && !world.node.unload("main") && !world.node.unload("none"));
@@ -67,7 +68,7 @@ fn loading_again_does_nothing() {
 }
 
 #[test]
-fn what_is_refused_leaves_the_old_one() {
+fn a_rejected_blacklist_leaves_the_old_one() {
     let world = World::new();
     let good = one("main", 1, "evil.com");
     world.load("main", &good).unwrap();
@@ -90,7 +91,7 @@ fn what_is_refused_leaves_the_old_one() {
 }
 
 #[test]
-fn a_first_one_that_is_refused_leaves_nothing() {
+fn a_rejected_first_blacklist_leaves_nothing() {
     let world = World::new();
     assert_eq!(world.load("main", b"").unwrap_err().kind, Kind::Damaged);
     assert_eq!(world.check("main", &processor(), &[]).unwrap_err().kind, Kind::NoBlacklist);
@@ -101,19 +102,22 @@ fn a_first_one_that_is_refused_leaves_nothing() {
         assert_eq!(failure.kind, Kind::Io);
         assert!(failure.message.starts_with(&path.display().to_string()), "{}", failure.message);
     }
-    // A component that does not answer is found out before anything is switched.
+    // A component that does not answer is detected before the switch.
     let world = World::with(node_json(), hostile!("start_trap"));
     assert_eq!(world.load("hostile", &described()).unwrap_err().kind, Kind::Trap);
     assert_eq!(world.node.status()["blacklists"], json!({}));
 }
 
 #[test]
-fn a_trusted_key_demands_its_signature() {
+fn a_trusted_key_requires_its_signature() {
     let signed = |name: &str, key: &str| {
-        let options = CompileOptions { name: name.to_owned(), generation: 3, ..CompileOptions::default() };
+        let options =
+            CompileOptions { name: name.to_owned(), generation: 3, ..CompileOptions::default() };
         let mut compiler = Compiler::new(options).unwrap();
         let feed = compiler.feed("test").unwrap();
-        compiler.block(feed, indicator("a", "evil.com"), &mut |refused| panic!("{refused:?}")).unwrap();
+        compiler
+            .block(feed, indicator("a", "evil.com"), &mut |rejected| panic!("{rejected:?}"))
+            .unwrap();
         let mut blacklist = compiler.finish().unwrap();
         blacklist.sign(&SignKey::from_pem(key).unwrap());
         blacklist.into_bytes()
@@ -139,22 +143,28 @@ fn a_file_is_inspected_without_loading() {
         .map(|(n, value)| indicator(&n.to_string(), value))
         .collect();
     let bytes = compiled("main", 5, indicators, &["ok.com"]);
-    let said = world.node.inspect(&world.file("a", &bytes)).unwrap();
+    let report = world.node.inspect(&world.file("a", &bytes)).unwrap();
     assert_eq!(
-        (&said["name"], &said["generation"], &said["signed"], &said["bytes"], &said["entries"]),
+        (
+            &report["name"],
+            &report["generation"],
+            &report["signed"],
+            &report["bytes"],
+            &report["entries"]
+        ),
         (&json!("main"), &json!(5), &json!(false), &json!(bytes.len()), &json!(4))
     );
-    assert_eq!(said["by_type"], json!({ "domain-name": 1, "ipv4-addr": 1, "file": 2 }));
-    assert_eq!(said["digest"].as_str().unwrap().len(), 64);
-    assert!(said["needs_bytes"].as_u64().unwrap() > bytes.len() as u64);
+    assert_eq!(report["by_type"], json!({ "domain-name": 1, "ipv4-addr": 1, "file": 2 }));
+    assert_eq!(report["digest"].as_str().unwrap().len(), 64);
+    assert!(report["needs_bytes"].as_u64().unwrap() > bytes.len() as u64);
     assert_eq!(world.node.status()["blacklists"], json!({}));
     world.load("main", &bytes).unwrap();
-    assert_eq!(world.node.status()["blacklists"]["main"]["digest"], said["digest"]);
+    assert_eq!(world.node.status()["blacklists"]["main"]["digest"], report["digest"]);
     assert_eq!(world.node.inspect(&world.file("b", &bytes[..50])).unwrap_err().kind, Kind::Damaged);
 }
 
 #[test]
-fn what_does_not_fit_is_refused_beforehand() {
+fn a_blacklist_that_does_not_fit_is_rejected_beforehand() {
     let world = |limit: u64| {
         let mut options = node_json();
         options["memory_limit_bytes"] = json!(limit);
@@ -162,29 +172,32 @@ fn what_does_not_fit_is_refused_beforehand() {
     };
     let bytes = one("main", 1, "evil.com");
     let roomy = world(LIMIT);
-    let needs = roomy.node.inspect(&roomy.file("a", &bytes)).unwrap()["needs_bytes"].as_u64().unwrap();
+    let needs =
+        roomy.node.inspect(&roomy.file("a", &bytes)).unwrap()["needs_bytes"].as_u64().unwrap();
     let tight = world(needs - 1);
     let failure = tight.load("main", &bytes).unwrap_err();
     assert_eq!(failure.kind, Kind::Budget);
     let needed = format!("needs {} MB", needs.div_ceil(1_000_000));
-    for part in ["\"main\"", "generation 1", needed.as_str(), "0 MB are held", "threatsieve.memory_limit"] {
+    for part in
+        ["\"main\"", "generation 1", needed.as_str(), "0 MB are held", "threatsieve.memory_limit"]
+    {
         assert!(failure.message.contains(part), "{part}: {}", failure.message);
     }
-    // Room for one and its instance, not for two.
+    // There is room for one blacklist and its instance, not for two.
     let exact = world(needs + (2 << 20));
     exact.load("main", &bytes).unwrap();
-    // The one that serves counts while the next one is loaded, whichever name that has.
+    // The current blacklist counts while the next one is loaded, under any name.
     assert_eq!(exact.load("main", &one("main", 2, "evil.org")).unwrap_err().kind, Kind::Budget);
     assert_eq!(exact.load("other", &one("other", 1, "evil.org")).unwrap_err().kind, Kind::Budget);
     assert!(matches(&exact, "main", "evil.com"));
     exact.load("main", &bytes).unwrap();
-    // Nor is a file read that would not fit by itself.
+    // A file that would not fit by itself is not read at all.
     let tiny = world(bytes.len() as u64 - 1);
     assert_eq!(tiny.node.inspect(&tiny.file("a", &bytes)).unwrap_err().kind, Kind::Budget);
 }
 
 #[test]
-fn status_tells_what_serves() {
+fn status_lists_the_loaded_blacklists() {
     let world = World::new();
     let bytes = one("main", 5, "evil.com");
     world.load("main", &bytes).unwrap();

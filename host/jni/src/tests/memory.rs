@@ -1,4 +1,5 @@
-//! What blacklists take of a node's memory, measured in a process of its own: other tests' memory would be counted too.
+//! The memory that blacklists take on a node. Measured in its own process, because other tests'
+//! memory would be counted too.
 
 use std::path::Path;
 use std::process::Command;
@@ -13,7 +14,7 @@ use crate::budget::needed_bytes;
 
 const CHILD: &str = "THREATSIEVE_TEST_CHILD";
 const THREADS: usize = 16;
-/// Digests of two generations, of some 50 MB each.
+/// The digests of each of two generations, some 50 MB.
 const ENTRIES: u32 = 800_000;
 const LOADS: usize = 10;
 
@@ -31,7 +32,8 @@ fn a_blacklist_is_in_memory_once() {
         .env(CHILD, folder.path())
         .output()
         .unwrap();
-    let (text, errors) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    let (text, errors) =
+        (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
     assert!(output.status.success() && text.contains("1 passed"), "{text}{errors}");
 }
 
@@ -40,7 +42,7 @@ fn measure(folder: &Path) {
     options["instances"] = json!(THREADS);
     let world = World::with(options, MATCHER);
     let before = kilobytes("smaps_rollup", "Pss:");
-    // Makes the peak begin anew.
+    // Resets the peak.
     std::fs::write("/proc/self/clear_refs", "5").unwrap();
     let resident = kilobytes("status", "VmRSS:");
     let path = folder.join("0");
@@ -51,7 +53,7 @@ fn measure(folder: &Path) {
     let needed = needed_bytes(&loaded);
     drop(loaded);
     assert!(peak <= needed, "peak of {peak} bytes, estimated {needed}");
-    // Nor is the estimate a multiple of the peak, which would refuse what fits.
+    // The estimate is not far above the peak either; it would reject blacklists that fit.
     assert!(peak >= needed / 2, "peak of {peak} bytes, estimated {needed}");
     ask(&world);
     let held = |before: u64| (kilobytes("smaps_rollup", "Pss:") - before) * 1024;
@@ -62,10 +64,13 @@ fn measure(folder: &Path) {
         ask(&world);
     }
     let last = held(before);
-    assert!(last <= first + first / 10, "{last} bytes after {LOADS} loads, {first} after the first");
+    assert!(
+        last <= first + first / 10,
+        "{last} bytes after {LOADS} loads, {first} after the first"
+    );
 }
 
-/// Has as many threads ask at one time as there are idle instances.
+/// Lets as many threads ask at the same time as there are idle instances.
 fn ask(world: &World) {
     let barrier = Barrier::new(THREADS);
     std::thread::scope(|scope| {
@@ -83,14 +88,14 @@ fn ask(world: &World) {
     });
 }
 
-/// A value of `/proc/self`, in kB.
+/// Reads a value in `/proc/self`, in kB.
 fn kilobytes(file: &str, field: &str) -> u64 {
     let text = std::fs::read_to_string(format!("/proc/self/{file}")).unwrap();
     let line = text.lines().find(|line| line.starts_with(field)).unwrap();
     line.split_whitespace().nth(1).unwrap().parse().unwrap()
 }
 
-/// Generation 1 has those of generation 0 and some of its own.
+/// Generation 1 contains the digests of generation 0 and some of its own.
 fn digests(generation: u32) -> Vec<u8> {
     let options = CompileOptions {
         name: "main".to_owned(),
@@ -101,8 +106,9 @@ fn digests(generation: u32) -> Vec<u8> {
     let feed = compiler.feed("test").unwrap();
     let own = (0..100 * generation).map(|n| (1, n));
     for (set, n) in (0..ENTRIES).map(|n| (0, n)).chain(own) {
-        let indicator = Indicator::new(IndicatorId::Line(n), vec![Value::hash(&digest(set, n)).unwrap()]);
-        compiler.block(feed, indicator, &mut |refused| panic!("{refused:?}")).unwrap();
+        let indicator =
+            Indicator::new(IndicatorId::Line(n), vec![Value::hash(&digest(set, n)).unwrap()]);
+        compiler.block(feed, indicator, &mut |rejected| panic!("{rejected:?}")).unwrap();
     }
     compiler.finish().unwrap().into_bytes()
 }

@@ -1,4 +1,4 @@
-//! Options that are wrong.
+//! Invalid options.
 
 use serde_json::{Value as Json, json};
 
@@ -18,7 +18,7 @@ fn message<T: std::fmt::Debug>(result: Result<T, Failure>) -> String {
 }
 
 #[test]
-fn of_a_node() {
+fn wrong_options_of_a_node() {
     for (key, value, part) in [
         ("deadline_ms", json!(7), "deadline_ms is 7, expected 8 to 600000"),
         ("instances", json!(0), "instances is 0, expected 1 to 1024"),
@@ -37,7 +37,7 @@ fn of_a_node() {
 }
 
 #[test]
-fn of_a_processor() {
+fn wrong_options_of_a_processor() {
     for (key, value, part) in [
         ("fields", json!([]), "the number of fields is 0, expected 1 to 256"),
         ("fields", json!(vec!["x"; 257]), "is 257"),
@@ -56,14 +56,21 @@ fn of_a_processor() {
         assert!(message.contains(part), "{message}");
     }
     let names = ["clear", "WHITE", "AMBER+STRICT"];
-    assert!(names.iter().all(|name| CheckOptions::read(&with(processor(), "max_tlp", json!(name))).is_ok()));
+    assert!(
+        names
+            .iter()
+            .all(|name| CheckOptions::read(&with(processor(), "max_tlp", json!(name))).is_ok())
+    );
 }
 
 #[test]
-fn they_are_read_once_a_thread() {
+fn options_are_parsed_once_for_each_thread() {
     let [first, second] = [
         processor(),
-        json!({ "fields": ["x"], "min_confidence": 1, "max_tlp": "RED", "max_matches": 2, "partial": true }),
+        json!({
+            "fields": ["x"], "min_confidence": 1, "max_tlp": "RED", "max_matches": 2,
+            "partial": true,
+        }),
     ]
     .map(|options| options.to_string().into_bytes());
     let one = CheckOptions::cached(&first).unwrap();

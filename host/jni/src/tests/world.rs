@@ -23,7 +23,7 @@ pub(crate) const LIMIT: u64 = 1 << 30;
 /// Machine code of a hostile component of the runner's tests.
 macro_rules! hostile {
     ($name:literal) => {
-        // SAFETY: both are of the runner's build script.
+        // SAFETY: the runner's build script built both.
         unsafe {
             threatsieve_runner::Code::new(
                 include_bytes!(concat!(env!("HOSTILE"), "/", $name, ".signals.code")),
@@ -34,7 +34,7 @@ macro_rules! hostile {
 }
 pub(crate) use hostile;
 
-/// A node and a folder for files of blacklists.
+/// A node, and a folder for blacklist files.
 pub(crate) struct World {
     pub(crate) node: Node,
     folder: TempDir,
@@ -42,7 +42,8 @@ pub(crate) struct World {
 
 pub(crate) fn node_json() -> Json {
     json!({
-        "deadline_ms": 2000, "memory_limit_bytes": LIMIT, "instance_memory_bytes": 16 << 20, "instances": 2, "trusted_key_pem": null,
+        "deadline_ms": 2000, "memory_limit_bytes": LIMIT, "instance_memory_bytes": 16 << 20,
+        "instances": 2, "trusted_key_pem": null,
     })
 }
 
@@ -56,19 +57,19 @@ impl World {
         World { node: Node::with_code(options, code), folder: TempDir::new().unwrap() }
     }
 
-    /// A file with these bytes.
+    /// Writes a file with these bytes.
     pub(crate) fn file(&self, name: &str, bytes: &[u8]) -> PathBuf {
         let path = self.folder.path().join(name);
         std::fs::write(&path, bytes).unwrap();
         path
     }
 
-    /// Has a blacklist serve under its name.
+    /// Loads a blacklist under its name.
     pub(crate) fn load(&self, name: &str, bytes: &[u8]) -> Result<(), Failure> {
         self.node.load(name, &self.file(&format!("{name}.blacklist"), bytes))
     }
 
-    /// Looks documents up, each with its values and its time, and gives the answer's JSON.
+    /// Looks up documents, each with its values and its time, and returns the answer's JSON.
     pub(crate) fn check(
         &self,
         blacklist: &str,
@@ -89,11 +90,12 @@ impl World {
         let options = CheckOptions::cached(options.to_string().as_bytes())?;
         let details = || Ok(Details { places, contexts });
         let (observables, documents) = (batch.len() as u32, documents.len() as u32);
-        let answer = check(&loaded, &options, batch.as_bytes(), observables, documents, NOW, details)?;
+        let answer =
+            check(&loaded, &options, batch.as_bytes(), observables, documents, NOW, details)?;
         Ok(answer.map(|answer| serde_json::from_slice(&answer).unwrap()))
     }
 
-    /// Looks raw lines up.
+    /// Looks up raw lines.
     pub(crate) fn check_lines(
         &self,
         blacklist: &str,
@@ -107,7 +109,7 @@ impl World {
     }
 }
 
-/// Lines as they cross.
+/// Returns lines as Java passes them.
 pub(crate) fn framed(lines: &[&[u8]]) -> Vec<u8> {
     let mut bytes = Vec::new();
     for line in lines {
@@ -117,15 +119,16 @@ pub(crate) fn framed(lines: &[&[u8]]) -> Vec<u8> {
     bytes
 }
 
-/// A processor's options with four fields.
+/// The options of a processor with four fields.
 pub(crate) fn processor() -> Json {
     json!({
-        "fields": ["url.original", "source.ip", "destination.ip", "dns.question.name"], "min_confidence": 0, "max_tlp": null,
-        "max_matches": 100, "partial": false, "stamp": "matched",
+        "fields": ["url.original", "source.ip", "destination.ip", "dns.question.name"],
+        "min_confidence": 0, "max_tlp": null, "max_matches": 100,
+        "partial": false, "stamp": "matched",
     })
 }
 
-/// An indicator that calls one value bad.
+/// An indicator that lists one value.
 pub(crate) fn indicator(id: &str, value: &str) -> Indicator {
     let value = Value::from_list(value, UrlMode::Exact).unwrap();
     Indicator::new(IndicatorId::Stix(id.to_owned()), vec![value])
@@ -135,12 +138,17 @@ pub(crate) fn marked(id: &str, value: &str, tlp: Tlp) -> Indicator {
     Indicator { tlp: Some(tlp), ..indicator(id, value) }
 }
 
-/// The bytes of a blacklist of those indicators.
-pub(crate) fn compiled(name: &str, generation: u64, indicators: Vec<Indicator>, allowed: &[&str]) -> Vec<u8> {
+/// Returns the bytes of a blacklist of these indicators.
+pub(crate) fn compiled(
+    name: &str,
+    generation: u64,
+    indicators: Vec<Indicator>,
+    allowed: &[&str],
+) -> Vec<u8> {
     let options = CompileOptions { name: name.to_owned(), generation, ..CompileOptions::default() };
     let mut compiler = Compiler::new(options).unwrap();
     let feed = compiler.feed("test").unwrap();
-    let refused = &mut |refused| panic!("{refused:?}");
+    let refused = &mut |rejected| panic!("{rejected:?}");
     for one in indicators {
         compiler.block(feed, one, refused).unwrap();
     }
@@ -150,17 +158,17 @@ pub(crate) fn compiled(name: &str, generation: u64, indicators: Vec<Indicator>, 
     compiler.finish().unwrap().into_bytes()
 }
 
-/// A blacklist of one domain.
+/// Returns a blacklist of one domain.
 pub(crate) fn one(name: &str, generation: u64, domain: &str) -> Vec<u8> {
     compiled(name, generation, vec![indicator("a", domain)], &[])
 }
 
-/// The blacklist that the hostile components describe.
+/// Returns the blacklist that the hostile components describe.
 pub(crate) fn described() -> Vec<u8> {
     compiled("hostile", 7, vec![indicator("a", "evil.com"), indicator("b", "evil.org")], &[])
 }
 
-/// The numbers of the documents in an answer that have this key.
+/// Returns the numbers of the documents in an answer that have this key.
 pub(crate) fn documents_with(answer: &Json, key: &str) -> Vec<u64> {
     let documents = answer["documents"].as_array().unwrap();
     let with_key = documents.iter().filter(|document| document.get(key).is_some());

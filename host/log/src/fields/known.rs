@@ -1,4 +1,4 @@
-//! The known fields. docs/logs.md has them as a table; a test holds it to this list.
+//! The known fields. docs/logs.md has them as a table, and a test compares the two.
 
 use threatsieve_blacklist::observable::Kind;
 
@@ -124,7 +124,7 @@ const ADDRESSES: &[&str] = &[
     "SourceIp",
 ];
 
-/// Those that a request was forwarded for. Each may be a list, have a port or be a name.
+/// Addresses that a request was forwarded for. Each may be a list, have a port or be a name.
 const FORWARDED: &[&str] = &[
     // Suricata
     "xff",
@@ -349,7 +349,7 @@ const EMAILS: &[&str] = &[
 ];
 
 const ANY: &[&str] = &[
-    // Answers hold addresses, names or text, by the record's type.
+    // Answers are addresses, names or text, depending on the record's type.
     "dns.answers.data",
     "dns.answers.rdata",
     "dns.answer.rdata",

@@ -1,4 +1,4 @@
-//! Which named fields of NDJSON and Zeek events hold observables, and of which kind.
+//! The fields of NDJSON and Zeek events that contain observables, and the kinds of these.
 
 mod known;
 
@@ -6,16 +6,17 @@ use threatsieve_blacklist::observable::Kind;
 
 use known::KNOWN;
 
-/// What a field's value is used for.
+/// The use of a field's value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Role {
-    /// An observable of that kind.
+    /// An observable of this kind.
     Value(Kind),
     /// Free text, searched for observables.
     Text,
     /// An observable host, and the host of the request's URL.
     UrlHost(Group),
-    /// The request's URL: an observable when absolute, else path and query below the host.
+    /// The request's URL: an observable if it is absolute, otherwise the path and query after the
+    /// host.
     UrlTarget(Group),
     /// The path of the request's URL.
     UrlPath(Group),
@@ -25,18 +26,18 @@ pub(crate) enum Role {
     UrlPort(Group),
 }
 
-/// Fields that describe one URL together.
+/// Fields that together describe one URL.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Group {
     /// Suricata's `http`.
     Eve = 0,
     /// ECS `url`.
     Ecs = 1,
-    /// Zeek's http.log; also plain names like `host` and `uri` in anyone's JSON.
+    /// Zeek's http.log, and plain names such as `host` and `uri` in any JSON.
     Zeek = 2,
 }
 
-/// Groups there are.
+/// The number of groups.
 pub(crate) const GROUPS: usize = 3;
 
 #[derive(Debug, Clone)]
@@ -45,19 +46,20 @@ pub(crate) struct Field {
     pub(crate) role: Role,
 }
 
-/// The fields to look at in NDJSON and Zeek logs, by their dotted names.
+/// The fields to read in NDJSON and Zeek logs, by their dotted names.
 ///
-/// A name stands for nested objects and for literal dots alike: `destination.ip` is found in `{"destination":{"ip":...}}` and in
-/// `{"destination.ip":...}`. Where a field holds an array, each element counts.
+/// A name means nested objects as well as literal dots: `destination.ip` is found in
+/// `{"destination":{"ip":...}}` and in `{"destination.ip":...}`. If a field is an array, each
+/// element counts.
 #[derive(Debug, Clone)]
 pub struct Fields {
     pub(crate) list: Vec<Field>,
-    /// Whether every Zeek column of an address type counts, whatever its name.
+    /// True if every Zeek column of an address type counts, whatever its name.
     pub(crate) zeek_addresses: bool,
 }
 
 impl Fields {
-    /// These fields alone. Known names keep their kind, others take whatever form their values have.
+    /// Only these fields. Known names keep their kind. For others the form of each value decides.
     pub fn named<S: AsRef<str>>(names: impl IntoIterator<Item = S>) -> Fields {
         let none = Fields { list: Vec::new(), zeek_addresses: false };
         names.into_iter().fold(none, |fields, name| {
@@ -74,8 +76,9 @@ impl Fields {
     }
 }
 
-/// ECS, Suricata EVE, Zeek, Sysmon by way of Winlogbeat, CloudTrail, and the names web servers' JSON logs mostly use. What describes
-/// the reporting machine (`host.*`, `observer.*`) or an earlier match (`threat.*`) is left out.
+/// ECS, Suricata EVE, Zeek, Sysmon through Winlogbeat, CloudTrail, and the usual names in JSON logs
+/// of web servers. Fields about the reporting machine (`host.*`, `observer.*`) or an earlier match
+/// (`threat.*`) are excluded.
 impl Default for Fields {
     fn default() -> Fields {
         let list = KNOWN
@@ -109,7 +112,8 @@ mod tests {
 
     #[test]
     fn each_known_field_has_one_role() {
-        let mut names: Vec<&str> = KNOWN.iter().flat_map(|(_, names)| names.iter().copied()).collect();
+        let mut names: Vec<&str> =
+            KNOWN.iter().flat_map(|(_, names)| names.iter().copied()).collect();
         let all = names.len();
         names.sort_unstable();
         names.dedup();

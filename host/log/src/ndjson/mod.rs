@@ -1,7 +1,7 @@
-//! One JSON object a line.
+//! One JSON object per line.
 //!
-//! Only the wanted fields are read; the rest is skipped without building a value of it. What was found is kept until the line turned
-//! out whole, so that a damaged line hands over nothing.
+//! Only the wanted fields are read; the rest is skipped without building values of it. Values are
+//! collected until the line has been read completely, so that a damaged line passes on nothing.
 
 mod names;
 mod visit;
@@ -19,7 +19,7 @@ use crate::malformed::MalformedLine;
 use crate::observe::Observer;
 use crate::{ecs, time};
 
-/// Where an event's own time may stand, the surest first.
+/// The fields that may contain an event's own time, the most reliable first.
 const TIMES: [&str; 12] = [
     "@timestamp",
     "timestamp",
@@ -35,7 +35,7 @@ const TIMES: [&str; 12] = [
     "msec",
 ];
 
-/// Hands over the wanted fields in the order of the line, then the URLs that came in parts.
+/// Passes on the wanted fields in the order of the line, then the URLs that were logged in parts.
 pub(crate) fn walk(
     names: &Names,
     line: &[u8],
@@ -73,7 +73,8 @@ fn emit(names: &Names, found: &[Found<'_>], sink: &mut impl FnMut(&str, Kind, &[
     }
 }
 
-/// The line with what is no UTF-8, and surrogates that stand alone, replaced: neither is JSON, both occur in what attackers send.
+/// Replaces bytes that are not UTF-8, and lone surrogates. Neither is valid JSON, but attackers
+/// send both.
 fn repaired(line: &[u8]) -> Cow<'_, str> {
     let text = String::from_utf8_lossy(line);
     if memchr::memmem::find(text.as_bytes(), b"\\u").is_none() {
@@ -87,7 +88,8 @@ fn repaired(line: &[u8]) -> Cow<'_, str> {
         let len = match (high, low) {
             (Some(0xd8..=0xdb), Some(0xdc..=0xdf)) => 12,
             (Some(_), _) => 6,
-            // Any other escape: two bytes, lest the second backslash of `\\` begins another.
+            // Any other escape: two bytes, so that the second backslash of `\\` does not begin
+            // another one.
             _ => 1 + rest[at + 1..].chars().next().map_or(0, char::len_utf8),
         };
         out.push_str(if len == 6 { "\u{fffd}" } else { &rest[at..at + len] });
@@ -97,24 +99,26 @@ fn repaired(line: &[u8]) -> Cow<'_, str> {
     Cow::Owned(out)
 }
 
-/// The upper byte of the `\uD8xx` to `\uDFxx` that the text begins with.
+/// Returns the upper byte of the `\uD8xx` to `\uDFxx` at the start of the text.
 fn surrogate(text: &str) -> Option<u8> {
     let digits = text.strip_prefix("\\u")?.get(..4)?;
     let unit = u16::from_str_radix(digits, 16).ok()?;
     (0xd800..0xe000).contains(&unit).then_some((unit >> 8) as u8)
 }
 
-/// The event's own time.
+/// Returns the event's own time.
 pub(crate) fn time(line: &[u8]) -> Option<Timestamp> {
     let map = event(line)?;
-    let own = |map: &Map<String, Value>| TIMES.iter().find_map(|name| time::json(ecs::get(map, name)?));
+    let own =
+        |map: &Map<String, Value>| TIMES.iter().find_map(|name| time::json(ecs::get(map, name)?));
     own(&map).or_else(|| own(map.get("_source")?.as_object()?))
 }
 
-/// The object as it is; an array of events is held as `records`.
+/// Returns the object as it is. An array of events is put into a field `records`.
 pub(crate) fn event(line: &[u8]) -> Option<Map<String, Value>> {
     let line = line.trim_ascii();
-    let value = serde_json::from_slice(line).or_else(|_| serde_json::from_str(&repaired(line))).ok()?;
+    let value =
+        serde_json::from_slice(line).or_else(|_| serde_json::from_str(&repaired(line))).ok()?;
     match value {
         Value::Object(map) => Some(map),
         Value::Array(mut events) => match events.as_mut_slice() {

@@ -1,21 +1,21 @@
-//! Wanted names as a tree, to be walked along with the nesting of an event.
+//! The wanted names as a tree, which is followed along the nesting of an event.
 
 use crate::fields::{Field, Fields};
 
-/// A place in the tree.
+/// The index of a node in the tree.
 pub(crate) type Node = u32;
 
 #[derive(Debug, Default)]
 struct Branch {
-    /// Names below, sorted by length and bytes.
+    /// The children's names, sorted by length and bytes.
     children: Vec<(Box<[u8]>, Node)>,
-    /// Index of the field that ends here.
+    /// The index of the field whose name ends here.
     field: Option<u32>,
 }
 
-/// Places that hold an event as it was: the wanted names are looked for below them too.
-/// `_source` is an exported document, `hits.hits` a search's answer; then Filebeat's modules,
-/// its `json` input, and Wazuh.
+/// Nodes that contain an event as it was: the wanted names are searched below them too. `_source`
+/// is an exported document, `hits.hits` the result of a search. The others are from Filebeat's
+/// modules, its `json` input, and Wazuh.
 const EVENTS: [&str; 5] = ["_source", "hits.hits", "suricata.eve", "json", "data"];
 
 /// The wanted fields.
@@ -31,15 +31,17 @@ impl Names {
     pub(crate) fn new(fields: &Fields) -> Names {
         let mut names = Names { branches: vec![Branch::default()], fields: fields.list.clone() };
         for (i, field) in fields.list.iter().enumerate() {
-            let node =
-                field.name.split('.').fold(Names::ROOT, |node, part| names.grow(node, part.as_bytes()));
+            let node = field
+                .name
+                .split('.')
+                .fold(Names::ROOT, |node, part| names.grow(node, part.as_bytes()));
             names.branches[node as usize].field = Some(i as u32);
         }
         EVENTS.iter().for_each(|place| names.hold_event(place));
         names
     }
 
-    /// Looks for the wanted names below a place too, unless one of them stands there.
+    /// Searches the wanted names below a node too, unless one of them is the node itself.
     fn hold_event(&mut self, place: &str) {
         let (above, last) = place.rsplit_once('.').unwrap_or(("", place));
         let parts = above.split('.').filter(|part| !part.is_empty());
@@ -62,22 +64,23 @@ impl Names {
         }
     }
 
-    /// The place of a key below a place: the key is one name, or several with literal dots.
+    /// Returns the node of a key below a node. The key is one name, or several with literal dots.
     pub(crate) fn below(&self, node: Node, key: &[u8]) -> Option<Node> {
         let branch = &self.branches[node as usize];
         if let Ok(child) = branch.find(key) {
             return Some(child);
         }
         memchr::memchr(b'.', key)?;
-        key.split(|&b| b == b'.').try_fold(node, |node, part| self.branches[node as usize].find(part).ok())
+        key.split(|&b| b == b'.')
+            .try_fold(node, |node, part| self.branches[node as usize].find(part).ok())
     }
 
-    /// The field that ends at a place.
+    /// Returns the field whose name ends at a node.
     pub(crate) fn ends(&self, node: Node) -> Option<u32> {
         self.branches[node as usize].field
     }
 
-    /// The field of that index.
+    /// Returns the field with this index.
     pub(crate) fn field(&self, index: u32) -> &Field {
         &self.fields[index as usize]
     }
@@ -86,7 +89,9 @@ impl Names {
 impl Branch {
     fn find(&self, part: &[u8]) -> Result<Node, usize> {
         self.children
-            .binary_search_by(|(name, _)| name.len().cmp(&part.len()).then_with(|| (**name).cmp(part)))
+            .binary_search_by(|(name, _)| {
+                name.len().cmp(&part.len()).then_with(|| (**name).cmp(part))
+            })
             .map(|at| self.children[at].1)
     }
 }
@@ -99,14 +104,17 @@ mod tests {
     fn events_within_events() {
         let names = Names::new(&Fields::named(["a.b", "data.c"]));
         let below = |keys: &[&str]| {
-            let node = keys.iter().try_fold(Names::ROOT, |node, key| names.below(node, key.as_bytes()))?;
+            let node =
+                keys.iter().try_fold(Names::ROOT, |node, key| names.below(node, key.as_bytes()))?;
             names.ends(node)
         };
-        for place in [&["_source"][..], &["hits", "hits", "_source"], &["suricata", "eve"], &["json"], &[]] {
+        for place in
+            [&["_source"][..], &["hits", "hits", "_source"], &["suricata", "eve"], &["json"], &[]]
+        {
             assert_eq!(below(&[place, &["a", "b"]].concat()), Some(0), "{place:?}");
         }
         assert_eq!(below(&["_source.a.b"]), Some(0));
-        // Somebody's own name stands there.
+        // A wanted name of the user is at this node.
         assert_eq!((below(&["data", "a", "b"]), below(&["data", "c"])), (None, Some(1)));
     }
 
@@ -114,7 +122,8 @@ mod tests {
     fn nested_dotted_and_half_dotted() {
         let names = Names::new(&Fields::named(["a.b.c", "a.b", "d"]));
         let name = |keys: &[&str]| {
-            let node = keys.iter().try_fold(Names::ROOT, |node, key| names.below(node, key.as_bytes()))?;
+            let node =
+                keys.iter().try_fold(Names::ROOT, |node, key| names.below(node, key.as_bytes()))?;
             names.ends(node).map(|field| names.field(field).name.as_str())
         };
         assert_eq!(name(&["a", "b", "c"]), Some("a.b.c"));

@@ -1,4 +1,4 @@
-//! Reading a line's wanted fields without building the rest.
+//! Reads a line's wanted fields without building the rest.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -10,32 +10,34 @@ use serde_json::error::Category;
 use super::names::{Names, Node};
 use crate::malformed::MalformedLine;
 
-/// What a line holds, in its order.
+/// An item found in a line, in the line's order.
 #[derive(Debug)]
 pub(super) enum Found<'de> {
-    /// A value of the field of that index.
+    /// A value of the field with this index.
     Value(u32, Cow<'de, str>),
-    /// The event is over; another may follow in the same line's array.
+    /// The event ends. Another may follow in the same line's array.
     EventEnd,
 }
 
-/// Reads a line. Nesting deeper than serde_json's limit of 128 within wanted fields is refused.
+/// Reads a line. Within wanted fields, nesting deeper than serde_json's limit of 128 is rejected.
 pub(super) fn read<'de>(names: &Names, text: &'de str) -> Result<Vec<Found<'de>>, MalformedLine> {
     let mut found = Vec::with_capacity(16);
     let mut reader = serde_json::Deserializer::from_str(text);
     let root = Events { names, found: &mut found };
-    root.deserialize(&mut reader).and_then(|()| reader.end()).map_err(|error| MalformedLine::Json {
-        column: error.column(),
-        expected: match error.classify() {
-            Category::Eof => "more: the object ends early",
-            Category::Data => "a JSON object",
-            Category::Syntax | Category::Io => "valid JSON",
-        },
+    root.deserialize(&mut reader).and_then(|()| reader.end()).map_err(|error| {
+        MalformedLine::Json {
+            column: error.column(),
+            expected: match error.classify() {
+                Category::Eof => "more: the object ends early",
+                Category::Data => "a JSON object",
+                Category::Syntax | Category::Io => "valid JSON",
+            },
+        }
     })?;
     Ok(found)
 }
 
-/// The line: an event, or an array of events.
+/// A line: an event, or an array of events.
 struct Events<'s, 'de> {
     names: &'s Names,
     found: &'s mut Vec<Found<'de>>,
@@ -61,12 +63,13 @@ impl<'de> Visitor<'de> for Events<'_, 'de> {
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut events: A) -> Result<(), A::Error> {
-        while events.next_element_seed(Events { names: self.names, found: self.found })?.is_some() {}
+        while events.next_element_seed(Events { names: self.names, found: self.found })?.is_some() {
+        }
         Ok(())
     }
 }
 
-/// The value at a place in the tree of wanted names.
+/// The value at a node of the tree of wanted names.
 struct Inside<'s, 'de> {
     names: &'s Names,
     node: Node,
@@ -107,7 +110,7 @@ impl<'de> Visitor<'de> for Inside<'_, 'de> {
     }
 
     fn visit_u64<E>(self, value: u64) -> Result<(), E> {
-        // Ports are numbers; nothing else that is wanted is.
+        // Of the wanted fields only ports are numbers.
         self.value(Cow::Owned(value.to_string()));
         Ok(())
     }
@@ -149,7 +152,7 @@ impl<'de> Visitor<'de> for Inside<'_, 'de> {
     }
 }
 
-/// A key: the place it leads to, if anything is wanted there.
+/// A key: the node it leads to, if a wanted name is there.
 struct Key<'s> {
     names: &'s Names,
     node: Node,

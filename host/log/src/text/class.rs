@@ -1,6 +1,6 @@
-//! What a byte can be part of.
+//! Classes of bytes.
 
-/// In a piece: anything but a hard end. Zero is a hard end.
+/// Part of a piece: anything except a hard end. Zero is a hard end.
 const PIECE: u8 = 1;
 /// `.`
 pub(super) const DOT: u8 = 2;
@@ -10,15 +10,15 @@ pub(super) const COLON: u8 = 4;
 const WORD: u8 = 8;
 /// A hexadecimal digit.
 const HEX: u8 = 16;
-/// Part of a mail address's local part besides words and dots.
+/// Part of the local part of an email address, in addition to words and dots.
 const LOCAL: u8 = 32;
 /// Part of a non-ASCII character.
 const WIDE: u8 = 64;
 
-/// A bracket that may stand around a defanged dot.
+/// A bracket that may be around a defanged dot.
 pub(super) const BRACKET: u8 = 128;
 
-/// Digits of MD5, SHA-1 and SHA-256.
+/// The numbers of digits of MD5, SHA-1 and SHA-256.
 pub(super) const HASH_DIGITS: [usize; 3] = [32, 40, 64];
 
 static CLASSES: [u8; 256] = classes();
@@ -64,13 +64,14 @@ pub(super) fn is_wide(byte: u8) -> bool {
     class(byte) & WIDE != 0
 }
 
-/// Whether the byte can stand in the local part of a mail address (RFC 5322 `dot-atom`, without what mostly delimits in logs).
+/// Returns whether the local part of an email address may contain the byte (RFC 5322 `dot-atom`,
+/// without bytes that are mostly delimiters in logs).
 #[inline]
 pub(super) fn is_local(byte: u8) -> bool {
     class(byte) & (WORD | DOT | LOCAL) != 0
 }
 
-/// Bytes of the defanged dot that the text begins with, if it does: `[.]`, `(dot)` ...
+/// Returns the length of a defanged dot at the start of the text: `[.]`, `(dot)` ...
 #[inline]
 pub(super) fn defanged_dot(text: &[u8]) -> Option<usize> {
     let close = match text.first()? {
@@ -81,7 +82,9 @@ pub(super) fn defanged_dot(text: &[u8]) -> Option<usize> {
     };
     match text {
         [_, b'.', end, ..] if *end == close => Some(3),
-        [_, d, o, t, end, ..] if *end == close && [*d, *o, *t].eq_ignore_ascii_case(b"dot") => Some(5),
+        [_, d, o, t, end, ..] if *end == close && [*d, *o, *t].eq_ignore_ascii_case(b"dot") => {
+            Some(5)
+        }
         _ => None,
     }
 }

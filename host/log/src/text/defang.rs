@@ -1,26 +1,34 @@
-//! Values that were made unclickable in odd ways: `evil[.com`, `evil.]com`, `evil[[.]]com`,
+//! Values that were defanged in unusual ways: `evil[.com`, `evil.]com`, `evil[[.]]com`,
 //! `evil<.>com`, `evil\.com`, `hxxp[:]//evil[.]com[/]x`, `bob[at]evil[.]com`.
 //!
-//! The usual `evil[.]com` is left to the matcher's normaliser, which undoes it.
+//! The usual `evil[.]com` is left to the matcher's normaliser, which refangs it.
 
 use super::class::{defanged_dot, is_word};
 
-/// Brackets on one side.
+/// The most brackets on one side.
 const MAX_BRACKETS: usize = 2;
 
-/// What stands for a separator inside brackets.
-const SPELLED: [(&[u8], &[u8]); 7] =
-    [(b"://", b"://"), (b".", b"."), (b"dot", b"."), (b":", b":"), (b"/", b"/"), (b"@", b"@"), (b"at", b"@")];
+/// Spellings of separators inside brackets.
+const SPELLED: [(&[u8], &[u8]); 7] = [
+    (b"://", b"://"),
+    (b".", b"."),
+    (b"dot", b"."),
+    (b":", b":"),
+    (b"/", b"/"),
+    (b"@", b"@"),
+    (b"at", b"@"),
+];
 
-/// A separator in disguise.
-struct Disguise {
+/// A defanged separator.
+struct Separator {
     bytes: usize,
     stands_for: &'static [u8],
-    /// Only here: the normaliser does not know it.
+    /// The normaliser does not know this spelling.
     is_odd: bool,
 }
 
-/// Bytes of `\.`, `<.>` or `<dot>` between words, which go on where a piece would end.
+/// Returns the length of a `\.`, `<.>` or `<dot>` between two words. Such a separator does not end
+/// a piece.
 pub(super) fn joins(line: &[u8], at: usize) -> usize {
     let is_between = |bytes: usize| {
         at > 0 && is_word(line[at - 1]) && line.get(at + bytes).is_some_and(|&byte| is_word(byte))
@@ -34,16 +42,16 @@ pub(super) fn joins(line: &[u8], at: usize) -> usize {
     if is_between(bytes) { bytes } else { 0 }
 }
 
-/// The piece with its separators as they were; `None` where nothing odd is done to it.
+/// Returns the piece with its separators refanged, or `None` if no unusual spelling is in it.
 pub(super) fn refanged(piece: &[u8]) -> Option<Vec<u8>> {
     let (mut out, mut copied, mut at, mut is_odd) = (Vec::new(), 0, 0, false);
     while at < piece.len() {
-        match disguise(piece, at) {
-            Some(disguise) => {
-                is_odd |= disguise.is_odd;
+        match separator(piece, at) {
+            Some(separator) => {
+                is_odd |= separator.is_odd;
                 out.extend_from_slice(&piece[copied..at]);
-                out.extend_from_slice(disguise.stands_for);
-                at += disguise.bytes;
+                out.extend_from_slice(separator.stands_for);
+                at += separator.bytes;
                 copied = at;
             }
             None => at += 1,
@@ -56,11 +64,11 @@ pub(super) fn refanged(piece: &[u8]) -> Option<Vec<u8>> {
     Some(out)
 }
 
-fn disguise(piece: &[u8], at: usize) -> Option<Disguise> {
+fn separator(piece: &[u8], at: usize) -> Option<Separator> {
     let text = &piece[at..];
     if matches!(text[0], b'\\' | b'<') {
         let bytes = joins(piece, at);
-        return (bytes > 0).then_some(Disguise { bytes, stands_for: b".", is_odd: true });
+        return (bytes > 0).then_some(Separator { bytes, stands_for: b".", is_odd: true });
     }
     // Most bytes end here.
     if !(is_open(text[0]) || text[0] == b'.') || at == 0 {
@@ -83,7 +91,7 @@ fn disguise(piece: &[u8], at: usize) -> Option<Disguise> {
         return None;
     }
     let is_odd = defanged_dot(text) != Some(bytes);
-    Some(Disguise { bytes, stands_for, is_odd })
+    Some(Separator { bytes, stands_for, is_odd })
 }
 
 fn is_open(byte: u8) -> bool {
@@ -99,7 +107,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn odd_disguises_are_undone() {
+    fn unusual_spellings_are_refanged() {
         for (piece, want) in [
             ("evil[.com", "evil.com"),
             ("evil.]com", "evil.com"),

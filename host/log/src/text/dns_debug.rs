@@ -1,15 +1,15 @@
-//! Names as the debug log of Windows' DNS server writes them: `(3)www(4)evil(3)com(0)`, each label
-//! after its length, and in a response `[C00C]` where a name goes on elsewhere in the message.
+//! Names as in the debug log of Windows' DNS server: `(3)www(4)evil(3)com(0)`, each label after its
+//! length. In a response `[C00C]` marks a name that continues elsewhere in the message.
 
 use std::ops::Range;
 
 use threatsieve_blacklist::observable::Kind;
 
-/// Longest label and name (RFC 1035 section 2.3.4).
+/// The longest label and name (RFC 1035, section 2.3.4).
 const MAX_LABEL_BYTES: usize = 63;
 const MAX_NAME_BYTES: usize = 255;
 
-/// Hands over the first such name in a piece; gives where it stands.
+/// Passes on the first such name in a piece, and returns its position.
 pub(super) fn name(piece: &[u8], sink: &mut impl FnMut(Kind, &[u8])) -> Option<Range<usize>> {
     memchr::memmem::find(piece, b"(0)")?;
     memchr::memchr_iter(b'(', piece).find_map(|start| {
@@ -19,7 +19,7 @@ pub(super) fn name(piece: &[u8], sink: &mut impl FnMut(Kind, &[u8])) -> Option<R
     })
 }
 
-/// The name that the text begins with, and the bytes that it takes there.
+/// Returns the name at the start of the text, and its length there.
 fn labels(text: &[u8]) -> Option<(Vec<u8>, usize)> {
     let (mut name, mut at) = (Vec::new(), 0);
     loop {
@@ -44,11 +44,12 @@ fn labels(text: &[u8]) -> Option<(Vec<u8>, usize)> {
     }
 }
 
-/// The length that `(3)` gives, and the bytes of that.
+/// Returns the number in `(3)`, and the length of that text.
 fn length(text: &[u8]) -> Option<(usize, usize)> {
     let rest = text.strip_prefix(b"(")?;
     let digits = rest.iter().take(3).take_while(|byte| byte.is_ascii_digit()).count();
-    let length = rest[..digits].iter().fold(0, |length, digit| length * 10 + usize::from(digit - b'0'));
+    let length =
+        rest[..digits].iter().fold(0, |length, digit| length * 10 + usize::from(digit - b'0'));
     let is_length = digits > 0 && rest.get(digits) == Some(&b')') && length <= MAX_LABEL_BYTES;
     is_length.then_some((length, digits + 2))
 }
@@ -59,7 +60,8 @@ mod tests {
 
     fn found(piece: &str) -> Option<(String, Range<usize>)> {
         let mut out = String::new();
-        let range = name(piece.as_bytes(), &mut |_, name| out = String::from_utf8_lossy(name).into_owned());
+        let range =
+            name(piece.as_bytes(), &mut |_, name| out = String::from_utf8_lossy(name).into_owned());
         range.map(|range| (out, range))
     }
 
@@ -74,7 +76,7 @@ mod tests {
     }
 
     #[test]
-    fn what_only_looks_like_one_is_none() {
+    fn similar_texts_are_not_names() {
         for piece in ["(0)", "(3)www(4)evil", "f(0)", "(99)a(0)", "(3)ab(0)", "main()(0)"] {
             assert_eq!(found(piece), None, "{piece}");
         }

@@ -1,12 +1,12 @@
-//! Free text: hosts, addresses, URLs, hashes and email addresses wherever they stand.
+//! Free text: hosts, addresses, URLs, hashes and email addresses anywhere in a line.
 //!
-//! A line is cut at the bytes that end everything, even URLs (blanks, double quotes, angle
-//! brackets, backslashes ...). Of the pieces only those with a dot, a colon or the length of a hash
-//! are looked at again: as URLs where `://` stands, else word by word. Every byte is visited a
+//! A line is cut at the bytes that end everything, even URLs: blanks, double quotes, angle
+//! brackets, backslashes and others. Only pieces with a dot, a colon or the length of a hash are
+//! read again: as URLs if they contain `://`, otherwise word by word. Every byte is visited a
 //! bounded number of times, whatever the line.
 //!
-//! A name whose ending is no top-level domain is handed over too: the blacklist decides, which may
-//! list it or a parent (`evil.onion`, `c2.internal`).
+//! A name that does not end in a top-level domain is passed on too. The blacklist decides: it may
+//! list the name or a parent (`evil.onion`, `c2.internal`).
 
 mod class;
 mod defang;
@@ -19,8 +19,8 @@ use threatsieve_blacklist::observable::Kind;
 
 use class::{BRACKET, COLON, DOT, HASH_DIGITS, class};
 
-/// Hands over what is found, mostly from left to right. A URL stands for its host too, an email
-/// address for its domain.
+/// Passes on the observables, mostly from left to right. A URL is also looked up as its host, and
+/// an email address as its domain.
 pub(crate) fn walk(line: &[u8], sink: &mut impl FnMut(Kind, &[u8])) {
     let mut at = 0;
     while at < line.len() {
@@ -47,16 +47,22 @@ pub(crate) fn walk(line: &[u8], sink: &mut impl FnMut(Kind, &[u8])) {
     }
 }
 
-/// Looks at a piece between hard ends; gives where to go on.
+/// Reads a piece between hard ends, and returns the position after it.
 #[inline]
-fn piece(line: &[u8], start: usize, end: usize, seen: u8, sink: &mut impl FnMut(Kind, &[u8])) -> usize {
+fn piece(
+    line: &[u8],
+    start: usize,
+    end: usize,
+    seen: u8,
+    sink: &mut impl FnMut(Kind, &[u8]),
+) -> usize {
     if seen & BRACKET != 0 && bracketed(&line[start..end], seen, sink) {
         return end;
     }
     values(line, start, end, seen, true, sink)
 }
 
-/// Looks at a piece with brackets, if they are of a name or of a disguise.
+/// Reads a piece with brackets, if they belong to a name or a defanged separator.
 fn bracketed(piece: &[u8], seen: u8, sink: &mut impl FnMut(Kind, &[u8])) -> bool {
     let mut rest = piece;
     while let Some(name) = dns_debug::name(rest, sink) {
@@ -72,7 +78,7 @@ fn bracketed(piece: &[u8], seen: u8, sink: &mut impl FnMut(Kind, &[u8])) -> bool
     true
 }
 
-/// Looks at a piece; gives where to go on. With `undo`, escapes in URLs are undone.
+/// Reads a piece, and returns the position after it. With `undo`, escapes in URLs are undone.
 fn values(
     line: &[u8],
     start: usize,
@@ -86,7 +92,7 @@ fn values(
         let mut has_escapes = None;
         while let Some(found) = url::find(line, from, end) {
             plain::walk(line, from, found.start, sink);
-            // Asked once a piece, so that no line costs the square of its length.
+            // Checked once for each piece, so that no line costs the square of its length.
             let has = || undo && url::has_escapes(line, found.authority, end);
             if !*has_escapes.get_or_insert_with(has) {
                 from = url::walk(line, found, end, sink);
@@ -105,8 +111,8 @@ fn values(
     end
 }
 
-/// Looks at a URL as it was before it was escaped; gives where to go on. What is before `plain` is
-/// taken as it is.
+/// Reads a URL after undoing its escapes, and returns the position after it. The text before
+/// `plain` is used as it is.
 fn unescaped(line: &[u8], start: usize, plain: usize, sink: &mut impl FnMut(Kind, &[u8])) -> usize {
     let (url, next) = url::unescaped(line, start, plain);
     values(&url, 0, url.len(), COLON, false, sink);

@@ -9,12 +9,12 @@ use crate::endpoints;
 use super::class::{HASH_DIGITS, defanged_dot, is_hex, is_local, is_wide, is_word};
 use super::{unicode, url};
 
-/// Longest textual IPv6 address: 8 groups with an embedded IPv4 address.
+/// The longest textual IPv6 address, in bytes: 8 groups with an embedded IPv4 address.
 const MAX_V6_BYTES: usize = 45;
-/// Digits of the longest port.
+/// The number of digits of the longest port.
 const MAX_PORT_DIGITS: usize = 5;
 
-/// Top-level domains that are mostly endings of files in free text (docs/logs.md).
+/// Top-level domains that are mostly file name endings in free text (docs/logs.md).
 pub(crate) const FILE_ENDINGS: [&str; 8] = ["md", "mov", "pl", "py", "rs", "sh", "so", "zip"];
 
 /// Words joined by dots.
@@ -27,14 +27,16 @@ struct Run {
     is_wide: bool,
 }
 
-/// Looks at `line[from..to]` word by word.
+/// Reads `line[from..to]` word by word.
 pub(super) fn walk(line: &[u8], from: usize, to: usize, sink: &mut impl FnMut(Kind, &[u8])) {
     let mut at = from;
-    // Bytes before were part of an IPv6 look-alike, or of a mail address.
+    // The bytes before these positions were part of a text like an IPv6 address, or of an email
+    // address.
     let (mut v6_from, mut local_from) = (from, from);
     while at < to {
         if !is_word(line[at]) {
-            let opens_v6 = line[at] == b':' && at >= v6_from && (at == from || !is_word(line[at - 1]));
+            let opens_v6 =
+                line[at] == b':' && at >= v6_from && (at == from || !is_word(line[at - 1]));
             if opens_v6 && line[at + 1..to].first() == Some(&b':') {
                 let token = v6_token(line, at, to);
                 v6_from = token.end;
@@ -84,7 +86,7 @@ fn run(line: &[u8], start: usize, to: usize) -> Run {
             run.has_dot = true;
             run.end += 1;
         } else if let Some(len) = defanged_dot(&line[run.end..to]) {
-            // A bracket around nothing but a dot, between words.
+            // A bracket around just a dot, between words.
             if run.end == start || !line[run.end + len..to].first().is_some_and(|&b| is_word(b)) {
                 break;
             }
@@ -97,10 +99,10 @@ fn run(line: &[u8], start: usize, to: usize) -> Run {
     run
 }
 
-/// What is made of hexadecimal digits, colons and dots.
+/// A text of hexadecimal digits, colons and dots.
 struct V6Token {
     end: usize,
-    /// Where the address in it ends, if it is one.
+    /// The end of the address in it, if there is one.
     address_end: Option<usize>,
 }
 
@@ -120,15 +122,17 @@ fn v6_token(line: &[u8], start: usize, to: usize) -> V6Token {
     }
     let colons = memchr::memchr_iter(b':', &text[..text.len().min(MAX_V6_BYTES + 8)]).count();
     let short = memchr::memmem::find(text, b"::").is_some();
-    // Times, MAC addresses and `key:1:2` go no further.
+    // Times, MAC addresses and `key:1:2` are excluded here.
     if colons < 2 || !(short || (6..=8).contains(&colons)) {
         return token;
     }
-    // A port follows a colon, with tcpdump a dot.
+    // A port follows a colon; in tcpdump's output it follows a dot.
     let without_port = endpoints::without_port(text, colons);
     let before_dot = memchr::memrchr(b'.', text).map_or(text, |dot| &text[..dot]);
-    token.address_end =
-        [text, without_port, before_dot].into_iter().find(|text| is_v6(text)).map(|text| start + text.len());
+    token.address_end = [text, without_port, before_dot]
+        .into_iter()
+        .find(|text| is_v6(text))
+        .map(|text| start + text.len());
     token
 }
 
@@ -138,7 +142,8 @@ fn is_v6(text: &[u8]) -> bool {
         && std::str::from_utf8(text).is_ok_and(|text| text.parse::<Ipv6Addr>().is_ok())
 }
 
-/// The mail address whose `@` follows the run; gives where it ends. Its domain is the matcher's to try.
+/// Reads the email address whose `@` follows the run, and returns its end. The matcher looks up its
+/// domain too.
 fn email(
     line: &[u8],
     run: Run,
@@ -159,7 +164,8 @@ fn email(
     while local > local_from && is_local(line[local - 1]) {
         local -= 1;
     }
-    local += line[local..run.end].iter().take_while(|b| matches!(b, b'.' | b'-' | b'+' | b'~')).count();
+    local +=
+        line[local..run.end].iter().take_while(|b| matches!(b, b'.' | b'-' | b'+' | b'~')).count();
     if local == run.end {
         return None;
     }
@@ -167,7 +173,7 @@ fn email(
     Some(domain.end)
 }
 
-/// Looks at a run of words; gives where to go on.
+/// Reads a run of words, and returns the position after it.
 fn words(line: &[u8], run: Run, to: usize, sink: &mut impl FnMut(Kind, &[u8])) -> usize {
     if run.end - run.start >= HASH_DIGITS[0] {
         hashes(&line[run.start..run.end], sink);
@@ -186,7 +192,8 @@ fn words(line: &[u8], run: Run, to: usize, sink: &mut impl FnMut(Kind, &[u8])) -
     names(line, run, to, sink)
 }
 
-/// Looks at a run that has a dot; gives where to go on. Two dots in a row belong to no name.
+/// Reads a run that contains a dot, and returns the position after it. Names do not contain two
+/// dots in a row.
 fn names(line: &[u8], run: Run, to: usize, sink: &mut impl FnMut(Kind, &[u8])) -> usize {
     let mut from = run.start;
     while let Some(dots) = memchr::memmem::find(&line[from..run.end], b"..") {
@@ -214,7 +221,7 @@ fn name(line: &[u8], mut run: Run, to: usize, sink: &mut impl FnMut(Kind, &[u8])
         };
     }
     if run.is_defanged {
-        // Only as a host does the matcher refang it.
+        // The matcher refangs only hosts.
         sink(Kind::Host, value);
         return whole_end;
     }
@@ -228,13 +235,13 @@ fn name(line: &[u8], mut run: Run, to: usize, sink: &mut impl FnMut(Kind, &[u8])
     whole_end
 }
 
-/// Whether a name may be a file's. What has a port, or was defanged, is a host.
+/// Returns whether a name may be a file name. A name with a port, or a defanged one, is a host.
 fn host_kind(line: &[u8], run: Run, to: usize) -> Kind {
     let has_port = matches!(&line[run.end..to], [b':', digit, ..] if digit.is_ascii_digit());
     if run.is_defanged || has_port { Kind::Host } else { word_kind(&line[run.start..run.end]) }
 }
 
-/// The kind of a name that stands in text alone.
+/// The kind of a name that is alone in text.
 pub(super) fn word_kind(name: &[u8]) -> Kind {
     // Only the last label counts, and those endings are short.
     let label = memchr::memrchr(b'.', name).map_or(name, |dot| &name[dot + 1..]);
@@ -243,7 +250,8 @@ pub(super) fn word_kind(name: &[u8]) -> Kind {
     if is_file { Kind::Word } else { Kind::Host }
 }
 
-/// Where the path of a URL without a scheme begins: `evil.com/x`, `evil.com:8080/x`; but not within a path of folders.
+/// Returns the start of the path of a URL without a scheme: `evil.com/x`, `evil.com:8080/x`. A path
+/// of folders is not such a URL.
 fn path_of(line: &[u8], run: Run, whole_end: usize, to: usize) -> Option<usize> {
     if run.end != whole_end
         || run.start > 0 && line[run.start - 1] == b'/' && !line[..run.start].ends_with(b"//")
@@ -265,13 +273,16 @@ fn path_of(line: &[u8], run: Run, whole_end: usize, to: usize) -> Option<usize> 
     }
 }
 
-/// What follows an address and a slash: a prefix length or, in firewalls' logs, a port.
+/// Returns whether a number follows an address and a slash: a prefix length or, in logs of
+/// firewalls, a port.
 fn is_number(rest: &[u8]) -> bool {
     let digits = rest.iter().take_while(|b| b.is_ascii_digit()).count();
-    digits > 0 && !rest.get(digits).is_some_and(|&b| is_word(b) || b == b'.' || b == b'/' || b == b'?')
+    digits > 0
+        && !rest.get(digits).is_some_and(|&b| is_word(b) || b == b'.' || b == b'/' || b == b'?')
 }
 
-/// The IPv4 addresses in a run that is no name: `1.2.3.4-1.2.3.9`, `1.2.3.4.443` (tcpdump's port).
+/// Passes on the IPv4 addresses in a run that is not a name: `1.2.3.4-1.2.3.9`, `1.2.3.4.443`
+/// (tcpdump's port).
 fn addresses(line: &[u8], run: Run, sink: &mut impl FnMut(Kind, &[u8])) {
     let value = &line[run.start..run.end];
     let mut from = 0;
@@ -303,10 +314,11 @@ fn address(line: &[u8], start: usize, value: &[u8], sink: &mut impl FnMut(Kind, 
 }
 
 fn is_v4(value: &[u8]) -> bool {
-    value.len() <= 15 && std::str::from_utf8(value).is_ok_and(|text| text.parse::<Ipv4Addr>().is_ok())
+    value.len() <= 15
+        && std::str::from_utf8(value).is_ok_and(|text| text.parse::<Ipv4Addr>().is_ok())
 }
 
-/// Digests among the words of a run.
+/// Passes on the digests among the words of a run.
 fn hashes(run: &[u8], sink: &mut impl FnMut(Kind, &[u8])) {
     for word in run.split(|b| !b.is_ascii_alphanumeric()) {
         if HASH_DIGITS.contains(&word.len()) && word.iter().all(|&b| is_hex(b)) {
@@ -315,12 +327,13 @@ fn hashes(run: &[u8], sink: &mut impl FnMut(Kind, &[u8])) {
     }
 }
 
-/// Length without trailing punctuation.
+/// The length without trailing punctuation.
 fn trimmed_end(value: &[u8]) -> usize {
     value.len() - value.iter().rev().take_while(|b| matches!(b, b'.' | b'-' | b'_')).count()
 }
 
-/// Whether the last label can be a top-level domain (RFC 3696 section 2: not all numeric) that is worth a look-up.
+/// Returns whether the last label can be a top-level domain (RFC 3696, section 2: not all numeric)
+/// that is worth a look-up.
 pub(super) fn ends_in_letters(name: &[u8]) -> bool {
     let label = match name.iter().rposition(|b| b".])}".contains(b)) {
         Some(dot) if dot > 0 => &name[dot + 1..],
@@ -331,9 +344,10 @@ pub(super) fn ends_in_letters(name: &[u8]) -> bool {
         && label.iter().all(|b| b.is_ascii_alphanumeric() || *b == b'-')
 }
 
-/// Bytes at the run's start that belong to an escape, as in a JSON text: `\nevil.com`,
-/// `\u003devil.com`, or in a URL: `%3Devil.com`. The run is looked at with them too, since
-/// `CORP\nick.example` is no escape.
+/// Returns the length of an escape at the run's start, as in a JSON text: `
+/// evil.com`, `\u003devil.com`, or in a URL: `%3Devil.com`. The run is also read with the escape,
+/// because `CORP
+/// ick.example` is not one.
 fn escape_bytes(line: &[u8], start: usize) -> usize {
     if start > 0
         && line[start - 1] == b'%'

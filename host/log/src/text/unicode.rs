@@ -1,16 +1,17 @@
-//! Hosts in words that hold non-ASCII characters.
+//! Hosts in words with non-ASCII characters.
 
 use threatsieve_blacklist::observable::Kind;
 
 use super::plain::{ends_in_letters, word_kind};
 
-/// Scripts from here on are written without blanks, so that a host may stand in the middle of a "word": CJK radicals, kana, ideographs,
-/// Hangul.
+/// The first of the scripts that are written without blanks, so that a host may be in the middle of
+/// a "word": CJK radicals, kana, ideographs, Hangul.
 const WITHOUT_BLANKS: char = '\u{2e80}';
 
-/// Looks for hosts between characters that are part of no name (quotes, dashes, ideographic full stops).
+/// Searches hosts between characters that names do not contain (quotes, dashes, ideographic full
+/// stops).
 pub(super) fn hosts(run: &[u8], sink: &mut impl FnMut(Kind, &[u8])) {
-    // What is no UTF-8 ends a name as punctuation does.
+    // Bytes that are not UTF-8 end a name as punctuation does.
     for chunk in run.utf8_chunks() {
         for name in chunk.valid().split(|c: char| !(c.is_ascii() || is_in_name(c))) {
             host(name, sink);
@@ -18,11 +19,19 @@ pub(super) fn hosts(run: &[u8], sink: &mut impl FnMut(Kind, &[u8])) {
     }
 }
 
-/// Letters, digits, and marks that combine with them; the joiners IDNA allows.
+/// Returns whether a character is a letter, a digit, a mark that combines with them, or a joiner
+/// that IDNA allows.
 fn is_in_name(c: char) -> bool {
-    let is_mark = matches!(c, '\u{300}'..='\u{36f}' | '\u{900}'..='\u{dff}' | '\u{e00}'..='\u{eff}' | '\u{200c}' | '\u{200d}' | '\u{3099}' | '\u{309a}' | '\u{fe0f}');
-    c.is_alphanumeric() || is_mark || matches!(c, '\u{b7}' | '\u{30fb}' | '\u{5be}'..='\u{5c7}' | '\u{64b}'..='\u{65f}')
-        // Emoji domains are sold and listed.
+    let is_combining = matches!(c, '\u{300}'..='\u{36f}' | '\u{900}'..='\u{eff}');
+    let is_kana_mark = matches!(c, '\u{3099}' | '\u{309a}');
+    let is_hebrew_or_arabic_mark = matches!(c, '\u{5be}'..='\u{5c7}' | '\u{64b}'..='\u{65f}');
+    let is_joiner = matches!(c, '\u{200c}' | '\u{200d}' | '\u{fe0f}' | '\u{b7}' | '\u{30fb}');
+    c.is_alphanumeric()
+        || is_combining
+        || is_kana_mark
+        || is_hebrew_or_arabic_mark
+        || is_joiner
+        // Emoji domains are sold, and lists contain them.
         || matches!(c, '\u{2600}'..='\u{27bf}' | '\u{1f000}'..='\u{1faff}')
 }
 

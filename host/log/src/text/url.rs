@@ -1,26 +1,28 @@
-//! URLs in text, with a scheme or without.
+//! URLs in text, with or without a scheme.
 
 use memchr::memmem;
 use threatsieve_blacklist::observable::Kind;
 
 use super::class::{class, defanged_dot};
 
-/// URLs within one URL that are handed over up to its end; further ones end where the next begins, so that no line costs the square of its length.
+/// The most URLs within one URL that are passed on up to its end. Further ones end where the next
+/// begins, so that no line costs the square of its length.
 const MAX_NESTED: usize = 8;
 
-/// Where a URL stands: its scheme, and what follows `://`.
+/// The position of a URL: its scheme, and the text after `://`.
 #[derive(Clone, Copy)]
 pub(super) struct Place {
     pub(super) start: usize,
     pub(super) authority: usize,
 }
 
-/// The next URL with a scheme.
+/// Finds the next URL with a scheme.
 pub(super) fn find(line: &[u8], from: usize, end: usize) -> Option<Place> {
     let mut search = from;
     while let Some(at) = memmem::find(&line[search..end], b"://") {
         let colon = search + at;
-        let letters = line[search..colon].iter().rev().take_while(|b| b.is_ascii_alphanumeric()).count();
+        let letters =
+            line[search..colon].iter().rev().take_while(|b| b.is_ascii_alphanumeric()).count();
         let digits = line[colon - letters..colon].iter().take_while(|b| b.is_ascii_digit()).count();
         if letters - digits >= 2 && colon + 3 < end {
             let start = scheme_start(line, colon - letters + digits, colon);
@@ -31,26 +33,33 @@ pub(super) fn find(line: &[u8], from: usize, end: usize) -> Option<Place> {
     None
 }
 
-/// Where the scheme begins among the letters before `://`: an escape or a name may be glued to it,
-/// as in `\nhttp://`, `\u003chttp://` and `=3Dhttp://`.
+/// Returns the start of the scheme among the letters before `://`. An escape or a name may be
+/// directly before it, as in `
+/// http://`, `\u003chttp://` and `=3Dhttp://`.
 fn scheme_start(line: &[u8], from: usize, colon: usize) -> usize {
     let letters = &line[from..colon];
     let ends_in = |scheme: &&[u8]| {
-        letters.len() > scheme.len() && letters[letters.len() - scheme.len()..].eq_ignore_ascii_case(scheme)
+        letters.len() > scheme.len()
+            && letters[letters.len() - scheme.len()..].eq_ignore_ascii_case(scheme)
     };
     let schemes: [&[u8]; 4] = [b"https", b"http", b"hxxps", b"hxxp"];
     schemes.into_iter().find(ends_in).map_or(from, |scheme| colon - scheme.len())
 }
 
-/// Hands over a URL and those inside it; gives where to go on.
-pub(super) fn walk(line: &[u8], outer: Place, to: usize, sink: &mut impl FnMut(Kind, &[u8])) -> usize {
+/// Passes on a URL and those inside it, and returns the position after it.
+pub(super) fn walk(
+    line: &[u8],
+    outer: Place,
+    to: usize,
+    sink: &mut impl FnMut(Kind, &[u8]),
+) -> usize {
     let mut end = quoted_end(line, outer, to);
     let mut inside = [outer; MAX_NESTED];
     let mut count = 0;
     let mut last = outer;
     while let Some(place) = find(line, last.authority, end) {
         if matches!(line[place.start - 1], b',' | b';') {
-            // A list of URLs; the rest of it comes next.
+            // A list of URLs. The rest of it comes next.
             end = place.start - 1;
             break;
         }
@@ -72,7 +81,7 @@ pub(super) fn walk(line: &[u8], outer: Place, to: usize, sink: &mut impl FnMut(K
     if count == 0 { next } else { end }
 }
 
-/// A URL in single quotes ends at the closing one.
+/// Returns the end of a URL: in single quotes, the closing quote.
 fn quoted_end(line: &[u8], place: Place, to: usize) -> usize {
     if place.start == 0 || line[place.start - 1] != b'\'' {
         return to;
@@ -80,12 +89,17 @@ fn quoted_end(line: &[u8], place: Place, to: usize) -> usize {
     memchr::memchr(b'\'', &line[place.authority..to]).map_or(to, |at| place.authority + at)
 }
 
-/// A URL without a scheme.
-pub(super) fn walk_bare(line: &[u8], start: usize, to: usize, sink: &mut impl FnMut(Kind, &[u8])) -> usize {
+/// Reads a URL without a scheme.
+pub(super) fn walk_bare(
+    line: &[u8],
+    start: usize,
+    to: usize,
+    sink: &mut impl FnMut(Kind, &[u8]),
+) -> usize {
     one(line, Place { start, authority: start }, to, sink)
 }
 
-/// Hands over one URL; gives where what surely belongs to it ends.
+/// Passes on one URL. Returns the end of the text that certainly belongs to it.
 fn one(line: &[u8], place: Place, to: usize, sink: &mut impl FnMut(Kind, &[u8])) -> usize {
     let authority_end = authority_end(line, place.authority, to);
     let full = if matches!(line[authority_end..to].first(), None | Some(b'/' | b'?' | b'#')) {
@@ -99,8 +113,9 @@ fn one(line: &[u8], place: Place, to: usize, sink: &mut impl FnMut(Kind, &[u8]))
         return place.authority;
     }
     sink(Kind::Url, whole);
-    // Commas may stand in a URL, and after one in a list or a table: both readings count.
-    let Some(comma) = line[authority_end..full].iter().position(|b| matches!(b, b',' | b';')) else {
+    // A comma may be part of a URL, or follow one in a list or a table. Both readings count.
+    let Some(comma) = line[authority_end..full].iter().position(|b| matches!(b, b',' | b';'))
+    else {
         return full;
     };
     let cut = trimmed(&line[place.start..authority_end + comma]);
@@ -110,7 +125,8 @@ fn one(line: &[u8], place: Place, to: usize, sink: &mut impl FnMut(Kind, &[u8]))
     authority_end + comma
 }
 
-/// Where host and port end. What may stand in userinfo alone counts only if an `@` follows.
+/// Returns the end of host and port. Characters that only userinfo may contain count only if an `@`
+/// follows.
 fn authority_end(line: &[u8], from: usize, to: usize) -> usize {
     let mut first_odd = None;
     let mut at = from;
@@ -137,8 +153,8 @@ fn authority_end(line: &[u8], from: usize, to: usize) -> usize {
     first_odd.unwrap_or(at)
 }
 
-/// Cuts at quotes and full stops of other scripts, `“`...`”`, `«`...`»`, `。`, which end a URL as
-/// `"` does.
+/// Returns the position of quotes and full stops of other scripts, such as `“`...`”`, `«`...`»` and
+/// `。`. They end a URL as `"` does.
 fn punctuation(line: &[u8], from: usize, to: usize) -> usize {
     let ends = |at: &usize| {
         matches!(
@@ -148,18 +164,23 @@ fn punctuation(line: &[u8], from: usize, to: usize) -> usize {
                 | [0xc2, 0xab | 0xbb, ..]
         )
     };
-    memchr::memchr3_iter(0xe2, 0xe3, 0xc2, &line[from..to]).map(|at| from + at).find(ends).unwrap_or(to)
+    memchr::memchr3_iter(0xe2, 0xe3, 0xc2, &line[from..to])
+        .map(|at| from + at)
+        .find(ends)
+        .unwrap_or(to)
 }
 
-/// Without the punctuation that follows a URL in prose, and brackets that were opened before it.
+/// Removes the punctuation that follows a URL in prose, and closing brackets that were opened
+/// before it.
 fn trimmed(url: &[u8]) -> &[u8] {
     let mut end = url.len();
-    // Openings less closings of each sort, counted when first needed.
+    // For each kind of bracket the number of opening ones less closing ones, counted when first
+    // needed.
     let mut surplus = [None; 3];
     while let Some(&last) = url[..end].last() {
         let sort = match last {
             b'.' | b',' | b';' | b':' | b'!' | b'?' | b'\'' | b'*' => {
-                // A bare `?` is a query that was not logged, unless it ends a sentence's only guess.
+                // After a path, a bare `?` at the end marks a query that was not logged.
                 if last == b'?' && memchr::memchr(b'/', &url[..end]).is_some() && end == url.len() {
                     break;
                 }
@@ -182,7 +203,7 @@ fn trimmed(url: &[u8]) -> &[u8] {
     &url[..end]
 }
 
-/// Where the scheme begins of a URL whose slashes are escaped as JSON may have them: the piece
+/// Returns the start of the scheme of a URL whose slashes are escaped as JSON allows: the piece
 /// ends in `http:`, and `\/\/` follows.
 pub(super) fn escaped_scheme(line: &[u8], from: usize, end: usize) -> Option<usize> {
     let before = line[from..end].strip_suffix(b":")?;
@@ -205,15 +226,16 @@ const ENTITIES: [(&[u8], u8); 8] = [
     (b"&#39;", b'"'),
 ];
 
-/// Whether there are escapes in a piece from `from` on, or right behind it: JSON's `\/` and
+/// Returns whether a piece has escapes from `from` on, or directly after it: JSON's `\/` and
 /// `\u0026`, CEF's `\=`, HTML's entities.
 pub(super) fn has_escapes(line: &[u8], from: usize, end: usize) -> bool {
     escape(&line[end..]).is_some()
-        || memchr::memchr_iter(b'&', &line[from..end]).any(|at| escape(&line[from + at..]).is_some())
+        || memchr::memchr_iter(b'&', &line[from..end])
+            .any(|at| escape(&line[from + at..]).is_some())
 }
 
-/// The URL that begins at `start`, without its escapes, and where it ends. What is before `plain`
-/// is taken as it is. An escaped quote or angle bracket ends it.
+/// Returns the URL that begins at `start`, without its escapes, and its end. The text before
+/// `plain` is used as it is. An escaped quote or angle bracket ends the URL.
 pub(super) fn unescaped(line: &[u8], start: usize, plain: usize) -> (Vec<u8>, usize) {
     let (mut url, mut at) = (line[start..plain].to_vec(), plain);
     while let Some(&byte) = line.get(at) {
@@ -227,7 +249,7 @@ pub(super) fn unescaped(line: &[u8], start: usize, plain: usize) -> (Vec<u8>, us
     (url, at)
 }
 
-/// The character that an escape at the text's start stands for, and the escape's bytes.
+/// Returns the character of an escape at the start of the text, and the length of the escape.
 fn escape(text: &[u8]) -> Option<(u8, usize)> {
     match text {
         [b'\\', byte @ (b'/' | b'=' | b'&'), ..] => Some((*byte, 2)),

@@ -10,7 +10,7 @@ use crate::fields::{Fields, Role};
 #[derive(Debug, Clone)]
 pub(crate) struct Column {
     pub(super) name: String,
-    /// `addr`, `set[string]`, ...; empty as long as no `#types` line was seen.
+    /// `addr`, `set[string]`, ...; empty before a `#types` line.
     type_name: String,
     pub(super) role: Option<Role>,
     pub(super) ecs: Option<&'static str>,
@@ -26,20 +26,22 @@ impl Column {
 
     pub(super) fn set_type(&mut self, type_name: &[u8], fields: &Fields) {
         self.type_name = String::from_utf8_lossy(type_name).into_owned();
-        let element =
-            self.type_name.split_once('[').map_or(&*self.type_name, |(_, inner)| inner.trim_end_matches(']'));
+        let element = self
+            .type_name
+            .split_once('[')
+            .map_or(&*self.type_name, |(_, inner)| inner.trim_end_matches(']'));
         if element == "addr" && fields.zeek_addresses && self.role.is_none() {
             self.role = Some(Role::Value(Kind::Address));
         }
     }
 
-    /// The name that an observable of this column is shown under.
+    /// The field name for observables of this column.
     pub(super) fn field(&self) -> &str {
         self.ecs.unwrap_or(&self.name)
     }
 
     pub(super) fn is_container(&self) -> bool {
-        // Without a #types line: the columns that hold several values in the logs Zeek ships.
+        // Without a `#types` line: the columns with several values in Zeek's own logs.
         self.type_name.contains('[')
             || self.type_name.is_empty()
                 && matches!(
@@ -59,7 +61,7 @@ impl Column {
                 )
     }
 
-    /// A cell as JSON, by the column's type.
+    /// Converts a cell to JSON, by the column's type.
     pub(super) fn json(&self, header: &Header, cell: &[u8]) -> Value {
         if self.is_container() {
             if cell == header.empty {
@@ -75,9 +77,10 @@ impl Column {
         let number = match &*self.type_name {
             "count" | "int" | "port" => plain.parse::<i64>().ok().map(Value::from),
             // ECS has durations in nanoseconds.
-            "interval" if self.ecs == Some("event.duration") => {
-                plain.parse::<f64>().ok().map(|seconds| Value::from((seconds * NANOSECONDS).round() as i64))
-            }
+            "interval" if self.ecs == Some("event.duration") => plain
+                .parse::<f64>()
+                .ok()
+                .map(|seconds| Value::from((seconds * NANOSECONDS).round() as i64)),
             "double" | "interval" => plain.parse::<f64>().ok().map(Value::from),
             "bool" => Some(Value::from(cell == b"T")),
             _ => None,
@@ -90,7 +93,7 @@ fn text(value: &[u8]) -> Value {
     Value::from(String::from_utf8_lossy(&unescape(value)))
 }
 
-/// The ECS name of a column of the logs Zeek ships.
+/// The ECS name of a column of Zeek's own logs.
 fn ecs_name(column: &str) -> Option<&'static str> {
     ECS.iter().find(|(name, _)| *name == column).map(|(_, ecs)| *ecs)
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::{cells, columns::Column, unescape};
 use crate::fields::Fields;
 
-/// How the lines that follow are read.
+/// The header in force: it defines how the following lines are read.
 #[derive(Debug, Clone)]
 pub(crate) struct Header {
     pub(super) separator: u8,
@@ -17,7 +17,7 @@ pub(crate) struct Header {
 }
 
 impl Header {
-    /// Zeek's defaults, and no columns yet.
+    /// Zeek's defaults, without columns.
     pub(crate) fn new(fields: &Fields) -> Header {
         Header {
             separator: b'\t',
@@ -29,10 +29,10 @@ impl Header {
         }
     }
 
-    /// The header after a line, if the line changes it.
+    /// Returns the header after a line, if the line changes it.
     pub(crate) fn changed_by(&self, line: &[u8]) -> Option<Header> {
         let mut header = self.clone();
-        // The separator's own line is written before it is known, with a blank.
+        // The separator's own line is written before the separator is known, with a blank.
         if let Some(separator) = line.strip_prefix(b"#separator ") {
             header.separator = *unescape(separator.trim_ascii_end()).first()?;
             return Some(header);
@@ -58,18 +58,28 @@ impl Header {
         Some(header)
     }
 
-    /// The wanted columns of a line with their cells.
-    pub(super) fn wanted<'h, 'l>(&'h self, line: &'l [u8]) -> impl Iterator<Item = (&'h Column, &'l [u8])> {
-        self.columns.iter().zip(cells(self.separator, line)).filter(|(column, _)| column.role.is_some())
+    /// Returns the wanted columns of a line with their cells.
+    pub(super) fn wanted<'h, 'l>(
+        &'h self,
+        line: &'l [u8],
+    ) -> impl Iterator<Item = (&'h Column, &'l [u8])> {
+        self.columns
+            .iter()
+            .zip(cells(self.separator, line))
+            .filter(|(column, _)| column.role.is_some())
     }
 
-    /// Whether a cell or an element says that there is no value.
+    /// Returns whether a cell or an element means that there is no value.
     pub(super) fn is_nothing(&self, value: &[u8]) -> bool {
         value.is_empty() || value == self.unset || value == self.empty
     }
 
-    /// A cell's values: the elements of a set or vector, else the cell itself.
-    pub(super) fn values<'l>(&self, column: &Column, cell: &'l [u8]) -> impl Iterator<Item = &'l [u8]> {
+    /// Returns a cell's values: the elements of a set or vector, or the cell itself.
+    pub(super) fn values<'l>(
+        &self,
+        column: &Column,
+        cell: &'l [u8],
+    ) -> impl Iterator<Item = &'l [u8]> {
         let separator = column.is_container().then_some(self.set_separator);
         cell.split(move |byte| Some(*byte) == separator)
     }

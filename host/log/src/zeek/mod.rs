@@ -1,6 +1,7 @@
 //! Zeek's tab-separated logs (`policy/tuning/defaults`, the ASCII writer of the logging framework).
 //!
-//! Lines that begin with `#` say how those after them are read; they may change midway, as where files were put together.
+//! Lines that begin with `#` define how the lines after them are read. They may change midway, for
+//! example in concatenated files.
 
 mod columns;
 mod header;
@@ -21,7 +22,7 @@ use crate::observe::Observer;
 use crate::time;
 use columns::Column;
 
-/// Hands over the wanted columns in their order, then the URL of host and path.
+/// Passes on the wanted columns in their order, then the URL of host and path.
 pub(crate) fn walk(
     header: &Header,
     line: &[u8],
@@ -31,7 +32,7 @@ pub(crate) fn walk(
         return Ok(());
     }
     check(header, line)?;
-    // Values with escapes in them live here until the URL has been put together.
+    // Values that had escapes are stored here until the URL has been built.
     let mut unescaped: Vec<(&Column, Vec<u8>)> = Vec::new();
     let mut observer = Observer::default();
     for (column, cell) in header.wanted(line) {
@@ -67,7 +68,7 @@ fn check(header: &Header, line: &[u8]) -> Result<(), MalformedLine> {
     if got == expected { Ok(()) } else { Err(MalformedLine::Columns { expected, got }) }
 }
 
-/// The cells of a line.
+/// Returns the cells of a line.
 fn cells(separator: u8, line: &[u8]) -> impl Iterator<Item = &[u8]> {
     let mut from = 0;
     Marks::new(line, separator).chain(std::iter::once(line.len())).map(move |end| {
@@ -77,7 +78,7 @@ fn cells(separator: u8, line: &[u8]) -> impl Iterator<Item = &[u8]> {
     })
 }
 
-/// Zeek writes separators, bytes that cannot be printed, and backslashes as `\x2c`.
+/// Undoes escapes. Zeek writes separators, unprintable bytes and backslashes as `\x2c`.
 fn unescape(value: &[u8]) -> Cow<'_, [u8]> {
     if memchr(b'\\', value).is_none() {
         return Cow::Borrowed(value);
@@ -105,10 +106,10 @@ fn digit(hex: u8) -> u8 {
     (hex as char).to_digit(16).unwrap_or(0) as u8
 }
 
-/// The event's own time, column `ts`.
+/// Returns the event's own time, column `ts`.
 pub(crate) fn time(header: &Header, line: &[u8]) -> Option<Timestamp> {
     let ts = cell(header, line, "ts")?;
-    // Zeek can be told to write ISO 8601 instead.
+    // Zeek can be configured to write ISO 8601.
     time::epoch(ts).or_else(|| time::iso(std::str::from_utf8(ts).ok()?))
 }
 
@@ -120,7 +121,7 @@ fn cell<'l>(header: &Header, line: &'l [u8], name: &str) -> Option<&'l [u8]> {
     cells(header.separator, line).nth(at)
 }
 
-/// The line in ECS; `zeek.*` for what has no name there.
+/// Returns the line in ECS, with `zeek.*` for columns without an ECS name.
 pub(crate) fn event(header: &Header, line: &[u8]) -> Option<Map<String, Value>> {
     if line.first() == Some(&b'#') || check(header, line).is_err() {
         return None;

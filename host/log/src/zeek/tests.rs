@@ -25,10 +25,13 @@ fn found(log: &str) -> Vec<String> {
 #[test]
 fn dns() {
     let log = format!(
-        "{HEAD}#path\tdns\n#fields\tts\tuid\tid.orig_h\tid.orig_p\tid.resp_h\tid.resp_p\tproto\tquery\tanswers\n\
+        "{HEAD}#path\tdns\n\
+         #fields\tts\tuid\tid.orig_h\tid.orig_p\tid.resp_h\tid.resp_p\tproto\tquery\tanswers\n\
          #types\ttime\tstring\taddr\tport\taddr\tport\tenum\tstring\tvector[string]\n\
-         1795314625.802123\tC1\t10.1.2.3\t5353\t2001:db8::53\t53\tudp\twww.evil.example\tcdn.evil.example,192.0.2.7,TXT 3 a\\x2cc.example\n\
-         1795314626.0\tC2\t10.1.2.3\t5353\t8.8.8.8\t53\tudp\t-\t(empty)\n#close\t2026-11-22-03-00-00"
+         1795314625.802123\tC1\t10.1.2.3\t5353\t2001:db8::53\t53\tudp\twww.evil.example\t\
+         cdn.evil.example,192.0.2.7,TXT 3 a\\x2cc.example\n\
+         1795314626.0\tC2\t10.1.2.3\t5353\t8.8.8.8\t53\tudp\t-\t(empty)\n\
+         #close\t2026-11-22-03-00-00"
     );
     assert_eq!(
         found(&log),
@@ -48,11 +51,14 @@ fn dns() {
 #[test]
 fn http_joins_host_and_path() {
     let log = "#fields\tts\tid.orig_h\tid.resp_h\tid.resp_p\tmethod\thost\turi\treferrer\tproxied\n\
-               1.0\t10.1.2.3\t192.0.2.7\t80\tGET\twww.evil.example\t/a\\x09b?c\thttp://r.example/\t-\n\
-               1.0\t10.1.2.3\t192.0.2.7\t8080\tGET\twww.evil.example\t/\t-\tX-FORWARDED-FOR -> 198.51.100.1\n\
+               1.0\t10.1.2.3\t192.0.2.7\t80\tGET\twww.evil.example\t/a\\x09b?c\t\
+               http://r.example/\t-\n\
+               1.0\t10.1.2.3\t192.0.2.7\t8080\tGET\twww.evil.example\t/\t-\t\
+               X-FORWARDED-FOR -> 198.51.100.1\n\
                1.0\t10.1.2.3\t192.0.2.7\t3128\tGET\tb.example\thttp://b.example/x\t-\t-\n\
                1.0\t10.1.2.3\t192.0.2.7\t3128\tCONNECT\tb.example\tb.example:443\t-\t-";
-    let urls: Vec<_> = found(log).into_iter().filter(|found| found.starts_with("url.original")).collect();
+    let urls: Vec<_> =
+        found(log).into_iter().filter(|found| found.starts_with("url.original")).collect();
     assert_eq!(
         urls,
         [
@@ -69,7 +75,8 @@ fn http_joins_host_and_path() {
 fn proxies_and_socks() {
     let log = "#fields\tts\tid.orig_h\tproxied\trequest.host\trequest.name\tbound.host\n\
                #types\ttime\taddr\tset[string]\taddr\tstring\taddr\n\
-               1.0\t10.1.2.3\tX-FORWARDED-FOR -> 198.51.100.1,198.51.100.2:80\t192.0.2.7\tevil.example\t-";
+               1.0\t10.1.2.3\tX-FORWARDED-FOR -> 198.51.100.1,198.51.100.2:80\t\
+               192.0.2.7\tevil.example\t-";
     assert_eq!(
         found(log),
         [
@@ -118,14 +125,19 @@ fn ssl_conn_files_and_smtp_with_headers_that_change() {
 }
 
 #[test]
-fn malformed_lines_say_what_was_expected() {
+fn errors_of_malformed_lines_name_the_expected_form() {
     let header = Header::new(&Fields::default());
     let error = |header: &Header, line: &str| {
-        walk(header, line.as_bytes(), &mut |_, _, _| panic!("sunk from {line}")).unwrap_err().to_string()
+        walk(header, line.as_bytes(), &mut |_, _, _| panic!("unexpected value from {line}"))
+            .unwrap_err()
+            .to_string()
     };
     assert_eq!(error(&header, "1.0\tx"), "zeek line: expected a #fields line before it");
     let header = header.changed_by(b"#fields\tts\tquery\thost").unwrap();
-    assert_eq!(error(&header, "1.0\tx"), "zeek line: expected the 3 columns of its #fields line, got 2");
+    assert_eq!(
+        error(&header, "1.0\tx"),
+        "zeek line: expected the 3 columns of its #fields line, got 2"
+    );
     assert!(header.changed_by(b"#close\t2026-11-22").is_none());
     assert!(header.changed_by(b"1.0\tx\ty").is_none());
     assert!(header.changed_by(b"#set_separator").is_none());

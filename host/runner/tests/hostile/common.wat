@@ -1,5 +1,7 @@
-;; What every hostile matcher has in common: it loads like an honest one and describes the blacklist of the tests truly.
-;; Memory: 2048 the name, 3072 the description, 4096 the answer, 5120 its hits, 65536 the batch (at most one page), 131072 the image.
+;; The common part of hostile matchers: each loads like an honest one, and describes the blacklist of
+;; the tests correctly.
+;; Memory: 2048 the name, 3072 the description, 4096 the answer, 5120 its hits, 65536 the batch (at
+;; most one page), 131072 the image.
 (memory (export "memory") 2)
 (data (i32.const 2048) "hostile")
 (func (export "cabi_realloc") (param i32 i32 i32 i32) (result i32) (i32.const 65536))
@@ -12,7 +14,7 @@
   (i32.store (i32.const 3104) (i32.const 2)) ;; entries
   (i32.store (i32.const 3108) (i32.load (i32.const 131096))) ;; bytes of the image
   (i32.const 3072))
-;; One more hit of an answer: observable, entry, how, allowed-by (-1 for none).
+;; Adds a hit to the answer: observable, entry, how, allowed-by (-1 for none).
 (global $hits (mut i32) (i32.const 0))
 (func $hit (param $observable i32) (param $entry i32) (param $how i32) (param $allowed i32)
   (local $at i32)

@@ -1,4 +1,4 @@
-;; Answers one observable at a time, and otherwise that there are too many hits.
+;; Answers a batch of one observable. For larger ones it reports too many hits.
 (func (export "threatsieve:matcher/lookup@1.0.0#check") (param i32 i32) (result i32)
   (if (i32.gt_u (local.get 1) (i32.add (i32.const 4) (i32.load8_u (local.get 0))))
     (then

@@ -1,4 +1,5 @@
-;; Traps unless what the image leaves of its last page is zero, and unless memory that it asks for lies behind that page, reads as zeros and can be written.
+;; Traps unless the rest of the image's last page is zero, and unless the memory that it asks for is
+;; after that page, reads as zeros and can be written.
 (func $require (param i32) (if (i32.eqz (local.get 0)) (then (unreachable))))
 (func $zero (param $from i32) (param $to i32)
   (loop $next

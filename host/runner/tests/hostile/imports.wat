@@ -1,4 +1,4 @@
-;; Wants something of the host.
+;; Imports a function.
 (component
   (import "clock" (func (result u64)))
   (core module $module (memory (export "memory") 1))

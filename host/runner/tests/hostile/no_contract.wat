@@ -1,4 +1,4 @@
-;; Takes a blacklist and exports nothing.
+;; Exports nothing.
 (component
   (core module $module (memory (export "memory") 1))
   (core instance (instantiate $module)))

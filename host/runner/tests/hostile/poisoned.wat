@@ -1,4 +1,5 @@
-;; Traps on an observable that begins with an exclamation mark; otherwise entry 0 covers every observable.
+;; Traps on an observable that begins with an exclamation mark. Otherwise entry 0 covers every
+;; observable.
 (func (export "threatsieve:matcher/lookup@1.0.0#check") (param i32 i32) (result i32)
   (local $at i32) (local $observable i32)
   (local.set $at (i32.const 65536))

@@ -1,2 +1,2 @@
-;; Hits against the order of the observables.
+;; Returns hits in the reverse order of the observables.
 (func (export "threatsieve:matcher/lookup@1.0.0#check") (param i32 i32) (result i32) (call $hit (i32.const 1) (i32.const 0) (i32.const 0) (i32.const -1)) (call $hit (i32.const 0) (i32.const 0) (i32.const 0) (i32.const -1)) (call $answer))

@@ -3,7 +3,9 @@
 use std::sync::Arc;
 
 use threatsieve_blacklist::observable::{Batch, Kind};
-use threatsieve_blacklist::{Blacklist, CompileOptions, Compiler, Indicator, IndicatorId, UrlMode, Value};
+use threatsieve_blacklist::{
+    Blacklist, CompileOptions, Compiler, Indicator, IndicatorId, UrlMode, Value,
+};
 use threatsieve_runner::{MemoryFile, Runner, RunnerOptions};
 
 pub(crate) type Loaded = Arc<Blacklist<MemoryFile>>;
@@ -11,7 +13,7 @@ pub(crate) type Loaded = Arc<Blacklist<MemoryFile>>;
 /// Machine code of a component in `tests/hostile`.
 macro_rules! hostile {
     ($name:literal) => {
-        // SAFETY: both are of the build script.
+        // SAFETY: the build script built both.
         unsafe {
             threatsieve_runner::Code::new(
                 include_bytes!(concat!(env!("OUT_DIR"), "/hostile/", $name, ".signals.code")),
@@ -22,12 +24,17 @@ macro_rules! hostile {
 }
 pub(crate) use hostile;
 
-/// The bytes of a blacklist of those values, all of one indicator.
-pub(crate) fn compiled(name: &str, generation: u64, values: Vec<Value>, allowed: Vec<Value>) -> Vec<u8> {
+/// Returns the bytes of a blacklist of these values, all from one indicator.
+pub(crate) fn compiled(
+    name: &str,
+    generation: u64,
+    values: Vec<Value>,
+    allowed: Vec<Value>,
+) -> Vec<u8> {
     let options = CompileOptions { name: name.to_owned(), generation, ..CompileOptions::default() };
     let mut compiler = Compiler::new(options).unwrap();
     let feed = compiler.feed("test").unwrap();
-    let refused = &mut |refused| panic!("{refused:?}");
+    let refused = &mut |rejected| panic!("{rejected:?}");
     compiler.block(feed, indicator(1, values), refused).unwrap();
     if !allowed.is_empty() {
         compiler.allow(feed, indicator(2, allowed), refused).unwrap();
@@ -47,11 +54,11 @@ pub(crate) fn listed(values: &[&str]) -> Vec<Value> {
     values.iter().map(|value| Value::from_list(value, UrlMode::Exact).unwrap()).collect()
 }
 
-/// A file with the same entries whose image has `length` bytes: zeros follow what it had.
+/// Returns a file with the same entries whose image has `length` bytes, filled up with zeros.
 pub(crate) fn stretched(mut bytes: Vec<u8>, length: usize) -> Vec<u8> {
     assert!(bytes.len() <= length);
     bytes.resize(length, 0);
-    // The image's bytes and the file's, then the digest of all that stands before it.
+    // The sizes of the image and of the file, then the digest of everything before it.
     bytes[24..32].copy_from_slice(&(length as u64).to_le_bytes());
     bytes[32..40].copy_from_slice(&(length as u64).to_le_bytes());
     let header = u32::from_le_bytes(*bytes[12..].first_chunk().unwrap()) as usize;
@@ -65,7 +72,7 @@ fn indicator(line: u32, values: Vec<Value>) -> Indicator {
     Indicator::new(IndicatorId::Line(line), values)
 }
 
-/// A blacklist whose image has about `entries * 32` bytes.
+/// Returns a blacklist whose image has about `entries * 32` bytes.
 pub(crate) fn large(generation: u64, entries: u32) -> Loaded {
     let digest = |n: u32| format!("{:064x}", u64::from(n).wrapping_mul(0x9e37_79b9_7f4a_7c15));
     let mut values = listed(&["evil.com"]);
@@ -87,8 +94,9 @@ pub(crate) fn runner(options: RunnerOptions, blacklist: &Loaded) -> Runner {
     runner
 }
 
-/// An error with its causes, as a log shows it.
+/// Returns an error with its causes, as a log shows it.
 pub(crate) fn chain(error: &dyn std::error::Error) -> String {
-    let causes = std::iter::successors(error.source(), |cause| cause.source()).map(ToString::to_string);
+    let causes =
+        std::iter::successors(error.source(), |cause| cause.source()).map(ToString::to_string);
     [error.to_string()].into_iter().chain(causes).collect::<Vec<_>>().join(": ")
 }

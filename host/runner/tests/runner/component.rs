@@ -1,4 +1,4 @@
-//! What the built component is made of.
+//! The contents of the built component.
 
 use wasmparser::{ComponentExternalKind, Parser, Payload};
 
@@ -8,15 +8,18 @@ const MATCHER: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/matcher.wasm"))
 #[test]
 fn it_imports_nothing_at_all() {
     let mut modules = 0;
-    // `parse_all` descends into core modules and nested components.
+    // `parse_all` also visits core modules and nested components.
     let mut depth = 0;
     for payload in Parser::new(0).parse_all(MATCHER) {
         match payload.unwrap() {
             Payload::ModuleSection { .. } => (modules, depth) = (modules + 1, depth + 1),
             Payload::ComponentSection { .. } => depth += 1,
             Payload::End(_) => depth -= 1,
-            Payload::ImportSection(imports) => assert_eq!(imports.count(), 0, "a core module imports"),
-            // A nested component is the shape of the exported instance: it takes what it exports, from the component itself.
+            Payload::ImportSection(imports) => {
+                assert_eq!(imports.count(), 0, "a core module imports")
+            }
+            // A nested component has the shape of the exported instance: it imports what it exports
+            // from the component itself.
             Payload::ComponentImportSection(imports) if depth == 0 => {
                 assert_eq!(imports.count(), 0, "the component imports")
             }
@@ -43,10 +46,13 @@ fn it_exports_exactly_the_contract() {
             _ => {}
         }
     }
-    assert_eq!(exports, [("threatsieve:matcher/lookup@1.0.0".to_owned(), ComponentExternalKind::Instance)]);
+    assert_eq!(
+        exports,
+        [("threatsieve:matcher/lookup@1.0.0".to_owned(), ComponentExternalKind::Instance)]
+    );
 }
 
-/// Every function of the contract, and where its test is: a new one fails here until it has one.
+/// Lists every function of the contract with its test. A new function fails here until it has one.
 #[test]
 fn every_function_of_the_contract_has_a_test() {
     let tested = [

@@ -1,4 +1,4 @@
-//! Hostile components, each against the limit it was made for, with signal traps and without.
+//! Hostile components, each against the limit it was made for, with and without signal traps.
 
 use std::time::{Duration, Instant};
 
@@ -6,17 +6,23 @@ use threatsieve_runner::{AnswerError, CheckError, Code, Runner, RunnerError, Run
 
 use crate::common::{Loaded, blacklist, chain, hostile, hosts};
 
-/// What `common.wat` describes.
+/// The blacklist that `common.wat` describes.
 fn described() -> Loaded {
     blacklist("hostile", 7, &["evil.com", "evil.org"])
 }
 
 fn options(signal_traps: bool) -> RunnerOptions {
     let deadline = Duration::from_millis(200);
-    RunnerOptions { signal_traps, deadline, memory_ceiling_bytes: 16 << 20, ..RunnerOptions::default() }
+    RunnerOptions {
+        signal_traps,
+        deadline,
+        memory_ceiling_bytes: 16 << 20,
+        ..RunnerOptions::default()
+    }
 }
 
-/// Asks a hostile component twice, with signal traps and without: a lost instance must not be used again.
+/// Asks a hostile component twice, with and without signal traps. A lost instance must not be used
+/// again.
 fn refusals(code: Code, each: impl Fn(&Runner, CheckError)) {
     for signal_traps in [true, false] {
         let runner = Runner::with_code(options(signal_traps), code).unwrap();
@@ -43,7 +49,10 @@ fn an_endless_loop_ends_at_the_deadline() {
 #[test]
 fn a_trap_costs_one_answer_and_one_instance() {
     refusals(hostile!("unreachable"), |runner, error| {
-        assert!(matches!(&error, CheckError::Trap { trap } if trap.contains("unreachable")), "{error:?}");
+        assert!(
+            matches!(&error, CheckError::Trap { trap } if trap.contains("unreachable")),
+            "{error:?}"
+        );
         let counters = runner.counters();
         assert_eq!(
             (counters.batches, counters.traps, counters.instances),
@@ -51,7 +60,10 @@ fn a_trap_costs_one_answer_and_one_instance() {
         );
     });
     refusals(hostile!("out_of_bounds"), |_, error| {
-        assert!(matches!(&error, CheckError::Trap { trap } if trap.contains("out of bounds")), "{error:?}");
+        assert!(
+            matches!(&error, CheckError::Trap { trap } if trap.contains("out of bounds")),
+            "{error:?}"
+        );
     });
 }
 
@@ -71,9 +83,11 @@ fn recursion_ends_on_a_java_thread() {
     refusals(hostile!("recursion"), |_, error| {
         assert!(matches!(&error, CheckError::Trap { trap } if trap.contains("stack")), "{error:?}");
     });
-    // A Java thread's stack, of which a quarter is the component's.
+    // A Java thread's stack. The component may use a quarter of it.
     let small = std::thread::Builder::new().stack_size(512 * 1024).spawn(|| {
-        refusals(hostile!("recursion"), |_, error| assert!(matches!(error, CheckError::Trap { .. })));
+        refusals(hostile!("recursion"), |_, error| {
+            assert!(matches!(error, CheckError::Trap { .. }))
+        });
     });
     small.unwrap().join().unwrap();
 }
@@ -100,7 +114,7 @@ fn wrong_answers_are_typed() {
 #[test]
 fn an_answer_beyond_the_contract_is_not_read() {
     for signal_traps in [true, false] {
-        // Room for the answer in the component, so that it is the host's limit that holds.
+        // The component has room for the answer, so that the host's limit applies.
         let options = RunnerOptions { memory_ceiling_bytes: 64 << 20, ..options(signal_traps) };
         let runner = Runner::with_code(options, hostile!("long_answer")).unwrap();
         runner.load(described()).unwrap();
@@ -121,7 +135,7 @@ fn a_batch_with_too_many_hits_is_asked_in_halves() {
 }
 
 #[test]
-fn what_fails_while_it_is_made_is_not_loaded() {
+fn a_component_that_fails_at_its_start_is_not_loaded() {
     for signal_traps in [true, false] {
         let refused = |code| {
             let runner = Runner::with_code(options(signal_traps), code).unwrap();
@@ -141,11 +155,14 @@ fn a_liar_is_not_loaded() {
     let runner = Runner::with_code(options(true), hostile!("liar")).unwrap();
     let error = runner.load(described()).unwrap_err();
     assert!(matches!(error, RunnerError::Mismatch { .. }), "{error:?}");
-    assert!(error.to_string().contains("h0stile") && error.to_string().contains("hostile"), "{error}");
+    assert!(
+        error.to_string().contains("h0stile") && error.to_string().contains("hostile"),
+        "{error}"
+    );
 }
 
 #[test]
-fn foreign_components_are_refused() {
+fn foreign_components_are_rejected() {
     let refused = |code: Code| {
         let runner = Runner::with_code(options(true), code).unwrap();
         runner.load(described()).unwrap_err()
@@ -158,12 +175,12 @@ fn foreign_components_are_refused() {
         "{}",
         chain(&error)
     );
-    // SAFETY: bytes that are no machine code are refused before anything of them is used.
+    // SAFETY: bytes that are not machine code are rejected before anything of them is used.
     let nothing = unsafe { Code::new(b"no machine code", b"no machine code") };
     assert!(matches!(refused(nothing), RunnerError::Code(_)));
 }
 
-/// One thread ends the calls of every generation.
+/// One thread ends the calls of all generations.
 #[test]
 fn the_deadline_holds_after_a_switch() {
     let runner = Runner::with_code(options(true), hostile!("endless_loop")).unwrap();

@@ -1,4 +1,5 @@
-//! The runner's tests, one module for each thing it promises. One program, because linking the runtime takes longer than most of them.
+//! The runner's tests, one module for each promise. They are one program because linking the
+//! runtime takes longer than most of them.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -9,6 +10,7 @@
 mod answers;
 mod common;
 mod component;
+mod isolating;
 mod limits;
 mod mapping;
 mod memory;

@@ -1,4 +1,4 @@
-//! What instances cost.
+//! The memory that instances take.
 
 use std::process::Command;
 use std::sync::Barrier;
@@ -13,14 +13,15 @@ const INSTANCES: usize = 16;
 const ENTRIES: u32 = 3_200_000;
 const CHILD: &str = "THREATSIEVE_TEST_CHILD";
 
-/// A line of this process's `smaps_rollup`, in kB. Not the resident set, which counts shared pages in full.
+/// Reads a line of this process's `smaps_rollup`, in kB. The resident set would count shared pages
+/// in full.
 fn kilobytes(field: &str) -> usize {
     let rollup = std::fs::read_to_string("/proc/self/smaps_rollup").unwrap();
     let line = rollup.lines().find(|line| line.starts_with(field)).unwrap();
     line.split_whitespace().nth(1).unwrap().parse().unwrap()
 }
 
-/// In a process of its own: other tests' memory would be counted too.
+/// Runs in its own process. Otherwise other tests' memory would be counted too.
 #[test]
 fn sixteen_instances_share_the_blacklist() {
     if std::env::var_os(CHILD).is_some() {
@@ -45,9 +46,12 @@ fn measure() {
     let blacklist = large(1, ENTRIES);
     let image = blacklist.guest_image().len();
     assert!(image > 95_000_000, "{image}");
-    let runner =
-        Runner::new(RunnerOptions { signal_traps, instances: INSTANCES, ..RunnerOptions::default() })
-            .unwrap();
+    let runner = Runner::new(RunnerOptions {
+        signal_traps,
+        instances: INSTANCES,
+        ..RunnerOptions::default()
+    })
+    .unwrap();
     let start = Instant::now();
     runner.load(blacklist.clone()).unwrap();
     println!("image of {image} bytes loaded in {:?}", start.elapsed());
@@ -57,23 +61,25 @@ fn measure() {
     ask_at_once(&runner, INSTANCES);
     let made = runner.counters().instances - made;
     println!("{made} further instances made and asked in {:?}", start.elapsed());
-    let [dirty, pss] = [kilobytes("Private_Dirty:") - before[0], kilobytes("Pss:").saturating_sub(before[1])];
+    let [dirty, pss] =
+        [kilobytes("Private_Dirty:") - before[0], kilobytes("Pss:").saturating_sub(before[1])];
     println!(
         "{made} further instances: {dirty} kB private, {pss} kB proportional; an instance: {} kB",
         dirty / made as usize
     );
     assert_eq!(made as usize, INSTANCES - 1);
-    // 116 kB of the component's own data, and what a batch needs.
+    // 116 kB for the component's own data, and the memory for a batch.
     assert!(dirty <= made as usize * 200, "{dirty} kB private for {made} instances");
     assert!(pss <= made as usize * 200, "{pss} kB proportional for {made} instances");
 }
 
-/// Has `n` threads ask at the same time until each has had an instance of its own.
+/// Lets `n` threads ask at the same time until each has had its own instance.
 fn ask_at_once(runner: &Runner, n: usize) {
     let barrier = Barrier::new(n);
     // An ordinary bulk request: a thousand observables, few hits.
-    let names: Vec<_> =
-        (0..1024).map(|n| format!("www{n}.{}.com", if n % 100 == 0 { "evil" } else { "good" })).collect();
+    let names: Vec<_> = (0..1024)
+        .map(|n| format!("www{n}.{}.com", if n % 100 == 0 { "evil" } else { "good" }))
+        .collect();
     let batch = hosts(names.iter().map(String::as_str));
     std::thread::scope(|scope| {
         for _ in 0..n {
@@ -83,7 +89,8 @@ fn ask_at_once(runner: &Runner, n: usize) {
                     for _ in 0..200 {
                         assert_eq!(runner.check(&batch).unwrap().hits.len(), 11);
                     }
-                    // Nobody asks between this and the next start, so all see the same count, and all go on or none does.
+                    // No thread asks between this and the next start. So all see the same count,
+                    // and all continue or none.
                     barrier.wait();
                     if runner.counters().instances >= n as u64 {
                         break;
@@ -98,8 +105,9 @@ fn ask_at_once(runner: &Runner, n: usize) {
 #[test]
 fn calls_leave_nothing_behind() {
     let blacklist = crate::common::blacklist("leak", 1, &["evil.com"]);
-    // So little that the largest batch fits about three times.
-    let options = RunnerOptions { memory_ceiling_bytes: 8 << 20, instances: 1, ..RunnerOptions::default() };
+    // The largest batch fits about three times.
+    let options =
+        RunnerOptions { memory_ceiling_bytes: 8 << 20, instances: 1, ..RunnerOptions::default() };
     let runner = crate::common::runner(options, &blacklist);
     let batch = hosts(std::iter::repeat_n("evil.com", 20_000));
     for _ in 0..500 {

@@ -1,4 +1,4 @@
-//! Switching blacklists while calls are in flight.
+//! Switching blacklists during calls.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -10,9 +10,10 @@ use crate::common::{blacklist, hosts, runner};
 #[test]
 fn every_answer_is_of_one_generation() {
     for signal_traps in [true, false] {
-        // Generation n lists host n alone, and hosts that all generations list.
-        let generations: Vec<_> =
-            (0..6u64).map(|n| blacklist("switch", n, &["always.com", &format!("only-{n}.com")])).collect();
+        // Generation n lists host n, which no other generation lists, and one host that all list.
+        let generations: Vec<_> = (0..6u64)
+            .map(|n| blacklist("switch", n, &["always.com", &format!("only-{n}.com")]))
+            .collect();
         let options = RunnerOptions { signal_traps, instances: 2, ..RunnerOptions::default() };
         let runner = runner(options, &generations[0]);
         let names: Vec<_> = (0..6).map(|n| format!("only-{n}.com")).collect();
@@ -26,7 +27,9 @@ fn every_answer_is_of_one_generation() {
                         let generation = answer.blacklist.generation();
                         assert_eq!(answer.hits.len(), 101);
                         assert!(
-                            answer.hits[..100].iter().all(|hit| u64::from(hit.observable) % 6 == generation)
+                            answer.hits[..100]
+                                .iter()
+                                .all(|hit| u64::from(hit.observable) % 6 == generation)
                         );
                         assert_eq!(answer.hits[100].observable, 600);
                         answers.fetch_add(1, Ordering::Relaxed);
@@ -56,12 +59,12 @@ fn the_old_blacklist_is_freed_with_its_last_answer() {
     drop(answer);
     assert!(weak.upgrade().is_none());
     assert_eq!(runner.check(&hosts(["evil.com"])).unwrap().hits, []);
-    // The same file again is known to be the one that serves.
+    // The same file again is recognised as the current one.
     runner.load(blacklist("new", 2, &["evil.org"])).unwrap();
     assert_eq!(runner.counters().loads, 2);
 }
 
-/// A JVM's threads, some with little stack, load and ask.
+/// Threads as in a JVM, some with little stack, load and ask.
 #[test]
 fn a_small_stack_is_enough() {
     let small = std::thread::Builder::new().stack_size(384 * 1024).spawn(|| {

@@ -8,12 +8,12 @@ fn list(text: &str) -> String {
         Ok(Value::Address(range)) => format!("address {range}"),
         Ok(Value::Hash(hash)) => format!("hash {hash}"),
         Ok(Value::Email(email)) => format!("email {email}"),
-        Err(error) => format!("refused: {error}"),
+        Err(error) => format!("rejected: {error}"),
     }
 }
 
 #[test]
-fn list_values_are_told_by_their_form() {
+fn the_form_of_a_list_value_decides_its_type() {
     for (text, want) in [
         ("Evil.COM.", "AtAndBelow evil.com"),
         (" evil[.]com ", "AtAndBelow evil.com"),
@@ -39,7 +39,7 @@ fn list_values_are_told_by_their_form() {
 }
 
 #[test]
-fn what_fits_no_type_is_refused() {
+fn values_that_fit_no_type_are_rejected() {
     for text in [
         "",
         "1.2.3.4/33",
@@ -56,11 +56,14 @@ fn what_fits_no_type_is_refused() {
         "a b@evil.com",
         "evil.com:80:90",
     ] {
-        assert!(list(text).starts_with("refused: expected"), "{text}: {}", list(text));
+        assert!(list(text).starts_with("rejected: expected"), "{text}: {}", list(text));
     }
     assert!(Value::domain(&"a.".repeat(200), DomainMode::Exact).is_err());
     assert!(Value::domain(&format!("{}.com", "a".repeat(64)), DomainMode::Exact).is_err());
-    assert!(Value::url(&format!("http://e.com/{}", "a".repeat(MAX_VALUE_BYTES)), UrlMode::Exact).is_err());
+    assert!(
+        Value::url(&format!("http://e.com/{}", "a".repeat(MAX_VALUE_BYTES)), UrlMode::Exact)
+            .is_err()
+    );
 }
 
 fn parsed(text: &str) -> String {
@@ -74,7 +77,7 @@ fn parsed(text: &str) -> String {
 }
 
 #[test]
-fn ports_are_kept_beside_their_values() {
+fn ports_are_kept_with_their_values() {
     for (text, want) in [
         ("evil.com:8080", "evil.com 8080"),
         ("1.2.3.4:53", "1.2.3.4 53"),
@@ -138,7 +141,7 @@ fn networks_are_never_urls() {
 }
 
 #[test]
-fn words_and_paths_are_no_values() {
+fn words_and_paths_are_not_values() {
     for text in [
         "tmp/evil.exe",
         "Global/abc",

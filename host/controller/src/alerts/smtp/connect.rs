@@ -40,7 +40,11 @@ impl Server<'_> {
 }
 
 /// From the first byte to the EHLO that counts.
-async fn open(mut session: Session, smtp: &Smtp, tls: Option<Arc<ClientConfig>>) -> anyhow::Result<Session> {
+async fn open(
+    mut session: Session,
+    smtp: &Smtp,
+    tls: Option<Arc<ClientConfig>>,
+) -> anyhow::Result<Session> {
     let name = hello_name();
     match (smtp.tls, tls) {
         (SmtpTls::Implicit, Some(tls)) => {
@@ -66,7 +70,10 @@ async fn open(mut session: Session, smtp: &Smtp, tls: Option<Arc<ClientConfig>>)
 /// Signs in (RFC 4954): by PLAIN, or by LOGIN where the server knows nothing else.
 async fn sign_in(session: &mut Session, user: &str, password: &Secret) -> Result<(), Failed> {
     if session.offers("AUTH", Some("PLAIN")) {
-        return session.command(&format!("AUTH PLAIN {}", plain_login(user, password)), 235).await.map(drop);
+        return session
+            .command(&format!("AUTH PLAIN {}", plain_login(user, password)), 235)
+            .await
+            .map(drop);
     }
     if !session.offers("AUTH", Some("LOGIN")) {
         return Err(Failed::Broken(
@@ -100,7 +107,9 @@ async fn addresses(smtp: &Smtp) -> anyhow::Result<Vec<SocketAddr>> {
 fn tls(smtp: &Smtp) -> anyhow::Result<Option<Arc<ClientConfig>>> {
     match smtp.tls {
         SmtpTls::None => Ok(None),
-        SmtpTls::StartTls | SmtpTls::Implicit => Ok(Some(Arc::new(tls_config(&smtp.ca_files, None)?))),
+        SmtpTls::StartTls | SmtpTls::Implicit => {
+            Ok(Some(Arc::new(tls_config(&smtp.ca_files, None)?)))
+        }
     }
 }
 
@@ -109,7 +118,7 @@ fn tls(smtp: &Smtp) -> anyhow::Result<Option<Arc<ClientConfig>>> {
 fn hello_name() -> String {
     let name = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
     let name = name.trim();
-    let is_full =
-        name.contains('.') && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'.');
+    let is_full = name.contains('.')
+        && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'.');
     if is_full { name.to_owned() } else { "[127.0.0.1]".to_owned() }
 }

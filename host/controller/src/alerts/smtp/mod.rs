@@ -65,13 +65,20 @@ impl<'a> Server<'a> {
     }
 
     /// Hands one mail over. Once this returns `Ok`, the server has it.
-    pub(super) async fn send(&mut self, from: &Address, to: &Address, mail: &[u8]) -> Result<(), Trouble> {
+    pub(super) async fn send(
+        &mut self,
+        from: &Address,
+        to: &Address,
+        mail: &[u8],
+    ) -> Result<(), Trouble> {
         let mut session = self.ready().await?;
         let taken = self.exchange(&mut session, from, to, mail).await;
         // After a refusal the server starts again with the next mail, if it says so.
         let goes_on = match &taken {
             Ok(()) => true,
-            Err(Trouble::Later(_) | Trouble::Never(_)) => session.command("RSET", 250).await.is_ok(),
+            Err(Trouble::Later(_) | Trouble::Never(_)) => {
+                session.command("RSET", 250).await.is_ok()
+            }
             Err(Trouble::Server(_) | Trouble::Broken(_)) => false,
         };
         self.session = goes_on.then_some(session);
@@ -136,7 +143,9 @@ impl<'a> Server<'a> {
     fn about_mail(&self, failed: Failed) -> Trouble {
         match failed {
             // The server closes the connection (RFC 5321 section 3.8).
-            Failed::Refused { code: 421, text } | Failed::Broken(text) => Trouble::Broken(self.shown(&text)),
+            Failed::Refused { code: 421, text } | Failed::Broken(text) => {
+                Trouble::Broken(self.shown(&text))
+            }
             Failed::Refused { code: 500.., text } => Trouble::Never(self.shown(&text)),
             Failed::Refused { text, .. } => Trouble::Later(self.shown(&text)),
         }

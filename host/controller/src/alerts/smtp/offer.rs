@@ -27,7 +27,8 @@ pub(crate) struct Offer {
 
 impl fmt::Display for Offer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let encrypted = if self.encrypted { "encrypted, certificate verified" } else { "not encrypted" };
+        let encrypted =
+            if self.encrypted { "encrypted, certificate verified" } else { "not encrypted" };
         write!(f, "mail server {}: {encrypted}", self.at)?;
         match &self.user {
             Some(user) => write!(f, ", signed in as {user}")?,
@@ -44,11 +45,13 @@ impl fmt::Display for Offer {
 /// offered.
 pub(crate) async fn probe(smtp: &Smtp) -> anyhow::Result<Offer> {
     let mut server = Server::new(smtp);
-    let shown =
-        |error: anyhow::Error, server: &Server<'_>| anyhow::anyhow!(server.shown(&format!("{error:#}")));
+    let shown = |error: anyhow::Error, server: &Server<'_>| {
+        anyhow::anyhow!(server.shown(&format!("{error:#}")))
+    };
     let mut session = server.connect().await.map_err(|error| shown(error, &server))?;
     session.command("NOOP", 250).await.context("NOOP").map_err(|error| shown(error, &server))?;
-    let offered = KNOWN.into_iter().filter(|(keyword, parameter)| session.offers(keyword, *parameter));
+    let offered =
+        KNOWN.into_iter().filter(|(keyword, parameter)| session.offers(keyword, *parameter));
     let name = |(keyword, parameter): (&str, Option<&str>)| match parameter {
         Some(parameter) => format!("{keyword} {parameter}"),
         None => keyword.to_owned(),

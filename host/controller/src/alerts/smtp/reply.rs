@@ -24,13 +24,16 @@ impl Reply {
         let (mut received, mut start, mut chunk) = (Vec::new(), 0, [0; 1024]);
         loop {
             while let Some(length) = memchr::memchr(b'\n', &received[start..]) {
-                let (line, rest) = (&received[start..start + length], received.len() - start - length - 1);
+                let (line, rest) =
+                    (&received[start..start + length], received.len() - start - length - 1);
                 let is_last = reply.take_line(line)?;
                 start += length + 1;
                 match (is_last, rest) {
                     (true, 0) => return Ok(reply),
                     (true, _) => {
-                        return Err(broken(format!("expected one reply, got more bytes behind {reply}")));
+                        return Err(broken(format!(
+                            "expected one reply, got more bytes behind {reply}"
+                        )));
                     }
                     (false, _) => {}
                 }
@@ -53,7 +56,7 @@ impl Reply {
     /// Takes a line, without its end; whether it is the last one.
     fn take_line(&mut self, line: &[u8]) -> Result<bool, Failed> {
         let line = line.strip_suffix(b"\r").unwrap_or(line);
-        let shown = || crate::output::clipped(line, 60);
+        let shown = || crate::text::clipped(line, 60);
         let (digits, rest) = line.split_at_checked(3).unwrap_or((line, &[]));
         let code = std::str::from_utf8(digits).ok().and_then(|digits| digits.parse().ok());
         let code = code.filter(|code| (200..600).contains(code));
@@ -64,10 +67,14 @@ impl Reply {
             return Err(broken(format!("expected a reply of at most {MAX_LINES} lines, got more")));
         }
         if !self.lines.is_empty() && code != self.code {
-            return Err(broken(format!("expected one code in a reply, got {} and {code}", self.code)));
+            return Err(broken(format!(
+                "expected one code in a reply, got {} and {code}",
+                self.code
+            )));
         }
         self.code = code;
-        self.lines.push(String::from_utf8_lossy(rest.get(1..).unwrap_or_default()).trim().to_owned());
+        self.lines
+            .push(String::from_utf8_lossy(rest.get(1..).unwrap_or_default()).trim().to_owned());
         Ok(rest.first() != Some(&b'-'))
     }
 
@@ -77,7 +84,8 @@ impl Reply {
         self.lines.iter().skip(1).any(|line| {
             let mut words = line.split_ascii_whitespace();
             words.next().is_some_and(|word| word.eq_ignore_ascii_case(keyword))
-                && parameter.is_none_or(|wanted| words.any(|word| word.eq_ignore_ascii_case(wanted)))
+                && parameter
+                    .is_none_or(|wanted| words.any(|word| word.eq_ignore_ascii_case(wanted)))
         })
     }
 }
@@ -102,9 +110,10 @@ mod tests {
 
     #[tokio::test]
     async fn replies_have_one_line_or_several() {
-        let reply = read(b"250-mail.example hello\r\n250-AUTH PLAIN LOGIN\r\n250-   \r\n250 8BITMIME\r\n")
-            .await
-            .unwrap();
+        let reply =
+            read(b"250-mail.example hello\r\n250-AUTH PLAIN LOGIN\r\n250-   \r\n250 8BITMIME\r\n")
+                .await
+                .unwrap();
         assert_eq!(reply.code, 250);
         assert_eq!(reply.lines, ["mail.example hello", "AUTH PLAIN LOGIN", "", "8BITMIME"]);
         assert!(reply.offers("auth", Some("login")) && reply.offers("8BITMIME", None));

@@ -62,7 +62,11 @@ impl Session {
 
     /// Encrypts the connection. Nothing that was said before counts any more (RFC 3207 section
     /// 4.2): the reply to STARTTLS is the last plain byte that is read.
-    pub(super) async fn start_tls(self, tls: Arc<ClientConfig>, host: &str) -> Result<Session, Failed> {
+    pub(super) async fn start_tls(
+        self,
+        tls: Arc<ClientConfig>,
+        host: &str,
+    ) -> Result<Session, Failed> {
         let Session { wire, limit, offer } = self;
         let stream = match wire {
             Wire::Plain(stream) => stream,
@@ -141,7 +145,10 @@ impl Session {
             }
             Some(Ok(())) => {
                 let got = String::from_utf8_lossy(buffer.filled());
-                Err(Failed::Broken(format!("expected silence before the next command, got `{}`", got.trim())))
+                Err(Failed::Broken(format!(
+                    "expected silence before the next command, got `{}`",
+                    got.trim()
+                )))
             }
         }
     }
@@ -159,13 +166,15 @@ fn expect(reply: &Reply, wanted: u16) -> Result<(), Failed> {
         code if code == wanted => Ok(()),
         // A recipient whose mail is forwarded, or who is not verified (RFC 5321 section 4.2.3).
         251 | 252 if wanted == 250 => Ok(()),
-        code @ 400.. => Err(Failed::Refused { code, text: reply.to_string().trim_end().to_owned() }),
+        code @ 400.. => {
+            Err(Failed::Refused { code, text: reply.to_string().trim_end().to_owned() })
+        }
         _ => Err(Failed::Broken(format!("expected the reply {wanted}, got {reply}"))),
     }
 }
 
 async fn within<T>(limit: Duration, work: impl Future<Output = T>) -> Result<T, Failed> {
-    tokio::time::timeout(limit, work)
-        .await
-        .map_err(|_| Failed::Broken(format!("no answer within {}", humantime::format_duration(limit))))
+    tokio::time::timeout(limit, work).await.map_err(|_| {
+        Failed::Broken(format!("no answer within {}", humantime::format_duration(limit)))
+    })
 }

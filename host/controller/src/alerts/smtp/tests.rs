@@ -11,7 +11,9 @@ use crate::config::{Secret, SmtpTls};
 const MAIL: &[u8] = b"Subject: x\r\n\r\n.a dot\nbare\r\n";
 
 /// A server for one connection: it greets, then answers each line. Gives the lines that it got.
-fn server(answer: impl Fn(&str) -> &'static str + Send + 'static) -> (u16, JoinHandle<Vec<String>>) {
+fn server(
+    answer: impl Fn(&str) -> &'static str + Send + 'static,
+) -> (u16, JoinHandle<Vec<String>>) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = listener.local_addr().unwrap().port();
     let got = std::thread::spawn(move || {
@@ -58,7 +60,8 @@ fn smtp(port: u16) -> Smtp {
 }
 
 async fn send(smtp: &Smtp) -> Result<(), Trouble> {
-    let (from, to): (Address, Address) = ("from@a.example".parse().unwrap(), "to@b.example".parse().unwrap());
+    let (from, to): (Address, Address) =
+        ("from@a.example".parse().unwrap(), "to@b.example".parse().unwrap());
     Server::new(smtp).send(&from, &to, MAIL).await
 }
 
@@ -67,7 +70,8 @@ async fn mails_go_over_one_connection() {
     let (port, got) = server(usual);
     let password = Some(Secret::new("pass".to_owned()));
     let smtp = Smtp { user: Some("me".to_owned()), password, ..smtp(port) };
-    let (from, to): (Address, Address) = ("from@a.example".parse().unwrap(), "to@b.example".parse().unwrap());
+    let (from, to): (Address, Address) =
+        ("from@a.example".parse().unwrap(), "to@b.example".parse().unwrap());
     let mut server = Server::new(&smtp);
     server.send(&from, &to, MAIL).await.unwrap();
     server.send(&from, &to, MAIL).await.unwrap();
@@ -107,8 +111,9 @@ async fn replies_say_what_becomes_of_a_mail() {
             Trouble::Server("the server refuses the sender from@a.example: 550 no".to_owned()),
         ),
     ] {
-        let answer =
-            move |line: &str| if line.split(' ').next() == Some(command) { reply } else { usual(line) };
+        let answer = move |line: &str| {
+            if line.split(' ').next() == Some(command) { reply } else { usual(line) }
+        };
         let (port, _) = server(answer);
         assert_eq!(send(&smtp(port)).await, Err(want), "{command} {reply}");
     }

@@ -8,7 +8,9 @@ use reqwest::{Client, ClientBuilder, NoProxy, Proxy, RequestBuilder};
 use url::{Origin, Url};
 
 use crate::config::{Auth, ClientCertificate, Http};
-use crate::network::{NO_AUTHORITIES, PublicHosts, Refused, Secrets, auth_header, http_client, tls_config};
+use crate::network::{
+    NO_AUTHORITIES, PublicHosts, Refused, Secrets, auth_header, http_client, tls_config,
+};
 
 /// What a URL's host may be shown and asked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -116,12 +118,13 @@ fn builder(http: &Http, certificate: Option<&ClientCertificate>) -> anyhow::Resu
     let tls = tls_config(&http.ca_files, certificate)?;
     let builder = http_client(tls, &http.user_agent).connect_timeout(http.connect_timeout);
     let Some(proxy) = &http.proxy else { return Ok(builder) };
-    let proxy = Proxy::all(proxy.clone()).map_err(reqwest::Error::without_url).context("the proxy")?;
+    let proxy =
+        Proxy::all(proxy.clone()).map_err(reqwest::Error::without_url).context("the proxy")?;
     Ok(builder.proxy(proxy.no_proxy(NoProxy::from_env())))
 }
 
 fn client(builder: ClientBuilder) -> anyhow::Result<Client> {
-    builder
-        .build()
-        .with_context(|| format!("the HTTP client cannot be set up; {NO_AUTHORITIES} (`ca_files` in [http])"))
+    builder.build().with_context(|| {
+        format!("the HTTP client cannot be set up; {NO_AUTHORITIES} (`ca_files` in [http])")
+    })
 }

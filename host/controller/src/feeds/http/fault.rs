@@ -23,7 +23,9 @@ pub(crate) enum Fault {
     Broken { url: String, bytes: u64, source: reqwest::Error },
     #[error("{url}: expected {what} within {}, got nothing; {setting} is the limit", humantime::format_duration(*limit))]
     Silent { url: String, what: &'static str, limit: Duration, setting: &'static str },
-    #[error("{url}: expected a body of at most {limit} bytes, unpacked, got a longer one; {remedy}")]
+    #[error(
+        "{url}: expected a body of at most {limit} bytes, unpacked, got a longer one; {remedy}"
+    )]
     TooLong { url: String, limit: u64, remedy: &'static str },
     #[error("{url}: redirected to {target}, which is not followed: {why}")]
     Redirect { url: String, target: String, why: &'static str },
@@ -47,9 +49,10 @@ impl Fault {
     pub(crate) fn is_permanent(&self) -> bool {
         match self {
             Fault::Answer { status, .. } => (400..500).contains(status) && !is_passing(*status),
-            Fault::Redirect { .. } | Fault::Foreign { .. } | Fault::Unfit { .. } | Fault::TooLong { .. } => {
-                true
-            }
+            Fault::Redirect { .. }
+            | Fault::Foreign { .. }
+            | Fault::Unfit { .. }
+            | Fault::TooLong { .. } => true,
             Fault::Connect { .. }
             | Fault::Broken { .. }
             | Fault::Silent { .. }

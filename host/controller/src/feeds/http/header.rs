@@ -19,7 +19,8 @@ pub(crate) fn moment(headers: &HeaderMap, name: &'static str) -> Option<Timestam
     if let Ok(moment) = text.parse::<jiff::Timestamp>() {
         return Some(Timestamp(moment.as_microsecond()));
     }
-    let moment = httpdate::parse_http_date(&text).ok()?.duration_since(SystemTime::UNIX_EPOCH).ok()?;
+    let moment =
+        httpdate::parse_http_date(&text).ok()?.duration_since(SystemTime::UNIX_EPOCH).ok()?;
     i64::try_from(moment.as_micros()).ok().map(Timestamp)
 }
 
@@ -28,9 +29,10 @@ pub(super) fn retry_after(headers: &HeaderMap) -> Option<Duration> {
     let text = text(headers, RETRY_AFTER)?;
     let wait = match text.parse() {
         Ok(seconds) => Duration::from_secs(seconds),
-        Err(_) => {
-            httpdate::parse_http_date(&text).ok()?.duration_since(SystemTime::now()).unwrap_or_default()
-        }
+        Err(_) => httpdate::parse_http_date(&text)
+            .ok()?
+            .duration_since(SystemTime::now())
+            .unwrap_or_default(),
     };
     Some(wait.min(MAX_RETRY_AFTER))
 }
@@ -55,7 +57,8 @@ mod tests {
             ("yesterday", None),
             ("", None),
         ] {
-            let found = moment(&headers("x-taxii-date-added-last", text), "x-taxii-date-added-last");
+            let found =
+                moment(&headers("x-taxii-date-added-last", text), "x-taxii-date-added-last");
             assert_eq!(found.map(|moment| moment.0), want, "{text}");
         }
     }

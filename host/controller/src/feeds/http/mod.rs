@@ -22,7 +22,7 @@ pub(super) use self::spool::Spooled;
 use crate::config::{Auth, ClientCertificate, Http};
 pub(super) use crate::network::shown_url as shown;
 use crate::network::{Refused, Secrets};
-use crate::output::clipped;
+use crate::text::clipped;
 
 /// Most redirects of one request that are followed.
 const MAX_REDIRECTS: usize = 5;
@@ -107,7 +107,13 @@ impl Quote {
     }
 
     /// Refuses what says of itself, or shows, that it is a page for people, such as a login form.
-    fn refuse_page(&self, url: &Url, headers: &HeaderMap, start: &[u8], expected: &str) -> Result<(), Fault> {
+    fn refuse_page(
+        &self,
+        url: &Url,
+        headers: &HeaderMap,
+        start: &[u8],
+        expected: &str,
+    ) -> Result<(), Fault> {
         let content_type = text(headers, CONTENT_TYPE).unwrap_or_default();
         let start = start.strip_prefix(b"\xef\xbb\xbf").unwrap_or(start).trim_ascii_start();
         let is_html = content_type.to_ascii_lowercase().contains("html");
@@ -115,7 +121,8 @@ impl Quote {
         if !is_html && !matches!(start, [b'<', b'!' | b'?' | b'h' | b'H', ..]) {
             return Ok(());
         }
-        let mut what = format!("expected {expected}, got a page for people, such as a login form, or XML");
+        let mut what =
+            format!("expected {expected}, got a page for people, such as a login form, or XML");
         if let Some(kind) = self.of(content_type.as_bytes()) {
             what.push_str(&format!(", of type {kind}"));
         }
@@ -150,7 +157,8 @@ impl Fetcher {
             Err(fault) if fault.is_brief() => fault,
             outcome => return outcome,
         };
-        let wait = fault.retry_after().unwrap_or_else(|| PAUSE.mul_f64(0.5 + 0.5 * fastrand::f64()));
+        let wait =
+            fault.retry_after().unwrap_or_else(|| PAUSE.mul_f64(0.5 + 0.5 * fastrand::f64()));
         let Some(left) = self.patience.checked_sub(wait) else { return Err(fault) };
         if self.deadline.within(wait) < wait {
             return Err(fault);
@@ -176,7 +184,10 @@ impl Fetcher {
     }
 
     /// The first bytes of what would be fetched, and how long the server says it is.
-    pub(super) async fn look(&self, request: &Request) -> Result<(Url, Option<u64>, Vec<u8>), Fault> {
+    pub(super) async fn look(
+        &self,
+        request: &Request,
+    ) -> Result<(Url, Option<u64>, Vec<u8>), Fault> {
         let deadline = self.request_deadline();
         let (url, reach, mut response) = self.open(request, &deadline).await?;
         let length = response.content_length();
@@ -186,7 +197,11 @@ impl Fetcher {
     }
 
     /// Asks, follows redirects, and refuses any status but those wanted.
-    async fn open(&self, request: &Request, deadline: &Deadline) -> Result<(Url, Reach, Response), Fault> {
+    async fn open(
+        &self,
+        request: &Request,
+        deadline: &Deadline,
+    ) -> Result<(Url, Reach, Response), Fault> {
         let mut url = request.url.clone();
         let mut is_own = self.access.reach(&url, true) == Reach::Home;
         let mut from = None;
@@ -237,7 +252,9 @@ impl Fetcher {
                     limit: self.limits.connect_timeout,
                     setting: "`connect_timeout` in [http]",
                 },
-                None if error.is_connect() => Fault::Connect { url: url(), source: error.without_url() },
+                None if error.is_connect() => {
+                    Fault::Connect { url: url(), source: error.without_url() }
+                }
                 None => Fault::Broken { url: url(), bytes: 0, source: error.without_url() },
             },
             Err(_) => self.silent(url(), "an answer", deadline),
@@ -259,7 +276,9 @@ impl Fetcher {
     ) -> Result<Option<impl AsRef<[u8]> + use<>>, Fault> {
         match timeout(deadline.within(self.limits.idle_timeout), response.chunk()).await {
             Ok(Ok(chunk)) => Ok(chunk),
-            Ok(Err(error)) => Err(Fault::Broken { url: shown(url), bytes, source: error.without_url() }),
+            Ok(Err(error)) => {
+                Err(Fault::Broken { url: shown(url), bytes, source: error.without_url() })
+            }
             Err(_) => Err(self.silent(shown(url), "more of the body", deadline)),
         }
     }
@@ -295,7 +314,12 @@ impl Fetcher {
     }
 
     /// A body's first bytes, as many as are shown.
-    async fn start(&self, url: &Url, response: &mut Response, deadline: &Deadline) -> Result<Vec<u8>, Fault> {
+    async fn start(
+        &self,
+        url: &Url,
+        response: &mut Response,
+        deadline: &Deadline,
+    ) -> Result<Vec<u8>, Fault> {
         let mut start = Vec::new();
         while start.len() < SHOWN_BYTES
             && let Some(chunk) = self.chunk(url, response, start.len() as u64, deadline).await?
@@ -319,7 +343,9 @@ impl Fetcher {
         // Why there is no more of it does not matter next to the status.
         let start = self.start(url, &mut response, deadline).await.unwrap_or_default();
         let (mut got, quote) = (status.to_string(), self.quote(reach));
-        if let Some(content_type) = text(&headers, CONTENT_TYPE).and_then(|kind| quote.of(kind.as_bytes())) {
+        if let Some(content_type) =
+            text(&headers, CONTENT_TYPE).and_then(|kind| quote.of(kind.as_bytes()))
+        {
             got.push_str(&format!(", {content_type}"));
         }
         if let Some(start) = quote.of(&start) {
@@ -353,7 +379,9 @@ fn redirection(from: &Url, status: StatusCode, headers: &HeaderMap) -> Result<Op
         return refused(clipped(location.as_bytes(), SHOWN_CHARS), "expected a URL");
     };
     // What somebody else writes into a URL is not to become credentials.
-    if target.set_username("").and_then(|()| target.set_password(None)).is_err() || !target.has_host() {
+    if target.set_username("").and_then(|()| target.set_password(None)).is_err()
+        || !target.has_host()
+    {
         return refused(shown(&target), "expected an http or https URL");
     }
     match (from.scheme(), target.scheme()) {

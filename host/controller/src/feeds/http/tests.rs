@@ -19,6 +19,7 @@ pub(in crate::feeds) fn limits() -> Http {
         proxy: None,
         ca_files: Vec::new(),
         user_agent: "threatsieve/test".to_owned(),
+        allow_plain_http: false,
     }
 }
 
@@ -63,15 +64,17 @@ async fn bodies_come_whole_and_unpacked() {
 
 #[tokio::test]
 async fn credentials_go_to_the_configured_server_alone() {
-    let has_key =
-        |ask: &Ask| ask.headers.contains_key("x-api-key") || ask.headers.contains_key("authorization");
+    let has_key = |ask: &Ask| {
+        ask.headers.contains_key("x-api-key") || ask.headers.contains_key("authorization")
+    };
     let other = Server::start(|ask| Reply::new(302, "").with("Location", &ask.query["back"]));
     let elsewhere = other.url.clone();
     let server = Server::start(move |ask| match ask.path.as_str() {
         "/near" => Reply::new(301, "").with("Location", "/list"),
         "/far" => {
             let mut url = elsewhere.clone();
-            url.query_pairs_mut().append_pair("back", &format!("http://{}/list", ask.headers["host"]));
+            url.query_pairs_mut()
+                .append_pair("back", &format!("http://{}/list", ask.headers["host"]));
             Reply::new(307, "").with("Location", url.as_str())
         }
         _ => Reply::new(200, "evil.com"),
@@ -87,7 +90,10 @@ async fn credentials_go_to_the_configured_server_alone() {
         assert!(!other.asked().iter().any(has_key), "{:?}", other.asked());
         let asked = server.asked();
         assert!(has_key(&asked[before]), "the first request");
-        assert!(!has_key(&asked[before + 1]), "nobody else decides what is asked for with credentials");
+        assert!(
+            !has_key(&asked[before + 1]),
+            "nobody else decides what is asked for with credentials"
+        );
     }
     let basic = Auth::Basic { user: "reader".to_owned(), password: Secret::new("pass".to_owned()) };
     get(&limits(), server.at("list"), &basic).await.unwrap();
@@ -143,7 +149,10 @@ async fn redirects_into_private_networks_are_refused_unless_they_are_allowed() {
         let wanted = target.clone();
         let server = redirecting(move |_| wanted.clone());
         let fault = error(&limits(), server.url.clone()).await;
-        assert!(matches!(fault, Fault::Foreign { .. }) && fault.is_permanent(), "{target}: {fault}");
+        assert!(
+            matches!(fault, Fault::Foreign { .. }) && fault.is_permanent(),
+            "{target}: {fault}"
+        );
         let text = told(fault);
         assert!(text.contains("`allow_redirects_to`") && !text.contains("local-only"), "{text}");
     }
@@ -174,9 +183,11 @@ async fn a_name_is_judged_by_the_address_that_is_connected_to() {
 async fn answers_of_foreign_hosts_are_not_quoted() {
     let quote = |is_foreign| Quote { secrets: Secrets::default(), is_foreign };
     let url = "http://feeds.example/".parse().unwrap();
-    let page =
-        |is_foreign| quote(is_foreign).refuse_page(&url, &HeaderMap::new(), b"<html>who are you?", "a list");
-    let (own, foreign) = (page(false).unwrap_err().to_string(), page(true).unwrap_err().to_string());
+    let page = |is_foreign| {
+        quote(is_foreign).refuse_page(&url, &HeaderMap::new(), b"<html>who are you?", "a list")
+    };
+    let (own, foreign) =
+        (page(false).unwrap_err().to_string(), page(true).unwrap_err().to_string());
     assert!(own.contains("who are you?") && !foreign.contains("who"), "{own} {foreign}");
 }
 
@@ -244,26 +255,35 @@ async fn errors_show_what_came_and_no_secrets() {
         text.contains("/list?...: expected a list, got 403") && text.contains(", text/plain: "),
         "{text}"
     );
-    assert!(!text.contains("s3cret") && !text.contains('\x1b') && !text.contains('\u{202e}'), "{text:?}");
+    assert!(
+        !text.contains("s3cret") && !text.contains('\x1b') && !text.contains('\u{202e}'),
+        "{text:?}"
+    );
     assert!(text.contains("***") && text.len() < 400, "{text}");
 }
 
 #[tokio::test]
 async fn a_passing_fault_is_asked_for_again_once() {
     let count = AtomicUsize::new(0);
-    let server = Server::start(move |ask| match (ask.path.as_str(), count.fetch_add(1, Ordering::Relaxed)) {
-        ("/passing", 0) => Reply::new(503, "").with("Retry-After", "1"),
-        ("/passing", _) => Reply::new(200, "evil.com"),
-        ("/busy", _) => Reply::new(429, "").with("Retry-After", "7200"),
-        ("/down", _) => Reply::new(503, "").with("Retry-After", "0"),
-        _ => Reply::new(404, ""),
+    let server = Server::start(move |ask| {
+        match (ask.path.as_str(), count.fetch_add(1, Ordering::Relaxed)) {
+            ("/passing", 0) => Reply::new(503, "").with("Retry-After", "1"),
+            ("/passing", _) => Reply::new(200, "evil.com"),
+            ("/busy", _) => Reply::new(429, "").with("Retry-After", "7200"),
+            ("/down", _) => Reply::new(503, "").with("Retry-After", "0"),
+            _ => Reply::new(404, ""),
+        }
     });
     let started = Instant::now();
     get(&limits(), server.at("passing"), &Auth::None).await.unwrap();
     assert!(started.elapsed() >= Duration::from_secs(1), "it waits as it is asked to");
     let asked = |path: &str| server.asked().iter().filter(|ask| ask.path == path).count();
     let busy = error(&limits(), server.at("busy")).await;
-    assert_eq!(busy.retry_after(), Some(Duration::from_secs(7200)), "too long to wait in the round");
+    assert_eq!(
+        busy.retry_after(),
+        Some(Duration::from_secs(7200)),
+        "too long to wait in the round"
+    );
     assert!(!busy.is_permanent());
     assert!(!error(&limits(), server.at("down")).await.is_permanent());
     assert!(error(&limits(), server.at("gone")).await.is_permanent());

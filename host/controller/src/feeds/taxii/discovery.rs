@@ -6,7 +6,7 @@ use url::Url;
 
 use crate::config::TaxiiFeed;
 use crate::feeds::http::{Fault, Fetcher, Request, shown};
-use crate::output::harmless;
+use crate::text::escape_controls;
 
 /// Largest resource that is not an envelope, in bytes.
 const MAX_RESOURCE_BYTES: u64 = 16 * 1024 * 1024;
@@ -73,7 +73,8 @@ pub(super) async fn resolve(fetcher: &mut Fetcher, feed: &TaxiiFeed) -> Result<C
     if let Resource { id: Some(id), can_read: Some(can_read), alias, title, .. } = resource {
         let entry = Entry { id, title, alias, can_read: Some(can_read) };
         if feed.collection.as_deref().is_some_and(|wanted| !entry.answers_to(wanted)) {
-            let what = format!("expected the collection {:?}, got {}", feed.collection, entry.name());
+            let what =
+                format!("expected the collection {:?}, got {}", feed.collection, entry.name());
             return Err(unfit(&url, what));
         }
         return collection(entry, slashed(&url));
@@ -98,7 +99,9 @@ pub(super) async fn resolve(fetcher: &mut Fetcher, feed: &TaxiiFeed) -> Result<C
 /// The URL to start at: a collection is also meant by that of its objects.
 fn start(url: &Url) -> Url {
     let mut url = slashed(url);
-    if let Some(path) = url.path().strip_suffix("objects/").filter(|path| path.contains("/collections/")) {
+    if let Some(path) =
+        url.path().strip_suffix("objects/").filter(|path| path.contains("/collections/"))
+    {
         let path = path.to_owned();
         url.set_path(&path);
     }
@@ -124,7 +127,11 @@ fn path_segment(id: &str) -> String {
     url.map_or_else(String::new, |url| url.path().trim_start_matches('/').to_owned())
 }
 
-async fn fetch(fetcher: &mut Fetcher, url: Url, expected: &'static str) -> Result<(Resource, Url), Fault> {
+async fn fetch(
+    fetcher: &mut Fetcher,
+    url: Url,
+    expected: &'static str,
+) -> Result<(Resource, Url), Fault> {
     let mut request = request(url, expected);
     request.max_bytes = MAX_RESOURCE_BYTES;
     let answer = fetcher.get(&request).await?;
@@ -133,7 +140,10 @@ async fn fetch(fetcher: &mut Fetcher, url: Url, expected: &'static str) -> Resul
     let file = std::io::BufReader::new(answer.body.into_file());
     let resource = serde_json::from_reader(file).map_err(|error| Fault::Content {
         url: shown(&url),
-        what: format!("expected {expected}, got something else: {}", harmless(&error.to_string())),
+        what: format!(
+            "expected {expected}, got something else: {}",
+            escape_controls(&error.to_string())
+        ),
     })?;
     Ok((resource, url))
 }
@@ -161,7 +171,11 @@ fn roots(resource: &Resource, url: &Url) -> Result<Vec<Url>, Fault> {
 }
 
 /// The collections of all API roots. One that fails does not hide the others, unless the collection is in none of them.
-async fn in_roots(fetcher: &mut Fetcher, roots: &[Url], feed: &TaxiiFeed) -> Result<Vec<Found>, Fault> {
+async fn in_roots(
+    fetcher: &mut Fetcher,
+    roots: &[Url],
+    feed: &TaxiiFeed,
+) -> Result<Vec<Found>, Fault> {
     let (mut all, mut failed) = (Vec::new(), None);
     for root in roots {
         match in_root(fetcher, root).await {
@@ -223,8 +237,12 @@ fn choose(mut found: Vec<Found>, url: &Url, wanted: Option<&str>) -> Result<Foun
         }
     }
     let what = match wanted {
-        Some(wanted) => format!("expected a collection with the id, alias or title {wanted:?}, got {names}"),
-        None => format!("expected a collection that can be read with these credentials, got {names}"),
+        Some(wanted) => {
+            format!("expected a collection with the id, alias or title {wanted:?}, got {names}")
+        }
+        None => {
+            format!("expected a collection that can be read with these credentials, got {names}")
+        }
     };
     Err(unfit(url, what))
 }
@@ -245,22 +263,25 @@ fn collection(entry: Entry, url: Url) -> Result<Collection, Fault> {
         );
         return Err(unfit(&url, what));
     }
-    let objects =
-        url.join("objects/").map_err(|_| unfit(&url, "expected the URL of a collection".to_owned()))?;
+    let objects = url
+        .join("objects/")
+        .map_err(|_| unfit(&url, "expected the URL of a collection".to_owned()))?;
     let Entry { id, title, .. } = entry;
     Ok(Collection { title: title.unwrap_or_else(|| id.clone()), id, objects })
 }
 
 impl Entry {
     fn answers_to(&self, wanted: &str) -> bool {
-        self.id == wanted || self.alias.as_deref() == Some(wanted) || self.title.as_deref() == Some(wanted)
+        self.id == wanted
+            || self.alias.as_deref() == Some(wanted)
+            || self.title.as_deref() == Some(wanted)
     }
 
     /// For people.
     fn name(&self) -> String {
         match &self.title {
-            Some(title) => format!("{} ({})", harmless(&self.id), harmless(title)),
-            None => harmless(&self.id).into_owned(),
+            Some(title) => format!("{} ({})", escape_controls(&self.id), escape_controls(title)),
+            None => escape_controls(&self.id).into_owned(),
         }
     }
 }

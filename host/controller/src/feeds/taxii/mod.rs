@@ -104,7 +104,10 @@ pub(super) async fn probe(taxii: &TaxiiFeed, http: &Http) -> anyhow::Result<Stri
     let mut set = StixSet::new(StixLimits::default());
     let report = blocking(|| set.read(0, BufReader::new(answer.body.into_file()))).context(url)?;
     let holds = if report.objects == 0 { "is empty" } else { "holds objects" };
-    Ok(format!("TAXII 2.1 collection {title:?} ({id}) at {}, which can be read and {holds}", shown(&objects)))
+    Ok(format!(
+        "TAXII 2.1 collection {title:?} ({id}) at {}, which can be read and {holds}",
+        shown(&objects)
+    ))
 }
 
 fn fetcher(taxii: &TaxiiFeed, http: &Http, deadline: Deadline) -> anyhow::Result<Fetcher> {
@@ -117,7 +120,10 @@ fn found(collection: Collection) -> At {
 }
 
 fn is_gone(error: &anyhow::Error) -> bool {
-    error.downcast_ref::<Fault>().and_then(Fault::status).is_some_and(|status| matches!(status, 404 | 410))
+    error
+        .downcast_ref::<Fault>()
+        .and_then(Fault::status)
+        .is_some_and(|status| matches!(status, 404 | 410))
 }
 
 /// How a poll ended.
@@ -145,12 +151,23 @@ struct Poll {
 }
 
 impl Poll {
-    fn new(feed: &Feed, taxii: &TaxiiFeed, http: &Http, at: &At, now: Timestamp) -> anyhow::Result<Poll> {
+    fn new(
+        feed: &Feed,
+        taxii: &TaxiiFeed,
+        http: &Http,
+        at: &At,
+        now: Timestamp,
+    ) -> anyhow::Result<Poll> {
         let overlap = i64::try_from(taxii.overlap.as_micros()).unwrap_or(i64::MAX);
-        let added_after = at.added_after.map(|moment| Timestamp(moment.0.0.saturating_sub(overlap)));
+        let added_after =
+            at.added_after.map(|moment| Timestamp(moment.0.0.saturating_sub(overlap)));
         Ok(Poll {
             objects_url: at.objects.parse().context("the collection's URL in the cursor")?,
-            paging: Paging::new(added_after.max(taxii.since), taxii.page_objects, at.resume.as_ref()),
+            paging: Paging::new(
+                added_after.max(taxii.since),
+                taxii.page_objects,
+                at.resume.as_ref(),
+            ),
             filters: at.filters,
             failed_filtering: false,
             set: StixSet::new(StixLimits {
@@ -209,9 +226,10 @@ impl Poll {
         let digest = answer.body.digest;
         let input = BufReader::with_capacity(64 * 1024, answer.body.into_file());
         let report = blocking(|| self.set.read(0, input)).with_context(|| url.clone())?;
-        let BundleReport { objects, indicators, markings, refused, older, repeated, more, .. } = report;
+        let BundleReport { objects, indicators, markings, rejected, older, repeated, more, .. } =
+            report;
         self.objects += objects;
-        self.taken += indicators + markings + refused;
+        self.taken += indicators + markings + rejected;
         let has_news = objects > older + repeated;
         Ok((url, Page { digest, objects, has_news, more, next: report.next, last_added }))
     }

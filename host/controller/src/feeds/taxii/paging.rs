@@ -81,7 +81,11 @@ pub(super) struct Paging {
 
 impl Paging {
     /// Begins behind a moment, or where the last poll ended.
-    pub(super) fn new(added_after: Option<Timestamp>, limit: u32, resume: Option<&Resume>) -> Paging {
+    pub(super) fn new(
+        added_after: Option<Timestamp>,
+        limit: u32,
+        resume: Option<&Resume>,
+    ) -> Paging {
         let mut start = Window { added_after, next: None, limit };
         let mut window = start.clone();
         let newest = resume.and_then(|resume| resume.newest).map(|moment| moment.0);
@@ -123,7 +127,8 @@ impl Paging {
     /// Takes note of a page. An error says what is wrong with the server.
     pub(super) fn advance(&mut self, page: Page) -> Result<Step, String> {
         self.pages += 1;
-        self.is_sorted = self.is_sorted && page.last_added.is_some() && page.last_added >= self.newest;
+        self.is_sorted =
+            self.is_sorted && page.last_added.is_some() && page.last_added >= self.newest;
         self.newest = self.newest.max(page.last_added);
         if !page.more {
             return Ok(Step::Done);
@@ -178,7 +183,9 @@ impl Paging {
     /// that moment, a larger one is tried, and then what the specification says: after it.
     fn go_on_by_date(&mut self, page: &Page) -> Result<(), String> {
         let Some(last) = page.last_added else {
-            return Err("expected `next` or X-TAXII-Date-Added-Last beside `more`, got neither".to_owned());
+            return Err(
+                "expected `next` or X-TAXII-Date-Added-Last beside `more`, got neither".to_owned()
+            );
         };
         let before = just_before(last);
         self.window.next = None;
@@ -232,7 +239,10 @@ mod tests {
         assert_eq!(*paging.window(), window(Some(5), None, 10));
         for (number, objects) in [(1, 10), (2, 0), (3, 9)] {
             // The token stays the same, as medallion's does.
-            assert_eq!(paging.advance(page(objects, Some("a"), Some(100 * number))), Ok(Step::Again));
+            assert_eq!(
+                paging.advance(page(objects, Some("a"), Some(100 * number))),
+                Ok(Step::Again)
+            );
             assert_eq!(*paging.window(), window(Some(5), Some("a"), 10));
         }
         let last = Page { more: false, ..page(1, Some("b"), Some(50)) };
@@ -296,7 +306,9 @@ mod tests {
         let mut paging = Paging::new(None, 10, None);
         assert!(paging.advance(page(1, Some(&"x".repeat(MAX_NEXT_BYTES + 1)), None)).is_err());
         let mut paging = Paging::new(None, 10, None);
-        let pages = (1..).take_while(|&number| paging.advance(page(number, Some("a"), None)).is_ok()).count();
+        let pages = (1..)
+            .take_while(|&number| paging.advance(page(number, Some("a"), None)).is_ok())
+            .count();
         assert_eq!(pages as u64, MAX_PAGES - 1);
     }
 

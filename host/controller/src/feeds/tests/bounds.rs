@@ -27,8 +27,12 @@ async fn a_large_collection_is_taken_in_parts() {
     let (round, feed) = (Round::new(), taxii(&server.at("one/"), None));
     let http = Http { max_poll_objects: 3, ..limits() };
     let polled = round.poll_within(&feed, &http, NOW).await;
-    assert_eq!((added(&polled), polled.objects, polled.goes_on, round.active(&feed)), (7, 7, false, 7));
-    let nexts: Vec<_> = objects_asked(&server).iter().map(|ask| next_of(ask).map(str::to_owned)).collect();
+    assert_eq!(
+        (added(&polled), polled.objects, polled.goes_on, round.active(&feed)),
+        (7, 7, false, 7)
+    );
+    let nexts: Vec<_> =
+        objects_asked(&server).iter().map(|ask| next_of(ask).map(str::to_owned)).collect();
     let wanted = [None, Some("2"), Some("4"), Some("6")].map(|next| next.map(str::to_owned));
     assert_eq!(nexts, wanted, "no page is asked for twice");
     let cursor = round.cursor(&feed);
@@ -67,8 +71,11 @@ async fn a_poll_at_its_limit_of_time_keeps_its_pages_and_goes_on() {
     let (round, feed) = (Round::new(), taxii(&server.at("one/"), None));
     // What is left does not wait for its hour.
     let feed = Feed { every: Some(Duration::from_secs(3600)), ..feed };
-    let http =
-        Http { poll_timeout: Duration::from_secs(6), idle_timeout: Duration::from_secs(60), ..limits() };
+    let http = Http {
+        poll_timeout: Duration::from_secs(6),
+        idle_timeout: Duration::from_secs(60),
+        ..limits()
+    };
     let first = round.poll_within(&feed, &http, NOW).await;
     assert_eq!((added(&first), first.goes_on, round.active(&feed)), (4, true, 4));
     let cursor = round.cursor(&feed);
@@ -107,11 +114,15 @@ async fn a_round_goes_on_without_those_that_are_not_done() {
         path => Reply::new(200, format!("evil{}.com\n", &path[1..])),
     });
     let named = |name: &str, path: &str| Feed { name: name.to_owned(), ..url(server.at(path)) };
-    let mut feeds: Vec<Feed> = (0..8).map(|number| named(&format!("slow{number}"), "slow")).collect();
+    let mut feeds: Vec<Feed> =
+        (0..8).map(|number| named(&format!("slow{number}"), "slow")).collect();
     feeds.push(named("late", "late"));
     let round = Round::new();
-    let http =
-        Http { poll_timeout: Duration::from_secs(3), idle_timeout: Duration::from_secs(60), ..limits() };
+    let http = Http {
+        poll_timeout: Duration::from_secs(3),
+        idle_timeout: Duration::from_secs(60),
+        ..limits()
+    };
     let polled = poll(&feeds, &http, &round.store, NOW, false, &Stop::new()).await;
     for one in &polled[..8] {
         let is_over = |why: &str| why.contains("`poll_timeout` in [http]");
@@ -143,13 +154,18 @@ async fn a_version_from_the_future_does_not_keep_its_correction_out() {
     let values = || {
         let query = crate::store::Query { limit: 10, ..Default::default() };
         let found = round.store.lock().unwrap().search(&query, NOW).unwrap().0;
-        found.iter().flat_map(|one| one.values.iter().map(|value| value.value.clone())).collect::<Vec<_>>()
+        found
+            .iter()
+            .flat_map(|one| one.values.iter().map(|value| value.value.clone()))
+            .collect::<Vec<_>>()
     };
     round.takes(&feed).await;
     assert_eq!(values(), ["bad.example"], "it is used until something better is known");
     assert_eq!(round.state(&feed).report.unwrap().ahead, 1);
     // The overlap brings both, in either order; later only the bad one.
-    for delivery in [vec![good.clone(), bad.clone()], vec![bad.clone(), good.clone()], vec![bad.clone()]] {
+    for delivery in
+        [vec![good.clone(), bad.clone()], vec![bad.clone(), good.clone()], vec![bad.clone()]]
+    {
         *step.lock().unwrap() = delivery;
         round.takes(&feed).await;
         assert_eq!(values(), ["good.example"]);
@@ -168,8 +184,9 @@ async fn a_row_that_was_pinned_before_can_be_corrected() {
     let server = taxii_server(|_| json_reply(envelope(&[indicator(1, 2, "")], "")));
     let (round, feed) = (Round::new(), taxii(&server.at("one/"), None));
     round.takes(&feed).await;
-    let pin = "UPDATE indicators SET modified = 32472144000000000, body = (SELECT body FROM indicators)";
-    round.store.lock().unwrap().connection.execute(pin, []).unwrap();
+    let pin =
+        "UPDATE indicators SET modified = 32472144000000000, body = (SELECT body FROM indicators)";
+    round.store.lock().unwrap().connection().execute(pin, []).unwrap();
     assert_eq!(round.takes(&feed).await.1, 1);
 }
 
@@ -178,7 +195,9 @@ async fn a_key_that_a_server_repeats_is_nowhere_in_the_state() {
     const KEY: &str = "hunter2-hunter2";
     let server = Server::start(|ask| match ask.path.split('?').next().unwrap() {
         "/list" => Reply::new(200, format!("evil.com\nno value {}\n", ask.path)),
-        "/taxii" => json_reply(json!({ "api_roots": [ask.path], "default": format!("ftp://{}", ask.path) })),
+        "/taxii" => {
+            json_reply(json!({ "api_roots": [ask.path], "default": format!("ftp://{}", ask.path) }))
+        }
         _ => Reply::new(403, ask.path.clone()),
     });
     for path in ["list", "list/403", "taxii"] {
@@ -188,7 +207,7 @@ async fn a_key_that_a_server_repeats_is_nowhere_in_the_state() {
         let round = Round::new();
         let polled = format!("{:?}", round.poll(&feed).await);
         let state = format!("{:?}", round.state(&feed));
-        let rejected = format!("{:?}", round.store.lock().unwrap().left_out(None, 10).unwrap());
+        let rejected = format!("{:?}", round.store.lock().unwrap().rejections(None, 10).unwrap());
         let probed = format!("{:?}", probe(&feed, &limits()).await);
         for text in [polled, state, rejected, probed] {
             assert!(!text.contains(KEY), "{path}: {text}");

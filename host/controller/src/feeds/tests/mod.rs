@@ -77,9 +77,9 @@ impl Round {
 
     async fn takes(&self, feed: &Feed) -> (u64, u64, u64, u64) {
         match self.poll(feed).await.outcome {
-            Outcome::Ingested(Ingested { added, changed, removed, revoked, held: None, .. }) => {
-                (added, changed, removed, revoked)
-            }
+            Outcome::Ingested(Ingested {
+                added, changed, removed, revoked, held: None, ..
+            }) => (added, changed, removed, revoked),
             other => panic!("{other:?}"),
         }
     }
@@ -147,7 +147,9 @@ fn taxii_server(objects: impl Fn(&Ask) -> Reply + Send + Sync + 'static) -> Serv
                 json!({"title": "Test", "default": root("one"), "api_roots": [root("one"), root("two")]}),
             )
         }
-        "/one/" => json_reply(json!({"title": "One", "versions": [TAXII], "max_content_length": 1000})),
+        "/one/" => {
+            json_reply(json!({"title": "One", "versions": [TAXII], "max_content_length": 1000}))
+        }
         "/one/collections/" => json_reply(&list),
         "/one/collections/1/" => json_reply(&list["collections"][0]),
         "/one/collections/2/" => json_reply(&list["collections"][1]),
@@ -167,7 +169,9 @@ fn collection(count: usize) -> impl Fn(&Ask) -> Reply + Send + Sync + 'static {
         let limit: usize = ask.query["limit"].parse().unwrap();
         let all: Vec<usize> = (0..count).filter(|&number| date(number) > after).collect();
         let page: Vec<usize> = all.iter().copied().skip(from).take(limit).collect();
-        let (Some(&first), Some(&last)) = (page.first(), page.last()) else { return json_reply("{}") };
+        let (Some(&first), Some(&last)) = (page.first(), page.last()) else {
+            return json_reply("{}");
+        };
         let objects: Vec<String> = page.iter().map(|&number| indicator(number, 1, "")).collect();
         let more = from + page.len() < all.len();
         // A number, though the specification wants a string.
@@ -249,7 +253,12 @@ async fn new_versions_and_withdrawals_arrive() {
     let told = Arc::clone(&step);
     let server = taxii_server(move |_| {
         let objects = match *told.lock().unwrap() {
-            0 => vec![indicator(1, 1, ""), indicator(2, 1, ""), indicator(3, 1, ""), indicator(4, 1, "")],
+            0 => vec![
+                indicator(1, 1, ""),
+                indicator(2, 1, ""),
+                indicator(3, 1, ""),
+                indicator(4, 1, ""),
+            ],
             1 => vec![
                 indicator(1, 2, ""),
                 indicator(2, 2, r#","revoked":true"#),
@@ -321,18 +330,22 @@ async fn servers_that_do_as_they_like() {
     // No filters, and a type of content and a status of its own.
     let no_filters = |ask: &Ask| match ask.query.get("match[type]") {
         Some(_) => Reply::new(400, r#"{"title":"match[type]"}"#),
-        None => {
-            Reply::new(206, envelope(&[indicator(1, 1, "")], "")).with("Content-Type", "application/json")
-        }
+        None => Reply::new(206, envelope(&[indicator(1, 1, "")], ""))
+            .with("Content-Type", "application/json"),
     };
     let (round, server) = (Round::new(), taxii_server(no_filters));
     let feed = taxii(&server.at("one/"), None);
     assert_eq!(round.takes(&feed).await, (1, 0, 0, 0));
     round.takes(&feed).await;
-    assert_eq!(objects_asked(&server).len(), 3, "it is not asked for again what it does not understand");
+    assert_eq!(
+        objects_asked(&server).len(),
+        3,
+        "it is not asked for again what it does not understand"
+    );
     // It ignores `added_after`.
-    let ignores =
-        |_: &Ask| json_reply(envelope(&[indicator(1, 1, "")], "")).with("X-TAXII-Date-Added-Last", &date(1));
+    let ignores = |_: &Ask| {
+        json_reply(envelope(&[indicator(1, 1, "")], "")).with("X-TAXII-Date-Added-Last", &date(1))
+    };
     let (round, server) = (Round::new(), taxii_server(ignores));
     let feed = taxii(&server.at("one/"), None);
     assert_eq!(round.takes(&feed).await, (1, 0, 0, 0));
@@ -369,15 +382,20 @@ async fn a_poll_that_fails_halfway_leaves_everything_as_it_was() {
     let bad = Arc::new(Mutex::new(String::new()));
     let told = Arc::clone(&bad);
     let pages = collection(5);
-    let server = taxii_server(move |ask| match (told.lock().unwrap().as_str(), ask.query.get("next")) {
-        ("", _) | (_, None) => pages(ask),
-        ("cut", _) => Reply::new(200, r#"{"more":false,"objects":[{"type":"indicator","id":"#),
-        ("short", _) => Reply { missing_bytes: 1, ..json_reply("{}") },
-        ("page", _) => Reply::new(200, "<!DOCTYPE html><html>Log in").with("Content-Type", "text/html"),
-        ("same", _) => json_reply(envelope(&[indicator(77, 1, "")], r#","more":true,"next":"x""#)),
-        ("lost", _) => json_reply(envelope(&[indicator(77, 1, "")], r#","more":true"#)),
-        (status, _) => Reply::new(status.parse().unwrap(), "").with("Retry-After", "3000"),
-    });
+    let server =
+        taxii_server(move |ask| match (told.lock().unwrap().as_str(), ask.query.get("next")) {
+            ("", _) | (_, None) => pages(ask),
+            ("cut", _) => Reply::new(200, r#"{"more":false,"objects":[{"type":"indicator","id":"#),
+            ("short", _) => Reply { missing_bytes: 1, ..json_reply("{}") },
+            ("page", _) => {
+                Reply::new(200, "<!DOCTYPE html><html>Log in").with("Content-Type", "text/html")
+            }
+            ("same", _) => {
+                json_reply(envelope(&[indicator(77, 1, "")], r#","more":true,"next":"x""#))
+            }
+            ("lost", _) => json_reply(envelope(&[indicator(77, 1, "")], r#","more":true"#)),
+            (status, _) => Reply::new(status.parse().unwrap(), "").with("Retry-After", "3000"),
+        });
     let feed = taxii(&server.at("one/"), None);
     for (kind, want) in [
         ("cut", "damaged JSON"),
@@ -450,9 +468,16 @@ async fn a_url_is_asked_for_only_if_it_changed() {
     // Half of it leaves at most.
     set("evil.info\n", "");
     let polled = round.poll(&feed).await;
-    assert!(matches!(&polled.outcome, Outcome::Ingested(ingested) if ingested.held.is_some()), "{polled:?}");
+    assert!(
+        matches!(&polled.outcome, Outcome::Ingested(ingested) if ingested.held.is_some()),
+        "{polled:?}"
+    );
     round.store.lock().unwrap().allow_held("url").unwrap();
-    assert_eq!(round.takes(&feed).await, (1, 0, 2, 0), "what was held comes again, though nothing changed");
+    assert_eq!(
+        round.takes(&feed).await,
+        (1, 0, 2, 0),
+        "what was held comes again, though nothing changed"
+    );
 }
 
 #[tokio::test]
@@ -470,7 +495,9 @@ async fn what_is_no_list_is_refused_and_the_old_one_serves() {
         _ if *good.lock().unwrap() => Reply::new(200, "evil.com\n"),
         "/page" => Reply::new(200, "<html>Log in</html>").with("Content-Type", "text/html"),
         "/prose" => Reply::new(200, "please log in first\n".repeat(30)),
-        "/prose-with-a-host" => Reply::new(200, format!("evil.com\n{}", "please log in first\n".repeat(40))),
+        "/prose-with-a-host" => {
+            Reply::new(200, format!("evil.com\n{}", "please log in first\n".repeat(40)))
+        }
         "/bomb" => Reply::new(200, bomb.clone()),
         "/cut-gzip" => Reply::new(200, &cut[..cut.len() - 9]),
         "/cut-json" => Reply::new(200, &bundle.as_bytes()[..bundle.len() - 10]),
@@ -523,13 +550,17 @@ fn write(folder: &Path, name: &str, text: &str) {
 async fn folders_are_read_again_when_a_file_changed() {
     let folder = tempfile::tempdir().unwrap();
     write(folder.path(), "a.txt", "evil.com\nnot a value\n");
-    write(folder.path(), "b.json", &format!(r#"{{"type":"bundle","objects":[{}]}}"#, indicator(1, 1, "")));
+    write(
+        folder.path(),
+        "b.json",
+        &format!(r#"{{"type":"bundle","objects":[{}]}}"#, indicator(1, 1, "")),
+    );
     let (round, feed) = (Round::new(), feed("path", Origin::Path(folder.path().to_owned())));
     assert_eq!(round.takes(&feed).await, (2, 0, 0, 0));
     assert!(round.finds_nothing_new(&feed).await);
     assert!(probe(&feed, &limits()).await.unwrap().starts_with("2 files, "));
-    let left_out = round.store.lock().unwrap().left_out(Some("path"), 10).unwrap();
-    assert!(left_out[0].1.id.ends_with("a.txt:2"), "{left_out:?}");
+    let rejections = round.store.lock().unwrap().rejections(Some("path"), 10).unwrap();
+    assert!(rejections[0].1.id.ends_with("a.txt:2"), "{rejections:?}");
     write(folder.path(), "c.txt", "evil.net\n");
     assert_eq!(round.takes(&feed).await, (1, 0, 0, 0));
     // Replaced by one of the same size and time.
@@ -560,7 +591,8 @@ fn a_file_that_changes_while_it_is_read_is_not_taken() {
     write(folder.path(), "a.txt", "evil.com\nevil.org\n");
     let mut store = round.store.lock().unwrap();
     let delivery = (found.body.unwrap(), found.cursor.as_ref());
-    let error = intake::take(&mut store, &feed, &limits(), delivery, NOW, &Stop::new()).unwrap_err();
+    let error =
+        intake::take(&mut store, &feed, &limits(), delivery, NOW, &Stop::new()).unwrap_err();
     assert!(error.to_string().contains("read again in the next round"), "{error}");
     assert_eq!(store.feed_state("path").unwrap().unwrap().active, 0);
 }
@@ -611,8 +643,10 @@ async fn feeds_are_polled_together_and_fail_alone() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_round_stops_where_it_is() {
-    let server =
-        Server::start(|_| Reply { pause: Some(Duration::from_secs(2)), ..Reply::new(200, "evil.com\n") });
+    let server = Server::start(|_| Reply {
+        pause: Some(Duration::from_secs(2)),
+        ..Reply::new(200, "evil.com\n")
+    });
     let feeds: Vec<Feed> =
         (0..10).map(|number| Feed { name: number.to_string(), ..url(server.at("list")) }).collect();
     let (round, stop) = (Round::new(), Stop::new());
@@ -625,7 +659,12 @@ async fn a_round_stops_where_it_is() {
     let polled = poll(&feeds, &limits(), &round.store, NOW, false, &stop).await;
     assert!(started.elapsed() < Duration::from_secs(5));
     assert!(
-        polled.iter().all(|one| matches!(&one.outcome, Outcome::Skipped(why) if why.contains("stopped")))
+        polled
+            .iter()
+            .all(|one| matches!(&one.outcome, Outcome::Skipped(why) if why.contains("stopped")))
     );
-    assert!(round.store.lock().unwrap().feed_states().unwrap().is_empty(), "nothing of it is in the state");
+    assert!(
+        round.store.lock().unwrap().feed_states().unwrap().is_empty(),
+        "nothing of it is in the state"
+    );
 }

@@ -94,8 +94,10 @@ impl Reply {
             to.write_all(b"\r\n")
         };
         self.body.iter().try_for_each(|byte| send(&[*byte]))?;
-        while self.is_endless {
-            send(&[b'x'; 65536])?;
+        if self.is_endless {
+            loop {
+                send(&[b'x'; 65536])?;
+            }
         }
         to.write_all(b"0\r\n\r\n")
     }

@@ -7,20 +7,25 @@ use super::world::{EVIL, NOW, World, indicator, request, requests, touch};
 
 /// A line of that many days ago.
 fn aged(host: &str, number: u64, days: i64) -> String {
-    let line =
-        request(host, number).replace(&(NOW - 1000).to_string(), &(NOW - days * 24 * 3600).to_string());
+    let line = request(host, number)
+        .replace(&(NOW - 1000).to_string(), &(NOW - days * 24 * 3600).to_string());
     line + "\n"
 }
 
 #[test]
 fn new_indicators_flag_old_lines_newest_file_first() {
     let mut world = World::new();
-    for (name, number, days) in [("access.log.2", 2, 5), ("access.log.1", 1, 2), ("access.log", 0, 1)] {
+    for (name, number, days) in
+        [("access.log.2", 2, 5), ("access.log.1", 1, 2), ("access.log", 0, 1)]
+    {
         world.append(name, &(aged("later.example", number, days) + &aged(EVIL, 10 + number, days)));
     }
     world.follow();
     assert_eq!(world.flagged().len(), 3);
-    world.list_more(&[indicator("indicator--1", EVIL), indicator("indicator--2", "later.example")], 2);
+    world.list_more(
+        &[indicator("indicator--1", EVIL), indicator("indicator--2", "later.example")],
+        2,
+    );
     world.gzip("access.log.2");
     world.follow_idle();
     world.append("access.log", &aged("later.example", 50, 0));
@@ -29,8 +34,10 @@ fn new_indicators_flag_old_lines_newest_file_first() {
     let report = world.history();
     assert_eq!((report.files_left, report.files, report.counts.events), (0, 3, 3));
     let flagged = world.flagged();
-    let numbers: Vec<_> =
-        flagged.iter().map(|line| line.split('/').nth(4).unwrap().split(' ').next().unwrap()).collect();
+    let numbers: Vec<_> = flagged
+        .iter()
+        .map(|line| line.split('/').nth(4).unwrap().split(' ').next().unwrap())
+        .collect();
     assert_eq!(numbers, ["0", "1", "2"]);
     let record = world.records().pop().unwrap();
     assert_eq!(record["threatsieve"]["historic"], true);
@@ -109,14 +116,14 @@ fn what_is_forgotten_is_old_and_told() {
     fs::remove_file(world.log("access.log.1")).unwrap();
     world.follow_idle();
     let before = threatsieve_blacklist::Timestamp((NOW - 10 * 24 * 3600) * 1_000_000);
-    world.store.connection.execute("UPDATE matches SET told = 0", []).unwrap();
+    world.store.connection().execute("UPDATE matches SET told = 0", []).unwrap();
     assert_eq!(world.prune(before), 0);
-    world.store.connection.execute("UPDATE matches SET told = 1", []).unwrap();
+    world.store.connection().execute("UPDATE matches SET told = 1", []).unwrap();
     assert_eq!(world.prune(before), 2);
     let count = |table: &str| -> i64 {
         world
             .store
-            .connection
+            .connection()
             .query_row(&format!("SELECT count(*) FROM {table}"), [], |row| row.get(0))
             .unwrap()
     };
@@ -124,8 +131,11 @@ fn what_is_forgotten_is_old_and_told() {
     assert_eq!((count("events"), count("matches"), count("files")), (1, 1, 2));
     let later = threatsieve_blacklist::Timestamp((NOW + 1) * 1_000_000);
     world.prune(later);
-    let left: i64 =
-        world.store.connection.query_row("SELECT count(*) FROM files", [], |row| row.get(0)).unwrap();
+    let left: i64 = world
+        .store
+        .connection()
+        .query_row("SELECT count(*) FROM files", [], |row| row.get(0))
+        .unwrap();
     assert_eq!(left, 1);
 }
 
@@ -177,7 +187,8 @@ fn a_change_during_a_pass_starts_no_file_from_the_front() {
     let report = world.history();
     assert_eq!((report.counts.lines, report.files_left), (lines, 0));
     world.drain();
-    let by = |id: &str| world.records().iter().filter(|record| record.to_string().contains(id)).count();
+    let by =
+        |id: &str| world.records().iter().filter(|record| record.to_string().contains(id)).count();
     assert_eq!((by("indicator--2"), by("indicator--3")), (lines as usize, 60_000));
 }
 

@@ -4,7 +4,9 @@ use super::world::{EVIL, World, indicator, request, requests};
 
 /// A log of several pieces with few matches, so that places are stored in some transactions and matches in others.
 fn large(hits: &[u64]) -> String {
-    (0..60_000).map(|n| request(if hits.contains(&n) { EVIL } else { "good.example" }, n) + "\n").collect()
+    (0..60_000)
+        .map(|n| request(if hits.contains(&n) { EVIL } else { "good.example" }, n) + "\n")
+        .collect()
 }
 
 #[test]
@@ -64,9 +66,12 @@ fn a_stop_between_pieces_goes_on_there() {
 fn a_kill_while_history_is_matched_loses_and_repeats_nothing() {
     let text = large(&[]).replacen("good.example/30000 ", "later.example/30000 ", 1);
     let text = text.replacen("good.example/59000 ", "later.example/59000 ", 1);
-    for change in
-        ["INSERT ON events", "INSERT ON outbox_records", "UPDATE OF done ON history", "DELETE ON history"]
-    {
+    for change in [
+        "INSERT ON events",
+        "INSERT ON outbox_records",
+        "UPDATE OF done ON history",
+        "DELETE ON history",
+    ] {
         for n in 1..=3 {
             let mut world = World::new();
             world.append("access.log", &text);
@@ -77,7 +82,10 @@ fn a_kill_while_history_is_matched_loses_and_repeats_nothing() {
             world.restart();
             let report = world.history();
             assert_eq!(report.files_left, 0);
-            assert_eq!(world.flagged(), [request("later.example", 30_000), request("later.example", 59_000)]);
+            assert_eq!(
+                world.flagged(),
+                [request("later.example", 30_000), request("later.example", 59_000)]
+            );
             assert_eq!(world.history().files, 0);
             assert!(killed || n > 1, "{change} never happens");
         }

@@ -91,9 +91,10 @@ fn what_a_marking_forbids_to_write_is_counted_and_stays_unnamed() {
     world.list(&[secret, indicator("indicator--open", EVIL)], 2);
     world.append("access.log", &requests(EVIL, 1..2));
     world.follow();
-    let transaction = world.store.connection.transaction().unwrap();
+    let transaction = world.store.write().unwrap();
     assert_eq!(
-        retract_matches(&transaction, "feed", "indicator--secret", None, "wrong", world.now).unwrap(),
+        retract_matches(&transaction, "feed", "indicator--secret", None, "wrong", world.now)
+            .unwrap(),
         2
     );
     assert_eq!(
@@ -125,13 +126,14 @@ fn what_holds_again_after_a_retraction_is_an_addition() {
     let mut world = World::new();
     world.append("access.log", &requests(EVIL, 0..1));
     world.follow();
-    let transaction = world.store.connection.transaction().unwrap();
+    let transaction = world.store.write().unwrap();
     retract_matches(&transaction, "feed", "indicator--1", None, "wrong", world.now).unwrap();
     transaction.commit().unwrap();
     world.list_more(&[indicator("indicator--1", EVIL)], 2);
     world.history();
     world.drain();
-    let kinds: Vec<_> = world.records().iter().map(|record| record["threatsieve"]["kind"].clone()).collect();
+    let kinds: Vec<_> =
+        world.records().iter().map(|record| record["threatsieve"]["kind"].clone()).collect();
     assert_eq!(kinds, ["flag", "retraction", "addition"]);
 }
 
@@ -150,15 +152,17 @@ fn the_examples_in_the_documentation_are_records_of_this_program() {
     world.follow();
     world.list_more(&[known, later], 4);
     world.history();
-    let transaction = world.store.connection.transaction().unwrap();
-    retract_matches(&transaction, "feed", "www.evil.example", None, "our own site", world.now).unwrap();
+    let transaction = world.store.write().unwrap();
+    retract_matches(&transaction, "feed", "www.evil.example", None, "our own site", world.now)
+        .unwrap();
     transaction.commit().unwrap();
     world.drain();
     let folder = world.folder.path().join("logs").display().to_string();
     let text = serde_json::to_string(&world.records()).unwrap().replace(&folder, "/var/log/squid");
     let documented = include_str!("../../../../../docs/records.md").split("```json\n").skip(1);
-    let documented: Vec<serde_json::Value> =
-        documented.map(|block| serde_json::from_str(block.split("\n```").next().unwrap()).unwrap()).collect();
+    let documented: Vec<serde_json::Value> = documented
+        .map(|block| serde_json::from_str(block.split("\n```").next().unwrap()).unwrap())
+        .collect();
     assert_eq!(serde_json::from_str::<Vec<serde_json::Value>>(&text).unwrap(), documented);
 }
 
@@ -186,8 +190,11 @@ fn what_was_appended_before_a_kill_is_not_appended_again() {
 
 #[test]
 fn what_was_appended_before_a_kill_is_not_appended_again_though_the_file_was_rotated() {
-    let rotations: [(&str, fn(&World)); 4] = [
-        ("renamed", |world| fs::rename(output(world), output(world).with_extension("ndjson.1")).unwrap()),
+    type Rotation = fn(&World);
+    let rotations: [(&str, Rotation); 4] = [
+        ("renamed", |world| {
+            fs::rename(output(world), output(world).with_extension("ndjson.1")).unwrap()
+        }),
         ("copied and truncated", |world| {
             fs::copy(output(world), output(world).with_extension("ndjson-20261129")).unwrap();
             fs::File::options().write(true).open(output(world)).unwrap().set_len(0).unwrap();

@@ -76,7 +76,8 @@ fn run(seed: u64) {
             }
         }
         if random.u32(0..4) == 0 {
-            let change = ["UPDATE OF offset ON files", "INSERT ON outbox_records", "INSERT ON files"];
+            let change =
+                ["UPDATE OF offset ON files", "INSERT ON outbox_records", "INSERT ON files"];
             world.fail_at(random.u32(1..4), change[random.usize(0..change.len())]);
             let _ = world.try_follow();
             world.restart();

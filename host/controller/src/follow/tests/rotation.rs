@@ -9,7 +9,10 @@ fn new_lines_are_matched_once_and_nothing_new_loads_nothing() {
     let mut world = World::new();
     world.append("access.log", &requests(EVIL, 0..3));
     let report = world.follow();
-    assert_eq!((report.new_files, report.read, report.counts.lines, report.counts.events), (1, 1, 3, 3));
+    assert_eq!(
+        (report.new_files, report.read, report.counts.lines, report.counts.events),
+        (1, 1, 3, 3)
+    );
     assert_eq!(world.flagged().len(), 3);
     world.follow_idle();
     world.follow_idle();
@@ -18,9 +21,15 @@ fn new_lines_are_matched_once_and_nothing_new_loads_nothing() {
     assert_eq!((report.new_files, report.counts.lines, report.counts.events), (0, 2, 1));
     assert_eq!(world.flagged(), [request(EVIL, 4)]);
     let record = world.records().pop().unwrap();
-    assert_eq!(record["log"]["offset"], requests(EVIL, 0..3).len() + requests("good.example", 3..4).len());
-    let line: i64 =
-        world.store.connection.query_row("SELECT max(line) FROM events", [], |row| row.get(0)).unwrap();
+    assert_eq!(
+        record["log"]["offset"],
+        requests(EVIL, 0..3).len() + requests("good.example", 3..4).len()
+    );
+    let line: i64 = world
+        .store
+        .connection()
+        .query_row("SELECT max(line) FROM events", [], |row| row.get(0))
+        .unwrap();
     assert_eq!(line, 5);
 }
 
@@ -56,7 +65,8 @@ fn a_copied_and_truncated_log_goes_on_in_the_copy() {
     assert_eq!(world.follow().counts.events, 4);
     let mut flagged = world.flagged();
     flagged.sort();
-    let mut wanted: Vec<_> = (200..203).chain(300..301).map(|number| request(EVIL, number)).collect();
+    let mut wanted: Vec<_> =
+        (200..203).chain(300..301).map(|number| request(EVIL, number)).collect();
     wanted.sort();
     assert_eq!(flagged, wanted);
 }
@@ -187,7 +197,7 @@ fn events_of_logs_that_begin_alike_have_names_of_their_own() {
     world.follow();
     assert_eq!(world.flagged().len(), 4);
     let sql = "SELECT count(DISTINCT uid) FROM events";
-    let uids: i64 = world.store.connection.query_row(sql, [], |row| row.get(0)).unwrap();
+    let uids: i64 = world.store.connection().query_row(sql, [], |row| row.get(0)).unwrap();
     assert_eq!(uids, 4);
 }
 
@@ -225,10 +235,12 @@ fn a_log_that_lost_its_end_goes_on_from_there() {
     assert_eq!(world.flagged(), [request(EVIL, 500), request(EVIL, 501)]);
     let (line, uids): (i64, i64) = world
         .store
-        .connection
-        .query_row("SELECT max(line), count(DISTINCT uid) FROM events WHERE raw LIKE '%/50_ %'", [], |row| {
-            Ok((row.get(0)?, row.get(1)?))
-        })
+        .connection()
+        .query_row(
+            "SELECT max(line), count(DISTINCT uid) FROM events WHERE raw LIKE '%/50_ %'",
+            [],
+            |row| Ok((row.get(0)?, row.get(1)?)),
+        )
         .unwrap();
     assert_eq!((line, uids), (102, 2));
 }
@@ -291,7 +303,8 @@ fn late_logs_are_matched_and_logs_from_before_the_window_passed_over() {
     assert_eq!(world.flagged(), [request(EVIL, 9)]);
     world.follow_idle();
     // Written to again, it is not old any more; but an event from before the window does not match.
-    let old = request(EVIL, 13).replace(&(NOW - 1000).to_string(), &(NOW - 31 * 24 * 3600).to_string());
+    let old =
+        request(EVIL, 13).replace(&(NOW - 1000).to_string(), &(NOW - 31 * 24 * 3600).to_string());
     world.append("access.log.old", &(old + "\n" + &requests(EVIL, 14..15)));
     world.follow();
     assert_eq!(world.flagged(), [request(EVIL, 11), request(EVIL, 14)]);
@@ -335,8 +348,10 @@ fn what_cannot_be_read_is_told_and_the_rest_goes_on() {
     let report = world.follow();
     let troubles = |report: &super::super::FollowReport| {
         let all = report.troubles.iter();
-        all.map(|trouble| (trouble.path.rsplit('.').next().unwrap().to_owned(), trouble.what.clone()))
-            .collect::<Vec<_>>()
+        all.map(|trouble| {
+            (trouble.path.rsplit('.').next().unwrap().to_owned(), trouble.what.clone())
+        })
+        .collect::<Vec<_>>()
     };
     let told = troubles(&report);
     assert_eq!(
@@ -349,7 +364,7 @@ fn what_cannot_be_read_is_told_and_the_rest_goes_on() {
     assert!(flagged.len() > 1000 && flagged.contains(&request(EVIL, 0)));
     // It stays so, and is not told anew, until it changes.
     let since = |world: &World| -> Vec<i64> {
-        let mut all = world.store.connection.prepare("SELECT since FROM log_troubles").unwrap();
+        let mut all = world.store.connection().prepare("SELECT since FROM log_troubles").unwrap();
         all.query_map([], |row| row.get(0)).unwrap().collect::<Result<_, _>>().unwrap()
     };
     let before = since(&world);
@@ -387,9 +402,15 @@ fn logs_that_are_gone_are_counted_once_and_known_when_they_come_back() {
 fn without_a_blacklist_new_lines_are_kept() {
     let mut world = World::new();
     world.append("access.log", &requests(EVIL, 0..2));
-    let report =
-        super::super::follow_logs(&world.config, &mut world.store, |_| Ok(None), 1, world.now, &world.stop)
-            .unwrap();
+    let report = super::super::follow_logs(
+        &world.config,
+        &mut world.store,
+        |_| Ok(None),
+        1,
+        world.now,
+        &world.stop,
+    )
+    .unwrap();
     assert!(report.without_blacklist);
     assert_eq!(world.follow().counts.events, 2);
 }

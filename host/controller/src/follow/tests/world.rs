@@ -63,16 +63,16 @@ impl World {
     pub(super) fn list(&mut self, indicators: &[Indicator], generation: u64) {
         self.matcher = matcher(indicators, generation);
         let sql = "UPDATE generations SET active = 0";
-        self.store.connection.execute(sql, []).unwrap();
+        self.store.connection().execute(sql, []).unwrap();
         let sql = "INSERT OR REPLACE INTO generations (generation, built, file, digest, entries, active) \
                    VALUES (?1, ?1, 'f', x'', 1, 1)";
-        self.store.connection.execute(sql, [generation as i64]).unwrap();
+        self.store.connection().execute(sql, [generation as i64]).unwrap();
     }
 
     /// The same, and stored lines are due.
     pub(super) fn list_more(&mut self, indicators: &[Indicator], generation: u64) {
         self.list(indicators, generation);
-        renew(&self.store.connection, self.now).unwrap();
+        renew(self.store.connection(), self.now).unwrap();
     }
 
     pub(super) fn log(&self, name: &str) -> PathBuf {
@@ -112,7 +112,14 @@ impl World {
     pub(super) fn try_follow(&mut self) -> anyhow::Result<FollowReport> {
         self.round += 1;
         let matcher = Arc::clone(&self.matcher);
-        follow_logs(&self.config, &mut self.store, |_| Ok(Some(matcher)), self.round, self.now, &self.stop)
+        follow_logs(
+            &self.config,
+            &mut self.store,
+            |_| Ok(Some(matcher)),
+            self.round,
+            self.now,
+            &self.stop,
+        )
     }
 
     pub(super) fn follow(&mut self) -> FollowReport {
@@ -184,7 +191,7 @@ impl World {
                  SELECT RAISE(ABORT, 'killed here') WHERE (SELECT count(*) FROM changes) >= {n};
              END;"
         );
-        self.store.connection.execute_batch(&script).unwrap();
+        self.store.connection().execute_batch(&script).unwrap();
     }
 }
 
@@ -214,11 +221,15 @@ pub(super) fn gzip(bytes: &[u8]) -> Vec<u8> {
 }
 
 pub(super) fn indicator(id: &str, value: &str) -> Indicator {
-    Indicator::new(IndicatorId::Stix(id.into()), vec![Listed::from_list(value, UrlMode::Exact).unwrap()])
+    Indicator::new(
+        IndicatorId::Stix(id.into()),
+        vec![Listed::from_list(value, UrlMode::Exact).unwrap()],
+    )
 }
 
 pub(super) fn compiled(indicators: &[Indicator], generation: u64) -> Vec<u8> {
-    let mut compiler = Compiler::new(CompileOptions { generation, ..CompileOptions::default() }).unwrap();
+    let mut compiler =
+        Compiler::new(CompileOptions { generation, ..CompileOptions::default() }).unwrap();
     let feed = compiler.feed("feed").unwrap();
     for indicator in indicators {
         compiler.block(feed, indicator.clone(), &mut |refused| panic!("{refused:?}")).unwrap();
@@ -248,6 +259,7 @@ fn config(folder: &Path) -> Config {
             proxy: None,
             ca_files: Vec::new(),
             user_agent: String::new(),
+            allow_plain_http: false,
         },
         feeds: Vec::new(),
         blacklist: BlacklistConfig {
@@ -265,7 +277,10 @@ fn config(folder: &Path) -> Config {
             format: None,
             fields: Fields::default(),
         }],
-        history: History { window: Duration::from_secs(30 * DAY), budget: Duration::from_secs(600) },
+        history: History {
+            window: Duration::from_secs(30 * DAY),
+            budget: Duration::from_secs(600),
+        },
         output: Output {
             file: folder.join("flagged.ndjson"),
             access: Access { mode: 0o640, group: None },

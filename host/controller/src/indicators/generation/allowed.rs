@@ -1,14 +1,14 @@
 //! Flags that the allow-list suppresses from now on.
 
 use anyhow::Context;
-use rusqlite::Transaction;
 use threatsieve_blacklist::{
-    Batch, Blacklist, CompileOptions, Compiler, DomainMode, GuestBlacklist, Hit, Indicator, IndicatorId,
-    Kind, Malformed, Role, Scratch, Timestamp, UrlMode, Value,
+    Batch, Blacklist, CompileOptions, Compiler, DomainMode, GuestBlacklist, Hit, Indicator,
+    IndicatorId, Kind, Malformed, Role, Scratch, Timestamp, UrlMode, Value,
 };
 use threatsieve_runner::MemoryFile;
 
 use crate::indicators::merge::add_entry;
+use crate::store::Transaction;
 use crate::store::retraction::{Flagged, flagged, flagged_entries, retract_match};
 
 /// Flags looked at together.
@@ -56,12 +56,14 @@ fn allowed<'f>(
         let mut hits: Vec<Hit> = Vec::new();
         guest.check(batch.as_bytes(), &mut Scratch::default(), &mut hits)?;
         for hit in hits {
-            let (Some(flag), Some(by)) = (these.get(hit.observable as usize), hit.allowed_by) else {
+            let (Some(flag), Some(by)) = (these.get(hit.observable as usize), hit.allowed_by)
+            else {
                 continue;
             };
             let entry = image.entry(hit.entry);
-            let is_own = entry
-                .is_some_and(|entry| entry.value == flag.entry && entry.kind.stix_name() == flag.entry_type);
+            let is_own = entry.is_some_and(|entry| {
+                entry.value == flag.entry && entry.kind.stix_name() == flag.entry_type
+            });
             if let Some(by) = image.entry(by).filter(|_| is_own) {
                 suppressed.push((flag, by.value));
             }
@@ -71,7 +73,10 @@ fn allowed<'f>(
 }
 
 /// A blacklist of the flags' own entries under the allow-list.
-fn flagged_under(entries: &[(String, String)], allowing: &Blacklist<MemoryFile>) -> anyhow::Result<Vec<u8>> {
+fn flagged_under(
+    entries: &[(String, String)],
+    allowing: &Blacklist<MemoryFile>,
+) -> anyhow::Result<Vec<u8>> {
     let mut compiler = Compiler::new(CompileOptions {
         accept_special: true,
         accept_broad: true,

@@ -8,16 +8,20 @@ use super::ledger::Ledger;
 use crate::config::Config;
 
 /// Why not. What left for a reason that is known one by one (revoked, retracted, over) is no shrinking.
-pub(super) fn suspicion(config: &Config, ledger: &Ledger, made: &Made) -> anyhow::Result<Option<String>> {
+pub(super) fn suspicion(
+    config: &Config,
+    ledger: &Ledger,
+    made: &Made,
+) -> anyhow::Result<Option<String>> {
     if let Some(canary) = missing_canary(&config.blacklist.canaries, &made.compiled)? {
         return Ok(Some(format!("expected the canary {canary:?} to match, got no match")));
     }
     let entries = made.compiled.summary().blocked();
-    let expected = ledger.entries.saturating_sub(made.accounted);
+    let expected = ledger.entries().saturating_sub(made.accounted);
     if entries == 0 && expected > 0 {
         return Ok(Some(format!(
             "expected some of the {} entries in use to stay, got an empty blacklist",
-            ledger.entries
+            ledger.entries()
         )));
     }
     let limit = config.blacklist.max_shrink;
@@ -33,7 +37,10 @@ pub(super) fn suspicion(config: &Config, ledger: &Ledger, made: &Made) -> anyhow
 }
 
 /// The first canary that the blacklist does not match.
-fn missing_canary<'a>(canaries: &'a [String], compiled: &Compiled) -> anyhow::Result<Option<&'a String>> {
+fn missing_canary<'a>(
+    canaries: &'a [String],
+    compiled: &Compiled,
+) -> anyhow::Result<Option<&'a String>> {
     if canaries.is_empty() {
         return Ok(None);
     }
@@ -44,7 +51,8 @@ fn missing_canary<'a>(canaries: &'a [String], compiled: &Compiled) -> anyhow::Re
     let mut hits: Vec<Hit> = Vec::new();
     let blacklist = GuestBlacklist::new(compiled.bytes()).context("what was built just now")?;
     blacklist.check(batch.as_bytes(), &mut Scratch::default(), &mut hits)?;
-    let is_hit =
-        |number: usize| hits.iter().any(|hit| hit.observable as usize == number && hit.allowed_by.is_none());
+    let is_hit = |number: usize| {
+        hits.iter().any(|hit| hit.observable as usize == number && hit.allowed_by.is_none())
+    };
     Ok(canaries.iter().enumerate().find(|(number, _)| !is_hit(*number)).map(|(_, canary)| canary))
 }

@@ -1,18 +1,21 @@
 //! The indicators in force, read in the order of their keys and compiled beside.
 
 use std::collections::BTreeMap;
+use std::ops::ControlFlow;
 use std::thread;
 
 use anyhow::{Context, anyhow};
 use crossbeam_channel::{Receiver, Sender, bounded};
-use rusqlite::{OptionalExtension, Transaction};
-use threatsieve_blacklist::{CompileOptions, Compiled, Compiler, Indicator, IndicatorId, Refused, Timestamp};
+use threatsieve_blacklist::{
+    CompileOptions, Compiled, Compiler, Indicator, RejectedValue, Timestamp,
+};
 
 use super::ledger::{Ledger, window_micros};
 use super::newly::Newly;
 use crate::config::{Config, FeedRole};
 use crate::store::body::Statement;
-use crate::store::{ACTIVE, FalsePositives, LeftOut, MAX_LEFT_OUT, REVOKED};
+use crate::store::statements::{feed_number, revoked_values, walk_active};
+use crate::store::{FalsePositives, MAX_REJECTIONS, Transaction};
 
 /// Indicators handed over at once, and how many such batches may wait.
 const BATCH: usize = 512;
@@ -30,7 +33,7 @@ pub(super) struct Content<'a> {
 pub(super) struct Made {
     pub(super) compiled: Compiled,
     /// What the compiler does not take; the first of each feed.
-    pub(super) refused: Vec<Refused>,
+    pub(super) refused: Vec<RejectedValue>,
     /// When the first of its indicators ends.
     pub(super) next_expiry: Option<Timestamp>,
     /// Values that left since the last generation for a reason that is known one by one.
@@ -55,14 +58,14 @@ impl Content<'_> {
         let mut feeds = BTreeMap::new();
         let (compiled, refused) = compile_beside(self.options(generation), |out| {
             for (name, role) in self.feeds() {
-                if let Some(feed) = self.feed(name)? {
+                if let Some(feed) = feed_number(self.transaction, name)? {
                     feeds.insert(name.to_owned(), feed);
                     reading.all(feed, &mut Batches::new(name, role, out))?;
                 }
             }
             Ok(())
         })?;
-        let accounted = reading.accounted + self.revoked_values()?;
+        let accounted = reading.accounted + revoked_values(self.transaction)?;
         let newly = self.newly(&reading)?;
         Ok(Made { compiled, refused, next_expiry: reading.next_expiry, accounted, feeds, newly })
     }
@@ -82,26 +85,6 @@ impl Content<'_> {
             self.config.feeds.iter().map(|feed| (feed.name.as_str(), feed.role)).collect();
         feeds.sort_unstable_by_key(|feed| feed.0);
         feeds
-    }
-
-    pub(super) fn feed(&self, name: &str) -> rusqlite::Result<Option<i64>> {
-        self.transaction
-            .query_row("SELECT id FROM feeds WHERE name = ?1", [name], |row| row.get(0))
-            .optional()
-    }
-
-    /// Values of indicators that were revoked since the last generation.
-    fn revoked_values(&self) -> anyhow::Result<u64> {
-        let mut statement = self.transaction.prepare(
-            "SELECT pending.id, former FROM pending JOIN indicators USING (feed, id) WHERE former IS NOT NULL AND state = ?1",
-        )?;
-        let mut rows = statement.query([REVOKED])?;
-        let mut values = 0;
-        while let Some(row) = rows.next()? {
-            let former = Statement::decode(row.get_ref(0)?.as_str()?, row.get_ref(1)?.as_blob()?)?;
-            values += former.parts.iter().map(|part| part.values.len() as u64).sum::<u64>();
-        }
-        Ok(values)
     }
 }
 
@@ -128,8 +111,8 @@ impl<'a> Reading<'a> {
             transaction: content.transaction,
             false_positives,
             over: over(content.now),
-            over_before: content.ledger.built.map(over),
-            built: content.ledger.built,
+            over_before: content.ledger.builds.built.map(over),
+            built: content.ledger.builds.built,
             next_expiry: None,
             accounted: 0,
             allowance_ended: false,
@@ -143,37 +126,30 @@ impl<'a> Reading<'a> {
     /// Whether anything that a statement says is in force: not retracted here, and not over.
     pub(super) fn has_any(&self, id: &str, statement: &Statement) -> bool {
         self.false_positives.indicator(id).is_none()
-            && statement
-                .parts
-                .iter()
-                .filter(|part| !part.is_over(self.over))
-                .any(|part| part.values.iter().any(|value| self.false_positives.value(value).is_none()))
+            && statement.parts.iter().filter(|part| !part.is_over(self.over)).any(|part| {
+                part.values.iter().any(|value| self.false_positives.value(value).is_none())
+            })
     }
 
     /// All rows of a feed.
     fn all(&mut self, feed: i64, out: &mut Batches<'_, '_>) -> anyhow::Result<()> {
-        let transaction = self.transaction;
-        let mut statement = transaction.prepare_cached(
-            "SELECT id, modified, body FROM indicators WHERE feed = ?1 AND state = ?2 ORDER BY id",
-        )?;
-        let mut rows = statement.query((feed, ACTIVE))?;
-        while let Some(row) = rows.next()? {
-            let id = row.get_ref(0)?.as_str()?;
-            let statement = Statement::decode(id, row.get_ref(2)?.as_blob()?)?;
-            self.hand_over(id, row.get(1)?, statement, out)?;
-        }
+        walk_active(self.transaction, feed, |id, modified, statement| {
+            self.hand_over(id, modified, statement, out)?;
+            Ok(ControlFlow::Continue(()))
+        })?;
         out.flush()
     }
 
     fn hand_over(
         &mut self,
         id: &str,
-        modified: Option<i64>,
+        modified: Option<Timestamp>,
         mut statement: Statement,
         out: &mut Batches<'_, '_>,
     ) -> anyhow::Result<()> {
-        let values =
-            |statement: &Statement| statement.parts.iter().map(|part| part.values.len()).sum::<usize>();
+        let values = |statement: &Statement| {
+            statement.parts.iter().map(|part| part.values.len()).sum::<usize>()
+        };
         // What an operator retracts is not bad, so that an allow-list may go on naming it.
         let is_blocked = out.role == FeedRole::Block;
         if let Some(retracted) = self.false_positives.indicator(id).filter(|_| is_blocked) {
@@ -192,18 +168,21 @@ impl<'a> Reading<'a> {
             !is_over
         });
         for part in &mut statement.parts {
-            part.values.retain(|value| match self.false_positives.value(value).filter(|_| is_blocked) {
-                Some(retracted) => {
-                    self.accounted += u64::from(self.built.is_some_and(|built| retracted.created >= built));
-                    false
+            part.values.retain(|value| {
+                match self.false_positives.value(value).filter(|_| is_blocked) {
+                    Some(retracted) => {
+                        self.accounted +=
+                            u64::from(self.built.is_some_and(|built| retracted.created >= built));
+                        false
+                    }
+                    None => true,
                 }
-                None => true,
             });
             if let Some(until) = part.valid_until {
                 self.next_expiry = Some(self.next_expiry.map_or(until, |expiry| expiry.min(until)));
             }
         }
-        statement.indicators(id, modified.map(Timestamp), |indicator| out.push(indicator))
+        statement.indicators(id, modified, |indicator| out.push(indicator))
     }
 }
 
@@ -238,16 +217,19 @@ impl<'a, 'c> Batches<'a, 'c> {
 fn compile_beside<'a>(
     options: CompileOptions,
     read: impl FnOnce(&Sender<Handed<'a>>) -> anyhow::Result<()>,
-) -> anyhow::Result<(Compiled, Vec<Refused>)> {
+) -> anyhow::Result<(Compiled, Vec<RejectedValue>)> {
     let (sender, receiver) = bounded(BATCHES);
     thread::scope(|scope| {
         let compiling = scope.spawn(move || compile(options, &receiver));
         let read = read(&sender);
         drop(sender);
-        let compiled = compiling.join().map_err(|_| anyhow!("the compiler panicked; please report this"))?;
+        let compiled =
+            compiling.join().map_err(|_| anyhow!("the compiler panicked; please report this"))?;
         match (read, compiled) {
             (_, Err(error)) => Err(error),
-            (read, Ok(compiled)) => read.map(|()| compiled).context("the indicators cannot be read"),
+            (read, Ok(compiled)) => {
+                read.map(|()| compiled).context("the indicators cannot be read")
+            }
         }
     })
 }
@@ -255,9 +237,9 @@ fn compile_beside<'a>(
 fn compile(
     options: CompileOptions,
     receiver: &Receiver<Handed<'_>>,
-) -> anyhow::Result<(Compiled, Vec<Refused>)> {
+) -> anyhow::Result<(Compiled, Vec<RejectedValue>)> {
     let mut compiler = Compiler::new(options)?;
-    let mut refused: Vec<Refused> = Vec::new();
+    let mut refused: Vec<RejectedValue> = Vec::new();
     let mut of_feed = (String::new(), 0);
     for handed in receiver {
         let feed = compiler.feed(handed.feed)?;
@@ -266,7 +248,7 @@ fn compile(
         }
         let mut refuse = |one| {
             of_feed.1 += 1;
-            if of_feed.1 <= MAX_LEFT_OUT {
+            if of_feed.1 <= MAX_REJECTIONS {
                 refused.push(one);
             }
         };
@@ -278,20 +260,4 @@ fn compile(
         }
     }
     Ok((compiler.finish()?, refused))
-}
-
-/// What the compiler does not take, as the state keeps it.
-impl From<Refused> for LeftOut {
-    fn from(refused: Refused) -> LeftOut {
-        LeftOut {
-            id: match refused.id {
-                IndicatorId::Stix(id) => id,
-                IndicatorId::Line(line) => line.to_string(),
-            },
-            value: refused.value,
-            kind: refused.reason.kind().to_owned(),
-            reason: refused.reason.to_string(),
-            is_pattern: false,
-        }
-    }
 }

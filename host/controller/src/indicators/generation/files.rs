@@ -7,10 +7,10 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
-use rusqlite::Connection;
 
 use crate::sources::Replacement;
-use crate::store::private;
+use crate::store::generations::kept_files;
+use crate::store::{Connection, private};
 
 /// The folder for blacklists.
 pub(super) struct Files {
@@ -48,10 +48,7 @@ impl Files {
     /// Removes the files that the state does not name: of generations before the last `kept` ones, and of runs that
     /// were killed.
     pub(super) fn clean(&self, connection: &Connection, kept: u32) -> anyhow::Result<()> {
-        let mut statement =
-            connection.prepare_cached("SELECT file FROM generations ORDER BY generation DESC LIMIT ?1")?;
-        let names = statement.query_map([kept], |row| row.get(0))?;
-        remove_others(&self.blacklists, &names.collect::<Result<_, _>>()?)?;
+        remove_others(&self.blacklists, &kept_files(connection, kept)?)?;
         if self.history.is_dir() {
             remove_others(&self.history, &HashSet::new())?;
             // Somebody's own file in it keeps it.
@@ -73,7 +70,9 @@ fn write(folder: &Path, name: String, bytes: &[u8]) -> anyhow::Result<String> {
 fn remove_others(folder: &Path, kept: &HashSet<String>) -> anyhow::Result<()> {
     let entries = match fs::read_dir(folder) {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(()),
-        entries => entries.with_context(|| format!("{}: the folder cannot be read", folder.display()))?,
+        entries => {
+            entries.with_context(|| format!("{}: the folder cannot be read", folder.display()))?
+        }
     };
     for entry in entries {
         let entry = entry?;
@@ -81,7 +80,8 @@ fn remove_others(folder: &Path, kept: &HashSet<String>) -> anyhow::Result<()> {
         // Those being written are hidden, and named after what they become.
         if name.contains(".blacklist") && !kept.contains(&name) {
             let path = entry.path();
-            fs::remove_file(&path).with_context(|| format!("{}: cannot be removed", path.display()))?;
+            fs::remove_file(&path)
+                .with_context(|| format!("{}: cannot be removed", path.display()))?;
         }
     }
     Ok(())

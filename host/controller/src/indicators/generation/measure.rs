@@ -38,8 +38,14 @@ fn line(number: usize) -> Indicator {
 fn stix(number: usize) -> Indicator {
     let mixed = (number as u128).wrapping_mul(0x9e37_79b9_7f4a_7c15_f39c_c060_5ced_c835);
     let hex = format!("{mixed:032x}");
-    let id =
-        format!("indicator--{}-{}-{}-{}-{}", &hex[..8], &hex[8..12], &hex[12..16], &hex[16..20], &hex[20..]);
+    let id = format!(
+        "indicator--{}-{}-{}-{}-{}",
+        &hex[..8],
+        &hex[8..12],
+        &hex[12..16],
+        &hex[16..20],
+        &hex[20..]
+    );
     let modified = Some(Timestamp(1_700_000_000_000_000 + number as i64));
     let value = Value::domain(&name(number), DomainMode::AtAndBelow).unwrap();
     Indicator {
@@ -106,7 +112,13 @@ fn rounds_of_a_list() {
     bench.log();
     unchanged(&mut bench);
     round(&mut bench, "list, the same", "a", Delivered::Whole, &mut (0..count).map(line));
-    round(&mut bench, "list, changed", "a", Delivered::Whole, &mut (CHANGED..count + CHANGED).map(line));
+    round(
+        &mut bench,
+        "list, changed",
+        "a",
+        Delivered::Whole,
+        &mut (CHANGED..count + CHANGED).map(line),
+    );
 }
 
 #[test]
@@ -117,13 +129,23 @@ fn rounds_of_a_collection() {
     round(&mut bench, "collection, first load", "a", Delivered::Part, &mut (0..count).map(stix));
     bench.log();
     unchanged(&mut bench);
-    round(&mut bench, "collection, changed", "a", Delivered::Part, &mut (count..count + CHANGED).map(stix));
+    round(
+        &mut bench,
+        "collection, changed",
+        "a",
+        Delivered::Part,
+        &mut (count..count + CHANGED).map(stix),
+    );
     let start = Instant::now();
     let active = bench.active();
     assert_eq!(active.entries(Role::Block), (count + CHANGED) as u64);
     told("opened", &[("together", start.elapsed())]);
     let start = Instant::now();
-    let query = crate::store::Query { text: Some("nothing like it".into()), limit: 10, ..Default::default() };
+    let query = crate::store::Query {
+        text: Some("nothing like it".into()),
+        limit: 10,
+        ..Default::default()
+    };
     bench.store.search(&query, bench.now).unwrap();
     told("searched", &[("together", start.elapsed())]);
 }

@@ -14,17 +14,18 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use anyhow::Context;
-use rusqlite::{OptionalExtension, Transaction};
-use threatsieve_blacklist::{Blacklist, Compiled, Refused, Role, Timestamp};
+use threatsieve_blacklist::{Blacklist, Compiled, RejectedValue, Role, Timestamp};
 use threatsieve_runner::MemoryFile;
 
 use self::content::{Content, Made};
 use self::files::Files;
-use self::ledger::{Ledger, MadeFile, Settings};
+use self::ledger::{Ledger, Settings};
 use super::key::read_sign_key;
 use super::open::open_blacklist;
 use crate::config::Config;
-use crate::store::{LeftOut, LeftOutBy, Store, add_left_out, history};
+use crate::rejection::Rejection;
+use crate::store::generations::{Builds, Generation, MadeOf};
+use crate::store::{Store, Transaction, generations, history, replace_rejections};
 
 /// What came of a build.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -48,26 +49,27 @@ pub(crate) fn build(store: &mut Store, config: &Config, now: Timestamp) -> anyho
     files.clean(&transaction, kept)?;
     let settings = Settings::of(config);
     let is_whole = ledger
-        .active_file
+        .builds
+        .in_use
         .as_ref()
-        .is_some_and(|file| ledger.written.is_some() && files.written(file) == ledger.written);
+        .is_some_and(|it| it.written.is_some() && files.written(&it.file) == it.written);
     if is_whole && ledger.is_current(&settings, now) {
         return Ok(Built::Unchanged);
     }
     if let Some(why) = ledger.held_already(&settings) {
         return Ok(Built::Held(why.to_owned()));
     }
-    let generation = ledger.last_generation + 1;
+    let generation = ledger.builds.last_generation + 1;
     let content = Content { transaction: &transaction, config, ledger: &ledger, now };
     let made = content.compile(generation)?;
-    if made.is_empty() && ledger.active_file.is_none() {
+    if made.is_empty() && ledger.builds.in_use.is_none() {
         // Nothing was ever delivered, so there is nothing to match with.
         return Ok(Built::Unchanged);
     }
     if let Some(why) = check::suspicion(config, &ledger, &made)?
-        && !ledger.is_allowed
+        && !ledger.builds.is_allowed
     {
-        ledger::hold(&transaction, &settings, generation, &why)?;
+        generations::hold(&transaction, generation, &settings.judged_with, &why)?;
         transaction.commit()?;
         return Ok(Built::Held(why));
     }
@@ -79,19 +81,28 @@ pub(crate) fn build(store: &mut Store, config: &Config, now: Timestamp) -> anyho
     if made.newly.counts {
         history::renew(&transaction, now)?;
     }
+    let rules = serde_json::to_string(&settings.rules)?;
+    let made_of =
+        MadeOf { settings: &settings.made_with, rules: &rules, next_expiry: made.next_expiry };
     let written = files.written(&file);
-    let made_file = MadeFile { name: &file, written: written.as_deref(), blacklist: &blacklist };
-    ledger::activate(&transaction, generation, &made_file, now, made.next_expiry, &settings)?;
-    ledger::forget_generations(&transaction, generation, kept)?;
+    let digest = blacklist.digest().to_vec();
+    let entries = blacklist.entries(Role::Block);
+    let row = Generation { generation, built: now, file, digest, entries, written };
+    generations::activate(&transaction, &row, &made_of)?;
+    generations::forget(&transaction, generation, kept)?;
     replace_refused(&transaction, &made.feeds, made.refused)?;
     transaction.commit()?;
     // A file too many is cleared away by the next build.
-    let _ = files.clean(&store.connection, kept);
+    let _ = files.clean(store.connection(), kept);
     Ok(Built::New { generation })
 }
 
 /// Has stored lines matched again if the policy lets in more than that of the last round.
-pub(crate) fn follow_policy(store: &mut Store, config: &Config, now: Timestamp) -> anyhow::Result<()> {
+pub(crate) fn follow_policy(
+    store: &mut Store,
+    config: &Config,
+    now: Timestamp,
+) -> anyhow::Result<()> {
     let transaction = store.write()?;
     let loosened = ledger::take_policy(&transaction, config)?;
     if loosened.more_counts {
@@ -119,32 +130,34 @@ pub(crate) fn whole(
         error = format!("{error:#}"),
         "the blacklist in use cannot be used; it is made again from the state"
     );
-    store.connection.execute("UPDATE builds SET built_settings = NULL, held_settings = NULL", [])?;
+    store.build_again()?;
     match build(store, config, now)? {
-        Built::Held(why) => Err(error.context(format!("and the one made in its place is held back: {why}"))),
+        Built::Held(why) => {
+            Err(error.context(format!("and the one made in its place is held back: {why}")))
+        }
         Built::New { .. } | Built::Unchanged => active(store, config),
     }
 }
 
 /// The blacklist in use; `None` before the first one.
-pub(crate) fn active(store: &Store, config: &Config) -> anyhow::Result<Option<Blacklist<MemoryFile>>> {
-    let ledger = Ledger::read(&store.connection)?;
-    ledger.active_file.map(|file| open(&Files::new(&config.state), &file)).transpose()
+pub(crate) fn active(
+    store: &Store,
+    config: &Config,
+) -> anyhow::Result<Option<Blacklist<MemoryFile>>> {
+    let in_use = store.generation_in_use()?;
+    in_use.map(|in_use| open(&Files::new(&config.state), &in_use.file)).transpose()
 }
 
 /// The blacklist in use, unopened; `None` before the first one.
 pub(crate) fn in_use(store: &Store, config: &Config) -> anyhow::Result<Option<InUse>> {
-    let sql = "SELECT generation, digest, file, built, entries FROM generations WHERE active = 1";
-    let row = store.connection.query_row(sql, [], |row| {
-        Ok(InUse {
-            generation: row.get("generation")?,
-            digest: row.get("digest")?,
-            path: Files::new(&config.state).blacklist(&row.get::<_, String>("file")?),
-            built: Timestamp(row.get("built")?),
-            entries: row.get("entries")?,
-        })
-    });
-    Ok(row.optional()?)
+    let in_use = store.generation_in_use()?;
+    Ok(in_use.map(|it| InUse {
+        path: Files::new(&config.state).blacklist(&it.file),
+        generation: it.generation,
+        digest: it.digest,
+        built: it.built,
+        entries: it.entries,
+    }))
 }
 
 /// What the state says of the blacklist in use.
@@ -157,24 +170,9 @@ pub(crate) struct InUse {
     pub(crate) entries: u64,
 }
 
-/// Takes the next build, whatever it drops.
-pub(crate) fn allow(store: &mut Store) -> anyhow::Result<()> {
-    store.connection.execute("UPDATE builds SET allowed = 1", [])?;
-    Ok(())
-}
-
-/// Has the next build made anew, with a number above this one.
-pub(crate) fn number_above(store: &mut Store, generation: u64) -> anyhow::Result<()> {
-    store.connection.execute(
-        "UPDATE builds SET last_generation = max(last_generation, ?1), built_settings = NULL",
-        [generation],
-    )?;
-    Ok(())
-}
-
 /// Why the last build is held back; `None` when it is not.
 pub(crate) fn held(store: &Store) -> anyhow::Result<Option<String>> {
-    Ok(Ledger::read(&store.connection)?.held)
+    Ok(Builds::read(store.connection())?.held)
 }
 
 fn open(files: &Files, file: &str) -> anyhow::Result<Blacklist<MemoryFile>> {
@@ -197,19 +195,15 @@ fn write_blacklist(
 fn replace_refused(
     transaction: &Transaction<'_>,
     feeds: &BTreeMap<String, i64>,
-    refused: Vec<Refused>,
+    refused: Vec<RejectedValue>,
 ) -> anyhow::Result<()> {
-    let mut by_feed: BTreeMap<i64, Vec<LeftOut>> = BTreeMap::new();
+    let mut by_feed: BTreeMap<i64, Vec<Rejection>> = BTreeMap::new();
     for one in refused {
         if let Some(feed) = feeds.get(&one.feed) {
-            by_feed.entry(*feed).or_default().push(LeftOut::from(one));
+            by_feed.entry(*feed).or_default().push(Rejection::from(one));
         }
     }
-    transaction.execute("DELETE FROM left_out WHERE origin = ?1", [LeftOutBy::Build as i64])?;
-    for (feed, rows) in by_feed {
-        add_left_out(transaction, feed, LeftOutBy::Build, &rows)?;
-    }
-    Ok(())
+    Ok(replace_rejections(transaction, by_feed)?)
 }
 
 impl Made {

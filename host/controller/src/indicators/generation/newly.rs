@@ -1,12 +1,14 @@
 //! What counts in a generation that did not count before it, and what does not any more.
 
+use std::ops::ControlFlow;
+
 use serde::{Deserialize, Serialize};
 use threatsieve_blacklist::{NORMALISER, Policy, Tlp};
 
 use super::content::{Content, Reading};
 use crate::config::{Config, FeedRole};
-use crate::store::ACTIVE;
 use crate::store::body::Statement;
+use crate::store::statements::{Changed, feed_number, walk_active, walk_changed};
 
 /// What else than indicators decides what a blacklist matches.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -98,14 +100,16 @@ impl Content<'_> {
     pub(super) fn newly(&self, reading: &Reading<'_>) -> anyhow::Result<Newly> {
         let Some(before) = &self.ledger.built_rules else {
             // Made by a version that did not keep its rules, or never.
-            let was_built = self.ledger.built.is_some();
+            let was_built = self.ledger.builds.built.is_some();
             return Ok(Newly { counts: was_built, is_allowed: was_built });
         };
         let now = Rules::of(self.config);
-        let mut newly =
-            Newly { counts: now.let_in_more_than(before) || reading.allowance_ended(), is_allowed: false };
+        let mut newly = Newly {
+            counts: now.let_in_more_than(before) || reading.allowance_ended(),
+            is_allowed: false,
+        };
         for (name, role) in self.feeds() {
-            let Some(feed) = self.feed(name)? else { continue };
+            let Some(feed) = feed_number(self.transaction, name)? else { continue };
             match role {
                 FeedRole::Block if newly.counts => {}
                 FeedRole::Block if before.block_feeds.iter().any(|known| known == name) => {
@@ -125,38 +129,24 @@ impl Content<'_> {
 
     /// Whether a feed that blocks for the first time has anything that counts.
     fn blocks_any(&self, feed: i64, reading: &Reading<'_>) -> anyhow::Result<bool> {
-        let mut select = self
-            .transaction
-            .prepare_cached("SELECT id, body FROM indicators WHERE feed = ?1 AND state = ?2")?;
-        let mut rows = select.query((feed, ACTIVE))?;
-        while let Some(row) = rows.next()? {
-            let id = row.get_ref(0)?.as_str()?;
-            let statement = Statement::decode(id, row.get_ref(1)?.as_blob()?)?;
-            if self.counts(id, statement, None, reading) {
-                return Ok(true);
-            }
-        }
-        Ok(false)
+        let mut counts = false;
+        walk_active(self.transaction, feed, |id, _, statement| {
+            counts = self.counts(id, statement, None, reading);
+            Ok(if counts { ControlFlow::Break(()) } else { ControlFlow::Continue(()) })
+        })?;
+        Ok(counts)
     }
 
     /// Whether a row of a feed that changed says more that counts than it did: other values, a longer
     /// time, enough confidence, or all of it again after its flags went.
     fn blocks_more(&self, feed: i64, reading: &Reading<'_>) -> anyhow::Result<bool> {
-        let mut select = self.transaction.prepare_cached(
-            "SELECT pending.id, body, former, withdrawn FROM pending JOIN indicators USING (feed, id)
-             WHERE pending.feed = ?1 AND state = ?2",
-        )?;
-        let mut rows = select.query((feed, ACTIVE))?;
-        while let Some(row) = rows.next()? {
-            let id = row.get_ref(0)?.as_str()?;
-            let statement = Statement::decode(id, row.get_ref(1)?.as_blob()?)?;
-            let former = row.get_ref(2)?.as_blob_or_null()?.filter(|_| row.get(3) != Ok(true));
-            let former = former.map(|former| Statement::decode(id, former)).transpose()?;
-            if self.counts(id, statement, former.as_ref(), reading) {
-                return Ok(true);
-            }
-        }
-        Ok(false)
+        let mut counts = false;
+        walk_changed(self.transaction, feed, |Changed { id, former, now, is_withdrawn }| {
+            let former = former.filter(|_| !is_withdrawn);
+            counts = now.is_some_and(|now| self.counts(&id, now, former.as_ref(), reading));
+            Ok(if counts { ControlFlow::Break(()) } else { ControlFlow::Continue(()) })
+        })?;
+        Ok(counts)
     }
 
     fn counts(
@@ -178,22 +168,12 @@ impl Content<'_> {
 
     /// Whether an allow feed allows less than it did, or more.
     fn allows_otherwise(&self, feed: i64) -> anyhow::Result<Newly> {
-        let mut select = self.transaction.prepare_cached(
-            "SELECT pending.id, former, CASE state WHEN ?2 THEN body END FROM pending \
-             LEFT JOIN indicators USING (feed, id) WHERE pending.feed = ?1",
-        )?;
-        let mut rows = select.query((feed, ACTIVE))?;
         let mut newly = Newly::default();
-        while let Some(row) = rows.next()? {
-            let id = row.get_ref(0)?.as_str()?;
-            let read = |column| -> anyhow::Result<Option<Statement>> {
-                let body = row.get_ref(column)?.as_blob_or_null()?;
-                body.map(|body| Statement::decode(id, body)).transpose()
-            };
-            let (former, now) = (read(1)?, read(2)?);
+        walk_changed(self.transaction, feed, |Changed { former, now, .. }| {
             newly.counts |= says_more(former.clone(), now.as_ref());
             newly.is_allowed |= says_more(now, former.as_ref());
-        }
+            Ok(ControlFlow::Continue(()))
+        })?;
         Ok(newly)
     }
 }

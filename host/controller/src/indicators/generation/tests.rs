@@ -41,6 +41,7 @@ pub(crate) fn config(state: PathBuf) -> Config {
             proxy: None,
             ca_files: Vec::new(),
             user_agent: String::new(),
+            allow_plain_http: false,
         },
         feeds: vec![feed("a"), feed("b")],
         blacklist: BlacklistConfig {
@@ -72,7 +73,8 @@ pub(crate) fn config(state: PathBuf) -> Config {
 impl Bench {
     pub(super) fn new() -> Bench {
         let folder = tempfile::tempdir().unwrap();
-        let (store, config) = (Store::open(folder.path()).unwrap(), config(folder.path().to_owned()));
+        let (store, config) =
+            (Store::open(folder.path()).unwrap(), config(folder.path().to_owned()));
         Bench { folder, store, config, now: NOW }
     }
 
@@ -83,7 +85,10 @@ impl Bench {
     /// A whole list.
     fn list(&mut self, feed: &str, values: &[&str]) {
         let lines = values.iter().map(|text| {
-            Indicator::new(IndicatorId::Line(1), vec![Value::from_list(text, UrlMode::Exact).unwrap()])
+            Indicator::new(
+                IndicatorId::Line(1),
+                vec![Value::from_list(text, UrlMode::Exact).unwrap()],
+            )
         });
         let feed = self.feed(feed).clone();
         deliver(&mut self.store, &feed, Delivered::Whole, lines.collect());
@@ -123,12 +128,12 @@ impl Bench {
     pub(super) fn log(&mut self) {
         let sql = "INSERT INTO files (source, digest, digest_bytes, path, device, inode, size, modified, offset, seen)
              VALUES ('s', x'', 0, 'p', 1, 1, 1, 1, 100, 1)";
-        self.store.connection.execute(sql, []).unwrap();
+        self.store.connection().execute(sql, []).unwrap();
     }
 
     /// Whether stored lines became due since the last time.
     fn is_due(&mut self) -> bool {
-        self.store.connection.execute("DELETE FROM history", []).unwrap() > 0
+        self.store.connection().execute("DELETE FROM history", []).unwrap() > 0
     }
 
     /// Builds, and says whether stored lines became due.
@@ -155,7 +160,8 @@ fn matching(blacklist: &Blacklist<MemoryFile>, values: &[&str]) -> Vec<String> {
     let mut hits: Vec<Hit> = Vec::new();
     guest.check(batch.as_bytes(), &mut Scratch::default(), &mut hits).unwrap();
     hits.retain(|hit| hit.allowed_by.is_none());
-    let mut matching: Vec<_> = hits.iter().map(|hit| values[hit.observable as usize].to_owned()).collect();
+    let mut matching: Vec<_> =
+        hits.iter().map(|hit| values[hit.observable as usize].to_owned()).collect();
     matching.dedup();
     matching
 }
@@ -182,7 +188,11 @@ fn a_value_stays_while_any_feed_vouches_for_it() {
 fn the_same_state_gives_the_same_bytes() {
     let indicators: Vec<_> = (0..500)
         .map(|number| {
-            stix(&format!("indicator--{number}"), 1, &[&format!("n{number}.example"), "shared.example"])
+            stix(
+                &format!("indicator--{number}"),
+                1,
+                &[&format!("n{number}.example"), "shared.example"],
+            )
         })
         .collect();
     let bytes: Vec<_> = [false, true]
@@ -222,11 +232,16 @@ fn what_newly_counts_makes_stored_lines_due_and_nothing_else_does() {
     bench.part("b", vec![stix("indicator--1", 2, &["one.example", "two.example"])]);
     bench.build();
     let until = "SELECT until FROM history";
-    assert_eq!(bench.store.connection.query_row(until, [], |row| row.get::<_, i64>(0)).unwrap(), 100);
+    assert_eq!(
+        bench.store.connection().query_row(until, [], |row| row.get::<_, i64>(0)).unwrap(),
+        100
+    );
     assert!(bench.is_due());
     // Another title and a removal are nothing new.
-    let titled =
-        Indicator { name: Some("x".into()), ..stix("indicator--1", 3, &["one.example", "two.example"]) };
+    let titled = Indicator {
+        name: Some("x".into()),
+        ..stix("indicator--1", 3, &["one.example", "two.example"])
+    };
     bench.part("b", vec![titled]);
     bench.list("a", &["new.example"]);
     assert!(!bench.builds_due());
@@ -296,8 +311,10 @@ fn a_wider_window_is_new() {
 #[test]
 fn what_is_over_leaves_once_no_line_can_match_it() {
     let mut bench = Bench::new();
-    let ending =
-        Indicator { valid_until: Some(Timestamp(NOW.0 + DAY_MICROS)), ..stix("i", 1, &["ending.example"]) };
+    let ending = Indicator {
+        valid_until: Some(Timestamp(NOW.0 + DAY_MICROS)),
+        ..stix("i", 1, &["ending.example"])
+    };
     bench.part("a", vec![ending, stix("j", 1, &["staying.example"])]);
     bench.config.blacklist.max_shrink = 0.0;
     let values = ["ending.example", "staying.example"];
@@ -358,8 +375,9 @@ fn what_is_allowed_later_loses_its_flags() {
         ("ipv4-addr", "192.0.2.7", "192.0.2.7"),
     ];
     for (number, (entry_type, entry, observable)) in flags.iter().enumerate() {
-        let connection = &bench.store.connection;
-        let sql = "INSERT INTO events (id, file, offset, line, uid, raw) VALUES (?1, 1, ?1, 1, ?1, '')";
+        let connection = bench.store.connection();
+        let sql =
+            "INSERT INTO events (id, file, offset, line, uid, raw) VALUES (?1, 1, ?1, 1, ?1, '')";
         connection.execute(sql, [number as i64]).unwrap();
         let sql = "INSERT INTO matches (event, feed, indicator, entry_type, entry, observable, field, how, \
                    generation, found, historic) VALUES (?1, 'a', ?3, ?2, ?3, ?4, 'f', 'exact', 1, 1, 0)";
@@ -367,18 +385,19 @@ fn what_is_allowed_later_loses_its_flags() {
     }
     let retracted = |bench: &Bench| -> Vec<i64> {
         let sql = "SELECT event FROM matches WHERE retracted IS NOT NULL ORDER BY event";
-        let mut statement = bench.store.connection.prepare(sql).unwrap();
+        let mut statement = bench.store.connection().prepare(sql).unwrap();
         statement.query_map([], |row| row.get(0)).unwrap().collect::<Result<_, _>>().unwrap()
     };
     // A host's entry says nothing of a URL, which is more specific.
     bench.list("b", &["other.example", "good.example"]);
     bench.build();
     assert_eq!(retracted(&bench), [3]);
-    bench.list("b", &["other.example", "good.example", "www.good.example", "http://good.example/x"]);
+    bench
+        .list("b", &["other.example", "good.example", "www.good.example", "http://good.example/x"]);
     bench.build();
     assert_eq!(retracted(&bench), [1, 2, 3]);
     let sql = "SELECT body FROM outbox_records ORDER BY id LIMIT 1";
-    let body: String = bench.store.connection.query_row(sql, [], |row| row.get(0)).unwrap();
+    let body: String = bench.store.connection().query_row(sql, [], |row| row.get(0)).unwrap();
     assert!(body.contains("allowed by good.example") && body.contains("retraction"), "{body}");
 }
 
@@ -389,13 +408,13 @@ fn settings_and_feeds_that_are_taken_away_make_a_generation() {
     bench.list("b", &["bad.example"]);
     let values = ["10.1.2.3", "evil.example", "bad.example"];
     assert_eq!(bench.built(&values), ["evil.example", "bad.example"]);
-    let refused = bench.store.left_out(Some("a"), 10).unwrap();
+    let refused = bench.store.rejections(Some("a"), 10).unwrap();
     assert_eq!((refused.len(), refused[0].1.value.as_str()), (1, "10.1.2.3"));
     bench.log();
     bench.config.blacklist.accept_special = true;
     assert_eq!(bench.built(&values), values);
     assert!(bench.is_due());
-    assert_eq!(bench.store.left_out(None, 10).unwrap(), []);
+    assert_eq!(bench.store.rejections(None, 10).unwrap(), []);
     bench.config.feeds.retain(|feed| feed.name == "a");
     assert_eq!(bench.built(&values), ["10.1.2.3", "evil.example"]);
 }
@@ -413,7 +432,7 @@ fn a_suspicious_build_is_held_and_numbers_only_grow() {
     assert_eq!(bench.matching(&["c.example"]), ["c.example"]);
     assert_eq!(bench.build(), Built::Held(why));
     assert_eq!(bench.files("blacklists"), ["test-1.blacklist"]);
-    allow(&mut bench.store).unwrap();
+    bench.store.allow_next_build().unwrap();
     assert_eq!(bench.build(), Built::New { generation: 3 });
     assert_eq!(held(&bench.store).unwrap(), None);
     bench.list("a", &["10.1.2.3"]);
@@ -543,7 +562,7 @@ fn a_blacklist_that_is_damaged_or_of_another_version_is_made_again() {
     // By an earlier version: values may read otherwise now, so that stored lines are due.
     let sql = "UPDATE builds SET built_settings = replace(built_settings, '(', '(0, '), \
                built_rules = json_set(built_rules, '$.normaliser', 0)";
-    bench.store.connection.execute(sql, []).unwrap();
+    bench.store.connection().execute(sql, []).unwrap();
     assert_eq!(bench.build(), Built::New { generation: 4 });
     assert!(bench.is_due());
 }

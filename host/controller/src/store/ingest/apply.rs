@@ -10,7 +10,7 @@ use super::{Delivered, Delivery};
 use crate::store::Store;
 use crate::store::body::Statement;
 use crate::store::feeds::{Held, Ingested};
-use crate::store::left_out::{LeftOutBy, add_left_out};
+use crate::store::rejections::{RejectedBy, add_rejections};
 use crate::store::retraction::retract_matches;
 
 /// Withdrawals that are never too many at once, whatever share they are: each is a statement of its own, and a small feed may well withdraw
@@ -26,15 +26,20 @@ pub(super) fn apply(
 ) -> anyhow::Result<Ingested> {
     let (feed, now) = (delivery.feed_id, delivery.now);
     let transaction = store.write()?;
-    let planner =
-        Planner { collected: &delivery.collected, canaries: &delivery.canaries, now, plan: Plan::default() };
+    let planner = Planner {
+        collected: &delivery.collected,
+        canaries: &delivery.canaries,
+        now,
+        plan: Plan::default(),
+    };
     let mut plan = planner.compare(&transaction, feed, delivered)?;
-    plan.counts.refused = delivery.refused;
+    plan.counts.rejected = delivery.rejected;
     (plan.counts.ahead, plan.counts.skipped) = (delivery.ahead, delivery.skipped);
-    let (active, allowed): (i64, bool) =
-        transaction.query_row("SELECT active, allowed FROM feeds WHERE id = ?1", [feed], |row| {
-            Ok((row.get(0)?, row.get(1)?))
-        })?;
+    let (active, allowed): (i64, bool) = transaction.query_row(
+        "SELECT active, allowed FROM feeds WHERE id = ?1",
+        [feed],
+        |row| Ok((row.get(0)?, row.get(1)?)),
+    )?;
     let active = u64::try_from(active).unwrap_or_default();
     let suspicion = suspicion(delivery, &plan, active, delivered);
     if let Some(why) = &suspicion
@@ -47,9 +52,10 @@ pub(super) fn apply(
         transaction.commit()?;
         return Ok(Ingested { held: Some(held), ..plan.counts });
     }
-    let writer = Writer { transaction: &transaction, delivery, keeps_former: keeps_former(&transaction)? };
+    let writer =
+        Writer { transaction: &transaction, delivery, keeps_former: keeps_former(&transaction)? };
     writer.write(&plan)?;
-    writer.replace_left_out(delivered)?;
+    writer.replace_rejections(delivered)?;
     writer.keep_markings()?;
     writer.update_feed(&plan, cursor)?;
     if plan.counts.has_changes() {
@@ -62,25 +68,39 @@ pub(super) fn apply(
 }
 
 /// Why a delivery is not to be trusted.
-fn suspicion(delivery: &Delivery, plan: &Plan, active: u64, delivered: Delivered) -> Option<String> {
+fn suspicion(
+    delivery: &Delivery,
+    plan: &Plan,
+    active: u64,
+    delivered: Delivered,
+) -> Option<String> {
     if delivery.is_first && delivery.doubt.is_some() {
         return delivery.doubt.clone();
     }
     if delivered == Delivered::Whole
         && let Some(canary) = delivery.canaries.iter().find(|canary| !canary.was_seen)
     {
-        return Some(format!("expected the canary {:?} in it, got a delivery without it", canary.text));
+        return Some(format!(
+            "expected the canary {:?} in it, got a delivery without it",
+            canary.text
+        ));
     }
     if delivered == Delivered::Part
         && let Some(canary) = &plan.lost_canary
     {
-        return Some(format!("expected the canary {canary:?} to stay, got a delivery that withdraws it"));
+        return Some(format!(
+            "expected the canary {canary:?} to stay, got a delivery that withdraws it"
+        ));
     }
     if plan.leaving == 0 {
         return None;
     }
-    if delivered == Delivered::Whole && delivery.collected.incoming().iter().all(|one| one.is_revocation) {
-        return Some(format!("expected some of the {active} indicators in force, got an empty delivery"));
+    if delivered == Delivered::Whole
+        && delivery.collected.incoming().iter().all(|one| one.is_revocation)
+    {
+        return Some(format!(
+            "expected some of the {active} indicators in force, got an empty delivery"
+        ));
     }
     if delivered == Delivered::Part && plan.leaving <= FEW {
         return None;
@@ -97,7 +117,12 @@ fn suspicion(delivery: &Delivery, plan: &Plan, active: u64, delivered: Delivered
     })
 }
 
-fn hold(transaction: &Transaction<'_>, feed: i64, now: Timestamp, held: &Held) -> anyhow::Result<()> {
+fn hold(
+    transaction: &Transaction<'_>,
+    feed: i64,
+    now: Timestamp,
+    held: &Held,
+) -> anyhow::Result<()> {
     transaction.execute(
         "UPDATE feeds SET attempted = :now, succeeded = :now, failures = 0, failing_since = NULL, error = NULL, \
          next_attempt = NULL, held = :held WHERE id = :feed",
@@ -127,15 +152,16 @@ impl Writer<'_> {
         for &(place, deed) in &plan.deeds {
             self.deed(&self.delivery.collected.incoming()[place as usize], deed)?;
         }
-        let mut remove = self
-            .transaction
-            .prepare_cached("UPDATE indicators SET state = ?3, changed = ?4 WHERE feed = ?1 AND id = ?2")?;
+        let mut remove = self.transaction.prepare_cached(
+            "UPDATE indicators SET state = ?3, changed = ?4 WHERE feed = ?1 AND id = ?2",
+        )?;
         for id in &plan.removed {
             self.keep_former(id)?;
             remove.execute((feed, id, REMOVED, now.0))?;
         }
-        let mut forget =
-            self.transaction.prepare_cached("DELETE FROM indicators WHERE feed = ?1 AND id = ?2")?;
+        let mut forget = self
+            .transaction
+            .prepare_cached("DELETE FROM indicators WHERE feed = ?1 AND id = ?2")?;
         for id in &plan.forgotten {
             forget.execute((feed, id))?;
         }
@@ -151,8 +177,10 @@ impl Writer<'_> {
         match deed {
             Deed::Insert => {
                 if self.keeps_former {
-                    prepare("INSERT INTO pending (feed, id) VALUES (?1, ?2) ON CONFLICT DO NOTHING")?
-                        .execute((feed, id))?;
+                    prepare(
+                        "INSERT INTO pending (feed, id) VALUES (?1, ?2) ON CONFLICT DO NOTHING",
+                    )?
+                    .execute((feed, id))?;
                 }
                 prepare("INSERT INTO indicators (feed, id, state, modified, changed, body) VALUES (?1, ?2, ?3, ?4, ?5, ?6)")?
                     .execute((feed, id, ACTIVE, modified, now.0, body))?;
@@ -164,8 +192,10 @@ impl Writer<'_> {
             }
             Deed::Revive => {
                 self.keep_former(id)?;
-                prepare("UPDATE indicators SET state = ?3, changed = ?4 WHERE feed = ?1 AND id = ?2")?
-                    .execute((feed, id, ACTIVE, now.0))?;
+                prepare(
+                    "UPDATE indicators SET state = ?3, changed = ?4 WHERE feed = ?1 AND id = ?2",
+                )?
+                .execute((feed, id, ACTIVE, now.0))?;
             }
             Deed::Revoke => {
                 self.keep_former(id)?;
@@ -192,8 +222,13 @@ impl Writer<'_> {
     /// Marks a row as revoked, or makes one that is.
     fn bury(&self, id: &str, modified: Option<i64>) -> anyhow::Result<()> {
         let mut empty = Vec::new();
-        let nothing =
-            Statement { confidence: None, tlp: None, name: None, types: Vec::new(), parts: Vec::new() };
+        let nothing = Statement {
+            confidence: None,
+            tlp: None,
+            name: None,
+            types: Vec::new(),
+            parts: Vec::new(),
+        };
         nothing.encode(id, &mut empty);
         self.transaction
             .prepare_cached(
@@ -213,33 +248,35 @@ impl Writer<'_> {
     }
 
     /// A whole delivery replaces what was left out of the ones before; a part that of the indicators that it names.
-    fn replace_left_out(&self, delivered: Delivered) -> anyhow::Result<()> {
+    fn replace_rejections(&self, delivered: Delivered) -> anyhow::Result<()> {
         let feed = self.delivery.feed_id;
-        let by = LeftOutBy::Delivery as i64;
+        let by = RejectedBy::Delivery as i64;
         let mut any = self
             .transaction
-            .prepare_cached("SELECT 1 FROM left_out WHERE feed = ?1 AND origin = ?2 LIMIT 1")?;
+            .prepare_cached("SELECT 1 FROM rejections WHERE feed = ?1 AND origin = ?2 LIMIT 1")?;
         if any.exists((feed, by))? {
             match delivered {
                 Delivered::Whole => {
-                    self.transaction
-                        .execute("DELETE FROM left_out WHERE feed = ?1 AND origin = ?2", (feed, by))?;
+                    self.transaction.execute(
+                        "DELETE FROM rejections WHERE feed = ?1 AND origin = ?2",
+                        (feed, by),
+                    )?;
                 }
                 Delivered::Part => {
                     let mut delete = self.transaction.prepare_cached(
-                        "DELETE FROM left_out WHERE feed = ?1 AND origin = ?2 AND indicator = ?3",
+                        "DELETE FROM rejections WHERE feed = ?1 AND origin = ?2 AND indicator = ?3",
                     )?;
                     let collected = &self.delivery.collected;
                     for one in collected.incoming() {
                         delete.execute((feed, by, collected.id_text(one)?))?;
                     }
-                    for one in &self.delivery.left_out {
+                    for one in &self.delivery.rejections {
                         delete.execute((feed, by, &one.id))?;
                     }
                 }
             }
         }
-        add_left_out(self.transaction, feed, LeftOutBy::Delivery, &self.delivery.left_out)?;
+        add_rejections(self.transaction, feed, RejectedBy::Delivery, &self.delivery.rejections)?;
         Ok(())
     }
 

@@ -56,7 +56,8 @@ impl Collected {
         modified: Option<Timestamp>,
         is_revocation: bool,
     ) -> anyhow::Result<()> {
-        let body_bytes = u32::try_from(self.arena.len() - at - id.len()).context("an indicator of 4 GiB")?;
+        let body_bytes =
+            u32::try_from(self.arena.len() - at - id.len()).context("an indicator of 4 GiB")?;
         self.incoming.push(Incoming {
             at,
             id_bytes: u32::try_from(id.len())?,
@@ -76,8 +77,10 @@ impl Collected {
         let mut kept = 0;
         let mut start = 0;
         while start < incoming.len() {
-            let same =
-                incoming[start..].iter().take_while(|one| self.id(one) == self.id(&incoming[start])).count();
+            let same = incoming[start..]
+                .iter()
+                .take_while(|one| self.id(one) == self.id(&incoming[start]))
+                .count();
             let counts = match same {
                 1 => incoming[start],
                 _ => self.newest(&incoming[start..start + same])?,
@@ -119,7 +122,8 @@ impl Collected {
         let at = self.arena.len();
         self.arena.extend_from_slice(id.as_bytes());
         statement.encode(&id, &mut self.arena);
-        let body_bytes = u32::try_from(self.arena.len() - at - id.len()).context("an indicator of 4 GiB")?;
+        let body_bytes =
+            u32::try_from(self.arena.len() - at - id.len()).context("an indicator of 4 GiB")?;
         Ok(Incoming { at, body_bytes, ..first })
     }
 

@@ -16,8 +16,9 @@ pub(crate) use self::plan::{ACTIVE, REVOKED};
 use super::Store;
 use super::body::Statement;
 use super::feeds::{Ingested, feed_id};
-use super::left_out::{LeftOut, MAX_LEFT_OUT};
+use super::rejections::MAX_REJECTIONS;
 use crate::config::Feed;
+use crate::rejection::Rejection;
 
 /// Most marking definitions kept of one feed, and the longest one in bytes.
 const MAX_MARKINGS: usize = 10_000;
@@ -45,8 +46,8 @@ struct Delivery {
     now: Timestamp,
     collected: Collected,
     canaries: Vec<Canary>,
-    left_out: Vec<LeftOut>,
-    refused: u64,
+    rejections: Vec<Rejection>,
+    rejected: u64,
     ahead: u64,
     skipped: u64,
     /// Nothing of the feed was ever taken.
@@ -76,9 +77,14 @@ impl Store {
             feed_id,
             now,
             collected: Collected::default(),
-            canaries: feed.hold.canaries.iter().map(|text| Canary::new(text, feed.url_mode)).collect(),
-            left_out: Vec::new(),
-            refused: 0,
+            canaries: feed
+                .hold
+                .canaries
+                .iter()
+                .map(|text| Canary::new(text, feed.url_mode))
+                .collect(),
+            rejections: Vec::new(),
+            rejected: 0,
             ahead: 0,
             skipped: 0,
             is_first: self.feed_state(&feed.name)?.is_none_or(|state| state.report.is_none()),
@@ -109,7 +115,9 @@ impl Ingest<'_> {
             self.note_future(id, indicator.modified);
         }
         match std::mem::replace(&mut indicator.id, IndicatorId::Line(0)) {
-            IndicatorId::Stix(id) => self.delivery.collected.put(&id, modified, &Statement::of(indicator)),
+            IndicatorId::Stix(id) => {
+                self.delivery.collected.put(&id, modified, &Statement::of(indicator))
+            }
             IndicatorId::Line(_) => {
                 for value in std::mem::take(&mut indicator.values) {
                     let id = value.to_string();
@@ -132,8 +140,8 @@ impl Ingest<'_> {
     fn note_future(&mut self, id: &str, modified: Option<Timestamp>) {
         if let Some(modified) = modified.filter(|&at| !self.delivery.is_credible(at)) {
             let (modified, now) =
-                (threatsieve_flag::moment(modified), threatsieve_flag::moment(self.delivery.now));
-            self.leave_out(LeftOut {
+                (threatsieve_flag::rfc3339(modified), threatsieve_flag::rfc3339(self.delivery.now));
+            self.reject(Rejection {
                 id: id.to_owned(),
                 value: modified.clone(),
                 kind: "modified in the future".to_owned(),
@@ -147,10 +155,10 @@ impl Ingest<'_> {
     }
 
     /// Notes what is not taken. All are counted, and the first 10,000 kept.
-    pub(crate) fn leave_out(&mut self, left_out: LeftOut) {
-        self.delivery.refused += 1;
-        if self.delivery.left_out.len() < MAX_LEFT_OUT {
-            self.delivery.left_out.push(left_out);
+    pub(crate) fn reject(&mut self, rejection: Rejection) {
+        self.delivery.rejected += 1;
+        if self.delivery.rejections.len() < MAX_REJECTIONS {
+            self.delivery.rejections.push(rejection);
         }
     }
 

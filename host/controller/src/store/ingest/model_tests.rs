@@ -34,7 +34,8 @@ impl Model {
 
     fn revoke(&mut self, feed: &str, id: &str, modified: Option<i64>) {
         let key = (feed.to_owned(), id.to_owned());
-        let known = self.0.entry(key).or_insert(Row { state: State::Revoked, modified, names: Vec::new() });
+        let known =
+            self.0.entry(key).or_insert(Row { state: State::Revoked, modified, names: Vec::new() });
         if modified.is_none() || modified >= known.modified {
             known.state = State::Revoked;
             known.modified = known.modified.max(modified);
@@ -63,7 +64,8 @@ fn any_sequence_of_deliveries_ends_as_the_model_says() {
         let feed = &feeds[random.usize(..feeds.len())];
         let delivered = if random.bool() { Delivered::Whole } else { Delivered::Part };
         let mut ingest = store.ingest(feed, NOW).unwrap();
-        let mut ids: Vec<String> = (0..random.usize(..6)).map(|_| format!("i{}", random.u8(..20))).collect();
+        let mut ids: Vec<String> =
+            (0..random.usize(..6)).map(|_| format!("i{}", random.u8(..20))).collect();
         ids.sort_unstable();
         ids.dedup();
         random.shuffle(&mut ids);
@@ -102,14 +104,17 @@ fn compare(store: &Store, model: &Model) {
         .into_iter()
         .map(|found| {
             let names = found.values.into_iter().map(|one| one.value).collect();
-            let row = Row { state: found.state, modified: found.modified.map(|time| time.0), names };
+            let row =
+                Row { state: found.state, modified: found.modified.map(|time| time.0), names };
             ((found.feed, found.id), row)
         })
         .collect();
     assert_eq!(rows, model.0);
     for name in ["a", "b", "c"] {
-        let active =
-            rows.iter().filter(|((feed, _), row)| feed == name && row.state == State::Active).count();
+        let active = rows
+            .iter()
+            .filter(|((feed, _), row)| feed == name && row.state == State::Active)
+            .count();
         let counted = store.feed_state(name).unwrap().map_or(0, |state| state.active);
         assert_eq!(counted, active as u64);
     }

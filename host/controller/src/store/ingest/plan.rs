@@ -89,8 +89,9 @@ impl Planner<'_> {
         feed: i64,
         delivered: Delivered,
     ) -> anyhow::Result<Plan> {
-        let is_known =
-            connection.prepare_cached("SELECT 1 FROM indicators WHERE feed = ?1 LIMIT 1")?.exists([feed])?;
+        let is_known = connection
+            .prepare_cached("SELECT 1 FROM indicators WHERE feed = ?1 LIMIT 1")?
+            .exists([feed])?;
         match (is_known, delivered) {
             (false, _) => self.all_new()?,
             (true, Delivered::Whole) => self.merge(connection, feed)?,
@@ -175,8 +176,14 @@ impl Planner<'_> {
         Ok(())
     }
 
-    fn judge(&mut self, place: u32, one: &Incoming, stored: Option<&Stored<'_>>) -> anyhow::Result<()> {
-        let deed = if one.is_revocation { withdrawal(one, stored) } else { self.version(one, stored) };
+    fn judge(
+        &mut self,
+        place: u32,
+        one: &Incoming,
+        stored: Option<&Stored<'_>>,
+    ) -> anyhow::Result<()> {
+        let deed =
+            if one.is_revocation { withdrawal(one, stored) } else { self.version(one, stored) };
         let Some(deed) = deed else {
             let is_older = stored.is_some_and(|stored| one.modified < stored.modified);
             self.plan.counts.older += u64::from(is_older);
@@ -191,7 +198,8 @@ impl Planner<'_> {
             (Deed::Revoke, Some(stored)) => {
                 self.plan.counts.revoked += 1;
                 self.plan.more_active -= 1;
-                let is_over = Statement::decode(self.collected.id_text(one)?, stored.body)?.is_over(self.now);
+                let is_over =
+                    Statement::decode(self.collected.id_text(one)?, stored.body)?.is_over(self.now);
                 self.plan.leaving += u64::from(!is_over);
             }
             (Deed::Bury, _) => {}
@@ -224,8 +232,9 @@ impl Planner<'_> {
         }
         let id = self.collected.id_text(one)?;
         let before = Statement::decode(id, stored.body)?;
-        let after =
-            (!one.is_revocation).then(|| Statement::decode(id, self.collected.body(one))).transpose()?;
+        let after = (!one.is_revocation)
+            .then(|| Statement::decode(id, self.collected.body(one)))
+            .transpose()?;
         let holds = |statement: &Statement, canary: &Canary| {
             statement.parts.iter().flat_map(|part| &part.values).any(|value| canary.is(value))
         };

@@ -38,7 +38,8 @@ pub(crate) fn store() -> (TempDir, Store) {
 
 /// An indicator of some domains.
 pub(crate) fn stix(id: &str, modified: i64, names: &[&str]) -> Indicator {
-    let values = names.iter().map(|name| Value::domain(name, DomainMode::AtAndBelow).unwrap()).collect();
+    let values =
+        names.iter().map(|name| Value::domain(name, DomainMode::AtAndBelow).unwrap()).collect();
     Indicator {
         modified: Some(Timestamp(modified)),
         ..Indicator::new(IndicatorId::Stix(id.to_owned()), values)
@@ -58,7 +59,10 @@ pub(crate) fn deliver(
 
 fn list(store: &mut Store, feed: &Feed, names: &[&str]) -> Ingested {
     let lines = (1..).zip(names).map(|(line, name)| {
-        Indicator::new(IndicatorId::Line(line), vec![Value::from_list(name, UrlMode::Exact).unwrap()])
+        Indicator::new(
+            IndicatorId::Line(line),
+            vec![Value::from_list(name, UrlMode::Exact).unwrap()],
+        )
     });
     deliver(store, feed, Delivered::Whole, lines.collect())
 }
@@ -87,7 +91,10 @@ fn counts(ingested: &Ingested) -> [u64; 4] {
 fn a_list_is_the_same_whatever_the_order_of_its_lines() {
     let (_folder, mut store) = store();
     let feed = feed("list");
-    assert_eq!(counts(&list(&mut store, &feed, &["b.example", "a.example", "1.2.3.4"])), [3, 0, 0, 0]);
+    assert_eq!(
+        counts(&list(&mut store, &feed, &["b.example", "a.example", "1.2.3.4"])),
+        [3, 0, 0, 0]
+    );
     let again = list(&mut store, &feed, &["a.example", "1.2.3.4", "b.example", "A.example."]);
     assert_eq!(counts(&again), [0, 0, 0, 0]);
     assert!(!again.has_changes());
@@ -101,13 +108,19 @@ fn a_list_is_the_same_whatever_the_order_of_its_lines() {
     assert_eq!(states(&store), want.map(|(id, state)| (id.to_owned(), state)));
     assert_eq!(store.feed_state("list").unwrap().unwrap().active, 2);
     // Listed again, it is back.
-    assert_eq!(counts(&list(&mut store, &feed, &["a.example", "c.example", "b.example"])), [1, 0, 0, 0]);
+    assert_eq!(
+        counts(&list(&mut store, &feed, &["a.example", "c.example", "b.example"])),
+        [1, 0, 0, 0]
+    );
 }
 
 #[test]
 fn the_newest_version_wins_in_any_order() {
-    let versions =
-        [stix("i", 1, &["one.example"]), stix("i", 3, &["three.example"]), stix("i", 2, &["two.example"])];
+    let versions = [
+        stix("i", 1, &["one.example"]),
+        stix("i", 3, &["three.example"]),
+        stix("i", 2, &["two.example"]),
+    ];
     for order in [[0, 1, 2], [0, 2, 1], [1, 0, 2], [1, 2, 0], [2, 0, 1], [2, 1, 0]] {
         for at_once in [true, false] {
             let (_folder, mut store) = store();
@@ -132,11 +145,15 @@ fn the_newest_version_wins_in_any_order() {
 fn windows_of_one_version_add_up() {
     let (_folder, mut store) = store();
     let early = Indicator { valid_until: Some(Timestamp(10)), ..stix("i", 1, &["a.example"]) };
-    let late = Indicator { valid_from: Some(Timestamp(20)), ..stix("i", 1, &["a.example", "b.example"]) };
+    let late =
+        Indicator { valid_from: Some(Timestamp(20)), ..stix("i", 1, &["a.example", "b.example"]) };
     deliver(&mut store, &feed("f"), Delivered::Part, vec![late, early]);
     let rows = found(&store, &Query { limit: 9, ..Query::default() });
-    let times: Vec<_> =
-        rows[0].values.iter().map(|one| (one.value.as_str(), one.valid_from, one.valid_until)).collect();
+    let times: Vec<_> = rows[0]
+        .values
+        .iter()
+        .map(|one| (one.value.as_str(), one.valid_from, one.valid_until))
+        .collect();
     let want = [
         ("a.example", None, Some(Timestamp(10))),
         ("a.example", Some(Timestamp(20)), None),
@@ -227,9 +244,9 @@ fn a_canary_must_stay() {
 }
 
 #[test]
-fn what_is_left_out_is_replaced_by_the_next_delivery() {
+fn rejections_are_replaced_by_the_next_delivery() {
     let (_folder, mut store) = store();
-    let left_out = |id: &str| LeftOut {
+    let rejection = |id: &str| Rejection {
         id: id.to_owned(),
         value: "x".to_owned(),
         kind: "kind".to_owned(),
@@ -239,18 +256,18 @@ fn what_is_left_out_is_replaced_by_the_next_delivery() {
     let feed = feed("f");
     let mut leave = |delivered, ids: &[&str]| {
         let mut ingest = store.ingest(&feed, NOW).unwrap();
-        ids.iter().for_each(|id| ingest.leave_out(left_out(id)));
-        assert_eq!(ingest.finish(delivered, None, false).unwrap().refused, ids.len() as u64);
-        let rows = store.left_out(Some("f"), 100).unwrap();
+        ids.iter().for_each(|id| ingest.reject(rejection(id)));
+        assert_eq!(ingest.finish(delivered, None, false).unwrap().rejected, ids.len() as u64);
+        let rows = store.rejections(Some("f"), 100).unwrap();
         rows.into_iter().map(|(_, one)| one.id).collect::<Vec<_>>()
     };
     assert_eq!(leave(Delivered::Part, &["a", "b"]), ["a", "b"]);
     assert_eq!(leave(Delivered::Part, &["b", "c"]), ["a", "b", "c"]);
     assert_eq!(leave(Delivered::Whole, &["d"]), ["d"]);
-    let many: Vec<String> = (0..MAX_LEFT_OUT + 5).map(|number| number.to_string()).collect();
+    let many: Vec<String> = (0..MAX_REJECTIONS + 5).map(|number| number.to_string()).collect();
     let many: Vec<&str> = many.iter().map(String::as_str).collect();
     leave(Delivered::Part, &many);
-    assert_eq!(store.left_out(None, 20_000).unwrap().len(), MAX_LEFT_OUT);
+    assert_eq!(store.rejections(None, 20_000).unwrap().len(), MAX_REJECTIONS);
 }
 
 #[test]
@@ -261,7 +278,11 @@ fn a_feed_fills_in_what_is_not_said_and_carries_markings() {
     assert_eq!(ingest.known_markings().unwrap(), Vec::<String>::new());
     ingest.put(stix("i", 1, &["a.example"])).unwrap();
     ingest
-        .put(Indicator { confidence: Some(0), tlp: Some(Tlp::Clear), ..stix("j", 1, &["a.example"]) })
+        .put(Indicator {
+            confidence: Some(0),
+            tlp: Some(Tlp::Clear),
+            ..stix("j", 1, &["a.example"])
+        })
         .unwrap();
     ingest.define_marking("marking-definition--1", "{}");
     ingest.finish(Delivered::Part, Some(&json!({"added_after": "x"})), false).unwrap();
@@ -302,7 +323,7 @@ fn what_fails_midway_has_changed_nothing() {
     store.connection.execute_batch(trigger).unwrap();
     let mut ingest = store.ingest(&feed, NOW).unwrap();
     given(2).into_iter().for_each(|one| ingest.put(one).unwrap());
-    ingest.leave_out(LeftOut {
+    ingest.reject(Rejection {
         id: "d".to_owned(),
         value: "x".to_owned(),
         kind: "kind".to_owned(),
@@ -311,7 +332,7 @@ fn what_fails_midway_has_changed_nothing() {
     });
     assert!(ingest.finish(Delivered::Whole, Some(&json!(2)), false).is_err());
     assert_eq!((states(&store), store.feed_state("f").unwrap()), before);
-    assert_eq!(store.left_out(None, 9).unwrap(), []);
+    assert_eq!(store.rejections(None, 9).unwrap(), []);
     store.connection.execute_batch("DROP TRIGGER midway").unwrap();
     assert_eq!(counts(&deliver(&mut store, &feed, Delivered::Whole, given(2))), [0, 3, 0, 0]);
 }
@@ -320,8 +341,10 @@ fn what_fails_midway_has_changed_nothing() {
 fn withdrawn_indicators_and_false_positives_retract_their_matches() {
     let (_folder, mut store) = store();
     let feed = feed("f");
-    let all =
-        vec![stix("indicator--1", 1, &["a.example"]), stix("indicator--2", 1, &["b.example", "c.example"])];
+    let all = vec![
+        stix("indicator--1", 1, &["a.example"]),
+        stix("indicator--2", 1, &["b.example", "c.example"]),
+    ];
     deliver(&mut store, &feed, Delivered::Part, all);
     store
         .connection
@@ -371,12 +394,18 @@ fn polls_that_fail_or_find_nothing_new_are_noted() {
 #[test]
 fn indicators_are_found_by_part_by_value_and_by_state() {
     let (_folder, mut store) = store();
-    let old = Indicator { valid_until: Some(Timestamp(5)), ..stix("indicator--old", 1, &["old.example"]) };
-    let named =
-        Indicator { name: Some("Emotet C2".to_owned()), ..stix("indicator--1", 1, &["evil.example"]) };
+    let old = Indicator {
+        valid_until: Some(Timestamp(5)),
+        ..stix("indicator--old", 1, &["old.example"])
+    };
+    let named = Indicator {
+        name: Some("Emotet C2".to_owned()),
+        ..stix("indicator--1", 1, &["evil.example"])
+    };
     deliver(&mut store, &feed("a"), Delivered::Part, vec![old, named]);
     list(&mut store, &feed("b"), &["evil.example/x", "10.0.0.0/8", "evil.example"]);
-    let ids = |query: Query| found(&store, &query).into_iter().map(|one| one.id).collect::<Vec<_>>();
+    let ids =
+        |query: Query| found(&store, &query).into_iter().map(|one| one.id).collect::<Vec<_>>();
     let text = |text: &str| Query { text: Some(text.to_owned()), limit: 9, ..Query::default() };
     assert_eq!(ids(text("emotet")), ["indicator--1"]);
     assert_eq!(ids(text("EVIL[.]example")), ["indicator--1", "evil.example"]);
@@ -394,7 +423,8 @@ fn indicators_are_found_by_part_by_value_and_by_state() {
 #[test]
 fn a_version_from_the_future_is_replaced_by_its_correction() {
     let far = NOW.0 + 70 * 365 * 24 * 60 * 60 * 1_000_000;
-    let (wrong, right) = (stix("i", far, &["wrong.example"]), stix("i", NOW.0 - 5, &["right.example"]));
+    let (wrong, right) =
+        (stix("i", far, &["wrong.example"]), stix("i", NOW.0 - 5, &["right.example"]));
     let values = |store: &Store| -> Vec<String> {
         let rows = found(store, &Query { limit: 9, ..Query::default() });
         rows.iter().flat_map(|row| row.values.iter().map(|value| value.value.clone())).collect()
@@ -408,14 +438,17 @@ fn a_version_from_the_future_is_replaced_by_its_correction() {
     ] {
         let (_folder, mut store) = store();
         let feed = feed("a");
-        let mut refused = 0;
+        let mut rejected = 0;
         for indicators in deliveries {
-            refused += deliver(&mut store, &feed, Delivered::Part, indicators).refused;
+            rejected += deliver(&mut store, &feed, Delivered::Part, indicators).rejected;
         }
         assert_eq!(values(&store), ["right.example"]);
-        assert_eq!(refused, 1);
-        let left_out = store.left_out(None, 9).unwrap();
-        assert!(left_out.iter().all(|(_, one)| one.kind == "modified in the future"), "{left_out:?}");
+        assert_eq!(rejected, 1);
+        let rejections = store.rejections(None, 9).unwrap();
+        assert!(
+            rejections.iter().all(|(_, one)| one.kind == "modified in the future"),
+            "{rejections:?}"
+        );
         // A row of a version that believed it.
         store.connection.execute("UPDATE indicators SET modified = ?1", [far]).unwrap();
         deliver(&mut store, &feed, Delivered::Part, vec![stix("i", NOW.0, &["newer.example"])]);

@@ -1,9 +1,9 @@
-//! Bundles that break off, are damaged, or are too large: what was read before stays.
+//! Bundles that are truncated, damaged or too large: everything read before is kept.
 
 use super::*;
 
 #[test]
-fn what_was_read_before_is_kept() {
+fn everything_read_before_damage_is_kept() {
     let whole = bundle(&[&indicator("1", "one.example", ""), &indicator("2", "two.example", "")]);
     let second = whole.find("\"indicator--2\"").unwrap();
     for cut in [second, second + 60, whole.len() - 3] {
@@ -23,14 +23,17 @@ fn what_was_read_before_is_kept() {
 }
 
 #[test]
-fn damage_inside_an_object_is_told_with_its_place() {
+fn damage_inside_an_object_is_reported_with_its_position() {
     let good = indicator("1", "one.example", "");
-    for (bad, place) in [("\"x\":\n\n ,", 7), ("\"x\": tru,", 8), ("\"x\" 5,", 4), ("\"x\": 01,", 6)] {
+    for (bad, place) in
+        [("\"x\":\n\n ,", 7), ("\"x\": tru,", 8), ("\"x\" 5,", 4), ("\"x\": 01,", 6)]
+    {
         let text = bundle(&[&good, &good.replacen('{', &format!("{{\n{bad}"), 1)]);
         let start = text.rfind(bad).unwrap();
         let mut set = StixSet::new(StixLimits::default());
         let error = set.read(0, text.as_bytes()).unwrap_err();
-        let FeedError::Json { offset, expected: "well-formed JSON", got, objects: 1 } = &error else {
+        let FeedError::Json { offset, expected: "well-formed JSON", got, objects: 1 } = &error
+        else {
             panic!("{error}")
         };
         let off = (*offset as i64 - (start + place) as i64).abs();
@@ -41,19 +44,22 @@ fn damage_inside_an_object_is_told_with_its_place() {
 }
 
 #[test]
-fn objects_beyond_the_limits_are_refused_if_they_matter() {
+fn objects_of_used_types_beyond_the_limits_are_rejected() {
     let limits = StixLimits { max_object_bytes: 1000, max_depth: 8, ..StixLimits::default() };
-    let long = indicator("1", "long.example", &format!(r#", "description": "{}""#, "x".repeat(1000)));
-    let deep = indicator("2", "deep.example", &format!(r#", "x": {}{}"#, "[".repeat(20), "]".repeat(20)));
+    let long =
+        indicator("1", "long.example", &format!(r#", "description": "{}""#, "x".repeat(1000)));
+    let deep =
+        indicator("2", "deep.example", &format!(r#", "x": {}{}"#, "[".repeat(20), "]".repeat(20)));
     let unused = format!(r#"{{"type": "artifact", "payload_bin": "{}"}}"#, "x".repeat(5000));
     let mut set = StixSet::new(limits);
     let report = set
         .read(0, bundle(&[&long, &deep, &unused, &indicator("3", "good.example", "")]).as_bytes())
         .unwrap();
-    assert_eq!((report.objects, report.refused, report.others), (4, 2, 1));
+    assert_eq!((report.objects, report.rejected, report.others), (4, 2, 1));
     let outcome = finish(set, vec![report]);
     assert_eq!(outcome.taken, ["0 3 good.example"]);
-    let reasons: Vec<String> = outcome.unreduced.iter().map(|part| part.reason.to_string()).collect();
+    let reasons: Vec<String> =
+        outcome.unreduced.iter().map(|part| part.reason.to_string()).collect();
     assert_eq!(
         reasons,
         [
@@ -64,7 +70,7 @@ fn objects_beyond_the_limits_are_refused_if_they_matter() {
 }
 
 #[test]
-fn more_than_may_be_kept_ends_the_reading() {
+fn reading_ends_when_too_many_objects_are_kept() {
     let mut set = StixSet::new(StixLimits { max_kept: 3, ..StixLimits::default() });
     let objects: Vec<String> = (0..9).map(|n| indicator(&n.to_string(), "a.example", "")).collect();
     let error = set.read(0, format!("[{}]", objects.join(",")).as_bytes()).unwrap_err();

@@ -1,4 +1,4 @@
-//! TLP levels: from where they are named to the indicators they mark.
+//! TLP levels: from the places that name them to the indicators with the marking.
 
 use super::*;
 
@@ -19,7 +19,7 @@ fn tlp(objects: &[&str]) -> (Option<Tlp>, u64) {
 }
 
 #[test]
-fn the_specifications_own_need_no_definition() {
+fn definitions_of_the_specifications_are_built_in() {
     for (id, level) in [
         ("613f2e26-407d-48c7-9eca-b8e91df99dc9", Tlp::Clear),
         ("34098fce-860f-48ae-8e50-ebd3cc5e41da", Tlp::Green),
@@ -32,15 +32,17 @@ fn the_specifications_own_need_no_definition() {
         ("e828b379-4e03-4974-9ac4-e53a884c97c1", Tlp::Red),
     ] {
         assert_eq!(tlp(&[&indicator("1", "a.example", &refs(&[id]))]), (Some(level), 0));
-        // Nobody can define them to be something else.
-        let other =
-            definition(id, r#", "definition_type": "statement", "definition": {"statement": "free"}"#);
+        // Nobody can define them to mean something else.
+        let other = definition(
+            id,
+            r#", "definition_type": "statement", "definition": {"statement": "free"}"#,
+        );
         assert_eq!(tlp(&[&other, &indicator("1", "a.example", &refs(&[id]))]), (Some(level), 0));
     }
 }
 
 #[test]
-fn a_definition_may_stand_anywhere_and_name_its_level_in_several_ways() {
+fn a_definition_may_come_anywhere_and_name_its_level_in_several_ways() {
     for (more, want) in [
         (r#", "definition_type": "tlp", "definition": {"tlp": "amber"}"#, (Some(Tlp::Amber), 0)),
         (r#", "definition_type": "tlp", "definition": {"tlp": "WHITE"}"#, (Some(Tlp::Clear), 0)),
@@ -52,8 +54,14 @@ fn a_definition_may_stand_anywhere_and_name_its_level_in_several_ways() {
             r#", "definition_type": "ais", "definition": {"consent": "everyone", "tlp": "green"}"#,
             (Some(Tlp::Green), 0),
         ),
-        (r#", "definition_type": "statement", "definition": {"statement": "Copyright 2026"}"#, (None, 0)),
-        (r#", "name": "TLP:RED", "definition_type": "statement", "definition": {}"#, (Some(Tlp::Red), 0)),
+        (
+            r#", "definition_type": "statement", "definition": {"statement": "Copyright 2026"}"#,
+            (None, 0),
+        ),
+        (
+            r#", "name": "TLP:RED", "definition_type": "statement", "definition": {}"#,
+            (Some(Tlp::Red), 0),
+        ),
         (r#", "definition_type": "tlp", "definition": {"tlp": "purple"}"#, (Some(Tlp::Red), 1)),
         (r#", "definition_type": "access", "definition": {"who": "us"}"#, (Some(Tlp::Red), 1)),
         ("", (Some(Tlp::Red), 1)),
@@ -78,12 +86,15 @@ fn the_strictest_of_the_whole_and_its_parts_holds() {
         tlp(&[&indicator("1", "a.example", &format!("{part}{}", refs(&[green])))]),
         (Some(Tlp::Amber), 0)
     );
-    assert_eq!(tlp(&[&indicator("1", "a.example", &refs(&[amber, green, amber]))]), (Some(Tlp::Amber), 0));
+    assert_eq!(
+        tlp(&[&indicator("1", "a.example", &refs(&[amber, green, amber]))]),
+        (Some(Tlp::Amber), 0)
+    );
     assert_eq!(tlp(&[&indicator("1", "a.example", &refs(&[]))]), (None, 0));
 }
 
 #[test]
-fn what_was_never_defined_fails_closed() {
+fn an_undefined_marking_is_the_strictest() {
     assert_eq!(
         tlp(&[&indicator("1", "a.example", &refs(&["34098fce-860f-48ae-8e50-ebd3cc5e41da", "x"]))]),
         (Some(Tlp::Red), 1)
@@ -93,15 +104,19 @@ fn what_was_never_defined_fails_closed() {
         .iter()
         .map(|id| definition(id, r#", "definition_type": "statement", "definition": {}"#))
         .collect();
-    let made = indicator("1", "a.example", &refs(&many.iter().map(String::as_str).collect::<Vec<_>>()));
+    let made =
+        indicator("1", "a.example", &refs(&many.iter().map(String::as_str).collect::<Vec<_>>()));
     let objects: Vec<&str> = definitions.iter().chain([&made]).map(String::as_str).collect();
     assert_eq!(tlp(&objects), (Some(Tlp::Red), 1), "more than are told apart");
 }
 
 #[test]
-fn of_differing_definitions_and_copies_the_stricter_holds() {
+fn the_stricter_of_differing_definitions_and_copies_holds() {
     let level = |name: &str| {
-        definition("m", &format!(r#", "definition_type": "tlp", "definition": {{"tlp": "{name}"}}"#))
+        definition(
+            "m",
+            &format!(r#", "definition_type": "tlp", "definition": {{"tlp": "{name}"}}"#),
+        )
     };
     let made = indicator("1", "a.example", &refs(&["m"]));
     for order in [["green", "red"], ["red", "green"]] {

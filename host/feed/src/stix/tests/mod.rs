@@ -1,4 +1,4 @@
-//! Bundles in the shapes that publishers write, and the rules that decide between them.
+//! Bundles in the shapes that publishers write, and the rules that decide between versions.
 
 use threatsieve_blacklist::{Indicator, IndicatorId, Timestamp, Tlp, Value};
 
@@ -8,7 +8,7 @@ use crate::FeedError;
 mod damage;
 mod markings;
 
-/// What a number of bundles come to, each read as its own feed.
+/// The result of several bundles, each read as its own feed.
 struct Outcome {
     /// `feed id value value..`
     taken: Vec<String>,
@@ -31,7 +31,11 @@ fn finish(set: StixSet, reports: Vec<BundleReport>) -> Outcome {
         &mut |feed, indicator| {
             let IndicatorId::Stix(id) = &indicator.id else { panic!("{:?}", indicator.id) };
             let values: Vec<String> = indicator.values.iter().map(Value::to_string).collect();
-            taken.push(format!("{feed} {} {}", id.trim_start_matches("indicator--"), values.join(" ")));
+            taken.push(format!(
+                "{feed} {} {}",
+                id.trim_start_matches("indicator--"),
+                values.join(" ")
+            ));
             indicators.push(indicator);
         },
         &mut |part| unreduced.push(part),
@@ -39,7 +43,7 @@ fn finish(set: StixSet, reports: Vec<BundleReport>) -> Outcome {
     Outcome { taken, indicators, unreduced, reports, report }
 }
 
-/// An indicator with more properties (`, "a": 1`) than it must have.
+/// An indicator with the required properties and more (`, "a": 1`).
 fn indicator(id: &str, value: &str, more: &str) -> String {
     format!(
         r#"{{"type": "indicator", "spec_version": "2.1", "id": "indicator--{id}", "pattern": "[domain-name:value = '{value}']", "pattern_type": "stix", "valid_from": "2026-01-01T00:00:00Z"{more}}}"#
@@ -47,7 +51,11 @@ fn indicator(id: &str, value: &str, more: &str) -> String {
 }
 
 fn version(id: &str, value: &str, modified: &str, more: &str) -> String {
-    indicator(id, value, &format!(r#", "created": "2025-01-01T00:00:00Z", "modified": "{modified}"{more}"#))
+    indicator(
+        id,
+        value,
+        &format!(r#", "created": "2025-01-01T00:00:00Z", "modified": "{modified}"{more}"#),
+    )
 }
 
 fn bundle(objects: &[&str]) -> String {
@@ -63,7 +71,7 @@ const NEW_YEAR_2026: i64 = 1_767_225_600_000_000;
 
 #[test]
 fn an_indicator_of_the_specification() {
-    // After STIX 2.1, section 4.7.
+    // The example of STIX 2.1, section 4.7.
     let outcome = read(&[r#"{
       "type": "bundle", "id": "bundle--44af6c39-c09b-49c5-9de2-394224b04982",
       "objects": [
@@ -78,7 +86,10 @@ fn an_indicator_of_the_specification() {
         {"type": "malware", "spec_version": "2.1", "id": "malware--31b940d4-6f7f-459a-80ea-9c1f17b5891b", "name": "Poison Ivy"}
       ]}"#]);
     let [indicator] = &outcome.indicators[..] else { panic!("{:?}", outcome.taken) };
-    assert_eq!(indicator.id, IndicatorId::Stix("indicator--8e2e2d2b-17d4-4cbf-938f-98ee46b3cd3f".to_owned()));
+    assert_eq!(
+        indicator.id,
+        IndicatorId::Stix("indicator--8e2e2d2b-17d4-4cbf-938f-98ee46b3cd3f".to_owned())
+    );
     assert_eq!(
         indicator.values[0].to_string(),
         "4bac27393bdd9777ce02453256c5577cd02275510b2227f473d03f533924f877"
@@ -98,13 +109,15 @@ fn an_indicator_of_the_specification() {
 
 #[test]
 fn an_indicator_of_stix_2_0_has_labels_and_no_pattern_type() {
-    let outcome = read(&[r#"{"type": "bundle", "id": "bundle--1", "spec_version": "2.0", "objects": [
+    let outcome = read(&[
+        r#"{"type": "bundle", "id": "bundle--1", "spec_version": "2.0", "objects": [
         {"type": "marking-definition", "id": "marking-definition--34098fce-860f-48ae-8e50-ebd3cc5e41da", "created": "2017-01-20T00:00:00.000Z",
          "definition_type": "tlp", "definition": {"tlp": "green"}},
         {"type": "indicator", "id": "indicator--a932fcc6-e032-176c-126f-cb970a5a1ade", "created": "2014-02-20T09:16:08.989Z",
          "modified": "2014-02-20T09:16:08.989Z", "labels": ["malicious-activity", "c2"], "name": "PIVY", "valid_from": "2014-02-20T09:00:00.000000Z",
          "pattern": "[ipv4-addr:value = '198.51.100.1/32' OR ipv4-addr:value ISSUBSET '203.0.113.0/24' OR domain-name:value = 'evil.example']",
-         "object_marking_refs": ["marking-definition--34098fce-860f-48ae-8e50-ebd3cc5e41da"]}]}"#]);
+         "object_marking_refs": ["marking-definition--34098fce-860f-48ae-8e50-ebd3cc5e41da"]}]}"#,
+    ]);
     assert_eq!(
         outcome.taken,
         ["0 a932fcc6-e032-176c-126f-cb970a5a1ade 198.51.100.1 203.0.113.0/24 evil.example"]
@@ -116,7 +129,8 @@ fn an_indicator_of_stix_2_0_has_labels_and_no_pattern_type() {
 
 #[test]
 fn an_export_of_opencti() {
-    // A custom level as a statement with the level beside it, and extensions that are not about markings.
+    // A custom level as a statement with the level in another property, and extensions that are not
+    // markings.
     let outcome = read(&[r#"{"id": "bundle--2", "type": "bundle", "objects": [
         {"id": "marking-definition--826578e1-40ad-459f-bc73-ede076f81f37", "type": "marking-definition", "spec_version": "2.1",
          "name": "TLP:AMBER+STRICT", "created": "2024-01-01T00:00:00.000Z", "definition_type": "statement", "definition": {"statement": "custom"},
@@ -158,7 +172,8 @@ fn an_export_of_misp() {
 
 #[test]
 fn an_envelope_of_cisa_ais() {
-    // TAXII 2.1, an access-control marking beside TLP, markings of parts, `next` that is no string.
+    // TAXII 2.1, an access-control marking next to TLP, markings of parts, a `next` that is not a
+    // string.
     let text = |marking: &str| {
         format!(
             r#"{{"more": true, "next": 1700, "objects": [{}, {}]}}"#,
@@ -167,7 +182,8 @@ fn an_envelope_of_cisa_ais() {
             indicator("1", "evil.example", marking)
         )
     };
-    let tlp = r#", "object_marking_refs": ["marking-definition--94868c89-83c2-464b-929b-a1a8aa3c8487"]"#;
+    let tlp =
+        r#", "object_marking_refs": ["marking-definition--94868c89-83c2-464b-929b-a1a8aa3c8487"]"#;
     let outcome = read(&[&text(tlp)]);
     assert_eq!(outcome.indicators[0].tlp, Some(Tlp::Clear));
     assert!(outcome.reports[0].more);
@@ -187,7 +203,9 @@ fn all_containers_hold_objects() {
         format!(r#"{{"objects": [{object}], "more": false}}"#),
         format!("{object}\n{object}\n"),
         format!("[{}]", bundle(&[&object])),
-        object.replace("\"indicator\"", "\"indic\\u0061tor\"").replace("{\"type\"", "{ \"typ\\u0065\""),
+        object
+            .replace("\"indicator\"", "\"indic\\u0061tor\"")
+            .replace("{\"type\"", "{ \"typ\\u0065\""),
         bundle(&[&object.replace("\"indicator\"", "\"indic\\u0061tor\"")]),
     ] {
         assert_eq!(read(&[&text]).taken, ["0 1 evil.example"], "{text}");
@@ -213,21 +231,26 @@ fn all_containers_hold_objects() {
 }
 
 #[test]
-fn the_newest_version_wins_wherever_it_stands() {
+fn the_newest_version_wins_in_any_order() {
     let old = bundle(&[
         &version("1", "old.example", "2026-01-01T00:00:00Z", ""),
         &version("2", "two.example", "2026-01-01T00:00:00Z", ""),
     ]);
     let new = bundle(&[&version("1", "new.example", "2026-01-01T00:00:00.001Z", "")]);
     let outcome = read(&[&old, &new]);
-    assert_eq!(outcome.taken, ["1 1 new.example", "0 2 two.example"], "in the order of first sight");
+    assert_eq!(
+        outcome.taken,
+        ["1 1 new.example", "0 2 two.example"],
+        "in the order of first sight"
+    );
     assert_eq!((outcome.report.older, outcome.reports[1].older), (1, 0));
     let outcome = read(&[&new, &old]);
     assert_eq!(outcome.taken, ["0 1 new.example", "1 2 two.example"]);
     assert_eq!((outcome.report.older, outcome.reports[1].older), (1, 1));
-    // Without `modified`, `created` stands for it; without both it is older than any.
+    // Without `modified`, `created` counts. Without both, the version is older than any other.
     let bare = bundle(&[&indicator("1", "bare.example", "")]);
-    let created = bundle(&[&indicator("1", "created.example", r#", "created": "2020-01-01T00:00:00Z""#)]);
+    let created =
+        bundle(&[&indicator("1", "created.example", r#", "created": "2020-01-01T00:00:00Z""#)]);
     assert_eq!(read(&[&created, &bare]).taken, ["0 1 created.example"]);
     assert_eq!(read(&[&bare, &created]).taken, ["1 1 created.example"]);
     assert_eq!(read(&[&created, &old]).taken[0], "1 1 old.example");
@@ -243,27 +266,26 @@ fn feeds_with_one_version_both_vouch() {
     set.read(7, text.as_bytes()).unwrap();
     set.read(7, text.as_bytes()).unwrap();
     assert_eq!(finish(set, Vec::new()).taken, ["7 1 evil.example"]);
-    // A newer version leaves the feed that has only the older one out.
+    // A newer version excludes the feed that has only the older one.
     let newer = bundle(&[&version("1", "newer.example", "2026-02-01T00:00:00Z", "")]);
     assert_eq!(read(&[&text, &text, &newer]).taken, ["2 1 newer.example"]);
 }
 
 #[test]
-fn revoked_withdraws_the_identifier() {
+fn a_revoked_version_removes_the_indicator() {
     let one = bundle(&[
         &version("1", "evil.example", "2026-01-01T00:00:00Z", ""),
         &version("2", "evil.example", "2026-01-01T00:00:00Z", ""),
     ]);
-    // What withdraws needs no pattern.
-    let gone =
-        r#"{"type": "indicator", "id": "indicator--1", "modified": "2026-01-02T00:00:00Z", "revoked": true}"#;
+    // A revoked version needs no pattern.
+    let gone = r#"{"type": "indicator", "id": "indicator--1", "modified": "2026-01-02T00:00:00Z", "revoked": true}"#;
     for bundles in [[&*one, gone], [gone, &*one]] {
         let outcome = read(&bundles);
         assert_eq!(outcome.taken.len(), 1);
         assert!(outcome.taken[0].ends_with("2 evil.example"));
         assert_eq!((outcome.report.revoked, outcome.report.indicators), (1, 1));
     }
-    // Of one version the withdrawal holds; an older withdrawal does not.
+    // If two copies have the same version, the revoked one holds. An older revocation does not.
     let same = version("1", "evil.example", "2026-01-01T00:00:00Z", r#", "revoked": true"#);
     assert_eq!(read(&[&one, &same]).report.revoked, 1);
     assert_eq!(read(&[&same, &one]).report.revoked, 1);
@@ -273,7 +295,7 @@ fn revoked_withdraws_the_identifier() {
 }
 
 #[test]
-fn a_withdrawal_holds_whatever_else_is_wrong() {
+fn a_revocation_holds_despite_other_faults() {
     let one = bundle(&[&version("1", "evil.example", "2026-01-01T00:00:00Z", "")]);
     for more in [
         r#", "confidence": 200"#,
@@ -287,31 +309,41 @@ fn a_withdrawal_holds_whatever_else_is_wrong() {
         );
         for bundles in [[&*one, &gone], [&gone, &*one]] {
             let outcome = read(&bundles);
-            assert!(outcome.taken.is_empty() && outcome.unreduced.is_empty(), "{more}: {:?}", outcome.taken);
-            assert_eq!((outcome.report.revoked, outcome.report.refused), (1, 0), "{more}");
+            assert!(
+                outcome.taken.is_empty() && outcome.unreduced.is_empty(),
+                "{more}: {:?}",
+                outcome.taken
+            );
+            assert_eq!((outcome.report.revoked, outcome.report.rejected), (1, 0), "{more}");
         }
     }
 }
 
 #[test]
-fn harmless_properties_are_read_as_they_are_meant() {
+fn odd_properties_are_read_as_intended() {
     for (written, want) in [("75.0", 75), ("1e2", 100), ("0.0", 0), ("-0", 0), ("100", 100)] {
-        let outcome = one(&indicator("1", "evil.example", &format!(r#", "confidence": {written}"#)));
+        let outcome =
+            one(&indicator("1", "evil.example", &format!(r#", "confidence": {written}"#)));
         assert_eq!(outcome.indicators[0].confidence, Some(want), "{written}");
     }
     for nothing in ["null", r#""""#] {
         let more = format!(r#", "valid_until": {nothing}, "confidence": null, "revoked": null"#);
         let object = indicator("1", "evil.example", &more);
-        let object =
-            object.replace(r#""valid_from": "2026-01-01T00:00:00Z""#, &format!(r#""valid_from": {nothing}"#));
+        let object = object.replace(
+            r#""valid_from": "2026-01-01T00:00:00Z""#,
+            &format!(r#""valid_from": {nothing}"#),
+        );
         let outcome = one(&object);
         assert_eq!(outcome.taken, ["0 1 evil.example"], "{nothing}");
-        assert_eq!((outcome.indicators[0].valid_from, outcome.indicators[0].valid_until), (None, None));
+        assert_eq!(
+            (outcome.indicators[0].valid_from, outcome.indicators[0].valid_until),
+            (None, None)
+        );
     }
 }
 
 #[test]
-fn objects_in_a_dictionary_are_no_bundle() {
+fn objects_in_a_dictionary_are_not_a_bundle() {
     let inner = indicator("1", "evil.example", "");
     for (text, offset, got) in [
         (format!(r#"{{"type": "bundle", "objects": {{"a": {inner}}}}}"#), 30, "an object"),
@@ -321,7 +353,11 @@ fn objects_in_a_dictionary_are_no_bundle() {
         (r#"{"objects": "none"}"#.to_owned(), 12, "a string"),
         (r#"{"type": "bundle", "objects": 5}"#.to_owned(), 30, "a number"),
         (r#"{"type": "bundle", "objects": true}"#.to_owned(), 30, "a boolean"),
-        (format!(r#"{{"type": "bundle", "objects": {{"a": "{}"}}}}"#, "x".repeat(2000)), 30, "an object"),
+        (
+            format!(r#"{{"type": "bundle", "objects": {{"a": "{}"}}}}"#, "x".repeat(2000)),
+            30,
+            "an object",
+        ),
     ] {
         let limits = StixLimits { max_object_bytes: 1000, ..StixLimits::default() };
         let error = StixSet::new(limits).read(0, text.as_bytes()).unwrap_err();
@@ -330,27 +366,34 @@ fn objects_in_a_dictionary_are_no_bundle() {
         );
         assert_eq!(error.to_string(), want, "{text}");
     }
-    // Observed data of STIX 2.0 has such a dictionary by right.
+    // Observed data of STIX 2.0 may have such a dictionary.
     let observed = r#"{"type": "observed-data", "id": "observed-data--1", "objects": {"0": {"type": "domain-name", "value": "x.example"}}}"#;
-    for text in [observed.to_owned(), format!("[{observed}, {inner}]"), bundle(&[observed, &inner])] {
+    for text in [observed.to_owned(), format!("[{observed}, {inner}]"), bundle(&[observed, &inner])]
+    {
         let outcome = read(&[&text]);
-        assert_eq!((outcome.reports[0].others, outcome.report.refused), (1, 0), "{text}");
+        assert_eq!((outcome.reports[0].others, outcome.report.rejected), (1, 0), "{text}");
         assert_eq!(outcome.taken.len() as u64, outcome.reports[0].indicators);
     }
-    assert_eq!(read(&[r#"{"type": "bundle", "objects": null}"#]).reports[0].refused, 0);
+    assert_eq!(read(&[r#"{"type": "bundle", "objects": null}"#]).reports[0].rejected, 0);
 }
 
 #[test]
-fn a_bad_property_refuses_its_object_alone() {
+fn a_bad_property_rejects_only_its_object() {
     for (more, reason) in [
         (r#", "confidence": 101"#, "confidence: expected a whole number from 0 to 100, got 101"),
         (r#", "confidence": -1"#, "confidence: expected a whole number from 0 to 100, got -1"),
         (r#", "confidence": 300"#, "confidence: expected a whole number from 0 to 100, got 300"),
         (r#", "confidence": 7.5"#, "confidence: expected a whole number from 0 to 100, got 7.5"),
-        (r#", "confidence": 100.5"#, "confidence: expected a whole number from 0 to 100, got 100.5"),
+        (
+            r#", "confidence": 100.5"#,
+            "confidence: expected a whole number from 0 to 100, got 100.5",
+        ),
         (r#", "valid_until": " ""#, "valid_until: expected an RFC 3339 timestamp, got  "),
         (r#", "modified": """#, "modified: expected an RFC 3339 timestamp, got "),
-        (r#", "confidence": "high""#, "confidence: expected a whole number from 0 to 100, got \"high\""),
+        (
+            r#", "confidence": "high""#,
+            "confidence: expected a whole number from 0 to 100, got \"high\"",
+        ),
         (r#", "valid_until": "soon""#, "valid_until: expected an RFC 3339 timestamp, got soon"),
         (r#", "modified": 1700000000"#, "modified: expected an RFC 3339 timestamp, got 1700000000"),
         (
@@ -362,21 +405,38 @@ fn a_bad_property_refuses_its_object_alone() {
             r#", "object_marking_refs": "marking-definition--1""#,
             "object_marking_refs: expected an array of identifiers, got \"marking-definition--1\"",
         ),
-        (r#", "granular_markings": [1]"#, "granular_markings: expected an array of objects, got [1]"),
+        (
+            r#", "granular_markings": [1]"#,
+            "granular_markings: expected an array of objects, got [1]",
+        ),
     ] {
-        let outcome =
-            read(&[&bundle(&[&indicator("1", "bad.example", more), &indicator("2", "good.example", "")])]);
+        let outcome = read(&[&bundle(&[
+            &indicator("1", "bad.example", more),
+            &indicator("2", "good.example", ""),
+        ])]);
         assert_eq!(outcome.taken, ["0 2 good.example"], "{more}");
         let [part] = &outcome.unreduced[..] else { panic!("{more}: {:?}", outcome.unreduced) };
         assert_eq!((&*part.id, &*part.reason.to_string()), ("indicator--1", reason));
-        assert_eq!((part.partial, &*part.reason.kind(), outcome.report.refused), (false, "bad property", 1));
+        assert_eq!(
+            (part.partial, &*part.reason.kind(), outcome.report.rejected),
+            (false, "bad property", 1)
+        );
         assert!(part.pattern.contains("bad.example"));
     }
     for (object, reason) in [
-        (r#"{"type": "indicator", "pattern": "[a:b = 1]"}"#, "id: expected an identifier, got nothing"),
-        (r#"{"type": "indicator", "id": ""}"#, "id: expected an identifier of 1 to 256 bytes, got "),
+        (
+            r#"{"type": "indicator", "pattern": "[a:b = 1]"}"#,
+            "id: expected an identifier, got nothing",
+        ),
+        (
+            r#"{"type": "indicator", "id": ""}"#,
+            "id: expected an identifier of 1 to 256 bytes, got ",
+        ),
         (r#"{"type": "indicator", "id": 5}"#, "id: expected a string, got 5"),
-        (r#"{"type": "indicator", "id": "indicator--1"}"#, "pattern: expected a string, got nothing"),
+        (
+            r#"{"type": "indicator", "id": "indicator--1"}"#,
+            "pattern: expected a string, got nothing",
+        ),
         (
             r#"{"type": "indicator", "id": "indicator--1", "pattern": ["x"]}"#,
             "pattern: expected a string, got [\"x\"]",
@@ -385,21 +445,25 @@ fn a_bad_property_refuses_its_object_alone() {
     ] {
         let outcome = one(object);
         assert_eq!(outcome.unreduced[0].reason.to_string(), reason);
-        assert_eq!(outcome.reports[0].refused, 1);
+        assert_eq!(outcome.reports[0].rejected, 1);
     }
-    assert_eq!(one(r#"{"type": "indicator", "type": "indicator"}"#).reports[0].refused, 1);
-    // No confidence is not the confidence 0, and what only adorns may be anything.
+    assert_eq!(one(r#"{"type": "indicator", "type": "indicator"}"#).reports[0].rejected, 1);
+    // Missing confidence is not confidence 0, and decorative properties may have any value.
     let outcome = one(&indicator(
         "1",
         "evil.example",
         r#", "confidence": null, "name": 5, "labels": {}, "indicator_types": "x""#,
     ));
-    assert_eq!((outcome.indicators[0].confidence, outcome.indicators[0].name.as_deref()), (None, None));
+    assert_eq!(
+        (outcome.indicators[0].confidence, outcome.indicators[0].name.as_deref()),
+        (None, None)
+    );
 }
 
 #[test]
-fn what_is_not_reduced_is_told_with_its_part() {
-    let pattern = |id: &str, text: &str| indicator(id, "", "").replace("[domain-name:value = '']", text);
+fn parts_that_are_not_reduced_are_reported() {
+    let pattern =
+        |id: &str, text: &str| indicator(id, "", "").replace("[domain-name:value = '']", text);
     let outcome = read(&[&bundle(&[
         &pattern("1", "[domain-name:value = 'evil.example' OR file:name = 'evil.dll']"),
         &pattern("2", "[file:name = 'evil.dll']"),
@@ -407,29 +471,44 @@ fn what_is_not_reduced_is_told_with_its_part() {
         &pattern("4", "[domain-name:value = 'four.example']"),
     ])]);
     assert_eq!(outcome.taken, ["0 1 evil.example", "0 4 four.example"]);
-    let told: Vec<_> =
-        outcome.unreduced.iter().map(|part| (&*part.id, part.partial, part.reason.is_pattern())).collect();
+    let told: Vec<_> = outcome
+        .unreduced
+        .iter()
+        .map(|part| (&*part.id, part.partial, part.reason.is_pattern()))
+        .collect();
     assert_eq!(
         told,
-        [("indicator--1", true, true), ("indicator--2", false, true), ("indicator--3", false, false)]
+        [
+            ("indicator--1", true, true),
+            ("indicator--2", false, true),
+            ("indicator--3", false, false)
+        ]
     );
     assert!(outcome.unreduced[0].pattern.contains("evil.dll"));
     assert_eq!((outcome.report.unreduced, outcome.report.partial), (3, 1));
-    // What a newer version says no more is not told.
+    // Parts that are not in the newer version are not reported.
     let newer = version("2", "two.example", "2026-01-01T00:00:00Z", "");
     assert!(read(&[&bundle(&[&pattern("2", "[file:name = 'x']"), &newer])]).unreduced.is_empty());
 }
 
 #[test]
 fn times_of_a_pattern_narrow_those_of_the_indicator() {
-    let text = "([domain-name:value = 'a.example'] START t'2026-01-02T00:00:00Z' STOP t'2026-01-03T00:00:00Z') OR [domain-name:value = 'b.example'] OR \
-                [domain-name:value = 'c.example'] START t'2026-01-02T00:00:00Z' STOP t'2026-01-03T00:00:00Z'";
+    let text = "([domain-name:value = 'a.example'] \
+                START t'2026-01-02T00:00:00Z' STOP t'2026-01-03T00:00:00Z') OR \
+                [domain-name:value = 'b.example'] OR [domain-name:value = 'c.example'] \
+                START t'2026-01-02T00:00:00Z' STOP t'2026-01-03T00:00:00Z'";
     let until = r#", "valid_until": "2026-01-02T12:00:00Z""#;
     let outcome = one(&indicator("1", "", until).replace("[domain-name:value = '']", text));
     assert_eq!(outcome.taken, ["0 1 a.example c.example", "0 1 b.example"]);
     let day = |days: i64| Some(Timestamp(NEW_YEAR_2026 + days * DAY / 2));
-    assert_eq!((outcome.indicators[0].valid_from, outcome.indicators[0].valid_until), (day(2), day(3)));
-    assert_eq!((outcome.indicators[1].valid_from, outcome.indicators[1].valid_until), (day(0), day(3)));
+    assert_eq!(
+        (outcome.indicators[0].valid_from, outcome.indicators[0].valid_until),
+        (day(2), day(3))
+    );
+    assert_eq!(
+        (outcome.indicators[1].valid_from, outcome.indicators[1].valid_until),
+        (day(0), day(3))
+    );
     let outcome = one(&indicator("1", "", "").replace("[domain-name:value = '']", text));
     assert_eq!(outcome.indicators[0].valid_until, day(4));
     assert_eq!(outcome.indicators[1].valid_until, None);
@@ -437,7 +516,7 @@ fn times_of_a_pattern_narrow_those_of_the_indicator() {
 }
 
 #[test]
-fn stix_2_0_grammar_is_taken_where_no_version_is_said() {
+fn the_grammar_of_2_0_is_also_tried_without_a_version() {
     let text = "[domain-name:value = 'a.example'] START '2026-01-02T00:00:00Z' STOP '2026-01-03T00:00:00Z'";
     let object = indicator("1", "", "").replace("[domain-name:value = '']", text);
     assert_eq!(one(&object).taken.len(), 0);
@@ -445,9 +524,11 @@ fn stix_2_0_grammar_is_taken_where_no_version_is_said() {
 }
 
 #[test]
-fn urls_cover_what_the_limits_say() {
-    let object = indicator("1", "", "")
-        .replace("[domain-name:value = '']", "[url:value IN ('http://a.example/x', 'http://a.example/y?z')]");
+fn the_limits_decide_what_urls_cover() {
+    let object = indicator("1", "", "").replace(
+        "[domain-name:value = '']",
+        "[url:value IN ('http://a.example/x', 'http://a.example/y?z')]",
+    );
     for (url_mode, want) in [(UrlMode::Exact, UrlMode::Exact), (UrlMode::Prefix, UrlMode::Prefix)] {
         let mut set = StixSet::new(StixLimits { url_mode, ..StixLimits::default() });
         set.read(0, object.as_bytes()).unwrap();
@@ -455,14 +536,16 @@ fn urls_cover_what_the_limits_say() {
         let modes: Vec<UrlMode> = outcome.indicators[0]
             .values
             .iter()
-            .map(|value| if let Value::Url { mode, .. } = value { *mode } else { panic!("{value}") })
+            .map(
+                |value| if let Value::Url { mode, .. } = value { *mode } else { panic!("{value}") },
+            )
             .collect();
         assert_eq!(modes, [want, UrlMode::Exact]);
     }
 }
 
 #[test]
-fn an_envelope_says_where_it_goes_on() {
+fn an_envelope_says_where_to_continue() {
     let objects = indicator("1", "evil.example", "");
     for (next, want) in [
         (r#""page-2""#, Some("page-2")),
@@ -487,7 +570,7 @@ fn an_envelope_says_where_it_goes_on() {
 }
 
 #[test]
-fn what_gives_no_values_is_told() {
+fn indicators_without_values_are_reported() {
     let modified = "2026-01-01T00:00:00Z";
     let pattern = r#", "pattern": "[file:size = 3]""#;
     let mut set = StixSet::new(StixLimits::default());
@@ -526,7 +609,11 @@ fn definitions_carried_to_a_later_set_say_the_same() {
         definition("odd", "acme-levels", ""),
     ];
     let marked = |id: &str| {
-        indicator(id, "evil.example", &format!(r#", "object_marking_refs": ["marking-definition--{id}"]"#))
+        indicator(
+            id,
+            "evil.example",
+            &format!(r#", "object_marking_refs": ["marking-definition--{id}"]"#),
+        )
     };
     let objects = [marked("amber"), marked("free"), marked("odd"), marked("never")];
     let mut first = StixSet::new(StixLimits::default());
@@ -538,7 +625,8 @@ fn definitions_carried_to_a_later_set_say_the_same() {
     for (_, definition) in &carried {
         second.read(0, definition.as_bytes()).unwrap();
     }
-    let report = second.read(0, bundle(&objects.each_ref().map(String::as_str)).as_bytes()).unwrap();
+    let report =
+        second.read(0, bundle(&objects.each_ref().map(String::as_str)).as_bytes()).unwrap();
     let outcome = finish(second, vec![report]);
     let levels: Vec<Option<Tlp>> = outcome.indicators.iter().map(|one| one.tlp).collect();
     assert_eq!(levels, [Some(Tlp::AmberStrict), None, Some(Tlp::Red), Some(Tlp::Red)]);

@@ -9,5 +9,9 @@ import java.lang.annotation.Target;
 /** Marks a value that may be {@code null}. Everything else is never {@code null}. */
 @Documented
 @Retention(RetentionPolicy.CLASS)
-@Target({ ElementType.FIELD, ElementType.METHOD, ElementType.PARAMETER, ElementType.RECORD_COMPONENT })
+@Target({
+    ElementType.FIELD,
+    ElementType.METHOD,
+    ElementType.PARAMETER,
+    ElementType.RECORD_COMPONENT })
 public @interface Nullable {}

@@ -35,14 +35,21 @@ import org.threatsieve.opensearch.engine.EnginePlugin;
 import org.threatsieve.opensearch.engine.Privileged;
 import org.threatsieve.opensearch.ingest.ThreatMatchFactory;
 
-/** The plugin: the matcher, the processor that asks it, and the calls that bring blacklists to it. */
-public final class ThreatsievePlugin extends EnginePlugin implements IngestPlugin, SystemIndexPlugin {
+/**
+ * The plugin: the matcher, the processor that asks it, and the calls that bring blacklists to it.
+ */
+public final class ThreatsievePlugin extends EnginePlugin
+    implements
+        IngestPlugin,
+        SystemIndexPlugin {
     /** The plugin's name, and the name of its folder. */
     private static final String NAME = "threatsieve";
 
     private final NativeMatcher matcher;
 
-    /** Called by the engine. The node would not start if this threw an exception; it throws none. */
+    /**
+     * Called by the engine. The node would not start if this threw an exception; it throws none.
+     */
     public ThreatsievePlugin(Settings settings, Path configFolder) {
         Path home = Path.of(Environment.PATH_HOME_SETTING.get(settings)).toAbsolutePath();
         Path folder = home.resolve("plugins").resolve(NAME);

@@ -97,15 +97,17 @@ public record History(
      */
     public History pushed(Manifest added) {
         Stream<Manifest> others = manifests.stream()
-            .filter(each -> each.pointer().equals(added.pointer()) == false || each.deleted() != null)
+            .filter(
+                each -> each.deleted() != null || each.pointer().equals(added.pointer()) == false
+            )
             .map(each -> each.deleted() == null ? each : each.withoutContent());
         return with(Stream.concat(others, Stream.of(added)).toList());
     }
 
     /**
-     * The history without the contents of most older generations. The content that was served before
-     * stays, then those that were served last. Higher generations stay: another push may be about to
-     * serve one.
+     * The history without the contents of most older generations. The content that was served
+     * before stays, then those that were served last. Higher generations stay: another push may be
+     * about to serve one.
      *
      * @param keep number of older contents that stay, at least 1
      */
@@ -132,8 +134,8 @@ public record History(
     }
 
     /**
-     * The history after a rollback. A generation that was left for an older one is withdrawn, so that
-     * it cannot come back by itself.
+     * The history after a rollback. A generation that was left for an older one is withdrawn, so
+     * that it cannot come back by itself.
      */
     public History rolledBack(Pointer from, Pointer to, Attribution rollback) {
         return each(manifest -> {

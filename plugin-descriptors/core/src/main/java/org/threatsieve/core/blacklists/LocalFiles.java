@@ -14,9 +14,9 @@ import java.util.stream.Stream;
 import org.threatsieve.core.Nullable;
 
 /**
- * The node's own copies of what it serves, {@code NAME.GENERATION.DIGEST.blacklist}. With them, a node
- * serves right after a restart. Other nodes do not use the folder: the engine locks its data folder.
- * Incomplete files are called {@code *.partial}.
+ * The node's own copies of what it serves, {@code NAME.GENERATION.DIGEST.blacklist}. With them, a
+ * node serves right after a restart. Other nodes do not use the folder: the engine locks its data
+ * folder. Incomplete files are called {@code *.partial}.
  */
 public final class LocalFiles {
     private static final Pattern COPY = Pattern.compile(
@@ -58,7 +58,9 @@ public final class LocalFiles {
         return folder.resolve(UUID.randomUUID() + PARTIAL);
     }
 
-    /** Renames a complete file. At every moment, the copy is the old file, the new one, or missing. */
+    /**
+     * Renames a complete file. At every moment, the copy is the old file, the new one, or missing.
+     */
     public void move(Path partial, Path copy) throws IOException {
         Files.move(partial, copy, StandardCopyOption.ATOMIC_MOVE);
     }

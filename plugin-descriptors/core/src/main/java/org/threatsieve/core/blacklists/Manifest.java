@@ -44,7 +44,7 @@ public record Manifest(
         );
     }
 
-    /** Whether the content is in the index, so that it can be rolled back to. */
+    /** Returns whether the content is in the index, so that it can be rolled back to. */
     public boolean kept() {
         return content != null;
     }

@@ -63,7 +63,10 @@ public final class Refused extends RuntimeException {
     /** The refusal for a failure of the native library on a pushed file. */
     public static Refused of(NativeException e) {
         return switch (e.kind()) {
-            case "damaged", "signature", "name", "budget", "limit" -> input(e.kind(), e.getMessage());
+            case "damaged", "signature", "name", "budget", "limit" -> input(
+                e.kind(),
+                e.getMessage()
+            );
             default -> unable(e.kind(), e.getMessage());
         };
     }

@@ -15,8 +15,8 @@ import java.util.Map;
  */
 public record Upload(String name, String content, long bytes, String digest, Attribution begun) {
     /**
-     * Bytes of a part that is sent. The last one may be shorter. A multiple of a stored part, and far
-     * below the limit of a request.
+     * Bytes of a part that is sent. The last one may be shorter. A multiple of a stored part, and
+     * far below the limit of a request.
      */
     public static final int PART_BYTES = 16 * StoredParts.BYTES;
 
@@ -47,7 +47,7 @@ public record Upload(String name, String content, long bytes, String digest, Att
         return begun.at().plus(LIFE);
     }
 
-    /** Whether the upload has ended by itself. */
+    /** Returns whether the upload has ended by itself. */
     public boolean isOver(Instant now) {
         return now.isAfter(expiresAt());
     }

@@ -8,8 +8,8 @@ import org.threatsieve.core.Nullable;
 /**
  * A node's matcher, with the blacklists that are loaded into it.
  *
- * <p>If {@link #failure} is not {@code null}, every other call that needs the native library throws a
- * {@link NativeException} of kind {@code unavailable}.
+ * <p>If {@link #failure} is not {@code null}, every other call that needs the native library throws
+ * a {@link NativeException} of kind {@code unavailable}.
  */
 public interface Matcher {
     /** Returns why this node has no working matcher, or {@code null} if it has one. */

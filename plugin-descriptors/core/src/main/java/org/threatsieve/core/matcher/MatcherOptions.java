@@ -35,7 +35,9 @@ public record MatcherOptions(
         return options;
     }
 
-    /** A configured key that is missing is a failure: without it, unsigned blacklists would load. */
+    /**
+     * A configured key that is missing is a failure: without it, unsigned blacklists would load.
+     */
     @Nullable
     private String readKey(Path configFolder) {
         if (trustedKey.isEmpty()) {

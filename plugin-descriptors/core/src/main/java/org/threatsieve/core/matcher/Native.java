@@ -67,16 +67,16 @@ final class Native {
      *
      * @param options the processor's options, JSON: {@code {"fields":["url.original",...],
      *     "min_confidence":0-100,"max_tlp":null|"GREEN"...,"max_matches":n,"partial":bool,
-     *     "stamp":"matched"|"all"|"none"}}. Compared with those of the calls before, and parsed only
-     *     if they are new (docs/decisions/0008)
+     *     "stamp":"matched"|"all"|"none"}}. Compared with those of the calls before, and parsed
+     *     only if they are new (docs/decisions/0008)
      * @param batch for each observable a {@code u32} (kind in the top 8 bits, length in the rest),
      *     then its bytes (wit/matcher.wit)
      * @param length used bytes of {@code batch}, at most 8,388,608
      * @param observables number of observables, at most 65,536
      * @param places for each observable {@code document << 8 | field}; documents ascend
-     * @param contexts for each document a {@code u8} length, that many bytes of its
-     *     {@code @timestamp} (length 0: no time), and a {@code u16}, its {@code destination.port}
-     *     (0: no port)
+     * @param contexts for each document a {@code u8} length, that many bytes of its {@code
+     *     @timestamp} (length 0: no time), and a {@code u16}, its {@code destination.port} (0: no
+     *     port)
      * @param contextsLength used bytes of {@code contexts}
      * @param documents number of documents
      * @return {@code null} if nothing is to be written into any document, which is the usual case

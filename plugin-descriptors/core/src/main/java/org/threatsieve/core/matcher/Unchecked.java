@@ -15,7 +15,9 @@ import org.apache.logging.log4j.Logger;
 public final class Unchecked {
     private static final Logger logger = LogManager.getLogger(Unchecked.class);
 
-    /** A cause that has not occurred for this long is over. If it comes back, it is logged again. */
+    /**
+     * A cause that has not occurred for this long is over. If it comes back, it is logged again.
+     */
     private static final long QUIET_NANOS = TimeUnit.MINUTES.toNanos(10);
 
     private record Cause(String blacklist, String kind) {}

@@ -17,8 +17,8 @@ import java.util.TreeMap;
 import java.util.function.Supplier;
 
 /**
- * A matcher without native code. Its blacklist files are texts, {@code NAME GENERATION ENTRIES}; any
- * other file is damaged. Look-ups are recorded, and answered as the test says.
+ * A matcher without native code. Its blacklist files are texts, {@code NAME GENERATION ENTRIES};
+ * any other file is damaged. Look-ups are recorded, and answered as the test says.
  */
 public final class FakeMatcher implements Matcher {
     public static final long MEMORY_LIMIT = 100_000_000;

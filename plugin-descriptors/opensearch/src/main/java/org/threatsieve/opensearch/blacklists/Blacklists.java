@@ -47,12 +47,13 @@ import org.threatsieve.opensearch.blacklists.rest.UserAction;
 import org.threatsieve.opensearch.engine.EngineClient;
 
 /**
- * Brings blacklists to the matchers of all ingest nodes. This class connects the core with the engine.
+ * Brings blacklists to the matchers of all ingest nodes. This class connects the core with the
+ * engine.
  *
  * <p>Any node receives a push: {@link Publisher} verifies the file, writes it into the index
- * ({@link Documents}) and moves the pointer ({@link Pointers}) to it. On each ingest node,
- * {@link Loader} sees the pointer move, fetches the content and makes the matcher switch.
- * {@link Rollout} asks the nodes for their progress.
+ * ({@link Documents}) and moves the pointer ({@link Pointers}) to it. On each ingest node, {@link
+ * Loader} sees the pointer move, fetches the content and makes the matcher switch. {@link Rollout}
+ * asks the nodes for their progress.
  */
 public final class Blacklists {
     /** Pushes at a time on one node. Each holds its file on the heap until it is on disk. */
@@ -142,7 +143,8 @@ public final class Blacklists {
             files,
             new DynamicSettings(clusterService)
         );
-        Rollout rollout = new Rollout(pointers, new ClusterNodes(index, clusterService, threadPool));
+        ClusterNodes nodes = new ClusterNodes(index, clusterService, threadPool);
+        Rollout rollout = new Rollout(pointers, nodes);
         Overview overview = new Overview(pointers, store, rollout);
 
         // The loader does not wait for a shard: it tries again, and loads others meanwhile.

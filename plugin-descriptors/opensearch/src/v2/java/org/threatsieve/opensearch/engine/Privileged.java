@@ -4,7 +4,7 @@ import java.security.AccessController;
 import java.security.PrivilegedAction;
 import java.util.function.Supplier;
 
-/** Runs code with the permissions of this plugin and the engine alone, whoever called. */
+/** Runs code with the permissions of this plugin and the engine, not those of the caller. */
 public final class Privileged {
     private Privileged() {}
 

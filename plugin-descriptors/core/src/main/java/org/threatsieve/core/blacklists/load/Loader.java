@@ -35,8 +35,8 @@ public final class Loader {
     private static final long MAX_RETRY_MILLIS = TimeUnit.MINUTES.toMillis(1);
 
     /**
-     * The longest that a starting node waits for its own copies before it joins the cluster. A million
-     * entries take about a second.
+     * The longest that a starting node waits for its own copies before it joins the cluster. A
+     * million entries take about a second.
      */
     private static final Duration START_TIMEOUT = Duration.ofSeconds(30);
 
@@ -53,8 +53,8 @@ public final class Loader {
     private final Map<String, LoadState> states = new ConcurrentHashMap<>();
 
     /**
-     * The times, as {@link System#nanoTime} has them, at which failed blacklists are tried again. For
-     * the loading thread alone.
+     * The times, as {@link System#nanoTime} has them, at which failed blacklists are tried again.
+     * For the loading thread alone.
      */
     private final Map<String, Long> retryNanos = new TreeMap<>();
 

@@ -66,7 +66,7 @@ final class Progress {
         return json;
     }
 
-    /** Whether no node is about to change its answer. */
+    /** Returns whether no node is about to change its answer. */
     boolean isOver() {
         return loading == false;
     }

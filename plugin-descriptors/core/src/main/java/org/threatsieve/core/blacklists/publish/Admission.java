@@ -32,7 +32,11 @@ final class Admission {
         }
         String got = file.pointer().digest();
         if (digest != null && digest.equals(got) == false) {
-            String reason = "expected the digest " + digest + ", got " + got + ": it is another file";
+            String reason = "expected the digest "
+                + digest
+                + ", got "
+                + got
+                + ": it is another file";
             throw Refused.input("damaged", reason);
         }
         if (file.needsBytes() > memoryLimitBytes) {

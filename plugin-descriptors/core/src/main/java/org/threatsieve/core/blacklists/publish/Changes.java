@@ -80,8 +80,8 @@ final class Changes {
     }
 
     /**
-     * Removes contents that the changed history does not name. A failure is logged: the contents stay
-     * in the index until the next push.
+     * Removes contents that the changed history does not name. A failure is logged: the contents
+     * stay in the index until the next push.
      */
     void removeUnneeded(String name, UnaryOperator<History> change) {
         try {
@@ -118,7 +118,9 @@ final class Changes {
         return pointers.recovered().get(name);
     }
 
-    /** Waits before every attempt but the first, for a random time, so that rivals do not collide. */
+    /**
+     * Waits before every attempt but the first, for a random time, so that rivals do not collide.
+     */
     void pause(String name, int attempt) {
         if (attempt == 0) {
             return;

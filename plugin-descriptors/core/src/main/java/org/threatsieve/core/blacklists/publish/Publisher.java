@@ -34,8 +34,8 @@ import org.threatsieve.core.matcher.NativeException;
  * Changes what the cluster serves. Calls block, and wait for no node.
  *
  * <p>The order is the same everywhere, so that a failure at any point does no harm: first the parts
- * are written, then the history, and then the pointer. Things are removed after the pointer has moved
- * away from them.
+ * are written, then the history, and then the pointer. Things are removed after the pointer has
+ * moved away from them.
  */
 public final class Publisher {
     private static final Logger logger = LogManager.getLogger(Publisher.class);
@@ -126,8 +126,8 @@ public final class Publisher {
     }
 
     /**
-     * Verifies a file and makes it the wanted one. The parts are written from the verified file, under
-     * a name that nobody else knows: nothing that is sent meanwhile can get into them.
+     * Verifies a file and makes it the wanted one. The parts are written from the verified file,
+     * under a name that nobody else knows: nothing that is sent meanwhile can get into them.
      */
     private PendingChange publish(
         Push push,

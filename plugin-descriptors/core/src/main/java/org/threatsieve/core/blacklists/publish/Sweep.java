@@ -15,8 +15,8 @@ import org.threatsieve.core.blacklists.store.Store;
 import org.threatsieve.core.blacklists.store.StoredContent;
 
 /**
- * Removes what nobody needs from the index: parts of abandoned uploads, parts that a node wrote before
- * it stopped, and histories of blacklists that were deleted long ago.
+ * Removes what nobody needs from the index: parts of abandoned uploads, parts that a node wrote
+ * before it stopped, and histories of blacklists that were deleted long ago.
  */
 final class Sweep {
     private static final Logger logger = LogManager.getLogger(Sweep.class);

@@ -19,8 +19,8 @@ import org.threatsieve.core.blacklists.store.Selection;
 import org.threatsieve.core.blacklists.store.Store;
 
 /**
- * Receives files in parts. Few uploads may be open at a time, so that abandoned ones cannot fill the
- * disks.
+ * Receives files in parts. Few uploads may be open at a time, so that abandoned ones cannot fill
+ * the disks.
  */
 final class Uploads {
     /** Uploads that may be open in the cluster. Together they may not exceed the memory limit. */

@@ -8,8 +8,9 @@ import org.threatsieve.core.Nullable;
 import org.threatsieve.core.blacklists.DocumentVersion;
 
 /**
- * The documents of the hidden index that holds everything that was pushed. Calls block. They are made
- * as the plugin, so that a user needs no rights on the index. Failures are the engine's exceptions.
+ * The documents of the hidden index that holds everything that was pushed. Calls block. They are
+ * made as the plugin, so that a user needs no rights on the index. Failures are the engine's
+ * exceptions.
  *
  * <p>There are three kinds of documents: {@code part} (a piece of a file), {@code upload} (what was
  * declared about a file) and {@code blacklist} (a history).
@@ -38,7 +39,9 @@ public interface Documents {
         @Nullable DocumentVersion expected
     ) throws IOException;
 
-    /** Writes documents, whatever was there. Byte arrays are stored without encoding them as text. */
+    /**
+     * Writes documents, whatever was there. Byte arrays are stored without encoding them as text.
+     */
     void putAll(Map<String, Map<String, Object>> sources) throws IOException;
 
     /** Removes a document if nobody else has changed it; fails otherwise. */

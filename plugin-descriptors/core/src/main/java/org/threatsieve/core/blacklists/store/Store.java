@@ -18,6 +18,8 @@ import java.util.List;
 import java.util.Map;
 import java.util.stream.IntStream;
 
+import org.apache.logging.log4j.LogManager;
+import org.apache.logging.log4j.Logger;
 import org.threatsieve.core.Nullable;
 import org.threatsieve.core.blacklists.DocumentVersion;
 import org.threatsieve.core.blacklists.History;
@@ -27,6 +29,8 @@ import org.threatsieve.core.blacklists.Upload;
 
 /** Reads and writes histories, contents and uploads in the index. */
 public final class Store {
+    private static final Logger logger = LogManager.getLogger(Store.class);
+
     /** Kinds of documents. */
     public static final String PART = "part";
     public static final String UPLOAD = "upload";
@@ -182,8 +186,17 @@ public final class Store {
 
     private byte[] part(String content, int part) throws MissingPart {
         Document found = documents.get(partIdentifier(content, part));
-        if (found != null && found.source().get("data") instanceof byte[] data) {
-            return data;
+        Object data = found == null ? null : found.source().get("data");
+        if (data instanceof byte[] bytes) {
+            return bytes;
+        }
+        // A part that somebody copied or restored by hand is JSON, which has bytes as base64.
+        if (data instanceof String text) {
+            try {
+                return Base64.getDecoder().decode(text);
+            } catch (IllegalArgumentException e) {
+                logger.warn("part {} of content [{}] is neither bytes nor base64", part, content);
+            }
         }
         throw new MissingPart(part);
     }

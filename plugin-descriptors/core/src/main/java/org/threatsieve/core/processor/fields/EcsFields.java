@@ -5,9 +5,9 @@ import java.util.List;
 import java.util.Map;
 
 /**
- * The fields of the Elastic Common Schema (ECS) that hold observables, with their kinds. A processor
- * reads them unless its options name other fields. Names and kinds are those of the {@code log}
- * crate (host/log/src/fields/known.rs).
+ * The fields of the Elastic Common Schema (ECS) that hold observables, with their kinds. A
+ * processor reads them unless its options name other fields. Names and kinds are those of the
+ * {@code log} crate (host/log/src/fields/known.rs).
  */
 public final class EcsFields {
     private static final Map<String, Kind> KINDS = kinds();

@@ -9,8 +9,8 @@ import java.util.function.UnaryOperator;
 import org.threatsieve.core.Nullable;
 
 /**
- * A field's dotted name. An event may spell it as nested objects, with literal dots, or with any mix
- * of both. One event may hold several spellings of a field.
+ * A field's dotted name. An event may spell it as nested objects, with literal dots, or with any
+ * mix of both. One event may hold several spellings of a field.
  */
 public final class FieldPath {
     private static final int MAX_NAME_CHARS = 255;
@@ -133,9 +133,9 @@ public final class FieldPath {
 
     /**
      * Returns whether the field can be written as nested objects. It cannot if a value is in the
-     * place of an object on the way, or if a dotted name is inside the field ({@code "indicator.ip"}
-     * for {@code indicator}). An index cannot map a field both as a value and as an object, and would
-     * reject the event.
+     * place of an object on the way, or if a dotted name is inside the field ({@code
+     * "indicator.ip"} for {@code indicator}). An index cannot map a field both as a value and as an
+     * object, and would reject the event.
      */
     public boolean isOpen(Map<String, Object> event) {
         return isOpen(event, 0);

@@ -8,8 +8,8 @@ import java.util.Map;
 /**
  * The fields that a processor reads, arranged as a tree that is walked along with an event.
  *
- * <p>A name is found in every spelling: {@code destination.nat.ip} is found in
- * {@code {"destination": {"nat.ip": ...}}} too. If a field or an object on the way is an array, each
+ * <p>A name is found in every spelling: {@code destination.nat.ip} is found in {@code
+ * {"destination": {"nat.ip": ...}}} too. If a field or an object on the way is an array, each
  * element is read.
  */
 public final class FieldTree {

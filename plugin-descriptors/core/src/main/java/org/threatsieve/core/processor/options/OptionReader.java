@@ -152,8 +152,8 @@ public final class OptionReader {
         for (String key : config.keySet()) {
             String nearest = Option.nearest(key).key();
             if (nearest.equals(key) == false) {
-                String reason = "is not an option of " + processor + "; the nearest is [" + nearest + "]";
-                throw new WrongOption(key, reason);
+                String reason = "is not an option of " + processor;
+                throw new WrongOption(key, reason + "; the nearest is [" + nearest + "]");
             }
         }
     }

@@ -133,8 +133,8 @@ public record ProcessorOptions(
     }
 
     /**
-     * Checks a field that the processor writes. The processor may not read it, and ECS may not define
-     * it for something else.
+     * Checks a field that the processor writes. The processor may not read it, and ECS may not
+     * define it for something else.
      */
     private static FieldPath own(
         OptionReader reader,

@@ -34,7 +34,7 @@ public record Answer(long generation, OfEvent[] events) {
         long withheld,
         long omitted
     ) {
-        /** Whether an indicator matches. */
+        /** Returns whether an indicator matches. */
         public boolean hasMatched() {
             return enrichments.isEmpty() == false || withheld > 0 || omitted > 0;
         }

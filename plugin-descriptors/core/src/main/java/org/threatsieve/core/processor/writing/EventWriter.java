@@ -13,9 +13,9 @@ import org.threatsieve.core.processor.options.Stamp;
 /**
  * Writes the matcher's answers into events, in place of what an earlier run wrote.
  *
- * <p>Each enrichment names its blacklist, and so does each claim to a flag in
- * {@code threatsieve.flags}. A processor removes only what names its own blacklist, and only from its
- * own target and flag.
+ * <p>Each enrichment names its blacklist, and so does each claim to a flag in {@code
+ * threatsieve.flags}. A processor removes only what names its own blacklist, and only from its own
+ * target and flag.
  */
 public final class EventWriter {
     /** Nested objects that an index takes in one event, by default. */

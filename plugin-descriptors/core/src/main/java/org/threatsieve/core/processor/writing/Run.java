@@ -14,10 +14,10 @@ import org.threatsieve.core.processor.options.ProcessorOptions;
 /**
  * One run of an event through a pipeline.
  *
- * <p>The first of our processors removes the event's own {@code threatsieve} object, whoever wrote
- * it. It keeps only the claims to flags, outside the event. Data for later processors is kept in the
- * ingest metadata too. It consists of plain lists of texts and objects, because the engine copies
- * them.
+ * <p>The first of our processors removes the {@code threatsieve} object that the event came with.
+ * It keeps only the claims to flags. They are kept outside the event, in the ingest metadata,
+ * together with data for later processors. All of it is plain lists of texts and objects, because
+ * the engine copies it.
  */
 final class Run {
     private static final String OURS = ProcessorOptions.OURS;
@@ -43,7 +43,9 @@ final class Run {
         }
     }
 
-    /** The event's run. If it begins here, the event's own {@code threatsieve} object is removed. */
+    /**
+     * The event's run. If it begins here, the event's own {@code threatsieve} object is removed.
+     */
     static Run of(Event event) {
         Run run = new Run(event);
         if (run.notes == null && run.hasOurs()) {
@@ -94,7 +96,8 @@ final class Run {
         for (Object spelling : FLAGS.values(fields())) {
             List<?> all = spelling instanceof List<?> several ? several : List.of(spelling);
             for (Object one : all) {
-                if (claims.size() < MAX_CLAIMS && one instanceof Map<?, ?> claim && isClaim(claim)) {
+                boolean room = claims.size() < MAX_CLAIMS;
+                if (room && one instanceof Map<?, ?> claim && isClaim(claim)) {
                     claims.add(
                         claim(text(claim, "blacklist"), text(claim, "field"), text(claim, "value"))
                     );
@@ -126,7 +129,7 @@ final class Run {
         return object.get(name) instanceof String text ? text : null;
     }
 
-    /** Whether the event came with a claim. */
+    /** Returns whether the event came with a claim. */
     boolean hadClaims() {
         return notes != null && notes.containsKey(CLAIMS);
     }

@@ -21,7 +21,9 @@ final class Shapes {
         OTHER
     }
 
-    /** OpenSearch detects dates that start with a year and continue with the month, or end there. */
+    /**
+     * OpenSearch detects dates that start with a year and continue with the month, or end there.
+     */
     private static final Pattern DATE_LIKE = Pattern.compile("\\d{4}([-/T].*)?");
 
     private final Set<String> objects = new HashSet<>();
@@ -71,7 +73,9 @@ final class Shapes {
         }
     }
 
-    /** Adds the objects that a dotted key is inside: {@code "a.b"} is inside an object {@code a}. */
+    /**
+     * Adds the objects that a dotted key is inside: {@code "a.b"} is inside an object {@code a}.
+     */
     private void addOuterObjects(String name, int from) {
         for (int dot = name.indexOf('.', from); dot > 0; dot = name.indexOf('.', dot + 1)) {
             objects.add(name.substring(0, dot));

@@ -37,7 +37,9 @@ class OverviewTest {
             .get("history");
         assertEquals(
             List.of("3 false", "2 true", "1 false"),
-            history.stream().map(each -> each.get("generation") + " " + each.get("current")).toList()
+            history.stream()
+                .map(each -> each.get("generation") + " " + each.get("current"))
+                .toList()
         );
     }
 

@@ -12,7 +12,9 @@ import static org.threatsieve.core.blacklists.Manifests.pushed;
 
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.Base64;
 import java.util.List;
+import java.util.Map;
 import java.util.Random;
 
 import org.junit.jupiter.api.Test;
@@ -98,6 +100,17 @@ class StoreTest {
             () -> store.fetchContent("content", 3, folder.resolve("fetched"))
         );
         assertEquals(1, missing.part());
+    }
+
+    @Test
+    void aPartThatWasCopiedByHandIsBase64() throws Exception {
+        Path file = file(100);
+        store.storeContent("office", "content", file);
+        Map<String, Object> part = documents.get("content/0").source();
+        part.put("data", Base64.getEncoder().encodeToString(Files.readAllBytes(file)));
+        assertTrue(store.matches(manifest("content", 100), file));
+        part.put("data", "not base64!");
+        assertFalse(store.matches(manifest("content", 100), file));
     }
 
     @Test

@@ -80,7 +80,8 @@ class ProcessorOptionsTest {
         assertNull(options.flag());
         assertTrue(options.lookup().containsKey("max_tlp"));
         assertNull(options.lookup().get("max_tlp"));
-        assertEquals("AMBER+STRICT", read(Map.of("max_tlp", "amber+strict")).lookup().get("max_tlp"));
+        options = read(Map.of("max_tlp", "amber+strict"));
+        assertEquals("AMBER+STRICT", options.lookup().get("max_tlp"));
     }
 
     @Test

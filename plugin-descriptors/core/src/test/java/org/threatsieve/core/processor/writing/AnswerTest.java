@@ -29,7 +29,14 @@ class AnswerTest {
         Map<String, Object> enrichment = Map.of("feed", "x");
         Answer answer = Answer.read(
             of(
-                Map.of("document", 1, "enrichments", List.of(enrichment), "confidence", List.of(85)),
+                Map.of(
+                    "document",
+                    1,
+                    "enrichments",
+                    List.of(enrichment),
+                    "confidence",
+                    List.of(85)
+                ),
                 Map.of("document", 3, "unchecked", "deadline", "detail", "slow")
             ),
             4

@@ -19,9 +19,9 @@ import org.threatsieve.core.blacklists.publish.Pointers;
 import org.threatsieve.opensearch.blacklists.index.BlacklistIndex;
 
 /**
- * The pointers, as persistent cluster settings {@code threatsieve.blacklist.NAME}. Every node learns
- * of a change with the cluster's state, whenever it joins. Only {@link TransportSetPointer} writes
- * them. Transient settings of these names are ignored.
+ * The pointers, as persistent cluster settings {@code threatsieve.blacklist.NAME}. Every node
+ * learns of a change with the cluster's state, whenever it joins. Only {@link TransportSetPointer}
+ * writes them. Transient settings of these names are ignored.
  */
 public final class ClusterPointers implements Pointers {
     private static final String PREFIX = "threatsieve.blacklist.";

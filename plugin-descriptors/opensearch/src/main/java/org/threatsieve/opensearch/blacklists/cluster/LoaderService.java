@@ -17,7 +17,9 @@ import org.threatsieve.core.blacklists.load.LoadingThread;
 import org.threatsieve.opensearch.blacklists.index.BlacklistIndex;
 
 /** Starts and stops the loader with the node, and passes it the pointers of the cluster's state. */
-public final class LoaderService extends AbstractLifecycleComponent implements ClusterStateListener {
+public final class LoaderService extends AbstractLifecycleComponent
+    implements
+        ClusterStateListener {
     /** The thread pool of the loading thread. */
     public static final String POOL = "threatsieve";
 
@@ -74,7 +76,8 @@ public final class LoaderService extends AbstractLifecycleComponent implements C
     @Override
     public void clusterChanged(ClusterChangedEvent event) {
         // A state that is not recovered has no settings. That does not mean that nothing is wanted.
-        if (event.metadataChanged() == false || BlacklistIndex.isRecovered(event.state()) == false) {
+        boolean recovered = BlacklistIndex.isRecovered(event.state());
+        if (recovered == false || event.metadataChanged() == false) {
             return;
         }
         Map<String, Pointer> pointers = ClusterPointers.of(event.state());

@@ -12,7 +12,9 @@ import org.opensearch.core.common.io.stream.StreamOutput;
 import org.threatsieve.core.Nullable;
 import org.threatsieve.core.blacklists.Pointer;
 
-/** Replaces a blacklist's pointer, if it is the expected one. Only the plugin itself asks for it. */
+/**
+ * Replaces a blacklist's pointer, if it is the expected one. Only the plugin itself asks for it.
+ */
 public final class SetPointerAction extends ActionType<SetPointerAction.Response> {
     public static final SetPointerAction INSTANCE = new SetPointerAction();
 

@@ -83,7 +83,9 @@ public final class StatusAction extends ActionType<StatusAction.Response> {
 
     /** One node's answer. */
     static final class NodeResponse extends BaseNodeResponse {
-        /** A JSON object ({@link NodeStatus}). Other versions of the plugin may have other members. */
+        /**
+         * A JSON object ({@link NodeStatus}). Other versions of the plugin may have other members.
+         */
         final Map<String, Object> status;
 
         NodeResponse(DiscoveryNode node, Map<String, Object> status) {
@@ -104,7 +106,11 @@ public final class StatusAction extends ActionType<StatusAction.Response> {
     }
 
     static final class Response extends BaseNodesResponse<NodeResponse> {
-        Response(ClusterName cluster, List<NodeResponse> nodes, List<FailedNodeException> failures) {
+        Response(
+            ClusterName cluster,
+            List<NodeResponse> nodes,
+            List<FailedNodeException> failures
+        ) {
             super(cluster, nodes, failures);
         }
 
@@ -118,7 +124,8 @@ public final class StatusAction extends ActionType<StatusAction.Response> {
         }
 
         @Override
-        protected void writeNodesTo(StreamOutput out, List<NodeResponse> nodes) throws IOException {
+        protected void writeNodesTo(StreamOutput out, List<NodeResponse> nodes)
+            throws IOException {
             out.writeList(nodes);
         }
     }

@@ -23,10 +23,10 @@ import org.threatsieve.core.blacklists.Pointer;
 /**
  * Replaces a pointer on the cluster manager, in the one thread that changes the cluster's state.
  *
- * <p>The node that receives a push decides whether it is newer. It may decide on an old state, while
- * another node decides on another push. So it names the pointer on which it decided. This class
- * compares that pointer and replaces it in one step: a push that was overtaken changes nothing, and is
- * decided again.
+ * <p>The node that receives a push decides whether it is newer. It may decide on an old state,
+ * while another node decides on another push. So it names the pointer on which it decided. This
+ * class compares that pointer and replaces it in one step: a push that was overtaken changes
+ * nothing, and is decided again.
  */
 public final class TransportSetPointer extends TransportClusterManagerNodeAction<
     SetPointerAction.Request,
@@ -68,7 +68,9 @@ public final class TransportSetPointer extends TransportClusterManagerNodeAction
         return state.blocks().globalBlockedException(ClusterBlockLevel.METADATA_WRITE);
     }
 
-    /** The priority. Removing a bad blacklist does not wait behind pushes if the cluster is slow. */
+    /**
+     * The priority. Removing a bad blacklist does not wait behind pushes if the cluster is slow.
+     */
     static Priority priority(SetPointerAction.Request request) {
         Pointer expected = request.expected;
         Pointer wanted = request.wanted;

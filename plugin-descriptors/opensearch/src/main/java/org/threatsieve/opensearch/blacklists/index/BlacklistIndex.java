@@ -66,7 +66,9 @@ public final class BlacklistIndex {
     private final ClusterService clusterService;
     private final TimeValue patience;
 
-    /** @param patience the time to wait for a shard that is starting, as after a restart of its node */
+    /**
+     * @param patience the time to wait for a shard that is starting, as after a restart of its node
+     */
     public BlacklistIndex(EngineClient client, ClusterService clusterService, TimeValue patience) {
         this.client = client;
         this.clusterService = clusterService;
@@ -78,8 +80,8 @@ public final class BlacklistIndex {
     }
 
     /**
-     * The cluster's state, when it is recovered. A node that has just started sees neither the index
-     * nor the pointers.
+     * The cluster's state, when it is recovered. A node that has just started sees neither the
+     * index nor the pointers.
      */
     public ClusterState recoveredState() {
         long end = System.nanoTime() + patience.nanos();
@@ -93,7 +95,7 @@ public final class BlacklistIndex {
         return clusterService.state();
     }
 
-    /** Whether a state has the cluster's settings and indices. */
+    /** Returns whether a state has the cluster's settings and indices. */
     public static boolean isRecovered(ClusterState state) {
         return state.blocks().hasGlobalBlock(GatewayService.STATE_NOT_RECOVERED_BLOCK) == false;
     }
@@ -138,7 +140,7 @@ public final class BlacklistIndex {
         }
     }
 
-    /** Whether a failure may be over in seconds: a shard is starting, or moving between nodes. */
+    /** Returns whether a failure may be over in seconds: a shard is starting or moving. */
     public static boolean isPassing(Exception failure) {
         return ExceptionsHelper.unwrap(
             failure,

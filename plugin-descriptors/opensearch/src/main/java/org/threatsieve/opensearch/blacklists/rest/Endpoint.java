@@ -17,7 +17,9 @@ import org.threatsieve.core.blacklists.publish.Push;
 import org.threatsieve.opensearch.engine.EngineClient;
 import org.threatsieve.opensearch.engine.EngineRestHandler;
 
-/** A call of the REST API (docs/api.md): a method, a path, an action, and how to read the request. */
+/**
+ * A call of the REST API (docs/api.md): a method, a path, an action, and how to read the request.
+ */
 public final class Endpoint extends EngineRestHandler {
     private static final String BASE = "/_plugins/_threatsieve/blacklist";
     private static final String NAMED = BASE + "/{name}";
@@ -196,7 +198,8 @@ public final class Endpoint extends EngineRestHandler {
     }
 
     /**
-     * Reads the engine's buffers without a copy on the heap. They stay until the request is answered.
+     * Reads the engine's buffers without a copy on the heap. They stay until the request is
+     * answered.
      */
     @Override
     public boolean allowsUnsafeBuffers() {

@@ -22,7 +22,7 @@ final class EngineFailures {
 
     private EngineFailures() {}
 
-    /** Whether a failure was unforeseen, so that the node's log must have all of it. */
+    /** Returns whether a failure was unforeseen, so that the node's log needs all of it. */
     static boolean isUnforeseen(Exception failure) {
         return has(failure, Refused.class) == false;
     }
@@ -38,7 +38,9 @@ final class EngineFailures {
             return ThreatsieveRefused.of(Refused.conflict("closed", message));
         }
         if (has(failure, ClusterBlockException.class)) {
-            String message = "the cluster blocks it now: " + reason + "; remove the block, and try again";
+            String message = "the cluster blocks it now: "
+                + reason
+                + "; remove the block, and try again";
             return new ThreatsieveRefused(status, "blocked", message);
         }
         if (has(

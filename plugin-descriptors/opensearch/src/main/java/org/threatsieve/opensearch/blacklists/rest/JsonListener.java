@@ -15,8 +15,8 @@ import org.opensearch.rest.BytesRestResponse;
 import org.opensearch.rest.RestChannel;
 
 /**
- * Answers in JSON, errors too, unless the request asks for another format. The engine's own listeners
- * answer in the type of the request's body, and a blacklist's body has a binary type.
+ * Answers in JSON, errors too, unless the request asks for another format. The engine's own
+ * listeners answer in the type of the request's body, and a blacklist's body has a binary type.
  */
 final class JsonListener implements ActionListener<Answer> {
     private static final Logger logger = LogManager.getLogger(JsonListener.class);

@@ -1,0 +1,106 @@
+//! A check of the configuration and of the servers that it names. Nothing is changed.
+
+use std::fmt::Write as _;
+use std::path::Path;
+
+use super::configured::{loaded, network_runtime};
+use crate::alerts;
+use crate::config::{Config, Origin, Transport};
+use crate::exit::{Exit, Failure};
+use crate::feeds;
+use crate::follow::shared_logs;
+use crate::network::shown_url;
+use crate::output::Sink;
+use crate::status::probe;
+use crate::text::escape_controls;
+
+/// Reports the problems of the configuration, or what a round would work on. Unless `offline`, also
+/// connects to every feed, the mail server and the cluster.
+pub(crate) fn check_config(path: &Path, offline: bool) -> Result<Exit, Failure> {
+    let Some(loaded) = loaded(path)? else { return Ok(Exit::Usage) };
+    let mut out = Sink::stdout()?;
+    out.write(report(path, &loaded.config).as_bytes())?;
+    if offline {
+        return Ok(Exit::Done);
+    }
+    let runtime = network_runtime()?;
+    let mut exit = Exit::Done;
+    let mut say = |what: String, answer: anyhow::Result<String>| {
+        let answer = answer.unwrap_or_else(|error| {
+            exit = Exit::Remote;
+            format!("failed: {error:#}")
+        });
+        out.write(format!("{}: {}\n", escape_controls(&what), escape_controls(&answer)).as_bytes())
+    };
+    for feed in &loaded.config.feeds {
+        say(
+            format!("feed {}", feed.name),
+            runtime.block_on(feeds::probe(feed, &loaded.config.http)),
+        )?;
+    }
+    if let Some(Transport::Smtp(smtp)) =
+        loaded.config.alerts.as_ref().map(|alerts| &alerts.transport)
+    {
+        let answer = runtime.block_on(alerts::probe(smtp)).map(|offer| offer.to_string());
+        say("mail".to_owned(), answer)?;
+    }
+    if let Some(settings) = &loaded.config.opensearch {
+        say("opensearch".to_owned(), runtime.block_on(probe(settings, &loaded.config)))?;
+    }
+    Ok(exit)
+}
+
+fn report(path: &Path, config: &Config) -> String {
+    let shown = |path: &Path| escape_controls(&path.display().to_string()).into_owned();
+    let mut text = format!("{}: valid\nstate   {}\n", shown(path), shown(&config.state));
+    for feed in &config.feeds {
+        let origin = match &feed.origin {
+            Origin::Taxii(taxii) => format!("TAXII 2.1 at {}", shown_url(&taxii.url)),
+            Origin::Url(url) => shown_url(&url.url),
+            Origin::Path(path) => path.display().to_string(),
+        };
+        _ = writeln!(
+            text,
+            "feed    {} ({:?}): {}",
+            escape_controls(&feed.name),
+            feed.role,
+            escape_controls(&origin)
+        );
+    }
+    for log in &config.logs {
+        _ = writeln!(
+            text,
+            "log     {}: {}",
+            escape_controls(&log.name),
+            escape_controls(&log.paths.join(", "))
+        );
+    }
+    for shared in shared_logs(config) {
+        _ = writeln!(text, "warning {}", escape_controls(&shared));
+    }
+    _ = writeln!(text, "output  {}", shown(&config.output.file));
+    match &config.alerts {
+        Some(alerts) => {
+            let to: Vec<&str> =
+                alerts.recipients.iter().map(|recipient| recipient.address.as_str()).collect();
+            _ = writeln!(text, "alerts  to {}", escape_controls(&to.join(", ")));
+        }
+        None => text.push_str("alerts  to nobody\n"),
+    }
+    if let Some(opensearch) = &config.opensearch {
+        let hosts: Vec<String> = opensearch.hosts.iter().map(shown_url).collect();
+        _ = writeln!(text, "cluster {}", escape_controls(&hosts.join(", ")));
+    }
+    text
+}
+
+/// Prints every setting with its value.
+pub(crate) fn show_config(path: &Path) -> Result<Exit, Failure> {
+    let Some(loaded) = loaded(path)? else { return Ok(Exit::Usage) };
+    let mut text = String::new();
+    for (key, value) in &loaded.shown {
+        _ = writeln!(text, "{} = {}", escape_controls(key), escape_controls(value));
+    }
+    Sink::stdout()?.write(text.as_bytes())?;
+    Ok(Exit::Done)
+}

@@ -1,0 +1,167 @@
+//! `threatsieve status`, `feeds` and `indicators`: print what the state holds.
+
+use std::fmt::Write as _;
+
+use serde_json::{Value as Json, json};
+use threatsieve_blacklist::Tlp;
+
+use super::configured::{loaded, network_runtime, now};
+use super::test_feed::test_feed;
+use crate::cli::{FeedsArgs, FeedsVerb, IndicatorState, IndicatorsArgs, StatusArgs};
+use crate::exit::{Exit, Failure};
+use crate::output::{Sink, note};
+use crate::status::{ClusterStatus, Status, feeds};
+use crate::store::{Found, FoundValue, Query, State, Store};
+use crate::text::{escape_controls, rfc3339, safe_json};
+
+/// Prints feeds, generation, queues, last errors, and what the cluster's nodes serve.
+pub(crate) fn show_status(args: &StatusArgs) -> Result<Exit, Failure> {
+    let Some(loaded) = loaded(&args.config.path())? else { return Ok(Exit::Usage) };
+    let config = &loaded.config;
+    let store = Store::open_to_read(&config.state)?;
+    let cluster = match &config.opensearch {
+        Some(settings) => {
+            Some(network_runtime()?.block_on(ClusterStatus::ask(settings, config, &store))?)
+        }
+        None => None,
+    };
+    if args.check {
+        store.check()?;
+    }
+    let status = Status::read(config, &store, cluster)?;
+    let text = if args.json {
+        format!("{}\n", safe_json(&serde_json::to_string(&status)?))
+    } else {
+        status.to_string()
+    };
+    Sink::stdout()?.write(text.as_bytes())?;
+    if args.check {
+        note("the state was read as a whole; no damage was found");
+    }
+    Ok(Exit::Done)
+}
+
+/// Feeds, or letting one's next delivery through.
+pub(crate) fn list_feeds(args: &FeedsArgs) -> Result<Exit, Failure> {
+    if let Some(FeedsVerb::Test(test)) = &args.verb {
+        return test_feed(test, &args.config, args.json);
+    }
+    let Some(loaded) = loaded(&args.config.path())? else { return Ok(Exit::Usage) };
+    if let Some(name) = &args.allow {
+        let mut store = Store::open(&loaded.config.state)?;
+        store.allow_held(name)?;
+        store.allow_next_build()?;
+    }
+    let store = Store::open_to_read(&loaded.config.state)?;
+    let mut all = feeds(&loaded.config, &store)?;
+    all.retain(|feed| !args.held || feed.held.is_some());
+    let text = match args.json {
+        true => format!("{}\n", safe_json(&json!({ "feeds": all }).to_string())),
+        false => all.iter().map(ToString::to_string).collect(),
+    };
+    Sink::stdout()?.write(text.as_bytes())?;
+    Ok(Exit::Done)
+}
+
+/// A search in what is held, or what was not taken.
+pub(crate) fn list_indicators(args: &IndicatorsArgs) -> Result<Exit, Failure> {
+    let Some(loaded) = loaded(&args.config.path())? else { return Ok(Exit::Usage) };
+    let store = Store::open_to_read(&loaded.config.state)?;
+    let limit = args.limit as usize;
+    let mut text = String::new();
+    if args.rejected {
+        for (feed, one) in store.rejections(args.feed.as_deref(), limit)? {
+            let (shown, reason) = (escape_controls(&one.value), escape_controls(&one.reason));
+            _ = match args.json {
+                true => {
+                    writeln!(
+                        text,
+                        "{}",
+                        safe_json(
+                            &json!({ "feed": feed, "rejected": one, "left_out": one }).to_string()
+                        )
+                    )
+                }
+                false => writeln!(
+                    text,
+                    "{} {}  {shown}: {reason}",
+                    escape_controls(&feed),
+                    escape_controls(&one.id)
+                ),
+            };
+        }
+    } else {
+        let query = Query {
+            text: args.text.clone(),
+            feed: args.feed.clone(),
+            state: state(args.state),
+            limit,
+        };
+        let (found, has_more) = store.search(&query, now())?;
+        for one in &found {
+            text.push_str(&if args.json {
+                format!("{}\n", safe_json(&found_json(one).to_string()))
+            } else {
+                found_text(one)
+            });
+        }
+        if has_more && !args.json {
+            _ = writeln!(text, "there are more; --limit shows them");
+        }
+    }
+    if text.is_empty() && !args.json {
+        text.push_str("nothing found\n");
+    }
+    Sink::stdout()?.write(text.as_bytes())?;
+    Ok(Exit::Done)
+}
+
+fn state(asked: IndicatorState) -> Option<State> {
+    match asked {
+        IndicatorState::Active => Some(State::Active),
+        IndicatorState::Revoked => Some(State::Revoked),
+        IndicatorState::Expired => Some(State::Expired),
+        IndicatorState::Removed => Some(State::Removed),
+        IndicatorState::All => None,
+    }
+}
+
+fn found_json(one: &Found) -> Json {
+    let values: Vec<Json> = (one.values.iter())
+        .map(|v| json!({ "value": v.value, "port": v.port, "valid_from": v.valid_from.map(rfc3339), "valid_until": v.valid_until.map(rfc3339) }))
+        .collect();
+    json!({
+        "feed": one.feed, "id": one.id, "state": one.state.name(), "values": values, "confidence": one.confidence,
+        "tlp": one.tlp.map(Tlp::name), "name": one.name, "types": one.types, "modified": one.modified.map(rfc3339),
+        "changed": rfc3339(one.changed), "retracted": one.retracted,
+    })
+}
+
+fn found_text(one: &Found) -> String {
+    let value = |value: &FoundValue| match value.port {
+        Some(port) => format!("{} port {port}", value.value),
+        None => value.value.clone(),
+    };
+    let values: Vec<String> = one.values.iter().map(value).collect();
+    let mut text = format!(
+        "{} {}  {}  {}",
+        one.state.name(),
+        escape_controls(&values.join(" ")),
+        escape_controls(&one.feed),
+        escape_controls(&one.id)
+    );
+    if let Some(name) = &one.name {
+        _ = write!(text, " \"{}\"", escape_controls(name));
+    }
+    if let Some(confidence) = one.confidence {
+        _ = write!(text, " confidence {confidence}");
+    }
+    if let Some(tlp) = one.tlp {
+        _ = write!(text, " TLP:{}", tlp.name());
+    }
+    if let Some(reason) = &one.retracted {
+        _ = write!(text, " retracted: {}", escape_controls(reason));
+    }
+    text.push('\n');
+    text
+}

@@ -1,0 +1,273 @@
+//! One index's mapping against what is written into its events.
+
+use serde_json::{Map, Value as Json};
+
+use super::{Expected, Finding, TEMPLATE_NAME};
+use crate::text::grouped;
+
+/// `index.mapping.total_fields.limit` where an index does not say.
+const FIELDS_LIMIT: u64 = 1000;
+
+/// What an object does with a field that it does not know.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Dynamic {
+    /// It takes it in.
+    Add,
+    /// It stores it, and it cannot be searched.
+    Store,
+    /// It refuses the event.
+    Refuse,
+}
+
+impl Dynamic {
+    /// As a mapping has it; where it has nothing, what is around it counts.
+    fn of(mapping: &Json, around: Dynamic) -> Dynamic {
+        let text = match &mapping["dynamic"] {
+            Json::Bool(is) => return if *is { Dynamic::Add } else { Dynamic::Store },
+            Json::String(text) => text.as_str(),
+            _ => return around,
+        };
+        match text {
+            "true" | "runtime" => Dynamic::Add,
+            "false" | "false_allow_templates" => Dynamic::Store,
+            // Where dynamic templates are allowed, they would have to be for our very fields.
+            "strict" | "strict_allow_templates" => Dynamic::Refuse,
+            _ => around,
+        }
+    }
+}
+
+/// What was met on the way through a mapping.
+#[derive(Debug, Default)]
+struct Walk {
+    findings: Vec<Finding>,
+    refused: Vec<String>,
+    stored: Vec<String>,
+    /// Fields that will be added.
+    added: u64,
+}
+
+/// What of an index's mapping refuses or spoils flagged events. Settings are flat: `index.mapping.total_fields.limit`.
+pub(super) fn judge(expected: &Expected, mapping: &Json, settings: &Json) -> Vec<Finding> {
+    let mut walk = Walk::default();
+    let is_lenient = is_true(&settings["index.mapping.ignore_malformed"]);
+    walk.fields(&expected.0, mapping, Dynamic::of(mapping, Dynamic::Add), "", is_lenient);
+    let template = format!(
+        "add the mappings of the component template (`threatsieve opensearch template --put`, then {TEMPLATE_NAME:?} in `composed_of` of the index template, and roll over or reindex)"
+    );
+    if !walk.refused.is_empty() {
+        walk.findings.push(Finding {
+            is_problem: true,
+            what: format!(
+                "it is strict, and lacks {}: it refuses flagged events",
+                walk.refused.join(", ")
+            ),
+            remedy: template.clone(),
+        });
+    }
+    if !walk.stored.is_empty() {
+        walk.findings.push(Finding {
+            is_problem: false,
+            what: format!(
+                "it stores {} without indexing: no search finds them",
+                walk.stored.join(", ")
+            ),
+            remedy: template.clone(),
+        });
+    }
+    let limit = number(&settings["index.mapping.total_fields.limit"]).unwrap_or(FIELDS_LIMIT);
+    let there = count(mapping["properties"].as_object());
+    if walk.added > 0 && there + walk.added > limit {
+        walk.findings.push(Finding {
+            is_problem: true,
+            what: format!(
+                "it has {} of at most {} fields, and flagged events bring up to {} more: it refuses them",
+                grouped(there),
+                grouped(limit),
+                grouped(walk.added)
+            ),
+            remedy: format!(
+                "raise `index.mapping.total_fields.limit` to {} or more, or remove fields",
+                there + walk.added
+            ),
+        });
+    }
+    walk.findings
+}
+
+impl Walk {
+    fn fields(
+        &mut self,
+        expected: &Map<String, Json>,
+        mapping: &Json,
+        dynamic: Dynamic,
+        path: &str,
+        is_lenient: bool,
+    ) {
+        for (name, field) in expected {
+            let path = if path.is_empty() { name.clone() } else { format!("{path}.{name}") };
+            let there = &mapping["properties"][name];
+            if there.is_null() {
+                match dynamic {
+                    Dynamic::Add => self.added += added(field),
+                    Dynamic::Store => self.stored.push(path),
+                    Dynamic::Refuse => self.refused.push(path),
+                }
+                continue;
+            }
+            match (is_object(field), is_object(there)) {
+                (true, true) => {
+                    self.nesting(field, there, &path);
+                    // What is not enabled is stored as it is.
+                    if let Some(inner) = field["properties"].as_object()
+                        && there["enabled"] != false
+                    {
+                        self.fields(inner, there, Dynamic::of(there, dynamic), &path, is_lenient);
+                    }
+                }
+                (true, false) => self.object(there, &path),
+                (false, is_object) => self.leaf(field, there, is_object, &path, is_lenient),
+            }
+        }
+    }
+
+    /// Where fields of ours are to be, there is a field itself.
+    fn object(&mut self, there: &Json, path: &str) {
+        let kind = kind(there);
+        if matches!(kind, "flat_object" | "flattened") {
+            return;
+        }
+        self.findings.push(Finding {
+            is_problem: true,
+            what: format!("{path} is a {kind}, expected an object: it refuses flagged events"),
+            remedy: target_remedy(path),
+        });
+    }
+
+    /// An array of objects is taken either way, but means another thing.
+    fn nesting(&mut self, field: &Json, there: &Json, path: &str) {
+        if field["type"] == "nested" && there["type"] != "nested" {
+            self.findings.push(Finding {
+                is_problem: false,
+                what: format!(
+                    "{path} is an object, not nested: a search for two things about one enrichment finds events that have them in two"
+                ),
+                remedy: "map it as nested in the index template and roll over or reindex, or search with that in mind".to_owned(),
+            });
+        }
+    }
+
+    fn leaf(&mut self, field: &Json, there: &Json, is_object: bool, path: &str, is_lenient: bool) {
+        let (wanted, kind) = (kind(field), kind(there));
+        if is_object {
+            self.findings.push(Finding {
+                is_problem: true,
+                what: format!(
+                    "{path} is an object, expected a {wanted}: it refuses flagged events"
+                ),
+                remedy: target_remedy(path),
+            });
+            return;
+        }
+        let forgives =
+            is_lenient && there["ignore_malformed"] != false || is_true(&there["ignore_malformed"]);
+        if takes(kind, wanted) || forgives && is_forgiving(kind) {
+            return;
+        }
+        self.findings.push(Finding {
+            is_problem: true,
+            what: format!("{path} is of type {kind}, expected {wanted}: it refuses flagged events"),
+            remedy: target_remedy(path),
+        });
+    }
+}
+
+/// How to get out of the way of somebody else's field.
+fn target_remedy(path: &str) -> String {
+    let option = match path {
+        _ if path == "threat" || path.starts_with("threat.") => {
+            "give the processor another `target_field`"
+        }
+        _ if path == "threatsieve" || path.starts_with("threatsieve.") => "rename that field",
+        _ => "give the processor another `flag_field`, or none (\"\")",
+    };
+    format!("{option}, or map it otherwise in the index template and roll over or reindex")
+}
+
+fn kind(mapping: &Json) -> &str {
+    mapping["type"].as_str().unwrap_or("object")
+}
+
+fn is_object(mapping: &Json) -> bool {
+    matches!(kind(mapping), "object" | "nested")
+}
+
+/// Whether a field of a type takes values of another one.
+fn takes(there: &str, wanted: &str) -> bool {
+    let takes_all =
+        matches!(there, "keyword" | "text" | "wildcard" | "match_only_text" | "search_as_you_type");
+    takes_all
+        || there == wanted
+        || match wanted {
+            "byte" | "short" | "integer" | "long" => matches!(
+                there,
+                "short"
+                    | "integer"
+                    | "long"
+                    | "unsigned_long"
+                    | "float"
+                    | "half_float"
+                    | "double"
+                    | "scaled_float"
+            ),
+            "date" => there == "date_nanos",
+            _ => false,
+        }
+}
+
+/// Types that leave out what they cannot read, where they are told to.
+fn is_forgiving(kind: &str) -> bool {
+    const FORGIVING: [&str; 12] = [
+        "byte",
+        "short",
+        "integer",
+        "long",
+        "unsigned_long",
+        "float",
+        "half_float",
+        "double",
+        "scaled_float",
+        "date",
+        "date_nanos",
+        "ip",
+    ];
+    FORGIVING.contains(&kind)
+}
+
+/// Fields that a mapping has, as its limit counts them: objects, fields, and fields of fields.
+fn count(properties: Option<&Map<String, Json>>) -> u64 {
+    let fields = properties.into_iter().flat_map(Map::values);
+    fields
+        .map(|field| {
+            1 + count(field["properties"].as_object()) + count(field["fields"].as_object())
+        })
+        .sum()
+}
+
+/// The same of what will be added by itself: of a text, a `text` field with a `keyword` field in it.
+fn added(field: &Json) -> u64 {
+    match field["properties"].as_object() {
+        Some(inner) => 1 + inner.values().map(added).sum::<u64>(),
+        None if matches!(kind(field), "keyword" | "ip") => 2,
+        None => 1,
+    }
+}
+
+/// Settings are texts, mappings have booleans.
+fn is_true(value: &Json) -> bool {
+    value == &Json::Bool(true) || value == "true"
+}
+
+fn number(value: &Json) -> Option<u64> {
+    value.as_u64().or_else(|| value.as_str().and_then(|text| text.parse().ok()))
+}

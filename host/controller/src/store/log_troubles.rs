@@ -1,0 +1,40 @@
+//! Logs that cannot be read, as known from the rounds before.
+
+use std::collections::BTreeMap;
+
+use rusqlite::Connection;
+use threatsieve_blacklist::Timestamp;
+
+/// The reasons, by log source and path.
+pub(crate) type LogTroubles = BTreeMap<(String, String), String>;
+
+/// Reads all there are.
+pub(crate) fn log_troubles(connection: &Connection) -> anyhow::Result<LogTroubles> {
+    let mut statement = connection.prepare_cached("SELECT source, path, what FROM log_troubles")?;
+    let rows = statement.query_map([], |row| Ok(((row.get(0)?, row.get(1)?), row.get(2)?)))?;
+    Ok(rows.collect::<Result<_, _>>()?)
+}
+
+/// Keeps why a log cannot be read, and since when.
+pub(crate) fn add_log_trouble(
+    connection: &Connection,
+    (source, path): (&str, &str),
+    what: &str,
+    now: Timestamp,
+) -> anyhow::Result<()> {
+    connection.execute(
+        "INSERT OR REPLACE INTO log_troubles (source, path, what, since) VALUES (?1, ?2, ?3, ?4)",
+        (source, path, what, now.0),
+    )?;
+    Ok(())
+}
+
+/// Forgets a trouble that is over.
+pub(crate) fn remove_log_trouble(
+    connection: &Connection,
+    (source, path): (&str, &str),
+) -> anyhow::Result<()> {
+    connection
+        .execute("DELETE FROM log_troubles WHERE source = ?1 AND path = ?2", (source, path))?;
+    Ok(())
+}

@@ -1,0 +1,95 @@
+//! Statements of indicators, as a build reads them: those in force, and those that changed since the
+//! last build.
+
+use std::ops::ControlFlow;
+
+use rusqlite::{Connection, OptionalExtension, Row, Transaction};
+use threatsieve_blacklist::Timestamp;
+
+use super::body::Statement;
+use super::{ACTIVE, REVOKED};
+
+/// Whether a walk over rows goes on.
+pub(crate) type Walk = anyhow::Result<ControlFlow<()>>;
+
+/// A row that changed since the last build.
+pub(crate) struct Changed {
+    pub(crate) id: String,
+    /// What it said when the last build was made; `None` when it was not there.
+    pub(crate) former: Option<Statement>,
+    /// What it says now; `None` when it is not in force any more.
+    pub(crate) now: Option<Statement>,
+    /// The flags of what it said are retracted, so that all it says is new.
+    pub(crate) is_withdrawn: bool,
+}
+
+/// The number of a feed; `None` when nothing of it was ever delivered.
+pub(crate) fn feed_number(connection: &Connection, name: &str) -> anyhow::Result<Option<i64>> {
+    let row =
+        connection.query_row("SELECT id FROM feeds WHERE name = ?1", [name], |row| row.get(0));
+    Ok(row.optional()?)
+}
+
+/// Visits what a feed says that is in force, in the order of the identifiers: identifier, `modified`
+/// and statement.
+pub(crate) fn walk_active(
+    transaction: &Transaction<'_>,
+    feed: i64,
+    mut visit: impl FnMut(&str, Option<Timestamp>, Statement) -> Walk,
+) -> anyhow::Result<()> {
+    let mut select = transaction.prepare_cached(
+        "SELECT id, modified, body FROM indicators WHERE feed = ?1 AND state = ?2 ORDER BY id",
+    )?;
+    let mut rows = select.query((feed, ACTIVE))?;
+    while let Some(row) = rows.next()? {
+        let id = row.get_ref(0)?.as_str()?;
+        let modified = row.get::<_, Option<i64>>(1)?.map(Timestamp);
+        let statement = Statement::decode(id, row.get_ref(2)?.as_blob()?)?;
+        if visit(id, modified, statement)?.is_break() {
+            break;
+        }
+    }
+    Ok(())
+}
+
+/// Visits the rows of a feed that changed since the last build.
+pub(crate) fn walk_changed(
+    transaction: &Transaction<'_>,
+    feed: i64,
+    mut visit: impl FnMut(Changed) -> Walk,
+) -> anyhow::Result<()> {
+    let mut select = transaction.prepare_cached(
+        "SELECT pending.id, former, CASE state WHEN ?2 THEN body END, withdrawn FROM pending \
+         LEFT JOIN indicators USING (feed, id) WHERE pending.feed = ?1",
+    )?;
+    let mut rows = select.query((feed, ACTIVE))?;
+    while let Some(row) = rows.next()? {
+        let id = row.get_ref(0)?.as_str()?.to_owned();
+        let (former, now) = (statement(row, &id, 1)?, statement(row, &id, 2)?);
+        let is_withdrawn = row.get::<_, Option<bool>>(3)?.unwrap_or_default();
+        if visit(Changed { id, former, now, is_withdrawn })?.is_break() {
+            break;
+        }
+    }
+    Ok(())
+}
+
+/// Returns how many values left because their indicators were revoked since the last build.
+pub(crate) fn revoked_values(transaction: &Transaction<'_>) -> anyhow::Result<u64> {
+    let mut select = transaction.prepare(
+        "SELECT pending.id, former FROM pending JOIN indicators USING (feed, id) \
+         WHERE former IS NOT NULL AND state = ?1",
+    )?;
+    let mut rows = select.query([REVOKED])?;
+    let mut values = 0;
+    while let Some(row) = rows.next()? {
+        let former = Statement::decode(row.get_ref(0)?.as_str()?, row.get_ref(1)?.as_blob()?)?;
+        values += former.parts.iter().map(|part| part.values.len() as u64).sum::<u64>();
+    }
+    Ok(values)
+}
+
+fn statement(row: &Row<'_>, id: &str, column: usize) -> anyhow::Result<Option<Statement>> {
+    let body = row.get_ref(column)?.as_blob_or_null()?;
+    body.map(|body| Statement::decode(id, body)).transpose()
+}
