@@ -23,7 +23,7 @@ const DEADLINE_MS: std::ops::RangeInclusive<u64> = 8..=600_000;
 const INSTANCE_MEMORY_BYTES: std::ops::RangeInclusive<u64> = 16 << 20..=1 << 30;
 /// The options that a thread keeps. A pipeline seldom has more processors, and each takes a few
 /// kilobytes.
-const KNOWN_OPTIONS: usize = 8;
+pub(crate) const KNOWN_OPTIONS: usize = 8;
 /// The number of idle instances.
 const INSTANCES: std::ops::RangeInclusive<u64> = 1..=1024;
 
