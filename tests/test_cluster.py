@@ -160,7 +160,7 @@ def rewritten(archive: bytes, change: Callable[[str, bytes], bytes]) -> bytes:
 
 def library_of_contract(folder: Path, contract: int) -> bytes:
     """A library that says nothing but its contract's number."""
-    source = f"int Java_org_threatsieve_opensearch_Native_contract(void *environment, void *native) {{ return {contract}; }}"
+    source = f"int Java_org_threatsieve_core_matcher_Native_contract(void *environment, void *native) {{ return {contract}; }}"
     target = folder / "other.so"
     subprocess.run(["cc", "-shared", "-fPIC", "-x", "c", "-", "-o", str(target)], input=source.encode(), check=True)
     return target.read_bytes()

@@ -16,8 +16,9 @@ from tests.processing import (
     simulated,
 )  # fmt: skip
 
-PLUGIN = program.ROOT / "plugin-descriptors/opensearch"
-JAVA = PLUGIN / "src/main/java/org/threatsieve/opensearch"
+PLUGINS = program.ROOT / "plugin-descriptors"
+OPTIONS = PLUGINS / "core/src/main/java/org/threatsieve/core/processor/options/Option.java"
+SETTINGS = PLUGINS / "opensearch/src/main/java/org/threatsieve/opensearch/NodeSettings.java"
 DOCUMENT = (program.ROOT / "docs/plugin.md").read_text()
 
 
@@ -321,7 +322,7 @@ def test_lines_that_are_none(node):
         ({"fields": ["a" * 256]}, "fields", "too long"),
         ({"fields": [".".join("a" * 17)]}, "fields", "16 parts"),
         ({"fields": [f"f{number}" for number in range(257)]}, "fields", "at most 256"),
-        ({"fields": ["a"], "message_field": "message"}, "message_field", "beside [fields]"),
+        ({"fields": ["a"], "message_field": "message"}, "message_field", "together with [fields]"),
         ({"message_format": "squid"}, "message_format", "without [message_field]"),
         ({"message_field": None}, "message_field", "missing"),
         ({"message_field": "message", "message_format": "csv"}, "message_format", "squid, combined, text, auto"),
@@ -385,7 +386,7 @@ def documented_options() -> dict[str, str]:
 
 
 def test_options_and_their_defaults_are_documented(node):
-    written = re.search(r"enum Option \{(.*?);", (JAVA / "processor/Option.java").read_text(), re.DOTALL)[1]
+    written = re.search(r"enum Option \{(.*?);", OPTIONS.read_text(), re.DOTALL)[1]
     documented = documented_options()
     assert list(documented) == [each.strip().lower() for each in written.split(",")]
     # Taken as documented, and nothing changes by writing the defaults out.
@@ -398,7 +399,7 @@ def test_options_and_their_defaults_are_documented(node):
 
 
 def test_node_settings_are_documented():
-    written = re.findall(r'"(threatsieve\.\w+)"', (JAVA / "NodeSettings.java").read_text())
+    written = re.findall(r'"(threatsieve\.\w+)"', SETTINGS.read_text())
     table = re.search(r"^\| setting \| default \|.*?(?=\n\n)", DOCUMENT, re.MULTILINE | re.DOTALL)[0]
     assert set(written) <= set(re.findall(r"`(threatsieve\.\w+)`", table))
 
@@ -522,7 +523,7 @@ def test_the_zip(version):
     with zipfile.ZipFile(engines.plugin(version)) as archive:
         assert sorted(archive.namelist()) == [
             "LICENSE.txt", "component-template.json", "libthreatsieve.so", "plugin-descriptor.properties", "plugin-security.policy",
-            "threatsieve-opensearch.jar",
+            "threatsieve-core.jar", "threatsieve-opensearch.jar",
         ]  # fmt: skip
         descriptor = archive.read("plugin-descriptor.properties").decode()
         line = version.rpartition(".")[0]

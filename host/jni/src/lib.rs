@@ -1,5 +1,5 @@
-//! The native library of the ingest plugin: the functions that `org.threatsieve.opensearch.Native`
-//! declares, on top of the runner.
+//! The native library of the ingest plugin: the functions that
+//! `org.threatsieve.core.matcher.Native` declares, on top of the runner.
 //!
 //! # Parts
 //!

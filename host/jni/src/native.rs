@@ -1,4 +1,4 @@
-//! The functions that `org.threatsieve.opensearch.Native` declares, and which it documents with
+//! The functions that `org.threatsieve.core.matcher.Native` declares, and which it documents with
 //! their JSON. Each converts its arguments, makes one call and converts the result.
 //!
 //! Nothing unwinds into the JVM: a panic is caught and becomes a `NativeException` like any other
@@ -28,7 +28,7 @@ use crate::nodes;
 use crate::options::{CheckOptions, NodeOptions};
 
 /// Increased with every change of the interface between Java and this library.
-const CONTRACT: jint = 1;
+const CONTRACT: jint = 2;
 /// The largest buffer, in bytes, that is kept for the thread's next call.
 const KEPT_BYTES: usize = 1 << 20;
 /// The longest options in bytes: the names of 256 fields, and more than enough for the rest.
@@ -46,13 +46,13 @@ thread_local! {
 }
 
 /// `contract()`.
-#[jni_mangle("org.threatsieve.opensearch.Native")]
+#[jni_mangle("org.threatsieve.core.matcher.Native")]
 pub extern "system" fn contract<'local>(_env: EnvUnowned<'local>, _class: JClass<'local>) -> jint {
     CONTRACT
 }
 
 /// `open(byte[])`.
-#[jni_mangle("org.threatsieve.opensearch.Native")]
+#[jni_mangle("org.threatsieve.core.matcher.Native")]
 pub extern "system" fn open<'local>(
     mut env: EnvUnowned<'local>,
     _class: JClass<'local>,
@@ -68,7 +68,7 @@ pub extern "system" fn open<'local>(
 }
 
 /// `close(long)`.
-#[jni_mangle("org.threatsieve.opensearch.Native")]
+#[jni_mangle("org.threatsieve.core.matcher.Native")]
 pub extern "system" fn close<'local>(
     mut env: EnvUnowned<'local>,
     _class: JClass<'local>,
@@ -82,7 +82,7 @@ pub extern "system" fn close<'local>(
 }
 
 /// `inspect(long, String)`.
-#[jni_mangle("org.threatsieve.opensearch.Native")]
+#[jni_mangle("org.threatsieve.core.matcher.Native")]
 pub extern "system" fn inspect<'local>(
     mut env: EnvUnowned<'local>,
     _class: JClass<'local>,
@@ -98,7 +98,7 @@ pub extern "system" fn inspect<'local>(
 }
 
 /// `load(long, String, String)`.
-#[jni_mangle("org.threatsieve.opensearch.Native")]
+#[jni_mangle("org.threatsieve.core.matcher.Native")]
 pub extern "system" fn load<'local>(
     mut env: EnvUnowned<'local>,
     _class: JClass<'local>,
@@ -114,7 +114,7 @@ pub extern "system" fn load<'local>(
 }
 
 /// `unload(long, String)`.
-#[jni_mangle("org.threatsieve.opensearch.Native")]
+#[jni_mangle("org.threatsieve.core.matcher.Native")]
 pub extern "system" fn unload<'local>(
     mut env: EnvUnowned<'local>,
     _class: JClass<'local>,
@@ -129,7 +129,7 @@ pub extern "system" fn unload<'local>(
 }
 
 /// `status(long)`.
-#[jni_mangle("org.threatsieve.opensearch.Native")]
+#[jni_mangle("org.threatsieve.core.matcher.Native")]
 pub extern "system" fn status<'local>(
     mut env: EnvUnowned<'local>,
     _class: JClass<'local>,
@@ -143,7 +143,7 @@ pub extern "system" fn status<'local>(
 }
 
 /// `check(long, String, byte[], byte[], int, int, int[], byte[], int, int)`.
-#[jni_mangle("org.threatsieve.opensearch.Native")]
+#[jni_mangle("org.threatsieve.core.matcher.Native")]
 pub extern "system" fn check<'local>(
     mut env: EnvUnowned<'local>,
     _class: JClass<'local>,
@@ -199,7 +199,7 @@ pub extern "system" fn check<'local>(
 }
 
 /// `checkLines(long, String, byte[], byte[], int, int)`.
-#[jni_mangle("org.threatsieve.opensearch.Native")]
+#[jni_mangle("org.threatsieve.core.matcher.Native")]
 pub extern "system" fn check_lines<'local>(
     mut env: EnvUnowned<'local>,
     _class: JClass<'local>,
@@ -350,7 +350,7 @@ fn throw(env: &mut Env<'_>, failure: &Failure) -> jni::errors::Result<()> {
 fn throw_typed(env: &mut Env<'_>, failure: &Failure) -> jni::errors::Result<()> {
     let kind = env.new_string(failure.kind.name())?;
     let message = env.new_string(&failure.message)?;
-    let class = jni_str!("org/threatsieve/opensearch/NativeException");
+    let class = jni_str!("org/threatsieve/core/matcher/NativeException");
     let constructor = jni_sig!((kind: java.lang.String, message: java.lang.String) -> void);
     throw_new(env, class, constructor, &[(&kind).into(), (&message).into()])
 }

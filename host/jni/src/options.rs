@@ -21,6 +21,9 @@ const DEADLINE_MS: std::ops::RangeInclusive<u64> = 8..=600_000;
 /// Memory of an instance in bytes: from 16 MiB, twice the largest batch, to what a 32-bit memory
 /// has left besides a blacklist.
 const INSTANCE_MEMORY_BYTES: std::ops::RangeInclusive<u64> = 16 << 20..=1 << 30;
+/// The options that a thread keeps. A pipeline seldom has more processors, and each takes a few
+/// kilobytes.
+pub(crate) const KNOWN_OPTIONS: usize = 8;
 /// The number of idle instances.
 const INSTANCES: std::ops::RangeInclusive<u64> = 1..=1024;
 
@@ -153,19 +156,23 @@ impl CheckOptions {
         })
     }
 
-    /// Returns the options for this JSON. A thread parses them once, and again when another
-    /// processor's options came in between.
+    /// Returns the options for this JSON. A thread parses them once, unless other processors'
+    /// options come in between ([`KNOWN_OPTIONS`]; docs/decisions/0008).
     pub(crate) fn cached(json: &[u8]) -> Result<Rc<CheckOptions>, Failure> {
         thread_local! {
-            static LAST: RefCell<Option<Parsed>> = const { RefCell::new(None) };
+            static KNOWN: RefCell<Vec<Parsed>> = const { RefCell::new(Vec::new()) };
         }
-        LAST.with_borrow_mut(|last| match last {
-            Some((known, options)) if known == json => Ok(Rc::clone(options)),
-            _ => {
-                let options = Rc::new(CheckOptions::read(json)?);
-                *last = Some((json.to_vec(), Rc::clone(&options)));
-                Ok(options)
+        KNOWN.with_borrow_mut(|known| {
+            // The options of the last call come first.
+            match known.iter().position(|(text, _)| text == json) {
+                Some(at) => known[..=at].rotate_right(1),
+                None => {
+                    let options = Rc::new(CheckOptions::read(json)?);
+                    known.truncate(KNOWN_OPTIONS - 1);
+                    known.insert(0, (json.to_vec(), options));
+                }
             }
+            Ok(Rc::clone(&known[0].1))
         })
     }
 }

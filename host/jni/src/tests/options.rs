@@ -1,10 +1,12 @@
 //! Invalid options.
 
+use std::rc::Rc;
+
 use serde_json::{Value as Json, json};
 
 use super::world::{node_json, processor};
 use crate::failure::{Failure, Kind};
-use crate::options::{CheckOptions, NodeOptions};
+use crate::options::{CheckOptions, KNOWN_OPTIONS, NodeOptions};
 
 fn with(mut options: Json, key: &str, value: Json) -> Vec<u8> {
     options[key] = value;
@@ -64,17 +66,25 @@ fn wrong_options_of_a_processor() {
 }
 
 #[test]
-fn options_are_parsed_once_for_each_thread() {
-    let [first, second] = [
-        processor(),
-        json!({
-            "fields": ["x"], "min_confidence": 1, "max_tlp": "RED", "max_matches": 2,
-            "partial": true,
-        }),
-    ]
-    .map(|options| options.to_string().into_bytes());
-    let one = CheckOptions::cached(&first).unwrap();
-    assert!(std::rc::Rc::ptr_eq(&one, &CheckOptions::cached(&first).unwrap()));
-    assert_eq!(CheckOptions::cached(&second).unwrap().fields, ["x"]);
-    assert_eq!(CheckOptions::cached(&first).unwrap().fields.len(), 4);
+fn a_thread_keeps_the_options_of_several_processors() {
+    let of = |confidence: u64| with(processor(), "min_confidence", json!(confidence));
+    let read = |confidence| CheckOptions::cached(&of(confidence)).unwrap();
+    let (one, two) = (read(1), read(2));
+    for _ in 0..3 {
+        assert!(Rc::ptr_eq(&one, &read(1)) && Rc::ptr_eq(&two, &read(2)));
+    }
+    assert_eq!((one.policy.min_confidence, two.policy.min_confidence), (1, 2));
+    // The options that were not used for longest are forgotten first.
+    for other in 0..KNOWN_OPTIONS as u64 - 2 {
+        read(10 + other);
+    }
+    assert!(Rc::ptr_eq(&one, &read(1)));
+    read(50);
+    assert!(Rc::ptr_eq(&one, &read(1)));
+    let again = read(2);
+    assert!(!Rc::ptr_eq(&two, &again));
+    assert_eq!(again.policy.min_confidence, 2);
+    // Wrong options are not kept.
+    CheckOptions::cached(b"{").unwrap_err();
+    CheckOptions::cached(b"{").unwrap_err();
 }

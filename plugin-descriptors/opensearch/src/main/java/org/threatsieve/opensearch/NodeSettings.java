@@ -4,16 +4,21 @@ import java.util.List;
 
 import org.opensearch.common.settings.Setting;
 import org.opensearch.common.settings.Setting.Property;
+import org.opensearch.common.settings.Settings;
 import org.opensearch.common.unit.RatioValue;
 import org.opensearch.common.unit.TimeValue;
 import org.opensearch.common.util.concurrent.OpenSearchExecutors;
 import org.opensearch.core.common.unit.ByteSizeUnit;
 import org.opensearch.core.common.unit.ByteSizeValue;
 import org.opensearch.monitor.os.OsProbe;
+import org.threatsieve.core.matcher.MatcherOptions;
 
 /** The settings of a node, in opensearch.yml. */
 public final class NodeSettings {
-    /** Memory for all blacklists together and for loading the next one, outside the JVM's heap: bytes, or a share of the machine's memory. */
+    /**
+     * Memory outside the JVM's heap for all blacklists, and for loading the next one: bytes, or a
+     * share of the machine's memory.
+     */
     public static final Setting<ByteSizeValue> MEMORY_LIMIT = new Setting<>(
         "threatsieve.memory_limit",
         "25%",
@@ -21,7 +26,7 @@ public final class NodeSettings {
         Property.NodeScope
     );
 
-    /** The longest that looking one batch up may take. */
+    /** The longest that looking up one batch may take. */
     public static final Setting<TimeValue> DEADLINE = Setting.timeSetting(
         "threatsieve.deadline",
         TimeValue.timeValueMillis(100),
@@ -30,7 +35,7 @@ public final class NodeSettings {
         Property.NodeScope
     );
 
-    /** Memory that one call may use besides the blacklist. */
+    /** Memory that one call may use, without the blacklist. */
     public static final Setting<ByteSizeValue> INSTANCE_MEMORY = Setting.byteSizeSetting(
         "threatsieve.instance_memory",
         new ByteSizeValue(64, ByteSizeUnit.MB),
@@ -39,7 +44,7 @@ public final class NodeSettings {
         Property.NodeScope
     );
 
-    /** Calls at a time that find an instance ready; further ones make their own. */
+    /** Calls at a time that find an instance ready. Further calls make their own. */
     public static final Setting<Integer> INSTANCES = new Setting<>(
         "threatsieve.instances",
         settings -> Integer.toString(OpenSearchExecutors.allocatedProcessors(settings)),
@@ -47,13 +52,30 @@ public final class NodeSettings {
         Property.NodeScope
     );
 
-    /** The file of the public key (Ed25519, PEM) that blacklists must be signed with, below the node's configuration folder; none when empty. */
-    public static final Setting<String> TRUSTED_KEY = Setting.simpleString("threatsieve.trusted_key", Property.NodeScope);
+    /**
+     * The file with the public key (Ed25519, PEM) that blacklists must be signed with, below the
+     * node's configuration folder. Empty: blacklists need no signature.
+     */
+    public static final Setting<String> TRUSTED_KEY = Setting.simpleString(
+        "threatsieve.trusted_key",
+        Property.NodeScope
+    );
 
     private NodeSettings() {}
 
     static List<Setting<?>> all() {
         return List.of(MEMORY_LIMIT, DEADLINE, INSTANCE_MEMORY, INSTANCES, TRUSTED_KEY);
+    }
+
+    /** The matcher's options from the node's settings. */
+    static MatcherOptions matcherOptions(Settings settings) {
+        return new MatcherOptions(
+            DEADLINE.get(settings).millis(),
+            MEMORY_LIMIT.get(settings).getBytes(),
+            INSTANCE_MEMORY.get(settings).getBytes(),
+            INSTANCES.get(settings),
+            TRUSTED_KEY.get(settings)
+        );
     }
 
     private static ByteSizeValue bytesOrShareOfMemory(String key, String text) {
@@ -62,8 +84,15 @@ public final class NodeSettings {
         }
         long memory = OsProbe.getInstance().getTotalPhysicalMemorySize();
         if (memory == 0) {
-            throw new IllegalArgumentException("[" + key + "] is " + text + " of this machine's memory, whose size is not known: give bytes, such as 2gb");
+            throw new IllegalArgumentException(
+                "["
+                    + key
+                    + "] is "
+                    + text
+                    + " of this machine's memory, but its size is unknown: give bytes, such as 2gb"
+            );
         }
-        return new ByteSizeValue((long) (memory * RatioValue.parseRatioValue(text).getAsRatio()));
+        double share = RatioValue.parseRatioValue(text).getAsRatio();
+        return new ByteSizeValue((long) (memory * share));
     }
 }

@@ -17,6 +17,7 @@ import org.opensearch.common.settings.Setting;
 import org.opensearch.common.settings.Settings;
 import org.opensearch.common.settings.SettingsFilter;
 import org.opensearch.core.action.ActionResponse;
+import org.opensearch.env.Environment;
 import org.opensearch.env.NodeEnvironment;
 import org.opensearch.indices.SystemIndexDescriptor;
 import org.opensearch.ingest.Processor;
@@ -26,19 +27,40 @@ import org.opensearch.rest.RestController;
 import org.opensearch.rest.RestHandler;
 import org.opensearch.threadpool.ExecutorBuilder;
 import org.opensearch.threadpool.ThreadPool;
+import org.threatsieve.core.matcher.NativeMatcher;
+import org.threatsieve.core.processor.ThreatMatch;
 import org.threatsieve.opensearch.blacklists.Blacklists;
 import org.threatsieve.opensearch.engine.EngineClient;
 import org.threatsieve.opensearch.engine.EnginePlugin;
-import org.threatsieve.opensearch.processor.ThreatMatchFactory;
-import org.threatsieve.opensearch.processor.ThreatMatchProcessor;
+import org.threatsieve.opensearch.engine.Privileged;
+import org.threatsieve.opensearch.ingest.ThreatMatchFactory;
 
-/** Joins the plugin's parts: the matcher, the processor that asks it, and what brings blacklists to it. */
-public final class ThreatsievePlugin extends EnginePlugin implements IngestPlugin, SystemIndexPlugin {
-    private final Matcher matcher;
+/**
+ * The plugin: the matcher, the processor that asks it, and the calls that bring blacklists to it.
+ */
+public final class ThreatsievePlugin extends EnginePlugin
+    implements
+        IngestPlugin,
+        SystemIndexPlugin {
+    /** The plugin's name, and the name of its folder. */
+    private static final String NAME = "threatsieve";
 
-    /** Called by the server, which stops when this throws; it does not. */
+    private final NativeMatcher matcher;
+
+    /**
+     * Called by the engine. The node would not start if this threw an exception; it throws none.
+     */
     public ThreatsievePlugin(Settings settings, Path configFolder) {
-        this.matcher = Matcher.open(settings, configFolder);
+        Path home = Path.of(Environment.PATH_HOME_SETTING.get(settings)).toAbsolutePath();
+        Path folder = home.resolve("plugins").resolve(NAME);
+        this.matcher = Privileged.call(
+            () -> NativeMatcher.open(
+                folder,
+                configFolder,
+                NodeSettings.matcherOptions(settings),
+                new XContentCodec()
+            )
+        );
     }
 
     @Override
@@ -78,7 +100,7 @@ public final class ThreatsievePlugin extends EnginePlugin implements IngestPlugi
 
     @Override
     public Map<String, Processor.Factory> getProcessors(Processor.Parameters parameters) {
-        return Map.of(ThreatMatchProcessor.TYPE, new ThreatMatchFactory(matcher));
+        return Map.of(ThreatMatch.TYPE, new ThreatMatchFactory(matcher));
     }
 
     @Override
@@ -88,7 +110,13 @@ public final class ThreatsievePlugin extends EnginePlugin implements IngestPlugi
         ThreadPool threadPool,
         NodeEnvironment nodeEnvironment
     ) {
-        return Blacklists.components(client, clusterService, threadPool, nodeEnvironment, matcher);
+        return Blacklists.components(
+            client,
+            clusterService,
+            threadPool,
+            nodeEnvironment,
+            matcher
+        );
     }
 
     @Override

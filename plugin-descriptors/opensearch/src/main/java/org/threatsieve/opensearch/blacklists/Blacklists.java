@@ -1,5 +1,10 @@
 package org.threatsieve.opensearch.blacklists;
 
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Clock;
 import java.util.Collection;
 import java.util.List;
 
@@ -17,47 +22,80 @@ import org.opensearch.rest.RestHandler;
 import org.opensearch.threadpool.ExecutorBuilder;
 import org.opensearch.threadpool.FixedExecutorBuilder;
 import org.opensearch.threadpool.ThreadPool;
-import org.threatsieve.opensearch.Matcher;
+import org.threatsieve.core.blacklists.LocalFiles;
+import org.threatsieve.core.blacklists.load.Loader;
+import org.threatsieve.core.blacklists.nodes.NodeStatus;
+import org.threatsieve.core.blacklists.nodes.Overview;
+import org.threatsieve.core.blacklists.nodes.Rollout;
+import org.threatsieve.core.blacklists.publish.Pointers;
+import org.threatsieve.core.blacklists.publish.Publisher;
+import org.threatsieve.core.blacklists.store.Documents;
+import org.threatsieve.core.blacklists.store.Store;
+import org.threatsieve.core.matcher.Matcher;
+import org.threatsieve.opensearch.blacklists.cluster.ClusterNodes;
+import org.threatsieve.opensearch.blacklists.cluster.ClusterPointers;
+import org.threatsieve.opensearch.blacklists.cluster.DynamicSettings;
+import org.threatsieve.opensearch.blacklists.cluster.LoaderService;
+import org.threatsieve.opensearch.blacklists.cluster.SetPointerAction;
+import org.threatsieve.opensearch.blacklists.cluster.StatusAction;
+import org.threatsieve.opensearch.blacklists.cluster.TransportSetPointer;
+import org.threatsieve.opensearch.blacklists.cluster.TransportStatus;
+import org.threatsieve.opensearch.blacklists.index.BlacklistIndex;
+import org.threatsieve.opensearch.blacklists.index.IndexDocuments;
+import org.threatsieve.opensearch.blacklists.rest.Endpoint;
+import org.threatsieve.opensearch.blacklists.rest.UserAction;
 import org.threatsieve.opensearch.engine.EngineClient;
 
 /**
- * Brings blacklists to the matchers of all ingest nodes.
+ * Brings blacklists to the matchers of all ingest nodes. This class connects the core with the
+ * engine.
  *
- * <p>{@link Publisher} takes a push on whichever node gets it: it verifies the file, puts it into {@link Store} and moves the pointer ({@link Pointers}) to it.
- * {@link Loader} on each ingest node sees the pointer move, fetches the content and has the matcher switch. {@link Fleet} asks the nodes how far they are.
+ * <p>Any node receives a push: {@link Publisher} verifies the file, writes it into the index
+ * ({@link Documents}) and moves the pointer ({@link Pointers}) to it. On each ingest node, {@link
+ * Loader} sees the pointer move, fetches the content and makes the matcher switch. {@link Rollout}
+ * asks the nodes for their progress.
  */
 public final class Blacklists {
-    /** Pushes at a time on one node, and those that wait for a place; each holds its file on the heap until it is on disk. */
+    /** Pushes at a time on one node. Each holds its file on the heap until it is on disk. */
     private static final int PUSHES = 2;
     private static final int PUSHES_WAITING = 20;
 
-    /** Rollbacks and deletions, the same. */
+    /** Rollbacks and deletions at a time on one node. */
     private static final int ROLLBACKS = 2;
     private static final int ROLLBACKS_WAITING = 100;
 
-    /** Parts of uploads, the same. */
+    /** Parts of uploads at a time on one node. */
     private static final int UPLOADS = 2;
     private static final int UPLOADS_WAITING = 10;
 
-    /** How long a user's request waits for a shard of the index that is on its way. */
+    /** The time that a user's request waits for a shard of the index that is starting. */
     private static final TimeValue PATIENCE = TimeValue.timeValueSeconds(30);
 
     private Blacklists() {}
 
     public static List<Setting<?>> settings() {
-        return List.of(Pointers.SETTING, Admission.MAX_SHRINK, Publisher.KEEP);
+        return List.of(
+            ClusterPointers.SETTING,
+            DynamicSettings.MAX_SHRINK,
+            DynamicSettings.KEPT_GENERATIONS
+        );
     }
 
     public static List<ExecutorBuilder<?>> executors(Settings settings) {
         return List.of(
-            pool(settings, Loader.POOL, 1, -1),
+            pool(settings, LoaderService.POOL, 1, -1),
             pool(settings, UserAction.PUSHES, PUSHES, PUSHES_WAITING),
             pool(settings, UserAction.ROLLBACKS, ROLLBACKS, ROLLBACKS_WAITING),
             pool(settings, UserAction.UPLOADS, UPLOADS, UPLOADS_WAITING)
         );
     }
 
-    private static FixedExecutorBuilder pool(Settings settings, String name, int threads, int waiting) {
+    private static FixedExecutorBuilder pool(
+        Settings settings,
+        String name,
+        int threads,
+        int waiting
+    ) {
         return new FixedExecutorBuilder(settings, name, threads, waiting, "thread_pool." + name);
     }
 
@@ -82,7 +120,7 @@ public final class Blacklists {
         return Endpoint.all();
     }
 
-    /** What the server starts, stops and gives to the actions. */
+    /** The objects that the engine starts, stops, and passes to the actions. */
     public static Collection<Object> components(
         EngineClient client,
         ClusterService clusterService,
@@ -90,19 +128,57 @@ public final class Blacklists {
         NodeEnvironment nodeEnvironment,
         Matcher matcher
     ) {
+        Clock clock = Clock.systemUTC();
+        LocalFiles files = new LocalFiles(folder(nodeEnvironment));
+
         BlacklistIndex index = new BlacklistIndex(client, clusterService, PATIENCE);
-        Store store = new Store(index);
-        LocalFiles files = LocalFiles.of(nodeEnvironment);
-        // It tries again by itself, and loads others meanwhile.
-        Store impatient = new Store(new BlacklistIndex(client, clusterService, TimeValue.ZERO));
-        Loader loader = new Loader(clusterService, threadPool, impatient, matcher, files);
-        Publisher publisher = new Publisher(clusterService, index, store, matcher, files);
-        Fleet fleet = new Fleet(index, clusterService, threadPool);
-        Overview overview = new Overview(clusterService, store, fleet);
+        Documents documents = new IndexDocuments(index);
+        Store store = new Store(documents, clock);
+        Pointers pointers = new ClusterPointers(clusterService, index);
+        Publisher publisher = new Publisher(
+            pointers,
+            documents,
+            store,
+            matcher,
+            files,
+            new DynamicSettings(clusterService)
+        );
+        ClusterNodes nodes = new ClusterNodes(index, clusterService, threadPool);
+        Rollout rollout = new Rollout(pointers, nodes);
+        Overview overview = new Overview(pointers, store, rollout);
+
+        // The loader does not wait for a shard: it tries again, and loads others meanwhile.
+        BlacklistIndex impatient = new BlacklistIndex(client, clusterService, TimeValue.ZERO);
+        Store impatientStore = new Store(new IndexDocuments(impatient), clock);
+        Loader loader = new Loader(
+            LoaderService.thread(threadPool),
+            impatientStore,
+            matcher,
+            files
+        );
         NodeStatus status = new NodeStatus(matcher, loader);
-        // Only what is given to the server is started: a node that ingests nothing loads nothing.
+
+        // A node without the ingest role does not start the loader, and so loads nothing.
         return DiscoveryNode.isIngestNode(clusterService.getSettings())
-            ? List.of(loader, publisher, fleet, overview, status)
-            : List.of(publisher, fleet, overview, status);
+            ? List.of(
+                new LoaderService(clusterService, loader),
+                publisher,
+                rollout,
+                overview,
+                status
+            )
+            : List.of(publisher, rollout, overview, status);
+    }
+
+    private static Path folder(NodeEnvironment node) {
+        if (node.hasNodeFile()) {
+            return node.nodeDataPaths()[0].resolve("threatsieve");
+        }
+        // With `node.local_storage: false`, a node keeps nothing over a restart.
+        try {
+            return Files.createTempDirectory("threatsieve");
+        } catch (IOException e) {
+            throw new UncheckedIOException("no folder for blacklists", e);
+        }
     }
 }

@@ -2,15 +2,19 @@ package org.threatsieve.opensearch.engine;
 
 import org.opensearch.ingest.IngestDocumentWrapper;
 
-/** Answers for the documents of a batch. */
+/** Results for the documents of a batch. */
 public final class BatchResult {
     private BatchResult() {}
 
     /**
-     * The answer for a document that failed. It is a new one, since the server goes on with the wrapper it gave where failures are ignored, and
-     * one that holds an exception would fail in the end all the same.
+     * The result for a document that failed. It is a new wrapper: with {@code ignore_failure}, the
+     * engine continues with the wrapper that it passed, and would fail if that held an exception.
      */
     public static IngestDocumentWrapper failed(IngestDocumentWrapper document, Exception failure) {
-        return new IngestDocumentWrapper(document.getSlot(), document.getIngestDocument(), failure);
+        return new IngestDocumentWrapper(
+            document.getSlot(),
+            document.getIngestDocument(),
+            failure
+        );
     }
 }

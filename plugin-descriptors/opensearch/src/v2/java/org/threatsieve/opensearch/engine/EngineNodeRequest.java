@@ -5,7 +5,7 @@ import java.io.IOException;
 import org.opensearch.action.support.nodes.BaseNodeRequest;
 import org.opensearch.core.common.io.stream.StreamInput;
 
-/** What a nodes action asks one node: its base class differs between the release lines. */
+/** A request to one node. The release lines have different base classes for it. */
 @SuppressWarnings("deprecation")
 public abstract class EngineNodeRequest extends BaseNodeRequest {
     protected EngineNodeRequest() {}

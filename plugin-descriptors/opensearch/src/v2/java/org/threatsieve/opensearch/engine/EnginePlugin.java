@@ -18,7 +18,7 @@ import org.opensearch.watcher.ResourceWatcherService;
 
 /** A plugin whose entry points have the same signatures on both release lines. */
 public abstract class EnginePlugin extends Plugin {
-    /** What the node builds for this plugin, after the ingest processors are known and before the node joins a cluster. */
+    /** Makes the plugin's parts, after the processors and before the node joins a cluster. */
     protected abstract Collection<Object> createComponents(
         EngineClient client,
         ClusterService clusterService,
@@ -40,6 +40,7 @@ public abstract class EnginePlugin extends Plugin {
         IndexNameExpressionResolver indexNameExpressionResolver,
         Supplier<RepositoriesService> repositoriesServiceSupplier
     ) {
-        return createComponents(new EngineClient(client), clusterService, threadPool, nodeEnvironment);
+        EngineClient engineClient = new EngineClient(client);
+        return createComponents(engineClient, clusterService, threadPool, nodeEnvironment);
     }
 }

@@ -5,7 +5,7 @@ import java.io.IOException;
 import org.opensearch.core.common.io.stream.StreamInput;
 import org.opensearch.transport.TransportRequest;
 
-/** What a nodes action asks one node: its base class differs between the release lines. */
+/** A request to one node. The release lines have different base classes for it. */
 public abstract class EngineNodeRequest extends TransportRequest {
     protected EngineNodeRequest() {}
 

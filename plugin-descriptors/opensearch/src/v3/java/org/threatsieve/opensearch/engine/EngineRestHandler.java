@@ -8,11 +8,13 @@ import org.opensearch.rest.RestRequest;
 
 /** A REST handler whose request method has the same signature on both release lines. */
 public abstract class EngineRestHandler extends BaseRestHandler {
-    /** Reads the request on the network thread, blocking nothing; what is returned does the work. */
-    protected abstract RestChannelConsumer prepareRequest(RestRequest request, EngineClient client) throws IOException;
+    /** Reads the request on the network thread, without blocking. The result does the work. */
+    protected abstract RestChannelConsumer prepareRequest(RestRequest request, EngineClient client)
+        throws IOException;
 
     @Override
-    protected final RestChannelConsumer prepareRequest(RestRequest request, NodeClient client) throws IOException {
+    protected final RestChannelConsumer prepareRequest(RestRequest request, NodeClient client)
+        throws IOException {
         return prepareRequest(request, new EngineClient(client));
     }
 }
