@@ -54,8 +54,7 @@ impl PublicHosts {
                     name.strip_suffix(*local)
                         .is_some_and(|rest| rest.is_empty() || rest.ends_with('.'))
                 };
-                let is_local =
-                    !name.contains('.') || LOCAL_NAMES.iter().any(is_below);
+                let is_local = !name.contains('.') || LOCAL_NAMES.iter().any(is_below);
                 if is_local || self.proxies.contains(&name) {
                     return Err(Refused(format!("{name} is a name of a private network")));
                 }
