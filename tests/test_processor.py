@@ -554,3 +554,24 @@ def test_a_key_that_is_missing():
         with engines.node("2.19.4", plugins=[engines.plugin("2.19.4")], settings={"threatsieve.trusted_key": name}) as node:
             assert says in node.wait_log(r"the matcher cannot be used.*").group()
             assert pushing.unchecked(one(node, event(url__domain="evil.example"))) == "unavailable"
+
+
+def test_ports_of_a_strict_list(node, tmp_path):
+    """With `match_port`, an indicator matches events with its port: their destination's, or that of the value itself."""
+    name = f"ports-{next(NUMBERS)}"
+    built = pushing.built(tmp_path, ["evil.example:8443", "203.0.112.9:8443"], name, 1, "--match-port")
+    assert pushing.push(node, built, name)["acknowledged"]
+    host, address = {"domain": "evil.example"}, {"ip": "203.0.112.9"}
+    events = [
+        (event(destination={**host, "port": 8443}), True),
+        (event(destination={**address, "port": "8443"}), True),
+        ({**event(destination=host), "destination.port": 8443}, True),
+        (event(url__original="http://evil.example:8443/x"), True),
+        (event(destination={**host, "port": 443}), False),
+        (event(destination={**address, "port": 0}), False),
+        (event(destination={**host, "port": "many"}), False),
+        (event(destination=host), False),
+        (event(url__original="http://evil.example/x"), False),
+    ]
+    for (given, is_hit), document in zip(events, processed(node, *(given for given, _ in events), blacklist=name), strict=True):
+        assert bool(matched(document)) == is_hit, given

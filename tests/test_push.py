@@ -377,7 +377,7 @@ def test_signatures(version, tmp_path):
 
 @pytest.mark.parametrize("version", VERSIONS)
 def test_a_node_that_cannot_load_serves_the_old_one(version, tmp_path):
-    settings = {"threatsieve.memory_limit": "48mb"}
+    settings = {"threatsieve.memory_limit": "32mb"}
     with engines.node(version, plugins=[engines.plugin(version)], settings=settings) as node:
         pushing.set_pipeline(node, "flag", stamp="all")
         push(node, built(tmp_path, values(1000), generation=1), **BINARY)

@@ -5,14 +5,17 @@ use threatsieve_runner::MemoryFile;
 
 use crate::failure::{Failure, Kind};
 
-/// The bytes that a loaded blacklist takes besides its file: the matcher's machine code, the
-/// runtime's own structures, and the first instance's pages.
-const RUNTIME_BYTES: u64 = 4 << 20;
+/// The bytes that a loaded blacklist takes besides its file and its instances: its copy of the
+/// matcher's machine code (0.9 MB) and the runtime's own structures.
+const RUNTIME_BYTES: u64 = 1 << 20;
+
+/// The bytes that an instance takes when it is made: the pages of its own memory.
+const INSTANCE_BYTES: u64 = 512 << 10;
 
 /// The bytes that one blacklist needs, during loading and afterwards: its file, which is in memory
 /// once, and what the runtime needs. Further instances need more when they are created.
 pub(crate) fn needed_bytes(blacklist: &Blacklist<MemoryFile>) -> u64 {
-    blacklist.file_bytes() + RUNTIME_BYTES
+    blacklist.file_bytes() + RUNTIME_BYTES + INSTANCE_BYTES
 }
 
 /// The bytes that a blacklist takes now, including its instances. `held_bytes` comes from its
