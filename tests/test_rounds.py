@@ -153,6 +153,21 @@ def test_a_failing_feed_leaves_the_others_alone(post):
     assert shown["list"] is None and "bundle.json" in shown["stix"]
 
 
+def test_a_longer_window_reaches_older_lines_and_logs(post):
+    post.write_list("evil.example")
+    configured = post.config.read_text()
+    post.config.write_text(configured.replace('window = "3650d"', 'window = "1h"'))
+    post.append(line(1, "evil.example"))
+    old = program.write(post.folder / "access.log.1", line(2, "evil.example"))
+    os.utime(old, (1_795_322_500, 1_795_322_500))
+    followed = post.poll()["follow"]
+    assert (followed["passed_over"], followed["too_old"], post.kinds()) == (1, 1, [])
+    post.config.write_text(configured)
+    post.poll()
+    assert post.kinds() == ["flag", "flag"]
+    assert post.poll()["follow"]["read"] == 0
+
+
 def is_locked(path) -> bool:
     """Whether a process holds the lock of a state."""
     try:
