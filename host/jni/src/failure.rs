@@ -1,4 +1,4 @@
-//! The failures that Java is told about.
+//! Failures, in the form in which Java receives them.
 
 use std::any::Any;
 use std::error::Error;
@@ -86,10 +86,7 @@ impl Failure {
     pub(crate) fn panicked(payload: &(dyn Any + Send)) -> Failure {
         let text = payload.downcast_ref::<&str>().copied();
         let text = text.or_else(|| payload.downcast_ref::<String>().map(String::as_str));
-        Failure::new(
-            Kind::Panic,
-            format!("the native library panicked: {}", text.unwrap_or("no message")),
-        )
+        Failure::new(Kind::Panic, format!("the native library panicked: {}", text.unwrap_or("no message")))
     }
 }
 

@@ -409,10 +409,10 @@ fn parts_that_are_not_reduced_are_reported() {
         &pattern("4", "[domain-name:value = 'four.example']"),
     ])]);
     assert_eq!(outcome.taken, ["0 1 evil.example", "0 4 four.example"]);
-    let told: Vec<_> =
+    let reported: Vec<_> =
         outcome.unreduced.iter().map(|part| (&*part.id, part.partial, part.reason.is_pattern())).collect();
     assert_eq!(
-        told,
+        reported,
         [("indicator--1", true, true), ("indicator--2", false, true), ("indicator--3", false, false)]
     );
     assert!(outcome.unreduced[0].pattern.contains("evil.dll"));
@@ -503,12 +503,12 @@ fn indicators_without_values_are_reported() {
             .replace(r#", "pattern": "[domain-name:value = 'evil.example']""#, pattern),
     ];
     set.read(0, bundle(&objects.each_ref().map(String::as_str)).as_bytes()).unwrap();
-    let told: Vec<String> = set
+    let reported: Vec<String> = set
         .valueless()
         .map(|one| format!("{} {:?} {}", one.id, one.modified.map(|time| time.0), one.is_revoked))
         .collect();
     assert_eq!(
-        told,
+        reported,
         [
             format!("indicator--gone Some({NEW_YEAR_2026}) true"),
             "indicator--undated None true".to_owned(),
