@@ -54,7 +54,10 @@ impl Records<'_, '_> {
         match element {
             Element::Object { .. } | Element::Other { .. } => match serde_json::from_slice(bytes) {
                 Ok(Json::Object(record)) => return self.record(&record, bytes),
-                Ok(Json::String(text)) => return Ok(self.text(&text)),
+                Ok(Json::String(text)) => {
+                    self.text(&text);
+                    return Ok(());
+                }
                 _ => {}
             },
             _ => {}
