@@ -86,5 +86,5 @@ const JSON: [(&[&str], &str); 19] = [
 pub(crate) fn json(object: &[u8]) -> Option<&'static str> {
     let text = String::from_utf8_lossy(&object[..object.len().min(LOOKED_AT)]);
     let has = |name: &&str| text.contains(&format!("\"{name}\""));
-    JSON.iter().find(|(names, _)| names.iter().all(has)).map(|(_, kind)| *kind)
+    JSON.iter().find(|(names, _)| names.iter().all(&has)).map(|(_, kind)| *kind)
 }
