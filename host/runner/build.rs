@@ -19,7 +19,8 @@ mod settings;
 const TARGET: &str = "wasm32-unknown-unknown";
 /// Bulk copies for the allocator and the bindings, and 128-bit vectors for the normaliser and the
 /// comparison of digests. wasmtime supports both on every host.
-const RUSTFLAGS: &[&str] = &["-Ctarget-feature=+bulk-memory,+simd128", "-Clink-arg=-zstack-size=262144"];
+const RUSTFLAGS: &[&str] =
+    &["-Ctarget-feature=+bulk-memory,+simd128", "-Clink-arg=-zstack-size=262144"];
 /// Processor features that the code may use on x86-64: those of x86-64-v2, which every server since
 /// 2009 has. A fixed set makes the code independent of the machine that builds it.
 const X86_64_FEATURES: &[&str] = &["has_sse3", "has_ssse3", "has_sse41", "has_sse42", "has_popcnt"];
@@ -29,7 +30,8 @@ const SOURCES: &[&str] = &["Cargo.toml", "Cargo.lock", "wit", "guest/matcher", "
 
 fn main() -> Result<(), Box<dyn Error>> {
     let package = PathBuf::from(env::var("CARGO_MANIFEST_DIR")?);
-    let workspace = package.ancestors().nth(2).ok_or("host/runner lies two folders below the workspace")?;
+    let workspace =
+        package.ancestors().nth(2).ok_or("host/runner lies two folders below the workspace")?;
     let out = PathBuf::from(env::var("OUT_DIR")?);
     for source in SOURCES {
         println!("cargo::rerun-if-changed={}", workspace.join(source).display());
@@ -104,13 +106,16 @@ fn assemble_hostile(workspace: &Path, sources: &Path, out: &Path) -> Result<(), 
 /// lines of unresolved names.
 fn require_target() -> Result<(), Box<dyn Error>> {
     let rustc = env::var("RUSTC")?;
-    let output = Command::new(&rustc).args(["--print", "target-libdir", "--target", TARGET]).output()?;
+    let output =
+        Command::new(&rustc).args(["--print", "target-libdir", "--target", TARGET]).output()?;
     let libraries = PathBuf::from(String::from_utf8(output.stdout)?.trim());
     if output.status.success() && libraries.is_dir() {
         return Ok(());
     }
-    Err(format!("{rustc} has no standard library for {TARGET}; install it with: rustup target add {TARGET}")
-        .into())
+    Err(format!(
+        "{rustc} has no standard library for {TARGET}; install it with: rustup target add {TARGET}"
+    )
+    .into())
 }
 
 fn build_module(workspace: &Path, target_dir: &Path) -> Result<PathBuf, Box<dyn Error>> {
@@ -120,7 +125,15 @@ fn build_module(workspace: &Path, target_dir: &Path) -> Result<PathBuf, Box<dyn 
         .arg("build")
         .arg("--manifest-path")
         .arg(workspace.join("Cargo.toml"))
-        .args(["--package", "threatsieve-matcher", "--profile", "guest", "--locked", "--target", TARGET])
+        .args([
+            "--package",
+            "threatsieve-matcher",
+            "--profile",
+            "guest",
+            "--locked",
+            "--target",
+            TARGET,
+        ])
         .arg("--target-dir")
         .arg(target_dir)
         // Flags for the host (sanitizers, target-cpu) and clippy's wrapper of rustc must not reach

@@ -6,8 +6,8 @@ use crate::compile::sign::digest_at;
 use crate::image::{DIGEST_BYTES, Image, ROW_BYTES, Role, TABLE_AT};
 use crate::observable::{Batch, Kind};
 use crate::{
-    Blacklist, CompileOptions, Compiler, GuestBlacklist, Indicator, IndicatorId, Policy, Scratch, Target,
-    Timestamp, UrlMode, Value,
+    Blacklist, CompileOptions, Compiler, GuestBlacklist, Indicator, IndicatorId, Policy, Scratch,
+    Target, Timestamp, UrlMode, Value,
 };
 
 /// Entries of every type, some of which cover others.
@@ -64,7 +64,8 @@ pub fn blacklist(data: &[u8]) {
 pub(crate) fn reseal(file: &mut [u8]) {
     let Ok(image) = Image::new(file) else { return };
     let header_bytes = image.header_bytes;
-    let sections: Vec<_> = image.rows().map(|row| (row.offset as usize, row.bytes as usize)).collect();
+    let sections: Vec<_> =
+        image.rows().map(|row| (row.offset as usize, row.bytes as usize)).collect();
     for (i, (offset, bytes)) in sections.into_iter().enumerate() {
         let Some(section) = file.get(offset..offset.saturating_add(bytes)) else { return };
         let digest = *blake3::hash(section).as_bytes();
@@ -95,7 +96,10 @@ pub fn normaliser(data: &[u8]) {
         let dotted = first.host.ends_with(b".") || first.host.starts_with(b".");
         // A host that was kept as raw bytes may be read as something else. A plain host may not.
         if !first.host_cut
-            && first.host.iter().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'.' | b'_'))
+            && first
+                .host
+                .iter()
+                .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'.' | b'_'))
         {
             let address = first.host.iter().all(|b| b.is_ascii_digit() || *b == b'.');
             assert!(address || dotted || again.host == first.host, "{kind:?} {data:?}");

@@ -253,8 +253,11 @@ impl<'a> Image<'a> {
         if version(10) != crate::normalise::NORMALISER {
             return Err(ImageError::Normaliser { got: version(10) });
         }
-        let image =
-            Image { bytes, header_bytes: u32_in(header, 12) as usize, sections: u32_in(header, 40) as usize };
+        let image = Image {
+            bytes,
+            header_bytes: u32_in(header, 12) as usize,
+            sections: u32_in(header, 40) as usize,
+        };
         image.check()?;
         Ok(image)
     }
@@ -276,7 +279,8 @@ impl<'a> Image<'a> {
         if (self.header_bytes as u64) > guest {
             return Err(ImageError::Header("longer than the guest's image"));
         }
-        if u32_in(self.bytes, 44) as usize > MAX_NAME_BYTES || std::str::from_utf8(self.name_bytes()).is_err()
+        if u32_in(self.bytes, 44) as usize > MAX_NAME_BYTES
+            || std::str::from_utf8(self.name_bytes()).is_err()
         {
             return Err(ImageError::Header("the name is too long or not UTF-8"));
         }
@@ -284,7 +288,8 @@ impl<'a> Image<'a> {
         if !self.rows().all(|row| fits(&row)) {
             return Err(ImageError::Header("a section is outside the file"));
         }
-        let entries = EntryType::ALL.iter().flat_map(|kind| Role::ALL.map(|role| self.count(role, *kind)));
+        let entries =
+            EntryType::ALL.iter().flat_map(|kind| Role::ALL.map(|role| self.count(role, *kind)));
         if entries.map(u64::from).sum::<u64>() > u64::from(u32::MAX) {
             return Err(ImageError::Header("more entries than can be numbered"));
         }
@@ -321,7 +326,9 @@ impl<'a> Image<'a> {
     /// within a role type by type.
     pub fn first_entry(&self, role: Role, kind: EntryType) -> u32 {
         let all = Role::ALL.iter().flat_map(|role| EntryType::ALL.map(|kind| (*role, kind)));
-        all.take_while(|before| *before != (role, kind)).map(|(role, kind)| self.count(role, kind)).sum()
+        all.take_while(|before| *before != (role, kind))
+            .map(|(role, kind)| self.count(role, kind))
+            .sum()
     }
 
     pub(crate) fn section(&self, role: Role, section: Section) -> Option<&'a [u8]> {
@@ -330,7 +337,8 @@ impl<'a> Image<'a> {
     }
 
     pub(crate) fn rows(&self) -> impl Iterator<Item = Row<'a>> {
-        let table = self.bytes.get(TABLE_AT..TABLE_AT + self.sections * ROW_BYTES).unwrap_or_default();
+        let table =
+            self.bytes.get(TABLE_AT..TABLE_AT + self.sections * ROW_BYTES).unwrap_or_default();
         table.chunks_exact(ROW_BYTES).map(|row| Row {
             id: u32_in(row, 0),
             entries: u32_in(row, 4),

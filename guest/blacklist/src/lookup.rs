@@ -47,7 +47,9 @@ impl<'a> GuestBlacklist<'a> {
     pub fn new(image: &'a [u8]) -> Result<GuestBlacklist<'a>, ImageError> {
         let image = Image::new(image)?;
         Ok(GuestBlacklist {
-            hosts: HostFilter::new(image.section(Role::Block, Section::HostFilter).unwrap_or_default()),
+            hosts: HostFilter::new(
+                image.section(Role::Block, Section::HostFilter).unwrap_or_default(),
+            ),
             block: MatchSet::read(&image, Role::Block)?,
             allow: MatchSet::read(&image, Role::Allow)?,
             image,
@@ -61,7 +63,12 @@ impl<'a> GuestBlacklist<'a> {
 
     /// Adds the hits of a batch, in the order of its observables, for each the most specific entry
     /// first. Suppressed hits are included; they name the allow-list entry that suppresses them.
-    pub fn check(&self, batch: &[u8], scratch: &mut Scratch, hits: &mut Vec<Hit>) -> Result<(), BatchError> {
+    pub fn check(
+        &self,
+        batch: &[u8],
+        scratch: &mut Scratch,
+        hits: &mut Vec<Hit>,
+    ) -> Result<(), BatchError> {
         let mut observables = BatchReader::new(batch)?;
         let mut group = [Observed::default(); GROUP];
         let mut first = 0;
@@ -71,8 +78,12 @@ impl<'a> GuestBlacklist<'a> {
                 && let Some(observable) = observables.next_place()
             {
                 let (kind, start, end) = observable?;
-                group[count] =
-                    Observed { kind, start, end, quick_check: self.quick_check(kind, batch, start, end) };
+                group[count] = Observed {
+                    kind,
+                    start,
+                    end,
+                    quick_check: self.quick_check(kind, batch, start, end),
+                };
                 count += 1;
             }
             if count == 0 {
@@ -128,7 +139,12 @@ impl<'a> GuestBlacklist<'a> {
 
     /// The same without the filter. [`Self::check`] must give equal answers.
     #[cfg(feature = "host")]
-    pub(crate) fn check_without_filter(&self, batch: &[u8], scratch: &mut Scratch, hits: &mut Vec<Hit>) {
+    pub(crate) fn check_without_filter(
+        &self,
+        batch: &[u8],
+        scratch: &mut Scratch,
+        hits: &mut Vec<Hit>,
+    ) {
         for (number, observable) in (0u32..).zip(BatchReader::new(batch).into_iter().flatten()) {
             if let Ok((kind, value)) = observable {
                 self.look_up(number, kind, value, scratch, hits);
@@ -146,7 +162,14 @@ impl<'a> GuestBlacklist<'a> {
     /// Returns false if nothing listed covers the value. The bytes as logged decide nearly all
     /// misses. `target` only lends its memory.
     #[inline(never)]
-    fn may_match_in(&self, kind: Kind, batch: &[u8], start: usize, end: usize, target: &mut Target) -> bool {
+    fn may_match_in(
+        &self,
+        kind: Kind,
+        batch: &[u8],
+        start: usize,
+        end: usize,
+        target: &mut Target,
+    ) -> bool {
         let value = &batch[start..end];
         let Some((from, to)) = host_span(kind, value) else { return true };
         match self.hosts.may_cover(batch, start + from, start + to) {
@@ -154,15 +177,24 @@ impl<'a> GuestBlacklist<'a> {
             // The filter stops at the first suffix that seems listed. The bytes before it may still
             // be unusual, and then the name must be normalised before it is looked up.
             Ok(true) if !is_plain(batch, start + from, start + to) => true,
-            Ok(true) => {
-                self.block.may_hold_host(&value[from..to], !matches!(kind, Kind::Host | Kind::Word), target)
-            }
+            Ok(true) => self.block.may_hold_host(
+                &value[from..to],
+                !matches!(kind, Kind::Host | Kind::Word),
+                target,
+            ),
             Err(Unusual) => true,
         }
     }
 
     #[inline(never)]
-    fn look_up(&self, number: u32, kind: Kind, value: &[u8], scratch: &mut Scratch, hits: &mut Vec<Hit>) {
+    fn look_up(
+        &self,
+        number: u32,
+        kind: Kind,
+        value: &[u8],
+        scratch: &mut Scratch,
+        hits: &mut Vec<Hit>,
+    ) {
         let Scratch { target, found, allowed } = scratch;
         target.read(kind, value);
         found.clear();
@@ -170,19 +202,26 @@ impl<'a> GuestBlacklist<'a> {
         if found.is_empty() {
             return;
         }
-        found.sort_unstable_by(|a, b| (b.specificity, a.entry, a.how).cmp(&(a.specificity, b.entry, b.how)));
+        found.sort_unstable_by(|a, b| {
+            (b.specificity, a.entry, a.how).cmp(&(a.specificity, b.entry, b.how))
+        });
         found.dedup_by_key(|found| found.entry);
         found.truncate(MAX_HITS_PER_OBSERVABLE);
         allowed.clear();
         self.allow.look_up(target, allowed);
-        let allowed =
-            allowed.iter().filter(|found| !found.how.is_partial()).max_by_key(|found| found.specificity);
-        hits.extend(found.iter().map(|found| Hit {
-            observable: number,
-            entry: found.entry,
-            how: if kind == Kind::Word { How::FileName } else { found.how },
-            allowed_by:
-                allowed.filter(|allow| allow.specificity >= found.specificity).map(|allow| allow.entry),
+        let allowed = allowed
+            .iter()
+            .filter(|found| !found.how.is_partial())
+            .max_by_key(|found| found.specificity);
+        hits.extend(found.iter().map(|found| {
+            Hit {
+                observable: number,
+                entry: found.entry,
+                how: if kind == Kind::Word { How::FileName } else { found.how },
+                allowed_by: allowed
+                    .filter(|allow| allow.specificity >= found.specificity)
+                    .map(|allow| allow.entry),
+            }
         }));
     }
 }
@@ -207,8 +246,9 @@ fn host_span(kind: Kind, value: &[u8]) -> Option<(usize, usize)> {
     let end = without_port_and_dot(value, start, end);
     // Bytes after a colon are not part of the host, whatever they are. A colon in the last block is
     // found when the block is read.
-    let is_cut =
-        value[start..end].split_last_chunk::<BLOCK>().is_some_and(|(front, _)| front.contains(&b':'));
+    let is_cut = value[start..end]
+        .split_last_chunk::<BLOCK>()
+        .is_some_and(|(front, _)| front.contains(&b':'));
     (!is_cut).then_some((start, end))
 }
 

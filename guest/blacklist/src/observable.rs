@@ -216,7 +216,8 @@ mod tests {
         assert!(batch.push(Kind::Host, b"evil.com"));
         assert!(batch.push(Kind::Any, b""));
         assert!(batch.push(Kind::Url, &[b'u'; MAX_OBSERVABLE_BYTES + 9]));
-        let read: Vec<_> = BatchReader::new(batch.as_bytes()).unwrap().map(Result::unwrap).collect();
+        let read: Vec<_> =
+            BatchReader::new(batch.as_bytes()).unwrap().map(Result::unwrap).collect();
         assert_eq!(read[0], (Kind::Host, &b"evil.com"[..]));
         assert_eq!(read[1], (Kind::Any, &b""[..]));
         assert_eq!(read[2].1.len(), MAX_OBSERVABLE_BYTES);

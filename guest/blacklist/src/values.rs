@@ -21,7 +21,8 @@ pub(crate) struct ValuesWriter {
 
 impl ValuesWriter {
     pub(crate) fn push(&mut self, value: &[u8]) -> Result<(), CompileError> {
-        let too_large = CompileError::TooLarge { what: "bytes of values", limit: u64::from(u32::MAX) };
+        let too_large =
+            CompileError::TooLarge { what: "bytes of values", limit: u64::from(u32::MAX) };
         let shared = if self.count.is_multiple_of(BLOCK) {
             self.offsets.extend_from_slice(
                 &u32::try_from(self.data.len()).map_err(|_| too_large.clone())?.to_le_bytes(),
@@ -61,7 +62,8 @@ fn write_varint(number: usize, out: &mut Vec<u8>) {
 /// Returns the value at an index of a section that [`ValuesWriter`] wrote. Returns `None` past the
 /// end and for damaged data.
 pub(crate) fn value_at(section: &[u8], place: u32) -> Option<Vec<u8>> {
-    let number = |at: usize| section.get(at..at + 4)?.first_chunk().map(|bytes| u32::from_le_bytes(*bytes));
+    let number =
+        |at: usize| section.get(at..at + 4)?.first_chunk().map(|bytes| u32::from_le_bytes(*bytes));
     if place >= number(0)? {
         return None;
     }

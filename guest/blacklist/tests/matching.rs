@@ -5,8 +5,8 @@
 use threatsieve_blacklist::compile::{CompileOptions, Compiled, Compiler, SignKey, VerifyKey};
 use threatsieve_blacklist::image::ImageError;
 use threatsieve_blacklist::{
-    Batch, Blacklist, DomainMode, EventContext, GuestBlacklist, Hit, Indicator, IndicatorId, Kind, OpenError,
-    Policy, Port, Scratch, Timestamp, Tlp, UrlMode, Value,
+    Batch, Blacklist, DomainMode, EventContext, GuestBlacklist, Hit, Indicator, IndicatorId, Kind,
+    OpenError, Policy, Port, Scratch, Timestamp, Tlp, UrlMode, Value,
 };
 
 fn compile(block: &[&str], allow: &[&str]) -> Compiled {
@@ -69,7 +69,9 @@ fn domains_cover_what_is_below_them_on_label_boundaries() {
     assert_eq!(at("evil.com"), ["exact evil.com"]);
     assert_eq!(at("A.WWW.EVIL.COM."), ["subdomain www.evil.com", "subdomain evil.com"]);
     assert_eq!(at("www.evil.com:8080"), ["exact www.evil.com", "subdomain evil.com"]);
-    assert!(at("notevil.com").is_empty() && at("evil.com.org").is_empty() && at("evil.co").is_empty());
+    assert!(
+        at("notevil.com").is_empty() && at("evil.com.org").is_empty() && at("evil.co").is_empty()
+    );
     assert!(at("below.net").is_empty());
     assert_eq!(at("x.below.net"), ["subdomain below.net"]);
     assert_eq!(at("com"), ["exact com"]);
@@ -89,7 +91,8 @@ fn domains_cover_what_is_below_them_on_label_boundaries() {
 #[test]
 fn a_suffix_that_only_seems_listed_hides_no_spelling_before_it() {
     // With this many names, some suffixes pass the filter by chance before it meets the bracket.
-    let names: Vec<String> = (0..2000).map(|n| format!("git.gitlab.shop.w{n}.example-{n}.link")).collect();
+    let names: Vec<String> =
+        (0..2000).map(|n| format!("git.gitlab.shop.w{n}.example-{n}.link")).collect();
     let compiled = compile(&names.iter().map(String::as_str).collect::<Vec<_>>(), &[]);
     for name in &names {
         let defanged = name.replacen("git.", "git[.]", 1);
@@ -147,16 +150,24 @@ fn addresses_lie_in_every_network_around_them() {
         at("1.2.3.4"),
         ["exact 1.2.3.4", "range 1.2.3.3-1.2.3.9", "cidr 1.2.3.0/24", "cidr 1.2.0.0/16"]
     );
-    assert_eq!(at("::ffff:1.2.3.9"), ["range 1.2.3.3-1.2.3.9", "cidr 1.2.3.0/24", "cidr 1.2.0.0/16"]);
+    assert_eq!(
+        at("::ffff:1.2.3.9"),
+        ["range 1.2.3.3-1.2.3.9", "cidr 1.2.3.0/24", "cidr 1.2.0.0/16"]
+    );
     assert_eq!(at("1.2.3.10"), ["cidr 1.2.3.0/24", "cidr 1.2.0.0/16"]);
     assert_eq!(at("1.2.255.255"), ["cidr 1.2.0.0/16"]);
-    assert!(at("1.3.0.0").is_empty() && at("0.0.0.0").is_empty() && at("255.255.255.255").is_empty());
+    assert!(
+        at("1.3.0.0").is_empty() && at("0.0.0.0").is_empty() && at("255.255.255.255").is_empty()
+    );
     assert_eq!(at("9.255.255.255"), ["exact 9.255.255.255"]);
     assert_eq!(at("223.255.255.255"), ["cidr 223.255.255.0/24"]);
     assert_eq!(at("2a00:1::1%eth0"), ["exact 2a00:1::1", "cidr 2a00::/19"]);
     assert!(at("2a00:2000::").is_empty() && at("0x01020304").is_empty());
     assert_eq!(shown(&list, Kind::Url, "http://0x01.0x02.255.255/a")[..], ["cidr 1.2.0.0/16"]);
-    assert_eq!(shown(&list, Kind::Any, "[2a00:1::1]:443")[..], ["exact 2a00:1::1", "cidr 2a00::/19"]);
+    assert_eq!(
+        shown(&list, Kind::Any, "[2a00:1::1]:443")[..],
+        ["exact 2a00:1::1", "cidr 2a00::/19"]
+    );
 }
 
 #[test]
@@ -194,7 +205,8 @@ fn urls_match_by_host_path_port_and_query() {
 
 #[test]
 fn digests_and_mailboxes_are_equal() {
-    let list = compile(&["d41d8cd98f00b204e9800998ecf8427e", "Bob@evil.com", &"ab".repeat(32)], &[]);
+    let list =
+        compile(&["d41d8cd98f00b204e9800998ecf8427e", "Bob@evil.com", &"ab".repeat(32)], &[]);
     assert_eq!(
         shown(&list, Kind::Hash, "D41D8CD98F00B204E9800998ECF8427E"),
         ["exact d41d8cd98f00b204e9800998ecf8427e"]
@@ -229,14 +241,19 @@ fn policy_drops_indicators_and_keeps_the_entry_of_the_others() {
     let mut compiler = Compiler::new(CompileOptions::default()).unwrap();
     let (a, b) = (compiler.feed("a").unwrap(), compiler.feed("b").unwrap());
     let domain = |mode| vec![Value::domain("evil.com", mode).unwrap()];
-    let mut first = Indicator::new(IndicatorId::Stix("indicator--1".into()), domain(DomainMode::Exact));
+    let mut first =
+        Indicator::new(IndicatorId::Stix("indicator--1".into()), domain(DomainMode::Exact));
     first.confidence = Some(40);
     first.tlp = Some(Tlp::Amber);
     first.valid_until = Some(Timestamp(100));
     first.types = vec!["c2".into(), "phishing".into()];
     compiler.block(a, first, &mut |_| panic!()).unwrap();
     compiler
-        .block(b, Indicator::new(IndicatorId::Line(7), domain(DomainMode::AtAndBelow)), &mut |_| panic!())
+        .block(
+            b,
+            Indicator::new(IndicatorId::Line(7), domain(DomainMode::AtAndBelow)),
+            &mut |_| panic!(),
+        )
         .unwrap();
     let made = compiler.finish().unwrap();
     let blacklist = Blacklist::open(made.bytes(), None).unwrap();
@@ -245,7 +262,9 @@ fn policy_drops_indicators_and_keeps_the_entry_of_the_others() {
             .iter()
             .filter_map(|hit| blacklist.resolve(hit, policy, Timestamp(at)))
             .next();
-        resolved.map(|m| m.entry.indicators.iter().map(|i| i.shown_id()).collect()).unwrap_or_default()
+        resolved
+            .map(|m| m.entry.indicators.iter().map(|i| i.shown_id()).collect())
+            .unwrap_or_default()
     };
     let all = Policy::default();
     assert_eq!(ids("evil.com", &all, 99), ["indicator--1", "b:7"]);
@@ -256,7 +275,10 @@ fn policy_drops_indicators_and_keeps_the_entry_of_the_others() {
     assert_eq!(ids("evil.com", &Policy { max_tlp: Tlp::Green, ..all.clone() }, 0), ["b:7"]);
     let entry = blacklist.entry(0).unwrap();
     assert_eq!(entry.indicators[0].types, ["c2", "phishing"]);
-    assert_eq!((entry.indicators[0].confidence, entry.indicators[0].tlp), (Some(40), Some(Tlp::Amber)));
+    assert_eq!(
+        (entry.indicators[0].confidence, entry.indicators[0].tlp),
+        (Some(40), Some(Tlp::Amber))
+    );
     assert_eq!(blacklist.entry(1), None);
 }
 

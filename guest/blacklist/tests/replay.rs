@@ -5,7 +5,9 @@ use std::path::Path;
 fn replay(target: &str, run: impl Fn(&[u8])) {
     let corpus = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/fuzz/corpus").join(target);
     let mut inputs = 0;
-    for file in std::fs::read_dir(&corpus).unwrap_or_else(|error| panic!("{}: {error}", corpus.display())) {
+    for file in
+        std::fs::read_dir(&corpus).unwrap_or_else(|error| panic!("{}: {error}", corpus.display()))
+    {
         let path = file.unwrap_or_else(|error| panic!("{}: {error}", corpus.display())).path();
         run(&std::fs::read(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display())));
         inputs += 1;

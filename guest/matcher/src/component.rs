@@ -3,7 +3,9 @@
 use std::cell::RefCell;
 
 use threatsieve_blacklist::image::FORMAT;
-use threatsieve_blacklist::{BatchError, EntryType, GuestBlacklist, Hit, How, NORMALISER, Role, Scratch};
+use threatsieve_blacklist::{
+    BatchError, EntryType, GuestBlacklist, Hit, How, NORMALISER, Role, Scratch,
+};
 
 use crate::bindings::exports::threatsieve::matcher::lookup;
 use crate::image;
@@ -22,7 +24,8 @@ struct State {
 impl State {
     fn new() -> State {
         let blacklist = image::mapped().ok_or(lookup::Fault::BlacklistMissing).and_then(|image| {
-            GuestBlacklist::new(image).map_err(|error| lookup::Fault::BlacklistUnreadable(error.to_string()))
+            GuestBlacklist::new(image)
+                .map_err(|error| lookup::Fault::BlacklistUnreadable(error.to_string()))
         });
         State { blacklist, scratch: Scratch::default(), hits: Vec::new() }
     }
@@ -54,8 +57,9 @@ impl lookup::Guest for Component {
     fn describe() -> Result<lookup::Description, lookup::Fault> {
         STATE.with_borrow(|state| {
             let image = state.blacklist.as_ref().map_err(lookup::Fault::clone)?.image();
-            let counts =
-                Role::ALL.iter().flat_map(|role| EntryType::ALL.map(|kind| image.count(*role, kind)));
+            let counts = Role::ALL
+                .iter()
+                .flat_map(|role| EntryType::ALL.map(|kind| image.count(*role, kind)));
             Ok(lookup::Description {
                 normaliser: NORMALISER.into(),
                 format: FORMAT.into(),

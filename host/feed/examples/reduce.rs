@@ -14,7 +14,8 @@ use threatsieve_feed::pattern::{Grammar, Pattern, PatternError};
 use threatsieve_feed::reduce::{Reduced, reduce};
 
 fn main() -> io::Result<()> {
-    let grammar = if std::env::args().any(|word| word == "--v20") { Grammar::V20 } else { Grammar::V21 };
+    let grammar =
+        if std::env::args().any(|word| word == "--v20") { Grammar::V20 } else { Grammar::V21 };
     let mut output = io::BufWriter::new(io::stdout().lock());
     for line in io::stdin().lock().lines() {
         writeln!(output, "{}", answer(&line?, grammar))?;
@@ -26,7 +27,8 @@ fn answer(text: &str, grammar: Grammar) -> Json {
     let pattern = match Pattern::parse(text, grammar) {
         Ok(pattern) => pattern,
         Err(error) => {
-            let kind = if matches!(error, PatternError::Meaning { .. }) { "meaning" } else { "syntax" };
+            let kind =
+                if matches!(error, PatternError::Meaning { .. }) { "meaning" } else { "syntax" };
             return json!({"error": error.to_string(), "kind": kind, "at": error.at()});
         }
     };

@@ -101,7 +101,8 @@ pub enum FeedError {
 /// Returns the first names of columns, as an error shows them.
 fn shown(columns: &[String]) -> String {
     const SHOWN: usize = 20;
-    let names: Vec<_> = columns.iter().take(SHOWN).map(|column| format!("{:?}", cut(column))).collect();
+    let names: Vec<_> =
+        columns.iter().take(SHOWN).map(|column| format!("{:?}", cut(column))).collect();
     names.join(", ")
 }
 
@@ -113,6 +114,9 @@ impl FeedError {
 
     /// Returns whether the input is not a feed at all, so that another attempt is useless.
     pub fn is_foreign(&self) -> bool {
-        matches!(self, FeedError::Foreign { .. } | FeedError::NotStix { .. } | FeedError::NoValues { .. })
+        matches!(
+            self,
+            FeedError::Foreign { .. } | FeedError::NotStix { .. } | FeedError::NoValues { .. }
+        )
     }
 }

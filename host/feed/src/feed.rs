@@ -87,8 +87,9 @@ impl FeedReport {
                 )
             });
         }
-        (taken == 0 || rejected > taken + skipped)
-            .then(|| format!("expected a list of indicators, got {taken} and {rejected} rejected lines"))
+        (taken == 0 || rejected > taken + skipped).then(|| {
+            format!("expected a list of indicators, got {taken} and {rejected} rejected lines")
+        })
     }
 
     /// Adds the counts of another input of the same feed.
@@ -132,7 +133,9 @@ pub fn read_feed(
     read.map_err(|source| FeedError::Read { offset: 0, source })?;
     let format = match (sniff(&start), &options.format) {
         // No list starts like this, whatever format the caller names.
-        (Sniffed::Markup(got), _) | (Sniffed::Foreign(got), None) => return Err(FeedError::Foreign { got }),
+        (Sniffed::Markup(got), _) | (Sniffed::Foreign(got), None) => {
+            return Err(FeedError::Foreign { got });
+        }
         (_, Some(format)) => format.clone(),
         (Sniffed::Json, None) => FeedFormat::Stix,
         (Sniffed::List, None) => FeedFormat::List(ListForm::Auto),

@@ -6,8 +6,10 @@ const LOOKED_AT: usize = 4096;
 /// Recognises a text that starts with a tag, a declaration or a comment of HTML or XML.
 pub(crate) fn markup(text: &[u8]) -> Option<&'static str> {
     let [b'<', rest @ ..] = text else { return None };
-    let name =
-        rest.iter().position(|b| !(b.is_ascii_alphanumeric() || b":_-".contains(b))).unwrap_or(rest.len());
+    let name = rest
+        .iter()
+        .position(|b| !(b.is_ascii_alphanumeric() || b":_-".contains(b)))
+        .unwrap_or(rest.len());
     let is_tag = rest.first().is_some_and(u8::is_ascii_alphabetic)
         && matches!(rest.get(name), None | Some(b'>' | b'/' | b' ' | b'\t' | b'\r' | b'\n'));
     if !is_tag && !matches!(rest.first(), Some(b'!' | b'?')) {

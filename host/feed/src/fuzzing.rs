@@ -27,7 +27,8 @@ pub fn stix(bytes: &[u8]) {
         let report = set.finish(
             &mut |feed, indicator| {
                 assert!(
-                    !indicator.values.is_empty() && indicator.confidence.is_none_or(|number| number <= 100)
+                    !indicator.values.is_empty()
+                        && indicator.confidence.is_none_or(|number| number <= 100)
                 );
                 all.push(format!("{feed} {indicator:?}"));
             },
@@ -42,7 +43,12 @@ pub fn stix(bytes: &[u8]) {
 pub fn list(bytes: &[u8]) {
     for form in [ListForm::Auto, ListForm::Hosts, ListForm::Csv(None), ListForm::Json(None)] {
         list_of(
-            &ListOptions { form, max_line_bytes: 256, max_record_lines: 4, ..ListOptions::default() },
+            &ListOptions {
+                form,
+                max_line_bytes: 256,
+                max_record_lines: 4,
+                ..ListOptions::default()
+            },
             bytes,
         );
     }

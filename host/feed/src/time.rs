@@ -80,7 +80,11 @@ fn digits(text: &[u8], count: usize) -> Option<u32> {
 fn micros(fraction: &str) -> Option<i64> {
     let all = !fraction.is_empty() && fraction.bytes().all(|b| b.is_ascii_digit());
     all.then(|| {
-        fraction.bytes().chain([b'0'; 6]).take(6).fold(0, |n, digit| n * 10 + i64::from(digit - b'0'))
+        fraction
+            .bytes()
+            .chain([b'0'; 6])
+            .take(6)
+            .fold(0, |n, digit| n * 10 + i64::from(digit - b'0'))
     })
 }
 

@@ -41,7 +41,13 @@ struct Generated<F> {
 
 impl<F: FnMut(u64, &mut Vec<u8>) -> bool> Generated<F> {
     fn new(part: F) -> Self {
-        Generated { part, number: 0, text: br#"{"type":"bundle","objects":["#.to_vec(), read: 0, total: 0 }
+        Generated {
+            part,
+            number: 0,
+            text: br#"{"type":"bundle","objects":["#.to_vec(),
+            read: 0,
+            total: 0,
+        }
     }
 }
 
@@ -90,7 +96,8 @@ fn indicator(number: u64, text: &mut Vec<u8>) {
 #[test]
 fn memory_grows_with_what_is_kept_and_not_with_the_bundle() {
     // 250 MB of unused objects, with one indicator in 200 objects.
-    let unused = format!(r#"{{"type":"artifact","payload_bin":"{}","x":[[{{}}]]}}"#, "QUJD".repeat(5000));
+    let unused =
+        format!(r#"{{"type":"artifact","payload_bin":"{}","x":[[{{}}]]}}"#, "QUJD".repeat(5000));
     let (peak, total, indicators) = measure(|number, text| {
         if number == 12_500 {
             text.extend_from_slice(b"]}");

@@ -25,7 +25,9 @@ fn judge(text: &str, grammar: Grammar) -> Result<(), PatternError> {
 #[test]
 fn patterns_that_the_validator_accepts_parse() {
     let mut count = 0;
-    for (grammar, text) in PASS.into_iter().flat_map(|(g, file)| file.lines().map(move |line| (g, line))) {
+    for (grammar, text) in
+        PASS.into_iter().flat_map(|(g, file)| file.lines().map(move |line| (g, line)))
+    {
         if !DIFFERENT.contains(&text) {
             assert_eq!(judge(text, grammar), Ok(()), "{grammar:?}: {text}");
             count += 1;
@@ -37,7 +39,9 @@ fn patterns_that_the_validator_accepts_parse() {
 #[test]
 fn patterns_that_the_validator_rejects_do_not_parse() {
     let mut count = 0;
-    for (grammar, text) in FAIL.into_iter().flat_map(|(g, file)| file.lines().map(move |line| (g, line))) {
+    for (grammar, text) in
+        FAIL.into_iter().flat_map(|(g, file)| file.lines().map(move |line| (g, line)))
+    {
         if !DIFFERENT.contains(&text) {
             let error = judge(text, grammar).expect_err(text);
             assert!(error.at() <= text.len(), "{error}: {text}");

@@ -1,8 +1,8 @@
 //! The pattern parser: corner cases of the grammar, the limits, and the positions in errors.
 
 use threatsieve_feed::pattern::{
-    ComparisonKind, Grammar, Literal, MAX_DEPTH, MAX_NODES, MAX_PATTERN_BYTES, ObservationKind, Pattern,
-    PatternError, Predicate, Qualifier, Test,
+    ComparisonKind, Grammar, Literal, MAX_DEPTH, MAX_NODES, MAX_PATTERN_BYTES, ObservationKind,
+    Pattern, PatternError, Predicate, Qualifier, Test,
 };
 
 fn parse(text: &str) -> Result<Pattern, PatternError> {
@@ -44,7 +44,11 @@ fn literals_are_read() {
         ("b'+/+/'", Literal::Bytes(vec![0xfb, 0xff, 0xbf])),
         ("t'2016-06-01T01:30:00.123Z'", Literal::Time("2016-06-01T01:30:00.123Z".to_owned())),
     ] {
-        assert_eq!(test_of(&format!("[a:b = {written}]")).predicate, Predicate::Equal(want), "{written}");
+        assert_eq!(
+            test_of(&format!("[a:b = {written}]")).predicate,
+            Predicate::Equal(want),
+            "{written}"
+        );
     }
 }
 
@@ -86,8 +90,8 @@ fn paths_are_read_and_written() {
         assert_eq!(test_of(&format!("[{path} = 1]")).path.to_string(), path);
     }
     for path in [
-        "a", "a:", ":b", "a:b.", "a:b-c", "a:b[]", "a:b[x]", "a:b[1.5]", "a:[0]", "a:IN", "a:b.AND", "1a:b",
-        "AND:b",
+        "a", "a:", ":b", "a:b.", "a:b-c", "a:b[]", "a:b[x]", "a:b[1.5]", "a:[0]", "a:IN",
+        "a:b.AND", "1a:b", "AND:b",
     ] {
         assert!(parse(&format!("[{path} = 1]")).is_err(), "{path}");
     }
@@ -116,9 +120,17 @@ fn operators_have_their_synonyms_and_their_negation() {
         assert!(parse(&format!("[NOT a:b {operator}]")).is_err(), "{operator}");
     }
     assert!(test_of("[NOT EXISTS a:b]").negated);
-    for wrong in
-        ["< true", "LIKE 1", "IN 1", "IN (1,)", "IN (1 2)", "EXISTS 1", "NOT NOT = 1", "=", "MATCHES h'00'"]
-    {
+    for wrong in [
+        "< true",
+        "LIKE 1",
+        "IN 1",
+        "IN (1,)",
+        "IN (1 2)",
+        "EXISTS 1",
+        "NOT NOT = 1",
+        "=",
+        "MATCHES h'00'",
+    ] {
         assert!(parse(&format!("[a:b {wrong}]")).is_err(), "{wrong}");
     }
 }
@@ -174,7 +186,9 @@ fn and_binds_stronger_than_or_and_that_stronger_than_followedby() {
 
 #[test]
 fn white_space_and_comments_are_skipped() {
-    for text in ["\u{feff}[a:b=1]", "[a:b=1] /* open", "[a:b=1] /", "[a:b=1]]", "", "   ", "[]", "()"] {
+    for text in
+        ["\u{feff}[a:b=1]", "[a:b=1] /* open", "[a:b=1] /", "[a:b=1]]", "", "   ", "[]", "()"]
+    {
         assert!(parse(text).is_err(), "{text:?}");
     }
     for text in [

@@ -9,7 +9,8 @@ const MD5: &str = "d41d8cd98f00b204e9800998ecf8427e";
 const SHA256: &str = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
 
 fn reduction(text: &str) -> Reduction {
-    let pattern = Pattern::parse(text, Grammar::V21).unwrap_or_else(|error| panic!("{error}: {text:.200}"));
+    let pattern =
+        Pattern::parse(text, Grammar::V21).unwrap_or_else(|error| panic!("{error}: {text:.200}"));
     reduce(&pattern)
 }
 
@@ -153,7 +154,10 @@ fn comparisons_that_add_nothing_are_dropped() {
             "network-traffic:dst_ref.type = 'ipv4-addr' AND network-traffic:dst_ref.value = '192.0.2.1/32'",
             "192.0.2.1",
         ),
-        ("network-traffic:dst_ref.type = 'domain-name' AND network-traffic:dst_ref.value = 'a.com'", "a.com"),
+        (
+            "network-traffic:dst_ref.type = 'domain-name' AND network-traffic:dst_ref.value = 'a.com'",
+            "a.com",
+        ),
         (
             "network-traffic:dst_ref.type IN ('ipv4-addr', 'ipv6-addr') AND network-traffic:dst_ref.value = '::1'",
             "::1",
@@ -184,7 +188,10 @@ fn comparisons_that_add_nothing_are_dropped() {
         ("domain-name:value = 'a.com' AND domain-name:value != 'b.com'", "a.com"),
         ("domain-name:value = 'a.com' AND domain-name:value != 'www.a.com'", "=a.com"),
         ("domain-name:value = 'a.com' AND domain-name:value NOT LIKE '%.a.com'", "=a.com"),
-        ("domain-name:value IN ('a.com', 'b.com') AND domain-name:value NOT IN ('b.com', 'c.com')", "a.com"),
+        (
+            "domain-name:value IN ('a.com', 'b.com') AND domain-name:value NOT IN ('b.com', 'c.com')",
+            "a.com",
+        ),
         (
             "(domain-name:value = 'a.com' OR domain-name:value = 'b.com') AND (domain-name:value = 'a.com' OR domain-name:value = 'b.com')",
             "a.com b.com",
@@ -195,7 +202,10 @@ fn comparisons_that_add_nothing_are_dropped() {
 #[test]
 fn a_further_condition_makes_a_conjunction() {
     hold(&[
-        ("network-traffic:dst_ref.value = '192.0.2.1' AND network-traffic:dst_port = 443", "| conjunction"),
+        (
+            "network-traffic:dst_ref.value = '192.0.2.1' AND network-traffic:dst_port = 443",
+            "| conjunction",
+        ),
         (
             "network-traffic:src_ref.type = 'ipv4-addr' AND network-traffic:dst_ref.value = '192.0.2.1'",
             "| conjunction",
@@ -224,8 +234,14 @@ fn a_further_condition_makes_a_conjunction() {
             "| conjunction",
         ),
         ("domain-name:value LIKE '%.a.com' AND domain-name:value != 'x.a.com'", "| conjunction"),
-        ("ipv4-addr:value ISSUBSET '192.0.2.0/24' AND ipv4-addr:value != '192.0.2.1'", "| conjunction"),
-        ("domain-name:value = 'a.com' AND NOT EXISTS domain-name:resolves_to_refs", "| conjunction"),
+        (
+            "ipv4-addr:value ISSUBSET '192.0.2.0/24' AND ipv4-addr:value != '192.0.2.1'",
+            "| conjunction",
+        ),
+        (
+            "domain-name:value = 'a.com' AND NOT EXISTS domain-name:resolves_to_refs",
+            "| conjunction",
+        ),
         (
             "domain-name:value = 'a.com' AND (file:name = 'x' OR domain-name:value = 'a.com')",
             "a.com | conjunction",
@@ -265,7 +281,10 @@ fn contradictions_give_nothing() {
             "network-traffic:dst_ref.type = 'ipv6-addr' AND network-traffic:dst_ref.value = '192.0.2.1'",
             "| contradiction",
         ),
-        ("ipv4-addr:value = '198.51.100.1' AND ipv4-addr:value ISSUBSET '192.0.2.0/24'", "| contradiction"),
+        (
+            "ipv4-addr:value = '198.51.100.1' AND ipv4-addr:value ISSUBSET '192.0.2.0/24'",
+            "| contradiction",
+        ),
         (
             "(domain-name:value = 'a.com' AND domain-name:value = 'b.com') OR domain-name:value = 'c.com'",
             "c.com | contradiction",
@@ -287,7 +306,10 @@ fn branches_are_reduced_independently() {
     ]);
     for (text, want) in [
         ("[domain-name:value = 'a.com'] OR [domain-name:value = 'b.com']", "a.com b.com"),
-        ("[domain-name:value = 'a.com'] AND [domain-name:value = 'a.com']", "| several_observations"),
+        (
+            "[domain-name:value = 'a.com'] AND [domain-name:value = 'a.com']",
+            "| several_observations",
+        ),
         ("[domain-name:value = 'a.com'] FOLLOWEDBY [domain-name:value = 'a.com']", "| sequence"),
         (
             "[domain-name:value = 'a.com'] OR [domain-name:value = 'b.com'] AND [domain-name:value = 'c.com']",
@@ -295,7 +317,10 @@ fn branches_are_reduced_independently() {
         ),
         ("[domain-name:value = 'a.com'] REPEATS 1 TIMES", "a.com"),
         ("[domain-name:value = 'a.com'] REPEATS 2 TIMES", "| repetition"),
-        ("([domain-name:value = 'a.com'] OR [domain-name:value = 'b.com']) WITHIN 5 SECONDS", "a.com b.com"),
+        (
+            "([domain-name:value = 'a.com'] OR [domain-name:value = 'b.com']) WITHIN 5 SECONDS",
+            "a.com b.com",
+        ),
         (
             "([domain-name:value = 'a.com'] OR ([domain-name:value = 'b.com'] AND [domain-name:value = 'c.com'])) WITHIN 5 SECONDS",
             "a.com | several_observations",
@@ -316,7 +341,8 @@ fn start_and_stop_become_the_validity() {
     assert_eq!(windows(a), [(None, None)]);
     let one = format!("{a} START t'1970-01-01T00:00:10Z' STOP t'1970-01-01T00:01:00Z'");
     assert_eq!(windows(&one), [(at(10), at(60))]);
-    let nested = format!("({one} OR {a}) START t'1970-01-01T00:00:00.5Z' STOP t'1970-01-01T00:00:30Z'");
+    let nested =
+        format!("({one} OR {a}) START t'1970-01-01T00:00:00.5Z' STOP t'1970-01-01T00:00:30Z'");
     assert_eq!(windows(&nested), [(at(10), at(30)), (Some(Timestamp(500_000)), at(30))]);
     let empty = format!("({one}) START t'1970-01-01T00:01:00Z' STOP t'1970-01-01T00:02:00Z'");
     assert_eq!(shown(&empty), "| contradiction");
@@ -325,7 +351,8 @@ fn start_and_stop_become_the_validity() {
 
 #[test]
 fn parts_are_reported_with_their_text() {
-    let text = "[domain-name:value IN ('a.com', 'no value') OR (file:name = 'x' AND file:size = 1)]";
+    let text =
+        "[domain-name:value IN ('a.com', 'no value') OR (file:name = 'x' AND file:size = 1)]";
     let parts = reduction(text).unreduced;
     assert_eq!(parts[0].text, "domain-name:value IN ('no value')");
     assert_eq!((parts[0].at, parts[0].reason.to_string().contains("no value")), (1, true));
@@ -369,7 +396,8 @@ fn longest(start: &str, separator: &str, end: &str, part: impl Fn(usize) -> Stri
 
 #[test]
 fn many_values_are_taken_from_one_pattern() {
-    let names: Vec<String> = (0..2500).map(|n| format!("domain-name:value = 'evil{n}.com'")).collect();
+    let names: Vec<String> =
+        (0..2500).map(|n| format!("domain-name:value = 'evil{n}.com'")).collect();
     let reduction = reduction(&format!("[{}]", names.join(" OR ")));
     assert!(reduction.unreduced.is_empty());
     assert_eq!(reduction.values.len(), 2500);
@@ -381,7 +409,8 @@ fn many_values_are_taken_from_one_pattern() {
 fn the_longest_patterns_are_reduced_quickly() {
     let quoted = |n: usize| format!("'{n} '");
     let path = format!("domain-name:a{}", ".c".repeat(150_000));
-    let ors = |part: fn(usize) -> String, end: &str| longest("[(", " OR ", &format!(") {end}]"), part);
+    let ors =
+        |part: fn(usize) -> String, end: &str| longest("[(", " OR ", &format!(") {end}]"), part);
     let types = longest(
         "[(network-traffic:dst_ref.type IN (",
         ",",
@@ -392,7 +421,10 @@ fn the_longest_patterns_are_reduced_quickly() {
         + ",'ipv4-addr')) AND network-traffic:dst_ref.value IN (";
     for (name, text) in [
         ("values", longest("[", " OR ", "]", |n| format!("domain-name:value = 'evil{n}.com'"))),
-        ("observations", longest("", " OR ", "", |n| format!("[domain-name:value = 'evil{n}.com']"))),
+        (
+            "observations",
+            longest("", " OR ", "", |n| format!("[domain-name:value = 'evil{n}.com']")),
+        ),
         ("unfit set", longest("[domain-name:value IN (", ",", ")]", quoted)),
         (
             "unfit set in AND",
@@ -402,20 +434,29 @@ fn the_longest_patterns_are_reduced_quickly() {
             "unfit alternatives in AND",
             ors(|n| format!("domain-name:value = '{n} '"), "AND EXISTS domain-name:value"),
         ),
-        ("long path", longest(&format!("[domain-name:value = 'x' OR {path} IN ("), ",", ")]", quoted)),
+        (
+            "long path",
+            longest(&format!("[domain-name:value = 'x' OR {path} IN ("), ",", ")]", quoted),
+        ),
         ("alternatives in AND", ors(|n| format!("url:value='u{n}.com'"), "AND EXISTS url:value")),
         (
             "long literal",
-            longest(&format!("[domain-name:value = h'{}' AND (", "00".repeat(200_000)), " OR ", ")]", |n| {
-                format!("EXISTS a:b{n}")
-            }),
+            longest(
+                &format!("[domain-name:value = h'{}' AND (", "00".repeat(200_000)),
+                " OR ",
+                ")]",
+                |n| format!("EXISTS a:b{n}"),
+            ),
         ),
         ("types", longest(&types, ",", ")]", |n| format!("'10.{}.{}.1'", n / 256 % 256, n % 256))),
         (
             "negated set",
-            longest("[domain-name:value = 'a.com' AND domain-name:value NOT IN (", ",", ")]", |n| {
-                format!("'e{n}.com'")
-            }),
+            longest(
+                "[domain-name:value = 'a.com' AND domain-name:value NOT IN (",
+                ",",
+                ")]",
+                |n| format!("'e{n}.com'"),
+            ),
         ),
     ] {
         let started = std::time::Instant::now();
@@ -424,6 +465,10 @@ fn the_longest_patterns_are_reduced_quickly() {
         assert!(!reduction.values.is_empty() || !reduction.unreduced.is_empty(), "{name}");
         let bytes: usize = reduction.unreduced.iter().map(|part| part.text.len()).sum();
         assert!(bytes < 64 * MAX_PATTERN_BYTES, "{name}: {bytes} bytes of reports");
-        assert!(taken < std::time::Duration::from_secs(5), "{name}: {taken:?} for {} bytes", text.len());
+        assert!(
+            taken < std::time::Duration::from_secs(5),
+            "{name}: {taken:?} for {} bytes",
+            text.len()
+        );
     }
 }

@@ -20,9 +20,14 @@ fn the_corpus_holds() {
 #[test]
 fn the_examples_hold() {
     let examples = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/patterns");
-    for name in
-        ["v20_pass.txt", "v20_fail.txt", "v21_pass.txt", "v21_fail.txt", "v20_inspect.txt", "v21_inspect.txt"]
-    {
+    for name in [
+        "v20_pass.txt",
+        "v20_fail.txt",
+        "v21_pass.txt",
+        "v21_fail.txt",
+        "v20_inspect.txt",
+        "v21_inspect.txt",
+    ] {
         let text = std::fs::read_to_string(examples.join(name)).unwrap();
         text.lines().for_each(|line| pattern(line.as_bytes()));
     }

@@ -5,7 +5,8 @@ use std::path::Path;
 #[expect(clippy::unwrap_used, reason = "part of the tests")]
 fn replay(name: &str, least: usize, check: fn(&[u8])) {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/fuzz/corpus").join(name);
-    let files: Vec<_> = std::fs::read_dir(&folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+    let files: Vec<_> =
+        std::fs::read_dir(&folder).unwrap().map(|entry| entry.unwrap().path()).collect();
     assert!(
         files.len() >= least,
         "{}: expected at least {least} files, got {}",

@@ -69,7 +69,12 @@ pub struct Flag {
 impl Flag {
     /// Builds the flag of an event with these coverings. Each enrichment names the blacklist.
     /// `occurred` is the event's own time, or the time of matching.
-    pub fn new(coverings: &[Covering<'_>], ceiling: &Ceiling, blacklist: &str, occurred: Timestamp) -> Flag {
+    pub fn new(
+        coverings: &[Covering<'_>],
+        ceiling: &Ceiling,
+        blacklist: &str,
+        occurred: Timestamp,
+    ) -> Flag {
         let mut flag = Flag::default();
         for covering in coverings {
             if !ceiling.admits(covering.indicator.tlp) {

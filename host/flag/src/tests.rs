@@ -2,7 +2,8 @@
 
 use serde_json::json;
 use threatsieve_blacklist::{
-    DomainMode, Entry, EntryType, How, IndicatorId, IndicatorView, Match, Role, Timestamp, Tlp, UrlMode,
+    DomainMode, Entry, EntryType, How, IndicatorId, IndicatorView, Match, Role, Timestamp, Tlp,
+    UrlMode,
 };
 
 use crate::{Ceiling, Flag, Found, coverings};
@@ -129,8 +130,13 @@ fn ceilings_are_counted() {
 #[test]
 fn only_single_addresses_are_an_ip() {
     for (value, ip) in [("192.0.2.7", Some(json!("192.0.2.7"))), ("192.0.2.0/24", None)] {
-        let events =
-            [found(0, "192.0.2.7", How::Cidr, (EntryType::Ipv4, value), vec![indicator("a", None, None)])];
+        let events = [found(
+            0,
+            "192.0.2.7",
+            How::Cidr,
+            (EntryType::Ipv4, value),
+            vec![indicator("a", None, None)],
+        )];
         let flag = Flag::new(&coverings(&events), &ALL, "main", OCCURRED);
         assert_eq!(flag.enrichments[0]["indicator"].get("ip"), ip.as_ref());
         assert_eq!(flag.enrichments[0]["indicator"]["name"], value);
@@ -141,7 +147,8 @@ fn only_single_addresses_are_an_ip() {
 fn every_confidence_has_its_word() {
     let word = |confidence| {
         let one = vec![indicator("a", None, confidence)];
-        let events = [found(0, "evil.example", How::Exact, (EntryType::Domain, "evil.example"), one)];
+        let events =
+            [found(0, "evil.example", How::Exact, (EntryType::Domain, "evil.example"), one)];
         let flag = Flag::new(&coverings(&events), &ALL, "main", OCCURRED);
         flag.enrichments[0]["indicator"]["confidence"].clone()
     };

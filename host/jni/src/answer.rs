@@ -145,7 +145,9 @@ impl<'a> AnswerWriter<'a> {
     pub(crate) fn finish(mut self, loaded: &Loaded) -> Result<Option<Vec<u8>>, Failure> {
         self.end_document()?;
         for (document, detail) in std::mem::take(&mut self.malformed) {
-            self.append(&json!({ "document": document, "unchecked": MALFORMED, "detail": detail }))?;
+            self.append(
+                &json!({ "document": document, "unchecked": MALFORMED, "detail": detail }),
+            )?;
         }
         if self.json.is_empty() && !self.options.stamps_all {
             return Ok(None);
@@ -220,7 +222,8 @@ impl<'a> AnswerWriter<'a> {
             let limit = MAX_INDICATORS - document.kept;
             let number = hit.observable + first;
             let seen = EventContext::with_ports(at, layout.value(number), document.context.port);
-            let Some(matched) = answer.blacklist.resolve_up_to(hit, &options.policy, seen, limit) else {
+            let Some(matched) = answer.blacklist.resolve_up_to(hit, &options.policy, seen, limit)
+            else {
                 continue;
             };
             document.kept += matched.entry.indicators.len();
@@ -239,7 +242,11 @@ impl<'a> AnswerWriter<'a> {
     }
 
     /// Returns the document with this number. If it is a new one, the previous document is written.
-    fn document(&mut self, number: u32, context: &dyn Fn(u32) -> Context) -> Result<&mut Document, Failure> {
+    fn document(
+        &mut self,
+        number: u32,
+        context: &dyn Fn(u32) -> Context,
+    ) -> Result<&mut Document, Failure> {
         if self.document.as_ref().is_some_and(|document| document.number != number) {
             self.end_document()?;
         }
@@ -290,7 +297,9 @@ impl<'a> AnswerWriter<'a> {
 
     fn append(&mut self, object: &Value) -> Result<(), Failure> {
         let text = object.to_string();
-        self.json.try_reserve(text.len() + 1).map_err(|_| Failure::memory(text.len(), "an answer"))?;
+        self.json
+            .try_reserve(text.len() + 1)
+            .map_err(|_| Failure::memory(text.len(), "an answer"))?;
         self.json.extend_from_slice(text.as_bytes());
         self.json.push(b',');
         Ok(())

@@ -23,7 +23,11 @@ pub(crate) fn taken_bytes(held_bytes: u64) -> u64 {
 
 /// Rejects a blacklist that does not fit alongside those that are held. They include the previous
 /// generation, which serves until the switch.
-pub(crate) fn require_room(blacklist: &Blacklist<MemoryFile>, held: u64, limit: u64) -> Result<(), Failure> {
+pub(crate) fn require_room(
+    blacklist: &Blacklist<MemoryFile>,
+    held: u64,
+    limit: u64,
+) -> Result<(), Failure> {
     let needed = needed_bytes(blacklist);
     if held.saturating_add(needed) <= limit {
         return Ok(());

@@ -35,19 +35,23 @@ impl<'a> Contexts<'a> {
                 .split_at_checked(length.into())
                 .and_then(|(time, after)| Some((time, after.split_first_chunk::<PORT_BYTES>()?)));
             let Some((time, (port, after))) = parts else {
-                let message = format!("contexts: that of document {} runs past the end", contexts.len());
+                let message =
+                    format!("contexts: that of document {} runs past the end", contexts.len());
                 return Err(Failure::new(Kind::Internal, message));
             };
             if contexts.len() == documents as usize {
-                let message = format!("contexts: expected those of {documents} documents, got more");
+                let message =
+                    format!("contexts: expected those of {documents} documents, got more");
                 return Err(Failure::new(Kind::Internal, message));
             }
             contexts.push((time, u16::from_le_bytes(*port)));
             rest = after;
         }
         if contexts.len() != documents as usize {
-            let message =
-                format!("contexts: expected those of {documents} documents, got {}", contexts.len());
+            let message = format!(
+                "contexts: expected those of {documents} documents, got {}",
+                contexts.len()
+            );
             return Err(Failure::new(Kind::Internal, message));
         }
         Ok(Contexts(contexts))

@@ -73,7 +73,8 @@ impl Failure {
 
     /// The failure of judging hits in time.
     pub(crate) fn late() -> Failure {
-        let message = "judging the indicators that cover its batch took longer than threatsieve.deadline";
+        let message =
+            "judging the indicators that cover its batch took longer than threatsieve.deadline";
         Failure::new(Kind::Deadline, message)
     }
 
@@ -86,7 +87,10 @@ impl Failure {
     pub(crate) fn panicked(payload: &(dyn Any + Send)) -> Failure {
         let text = payload.downcast_ref::<&str>().copied();
         let text = text.or_else(|| payload.downcast_ref::<String>().map(String::as_str));
-        Failure::new(Kind::Panic, format!("the native library panicked: {}", text.unwrap_or("no message")))
+        Failure::new(
+            Kind::Panic,
+            format!("the native library panicked: {}", text.unwrap_or("no message")),
+        )
     }
 }
 
@@ -138,7 +142,9 @@ fn kind_of(error: &CheckError) -> Kind {
         }
         CheckError::TooManyHits { .. } => Kind::Limit,
         CheckError::Batch(BatchError::TooLarge { .. } | BatchError::TooMany) => Kind::Limit,
-        CheckError::Batch(_) | CheckError::Blacklist { .. } | CheckError::Answer(_) => Kind::Internal,
+        CheckError::Batch(_) | CheckError::Blacklist { .. } | CheckError::Answer(_) => {
+            Kind::Internal
+        }
     }
 }
 

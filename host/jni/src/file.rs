@@ -30,6 +30,7 @@ pub(crate) fn read(path: &Path, limit_bytes: u64) -> Result<MemoryFile, Failure>
         return Err(Failure::new(Kind::Budget, message));
     }
     // If the file is truncated meanwhile, opening the blacklist reports it.
-    MemoryFile::read(file, expected)
-        .map_err(|error| Failure::new(Kind::Memory, format!("{}: {}", path.display(), chain(&error))))
+    MemoryFile::read(file, expected).map_err(|error| {
+        Failure::new(Kind::Memory, format!("{}: {}", path.display(), chain(&error)))
+    })
 }

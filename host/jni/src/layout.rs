@@ -43,8 +43,11 @@ impl<'a> Layout<'a> {
     ) -> Result<Layout<'a>, Failure> {
         let offsets = offsets(batch).map_err(|error| Failure::from(&CheckError::Batch(error)))?;
         if offsets.len() - 1 != places.len() {
-            let message =
-                format!("the batch has {} observables, and {} places", offsets.len() - 1, places.len());
+            let message = format!(
+                "the batch has {} observables, and {} places",
+                offsets.len() - 1,
+                places.len()
+            );
             return Err(Failure::new(Kind::Internal, message));
         }
         let mut parts: Vec<Part> = Vec::new();

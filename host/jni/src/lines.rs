@@ -59,8 +59,10 @@ pub(crate) fn check_lines(
 
 fn split(bytes: &[u8], documents: u32) -> Result<Vec<&[u8]>, Failure> {
     if bytes.len() > MAX_BATCH_BYTES {
-        let message =
-            format!("lines of {} bytes, expected at most {MAX_BATCH_BYTES} in one call", bytes.len());
+        let message = format!(
+            "lines of {} bytes, expected at most {MAX_BATCH_BYTES} in one call",
+            bytes.len()
+        );
         return Err(Failure::new(Kind::Limit, message));
     }
     let mut lines = Vec::new();
@@ -142,7 +144,8 @@ impl Checker<'_> {
             return Ok(());
         }
         // After too many failures no call is made any more.
-        let first = (!self.failed_calls.is_exhausted()).then(|| self.loaded.runner.check(self.batch));
+        let first =
+            (!self.failed_calls.is_exhausted()).then(|| self.loaded.runner.check(self.batch));
         match &first {
             Some(Ok(answer)) if is_quiet(answer) => self.writer.answered(answer),
             _ => self.write(first)?,
@@ -156,7 +159,8 @@ impl Checker<'_> {
     /// there was one.
     fn write(&mut self, first: Option<Result<Answer, CheckError>>) -> Result<(), Failure> {
         let documents = self.lines.len() as u32;
-        let layout = Layout::new(self.batch.as_bytes(), self.places, documents, self.options.fields.len())?;
+        let layout =
+            Layout::new(self.batch.as_bytes(), self.places, documents, self.options.fields.len())?;
         let (lines, format) = (self.lines, self.options.message_format);
         let context = |document: u32| {
             let line = lines[document as usize];
@@ -164,9 +168,12 @@ impl Checker<'_> {
             Context { time: parser.time(line), port: parser.destination_port(line) }
         };
         match first {
-            Some(first) => self.writer.take(self.loaded, &layout, first, &mut self.failed_calls, &context),
+            Some(first) => {
+                self.writer.take(self.loaded, &layout, first, &mut self.failed_calls, &context)
+            }
             None => {
-                let message = format!("{MAX_FAILED_CALLS} calls for the documents before it failed");
+                let message =
+                    format!("{MAX_FAILED_CALLS} calls for the documents before it failed");
                 let failure = Failure::new(Kind::Limit, message);
                 self.writer.leave_unchecked(&layout, 0..layout.parts.len(), &failure, &context)
             }

@@ -10,7 +10,9 @@ use std::path::Path;
 use std::time::SystemTime;
 
 use jni::errors::{Error, ErrorPolicy};
-use jni::objects::{JByteArray, JClass, JIntArray, JPrimitiveArray, JString, JThrowable, TypeArray};
+use jni::objects::{
+    JByteArray, JClass, JIntArray, JPrimitiveArray, JString, JThrowable, TypeArray,
+};
 use jni::strings::JNIStr;
 use jni::sys::{jboolean, jint, jlong};
 use jni::{Env, EnvUnowned, JValue, jni_mangle, jni_sig, jni_str};
@@ -67,7 +69,11 @@ pub extern "system" fn open<'local>(
 
 /// `close(long)`.
 #[jni_mangle("org.threatsieve.opensearch.Native")]
-pub extern "system" fn close<'local>(mut env: EnvUnowned<'local>, _class: JClass<'local>, handle: jlong) {
+pub extern "system" fn close<'local>(
+    mut env: EnvUnowned<'local>,
+    _class: JClass<'local>,
+    handle: jlong,
+) {
     env.with_env(|_| {
         nodes::close(handle);
         Ok(())
@@ -154,19 +160,39 @@ pub extern "system" fn check<'local>(
 ) -> JByteArray<'local> {
     env.with_env(|env| {
         let loaded = nodes::get(handle)?.blacklist(&blacklist.try_to_string(env)?)?;
-        let (observables, documents) = (count("observables", observables)?, count("documents", documents)?);
+        let (observables, documents) =
+            (count("observables", observables)?, count("documents", documents)?);
         let contexts_length = count("contextsLength", contexts_length)?;
-        let answer =
-            with_buffers(env, &options, (&batch, count("length", length)?), |env, options, batch| {
-                check::check(&loaded, options, batch, observables as u32, documents as u32, now(), || {
-                    let mut details = Details { places: Vec::new(), contexts: Vec::new() };
-                    copy(env, &places, observables, usize::MAX, &mut details.places, "places")?;
-                    let mut bytes = Vec::new();
-                    let bytes = copy(env, &contexts, contexts_length, usize::MAX, &mut bytes, "contexts")?;
-                    details.contexts = unsigned(bytes).to_vec();
-                    Ok(details)
-                })
-            })?;
+        let answer = with_buffers(
+            env,
+            &options,
+            (&batch, count("length", length)?),
+            |env, options, batch| {
+                check::check(
+                    &loaded,
+                    options,
+                    batch,
+                    observables as u32,
+                    documents as u32,
+                    now(),
+                    || {
+                        let mut details = Details { places: Vec::new(), contexts: Vec::new() };
+                        copy(env, &places, observables, usize::MAX, &mut details.places, "places")?;
+                        let mut bytes = Vec::new();
+                        let bytes = copy(
+                            env,
+                            &contexts,
+                            contexts_length,
+                            usize::MAX,
+                            &mut bytes,
+                            "contexts",
+                        )?;
+                        details.contexts = unsigned(bytes).to_vec();
+                        Ok(details)
+                    },
+                )
+            },
+        )?;
         bytes_or_null(env, answer)
     })
     .resolve::<Throw>()
@@ -187,9 +213,14 @@ pub extern "system" fn check_lines<'local>(
     env.with_env(|env| {
         let loaded = nodes::get(handle)?.blacklist(&blacklist.try_to_string(env)?)?;
         let documents = count("documents", documents)?;
-        let answer = with_buffers(env, &options, (&lines, count("length", length)?), |_, options, lines| {
-            lines::check_lines(&loaded, options, lines, documents as u32, now())
-        })?;
+        let answer = with_buffers(
+            env,
+            &options,
+            (&lines, count("length", length)?),
+            |_, options, lines| {
+                lines::check_lines(&loaded, options, lines, documents as u32, now())
+            },
+        )?;
         bytes_or_null(env, answer)
     })
     .resolve::<Throw>()
@@ -204,7 +235,8 @@ fn with_buffers<T>(
 ) -> Result<T, Failure> {
     BUFFERS.with_borrow_mut(|buffers| {
         let options_length = options.len(env)?;
-        let json = copy(env, options, options_length, MAX_OPTIONS_BYTES, &mut buffers.options, "options")?;
+        let json =
+            copy(env, options, options_length, MAX_OPTIONS_BYTES, &mut buffers.options, "options")?;
         let options = CheckOptions::cached(unsigned(json))?;
         let bytes = copy(env, batch, length, MAX_BATCH_BYTES, &mut buffers.batch, "the batch")?;
         let result = run(env, &options, unsigned(bytes));
@@ -226,13 +258,21 @@ fn copy<'buffer, T: TypeArray + Copy + Default>(
 ) -> Result<&'buffer [T], Failure> {
     let there = array.len(env)?;
     if length > there {
-        return Err(Failure::new(Kind::Internal, format!("{what}: expected {length} elements, got {there}")));
+        return Err(Failure::new(
+            Kind::Internal,
+            format!("{what}: expected {length} elements, got {there}"),
+        ));
     }
     if length > limit {
-        return Err(Failure::new(Kind::Limit, format!("{what}: {length} bytes, expected at most {limit}")));
+        return Err(Failure::new(
+            Kind::Limit,
+            format!("{what}: {length} bytes, expected at most {limit}"),
+        ));
     }
     if let Some(more) = length.checked_sub(buffer.len()) {
-        buffer.try_reserve_exact(more).map_err(|_| Failure::memory(length * size_of::<T>(), what))?;
+        buffer
+            .try_reserve_exact(more)
+            .map_err(|_| Failure::memory(length * size_of::<T>(), what))?;
         buffer.resize(length, T::default());
     }
     array.get_region(env, 0, &mut buffer[..length])?;
@@ -246,7 +286,8 @@ fn unsigned(bytes: &[i8]) -> &[u8] {
 }
 
 fn count(what: &str, number: jint) -> Result<usize, Failure> {
-    let negative = |_| Failure::new(Kind::Internal, format!("{what} is {number}, expected 0 or more"));
+    let negative =
+        |_| Failure::new(Kind::Internal, format!("{what} is {number}, expected 0 or more"));
     usize::try_from(number).map_err(negative)
 }
 
@@ -300,7 +341,8 @@ fn throw(env: &mut Env<'_>, failure: &Failure) -> jni::errors::Result<()> {
     }
     // The class is in the plugin's own jar. Without it something must still be thrown, or Java
     // would take the default value for an answer.
-    let message = env.new_string(format!("{}: {} ({typed:?})", failure.kind.name(), failure.message))?;
+    let message =
+        env.new_string(format!("{}: {} ({typed:?})", failure.kind.name(), failure.message))?;
     let class = jni_str!("java/lang/IllegalStateException");
     throw_new(env, class, jni_sig!((message: java.lang.String) -> void), &[(&message).into()])
 }

@@ -74,11 +74,9 @@ impl Node {
 
     /// Returns the blacklist with this name.
     pub(crate) fn blacklist(&self, name: &str) -> Result<Arc<Loaded>, Failure> {
-        self.blacklists
-            .load()
-            .get(name)
-            .cloned()
-            .ok_or_else(|| Failure::new(Kind::NoBlacklist, format!("no blacklist {name:?} is loaded")))
+        self.blacklists.load().get(name).cloned().ok_or_else(|| {
+            Failure::new(Kind::NoBlacklist, format!("no blacklist {name:?} is loaded"))
+        })
     }
 
     /// Verifies a file, and returns its contents and the memory it needs.
@@ -124,7 +122,12 @@ impl Node {
             None => {
                 let runner = Runner::with_code(self.options.runner.clone(), self.code)?;
                 let deadline = self.options.runner.deadline;
-                Arc::new(Loaded { runner, name: name.to_owned(), deadline, documents: AtomicU64::new(0) })
+                Arc::new(Loaded {
+                    runner,
+                    name: name.to_owned(),
+                    deadline,
+                    documents: AtomicU64::new(0),
+                })
             }
         };
         loaded.runner.load(Arc::new(blacklist))?;
@@ -166,10 +169,12 @@ impl Node {
 
     fn open(&self, path: &Path) -> Result<Blacklist<MemoryFile>, Failure> {
         let left = self.options.memory_limit_bytes.saturating_sub(self.held_bytes());
-        Blacklist::open(file::read(path, left)?, self.options.trusted_key.as_ref()).map_err(|error| {
-            let Failure { kind, message } = error.into();
-            Failure::new(kind, format!("{}: {message}", path.display()))
-        })
+        Blacklist::open(file::read(path, left)?, self.options.trusted_key.as_ref()).map_err(
+            |error| {
+                let Failure { kind, message } = error.into();
+                Failure::new(kind, format!("{}: {message}", path.display()))
+            },
+        )
     }
 
     fn held_bytes(&self) -> u64 {

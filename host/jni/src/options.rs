@@ -62,8 +62,9 @@ impl NodeOptions {
                 ..RunnerOptions::default()
             },
             memory_limit_bytes: json.memory_limit_bytes,
-            trusted_key: key
-                .map_err(|error| Failure::new(Kind::Options, format!("trusted_key_pem: {error}")))?,
+            trusted_key: key.map_err(|error| {
+                Failure::new(Kind::Options, format!("trusted_key_pem: {error}"))
+            })?,
         })
     }
 }
@@ -125,7 +126,10 @@ impl CheckOptions {
             None => Tlp::Red,
             Some(name) => Tlp::from_name(name).ok_or_else(|| {
                 let names = Tlp::ALL.map(Tlp::name).join(", ");
-                Failure::new(Kind::Options, format!("max_tlp: expected one of {names}, got {name:?}"))
+                Failure::new(
+                    Kind::Options,
+                    format!("max_tlp: expected one of {names}, got {name:?}"),
+                )
             })?,
         };
         Ok(CheckOptions {
@@ -167,7 +171,8 @@ impl CheckOptions {
 }
 
 fn read<T: DeserializeOwned>(json: &[u8]) -> Result<T, Failure> {
-    serde_json::from_slice(json).map_err(|error| Failure::new(Kind::Options, format!("options: {error}")))
+    serde_json::from_slice(json)
+        .map_err(|error| Failure::new(Kind::Options, format!("options: {error}")))
 }
 
 fn within(what: &str, got: u64, range: std::ops::RangeInclusive<u64>) -> Result<(), Failure> {
@@ -175,5 +180,8 @@ fn within(what: &str, got: u64, range: std::ops::RangeInclusive<u64>) -> Result<
         return Ok(());
     }
     let (first, last) = range.into_inner();
-    Err(Failure::new(Kind::Options, format!("options: {what} is {got}, expected {first} to {last}")))
+    Err(Failure::new(
+        Kind::Options,
+        format!("options: {what} is {got}, expected {first} to {last}"),
+    ))
 }

@@ -35,9 +35,9 @@ fn main() {
 #[expect(clippy::print_stdout, reason = "a measurement's output")]
 fn measure(name: &str, format: Format, log: &[u8], lines: f64) {
     let mut parser = Parser::new(format, &Fields::default());
-    if let Some(next) = parser
-        .header_change(b"#fields\tts\tuid\tid.orig_h\tid.orig_p\tid.resp_h\tid.resp_p\tproto\tquery\tanswers")
-    {
+    if let Some(next) = parser.header_change(
+        b"#fields\tts\tuid\tid.orig_h\tid.orig_p\tid.resp_h\tid.resp_p\tproto\tquery\tanswers",
+    ) {
         parser = next;
     }
     let mut best = f64::MAX;
@@ -60,7 +60,9 @@ fn measure(name: &str, format: Format, log: &[u8], lines: f64) {
     }
     let start = Instant::now();
     std::hint::black_box(
-        memchr::memchr_iter(b'\n', log).map(|end| log[end - 1]).fold(0u64, |sum, b| sum + u64::from(b)),
+        memchr::memchr_iter(b'\n', log)
+            .map(|end| log[end - 1])
+            .fold(0u64, |sum, b| sum + u64::from(b)),
     );
     let newlines = start.elapsed().as_secs_f64();
     println!(
@@ -98,7 +100,8 @@ fn squid(log: &mut String, i: u32) {
 }
 
 fn combined(log: &mut String, i: u32) {
-    let _ = write!(log, "10.1.{}.{} - - [22/Nov/2026:02:30:25 +0000] \"GET http://", i % 200, i % 250);
+    let _ =
+        write!(log, "10.1.{}.{} - - [22/Nov/2026:02:30:25 +0000] \"GET http://", i % 200, i % 250);
     host(log, i);
     let _ = write!(log, "/assets/{i} HTTP/1.1\" 200 {} \"http://", i % 90_000);
     host(log, i + 1);

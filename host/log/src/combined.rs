@@ -54,8 +54,11 @@ fn parse(line: &[u8]) -> Result<Line<'_>, MalformedLine> {
         _ => memchr::memrchr(b'[', front).ok_or(missing(4, "time", "a time in brackets"))?,
     };
     let head = parse_head(&front[..bracket])?;
-    let close =
-        request_end(line, &mut quotes).ok_or(missing(5, "request", "a closing quote, then the status"))?;
+    let close = request_end(line, &mut quotes).ok_or(missing(
+        5,
+        "request",
+        "a closing quote, then the status",
+    ))?;
     let rest = line.get(close + 2..).unwrap_or_default();
     let (status, rest) = word(rest);
     if !matches!(status.first(), Some(b'0'..=b'9' | b'-')) {
@@ -191,7 +194,8 @@ fn is_tagged(rest: &[u8]) -> bool {
     match rest.get(word.len()) {
         Some(b'=') => !word.is_empty(),
         Some(b' ') => {
-            word == b"-" || !word.is_empty() && word.iter().all(|b| b.is_ascii_digit() || *b == b'.')
+            word == b"-"
+                || !word.is_empty() && word.iter().all(|b| b.is_ascii_digit() || *b == b'.')
         }
         _ => false,
     }
@@ -237,7 +241,10 @@ fn request(text: &[u8]) -> (&[u8], &[u8], &[u8]) {
 /// Passes on the URL, the client, the addresses it was forwarded for, the referrer, and the
 /// observables in the rest of the line, in that order.
 #[inline]
-pub(crate) fn walk(line: &[u8], sink: &mut impl FnMut(&str, Kind, &[u8])) -> Result<(), MalformedLine> {
+pub(crate) fn walk(
+    line: &[u8],
+    sink: &mut impl FnMut(&str, Kind, &[u8]),
+) -> Result<(), MalformedLine> {
     let fields = parse(line)?;
     let (method, target, _) = request(fields.request);
     if method == b"CONNECT" || host::is_absolute(target) {
@@ -363,7 +370,8 @@ pub(crate) fn event(line: &[u8]) -> Option<Map<String, Value>> {
 /// Splits `TCP_MISS:HIER_DIRECT`.
 fn squid_codes(rest: &[u8]) -> Option<(&[u8], &[u8])> {
     let colon = memchr(b':', rest)?;
-    let codes = rest.iter().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit() || b"_:".contains(b));
+    let codes =
+        rest.iter().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit() || b"_:".contains(b));
     codes.then(|| (&rest[..colon], &rest[colon + 1..]))
 }
 
@@ -401,8 +409,7 @@ mod tests {
 
     #[test]
     fn web_servers() {
-        let apache =
-            r#"203.0.113.9 - frank [10/Oct/2000:13:55:36 -0700] "GET /apache_pb.gif HTTP/1.0" 200 2326"#;
+        let apache = r#"203.0.113.9 - frank [10/Oct/2000:13:55:36 -0700] "GET /apache_pb.gif HTTP/1.0" 200 2326"#;
         assert_eq!(values(apache), ["source.ip Address 203.0.113.9"]);
         let nginx = r#"2001:db8::9 - - [22/Nov/2026:02:30:25 +0000] "GET / HTTP/2.0" 200 - "http://evil.example/?q=\"x\" y" "Mozilla \"5\"" "198.51.100.7, unknown, 10.0.0.1""#;
         assert_eq!(
@@ -422,9 +429,10 @@ mod tests {
     #[test]
     fn virtual_hosts_make_paths_urls() {
         let line = |vhost: &str, request: &str| {
-            values(&format!(r#"{vhost} 10.0.0.1 - - [22/Nov/2026:02:30:25 +0000] "{request}" 200 5 "-" "x""#))
-                [0]
-            .clone()
+            values(&format!(
+                r#"{vhost} 10.0.0.1 - - [22/Nov/2026:02:30:25 +0000] "{request}" 200 5 "-" "x""#
+            ))[0]
+                .clone()
         };
         assert_eq!(
             line("www.a.example:80", "GET /x?y HTTP/1.1"),
@@ -434,22 +442,26 @@ mod tests {
             line("www.a.example:443", "GET /x HTTP/1.1"),
             "url.original Url https://www.a.example:443/x"
         );
-        assert_eq!(line("www.a.example", "GET /x HTTP/1.1"), "url.original Url http://www.a.example/x");
+        assert_eq!(
+            line("www.a.example", "GET /x HTTP/1.1"),
+            "url.original Url http://www.a.example/x"
+        );
         assert_eq!(line("www.a.example", "-"), "url.domain Host www.a.example");
-        let by_name =
-            r#"www.a.example pc.corp.example - - [22/Nov/2026:02:30:25 +0000] "GET /x HTTP/1.1" 200 5"#;
+        let by_name = r#"www.a.example pc.corp.example - - [22/Nov/2026:02:30:25 +0000] "GET /x HTTP/1.1" 200 5"#;
         assert_eq!(values(by_name)[1], "source.domain Host pc.corp.example");
         let proxied = line("www.a.example:443", "GET http://b.example/x HTTP/1.1");
         assert_eq!(proxied, "url.original Url http://b.example/x");
-        let with_blank = r#"10.0.0.1 ident John Doe [22/Nov/2026:02:30:25 +0000] "GET /x HTTP/1.1" 200 5"#;
+        let with_blank =
+            r#"10.0.0.1 ident John Doe [22/Nov/2026:02:30:25 +0000] "GET /x HTTP/1.1" 200 5"#;
         assert_eq!(values(with_blank), ["source.ip Address 10.0.0.1"]);
         assert_eq!(event(with_blank.as_bytes()).unwrap()["user"]["name"], "John Doe");
     }
 
     #[test]
     fn clients_with_ports_and_lists_of_them() {
-        let of =
-            |head: &str| values(&format!(r#"{head} [22/Nov/2026:02:30:25 +0000] "GET /x HTTP/1.1" 200 5"#));
+        let of = |head: &str| {
+            values(&format!(r#"{head} [22/Nov/2026:02:30:25 +0000] "GET /x HTTP/1.1" 200 5"#))
+        };
         let both = ["source.ip Address 198.51.100.7", "network.forwarded_ip Address 10.0.0.1"];
         assert_eq!(of("198.51.100.7, 10.0.0.1 - -"), both);
         assert_eq!(of("198.51.100.7,10.0.0.1 - -"), both);
@@ -461,8 +473,12 @@ mod tests {
         let found = of("www.a.example:80 198.51.100.7:1, 10.0.0.1 - -");
         let [url, client, forwarded] = &found[..] else { panic!() };
         assert_eq!(url, "url.original Url http://www.a.example:80/x");
-        assert_eq!((client.as_str(), forwarded.as_str()), ("source.ip Host 198.51.100.7:1", both[1]));
-        let line = br#"198.51.100.7, 10.0.0.1 - bob [22/Nov/2026:02:30:25 +0000] "GET /x HTTP/1.1" 200 5"#;
+        assert_eq!(
+            (client.as_str(), forwarded.as_str()),
+            ("source.ip Host 198.51.100.7:1", both[1])
+        );
+        let line =
+            br#"198.51.100.7, 10.0.0.1 - bob [22/Nov/2026:02:30:25 +0000] "GET /x HTTP/1.1" 200 5"#;
         let event = event(line).unwrap();
         assert_eq!(event["source"]["ip"], "198.51.100.7");
         assert_eq!(event["user"]["name"], "bob");
@@ -471,11 +487,13 @@ mod tests {
     #[test]
     fn unknown_parts_are_searched_as_text() {
         let line = |head: &str, rest: &str| {
-            let line =
-                format!(r#"{head} [22/Nov/2026:02:30:25 +0000] "GET /x HTTP/1.1" 200 5 "-" "x"{rest}"#);
+            let line = format!(
+                r#"{head} [22/Nov/2026:02:30:25 +0000] "GET /x HTTP/1.1" 200 5 "-" "x"{rest}"#
+            );
             values(&line)
         };
-        let tagged = r#" vhost=x pid=2617 forwarded_for="198.51.100.7, 10.0.0.2" up="http://b.example/y""#;
+        let tagged =
+            r#" vhost=x pid=2617 forwarded_for="198.51.100.7, 10.0.0.2" up="http://b.example/y""#;
         assert_eq!(
             line("10.0.0.1 - -", tagged),
             [
@@ -486,7 +504,10 @@ mod tests {
             ]
         );
         assert_eq!(
-            line("10.0.0.1 - -", r#" "198.51.100.7:17085, [2001:db8::1]:443, b.example" 0.005 a.example"#),
+            line(
+                "10.0.0.1 - -",
+                r#" "198.51.100.7:17085, [2001:db8::1]:443, b.example" 0.005 a.example"#
+            ),
             [
                 "source.ip Address 10.0.0.1",
                 "network.forwarded_ip Address 198.51.100.7",
@@ -505,10 +526,16 @@ mod tests {
 
     #[test]
     fn odd_requests_are_not_malformed() {
-        for request in
-            ["-", "", r"\x16\x03\x01\x02", "GET", "NONE error:invalid-request HTTP/0.0", "OPTIONS * HTTP/1.1"]
-        {
-            let line = format!(r#"10.0.0.1 - "" [22/Nov/2026:02:30:25 +0000] "{request}" 400 0 "-" "-""#);
+        for request in [
+            "-",
+            "",
+            r"\x16\x03\x01\x02",
+            "GET",
+            "NONE error:invalid-request HTTP/0.0",
+            "OPTIONS * HTTP/1.1",
+        ] {
+            let line =
+                format!(r#"10.0.0.1 - "" [22/Nov/2026:02:30:25 +0000] "{request}" 400 0 "-" "-""#);
             assert_eq!(values(&line), ["source.ip Address 10.0.0.1"], "{request}");
         }
         let quote = r#"10.0.0.1 - - [22/Nov/2026:02:30:25 +0000] "GET http://a.example/x"y z HTTP/1.1" 200 0 "-" "-" TCP_MISS:HIER_DIRECT"#;
@@ -536,8 +563,14 @@ mod tests {
         };
         for (line, expected) in [
             ("", "field 5 (request): expected `[time]`, then a quoted request"),
-            (r#"x [t] "GET / HTTP/1.1" 200 1"#, "field 1 (client): expected client, ident and user"),
-            (r#"1.2.3.4 - - t] "GET / HTTP/1.1" 200 1"#, "field 4 (time): expected a time in brackets"),
+            (
+                r#"x [t] "GET / HTTP/1.1" 200 1"#,
+                "field 1 (client): expected client, ident and user",
+            ),
+            (
+                r#"1.2.3.4 - - t] "GET / HTTP/1.1" 200 1"#,
+                "field 4 (time): expected a time in brackets",
+            ),
             (
                 r#"1.2.3.4 - - [t] "GET / HTTP"#,
                 "field 5 (request): expected a closing quote, then the status",
@@ -547,7 +580,10 @@ mod tests {
                 "field 5 (request): expected a closing quote, then the status",
             ),
             (r#"1.2.3.4 - - [t] "GET / HTTP/1.1""#, "field 6 (status): expected a number"),
-            (r#"1.2.3.4 - - [t] "GET / HTTP/1.1" 200"#, "field 7 (bytes): expected a number or `-`"),
+            (
+                r#"1.2.3.4 - - [t] "GET / HTTP/1.1" 200"#,
+                "field 7 (bytes): expected a number or `-`",
+            ),
         ] {
             assert_eq!(error(line), format!("combined line, {expected}"), "{line}");
         }

@@ -85,7 +85,11 @@ impl Census {
     }
 
     fn count(&self, format: Format) -> usize {
-        COUNTED.iter().zip(self.counts).find(|(counted, _)| **counted == format).map_or(0, |(_, n)| n)
+        COUNTED
+            .iter()
+            .zip(self.counts)
+            .find(|(counted, _)| **counted == format)
+            .map_or(0, |(_, n)| n)
     }
 
     /// Returns the format of most lines, if at least half of them have it.
@@ -147,7 +151,8 @@ fn is_value(line: &[u8]) -> bool {
     text::walk(value, &mut |_, found| {
         let bracket = usize::from(value[0] == b'[');
         let rest = value.strip_prefix(found).or_else(|| value[bracket..].strip_prefix(found));
-        let ends = rest.is_some_and(|rest| rest.iter().all(|b| b.is_ascii_digit() || b"]:/.".contains(b)));
+        let ends =
+            rest.is_some_and(|rest| rest.iter().all(|b| b.is_ascii_digit() || b"]:/.".contains(b)));
         is_value.get_or_insert(ends);
     });
     is_value == Some(true)
@@ -164,7 +169,8 @@ mod tests {
     use super::*;
 
     const SQUID: &str = "1795314625.802      5 10.1.2.3 TCP_MISS/404 603 GET http://a.example/ - HIER_DIRECT/192.0.2.7 text/html";
-    const COMBINED: &str = r#"10.1.2.3 - - [22/Nov/2026:02:30:25 +0000] "GET / HTTP/1.1" 200 5 "-" "x""#;
+    const COMBINED: &str =
+        r#"10.1.2.3 - - [22/Nov/2026:02:30:25 +0000] "GET / HTTP/1.1" 200 5 "-" "x""#;
 
     fn detect(sample: &str) -> Format {
         Format::detect(sample.as_bytes())
@@ -200,7 +206,11 @@ mod tests {
         ] {
             assert_eq!(detect(line), format, "{line}");
             assert_eq!(detect(&format!("{line}\r\n")), format, "{line} with line end");
-            assert_eq!(detect(&format!("\u{feff}{line}\n")), format, "{line} after a byte order mark");
+            assert_eq!(
+                detect(&format!("\u{feff}{line}\n")),
+                format,
+                "{line} after a byte order mark"
+            );
         }
     }
 
@@ -212,7 +222,10 @@ mod tests {
             (r#"{"a":1}"#, Format::Ndjson),
             ("evil.example", Format::Lines),
         ] {
-            assert_eq!(detect(&format!("garbage here\n{line}\n{line}\n\nmore {{garbage\n{line}")), format);
+            assert_eq!(
+                detect(&format!("garbage here\n{line}\n{line}\n\nmore {{garbage\n{line}")),
+                format
+            );
         }
         let mixed = format!("{SQUID}\n{COMBINED}\n{COMBINED}\nx y z\n");
         assert_eq!(detect(&mixed), Format::Combined);

@@ -35,7 +35,9 @@ impl Event {
 
     /// Sets a field to a whole number, if the text is one.
     pub(crate) fn number(&mut self, name: &str, value: &[u8]) {
-        if let Some(number) = std::str::from_utf8(value).ok().and_then(|text| text.parse::<i64>().ok()) {
+        if let Some(number) =
+            std::str::from_utf8(value).ok().and_then(|text| text.parse::<i64>().ok())
+        {
             self.set(name, number);
         }
     }

@@ -117,7 +117,8 @@ mod tests {
 
     #[test]
     fn one_address() {
-        for value in ["10.0.0.1", "::1", "2001:db8::abc", "::ffff:10.0.0.1", "2001:db8:0:0:0:0:0:1"] {
+        for value in ["10.0.0.1", "::1", "2001:db8::abc", "::ffff:10.0.0.1", "2001:db8:0:0:0:0:0:1"]
+        {
             expect(Kind::Address, value, &[&format!("Address {value}")]);
         }
         expect(Kind::Address, "10.0.0.1:5555", &["Host 10.0.0.1:5555"]);
@@ -139,7 +140,12 @@ mod tests {
         expect(
             Kind::Address,
             "10.0.0.1, 10.0.0.2:80,[2001:db8::1]:443, unknown, pc.example",
-            &["Address 10.0.0.1", "Host 10.0.0.2:80", "Host [2001:db8::1]:443", "Address pc.example"],
+            &[
+                "Address 10.0.0.1",
+                "Host 10.0.0.2:80",
+                "Host [2001:db8::1]:443",
+                "Address pc.example",
+            ],
         );
         expect(Kind::Address, "10.0.0.1 10.0.0.2", &["Address 10.0.0.1", "Address 10.0.0.2"]);
         expect(

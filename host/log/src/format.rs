@@ -21,8 +21,14 @@ pub enum Format {
 
 impl Format {
     /// All formats.
-    pub const ALL: [Format; 6] =
-        [Format::Squid, Format::Combined, Format::Ndjson, Format::Zeek, Format::Lines, Format::Text];
+    pub const ALL: [Format; 6] = [
+        Format::Squid,
+        Format::Combined,
+        Format::Ndjson,
+        Format::Zeek,
+        Format::Lines,
+        Format::Text,
+    ];
 
     /// The format's name, as in `--log-format`.
     pub fn name(self) -> &'static str {

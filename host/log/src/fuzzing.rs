@@ -42,6 +42,8 @@ fn check_line(parser: &Parser, line: &[u8]) {
     assert_eq!(read, again);
     assert_eq!(values, named);
     let event = parser.event(line);
-    assert!(!event.is_empty() || parser.format() == Format::Ndjson || parser.format() == Format::Zeek);
+    assert!(
+        !event.is_empty() || parser.format() == Format::Ndjson || parser.format() == Format::Zeek
+    );
     let _ = parser.time(line);
 }

@@ -23,8 +23,11 @@ pub(crate) fn named(kind: Kind, ip: &'static str, domain: &'static str) -> &'sta
 /// Returns whether a request target is an absolute URL: a scheme, then `://`.
 #[inline]
 pub(crate) fn is_absolute(target: &[u8]) -> bool {
-    let scheme =
-        target.iter().take(32).take_while(|b| b.is_ascii_alphanumeric() || b"+-.".contains(b)).count();
+    let scheme = target
+        .iter()
+        .take(32)
+        .take_while(|b| b.is_ascii_alphanumeric() || b"+-.".contains(b))
+        .count();
     scheme > 0 && target[0].is_ascii_alphabetic() && target[scheme..].starts_with(b"://")
 }
 
@@ -64,7 +67,13 @@ pub(crate) fn joined(parts: &[&[u8]], sink: &mut impl FnMut(&[u8])) {
 
 /// Passes on the URL of a request whose host, port and path were logged separately. With port 443
 /// the scheme is https, so that the port is the default.
-pub(crate) fn request_url(host: &[u8], port: &[u8], path: &[u8], query: &[u8], sink: &mut impl FnMut(&[u8])) {
+pub(crate) fn request_url(
+    host: &[u8],
+    port: &[u8],
+    path: &[u8],
+    query: &[u8],
+    sink: &mut impl FnMut(&[u8]),
+) {
     let scheme: &[u8] = if port == b"443" { b"https://" } else { b"http://" };
     let colon: &[u8] = if port.is_empty() { b"" } else { b":" };
     let mark: &[u8] = if query.is_empty() { b"" } else { b"?" };
@@ -123,9 +132,15 @@ mod tests {
     fn urls_are_put_together() {
         let url = |host: &str, port: &str, path: &str, query: &str| {
             let mut out = String::new();
-            request_url(host.as_bytes(), port.as_bytes(), path.as_bytes(), query.as_bytes(), &mut |url| {
-                out = String::from_utf8(url.to_vec()).unwrap();
-            });
+            request_url(
+                host.as_bytes(),
+                port.as_bytes(),
+                path.as_bytes(),
+                query.as_bytes(),
+                &mut |url| {
+                    out = String::from_utf8(url.to_vec()).unwrap();
+                },
+            );
             out
         };
         assert_eq!(url("a.example", "", "/x", ""), "http://a.example/x");

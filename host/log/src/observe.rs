@@ -47,7 +47,9 @@ impl<'a> Observer<'a> {
             Role::Value(kind @ (Kind::Address | Kind::Host)) => {
                 endpoints::walk(value, kind, &mut |kind, value| sink(name, kind, value));
             }
-            Role::Value(Kind::Any) if endpoints::is_list(value) && memchr(b'/', value).is_none() => {
+            Role::Value(Kind::Any)
+                if endpoints::is_list(value) && memchr(b'/', value).is_none() =>
+            {
                 text::walk(value, &mut |kind, found| sink(name, kind, found));
             }
             Role::Value(kind) => sink(name, kind, value),
@@ -56,7 +58,9 @@ impl<'a> Observer<'a> {
                 self.of(group).host = value;
                 sink(name, Kind::Host, value);
             }
-            Role::UrlTarget(group) if value.starts_with(b"/") => self.of(group).target = Some((name, value)),
+            Role::UrlTarget(group) if value.starts_with(b"/") => {
+                self.of(group).target = Some((name, value))
+            }
             Role::UrlTarget(group) => {
                 self.of(group).whole = true;
                 sink(name, Kind::Url, value);
@@ -117,7 +121,9 @@ mod tests {
     fn addresses_of_headers() {
         let found = |value: &str| {
             let mut out = Vec::new();
-            emails(value.as_bytes(), &mut |email| out.push(String::from_utf8(email.to_vec()).unwrap()));
+            emails(value.as_bytes(), &mut |email| {
+                out.push(String::from_utf8(email.to_vec()).unwrap())
+            });
             out
         };
         assert_eq!(
@@ -132,9 +138,13 @@ mod tests {
 
     #[test]
     fn ports_of_hosts() {
-        for (host, has) in
-            [("a.example", false), ("a.example:8", true), ("[::1]", false), ("[::1]:8", true), ("::1", false)]
-        {
+        for (host, has) in [
+            ("a.example", false),
+            ("a.example:8", true),
+            ("[::1]", false),
+            ("[::1]:8", true),
+            ("::1", false),
+        ] {
             assert_eq!(has_port(host.as_bytes()), has, "{host}");
         }
     }

@@ -64,7 +64,11 @@ impl Parser {
     /// long path below a virtual host.
     #[inline]
     #[must_use = "callers count malformed lines"]
-    pub fn observables(&self, line: &[u8], sink: &mut impl FnMut(Kind, &[u8])) -> Option<MalformedLine> {
+    pub fn observables(
+        &self,
+        line: &[u8],
+        sink: &mut impl FnMut(Kind, &[u8]),
+    ) -> Option<MalformedLine> {
         self.named_observables(line, &mut |_, kind, value| sink(kind, value))
     }
 
@@ -163,7 +167,9 @@ impl Parser {
             Inner::Lines => lines::value(line).map(|value| one_field(VALUE, value, None)),
             Inner::Text => None,
         };
-        event.unwrap_or_else(|| one_field(MESSAGE, &line[..line.len().min(MAX_LINE_BYTES)], self.time(line)))
+        event.unwrap_or_else(|| {
+            one_field(MESSAGE, &line[..line.len().min(MAX_LINE_BYTES)], self.time(line))
+        })
     }
 
     /// Returns the destination port of a line's connection, if the line contains it.
@@ -218,7 +224,8 @@ fn one_field(name: &str, value: &[u8], time: Option<Timestamp>) -> Map<String, V
 fn leading_time(line: &[u8]) -> Option<Timestamp> {
     let front = &line[..line.len().min(80)];
     let front = String::from_utf8_lossy(front);
-    let mut words = front.split([' ', '\t', ',', '[', ']', '"']).filter(|word| !word.is_empty()).take(3);
+    let mut words =
+        front.split([' ', '\t', ',', '[', ']', '"']).filter(|word| !word.is_empty()).take(3);
     words.find_map(time::iso)
 }
 
@@ -268,7 +275,11 @@ mod tests {
     fn blank_lines_have_no_observables_in_any_format() {
         for format in Format::ALL {
             for line in [&b""[..], b"\n", b"\r\n"] {
-                assert_eq!(parser(format).observables(line, &mut |_, _| panic!()), None, "{format:?}");
+                assert_eq!(
+                    parser(format).observables(line, &mut |_, _| panic!()),
+                    None,
+                    "{format:?}"
+                );
             }
         }
     }
@@ -293,9 +304,10 @@ mod tests {
 
     fn found(format: Format, line: &str) -> (Vec<String>, bool) {
         let mut out = Vec::new();
-        let malformed = parser(format).named_observables(line.as_bytes(), &mut |field, _, value| {
-            out.push(format!("{field}={}", String::from_utf8_lossy(value)));
-        });
+        let malformed =
+            parser(format).named_observables(line.as_bytes(), &mut |field, _, value| {
+                out.push(format!("{field}={}", String::from_utf8_lossy(value)));
+            });
         (out, malformed.is_some())
     }
 
@@ -308,7 +320,11 @@ mod tests {
             (Format::Zeek, "#fields are missing\nhttp://a.example/x"),
         ] {
             let line = line.split('\n').next_back().unwrap();
-            assert_eq!(found(format, line), (vec!["message=http://a.example/x".into()], true), "{format:?}");
+            assert_eq!(
+                found(format, line),
+                (vec!["message=http://a.example/x".into()], true),
+                "{format:?}"
+            );
         }
         let words = ["message=a.example".to_owned(), "message=192.0.2.7".to_owned()];
         assert_eq!(found(Format::Lines, "a.example 192.0.2.7").0, words);
@@ -339,11 +355,15 @@ mod tests {
                 "<134>1 2026-11-22T02:30:25Z gw.corp.example app - - - ",
             ] {
                 let line = format!("{header}{message}");
-                let wanted = [field, "source.ip=10.1.2.3", "message=gw.corp.example"].map(str::to_owned);
+                let wanted =
+                    [field, "source.ip=10.1.2.3", "message=gw.corp.example"].map(str::to_owned);
                 assert_eq!(found(format, &line), (wanted.to_vec(), false), "{line}");
                 assert_eq!(Format::detect(line.as_bytes()), format, "{line}");
                 let parser = parser(format);
-                assert_eq!(parser.time(line.as_bytes()).map(|time| time.0 / 1_000_000), Some(1_795_314_625));
+                assert_eq!(
+                    parser.time(line.as_bytes()).map(|time| time.0 / 1_000_000),
+                    Some(1_795_314_625)
+                );
                 assert_eq!(parser.event(line.as_bytes())["source"]["ip"], "10.1.2.3");
             }
         }

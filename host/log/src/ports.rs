@@ -51,7 +51,9 @@ mod tests {
         ] {
             assert_eq!(port(event.as_object().unwrap(), path), Some(443), "{event}");
         }
-        for event in [json!({"destination": {"port": 70000}}), json!({"destination": 443}), json!({})] {
+        for event in
+            [json!({"destination": {"port": 70000}}), json!({"destination": 443}), json!({})]
+        {
             assert_eq!(port(event.as_object().unwrap(), "destination.port"), None, "{event}");
         }
     }

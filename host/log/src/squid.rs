@@ -111,7 +111,8 @@ fn is_number(field: &[u8]) -> bool {
 /// responses.
 #[inline]
 fn is_result(field: &[u8]) -> bool {
-    field.len().checked_sub(4).is_some_and(|slash| field[slash] == b'/') || memchr(b'/', field).is_some()
+    field.len().checked_sub(4).is_some_and(|slash| field[slash] == b'/')
+        || memchr(b'/', field).is_some()
 }
 
 /// Splits a line into fields. Returns `None` if there are too few. [`parse`] checks their forms.
@@ -156,7 +157,9 @@ fn damage(line: &[u8]) -> MalformedLine {
         fields.next().filter(|field| !holds(field)).map(|_| wrong(position, field, expected))
     };
     wrong_at(1, is_number, "time", "seconds since 1970")
-        .or_else(|| wrong_at(2, |field| is_number(field) || field[0] == b'-', "elapsed", "milliseconds"))
+        .or_else(|| {
+            wrong_at(2, |field| is_number(field) || field[0] == b'-', "elapsed", "milliseconds")
+        })
         .or_else(|| wrong_at(3, |_| true, "client", "anything"))
         .or_else(|| wrong_at(4, is_result, "result code/status", "a result code, `/` and a status"))
         .or_else(|| wrong_at(5, |field| is_number(field) || field == b"-", "bytes", "a number"))
@@ -166,13 +169,18 @@ fn damage(line: &[u8]) -> MalformedLine {
 /// Returns whether a field is `CODE/peer`, with any code.
 #[inline(always)]
 fn is_hierarchy(peer: &[u8]) -> bool {
-    peer.starts_with(b"HIER_DIRECT/") || peer[0].is_ascii_uppercase() && memchr(b'/', peer).is_some()
+    peer.starts_with(b"HIER_DIRECT/")
+        || peer[0].is_ascii_uppercase() && memchr(b'/', peer).is_some()
 }
 
 /// Reads a line whose URL contains blanks (`uri_whitespace allow`). The URL ends two fields before
 /// the first known hierarchy code.
 #[cold]
-fn spaced<'a>(line: &'a [u8], url_from: usize, fields: Line<'a>) -> Result<Line<'a>, MalformedLine> {
+fn spaced<'a>(
+    line: &'a [u8],
+    url_from: usize,
+    fields: Line<'a>,
+) -> Result<Line<'a>, MalformedLine> {
     // The field before the current one. It is the user once the code is found.
     let (mut user_from, mut user_end) = (url_from, url_from);
     let mut from = url_from;
@@ -231,7 +239,10 @@ fn is_requested(url: &[u8]) -> bool {
 
 /// Passes on URL, destination, client, and the observables in appended fields, in that order.
 #[inline]
-pub(crate) fn walk(line: &[u8], sink: &mut impl FnMut(&str, Kind, &[u8])) -> Result<(), MalformedLine> {
+pub(crate) fn walk(
+    line: &[u8],
+    sink: &mut impl FnMut(&str, Kind, &[u8]),
+) -> Result<(), MalformedLine> {
     let fields = parse(line)?;
     if is_requested(fields.url) {
         sink("url.original", Kind::Url, fields.url);
@@ -251,7 +262,12 @@ pub(crate) fn walk(line: &[u8], sink: &mut impl FnMut(&str, Kind, &[u8])) -> Res
 /// Passes on an end of the connection under the appropriate name. `logformat` may have added a
 /// port.
 #[inline(always)]
-fn endpoint(value: &[u8], ip: &'static str, domain: &'static str, sink: &mut impl FnMut(&str, Kind, &[u8])) {
+fn endpoint(
+    value: &[u8],
+    ip: &'static str,
+    domain: &'static str,
+    sink: &mut impl FnMut(&str, Kind, &[u8]),
+) {
     let kind = host::kind(value);
     if kind == Kind::Address && may_have_port(value) {
         return with_port(value, ip, sink);
@@ -296,7 +312,10 @@ pub(crate) fn event(line: &[u8]) -> Option<Map<String, Value>> {
         event.set("event.duration", elapsed.saturating_mul(NANOSECONDS_IN_MS));
     }
     if fields.client != b"-" {
-        event.text(host::named(host::kind(fields.client), "source.ip", "source.domain"), fields.client);
+        event.text(
+            host::named(host::kind(fields.client), "source.ip", "source.domain"),
+            fields.client,
+        );
     }
     let slash = memchr(b'/', fields.result).unwrap_or(fields.result.len());
     event.text("squid.result_code", &fields.result[..slash]);
@@ -318,7 +337,10 @@ pub(crate) fn event(line: &[u8]) -> Option<Map<String, Value>> {
     event.text("squid.hierarchy_code", &fields.peer[..slash]);
     match destination(fields.peer) {
         Some(address) => {
-            event.text(host::named(host::kind(address), "destination.ip", "destination.domain"), address);
+            event.text(
+                host::named(host::kind(address), "destination.ip", "destination.domain"),
+                address,
+            );
         }
         None => event.text("squid.peer", fields.peer.get(slash + 1..).unwrap_or_default()),
     }
@@ -343,11 +365,16 @@ mod tests {
     }
 
     fn values(line: &str) -> Vec<String> {
-        found(line.as_bytes()).into_iter().map(|(field, _, value)| format!("{field}={value}")).collect()
+        found(line.as_bytes())
+            .into_iter()
+            .map(|(field, _, value)| format!("{field}={value}"))
+            .collect()
     }
 
     fn with_peer(peer: &str) -> String {
-        format!("1795314625.802 5 10.1.2.3 TCP_MISS/200 603 GET http://a.example/ - {peer} text/html")
+        format!(
+            "1795314625.802 5 10.1.2.3 TCP_MISS/200 603 GET http://a.example/ - {peer} text/html"
+        )
     }
 
     #[test]
@@ -399,7 +426,10 @@ mod tests {
                 "{peer}"
             );
         }
-        assert_eq!(values(&with_peer("DIRECT/www.evil.example"))[1], "destination.domain=www.evil.example");
+        assert_eq!(
+            values(&with_peer("DIRECT/www.evil.example"))[1],
+            "destination.domain=www.evil.example"
+        );
     }
 
     #[test]
@@ -430,15 +460,25 @@ mod tests {
             + r" [User-Agent: curl\r\nReferer: http://[::1]/r\r\nHost: a\r\n] [HTTP/1.1 200 OK\r\n]";
         assert_eq!(values(&headers)[2], "http.request.referrer=http://[::1]/r");
         let tagged = with_peer("HIER_NONE/-") + " xff=198.51.100.7:80,10.0.0.1 sni=b.example";
-        assert_eq!(values(&tagged)[2..], ["message=198.51.100.7", "message=10.0.0.1", "message=b.example"]);
+        assert_eq!(
+            values(&tagged)[2..],
+            ["message=198.51.100.7", "message=10.0.0.1", "message=b.example"]
+        );
     }
 
     #[test]
     fn ends_of_connections_may_have_ports() {
         let line = with_peer("HIER_DIRECT/[2001:db8::1]:80").replace("10.1.2.3", "10.1.2.3:5555");
-        assert_eq!(values(&line)[1..], ["destination.ip=[2001:db8::1]:80", "source.ip=10.1.2.3:5555"]);
-        let line = with_peer("HIER_DIRECT/::ffff:192.0.2.7:80").replace("10.1.2.3", "2001:db8::1:5");
-        assert_eq!(values(&line)[1..], ["destination.ip=::ffff:192.0.2.7", "source.ip=2001:db8::1:5"]);
+        assert_eq!(
+            values(&line)[1..],
+            ["destination.ip=[2001:db8::1]:80", "source.ip=10.1.2.3:5555"]
+        );
+        let line =
+            with_peer("HIER_DIRECT/::ffff:192.0.2.7:80").replace("10.1.2.3", "2001:db8::1:5");
+        assert_eq!(
+            values(&line)[1..],
+            ["destination.ip=::ffff:192.0.2.7", "source.ip=2001:db8::1:5"]
+        );
     }
 
     #[test]
@@ -464,7 +504,10 @@ mod tests {
                 .to_string()
         };
         assert_eq!(error(""), "squid line ends early: expected 10 fields, got 0");
-        assert_eq!(error("1795314625.802 5 10.1.2.3"), "squid line ends early: expected 10 fields, got 3");
+        assert_eq!(
+            error("1795314625.802 5 10.1.2.3"),
+            "squid line ends early: expected 10 fields, got 3"
+        );
         assert_eq!(
             error("Nov 22 02:30:25 host x"),
             "squid line, field 1 (time): expected seconds since 1970"

@@ -109,7 +109,8 @@ mod tests {
         assert_eq!(epoch(b"1795314625.802"), Some(Timestamp(TIME + 802_000)));
         assert_eq!(epoch(b"1795314625"), Some(Timestamp(TIME)));
         assert_eq!(epoch(b"1795314625.8020019"), Some(Timestamp(TIME + 802_001)));
-        for number in ["1795314625.802", "1795314625802", "1795314625802000", "1795314625802000000"] {
+        for number in ["1795314625.802", "1795314625802", "1795314625802000", "1795314625802000000"]
+        {
             let value: Value = serde_json::from_str(number).unwrap();
             assert_eq!(json(&value), Some(Timestamp(TIME + 802_000)), "{number}");
             assert_eq!(json(&Value::from(number)), Some(Timestamp(TIME + 802_000)), "{number}");
@@ -118,7 +119,9 @@ mod tests {
 
     #[test]
     fn texts_that_are_not_times() {
-        for text in ["", "2026-11-22", "20261122", "yesterday at noon, or so", "2026-13-45T99:99:99Z"] {
+        for text in
+            ["", "2026-11-22", "20261122", "yesterday at noon, or so", "2026-13-45T99:99:99Z"]
+        {
             assert_eq!(iso(text), None, "{text}");
         }
         assert_eq!(epoch(b"-1"), None);

@@ -16,8 +16,9 @@ fn lines(log: &[u8]) -> impl Iterator<Item = &[u8]> {
 fn counts(parser: &Parser, log: &[u8]) -> (BTreeMap<String, usize>, usize) {
     let (mut fields, mut malformed) = (BTreeMap::new(), 0);
     for line in lines(log) {
-        let read = parser
-            .named_observables(line, &mut |field, _, _| *fields.entry(field.to_owned()).or_default() += 1);
+        let read = parser.named_observables(line, &mut |field, _, _| {
+            *fields.entry(field.to_owned()).or_default() += 1
+        });
         malformed += usize::from(read.is_some());
     }
     (fields, malformed)
@@ -81,8 +82,14 @@ fn text_misses_nothing() {
         let _ = text.observables(line, &mut |_, value| found.push(value.to_vec()));
         let malformed = native.observables(line, &mut |_, value| {
             let value = value.strip_prefix(b"[").unwrap_or(value);
-            let held = found.iter().any(|found| found.starts_with(value) || value.starts_with(found));
-            assert!(held, "{} of {}", String::from_utf8_lossy(value), String::from_utf8_lossy(line));
+            let held =
+                found.iter().any(|found| found.starts_with(value) || value.starts_with(found));
+            assert!(
+                held,
+                "{} of {}",
+                String::from_utf8_lossy(value),
+                String::from_utf8_lossy(line)
+            );
         });
         assert_eq!(malformed, None);
     }

@@ -13,8 +13,8 @@ use std::sync::{Arc, Barrier};
 use std::time::Instant;
 
 use threatsieve_blacklist::{
-    Batch, Blacklist, CompileOptions, Compiler, GuestBlacklist, Indicator, IndicatorId, Kind, Scratch,
-    UrlMode, Value,
+    Batch, Blacklist, CompileOptions, Compiler, GuestBlacklist, Indicator, IndicatorId, Kind,
+    Scratch, UrlMode, Value,
 };
 use threatsieve_runner::{MemoryFile, Runner, RunnerOptions};
 
@@ -65,11 +65,13 @@ fn compile(lists: &[&Vec<String>]) -> (Arc<Blacklist<MemoryFile>>, f64) {
 fn sets(domains: &[String], addresses: &[String], guest: &GuestBlacklist<'_>) -> Vec<Set> {
     let mut random = Random(0x9e37_79b9_7f4a_7c15);
     let tlds = ["com", "org", "net", "io", "co.uk", "ru", "xyz", "de", "info", "com.br"];
-    let mut take =
-        |make: &mut dyn FnMut(&mut Random) -> String| (0..OBSERVABLES).map(|_| make(&mut random)).collect();
+    let mut take = |make: &mut dyn FnMut(&mut Random) -> String| {
+        (0..OBSERVABLES).map(|_| make(&mut random)).collect()
+    };
     let any = |random: &mut Random, from: &[String]| from[random.next(from.len())].clone();
     let miss = |random: &mut Random| {
-        let (host, tld) = (["www", "api", "cdn", "mail"][random.next(4)], tlds[random.next(tlds.len())]);
+        let (host, tld) =
+            (["www", "api", "cdn", "mail"][random.next(4)], tlds[random.next(tlds.len())]);
         format!("{host}.{}.{tld}", random.word())
     };
     // The longest walks: the deepest names, with a changed first label that passes the filter.
@@ -110,7 +112,9 @@ fn sets(domains: &[String], addresses: &[String], guest: &GuestBlacklist<'_>) ->
         Set {
             name: "address, miss",
             kind: Kind::Address,
-            values: take(&mut |r| std::net::Ipv4Addr::from((r.next(1 << 31) as u32) << 1).to_string()),
+            values: take(&mut |r| {
+                std::net::Ipv4Addr::from((r.next(1 << 31) as u32) << 1).to_string()
+            }),
         },
         Set { name: "address, same /24", kind: Kind::Address, values: take(&mut { near_address }) },
         Set { name: "address, hit", kind: Kind::Address, values: take(&mut |r| any(r, addresses)) },
@@ -215,10 +219,12 @@ fn instances(blacklist: &Arc<Blacklist<MemoryFile>>) {
 
 fn main() {
     // `cargo bench` adds `--bench`.
-    let mut lists = std::env::args().skip(1).filter(|argument| !argument.starts_with("--")).map(|path| {
-        let text = std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{path}: {error}"));
-        text.lines().map(str::to_owned).collect::<Vec<String>>()
-    });
+    let mut lists =
+        std::env::args().skip(1).filter(|argument| !argument.starts_with("--")).map(|path| {
+            let text =
+                std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{path}: {error}"));
+            text.lines().map(str::to_owned).collect::<Vec<String>>()
+        });
     let (Some(domains), Some(addresses)) = (lists.next(), lists.next()) else {
         println!("usage: lookup DOMAINS ADDRESSES");
         return;

@@ -51,8 +51,9 @@ fn main() {
             times.sort_by(f64::total_cmp);
             times[ROUNDS / 2]
         };
-        let steps: Vec<String> =
-            (0..STEPS.len()).map(|step| format!("\"{}\":{:.2}", STEPS[step], median(step))).collect();
+        let steps: Vec<String> = (0..STEPS.len())
+            .map(|step| format!("\"{}\":{:.2}", STEPS[step], median(step)))
+            .collect();
         println!("{{{}}}", steps.join(","));
     }
 }

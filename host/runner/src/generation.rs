@@ -41,7 +41,8 @@ impl Generation {
     ) -> Result<Generation, RunnerError> {
         let component = code.load(&engine).map_err(RunnerError::Code)?;
         // The linker defines nothing, so a component with any import is rejected here.
-        let pre = Linker::new(&engine).instantiate_pre(&component).map_err(RunnerError::Contract)?;
+        let pre =
+            Linker::new(&engine).instantiate_pre(&component).map_err(RunnerError::Contract)?;
         let pre = MatcherPre::new(pre).map_err(RunnerError::Contract)?;
         // The format cannot have more entries than a `u32` can number.
         let entries = Role::ALL.map(|role| blacklist.entries(role)).iter().sum::<u64>() as u32;

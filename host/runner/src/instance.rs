@@ -89,7 +89,8 @@ impl Instance {
         pre: &MatcherPre<Limiter>,
         limits: &Arc<Limits>,
     ) -> Result<Instance, CheckError> {
-        let mut store = Store::new(engine, Limiter { limits: limits.clone(), refused_memory: false });
+        let mut store =
+            Store::new(engine, Limiter { limits: limits.clone(), refused_memory: false });
         store.limiter(|limiter| limiter);
         store.set_hostcall_fuel(ANSWER_BYTES);
         store.set_epoch_deadline(DEADLINE_EPOCHS);
@@ -188,7 +189,8 @@ pub(crate) fn accept(
         return Ok(());
     }
     let observables = BatchReader::new(batch)?.count();
-    hits.try_reserve(answer.len()).map_err(|_| CheckError::Memory { hits: hits.len() + answer.len() })?;
+    hits.try_reserve(answer.len())
+        .map_err(|_| CheckError::Memory { hits: hits.len() + answer.len() })?;
     let mut last = 0;
     for hit in answer {
         if hit.observable as usize >= observables {

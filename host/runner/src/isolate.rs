@@ -78,7 +78,8 @@ impl Runner {
                 return vec![Outcome { events: 0..events.len(), result: Err(error) }];
             }
         };
-        let mut isolation = Isolation { runner: self, batch, offsets, events, failed, outcomes: Vec::new() };
+        let mut isolation =
+            Isolation { runner: self, batch, offsets, events, failed, outcomes: Vec::new() };
         isolation.split(0..events.len(), error);
         isolation.outcomes
     }

@@ -78,7 +78,8 @@ impl Runner {
         // The lock guards no data, so a panic cannot leave any half changed.
         let _one_at_a_time = self.loading.lock().unwrap_or_else(PoisonError::into_inner);
         let digest = blacklist.digest();
-        if self.current.load().as_ref().is_some_and(|current| current.blacklist.digest() == digest) {
+        if self.current.load().as_ref().is_some_and(|current| current.blacklist.digest() == digest)
+        {
             return Ok(());
         }
         let image_bytes = blacklist.guest_image().len();
@@ -142,7 +143,8 @@ impl Runner {
 
     /// The counters so far.
     pub fn counters(&self) -> Counters {
-        self.sums.snapshot(self.current.load().as_ref().map(|current| current.blacklist.generation()))
+        self.sums
+            .snapshot(self.current.load().as_ref().map(|current| current.blacklist.generation()))
     }
 }
 

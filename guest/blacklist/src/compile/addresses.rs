@@ -42,7 +42,8 @@ macro_rules! number {
             }
 
             fn widest_span(first: Self, last: Self) -> Self {
-                let aligned = if first == 0 { <$type>::MAX } else { (1 << first.trailing_zeros()) - 1 };
+                let aligned =
+                    if first == 0 { <$type>::MAX } else { (1 << first.trailing_zeros()) - 1 };
                 let room = last - first;
                 // The largest number of the form 2^n - 1 that is at most `room`.
                 let fits = match room.checked_add(1) {
@@ -100,13 +101,19 @@ impl<W: Number> Segments<W> {
             let around = (a.first, std::cmp::Reverse(a.last), std::cmp::Reverse(a.span), a.entry);
             around.cmp(&(b.first, std::cmp::Reverse(b.last), std::cmp::Reverse(b.span), b.entry))
         });
-        let mut made = Segments { segments: vec![(zero, None)], nodes: Vec::with_capacity(pieces.len()) };
+        let mut made =
+            Segments { segments: vec![(zero, None)], nodes: Vec::with_capacity(pieces.len()) };
         let mut open: Vec<(W, u32)> = Vec::new();
         for piece in pieces {
             made.close(&mut open, |last| last < piece.first);
             let node = made.nodes.len() as u32;
             let parent = open.last().map(|(_, node)| *node);
-            made.nodes.push(Node { entry: piece.entry, network: piece.network, parent, span: piece.span });
+            made.nodes.push(Node {
+                entry: piece.entry,
+                network: piece.network,
+                parent,
+                span: piece.span,
+            });
             made.start(piece.first, Some(node));
             open.push((piece.last, node));
         }
@@ -137,7 +144,8 @@ pub(crate) fn networks(range: &AddressRange) -> Vec<AddressRange> {
     fn of<W: Number>(first: W, last: W) -> Vec<AddressRange> {
         let mut pieces = Vec::new();
         split(first, last, 0, &mut pieces);
-        let range = |piece: &Piece<W>| AddressRange::new(piece.first.address(), piece.last.address());
+        let range =
+            |piece: &Piece<W>| AddressRange::new(piece.first.address(), piece.last.address());
         pieces.iter().filter_map(range).collect()
     }
     match (range.first(), range.last()) {

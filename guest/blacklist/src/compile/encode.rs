@@ -8,8 +8,8 @@ use super::metadata::Metadata;
 use super::sign::digest_at;
 use super::{CompileError, CompileOptions, Compiled, Listed, Summary};
 use crate::image::{
-    ALIGNMENT, EntryType, FORMAT, MAGIC, MAX_NAME_BYTES, ROW_BYTES, Role, SEAL_BYTES, SIGNATURE_BYTES,
-    Section, TABLE_AT,
+    ALIGNMENT, EntryType, FORMAT, MAGIC, MAX_NAME_BYTES, ROW_BYTES, Role, SEAL_BYTES,
+    SIGNATURE_BYTES, Section, TABLE_AT,
 };
 use crate::normalise::NORMALISER;
 use crate::sets::{Digests, HostFilter, Modes, Ranges, reverse_labels};
@@ -39,7 +39,11 @@ struct EntryWriter {
 }
 
 impl EntryWriter {
-    fn entry(&mut self, value: &[u8], records: impl Iterator<Item = u32>) -> Result<(), CompileError> {
+    fn entry(
+        &mut self,
+        value: &[u8],
+        records: impl Iterator<Item = u32>,
+    ) -> Result<(), CompileError> {
         self.values.push(value)?;
         self.starts.extend_from_slice(&self.written.to_le_bytes());
         self.written += self.metadata.write_records(records, &mut self.records);
@@ -68,10 +72,14 @@ pub(super) fn encode(
     }
     let match_sections = sections.0.len();
     for (section, role, count, bytes) in &sections.0 {
-        if let Some(kind) = EntryType::ALL.into_iter().find(|kind| kind.section() as u32 == *section as u32) {
+        if let Some(kind) =
+            EntryType::ALL.into_iter().find(|kind| kind.section() as u32 == *section as u32)
+        {
             summary.entries[*role as usize][kind as usize] = *count;
         }
-        summary.section_bytes.push((format!("{role:?}/{section:?}").to_lowercase(), bytes.len() as u64));
+        summary
+            .section_bytes
+            .push((format!("{role:?}/{section:?}").to_lowercase(), bytes.len() as u64));
     }
     entries.starts.extend_from_slice(&entries.written.to_le_bytes());
     for (section, bytes) in [
@@ -221,7 +229,8 @@ fn assemble(
     sections: &[(Section, Role, u32, Vec<u8>)],
     match_sections: usize,
 ) -> Vec<u8> {
-    let header_bytes = (TABLE_AT + sections.len() * ROW_BYTES + SEAL_BYTES).next_multiple_of(ALIGNMENT);
+    let header_bytes =
+        (TABLE_AT + sections.len() * ROW_BYTES + SEAL_BYTES).next_multiple_of(ALIGNMENT);
     let mut offsets = Vec::with_capacity(sections.len() + 1);
     let mut end = header_bytes;
     let mut guest_bytes = header_bytes;

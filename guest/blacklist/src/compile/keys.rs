@@ -39,12 +39,21 @@ impl<'a> Group<'a> {
 }
 
 impl KeyTable {
-    pub(super) fn add(&mut self, key: &[u8], shown: &str, mode: u8, record: u32) -> Result<(), CompileError> {
+    pub(super) fn add(
+        &mut self,
+        key: &[u8],
+        shown: &str,
+        mode: u8,
+        record: u32,
+    ) -> Result<(), CompileError> {
         let shown = if shown.as_bytes() == key { "" } else { shown };
-        let too_large = CompileError::TooLarge { what: "bytes of names", limit: u64::from(u32::MAX) };
+        let too_large =
+            CompileError::TooLarge { what: "bytes of names", limit: u64::from(u32::MAX) };
         let at = u32::try_from(self.arena.len()).map_err(|_| too_large.clone())?;
         // A value has at most 8 KiB, and its normalised form at most three times as much.
-        let (Ok(key_bytes), Ok(shown_bytes)) = (u16::try_from(key.len()), u16::try_from(shown.len())) else {
+        let (Ok(key_bytes), Ok(shown_bytes)) =
+            (u16::try_from(key.len()), u16::try_from(shown.len()))
+        else {
             return Err(too_large);
         };
         self.arena.extend_from_slice(key);
@@ -69,12 +78,14 @@ impl KeyTable {
     /// The sorted keys, each once, with their rows.
     pub(super) fn groups(&self) -> impl Iterator<Item = Group<'_>> + Clone {
         let arena = &self.arena;
-        self.rows.chunk_by(|a, b| a.prefix == b.prefix && a.key(arena) == b.key(arena)).map(|rows| Group {
-            key: rows[0].key(arena),
-            shown: rows.iter().map(|row| row.shown(arena)).min().unwrap_or_default(),
-            modes: rows.iter().fold(0, |modes, row| modes | row.mode),
-            rows,
-        })
+        self.rows.chunk_by(|a, b| a.prefix == b.prefix && a.key(arena) == b.key(arena)).map(
+            |rows| Group {
+                key: rows[0].key(arena),
+                shown: rows.iter().map(|row| row.shown(arena)).min().unwrap_or_default(),
+                modes: rows.iter().fold(0, |modes, row| modes | row.mode),
+                rows,
+            },
+        )
     }
 
     /// The sorted keys, repeats included.

@@ -72,7 +72,12 @@ impl Metadata {
     }
 
     /// Adds a record of an indicator for a value with this mode, and returns the record's number.
-    pub(super) fn record(&mut self, feed: u16, indicator: &Indicator, mode: u8) -> Result<u32, CompileError> {
+    pub(super) fn record(
+        &mut self,
+        feed: u16,
+        indicator: &Indicator,
+        mode: u8,
+    ) -> Result<u32, CompileError> {
         let by_line = matches!(indicator.id, IndicatorId::Line(_));
         let is_matched = indicator.port.is_some_and(|port| port.is_matched);
         let profile = Profile {
@@ -82,7 +87,10 @@ impl Metadata {
             mode,
             flags: if by_line { BY_LINE } else { 0 } | if is_matched { MATCH_PORT } else { 0 },
             port: indicator.port.map_or(NO_PORT, |port| port.number),
-            name: indicator.name.as_deref().map_or(Ok(NO_STRING), |name| self.strings.share(name))?,
+            name: indicator
+                .name
+                .as_deref()
+                .map_or(Ok(NO_STRING), |name| self.strings.share(name))?,
             types: match indicator.types.as_slice() {
                 [] => NO_STRING,
                 types => {
@@ -124,7 +132,11 @@ impl Metadata {
     /// Writes the records of one entry in the order given, without repeats, and returns how many it
     /// wrote. A record is a repeat if an earlier one has the same profile, and it is a line of a
     /// list or has the same id.
-    pub(super) fn write_records(&self, records: impl Iterator<Item = u32>, out: &mut Vec<u8>) -> u32 {
+    pub(super) fn write_records(
+        &self,
+        records: impl Iterator<Item = u32>,
+        out: &mut Vec<u8>,
+    ) -> u32 {
         let start = out.len();
         for record in records {
             let record = self.records[record as usize];

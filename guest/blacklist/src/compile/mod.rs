@@ -233,7 +233,9 @@ impl Compiler {
                 reverse_labels(name.as_bytes(), &mut self.key);
                 listed.domains.add(&self.key, "", mode, record)?;
             }
-            Value::Url { key, shown, .. } => listed.urls.add(key.as_bytes(), &shown, mode, record)?,
+            Value::Url { key, shown, .. } => {
+                listed.urls.add(key.as_bytes(), &shown, mode, record)?
+            }
             Value::Email(email) => listed.emails.add(email.as_bytes(), "", mode, record)?,
             Value::Address(range) => match (range.first(), range.last()) {
                 (IpAddr::V4(first), IpAddr::V4(last)) => {

@@ -21,7 +21,9 @@ pub enum RejectReason {
         floor: u32,
     },
     /// It overlaps a network whose addresses mean something else in every log, or nothing at all.
-    #[error("touches the special-purpose network {network} ({purpose}), and those are not accepted")]
+    #[error(
+        "touches the special-purpose network {network} ({purpose}), and those are not accepted"
+    )]
     SpecialPurpose {
         /// The network.
         network: String,
@@ -144,8 +146,9 @@ const SPECIAL: [(&str, &str); 27] = [
 ];
 
 static NETWORKS: LazyLock<Vec<(AddressRange, &'static str, &'static str)>> = LazyLock::new(|| {
-    let parse =
-        |(text, purpose): &(&'static str, &'static str)| Some((AddressRange::parse(text)?, *text, *purpose));
+    let parse = |(text, purpose): &(&'static str, &'static str)| {
+        Some((AddressRange::parse(text)?, *text, *purpose))
+    };
     SPECIAL.iter().filter_map(parse).collect()
 });
 
@@ -164,13 +167,16 @@ fn address(range: &AddressRange, options: &CompileOptions) -> Result<(), RejectR
         (IpAddr::V4(first), IpAddr::V4(last)) => {
             (u128::from(u32::from(last) - u32::from(first)), FLOOR_V4, 32)
         }
-        (IpAddr::V6(first), IpAddr::V6(last)) => (u128::from(last) - u128::from(first), FLOOR_V6, 128),
+        (IpAddr::V6(first), IpAddr::V6(last)) => {
+            (u128::from(last) - u128::from(first), FLOOR_V6, 128)
+        }
         _ => return Ok(()),
     };
     if !options.accept_broad && span >> (width - floor) != 0 {
         return Err(RejectReason::TooBroad { floor });
     }
-    let touches = |network: &AddressRange| range.first() <= network.last() && network.first() <= range.last();
+    let touches =
+        |network: &AddressRange| range.first() <= network.last() && network.first() <= range.last();
     match NETWORKS.iter().find(|(network, ..)| touches(network)) {
         Some((_, network, purpose)) if !options.accept_special => {
             Err(RejectReason::SpecialPurpose { network: (*network).to_owned(), purpose })
@@ -209,7 +215,8 @@ mod tests {
     #[test]
     fn special_and_broad_networks_are_rejected() {
         let rejected = |text: &str| {
-            AddressRange::parse(text).map(|range| address(&range, &CompileOptions::default()).is_err())
+            AddressRange::parse(text)
+                .map(|range| address(&range, &CompileOptions::default()).is_err())
         };
         for text in [
             "10.1.2.3",
@@ -246,7 +253,8 @@ mod tests {
 
     #[test]
     fn special_purpose_addresses_are_named() {
-        let purpose = |text: &str| special_purpose(text.parse().unwrap()).map(|(_, purpose)| purpose);
+        let purpose =
+            |text: &str| special_purpose(text.parse().unwrap()).map(|(_, purpose)| purpose);
         for (text, want) in [
             ("127.0.0.1", Some("loopback")),
             ("0.0.0.0", Some("this network")),

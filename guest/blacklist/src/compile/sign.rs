@@ -26,7 +26,9 @@ pub struct SignKey(SigningKey);
 impl SignKey {
     /// Reads a private key in PKCS#8 PEM (RFC 8410).
     pub fn from_pem(pem: &str) -> Result<SignKey, KeyError> {
-        SigningKey::from_pkcs8_pem(pem).map(SignKey).map_err(|error| KeyError::Private(error.to_string()))
+        SigningKey::from_pkcs8_pem(pem)
+            .map(SignKey)
+            .map_err(|error| KeyError::Private(error.to_string()))
     }
 }
 

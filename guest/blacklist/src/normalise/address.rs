@@ -78,7 +78,8 @@ pub(crate) fn parse_v4_in(bytes: &[u8], start: usize, end: usize) -> Option<Ipv4
         let to = ends.trailing_zeros();
         ends &= ends - 1;
         let (count, at) = (to.wrapping_sub(from), to as usize & 15);
-        let digit = |place: usize, is_there: bool| u32::from(padded[at + place]) * u32::from(is_there);
+        let digit =
+            |place: usize, is_there: bool| u32::from(padded[at + place]) * u32::from(is_there);
         let (hundreds, tens, ones) = (digit(0, count == 3), digit(1, count >= 2), digit(2, true));
         let part = hundreds * 100 + tens * 10 + ones;
         let least = [1, 0, 10, 100][count.min(3) as usize];
@@ -112,8 +113,10 @@ pub(crate) fn parse_loose_v4(host: &[u8]) -> Option<Ipv4Addr> {
     if first.iter().any(|&part| part > 255) || *last >= 256u64.pow(5 - count as u32) {
         return None;
     }
-    let address =
-        first.iter().enumerate().fold(*last, |sum, (i, part)| sum + part * 256u64.pow(3 - i as u32));
+    let address = first
+        .iter()
+        .enumerate()
+        .fold(*last, |sum, (i, part)| sum + part * 256u64.pow(3 - i as u32));
     u32::try_from(address).ok().map(Ipv4Addr::from)
 }
 
@@ -159,7 +162,11 @@ mod tests {
             sound += usize::from(want.is_some());
             assert_eq!(parse_v4(text.as_bytes()), want, "{text}");
             let within = format!("7{text}.1");
-            assert_eq!(parse_v4_in(within.as_bytes(), 1, 1 + text.len()), want, "{text} within {within}");
+            assert_eq!(
+                parse_v4_in(within.as_bytes(), 1, 1 + text.len()),
+                want,
+                "{text} within {within}"
+            );
         }
         assert!(sound > 10_000, "{sound}");
     }
@@ -221,7 +228,11 @@ mod tests {
         ] {
             assert_eq!(parse_loose_v4(bad.as_bytes()), None, "{bad}");
         }
-        assert!(ends_in_a_number(b"1.2.3.4") && ends_in_a_number(b"foo.0x1f") && ends_in_a_number(b"09"));
+        assert!(
+            ends_in_a_number(b"1.2.3.4")
+                && ends_in_a_number(b"foo.0x1f")
+                && ends_in_a_number(b"09")
+        );
         assert!(!ends_in_a_number(b"foo.7z") && !ends_in_a_number(b"a.b."));
     }
 }

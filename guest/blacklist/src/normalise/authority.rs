@@ -42,10 +42,11 @@ pub(super) fn split(authority: &[u8]) -> Authority<'_> {
 #[cfg(feature = "host")]
 pub(crate) fn normal_authority(authority: &str) -> String {
     let host = split(authority.as_bytes()).host;
-    let (before, after) = match authority.as_bytes().windows(host.len().max(1)).rposition(|w| w == host) {
-        Some(at) => (&authority[..at], &authority[at + host.len()..]),
-        None => return authority.to_ascii_lowercase(),
-    };
+    let (before, after) =
+        match authority.as_bytes().windows(host.len().max(1)).rposition(|w| w == host) {
+            Some(at) => (&authority[..at], &authority[at + host.len()..]),
+            None => return authority.to_ascii_lowercase(),
+        };
     let mut name = Vec::new();
     write_name(host, &mut name);
     format!("{before}{}{after}", String::from_utf8_lossy(&name))

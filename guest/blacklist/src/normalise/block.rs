@@ -80,7 +80,8 @@ impl Block {
     pub(crate) fn hash_of_last(&self, count: usize, state: u64) -> u64 {
         let keep = KEEP[count..].first_chunk::<BLOCK>().copied().unwrap_or_default();
         let kept = (u8x16::new(self.lower) & u8x16::new(keep)).to_array();
-        let half = |at: usize| kept[at..].first_chunk::<8>().map_or(0, |bytes| u64::from_le_bytes(*bytes));
+        let half =
+            |at: usize| kept[at..].first_chunk::<8>().map_or(0, |bytes| u64::from_le_bytes(*bytes));
         let front = (half(0) ^ state).wrapping_mul(0x9e37_79b9_7f4a_7c15);
         let back = (half(8) ^ state.rotate_left(32)).wrapping_mul(0xd6e8_feb8_6659_fd93);
         let mixed = front.rotate_left(29) ^ front >> 32 ^ back ^ back >> 32;

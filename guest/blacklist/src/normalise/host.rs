@@ -102,9 +102,10 @@ pub(crate) fn write_name(name: &[u8], out: &mut Vec<u8>) -> bool {
     }
     match std::str::from_utf8(name) {
         // UTS 46, section 4: U+3002, U+FF0E and U+FF61 separate labels as the dot does.
-        Ok(text) => {
-            write_labels(text.split(['.', '\u{3002}', '\u{ff0e}', '\u{ff61}']).map(str::as_bytes), out)
-        }
+        Ok(text) => write_labels(
+            text.split(['.', '\u{3002}', '\u{ff0e}', '\u{ff61}']).map(str::as_bytes),
+            out,
+        ),
         Err(_) => write_labels(name.split(|&b| b == b'.'), out),
     }
     if out.len() > from + 1 && out.last() == Some(&b'.') {
@@ -183,12 +184,19 @@ mod tests {
                 .collect();
             let plain = all(name, "").unwrap();
             assert_eq!(plain.iter().map(|s| s.2.clone()).collect::<Vec<_>>(), want, "{name}");
-            assert_eq!(plain.iter().map(|s| s.0).collect::<Vec<_>>(), (1..=want.len()).collect::<Vec<_>>());
+            assert_eq!(
+                plain.iter().map(|s| s.0).collect::<Vec<_>>(),
+                (1..=want.len()).collect::<Vec<_>>()
+            );
             for pad in ["x", "http://", "http://user.name.", ".......", "........", "........."] {
                 assert_eq!(all(name, pad).unwrap(), plain, "{name} after {pad}");
             }
             assert_eq!(
-                all(&name.to_ascii_uppercase(), "q").unwrap().iter().map(|s| s.1).collect::<Vec<_>>(),
+                all(&name.to_ascii_uppercase(), "q")
+                    .unwrap()
+                    .iter()
+                    .map(|s| s.1)
+                    .collect::<Vec<_>>(),
                 plain.iter().map(|s| s.1).collect::<Vec<_>>()
             );
         }
@@ -196,10 +204,13 @@ mod tests {
 
     #[test]
     fn a_suffix_hashes_alike_below_any_name() {
-        let hash =
-            |name: &str, labels: usize| all(name, "").unwrap().into_iter().find(|s| s.0 == labels).unwrap().1;
+        let hash = |name: &str, labels: usize| {
+            all(name, "").unwrap().into_iter().find(|s| s.0 == labels).unwrap().1
+        };
         let alone = hash("evil.com", 2);
-        for below in ["a.evil.com", "www.evil.com", "aaaaaaaaaaaaaaaaaaaaaaaa.evil.com", "x.y.z.EVIL.com"] {
+        for below in
+            ["a.evil.com", "www.evil.com", "aaaaaaaaaaaaaaaaaaaaaaaa.evil.com", "x.y.z.EVIL.com"]
+        {
             assert_eq!(hash(below, 2), alone);
         }
         assert_ne!(hash("evil.org", 2), alone);
@@ -208,9 +219,15 @@ mod tests {
 
     #[test]
     fn unusual_bytes_are_reported() {
-        for name in
-            ["b\u{fc}cher.de", "evil[.]com", "evil%2ecom", "user@evil.com", "evil.com:x", "evil.c`m~", "a b"]
-        {
+        for name in [
+            "b\u{fc}cher.de",
+            "evil[.]com",
+            "evil%2ecom",
+            "user@evil.com",
+            "evil.com:x",
+            "evil.c`m~",
+            "a b",
+        ] {
             assert_eq!(all(name, ""), Err(Unusual), "{name}");
         }
         assert!(all("r3---sn-a.under_score.com", "").is_ok());

@@ -133,7 +133,10 @@ impl Target {
             forms.push(("url", text(&self.url)));
         }
         if let Some(address) = self.address {
-            forms.push((if address.is_ipv4() { "ipv4-addr" } else { "ipv6-addr" }, address.to_string()));
+            forms.push((
+                if address.is_ipv4() { "ipv4-addr" } else { "ipv6-addr" },
+                address.to_string(),
+            ));
         }
         if !self.host.is_empty() {
             forms.push(("domain-name", text(&self.host)));

@@ -47,14 +47,19 @@ fn refanged_scheme(text: &str) -> Option<&'static str> {
         return None;
     }
     let bare = text.trim_matches(['[', ']', '(', ')', '{', '}', '<', '>']);
-    let name: String =
-        bare.chars().filter(|c| !matches!(c, '[' | ']' | '(' | ')')).collect::<String>().to_ascii_lowercase();
+    let name: String = bare
+        .chars()
+        .filter(|c| !matches!(c, '[' | ']' | '(' | ')'))
+        .collect::<String>()
+        .to_ascii_lowercase();
     match name.as_bytes() {
-        [b'h', a, b, b'p', secure @ ..] if [a, b].iter().all(|b| b"tx*_".contains(b)) => match secure {
-            b"" => Some("http"),
-            b"s" => Some("https"),
-            _ => None,
-        },
+        [b'h', a, b, b'p', secure @ ..] if [a, b].iter().all(|b| b"tx*_".contains(b)) => {
+            match secure {
+                b"" => Some("http"),
+                b"s" => Some("https"),
+                _ => None,
+            }
+        }
         b"meow" => Some("http"),
         b"meows" => Some("https"),
         b"fxp" => Some("ftp"),
@@ -99,7 +104,9 @@ fn replace_all<'a>(text: &'a str, tables: &[&[(&str, &str)]]) -> Cow<'a, str> {
     let mut rest = text;
     while let Some(first) = rest.chars().next() {
         let found = tables.iter().copied().flatten().find(|(from, _)| {
-            rest.as_bytes().get(..from.len()).is_some_and(|start| start.eq_ignore_ascii_case(from.as_bytes()))
+            rest.as_bytes()
+                .get(..from.len())
+                .is_some_and(|start| start.eq_ignore_ascii_case(from.as_bytes()))
         });
         let taken = match found {
             Some((from, to)) => {

@@ -32,7 +32,8 @@ pub(super) fn read(target: &mut Target, value: &[u8]) {
     if target.host.iter().any(|&byte| is_forbidden_in_host(byte)) {
         return;
     }
-    let (Some(port), false) = (effective_port(scheme, parts.port), scheme.is_none() && tail.is_empty())
+    let (Some(port), false) =
+        (effective_port(scheme, parts.port), scheme.is_none() && tail.is_empty())
     else {
         return;
     };
@@ -80,7 +81,9 @@ pub(super) fn split_scheme(value: &[u8]) -> (Option<&[u8]>, &[u8]) {
         return (None, rest);
     }
     let head = &value[..value.len().min(MAX_SCHEME_BYTES + 3)];
-    let Some(colon) = head.windows(3).position(|three| three == b"://") else { return (None, value) };
+    let Some(colon) = head.windows(3).position(|three| three == b"://") else {
+        return (None, value);
+    };
     let scheme = &head[..colon];
     let fits = scheme.first().is_some_and(u8::is_ascii_alphabetic)
         && scheme.iter().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'+' | b'-' | b'.'));
@@ -137,7 +140,8 @@ fn write_path(path: &[u8], out: &mut Vec<u8>) {
             b"." => out.truncate(start - 1),
             b".." => {
                 out.truncate(start - 1);
-                let parent = out[root..].iter().rposition(|&b| b == b'/').map_or(root, |slash| root + slash);
+                let parent =
+                    out[root..].iter().rposition(|&b| b == b'/').map_or(root, |slash| root + slash);
                 out.truncate(parent);
             }
             _ => continue,
@@ -167,7 +171,11 @@ fn write_encoded(text: &[u8], out: &mut Vec<u8>) {
             out.push(byte);
         } else {
             const DIGITS: &[u8; 16] = b"0123456789ABCDEF";
-            out.extend_from_slice(&[b'%', DIGITS[usize::from(byte >> 4)], DIGITS[usize::from(byte & 15)]]);
+            out.extend_from_slice(&[
+                b'%',
+                DIGITS[usize::from(byte >> 4)],
+                DIGITS[usize::from(byte & 15)],
+            ]);
         }
     }
 }

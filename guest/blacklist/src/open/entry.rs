@@ -2,7 +2,8 @@
 
 use super::Blacklist;
 use crate::compile::metadata::{
-    BY_LINE, MATCH_PORT, NO_BYTE, NO_PORT, NO_STRING, NO_TIME, PROFILE_BYTES, RECORD_BYTES, TYPE_SEPARATOR,
+    BY_LINE, MATCH_PORT, NO_BYTE, NO_PORT, NO_STRING, NO_TIME, PROFILE_BYTES, RECORD_BYTES,
+    TYPE_SEPARATOR,
 };
 use crate::compile::{domain_mode, url_mode};
 use crate::hit::{Hit, How};
@@ -160,14 +161,20 @@ impl<B: AsRef<[u8]>> Blacklist<B> {
     pub fn entry(&self, number: u32) -> Option<Entry> {
         let image = self.image().ok()?;
         let records = records(&image, number)?;
-        let indicators = records.filter_map(|record| record.profile(&image)?.view(&image, record)).collect();
+        let indicators =
+            records.filter_map(|record| record.profile(&image)?.view(&image, record)).collect();
         bare_entry(&image, number).map(|entry| Entry { indicators, ..entry })
     }
 
     /// Resolves a hit to a match. Returns `None` if the allow-list suppresses it, if it is partial
     /// and the policy drops those, or if no indicator holds: valid at the event's time, with enough
     /// confidence, within the TLP ceiling, and with the event's port if ports are compared.
-    pub fn resolve(&self, hit: &Hit, policy: &Policy, seen: impl Into<EventContext>) -> Option<Match> {
+    pub fn resolve(
+        &self,
+        hit: &Hit,
+        policy: &Policy,
+        seen: impl Into<EventContext>,
+    ) -> Option<Match> {
         self.resolve_up_to(hit, policy, seen, usize::MAX)
     }
 
@@ -218,7 +225,12 @@ fn bare_entry(image: &Image<'_>, number: u32) -> Option<Entry> {
         }
         _ => value,
     };
-    Some(Entry { role, kind, value: String::from_utf8_lossy(&value).into_owned(), indicators: Vec::new() })
+    Some(Entry {
+        role,
+        kind,
+        value: String::from_utf8_lossy(&value).into_owned(),
+        indicators: Vec::new(),
+    })
 }
 
 fn place(image: &Image<'_>, number: u32) -> Option<(Role, EntryType)> {

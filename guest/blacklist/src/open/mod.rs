@@ -61,15 +61,18 @@ impl<B: AsRef<[u8]>> Blacklist<B> {
             return Err(OpenError::HeaderDigest);
         }
         let signature = &file[at + DIGEST_BYTES..at + DIGEST_BYTES + SIGNATURE_BYTES];
-        if blake3::hash(signature).as_bytes() != &file[at + DIGEST_BYTES + SIGNATURE_BYTES..header_bytes] {
+        if blake3::hash(signature).as_bytes()
+            != &file[at + DIGEST_BYTES + SIGNATURE_BYTES..header_bytes]
+        {
             return Err(OpenError::SignatureDigest);
         }
         if let Some(key) = trusted {
             verify(key, digest, signature)?;
         }
         for row in image.rows() {
-            let section =
-                file.get(row.offset as usize..(row.offset + row.bytes) as usize).unwrap_or_default();
+            let section = file
+                .get(row.offset as usize..(row.offset + row.bytes) as usize)
+                .unwrap_or_default();
             if blake3::hash(section).as_bytes() != row.digest {
                 return Err(OpenError::SectionDigest { id: row.id });
             }
@@ -121,8 +124,10 @@ impl<B: AsRef<[u8]>> Blacklist<B> {
     /// Returns whether any indicator matches only events with its port, so that ports must be
     /// known.
     pub fn compares_ports(&self) -> bool {
-        let profiles = self.image().ok().and_then(|image| image.section(Role::Block, Section::Profiles));
-        let flags = profiles.unwrap_or_default().chunks_exact(PROFILE_BYTES).map(|profile| profile[5]);
+        let profiles =
+            self.image().ok().and_then(|image| image.section(Role::Block, Section::Profiles));
+        let flags =
+            profiles.unwrap_or_default().chunks_exact(PROFILE_BYTES).map(|profile| profile[5]);
         flags.fold(0, |all, flags| all | flags) & MATCH_PORT != 0
     }
 
@@ -146,11 +151,16 @@ impl<B: AsRef<[u8]>> Blacklist<B> {
 /// is checked.
 fn check_gaps(file: &[u8], image: &Image<'_>) -> Result<(), ImageError> {
     let mut end = image.header_bytes;
-    let gaps = image.rows().map(|row| (row.offset as usize, row.bytes as usize)).chain([(file.len(), 0)]);
+    let gaps =
+        image.rows().map(|row| (row.offset as usize, row.bytes as usize)).chain([(file.len(), 0)]);
     for (offset, bytes) in gaps {
         match file.get(end..offset) {
             Some(gap) if gap.iter().all(|&byte| byte == 0) => end = offset + bytes,
-            _ => return Err(ImageError::Header("sections overlap, or there are bytes between them")),
+            _ => {
+                return Err(ImageError::Header(
+                    "sections overlap, or there are bytes between them",
+                ));
+            }
         }
     }
     Ok(())
@@ -161,15 +171,21 @@ fn check_gaps(file: &[u8], image: &Image<'_>) -> Result<(), ImageError> {
 fn check_records(image: &Image<'_>) -> Result<(), ImageError> {
     let section = |section| image.section(Role::Block, section).unwrap_or_default();
     let records = section(Section::Records).len() / RECORD_BYTES;
-    let entries: usize =
-        Role::ALL.iter().flat_map(|role| EntryType::ALL.map(|kind| image.count(*role, kind) as usize)).sum();
+    let entries: usize = Role::ALL
+        .iter()
+        .flat_map(|role| EntryType::ALL.map(|kind| image.count(*role, kind) as usize))
+        .sum();
     let (starts, rest) = section(Section::EntryRecords).as_chunks();
     let mut starts = starts.iter().map(|bytes| u32::from_le_bytes(*bytes) as usize);
     let fits = rest.is_empty()
         && starts.len() == entries + 1
         && starts.clone().is_sorted()
         && starts.next_back() == Some(records);
-    if fits { Ok(()) } else { Err(ImageError::Section { id: Section::EntryRecords.id(Role::Block) }) }
+    if fits {
+        Ok(())
+    } else {
+        Err(ImageError::Section { id: Section::EntryRecords.id(Role::Block) })
+    }
 }
 
 fn verify(key: &VerifyKey, digest: &[u8], signature: &[u8]) -> Result<(), OpenError> {
@@ -192,13 +208,15 @@ mod tests {
     fn missing_records_are_rejected() {
         let mut compiler = Compiler::new(CompileOptions::default()).unwrap();
         let feed = compiler.feed("test").unwrap();
-        let values = ["evil.com", "evil.org"].map(|text| Value::from_list(text, UrlMode::Exact).unwrap());
+        let values =
+            ["evil.com", "evil.org"].map(|text| Value::from_list(text, UrlMode::Exact).unwrap());
         let indicator = Indicator::new(IndicatorId::Line(1), values.to_vec());
         compiler.block(feed, indicator, &mut |rejected| panic!("{rejected:?}")).unwrap();
         let good = compiler.finish().unwrap().into_bytes();
         assert!(Blacklist::open(&good[..], None).is_ok());
         let id = Section::EntryRecords.id(Role::Block);
-        let at = Image::new(&good).unwrap().rows().find(|row| row.id == id).unwrap().offset as usize;
+        let at =
+            Image::new(&good).unwrap().rows().find(|row| row.id == id).unwrap().offset as usize;
         // In the good file the records of the two entries begin at 0 and 1 and end at 2.
         for (place, number) in [(0, 2), (1, 3), (1, 0x0fff_ffff), (2, 1), (2, u32::MAX)] {
             let mut file = good.clone();

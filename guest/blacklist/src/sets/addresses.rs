@@ -80,7 +80,8 @@ impl<'a, W: Width> Ranges<'a, W> {
     pub(crate) fn new(section: &'a [u8]) -> Ranges<'a, W> {
         let mut rest = section;
         let head = take(&mut rest, 12);
-        let (bits, segments, nodes) = (u32_at(head, 0), u32_at(head, 1) as usize, u32_at(head, 2) as usize);
+        let (bits, segments, nodes) =
+            (u32_at(head, 0), u32_at(head, 1) as usize, u32_at(head, 2) as usize);
         let table = take(&mut rest, if head.is_empty() { 0 } else { Front::table_bytes(bits) });
         Ranges {
             front: Front::new(bits, table),
@@ -161,7 +162,9 @@ impl<'a, W: Width> Ranges<'a, W> {
         let or_none = |node: Option<u32>| node.unwrap_or(NONE).to_le_bytes();
         segments.iter().for_each(|segment| out.extend_from_slice(&or_none(segment.1)));
         for node in nodes {
-            out.extend_from_slice(&(node.entry | if node.network { NETWORK } else { 0 }).to_le_bytes());
+            out.extend_from_slice(
+                &(node.entry | if node.network { NETWORK } else { 0 }).to_le_bytes(),
+            );
         }
         nodes.iter().for_each(|node| out.extend_from_slice(&or_none(node.parent)));
         nodes.iter().for_each(|node| put(node.span, &mut out));

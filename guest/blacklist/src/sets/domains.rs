@@ -48,7 +48,8 @@ impl<'a> Domains<'a> {
             let whole = start == 0;
             if node.is_final() {
                 let ordinal = output.cat(node.final_output()).value() as u32;
-                let (wanted, how) = if whole && !cut { (AT, How::Exact) } else { (BELOW, How::Subdomain) };
+                let (wanted, how) =
+                    if whole && !cut { (AT, How::Exact) } else { (BELOW, How::Subdomain) };
                 if self.modes.get(ordinal) & wanted != 0 {
                     found(ordinal, host.len() - start, how);
                 }

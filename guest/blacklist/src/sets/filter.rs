@@ -37,7 +37,10 @@ impl Words<'_> {
     #[inline(always)]
     fn get(&self, hash: u64) -> u64 {
         let at = place(hash, self.0.len() / 8) * 8;
-        self.0.get(at..).and_then(|rest| rest.first_chunk()).map_or(0, |word| u64::from_le_bytes(*word))
+        self.0
+            .get(at..)
+            .and_then(|rest| rest.first_chunk())
+            .map_or(0, |word| u64::from_le_bytes(*word))
     }
 
     #[inline(always)]
@@ -117,7 +120,12 @@ impl<'a> HostFilter<'a> {
     /// Returns whether a listed name may cover the host in `bytes[start..end]`, or the host may be
     /// an address. Returns `Unusual` if it must be normalised first.
     #[inline(always)]
-    pub(crate) fn may_cover(&self, bytes: &[u8], start: usize, end: usize) -> Result<bool, Unusual> {
+    pub(crate) fn may_cover(
+        &self,
+        bytes: &[u8],
+        start: usize,
+        end: usize,
+    ) -> Result<bool, Unusual> {
         let settled = suffixes(bytes, start, end, false, |suffix| {
             if ends_in_a_digit(suffix) {
                 return Some(true);

@@ -49,12 +49,15 @@ impl<'a> MatchSet<'a> {
         let bytes = |section: Section| image.section(role, section).unwrap_or_default();
         let tree = |section: Section| match bytes(section) {
             [] => Ok(None),
-            bytes => Fst::new(bytes).map(Some).map_err(|_| ImageError::Section { id: section.id(role) }),
+            bytes => {
+                Fst::new(bytes).map(Some).map_err(|_| ImageError::Section { id: section.id(role) })
+            }
         };
         let domains = tree(Section::Domains)?;
         let urls = tree(Section::Urls)?;
         Ok(MatchSet {
-            domains: domains.map(|names| Domains::new(names, Modes::new(bytes(Section::DomainModes)))),
+            domains: domains
+                .map(|names| Domains::new(names, Modes::new(bytes(Section::DomainModes)))),
             ipv4: Ranges::new(bytes(Section::Ipv4)),
             ipv6: Ranges::new(bytes(Section::Ipv6)),
             urls: urls.map(|keys| Urls::new(keys, Modes::new(bytes(Section::UrlModes)))),
@@ -74,7 +77,8 @@ impl<'a> MatchSet<'a> {
         }
         // Without listed IPv6 entries only an IPv4-mapped address can match. Those start with
         // zeros.
-        let starts_with_zeros = !matches!(bytes.get(start), Some(b'1'..=b'9' | b'a'..=b'f' | b'A'..=b'F'));
+        let starts_with_zeros =
+            !matches!(bytes.get(start), Some(b'1'..=b'9' | b'a'..=b'f' | b'A'..=b'F'));
         starts_with_zeros || !self.ipv6.is_empty() || !bytes[start..end].contains(&b':')
     }
 
@@ -96,7 +100,10 @@ impl<'a> MatchSet<'a> {
         if let Some(address) = parse_v4(name) {
             return self.ipv4.covers(address.into());
         }
-        if name.rsplit(|&b| b == b'.').next().is_some_and(|last| last.first().is_some_and(u8::is_ascii_digit))
+        if name
+            .rsplit(|&b| b == b'.')
+            .next()
+            .is_some_and(|last| last.first().is_some_and(u8::is_ascii_digit))
         {
             return true;
         }
@@ -112,12 +119,20 @@ impl<'a> MatchSet<'a> {
         if let (Some(domains), false) = (&self.domains, target.host.is_empty()) {
             let base = self.base(EntryType::Domain);
             domains.covering(&target.host, target.host_cut, |ordinal, bytes, how| {
-                found.push(Found { specificity: Specificity::name(bytes), entry: base + ordinal, how });
+                found.push(Found {
+                    specificity: Specificity::name(bytes),
+                    entry: base + ordinal,
+                    how,
+                });
             });
         }
         match target.address {
-            Some(IpAddr::V4(v4)) => self.ipv4.covering(v4.into(), self.base(EntryType::Ipv4), found),
-            Some(IpAddr::V6(v6)) => self.ipv6.covering(v6.into(), self.base(EntryType::Ipv6), found),
+            Some(IpAddr::V4(v4)) => {
+                self.ipv4.covering(v4.into(), self.base(EntryType::Ipv4), found)
+            }
+            Some(IpAddr::V6(v6)) => {
+                self.ipv6.covering(v6.into(), self.base(EntryType::Ipv6), found)
+            }
             None => {}
         }
         if let (Some(urls), false) = (&self.urls, target.url.is_empty()) {
@@ -127,7 +142,11 @@ impl<'a> MatchSet<'a> {
                 target.url_path_end,
                 target.url_query_unlogged,
                 |ordinal, bytes, how| {
-                    found.push(Found { specificity: Specificity::whole(bytes), entry: base + ordinal, how });
+                    found.push(Found {
+                        specificity: Specificity::whole(bytes),
+                        entry: base + ordinal,
+                        how,
+                    });
                 },
             );
         }
@@ -136,8 +155,12 @@ impl<'a> MatchSet<'a> {
 
     fn look_up_equal(&self, target: &Target, found: &mut Vec<Found>) {
         let ordinal = match &target.hash {
-            Some(FileHash::Md5(md5)) => self.md5.position(md5).map(|i| self.base(EntryType::Md5) + i),
-            Some(FileHash::Sha1(sha1)) => self.sha1.position(sha1).map(|i| self.base(EntryType::Sha1) + i),
+            Some(FileHash::Md5(md5)) => {
+                self.md5.position(md5).map(|i| self.base(EntryType::Md5) + i)
+            }
+            Some(FileHash::Sha1(sha1)) => {
+                self.sha1.position(sha1).map(|i| self.base(EntryType::Sha1) + i)
+            }
             Some(FileHash::Sha256(sha256)) => {
                 self.sha256.position(sha256).map(|i| self.base(EntryType::Sha256) + i)
             }
@@ -150,7 +173,11 @@ impl<'a> MatchSet<'a> {
             _ => None,
         };
         for entry in ordinal.into_iter().chain(email) {
-            found.push(Found { specificity: Specificity::whole(usize::MAX), entry, how: How::Exact });
+            found.push(Found {
+                specificity: Specificity::whole(usize::MAX),
+                entry,
+                how: How::Exact,
+            });
         }
     }
 

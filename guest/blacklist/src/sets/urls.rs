@@ -54,7 +54,9 @@ impl<'a> Urls<'a> {
         }
         if unlogged {
             if let Some(query) = self.step(path, b'?') {
-                self.all_below(query, |ordinal| found(ordinal, path_end + 1, How::UrlQueryUnlogged));
+                self.all_below(query, |ordinal| {
+                    found(ordinal, path_end + 1, How::UrlQueryUnlogged)
+                });
             }
         } else if path_end < url.len() {
             let whole = url[path_end..].iter().try_fold(path, |here, &byte| self.step(here, byte));

@@ -1,6 +1,8 @@
 //! Reads one value of a list. Its form decides its type; it may have a port.
 
-use super::{ADDRESS, AddressRange, DomainMode, FileHash, Malformed, UrlMode, Value, fit, malformed};
+use super::{
+    ADDRESS, AddressRange, DomainMode, FileHash, Malformed, UrlMode, Value, fit, malformed,
+};
 use crate::normalise::parse_address;
 
 const ANY: &str = "a domain, address, network, URL, file digest or email address";

@@ -105,8 +105,8 @@ impl Value {
         // Characters that separate the parts of other values are not part of a name. The normaliser
         // of events would drop or keep some of them.
         let forbidden = |c: char| match c {
-            '/' | '\\' | ':' | '@' | '?' | '#' | '%' | '*' | '[' | ']' | '(' | ')' | '{' | '}' | '<'
-            | '>' => true,
+            '/' | '\\' | ':' | '@' | '?' | '#' | '%' | '*' | '[' | ']' | '(' | ')' | '{' | '}'
+            | '<' | '>' => true,
             '"' | '\'' | '`' | ',' | ';' | '=' | '&' | '|' | '^' => true,
             c => c.is_whitespace() || c.is_control(),
         };
@@ -117,9 +117,12 @@ impl Value {
         // A malformed range or address (`1.2.3.9-1`): no top-level domain consists of digits.
         let last = target.host.rsplit(|&b| b == b'.').next().unwrap_or_default();
         let numeric = last.iter().all(|b| b.is_ascii_digit() || *b == b'-');
-        let labels_fit = target.host.split(|&b| b == b'.').all(|label| (1..=63).contains(&label.len()));
+        let labels_fit =
+            target.host.split(|&b| b == b'.').all(|label| (1..=63).contains(&label.len()));
         match String::from_utf8(target.host) {
-            Ok(name) if !target.host_cut && !numeric && labels_fit => Ok(Value::Domain(name.into(), mode)),
+            Ok(name) if !target.host_cut && !numeric && labels_fit => {
+                Ok(Value::Domain(name.into(), mode))
+            }
             _ => Err(malformed(DOMAIN, text)),
         }
     }
@@ -151,13 +154,16 @@ impl Value {
     /// Reads an MD5, SHA-1 or SHA-256 digest. The length decides which.
     pub fn hash(text: &str) -> Result<Value, Malformed> {
         let refanged = fit(text, HASH)?;
-        FileHash::from_hex(refanged.as_bytes()).map(Value::Hash).ok_or_else(|| malformed(HASH, text))
+        FileHash::from_hex(refanged.as_bytes())
+            .map(Value::Hash)
+            .ok_or_else(|| malformed(HASH, text))
     }
 
     /// Reads an email address.
     pub fn email(text: &str) -> Result<Value, Malformed> {
         let refanged = fit(text, EMAIL)?;
-        let domain = refanged.rsplit_once('@').map(|(_, domain)| Value::domain(domain, DomainMode::Exact));
+        let domain =
+            refanged.rsplit_once('@').map(|(_, domain)| Value::domain(domain, DomainMode::Exact));
         let mut target = Target::new();
         target.read(Kind::Email, refanged.as_bytes());
         match String::from_utf8(target.email) {

@@ -73,7 +73,10 @@ mod tests {
     #[test]
     fn urls_keep_all_but_the_case_of_scheme_and_host() {
         for (text, want) in [
-            ("HTTP://BAD-two.top:8080/Gate.php?x=%41#F", "http://bad-two.top:8080/Gate.php?x=%41#F"),
+            (
+                "HTTP://BAD-two.top:8080/Gate.php?x=%41#F",
+                "http://bad-two.top:8080/Gate.php?x=%41#F",
+            ),
             ("bad-two.top/gate", "http://bad-two.top/gate"),
             ("http://45.66.77.117", "http://45.66.77.117"),
             ("https://b\u{fc}cher-bad.top/x", "https://xn--bcher-bad-q9a.top/x"),

@@ -70,11 +70,17 @@ impl AddressRange {
         let (first, last) = match address {
             IpAddr::V4(v4) if bits <= 32 => {
                 let mask = u32::MAX.checked_shr(bits).unwrap_or(0);
-                (Ipv4Addr::from(u32::from(v4) & !mask).into(), Ipv4Addr::from(u32::from(v4) | mask).into())
+                (
+                    Ipv4Addr::from(u32::from(v4) & !mask).into(),
+                    Ipv4Addr::from(u32::from(v4) | mask).into(),
+                )
             }
             IpAddr::V6(v6) if bits <= 128 => {
                 let mask = u128::MAX.checked_shr(bits).unwrap_or(0);
-                (Ipv6Addr::from(u128::from(v6) & !mask).into(), Ipv6Addr::from(u128::from(v6) | mask).into())
+                (
+                    Ipv6Addr::from(u128::from(v6) & !mask).into(),
+                    Ipv6Addr::from(u128::from(v6) | mask).into(),
+                )
             }
             _ => return None,
         };

@@ -15,9 +15,18 @@ const KNOWN: [(&str, Banner); 8] = [
     ("abuse.ch SSLBL Botnet C2 IP", Banner::MayBeEmpty),
     ("# END 0 entries", Banner::MayBeEmpty),
     ("# Number of entries: 0", Banner::MayBeEmpty),
-    ("SSLBL JA3 Fingerprint", Banner::Foreign("JA3 fingerprints of TLS clients, which are not file digests")),
-    ("SSL Certificate Blacklist", Banner::Foreign("digests of TLS certificates, which are not file digests")),
-    ("===BEGIN ICANN DOMAINS===", Banner::Foreign("the Public Suffix List, whose names belong to everybody")),
+    (
+        "SSLBL JA3 Fingerprint",
+        Banner::Foreign("JA3 fingerprints of TLS clients, which are not file digests"),
+    ),
+    (
+        "SSL Certificate Blacklist",
+        Banner::Foreign("digests of TLS certificates, which are not file digests"),
+    ),
+    (
+        "===BEGIN ICANN DOMAINS===",
+        Banner::Foreign("the Public Suffix List, whose names belong to everybody"),
+    ),
     (
         "===BEGIN PRIVATE DOMAINS===",
         Banner::Foreign("the Public Suffix List, whose names belong to everybody"),

@@ -8,8 +8,9 @@ use crate::time::lenient;
 
 pub(super) fn confidence(text: &str) -> Result<u8, LineError> {
     // Programs that store a column with gaps as floats write `75.0`.
-    let whole =
-        text.split_once('.').filter(|(_, zeros)| !zeros.is_empty() && zeros.bytes().all(|b| b == b'0'));
+    let whole = text
+        .split_once('.')
+        .filter(|(_, zeros)| !zeros.is_empty() && zeros.bytes().all(|b| b == b'0'));
     let number = whole.map_or(text, |(number, _)| number);
     let digits = number.bytes().all(|b| b.is_ascii_digit());
     let number = number.parse().ok().filter(|&number: &u8| digits && number <= 100);
@@ -17,13 +18,18 @@ pub(super) fn confidence(text: &str) -> Result<u8, LineError> {
 }
 
 pub(super) fn time(name: &'static str, text: &str) -> Result<Timestamp, LineError> {
-    lenient(text).ok_or_else(|| column(name, "a date `YYYY-MM-DD` or date and time as in RFC 3339", text))
+    lenient(text)
+        .ok_or_else(|| column(name, "a date `YYYY-MM-DD` or date and time as in RFC 3339", text))
 }
 
 pub(super) fn tlp(text: &str) -> Result<Tlp, LineError> {
-    let name = text.get(..4).filter(|start| start.eq_ignore_ascii_case("TLP:")).map_or(text, |_| &text[4..]);
-    Tlp::from_name(name.trim())
-        .ok_or_else(|| column("tlp", "a TLP level (CLEAR, WHITE, GREEN, AMBER, AMBER+STRICT, RED)", text))
+    let name = text
+        .get(..4)
+        .filter(|start| start.eq_ignore_ascii_case("TLP:"))
+        .map_or(text, |_| &text[4..]);
+    Tlp::from_name(name.trim()).ok_or_else(|| {
+        column("tlp", "a TLP level (CLEAR, WHITE, GREEN, AMBER, AMBER+STRICT, RED)", text)
+    })
 }
 
 pub(super) fn column(column: &'static str, expected: &'static str, got: &str) -> LineError {

@@ -22,7 +22,8 @@ pub(super) fn read(
     sink: &mut Sink<'_>,
 ) -> Result<(), FeedError> {
     let mut records = Records { wanted, columns: None, number: 0, sink };
-    Splitter::new(input, MAX_RECORD_BYTES, MAX_DEPTH).run(&mut |element| records.element(&element))?;
+    Splitter::new(input, MAX_RECORD_BYTES, MAX_DEPTH)
+        .run(&mut |element| records.element(&element))?;
     let number = records.number;
     sink.report.lines = number.into();
     Ok(())
@@ -44,9 +45,9 @@ struct Named {
 impl Records<'_, '_> {
     fn element(&mut self, element: &Element<'_>) -> Result<(), FeedError> {
         let bytes = match element {
-            Element::Object { bytes, .. } | Element::Other { bytes, .. } | Element::Beyond { bytes, .. } => {
-                bytes
-            }
+            Element::Object { bytes, .. }
+            | Element::Other { bytes, .. }
+            | Element::Beyond { bytes, .. } => bytes,
             // The properties around an array `objects`.
             Element::Envelope { .. } => return Ok(()),
         };

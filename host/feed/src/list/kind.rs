@@ -39,22 +39,29 @@ impl TypeWord {
         let word = word.strip_prefix("intel::").unwrap_or(&word);
         let kind = match word {
             "domain" | "domain-name" | "hostname" | "host" | "fqdn" => ValueKind::Domain,
-            "ip" | "ipv4" | "ipv6" | "ipv4-addr" | "ipv6-addr" | "ip-dst" | "ip-src" | "cidr" | "address"
-            | "addr" | "subnet" | "network" | "ip-address" | "ip-range" => ValueKind::Address,
+            "ip" | "ipv4" | "ipv6" | "ipv4-addr" | "ipv6-addr" | "ip-dst" | "ip-src" | "cidr"
+            | "address" | "addr" | "subnet" | "network" | "ip-address" | "ip-range" => {
+                ValueKind::Address
+            }
             "ip:port" | "ip-dst|port" | "ip-src|port" | "hostname|port" | "domain|port" => {
                 ValueKind::HostPort
             }
             "url" | "uri" => ValueKind::Url,
             "md5" | "sha1" | "sha-1" | "sha256" | "sha-256" | "hash" | "file-hash" | "md5-hash"
-            | "sha1-hash" | "sha256-hash" | "filehash-md5" | "filehash-sha1" | "filehash-sha256" => {
-                ValueKind::Hash
+            | "sha1-hash" | "sha256-hash" | "filehash-md5" | "filehash-sha1"
+            | "filehash-sha256" => ValueKind::Hash,
+            "email" | "email-addr" | "email-address" | "email-src" | "email-dst" => {
+                ValueKind::Email
             }
-            "email" | "email-addr" | "email-address" | "email-src" | "email-dst" => ValueKind::Email,
             "domain|ip" => ValueKind::NameAndAddress,
-            "filename|md5" | "filename|sha1" | "filename|sha256" | "malware-sample" => ValueKind::NameAndHash,
+            "filename|md5" | "filename|sha1" | "filename|sha256" | "malware-sample" => {
+                ValueKind::NameAndHash
+            }
             word if NO_INDICATOR.binary_search(&word).is_ok() => return TypeWord::NoIndicator,
             // Pairs and new types of known families that MISP adds from time to time.
-            word if word.contains('|') || PREFIXES.iter().any(|prefix| word.starts_with(prefix)) => {
+            word if word.contains('|')
+                || PREFIXES.iter().any(|prefix| word.starts_with(prefix)) =>
+            {
                 return TypeWord::NoIndicator;
             }
             _ => return TypeWord::Own,
@@ -70,9 +77,9 @@ impl ValueKind {
         match self {
             ValueKind::Any => Listed::parse(text, url),
             // Some lists have addresses, or hosts with ports, in a column of domains.
-            ValueKind::Domain => {
-                Value::listed_domain(text).map(alone).or_else(|error| Listed::host(text).map_err(|_| error))
-            }
+            ValueKind::Domain => Value::listed_domain(text)
+                .map(alone)
+                .or_else(|error| Listed::host(text).map_err(|_| error)),
             ValueKind::Address => match AddressRange::parse(text.trim()) {
                 Some(range) => Ok(alone(Value::Address(range))),
                 None => match Listed::host(text) {
@@ -84,7 +91,9 @@ impl ValueKind {
             ValueKind::Hash => Value::hash(text).map(alone),
             ValueKind::Email => Value::email(text).map(alone),
             ValueKind::HostPort => match text.rsplit_once('|') {
-                Some((host, port)) if host.contains(':') => Listed::host(&format!("[{host}]:{port}")),
+                Some((host, port)) if host.contains(':') => {
+                    Listed::host(&format!("[{host}]:{port}"))
+                }
                 Some((host, port)) => Listed::host(&format!("{host}:{port}")),
                 None => Listed::host(text),
             },
@@ -293,6 +302,9 @@ mod tests {
         assert_eq!(read(ValueKind::HostPort, "c2.evil.com:80"), "c2.evil.com Some(80)");
         assert_eq!(read(ValueKind::NameAndAddress, "evil.com|1.2.3.4"), "evil.com None");
         let hash = "094e15cfc2adf9a0aecebf65f6f6a169";
-        assert_eq!(read(ValueKind::NameAndHash, &format!("a|b.exe|{hash}")), format!("{hash} None"));
+        assert_eq!(
+            read(ValueKind::NameAndHash, &format!("a|b.exe|{hash}")),
+            format!("{hash} None")
+        );
     }
 }

@@ -96,7 +96,11 @@ impl<'r> Lines<'r> {
         if self.number == 1 {
             line = line.strip_prefix(b"\xef\xbb\xbf").unwrap_or(line);
         }
-        Ok(Some(Line { number: self.number, bytes: line, too_long: too_long.then_some(self.max_bytes) }))
+        Ok(Some(Line {
+            number: self.number,
+            bytes: line,
+            too_long: too_long.then_some(self.max_bytes),
+        }))
     }
 
     /// Fills `line` up to the limit and skips the rest. Returns whether bytes were skipped, or
@@ -163,7 +167,10 @@ mod tests {
         }
         assert_eq!(lines(b"\xef\xbb\xbfa\n\xef\xbb\xbf", 100), ["1 a", "2 \\xef\\xbb\\xbf"]);
         for buffer_bytes in [1, 2, 3, 100] {
-            assert_eq!(lines(b"a\rb\r\rc\r\nd\r", buffer_bytes), ["1 a", "2 b", "3 ", "4 c", "5 d"]);
+            assert_eq!(
+                lines(b"a\rb\r\rc\r\nd\r", buffer_bytes),
+                ["1 a", "2 b", "3 ", "4 c", "5 d"]
+            );
         }
         assert!(lines(b"", 100).is_empty());
         assert_eq!(lines(b"\n", 100), ["1 "]);

@@ -162,7 +162,9 @@ impl LineError {
             LineError::AfterRecord { .. } | LineError::OpenQuote { .. } | LineError::NoRecord => {
                 "broken record"
             }
-            LineError::Value(_) | LineError::Separator { .. } | LineError::NoHostsLine => "not a value",
+            LineError::Value(_) | LineError::Separator { .. } | LineError::NoHostsLine => {
+                "not a value"
+            }
         }
     }
 }

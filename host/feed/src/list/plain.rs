@@ -51,7 +51,8 @@ fn value(text: &str, sink: &Sink<'_>) -> Result<Listed, LineError> {
     let listed = Listed::parse(text, sink.options.url_mode)?;
     match &listed.value {
         Value::Url { shown, .. } => {
-            let separators: &[char] = if has_scheme(shown) { &['<', '>'] } else { &['<', '>', ',', ';'] };
+            let separators: &[char] =
+                if has_scheme(shown) { &['<', '>'] } else { &['<', '>', ',', ';'] };
             check_url(shown, separators)?;
             check_url(shown, &QUOTES)?;
         }
@@ -116,8 +117,14 @@ fn read_names(names: &str, number: u32, sink: &mut Sink<'_>) {
 /// Returns whether hosts files use this name for the machine itself or its network, or whether it
 /// is the address that some of them repeat.
 fn is_local(name: &str) -> bool {
-    const LOCAL: [&str; 6] =
-        ["localhost", "localhost.localdomain", "localhost4", "localhost6", "local", "broadcasthost"];
+    const LOCAL: [&str; 6] = [
+        "localhost",
+        "localhost.localdomain",
+        "localhost4",
+        "localhost6",
+        "local",
+        "broadcasthost",
+    ];
     let prefixed = name.get(..4).is_some_and(|start| start.eq_ignore_ascii_case("ip6-"));
     prefixed || name == "0.0.0.0" || LOCAL.iter().any(|local| local.eq_ignore_ascii_case(name))
 }

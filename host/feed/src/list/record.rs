@@ -30,7 +30,8 @@ impl Record {
     pub(super) fn new(delimiter: u8) -> Record {
         // By default the parser also ends a record at a carriage return, and the rest of the line
         // would be lost.
-        let parser = ReaderBuilder::new().delimiter(delimiter).terminator(Terminator::Any(b'\n')).build();
+        let parser =
+            ReaderBuilder::new().delimiter(delimiter).terminator(Terminator::Any(b'\n')).build();
         Record { delimiter, parser, text: Vec::new(), text_bytes: 0, ends: Vec::new(), fields: 0 }
     }
 
@@ -111,8 +112,11 @@ impl Record {
         // more.
         self.text.resize(self.text_bytes + bytes.len() + 1, 0);
         self.ends.resize(self.fields + bytes.len() + 1, 0);
-        let (result, used, wrote, ended) =
-            self.parser.read_record(bytes, &mut self.text[self.text_bytes..], &mut self.ends[self.fields..]);
+        let (result, used, wrote, ended) = self.parser.read_record(
+            bytes,
+            &mut self.text[self.text_bytes..],
+            &mut self.ends[self.fields..],
+        );
         self.text_bytes += wrote;
         self.fields += ended;
         (result, used)

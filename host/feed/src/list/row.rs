@@ -48,8 +48,12 @@ impl Row {
         let port = cell(Column::Port).map(cell::port).transpose()?.flatten();
         Ok(Row::Indicator(Box::new(Indicator {
             confidence: cell(Column::Confidence).map(cell::confidence).transpose()?,
-            valid_from: cell(Column::ValidFrom).map(|text| cell::time("valid_from", text)).transpose()?,
-            valid_until: cell(Column::ValidUntil).map(|text| cell::time("valid_until", text)).transpose()?,
+            valid_from: cell(Column::ValidFrom)
+                .map(|text| cell::time("valid_from", text))
+                .transpose()?,
+            valid_until: cell(Column::ValidUntil)
+                .map(|text| cell::time("valid_until", text))
+                .transpose()?,
             tlp: cell(Column::Tlp).map(cell::tlp).transpose()?,
             name: cell(Column::Name).map(cut),
             types: own.map(cut).into_iter().collect(),

@@ -58,7 +58,8 @@ impl Table {
         while let Some(line) = lines.next()? {
             let Some(trimmed) = sink.text(&line) else { continue };
             // In a table with tabs, a tab at the start means an empty first field.
-            let first = if self.delimiter == b'\t' { line.text().unwrap_or(trimmed) } else { trimmed };
+            let first =
+                if self.delimiter == b'\t' { line.text().unwrap_or(trimmed) } else { trimmed };
             let number = line.number;
             match record.start(first) {
                 Ok(End::Whole) => self.record(&record, first, number, sink),
@@ -96,7 +97,8 @@ fn names(line: &str, delimiter: u8, is_csv: bool) -> Option<Vec<String>> {
         return None;
     }
     let fields: Vec<String> = (0..record.len()).map(|n| record.field(n).to_owned()).collect();
-    let is_name = |name: &String| name.bytes().all(|b| b.is_ascii_alphanumeric() || b"_- ()#".contains(&b));
+    let is_name =
+        |name: &String| name.bytes().all(|b| b.is_ascii_alphanumeric() || b"_- ()#".contains(&b));
     let has_words = fields.iter().any(|name| name.bytes().any(|b| b.is_ascii_alphabetic()));
     (is_csv || has_words && fields.iter().all(is_name)).then_some(fields)
 }

@@ -41,8 +41,7 @@ fn indicators(text: &str) -> Vec<Indicator> {
 
 #[test]
 fn comments_and_blank_lines_are_passed_over() {
-    let text =
-        "# a list\n; of\n// bad\n\n   \t\n#\nevil.com # seen\nevil.org\t#tab\n  evil.net  \n#evil.example";
+    let text = "# a list\n; of\n// bad\n\n   \t\n#\nevil.com # seen\nevil.org\t#tab\n  evil.net  \n#evil.example";
     assert_eq!(taken(text), ["7 evil.com", "8 evil.org", "9 evil.net"]);
 }
 
@@ -102,7 +101,8 @@ fn a_hosts_files_lines_name_hosts() {
     assert_eq!(taken, ["1 evil.com www.evil.com"]);
     assert_eq!(rejected.len(), 2);
     assert!(
-        rejected[0].starts_with("1 bad_:name: expected ") && rejected[1].starts_with("2 1.2.3.4 evil.org: ")
+        rejected[0].starts_with("1 bad_:name: expected ")
+            && rejected[1].starts_with("2 1.2.3.4 evil.org: ")
     );
     // Alone on a line it is an ordinary address. The compiler decides about it.
     assert_eq!(
@@ -113,7 +113,8 @@ fn a_hosts_files_lines_name_hosts() {
 
 #[test]
 fn lines_without_a_value_are_rejected_and_the_rest_is_read() {
-    let mut text = b"evil.com\nevil.com:80800\nnot a value\n\xff\xfe.com\nok.\xe9vil.com\n".to_vec();
+    let mut text =
+        b"evil.com\nevil.com:80800\nnot a value\n\xff\xfe.com\nok.\xe9vil.com\n".to_vec();
     text.extend_from_slice(format!("{}\nevil.org", "a".repeat(100_000)).as_bytes());
     let (taken, rejected) = read(text);
     assert_eq!(taken, ["1 evil.com", "7 evil.org"]);
@@ -122,14 +123,19 @@ fn lines_without_a_value_are_rejected_and_the_rest_is_read() {
     assert_eq!(rejected[2], "4 \u{fffd}\u{fffd}.com: expected UTF-8, got another byte at column 1");
     assert_eq!(rejected[3], "5 ok.\u{fffd}vil.com: expected UTF-8, got another byte at column 4");
     assert!(rejected[4].ends_with("expected a line of at most 16384 bytes, got a longer one"));
-    assert_eq!(rejected[4].chars().filter(|&c| c == 'a').count(), 200 + "at a a".matches('a').count());
+    assert_eq!(
+        rejected[4].chars().filter(|&c| c == 'a').count(),
+        200 + "at a a".matches('a').count()
+    );
     assert_eq!(rejected.len(), 5);
 }
 
 #[test]
 fn the_options_decide_what_urls_cover() {
     let options = ListOptions { url_mode: UrlMode::Prefix, ..ListOptions::default() };
-    for text in ["http://evil.com/a", "value\nhttp://evil.com/a", "value,type\nhttp://evil.com/a,url"] {
+    for text in
+        ["http://evil.com/a", "value\nhttp://evil.com/a", "value,type\nhttp://evil.com/a,url"]
+    {
         let mut modes = Vec::new();
         let mut each = |indicator: Indicator, _: &str| match &indicator.values[0] {
             Value::Url { mode, .. } => modes.push(*mode),
@@ -210,7 +216,8 @@ fn fields_of_a_record_may_span_lines() {
 
 #[test]
 fn a_quote_that_never_closes_costs_its_own_line() {
-    let options = ListOptions { max_record_lines: 3, max_line_bytes: 100, ..ListOptions::default() };
+    let options =
+        ListOptions { max_record_lines: 3, max_line_bytes: 100, ..ListOptions::default() };
     let why = "expected a quote that ends the last field within 3 lines and 100 bytes of text, \
                got none; the lines after it are read as records of their own";
     let long = format!("a.example,{}", "x".repeat(80));
@@ -222,7 +229,11 @@ fn a_quote_that_never_closes_costs_its_own_line() {
             "2 evil.com,\"open|6 evil.net,\"end",
         ),
         // Too many bytes, and a line that is too long or not text.
-        (&format!("evil.com,\"open\n{long}\nevil.org"), "3 a.example|4 evil.org", "2 evil.com,\"open"),
+        (
+            &format!("evil.com,\"open\n{long}\nevil.org"),
+            "3 a.example|4 evil.org",
+            "2 evil.com,\"open",
+        ),
         // The next quote opens another field. Nothing between them may be lost.
         (
             "evil.com,\"open\na.example\nb.example,\"x\"\nevil.org",
@@ -250,7 +261,10 @@ fn a_quote_that_never_closes_costs_its_own_line() {
     let (taken, rejected) = read_with(b"value,name\nevil.com,\"open\n\xff\nevil.org\n", &options);
     assert_eq!(taken, ["4 evil.org"]);
     assert_eq!(rejected[0], format!("2 evil.com,\"open: {why}"));
-    assert!(rejected.len() == 2 && rejected[1].starts_with("3 \u{fffd}: expected UTF-8"), "{rejected:?}");
+    assert!(
+        rejected.len() == 2 && rejected[1].starts_with("3 \u{fffd}: expected UTF-8"),
+        "{rejected:?}"
+    );
 }
 
 #[test]
@@ -280,7 +294,10 @@ fn a_quote_inside_a_field_is_a_character() {
     for (records, want) in [
         ("evil.com,a\"b\nevil.org,c\"d\nevil.net,x", "2 evil.com|3 evil.org|4 evil.net"),
         ("evil.com,5\" disk\nevil.org,x\nevil.net,\"y\"", "2 evil.com|3 evil.org|4 evil.net"),
-        ("evil.com,\"a\" b\"\nevil.org,\"\"\nevil.net,\"\"\"\"", "2 evil.com|3 evil.org|4 evil.net"),
+        (
+            "evil.com,\"a\" b\"\nevil.org,\"\"\nevil.net,\"\"\"\"",
+            "2 evil.com|3 evil.org|4 evil.net",
+        ),
         ("evil.com,\"a\n\n\"\"b,\nc\"\nevil.org,x", "2 evil.com|6 evil.org"),
     ] {
         assert_eq!(taken(format!("value,name\n{records}")).join("|"), want, "{records}");
@@ -320,10 +337,17 @@ fn a_bad_column_rejects_its_record() {
             [format!("2 evil.com,{got}: column \"{column}\": expected {expected}, got \"{got}\"")]
         );
     }
-    for (got, level) in [("0", 0), ("100", 100), (" 50 ", 50), ("007", 7), ("75.0", 75), ("100.00", 100)] {
-        assert_eq!(indicators(&format!("value,confidence\nevil.com,{got}"))[0].confidence, Some(level));
+    for (got, level) in
+        [("0", 0), ("100", 100), (" 50 ", 50), ("007", 7), ("75.0", 75), ("100.00", 100)]
+    {
+        assert_eq!(
+            indicators(&format!("value,confidence\nevil.com,{got}"))[0].confidence,
+            Some(level)
+        );
     }
-    for (got, level) in [("white", Tlp::Clear), ("TLP:Red", Tlp::Red), ("amber+strict", Tlp::AmberStrict)] {
+    for (got, level) in
+        [("white", Tlp::Clear), ("TLP:Red", Tlp::Red), ("amber+strict", Tlp::AmberStrict)]
+    {
         assert_eq!(indicators(&format!("value,tlp\nevil.com,{got}"))[0].tlp, Some(level));
     }
 }
@@ -356,14 +380,16 @@ fn a_failing_input_is_reported_with_its_position() {
     }
     let input = std::io::BufReader::new(std::io::Read::chain(&b"evil.com\nevil"[..], Failing));
     let mut values = 0;
-    let error = read_list(input, &ListOptions::default(), &mut |_, _| values += 1, &mut |_| {}).unwrap_err();
+    let error = read_list(input, &ListOptions::default(), &mut |_, _| values += 1, &mut |_| {})
+        .unwrap_err();
     assert!(matches!(error, FeedError::Read { offset: 13, .. }), "{error:?}");
     assert_eq!(values, 1);
 }
 
 fn report(text: &str, form: ListForm) -> Result<ListReport, String> {
     let options = ListOptions { form, ..ListOptions::default() };
-    read_list(text.as_bytes(), &options, &mut |_, _| {}, &mut |_| {}).map_err(|error| error.to_string())
+    read_list(text.as_bytes(), &options, &mut |_, _| {}, &mut |_| {})
+        .map_err(|error| error.to_string())
 }
 
 #[test]
@@ -373,7 +399,8 @@ fn records_that_are_not_meant_as_indicators_are_skipped_and_counted() {
                 tmp/evil.exe,FilePath,,,\n";
     let report = report(text, ListForm::Auto).unwrap();
     assert_eq!((report.indicators, report.rejected), (1, 0));
-    let skipped: Vec<_> = report.skipped.iter().map(|(reason, count)| format!("{reason} {count}")).collect();
+    let skipped: Vec<_> =
+        report.skipped.iter().map(|(reason, count)| format!("{reason} {count}")).collect();
     assert_eq!(
         skipped,
         ["a type that events are not matched for 2", "deleted 1", "not active 1", "to_ids is 0 1"]
@@ -397,7 +424,9 @@ fn zeeks_intelligence_files_have_a_header() {
                 evil.exe\tIntel::FILE_NAME\tx\n";
     let report = report(text, ListForm::Auto).unwrap();
     assert_eq!((report.indicators, report.skipped.len(), report.rejected), (2, 1, 0));
-    assert!(self::report("#fields\tindicator\tindicator_type\n", ListForm::Auto).unwrap().may_be_empty);
+    assert!(
+        self::report("#fields\tindicator\tindicator_type\n", ListForm::Auto).unwrap().may_be_empty
+    );
 }
 
 #[test]
@@ -405,14 +434,22 @@ fn records_of_json_are_read_by_the_same_names() {
     let json = |text: &str| {
         let options = ListOptions { form: ListForm::Json(None), ..ListOptions::default() };
         let mut taken = Vec::new();
-        let mut each =
-            |one: Indicator, _: &str| taken.push((one.values[0].to_string(), one.port, one.confidence));
-        read_list(text.as_bytes(), &options, &mut each, &mut |line| panic!("{line:?}")).map(|_| taken)
+        let mut each = |one: Indicator, _: &str| {
+            taken.push((one.values[0].to_string(), one.port, one.confidence))
+        };
+        read_list(text.as_bytes(), &options, &mut each, &mut |line| panic!("{line:?}"))
+            .map(|_| taken)
     };
     let port = |number| Some(Port { number, is_matched: false });
     let want = [("1.2.3.4".to_owned(), port(443), Some(75))];
-    assert_eq!(json(r#"[{"ip_address": "1.2.3.4", "port": 443, "confidence": 75}]"#).unwrap(), want);
-    assert_eq!(json("{\"ip\":\"1.2.3.4\",\"port\":\"443\",\"confidence_level\":75}\n").unwrap(), want);
+    assert_eq!(
+        json(r#"[{"ip_address": "1.2.3.4", "port": 443, "confidence": 75}]"#).unwrap(),
+        want
+    );
+    assert_eq!(
+        json("{\"ip\":\"1.2.3.4\",\"port\":\"443\",\"confidence_level\":75}\n").unwrap(),
+        want
+    );
     assert_eq!(json(r#"["evil.com:80"]"#).unwrap(), [("evil.com".to_owned(), port(80), None)]);
     assert!(matches!(json(r#"[{"url": "x", "ip": "y"}]"#), Err(FeedError::Ambiguous { .. })));
     assert!(matches!(json(r#"[{"a": 1}]"#), Err(FeedError::NoValues { .. })));
@@ -420,7 +457,9 @@ fn records_of_json_are_read_by_the_same_names() {
 
 #[test]
 fn comments_name_the_kind_of_a_list() {
-    assert!(report("# abuse.ch Feodo Tracker\n# END 0 entries\n", ListForm::Auto).unwrap().may_be_empty);
+    assert!(
+        report("# abuse.ch Feodo Tracker\n# END 0 entries\n", ListForm::Auto).unwrap().may_be_empty
+    );
     assert!(!report("# nothing\n", ListForm::Auto).unwrap().may_be_empty);
     let foreign = report("// ===BEGIN ICANN DOMAINS===\ncom\n", ListForm::Auto).unwrap_err();
     assert!(foreign.contains("Public Suffix List"), "{foreign}");

@@ -13,7 +13,9 @@ pub(super) fn expression(cursor: &mut Cursor<'_>) -> Result<Comparison, PatternE
     })
 }
 
-fn joined(kind: fn(Vec<Comparison>) -> ComparisonKind) -> impl FnOnce(Span, Vec<Comparison>) -> Comparison {
+fn joined(
+    kind: fn(Vec<Comparison>) -> ComparisonKind,
+) -> impl FnOnce(Span, Vec<Comparison>) -> Comparison {
     move |span, operands| Comparison { span, kind: kind(operands) }
 }
 
@@ -36,7 +38,8 @@ fn test(cursor: &mut Cursor<'_>) -> Result<Test, PatternError> {
         cursor.take()?;
         // Before a path, `NOT` is only allowed with `EXISTS`.
         if cursor.kind() != Kind::Keyword(Keyword::Exists) {
-            return Err(cursor.unexpected("`EXISTS` (in other comparisons `NOT` comes before the operator)"));
+            return Err(cursor
+                .unexpected("`EXISTS` (in other comparisons `NOT` comes before the operator)"));
         }
     }
     if cursor.accept_keyword(Keyword::Exists)? {
@@ -48,8 +51,7 @@ fn test(cursor: &mut Cursor<'_>) -> Result<Test, PatternError> {
 }
 
 fn predicate(cursor: &mut Cursor<'_>) -> Result<Predicate, PatternError> {
-    const OPERATOR: &str =
-        "`=`, `!=`, `<`, `<=`, `>`, `>=`, `IN`, `LIKE`, `MATCHES`, `ISSUBSET`, `ISSUPERSET` or a path step";
+    const OPERATOR: &str = "`=`, `!=`, `<`, `<=`, `>`, `>=`, `IN`, `LIKE`, `MATCHES`, `ISSUBSET`, `ISSUPERSET` or a path step";
     let kind = cursor.kind();
     let of_literal: Option<fn(Literal) -> Predicate> = match kind {
         Kind::Equal => Some(Predicate::Equal),

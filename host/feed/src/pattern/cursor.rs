@@ -57,7 +57,11 @@ impl<'a> Cursor<'a> {
     }
 
     /// Consumes the next token, which must be of this kind, and returns its text.
-    pub(super) fn expect(&mut self, kind: Kind, expected: &'static str) -> Result<&'a str, PatternError> {
+    pub(super) fn expect(
+        &mut self,
+        kind: Kind,
+        expected: &'static str,
+    ) -> Result<&'a str, PatternError> {
         if self.kind() != kind {
             return Err(self.unexpected(expected));
         }

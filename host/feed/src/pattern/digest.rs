@@ -2,7 +2,8 @@
 
 use super::error::PatternError;
 use super::tree::{
-    Comparison, ComparisonKind, Literal, Observation, ObservationKind, Path, Predicate, Span, Step, Test,
+    Comparison, ComparisonKind, Literal, Observation, ObservationKind, Path, Predicate, Span, Step,
+    Test,
 };
 
 /// The hash algorithms of STIX 2.0 and 2.1 with a form that can be checked.
@@ -64,7 +65,9 @@ impl HashKind {
     /// The algorithm that a path into a `hashes` dictionary names.
     fn of_path(path: &Path) -> Option<HashKind> {
         match path.steps.as_slice() {
-            [.., Step::Key(hashes), Step::Key(name)] if hashes == "hashes" => HashKind::from_name(name),
+            [.., Step::Key(hashes), Step::Key(name)] if hashes == "hashes" => {
+                HashKind::from_name(name)
+            }
             _ => None,
         }
     }
@@ -83,7 +86,9 @@ pub(super) fn check(observation: &Observation) -> Result<(), PatternError> {
 fn check_comparison(comparison: &Comparison) -> Result<(), PatternError> {
     match &comparison.kind {
         ComparisonKind::Test(test) => check_test(test, &comparison.span),
-        ComparisonKind::And(all) | ComparisonKind::Or(all) => all.iter().try_for_each(check_comparison),
+        ComparisonKind::And(all) | ComparisonKind::Or(all) => {
+            all.iter().try_for_each(check_comparison)
+        }
     }
 }
 

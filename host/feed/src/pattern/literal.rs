@@ -16,7 +16,9 @@ pub(super) fn literal(cursor: &mut Cursor<'_>, boolean: bool) -> Result<Literal,
         _ => false,
     };
     if !allowed {
-        return Err(cursor.unexpected("a literal: '..', a number, true, false, h'..', b'..' or t'..'"));
+        return Err(
+            cursor.unexpected("a literal: '..', a number, true, false, h'..', b'..' or t'..'")
+        );
     }
     let token = cursor.take()?;
     let at = token.span.start;

@@ -32,8 +32,8 @@ mod tree;
 pub use digest::HashKind;
 pub use error::PatternError;
 pub use tree::{
-    Comparison, ComparisonKind, Literal, Observation, ObservationKind, Path, Predicate, Qualifier, Span,
-    Step, Test,
+    Comparison, ComparisonKind, Literal, Observation, ObservationKind, Path, Predicate, Qualifier,
+    Span, Step, Test,
 };
 
 use cursor::Cursor;

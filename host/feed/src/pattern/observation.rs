@@ -33,7 +33,8 @@ fn qualified(cursor: &mut Cursor<'_>) -> Result<Observation, PatternError> {
     loop {
         let at = cursor.at();
         let Some(qualifier) = qualifier(cursor)? else { break };
-        let twice = |other: &Qualifier| std::mem::discriminant(other) == std::mem::discriminant(&qualifier);
+        let twice =
+            |other: &Qualifier| std::mem::discriminant(other) == std::mem::discriminant(&qualifier);
         // STIX 2.0 has no such rule. Both versions allow it around parentheses.
         if one && cursor.grammar == Grammar::V21 && qualifiers.iter().any(twice) {
             let got = &cursor.text[cursor.span_from(at)];

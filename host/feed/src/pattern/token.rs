@@ -153,7 +153,8 @@ impl<'a> Lexer<'a> {
             && let Some((kind, expected, fits)) = literal_kind(word)
         {
             // The grammar would read a name and a text here, and allows that sequence nowhere.
-            let length = self.quoted(behind).map_err(|_| PatternError::syntax(self.at, expected, rest))?;
+            let length =
+                self.quoted(behind).map_err(|_| PatternError::syntax(self.at, expected, rest))?;
             let content = &behind[1..length - 1];
             if !fits(content) {
                 return Err(PatternError::syntax(self.at, expected, &rest[..1 + length]));
@@ -227,8 +228,11 @@ fn is_base64(text: &str) -> bool {
 pub(super) fn is_time(text: &str) -> bool {
     let form = b"0000-00-00T00:00:00";
     let bytes = text.as_bytes();
-    let (Some(head), Some(tail)) = (bytes.get(..form.len()), bytes.get(form.len()..)) else { return false };
-    let shaped = head.iter().zip(form).all(|(&b, &f)| if f == b'0' { b.is_ascii_digit() } else { b == f });
+    let (Some(head), Some(tail)) = (bytes.get(..form.len()), bytes.get(form.len()..)) else {
+        return false;
+    };
+    let shaped =
+        head.iter().zip(form).all(|(&b, &f)| if f == b'0' { b.is_ascii_digit() } else { b == f });
     let two = |at: usize| u32::from(head[at]) * 10 + u32::from(head[at + 1]) - u32::from(b'0') * 11;
     let fraction = match tail {
         [b'Z'] => true,
@@ -247,7 +251,8 @@ pub(super) fn is_time(text: &str) -> bool {
 /// Reads a number or the dot of a path. In the grammar a leading zero is a number of its own: `007`
 /// is three.
 fn number(rest: &str) -> Option<(Kind, usize)> {
-    let digits = |text: &str| text.len() - text.trim_start_matches(|c: char| c.is_ascii_digit()).len();
+    let digits =
+        |text: &str| text.len() - text.trim_start_matches(|c: char| c.is_ascii_digit()).len();
     let signed = usize::from(rest.starts_with(['+', '-']));
     let whole = digits(&rest[signed..]);
     let behind = &rest[signed + whole..];

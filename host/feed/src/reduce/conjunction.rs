@@ -31,8 +31,9 @@ pub(super) fn conjunction(atoms: &[&Atom<'_>]) -> Outcome {
     if atoms.iter().any(|atom| matches!(atom, Atom::Never)) {
         return Outcome::Never;
     }
-    let claims =
-        || atoms.iter().filter_map(|atom| if let Atom::Is(claim) = atom { Some(claim) } else { None });
+    let claims = || {
+        atoms.iter().filter_map(|atom| if let Atom::Is(claim) = atom { Some(claim) } else { None })
+    };
     let Some(first) = claims().next() else { return Outcome::Unreduced(why_no_value(atoms)) };
     let (base, mut effect) = narrowest(first, claims());
     let mut exact = false;
@@ -99,7 +100,9 @@ fn exclusion(base: &Claim<'_>, excluded: &Claim<'_>) -> Effect {
 
 fn excludes_below(base: &Value, excluded: &Value) -> bool {
     match (base, excluded) {
-        (Value::Domain(base, _), Value::Domain(excluded, _)) => base == excluded || is_below(excluded, base),
+        (Value::Domain(base, _), Value::Domain(excluded, _)) => {
+            base == excluded || is_below(excluded, base)
+        }
         _ => false,
     }
 }
@@ -121,7 +124,11 @@ fn typed(base: &Claim<'_>, path: &Path, names: &[&str], negated: bool) -> Effect
 
 fn existence(base: &Claim<'_>, path: &Path) -> Effect {
     let there: &[Step] = base.path.steps.get(..path.steps.len()).unwrap_or_default();
-    if path.object == base.path.object && there == path.steps { Effect::Implied } else { Effect::Further }
+    if path.object == base.path.object && there == path.steps {
+        Effect::Implied
+    } else {
+        Effect::Further
+    }
 }
 
 /// The reason why comparisons without values give none.

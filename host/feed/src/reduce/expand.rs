@@ -55,7 +55,11 @@ impl<'a> Table<'a> {
                 (None, None) => *other.insert(self.number(format!("{test:?}"), atom)),
             });
         }
-        if together { vec![numbers] } else { numbers.into_iter().map(|number| vec![number]).collect() }
+        if together {
+            vec![numbers]
+        } else {
+            numbers.into_iter().map(|number| vec![number]).collect()
+        }
     }
 
     fn number(&mut self, key: String, atom: Atom<'a>) -> usize {
@@ -86,12 +90,18 @@ fn fits(atoms: usize) -> Option<()> {
 
 /// Combines each alternative on the left with each on the right.
 fn multiply(mut left: Vec<Vec<usize>>, right: Vec<Vec<usize>>) -> Option<Vec<Vec<usize>>> {
-    fits(total(&left).checked_mul(right.len())?.checked_add(total(&right).checked_mul(left.len())?)?)?;
+    fits(
+        total(&left)
+            .checked_mul(right.len())?
+            .checked_add(total(&right).checked_mul(left.len())?)?,
+    )?;
     if let [only] = right.as_slice() {
         left.iter_mut().for_each(|one| one.extend(only));
         return Some(left);
     }
     Some(
-        left.iter().flat_map(|one| right.iter().map(move |other| [one.as_slice(), other].concat())).collect(),
+        left.iter()
+            .flat_map(|one| right.iter().map(move |other| [one.as_slice(), other].concat()))
+            .collect(),
     )
 }

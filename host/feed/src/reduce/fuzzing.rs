@@ -23,7 +23,10 @@ fn check(pattern: &Pattern, grammar: Grammar) {
         assert!(error.at() < text.len(), "{error}");
     }
     let reduction = reduce(pattern);
-    assert!(!reduction.values.is_empty() || !reduction.unreduced.is_empty(), "a pattern is never lost");
+    assert!(
+        !reduction.values.is_empty() || !reduction.unreduced.is_empty(),
+        "a pattern is never lost"
+    );
     let distinct: HashSet<_> = reduction.values.iter().collect();
     assert_eq!(distinct.len(), reduction.values.len(), "no value comes twice");
     for reduced in &reduction.values {

@@ -146,14 +146,18 @@ impl Reducer<'_> {
     fn observation(&mut self, observation: &Observation, window: Window) {
         match &observation.kind {
             ObservationKind::One(comparison) => self.comparison(comparison, window),
-            ObservationKind::Or(branches) => branches.iter().for_each(|of| self.observation(of, window)),
+            ObservationKind::Or(branches) => {
+                branches.iter().for_each(|of| self.observation(of, window))
+            }
             ObservationKind::And(_) => self.part(Reason::SeveralObservations, &observation.span),
             ObservationKind::FollowedBy(_) => self.part(Reason::Sequence, &observation.span),
             ObservationKind::Qualified(of, qualifiers) => {
                 let mut narrow = window;
                 for qualifier in qualifiers {
                     match *qualifier {
-                        Qualifier::Repeats(2..) => return self.part(Reason::Repetition, &observation.span),
+                        Qualifier::Repeats(2..) => {
+                            return self.part(Reason::Repetition, &observation.span);
+                        }
                         Qualifier::StartStop(start, stop) => narrow = narrow.narrowed(start, stop),
                         // A single observation is within any period.
                         Qualifier::Repeats(_) | Qualifier::Within(_) => {}
@@ -169,7 +173,9 @@ impl Reducer<'_> {
 
     fn comparison(&mut self, comparison: &Comparison, window: Window) {
         match &comparison.kind {
-            ComparisonKind::Or(branches) => branches.iter().for_each(|of| self.comparison(of, window)),
+            ComparisonKind::Or(branches) => {
+                branches.iter().for_each(|of| self.comparison(of, window))
+            }
             ComparisonKind::Test(test) => self.test(test, comparison, window),
             ComparisonKind::And(_) => self.and(comparison, window),
         }
@@ -177,7 +183,9 @@ impl Reducer<'_> {
 
     fn test(&mut self, test: &Test, comparison: &Comparison, window: Window) {
         let (alternatives, literals) = match (atoms(test), &test.predicate) {
-            (Atoms::All(atoms), _) => return self.outcome(conjunction(&refs(&atoms)), comparison, window),
+            (Atoms::All(atoms), _) => {
+                return self.outcome(conjunction(&refs(&atoms)), comparison, window);
+            }
             (Atoms::Any(atoms), Predicate::In(literals)) if literals.len() == atoms.len() => {
                 (atoms, Some(literals))
             }
@@ -207,7 +215,8 @@ impl Reducer<'_> {
         for mut numbers in conjunctions {
             numbers.sort_unstable();
             numbers.dedup();
-            let atoms: Vec<&Atom<'_>> = numbers.iter().map(|&number| &table.atoms[number]).collect();
+            let atoms: Vec<&Atom<'_>> =
+                numbers.iter().map(|&number| &table.atoms[number]).collect();
             match conjunction(&atoms) {
                 Outcome::Never => {}
                 Outcome::Value(value) => {

@@ -57,7 +57,9 @@ pub(super) fn place(path: &Path) -> Result<Place, Reason> {
     }
     let one = |kind, object_steps| Ok(Place { kind, object_steps, many: false });
     match (path.object.as_str(), keys) {
-        ("domain-name" | "hostname" | "x-opencti-hostname", ["value", "", ""]) => one(Kind::Domain, 0),
+        ("domain-name" | "hostname" | "x-opencti-hostname", ["value", "", ""]) => {
+            one(Kind::Domain, 0)
+        }
         ("ipv4-addr", ["value", "", ""]) => one(Kind::Ipv4, 0),
         ("ipv6-addr", ["value", "", ""]) => one(Kind::Ipv6, 0),
         ("url", ["value", "", ""]) => one(Kind::Url, 0),
@@ -96,11 +98,19 @@ fn elsewhere(path: &Path) -> Reason {
 }
 
 /// Returns a value of a place, and the STIX type of the object with it.
-pub(super) fn value(path: &Path, place: &Place, text: &str) -> Result<(Value, &'static str), Malformed> {
+pub(super) fn value(
+    path: &Path,
+    place: &Place,
+    text: &str,
+) -> Result<(Value, &'static str), Malformed> {
     Ok(match place.kind {
         Kind::Domain => (Value::domain(text, DomainMode::AtAndBelow)?, name_owner(path)),
-        Kind::Ipv4 => (address(text, "an IPv4 address or network", |text| !text.contains(':'))?, "ipv4-addr"),
-        Kind::Ipv6 => (address(text, "an IPv6 address or network", |text| text.contains(':'))?, "ipv6-addr"),
+        Kind::Ipv4 => {
+            (address(text, "an IPv4 address or network", |text| !text.contains(':'))?, "ipv4-addr")
+        }
+        Kind::Ipv6 => {
+            (address(text, "an IPv6 address or network", |text| text.contains(':'))?, "ipv6-addr")
+        }
         Kind::Endpoint => match network(text) {
             Ok(found) => found,
             Err(_) => {
@@ -117,16 +127,27 @@ pub(super) fn value(path: &Path, place: &Place, text: &str) -> Result<(Value, &'
 const ENDPOINT: &str = "an IPv4 or IPv6 address, a network or a domain name";
 
 /// Returns a network of a place with addresses.
-pub(super) fn subset(path: &Path, place: &Place, text: &str) -> Result<(Value, &'static str), Malformed> {
+pub(super) fn subset(
+    path: &Path,
+    place: &Place,
+    text: &str,
+) -> Result<(Value, &'static str), Malformed> {
     match place.kind {
         Kind::Ipv4 | Kind::Ipv6 => value(path, place, text),
         Kind::Endpoint => network(text),
-        _ => Err(Malformed { expected: "a path of addresses before ISSUBSET", got: path.to_string() }),
+        _ => Err(Malformed {
+            expected: "a path of addresses before ISSUBSET",
+            got: path.to_string(),
+        }),
     }
 }
 
 /// Returns the names below a domain, from the text of `LIKE '%.domain'`.
-pub(super) fn below(path: &Path, place: &Place, text: &str) -> Result<(Value, &'static str), Reason> {
+pub(super) fn below(
+    path: &Path,
+    place: &Place,
+    text: &str,
+) -> Result<(Value, &'static str), Reason> {
     let name = text.strip_prefix("%.").filter(|name| !name.contains(['%', '_']));
     match (place.kind, name) {
         (Kind::Domain | Kind::Endpoint, Some(name)) => Value::domain(name, DomainMode::Below)
@@ -142,7 +163,11 @@ fn network(text: &str) -> Result<(Value, &'static str), Malformed> {
 }
 
 /// Reads an address or a network. STIX has no other ranges.
-fn address(text: &str, expected: &'static str, family: fn(&str) -> bool) -> Result<Value, Malformed> {
+fn address(
+    text: &str,
+    expected: &'static str,
+    family: fn(&str) -> bool,
+) -> Result<Value, Malformed> {
     let value = Value::address(text).map_err(|error| Malformed { expected, ..error })?;
     if text.contains('-') || !family(text) {
         return Err(Malformed { expected, got: text.chars().take(100).collect() });
@@ -163,7 +188,11 @@ fn digest(kind: HashKind, text: &str) -> Result<Value, Malformed> {
             | (Value::Hash(FileHash::Sha1(_)), HashKind::Sha1)
             | (Value::Hash(FileHash::Sha256(_)), HashKind::Sha256)
     );
-    if fits { Ok(value) } else { Err(Malformed { expected, got: text.chars().take(100).collect() }) }
+    if fits {
+        Ok(value)
+    } else {
+        Err(Malformed { expected, got: text.chars().take(100).collect() })
+    }
 }
 
 /// The owner of a name at the end of a connection is a `domain-name`.

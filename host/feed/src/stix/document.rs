@@ -51,7 +51,11 @@ impl ForeignObjects {
 
 /// Checks the type of an object whose `objects` is not an array. It must be neither a bundle nor,
 /// without a type, an envelope.
-pub(super) fn check_type(bytes: &[u8], misplaced: Misplaced, report: &BundleReport) -> Result<(), FeedError> {
+pub(super) fn check_type(
+    bytes: &[u8],
+    misplaced: Misplaced,
+    report: &BundleReport,
+) -> Result<(), FeedError> {
     // The code that reads the rest reports damage.
     let Ok(object) = serde_json::from_slice::<RawObject<'_>>(bytes) else { return Ok(()) };
     let kind = text(object.kind, "type").ok().flatten();

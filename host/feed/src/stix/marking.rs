@@ -104,7 +104,8 @@ impl Markings {
             read(object.object_marking_refs, "object_marking_refs", "an array of identifiers")?
                 .unwrap_or_default();
         let parts: Vec<Granular<'_>> =
-            read(object.granular_markings, "granular_markings", "an array of objects")?.unwrap_or_default();
+            read(object.granular_markings, "granular_markings", "an array of objects")?
+                .unwrap_or_default();
         let parts = parts.into_iter().filter_map(|part| part.marking_ref);
         Ok(self.intern(whole.into_iter().chain(parts).map(|one| one.0)))
     }
@@ -116,7 +117,8 @@ impl Markings {
 
     /// Returns the union of two sets.
     pub(super) fn union(&mut self, one: SetId, other: SetId) -> SetId {
-        let sets = [one, other].map(|id| self.sets.get_index(id as usize).cloned().unwrap_or_default());
+        let sets =
+            [one, other].map(|id| self.sets.get_index(id as usize).cloned().unwrap_or_default());
         let has_more = sets.iter().any(|set| set.has_more);
         let refs: Vec<Box<str>> = sets.into_iter().flat_map(|set| set.refs.into_vec()).collect();
         self.insert(refs, has_more)
@@ -151,8 +153,12 @@ impl Markings {
         self.sets
             .iter()
             .map(|set| {
-                let said =
-                    set.refs.iter().map(|one| self.restriction(one)).max().unwrap_or(Restriction::None);
+                let said = set
+                    .refs
+                    .iter()
+                    .map(|one| self.restriction(one))
+                    .max()
+                    .unwrap_or(Restriction::None);
                 if set.has_more { Restriction::Unknown } else { said }
             })
             .collect()
@@ -182,8 +188,10 @@ fn restriction(object: &RawObject<'_>) -> Restriction {
         let name = strip_tlp(name).unwrap_or(name);
         Tlp::from_name(name.trim()).map_or(Restriction::Unknown, Restriction::Tlp)
     };
-    let definition: HashMap<Cow<'_, str>, &RawValue> = lenient(object.definition).unwrap_or_default();
-    let extensions: HashMap<Cow<'_, str>, &RawValue> = lenient(object.extensions).unwrap_or_default();
+    let definition: HashMap<Cow<'_, str>, &RawValue> =
+        lenient(object.definition).unwrap_or_default();
+    let extensions: HashMap<Cow<'_, str>, &RawValue> =
+        lenient(object.extensions).unwrap_or_default();
     let extension = extensions.get(TLP_2_0).map(|raw| {
         let properties: HashMap<Cow<'_, str>, &RawValue> = lenient(Some(raw)).unwrap_or_default();
         lenient::<String>(properties.get("tlp_2_0").copied())
@@ -192,7 +200,9 @@ fn restriction(object: &RawObject<'_>) -> Restriction {
     let own = definition
         .iter()
         .filter(|(key, _)| key.eq_ignore_ascii_case("tlp"))
-        .map(|(_, raw)| lenient::<String>(Some(raw)).map_or(Restriction::Unknown, |name| level(&name)))
+        .map(|(_, raw)| {
+            lenient::<String>(Some(raw)).map_or(Restriction::Unknown, |name| level(&name))
+        })
         .max();
     // OpenCTI writes levels that TLP 1.0 does not have as statements, with the level in another
     // property.
@@ -200,8 +210,8 @@ fn restriction(object: &RawObject<'_>) -> Restriction {
         .into_iter()
         .filter_map(|raw| lenient::<String>(raw).and_then(|name| strip_tlp(&name).map(level)))
         .max();
-    let is_statement =
-        lenient::<String>(object.definition_type).is_some_and(|kind| kind.eq_ignore_ascii_case("statement"));
+    let is_statement = lenient::<String>(object.definition_type)
+        .is_some_and(|kind| kind.eq_ignore_ascii_case("statement"));
     let otherwise = if is_statement { Restriction::None } else { Restriction::Unknown };
     extension.max(own).max(aside).unwrap_or(otherwise)
 }

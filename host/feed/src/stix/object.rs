@@ -137,7 +137,10 @@ pub(super) fn wrong(property: &'static str, expected: &'static str, got: &str) -
 #[serde(transparent)]
 pub(super) struct Text<'a>(#[serde(borrow)] pub(super) Cow<'a, str>);
 
-pub(super) fn text<'a>(raw: Raw<'a>, property: &'static str) -> Result<Option<Cow<'a, str>>, ObjectError> {
+pub(super) fn text<'a>(
+    raw: Raw<'a>,
+    property: &'static str,
+) -> Result<Option<Cow<'a, str>>, ObjectError> {
     Ok(read::<Text<'a>>(raw, property, "a string")?.map(|text| text.0))
 }
 

@@ -74,7 +74,8 @@ impl StixSet {
     /// many.
     pub fn read(&mut self, feed: u16, mut input: impl BufRead) -> Result<BundleReport, FeedError> {
         let mut report = BundleReport::default();
-        let mut splitter = Splitter::new(&mut input, self.limits.max_object_bytes, self.limits.max_depth);
+        let mut splitter =
+            Splitter::new(&mut input, self.limits.max_object_bytes, self.limits.max_depth);
         let mut foreign = ForeignObjects::default();
         splitter.run(&mut |element| {
             foreign.check(&element);
@@ -117,9 +118,14 @@ impl StixSet {
                 report.others += 1;
                 Ok(())
             }
-            Element::Beyond { offset, bytes, limit } => {
-                self.reject(feed, offset, "", bytes, ObjectError::beyond(limit, &self.limits), report)
-            }
+            Element::Beyond { offset, bytes, limit } => self.reject(
+                feed,
+                offset,
+                "",
+                bytes,
+                ObjectError::beyond(limit, &self.limits),
+                report,
+            ),
             Element::Other { offset, bytes } => {
                 let got = cut(&String::from_utf8_lossy(bytes));
                 self.reject(feed, offset, "", bytes, ObjectError::Shape { got }, report)
@@ -184,7 +190,8 @@ impl StixSet {
         };
         let latest = self.limits.latest_modified;
         // The order of versions: by date, but dates too far in the future come first.
-        let rank = |modified: Option<Timestamp>| (modified.is_none_or(|time| time <= latest), modified);
+        let rank =
+            |modified: Option<Timestamp>| (modified.is_none_or(|time| time <= latest), modified);
         self.ahead += u64::from(!rank(modified).0);
         let entry = self.versions.entry(ObjectId::new(&id));
         if let Entry::Occupied(kept) = &entry
@@ -264,13 +271,13 @@ impl StixSet {
     /// Returns the indicators for which [`StixSet::finish`] passes on nothing.
     pub fn valueless(&self) -> impl Iterator<Item = Valueless> {
         let latest = self.limits.latest_modified;
-        self.versions.iter().filter(|(_, version)| version.values.is_empty()).map(move |(id, version)| {
-            Valueless {
+        self.versions.iter().filter(|(_, version)| version.values.is_empty()).map(
+            move |(id, version)| Valueless {
                 id: id.to_string(),
                 modified: version.modified.filter(|time| *time <= latest),
                 is_revoked: version.is_revoked,
-            }
-        })
+            },
+        )
     }
 
     /// Passes on the indicators that are in force, in the order in which they were first seen. Each
@@ -282,8 +289,11 @@ impl StixSet {
         each: &mut dyn FnMut(u16, Indicator),
         unreduced: &mut dyn FnMut(Unreduced),
     ) -> StixReport {
-        let mut report =
-            StixReport { older: self.older, rejected: self.rejected.len() as u64, ..StixReport::default() };
+        let mut report = StixReport {
+            older: self.older,
+            rejected: self.rejected.len() as u64,
+            ..StixReport::default()
+        };
         let restrictions = self.markings.resolve();
         for (id, version) in self.versions {
             if version.is_revoked {
@@ -296,7 +306,13 @@ impl StixSet {
             let partial = !version.values.is_empty();
             for part in std::mem::take(&mut version.unreduced) {
                 let (feed, pattern) = (version.feed, part.text.into_string());
-                unreduced(Unreduced { feed, id: id.clone(), pattern, reason: part.reason, partial });
+                unreduced(Unreduced {
+                    feed,
+                    id: id.clone(),
+                    pattern,
+                    reason: part.reason,
+                    partial,
+                });
             }
             let tlp = match restrictions.get(version.markings as usize) {
                 Some(Restriction::None) => None,
@@ -327,5 +343,10 @@ fn damaged(error: &serde_json::Error, offset: u64, bytes: &[u8], objects: u64) -
     // serde_json gives the position as line and column within the object.
     let got = message.rsplit_once(" at line ").map_or(&*message, |(got, _)| got).to_owned();
     let offset = offset + error_at(error, bytes) as u64;
-    FeedError::Json { offset, expected: "well-formed JSON", got, objects: objects.saturating_sub(1) }
+    FeedError::Json {
+        offset,
+        expected: "well-formed JSON",
+        got,
+        objects: objects.saturating_sub(1),
+    }
 }

@@ -57,7 +57,14 @@ pub(crate) struct Splitter<'r> {
 
 impl<'r> Splitter<'r> {
     pub(crate) fn new(input: &'r mut dyn BufRead, max_bytes: usize, max_depth: u32) -> Self {
-        Splitter { input, offset: 0, max_bytes, max_depth, sink: Sink::new(max_bytes, max_depth), objects: 0 }
+        Splitter {
+            input,
+            offset: 0,
+            max_bytes,
+            max_depth,
+            sink: Sink::new(max_bytes, max_depth),
+            objects: 0,
+        }
     }
 
     /// Reads to the input's end. Several documents may follow each other, as in joined files or
@@ -245,7 +252,9 @@ impl<'r> Splitter<'r> {
     fn scalar(&mut self, sink: &mut Sink) -> Result<(), FeedError> {
         let start = self.offset;
         let mut text = Vec::new();
-        while let Some(byte) = self.peek()?.filter(|b| b.is_ascii_alphanumeric() || b"+-.".contains(b)) {
+        while let Some(byte) =
+            self.peek()?.filter(|b| b.is_ascii_alphanumeric() || b"+-.".contains(b))
+        {
             if text.len() < MAX_SCALAR_BYTES {
                 text.push(byte);
             }
@@ -263,7 +272,12 @@ impl<'r> Splitter<'r> {
         })
     }
 
-    fn take(&mut self, wanted: u8, expected: &'static str, sink: &mut Sink) -> Result<(), FeedError> {
+    fn take(
+        &mut self,
+        wanted: u8,
+        expected: &'static str,
+        sink: &mut Sink,
+    ) -> Result<(), FeedError> {
         if self.peek()? != Some(wanted) {
             return Err(self.unexpected(expected));
         }
@@ -304,10 +318,18 @@ impl<'r> Splitter<'r> {
     fn unexpected(&mut self, expected: &'static str) -> FeedError {
         let (offset, objects) = (self.offset, self.objects);
         match self.peek() {
-            Ok(Some(byte)) => {
-                FeedError::Json { offset, expected, got: format!("`{}`", byte.escape_ascii()), objects }
-            }
-            Ok(None) => FeedError::Json { offset, expected, got: "the end of the input".to_owned(), objects },
+            Ok(Some(byte)) => FeedError::Json {
+                offset,
+                expected,
+                got: format!("`{}`", byte.escape_ascii()),
+                objects,
+            },
+            Ok(None) => FeedError::Json {
+                offset,
+                expected,
+                got: "the end of the input".to_owned(),
+                objects,
+            },
             Err(error) => error,
         }
     }

@@ -4,13 +4,19 @@ use super::*;
 
 /// Returns one element per line: `start text`, `document text`, `beyond`, `other text`, `envelope
 /// text`.
-fn split_with(text: &[u8], portion: usize, max_bytes: usize) -> (Vec<String>, Result<(), FeedError>) {
+fn split_with(
+    text: &[u8],
+    portion: usize,
+    max_bytes: usize,
+) -> (Vec<String>, Result<(), FeedError>) {
     let mut input = BufReader::with_capacity(portion, text);
     let mut found = Vec::new();
     let done = Splitter::new(&mut input, max_bytes, 8).run(&mut |element| {
         let shown = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
         found.push(match element {
-            Element::Object { offset, bytes, is_document: false, .. } => format!("{offset} {}", shown(bytes)),
+            Element::Object { offset, bytes, is_document: false, .. } => {
+                format!("{offset} {}", shown(bytes))
+            }
             Element::Object { bytes, .. } => format!("document {}", shown(bytes)),
             Element::Beyond { offset, limit, .. } => format!("{offset} beyond {limit:?}"),
             Element::Other { offset, bytes } => format!("{offset} other {}", shown(bytes)),
@@ -48,7 +54,9 @@ fn objects_are_found_in_every_container() {
         [r#"28 {"a":1}"#, "36 {}", r#"envelope {"type":"bundle","objects":[]}"#]
     );
     assert_eq!(
-        split("\u{feff} \n{ \"more\" : true ,\r\n\"objects\" : [ {\"a\":\"]}\"} ] , \"x\":[{}] } \n"),
+        split(
+            "\u{feff} \n{ \"more\" : true ,\r\n\"objects\" : [ {\"a\":\"]}\"} ] , \"x\":[{}] } \n"
+        ),
         [r#"38 {"a":"]}"}"#, "envelope { \"more\" : true ,\r\n\"objects\" : [] , \"x\":[{}] }"]
     );
     assert_eq!(
@@ -56,7 +64,10 @@ fn objects_are_found_in_every_container() {
         [r#"1 {"a":{"objects":[1]}}"#, r#"25 {"b":[]}"#]
     );
     assert_eq!(split(r#"{"a":{"objects":[{}]}}"#), [r#"document {"a":{"objects":[{}]}}"#]);
-    assert_eq!(split(r#"[{"objects":[{"a":1}]}]"#), [r#"13 {"a":1}"#, r#"envelope {"objects":[]}"#]);
+    assert_eq!(
+        split(r#"[{"objects":[{"a":1}]}]"#),
+        [r#"13 {"a":1}"#, r#"envelope {"objects":[]}"#]
+    );
     assert_eq!(split(r#"{"ob\u006aects":[{}]}"#), ["17 {}", r#"envelope {"ob\u006aects":[]}"#]);
     assert_eq!(
         split("{\"a\":1}\n{\"b\":-2.5e+3}\n[]\n{}"),

@@ -95,7 +95,11 @@ impl Version {
         }
     }
 
-    fn read_pattern(&mut self, object: &RawObject<'_>, url_mode: UrlMode) -> Result<(), ObjectError> {
+    fn read_pattern(
+        &mut self,
+        object: &RawObject<'_>,
+        url_mode: UrlMode,
+    ) -> Result<(), ObjectError> {
         let Some(text) = text(object.pattern, "pattern")? else {
             return Err(wrong("pattern", "a string", "nothing"));
         };
@@ -118,7 +122,8 @@ impl Version {
     fn reduce(&mut self, pattern: &Pattern, url_mode: UrlMode) {
         let Reduction { values, unreduced } = reduce(pattern);
         if values.iter().any(|one| one.start.is_some() || one.stop.is_some()) {
-            self.windows = values.iter().map(|one| Window { start: one.start, stop: one.stop }).collect();
+            self.windows =
+                values.iter().map(|one| Window { start: one.start, stop: one.stop }).collect();
         }
         self.values = values.into_iter().map(|one| with_mode(one.value, url_mode)).collect();
         let part = |part: crate::reduce::Part| Part {
@@ -182,7 +187,9 @@ impl Version {
 /// Applies the feed's URL mode. A URL with a query always matches as a whole.
 fn with_mode(value: Value, wanted: UrlMode) -> Value {
     match value {
-        Value::Url { key, shown, .. } if !key.contains('?') => Value::Url { key, shown, mode: wanted },
+        Value::Url { key, shown, .. } if !key.contains('?') => {
+            Value::Url { key, shown, mode: wanted }
+        }
         value => value,
     }
 }
@@ -202,7 +209,9 @@ fn confidence(object: &RawObject<'_>) -> Result<Option<u8>, ObjectError> {
     const EXPECTED: &str = "a whole number from 0 to 100";
     let Some(raw) = object.confidence else { return Ok(None) };
     match read::<f64>(Some(raw), "confidence", EXPECTED)? {
-        Some(number) if number.fract() == 0.0 && (0.0..=100.0).contains(&number) => Ok(Some(number as u8)),
+        Some(number) if number.fract() == 0.0 && (0.0..=100.0).contains(&number) => {
+            Ok(Some(number as u8))
+        }
         _ => Err(wrong("confidence", EXPECTED, raw.get())),
     }
 }

@@ -6,7 +6,9 @@ use serde_json::{Value as Json, json};
 use threatsieve_blacklist::observable::MAX_BATCH_BYTES;
 use threatsieve_blacklist::{Batch, Indicator, Kind, Timestamp, Tlp};
 
-use super::world::{NOW, World, compiled, documents_with, indicator, marked, node_json, one, processor};
+use super::world::{
+    NOW, World, compiled, documents_with, indicator, marked, node_json, one, processor,
+};
 use crate::check::{Details, check};
 use crate::failure;
 use crate::layout::place;
@@ -29,7 +31,10 @@ fn a_match_names_its_field_and_value() {
     let world = world(vec![marked("a", "evil.com", Tlp::Green)]);
     let documents: [(&[&str], &str); 3] = [
         (&["http://good.com/", "10.1.2.3"], ""),
-        (&["http://good.com/", "10.1.2.3", "192.0.2.7", "www.evil.com"], "2026-11-22T02:13:45.005Z"),
+        (
+            &["http://good.com/", "10.1.2.3", "192.0.2.7", "www.evil.com"],
+            "2026-11-22T02:13:45.005Z",
+        ),
         (&["http://evil.com/x"], ""),
     ];
     let answer = world.check("main", &processor(), &documents).unwrap().unwrap();
@@ -77,7 +82,8 @@ fn java_is_not_asked_when_nothing_is_to_be_written() {
             batch.push(Kind::Any, value.as_bytes());
         }
         let options = CheckOptions::read(options.to_string().as_bytes()).unwrap();
-        check(&loaded, &options, batch.as_bytes(), batch.len() as u32, 1, NOW, || panic!("asked")).unwrap()
+        check(&loaded, &options, batch.as_bytes(), batch.len() as u32, 1, NOW, || panic!("asked"))
+            .unwrap()
     };
     assert_eq!(quiet(&["good.com", "10.1.2.3"], processor()), None);
     assert_eq!(quiet(&[], processor()), None);
@@ -97,8 +103,11 @@ fn java_is_not_asked_when_nothing_is_to_be_written() {
 fn validity_is_judged_by_the_events_own_time() {
     let from = Timestamp(NOW.0 - 3_600_000_000);
     let until = Timestamp(NOW.0 + 3_600_000_000);
-    let bounded =
-        Indicator { valid_from: Some(from), valid_until: Some(until), ..indicator("a", "evil.com") };
+    let bounded = Indicator {
+        valid_from: Some(from),
+        valid_until: Some(until),
+        ..indicator("a", "evil.com")
+    };
     let world = world(vec![bounded]);
     let matches = |time: &str| {
         let answer = world.check("main", &processor(), &[(&["evil.com"], time)]).unwrap();
@@ -115,7 +124,9 @@ fn validity_is_judged_by_the_events_own_time() {
     ] {
         assert!(matches(inside), "{inside}");
     }
-    for outside in ["2026-11-22T01:30:24Z", "2026-11-22T03:30:25Z", "1795300000000", "2020-01-01T00:00:00Z"] {
+    for outside in
+        ["2026-11-22T01:30:24Z", "2026-11-22T03:30:25Z", "1795300000000", "2020-01-01T00:00:00Z"]
+    {
         assert!(!matches(outside), "{outside}");
     }
 }
@@ -135,8 +146,14 @@ fn excluded_indicators_are_counted() {
         (document["confidence"].clone(), document["withheld"].clone(), document["omitted"].clone())
     };
     assert_eq!(written(&processor()).0.as_array().unwrap().len(), 4);
-    assert_eq!(written(&with("min_confidence", json!(21))), (json!([90, 80, null]), json!(0), json!(0)));
-    assert_eq!(written(&with("max_tlp", json!("GREEN"))), (json!([20, 80, null]), json!(1), json!(0)));
+    assert_eq!(
+        written(&with("min_confidence", json!(21))),
+        (json!([90, 80, null]), json!(0), json!(0))
+    );
+    assert_eq!(
+        written(&with("max_tlp", json!("GREEN"))),
+        (json!([20, 80, null]), json!(1), json!(0))
+    );
     assert_eq!(written(&with("max_matches", json!(1))), (json!([20]), json!(0), json!(3)));
     let mut strict = with("max_tlp", json!("CLEAR"));
     strict["min_confidence"] = json!(85);
@@ -157,16 +174,19 @@ fn partial_matches_are_optional() {
 
 #[test]
 fn a_document_of_very_many_matches_is_cut() {
-    let indicators = (0..2000).map(|n| indicator(&format!("i{n}"), &format!("h{n}.example"))).collect();
+    let indicators =
+        (0..2000).map(|n| indicator(&format!("i{n}"), &format!("h{n}.example"))).collect();
     let world = world(indicators);
     let loaded = world.node.blacklist("main").unwrap();
     let mut batch = Batch::new();
     for n in 0..2000 {
         batch.push(Kind::Host, format!("h{n}.example").as_bytes());
     }
-    let options = CheckOptions::read(with("max_matches", json!(5000)).to_string().as_bytes()).unwrap();
+    let options =
+        CheckOptions::read(with("max_matches", json!(5000)).to_string().as_bytes()).unwrap();
     let details = || Ok(Details { places: vec![place(0, 0); 2000], contexts: vec![0; 3] });
-    let answer = check(&loaded, &options, batch.as_bytes(), 2000, 1, NOW, details).unwrap().unwrap();
+    let answer =
+        check(&loaded, &options, batch.as_bytes(), 2000, 1, NOW, details).unwrap().unwrap();
     let answer: Json = serde_json::from_slice(&answer).unwrap();
     assert_eq!(answer["documents"][0]["enrichments"].as_array().unwrap().len(), 1000);
     assert_eq!(answer["documents"][0]["omitted"], 1000);
@@ -177,7 +197,8 @@ fn a_value_of_very_many_indicators_is_cut() {
     let indicators = (0..100_000).map(|n| indicator(&format!("i{n}"), "evil.com")).collect();
     let world = world(indicators);
     let values: [&str; 2] = ["evil.com", "www.evil.com"];
-    let answer = world.check("main", &with("max_matches", json!(1000)), &[(&values, "")]).unwrap().unwrap();
+    let answer =
+        world.check("main", &with("max_matches", json!(1000)), &[(&values, "")]).unwrap().unwrap();
     let document = &answer["documents"][0];
     assert_eq!(document["enrichments"].as_array().unwrap().len(), 1000);
     assert_eq!(document["omitted"], 199_000);
@@ -197,7 +218,8 @@ fn judging_ends_at_the_deadline() {
     let values: [&str; 1] = ["evil.com"];
     let documents = vec![(&values[..], ""); 2000];
     let answer = world.check("main", &processor(), &documents).unwrap().unwrap();
-    let (written, unchecked) = (documents_with(&answer, "enrichments"), documents_with(&answer, "unchecked"));
+    let (written, unchecked) =
+        (documents_with(&answer, "enrichments"), documents_with(&answer, "unchecked"));
     assert!(written.len() + unchecked.len() >= 2000 && !unchecked.is_empty());
     assert_eq!(answer["documents"][1999]["unchecked"], "deadline");
 }
@@ -211,7 +233,8 @@ fn a_very_long_answer_is_cut() {
     let values: [&str; 1] = [&url];
     let documents = vec![(&values[..], ""); 128];
     let answer = world.check("main", &processor(), &documents).unwrap().unwrap();
-    let (written, unchecked) = (documents_with(&answer, "enrichments"), documents_with(&answer, "unchecked"));
+    let (written, unchecked) =
+        (documents_with(&answer, "enrichments"), documents_with(&answer, "unchecked"));
     assert_eq!(written.len() + unchecked.len(), 128);
     assert_eq!(written.len(), 64 * 1024 * 1024 / answer["documents"][0].to_string().len() + 1);
     assert_eq!(answer["documents"][127]["unchecked"], "limit");
@@ -228,7 +251,8 @@ fn places_and_contexts_are_checked_against_the_batch() {
     batch.push(Kind::Any, b"evil.com");
     let refused = |places: Vec<i32>, contexts: &[u8]| {
         let details = Details { places, contexts: contexts.to_vec() };
-        let failure = check(&loaded, &options, batch.as_bytes(), 2, 2, NOW, || Ok(details)).unwrap_err();
+        let failure =
+            check(&loaded, &options, batch.as_bytes(), 2, 2, NOW, || Ok(details)).unwrap_err();
         assert_eq!(failure.kind, failure::Kind::Internal);
         failure.message
     };
@@ -275,7 +299,8 @@ fn answers_while_blacklists_are_switched() {
         for _ in 0..2 {
             scope.spawn(|| {
                 while !stop.load(Ordering::Relaxed) {
-                    let documents: [(&[&str], &str); 2] = [(&["only-1.com"], ""), (&["only-2.com"], "")];
+                    let documents: [(&[&str], &str); 2] =
+                        [(&["only-1.com"], ""), (&["only-2.com"], "")];
                     let answer = world.check("main", &processor(), &documents).unwrap().unwrap();
                     let generation = answer["generation"].as_u64().unwrap();
                     assert_eq!(documents_with(&answer, "enrichments"), [generation - 1]);

@@ -13,7 +13,10 @@ fn a_panic_keeps_its_message() {
         Failure::panicked(&*payload)
     };
     let failure = of(|| panic!("at {}", 7));
-    assert_eq!((failure.kind, failure.message.as_str()), (Kind::Panic, "the native library panicked: at 7"));
+    assert_eq!(
+        (failure.kind, failure.message.as_str()),
+        (Kind::Panic, "the native library panicked: at 7")
+    );
     assert!(of(|| panic!("fixed")).message.ends_with("fixed"));
     assert!(of(|| std::panic::panic_any(7)).message.ends_with("no message"));
 }

@@ -20,9 +20,12 @@ fn check(world: &World, documents: &[&[&str]]) -> Json {
 fn only_the_poisonous_document_is_unchecked() {
     let world = world(hostile!("poisoned"));
     for poisonous in [0, 1, 499, 500, 998, 999] {
-        let documents: Vec<&[&str]> = (0..1000)
-            .map(|number| if number == poisonous { &["good", "!bad", "good"][..] } else { &["fine"][..] })
-            .collect();
+        let documents: Vec<&[&str]> =
+            (0..1000)
+                .map(|number| {
+                    if number == poisonous { &["good", "!bad", "good"][..] } else { &["fine"][..] }
+                })
+                .collect();
         let answer = check(&world, &documents);
         assert_eq!(documents_with(&answer, "unchecked"), [poisonous]);
         assert_eq!(answer["generation"], 7);
@@ -40,13 +43,15 @@ fn only_the_poisonous_document_is_unchecked() {
 #[test]
 fn several_poisonous_documents() {
     let world = world(hostile!("poisoned"));
-    let documents: [&[&str]; 8] = [&["a"], &["!"], &["b", "c"], &["d"], &["e"], &["f"], &["g", "!"], &["h"]];
+    let documents: [&[&str]; 8] =
+        [&["a"], &["!"], &["b", "c"], &["d"], &["e"], &["f"], &["g", "!"], &["h"]];
     let answer = check(&world, &documents);
     assert_eq!(documents_with(&answer, "unchecked"), [1, 6]);
     assert_eq!(documents_with(&answer, "enrichments"), [0, 2, 3, 4, 5, 7]);
     // Values and fields are those of the document, in either half.
-    let matched =
-        |document: usize, n: usize| answer["documents"][document]["enrichments"][n]["matched"].clone();
+    let matched = |document: usize, n: usize| {
+        answer["documents"][document]["enrichments"][n]["matched"].clone()
+    };
     assert_eq!(matched(2, 0)["atomic"], "b");
     assert_eq!(matched(7, 0)["atomic"], "h");
     assert_eq!(matched(7, 0)["field"], "url.original");
@@ -68,7 +73,9 @@ fn failing_ends() {
         let documents = [&["a"][..]; 100];
         let answer = check(&world, &documents);
         assert_eq!(documents_with(&answer, "unchecked"), (0..100).collect::<Vec<u64>>());
-        assert!(answer["documents"].as_array().unwrap().iter().all(|one| one["unchecked"] == reason));
+        assert!(
+            answer["documents"].as_array().unwrap().iter().all(|one| one["unchecked"] == reason)
+        );
         assert_eq!(answer["generation"], 7);
         let failed = world.node.status()["blacklists"]["hostile"][counter].as_u64().unwrap();
         assert_eq!(failed, 16, "{reason}");

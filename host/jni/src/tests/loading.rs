@@ -6,7 +6,8 @@ use threatsieve_blacklist::{CompileOptions, Compiler};
 use threatsieve_runner::MATCHER;
 
 use super::world::{
-    LIMIT, World, compiled, described, documents_with, hostile, indicator, node_json, one, processor,
+    LIMIT, World, compiled, described, documents_with, hostile, indicator, node_json, one,
+    processor,
 };
 use crate::failure::Kind;
 
@@ -110,10 +111,13 @@ fn a_rejected_first_blacklist_leaves_nothing() {
 #[test]
 fn a_trusted_key_requires_its_signature() {
     let signed = |name: &str, key: &str| {
-        let options = CompileOptions { name: name.to_owned(), generation: 3, ..CompileOptions::default() };
+        let options =
+            CompileOptions { name: name.to_owned(), generation: 3, ..CompileOptions::default() };
         let mut compiler = Compiler::new(options).unwrap();
         let feed = compiler.feed("test").unwrap();
-        compiler.block(feed, indicator("a", "evil.com"), &mut |rejected| panic!("{rejected:?}")).unwrap();
+        compiler
+            .block(feed, indicator("a", "evil.com"), &mut |rejected| panic!("{rejected:?}"))
+            .unwrap();
         let mut blacklist = compiler.finish().unwrap();
         blacklist.sign(&SignKey::from_pem(key).unwrap());
         blacklist.into_bytes()
@@ -141,7 +145,13 @@ fn a_file_is_inspected_without_loading() {
     let bytes = compiled("main", 5, indicators, &["ok.com"]);
     let report = world.node.inspect(&world.file("a", &bytes)).unwrap();
     assert_eq!(
-        (&report["name"], &report["generation"], &report["signed"], &report["bytes"], &report["entries"]),
+        (
+            &report["name"],
+            &report["generation"],
+            &report["signed"],
+            &report["bytes"],
+            &report["entries"]
+        ),
         (&json!("main"), &json!(5), &json!(false), &json!(bytes.len()), &json!(4))
     );
     assert_eq!(report["by_type"], json!({ "domain-name": 1, "ipv4-addr": 1, "file": 2 }));
@@ -162,12 +172,15 @@ fn a_blacklist_that_does_not_fit_is_rejected_beforehand() {
     };
     let bytes = one("main", 1, "evil.com");
     let roomy = world(LIMIT);
-    let needs = roomy.node.inspect(&roomy.file("a", &bytes)).unwrap()["needs_bytes"].as_u64().unwrap();
+    let needs =
+        roomy.node.inspect(&roomy.file("a", &bytes)).unwrap()["needs_bytes"].as_u64().unwrap();
     let tight = world(needs - 1);
     let failure = tight.load("main", &bytes).unwrap_err();
     assert_eq!(failure.kind, Kind::Budget);
     let needed = format!("needs {} MB", needs.div_ceil(1_000_000));
-    for part in ["\"main\"", "generation 1", needed.as_str(), "0 MB are held", "threatsieve.memory_limit"] {
+    for part in
+        ["\"main\"", "generation 1", needed.as_str(), "0 MB are held", "threatsieve.memory_limit"]
+    {
         assert!(failure.message.contains(part), "{part}: {}", failure.message);
     }
     // There is room for one blacklist and its instance, not for two.

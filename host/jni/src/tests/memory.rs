@@ -32,7 +32,8 @@ fn a_blacklist_is_in_memory_once() {
         .env(CHILD, folder.path())
         .output()
         .unwrap();
-    let (text, errors) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    let (text, errors) =
+        (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
     assert!(output.status.success() && text.contains("1 passed"), "{text}{errors}");
 }
 
@@ -63,7 +64,10 @@ fn measure(folder: &Path) {
         ask(&world);
     }
     let last = held(before);
-    assert!(last <= first + first / 10, "{last} bytes after {LOADS} loads, {first} after the first");
+    assert!(
+        last <= first + first / 10,
+        "{last} bytes after {LOADS} loads, {first} after the first"
+    );
 }
 
 /// Lets as many threads ask at the same time as there are idle instances.
@@ -102,7 +106,8 @@ fn digests(generation: u32) -> Vec<u8> {
     let feed = compiler.feed("test").unwrap();
     let own = (0..100 * generation).map(|n| (1, n));
     for (set, n) in (0..ENTRIES).map(|n| (0, n)).chain(own) {
-        let indicator = Indicator::new(IndicatorId::Line(n), vec![Value::hash(&digest(set, n)).unwrap()]);
+        let indicator =
+            Indicator::new(IndicatorId::Line(n), vec![Value::hash(&digest(set, n)).unwrap()]);
         compiler.block(feed, indicator, &mut |rejected| panic!("{rejected:?}")).unwrap();
     }
     compiler.finish().unwrap().into_bytes()

@@ -56,7 +56,11 @@ fn wrong_options_of_a_processor() {
         assert!(message.contains(part), "{message}");
     }
     let names = ["clear", "WHITE", "AMBER+STRICT"];
-    assert!(names.iter().all(|name| CheckOptions::read(&with(processor(), "max_tlp", json!(name))).is_ok()));
+    assert!(
+        names
+            .iter()
+            .all(|name| CheckOptions::read(&with(processor(), "max_tlp", json!(name))).is_ok())
+    );
 }
 
 #[test]

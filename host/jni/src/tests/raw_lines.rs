@@ -24,15 +24,20 @@ fn options(format: &str) -> Json {
 fn world() -> World {
     let world = World::new();
     // The indicator was valid when the lines were written, and has expired since.
-    let expired = Indicator { valid_until: Some(Timestamp(NOW.0 - 1)), ..indicator("a", "evil.com") };
-    world.load("main", &compiled("main", 5, vec![expired, indicator("b", "45.77.1.66")], &[])).unwrap();
+    let expired =
+        Indicator { valid_until: Some(Timestamp(NOW.0 - 1)), ..indicator("a", "evil.com") };
+    world
+        .load("main", &compiled("main", 5, vec![expired, indicator("b", "45.77.1.66")], &[]))
+        .unwrap();
     world
 }
 
 #[test]
 fn observables_and_times_are_the_lines() {
     let world = world();
-    for (format, line) in [("squid", SQUID), ("combined", COMBINED), ("auto", SQUID), ("auto", COMBINED)] {
+    for (format, line) in
+        [("squid", SQUID), ("combined", COMBINED), ("auto", SQUID), ("auto", COMBINED)]
+    {
         let answer = world.check_lines("main", &options(format), &[b"", line]).unwrap().unwrap();
         assert_eq!(documents_with(&answer, "enrichments"), [1], "{format}: {answer}");
         let matched = &answer["documents"][0]["enrichments"][0]["matched"];
@@ -40,7 +45,10 @@ fn observables_and_times_are_the_lines() {
             (&matched["atomic"], &matched["field"]),
             (&json!("http://www.evil.com/5"), &json!("message"))
         );
-        assert!(matched["occurred"].as_str().unwrap().starts_with("2026-11-22T02:13:45"), "{matched}");
+        assert!(
+            matched["occurred"].as_str().unwrap().starts_with("2026-11-22T02:13:45"),
+            "{matched}"
+        );
     }
     // Text without a time is judged by the clock's time.
     let answer = world.check_lines("main", &options("auto"), &[b"see evil.com and 45.77.1.66"]);
@@ -53,11 +61,13 @@ fn observables_and_times_are_the_lines() {
 #[test]
 fn malformed_lines_are_reported() {
     let world = world();
-    let answer = world.check_lines("main", &options("squid"), &[b"\xff broken", SQUID, b"also broken"]);
+    let answer =
+        world.check_lines("main", &options("squid"), &[b"\xff broken", SQUID, b"also broken"]);
     let answer = answer.unwrap().unwrap();
     assert_eq!(documents_with(&answer, "enrichments"), [1]);
     assert_eq!(documents_with(&answer, "unchecked"), [0, 2]);
-    let broken = answer["documents"].as_array().unwrap().iter().find(|one| one["document"] == 0).unwrap();
+    let broken =
+        answer["documents"].as_array().unwrap().iter().find(|one| one["document"] == 0).unwrap();
     assert_eq!(broken["unchecked"], "malformed");
     assert!(broken["detail"].as_str().unwrap().contains("squid line"), "{broken}");
 }
@@ -75,7 +85,10 @@ fn malformed_lines_are_searched_as_text() {
 #[test]
 fn lines_without_a_match_have_no_answer() {
     let world = world();
-    assert_eq!(world.check_lines("main", &options("text"), &[b"good.com", b"", b"10.1.2.3"]).unwrap(), None);
+    assert_eq!(
+        world.check_lines("main", &options("text"), &[b"good.com", b"", b"10.1.2.3"]).unwrap(),
+        None
+    );
     assert_eq!(world.check_lines("main", &options("text"), &[]).unwrap(), None);
     let mut all = options("text");
     all["stamp"] = json!("all");
@@ -104,8 +117,9 @@ fn the_length_of_frames_is_checked() {
     let world = world();
     let loaded = world.node.blacklist("main").unwrap();
     let options = CheckOptions::read(options("text").to_string().as_bytes()).unwrap();
-    let refused =
-        |bytes: &[u8], documents| check_lines(&loaded, &options, bytes, documents, NOW).unwrap_err();
+    let refused = |bytes: &[u8], documents| {
+        check_lines(&loaded, &options, bytes, documents, NOW).unwrap_err()
+    };
     let two = framed(&[b"evil.com", b"45.77.1.66"]);
     for (bytes, documents) in [
         (&two[..], 1),

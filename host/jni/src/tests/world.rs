@@ -90,7 +90,8 @@ impl World {
         let options = CheckOptions::cached(options.to_string().as_bytes())?;
         let details = || Ok(Details { places, contexts });
         let (observables, documents) = (batch.len() as u32, documents.len() as u32);
-        let answer = check(&loaded, &options, batch.as_bytes(), observables, documents, NOW, details)?;
+        let answer =
+            check(&loaded, &options, batch.as_bytes(), observables, documents, NOW, details)?;
         Ok(answer.map(|answer| serde_json::from_slice(&answer).unwrap()))
     }
 
@@ -138,7 +139,12 @@ pub(crate) fn marked(id: &str, value: &str, tlp: Tlp) -> Indicator {
 }
 
 /// Returns the bytes of a blacklist of these indicators.
-pub(crate) fn compiled(name: &str, generation: u64, indicators: Vec<Indicator>, allowed: &[&str]) -> Vec<u8> {
+pub(crate) fn compiled(
+    name: &str,
+    generation: u64,
+    indicators: Vec<Indicator>,
+    allowed: &[&str],
+) -> Vec<u8> {
     let options = CompileOptions { name: name.to_owned(), generation, ..CompileOptions::default() };
     let mut compiler = Compiler::new(options).unwrap();
     let feed = compiler.feed("test").unwrap();

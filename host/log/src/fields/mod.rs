@@ -112,7 +112,8 @@ mod tests {
 
     #[test]
     fn each_known_field_has_one_role() {
-        let mut names: Vec<&str> = KNOWN.iter().flat_map(|(_, names)| names.iter().copied()).collect();
+        let mut names: Vec<&str> =
+            KNOWN.iter().flat_map(|(_, names)| names.iter().copied()).collect();
         let all = names.len();
         names.sort_unstable();
         names.dedup();

@@ -109,14 +109,16 @@ fn surrogate(text: &str) -> Option<u8> {
 /// Returns the event's own time.
 pub(crate) fn time(line: &[u8]) -> Option<Timestamp> {
     let map = event(line)?;
-    let own = |map: &Map<String, Value>| TIMES.iter().find_map(|name| time::json(ecs::get(map, name)?));
+    let own =
+        |map: &Map<String, Value>| TIMES.iter().find_map(|name| time::json(ecs::get(map, name)?));
     own(&map).or_else(|| own(map.get("_source")?.as_object()?))
 }
 
 /// Returns the object as it is. An array of events is put into a field `records`.
 pub(crate) fn event(line: &[u8]) -> Option<Map<String, Value>> {
     let line = line.trim_ascii();
-    let value = serde_json::from_slice(line).or_else(|_| serde_json::from_str(&repaired(line))).ok()?;
+    let value =
+        serde_json::from_slice(line).or_else(|_| serde_json::from_str(&repaired(line))).ok()?;
     match value {
         Value::Object(map) => Some(map),
         Value::Array(mut events) => match events.as_mut_slice() {

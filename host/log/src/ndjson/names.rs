@@ -31,8 +31,10 @@ impl Names {
     pub(crate) fn new(fields: &Fields) -> Names {
         let mut names = Names { branches: vec![Branch::default()], fields: fields.list.clone() };
         for (i, field) in fields.list.iter().enumerate() {
-            let node =
-                field.name.split('.').fold(Names::ROOT, |node, part| names.grow(node, part.as_bytes()));
+            let node = field
+                .name
+                .split('.')
+                .fold(Names::ROOT, |node, part| names.grow(node, part.as_bytes()));
             names.branches[node as usize].field = Some(i as u32);
         }
         EVENTS.iter().for_each(|place| names.hold_event(place));
@@ -69,7 +71,8 @@ impl Names {
             return Some(child);
         }
         memchr::memchr(b'.', key)?;
-        key.split(|&b| b == b'.').try_fold(node, |node, part| self.branches[node as usize].find(part).ok())
+        key.split(|&b| b == b'.')
+            .try_fold(node, |node, part| self.branches[node as usize].find(part).ok())
     }
 
     /// Returns the field whose name ends at a node.
@@ -86,7 +89,9 @@ impl Names {
 impl Branch {
     fn find(&self, part: &[u8]) -> Result<Node, usize> {
         self.children
-            .binary_search_by(|(name, _)| name.len().cmp(&part.len()).then_with(|| (**name).cmp(part)))
+            .binary_search_by(|(name, _)| {
+                name.len().cmp(&part.len()).then_with(|| (**name).cmp(part))
+            })
             .map(|at| self.children[at].1)
     }
 }
@@ -99,10 +104,13 @@ mod tests {
     fn events_within_events() {
         let names = Names::new(&Fields::named(["a.b", "data.c"]));
         let below = |keys: &[&str]| {
-            let node = keys.iter().try_fold(Names::ROOT, |node, key| names.below(node, key.as_bytes()))?;
+            let node =
+                keys.iter().try_fold(Names::ROOT, |node, key| names.below(node, key.as_bytes()))?;
             names.ends(node)
         };
-        for place in [&["_source"][..], &["hits", "hits", "_source"], &["suricata", "eve"], &["json"], &[]] {
+        for place in
+            [&["_source"][..], &["hits", "hits", "_source"], &["suricata", "eve"], &["json"], &[]]
+        {
             assert_eq!(below(&[place, &["a", "b"]].concat()), Some(0), "{place:?}");
         }
         assert_eq!(below(&["_source.a.b"]), Some(0));
@@ -114,7 +122,8 @@ mod tests {
     fn nested_dotted_and_half_dotted() {
         let names = Names::new(&Fields::named(["a.b.c", "a.b", "d"]));
         let name = |keys: &[&str]| {
-            let node = keys.iter().try_fold(Names::ROOT, |node, key| names.below(node, key.as_bytes()))?;
+            let node =
+                keys.iter().try_fold(Names::ROOT, |node, key| names.below(node, key.as_bytes()))?;
             names.ends(node).map(|field| names.field(field).name.as_str())
         };
         assert_eq!(name(&["a", "b", "c"]), Some("a.b.c"));

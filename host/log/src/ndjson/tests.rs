@@ -48,9 +48,11 @@ fn suricata_http_tls_files_alert_and_flow() {
             "http.url Url http://www.evil.example:8080/mal.exe?x=1",
         ]
     );
-    let proxied = r#"{"http":{"hostname":"a.example","url":"http://a.example/x","http_method":"GET"}}"#;
+    let proxied =
+        r#"{"http":{"hostname":"a.example","url":"http://a.example/x","http_method":"GET"}}"#;
     assert_eq!(found(proxied), ["http.hostname Host a.example", "http.url Url http://a.example/x"]);
-    let tunnel = r#"{"http":{"hostname":"a.example","url":"a.example:443","http_method":"CONNECT"}}"#;
+    let tunnel =
+        r#"{"http":{"hostname":"a.example","url":"a.example:443","http_method":"CONNECT"}}"#;
     assert_eq!(found(tunnel)[1], "http.url Url a.example:443");
     let tls = r#"{"event_type":"tls","tls":{"subject":"CN=*.evil.example","issuerdn":"C=US","fingerprint":"4a:a3:66:76:82:cb:6b:23:bb:c3:58:47:23:a4:63:a7:78:a4:a1:18","sni":"c2.evil.example","version":"TLS 1.2","subjectaltname":["evil.example"]}}"#;
     assert_eq!(
@@ -109,10 +111,17 @@ fn ecs_nested_and_dotted() {
             "file.hash.sha256 Hash ab",
         ]
     );
-    let apart = r#"{"url":{"domain":"a.example","path":"/x","query":"y=1","port":443,"scheme":"https"}}"#;
-    assert_eq!(found(apart), ["url.domain Host a.example", "url.path Url https://a.example:443/x?y=1"]);
+    let apart =
+        r#"{"url":{"domain":"a.example","path":"/x","query":"y=1","port":443,"scheme":"https"}}"#;
+    assert_eq!(
+        found(apart),
+        ["url.domain Host a.example", "url.path Url https://a.example:443/x?y=1"]
+    );
     let relative = r#"{"url":{"original":"/x?y","domain":"a.example"}}"#;
-    assert_eq!(found(relative), ["url.domain Host a.example", "url.original Url http://a.example/x?y"]);
+    assert_eq!(
+        found(relative),
+        ["url.domain Host a.example", "url.original Url http://a.example/x?y"]
+    );
     assert_eq!(found(r#"{"url":{"original":"/x"}}"#), [""; 0]);
 }
 
@@ -171,7 +180,10 @@ fn forwarded_addresses_ports_and_lists() {
             &["proxied Address 192.0.2.7", "proxied Address 10.0.0.1", "proxied Address 1.1"],
         ),
         (r#"{"src":"192.0.2.7, a.example"}"#, &["src Address 192.0.2.7", "src Host a.example"]),
-        (r#"{"tunnel":{"src_ip":"192.0.2.7","dest_port":4789}}"#, &["tunnel.src_ip Address 192.0.2.7"]),
+        (
+            r#"{"tunnel":{"src_ip":"192.0.2.7","dest_port":4789}}"#,
+            &["tunnel.src_ip Address 192.0.2.7"],
+        ),
         (
             r#"{"dns":{"authorities":[{"rrname":"a.example","rdata":"ns.a.example"}]}}"#,
             &["dns.authorities.rrname Host a.example", "dns.authorities.rdata Any ns.a.example"],
@@ -187,8 +199,7 @@ fn forwarded_addresses_ports_and_lists() {
 
 #[test]
 fn events_within_exported_documents() {
-    let exported =
-        r#"{"_index":"a","_source":{"@timestamp":"2026-11-22T02:30:25Z","source":{"ip":"192.0.2.7"}}}"#;
+    let exported = r#"{"_index":"a","_source":{"@timestamp":"2026-11-22T02:30:25Z","source":{"ip":"192.0.2.7"}}}"#;
     assert_eq!(found(exported), ["source.ip Address 192.0.2.7"]);
     assert_eq!(time(exported.as_bytes()), Some(Timestamp(1_795_314_625_000_000)));
     let answer = r#"{"hits":{"hits":[{"_source":{"host":"a.example","uri":"/1"}},{"_source":{"host":"b.example","uri":"/2"}}]}}"#;
@@ -227,7 +238,8 @@ fn escapes_are_decoded_and_odd_bytes_survive() {
     );
     let mut out = Vec::new();
     let line = b"{\"query\":\"a\xff.example\",\"n\":-1.5e3}";
-    walk(&Names::new(&Fields::default()), line, &mut |_, _, value| out.push(value.to_vec())).unwrap();
+    walk(&Names::new(&Fields::default()), line, &mut |_, _, value| out.push(value.to_vec()))
+        .unwrap();
     assert_eq!(out, ["a\u{fffd}.example".as_bytes()]);
     assert!(event(line).is_some());
 }
@@ -250,7 +262,8 @@ fn a_damaged_line_passes_on_nothing() {
     assert_eq!(error(r#"["x"]"#), "ndjson line, byte 4: expected a JSON object");
     let deep = format!(r#"{{"src_ip":{}}}"#, "[".repeat(5000));
     assert!(error(&deep).contains("expected valid JSON"), "{}", error(&deep));
-    let skipped = format!(r#"{{"x":{}{},"src_ip":"10.0.0.1"}}"#, "[".repeat(5000), "]".repeat(5000));
+    let skipped =
+        format!(r#"{{"x":{}{},"src_ip":"10.0.0.1"}}"#, "[".repeat(5000), "]".repeat(5000));
     assert_eq!(found(&skipped), ["src_ip Address 10.0.0.1"]);
     assert_eq!(found("  "), [""; 0]);
 }

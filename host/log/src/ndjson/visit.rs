@@ -24,13 +24,15 @@ pub(super) fn read<'de>(names: &Names, text: &'de str) -> Result<Vec<Found<'de>>
     let mut found = Vec::with_capacity(16);
     let mut reader = serde_json::Deserializer::from_str(text);
     let root = Events { names, found: &mut found };
-    root.deserialize(&mut reader).and_then(|()| reader.end()).map_err(|error| MalformedLine::Json {
-        column: error.column(),
-        expected: match error.classify() {
-            Category::Eof => "more: the object ends early",
-            Category::Data => "a JSON object",
-            Category::Syntax | Category::Io => "valid JSON",
-        },
+    root.deserialize(&mut reader).and_then(|()| reader.end()).map_err(|error| {
+        MalformedLine::Json {
+            column: error.column(),
+            expected: match error.classify() {
+                Category::Eof => "more: the object ends early",
+                Category::Data => "a JSON object",
+                Category::Syntax | Category::Io => "valid JSON",
+            },
+        }
     })?;
     Ok(found)
 }
@@ -61,7 +63,8 @@ impl<'de> Visitor<'de> for Events<'_, 'de> {
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut events: A) -> Result<(), A::Error> {
-        while events.next_element_seed(Events { names: self.names, found: self.found })?.is_some() {}
+        while events.next_element_seed(Events { names: self.names, found: self.found })?.is_some() {
+        }
         Ok(())
     }
 }

@@ -82,7 +82,9 @@ pub(super) fn defanged_dot(text: &[u8]) -> Option<usize> {
     };
     match text {
         [_, b'.', end, ..] if *end == close => Some(3),
-        [_, d, o, t, end, ..] if *end == close && [*d, *o, *t].eq_ignore_ascii_case(b"dot") => Some(5),
+        [_, d, o, t, end, ..] if *end == close && [*d, *o, *t].eq_ignore_ascii_case(b"dot") => {
+            Some(5)
+        }
         _ => None,
     }
 }

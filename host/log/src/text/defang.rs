@@ -9,8 +9,15 @@ use super::class::{defanged_dot, is_word};
 const MAX_BRACKETS: usize = 2;
 
 /// Spellings of separators inside brackets.
-const SPELLED: [(&[u8], &[u8]); 7] =
-    [(b"://", b"://"), (b".", b"."), (b"dot", b"."), (b":", b":"), (b"/", b"/"), (b"@", b"@"), (b"at", b"@")];
+const SPELLED: [(&[u8], &[u8]); 7] = [
+    (b"://", b"://"),
+    (b".", b"."),
+    (b"dot", b"."),
+    (b":", b":"),
+    (b"/", b"/"),
+    (b"@", b"@"),
+    (b"at", b"@"),
+];
 
 /// A defanged separator.
 struct Separator {

@@ -48,7 +48,8 @@ fn labels(text: &[u8]) -> Option<(Vec<u8>, usize)> {
 fn length(text: &[u8]) -> Option<(usize, usize)> {
     let rest = text.strip_prefix(b"(")?;
     let digits = rest.iter().take(3).take_while(|byte| byte.is_ascii_digit()).count();
-    let length = rest[..digits].iter().fold(0, |length, digit| length * 10 + usize::from(digit - b'0'));
+    let length =
+        rest[..digits].iter().fold(0, |length, digit| length * 10 + usize::from(digit - b'0'));
     let is_length = digits > 0 && rest.get(digits) == Some(&b')') && length <= MAX_LABEL_BYTES;
     is_length.then_some((length, digits + 2))
 }
@@ -59,7 +60,8 @@ mod tests {
 
     fn found(piece: &str) -> Option<(String, Range<usize>)> {
         let mut out = String::new();
-        let range = name(piece.as_bytes(), &mut |_, name| out = String::from_utf8_lossy(name).into_owned());
+        let range =
+            name(piece.as_bytes(), &mut |_, name| out = String::from_utf8_lossy(name).into_owned());
         range.map(|range| (out, range))
     }
 

@@ -49,7 +49,13 @@ pub(crate) fn walk(line: &[u8], sink: &mut impl FnMut(Kind, &[u8])) {
 
 /// Reads a piece between hard ends, and returns the position after it.
 #[inline]
-fn piece(line: &[u8], start: usize, end: usize, seen: u8, sink: &mut impl FnMut(Kind, &[u8])) -> usize {
+fn piece(
+    line: &[u8],
+    start: usize,
+    end: usize,
+    seen: u8,
+    sink: &mut impl FnMut(Kind, &[u8]),
+) -> usize {
     if seen & BRACKET != 0 && bracketed(&line[start..end], seen, sink) {
         return end;
     }

@@ -35,7 +35,8 @@ pub(super) fn walk(line: &[u8], from: usize, to: usize, sink: &mut impl FnMut(Ki
     let (mut v6_from, mut local_from) = (from, from);
     while at < to {
         if !is_word(line[at]) {
-            let opens_v6 = line[at] == b':' && at >= v6_from && (at == from || !is_word(line[at - 1]));
+            let opens_v6 =
+                line[at] == b':' && at >= v6_from && (at == from || !is_word(line[at - 1]));
             if opens_v6 && line[at + 1..to].first() == Some(&b':') {
                 let token = v6_token(line, at, to);
                 v6_from = token.end;
@@ -128,8 +129,10 @@ fn v6_token(line: &[u8], start: usize, to: usize) -> V6Token {
     // A port follows a colon; in tcpdump's output it follows a dot.
     let without_port = endpoints::without_port(text, colons);
     let before_dot = memchr::memrchr(b'.', text).map_or(text, |dot| &text[..dot]);
-    token.address_end =
-        [text, without_port, before_dot].into_iter().find(|text| is_v6(text)).map(|text| start + text.len());
+    token.address_end = [text, without_port, before_dot]
+        .into_iter()
+        .find(|text| is_v6(text))
+        .map(|text| start + text.len());
     token
 }
 
@@ -161,7 +164,8 @@ fn email(
     while local > local_from && is_local(line[local - 1]) {
         local -= 1;
     }
-    local += line[local..run.end].iter().take_while(|b| matches!(b, b'.' | b'-' | b'+' | b'~')).count();
+    local +=
+        line[local..run.end].iter().take_while(|b| matches!(b, b'.' | b'-' | b'+' | b'~')).count();
     if local == run.end {
         return None;
     }
@@ -273,7 +277,8 @@ fn path_of(line: &[u8], run: Run, whole_end: usize, to: usize) -> Option<usize> 
 /// firewalls, a port.
 fn is_number(rest: &[u8]) -> bool {
     let digits = rest.iter().take_while(|b| b.is_ascii_digit()).count();
-    digits > 0 && !rest.get(digits).is_some_and(|&b| is_word(b) || b == b'.' || b == b'/' || b == b'?')
+    digits > 0
+        && !rest.get(digits).is_some_and(|&b| is_word(b) || b == b'.' || b == b'/' || b == b'?')
 }
 
 /// Passes on the IPv4 addresses in a run that is not a name: `1.2.3.4-1.2.3.9`, `1.2.3.4.443`
@@ -309,7 +314,8 @@ fn address(line: &[u8], start: usize, value: &[u8], sink: &mut impl FnMut(Kind, 
 }
 
 fn is_v4(value: &[u8]) -> bool {
-    value.len() <= 15 && std::str::from_utf8(value).is_ok_and(|text| text.parse::<Ipv4Addr>().is_ok())
+    value.len() <= 15
+        && std::str::from_utf8(value).is_ok_and(|text| text.parse::<Ipv4Addr>().is_ok())
 }
 
 /// Passes on the digests among the words of a run.

@@ -25,7 +25,12 @@ fn syslog_and_key_value() {
     );
     expect(
         "dnsmasq[1]: query[A] c2.evil.example from 10.0.0.1, reply c2.evil.example is 2001:db8::7",
-        &["Host c2.evil.example", "Address 10.0.0.1", "Host c2.evil.example", "Address 2001:db8::7"],
+        &[
+            "Host c2.evil.example",
+            "Address 10.0.0.1",
+            "Host c2.evil.example",
+            "Address 2001:db8::7",
+        ],
     );
     expect(
         "%ASA-6-302013: Built outbound TCP connection 1 for outside:203.0.113.5/443 (203.0.113.5/443) to inside:10.1.1.1/51234",
@@ -48,7 +53,10 @@ fn quotes_brackets_lists_and_json() {
         r#"{"host":"a.example","ip":"192.0.2.7","u":"http://b.example/x","n":1.5}"#,
         &["Host a.example", "Address 192.0.2.7", "Url http://b.example/x"],
     );
-    expect(r#"x {\"host\":\"a.example\",\"l\":[\"b.example\"]}"#, &["Host a.example", "Host b.example"]);
+    expect(
+        r#"x {\"host\":\"a.example\",\"l\":[\"b.example\"]}"#,
+        &["Host a.example", "Host b.example"],
+    );
     expect(r#"{"u":"http:\/\/a.example\/x?y","v":1}"#, &["Url http://a.example/x?y"]);
     expect(
         "a.example,b.example;c.example|d.example",
@@ -62,9 +70,18 @@ fn quotes_brackets_lists_and_json() {
         "see a.example, b.example. Or c.example!",
         &["Host a.example", "Host b.example", "Host c.example"],
     );
-    expect("“a.example” «b.example»—c.example", &["Host a.example", "Host b.example", "Host c.example"]);
-    expect(r"line\na.example\t192.0.2.7", &["Host a.example", "Host na.example", "Address 192.0.2.7"]);
-    expect("*.a.example ..b.example a..c.example", &["Host a.example", "Host b.example", "Host c.example"]);
+    expect(
+        "“a.example” «b.example»—c.example",
+        &["Host a.example", "Host b.example", "Host c.example"],
+    );
+    expect(
+        r"line\na.example\t192.0.2.7",
+        &["Host a.example", "Host na.example", "Address 192.0.2.7"],
+    );
+    expect(
+        "*.a.example ..b.example a..c.example",
+        &["Host a.example", "Host b.example", "Host c.example"],
+    );
 }
 
 #[test]
@@ -77,14 +94,22 @@ fn ports_and_prefixes() {
     expect("192-0-2-1.dyn.example", &["Host 192-0-2-1.dyn.example"]);
     expect(
         "fe80::1%eth0, ::1, ::ffff:192.0.2.7; 2001:db8:0:0:0:0:0:1.",
-        &["Address fe80::1", "Address ::1", "Address ::ffff:192.0.2.7", "Address 2001:db8:0:0:0:0:0:1"],
+        &[
+            "Address fe80::1",
+            "Address ::1",
+            "Address ::ffff:192.0.2.7",
+            "Address 2001:db8:0:0:0:0:0:1",
+        ],
     );
     expect("src:2001:db8::1: gone", &["Address 2001:db8::1"]);
 }
 
 #[test]
 fn urls() {
-    expect("GET http://a.example:8080/x?y=1&z=(2) HTTP/1.1", &["Url http://a.example:8080/x?y=1&z=(2)"]);
+    expect(
+        "GET http://a.example:8080/x?y=1&z=(2) HTTP/1.1",
+        &["Url http://a.example:8080/x?y=1&z=(2)"],
+    );
     expect(
         "(see http://a.example/x), or http://b.example/y_(z).",
         &["Url http://a.example/x", "Url http://b.example/y_(z)"],
@@ -93,7 +118,10 @@ fn urls() {
         "url=https://a.example/x'y', 'http://b.example/'",
         &["Url https://a.example/x'y", "Url http://b.example/"],
     );
-    expect("http://a.example/x,http://b.example/y", &["Url http://a.example/x", "Url http://b.example/y"]);
+    expect(
+        "http://a.example/x,http://b.example/y",
+        &["Url http://a.example/x", "Url http://b.example/y"],
+    );
     expect("http://a.example,b.example", &["Url http://a.example", "Host b.example"]);
     expect(
         "1,http://a.example/x,200,b.example",
@@ -120,17 +148,28 @@ fn urls() {
     expect("jdbc:mysql://db.example/x", &["Url mysql://db.example/x"]);
     expect(
         "www.a.example/x.php 192.0.2.7/a.exe b.example:81/y //c.example/z",
-        &["Url www.a.example/x.php", "Url 192.0.2.7/a.exe", "Url b.example:81/y", "Url c.example/z"],
+        &[
+            "Url www.a.example/x.php",
+            "Url 192.0.2.7/a.exe",
+            "Url b.example:81/y",
+            "Url c.example/z",
+        ],
     );
     expect("/etc/nginx/nginx.conf a.example/ :// x://", &["Host nginx.conf", "Host a.example"]);
-    expect("“http://a.example/x” http://b.example/。", &["Url http://a.example/x", "Url http://b.example/"]);
+    expect(
+        "“http://a.example/x” http://b.example/。",
+        &["Url http://a.example/x", "Url http://b.example/"],
+    );
 }
 
 #[test]
 fn hashes_and_mail() {
     let md5 = "d41d8cd98f00b204e9800998ecf8427e";
     let sha256 = "E3B0C44298FC1C149AFBF4C8996FB92427AE41E4649B934CA495991B7852B855";
-    expect(&format!("MD5={md5},SHA256={sha256}"), &[&format!("Hash {md5}"), &format!("Hash {sha256}")]);
+    expect(
+        &format!("MD5={md5},SHA256={sha256}"),
+        &[&format!("Hash {md5}"), &format!("Hash {sha256}")],
+    );
     expect(
         &format!("sha256-{sha256} {md5}.exe {md5}0 {sha256}{sha256}"),
         &[&format!("Hash {sha256}"), &format!("Hash {md5}"), &format!("Host {md5}.exe")],
@@ -139,7 +178,10 @@ fn hashes_and_mail() {
         "from=<bob+x@evil.example>, to=a.b@corp.example: root@localhost user@192.0.2.7",
         &["Email bob+x@evil.example", "Email a.b@corp.example", "Address 192.0.2.7"],
     );
-    expect("mailto:bob@evil.example? x@y@z.example", &["Email bob@evil.example", "Email y@z.example"]);
+    expect(
+        "mailto:bob@evil.example? x@y@z.example",
+        &["Email bob@evil.example", "Email y@z.example"],
+    );
 }
 
 #[test]
@@ -289,7 +331,10 @@ fn escapes_in_urls_are_undone() {
         "http://a.example/x?a=1&b=2;c",
         &["Url http://a.example/x?a=1&b=2;c", "Url http://a.example/x?a=1&b=2"],
     );
-    expect("http://a.example/&amp;amp;amp;", &["Url http://a.example/&amp;amp", "Url http://a.example/&amp"]);
+    expect(
+        "http://a.example/&amp;amp;amp;",
+        &["Url http://a.example/&amp;amp", "Url http://a.example/&amp"],
+    );
 }
 
 #[test]

@@ -21,7 +21,8 @@ pub(super) fn find(line: &[u8], from: usize, end: usize) -> Option<Place> {
     let mut search = from;
     while let Some(at) = memmem::find(&line[search..end], b"://") {
         let colon = search + at;
-        let letters = line[search..colon].iter().rev().take_while(|b| b.is_ascii_alphanumeric()).count();
+        let letters =
+            line[search..colon].iter().rev().take_while(|b| b.is_ascii_alphanumeric()).count();
         let digits = line[colon - letters..colon].iter().take_while(|b| b.is_ascii_digit()).count();
         if letters - digits >= 2 && colon + 3 < end {
             let start = scheme_start(line, colon - letters + digits, colon);
@@ -38,14 +39,20 @@ pub(super) fn find(line: &[u8], from: usize, end: usize) -> Option<Place> {
 fn scheme_start(line: &[u8], from: usize, colon: usize) -> usize {
     let letters = &line[from..colon];
     let ends_in = |scheme: &&[u8]| {
-        letters.len() > scheme.len() && letters[letters.len() - scheme.len()..].eq_ignore_ascii_case(scheme)
+        letters.len() > scheme.len()
+            && letters[letters.len() - scheme.len()..].eq_ignore_ascii_case(scheme)
     };
     let schemes: [&[u8]; 4] = [b"https", b"http", b"hxxps", b"hxxp"];
     schemes.into_iter().find(ends_in).map_or(from, |scheme| colon - scheme.len())
 }
 
 /// Passes on a URL and those inside it, and returns the position after it.
-pub(super) fn walk(line: &[u8], outer: Place, to: usize, sink: &mut impl FnMut(Kind, &[u8])) -> usize {
+pub(super) fn walk(
+    line: &[u8],
+    outer: Place,
+    to: usize,
+    sink: &mut impl FnMut(Kind, &[u8]),
+) -> usize {
     let mut end = quoted_end(line, outer, to);
     let mut inside = [outer; MAX_NESTED];
     let mut count = 0;
@@ -83,7 +90,12 @@ fn quoted_end(line: &[u8], place: Place, to: usize) -> usize {
 }
 
 /// Reads a URL without a scheme.
-pub(super) fn walk_bare(line: &[u8], start: usize, to: usize, sink: &mut impl FnMut(Kind, &[u8])) -> usize {
+pub(super) fn walk_bare(
+    line: &[u8],
+    start: usize,
+    to: usize,
+    sink: &mut impl FnMut(Kind, &[u8]),
+) -> usize {
     one(line, Place { start, authority: start }, to, sink)
 }
 
@@ -102,7 +114,8 @@ fn one(line: &[u8], place: Place, to: usize, sink: &mut impl FnMut(Kind, &[u8]))
     }
     sink(Kind::Url, whole);
     // A comma may be part of a URL, or follow one in a list or a table. Both readings count.
-    let Some(comma) = line[authority_end..full].iter().position(|b| matches!(b, b',' | b';')) else {
+    let Some(comma) = line[authority_end..full].iter().position(|b| matches!(b, b',' | b';'))
+    else {
         return full;
     };
     let cut = trimmed(&line[place.start..authority_end + comma]);
@@ -151,7 +164,10 @@ fn punctuation(line: &[u8], from: usize, to: usize) -> usize {
                 | [0xc2, 0xab | 0xbb, ..]
         )
     };
-    memchr::memchr3_iter(0xe2, 0xe3, 0xc2, &line[from..to]).map(|at| from + at).find(ends).unwrap_or(to)
+    memchr::memchr3_iter(0xe2, 0xe3, 0xc2, &line[from..to])
+        .map(|at| from + at)
+        .find(ends)
+        .unwrap_or(to)
 }
 
 /// Removes the punctuation that follows a URL in prose, and closing brackets that were opened
@@ -214,7 +230,8 @@ const ENTITIES: [(&[u8], u8); 8] = [
 /// `\u0026`, CEF's `\=`, HTML's entities.
 pub(super) fn has_escapes(line: &[u8], from: usize, end: usize) -> bool {
     escape(&line[end..]).is_some()
-        || memchr::memchr_iter(b'&', &line[from..end]).any(|at| escape(&line[from + at..]).is_some())
+        || memchr::memchr_iter(b'&', &line[from..end])
+            .any(|at| escape(&line[from + at..]).is_some())
 }
 
 /// Returns the URL that begins at `start`, without its escapes, and its end. The text before

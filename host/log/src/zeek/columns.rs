@@ -26,8 +26,10 @@ impl Column {
 
     pub(super) fn set_type(&mut self, type_name: &[u8], fields: &Fields) {
         self.type_name = String::from_utf8_lossy(type_name).into_owned();
-        let element =
-            self.type_name.split_once('[').map_or(&*self.type_name, |(_, inner)| inner.trim_end_matches(']'));
+        let element = self
+            .type_name
+            .split_once('[')
+            .map_or(&*self.type_name, |(_, inner)| inner.trim_end_matches(']'));
         if element == "addr" && fields.zeek_addresses && self.role.is_none() {
             self.role = Some(Role::Value(Kind::Address));
         }
@@ -75,9 +77,10 @@ impl Column {
         let number = match &*self.type_name {
             "count" | "int" | "port" => plain.parse::<i64>().ok().map(Value::from),
             // ECS has durations in nanoseconds.
-            "interval" if self.ecs == Some("event.duration") => {
-                plain.parse::<f64>().ok().map(|seconds| Value::from((seconds * NANOSECONDS).round() as i64))
-            }
+            "interval" if self.ecs == Some("event.duration") => plain
+                .parse::<f64>()
+                .ok()
+                .map(|seconds| Value::from((seconds * NANOSECONDS).round() as i64)),
             "double" | "interval" => plain.parse::<f64>().ok().map(Value::from),
             "bool" => Some(Value::from(cell == b"T")),
             _ => None,

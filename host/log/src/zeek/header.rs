@@ -59,8 +59,14 @@ impl Header {
     }
 
     /// Returns the wanted columns of a line with their cells.
-    pub(super) fn wanted<'h, 'l>(&'h self, line: &'l [u8]) -> impl Iterator<Item = (&'h Column, &'l [u8])> {
-        self.columns.iter().zip(cells(self.separator, line)).filter(|(column, _)| column.role.is_some())
+    pub(super) fn wanted<'h, 'l>(
+        &'h self,
+        line: &'l [u8],
+    ) -> impl Iterator<Item = (&'h Column, &'l [u8])> {
+        self.columns
+            .iter()
+            .zip(cells(self.separator, line))
+            .filter(|(column, _)| column.role.is_some())
     }
 
     /// Returns whether a cell or an element means that there is no value.
@@ -69,7 +75,11 @@ impl Header {
     }
 
     /// Returns a cell's values: the elements of a set or vector, or the cell itself.
-    pub(super) fn values<'l>(&self, column: &Column, cell: &'l [u8]) -> impl Iterator<Item = &'l [u8]> {
+    pub(super) fn values<'l>(
+        &self,
+        column: &Column,
+        cell: &'l [u8],
+    ) -> impl Iterator<Item = &'l [u8]> {
         let separator = column.is_container().then_some(self.set_separator);
         cell.split(move |byte| Some(*byte) == separator)
     }

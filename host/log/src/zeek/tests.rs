@@ -57,7 +57,8 @@ fn http_joins_host_and_path() {
                X-FORWARDED-FOR -> 198.51.100.1\n\
                1.0\t10.1.2.3\t192.0.2.7\t3128\tGET\tb.example\thttp://b.example/x\t-\t-\n\
                1.0\t10.1.2.3\t192.0.2.7\t3128\tCONNECT\tb.example\tb.example:443\t-\t-";
-    let urls: Vec<_> = found(log).into_iter().filter(|found| found.starts_with("url.original")).collect();
+    let urls: Vec<_> =
+        found(log).into_iter().filter(|found| found.starts_with("url.original")).collect();
     assert_eq!(
         urls,
         [
@@ -133,7 +134,10 @@ fn errors_of_malformed_lines_name_the_expected_form() {
     };
     assert_eq!(error(&header, "1.0\tx"), "zeek line: expected a #fields line before it");
     let header = header.changed_by(b"#fields\tts\tquery\thost").unwrap();
-    assert_eq!(error(&header, "1.0\tx"), "zeek line: expected the 3 columns of its #fields line, got 2");
+    assert_eq!(
+        error(&header, "1.0\tx"),
+        "zeek line: expected the 3 columns of its #fields line, got 2"
+    );
     assert!(header.changed_by(b"#close\t2026-11-22").is_none());
     assert!(header.changed_by(b"1.0\tx\ty").is_none());
     assert!(header.changed_by(b"#set_separator").is_none());

@@ -32,8 +32,14 @@ fn component_and_native_code_agree() {
     let bytes = compiled("agree", 1, listed(&values), listed(&["ok.evil.com"]));
     let list = open(bytes);
     let mut batch = Batch::new();
-    let observables =
-        ["EVIL.com.", "x.ok.evil.com", "below.net", "a.below.net", "93.184.216.34", "[2606:2800::1]:443"];
+    let observables = [
+        "EVIL.com.",
+        "x.ok.evil.com",
+        "below.net",
+        "a.below.net",
+        "93.184.216.34",
+        "[2606:2800::1]:443",
+    ];
     for value in observables.iter().chain(&[
         "http://u@evil.org:80/a?b=c",
         "http://evil.org/a?",
@@ -81,7 +87,10 @@ fn malformed_batches_give_typed_errors_and_cost_no_instance() {
     assert_eq!(refused(&[1, 0, 0, 1, b'a', 2, 0, 0, 1, b'b']), BatchError::Truncated { at: 5 });
     assert_eq!(refused(&[0, 0, 0, 77]), BatchError::UnknownKind { at: 0, kind: 77 });
     assert_eq!(refused(&vec![0; 4 * (MAX_BATCH_OBSERVABLES + 1)]), BatchError::TooMany);
-    assert_eq!(refused(&vec![0; MAX_BATCH_BYTES + 4]), BatchError::TooLarge { got: MAX_BATCH_BYTES + 4 });
+    assert_eq!(
+        refused(&vec![0; MAX_BATCH_BYTES + 4]),
+        BatchError::TooLarge { got: MAX_BATCH_BYTES + 4 }
+    );
     let counters = runner.counters();
     assert_eq!((counters.batches, counters.other_errors, counters.instances), (5, 5, 1));
 }
@@ -99,7 +108,10 @@ fn counters_count() {
     let runner = runner(RunnerOptions::default(), &list);
     runner.check(&hosts(["evil.com", "ok.evil.com", "x.evil.com", "good.org"])).unwrap();
     let counters = runner.counters();
-    assert_eq!((counters.batches, counters.observables, counters.hits, counters.suppressed), (1, 4, 2, 1));
+    assert_eq!(
+        (counters.batches, counters.observables, counters.hits, counters.suppressed),
+        (1, 4, 2, 1)
+    );
     assert_eq!((counters.generation, counters.loads, counters.instances), (Some(5), 1, 1));
     assert!(counters.nanoseconds > 0);
     runner.load(list).unwrap();

@@ -3,7 +3,9 @@
 use std::sync::Arc;
 
 use threatsieve_blacklist::observable::{Batch, Kind};
-use threatsieve_blacklist::{Blacklist, CompileOptions, Compiler, Indicator, IndicatorId, UrlMode, Value};
+use threatsieve_blacklist::{
+    Blacklist, CompileOptions, Compiler, Indicator, IndicatorId, UrlMode, Value,
+};
 use threatsieve_runner::{MemoryFile, Runner, RunnerOptions};
 
 pub(crate) type Loaded = Arc<Blacklist<MemoryFile>>;
@@ -23,7 +25,12 @@ macro_rules! hostile {
 pub(crate) use hostile;
 
 /// Returns the bytes of a blacklist of these values, all from one indicator.
-pub(crate) fn compiled(name: &str, generation: u64, values: Vec<Value>, allowed: Vec<Value>) -> Vec<u8> {
+pub(crate) fn compiled(
+    name: &str,
+    generation: u64,
+    values: Vec<Value>,
+    allowed: Vec<Value>,
+) -> Vec<u8> {
     let options = CompileOptions { name: name.to_owned(), generation, ..CompileOptions::default() };
     let mut compiler = Compiler::new(options).unwrap();
     let feed = compiler.feed("test").unwrap();
@@ -89,6 +96,7 @@ pub(crate) fn runner(options: RunnerOptions, blacklist: &Loaded) -> Runner {
 
 /// Returns an error with its causes, as a log shows it.
 pub(crate) fn chain(error: &dyn std::error::Error) -> String {
-    let causes = std::iter::successors(error.source(), |cause| cause.source()).map(ToString::to_string);
+    let causes =
+        std::iter::successors(error.source(), |cause| cause.source()).map(ToString::to_string);
     [error.to_string()].into_iter().chain(causes).collect::<Vec<_>>().join(": ")
 }

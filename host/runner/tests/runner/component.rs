@@ -15,7 +15,9 @@ fn it_imports_nothing_at_all() {
             Payload::ModuleSection { .. } => (modules, depth) = (modules + 1, depth + 1),
             Payload::ComponentSection { .. } => depth += 1,
             Payload::End(_) => depth -= 1,
-            Payload::ImportSection(imports) => assert_eq!(imports.count(), 0, "a core module imports"),
+            Payload::ImportSection(imports) => {
+                assert_eq!(imports.count(), 0, "a core module imports")
+            }
             // A nested component has the shape of the exported instance: it imports what it exports
             // from the component itself.
             Payload::ComponentImportSection(imports) if depth == 0 => {
@@ -44,7 +46,10 @@ fn it_exports_exactly_the_contract() {
             _ => {}
         }
     }
-    assert_eq!(exports, [("threatsieve:matcher/lookup@1.0.0".to_owned(), ComponentExternalKind::Instance)]);
+    assert_eq!(
+        exports,
+        [("threatsieve:matcher/lookup@1.0.0".to_owned(), ComponentExternalKind::Instance)]
+    );
 }
 
 /// Lists every function of the contract with its test. A new function fails here until it has one.

@@ -82,6 +82,8 @@ fn a_malformed_batch_is_not_split() {
     let before = runner.counters().batches;
     let outcomes = runner.isolate(error, &[9, 0], &[0..1, 1..2], &mut FailedCalls::in_total(16));
     assert_eq!(unchecked(&outcomes), [0, 1]);
-    assert!(outcomes[0].result.as_ref().is_err_and(|error| matches!(**error, CheckError::Batch(_))));
+    assert!(
+        outcomes[0].result.as_ref().is_err_and(|error| matches!(**error, CheckError::Batch(_)))
+    );
     assert_eq!(runner.counters().batches, before);
 }

@@ -13,7 +13,12 @@ fn described() -> Loaded {
 
 fn options(signal_traps: bool) -> RunnerOptions {
     let deadline = Duration::from_millis(200);
-    RunnerOptions { signal_traps, deadline, memory_ceiling_bytes: 16 << 20, ..RunnerOptions::default() }
+    RunnerOptions {
+        signal_traps,
+        deadline,
+        memory_ceiling_bytes: 16 << 20,
+        ..RunnerOptions::default()
+    }
 }
 
 /// Asks a hostile component twice, with and without signal traps. A lost instance must not be used
@@ -44,7 +49,10 @@ fn an_endless_loop_ends_at_the_deadline() {
 #[test]
 fn a_trap_costs_one_answer_and_one_instance() {
     refusals(hostile!("unreachable"), |runner, error| {
-        assert!(matches!(&error, CheckError::Trap { trap } if trap.contains("unreachable")), "{error:?}");
+        assert!(
+            matches!(&error, CheckError::Trap { trap } if trap.contains("unreachable")),
+            "{error:?}"
+        );
         let counters = runner.counters();
         assert_eq!(
             (counters.batches, counters.traps, counters.instances),
@@ -52,7 +60,10 @@ fn a_trap_costs_one_answer_and_one_instance() {
         );
     });
     refusals(hostile!("out_of_bounds"), |_, error| {
-        assert!(matches!(&error, CheckError::Trap { trap } if trap.contains("out of bounds")), "{error:?}");
+        assert!(
+            matches!(&error, CheckError::Trap { trap } if trap.contains("out of bounds")),
+            "{error:?}"
+        );
     });
 }
 
@@ -74,7 +85,9 @@ fn recursion_ends_on_a_java_thread() {
     });
     // A Java thread's stack. The component may use a quarter of it.
     let small = std::thread::Builder::new().stack_size(512 * 1024).spawn(|| {
-        refusals(hostile!("recursion"), |_, error| assert!(matches!(error, CheckError::Trap { .. })));
+        refusals(hostile!("recursion"), |_, error| {
+            assert!(matches!(error, CheckError::Trap { .. }))
+        });
     });
     small.unwrap().join().unwrap();
 }
@@ -142,7 +155,10 @@ fn a_liar_is_not_loaded() {
     let runner = Runner::with_code(options(true), hostile!("liar")).unwrap();
     let error = runner.load(described()).unwrap_err();
     assert!(matches!(error, RunnerError::Mismatch { .. }), "{error:?}");
-    assert!(error.to_string().contains("h0stile") && error.to_string().contains("hostile"), "{error}");
+    assert!(
+        error.to_string().contains("h0stile") && error.to_string().contains("hostile"),
+        "{error}"
+    );
 }
 
 #[test]

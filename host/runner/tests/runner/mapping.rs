@@ -7,7 +7,9 @@ use std::process::Command;
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use threatsieve_blacklist::Blacklist;
-use threatsieve_runner::{CheckError, MAX_IMAGE_BYTES, MemoryFile, Runner, RunnerError, RunnerOptions};
+use threatsieve_runner::{
+    CheckError, MAX_IMAGE_BYTES, MemoryFile, Runner, RunnerError, RunnerOptions,
+};
 
 use crate::common::{
     Loaded, blacklist, chain, compiled, hostile, hosts, large, listed, open, runner, stretched,
@@ -19,7 +21,10 @@ const CHILD: &str = "THREATSIEVE_TEST_CHILD";
 
 /// The blacklist that `common.wat` describes, with an image of this many bytes.
 fn described(image_bytes: usize) -> Loaded {
-    open(stretched(compiled("hostile", 7, listed(&["evil.com", "evil.org"]), Vec::new()), image_bytes))
+    open(stretched(
+        compiled("hostile", 7, listed(&["evil.com", "evil.org"]), Vec::new()),
+        image_bytes,
+    ))
 }
 
 #[test]
@@ -85,7 +90,8 @@ fn an_image_is_unmapped_with_its_last_call() {
     let instances = || {
         let maps = std::fs::read_to_string("/proc/self/maps").unwrap();
         let ours = maps.lines().filter(|line| line.contains("memfd:threatsieve-blacklist"));
-        let of_file = ours.filter(|line| line.split_whitespace().nth(4) == Some(&inode.to_string()));
+        let of_file =
+            ours.filter(|line| line.split_whitespace().nth(4) == Some(&inode.to_string()));
         of_file.filter(|line| line.contains("rw-p")).count()
     };
     let runner = runner(RunnerOptions { instances: 1, ..RunnerOptions::default() }, &old);
@@ -114,7 +120,10 @@ fn held_bytes_count_the_file_once_and_the_instances_memory() {
     let blacklist = large(1, 10_000);
     let runner = runner(RunnerOptions { instances: 1, ..RunnerOptions::default() }, &blacklist);
     let before = runner.held_bytes();
-    assert!(before > blacklist.file_bytes() && before < blacklist.file_bytes() + (2 << 20), "{before}");
+    assert!(
+        before > blacklist.file_bytes() && before < blacklist.file_bytes() + (2 << 20),
+        "{before}"
+    );
     runner.check(&hosts(std::iter::repeat_n("evil.com", 60_000))).unwrap();
     let after = runner.held_bytes();
     assert!(after > before + (1 << 20), "{after} after a large batch, {before} before it");
@@ -129,7 +138,8 @@ fn in_child(test: &str) {
         .env(CHILD, "1")
         .output()
         .unwrap();
-    let text = [output.stdout, output.stderr].map(|text| String::from_utf8_lossy(&text).into_owned());
+    let text =
+        [output.stdout, output.stderr].map(|text| String::from_utf8_lossy(&text).into_owned());
     assert!(output.status.success() && text[0].contains("1 passed"), "{}{}", text[0], text[1]);
 }
 
@@ -183,11 +193,17 @@ fn loading_peaks_at_the_file() {
     let source = File::open(&path).unwrap();
     let file = MemoryFile::read(&source, source.metadata().unwrap().len()).unwrap();
     let bytes = file.as_ref().len();
-    let runner = runner(RunnerOptions::default(), &std::sync::Arc::new(Blacklist::open(file, None).unwrap()));
+    let runner = runner(
+        RunnerOptions::default(),
+        &std::sync::Arc::new(Blacklist::open(file, None).unwrap()),
+    );
     let peak = status("VmHWM:") - before;
     std::fs::remove_file(&path).unwrap();
     println!("file {bytes}, image {image}, peak {peak}");
     assert!(image > 60_000_000, "{image}");
-    assert!(peak <= bytes + image / 5, "a peak of {peak} bytes for a file of {bytes}, image of {image}");
+    assert!(
+        peak <= bytes + image / 5,
+        "a peak of {peak} bytes for a file of {bytes}, image of {image}"
+    );
     assert_eq!(runner.check(&hosts(["evil.com"])).unwrap().hits.len(), 1);
 }

@@ -46,9 +46,12 @@ fn measure() {
     let blacklist = large(1, ENTRIES);
     let image = blacklist.guest_image().len();
     assert!(image > 95_000_000, "{image}");
-    let runner =
-        Runner::new(RunnerOptions { signal_traps, instances: INSTANCES, ..RunnerOptions::default() })
-            .unwrap();
+    let runner = Runner::new(RunnerOptions {
+        signal_traps,
+        instances: INSTANCES,
+        ..RunnerOptions::default()
+    })
+    .unwrap();
     let start = Instant::now();
     runner.load(blacklist.clone()).unwrap();
     println!("image of {image} bytes loaded in {:?}", start.elapsed());
@@ -58,7 +61,8 @@ fn measure() {
     ask_at_once(&runner, INSTANCES);
     let made = runner.counters().instances - made;
     println!("{made} further instances made and asked in {:?}", start.elapsed());
-    let [dirty, pss] = [kilobytes("Private_Dirty:") - before[0], kilobytes("Pss:").saturating_sub(before[1])];
+    let [dirty, pss] =
+        [kilobytes("Private_Dirty:") - before[0], kilobytes("Pss:").saturating_sub(before[1])];
     println!(
         "{made} further instances: {dirty} kB private, {pss} kB proportional; an instance: {} kB",
         dirty / made as usize
@@ -73,8 +77,9 @@ fn measure() {
 fn ask_at_once(runner: &Runner, n: usize) {
     let barrier = Barrier::new(n);
     // An ordinary bulk request: a thousand observables, few hits.
-    let names: Vec<_> =
-        (0..1024).map(|n| format!("www{n}.{}.com", if n % 100 == 0 { "evil" } else { "good" })).collect();
+    let names: Vec<_> = (0..1024)
+        .map(|n| format!("www{n}.{}.com", if n % 100 == 0 { "evil" } else { "good" }))
+        .collect();
     let batch = hosts(names.iter().map(String::as_str));
     std::thread::scope(|scope| {
         for _ in 0..n {
@@ -101,7 +106,8 @@ fn ask_at_once(runner: &Runner, n: usize) {
 fn calls_leave_nothing_behind() {
     let blacklist = crate::common::blacklist("leak", 1, &["evil.com"]);
     // The largest batch fits about three times.
-    let options = RunnerOptions { memory_ceiling_bytes: 8 << 20, instances: 1, ..RunnerOptions::default() };
+    let options =
+        RunnerOptions { memory_ceiling_bytes: 8 << 20, instances: 1, ..RunnerOptions::default() };
     let runner = crate::common::runner(options, &blacklist);
     let batch = hosts(std::iter::repeat_n("evil.com", 20_000));
     for _ in 0..500 {

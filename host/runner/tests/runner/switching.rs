@@ -11,8 +11,9 @@ use crate::common::{blacklist, hosts, runner};
 fn every_answer_is_of_one_generation() {
     for signal_traps in [true, false] {
         // Generation n lists host n, which no other generation lists, and one host that all list.
-        let generations: Vec<_> =
-            (0..6u64).map(|n| blacklist("switch", n, &["always.com", &format!("only-{n}.com")])).collect();
+        let generations: Vec<_> = (0..6u64)
+            .map(|n| blacklist("switch", n, &["always.com", &format!("only-{n}.com")]))
+            .collect();
         let options = RunnerOptions { signal_traps, instances: 2, ..RunnerOptions::default() };
         let runner = runner(options, &generations[0]);
         let names: Vec<_> = (0..6).map(|n| format!("only-{n}.com")).collect();
@@ -26,7 +27,9 @@ fn every_answer_is_of_one_generation() {
                         let generation = answer.blacklist.generation();
                         assert_eq!(answer.hits.len(), 101);
                         assert!(
-                            answer.hits[..100].iter().all(|hit| u64::from(hit.observable) % 6 == generation)
+                            answer.hits[..100]
+                                .iter()
+                                .all(|hit| u64::from(hit.observable) % 6 == generation)
                         );
                         assert_eq!(answer.hits[100].observable, 600);
                         answers.fetch_add(1, Ordering::Relaxed);

@@ -60,7 +60,10 @@ fn values_that_fit_no_type_are_rejected() {
     }
     assert!(Value::domain(&"a.".repeat(200), DomainMode::Exact).is_err());
     assert!(Value::domain(&format!("{}.com", "a".repeat(64)), DomainMode::Exact).is_err());
-    assert!(Value::url(&format!("http://e.com/{}", "a".repeat(MAX_VALUE_BYTES)), UrlMode::Exact).is_err());
+    assert!(
+        Value::url(&format!("http://e.com/{}", "a".repeat(MAX_VALUE_BYTES)), UrlMode::Exact)
+            .is_err()
+    );
 }
 
 fn parsed(text: &str) -> String {

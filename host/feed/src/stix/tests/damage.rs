@@ -25,12 +25,15 @@ fn everything_read_before_damage_is_kept() {
 #[test]
 fn damage_inside_an_object_is_reported_with_its_position() {
     let good = indicator("1", "one.example", "");
-    for (bad, place) in [("\"x\":\n\n ,", 7), ("\"x\": tru,", 8), ("\"x\" 5,", 4), ("\"x\": 01,", 6)] {
+    for (bad, place) in
+        [("\"x\":\n\n ,", 7), ("\"x\": tru,", 8), ("\"x\" 5,", 4), ("\"x\": 01,", 6)]
+    {
         let text = bundle(&[&good, &good.replacen('{', &format!("{{\n{bad}"), 1)]);
         let start = text.rfind(bad).unwrap();
         let mut set = StixSet::new(StixLimits::default());
         let error = set.read(0, text.as_bytes()).unwrap_err();
-        let FeedError::Json { offset, expected: "well-formed JSON", got, objects: 1 } = &error else {
+        let FeedError::Json { offset, expected: "well-formed JSON", got, objects: 1 } = &error
+        else {
             panic!("{error}")
         };
         let off = (*offset as i64 - (start + place) as i64).abs();
@@ -43,8 +46,10 @@ fn damage_inside_an_object_is_reported_with_its_position() {
 #[test]
 fn objects_of_used_types_beyond_the_limits_are_rejected() {
     let limits = StixLimits { max_object_bytes: 1000, max_depth: 8, ..StixLimits::default() };
-    let long = indicator("1", "long.example", &format!(r#", "description": "{}""#, "x".repeat(1000)));
-    let deep = indicator("2", "deep.example", &format!(r#", "x": {}{}"#, "[".repeat(20), "]".repeat(20)));
+    let long =
+        indicator("1", "long.example", &format!(r#", "description": "{}""#, "x".repeat(1000)));
+    let deep =
+        indicator("2", "deep.example", &format!(r#", "x": {}{}"#, "[".repeat(20), "]".repeat(20)));
     let unused = format!(r#"{{"type": "artifact", "payload_bin": "{}"}}"#, "x".repeat(5000));
     let mut set = StixSet::new(limits);
     let report = set
@@ -53,7 +58,8 @@ fn objects_of_used_types_beyond_the_limits_are_rejected() {
     assert_eq!((report.objects, report.rejected, report.others), (4, 2, 1));
     let outcome = finish(set, vec![report]);
     assert_eq!(outcome.taken, ["0 3 good.example"]);
-    let reasons: Vec<String> = outcome.unreduced.iter().map(|part| part.reason.to_string()).collect();
+    let reasons: Vec<String> =
+        outcome.unreduced.iter().map(|part| part.reason.to_string()).collect();
     assert_eq!(
         reasons,
         [

@@ -33,8 +33,10 @@ fn definitions_of_the_specifications_are_built_in() {
     ] {
         assert_eq!(tlp(&[&indicator("1", "a.example", &refs(&[id]))]), (Some(level), 0));
         // Nobody can define them to mean something else.
-        let other =
-            definition(id, r#", "definition_type": "statement", "definition": {"statement": "free"}"#);
+        let other = definition(
+            id,
+            r#", "definition_type": "statement", "definition": {"statement": "free"}"#,
+        );
         assert_eq!(tlp(&[&other, &indicator("1", "a.example", &refs(&[id]))]), (Some(level), 0));
     }
 }
@@ -52,8 +54,14 @@ fn a_definition_may_come_anywhere_and_name_its_level_in_several_ways() {
             r#", "definition_type": "ais", "definition": {"consent": "everyone", "tlp": "green"}"#,
             (Some(Tlp::Green), 0),
         ),
-        (r#", "definition_type": "statement", "definition": {"statement": "Copyright 2026"}"#, (None, 0)),
-        (r#", "name": "TLP:RED", "definition_type": "statement", "definition": {}"#, (Some(Tlp::Red), 0)),
+        (
+            r#", "definition_type": "statement", "definition": {"statement": "Copyright 2026"}"#,
+            (None, 0),
+        ),
+        (
+            r#", "name": "TLP:RED", "definition_type": "statement", "definition": {}"#,
+            (Some(Tlp::Red), 0),
+        ),
         (r#", "definition_type": "tlp", "definition": {"tlp": "purple"}"#, (Some(Tlp::Red), 1)),
         (r#", "definition_type": "access", "definition": {"who": "us"}"#, (Some(Tlp::Red), 1)),
         ("", (Some(Tlp::Red), 1)),
@@ -78,7 +86,10 @@ fn the_strictest_of_the_whole_and_its_parts_holds() {
         tlp(&[&indicator("1", "a.example", &format!("{part}{}", refs(&[green])))]),
         (Some(Tlp::Amber), 0)
     );
-    assert_eq!(tlp(&[&indicator("1", "a.example", &refs(&[amber, green, amber]))]), (Some(Tlp::Amber), 0));
+    assert_eq!(
+        tlp(&[&indicator("1", "a.example", &refs(&[amber, green, amber]))]),
+        (Some(Tlp::Amber), 0)
+    );
     assert_eq!(tlp(&[&indicator("1", "a.example", &refs(&[]))]), (None, 0));
 }
 
@@ -93,7 +104,8 @@ fn an_undefined_marking_is_the_strictest() {
         .iter()
         .map(|id| definition(id, r#", "definition_type": "statement", "definition": {}"#))
         .collect();
-    let made = indicator("1", "a.example", &refs(&many.iter().map(String::as_str).collect::<Vec<_>>()));
+    let made =
+        indicator("1", "a.example", &refs(&many.iter().map(String::as_str).collect::<Vec<_>>()));
     let objects: Vec<&str> = definitions.iter().chain([&made]).map(String::as_str).collect();
     assert_eq!(tlp(&objects), (Some(Tlp::Red), 1), "more than are distinguished");
 }
@@ -101,7 +113,10 @@ fn an_undefined_marking_is_the_strictest() {
 #[test]
 fn the_stricter_of_differing_definitions_and_copies_holds() {
     let level = |name: &str| {
-        definition("m", &format!(r#", "definition_type": "tlp", "definition": {{"tlp": "{name}"}}"#))
+        definition(
+            "m",
+            &format!(r#", "definition_type": "tlp", "definition": {{"tlp": "{name}"}}"#),
+        )
     };
     let made = indicator("1", "a.example", &refs(&["m"]));
     for order in [["green", "red"], ["red", "green"]] {

@@ -31,7 +31,11 @@ fn finish(set: StixSet, reports: Vec<BundleReport>) -> Outcome {
         &mut |feed, indicator| {
             let IndicatorId::Stix(id) = &indicator.id else { panic!("{:?}", indicator.id) };
             let values: Vec<String> = indicator.values.iter().map(Value::to_string).collect();
-            taken.push(format!("{feed} {} {}", id.trim_start_matches("indicator--"), values.join(" ")));
+            taken.push(format!(
+                "{feed} {} {}",
+                id.trim_start_matches("indicator--"),
+                values.join(" ")
+            ));
             indicators.push(indicator);
         },
         &mut |part| unreduced.push(part),
@@ -47,7 +51,11 @@ fn indicator(id: &str, value: &str, more: &str) -> String {
 }
 
 fn version(id: &str, value: &str, modified: &str, more: &str) -> String {
-    indicator(id, value, &format!(r#", "created": "2025-01-01T00:00:00Z", "modified": "{modified}"{more}"#))
+    indicator(
+        id,
+        value,
+        &format!(r#", "created": "2025-01-01T00:00:00Z", "modified": "{modified}"{more}"#),
+    )
 }
 
 fn bundle(objects: &[&str]) -> String {
@@ -78,7 +86,10 @@ fn an_indicator_of_the_specification() {
         {"type": "malware", "spec_version": "2.1", "id": "malware--31b940d4-6f7f-459a-80ea-9c1f17b5891b", "name": "Poison Ivy"}
       ]}"#]);
     let [indicator] = &outcome.indicators[..] else { panic!("{:?}", outcome.taken) };
-    assert_eq!(indicator.id, IndicatorId::Stix("indicator--8e2e2d2b-17d4-4cbf-938f-98ee46b3cd3f".to_owned()));
+    assert_eq!(
+        indicator.id,
+        IndicatorId::Stix("indicator--8e2e2d2b-17d4-4cbf-938f-98ee46b3cd3f".to_owned())
+    );
     assert_eq!(
         indicator.values[0].to_string(),
         "4bac27393bdd9777ce02453256c5577cd02275510b2227f473d03f533924f877"
@@ -98,13 +109,15 @@ fn an_indicator_of_the_specification() {
 
 #[test]
 fn an_indicator_of_stix_2_0_has_labels_and_no_pattern_type() {
-    let outcome = read(&[r#"{"type": "bundle", "id": "bundle--1", "spec_version": "2.0", "objects": [
+    let outcome = read(&[
+        r#"{"type": "bundle", "id": "bundle--1", "spec_version": "2.0", "objects": [
         {"type": "marking-definition", "id": "marking-definition--34098fce-860f-48ae-8e50-ebd3cc5e41da", "created": "2017-01-20T00:00:00.000Z",
          "definition_type": "tlp", "definition": {"tlp": "green"}},
         {"type": "indicator", "id": "indicator--a932fcc6-e032-176c-126f-cb970a5a1ade", "created": "2014-02-20T09:16:08.989Z",
          "modified": "2014-02-20T09:16:08.989Z", "labels": ["malicious-activity", "c2"], "name": "PIVY", "valid_from": "2014-02-20T09:00:00.000000Z",
          "pattern": "[ipv4-addr:value = '198.51.100.1/32' OR ipv4-addr:value ISSUBSET '203.0.113.0/24' OR domain-name:value = 'evil.example']",
-         "object_marking_refs": ["marking-definition--34098fce-860f-48ae-8e50-ebd3cc5e41da"]}]}"#]);
+         "object_marking_refs": ["marking-definition--34098fce-860f-48ae-8e50-ebd3cc5e41da"]}]}"#,
+    ]);
     assert_eq!(
         outcome.taken,
         ["0 a932fcc6-e032-176c-126f-cb970a5a1ade 198.51.100.1 203.0.113.0/24 evil.example"]
@@ -169,7 +182,8 @@ fn an_envelope_of_cisa_ais() {
             indicator("1", "evil.example", marking)
         )
     };
-    let tlp = r#", "object_marking_refs": ["marking-definition--94868c89-83c2-464b-929b-a1a8aa3c8487"]"#;
+    let tlp =
+        r#", "object_marking_refs": ["marking-definition--94868c89-83c2-464b-929b-a1a8aa3c8487"]"#;
     let outcome = read(&[&text(tlp)]);
     assert_eq!(outcome.indicators[0].tlp, Some(Tlp::Clear));
     assert!(outcome.reports[0].more);
@@ -189,7 +203,9 @@ fn all_containers_hold_objects() {
         format!(r#"{{"objects": [{object}], "more": false}}"#),
         format!("{object}\n{object}\n"),
         format!("[{}]", bundle(&[&object])),
-        object.replace("\"indicator\"", "\"indic\\u0061tor\"").replace("{\"type\"", "{ \"typ\\u0065\""),
+        object
+            .replace("\"indicator\"", "\"indic\\u0061tor\"")
+            .replace("{\"type\"", "{ \"typ\\u0065\""),
         bundle(&[&object.replace("\"indicator\"", "\"indic\\u0061tor\"")]),
     ] {
         assert_eq!(read(&[&text]).taken, ["0 1 evil.example"], "{text}");
@@ -222,14 +238,19 @@ fn the_newest_version_wins_in_any_order() {
     ]);
     let new = bundle(&[&version("1", "new.example", "2026-01-01T00:00:00.001Z", "")]);
     let outcome = read(&[&old, &new]);
-    assert_eq!(outcome.taken, ["1 1 new.example", "0 2 two.example"], "in the order of first sight");
+    assert_eq!(
+        outcome.taken,
+        ["1 1 new.example", "0 2 two.example"],
+        "in the order of first sight"
+    );
     assert_eq!((outcome.report.older, outcome.reports[1].older), (1, 0));
     let outcome = read(&[&new, &old]);
     assert_eq!(outcome.taken, ["0 1 new.example", "1 2 two.example"]);
     assert_eq!((outcome.report.older, outcome.reports[1].older), (1, 1));
     // Without `modified`, `created` counts. Without both, the version is older than any other.
     let bare = bundle(&[&indicator("1", "bare.example", "")]);
-    let created = bundle(&[&indicator("1", "created.example", r#", "created": "2020-01-01T00:00:00Z""#)]);
+    let created =
+        bundle(&[&indicator("1", "created.example", r#", "created": "2020-01-01T00:00:00Z""#)]);
     assert_eq!(read(&[&created, &bare]).taken, ["0 1 created.example"]);
     assert_eq!(read(&[&bare, &created]).taken, ["1 1 created.example"]);
     assert_eq!(read(&[&created, &old]).taken[0], "1 1 old.example");
@@ -257,8 +278,7 @@ fn a_revoked_version_removes_the_indicator() {
         &version("2", "evil.example", "2026-01-01T00:00:00Z", ""),
     ]);
     // A revoked version needs no pattern.
-    let gone =
-        r#"{"type": "indicator", "id": "indicator--1", "modified": "2026-01-02T00:00:00Z", "revoked": true}"#;
+    let gone = r#"{"type": "indicator", "id": "indicator--1", "modified": "2026-01-02T00:00:00Z", "revoked": true}"#;
     for bundles in [[&*one, gone], [gone, &*one]] {
         let outcome = read(&bundles);
         assert_eq!(outcome.taken.len(), 1);
@@ -289,7 +309,11 @@ fn a_revocation_holds_despite_other_faults() {
         );
         for bundles in [[&*one, &gone], [&gone, &*one]] {
             let outcome = read(&bundles);
-            assert!(outcome.taken.is_empty() && outcome.unreduced.is_empty(), "{more}: {:?}", outcome.taken);
+            assert!(
+                outcome.taken.is_empty() && outcome.unreduced.is_empty(),
+                "{more}: {:?}",
+                outcome.taken
+            );
             assert_eq!((outcome.report.revoked, outcome.report.rejected), (1, 0), "{more}");
         }
     }
@@ -298,17 +322,23 @@ fn a_revocation_holds_despite_other_faults() {
 #[test]
 fn odd_properties_are_read_as_intended() {
     for (written, want) in [("75.0", 75), ("1e2", 100), ("0.0", 0), ("-0", 0), ("100", 100)] {
-        let outcome = one(&indicator("1", "evil.example", &format!(r#", "confidence": {written}"#)));
+        let outcome =
+            one(&indicator("1", "evil.example", &format!(r#", "confidence": {written}"#)));
         assert_eq!(outcome.indicators[0].confidence, Some(want), "{written}");
     }
     for nothing in ["null", r#""""#] {
         let more = format!(r#", "valid_until": {nothing}, "confidence": null, "revoked": null"#);
         let object = indicator("1", "evil.example", &more);
-        let object =
-            object.replace(r#""valid_from": "2026-01-01T00:00:00Z""#, &format!(r#""valid_from": {nothing}"#));
+        let object = object.replace(
+            r#""valid_from": "2026-01-01T00:00:00Z""#,
+            &format!(r#""valid_from": {nothing}"#),
+        );
         let outcome = one(&object);
         assert_eq!(outcome.taken, ["0 1 evil.example"], "{nothing}");
-        assert_eq!((outcome.indicators[0].valid_from, outcome.indicators[0].valid_until), (None, None));
+        assert_eq!(
+            (outcome.indicators[0].valid_from, outcome.indicators[0].valid_until),
+            (None, None)
+        );
     }
 }
 
@@ -323,7 +353,11 @@ fn objects_in_a_dictionary_are_not_a_bundle() {
         (r#"{"objects": "none"}"#.to_owned(), 12, "a string"),
         (r#"{"type": "bundle", "objects": 5}"#.to_owned(), 30, "a number"),
         (r#"{"type": "bundle", "objects": true}"#.to_owned(), 30, "a boolean"),
-        (format!(r#"{{"type": "bundle", "objects": {{"a": "{}"}}}}"#, "x".repeat(2000)), 30, "an object"),
+        (
+            format!(r#"{{"type": "bundle", "objects": {{"a": "{}"}}}}"#, "x".repeat(2000)),
+            30,
+            "an object",
+        ),
     ] {
         let limits = StixLimits { max_object_bytes: 1000, ..StixLimits::default() };
         let error = StixSet::new(limits).read(0, text.as_bytes()).unwrap_err();
@@ -334,7 +368,8 @@ fn objects_in_a_dictionary_are_not_a_bundle() {
     }
     // Observed data of STIX 2.0 may have such a dictionary.
     let observed = r#"{"type": "observed-data", "id": "observed-data--1", "objects": {"0": {"type": "domain-name", "value": "x.example"}}}"#;
-    for text in [observed.to_owned(), format!("[{observed}, {inner}]"), bundle(&[observed, &inner])] {
+    for text in [observed.to_owned(), format!("[{observed}, {inner}]"), bundle(&[observed, &inner])]
+    {
         let outcome = read(&[&text]);
         assert_eq!((outcome.reports[0].others, outcome.report.rejected), (1, 0), "{text}");
         assert_eq!(outcome.taken.len() as u64, outcome.reports[0].indicators);
@@ -349,10 +384,16 @@ fn a_bad_property_rejects_only_its_object() {
         (r#", "confidence": -1"#, "confidence: expected a whole number from 0 to 100, got -1"),
         (r#", "confidence": 300"#, "confidence: expected a whole number from 0 to 100, got 300"),
         (r#", "confidence": 7.5"#, "confidence: expected a whole number from 0 to 100, got 7.5"),
-        (r#", "confidence": 100.5"#, "confidence: expected a whole number from 0 to 100, got 100.5"),
+        (
+            r#", "confidence": 100.5"#,
+            "confidence: expected a whole number from 0 to 100, got 100.5",
+        ),
         (r#", "valid_until": " ""#, "valid_until: expected an RFC 3339 timestamp, got  "),
         (r#", "modified": """#, "modified: expected an RFC 3339 timestamp, got "),
-        (r#", "confidence": "high""#, "confidence: expected a whole number from 0 to 100, got \"high\""),
+        (
+            r#", "confidence": "high""#,
+            "confidence: expected a whole number from 0 to 100, got \"high\"",
+        ),
         (r#", "valid_until": "soon""#, "valid_until: expected an RFC 3339 timestamp, got soon"),
         (r#", "modified": 1700000000"#, "modified: expected an RFC 3339 timestamp, got 1700000000"),
         (
@@ -364,21 +405,38 @@ fn a_bad_property_rejects_only_its_object() {
             r#", "object_marking_refs": "marking-definition--1""#,
             "object_marking_refs: expected an array of identifiers, got \"marking-definition--1\"",
         ),
-        (r#", "granular_markings": [1]"#, "granular_markings: expected an array of objects, got [1]"),
+        (
+            r#", "granular_markings": [1]"#,
+            "granular_markings: expected an array of objects, got [1]",
+        ),
     ] {
-        let outcome =
-            read(&[&bundle(&[&indicator("1", "bad.example", more), &indicator("2", "good.example", "")])]);
+        let outcome = read(&[&bundle(&[
+            &indicator("1", "bad.example", more),
+            &indicator("2", "good.example", ""),
+        ])]);
         assert_eq!(outcome.taken, ["0 2 good.example"], "{more}");
         let [part] = &outcome.unreduced[..] else { panic!("{more}: {:?}", outcome.unreduced) };
         assert_eq!((&*part.id, &*part.reason.to_string()), ("indicator--1", reason));
-        assert_eq!((part.partial, &*part.reason.kind(), outcome.report.rejected), (false, "bad property", 1));
+        assert_eq!(
+            (part.partial, &*part.reason.kind(), outcome.report.rejected),
+            (false, "bad property", 1)
+        );
         assert!(part.pattern.contains("bad.example"));
     }
     for (object, reason) in [
-        (r#"{"type": "indicator", "pattern": "[a:b = 1]"}"#, "id: expected an identifier, got nothing"),
-        (r#"{"type": "indicator", "id": ""}"#, "id: expected an identifier of 1 to 256 bytes, got "),
+        (
+            r#"{"type": "indicator", "pattern": "[a:b = 1]"}"#,
+            "id: expected an identifier, got nothing",
+        ),
+        (
+            r#"{"type": "indicator", "id": ""}"#,
+            "id: expected an identifier of 1 to 256 bytes, got ",
+        ),
         (r#"{"type": "indicator", "id": 5}"#, "id: expected a string, got 5"),
-        (r#"{"type": "indicator", "id": "indicator--1"}"#, "pattern: expected a string, got nothing"),
+        (
+            r#"{"type": "indicator", "id": "indicator--1"}"#,
+            "pattern: expected a string, got nothing",
+        ),
         (
             r#"{"type": "indicator", "id": "indicator--1", "pattern": ["x"]}"#,
             "pattern: expected a string, got [\"x\"]",
@@ -396,12 +454,16 @@ fn a_bad_property_rejects_only_its_object() {
         "evil.example",
         r#", "confidence": null, "name": 5, "labels": {}, "indicator_types": "x""#,
     ));
-    assert_eq!((outcome.indicators[0].confidence, outcome.indicators[0].name.as_deref()), (None, None));
+    assert_eq!(
+        (outcome.indicators[0].confidence, outcome.indicators[0].name.as_deref()),
+        (None, None)
+    );
 }
 
 #[test]
 fn parts_that_are_not_reduced_are_reported() {
-    let pattern = |id: &str, text: &str| indicator(id, "", "").replace("[domain-name:value = '']", text);
+    let pattern =
+        |id: &str, text: &str| indicator(id, "", "").replace("[domain-name:value = '']", text);
     let outcome = read(&[&bundle(&[
         &pattern("1", "[domain-name:value = 'evil.example' OR file:name = 'evil.dll']"),
         &pattern("2", "[file:name = 'evil.dll']"),
@@ -409,11 +471,18 @@ fn parts_that_are_not_reduced_are_reported() {
         &pattern("4", "[domain-name:value = 'four.example']"),
     ])]);
     assert_eq!(outcome.taken, ["0 1 evil.example", "0 4 four.example"]);
-    let reported: Vec<_> =
-        outcome.unreduced.iter().map(|part| (&*part.id, part.partial, part.reason.is_pattern())).collect();
+    let reported: Vec<_> = outcome
+        .unreduced
+        .iter()
+        .map(|part| (&*part.id, part.partial, part.reason.is_pattern()))
+        .collect();
     assert_eq!(
         reported,
-        [("indicator--1", true, true), ("indicator--2", false, true), ("indicator--3", false, false)]
+        [
+            ("indicator--1", true, true),
+            ("indicator--2", false, true),
+            ("indicator--3", false, false)
+        ]
     );
     assert!(outcome.unreduced[0].pattern.contains("evil.dll"));
     assert_eq!((outcome.report.unreduced, outcome.report.partial), (3, 1));
@@ -432,8 +501,14 @@ fn times_of_a_pattern_narrow_those_of_the_indicator() {
     let outcome = one(&indicator("1", "", until).replace("[domain-name:value = '']", text));
     assert_eq!(outcome.taken, ["0 1 a.example c.example", "0 1 b.example"]);
     let day = |days: i64| Some(Timestamp(NEW_YEAR_2026 + days * DAY / 2));
-    assert_eq!((outcome.indicators[0].valid_from, outcome.indicators[0].valid_until), (day(2), day(3)));
-    assert_eq!((outcome.indicators[1].valid_from, outcome.indicators[1].valid_until), (day(0), day(3)));
+    assert_eq!(
+        (outcome.indicators[0].valid_from, outcome.indicators[0].valid_until),
+        (day(2), day(3))
+    );
+    assert_eq!(
+        (outcome.indicators[1].valid_from, outcome.indicators[1].valid_until),
+        (day(0), day(3))
+    );
     let outcome = one(&indicator("1", "", "").replace("[domain-name:value = '']", text));
     assert_eq!(outcome.indicators[0].valid_until, day(4));
     assert_eq!(outcome.indicators[1].valid_until, None);
@@ -450,8 +525,10 @@ fn the_grammar_of_2_0_is_also_tried_without_a_version() {
 
 #[test]
 fn the_limits_decide_what_urls_cover() {
-    let object = indicator("1", "", "")
-        .replace("[domain-name:value = '']", "[url:value IN ('http://a.example/x', 'http://a.example/y?z')]");
+    let object = indicator("1", "", "").replace(
+        "[domain-name:value = '']",
+        "[url:value IN ('http://a.example/x', 'http://a.example/y?z')]",
+    );
     for (url_mode, want) in [(UrlMode::Exact, UrlMode::Exact), (UrlMode::Prefix, UrlMode::Prefix)] {
         let mut set = StixSet::new(StixLimits { url_mode, ..StixLimits::default() });
         set.read(0, object.as_bytes()).unwrap();
@@ -459,7 +536,9 @@ fn the_limits_decide_what_urls_cover() {
         let modes: Vec<UrlMode> = outcome.indicators[0]
             .values
             .iter()
-            .map(|value| if let Value::Url { mode, .. } = value { *mode } else { panic!("{value}") })
+            .map(
+                |value| if let Value::Url { mode, .. } = value { *mode } else { panic!("{value}") },
+            )
             .collect();
         assert_eq!(modes, [want, UrlMode::Exact]);
     }
@@ -530,7 +609,11 @@ fn definitions_carried_to_a_later_set_say_the_same() {
         definition("odd", "acme-levels", ""),
     ];
     let marked = |id: &str| {
-        indicator(id, "evil.example", &format!(r#", "object_marking_refs": ["marking-definition--{id}"]"#))
+        indicator(
+            id,
+            "evil.example",
+            &format!(r#", "object_marking_refs": ["marking-definition--{id}"]"#),
+        )
     };
     let objects = [marked("amber"), marked("free"), marked("odd"), marked("never")];
     let mut first = StixSet::new(StixLimits::default());
@@ -542,7 +625,8 @@ fn definitions_carried_to_a_later_set_say_the_same() {
     for (_, definition) in &carried {
         second.read(0, definition.as_bytes()).unwrap();
     }
-    let report = second.read(0, bundle(&objects.each_ref().map(String::as_str)).as_bytes()).unwrap();
+    let report =
+        second.read(0, bundle(&objects.each_ref().map(String::as_str)).as_bytes()).unwrap();
     let outcome = finish(second, vec![report]);
     let levels: Vec<Option<Tlp>> = outcome.indicators.iter().map(|one| one.tlp).collect();
     assert_eq!(levels, [Some(Tlp::AmberStrict), None, Some(Tlp::Red), Some(Tlp::Red)]);
