@@ -1,13 +1,15 @@
-"""Checks the plain English of the sources: `python3 -m tests.english [FOLDER...]`, part of `make lint`.
+"""Checks the plain English of the sources: `python3 -m tests.english [FOLDER...]`.
+
+Part of `make lint`.
 
 Three rules hold for every tracked source file (see SUFFIXES):
 - a doc comment starts with a noun or a third-person verb, not with a subordinate clause;
 - comments and string literals avoid the words in WORDS;
-- no line is longer than COLUMNS, comments included. Raw string literals and text blocks are excepted,
-  and lines that are one string literal or one address.
+- no line is longer than COLUMNS, comments included. Raw string literals and text blocks are
+  excepted, and lines that are one string literal or one address.
 
-Prints `file:line: what was found, expected ...` for each fault and exits with 1. Faults in the folders of
-NOT_YET are only counted, unless the folder is given as an argument.
+Prints `file:line: what was found, expected ...` for each fault and exits with 1. Faults in the
+folders of NOT_YET are only counted, unless the folder is given as an argument.
 """
 
 import ast
@@ -57,7 +59,8 @@ WORDS = {
     r"unhurried": "without a deadline",
     r"who(so)?ever": "the caller, anyone who",
 }
-BAD_WORD = re.compile(r"\b(?:" + "|".join(f"(?P<w{i}>{word})" for i, word in enumerate(WORDS)) + r")\b", re.I)
+ANY_WORD = "|".join(f"(?P<w{i}>{word})" for i, word in enumerate(WORDS))
+BAD_WORD = re.compile(rf"\b(?:{ANY_WORD})\b", re.I)
 
 
 class Text(NamedTuple):
@@ -79,7 +82,7 @@ class Fault(NamedTuple):
         return f"{self.file}:{self.line}: {self.what}"
 
 
-# Comments and literals of Rust, Java and WIT. A quote after an identifier character ends nothing: lifetimes.
+# Comments and literals of Rust, Java and WIT. The quote of a lifetime begins no literal.
 C_LIKE = re.compile(
     r"""(?P<line>//[^\n]*)
       | (?P<block>/\*.*?\*/)

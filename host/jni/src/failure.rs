@@ -1,4 +1,4 @@
-//! The failures that Java is told about.
+//! Failures, in the form in which Java receives them.
 
 use std::any::Any;
 use std::error::Error;

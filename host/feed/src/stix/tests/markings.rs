@@ -107,7 +107,7 @@ fn an_undefined_marking_is_the_strictest() {
     let made =
         indicator("1", "a.example", &refs(&many.iter().map(String::as_str).collect::<Vec<_>>()));
     let objects: Vec<&str> = definitions.iter().chain([&made]).map(String::as_str).collect();
-    assert_eq!(tlp(&objects), (Some(Tlp::Red), 1), "more than are told apart");
+    assert_eq!(tlp(&objects), (Some(Tlp::Red), 1), "more than are distinguished");
 }
 
 #[test]

@@ -582,12 +582,12 @@ fn indicators_without_values_are_reported() {
             .replace(r#", "pattern": "[domain-name:value = 'evil.example']""#, pattern),
     ];
     set.read(0, bundle(&objects.each_ref().map(String::as_str)).as_bytes()).unwrap();
-    let told: Vec<String> = set
+    let reported: Vec<String> = set
         .valueless()
         .map(|one| format!("{} {:?} {}", one.id, one.modified.map(|time| time.0), one.is_revoked))
         .collect();
     assert_eq!(
-        told,
+        reported,
         [
             format!("indicator--gone Some({NEW_YEAR_2026}) true"),
             "indicator--undated None true".to_owned(),
