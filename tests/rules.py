@@ -3,12 +3,19 @@
 from dataclasses import dataclass, field
 
 
+TLP = ["clear", "green", "amber", "amber+strict", "red"]
+"""The markings, the strictest last. An indicator without one counts as clear."""
+
+
 @dataclass
 class Indicator:
     """One statement of the STIX feed."""
 
     value: str
     confidence: int | None = None
+    tlp: str | None = None
+    valid: tuple[int, int | None] = (0, None)
+    """The seconds since 1970 from which and until which events count."""
     revoked: bool = False
     version: int = 1
     listed: bool = True
@@ -24,13 +31,17 @@ class Rules:
     retracted: set[str] = field(default_factory=set)
     """Values and indicators' ids."""
     min_confidence: int = 0
+    max_tlp: str = "red"
 
-    def counting(self, host: str) -> set[tuple[str, str]]:
-        """The indicators that flag a new or stored line with that host: feed and id."""
+    def counting(self, host: str, time: int) -> set[tuple[str, str]]:
+        """The indicators that flag a new or stored line of that host and time: feed and id."""
         named = [("list", value, value) for value in self.listed]
         for identifier, one in self.indicators.items():
             is_sure = one.confidence is None or one.confidence >= self.min_confidence
-            if one.listed and not one.revoked and is_sure:
+            is_open = TLP.index(one.tlp or "clear") <= TLP.index(self.max_tlp)
+            first, end = one.valid
+            is_valid = first <= time and (end is None or time < end)
+            if one.listed and not one.revoked and is_sure and is_open and is_valid:
                 named.append(("stix", identifier, one.value))
         return {(feed, identifier) for feed, identifier, value in named if covers(value, host) and not self.is_withdrawn(feed, identifier, value, host)}
 
@@ -42,14 +53,14 @@ class Rules:
             return True
         return any(covers(one, host) and len(one) >= len(value) for one in self.allowed)
 
-    def after_round(self, before: set[tuple], lines: dict[int, str]) -> set[tuple]:
-        """The flags after a whole round, of those before it: (line, feed, indicator, value)."""
+    def after_round(self, before: set[tuple], lines: dict[int, str], begin: int) -> set[tuple]:
+        """The flags after a whole round, of those before it: (line, feed, indicator, value). Line 0 is of the second `begin`, the next one
+        of the next."""
         stay = {flag for flag in before if not self.is_withdrawn(flag[1], flag[2], flag[3], lines[flag[0]])}
-        counting = {host: self.counting(host) for host in set(lines.values())}
         new = {
             (number, feed, identifier, identifier if feed == "list" else self.indicators[identifier].value)
             for number, host in lines.items()
-            for feed, identifier in counting[host]
+            for feed, identifier in self.counting(host, begin + number)
         }
         # An indicator flags an event once, by the value that it had then.
         known = {flag[:3] for flag in stay}

@@ -1,8 +1,11 @@
-"""Random rounds against a model of the rules: feeds, allow-list, confidence, retractions, rotation of logs and records, kills.
+"""Random rounds against a model of the rules: feeds, allow-list, confidence, validity, markings, retractions, a feed that breaks, rotation of logs and
+records, kills.
 
 `make test` does 60 rounds with 20 kills; `make endurance` 2,000 with 200. A failure prints the seed: THREATSIEVE_SEED repeats it.
 """
 
+import copy
+import dataclasses
 import gzip
 import json
 import os
@@ -11,10 +14,11 @@ import shutil
 import signal
 import sqlite3
 import subprocess
+from datetime import UTC, datetime
 
 import pytest
 
-from tests import program
+from tests import program, stix
 from tests.rules import Indicator, Rules
 from tests.seeds import SEED
 
@@ -33,7 +37,8 @@ class World:
         self.lines: dict[int, str] = {}
         self.log, self.rotated, self.record_files = folder / "access.log", 0, []
         self.log.touch()
-        self.budget = "5m"
+        self.budget, self.is_broken = "5m", False
+        self.delivered: dict[str, Indicator] = {}
         self.write()
 
     # What others do between two rounds.
@@ -57,9 +62,15 @@ class World:
         one.version += 1
         one.listed, one.revoked = self.rng.random() < 0.9, self.rng.random() < 0.3
         one.confidence = self.rng.choice([None, 10, 50, 90])
+        one.tlp = self.rng.choice([None, *stix.TLP])
+        first, end = sorted(self.rng.sample(range(max(10, 2 * len(self.lines))), 2))
+        one.valid = (self.rng.choice([0, BEGIN + first]), self.rng.choice([None, BEGIN + end]))
 
     def change_confidence(self):
         self.rules.min_confidence = self.rng.choice([0, 30, 70])
+
+    def change_tlp(self):
+        self.rules.max_tlp = self.rng.choice(["green", "amber", "red"])
 
     def retract(self):
         target = self.rng.choice([*VALUES, *self.rules.indicators])
@@ -103,14 +114,20 @@ class World:
             {
                 "type": "indicator", "spec_version": "2.1", "id": name, "created": "2026-01-01T00:00:00Z", "revoked": one.revoked,
                 "modified": f"2026-01-01T{one.version // 3600:02}:{one.version // 60 % 60:02}:{one.version % 60:02}Z",
-                "valid_from": "2020-01-01T00:00:00Z", "pattern_type": "stix", "pattern": f"[domain-name:value = '{one.value}']",
+                "valid_from": at(one.valid[0]), "pattern_type": "stix", "pattern": f"[domain-name:value = '{one.value}']",
                 **({} if one.confidence is None else {"confidence": one.confidence}),
+                **({} if one.tlp is None else {"object_marking_refs": [stix.TLP[one.tlp]]}),
+                **({} if one.valid[1] is None else {"valid_until": at(one.valid[1])}),
             }
             for name, one in self.rules.indicators.items() if one.listed or one.revoked
         ]  # fmt: skip
         objects.append({**STAYS})
         bundle = {"type": "bundle", "id": "bundle--00000000-0000-4000-8000-000000000000", "objects": objects}
-        (self.folder / "bundle.json").write_text(json.dumps(bundle))
+        if not self.is_broken:
+            self.delivered = copy.deepcopy(self.rules.indicators)
+        # What is cut off is no delivery: what came before holds.
+        text = json.dumps(bundle)
+        (self.folder / "bundle.json").write_text(text[: len(text) // 2] if self.is_broken else text)
         self.config = program.write(
             self.folder / "threatsieve.toml",
             'state = "state"',
@@ -119,7 +136,7 @@ class World:
                 for name, path, role in [("list", "list.txt", "block"), ("stix", "bundle.json", "block"), ("ours", "allow.txt", "allow")]
             ),
             "[blacklist]\nmax_shrink = 1.0",
-            f"[matching]\nmin_confidence = {self.rules.min_confidence}",
+            f'[matching]\nmin_confidence = {self.rules.min_confidence}\nmax_tlp = "{self.rules.max_tlp}"',
             '[[logs]]\nname = "proxy"\npaths = ["access.log*"]',
             f'[history]\nwindow = "3650d"\nbudget = "{self.budget}"',
             '[output]\nfile = "flagged.ndjson"',
@@ -163,6 +180,11 @@ class World:
         return flags
 
 
+def at(seconds):
+    """A time as STIX has it."""
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
 def identifier(number):
     return f"indicator--00000000-0000-4000-8000-{number:012}"
 
@@ -180,16 +202,19 @@ def world(tmp_path):
 
 def test_rounds_follow_the_rules_whatever_happens_between_and_within_them(world):
     rng = world.rng
-    changes = [world.append, world.append, world.change_list, world.change_allowed, world.change_indicator, world.change_confidence,
+    changes = [world.append, world.append, world.change_list, world.change_allowed, world.change_indicator, world.change_confidence, world.change_tlp,
                world.retract, world.rotate_log, world.rotate_records]  # fmt: skip
     world.append()
     world.run("poll", "--force")
     kills = number = 0
+    is_killed = False
     while number < ROUNDS or kills < KILLS:
         number += 1
         for change in rng.choices(changes, k=rng.randint(1, 4)):
             change()
-        is_killed = rng.random() < (KILLS - kills) / max(1, ROUNDS - number)
+        # After a kill nobody knows whether the delivery before was taken.
+        world.is_broken = not is_killed and rng.random() < 0.15
+        is_killed = not world.is_broken and rng.random() < (KILLS - kills) / max(1, ROUNDS - number)
         world.budget = rng.choice(["5m", "5m", "1ms"])
         world.write()
         before = world.flags()
@@ -207,15 +232,16 @@ def test_rounds_follow_the_rules_whatever_happens_between_and_within_them(world)
                     one.wait(timeout=rng.uniform(0.0, 0.3))
                 except subprocess.TimeoutExpired:
                     world.retract()
-            assert one.wait() == program.DONE
+            assert one.wait() == (program.REMOTE if world.is_broken else program.DONE)
         if world.budget == "5m":
-            expected = world.rules.after_round(before, world.lines)
+            rules = dataclasses.replace(world.rules, indicators=world.delivered)
+            expected = rules.after_round(before, world.lines, BEGIN)
             flags = world.flags()
             where = f"THREATSIEVE_SEED={SEED}, round {number}"
             assert {flag[:3] for flag in flags} == {flag[:3] for flag in expected}, where
             if number % max(1, ROUNDS // 60) == 0:
                 assert world.written() == {flag[:3] for flag in flags}, where
-    world.budget = "5m"
+    world.budget, world.is_broken = "5m", False
     world.write()
     world.run("poll", "--force")
     assert json.loads(world.run("poll", "--force", "--json").stdout)["history"]["lines"] == 0
