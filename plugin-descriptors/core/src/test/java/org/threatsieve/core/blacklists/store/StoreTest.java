@@ -12,6 +12,7 @@ import static org.threatsieve.core.blacklists.Manifests.pushed;
 
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.Arrays;
 import java.util.Base64;
 import java.util.List;
 import java.util.Map;
@@ -93,6 +94,9 @@ class StoreTest {
         store.storeContent("office", "content", file);
         assertFalse(store.matches(manifest("content", bytes - 1), file(bytes - 1)));
         assertFalse(store.matches(manifest("content", bytes + 1), file(bytes + 1)));
+        byte[] longer = Arrays.copyOf(Files.readAllBytes(file), bytes + 1);
+        Path startsAlike = Files.write(folder.resolve("longer"), longer);
+        assertFalse(store.matches(manifest("content", bytes), startsAlike));
         documents.delete(List.of("content/1"));
         assertFalse(store.matches(manifest("content", bytes), file));
         MissingPart missing = assertThrows(
