@@ -1,44 +1,46 @@
-//! What one recipient is told in one round: the new matches under a TLP ceiling, grouped by listed value and by the hosts they came from.
+//! The contents of a digest for one recipient in one round: new matches up to a maximum TLP,
+//! grouped by listed value and by source host.
 
 use rusqlite::{Row, Transaction, params};
 use threatsieve_blacklist::{Timestamp, Tlp};
 
 use super::mails::tlp_of;
 
-/// Indicators named for one listed value; more are counted.
+/// Maximum number of indicators shown for one listed value. More are only counted.
 const MAX_VOUCHERS: u64 = 5;
-/// Hosts named for one listed value, and values for one host; more are counted.
+/// Maximum number of hosts shown for one listed value, and of values for one host. More are only
+/// counted.
 const MAX_NAMED: u64 = 5;
 
-/// How much a digest shows.
+/// Limits of a digest's length.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Extent {
-    /// Listed values, and hosts.
+    /// Maximum number of listed values, and of hosts.
     pub(crate) groups: usize,
-    /// Events for one value.
+    /// Maximum number of events for one value.
     pub(crate) examples: usize,
 }
 
 #[derive(Debug, Clone)]
 pub(crate) struct Digest {
     pub(crate) totals: Totals,
-    /// Most sure first, then those with most events.
+    /// Listed values, by confidence, then by number of events, highest first.
     pub(crate) groups: Vec<Group>,
-    /// In the same order.
+    /// Source hosts, in the same order.
     pub(crate) sources: Vec<SourceHost>,
-    /// Matches that mutes kept away since the last mail.
+    /// Matches that were muted since the last mail.
     pub(crate) muted: u64,
 }
 
-/// Counts over all, shown or not.
+/// Counts of all matches, shown or not.
 #[derive(Debug, Clone)]
 pub(crate) struct Totals {
     pub(crate) events: u64,
-    /// Of them, found in lines that were matched before: they are older than the indicator.
+    /// Events found in stored lines. They are older than the indicator.
     pub(crate) historic: u64,
     pub(crate) entries: u64,
     pub(crate) sources: u64,
-    /// Hosts, and with them perhaps one for events that name none.
+    /// Number of hosts, plus one if events name no host.
     pub(crate) source_groups: u64,
     pub(crate) span: Span,
     pub(crate) tlp: Option<Tlp>,
@@ -51,7 +53,7 @@ pub(crate) struct Span {
     pub(crate) last: Option<Timestamp>,
 }
 
-/// A listed value.
+/// A listed value with its events.
 #[derive(Debug, Clone)]
 pub(crate) struct Group {
     pub(crate) entry_type: String,
@@ -65,11 +67,11 @@ pub(crate) struct Group {
     pub(crate) voucher_count: u64,
     pub(crate) sources: Vec<Share>,
     pub(crate) source_count: u64,
-    /// Newest first.
+    /// Example events, newest first.
     pub(crate) examples: Vec<Example>,
 }
 
-/// An indicator that lists the value.
+/// An indicator that names the value.
 #[derive(Debug, Clone)]
 pub(crate) struct Voucher {
     pub(crate) feed: String,
@@ -79,10 +81,10 @@ pub(crate) struct Voucher {
     pub(crate) tlp: Option<Tlp>,
 }
 
-/// A name with its events.
+/// A host or listed value with its number of events.
 #[derive(Debug, Clone)]
 pub(crate) struct Share {
-    /// `None`: the event names no host.
+    /// The name; `None` if the event names no host.
     pub(crate) name: Option<String>,
     pub(crate) events: u64,
 }
@@ -99,7 +101,7 @@ pub(crate) struct SourceHost {
     pub(crate) entry_count: u64,
 }
 
-/// An event.
+/// An example event.
 #[derive(Debug, Clone)]
 pub(crate) struct Example {
     pub(crate) occurred: Option<Timestamp>,
@@ -113,7 +115,7 @@ pub(crate) struct Example {
     pub(crate) raw: String,
 }
 
-/// Reads the digest under a ceiling from the round's temporary tables; `None` when there is nothing under it.
+/// Reads the digest up to a maximum TLP from the round's temporary tables; `None` if it is empty.
 pub(crate) fn read(
     transaction: &Transaction<'_>,
     ceiling: Tlp,
@@ -226,7 +228,7 @@ impl Reader<'_> {
         )?;
         let mut rows = statement.query(params![entry, self.ceiling])?;
         let (mut examples, mut events) = (Vec::new(), Vec::<i64>::new());
-        // Rows come from the index in order, so that no more are read than are shown.
+        // Rows come from the index in order, so no more are read than are shown.
         while examples.len() < self.extent.examples
             && let Some(row) = rows.next()?
         {
@@ -290,7 +292,7 @@ fn span(row: &Row<'_>, column: usize) -> rusqlite::Result<Span> {
 }
 
 impl Digest {
-    /// Leaves half of what is shown out; `false` when there is nothing left that could be.
+    /// Halves what is shown; `false` if nothing can be left out any more.
     pub(crate) fn halve(&mut self) -> bool {
         fn halve<T>(items: &mut Vec<T>) -> bool {
             let more = items.len() > 1;

@@ -1,5 +1,5 @@
-//! The matches that no mail was composed for yet, as one round sees them: in temporary tables of its
-//! transaction.
+//! Temporary tables of the matches that were not reported by mail yet, for the transaction of one
+//! round.
 
 use std::collections::HashMap;
 
@@ -13,14 +13,16 @@ const TABLES: &str = include_str!("untold.sql");
 const NAMES: [&str; 5] =
     ["untold", "untold_sources", "untold_entries", "untold_muted", "untold_mutes"];
 
-/// Gathers what is to be mailed; `false` when nothing is new. A match that is retracted before it was
-/// mailed is no news, and stays as it is: should it hold again, it is mailed then.
+/// Collects the matches to be mailed; `false` if there are no new ones.
+///
+/// A match that is retracted before it was mailed is left out and stays unchanged. If it becomes
+/// valid again, it is mailed then.
 pub(crate) fn gather(transaction: &Transaction<'_>, now: Timestamp) -> anyhow::Result<bool> {
     let is_new = "SELECT EXISTS (SELECT 1 FROM matches WHERE told = 0 AND retracted IS NULL)";
     if !transaction.query_row(is_new, [], |row| row.get::<_, bool>(0))? {
         return Ok(false);
     }
-    transaction.execute_batch(TABLES).context("temporary tables of the digest")?;
+    transaction.execute_batch(TABLES).context("cannot create the temporary tables of the digest")?;
     find_muted(transaction, now)?;
     transaction.execute_batch(
         "INSERT OR IGNORE INTO untold_entries (entry_type, entry)
@@ -44,7 +46,7 @@ pub(crate) fn gather(transaction: &Transaction<'_>, now: Timestamp) -> anyhow::R
     Ok(true)
 }
 
-/// Marks everything that holds as mailed and forgets the temporary tables.
+/// Marks all current matches as mailed, and drops the temporary tables.
 pub(crate) fn mark_told(transaction: &Transaction<'_>) -> anyhow::Result<()> {
     transaction.execute("UPDATE matches SET told = 1 WHERE told = 0 AND retracted IS NULL", [])?;
     for name in NAMES {
@@ -53,19 +55,20 @@ pub(crate) fn mark_told(transaction: &Transaction<'_>) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Matches that mutes kept from the mails and that no footer has counted yet.
+/// Counts the muted matches that no mail's footer has counted yet.
 pub(crate) fn uncounted_muted(transaction: &Transaction<'_>) -> anyhow::Result<u64> {
     let count = "SELECT ifnull(sum(silenced - counted), 0) FROM mutes";
     Ok(transaction.query_row(count, [], |row| row.get::<_, i64>(0))?.unsigned_abs())
 }
 
-/// Remembers that a footer has counted them.
+/// Stores that a mail's footer has counted them.
 pub(crate) fn count_muted(transaction: &Transaction<'_>) -> anyhow::Result<()> {
     transaction.execute("UPDATE mutes SET counted = silenced WHERE counted < silenced", [])?;
     Ok(())
 }
 
-/// Fills `untold_muted`, each match with the first mute that applies, and counts them for their mutes.
+/// Fills `untold_muted` with each muted match and the first mute that applies, and updates the
+/// mutes' counters.
 fn find_muted(transaction: &Transaction<'_>, now: Timestamp) -> anyhow::Result<()> {
     let mut statement =
         transaction.prepare("SELECT id, kind, value FROM mutes WHERE until > ? ORDER BY id")?;
@@ -87,7 +90,8 @@ fn find_muted(transaction: &Transaction<'_>, now: Timestamp) -> anyhow::Result<(
     for (value, id) in of_kind("indicator") {
         add.execute(params!["indicator", value, id])?;
     }
-    // Logs write one host in many ways: all those met now that mean a muted one.
+    // Logs write the same host in many ways. These are all spellings of muted hosts in the new
+    // matches.
     let spellings = [
         ("host", "SELECT DISTINCT observable FROM matches WHERE told = 0"),
         (
@@ -134,7 +138,7 @@ fn find_muted(transaction: &Transaction<'_>, now: Timestamp) -> anyhow::Result<(
     Ok(())
 }
 
-/// What tells this round from any other, of this state or of a fresh one: its matches and its time.
+/// Returns a text that is unique to this round, also across states: its time and its matches.
 pub(crate) fn round(transaction: &Transaction<'_>, now: Timestamp) -> anyhow::Result<String> {
     let query = "SELECT ifnull(min(match), 0), ifnull(max(match), 0), count(*) FROM untold";
     let (first, last, count): (i64, i64, i64) =
