@@ -2,8 +2,8 @@
 //! meanwhile. Stored lines are matched again when something counts that did not count before.
 //!
 //! ```text
-//! find --files--> identify --known, new, copies--> plan --stretches--> stretch --pipeline--> commit
-//!                                       history --stretches--------------^
+//! find --files--> identify --known, new, copy--> plan --stretches--> stretch --pipeline--> commit
+//!                                     history --stretches--------------^
 //! ```
 //!
 //! - [`find`] lists the files of the configured sources.

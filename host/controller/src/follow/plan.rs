@@ -197,7 +197,8 @@ impl Plan<'_> {
             path = %file.path.display(),
             bytes = head.stat.bytes,
             matched,
-            "log was truncated: the rest of it is matched again; unchanged lines stay the same events"
+            "log was truncated: the rest of it is matched again; unchanged lines stay the same \
+             events"
         );
         file.supersede(connection)?;
         let mut identity = blake3::Hasher::new();

@@ -130,7 +130,9 @@ pub(crate) fn read(
     Ok(Some(Digest { groups: reader.groups()?, sources: reader.sources()?, totals, muted }))
 }
 
-const COUNTS: &str = "count(DISTINCT event), count(DISTINCT CASE WHEN historic THEN event END), min(occurred), max(occurred)";
+const COUNTS: &str = "count(DISTINCT event), \
+                      count(DISTINCT CASE WHEN historic THEN event END), \
+                      min(occurred), max(occurred)";
 
 struct Reader<'a> {
     transaction: &'a Transaction<'a>,
@@ -141,7 +143,8 @@ struct Reader<'a> {
 impl Reader<'_> {
     fn totals(&self) -> anyhow::Result<Totals> {
         let query = format!(
-            "SELECT {COUNTS}, count(DISTINCT entry), count(DISTINCT source), count(DISTINCT ifnull(source, 0)), max(tlp)
+            "SELECT {COUNTS}, count(DISTINCT entry), count(DISTINCT source),
+             count(DISTINCT ifnull(source, 0)), max(tlp)
              FROM untold WHERE level <= ?"
         );
         Ok(self.transaction.query_row(&query, [self.ceiling], |row| {
@@ -159,7 +162,8 @@ impl Reader<'_> {
 
     fn groups(&self) -> anyhow::Result<Vec<Group>> {
         let query = format!(
-            "SELECT {COUNTS}, count(DISTINCT source), max(confidence), max(tlp), entry_type, n.entry, n.id
+            "SELECT {COUNTS}, count(DISTINCT source), max(confidence), max(tlp),
+             entry_type, n.entry, n.id
              FROM untold p JOIN untold_entries n ON n.id = p.entry WHERE level <= ?
              GROUP BY p.entry ORDER BY max(rank) DESC, 1 DESC, n.entry, entry_type LIMIT ?"
         );
@@ -181,8 +185,10 @@ impl Reader<'_> {
                 vouchers,
                 voucher_count,
                 sources: self.shares(
-                    "SELECT s.source, count(DISTINCT event) FROM untold p LEFT JOIN untold_sources s ON s.id = p.source
-                     WHERE p.entry IS ?1 AND level <= ?2 GROUP BY p.source ORDER BY 2 DESC, 1 LIMIT ?3",
+                    "SELECT s.source, count(DISTINCT event) FROM untold p
+                     LEFT JOIN untold_sources s ON s.id = p.source
+                     WHERE p.entry IS ?1 AND level <= ?2 GROUP BY p.source
+                     ORDER BY 2 DESC, 1 LIMIT ?3",
                     Some(id),
                 )?,
                 examples: self.examples(id)?,
@@ -195,7 +201,8 @@ impl Reader<'_> {
         let mut statement = self.transaction.prepare_cached(
             "SELECT feed, indicator, max(m.name), max(m.confidence), max(m.tlp), count(*) OVER ()
              FROM untold p JOIN matches m ON m.id = p.match WHERE p.entry = ? AND level <= ?
-             GROUP BY feed, indicator ORDER BY max(rank) DESC, max(m.confidence) DESC, feed, indicator LIMIT ?",
+             GROUP BY feed, indicator
+             ORDER BY max(rank) DESC, max(m.confidence) DESC, feed, indicator LIMIT ?",
         )?;
         let mut rows = statement.query(params![entry, self.ceiling, MAX_VOUCHERS as i64])?;
         let (mut vouchers, mut all) = (Vec::new(), 0);
@@ -222,8 +229,10 @@ impl Reader<'_> {
 
     fn examples(&self, entry: i64) -> anyhow::Result<Vec<Example>> {
         let mut statement = self.transaction.prepare_cached(
-            "SELECT e.id, e.occurred, e.source, m.field, m.observable, m.how, m.historic, f.path, e.line, e.raw
-             FROM untold p JOIN matches m ON m.id = p.match JOIN events e ON e.id = m.event JOIN files f ON f.id = e.file
+            "SELECT e.id, e.occurred, e.source, m.field, m.observable, m.how, m.historic,
+             f.path, e.line, e.raw
+             FROM untold p JOIN matches m ON m.id = p.match JOIN events e ON e.id = m.event
+             JOIN files f ON f.id = e.file
              WHERE p.entry = ? AND p.level <= ? ORDER BY p.occurred DESC",
         )?;
         let mut rows = statement.query(params![entry, self.ceiling])?;
@@ -270,8 +279,10 @@ impl Reader<'_> {
                 confidence: row.get(5)?,
                 name: row.get(6)?,
                 entries: self.shares(
-                    "SELECT n.entry, count(DISTINCT event) FROM untold p JOIN untold_entries n ON n.id = p.entry
-                     WHERE p.source IS ?1 AND level <= ?2 GROUP BY p.entry ORDER BY max(rank) DESC, 2 DESC, 1 LIMIT ?3",
+                    "SELECT n.entry, count(DISTINCT event) FROM untold p
+                     JOIN untold_entries n ON n.id = p.entry
+                     WHERE p.source IS ?1 AND level <= ?2 GROUP BY p.entry
+                     ORDER BY max(rank) DESC, 2 DESC, 1 LIMIT ?3",
                     row.get(7)?,
                 )?,
             });

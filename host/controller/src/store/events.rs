@@ -112,10 +112,12 @@ pub(crate) fn insert_match(
     let entry = &found.matched.entry;
     let rows = connection
         .prepare_cached(
-            "INSERT INTO matches (event, feed, indicator, entry_type, entry, observable, field, how, confidence, tlp, \
-             name, generation, found, historic, written, told) VALUES (:event, :feed, :indicator, :entry_type, :entry, \
-             :observable, :field, :how, :confidence, :tlp, :name, :generation, :found, :historic, :written, :told) \
-             ON CONFLICT (event, feed, indicator) DO UPDATE SET retracted = NULL, generation = excluded.generation, \
+            "INSERT INTO matches (event, feed, indicator, entry_type, entry, observable, field, \
+             how, confidence, tlp, name, generation, found, historic, written, told) \
+             VALUES (:event, :feed, :indicator, :entry_type, :entry, :observable, :field, \
+             :how, :confidence, :tlp, :name, :generation, :found, :historic, :written, :told) \
+             ON CONFLICT (event, feed, indicator) DO UPDATE SET \
+             retracted = NULL, generation = excluded.generation, \
              found = excluded.found, historic = excluded.historic, written = excluded.written \
              WHERE retracted IS NOT NULL",
         )?

@@ -54,7 +54,8 @@ impl Store {
         let transaction = self.write()?;
         let (is_indicator, target) = target(&transaction, text)?;
         transaction.execute(
-            "INSERT INTO false_positives (is_indicator, target, reason, created) VALUES (?1, ?2, ?3, ?4)
+            "INSERT INTO false_positives (is_indicator, target, reason, created)
+             VALUES (?1, ?2, ?3, ?4)
              ON CONFLICT DO UPDATE SET reason = excluded.reason",
             (is_indicator, &target, reason.trim(), now.0),
         )?;
@@ -189,7 +190,8 @@ fn rows_naming(
     let mut named = Vec::new();
     let filter = if is_indicator { "AND indicators.id = ?2" } else { "AND ?2 = ?2" };
     let mut statement = connection.prepare(&format!(
-        "SELECT feeds.id, feeds.name, indicators.id, body FROM feeds CROSS JOIN indicators ON indicators.feed = feeds.id
+        "SELECT feeds.id, feeds.name, indicators.id, body
+         FROM feeds CROSS JOIN indicators ON indicators.feed = feeds.id
          WHERE state = ?1 {filter}"
     ))?;
     let mut rows = statement.query((ACTIVE, target))?;

@@ -11,7 +11,7 @@ use super::Store;
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct FeedState {
     pub(crate) name: String,
-    /// Where the next poll continues, in the fetcher's own format.
+    /// Position at which the next poll continues, in the fetcher's own format.
     pub(crate) cursor: Option<serde_json::Value>,
     /// Time of the last poll.
     pub(crate) attempted: Option<Timestamp>,
@@ -157,9 +157,15 @@ impl Store {
         let transaction = self.write()?;
         let feed = feed_id(&transaction, name)?;
         transaction.execute(
-            "UPDATE feeds SET attempted = :now, failures = failures + 1, error = :error, next_attempt = :next, \
+            "UPDATE feeds SET attempted = :now, failures = failures + 1, \
+             error = :error, next_attempt = :next, \
              failing_since = coalesce(failing_since, :now) WHERE id = :feed",
-            named_params! { ":now": now.0, ":error": error, ":next": next_attempt.0, ":feed": feed },
+            named_params! {
+                ":now": now.0,
+                ":error": error,
+                ":next": next_attempt.0,
+                ":feed": feed,
+            },
         )?;
         transaction.commit()?;
         Ok(())
@@ -175,9 +181,14 @@ impl Store {
         let transaction = self.write()?;
         let feed = feed_id(&transaction, name)?;
         transaction.execute(
-            "UPDATE feeds SET attempted = :now, succeeded = :now, failures = 0, failing_since = NULL, error = NULL, \
+            "UPDATE feeds SET attempted = :now, succeeded = :now, failures = 0, \
+             failing_since = NULL, error = NULL, \
              next_attempt = NULL, cursor = coalesce(:cursor, cursor) WHERE id = :feed",
-            named_params! { ":now": now.0, ":cursor": cursor.map(ToString::to_string), ":feed": feed },
+            named_params! {
+                ":now": now.0,
+                ":cursor": cursor.map(ToString::to_string),
+                ":feed": feed,
+            },
         )?;
         transaction.commit()?;
         Ok(())

@@ -104,8 +104,9 @@ pub(crate) struct Place {
     pub(crate) header: Vec<u8>,
 }
 
-const COLUMNS: &str = "id, digest, digest_bytes, identity, path, device, inode, size, modified, settled, gone, \
-                       offset, lines, header, partial, format, newest, source, tail, tail_bytes, path_bytes";
+const COLUMNS: &str = "id, digest, digest_bytes, identity, path, device, inode, size, \
+                       modified, settled, gone, offset, lines, header, partial, format, newest, \
+                       source, tail, tail_bytes, path_bytes";
 
 impl LogFile {
     fn read(row: &Row<'_>) -> rusqlite::Result<LogFile> {
@@ -165,10 +166,12 @@ impl LogFile {
     /// Adds a new file and sets its id. Changes its identity if another file has the same one.
     pub(crate) fn add(&mut self, connection: &Connection, round: i64) -> anyhow::Result<()> {
         let mut statement = connection.prepare_cached(
-            "INSERT INTO files (source, digest, digest_bytes, identity, path, path_bytes, device, inode, size, \
-             modified, settled, offset, lines, partial, header, format, newest, seen, tail, tail_bytes) \
-             VALUES (:source, :digest, :digest_bytes, :identity, :path, :path_bytes, :device, :inode, :size, \
-             :modified, :settled, :offset, :lines, :partial, :header, :format, :newest, :round, :tail, :tail_bytes)",
+            "INSERT INTO files (source, digest, digest_bytes, identity, path, path_bytes, \
+             device, inode, size, modified, settled, offset, lines, partial, header, format, \
+             newest, seen, tail, tail_bytes) \
+             VALUES (:source, :digest, :digest_bytes, :identity, :path, :path_bytes, \
+             :device, :inode, :size, :modified, :settled, :offset, :lines, :partial, :header, \
+             :format, :newest, :round, :tail, :tail_bytes)",
         )?;
         statement.execute(named_params! {
             ":source": self.source,
@@ -212,8 +215,9 @@ impl LogFile {
     /// Stores its path and metadata, and the digest that identifies it.
     pub(crate) fn seen(&self, connection: &Connection, round: i64) -> anyhow::Result<()> {
         let mut statement = connection.prepare_cached(
-            "UPDATE files SET source = :source, digest = :digest, digest_bytes = :digest_bytes, path = :path, \
-             path_bytes = :path_bytes, device = :device, inode = :inode, size = :size, modified = :modified, \
+            "UPDATE files SET source = :source, digest = :digest, \
+             digest_bytes = :digest_bytes, path = :path, path_bytes = :path_bytes, \
+             device = :device, inode = :inode, size = :size, modified = :modified, \
              settled = :settled, gone = 0, seen = :round WHERE id = :id",
         )?;
         statement.execute(named_params! {
@@ -275,7 +279,8 @@ pub(crate) struct Reached {
 /// Stores the position up to which a file is matched.
 pub(crate) fn move_to(connection: &Connection, file: i64, reached: &Reached) -> anyhow::Result<()> {
     let mut statement = connection.prepare_cached(
-        "UPDATE files SET offset = :offset, lines = :lines, header = :header, partial = :partial, format = :format, \
+        "UPDATE files SET offset = :offset, lines = :lines, header = :header, \
+         partial = :partial, format = :format, \
          newest = max(coalesce(newest, :newest), coalesce(:newest, newest)), \
          tail = :tail, tail_bytes = :tail_bytes WHERE id = :id",
     )?;

@@ -68,7 +68,8 @@ impl Builds {
 }
 
 fn generation_in_use(connection: &Connection) -> anyhow::Result<Option<Generation>> {
-    let sql = "SELECT generation, built, file, digest, entries, written FROM generations WHERE active = 1";
+    let sql = "SELECT generation, built, file, digest, entries, written FROM generations \
+               WHERE active = 1";
     let row = connection.query_row(sql, [], |row| {
         Ok(Generation {
             generation: row.get("generation")?,

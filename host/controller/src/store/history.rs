@@ -121,7 +121,8 @@ impl Store {
     ) -> anyhow::Result<()> {
         self.connection.execute(
             "UPDATE history SET missed = :reason, missed_since = \
-             CASE WHEN :reason IS NOT NULL THEN coalesce(missed_since, :now) END WHERE file = :file",
+             CASE WHEN :reason IS NOT NULL THEN coalesce(missed_since, :now) END \
+             WHERE file = :file",
             named_params! { ":file": file, ":reason": reason, ":now": now.0 },
         )?;
         Ok(())

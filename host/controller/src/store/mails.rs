@@ -87,8 +87,16 @@ pub(crate) fn add_mail(
 ) -> anyhow::Result<()> {
     transaction
         .execute(
-            "INSERT INTO mails (message_id, recipient, subject, body, tlp, composed) VALUES (?, ?, ?, ?, ?, ?)",
-            params![mail.message_id, mail.recipient, mail.subject, mail.body, mail.tlp.map(|tlp| tlp as u8), now.0],
+            "INSERT INTO mails (message_id, recipient, subject, body, tlp, composed) \
+             VALUES (?, ?, ?, ?, ?, ?)",
+            params![
+                mail.message_id,
+                mail.recipient,
+                mail.subject,
+                mail.body,
+                mail.tlp.map(|tlp| tlp as u8),
+                now.0,
+            ],
         )
         .with_context(|| format!("mail {} cannot be queued", mail.message_id))?;
     Ok(())
@@ -106,7 +114,8 @@ impl Store {
     ) -> anyhow::Result<Option<WaitingMail>> {
         let mut statement = self.connection.prepare_cached(
             "SELECT id, message_id, recipient, body, tlp, composed, attempts FROM mails
-             WHERE state = 0 AND id > ?1 AND (next_attempt IS NULL OR next_attempt <= ?2 OR next_attempt > ?3)
+             WHERE state = 0 AND id > ?1 AND (next_attempt IS NULL OR next_attempt <= ?2
+             OR next_attempt > ?3)
              ORDER BY id LIMIT 1",
         )?;
         let longest = now.0.saturating_add(LONGEST_PAUSE_MICROS);
@@ -132,15 +141,18 @@ impl Store {
     ) -> anyhow::Result<()> {
         match fate {
             Fate::Sent => self.connection.execute(
-                "UPDATE mails SET state = 1, sent = ?2, error = NULL, next_attempt = NULL, body = x'' WHERE id = ?1",
+                "UPDATE mails SET state = 1, sent = ?2, error = NULL, next_attempt = NULL, \
+                 body = x'' WHERE id = ?1",
                 params![id, now.0],
             ),
             Fate::Retry { at, error } => self.connection.execute(
-                "UPDATE mails SET attempts = attempts + 1, next_attempt = ?2, error = ?3 WHERE id = ?1",
+                "UPDATE mails SET attempts = attempts + 1, next_attempt = ?2, error = ?3 \
+                 WHERE id = ?1",
                 params![id, at.0, error],
             ),
             Fate::GivenUp { error } => self.connection.execute(
-                "UPDATE mails SET state = 2, attempts = attempts + 1, next_attempt = NULL, error = ?2, body = x'' WHERE id = ?1",
+                "UPDATE mails SET state = 2, attempts = attempts + 1, next_attempt = NULL, \
+                 error = ?2, body = x'' WHERE id = ?1",
                 params![id, error],
             ),
         }
@@ -151,7 +163,8 @@ impl Store {
     /// Counts the mails by state.
     pub(crate) fn mail_counts(&self) -> anyhow::Result<MailCounts> {
         let counts = self.connection.query_row(
-            "SELECT count(*) FILTER (WHERE state = 0), count(*) FILTER (WHERE state = 1), count(*) FILTER (WHERE state = 2)
+            "SELECT count(*) FILTER (WHERE state = 0), count(*) FILTER (WHERE state = 1),
+             count(*) FILTER (WHERE state = 2)
              FROM mails",
             [],
             |row| {
@@ -190,8 +203,10 @@ impl Store {
         given_up_since: Timestamp,
     ) -> anyhow::Result<Vec<StuckMails>> {
         let mut statement = self.connection.prepare_cached(
-            "SELECT recipient, count(*) FILTER (WHERE state = 0), count(*) FILTER (WHERE state = 2), min(composed), \
-             (SELECT error FROM mails e WHERE e.recipient = m.recipient AND e.state <> 1 AND e.error IS NOT NULL \
+            "SELECT recipient, count(*) FILTER (WHERE state = 0), \
+             count(*) FILTER (WHERE state = 2), min(composed), \
+             (SELECT error FROM mails e WHERE e.recipient = m.recipient AND e.state <> 1 \
+             AND e.error IS NOT NULL \
              ORDER BY e.id DESC LIMIT 1) FROM mails m \
              WHERE state = 0 AND composed <= ?1 OR state = 2 AND composed >= ?2 GROUP BY recipient",
         )?;

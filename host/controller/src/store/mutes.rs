@@ -84,7 +84,8 @@ impl Store {
     /// until they are removed.
     pub(crate) fn mutes(&self) -> anyhow::Result<Vec<Mute>> {
         let mut statement = self.connection.prepare(
-            "SELECT kind, value, until, reason, created, silenced FROM mutes ORDER BY until DESC, kind, value",
+            "SELECT kind, value, until, reason, created, silenced FROM mutes \
+             ORDER BY until DESC, kind, value",
         )?;
         let rows = statement.query_map([], |row| {
             let name: String = row.get(0)?;

@@ -71,7 +71,8 @@ impl Store {
             match version(&connection)? {
                 0 => bail!(StateDamage::Empty { path: path.clone() }),
                 older if older < MIGRATIONS.len() => bail!(
-                    "expected a state of version {}, got {older}: the next round brings it up to date",
+                    "expected a state of version {}, got {older}: the next round brings it up to \
+                     date",
                     MIGRATIONS.len()
                 ),
                 version => ensure_known(version)?,
@@ -168,7 +169,8 @@ fn version(connection: &Connection) -> rusqlite::Result<usize> {
 fn ensure_known(version: usize) -> anyhow::Result<()> {
     ensure!(
         version <= MIGRATIONS.len(),
-        "expected a state of version {} or older, got {version}: it was written by a newer threatsieve",
+        "expected a state of version {} or older, got {version}: it was written by a newer \
+         threatsieve",
         MIGRATIONS.len()
     );
     Ok(())

@@ -70,7 +70,8 @@ impl Store {
 
     pub(crate) fn set_last_push(&self, push: &LastPush) -> rusqlite::Result<()> {
         self.connection.execute(
-            "UPDATE push SET generation = :generation, digest = :digest, attempted = :attempted, taken = :taken,
+            "UPDATE push SET generation = :generation, digest = :digest, attempted = :attempted,
+             taken = :taken,
              acknowledged = :acknowledged, refused = :refused, error = :error,
              unchecked = :unchecked, newly_unchecked = :newly_unchecked",
             named_params! {
@@ -81,7 +82,8 @@ impl Store {
                 ":acknowledged": push.acknowledged.map(|time| time.0),
                 ":refused": push.refused,
                 ":error": push.error,
-                ":unchecked": push.unchecked.as_ref().map(|counts| serde_json::json!(counts).to_string()),
+                ":unchecked": push.unchecked.as_ref()
+                    .map(|counts| serde_json::json!(counts).to_string()),
                 ":newly_unchecked": push.newly_unchecked,
             },
         )?;

@@ -108,7 +108,8 @@ fn remember(
     connection
         .prepare_cached(
             "INSERT INTO output_files (path, device, inode, bytes, unconfirmed) \
-             VALUES (?1, ?2, ?3, ?4, ?5) ON CONFLICT (path) DO UPDATE SET device = excluded.device, \
+             VALUES (?1, ?2, ?3, ?4, ?5) \
+             ON CONFLICT (path) DO UPDATE SET device = excluded.device, \
              inode = excluded.inode, bytes = excluded.bytes, unconfirmed = excluded.unconfirmed",
         )?
         .execute((

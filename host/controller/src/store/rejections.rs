@@ -30,8 +30,10 @@ impl Store {
         limit: usize,
     ) -> anyhow::Result<Vec<(String, Rejection)>> {
         let mut statement = self.connection.prepare_cached(
-            "SELECT feeds.name, indicator, value, kind, reason, is_pattern FROM rejections JOIN feeds ON feeds.id = rejections.feed
-             WHERE :feed IS NULL OR feeds.name = :feed ORDER BY feeds.name, origin, rejections.rowid LIMIT :limit",
+            "SELECT feeds.name, indicator, value, kind, reason, is_pattern FROM rejections
+             JOIN feeds ON feeds.id = rejections.feed
+             WHERE :feed IS NULL OR feeds.name = :feed
+             ORDER BY feeds.name, origin, rejections.rowid LIMIT :limit",
         )?;
         let rows = statement.query_map(
             named_params! { ":feed": feed, ":limit": limit as i64 },
@@ -58,7 +60,8 @@ pub(crate) fn add_rejections(
     rows: &[Rejection],
 ) -> rusqlite::Result<()> {
     let mut insert = connection.prepare_cached(
-        "INSERT INTO rejections (feed, origin, indicator, value, kind, reason, is_pattern) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+        "INSERT INTO rejections (feed, origin, indicator, value, kind, reason, is_pattern) \
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
     )?;
     let mut count = connection
         .prepare_cached("SELECT count(*) FROM rejections WHERE feed = ?1 AND origin = ?2")?;

@@ -121,7 +121,8 @@ fn prune_events(
     most: u32,
 ) -> anyhow::Result<u64> {
     transaction.execute_batch(
-        "CREATE TEMP TABLE IF NOT EXISTS old_events (id INTEGER PRIMARY KEY); DELETE FROM temp.old_events;",
+        "CREATE TEMP TABLE IF NOT EXISTS old_events (id INTEGER PRIMARY KEY); \
+         DELETE FROM temp.old_events;",
     )?;
     let is_told = "NOT EXISTS (SELECT 1 FROM matches m \
                    WHERE m.event = e.id AND m.told = 0 AND m.retracted IS NULL)";
@@ -136,7 +137,8 @@ fn prune_events(
     let surplus = "(SELECT count(*) FROM events) - (SELECT count(*) FROM old_events) - ?1";
     transaction.execute(
         &format!(
-            "INSERT INTO old_events SELECT e.id FROM events e WHERE e.id NOT IN old_events AND {is_told} \
+            "INSERT INTO old_events SELECT e.id FROM events e WHERE e.id NOT IN old_events \
+             AND {is_told} \
              ORDER BY e.id LIMIT max(0, {surplus})"
         ),
         [most],
@@ -153,7 +155,8 @@ fn prune_rejections(connection: &Connection, most: u32) -> anyhow::Result<u64> {
     for origin in [RejectedBy::Delivery, RejectedBy::Build] {
         removed += connection.execute(
             "DELETE FROM rejections WHERE rowid IN (SELECT row FROM (SELECT rowid AS row, \
-             row_number() OVER (PARTITION BY feed ORDER BY rowid) AS number FROM rejections WHERE origin = ?1) \
+             row_number() OVER (PARTITION BY feed ORDER BY rowid) AS number \
+             FROM rejections WHERE origin = ?1) \
              WHERE number > ?2)",
             (origin as i64, most),
         )?;
@@ -184,10 +187,12 @@ mod tests {
     /// Adds an event that happened `days` days before now. `told` says whether its match was
     /// mailed.
     fn event(store: &Store, number: i64, days: i64, told: bool) {
-        let sql = "INSERT INTO events (id, file, offset, line, uid, occurred, raw) VALUES (?1, 1, ?1, 1, '', ?2, '')";
+        let sql = "INSERT INTO events (id, file, offset, line, uid, occurred, raw) \
+                   VALUES (?1, 1, ?1, 1, '', ?2, '')";
         store.connection.execute(sql, (number, NOW.0 - days * DAY)).unwrap();
-        let sql = "INSERT INTO matches (event, feed, indicator, entry_type, entry, observable, field, how, generation,
-                   found, historic, told) VALUES (?1, 'f', 'i', 't', 'e', 'o', 'f', 'h', 1, ?2, 0, ?3)";
+        let sql = "INSERT INTO matches (event, feed, indicator, entry_type, entry, observable,
+                   field, how, generation, found, historic, told)
+                   VALUES (?1, 'f', 'i', 't', 'e', 'o', 'f', 'h', 1, ?2, 0, ?3)";
         store.connection.execute(sql, params![number, NOW.0, told]).unwrap();
     }
 
@@ -198,8 +203,8 @@ mod tests {
 
     fn with_file() -> (tempfile::TempDir, Store) {
         let (folder, store) = store();
-        let sql =
-            "INSERT INTO files (id, source, digest, digest_bytes, path, device, inode, size, modified, seen)
+        let sql = "INSERT INTO files (id, source, digest, digest_bytes, path, device, inode,
+                                      size, modified, seen)
                    VALUES (1, 's', x'', 0, '/log', 1, 1, 1, ?1, 1)";
         store.connection.execute(sql, [NOW.0]).unwrap();
         (folder, store)
@@ -228,7 +233,8 @@ mod tests {
     fn mails_that_wait_stay_while_there_is_a_server() {
         let (_folder, mut store) = store();
         for (number, state) in [0, 1, 2].into_iter().enumerate() {
-            let sql = "INSERT INTO mails (message_id, recipient, subject, body, composed, state) VALUES (?1, '', '', x'', ?2, ?3)";
+            let sql = "INSERT INTO mails (message_id, recipient, subject, body, composed, state) \
+                       VALUES (?1, '', '', x'', ?2, ?3)";
             store.connection.execute(sql, (number, NOW.0 - 31 * DAY, state)).unwrap();
         }
         assert_eq!(store.prune(&limits(1000), NOW).unwrap().mails, 2);

@@ -20,7 +20,8 @@ pub(crate) fn retract_matches(
     let mut retracted = 0;
     let mut statement = transaction.prepare_cached(
         "SELECT e.uid, m.written FROM matches m JOIN events e ON e.id = m.event \
-         WHERE m.indicator = ?1 AND m.feed = ?2 AND (?3 IS NULL OR m.entry = ?3) AND m.retracted IS NULL ORDER BY m.id",
+         WHERE m.indicator = ?1 AND m.feed = ?2 AND (?3 IS NULL OR m.entry = ?3) \
+         AND m.retracted IS NULL ORDER BY m.id",
     )?;
     let mut rows = statement.query((indicator, feed, entry))?;
     while let Some(row) = rows.next()? {
@@ -31,7 +32,8 @@ pub(crate) fn retract_matches(
     }
     transaction
         .prepare_cached(
-            "UPDATE matches SET retracted = ?4 WHERE indicator = ?1 AND feed = ?2 AND (?3 IS NULL OR entry = ?3) \
+            "UPDATE matches SET retracted = ?4 WHERE indicator = ?1 AND feed = ?2 \
+             AND (?3 IS NULL OR entry = ?3) \
              AND retracted IS NULL",
         )?
         .execute((indicator, feed, entry, now.0))?;

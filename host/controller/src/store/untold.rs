@@ -22,7 +22,9 @@ pub(crate) fn gather(transaction: &Transaction<'_>, now: Timestamp) -> anyhow::R
     if !transaction.query_row(is_new, [], |row| row.get::<_, bool>(0))? {
         return Ok(false);
     }
-    transaction.execute_batch(TABLES).context("cannot create the temporary tables of the digest")?;
+    transaction
+        .execute_batch(TABLES)
+        .context("cannot create the temporary tables of the digest")?;
     find_muted(transaction, now)?;
     transaction.execute_batch(
         "INSERT OR IGNORE INTO untold_entries (entry_type, entry)
@@ -32,14 +34,16 @@ pub(crate) fn gather(transaction: &Transaction<'_>, now: Timestamp) -> anyhow::R
              WHERE m.told = 0 AND m.retracted IS NULL AND e.source IS NOT NULL;
          INSERT INTO untold
              SELECT m.id, m.event, n.id, s.id, e.occurred, ifnull(m.tlp, 0), m.tlp, m.confidence,
-                    CASE WHEN m.confidence >= 70 THEN 3 WHEN m.confidence IS NULL OR m.confidence >= 30 THEN 2
+                    CASE WHEN m.confidence >= 70 THEN 3
+                         WHEN m.confidence IS NULL OR m.confidence >= 30 THEN 2
                          WHEN m.confidence >= 1 THEN 1 ELSE 0 END,
                     m.historic
              FROM matches m
              JOIN events e ON e.id = m.event
              JOIN untold_entries n ON n.entry = m.entry AND n.entry_type = m.entry_type
              LEFT JOIN untold_sources s ON s.source = e.source
-             WHERE m.told = 0 AND m.retracted IS NULL AND m.id NOT IN (SELECT match FROM untold_muted);
+             WHERE m.told = 0 AND m.retracted IS NULL
+                   AND m.id NOT IN (SELECT match FROM untold_muted);
          CREATE INDEX temp.untold_by_entry ON untold (entry, occurred DESC);
          CREATE INDEX temp.untold_by_source ON untold (source);",
     )?;
@@ -96,7 +100,8 @@ fn find_muted(transaction: &Transaction<'_>, now: Timestamp) -> anyhow::Result<(
         ("host", "SELECT DISTINCT observable FROM matches WHERE told = 0"),
         (
             "source",
-            "SELECT DISTINCT e.source FROM matches m JOIN events e ON e.id = m.event WHERE m.told = 0 AND e.source IS NOT NULL",
+            "SELECT DISTINCT e.source FROM matches m JOIN events e ON e.id = m.event \
+             WHERE m.told = 0 AND e.source IS NOT NULL",
         ),
     ];
     for (kind, query) in spellings {
@@ -131,7 +136,8 @@ fn find_muted(transaction: &Transaction<'_>, now: Timestamp) -> anyhow::Result<(
         )?;
     }
     transaction.execute(
-        "UPDATE mutes SET silenced = silenced + (SELECT count(*) FROM untold_muted p WHERE p.mute = mutes.id)
+        "UPDATE mutes SET silenced = silenced + (SELECT count(*) FROM untold_muted p
+         WHERE p.mute = mutes.id)
          WHERE id IN (SELECT mute FROM untold_muted)",
         [],
     )?;

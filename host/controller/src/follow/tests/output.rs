@@ -30,7 +30,13 @@ fn a_record_is_the_event_and_who_says_what() {
     assert_eq!(record["indicator"], "matched");
     assert_eq!(
         record["threatsieve"],
-        json!({ "id": null, "kind": "flag", "generation": { "main": 3 }, "historic": false, "confidence": [85] })
+        json!({
+            "id": null,
+            "kind": "flag",
+            "generation": { "main": 3 },
+            "historic": false,
+            "confidence": [85],
+        })
     );
     assert_eq!(
         record["threat"]["enrichments"],

@@ -64,7 +64,8 @@ impl World {
         self.matcher = matcher(indicators, generation);
         let sql = "UPDATE generations SET active = 0";
         self.store.connection().execute(sql, []).unwrap();
-        let sql = "INSERT OR REPLACE INTO generations (generation, built, file, digest, entries, active) \
+        let sql = "INSERT OR REPLACE INTO generations \
+                   (generation, built, file, digest, entries, active) \
                    VALUES (?1, ?1, 'f', x'', 1, 1)";
         self.store.connection().execute(sql, [generation as i64]).unwrap();
     }
@@ -200,7 +201,8 @@ impl World {
 pub(super) fn request(host: &str, number: u64) -> String {
     let seconds = NOW - 1000;
     format!(
-        "{seconds}.{:03} 5 10.1.2.3 TCP_MISS/404 603 GET http://{host}/{number} - HIER_DIRECT/192.0.2.7 text/html",
+        "{seconds}.{:03} 5 10.1.2.3 TCP_MISS/404 603 GET http://{host}/{number} - \
+         HIER_DIRECT/192.0.2.7 text/html",
         number % 1000
     )
 }

@@ -190,7 +190,7 @@ impl Writer<'_> {
                     "INSERT INTO indicators (feed, id, state, modified, changed, body)
                      VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
                 )?
-                    .execute((feed, id, ACTIVE, modified, now.0, body))?;
+                .execute((feed, id, ACTIVE, modified, now.0, body))?;
             }
             Deed::Replace => {
                 self.keep_former(id)?;
@@ -198,7 +198,7 @@ impl Writer<'_> {
                     "UPDATE indicators SET state = ?3, modified = ?4, changed = ?5, body = ?6
                      WHERE feed = ?1 AND id = ?2",
                 )?
-                    .execute((feed, id, ACTIVE, modified, now.0, body))?;
+                .execute((feed, id, ACTIVE, modified, now.0, body))?;
             }
             Deed::Revive => {
                 self.keep_former(id)?;
@@ -245,7 +245,8 @@ impl Writer<'_> {
                 "INSERT INTO indicators (feed, id, state, modified, changed, body)
                  VALUES (?1, ?2, ?3, ?4, ?5, ?6)
                  ON CONFLICT DO UPDATE SET state = excluded.state, changed = excluded.changed,
-                 modified = coalesce(max(modified, excluded.modified), modified, excluded.modified)",
+                 modified =
+                     coalesce(max(modified, excluded.modified), modified, excluded.modified)",
             )?
             .execute((self.delivery.feed_id, id, REVOKED, modified, self.delivery.now.0, empty))?;
         Ok(())

@@ -1,4 +1,4 @@
-//! A delivery in memory: one buffer, and the position of each indicator in it.
+//! A delivery in memory: one arena, and the position of each indicator in it.
 
 use anyhow::Context;
 use threatsieve_blacklist::{Timestamp, UrlMode, Value};
@@ -12,7 +12,7 @@ pub(super) const NO_TIME: i64 = i64::MIN;
 /// A statement about one indicator.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Incoming {
-    /// Start of its id in the buffer. The body follows the id.
+    /// Start of its id in the arena. The body follows the id.
     at: usize,
     id_bytes: u32,
     body_bytes: u32,
@@ -57,7 +57,7 @@ impl Collected {
         is_revocation: bool,
     ) -> anyhow::Result<()> {
         let body_bytes =
-            u32::try_from(self.arena.len() - at - id.len()).context("an indicator is 4 GiB or larger")?;
+            u32::try_from(self.arena.len() - at - id.len()).context("indicator over 4 GiB")?;
         self.incoming.push(Incoming {
             at,
             id_bytes: u32::try_from(id.len())?,
@@ -125,7 +125,7 @@ impl Collected {
         self.arena.extend_from_slice(id.as_bytes());
         statement.encode(&id, &mut self.arena);
         let body_bytes =
-            u32::try_from(self.arena.len() - at - id.len()).context("an indicator is 4 GiB or larger")?;
+            u32::try_from(self.arena.len() - at - id.len()).context("indicator over 4 GiB")?;
         Ok(Incoming { at, body_bytes, ..first })
     }
 

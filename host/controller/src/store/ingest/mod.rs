@@ -155,8 +155,8 @@ impl Ingest<'_> {
                 value: modified.clone(),
                 kind: "modified in the future".to_owned(),
                 reason: format!(
-                    "expected `modified` within a day of {now}, got {modified}: this version counts as \
-                     older than any other"
+                    "expected `modified` within a day of {now}, got {modified}: this version \
+                     counts as older than any other"
                 ),
                 is_pattern: false,
             });

@@ -319,7 +319,8 @@ fn what_fails_midway_has_changed_nothing() {
     };
     deliver(&mut store, &feed, Delivered::Whole, given(1));
     let before = (states(&store), store.feed_state("f").unwrap());
-    let trigger = "CREATE TRIGGER midway BEFORE UPDATE ON indicators WHEN new.id = 'c' BEGIN SELECT raise(ABORT, 'full'); END";
+    let trigger = "CREATE TRIGGER midway BEFORE UPDATE ON indicators WHEN new.id = 'c' \
+                   BEGIN SELECT raise(ABORT, 'full'); END";
     store.connection.execute_batch(trigger).unwrap();
     let mut ingest = store.ingest(&feed, NOW).unwrap();
     given(2).into_iter().for_each(|one| ingest.put(one).unwrap());
@@ -349,14 +350,21 @@ fn withdrawn_indicators_and_false_positives_retract_their_matches() {
     store
         .connection
         .execute_batch(
-            "INSERT INTO files (id, source, digest, digest_bytes, path, device, inode, size, modified, seen)
+            "INSERT INTO files (id, source, digest, digest_bytes, path, device, inode,
+                                size, modified, seen)
                VALUES (1, 's', x'', 0, 'p', 1, 1, 1, 1, 1);
-             INSERT INTO events (id, file, offset, line, uid, raw) VALUES (1, 1, 0, 1, 'u', 'raw'), (2, 1, 4, 2, 'v', 'raw');
-             INSERT INTO matches (event, feed, indicator, entry_type, entry, observable, field, how, generation, found, historic)
-               VALUES (1, 'f', 'indicator--1', 'domain', 'a.example', 'a.example', 'url', 'exact', 1, 1, 0),
-                      (1, 'f', 'indicator--2', 'domain', 'b.example', 'b.example', 'url', 'exact', 1, 1, 0),
-                      (2, 'f', 'indicator--2', 'domain', 'c.example', 'c.example', 'url', 'exact', 1, 1, 0),
-                      (1, 'other', 'indicator--1', 'domain', 'a.example', 'a.example', 'url', 'exact', 1, 1, 0);",
+             INSERT INTO events (id, file, offset, line, uid, raw) VALUES (1, 1, 0, 1, 'u', 'raw'),
+                    (2, 1, 4, 2, 'v', 'raw');
+             INSERT INTO matches (event, feed, indicator, entry_type, entry, observable, field, how,
+                                  generation, found, historic)
+               VALUES (1, 'f', 'indicator--1', 'domain', 'a.example',
+                        'a.example', 'url', 'exact', 1, 1, 0),
+                      (1, 'f', 'indicator--2', 'domain', 'b.example',
+                        'b.example', 'url', 'exact', 1, 1, 0),
+                      (2, 'f', 'indicator--2', 'domain', 'c.example',
+                        'c.example', 'url', 'exact', 1, 1, 0),
+                      (1, 'other', 'indicator--1', 'domain', 'a.example',
+                        'a.example', 'url', 'exact', 1, 1, 0);",
         )
         .unwrap();
     let retracted = |store: &Store| -> Vec<(String, String)> {
