@@ -9,8 +9,8 @@
 //! copy, or a log of its own.
 //!
 //! One mistake is possible, and only while the known file is smaller than a head. A new file that
-//! starts with all bytes the known file had is taken for it, if the known file is no longer where
-//! it was.
+//! starts with all of the known file's bytes is taken for it, unless the known file itself is
+//! found.
 
 use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
@@ -135,11 +135,12 @@ impl Candidate {
     }
 }
 
-/// The evidence that a file on disk is a known one, in addition to their contents.
+/// The evidence, in addition to equal contents, that a file on disk is a known one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Evidence {
     Inode,
     Path,
+    /// No evidence except equal contents.
     Digest,
 }
 

@@ -86,8 +86,9 @@ impl Opened {
         Ok(Opened { file, head: Head { stat, hole, bytes, is_packed, mark_bytes, damage } })
     }
 
-    /// Returns whether the bytes before an offset of the stream are still the same. Returns true
-    /// for a compressed stream that cannot be read that far, because it may still be being written.
+    /// Returns whether the bytes before an offset of the stream are still the same. Also returns
+    /// true for a compressed stream that cannot be read that far, because another program may still
+    /// be writing it.
     pub(crate) fn has_tail(&self, offset: u64, tail: &Tail) -> bool {
         let Ok(decoder) = self.decoder() else { return false };
         let Some(start) = offset.checked_sub(tail.bytes as u64) else { return false };

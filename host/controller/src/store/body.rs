@@ -3,10 +3,12 @@
 //!
 //! Layout: the normaliser's version (2 bytes), confidence (1), TLP (1), name, types, parts.
 //!
-//! A text is its length plus one as a varint (0 for none), followed by its bytes. For a value's
-//! text 0 means "the indicator's id". A list is its length, followed by its items. A part is a byte
-//! that tells which limits follow, the limits (8 bytes each), the port (2) if that byte says so,
-//! and the values. A value is preceded by a tag.
+//! - A text is its length plus one as a varint (0 for none), followed by its bytes. For a value's
+//!   text 0 means "the indicator's id".
+//! - A list is its length, followed by its items.
+//! - A part starts with a byte of bits: 1 valid from, 2 valid until, 4 port, 8 the port must match.
+//!   The given times (8 bytes each), the port (2) and the list of values follow.
+//! - A value is a tag, followed by its contents.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 

@@ -303,7 +303,7 @@ fn span(row: &Row<'_>, column: usize) -> rusqlite::Result<Span> {
 }
 
 impl Digest {
-    /// Halves what is shown; `false` if nothing can be left out any more.
+    /// Halves the number of shown items; `false` if no more can be left out.
     pub(crate) fn halve(&mut self) -> bool {
         fn halve<T>(items: &mut Vec<T>) -> bool {
             let more = items.len() > 1;

@@ -31,7 +31,7 @@ impl Stat {
         }
     }
 
-    /// Returns whether both describe the same file, whatever it contains.
+    /// Returns whether both describe the same file, even if its contents changed.
     pub(crate) fn is_same_file(&self, other: &Stat) -> bool {
         (self.device, self.inode) == (other.device, other.inode)
     }

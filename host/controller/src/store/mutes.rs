@@ -15,8 +15,8 @@ pub(crate) enum MuteKind {
     /// Matches of an indicator, given by its id or by the listed value. A domain includes no hosts
     /// below it.
     Indicator,
-    /// Matches of observables with exactly this host, whatever entry matches. Hosts below it are
-    /// not included.
+    /// Matches of observables with exactly this host, by any entry. Hosts below it are not
+    /// included.
     Host,
     /// Matches in events from this host.
     Source,

@@ -184,8 +184,7 @@ mod tests {
         Limits { retention, oldest: Timestamp(NOW.0 - 10 * DAY), sends_mails: true }
     }
 
-    /// Adds an event that happened `days` days before now. `told` says whether its match was
-    /// mailed.
+    /// Adds an event that happened `days` days before now. If `told` is true, its match was mailed.
     fn event(store: &Store, number: i64, days: i64, told: bool) {
         let sql = "INSERT INTO events (id, file, offset, line, uid, occurred, raw) \
                    VALUES (?1, 1, ?1, 1, '', ?2, '')";

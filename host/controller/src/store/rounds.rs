@@ -1,4 +1,4 @@
-//! Rounds, newest kept.
+//! Rounds. Only the newest are kept.
 
 use std::path::Path;
 
@@ -16,7 +16,7 @@ pub(crate) struct Begun {
     pub(crate) other_config: Option<String>,
 }
 
-/// A round as the state keeps it.
+/// A round in the state.
 #[derive(Debug, Clone)]
 pub(crate) struct RoundRow {
     pub(crate) number: i64,

@@ -127,7 +127,7 @@ CREATE TABLE files (
     digest BLOB NOT NULL,                   -- BLAKE3 of the first `digest_bytes` bytes of the
                                             -- decompressed stream
     digest_bytes INTEGER NOT NULL,          -- up to 4,096; grows with a small file
-    identity BLOB NOT NULL DEFAULT x'',     -- constant part of its events' uids
+    identity BLOB NOT NULL DEFAULT x'',     -- part of its events' uids; never changes
     path TEXT NOT NULL,                     -- last known path
     device INTEGER NOT NULL,
     inode INTEGER NOT NULL,

@@ -19,7 +19,7 @@ pub(crate) struct Changed {
     pub(crate) former: Option<Statement>,
     /// Its statement now; `None` if it is not in force any more.
     pub(crate) now: Option<Statement>,
-    /// True if its flags were retracted. Everything it says then counts as new.
+    /// True if its flags were retracted. All of its values then count as new.
     pub(crate) is_withdrawn: bool,
 }
 

@@ -461,8 +461,7 @@ fn a_version_from_the_future_is_replaced_by_its_correction() {
         store.connection.execute("UPDATE indicators SET modified = ?1", [far]).unwrap();
         deliver(&mut store, &feed, Delivered::Part, vec![stix("i", NOW.0, &["newer.example"])]);
         assert_eq!(values(&store), ["newer.example"]);
-        // A revocation with a future date applies to everything said so far, but not to what
-        // follows.
+        // A revocation with a future date applies to earlier versions, but not to later ones.
         revoke(&mut store, &feed, "i", Some(far));
         assert_eq!(found(&store, &Query { limit: 9, ..Query::default() })[0].state, State::Revoked);
         deliver(&mut store, &feed, Delivered::Part, vec![stix("i", NOW.0 + 1, &["again.example"])]);
