@@ -1,4 +1,4 @@
-//! Rejections: what a feed delivers and the blacklist does not take.
+//! Rejections: parts of a delivery that are not used in the blacklist.
 
 use serde::Serialize;
 use threatsieve_blacklist::{IndicatorId, RejectedValue};
@@ -6,24 +6,25 @@ use threatsieve_feed::{RejectedLine, Unreduced};
 
 use crate::network::Secrets;
 
-/// A value, line or pattern that is not taken.
+/// A rejected value, line or pattern.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub(crate) struct Rejection {
-    /// The line of a list, counted from 1, or the indicator's identifier.
+    /// The line number in a list, counted from 1, or the indicator's id.
     pub(crate) id: String,
-    /// The value as listed, the line, or the pattern. Of a pattern's values, and of several values in one
-    /// line, the normal form.
+    /// The value as listed, the line, or the pattern. For one of several values in a line or
+    /// pattern, the normal form.
     pub(crate) value: String,
-    /// The name under which it is counted.
+    /// The name of the reason, by which rejections are counted.
     pub(crate) kind: String,
     /// The reason in full.
     pub(crate) reason: String,
-    /// True for a STIX pattern that says more than the blacklist can hold, which is no mistake.
+    /// True for a STIX pattern that a blacklist cannot express. This is not an error in the
+    /// pattern.
     pub(crate) is_pattern: bool,
 }
 
 impl Rejection {
-    /// The same without what must not be shown.
+    /// Removes secrets from the value and the reason.
     pub(crate) fn redacted(self, secrets: &Secrets) -> Rejection {
         let (value, reason) = (secrets.redact(&self.value), secrets.redact(&self.reason));
         Rejection { value, reason, ..self }
@@ -54,7 +55,7 @@ impl From<Unreduced> for Rejection {
     }
 }
 
-/// A value that the compiler does not take.
+/// Converts a value that the compiler rejected.
 impl From<RejectedValue> for Rejection {
     fn from(refused: RejectedValue) -> Rejection {
         Rejection {

@@ -1,7 +1,7 @@
-//! The seed of tests that draw at random.
+//! The seed of randomised tests.
 
-/// Gives the seed of the environment's `THREATSIEVE_SEED`, which `make test` sets and prints, or a fresh one.
-/// A test that fails shows it.
+/// Returns the seed from the environment variable `THREATSIEVE_SEED`, which `make test` sets and
+/// prints. Without it, returns a random seed. The output of a failed test shows it.
 #[expect(clippy::print_stdout, reason = "the seed, to run a failed test again")]
 pub(crate) fn seed() -> u64 {
     let seed = std::env::var("THREATSIEVE_SEED")

@@ -1,4 +1,5 @@
-//! Results of pieces into the state: events, matches, records, and the log's place, in one transaction.
+//! Stores the results of pieces in the state. Events, matches, records and the log's position
+//! change in one transaction.
 
 use std::collections::BTreeMap;
 
@@ -15,16 +16,17 @@ use crate::store::history;
 use crate::store::records::insert_record;
 use crate::store::{Connection, Store};
 
-/// Pieces without a match whose places are stored together: at most so many are read again after a kill.
+/// The number of pieces without a match whose positions are stored together. After a kill, at most
+/// this many are read again.
 const PIECES_TOGETHER: usize = 64;
 
-/// What is counted.
+/// Counts of lines, events and matches.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 pub(crate) struct Counts {
     pub(crate) lines: u64,
-    /// Events flagged that were not flagged before.
+    /// New flagged events.
     pub(crate) events: u64,
-    /// Pairs of an event and an indicator that are new.
+    /// New pairs of an event and an indicator.
     pub(crate) matches: u64,
 }
 
@@ -36,16 +38,16 @@ impl Counts {
     }
 }
 
-/// Which of a file's two places moves on.
+/// The position of a file that advances.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Moves {
-    /// Lines matched for the first time.
+    /// Position of the new lines, which are matched for the first time.
     New,
-    /// Stored lines matched again.
+    /// Position of the stored lines, which are matched again.
     Stored,
 }
 
-/// Judges and stores results.
+/// Decides which hits count, and stores them.
 pub(crate) struct Commit<'a> {
     store: &'a mut Store,
     stretches: &'a [Stretch],
@@ -53,7 +55,7 @@ pub(crate) struct Commit<'a> {
     shape: RecordShape<'a>,
     finding: Finding,
     judge: Judge,
-    /// Places that are reached, but not stored yet.
+    /// Positions that were reached but are not stored yet, by the stretch's number.
     reached: BTreeMap<usize, End>,
     pieces: usize,
     pub(crate) counts: Counts,
@@ -82,7 +84,7 @@ impl<'a> Commit<'a> {
         }
     }
 
-    /// Takes a piece's results, or a part of them.
+    /// Adds the results of a piece, or a part of them. Stores them at once if there are events.
     pub(crate) fn take(&mut self, mut report: Report<FoundEvents>) -> anyhow::Result<()> {
         let number = report.source.number as usize;
         let events = std::mem::take(&mut report.collected.events);
@@ -100,7 +102,7 @@ impl<'a> Commit<'a> {
         self.store(number, events)
     }
 
-    /// Stores the places that are left.
+    /// Stores the positions that are not stored yet.
     pub(crate) fn finish(&mut self) -> anyhow::Result<()> {
         if self.reached.is_empty() { Ok(()) } else { self.store(0, Vec::new()) }
     }
@@ -127,7 +129,7 @@ impl<'a> Commit<'a> {
     }
 }
 
-/// Stores an event with what is new of its matches, and has that written.
+/// Stores an event with its new matches, and a record for the output file if there are any.
 fn flag(
     connection: &Connection,
     stretch: &Stretch,

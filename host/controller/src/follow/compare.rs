@@ -1,4 +1,4 @@
-//! Two files, byte by byte: whether one is a copy of the other.
+//! Compares two files byte by byte, to find out whether one is a copy of the other.
 
 use std::io::{self, BufRead, BufReader, Read};
 use std::path::Path;
@@ -9,26 +9,28 @@ use memchr::memchr_iter;
 use super::opened::Opened;
 use crate::sources::Decoder;
 
-/// How a file relates to another one that begins as it does.
+/// The relation of a file to another one with the same beginning. `same` is the number of bytes
+/// that both start with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Relation {
-    /// All of it is in the other one, or it is still being copied.
+    /// The other file contains all of it, or it is still being copied.
     Copy { same: u64 },
-    /// The other one ends within it: it goes on after that.
+    /// The file continues after the end of the other one.
     Longer { same: u64 },
-    /// They differ after so many bytes.
+    /// Both continue after `same` bytes, and differ there.
     Differs { same: u64 },
 }
 
-/// Compares the unpacked streams of two files, of which the first `from` bytes are known to be the same.
+/// Compares the unpacked streams of two files whose first `from` bytes are known to be equal.
 pub(super) fn compare(path: &Path, original: &Path, from: u64) -> anyhow::Result<Relation> {
-    // The original is opened last: where both are names of one file that grows, it has no less then.
+    // The original is opened last. If both are names of one growing file, it is then at least as
+    // long.
     let mut one = stream(path, from)?;
     let mut other = stream(original, from)?;
     let mut same = from;
     loop {
-        // What cannot be read of the one is still being written, or compressed; where the original is
-        // damaged, the other one goes on.
+        // A read error in the first file means that it is still being written or compressed. If the
+        // original is damaged, the first file has more.
         let Ok(a) = fill(&mut one) else { return Ok(Relation::Copy { same }) };
         let Ok(b) = fill(&mut other) else { return Ok(Relation::Longer { same }) };
         let length = a.len().min(b.len());
@@ -49,7 +51,8 @@ pub(super) fn compare(path: &Path, original: &Path, from: u64) -> anyhow::Result
     }
 }
 
-/// Whole lines within the first bytes of a stream, and where the last one of them ends.
+/// Counts the whole lines within the first `bytes` bytes of a stream. Returns the count and the end
+/// of the last one.
 pub(super) fn lines_within(path: &Path, bytes: u64) -> anyhow::Result<(u64, u64)> {
     let mut stream = Read::take(stream(path, 0)?, bytes);
     let (mut lines, mut end, mut at) = (0, 0, 0);
@@ -81,7 +84,7 @@ fn fill(stream: &mut impl BufRead) -> io::Result<&[u8]> {
         match stream.fill_buf() {
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
             Err(error) => return Err(error),
-            // Borrowed anew, since the loop would hold the first borrow.
+            // The buffer is borrowed again, because the first borrow would last for the whole loop.
             Ok(_) => return stream.fill_buf(),
         }
     }

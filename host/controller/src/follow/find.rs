@@ -1,4 +1,4 @@
-//! The files that the log sources have at the moment.
+//! Finds the files that the log sources have at the moment.
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
@@ -11,22 +11,22 @@ use crate::config::{Config, LogSource};
 use crate::sources::{Expanded, Input, PathPattern, Unreadable, Walk};
 use crate::store::files::Stat;
 
-/// Files in several sources that are named.
+/// Maximum number of files in several sources that are listed by name.
 const SHARED_NAMED: usize = 10;
 
 /// A file that was found.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Present {
-    /// The log source, by its place in the configuration.
+    /// The log source, as its index in the configuration.
     pub(crate) source: usize,
     pub(crate) path: PathBuf,
     pub(crate) stat: Stat,
 }
 
-/// What cannot be looked at, and why.
+/// A path that cannot be read, and the reason.
 #[derive(Debug)]
 pub(crate) struct Missing {
-    /// The log source, by its place in the configuration.
+    /// The log source, as its index in the configuration.
     pub(crate) source: usize,
     pub(crate) path: PathBuf,
     pub(crate) why: anyhow::Error,
@@ -44,7 +44,8 @@ impl Missing {
         }
     }
 
-    /// Returns whether a file cannot be found for this reason: it is what is missing, or lies in it.
+    /// Returns whether this is the reason why a file was not found: the path is the file or a
+    /// folder above it.
     pub(crate) fn hides(&self, file: &Path) -> bool {
         file.starts_with(&self.path)
     }
@@ -53,10 +54,10 @@ impl Missing {
 /// The files of all sources.
 #[derive(Debug, Default)]
 pub(crate) struct FoundFiles {
-    /// Oldest first, each once however many names lead to it. What several sources name is the first
-    /// one's.
+    /// All files, oldest first. A file with several names appears once. A file in several sources
+    /// belongs to the first of them.
     pub(crate) present: Vec<Present>,
-    /// What a source names as well, with the source that has it.
+    /// Files that a later source names too, with the index of the source that has them.
     pub(crate) shared: Vec<(Present, usize)>,
     pub(crate) missing: Vec<Missing>,
 }
@@ -83,7 +84,8 @@ pub(crate) fn find(sources: &[LogSource]) -> FoundFiles {
     found
 }
 
-/// Files that several sources name, the first ones, each in a sentence. A round reads each of them once.
+/// Returns a sentence for each of the first files that several sources name. A round reads each of
+/// them once.
 pub(crate) fn shared_logs(config: &Config) -> Vec<String> {
     let shared = find(&config.logs).shared;
     let sentences = shared.iter().take(SHARED_NAMED).map(|(present, owner)| {
@@ -99,7 +101,7 @@ pub(crate) fn shared_logs(config: &Config) -> Vec<String> {
     sentences.chain(more.map(|more| format!("{more} more logs are in several sources"))).collect()
 }
 
-/// All names of one source's files.
+/// Lists all names of one source's files.
 fn find_in(number: usize, source: &LogSource, missing: &mut Vec<Missing>) -> Vec<Present> {
     let mut present = Vec::new();
     let mut arguments = Vec::new();
@@ -138,8 +140,10 @@ fn find_in(number: usize, source: &LogSource, missing: &mut Vec<Missing>) -> Vec
     present
 }
 
-/// Returns the paths that a configured one means: itself where there is such a file, else those that it is a pattern
-/// of. What of the pattern cannot be looked at is no error of the pattern.
+/// Returns the files for a configured path: the path itself if such a file exists, otherwise all
+/// files that match it as a pattern.
+///
+/// A folder that cannot be read while the pattern is expanded is not an error of the pattern.
 fn expand(pattern: &str) -> anyhow::Result<Expanded> {
     if !PathPattern::is_pattern(pattern) || fs::symlink_metadata(pattern).is_ok() {
         return Ok(Expanded { paths: vec![PathBuf::from(pattern)], unreadable: Vec::new() });

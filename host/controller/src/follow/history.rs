@@ -1,8 +1,9 @@
-//! Stored lines, matched again when something counts that did not before.
+//! Matches stored lines again (backfill) when something counts that did not count before.
 //!
-//! The lines are matched with the blacklist in use, whatever made them due, and judged like new ones.
-//! What is flagged already is known by its event, feed and indicator, so only what newly counts is
-//! written. A file that cannot be read stays due, and holds up no other, until it leaves the window.
+//! The lines are matched with the blacklist in use, whatever the reason, and judged like new ones.
+//! Earlier flags are known by event, feed and indicator, so only new matches are written. A file
+//! that cannot be read remains in the queue until it leaves the history window, and does not delay
+//! other files.
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -19,26 +20,29 @@ use crate::stop::Stop;
 use crate::store::Store;
 use crate::store::history::Rematch;
 
-/// Why a file that is not there is not matched.
+/// The reason that is stored for a file that no longer exists.
 const GONE: &str = "the file is gone";
 
-/// What matching stored lines again came to.
+/// Counts of one round's backfill.
 #[derive(Debug, Default, Serialize)]
 pub(crate) struct HistoryReport {
-    /// Files matched to their ends.
+    /// Files that were matched to the end.
     pub(crate) files: u64,
-    /// Files that go on in the next round.
+    /// Files that remain for the next round.
     pub(crate) files_left: u64,
-    /// Of them, files that cannot be read at the moment: they are gone, or damaged, or closed.
+    /// Remaining files that cannot be read at the moment, because they are gone, damaged or not
+    /// readable.
     pub(crate) missed: u64,
-    /// Files that are there, and could be read before this round.
+    /// Files that exist and became unreadable in this round.
     pub(crate) newly_missed: u64,
     #[serde(flatten)]
     pub(crate) counts: Counts,
 }
 
-/// Goes on with the files that are due, until the time for it is over. `matcher` is asked for only if
-/// there is a file to match; it gives `None` when there is no blacklist yet.
+/// Continues with the queued files until the time limit (`history.budget`) is reached.
+///
+/// `matcher` is called only if there is a file to match. It returns `None` if there is no blacklist
+/// yet.
 pub(crate) fn match_history(
     config: &Config,
     store: &mut Store,
@@ -53,7 +57,8 @@ pub(crate) fn match_history(
     let (mut matcher, mut loaded) = (Some(matcher), None);
     let mut is_first = true;
     for rematch in due {
-        // One piece at least, or a short time would never end a file.
+        // Each round matches at least one piece. Otherwise a short time limit would never finish a
+        // file.
         if stop.is_requested() || !is_first && start.elapsed() >= config.history.budget {
             break;
         }
@@ -67,7 +72,8 @@ pub(crate) fn match_history(
         let Some(matcher) = &loaded else { break };
         is_first = false;
         let matching = Matching { config, matcher, now, oldest, moves: Moves::Stored };
-        // What is packed would have to be unpacked again to go on in its middle.
+        // A compressed file is read to its end, because resuming in the middle would mean unpacking
+        // it again.
         let is_over = |is_packed: bool| {
             stop.is_requested() || !is_packed && start.elapsed() >= config.history.budget
         };
@@ -90,7 +96,8 @@ struct Work<'a> {
 }
 
 impl Work<'_> {
-    /// What of a file is to be matched; `None` when it was not found in this round's logs.
+    /// Returns the part of a file that is to be matched; `None` if the file was not found in this
+    /// round.
     fn stretch(&self, rematch: &Rematch) -> Option<Stretch> {
         let file = &rematch.file;
         if file.gone {
@@ -114,7 +121,7 @@ impl Work<'_> {
         })
     }
 
-    /// Takes what came of a file; `true` when work was to end.
+    /// Stores how the matching of a file ended. Returns `true` if the work was stopped.
     fn take(&mut self, rematch: &Rematch, matched: Matched) -> anyhow::Result<bool> {
         self.report.counts.add(&matched.counts);
         match matched.ends.into_iter().next().unwrap_or(Ended::Stopped) {
@@ -124,15 +131,15 @@ impl Work<'_> {
                 self.report.files += 1;
             }
             Ended::Damaged(why) => self.missed(rematch, &format!("{why:#}"))?,
-            // Renamed since its path was stored: the next round knows where it is.
+            // The file was renamed since its path was stored. The next round knows its new path.
             Ended::Replaced => {}
             Ended::Stopped => return Ok(true),
         }
         Ok(false)
     }
 
-    /// A file that is gone may come back. That it went was logged when it did, and most files go because
-    /// they are old.
+    /// Notes that a file is gone. It may come back. Nothing is logged: that was done when the file
+    /// disappeared, and most files disappear because they are old.
     fn gone(&mut self, rematch: &Rematch) -> anyhow::Result<()> {
         if rematch.missed.as_deref() != Some(GONE) {
             self.store.set_missed(rematch.file.id, Some(GONE), self.now)?;
@@ -150,7 +157,7 @@ impl Work<'_> {
         tracing::warn!(
             path = %rematch.file.path.display(),
             why,
-            "stored lines cannot be matched again; they are tried in each round"
+            "stored lines cannot be matched again; each round tries them"
         );
         self.store.set_missed(rematch.file.id, Some(why), self.now)
     }

@@ -1,13 +1,16 @@
-//! Recognises which of the files on disk is which of those known.
+//! Recognises known files among those on disk.
 //!
-//! A file is known by the digest of its first [`HEAD_BYTES`] unpacked, of a smaller one by what it had,
-//! and then the digest grows with it; and by the bytes before its place, since many files begin alike.
-//! So a log that is renamed, copied and truncated, or compressed, goes on where it was.
+//! A file is known by two digests. One covers its first [`HEAD_BYTES`] unpacked bytes. In a smaller
+//! file it covers all bytes, and grows with the file. The other covers the bytes before the matched
+//! position, because many files begin alike. So a log that is renamed, copied and truncated, or
+//! compressed, continues where it was.
 //!
-//! A file that is not known, but begins like one that is there too, is compared with it byte by byte: it
-//! is a copy, or a log of its own. What two files have in common can only mislead while the smaller one
-//! has less than a head: a file that begins with all that another known one held when that was last
-//! looked at, and that is found where the other one is not any more, is taken for the other one.
+//! An unknown file that begins like another file on disk is compared with it byte by byte. It is a
+//! copy, or a log of its own.
+//!
+//! One mistake is possible, and only while the known file is smaller than a head. A new file that
+//! starts with all of the known file's bytes is taken for it, unless the known file itself is
+//! found.
 
 use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
@@ -17,33 +20,33 @@ use super::find::{Missing, Present};
 use super::opened::{HEAD_BYTES, Head, Opened};
 use crate::store::files::{Digest, KnownCopy, LogFile, Place};
 
-/// What a file on disk turned out to be.
+/// The identity of a file on disk.
 #[derive(Debug)]
 pub(crate) enum Found {
-    /// A known one, just as it was.
+    /// A known file that did not change.
     Unchanged(LogFile),
-    /// A known one that changed, was moved, or is not matched to its end.
+    /// A known file that changed, was moved, or is not matched to its end.
     Known(LogFile, Head),
-    /// Met for the first time, with the place where its own lines begin: what stands before is a copy of
+    /// A new file, and the position where its own lines begin. The lines before are a copy of
     /// another file's.
     New(Head, Place),
-    /// Another copy of one that is there too.
+    /// A copy of another file on disk.
     Copy,
 }
 
-/// All files.
+/// The identities of all files.
 #[derive(Debug, Default)]
 pub(crate) struct Identified {
-    /// In the order in which they were found.
+    /// The files on disk, in the order in which they were found.
     pub(crate) found: Vec<(Present, Found)>,
-    /// Known ones that are not there.
+    /// Known files that were not found.
     pub(crate) absent: Vec<LogFile>,
     pub(crate) missing: Vec<Missing>,
-    /// Copies of known ones.
+    /// Copies of known files, to be stored.
     pub(crate) copies: Vec<KnownCopy>,
 }
 
-/// Finds out what the files are. Only those are opened that may have changed.
+/// Identifies the files on disk. Opens only those that may have changed.
 pub(crate) fn identify(
     present: Vec<Present>,
     known: Vec<LogFile>,
@@ -66,7 +69,7 @@ pub(crate) fn identify(
         }
     }
     claims.claim_all(&mut changed);
-    // A copy is nothing else as long as its original is there.
+    // A copy is still a copy while its original exists.
     for (one, copy) in copied {
         if claims.is_free(copy.original) {
             changed.extend(Candidate::open(one, &mut identified.missing));
@@ -120,8 +123,8 @@ impl Candidate {
         }
     }
 
-    /// Whether what stands before the known file's place is what stood there. A file that has become
-    /// shorter has lost that, and goes on from its new end.
+    /// Returns whether the bytes before the known file's position are unchanged. A file that became
+    /// shorter has lost them and counts as the known file.
     fn continues(&self, file: &LogFile) -> bool {
         let Some(tail) = &file.tail else { return true };
         let is_shorter =
@@ -132,21 +135,23 @@ impl Candidate {
     }
 }
 
+/// The evidence, in addition to equal contents, that a file on disk is a known one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Right {
+enum Evidence {
     Inode,
     Path,
+    /// No evidence except equal contents.
     Digest,
 }
 
-/// The known files that nobody was found to be yet.
+/// The known files that were not found on disk yet.
 struct Claims {
     free: HashMap<i64, LogFile>,
     by_digest: HashMap<(usize, Digest), Vec<i64>>,
-    /// Lengths that digests were made of, longest first.
+    /// The lengths that the digests cover, longest first.
     lengths: Vec<usize>,
     by_inode: HashMap<(u64, u64), Vec<i64>>,
-    /// Files that did not change.
+    /// Files that did not change, as possible originals of copies.
     unchanged: Vec<Original>,
 }
 
@@ -160,7 +165,7 @@ impl Claims {
             unchanged: Vec::new(),
         };
         for file in known {
-            // Of a superseded one nothing is known any more.
+            // A superseded file has no digest and is never recognised.
             if file.digest_bytes > 0 {
                 claims.by_digest.entry((file.digest_bytes, file.digest)).or_default().push(file.id);
                 claims
@@ -181,7 +186,7 @@ impl Claims {
         self.free.contains_key(&id)
     }
 
-    /// The known file that this one is without a doubt: nothing about it changed.
+    /// Returns the known file if nothing about it changed.
     fn unchanged(&mut self, present: &Present) -> Option<LogFile> {
         let ids = self.by_inode.get(&(present.stat.device, present.stat.inode))?;
         let id = *ids.iter().rev().find(|id| {
@@ -196,27 +201,27 @@ impl Claims {
         Some(file)
     }
 
-    /// Gives candidates the known files that they are.
+    /// Assigns known files to the candidates.
     fn claim_all(&mut self, candidates: &mut [Candidate]) {
-        // Who has the better right comes first: the file itself, then what has its name, then whoever
-        // begins the same.
-        for right in [Right::Inode, Right::Path, Right::Digest] {
+        // The strongest evidence is used first: the same inode, then the same path, then the same
+        // beginning.
+        for evidence in [Evidence::Inode, Evidence::Path, Evidence::Digest] {
             for candidate in candidates.iter_mut().filter(|candidate| candidate.file.is_none()) {
-                candidate.file = self.claim(candidate, right);
+                candidate.file = self.claim(candidate, evidence);
             }
         }
     }
 
-    /// The free file that begins as the candidate does, that the candidate goes on from, and that it has
-    /// that right to.
-    fn claim(&mut self, candidate: &Candidate, right: Right) -> Option<LogFile> {
+    /// Returns the unassigned file that the candidate continues: same beginning, same bytes before
+    /// the position, and the given evidence.
+    fn claim(&mut self, candidate: &Candidate, evidence: Evidence) -> Option<LogFile> {
         let Candidate { head, present, .. } = candidate;
-        let is_due = |file: &LogFile| match right {
-            Right::Inode => file.stat.is_same_file(&head.stat),
-            Right::Path => file.path == present.path,
-            Right::Digest => true,
+        let is_due = |file: &LogFile| match evidence {
+            Evidence::Inode => file.stat.is_same_file(&head.stat),
+            Evidence::Path => file.path == present.path,
+            Evidence::Digest => true,
         };
-        // The longest digest tells most; of several files, the latest.
+        // The longest digest is the most specific. Of several files with it, the latest counts.
         let id = self.lengths.iter().filter(|&&bytes| bytes <= head.len()).find_map(|&bytes| {
             let ids = self.by_digest.get(&(bytes, head.digest(bytes)?))?;
             let is_it = |file: &LogFile| is_due(file) && candidate.continues(file);
@@ -225,7 +230,7 @@ impl Claims {
         self.free.remove(&id)
     }
 
-    /// The files that others may be copies of.
+    /// Collects the files that others may be copies of.
     fn originals(&mut self, candidates: &[Candidate]) -> Originals {
         let mut all = std::mem::take(&mut self.unchanged);
         for Candidate { present, head, file } in candidates {
@@ -238,16 +243,16 @@ impl Claims {
     }
 }
 
-/// How a file begins.
+/// The beginning of a file.
 enum Beginning {
-    /// Of a file that was opened: up to [`HEAD_BYTES`].
+    /// The first bytes of a file that was opened, up to [`HEAD_BYTES`].
     Bytes(Vec<u8>),
-    /// Of one that was not: how many bytes have which digest.
+    /// The length and digest of the first bytes of a file that was not opened.
     Digest(usize, Digest),
 }
 
 impl Beginning {
-    /// Whether it begins with all that the head has.
+    /// Returns whether this beginning starts with all bytes of the head.
     fn begins_with(&self, head: &Head) -> bool {
         match self {
             Beginning::Bytes(bytes) => bytes.starts_with(head.bytes()),
@@ -261,7 +266,7 @@ impl Beginning {
 /// A file that others may be copies of.
 struct Original {
     path: PathBuf,
-    /// Its row, unless it was met for the first time.
+    /// The row in the state; `None` for a new file.
     id: Option<i64>,
     beginning: Beginning,
 }
@@ -270,17 +275,17 @@ struct Originals {
     all: Vec<Original>,
 }
 
-/// What a file that is no known one is.
+/// The result of comparing an unknown file with the others.
 enum Likeness {
-    /// A copy; `None` of a file that has no row yet.
+    /// A copy; `None` if its original has no row yet.
     Copy(Option<KnownCopy>),
-    /// A log of its own from that place on.
+    /// A log of its own from this position on.
     Own(Place),
 }
 
 impl Originals {
-    /// Adds a file that was met for the first time. One that is shorter than a head may be told from
-    /// others by what follows.
+    /// Adds a new file as a possible original. A file shorter than a head is not added, because its
+    /// later lines may differ.
     fn add(&mut self, path: &Path, head: &Head) {
         if head.len() == HEAD_BYTES {
             let beginning = Beginning::Bytes(head.bytes().to_vec());
@@ -304,12 +309,13 @@ impl Originals {
                     let copy = |original| KnownCopy { stat: present.stat, original, same };
                     return Likeness::Copy(original.id.map(copy));
                 }
-                // It has all of the other one's lines, and more; or it was a copy, and is none any more.
+                // It continues after the other file's end, or it was a copy and has changed since.
                 Ok(Relation::Longer { same }) => place = place_within(&present.path, same),
                 Ok(Relation::Differs { same }) if from > 0 => {
                     place = place_within(&present.path, same)
                 }
-                // Logs that begin alike are logs of their own. What cannot be read is seen when it is.
+                // The file is a log of its own that only begins alike. A read error is found again,
+                // and reported, when the file is matched.
                 Ok(Relation::Differs { .. }) | Err(_) => {}
             }
         }
@@ -317,7 +323,7 @@ impl Originals {
     }
 }
 
-/// The place after the last whole line within the first bytes.
+/// Returns the position after the last whole line within the first `bytes` bytes.
 fn place_within(path: &Path, bytes: u64) -> Place {
     let (lines, offset) = lines_within(path, bytes).unwrap_or_default();
     Place { offset, lines, header: Vec::new() }

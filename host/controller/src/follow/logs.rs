@@ -1,4 +1,4 @@
-//! New lines of all logs.
+//! Matches the new lines of all logs.
 
 use std::sync::Arc;
 
@@ -18,44 +18,44 @@ use crate::stop::Stop;
 use crate::store::Store;
 use crate::store::files::{LogFile, known_copies, settle};
 
-/// What came of following.
+/// The report of one round over the logs.
 #[derive(Debug, Default, Serialize)]
 pub(crate) struct FollowReport {
-    /// Files there are.
+    /// Files found.
     pub(crate) files: u64,
-    /// Files met for the first time.
+    /// New files.
     pub(crate) new_files: u64,
-    /// Of these, older than the history window.
+    /// New files that are older than the history window, and are not read.
     pub(crate) passed_over: u64,
     /// Files with new lines.
     pub(crate) read: u64,
-    /// Files whose next line is not there whole, or that nothing tells from others yet.
+    /// Files whose next line is incomplete, or that are too short to be recognised later.
     pub(crate) waiting: u64,
-    /// Files that several sources name: each is the first one's.
+    /// Files that several sources name. Each is read as part of the first one.
     pub(crate) shared: u64,
-    /// Second copies of files that are there too.
+    /// Copies of other files on disk.
     pub(crate) copies: u64,
-    /// Files that are not there any more.
+    /// Files that no longer exist.
     pub(crate) gone: u64,
-    /// Files that lost their end.
+    /// Truncated files.
     pub(crate) truncated: u64,
-    /// Bytes read, as they lie on disk.
+    /// Bytes read from disk, before unpacking.
     pub(crate) bytes: u64,
     #[serde(flatten)]
     pub(crate) counts: Counts,
-    /// Lines that are not of their log's format.
+    /// Lines that do not have their log's format.
     pub(crate) malformed: u64,
-    /// Lines that the matcher gave no answer for.
+    /// Lines for which the matcher gave no answer.
     pub(crate) unchecked: u64,
-    /// Lines of which only the first part was matched: they are longer than 16 MiB.
+    /// Lines longer than 16 MiB, of which only the first part was matched.
     pub(crate) cut: u64,
-    /// Lines with a match that are older than the history window, so the match does not count.
+    /// Lines with a match that does not count, because they are older than the history window.
     pub(crate) too_old: u64,
-    /// There are new lines, and nothing to match them with yet: they are kept for when there is.
+    /// True if there are new lines but no blacklist yet. They are matched once there is one.
     pub(crate) without_blacklist: bool,
-    /// It was ended before all was matched.
+    /// True if the work was stopped before everything was matched.
     pub(crate) stopped: bool,
-    /// What cannot be read.
+    /// Files that cannot be read.
     pub(crate) troubles: Vec<Trouble>,
 }
 
@@ -66,8 +66,9 @@ impl FollowReport {
     }
 }
 
-/// Matches what is new in the configured logs. `matcher` is asked for only if there is something new; it gives `None` when there
-/// is no blacklist yet.
+/// Matches the new lines of the configured logs.
+///
+/// `matcher` is called only if there are new lines. It returns `None` if there is no blacklist yet.
 pub(crate) fn follow_logs(
     config: &Config,
     store: &mut Store,
@@ -114,7 +115,7 @@ pub(crate) fn follow_logs(
     Ok(report)
 }
 
-/// Counts and tells what was wrong with lines.
+/// Counts the lines with faults, and logs examples of those that were not checked in full.
 fn tell(tally: &Tally, report: &mut FollowReport) {
     report.malformed = tally.malformed.count;
     report.unchecked = tally.unchecked.count;
@@ -130,7 +131,7 @@ fn tell(tally: &Tally, report: &mut FollowReport) {
     }
 }
 
-/// Stores which files are matched to their ends.
+/// Stores which files are matched to their ends, and notes those that cannot be read.
 fn close(
     store: &mut Store,
     stretches: &[Stretch],
@@ -141,7 +142,7 @@ fn close(
     let transaction = store.write()?;
     for (stretch, end) in stretches.iter().zip(ends) {
         match end {
-            // A line without an end may follow that is waited for.
+            // A line without its end may follow, and a later round reads it.
             Ended::Whole if stretch.takes_partial => settle(&transaction, stretch.file)?,
             Ended::Whole | Ended::Replaced => {}
             Ended::Damaged(_) if stretch.may_grow => report.waiting += 1,

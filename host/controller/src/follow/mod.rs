@@ -1,16 +1,18 @@
-//! Following logs: new lines matched once, whatever is renamed, truncated or compressed meanwhile, and
-//! stored lines matched again when something counts that did not before.
+//! Follows logs. New lines are matched once, even if a file is renamed, truncated or compressed
+//! meanwhile. Stored lines are matched again when something counts that did not count before.
 //!
 //! ```text
-//! find --files--> identify --known, new, copies--> plan --stretches--> stretch --pipeline--> commit
-//!                                       history --stretches--------------^
+//! find --files--> identify --known, new, copy--> plan --stretches--> stretch --pipeline--> commit
+//!                                     history --stretches--------------^
 //! ```
 //!
-//! [`find`] lists the files of the configured sources, and [`identify`] recognises those that are known.
-//! [`plan`] (for new lines) and [`history`] (for stored ones) say which stretches of which files are to be
-//! matched. [`stretch`] runs them through the one [pipeline](crate::pipeline). [`commit`] judges what was
-//! found and stores it together with how far the file is matched, in one transaction: nothing is lost or
-//! repeated whenever the program ends.
+//! - [`find`] lists the files of the configured sources.
+//! - [`identify`] recognises the known ones among them.
+//! - [`plan`] (for new lines) and [`history`] (for stored lines) decide which stretches of which
+//!   files are matched. A stretch is a part of a file.
+//! - [`stretch`] passes the stretches through the [pipeline](crate::pipeline).
+//! - [`commit`] decides which hits count. It stores them together with the file's new position, in
+//!   one transaction. So nothing is lost or repeated, whenever the program ends.
 
 mod commit;
 mod compare;

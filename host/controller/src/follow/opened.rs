@@ -1,4 +1,5 @@
-//! A log file as it lies there: opened once, so that what is looked at is what is read, whoever renames it meanwhile.
+//! An open log file. It is opened once, so that the inspected file is the file that is read, even
+//! if it is renamed meanwhile.
 
 use std::fs::File;
 use std::io::{self, Read};
@@ -9,10 +10,10 @@ use rustix::fs::SeekFrom;
 use crate::sources::{self, Damage, Decoder};
 use crate::store::files::{Digest, Stat, Tail};
 
-/// Bytes of the unpacked stream that a file is known by.
+/// Number of bytes at the start of the unpacked stream by which a file is recognised.
 pub(crate) const HEAD_BYTES: usize = 4096;
 
-/// Why a file cannot be read, or not to its end.
+/// The reason why a file cannot be read, or not to its end.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Unreadable {
     #[error("cannot be opened")]
@@ -29,38 +30,39 @@ pub(crate) struct Opened {
     pub(crate) head: Head,
 }
 
-/// How a file begins.
+/// The beginning of a file.
 #[derive(Debug)]
 pub(crate) struct Head {
     pub(crate) stat: Stat,
-    /// Zeros before them: the hole that `copytruncate` leaves where a program goes on writing at its
-    /// old offset. It says nothing of the file, and grows with each rotation.
+    /// Number of zeros at the start of the stream. `copytruncate` leaves such a hole if a program
+    /// continues to write at its old offset. The hole grows with each rotation, so it does not
+    /// identify the file.
     pub(crate) hole: u64,
-    /// Up to [`HEAD_BYTES`] of the unpacked stream.
+    /// The first bytes after the hole, up to [`HEAD_BYTES`] of the unpacked stream.
     bytes: Vec<u8>,
     pub(crate) is_packed: bool,
-    /// Bytes on disk before a stream that lies there as it is: a byte order mark. `None` when only
-    /// reading would tell how long the stream is.
+    /// Length of the byte order mark before a stream that is stored as it is. `None` if the length
+    /// of the stream is known only after reading it.
     mark_bytes: Option<u64>,
-    /// What kept the head from being longer.
+    /// The damage that made the head shorter.
     pub(crate) damage: Option<Damage>,
 }
 
 impl Opened {
     pub(crate) fn open(path: &Path) -> Result<Opened, Unreadable> {
-        // Opening a pipe would wait for its writer.
+        // Opening a pipe would block until another program writes to it.
         let is_file = std::fs::metadata(path).map_err(Unreadable::Open)?.is_file();
         if !is_file {
             return Err(Unreadable::NotRegular);
         }
         let file = File::open(path).map_err(Unreadable::Open)?;
         let stat = Stat::of(&file.metadata().map_err(Unreadable::Open)?);
-        // Asked first: it moves the place at which the decoder reads.
+        // This comes first, because it changes the position at which the decoder reads.
         let unwritten = unwritten(&file);
         let mut decoder = sources::unpack(file.try_clone().map_err(Unreadable::Open)?)?;
         let is_packed = decoder.is_packed();
         let mark_bytes = decoder.mark_bytes();
-        // Only a stream that lies on disk as it is can have the disk's holes.
+        // A compressed or decoded stream does not have the holes of the file on disk.
         let mut hole = mark_bytes.map_or(0, |mark| unwritten.saturating_sub(mark));
         let mut bytes = vec![0; HEAD_BYTES];
         let (mut used, mut damage) =
@@ -84,8 +86,9 @@ impl Opened {
         Ok(Opened { file, head: Head { stat, hole, bytes, is_packed, mark_bytes, damage } })
     }
 
-    /// Whether what stands before an offset of its stream is what stood there. A compressed stream that
-    /// cannot be read that far counts as if it were: it is still being written.
+    /// Returns whether the bytes before an offset of the stream are still the same. Also returns
+    /// true for a compressed stream that cannot be read that far, because another program may still
+    /// be writing it.
     pub(crate) fn has_tail(&self, offset: u64, tail: &Tail) -> bool {
         let Ok(decoder) = self.decoder() else { return false };
         let Some(start) = offset.checked_sub(tail.bytes as u64) else { return false };
@@ -95,13 +98,13 @@ impl Opened {
         }
     }
 
-    /// Its stream from the first byte on.
+    /// Returns the stream from its first byte.
     pub(crate) fn decoder(&self) -> Result<Decoder, Unreadable> {
         Ok(sources::unpack(self.file.try_clone().map_err(Unreadable::Open)?)?)
     }
 }
 
-/// Up to `bytes` bytes of a stream from `start` on: fewer where it ends before.
+/// Reads up to `bytes` bytes of a stream from `start` on, fewer at its end.
 fn read_at(mut decoder: Decoder, start: u64, bytes: usize) -> io::Result<Vec<u8>> {
     let mut there = Vec::with_capacity(bytes);
     if decoder.skip(start)? == start {
@@ -111,35 +114,37 @@ fn read_at(mut decoder: Decoder, start: u64, bytes: usize) -> io::Result<Vec<u8>
     Ok(there)
 }
 
-/// Bytes of a file, from its start on, that were never written: its first hole.
+/// Returns the length of the hole at the start of a file: bytes that were never written.
 fn unwritten(file: &File) -> u64 {
-    // A file that is nothing but a hole is read as zeros.
+    // A file that is only a hole is read as zeros.
     rustix::fs::seek(file, SeekFrom::Data(0)).unwrap_or(0)
 }
 
 impl Head {
-    /// The digest of the first `bytes` of the stream; `None` when there are fewer.
+    /// Returns the digest of the first `bytes` bytes of the stream; `None` if there are fewer.
     pub(crate) fn digest(&self, bytes: usize) -> Option<Digest> {
         self.bytes.get(..bytes).map(Digest::of)
     }
 
-    /// Bytes of the stream that are at hand here.
+    /// Returns the number of bytes in the head.
     pub(crate) fn len(&self) -> usize {
         self.bytes.len()
     }
 
-    /// The first bytes after the hole.
+    /// Returns the first bytes after the hole.
     pub(crate) fn bytes(&self) -> &[u8] {
         &self.bytes
     }
 
-    /// Bytes of the stream; `None` when only unpacking or decoding would tell.
+    /// Returns the length of the stream; `None` if only unpacking or decoding would tell.
     pub(crate) fn stream_bytes(&self) -> Option<u64> {
         self.mark_bytes.map(|mark| self.stat.bytes.saturating_sub(mark))
     }
 
-    /// Whether it holds something that tells the file from others: other than header or comment lines, which many files begin
-    /// with. A last line counts without its end when that is not waited for.
+    /// Returns whether the head distinguishes this file from others. Empty lines, and header or
+    /// comment lines, do not, because many files begin with them.
+    ///
+    /// If `is_finished` is true, a last line without its end counts too.
     pub(crate) fn tells(&self, is_finished: bool) -> bool {
         self.bytes.len() == HEAD_BYTES
             || self.bytes.split_inclusive(|&byte| byte == b'\n').any(|line| {

@@ -1,4 +1,4 @@
-//! What of the files is to be matched now.
+//! Decides which parts of the files are matched in this round.
 
 use std::io::{self, BufRead, BufReader};
 use std::path::{Path, PathBuf};
@@ -18,22 +18,23 @@ use crate::config::LogSource;
 use crate::store::Connection;
 use crate::store::files::{LogFile, Place, set_copies};
 
-/// A file that was not written to for so long is taken to be finished: its last line needs no end.
+/// A file that was not written to for this long counts as finished, so its last line is matched
+/// without its end.
 const FINISHED_AFTER: Duration = Duration::from_secs(60);
 
-/// One round's look at the files.
+/// The decisions of one round.
 pub(super) struct Plan<'a> {
     pub(super) sources: &'a [LogSource],
     pub(super) round: i64,
     pub(super) now: Timestamp,
-    /// Files that were last written to before this are passed over when they are met.
+    /// Start of the history window. New files that were last written to before this are not read.
     pub(super) oldest: Timestamp,
     pub(super) report: &'a mut FollowReport,
     pub(super) troubles: &'a mut Troubles,
 }
 
 impl Plan<'_> {
-    /// Stores what was found, and gives what is to be matched.
+    /// Stores which files were found, and returns what is to be matched.
     pub(super) fn make(
         mut self,
         connection: &Connection,
@@ -42,7 +43,7 @@ impl Plan<'_> {
         for Missing { source, path, why } in &identified.missing {
             self.troubles.add(&self.sources[*source].name, path, why);
         }
-        // What cannot be read is not gone.
+        // A file that cannot be read is not gone.
         let is_missing =
             |file: &LogFile| identified.missing.iter().any(|missing| missing.hides(&file.path));
         for file in identified.absent.iter().filter(|file| !file.gone && !is_missing(file)) {
@@ -79,18 +80,18 @@ impl Plan<'_> {
         Ok(stretches)
     }
 
-    /// A file that no source names any more, or that is not there.
+    /// Marks a file that no source names any more, or that no longer exists.
     fn gone(&mut self, connection: &Connection, file: &LogFile) -> anyhow::Result<()> {
         self.report.gone += 1;
         let path = file.path.display();
         if !self.sources.iter().any(|source| source.name == file.source) {
-            tracing::info!(source = file.source, %path, "log is named by no source any more");
+            tracing::info!(source = file.source, %path, "log is in no configured source any more");
         } else if !file.settled {
             tracing::warn!(
                 source = file.source,
                 %path,
                 offset = file.place.offset,
-                "log is gone, and was not matched beyond this offset"
+                "log is gone and was matched only up to this offset"
             );
         }
         file.set_gone(connection)
@@ -101,7 +102,7 @@ impl Plan<'_> {
         quiet >= i64::try_from(FINISHED_AFTER.as_micros()).unwrap_or(i64::MAX)
     }
 
-    /// A file that nobody knows yet.
+    /// Adds a new file, unless nothing distinguishes it from others yet.
     fn first_met(
         &mut self,
         connection: &Connection,
@@ -112,7 +113,8 @@ impl Plan<'_> {
     ) -> anyhow::Result<Option<Stretch>> {
         let is_finished = self.is_finished(head);
         if head.damage.is_some() && !is_finished || !head.tells(head.is_packed || is_finished) {
-            // Empty, or with nothing but a header, or still being compressed: the next round may know more.
+            // The file is empty, has only a header, or is still being compressed. The next round
+            // tries again.
             self.report.waiting += 1;
             self.complain(source, &path, head, is_finished);
             return Ok(None);
@@ -144,7 +146,7 @@ impl Plan<'_> {
         Ok(Some(self.stretch(source, &file, head)))
     }
 
-    /// A file that is known, and not as it was.
+    /// Looks for new lines in a known file that changed.
     fn known(
         &mut self,
         connection: &Connection,
@@ -179,9 +181,10 @@ impl Plan<'_> {
         Ok((rest == Rest::Lines).then(|| self.stretch(source, &file, head)))
     }
 
-    /// A file that lost its end is another one, under a name of its own: what follows is not what was
-    /// there, and nothing shows whether what is left is. It is matched from its start; a line that stands
-    /// where it stood is the same event.
+    /// Treats a truncated file as a new one with an identity of its own.
+    ///
+    /// Nothing shows whether the remaining bytes are the old ones, so the file is matched from its
+    /// start. A line that is unchanged at its old offset is the same event.
     fn truncated(
         &mut self,
         connection: &Connection,
@@ -194,7 +197,8 @@ impl Plan<'_> {
             path = %file.path.display(),
             bytes = head.stat.bytes,
             matched,
-            "log was truncated: what is left of it is matched again, as the same events"
+            "log was truncated: the rest of it is matched again; unchanged lines stay the same \
+             events"
         );
         file.supersede(connection)?;
         let mut identity = blake3::Hasher::new();
@@ -209,7 +213,7 @@ impl Plan<'_> {
         Ok(file)
     }
 
-    /// Tells of a file that will stay unreadable.
+    /// Reports a finished file that is damaged.
     fn complain(&mut self, source: &LogSource, path: &Path, head: &Head, is_finished: bool) {
         if let Some(damage) = head.damage.as_ref().filter(|_| is_finished) {
             self.troubles.add(&source.name, path, &anyhow!("{damage}"));
@@ -236,16 +240,17 @@ impl Plan<'_> {
     }
 }
 
-/// What stands after what is matched of a file.
+/// The content of a file after the matched part.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Rest {
     Nothing,
-    /// A line whose end is still to come.
+    /// A line whose end is not written yet.
     Unfinished,
     Lines,
 }
 
-/// Looks after what is matched. Most changes of a file are none: it was renamed, or compressed.
+/// Checks what follows the matched part of a file. Most changes add no lines: the file was renamed
+/// or compressed.
 fn has_more(file: &LogFile, takes_partial: bool) -> anyhow::Result<Rest> {
     let opened = Opened::open(&file.path)?;
     let mut decoder = opened.decoder()?;

@@ -1,4 +1,5 @@
-//! Stretches of log files: opened, recognised, and handed to the pipeline.
+//! Reads parts of log files: opens a file, checks that it is the planned one, and passes it to the
+//! pipeline.
 
 use std::io::{self, Read};
 use std::ops::ControlFlow;
@@ -23,72 +24,74 @@ use crate::store::Store;
 use crate::store::events::Finding;
 use crate::store::files::{Digest, Place};
 
-/// What of a log is to be matched.
+/// A part of a log file that is to be matched.
 #[derive(Debug, Clone)]
 pub(crate) struct Stretch {
     /// The file's row in the state.
     pub(crate) file: i64,
-    /// The log source.
+    /// The name of the log source.
     pub(crate) source: String,
     pub(crate) identity: Vec<u8>,
     pub(crate) path: PathBuf,
-    /// What the file is recognised by.
+    /// The digest of the file's first `digest_bytes` bytes, by which it is recognised.
     pub(crate) digest: Digest,
     pub(crate) digest_bytes: usize,
-    /// `None` to detect it.
+    /// The configured format; `None` to detect it.
     pub(crate) format: Option<Format>,
-    /// The format that its lines before had.
+    /// The format of the lines before.
     pub(crate) detected: Option<Format>,
     pub(crate) fields: Fields,
-    /// Where it begins.
+    /// The position where it begins.
     pub(crate) place: Place,
-    /// Where it ends, in bytes of the unpacked stream; `None` for where the file does.
+    /// The end, in bytes of the unpacked stream; `None` for the end of the file.
     pub(crate) until: Option<u64>,
-    /// Whether a last line without its end is matched as it is.
+    /// True if a last line without its end is matched.
     pub(crate) takes_partial: bool,
-    /// Somebody may be writing it at the moment, so that damage at its end may be none.
+    /// True if another program may still be writing to the file. Damage at the end may then be
+    /// temporary.
     pub(crate) may_grow: bool,
 }
 
-/// How far a stretch was read.
+/// The way in which reading a stretch ended.
 #[derive(Debug)]
 pub(crate) enum Ended {
-    /// To its end, and all of it is matched.
+    /// It was read to its end, and everything is matched.
     Whole,
-    /// Not to its end, for this reason; what came before is matched.
+    /// It was read only up to this damage. Everything before is matched.
     Damaged(anyhow::Error),
-    /// Not at all: another file has its name by now.
+    /// It was not read, because another file has its name now.
     Replaced,
-    /// Work was to end before.
+    /// The work was stopped before the end.
     Stopped,
 }
 
-/// What matching stretches came to.
+/// The result of matching stretches.
 #[derive(Debug, Default)]
 pub(crate) struct Matched {
-    /// One for each stretch.
+    /// The end of each stretch, in order.
     pub(crate) ends: Vec<Ended>,
     pub(crate) counts: Counts,
     pub(crate) tally: Tally,
-    /// Bytes read, as they lie on disk.
+    /// Bytes read from disk, before unpacking.
     pub(crate) bytes: u64,
 }
 
-/// The end of work before all stretches are done: asked after each whole piece, with what is packed.
+/// Returns whether to stop before all stretches are done. It is called after each whole piece. The
+/// argument tells whether the file is compressed.
 pub(crate) type IsOver<'a> = &'a (dyn Fn(bool) -> bool + Sync);
 
-/// With what stretches are matched, and why.
+/// The settings with which stretches are matched.
 pub(crate) struct Matching<'a> {
     pub(crate) config: &'a Config,
     pub(crate) matcher: &'a Matcher,
     pub(crate) now: Timestamp,
-    /// Events before this do not match.
+    /// Start of the history window. Earlier events do not match.
     pub(crate) oldest: Timestamp,
     pub(crate) moves: Moves,
 }
 
 impl Matching<'_> {
-    /// Matches stretches in their order, judges what is found, and stores it piece by piece.
+    /// Matches stretches in order, judges the hits, and stores the results piece by piece.
     pub(crate) fn run(
         &self,
         store: &mut Store,
@@ -114,7 +117,7 @@ impl Matching<'_> {
         let progress = Progress::start(&done, false);
         let mut commit = Commit::new(store, stretches, self.moves, shape, finding);
         let mut failed = None;
-        // Pieces queued, and pieces stored, of each stretch.
+        // The number of queued and of stored pieces of each stretch.
         let mut queued = vec![0_u64; stretches.len()];
         let mut stored = vec![0_u64; stretches.len()];
         let packed: Vec<AtomicBool> = stretches.iter().map(|_| AtomicBool::new(false)).collect();
@@ -133,8 +136,8 @@ impl Matching<'_> {
                 }
             },
             |report: Report<FoundEvents>| {
-                // A piece comes in several parts when much of it matches, and only its last one
-                // moves the place.
+                // A piece with many matches comes in several parts. Only its last part advances the
+                // position.
                 let number = report.source.number as usize;
                 let is_last_part = report.end.is_some();
                 failed = commit.take(report).err();
@@ -159,7 +162,7 @@ impl Matching<'_> {
 }
 
 impl Stretch {
-    /// Opens the file, makes sure that it is the one that was planned, and has it cut.
+    /// Opens the file, checks that it is the planned one, and passes it to the pipeline.
     fn read(&self, number: usize, packed: &AtomicBool, intake: &mut Intake<'_, '_>) -> Ended {
         let opened = match Opened::open(&self.path) {
             Ok(opened) => opened,
@@ -171,7 +174,7 @@ impl Stretch {
         packed.store(opened.head.is_packed, Ordering::Relaxed);
         let chunks = opened.decoder().map_err(|why| anyhow!(why)).and_then(|decoder| {
             let end = self.until.or(opened.head.stream_bytes()).unwrap_or(u64::MAX);
-            // Stored lines are matched from the start, which is after the hole.
+            // Stored lines are matched from the start of the file, which is after the hole.
             let offset = self.place.offset.max(opened.head.hole);
             chunks(decoder, &Place { offset, ..self.place.clone() }, end)
         });
@@ -196,7 +199,7 @@ impl Stretch {
     }
 }
 
-/// Goes to where a stretch begins.
+/// Moves to the start of a stretch.
 fn chunks(
     mut decoder: Decoder,
     place: &Place,
@@ -211,13 +214,14 @@ fn chunks(
         if let Err(error) = skipped {
             let damage = decoder.damage(error);
             return Err(anyhow!(damage).context(format!(
-                "the {} bytes that were matched before cannot be passed over",
+                "cannot skip the {} bytes that are already matched",
                 place.offset
             )));
         }
     }
     let limited = decoder.take(end.saturating_sub(place.offset));
-    // A place within a line is one within an overlong line: its end is passed over. Zeros are no line.
+    // A position within a line is within an overlong line, whose rest is skipped. Zeros are not a
+    // line.
     let is_within = !matches!(before, [b'\n' | 0]);
     Ok(Chunks::resume(limited, place.offset, place.lines, is_within))
 }

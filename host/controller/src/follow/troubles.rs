@@ -1,4 +1,5 @@
-//! What of the logs cannot be read: told when it begins and when it ends, not in every round.
+//! Logs that cannot be read. They are logged when the trouble begins and when it ends, not in every
+//! round.
 
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
@@ -11,17 +12,17 @@ use crate::store::{Connection, LogTroubles, add_log_trouble, log_troubles, remov
 /// A file, folder or pattern that cannot be read, or not to its end.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub(crate) struct Trouble {
-    /// The log source.
+    /// The name of the log source.
     pub(crate) source: String,
     pub(crate) path: String,
     pub(crate) what: String,
 }
 
-/// This round's.
+/// The troubles of this round.
 #[derive(Debug, Default)]
 pub(crate) struct Troubles {
     now: LogTroubles,
-    /// Nothing about these changed, so that what was wrong with them still is.
+    /// Files that did not change. If they had a trouble before, they still have it.
     unchanged: HashSet<(String, String)>,
 }
 
@@ -34,7 +35,7 @@ impl Troubles {
         self.unchanged.insert(key(source, path));
     }
 
-    /// Compares with the rounds before, tells what is new and what is over, and gives all there are.
+    /// Compares with the rounds before, logs new and ended troubles, and returns all current ones.
     pub(crate) fn settle(
         mut self,
         connection: &Connection,

@@ -1,8 +1,14 @@
-//! What an indicator says, as the state keeps it: compact, the same bytes for the same statement, and quick to read.
+//! Compact encoding of an indicator's statement in the state: quick to read, and equal statements
+//! have equal bytes.
 //!
-//! Layout: normaliser's version (2), confidence (1), TLP (1), name, types, parts. A text is its length plus one as a varint (0 for none) and its
-//! bytes; of a value's text 0 is "the indicator's id". A list is its length and its items. A part is a byte that says which bounds
-//! follow, those (8 each), the port (2) if that byte says so, and its values: a tag and the value.
+//! Layout: the normaliser's version (2 bytes), confidence (1), TLP (1), name, types, parts.
+//!
+//! - A text is its length plus one as a varint (0 for none), followed by its bytes. For a value's
+//!   text 0 means "the indicator's id".
+//! - A list is its length, followed by its items.
+//! - A part starts with a byte of bits: 1 valid from, 2 valid until, 4 port, 8 the port must match.
+//!   The given times (8 bytes each), the port (2) and the list of values follow.
+//! - A value is a tag, followed by its contents.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
@@ -12,10 +18,10 @@ use threatsieve_blacklist::{
     UrlMode, Value,
 };
 
-/// Not said.
+/// The byte for an unknown confidence or TLP.
 const NONE: u8 = u8::MAX;
 
-/// What an indicator says.
+/// The statement of an indicator.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Statement {
     pub(crate) confidence: Option<u8>,
@@ -25,7 +31,7 @@ pub(crate) struct Statement {
     pub(crate) parts: Vec<Part>,
 }
 
-/// Values that hold for the same time.
+/// Values with the same validity period and port.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Part {
     pub(crate) valid_from: Option<Timestamp>,
@@ -35,12 +41,12 @@ pub(crate) struct Part {
 }
 
 impl Part {
-    /// Whether no event at `at` or later can match it.
+    /// Returns whether it has ended, so that no event at `at` or later can match it.
     pub(crate) fn is_over(&self, at: Timestamp) -> bool {
         self.valid_until.is_some_and(|until| until <= at)
     }
 
-    /// Whether it says of a value no less than another part does.
+    /// Returns whether it matches every event that another part with the same values matches.
     fn covers(&self, other: &Part) -> bool {
         let from =
             self.valid_from.is_none_or(|from| other.valid_from.is_some_and(|other| from <= other));
@@ -53,7 +59,7 @@ impl Part {
 }
 
 impl Statement {
-    /// What an indicator says, but for its name and version.
+    /// Takes the statement out of an indicator, without its id and version.
     pub(crate) fn of(indicator: Indicator) -> Statement {
         let Indicator {
             confidence, tlp, valid_from, valid_until, port, name, types, values, ..
@@ -62,7 +68,7 @@ impl Statement {
         Statement { confidence, tlp, name, types, parts: vec![part] }
     }
 
-    /// Adds what another one says of the same indicator in the same version.
+    /// Adds another statement about the same version of the same indicator.
     pub(crate) fn merge(&mut self, other: Statement) {
         self.confidence = self.confidence.max(other.confidence);
         self.tlp = self.tlp.max(other.tlp);
@@ -77,7 +83,7 @@ impl Statement {
                 None => self.parts.push(part),
             }
         }
-        // In one order, so that a list whose lines changed places is the same list.
+        // Sorted, so that a list with reordered lines is the same list.
         for part in &mut self.parts {
             part.values.sort_unstable();
             part.values.dedup();
@@ -85,12 +91,13 @@ impl Statement {
         self.parts.sort_unstable();
     }
 
-    /// Whether no event at `at` or later can match it.
+    /// Returns whether it has ended, so that no event at `at` or later can match it.
     pub(crate) fn is_over(&self, at: Timestamp) -> bool {
         self.parts.iter().all(|part| part.is_over(at))
     }
 
-    /// Leaves what `former` did not say: other values, and those that hold for a longer time now.
+    /// Keeps only what `former` did not say: new values, and values that hold for a longer time
+    /// now.
     pub(crate) fn retain_new(&mut self, former: &Statement) {
         for part in &mut self.parts {
             let (valid_from, valid_until) = (part.valid_from, part.valid_until);
@@ -105,7 +112,7 @@ impl Statement {
         self.parts.retain(|part| !part.values.is_empty());
     }
 
-    /// One indicator for each part.
+    /// Passes one indicator for each part to `each`.
     pub(crate) fn indicators(
         self,
         id: &str,
@@ -129,11 +136,11 @@ impl Statement {
         for part in parts {
             each(indicator(part, name.clone(), types.clone()))?;
         }
-        // Nearly all have but one part, and nothing is copied for it.
+        // Nearly all statements have only one part, for which nothing is copied.
         each(indicator(last, name, types))
     }
 
-    /// Appends the statement of the indicator with that id.
+    /// Appends the encoded statement of the indicator with this id to `out`.
     pub(crate) fn encode(&self, id: &str, out: &mut Vec<u8>) {
         out.extend_from_slice(&NORMALISER.to_le_bytes());
         out.push(self.confidence.unwrap_or(NONE));
@@ -161,8 +168,8 @@ impl Statement {
         }
     }
 
-    /// Reads what [`Statement::encode`] wrote. Values of another normaliser's version are normalised again; those that are none any more are
-    /// dropped.
+    /// Reads the output of [`Statement::encode`]. Values of another version of the normaliser are
+    /// normalised again. Values that are not valid any more are dropped.
     pub(crate) fn decode(id: &str, bytes: &[u8]) -> anyhow::Result<Statement> {
         read(id, bytes)
             .with_context(|| format!("indicator {id:?}: its row in the state is damaged"))
@@ -183,9 +190,9 @@ fn put_text(text: Option<&str>, out: &mut Vec<u8>) {
     out.extend_from_slice(text.unwrap_or_default().as_bytes());
 }
 
-/// What kinds of values there are, by the tag before them.
+/// Tags of the kinds of values.
 mod tag {
-    /// The first of the domain modes, in the order of their numbers.
+    /// First of the tags of the domain modes, in the order of their numbers.
     pub(super) const DOMAIN: u8 = 0;
     pub(super) const IPV4: u8 = 4;
     pub(super) const IPV4_RANGE: u8 = 5;
@@ -241,7 +248,7 @@ fn put_range(range: &AddressRange, out: &mut Vec<u8>) {
     }
 }
 
-/// What is left to read.
+/// The bytes that are left to read.
 struct Reader<'a> {
     rest: &'a [u8],
     id: &'a str,
@@ -265,7 +272,7 @@ fn read(id: &str, bytes: &[u8]) -> anyhow::Result<Statement> {
         statement.parts.push(reader.part()?);
     }
     if !reader.rest.is_empty() {
-        bail!("{} bytes follow it", reader.rest.len());
+        bail!("expected its end, got {} more bytes", reader.rest.len());
     }
     if !is_current {
         for part in &mut statement.parts {
@@ -336,7 +343,8 @@ impl<'a> Reader<'a> {
             }),
         };
         let count = self.number()?;
-        // Each value takes at least two bytes: no more room than the row can fill.
+        // Each value takes at least two bytes. So the capacity cannot exceed what the row can
+        // contain.
         let mut values = Vec::with_capacity(count.min(self.rest.len() / 2));
         for _ in 0..count {
             values.push(self.value()?);

@@ -1,9 +1,9 @@
-//! The list of conditions, as the state keeps it.
+//! The list of conditions in the state.
 
 use rusqlite::Connection;
 use threatsieve_blacklist::Timestamp;
 
-/// A condition by the name of its kind.
+/// A condition, with its kind as text.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct ConditionRow {
     pub(crate) kind: String,

@@ -1,24 +1,24 @@
-//! Damage of the state: how it is found and reported.
+//! Finds and reports damage of the state.
 
 use std::path::{Path, PathBuf};
 
 use rusqlite::{Connection, ErrorCode};
 
-/// Maximum number of findings that a check reports.
+/// Maximum number of findings in a check's report.
 const FINDINGS: usize = 5;
-/// The same for all kinds of damage, to be put after the reason.
-const REMEDY: &str = "restore a back-up, or move the file away to begin with a new state \
+/// The remedy for every kind of damage, which follows the reason.
+const REMEDY: &str = "restore a back-up, or move the file away to start with a new state \
                       (docs/operations.md, \"Restore\")";
 
-/// A state that cannot be trusted. Nothing is changed in it.
+/// A state that cannot be trusted. It is not changed.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum StateDamage {
-    /// A file without a state in it: emptied, or overwritten.
+    /// A file without a state in it: it was emptied or overwritten.
     #[error("{}: expected a state, got a file without one; {REMEDY}", path.display())]
     Empty { path: PathBuf },
-    /// The write-ahead log alone: SQLite would apply it to whatever takes the place of the state.
+    /// A write-ahead log without a state. SQLite would apply it to any new state in the same place.
     #[error(
-        "{}: expected a state beside {}, got none; {REMEDY}",
+        "{}: expected a state next to {}, got none; {REMEDY}",
         path.display(),
         log.display()
     )]
@@ -29,7 +29,7 @@ pub(crate) enum StateDamage {
 }
 
 impl StateDamage {
-    /// Returns whether an error, or a cause of it, is damage of the state.
+    /// Returns whether an error, or one of its causes, is damage of the state.
     pub(crate) fn is_cause_of(error: &anyhow::Error) -> bool {
         let is_damage = |cause: &(dyn std::error::Error + 'static)| {
             cause.is::<StateDamage>() || cause.downcast_ref().is_some_and(is_corrupt)
@@ -37,7 +37,7 @@ impl StateDamage {
         error.chain().any(is_damage)
     }
 
-    /// Gives SQLite's own errors about damage the words of this type, and leaves others as they are.
+    /// Turns SQLite's own errors about damage into this type, and returns other errors unchanged.
     pub(super) fn named(error: anyhow::Error, path: &Path) -> anyhow::Error {
         match error.downcast_ref().is_some_and(is_corrupt) {
             true => {
@@ -52,7 +52,8 @@ fn is_corrupt(error: &rusqlite::Error) -> bool {
     matches!(error.sqlite_error_code(), Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase))
 }
 
-/// Reads every page of the state (SQLite's `quick_check`): about a second for a gigabyte.
+/// Reads every page of the state (SQLite's `quick_check`). This takes about a second for a
+/// gigabyte.
 pub(super) fn check(connection: &Connection, path: &Path) -> anyhow::Result<()> {
     let found = |findings: String| StateDamage::Found { path: path.to_owned(), findings };
     let findings = match findings(connection) {

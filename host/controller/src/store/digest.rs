@@ -1,44 +1,46 @@
-//! What one recipient is told in one round: the new matches under a TLP ceiling, grouped by listed value and by the hosts they came from.
+//! The contents of a digest for one recipient in one round: new matches up to a maximum TLP,
+//! grouped by listed value and by source host.
 
 use rusqlite::{Row, Transaction, params};
 use threatsieve_blacklist::{Timestamp, Tlp};
 
 use super::mails::tlp_of;
 
-/// Indicators named for one listed value; more are counted.
+/// Maximum number of indicators shown for one listed value. More are only counted.
 const MAX_VOUCHERS: u64 = 5;
-/// Hosts named for one listed value, and values for one host; more are counted.
+/// Maximum number of hosts shown for one listed value, and of values for one host. More are only
+/// counted.
 const MAX_NAMED: u64 = 5;
 
-/// How much a digest shows.
+/// Limits of a digest's length.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Extent {
-    /// Listed values, and hosts.
+    /// Maximum number of listed values, and of hosts.
     pub(crate) groups: usize,
-    /// Events for one value.
+    /// Maximum number of events for one value.
     pub(crate) examples: usize,
 }
 
 #[derive(Debug, Clone)]
 pub(crate) struct Digest {
     pub(crate) totals: Totals,
-    /// Most sure first, then those with most events.
+    /// Listed values, by confidence, then by number of events, highest first.
     pub(crate) groups: Vec<Group>,
-    /// In the same order.
+    /// Source hosts, in the same order.
     pub(crate) sources: Vec<SourceHost>,
-    /// Matches that mutes kept away since the last mail.
+    /// Matches that were muted since the last mail.
     pub(crate) muted: u64,
 }
 
-/// Counts over all, shown or not.
+/// Counts of all matches, shown or not.
 #[derive(Debug, Clone)]
 pub(crate) struct Totals {
     pub(crate) events: u64,
-    /// Of them, found in lines that were matched before: they are older than the indicator.
+    /// Events found in stored lines. They are older than the indicator.
     pub(crate) historic: u64,
     pub(crate) entries: u64,
     pub(crate) sources: u64,
-    /// Hosts, and with them perhaps one for events that name none.
+    /// Number of hosts, plus one if events name no host.
     pub(crate) source_groups: u64,
     pub(crate) span: Span,
     pub(crate) tlp: Option<Tlp>,
@@ -51,7 +53,7 @@ pub(crate) struct Span {
     pub(crate) last: Option<Timestamp>,
 }
 
-/// A listed value.
+/// A listed value with its events.
 #[derive(Debug, Clone)]
 pub(crate) struct Group {
     pub(crate) entry_type: String,
@@ -65,11 +67,11 @@ pub(crate) struct Group {
     pub(crate) voucher_count: u64,
     pub(crate) sources: Vec<Share>,
     pub(crate) source_count: u64,
-    /// Newest first.
+    /// Example events, newest first.
     pub(crate) examples: Vec<Example>,
 }
 
-/// An indicator that lists the value.
+/// An indicator that names the value.
 #[derive(Debug, Clone)]
 pub(crate) struct Voucher {
     pub(crate) feed: String,
@@ -79,10 +81,10 @@ pub(crate) struct Voucher {
     pub(crate) tlp: Option<Tlp>,
 }
 
-/// A name with its events.
+/// A host or listed value with its number of events.
 #[derive(Debug, Clone)]
 pub(crate) struct Share {
-    /// `None`: the event names no host.
+    /// The name; `None` if the event names no host.
     pub(crate) name: Option<String>,
     pub(crate) events: u64,
 }
@@ -99,7 +101,7 @@ pub(crate) struct SourceHost {
     pub(crate) entry_count: u64,
 }
 
-/// An event.
+/// An example event.
 #[derive(Debug, Clone)]
 pub(crate) struct Example {
     pub(crate) occurred: Option<Timestamp>,
@@ -113,7 +115,7 @@ pub(crate) struct Example {
     pub(crate) raw: String,
 }
 
-/// Reads the digest under a ceiling from the round's temporary tables; `None` when there is nothing under it.
+/// Reads the digest up to a maximum TLP from the round's temporary tables; `None` if it is empty.
 pub(crate) fn read(
     transaction: &Transaction<'_>,
     ceiling: Tlp,
@@ -128,7 +130,9 @@ pub(crate) fn read(
     Ok(Some(Digest { groups: reader.groups()?, sources: reader.sources()?, totals, muted }))
 }
 
-const COUNTS: &str = "count(DISTINCT event), count(DISTINCT CASE WHEN historic THEN event END), min(occurred), max(occurred)";
+const COUNTS: &str = "count(DISTINCT event), \
+                      count(DISTINCT CASE WHEN historic THEN event END), \
+                      min(occurred), max(occurred)";
 
 struct Reader<'a> {
     transaction: &'a Transaction<'a>,
@@ -139,7 +143,8 @@ struct Reader<'a> {
 impl Reader<'_> {
     fn totals(&self) -> anyhow::Result<Totals> {
         let query = format!(
-            "SELECT {COUNTS}, count(DISTINCT entry), count(DISTINCT source), count(DISTINCT ifnull(source, 0)), max(tlp)
+            "SELECT {COUNTS}, count(DISTINCT entry), count(DISTINCT source),
+             count(DISTINCT ifnull(source, 0)), max(tlp)
              FROM untold WHERE level <= ?"
         );
         Ok(self.transaction.query_row(&query, [self.ceiling], |row| {
@@ -157,7 +162,8 @@ impl Reader<'_> {
 
     fn groups(&self) -> anyhow::Result<Vec<Group>> {
         let query = format!(
-            "SELECT {COUNTS}, count(DISTINCT source), max(confidence), max(tlp), entry_type, n.entry, n.id
+            "SELECT {COUNTS}, count(DISTINCT source), max(confidence), max(tlp),
+             entry_type, n.entry, n.id
              FROM untold p JOIN untold_entries n ON n.id = p.entry WHERE level <= ?
              GROUP BY p.entry ORDER BY max(rank) DESC, 1 DESC, n.entry, entry_type LIMIT ?"
         );
@@ -179,8 +185,10 @@ impl Reader<'_> {
                 vouchers,
                 voucher_count,
                 sources: self.shares(
-                    "SELECT s.source, count(DISTINCT event) FROM untold p LEFT JOIN untold_sources s ON s.id = p.source
-                     WHERE p.entry IS ?1 AND level <= ?2 GROUP BY p.source ORDER BY 2 DESC, 1 LIMIT ?3",
+                    "SELECT s.source, count(DISTINCT event) FROM untold p
+                     LEFT JOIN untold_sources s ON s.id = p.source
+                     WHERE p.entry IS ?1 AND level <= ?2 GROUP BY p.source
+                     ORDER BY 2 DESC, 1 LIMIT ?3",
                     Some(id),
                 )?,
                 examples: self.examples(id)?,
@@ -193,7 +201,8 @@ impl Reader<'_> {
         let mut statement = self.transaction.prepare_cached(
             "SELECT feed, indicator, max(m.name), max(m.confidence), max(m.tlp), count(*) OVER ()
              FROM untold p JOIN matches m ON m.id = p.match WHERE p.entry = ? AND level <= ?
-             GROUP BY feed, indicator ORDER BY max(rank) DESC, max(m.confidence) DESC, feed, indicator LIMIT ?",
+             GROUP BY feed, indicator
+             ORDER BY max(rank) DESC, max(m.confidence) DESC, feed, indicator LIMIT ?",
         )?;
         let mut rows = statement.query(params![entry, self.ceiling, MAX_VOUCHERS as i64])?;
         let (mut vouchers, mut all) = (Vec::new(), 0);
@@ -220,13 +229,15 @@ impl Reader<'_> {
 
     fn examples(&self, entry: i64) -> anyhow::Result<Vec<Example>> {
         let mut statement = self.transaction.prepare_cached(
-            "SELECT e.id, e.occurred, e.source, m.field, m.observable, m.how, m.historic, f.path, e.line, e.raw
-             FROM untold p JOIN matches m ON m.id = p.match JOIN events e ON e.id = m.event JOIN files f ON f.id = e.file
+            "SELECT e.id, e.occurred, e.source, m.field, m.observable, m.how, m.historic,
+             f.path, e.line, e.raw
+             FROM untold p JOIN matches m ON m.id = p.match JOIN events e ON e.id = m.event
+             JOIN files f ON f.id = e.file
              WHERE p.entry = ? AND p.level <= ? ORDER BY p.occurred DESC",
         )?;
         let mut rows = statement.query(params![entry, self.ceiling])?;
         let (mut examples, mut events) = (Vec::new(), Vec::<i64>::new());
-        // Rows come from the index in order, so that no more are read than are shown.
+        // Rows come from the index in order, so no more are read than are shown.
         while examples.len() < self.extent.examples
             && let Some(row) = rows.next()?
         {
@@ -268,8 +279,10 @@ impl Reader<'_> {
                 confidence: row.get(5)?,
                 name: row.get(6)?,
                 entries: self.shares(
-                    "SELECT n.entry, count(DISTINCT event) FROM untold p JOIN untold_entries n ON n.id = p.entry
-                     WHERE p.source IS ?1 AND level <= ?2 GROUP BY p.entry ORDER BY max(rank) DESC, 2 DESC, 1 LIMIT ?3",
+                    "SELECT n.entry, count(DISTINCT event) FROM untold p
+                     JOIN untold_entries n ON n.id = p.entry
+                     WHERE p.source IS ?1 AND level <= ?2 GROUP BY p.entry
+                     ORDER BY max(rank) DESC, 2 DESC, 1 LIMIT ?3",
                     row.get(7)?,
                 )?,
             });
@@ -290,7 +303,7 @@ fn span(row: &Row<'_>, column: usize) -> rusqlite::Result<Span> {
 }
 
 impl Digest {
-    /// Leaves half of what is shown out; `false` when there is nothing left that could be.
+    /// Halves the number of shown items; `false` if no more can be left out.
     pub(crate) fn halve(&mut self) -> bool {
         fn halve<T>(items: &mut Vec<T>) -> bool {
             let more = items.len() > 1;

@@ -4,46 +4,46 @@ use rusqlite::{Connection, OptionalExtension, named_params};
 use threatsieve_blacklist::{Timestamp, Tlp};
 use threatsieve_flag::Covering;
 
-/// Characters of a line that are kept.
+/// Maximum number of characters kept of a line.
 const RAW_CHARS: usize = 2048;
 
-/// An event as it is known.
+/// A stored event.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct KnownEvent {
     pub(crate) id: i64,
     pub(crate) uid: String,
-    /// It was not known before.
+    /// True if it was added just now.
     pub(crate) is_new: bool,
 }
 
-/// How matches came about.
+/// The circumstances in which matches were found.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Finding {
     pub(crate) generation: u64,
     pub(crate) now: Timestamp,
-    /// In lines that had been matched before.
+    /// True for stored lines, which were matched before.
     pub(crate) is_historic: bool,
-    /// Nobody is mailed, so that nobody is still to be told.
+    /// True if no mails are sent, so that no mail about the match is due.
     pub(crate) is_told: bool,
 }
 
-/// A line that is flagged.
+/// A flagged line.
 #[derive(Debug, Clone)]
 pub(crate) struct NewEvent<'a> {
     pub(crate) file: i64,
-    /// Place of the line's first byte in the unpacked log.
+    /// Offset of the line's first byte in the unpacked log.
     pub(crate) offset: u64,
-    /// Counted from 1.
+    /// Line number, counted from 1.
     pub(crate) line: u64,
     pub(crate) uid: String,
     /// The event's own time.
     pub(crate) occurred: Option<Timestamp>,
-    /// The host that it is from.
+    /// The host that the event is from.
     pub(crate) source: Option<&'a str>,
     pub(crate) raw: &'a str,
 }
 
-/// Finds a flagged line, or adds it.
+/// Finds a flagged line in the state, or adds it.
 pub(crate) fn insert_event(
     connection: &Connection,
     event: &NewEvent<'_>,
@@ -59,7 +59,8 @@ pub(crate) fn insert_event(
         Some((end, _)) => &event.raw[..end],
         None => event.raw,
     };
-    // A file that lost its end is another one, in which the lines that were left are the same.
+    // A truncated file is stored as a new one. A line that is unchanged at its old offset stays the
+    // same event.
     let moved = connection
         .prepare_cached(
             "UPDATE events SET file = ?1 WHERE offset = ?2 AND raw = ?3 \
@@ -90,15 +91,16 @@ pub(crate) fn insert_event(
     Ok(KnownEvent { id, uid: event.uid.clone(), is_new: true })
 }
 
-/// The name of an event: the same line of the same file always has the same one.
+/// Returns the unique id of an event. The same line of the same file always has the same id.
 pub(crate) fn event_uid(identity: &[u8], offset: u64) -> String {
     let mut hasher = blake3::Hasher::new();
     hasher.update(identity).update(&offset.to_le_bytes());
-    // 128 bits: no two events will share them.
+    // 128 bits are enough to avoid collisions.
     hasher.finalize().to_hex()[..32].to_owned()
 }
 
-/// Adds what an indicator says of an event; `false` when that is known already. One that was retracted holds again.
+/// Adds a match of an indicator to an event; `false` if it is known already. A retracted match
+/// becomes valid again.
 pub(crate) fn insert_match(
     connection: &Connection,
     event: i64,
@@ -110,10 +112,12 @@ pub(crate) fn insert_match(
     let entry = &found.matched.entry;
     let rows = connection
         .prepare_cached(
-            "INSERT INTO matches (event, feed, indicator, entry_type, entry, observable, field, how, confidence, tlp, \
-             name, generation, found, historic, written, told) VALUES (:event, :feed, :indicator, :entry_type, :entry, \
-             :observable, :field, :how, :confidence, :tlp, :name, :generation, :found, :historic, :written, :told) \
-             ON CONFLICT (event, feed, indicator) DO UPDATE SET retracted = NULL, generation = excluded.generation, \
+            "INSERT INTO matches (event, feed, indicator, entry_type, entry, observable, field, \
+             how, confidence, tlp, name, generation, found, historic, written, told) \
+             VALUES (:event, :feed, :indicator, :entry_type, :entry, :observable, :field, \
+             :how, :confidence, :tlp, :name, :generation, :found, :historic, :written, :told) \
+             ON CONFLICT (event, feed, indicator) DO UPDATE SET \
+             retracted = NULL, generation = excluded.generation, \
              found = excluded.found, historic = excluded.historic, written = excluded.written \
              WHERE retracted IS NOT NULL",
         )?

@@ -1,4 +1,5 @@
-//! Operators' retractions: excluded from every build, and from every new match, until they are undone.
+//! Operators' retractions. They are excluded from every build and every new match until they are
+//! undone.
 
 use std::collections::HashMap;
 
@@ -11,33 +12,34 @@ use super::body::Statement;
 use super::ingest::{ACTIVE, compared, compared_text};
 use super::retraction::retract_matches;
 
-/// Longest reason, in bytes.
+/// Maximum length of a reason, in bytes.
 const MAX_REASON_BYTES: usize = 1024;
 
-/// A value or an indicator that is taken out.
+/// A retracted value or indicator.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct FalsePositive {
-    /// What is named is an indicator, not a value.
+    /// True if `target` is an indicator, false if it is a value.
     pub(crate) is_indicator: bool,
-    /// The indicator's id, or the value as it is compared.
+    /// The indicator's id, or the value in the form that is compared.
     pub(crate) target: String,
     pub(crate) reason: String,
     pub(crate) created: Timestamp,
 }
 
-/// What taking something out, or back in, came to.
+/// The result of a retraction, or of undoing one.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Retracted {
     pub(crate) is_indicator: bool,
     pub(crate) target: String,
-    /// Indicators in force that name it.
+    /// Number of indicators in force that name it.
     pub(crate) indicators: u64,
-    /// Earlier matches that were retracted.
+    /// Number of earlier matches that were retracted.
     pub(crate) matches: u64,
 }
 
 impl Store {
-    /// Takes a value, or an indicator by its id, out of the next blacklist, and retracts its matches.
+    /// Excludes a value, or an indicator by its id, from the next blacklist, and retracts its
+    /// matches.
     pub(crate) fn retract(
         &mut self,
         text: &str,
@@ -52,7 +54,8 @@ impl Store {
         let transaction = self.write()?;
         let (is_indicator, target) = target(&transaction, text)?;
         transaction.execute(
-            "INSERT INTO false_positives (is_indicator, target, reason, created) VALUES (?1, ?2, ?3, ?4)
+            "INSERT INTO false_positives (is_indicator, target, reason, created)
+             VALUES (?1, ?2, ?3, ?4)
              ON CONFLICT DO UPDATE SET reason = excluded.reason",
             (is_indicator, &target, reason.trim(), now.0),
         )?;
@@ -67,7 +70,8 @@ impl Store {
         Ok(Retracted { is_indicator, target, indicators: named.len() as u64, matches })
     }
 
-    /// Lets it in again: for the next blacklist it is new, so that stored lines are matched with it again.
+    /// Undoes a retraction. The next blacklist treats the value or indicator as new, so stored
+    /// lines are matched with it again.
     pub(crate) fn undo_retract(&mut self, text: &str) -> anyhow::Result<Retracted> {
         let transaction = self.write()?;
         let (is_indicator, target) = target(&transaction, text)?;
@@ -77,7 +81,7 @@ impl Store {
         )?;
         ensure!(deleted == 1, "{target} is not retracted, so there is nothing to undo");
         let named = rows_naming(&transaction, is_indicator, &target)?;
-        // Its flags went when it was retracted, so that it is new whatever it was before.
+        // Its flags were retracted, so it is new again.
         let mut renew = transaction.prepare_cached(
             "INSERT INTO pending (feed, id, withdrawn) VALUES (?1, ?2, 1) \
              ON CONFLICT DO UPDATE SET withdrawn = 1",
@@ -91,7 +95,7 @@ impl Store {
         Ok(Retracted { is_indicator, target, indicators: named.len() as u64, matches: 0 })
     }
 
-    /// All that is taken out, oldest first.
+    /// Returns all retracted values and indicators, oldest first.
     pub(crate) fn false_positives(&self) -> anyhow::Result<Vec<FalsePositive>> {
         read_all(&self.connection)
     }
@@ -112,7 +116,7 @@ pub(crate) fn read_all(connection: &Connection) -> anyhow::Result<Vec<FalsePosit
     Ok(rows.collect::<Result<_, _>>()?)
 }
 
-/// What is taken out, to be asked about one value at a time.
+/// All retractions, for quick lookups by indicator or value.
 #[derive(Debug, Default)]
 pub(crate) struct FalsePositives {
     indicators: HashMap<String, FalsePositive>,
@@ -129,12 +133,12 @@ impl FalsePositives {
         Ok(all)
     }
 
-    /// Whether an indicator is out as a whole.
+    /// Returns the retraction of an indicator.
     pub(crate) fn indicator(&self, id: &str) -> Option<&FalsePositive> {
         self.indicators.get(id)
     }
 
-    /// Whether a value is out, as an entry of the blacklist has it.
+    /// Returns the retraction of a value that is written as a blacklist entry.
     pub(crate) fn text(&self, text: &str) -> Option<&FalsePositive> {
         if self.values.is_empty() {
             return None;
@@ -142,7 +146,7 @@ impl FalsePositives {
         self.values.get(text).or_else(|| self.values.get(&compared_text(text)?))
     }
 
-    /// Whether a value is out.
+    /// Returns the retraction of a value.
     pub(crate) fn value(&self, value: &Value) -> Option<&FalsePositive> {
         if self.values.is_empty() {
             return None;
@@ -155,7 +159,8 @@ impl FalsePositives {
     }
 }
 
-/// What a text names: an indicator when it has the form of a STIX id, or when it is the id of one and no value.
+/// Returns whether a text names an indicator, and the compared form of what it names. It names an
+/// indicator if it has the form of a STIX id, or if it is an indicator's id and not a value.
 fn target(connection: &Connection, text: &str) -> anyhow::Result<(bool, String)> {
     let text = text.trim();
     if text.starts_with("indicator--") {
@@ -171,11 +176,12 @@ fn target(connection: &Connection, text: &str) -> anyhow::Result<(bool, String)>
         return Ok((true, text.to_owned()));
     }
     bail!(
-        "expected a domain, address, network, URL, digest, email address or the id of an indicator, got {text:?}"
+        "expected a domain, address, network, URL, digest, email address or the id of an \
+         indicator, got {text:?}"
     )
 }
 
-/// The active rows that name it: feed's number and name, and the row's id.
+/// Returns the active rows that name it: the feed's number and name, and the row's id.
 fn rows_naming(
     connection: &Connection,
     is_indicator: bool,
@@ -184,7 +190,8 @@ fn rows_naming(
     let mut named = Vec::new();
     let filter = if is_indicator { "AND indicators.id = ?2" } else { "AND ?2 = ?2" };
     let mut statement = connection.prepare(&format!(
-        "SELECT feeds.id, feeds.name, indicators.id, body FROM feeds CROSS JOIN indicators ON indicators.feed = feeds.id
+        "SELECT feeds.id, feeds.name, indicators.id, body
+         FROM feeds CROSS JOIN indicators ON indicators.feed = feeds.id
          WHERE state = ?1 {filter}"
     ))?;
     let mut rows = statement.query((ACTIVE, target))?;
@@ -205,7 +212,7 @@ fn rows_naming(
     Ok(named)
 }
 
-/// Retracts the matches of an indicator, whichever feeds named it, and whether or not they still do.
+/// Retracts the matches of an indicator in all feeds, even if the feeds do not name it any more.
 fn retract_indicator(
     transaction: &Transaction<'_>,
     id: &str,
@@ -220,7 +227,8 @@ fn retract_indicator(
     })
 }
 
-/// Retracts the matches of a value, whichever indicators named it, and whether or not they still do. What else those indicators name stays.
+/// Retracts the matches of a value by all indicators, even if they do not name it any more. Other
+/// values of these indicators keep their matches.
 fn retract_value(
     transaction: &Transaction<'_>,
     target: &str,

@@ -1,4 +1,4 @@
-//! What is known of each feed: its cursor, how its last polls went, what of it is held back.
+//! The state of each feed: its cursor, the results of its last polls, and what is held back.
 
 use anyhow::{Context, ensure};
 use rusqlite::{Connection, OptionalExtension, Row, named_params};
@@ -7,66 +7,67 @@ use threatsieve_blacklist::Timestamp;
 
 use super::Store;
 
-/// A feed's row.
+/// The state of a feed.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct FeedState {
     pub(crate) name: String,
-    /// The fetcher's own: where the next poll goes on.
+    /// Position at which the next poll continues, in the fetcher's own format.
     pub(crate) cursor: Option<serde_json::Value>,
-    /// Last poll.
+    /// Time of the last poll.
     pub(crate) attempted: Option<Timestamp>,
-    /// Last poll without an error.
+    /// Time of the last poll without an error.
     pub(crate) succeeded: Option<Timestamp>,
-    /// Last poll that changed anything.
+    /// Time of the last poll that changed anything.
     pub(crate) changed: Option<Timestamp>,
-    /// Failed polls in a row.
+    /// Number of failed polls in a row.
     pub(crate) failures: u32,
-    /// The first one of these.
+    /// Time of the first of these.
     pub(crate) failing_since: Option<Timestamp>,
-    /// Not to be polled before.
+    /// Time before which the feed is not polled.
     pub(crate) next_attempt: Option<Timestamp>,
-    /// Of the last poll; `None` when it succeeded.
+    /// Error of the last poll; `None` if it succeeded.
     pub(crate) error: Option<String>,
-    /// What the last delivery would have done.
+    /// The delivery that is held back.
     pub(crate) held: Option<Held>,
-    /// The next delivery is taken whatever it drops.
+    /// True if the next delivery is accepted, whatever it drops.
     pub(crate) is_allowed: bool,
-    /// Indicators in force, those whose time is over among them.
+    /// Number of active indicators, including expired ones.
     pub(crate) active: u64,
-    /// What the last delivery that was taken came to.
+    /// Counts of the last delivery that was accepted.
     pub(crate) report: Option<Ingested>,
 }
 
-/// A delivery that was not taken.
+/// A delivery that was held back.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Held {
-    /// Why, for people.
+    /// The reason, for people.
     pub(crate) why: String,
-    /// Active indicators that stay in force instead.
+    /// Active indicators, which stay in force.
     pub(crate) active: u64,
-    /// How many of them would have left.
+    /// Number of them that would have left.
     pub(crate) leaving: u64,
-    /// When it came: microseconds since 1970.
+    /// Time of the delivery, in microseconds since 1970.
     pub(crate) at: i64,
-    /// Nothing of the feed was ever taken.
+    /// True if no delivery of the feed was ever accepted.
     #[serde(default)]
     pub(crate) is_first: bool,
 }
 
-/// What a delivery came to; indicators are counted.
+/// Counts of a delivery's effects on indicators.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Ingested {
-    /// New, or active again.
+    /// Indicators that are new, or active again.
     pub(crate) added: u64,
-    /// Active before, and said differently now.
+    /// Indicators that were active and changed.
     pub(crate) changed: u64,
-    /// Not in the list any more.
+    /// Indicators that are not in the list any more.
     pub(crate) removed: u64,
     pub(crate) revoked: u64,
-    /// Values, lines and patterns that are not taken. In JSON also under its earlier name, `refused`.
+    /// Rejected values, lines and patterns. JSON also has the count under its earlier name,
+    /// `refused`.
     #[serde(flatten, with = "rejected")]
     pub(crate) rejected: u64,
-    /// Versions older than the one that is known, which are ignored.
+    /// Ignored versions, which are older than the known one.
     #[serde(default)]
     pub(crate) older: u64,
     /// Versions dated more than a day ahead, which count as undated.
@@ -75,7 +76,8 @@ pub(crate) struct Ingested {
     /// Records that are not meant as indicators.
     #[serde(default)]
     pub(crate) skipped: u64,
-    /// When held, nothing of the delivery is applied, and what is counted is what it would have done.
+    /// The reason why it was held back. Nothing is applied then, and the counts tell what would
+    /// have changed.
     pub(crate) held: Option<Held>,
 }
 
@@ -104,7 +106,7 @@ mod rejected {
 }
 
 impl Ingested {
-    /// What this and a part taken before it came to together.
+    /// Adds the counts of an earlier part of the delivery.
     pub(crate) fn after(self, before: Ingested) -> Ingested {
         Ingested {
             added: self.added + before.added,
@@ -119,7 +121,7 @@ impl Ingested {
         }
     }
 
-    /// Whether anything in force is not what it was.
+    /// Returns whether the delivery changed anything in force.
     pub(crate) fn has_changes(&self) -> bool {
         self.held.is_none() && self.added + self.changed + self.removed + self.revoked > 0
     }
@@ -129,14 +131,14 @@ const COLUMNS: &str = "name, cursor, attempted, succeeded, changed, failures, fa
                        next_attempt, error, held, allowed, active, report";
 
 impl Store {
-    /// What is known of a feed; `None` before its first poll.
+    /// Reads the state of a feed; `None` before its first poll.
     pub(crate) fn feed_state(&self, name: &str) -> anyhow::Result<Option<FeedState>> {
         let sql = format!("SELECT {COLUMNS} FROM feeds WHERE name = ?1");
         let mut statement = self.connection.prepare_cached(&sql)?;
         Ok(statement.query_row([name], feed_state).optional()?)
     }
 
-    /// All feeds ever polled, by name.
+    /// Reads the states of all feeds ever polled, by name.
     pub(crate) fn feed_states(&self) -> anyhow::Result<Vec<FeedState>> {
         let sql = format!("SELECT {COLUMNS} FROM feeds ORDER BY name");
         let mut statement = self.connection.prepare_cached(&sql)?;
@@ -144,7 +146,7 @@ impl Store {
         Ok(states)
     }
 
-    /// A poll failed; what was known stays in force.
+    /// Stores that a poll failed. Known indicators stay in force.
     pub(crate) fn feed_failed(
         &mut self,
         name: &str,
@@ -155,15 +157,21 @@ impl Store {
         let transaction = self.write()?;
         let feed = feed_id(&transaction, name)?;
         transaction.execute(
-            "UPDATE feeds SET attempted = :now, failures = failures + 1, error = :error, next_attempt = :next, \
+            "UPDATE feeds SET attempted = :now, failures = failures + 1, \
+             error = :error, next_attempt = :next, \
              failing_since = coalesce(failing_since, :now) WHERE id = :feed",
-            named_params! { ":now": now.0, ":error": error, ":next": next_attempt.0, ":feed": feed },
+            named_params! {
+                ":now": now.0,
+                ":error": error,
+                ":next": next_attempt.0,
+                ":feed": feed,
+            },
         )?;
         transaction.commit()?;
         Ok(())
     }
 
-    /// A poll found nothing new. `cursor` replaces the one before, if there is one.
+    /// Stores that a poll found nothing new. A given `cursor` replaces the previous one.
     pub(crate) fn feed_unchanged(
         &mut self,
         name: &str,
@@ -173,15 +181,20 @@ impl Store {
         let transaction = self.write()?;
         let feed = feed_id(&transaction, name)?;
         transaction.execute(
-            "UPDATE feeds SET attempted = :now, succeeded = :now, failures = 0, failing_since = NULL, error = NULL, \
+            "UPDATE feeds SET attempted = :now, succeeded = :now, failures = 0, \
+             failing_since = NULL, error = NULL, \
              next_attempt = NULL, cursor = coalesce(:cursor, cursor) WHERE id = :feed",
-            named_params! { ":now": now.0, ":cursor": cursor.map(ToString::to_string), ":feed": feed },
+            named_params! {
+                ":now": now.0,
+                ":cursor": cursor.map(ToString::to_string),
+                ":feed": feed,
+            },
         )?;
         transaction.commit()?;
         Ok(())
     }
 
-    /// Lets the next delivery of a feed through, whatever it drops, and lets it come at once.
+    /// Accepts the next delivery of a feed, whatever it drops, and allows the poll at once.
     pub(crate) fn allow_held(&mut self, name: &str) -> anyhow::Result<()> {
         let rows = self
             .connection
@@ -191,7 +204,7 @@ impl Store {
     }
 }
 
-/// The number of a feed, which gets a row if it has none.
+/// Returns the number of a feed. Adds a row for a new one.
 pub(super) fn feed_id(connection: &Connection, name: &str) -> anyhow::Result<i64> {
     connection
         .prepare_cached("INSERT INTO feeds (name) VALUES (?1) ON CONFLICT DO NOTHING")?
@@ -219,7 +232,7 @@ fn feed_state(row: &Row<'_>) -> rusqlite::Result<FeedState> {
     })
 }
 
-/// A column of JSON.
+/// Reads a column of JSON.
 pub(super) fn json<T: serde::de::DeserializeOwned>(
     row: &Row<'_>,
     column: &str,

@@ -1,4 +1,4 @@
-//! What is known of log files.
+//! Log files in the state.
 
 use std::ffi::OsString;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
@@ -10,12 +10,12 @@ use rusqlite::{Connection, Row, named_params};
 use threatsieve_blacklist::Timestamp;
 use threatsieve_log::Format;
 
-/// What the file system says of a file.
+/// Metadata of a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Stat {
     pub(crate) device: u64,
     pub(crate) inode: u64,
-    /// On disk.
+    /// Size on disk, in bytes.
     pub(crate) bytes: u64,
     pub(crate) modified: Timestamp,
 }
@@ -31,7 +31,7 @@ impl Stat {
         }
     }
 
-    /// Whether both are of one file, whatever it holds.
+    /// Returns whether both describe the same file, even if its contents changed.
     pub(crate) fn is_same_file(&self, other: &Stat) -> bool {
         (self.device, self.inode) == (other.device, other.inode)
     }
@@ -47,64 +47,66 @@ impl Digest {
     }
 }
 
-/// The last bytes before a place in a stream, by which the stream is recognised when it is opened again.
+/// The last bytes before a position in a stream. They show whether the stream is still the same
+/// when it is opened again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Tail {
-    /// Up to [`TAIL_BYTES`].
+    /// Number of bytes, up to [`TAIL_BYTES`].
     pub(crate) bytes: usize,
     pub(crate) digest: Digest,
 }
 
-/// Bytes before a place that a log is recognised by.
+/// Maximum number of bytes before a position by which a log is recognised.
 const TAIL_BYTES: usize = 4096;
 
 impl Tail {
-    /// The tail of what stands before the place.
+    /// Returns the tail of the bytes before a position.
     pub(crate) fn of(bytes: &[u8]) -> Tail {
         let last = &bytes[bytes.len().saturating_sub(TAIL_BYTES)..];
         Tail { bytes: last.len(), digest: Digest::of(last) }
     }
 }
 
-/// A log file, known by its content.
+/// A known log file. It is recognised by its content.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct LogFile {
     pub(crate) id: i64,
-    /// The configured log source that it was last found by.
+    /// The configured log source in which it was last found.
     pub(crate) source: String,
-    /// Of the first `digest_bytes` of its stream.
+    /// Digest of the first `digest_bytes` bytes of its stream.
     pub(crate) digest: Digest,
     pub(crate) digest_bytes: usize,
-    /// Names it in its events' uids.
+    /// Identifies the file in its events' uids.
     pub(crate) identity: Vec<u8>,
-    /// Where it was last seen, and how.
+    /// The last known path.
     pub(crate) path: PathBuf,
     pub(crate) stat: Stat,
-    /// Nothing is left to match in it as it was then.
+    /// True if nothing was left to match when it was last seen.
     pub(crate) settled: bool,
     pub(crate) gone: bool,
     pub(crate) place: Place,
-    /// What stands before the place; `None` when it is not known.
+    /// The bytes before the position; `None` if they are unknown.
     pub(crate) tail: Option<Tail>,
-    /// Bytes after the place's offset, of a last line without an end, that were matched as they stood.
+    /// Length of a last line without its end that was matched, in bytes after the position.
     pub(crate) partial: u64,
     pub(crate) format: Option<Format>,
-    /// Latest event time met.
+    /// Latest event time found.
     pub(crate) newest: Option<Timestamp>,
 }
 
-/// How far a log file is matched.
+/// The position up to which a log file is matched.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Place {
-    /// Bytes of its stream.
+    /// Offset in its unpacked stream, in bytes.
     pub(crate) offset: u64,
     pub(crate) lines: u64,
-    /// The log's own header lines in force there.
+    /// The log's own header lines that apply at this position.
     pub(crate) header: Vec<u8>,
 }
 
-const COLUMNS: &str = "id, digest, digest_bytes, identity, path, device, inode, size, modified, settled, gone, \
-                       offset, lines, header, partial, format, newest, source, tail, tail_bytes, path_bytes";
+const COLUMNS: &str = "id, digest, digest_bytes, identity, path, device, inode, size, \
+                       modified, settled, gone, offset, lines, header, partial, format, newest, \
+                       source, tail, tail_bytes, path_bytes";
 
 impl LogFile {
     fn read(row: &Row<'_>) -> rusqlite::Result<LogFile> {
@@ -146,7 +148,7 @@ impl LogFile {
         })
     }
 
-    /// All files that are known, newest last.
+    /// Reads all known files, in the order in which they were added.
     pub(crate) fn all(connection: &Connection) -> anyhow::Result<Vec<LogFile>> {
         let mut statement =
             connection.prepare_cached(&format!("SELECT {COLUMNS} FROM files ORDER BY id"))?;
@@ -154,20 +156,22 @@ impl LogFile {
         files.collect::<Result<_, _>>().context("the log files in the state cannot be read")
     }
 
-    /// One file.
+    /// Reads one file.
     pub(crate) fn get(connection: &Connection, id: i64) -> anyhow::Result<LogFile> {
         let mut statement =
             connection.prepare_cached(&format!("SELECT {COLUMNS} FROM files WHERE id = ?1"))?;
         Ok(statement.query_row([id], LogFile::read)?)
     }
 
-    /// Adds a file that was not known; its id is set, and its identity changed if another one has it already.
+    /// Adds a new file and sets its id. Changes its identity if another file has the same one.
     pub(crate) fn add(&mut self, connection: &Connection, round: i64) -> anyhow::Result<()> {
         let mut statement = connection.prepare_cached(
-            "INSERT INTO files (source, digest, digest_bytes, identity, path, path_bytes, device, inode, size, \
-             modified, settled, offset, lines, partial, header, format, newest, seen, tail, tail_bytes) \
-             VALUES (:source, :digest, :digest_bytes, :identity, :path, :path_bytes, :device, :inode, :size, \
-             :modified, :settled, :offset, :lines, :partial, :header, :format, :newest, :round, :tail, :tail_bytes)",
+            "INSERT INTO files (source, digest, digest_bytes, identity, path, path_bytes, \
+             device, inode, size, modified, settled, offset, lines, partial, header, format, \
+             newest, seen, tail, tail_bytes) \
+             VALUES (:source, :digest, :digest_bytes, :identity, :path, :path_bytes, \
+             :device, :inode, :size, :modified, :settled, :offset, :lines, :partial, :header, \
+             :format, :newest, :round, :tail, :tail_bytes)",
         )?;
         statement.execute(named_params! {
             ":source": self.source,
@@ -208,11 +212,12 @@ impl LogFile {
         Ok(())
     }
 
-    /// Stores where and how it was seen, and what it is known by.
+    /// Stores its path and metadata, and the digest that identifies it.
     pub(crate) fn seen(&self, connection: &Connection, round: i64) -> anyhow::Result<()> {
         let mut statement = connection.prepare_cached(
-            "UPDATE files SET source = :source, digest = :digest, digest_bytes = :digest_bytes, path = :path, \
-             path_bytes = :path_bytes, device = :device, inode = :inode, size = :size, modified = :modified, \
+            "UPDATE files SET source = :source, digest = :digest, \
+             digest_bytes = :digest_bytes, path = :path, path_bytes = :path_bytes, \
+             device = :device, inode = :inode, size = :size, modified = :modified, \
              settled = :settled, gone = 0, seen = :round WHERE id = :id",
         )?;
         statement.execute(named_params! {
@@ -232,7 +237,8 @@ impl LogFile {
         Ok(())
     }
 
-    /// Never finds it again: another file took its place under the same first bytes.
+    /// Makes sure that the file is never recognised again, because another file with the same
+    /// beginning took its place.
     pub(crate) fn supersede(&self, connection: &Connection) -> anyhow::Result<()> {
         connection
             .prepare_cached(
@@ -242,8 +248,8 @@ impl LogFile {
         Ok(())
     }
 
-    /// Takes the place of a longer file that this one is what was left of: a line that stands where it
-    /// stood is the same event.
+    /// Replaces the longer file that was truncated to this one. A line that is unchanged at its old
+    /// offset is the same event.
     pub(crate) fn succeed(&self, connection: &Connection, predecessor: i64) -> anyhow::Result<()> {
         connection
             .prepare_cached("UPDATE files SET predecessor = ?2 WHERE id = ?1")?
@@ -258,22 +264,23 @@ impl LogFile {
     }
 }
 
-/// How far a file is matched now.
+/// The position that was reached in a file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Reached {
     pub(crate) place: Place,
-    /// Bytes after it, of a last line without an end, that were matched as they stood.
+    /// Length of a last line without its end that was matched, in bytes after the position.
     pub(crate) partial: u64,
     pub(crate) format: Option<Format>,
-    /// Latest event time met.
+    /// Latest event time found.
     pub(crate) newest: Option<Timestamp>,
     pub(crate) tail: Tail,
 }
 
-/// Stores how far a file is matched.
+/// Stores the position up to which a file is matched.
 pub(crate) fn move_to(connection: &Connection, file: i64, reached: &Reached) -> anyhow::Result<()> {
     let mut statement = connection.prepare_cached(
-        "UPDATE files SET offset = :offset, lines = :lines, header = :header, partial = :partial, format = :format, \
+        "UPDATE files SET offset = :offset, lines = :lines, header = :header, \
+         partial = :partial, format = :format, \
          newest = max(coalesce(newest, :newest), coalesce(:newest, newest)), \
          tail = :tail, tail_bytes = :tail_bytes WHERE id = :id",
     )?;
@@ -291,23 +298,23 @@ pub(crate) fn move_to(connection: &Connection, file: i64, reached: &Reached) -> 
     Ok(())
 }
 
-/// A path that is not UTF-8.
+/// Returns the bytes of a path that is not UTF-8; `None` for other paths.
 fn path_bytes(path: &Path) -> Option<&[u8]> {
     path.to_str().is_none().then(|| path.as_os_str().as_bytes())
 }
 
-/// A file that is a copy of a known one.
+/// A copy of a known file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct KnownCopy {
-    /// As it was when it was compared.
+    /// Metadata at the time of the comparison.
     pub(crate) stat: Stat,
-    /// The row of the file that it is a copy of.
+    /// The row of the original file.
     pub(crate) original: i64,
-    /// Bytes of the unpacked stream that are known to be the same.
+    /// Number of bytes of the unpacked stream that are known to be the same.
     pub(crate) same: u64,
 }
 
-/// All copies that are known.
+/// Reads all known copies.
 pub(crate) fn known_copies(connection: &Connection) -> anyhow::Result<Vec<KnownCopy>> {
     let mut statement = connection
         .prepare_cached("SELECT device, inode, size, modified, original, same FROM copies")?;
@@ -320,7 +327,7 @@ pub(crate) fn known_copies(connection: &Connection) -> anyhow::Result<Vec<KnownC
     Ok(copies.collect::<Result<_, _>>()?)
 }
 
-/// Replaces the copies that are known.
+/// Replaces all known copies.
 pub(crate) fn set_copies(connection: &Connection, copies: &[KnownCopy]) -> anyhow::Result<()> {
     connection.execute("DELETE FROM copies", [])?;
     let mut insert = connection.prepare_cached(
@@ -335,7 +342,7 @@ pub(crate) fn set_copies(connection: &Connection, copies: &[KnownCopy]) -> anyho
     Ok(())
 }
 
-/// Stores that nothing is left to match in a file as it is.
+/// Stores that nothing is left to match in the file in its present state.
 pub(crate) fn settle(connection: &Connection, file: i64) -> anyhow::Result<()> {
     connection.prepare_cached("UPDATE files SET settled = 1 WHERE id = ?1")?.execute([file])?;
     Ok(())

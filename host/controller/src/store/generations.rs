@@ -1,4 +1,4 @@
-//! Generations of the blacklist: the one in use, those before it, and what the last build was made of.
+//! Generations of the blacklist: the one in use, earlier ones, and the contents of the last build.
 
 use anyhow::Context;
 use rusqlite::{Connection, OptionalExtension, Transaction, named_params};
@@ -6,13 +6,13 @@ use threatsieve_blacklist::Timestamp;
 
 use super::Store;
 
-/// The row about builds, together with the generation in use.
+/// The state of builds, and the generation in use.
 #[derive(Debug)]
 pub(crate) struct Builds {
-    /// Counts the changes of what is in force.
+    /// Counter of changes to the indicators in force.
     pub(crate) change: i64,
     pub(crate) last_generation: u64,
-    /// The count when the generation in use was made.
+    /// The counter's value when the generation in use was built.
     pub(crate) built_change: i64,
     pub(crate) built_settings: Option<String>,
     pub(crate) built_rules: Option<String>,
@@ -22,7 +22,7 @@ pub(crate) struct Builds {
     pub(crate) held_settings: Option<String>,
     /// The reason why the last build is held back.
     pub(crate) held: Option<String>,
-    /// The next build is taken, whatever it drops.
+    /// True if the next build is accepted, whatever it drops.
     pub(crate) is_allowed: bool,
     /// The generation in use; `None` before the first one.
     pub(crate) in_use: Option<Generation>,
@@ -33,12 +33,13 @@ pub(crate) struct Builds {
 pub(crate) struct Generation {
     pub(crate) generation: u64,
     pub(crate) built: Timestamp,
-    /// Its name in the folder of blacklists.
+    /// The file's name in the folder of blacklists.
     pub(crate) file: String,
     pub(crate) digest: Vec<u8>,
-    /// Entries of the block list.
+    /// Number of entries in the block list.
     pub(crate) entries: u64,
-    /// Size and time of the file when it was written; `None` from versions that did not keep them.
+    /// Size and time of the file when it was written; `None` if written by a version that did not
+    /// store them.
     pub(crate) written: Option<String>,
 }
 
@@ -67,7 +68,8 @@ impl Builds {
 }
 
 fn generation_in_use(connection: &Connection) -> anyhow::Result<Option<Generation>> {
-    let sql = "SELECT generation, built, file, digest, entries, written FROM generations WHERE active = 1";
+    let sql = "SELECT generation, built, file, digest, entries, written FROM generations \
+               WHERE active = 1";
     let row = connection.query_row(sql, [], |row| {
         Ok(Generation {
             generation: row.get("generation")?,
@@ -81,7 +83,7 @@ fn generation_in_use(connection: &Connection) -> anyhow::Result<Option<Generatio
     Ok(row.optional()?)
 }
 
-/// Keeps the generation in use, and why the one with this number is held back.
+/// Keeps the generation in use, and stores why the new one is held back.
 pub(crate) fn hold(
     transaction: &Transaction<'_>,
     generation: u64,
@@ -96,12 +98,12 @@ pub(crate) fn hold(
     Ok(())
 }
 
-/// What the generation in use is made of, to compare the next one with.
+/// The inputs of the generation in use, which are compared with those of the next one.
 #[derive(Debug)]
 pub(crate) struct MadeOf<'a> {
     pub(crate) settings: &'a str,
     pub(crate) rules: &'a str,
-    /// When the first of its indicators ends.
+    /// Time at which the first of its indicators ends.
     pub(crate) next_expiry: Option<Timestamp>,
 }
 
@@ -136,7 +138,7 @@ pub(crate) fn activate(
     Ok(())
 }
 
-/// Forgets the generations before the last `kept` ones.
+/// Removes all generations before the last `kept` ones.
 pub(crate) fn forget(
     transaction: &Transaction<'_>,
     generation: u64,
@@ -147,7 +149,7 @@ pub(crate) fn forget(
     Ok(())
 }
 
-/// The files of the last `kept` generations, by their names in the folder of blacklists.
+/// Returns the file names of the last `kept` generations in the folder of blacklists.
 pub(crate) fn kept_files<C: FromIterator<String>>(
     connection: &Connection,
     kept: u32,
@@ -158,19 +160,19 @@ pub(crate) fn kept_files<C: FromIterator<String>>(
     Ok(names.collect::<Result<_, _>>()?)
 }
 
-/// The policy of the last round, as JSON.
+/// Reads the policy of the last round, as JSON.
 pub(crate) fn policy(transaction: &Transaction<'_>) -> anyhow::Result<Option<String>> {
     Ok(transaction.query_row("SELECT policy FROM builds", [], |row| row.get(0))?)
 }
 
-/// Keeps the policy of this round.
+/// Stores the policy of this round.
 pub(crate) fn set_policy(transaction: &Transaction<'_>, policy: &str) -> anyhow::Result<()> {
     transaction.execute("UPDATE builds SET policy = ?1", [policy])?;
     Ok(())
 }
 
 fn number(generation: u64) -> anyhow::Result<i64> {
-    i64::try_from(generation).context("generations are used up")
+    i64::try_from(generation).context("no generation numbers are left")
 }
 
 impl Store {
@@ -179,20 +181,20 @@ impl Store {
         generation_in_use(&self.connection)
     }
 
-    /// Has the next build made even if nothing changed.
+    /// Requests the next build, even if nothing changed.
     pub(crate) fn build_again(&mut self) -> anyhow::Result<()> {
         self.connection
             .execute("UPDATE builds SET built_settings = NULL, held_settings = NULL", [])?;
         Ok(())
     }
 
-    /// Has the next build taken, whatever it drops.
+    /// Accepts the next build, whatever it drops.
     pub(crate) fn allow_next_build(&mut self) -> anyhow::Result<()> {
         self.connection.execute("UPDATE builds SET allowed = 1", [])?;
         Ok(())
     }
 
-    /// Has the next build made even if nothing changed, with a number above this one.
+    /// Requests the next build, even if nothing changed, with a number above this one.
     pub(crate) fn build_above(&mut self, generation: u64) -> anyhow::Result<()> {
         self.connection.execute(
             "UPDATE builds SET last_generation = max(last_generation, ?1), built_settings = NULL",

@@ -1,4 +1,5 @@
-//! Stored lines that are to be matched again: which files, how far that went, what stands in the way.
+//! The queue of files whose stored lines are to be matched again, with the progress and error of
+//! each file.
 
 use anyhow::Context;
 use rusqlite::{Connection, Row, named_params};
@@ -11,40 +12,41 @@ use super::files::{LogFile, Place};
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Rematch {
     pub(crate) file: LogFile,
-    /// Where it goes on.
+    /// The position at which matching continues.
     pub(crate) place: Place,
-    /// Bytes of the stream where this pass ends.
+    /// Offset in the stream at which this pass ends.
     pub(crate) until: u64,
-    /// Why it could not be read the last time.
+    /// The error of the last attempt to read it.
     pub(crate) missed: Option<String>,
 }
 
 /// Counts for `status`.
 #[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize)]
 pub(crate) struct HistoryState {
-    /// Files to be matched again, those that cannot be read at the moment among them.
+    /// Files in the queue, including those that cannot be read at the moment.
     pub(crate) files: u64,
-    /// Bytes of their unpacked streams, and how many of them are done.
+    /// Size of their unpacked streams in bytes, and the number of bytes that are done.
     pub(crate) bytes: u64,
     pub(crate) bytes_done: u64,
-    /// Files that cannot be read, the first ones.
+    /// The first of the files that cannot be read.
     pub(crate) missed: Vec<Missed>,
     pub(crate) missed_files: u64,
 }
 
-/// A file whose stored lines cannot be read. It is tried again until it leaves the history window.
+/// A file whose stored lines cannot be read. Each round tries it again until it leaves the history
+/// window.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
 pub(crate) struct Missed {
     pub(crate) path: String,
     pub(crate) reason: String,
-    /// RFC 3339.
+    /// Time of the first failure, as RFC 3339.
     pub(crate) since: String,
 }
 
-/// Missed files that are named.
+/// Maximum number of missed files that are listed.
 const NAMED_MISSED: i64 = 20;
 
-/// Has the stored lines of all files matched again.
+/// Queues the stored lines of all files.
 pub(crate) fn renew(connection: &Connection, now: Timestamp) -> anyhow::Result<()> {
     connection.execute(
         "INSERT INTO history (file, since, until) \
@@ -55,7 +57,7 @@ pub(crate) fn renew(connection: &Connection, now: Timestamp) -> anyhow::Result<(
     Ok(())
 }
 
-/// Has files read that were passed over because they were too old, and are not any more.
+/// Queues new files that were too old before, and are within the longer history window now.
 pub(crate) fn read_passed_over(connection: &Connection, oldest: Timestamp) -> anyhow::Result<()> {
     connection.execute(
         "UPDATE files SET settled = 0 WHERE settled AND offset + partial = 0 AND modified >= ?1",
@@ -64,7 +66,7 @@ pub(crate) fn read_passed_over(connection: &Connection, oldest: Timestamp) -> an
     Ok(())
 }
 
-/// Stores how far a file is matched again.
+/// Stores the position up to which a file is matched again.
 pub(crate) fn move_to(connection: &Connection, file: i64, place: &Place) -> anyhow::Result<()> {
     connection
         .prepare_cached("UPDATE history SET done = ?2, lines = ?3, header = ?4 WHERE file = ?1")?
@@ -73,8 +75,9 @@ pub(crate) fn move_to(connection: &Connection, file: i64, place: &Place) -> anyh
 }
 
 impl Store {
-    /// Files that wait, those that have waited longest first, of them the newest logs first. What
-    /// left the history window, all before `oldest`, waits no longer.
+    /// Returns the files in the queue, those that have waited longest first, and of these the
+    /// newest logs first. Removes files whose lines are all before `oldest`, because they left the
+    /// history window.
     pub(crate) fn rematches(&mut self, oldest: Timestamp) -> anyhow::Result<Vec<Rematch>> {
         self.connection.execute(
             "DELETE FROM history WHERE file IN \
@@ -96,7 +99,7 @@ impl Store {
             .collect()
     }
 
-    /// Ends a pass over a file, which was read to its end: the next one begins, if one is due.
+    /// Ends a pass over a file that was read to its end. Starts the next pass if one is due.
     pub(crate) fn end_rematch(&mut self, file: i64) -> anyhow::Result<()> {
         let transaction = self.write()?;
         transaction.execute("DELETE FROM history WHERE file = ?1 AND again = 0", [file])?;
@@ -109,7 +112,7 @@ impl Store {
         Ok(())
     }
 
-    /// Stores why a file cannot be read, or that it can.
+    /// Stores why a file cannot be read; `None` if it can.
     pub(crate) fn set_missed(
         &mut self,
         file: i64,
@@ -118,13 +121,14 @@ impl Store {
     ) -> anyhow::Result<()> {
         self.connection.execute(
             "UPDATE history SET missed = :reason, missed_since = \
-             CASE WHEN :reason IS NOT NULL THEN coalesce(missed_since, :now) END WHERE file = :file",
+             CASE WHEN :reason IS NOT NULL THEN coalesce(missed_since, :now) END \
+             WHERE file = :file",
             named_params! { ":file": file, ":reason": reason, ":now": now.0 },
         )?;
         Ok(())
     }
 
-    /// Stored lines that wait, for `status`.
+    /// Counts the queue, for `status`.
     pub(crate) fn history_state(&self) -> anyhow::Result<HistoryState> {
         let mut state = self
             .connection
@@ -158,7 +162,7 @@ impl Store {
     }
 }
 
-/// A row's columns from the second on.
+/// Reads a row's columns from the second on.
 fn read(row: &Row<'_>) -> rusqlite::Result<(Place, u64, Option<String>)> {
     let unsigned = |at: usize| row.get::<_, i64>(at).map(i64::cast_unsigned);
     let header = row.get::<_, Option<Vec<u8>>>(4)?.unwrap_or_default();

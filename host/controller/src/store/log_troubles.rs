@@ -1,4 +1,4 @@
-//! Logs that cannot be read, as known from the rounds before.
+//! Logs that could not be read in earlier rounds.
 
 use std::collections::BTreeMap;
 
@@ -8,14 +8,14 @@ use threatsieve_blacklist::Timestamp;
 /// The reasons, by log source and path.
 pub(crate) type LogTroubles = BTreeMap<(String, String), String>;
 
-/// Reads all there are.
+/// Reads all reasons.
 pub(crate) fn log_troubles(connection: &Connection) -> anyhow::Result<LogTroubles> {
     let mut statement = connection.prepare_cached("SELECT source, path, what FROM log_troubles")?;
     let rows = statement.query_map([], |row| Ok(((row.get(0)?, row.get(1)?), row.get(2)?)))?;
     Ok(rows.collect::<Result<_, _>>()?)
 }
 
-/// Keeps why a log cannot be read, and since when.
+/// Stores why a log cannot be read, and since when.
 pub(crate) fn add_log_trouble(
     connection: &Connection,
     (source, path): (&str, &str),
@@ -29,7 +29,7 @@ pub(crate) fn add_log_trouble(
     Ok(())
 }
 
-/// Forgets a trouble that is over.
+/// Removes a trouble that has ended.
 pub(crate) fn remove_log_trouble(
     connection: &Connection,
     (source, path): (&str, &str),

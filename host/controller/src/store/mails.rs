@@ -1,4 +1,4 @@
-//! Mails on their way: composed once, sent until the server has taken them.
+//! Queue of mails. A mail is composed once, and sent until the server has accepted it.
 
 use anyhow::Context;
 use rusqlite::{Transaction, params};
@@ -6,23 +6,23 @@ use threatsieve_blacklist::{Timestamp, Tlp};
 
 use super::Store;
 
-/// Longest pause between two attempts to send a mail: an hour.
+/// Maximum time between two attempts to send a mail: an hour.
 pub(crate) const LONGEST_PAUSE_MICROS: i64 = 60 * 60 * 1_000_000;
 
-/// A mail that is to be sent.
+/// A new mail.
 #[derive(Debug, Clone)]
 pub(crate) struct NewMail {
-    /// With its angle brackets.
+    /// The id with its angle brackets.
     pub(crate) message_id: String,
     pub(crate) recipient: String,
     pub(crate) subject: String,
-    /// RFC 5322.
+    /// The message, as RFC 5322.
     pub(crate) body: Vec<u8>,
-    /// The strictest marking of what it tells.
+    /// The strictest marking of its contents.
     pub(crate) tlp: Option<Tlp>,
 }
 
-/// A mail that waits.
+/// A mail that waits to be sent.
 #[derive(Debug, Clone)]
 pub(crate) struct WaitingMail {
     pub(crate) id: i64,
@@ -31,18 +31,18 @@ pub(crate) struct WaitingMail {
     pub(crate) body: Vec<u8>,
     pub(crate) tlp: Option<Tlp>,
     pub(crate) composed: Timestamp,
-    /// Tries that failed.
+    /// Number of failed attempts.
     pub(crate) attempts: u32,
 }
 
-/// What became of a mail.
+/// The result of an attempt to send a mail.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Fate {
-    /// The server, or the folder, has it.
+    /// The server accepted it, or it was written to the folder.
     Sent,
-    /// To be tried again from then on.
+    /// It failed, and is tried again from that time on.
     Retry { at: Timestamp, error: String },
-    /// Not tried again.
+    /// It failed, and is not tried again.
     GivenUp { error: String },
 }
 
@@ -53,25 +53,25 @@ pub(crate) struct Undelivered {
     pub(crate) recipient: String,
     pub(crate) composed: Timestamp,
     pub(crate) attempts: u32,
-    /// `None` once it was given up.
+    /// Time of the next attempt; `None` once it was given up.
     pub(crate) next_attempt: Option<Timestamp>,
     pub(crate) given_up: bool,
     pub(crate) error: Option<String>,
 }
 
-/// Mails to one recipient that do not get through.
+/// Mails to one recipient that are not delivered.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct StuckMails {
     pub(crate) recipient: String,
     pub(crate) waiting: u64,
     pub(crate) given_up: u64,
-    /// Composition of the oldest one.
+    /// Time at which the oldest one was composed.
     pub(crate) oldest: Timestamp,
-    /// Answer to the newest one that has one.
+    /// Error of the newest one that has an error.
     pub(crate) error: Option<String>,
 }
 
-/// How many mails there are, for `status`.
+/// Number of mails, for `status`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) struct MailCounts {
     pub(crate) waiting: u64,
@@ -79,7 +79,7 @@ pub(crate) struct MailCounts {
     pub(crate) given_up: u64,
 }
 
-/// Puts a mail on its way, in the transaction that marks what it tells as told.
+/// Queues a mail, in the transaction that marks its matches as reported.
 pub(crate) fn add_mail(
     transaction: &Transaction<'_>,
     mail: &NewMail,
@@ -87,16 +87,26 @@ pub(crate) fn add_mail(
 ) -> anyhow::Result<()> {
     transaction
         .execute(
-            "INSERT INTO mails (message_id, recipient, subject, body, tlp, composed) VALUES (?, ?, ?, ?, ?, ?)",
-            params![mail.message_id, mail.recipient, mail.subject, mail.body, mail.tlp.map(|tlp| tlp as u8), now.0],
+            "INSERT INTO mails (message_id, recipient, subject, body, tlp, composed) \
+             VALUES (?, ?, ?, ?, ?, ?)",
+            params![
+                mail.message_id,
+                mail.recipient,
+                mail.subject,
+                mail.body,
+                mail.tlp.map(|tlp| tlp as u8),
+                now.0,
+            ],
         )
-        .with_context(|| format!("mail {} cannot be put on its way", mail.message_id))?;
+        .with_context(|| format!("mail {} cannot be queued", mail.message_id))?;
     Ok(())
 }
 
 impl Store {
-    /// The oldest mail after `after` that is due. One that waits for longer than any pause is due too: its next
-    /// attempt was set by a clock that was wrong.
+    /// Returns the oldest mail after `after` that is due.
+    ///
+    /// A mail that would wait longer than [`LONGEST_PAUSE_MICROS`] is due too, because its time was
+    /// set while the clock was wrong.
     pub(crate) fn next_mail(
         &self,
         after: i64,
@@ -104,7 +114,8 @@ impl Store {
     ) -> anyhow::Result<Option<WaitingMail>> {
         let mut statement = self.connection.prepare_cached(
             "SELECT id, message_id, recipient, body, tlp, composed, attempts FROM mails
-             WHERE state = 0 AND id > ?1 AND (next_attempt IS NULL OR next_attempt <= ?2 OR next_attempt > ?3)
+             WHERE state = 0 AND id > ?1 AND (next_attempt IS NULL OR next_attempt <= ?2
+             OR next_attempt > ?3)
              ORDER BY id LIMIT 1",
         )?;
         let longest = now.0.saturating_add(LONGEST_PAUSE_MICROS);
@@ -121,7 +132,7 @@ impl Store {
         }))
     }
 
-    /// Writes down what became of a mail. Only a mail that waits keeps its body.
+    /// Stores the result of an attempt to send a mail. Only waiting mails keep their bodies.
     pub(crate) fn settle_mail(
         &mut self,
         id: i64,
@@ -130,26 +141,30 @@ impl Store {
     ) -> anyhow::Result<()> {
         match fate {
             Fate::Sent => self.connection.execute(
-                "UPDATE mails SET state = 1, sent = ?2, error = NULL, next_attempt = NULL, body = x'' WHERE id = ?1",
+                "UPDATE mails SET state = 1, sent = ?2, error = NULL, next_attempt = NULL, \
+                 body = x'' WHERE id = ?1",
                 params![id, now.0],
             ),
             Fate::Retry { at, error } => self.connection.execute(
-                "UPDATE mails SET attempts = attempts + 1, next_attempt = ?2, error = ?3 WHERE id = ?1",
+                "UPDATE mails SET attempts = attempts + 1, next_attempt = ?2, error = ?3 \
+                 WHERE id = ?1",
                 params![id, at.0, error],
             ),
             Fate::GivenUp { error } => self.connection.execute(
-                "UPDATE mails SET state = 2, attempts = attempts + 1, next_attempt = NULL, error = ?2, body = x'' WHERE id = ?1",
+                "UPDATE mails SET state = 2, attempts = attempts + 1, next_attempt = NULL, \
+                 error = ?2, body = x'' WHERE id = ?1",
                 params![id, error],
             ),
         }
-        .with_context(|| format!("what became of mail {id} cannot be written down"))?;
+        .with_context(|| format!("the result of sending mail {id} cannot be stored"))?;
         Ok(())
     }
 
-    /// Counts by state.
+    /// Counts the mails by state.
     pub(crate) fn mail_counts(&self) -> anyhow::Result<MailCounts> {
         let counts = self.connection.query_row(
-            "SELECT count(*) FILTER (WHERE state = 0), count(*) FILTER (WHERE state = 1), count(*) FILTER (WHERE state = 2)
+            "SELECT count(*) FILTER (WHERE state = 0), count(*) FILTER (WHERE state = 1),
+             count(*) FILTER (WHERE state = 2)
              FROM mails",
             [],
             |row| {
@@ -160,7 +175,7 @@ impl Store {
         Ok(counts)
     }
 
-    /// Mails that wait or were given up, newest first.
+    /// Returns mails that wait or were given up, newest first.
     pub(crate) fn undelivered_mails(&self, limit: usize) -> anyhow::Result<Vec<Undelivered>> {
         let mut statement = self.connection.prepare(
             "SELECT message_id, recipient, composed, attempts, next_attempt, state, error FROM mails
@@ -180,16 +195,18 @@ impl Store {
         Ok(rows.collect::<Result<_, _>>()?)
     }
 
-    /// Sums up, by recipient, the mails that were composed before `waits_since` and still wait, and those that were
-    /// composed after `given_up_since` and given up.
+    /// Summarises by recipient the mails that were composed before `waits_since` and still wait,
+    /// and those that were composed after `given_up_since` and given up.
     pub(crate) fn stuck_mails(
         &self,
         waits_since: Timestamp,
         given_up_since: Timestamp,
     ) -> anyhow::Result<Vec<StuckMails>> {
         let mut statement = self.connection.prepare_cached(
-            "SELECT recipient, count(*) FILTER (WHERE state = 0), count(*) FILTER (WHERE state = 2), min(composed), \
-             (SELECT error FROM mails e WHERE e.recipient = m.recipient AND e.state <> 1 AND e.error IS NOT NULL \
+            "SELECT recipient, count(*) FILTER (WHERE state = 0), \
+             count(*) FILTER (WHERE state = 2), min(composed), \
+             (SELECT error FROM mails e WHERE e.recipient = m.recipient AND e.state <> 1 \
+             AND e.error IS NOT NULL \
              ORDER BY e.id DESC LIMIT 1) FROM mails m \
              WHERE state = 0 AND composed <= ?1 OR state = 2 AND composed >= ?2 GROUP BY recipient",
         )?;
@@ -206,7 +223,7 @@ impl Store {
     }
 }
 
-/// A marking as the state has it.
+/// Converts a marking from its number in the state. An unknown number counts as RED.
 pub(crate) fn tlp_of(level: Option<i64>) -> Option<Tlp> {
     level.map(|level| Tlp::ALL.into_iter().find(|tlp| *tlp as i64 == level).unwrap_or(Tlp::Red))
 }

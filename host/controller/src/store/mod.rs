@@ -1,4 +1,4 @@
-//! The state: one embedded SQLite file, changed in transactions only.
+//! The state: one embedded SQLite file, which is changed in transactions only.
 
 use std::path::PathBuf;
 
@@ -50,17 +50,17 @@ pub(crate) struct Store {
     connection: Connection,
     /// The database file.
     path: PathBuf,
-    /// The program that had the state open before did not close it.
+    /// True if the program that had the state open before did not close it.
     was_left_open: bool,
 }
 
 impl Store {
-    /// Returns the connection, for this module's functions that need no transaction.
+    /// Returns the connection, for functions of this module that need no transaction.
     pub(crate) fn connection(&self) -> &Connection {
         &self.connection
     }
 
-    /// Starts to change the state: nobody else changes it meanwhile.
+    /// Starts a transaction that changes the state. Other processes cannot change it meanwhile.
     pub(crate) fn write(&mut self) -> rusqlite::Result<Transaction<'_>> {
         self.connection.transaction_with_behavior(TransactionBehavior::Immediate)
     }

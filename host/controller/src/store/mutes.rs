@@ -1,4 +1,4 @@
-//! What is not told of, until when and why.
+//! Mutes: matches that are left out of mails, until when and why.
 
 use anyhow::ensure;
 use rusqlite::{OptionalExtension, params};
@@ -6,15 +6,17 @@ use threatsieve_blacklist::{Kind, Target, Timestamp, UrlMode, Value};
 
 use super::Store;
 
-/// Most bytes of a muted value, and of a reason.
+/// Maximum length of a muted value, and of a reason, in bytes.
 const MAX_TEXT_BYTES: usize = 8192;
 
-/// What a mute is about.
+/// The kind of a mute.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum MuteKind {
-    /// Matches by an indicator: its id, or the listed value. A domain is meant by itself, not what lies below it.
+    /// Matches of an indicator, given by its id or by the listed value. A domain includes no hosts
+    /// below it.
     Indicator,
-    /// Matches of observables with this host, whatever is listed: exactly it, not what lies below.
+    /// Matches of observables with exactly this host, by any entry. Hosts below it are not
+    /// included.
     Host,
     /// Matches in events from this host.
     Source,
@@ -23,7 +25,7 @@ pub(crate) enum MuteKind {
 impl MuteKind {
     pub(crate) const ALL: [MuteKind; 3] = [MuteKind::Indicator, MuteKind::Host, MuteKind::Source];
 
-    /// The name in the state, in commands and in documents.
+    /// Returns the name in the state, in commands and in documents.
     pub(crate) fn name(self) -> &'static str {
         match self {
             MuteKind::Indicator => "indicator",
@@ -32,19 +34,19 @@ impl MuteKind {
         }
     }
 
-    /// What somebody wrote, defanged or not, in the form that is compared.
+    /// Converts an operator's text, defanged or not, to the form that is compared.
     pub(crate) fn normal(self, text: &str) -> anyhow::Result<String> {
         let text = text.trim();
         ensure!(
             !text.is_empty() && text.len() <= MAX_TEXT_BYTES,
-            "expected what is muted in 1 to {MAX_TEXT_BYTES} bytes, got {}",
+            "expected a value of 1 to {MAX_TEXT_BYTES} bytes to mute, got {}",
             text.len()
         );
         let value = Value::from_list(text, UrlMode::Exact)
             .map_or_else(|_| text.to_owned(), |value| value.to_string());
         match self {
             MuteKind::Indicator => Ok(value),
-            // A host's name in a log can be anything.
+            // A source's name in a log can be any text.
             MuteKind::Source => Ok(host_of(&value).unwrap_or(value)),
             MuteKind::Host => host_of(&value).ok_or_else(|| {
                 anyhow::anyhow!("expected a host name, an address or a URL with one, got {text:?}")
@@ -53,7 +55,7 @@ impl MuteKind {
     }
 }
 
-/// The host or address of an observable, as the normaliser writes it.
+/// Returns the host or address of an observable, as the normaliser writes it.
 pub(crate) fn host_of(observable: &str) -> Option<String> {
     let mut target = Target::new();
     target.read(Kind::Any, observable.as_bytes());
@@ -63,25 +65,27 @@ pub(crate) fn host_of(observable: &str) -> Option<String> {
     target.forms().into_iter().find_map(of_host)
 }
 
-/// A mute as it stands in the state.
+/// A mute in the state.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Mute {
     pub(crate) kind: MuteKind,
-    /// In the form that is compared.
+    /// The value in the form that is compared.
     pub(crate) value: String,
-    /// It ends then.
+    /// The end of the mute.
     pub(crate) until: Timestamp,
     pub(crate) reason: String,
     pub(crate) created: Timestamp,
-    /// Matches that it kept from the mails.
+    /// Number of matches that it kept out of mails.
     pub(crate) silenced: u64,
 }
 
 impl Store {
-    /// All mutes, those that last longest first; ended ones are kept for their reasons until they are removed.
+    /// Returns all mutes, those that last longest first. Ended ones are kept, with their reasons,
+    /// until they are removed.
     pub(crate) fn mutes(&self) -> anyhow::Result<Vec<Mute>> {
         let mut statement = self.connection.prepare(
-            "SELECT kind, value, until, reason, created, silenced FROM mutes ORDER BY until DESC, kind, value",
+            "SELECT kind, value, until, reason, created, silenced FROM mutes \
+             ORDER BY until DESC, kind, value",
         )?;
         let rows = statement.query_map([], |row| {
             let name: String = row.get(0)?;
@@ -98,7 +102,8 @@ impl Store {
         Ok(rows.collect::<Result<_, _>>()?)
     }
 
-    /// Mutes until a moment; a mute of the same gets the new end and reason. Returns the value in the form that is compared.
+    /// Adds a mute that ends at `until`. An existing mute of the same value gets the new end and
+    /// reason. Returns the value in the form that is compared.
     pub(crate) fn mute(
         &mut self,
         kind: MuteKind,
@@ -113,7 +118,7 @@ impl Store {
             "expected a reason of 1 to {MAX_TEXT_BYTES} bytes, got {}",
             reason.len()
         );
-        ensure!(until > now, "expected an end that is still to come, got one that has passed");
+        ensure!(until > now, "expected an end in the future, got one in the past");
         let value = kind.normal(value)?;
         self.connection.execute(
             "INSERT INTO mutes (kind, value, until, reason, created) VALUES (?1, ?2, ?3, ?4, ?5)
@@ -123,7 +128,7 @@ impl Store {
         Ok(value)
     }
 
-    /// Ends a mute at once and forgets it. `None` when there was none.
+    /// Removes a mute. Returns `None` if there was none.
     pub(crate) fn unmute(&mut self, kind: MuteKind, value: &str) -> anyhow::Result<Option<String>> {
         let value = kind.normal(value)?;
         let removed = self

@@ -1,7 +1,8 @@
-//! Opening the state.
+//! Opens the state.
 //!
-//! A state is made whole under another name and then put in place, so an empty `state.db` is never a new
-//! state: it is one that was lost. Reading needs no right to write: `status` works on a full or read-only disk.
+//! A new state is completed under another name and then renamed. So an empty `state.db` is never a
+//! new state, but a lost one. Reading needs no right to write, so `status` works on a full or
+//! read-only disk.
 
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
@@ -13,7 +14,8 @@ use rusqlite::{Connection, ErrorCode, OpenFlags, TransactionBehavior};
 use super::damage::StateDamage;
 use super::{Store, private};
 
-/// One script a version, applied in order. A new version is appended, none is ever changed.
+/// One script for each version, applied in order. New versions are appended. The statements of a
+/// released version never change.
 pub(super) const MIGRATIONS: [&str; 4] = [
     include_str!("schema.sql"),
     include_str!("schema-2.sql"),
@@ -24,9 +26,10 @@ pub(super) const MIGRATIONS: [&str; 4] = [
 const BUSY: Duration = Duration::from_secs(30);
 
 impl Store {
-    /// Opens the state in a folder to change it. A missing state is made, an older one brought up to date.
+    /// Opens the state in a folder for changes. Creates a missing state, and brings an older one up
+    /// to date.
     ///
-    /// Fails with [`StateDamage`] where a state was lost, and on a state of a newer version.
+    /// Fails with [`StateDamage`] if a state was lost, and on a state of a newer version.
     pub(crate) fn open(folder: &Path) -> anyhow::Result<Store> {
         let path = path(folder);
         let open = || -> anyhow::Result<Store> {
@@ -39,11 +42,11 @@ impl Store {
             let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
             let mut connection = Connection::open_with_flags(&path, flags)?;
             connection.busy_timeout(BUSY)?;
-            // A confirmed transaction survives a power cut.
+            // A committed transaction survives a power cut.
             connection.pragma_update(None, "synchronous", "FULL")?;
             connection.pragma_update(None, "foreign_keys", "ON")?;
             ensure!(version(&connection)? > 0, StateDamage::Empty { path: path.clone() });
-            // A back-up may be in another mode.
+            // A back-up may be in another journal mode.
             connection.pragma_update(None, "journal_mode", "WAL")?;
             migrate(&mut connection)?;
             Ok(Store { connection, path: path.clone(), was_left_open })
@@ -52,7 +55,8 @@ impl Store {
         opened.with_context(|| format!("{}: the state cannot be opened", path.display()))
     }
 
-    /// Opens the state in a folder to read it. A missing state is an empty one, and is not made.
+    /// Opens the state in a folder for reading. A missing state counts as empty, and is not
+    /// created.
     ///
     /// Fails as [`Store::open`] does, and on a state of an older version.
     pub(crate) fn open_to_read(folder: &Path) -> anyhow::Result<Store> {
@@ -67,7 +71,8 @@ impl Store {
             match version(&connection)? {
                 0 => bail!(StateDamage::Empty { path: path.clone() }),
                 older if older < MIGRATIONS.len() => bail!(
-                    "expected a state of version {}, got {older}: the next round brings it up to date",
+                    "expected a state of version {}, got {older}: the next round brings it up to \
+                     date",
                     MIGRATIONS.len()
                 ),
                 version => ensure_known(version)?,
@@ -83,19 +88,20 @@ fn path(folder: &Path) -> PathBuf {
     folder.join("state.db")
 }
 
-/// The write-ahead log, or the index of it, beside a database.
+/// Returns the path of the write-ahead log (`-wal`) of a database, or of its index (`-shm`).
 fn beside(path: &Path, suffix: &str) -> PathBuf {
     let mut name = path.as_os_str().to_owned();
     name.push(suffix);
     PathBuf::from(name)
 }
 
-/// Size of the write-ahead log: above 0, somebody has the state open, or did not close it.
+/// Returns the size of the write-ahead log. If it is above 0, a program has the state open, or did
+/// not close it.
 fn log_bytes(path: &Path) -> u64 {
     fs::metadata(beside(path, "-wal")).map_or(0, |metadata| metadata.len())
 }
 
-/// Returns whether there is a state; fails on what is left of one.
+/// Returns whether there is a state. Fails if only parts of one are left.
 fn exists(path: &Path) -> anyhow::Result<bool> {
     match fs::metadata(path) {
         Ok(metadata) if metadata.len() == 0 => bail!(StateDamage::Empty { path: path.to_owned() }),
@@ -109,9 +115,9 @@ fn exists(path: &Path) -> anyhow::Result<bool> {
     }
 }
 
-/// Makes a new state under another name, and puts it in place unless another process was faster.
+/// Creates a new state under another name, and renames it unless another process was faster.
 fn create(folder: &Path, path: &Path) -> anyhow::Result<()> {
-    // Its mode is 0600, and SQLite gives its other files the same.
+    // The file's mode is 0600, and SQLite gives the same mode to its other files.
     let new = tempfile::Builder::new().prefix(".state.db.").tempfile_in(folder)?;
     let mut connection = Connection::open(new.path())?;
     connection.pragma_update(None, "journal_mode", "WAL")?;
@@ -126,13 +132,14 @@ fn create(folder: &Path, path: &Path) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Opens a database without a right to write, whether or not somebody writes to it meanwhile.
+/// Opens a database for reading without the right to write, even if another process writes to it.
 fn connect_to_read(path: &Path) -> anyhow::Result<Connection> {
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let connection = Connection::open_with_flags(path, flags)?;
     connection.busy_timeout(BUSY)?;
     match version(&connection) {
-        // Readers of a write-ahead log make its index. Where none can be made, nobody writes either.
+        // Readers of a write-ahead log create its index. If they cannot, no process can write
+        // either.
         Err(error) if is_denied(&error) && log_bytes(path) == 0 => {
             let mut url = url::Url::from_file_path(std::path::absolute(path)?)
                 .map_err(|()| anyhow::anyhow!("expected an absolute path"))?;
@@ -162,7 +169,8 @@ fn version(connection: &Connection) -> rusqlite::Result<usize> {
 fn ensure_known(version: usize) -> anyhow::Result<()> {
     ensure!(
         version <= MIGRATIONS.len(),
-        "expected a state of version {} or older, got {version}: it was written by a newer threatsieve",
+        "expected a state of version {} or older, got {version}: it was written by a newer \
+         threatsieve",
         MIGRATIONS.len()
     );
     Ok(())
@@ -209,7 +217,7 @@ mod tests {
             let error = format!("{:#}", open(folder.path()).err().unwrap());
             assert!(error.contains("state.db") && error.contains("newer threatsieve"), "{error}");
         }
-        // A state of version 1, as its first release made it.
+        // A state of version 1, as its release created it.
         let other = tempfile::tempdir().unwrap();
         let connection = Connection::open(path(other.path())).unwrap();
         connection.execute_batch(MIGRATIONS[0]).unwrap();
@@ -259,7 +267,7 @@ mod tests {
         fs::write(state.join("blacklists/default-1.blacklist"), "").unwrap();
         fs::write(state.join("matches.ndjson"), "").unwrap();
         let output_mode = mode(&state.join("matches.ndjson"));
-        // As an earlier version left it.
+        // The modes that an earlier version left.
         fs::set_permissions(&state, fs::Permissions::from_mode(0o755)).unwrap();
         fs::set_permissions(state.join("state.db"), fs::Permissions::from_mode(0o644)).unwrap();
         let again = Store::open(&state).unwrap();

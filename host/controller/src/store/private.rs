@@ -1,4 +1,5 @@
-//! Modes of the state's files: log lines and indicators of any marking are for the owner alone.
+//! Modes of the state's files. Only the owner may read them, because they contain log lines and
+//! indicators of any marking.
 
 use std::fs::{self, DirBuilder, Permissions};
 use std::io;
@@ -10,17 +11,19 @@ pub(crate) const FOLDER_MODE: u32 = 0o700;
 /// Mode of the state's files.
 pub(crate) const FILE_MODE: u32 = 0o600;
 
-/// Files and folders of a state that earlier versions made for everybody to read.
+/// Files and folders of a state that earlier versions created readable for everyone.
 const NAMES: [&str; 6] =
     ["state.db", "state.db-wal", "state.db-shm", "lock", "blacklists", "history"];
 
-/// Makes a folder that only its owner may enter; one that exists keeps its mode.
+/// Creates a folder that only its owner may enter. An existing folder keeps its mode.
 pub(crate) fn create_folder(path: &Path) -> io::Result<()> {
     DirBuilder::new().recursive(true).mode(FOLDER_MODE).create(path)
 }
 
-/// Takes the rights of group and others off a state's folder, and off what the program made in it.
-/// The output file may lie there too; it has a mode of its own.
+/// Removes the rights of group and others from a state's folder, and from everything the program
+/// created in it.
+///
+/// The output file may be in the same folder. Its mode is left as it is.
 pub(super) fn close_to_others(state: &Path) -> io::Result<()> {
     close(state)?;
     for name in NAMES {
@@ -35,7 +38,8 @@ pub(super) fn close_to_others(state: &Path) -> io::Result<()> {
     Ok(())
 }
 
-/// Changes one mode, and returns whether it is a folder's. What is not there, or another user's, stays as it is.
+/// Changes the mode of one path, and returns whether it is a folder. A missing path, or one of
+/// another user, is left as it is.
 fn close(path: &Path) -> io::Result<bool> {
     let metadata = match fs::symlink_metadata(path) {
         Ok(metadata) if metadata.is_symlink() => fs::metadata(path)?,

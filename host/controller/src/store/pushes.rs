@@ -1,4 +1,4 @@
-//! What the OpenSearch cluster has of the blacklist in use.
+//! The last push to the OpenSearch cluster.
 
 use std::collections::BTreeMap;
 
@@ -8,33 +8,33 @@ use threatsieve_blacklist::Timestamp;
 use super::Store;
 use super::feeds::json;
 
-/// Events that a cluster's nodes did not check since they started, by the node's name.
+/// Number of unchecked events on each node of the cluster since it started, by the node's name.
 pub(crate) type Unchecked = BTreeMap<String, u64>;
 
 /// The last push.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
 pub(crate) struct LastPush {
-    /// `None` before the first one.
+    /// The generation that was pushed; `None` before the first push.
     pub(crate) generation: Option<u64>,
     pub(crate) digest: Option<Vec<u8>>,
     pub(crate) attempted: Option<Timestamp>,
-    /// When the cluster took it.
+    /// Time at which the cluster accepted it.
     pub(crate) taken: Option<Timestamp>,
-    /// When all ingest nodes were first seen to serve it.
+    /// Time at which all ingest nodes first served it.
     pub(crate) acknowledged: Option<Timestamp>,
-    /// The kind of the cluster's refusal.
+    /// Kind of the cluster's refusal.
     pub(crate) refused: Option<String>,
-    /// Why it came to nothing.
+    /// Error of the push that failed.
     pub(crate) error: Option<String>,
-    /// Counts of the nodes when they were asked last; `None` if they never were.
+    /// Counts from the last query of the nodes; `None` before the first query.
     pub(crate) unchecked: Option<Unchecked>,
-    /// By how much these grew since the time before.
+    /// Increase of these counts since the query before.
     pub(crate) newly_unchecked: u64,
 }
 
 impl LastPush {
-    /// Compares counts with those of the last time. The first ones are where counting begins; a count that shrank is
-    /// that of a node that was started again.
+    /// Returns how many unchecked events were added since the last query. Counting starts with the
+    /// first query. If a count shrank, its node was restarted.
     pub(crate) fn newly_unchecked(&self, now: &Unchecked) -> u64 {
         let Some(before) = &self.unchecked else { return 0 };
         let grown = |(node, count): (&String, &u64)| {
@@ -44,7 +44,7 @@ impl LastPush {
         now.iter().map(grown).sum()
     }
 
-    /// Whether it was of this content.
+    /// Returns whether the push had this content.
     pub(crate) fn is_of(&self, generation: u64, digest: &[u8]) -> bool {
         self.generation == Some(generation) && self.digest.as_deref() == Some(digest)
     }
@@ -70,7 +70,8 @@ impl Store {
 
     pub(crate) fn set_last_push(&self, push: &LastPush) -> rusqlite::Result<()> {
         self.connection.execute(
-            "UPDATE push SET generation = :generation, digest = :digest, attempted = :attempted, taken = :taken,
+            "UPDATE push SET generation = :generation, digest = :digest, attempted = :attempted,
+             taken = :taken,
              acknowledged = :acknowledged, refused = :refused, error = :error,
              unchecked = :unchecked, newly_unchecked = :newly_unchecked",
             named_params! {
@@ -81,7 +82,8 @@ impl Store {
                 ":acknowledged": push.acknowledged.map(|time| time.0),
                 ":refused": push.refused,
                 ":error": push.error,
-                ":unchecked": push.unchecked.as_ref().map(|counts| serde_json::json!(counts).to_string()),
+                ":unchecked": push.unchecked.as_ref()
+                    .map(|counts| serde_json::json!(counts).to_string()),
                 ":newly_unchecked": push.newly_unchecked,
             },
         )?;

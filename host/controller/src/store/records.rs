@@ -1,4 +1,5 @@
-//! Records on their way to the output file, and how far that file is known to be written.
+//! Records that wait for the output file, and the position up to which that file is known to be
+//! written.
 
 use std::path::Path;
 
@@ -11,11 +12,11 @@ use super::Store;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct WaitingRecord {
     pub(crate) id: i64,
-    /// One line of JSON, without its end.
+    /// One line of JSON, without a line end.
     pub(crate) body: String,
 }
 
-/// How far the output file is known to be written.
+/// The position up to which the output file is known to be written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Position {
     pub(crate) device: u64,
@@ -30,7 +31,8 @@ pub(crate) fn insert_record(connection: &Connection, body: &str) -> anyhow::Resu
 }
 
 impl Store {
-    /// The oldest records that wait: at most `limit`, and at most `bytes`, but one at least.
+    /// Reads the oldest waiting records: at most `limit` of them and at most `bytes` bytes, but at
+    /// least one.
     pub(crate) fn next_records(
         &self,
         limit: usize,
@@ -52,13 +54,14 @@ impl Store {
         Ok(records)
     }
 
-    /// Records that wait.
+    /// Counts the waiting records.
     pub(crate) fn waiting_records(&self) -> anyhow::Result<u64> {
         let sql = "SELECT count(*) FROM outbox_records";
         Ok(self.connection.query_row(sql, [], |row| row.get::<_, i64>(0))?.cast_unsigned())
     }
 
-    /// Where the last append to the output file began, if nobody confirmed what it wrote.
+    /// Returns the position at which the last append to the output file began, if it was not
+    /// confirmed.
     pub(crate) fn unconfirmed_append(&self, path: &Path) -> anyhow::Result<Option<Position>> {
         let mut statement = self.connection.prepare_cached(
             "SELECT device, inode, bytes FROM output_files WHERE path = ?1 AND unconfirmed = 1",
@@ -72,12 +75,13 @@ impl Store {
         Ok(position)
     }
 
-    /// Stores where an append begins: what stands after it is known to be ours.
+    /// Stores where an append begins. Everything after this position was then written by this
+    /// program.
     pub(crate) fn begin_append(&mut self, path: &Path, position: Position) -> anyhow::Result<()> {
         remember(&self.connection, path, position, true)
     }
 
-    /// Takes appended records out of the outbox, with the position after them.
+    /// Removes appended records from the queue, and stores the position after them.
     pub(crate) fn confirm_append(
         &mut self,
         path: &Path,
@@ -91,7 +95,7 @@ impl Store {
             delete.execute([record.id])?;
         }
         drop(delete);
-        transaction.commit().context("what was appended cannot be confirmed")
+        transaction.commit().context("appended records cannot be confirmed")
     }
 }
 
@@ -104,7 +108,8 @@ fn remember(
     connection
         .prepare_cached(
             "INSERT INTO output_files (path, device, inode, bytes, unconfirmed) \
-             VALUES (?1, ?2, ?3, ?4, ?5) ON CONFLICT (path) DO UPDATE SET device = excluded.device, \
+             VALUES (?1, ?2, ?3, ?4, ?5) \
+             ON CONFLICT (path) DO UPDATE SET device = excluded.device, \
              inode = excluded.inode, bytes = excluded.bytes, unconfirmed = excluded.unconfirmed",
         )?
         .execute((

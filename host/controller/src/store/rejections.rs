@@ -1,35 +1,39 @@
-//! Rejections, as the state keeps them.
+//! Rejections in the state.
 
 use rusqlite::{Connection, named_params};
 
 use super::Store;
 use crate::rejection::Rejection;
 
-/// Most rows kept of one feed's deliveries, and of one feed in a build; more are only counted.
+/// Maximum number of rows kept for one feed's deliveries, and for one feed in a build. More are
+/// only counted.
 pub(crate) const MAX_REJECTIONS: usize = 10_000;
 
-/// Most characters kept of a value, line or pattern.
+/// Maximum number of characters kept of a value, line or pattern.
 const VALUE_CHARS: usize = 2048;
 
-/// The step that rejected it.
+/// The step that rejected an indicator.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum RejectedBy {
     /// Reading its feed.
     Delivery = 0,
-    /// Compiling the blacklist: the value is too broad, or everybody's.
+    /// Compiling the blacklist. The value is too broad, for example a public suffix or a wide
+    /// network.
     Build = 1,
 }
 
 impl Store {
-    /// Up to `limit` rows of one feed, or of all, with the feed's name.
+    /// Reads up to `limit` rows of one feed, or of all feeds, with the feed's name.
     pub(crate) fn rejections(
         &self,
         feed: Option<&str>,
         limit: usize,
     ) -> anyhow::Result<Vec<(String, Rejection)>> {
         let mut statement = self.connection.prepare_cached(
-            "SELECT feeds.name, indicator, value, kind, reason, is_pattern FROM rejections JOIN feeds ON feeds.id = rejections.feed
-             WHERE :feed IS NULL OR feeds.name = :feed ORDER BY feeds.name, origin, rejections.rowid LIMIT :limit",
+            "SELECT feeds.name, indicator, value, kind, reason, is_pattern FROM rejections
+             JOIN feeds ON feeds.id = rejections.feed
+             WHERE :feed IS NULL OR feeds.name = :feed
+             ORDER BY feeds.name, origin, rejections.rowid LIMIT :limit",
         )?;
         let rows = statement.query_map(
             named_params! { ":feed": feed, ":limit": limit as i64 },
@@ -48,7 +52,7 @@ impl Store {
     }
 }
 
-/// Adds rows as far as there is room for them; `room` is what is left of it.
+/// Adds rows up to [`MAX_REJECTIONS`] for one feed and step.
 pub(crate) fn add_rejections(
     connection: &Connection,
     feed: i64,
@@ -56,7 +60,8 @@ pub(crate) fn add_rejections(
     rows: &[Rejection],
 ) -> rusqlite::Result<()> {
     let mut insert = connection.prepare_cached(
-        "INSERT INTO rejections (feed, origin, indicator, value, kind, reason, is_pattern) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+        "INSERT INTO rejections (feed, origin, indicator, value, kind, reason, is_pattern) \
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
     )?;
     let mut count = connection
         .prepare_cached("SELECT count(*) FROM rejections WHERE feed = ?1 AND origin = ?2")?;

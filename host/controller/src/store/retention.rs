@@ -1,4 +1,4 @@
-//! Removal of what is too old or too much.
+//! Removes rows that are too old or beyond a maximum number.
 
 use rusqlite::{Connection, Transaction};
 use serde::Serialize;
@@ -11,13 +11,13 @@ use crate::config::{Config, Retention};
 /// Time between two removals: a day.
 const PRUNED_EVERY_MICROS: i64 = 24 * 60 * 60 * 1_000_000;
 
-/// Limits of one removal, from the configuration.
+/// Limits of a removal, from the configuration.
 #[derive(Debug, Clone)]
 pub(crate) struct Limits {
     pub(crate) retention: Retention,
     /// Start of the history window.
     pub(crate) oldest: Timestamp,
-    /// Mails that wait are waited for.
+    /// True if mails can be sent, so that waiting mails are kept.
     pub(crate) sends_mails: bool,
 }
 
@@ -25,14 +25,14 @@ pub(crate) struct Limits {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 pub(crate) struct Pruned {
     pub(crate) events: u64,
-    /// Log files that are gone.
+    /// Log files that no longer exist.
     pub(crate) files: u64,
     pub(crate) mails: u64,
     pub(crate) rejections: u64,
     pub(crate) rounds: u64,
 }
 
-/// Rows of one kind that are kept.
+/// The number of stored rows of one kind, and the oldest time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Kept {
     pub(crate) rows: u64,
@@ -47,7 +47,7 @@ impl Limits {
 }
 
 impl Store {
-    /// Removes what is too old or too much, if that was not done within a day.
+    /// Removes old and surplus rows, unless this was done within the last day.
     pub(crate) fn prune_if_due(
         &mut self,
         config: &Config,
@@ -62,7 +62,8 @@ impl Store {
         Ok(Some(pruned))
     }
 
-    /// Removes what is too old or too much. Events that nobody was told of yet stay, and so do log files with events.
+    /// Removes old and surplus rows. Events that were not reported by mail yet stay, and so do log
+    /// files with events.
     pub(crate) fn prune(&mut self, limits: &Limits, now: Timestamp) -> anyhow::Result<Pruned> {
         let Limits { retention, oldest, sends_mails } = limits;
         let transaction = self.write()?;
@@ -72,7 +73,7 @@ impl Store {
              AND id NOT IN (SELECT file FROM events) AND id NOT IN (SELECT file FROM history)",
             [oldest.0],
         )?;
-        // Without a server to send them to, mails do not wait either.
+        // Waiting mails are removed too if there is no server to send them to.
         let mails = transaction.execute(
             "DELETE FROM mails WHERE composed < ?1 AND (state <> 0 OR NOT ?2)",
             (before(now, retention.mails).0, sends_mails),
@@ -92,7 +93,7 @@ impl Store {
         })
     }
 
-    /// Counts the rows of a table that retention limits, with the time of the oldest.
+    /// Counts the rows of a table that has a retention limit, and finds the oldest time.
     pub(crate) fn kept(&self, table: &'static str, time: &'static str) -> rusqlite::Result<Kept> {
         let sql = format!("SELECT count(*), min({time}) FROM {table}");
         self.connection.query_row(&sql, [], |row| {
@@ -100,7 +101,7 @@ impl Store {
         })
     }
 
-    /// Returns the size of the database in bytes, and how much of it is free for new rows.
+    /// Returns the size of the database in bytes, and the free part of it.
     pub(crate) fn size(&self) -> rusqlite::Result<(u64, u64)> {
         let pragma =
             |name| self.connection.pragma_query_value(None, name, |row| row.get::<_, u64>(0));
@@ -109,8 +110,10 @@ impl Store {
     }
 }
 
-/// Removes events from before the history window, and the oldest of those beyond a number. An event that has no time
-/// of its own, or one that is yet to come, is kept as long as its file: matched again, it would be flagged again.
+/// Removes events from before the history window, and the oldest of those beyond a maximum number.
+///
+/// An event without a time, or with a time in the future, is kept as long as its file. Otherwise it
+/// would be flagged again when the file is matched again.
 fn prune_events(
     transaction: &Transaction<'_>,
     oldest: Timestamp,
@@ -118,7 +121,8 @@ fn prune_events(
     most: u32,
 ) -> anyhow::Result<u64> {
     transaction.execute_batch(
-        "CREATE TEMP TABLE IF NOT EXISTS old_events (id INTEGER PRIMARY KEY); DELETE FROM temp.old_events;",
+        "CREATE TEMP TABLE IF NOT EXISTS old_events (id INTEGER PRIMARY KEY); \
+         DELETE FROM temp.old_events;",
     )?;
     let is_told = "NOT EXISTS (SELECT 1 FROM matches m \
                    WHERE m.event = e.id AND m.told = 0 AND m.retracted IS NULL)";
@@ -133,7 +137,8 @@ fn prune_events(
     let surplus = "(SELECT count(*) FROM events) - (SELECT count(*) FROM old_events) - ?1";
     transaction.execute(
         &format!(
-            "INSERT INTO old_events SELECT e.id FROM events e WHERE e.id NOT IN old_events AND {is_told} \
+            "INSERT INTO old_events SELECT e.id FROM events e WHERE e.id NOT IN old_events \
+             AND {is_told} \
              ORDER BY e.id LIMIT max(0, {surplus})"
         ),
         [most],
@@ -144,13 +149,14 @@ fn prune_events(
     Ok(events as u64)
 }
 
-/// Removes the rejections of each feed beyond a number, the last ones first.
+/// Removes the rejections of each feed beyond a maximum number, the newest first.
 fn prune_rejections(connection: &Connection, most: u32) -> anyhow::Result<u64> {
     let mut removed = 0;
     for origin in [RejectedBy::Delivery, RejectedBy::Build] {
         removed += connection.execute(
             "DELETE FROM rejections WHERE rowid IN (SELECT row FROM (SELECT rowid AS row, \
-             row_number() OVER (PARTITION BY feed ORDER BY rowid) AS number FROM rejections WHERE origin = ?1) \
+             row_number() OVER (PARTITION BY feed ORDER BY rowid) AS number \
+             FROM rejections WHERE origin = ?1) \
              WHERE number > ?2)",
             (origin as i64, most),
         )?;
@@ -178,12 +184,14 @@ mod tests {
         Limits { retention, oldest: Timestamp(NOW.0 - 10 * DAY), sends_mails: true }
     }
 
-    /// An event so many days before now, whose match was mailed or not.
+    /// Adds an event that happened `days` days before now. If `told` is true, its match was mailed.
     fn event(store: &Store, number: i64, days: i64, told: bool) {
-        let sql = "INSERT INTO events (id, file, offset, line, uid, occurred, raw) VALUES (?1, 1, ?1, 1, '', ?2, '')";
+        let sql = "INSERT INTO events (id, file, offset, line, uid, occurred, raw) \
+                   VALUES (?1, 1, ?1, 1, '', ?2, '')";
         store.connection.execute(sql, (number, NOW.0 - days * DAY)).unwrap();
-        let sql = "INSERT INTO matches (event, feed, indicator, entry_type, entry, observable, field, how, generation,
-                   found, historic, told) VALUES (?1, 'f', 'i', 't', 'e', 'o', 'f', 'h', 1, ?2, 0, ?3)";
+        let sql = "INSERT INTO matches (event, feed, indicator, entry_type, entry, observable,
+                   field, how, generation, found, historic, told)
+                   VALUES (?1, 'f', 'i', 't', 'e', 'o', 'f', 'h', 1, ?2, 0, ?3)";
         store.connection.execute(sql, params![number, NOW.0, told]).unwrap();
     }
 
@@ -194,8 +202,8 @@ mod tests {
 
     fn with_file() -> (tempfile::TempDir, Store) {
         let (folder, store) = store();
-        let sql =
-            "INSERT INTO files (id, source, digest, digest_bytes, path, device, inode, size, modified, seen)
+        let sql = "INSERT INTO files (id, source, digest, digest_bytes, path, device, inode,
+                                      size, modified, seen)
                    VALUES (1, 's', x'', 0, '/log', 1, 1, 1, ?1, 1)";
         store.connection.execute(sql, [NOW.0]).unwrap();
         (folder, store)
@@ -211,7 +219,7 @@ mod tests {
         assert_eq!(store.prune(&limits(4), NOW).unwrap().events, 4);
         assert_eq!(events(&store), [2, 4, 7, 8], "1 is old, 3, 5 and 6 are too many");
         assert_eq!(store.prune(&limits(4), NOW).unwrap(), Pruned::default());
-        // An event of the future stays as long as its file.
+        // An event with a future time stays as long as its file.
         store
             .connection
             .execute("UPDATE files SET gone = 1, modified = ?1", [NOW.0 - 11 * DAY])
@@ -224,7 +232,8 @@ mod tests {
     fn mails_that_wait_stay_while_there_is_a_server() {
         let (_folder, mut store) = store();
         for (number, state) in [0, 1, 2].into_iter().enumerate() {
-            let sql = "INSERT INTO mails (message_id, recipient, subject, body, composed, state) VALUES (?1, '', '', x'', ?2, ?3)";
+            let sql = "INSERT INTO mails (message_id, recipient, subject, body, composed, state) \
+                       VALUES (?1, '', '', x'', ?2, ?3)";
             store.connection.execute(sql, (number, NOW.0 - 31 * DAY, state)).unwrap();
         }
         assert_eq!(store.prune(&limits(1000), NOW).unwrap().mails, 2);

@@ -1,4 +1,4 @@
-//! Matches whose indicator turned out not to hold.
+//! Retracts matches whose indicator is not valid any more.
 
 use rusqlite::{Connection, Transaction};
 use threatsieve_blacklist::Timestamp;
@@ -7,7 +7,8 @@ use threatsieve_flag::retraction;
 use super::records::insert_record;
 use crate::text::safe_json;
 
-/// Marks an indicator's matches, all of them or those by one entry, as retracted, and has a record written for each event that it flagged; gives how many.
+/// Retracts an indicator's matches, or only those by one entry. Queues a record for each of their
+/// events, and returns the number of matches.
 pub(crate) fn retract_matches(
     transaction: &Transaction<'_>,
     feed: &str,
@@ -19,7 +20,8 @@ pub(crate) fn retract_matches(
     let mut retracted = 0;
     let mut statement = transaction.prepare_cached(
         "SELECT e.uid, m.written FROM matches m JOIN events e ON e.id = m.event \
-         WHERE m.indicator = ?1 AND m.feed = ?2 AND (?3 IS NULL OR m.entry = ?3) AND m.retracted IS NULL ORDER BY m.id",
+         WHERE m.indicator = ?1 AND m.feed = ?2 AND (?3 IS NULL OR m.entry = ?3) \
+         AND m.retracted IS NULL ORDER BY m.id",
     )?;
     let mut rows = statement.query((indicator, feed, entry))?;
     while let Some(row) = rows.next()? {
@@ -30,7 +32,8 @@ pub(crate) fn retract_matches(
     }
     transaction
         .prepare_cached(
-            "UPDATE matches SET retracted = ?4 WHERE indicator = ?1 AND feed = ?2 AND (?3 IS NULL OR entry = ?3) \
+            "UPDATE matches SET retracted = ?4 WHERE indicator = ?1 AND feed = ?2 \
+             AND (?3 IS NULL OR entry = ?3) \
              AND retracted IS NULL",
         )?
         .execute((indicator, feed, entry, now.0))?;
@@ -41,7 +44,7 @@ pub(crate) fn retract_matches(
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Flagged {
     pub(crate) id: i64,
-    /// By STIX.
+    /// The entry's type, by its STIX name.
     pub(crate) entry_type: String,
     pub(crate) entry: String,
     pub(crate) observable: String,
@@ -51,7 +54,7 @@ pub(crate) struct Flagged {
     is_written: bool,
 }
 
-/// The entries of all matches that are not retracted, each once: type by STIX, and value.
+/// Returns each entry of the matches that are not retracted, once: its type by STIX, and its value.
 pub(crate) fn flagged_entries(connection: &Connection) -> anyhow::Result<Vec<(String, String)>> {
     let mut statement = connection
         .prepare_cached("SELECT DISTINCT entry_type, entry FROM matches WHERE retracted IS NULL")?;
@@ -59,7 +62,8 @@ pub(crate) fn flagged_entries(connection: &Connection) -> anyhow::Result<Vec<(St
     Ok(entries.collect::<Result<_, _>>()?)
 }
 
-/// Matches with a row above `after` that are not retracted, at most `limit`, in the order of the rows.
+/// Returns up to `limit` matches with a row number above `after` that are not retracted, in the
+/// order of their rows.
 pub(crate) fn flagged(
     connection: &Connection,
     after: i64,
@@ -85,7 +89,7 @@ pub(crate) fn flagged(
     Ok(rows.collect::<Result<_, _>>()?)
 }
 
-/// Marks one match as retracted, and has a record written for its event.
+/// Retracts one match, and queues a record for its event.
 pub(crate) fn retract_match(
     transaction: &Transaction<'_>,
     flag: &Flagged,

@@ -1,4 +1,4 @@
-//! Rounds, newest kept.
+//! Rounds. Only the newest are kept.
 
 use std::path::Path;
 
@@ -8,27 +8,27 @@ use threatsieve_blacklist::Timestamp;
 
 use super::Store;
 
-/// A round that begins.
+/// A round that has begun.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Begun {
     pub(crate) number: i64,
-    /// The configuration file of the last round, if it was another one.
+    /// The configuration file of the last round, if it differs.
     pub(crate) other_config: Option<String>,
 }
 
-/// A round as the state keeps it.
+/// A round in the state.
 #[derive(Debug, Clone)]
 pub(crate) struct RoundRow {
     pub(crate) number: i64,
     pub(crate) started: Timestamp,
-    /// `None` while it runs, and for good when it was killed.
+    /// The end; `None` while the round runs, and if it was killed.
     pub(crate) ended: Option<Timestamp>,
-    /// The report as the round wrote it.
+    /// The report that the round wrote.
     pub(crate) report: Option<Json>,
 }
 
 impl Store {
-    /// Begins a round with the configuration in that file.
+    /// Begins a round with this configuration file.
     pub(crate) fn begin_round(&mut self, config: &Path, now: Timestamp) -> anyhow::Result<Begun> {
         let config = std::path::absolute(config).unwrap_or_else(|_| config.to_owned());
         let config = config.to_string_lossy();

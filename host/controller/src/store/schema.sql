@@ -1,54 +1,56 @@
--- Version 1. Moments are microseconds since 1970-01-01T00:00:00Z. Later versions are changed by a migration each, never here.
+-- Version 1. Times are microseconds since 1970-01-01T00:00:00Z. Each later version has a migration
+-- of its own; the statements here never change.
 
--- What is known of each feed; configured feeds get a row when they are first polled.
+-- The state of each feed. A configured feed gets a row when it is first polled.
 CREATE TABLE feeds (
     id INTEGER PRIMARY KEY,
     name TEXT NOT NULL UNIQUE,
-    cursor TEXT,                            -- JSON of the fetcher's own: where the next poll goes on
-    attempted INTEGER,                      -- last poll
-    succeeded INTEGER,                      -- last poll without an error
-    changed INTEGER,                        -- last poll that changed anything
-    failures INTEGER NOT NULL DEFAULT 0,    -- in a row
-    next_attempt INTEGER,                   -- not to be polled before
-    error TEXT,                             -- of the last poll; NULL when it succeeded
-    held TEXT,                              -- JSON: what is held back and why; NULL when nothing is
-    allowed INTEGER NOT NULL DEFAULT 0,     -- 1 when the next delivery is taken whatever it drops
-    active INTEGER NOT NULL DEFAULT 0,      -- rows of `indicators` that are active
+    cursor TEXT,                            -- JSON of the fetcher: where the next poll continues
+    attempted INTEGER,                      -- time of the last poll
+    succeeded INTEGER,                      -- time of the last poll without an error
+    changed INTEGER,                        -- time of the last poll that changed anything
+    failures INTEGER NOT NULL DEFAULT 0,    -- failed polls in a row
+    next_attempt INTEGER,                   -- not polled before this time
+    error TEXT,                             -- of the last poll; NULL if it succeeded
+    held TEXT,                              -- JSON: what is held back and why; NULL if nothing is
+    allowed INTEGER NOT NULL DEFAULT 0,     -- 1 if the next delivery is accepted whatever it drops
+    active INTEGER NOT NULL DEFAULT 0,      -- number of active rows in `indicators`
     report TEXT                             -- JSON: counts of the last poll that delivered anything
 ) STRICT;
 
--- What each feed says: a row for every feed that vouches for an indicator, so that it stays while any does. Read in the order of the key.
+-- The statements of each feed. An indicator has a row for every feed that names it, so it stays
+-- while any feed does. Rows are read in the order of the key.
 CREATE TABLE indicators (
     feed INTEGER NOT NULL REFERENCES feeds (id),
-    id TEXT NOT NULL,                       -- STIX id; of lists the value
+    id TEXT NOT NULL,                       -- STIX id; the value for a list
     state INTEGER NOT NULL,                 -- 0 active, 1 revoked, 2 removed from its list
-    modified INTEGER,                       -- the publisher's; NULL is older than any
-    changed INTEGER NOT NULL,               -- when this row last changed
-    body BLOB NOT NULL,                     -- values and what is known of them: store/body.rs
+    modified INTEGER,                       -- the publisher's time; NULL is older than any
+    changed INTEGER NOT NULL,               -- time of the last change of this row
+    body BLOB NOT NULL,                     -- values and their details: store/body.rs
     PRIMARY KEY (feed, id)
 ) STRICT, WITHOUT ROWID;
 
--- Rows that changed since the last generation, each as it was then.
+-- Rows that changed since the last generation, with their content at that time.
 CREATE TABLE pending (
     feed INTEGER NOT NULL,
     id TEXT NOT NULL,
-    former BLOB,                            -- its body; NULL when it was not active, or not there
+    former BLOB,                            -- its body; NULL if it was inactive or missing
     PRIMARY KEY (feed, id)
 ) STRICT, WITHOUT ROWID;
 
--- What of the indicators is not taken, and why; bounded in number for each feed and origin.
+-- Rejections, with the reason. Their number is limited for each feed and origin.
 CREATE TABLE left_out (
     feed INTEGER NOT NULL REFERENCES feeds (id),
-    origin INTEGER NOT NULL,                -- 0 of a delivery, 1 of the last build
-    indicator TEXT NOT NULL,                -- STIX id, or a list's line
+    origin INTEGER NOT NULL,                -- 0 from a delivery, 1 from the last build
+    indicator TEXT NOT NULL,                -- STIX id, or the line number in a list
     value TEXT NOT NULL,                    -- the value, line or pattern
-    kind TEXT NOT NULL,                     -- counted by
+    kind TEXT NOT NULL,                     -- name by which rejections are counted
     reason TEXT NOT NULL,
-    is_pattern INTEGER NOT NULL             -- 1 for a STIX pattern that says more than a blacklist can hold
+    is_pattern INTEGER NOT NULL             -- 1 for a STIX pattern that a blacklist cannot express
 ) STRICT;
 CREATE INDEX left_out_by_indicator ON left_out (feed, origin, indicator);
 
--- Marking definitions, carried from poll to poll.
+-- Marking definitions, kept from poll to poll.
 CREATE TABLE markings (
     feed INTEGER NOT NULL REFERENCES feeds (id),
     id TEXT NOT NULL,
@@ -56,44 +58,46 @@ CREATE TABLE markings (
     PRIMARY KEY (feed, id)
 ) STRICT, WITHOUT ROWID;
 
--- What somebody here said is not bad, until it is undone.
+-- Operators' retractions, until they are undone.
 CREATE TABLE false_positives (
     id INTEGER PRIMARY KEY,
-    is_indicator INTEGER NOT NULL,          -- 1 when `target` is an indicator's id, 0 when it is a value
-    target TEXT NOT NULL,                   -- of values the form that is compared
+    is_indicator INTEGER NOT NULL,          -- 1 if `target` is an indicator's id, 0 for a value
+    target TEXT NOT NULL,                   -- a value in the form that is compared
     reason TEXT NOT NULL,
     created INTEGER NOT NULL,
     UNIQUE (is_indicator, target)
 ) STRICT;
 
--- One row: what the next blacklist has to be compared with.
+-- One row: the values with which the next blacklist is compared.
 CREATE TABLE builds (
     id INTEGER PRIMARY KEY CHECK (id = 1),
-    change INTEGER NOT NULL DEFAULT 0,      -- counts whatever changed in `indicators` and `false_positives`
-    last_generation INTEGER NOT NULL DEFAULT 0, -- the highest number given away, to held builds too
-    built_change INTEGER NOT NULL DEFAULT 0, -- `change` that the active generation holds
-    built_settings TEXT,                    -- and the settings that it was made with
+    change INTEGER NOT NULL DEFAULT 0,      -- counter of changes in `indicators` and
+                                            -- `false_positives`
+    last_generation INTEGER NOT NULL DEFAULT 0, -- highest number used, including held builds
+    built_change INTEGER NOT NULL DEFAULT 0, -- `change` of the active generation
+    built_settings TEXT,                    -- the settings that it was made with
     built_feeds TEXT,                       -- JSON: the feeds that it is made of, with their roles
-    built INTEGER,                          -- when
-    next_expiry INTEGER,                    -- when the first of its indicators is of no more use
-    held_change INTEGER,                    -- the same of a build that was held back
+    built INTEGER,                          -- time of the build
+    next_expiry INTEGER,                    -- time at which the first of its indicators ends
+    held_change INTEGER,                    -- the same for a build that is held back
     held_settings TEXT,
-    held TEXT,                              -- JSON: why it is held back; NULL when none is
-    allowed INTEGER NOT NULL DEFAULT 0      -- 1 when the next build is taken whatever it drops
+    held TEXT,                              -- JSON: why it is held back; NULL if none is
+    allowed INTEGER NOT NULL DEFAULT 0      -- 1 if the next build is accepted whatever it drops
 ) STRICT;
 INSERT INTO builds (id) VALUES (1);
 
--- Blacklists made, newest kept. `file` is a name in the state's folder `blacklists`.
+-- The newest blacklists. `file` is a name in the state's folder `blacklists`.
 CREATE TABLE generations (
     generation INTEGER PRIMARY KEY,
     built INTEGER NOT NULL,
     file TEXT NOT NULL,
-    digest BLOB NOT NULL,                   -- the blacklist's own
+    digest BLOB NOT NULL,                   -- the blacklist's own digest
     entries INTEGER NOT NULL,
     active INTEGER NOT NULL                 -- 1 for the one in use
 ) STRICT;
 
--- Matching stored lines again for what is new in a generation. `blacklist` is a name in the state's folder `history`: the new values alone.
+-- Jobs that match stored lines again with the new values of a generation. `blacklist` is a file of
+-- these values in the state's folder `history`.
 CREATE TABLE history_jobs (
     id INTEGER PRIMARY KEY,
     generation INTEGER NOT NULL,
@@ -103,7 +107,8 @@ CREATE TABLE history_jobs (
     ended INTEGER
 ) STRICT;
 
--- The lines that a job is about: of each file those before `until`, which were matched with the generation before.
+-- The lines of a job: in each file those before `until`, which were matched with the generation
+-- before.
 CREATE TABLE history_files (
     job INTEGER NOT NULL REFERENCES history_jobs (id),
     file INTEGER NOT NULL REFERENCES files (id),
@@ -111,36 +116,38 @@ CREATE TABLE history_files (
     done INTEGER NOT NULL DEFAULT 0,        -- bytes matched so far
     lines INTEGER NOT NULL DEFAULT 0,       -- lines before `done`
     header BLOB,                            -- the log's own header lines in force at `done` (Zeek)
-    missed TEXT,                            -- why the rest of it cannot be matched
+    missed TEXT,                            -- why the rest cannot be matched
     PRIMARY KEY (job, file)
 ) STRICT, WITHOUT ROWID;
 
--- Log files, known by their content, not by their name.
+-- Log files. They are recognised by their content, not by their name.
 CREATE TABLE files (
     id INTEGER PRIMARY KEY,
-    source TEXT NOT NULL,                   -- the configured log source's name
-    digest BLOB NOT NULL,                   -- BLAKE3 of the first `digest_bytes` of the decompressed stream
+    source TEXT NOT NULL,                   -- name of the configured log source
+    digest BLOB NOT NULL,                   -- BLAKE3 of the first `digest_bytes` bytes of the
+                                            -- decompressed stream
     digest_bytes INTEGER NOT NULL,          -- up to 4,096; grows with a small file
-    identity BLOB NOT NULL DEFAULT x'',     -- names the file in its events' uids, and never changes
-    path TEXT NOT NULL,                     -- last seen at
+    identity BLOB NOT NULL DEFAULT x'',     -- part of its events' uids; never changes
+    path TEXT NOT NULL,                     -- last known path
     device INTEGER NOT NULL,
     inode INTEGER NOT NULL,
-    size INTEGER NOT NULL,                  -- bytes on disk when last looked at
+    size INTEGER NOT NULL,                  -- bytes on disk when last seen
     modified INTEGER NOT NULL,
-    settled INTEGER NOT NULL DEFAULT 0,     -- 1 when nothing is left to match in it as it was then
-    gone INTEGER NOT NULL DEFAULT 0,        -- 1 when the last round did not find it
+    settled INTEGER NOT NULL DEFAULT 0,     -- 1 if nothing was left to match when last seen
+    gone INTEGER NOT NULL DEFAULT 0,        -- 1 if the last round did not find it
     offset INTEGER NOT NULL DEFAULT 0,      -- bytes of the decompressed stream that are matched
-    partial INTEGER NOT NULL DEFAULT 0,     -- bytes after `offset`, of a last line without an end, that were matched as they stood
+    partial INTEGER NOT NULL DEFAULT 0,     -- bytes after `offset`: length of a last line without
+                                            -- its end that was matched
     lines INTEGER NOT NULL DEFAULT 0,       -- lines before `offset`
     format TEXT,
-    header BLOB,                            -- the log's own header lines in force at `offset` (Zeek)
-    newest INTEGER,                         -- latest event time met
-    seen INTEGER NOT NULL                   -- last round that found it other than it was
+    header BLOB,                            -- the log's header lines that apply at `offset` (Zeek)
+    newest INTEGER,                         -- latest event time found
+    seen INTEGER NOT NULL                   -- last round that found it changed
 ) STRICT;
 CREATE INDEX files_by_source ON files (source);
 CREATE INDEX files_by_identity ON files (identity);
 
--- What of the logs cannot be read, so that it is told when it begins and when it ends.
+-- Logs that cannot be read. A trouble is logged when it begins and when it ends.
 CREATE TABLE log_troubles (
     source TEXT NOT NULL,
     path TEXT NOT NULL,
@@ -149,7 +156,8 @@ CREATE TABLE log_troubles (
     PRIMARY KEY (source, path)
 ) STRICT, WITHOUT ROWID;
 
--- Flagged events. `uid` is made of the file's digest and the offset, so that a repeat can be told.
+-- Flagged events. `uid` is derived from the file's identity and the offset, so repeats are
+-- recognised.
 CREATE TABLE events (
     id INTEGER PRIMARY KEY,
     file INTEGER NOT NULL REFERENCES files (id),
@@ -157,17 +165,18 @@ CREATE TABLE events (
     line INTEGER NOT NULL,                  -- counted from 1
     uid TEXT NOT NULL,
     occurred INTEGER,                       -- the event's own time
-    source TEXT,                            -- the host it is from: ECS source.ip, source.domain or host.name
+    source TEXT,                            -- its host: ECS source.ip, source.domain or host.name
     raw TEXT NOT NULL,                      -- the line, cut to 2,048 characters
     UNIQUE (file, offset)
 ) STRICT;
 
--- One row for every indicator that covers an event, however many observables of it: the most specific one's.
+-- One row for every indicator that covers an event. If it covers several observables, the most
+-- specific match counts.
 CREATE TABLE matches (
     id INTEGER PRIMARY KEY,
     event INTEGER NOT NULL REFERENCES events (id),
     feed TEXT NOT NULL,
-    indicator TEXT NOT NULL,                -- STIX id; of lists the value
+    indicator TEXT NOT NULL,                -- STIX id; the value for a list
     entry_type TEXT NOT NULL,
     entry TEXT NOT NULL,
     observable TEXT NOT NULL,
@@ -178,22 +187,23 @@ CREATE TABLE matches (
     name TEXT,
     generation INTEGER NOT NULL,
     found INTEGER NOT NULL,
-    historic INTEGER NOT NULL,              -- 1 when found in lines matched before
-    written INTEGER NOT NULL DEFAULT 1,     -- 1 when the indicator's details are in the output, 0 when its marking forbids that
+    historic INTEGER NOT NULL,              -- 1 if found in stored lines, which were matched before
+    written INTEGER NOT NULL DEFAULT 1,     -- 1 if the indicator's details are in the output,
+                                            -- 0 if its marking forbids that
     retracted INTEGER,
-    told INTEGER NOT NULL DEFAULT 0,        -- 1 when mails about it were composed, or none is wanted
+    told INTEGER NOT NULL DEFAULT 0,        -- 1 if mails about it were composed, or are not wanted
     UNIQUE (event, feed, indicator)
 ) STRICT;
 CREATE INDEX matches_untold ON matches (id) WHERE told = 0;
 CREATE INDEX matches_by_indicator ON matches (indicator, feed);
 
--- NDJSON records on their way to the output file, in order.
+-- NDJSON records that wait for the output file, in order.
 CREATE TABLE outbox_records (
     id INTEGER PRIMARY KEY,
     body TEXT NOT NULL
 ) STRICT;
 
--- How far the output file is known to be written.
+-- The position up to which the output file is known to be written.
 CREATE TABLE output_files (
     path TEXT PRIMARY KEY,
     device INTEGER NOT NULL,
@@ -201,14 +211,14 @@ CREATE TABLE output_files (
     bytes INTEGER NOT NULL
 ) STRICT;
 
--- Mails on their way: composed once, sent until the server has taken them.
+-- Mails. Each is composed once, and sent until the server has accepted it.
 CREATE TABLE mails (
     id INTEGER PRIMARY KEY,
     message_id TEXT NOT NULL UNIQUE,
     recipient TEXT NOT NULL,
     subject TEXT NOT NULL,
     body BLOB NOT NULL,                     -- RFC 5322
-    tlp INTEGER,                            -- the strictest marking of what it tells; NULL unmarked
+    tlp INTEGER,                            -- strictest marking of its contents; NULL unmarked
     composed INTEGER NOT NULL,
     attempts INTEGER NOT NULL DEFAULT 0,
     next_attempt INTEGER,
@@ -218,7 +228,7 @@ CREATE TABLE mails (
 ) STRICT;
 CREATE INDEX mails_waiting ON mails (id) WHERE state = 0;
 
--- What is not told of.
+-- Matches that are left out of mails.
 CREATE TABLE mutes (
     id INTEGER PRIMARY KEY,
     kind TEXT NOT NULL,                     -- indicator, host, source
@@ -226,12 +236,12 @@ CREATE TABLE mutes (
     until INTEGER NOT NULL,
     reason TEXT NOT NULL,
     created INTEGER NOT NULL,
-    silenced INTEGER NOT NULL DEFAULT 0,    -- matches that were kept from the mails
-    counted INTEGER NOT NULL DEFAULT 0,     -- those of them that a mail's footer has counted
+    silenced INTEGER NOT NULL DEFAULT 0,    -- matches that were left out of mails
+    counted INTEGER NOT NULL DEFAULT 0,     -- of these, the matches that a mail's footer counted
     UNIQUE (kind, value)
 ) STRICT;
 
--- Rounds, newest kept.
+-- The newest rounds.
 CREATE TABLE rounds (
     id INTEGER PRIMARY KEY,
     started INTEGER NOT NULL,

@@ -1,4 +1,4 @@
-//! Looking up what the state holds.
+//! Searches the indicators in the state.
 
 use rusqlite::named_params;
 use threatsieve_blacklist::{Timestamp, Tlp};
@@ -8,18 +8,18 @@ use super::body::Statement;
 use super::false_positives::FalsePositives;
 use super::ingest::{ACTIVE, REVOKED, compared, compared_text};
 
-/// What an indicator's row comes to.
+/// The status of an indicator.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum State {
-    /// It, or at least one of its values, is in force now or will be.
+    /// It is valid now or in the future, or at least one of its values is.
     Active,
-    /// Withdrawn by its publisher.
+    /// Its publisher revoked it.
     Revoked,
-    /// Its time is over.
+    /// Its validity period is over.
     Expired,
-    /// Not in its list any more.
+    /// It is not in its list any more.
     Removed,
-    /// Taken out here, by `retract`.
+    /// An operator retracted it.
     Retracted,
 }
 
@@ -35,48 +35,52 @@ impl State {
     }
 }
 
-/// What is looked for; all that is given must hold.
+/// The conditions of a search. An indicator must meet all of them.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Query {
-    /// Part of an id, a title or a value, in any case; or a value in any spelling (`hxxp://evil[.]com`).
+    /// Part of an id, a title or a value, ignoring case; or a value in any spelling
+    /// (`hxxp://evil[.]com`).
     pub(crate) text: Option<String>,
     pub(crate) feed: Option<String>,
     pub(crate) state: Option<State>,
-    /// Most rows.
+    /// Maximum number of results.
     pub(crate) limit: usize,
 }
 
-/// An indicator of one feed.
+/// An indicator of one feed that was found.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Found {
     pub(crate) feed: String,
     pub(crate) id: String,
     pub(crate) state: State,
     pub(crate) modified: Option<Timestamp>,
-    /// When its row last changed here.
+    /// Time at which its row in the state last changed.
     pub(crate) changed: Timestamp,
     pub(crate) confidence: Option<u8>,
     pub(crate) tlp: Option<Tlp>,
     pub(crate) name: Option<String>,
     pub(crate) types: Vec<String>,
     pub(crate) values: Vec<FoundValue>,
-    /// Why it, or one of its values, was taken out here.
+    /// The reason why an operator retracted it, or one of its values.
     pub(crate) retracted: Option<String>,
 }
 
-/// A value with its time.
+/// A value with its validity period.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct FoundValue {
     pub(crate) value: String,
-    /// The port that it is listed with.
+    /// The listed port.
     pub(crate) port: Option<u16>,
     pub(crate) valid_from: Option<Timestamp>,
     pub(crate) valid_until: Option<Timestamp>,
 }
 
 impl Store {
-    /// Looks indicators up, by feed and id; also says whether there are more than the limit. Reads all rows that the feed and the state
-    /// leave, about a second for a million.
+    /// Searches indicators, and returns them sorted by feed and id. Also returns whether there are
+    /// more than the limit.
+    ///
+    /// Reads and decodes all rows of the given feed, or of all feeds. This takes about a second for
+    /// a million rows.
     pub(crate) fn search(
         &self,
         query: &Query,
@@ -147,10 +151,10 @@ fn reason(id: &str, body: &Statement, false_positives: &FalsePositives) -> Optio
     false_positives.indicator(id).or_else(of_value).map(|one| one.reason.clone())
 }
 
-/// A text to look for.
+/// A search text.
 struct Wanted {
     lower: String,
-    /// As a value is compared, if it is one.
+    /// The text in the form in which values are compared, if it is a value.
     value: Option<String>,
 }
 

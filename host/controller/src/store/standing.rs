@@ -1,15 +1,15 @@
-//! What holds at the moment of a transaction.
+//! Facts that must still hold when a transaction commits.
 
 use rusqlite::{Connection, OptionalExtension};
 
 use super::ingest::REVOKED;
 
-/// The blacklist in use, and the state of the indicators.
+/// The blacklist in use, and a counter of changes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Standing {
-    /// `None` before the first one.
+    /// The generation in use; `None` before the first one.
     pub(crate) generation: Option<u64>,
-    /// Counts every change of indicators and of operators' retractions.
+    /// Counter of all changes to indicators and to operators' retractions.
     pub(crate) change: i64,
 }
 
@@ -25,7 +25,7 @@ impl Standing {
     }
 }
 
-/// Whether an indicator is revoked by the publisher of that feed.
+/// Returns whether the publisher of that feed revoked an indicator.
 pub(crate) fn is_revoked(
     connection: &Connection,
     feed: &str,

@@ -1,5 +1,5 @@
-//! Statements of indicators, as a build reads them: those in force, and those that changed since the
-//! last build.
+//! Reads indicators' statements for a build: those in force, and those that changed since the last
+//! build.
 
 use std::ops::ControlFlow;
 
@@ -9,29 +9,29 @@ use threatsieve_blacklist::Timestamp;
 use super::body::Statement;
 use super::{ACTIVE, REVOKED};
 
-/// Whether a walk over rows goes on.
+/// The decision whether to continue with the next row.
 pub(crate) type Walk = anyhow::Result<ControlFlow<()>>;
 
 /// A row that changed since the last build.
 pub(crate) struct Changed {
     pub(crate) id: String,
-    /// What it said when the last build was made; `None` when it was not there.
+    /// Its statement at the last build; `None` if it was not in force.
     pub(crate) former: Option<Statement>,
-    /// What it says now; `None` when it is not in force any more.
+    /// Its statement now; `None` if it is not in force any more.
     pub(crate) now: Option<Statement>,
-    /// The flags of what it said are retracted, so that all it says is new.
+    /// True if its flags were retracted. All of its values then count as new.
     pub(crate) is_withdrawn: bool,
 }
 
-/// The number of a feed; `None` when nothing of it was ever delivered.
+/// Returns the number of a feed; `None` if it never delivered anything.
 pub(crate) fn feed_number(connection: &Connection, name: &str) -> anyhow::Result<Option<i64>> {
     let row =
         connection.query_row("SELECT id FROM feeds WHERE name = ?1", [name], |row| row.get(0));
     Ok(row.optional()?)
 }
 
-/// Visits what a feed says that is in force, in the order of the identifiers: identifier, `modified`
-/// and statement.
+/// Visits the statements of a feed that are in force, in the order of the identifiers. Passes the
+/// identifier, `modified` and the statement.
 pub(crate) fn walk_active(
     transaction: &Transaction<'_>,
     feed: i64,
@@ -74,7 +74,8 @@ pub(crate) fn walk_changed(
     Ok(())
 }
 
-/// Returns how many values left because their indicators were revoked since the last build.
+/// Returns the number of values that left because their indicators were revoked since the last
+/// build.
 pub(crate) fn revoked_values(transaction: &Transaction<'_>) -> anyhow::Result<u64> {
     let mut select = transaction.prepare(
         "SELECT pending.id, former FROM pending JOIN indicators USING (feed, id) \

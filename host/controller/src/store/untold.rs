@@ -1,5 +1,5 @@
-//! The matches that no mail was composed for yet, as one round sees them: in temporary tables of its
-//! transaction.
+//! Temporary tables of the matches that were not reported by mail yet, for the transaction of one
+//! round.
 
 use std::collections::HashMap;
 
@@ -13,14 +13,18 @@ const TABLES: &str = include_str!("untold.sql");
 const NAMES: [&str; 5] =
     ["untold", "untold_sources", "untold_entries", "untold_muted", "untold_mutes"];
 
-/// Gathers what is to be mailed; `false` when nothing is new. A match that is retracted before it was
-/// mailed is no news, and stays as it is: should it hold again, it is mailed then.
+/// Collects the matches to be mailed; `false` if there are no new ones.
+///
+/// A match that is retracted before it was mailed is left out and stays unchanged. If it becomes
+/// valid again, it is mailed then.
 pub(crate) fn gather(transaction: &Transaction<'_>, now: Timestamp) -> anyhow::Result<bool> {
     let is_new = "SELECT EXISTS (SELECT 1 FROM matches WHERE told = 0 AND retracted IS NULL)";
     if !transaction.query_row(is_new, [], |row| row.get::<_, bool>(0))? {
         return Ok(false);
     }
-    transaction.execute_batch(TABLES).context("temporary tables of the digest")?;
+    transaction
+        .execute_batch(TABLES)
+        .context("cannot create the temporary tables of the digest")?;
     find_muted(transaction, now)?;
     transaction.execute_batch(
         "INSERT OR IGNORE INTO untold_entries (entry_type, entry)
@@ -30,21 +34,23 @@ pub(crate) fn gather(transaction: &Transaction<'_>, now: Timestamp) -> anyhow::R
              WHERE m.told = 0 AND m.retracted IS NULL AND e.source IS NOT NULL;
          INSERT INTO untold
              SELECT m.id, m.event, n.id, s.id, e.occurred, ifnull(m.tlp, 0), m.tlp, m.confidence,
-                    CASE WHEN m.confidence >= 70 THEN 3 WHEN m.confidence IS NULL OR m.confidence >= 30 THEN 2
+                    CASE WHEN m.confidence >= 70 THEN 3
+                         WHEN m.confidence IS NULL OR m.confidence >= 30 THEN 2
                          WHEN m.confidence >= 1 THEN 1 ELSE 0 END,
                     m.historic
              FROM matches m
              JOIN events e ON e.id = m.event
              JOIN untold_entries n ON n.entry = m.entry AND n.entry_type = m.entry_type
              LEFT JOIN untold_sources s ON s.source = e.source
-             WHERE m.told = 0 AND m.retracted IS NULL AND m.id NOT IN (SELECT match FROM untold_muted);
+             WHERE m.told = 0 AND m.retracted IS NULL
+                   AND m.id NOT IN (SELECT match FROM untold_muted);
          CREATE INDEX temp.untold_by_entry ON untold (entry, occurred DESC);
          CREATE INDEX temp.untold_by_source ON untold (source);",
     )?;
     Ok(true)
 }
 
-/// Marks everything that holds as mailed and forgets the temporary tables.
+/// Marks all current matches as mailed, and drops the temporary tables.
 pub(crate) fn mark_told(transaction: &Transaction<'_>) -> anyhow::Result<()> {
     transaction.execute("UPDATE matches SET told = 1 WHERE told = 0 AND retracted IS NULL", [])?;
     for name in NAMES {
@@ -53,19 +59,20 @@ pub(crate) fn mark_told(transaction: &Transaction<'_>) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Matches that mutes kept from the mails and that no footer has counted yet.
+/// Counts the muted matches that no mail's footer has counted yet.
 pub(crate) fn uncounted_muted(transaction: &Transaction<'_>) -> anyhow::Result<u64> {
     let count = "SELECT ifnull(sum(silenced - counted), 0) FROM mutes";
     Ok(transaction.query_row(count, [], |row| row.get::<_, i64>(0))?.unsigned_abs())
 }
 
-/// Remembers that a footer has counted them.
+/// Stores that a mail's footer has counted them.
 pub(crate) fn count_muted(transaction: &Transaction<'_>) -> anyhow::Result<()> {
     transaction.execute("UPDATE mutes SET counted = silenced WHERE counted < silenced", [])?;
     Ok(())
 }
 
-/// Fills `untold_muted`, each match with the first mute that applies, and counts them for their mutes.
+/// Fills `untold_muted` with each muted match and the first mute that applies, and updates the
+/// mutes' counters.
 fn find_muted(transaction: &Transaction<'_>, now: Timestamp) -> anyhow::Result<()> {
     let mut statement =
         transaction.prepare("SELECT id, kind, value FROM mutes WHERE until > ? ORDER BY id")?;
@@ -87,12 +94,14 @@ fn find_muted(transaction: &Transaction<'_>, now: Timestamp) -> anyhow::Result<(
     for (value, id) in of_kind("indicator") {
         add.execute(params!["indicator", value, id])?;
     }
-    // Logs write one host in many ways: all those met now that mean a muted one.
+    // Logs write the same host in many ways. These are all spellings of muted hosts in the new
+    // matches.
     let spellings = [
         ("host", "SELECT DISTINCT observable FROM matches WHERE told = 0"),
         (
             "source",
-            "SELECT DISTINCT e.source FROM matches m JOIN events e ON e.id = m.event WHERE m.told = 0 AND e.source IS NOT NULL",
+            "SELECT DISTINCT e.source FROM matches m JOIN events e ON e.id = m.event \
+             WHERE m.told = 0 AND e.source IS NOT NULL",
         ),
     ];
     for (kind, query) in spellings {
@@ -127,14 +136,15 @@ fn find_muted(transaction: &Transaction<'_>, now: Timestamp) -> anyhow::Result<(
         )?;
     }
     transaction.execute(
-        "UPDATE mutes SET silenced = silenced + (SELECT count(*) FROM untold_muted p WHERE p.mute = mutes.id)
+        "UPDATE mutes SET silenced = silenced + (SELECT count(*) FROM untold_muted p
+         WHERE p.mute = mutes.id)
          WHERE id IN (SELECT mute FROM untold_muted)",
         [],
     )?;
     Ok(())
 }
 
-/// What tells this round from any other, of this state or of a fresh one: its matches and its time.
+/// Returns a text that is unique to this round, also across states: its time and its matches.
 pub(crate) fn round(transaction: &Transaction<'_>, now: Timestamp) -> anyhow::Result<String> {
     let query = "SELECT ifnull(min(match), 0), ifnull(max(match), 0), count(*) FROM untold";
     let (first, last, count): (i64, i64, i64) =

@@ -1,21 +1,21 @@
-//! Upkeep: checks for damage, and what they depend on.
+//! Upkeep of the state: when it is checked for damage, and the times of checks and removals.
 
 use rusqlite::Connection;
 use threatsieve_blacklist::Timestamp;
 
 use super::{Store, damage};
 
-/// Time between two checks of a state that nothing happened to: a day.
+/// Time between two checks of a state that was closed properly: a day.
 const CHECKED_EVERY_MICROS: i64 = 24 * 60 * 60 * 1_000_000;
 
-/// Times of upkeep; `None` for what was never done.
+/// Times of upkeep; `None` for work that was never done.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Upkeep {
-    /// Last check for damage, which found none.
+    /// Time of the last check that found no damage.
     pub(crate) checked: Option<Timestamp>,
-    /// Last removal of what is too old or too much.
+    /// Time of the last removal of old or surplus rows.
     pub(crate) pruned: Option<Timestamp>,
-    /// Start of the last round, if the clock had jumped before it and it did nothing.
+    /// Start of the last round, if it did nothing because the clock had jumped before it.
     pub(crate) suspect: Option<Timestamp>,
 }
 
@@ -33,8 +33,8 @@ impl Store {
         damage::check(&self.connection, &self.path)
     }
 
-    /// Checks the state once a day, and after a round or a program that did not come to its end.
-    /// Returns whether it was checked.
+    /// Checks the state once a day, and after a round or a program that ended early. Returns
+    /// whether it was checked.
     pub(crate) fn check_if_due(&mut self, now: Timestamp) -> anyhow::Result<bool> {
         let was_cut_short = self.last_round()?.is_some_and(|round| round.ended.is_none());
         let is_recent = |at: Timestamp| (0..CHECKED_EVERY_MICROS).contains(&(now.0 - at.0));
@@ -53,7 +53,7 @@ impl Store {
         set(&self.connection, "pruned", Some(now))
     }
 
-    /// Stores the start of a round that did nothing because the clock had jumped; `None` ends the suspicion.
+    /// Stores the start of a round that did nothing because the clock had jumped; `None` clears it.
     pub(crate) fn set_suspect(&self, at: Option<Timestamp>) -> rusqlite::Result<()> {
         set(&self.connection, "suspect", at)
     }
@@ -76,7 +76,7 @@ mod tests {
 
     const DAY: i64 = CHECKED_EVERY_MICROS;
 
-    /// A state of many pages.
+    /// Creates a state of many pages.
     fn filled() -> (tempfile::TempDir, Store) {
         let folder = tempfile::tempdir().unwrap();
         let mut store = Store::open(folder.path()).unwrap();
@@ -101,7 +101,7 @@ mod tests {
         assert!(store.check_if_due(Timestamp(DAY)).unwrap(), "a round was cut short");
         store.end_round(number, Timestamp(DAY), "{}").unwrap();
         assert!(!store.check_if_due(Timestamp(DAY)).unwrap());
-        // What a kill leaves behind.
+        // The files that a killed program leaves.
         let killed = tempfile::tempdir().unwrap();
         for name in ["state.db", "state.db-wal"] {
             fs::copy(folder.path().join(name), killed.path().join(name)).unwrap();

@@ -1,11 +1,11 @@
-//! Stored lines, matched again.
+//! Tests of matching stored lines again.
 
 use std::fs;
 use std::time::Duration;
 
 use super::world::{EVIL, NOW, World, indicator, request, requests, touch};
 
-/// A line of that many days ago.
+/// A log line that is `days` days old.
 fn aged(host: &str, number: u64, days: i64) -> String {
     let line = request(host, number)
         .replace(&(NOW - 1000).to_string(), &(NOW - days * 24 * 3600).to_string());
@@ -160,7 +160,7 @@ fn a_log_that_is_away_for_a_round_is_matched_when_it_is_back() {
     let report = world.history();
     assert_eq!((report.files, report.files_left), (1, 0));
     assert_eq!(world.flagged(), [aged("later.example", 0, 1).trim_end()]);
-    // What stays away is let go once it is too old to match.
+    // A file that does not come back is dropped once it is too old to match.
     world.list_more(&[indicator("indicator--2", "later.example")], 3);
     fs::remove_file(world.log("access.log")).unwrap();
     world.follow_idle();
@@ -179,7 +179,7 @@ fn a_change_during_a_pass_starts_no_file_from_the_front() {
     world.config.history.budget = Duration::ZERO;
     let lines = world.history().counts.lines;
     assert!(lines > 0 && lines < 60_000);
-    // Everything is due again: the rest of the file first, and then what was matched before.
+    // Everything is due again: first the rest of the file, then the part that was matched before.
     world.list_more(&[indicator("indicator--3", "later.example")], 3);
     world.config.history.budget = Duration::from_secs(600);
     let report = world.history();
@@ -202,7 +202,7 @@ fn lines_are_judged_when_they_are_stored() {
         enrichments.map(|enrichments| enrichments.map_or(0, Vec::len)).collect()
     };
     for is_historic in [false, true] {
-        // Retracted by value, by id, revoked by its publisher: after the blacklist was made.
+        // Retracted by value, by id, or revoked by its publisher, after the blacklist was made.
         for (what, wanted) in [("value", vec![]), ("id", vec![1]), ("revoked", vec![1])] {
             let mut world = World::new();
             world.append("access.log", &requests(EVIL, 0..1));

@@ -1,8 +1,9 @@
-//! The program ends where nobody expects it.
+//! Tests that end the program at any point.
 
 use super::world::{EVIL, World, indicator, request, requests};
 
-/// A log of several pieces with few matches, so that places are stored in some transactions and matches in others.
+/// A log of several pieces with few matches, so that some transactions store positions and others
+/// store matches.
 fn large(hits: &[u64]) -> String {
     (0..60_000)
         .map(|n| request(if hits.contains(&n) { EVIL } else { "good.example" }, n) + "\n")

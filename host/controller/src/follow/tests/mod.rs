@@ -1,4 +1,4 @@
-//! Rounds over logs that change in between.
+//! Tests of rounds over logs that change in between.
 
 mod history;
 mod kill;

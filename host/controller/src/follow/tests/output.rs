@@ -1,4 +1,4 @@
-//! Records: what they hold, and that each is written once.
+//! Tests of the contents of records, and that each record is written once.
 
 use std::fs;
 
@@ -30,7 +30,13 @@ fn a_record_is_the_event_and_who_says_what() {
     assert_eq!(record["indicator"], "matched");
     assert_eq!(
         record["threatsieve"],
-        json!({ "id": null, "kind": "flag", "generation": { "main": 3 }, "historic": false, "confidence": [85] })
+        json!({
+            "id": null,
+            "kind": "flag",
+            "generation": { "main": 3 },
+            "historic": false,
+            "confidence": [85],
+        })
     );
     assert_eq!(
         record["threat"]["enrichments"],
@@ -166,7 +172,7 @@ fn the_examples_in_the_documentation_are_records_of_this_program() {
     assert_eq!(serde_json::from_str::<Vec<serde_json::Value>>(&text).unwrap(), documented);
 }
 
-/// Fails to confirm what was appended.
+/// Makes the confirmation of appended records fail.
 fn killed_after_appending(world: &mut World) {
     world.fail_at(1, "DELETE ON outbox_records");
     assert!(crate::sinks::output_file::drain(&world.config.output, &mut world.store).is_err());
@@ -312,7 +318,7 @@ fn of_a_value_that_very_many_indicators_name_a_thousand_are_written() {
         assert_eq!(record["threat"]["enrichments"].as_array().unwrap().len(), 1000);
         assert_eq!(record["threatsieve"]["omitted"], 2000);
     }
-    // Matched again, they are the same thousand.
+    // Matching again finds the same thousand events.
     world.list_more(&many, 3);
     assert_eq!(world.history().counts.matches, 0);
 }

@@ -1,4 +1,4 @@
-//! Whatever is done to the logs in whatever order: each line that matches is flagged once.
+//! Tests random changes to the logs in random order: each matching line is flagged once.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -9,7 +9,7 @@ use super::world::{EVIL, World, request};
 struct Rotated(Vec<String>);
 
 impl Rotated {
-    /// Moves all on by one number, and gives the name that is free then.
+    /// Renames each file to the next number, and returns the free name.
     fn shift(&mut self, world: &World) -> String {
         for number in (0..self.0.len()).rev() {
             let suffix = if self.0[number].ends_with(".gz") { ".gz" } else { "" };
@@ -28,7 +28,7 @@ fn run(seed: u64) {
     let mut rotated = Rotated(Vec::new());
     let (mut number, mut wanted) = (0, BTreeMap::<String, u32>::new());
     let mut flagged = BTreeMap::<String, u32>::new();
-    // A line of which only the first part is written so far.
+    // A line of which only the first part is written.
     let mut rest: Option<String> = None;
     for _ in 0..40 {
         for _ in 0..random.u32(0..4) {
@@ -51,7 +51,8 @@ fn run(seed: u64) {
                 _ => {
                     let mut text = rest.take().unwrap_or_default();
                     if text.is_empty() && !exists(&world) && random.bool() {
-                        // Many logs begin alike, and some have nothing else for a while.
+                        // Many logs begin with the same line, and some contain nothing else for a
+                        // while.
                         text += "# a header that all of them have\n";
                         if random.bool() {
                             world.append("access.log", &text);

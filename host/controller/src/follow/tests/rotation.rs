@@ -1,4 +1,4 @@
-//! What happens to log files, each by itself.
+//! Tests of each thing that can happen to a log file.
 
 use std::fs::{self, File};
 
@@ -41,7 +41,7 @@ fn a_renamed_log_goes_on_where_it_was() {
     world.append("access.log", &requests(EVIL, 3..4));
     world.rename("access.log", "access.log.1");
     world.append("access.log", &requests(EVIL, 10..11));
-    // The program writes on to the file that it had opened.
+    // The program continues to write to the file that it opened.
     world.append("access.log.1", &requests(EVIL, 4..5));
     world.flagged();
     let report = world.follow();
@@ -106,7 +106,7 @@ fn a_file_has_a_better_right_than_a_copy_under_its_old_name() {
 #[test]
 fn compressing_a_log_repeats_nothing() {
     let mut world = World::new();
-    // Larger than the head, and smaller.
+    // Files larger and smaller than the head.
     for (name, count) in [("access.log.1", 500), ("access.log.2", 2)] {
         world.append(name, &requests(EVIL, 0..count).replace("10.1.2.3", name));
     }
@@ -118,7 +118,7 @@ fn compressing_a_log_repeats_nothing() {
     let report = world.follow_idle();
     assert_eq!((report.new_files, report.copies, report.gone), (0, 0, 0));
     world.follow_idle();
-    // What had not been matched before it was compressed is.
+    // Lines that were not matched before the compression are matched.
     let text = requests(EVIL, 0..600).replace("10.1.2.3", "access.log.1");
     fs::write(world.log("access.log.1.gz"), gzip(text.as_bytes())).unwrap();
     world.wait();
@@ -167,7 +167,8 @@ fn a_packed_log_that_is_still_being_copied_is_read_as_it_comes() {
     flagged.sort();
     let mut wanted: Vec<_> = (0..20_000).map(|number| request(EVIL, number)).collect();
     wanted.sort();
-    // A line that was cut within what matches was flagged as it stood, and is not flagged again.
+    // A line that was cut within the matching value was flagged as it was, and is not flagged
+    // again.
     let whole = flagged.iter().filter(|line| wanted.binary_search(line).is_ok()).count();
     assert!(flagged.len() == 20_000 && whole >= 19_997, "{} {whole}", flagged.len());
 }
@@ -210,7 +211,7 @@ fn a_log_is_known_by_more_as_it_grows() {
     world.follow();
     world.flagged();
     fs::remove_file(world.log("access.log")).unwrap();
-    // It begins with all that the other one had at first.
+    // It begins with everything that the other file had at first.
     world.append("access.log.7", &(requests(EVIL, 0..1) + &requests(EVIL, 500..700)));
     assert_eq!(world.follow().new_files, 1);
     assert_eq!(world.flagged().len(), 201);
@@ -224,12 +225,12 @@ fn a_log_that_lost_its_end_goes_on_from_there() {
     assert_eq!(world.flagged().len(), 300);
     let kept = requests(EVIL, 0..100).len() as u64;
     File::options().write(true).open(world.log("access.log")).unwrap().set_len(kept).unwrap();
-    // What is left is matched again, as the same events.
+    // The rest is matched again, as the same events.
     let report = world.follow();
     assert_eq!((report.truncated, report.counts.lines, report.counts.events), (1, 100, 0));
     assert_eq!(world.flagged(), [""; 0]);
     assert_eq!(world.follow_idle().truncated, 0);
-    // At the offset of a line that was flagged before stands another one now.
+    // Another line now has the offset of a flagged line.
     world.append("access.log", &requests(EVIL, 500..502));
     world.follow();
     assert_eq!(world.flagged(), [request(EVIL, 500), request(EVIL, 501)]);
@@ -254,12 +255,12 @@ fn a_last_line_waits_for_its_end_or_for_the_file_to_be_finished() {
     assert_eq!(world.follow_idle().waiting, 1);
     world.append("access.log", &line[60..]);
     assert_eq!(world.follow_idle().waiting, 1);
-    // Nobody writes on.
+    // The file is not written to any more.
     world.wait();
     world.follow();
     assert_eq!(world.flagged(), std::slice::from_ref(&line));
     world.follow_idle();
-    // Then somebody does after all: the same event, and the line after it.
+    // Then it is written to again: the same event, and the line after it.
     world.append("access.log", &format!("\n{}", requests(EVIL, 8..9)));
     world.follow();
     assert_eq!(world.flagged(), [request(EVIL, 8)]);
@@ -302,7 +303,7 @@ fn late_logs_are_matched_and_logs_from_before_the_window_passed_over() {
     assert_eq!((report.new_files, report.passed_over), (2, 1));
     assert_eq!(world.flagged(), [request(EVIL, 9)]);
     world.follow_idle();
-    // Written to again, it is not old any more; but an event from before the window does not match.
+    // After a write the file is not old any more, but an event before the window does not match.
     let old =
         request(EVIL, 13).replace(&(NOW - 1000).to_string(), &(NOW - 31 * 24 * 3600).to_string());
     world.append("access.log.old", &(old + "\n" + &requests(EVIL, 14..15)));
@@ -322,7 +323,7 @@ fn logs_with_nothing_but_a_header_are_waited_for_and_the_header_is_kept() {
     world.append("access.log.1", &format!("{}.0\tevil.example\n", NOW - 4));
     world.follow();
     assert_eq!(world.flagged(), [format!("{}.0\tevil.example", NOW - 4)]);
-    // Read on without its first lines.
+    // The file is continued without its first lines.
     world.append("access.log", &format!("{}.5\twww.evil.example\n", NOW - 3));
     world.follow();
     assert_eq!(world.flagged(), [format!("{}.5\twww.evil.example", NOW - 3)]);
@@ -362,7 +363,7 @@ fn what_cannot_be_read_is_told_and_the_rest_goes_on() {
     assert!(told[3].1.contains("compressed with xz"), "{told:?}");
     let flagged = world.flagged();
     assert!(flagged.len() > 1000 && flagged.contains(&request(EVIL, 0)));
-    // It stays so, and is not told anew, until it changes.
+    // The trouble lasts and is not logged again until the file changes.
     let since = |world: &World| -> Vec<i64> {
         let mut all = world.store.connection().prepare("SELECT since FROM log_troubles").unwrap();
         all.query_map([], |row| row.get(0)).unwrap().collect::<Result<_, _>>().unwrap()
@@ -429,7 +430,7 @@ fn a_format_that_was_detected_on_one_odd_line_is_detected_again() {
     }
 }
 
-/// Lines that begin a file of more than a head.
+/// Lines that fill more than a head at the start of a file.
 fn same_beginning() -> String {
     requests("good.example", 0..200)
 }
@@ -437,7 +438,8 @@ fn same_beginning() -> String {
 #[test]
 fn logs_that_begin_alike_are_logs_of_their_own() {
     let mut world = World::new();
-    // Met at once, and one after the other; longer, as long, and shorter.
+    // The files are found together or one after the other; the second is longer, as long, or
+    // shorter.
     let log = |number: u64, more: u64| same_beginning() + &requests(EVIL, number..number + more);
     world.append("access.log.1", &log(1000, 3));
     world.append("access.log.2", &log(2000, 3));
@@ -448,14 +450,14 @@ fn logs_that_begin_alike_are_logs_of_their_own() {
     assert_eq!(world.follow().copies, 0);
     assert_eq!(world.flagged().len(), 10);
     world.follow_idle();
-    // Renamed and compressed, each goes on where it was.
+    // After a rename and compression, each file continues where it was.
     for (from, to) in [("access.log.1", "access.log.8"), ("access.log.2", "access.log.9")] {
         world.rename(from, to);
         world.gzip(to);
     }
     let report = world.follow_idle();
     assert_eq!((report.new_files, report.copies, report.gone), (0, 0, 0));
-    // Written again from the start, longer, with the same beginning: another log under the old name.
+    // The file is rewritten, longer and with the same beginning: another log under the old name.
     fs::write(world.log("access.log.4"), log(5000, 20)).unwrap();
     touch(&world.log("access.log.4"), NOW + 5);
     assert_eq!(world.follow().new_files, 1);
@@ -471,7 +473,7 @@ fn a_copy_is_compared_once_and_goes_on_when_it_grows_by_itself() {
     fs::copy(world.log("access.log"), world.log("access.log.copy")).unwrap();
     assert_eq!(world.follow_idle().copies, 1);
     assert_eq!(world.follow_idle().copies, 1);
-    // Both grow by the same lines, then each by its own.
+    // Both files grow by the same lines, then by different ones.
     for name in ["access.log", "access.log.copy"] {
         world.append(name, &requests(EVIL, 1003..1005));
     }
@@ -497,8 +499,8 @@ fn a_hole_in_front_of_a_log_says_nothing_of_it() {
     }
     assert_eq!(world.follow().new_files, 2);
     assert_eq!(world.flagged().len(), 4);
-    // A program that goes on at its old offset after copytruncate, twice; the copies hold lines that
-    // were never matched.
+    // A program continues at its old offset after copytruncate, twice. The copies contain lines
+    // that were never matched.
     let mut world = World::new();
     world.append("access.log", &(requests("good.example", 0..200) + &requests(EVIL, 0..1)));
     world.follow();
@@ -526,7 +528,7 @@ fn a_hole_in_front_of_a_log_says_nothing_of_it() {
         world.follow();
         assert_eq!(world.flagged().len(), 1, "{rotation}");
     }
-    // Stored lines are found again after the hole, as the same events.
+    // Stored lines after the hole are found again, as the same events.
     world.list_more(&[indicator("indicator--1", EVIL)], 2);
     assert_eq!(world.history().counts.matches, 0);
 }

@@ -1,4 +1,4 @@
-//! A folder of logs, a state and a blacklist, and what happens to them between two rounds.
+//! A test environment: a folder of logs, a state, a blacklist, and changes between two rounds.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::Write;
@@ -27,11 +27,11 @@ use crate::stop::Stop;
 use crate::store::history::renew;
 use crate::store::{Limits, Store};
 
-/// The time that all rounds are at, and all files were written at: 2026-11-22T02:30:25Z.
+/// The time of all rounds and of all writes: 2026-11-22T02:30:25Z, in seconds.
 pub(super) const NOW: i64 = 1_795_314_625;
 const DAY: u64 = 24 * 60 * 60;
 
-/// What is listed in the first generation, by the feed `feed`.
+/// The domain in the first generation, from the feed `feed`.
 pub(super) const EVIL: &str = "evil.example";
 
 pub(super) struct World {
@@ -40,13 +40,13 @@ pub(super) struct World {
     pub(super) store: Store,
     pub(super) matcher: Arc<Matcher>,
     pub(super) round: i64,
-    /// Microseconds.
+    /// The current time in microseconds.
     pub(super) now: Timestamp,
     pub(super) stop: Stop,
 }
 
 impl World {
-    /// Logs are `logs/access.log*`.
+    /// Creates an environment with the logs `logs/access.log*`.
     pub(super) fn new() -> World {
         let folder = tempfile::tempdir().unwrap();
         fs::create_dir(folder.path().join("logs")).unwrap();
@@ -64,12 +64,13 @@ impl World {
         self.matcher = matcher(indicators, generation);
         let sql = "UPDATE generations SET active = 0";
         self.store.connection().execute(sql, []).unwrap();
-        let sql = "INSERT OR REPLACE INTO generations (generation, built, file, digest, entries, active) \
+        let sql = "INSERT OR REPLACE INTO generations \
+                   (generation, built, file, digest, entries, active) \
                    VALUES (?1, ?1, 'f', x'', 1, 1)";
         self.store.connection().execute(sql, [generation as i64]).unwrap();
     }
 
-    /// The same, and stored lines are due.
+    /// Does the same, and queues stored lines for matching.
     pub(super) fn list_more(&mut self, indicators: &[Indicator], generation: u64) {
         self.list(indicators, generation);
         renew(self.store.connection(), self.now).unwrap();
@@ -79,7 +80,7 @@ impl World {
         self.folder.path().join("logs").join(name)
     }
 
-    /// Appends, as the program that is watched would.
+    /// Appends to a log, as the program that writes it would.
     pub(super) fn append(&self, name: &str, text: &str) {
         let mut file = OpenOptions::new().append(true).create(true).open(self.log(name)).unwrap();
         file.write_all(text.as_bytes()).unwrap();
@@ -90,7 +91,7 @@ impl World {
         fs::rename(self.log(from), self.log(to)).unwrap();
     }
 
-    /// As gzip does: another file, the same time, and the first one is gone.
+    /// Compresses as gzip does: into a new file with the same time. The first file is removed.
     pub(super) fn gzip(&self, name: &str) {
         let packed = gzip(&fs::read(self.log(name)).unwrap());
         let to = self.log(&format!("{name}.gz"));
@@ -100,7 +101,7 @@ impl World {
         fs::remove_file(self.log(name)).unwrap();
     }
 
-    /// As logrotate does with `copytruncate`.
+    /// Rotates a log as logrotate does with `copytruncate`.
     pub(super) fn copy_truncate(&self, from: &str, to: &str) {
         fs::copy(self.log(from), self.log(to)).unwrap();
         touch(&self.log(to), NOW);
@@ -108,7 +109,7 @@ impl World {
         touch(&self.log(from), NOW);
     }
 
-    /// One round's following.
+    /// Matches new lines, as one round does.
     pub(super) fn try_follow(&mut self) -> anyhow::Result<FollowReport> {
         self.round += 1;
         let matcher = Arc::clone(&self.matcher);
@@ -126,25 +127,25 @@ impl World {
         self.try_follow().unwrap()
     }
 
-    /// A round in which nothing may be loaded.
+    /// Runs a round in which no blacklist may be loaded.
     pub(super) fn follow_idle(&mut self) -> FollowReport {
         self.round += 1;
         let asked = |_: &mut Store| panic!("nothing is new, and the blacklist was asked for");
         follow_logs(&self.config, &mut self.store, asked, self.round, self.now, &self.stop).unwrap()
     }
 
-    /// Lets every file be older than what a last line's end is waited for.
+    /// Ages every file, so that a last line's end is not waited for any more.
     pub(super) fn wait(&mut self) {
         self.now.0 += 3_600_000_000;
     }
 
-    /// As after a kill: nothing but what is in the state's folder.
+    /// Reopens the state, as after a kill. Only the state's folder is left.
     pub(super) fn restart(&mut self) {
         self.store = Store::open(&self.config.state).unwrap();
         self.stop = Stop::new();
     }
 
-    /// One round's matching of stored lines.
+    /// Matches stored lines, as one round does.
     pub(super) fn try_history(&mut self) -> anyhow::Result<HistoryReport> {
         let matcher = Arc::clone(&self.matcher);
         match_history(&self.config, &mut self.store, |_| Ok(Some(matcher)), self.now, &self.stop)
@@ -154,7 +155,7 @@ impl World {
         self.try_history().unwrap()
     }
 
-    /// Removes what is older than a time, and returns the number of events.
+    /// Removes everything older than a time, and returns the number of events.
     pub(super) fn prune(&mut self, oldest: Timestamp) -> u64 {
         let limits = Limits { oldest, ..Limits::new(&self.config, self.now) };
         self.store.prune(&limits, self.now).unwrap().events
@@ -164,13 +165,13 @@ impl World {
         drain(&self.config.output, &mut self.store).unwrap()
     }
 
-    /// The records in the output file.
+    /// Reads the records in the output file.
     pub(super) fn records(&self) -> Vec<Value> {
         let text = fs::read_to_string(&self.config.output.file).unwrap_or_default();
         text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
     }
 
-    /// What was flagged since the last time: the lines.
+    /// Returns the lines that were flagged since the last call.
     pub(super) fn flagged(&mut self) -> Vec<String> {
         let before = self.records().len();
         let report = self.drain();
@@ -182,7 +183,8 @@ impl World {
             .collect()
     }
 
-    /// Fails the `n`-th change (from 1) of that kind, and all after it, until the state is opened again.
+    /// Makes the `n`-th change of that kind fail (from 1), and all changes after it, until the
+    /// state is opened again.
     pub(super) fn fail_at(&self, n: u32, change: &str) {
         let script = format!(
             "CREATE TEMP TABLE changes (n INTEGER);
@@ -195,16 +197,17 @@ impl World {
     }
 }
 
-/// A request of a host, with a time of its own.
+/// A log line of a request to a host, with a time of its own.
 pub(super) fn request(host: &str, number: u64) -> String {
     let seconds = NOW - 1000;
     format!(
-        "{seconds}.{:03} 5 10.1.2.3 TCP_MISS/404 603 GET http://{host}/{number} - HIER_DIRECT/192.0.2.7 text/html",
+        "{seconds}.{:03} 5 10.1.2.3 TCP_MISS/404 603 GET http://{host}/{number} - \
+         HIER_DIRECT/192.0.2.7 text/html",
         number % 1000
     )
 }
 
-/// Such lines with their ends.
+/// Several such lines with their ends.
 pub(super) fn requests(host: &str, numbers: std::ops::Range<u64>) -> String {
     numbers.map(|number| request(host, number) + "\n").collect()
 }

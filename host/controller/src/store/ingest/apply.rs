@@ -1,4 +1,4 @@
-//! A planned delivery into the state, or its holding back.
+//! Applies a planned delivery to the state, or holds it back.
 
 use rusqlite::{Connection, Transaction, named_params};
 use serde_json::Value as Json;
@@ -13,8 +13,8 @@ use crate::store::feeds::{Held, Ingested};
 use crate::store::rejections::{RejectedBy, add_rejections};
 use crate::store::retraction::retract_matches;
 
-/// Withdrawals that are never too many at once, whatever share they are: each is a statement of its own, and a small feed may well withdraw
-/// its only indicator.
+/// Number of revocations that never count as too many. Each is a separate statement of the
+/// publisher, and a small feed may revoke its only indicator.
 const FEW: u64 = 10;
 
 pub(super) fn apply(
@@ -59,7 +59,7 @@ pub(super) fn apply(
     writer.keep_markings()?;
     writer.update_feed(&plan, cursor)?;
     if plan.counts.has_changes() {
-        // Who let the delivery through need not let the blacklist made of it through as well.
+        // An operator who accepts a delivery also accepts the next blacklist.
         let sql = "UPDATE builds SET change = change + 1, allowed = max(allowed, ?1)";
         transaction.execute(sql, [suspicion.is_some()])?;
     }
@@ -67,7 +67,7 @@ pub(super) fn apply(
     Ok(plan.counts)
 }
 
-/// Why a delivery is not to be trusted.
+/// Returns the reason why a delivery is suspicious; `None` if it is not.
 fn suspicion(
     delivery: &Delivery,
     plan: &Plan,
@@ -81,7 +81,7 @@ fn suspicion(
         && let Some(canary) = delivery.canaries.iter().find(|canary| !canary.was_seen)
     {
         return Some(format!(
-            "expected the canary {:?} in it, got a delivery without it",
+            "expected the canary {:?} in the delivery, got a delivery without it",
             canary.text
         ));
     }
@@ -109,7 +109,8 @@ fn suspicion(
     let limit = delivery.feed.hold.max_shrink;
     (share > limit).then(|| {
         format!(
-            "expected at most {:.1}% of the {active} indicators in force to leave at once, got {} ({:.1}%)",
+            "expected at most {:.1}% of the {active} indicators in force to leave at once, got {} \
+             ({:.1}%)",
             limit * 100.0,
             plan.leaving,
             share * 100.0
@@ -124,21 +125,24 @@ fn hold(
     held: &Held,
 ) -> anyhow::Result<()> {
     transaction.execute(
-        "UPDATE feeds SET attempted = :now, succeeded = :now, failures = 0, failing_since = NULL, error = NULL, \
+        "UPDATE feeds SET attempted = :now, succeeded = :now, failures = 0, \
+         failing_since = NULL, error = NULL, \
          next_attempt = NULL, held = :held WHERE id = :feed",
         named_params! { ":now": now.0, ":held": serde_json::to_string(held)?, ":feed": feed },
     )?;
     Ok(())
 }
 
-/// Whether what a row was before has to be kept: before the first blacklist, everything is new.
+/// Returns whether the previous content of changed rows must be kept. Before the first blacklist,
+/// everything is new.
 fn keeps_former(connection: &Connection) -> rusqlite::Result<bool> {
     connection.query_row("SELECT built IS NOT NULL FROM builds", [], |row| row.get(0))
 }
 
-/// Notes what an indicator's row is, before its first change since the last generation.
+/// Keeps the content of an indicator's row before its first change since the last generation.
 const KEEP_FORMER: &str = "INSERT INTO pending (feed, id, former)
-    SELECT feed, id, CASE state WHEN 0 THEN body END FROM indicators WHERE feed = ?1 AND id = ?2 ON CONFLICT DO NOTHING";
+    SELECT feed, id, CASE state WHEN 0 THEN body END FROM indicators
+    WHERE feed = ?1 AND id = ?2 ON CONFLICT DO NOTHING";
 
 struct Writer<'a> {
     transaction: &'a Transaction<'a>,
@@ -182,13 +186,19 @@ impl Writer<'_> {
                     )?
                     .execute((feed, id))?;
                 }
-                prepare("INSERT INTO indicators (feed, id, state, modified, changed, body) VALUES (?1, ?2, ?3, ?4, ?5, ?6)")?
-                    .execute((feed, id, ACTIVE, modified, now.0, body))?;
+                prepare(
+                    "INSERT INTO indicators (feed, id, state, modified, changed, body)
+                     VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+                )?
+                .execute((feed, id, ACTIVE, modified, now.0, body))?;
             }
             Deed::Replace => {
                 self.keep_former(id)?;
-                prepare("UPDATE indicators SET state = ?3, modified = ?4, changed = ?5, body = ?6 WHERE feed = ?1 AND id = ?2")?
-                    .execute((feed, id, ACTIVE, modified, now.0, body))?;
+                prepare(
+                    "UPDATE indicators SET state = ?3, modified = ?4, changed = ?5, body = ?6
+                     WHERE feed = ?1 AND id = ?2",
+                )?
+                .execute((feed, id, ACTIVE, modified, now.0, body))?;
             }
             Deed::Revive => {
                 self.keep_former(id)?;
@@ -206,7 +216,7 @@ impl Writer<'_> {
             }
             Deed::Bury => {
                 self.bury(id, modified)?;
-                // What was removed from its list kept its flags until now.
+                // An indicator that was removed from its list kept its flags until now.
                 self.retract_flags(id)?;
             }
         }
@@ -219,7 +229,7 @@ impl Writer<'_> {
         Ok(())
     }
 
-    /// Marks a row as revoked, or makes one that is.
+    /// Marks a row as revoked, or adds a revoked one.
     fn bury(&self, id: &str, modified: Option<i64>) -> anyhow::Result<()> {
         let mut empty = Vec::new();
         let nothing = Statement {
@@ -232,9 +242,11 @@ impl Writer<'_> {
         nothing.encode(id, &mut empty);
         self.transaction
             .prepare_cached(
-                "INSERT INTO indicators (feed, id, state, modified, changed, body) VALUES (?1, ?2, ?3, ?4, ?5, ?6)
+                "INSERT INTO indicators (feed, id, state, modified, changed, body)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6)
                  ON CONFLICT DO UPDATE SET state = excluded.state, changed = excluded.changed,
-                 modified = coalesce(max(modified, excluded.modified), modified, excluded.modified)",
+                 modified =
+                     coalesce(max(modified, excluded.modified), modified, excluded.modified)",
             )?
             .execute((self.delivery.feed_id, id, REVOKED, modified, self.delivery.now.0, empty))?;
         Ok(())
@@ -247,7 +259,8 @@ impl Writer<'_> {
         Ok(())
     }
 
-    /// A whole delivery replaces what was left out of the ones before; a part that of the indicators that it names.
+    /// Replaces rejections of earlier deliveries. A whole delivery replaces all of them, and a part
+    /// replaces those of the indicators that it names.
     fn replace_rejections(&self, delivered: Delivered) -> anyhow::Result<()> {
         let feed = self.delivery.feed_id;
         let by = RejectedBy::Delivery as i64;
@@ -293,7 +306,8 @@ impl Writer<'_> {
 
     fn update_feed(&self, plan: &Plan, cursor: Option<&Json>) -> anyhow::Result<()> {
         self.transaction.execute(
-            "UPDATE feeds SET attempted = :now, succeeded = :now, failures = 0, failing_since = NULL, error = NULL,
+            "UPDATE feeds SET attempted = :now, succeeded = :now, failures = 0,
+             failing_since = NULL, error = NULL,
              next_attempt = NULL, held = NULL, allowed = 0,
              cursor = coalesce(:cursor, cursor), active = max(0, active + :more), report = :report,
              changed = CASE WHEN :has_changes THEN :now ELSE changed END WHERE id = :feed",

@@ -1,4 +1,4 @@
-//! A delivery in memory: one arena, and for each indicator where it stands there.
+//! A delivery in memory: one arena, and the position of each indicator in it.
 
 use anyhow::Context;
 use threatsieve_blacklist::{Timestamp, UrlMode, Value};
@@ -6,24 +6,24 @@ use threatsieve_blacklist::{Timestamp, UrlMode, Value};
 use super::compared;
 use crate::store::body::Statement;
 
-/// Not said: earlier than any moment.
+/// The time of an undated version, which is earlier than any other.
 pub(super) const NO_TIME: i64 = i64::MIN;
 
-/// What was said of one indicator.
+/// A statement about one indicator.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Incoming {
-    /// Where its id starts in the arena; the body follows.
+    /// Start of its id in the arena. The body follows the id.
     at: usize,
     id_bytes: u32,
     body_bytes: u32,
-    /// [`NO_TIME`] where it is not said.
+    /// The version's time; [`NO_TIME`] if it is undated.
     pub(super) modified: i64,
     pub(super) is_revocation: bool,
-    /// A withdrawal of every version so far.
+    /// True if it revokes every version so far.
     pub(super) is_undated: bool,
 }
 
-/// All that was said.
+/// All statements of a delivery.
 #[derive(Default)]
 pub(super) struct Collected {
     arena: Vec<u8>,
@@ -57,7 +57,7 @@ impl Collected {
         is_revocation: bool,
     ) -> anyhow::Result<()> {
         let body_bytes =
-            u32::try_from(self.arena.len() - at - id.len()).context("an indicator of 4 GiB")?;
+            u32::try_from(self.arena.len() - at - id.len()).context("indicator over 4 GiB")?;
         self.incoming.push(Incoming {
             at,
             id_bytes: u32::try_from(id.len())?,
@@ -69,10 +69,11 @@ impl Collected {
         Ok(())
     }
 
-    /// Sorts by id and leaves of each one what counts.
+    /// Sorts by id, and keeps the statement that counts for each id.
     pub(super) fn settle(&mut self) -> anyhow::Result<()> {
         let mut incoming = std::mem::take(&mut self.incoming);
-        // Stable where ids are equal, since the arena is filled in the order of the delivery.
+        // For equal ids the order of the delivery is kept, because the arena is filled in that
+        // order.
         incoming.sort_unstable_by(|a, b| self.id(a).cmp(self.id(b)).then(a.at.cmp(&b.at)));
         let mut kept = 0;
         let mut start = 0;
@@ -94,14 +95,15 @@ impl Collected {
         Ok(())
     }
 
-    /// Of several statements about one indicator the newest; of a withdrawal and a version of the same time the withdrawal.
+    /// Returns the newest of several statements about one indicator. A revocation wins over a
+    /// version of the same time.
     fn newest(&mut self, same: &[Incoming]) -> anyhow::Result<Incoming> {
         let newest = |revoked: bool| {
             same.iter().filter(|one| one.is_revocation == revoked).map(|one| one.modified).max()
         };
         let undated = same.iter().find(|one| one.is_undated);
         if let Some(revocation) = undated {
-            // It holds for every version so far, these among them.
+            // It applies to every version so far, including these.
             let modified = same.iter().map(|one| one.modified).max().unwrap_or(NO_TIME);
             return Ok(Incoming { modified, ..*revocation });
         }
@@ -123,7 +125,7 @@ impl Collected {
         self.arena.extend_from_slice(id.as_bytes());
         statement.encode(&id, &mut self.arena);
         let body_bytes =
-            u32::try_from(self.arena.len() - at - id.len()).context("an indicator of 4 GiB")?;
+            u32::try_from(self.arena.len() - at - id.len()).context("indicator over 4 GiB")?;
         Ok(Incoming { at, body_bytes, ..first })
     }
 
@@ -136,7 +138,7 @@ impl Collected {
     }
 
     pub(super) fn id_text(&self, one: &Incoming) -> anyhow::Result<&str> {
-        std::str::from_utf8(self.id(one)).context("an indicator's id")
+        std::str::from_utf8(self.id(one)).context("an indicator's id is not UTF-8")
     }
 
     pub(super) fn body(&self, one: &Incoming) -> &[u8] {
@@ -144,9 +146,9 @@ impl Collected {
     }
 }
 
-/// A value that the feed always has to list.
+/// A value that the feed must always list.
 pub(super) struct Canary {
-    /// As the configuration has it.
+    /// The value as written in the configuration.
     pub(super) text: String,
     compared: String,
     pub(super) was_seen: bool,

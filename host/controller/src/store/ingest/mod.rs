@@ -1,7 +1,8 @@
-//! What a feed delivered, into the state in one transaction.
+//! Stores a delivery in one transaction.
 //!
-//! A delivery is collected first, in compact form, and compared with what is there in the order of the key: so a large list costs one pass over
-//! the feed's rows, and nothing is written before it is known whether the delivery is held back.
+//! A delivery is first collected in compact form, and then compared with the stored rows in the
+//! order of the key. So a large list needs one pass over the feed's rows, and nothing is written
+//! before it is known whether the delivery is held back.
 
 mod apply;
 mod collect;
@@ -20,26 +21,26 @@ use super::rejections::MAX_REJECTIONS;
 use crate::config::Feed;
 use crate::rejection::Rejection;
 
-/// Most marking definitions kept of one feed, and the longest one in bytes.
+/// Maximum number of marking definitions of one feed, and their maximum length in bytes.
 const MAX_MARKINGS: usize = 10_000;
 const MAX_MARKING_BYTES: usize = 64 * 1024;
 
-/// What a delivery says of the indicators that it does not name.
+/// The meaning of a delivery for the indicators that it does not name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Delivered {
-    /// They are not in the list any more.
+    /// The delivery is the whole list. Indicators that it does not name were removed.
     Whole,
-    /// Nothing: it tells only of what changed.
+    /// The delivery contains only changes. Other indicators stay as they are.
     Part,
 }
 
-/// A delivery that is being read. Dropped before [`Ingest::finish`], it has changed nothing.
+/// A delivery that is being read. If it is dropped before [`Ingest::finish`], nothing changes.
 pub(crate) struct Ingest<'a> {
     store: &'a mut Store,
     delivery: Delivery,
 }
 
-/// What was read of it so far.
+/// The part of a delivery that was read so far.
 struct Delivery {
     feed: Feed,
     feed_id: i64,
@@ -50,9 +51,9 @@ struct Delivery {
     rejected: u64,
     ahead: u64,
     skipped: u64,
-    /// Nothing of the feed was ever taken.
+    /// True if no delivery of the feed was ever accepted.
     is_first: bool,
-    /// The reason why the delivery is hardly the feed.
+    /// The reason to doubt that the delivery is the feed.
     doubt: Option<String>,
     markings: Vec<(String, String)>,
 }
@@ -63,13 +64,13 @@ impl Delivery {
     }
 }
 
-/// Whether a publisher can have changed something at that time.
+/// Returns whether a time of change is plausible, which is at most a day ahead.
 fn is_credible(modified: Timestamp, now: Timestamp) -> bool {
     modified <= latest_modified(now)
 }
 
 impl Store {
-    /// Starts to take what a feed delivers.
+    /// Starts a delivery of a feed.
     pub(crate) fn ingest(&mut self, feed: &Feed, now: Timestamp) -> anyhow::Result<Ingest<'_>> {
         let feed_id = feed_id(&self.connection, &feed.name)?;
         let delivery = Delivery {
@@ -96,14 +97,21 @@ impl Store {
 }
 
 impl Ingest<'_> {
-    /// Takes an indicator. What it does not say of confidence and marking, the feed's configuration does. Within one delivery the newest
-    /// version of an id counts, and several with the same `modified` add up. The line of a list becomes an indicator for each of its
-    /// values, named by the value, so that it is the same from version to version of the list.
+    /// Adds an indicator. The feed's settings fill in its confidence and marking if they are
+    /// missing.
     ///
-    /// An indicator without values is taken too: its pattern says nothing that can be matched, and a version before it is out of force.
+    /// Of several versions of an id in one delivery, the newest counts. Several with the same
+    /// `modified` are merged.
     ///
-    /// A `modified` of more than a day ahead is not believed: otherwise no correction could ever replace
-    /// that version. It counts as not said, older than any other, and is listed among the rejections.
+    /// A line of a list becomes one indicator for each of its values, with the value as its id. So
+    /// the id stays the same in later versions of the list.
+    ///
+    /// An indicator without values is added too. Its pattern contains nothing that can be matched,
+    /// and it replaces the version before.
+    ///
+    /// A `modified` of more than a day ahead is not believed, because no correction could ever
+    /// replace that version. The version counts as undated, older than any other, and is listed
+    /// among the rejections.
     pub(crate) fn put(&mut self, mut indicator: Indicator) -> anyhow::Result<()> {
         indicator.confidence = indicator.confidence.or(self.delivery.feed.confidence);
         indicator.tlp = indicator.tlp.or(self.delivery.feed.tlp);
@@ -129,14 +137,15 @@ impl Ingest<'_> {
         }
     }
 
-    /// Takes the withdrawal of an indicator, whether or not it was ever delivered. Without `modified` it holds for every version so far.
+    /// Adds the revocation of an indicator, even if it was never delivered. Without `modified` it
+    /// applies to every version so far.
     pub(crate) fn revoke(&mut self, id: &str, modified: Option<Timestamp>) -> anyhow::Result<()> {
         self.note_future(id, modified);
         let modified = modified.filter(|&at| self.delivery.is_credible(at));
         self.delivery.collected.revoke(id, modified)
     }
 
-    /// Lists a time that is not believed.
+    /// Adds a rejection for a time that is not plausible.
     fn note_future(&mut self, id: &str, modified: Option<Timestamp>) {
         if let Some(modified) = modified.filter(|&at| !self.delivery.is_credible(at)) {
             let (modified, now) =
@@ -146,15 +155,15 @@ impl Ingest<'_> {
                 value: modified.clone(),
                 kind: "modified in the future".to_owned(),
                 reason: format!(
-                    "expected `modified` within a day of {now}, got {modified}: this version counts as \
-                     older than any other"
+                    "expected `modified` within a day of {now}, got {modified}: this version \
+                     counts as older than any other"
                 ),
                 is_pattern: false,
             });
         }
     }
 
-    /// Notes what is not taken. All are counted, and the first 10,000 kept.
+    /// Adds a rejection. All are counted, and the first [`MAX_REJECTIONS`] are kept.
     pub(crate) fn reject(&mut self, rejection: Rejection) {
         self.delivery.rejected += 1;
         if self.delivery.rejections.len() < MAX_REJECTIONS {
@@ -162,7 +171,7 @@ impl Ingest<'_> {
         }
     }
 
-    /// Notes how many versions are dated later than is believed. They are put as undated ones.
+    /// Counts versions with a date too far in the future. They are added as undated ones.
     pub(crate) fn count_ahead(&mut self, versions: u64) {
         self.delivery.ahead += versions;
     }
@@ -172,17 +181,17 @@ impl Ingest<'_> {
         self.delivery.skipped += records;
     }
 
-    /// Whether nothing of the feed was ever taken.
+    /// Returns whether no delivery of the feed was ever accepted.
     pub(crate) fn is_first(&self) -> bool {
         self.delivery.is_first
     }
 
-    /// Notes that the delivery is hardly the feed. A first one is then held back.
+    /// Sets the reason to doubt that the delivery is the feed. A first delivery is then held back.
     pub(crate) fn doubt(&mut self, why: String) {
         self.delivery.doubt = Some(why);
     }
 
-    /// The marking definitions of earlier deliveries: JSON of the STIX objects, one each.
+    /// Returns the marking definitions of earlier deliveries, each as JSON of the STIX object.
     pub(crate) fn known_markings(&self) -> anyhow::Result<Vec<String>> {
         let mut statement = self
             .store
@@ -192,16 +201,21 @@ impl Ingest<'_> {
         Ok(definitions.collect::<Result<_, _>>()?)
     }
 
-    /// Keeps a marking definition for later deliveries: its id, and JSON of the STIX object. One that is too long, or one too many, is not
-    /// kept, and what it marks counts as marked in a way that is not understood.
+    /// Stores a marking definition for later deliveries: its id, and JSON of the STIX object.
+    ///
+    /// Definitions beyond [`MAX_MARKINGS`] or [`MAX_MARKING_BYTES`] are not stored. Objects with
+    /// such a marking count as marked in an unknown way.
     pub(crate) fn define_marking(&mut self, id: &str, definition: &str) {
         if definition.len() <= MAX_MARKING_BYTES && self.delivery.markings.len() < MAX_MARKINGS {
             self.delivery.markings.push((id.to_owned(), definition.to_owned()));
         }
     }
 
-    /// Compares the delivery with what is there, and applies it in one transaction with the cursor; or holds it back, and then
-    /// applies nothing of it, the cursor included. `allow_held` takes what would be held.
+    /// Compares the delivery with the stored rows, and applies it together with the cursor in one
+    /// transaction.
+    ///
+    /// A suspicious delivery is held back: nothing of it is applied, and the cursor stays.
+    /// `allow_held` accepts such a delivery.
     pub(crate) fn finish(
         mut self,
         delivered: Delivered,
@@ -213,7 +227,7 @@ impl Ingest<'_> {
     }
 }
 
-/// The text by which two values are the same, whatever modes they have.
+/// Returns the text by which values are compared, whatever their modes.
 pub(crate) fn compared(value: &Value) -> String {
     match value {
         Value::Domain(name, _) => name.to_string(),
@@ -222,7 +236,8 @@ pub(crate) fn compared(value: &Value) -> String {
     }
 }
 
-/// The same of a text as a list has it; `None` for what is no value.
+/// Returns the compared form of a value as it is written in a list; `None` if the text is not a
+/// value.
 pub(crate) fn compared_text(text: &str) -> Option<String> {
     Value::from_list(text, UrlMode::Exact).ok().map(|value| compared(&value))
 }

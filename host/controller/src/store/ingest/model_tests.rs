@@ -1,4 +1,4 @@
-//! Thousands of deliveries against a model that does each step the plain way.
+//! Tests thousands of random deliveries against a simple model that performs each step directly.
 
 use std::collections::BTreeMap;
 
@@ -56,7 +56,7 @@ fn any_sequence_of_deliveries_ends_as_the_model_says() {
     let seed = crate::seed::seed();
     let mut random = fastrand::Rng::with_seed(seed);
     let (_folder, mut store) = store();
-    // Speed, not what a power cut leaves, is what matters here.
+    // The test needs speed, and no protection from power cuts.
     store.connection.pragma_update(None, "synchronous", "OFF").unwrap();
     let feeds = [feed("a"), feed("b"), feed("c")];
     let mut model = Model::default();

@@ -1,4 +1,4 @@
-//! What a delivery would change: told before anything is changed.
+//! Plans the changes of a delivery before anything is changed.
 
 use rusqlite::{Connection, OptionalExtension, Row};
 use threatsieve_blacklist::Timestamp;
@@ -8,50 +8,52 @@ use super::{Delivered, is_credible};
 use crate::store::body::Statement;
 use crate::store::feeds::Ingested;
 
-/// An indicator's row is in force.
+/// State of an indicator in force.
 pub(crate) const ACTIVE: i64 = 0;
-/// Withdrawn by its publisher; kept, so that no older version revives it.
+/// State of an indicator that its publisher revoked. The row is kept, so that no older version
+/// revives it.
 pub(crate) const REVOKED: i64 = 1;
-/// Not in its list any more.
+/// State of an indicator that is not in its list any more.
 pub(crate) const REMOVED: i64 = 2;
 
-/// How long rows that were removed from their list are kept to be looked up: 90 days.
+/// Time for which removed indicators are kept for searches: 90 days.
 const REMOVED_KEPT_MICROS: i64 = 90 * 24 * 60 * 60 * 1_000_000;
 
-/// What is done about one indicator of the delivery.
+/// The change for one indicator of the delivery.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Deed {
-    /// There was no row.
+    /// Adds a row, because there is none.
     Insert,
-    /// Its row says something else now, and is active.
+    /// Replaces the row's content, and makes it active.
     Replace,
-    /// It is listed again, in an older version than the one that is known.
+    /// Makes a removed row active again. The list names the indicator again, but in an older
+    /// version.
     Revive,
-    /// It was active and is withdrawn.
+    /// Marks an active row as revoked.
     Revoke,
-    /// It was not active, and is known to be withdrawn now.
+    /// Marks a row that is not active as revoked, or adds a revoked one.
     Bury,
 }
 
-/// All of it.
+/// All changes of a delivery.
 #[derive(Default)]
 pub(super) struct Plan {
-    /// Places in the delivery, in the order of the ids.
+    /// Indexes in the delivery, in the order of the ids.
     pub(super) deeds: Vec<(u32, Deed)>,
     /// Ids of active rows that the list does not name any more.
     pub(super) removed: Vec<String>,
-    /// Ids of rows that were removed long ago.
+    /// Ids of rows that were removed long ago, to be deleted.
     pub(super) forgotten: Vec<String>,
     pub(super) counts: Ingested,
-    /// Of what leaves, what was not over anyway.
+    /// Number of indicators that leave and were not expired.
     pub(super) leaving: u64,
-    /// A canary that leaves with a row, by its text.
+    /// The text of a canary that leaves with a row.
     pub(super) lost_canary: Option<String>,
-    /// Rows that become active less those that stop to be.
+    /// Change of the number of active rows.
     pub(super) more_active: i64,
 }
 
-/// A row that is there.
+/// A row in the state.
 struct Stored<'a> {
     state: i64,
     modified: i64,
@@ -62,7 +64,7 @@ struct Stored<'a> {
 impl<'a> Stored<'a> {
     /// Reads the columns from the given one on: state, modified, changed, body.
     fn read(row: &'a Row<'_>, first: usize, now: Timestamp) -> rusqlite::Result<Stored<'a>> {
-        // A row of an earlier version may have a time that is not believed any more.
+        // A row that an earlier version wrote may have a date too far in the future.
         let modified = row.get::<_, Option<i64>>(first + 1)?;
         let modified = modified.filter(|&at| is_credible(Timestamp(at), now));
         Ok(Stored {
@@ -74,7 +76,7 @@ impl<'a> Stored<'a> {
     }
 }
 
-/// Compares.
+/// Compares a delivery with the rows of its feed.
 pub(super) struct Planner<'a> {
     pub(super) collected: &'a Collected,
     pub(super) canaries: &'a [Canary],
@@ -129,7 +131,7 @@ impl Planner<'_> {
         Ok(())
     }
 
-    /// Walks over the feed's rows and the delivery at once, both in the order of the ids.
+    /// Walks over the feed's rows and the delivery together, both in the order of the ids.
     fn merge(&mut self, connection: &Connection, feed: i64) -> anyhow::Result<()> {
         let collected = self.collected;
         let mut coming = (0u32..).zip(collected.incoming()).peekable();
@@ -144,7 +146,8 @@ impl Planner<'_> {
             }
             let stored = Stored::read(row, 1, self.now)?;
             match coming.next_if(|(_, one)| collected.id(one) == id) {
-                // The withdrawal of an older version says nothing of the one that is known: that one is not listed.
+                // The revocation of an older version does not apply to the known one. So the list
+                // does not name the known one.
                 Some((_, one)) if one.is_revocation && withdrawal(one, Some(&stored)).is_none() => {
                     self.unlisted(std::str::from_utf8(id)?, &stored)?;
                 }
@@ -158,7 +161,7 @@ impl Planner<'_> {
         Ok(())
     }
 
-    /// What becomes of a row that the whole list does not name.
+    /// Plans the change of a row that the whole list does not name.
     fn unlisted(&mut self, id: &str, stored: &Stored<'_>) -> anyhow::Result<()> {
         match stored.state {
             ACTIVE => {
@@ -213,7 +216,8 @@ impl Planner<'_> {
         Ok(())
     }
 
-    /// What a version of an indicator does. What is older than what is known only shows that it is still listed.
+    /// Returns the change that a version of an indicator makes. A version that is older than the
+    /// known one only shows that the indicator is still listed.
     fn version(&self, one: &Incoming, stored: Option<&Stored<'_>>) -> Option<Deed> {
         let Some(stored) = stored else { return Some(Deed::Insert) };
         let is_same = one.modified == stored.modified && self.collected.body(one) == stored.body;
@@ -225,7 +229,7 @@ impl Planner<'_> {
         }
     }
 
-    /// Whether an active row that is changed or withdrawn takes a canary with it.
+    /// Notes a canary that is lost when an active row is changed or revoked.
     fn look_for_canaries(&mut self, one: &Incoming, stored: &Stored<'_>) -> anyhow::Result<()> {
         if self.canaries.is_empty() {
             return Ok(());

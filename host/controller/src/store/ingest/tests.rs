@@ -8,7 +8,7 @@ use crate::store::{Found, Query, State};
 
 pub(crate) const NOW: Timestamp = Timestamp(1_700_000_000_000_000);
 
-/// A feed that holds nothing back.
+/// Returns a feed of which nothing is held back.
 pub(crate) fn feed(name: &str) -> Feed {
     Feed {
         name: name.to_owned(),
@@ -36,7 +36,7 @@ pub(crate) fn store() -> (TempDir, Store) {
     (folder, store)
 }
 
-/// An indicator of some domains.
+/// Returns an indicator of some domains.
 pub(crate) fn stix(id: &str, modified: i64, names: &[&str]) -> Indicator {
     let values =
         names.iter().map(|name| Value::domain(name, DomainMode::AtAndBelow).unwrap()).collect();
@@ -77,7 +77,7 @@ fn found(store: &Store, query: &Query) -> Vec<Found> {
     store.search(query, NOW).unwrap().0
 }
 
-/// Ids with their states.
+/// Returns all ids with their states.
 fn states(store: &Store) -> Vec<(String, State)> {
     let all = Query { limit: 1000, ..Query::default() };
     found(store, &all).into_iter().map(|found| (found.id, found.state)).collect()
@@ -107,7 +107,7 @@ fn a_list_is_the_same_whatever_the_order_of_its_lines() {
     ];
     assert_eq!(states(&store), want.map(|(id, state)| (id.to_owned(), state)));
     assert_eq!(store.feed_state("list").unwrap().unwrap().active, 2);
-    // Listed again, it is back.
+    // A value that is listed again is active again.
     assert_eq!(
         counts(&list(&mut store, &feed, &["a.example", "c.example", "b.example"])),
         [1, 0, 0, 0]
@@ -175,11 +175,11 @@ fn a_revoked_indicator_is_revived_by_a_newer_version_alone() {
         deliver(&mut store, &feed, Delivered::Part, vec![stix("i", modified, &["a.example"])]);
         assert_eq!(state(&store), want, "{modified}");
     }
-    // Of no time: of all versions so far.
+    // Without a time, it applies to all versions so far.
     assert_eq!(counts(&revoke(&mut store, &feed, "i", None)), [0, 0, 0, 1]);
     deliver(&mut store, &feed, Delivered::Part, vec![stix("i", 6, &["a.example"])]);
     assert_eq!(state(&store), State::Revoked);
-    // Known to be revoked before it was ever delivered.
+    // A revocation that comes before the indicator was ever delivered.
     revoke(&mut store, &feed, "j", Some(9));
     deliver(&mut store, &feed, Delivered::Part, vec![stix("j", 9, &["b.example"])]);
     assert_eq!(states(&store)[1], ("j".to_owned(), State::Revoked));
@@ -200,7 +200,7 @@ fn a_delivery_that_drops_too_much_is_held_until_allowed() {
     assert_eq!((state.held, state.cursor, state.active), (held.held, None, 4));
     assert!(states(&store).iter().all(|(_, state)| *state == State::Active));
     assert!(list(&mut store, &feed, &[]).held.unwrap().why.contains("empty"));
-    // Half may leave.
+    // Half of the indicators may leave.
     assert_eq!(list(&mut store, &feed, &["a.example", "b.example"]).held, None);
     assert_eq!(store.feed_state("careful").unwrap().unwrap().held, None);
     list(&mut store, &feed, &[]);
@@ -319,7 +319,8 @@ fn what_fails_midway_has_changed_nothing() {
     };
     deliver(&mut store, &feed, Delivered::Whole, given(1));
     let before = (states(&store), store.feed_state("f").unwrap());
-    let trigger = "CREATE TRIGGER midway BEFORE UPDATE ON indicators WHEN new.id = 'c' BEGIN SELECT raise(ABORT, 'full'); END";
+    let trigger = "CREATE TRIGGER midway BEFORE UPDATE ON indicators WHEN new.id = 'c' \
+                   BEGIN SELECT raise(ABORT, 'full'); END";
     store.connection.execute_batch(trigger).unwrap();
     let mut ingest = store.ingest(&feed, NOW).unwrap();
     given(2).into_iter().for_each(|one| ingest.put(one).unwrap());
@@ -349,14 +350,21 @@ fn withdrawn_indicators_and_false_positives_retract_their_matches() {
     store
         .connection
         .execute_batch(
-            "INSERT INTO files (id, source, digest, digest_bytes, path, device, inode, size, modified, seen)
+            "INSERT INTO files (id, source, digest, digest_bytes, path, device, inode,
+                                size, modified, seen)
                VALUES (1, 's', x'', 0, 'p', 1, 1, 1, 1, 1);
-             INSERT INTO events (id, file, offset, line, uid, raw) VALUES (1, 1, 0, 1, 'u', 'raw'), (2, 1, 4, 2, 'v', 'raw');
-             INSERT INTO matches (event, feed, indicator, entry_type, entry, observable, field, how, generation, found, historic)
-               VALUES (1, 'f', 'indicator--1', 'domain', 'a.example', 'a.example', 'url', 'exact', 1, 1, 0),
-                      (1, 'f', 'indicator--2', 'domain', 'b.example', 'b.example', 'url', 'exact', 1, 1, 0),
-                      (2, 'f', 'indicator--2', 'domain', 'c.example', 'c.example', 'url', 'exact', 1, 1, 0),
-                      (1, 'other', 'indicator--1', 'domain', 'a.example', 'a.example', 'url', 'exact', 1, 1, 0);",
+             INSERT INTO events (id, file, offset, line, uid, raw) VALUES (1, 1, 0, 1, 'u', 'raw'),
+                    (2, 1, 4, 2, 'v', 'raw');
+             INSERT INTO matches (event, feed, indicator, entry_type, entry, observable, field, how,
+                                  generation, found, historic)
+               VALUES (1, 'f', 'indicator--1', 'domain', 'a.example',
+                        'a.example', 'url', 'exact', 1, 1, 0),
+                      (1, 'f', 'indicator--2', 'domain', 'b.example',
+                        'b.example', 'url', 'exact', 1, 1, 0),
+                      (2, 'f', 'indicator--2', 'domain', 'c.example',
+                        'c.example', 'url', 'exact', 1, 1, 0),
+                      (1, 'other', 'indicator--1', 'domain', 'a.example',
+                        'a.example', 'url', 'exact', 1, 1, 0);",
         )
         .unwrap();
     let retracted = |store: &Store| -> Vec<(String, String)> {
@@ -368,7 +376,7 @@ fn withdrawn_indicators_and_false_positives_retract_their_matches() {
     let pair = |feed: &str, id: &str| (feed.to_owned(), id.to_owned());
     revoke(&mut store, &feed, "indicator--1", Some(2));
     assert_eq!(retracted(&store), [pair("f", "indicator--1")]);
-    // The indicator's other value stays matched.
+    // The indicator's other value keeps its match.
     assert_eq!(store.retract("b[.]example", "ours", NOW).unwrap().matches, 1);
     assert_eq!(retracted(&store), [pair("f", "indicator--1"), pair("f", "indicator--2")]);
 }
@@ -429,7 +437,7 @@ fn a_version_from_the_future_is_replaced_by_its_correction() {
         let rows = found(store, &Query { limit: 9, ..Query::default() });
         rows.iter().flat_map(|row| row.values.iter().map(|value| value.value.clone())).collect()
     };
-    // One after the other, in either order, and in one delivery.
+    // In two deliveries, in either order, and in one delivery.
     for deliveries in [
         vec![vec![wrong.clone()], vec![right.clone()]],
         vec![vec![right.clone()], vec![wrong.clone()]],
@@ -449,11 +457,11 @@ fn a_version_from_the_future_is_replaced_by_its_correction() {
             rejections.iter().all(|(_, one)| one.kind == "modified in the future"),
             "{rejections:?}"
         );
-        // A row of a version that believed it.
+        // A row that an earlier version wrote with this date.
         store.connection.execute("UPDATE indicators SET modified = ?1", [far]).unwrap();
         deliver(&mut store, &feed, Delivered::Part, vec![stix("i", NOW.0, &["newer.example"])]);
         assert_eq!(values(&store), ["newer.example"]);
-        // A withdrawal from the future holds for what was said so far, not for what follows.
+        // A revocation with a future date applies to earlier versions, but not to later ones.
         revoke(&mut store, &feed, "i", Some(far));
         assert_eq!(found(&store, &Query { limit: 9, ..Query::default() })[0].state, State::Revoked);
         deliver(&mut store, &feed, Delivered::Part, vec![stix("i", NOW.0 + 1, &["again.example"])]);
