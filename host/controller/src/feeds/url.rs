@@ -23,7 +23,7 @@ const STATUSES: &[StatusCode] = &[StatusCode::OK, StatusCode::NOT_MODIFIED];
 struct At {
     etag: Option<String>,
     last_modified: Option<String>,
-    /// BLAKE3, in hexadecimal. Needed because some servers send neither of the two headers.
+    /// BLAKE3, in hexadecimal. Needed because some servers send neither `ETag` nor `Last-Modified`.
     digest: String,
 }
 

@@ -98,7 +98,7 @@ impl Fault {
     }
 }
 
-/// Request Timeout, Too Early, Too Many Requests.
+/// Returns whether a status is a passing fault: Request Timeout, Too Early, Too Many Requests.
 fn is_passing(status: u16) -> bool {
     matches!(status, 408 | 425 | 429)
 }

@@ -375,7 +375,7 @@ async fn pages_for_people_are_refused() {
         let (_, answer) = get(&limits(), server.at(path), &Auth::None).await.unwrap();
         let refused = answer.refuse_page("a list");
         assert_eq!(refused.is_err(), is_page, "{path}");
-        // It can still be read from its start.
+        // The body can still be read from its start.
         assert!(answer.body.start(100).unwrap().len() > 5);
     }
 }

@@ -344,7 +344,7 @@ async fn servers_that_do_as_they_like() {
         3,
         "the filter that it does not know is not sent again"
     );
-    // It ignores `added_after`.
+    // A server that ignores `added_after`.
     let ignores = |_: &Ask| {
         json_reply(envelope(&[indicator(1, 1, "")], "")).with("X-TAXII-Date-Added-Last", &date(1))
     };
