@@ -73,7 +73,7 @@ def test_status_and_config_check_say_what_is_loaded(opensearch, controller):
     assert f"cluster   {opensearch.url}: generation 1 is wanted" in text and "NODE" in text, text
     checked = controller.run("config", "check")
     assert f"opensearch: {opensearch.url} answers" in checked and "1 ingest node; " in checked, checked
-    assert f"OpenSearch {opensearch.version}" in checked and "has generation 1, here is generation 1" in checked, checked
+    assert f"OpenSearch {opensearch.version}" in checked and "has generation 1, the state has generation 1" in checked, checked
 
 
 def test_push_pushes_now_and_prints_a_line_a_node(opensearch, controller, tmp_path):

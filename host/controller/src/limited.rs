@@ -1,8 +1,8 @@
-//! Small files, read whole.
+//! Reading of small inputs as a whole, with a limit on their size.
 
 use std::io::{self, Read};
 
-/// All there is to read; `None` when that is more than `max_bytes`.
+/// Reads an input to its end. Returns `None` if it is longer than `max_bytes`.
 pub(crate) fn read_limited(from: impl Read, max_bytes: u64) -> io::Result<Option<Vec<u8>>> {
     let mut bytes = Vec::new();
     #[expect(clippy::disallowed_methods, reason = "bounded by `take`")]

@@ -12,10 +12,11 @@ use tracing_subscriber::registry::LookupSpan;
 use crate::config::Logging;
 use crate::text::{escape_controls, safe_json};
 
-/// Overrides the configured level, as `debug` or `threatsieve=trace`.
+/// The environment variable that overrides the configured level: `debug`, `threatsieve=trace`.
 const OVERRIDE: &str = "THREATSIEVE_LOG";
 
-/// Starts the log; once, before anything is logged. Fails on an override that is no filter, and when it was started before.
+/// Starts the log. Must be called once, before anything is logged. Fails if the override is not a
+/// valid filter, or if the log was started before.
 pub(crate) fn start(logging: &Logging) -> anyhow::Result<()> {
     let filter = match std::env::var(OVERRIDE) {
         Ok(text) if !text.is_empty() => EnvFilter::try_new(&text).map_err(|error| {
@@ -32,7 +33,7 @@ pub(crate) fn start(logging: &Logging) -> anyhow::Result<()> {
         .map_err(|error| anyhow::anyhow!(error))
 }
 
-/// One line an event, whatever its values hold.
+/// The format: one line for each event, whatever characters its values contain.
 #[derive(Debug)]
 struct Lines {
     json: bool,

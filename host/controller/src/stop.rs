@@ -1,8 +1,8 @@
-//! Asking long work to end.
+//! Requests to stop long work.
 
 use tokio::sync::watch;
 
-/// A request to stop that every part of the program sees. Cheap to clone.
+/// A request to stop that every part of the program can see. Cheap to clone.
 #[derive(Debug, Clone)]
 pub(crate) struct Stop(watch::Sender<bool>);
 
@@ -11,19 +11,19 @@ impl Stop {
         Stop(watch::Sender::new(false))
     }
 
-    /// Asks everything to end at its next safe point.
+    /// Asks every part of the program to end at its next safe point.
     pub(crate) fn request(&self) {
         self.0.send_replace(true);
     }
 
-    /// Whether that was asked; looked at between two pieces of work.
+    /// Returns whether a stop was requested. Long work calls this between two pieces.
     pub(crate) fn is_requested(&self) -> bool {
         *self.0.borrow()
     }
 
-    /// Ends when it is asked.
+    /// Waits until a stop is requested.
     pub(crate) async fn requested(&self) {
-        // The sender is held here, so the channel cannot close.
+        // `self` keeps the sender, so the channel cannot close.
         let _ = self.0.subscribe().wait_for(|stop| *stop).await;
     }
 }

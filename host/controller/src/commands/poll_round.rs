@@ -42,7 +42,7 @@ pub(crate) fn poll_round(args: &PollArgs) -> Result<Exit, Failure> {
         stop: &stop,
         now: now(),
     };
-    let report = round.play(&mut store)?;
+    let report = round.run(&mut store)?;
     let text = if args.json {
         format!("{}\n", safe_json(&serde_json::to_string(&report)?))
     } else {
@@ -79,7 +79,7 @@ pub(crate) fn run_rounds(args: &RunArgs) -> Result<Exit, Failure> {
             stop: &stop,
             now: started,
         };
-        match round.play(&mut store) {
+        match round.run(&mut store) {
             Ok(report) => {
                 tracing::info!(
                     report = serde_json::to_string(&report)?,

@@ -1,4 +1,4 @@
-//! Reading from the state and from a round's report what is wrong.
+//! Finding the conditions in the state and in a round's report.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -13,11 +13,11 @@ use crate::rounds::RoundReport;
 use crate::store::{FeedState, Store};
 use crate::text::{Rfc3339, counted, grouped};
 
-/// Time for which a mail that was given up counts as trouble: a day.
+/// Time for which a mail that was given up makes a condition: a day.
 const GIVEN_UP_COUNTS: Duration = Duration::from_secs(24 * 60 * 60);
 
-/// Lists what is wrong at the end of a round. `before` is the list of the round before: what a step of this round
-/// would have found out stays as it was if that step did not run.
+/// Lists the conditions at the end of a round. `before` is the list of the round before. If a step
+/// of this round did not run, the conditions that it would have found stay as they were.
 pub(crate) fn assess(
     config: &Config,
     store: &Store,
@@ -42,7 +42,7 @@ pub(crate) fn assess(
     Ok(list.conditions)
 }
 
-/// The list as it grows.
+/// A list of conditions that is being built.
 struct List<'a> {
     config: &'a Config,
     store: &'a Store,
@@ -174,14 +174,16 @@ impl List<'_> {
         if let Some(history) = self.report.history.as_ref().filter(|history| history.missed > 0) {
             let files = counted(history.missed, "file", "files");
             let what = format!(
-                "the stored lines of {files} cannot be matched with what is newly listed; they are tried in each round"
+                "the stored lines of {files} cannot be matched with what is newly listed; \
+                 they are tried in each round"
             );
             self.add(Kind::HistoryMissed, "", None, what);
         }
     }
 }
 
-/// The beginning of a feed's failure, if that is long enough ago. A feed that is polled seldom is given two tries.
+/// Returns the time since which a feed has failed, if that is long enough ago. A feed that is
+/// polled seldom gets at least two intervals.
 fn dead_since(
     feed: &Feed,
     state: &FeedState,
@@ -192,6 +194,7 @@ fn dead_since(
     state.failing_since.filter(|since| *since <= before(now, after))
 }
 
+/// Returns a time before now.
 fn before(now: Timestamp, duration: Duration) -> Timestamp {
     Timestamp(now.0.saturating_sub(i64::try_from(duration.as_micros()).unwrap_or(i64::MAX)))
 }

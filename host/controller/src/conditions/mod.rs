@@ -1,9 +1,9 @@
-//! Conditions: what is wrong with the service itself, as one list.
+//! Conditions: faults of the service itself that last, as one list.
 //!
-//! A round ends with [`assess`], which reads from the state and the round's report what is wrong, and [`settle`],
-//! which compares that with the list of the round before. Everything that reports trouble reads this list: the
-//! log and the mails to operators (what began and what ended), the exit code of `poll`, and `status`. A sink of
-//! another kind takes [`Changes`]; metrics take the list.
+//! At the end of a round, [`assess`] finds the conditions in the state and the round's report.
+//! [`settle`] compares them with the list of the round before. Everything that reports faults reads
+//! this list: the log and the mails to operators (what began and what ended), the exit code of
+//! `poll`, and `status`. A sink of another kind would use [`Changes`]; metrics would use the list.
 
 mod assess;
 #[cfg(test)]
@@ -36,7 +36,8 @@ pub(crate) enum Kind {
     OutputBlocked,
     /// Mails to one recipient have waited for longer than `health.stuck_after`, or were given up.
     MailsStuck,
-    /// The cluster has lacked the blacklist in use for longer than `health.stuck_after`, or refuses it.
+    /// The cluster has lacked the blacklist in use for longer than `health.stuck_after`, or refuses
+    /// it.
     PushStuck,
     /// Log files of one source cannot be read.
     LogsUnread,
@@ -60,7 +61,7 @@ impl Kind {
         Kind::HistoryMissed,
     ];
 
-    /// The name in the state, in JSON and in the documentation.
+    /// Returns the name in the state, in JSON and in the documentation.
     pub(crate) fn name(self) -> &'static str {
         match self {
             Kind::StepFailed => "step_failed",
@@ -80,19 +81,20 @@ impl Kind {
         Kind::ALL.into_iter().find(|kind| kind.name() == name)
     }
 
-    /// The exit code of a round that ends with such a condition.
+    /// Returns the exit code of a round that ends with such a condition.
     pub(crate) fn exit(self) -> Exit {
         match self {
             Kind::FeedDead | Kind::FeedHeld | Kind::BlacklistHeld => Exit::Remote,
             Kind::MailsStuck | Kind::PushStuck => Exit::Remote,
             Kind::StepFailed | Kind::OutputBlocked => Exit::Usage,
             Kind::LogsUnread | Kind::EventsUnchecked => Exit::Damaged,
-            // A log that was deleted is missed until it leaves the window: the round that notices it fails.
+            // A deleted log is missed until it leaves the history window. Only the round that
+            // notices it fails.
             Kind::HistoryMissed => Exit::Done,
         }
     }
 
-    /// The condition in a few words, to be followed by its subject.
+    /// Returns the condition in a few words, to be followed by its subject.
     pub(crate) fn title(self) -> &'static str {
         match self {
             Kind::StepFailed => "step failed",
@@ -108,27 +110,40 @@ impl Kind {
         }
     }
 
-    /// A step that an operator can take.
+    /// Returns a step that an operator can take.
     pub(crate) fn remedy(self, subject: &str) -> String {
-        match self {
-            Kind::StepFailed => "see the reason, and the log of the program".to_owned(),
-            Kind::FeedDead => "see `threatsieve config check`, then the feed's server and credentials".to_owned(),
+        let text = match self {
+            Kind::StepFailed => "see the reason, and the log of the program",
+            Kind::FeedDead => {
+                "see `threatsieve config check`, then the feed's server and credentials"
+            }
             Kind::FeedHeld => {
-                format!("look at the feed; `threatsieve feeds --allow {subject}` lets the next delivery through")
+                return format!(
+                    "look at the feed; `threatsieve feeds --allow {subject}` \
+                     lets the next delivery through"
+                );
             }
             Kind::BlacklistHeld => {
-                "look at the feeds; `threatsieve feeds --allow NAME` lets the next blacklist through".to_owned()
+                "look at the feeds; `threatsieve feeds --allow NAME` \
+                 lets the next blacklist through"
             }
-            Kind::OutputBlocked => "make room, or give the program the right to write; nothing is lost".to_owned(),
-            Kind::MailsStuck => "see the mail server, and the recipient's address".to_owned(),
-            Kind::PushStuck => "see `threatsieve status`, node by node".to_owned(),
+            Kind::OutputBlocked => {
+                "free space, or give the program the right to write; nothing is lost"
+            }
+            Kind::MailsStuck => "see the mail server, and the recipient's address",
+            Kind::PushStuck => "see `threatsieve status`, node by node",
             Kind::LogsUnread => {
-                "give the program the right to read, or remove damaged files; they are tried again in each round"
-                    .to_owned()
+                "give the program the right to read, or remove damaged files; \
+                 they are tried again in each round"
             }
-            Kind::EventsUnchecked => "see the log of the program, which names lines; please report it".to_owned(),
-            Kind::HistoryMissed => "match the files with `threatsieve scan`, if they are kept elsewhere".to_owned(),
-        }
+            Kind::EventsUnchecked => {
+                "see the log of the program, which names lines; please report it"
+            }
+            Kind::HistoryMissed => {
+                "match the files with `threatsieve scan`, if they are kept elsewhere"
+            }
+        };
+        text.to_owned()
     }
 }
 
@@ -138,11 +153,11 @@ impl Serialize for Kind {
     }
 }
 
-/// Something that is wrong, and has been since a time.
+/// A fault of the service, with the time when it began.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub(crate) struct Condition {
     pub(crate) kind: Kind,
-    /// The feed, log source or recipient; empty where there is only one.
+    /// The feed, step, log source or recipient; empty if the kind has only one subject.
     pub(crate) subject: String,
     /// Details for people: how much, and why.
     pub(crate) what: String,
@@ -159,7 +174,7 @@ impl Condition {
         }
     }
 
-    /// Conditions with the same kind and subject are one, whatever their details.
+    /// Returns the kind and the subject. Conditions with the same key are one condition.
     pub(crate) fn key(&self) -> (Kind, &str) {
         (self.kind, &self.subject)
     }
@@ -178,7 +193,7 @@ impl fmt::Display for Condition {
 pub(crate) struct Changes {
     pub(crate) began: Vec<Condition>,
     pub(crate) ended: Vec<Condition>,
-    /// Conditions that held before and still hold.
+    /// Conditions that were there before and still are.
     pub(crate) lasting: Vec<Condition>,
 }
 
@@ -187,14 +202,14 @@ impl Changes {
         self.began.is_empty() && self.ended.is_empty()
     }
 
-    /// All that hold now.
+    /// Returns all present conditions.
     pub(crate) fn current(&self) -> impl Iterator<Item = &Condition> {
         self.began.iter().chain(&self.lasting)
     }
 }
 
-/// Reads the conditions that held at the end of the last round, the oldest first. Those of a kind that a
-/// later version knew are left out.
+/// Reads the conditions at the end of the last round, the oldest first. Leaves out kinds that only
+/// a later version knows.
 pub(crate) fn read(connection: &Connection) -> anyhow::Result<Vec<Condition>> {
     let known = |row: ConditionRow| {
         let (kind, since) = (Kind::from_name(&row.kind)?, Rfc3339(row.since));
@@ -203,7 +218,8 @@ pub(crate) fn read(connection: &Connection) -> anyhow::Result<Vec<Condition>> {
     Ok(conditions(connection)?.into_iter().filter_map(known).collect())
 }
 
-/// Replaces the list in the state by the conditions that hold now. A condition that lasts keeps its beginning.
+/// Replaces the list in the state by the present conditions. A condition that lasts keeps the time
+/// of its beginning.
 pub(crate) fn settle(
     transaction: &Transaction<'_>,
     now: Vec<Condition>,
@@ -226,7 +242,7 @@ pub(crate) fn settle(
     Ok(changes)
 }
 
-/// Writes what began and what ended to the log.
+/// Logs the conditions that began and those that ended.
 pub(crate) fn log(changes: &Changes, now: Timestamp) {
     for condition in &changes.began {
         let (kind, since) = (condition.kind.name(), condition.since.to_string());

@@ -1,4 +1,4 @@
-//! What begins, lasts and ends, from one round's report to the next.
+//! Conditions that begin, last and end, from one round's report to the next.
 
 use std::path::PathBuf;
 
@@ -42,7 +42,7 @@ impl Desk {
         Desk { _folder: folder, store, config, now: NOW }
     }
 
-    /// Ends a round with such a report, an hour after the last one.
+    /// Ends a round with this report, an hour after the last round.
     fn round(&mut self, report: &RoundReport) -> Changes {
         self.now.0 += HOUR;
         let before = read(self.store.connection()).unwrap();
@@ -65,7 +65,7 @@ impl Desk {
         .collect()
     }
 
-    /// Mails are composed here and never delivered: these tests are about other conditions.
+    /// Lets mails wait. These tests compose mails, never deliver them, and test other conditions.
     fn mails_may_wait(&mut self) {
         self.config.health.stuck_after = std::time::Duration::from_secs(365 * 24 * 3600);
     }

@@ -1,4 +1,5 @@
-//! When a feed that failed is polled again: ever later, and at a moment of chance, so that many who failed together do not come back together.
+//! Back-off of feeds that failed. The waits grow, and have a random part, so that clients that
+//! failed at the same time do not come back at the same time.
 
 use std::time::Duration;
 
@@ -6,19 +7,20 @@ use threatsieve_blacklist::Timestamp;
 
 use super::http::Fault;
 
-/// The shortest and the longest wait.
+/// The shortest wait, and the longest that this program chooses by itself.
 const SHORTEST: Duration = Duration::from_secs(30);
 const LONGEST: Duration = Duration::from_secs(6 * 3600);
-/// The longest wait that a server may ask for; with its jitter the longest wait there is.
+/// The longest wait that a server may ask for. With the jitter, it is the longest wait of all.
 const LONGEST_ASKED: Duration = Duration::from_secs(24 * 3600);
-/// What the first wait is at most where somebody has to change something first.
+/// The longest first wait after a permanent fault, which somebody has to correct.
 const PERMANENT: Duration = Duration::from_secs(3600);
-/// Share by which such a wait may be longer, by chance.
+/// Random extension of a wait that a server asked for, as the largest share of it.
 const JITTER: f64 = 0.1;
 /// Doublings until the longest wait is reached; 30 s * 2^10 is more than 6 h.
 const DOUBLINGS: u32 = 10;
 
-/// When to try again after an error. `failures` is how many came before it in a row, `chance` from 0 to 1.
+/// Returns the time of the next attempt after an error. `failures` is the number of failed polls in
+/// a row before this one, and `chance` a random number from 0 to 1.
 pub(super) fn next_attempt(
     error: &anyhow::Error,
     failures: u32,
@@ -27,7 +29,7 @@ pub(super) fn next_attempt(
 ) -> Timestamp {
     let fault = error.downcast_ref::<Fault>();
     let wait = match fault.and_then(Fault::retry_after) {
-        // As long as it asked for, but no error of a clock or a server puts a feed off for a year.
+        // Bounded, so that a wrong clock or a faulty server cannot delay a feed for a year.
         Some(wanted) => wanted.clamp(SHORTEST, LONGEST_ASKED).mul_f64(1.0 + JITTER * chance),
         None => {
             let (shortest, first) = match fault.is_some_and(Fault::is_permanent) {
@@ -41,7 +43,8 @@ pub(super) fn next_attempt(
     Timestamp(now.0.saturating_add(i64::try_from(wait.as_micros()).unwrap_or(i64::MAX)))
 }
 
-/// Returns whether a wait is one that [`next_attempt`] chose. Others come from a clock that was wrong.
+/// Returns whether [`next_attempt`] can have chosen this wait. A longer one comes from a clock that
+/// was wrong.
 pub(super) fn is_plausible(now: Timestamp, next: Timestamp) -> bool {
     let longest = LONGEST_ASKED.mul_f64(1.0 + JITTER);
     next.0.saturating_sub(now.0) <= i64::try_from(longest.as_micros()).unwrap_or(i64::MAX)

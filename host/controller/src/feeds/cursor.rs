@@ -1,4 +1,5 @@
-//! Where a feed's next poll goes on: kept with the feed in the state, as JSON.
+//! Cursors: where a feed's next poll continues. A cursor is stored with its feed in the state, as
+//! JSON.
 
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -7,21 +8,23 @@ use threatsieve_blacklist::Timestamp;
 
 use crate::config::{Feed, Origin};
 
-/// A cursor is only of use for what it was written by: another URL, or other defaults, and the feed is read as a new one.
+/// A cursor and the settings that it was written with. If the URL or the defaults change, the
+/// cursor does not apply, and the feed is read as a new one.
 #[derive(Debug, Serialize, Deserialize)]
 struct Cursor<T> {
+    /// See [`source()`].
     source: String,
     #[serde(flatten)]
     at: T,
 }
 
-/// A moment, readable for people.
+/// A time that is written in RFC 3339.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub(super) struct Moment(pub(super) Timestamp);
 
 impl From<Moment> for String {
-    /// RFC 3339 with six digits of a second, as TAXII 2.1 wants it (section 1.6.9).
+    /// RFC 3339 with six digits of a second, as TAXII 2.1 requires (section 1.6.9).
     fn from(moment: Moment) -> String {
         let moment = jiff::Timestamp::from_microsecond(moment.0.0);
         moment.map_or_else(
@@ -39,9 +42,9 @@ impl TryFrom<String> for Moment {
     }
 }
 
-/// What of the last poll still holds.
+/// Reads the cursor of the last poll; `None` if there is none that applies to this configuration.
 pub(super) fn read<T: DeserializeOwned>(feed: &Feed, cursor: Option<&Json>) -> Option<T> {
-    // One that cannot be read was written by another version: the feed is read as a new one.
+    // A cursor that cannot be read was written by another version. The feed is read as a new one.
     let cursor: Cursor<T> = serde_json::from_value(cursor?.clone()).ok()?;
     (cursor.source == source(feed)).then_some(cursor.at)
 }
@@ -50,7 +53,7 @@ pub(super) fn write<T: Serialize>(feed: &Feed, at: T) -> anyhow::Result<Json> {
     Ok(serde_json::to_value(Cursor { source: source(feed), at })?)
 }
 
-/// A short text that another configuration does not have.
+/// Returns a digest of the settings that a cursor depends on: 16 hexadecimal digits.
 fn source(feed: &Feed) -> String {
     let origin = match &feed.origin {
         Origin::Taxii(taxii) => format!("{} {:?} {:?}", taxii.url, taxii.collection, taxii.since),

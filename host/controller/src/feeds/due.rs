@@ -1,4 +1,4 @@
-//! Whether a feed's time has come.
+//! Due times of feeds.
 
 use std::time::Duration;
 
@@ -10,10 +10,11 @@ use super::taxii::is_paused;
 use crate::config::Feed;
 use crate::store::FeedState;
 
-/// How much too early a round may be and still poll: rounds do not start to the microsecond. A tenth of the interval where that is less.
+/// Time by which a round may be early and still poll a feed, because rounds do not start exactly on
+/// time. A tenth of the feed's interval, if that is less.
 const SLACK: Duration = Duration::from_secs(30);
 
-/// Why a feed is not polled yet.
+/// Returns the reason why a feed is not due yet; `None` if it is due.
 pub(super) fn not_yet(feed: &Feed, state: Option<&FeedState>, now: Timestamp) -> Option<String> {
     let state = state?;
     if state.failures > 0 {
@@ -22,19 +23,19 @@ pub(super) fn not_yet(feed: &Feed, state: Option<&FeedState>, now: Timestamp) ->
         let (failures, next) = (state.failures, String::from(Moment(next)));
         return Some(format!("failed {failures} times in a row; next attempt at {next}"));
     }
-    // What was let through is to come at once, and so is the rest of a poll that ended at its
-    // limit.
+    // A delivery that an operator allowed is fetched at once, and so is the rest of a poll that
+    // ended at its limit.
     if state.is_allowed || state.cursor.as_ref().is_some_and(is_paused) {
         return None;
     }
     let every = feed.every?;
     let wait = i64::try_from((every - SLACK.min(every / 10)).as_micros()).unwrap_or(i64::MAX);
-    // A clock that was set back makes nobody wait.
+    // After the clock was set back, the feed is due.
     let attempted = state.attempted.filter(|attempted| *attempted <= now)?;
     let due = Timestamp(attempted.0.saturating_add(wait));
     (due > now).then(|| {
         format!(
-            "polled {} ago; once in {} is enough",
+            "polled {} ago; the interval is {}",
             whole_seconds(now.0 - attempted.0),
             humantime::format_duration(every)
         )

@@ -1,4 +1,4 @@
-//! Reading a feed to its end without changing anything: what `feeds test` shows.
+//! Reading a feed to its end without changing the state, for `feeds test`.
 
 use std::cell::RefCell;
 use std::fs::File;
@@ -14,13 +14,15 @@ use super::reading::{Bounded, MAX_FILE_BYTES, options, read};
 use crate::config::{Feed, Http};
 use crate::sources;
 
-/// Takes what a feed holds.
+/// A receiver of a feed's content.
 pub(crate) trait Examiner {
+    /// Receives an indicator.
     fn take(&mut self, indicator: Indicator);
+    /// Receives the kind of reason for which an indicator or a line was rejected.
     fn reject(&mut self, kind: &str);
 }
 
-/// Fetches all that a feed has, whatever was fetched of it before, and reads it.
+/// Fetches and reads a whole feed, regardless of what was fetched before.
 pub(crate) async fn examine(
     feed: &Feed,
     http: &Http,
@@ -33,7 +35,7 @@ pub(crate) async fn examine(
         let fetched =
             super::fetch(feed.clone(), Arc::clone(&http), cursor.take(), now, deadline).await?;
         report.add(&read_body(fetched.body, fetched.objects, feed, &http, now, examiner)?);
-        // A large collection comes in parts.
+        // A large collection is fetched in parts.
         if !fetched.goes_on || deadline.is_over() {
             return Ok(report);
         }
@@ -85,7 +87,7 @@ fn empty_set(feed: &Feed, now: Timestamp) -> StixSet {
     })
 }
 
-/// Reads one input that is open already.
+/// Reads one input that is already open.
 pub(crate) fn examine_input(
     decoder: sources::Decoder,
     feed: &Feed,

@@ -1,4 +1,4 @@
-//! What a poll brought, before it goes into the state.
+//! The result of fetching a feed, before it is stored in the state.
 
 use std::path::PathBuf;
 
@@ -8,30 +8,32 @@ use tokio::runtime::{Handle, RuntimeFlavor};
 
 use super::http::Spooled;
 
-/// What a poll brought.
+/// The result of fetching a feed.
 pub(super) struct Fetched {
-    /// `None` when nothing is new.
+    /// `None` if nothing is new.
     pub(super) body: Option<Body>,
-    /// Where the next poll goes on; `None` keeps the one before.
+    /// The cursor for the next poll; `None` keeps the present one.
     pub(super) cursor: Option<Json>,
     /// STIX objects read so far.
     pub(super) objects: u64,
     /// Bytes fetched, unpacked.
     pub(super) bytes: u64,
-    /// The poll ended at its limit of time or objects; from the cursor on there is more.
+    /// The poll ended at its limit of time or objects. There is more after the cursor.
     pub(super) goes_on: bool,
 }
 
+/// The content of a delivery.
 pub(super) enum Body {
-    /// What was added to a collection.
+    /// Objects that were added to a collection.
     Objects(Box<StixSet>),
-    /// All that a URL has, and its name in messages.
+    /// The whole content of a URL, and the URL for messages.
     Whole(Spooled, String),
-    /// All that is in these files, and what they were like when that was decided.
+    /// All files of a path, and what they were like when the path was examined.
     Files(Vec<PathBuf>, super::path::Likeness),
 }
 
-/// Does what keeps a thread busy, without holding up who shares it.
+/// Runs work that keeps a thread busy. On a runtime with several threads, other tasks continue
+/// meanwhile.
 pub(super) fn blocking<T>(work: impl FnOnce() -> T) -> T {
     match Handle::try_current().map(|handle| handle.runtime_flavor()) {
         Ok(RuntimeFlavor::MultiThread) => tokio::task::block_in_place(work),

@@ -1,4 +1,5 @@
-//! What a poll brought, into the state: read, reduced to values, and taken in one transaction.
+//! Storing deliveries: a delivery is read, reduced to values, and stored in the state in one
+//! transaction.
 
 use std::cell::RefCell;
 use std::fs::File;
@@ -19,10 +20,12 @@ use crate::sources::{self, Decoder, Input};
 use crate::stop::Stop;
 use crate::store::{Delivered, Ingest, Ingested, Store};
 
-/// Of a list behind a URL at least one line of so many must be a value, once there are as many lines that are none.
+/// Maximum number of rejected lines for each value in a list behind a URL. A list with any rejected
+/// line must also have at least one value.
 const REJECTED_LINES: u64 = 20;
 
-/// Takes a delivery. Says what came of it, and how many objects and lines it had besides those counted before.
+/// Stores a delivery. Returns what changed, and the number of objects and lines that were not
+/// already counted when they were fetched.
 pub(super) fn take(
     store: &mut Store,
     feed: &Feed,
@@ -65,10 +68,11 @@ pub(super) fn take(
                     .and_then(|file| Ok(sources::unpack(file)?));
                 intake.read(opened.with_context(|| input.name())?, &input.name(), &prefix)?;
             }
-            // Whoever writes a file in place may be in the middle of it.
+            // Another program may be writing a file in place.
             if path::likeness(&files)? != likeness {
                 bail!(
-                    "expected files that stay as they are while they are read, got others; they are read again in the next round"
+                    "expected files that do not change while they are read, but they did; \
+                     they are read again in the next round"
                 );
             }
             Delivered::Whole
@@ -77,20 +81,21 @@ pub(super) fn take(
     intake.finish(delivered, cursor)
 }
 
+/// A delivery that is being stored.
 struct Intake<'a> {
     feed: &'a Feed,
-    /// Kept out of what is shown of lines and patterns.
+    /// Redacted in the lines and patterns that are shown.
     secrets: Secrets,
     ingest: Ingest<'a>,
     set: StixSet,
-    /// Of all inputs together.
+    /// The report of all inputs together.
     report: FeedReport,
-    /// Most bytes of one input, unpacked.
+    /// Maximum size of one input, unpacked.
     max_bytes: u64,
 }
 
 impl Intake<'_> {
-    /// Reads an input of any format. `prefix` tells its lines from those of others.
+    /// Reads an input of any format. `prefix` distinguishes its lines from those of other inputs.
     fn read(&mut self, decoder: Decoder, name: &str, prefix: &str) -> anyhow::Result<()> {
         let ingest = RefCell::new(&mut self.ingest);
         let mut failed = Ok(());
@@ -113,14 +118,15 @@ impl Intake<'_> {
         Ok(())
     }
 
-    /// Hands over what the objects say, now that all are known, and closes the delivery.
+    /// Stores the indicators of the STIX objects, now that all objects are known, and ends the
+    /// delivery.
     fn finish(
         self,
         delivered: Delivered,
         cursor: Option<&Json>,
     ) -> anyhow::Result<(Ingested, u64)> {
         let Intake { mut ingest, mut set, report, feed, secrets, .. } = self;
-        // A part of a collection may well hold nothing.
+        // A part of a collection may be empty.
         if delivered == Delivered::Whole
             && let Some(doubt) = report.doubt(feed.may_be_empty || feed.role == FeedRole::Allow)
         {
@@ -161,7 +167,7 @@ impl Intake<'_> {
     }
 }
 
-/// Refuses what has hardly a line that is a value: the server sent something else than the list.
+/// Returns an error if hardly any line is a value: the server sent something other than the list.
 fn check_list(report: &FeedReport, name: &str) -> anyhow::Result<()> {
     let FeedReport { taken, rejected, format, .. } = *report;
     let is_list = rejected < REJECTED_LINES || taken >= rejected / REJECTED_LINES;
@@ -169,7 +175,7 @@ fn check_list(report: &FeedReport, name: &str) -> anyhow::Result<()> {
         return Ok(());
     }
     let what = format!(
-        "expected a list, got a text of which {taken} lines are values and {rejected} are not"
+        "expected a list, got a text in which {taken} lines are values and {rejected} are not"
     );
     Err(Fault::Content { url: name.to_owned(), what }.into())
 }

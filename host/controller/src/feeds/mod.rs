@@ -1,8 +1,9 @@
-//! Indicators from outside: TAXII collections, URLs, files and folders, each polled from where it stopped.
+//! Feeds: TAXII collections, URLs, files and folders. Each poll continues where the last one ended.
 //!
-//! A poll has two halves. Fetching ([`taxii`], [`url`], [`path`] over [`http`]) knows nothing of the state but the feed's cursor, and several
-//! feeds are fetched at once; taking ([`intake`]) puts one delivery into the state, in one transaction with the cursor behind it. So
-//! whatever goes wrong in between, the feed goes on from where it was, and its last good state serves.
+//! A poll has two halves. Fetching ([`taxii`], [`url`], [`path`] over [`http`]) knows nothing of
+//! the state but the feed's cursor, and several feeds are fetched at once. Storing ([`intake`])
+//! puts one delivery and the cursor after it into the state, in one transaction. If anything fails
+//! in between, the feed continues from its old cursor, and its last good state stays in use.
 
 mod backoff;
 mod cursor;
@@ -38,45 +39,48 @@ use crate::network::{Secrets, auth_header};
 use crate::stop::Stop;
 use crate::store::{Ingested, Store};
 
-/// Feeds fetched at once.
+/// Maximum number of feeds that are fetched at once.
 const MAX_AT_ONCE: usize = 8;
 
-/// What became of one feed in a round.
+/// The result of polling one feed in a round.
 #[derive(Debug)]
 pub(crate) struct Polled {
-    /// Its name.
+    /// The feed's name.
     pub(crate) feed: String,
     pub(crate) outcome: Outcome,
-    /// STIX objects and lines read.
+    /// Number of STIX objects and lines read.
     pub(crate) objects: u64,
-    /// Fetched, unpacked.
+    /// Bytes fetched, unpacked.
     pub(crate) bytes: u64,
     pub(crate) elapsed: Duration,
-    /// The poll ended at its limit of time; the next round goes on.
+    /// The poll ended at its limit of time. The next round continues.
     pub(crate) goes_on: bool,
 }
 
+/// The outcome of polling one feed.
 #[derive(Debug)]
 pub(crate) enum Outcome {
-    /// It has nothing new.
+    /// The feed has nothing new.
     Unchanged,
-    /// It was taken, or held back: see [`Ingested::held`].
+    /// A delivery was taken, or held back: see [`Ingested::held`].
     Ingested(Ingested),
-    /// It was not polled, for this reason.
+    /// The feed was not polled, for this reason.
     Skipped(String),
-    /// It failed for this reason, which is in the state and the log by now; what was known before
-    /// serves on.
+    /// The poll failed for this reason, which is already in the state and the log. The feed's last
+    /// good state stays in use.
     Failed(String),
 }
 
-/// Polls the feeds that are due, or with `force` all of them, several at once, and takes what they
-/// bring into the state. The results are in the order of the feeds. Each feed fails alone.
+/// Polls the feeds that are due, or with `force` all of them, and stores their deliveries in the
+/// state. Several feeds are fetched at once. The results are in the order of the feeds. A feed that
+/// fails does not affect the others.
 ///
-/// A large collection is taken in parts, each in a transaction of its own. All of it ends with
-/// `poll_timeout`: a collection keeps its complete pages and goes on behind them in the next round,
-/// and feeds that did not begin come first then.
+/// A large collection is stored in parts, each in a transaction of its own. Polling ends after
+/// `poll_timeout`. A collection then keeps its complete pages, and continues after them in the next
+/// round. Feeds that were not reached are the first in the next round.
 ///
-/// While one delivery is taken, the state is locked and the thread is busy: on a runtime of several threads others go on fetching.
+/// While a delivery is stored, the state is locked and the thread is busy. On a runtime with
+/// several threads, other feeds are fetched meanwhile.
 pub(crate) async fn poll(
     feeds: &[Feed],
     http: &Http,
@@ -112,8 +116,8 @@ pub(crate) async fn poll(
             },
         }
     }
-    // Dropped requests close their connections; nothing of them is in the state but the parts taken
-    // before.
+    // Dropped requests close their connections. The state holds nothing of them but the parts that
+    // were stored before.
     round.tasks.shutdown().await;
     for Running { place, taken, .. } in round.running {
         round.polled[place] = taken;
@@ -126,7 +130,8 @@ pub(crate) async fn poll(
         .collect()
 }
 
-/// The places of feeds, with those first that were not polled for longest, or never.
+/// Returns the places of the feeds in the list: first those that were never polled, then by the
+/// time of the last poll.
 fn longest_waiting(feeds: &[Feed], store: &Store) -> Vec<usize> {
     let attempted =
         |feed: &Feed| store.feed_state(&feed.name).ok().flatten().and_then(|state| state.attempted);
@@ -135,10 +140,10 @@ fn longest_waiting(feeds: &[Feed], store: &Store) -> Vec<usize> {
     places
 }
 
-/// The feeds of a round.
+/// The polling of a round.
 struct Round<'a> {
     http: Arc<Http>,
-    /// When polling has to be over.
+    /// The time at which polling must end.
     deadline: Deadline,
     store: &'a Mutex<Store>,
     now: Timestamp,
@@ -151,16 +156,17 @@ struct Round<'a> {
 /// A feed that is being fetched.
 struct Running {
     task: Id,
-    /// Its place in the list of feeds.
+    /// The feed's place in the list.
     place: usize,
-    /// Polls that failed before in a row.
+    /// Number of failed polls in a row before this one.
     failures: u32,
     started: Instant,
-    /// What this round took of it already, up to the limit of objects.
+    /// The part that this round already stored, if the poll reached the limit of objects.
     taken: Option<Polled>,
 }
 
 impl Round<'_> {
+    /// Starts to poll a feed, or notes why it is skipped.
     fn start(&mut self, place: usize, feed: &Feed, force: bool) {
         let started = Instant::now();
         let state = match lock(self.store).feed_state(&feed.name) {
@@ -173,7 +179,7 @@ impl Round<'_> {
         }
         if self.deadline.is_over() {
             let why =
-                "no time was left for it (`poll_timeout` in [http]); the next round begins with it";
+                "no time was left (`poll_timeout` in [http]); the next round begins with this feed";
             self.polled[place] = Some(Polled::skipped(feed, why.to_owned()));
             return;
         }
@@ -196,7 +202,7 @@ impl Round<'_> {
         self.running.push(Running { task, place, failures, started, taken });
     }
 
-    /// Fetches what follows behind the cursor in the state, as long as there is time.
+    /// Fetches the part after the cursor in the state, unless the time is over.
     fn go_on(&mut self, feed: &Feed, running: Running, taken: Polled) {
         let Running { place, failures, started, .. } = running;
         if self.deadline.is_over() || self.stop.is_requested() {
@@ -213,13 +219,13 @@ impl Round<'_> {
         }
     }
 
+    /// Handles the end of fetching a feed.
     fn done(&mut self, feeds: &[Feed], done: Result<(Id, anyhow::Result<Fetched>), JoinError>) {
         let (task, fetched) = match done {
             Ok(done) => done,
-            Err(error) => (
-                error.id(),
-                Err(anyhow!(error).context("the fetching broke down; please report this")),
-            ),
+            Err(error) => {
+                (error.id(), Err(anyhow!(error).context("fetching crashed; please report this")))
+            }
         };
         let Some(running) = self.running.iter().position(|running| running.task == task) else {
             return;
@@ -237,7 +243,7 @@ impl Round<'_> {
                     }
                 }
             }
-            // The time was over before another page was complete.
+            // The time ended before another page was complete.
             (Err(error), Some(before)) if is_poll_timeout(&error) => {
                 self.polled[place] = Some(Polled { elapsed: started.elapsed(), ..before });
             }
@@ -245,7 +251,7 @@ impl Round<'_> {
         }
     }
 
-    /// Puts what came into the state.
+    /// Stores what was fetched in the state.
     fn take(&self, feed: &Feed, fetched: Fetched) -> anyhow::Result<Polled> {
         let Fetched { body, cursor, objects, bytes, goes_on } = fetched;
         let name = feed.name.clone();
@@ -266,12 +272,12 @@ impl Round<'_> {
         let taken =
             blocking(|| intake::take(&mut store, feed, &self.http, delivery, self.now, self.stop));
         let (ingested, more) = taken?;
-        // With what is held back, the cursor stays where it was.
+        // A delivery that is held back does not move the cursor.
         let goes_on = goes_on && ingested.held.is_none();
         Ok(polled(Outcome::Ingested(ingested), objects + more, goes_on))
     }
 
-    /// Notes a failure, in the state and in the log.
+    /// Records a failure in the state and in the log.
     fn failed(
         &mut self,
         place: usize,
@@ -281,7 +287,7 @@ impl Round<'_> {
         error: anyhow::Error,
     ) {
         let next = match feed.origin {
-            // Looking at a file costs nothing.
+            // Examining a file costs nothing, so the next round tries again.
             Origin::Path(_) => self.now,
             _ => backoff::next_attempt(&error, failures, self.now, fastrand::f64()),
         };
@@ -290,13 +296,13 @@ impl Round<'_> {
             feed = feed.name,
             error = text,
             failures = failures + 1,
-            "feed not polled; its last good state serves on"
+            "feed not polled; its last good state stays in use"
         );
         if let Err(error) = lock(self.store).feed_failed(&feed.name, self.now, &text, next) {
             tracing::error!(
                 feed = feed.name,
                 error = format!("{error:#}"),
-                "a failed poll could not be noted"
+                "a failed poll could not be recorded"
             );
         }
         self.polled[place] = Some(Polled {
@@ -315,7 +321,7 @@ fn is_poll_timeout(error: &anyhow::Error) -> bool {
 }
 
 impl Polled {
-    /// What this and an earlier part of the same poll came to.
+    /// Adds the result of an earlier part of the same poll.
     fn after(self, before: Option<Polled>) -> Polled {
         let Some(before) = before else { return self };
         let outcome = match (before.outcome, self.outcome) {
@@ -357,7 +363,7 @@ async fn fetch(
     }
 }
 
-/// What must not be shown of a feed's URL and credentials, wherever its server repeats them.
+/// Returns the secrets in a feed's URL and credentials, which its server may repeat.
 fn secrets(feed: &Feed) -> Secrets {
     let (url, auth) = match &feed.origin {
         Origin::Taxii(taxii) => (&taxii.url, &taxii.auth),
@@ -370,7 +376,8 @@ fn secrets(feed: &Feed) -> Secrets {
     secrets
 }
 
-/// The state is changed in transactions only, so whoever broke down with it locked left it whole.
+/// Locks the state. A poisoned lock is ignored: the state is only changed in transactions, so a
+/// panic leaves it consistent.
 fn lock(store: &Mutex<Store>) -> MutexGuard<'_, Store> {
     store.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -1,4 +1,4 @@
-//! Files and folders on this machine: read again when anything about them changed.
+//! Files and folders on this machine. They are read again when one of them changed.
 
 use std::fs;
 use std::os::unix::fs::MetadataExt;
@@ -13,20 +13,21 @@ use super::fetched::{Body, Fetched};
 use crate::config::Feed;
 use crate::sources::{Input, Walk};
 
-/// Most files of one feed.
+/// Maximum number of files of one feed.
 const MAX_FILES: usize = 100_000;
 
-/// What files are like from outside: names, sizes, times of their last change and inodes, in one digest.
+/// A fingerprint of files: one digest of their names, sizes, modification times, devices and
+/// inodes.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Likeness {
     files: usize,
-    /// Of all files together.
+    /// Size of all files together.
     bytes: u64,
     /// BLAKE3, in hexadecimal.
     digest: String,
 }
 
-/// Finds the files, and whether any of them is not what it was.
+/// Finds the files, and whether any of them changed since the last poll.
 pub(super) fn find(feed: &Feed, path: &Path, cursor: Option<&Json>) -> anyhow::Result<Fetched> {
     let files = files(path)?;
     let likeness = likeness(&files)?;
@@ -44,7 +45,7 @@ pub(super) fn find(feed: &Feed, path: &Path, cursor: Option<&Json>) -> anyhow::R
     })
 }
 
-/// What would be read, for people.
+/// Describes for people what a poll would read.
 pub(super) fn probe(path: &Path) -> anyhow::Result<String> {
     let Likeness { files, bytes, .. } = likeness(&files(path)?)?;
     Ok(format!(
@@ -69,12 +70,12 @@ fn files(path: &Path) -> anyhow::Result<Vec<PathBuf>> {
     Ok(files)
 }
 
-/// What the files are like now.
+/// Computes the fingerprint of files as they are now.
 pub(super) fn likeness(files: &[PathBuf]) -> anyhow::Result<Likeness> {
     let (mut bytes, mut digest) = (0, blake3::Hasher::new());
     for file in files {
         let metadata = fs::metadata(file)
-            .with_context(|| format!("{}: cannot be looked at", file.display()))?;
+            .with_context(|| format!("{}: cannot be examined", file.display()))?;
         ensure!(metadata.is_file(), "{}: expected a file, got something else", file.display());
         bytes += metadata.len();
         let own = (

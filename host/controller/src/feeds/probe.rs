@@ -1,10 +1,10 @@
-//! Looking at a feed without changing anything.
+//! Connecting to a feed without changing the state.
 
 use super::fetched::blocking;
 use super::{path, taxii, url};
 use crate::config::{Feed, Http, Origin};
 
-/// Connects and says in a few words what a poll would fetch.
+/// Connects, and describes in a few words what a poll would fetch.
 pub(crate) async fn probe(feed: &Feed, http: &Http) -> anyhow::Result<String> {
     let answer = match &feed.origin {
         Origin::Taxii(taxii) => taxii::probe(taxii, http).await,

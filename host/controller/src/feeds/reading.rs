@@ -1,4 +1,4 @@
-//! One input of a feed, limited in length.
+//! Reading one input of a feed, up to a limit.
 
 use std::io::{self, BufReader, Read};
 
@@ -8,10 +8,10 @@ use threatsieve_feed::{FeedError, FeedOptions, FeedReport, RejectedLine, StixSet
 use crate::config::Feed;
 use crate::sources::Decoder;
 
-/// Most bytes of one file on this machine, unpacked: 64 GiB.
+/// Maximum size of one local file, unpacked: 64 GiB.
 pub(super) const MAX_FILE_BYTES: u64 = 64 << 30;
 
-/// How a feed's inputs are read.
+/// Returns the options for reading a feed's inputs.
 pub(super) fn options(feed: &Feed) -> FeedOptions {
     FeedOptions {
         format: feed.format.clone(),
@@ -20,7 +20,7 @@ pub(super) fn options(feed: &Feed) -> FeedOptions {
     }
 }
 
-/// Reads an input to its end.
+/// Reads an input to its end. Lines go to `each` or `rejected`, STIX objects into `set`.
 pub(super) fn read(
     input: Bounded,
     options: &FeedOptions,
@@ -32,7 +32,8 @@ pub(super) fn read(
     read_feed(&mut input, options, 0, set, each, rejected)
 }
 
-/// An unpacked input that may not grow beyond a limit: a small file can hold a very long one.
+/// An unpacked input with a limit on its size, because a small packed file can unpack to a huge
+/// one.
 pub(super) struct Bounded {
     decoder: Decoder,
     left: u64,
@@ -52,7 +53,7 @@ impl Read for Bounded {
             .map_err(|error| io::Error::other(self.decoder.damage(error)))?;
         self.left = self.left.checked_sub(n as u64).ok_or_else(|| {
             io::Error::other(
-                "expected no more bytes, unpacked, than `max_body` in [http] allows, got more",
+                "expected at most as many bytes, unpacked, as `max_body` in [http] allows, got more",
             )
         })?;
         Ok(n)

@@ -1,4 +1,5 @@
-//! Lists, bundles and envelopes behind a URL: asked for only if they changed (RFC 9110, section 13).
+//! Lists, bundles and envelopes behind a URL. They are fetched only if they changed (RFC 9110,
+//! section 13).
 
 use reqwest::StatusCode;
 use reqwest::header::{
@@ -14,19 +15,19 @@ use super::http::{Deadline, Fetcher, Request, shown, text};
 use crate::config::{Feed, Http, UrlFeed};
 
 const EXPECTED: &str = "a list, a STIX bundle or a TAXII envelope";
-/// A part of a body, as 206 would bring it, is no list.
+/// Accepted statuses. 206 is not one of them: part of a body is not a list.
 const STATUSES: &[StatusCode] = &[StatusCode::OK, StatusCode::NOT_MODIFIED];
 
-/// What is known of the body that was taken last.
+/// The cursor: properties of the body that was taken last.
 #[derive(Debug, Default, Serialize, Deserialize)]
 struct At {
     etag: Option<String>,
     last_modified: Option<String>,
-    /// BLAKE3, in hexadecimal: some servers say nothing else.
+    /// BLAKE3, in hexadecimal. Needed because some servers send neither `ETag` nor `Last-Modified`.
     digest: String,
 }
 
-/// Fetches what the URL has, if that is not what was taken last.
+/// Fetches the URL's content, unless it is the same as the last time.
 pub(super) async fn fetch(
     feed: &Feed,
     url: &UrlFeed,
@@ -57,7 +58,7 @@ pub(super) async fn fetch(
     Ok(Fetched { body, cursor: Some(cursor::write(feed, at)?), objects: 0, bytes, goes_on: false })
 }
 
-/// What would be fetched, for people.
+/// Describes for people what a poll would fetch.
 pub(super) async fn probe(url: &UrlFeed, http: &Http) -> anyhow::Result<String> {
     let fetcher = fetcher(url, http, Deadline::of_poll(http))?;
     let (from, length, start) = fetcher.look(&request(url)).await?;

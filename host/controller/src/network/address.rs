@@ -1,5 +1,5 @@
-//! Hosts that another server may not send this program to: those inside this machine or a private
-//! network.
+//! Hosts that only the configuration may name, not a remote server: this machine and the hosts of
+//! private networks.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
@@ -8,30 +8,30 @@ use threatsieve_blacklist::compile::special_purpose;
 use tokio::net::lookup_host;
 use url::{Host, Url};
 
-/// Top-level names that no public name server answers for (RFC 6761, RFC 6762, RFC 8375, and
-/// ICANN's reservation of `internal`), and what routers at home use.
+/// Local names: those that no public name server answers for (RFC 6761, RFC 6762, RFC 8375, and
+/// ICANN's reservation of `internal`), and those that home routers use.
 const LOCAL_NAMES: [&str; 7] =
     ["localhost", "local", "internal", "lan", "localdomain", "home.arpa", "intranet"];
-/// Where proxies are configured outside this program's configuration.
+/// Environment variables that name a proxy.
 const PROXY_VARIABLES: [&str; 6] =
     ["http_proxy", "HTTP_PROXY", "https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"];
 
-/// A host that may not be connected to.
+/// A refusal to connect to a host, with the reason.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
 pub(crate) struct Refused(String);
 
-/// Allows public hosts only. A name is judged by itself, and by the addresses that are connected
-/// to, so that no second look-up can give others. Behind a proxy, which looks names up itself, the
-/// name alone is judged.
+/// Allows public hosts only. Checks a name, and then the addresses that the client connects to: a
+/// second look-up could return other addresses. A proxy looks names up itself, so behind a proxy
+/// only the name is checked.
 #[derive(Debug, Clone)]
 pub(crate) struct PublicHosts {
-    /// The proxies' own names, which may be local.
+    /// Names of the proxies. Their addresses may be local.
     proxies: Vec<String>,
 }
 
 impl PublicHosts {
-    /// `proxy` is the configured one; without it the environment names them.
+    /// `proxy` is the configured proxy. Without one, the proxies come from the environment.
     pub(crate) fn new(proxy: Option<&Url>) -> PublicHosts {
         let proxies = match proxy {
             Some(proxy) => proxy.host_str().map(str::to_owned).into_iter().collect(),
@@ -43,7 +43,7 @@ impl PublicHosts {
         PublicHosts { proxies }
     }
 
-    /// Judges a URL's host as it is written.
+    /// Checks a URL's host as it is written, without a look-up.
     pub(crate) fn check(&self, url: &Url) -> Result<(), Refused> {
         match url.host() {
             Some(Host::Ipv4(address)) => check_address(address.into()),
@@ -60,7 +60,7 @@ impl PublicHosts {
                 }
                 Ok(())
             }
-            None => Err(Refused("it names no host".to_owned())),
+            None => Err(Refused("the URL has no host".to_owned())),
         }
     }
 }
@@ -90,8 +90,8 @@ fn check_address(address: IpAddr) -> Result<(), Refused> {
     }
 }
 
-/// The IPv4 address that a translator would connect to (NAT64, RFC 6052 section 2.1); any other as
-/// it is.
+/// Returns the IPv4 address that a NAT64 translator would connect to (RFC 6052 section 2.1).
+/// Returns any other address unchanged.
 fn embedded(address: IpAddr) -> IpAddr {
     match address {
         IpAddr::V6(v6)
@@ -105,7 +105,7 @@ fn embedded(address: IpAddr) -> IpAddr {
     }
 }
 
-/// The host of a proxy as the environment names it: a URL, or `host:port`.
+/// Returns the host of a proxy from the environment, which is a URL or `host:port`.
 fn proxy_host(text: &str) -> Option<String> {
     let url = Url::parse(text).ok().filter(Url::has_host);
     url.or_else(|| Url::parse(&format!("http://{text}")).ok())?.host_str().map(str::to_owned)

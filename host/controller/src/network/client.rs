@@ -1,16 +1,18 @@
-//! HTTP clients, and the bounded reading of their answers.
+//! HTTP clients, and reading their answers up to a limit.
 
 use std::time::Duration;
 
 use reqwest::{Client, ClientBuilder, Response};
 use rustls::ClientConfig;
 
-/// How long an idle connection is kept for the next request.
+/// Time for which an idle connection is kept for the next request.
 const POOL_IDLE: Duration = Duration::from_secs(30);
-/// The usual reason why TLS cannot be set up.
-pub(crate) const NO_AUTHORITIES: &str = "without certificates of authorities on this machine, install them (ca-certificates) or name some";
+/// The remedy for the usual reason why TLS cannot be set up. The setting follows in parentheses.
+pub(crate) const NO_AUTHORITIES: &str = "if this machine has no CA certificates, \
+    install them (package ca-certificates) or name files with some";
 
-/// Begins an HTTP client. It follows no redirects: whoever uses it knows what may go where.
+/// Begins an HTTP client. It follows no redirects, because only the caller knows which data may go
+/// to which server.
 pub(crate) fn http_client(mut tls: ClientConfig, user_agent: &str) -> ClientBuilder {
     tls.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
     Client::builder()
@@ -21,8 +23,8 @@ pub(crate) fn http_client(mut tls: ClientConfig, user_agent: &str) -> ClientBuil
         .referer(false)
 }
 
-/// Reads an answer's body to its end; `None` when it is longer than `max_bytes`, whether or not the
-/// server said so beforehand.
+/// Reads an answer's body to its end. Returns `None` if it is longer than `max_bytes`, whether or
+/// not the server declared the length.
 pub(crate) async fn read_body(
     response: &mut Response,
     max_bytes: u64,

@@ -1,4 +1,4 @@
-//! Credentials as they are sent, and PEM files.
+//! Request headers with credentials, and PEM files.
 
 use std::fs::File;
 use std::path::Path;
@@ -10,10 +10,10 @@ use reqwest::header::{AUTHORIZATION, HeaderName, HeaderValue};
 use crate::config::Auth;
 use crate::limited::read_limited;
 
-/// Longest PEM file that is read, in bytes: the bundles of systems have a quarter of a million.
+/// Longest PEM file that is read, in bytes. The CA bundles of operating systems have about 250,000.
 const MAX_PEM_BYTES: u64 = 16 * 1024 * 1024;
 
-/// Makes the header that says who asks; `None` without authentication.
+/// Builds the header with the credentials; `None` without authentication.
 pub(crate) fn auth_header(auth: &Auth) -> anyhow::Result<Option<(HeaderName, HeaderValue)>> {
     let (name, text) = match auth {
         Auth::None => return Ok(None),
@@ -26,9 +26,9 @@ pub(crate) fn auth_header(auth: &Auth) -> anyhow::Result<Option<(HeaderName, Hea
             (name.parse().with_context(|| format!("header {name:?}"))?, value.expose().to_owned())
         }
     };
-    // The error would not show the text, and neither does this.
+    // The message does not show the text, which is secret.
     let mut value = HeaderValue::from_str(&text).map_err(|_| {
-        anyhow!("expected credentials that fit into a header, got some with control characters")
+        anyhow!("expected credentials that fit into a header, got control characters in them")
     })?;
     value.set_sensitive(true);
     Ok(Some((name, value)))

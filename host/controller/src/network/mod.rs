@@ -1,4 +1,4 @@
-//! What all connections to the outside share: trusted authorities, client certificates,
+//! Parts that all outgoing connections share: trusted authorities, client certificates,
 //! credentials, HTTP clients, limits on answers, and the redaction of secrets.
 
 mod address;

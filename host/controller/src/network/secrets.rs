@@ -1,4 +1,5 @@
-//! Secrets kept out of everything that is shown: servers may send back what they were sent.
+//! Redaction of secrets in everything that is shown. A server may repeat in its answer what it was
+//! sent.
 
 use base64ct::{Base64, Base64Unpadded, Base64UrlUnpadded, Encoding};
 use reqwest::header::{HeaderName, HeaderValue};
@@ -7,19 +8,19 @@ use url::{Url, form_urlencoded};
 use crate::config::Auth;
 use crate::text::{clipped, escape_controls};
 
-/// Shortest part of a URL that is redacted in answers: shorter ones (`v=2`) are parts of other
-/// words.
+/// Shortest part of a URL that is redacted in answers. Shorter parts (`v=2`) also occur in ordinary
+/// text.
 const MIN_URL_PART_BYTES: usize = 4;
-/// Shortest part of a URL's path that is taken for a key, if it looks like one.
+/// Shortest segment of a URL's path that can count as a key.
 const MIN_KEY_BYTES: usize = 24;
-/// Shortest beginning of a secret that is redacted at the end of a text that was cut.
+/// Shortest beginning of a secret that is redacted at the end of a truncated text.
 const MIN_CUT_BYTES: usize = 4;
 const HIDDEN: &str = "***";
 
 /// Texts that must not be shown, in every encoding that servers use for them.
 #[derive(Clone, Default)]
 pub(crate) struct Secrets {
-    /// The longest first: a short one may be a part of it.
+    /// Sorted with the longest first, because a short text may be a part of a longer one.
     texts: Vec<String>,
 }
 
@@ -30,7 +31,7 @@ impl std::fmt::Debug for Secrets {
 }
 
 impl Secrets {
-    /// Secrets of requests with these credentials; `header` is what is sent.
+    /// Secrets of requests with these credentials. `header` is the header that is sent.
     pub(crate) fn of_auth(auth: &Auth, header: Option<&(HeaderName, HeaderValue)>) -> Secrets {
         let mut secrets = Secrets::default();
         let secret = match auth {
@@ -40,7 +41,7 @@ impl Secrets {
         };
         let sent = header.and_then(|(_, value)| value.to_str().ok());
         for text in secret.map(|secret| secret.expose()).into_iter().chain(sent) {
-            // The scheme's name is no secret.
+            // The scheme's name is not secret.
             let bare = ["Basic ", "Bearer ", "ApiKey "]
                 .iter()
                 .find_map(|scheme| text.strip_prefix(scheme));
@@ -49,7 +50,7 @@ impl Secrets {
         secrets
     }
 
-    /// Adds a text, and how it looks in Base64, in URLs, in JSON and in HTML.
+    /// Adds a text, and its forms in Base64, in URLs, in JSON and in HTML.
     pub(crate) fn add(&mut self, secret: &str) {
         if secret.is_empty() {
             return;
@@ -71,7 +72,8 @@ impl Secrets {
         self.texts.dedup();
     }
 
-    /// Adds what may be secret in a URL: credentials, the query and its values, keys in the path.
+    /// Adds the parts of a URL that may be secret: the password, the query and its values, and keys
+    /// in the path.
     pub(crate) fn add_url(&mut self, url: &Url) {
         let mut parts: Vec<String> = url.password().map(str::to_owned).into_iter().collect();
         parts.extend(url.query().map(str::to_owned));
@@ -87,13 +89,13 @@ impl Secrets {
             .for_each(|part| self.add(part));
     }
 
-    /// The text without them.
+    /// Returns the text with each secret replaced by `***`.
     pub(crate) fn redact(&self, text: &str) -> String {
         self.texts.iter().fold(text.to_owned(), |text, secret| text.replace(secret, HIDDEN))
     }
 
-    /// The first characters of an answer, without secrets and control characters. `bytes` may end
-    /// in the middle of a secret: what looks like the beginning of one at the end goes too.
+    /// Returns the first characters of an answer, without secrets and control characters. `bytes`
+    /// may end in the middle of a secret, so the beginning of a secret at the end is redacted too.
     pub(crate) fn excerpt(&self, bytes: &[u8], max_chars: usize) -> String {
         let mut text = self.redact(&String::from_utf8_lossy(bytes));
         let begun = |text: &str| {
@@ -112,11 +114,11 @@ impl Secrets {
     }
 }
 
-/// A URL for people: without credentials, without its query, where many services want their keys,
-/// and without what looks like a key in its path.
+/// Returns a URL for messages: without credentials, without the query (which holds the key of many
+/// services), and without segments of the path that look like a key.
 pub(crate) fn shown_url(url: &Url) -> String {
     let mut text = url.clone();
-    // They fail only for URLs that have no host, and so no credentials.
+    // These calls fail only for URLs without a host, which have no credentials.
     let _ = text.set_username("").and_then(|()| text.set_password(None));
     text.set_query(None);
     text.set_fragment(None);
@@ -131,8 +133,8 @@ pub(crate) fn shown_url(url: &Url) -> String {
     format!("{}{query}", escape_controls(text.as_str()))
 }
 
-/// Whether a part of a path looks like a key: long, letters and digits, no name and no UUID, which
-/// TAXII's collections have.
+/// Returns whether a segment of a path looks like a key: long, of letters and digits, not a name of
+/// several words, and not a UUID, which is the id of a TAXII collection.
 fn is_key(segment: &str) -> bool {
     let is_token = |c: u8| c.is_ascii_alphanumeric() || c == b'_' || c == b'-';
     let is_uuid = segment.len() == 36 && segment.split('-').map(str::len).eq([8, 4, 4, 4, 12]);

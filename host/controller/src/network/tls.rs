@@ -14,8 +14,8 @@ use super::client::NO_AUTHORITIES;
 use super::credentials::pem;
 use crate::config::ClientCertificate;
 
-/// Builds TLS settings: the system's authorities are trusted, and those of `ca_files` (PEM); the
-/// client certificate, if any, is shown to the server.
+/// Builds TLS settings. They trust the system's authorities and those of `ca_files` (PEM), and
+/// present the client certificate, if there is one.
 pub(crate) fn tls_config(
     ca_files: &[PathBuf],
     certificate: Option<&ClientCertificate>,

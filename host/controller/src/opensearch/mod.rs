@@ -1,7 +1,7 @@
-//! Everything that speaks with an OpenSearch cluster.
+//! Communication with an OpenSearch cluster.
 //!
-//! [`cluster`] sends requests to its hosts, [`publish`] has its nodes serve the blacklist in use, and
-//! [`mappings`] judges whether its indices take what matching events get.
+//! [`cluster`] sends requests to its hosts. [`publish`] pushes the blacklist in use to its nodes.
+//! [`mappings`] checks whether its indices accept the fields that matching events get.
 
 pub(crate) mod cluster;
 pub(crate) mod mappings;

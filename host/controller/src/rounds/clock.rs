@@ -1,4 +1,5 @@
-//! Trust in the clock: one wrong round would pass over unread lines as too old and put off feeds for a year.
+//! Checks of the clock. A single round at a wrong time could skip unread lines as too old, or delay
+//! feeds for a year.
 
 use std::fmt;
 use std::time::Duration;
@@ -8,7 +9,7 @@ use threatsieve_blacklist::Timestamp;
 
 use crate::text::Rfc3339;
 
-/// A step of the clock that is too large to be believed at once. The round did nothing.
+/// A step of the clock that is too large to be trusted at once. The round did nothing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub(crate) struct ClockJump {
     /// End of the last round.
@@ -17,8 +18,8 @@ pub(crate) struct ClockJump {
     pub(crate) to: Rfc3339,
 }
 
-/// Compares the time with that of the last round; `None` if it can be believed. A jump is believed when the round
-/// before, which did nothing at `suspect`, made the same jump.
+/// Compares the time with the end of the last round; `None` if the time can be trusted. A jump is
+/// trusted if the round before found the same one. That round did nothing, at the time `suspect`.
 pub(super) fn jump(
     last: Option<Timestamp>,
     suspect: Option<Timestamp>,
@@ -39,8 +40,9 @@ impl fmt::Display for ClockJump {
         let way = if to > from { "forward" } else { "back" };
         write!(
             f,
-            "the clock moved {way} by {days} days and {hours} hours, from {from} to {to}, since the last round, \
-             so this round did nothing. If the time is right (the machine was off, say), the next round goes on; \
+            "the clock moved {way} by {days} days and {hours} hours, from {from} to {to}, \
+             since the last round, so this round did nothing. \
+             If the time is right (for example, the machine was off), the next round continues; \
              `threatsieve poll --accept-clock` does so now. If it is wrong, set the clock"
         )
     }

@@ -1,9 +1,10 @@
-//! Rounds: poll the feeds, build what changed, match new lines and then stored ones, write what was flagged, tell who wants to know. The
-//! blacklist is pushed meanwhile, so that a cluster in trouble holds up nothing.
+//! Rounds: poll the feeds, build the blacklist, match new lines and then stored ones, write
+//! records, send mails. The blacklist is pushed in parallel, so that a faulty cluster delays
+//! nothing.
 //!
-//! Before the first step the state is checked for damage, if that is due, and the clock against that of the last round.
-//! Every step leaves the state whole and goes on from it, so a round that ends anywhere, by a signal or a power cut, is taken up by the
-//! next one.
+//! Before the first step, the state is checked for damage, if that is due, and the clock is
+//! compared with the last round. Every step starts from a consistent state and leaves one. So if a
+//! round ends anywhere, by a signal or a power cut, the next round continues from there.
 
 mod clock;
 mod report;
@@ -35,19 +36,19 @@ use crate::store::rounds::Begun;
 /// Maximum number of unreadable files that a report names; the log names all.
 const MAX_TROUBLES: usize = 100;
 
-/// A push under way, and what comes of it.
+/// A running push, which returns its report.
 type Pushing = tokio::task::JoinHandle<(Push, PushReport)>;
 
-/// What a round works on and with.
+/// The inputs of a round.
 pub(crate) struct Round<'a> {
     pub(crate) config: &'a Config,
     /// The configuration's file.
     pub(crate) config_path: &'a Path,
     /// The feeds to poll, if they are due.
     pub(crate) feeds: &'a [Feed],
-    /// Poll feeds that are not due yet, too.
+    /// Also poll feeds that are not due yet.
     pub(crate) force: bool,
-    /// Somebody says that the clock is right.
+    /// An operator confirms that the clock is right.
     pub(crate) accept_clock: bool,
     pub(crate) runtime: &'a Runtime,
     pub(crate) stop: &'a Stop,
@@ -55,8 +56,8 @@ pub(crate) struct Round<'a> {
 }
 
 impl Round<'_> {
-    /// Does the round. A step that fails is in the report and the log, and the others are done all the same.
-    pub(crate) fn play(&self, store: &mut Mutex<Store>) -> anyhow::Result<RoundReport> {
+    /// Runs the round. A step that fails is reported and logged, and the other steps still run.
+    pub(crate) fn run(&self, store: &mut Mutex<Store>) -> anyhow::Result<RoundReport> {
         held(store).check_if_due(self.now)?;
         if let Some(jump) = self.clock_jump(held(store))? {
             tracing::warn!("{jump}");
@@ -64,13 +65,13 @@ impl Round<'_> {
         }
         let Begun { number, other_config } = held(store)
             .begin_round(self.config_path, self.now)
-            .context("the round cannot be begun")?;
+            .context("the round cannot start")?;
         if let Some(other) = &other_config {
             tracing::warn!(
                 other,
                 config = %self.config_path.display(),
-                "the last round on this state had another configuration; two that take turns replace \
-                 each other's blacklist: give each a `state` of its own"
+                "the last round on this state had another configuration; two that take turns \
+                 replace each other's blacklist: give each a `state` of its own"
             );
         }
         let mut report = RoundReport { round: number, other_config, ..RoundReport::default() };
@@ -113,18 +114,20 @@ impl Round<'_> {
                 self.end_push(pushing, held(store), report)
             });
         }
-        self.step(&mut report, "clearing what is old", |report| {
+        self.step(&mut report, "removing old data", |report| {
             report.pruned = held(store).prune_if_due(self.config, self.now)?;
             Ok(())
         });
         report.stopped = self.stop.is_requested();
         let ended = Timestamp(jiff::Timestamp::now().as_microsecond());
         let text = serde_json::to_string(&report)?;
-        held(store).end_round(number, ended, &text).context("the round cannot be ended")?;
+        held(store)
+            .end_round(number, ended, &text)
+            .context("the end of the round cannot be stored")?;
         Ok(report)
     }
 
-    /// One step, unless the program is to stop.
+    /// Runs a step, unless a stop is requested.
     fn step(
         &self,
         report: &mut RoundReport,
@@ -144,6 +147,7 @@ impl Round<'_> {
         }
     }
 
+    /// Builds the blacklist, if its content changed.
     fn build(&self, store: &mut Store, report: &mut RoundReport) -> anyhow::Result<()> {
         generation::follow_policy(store, self.config, self.now)?;
         match generation::build(store, self.config, self.now)? {
@@ -160,7 +164,7 @@ impl Round<'_> {
         Ok(())
     }
 
-    /// Begins to push the blacklist in use, if it is to be pushed.
+    /// Starts to push the blacklist in use, if the configuration asks for it.
     fn start_push(&self, store: &Store, report: &mut RoundReport) -> Option<Pushing> {
         let mut pushing = None;
         self.step(report, "pushing the blacklist", |_| {
@@ -176,7 +180,8 @@ impl Round<'_> {
         pushing
     }
 
-    /// Waits for the push, unless the program is to stop: the next round asks the cluster what it has.
+    /// Waits for the push. If a stop is requested, the push ends unrecorded, and the next round
+    /// asks the cluster for its generation.
     fn end_push(
         &self,
         pushing: Pushing,
@@ -195,7 +200,7 @@ impl Round<'_> {
             ending.abort();
             return Ok(());
         };
-        let (push, pushed) = ended.context("the push broke down; please report this")?;
+        let (push, pushed) = ended.context("the push crashed; please report this")?;
         let is_new = push.last.error != pushed.reason;
         match pushed.outcome {
             Outcome::Refused | Outcome::Failed if is_new => {
@@ -219,7 +224,8 @@ impl Round<'_> {
         Ok(())
     }
 
-    /// The matcher of the blacklist in use, loaded once in a round; `None` before the first one.
+    /// Returns the matcher of the blacklist in use, and loads it once in a round. `None` before the
+    /// first blacklist.
     fn matcher(
         &self,
         store: &mut Store,
@@ -235,7 +241,8 @@ impl Round<'_> {
         Ok(loaded.clone())
     }
 
-    /// Lists what is wrong, and stores and reports what began and what ended, in one transaction.
+    /// Lists the conditions, stores them, and composes mails about those that began or ended, all
+    /// in one transaction.
     fn conditions(&self, store: &mut Store, report: &mut RoundReport) -> anyhow::Result<()> {
         let now = conditions::assess(
             self.config,
@@ -250,14 +257,15 @@ impl Round<'_> {
         transaction.commit()?;
         conditions::log(&changes, self.now);
         report.conditions = changes.current().cloned().collect();
-        // The list has each source; the report is kept, and needs no further thousands of paths.
+        // The conditions name each source. The report is stored, and must not have thousands of
+        // paths.
         if let Some(follow) = &mut report.follow {
             follow.troubles.truncate(MAX_TROUBLES);
         }
         Ok(())
     }
 
-    /// Returns a jump of the clock that is not confirmed yet, and remembers it for the next round.
+    /// Returns a jump of the clock that is not confirmed yet, and stores it for the next round.
     fn clock_jump(&self, store: &Store) -> anyhow::Result<Option<ClockJump>> {
         let last = store.last_round()?.map(|round| round.ended.unwrap_or(round.started));
         let suspect = store.upkeep()?.suspect;
@@ -270,7 +278,7 @@ impl Round<'_> {
     }
 }
 
-/// The state itself: nothing else runs between two steps.
+/// Returns the state without locking: between two steps, nothing else uses it.
 fn held(store: &mut Mutex<Store>) -> &mut Store {
     store.get_mut().unwrap_or_else(PoisonError::into_inner)
 }

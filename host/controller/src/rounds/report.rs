@@ -1,4 +1,4 @@
-//! What came of a round: printed by `poll`, logged by `run`, kept for `status`.
+//! The report of a round: printed by `poll`, logged by `run`, stored for `status`.
 
 use std::fmt::Write as _;
 
@@ -15,13 +15,13 @@ use crate::sinks::output_file::DrainReport;
 use crate::store::{Ingested, Pruned};
 use crate::text::{counted, escape_controls, grouped};
 
-/// What became of one feed.
+/// The result of one feed.
 #[derive(Debug, Serialize)]
 pub(crate) struct FeedReport {
     pub(crate) name: String,
     /// `unchanged`, `taken`, `held`, `skipped` or `failed`.
     pub(crate) outcome: &'static str,
-    /// Why it was skipped, held or failed.
+    /// The reason why it was skipped, held or failed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) reason: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -29,7 +29,7 @@ pub(crate) struct FeedReport {
     pub(crate) objects: u64,
     pub(crate) bytes: u64,
     pub(crate) seconds: f64,
-    /// The poll ended at its limit of time; the next round goes on.
+    /// The poll ended at its limit of time. The next round continues.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub(crate) goes_on: bool,
 }
@@ -72,7 +72,7 @@ pub(crate) struct RoundReport {
     pub(crate) feeds: Vec<FeedReport>,
     /// The generation that was built and is in use now; `None` when nothing changed.
     pub(crate) generation: Option<u64>,
-    /// Why a new blacklist was not taken.
+    /// The reason why a new blacklist is held back.
     pub(crate) held: Option<String>,
     pub(crate) follow: Option<FollowReport>,
     pub(crate) history: Option<HistoryReport>,
@@ -84,16 +84,16 @@ pub(crate) struct RoundReport {
     /// `None` when nothing was due to be removed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) pruned: Option<Pruned>,
-    /// All that is wrong at the end of the round.
+    /// The conditions at the end of the round.
     pub(crate) conditions: Vec<Condition>,
     /// Steps that failed.
     pub(crate) errors: Vec<String>,
-    /// It was asked to end before it was done.
+    /// The round was asked to stop before it was done.
     pub(crate) stopped: bool,
 }
 
 impl RoundReport {
-    /// The exit code of `poll`.
+    /// Returns the exit code of `poll`: the highest that applies.
     pub(crate) fn exit(&self) -> Exit {
         let is_damaged = self.follow.as_ref().is_some_and(FollowReport::is_incomplete)
             || self.history.as_ref().is_some_and(|history| history.newly_missed > 0);
@@ -112,7 +112,7 @@ impl RoundReport {
         of_this_round.chain(lasting).max().unwrap_or(Exit::Done)
     }
 
-    /// The report for people.
+    /// Returns the report for people.
     pub(crate) fn text(&self) -> String {
         let mut text = String::new();
         if let Some(jump) = &self.clock {
@@ -121,8 +121,8 @@ impl RoundReport {
         if let Some(other) = &self.other_config {
             _ = writeln!(
                 text,
-                "state    the last round had another configuration, {}: two that take turns replace \
-                  each other's blacklist",
+                "state    the last round had another configuration, {}: two that take turns \
+                 replace each other's blacklist",
                 escape_controls(other)
             );
         }
@@ -155,7 +155,7 @@ impl RoundReport {
                 counted(history.counts.lines, "line", "lines"),
                 counted(history.files, "file", "files"),
                 if history.files_left > history.missed {
-                    "; the rest follows with the next round"
+                    "; the rest follows in the next round"
                 } else {
                     ""
                 }
@@ -163,7 +163,8 @@ impl RoundReport {
             if history.newly_missed > 0 {
                 _ = writeln!(
                     text,
-                    "         {} cannot be read and will be tried again; `threatsieve status` names them",
+                    "         {} cannot be read and will be tried again; \
+                     `threatsieve status` names them",
                     counted(history.newly_missed, "file", "files")
                 );
             }
@@ -205,7 +206,7 @@ impl RoundReport {
             _ = writeln!(text, "failed   {}", escape_controls(error));
         }
         if self.stopped {
-            text.push_str("stopped before it was done; the next round goes on\n");
+            text.push_str("stopped before it was done; the next round continues\n");
         }
         text
     }
@@ -237,7 +238,7 @@ fn new_lines(follow: &FollowReport) -> String {
 }
 
 impl FeedReport {
-    /// Whether its first delivery is hardly what it should be, and is held back for that.
+    /// Returns whether the feed's first delivery is doubtful, and held back for that.
     fn is_first_in_doubt(&self) -> bool {
         self.taken.as_ref().and_then(|taken| taken.held.as_ref()).is_some_and(|held| held.is_first)
     }
@@ -245,7 +246,7 @@ impl FeedReport {
     fn text(&self) -> String {
         let mut text = self.outcome_text();
         if self.goes_on {
-            text.push_str("; there is more: the next round goes on");
+            text.push_str("; there is more: the next round continues");
         }
         text
     }

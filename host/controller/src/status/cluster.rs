@@ -135,7 +135,7 @@ impl fmt::Display for PushStatus {
     }
 }
 
-/// Connects, and tells in a few words who answers and what a round would push.
+/// Connects, and describes in a few words which host answers and what a round would push.
 pub(crate) async fn probe(settings: &OpenSearch, config: &Config) -> anyhow::Result<String> {
     let cluster = Cluster::new(settings, &config.http.user_agent)?;
     let server = cluster.connect().await?;
@@ -163,7 +163,7 @@ pub(crate) async fn probe(settings: &OpenSearch, config: &Config) -> anyhow::Res
     };
     _ = write!(
         text,
-        "; of blacklist {name:?} it has {}, here is {}: {will}",
+        "; of blacklist {name:?} it has {}, the state has {}: {will}",
         of(there),
         of(in_use)
     );

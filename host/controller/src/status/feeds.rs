@@ -9,7 +9,7 @@ use crate::config::Config;
 use crate::store::{FeedState, Held, Ingested, Store};
 use crate::text::{Rfc3339, escape_controls, grouped};
 
-/// A configured feed, with what the state knows of it.
+/// A configured feed, with its data in the state.
 #[derive(Debug, Default, Serialize)]
 pub(crate) struct FeedStatus {
     pub(crate) name: String,
@@ -78,7 +78,7 @@ impl fmt::Display for FeedStatus {
             )?;
         }
         if self.cursor.as_ref().is_some_and(|cursor| cursor.get("resume").is_some()) {
-            writeln!(f, "          there is more: the next round goes on")?;
+            writeln!(f, "          there is more: the next round continues")?;
         }
         if let Some(held) = &self.held {
             writeln!(

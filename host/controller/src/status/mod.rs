@@ -1,4 +1,5 @@
-//! The answer to `threatsieve status`: read from the state into typed values, then printed as text or JSON.
+//! The answer to `threatsieve status`: read from the state into typed values, then printed as text
+//! or JSON.
 
 mod cluster;
 mod feeds;
@@ -25,10 +26,10 @@ use crate::text::{Rfc3339, escape_controls, grouped};
 /// Maximum number of undelivered mails that are listed.
 const SHOWN_MAILS: usize = 20;
 
-/// All that the state and the cluster say at one moment.
+/// The status of the service, from the state and the cluster.
 #[derive(Debug, Serialize)]
 pub(crate) struct Status {
-    /// All that was wrong at the end of the last round, the oldest first.
+    /// The conditions at the end of the last round, the oldest first.
     pub(crate) conditions: Vec<Condition>,
     /// Reason why the last round did nothing.
     pub(crate) clock: Option<ClockJump>,
@@ -184,7 +185,8 @@ impl fmt::Display for Status {
         if let Some(why) = &self.held {
             writeln!(
                 f,
-                "          a newer one is held back: {}; `threatsieve feeds --allow` lets it through",
+                "          a newer one is held back: {}; \
+                 `threatsieve feeds --allow` lets it through",
                 escape_controls(why)
             )?;
         }

@@ -1,4 +1,4 @@
-//! Size of the state, and what it keeps.
+//! Size of the state, and its contents.
 
 use std::fmt;
 use std::fs;
@@ -18,11 +18,11 @@ pub(crate) struct StateStatus {
     pub(crate) bytes: u64,
     /// Part of the database that is free for new rows.
     pub(crate) free_bytes: u64,
-    /// Blacklists kept.
+    /// Size of the stored blacklists.
     pub(crate) blacklist_bytes: u64,
-    /// Last check for damage, which found none.
+    /// Time of the last check for damage, which found none.
     pub(crate) checked: Option<Rfc3339>,
-    /// Last removal of what is too old or too much.
+    /// Time of the last removal of rows beyond the limits.
     pub(crate) pruned: Option<Rfc3339>,
     pub(crate) kept: KeptStatus,
 }

@@ -1,4 +1,5 @@
-//! Clients for one feed: to whom its credentials go, and to whom nobody may send this program.
+//! HTTP clients for one feed. They decide which servers get its credentials, and which hosts may
+//! not be contacted.
 
 use std::sync::Arc;
 
@@ -12,29 +13,31 @@ use crate::network::{
     NO_AUTHORITIES, PublicHosts, Refused, Secrets, auth_header, http_client, tls_config,
 };
 
-/// What a URL's host may be shown and asked.
+/// The trust in a URL's host.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Reach {
-    /// The configured scheme, host and port, by the configuration's own word: with credentials.
-    Home,
-    /// The same, or an origin that the configuration allows, by another server's word: without
+    /// The configured scheme, host and port, and no other server chose the URL. Gets the
     /// credentials.
+    Home,
+    /// The configured origin or one that the configuration allows, in a URL that another server
+    /// chose. Gets no credentials.
     Allowed,
-    /// Any other: without credentials, on public addresses only, and its answers are not quoted.
+    /// Any other host. Gets no credentials, must have a public address, and its answers are not
+    /// quoted in messages.
     Foreign,
 }
 
-/// What a feed's requests are made with.
+/// The clients and credentials for a feed's requests.
 pub(super) struct Access {
-    /// Where the credentials belong: scheme, host and port of the configured URL.
+    /// The origin that gets the credentials: scheme, host and port of the configured URL.
     home: Origin,
     /// Other origins that redirects may lead to, whatever their addresses.
     allowed: Vec<Origin>,
-    /// Shows the client certificate, if there is one.
+    /// Presents the client certificate, if there is one.
     known: Client,
-    /// Shows none.
+    /// Presents no client certificate.
     anonymous: Client,
-    /// Shows none, and connects to public addresses only.
+    /// Presents no client certificate, and connects to public addresses only.
     foreign: Client,
     public: PublicHosts,
     has_certificate: bool,
@@ -72,12 +75,12 @@ impl Access {
         })
     }
 
-    /// Whether there is anything that only the feed's own server may see.
+    /// Returns whether there are credentials or a client certificate.
     pub(super) fn has_credentials(&self) -> bool {
         self.credentials.is_some() || self.has_certificate
     }
 
-    /// What a URL may be shown and asked. `is_own` unless another server named it.
+    /// Returns the trust in a URL's host. `is_own` is false if another server chose the URL.
     pub(super) fn reach(&self, url: &Url, is_own: bool) -> Reach {
         let origin = url.origin();
         match origin == self.home {
@@ -87,8 +90,8 @@ impl Access {
         }
     }
 
-    /// A request; an error for a host that may not be asked. The addresses of a foreign host's name
-    /// are judged when they are connected to.
+    /// Builds a request. Fails for a host that may not be contacted. The addresses of a foreign
+    /// host's name are checked when the client connects.
     pub(super) fn request(&self, url: &Url, reach: Reach) -> Result<RequestBuilder, Refused> {
         let request = match reach {
             Reach::Home => self.known.get(url.clone()),

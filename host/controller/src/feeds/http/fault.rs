@@ -1,27 +1,30 @@
-//! What can go wrong between a feed's server and here, told apart by what helps.
+//! Faults of requests to a feed's server, distinguished by their remedy.
 
 use std::io;
 use std::time::Duration;
 
-/// Why a request brought nothing that can be used. The feed's name is put before it by whoever polls.
+/// A request that brought nothing usable. The caller adds the feed's name to the message.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Fault {
-    /// An answer, but not the one that was asked for.
+    /// An answer of another kind than the request asked for.
     #[error("{url}: expected {expected}, got {got}")]
     Answer {
         url: String,
         expected: String,
-        /// Status, content type and the body's first characters.
+        /// Status, content type and first characters of the body.
         got: String,
         status: u16,
-        /// What the server asked for (RFC 9110, section 10.2.3).
+        /// Wait that the server asked for (RFC 9110, section 10.2.3).
         retry_after: Option<Duration>,
     },
     #[error("{url}: no connection")]
     Connect { url: String, source: reqwest::Error },
     #[error("{url}: the connection broke after {bytes} bytes of the body")]
     Broken { url: String, bytes: u64, source: reqwest::Error },
-    #[error("{url}: expected {what} within {}, got nothing; {setting} is the limit", humantime::format_duration(*limit))]
+    #[error(
+        "{url}: expected {what} within {}, got nothing; {setting} is the limit",
+        humantime::format_duration(*limit)
+    )]
     Silent { url: String, what: &'static str, limit: Duration, setting: &'static str },
     #[error(
         "{url}: expected a body of at most {limit} bytes, unpacked, got a longer one; {remedy}"
@@ -29,23 +32,26 @@ pub(crate) enum Fault {
     TooLong { url: String, limit: u64, remedy: &'static str },
     #[error("{url}: redirected to {target}, which is not followed: {why}")]
     Redirect { url: String, target: String, why: &'static str },
-    /// A server elsewhere sends this program to a host of this machine or a private network.
+    /// A server named a URL on this machine or in a private network.
     #[error(
-        "{url}: it leads to {target}, which is not asked: {why}; `allow_redirects_to` in [http] allows it"
+        "{url}: the server refers to {target}, which is refused: {why}; \
+         `allow_redirects_to` in [http] allows it"
     )]
     Foreign { url: String, target: String, why: String },
-    /// What the server says of itself does not fit the configuration, and will not until one of them is changed.
+    /// The server's description of itself does not fit the configuration. That lasts until one of
+    /// the two is changed.
     #[error("{url}: {what}")]
     Unfit { url: String, what: String },
-    /// What was fetched cannot be the feed.
+    /// The content cannot be that of the feed.
     #[error("{url}: {what}")]
     Content { url: String, what: String },
-    #[error("the temporary file for what is fetched")]
+    #[error("the temporary file for the body")]
     Spool(#[from] io::Error),
 }
 
 impl Fault {
-    /// Whether it stays until somebody changes something, so that asking again soon is of no use.
+    /// Returns whether the fault lasts until somebody changes something, so that a retry soon is
+    /// useless.
     pub(crate) fn is_permanent(&self) -> bool {
         match self {
             Fault::Answer { status, .. } => (400..500).contains(status) && !is_passing(*status),
@@ -61,7 +67,7 @@ impl Fault {
         }
     }
 
-    /// Whether the same request may well succeed in a moment.
+    /// Returns whether the same request is likely to succeed soon.
     pub(super) fn is_brief(&self) -> bool {
         match self {
             Fault::Answer { status, .. } => is_passing(*status) || *status >= 500,
@@ -70,12 +76,12 @@ impl Fault {
         }
     }
 
-    /// Whether the poll's own time was over.
+    /// Returns whether the request ended because the time for the poll was over.
     pub(crate) fn is_poll_timeout(&self) -> bool {
         matches!(self, Fault::Silent { setting: super::POLL_TIMEOUT, .. })
     }
 
-    /// How long the server wants to be left alone.
+    /// Returns the wait that the server asked for.
     pub(crate) fn retry_after(&self) -> Option<Duration> {
         match self {
             Fault::Answer { retry_after, .. } => *retry_after,
@@ -83,7 +89,7 @@ impl Fault {
         }
     }
 
-    /// The status of an answer that was not the one asked for.
+    /// Returns the status, if the fault is an unexpected answer.
     pub(crate) fn status(&self) -> Option<u16> {
         match self {
             Fault::Answer { status, .. } => Some(*status),
@@ -92,7 +98,7 @@ impl Fault {
     }
 }
 
-/// Request Timeout, Too Early, Too Many Requests.
+/// Returns whether a status is a passing fault: Request Timeout, Too Early, Too Many Requests.
 fn is_passing(status: u16) -> bool {
     matches!(status, 408 | 425 | 429)
 }

@@ -5,15 +5,16 @@ use std::time::{Duration, SystemTime};
 use reqwest::header::{AsHeaderName, HeaderMap, RETRY_AFTER};
 use threatsieve_blacklist::Timestamp;
 
-/// Longest `Retry-After` that is heeded.
+/// Longest `Retry-After` that is respected.
 const MAX_RETRY_AFTER: Duration = Duration::from_secs(24 * 3600);
 
-/// A header's value, if it is there once and is text.
+/// Returns a header's first value, if there is one and it is text.
 pub(crate) fn text(headers: &HeaderMap, name: impl AsHeaderName) -> Option<String> {
     headers.get(name)?.to_str().ok().map(|value| value.trim().to_owned())
 }
 
-/// A moment in a header: RFC 3339, as TAXII has it, or an HTTP date, as some servers have it.
+/// Returns a time from a header: RFC 3339, as TAXII requires, or an HTTP date, as some servers
+/// send.
 pub(crate) fn moment(headers: &HeaderMap, name: &'static str) -> Option<Timestamp> {
     let text = text(headers, name)?;
     if let Ok(moment) = text.parse::<jiff::Timestamp>() {
@@ -24,7 +25,7 @@ pub(crate) fn moment(headers: &HeaderMap, name: &'static str) -> Option<Timestam
     i64::try_from(moment.as_micros()).ok().map(Timestamp)
 }
 
-/// How long a server wants to be left alone (RFC 9110, section 10.2.3): seconds, or a moment.
+/// Returns the wait that a server asks for, as seconds or as a time (RFC 9110, section 10.2.3).
 pub(super) fn retry_after(headers: &HeaderMap) -> Option<Duration> {
     let text = text(headers, RETRY_AFTER)?;
     let wait = match text.parse() {

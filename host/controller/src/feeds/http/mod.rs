@@ -1,4 +1,5 @@
-//! Requests of one feed: limited in time and size, credentials kept at home, one more try where that is likely to help.
+//! Requests of one feed. They are limited in time and size, send credentials to the configured
+//! server only, and are retried once if that is likely to help.
 
 mod access;
 mod fault;
@@ -24,40 +25,41 @@ pub(super) use crate::network::shown_url as shown;
 use crate::network::{Refused, Secrets};
 use crate::text::clipped;
 
-/// Most redirects of one request that are followed.
+/// Maximum number of redirects that are followed for one request.
 const MAX_REDIRECTS: usize = 5;
-/// Most characters and bytes of an unwanted body that are shown and read.
+/// Maximum number of characters of an unexpected body that are shown, and of bytes that are read.
 const SHOWN_CHARS: usize = 200;
 const SHOWN_BYTES: usize = 4 * SHOWN_CHARS;
-/// How long all waiting for second tries of one feed may take in a round; who wants more is asked again in a later one.
+/// Maximum total wait for retries of one feed in a round. A server that asks for a longer wait is
+/// asked again in a later round.
 const PATIENCE: Duration = Duration::from_secs(60);
-/// The wait before a second try where the server names none: from half of this on.
+/// Retry delay without `Retry-After`; jittered to 50-100 %.
 const PAUSE: Duration = Duration::from_secs(2);
 /// The setting that ends a poll, as errors name it.
 const POLL_TIMEOUT: &str = "`poll_timeout` in [http]";
 
-/// Makes a feed's requests.
+/// Sends a feed's requests.
 pub(super) struct Fetcher {
     access: Access,
     limits: Http,
-    /// When the whole poll has to be over.
+    /// The time at which the whole poll must end.
     deadline: Deadline,
-    /// What is left of [`PATIENCE`].
+    /// The rest of [`PATIENCE`].
     patience: Duration,
     /// Bytes of all bodies so far, unpacked.
     pub(super) bytes: u64,
 }
 
-/// What is asked for.
+/// A request and the answer that it expects.
 #[derive(Debug, Clone)]
 pub(super) struct Request {
     pub(super) url: Url,
     pub(super) headers: HeaderMap,
-    /// In an error's words.
+    /// The expected content, for error messages.
     pub(super) expected: &'static str,
-    /// Statuses that are fine.
+    /// Statuses that are accepted.
     pub(super) statuses: &'static [StatusCode],
-    /// Longest body, unpacked; what the configuration allows where that is less.
+    /// Maximum size of the body, unpacked. The configured limit applies too.
     pub(super) max_bytes: u64,
 }
 
@@ -76,7 +78,7 @@ impl Request {
 /// An answer.
 #[derive(Debug)]
 pub(super) struct Answer {
-    /// Where it came from, after redirects.
+    /// The URL that answered, after redirects.
     pub(super) url: Url,
     pub(super) status: StatusCode,
     pub(super) headers: HeaderMap,
@@ -85,14 +87,13 @@ pub(super) struct Answer {
 }
 
 impl Answer {
-    /// Refuses a page for people.
+    /// Returns an error if the answer is a page for people, such as a login form.
     pub(super) fn refuse_page(&self, expected: &str) -> Result<(), Fault> {
         self.quote.refuse_page(&self.url, &self.headers, &self.body.start(SHOWN_BYTES)?, expected)
     }
 }
 
-/// How an answer may be quoted in messages: without secrets, and not at all if it is a foreign
-/// host's.
+/// Quotes an answer in messages: without secrets, and not at all if it is from a foreign host.
 #[derive(Debug, Clone)]
 struct Quote {
     secrets: Secrets,
@@ -100,13 +101,13 @@ struct Quote {
 }
 
 impl Quote {
-    /// The first characters of a text; nothing where it may not be quoted.
+    /// Returns the first characters of a text; `None` if it is empty or may not be quoted.
     fn of(&self, bytes: &[u8]) -> Option<String> {
         let text = self.secrets.excerpt(bytes.trim_ascii(), SHOWN_CHARS);
         (!self.is_foreign && !text.is_empty()).then_some(text)
     }
 
-    /// Refuses what says of itself, or shows, that it is a page for people, such as a login form.
+    /// Returns an error if the content type or the first bytes are those of a page for people.
     fn refuse_page(
         &self,
         url: &Url,
@@ -134,7 +135,7 @@ impl Quote {
 }
 
 impl Fetcher {
-    /// `home` is where the credentials belong.
+    /// Creates the clients. `home` is the URL whose origin gets the credentials.
     pub(super) fn new(
         http: &Http,
         home: &Url,
@@ -146,12 +147,12 @@ impl Fetcher {
         Ok(Fetcher { access, limits: http.clone(), deadline, patience: PATIENCE, bytes: 0 })
     }
 
-    /// Whether the poll's time is over.
+    /// Returns whether the time for the poll is over.
     pub(super) fn is_over(&self) -> bool {
         self.deadline.is_over()
     }
 
-    /// Fetches, and tries again once if the fault is likely to be over soon.
+    /// Fetches, and retries once if the fault is likely to pass soon.
     pub(super) async fn get(&mut self, request: &Request) -> Result<Answer, Fault> {
         let fault = match self.attempt(request).await {
             Err(fault) if fault.is_brief() => fault,
@@ -164,7 +165,7 @@ impl Fetcher {
             return Err(fault);
         }
         self.patience = left;
-        tracing::debug!(error = %fault, wait_ms = wait.as_millis() as u64, "asked again soon");
+        tracing::debug!(error = %fault, wait_ms = wait.as_millis() as u64, "retrying soon");
         tokio::time::sleep(wait).await;
         self.attempt(request).await
     }
@@ -183,7 +184,7 @@ impl Fetcher {
         Deadline::new(self.limits.total_timeout, "`total_timeout` in [http]").or(self.deadline)
     }
 
-    /// The first bytes of what would be fetched, and how long the server says it is.
+    /// Returns the final URL, the length that the server declares, and the first bytes of the body.
     pub(super) async fn look(
         &self,
         request: &Request,
@@ -196,7 +197,7 @@ impl Fetcher {
         Ok((url, length, start))
     }
 
-    /// Asks, follows redirects, and refuses any status but those wanted.
+    /// Sends the request, follows redirects, and fails unless the status is an accepted one.
     async fn open(
         &self,
         request: &Request,
@@ -224,7 +225,8 @@ impl Fetcher {
             let Some(target) = redirection(&url, response.status(), response.headers())? else {
                 return Err(self.unwanted(&url, reach, request, response, deadline).await);
             };
-            // Once elsewhere, nobody else decides what is shown to the feed's own server.
+            // After a redirect to another origin, not even the feed's own server gets credentials:
+            // another server chose the request.
             is_own = is_own && self.access.reach(&target, true) == Reach::Home;
             from = Some(std::mem::replace(&mut url, target));
         }
@@ -266,7 +268,7 @@ impl Fetcher {
         Quote { secrets: self.access.secrets().clone(), is_foreign: reach == Reach::Foreign }
     }
 
-    /// The next part of a body; `None` at its end.
+    /// Receives the next part of a body; `None` at its end.
     async fn chunk(
         &self,
         url: &Url,
@@ -313,7 +315,7 @@ impl Fetcher {
         Ok(spool.finish()?)
     }
 
-    /// A body's first bytes, as many as are shown.
+    /// Receives the first bytes of a body, as many as messages may show.
     async fn start(
         &self,
         url: &Url,
@@ -330,7 +332,7 @@ impl Fetcher {
         Ok(start)
     }
 
-    /// An answer of another status.
+    /// Describes an answer whose status is not accepted.
     async fn unwanted(
         &self,
         url: &Url,
@@ -340,7 +342,7 @@ impl Fetcher {
         deadline: &Deadline,
     ) -> Fault {
         let (status, headers) = (response.status(), std::mem::take(response.headers_mut()));
-        // Why there is no more of it does not matter next to the status.
+        // If the body cannot be read, the status is the more important fault.
         let start = self.start(url, &mut response, deadline).await.unwrap_or_default();
         let (mut got, quote) = (status.to_string(), self.quote(reach));
         if let Some(content_type) =
@@ -356,7 +358,8 @@ impl Fetcher {
             && self.access.has_credentials()
         {
             got.push_str(&format!(
-                "; credentials go to the scheme, host and port of the configured URL alone, and {} has another",
+                "; credentials go to the scheme, host and port of the configured URL only, \
+                 and {} differs from it",
                 shown(url)
             ));
         }
@@ -370,7 +373,7 @@ impl Fetcher {
     }
 }
 
-/// Where an answer redirects to.
+/// Returns the URL that an answer redirects to; `None` if it is not a redirect.
 fn redirection(from: &Url, status: StatusCode, headers: &HeaderMap) -> Result<Option<Url>, Fault> {
     let is_redirect = matches!(status.as_u16(), 301 | 302 | 303 | 307 | 308);
     let Some(location) = text(headers, LOCATION).filter(|_| is_redirect) else { return Ok(None) };
@@ -378,7 +381,7 @@ fn redirection(from: &Url, status: StatusCode, headers: &HeaderMap) -> Result<Op
     let Ok(mut target) = from.join(&location) else {
         return refused(clipped(location.as_bytes(), SHOWN_CHARS), "expected a URL");
     };
-    // What somebody else writes into a URL is not to become credentials.
+    // A server must not choose the credentials of a request.
     if target.set_username("").and_then(|()| target.set_password(None)).is_err()
         || !target.has_host()
     {
@@ -391,14 +394,14 @@ fn redirection(from: &Url, status: StatusCode, headers: &HeaderMap) -> Result<Op
     }
 }
 
-/// A request that was not sent, or brought no answer.
+/// A request that was not sent, or got no answer.
 enum Unsent {
-    /// Its host has no address that may be connected to.
+    /// The host has no address that may be contacted.
     Refused(Refused),
     Fault(Fault),
 }
 
-/// The resolver's refusal, if that is why a request failed.
+/// Returns the resolver's refusal, if a request failed for that reason.
 fn refused(error: &reqwest::Error) -> Option<Refused> {
     let mut cause: &dyn std::error::Error = error;
     while let Some(next) = cause.source() {
@@ -410,10 +413,10 @@ fn refused(error: &reqwest::Error) -> Option<Refused> {
     None
 }
 
-/// When a request with its body has to be over, and the setting that says so.
+/// The time at which a request with its body must end, and the setting for it.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Deadline {
-    /// `None` for a moment that no clock reaches.
+    /// `None` if the time is beyond the range of the clock.
     end: Option<Instant>,
     limit: Duration,
     setting: &'static str,
@@ -424,12 +427,12 @@ impl Deadline {
         Deadline { end: Instant::now().checked_add(limit), limit, setting }
     }
 
-    /// The end of a poll, or of a round's polling, that begins now.
+    /// Returns the deadline of a poll, or of a round's polling, that begins now.
     pub(super) fn of_poll(http: &Http) -> Deadline {
         Deadline::new(http.poll_timeout, POLL_TIMEOUT)
     }
 
-    /// The earlier one.
+    /// Returns the earlier of two deadlines.
     fn or(self, other: Deadline) -> Deadline {
         match (self.end, other.end) {
             (Some(own), Some(others)) if others < own => other,
@@ -438,7 +441,7 @@ impl Deadline {
         }
     }
 
-    /// The shorter one of a limit and what is left.
+    /// Returns the shorter of a limit and the time that is left.
     fn within(&self, limit: Duration) -> Duration {
         self.end.map_or(limit, |end| limit.min(end.saturating_duration_since(Instant::now())))
     }

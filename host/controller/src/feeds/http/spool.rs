@@ -1,9 +1,10 @@
-//! Bodies on their way to a reader: in a file without a name, so that no body takes memory, and nothing stays behind.
+//! Received bodies, in unnamed temporary files: they take no memory, and disappear when they are
+//! closed.
 
 use std::fs::File;
 use std::io::{self, BufWriter, Read, Seek, SeekFrom, Write};
 
-/// Bytes gathered for one write.
+/// Size of the write buffer.
 const BUFFER_BYTES: usize = 128 * 1024;
 
 /// A body that is being received.
@@ -37,7 +38,7 @@ impl Spool {
     }
 }
 
-/// A body that was received whole.
+/// A body that was received completely.
 #[derive(Debug)]
 pub(crate) struct Spooled {
     file: File,
@@ -46,7 +47,7 @@ pub(crate) struct Spooled {
 }
 
 impl Spooled {
-    /// Its first bytes, and it is at its start again.
+    /// Reads the first bytes, and returns to the start of the file.
     pub(super) fn start(&self, bytes: usize) -> io::Result<Vec<u8>> {
         let mut start = Vec::new();
         let mut file = &self.file;

@@ -1,4 +1,4 @@
-//! Servers that answer too slowly, too much, from elsewhere or not at all.
+//! Servers that answer too slowly, with too much, with redirects, or not at all.
 
 use std::io::Write;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -33,8 +33,8 @@ async fn get(http: &Http, url: Url, auth: &Auth) -> Result<(Fetcher, Answer), Fa
     Ok((fetcher, answer))
 }
 
-/// The error with all its causes.
-fn told(error: Fault) -> String {
+/// Returns the message of an error with all its causes.
+fn with_causes(error: Fault) -> String {
     format!("{:#}", anyhow::Error::from(error))
 }
 
@@ -108,7 +108,7 @@ async fn who_refuses_after_a_redirect_got_no_credentials_and_the_error_says_so()
     let http = Http { allow_redirects_to: vec![other.url.clone()], ..limits() };
     let fault = get(&http, server.url.clone(), &key("s3cret")).await.err().unwrap();
     assert!(fault.is_permanent());
-    let text = told(fault);
+    let text = with_causes(fault);
     assert!(text.contains("401") && text.contains("credentials go to"), "{text}");
 }
 
@@ -117,11 +117,11 @@ async fn redirects_end() {
     let server = Server::start(|_| Reply::new(302, "").with("Location", "/again"));
     let fault = error(&limits(), server.url.clone()).await;
     assert!(fault.is_permanent());
-    assert!(told(fault).contains("at most 5 redirects"));
+    assert!(with_causes(fault).contains("at most 5 redirects"));
     assert_eq!(server.asked().len(), 6);
 }
 
-/// A server that redirects to what `target` makes of its own URL.
+/// A server that redirects to the URL that `target` returns for the server's own URL.
 fn redirecting(target: impl Fn(&Url) -> String + Send + Sync + 'static) -> Server {
     Server::start(move |ask| {
         let own: Url = format!("http://{}/", ask.headers["host"]).parse().unwrap();
@@ -153,7 +153,7 @@ async fn redirects_into_private_networks_are_refused_unless_they_are_allowed() {
             matches!(fault, Fault::Foreign { .. }) && fault.is_permanent(),
             "{target}: {fault}"
         );
-        let text = told(fault);
+        let text = with_causes(fault);
         assert!(text.contains("`allow_redirects_to`") && !text.contains("local-only"), "{text}");
     }
     assert!(local.asked().is_empty(), "nobody was sent there");
@@ -168,7 +168,7 @@ async fn redirects_into_private_networks_are_refused_unless_they_are_allowed() {
 
 #[tokio::test]
 async fn a_name_is_judged_by_the_address_that_is_connected_to() {
-    // No public name has a private address here, so the resolver is asked for one that has.
+    // The test has no public name with a private address, so it gives the resolver a local name.
     let url = "http://feeds.example/".parse().unwrap();
     let access = Access::new(&limits(), &url, &Auth::None, None).unwrap();
     let local = Server::start(|_| Reply::new(200, "local-only"));
@@ -199,8 +199,8 @@ async fn a_key_in_the_url_is_not_shown_when_the_server_repeats_it() {
     });
     for path in ["list?apikey=hunter2-hunter2&v=1", "page?apikey=hunter2-hunter2"] {
         let text = match get(&limits(), server.at(path), &Auth::None).await {
-            Ok((_, answer)) => told(answer.refuse_page("a list").unwrap_err()),
-            Err(fault) => told(fault),
+            Ok((_, answer)) => with_causes(answer.refuse_page("a list").unwrap_err()),
+            Err(fault) => with_causes(fault),
         };
         assert!(text.contains("***") && !text.contains("hunter2"), "{text}");
     }
@@ -213,7 +213,7 @@ async fn the_end_of_a_poll_ends_its_requests() {
     let http = Http { poll_timeout: Duration::from_millis(500), ..limits() };
     let fault = error(&http, server.url.clone()).await;
     assert!(fault.is_poll_timeout(), "{fault}");
-    assert!(told(fault).contains("`poll_timeout` in [http] is the limit"));
+    assert!(with_causes(fault).contains("`poll_timeout` in [http] is the limit"));
 }
 
 #[test]
@@ -250,7 +250,7 @@ async fn errors_show_what_came_and_no_secrets() {
     url.set_fragment(Some("s3cret"));
     let fault = get(&limits(), url, &key("s3cret")).await.err().unwrap();
     assert!(fault.is_permanent() && fault.status() == Some(403));
-    let text = told(fault);
+    let text = with_causes(fault);
     assert!(
         text.contains("/list?...: expected a list, got 403") && text.contains(", text/plain: "),
         "{text}"
@@ -340,7 +340,7 @@ async fn silence_and_slowness_end() {
     for (path, setting) in
         [("silent", "idle_timeout"), ("stalled", "idle_timeout"), ("slow", "total_timeout")]
     {
-        let text = told(error(&http, server.at(path)).await);
+        let text = with_causes(error(&http, server.at(path)).await);
         assert!(text.contains(setting), "{path}: {text}");
     }
 }
@@ -352,7 +352,7 @@ async fn nobody_there() {
     drop(listener);
     let fault = error(&limits(), url).await;
     assert!(matches!(fault, Fault::Connect { .. }) && !fault.is_permanent());
-    let text = told(fault);
+    let text = with_causes(fault);
     assert!(text.contains("no connection") && text.contains("refused"), "{text}");
 }
 
@@ -375,7 +375,7 @@ async fn pages_for_people_are_refused() {
         let (_, answer) = get(&limits(), server.at(path), &Auth::None).await.unwrap();
         let refused = answer.refuse_page("a list");
         assert_eq!(refused.is_err(), is_page, "{path}");
-        // It can still be read from its start.
+        // The body can still be read from its start.
         assert!(answer.body.start(100).unwrap().len() > 5);
     }
 }

@@ -1,4 +1,4 @@
-//! From the URL in the configuration to the collection's objects (TAXII 2.1, sections 4 and 5).
+//! Discovery: finds the collection's objects from the configured URL (TAXII 2.1, sections 4 and 5).
 
 use reqwest::header::{ACCEPT, HeaderValue};
 use serde::Deserialize;
@@ -10,42 +10,43 @@ use crate::text::escape_controls;
 
 /// Largest resource that is not an envelope, in bytes.
 const MAX_RESOURCE_BYTES: u64 = 16 * 1024 * 1024;
-/// Most API roots of a server that are looked into.
+/// Maximum number of API roots of a server that are searched.
 const MAX_ROOTS: usize = 32;
-/// Most collections named in an error.
+/// Maximum number of collections that an error names.
 const NAMED: usize = 10;
 
 const MEDIA_TYPE: HeaderValue = HeaderValue::from_static("application/taxii+json;version=2.1");
 
-/// The collection that a feed is about.
+/// The collection that a feed reads.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(in crate::feeds) struct Collection {
-    /// Its title, for people; the id where it has none.
+    /// The title, for people; the id if there is none.
     pub(in crate::feeds) title: String,
     pub(in crate::feeds) id: String,
-    /// Where its objects are.
+    /// The URL of the collection's objects.
     pub(in crate::feeds) objects: Url,
 }
 
-/// Any of the resources: they are told apart by what is in them, whatever the URL was meant to be.
+/// Any TAXII resource. Its keys tell its type, whatever type the URL was meant to have.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 struct Resource {
-    /// Of a discovery resource (section 4.1.1).
+    /// Keys of a discovery resource (section 4.1.1).
     api_roots: Option<Vec<String>>,
     default: Option<String>,
-    /// Of an API root (section 4.2.1).
+    /// Keys of an API root (section 4.2.1).
     versions: Option<Vec<String>>,
     max_content_length: Option<serde_json::Value>,
-    /// Of a list of collections (section 5.1.1).
+    /// Key of a list of collections (section 5.1.1).
     collections: Option<Vec<Entry>>,
-    /// Of a collection (section 5.2.1).
+    /// Keys of a collection (section 5.2.1).
     id: Option<String>,
     can_read: Option<bool>,
     alias: Option<String>,
     title: Option<String>,
 }
 
+/// A collection in a list.
 #[derive(Debug, Deserialize)]
 struct Entry {
     id: String,
@@ -54,18 +55,18 @@ struct Entry {
     can_read: Option<bool>,
 }
 
-/// A collection, and the list that it stands in.
+/// A collection, and the URL of the list that contains it.
 struct Found {
     entry: Entry,
     list: Url,
 }
 
-/// A request of a TAXII resource.
+/// Builds a request for a TAXII resource.
 pub(super) fn request(url: Url, expected: &'static str) -> Request {
     Request::new(url, expected).with(ACCEPT, MEDIA_TYPE)
 }
 
-/// Finds the collection.
+/// Finds the collection that the feed names.
 pub(super) async fn resolve(fetcher: &mut Fetcher, feed: &TaxiiFeed) -> Result<Collection, Fault> {
     let url = start(&feed.url);
     let expected = "a TAXII 2.1 discovery resource, API root or collection";
@@ -91,12 +92,12 @@ pub(super) async fn resolve(fetcher: &mut Fetcher, feed: &TaxiiFeed) -> Result<C
     let found = choose(found, &url, feed.collection.as_deref())?;
     let url = found.list.join(&format!("{}/", path_segment(&found.entry.id)));
     let url = url.map_err(|_| {
-        unfit(&found.list, format!("the collection's id {:?} fits into no URL", found.entry.id))
+        unfit(&found.list, format!("the collection's id {:?} cannot be in a URL", found.entry.id))
     })?;
     collection(found.entry, url)
 }
 
-/// The URL to start at: a collection is also meant by that of its objects.
+/// Returns the URL to start at. The URL of a collection's objects also names the collection.
 fn start(url: &Url) -> Url {
     let mut url = slashed(url);
     if let Some(path) =
@@ -108,7 +109,8 @@ fn start(url: &Url) -> Url {
     url
 }
 
-/// The path with a slash at its end, as all of TAXII 2.1's have; some servers redirect what has none, others answer nonsense.
+/// Adds a slash to the end of the path, as all paths of TAXII 2.1 have one. Without it, some
+/// servers redirect, and others answer with something else.
 fn slashed(url: &Url) -> Url {
     let mut url = url.clone();
     if !url.path().ends_with('/') {
@@ -118,7 +120,7 @@ fn slashed(url: &Url) -> Url {
     url
 }
 
-/// An id as a part of a path.
+/// Encodes an id as a segment of a path.
 fn path_segment(id: &str) -> String {
     let mut url = Url::parse("http://h/").ok();
     if let Some(mut segments) = url.as_mut().and_then(|url| url.path_segments_mut().ok()) {
@@ -148,7 +150,8 @@ async fn fetch(
     Ok((resource, url))
 }
 
-/// The API roots of a server, the default one first. They may be relative, though they should not.
+/// Returns the API roots of a server, the default one first. Relative URLs are accepted, though the
+/// specification asks for absolute ones.
 fn roots(resource: &Resource, url: &Url) -> Result<Vec<Url>, Fault> {
     let mut roots: Vec<Url> = Vec::new();
     for text in resource.default.iter().chain(resource.api_roots.iter().flatten()) {
@@ -158,7 +161,8 @@ fn roots(resource: &Resource, url: &Url) -> Result<Vec<Url>, Fault> {
         };
         if (url.scheme(), root.scheme()) == ("https", "http") {
             let what = format!(
-                "it names its API root by a URL without encryption, {}; set `url` to the API root's https URL",
+                "the server's API root has a URL without encryption, {}; \
+                 set `url` to the API root's https URL",
                 shown(&root)
             );
             return Err(unfit(url, what));
@@ -170,7 +174,8 @@ fn roots(resource: &Resource, url: &Url) -> Result<Vec<Url>, Fault> {
     Ok(roots)
 }
 
-/// The collections of all API roots. One that fails does not hide the others, unless the collection is in none of them.
+/// Returns the collections of all API roots. An API root that fails does not matter if the wanted
+/// collection is in another one.
 async fn in_roots(
     fetcher: &mut Fetcher,
     roots: &[Url],
@@ -185,7 +190,7 @@ async fn in_roots(
     }
     let has_wanted = match &feed.collection {
         Some(wanted) => all.iter().any(|found| found.entry.answers_to(wanted)),
-        // With one of several roots not looked into, nobody knows whether it is the only one.
+        // The only readable collection is wanted. A root that failed may have another one.
         None => failed.is_none(),
     };
     match failed {
@@ -207,7 +212,8 @@ fn listed(collections: Vec<Entry>, list: &Url) -> Vec<Found> {
     collections.into_iter().map(|entry| Found { entry, list: list.clone() }).collect()
 }
 
-/// The collection wanted: by id, then by alias, then by title. Without a name the only one that can be read.
+/// Returns the wanted collection: by id, then by alias, then by title. Without a name, returns the
+/// only collection that can be read.
 fn choose(mut found: Vec<Found>, url: &Url, wanted: Option<&str>) -> Result<Found, Fault> {
     let names = named(&found);
     let is_wanted = |number: usize, entry: &Entry| match (number, wanted) {
@@ -224,13 +230,15 @@ fn choose(mut found: Vec<Found>, url: &Url, wanted: Option<&str>) -> Result<Foun
             (&[place], _) => return Ok(found.swap_remove(place)),
             (_, Some(wanted)) => {
                 let what = format!(
-                    "expected one collection {wanted:?}, got several; set `collection` to an id: {names}"
+                    "expected one collection {wanted:?}, got several; \
+                     set `collection` to an id: {names}"
                 );
                 return Err(unfit(url, what));
             }
             (_, None) => {
                 let what = format!(
-                    "expected `collection` to name one of several that can be read, got nothing: {names}"
+                    "expected `collection` to name one of several that can be read, \
+                     got nothing: {names}"
                 );
                 return Err(unfit(url, what));
             }
@@ -271,13 +279,14 @@ fn collection(entry: Entry, url: Url) -> Result<Collection, Fault> {
 }
 
 impl Entry {
+    /// Returns whether the id, the alias or the title is this name.
     fn answers_to(&self, wanted: &str) -> bool {
         self.id == wanted
             || self.alias.as_deref() == Some(wanted)
             || self.title.as_deref() == Some(wanted)
     }
 
-    /// For people.
+    /// Returns the id and the title, for people.
     fn name(&self) -> String {
         match &self.title {
             Some(title) => format!("{} ({})", escape_controls(&self.id), escape_controls(title)),

@@ -1,4 +1,4 @@
-//! TAXII 2.1 collections: what was added since the last poll, page by page.
+//! TAXII 2.1 collections: fetches the objects that were added since the last poll, page by page.
 
 mod discovery;
 mod paging;
@@ -20,30 +20,30 @@ use super::fetched::{Body, Fetched, blocking};
 use super::http::{Answer, Deadline, Fault, Fetcher, moment, shown};
 use crate::config::{Feed, Http, TaxiiFeed};
 
-/// The types that are of use here (section 3.4.2).
+/// The types of objects that are used (`match[type]`, section 3.4.2).
 const WANTED: &str = "indicator,marking-definition";
 const EXPECTED: &str = "a TAXII 2.1 envelope";
 const LAST_ADDED: &str = "x-taxii-date-added-last";
-/// Servers that answer so where 200 is right are understood as well.
+/// Accepted statuses. Some servers answer 206 instead of 200.
 const STATUSES: &[StatusCode] = &[StatusCode::OK, StatusCode::PARTIAL_CONTENT];
 
-/// Where a collection's next poll goes on.
+/// The cursor of a collection.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 struct At {
-    /// The collection's objects, so that they need not be looked for again.
+    /// The URL of the collection's objects, which saves another discovery.
     objects: String,
     id: String,
     title: String,
-    /// When the newest object that was fetched was added, by the server's clock.
+    /// Time at which the newest fetched object was added, by the server's clock.
     added_after: Option<Moment>,
-    /// The server lets objects be filtered by type.
+    /// The server can filter objects by type.
     filters: bool,
-    /// Where the last poll ended at its limit; none where it came to the end of the collection.
+    /// The place where the last poll ended at its limit; `None` if it reached the collection's end.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     resume: Option<Resume>,
 }
 
-/// Fetches what was added since the last poll.
+/// Fetches the objects that were added since the last poll.
 pub(super) async fn fetch(
     feed: &Feed,
     taxii: &TaxiiFeed,
@@ -61,7 +61,7 @@ pub(super) async fn fetch(
     let mut poll = Poll::new(feed, taxii, http, &at, now)?;
     let mut outcome = poll.run(&mut fetcher).await;
     if is_known && outcome.as_ref().is_err_and(is_gone) {
-        // It may have moved. Where it is somewhere else, its dates are others, too.
+        // The collection may have moved. At another URL its dates differ too, so it is read as new.
         let moved = found(resolve(&mut fetcher, taxii).await?);
         if (&moved.objects, &moved.id) != (&at.objects, &at.id) {
             at = moved;
@@ -72,7 +72,8 @@ pub(super) async fn fetch(
     let end = outcome?;
     match end {
         End::Reached => {
-            // A server whose clock is ahead must not keep what it adds meanwhile from being seen.
+            // If the server's clock is ahead, the next poll must not skip objects that it adds
+            // until then.
             let newest = poll.paging.newest.map(|newest| newest.min(now));
             at.added_after = at.added_after.map(|moment| moment.0).max(newest).map(Moment);
             at.resume = None;
@@ -88,12 +89,12 @@ pub(super) async fn fetch(
     Ok(Fetched { body, cursor, objects: poll.objects, bytes: fetcher.bytes, goes_on })
 }
 
-/// Whether a cursor says that the last poll ended before the collection did.
+/// Returns whether the last poll ended before the end of the collection, according to its cursor.
 pub(super) fn is_paused(cursor: &Json) -> bool {
     cursor.get("resume").is_some()
 }
 
-/// What would be fetched, for people.
+/// Describes for people what a poll would fetch.
 pub(super) async fn probe(taxii: &TaxiiFeed, http: &Http) -> anyhow::Result<String> {
     let mut fetcher = fetcher(taxii, http, Deadline::of_poll(http))?;
     let Collection { title, id, objects } = resolve(&mut fetcher, taxii).await?;
@@ -126,12 +127,12 @@ fn is_gone(error: &anyhow::Error) -> bool {
         .is_some_and(|status| matches!(status, 404 | 410))
 }
 
-/// How a poll ended.
+/// The end of a poll.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum End {
-    /// With the collection's last object.
+    /// The poll reached the collection's last object.
     Reached,
-    /// At its limit of time or objects, behind a complete page.
+    /// The poll reached its limit of time or objects, after a complete page.
     Paused,
 }
 
@@ -140,13 +141,14 @@ struct Poll {
     objects_url: Url,
     paging: Paging,
     filters: bool,
-    /// It is not known whether the filter was to blame, so the next poll tries it again.
+    /// A request with the filter failed, perhaps for another reason. The next poll tries the filter
+    /// again.
     failed_filtering: bool,
     set: StixSet,
     objects: u64,
-    /// Those of them that are of any use.
+    /// Number of objects that are used.
     taken: u64,
-    /// After so many objects the poll ends with the page.
+    /// Number of objects after which the poll ends with the page.
     max_objects: u64,
 }
 
@@ -172,7 +174,7 @@ impl Poll {
             failed_filtering: false,
             set: StixSet::new(StixLimits {
                 url_mode: feed.url_mode,
-                // The page that reaches the limit is taken whole.
+                // The whole page that reaches the limit is kept.
                 max_kept: http.max_poll_objects as usize + MAX_LIMIT as usize,
                 latest_modified: latest_modified(now),
                 ..StixLimits::default()
@@ -183,8 +185,7 @@ impl Poll {
         })
     }
 
-    /// Fetches page after page. An error loses all of them, a limit only the page that is not
-    /// complete.
+    /// Fetches page after page. An error discards all pages, a limit only the incomplete page.
     async fn run(&mut self, fetcher: &mut Fetcher) -> anyhow::Result<End> {
         loop {
             let has_pages = self.paging.has_pages();
@@ -207,7 +208,8 @@ impl Poll {
         }
     }
 
-    /// What the server does not understand may be the place that it named itself, once it has forgotten it, or the filter.
+    /// Changes the request after an error status, and returns whether there is something to try.
+    /// The server may have forgotten the `next` that it sent, or may not know the filter.
     fn can_ask_otherwise(&mut self, fault: &Fault) -> bool {
         let Some(status) = fault.status() else { return false };
         if self.paging.window().next.is_some() {
@@ -220,6 +222,7 @@ impl Poll {
         is_refused
     }
 
+    /// Reads a page. Returns its URL for messages, and the page's data for [`Paging`].
     fn read(&mut self, answer: Answer) -> anyhow::Result<(String, Page)> {
         let url = shown(&answer.url);
         let last_added = moment(&answer.headers, LAST_ADDED);
@@ -235,7 +238,7 @@ impl Poll {
     }
 }
 
-/// The request of a page: the filters are the same on all of them.
+/// Builds the request for a page. All pages have the same filters.
 fn page_request(objects: &Url, window: &Window, filters: bool) -> super::http::Request {
     let mut url = objects.clone();
     {

@@ -1,7 +1,8 @@
-//! Which page of a collection comes next, and when it is enough (TAXII 2.1, section 3.4), whatever a server does.
+//! Paging through a collection (TAXII 2.1, section 3.4). It ends, whatever a server does.
 //!
-//! `more` with `next` goes on with the same filters; `more` without it goes on by date. A token that stays the same is fine, as some servers
-//! keep the place themselves; a page that comes twice is not.
+//! After `more` with `next`, the next page has the same filters. After `more` without `next`, it is
+//! asked for by date. A `next` that stays the same is accepted, because some servers remember the
+//! place themselves. A page that comes twice is an error.
 
 use std::collections::HashSet;
 
@@ -10,18 +11,20 @@ use threatsieve_blacklist::Timestamp;
 
 use crate::feeds::cursor::Moment;
 
-/// Most pages of one poll, and the longest `next` in bytes.
+/// Maximum number of pages of one poll, and maximum length of `next` in bytes.
 const MAX_PAGES: u64 = 100_000;
 const MAX_NEXT_BYTES: usize = 16 * 1024;
-/// Most objects asked for in one request, when a page of the configured size holds nothing but objects of one moment.
+/// Maximum number of objects in one request. Requests grow beyond the configured size if a page
+/// holds objects of a single time only.
 pub(super) const MAX_LIMIT: u32 = 100_000;
-/// By how much more is asked for then.
+/// Factor by which such a request grows.
 const LIMIT_GROWTH: u32 = 8;
-/// Most pages in a row without anything that was not seen before, and those without anything: some servers filter what they have paged already.
+/// Maximum number of pages in a row without new objects, and of those without any object. Some
+/// servers filter after they cut the pages, which makes empty pages.
 const MAX_IDLE_PAGES: u32 = 10;
 const MAX_EMPTY_PAGES: u32 = 1000;
 
-/// What is asked for.
+/// The parameters of a request for a page.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Window {
     pub(super) added_after: Option<Timestamp>,
@@ -29,12 +32,12 @@ pub(super) struct Window {
     pub(super) limit: u32,
 }
 
-/// What a page says about what comes after it.
+/// The data of a page that decides about the next one.
 #[derive(Debug, Clone)]
 pub(super) struct Page {
     pub(super) digest: blake3::Hash,
     pub(super) objects: u64,
-    /// It has an object that no page before it had, as far as that is known.
+    /// The page has an object that no earlier page had, as far as that is known.
     pub(super) has_news: bool,
     pub(super) more: bool,
     pub(super) next: Option<String>,
@@ -42,32 +45,32 @@ pub(super) struct Page {
     pub(super) last_added: Option<Timestamp>,
 }
 
-/// What to do after a page.
+/// The next step after a page.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Step {
-    /// All is there.
+    /// All pages are fetched.
     Done,
-    /// Ask for the next window.
+    /// Fetch the next window.
     Again,
 }
 
-/// Where a poll that ended at its limit goes on.
+/// The place where a poll ended at its limit, and where the next poll continues.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Resume {
     added_after: Option<Moment>,
     next: Option<String>,
     limit: u32,
-    /// The latest moment that a page named so far.
+    /// The latest `last_added` of a page so far.
     newest: Option<Moment>,
-    /// Every page named a moment, and none an earlier one than the page before it: the server sorts
-    /// by date, as section 3.4.1 asks for.
+    /// Every page had a `last_added`, and none was earlier than that of the page before. So the
+    /// server sorts by date, as section 3.4.1 requires.
     is_sorted: bool,
 }
 
-/// Where a poll stands in its collection.
+/// The progress of a poll through its collection.
 #[derive(Debug)]
 pub(super) struct Paging {
-    /// Where it goes on when the server has forgotten its `next`.
+    /// The window to restart with if the server has forgotten its `next`.
     start: Window,
     window: Window,
     seen: HashSet<blake3::Hash>,
@@ -75,12 +78,12 @@ pub(super) struct Paging {
     idle_pages: u32,
     has_restarted: bool,
     is_sorted: bool,
-    /// The latest moment that a page named. Kept only once all pages are there.
+    /// The latest `last_added` of a page. The cursor takes it once all pages are fetched.
     pub(super) newest: Option<Timestamp>,
 }
 
 impl Paging {
-    /// Begins behind a moment, or where the last poll ended.
+    /// Begins after a time, or where the last poll ended.
     pub(super) fn new(
         added_after: Option<Timestamp>,
         limit: u32,
@@ -108,12 +111,12 @@ impl Paging {
         }
     }
 
-    /// Whether a page is complete.
+    /// Returns whether at least one page is complete.
     pub(super) fn has_pages(&self) -> bool {
         self.pages > 0
     }
 
-    /// Where another poll goes on.
+    /// Returns the place where the next poll continues.
     pub(super) fn pause(&self) -> Resume {
         let Window { added_after, next, limit } = self.window.clone();
         let (added_after, newest) = (added_after.map(Moment), self.newest.map(Moment));
@@ -124,7 +127,8 @@ impl Paging {
         &self.window
     }
 
-    /// Takes note of a page. An error says what is wrong with the server.
+    /// Records a page and chooses the next window. An error describes what is wrong with the
+    /// server.
     pub(super) fn advance(&mut self, page: Page) -> Result<Step, String> {
         self.pages += 1;
         self.is_sorted =
@@ -152,8 +156,8 @@ impl Paging {
         Ok(Step::Again)
     }
 
-    /// An answer that `next` is not valid (any more): starts once more from the beginning. `false` when that was done before, or `next` was
-    /// not even asked for.
+    /// Starts again from the beginning, because the server refused `next`. Returns `false` if that
+    /// was done before, or if the request had no `next`.
     pub(super) fn restart(&mut self) -> bool {
         if self.has_restarted || self.window.next.is_none() {
             return false;
@@ -164,11 +168,11 @@ impl Paging {
         true
     }
 
-    /// Refuses a server that goes round in circles.
+    /// Returns an error if the server repeats its pages.
     fn check_repetition(&mut self, page: &Page) -> Result<(), String> {
         let is_empty = page.objects == 0;
         let is_new = is_empty || self.seen.insert(page.digest);
-        // After a restart it is no wonder that everything comes again.
+        // After a restart, repeated objects are expected.
         self.idle_pages = if page.has_news || self.has_restarted { 0 } else { self.idle_pages + 1 };
         if is_new && self.idle_pages < if is_empty { MAX_EMPTY_PAGES } else { MAX_IDLE_PAGES } {
             return Ok(());
@@ -179,12 +183,13 @@ impl Paging {
         ))
     }
 
-    /// Goes on just before the last object's moment, as others of that moment may not have been on the page. When a page holds nothing but
-    /// that moment, a larger one is tried, and then what the specification says: after it.
+    /// Continues just before the last object's time, because the page may lack other objects of
+    /// that time. If a page holds objects of a single time only, asks for a larger page. If the
+    /// largest page is too small too, continues after that time, as the specification says.
     fn go_on_by_date(&mut self, page: &Page) -> Result<(), String> {
         let Some(last) = page.last_added else {
             return Err(
-                "expected `next` or X-TAXII-Date-Added-Last beside `more`, got neither".to_owned()
+                "expected `next` or X-TAXII-Date-Added-Last with `more`, got neither".to_owned()
             );
         };
         let before = just_before(last);
@@ -196,12 +201,14 @@ impl Paging {
         } else if Some(last) > self.window.added_after {
             tracing::warn!(
                 pages = self.pages,
-                "the server has more objects of one moment than it hands out at once, and no `next`: some may be missing"
+                "the server has more objects of one time than fit on a page, and sends no `next`: \
+                 some may be missing"
             );
             self.window.added_after = Some(last);
         } else {
             return Err(format!(
-                "expected X-TAXII-Date-Added-Last to go on from page to page, got one that does not on page {}",
+                "expected X-TAXII-Date-Added-Last to increase from page to page, \
+                 got one that does not on page {}",
                 self.pages
             ));
         }
@@ -209,7 +216,8 @@ impl Paging {
     }
 }
 
-/// Others may have been added at the same moment.
+/// Returns the time one microsecond earlier. A request after it includes other objects that were
+/// added at the same time.
 fn just_before(moment: Timestamp) -> Timestamp {
     Timestamp(moment.0.saturating_sub(1))
 }
@@ -238,7 +246,7 @@ mod tests {
         let mut paging = Paging::new(Some(Timestamp(5)), 10, None);
         assert_eq!(*paging.window(), window(Some(5), None, 10));
         for (number, objects) in [(1, 10), (2, 0), (3, 9)] {
-            // The token stays the same, as medallion's does.
+            // The token stays the same, as that of the server medallion does.
             assert_eq!(
                 paging.advance(page(objects, Some("a"), Some(100 * number))),
                 Ok(Step::Again)
@@ -255,14 +263,14 @@ mod tests {
         let mut paging = Paging::new(None, 1000, None);
         assert_eq!(paging.advance(page(5, None, Some(100))), Ok(Step::Again));
         assert_eq!(*paging.window(), window(Some(99), None, 1000));
-        // Nothing but objects of that moment: a larger page, then past it, then it stands still.
+        // Only objects of that time: larger pages, then after it, then an error.
         for wanted in [(99, 8_000), (99, 64_000), (99, 100_000), (100, 100_000)] {
             assert_eq!(paging.advance(page(5, None, Some(100))), Ok(Step::Again));
             assert_eq!(*paging.window(), window(Some(wanted.0), None, wanted.1));
         }
         let error = paging.advance(page(5, None, Some(100))).unwrap_err();
-        assert!(error.contains("X-TAXII-Date-Added-Last to go on"), "{error}");
-        // And one that moves on does.
+        assert!(error.contains("X-TAXII-Date-Added-Last to increase"), "{error}");
+        // A server whose dates increase is read to the end.
         let mut paging = Paging::new(Some(Timestamp(50)), 10, None);
         for last in [60, 70, 80] {
             assert_eq!(paging.advance(page(5, None, Some(last))), Ok(Step::Again));
@@ -279,7 +287,7 @@ mod tests {
         paging.advance(page(9, Some("a"), None)).unwrap();
         let error = paging.advance(page(10, Some("a"), None)).unwrap_err();
         assert!(error.contains("page 3") && error.contains("repeats itself"), "{error}");
-        // Other bytes each time, the same objects: some servers overlap, but not for ever.
+        // The same objects in other bytes each time: pages may overlap, but not for ever.
         let mut paging = Paging::new(None, 10, None);
         let idle = |number: u64| Page { has_news: false, ..page(number, Some("a"), None) };
         let pages = (1..100).take_while(|&number| paging.advance(idle(number)).is_ok()).count();
@@ -323,12 +331,12 @@ mod tests {
         let mut again = Paging::new(Some(Timestamp(5)), 10, Some(&resume));
         assert_eq!(*again.window(), window(Some(5), Some("b"), 10));
         assert_eq!(again.newest, Some(Timestamp(80)));
-        // The server has forgotten it: it goes on by date, if that says where it was.
+        // The server has forgotten `next`: the poll continues by date if the pages were sorted.
         assert!(again.restart());
         assert_eq!(*again.window(), window(Some(79), None, 10));
         paging.advance(page(8, Some("c"), Some(60))).unwrap();
         let mut again = Paging::new(Some(Timestamp(5)), 10, Some(&paging.pause()));
         assert!(again.restart());
-        assert_eq!(*again.window(), window(Some(5), None, 10), "its pages are in no order");
+        assert_eq!(*again.window(), window(Some(5), None, 10), "its pages are not sorted");
     }
 }

@@ -1,5 +1,5 @@
-//! Polls that end at their limit of time or objects, versions from the future, and what servers
-//! repeat.
+//! Polls that end at their limit of time or objects, versions from the future, and secrets that
+//! servers repeat.
 
 use super::*;
 
@@ -42,10 +42,10 @@ async fn a_large_collection_is_taken_in_parts() {
 #[tokio::test]
 async fn a_part_that_is_stored_stays_when_the_next_one_fails() {
     let failed = Arc::new(Mutex::new(false));
-    let told = Arc::clone(&failed);
+    let shared = Arc::clone(&failed);
     let pages = collection(7);
     let server = taxii_server(move |ask| match next_of(ask) {
-        Some("6") if !std::mem::replace(&mut *told.lock().unwrap(), true) => Reply::new(401, ""),
+        Some("6") if !std::mem::replace(&mut *shared.lock().unwrap(), true) => Reply::new(401, ""),
         _ => pages(ask),
     });
     let (round, feed) = (Round::new(), taxii(&server.at("one/"), None));
@@ -58,18 +58,18 @@ async fn a_part_that_is_stored_stays_when_the_next_one_fails() {
 #[tokio::test]
 async fn a_poll_at_its_limit_of_time_keeps_its_pages_and_goes_on() {
     let stalled = Arc::new(Mutex::new(false));
-    let told = Arc::clone(&stalled);
+    let shared = Arc::clone(&stalled);
     let pages = collection(7);
     let server = taxii_server(move |ask| match next_of(ask) {
         // The third page does not come the first time.
-        Some("4") if !std::mem::replace(&mut *told.lock().unwrap(), true) => {
+        Some("4") if !std::mem::replace(&mut *shared.lock().unwrap(), true) => {
             std::thread::sleep(Duration::from_secs(60));
             Reply::new(500, "")
         }
         _ => pages(ask),
     });
     let (round, feed) = (Round::new(), taxii(&server.at("one/"), None));
-    // What is left does not wait for its hour.
+    // The rest is fetched before the interval is over.
     let feed = Feed { every: Some(Duration::from_secs(3600)), ..feed };
     let http = Http {
         poll_timeout: Duration::from_secs(6),
@@ -91,10 +91,10 @@ async fn a_poll_at_its_limit_of_time_keeps_its_pages_and_goes_on() {
 #[tokio::test]
 async fn a_place_that_the_server_has_forgotten_is_found_by_its_date() {
     let forgot = Arc::new(Mutex::new(false));
-    let told = Arc::clone(&forgot);
+    let shared = Arc::clone(&forgot);
     let pages = collection(7);
     let server = taxii_server(move |ask| match next_of(ask) {
-        Some("4") if !std::mem::replace(&mut *told.lock().unwrap(), true) => Reply::new(404, ""),
+        Some("4") if !std::mem::replace(&mut *shared.lock().unwrap(), true) => Reply::new(404, ""),
         _ => pages(ask),
     });
     let (round, feed) = (Round::new(), taxii(&server.at("one/"), None));
@@ -129,7 +129,7 @@ async fn a_round_goes_on_without_those_that_are_not_done() {
         assert!(matches!(&one.outcome, Outcome::Failed(why) if is_over(why)), "{one:?}");
     }
     assert!(
-        matches!(&polled[8].outcome, Outcome::Skipped(why) if why.contains("begins with it")),
+        matches!(&polled[8].outcome, Outcome::Skipped(why) if why.contains("begins with this")),
         "{polled:?}"
     );
     let places = longest_waiting(&feeds, &round.store.lock().unwrap());
@@ -146,9 +146,9 @@ async fn a_version_from_the_future_does_not_keep_its_correction_out() {
     let bad = dated(1, "bad.example", "2999-01-01T00:00:00Z");
     let good = dated(1, "good.example", "2030-01-01T00:00:00Z");
     let step = Arc::new(Mutex::new(vec![bad.clone()]));
-    let told = Arc::clone(&step);
+    let shared = Arc::clone(&step);
     let server = taxii_server(move |_| {
-        json_reply(envelope(&told.lock().unwrap(), "")).with("X-TAXII-Date-Added-Last", &date(9))
+        json_reply(envelope(&shared.lock().unwrap(), "")).with("X-TAXII-Date-Added-Last", &date(9))
     });
     let (round, feed) = (Round::new(), taxii(&server.at("one/"), None));
     let values = || {
@@ -171,7 +171,7 @@ async fn a_version_from_the_future_does_not_keep_its_correction_out() {
         assert_eq!(values(), ["good.example"]);
     }
     assert_eq!(round.state(&feed).report.unwrap().older, 1, "what is ignored is counted");
-    // A withdrawal from the future holds, and can be taken back.
+    // A revocation from the future counts, and can be undone.
     *step.lock().unwrap() = vec![bad.replacen('{', r#"{"revoked":true,"#, 1)];
     assert_eq!(round.takes(&feed).await.3, 1);
     *step.lock().unwrap() = vec![dated(1, "back.example", "2030-02-01T00:00:00Z")];

@@ -111,7 +111,7 @@ impl Round {
     }
 }
 
-/// The `number`th indicator, in its `version`.
+/// The indicator with this number, in this version.
 fn indicator(number: usize, version: usize, more: &str) -> String {
     format!(
         r#"{{"type":"indicator","spec_version":"2.1","id":"indicator--00000000-0000-4000-8000-{number:012}","created":"2026-01-01T00:00:00Z","modified":"2026-01-{:02}T00:00:00Z","pattern":"[domain-name:value='{number}.v{version}.example']","pattern_type":"stix","valid_from":"2026-01-01T00:00:00Z"{more}}}"#,
@@ -133,7 +133,8 @@ fn json_reply(body: impl ToString) -> Reply {
     Reply::new(200, body.to_string()).with("Content-Type", TAXII)
 }
 
-/// A server with a discovery resource, two API roots and three collections, whose objects come from `objects`.
+/// A server with a discovery resource, two API roots and three collections. Their objects come from
+/// `objects`.
 fn taxii_server(objects: impl Fn(&Ask) -> Reply + Send + Sync + 'static) -> Server {
     let list = json!({"collections": [
         {"id": "1", "title": "Open", "alias": "open", "can_read": true, "can_write": false},
@@ -143,9 +144,8 @@ fn taxii_server(objects: impl Fn(&Ask) -> Reply + Send + Sync + 'static) -> Serv
         _ if ask.headers["accept"] != TAXII => Reply::new(406, ""),
         "/taxii2/" => {
             let root = |name: &str| format!("http://{}/{name}/", ask.headers["host"]);
-            json_reply(
-                json!({"title": "Test", "default": root("one"), "api_roots": [root("one"), root("two")]}),
-            )
+            let roots = [root("one"), root("two")];
+            json_reply(json!({"title": "Test", "default": root("one"), "api_roots": roots}))
         }
         "/one/" => {
             json_reply(json!({"title": "One", "versions": [TAXII], "max_content_length": 1000}))
@@ -161,7 +161,8 @@ fn taxii_server(objects: impl Fn(&Ask) -> Reply + Send + Sync + 'static) -> Serv
     })
 }
 
-/// A collection of `count` objects, added a second apart, paged by a server that keeps to the specification.
+/// A collection of `count` objects that were added a second apart. The server pages it according to
+/// the specification.
 fn collection(count: usize) -> impl Fn(&Ask) -> Reply + Send + Sync + 'static {
     move |ask| {
         let after = ask.query.get("added_after").cloned().unwrap_or_default();
@@ -174,7 +175,7 @@ fn collection(count: usize) -> impl Fn(&Ask) -> Reply + Send + Sync + 'static {
         };
         let objects: Vec<String> = page.iter().map(|&number| indicator(number, 1, "")).collect();
         let more = from + page.len() < all.len();
-        // A number, though the specification wants a string.
+        // A number, though the specification requires a string.
         let next = if more { format!(r#","next":{}"#, from + page.len()) } else { String::new() };
         json_reply(envelope(&objects, &format!(r#","more":{more}{next}"#)))
             .with("X-TAXII-Date-Added-First", &date(first))
@@ -218,7 +219,7 @@ async fn a_collection_is_found_from_any_of_its_urls() {
         let error = round.fails(&feed).await;
         assert!(error.contains(want), "{path} {name:?}: {error}");
         let next = round.state(&feed).next_attempt.unwrap().0 - NOW.0;
-        assert!(next >= 1_800_000_000, "who has to change something is not hurried");
+        assert!(next >= 1_800_000_000, "a permanent fault is not retried soon");
         assert!(format!("{:#}", probe(&feed, &limits()).await.unwrap_err()).contains(want));
     }
 }
@@ -236,13 +237,13 @@ async fn pages_come_with_the_same_filters_and_the_next_poll_goes_on() {
         assert_eq!((ask.query["limit"].as_str(), ask.query.get("added_after")), ("2", None));
     }
     assert_eq!(round.cursor(&feed)["added_after"], date(4));
-    // The overlap brings the last one again; nothing changes, and nothing is looked for again.
+    // The overlap brings the last object again. Nothing changes, and there is no other discovery.
     let before = server.asked().len();
     assert_eq!(round.takes(&feed).await, (0, 0, 0, 0));
     let asked = server.asked();
     assert_eq!(asked.len(), before + 1);
     assert_eq!(asked[before].query["added_after"], date(3));
-    // With other defaults it is read as a new feed.
+    // With other defaults, it is read as a new feed.
     let other = Feed { confidence: Some(70), ..feed };
     assert_eq!(round.takes(&other).await.1, 5);
 }
@@ -250,9 +251,9 @@ async fn pages_come_with_the_same_filters_and_the_next_poll_goes_on() {
 #[tokio::test]
 async fn new_versions_and_withdrawals_arrive() {
     let step = Arc::new(Mutex::new(0));
-    let told = Arc::clone(&step);
+    let shared = Arc::clone(&step);
     let server = taxii_server(move |_| {
-        let objects = match *told.lock().unwrap() {
+        let objects = match *shared.lock().unwrap() {
             0 => vec![
                 indicator(1, 1, ""),
                 indicator(2, 1, ""),
@@ -263,7 +264,7 @@ async fn new_versions_and_withdrawals_arrive() {
                 indicator(1, 2, ""),
                 indicator(2, 2, r#","revoked":true"#),
                 indicator(3, 0, ""),
-                // What it says now cannot be matched by a value.
+                // Its new pattern names no value.
                 indicator(4, 2, "").replace("domain-name:value=", "domain-name:value!="),
             ],
             _ => vec![],
@@ -308,13 +309,14 @@ async fn markings_are_carried_from_poll_to_poll() {
     assert_eq!(
         levels,
         [None, Some(threatsieve_blacklist::Tlp::Red)],
-        "what is never defined is the strictest"
+        "a marking that is never defined counts as the strictest"
     );
 }
 
 #[tokio::test]
 async fn servers_that_do_as_they_like() {
-    // Without `next`, by date, with the bound itself among what comes; the third and fourth were added at the same moment.
+    // A server without `next`, which pages by date and includes objects of the date itself. The
+    // third and the fourth object were added at the same time.
     let moments = [1, 2, 3, 3, 4];
     let by_date = move |ask: &Ask| {
         let after = ask.query.get("added_after").cloned().unwrap_or_default();
@@ -327,7 +329,7 @@ async fn servers_that_do_as_they_like() {
     };
     let (round, server) = (Round::new(), taxii_server(by_date));
     assert_eq!(round.takes(&taxii(&server.at("one/"), None)).await, (5, 0, 0, 0));
-    // No filters, and a type of content and a status of its own.
+    // A server without filters, and with another content type and status.
     let no_filters = |ask: &Ask| match ask.query.get("match[type]") {
         Some(_) => Reply::new(400, r#"{"title":"match[type]"}"#),
         None => Reply::new(206, envelope(&[indicator(1, 1, "")], ""))
@@ -340,9 +342,9 @@ async fn servers_that_do_as_they_like() {
     assert_eq!(
         objects_asked(&server).len(),
         3,
-        "it is not asked for again what it does not understand"
+        "the filter that it does not know is not sent again"
     );
-    // It ignores `added_after`.
+    // A server that ignores `added_after`.
     let ignores = |_: &Ask| {
         json_reply(envelope(&[indicator(1, 1, "")], "")).with("X-TAXII-Date-Added-Last", &date(1))
     };
@@ -380,10 +382,10 @@ async fn a_forgotten_next_starts_the_window_once_more() {
 #[tokio::test]
 async fn a_poll_that_fails_halfway_leaves_everything_as_it_was() {
     let bad = Arc::new(Mutex::new(String::new()));
-    let told = Arc::clone(&bad);
+    let shared = Arc::clone(&bad);
     let pages = collection(5);
     let server =
-        taxii_server(move |ask| match (told.lock().unwrap().as_str(), ask.query.get("next")) {
+        taxii_server(move |ask| match (shared.lock().unwrap().as_str(), ask.query.get("next")) {
             ("", _) | (_, None) => pages(ask),
             ("cut", _) => Reply::new(200, r#"{"more":false,"objects":[{"type":"indicator","id":"#),
             ("short", _) => Reply { missing_bytes: 1, ..json_reply("{}") },
@@ -442,9 +444,9 @@ async fn a_clock_that_is_ahead_hides_nothing() {
 #[tokio::test]
 async fn a_url_is_asked_for_only_if_it_changed() {
     let body = Arc::new(Mutex::new(("evil.com\nevil.org\n".to_owned(), "\"1\"".to_owned())));
-    let told = Arc::clone(&body);
+    let shared = Arc::clone(&body);
     let server = Server::start(move |ask| {
-        let (text, etag) = told.lock().unwrap().clone();
+        let (text, etag) = shared.lock().unwrap().clone();
         match ask.headers.get("if-none-match") {
             Some(known) if *known == etag && !etag.is_empty() => Reply::new(304, ""),
             _ if etag.is_empty() => Reply::new(200, text),
@@ -460,12 +462,12 @@ async fn a_url_is_asked_for_only_if_it_changed() {
     assert_eq!(server.asked()[1].headers["if-modified-since"], "Fri, 02 Jan 2026 03:04:05 GMT");
     set("evil.com\nevil.net\n", "\"2\"");
     assert_eq!(round.takes(&feed).await, (1, 0, 1, 0));
-    // The same under another tag, and without any.
+    // The same content with another tag, and without any.
     set("evil.com\nevil.net\n", "\"3\"");
     assert!(round.finds_nothing_new(&feed).await);
     set("evil.com\nevil.net\n", "");
     assert!(round.finds_nothing_new(&feed).await);
-    // Half of it leaves at most.
+    // More than half of the values would be removed.
     set("evil.info\n", "");
     let polled = round.poll(&feed).await;
     assert!(
@@ -476,7 +478,7 @@ async fn a_url_is_asked_for_only_if_it_changed() {
     assert_eq!(
         round.takes(&feed).await,
         (1, 0, 2, 0),
-        "what was held comes again, though nothing changed"
+        "the delivery that was held back is fetched again, though nothing changed"
     );
 }
 
@@ -563,14 +565,14 @@ async fn folders_are_read_again_when_a_file_changed() {
     assert!(rejections[0].1.id.ends_with("a.txt:2"), "{rejections:?}");
     write(folder.path(), "c.txt", "evil.net\n");
     assert_eq!(round.takes(&feed).await, (1, 0, 0, 0));
-    // Replaced by one of the same size and time.
+    // Replaced by a file of the same size and time.
     let times = std::fs::metadata(folder.path().join("c.txt")).unwrap().modified().unwrap();
     write(folder.path(), ".d", "evil.org\n");
     let file = std::fs::File::open(folder.path().join(".d")).unwrap();
     file.set_modified(times).unwrap();
     std::fs::rename(folder.path().join(".d"), folder.path().join("c.txt")).unwrap();
     assert_eq!(round.takes(&feed).await, (1, 0, 1, 0));
-    // A damaged file keeps everything as it is, and is looked at again at once.
+    // A damaged file changes nothing, and is read again in the next round.
     write(folder.path(), "b.json", r#"{"type":"bundle","objects":[{"#);
     assert!(round.fails(&feed).await.contains("b.json: damaged JSON"));
     assert_eq!(round.active(&feed), 3);
@@ -587,7 +589,7 @@ fn a_file_that_changes_while_it_is_read_is_not_taken() {
     let (round, feed) = (Round::new(), feed("path", Origin::Path(folder.path().to_owned())));
     write(folder.path(), "a.txt", "evil.com\n");
     let found = path::find(&feed, folder.path(), None).unwrap();
-    // Whoever writes it goes on after it was looked at.
+    // The file grows after it was examined.
     write(folder.path(), "a.txt", "evil.com\nevil.org\n");
     let mut store = round.store.lock().unwrap();
     let delivery = (found.body.unwrap(), found.cursor.as_ref());
@@ -613,7 +615,7 @@ async fn feeds_wait_for_their_time() {
     assert!(is_polled(3640, false).await, "rounds are not exact");
     assert!(is_polled(-5000, false).await, "the clock was set back");
     round.store.lock().unwrap().allow_held("url").unwrap();
-    assert!(is_polled(-4000, false).await, "what was let through comes at once");
+    assert!(is_polled(-4000, false).await, "an allowed delivery is fetched at once");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

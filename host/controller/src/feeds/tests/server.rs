@@ -1,4 +1,4 @@
-//! A web server for tests, which answers as it is told to and remembers what it was asked.
+//! A web server for tests. It answers as the test decides, and remembers its requests.
 
 use std::collections::HashMap;
 use std::io::{BufRead, BufReader, Read, Write};
@@ -8,30 +8,30 @@ use std::time::Duration;
 
 use url::Url;
 
-/// What was asked for.
+/// A request that the server received.
 #[derive(Debug, Clone)]
 pub(crate) struct Ask {
     pub(crate) method: String,
-    /// With the query.
+    /// The path with its query.
     pub(crate) path: String,
     pub(crate) query: HashMap<String, String>,
-    /// By names in lower case.
+    /// By name in lower case.
     pub(crate) headers: HashMap<String, String>,
     pub(crate) body: Vec<u8>,
 }
 
-/// An answer, byte by byte.
+/// An answer, and the faults that it has.
 pub(crate) struct Reply {
     pub(crate) status: u16,
     pub(crate) headers: Vec<(String, String)>,
     pub(crate) body: Vec<u8>,
-    /// Says that the body is so much longer than it is.
+    /// Bytes by which the declared length of the body is too large.
     pub(crate) missing_bytes: usize,
-    /// Sends bytes behind the body without end.
+    /// Sends bytes without end after the body.
     pub(crate) is_endless: bool,
-    /// Sends the body in chunks, and so without its length.
+    /// Sends the body in chunks, without its length.
     pub(crate) is_chunked: bool,
-    /// Waits before each part of it, of a byte each.
+    /// Wait before each byte of the body.
     pub(crate) pause: Option<Duration>,
 }
 
@@ -77,7 +77,7 @@ impl Reply {
             None => to.write_all(&self.body)?,
         }
         if self.is_endless {
-            // Until the other side hangs up.
+            // Ends when the client closes the connection.
             loop {
                 to.write_all(&[b'x'; 65536])?;
             }
@@ -103,7 +103,7 @@ impl Reply {
     }
 }
 
-/// Stays until the test program ends.
+/// A running server. It stays until the test program ends.
 pub(crate) struct Server {
     pub(crate) url: Url,
     asked: Arc<Mutex<Vec<Ask>>>,
@@ -122,7 +122,7 @@ impl Server {
                     let stream = stream.unwrap();
                     let Some(ask) = read(&stream) else { return };
                     log.lock().unwrap().push(ask.clone());
-                    // A client that went away is what some tests are about.
+                    // Some tests are about clients that close the connection.
                     let _ = answer(&ask).send(stream);
                 });
             }
@@ -130,7 +130,7 @@ impl Server {
         Server { url, asked }
     }
 
-    /// What was asked so far.
+    /// Returns the requests so far.
     pub(crate) fn asked(&self) -> Vec<Ask> {
         self.asked.lock().unwrap().clone()
     }

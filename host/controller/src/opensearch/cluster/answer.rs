@@ -1,28 +1,29 @@
-//! What a server's answer says.
+//! Reading a server's answers.
 
 use serde_json::Value as Json;
 
 use super::Fault;
 use crate::network::Secrets;
 
-/// Longest answer that is read, in bytes: what hundreds of nodes say of hundreds of blacklists.
+/// Longest answer that is read, in bytes. Enough for hundreds of nodes with hundreds of blacklists.
 pub(super) const MAX_ANSWER_BYTES: u64 = 32 * 1024 * 1024;
-/// Longest answer of a request that expects much: the mappings of some thousand indices. Read as
-/// JSON it takes several times its size.
+/// Longest answer of a request for much data, such as the mappings of some thousand indices. Parsed
+/// JSON takes several times its size.
 pub(super) const MAX_LARGE_ANSWER_BYTES: u64 = 128 * 1024 * 1024;
-/// Most characters of a reason that are kept.
+/// Maximum number of characters of a reason that are kept.
 const REASON_CHARS: usize = 500;
-/// Most bytes of an answer that is no JSON which are looked at for its reason.
+/// Maximum number of bytes of an answer without JSON that are read as its reason.
 const REASON_BYTES: usize = 8 * REASON_CHARS;
 /// The type of the plugin's own refusals.
 const REFUSED: &str = "threatsieve_refused";
 
-/// Whether another host of the cluster may do better: the one that answered knows no cluster manager, or is a proxy before nobody.
+/// Returns whether another host may succeed: the one that answered knows no cluster manager, or is
+/// a proxy without a server behind it.
 pub(super) fn is_away(status: u16) -> bool {
     matches!(status, 502..=504)
 }
 
-/// The answer's JSON, or why there is none.
+/// Returns the answer's JSON, or the fault that the answer reports.
 pub(super) fn read(
     host: &str,
     what: &'static str,
@@ -50,7 +51,7 @@ pub(super) fn read(
     })
 }
 
-/// What an error says: a text, or an object with a type and a reason.
+/// Returns the reason of an error, which is a text, or an object with a type and a reason.
 fn reason(error: &Json) -> Option<String> {
     match error {
         Json::String(text) => Some(text.clone()),
@@ -67,7 +68,7 @@ fn reason(error: &Json) -> Option<String> {
     }
 }
 
-/// How a server says that it has nothing at a path of ours.
+/// Returns whether the reason is that the server does not know a path of the plugin.
 fn is_unknown(reason: &str) -> bool {
     reason.contains("no handler found for uri [/_plugins/_threatsieve/")
         || reason.contains("Incorrect HTTP method for uri [/_plugins/_threatsieve/")

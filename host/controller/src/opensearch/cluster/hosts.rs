@@ -1,4 +1,4 @@
-//! The cluster's hosts, of which the one that answered last is asked next.
+//! The cluster's hosts. The one that answered last gets the next request.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -6,16 +6,16 @@ use url::Url;
 
 use crate::network::shown_url;
 
-/// At least one host, and whose turn it is.
+/// At least one host, and the one that gets the next request.
 #[derive(Debug)]
 pub(super) struct Hosts {
     all: Vec<Url>,
-    /// Counted on without end; its remainder is a place.
+    /// A counter that only grows. Its remainder is the place of the next host.
     turn: AtomicUsize,
 }
 
 impl Hosts {
-    /// Keeps URLs with a path that ends with a slash: what is asked for is below it.
+    /// Adds a slash to the end of each URL's path, because requests go to paths below it.
     pub(super) fn new(urls: &[Url]) -> Hosts {
         let folder = |url: &Url| {
             let mut url = url.clone();
@@ -31,12 +31,12 @@ impl Hosts {
         self.all.len()
     }
 
-    /// The name of the host that is asked next.
+    /// Returns the name of the host that gets the next request.
     pub(super) fn current(&self) -> String {
         shown_url(self.next()).trim_end_matches('/').to_owned()
     }
 
-    /// The URL of a path, without a leading slash, on that host.
+    /// Returns the URL of a path on that host. The path has no leading slash.
     pub(super) fn url(&self, path: &str) -> Url {
         let mut url = self.next().clone();
         let path = format!("{}{path}", url.path());
@@ -44,7 +44,7 @@ impl Hosts {
         url
     }
 
-    /// Has another host asked next.
+    /// Moves on to the next host.
     pub(super) fn turn(&self) {
         self.turn.fetch_add(1, Ordering::Relaxed);
     }

@@ -1,6 +1,7 @@
-//! An OpenSearch cluster: requests to whichever of its hosts answers.
+//! Requests to an OpenSearch cluster. The first of its hosts that answers gets them.
 //!
-//! Everything that is asked for here may be asked for twice without harm, so a request that one host did not answer goes to the next.
+//! All requests here can be repeated without harm, so a request that one host did not answer goes
+//! to the next one.
 
 mod answer;
 mod fault;
@@ -25,21 +26,22 @@ use self::hosts::Hosts;
 use crate::config;
 use crate::network::{NO_AUTHORITIES, Secrets, auth_header, http_client, read_body, tls_config};
 
-/// A server with too much on its hands says so (429): how long it is left alone before each further attempt.
+/// Waits before each further attempt after an overloaded server refused a request (429).
 const BUSY: [Duration; 3] =
     [Duration::from_secs(1), Duration::from_secs(2), Duration::from_secs(4)];
 
-/// What is sent, and what it is sent for.
+/// A request.
 #[derive(Debug, Clone)]
 pub(crate) struct Request {
     pub(crate) method: Method,
-    /// Encoded: of the server's own calls as the client's API definitions have it.
+    /// Encoded path without a leading slash. Paths of the server's own API come from the
+    /// definitions of the `opensearch` crate.
     pub(crate) path: String,
     pub(crate) query: Vec<(&'static str, String)>,
     pub(crate) body: Option<(&'static str, Bytes)>,
-    /// What is done or asked for, for messages: `the blacklists`.
+    /// The subject of the request, for messages: `the blacklists`.
     pub(crate) what: &'static str,
-    /// Longer than the configured one, where that is known beforehand.
+    /// Time in addition to the configured timeout, for requests that are known to take longer.
     pub(crate) more_time: Duration,
     /// Longest answer that is read.
     pub(crate) max_answer_bytes: u64,
@@ -62,7 +64,7 @@ impl Request {
         }
     }
 
-    /// Allows a large answer: all mappings of a cluster.
+    /// Allows a large answer, such as all mappings of a cluster.
     pub(crate) fn large(mut self) -> Request {
         self.max_answer_bytes = MAX_LARGE_ANSWER_BYTES;
         self
@@ -78,7 +80,8 @@ impl Request {
         self
     }
 
-    /// Servers refuse types that they do not know, and bytes have none of their own there. Nobody reads them as CBOR.
+    /// Sends bytes. The content type is CBOR only because servers refuse unknown types and know
+    /// none for plain bytes. The plugin does not parse them as CBOR.
     pub(crate) fn bytes(mut self, body: Bytes) -> Request {
         self.body = Some(("application/cbor", body));
         self
@@ -90,16 +93,16 @@ impl Request {
     }
 }
 
-/// Who answered.
+/// The server that answered.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Server {
     pub(crate) host: String,
-    /// The cluster's name and version; `None` where this user may not see them.
+    /// The cluster's name and version; `None` if the user may not see them.
     pub(crate) cluster: Option<String>,
     pub(crate) version: Option<String>,
 }
 
-/// The cluster, by the hosts that are configured.
+/// A client for the cluster with the configured hosts.
 #[derive(Debug)]
 pub(crate) struct Cluster {
     client: Client,
@@ -110,7 +113,7 @@ pub(crate) struct Cluster {
 }
 
 impl Cluster {
-    /// Sets the client up; nothing is connected to yet.
+    /// Sets up the client, without connecting.
     pub(crate) fn new(settings: &config::OpenSearch, user_agent: &str) -> anyhow::Result<Cluster> {
         let header = auth_header(&settings.auth)?;
         let secrets = Secrets::of_auth(&settings.auth, header.as_ref());
@@ -119,11 +122,14 @@ impl Cluster {
             .default_headers(HeaderMap::from_iter(header))
             .connect_timeout(settings.connect_timeout)
             .no_proxy()
-            // The limit of an answer is one of what is sent.
+            // The limit for an answer applies to the bytes that are sent.
             .no_gzip()
             .build()
             .with_context(|| {
-                format!("the HTTP client cannot be set up; {NO_AUTHORITIES} (`ca_files` in [opensearch])")
+                format!(
+                    "the HTTP client cannot be set up; \
+                     {NO_AUTHORITIES} (`ca_files` in [opensearch])"
+                )
             })?;
         Ok(Cluster {
             client,
@@ -134,14 +140,14 @@ impl Cluster {
         })
     }
 
-    /// The same with a shorter patience, for who only wants to have a look.
+    /// Limits the timeouts, for commands that should answer soon.
     pub(crate) fn hurried(mut self, patience: Duration) -> Cluster {
         self.connect_timeout = self.connect_timeout.min(patience);
         self.timeout = self.timeout.min(patience);
         self
     }
 
-    /// Finds a host that answers, within the time to connect for each. Later requests begin with that one.
+    /// Finds a host that answers within `connect_timeout`. Later requests begin with that host.
     pub(crate) async fn connect(&self) -> Result<Server, Fault> {
         #[derive(Deserialize)]
         struct Root {
@@ -160,7 +166,7 @@ impl Cluster {
                     root.map_or((None, None), |root| (root.cluster_name, root.version));
                 Ok(Server { host, cluster, version: version.and_then(|version| version.number) })
             }
-            // Whoever may push need not be allowed to see this.
+            // A user may be allowed to push, but not to see this.
             Err(Fault::Denied { host, status: 403, .. }) => {
                 Ok(Server { host, cluster: None, version: None })
             }
@@ -168,7 +174,7 @@ impl Cluster {
         }
     }
 
-    /// Sends a request to the host that answered last, or else to the others in turn.
+    /// Sends a request to the host that answered last, and if that fails, to the others in turn.
     pub(crate) async fn ask<T: for<'de> Deserialize<'de>>(
         &self,
         request: &Request,
@@ -182,6 +188,7 @@ impl Cluster {
         })
     }
 
+    /// Sends a request, and repeats it while the server is overloaded.
     async fn ask_within(
         &self,
         request: &Request,
@@ -196,6 +203,7 @@ impl Cluster {
         self.ask_hosts(request, limit).await
     }
 
+    /// Sends a request to the hosts in turn, until one answers.
     async fn ask_hosts(&self, request: &Request, limit: Duration) -> Result<(String, Json), Fault> {
         let mut silent = Vec::new();
         for _ in 0..self.hosts.count() {
@@ -210,7 +218,7 @@ impl Cluster {
         Err(Fault::Unreachable(silent))
     }
 
-    /// The answer of one host, or [`Fault::Unreachable`] where another one may do better.
+    /// Sends a request to one host. Fails with [`Fault::Unreachable`] if another one may succeed.
     async fn try_once(
         &self,
         host: &str,
@@ -255,9 +263,9 @@ impl Cluster {
     }
 }
 
-/// A path of these segments, encoded but for what index patterns are made of.
+/// Joins and encodes the segments of a path. The characters of index patterns (`*`, `,`) stay.
 pub(crate) fn path(segments: &[&str]) -> String {
-    // Only a path's encoding is wanted of it, so any host will do.
+    // Only the encoding of the path is used, so any host is right.
     let url = Url::parse("http://host").map(|mut url| {
         if let Ok(mut path) = url.path_segments_mut() {
             path.extend(segments);
@@ -267,7 +275,7 @@ pub(crate) fn path(segments: &[&str]) -> String {
     url.map_or_else(|_| String::new(), |url| url.path().trim_start_matches('/').to_owned())
 }
 
-/// Why a host did not answer, down to the first cause.
+/// Returns the reason why a host did not answer: the deepest cause of the error.
 fn why(error: &reqwest::Error, limit: Duration) -> String {
     if error.is_timeout() {
         return format!("no answer within {}", humantime::format_duration(limit));

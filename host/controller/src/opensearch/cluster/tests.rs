@@ -1,4 +1,4 @@
-//! Clusters of which some hosts answer, slowly, wrongly or not at all.
+//! Clusters with hosts that answer slowly, wrongly or not at all.
 
 use std::net::TcpListener;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -28,7 +28,7 @@ fn cluster(settings: &config::OpenSearch) -> Cluster {
     Cluster::new(settings, "threatsieve/test").unwrap()
 }
 
-/// A host that nobody listens on.
+/// The URL of a port on which no server listens.
 fn nobody() -> Url {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     format!("http://{}/", listener.local_addr().unwrap()).parse().unwrap()
@@ -83,7 +83,8 @@ async fn hosts_that_do_not_answer_are_named_with_why() {
 async fn who_is_busy_is_asked_again() {
     let asked = AtomicUsize::new(0);
     let web = Web::start(move |ask| {
-        let busy = json!({ "error": { "type": "circuit_breaking_exception", "reason": "Data too large" } });
+        let error = json!({ "type": "circuit_breaking_exception", "reason": "Data too large" });
+        let busy = json!({ "error": error });
         if asked.fetch_add(1, Ordering::Relaxed) == 0 { answer(429, &busy) } else { root(ask) }
     });
     assert!(cluster(&settings(&[&web.url])).connect().await.is_ok());
@@ -92,14 +93,13 @@ async fn who_is_busy_is_asked_again() {
 
 #[tokio::test]
 async fn what_the_server_says_is_told_apart() {
-    let refused = json!({ "error": { "type": "threatsieve_refused", "kind": "shrunk", "reason": "10 of 100" }, "status": 409 });
+    let error = json!({ "type": "threatsieve_refused", "kind": "shrunk", "reason": "10 of 100" });
+    let refused = json!({ "error": error, "status": 409 });
     let fault_of =
         async |status: u16, body: Json| fault(&Web::start(move |_| answer(status, &body))).await;
     let one = fault_of(409, refused).await;
-    assert!(
-        matches!(&one, Fault::Refused { kind, reason, .. } if kind == "shrunk" && reason == "10 of 100"),
-        "{one}"
-    );
+    let Fault::Refused { kind, reason, .. } = &one else { panic!("{one}") };
+    assert_eq!((kind.as_str(), reason.as_str()), ("shrunk", "10 of 100"));
     let text = "no handler found for uri [/_plugins/_threatsieve/x] and method [GET]";
     let one = fault_of(400, json!({ "error": text })).await;
     assert!(matches!(one, Fault::NoPlugin { .. }), "{one}");

@@ -1,22 +1,23 @@
-//! What the ingest processor writes into events, as mappings.
+//! The mappings of the fields that the ingest processor writes into events.
 
 use anyhow::{Context, ensure};
 use serde_json::{Map, Value as Json, json};
 
-/// The component template, as the plugin carries it.
+/// The component template, as the plugin contains it.
 pub(crate) const TEMPLATE: &str =
     include_str!("../../../../../plugin-descriptors/component-template.json");
-/// Its name in a cluster.
+/// The component template's name in a cluster.
 pub(crate) const TEMPLATE_NAME: &str = "threatsieve";
-/// Where the processor puts its flag unless it is told otherwise.
+/// The processor's default `flag_field`.
 const FLAG_FIELD: &str = "indicator";
 
-/// The fields and their types: `properties` of a mapping.
+/// The expected fields and their types, as the `properties` of a mapping.
 #[derive(Debug)]
 pub(crate) struct Expected(pub(super) Map<String, Json>);
 
 impl Expected {
-    /// For a blacklist of this name and a flag in this field (none where it is empty).
+    /// Returns the fields for a blacklist with this name, with the flag in `flag_field`. An empty
+    /// `flag_field` means that no flag is written.
     pub(crate) fn new(blacklist: &str, flag_field: &str) -> anyhow::Result<Expected> {
         let template: Json = serde_json::from_str(TEMPLATE).context("the component template")?;
         let properties = template["template"]["mappings"]["properties"].as_object();
@@ -34,7 +35,7 @@ impl Expected {
     }
 }
 
-/// Adds a field, and the objects around it that are missing.
+/// Adds a field, and the objects around it if they are missing.
 fn put(fields: &mut Map<String, Json>, path: &str, field: Json) {
     let Some((first, rest)) = path.split_once('.') else {
         fields.insert(path.to_owned(), field);

@@ -1,26 +1,26 @@
-//! One index's mapping against what is written into its events.
+//! Comparison of an index's mapping with the fields that are written into its events.
 
 use serde_json::{Map, Value as Json};
 
 use super::{Expected, Finding, TEMPLATE_NAME};
 use crate::text::grouped;
 
-/// `index.mapping.total_fields.limit` where an index does not say.
+/// The default of `index.mapping.total_fields.limit`.
 const FIELDS_LIMIT: u64 = 1000;
 
-/// What an object does with a field that it does not know.
+/// The handling of fields that an object's mapping does not have (`dynamic`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Dynamic {
-    /// It takes it in.
+    /// The field is added to the mapping.
     Add,
-    /// It stores it, and it cannot be searched.
+    /// The field is stored, but cannot be searched.
     Store,
-    /// It refuses the event.
+    /// The event is refused.
     Refuse,
 }
 
 impl Dynamic {
-    /// As a mapping has it; where it has nothing, what is around it counts.
+    /// Reads the setting of a mapping. Without one, that of the surrounding object applies.
     fn of(mapping: &Json, around: Dynamic) -> Dynamic {
         let text = match &mapping["dynamic"] {
             Json::Bool(is) => return if *is { Dynamic::Add } else { Dynamic::Store },
@@ -30,30 +30,34 @@ impl Dynamic {
         match text {
             "true" | "runtime" => Dynamic::Add,
             "false" | "false_allow_templates" => Dynamic::Store,
-            // Where dynamic templates are allowed, they would have to be for our very fields.
+            // Dynamic templates would only help if they were made for our fields.
             "strict" | "strict_allow_templates" => Dynamic::Refuse,
             _ => around,
         }
     }
 }
 
-/// What was met on the way through a mapping.
+/// The findings of a walk through a mapping.
 #[derive(Debug, Default)]
 struct Walk {
     findings: Vec<Finding>,
+    /// Fields for which the index refuses events.
     refused: Vec<String>,
+    /// Fields that the index stores without indexing them.
     stored: Vec<String>,
-    /// Fields that will be added.
+    /// Number of fields that will be added to the mapping.
     added: u64,
 }
 
-/// What of an index's mapping refuses or spoils flagged events. Settings are flat: `index.mapping.total_fields.limit`.
+/// Lists the parts of an index's mapping that refuse flagged events or make them harder to search.
+/// Settings have flat keys, such as `index.mapping.total_fields.limit`.
 pub(super) fn judge(expected: &Expected, mapping: &Json, settings: &Json) -> Vec<Finding> {
     let mut walk = Walk::default();
     let is_lenient = is_true(&settings["index.mapping.ignore_malformed"]);
     walk.fields(&expected.0, mapping, Dynamic::of(mapping, Dynamic::Add), "", is_lenient);
     let template = format!(
-        "add the mappings of the component template (`threatsieve opensearch template --put`, then {TEMPLATE_NAME:?} in `composed_of` of the index template, and roll over or reindex)"
+        "add the mappings of the component template (`threatsieve opensearch template --put`, \
+         then {TEMPLATE_NAME:?} in `composed_of` of the index template, and roll over or reindex)"
     );
     if !walk.refused.is_empty() {
         walk.findings.push(Finding {
@@ -69,7 +73,7 @@ pub(super) fn judge(expected: &Expected, mapping: &Json, settings: &Json) -> Vec
         walk.findings.push(Finding {
             is_problem: false,
             what: format!(
-                "it stores {} without indexing: no search finds them",
+                "it stores {} without indexing: searches do not find them",
                 walk.stored.join(", ")
             ),
             remedy: template.clone(),
@@ -81,7 +85,8 @@ pub(super) fn judge(expected: &Expected, mapping: &Json, settings: &Json) -> Vec
         walk.findings.push(Finding {
             is_problem: true,
             what: format!(
-                "it has {} of at most {} fields, and flagged events bring up to {} more: it refuses them",
+                "it has {} of at most {} fields, and flagged events bring up to {} more: \
+                 it refuses them",
                 grouped(there),
                 grouped(limit),
                 grouped(walk.added)
@@ -118,7 +123,7 @@ impl Walk {
             match (is_object(field), is_object(there)) {
                 (true, true) => {
                     self.nesting(field, there, &path);
-                    // What is not enabled is stored as it is.
+                    // An object that is not enabled is stored without parsing.
                     if let Some(inner) = field["properties"].as_object()
                         && there["enabled"] != false
                     {
@@ -131,7 +136,7 @@ impl Walk {
         }
     }
 
-    /// Where fields of ours are to be, there is a field itself.
+    /// Handles a field at the place where the events have an object.
     fn object(&mut self, there: &Json, path: &str) {
         let kind = kind(there);
         if matches!(kind, "flat_object" | "flattened") {
@@ -144,15 +149,19 @@ impl Walk {
         });
     }
 
-    /// An array of objects is taken either way, but means another thing.
+    /// Notes an array of objects that is not mapped as nested. It is accepted, but searched
+    /// differently.
     fn nesting(&mut self, field: &Json, there: &Json, path: &str) {
         if field["type"] == "nested" && there["type"] != "nested" {
             self.findings.push(Finding {
                 is_problem: false,
                 what: format!(
-                    "{path} is an object, not nested: a search for two things about one enrichment finds events that have them in two"
+                    "{path} is an object, not nested: a search for two properties of one \
+                     enrichment also finds events that have them in two enrichments"
                 ),
-                remedy: "map it as nested in the index template and roll over or reindex, or search with that in mind".to_owned(),
+                remedy: "map it as nested in the index template and roll over or reindex, \
+                         or search with that in mind"
+                    .to_owned(),
             });
         }
     }
@@ -182,7 +191,7 @@ impl Walk {
     }
 }
 
-/// How to get out of the way of somebody else's field.
+/// Returns the remedy for a field that conflicts with another use of the same name.
 fn target_remedy(path: &str) -> String {
     let option = match path {
         _ if path == "threat" || path.starts_with("threat.") => {
@@ -191,7 +200,7 @@ fn target_remedy(path: &str) -> String {
         _ if path == "threatsieve" || path.starts_with("threatsieve.") => "rename that field",
         _ => "give the processor another `flag_field`, or none (\"\")",
     };
-    format!("{option}, or map it otherwise in the index template and roll over or reindex")
+    format!("{option}, or change its mapping in the index template and roll over or reindex")
 }
 
 fn kind(mapping: &Json) -> &str {
@@ -202,7 +211,7 @@ fn is_object(mapping: &Json) -> bool {
     matches!(kind(mapping), "object" | "nested")
 }
 
-/// Whether a field of a type takes values of another one.
+/// Returns whether a field of one type accepts values of another type.
 fn takes(there: &str, wanted: &str) -> bool {
     let takes_all =
         matches!(there, "keyword" | "text" | "wildcard" | "match_only_text" | "search_as_you_type");
@@ -225,7 +234,7 @@ fn takes(there: &str, wanted: &str) -> bool {
         }
 }
 
-/// Types that leave out what they cannot read, where they are told to.
+/// Returns whether a type can skip values that it cannot read (`ignore_malformed`).
 fn is_forgiving(kind: &str) -> bool {
     const FORGIVING: [&str; 12] = [
         "byte",
@@ -244,7 +253,7 @@ fn is_forgiving(kind: &str) -> bool {
     FORGIVING.contains(&kind)
 }
 
-/// Fields that a mapping has, as its limit counts them: objects, fields, and fields of fields.
+/// Counts the fields of a mapping as its limit does: objects, fields, and fields of fields.
 fn count(properties: Option<&Map<String, Json>>) -> u64 {
     let fields = properties.into_iter().flat_map(Map::values);
     fields
@@ -254,7 +263,8 @@ fn count(properties: Option<&Map<String, Json>>) -> u64 {
         .sum()
 }
 
-/// The same of what will be added by itself: of a text, a `text` field with a `keyword` field in it.
+/// Counts the same for a field that will be added dynamically. A text becomes a `text` field with a
+/// `keyword` field in it.
 fn added(field: &Json) -> u64 {
     match field["properties"].as_object() {
         Some(inner) => 1 + inner.values().map(added).sum::<u64>(),
@@ -263,7 +273,7 @@ fn added(field: &Json) -> u64 {
     }
 }
 
-/// Settings are texts, mappings have booleans.
+/// Returns whether a value is true. Settings have texts, mappings have booleans.
 fn is_true(value: &Json) -> bool {
     value == &Json::Bool(true) || value == "true"
 }

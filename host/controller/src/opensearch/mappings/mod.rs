@@ -1,7 +1,8 @@
-//! Whether the indices of a cluster take what the ingest processor writes into events.
+//! Checks whether the indices of a cluster accept the fields that the ingest processor writes.
 //!
-//! An index that is strict about its fields, or has another kind of field in a place of ours, refuses a flagged event after the processor has
-//! run, and the event is lost to whoever does not look at the answers. So it is found out before.
+//! An index with a strict mapping, or with another type of field under a name of ours, refuses a
+//! flagged event after the processor has run. If the sender does not look at the answers, the event
+//! is lost. This check finds such indices beforehand.
 
 mod expected;
 mod judge;
@@ -26,20 +27,20 @@ use self::judge::judge;
 pub(crate) use self::nodes::{NodePlugin, node_findings, node_plugins};
 use crate::opensearch::cluster::{Cluster, Fault, Request};
 
-/// Index templates that are looked at one by one.
+/// Maximum number of index templates that are checked.
 const MAX_TEMPLATES: usize = 1000;
 
-/// Something to be done before events are flagged.
+/// A fault of the cluster that should be corrected before events are flagged.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub(crate) struct Finding {
-    /// Events are refused, or not matched. Otherwise only searches suffer.
+    /// Events are refused, or not matched. Otherwise only searches are affected.
     pub(crate) is_problem: bool,
     pub(crate) what: String,
-    /// What to do.
+    /// The step that corrects it.
     pub(crate) remedy: String,
 }
 
-/// An index or an index template, and what was found in it.
+/// An index or an index template, with its findings.
 #[derive(Debug, Serialize)]
 pub(crate) struct Judged {
     /// `index` or `index template`.
@@ -48,7 +49,8 @@ pub(crate) struct Judged {
     pub(crate) findings: Vec<Finding>,
 }
 
-/// Looks at all indices that these patterns name, or at all that are open and not hidden, and at the templates that such will be made from.
+/// Checks all open indices that the patterns name, and the templates of future ones. Without
+/// patterns, checks all that are open and not hidden.
 pub(crate) async fn check(
     cluster: &Cluster,
     patterns: &[String],
@@ -85,7 +87,7 @@ async fn indices(
     Ok(mappings.into_iter().map(judge_one).collect())
 }
 
-/// Templates whose indices these patterns may name.
+/// Checks the templates whose indices the patterns may name.
 async fn templates(
     cluster: &Cluster,
     patterns: &[String],
@@ -108,7 +110,7 @@ async fn templates(
             continue;
         }
         let simulate = IndicesSimulateTemplateParts::Name(name).url();
-        let simulate = Request::new(Method::Post, simulate, "what an index template comes to");
+        let simulate = Request::new(Method::Post, simulate, "the result of an index template");
         let made: Json = cluster.ask(&simulate).await?;
         let (mappings, settings) =
             (&made["template"]["mappings"], flat(&made["template"]["settings"]));
@@ -118,10 +120,10 @@ async fn templates(
     Ok(judged)
 }
 
-/// Whether an index may have a name that is of both patterns, in which `*` stands for any text.
+/// Returns whether some name of an index matches both patterns. `*` stands for any text.
 fn may_meet(ours: &str, theirs: &str) -> bool {
     let (ours, theirs) = (ours.as_bytes(), theirs.as_bytes());
-    // Whether what is left of both from these places on may meet; filled from the ends.
+    // `meets[i][j]`: some text matches both `ours[i..]` and `theirs[j..]`. Filled from the ends.
     let mut meets = vec![vec![false; theirs.len() + 1]; ours.len() + 1];
     for i in (0..=ours.len()).rev() {
         for j in (0..=theirs.len()).rev() {
@@ -140,7 +142,7 @@ fn may_meet(ours: &str, theirs: &str) -> bool {
     meets[0][0]
 }
 
-/// Settings as `index.a.b`, from nested objects.
+/// Flattens nested settings: `index.a.b`.
 fn flat(settings: &Json) -> Json {
     fn add(path: &str, value: &Json, flat: &mut serde_json::Map<String, Json>) {
         match value {

@@ -1,4 +1,4 @@
-//! Whether all nodes that match events have the plugin, and the same one.
+//! Checks whether all ingest nodes have the plugin, in the same version.
 
 use std::collections::BTreeMap;
 
@@ -15,13 +15,13 @@ const PLUGIN: &str = "threatsieve";
 #[derive(Debug, Clone, Serialize)]
 pub(crate) struct NodePlugin {
     pub(crate) name: String,
-    /// The server's.
+    /// The server's version.
     pub(crate) version: String,
-    /// The plugin's; `None` where it is missing.
+    /// The plugin's version; `None` if the node has no plugin.
     pub(crate) plugin: Option<String>,
 }
 
-/// All ingest nodes.
+/// Lists all ingest nodes.
 pub(crate) async fn node_plugins(cluster: &Cluster) -> Result<Vec<NodePlugin>, Fault> {
     #[derive(Deserialize)]
     struct Answer {
@@ -58,7 +58,7 @@ pub(crate) async fn node_plugins(cluster: &Cluster) -> Result<Vec<NodePlugin>, F
     Ok(ingest.map(node).collect())
 }
 
-/// What is wrong with them.
+/// Lists the faults of the ingest nodes.
 pub(crate) fn node_findings(nodes: &[NodePlugin]) -> Vec<Finding> {
     let mut findings = Vec::new();
     let named = |without: bool| -> Vec<&str> {
@@ -71,7 +71,7 @@ pub(crate) fn node_findings(nodes: &[NodePlugin]) -> Vec<Finding> {
     if nodes.is_empty() {
         findings.push(Finding {
             is_problem: true,
-            what: "it has no ingest node: no pipeline runs".to_owned(),
+            what: "the cluster has no ingest node: no pipeline runs".to_owned(),
             remedy: "give a node the role `ingest`".to_owned(),
         });
     }

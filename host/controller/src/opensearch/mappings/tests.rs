@@ -25,7 +25,7 @@ fn an_index_that_takes_all_is_fine() {
         mapping["dynamic"] = "strict".into();
         mapping
     };
-    // The template holds in a strict index: generations are added where it says so.
+    // The template works in a strict index, because it makes the object of generations dynamic.
     assert_eq!(found(&strict(template["template"]["mappings"].clone()), &Json::Null), []);
     let text = json!({ "type": "text", "fields": { "keyword": { "type": "keyword" } } });
     assert_eq!(of(&json!({ "indicator": text, "threat": { "type": "flat_object" } })), []);
@@ -37,7 +37,8 @@ fn strict_mappings_are_problems_with_what_they_lack() {
     for dynamic in ["strict", "strict_allow_templates"] {
         assert_eq!(found(&json!({ "dynamic": dynamic }), &Json::Null), [(true, lacks.to_owned())]);
     }
-    let inner = json!({ "threat": { "dynamic": "strict", "properties": { "enrichments": { "type": "nested", "dynamic": "true" } } } });
+    let enrichments = json!({ "enrichments": { "type": "nested", "dynamic": "true" } });
+    let inner = json!({ "threat": { "dynamic": "strict", "properties": enrichments } });
     assert_eq!(of(&inner), []);
     let inner = json!({ "threat": { "dynamic": "strict" } });
     assert_eq!(
@@ -56,6 +57,8 @@ fn strict_mappings_are_problems_with_what_they_lack() {
 
 #[test]
 fn clashing_fields_are_problems() {
+    let occurred = json!({ "properties": { "occurred": { "type": "long" } } });
+    let enrichments = json!({ "type": "nested", "properties": { "matched": occurred } });
     let cases = [
         (
             json!({ "indicator": { "properties": { "ip": { "type": "ip" } } } }),
@@ -79,7 +82,7 @@ fn clashing_fields_are_problems() {
             "threatsieve.withheld is of type byte, expected integer",
         ),
         (
-            json!({ "threat": { "properties": { "enrichments": { "type": "nested", "properties": { "matched": { "properties": { "occurred": { "type": "long" } } } } } } } }),
+            json!({ "threat": { "properties": { "enrichments": enrichments } } }),
             "threat.enrichments.matched.occurred is of type long, expected date",
         ),
     ];
@@ -121,10 +124,8 @@ fn the_limit_of_fields_counts_as_the_server_does() {
     assert_eq!(of(&properties, 900 + more), []);
     assert_eq!(of(&properties, 899 + more).len(), 1);
     // An object, its field, and that field's field: three.
-    properties.insert(
-        "o".into(),
-        json!({ "properties": { "t": { "type": "text", "fields": { "k": { "type": "keyword" } } } } }),
-    );
+    let field = json!({ "type": "text", "fields": { "k": { "type": "keyword" } } });
+    properties.insert("o".into(), json!({ "properties": { "t": field } }));
     assert_eq!(of(&properties, 902 + more).len(), 1);
     assert_eq!(of(&properties, 903 + more), []);
 }

@@ -11,10 +11,10 @@ use super::Outgoing;
 use crate::opensearch::cluster::{Cluster, Fault, Request, path};
 
 const ROOT: [&str; 3] = ["_plugins", "_threatsieve", "blacklist"];
-/// Largest part that a server may ask for.
+/// Largest part of an upload that a server may ask for.
 const MAX_PART_BYTES: u64 = 64 * 1024 * 1024;
 
-/// What all nodes have, and what they should have.
+/// The blacklists on all nodes, and those that they should have.
 #[derive(Debug, Default, Deserialize)]
 pub(crate) struct Loaded {
     /// By node id.
@@ -28,11 +28,11 @@ pub(crate) struct Loaded {
 #[derive(Debug, Default, Deserialize)]
 pub(crate) struct Node {
     pub(crate) name: String,
-    /// The plugin's; `None` where the node has none, or does not answer.
+    /// The plugin's version; `None` if the node has no plugin or does not answer.
     pub(crate) version: Option<String>,
     #[serde(default)]
     pub(crate) roles: Vec<String>,
-    /// Of a node that does not answer, and then why.
+    /// The state of a node that does not answer, with the reason.
     pub(crate) state: Option<String>,
     pub(crate) reason: Option<String>,
     #[serde(default)]
@@ -40,7 +40,7 @@ pub(crate) struct Node {
 }
 
 impl Node {
-    /// Whether events are matched there.
+    /// Returns whether the node matches events.
     pub(crate) fn is_ingest(&self) -> bool {
         self.roles.iter().any(|role| role == "ingest")
     }
@@ -53,62 +53,63 @@ pub(crate) struct NodeBlacklist {
     pub(crate) generation: Option<u64>,
     pub(crate) state: Option<String>,
     pub(crate) reason: Option<String>,
-    /// How long loading took, in milliseconds.
+    /// Loading time in milliseconds.
     pub(crate) took_ms: Option<u64>,
-    /// Events that were not checked since the node started, by the reason.
+    /// Numbers of events that were not checked since the node started, by reason.
     #[serde(default)]
     pub(crate) unchecked: BTreeMap<String, u64>,
 }
 
-/// What the cluster wants its nodes to serve.
+/// The blacklist that the cluster wants its nodes to serve.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
 pub(crate) struct Wanted {
     pub(crate) generation: u64,
-    /// In hexadecimal digits.
+    /// The digest in hexadecimal.
     pub(crate) digest: String,
 }
 
-/// What came of a push or a rollback.
+/// The result of a push or a rollback.
 #[derive(Debug, Deserialize)]
 pub(crate) struct Switched {
-    /// All ingest nodes serve it.
+    /// All ingest nodes serve the generation.
     pub(crate) acknowledged: bool,
     pub(crate) generation: u64,
     /// By node id.
     pub(crate) nodes: BTreeMap<String, NodeAnswer>,
 }
 
-/// What one node says of it.
+/// The answer of one node about a blacklist.
 #[derive(Debug, Clone, Deserialize, Serialize)]
 pub(crate) struct NodeAnswer {
     pub(crate) name: String,
-    /// The generation that is served; `None` for none.
+    /// The generation that is served; `None` if the node serves none.
     pub(crate) generation: Option<u64>,
     /// `serving`, `loading`, `failed` or `no plugin`.
     pub(crate) state: String,
     pub(crate) reason: Option<String>,
-    /// How long loading took, in milliseconds.
+    /// Loading time in milliseconds.
     pub(crate) took_ms: Option<u64>,
-    /// The plugin's, where it was asked for.
+    /// The plugin's version, if the request asked for it.
     #[serde(rename = "version")]
     pub(crate) plugin: Option<String>,
-    /// Events that were not checked since the node started, where the node was asked for them.
+    /// Number of events that were not checked since the node started, if the request asked for it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) unchecked: Option<u64>,
 }
 
-/// How a blacklist is pushed.
+/// Options of a push.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct How {
-    /// Have one taken that is much smaller than the one in use.
+    /// Let the nodes accept a blacklist that is much smaller than the one in use.
     pub(crate) allow_shrink: bool,
-    /// How long the answer may wait for the nodes.
+    /// Time that the answer may wait for the nodes.
     pub(crate) node_timeout: Duration,
     /// Largest file that is sent in one request.
     pub(crate) max_request_bytes: u64,
 }
 
 impl How {
+    /// Adds the options to a request.
     fn on(&self, request: Request) -> Request {
         let request =
             if self.allow_shrink { request.query("allow_shrink", "true") } else { request };
@@ -116,17 +117,18 @@ impl How {
     }
 }
 
-/// The request, whose answer may wait so long for the nodes.
+/// Lets the answer to a request wait for the nodes, for at most `node_timeout`.
 fn waiting(request: Request, node_timeout: Duration) -> Request {
     request.query("timeout", format!("{}ms", node_timeout.as_millis())).more_time(node_timeout)
 }
 
-/// What is loaded of the blacklist of this name.
+/// Asks the nodes what they serve of the blacklist with this name.
 pub(crate) async fn loaded(cluster: &Cluster, name: &str) -> Result<Loaded, Fault> {
     cluster.ask(&Request::get(place(name, &[]), "the blacklists that are loaded")).await
 }
 
-/// The highest generation that the cluster has ever had of the blacklist of this name; 0 for none.
+/// Returns the highest generation that the cluster has ever had of the blacklist with this name; 0
+/// if it never had one.
 pub(crate) async fn highest(cluster: &Cluster, name: &str) -> Result<u64, Fault> {
     #[derive(Deserialize)]
     struct Past {
@@ -138,14 +140,14 @@ pub(crate) async fn highest(cluster: &Cluster, name: &str) -> Result<u64, Fault>
     }
     let request = Request::get(place(name, &["_history"]), "the blacklist's history");
     let past: Past = match cluster.ask(&request).await {
-        // There never was one.
+        // The cluster never had a blacklist with this name.
         Err(Fault::Refused { kind, .. }) if kind == "name" => return Ok(0),
         answer => answer?,
     };
     Ok(past.history.into_iter().map(|pushed| pushed.generation).max().unwrap_or(0))
 }
 
-/// Sends a blacklist and has all nodes switch to it.
+/// Sends a blacklist and makes all nodes switch to it.
 pub(crate) async fn send(
     cluster: &Cluster,
     outgoing: &Outgoing,
@@ -171,7 +173,7 @@ pub(crate) async fn send(
     };
     let sent = sent.await;
     if sent.is_err() {
-        // What was sent so far is of no use; the server clears away by itself what it is not told of.
+        // The parts so far are useless. If this request fails, the server removes them later.
         let at = place(&outgoing.name, &["_upload", &upload.upload]);
         let abandon = Request::new(Method::Delete, at, "the upload's end");
         let _: Result<serde_json::Value, Fault> = cluster.ask(&abandon).await;
@@ -200,7 +202,7 @@ async fn begin(cluster: &Cluster, outgoing: &Outgoing, bytes: u64) -> Result<Upl
     Ok(upload)
 }
 
-/// All of it, in parts of so many bytes but the last.
+/// Cuts the bytes into parts of `part_bytes`. The last part may be shorter.
 fn parts(bytes: &Bytes, part_bytes: u64) -> impl Iterator<Item = Bytes> {
     let size = usize::try_from(part_bytes).unwrap_or(usize::MAX);
     (0..bytes.len())
@@ -208,7 +210,7 @@ fn parts(bytes: &Bytes, part_bytes: u64) -> impl Iterator<Item = Bytes> {
         .map(move |at| bytes.slice(at..bytes.len().min(at.saturating_add(size))))
 }
 
-/// Has all nodes go back to the generation before, or to this one.
+/// Makes all nodes go back to this generation, or to the one before.
 pub(crate) async fn roll_back(
     cluster: &Cluster,
     name: &str,
@@ -224,7 +226,7 @@ pub(crate) async fn roll_back(
     cluster.ask(&request).await
 }
 
-/// The path of something of a blacklist.
+/// Returns the path of a blacklist, or of a resource below it.
 fn place(name: &str, rest: &[&str]) -> String {
     path(&[&ROOT[..], &[name], rest].concat())
 }

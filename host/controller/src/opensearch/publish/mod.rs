@@ -1,7 +1,8 @@
 //! Pushing the blacklist in use to the ingest nodes of an OpenSearch cluster.
 //!
-//! The cluster is asked first what it has, so that nothing is sent twice; what it was last seen to have stands in the state. A push that comes
-//! to nothing is tried again by the next round, but one that was refused is not: it would be refused again, until somebody does something.
+//! A push first asks the cluster for its generation, so that nothing is sent twice. The state has
+//! the result of the last push. The next round repeats a push that failed, but not one that the
+//! cluster refused: it would refuse it again until an operator acts.
 
 mod api;
 mod report;
@@ -29,13 +30,13 @@ use crate::store::{LastPush, Store};
 pub(crate) struct Outgoing {
     pub(crate) name: String,
     pub(crate) generation: u64,
-    /// The blacklist's own.
+    /// The blacklist's digest, not that of the file.
     pub(crate) digest: Vec<u8>,
     path: PathBuf,
 }
 
 impl Outgoing {
-    /// The one in use; `None` before the first one.
+    /// Returns the blacklist in use; `None` before the first one.
     pub(crate) fn in_use(store: &Store, config: &Config) -> anyhow::Result<Option<Outgoing>> {
         let in_use = generation::in_use(store, config)?;
         Ok(in_use.map(|in_use| Outgoing {
@@ -46,7 +47,7 @@ impl Outgoing {
         }))
     }
 
-    /// A built file, verified.
+    /// Opens and verifies a built file.
     pub(crate) fn file(path: &Path) -> Result<Outgoing, Failure> {
         let blacklist = open_blacklist(path, None)?;
         Ok(Outgoing {
@@ -65,16 +66,16 @@ impl Outgoing {
         Wanted { generation: self.generation, digest: self.digest_text() }
     }
 
-    /// The file's bytes, verified again.
+    /// Reads the file's bytes, and verifies them again.
     async fn read(&self) -> anyhow::Result<Bytes> {
         let path = self.path.clone();
         let reading = tokio::task::spawn_blocking(move || open_blacklist(&path, None));
-        let read =
-            reading.await.context("the blacklist's reading broke down; please report this")?;
+        let read = reading.await.context("reading the blacklist crashed; please report this")?;
         let blacklist = read.map_err(|failure| failure.error)?;
         ensure!(
             (blacklist.name(), blacklist.digest().as_slice()) == (&self.name, &self.digest),
-            "{}: expected generation {} of the blacklist {:?}, got generation {} of {:?}: it was replaced meanwhile, or the next round builds it anew",
+            "{}: expected generation {} of the blacklist {:?}, got generation {} of {:?}: \
+             it was replaced meanwhile, or the next round builds it again",
             self.path.display(),
             self.generation,
             self.name,
@@ -85,21 +86,22 @@ impl Outgoing {
     }
 }
 
-/// A push that is due, with all that it needs, so that a round goes on meanwhile.
+/// A push that is due, with all its inputs, so that it can run while the round continues.
 #[derive(Debug)]
 pub(crate) struct Push {
     pub(crate) settings: config::OpenSearch,
     pub(crate) user_agent: String,
     pub(crate) outgoing: Outgoing,
-    /// What the state says of the last one.
+    /// The last push, from the state.
     pub(crate) last: LastPush,
-    /// Somebody asked for it: what was refused or rolled back is pushed again.
+    /// An operator asked for the push. It repeats one that was refused or rolled back.
     pub(crate) is_asked_for: bool,
     pub(crate) allow_shrink: bool,
 }
 
 impl Push {
-    /// What a round has to push: the blacklist in use, where there is one and the configuration has it pushed.
+    /// Returns the push of a round: the blacklist in use. `None` if there is none, or if rounds
+    /// push nothing by the configuration.
     pub(crate) fn of_round(store: &Store, config: &Config) -> anyhow::Result<Option<Push>> {
         let Some(settings) = config.opensearch.as_ref().filter(|settings| settings.push) else {
             return Ok(None);
@@ -115,7 +117,7 @@ impl Push {
         }))
     }
 
-    /// Does it. Whatever goes wrong is in the report.
+    /// Pushes the blacklist. Every fault is in the report.
     pub(crate) async fn run(&self) -> PushReport {
         let started = Instant::now();
         let mut report = match self.refused_before() {
@@ -130,6 +132,7 @@ impl Push {
         PushReport::new(&self.outgoing.name, self.outgoing.generation, outcome)
     }
 
+    /// Returns the report of the last push if the cluster refused it and nothing changed since.
     fn refused_before(&self) -> Option<PushReport> {
         let is_same = self.last.is_of(self.outgoing.generation, &self.outgoing.digest);
         let kind = self.last.refused.as_ref().filter(|_| is_same && !self.is_asked_for)?;
@@ -153,7 +156,8 @@ impl Push {
             && self.last.is_of(self.outgoing.generation, &self.outgoing.digest);
         if let (Some(has), true, false) = (has, was_taken, self.is_asked_for) {
             let reason = format!(
-                "the cluster took it, and serves generation {} since; the next generation is pushed as ever, and `threatsieve push --renumber` makes one of the same content",
+                "the cluster was rolled back to generation {}; the next build will be pushed. \
+                 To push this content again now: `threatsieve push --renumber`",
                 has.generation
             );
             let nodes = nodes(&loaded, &self.outgoing.name);
@@ -179,7 +183,7 @@ impl Push {
         }
     }
 
-    /// The cluster has it already: who serves it?
+    /// Reports which nodes serve the blacklist, if the cluster already has it.
     fn seen(&self, loaded: &Loaded) -> PushReport {
         let nodes = nodes(loaded, &self.outgoing.name);
         let serves = |node: &NodeAnswer| {
@@ -198,7 +202,7 @@ impl Push {
         PushReport { reason: Some(format!("{error:#}")), ..self.report(Outcome::Failed) }
     }
 
-    /// Notes in the state what came of it.
+    /// Records the result in the state.
     pub(crate) fn record(
         &self,
         store: &Store,

@@ -1,4 +1,4 @@
-//! What came of a push, node by node.
+//! The result of a push, node by node.
 
 use std::fmt::Write as _;
 
@@ -8,19 +8,19 @@ use super::api::{Loaded, Node, NodeAnswer};
 use crate::store::Unchecked;
 use crate::text::{counted, escape_controls, grouped};
 
-/// How a push ended.
+/// The outcome of a push.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Outcome {
-    /// All ingest nodes serve it.
+    /// All ingest nodes serve the blacklist.
     Acknowledged,
-    /// The cluster has it, and some node does not serve it yet.
+    /// The cluster has the blacklist, but some node does not serve it yet.
     Waiting,
-    /// The cluster does not take it.
+    /// The cluster refuses the blacklist.
     Refused,
-    /// The cluster took it, and was rolled back since.
+    /// The cluster took the blacklist, and was rolled back since.
     RolledBack,
-    /// It could not be brought to the cluster.
+    /// The blacklist could not be sent to the cluster.
     Failed,
 }
 
@@ -30,15 +30,15 @@ pub(crate) struct PushReport {
     pub(crate) name: String,
     pub(crate) generation: u64,
     pub(crate) outcome: Outcome,
-    /// Of a refusal.
+    /// The kind of refusal.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) kind: Option<String>,
-    /// Why it is neither acknowledged nor waited for.
+    /// The reason, if the outcome is neither `Acknowledged` nor `Waiting`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) reason: Option<String>,
-    /// 0 when the cluster had it already.
+    /// 0 if the cluster already had the blacklist.
     pub(crate) sent_bytes: u64,
-    /// The ingest nodes; empty where they were not asked.
+    /// The ingest nodes; empty if they were not asked.
     pub(crate) nodes: Vec<NodeAnswer>,
     pub(crate) seconds: f64,
 }
@@ -57,11 +57,11 @@ impl PushReport {
         }
     }
 
-    /// Whether the remote side failed, or a node of it.
+    /// Returns whether the cluster or a node of it failed.
     pub(crate) fn is_trouble(&self) -> bool {
         match self.outcome {
             Outcome::Refused | Outcome::Failed => true,
-            // Those that are loading are given their time.
+            // A node that is loading has not failed.
             Outcome::Waiting => {
                 self.nodes.iter().any(|node| !matches!(&*node.state, "serving" | "loading"))
             }
@@ -69,13 +69,13 @@ impl PushReport {
         }
     }
 
-    /// Events that were not checked, by node, where the nodes were asked for them.
+    /// Numbers of events that were not checked, by node, for the nodes that were asked.
     pub(super) fn unchecked(&self) -> Unchecked {
         let count = |node: &NodeAnswer| Some((node.name.clone(), node.unchecked?));
         self.nodes.iter().filter_map(count).collect()
     }
 
-    /// In one line.
+    /// Returns the outcome in one line.
     pub(crate) fn summary(&self) -> String {
         let reason = escape_controls(self.reason.as_deref().unwrap_or_default());
         match self.outcome {
@@ -104,7 +104,7 @@ impl PushReport {
         }
     }
 
-    /// For people: the summary, then the nodes.
+    /// Returns the report for people: the summary, then the nodes.
     pub(crate) fn text(&self) -> String {
         format!(
             "blacklist {} generation {}: {}\n{}",
@@ -116,23 +116,25 @@ impl PushReport {
     }
 }
 
-/// What helps against a refusal of this kind, to be put behind its reason.
+/// Returns the remedy for a kind of refusal, to be put after the reason.
 pub(crate) fn remedy(kind: &str) -> &'static str {
     match kind {
-        "shrunk" | "empty" => "; if that is right, `threatsieve push --allow-shrink` has it taken",
+        "shrunk" | "empty" => "; if that is right, push it with `threatsieve push --allow-shrink`",
         "older" => {
-            "; it is from another controller, or from before this state was lost: `threatsieve push --renumber` builds this one again with a number above"
+            "; the cluster's generation is from another controller, or from before this state \
+             was lost: `threatsieve push --renumber` builds this one again with a higher number"
         }
         "signature" => "; sign it with the key that the nodes trust (`sign_key` in [blacklist])",
         "budget" => {
-            "; give the nodes more memory (`threatsieve.memory_limit`) or list less, then `threatsieve push`"
+            "; give the nodes more memory (`threatsieve.memory_limit`) or list less, \
+             then `threatsieve push`"
         }
-        "damaged" => "; see that both sides are of one version, then `threatsieve push`",
+        "damaged" => "; install the same version on both sides, then `threatsieve push`",
         _ => "",
     }
 }
 
-/// The ingest nodes and what each serves of a blacklist.
+/// Lists the ingest nodes, and the generation of a blacklist that each serves.
 pub(crate) fn nodes(loaded: &Loaded, name: &str) -> Vec<NodeAnswer> {
     let ingest = loaded.nodes.values().filter(|node| node.is_ingest());
     let answer = |node: &Node| {
@@ -152,7 +154,7 @@ pub(crate) fn nodes(loaded: &Loaded, name: &str) -> Vec<NodeAnswer> {
     ingest.map(answer).collect()
 }
 
-/// A table, a line a node; empty for none.
+/// Formats a table with a line for each node; empty if there are none.
 pub(crate) fn nodes_text(nodes: &[NodeAnswer]) -> String {
     const HEAD: [&str; 6] = ["NODE", "GENERATION", "STATE", "MS", "PLUGIN", "REASON"];
 

@@ -1,4 +1,5 @@
-//! Pushes to clusters that take, refuse, forget or do not answer. Real nodes are in tests/test_publish.py.
+//! Pushes to clusters that accept, refuse, forget or do not answer. tests/test_publish.py pushes to
+//! real nodes.
 
 use std::sync::{Arc, Mutex};
 
@@ -12,14 +13,14 @@ use crate::opensearch::cluster::tests::settings;
 const NOW: Timestamp = Timestamp(1_900_000_000_000_000);
 const PART_BYTES: usize = 100;
 
-/// What a server with the plugin remembers.
+/// The state of a server with the plugin.
 #[derive(Default)]
 struct Remembered {
     wanted: Option<(u64, String)>,
     parts: Vec<u8>,
-    /// How it answers pushes: status and error.
+    /// The answer to pushes, if they are refused: status and error.
     refusal: Option<(u16, Json)>,
-    /// Of its one node.
+    /// The state of its only node.
     state: &'static str,
     abandoned: bool,
 }
@@ -46,7 +47,7 @@ impl World {
         self.remembered.lock().unwrap()
     }
 
-    /// A built blacklist.
+    /// Builds a blacklist.
     fn built(&self, generation: u64) -> Outgoing {
         let path = self.folder.path().join(format!("{generation}.blacklist"));
         let options = CompileOptions { generation, ..CompileOptions::default() };
@@ -55,7 +56,7 @@ impl World {
         Outgoing::file(&path).map_err(|failure| failure.error).unwrap()
     }
 
-    /// One push as a round does it, or as somebody asked for it.
+    /// Pushes as a round does, or as an operator who asked for it.
     async fn push(&mut self, outgoing: &Outgoing, is_asked_for: bool) -> PushReport {
         let push = Push {
             settings: settings(&[&self.web.url]),
@@ -77,7 +78,12 @@ impl World {
 
 fn respond(ask: &Ask, remembered: &mut Remembered) -> Reply {
     let answer = |status: u16, body: Json| Reply::new(status, body.to_string());
-    let node = |generation: Option<u64>, state: &str| json!({ "name": "n1", "version": "0.1.0", "roles": ["ingest"], "generation": generation, "state": state, "reason": null, "took_ms": 7 });
+    let node = |generation: Option<u64>, state: &str| {
+        json!({
+            "name": "n1", "version": "0.1.0", "roles": ["ingest"],
+            "generation": generation, "state": state, "reason": null, "took_ms": 7
+        })
+    };
     let path = ask
         .path
         .split('?')
@@ -96,7 +102,10 @@ fn respond(ask: &Ask, remembered: &mut Remembered) -> Reply {
                 );
             }
             let state = node(wanted.map(|wanted| wanted.0), remembered.state);
-            let node = json!({ "name": "n1", "version": "0.1.0", "roles": ["ingest"], "blacklists": { "default": state } });
+            let node = json!({
+                "name": "n1", "version": "0.1.0", "roles": ["ingest"],
+                "blacklists": { "default": state }
+            });
             answer(200, json!({ "nodes": { "a": node }, "blacklists": blacklists }))
         }
         ("POST", "/_upload") => answer(200, json!({ "upload": "u/1", "part_bytes": PART_BYTES })),
@@ -118,7 +127,10 @@ fn respond(ask: &Ask, remembered: &mut Remembered) -> Reply {
             remembered.wanted = Some((generation, digest.clone()));
             answer(
                 200,
-                json!({ "acknowledged": is_served, "name": "default", "generation": generation, "digest": digest, "nodes": nodes }),
+                json!({
+                    "acknowledged": is_served, "name": "default",
+                    "generation": generation, "digest": digest, "nodes": nodes
+                }),
             )
         }
         ("PUT", part) => {
@@ -196,7 +208,7 @@ async fn large_ones_go_in_parts() {
     let commit = asked.iter().find(|ask| ask.path.contains("_commit")).unwrap();
     assert_eq!(commit.query["allow_shrink"], "true");
     assert_eq!(world.pushes() as u64, report.sent_bytes.div_ceil(PART_BYTES as u64));
-    // What is refused at the end is cleared away.
+    // An upload that is refused at the end is removed.
     *world.remembered() = Remembered { state: "serving", ..Remembered::default() };
     world.remembered().refusal =
         Some((409, json!({ "type": "threatsieve_refused", "kind": "older", "reason": "r" })));
@@ -240,7 +252,7 @@ async fn a_rollback_there_stands_until_the_next_generation() {
         (report.outcome, report.is_trouble(), world.pushes()),
         (Outcome::RolledBack, false, 1)
     );
-    assert!(report.summary().contains("serves generation 1 since"), "{}", report.summary());
+    assert!(report.summary().contains("rolled back to generation 1"), "{}", report.summary());
     assert_eq!(world.push(&third, false).await.outcome, Outcome::Acknowledged);
     world.remembered().wanted = Some((1, first.digest_text()));
     assert_eq!(world.push(&third, true).await.outcome, Outcome::Acknowledged);
@@ -262,7 +274,7 @@ async fn failures_are_noted_and_tried_again() {
     world.remembered().refusal = None;
     world.push(&first, false).await;
     assert_eq!(world.store.last_push().unwrap().error, None);
-    // A file that is not what the state says is not sent.
+    // A file that differs from the state is not sent.
     let gone = Outgoing { digest: vec![0; 32], generation: 9, ..first };
     let report = world.push(&gone, false).await;
     assert!(report.reason.unwrap().contains("expected generation 9"));
