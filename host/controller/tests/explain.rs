@@ -70,7 +70,7 @@ fn what_comes_near() {
     says(
         "foo.co.uk",
         0,
-        &["nothing in the blacklist covers it", "co.uk is listed, but without what lies below it"],
+        &["nothing in the blacklist covers it", "co.uk is listed, but without the names below it"],
     );
     says("other.com", 0, &["www.a.other.com, sub.other.com are listed", "other.com itself is not"]);
     says("10.1.2.3", 0, &["l.txt:6 lists 10.0.0.0/8, which was refused"]);
