@@ -102,7 +102,7 @@ pub(crate) struct PolicyArgs {
     /// word of free text that may be a file's name (`backup.zip`)
     #[arg(long)]
     pub(crate) partial: bool,
-    /// Match listed domains only, not the hosts below them
+    /// Match a listed domain without the hosts below it, unless it is listed as `*.x`
     #[arg(long)]
     pub(crate) exact: bool,
     /// Ignore indicators whose confidence is lower than this, 0 to 100
