@@ -124,7 +124,7 @@ def test_the_template_makes_a_strict_index_fit(opensearch, controllers):
     opensearch.put("/_index_template/fit", strict)
     code, found = judged(controller, "--index", "fit-2026*")
     assert code == program.DAMAGED and "it is strict" in found["fit"][0]["what"], found
-    assert "is there; name it in `composed_of`" in controller.run("opensearch", "template", "--put")
+    assert "is stored; name it in `composed_of`" in controller.run("opensearch", "template", "--put")
     opensearch.put("/_index_template/fit", {**strict, "composed_of": ["threatsieve"]})
     assert judged(controller, "--index", "fit-2026*") == (program.DONE, {"fit": []})
     opensearch.put("/fit-2026/_doc/1?pipeline=check&refresh=true", event(EVIL))

@@ -1,4 +1,4 @@
-//! How the program ends.
+//! The exit codes of the program.
 
 use std::process::ExitCode;
 
@@ -9,11 +9,12 @@ use crate::store::StateDamage;
 #[repr(u8)]
 pub(crate) enum Exit {
     Done = 0,
-    /// Something matched, and `--exit-code` asked to be told so.
+    /// Something matched, and `--exit-code` was given.
     Matched = 1,
-    /// Wrong usage or configuration, an argument that names no file among it, or a machine that does not bear it. Wins over [`Exit::Matched`].
+    /// Wrong usage or configuration, an argument that names a file that does not exist, or the
+    /// machine lacks resources. Wins over [`Exit::Matched`].
     Usage = 2,
-    /// A remote side failed: a feed, a mail server, or a cluster; or what a feed delivered is held back.
+    /// A remote side failed (a feed, a mail server, a cluster), or a delivery is held back.
     Remote = 3,
     /// An input was damaged, unreadable, or not checked in full. Wins over all others.
     Damaged = 4,
@@ -25,7 +26,7 @@ impl From<Exit> for ExitCode {
     }
 }
 
-/// Why a verb could not do its work.
+/// The error of a command, with its exit code.
 #[derive(Debug)]
 pub(crate) struct Failure {
     pub(crate) exit: Exit,
@@ -33,18 +34,18 @@ pub(crate) struct Failure {
 }
 
 impl Failure {
-    /// An input is not what it should be.
+    /// An error about a damaged input.
     pub(crate) fn damaged(error: impl Into<anyhow::Error>) -> Failure {
         Failure { exit: Exit::Damaged, error: error.into() }
     }
 
-    /// A remote side failed.
+    /// An error about a remote side.
     pub(crate) fn remote(error: impl Into<anyhow::Error>) -> Failure {
         Failure { exit: Exit::Remote, error: error.into() }
     }
 }
 
-/// Damage of the state is [`Exit::Damaged`]; any other error is about how the program was called.
+/// Damage of the state gives [`Exit::Damaged`]. Any other error gives [`Exit::Usage`].
 impl<E: Into<anyhow::Error>> From<E> for Failure {
     fn from(error: E) -> Failure {
         let error = error.into();

@@ -1,8 +1,10 @@
-//! The `threatsieve` program: flags log events that touch known-bad domains, addresses, URLs and files.
+//! The `threatsieve` program: flags log events that touch known-bad domains, addresses, URLs and
+//! files.
 //!
-//! [`cli`] says what can be asked for, [`commands`] does it, a module each. A scan flows through [`sources`] (files to pieces of lines, on all
-//! cores and in order), [`pipeline`] (lines to events with matches, by the component in [`matching`]) and [`output`]; [`indicators`]
-//! makes the blacklist before. [`explain`] tells why one value matches or does not.
+//! [`cli`] defines the command line, and [`commands`] has one module for each command. For a scan,
+//! [`indicators`] makes the blacklist. Then [`sources`] cuts files into pieces of lines, on all
+//! cores and in order. [`pipeline`] turns lines into events with matches, by the component in
+//! [`matching`]. [`output`] prints them. [`explain`] explains why one value matches or does not.
 
 mod alerts;
 mod cli;

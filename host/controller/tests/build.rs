@@ -1,4 +1,4 @@
-//! `threatsieve build`, and what becomes of its file.
+//! Tests of `threatsieve build` and its files.
 
 mod program;
 
@@ -6,7 +6,7 @@ use std::os::unix::fs::PermissionsExt;
 
 use program::Folder;
 
-/// RFC 8410 section 10.3's example of a private key, and its public key of section 10.1.
+/// The example of a private key in RFC 8410 section 10.3, and its public key in section 10.1.
 const PRIVATE: &str = "-----BEGIN PRIVATE KEY-----\nMC4CAQAwBQYDK2VwBCIEINTuctv5E1hK1bbY8fdp+K06/nwoy/HU++CXqI9EdVhC\n-----END PRIVATE KEY-----\n";
 const PUBLIC: &str = "-----BEGIN PUBLIC KEY-----\nMCowBQYDK2VwAyEAGb9ECWmEzf6FQbrBZ9w7lshQhqowtrbLDFw4rXAxZuE=\n-----END PUBLIC KEY-----\n";
 
@@ -66,7 +66,7 @@ fn what_is_refused_is_shown_as_listed() {
         "{rejected}"
     );
     let done = folder.run("explain --list l.txt 10.0.0.1").expect(0);
-    assert!(done.out.contains("l.txt:1 lists 10[.]0[.]0.1, which was refused"), "{}", done.out);
+    assert!(done.out.contains("l.txt:1 lists 10[.]0[.]0.1, which was rejected"), "{}", done.out);
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! `threatsieve explain`.
+//! Tests of `threatsieve explain`.
 
 mod program;
 
@@ -70,10 +70,10 @@ fn what_comes_near() {
     says(
         "foo.co.uk",
         0,
-        &["nothing in the blacklist covers it", "co.uk is listed, but without what lies below it"],
+        &["nothing in the blacklist covers it", "co.uk is listed, but without the names below it"],
     );
     says("other.com", 0, &["www.a.other.com, sub.other.com are listed", "other.com itself is not"]);
-    says("10.1.2.3", 0, &["l.txt:6 lists 10.0.0.0/8, which was refused"]);
+    says("10.1.2.3", 0, &["l.txt:6 lists 10.0.0.0/8, which was rejected"]);
     says("http://url.example/x", 0, &["a=b", "with its query"]);
     says("notevil.com", 0, &["looked up as: domain-name notevil.com"]);
 }

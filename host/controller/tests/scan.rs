@@ -1,4 +1,4 @@
-//! `threatsieve scan`, as scripts see it.
+//! Tests of `threatsieve scan`, as scripts use it.
 #![allow(
     clippy::unwrap_used,
     clippy::disallowed_methods,
@@ -221,7 +221,8 @@ fn a_blacklist_goes_with_lists_and_allow_lists() {
     folder.write("allow.txt", "good.evil.com\n");
     folder.write("prefix.txt", "http://url.example/p\ngithub.io\n.netlify.app\n*.below.example\n");
     folder.run("build --url-match prefix --list l.txt --list prefix.txt -o b").expect(0);
-    let values = "evil.com\ngood.evil.com\nwww.evil.com\nother.example\nhttp://url.example/p/q\na.github.io\ngithub.io\n\
+    let values = "evil.com\ngood.evil.com\nwww.evil.com\nother.example\n\
+                  http://url.example/p/q\na.github.io\ngithub.io\n\
                   a.netlify.app\nbelow.example\na.below.example\n";
     let both = "scan --json --log-format lines --blacklist b --list more.txt --allow allow.txt -";
     assert_eq!(

@@ -1,4 +1,4 @@
-//! From matches that nobody was told of to mails on their way, in one transaction.
+//! Composes mails from new matches, in one transaction.
 
 use std::collections::BTreeMap;
 
@@ -12,15 +12,17 @@ use crate::store::digest::{self, Extent};
 use crate::store::mails::add_mail;
 use crate::store::untold;
 
-/// Composes one digest for each recipient who is to be told anything, and marks all new matches as told: those above a recipient's TLP
-/// ceiling are kept from that recipient for good, muted ones from all. Without a configuration nobody wants to be told. Returns the mails.
+/// Composes one digest for each recipient for whom there are new matches, and returns the number of
+/// mails. All new matches are then marked as reported, also those that are muted or that nobody may
+/// see. A match above a recipient's TLP ceiling is never sent to that recipient. Without a
+/// configuration no mails are composed.
 pub(crate) fn compose(
     alerts: Option<&Alerts>,
     store: &mut Store,
     now: Timestamp,
 ) -> anyhow::Result<u64> {
     let transaction = store.write()?;
-    if !untold::gather(&transaction, now).context("matches to be told")? {
+    if !untold::gather(&transaction, now).context("cannot gather new matches")? {
         return Ok(0);
     }
     let mut mails = 0;
@@ -28,7 +30,7 @@ pub(crate) fn compose(
         let extent = Extent { groups: alerts.max_groups, examples: alerts.max_examples };
         let muted = untold::uncounted_muted(&transaction)?;
         let round = untold::round(&transaction, now)?;
-        // Recipients with one ceiling are told the same.
+        // Recipients with the same ceiling get the same letter.
         let mut letters = BTreeMap::new();
         for recipient in &alerts.recipients {
             let letter = match letters.entry(recipient.max_tlp) {
@@ -53,6 +55,6 @@ pub(crate) fn compose(
         }
     }
     untold::mark_told(&transaction)?;
-    transaction.commit().context("mails cannot be put on their way")?;
+    transaction.commit().context("the new mails cannot be stored")?;
     Ok(mails)
 }

@@ -1,17 +1,19 @@
-//! Values written so that no mail program makes a link of them and nobody follows them by mistake.
+//! Defangs values, so that no mail program makes links of them and nobody follows them by mistake.
 //!
-//! What is written here is read back by the normaliser's refanging, so a value can be copied from a mail into a command as it is.
+//! The normaliser's refanging reads defanged values back. So a value can be copied from a mail into
+//! a command unchanged.
 
 use std::net::Ipv6Addr;
 
 use crate::text::escape_controls;
 
-/// Schemes that are replaced by their customary spelling; any other has its `://` bracketed.
+/// Schemes with their customary defanged spelling. For any other scheme, `://` is put in brackets.
 const SCHEMES: [(&str, &str); 3] = [("https", "hxxps"), ("http", "hxxp"), ("ftp", "fxp")];
-/// What IDNA reads as a dot (RFC 3490 section 3.1), besides the dot.
+/// Characters that IDNA treats as a dot (RFC 3490 section 3.1), other than the dot itself.
 const OTHER_DOTS: [char; 3] = ['\u{3002}', '\u{ff0e}', '\u{ff61}'];
 
-/// A text with every name, address and URL in it defanged, cut to `max_chars` of the original, control characters written out.
+/// Defangs every name, address and URL in a text. The text is first cut to `max_chars` characters,
+/// and its control characters are escaped.
 pub(super) fn defanged(text: &str, max_chars: usize) -> String {
     let cut = text.char_indices().nth(max_chars).map_or(text.len(), |(at, _)| at);
     let mut out = defang(&escape_controls(&text[..cut]));
@@ -41,13 +43,15 @@ fn defang(text: &str) -> String {
     out
 }
 
-/// Bytes of what names, numbers, addresses and schemes are made of, at the text's start.
+/// Length in bytes of the word at the start of a text: the characters of names, numbers, addresses
+/// and schemes.
 fn word_bytes(text: &str) -> usize {
     text.find(|c: char| !(c.is_alphanumeric() || "-_.:".contains(c) || OTHER_DOTS.contains(&c)))
         .unwrap_or(text.len())
 }
 
-/// A word, with what follows it: how many bytes of both are done, and what is written for them.
+/// Defangs a word, given the text `after` it. Returns the bytes of both that are done, and the
+/// result.
 fn defang_word(word: &str, after: &str) -> (usize, String) {
     // `scheme://`: the colon is the word's last.
     if let Some(before) = word.strip_suffix(':')
@@ -62,7 +66,8 @@ fn defang_word(word: &str, after: &str) -> (usize, String) {
         return (word.len() + 2, format!("{}{scheme}{link}", dots(&before[..start])));
     }
     let address = word.strip_suffix(['.', ':']).unwrap_or(word);
-    // Two addresses, or one with a name in front, are no address, and are treated as one for their `::`.
+    // Two joined addresses, or an address after a name, do not parse. The `::` shows that they are
+    // to be treated as an address.
     let is_address =
         address.parse::<Ipv6Addr>().is_ok() || (address.contains("::") && address.len() > 2);
     let colons = |text: &str| text.replace(':', "[:]");
@@ -72,7 +77,8 @@ fn defang_word(word: &str, after: &str) -> (usize, String) {
     }
 }
 
-/// A word whose dots are bracketed, unless it is a number with a fraction (`1764039127.123`, `HTTP/1.1`).
+/// Puts the dots of a word in brackets, unless it is a decimal number (`1764039127.123`,
+/// `HTTP/1.1`).
 fn dots(word: &str) -> String {
     let is_number = |part: &str| !part.is_empty() && part.bytes().all(|b| b.is_ascii_digit());
     if word.split_once('.').is_some_and(|(whole, part)| is_number(whole) && is_number(part)) {
@@ -82,7 +88,7 @@ fn dots(word: &str) -> String {
     let mut chars = word.chars().peekable();
     while let Some(c) = chars.next() {
         let is_dot = c == '.' || OTHER_DOTS.contains(&c);
-        // A full stop ends the word and joins nothing.
+        // A full stop at the end of a word joins nothing.
         if is_dot && chars.peek().is_some_and(|next| next.is_alphanumeric() || "-_".contains(*next))
         {
             out.push_str("[.]");

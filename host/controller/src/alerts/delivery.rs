@@ -1,4 +1,4 @@
-//! Hands waiting mails over, and writes down at once what became of each.
+//! Delivers waiting mails, and stores the outcome of each at once.
 
 use std::collections::{BTreeSet, VecDeque};
 use std::path::Path;
@@ -16,29 +16,30 @@ use crate::store::Store;
 use crate::store::mails::{Fate, LONGEST_PAUSE_MICROS, WaitingMail};
 use crate::text::rfc3339;
 
-/// Pause after the first failure; each further one doubles it.
+/// Pause after the first failed attempt. Each further attempt doubles it.
 const FIRST_PAUSE: Duration = Duration::from_secs(60);
 const LONGEST_PAUSE: Duration = Duration::from_micros(LONGEST_PAUSE_MICROS.unsigned_abs());
-/// Time that a round spends on mails over which connections break; what waits then waits for the
-/// next round.
+/// Time limit in one round for mails over which connections break. The rest waits for the next
+/// round.
 const PATIENCE: Duration = Duration::from_secs(300);
-/// How long a mail that is being handed over may take once the program was asked to stop; stopping takes 10 s at most.
+/// Time that a mail being delivered still gets after the program was asked to stop. Stopping takes
+/// 10 s at most.
 const GRACE: Duration = Duration::from_secs(5);
 
-/// What a round's deliveries came to.
+/// Counts of one round's deliveries.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Serialize)]
 pub(crate) struct Delivery {
     pub(crate) sent: u64,
-    /// Not taken, to be tried again.
+    /// Not accepted; to be tried again.
     pub(crate) retried: u64,
-    /// Refused for good, or tried for long enough.
+    /// Refused for good, or tried for too long.
     pub(crate) given_up: u64,
-    /// There may be more that is due: the program was asked to stop.
+    /// The program was asked to stop, so more mails may be due.
     pub(crate) interrupted: bool,
 }
 
-/// Hands all mails that are due over, oldest first, one at a time. A server in trouble is asked
-/// once, and what waits for it waits on. Where a connection breaks over one recipient, the others
+/// Delivers all mails that are due, oldest first, one at a time. If the server is in trouble, it is
+/// tried once only; all its mails then wait. If a connection breaks over one recipient, the others
 /// go first, on a new connection.
 pub(crate) async fn deliver(
     alerts: Option<&Alerts>,
@@ -61,9 +62,9 @@ pub(crate) async fn deliver(
                 }
                 mail
             }
-            // All recipients had their turn: now the rest of those over whom a connection broke.
+            // All recipients had their turn. Now the rest for those over whom a connection broke.
             None => match deferred.pop_front() {
-                // It is still due, so it is the first one behind the identifier before it.
+                // It is still due, so it is the first mail after the identifier before it.
                 Some(id) => match store.next_mail(id - 1, now)?.filter(|mail| mail.id == id) {
                     Some(mail) => mail,
                     None => continue,
@@ -75,12 +76,13 @@ pub(crate) async fn deliver(
             biased;
             taken = post.hand_over(&mail) => taken,
             () = grace(stop) => {
-                // If the server has taken it, the next round repeats it under the same Message-ID.
+                // If the server has accepted it, the next round repeats it under the same
+                // Message-ID.
                 delivery.interrupted = true;
                 break;
             }
         };
-        // The server's trouble was logged when it began.
+        // Already logged when the outage began.
         let is_logged = matches!(taken, Err(Trouble::Server(_)));
         let fate = fate(alerts, &mail, now, taken);
         log(&mail, &fate, is_logged);
@@ -99,15 +101,15 @@ pub(crate) async fn deliver(
     Ok(delivery)
 }
 
-/// How mails leave.
+/// The delivery of one round's mails.
 struct Post<'a> {
     alerts: &'a Alerts,
     way: Way<'a>,
-    /// The server's trouble; nothing more is sent to it in this round.
+    /// The server's trouble. Nothing more is sent to the server in this round.
     trouble: Option<String>,
     /// Recipients over whom a connection broke in this round.
     broken: BTreeSet<String>,
-    /// What is left of [`PATIENCE`].
+    /// The rest of [`PATIENCE`].
     patience: Duration,
 }
 
@@ -128,11 +130,11 @@ impl<'a> Post<'a> {
     async fn hand_over(&mut self, mail: &WaitingMail) -> Result<(), Trouble> {
         let tlp = mail.tlp.unwrap_or(Tlp::Clear);
         let Some(ceiling) = self.alerts.ceiling(&mail.recipient) else {
-            return Err(Trouble::Never("is no recipient any more".to_owned()));
+            return Err(Trouble::Never("is no longer a recipient".to_owned()));
         };
         if tlp > ceiling {
             return Err(Trouble::Never(format!(
-                "TLP:{} is above the recipient's ceiling by now",
+                "TLP:{} is now above the recipient's ceiling",
                 tlp.name()
             )));
         }
@@ -184,7 +186,7 @@ impl<'a> Post<'a> {
     }
 }
 
-/// Ends a while after the program was asked to stop.
+/// Returns [`GRACE`] after the program was asked to stop.
 async fn grace(stop: &Stop) {
     stop.requested().await;
     tokio::time::sleep(GRACE).await;
@@ -212,7 +214,7 @@ fn after(at: Timestamp, pause: Duration) -> Timestamp {
     Timestamp(at.0.saturating_add(i64::try_from(pause.as_micros()).unwrap_or(i64::MAX)))
 }
 
-/// Logs what became of a mail.
+/// Logs the outcome of a mail.
 fn log(mail: &WaitingMail, fate: &Fate, is_logged: bool) {
     let (message_id, recipient) = (mail.message_id.as_str(), mail.recipient.as_str());
     match fate {

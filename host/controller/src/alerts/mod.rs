@@ -1,9 +1,10 @@
-//! Who is told what: digests of new matches, composed once and sent until they are taken.
+//! Mails: digests of new matches, and news of the service itself. Each is composed once, and tried
+//! until it is delivered or given up.
 //!
-//! [`compose`] reads what is new ([`untold`](crate::store::untold)), one
-//! [digest](crate::store::digest) a TLP ceiling, puts it in words ([`page`], the templates) and into a
-//! [`mail`] a recipient, all in one transaction. [`deliver`] hands what waits to a mail server or a
-//! folder.
+//! [`compose`] works in one transaction. It reads new matches ([`untold`](crate::store::untold))
+//! and makes a [digest](crate::store::digest) for each TLP ceiling. [`page`] and the templates put
+//! a digest into words, and [`mail`] makes a mail for each recipient. [`deliver`] passes waiting
+//! mails to a mail server or a folder.
 
 mod compose;
 mod defang;

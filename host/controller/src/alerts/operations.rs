@@ -1,4 +1,4 @@
-//! Mails to operators: what of the service itself began to fail, and what works again.
+//! Mails to operators: conditions of the service itself that began or ended.
 
 use askama::Template;
 use threatsieve_blacklist::Timestamp;
@@ -73,7 +73,8 @@ pub(crate) fn compose_operations(
     Ok(operators.len() as u64)
 }
 
-/// What began counts for more than what ended: `[threatsieve] problem: feed dead: partner, and 1 more`.
+/// The subject: `[threatsieve] problem: feed dead: partner, and 1 more`. Conditions that began are
+/// named before conditions that ended.
 fn subject(changes: &Changes) -> String {
     let (word, conditions) = match (&changes.began[..], &changes.ended[..]) {
         ([], ended) => ("over", ended),
@@ -116,7 +117,7 @@ impl Line {
     }
 }
 
-/// A text with names from the configuration, to be shown as they are.
+/// Prepares a text with names from the configuration: shown as they are, but cut.
 fn name(text: &str) -> String {
     clipped(text.as_bytes(), NAME_CHARS)
 }

@@ -1,4 +1,4 @@
-//! A digest in words: every text that a template places, defanged, escape_controls and cut.
+//! A digest in words. Every text for a template is defanged, escaped and cut here.
 
 use askama::Template;
 use jiff::Timestamp as Moment;
@@ -9,13 +9,14 @@ use crate::store::digest::{Digest, Example, Group, Share, SourceHost, Span, Vouc
 use crate::store::mutes::host_of;
 use crate::text::{counted, grouped, rfc3339};
 
-/// Characters of a listed value or observable that are shown.
+/// Maximum number of characters of a listed value or observable.
 const VALUE_CHARS: usize = 300;
-/// Characters of an indicator's name or id, a feed's or file's name, a host's name.
+/// Maximum number of characters of an indicator's name or id, and of the name of a feed, file or
+/// host.
 const NAME_CHARS: usize = 120;
-/// Characters of a log line.
+/// Maximum number of characters of a log line.
 const RAW_CHARS: usize = 500;
-/// Characters in a line of the text form, where its layout has a say.
+/// Maximum number of characters in a line of the text form, for lines that are wrapped here.
 const LINE_CHARS: usize = 76;
 
 /// The HTML form.
@@ -32,7 +33,7 @@ pub(super) struct TextPage<'a> {
     pub(super) page: &'a Page,
 }
 
-/// All that both forms say.
+/// The content of both forms.
 #[derive(Debug)]
 pub(super) struct Page {
     pub(super) tlp: Marking,
@@ -49,18 +50,18 @@ pub(super) struct Page {
     pub(super) composed: String,
 }
 
-/// A TLP marking, in the colours that FIRST's TLP 2.0 gives it, on black.
+/// A TLP marking in the colours of FIRST's TLP 2.0, on black.
 #[derive(Debug)]
 pub(super) struct Marking {
     pub(super) text: String,
     pub(super) colour: &'static str,
 }
 
-/// How sure the indicators are, in words, with a colour that holds white text.
+/// The confidence in words, with a background colour for white text.
 #[derive(Debug)]
 pub(super) struct Sure {
     pub(super) text: String,
-    /// The same where nothing around says that it is about confidence.
+    /// The text with the word "confidence", for places without that heading.
     pub(super) badge: String,
     pub(super) colour: &'static str,
 }
@@ -72,7 +73,7 @@ pub(super) struct HostView {
     pub(super) historic: Option<String>,
     pub(super) when: String,
     pub(super) sure: Sure,
-    /// What it touched.
+    /// The listed values that the host touched.
     pub(super) touched: Vec<ShareView>,
     pub(super) more: Option<String>,
 }
@@ -104,7 +105,7 @@ pub(super) struct GroupView {
 #[derive(Debug)]
 pub(super) struct VoucherView {
     pub(super) feed: String,
-    /// `None` for a list's line, which has no name but its value.
+    /// `None` for a line of a list, which has no name except its value.
     pub(super) id: Option<String>,
     pub(super) name: Option<String>,
     pub(super) sure: String,
@@ -119,11 +120,11 @@ pub(super) struct ExampleView {
     pub(super) place: String,
     pub(super) is_historic: bool,
     pub(super) raw: String,
-    /// The same in lines of the text form.
+    /// The same, broken into lines for the text form.
     pub(super) raw_lines: Vec<String>,
 }
 
-/// Something to do.
+/// A suggestion of what to do next.
 #[derive(Debug)]
 pub(super) struct Step {
     pub(super) what: &'static str,
@@ -159,16 +160,14 @@ impl Page {
                         )
                     }
                 };
-                format!(
-                    "{which} older than the indicator: found again in stored logs when it arrived."
-                )
+                format!("{which} older than the indicator: found in stored logs when it arrived.")
             }),
             more_hosts: more(totals.source_groups, hosts.len(), "host", "hosts"),
             more_groups: more(totals.entries, groups.len(), "indicator", "indicators"),
             steps: steps(digest),
             muted: (digest.muted > 0).then(|| {
                 format!(
-                    "{} muted since the last digest and not told of.",
+                    "{} muted since the last digest. Muted matches are not listed here.",
                     counted(digest.muted, "match was", "matches were")
                 )
             }),
@@ -179,9 +178,9 @@ impl Page {
     }
 }
 
-/// The subject: how it is marked, how much there is, and the first values.
+/// The subject: the TLP marking, the counts, and the first values.
 pub(super) fn subject(digest: &Digest) -> String {
-    /// Values named.
+    /// Number of values that are named.
     const NAMED: usize = 2;
     const CHARS: usize = 40;
     let mut names: Vec<_> =
@@ -230,10 +229,10 @@ impl Marking {
 }
 
 impl Sure {
-    /// The words of STIX 2.1 appendix A, which ECS takes over.
+    /// Confidence in the words of STIX 2.1 appendix A, which ECS uses too.
     fn new(confidence: Option<u8>) -> Sure {
         let (word, colour) = match confidence {
-            None => ("not said", "#5b6472"),
+            None => ("unknown", "#5b6472"),
             Some(0) => ("None", "#5b6472"),
             Some(1..30) => ("Low", "#5b6472"),
             Some(30..70) => ("Medium", "#a15c00"),
@@ -343,10 +342,10 @@ impl ExampleView {
     }
 }
 
-/// What can be done, for the first value and host: the exact commands.
+/// The suggested next steps, with the exact commands for the first value and host.
 fn steps(digest: &Digest) -> Vec<Step> {
     let Some(group) = digest.groups.first() else { return Vec::new() };
-    // A value too long to be shown whole is named by its indicator.
+    // A value that is too long to be shown whole is named by its indicator.
     let of = match (&group.vouchers[..], group.entry.chars().count() > VALUE_CHARS) {
         ([voucher, ..], true) => &voucher.indicator,
         _ => &group.entry,
@@ -362,25 +361,26 @@ fn steps(digest: &Digest) -> Vec<Step> {
     mutes.extend(source.map(|source| mute("source", &quoted(&defanged(source, NAME_CHARS)))));
     vec![
         Step {
-            what: "See who says what about it",
+            what: "See which indicators cover it, and why",
             commands: vec![format!("threatsieve explain {value}")],
         },
         Step {
-            what: "It is a false positive: take it, and the flags it set, back",
+            what: "If it is a false positive: retract it and its flags",
             commands: vec![format!("threatsieve retract {value} --reason 'WHY'")],
         },
         Step {
-            what: "It is known: no mails about the indicator, the host it names, or the machine it is seen from",
+            what: "If it is known: send no mails about this indicator, this observed host, or the \
+                   host that it was observed from",
             commands: mutes,
         },
         Step {
-            what: "See what Threatsieve holds and waits for",
+            what: "See the state of Threatsieve",
             commands: vec!["threatsieve status".to_owned()],
         },
     ]
 }
 
-/// A text as one word of a POSIX shell.
+/// Quotes a text as one word for a POSIX shell.
 fn quoted(text: &str) -> String {
     format!("'{}'", text.replace('\'', r"'\''"))
 }
@@ -401,7 +401,7 @@ fn kind(entry_type: &str) -> &str {
     }
 }
 
-/// The ways that an entry covers an observable, in words.
+/// The way in which an entry covers an observable, in words.
 fn how(name: &str) -> &str {
     match name {
         "exact" => "exactly as listed",
@@ -430,7 +430,7 @@ fn more(all: u64, shown: usize, one: &str, many: &str) -> Option<String> {
         .then(|| format!("and {}", counted(rest, &format!("more {one}"), &format!("more {many}"))))
 }
 
-/// To the second, in UTC.
+/// A time in UTC, to the second.
 fn written(at: Timestamp) -> String {
     format!(
         "{} UTC",
@@ -459,7 +459,8 @@ fn day_and_time(at: Timestamp) -> Option<(String, String)> {
     Some((moment.strftime("%Y-%m-%d").to_string(), moment.strftime("%H:%M:%S").to_string()))
 }
 
-/// A text in lines of so many characters, broken at a space where there is one not too far back.
+/// Breaks a text into lines of at most `chars` characters. Breaks at a space if there is one in the
+/// second half of the line.
 fn wrapped(text: &str, chars: usize) -> Vec<String> {
     let all: Vec<char> = text.chars().collect();
     let mut rest = &all[..];

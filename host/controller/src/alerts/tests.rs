@@ -1,4 +1,4 @@
-//! From rows of matches to mails in a folder. What a real mail server gets is tested in `tests/test_mail.py`.
+//! From rows of matches to mails in a folder. `tests/test_mail.py` tests with a real mail server.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -15,19 +15,19 @@ use crate::stop::Stop;
 use crate::store::Store;
 use crate::store::mutes::MuteKind;
 
-/// Set to write the golden files anew.
+/// Set this variable to write the golden files again.
 const REGENERATE: &str = "THREATSIEVE_REGENERATE";
 /// 2026-11-25T03:45:00Z.
 const NOW: Timestamp = Timestamp(1_795_578_300_000_000);
 
-/// A state with rows as matching leaves them.
+/// A state with rows as matching stores them.
 struct State {
     folder: TempDir,
     store: Store,
     lines: i64,
 }
 
-/// What an indicator says of an event.
+/// The statement of an indicator about an event.
 #[derive(Clone, Copy)]
 struct Said<'a> {
     feed: &'a str,
@@ -40,7 +40,7 @@ struct Said<'a> {
     name: Option<&'a str>,
 }
 
-/// A line of a list that says nothing more.
+/// A line of a list, which states only the value.
 fn listed<'a>(feed: &'a str, entry: &'a str) -> Said<'a> {
     Said {
         feed,
@@ -61,7 +61,8 @@ impl State {
         store
             .connection()
             .execute(
-                "INSERT INTO files (id, source, digest, digest_bytes, path, device, inode, size, modified, seen)
+                "INSERT INTO files (id, source, digest, digest_bytes, path, device, inode, size,
+                                    modified, seen)
                  VALUES (1, 'squid', x'00', 1, '/var/log/squid/access.log', 1, 1, 1, 1, 1)",
                 [],
             )
@@ -69,14 +70,15 @@ impl State {
         State { folder, store, lines: 0 }
     }
 
-    /// An event so many seconds before now.
+    /// Adds an event that occurred `ago` seconds before now.
     fn event(&mut self, ago: i64, source: Option<&str>, raw: &str) -> i64 {
         self.lines += 1;
         let (line, occurred) = (self.lines, NOW.0 - ago * 1_000_000);
         self.store
             .connection()
             .execute(
-                "INSERT INTO events (id, file, offset, line, uid, occurred, source, raw) VALUES (?1, 1, ?1, ?1, ?1 || '', ?2, ?3, ?4)",
+                "INSERT INTO events (id, file, offset, line, uid, occurred, source, raw)
+                 VALUES (?1, 1, ?1, ?1, ?1 || '', ?2, ?3, ?4)",
                 params![line, occurred, source, raw],
             )
             .unwrap();
@@ -87,8 +89,8 @@ impl State {
         self.store
             .connection()
             .execute(
-                "INSERT INTO matches (event, feed, indicator, entry_type, entry, observable, field, how, confidence, tlp, name,
-                                      generation, found, historic)
+                "INSERT INTO matches (event, feed, indicator, entry_type, entry, observable, field,
+                                      how, confidence, tlp, name, generation, found, historic)
                  VALUES (?, ?, ?, ?, ?, ?, 'url.original', ?, ?, ?, ?, 1, 1, ?)",
                 params![
                     event,
@@ -142,7 +144,8 @@ impl State {
     }
 }
 
-/// A night's worth: two feeds behind one value, a list without any say, a URL in stored logs, hostile texts.
+/// The matches of one night: two feeds with the same value, a list that states only values, a URL
+/// in stored logs, and hostile texts.
 fn night() -> State {
     let mut state = State::new();
     let c2 = Said {
@@ -162,7 +165,8 @@ fn night() -> State {
     ] {
         let url = format!("http://cdn.evil.example/{path}");
         let raw = format!(
-            "1795576300.123    212 {source} TCP_MISS/200 4391 GET {url} - HIER_DIRECT/198.51.100.7 text/html"
+            "1795576300.123 212 {source} TCP_MISS/200 4391 GET {url} - \
+             HIER_DIRECT/198.51.100.7 text/html"
         );
         let event = state.event(ago, Some(source), &raw);
         state.matched(event, &url, c2, false);
@@ -185,7 +189,8 @@ fn night() -> State {
     };
     for ago in [20 * 86_400, 12 * 86_400] {
         let raw = format!(
-            "1793900000.001     87 10.20.31.5 TCP_MISS/200 88123 GET {} - HIER_DIRECT/203.0.113.9 application/zip",
+            "1793900000.001  87 10.20.31.5 TCP_MISS/200 88123 GET {} - HIER_DIRECT/203.0.113.9 \
+             application/zip",
             url.entry
         );
         let event = state.event(ago, Some("10.20.31.5"), &raw);
@@ -198,7 +203,7 @@ fn night() -> State {
     state
 }
 
-/// The two forms of a mail, decoded.
+/// The decoded text and HTML forms of a mail.
 fn parts(mail: &str) -> (String, String) {
     let (headers, _) = mail.split_once("\r\n\r\n").unwrap();
     let boundary = headers.split("boundary=\"").nth(1).unwrap().split('"').next().unwrap();
@@ -233,7 +238,7 @@ fn assert_golden(name: &str, got: &str) {
     let want = fs::read_to_string(&path).unwrap_or_default();
     assert!(
         want == got,
-        "{} is not what is composed now; look at it with {REGENERATE}=1 set",
+        "{} differs from what is composed now; look at the difference with {REGENERATE}=1 set",
         path.display()
     );
 }
@@ -301,7 +306,8 @@ fn everything_is_told_once() {
     assert_eq!(compose(Some(&alerts), &mut state.store, later).unwrap(), 1);
     let (text, _) = parts(&state.bodies()[1].1);
     assert!(text.contains("later[.]example") && !text.contains("evil[.]example"), "{text}");
-    // Nobody to tell: told as well. Retracted before anybody was told: no news, until it holds again.
+    // Without recipients, matches are marked as reported too. A match that is retracted before it
+    // is reported is no news, until it holds again.
     for retracted in [None, Some(1)] {
         let event = state.event(10, None, "more");
         state.matched(event, "more.example", listed("urlhaus", "more.example"), false);
@@ -419,7 +425,7 @@ async fn a_folder_gets_each_mail_under_its_own_name() {
     let mut alerts = state.alerts(&[("a@soc.example", Tlp::Red), ("b@soc.example", Tlp::Red)]);
     compose(Some(&alerts), &mut state.store, NOW).unwrap();
     let bodies = state.bodies();
-    // A folder that cannot be made: kept, and tried again when it is due.
+    // If the folder cannot be made, mails are kept and tried again when they are due.
     fs::write(state.mails(), "in the way").unwrap();
     let stop = Stop::new();
     let delivery = deliver(Some(&alerts), &mut state.store, NOW, &stop).await.unwrap();
@@ -431,7 +437,7 @@ async fn a_folder_gets_each_mail_under_its_own_name() {
         "not due"
     );
     let due = Timestamp(NOW.0 + 60_000_000);
-    // Whoever is no recipient any more gets nothing.
+    // An address that is no longer a recipient gets nothing.
     let removed = alerts.recipients.pop().unwrap();
     let delivery = deliver(Some(&alerts), &mut state.store, due, &stop).await.unwrap();
     assert_eq!((delivery.sent, delivery.retried, delivery.given_up), (1, 0, 1));

@@ -1,4 +1,4 @@
-//! The verbs about an OpenSearch cluster: `push`, `opensearch check`, `opensearch template`.
+//! The commands about an OpenSearch cluster: `push`, `opensearch check`, `opensearch template`.
 
 use std::path::PathBuf;
 
@@ -6,30 +6,31 @@ use clap::{Args, Subcommand};
 
 use super::ConfigArgs;
 
-/// Push a blacklist to the ingest nodes of an OpenSearch cluster, and show node by node what they serve
+/// Push a blacklist to the ingest nodes of an OpenSearch cluster, and show what each node serves
 #[derive(Debug, Clone, Args)]
-#[command(
-    after_help = "Examples:\n  threatsieve push\n  threatsieve push --allow-shrink\n  threatsieve push --rollback\n  threatsieve push --host http://127.0.0.1:9200 office.blacklist"
-)]
+#[command(after_help = "Examples:\n  threatsieve push\n  threatsieve push --allow-shrink\n  \
+                  threatsieve push --rollback\n  \
+                  threatsieve push --host http://127.0.0.1:9200 office.blacklist")]
 pub(crate) struct PushArgs {
     #[command(flatten)]
     pub(crate) config: ConfigArgs,
-    /// This built blacklist, not the one in use
+    /// Push this blacklist file instead of the blacklist in use
     #[arg(value_name = "FILE", conflicts_with = "rollback")]
     pub(crate) file: Option<PathBuf>,
-    /// Push to this host, without credentials and without a configuration; may be given several times
+    /// Push to this host, without credentials and without a configuration; may be given several
+    /// times
     #[arg(long, value_name = "URL", requires = "file", conflicts_with = "rollback")]
     pub(crate) host: Vec<String>,
-    /// Certificates (PEM) of authorities trusted beside the system's, for --host
+    /// CA certificates (PEM) to trust in addition to the system's, for --host
     #[arg(long, value_name = "FILE", requires = "host")]
     pub(crate) ca_file: Vec<PathBuf>,
-    /// Have it taken though it is much smaller than the one in use, or empty
+    /// Push the blacklist even if it is empty, or much smaller than the one in use
     #[arg(long, conflicts_with = "rollback")]
     pub(crate) allow_shrink: bool,
     /// Build the blacklist in use again with a number above the cluster's, and push that
     #[arg(long, conflicts_with_all = ["rollback", "file"])]
     pub(crate) renumber: bool,
-    /// Have the cluster go back to the generation before, or to this one
+    /// Roll the cluster back to the previous generation, or to this one
     #[arg(long, value_name = "GENERATION", num_args = 0..=1)]
     #[expect(
         clippy::option_option,
@@ -41,11 +42,10 @@ pub(crate) struct PushArgs {
     pub(crate) json: bool,
 }
 
-/// Check an OpenSearch cluster before events are matched there, or give it the fields' mappings
+/// Check that an OpenSearch cluster can take flagged events, or give it the fields' mappings
 #[derive(Debug, Clone, Args)]
-#[command(
-    after_help = "Examples:\n  threatsieve opensearch check --index 'proxy-*'\n  threatsieve opensearch template --put"
-)]
+#[command(after_help = "Examples:\n  threatsieve opensearch check --index 'proxy-*'\n  \
+                  threatsieve opensearch template --put")]
 pub(crate) struct OpenSearchArgs {
     #[command(subcommand)]
     pub(crate) verb: OpenSearchVerb,
@@ -53,24 +53,25 @@ pub(crate) struct OpenSearchArgs {
 
 #[derive(Debug, Clone, Subcommand)]
 pub(crate) enum OpenSearchVerb {
-    /// Say what would refuse or spoil flagged events: nodes without the plugin, strict mappings, clashing fields, field limits
-    #[command(
-        after_help = "Ends with 4 when something was found.\n\nExample:\n  threatsieve opensearch check --index 'proxy-*' --index 'dns-*'"
-    )]
+    /// Report what would make the cluster reject or spoil flagged events: nodes without the plugin,
+    /// strict mappings, clashing fields, field limits
+    #[command(after_help = "Exits with 4 if there is any problem.\n\nExample:\n  \
+                      threatsieve opensearch check --index 'proxy-*' --index 'dns-*'")]
     Check {
         #[command(flatten)]
         config: ConfigArgs,
-        /// Only these indices and data streams; may be given several times [default: all that are open and not hidden]
+        /// Check only these indices and data streams; may be given several times [default: all that
+        /// are open and not hidden]
         #[arg(long, value_name = "PATTERN")]
         index: Vec<String>,
-        /// The flag's field, where the processor has `flag_field`; empty for none
+        /// The flag's field, if the processor sets `flag_field`; empty for none
         #[arg(long, value_name = "FIELD", default_value = "indicator")]
         flag_field: String,
         /// Print one JSON object, not text
         #[arg(long)]
         json: bool,
     },
-    /// Print the component template with the mappings of all that is written into events
+    /// Print the component template with the mappings of all fields that are written into events
     #[command(after_help = "Example:\n  threatsieve opensearch template --put")]
     Template {
         #[command(flatten)]

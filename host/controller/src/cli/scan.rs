@@ -8,12 +8,14 @@ use threatsieve_log::Format;
 use super::{BlacklistArgs, FeedArgs, PolicyArgs};
 
 const AFTER: &str = "\
-Without files, standard input is read. Folders are read with all below them, in the order of names; hidden files, links to
-folders and what is no regular file are left out. Every match is told on standard output; a summary goes to standard error.
+Without files, standard input is read. Folders are read with everything below them, sorted by name.
+Hidden files, links to folders, and anything that is not a regular file are skipped. Matches are
+printed on standard output, a summary on standard error.
 
 Examples:
   threatsieve scan --list bad.txt --feed bundle.json --allow ours.txt /var/log/squid
-  threatsieve build --list bad.txt -o bad.blacklist && threatsieve scan --blacklist bad.blacklist --json access.log.gz
+  threatsieve build --list bad.txt -o bad.blacklist && \
+threatsieve scan --blacklist bad.blacklist --json access.log.gz
   tail -F access.log | threatsieve scan --list bad.txt -";
 
 /// Match log files, folders or standard input
@@ -26,15 +28,22 @@ pub(crate) struct ScanArgs {
     pub(crate) blacklist: BlacklistArgs,
     #[command(flatten)]
     pub(crate) policy: PolicyArgs,
-    /// The logs' format; `auto` tells it by each file's first lines
-    #[arg(long, value_name = "FORMAT", default_value = "auto", value_parser = LOG_FORMATS, help_heading = "Logs")]
+    /// The logs' format; `auto` detects it by each file's first lines
+    #[arg(
+        long,
+        value_name = "FORMAT",
+        default_value = "auto",
+        value_parser = LOG_FORMATS,
+        help_heading = "Logs"
+    )]
     pub(crate) log_format: String,
-    /// Look at this field only, by its name in NDJSON (`dns.query`) or Zeek logs; may be given several times
+    /// Check only this field, by its name in NDJSON (`dns.query`) or Zeek logs; may be given
+    /// several times
     #[arg(long, value_name = "NAME", help_heading = "Logs")]
     pub(crate) field: Vec<String>,
     #[command(flatten)]
     pub(crate) output: OutputArgs,
-    /// Worker threads; as many as there are cores unless given
+    /// Worker threads [default: one for each core]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
     pub(crate) threads: Option<u16>,
     /// Exit with 1 when something matched
@@ -48,32 +57,32 @@ pub(crate) struct ScanArgs {
 const LOG_FORMATS: [&str; 7] = ["auto", "squid", "combined", "ndjson", "zeek", "lines", "text"];
 
 impl ScanArgs {
-    /// The format of all logs; `None` to tell it by each one's content.
+    /// The format of all logs, or `None` to detect it for each log.
     pub(crate) fn format(&self) -> Option<Format> {
         Format::from_name(&self.log_format)
     }
 }
 
-/// What is told of matches.
+/// The options for the output.
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Output")]
 #[group(multiple = false)]
 pub(crate) struct OutputArgs {
-    /// One JSON object for each matching event
+    /// Print one JSON object for each matching event
     #[arg(long)]
     json: bool,
-    /// The number of matching events alone
+    /// Print only the number of matching events
     #[arg(long)]
     count: bool,
-    /// The names of files with matching events
+    /// Print only the names of files with matching events
     #[arg(long)]
     files_with_matches: bool,
-    /// Nothing; with --exit-code, stop at the first match
+    /// Print nothing; with --exit-code, stop at the first match
     #[arg(long)]
     quiet: bool,
 }
 
-/// The one way of reporting that was chosen.
+/// The output that the options ask for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Output {
     Table,

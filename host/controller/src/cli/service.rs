@@ -1,4 +1,5 @@
-//! The verbs that work on the configured state: `poll`, `run`, `status`, `feeds`, `indicators`, `retract`, `mute`, `config`.
+//! The commands that work on the configured state: `poll`, `run`, `status`, `feeds`, `indicators`,
+//! `retract`, `mute`, `config`.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -30,19 +31,18 @@ impl ConfigArgs {
 
 /// Do one round (poll, build, match, alert), then exit: for cron
 #[derive(Debug, Clone, Args)]
-#[command(
-    after_help = "Example:\n  threatsieve poll --config /etc/threatsieve/threatsieve.toml --feed partner --force"
-)]
+#[command(after_help = "Example:\n  threatsieve poll --config /etc/threatsieve/threatsieve.toml \
+                  --feed partner --force")]
 pub(crate) struct PollArgs {
     #[command(flatten)]
     pub(crate) config: ConfigArgs,
-    /// Poll feeds that are not due yet, too
+    /// Poll all feeds, even those that are not due yet
     #[arg(long)]
     pub(crate) force: bool,
     /// Poll this feed only; may be given several times
     #[arg(long, value_name = "NAME")]
     pub(crate) feed: Vec<String>,
-    /// Believe the clock, however far it moved since the last round
+    /// Trust the clock, however far it moved since the last round
     #[arg(long)]
     pub(crate) accept_clock: bool,
     /// Print one JSON object, not a table
@@ -58,13 +58,13 @@ pub(crate) struct RunArgs {
     pub(crate) config: ConfigArgs,
 }
 
-/// Show what is wrong, feeds, generation, cursors, queues and last errors
+/// Show problems, feeds, generation, cursors, queues and last errors
 #[derive(Debug, Clone, Args)]
 #[command(after_help = "Examples:\n  threatsieve status --json\n  threatsieve status --check")]
 pub(crate) struct StatusArgs {
     #[command(flatten)]
     pub(crate) config: ConfigArgs,
-    /// Read the whole state to see whether it is damaged; then the exit code is 4
+    /// Read the whole state and check it for damage; if it is damaged, exit with 4
     #[arg(long)]
     pub(crate) check: bool,
     /// Print one JSON object, not a table
@@ -72,39 +72,41 @@ pub(crate) struct StatusArgs {
     pub(crate) json: bool,
 }
 
-/// Show feeds, test one, or allow what one delivered and was held back
+/// Show feeds, test one, or allow a delivery that was held back
 #[derive(Debug, Clone, Args)]
 #[command(
-    after_help = "Examples:\n  threatsieve feeds --held\n  threatsieve feeds --allow partner\n  threatsieve feeds test list.csv --json"
+    after_help = "Examples:\n  threatsieve feeds --held\n  threatsieve feeds --allow partner\n  \
+                  threatsieve feeds test list.csv --json"
 )]
 pub(crate) struct FeedsArgs {
     #[command(flatten)]
     pub(crate) config: ConfigArgs,
-    /// Let this feed's next poll through, whatever it takes away
+    /// Accept this feed's next delivery, whatever it removes
     #[arg(long, value_name = "NAME")]
     pub(crate) allow: Option<String>,
-    /// Only feeds that are held back
+    /// Show only feeds that are held back
     #[arg(long)]
     pub(crate) held: bool,
-    /// Print JSON: one object of all feeds, or of `test` one object a value
+    /// Print JSON: one object with all feeds; for `test`, one object per value
     #[arg(long, global = true)]
     pub(crate) json: bool,
-    /// The feeds in the configuration unless given
+    /// Without a command, the configured feeds are shown
     #[command(subcommand)]
     pub(crate) verb: Option<FeedsVerb>,
 }
 
 #[derive(Debug, Clone, Subcommand)]
 pub(crate) enum FeedsVerb {
-    /// Read a feed and print what would be taken; changes nothing
+    /// Read a feed and print the values that would be accepted; changes nothing
     #[command(after_help = TEST_AFTER)]
     Test(FeedTestArgs),
 }
 
 const TEST_AFTER: &str = "\
-With --json: one object a value (`type`, `value`, and where given `port`, `confidence`, `scope`, `id`), then
-{\"summary\": {\"format\", \"taken\", \"skipped\", \"rejected\", \"reasons\"}}. Exit code 4: the source is hardly a
-feed; 2: several columns may hold the values, and the message names the formats to choose from.
+With --json: one object per value (`type`, `value`, and if given `port`, `confidence`, `scope`,
+`id`), then {\"summary\": {\"format\", \"taken\", \"skipped\", \"rejected\", \"reasons\"}}.
+Exit code 4: the source does not look like a feed. Exit code 2: several columns may hold the values;
+the message names the formats to choose from.
 
 Examples:
   threatsieve feeds test list.csv
@@ -113,39 +115,44 @@ Examples:
 
 #[derive(Debug, Clone, Args)]
 pub(crate) struct FeedTestArgs {
-    /// A file or folder, `-` for standard input, the URL of a list or of TAXII, or a configured feed's name
+    /// A file or folder, `-` for standard input, the URL of a list or a TAXII server, or the name
+    /// of a configured feed
     #[arg(value_name = "SOURCE")]
     pub(crate) source: String,
-    /// How it is read, if not by its content: lines, hosts, csv, json, stix; `csv:NAME` and `json:NAME` name
-    /// the column of values
+    /// The source's format, if not detected by content: lines, hosts, csv, json, stix; `csv:NAME`
+    /// and `json:NAME` name the column of values
     #[arg(long, value_name = "NAME", value_parser = feed_format)]
     pub(crate) format: Option<FeedFormat>,
 }
 
-/// Search the indicators that are held
+/// Search the indicators in the state
 #[derive(Debug, Clone, Args)]
-#[command(
-    after_help = "Examples:\n  threatsieve indicators evil.com\n  threatsieve indicators --feed partner --state revoked --limit 20 --json"
-)]
+#[command(after_help = "Examples:\n  threatsieve indicators evil.com\n  \
+                  threatsieve indicators --feed partner --state revoked --limit 20 --json")]
 pub(crate) struct IndicatorsArgs {
     #[command(flatten)]
     pub(crate) config: ConfigArgs,
     /// Part of a value, identifier or name
     #[arg(value_name = "TEXT")]
     pub(crate) text: Option<String>,
-    /// Only this feed's
+    /// Show only this feed's indicators
     #[arg(long, value_name = "NAME")]
     pub(crate) feed: Option<String>,
-    /// Only those in this state
+    /// Show only indicators in this state
     #[arg(long, value_name = "STATE", default_value = "active")]
     pub(crate) state: IndicatorState,
-    /// What was not taken, with the reason
+    /// Show rejected values, with the reason
     #[arg(long, conflicts_with = "state")]
     pub(crate) rejected: bool,
-    /// At most so many
-    #[arg(long, value_name = "N", default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    /// Maximum rows to print
+    #[arg(
+        long,
+        value_name = "N",
+        default_value_t = 100,
+        value_parser = clap::value_parser!(u32).range(1..=1_000_000)
+    )]
     pub(crate) limit: u32,
-    /// Print one JSON object a line, not a table
+    /// Print one JSON object per line, not a table
     #[arg(long)]
     pub(crate) json: bool,
 }
@@ -160,10 +167,11 @@ pub(crate) enum IndicatorState {
     All,
 }
 
-/// Take an indicator out by hand, with every flag it set, or undo that
+/// Mark an indicator as a false positive and remove its flags, or undo that
 #[derive(Debug, Clone, Args)]
 #[command(
-    after_help = "Examples:\n  threatsieve retract www.example.org --reason 'our own site'\n  threatsieve retract www.example.org --reason 'listed rightly' --undo"
+    after_help = "Examples:\n  threatsieve retract www.example.org --reason 'our own site'\n  \
+                  threatsieve retract www.example.org --reason 'listed rightly' --undo"
 )]
 pub(crate) struct RetractArgs {
     #[command(flatten)]
@@ -171,41 +179,42 @@ pub(crate) struct RetractArgs {
     /// An indicator's value or identifier
     #[arg(value_name = "VALUE|ID")]
     pub(crate) target: String,
-    /// Why, for whoever asks later
+    /// The reason, for later readers
     #[arg(long, value_name = "TEXT")]
     pub(crate) reason: String,
-    /// Let it count again
+    /// Let the indicator count again
     #[arg(long)]
     pub(crate) undo: bool,
 }
 
-/// Silence alerts about an indicator, a host or a source for a time
+/// Mute alerts about an indicator, an observed host, or the host that events come from
 #[derive(Debug, Clone, Args)]
-#[command(
-    after_help = "Examples:\n  threatsieve mute\n  threatsieve mute add --host proxy.example.org --for 7d --reason 'scanner'\n  threatsieve mute remove --host proxy.example.org"
-)]
+#[command(after_help = "Examples:\n  threatsieve mute\n  \
+                  threatsieve mute add --host proxy.example.org --for 7d --reason 'scanner'\n  \
+                  threatsieve mute remove --host proxy.example.org")]
 pub(crate) struct MuteArgs {
     #[command(flatten)]
     pub(crate) config: ConfigArgs,
-    /// Print one JSON object a line, not a table
+    /// Print one JSON object per line, not a table
     #[arg(long, global = true)]
     pub(crate) json: bool,
-    /// `list` unless given
+    /// Without a command, `list` is run
     #[command(subcommand)]
     pub(crate) verb: Option<MuteVerb>,
 }
 
 #[derive(Debug, Clone, Subcommand)]
 pub(crate) enum MuteVerb {
-    /// Show what is muted
+    /// Show all mutes
     #[command(after_help = "Example:\n  threatsieve mute list")]
     List,
-    /// Mute
+    /// Add a mute
     #[command(
-        after_help = "Example:\n  threatsieve mute add --indicator evil.com --until 2026-12-31 --reason 'known'"
+        after_help = "Example:\n  threatsieve mute add --indicator evil.com --until 2026-12-31 \
+                      --reason 'known'"
     )]
     Add(MuteAddArgs),
-    /// Unmute
+    /// End a mute
     #[command(after_help = "Example:\n  threatsieve mute remove --indicator evil.com")]
     Remove(MuteTarget),
 }
@@ -216,34 +225,34 @@ pub(crate) struct MuteAddArgs {
     pub(crate) target: MuteTarget,
     #[command(flatten)]
     pub(crate) end: MuteEnd,
-    /// Why, for whoever asks later
+    /// The reason, for later readers
     #[arg(long, value_name = "TEXT")]
     pub(crate) reason: String,
 }
 
-/// What is muted: one of the three.
+/// The target of a mute: exactly one of the three.
 #[derive(Debug, Clone, Args)]
 #[group(required = true, multiple = false)]
 pub(crate) struct MuteTarget {
     /// An indicator's value or identifier
     #[arg(long, value_name = "VALUE|ID")]
     pub(crate) indicator: Option<String>,
-    /// A host whose events matched
+    /// A host or address that events name, without the hosts below it
     #[arg(long, value_name = "HOST")]
     pub(crate) host: Option<String>,
-    /// A log source, by its name in the configuration
+    /// The host that events come from: a client's name or address
     #[arg(long, value_name = "NAME")]
     pub(crate) source: Option<String>,
 }
 
-/// Until when: one of the two.
+/// The end of a mute: exactly one of the two.
 #[derive(Debug, Clone, Args)]
 #[group(required = true, multiple = false)]
 pub(crate) struct MuteEnd {
-    /// Until this moment: RFC 3339, or a date
+    /// Mute until this time: RFC 3339, or a date
     #[arg(long, value_name = "TIME")]
     pub(crate) until: Option<At>,
-    /// For so long from now: `12h`, `7d`
+    /// Mute for this long from now: `12h`, `7d`
     #[arg(long = "for", value_name = "DURATION", value_parser = humantime::parse_duration)]
     pub(crate) duration: Option<Duration>,
 }
@@ -274,11 +283,11 @@ pub(crate) enum ConfigVerb {
     Check {
         #[command(flatten)]
         config: ConfigArgs,
-        /// Connect to nothing
+        /// Do not connect to any server
         #[arg(long)]
         offline: bool,
     },
-    /// Print every setting with its value, given or default; secrets are not shown
+    /// Print every setting with its value, configured or default; secrets are not shown
     #[command(after_help = "Example:\n  threatsieve config show")]
     Show {
         #[command(flatten)]

@@ -1,4 +1,4 @@
-//! Arguments that are more than a word.
+//! Parsers of arguments: times and TLP levels.
 
 use std::ffi::OsStr;
 use std::str::FromStr;
@@ -9,7 +9,7 @@ use jiff::civil::{Date, DateTime};
 use jiff::tz::TimeZone;
 use threatsieve_blacklist::{Timestamp, Tlp};
 
-/// A moment given on the command line: RFC 3339, a date or date and time in UTC, or `now`.
+/// A time given on the command line: RFC 3339, a date or date and time in UTC, or `now`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct At(pub(crate) Timestamp);
 
@@ -29,14 +29,15 @@ impl FromStr for At {
                 }),
         };
         let moment = moment.map_err(|_| {
-            "expected RFC 3339 (2026-01-31T23:59:59Z), a date or date and time in UTC (2026-01-31, 2026-01-31T23:59:59), or `now`"
+            "expected RFC 3339 (2026-01-31T23:59:59Z), a date or date and time in UTC \
+             (2026-01-31, 2026-01-31T23:59:59), or `now`"
                 .to_owned()
         })?;
         Ok(At(Timestamp(moment.as_microsecond())))
     }
 }
 
-/// Takes a TLP level by its name, in any case.
+/// Parses a TLP level by its name, in upper or lower case.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct TlpParser;
 

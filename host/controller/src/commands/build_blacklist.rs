@@ -1,4 +1,4 @@
-//! `threatsieve build`: compile lists and feeds to a file.
+//! `threatsieve build`: compiles lists and feeds into a file.
 
 use std::io::{self, BufWriter, Write};
 use std::path::Path;
@@ -11,13 +11,13 @@ use crate::exit::{Exit, Failure};
 use crate::indicators::{Identity, Loaded, load, read_sign_key};
 use crate::output::{BuildReport, Sink, note};
 use crate::rejection::Rejection;
-use crate::sources::Replacement;
+use crate::sources::AtomicFile;
 use crate::text::escape_controls;
 
-/// The columns of the file of rejections.
+/// The header line of the file of rejections.
 const REJECTED_HEAD: &str = "feed\tid\tvalue\treason\n";
 
-/// Builds what the arguments name.
+/// Builds the blacklist that the arguments describe.
 pub(crate) fn build_blacklist(args: &BuildArgs) -> Result<Exit, Failure> {
     let start = Instant::now();
     if !args.feeds.names_indicators() {
@@ -38,10 +38,10 @@ pub(crate) fn build_blacklist(args: &BuildArgs) -> Result<Exit, Failure> {
     if let Some(key) = &key {
         compiled.sign(key);
     }
-    let mut target = Replacement::create(&args.output)?;
+    let mut target = AtomicFile::create(&args.output)?;
     target.write_all(compiled.bytes()).and_then(|()| target.finish()).with_context(|| {
         format!(
-            "{}: the blacklist cannot be written; what was there before is unchanged",
+            "{}: the blacklist cannot be written; the previous file is unchanged",
             args.output.display()
         )
     })?;
@@ -60,7 +60,8 @@ pub(crate) fn build_blacklist(args: &BuildArgs) -> Result<Exit, Failure> {
     Sink::stdout()?.write(if args.json { report.json() } else { report.text() }.as_bytes())?;
     if compiled.summary().blocked() == 0 {
         note(
-            "warning: the blacklist is empty: nothing will match; see what was rejected above, and --rejected FILE",
+            "warning: the blacklist is empty, so nothing will match; the summary above and \
+             --rejected FILE show what was rejected",
         );
     }
     for doubt in &doubts {
@@ -69,7 +70,7 @@ pub(crate) fn build_blacklist(args: &BuildArgs) -> Result<Exit, Failure> {
     Ok(if doubts.is_empty() { Exit::Done } else { Exit::Damaged })
 }
 
-/// Refuses to write over what is read.
+/// Refuses to overwrite an input, and to write two outputs to one file.
 fn check_targets(args: &BuildArgs) -> anyhow::Result<()> {
     let targets = [Some(&args.output), args.rejected.as_ref()];
     for target in targets.into_iter().flatten() {
@@ -89,22 +90,22 @@ fn check_targets(args: &BuildArgs) -> anyhow::Result<()> {
         }
     }
     if args.rejected.as_ref() == Some(&args.output) {
-        bail!("{}: cannot hold both the blacklist and what was rejected", args.output.display());
+        bail!("{}: cannot hold both the blacklist and the rejections", args.output.display());
     }
     Ok(())
 }
 
-/// The file that lists what was rejected.
+/// The file that lists rejections.
 struct Rejected {
     name: String,
-    file: BufWriter<Replacement>,
-    /// The first write that failed; told at the end.
+    file: BufWriter<AtomicFile>,
+    /// The first write that failed; reported at the end.
     result: io::Result<()>,
 }
 
 impl Rejected {
     fn create(path: &Path) -> anyhow::Result<Rejected> {
-        let mut file = BufWriter::new(Replacement::create(path)?);
+        let mut file = BufWriter::new(AtomicFile::create(path)?);
         let result = file.write_all(REJECTED_HEAD.as_bytes());
         Ok(Rejected { name: path.display().to_string(), file, result })
     }
@@ -121,12 +122,12 @@ impl Rejected {
         let Rejected { name, file, result } = self;
         result
             .and_then(|()| file.into_inner().map_err(io::IntoInnerError::into_error))
-            .and_then(Replacement::finish)
-            .with_context(|| format!("{name}: what was rejected cannot be written"))
+            .and_then(AtomicFile::finish)
+            .with_context(|| format!("{name}: the rejections cannot be written"))
     }
 }
 
-/// A text without what would end its field.
+/// Escapes the characters that would end a field. An empty text becomes `-`.
 fn one_field(text: &str) -> String {
     let clean: String = escape_controls(text).into_owned();
     if clean.is_empty() { "-".to_owned() } else { clean }

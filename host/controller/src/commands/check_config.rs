@@ -1,4 +1,4 @@
-//! A check of the configuration and of the servers that it names. Nothing is changed.
+//! `threatsieve config check` and `show`. Neither changes anything.
 
 use std::fmt::Write as _;
 use std::path::Path;
@@ -14,8 +14,8 @@ use crate::output::Sink;
 use crate::status::probe;
 use crate::text::escape_controls;
 
-/// Reports the problems of the configuration, or what a round would work on. Unless `offline`, also
-/// connects to every feed, the mail server and the cluster.
+/// Reports the problems of the configuration. Without any, prints what a round would work on.
+/// Unless `offline`, it then connects to every feed, the mail server and the cluster.
 pub(crate) fn check_config(path: &Path, offline: bool) -> Result<Exit, Failure> {
     let Some(loaded) = loaded(path)? else { return Ok(Exit::Usage) };
     let mut out = Sink::stdout()?;

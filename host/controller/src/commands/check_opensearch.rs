@@ -1,4 +1,4 @@
-//! `threatsieve opensearch check` and `template`: a cluster before events are matched there.
+//! `threatsieve opensearch check` and `template`: prepare a cluster for flagged events.
 
 use std::fmt::Write as _;
 use std::path::Path;
@@ -17,7 +17,7 @@ use crate::opensearch::mappings::{
 use crate::output::Sink;
 use crate::text::{counted, escape_controls, safe_json};
 
-/// Says what of the cluster would refuse or spoil flagged events.
+/// Reports what would make the cluster reject or spoil flagged events.
 pub(crate) fn check_opensearch(
     path: &Path,
     patterns: &[String],
@@ -37,7 +37,14 @@ pub(crate) fn check_opensearch(
         .map_err(Failure::remote)?;
     let of_nodes = node_findings(&nodes);
     let text = if as_json {
-        let report = json!({ "host": server.host, "cluster": server.cluster, "version": server.version, "nodes": nodes, "findings": of_nodes, "indices": judged });
+        let report = json!({
+            "host": server.host,
+            "cluster": server.cluster,
+            "version": server.version,
+            "nodes": nodes,
+            "findings": of_nodes,
+            "indices": judged,
+        });
         format!("{}\n", safe_json(&report.to_string()))
     } else {
         text(&server, &nodes, &of_nodes, &judged)
@@ -48,9 +55,10 @@ pub(crate) fn check_opensearch(
 }
 
 fn cluster(config: &Config) -> anyhow::Result<Cluster> {
-    let settings: &OpenSearch = config.opensearch.as_ref().context(
-        "expected [opensearch] in the configuration, got none: it says which cluster is meant",
-    )?;
+    let settings: &OpenSearch = config
+        .opensearch
+        .as_ref()
+        .context("expected [opensearch] in the configuration, got none: it names the cluster")?;
     Cluster::new(settings, &config.http.user_agent)
 }
 
@@ -106,7 +114,8 @@ pub(crate) fn component_template(put_into: Option<&Path>) -> Result<Exit, Failur
         })
         .map_err(Failure::remote)?;
     let text = format!(
-        "{}: the component template {TEMPLATE_NAME:?} is there; name it in `composed_of` of the index templates of flagged indices\n",
+        "{}: the component template {TEMPLATE_NAME:?} is stored; name it in `composed_of` of the \
+         index templates of flagged indices\n",
         escape_controls(&server.host)
     );
     out.write(text.as_bytes())?;

@@ -44,7 +44,8 @@ pub(super) fn now() -> Timestamp {
     Timestamp(jiff::Timestamp::now().as_microsecond())
 }
 
-/// The threads that poll feeds and send mail. One can store a delivery while the other fetches.
+/// The threads that poll feeds and send mail. There are two, so that one can store a delivery while
+/// the other fetches.
 pub(super) fn network_runtime() -> anyhow::Result<Runtime> {
     let mut builder = Builder::new_multi_thread();
     builder.worker_threads(2).enable_all().build().context("cannot start network threads")

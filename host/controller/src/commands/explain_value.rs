@@ -1,4 +1,4 @@
-//! `threatsieve explain`: why a value matches or does not.
+//! `threatsieve explain`: explains why a value matches or does not.
 
 use anyhow::Context as _;
 

@@ -1,4 +1,4 @@
-//! A first configuration file.
+//! `threatsieve config init`: writes a first configuration file.
 
 use std::fs::File;
 use std::io::{ErrorKind, Write as _};
@@ -10,7 +10,7 @@ use crate::config::FIRST_FILE;
 use crate::exit::{Exit, Failure};
 use crate::output::{Sink, note};
 
-/// Writes a first configuration to a new file, or to standard output where none is named.
+/// Writes a first configuration to a new file, or to standard output if no file is named.
 pub(crate) fn init_config(path: Option<&Path>) -> Result<Exit, Failure> {
     let Some(path) = path else {
         Sink::stdout()?.write(FIRST_FILE.as_bytes())?;

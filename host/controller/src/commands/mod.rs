@@ -1,4 +1,4 @@
-//! What can be asked for, a module each.
+//! The commands of the program, one module each.
 
 mod build_blacklist;
 mod check_config;

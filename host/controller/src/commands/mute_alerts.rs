@@ -1,4 +1,4 @@
-//! `threatsieve mute`: what is not told of, until when and why.
+//! `threatsieve mute`: adds, removes and lists mutes.
 
 use std::fmt::Write;
 
@@ -14,7 +14,7 @@ use crate::store::Store;
 use crate::store::mutes::{Mute, MuteKind};
 use crate::text::{counted, escape_controls, rfc3339, safe_json};
 
-/// Does what was asked.
+/// Runs the command that the arguments name: `list` if there is none.
 pub(crate) fn mute_alerts(args: &MuteArgs) -> Result<Exit, Failure> {
     let Some(loaded) = loaded(&args.config.path())? else { return Ok(Exit::Usage) };
     let (state, now) = (&loaded.config.state, now());
@@ -53,7 +53,7 @@ fn end(end: &MuteEnd, now: Timestamp) -> Timestamp {
         })
 }
 
-/// Mutes something until a moment, and says so.
+/// Mutes something until a given time. Returns a message about it.
 fn add_mute(
     store: &mut Store,
     kind: MuteKind,
@@ -66,20 +66,22 @@ fn add_mute(
     Ok(format!("{} {} is muted until {}\n", kind.name(), escape_controls(&value), rfc3339(until)))
 }
 
-/// Ends a mute, and says so. Something that is not muted is an error: the value may be mistyped.
+/// Ends a mute. Returns a message about it. A value that is not muted is an error, because it may
+/// be mistyped.
 fn remove_mute(store: &mut Store, kind: MuteKind, value: &str) -> anyhow::Result<String> {
     match store.unmute(kind, value)? {
         Some(value) => {
             Ok(format!("{} {} is not muted any more\n", kind.name(), escape_controls(&value)))
         }
         None => anyhow::bail!(
-            "expected a muted {}, got {value:?}, which is not muted: `threatsieve mute list` shows what is",
+            "expected a muted {}, got {value:?}, which is not muted: `threatsieve mute list` shows \
+             all mutes",
             kind.name()
         ),
     }
 }
 
-/// All mutes, as text or as JSON with one object a line; those that have ended are marked.
+/// Lists all mutes as text, or as JSON with one object per line. Mutes that have ended are marked.
 fn list_mutes(store: &Store, now: Timestamp, as_json: bool) -> anyhow::Result<String> {
     let mut text = String::new();
     for mute in store.mutes()? {
@@ -93,7 +95,7 @@ fn list_mutes(store: &Store, now: Timestamp, as_json: bool) -> anyhow::Result<St
         let (value, reason) = (escape_controls(&mute.value), escape_controls(&mute.reason));
         _ = writeln!(
             text,
-            "{:<9} {value}  {end} {until}, {silenced} not told of: {reason}",
+            "{:<9} {value}  {end} {until}, {silenced} muted: {reason}",
             mute.kind.name()
         );
     }
@@ -129,7 +131,8 @@ mod tests {
             add_mute(&mut store, MuteKind::Indicator, "evil[.]example", until, "a\nscan", now)
                 .unwrap();
         assert_eq!(said, "indicator evil.example is muted until 1970-01-01T01:00:00Z\n");
-        let listed = "indicator evil.example  until 1970-01-01T01:00:00Z, 0 matches not told of: a\\x0ascan\n";
+        let listed =
+            "indicator evil.example  until 1970-01-01T01:00:00Z, 0 matches muted: a\\x0ascan\n";
         assert_eq!(list_mutes(&store, now, false).unwrap(), listed);
         assert!(list_mutes(&store, until, false).unwrap().contains("ended"));
         assert!(list_mutes(&store, now, true).unwrap().contains(r#""value":"evil.example""#));

@@ -18,7 +18,7 @@ use crate::stop::Stop;
 use crate::store::{StateDamage, Store};
 use crate::text::safe_json;
 
-/// One round, then the end.
+/// Does one round.
 pub(crate) fn poll_round(args: &PollArgs) -> Result<Exit, Failure> {
     let config_path = args.config.path();
     let Some(loaded) = loaded(&config_path)? else { return Ok(Exit::Usage) };
@@ -52,7 +52,7 @@ pub(crate) fn poll_round(args: &PollArgs) -> Result<Exit, Failure> {
     Ok(report.exit())
 }
 
-/// Rounds until a signal ends them.
+/// Does rounds on the configured schedule until a signal asks to stop.
 pub(crate) fn run_rounds(args: &RunArgs) -> Result<Exit, Failure> {
     let config_path = args.config.path();
     let Some(loaded) = loaded(&config_path)? else { return Ok(Exit::Usage) };
@@ -66,7 +66,12 @@ pub(crate) fn run_rounds(args: &RunArgs) -> Result<Exit, Failure> {
         );
     };
     let mut store = Mutex::new(Store::open(&config.state)?);
-    tracing::info!(state = %config.state.display(), feeds = config.feeds.len(), logs = config.logs.len(), "started");
+    tracing::info!(
+        state = %config.state.display(),
+        feeds = config.feeds.len(),
+        logs = config.logs.len(),
+        "started"
+    );
     while !stop.is_requested() {
         let started = now();
         let round = Round {
@@ -87,7 +92,8 @@ pub(crate) fn run_rounds(args: &RunArgs) -> Result<Exit, Failure> {
                     report.round
                 )
             }
-            // Each further round would find the same, and change what can still be saved.
+            // Every further round would meet the same damage, and might destroy data that can be
+            // saved.
             Err(error) if StateDamage::is_cause_of(&error) => return Err(error.into()),
             Err(error) => tracing::error!(error = format!("{error:#}"), "a round failed"),
         }
@@ -118,7 +124,7 @@ fn chosen(config: &Config, names: &[String]) -> anyhow::Result<Vec<Feed>> {
         .collect())
 }
 
-/// SIGTERM and SIGINT ask for the end, which comes at the next safe point.
+/// Requests the stop on SIGTERM and SIGINT. The program stops at the next safe point.
 fn stop_on_signals(runtime: &Runtime, stop: &Stop) -> anyhow::Result<()> {
     let _guard = runtime.enter();
     for kind in [SignalKind::terminate(), SignalKind::interrupt()] {
@@ -132,7 +138,8 @@ fn stop_on_signals(runtime: &Runtime, stop: &Stop) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// How long it is until the next round, after one that started then (microseconds since 1970).
+/// Returns the time until the next round. `started` is the start of the last one, in microseconds
+/// since 1970.
 fn pause(schedule: &Schedule, started: i64) -> anyhow::Result<Duration> {
     match schedule {
         Schedule::Every(interval) => {

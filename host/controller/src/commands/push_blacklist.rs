@@ -1,4 +1,4 @@
-//! `threatsieve push`: a blacklist to the ingest nodes of a cluster, now, or back to an earlier one.
+//! `threatsieve push`: pushes a blacklist to the ingest nodes of a cluster, or rolls them back.
 
 use std::sync::Arc;
 
@@ -51,7 +51,8 @@ pub(crate) fn push_blacklist(args: &PushArgs) -> Result<Exit, Failure> {
 
 fn settings(config: &Config) -> anyhow::Result<&OpenSearch> {
     config.opensearch.as_ref().context(
-        "expected [opensearch] in the configuration, got none: it says which cluster to push to (`--host URL` with a FILE does without)",
+        "expected [opensearch] in the configuration, got none: it names the cluster to push to \
+         (not needed with `--host URL` and a FILE)",
     )
 }
 
@@ -67,7 +68,7 @@ fn of_file(args: &PushArgs, config: &Config) -> Result<Push, Failure> {
     })
 }
 
-/// Pushes, notes it in the state where it is the state's, and says what came of it.
+/// Pushes, and prints the outcome. With a `store`, the outcome is also stored there.
 fn push(args: &PushArgs, push: &Push, store: Option<&Store>) -> Result<Exit, Failure> {
     let done = Arc::new(Done::default());
     done.set_what(&format!(
@@ -106,7 +107,12 @@ fn rollback(
     let nodes: Vec<_> = switched.nodes.into_values().collect();
     let text = if args.json {
         let generation = switched.generation;
-        let report = json!({ "name": name, "generation": generation, "acknowledged": switched.acknowledged, "nodes": nodes });
+        let report = json!({
+            "name": name,
+            "generation": generation,
+            "acknowledged": switched.acknowledged,
+            "nodes": nodes,
+        });
         format!("{}\n", safe_json(&report.to_string()))
     } else {
         let count = counted(nodes.len() as u64, "ingest node", "ingest nodes");
@@ -123,7 +129,7 @@ fn rollback(
     Ok(if switched.acknowledged { Exit::Done } else { Exit::Remote })
 }
 
-/// Builds the blacklist in use again, with a number above all that the cluster ever had.
+/// Builds the blacklist in use again, with a number higher than any that the cluster ever had.
 fn renumber(store: &mut Store, config: &Config, settings: &OpenSearch) -> Result<(), Failure> {
     let Some(_lock) = RoundLock::take(&config.state)? else {
         return Err(

@@ -1,4 +1,4 @@
-//! `threatsieve retract`: a value or an indicator is a false positive.
+//! `threatsieve retract`: marks a value or an indicator as a false positive.
 
 use super::configured::{loaded, now};
 use crate::cli::RetractArgs;
@@ -7,15 +7,15 @@ use crate::output::Sink;
 use crate::store::{Retracted, Store};
 use crate::text::{escape_controls, grouped};
 
-/// Takes what the argument names (a value, or an indicator by its id) out of the next blacklist, for that reason, and retracts its matches; or lets it
-/// in again, with `--undo`, which keeps no reason.
+/// Excludes a value, or an indicator by its id, from the next blacklist, and retracts its matches.
+/// With `--undo`, includes it again; the reason is then not stored.
 pub(crate) fn retract_indicator(args: &RetractArgs) -> Result<Exit, Failure> {
     let Some(loaded) = loaded(&args.config.path())? else { return Ok(Exit::Usage) };
     let mut store = Store::open(&loaded.config.state)?;
     let text = if args.undo {
         let Retracted { target, indicators, .. } = store.undo_retract(&args.target)?;
         format!(
-            "{} is in again with the next round, by {}; stored lines are matched with it again\n",
+            "{} counts again from the next round on, by {}; stored lines are matched again\n",
             escape_controls(&target),
             named(indicators)
         )

@@ -1,4 +1,4 @@
-//! `threatsieve scan`: match logs against a blacklist.
+//! `threatsieve scan`: matches logs against a blacklist.
 
 use std::io::{self, IsTerminal, Read as _};
 use std::path::PathBuf;
@@ -20,7 +20,7 @@ use crate::pipeline::{Cut, Intake, Log, Pipeline};
 use crate::sources::{self, Chunks, Unreadable, Waiting, Walk};
 use crate::text::grouped;
 
-/// Matches what the arguments name.
+/// Matches the logs that the arguments name.
 pub(crate) fn scan_files(args: &ScanArgs) -> Result<Exit, Failure> {
     let start = Instant::now();
     let files = files(args)?;
@@ -45,7 +45,7 @@ pub(crate) fn scan_files(args: &ScanArgs) -> Result<Exit, Failure> {
         .print();
     }
     let tally = printer.tally();
-    // The highest code wins: what was damaged counts for more than what was not there, and that for more than a match.
+    // The highest code wins: damage is worse than a missing file, and that is worse than a match.
     let ends = [
         (args.exit_code && tally.events > 0, Exit::Matched),
         (read.missing, Exit::Usage),
@@ -57,7 +57,7 @@ pub(crate) fn scan_files(args: &ScanArgs) -> Result<Exit, Failure> {
     Ok(ends.into_iter().filter_map(|(is, exit)| is.then_some(exit)).max().unwrap_or(Exit::Done))
 }
 
-/// Reads, matches and prints, all at once.
+/// Reads, matches and prints in parallel.
 fn scan(
     args: &ScanArgs,
     files: &[PathBuf],
@@ -85,22 +85,22 @@ fn scan(
     Ok((printer, read))
 }
 
-/// What reading came to.
+/// Counts and problems of reading.
 #[derive(Debug, Clone, Copy, Default)]
 struct Read {
     /// Logs opened.
     files: u64,
     /// Entries of folders that were not read.
     skipped: u64,
-    /// An argument names nothing.
+    /// An argument names a file that does not exist.
     missing: bool,
-    /// Something could not be read, or not to its end.
+    /// An input could not be read, or not to its end.
     damaged: bool,
 }
 
-/// Opens what the arguments name.
+/// The inputs that the arguments name.
 struct Inputs {
-    /// `None` to detect each log's by its first lines.
+    /// `None` to detect each log's format by its first lines.
     format: Option<Format>,
     fields: Fields,
     stop: Arc<AtomicBool>,
@@ -108,7 +108,8 @@ struct Inputs {
 }
 
 impl Inputs {
-    /// Hands over all that the arguments name. What cannot be read is reported and passed over.
+    /// Reads all inputs that the arguments name. An input that cannot be read is reported and
+    /// skipped.
     fn read_all(&mut self, arguments: &[PathBuf], intake: &mut Intake<'_, '_>) {
         let mut walk = Walk::new(arguments);
         for input in walk.by_ref() {
@@ -163,7 +164,7 @@ impl Inputs {
     }
 }
 
-/// What is to be read; standard input unless something is named.
+/// The inputs to read; standard input if none is named.
 fn files(args: &ScanArgs) -> anyhow::Result<Vec<PathBuf>> {
     let stdin = PathBuf::from("-");
     let files = if args.files.is_empty() {
@@ -177,7 +178,7 @@ fn files(args: &ScanArgs) -> anyhow::Result<Vec<PathBuf>> {
         args.files.clone()
     };
     if files.iter().chain(args.feeds.paths()).filter(|path| **path == stdin).count() > 1 {
-        bail!("standard input can be read once only: `-` stands for one file");
+        bail!("standard input can be read only once: `-` may be given for one file only");
     }
     Ok(files)
 }

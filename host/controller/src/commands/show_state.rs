@@ -1,4 +1,4 @@
-//! `threatsieve status`, `feeds` and `indicators`: print what the state holds.
+//! `threatsieve status`, `feeds` and `indicators`: print the content of the state.
 
 use std::fmt::Write as _;
 
@@ -41,7 +41,7 @@ pub(crate) fn show_status(args: &StatusArgs) -> Result<Exit, Failure> {
     Ok(Exit::Done)
 }
 
-/// Feeds, or letting one's next delivery through.
+/// Prints the feeds. With `--allow`, first lets one feed's next delivery through.
 pub(crate) fn list_feeds(args: &FeedsArgs) -> Result<Exit, Failure> {
     if let Some(FeedsVerb::Test(test)) = &args.verb {
         return test_feed(test, &args.config, args.json);
@@ -63,7 +63,7 @@ pub(crate) fn list_feeds(args: &FeedsArgs) -> Result<Exit, Failure> {
     Ok(Exit::Done)
 }
 
-/// A search in what is held, or what was not taken.
+/// Prints the indicators that a search finds, or the rejections.
 pub(crate) fn list_indicators(args: &IndicatorsArgs) -> Result<Exit, Failure> {
     let Some(loaded) = loaded(&args.config.path())? else { return Ok(Exit::Usage) };
     let store = Store::open_to_read(&loaded.config.state)?;
@@ -106,7 +106,7 @@ pub(crate) fn list_indicators(args: &IndicatorsArgs) -> Result<Exit, Failure> {
             });
         }
         if has_more && !args.json {
-            _ = writeln!(text, "there are more; --limit shows them");
+            _ = writeln!(text, "there are more rows; a higher --limit shows them");
         }
     }
     if text.is_empty() && !args.json {
@@ -128,12 +128,27 @@ fn state(asked: IndicatorState) -> Option<State> {
 
 fn found_json(one: &Found) -> Json {
     let values: Vec<Json> = (one.values.iter())
-        .map(|v| json!({ "value": v.value, "port": v.port, "valid_from": v.valid_from.map(rfc3339), "valid_until": v.valid_until.map(rfc3339) }))
+        .map(|v| {
+            json!({
+                "value": v.value,
+                "port": v.port,
+                "valid_from": v.valid_from.map(rfc3339),
+                "valid_until": v.valid_until.map(rfc3339),
+            })
+        })
         .collect();
     json!({
-        "feed": one.feed, "id": one.id, "state": one.state.name(), "values": values, "confidence": one.confidence,
-        "tlp": one.tlp.map(Tlp::name), "name": one.name, "types": one.types, "modified": one.modified.map(rfc3339),
-        "changed": rfc3339(one.changed), "retracted": one.retracted,
+        "feed": one.feed,
+        "id": one.id,
+        "state": one.state.name(),
+        "values": values,
+        "confidence": one.confidence,
+        "tlp": one.tlp.map(Tlp::name),
+        "name": one.name,
+        "types": one.types,
+        "modified": one.modified.map(rfc3339),
+        "changed": rfc3339(one.changed),
+        "retracted": one.retracted,
     })
 }
 

@@ -1,4 +1,4 @@
-//! `threatsieve feeds test`: what would be taken of a feed.
+//! `threatsieve feeds test`: shows which values of a feed would be accepted.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -22,7 +22,7 @@ use crate::output::{Sink, note};
 use crate::sources::{self, Input, Waiting, Walk};
 use crate::text::{escape_controls, grouped};
 
-/// A value that would be taken; the names are fixed, for scripts rely on them.
+/// A value that would be accepted, as printed. The names are fixed, because scripts rely on them.
 #[derive(Debug, Serialize)]
 struct Taken {
     r#type: &'static str,
@@ -31,7 +31,7 @@ struct Taken {
     port: Option<u16>,
     #[serde(skip_serializing_if = "Option::is_none")]
     confidence: Option<u8>,
-    /// `exact` or `subtree`, where the source says what of a domain is covered.
+    /// `exact` or `subtree`, if the source says which hosts a domain covers.
     #[serde(skip_serializing_if = "Option::is_none")]
     scope: Option<&'static str>,
     /// The publisher's identifier.
@@ -39,7 +39,7 @@ struct Taken {
     id: Option<String>,
 }
 
-/// Gathers what is taken: one object for each value and port, with the highest confidence.
+/// Collects accepted values: one object for each value and port, with the highest confidence.
 struct Gathered {
     options: CompileOptions,
     confidence: Option<u8>,
@@ -94,7 +94,7 @@ impl Examiner for Gathered {
     }
 }
 
-/// Reads the source and prints what would be taken.
+/// Reads the source and prints the values that would be accepted.
 pub(super) fn test_feed(
     args: &FeedTestArgs,
     config: &ConfigArgs,
@@ -149,7 +149,11 @@ fn shown(gathered: &Gathered, report: &FeedReport, is_json: bool) -> anyhow::Res
         }
         let format = Some(report.format).filter(|format| !format.is_empty());
         let summary = json!({
-            "format": format, "taken": taken, "skipped": skipped, "rejected": rejected, "reasons": reasons,
+            "format": format,
+            "taken": taken,
+            "skipped": skipped,
+            "rejected": rejected,
+            "reasons": reasons,
         });
         _ = writeln!(text, "{}", json!({ "summary": summary }));
         return Ok(text);
@@ -184,19 +188,20 @@ fn shown(gathered: &Gathered, report: &FeedReport, is_json: bool) -> anyhow::Res
     Ok(text)
 }
 
-/// What is tested.
+/// The source that is tested.
 struct Source {
     feed: Feed,
     http: Http,
     options: CompileOptions,
-    /// Files to be read, and not what the feed's origin names.
+    /// Files to read instead of the feed's origin.
     files: Option<PathBuf>,
-    /// The URL, where it may also be one of TAXII.
+    /// The URL, if it may also be a TAXII resource.
     url: Option<String>,
 }
 
 impl Source {
-    /// Tells what the argument names. `None` after problems in the configuration, which are printed.
+    /// Finds the source that the argument names. Returns `None` if the configuration has problems,
+    /// which it prints.
     fn find(args: &FeedTestArgs, config: &ConfigArgs) -> Result<Option<Source>, Failure> {
         let text = args.source.as_str();
         let is_url = text.starts_with("http://") || text.starts_with("https://");
@@ -273,14 +278,15 @@ impl Source {
     }
 }
 
-/// Whether a URL names a resource of TAXII by its path.
+/// Returns whether the path of a URL looks like a TAXII resource.
 fn looks_like_taxii(url: &str) -> bool {
     let path = url.split(['?', '#']).next().unwrap_or_default().to_ascii_lowercase();
     let mut segments = path.split('/').skip(3);
     segments.any(|segment| matches!(segment, "taxii" | "taxii2" | "taxii21" | "collections"))
 }
 
-/// Whether an answer is one of TAXII's resources, or of a server that speaks nothing else.
+/// Returns whether the error shows that the server answered with a TAXII resource, or speaks
+/// nothing but TAXII (status 406).
 fn is_taxii(error: &anyhow::Error) -> bool {
     let is_resource = |got: &str| {
         ["api_roots", "can_read", "max_content_length"].iter().any(|key| got.contains(key))

@@ -1,4 +1,4 @@
-//! Shell completions and manual pages, made from the command line's own description.
+//! Shell completions and manual pages, generated from the definition of the command line.
 
 use std::path::Path;
 
@@ -18,7 +18,7 @@ pub(crate) fn write_completions(shell: Shell) -> Result<Exit, Failure> {
     Ok(Exit::Done)
 }
 
-/// Writes `threatsieve.1` and a page for each verb.
+/// Writes `threatsieve.1` and a page for each command.
 pub(crate) fn write_manual(folder: &Path) -> Result<Exit, Failure> {
     clap_mangen::generate_to(Cli::command(), folder)
         .with_context(|| format!("{}: the manual pages cannot be written", folder.display()))?;

@@ -1,4 +1,4 @@
-//! Why a value matches or does not.
+//! Explains why a value matches or does not.
 
 mod nearest;
 mod standing;
@@ -15,7 +15,8 @@ use threatsieve_runner::Answer;
 
 use crate::matching::Matcher;
 
-/// A value as it was given, and as indicators would have it when that is another text: `hxxp://evil[.]com` is both.
+/// A value as given, and refanged if that differs. For example, `hxxp://evil[.]com` has both
+/// readings.
 #[derive(Debug, Clone)]
 pub(crate) struct Readings {
     pub(crate) given: String,
@@ -30,7 +31,7 @@ impl Readings {
             Value::Url { shown, .. } => Some(shown.to_string()),
             Value::Email(email) => Some(email.to_string()),
             Value::Hash(hash) => Some(hash.to_string()),
-            // A network is no observable, and of an address the normaliser knows all forms.
+            // A network is not an observable. For an address, the normaliser knows all forms.
             Value::Address(range) => {
                 (range.first() == range.last()).then(|| range.first().to_string())
             }
@@ -42,7 +43,7 @@ impl Readings {
         std::iter::once(self.given.as_str()).chain(self.refanged.as_deref())
     }
 
-    /// The normalised forms of all readings that the matcher tries, with their types.
+    /// The normal forms of all readings that the matcher tries, with their types.
     pub(crate) fn forms(&self) -> Vec<(&'static str, String)> {
         let mut forms = Vec::new();
         for text in self.texts() {
@@ -63,26 +64,27 @@ impl Readings {
 pub(crate) struct Covering {
     pub(crate) how: How,
     pub(crate) entry: Entry,
-    /// What each of the entry's indicators comes to.
+    /// The entry's indicators, each with its standing.
     pub(crate) judged: Vec<Judged>,
-    /// The allow-list's entry that suppresses it.
+    /// The allow-list's entry that suppresses the match.
     pub(crate) allowed_by: Option<Entry>,
-    /// It makes the value match.
+    /// The entry makes the value match.
     pub(crate) counts: bool,
 }
 
-/// All there is to say.
+/// The full explanation of a value.
 #[derive(Debug)]
 pub(crate) struct Explanation {
     pub(crate) value: String,
     pub(crate) forms: Vec<(&'static str, String)>,
     pub(crate) covering: Vec<Covering>,
-    /// If it does not match: what comes near to a match.
+    /// Near matches, if the value does not match.
     pub(crate) nearest: Vec<String>,
 }
 
 impl Explanation {
-    /// Looks the value up as `scan` would in a line of the time `at` that holds nothing else; if nothing covers it as it was given, refanged.
+    /// Looks the value up as `scan` would in a line that holds nothing else, at time `at`. If
+    /// nothing covers it as given, the refanged form is looked up.
     pub(crate) fn new(
         readings: &Readings,
         matcher: &Matcher,
@@ -111,13 +113,13 @@ impl Explanation {
         Ok(explanation)
     }
 
-    /// Whether `scan` would count an event with the value.
+    /// Returns whether `scan` would count an event with the value.
     pub(crate) fn matches(&self) -> bool {
         self.covering.iter().any(|covering| covering.counts)
     }
 }
 
-/// Asks the matcher about one value.
+/// Looks one value up.
 fn look_up(matcher: &Matcher, kind: Kind, text: &str) -> anyhow::Result<Answer> {
     let mut batch = Batch::new();
     batch.push(kind, text.as_bytes());
@@ -127,7 +129,7 @@ fn look_up(matcher: &Matcher, kind: Kind, text: &str) -> anyhow::Result<Answer> 
 fn cover(hit: &Hit, answer: &Answer, matcher: &Matcher, seen: EventContext) -> Option<Covering> {
     let entry = answer.blacklist.entry(hit.entry)?;
     let matched = answer.blacklist.resolve(hit, matcher.policy(), seen);
-    // What would hold if nothing suppressed it and partial matches were wanted: so that each reason is told by itself.
+    // The result without suppression, and with partial matches. So each reason shows separately.
     let bare = Hit { allowed_by: None, ..*hit };
     let policy = threatsieve_blacklist::Policy { partial: true, ..matcher.policy().clone() };
     let holding = answer

@@ -1,4 +1,4 @@
-//! What comes near to a match, for a value that has none.
+//! Near matches, for a value that does not match.
 
 use threatsieve_blacklist::{AddressRange, EntryType, Kind, Role, UrlMode, Value};
 
@@ -6,10 +6,10 @@ use super::{Explanation, Readings, look_up};
 use crate::matching::Matcher;
 use crate::rejection::Rejection;
 
-/// Reasons of a kind that are told.
+/// Maximum number of reasons of one kind.
 const TOLD: usize = 5;
 
-/// Watches the feeds being read for what names the value and was not taken.
+/// Collects rejections that name the value, while feeds are read.
 #[derive(Debug)]
 pub(crate) struct Nearest {
     forms: Vec<(&'static str, String)>,
@@ -21,7 +21,7 @@ impl Nearest {
         Nearest { forms: readings.forms(), rejected: Vec::new() }
     }
 
-    /// Takes a rejection; keeps it if it names the value.
+    /// Stores a rejection if it names the value.
     pub(crate) fn reject(&mut self, feed: &str, rejection: &Rejection) {
         if self.rejected.len() == TOLD || !self.is_named_by(rejection) {
             return;
@@ -49,7 +49,7 @@ impl Nearest {
         })
     }
 
-    /// The nearest reasons, the most telling ones first.
+    /// The reasons for near matches, the most useful ones first.
     pub(super) fn tell(
         self,
         explanation: &Explanation,
@@ -79,7 +79,7 @@ fn contains(range: &AddressRange, form: &str) -> bool {
         .is_some_and(|one| range.first() <= one.first() && one.last() <= range.last())
 }
 
-/// Names above that are listed, but do not cover what lies below them.
+/// Parent domains that are listed without the names below them.
 fn above(host: &str, matcher: &Matcher) -> anyhow::Result<Vec<String>> {
     let mut reasons = Vec::new();
     for (dot, _) in host.match_indices('.') {
@@ -89,19 +89,19 @@ fn above(host: &str, matcher: &Matcher) -> anyhow::Result<Vec<String>> {
             if let Some(entry) = answer.blacklist.entry(hit.entry)
                 && entry.value == parent
             {
-                reasons.push(format!("{parent} is listed, but without what lies below it"));
+                reasons.push(format!("{parent} is listed, but without the names below it"));
             }
         }
     }
     Ok(reasons)
 }
 
-/// Names below that are listed. Entries of one type are numbered in the order of their labels from the last to the first, so names below one
-/// another stand together.
+/// Listed names below a host. Domain entries are numbered in the order of their labels from the
+/// last to the first. So all names below a host are next to each other.
 fn below(host: &str, matcher: &Matcher) -> Vec<String> {
     let blacklist = matcher.blacklist();
     let count = blacklist.count(Role::Block, EntryType::Domain);
-    // Domains are the first type of the first role.
+    // Domains of the blocking role are the first entries.
     let name = |number: u32| {
         blacklist
             .entry(number)
@@ -142,7 +142,7 @@ fn from_last(name: &str) -> Vec<&str> {
     name.rsplit('.').collect()
 }
 
-/// The same URL that is listed with a query.
+/// The same URL, if it is listed with a query.
 fn other_query(url: &str, matcher: &Matcher) -> anyhow::Result<Vec<String>> {
     let path = url.split('?').next().unwrap_or(url);
     let answer = look_up(matcher, Kind::Url, &format!("http://{path}?"))?;
@@ -151,7 +151,7 @@ fn other_query(url: &str, matcher: &Matcher) -> anyhow::Result<Vec<String>> {
         .filter_map(|hit| answer.blacklist.entry(hit.entry))
         .map(|entry| {
             format!(
-                "{} is listed, with its query: another one, or none, does not match",
+                "{} is listed with its query: a URL with another query, or none, does not match",
                 entry.value
             )
         })

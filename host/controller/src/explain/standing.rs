@@ -1,4 +1,4 @@
-//! What an indicator of a covering entry comes to.
+//! The standing of a covering entry's indicators.
 
 use threatsieve_blacklist::{EventContext, IndicatorView, Policy, Timestamp, Tlp};
 
@@ -11,7 +11,7 @@ pub(crate) struct Judged {
     pub(crate) standing: Standing,
 }
 
-/// Whether an indicator holds, and if not, why.
+/// The standing of an indicator: it counts, or the reason why it does not.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Standing {
     Valid,
@@ -25,14 +25,15 @@ pub(crate) enum Standing {
         marked: Tlp,
         ceiling: Tlp,
     },
-    /// The feed has its ports matched, and the value has another one or none.
+    /// The feed has its ports matched. The value has another port, or none.
     OtherPort(u16),
-    /// It covers only the listed name itself, or only what is below, or `--exact` leaves out what is below.
+    /// The indicator covers only the listed name, or only names below it; or `--exact` excludes
+    /// names below.
     OtherNames,
 }
 
 impl Standing {
-    /// `holds` is the blacklist's word on it.
+    /// Finds the standing. `holds` says whether the blacklist counts the indicator.
     pub(super) fn of(
         indicator: &IndicatorView,
         holds: bool,
@@ -61,7 +62,7 @@ impl Standing {
         }
     }
 
-    /// A word for programs.
+    /// A fixed name, for programs.
     pub(crate) fn name(&self) -> &'static str {
         match self {
             Standing::Valid => "valid",
@@ -74,21 +75,21 @@ impl Standing {
         }
     }
 
-    /// A few words for people.
+    /// A short description, for people.
     pub(crate) fn words(&self) -> String {
         match self {
             Standing::Valid => "valid".to_owned(),
             Standing::ExpiredSince(until) => format!("expired since {}", rfc3339(*until)),
             Standing::NotBefore(from) => format!("not valid before {}", rfc3339(*from)),
             Standing::BelowConfidence { said, wanted } => {
-                format!("confidence {said}, wanted at least {wanted}")
+                format!("confidence {said}, expected at least {wanted}")
             }
             Standing::AboveMarking { marked, ceiling } => {
-                format!("marked TLP:{}, wanted at most TLP:{}", marked.name(), ceiling.name())
+                format!("marked TLP:{}, expected at most TLP:{}", marked.name(), ceiling.name())
             }
             Standing::OtherPort(port) => format!("matches only with port {port}"),
             Standing::OtherNames => {
-                "does not cover this name (exact, or only what lies below)".to_owned()
+                "does not cover this name (exact only, or only names below)".to_owned()
             }
         }
     }

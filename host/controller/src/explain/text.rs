@@ -1,4 +1,4 @@
-//! An explanation for people and for programs.
+//! An explanation as text and as JSON.
 
 use std::fmt::Write;
 
@@ -9,7 +9,7 @@ use crate::output::{EntryJson, IndicatorJson, indicator};
 use crate::text::{escape_controls, safe_json};
 
 impl Explanation {
-    /// For people.
+    /// The explanation as text, for people.
     pub(crate) fn text(&self) -> String {
         let verdict = if self.matches() { "matches" } else { "does not match" };
         let mut text = format!("{} {verdict}\n", escape_controls(&self.value));
@@ -27,7 +27,7 @@ impl Explanation {
         }
         self.covering.iter().for_each(|covering| covering.write(&mut text));
         if !self.nearest.is_empty() {
-            text.push_str("near to it:\n");
+            text.push_str("near matches:\n");
         }
         for reason in &self.nearest {
             _ = writeln!(text, "  {}", escape_controls(reason));
@@ -35,7 +35,7 @@ impl Explanation {
         text
     }
 
-    /// For programs.
+    /// The explanation as JSON, for programs.
     pub(crate) fn json(&self) -> String {
         let forms: Vec<Json> =
             self.forms.iter().map(|(kind, form)| json!({"type": kind, "value": form})).collect();
@@ -52,7 +52,7 @@ impl Explanation {
 }
 
 impl Covering {
-    /// Why it does not count although an indicator is valid, if so.
+    /// The reason why the entry does not count, if it does not.
     fn remark(&self) -> Option<&'static str> {
         if self.allowed_by.is_some() {
             Some("suppressed")

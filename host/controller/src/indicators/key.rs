@@ -1,4 +1,4 @@
-//! Keys that blacklists are signed and verified with.
+//! Keys for signing and verifying blacklists.
 
 use std::fs::File;
 use std::io::Read;
@@ -10,7 +10,8 @@ use threatsieve_blacklist::compile::{SignKey, VerifyKey};
 
 use crate::output::note;
 
-/// A PEM file with one Ed25519 key has some 120 bytes; this leaves room for comments.
+/// Maximum size of a key file. A PEM file with one Ed25519 key has about 120 bytes; this leaves
+/// room for comments.
 const MAX_KEY_BYTES: u64 = 64 * 1024;
 
 fn read_pem(path: &Path) -> anyhow::Result<(String, File)> {
@@ -28,25 +29,26 @@ fn read_pem(path: &Path) -> anyhow::Result<(String, File)> {
     Ok((pem, file))
 }
 
-/// The private key in a file; says so when others can read it.
+/// Reads the private key in a file. Prints a warning if others can read it.
 pub(crate) fn read_sign_key(path: &Path) -> anyhow::Result<SignKey> {
     let (pem, file) = read_pem(path)?;
     let key = SignKey::from_pem(&pem).map_err(|error| anyhow!("{}: {error}", path.display()))?;
     let mode = file
         .metadata()
-        .with_context(|| format!("{}: the key cannot be looked at", path.display()))?
+        .with_context(|| format!("{}: the key's mode cannot be read", path.display()))?
         .mode();
     if mode & 0o077 != 0 {
         let path = path.display();
         note(&format!(
-            "warning: {path}: others can read or change this private key (mode {:04o}); chmod 600 {path}",
+            "warning: {path}: others can read or change this private key (mode {:04o}); \
+             chmod 600 {path}",
             mode & 0o7777
         ));
     }
     Ok(key)
 }
 
-/// The public key in a file.
+/// Reads the public key in a file.
 pub(crate) fn read_verify_key(path: &Path) -> anyhow::Result<VerifyKey> {
     let (pem, _) = read_pem(path)?;
     VerifyKey::from_pem(&pem).map_err(|error| anyhow!("{}: {error}", path.display()))

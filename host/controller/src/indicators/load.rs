@@ -1,4 +1,4 @@
-//! Lists and feeds to a compiled blacklist.
+//! Compiles lists and feeds into a blacklist.
 
 use std::cell::RefCell;
 use std::collections::HashMap;
@@ -21,22 +21,22 @@ use crate::exit::Failure;
 use crate::rejection::Rejection;
 use crate::sources::{self, Decoder, Input, Walk};
 
-/// What was made of lists and feeds.
+/// The result of loading lists and feeds.
 pub(crate) struct Loaded {
     pub(crate) compiled: Compiled,
     pub(crate) rejections: Rejections,
-    /// Inputs that are hardly what they should be, each with the reason.
+    /// Inputs that do not look like lists or feeds, each with the reason.
     pub(crate) doubts: Vec<String>,
 }
 
-/// Which blacklist is made.
+/// The name and generation of a blacklist.
 #[derive(Debug, Clone)]
 pub(crate) struct Identity {
     pub(crate) name: String,
     pub(crate) generation: u64,
 }
 
-/// Reads all that the arguments name and compiles it.
+/// Reads and compiles all lists and feeds that the arguments name.
 pub(crate) fn load(
     args: &FeedArgs,
     identity: Identity,
@@ -80,15 +80,16 @@ struct Loader<'a> {
     options: FeedOptions,
     may_be_empty: bool,
     doubts: Vec<String>,
-    /// The file that each feed's name was given to first.
+    /// The first file with each feed's name.
     names: HashMap<String, Input>,
-    /// By the numbers that they are known by while STIX objects are collected.
+    /// The feeds in the order of the numbers that they have while STIX objects are collected.
     feeds: Vec<(FeedId, String)>,
     rejecting: Rejecting<'a>,
 }
 
 impl Loader<'_> {
-    /// Reads files in their order. STIX objects are collected first: a newer one anywhere replaces an older one.
+    /// Reads files in their order. All STIX objects are collected before they are reduced, because
+    /// a newer version in any file replaces an older one.
     fn load<'p>(
         &mut self,
         paths: impl Iterator<Item = &'p PathBuf>,
@@ -102,7 +103,8 @@ impl Loader<'_> {
         for input in Walk::new(paths) {
             let input = input?;
             let number = self.feed(&input)?;
-            // A file that is not there is wrong usage; one that cannot be read to its end is damaged.
+            // A file that does not exist is wrong usage. One that cannot be read to its end is
+            // damaged.
             let opened = sources::open_buffered(&input).map_err(|damage| match damage {
                 sources::Damage::Unreadable { offset: 0, .. } => {
                     Failure::from(anyhow!(damage).context(input.name()))
@@ -111,13 +113,13 @@ impl Loader<'_> {
             });
             let report = self.read(number, &mut opened?, role, &mut stix).map_err(|error| {
                 let error = error.context(input.name());
-                // Whoever called knows which column counts.
+                // The user knows which column has the values, so this is wrong usage.
                 match error.downcast_ref::<FeedError>().is_some_and(FeedError::is_ambiguous) {
                     true => Failure::from(error),
                     false => Failure::damaged(error),
                 }
             })?;
-            // An allow-list has nothing in it until somebody needs it.
+            // An allow-list may be empty until it is needed.
             let may_be_empty = self.may_be_empty || matches!(role, Role::Allow);
             if let Some(doubt) = report.doubt(may_be_empty) {
                 self.doubts.push(format!("{}: {doubt}", input.name()));
@@ -127,7 +129,7 @@ impl Loader<'_> {
         Ok(())
     }
 
-    /// Names a feed by its file's name; by the whole path where another file has that name already.
+    /// Names a feed by its file's name, or by the whole path if another file has the same name.
     fn feed(&mut self, input: &Input) -> Result<u16, CompileError> {
         let mut name = input.name();
         if let Input::File(path) = input
@@ -155,7 +157,7 @@ impl Loader<'_> {
         let (compiler, rejecting) = (&mut self.compiler, RefCell::new(&mut self.rejecting));
         let mut full = None;
         let mut take = |indicator: Indicator, listed: &str| {
-            // People look for what they wrote, not for what it was normalised to.
+            // People search for what they wrote, not for its normal form.
             let is_one = indicator.values.len() == 1;
             let mut refuse = |refused: RejectedValue| {
                 let value = if is_one { listed.to_owned() } else { refused.value };
@@ -170,7 +172,7 @@ impl Loader<'_> {
         full.map_or(Ok(report), |error| Err(error.into()))
     }
 
-    /// Hands the indicators of all bundles to the compiler.
+    /// Passes the indicators of all bundles to the compiler.
     fn reduce(&mut self, stix: StixSet, role: Role) -> Result<(), CompileError> {
         let feeds = &self.feeds;
         let (compiler, rejecting) = (&mut self.compiler, RefCell::new(&mut self.rejecting));

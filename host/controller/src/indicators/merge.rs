@@ -1,4 +1,5 @@
-//! Several blacklists to one, so that one matcher answers from all of them, and the allow-list of one holds for the others.
+//! Merges blacklists, so that one matcher looks up in all of them, and the allow-list of one
+//! applies to the others.
 
 use threatsieve_blacklist::{
     Blacklist, CompileError, CompileOptions, Compiled, Compiler, DomainMode, Entry, EntryType,
@@ -6,8 +7,8 @@ use threatsieve_blacklist::{
 };
 use threatsieve_runner::MemoryFile;
 
-/// Compiles the entries of all, under the first one's name and generation. Each was admitted when its blacklist was made, and so
-/// is admitted again.
+/// Compiles the entries of all blacklists, with the name and generation of the first. Each entry
+/// was admitted when its blacklist was made, so it is admitted again.
 pub(crate) fn merge(blacklists: &[&Blacklist<MemoryFile>]) -> anyhow::Result<Compiled> {
     let mut compiler = Compiler::new(CompileOptions {
         name: blacklists[0].name().to_owned(),
@@ -26,7 +27,7 @@ pub(crate) fn merge(blacklists: &[&Blacklist<MemoryFile>]) -> anyhow::Result<Com
     Ok(compiler.finish()?)
 }
 
-/// Lists an entry with all of its indicators.
+/// Adds an entry with all its indicators.
 pub(super) fn add_entry(compiler: &mut Compiler, entry: Entry) -> anyhow::Result<()> {
     for view in entry.indicators {
         let value = value(entry.kind, &entry.value, &view)?;
@@ -60,12 +61,12 @@ fn list(
     }
 }
 
-/// An entry's value as one of its indicators has it.
+/// An entry's value, in the mode that one of its indicators gives it.
 fn value(kind: EntryType, text: &str, view: &IndicatorView) -> Result<Value, Malformed> {
     match kind {
         EntryType::Domain => Value::domain(
             text,
-            // What covers a public suffix with all below it was told to do so.
+            // An entry that covers everything below a public suffix was admitted explicitly.
             if view.mode == DomainMode::AtAndBelow { DomainMode::Tree } else { view.mode },
         ),
         EntryType::Ipv4 | EntryType::Ipv6 => Value::address(text),

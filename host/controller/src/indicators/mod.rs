@@ -1,4 +1,4 @@
-//! From the files named on the command line to a blacklist.
+//! Makes a blacklist from the files named on the command line, or from the state.
 
 pub(crate) mod generation;
 mod key;

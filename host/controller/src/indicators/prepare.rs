@@ -1,4 +1,4 @@
-//! The blacklist to match against, whichever way it was named.
+//! Prepares the blacklist for a command, from a blacklist file, lists and feeds, or both.
 
 use anyhow::{Context, anyhow};
 use threatsieve_blacklist::{Blacklist, Compiled};
@@ -16,14 +16,15 @@ use crate::output::note;
 /// A blacklist, ready to be loaded.
 pub(crate) struct Prepared {
     pub(crate) blacklist: Blacklist<MemoryFile>,
-    /// Of the lists and feeds that were compiled now.
+    /// The rejections of the lists and feeds that were compiled.
     pub(crate) rejections: Rejections,
-    /// Inputs among them that are hardly what they should be, each with the reason.
+    /// Inputs that do not look like lists or feeds, each with the reason.
     pub(crate) doubts: Vec<String>,
     pub(crate) suffixes_made_exact: u64,
 }
 
-/// Opens the blacklist that was named, or compiles lists and feeds, or both, and then what one allows the other does not match.
+/// Opens the blacklist file, or compiles lists and feeds, or merges both. After a merge, the
+/// allow-list of one applies to the other.
 pub(crate) fn prepare(
     feeds: &FeedArgs,
     blacklist: &BlacklistArgs,
@@ -49,7 +50,8 @@ pub(crate) fn prepare(
             Ok(Prepared { blacklist: reopen(merged)?, ..prepared })
         }
         (None, _) => Err(anyhow!(
-            "nothing to match against: name a list (--list), a feed (--feed) or a blacklist (--blacklist)"
+            "nothing to match against: name a list (--list), a feed (--feed) or a blacklist \
+             (--blacklist)"
         )
         .into()),
     }
@@ -65,8 +67,9 @@ fn compile(feeds: &FeedArgs, each: OnRejection<'_>) -> Result<Prepared, Failure>
     Ok(Prepared { blacklist: reopen(compiled)?, rejections, doubts, suffixes_made_exact })
 }
 
-/// What was compiled just now, through the same door as a file.
+/// Opens a blacklist that was just compiled, with the same checks as a file.
 fn reopen(compiled: Compiled) -> anyhow::Result<Blacklist<MemoryFile>> {
     let file = MemoryFile::copy_of(&compiled.into_bytes())?;
-    Blacklist::open(file, None).context("what was compiled cannot be opened; please report this")
+    Blacklist::open(file, None)
+        .context("the compiled blacklist cannot be opened; please report this")
 }

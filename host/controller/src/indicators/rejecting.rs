@@ -1,4 +1,4 @@
-//! Rejections of feeds that are compiled in one go, counted by kind.
+//! Counts the rejections of lists and feeds by kind.
 
 use std::collections::BTreeMap;
 
@@ -6,17 +6,17 @@ use threatsieve_blacklist::RejectedValue;
 
 use crate::rejection::Rejection;
 
-/// Gets each rejection as it comes, with the name of its feed.
+/// Called for each rejection, with the name of its feed.
 pub(crate) type OnRejection<'a> = &'a mut dyn FnMut(&str, &Rejection);
 
-/// Rejections by kind.
+/// Numbers of rejections by kind.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Rejections {
-    /// Values and lines.
+    /// Rejected values and lines.
     pub(crate) values: BTreeMap<String, u64>,
-    /// STIX patterns.
+    /// STIX patterns that cannot be reduced, or not in full.
     pub(crate) patterns: BTreeMap<String, u64>,
-    /// Records that are not meant as indicators: nothing is wrong with them.
+    /// Numbers of skipped records. These are not meant as indicators; nothing is wrong with them.
     pub(crate) skipped: BTreeMap<String, u64>,
 }
 
@@ -46,7 +46,7 @@ impl Rejecting<'_> {
         }
     }
 
-    /// Takes a value that the compiler does not take.
+    /// Counts a value that the compiler rejected.
     pub(super) fn refuse(&mut self, refused: RejectedValue) {
         let feed = refused.feed.clone();
         self.reject(&feed, &Rejection::from(refused));

@@ -1,17 +1,18 @@
-//! The one judge of what counts, whether its event is a new line, a stored one or a document.
+//! Decides which matches count, whether the event is a new line, a stored line or a document.
 //!
-//! A hit is judged twice. The matcher's [ruling](super::Matcher::ruling) is made while lines are read:
-//! by the blacklist in use (its allow-list and the indicators' validity, confidence and marking) and
-//! by the event's own time. The judge has the last word, in the transaction that stores the match, by
-//! what the state says then:
+//! A hit is judged twice. The matcher's [ruling](super::Matcher::ruling) is made while lines are
+//! read, by the blacklist in use (its allow-list, and the indicators' validity, confidence and
+//! marking) and by the event's own time. The judge decides finally, in the transaction that stores
+//! the match, by the state at that time:
 //!
-//! - The matcher's blacklist is still the one in use. If it is not, nothing of its answers is stored,
-//!   and no place moves: the same lines are matched again with the new one.
-//! - The indicator is not revoked, and neither it nor the value is retracted by a person. Both take
-//!   effect at once, before the next blacklist is built, and while that one is held back.
+//! - The matcher's blacklist must still be in use. If it is not, none of its answers is stored, and
+//!   no position advances. The same lines are matched again with the new blacklist.
+//! - The indicator must not be revoked, and neither it nor the value may be retracted by an
+//!   operator. Both take effect at once, before the next blacklist is built, and while that one is
+//!   held back.
 //!
-//! So whatever an operator or a publisher withdraws while a round is at work is not flagged after it.
-//! The judge knows indicators and values, not where events come from.
+//! So an indicator that an operator or a publisher withdraws during a round is not flagged after
+//! that. The judge knows indicators and values, but not where events come from.
 
 use std::collections::HashMap;
 
@@ -22,18 +23,18 @@ use crate::store::Connection;
 use crate::store::FalsePositives;
 use crate::store::standing::{Standing, is_revoked};
 
-/// Judges what one matcher found.
+/// Judges the matches that one matcher finds.
 pub(crate) struct Judge {
-    /// The matcher's generation.
+    /// The generation of the matcher's blacklist.
     generation: u64,
     known: Option<Known>,
 }
 
-/// What the state says, until it changes.
+/// Facts read from the state. They are valid while its change number is the same.
 struct Known {
     change: i64,
     false_positives: FalsePositives,
-    /// Whether an indicator is revoked, by feed and id.
+    /// Stores for each indicator, by feed and id, if it is revoked.
     revoked: HashMap<(String, String), bool>,
 }
 
@@ -46,12 +47,13 @@ impl Judge {
     ///
     /// # Errors
     ///
-    /// The blacklist in use is not the matcher's any more.
+    /// Fails if the matcher's blacklist is no longer in use.
     pub(crate) fn begin<'a>(&'a mut self, state: &'a Connection) -> anyhow::Result<Session<'a>> {
         let Standing { generation, change } = Standing::read(state)?;
         ensure!(
             generation == Some(self.generation),
-            "expected generation {} to be in use still, got {}: these lines are matched again in the next round",
+            "expected generation {} to be in use still, got {}: these lines are matched again in \
+             the next round",
             self.generation,
             generation.map_or("none".to_owned(), |generation| generation.to_string())
         );
@@ -67,14 +69,14 @@ impl Judge {
     }
 }
 
-/// One transaction's judging.
+/// The judge within one transaction.
 pub(crate) struct Session<'a> {
     state: &'a Connection,
     known: &'a mut Known,
 }
 
 impl Session<'_> {
-    /// Leaves what counts of an event's candidates.
+    /// Returns the candidates of an event that count.
     pub(crate) fn judge(&mut self, candidates: Vec<Found>) -> anyhow::Result<Vec<Found>> {
         let mut counting = Vec::with_capacity(candidates.len());
         for mut found in candidates {
@@ -101,7 +103,7 @@ impl Session<'_> {
         Ok(counting)
     }
 
-    /// Whether an indicator is revoked by its publisher, or retracted by a person.
+    /// Returns whether an indicator is revoked by its publisher, or retracted by an operator.
     fn is_withdrawn(&mut self, feed: &str, id: String) -> anyhow::Result<bool> {
         if self.known.false_positives.indicator(&id).is_some() {
             return Ok(true);

@@ -1,4 +1,4 @@
-//! The blacklist in the matcher, and what its answers come to.
+//! The blacklist loaded into the matcher, and the ruling on each hit.
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -9,7 +9,7 @@ use threatsieve_runner::{
     Answer, CheckError, FailedCalls, MemoryFile, Outcome, Runner, RunnerOptions,
 };
 
-/// How matches are found and judged.
+/// Looks values up, and rules on the hits.
 pub(crate) struct Matcher {
     runner: Runner,
     blacklist: Arc<Blacklist<MemoryFile>>,
@@ -18,19 +18,20 @@ pub(crate) struct Matcher {
     compares_ports: bool,
 }
 
-/// Which moments count.
+/// The times at which indicators must be valid.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Times {
-    /// Asked for instead of every event's own time.
+    /// Replaces every event's own time, if given.
     pub(crate) at: Option<Timestamp>,
-    /// For events without a time.
+    /// The time for events without one.
     pub(crate) now: Timestamp,
-    /// Events before this do not match; `None` when all do.
+    /// Events before this time do not match. `None`: no event is too old.
     pub(crate) oldest: Option<Timestamp>,
 }
 
 impl Times {
-    /// The moment at which indicators must be valid for an event of that time; `None` for one that is too old to match.
+    /// The time at which indicators must be valid for an event of the given time. `None` if the
+    /// event is too old to match.
     pub(crate) fn moment(&self, event: Option<Timestamp>) -> Option<Timestamp> {
         if event.is_some_and(|event| self.oldest.is_some_and(|oldest| event < oldest)) {
             return None;
@@ -39,23 +40,24 @@ impl Times {
     }
 }
 
-/// What a hit comes to by the blacklist, the policy and the event's time.
+/// The decision about a hit, by the blacklist, the policy and the event's time.
 #[derive(Debug)]
 pub(crate) enum Ruling {
-    /// An entry of the allow-list suppresses it.
+    /// An entry of the allow-list suppresses the hit.
     Allowed,
-    /// The log does not say enough for a match, and partial matches are not wanted.
+    /// The log does not fully prove a match, and the policy excludes partial matches.
     Partial,
-    /// None of the entry's indicators counts: by validity, confidence, marking, or `--exact`.
+    /// None of the entry's indicators counts, because of validity, confidence, marking, or
+    /// `--exact`.
     OutsidePolicy,
-    /// It was not looked up: there is no room for another indicator.
+    /// The hit was not judged, because the event's limit of indicators is reached.
     BeyondLimit,
-    /// It counts, unless the state says otherwise.
+    /// The hit counts, unless the state says otherwise.
     Counts(Match),
 }
 
 impl Matcher {
-    /// Loads a blacklist. `threads` will ask at a time.
+    /// Loads a blacklist. `threads` is the number of threads that will look up at the same time.
     pub(crate) fn new(
         blacklist: Blacklist<MemoryFile>,
         policy: Policy,
@@ -69,7 +71,7 @@ impl Matcher {
         Ok(Matcher::loaded(runner, blacklist, policy))
     }
 
-    /// What answers from a runner that the blacklist is loaded into.
+    /// Makes a matcher of a runner that has the blacklist loaded.
     pub(crate) fn loaded(
         runner: Runner,
         blacklist: Arc<Blacklist<MemoryFile>>,
@@ -102,12 +104,12 @@ impl Matcher {
         self.runner.isolate(error, batch.as_bytes(), events, failed)
     }
 
-    /// Whether some indicator of the blacklist matches only events with its port.
+    /// Returns whether any indicator of the blacklist matches only events with its port.
     pub(crate) fn compares_ports(&self) -> bool {
         self.compares_ports
     }
 
-    /// What a hit comes to for an event, with at most `limit` indicators of its entry.
+    /// Rules on a hit for an event, with at most `limit` indicators of its entry.
     pub(crate) fn ruling(
         &self,
         answer: &Answer,

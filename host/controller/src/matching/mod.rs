@@ -1,4 +1,4 @@
-//! What matches: the blacklist in the matcher, and the one judge of what counts.
+//! Matching: the matcher with its blacklist, and the judge of which matches count.
 
 mod judge;
 mod matcher;

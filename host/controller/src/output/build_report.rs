@@ -1,4 +1,4 @@
-//! What a build made.
+//! The report of a build.
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -12,10 +12,10 @@ use crate::indicators::Rejections;
 use crate::text::safe_json;
 use crate::text::{counted, escape_controls, grouped};
 
-/// Public suffixes that are named; the rest are counted.
+/// Number of public suffixes that are named. The rest is counted.
 const SUFFIXES_SHOWN: usize = 10;
 
-/// All that there is to tell of a build.
+/// The facts that a build reports.
 pub(crate) struct BuildReport<'a> {
     pub(crate) file: &'a Path,
     pub(crate) name: &'a str,
@@ -27,7 +27,7 @@ pub(crate) struct BuildReport<'a> {
 }
 
 impl BuildReport<'_> {
-    /// For people.
+    /// The report as text, for people.
     pub(crate) fn text(&self) -> String {
         let signed = if self.signed { ", signed" } else { "" };
         let mut text = format!(
@@ -116,10 +116,10 @@ impl BuildReport<'_> {
             more => format!(" and {} more", grouped(more as u64)),
         };
         let count = counted(suffixes.len() as u64, "public suffix", "public suffixes");
-        _ = writeln!(text, "{count} matched exactly, without what lies below: {shown}{more}");
+        _ = writeln!(text, "{count} matched exactly, without the names below: {shown}{more}");
     }
 
-    /// For programs.
+    /// The report as JSON, for programs.
     pub(crate) fn json(&self) -> String {
         let sections: BTreeMap<_, _> = self.summary.section_bytes.iter().cloned().collect();
         let json = json!({
@@ -137,7 +137,7 @@ impl BuildReport<'_> {
                 "sections": sections,
             },
             "rejected": self.rejections.values,
-            // Its earlier name.
+            // The key's earlier name.
             "refused": self.rejections.values,
             "skipped": self.rejections.skipped,
             "unreduced_patterns": self.rejections.patterns,

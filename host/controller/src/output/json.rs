@@ -1,4 +1,4 @@
-//! One JSON object a line for each matching event.
+//! Matching events as JSON, one object per line.
 
 use base64ct::{Base64, Encoding};
 use serde::Serialize;
@@ -12,18 +12,19 @@ use crate::text::safe_json;
 struct EventJson<'a> {
     file: &'a str,
     line: u64,
-    /// The line; bytes that are no UTF-8 are replaced (U+FFFD), and then the line's own bytes follow.
+    /// The line as text. Bytes that are not UTF-8 are replaced (U+FFFD); `raw_base64` then has the
+    /// original bytes.
     raw: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
     raw_base64: Option<String>,
     event: Map<String, Value>,
     matches: Vec<MatchJson<'a>>,
-    /// Matches beyond those that are told of one event.
+    /// Number of matches beyond the limit for one event.
     #[serde(skip_serializing_if = "Option::is_none")]
     matches_omitted: Option<u64>,
 }
 
-/// Appends an event.
+/// Appends an event as a line of JSON.
 pub(crate) fn write_json(event: &Event<'_>, out: &mut Vec<u8>) {
     let raw = String::from_utf8_lossy(event.line);
     let is_lossy = std::str::from_utf8(event.line).is_err();
@@ -40,7 +41,7 @@ pub(crate) fn write_json(event: &Event<'_>, out: &mut Vec<u8>) {
             .collect(),
         matches_omitted: (event.omitted > 0).then_some(event.omitted),
     };
-    // Nothing here can fail: all keys are text.
+    // This cannot fail, because all keys are text.
     if let Ok(text) = serde_json::to_string(&json) {
         out.extend_from_slice(safe_json(&text).as_bytes());
         out.push(b'\n');

@@ -1,4 +1,4 @@
-//! Everything that is printed.
+//! Output for people and programs.
 
 mod build_report;
 mod json;

@@ -1,4 +1,4 @@
-//! What a scan puts out, in the way that was asked for.
+//! Prints the results of a scan in the form that the arguments ask for.
 
 use std::io;
 use std::ops::ControlFlow;
@@ -11,15 +11,15 @@ use crate::cli::Output;
 use crate::pipeline::{Collect, Report, Tally};
 use crate::text::escape_controls;
 
-/// Takes reports in order.
+/// Prints reports in order.
 pub(crate) struct Printer {
     asked: Output,
     sink: Sink,
     colour: bool,
-    /// The first match says all.
+    /// The scan stops at the first match.
     first_is_enough: bool,
     tally: Tally,
-    /// The log whose name was printed last.
+    /// The number of the log whose name was printed last.
     named: Option<u64>,
     failed: Option<anyhow::Error>,
 }
@@ -37,7 +37,7 @@ impl Printer {
         })
     }
 
-    /// How events are written; `None` when they are only counted.
+    /// Returns the function that writes events, or `None` if events are only counted.
     pub(crate) fn render(&self) -> Option<Collect<Vec<u8>>> {
         match self.asked {
             Output::Json => Some(write_json),
@@ -47,7 +47,7 @@ impl Printer {
         }
     }
 
-    /// Prints what there is to print of a report; `Break` when nothing more is wanted.
+    /// Prints a report. Returns `Break` if nothing more needs to be printed.
     pub(crate) fn print(&mut self, report: Report<Vec<u8>>) -> ControlFlow<()> {
         let is_first = self.tally.events == 0;
         let has_matches = report.tally.events > 0;
@@ -72,7 +72,7 @@ impl Printer {
         }
     }
 
-    /// Prints what comes last.
+    /// Prints the count, if only that is asked for. Fails if an earlier write failed.
     pub(crate) fn finish(&mut self) -> anyhow::Result<()> {
         if let Some(error) = self.failed.take() {
             return Err(error);
@@ -83,12 +83,12 @@ impl Printer {
         Ok(())
     }
 
-    /// What was met.
+    /// The counts of all reports so far.
     pub(crate) fn tally(&self) -> &Tally {
         &self.tally
     }
 
-    /// Whether somebody is left to be told the rest.
+    /// Returns whether the summary is to be printed.
     pub(crate) fn wants_summary(&self) -> bool {
         self.asked != Output::Quiet && !self.sink.is_closed()
     }

@@ -1,4 +1,4 @@
-//! A line on a terminal that shows that something happens, for what takes longer than a second.
+//! A progress line on the terminal, for work that takes longer than a second.
 
 use std::io::{self, IsTerminal, Write};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -9,18 +9,18 @@ use std::time::{Duration, Instant};
 
 use crate::text::{clipped, grouped, sized};
 
-/// Nothing is shown before this.
+/// Delay before the line is first shown.
 const FIRST: Duration = Duration::from_secs(1);
 const EVERY: Duration = Duration::from_millis(250);
 
-/// What was done so far; written by whoever does it.
+/// The work done so far. The workers update it.
 #[derive(Debug, Default)]
 pub(crate) struct Done {
-    /// Bytes read, as they lie in the files.
+    /// Bytes read, before unpacking.
     pub(crate) bytes: AtomicU64,
     pub(crate) lines: AtomicU64,
     pub(crate) matches: AtomicU64,
-    /// What is being worked on.
+    /// The name of what is being worked on.
     pub(crate) what: RwLock<String>,
 }
 
@@ -48,13 +48,14 @@ impl Done {
     }
 }
 
-/// Shows progress until dropped; shows nothing unless standard error is a terminal.
+/// Shows progress until it is dropped. Shows nothing unless standard error is a terminal.
 pub(crate) struct Progress {
     shown: Option<(Sender<()>, JoinHandle<()>)>,
 }
 
 impl Progress {
-    /// With `stdout_too`, results appear on the same terminal as they come, and a progress line would stand in between.
+    /// Starts to show progress. With `stdout_too`, results are printed meanwhile. If they go to a
+    /// terminal too, no progress is shown, because it would be mixed with them.
     pub(crate) fn start(done: &Arc<Done>, stdout_too: bool) -> Progress {
         let stderr = io::stderr();
         if !stderr.is_terminal() || stdout_too && io::stdout().is_terminal() {
@@ -66,7 +67,7 @@ impl Progress {
             let start = Instant::now();
             let mut pause = FIRST;
             while is_over.recv_timeout(pause) == Err(RecvTimeoutError::Timeout) {
-                // A terminal that went away is no reason to stop.
+                // A terminal that is gone is no reason to stop the work.
                 let _ = write!(stderr.lock(), "\r\x1b[K{}", done.line(start.elapsed()));
                 pause = EVERY;
             }

@@ -1,4 +1,4 @@
-//! Standard output: results as they come, and a reader that has seen enough.
+//! Standard output, whose reader may close it early.
 
 use std::fs::File;
 use std::io::{self, ErrorKind, Write};
@@ -6,11 +6,12 @@ use std::os::fd::AsFd;
 
 use anyhow::Context;
 
-/// Standard output without the standard library's buffer: what is written is out.
+/// Standard output without the standard library's buffer: every write goes out at once.
 #[derive(Debug)]
 pub(crate) struct Sink {
     file: File,
-    /// The reader went away, as `head` does: not an error, but nothing more needs to be done.
+    /// The reader closed the pipe, as `head` does. This is no error, but nothing more needs to be
+    /// written.
     closed: bool,
 }
 
@@ -25,7 +26,7 @@ impl Sink {
         Ok(Sink { file, closed: false })
     }
 
-    /// Whether anybody reads on.
+    /// Returns whether the reader has closed standard output.
     pub(crate) fn is_closed(&self) -> bool {
         self.closed
     }

@@ -1,4 +1,4 @@
-//! What a scan met, told once at its end on standard error.
+//! The summary of a scan, printed once at its end on standard error.
 
 use std::fmt::Write as _;
 use std::io::{self, Write as _};
@@ -8,23 +8,23 @@ use crate::indicators::Rejections;
 use crate::pipeline::{Examples, Tally};
 use crate::text::{counted, escape_controls, grouped, sized};
 
-/// All that a scan's end tells of.
+/// The facts of a summary.
 pub(crate) struct Summary<'a> {
     pub(crate) tally: &'a Tally,
     pub(crate) files: u64,
     pub(crate) bytes: u64,
     pub(crate) elapsed: Duration,
-    /// Entries of folders that were not read.
+    /// Entries of folders that were skipped.
     pub(crate) skipped: u64,
-    /// URLs in the blacklist, which CONNECT requests cannot be matched with.
+    /// Number of URLs in the blacklist. CONNECT requests cannot match them.
     pub(crate) listed_urls: u64,
-    /// Of the lists and feeds that were compiled for this scan.
+    /// The rejections of the lists and feeds that were compiled for this scan.
     pub(crate) rejections: &'a Rejections,
     pub(crate) suffixes_made_exact: u64,
 }
 
 impl Summary<'_> {
-    /// Prints it. Whoever closed standard error does not want it.
+    /// Prints the summary. Errors are ignored: if standard error is closed, nobody reads it.
     pub(crate) fn print(&self) {
         let _ = io::stderr().lock().write_all(self.text().as_bytes());
     }
@@ -48,7 +48,7 @@ impl Summary<'_> {
         text
     }
 
-    /// Lines that were not, or not wholly, looked at.
+    /// Lines that were not checked, or not in full.
     fn trouble(&self, text: &mut String) {
         let tally = self.tally;
         let lines = |examples: &Examples, what: &str| match examples.count {
@@ -82,7 +82,7 @@ impl Summary<'_> {
         }
     }
 
-    /// Matches that did not count.
+    /// Matches that do not count.
     fn not_counted(&self, text: &mut String) {
         let tally = self.tally;
         let mut say = |count: u64, one: &str, many: &str, why: &str| {
@@ -95,13 +95,15 @@ impl Summary<'_> {
             tally.partial,
             "partial match",
             "partial matches",
-            "not counted: a URL listed with a query in a log that leaves queries out, or a word that may be a file's name; --partial counts them",
+            "not counted: a URL listed with a query in a log that leaves queries out, or a word \
+             that may be a file's name; --partial counts them",
         );
         say(
             tally.outside_policy,
             "match",
             "matches",
-            "not counted: no indicator valid at the event's time (--at sets another) and within --min-confidence, --max-tlp and --exact",
+            "not counted: no indicator valid at the event's time (--at sets another) and within \
+             --min-confidence, --max-tlp and --exact",
         );
         if self.listed_urls > 0 && tally.connects > 0 {
             let (urls, connects) = (self.listed_urls, tally.connects);
@@ -118,7 +120,7 @@ impl Summary<'_> {
         }
     }
 
-    /// What of lists and feeds did not make it into the blacklist.
+    /// Rejected and skipped parts of lists and feeds.
     fn indicators(&self, text: &mut String) {
         for (kind, count) in &self.rejections.values {
             _ = writeln!(
@@ -139,7 +141,7 @@ impl Summary<'_> {
         }
         if self.suffixes_made_exact > 0 {
             let suffixes = counted(self.suffixes_made_exact, "public suffix", "public suffixes");
-            _ = writeln!(text, "  {suffixes} matched exactly, without what lies below");
+            _ = writeln!(text, "  {suffixes} matched exactly, without the names below");
         }
         if !self.rejections.values.is_empty() || !self.rejections.patterns.is_empty() {
             text.push_str("  (threatsieve build --rejected FILE lists them)\n");

@@ -1,4 +1,4 @@
-//! Matches for people: one row each.
+//! A table of matches for people, one row each.
 
 use std::fmt::Write;
 
@@ -9,8 +9,8 @@ use super::terminal::{Style, styled};
 use crate::pipeline::Event;
 use crate::text::escape_controls;
 
-/// Columns and the widths that they are filled up to; longer ones push the rest to the right. Rows are written as they come, so
-/// widths are set beforehand.
+/// Columns with their minimum widths. A longer text pushes the rest of its row to the right. Rows
+/// are printed at once, so the widths are fixed beforehand.
 const COLUMNS: [(&str, usize); 6] = [
     ("LINE", 28),
     ("OBSERVABLE", 34),
@@ -19,12 +19,12 @@ const COLUMNS: [(&str, usize); 6] = [
     ("ENTRY", 34),
     ("INDICATORS", 0),
 ];
-/// Indicators that are named in a row; the rest are counted.
+/// Number of indicators that are named in a row. The rest is counted.
 const INDICATORS_SHOWN: usize = 3;
-/// Characters of an observable or entry that are shown.
+/// Maximum number of characters of an observable or entry.
 const VALUE_CHARS: usize = 200;
 
-/// The names of the columns.
+/// The heading row.
 pub(crate) fn table_head(colour: bool) -> String {
     let mut head = String::new();
     for (name, width) in COLUMNS {
@@ -35,7 +35,7 @@ pub(crate) fn table_head(colour: bool) -> String {
     head
 }
 
-/// Appends an event's rows, without colours.
+/// Appends an event's rows without colours.
 pub(crate) fn write_plain_rows(event: &Event<'_>, out: &mut Vec<u8>) {
     write_rows(event, out, false);
 }
@@ -105,10 +105,10 @@ fn indicators(found: &Found) -> String {
     text
 }
 
-/// An indicator in a few words.
+/// Describes an indicator in a few words.
 pub(crate) fn indicator(view: &IndicatorView) -> String {
     let mut text = view.shown_id();
-    // A list's line names its feed already.
+    // The id of a list's line begins with its feed.
     if !text.starts_with(&format!("{}:", view.feed)) {
         text = format!("{} {text}", view.feed);
     }

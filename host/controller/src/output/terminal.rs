@@ -3,14 +3,15 @@
 use std::borrow::Cow;
 use std::io::IsTerminal;
 
-/// Whether to colour: only a terminal, and only if the user did not decline (<https://no-color.org>).
+/// Returns whether to use colours: only on a terminal, and unless the user declined
+/// (<https://no-color.org>).
 pub(crate) fn wants_colour(stream: &impl IsTerminal) -> bool {
     let declined = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
     let dumb = std::env::var_os("TERM").is_some_and(|term| term == "dumb");
     stream.is_terminal() && !declined && !dumb
 }
 
-/// Colours by meaning, as SGR parameters (ECMA-48 section 8.3.117).
+/// Styles by meaning. The numbers are SGR parameters (ECMA-48 section 8.3.117).
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Style {
     Plain = 0,
@@ -21,7 +22,7 @@ pub(crate) enum Style {
     Listed = 33,
 }
 
-/// Text wrapped into a style, if there is colour.
+/// Applies a style to a text, if `colour`.
 pub(crate) fn styled(text: &str, style: Style, colour: bool) -> Cow<'_, str> {
     if colour && !text.is_empty() && !matches!(style, Style::Plain) {
         Cow::Owned(format!("\x1b[{}m{text}\x1b[0m", style as u8))

@@ -1,15 +1,15 @@
-//! Matches and indicators as JSON has them.
+//! The JSON forms of matches and indicators.
 
 use serde::Serialize;
 use threatsieve_blacklist::{Entry, IndicatorView, Match, Tlp};
 use threatsieve_flag::rfc3339;
 
-/// An entry, by the names of STIX.
+/// An entry, with the names of STIX.
 #[derive(Debug, Serialize)]
 pub(crate) struct EntryJson<'a> {
     r#type: &'static str,
     value: &'a str,
-    /// The algorithm of a file's digest, by STIX's names.
+    /// The algorithm of a file's digest, as STIX names it.
     #[serde(skip_serializing_if = "Option::is_none")]
     hash: Option<&'static str>,
 }
@@ -24,12 +24,12 @@ impl<'a> EntryJson<'a> {
     }
 }
 
-/// What one indicator says; what it does not say is left out.
+/// One indicator's statement. Properties that it does not state are left out.
 #[derive(Debug, Serialize)]
 pub(crate) struct IndicatorJson<'a> {
     id: String,
     feed: &'a str,
-    /// The port that the value is listed with.
+    /// The port that is listed with the value.
     #[serde(skip_serializing_if = "Option::is_none")]
     port: Option<u16>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -65,7 +65,7 @@ impl<'a> IndicatorJson<'a> {
     }
 }
 
-/// A match: how, and by what.
+/// A match: the way in which it matched, and the entry.
 #[derive(Debug, Serialize)]
 pub(crate) struct MatchJson<'a> {
     observable: &'a str,

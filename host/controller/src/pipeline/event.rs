@@ -1,4 +1,4 @@
-//! A log line that matched.
+//! A log line with matches.
 
 use threatsieve_blacklist::Timestamp;
 use threatsieve_flag::Found;
@@ -7,17 +7,17 @@ use threatsieve_log::Parser;
 /// A line with at least one match.
 #[derive(Debug)]
 pub(crate) struct Event<'a> {
-    /// The log it is from.
+    /// The name of the log.
     pub(crate) file: &'a str,
-    /// Counted from 1.
+    /// The line's number, from 1.
     pub(crate) number: u64,
-    /// Of the line's first byte in the unpacked log.
+    /// Offset of the line's first byte in the unpacked log.
     pub(crate) offset: u64,
-    /// Without its line end.
+    /// The line, without its line end.
     pub(crate) line: &'a [u8],
     pub(crate) parser: &'a Parser,
     pub(crate) found: Vec<Found>,
-    /// Further matches, of a line with too many to tell.
+    /// Number of matches beyond the limit for one event.
     pub(crate) omitted: u64,
 }
 

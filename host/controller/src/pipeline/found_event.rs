@@ -1,4 +1,4 @@
-//! A line with candidates on its way from the matcher to the state.
+//! A line with candidates, on its way from the matcher to the state.
 
 use serde_json::{Map, Value};
 use threatsieve_blacklist::Timestamp;
@@ -7,20 +7,20 @@ use threatsieve_flag::Found;
 use super::event::Event;
 use super::piece::Collected;
 
-/// A line with candidates, detached from its piece.
+/// A line with candidates, copied out of its piece.
 #[derive(Debug)]
 pub(crate) struct FoundEvent {
-    /// Place of the line's first byte in the unpacked log.
+    /// Offset of the line's first byte in the unpacked log.
     pub(crate) offset: u64,
-    /// Counted from 1.
+    /// The line's number, from 1.
     pub(crate) line: u64,
     pub(crate) time: Option<Timestamp>,
-    /// The line; bytes that are no UTF-8 are replaced (U+FFFD).
+    /// The line. Bytes that are not UTF-8 are replaced (U+FFFD).
     pub(crate) raw: String,
-    /// The same line with names of ECS.
+    /// The fields of the line, with names of ECS.
     pub(crate) event: Map<String, Value>,
     pub(crate) found: Vec<Found>,
-    /// Matches beyond the limit for one event.
+    /// Number of matches beyond the limit for one event.
     pub(crate) omitted: u64,
 }
 
@@ -39,7 +39,7 @@ impl Collected for FoundEvents {
 
 /// Adds an event.
 pub(crate) fn collect_events(event: &Event<'_>, out: &mut FoundEvents) {
-    // An estimate of the memory: the line, its fields, and what each indicator names.
+    // An estimate of the memory: the line, its fields, and each indicator's texts.
     let indicators: usize =
         event.found.iter().map(|found| found.matched.entry.indicators.len()).sum();
     out.bytes += 4 * event.line.len() + 512 * indicators;
@@ -55,7 +55,7 @@ pub(crate) fn collect_events(event: &Event<'_>, out: &mut FoundEvents) {
 }
 
 impl FoundEvent {
-    /// The host that the event is from.
+    /// The host that the event came from.
     pub(crate) fn source(&self) -> Option<&str> {
         ["source.ip", "source.domain", "source.address", "host.name"]
             .into_iter()
@@ -63,7 +63,8 @@ impl FoundEvent {
     }
 }
 
-/// The text of a field by its dotted name, nested or with literal dots; of an array, the first element's.
+/// The text of a field by its dotted name, nested or with literal dots. For an array, the text of
+/// the first element.
 fn text_at<'e>(event: &'e Map<String, Value>, name: &str) -> Option<&'e str> {
     let text = event.get(name).and_then(|value| match value {
         Value::Array(values) => values.first().and_then(Value::as_str),

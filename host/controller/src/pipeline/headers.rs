@@ -7,9 +7,9 @@ use threatsieve_log::{Format, Parser};
 
 use crate::sources::Chunk;
 
-/// The parser for what follows a piece, if the piece's header lines change it. Headers are read in
-/// the order of the log, since pieces are matched in any order. Each header line that changes the
-/// parser is handed to `changing`.
+/// Returns the parser for the lines after a piece, if the piece's header lines change it. Pieces
+/// are matched in any order, so headers must be read here, in the order of the log. Each header
+/// line that changes the parser is passed to `changing`.
 pub(super) fn after_headers(
     parser: &Parser,
     chunk: &Chunk,
@@ -47,7 +47,7 @@ impl HeaderLines {
         HeaderLines { lines: lines.map(<[u8]>::to_vec).collect(), shared: None }
     }
 
-    /// The parser once it has read these lines.
+    /// Returns the parser after it has read these lines.
     pub(super) fn apply(&self, parser: Parser) -> Parser {
         self.lines.iter().fold(parser, |parser, line| parser.header_change(line).unwrap_or(parser))
     }
@@ -56,7 +56,7 @@ impl HeaderLines {
         let name =
             |line: &[u8]| line.split(|&byte| byte.is_ascii_whitespace()).next().map(<[u8]>::to_vec);
         if line.starts_with(b"#separator") {
-            // A new header begins.
+            // A separator line begins a new header.
             self.lines.clear();
         }
         // New columns have no types yet.
@@ -68,7 +68,7 @@ impl HeaderLines {
         self.shared = None;
     }
 
-    /// The lines, joined by line ends.
+    /// The lines, joined by line feeds.
     pub(super) fn shared(&mut self) -> Arc<[u8]> {
         let lines = &self.lines;
         Arc::clone(self.shared.get_or_insert_with(|| lines.join(&b'\n').into()))

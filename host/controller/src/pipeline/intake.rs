@@ -1,4 +1,4 @@
-//! Logs to pieces: cut at line ends, their format detected, their header lines read in order.
+//! Cuts logs into pieces at line ends, detects their format, and reads their header lines in order.
 
 use std::io;
 use std::sync::atomic::Ordering;
@@ -11,7 +11,7 @@ use super::piece::{Piece, Source};
 use crate::output::Done;
 use crate::sources::{BUFFER_BYTES, Chunks, Damage, Decoder, Queue};
 
-/// Memory of pieces that are done with.
+/// Memory of finished pieces, for reuse.
 #[derive(Debug, Default)]
 pub(super) struct Buffers(Mutex<Vec<Vec<u8>>>);
 
@@ -27,23 +27,23 @@ impl Buffers {
     }
 }
 
-/// An opened log, from the place on where it is to be matched.
+/// An opened log, at the position where matching starts.
 pub(crate) struct Log<'a> {
     pub(crate) name: &'a str,
     pub(crate) chunks: Chunks<io::Take<Decoder>>,
-    /// `None` to detect it, and to detect it again where lines contradict.
+    /// The format, or `None` to detect it, and to detect it again when lines contradict it.
     pub(crate) format: Option<Format>,
-    /// The format that lines before had.
+    /// The format of earlier lines.
     pub(crate) detected: Option<Format>,
     pub(crate) fields: &'a Fields,
-    /// The log's own header lines in force where it begins (Zeek).
+    /// The log's own header lines in force at the start (Zeek).
     pub(crate) header: &'a [u8],
-    /// Whether a last line without its end is matched as it is.
+    /// A last line without a line end is matched too.
     pub(crate) takes_partial: bool,
 }
 
 impl Log<'_> {
-    /// The format of a piece that follows what `before` read.
+    /// The format of a piece. `before` is the parser of the piece before it.
     fn format_of(&self, before: Option<&Parser>, piece: &[u8]) -> Format {
         let detect = || match before.map(Parser::format).or(self.detected) {
             Some(known) => known.detect_again(piece),
@@ -53,29 +53,29 @@ impl Log<'_> {
     }
 }
 
-/// How the cutting of a log ended.
+/// The result of cutting a log.
 #[derive(Debug)]
 pub(crate) enum Cut {
-    /// At the log's end.
+    /// The log was cut to its end.
     Whole,
-    /// It cannot be read further, for this reason; what came before is matched.
+    /// The log cannot be read further, for this reason. Everything before is matched.
     Damaged {
         damage: Damage,
-        /// Lines before the damage.
+        /// Number of lines before the damage.
         lines: u64,
     },
-    /// All work is to end.
+    /// All work is to stop.
     Stopped,
 }
 
-/// Takes logs, one after the other.
+/// Receives logs, one after the other.
 pub(crate) struct Intake<'a, 'q> {
     queue: &'a mut Queue<'q, Piece>,
     done: &'a Done,
     buffers: &'a Buffers,
-    /// Logs so far.
+    /// Number of logs so far.
     logs: u64,
-    /// Pieces of the last log.
+    /// Number of pieces of the last log.
     pieces: u64,
 }
 
@@ -88,13 +88,13 @@ impl<'a, 'q> Intake<'a, 'q> {
         Intake { queue, done, buffers, logs: 0, pieces: 0 }
     }
 
-    /// Pieces that the last log was cut into.
+    /// Number of pieces that the last log was cut into.
     pub(crate) fn pieces(&self) -> u64 {
         self.pieces
     }
 
     /// Cuts a log into pieces and queues them. Logs are numbered from 0 in the order of the calls,
-    /// unless `number` says otherwise.
+    /// unless `number` is given.
     pub(crate) fn read(&mut self, mut log: Log<'_>, number: Option<u64>) -> Cut {
         let number = number.unwrap_or(self.logs);
         let source = Arc::new(Source { name: log.name.into(), number });

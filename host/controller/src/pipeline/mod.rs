@@ -7,13 +7,13 @@
 //!                                                          `--> judged and stored (follow)
 //! ```
 //!
-//! [`run`] owns the threads, the buffers, the progress counters and the end of all work. The caller
-//! opens inputs and hands each to the [`Intake`] as a [`Log`]. It gets the reports in the order of
-//! the lines.
+//! [`Pipeline::run`] owns the threads, the buffers and the progress counters, and stops all work.
+//! The caller opens inputs and passes each to the [`Intake`] as a [`Log`]. It receives the reports
+//! in the order of the lines.
 //!
-//! A report holds candidates: what the blacklist, the policy and the event's time let through
-//! ([`Matcher::ruling`](crate::matching::Matcher::ruling)). Whoever stores them asks the
-//! [`Judge`](crate::matching::Judge) first, in the transaction that stores them: the state may have
+//! A report holds candidates: matches that the blacklist, the policy and the event's time admit
+//! ([`Matcher::ruling`](crate::matching::Matcher::ruling)). A caller that stores them first asks
+//! the [`Judge`](crate::matching::Judge), in the same transaction, because the state may have
 //! changed since the matcher answered.
 
 mod event;
@@ -45,18 +45,18 @@ pub(crate) use tally::{Example, Examples, Tally};
 pub(crate) struct Pipeline<'a> {
     pub(crate) matcher: &'a Matcher,
     pub(crate) times: Times,
-    /// Workers; the caller's thread reads.
+    /// Number of workers. The caller's thread reads.
     pub(crate) threads: usize,
     /// Counters for the progress line.
     pub(crate) done: &'a Arc<Done>,
-    /// Ends all work when it is set.
+    /// Stops all work when set.
     pub(crate) stop: &'a AtomicBool,
 }
 
 impl Pipeline<'_> {
-    /// Matches all logs that `inputs` hands to the intake. `on_report` gets what came of each piece,
-    /// or of a part of it, in the order of the lines; its `Break` ends all work. Without `collect`,
-    /// events are only counted.
+    /// Matches all logs that `inputs` passes to the intake. `on_report` receives the results of
+    /// each piece, or of a part of it, in the order of the lines. If it returns `Break`, all work
+    /// stops. Without `collect`, events are only counted.
     pub(crate) fn run<Out: Collected>(
         &self,
         collect: Option<Collect<Out>>,

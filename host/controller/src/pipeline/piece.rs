@@ -1,4 +1,5 @@
-//! One piece of a log: its lines' observables to batches, the batches' hits to events.
+//! Matches one piece of a log: collects the observables of its lines in batches, and makes events
+//! of the batches' hits.
 
 use std::mem;
 use std::ops::Range;
@@ -18,46 +19,47 @@ use crate::sources::{Chunk, Parts};
 use crate::store::files::Tail;
 use crate::text::clipped;
 
-/// Observables that are looked up in one call. A call costs about as much as 20 look-ups; beyond this the batch no longer
-/// stays in a core's first-level caches together with the look-up's own data.
+/// Maximum number of observables in one call. A call costs about as much as 20 look-ups. A larger
+/// batch would no longer fit into a core's first-level caches together with the look-up's own data.
 const BATCH_OBSERVABLES: usize = 2048;
-/// The same in bytes, for logs of long values.
+/// The same limit in bytes, for logs with long values.
 const BATCH_BYTES: usize = 256 * 1024;
-/// What a piece gives is passed on when it is this long, so that memory stays bounded when every line matches.
+/// Results of a piece are passed on when they have this size. This bounds the memory if every line
+/// matches.
 const PART_BYTES: usize = 1024 * 1024;
-/// The most calls that may fail in a row while the lines that make a batch fail are isolated. One bad
-/// line fails about a dozen calls. If more than this fail, the lines are not the reason.
+/// Maximum number of calls that may fail in a row while failing lines are isolated. One bad line
+/// fails about a dozen calls. If more than this fail, the lines are not the reason.
 const MAX_FAILED_CALLS: u32 = 64;
-/// Lines at a piece's end of which one should have a time.
+/// Number of lines at a piece's end that are searched for a time.
 const TIMED_LINES: usize = 8;
-/// Characters of a line that are shown as an example.
+/// Maximum number of characters of a line that is shown as an example.
 const EXAMPLE_CHARS: usize = 120;
 
-/// A log that is read.
+/// A log that is being read.
 #[derive(Debug)]
 pub(crate) struct Source {
     pub(crate) name: Arc<str>,
-    /// Its place among all that are read.
+    /// The log's number among all logs that are read.
     pub(crate) number: u64,
 }
 
 /// Some lines of a log.
 pub(crate) struct Piece {
     pub(crate) source: Arc<Source>,
-    /// How the first line is to be read.
+    /// The parser for the first line.
     pub(crate) parser: Parser,
     pub(crate) chunk: Chunk,
-    /// Header lines in force after it, where somebody keeps them.
+    /// The header lines in force after the piece, for callers that store them.
     pub(crate) header: Arc<[u8]>,
 }
 
-/// What is made of events, one after the other.
+/// A collection of results that events are added to, one after the other.
 pub(crate) trait Collected: Default + Send {
-    /// Memory that it takes, about.
+    /// The approximate memory in use.
     fn bytes(&self) -> usize;
 }
 
-/// Text to be printed.
+/// Text that will be printed.
 impl Collected for Vec<u8> {
     fn bytes(&self) -> usize {
         self.len()
@@ -67,27 +69,27 @@ impl Collected for Vec<u8> {
 /// Adds an event.
 pub(crate) type Collect<Out> = fn(&Event<'_>, &mut Out);
 
-/// What came of a piece, or of a part of it.
+/// The results of a piece, or of a part of it.
 pub(crate) struct Report<Out> {
     pub(crate) source: Arc<Source>,
     pub(crate) collected: Out,
     pub(crate) tally: Tally,
-    /// Where the piece ends, with its last part.
+    /// The end of the piece. Only the last part has it.
     pub(crate) end: Option<End>,
-    /// The piece's memory, with its last part.
+    /// The piece's memory. Only the last part has it.
     buffer: Vec<u8>,
 }
 
-/// A place between two pieces of a log.
+/// A position between two pieces of a log.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct End {
-    /// Bytes of the unpacked log before it, without a last line that has no end.
+    /// Offset in the unpacked log, before a last line without a line end.
     pub(crate) offset: u64,
-    /// Lines before that.
+    /// Number of lines before the offset.
     pub(crate) lines: u64,
-    /// Bytes of a last line without an end, which was matched as it stands.
+    /// Length in bytes of a last line without a line end, which was matched as it is.
     pub(crate) partial: u64,
-    /// Header lines in force there.
+    /// The header lines in force at this position.
     pub(crate) header: Arc<[u8]>,
     pub(crate) format: Format,
     /// The time of the last event before it that has one.
@@ -106,17 +108,17 @@ impl<Out: Collected> Report<Out> {
         }
     }
 
-    /// Takes the piece's memory out.
+    /// Takes the piece's memory out of the report.
     pub(crate) fn take_buffer(&mut self) -> Vec<u8> {
         mem::take(&mut self.buffer)
     }
 }
 
-/// Matches pieces; one a thread.
+/// Matches pieces. Each thread has one worker.
 pub(crate) struct Worker<'a, Out> {
     matcher: &'a Matcher,
     times: Times,
-    /// `None` when events are only counted.
+    /// `None` if events are only counted.
     collect: Option<Collect<Out>>,
     batch: Batch,
     /// Calls that failed since the last one that succeeded.
@@ -127,14 +129,14 @@ pub(crate) struct Worker<'a, Out> {
 #[derive(Clone)]
 struct Pending<'c> {
     number: u64,
-    /// In the unpacked log.
+    /// Offset in the unpacked log.
     offset: u64,
     line: &'c [u8],
-    /// Its observables' places in the batch.
+    /// Positions of the line's observables in the batch.
     places: Range<u32>,
-    /// Observables of it that went to earlier batches: a line may have more than fit into one.
+    /// Number of the line's observables in earlier batches. A line may have more than fit into one.
     before: u32,
-    /// It goes on in the next batch.
+    /// The line continues in the next batch.
     goes_on: bool,
 }
 
@@ -187,18 +189,18 @@ impl<'a, Out: Collected> Worker<'a, Out> {
     }
 }
 
-/// The lines of one piece on their way.
+/// The lines of one piece while they are being matched.
 struct Lines<'w, 'a, 'c, Out> {
     worker: &'w mut Worker<'a, Out>,
     parts: &'w Parts<'w, Report<Out>>,
     report: Report<Out>,
     parser: Parser,
     pending: Vec<Pending<'c>>,
-    /// What was found so far in a line that goes on in the next batch.
+    /// Matches so far of a line that continues in the next batch.
     held: Vec<Found>,
-    /// Matches of that line beyond [`MAX_INDICATORS`].
+    /// Number of matches of that line beyond [`MAX_INDICATORS`].
     omitted: u64,
-    /// Nobody wants more.
+    /// The receiver wants no more results.
     over: bool,
 }
 
@@ -231,7 +233,7 @@ impl<'c, Out: Collected> Lines<'_, '_, 'c, Out> {
         if line.first() == Some(&b'#')
             && let Some(parser) = self.parser.header_change(line)
         {
-            // What is pending was read by the parser before.
+            // The pending lines were read by the previous parser.
             self.check();
             self.parser = parser;
             return;
@@ -239,7 +241,8 @@ impl<'c, Out: Collected> Lines<'_, '_, 'c, Out> {
         self.gather((number, offset), line, 0);
     }
 
-    /// Adds a line's observables from `before` on to the batch; full batches are looked up.
+    /// Adds a line's observables, from number `before` on, to the batch. Full batches are looked
+    /// up.
     fn gather(&mut self, (number, offset): (u64, u64), line: &'c [u8], before: u32) {
         let batch = &mut self.worker.batch;
         let first = batch.len() as u32;
@@ -249,7 +252,8 @@ impl<'c, Out: Collected> Lines<'_, '_, 'c, Out> {
                 full = !batch.push(kind, value);
             }
             seen += u32::from(!full);
-            // The `host:port` of a CONNECT request; a URL has its first slash near its start.
+            // The `host:port` of a CONNECT request. Any other URL has its first slash near its
+            // start.
             pathless |= kind == Kind::Url && memchr(b'/', value).is_none();
         });
         self.report.tally.connects += u64::from(pathless && before == 0);
@@ -274,13 +278,13 @@ impl<'c, Out: Collected> Lines<'_, '_, 'c, Out> {
         {
             self.check();
             if full {
-                // Any observable fits into an empty batch, so this ends.
+                // Any observable fits into an empty batch, so the recursion ends.
                 self.gather((number, offset), line, seen);
             }
         }
     }
 
-    /// Looks up what is pending.
+    /// Looks up the pending lines.
     fn check(&mut self) {
         let pending = mem::take(&mut self.pending);
         if !pending.is_empty() {
@@ -293,12 +297,12 @@ impl<'c, Out: Collected> Lines<'_, '_, 'c, Out> {
             }
         }
         self.worker.batch.clear();
-        // The same memory again.
+        // Reuses the memory.
         self.pending = pending;
         self.pending.clear();
     }
 
-    /// Looks up the lines of a failed batch again. Only those that make it fail go unchecked.
+    /// Looks up the lines of a failed batch again. Only the lines that make it fail stay unchecked.
     fn isolate(&mut self, pending: &[Pending<'c>], error: CheckError) {
         let Worker { matcher, batch, failed_calls, .. } = &mut *self.worker;
         let events: Vec<Range<u32>> = pending.iter().map(|one| one.places.clone()).collect();
@@ -322,7 +326,7 @@ impl<'c, Out: Collected> Lines<'_, '_, 'c, Out> {
         }
     }
 
-    /// Turns hits into events. The batch's first observable was the one with number `offset`.
+    /// Makes events of hits. `offset` is the number of the answer's first observable in the batch.
     fn take(&mut self, pending: &[Pending<'c>], offset: u32, answer: &Answer) {
         let mut hits = answer.hits.as_slice();
         for one in pending {
@@ -340,7 +344,7 @@ impl<'c, Out: Collected> Lines<'_, '_, 'c, Out> {
         }
     }
 
-    /// Candidates among a line's hits.
+    /// Returns the candidates among a line's hits.
     fn resolve(
         &mut self,
         one: &Pending<'c>,
@@ -362,7 +366,7 @@ impl<'c, Out: Collected> Lines<'_, '_, 'c, Out> {
         for hit in hits {
             let number = hit.observable + offset - one.places.start + one.before;
             let seen = ports.as_ref().map_or(at.into(), |ports| ports.seen(number, at));
-            // One match makes an event count that is not written, whatever else there is.
+            // If events are only counted, one match is enough.
             let is_enough = self.worker.collect.is_none() && !found.is_empty();
             match matcher.ruling(answer, hit, seen, if is_enough { 0 } else { room }) {
                 Ruling::Allowed => tally.suppressed += 1,
@@ -387,10 +391,11 @@ impl<'c, Out: Collected> Lines<'_, '_, 'c, Out> {
         found
     }
 
-    /// Fills in which observables were found: they are numbered, and the line is read once more.
+    /// Fills in the names of the observables found. They are known by number only, so the line is
+    /// read again.
     fn name(&self, line: &[u8], found: &mut [Found]) {
         let (mut at, mut number) = (0, 0);
-        // It was counted before if it is malformed.
+        // A malformed line was counted already.
         let _ = self.parser.named_observables(line, &mut |field, _, value| {
             while let Some(one) = found.get_mut(at).filter(|one| one.number == number) {
                 field.clone_into(&mut one.field);
@@ -429,13 +434,13 @@ impl<'c, Out: Collected> Lines<'_, '_, 'c, Out> {
     }
 }
 
-/// The time of the last event that has one, looked for in the last few lines.
+/// The time of the last event that has one, among the last [`TIMED_LINES`] lines.
 fn last_time(parser: &Parser, bytes: &[u8]) -> Option<Timestamp> {
     let lines = bytes.rsplit(|&byte| byte == b'\n').filter(|line| !line.is_empty());
     lines.take(TIMED_LINES).find_map(|line| parser.time(line))
 }
 
-/// A line without the zeros in front of it: the hole that `copytruncate` leaves where a program goes on
+/// Removes the zero bytes before a line. `copytruncate` leaves such a hole if a program goes on
 /// writing at its old offset.
 fn without_zeros(line: &[u8]) -> &[u8] {
     &line[line.iter().take_while(|&&byte| byte == 0).count()..]
@@ -445,7 +450,7 @@ fn example(file: &Arc<str>, line: u64, text: &[u8], reason: String) -> Example {
     Example { file: Arc::clone(file), line, reason, text: clipped(text, EXAMPLE_CHARS) }
 }
 
-/// An error with its causes, in one line.
+/// Formats an error with its causes in one line.
 fn error_chain(error: &CheckError) -> String {
     let mut text = error.to_string();
     let mut source = std::error::Error::source(error);

@@ -1,22 +1,22 @@
-//! What a scan counts besides matches.
+//! The counts of a scan.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-/// Examples kept of each kind of trouble: enough to see what it is.
+/// Number of examples that are kept for each kind of problem.
 const EXAMPLES: usize = 3;
 
-/// Something that went wrong with a line.
+/// A line with a problem.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Example {
     pub(crate) file: Arc<str>,
     pub(crate) line: u64,
     pub(crate) reason: String,
-    /// The line's start.
+    /// The start of the line.
     pub(crate) text: String,
 }
 
-/// Lines with the same trouble: how many, and the first few.
+/// Lines with the same problem: their number, and the first few.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Examples {
     pub(crate) count: u64,
@@ -24,7 +24,7 @@ pub(crate) struct Examples {
 }
 
 impl Examples {
-    /// Counts one; the example is made only if it is kept.
+    /// Counts a line. The example is made only if it is kept.
     pub(crate) fn add(&mut self, example: impl FnOnce() -> Example) {
         self.count += 1;
         if self.first.len() < EXAMPLES {
@@ -39,34 +39,35 @@ impl Examples {
     }
 }
 
-/// What was met in some lines.
+/// The counts for some lines.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Tally {
     pub(crate) lines: u64,
-    /// Events that matched.
+    /// Number of events that matched.
     pub(crate) events: u64,
-    /// Lines that are not of the log's format.
+    /// Lines that do not fit the log's format.
     pub(crate) malformed: Examples,
-    /// Lines of which only the first part was looked at.
+    /// Lines of which only the first part was checked, because they are too long.
     pub(crate) cut: Examples,
     /// Lines that the matcher gave no answer for.
     pub(crate) unchecked: Examples,
-    /// Matches that an allow-list suppressed, by its entry.
+    /// Number of matches that the allow-list suppressed.
     pub(crate) suppressed: u64,
-    /// Partial matches that were not asked for.
+    /// Number of partial matches that the policy excludes.
     pub(crate) partial: u64,
-    /// Matches without an indicator that counts: by validity, confidence, marking, or `--exact`.
+    /// Number of matches without an indicator that counts, because of validity, confidence,
+    /// marking, or `--exact`.
     pub(crate) outside_policy: u64,
-    /// Lines with a match that are older than what is looked at.
+    /// Number of lines with a match that are too old to count.
     pub(crate) too_old: u64,
-    /// CONNECT requests, which log no path.
+    /// Number of CONNECT requests, which log no path.
     pub(crate) connects: u64,
-    /// Lines by format.
+    /// Number of lines by format.
     pub(crate) formats: BTreeMap<&'static str, u64>,
 }
 
 impl Tally {
-    /// Adds what was met after this.
+    /// Adds the counts of later lines.
     pub(crate) fn merge(&mut self, later: Tally) {
         self.lines += later.lines;
         self.events += later.events;

@@ -1,4 +1,4 @@
-//! A scan whose matcher gives no answer for some lines.
+//! Scans with a matcher that gives no answer for some lines.
 
 use std::io::{Read as _, Write as _};
 use std::ops::ControlFlow;
@@ -16,7 +16,7 @@ use super::*;
 use crate::output::Done;
 use crate::sources::{self, Chunks, Input, Waiting};
 
-/// What WebAssembly memory grows by.
+/// Size of a page of WebAssembly memory.
 const PAGE_BYTES: usize = 64 * 1024;
 
 fn blacklist() -> Arc<Blacklist<MemoryFile>> {
@@ -30,12 +30,13 @@ fn blacklist() -> Arc<Blacklist<MemoryFile>> {
     Arc::new(Blacklist::open(MemoryFile::copy_of(&bytes).unwrap(), None).unwrap())
 }
 
-/// The longest value, with its line's end.
+/// A value of maximum length, with its line end.
 fn long() -> String {
     format!("{}\n", "a".repeat(65_535))
 }
 
-/// The matcher with just so much memory that it answers for short values; for the longest it never does.
+/// A matcher with little memory. It answers for short values, but never for a value of maximum
+/// length.
 fn short_of_memory() -> Matcher {
     let blacklist = blacklist();
     let check = |matcher: &Matcher, value: &str| {
@@ -63,7 +64,8 @@ fn short_of_memory() -> Matcher {
     panic!("the matcher answers with no memory below 64 MiB");
 }
 
-/// Scans a log of one value a line; the numbers of the lines that matched, and what else was counted.
+/// Scans a log with one value per line. Returns the numbers of the lines that matched, and the
+/// counts.
 fn scan(matcher: &Matcher, log: &str) -> (Vec<u64>, Tally) {
     let file = tempfile::NamedTempFile::new().unwrap();
     std::fs::write(file.path(), log).unwrap();
@@ -119,7 +121,7 @@ fn a_matcher_that_answers_nothing_is_not_asked_for_every_line() {
     let before = matcher.batches();
     let (matched, tally) = scan(&matcher, &long().repeat(400));
     assert_eq!((matched.len(), tally.lines, tally.unchecked.count), (0, 400, 400));
-    // One call for each batch of four or five lines, and those that batches were taken apart with at first.
+    // One call for each batch of four or five lines, and the first calls, which isolate lines.
     let calls = matcher.batches() - before;
     assert!((100..250).contains(&calls), "{calls}");
 }
@@ -130,7 +132,7 @@ fn after_many_failures_a_success_counts_again() {
     let some = "evil.com\n".repeat(5000);
     let (matched, tally) = scan(&matcher, &(long().repeat(60) + &some + &long() + &some));
     assert_eq!(tally.events + tally.unchecked.count, 10_061);
-    // Whatever went unchecked with the first ones, of the later ones it is the long line alone.
+    // Some lines next to the first failures are unchecked too. Later, only the long line is.
     let late: Vec<u64> = matched.into_iter().filter(|line| *line > 60 + 2048).collect();
     assert_eq!(late, (60 + 2049..=10_061).filter(|line| *line != 5061).collect::<Vec<_>>());
 }

@@ -1,4 +1,5 @@
-//! A file that lines are appended to, that others rename and truncate, and that may hold more than was confirmed.
+//! A file that lines are appended to. Other programs may rename or truncate it. It may hold more
+//! than was confirmed.
 
 use std::fs::{self, DirBuilder, File, OpenOptions, Permissions};
 use std::io::{self, BufRead, BufReader, Read, Seek, SeekFrom, Write};
@@ -9,22 +10,22 @@ use std::path::Path;
 
 use crate::store::records::Position;
 
-/// Mode and group of the file, for those who ship it.
+/// Mode and group of the file, so that log shippers can read it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Access {
     pub(crate) mode: u32,
-    /// Number of the group; `None` leaves it to the system.
+    /// Number of the group. With `None`, the system chooses.
     pub(crate) group: Option<u32>,
 }
 
-/// The file as it is opened for one batch.
+/// The file, opened for one batch.
 #[derive(Debug)]
 pub(crate) struct Appended {
     file: File,
     position: Position,
 }
 
-/// Gives an open file or folder its mode and group. One that another user owns keeps those that it has.
+/// Sets mode and group of an open file or folder. A file of another user is left unchanged.
 fn give(file: &File, access: Access) -> io::Result<()> {
     let metadata = file.metadata()?;
     let (has, group) = (metadata.permissions().mode() & 0o7777, access.group);
@@ -40,7 +41,7 @@ fn give(file: &File, access: Access) -> io::Result<()> {
             )
         })?;
     }
-    // Special bits, as the one that folders hand their group on with, are somebody's wish.
+    // Special bits, such as the setgid bit of folders, were set by an operator on purpose.
     if has & 0o777 != access.mode {
         file.set_permissions(Permissions::from_mode(has & 0o7000 | access.mode))?;
     }
@@ -48,13 +49,13 @@ fn give(file: &File, access: Access) -> io::Result<()> {
 }
 
 impl Appended {
-    /// Opens the file under the name that it has now, and gives it its mode and group. A missing file is made,
-    /// and its folder too, which whoever may read the file may enter.
+    /// Opens the file under its name, and sets its mode and group. A missing file is created, and
+    /// its folder too. Users who may read the file may enter that folder.
     pub(crate) fn open(path: &Path, access: Access) -> io::Result<Appended> {
         let folder =
             path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
         let made = !folder.try_exists()?;
-        // Whoever may read may also enter: 0640 makes 0750.
+        // Read permission also gives permission to enter: 0640 makes 0750.
         let folder_mode = 0o700 | access.mode | (access.mode & 0o044) >> 2;
         DirBuilder::new().recursive(true).mode(folder_mode).create(folder)?;
         if made {
@@ -68,13 +69,13 @@ impl Appended {
             OpenOptions::new().read(true).append(true).create(true).mode(access.mode).open(path)?;
         give(&file, access)?;
         if is_new {
-            // The name is on the disk once its folder is.
+            // A new name is on the disk only after its folder is synchronised.
             File::open(folder)?.sync_all()?;
         }
         Appended::at_end(file)
     }
 
-    /// Opens a file that is there, and leaves its rights as they are.
+    /// Opens an existing file, and leaves its permissions unchanged.
     pub(crate) fn open_existing(path: &Path) -> io::Result<Appended> {
         Appended::at_end(OpenOptions::new().read(true).append(true).open(path)?)
     }
@@ -86,13 +87,13 @@ impl Appended {
         Ok(Appended { file, position })
     }
 
-    /// The end of the file now.
+    /// The current end of the file.
     pub(crate) fn position(&self) -> Position {
         self.position
     }
 
-    /// How many of `lines` an append to this file that began at `before` wrote, in their order. A line
-    /// that is there in part is cut off.
+    /// Counts how many of `lines`, in order, were written to this file by an append that began at
+    /// `before`. A partly written line is cut off.
     pub(crate) fn lines_after(&mut self, before: Position, lines: &[&str]) -> io::Result<usize> {
         let is_same = (before.device, before.inode) == (self.position.device, self.position.inode);
         if !is_same || before.bytes >= self.position.bytes {
@@ -103,7 +104,7 @@ impl Appended {
         let mut end = before.bytes;
         for (number, line) in lines.iter().enumerate() {
             let mut there = Vec::new();
-            // No more is compared than the line is long.
+            // Compares at most the length of the line.
             Read::by_ref(&mut tail).take(line.len() as u64).read_until(b'\n', &mut there)?;
             if there == line.as_bytes() {
                 end += there.len() as u64;
@@ -119,7 +120,7 @@ impl Appended {
         Ok(lines.len())
     }
 
-    /// Ends a last line that somebody left without its end.
+    /// Adds a line end if another program left the last line without one.
     pub(crate) fn end_line(&mut self) -> io::Result<()> {
         let mut last = [b'\n'];
         if self.position.bytes > 0 {
@@ -128,12 +129,13 @@ impl Appended {
         if last == [b'\n'] { Ok(()) } else { self.append("\n") }
     }
 
-    /// Waits until what is written is on the disk.
+    /// Waits until everything written is on the disk.
     pub(crate) fn sync(&self) -> io::Result<()> {
         self.file.sync_data()
     }
 
-    /// Appends text and waits until it is on the disk. What cannot be written whole is not written at all.
+    /// Appends text and waits until it is on the disk. If it cannot be written in full, it is
+    /// removed again.
     pub(crate) fn append(&mut self, text: &str) -> io::Result<()> {
         let written = self.file.write_all(text.as_bytes()).and_then(|()| self.file.sync_data());
         match written {
@@ -142,7 +144,7 @@ impl Appended {
                 Ok(())
             }
             Err(error) => {
-                // The next round tries again; what is left of this one would be found there then, and cut.
+                // The next round tries again. It would find and cut anything that is left here.
                 let _ = self.file.set_len(self.position.bytes);
                 Err(error)
             }

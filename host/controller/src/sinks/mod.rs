@@ -1,4 +1,4 @@
-//! Where flagged events go.
+//! The destination of flagged events: the output file.
 
 mod appended;
 pub(crate) mod output_file;

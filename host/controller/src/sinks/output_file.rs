@@ -1,4 +1,5 @@
-//! The output file: NDJSON, each record appended once, whoever renames the file meanwhile.
+//! The output file: NDJSON. Each record is appended once, even if another program renames the file
+//! meanwhile.
 
 use std::io;
 use std::path::Path;
@@ -11,27 +12,27 @@ use crate::config::Output;
 use crate::store::Store;
 use crate::store::records::{Position, WaitingRecord};
 
-/// Records appended and confirmed at a time.
+/// Maximum number of records that are appended and confirmed at a time.
 const BATCH_RECORDS: usize = 1000;
-/// The same in bytes; one record alone may be longer.
+/// The same limit in bytes. A single record may be longer.
 const BATCH_BYTES: usize = 4 * 1024 * 1024;
 
-/// What writing came to.
+/// Counts of the records written.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub(crate) struct DrainReport {
     /// Records appended.
     pub(crate) written: u64,
-    /// Records that a run before had appended, and could not confirm.
+    /// Records that an earlier run had appended, but could not confirm.
     pub(crate) confirmed: u64,
     /// Records that wait for the next round.
     pub(crate) waiting: u64,
-    /// Why they do.
+    /// The reason why they wait.
     pub(crate) error: Option<String>,
 }
 
-/// Appends the records that wait. Records that cannot be written stay for the next round, and the report gives the
-/// reason. The file is opened even if no record waits, so that the first one does not find it locked. Fails on errors
-/// of the state only.
+/// Appends the records that wait. Records that cannot be written stay for the next round, and the
+/// report gives the reason. The file is opened even if no record waits. So a problem with its
+/// permissions shows before the first record. Fails on errors of the state only.
 pub(crate) fn drain(output: &Output, store: &mut Store) -> anyhow::Result<DrainReport> {
     let mut report = DrainReport::default();
     loop {
@@ -82,8 +83,8 @@ fn append_batch(
     let mut file = Appended::open(path, output.access).map_err(Failure::File)?;
     let lines: Vec<String> = batch.iter().map(|one| one.body.clone() + "\n").collect();
     let lines: Vec<&str> = lines.iter().map(String::as_str).collect();
-    // A run that was killed may have written them before it could say so, to this file or to one
-    // that was rotated since.
+    // A run that was killed may have written them before it could confirm that, to this file or to
+    // one that was rotated since.
     let there = match store.unconfirmed_append(path).map_err(Failure::State)? {
         None => 0,
         Some(before) => lines_there(&mut file, path, before, &lines).map_err(Failure::File)?,
@@ -102,7 +103,7 @@ fn append_batch(
     Ok(Done { confirmed: there as u64, written: rest.len() as u64 })
 }
 
-/// How many of the lines were written by an append that began at `before`.
+/// Counts how many of the lines were written by an append that began at `before`.
 fn lines_there(
     file: &mut Appended,
     path: &Path,

@@ -1,4 +1,4 @@
-//! The records of the output file: what is written into an event (docs/records.md).
+//! The records of the output file, described in docs/records.md.
 
 use std::path::Path;
 
@@ -11,7 +11,7 @@ use crate::pipeline::FoundEvent;
 use crate::store::events::{Finding, KnownEvent};
 use crate::text::safe_json;
 
-/// What is the same in all records.
+/// The parts that all records have in common.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct RecordShape<'a> {
     pub(crate) output: &'a Output,
@@ -20,13 +20,15 @@ pub(crate) struct RecordShape<'a> {
 }
 
 impl RecordShape<'_> {
-    /// What may be written. An event's matches are limited before ([`FoundEvent::omitted`]).
+    /// The limits for writing. An event's number of matches is limited earlier
+    /// ([`FoundEvent::omitted`]).
     pub(crate) fn ceiling(&self) -> Ceiling {
         Ceiling { tlp: self.output.max_tlp, enrichments: usize::MAX }
     }
 }
 
-/// An event that is flagged now. `coverings` are all that hold for it; what their marking forbids to write is counted only.
+/// Makes the record for an event that is flagged now. `coverings` are all that hold for it. Those
+/// whose marking forbids writing are only counted.
 pub(crate) fn flag_record(
     shape: &RecordShape<'_>,
     event: &FoundEvent,
@@ -45,7 +47,7 @@ pub(crate) fn flag_record(
     finish(record, "flag", shape, event, coverings, known, finding)
 }
 
-/// Indicators that cover an event that was flagged before.
+/// Makes the record for new indicators that cover an event flagged earlier.
 pub(crate) fn addition_record(
     shape: &RecordShape<'_>,
     event: &FoundEvent,
@@ -98,7 +100,7 @@ fn finish(
     safe_json(&Value::Object(record).to_string()).into_owned()
 }
 
-/// Adds to `threat.enrichments`; what others put there stays, first.
+/// Adds to `threat.enrichments`. Elements from other programs stay, and come first.
 fn append_enrichments(record: &mut Map<String, Value>, enrichments: Vec<Value>) {
     if enrichments.is_empty() {
         return;

@@ -1,4 +1,4 @@
-//! Records in an output file that was rotated before they were confirmed.
+//! Finds records in an output file that was rotated before they were confirmed.
 
 use std::fs::{self, File};
 use std::io::{self, BufRead, BufReader, Read};
@@ -10,13 +10,13 @@ use super::appended::Appended;
 use crate::sources::unpack;
 use crate::store::records::Position;
 
-/// Rotated files that are looked at, the newest ones: a run that was killed lies one rotation or two
-/// back, and each compressed one has to be unpacked.
+/// Maximum number of rotated files to search, the newest first. The file of a killed run is one or
+/// two rotations back, and each compressed file has to be unpacked.
 const LOOKED_AT: usize = 8;
 
-/// How many of `lines` an append that began at `before` left in a file that stands next to the output
-/// file now: renamed (the same inode), or copied or compressed under a name that begins like the
-/// output file's. A copy holds the same bytes at the same place.
+/// Counts how many of `lines` were written by an append that began at `before`, in a file that is
+/// now next to the output file. It may be renamed (the same inode), or copied or compressed under a
+/// name that begins like the output file's. A copy holds the same bytes at the same offset.
 pub(super) fn lines_in_rotated(path: &Path, before: Position, lines: &[&str]) -> io::Result<usize> {
     for candidate in candidates(path, before)? {
         if let Candidate { path, is_renamed: true } = &candidate {
@@ -28,7 +28,7 @@ pub(super) fn lines_in_rotated(path: &Path, before: Position, lines: &[&str]) ->
             }
             continue;
         }
-        // What cannot be read holds nothing that can be confirmed.
+        // A file that cannot be read holds nothing that can be confirmed.
         if let Ok(count @ 1..) = lines_at(&candidate.path, before.bytes, lines) {
             return Ok(count);
         }
@@ -41,7 +41,7 @@ struct Candidate {
     is_renamed: bool,
 }
 
-/// Files that may be the output file of before: the renamed one first, then the newest.
+/// Files that may be the earlier output file: the renamed one first, then the newest.
 fn candidates(path: &Path, before: Position) -> io::Result<Vec<Candidate>> {
     let Some(name) = path.file_name() else { return Ok(Vec::new()) };
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
@@ -61,7 +61,7 @@ fn candidates(path: &Path, before: Position) -> io::Result<Vec<Candidate>> {
     Ok(found.into_iter().map(|(_, _, candidate)| candidate).collect())
 }
 
-/// How many of the lines stand at that place of the unpacked file, in their order.
+/// Counts how many of the lines, in order, are at `offset` of the unpacked file.
 fn lines_at(path: &Path, offset: u64, lines: &[&str]) -> io::Result<usize> {
     let mut decoder = unpack(File::open(path)?).map_err(io::Error::other)?;
     if decoder.skip(offset)? < offset {
@@ -70,7 +70,7 @@ fn lines_at(path: &Path, offset: u64, lines: &[&str]) -> io::Result<usize> {
     let mut rest = BufReader::new(decoder);
     for (number, line) in lines.iter().enumerate() {
         let mut there = Vec::new();
-        // No more is compared than the line is long.
+        // Compares at most the length of the line.
         Read::by_ref(&mut rest).take(line.len() as u64).read_until(b'\n', &mut there)?;
         if there != line.as_bytes() {
             return Ok(number);

@@ -1,28 +1,30 @@
-//! An input cut at line ends into pieces of bounded size.
+//! Cuts an input into pieces of bounded size at line ends.
 
 use std::io::{self, ErrorKind, Read};
 
 use memchr::{memchr, memchr_iter, memrchr};
 use threatsieve_log::MAX_LINE_BYTES;
 
-/// The most that one piece holds: a longest line, its end, and one byte that shows that it is too long.
+/// Maximum size of a piece: a line of maximum length, its line end, and one byte that shows that a
+/// line is too long.
 const MAX_BUFFER_BYTES: usize = MAX_LINE_BYTES + 2;
-/// What a piece usually has room for; only a longer line gets more.
+/// The usual size of a piece's memory. Only a longer line gets more.
 pub(crate) const BUFFER_BYTES: usize = 1024 * 1024;
-/// A piece is passed on once it holds this much and a whole line: half of a core's second-level cache of 1 MiB, so
-/// that lines are still there when they are parsed, and matched.
+/// A piece is passed on once it has this size and a whole line: half of a core's second-level cache
+/// of 1 MiB. So its lines are still in the cache when they are parsed and matched.
 const ENOUGH_BYTES: usize = 512 * 1024;
 
-/// Some whole lines; the last one may lack its end at the end of the input, or be cut after [`MAX_LINE_BYTES`].
+/// Some whole lines. The last line of the input may lack its line end. A line longer than
+/// [`MAX_LINE_BYTES`] is cut.
 #[derive(Debug)]
 pub(crate) struct Chunk {
     buffer: Vec<u8>,
     used: usize,
-    /// Bytes of the input before it.
+    /// Offset of the piece in the input.
     pub(crate) start: u64,
     /// Number of the first line, from 1.
     pub(crate) first_line: u64,
-    /// Lines in it.
+    /// Number of lines in the piece.
     pub(crate) lines: u64,
 }
 
@@ -31,12 +33,13 @@ impl Chunk {
         &self.buffer[..self.used]
     }
 
-    /// Bytes of the input up to its end.
+    /// Offset of the piece's end in the input.
     pub(crate) fn end(&self) -> u64 {
         self.start + self.used as u64
     }
 
-    /// Bytes of a last line without an end; none of one that will never be read any further because it is too long.
+    /// Length in bytes of a last line without a line end. It is 0 for a line that was cut because
+    /// it is too long, since the rest of that line is never read.
     pub(crate) fn partial_bytes(&self) -> usize {
         if self.used == MAX_BUFFER_BYTES {
             return 0;
@@ -44,36 +47,36 @@ impl Chunk {
         self.used - memrchr(b'\n', self.bytes()).map_or(0, |last| last + 1)
     }
 
-    /// Leaves out a last line without an end.
+    /// Drops a last line without a line end.
     pub(crate) fn drop_partial(&mut self) {
         let partial = self.partial_bytes();
         self.used -= partial;
         self.lines -= u64::from(partial > 0);
     }
 
-    /// The memory, for the next one; an overlong line's is not kept.
+    /// Returns the memory for reuse, but not that of an overlong line.
     pub(crate) fn into_buffer(self) -> Vec<u8> {
         if self.buffer.len() > BUFFER_BYTES { Vec::new() } else { self.buffer }
     }
 
-    /// The memory it takes.
+    /// The size of the memory in bytes.
     pub(crate) fn buffer_bytes(&self) -> usize {
         self.buffer.len()
     }
 }
 
-/// Cuts what `input` gives.
+/// Cuts an input into pieces.
 #[derive(Debug)]
 pub(crate) struct Chunks<R> {
     input: R,
-    /// The start of a line whose end is not read yet.
+    /// The start of a line whose end has not been read yet.
     rest: Vec<u8>,
-    /// Bytes of the input before the next piece.
+    /// Offset of the next piece in the input.
     next_start: u64,
     next_line: u64,
-    /// The end of an overlong line is still to be skipped.
+    /// The rest of an overlong line is still to be skipped.
     skipping: bool,
-    /// The input ended, with this error if not well. Told after everything that came before.
+    /// The input has ended, with an error if it failed. The error is reported after all pieces.
     end: Option<Option<io::Error>>,
 }
 
@@ -82,8 +85,8 @@ impl<R: Read> Chunks<R> {
         Chunks::resume(input, 0, 0, false)
     }
 
-    /// Goes on in an input of which `start` bytes and `lines` lines were taken before; with `skipping`, an overlong line's start
-    /// was the last of them.
+    /// Continues in an input of which `start` bytes and `lines` lines were read earlier. With
+    /// `skipping`, the last of these lines was the cut start of an overlong line.
     pub(crate) fn resume(input: R, start: u64, lines: u64, skipping: bool) -> Chunks<R> {
         Chunks {
             input,
@@ -99,14 +102,15 @@ impl<R: Read> Chunks<R> {
         &self.input
     }
 
-    /// The next piece, in the memory of `buffer`. As much as there is without waiting when the input announces its
-    /// waits, and once there is [enough](ENOUGH_BYTES).
+    /// Returns the next piece, in the memory of `buffer`. A piece is returned once it is [large
+    /// enough](ENOUGH_BYTES). If the input announces its waits, whole lines are returned before
+    /// each wait.
     pub(crate) fn next(&mut self, mut buffer: Vec<u8>) -> Result<Option<Chunk>, io::Error> {
         let room = (self.rest.len() + ENOUGH_BYTES).clamp(BUFFER_BYTES, MAX_BUFFER_BYTES);
         buffer.resize(room, 0);
         buffer[..self.rest.len()].copy_from_slice(&self.rest);
         let mut used = std::mem::take(&mut self.rest).len();
-        // Bytes before this hold no line end.
+        // The bytes before this position hold no line end.
         let mut searched = used;
         while self.end.is_none() {
             let room = buffer.len().min(used + ENOUGH_BYTES);
@@ -143,7 +147,8 @@ impl<R: Read> Chunks<R> {
         }
     }
 
-    /// Drops the end of an overlong line from the start of what was just read; gives the bytes that stay.
+    /// Drops the rest of an overlong line from the start of new bytes. Returns the number of bytes
+    /// that remain.
     fn skip_overlong(&mut self, read: &mut [u8]) -> usize {
         if !self.skipping {
             return read.len();
@@ -171,7 +176,7 @@ impl<R: Read> Chunks<R> {
 mod tests {
     use super::*;
 
-    /// Gives its pieces one a read; an empty one stands for a wait.
+    /// An input that returns one of its parts per read. An empty part is a wait.
     struct Pieces(Vec<Vec<u8>>);
 
     impl Read for Pieces {

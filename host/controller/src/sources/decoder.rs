@@ -1,7 +1,8 @@
-//! An input as text: unpacked, streaming, and damage with its place.
+//! Reads an input as text: unpacks it as a stream, decodes it, and locates damage.
 //!
-//! The first bytes tell whether and how an input is compressed; what comes out of that is made
-//! UTF-8 by [`Text`]. What cannot be read says so, with the command that makes text of it.
+//! The first bytes show if and how an input is compressed. The unpacked bytes are made UTF-8 by
+//! [`Text`]. For a format that is not supported, the error names a command that converts it to
+//! text.
 
 use std::io::{self, BufRead, ErrorKind, Read};
 
@@ -10,7 +11,7 @@ use flate2::bufread::GzDecoder;
 use super::raw::Counted;
 use super::text::{Encoding, Text};
 
-/// How an input begins, and what that makes it.
+/// The kind of input that its first bytes show.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Beginning {
     Plain,
@@ -19,16 +20,16 @@ enum Beginning {
     Foreign(Foreign),
 }
 
-/// Something that is not read here.
+/// A format that is not supported.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Foreign {
-    /// What it is, and what is read instead.
+    /// The format, and what is supported instead.
     is: &'static str,
-    /// The command that makes text of it.
+    /// The command that converts it to text.
     command: &'static str,
 }
 
-/// The beginning of something that is not read here.
+/// The first bytes of an unsupported format.
 const fn foreign(is: &'static str, command: &'static str) -> Beginning {
     Beginning::Foreign(Foreign { is, command })
 }
@@ -85,7 +86,7 @@ const BEGINNINGS: &[(&[u8], Beginning)] = &[
 ];
 
 impl Beginning {
-    /// What begins with these bytes; `None` while more of them are needed to tell.
+    /// Returns the kind of an input with these first bytes, or `None` if more bytes are needed.
     fn of(bytes: &[u8]) -> Option<Beginning> {
         if let Some((_, kind)) = BEGINNINGS.iter().find(|(magic, _)| bytes.starts_with(magic)) {
             return Some(*kind);
@@ -95,7 +96,7 @@ impl Beginning {
     }
 }
 
-/// The encoding, if it is not read here.
+/// Returns the encoding as a foreign format, if it is not supported.
 fn foreign_encoding(encoding: Encoding) -> Option<Foreign> {
     const IS: &str = "encoded in UTF-32, but only UTF-8 and UTF-16 are decoded";
     match encoding {
@@ -105,29 +106,29 @@ fn foreign_encoding(encoding: Encoding) -> Option<Foreign> {
     }
 }
 
-/// Why an input could not be read to its end. What came before is as good as in an undamaged one.
+/// The reason why an input could not be read to its end. Everything read before is valid.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Damage {
-    /// The compressed form is broken.
+    /// The compressed data is damaged.
     #[error("damaged {codec} data near byte {offset} of the compressed file: {what}")]
     Compressed {
         codec: &'static str,
-        /// Compressed bytes taken when it showed.
+        /// Number of compressed bytes read when the damage was found.
         offset: u64,
         what: String,
     },
-    /// Reading itself failed.
+    /// Reading failed.
     #[error("cannot be read past byte {offset}")]
     Unreadable { offset: u64, source: io::Error },
-    /// A compression, an encoding or a kind of file that is not supported.
+    /// The compression, the encoding or the kind of file is not supported.
     #[error("{}; try `{} FILE | threatsieve ... -`", .0.is, .0.command)]
     Foreign(Foreign),
 }
 
 enum Codec {
     Plain(Counted),
-    /// One gzip member after the other (RFC 1952 section 2.2); `None` only while one is exchanged
-    /// for the next.
+    /// Successive gzip members (RFC 1952 section 2.2). `None` only while one member is replaced by
+    /// the next.
     Gzip(Option<Box<GzDecoder<Counted>>>),
     Zstd(Box<zstd::Decoder<'static, Counted>>),
 }
@@ -138,7 +139,7 @@ pub(crate) struct Decoder {
 }
 
 impl Decoder {
-    /// Looks at the first bytes and chooses how to read the rest.
+    /// Chooses how to read an input by its first bytes.
     pub(crate) fn new(mut input: Counted) -> Result<Decoder, Damage> {
         let unreadable = |source| Damage::Unreadable { offset: 0, source };
         let first = input.peek(|bytes| Beginning::of(bytes).is_some()).map_err(unreadable)?;
@@ -157,19 +158,20 @@ impl Decoder {
         }
     }
 
-    /// Whether it is compressed.
+    /// Returns whether the input is compressed.
     pub(crate) fn is_packed(&self) -> bool {
         !matches!(self.text.input(), Codec::Plain(_))
     }
 
-    /// Bytes of the stored file before the text, if all behind them are bytes of the text: a byte
-    /// order mark. `None` when only reading would tell how long the text is.
+    /// Returns the length in bytes of the byte order mark, if all following bytes of the stored
+    /// file are the bytes of the text. `None` if only reading shows how long the text is.
     pub(crate) fn mark_bytes(&self) -> Option<u64> {
         (!self.is_packed() && self.text.is_as_stored()).then(|| self.text.mark_bytes() as u64)
     }
 
-    /// Passes over the first `bytes` of the text; gives how many there were. A text that lies on
-    /// disk as it is is not read, and then nobody knows whether there were so many.
+    /// Skips the first `bytes` of the text. Returns how many bytes there were. If the text is
+    /// stored on disk unchanged, the bytes are not read. Then it is unknown if there were that
+    /// many, and `bytes` is returned.
     pub(crate) fn skip(&mut self, bytes: u64) -> io::Result<u64> {
         let seek = |codec: &mut Codec, bytes| match codec {
             Codec::Plain(input) => input.skip(bytes),
@@ -179,7 +181,7 @@ impl Decoder {
         self.text.skip(bytes, seek)
     }
 
-    /// Bytes taken from the input so far, in its packed form.
+    /// Number of bytes read from the input so far, before unpacking.
     pub(crate) fn taken(&self) -> u64 {
         match self.text.input() {
             Codec::Plain(input) => input.taken(),
@@ -188,7 +190,7 @@ impl Decoder {
         }
     }
 
-    /// What a failed [`Read::read`] means.
+    /// Explains a failed [`Read::read`].
     pub(crate) fn damage(&self, error: io::Error) -> Damage {
         let codec = match self.text.input() {
             // The operating system's own errors are not about the data.
@@ -227,7 +229,8 @@ impl Read for Codec {
     }
 }
 
-/// Reads on in the next member where one ends, past zero bytes between them (tapes and block devices pad with those).
+/// Continues with the next member when one ends. Skips zero bytes between members, with which tapes
+/// and block devices are padded.
 fn read_members(
     member: &mut Option<Box<GzDecoder<Counted>>>,
     buffer: &mut [u8],

@@ -1,11 +1,12 @@
-//! Files, folders and standard input: found, opened, unpacked, and cut into pieces that all cores can work on.
+//! Files, folders and standard input: finds and opens them, unpacks them, and cuts them into pieces
+//! for all cores.
 
+mod atomic_file;
 mod chunks;
 mod decoder;
 mod ordered;
 mod pattern;
 mod raw;
-mod replacement;
 mod text;
 mod walk;
 
@@ -16,12 +17,12 @@ use std::fs::File;
 use std::io::{self, BufReader, Seek};
 use std::os::fd::AsFd;
 
+pub(crate) use atomic_file::AtomicFile;
 pub(crate) use chunks::{BUFFER_BYTES, Chunk, Chunks};
 pub(crate) use decoder::{Damage, Decoder};
 pub(crate) use ordered::{Parts, Queue, in_order};
 pub(crate) use pattern::{Expanded, PathPattern};
 pub(crate) use raw::Waiting;
-pub(crate) use replacement::Replacement;
 pub(crate) use walk::{Input, Unreadable, Walk};
 
 /// Opens an input and starts to unpack it.
@@ -46,12 +47,13 @@ fn start(file: File, waiting: Waiting) -> Result<Decoder, Damage> {
     Decoder::new(raw::Counted::new(raw))
 }
 
-/// Opens an input for a reader that wants it buffered and waits itself.
+/// Opens an input for a reader that needs a buffer and can wait.
 pub(crate) fn open_buffered(input: &Input) -> Result<BufReader<Decoder>, Damage> {
     Ok(BufReader::with_capacity(64 * 1024, open(input, Waiting::Silently)?))
 }
 
-/// Standard input without the standard library's buffer, which would hide whether more is at hand.
+/// Opens standard input without the standard library's buffer, which would hide if more bytes are
+/// available.
 fn stdin_file() -> io::Result<File> {
     Ok(File::from(io::stdin().as_fd().try_clone_to_owned()?))
 }

@@ -1,4 +1,4 @@
-//! Work on all cores whose results come out in the order of its input, in bounded memory.
+//! Runs jobs on all cores, and returns their results in the order of the jobs, in bounded memory.
 
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
@@ -8,35 +8,37 @@ use std::thread;
 
 use crossbeam_channel::{Receiver, Sender, bounded};
 
-/// Jobs of usual size in flight for each worker: one it works on, one that waits for it, and room while another takes longer.
+/// Number of jobs of usual size in flight for each worker: one in work, one waiting, and room while
+/// another job takes longer.
 const JOBS_A_WORKER: usize = 4;
 
-/// Lets results out in the order of their jobs.
+/// Emits results in the order of their jobs.
 struct Turnstile<'a, Out, Emit> {
     state: Mutex<State<Out, Emit>>,
     moved: Condvar,
     stop: &'a AtomicBool,
-    /// Given back for each job whose last result is out, as many as it took.
+    /// One permit is returned for each unit of cost, when a job's last result is emitted.
     permits: Sender<()>,
 }
 
 struct State<Out, Emit> {
-    /// The job whose results are let out now.
+    /// The job whose results are emitted now.
     turn: u64,
-    /// Jobs that are over before their turn.
+    /// Jobs that have finished before their turn.
     done: BTreeMap<u64, Done<Out>>,
     emit: Emit,
 }
 
 struct Done<Out> {
-    /// The last result; `None` of a job that was dropped.
+    /// The last result, or `None` if the job was dropped.
     out: Option<Out>,
     cost: usize,
 }
 
 impl<Out, Emit: FnMut(Out) -> ControlFlow<()>> Turnstile<'_, Out, Emit> {
     fn lock(&self) -> MutexGuard<'_, State<Out, Emit>> {
-        // Poisoned only by a panic in `emit`, which stops all work and is passed on by the scope.
+        // Poisoned only by a panic in `emit`. That stops all work, and the scope passes the panic
+        // on.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -55,7 +57,7 @@ impl<Out, Emit: FnMut(Out) -> ControlFlow<()>> Turnstile<'_, Out, Emit> {
         }
     }
 
-    /// Lets out a result that is not the job's last, once it is the job's turn.
+    /// Emits a result that is not the job's last. Waits for the job's turn.
     fn part(&self, job: u64, out: Out) -> ControlFlow<()> {
         let mut state = self.lock();
         while state.turn != job && !self.stopped() {
@@ -65,7 +67,7 @@ impl<Out, Emit: FnMut(Out) -> ControlFlow<()>> Turnstile<'_, Out, Emit> {
         if self.stopped() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
     }
 
-    /// Takes a job's last result and lets out all whose turn has come.
+    /// Stores a job's last result, and emits all results whose turn has come.
     fn last(&self, job: u64, done: Done<Out>) {
         let mut state = self.lock();
         state.done.insert(job, done);
@@ -77,7 +79,8 @@ impl<Out, Emit: FnMut(Out) -> ControlFlow<()>> Turnstile<'_, Out, Emit> {
             }
             state.turn += 1;
             for _ in 0..done.cost {
-                // There is room for every permit ever made, and the other end may have gone home already.
+                // There is room for all permits. If the receiver is gone already, no permits are
+                // needed.
                 let _ = self.permits.try_send(());
             }
         }
@@ -85,19 +88,20 @@ impl<Out, Emit: FnMut(Out) -> ControlFlow<()>> Turnstile<'_, Out, Emit> {
     }
 }
 
-/// Where a worker sends results that must not wait for the job's end.
+/// Emits results of a job before its end.
 pub(crate) struct Parts<'a, Out> {
     send: &'a dyn Fn(Out) -> ControlFlow<()>,
 }
 
 impl<Out> Parts<'_, Out> {
-    /// Lets out a part of the job's results; waits for the job's turn. `Break` when all work is to end.
+    /// Emits a part of the job's results. Waits for the job's turn. Returns `Break` if all work is
+    /// to stop.
     pub(crate) fn send(&self, out: Out) -> ControlFlow<()> {
         (self.send)(out)
     }
 }
 
-/// Takes jobs.
+/// The queue of jobs.
 pub(crate) struct Queue<'a, Job> {
     jobs: Sender<(u64, usize, Job)>,
     permits: Receiver<()>,
@@ -107,8 +111,8 @@ pub(crate) struct Queue<'a, Job> {
 }
 
 impl<Job> Queue<'_, Job> {
-    /// Adds a job; waits while enough of them are in flight. A job that takes the memory of several has their `cost`.
-    /// `Break` when all work is to end.
+    /// Adds a job. Waits while enough jobs are in flight. A job that needs the memory of several
+    /// has a higher `cost`. Returns `Break` if all work is to stop.
     pub(crate) fn push(&mut self, job: Job, cost: usize) -> ControlFlow<()> {
         let number = self.next;
         self.next += 1;
@@ -122,7 +126,7 @@ impl<Job> Queue<'_, Job> {
     }
 }
 
-/// Ends a job even when its worker panics: otherwise all others would wait for its turn.
+/// Ends a job even if its worker panics. Otherwise all other workers would wait for its turn.
 struct JobEnd<'t, 'a, Out, Emit: FnMut(Out) -> ControlFlow<()>> {
     turnstile: &'t Turnstile<'a, Out, Emit>,
     job: u64,
@@ -139,9 +143,10 @@ impl<Out, Emit: FnMut(Out) -> ControlFlow<()>> Drop for JobEnd<'_, '_, Out, Emit
     }
 }
 
-/// Runs what `produce` queues (on the calling thread) on `threads` workers, and gives the results to `emit` in the order
-/// of the jobs, one at a time. `emit` ends all work with `Break`, which sets `stop`; what is queued then is dropped.
-/// At most [`JOBS_A_WORKER`] jobs a worker (of usual cost) are queued, worked on, or waiting for their turn.
+/// Runs jobs on `threads` workers. `produce` queues them on the calling thread. `emit` receives the
+/// results in the order of the jobs, one at a time. If it returns `Break`, `stop` is set, all work
+/// stops, and queued jobs are dropped. At most [`JOBS_A_WORKER`] jobs of usual cost per worker are
+/// queued, in work, or waiting for their turn.
 pub(crate) fn in_order<Job, Out, Worker>(
     threads: usize,
     stop: &AtomicBool,

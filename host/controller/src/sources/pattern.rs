@@ -1,4 +1,5 @@
-//! Patterns of paths (`/var/log/*/access.log*`), expanded without passing over in silence what cannot be looked at.
+//! Patterns of paths (`/var/log/*/access.log*`). Expanding one also reports every path that cannot
+//! be read.
 
 use std::fs;
 use std::io;
@@ -9,7 +10,7 @@ use glob::{Pattern, PatternError};
 use super::Unreadable;
 use super::walk::is_missing;
 
-/// A path whose parts may hold `*`, `?` and `[...]`. A part `**` is any number of folders.
+/// A path whose parts may contain `*`, `?` and `[...]`. A part `**` matches any number of folders.
 #[derive(Debug, Clone)]
 pub(crate) struct PathPattern {
     is_absolute: bool,
@@ -18,15 +19,15 @@ pub(crate) struct PathPattern {
 
 #[derive(Debug, Clone)]
 enum Part {
-    /// A name as it is.
+    /// A literal name.
     Name(String),
-    /// Names that match.
+    /// Names that match a pattern.
     Names(Pattern),
-    /// Folders, to any depth.
+    /// Folders of any depth.
     Folders,
 }
 
-/// Paths that match, and what could not be looked at.
+/// The paths that match, and those that cannot be read.
 #[derive(Debug, Default)]
 pub(crate) struct Expanded {
     /// Sorted by the bytes of the names.
@@ -35,12 +36,12 @@ pub(crate) struct Expanded {
 }
 
 impl PathPattern {
-    /// Returns whether a text is a pattern at all.
+    /// Returns whether a text is a pattern.
     pub(crate) fn is_pattern(text: &str) -> bool {
         text.contains(['*', '?', '['])
     }
 
-    /// Reads a pattern; a bracket that opens in a part of the path closes in it.
+    /// Parses a pattern. A bracket must close in the part of the path in which it opens.
     pub(crate) fn new(text: &str) -> Result<PathPattern, PatternError> {
         let part = |part: &str| match part {
             "**" => Ok(Part::Folders),
@@ -74,7 +75,7 @@ impl Expanded {
             Part::Name(name) => self.enter(base.join(name), rest),
             Part::Names(pattern) => {
                 for path in self.entries(base) {
-                    // A name that is not UTF-8 matches by what it shows.
+                    // A name that is not UTF-8 is matched with its bad bytes replaced.
                     let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
                     if pattern.matches(&name) {
                         self.enter(path, rest);
@@ -84,11 +85,11 @@ impl Expanded {
             Part::Folders => {
                 self.descend(base, rest);
                 if rest.is_empty() {
-                    // Whoever reads a folder reads all that is in it.
+                    // The reader of a folder reads everything in it.
                     return;
                 }
                 for path in self.entries(base) {
-                    // Links to folders are not followed: they may lead around in circles.
+                    // Links to folders are not followed, because they may lead in circles.
                     if fs::symlink_metadata(&path).is_ok_and(|metadata| metadata.is_dir()) {
                         self.descend(&path, parts);
                     }
@@ -97,7 +98,7 @@ impl Expanded {
         }
     }
 
-    /// Goes on below a path, if it is there and, where more parts follow, a folder.
+    /// Continues below a path, if it exists. If more parts follow, it must be a folder.
     fn enter(&mut self, path: PathBuf, rest: &[Part]) {
         let metadata =
             if rest.is_empty() { fs::symlink_metadata(&path) } else { fs::metadata(&path) };
@@ -125,7 +126,7 @@ impl Expanded {
         }
     }
 
-    /// Notes what is there, but cannot be looked at.
+    /// Records a path that exists, but cannot be read.
     fn failed(&mut self, path: PathBuf, source: io::Error) {
         if !is_missing(&source) {
             self.unreadable.push(Unreadable::Closed { path, source });
@@ -141,7 +142,7 @@ mod tests {
 
     use super::*;
 
-    /// Names below a folder that a pattern finds, and those that it cannot look at.
+    /// Returns the names below a folder that a pattern finds, and those that it cannot read.
     fn expand(folder: &Path, pattern: &str) -> (Vec<String>, Vec<String>) {
         let text = format!("{}/{pattern}", folder.display());
         let expanded = PathPattern::new(&text).unwrap().expand();

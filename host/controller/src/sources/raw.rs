@@ -1,4 +1,4 @@
-//! The bytes of an input as they lie there, and whether more of them are at hand right now.
+//! The stored bytes of an input. For pipes, also whether more bytes are available now.
 
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, ErrorKind, Read, Seek};
@@ -7,18 +7,19 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
-/// Bytes read ahead of a decompressor: 64 KiB, what a pipe holds.
+/// Size of the read-ahead for a decompressor: 64 KiB, the capacity of a pipe.
 const READ_AHEAD_BYTES: usize = 64 * 1024;
-/// How long an idle input waits before it looks whether it should stop.
+/// Interval at which an idle input checks if it should stop.
 const STOP_CHECK: Timespec = Timespec { tv_sec: 0, tv_nsec: 100_000_000 };
 
-/// How an input behaves when it has nothing to give for now.
+/// The behaviour of an input that has no bytes available for now.
 #[derive(Debug, Clone)]
 pub(crate) enum Waiting {
     /// The reader waits.
     Silently,
-    /// The reader gets one [`ErrorKind::WouldBlock`] before each wait, so that it can pass on what it has; a wait
-    /// ends as at the end of the input once the flag is set. Files on disk never wait.
+    /// The reader gets one [`ErrorKind::WouldBlock`] before each wait, so that it can pass on what
+    /// it has. Once the flag is set, a wait ends like the end of the input. Files on disk never
+    /// wait.
     Announced(Arc<AtomicBool>),
 }
 
@@ -26,9 +27,9 @@ pub(crate) enum Waiting {
 #[derive(Debug)]
 pub(crate) struct Raw {
     file: File,
-    /// Set for what can keep its reader waiting: pipes, terminals, sockets.
+    /// The stop flag of inputs that can keep their reader waiting: pipes, terminals, sockets.
     stop: Option<Arc<AtomicBool>>,
-    /// Something was read since the last announced wait.
+    /// Bytes were read since the last announced wait.
     fresh: bool,
 }
 
@@ -42,7 +43,7 @@ impl Raw {
         Ok(Raw { file, stop, fresh: false })
     }
 
-    /// Waits until there is something to read; `false` when it was told to stop instead.
+    /// Waits until bytes are available. Returns `false` if the stop flag was set instead.
     fn wait(&mut self, stop: &AtomicBool) -> io::Result<bool> {
         loop {
             if stop.load(Ordering::Relaxed) {
@@ -57,7 +58,7 @@ impl Raw {
                     return Err(ErrorKind::WouldBlock.into());
                 }
                 Ok(0) | Err(rustix::io::Errno::INTR) => {}
-                // Whatever happened besides (hang-up, error), the read tells.
+                // If anything else happened (hang-up, error), the read reports it.
                 Ok(_) => return Ok(true),
                 Err(error) => return Err(error.into()),
             }
@@ -75,7 +76,8 @@ impl Read for Raw {
             }
             match self.file.read(buffer) {
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
-                // Somebody else's non-blocking mode on a shared descriptor, and somebody else was faster.
+                // Another process set a shared descriptor to non-blocking mode, and another reader
+                // was faster.
                 Err(error) if error.kind() == ErrorKind::WouldBlock && self.stop.is_some() => {}
                 result => {
                     self.fresh = matches!(result, Ok(n) if n > 0);
@@ -86,11 +88,11 @@ impl Read for Raw {
     }
 }
 
-/// A buffered input that counts what was taken from it, so that damage can be located, and whose first bytes can be
-/// looked at before anything is taken.
+/// A buffered input that counts the bytes taken from it, so that damage can be located. Its first
+/// bytes can be read before any are taken.
 #[derive(Debug)]
 pub(crate) struct Counted {
-    /// What [`Counted::peek`] read, from `front_at` on not yet taken.
+    /// The bytes that [`Counted::peek`] read. Those from `front_at` on are not taken yet.
     front: Vec<u8>,
     front_at: usize,
     inner: BufReader<Raw>,
@@ -103,12 +105,12 @@ impl Counted {
         Counted { front: Vec::new(), front_at: 0, inner, taken: 0 }
     }
 
-    /// Bytes taken so far.
+    /// Number of bytes taken so far.
     pub(crate) fn taken(&self) -> u64 {
         self.taken
     }
 
-    /// The first bytes, as few as it takes to content `enough`; what there is when the input ends before.
+    /// Reads the first bytes until they satisfy `enough`, or until the input ends.
     pub(crate) fn peek(&mut self, enough: impl Fn(&[u8]) -> bool) -> io::Result<&[u8]> {
         while !enough(&self.front) {
             let mut byte = [0];
@@ -122,14 +124,14 @@ impl Counted {
         Ok(&self.front)
     }
 
-    /// Drops `n` of the bytes that were looked at.
+    /// Takes `n` of the bytes that were peeked at.
     pub(crate) fn skip_peeked(&mut self, n: usize) {
         let n = n.min(self.front.len() - self.front_at);
         self.front_at += n;
         self.taken += n as u64;
     }
 
-    /// Passes over `bytes` of a file on disk without reading them.
+    /// Skips `bytes` of a file on disk without reading them.
     pub(crate) fn skip(&mut self, bytes: u64) -> io::Result<()> {
         let at_hand = (self.front.len() - self.front_at) as u64;
         let from_front = bytes.min(at_hand);

@@ -1,4 +1,4 @@
-//! Inputs as they come: packed, damaged, growing and shrinking.
+//! Inputs of all kinds: packed, damaged, growing and shrinking.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
@@ -21,14 +21,14 @@ fn zstd_frame(text: &[u8]) -> Vec<u8> {
     zstd::encode_all(text, 3).unwrap()
 }
 
-/// Text that does not compress to nothing.
+/// Text that does not compress to almost nothing.
 fn lines(count: u32) -> Vec<u8> {
     (0..count)
         .flat_map(|n| format!("{:08x} line {n}\n", n.wrapping_mul(2_654_435_761)).into_bytes())
         .collect()
 }
 
-/// What is read before the end or the damage, and the damage's words.
+/// Reads a file. Returns the text before the end or the damage, and the message of the damage.
 fn read(path: &Path) -> (Vec<u8>, Option<String>) {
     let decoder = match open(&Input::File(path.to_owned()), Waiting::Silently) {
         Ok(decoder) => decoder,
@@ -50,7 +50,7 @@ fn read(path: &Path) -> (Vec<u8>, Option<String>) {
 
 fn written(content: &[u8]) -> (tempfile::TempDir, PathBuf) {
     let folder = tempfile::tempdir().unwrap();
-    // The name says nothing about the form.
+    // The name does not show the form.
     let path = folder.path().join("access.log");
     fs::write(&path, content).unwrap();
     (folder, path)
@@ -110,7 +110,7 @@ fn what_comes_before_damage_is_read_and_the_place_is_told() {
         let damage = damage.unwrap_or_else(|| panic!("case {number} is no damage"));
         assert!(damage.contains(codec) && damage.contains("byte"), "case {number}: {damage}");
         assert!(read.len() > 100_000 || number == 2, "case {number}: {} bytes", read.len());
-        // A flipped bit may show only at the member's check sum, after wrong bytes.
+        // A flipped bit may show only at the member's checksum, after wrong bytes.
         assert!(text.starts_with(&read) || number == 2, "case {number}");
     }
 }
@@ -121,7 +121,8 @@ fn other_packers_are_named() {
     let (_, damage) = read(&path);
     assert_eq!(
         damage.unwrap(),
-        "compressed with xz, but only gzip and zstd are unpacked; try `xz -dc FILE | threatsieve ... -`"
+        "compressed with xz, but only gzip and zstd are unpacked; \
+         try `xz -dc FILE | threatsieve ... -`"
     );
 }
 

@@ -1,20 +1,21 @@
-//! From the bytes of an unpacked input to UTF-8 text whose lines end in a line feed.
+//! Makes UTF-8 text with line feeds of the bytes of an unpacked input.
 //!
-//! UTF-16 is decoded, with a byte order mark or without. A carriage return that ends lines alone,
-//! as classic Mac OS and some appliances write it, becomes a line feed: byte for byte, so that
-//! places in the text stay the same. Anything else passes as it is.
+//! UTF-16 is decoded, with or without a byte order mark. Classic Mac OS and some appliances end
+//! lines with a carriage return alone. It is replaced by a line feed byte for byte, so that offsets
+//! in the text stay the same. All other bytes are unchanged.
 
 use std::io::{self, ErrorKind, Read};
 
 use memchr::{memchr_iter, memchr2};
 
-/// Bytes of UTF-16 decoded at a time: 32 KiB, which become 48 KiB at most.
+/// Number of bytes of UTF-16 decoded at a time: 32 KiB, which become at most 48 KiB.
 const DECODED_BYTES: usize = 32 * 1024;
 
-/// Bytes that are searched for the first line end: 64 KiB. Where there is none, lines end in line feeds.
+/// Number of bytes that are searched for the first line end: 64 KiB. If there is none, line feeds
+/// are assumed.
 const FIRST_LINE_BYTES: usize = 64 * 1024;
 
-/// How text is encoded.
+/// The encoding of a text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Encoding {
     /// UTF-8, or another encoding whose first 128 characters are those of ASCII.
@@ -25,7 +26,8 @@ pub(super) enum Encoding {
     Utf32Be,
 }
 
-/// Byte order marks (Unicode 16.0, section 23.8). Longer marks stand before their own beginnings.
+/// Byte order marks (Unicode 16.0, section 23.8). A longer mark is listed before a shorter one that
+/// it begins with.
 const MARKS: [(&[u8], Encoding); 5] = [
     (b"\xff\xfe\0\0", Encoding::Utf32Le),
     (b"\0\0\xfe\xff", Encoding::Utf32Be),
@@ -34,12 +36,12 @@ const MARKS: [(&[u8], Encoding); 5] = [
     (b"\xfe\xff", Encoding::Utf16Be),
 ];
 
-/// Bytes that are enough to tell any encoding.
+/// Number of bytes that are enough to detect any encoding.
 const TELLING_BYTES: usize = 8;
 
 impl Encoding {
-    /// The encoding of a text that begins with these bytes, and how many of them are its mark;
-    /// `None` while more of them are needed to tell.
+    /// Returns the encoding of a text with these first bytes, and the length of its byte order
+    /// mark. `None` if more bytes are needed. `is_all` says that there are no more.
     fn of(bytes: &[u8], is_all: bool) -> Option<(Encoding, usize)> {
         let is_open =
             |whole: &[u8]| !is_all && bytes.len() < whole.len() && whole.starts_with(bytes);
@@ -51,7 +53,8 @@ impl Encoding {
                 return Some((encoding, mark.len()));
             }
         }
-        // Without a mark the zeros between the first characters tell, which are ASCII in any log.
+        // Without a mark, the zero bytes between the first characters show the encoding. These
+        // characters are ASCII in any log.
         let is_text = |byte: u8| matches!(byte, b'\t' | b'\n' | b'\r' | b' '..=b'~');
         let zeros = bytes.iter().take(TELLING_BYTES).map(|byte| *byte == 0);
         let fits = |pattern: &[bool]| {
@@ -80,12 +83,12 @@ impl Encoding {
     }
 }
 
-/// What ends the lines of a text.
+/// The line ends of a text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum LineEnd {
     /// No line has ended yet.
     Unknown,
-    /// Line feeds, with carriage returns before them or without.
+    /// Line feeds, with or without carriage returns before them.
     Feed,
     /// Carriage returns alone.
     Return,
@@ -96,23 +99,24 @@ enum LineEnd {
 pub(super) struct Text<R> {
     input: R,
     encoding: Encoding,
-    /// Bytes of its byte order mark.
+    /// Length of the byte order mark.
     mark_bytes: usize,
-    /// What was read to tell the encoding, from `front_at` on not yet passed on.
+    /// The bytes read to detect the encoding. Those from `front_at` on are not passed on yet.
     front: Vec<u8>,
     front_at: usize,
-    /// Met while reading ahead; reported after what came before it.
+    /// An error met while reading ahead. It is reported after the bytes before it.
     failed: Option<io::Error>,
     utf16: Utf16,
     line_end: LineEnd,
-    /// Bytes passed on in which no line ended.
+    /// Number of bytes passed on before the first line end.
     unended_bytes: usize,
-    /// Read to see what follows a carriage return.
+    /// A byte that was read to see what follows a carriage return.
     ahead: Option<u8>,
 }
 
 impl<R: Read> Text<R> {
-    /// Looks at the first bytes. Waits for them where the input announces its waits.
+    /// Detects the encoding by the first bytes. Waits for them even if the input announces its
+    /// waits.
     pub(super) fn new(mut input: R) -> Text<R> {
         let (mut front, mut failed, mut is_all) = (Vec::new(), None, false);
         let (encoding, mark_bytes) = loop {
@@ -154,13 +158,14 @@ impl<R: Read> Text<R> {
         self.mark_bytes
     }
 
-    /// Whether bytes of the text are bytes of the input, but for its mark.
+    /// Returns whether the bytes of the text are the stored bytes, except for the mark.
     pub(super) fn is_as_stored(&self) -> bool {
         self.encoding == Encoding::Utf8
     }
 
-    /// Passes over `bytes` of the text; gives how many there were. Once nothing but the place
-    /// matters, `seek` passes over bytes of the input instead, if they are those of the text.
+    /// Skips `bytes` of the text. Returns how many bytes there were. If the text is as stored,
+    /// `seek` skips bytes of the input. Before that, bytes are read until the kind of line end is
+    /// known, and no byte is read ahead.
     pub(super) fn skip(
         &mut self,
         bytes: u64,
@@ -186,7 +191,7 @@ impl<R: Read> Text<R> {
         self.front_at < self.front.len() || self.ahead.is_some()
     }
 
-    /// Bytes as they are stored.
+    /// Reads bytes as they are stored.
     fn stored(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let mut front = &self.front[self.front_at..];
         if !front.is_empty() {
@@ -200,7 +205,7 @@ impl<R: Read> Text<R> {
         }
     }
 
-    /// UTF-8, lines as they end.
+    /// Reads UTF-8, with line ends unchanged.
     fn decoded(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         if self.is_as_stored() {
             return self.stored(buffer);
@@ -213,8 +218,8 @@ impl<R: Read> Text<R> {
         Ok(self.utf16.take(buffer))
     }
 
-    /// Whether the carriage return before what is read next ends a line: not with a line feed
-    /// behind it. On a live input nobody waits for that: at worst a blank line follows.
+    /// Returns whether the carriage return before the next byte ends a line: not if a line feed
+    /// follows. A live input is not waited for. At worst, an empty line is added.
     fn ends_alone(&mut self) -> bool {
         let mut next = [0];
         match self.decoded(&mut next) {
@@ -232,7 +237,7 @@ impl<R: Read> Text<R> {
         }
     }
 
-    /// Makes carriage returns that end lines alone line feeds.
+    /// Replaces carriage returns that end lines alone by line feeds.
     fn feed_lines(&mut self, text: &mut [u8]) {
         if self.line_end == LineEnd::Unknown {
             let most = text.len().min(FIRST_LINE_BYTES - self.unended_bytes);
@@ -282,12 +287,12 @@ impl<R: Read> Read for Text<R> {
     }
 }
 
-/// UTF-16 on its way to UTF-8. What is no character becomes U+FFFD.
+/// Decodes UTF-16 to UTF-8. Invalid units become U+FFFD.
 #[derive(Debug, Default)]
 struct Utf16 {
-    /// The first bytes of a character whose others are still to come: 3 at most.
+    /// The first bytes of an incomplete character, at most 3.
     begun: Vec<u8>,
-    /// Decoded, from `taken` on not yet passed on.
+    /// Decoded text. Bytes from `taken` on are not passed on yet.
     text: String,
     taken: usize,
     is_over: bool,
@@ -298,7 +303,7 @@ impl Utf16 {
         self.taken == self.text.len()
     }
 
-    /// Decodes what follows; nothing, where the input is over.
+    /// Decodes the next bytes. No bytes: the input has ended.
     fn push(&mut self, bytes: &[u8], is_big_endian: bool) {
         self.is_over = bytes.is_empty();
         self.begun.extend_from_slice(bytes);
@@ -340,7 +345,7 @@ impl Utf16 {
 mod tests {
     use super::*;
 
-    /// An input that gives its parts one by one; an empty one is a wait.
+    /// An input that returns its parts one by one. An empty part is a wait.
     struct Parts(Vec<Vec<u8>>);
 
     impl Read for Parts {
@@ -371,7 +376,7 @@ mod tests {
         }
     }
 
-    /// The same text however the input is cut and whatever room there is.
+    /// Expects the same text however the input is cut, and whatever the size of the buffer.
     #[track_caller]
     fn expect(bytes: &[u8], text: &str) {
         for most in [1, 2, 3, 7, 100_000] {
@@ -394,7 +399,7 @@ mod tests {
         }
         expect(format!("\u{feff}{text}").as_bytes(), &text);
         expect(text.as_bytes(), &text);
-        // The mark says it even where the first characters are not ASCII.
+        // With a mark, the first characters need not be ASCII.
         expect(
             &utf16("\u{feff}\u{43f}.\u{440}\u{444}\n", u16::to_le_bytes),
             "\u{43f}.\u{440}\u{444}\n",

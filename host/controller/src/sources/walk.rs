@@ -1,4 +1,4 @@
-//! From the command line's arguments to inputs, folders opened up.
+//! Finds the inputs that the arguments of the command line name, including those in folders.
 
 use std::collections::VecDeque;
 use std::ffi::OsStr;
@@ -7,7 +7,7 @@ use std::io;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
-/// Something to read.
+/// A source of bytes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Input {
     /// Standard input, written `-`.
@@ -16,12 +16,12 @@ pub(crate) enum Input {
 }
 
 impl Input {
-    /// What an argument means; folders are told apart by [`Walk`].
+    /// The input of an argument. [`Walk`] detects folders.
     pub(crate) fn from_argument(path: &Path) -> Input {
         if path.as_os_str() == "-" { Input::Stdin } else { Input::File(path.to_owned()) }
     }
 
-    /// How it is named in output and messages.
+    /// The name in output and messages.
     pub(crate) fn name(&self) -> String {
         match self {
             Input::Stdin => "-".into(),
@@ -30,24 +30,25 @@ impl Input {
     }
 }
 
-/// A folder or file that is not read.
+/// A folder or file that cannot be read.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Unreadable {
-    /// An argument that names nothing.
+    /// An argument names no file.
     #[error("{}: no such file or folder", path.display())]
     Missing { path: PathBuf },
-    /// It is there, or was when its folder was read, but could not be looked at.
+    /// The path exists, or existed when its folder was read, but cannot be opened.
     #[error("{}: cannot be opened", path.display())]
     Closed { path: PathBuf, source: io::Error },
 }
 
-/// Walks arguments in their order, and what folders hold in the order of the names' bytes, folders opened where they
-/// stand. In folders, hidden entries, what is no regular file, and links to folders are skipped and counted.
+/// Walks arguments in their order. A folder's entries are walked in its place, sorted by the bytes
+/// of their names. In folders, hidden entries, entries that are not regular files, and links to
+/// folders are skipped and counted.
 #[derive(Debug)]
 pub(crate) struct Walk {
-    /// Still to come; the flag tells arguments, which are taken as they are, from what was found in a folder.
+    /// The inputs still to come. The flag marks arguments, which are never skipped.
     pending: VecDeque<(Input, bool)>,
-    /// Entries of folders that were skipped.
+    /// Number of folder entries that were skipped.
     pub(crate) skipped: u64,
 }
 
@@ -58,7 +59,7 @@ impl Walk {
         Walk { pending, skipped: 0 }
     }
 
-    /// Puts a folder's entries before everything else that is pending.
+    /// Puts a folder's entries before all other pending inputs.
     fn enter(&mut self, folder: &Path) -> io::Result<()> {
         let mut names = fs::read_dir(folder)?
             .map(|entry| entry.map(|entry| entry.file_name()))
@@ -74,14 +75,15 @@ impl Walk {
         Ok(())
     }
 
-    /// Whether what was found in a folder is to be read; folders are entered.
+    /// Returns whether a folder's entry is to be read. Folders are entered.
     fn admits(&mut self, path: &Path) -> io::Result<bool> {
         let itself = fs::symlink_metadata(path)?;
         if itself.is_dir() {
             self.enter(path)?;
             return Ok(false);
         }
-        // A link to a file is followed: container runtimes lay out their log folders so. A dangling one is nothing.
+        // A link to a file is followed, because container runtimes use such links in their log
+        // folders. A link that leads nowhere is skipped.
         let regular = itself.is_file()
             || itself.is_symlink() && fs::metadata(path).is_ok_and(|target| target.is_file());
         self.skipped += u64::from(!regular);
@@ -89,7 +91,8 @@ impl Walk {
     }
 }
 
-/// Whether nothing has that name, a file that stands where a folder should included.
+/// Returns whether the error says that nothing has that name. This includes a file where a folder
+/// should be.
 pub(super) fn is_missing(error: &io::Error) -> bool {
     matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory)
 }
@@ -111,7 +114,7 @@ impl Iterator for Walk {
                     Err(error) if is_missing(&error) => {
                         return Some(Err(Unreadable::Missing { path: path.clone() }));
                     }
-                    // What else is wrong with a file is told when it is opened.
+                    // Any other problem with a file is reported when it is opened.
                     _ => Ok(true),
                 },
                 false => self.admits(path),

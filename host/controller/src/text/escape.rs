@@ -1,11 +1,11 @@
-//! Text from outside, written so that a terminal shows it instead of obeying it.
+//! Escapes text from outside, so that a terminal shows it instead of interpreting it.
 
 use std::borrow::Cow;
 use std::fmt::Write as _;
 
-/// Whether a terminal, or an editor, may obey a character instead of showing it: a control
-/// character, a line separator, or a direction control, which shows a name in another order than
-/// its bytes have (Unicode Standard Annex 9, section 2).
+/// Returns whether a terminal, or an editor, may interpret a character instead of showing it: a
+/// control character, a line separator, or a direction control. A direction control shows a name in
+/// another order than its bytes (Unicode Standard Annex 9, section 2).
 fn is_obeyed(c: char) -> bool {
     let controls_direction = matches!(
         c,
@@ -14,8 +14,8 @@ fn is_obeyed(c: char) -> bool {
     c.is_control() || controls_direction || matches!(c, '\u{2028}' | '\u{2029}')
 }
 
-/// Writes control characters out. Values come from the sender of the request that was logged: they must
-/// neither move the cursor nor make a second line.
+/// Escapes control characters. The sender of a logged request chooses its values: they must neither
+/// move the cursor nor start a new line.
 pub(crate) fn escape_controls(text: &str) -> Cow<'_, str> {
     if !text.contains(is_obeyed) {
         return Cow::Borrowed(text);
@@ -31,7 +31,8 @@ pub(crate) fn escape_controls(text: &str) -> Cow<'_, str> {
     Cow::Owned(clean)
 }
 
-/// Returns the start of a text with its control characters written out, and `…` where more was cut off.
+/// Returns the start of a text with its control characters escaped, and `…` where the rest was cut
+/// off.
 pub(crate) fn clipped(bytes: &[u8], max_chars: usize) -> String {
     let text = String::from_utf8_lossy(&bytes[..bytes.len().min(4 * max_chars)]);
     let mut clip: String = escape_controls(&text).chars().take(max_chars).collect();
@@ -41,9 +42,9 @@ pub(crate) fn clipped(bytes: &[u8], max_chars: usize) -> String {
     clip
 }
 
-/// One line of JSON with the characters escaped that a terminal may obey: JSON itself leaves DEL,
-/// the C1 controls and the direction controls as they are. They can stand in strings only, where
-/// RFC 8259 section 7 allows any character to be escaped.
+/// Escapes the characters in a line of JSON that a terminal may interpret. JSON itself does not
+/// escape DEL, the C1 controls and the direction controls. They occur in strings only, where RFC
+/// 8259 section 7 allows any character to be escaped.
 pub(crate) fn safe_json(json: &str) -> Cow<'_, str> {
     if !json.contains(is_obeyed) {
         return Cow::Borrowed(json);

@@ -1,4 +1,4 @@
-//! Text for people and terminals: numbers, times, and what comes from outside.
+//! Text for people and terminals: numbers, times, and escaped text from outside.
 
 mod escape;
 mod numbers;

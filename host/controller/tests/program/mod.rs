@@ -1,4 +1,4 @@
-//! The built program, run on files of a folder of its own.
+//! Runs the built program on files in a folder of its own.
 #![allow(dead_code, unreachable_pub, reason = "each test binary uses a part of it")]
 #![allow(clippy::unwrap_used, reason = "a test fails by it")]
 
@@ -26,7 +26,8 @@ impl Folder {
         path
     }
 
-    /// The program with these arguments (separated by blanks), in this folder, with a cache of its own.
+    /// The program with these arguments, separated by blanks. It runs in this folder, with a cache
+    /// of its own.
     pub fn command(&self, arguments: &str) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_threatsieve"));
         command.args(arguments.split_whitespace()).current_dir(self.0.path());
@@ -39,12 +40,12 @@ impl Folder {
         Done::new(self.command(arguments).output().unwrap())
     }
 
-    /// The same with something on standard input.
+    /// Runs the program with `input` on standard input.
     pub fn run_with(&self, arguments: &str, input: &[u8]) -> Done {
         let mut child = self.start(arguments);
         let mut stdin = child.stdin.take().unwrap();
         let input = input.to_vec();
-        // A program that has seen enough may go before it has read all.
+        // The program may end before it has read everything.
         let writer = std::thread::spawn(move || _ = stdin.write_all(&input));
         let output = child.wait_with_output().unwrap();
         writer.join().unwrap();
@@ -69,7 +70,7 @@ impl Folder {
     }
 }
 
-/// How a run ended.
+/// The result of a run.
 #[derive(Debug)]
 pub struct Done {
     pub code: Option<i32>,
@@ -92,12 +93,12 @@ impl Done {
         self
     }
 
-    /// Standard output as JSON, an object a line.
+    /// Standard output as JSON, one object per line.
     pub fn json(&self) -> Vec<Value> {
         self.out.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
     }
 
-    /// `line:entry` of every match.
+    /// `line:entry` for every match.
     pub fn matches(&self) -> Vec<String> {
         let of = |event: &Value| {
             let line = event["line"].to_string();

@@ -1,5 +1,4 @@
-//! From the configuration to a connection that mails can be sent over: reached, encrypted, signed
-//! in.
+//! Makes a connection that mails can be sent over: connects, encrypts and signs in.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -16,7 +15,7 @@ use crate::config::{Secret, Smtp, SmtpTls};
 use crate::network::tls_config;
 
 impl Server<'_> {
-    /// Connects, has the connection encrypted as configured, and signs in.
+    /// Connects, encrypts the connection as configured, and signs in.
     pub(super) async fn connect(&self) -> anyhow::Result<Session> {
         let smtp = self.smtp;
         let at = || format!("mail server {}:{}", smtp.host, smtp.port);
@@ -39,7 +38,7 @@ impl Server<'_> {
     }
 }
 
-/// From the first byte to the EHLO that counts.
+/// Reads the greeting, encrypts, and sends EHLO. After STARTTLS, EHLO is sent again.
 async fn open(
     mut session: Session,
     smtp: &Smtp,
@@ -67,7 +66,7 @@ async fn open(
     Ok(session)
 }
 
-/// Signs in (RFC 4954): by PLAIN, or by LOGIN where the server knows nothing else.
+/// Signs in (RFC 4954) by PLAIN, or by LOGIN if the server does not offer PLAIN.
 async fn sign_in(session: &mut Session, user: &str, password: &Secret) -> Result<(), Failed> {
     if session.offers("AUTH", Some("PLAIN")) {
         return session
@@ -90,15 +89,15 @@ pub(super) fn plain_login(user: &str, password: &Secret) -> String {
     Base64::encode_string(format!("\0{user}\0{}", password.expose()).as_bytes())
 }
 
-/// Resolves the server's name. Without encryption only this machine will do, unless configured
-/// otherwise.
+/// Resolves the server's name. Without encryption, only addresses of this machine are accepted,
+/// unless the configuration allows others.
 async fn addresses(smtp: &Smtp) -> anyhow::Result<Vec<SocketAddr>> {
     let found = timeout(smtp.timeout, lookup_host((smtp.host.as_str(), smtp.port)));
     let addresses: Vec<_> = found.await.context("the name is not resolved in time")??.collect();
     let stays_here = addresses.iter().all(|address| address.ip().to_canonical().is_loopback());
     ensure!(
         smtp.tls != SmtpTls::None || stays_here || smtp.allow_plaintext,
-        "expected a server on this machine, since mails are not to be encrypted, got {}",
+        "expected a server on this machine, because encryption is off, got {}",
         addresses.first().map_or_else(String::new, ToString::to_string)
     );
     Ok(addresses)
@@ -113,8 +112,8 @@ fn tls(smtp: &Smtp) -> anyhow::Result<Option<Arc<ClientConfig>>> {
     }
 }
 
-/// This machine's name in EHLO: its full name if it knows one, else its address as RFC 5321 section
-/// 4.1.4 asks for.
+/// This machine's name for EHLO: its full name if it has one, else an address literal (RFC 5321
+/// section 4.1.4).
 fn hello_name() -> String {
     let name = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
     let name = name.trim();

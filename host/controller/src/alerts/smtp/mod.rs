@@ -1,7 +1,7 @@
-//! A mail server (RFC 5321), spoken to over one connection for all mails of a round.
+//! A client for a mail server (RFC 5321), with one connection for all mails of a round.
 //!
-//! The conversation is our own (docs/decisions/0005-connections-of-our-own.md): what the server
-//! says is bounded, and nothing that was said before encryption is taken for what is said after it.
+//! The client is our own (docs/decisions/0005-connections-of-our-own.md). Everything that the
+//! server sends is limited in size. Nothing that was received before encryption counts after it.
 
 mod connect;
 mod offer;
@@ -18,30 +18,30 @@ use crate::network::Secrets;
 
 pub(crate) use self::offer::probe;
 
-/// Characters of a server's reply that are kept.
+/// Maximum number of characters of a server's reply that are kept.
 const REPLY_CHARS: usize = 500;
 
-/// Why a mail was not taken.
+/// The reason why a mail was not accepted.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Trouble {
-    /// The server, the login or the sender: every other mail would meet it too.
+    /// A problem with the server, the login or the sender: every other mail would fail too.
     Server(String),
-    /// The connection ended, or the service closed it, over this recipient or this mail. Others may
-    /// do better on a new connection.
+    /// The connection ended, or the server closed it, over this recipient or this mail. Other mails
+    /// may succeed on a new connection.
     Broken(String),
-    /// This mail is not wanted now (4xx).
+    /// This mail is refused for now (4xx).
     Later(String),
     /// This mail, or this recipient, is refused for good (5xx).
     Never(String),
 }
 
-/// How an exchange failed.
+/// The failure of an exchange.
 #[derive(Debug, thiserror::Error)]
 enum Failed {
-    /// The server's reply.
+    /// The server refused, with this reply.
     #[error("{text}")]
     Refused { code: u16, text: String },
-    /// No reply, or none that is understood.
+    /// There was no reply, or it was not understood.
     #[error("{0}")]
     Broken(String),
 }
@@ -52,7 +52,7 @@ impl Failed {
     }
 }
 
-/// The server, and the connection to it while there is one.
+/// The server, with the connection to it while there is one.
 pub(super) struct Server<'a> {
     smtp: &'a Smtp,
     session: Option<Session>,
@@ -64,7 +64,7 @@ impl<'a> Server<'a> {
         Server { smtp, session: None, secrets: secrets(smtp) }
     }
 
-    /// Hands one mail over. Once this returns `Ok`, the server has it.
+    /// Sends one mail. Once this returns `Ok`, the server is responsible for it.
     pub(super) async fn send(
         &mut self,
         from: &Address,
@@ -73,7 +73,7 @@ impl<'a> Server<'a> {
     ) -> Result<(), Trouble> {
         let mut session = self.ready().await?;
         let taken = self.exchange(&mut session, from, to, mail).await;
-        // After a refusal the server starts again with the next mail, if it says so.
+        // After a refusal the connection can be used for the next mail if the server accepts RSET.
         let goes_on = match &taken {
             Ok(()) => true,
             Err(Trouble::Later(_) | Trouble::Never(_)) => {
@@ -85,7 +85,7 @@ impl<'a> Server<'a> {
         taken
     }
 
-    /// Says goodbye.
+    /// Ends the connection with QUIT.
     pub(super) async fn quit(&mut self) {
         if let Some(mut session) = self.session.take() {
             // Everything is done; the server's reply does not matter.
@@ -93,7 +93,7 @@ impl<'a> Server<'a> {
         }
     }
 
-    /// The connection of the last mail if it still works, else a new one.
+    /// Returns the connection of the last mail if it still works, else a new one.
     async fn ready(&mut self) -> Result<Session, Trouble> {
         if let Some(mut session) = self.session.take()
             && session.command("NOOP", 250).await.is_ok()
@@ -151,7 +151,7 @@ impl<'a> Server<'a> {
         }
     }
 
-    /// A server's text without the password, in case it repeats what it was sent.
+    /// Removes the password from a server's text, in case the server repeats what it was sent.
     fn shown(&self, text: &str) -> String {
         self.secrets.excerpt(text.as_bytes(), REPLY_CHARS)
     }

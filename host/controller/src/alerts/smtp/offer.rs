@@ -1,4 +1,4 @@
-//! What a mail server offers, for `config check`.
+//! The abilities that a mail server offers, for `config check`.
 
 use std::fmt;
 
@@ -7,7 +7,7 @@ use anyhow::Context;
 use super::Server;
 use crate::config::Smtp;
 
-/// Extensions that are of use here, with a parameter.
+/// Extensions that this client can use, with a parameter.
 const KNOWN: [(&str, Option<&str>); 5] = [
     ("STARTTLS", None),
     ("AUTH", Some("PLAIN")),
@@ -16,7 +16,7 @@ const KNOWN: [(&str, Option<&str>); 5] = [
     ("SMTPUTF8", None),
 ];
 
-/// A server as it was met.
+/// A server's offer, and how the connection to it was made.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Offer {
     at: String,
@@ -41,8 +41,7 @@ impl fmt::Display for Offer {
     }
 }
 
-/// Connects as for sending (EHLO, TLS, AUTH), sends NOOP and QUIT, and says what the server
-/// offered.
+/// Connects as for sending (EHLO, TLS, AUTH), sends NOOP and QUIT, and returns the server's offer.
 pub(crate) async fn probe(smtp: &Smtp) -> anyhow::Result<Offer> {
     let mut server = Server::new(smtp);
     let shown = |error: anyhow::Error, server: &Server<'_>| {

@@ -1,12 +1,13 @@
-//! A mail server's reply (RFC 5321 section 4.2): read within limits, and nothing behind it.
+//! A mail server's reply (RFC 5321 section 4.2), read within limits.
 
 use tokio::io::{AsyncRead, AsyncReadExt};
 
 use super::Failed;
 
-/// Longest line of a reply in bytes; RFC 5321 section 4.5.3.1.5 allows 512.
+/// Maximum length of a reply's line in bytes. RFC 5321 section 4.5.3.1.5 allows 512.
 const MAX_LINE_BYTES: usize = 4096;
-/// Most lines of a reply: one for each extension that a server offers, or a banner's text.
+/// Maximum number of lines of a reply: one for each extension that a server offers, or a banner's
+/// text.
 const MAX_LINES: usize = 256;
 
 /// A reply: its code, and the text of each line.
@@ -17,8 +18,9 @@ pub(super) struct Reply {
 }
 
 impl Reply {
-    /// Reads one reply. Bytes behind it are an error: no command asked for them, and they must not
-    /// be taken for the answer to the next one, least of all to the first after STARTTLS.
+    /// Reads one reply. Further bytes after it are an error: no command asked for them, and they
+    /// must not be taken for the answer to the next one. This matters most for the first command
+    /// after STARTTLS.
     pub(super) async fn read(from: &mut (impl AsyncRead + Unpin)) -> Result<Reply, Failed> {
         let mut reply = Reply { code: 0, lines: Vec::new() };
         let (mut received, mut start, mut chunk) = (Vec::new(), 0, [0; 1024]);
@@ -53,7 +55,7 @@ impl Reply {
         }
     }
 
-    /// Takes a line, without its end; whether it is the last one.
+    /// Adds a line, without its line end. Returns whether it is the last one.
     fn take_line(&mut self, line: &[u8]) -> Result<bool, Failed> {
         let line = line.strip_suffix(b"\r").unwrap_or(line);
         let shown = || crate::text::clipped(line, 60);
@@ -78,8 +80,8 @@ impl Reply {
         Ok(rest.first() != Some(&b'-'))
     }
 
-    /// Whether an EHLO reply offers an extension, with these parameters if any (RFC 5321 section
-    /// 4.1.1.1).
+    /// Returns whether an EHLO reply offers an extension, with this parameter if any (RFC 5321
+    /// section 4.1.1.1).
     pub(super) fn offers(&self, keyword: &str, parameter: Option<&str>) -> bool {
         self.lines.iter().skip(1).any(|line| {
             let mut words = line.split_ascii_whitespace();

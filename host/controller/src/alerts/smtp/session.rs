@@ -15,7 +15,7 @@ use tokio_rustls::TlsConnector;
 use super::Failed;
 use super::reply::Reply;
 
-/// The connection, as it is now.
+/// The connection in its present form.
 enum Wire {
     Plain(TcpStream),
     Encrypted(Box<tokio_rustls::client::TlsStream<TcpStream>>),
@@ -27,9 +27,9 @@ impl<S: AsyncRead + AsyncWrite + Send + Unpin> Stream for S {}
 /// A connection that speaks SMTP.
 pub(super) struct Session {
     wire: Wire,
-    /// Longest wait for a reply.
+    /// Time limit for a reply.
     limit: Duration,
-    /// The last EHLO's reply; empty before.
+    /// The reply to the last EHLO, or `None` before the first.
     offer: Option<Reply>,
 }
 
@@ -42,7 +42,7 @@ impl Session {
         matches!(self.wire, Wire::Encrypted(_))
     }
 
-    /// Whether the server offers an extension; before EHLO it offers none.
+    /// Returns whether the server offers an extension. Before EHLO it offers none.
     pub(super) fn offers(&self, keyword: &str, parameter: Option<&str>) -> bool {
         self.offer.as_ref().is_some_and(|offer| offer.offers(keyword, parameter))
     }
@@ -53,15 +53,15 @@ impl Session {
         expect(&reply, 220).map(drop)
     }
 
-    /// Says hello, and remembers what the server offers.
+    /// Sends EHLO, and stores what the server offers.
     pub(super) async fn hello(&mut self, name: &str) -> Result<(), Failed> {
         self.offer = None;
         self.offer = Some(self.command(&format!("EHLO {name}"), 250).await?);
         Ok(())
     }
 
-    /// Encrypts the connection. Nothing that was said before counts any more (RFC 3207 section
-    /// 4.2): the reply to STARTTLS is the last plain byte that is read.
+    /// Encrypts the connection. Nothing that was received before counts any more (RFC 3207 section
+    /// 4.2). The reply to STARTTLS is the last plain byte that is read.
     pub(super) async fn start_tls(
         self,
         tls: Arc<ClientConfig>,
@@ -79,9 +79,9 @@ impl Session {
         Ok(Session { wire: Wire::Encrypted(Box::new(stream)), limit, offer: None })
     }
 
-    /// Sends a command, which has the only reply that is accepted, or fails with it.
+    /// Sends a command. Any reply other than `wanted` is an error.
     pub(super) async fn command(&mut self, command: &str, wanted: u16) -> Result<Reply, Failed> {
-        // Whoever wrote an address or a name into it is not to add a command.
+        // The text of an address or a name must not add a command.
         if command.bytes().any(|byte| byte.is_ascii_control()) {
             return Err(Failed::Broken("expected a command without control characters".to_owned()));
         }
@@ -92,8 +92,8 @@ impl Session {
         Ok(reply)
     }
 
-    /// Sends a mail after the reply to DATA (RFC 5321 section 4.5.2). Every line ends with CRLF, so
-    /// that no line end that one server understands and another does not can end the mail.
+    /// Sends a mail after the reply to DATA (RFC 5321 section 4.5.2). Every line is ended with
+    /// CRLF. Otherwise a line end that only some servers understand could end the mail early.
     pub(super) async fn mail(&mut self, mail: &[u8]) -> Result<Reply, Failed> {
         self.check_silence().await?;
         let mut text = Vec::with_capacity(mail.len() + 1024);
@@ -127,8 +127,8 @@ impl Session {
         within(limit, Reply::read(&mut stream)).await?
     }
 
-    /// Fails if the server said something before it was asked: that it closes the connection, or a
-    /// reply too many, which would be taken for the answer to the next command.
+    /// Fails if the server sent something unasked. It may be closing the connection. Or it sent an
+    /// extra reply, which would be taken for the answer to the next command.
     async fn check_silence(&mut self) -> Result<(), Failed> {
         let mut stream = self.stream();
         let mut bytes = [0; 512];
@@ -164,7 +164,7 @@ impl Session {
 fn expect(reply: &Reply, wanted: u16) -> Result<(), Failed> {
     match reply.code {
         code if code == wanted => Ok(()),
-        // A recipient whose mail is forwarded, or who is not verified (RFC 5321 section 4.2.3).
+        // The mail is forwarded, or the recipient is not verified (RFC 5321 section 4.2.3).
         251 | 252 if wanted == 250 => Ok(()),
         code @ 400.. => {
             Err(Failed::Refused { code, text: reply.to_string().trim_end().to_owned() })

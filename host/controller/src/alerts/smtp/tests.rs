@@ -1,4 +1,4 @@
-//! Conversations with servers that speak as they are told to.
+//! Conversations with scripted servers.
 
 use std::io::{BufRead, BufReader, Write};
 use std::net::TcpListener;
@@ -10,7 +10,8 @@ use crate::config::{Secret, SmtpTls};
 
 const MAIL: &[u8] = b"Subject: x\r\n\r\n.a dot\nbare\r\n";
 
-/// A server for one connection: it greets, then answers each line. Gives the lines that it got.
+/// Starts a server for one connection. It greets, then answers each line. Returns its port, and the
+/// lines that it received.
 fn server(
     answer: impl Fn(&str) -> &'static str + Send + 'static,
 ) -> (u16, JoinHandle<Vec<String>>) {
@@ -24,7 +25,7 @@ fn server(
         while reader.read_line(&mut line).is_ok_and(|bytes| bytes > 0) {
             let text = line.trim_end().to_owned();
             line.clear();
-            // A client that hangs up is what some tests are about.
+            // Some tests end the connection on purpose.
             let _ = stream.write_all(answer(&text).as_bytes());
             lines.push(text);
         }
@@ -33,7 +34,7 @@ fn server(
     (port, got)
 }
 
-/// The answers of a server that takes every mail.
+/// The answers of a server that accepts every mail.
 fn usual(line: &str) -> &'static str {
     match line.split(' ').next().unwrap_or_default() {
         "EHLO" => "250-mail.example\r\n250-   \r\n250-8BITMIME\r\n250 AUTH LOGIN PLAIN\r\n",

@@ -1,4 +1,4 @@
-//! Flags that the allow-list suppresses from now on.
+//! Retracts flags that the allow-list suppresses from now on.
 
 use anyhow::Context;
 use threatsieve_blacklist::{
@@ -11,11 +11,12 @@ use crate::indicators::merge::add_entry;
 use crate::store::Transaction;
 use crate::store::retraction::{Flagged, flagged, flagged_entries, retract_match};
 
-/// Flags looked at together.
+/// Number of flags that are checked together.
 const BATCH: usize = 2048;
 
-/// Retracts the flags whose observable an entry of the blacklist's allow-list covers as specifically
-/// as the flag's own entry does, whether or not that one is listed still. Returns how many there were.
+/// Retracts each flag whose observable is covered by an entry of the blacklist's allow-list at
+/// least as specifically as by the flag's own entry. The own entry need no longer be listed.
+/// Returns the number of flags retracted.
 pub(super) fn retract_allowed(
     transaction: &Transaction<'_>,
     blacklist: &Blacklist<MemoryFile>,
@@ -39,7 +40,7 @@ pub(super) fn retract_allowed(
     }
 }
 
-/// The flags that are suppressed, each with the allow-list's entry.
+/// Returns the flags that are suppressed, each with the allow-list's entry.
 fn allowed<'f>(
     image: &Blacklist<Vec<u8>>,
     flags: &'f [Flagged],
@@ -49,7 +50,7 @@ fn allowed<'f>(
     while !rest.is_empty() {
         batch.clear();
         let fits = |flag: &&Flagged| batch.push(Kind::Any, flag.observable.as_bytes());
-        // Any observable fits into an empty batch; one that is longer than any is passed over.
+        // Any observable fits into an empty batch. One that exceeds the maximum length is skipped.
         let count = rest.iter().take_while(fits).count().max(1);
         let (these, others) = rest.split_at(count);
         rest = others;
@@ -72,7 +73,7 @@ fn allowed<'f>(
     Ok(suppressed)
 }
 
-/// A blacklist of the flags' own entries under the allow-list.
+/// Compiles a blacklist of the flags' own entries with the allow-list.
 fn flagged_under(
     entries: &[(String, String)],
     allowing: &Blacklist<MemoryFile>,
@@ -84,7 +85,7 @@ fn flagged_under(
     })?;
     let feed = compiler.feed("flags")?;
     for (entry_type, entry) in entries {
-        // An entry of an older normaliser may be no value any more: then it covers nothing.
+        // An entry of an older normaliser may no longer be a value. Then it covers nothing.
         if let Ok(value) = widest(entry_type, entry) {
             let indicator = Indicator::new(IndicatorId::Line(1), vec![value]);
             compiler.block(feed, indicator, &mut |_| {})?;
@@ -98,7 +99,8 @@ fn flagged_under(
     Ok(compiler.finish()?.into_bytes())
 }
 
-/// An entry's value in the mode that covers most: the flag is there, so its own mode covered it.
+/// Reads an entry's value in the mode that covers most. The flag exists, so the entry's own mode
+/// covered it.
 fn widest(entry_type: &str, entry: &str) -> Result<Value, Malformed> {
     match entry_type {
         "domain-name" => Value::domain(entry, DomainMode::Tree),

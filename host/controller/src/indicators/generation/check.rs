@@ -1,4 +1,4 @@
-//! Whether what was built can be trusted.
+//! Checks whether a new blacklist can be trusted.
 
 use anyhow::Context;
 use threatsieve_blacklist::{Batch, Compiled, GuestBlacklist, Hit, Kind, Scratch};
@@ -7,7 +7,8 @@ use super::content::Made;
 use super::ledger::Ledger;
 use crate::config::Config;
 
-/// Why not. What left for a reason that is known one by one (revoked, retracted, over) is no shrinking.
+/// Returns the reason to hold a blacklist back, if there is one. Values that left for a reason of
+/// their own (revoked, retracted, expired) do not count as shrinking.
 pub(super) fn suspicion(
     config: &Config,
     ledger: &Ledger,
@@ -36,7 +37,7 @@ pub(super) fn suspicion(
     }))
 }
 
-/// The first canary that the blacklist does not match.
+/// Returns the first canary that the blacklist does not match.
 fn missing_canary<'a>(
     canaries: &'a [String],
     compiled: &Compiled,
@@ -49,7 +50,7 @@ fn missing_canary<'a>(
         batch.push(Kind::Any, canary.as_bytes());
     }
     let mut hits: Vec<Hit> = Vec::new();
-    let blacklist = GuestBlacklist::new(compiled.bytes()).context("what was built just now")?;
+    let blacklist = GuestBlacklist::new(compiled.bytes()).context("the new blacklist")?;
     blacklist.check(batch.as_bytes(), &mut Scratch::default(), &mut hits)?;
     let is_hit = |number: usize| {
         hits.iter().any(|hit| hit.observable as usize == number && hit.allowed_by.is_none())

@@ -1,4 +1,4 @@
-//! The indicators in force, read in the order of their keys and compiled beside.
+//! Reads the active indicators in the order of their keys, and compiles them in another thread.
 
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
@@ -17,11 +17,12 @@ use crate::store::body::Statement;
 use crate::store::statements::{feed_number, revoked_values, walk_active};
 use crate::store::{FalsePositives, MAX_REJECTIONS, Transaction};
 
-/// Indicators handed over at once, and how many such batches may wait.
+/// Number of indicators in a batch for the compiler.
 const BATCH: usize = 512;
+/// Maximum number of batches that wait for the compiler.
 const BATCHES: usize = 8;
 
-/// What a generation is made from.
+/// The sources of a generation.
 pub(super) struct Content<'a> {
     pub(super) transaction: &'a Transaction<'a>,
     pub(super) config: &'a Config,
@@ -29,21 +30,21 @@ pub(super) struct Content<'a> {
     pub(super) now: Timestamp,
 }
 
-/// What was made.
+/// A compiled generation.
 pub(super) struct Made {
     pub(super) compiled: Compiled,
-    /// What the compiler does not take; the first of each feed.
+    /// Values that the compiler rejected: the first [`MAX_REJECTIONS`] of each feed.
     pub(super) refused: Vec<RejectedValue>,
-    /// When the first of its indicators ends.
+    /// The earliest end of validity of its indicators.
     pub(super) next_expiry: Option<Timestamp>,
-    /// Values that left since the last generation for a reason that is known one by one.
+    /// Number of values that left since the last generation for a reason of their own.
     pub(super) accounted: u64,
     /// The numbers of the feeds that were read, by name.
     pub(super) feeds: BTreeMap<String, i64>,
     pub(super) newly: Newly,
 }
 
-/// Indicators of one feed on their way to the compiler.
+/// A batch of indicators of one feed for the compiler.
 struct Handed<'a> {
     feed: &'a str,
     role: FeedRole,
@@ -51,12 +52,12 @@ struct Handed<'a> {
 }
 
 impl Content<'_> {
-    /// Compiles all that is in force, the same state to the same bytes.
+    /// Compiles all active indicators. The same state gives the same bytes.
     pub(super) fn compile(&self, generation: u64) -> anyhow::Result<Made> {
         let false_positives = FalsePositives::read(self.transaction)?;
         let mut reading = Reading::new(self, &false_positives);
         let mut feeds = BTreeMap::new();
-        let (compiled, refused) = compile_beside(self.options(generation), |out| {
+        let (compiled, refused) = compile_in_thread(self.options(generation), |out| {
             for (name, role) in self.feeds() {
                 if let Some(feed) = feed_number(self.transaction, name)? {
                     feeds.insert(name.to_owned(), feed);
@@ -88,18 +89,19 @@ impl Content<'_> {
     }
 }
 
-/// Reads rows, and leaves out what is not in force.
+/// Reads rows, and skips everything that is not in force.
 pub(super) struct Reading<'a> {
     transaction: &'a Transaction<'a>,
     false_positives: &'a FalsePositives,
-    /// What ended by then matches no line that is looked at.
+    /// The start of the history window. An indicator that ended by then matches no line that is
+    /// read.
     over: Timestamp,
-    /// The same of the last generation.
+    /// The same at the time of the last generation.
     over_before: Option<Timestamp>,
     built: Option<Timestamp>,
     next_expiry: Option<Timestamp>,
     accounted: u64,
-    /// An entry of an allow-list left since the last generation because its time is over.
+    /// An entry of an allow-list left since the last generation, because its validity ended.
     allowance_ended: bool,
 }
 
@@ -123,7 +125,8 @@ impl<'a> Reading<'a> {
         self.allowance_ended
     }
 
-    /// Whether anything that a statement says is in force: not retracted here, and not over.
+    /// Returns whether any part of a statement is in force: not retracted by an operator, and not
+    /// ended.
     pub(super) fn has_any(&self, id: &str, statement: &Statement) -> bool {
         self.false_positives.indicator(id).is_none()
             && statement.parts.iter().filter(|part| !part.is_over(self.over)).any(|part| {
@@ -131,7 +134,7 @@ impl<'a> Reading<'a> {
             })
     }
 
-    /// All rows of a feed.
+    /// Reads all rows of a feed.
     fn all(&mut self, feed: i64, out: &mut Batches<'_, '_>) -> anyhow::Result<()> {
         walk_active(self.transaction, feed, |id, modified, statement| {
             self.hand_over(id, modified, statement, out)?;
@@ -150,7 +153,7 @@ impl<'a> Reading<'a> {
         let values = |statement: &Statement| {
             statement.parts.iter().map(|part| part.values.len()).sum::<usize>()
         };
-        // What an operator retracts is not bad, so that an allow-list may go on naming it.
+        // A value that an operator retracts is harmless. So allow-lists may still name it.
         let is_blocked = out.role == FeedRole::Block;
         if let Some(retracted) = self.false_positives.indicator(id).filter(|_| is_blocked) {
             if self.built.is_some_and(|built| retracted.created >= built) {
@@ -186,7 +189,7 @@ impl<'a> Reading<'a> {
     }
 }
 
-/// Collects indicators to batches.
+/// Collects indicators into batches.
 struct Batches<'a, 'c> {
     feed: &'a str,
     role: FeedRole,
@@ -206,15 +209,16 @@ impl<'a, 'c> Batches<'a, 'c> {
 
     fn flush(&mut self) -> anyhow::Result<()> {
         let indicators = std::mem::replace(&mut self.batch, Vec::with_capacity(BATCH));
-        // It is closed only by a compiler that gave up, whose error is told instead.
+        // The channel is closed only if the compiler failed. Its own error is then reported
+        // instead.
         self.out
             .send(Handed { feed: self.feed, role: self.role, indicators })
             .map_err(|_| anyhow!("the compiler gave up"))
     }
 }
 
-/// Compiles in a thread of its own what `read` hands over.
-fn compile_beside<'a>(
+/// Runs `read`, and compiles what it sends in another thread.
+fn compile_in_thread<'a>(
     options: CompileOptions,
     read: impl FnOnce(&Sender<Handed<'a>>) -> anyhow::Result<()>,
 ) -> anyhow::Result<(Compiled, Vec<RejectedValue>)> {

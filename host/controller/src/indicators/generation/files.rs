@@ -1,4 +1,4 @@
-//! Where generations are kept.
+//! The files of generations.
 
 use std::collections::HashSet;
 use std::fs;
@@ -8,14 +8,14 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 
-use crate::sources::Replacement;
+use crate::sources::AtomicFile;
 use crate::store::generations::kept_files;
 use crate::store::{Connection, private};
 
 /// The folder for blacklists.
 pub(super) struct Files {
     blacklists: PathBuf,
-    /// Versions before 0.2 kept there what was new in each generation.
+    /// The folder in which versions before 0.2 stored what was new in each generation.
     history: PathBuf,
 }
 
@@ -28,14 +28,15 @@ impl Files {
         self.blacklists.join(name)
     }
 
-    /// Size and time of a blacklist's file, which show whether anybody wrote to it; `None` when it is not
-    /// there. So a round need not read the file just to see that it is whole.
+    /// Size and modification time of a blacklist's file, or `None` if it does not exist. They show
+    /// whether another program wrote to it. So a round need not read the file to see that it is
+    /// whole.
     pub(super) fn written(&self, name: &str) -> Option<String> {
         let metadata = fs::metadata(self.blacklist(name)).ok().filter(fs::Metadata::is_file)?;
         Some(format!("{} {}.{:09}", metadata.len(), metadata.mtime(), metadata.mtime_nsec()))
     }
 
-    /// Writes a blacklist, and gives its name in its folder.
+    /// Writes a blacklist, and returns its file name in its folder.
     pub(super) fn write_blacklist(
         &self,
         name: &str,
@@ -45,13 +46,13 @@ impl Files {
         write(&self.blacklists, format!("{name}-{generation}.blacklist"), bytes)
     }
 
-    /// Removes the files that the state does not name: of generations before the last `kept` ones, and of runs that
-    /// were killed.
+    /// Removes the files that the state does not name: those of generations before the last `kept`
+    /// ones, and those of killed runs.
     pub(super) fn clean(&self, connection: &Connection, kept: u32) -> anyhow::Result<()> {
         remove_others(&self.blacklists, &kept_files(connection, kept)?)?;
         if self.history.is_dir() {
             remove_others(&self.history, &HashSet::new())?;
-            // Somebody's own file in it keeps it.
+            // The folder is not removed if it has other files.
             let _ = fs::remove_dir(&self.history);
         }
         Ok(())
@@ -62,7 +63,7 @@ fn write(folder: &Path, name: String, bytes: &[u8]) -> anyhow::Result<String> {
     let path = folder.join(&name);
     let cannot = || format!("{}: the blacklist cannot be written", path.display());
     private::create_folder(folder).with_context(cannot)?;
-    let mut file = Replacement::create_private(&path)?;
+    let mut file = AtomicFile::create_private(&path)?;
     file.write_all(bytes).and_then(|()| file.finish()).with_context(cannot)?;
     Ok(name)
 }
@@ -77,7 +78,7 @@ fn remove_others(folder: &Path, kept: &HashSet<String>) -> anyhow::Result<()> {
     for entry in entries {
         let entry = entry?;
         let name = entry.file_name().to_string_lossy().into_owned();
-        // Those being written are hidden, and named after what they become.
+        // Temporary files are hidden, and named after their target.
         if name.contains(".blacklist") && !kept.contains(&name) {
             let path = entry.path();
             fs::remove_file(&path)

@@ -1,4 +1,4 @@
-//! What the last generation was made of, and what the next one is compared with.
+//! The inputs of the last generation, with which the next one is compared.
 
 use threatsieve_blacklist::image::FORMAT;
 use threatsieve_blacklist::{NORMALISER, Timestamp};
@@ -8,16 +8,16 @@ use crate::config::{Config, FeedRole};
 use crate::store::generations::{Builds, policy, set_policy};
 use crate::store::{Connection, Transaction};
 
-/// Indicators that are of no more use leave with the next generation; if nothing else makes one, after
-/// a day at the latest.
+/// Minimum age of the generation in use before expired indicators alone cause a new one: a day. Any
+/// other change removes them too.
 const EXPIRY_MAY_WAIT_MICROS: i64 = 24 * 60 * 60 * 1_000_000;
 
-/// What the state keeps of the builds before.
+/// The state's records of earlier builds.
 #[derive(Debug)]
 pub(super) struct Ledger {
     pub(super) builds: Builds,
-    /// The rules of the generation in use; `None` before the first one, or when it was made by a
-    /// version that did not keep them.
+    /// The rules of the generation in use. `None` before the first one, or if it was made by a
+    /// version that did not store them.
     pub(super) built_rules: Option<Rules>,
 }
 
@@ -28,14 +28,14 @@ impl Ledger {
         Ok(Ledger { builds, built_rules })
     }
 
-    /// Entries of the generation in use.
+    /// Number of entries of the generation in use.
     pub(super) fn entries(&self) -> u64 {
         self.builds.in_use.as_ref().map_or(0, |in_use| in_use.entries)
     }
 
-    /// Whether the generation in use is what would be built.
+    /// Returns whether a build now would give the generation in use again.
     pub(super) fn is_current(&self, settings: &Settings, now: Timestamp) -> bool {
-        // A clock that was set back makes nobody wait.
+        // If the clock was set back, there is no wait.
         let has_waited =
             |built: Timestamp| now < built || now.0 - built.0 >= EXPIRY_MAY_WAIT_MICROS;
         let rested = self.builds.built.is_none_or(has_waited);
@@ -46,7 +46,7 @@ impl Ledger {
             && !is_over
     }
 
-    /// Why what would be built is held back, if it was built and held before.
+    /// Returns the reason why the build is held back, if the same build was held back before.
     pub(super) fn held_already(&self, settings: &Settings) -> Option<&str> {
         let is_same = self.builds.held_change == Some(self.builds.change)
             && self.builds.held_settings.as_deref() == Some(settings.judged_with.as_str())
@@ -55,12 +55,12 @@ impl Ledger {
     }
 }
 
-/// What of the configuration a generation depends on.
+/// The parts of the configuration that a generation depends on.
 #[derive(Debug, Clone)]
 pub(super) struct Settings {
-    /// As far as it decides what is in it.
+    /// Decides the content.
     pub(super) made_with: String,
-    /// And whether it is trusted.
+    /// Decides the content, and whether it is trusted.
     pub(super) judged_with: String,
     pub(super) rules: Rules,
     window_micros: i64,
@@ -93,18 +93,19 @@ impl Settings {
         Settings { made_with, judged_with, rules, window_micros: window_micros(config) }
     }
 
-    /// What ended by then matches no line that is looked at.
+    /// The start of the history window. An indicator that ended by then matches no line that is
+    /// read.
     fn over(&self, now: Timestamp) -> Timestamp {
         Timestamp(now.0.saturating_sub(self.window_micros))
     }
 }
 
-/// How far back lines are matched.
+/// The length of the history window in microseconds.
 pub(super) fn window_micros(config: &Config) -> i64 {
     i64::try_from(config.history.window.as_micros()).unwrap_or(i64::MAX)
 }
 
-/// Keeps the policy of this round, and compares it with that of the last one.
+/// Stores the policy of this round, and compares it with that of the last round.
 pub(super) fn take_policy(
     transaction: &Transaction<'_>,
     config: &Config,
@@ -122,11 +123,11 @@ pub(super) fn take_policy(
     }))
 }
 
-/// How a policy differs from that of the last round.
+/// The differences of a policy from that of the last round.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Loosened {
-    /// Something counts that did not.
+    /// Something counts that did not count before.
     pub(super) more_counts: bool,
-    /// Events count that were too old.
+    /// Events count that were too old before.
     pub(super) older_events_count: bool,
 }

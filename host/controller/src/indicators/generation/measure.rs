@@ -1,4 +1,5 @@
-//! How long a large state takes: a line of JSON for each round, for `python -m tests.bench store`, which runs it.
+//! Measures rounds with a large state: a line of JSON for each round. `python -m tests.bench store`
+//! runs it.
 #![expect(clippy::print_stdout, reason = "a measurement's output")]
 
 use std::time::{Duration, Instant};
@@ -10,21 +11,21 @@ use super::*;
 use crate::config::Feed;
 use crate::store::Delivered;
 
-/// Indicators that each round changes.
+/// Number of indicators that each round changes.
 const CHANGED: usize = 1000;
 
 fn count() -> usize {
     std::env::var("THREATSIEVE_BENCH_INDICATORS").map_or(1_000_000, |count| count.parse().unwrap())
 }
 
-/// The most memory that this process ever had, in MB.
+/// Peak memory of this process, in MB.
 fn peak_mb() -> u64 {
     let status = std::fs::read_to_string("/proc/self/status").unwrap();
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
     line.trim().trim_end_matches(" kB").parse::<u64>().unwrap() / 1000
 }
 
-/// A name that is as long as names are, in no order.
+/// A name of usual length. Successive numbers give names in random order.
 fn name(number: usize) -> String {
     let mixed = (number as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15);
     format!("host-{:x}.{:x}.example", mixed >> 40, mixed & 0xff_ffff)
@@ -58,8 +59,8 @@ fn stix(number: usize) -> Indicator {
     }
 }
 
-/// Says how long a round took, step by step, in seconds.
-fn told(what: &str, steps: &[(&str, Duration)]) {
+/// Prints the seconds that each step of a round took.
+fn print_times(what: &str, steps: &[(&str, Duration)]) {
     let seconds = steps.iter().map(|(step, time)| ((*step).to_owned(), time.as_secs_f64().into()));
     let mut line: serde_json::Map<_, _> = seconds.collect();
     line.insert("round".to_owned(), what.into());
@@ -83,7 +84,7 @@ fn round(
     ingest.finish(delivered, None, false).unwrap();
     let ingested = start.elapsed();
     let built = bench.build();
-    told(
+    print_times(
         what,
         &[
             ("put", read),
@@ -100,7 +101,7 @@ fn unchanged(bench: &mut Bench) {
     bench.store.feed_unchanged("a", bench.now, None).unwrap();
     let built = bench.build();
     assert_eq!(built, Built::Unchanged);
-    told("nothing new", &[("together", start.elapsed())]);
+    print_times("nothing new", &[("together", start.elapsed())]);
 }
 
 #[test]
@@ -139,7 +140,7 @@ fn rounds_of_a_collection() {
     let start = Instant::now();
     let active = bench.active();
     assert_eq!(active.entries(Role::Block), (count + CHANGED) as u64);
-    told("opened", &[("together", start.elapsed())]);
+    print_times("opened", &[("together", start.elapsed())]);
     let start = Instant::now();
     let query = crate::store::Query {
         text: Some("nothing like it".into()),
@@ -147,5 +148,5 @@ fn rounds_of_a_collection() {
         ..Default::default()
     };
     bench.store.search(&query, bench.now).unwrap();
-    told("searched", &[("together", start.elapsed())]);
+    print_times("searched", &[("together", start.elapsed())]);
 }

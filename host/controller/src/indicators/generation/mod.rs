@@ -1,7 +1,8 @@
-//! From the indicators in the state to the blacklist in use.
+//! Makes the blacklist in use from the indicators in the state.
 //!
-//! A generation is made inside one transaction of the state: its file is on the disk before the row that names it is committed, so that whoever is
-//! killed in between leaves nothing but a file that the next build clears away.
+//! A generation is made inside one transaction of the state. Its file is on the disk before the row
+//! that names it is committed. If the program is killed in between, only a file is left over, which
+//! the next build removes.
 
 mod allowed;
 mod check;
@@ -27,20 +28,20 @@ use crate::rejection::Rejection;
 use crate::store::generations::{Builds, Generation, MadeOf};
 use crate::store::{Store, Transaction, generations, history, replace_rejections};
 
-/// What came of a build.
+/// The outcome of a build.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Built {
-    /// The blacklist in use holds all there is.
+    /// The blacklist in use is up to date.
     Unchanged,
-    /// The result is not trusted, for this reason; the one before stays in use.
+    /// The new blacklist is held back for this reason. The previous one stays in use.
     Held(String),
-    /// A new one is in use.
+    /// A new blacklist is in use.
     New { generation: u64 },
 }
 
-/// Makes the next generation if anything changed since the last one. In the same transaction, stored
-/// lines become due if something counts that did not before, and flags that the allow-list suppresses
-/// from now on are retracted.
+/// Makes the next generation if anything changed since the last one. In the same transaction,
+/// stored lines become due for backfill if something newly counts. Flags that the allow-list
+/// suppresses from now on are retracted.
 pub(crate) fn build(store: &mut Store, config: &Config, now: Timestamp) -> anyhow::Result<Built> {
     let files = Files::new(&config.state);
     let kept = config.retention.generations;
@@ -63,7 +64,7 @@ pub(crate) fn build(store: &mut Store, config: &Config, now: Timestamp) -> anyho
     let content = Content { transaction: &transaction, config, ledger: &ledger, now };
     let made = content.compile(generation)?;
     if made.is_empty() && ledger.builds.in_use.is_none() {
-        // Nothing was ever delivered, so there is nothing to match with.
+        // No feed has delivered anything yet, so there is nothing to match with.
         return Ok(Built::Unchanged);
     }
     if let Some(why) = check::suspicion(config, &ledger, &made)?
@@ -74,7 +75,7 @@ pub(crate) fn build(store: &mut Store, config: &Config, now: Timestamp) -> anyho
         return Ok(Built::Held(why));
     }
     let file = write_blacklist(&files, config, generation, made.compiled)?;
-    let blacklist = open(&files, &file).context("what was built just now")?;
+    let blacklist = open(&files, &file).context("the new blacklist")?;
     if made.newly.is_allowed {
         allowed::retract_allowed(&transaction, &blacklist, now)?;
     }
@@ -92,12 +93,12 @@ pub(crate) fn build(store: &mut Store, config: &Config, now: Timestamp) -> anyho
     generations::forget(&transaction, generation, kept)?;
     replace_refused(&transaction, &made.feeds, made.refused)?;
     transaction.commit()?;
-    // A file too many is cleared away by the next build.
+    // The next build removes a file that is left over.
     let _ = files.clean(store.connection(), kept);
     Ok(Built::New { generation })
 }
 
-/// Has stored lines matched again if the policy lets in more than that of the last round.
+/// Makes stored lines due for backfill if the policy lets in more than that of the last round.
 pub(crate) fn follow_policy(
     store: &mut Store,
     config: &Config,
@@ -115,7 +116,7 @@ pub(crate) fn follow_policy(
     Ok(())
 }
 
-/// The blacklist in use; `None` before the first one. One that is damaged is made again, with the
+/// Opens the blacklist in use; `None` before the first one. A damaged one is made again, with the
 /// next number.
 pub(crate) fn whole(
     store: &mut Store,
@@ -128,18 +129,18 @@ pub(crate) fn whole(
     };
     tracing::error!(
         error = format!("{error:#}"),
-        "the blacklist in use cannot be used; it is made again from the state"
+        "the blacklist in use cannot be opened; it is made again from the state"
     );
     store.build_again()?;
     match build(store, config, now)? {
         Built::Held(why) => {
-            Err(error.context(format!("and the one made in its place is held back: {why}")))
+            Err(error.context(format!("the blacklist made in its place is held back: {why}")))
         }
         Built::New { .. } | Built::Unchanged => active(store, config),
     }
 }
 
-/// The blacklist in use; `None` before the first one.
+/// Opens the blacklist in use; `None` before the first one.
 pub(crate) fn active(
     store: &Store,
     config: &Config,
@@ -148,7 +149,7 @@ pub(crate) fn active(
     in_use.map(|in_use| open(&Files::new(&config.state), &in_use.file)).transpose()
 }
 
-/// The blacklist in use, unopened; `None` before the first one.
+/// Finds the blacklist in use without opening it; `None` before the first one.
 pub(crate) fn in_use(store: &Store, config: &Config) -> anyhow::Result<Option<InUse>> {
     let in_use = store.generation_in_use()?;
     Ok(in_use.map(|it| InUse {
@@ -160,7 +161,7 @@ pub(crate) fn in_use(store: &Store, config: &Config) -> anyhow::Result<Option<In
     }))
 }
 
-/// What the state says of the blacklist in use.
+/// The state's record of the blacklist in use.
 #[derive(Debug, Clone)]
 pub(crate) struct InUse {
     pub(crate) generation: u64,
@@ -170,7 +171,7 @@ pub(crate) struct InUse {
     pub(crate) entries: u64,
 }
 
-/// Why the last build is held back; `None` when it is not.
+/// Returns the reason why the last build is held back, or `None` if it is not.
 pub(crate) fn held(store: &Store) -> anyhow::Result<Option<String>> {
     Ok(Builds::read(store.connection())?.held)
 }
@@ -191,7 +192,7 @@ fn write_blacklist(
     files.write_blacklist(&config.blacklist.name, generation, compiled.bytes())
 }
 
-/// What the compiler does not take replaces what it did not take the last time.
+/// Replaces the compiler's rejections of the last build by those of this one.
 fn replace_refused(
     transaction: &Transaction<'_>,
     feeds: &BTreeMap<String, i64>,

@@ -1,4 +1,4 @@
-//! What counts in a generation that did not count before it, and what does not any more.
+//! Compares a generation with the one before: what newly counts, and what no longer does.
 
 use std::ops::ControlFlow;
 
@@ -10,7 +10,7 @@ use crate::config::{Config, FeedRole};
 use crate::store::body::Statement;
 use crate::store::statements::{Changed, feed_number, walk_active, walk_changed};
 
-/// What else than indicators decides what a blacklist matches.
+/// Everything except indicators that decides what a blacklist matches.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Rules {
     normaliser: u16,
@@ -37,7 +37,7 @@ impl Rules {
         }
     }
 
-    /// Whether something may match by these rules that did not by those before, whatever feeds say.
+    /// Returns whether more may match by these rules than by those before, whatever feeds deliver.
     fn let_in_more_than(&self, before: &Rules) -> bool {
         self.normaliser != before.normaliser
             || self.accept_special && !before.accept_special
@@ -46,14 +46,14 @@ impl Rules {
     }
 }
 
-/// Which of a blacklist's matches count, and of which events, as the state keeps it.
+/// The policy as the state stores it: which matches count, and in which events.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct PolicyKept {
     min_confidence: u8,
     max_tlp: u8,
     partial: bool,
     exact: bool,
-    /// Microseconds of the history window; `None` as kept by versions that did not keep it.
+    /// Microseconds of the history window. `None` if stored by a version that did not store it.
     #[serde(default)]
     window: Option<u64>,
 }
@@ -65,12 +65,12 @@ impl PolicyKept {
         PolicyKept { min_confidence, max_tlp: max_tlp as u8, partial, exact, window }
     }
 
-    /// Whether events count that were too old before.
+    /// Returns whether events count that were too old before.
     pub(super) fn looks_back_further_than(&self, before: &PolicyKept) -> bool {
         before.window.is_some_and(|before| self.window.is_none_or(|window| window > before))
     }
 
-    /// Whether something may count by this policy that did not by the one before.
+    /// Returns whether anything may count by this policy that did not count by the one before.
     pub(super) fn lets_in_more_than(&self, before: &PolicyKept) -> bool {
         self.min_confidence < before.min_confidence
             || self.max_tlp > before.max_tlp
@@ -86,20 +86,20 @@ impl PolicyKept {
     }
 }
 
-/// How a generation differs from the one before.
+/// The differences of a generation from the one before.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) struct Newly {
-    /// Something counts that did not: stored lines are to be matched again.
+    /// Something newly counts, so stored lines are to be matched again.
     pub(super) counts: bool,
-    /// Something is allowed that was not: flags may have to go.
+    /// Something is newly allowed, so flags may have to be retracted.
     pub(super) is_allowed: bool,
 }
 
 impl Content<'_> {
-    /// Compares what the state says now with what the generation in use was made of.
+    /// Compares the state now with the state that the generation in use was made of.
     pub(super) fn newly(&self, reading: &Reading<'_>) -> anyhow::Result<Newly> {
         let Some(before) = &self.ledger.built_rules else {
-            // Made by a version that did not keep its rules, or never.
+            // There is no generation yet, or it was made by a version that did not store its rules.
             let was_built = self.ledger.builds.built.is_some();
             return Ok(Newly { counts: was_built, is_allowed: was_built });
         };
@@ -127,7 +127,7 @@ impl Content<'_> {
         Ok(newly)
     }
 
-    /// Whether a feed that blocks for the first time has anything that counts.
+    /// Returns whether a feed that is new as a blocking feed has anything that counts.
     fn blocks_any(&self, feed: i64, reading: &Reading<'_>) -> anyhow::Result<bool> {
         let mut counts = false;
         walk_active(self.transaction, feed, |id, _, statement| {
@@ -137,8 +137,9 @@ impl Content<'_> {
         Ok(counts)
     }
 
-    /// Whether a row of a feed that changed says more that counts than it did: other values, a longer
-    /// time, enough confidence, or all of it again after its flags went.
+    /// Returns whether a changed row of a feed states more that counts than before. It may state
+    /// other values, a longer validity, or enough confidence. If its flags were retracted in the
+    /// meantime, all of it is new.
     fn blocks_more(&self, feed: i64, reading: &Reading<'_>) -> anyhow::Result<bool> {
         let mut counts = false;
         walk_changed(self.transaction, feed, |Changed { id, former, now, is_withdrawn }| {
@@ -166,7 +167,8 @@ impl Content<'_> {
         reading.has_any(id, &statement)
     }
 
-    /// Whether an allow feed allows less than it did, or more.
+    /// Compares an allow feed with its former content: whether it allows less (`counts`), or more
+    /// (`is_allowed`).
     fn allows_otherwise(&self, feed: i64) -> anyhow::Result<Newly> {
         let mut newly = Newly::default();
         walk_changed(self.transaction, feed, |Changed { former, now, .. }| {
@@ -178,7 +180,7 @@ impl Content<'_> {
     }
 }
 
-/// Whether one statement has a value, or a time for it, that the other one lacks.
+/// Returns whether one statement has a value, or a time of validity for it, that the other lacks.
 fn says_more(one: Option<Statement>, other: Option<&Statement>) -> bool {
     let Some(mut one) = one else { return false };
     if let Some(other) = other {

@@ -17,7 +17,7 @@ use crate::store::ingest::tests::{NOW, deliver, feed, stix};
 
 const DAY_MICROS: i64 = 24 * 60 * 60 * 1_000_000;
 
-/// A state and a configuration for it.
+/// A state, with a configuration for it.
 pub(super) struct Bench {
     folder: TempDir,
     pub(super) store: Store,
@@ -82,7 +82,7 @@ impl Bench {
         self.config.feeds.iter_mut().find(|feed| feed.name == name).unwrap()
     }
 
-    /// A whole list.
+    /// Delivers a whole list.
     fn list(&mut self, feed: &str, values: &[&str]) {
         let lines = values.iter().map(|text| {
             Indicator::new(
@@ -110,7 +110,7 @@ impl Bench {
         build(&mut self.store, &self.config, self.now).unwrap()
     }
 
-    /// Builds, and says which of the values match.
+    /// Builds, and returns those of the values that match.
     fn built(&mut self, values: &[&str]) -> Vec<String> {
         assert!(matches!(self.build(), Built::New { .. }));
         self.matching(values)
@@ -124,19 +124,20 @@ impl Bench {
         matching(&self.active(), values)
     }
 
-    /// Notes a log of which something was matched.
+    /// Adds a log that was matched in part.
     pub(super) fn log(&mut self) {
-        let sql = "INSERT INTO files (source, digest, digest_bytes, path, device, inode, size, modified, offset, seen)
+        let sql = "INSERT INTO files (source, digest, digest_bytes, path, device, inode, size, \
+                                      modified, offset, seen)
              VALUES ('s', x'', 0, 'p', 1, 1, 1, 1, 100, 1)";
         self.store.connection().execute(sql, []).unwrap();
     }
 
-    /// Whether stored lines became due since the last time.
+    /// Returns whether stored lines became due since the last call.
     fn is_due(&mut self) -> bool {
         self.store.connection().execute("DELETE FROM history", []).unwrap() > 0
     }
 
-    /// Builds, and says whether stored lines became due.
+    /// Builds, and returns whether stored lines became due.
     fn builds_due(&mut self) -> bool {
         assert!(matches!(self.build(), Built::New { .. }));
         self.is_due()
@@ -237,7 +238,7 @@ fn what_newly_counts_makes_stored_lines_due_and_nothing_else_does() {
         100
     );
     assert!(bench.is_due());
-    // Another title and a removal are nothing new.
+    // A changed title and a removed value are nothing new.
     let titled = Indicator {
         name: Some("x".into()),
         ..stix("indicator--1", 3, &["one.example", "two.example"])
@@ -245,13 +246,14 @@ fn what_newly_counts_makes_stored_lines_due_and_nothing_else_does() {
     bench.part("b", vec![titled]);
     bench.list("a", &["new.example"]);
     assert!(!bench.builds_due());
-    // What left and came back within one generation is not new; what was away for one is.
+    // A value that left and came back within one generation is not new. A value that was absent
+    // from one generation is new.
     bench.list("a", &["else.example"]);
     bench.list("a", &["new.example"]);
     assert!(!bench.builds_due());
     bench.list("a", &["new.example", "old.example"]);
     assert!(bench.builds_due());
-    // What was revoked lost its flags, so that it is new when it is back.
+    // The revoked indicator lost its flags, so it is new when it comes back.
     bench.revoke("b", "indicator--1");
     bench.part("b", vec![stix("indicator--1", 9, &["one.example", "two.example"])]);
     assert!(bench.builds_due());
@@ -324,7 +326,7 @@ fn what_is_over_leaves_once_no_line_can_match_it() {
         assert_eq!(bench.build(), Built::Unchanged, "{days}");
     }
     bench.now = Timestamp(NOW.0 + 31 * DAY_MICROS);
-    // It is not held to be a shrinking either.
+    // This does not count as shrinking either.
     assert_eq!(bench.built(&values), ["staying.example"]);
     assert_eq!(bench.build(), Built::Unchanged);
 }
@@ -341,7 +343,7 @@ fn allow_lists_suppress_and_their_change_makes_a_generation() {
     bench.list("b", &["good.example", "evil.example"]);
     assert_eq!(bench.built(&values), Vec::<String>::new());
     assert!(!bench.is_due());
-    // What is not allowed any more counts again.
+    // A value that is no longer allowed counts again.
     bench.list("b", &["good.example"]);
     assert_eq!(bench.built(&values), ["evil.example"]);
     assert!(bench.is_due());
@@ -350,7 +352,7 @@ fn allow_lists_suppress_and_their_change_makes_a_generation() {
     bench.feed("b").role = FeedRole::Block;
     assert_eq!(bench.built(&values), values);
     assert!(bench.is_due());
-    // What an operator retracts may stay on an allow-list.
+    // A value that an operator retracts may stay on an allow-list.
     bench.feed("b").role = FeedRole::Allow;
     bench.list("b", &["good.example"]);
     bench.store.retract("good.example", "ours", bench.now).unwrap();
@@ -370,7 +372,7 @@ fn what_is_allowed_later_loses_its_flags() {
         ("domain-name", "evil.example", "www.evil.example"),
         ("domain-name", "www.good.example", "http://www.good.example/1"),
         ("url", "http://good.example/x", "http://good.example/x"),
-        // Not listed any more, and a name that nothing allows.
+        // An entry that is no longer listed, and an entry that nothing allows.
         ("domain-name", "good.example", "good.example:443"),
         ("ipv4-addr", "192.0.2.7", "192.0.2.7"),
     ];
@@ -379,8 +381,9 @@ fn what_is_allowed_later_loses_its_flags() {
         let sql =
             "INSERT INTO events (id, file, offset, line, uid, raw) VALUES (?1, 1, ?1, 1, ?1, '')";
         connection.execute(sql, [number as i64]).unwrap();
-        let sql = "INSERT INTO matches (event, feed, indicator, entry_type, entry, observable, field, how, \
-                   generation, found, historic) VALUES (?1, 'a', ?3, ?2, ?3, ?4, 'f', 'exact', 1, 1, 0)";
+        let sql = "INSERT INTO matches (event, feed, indicator, entry_type, entry, observable, \
+                                        field, how, generation, found, historic)
+             VALUES (?1, 'a', ?3, ?2, ?3, ?4, 'f', 'exact', 1, 1, 0)";
         connection.execute(sql, (number as i64, entry_type, entry, observable)).unwrap();
     }
     let retracted = |bench: &Bench| -> Vec<i64> {
@@ -388,7 +391,7 @@ fn what_is_allowed_later_loses_its_flags() {
         let mut statement = bench.store.connection().prepare(sql).unwrap();
         statement.query_map([], |row| row.get(0)).unwrap().collect::<Result<_, _>>().unwrap()
     };
-    // A host's entry says nothing of a URL, which is more specific.
+    // A host's entry does not cover a URL's, which is more specific.
     bench.list("b", &["other.example", "good.example"]);
     bench.build();
     assert_eq!(retracted(&bench), [3]);
@@ -482,14 +485,14 @@ fn what_is_retracted_stays_out_until_it_is_undone() {
     bench.build();
     bench.log();
     let retracted = bench.store.retract("hxxp://EVIL[.]example", "ours", NOW);
-    // A URL is another value than its host.
+    // A URL is a different value from its host.
     assert_eq!(retracted.unwrap().indicators, 0);
     bench.store.undo_retract("http://evil.example").unwrap();
     assert!(bench.store.undo_retract("http://evil.example").is_err());
     assert!(bench.store.retract("evil.example", " ", NOW).is_err());
     assert_eq!(bench.store.retract("EVIL[.]example", "ours", NOW).unwrap().indicators, 2);
     assert_eq!(bench.built(&values), ["bad.example", "other.example"]);
-    // Whatever feeds deliver.
+    // Later deliveries do not change that.
     bench.part("b", vec![stix("indicator--1", 2, &["evil.example", "bad.example"])]);
     bench.list("a", &["evil.example"]);
     assert_eq!(bench.built(&values), ["bad.example"]);
@@ -507,7 +510,7 @@ fn files_of_killed_runs_and_old_generations_are_cleared_away() {
     let mut bench = Bench::new();
     bench.list("a", &["a.example"]);
     bench.build();
-    // Killed between the file and the commit.
+    // As if killed between the file and the commit.
     let before = fs::read(bench.folder.path().join("blacklists/test-1.blacklist")).unwrap();
     fs::write(bench.folder.path().join("blacklists/test-2.blacklist"), &before).unwrap();
     fs::write(bench.folder.path().join("blacklists/.test-3.blacklist.77-0.tmp"), "half").unwrap();
@@ -526,7 +529,7 @@ fn files_of_killed_runs_and_old_generations_are_cleared_away() {
         bench.files("blacklists"),
         ["mine.txt", "test-4.blacklist", "test-5.blacklist", "test-6.blacklist"]
     );
-    // The one in use is made again when somebody removes it.
+    // If the file in use is removed, the blacklist is made again.
     fs::remove_file(bench.folder.path().join("blacklists/test-6.blacklist")).unwrap();
     assert!(active(&bench.store, &bench.config).is_err());
     assert_eq!(bench.build(), Built::New { generation: 7 });
@@ -546,12 +549,12 @@ fn a_blacklist_that_is_damaged_or_of_another_version_is_made_again() {
         fs::write(&path, bytes).unwrap();
         before.modified().unwrap()
     };
-    // Written to: the next build sees that.
+    // The file was written to. The next build notices that.
     damage(&bench, 1);
     assert!(active(&bench.store, &bench.config).is_err());
     assert_eq!(bench.build(), Built::New { generation: 2 });
     assert!(!bench.is_due());
-    // Damaged where nobody wrote: whoever opens it has it made again.
+    // Damage without a change of the file's time. It is noticed when the file is opened.
     let modified = damage(&bench, 2);
     let path = bench.folder.path().join(file(2));
     fs::File::options().append(true).open(path).unwrap().set_modified(modified).unwrap();
@@ -559,7 +562,7 @@ fn a_blacklist_that_is_damaged_or_of_another_version_is_made_again() {
     let whole = whole(&mut bench.store, &bench.config, NOW).unwrap().unwrap();
     assert_eq!((whole.generation(), whole.entries(Role::Block)), (3, 1));
     assert_eq!(bench.build(), Built::Unchanged);
-    // By an earlier version: values may read otherwise now, so that stored lines are due.
+    // Made by an earlier version: values may be read differently now, so stored lines are due.
     let sql = "UPDATE builds SET built_settings = replace(built_settings, '(', '(0, '), \
                built_rules = json_set(built_rules, '$.normaliser', 0)";
     bench.store.connection().execute(sql, []).unwrap();

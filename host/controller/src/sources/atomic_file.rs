@@ -7,31 +7,33 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 
-/// Names that are tried for the temporary file before giving up.
+/// Maximum number of names that are tried for the temporary file.
 const ATTEMPTS: u32 = 100;
 
-/// A file's next content: written beside it, then put in its place. Dropped before that, it leaves nothing behind.
+/// The next content of a file. It is written to a temporary file in the same folder, which then
+/// replaces the target. If dropped before that, it leaves nothing behind.
 #[derive(Debug)]
-pub(crate) struct Replacement {
+pub(crate) struct AtomicFile {
     target: PathBuf,
-    /// `None` for what is no regular file (a pipe, `/dev/null`), which is written to directly.
+    /// The temporary file. `None` if the target is not a regular file (a pipe, `/dev/null`), and is
+    /// written to directly.
     temporary: Option<PathBuf>,
     file: File,
 }
 
-impl Replacement {
-    /// Starts to replace what is at `path`; a link there is followed, and what it leads to replaced.
-    /// A new file gets the mode that the user's umask leaves, an existing one keeps its own.
-    pub(crate) fn create(path: &Path) -> anyhow::Result<Replacement> {
-        Replacement::with_mode(path, 0o666)
+impl AtomicFile {
+    /// Starts to replace the file at `path`. A link is followed, and its target replaced. A new
+    /// file gets the mode that the user's umask leaves. An existing file keeps its mode.
+    pub(crate) fn create(path: &Path) -> anyhow::Result<AtomicFile> {
+        AtomicFile::with_mode(path, 0o666)
     }
 
-    /// Does the same, but nobody except the owner can read a new file.
-    pub(crate) fn create_private(path: &Path) -> anyhow::Result<Replacement> {
-        Replacement::with_mode(path, 0o600)
+    /// Does the same, but only the owner can read a new file.
+    pub(crate) fn create_private(path: &Path) -> anyhow::Result<AtomicFile> {
+        AtomicFile::with_mode(path, 0o600)
     }
 
-    fn with_mode(path: &Path, mode: u32) -> anyhow::Result<Replacement> {
+    fn with_mode(path: &Path, mode: u32) -> anyhow::Result<AtomicFile> {
         let cannot = || format!("{}: cannot be written", path.display());
         let target = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
         let before = match fs::metadata(&target) {
@@ -41,10 +43,10 @@ impl Replacement {
         };
         if before.as_ref().is_some_and(|before| !before.is_file()) {
             let file = OpenOptions::new().write(true).open(&target).with_context(cannot)?;
-            return Ok(Replacement { target, temporary: None, file });
+            return Ok(AtomicFile { target, temporary: None, file });
         }
-        let (temporary, file) = beside(&target, mode).with_context(cannot)?;
-        let made = Replacement { target, temporary: Some(temporary), file };
+        let (temporary, file) = temporary_file(&target, mode).with_context(cannot)?;
+        let made = AtomicFile { target, temporary: Some(temporary), file };
         if let Some(before) = before {
             let mode = Permissions::from_mode(before.permissions().mode() & 0o777);
             made.file.set_permissions(mode).with_context(cannot)?;
@@ -52,13 +54,13 @@ impl Replacement {
         Ok(made)
     }
 
-    /// Puts the new content in place, once it is on the disk.
+    /// Replaces the target, once the new content is on the disk.
     pub(crate) fn finish(mut self) -> io::Result<()> {
         let Some(temporary) = &self.temporary else { return self.file.flush() };
         self.file.sync_all()?;
         fs::rename(temporary, &self.target)?;
         self.temporary = None;
-        // The name is on the disk once its folder is.
+        // The new name is on the disk only after its folder is synchronised.
         let folder = self
             .target
             .parent()
@@ -68,7 +70,7 @@ impl Replacement {
     }
 }
 
-impl Write for Replacement {
+impl Write for AtomicFile {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         self.file.write(bytes)
     }
@@ -78,17 +80,17 @@ impl Write for Replacement {
     }
 }
 
-impl Drop for Replacement {
+impl Drop for AtomicFile {
     fn drop(&mut self) {
         if let Some(temporary) = &self.temporary {
-            // Nothing more can be done about it.
+            // If this fails, nothing more can be done.
             let _ = fs::remove_file(temporary);
         }
     }
 }
 
-/// A new file in the same folder, under a hidden name that no one has.
-fn beside(target: &Path, mode: u32) -> io::Result<(PathBuf, File)> {
+/// Creates a file in the same folder, under a hidden name that no other file has.
+fn temporary_file(target: &Path, mode: u32) -> io::Result<(PathBuf, File)> {
     let Some(name) = target.file_name() else { return Err(ErrorKind::IsADirectory.into()) };
     let mut attempt = 0;
     loop {
@@ -115,14 +117,14 @@ mod tests {
         fs::write(&path, "old").unwrap();
         fs::set_permissions(&path, Permissions::from_mode(0o640)).unwrap();
         std::os::unix::fs::symlink(&path, &link).unwrap();
-        let mut replacement = Replacement::create(&link).unwrap();
-        replacement.write_all(b"new").unwrap();
+        let mut file = AtomicFile::create(&link).unwrap();
+        file.write_all(b"new").unwrap();
         assert_eq!(fs::read(&path).unwrap(), b"old");
-        drop(replacement);
+        drop(file);
         assert_eq!((fs::read(&path).unwrap(), entries()), (b"old".to_vec(), 2));
-        let mut replacement = Replacement::create(&link).unwrap();
-        replacement.write_all(b"new").unwrap();
-        replacement.finish().unwrap();
+        let mut file = AtomicFile::create(&link).unwrap();
+        file.write_all(b"new").unwrap();
+        file.finish().unwrap();
         assert_eq!((fs::read(&path).unwrap(), entries()), (b"new".to_vec(), 2));
         assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o640);
         assert!(fs::symlink_metadata(&link).unwrap().is_symlink());
@@ -130,9 +132,9 @@ mod tests {
 
     #[test]
     fn what_is_no_regular_file_is_written_to() {
-        let mut replacement = Replacement::create(Path::new("/dev/null")).unwrap();
-        replacement.write_all(b"new").unwrap();
-        replacement.finish().unwrap();
+        let mut file = AtomicFile::create(Path::new("/dev/null")).unwrap();
+        file.write_all(b"new").unwrap();
+        file.finish().unwrap();
         assert!(!fs::metadata("/dev/null").unwrap().is_file());
     }
 }
