@@ -1,11 +1,40 @@
 //! Indicators as feeds publish them: values that are said to be bad, the publisher, and the limits.
 
+use core::time::Duration;
+
 use crate::value::Value;
 
 /// A point in time: microseconds since 1970-01-01T00:00:00Z without leap seconds (RFC 3339 as in
 /// STIX 2.1, section 2.14).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Timestamp(pub i64);
+
+impl Timestamp {
+    /// Returns the time that much later, or the last one there is.
+    #[must_use]
+    pub fn plus(self, duration: Duration) -> Timestamp {
+        Timestamp(self.0.saturating_add(micros(duration)))
+    }
+
+    /// Returns the time that much earlier, or the first one there is.
+    #[must_use]
+    pub fn minus(self, duration: Duration) -> Timestamp {
+        Timestamp(self.0.saturating_sub(micros(duration)))
+    }
+
+    /// Returns how long this is after another time; zero if it is before it.
+    pub fn since(self, earlier: Timestamp) -> Duration {
+        if self > earlier {
+            Duration::from_micros(self.0.abs_diff(earlier.0))
+        } else {
+            Duration::ZERO
+        }
+    }
+}
+
+fn micros(duration: Duration) -> i64 {
+    i64::try_from(duration.as_micros()).unwrap_or(i64::MAX)
+}
 
 /// Traffic Light Protocol levels, least restricted first (FIRST TLP 2.0; TLP 1.0's WHITE is
 /// `Clear`).

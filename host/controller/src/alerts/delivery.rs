@@ -199,19 +199,15 @@ fn fate(alerts: &Alerts, mail: &WaitingMail, now: Timestamp, taken: Result<(), T
         Err(Trouble::Server(error) | Trouble::Broken(error) | Trouble::Later(error)) => error,
     };
     let pause = FIRST_PAUSE.saturating_mul(1 << mail.attempts.min(16)).min(LONGEST_PAUSE);
-    let last = after(mail.composed, alerts.give_up_after);
+    let last = mail.composed.plus(alerts.give_up_after);
     match now >= last {
         true => {
             let limit = humantime::format_duration(alerts.give_up_after);
             Fate::GivenUp { error: format!("{error} (tried for {limit})") }
         }
         // The last try is at the time limit, not up to an hour later.
-        false => Fate::Retry { at: after(now, pause).min(last), error },
+        false => Fate::Retry { at: now.plus(pause).min(last), error },
     }
-}
-
-fn after(at: Timestamp, pause: Duration) -> Timestamp {
-    Timestamp(at.0.saturating_add(i64::try_from(pause.as_micros()).unwrap_or(i64::MAX)))
 }
 
 /// Logs the outcome of a mail.

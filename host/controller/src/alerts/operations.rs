@@ -104,7 +104,7 @@ impl Part {
 
 impl Line {
     fn new(condition: &Condition, now: Timestamp) -> Line {
-        let seconds = u64::try_from((now.0 - condition.since.0.0) / 1_000_000).unwrap_or_default();
+        let seconds = now.since(condition.since.0).as_secs();
         let lasted =
             std::time::Duration::from_secs(if seconds < 60 { seconds } else { seconds / 60 * 60 });
         Line {

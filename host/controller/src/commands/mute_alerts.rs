@@ -46,11 +46,7 @@ fn target(target: &MuteTarget) -> anyhow::Result<(MuteKind, &str)> {
 }
 
 fn end(end: &MuteEnd, now: Timestamp) -> Timestamp {
-    let lasting = end.duration.unwrap_or_default().as_micros();
-    end.until
-        .map_or(Timestamp(now.0.saturating_add(i64::try_from(lasting).unwrap_or(i64::MAX))), |at| {
-            at.0
-        })
+    end.until.map_or(now.plus(end.duration.unwrap_or_default()), |at| at.0)
 }
 
 /// Mutes something until a given time. Returns a message about it.

@@ -100,7 +100,7 @@ impl List<'_> {
 
     fn mails(&mut self) -> anyhow::Result<()> {
         let (waits_since, given_up_since) =
-            (before(self.now, self.config.health.stuck_after), before(self.now, GIVEN_UP_COUNTS));
+            (self.now.minus(self.config.health.stuck_after), self.now.minus(GIVEN_UP_COUNTS));
         for queue in self.store.stuck_mails(waits_since, given_up_since)? {
             let mut parts = Vec::new();
             if queue.waiting > 0 {
@@ -134,7 +134,7 @@ impl List<'_> {
             return Ok(());
         }
         let refused = push.refused.as_ref().filter(|_| is_of_this);
-        if refused.is_none() && in_use.built > before(self.now, self.config.health.stuck_after) {
+        if refused.is_none() && in_use.built > self.now.minus(self.config.health.stuck_after) {
             return Ok(());
         }
         let error = push.error.as_deref().unwrap_or("not all ingest nodes serve it");
@@ -191,10 +191,5 @@ fn dead_since(
     now: Timestamp,
 ) -> Option<Timestamp> {
     let after = after.max(feed.every.unwrap_or_default().saturating_mul(2));
-    state.failing_since.filter(|since| *since <= before(now, after))
-}
-
-/// Returns a time before now.
-fn before(now: Timestamp, duration: Duration) -> Timestamp {
-    Timestamp(now.0.saturating_sub(i64::try_from(duration.as_micros()).unwrap_or(i64::MAX)))
+    state.failing_since.filter(|since| *since <= now.minus(after))
 }

@@ -249,7 +249,7 @@ pub(crate) fn log(changes: &Changes, now: Timestamp) {
         tracing::warn!(kind, since, "{condition}: {}", condition.what);
     }
     for condition in &changes.ended {
-        let seconds = (now.0 - condition.since.0.0) / 1_000_000;
+        let seconds = now.since(condition.since.0).as_secs();
         tracing::info!(kind = condition.kind.name(), seconds, "over: {condition}");
     }
 }

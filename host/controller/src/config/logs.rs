@@ -136,7 +136,6 @@ settings! {
 impl History {
     /// The start of the window.
     pub(crate) fn oldest(&self, now: Timestamp) -> Timestamp {
-        let window = i64::try_from(self.window.as_micros()).unwrap_or(i64::MAX);
-        Timestamp(now.0.saturating_sub(window))
+        now.minus(self.window)
     }
 }

@@ -40,14 +40,13 @@ pub(super) fn next_attempt(
             shortest + (longest - shortest).mul_f64(chance)
         }
     };
-    Timestamp(now.0.saturating_add(i64::try_from(wait.as_micros()).unwrap_or(i64::MAX)))
+    now.plus(wait)
 }
 
 /// Returns whether [`next_attempt`] can have chosen this wait. A longer one comes from a clock that
 /// was wrong.
 pub(super) fn is_plausible(now: Timestamp, next: Timestamp) -> bool {
-    let longest = LONGEST_ASKED.mul_f64(1.0 + JITTER);
-    next.0.saturating_sub(now.0) <= i64::try_from(longest.as_micros()).unwrap_or(i64::MAX)
+    next.since(now) <= LONGEST_ASKED.mul_f64(1.0 + JITTER)
 }
 
 #[cfg(test)]

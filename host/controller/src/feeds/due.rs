@@ -29,21 +29,18 @@ pub(super) fn not_yet(feed: &Feed, state: Option<&FeedState>, now: Timestamp) ->
         return None;
     }
     let every = feed.every?;
-    let wait = i64::try_from((every - SLACK.min(every / 10)).as_micros()).unwrap_or(i64::MAX);
     // After the clock was set back, the feed is due.
     let attempted = state.attempted.filter(|attempted| *attempted <= now)?;
-    let due = Timestamp(attempted.0.saturating_add(wait));
+    let due = attempted.plus(every - SLACK.min(every / 10));
     (due > now).then(|| {
         format!(
             "polled {} ago; the interval is {}",
-            whole_seconds(now.0 - attempted.0),
+            whole_seconds(now.since(attempted)),
             humantime::format_duration(every)
         )
     })
 }
 
-fn whole_seconds(micros: i64) -> humantime::FormattedDuration {
-    humantime::format_duration(Duration::from_secs(
-        u64::try_from(micros / 1_000_000).unwrap_or_default(),
-    ))
+fn whole_seconds(duration: Duration) -> humantime::FormattedDuration {
+    humantime::format_duration(Duration::from_secs(duration.as_secs()))
 }

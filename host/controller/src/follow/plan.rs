@@ -98,8 +98,7 @@ impl Plan<'_> {
     }
 
     fn is_finished(&self, head: &Head) -> bool {
-        let quiet = self.now.0.saturating_sub(head.stat.modified.0);
-        quiet >= i64::try_from(FINISHED_AFTER.as_micros()).unwrap_or(i64::MAX)
+        self.now.since(head.stat.modified) >= FINISHED_AFTER
     }
 
     /// Adds a new file, unless nothing distinguishes it from others yet.

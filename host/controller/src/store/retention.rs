@@ -76,7 +76,7 @@ impl Store {
         // Waiting mails are removed too if there is no server to send them to.
         let mails = transaction.execute(
             "DELETE FROM mails WHERE composed < ?1 AND (state <> 0 OR NOT ?2)",
-            (before(now, retention.mails).0, sends_mails),
+            (now.minus(retention.mails).0, sends_mails),
         )?;
         let rejections = prune_rejections(&transaction, retention.rejections)?;
         let rounds = transaction.execute(
@@ -164,10 +164,6 @@ fn prune_rejections(connection: &Connection, most: u32) -> anyhow::Result<u64> {
     Ok(removed as u64)
 }
 
-fn before(now: Timestamp, age: std::time::Duration) -> Timestamp {
-    Timestamp(now.0.saturating_sub(i64::try_from(age.as_micros()).unwrap_or(i64::MAX)))
-}
-
 #[cfg(test)]
 mod tests {
     use std::time::Duration;
@@ -248,6 +244,6 @@ mod tests {
         let mut is_done = |now: i64| store.prune_if_due(&config, Timestamp(now)).unwrap().is_some();
         assert!(is_done(NOW.0) && !is_done(NOW.0 + DAY - 1) && is_done(NOW.0 + DAY));
         assert!(is_done(NOW.0), "the clock was set back");
-        assert_eq!(before(NOW, Duration::MAX), Timestamp(NOW.0.saturating_sub(i64::MAX)));
+        assert_eq!(NOW.minus(Duration::MAX), Timestamp(NOW.0.saturating_sub(i64::MAX)));
     }
 }

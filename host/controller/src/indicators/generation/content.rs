@@ -10,7 +10,7 @@ use threatsieve_blacklist::{
     CompileOptions, Compiled, Compiler, Indicator, RejectedValue, Timestamp,
 };
 
-use super::ledger::{Ledger, window_micros};
+use super::ledger::Ledger;
 use super::newly::Newly;
 use crate::config::{Config, FeedRole};
 use crate::store::body::Statement;
@@ -107,8 +107,7 @@ pub(super) struct Reading<'a> {
 
 impl<'a> Reading<'a> {
     fn new(content: &'a Content<'_>, false_positives: &'a FalsePositives) -> Reading<'a> {
-        let window = window_micros(content.config);
-        let over = |at: Timestamp| Timestamp(at.0.saturating_sub(window));
+        let over = |at: Timestamp| content.config.history.oldest(at);
         Reading {
             transaction: content.transaction,
             false_positives,

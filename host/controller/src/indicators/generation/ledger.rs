@@ -1,5 +1,7 @@
 //! The inputs of the last generation, with which the next one is compared.
 
+use std::time::Duration;
+
 use threatsieve_blacklist::image::FORMAT;
 use threatsieve_blacklist::{NORMALISER, Timestamp};
 
@@ -10,7 +12,7 @@ use crate::store::{Connection, Transaction};
 
 /// Minimum age of the generation in use before expired indicators alone cause a new one: a day. Any
 /// other change removes them too.
-const EXPIRY_MAY_WAIT_MICROS: i64 = 24 * 60 * 60 * 1_000_000;
+const EXPIRY_MAY_WAIT: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// The state's records of earlier builds.
 #[derive(Debug)]
@@ -36,8 +38,7 @@ impl Ledger {
     /// Returns whether a build now would give the generation in use again.
     pub(super) fn is_current(&self, settings: &Settings, now: Timestamp) -> bool {
         // If the clock was set back, there is no wait.
-        let has_waited =
-            |built: Timestamp| now < built || now.0 - built.0 >= EXPIRY_MAY_WAIT_MICROS;
+        let has_waited = |built: Timestamp| now < built || now.since(built) >= EXPIRY_MAY_WAIT;
         let rested = self.builds.built.is_none_or(has_waited);
         let is_over =
             rested && self.builds.next_expiry.is_some_and(|expiry| expiry <= settings.over(now));
@@ -63,7 +64,7 @@ pub(super) struct Settings {
     /// Decides the content, and whether it is trusted.
     pub(super) judged_with: String,
     pub(super) rules: Rules,
-    window_micros: i64,
+    window: Duration,
 }
 
 impl Settings {
@@ -90,19 +91,14 @@ impl Settings {
         let judged_with =
             format!("{:?}", (&made_with, blacklist.max_shrink.to_bits(), &blacklist.canaries));
         let rules = Rules::of(config);
-        Settings { made_with, judged_with, rules, window_micros: window_micros(config) }
+        Settings { made_with, judged_with, rules, window: config.history.window }
     }
 
     /// The start of the history window. An indicator that ended by then matches no line that is
     /// read.
     fn over(&self, now: Timestamp) -> Timestamp {
-        Timestamp(now.0.saturating_sub(self.window_micros))
+        now.minus(self.window)
     }
-}
-
-/// The length of the history window in microseconds.
-pub(super) fn window_micros(config: &Config) -> i64 {
-    i64::try_from(config.history.window.as_micros()).unwrap_or(i64::MAX)
 }
 
 /// Stores the policy of this round, and compares it with that of the last round.
