@@ -35,10 +35,16 @@ def pytest_configure():
 
 def pytest_collection_modifyitems(items):
     """Nothing is skipped in silence: a skip marker is an error. Files come in their order."""
-    marked = [item.nodeid for item in items if item.get_closest_marker("skip") or item.get_closest_marker("skipif")]
+    marked = [
+        item.nodeid
+        for item in items
+        if item.get_closest_marker("skip") or item.get_closest_marker("skipif")
+    ]
     if marked:
         raise pytest.UsageError(f"tests must not be skipped: {', '.join(marked)}")
-    items.sort(key=lambda item: FIRST.index(item.path.name) if item.path.name in FIRST else len(FIRST))
+    items.sort(
+        key=lambda item: FIRST.index(item.path.name) if item.path.name in FIRST else len(FIRST)
+    )
 
 
 class ByFile(LoadScopeScheduling):
@@ -59,7 +65,9 @@ def pytest_xdist_make_scheduler(config, log):
 def pytest_runtest_protocol(item):
     """Keeps tests that change a shared server for all from those that use it at the same time, fixtures of a module included."""
     alone = item.get_closest_marker("alone") is not None
-    with shared.use(alone) if alone or SHARED & set(item.fixturenames) else contextlib.nullcontext():
+    with (
+        shared.use(alone) if alone or SHARED & set(item.fixturenames) else contextlib.nullcontext()
+    ):
         return (yield)
 
 
@@ -102,13 +110,17 @@ SHARED = {"opensearch_3", "opensearch_2", "opensearch"}
 @pytest.fixture(scope="session")
 def opensearch_3():
     """A node of 3.8 with the plugin."""
-    return shared.server("opensearch-3", lambda: engines.node("3.8.0", plugins=[engines.plugin("3.8.0")]))
+    return shared.server(
+        "opensearch-3", lambda: engines.node("3.8.0", plugins=[engines.plugin("3.8.0")])
+    )
 
 
 @pytest.fixture(scope="session")
 def opensearch_2():
     """The same of 2.19."""
-    return shared.server("opensearch-2", lambda: engines.node("2.19.4", plugins=[engines.plugin("2.19.4")]))
+    return shared.server(
+        "opensearch-2", lambda: engines.node("2.19.4", plugins=[engines.plugin("2.19.4")])
+    )
 
 
 @pytest.fixture(params=["3.8.0", "2.19.4"])
@@ -120,5 +132,7 @@ def opensearch(request):
 @pytest.fixture(scope="session", name="secured")
 def _secured(tool, tmp_path_factory):
     """A node with TLS and users, of one worker alone: the files that use it are in TOGETHER."""
-    with secured.secured_node(tmp_path_factory.mktemp("certificates"), tool("openssl", "openssl")) as found:
+    with secured.secured_node(
+        tmp_path_factory.mktemp("certificates"), tool("openssl", "openssl")
+    ) as found:
         yield found

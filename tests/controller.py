@@ -13,11 +13,17 @@ DOMAINS = [f"host-{number}.example" for number in range(100)]
 class Controller:
     """A state of its own, under a blacklist name of its own."""
 
-    def __init__(self, folder: Path, name: str, hosts: list[str], http: dict | None = None, **settings):
+    def __init__(
+        self, folder: Path, name: str, hosts: list[str], http: dict | None = None, **settings
+    ):
         """`settings`: those of `[opensearch]`."""
         folder.mkdir(parents=True, exist_ok=True)
         self.folder, self.name = folder, name
-        self.list, self.log, self.records = folder / "list.txt", folder / "access.log", folder / "flagged.ndjson"
+        self.list, self.log, self.records = (
+            folder / "list.txt",
+            folder / "access.log",
+            folder / "flagged.ndjson",
+        )
         self.log.touch()
         tables = {
             "schedule": {"every": "1s"}, "http": http or {}, "blacklist": {"name": name, "max_shrink": 1.0},
@@ -26,8 +32,20 @@ class Controller:
         text = ['state = "state"']
         for table, values in tables.items():
             text += [f"[{table}]", *(f"{key} = {toml(value)}" for key, value in values.items())]
-        text += ["[[feeds]]", 'name = "list"', 'type = "path"', 'path = "list.txt"', "max_shrink = 1.0"]
-        text += ["[[logs]]", 'name = "proxy"', 'paths = ["access.log"]', "[history]", 'window = "3650d"']
+        text += [
+            "[[feeds]]",
+            'name = "list"',
+            'type = "path"',
+            'path = "list.txt"',
+            "max_shrink = 1.0",
+        ]
+        text += [
+            "[[logs]]",
+            'name = "proxy"',
+            'paths = ["access.log"]',
+            "[history]",
+            'window = "3650d"',
+        ]
         self.config = program.write(folder / "threatsieve.toml", *text)
 
     def write_list(self, *values: str) -> None:
@@ -37,7 +55,9 @@ class Controller:
     def visit(self, host: str) -> None:
         """One more line of the log."""
         with self.log.open("a", encoding="utf-8") as log:
-            log.write(f"1795322415.357 0 10.1.2.3 TCP_MISS/200 603 GET http://{host}/ - HIER_DIRECT/192.0.2.7 text/html\n")
+            log.write(
+                f"1795322415.357 0 10.1.2.3 TCP_MISS/200 603 GET http://{host}/ - HIER_DIRECT/192.0.2.7 text/html\n"
+            )
 
     def run(self, *arguments, **options) -> str:
         """A verb with this configuration; what it printed."""

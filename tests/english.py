@@ -57,7 +57,9 @@ WORDS = {
     r"unhurried": "without a deadline",
     r"who(so)?ever": "the caller, anyone who",
 }
-BAD_WORD = re.compile(r"\b(?:" + "|".join(f"(?P<w{i}>{word})" for i, word in enumerate(WORDS)) + r")\b", re.I)
+BAD_WORD = re.compile(
+    r"\b(?:" + "|".join(f"(?P<w{i}>{word})" for i, word in enumerate(WORDS)) + r")\b", re.I
+)
 
 
 class Text(NamedTuple):

@@ -65,7 +65,9 @@ class Server:
 
 
 @contextlib.contextmanager
-def serving(answer: Answer, certificates: Certificates | None = None, wants_client: bool = False) -> Iterator[Server]:
+def serving(
+    answer: Answer, certificates: Certificates | None = None, wants_client: bool = False
+) -> Iterator[Server]:
     """Serves until the block ends, over TLS if there are certificates; `wants_client` asks clients for theirs and needs one."""
     asked: list[Asked] = []
 
@@ -74,8 +76,16 @@ def serving(answer: Answer, certificates: Certificates | None = None, wants_clie
 
         def do_GET(self) -> None:
             url = urllib.parse.urlsplit(self.path)
-            certificate = self.connection.getpeercert() if isinstance(self.connection, ssl.SSLSocket) else None
-            subject = dict(pair for part in certificate["subject"] for pair in part)["commonName"] if certificate else None
+            certificate = (
+                self.connection.getpeercert()
+                if isinstance(self.connection, ssl.SSLSocket)
+                else None
+            )
+            subject = (
+                dict(pair for part in certificate["subject"] for pair in part)["commonName"]
+                if certificate
+                else None
+            )
             headers = {name.lower(): value for name, value in self.headers.items()}
             one = Asked(url.path, dict(urllib.parse.parse_qsl(url.query)), headers, subject)
             asked.append(one)
@@ -118,11 +128,17 @@ def serving(answer: Answer, certificates: Certificates | None = None, wants_clie
         if wants_client:
             context.verify_mode = ssl.CERT_REQUIRED
             context.load_verify_locations(certificates.authority)
-        server.socket = context.wrap_socket(server.socket, server_side=True, do_handshake_on_connect=False)
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
+        server.socket = context.wrap_socket(
+            server.socket, server_side=True, do_handshake_on_connect=False
+        )
+    thread = threading.Thread(
+        target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True
+    )
     thread.start()
     try:
-        yield Server(f"{'https' if certificates else 'http'}://127.0.0.1:{server.server_port}", asked)
+        yield Server(
+            f"{'https' if certificates else 'http'}://127.0.0.1:{server.server_port}", asked
+        )
     finally:
         server.shutdown()
         server.server_close()

@@ -6,7 +6,9 @@ import json
 EPOCH = 1_787_443_200
 
 
-def squid(url: str, client="192.168.7.9", peer="HIER_DIRECT/198.51.100.7", method="GET", at: float = EPOCH) -> str:
+def squid(
+    url: str, client="192.168.7.9", peer="HIER_DIRECT/198.51.100.7", method="GET", at: float = EPOCH
+) -> str:
     """Squid's native format."""
     return f"{at:.3f}    142 {client} TCP_MISS/200 4512 {method} {url} - {peer} text/html"
 
@@ -48,7 +50,12 @@ def eve_tls(sni: str) -> str:
 
 def ecs(**fields) -> str:
     """An ECS event; a double underscore in a name is a dot."""
-    return json.dumps({"@timestamp": "2026-08-23T00:00:00Z", **{name.replace("__", "."): value for name, value in fields.items()}})
+    return json.dumps(
+        {
+            "@timestamp": "2026-08-23T00:00:00Z",
+            **{name.replace("__", "."): value for name, value in fields.items()},
+        }
+    )
 
 
 def zeek_conn(*pairs: tuple[str, str]) -> list[str]:
@@ -59,7 +66,9 @@ def zeek_conn(*pairs: tuple[str, str]) -> list[str]:
         "#fields\tts\tuid\tid.orig_h\tid.orig_p\tid.resp_h\tid.resp_p\tproto\tservice",
         "#types\ttime\tstring\taddr\tport\taddr\tport\tenum\tstring",
     ]  # fmt: skip
-    rows = [f"{EPOCH}.000000\tC{n}\t{a}\t40000\t{b}\t443\ttcp\tssl" for n, (a, b) in enumerate(pairs)]
+    rows = [
+        f"{EPOCH}.000000\tC{n}\t{a}\t40000\t{b}\t443\ttcp\tssl" for n, (a, b) in enumerate(pairs)
+    ]
     return [*head, *rows, "#close\t2026-08-23-01-00-00"]
 
 
@@ -70,4 +79,7 @@ def zeek_dns(*queries: str) -> list[str]:
         "#fields\tts\tuid\tid.orig_h\tid.resp_h\tquery\tanswers",
         "#types\ttime\tstring\taddr\taddr\tstring\tvector[string]",
     ]  # fmt: skip
-    return [*head, *(f"{EPOCH}.000000\tD{n}\t192.168.7.9\t192.168.7.1\t{q}\t-" for n, q in enumerate(queries))]
+    return [
+        *head,
+        *(f"{EPOCH}.000000\tD{n}\t192.168.7.9\t192.168.7.1\t{q}\t-" for n, q in enumerate(queries)),
+    ]

@@ -14,15 +14,33 @@ NUMBERS = itertools.count(os.getpid() * 100_000)
 
 GREEN, AMBER, RED = ([stix.TLP[level]] for level in ("green", "amber", "red"))
 INDICATORS = [
-    stix.indicator(1, "[domain-name:value = 'evil.example']", name="Phishing kit", confidence=85, object_marking_refs=GREEN),
-    stix.indicator(2, "[domain-name:value = 'amber.example']", confidence=20, object_marking_refs=AMBER),
-    stix.indicator(3, "[domain-name:value = 'red.example']", confidence=90, object_marking_refs=RED),
+    stix.indicator(
+        1,
+        "[domain-name:value = 'evil.example']",
+        name="Phishing kit",
+        confidence=85,
+        object_marking_refs=GREEN,
+    ),
+    stix.indicator(
+        2, "[domain-name:value = 'amber.example']", confidence=20, object_marking_refs=AMBER
+    ),
+    stix.indicator(
+        3, "[domain-name:value = 'red.example']", confidence=90, object_marking_refs=RED
+    ),
     stix.indicator(4, "[url:value = 'http://page.example/a?id=1']"),
     stix.indicator(5, "[ipv4-addr:value = '203.0.112.0/24']"),
     stix.indicator(6, f"[file:hashes.'SHA-256' = '{SHA256}']"),
     stix.indicator(7, "[email-addr:value = 'bob@mail.example']"),
-    stix.indicator(8, "[domain-name:value = 'old.example']", valid_from="2020-01-01T00:00:00Z", valid_until="2021-01-01T00:00:00Z"),
-    *(stix.indicator(number, f"[domain-name:value = 'n{number}.example']") for number in range(100, 130)),
+    stix.indicator(
+        8,
+        "[domain-name:value = 'old.example']",
+        valid_from="2020-01-01T00:00:00Z",
+        valid_until="2021-01-01T00:00:00Z",
+    ),
+    *(
+        stix.indicator(number, f"[domain-name:value = 'n{number}.example']")
+        for number in range(100, 130)
+    ),
 ]
 BAD = {
     "host": "www.evil.example", "address": "203.0.112.7", "url": "http://evil.example/x", "hash": SHA256, "email": "bob@mail.example",
@@ -51,7 +69,10 @@ def pipeline(**options) -> dict:
 
 def simulated(node, events: list[dict], made: dict) -> list[dict]:
     """The events as the pipeline leaves them, each by itself."""
-    answer = node.post("/_ingest/pipeline/_simulate", {"pipeline": made, "docs": [{"_source": event} for event in events]})
+    answer = node.post(
+        "/_ingest/pipeline/_simulate",
+        {"pipeline": made, "docs": [{"_source": event} for event in events]},
+    )
     return [each["doc"]["_source"] for each in answer["docs"]]
 
 
@@ -94,12 +115,18 @@ def event(**fields) -> dict:
 
 def flags(*blacklists: str) -> list[dict]:
     """What an event says of its flag, written for each of these."""
-    return [{"blacklist": blacklist, "field": "indicator", "value": "matched"} for blacklist in blacklists]
+    return [
+        {"blacklist": blacklist, "field": "indicator", "value": "matched"}
+        for blacklist in blacklists
+    ]
 
 
 def matched(document: dict) -> list[tuple[str, str]]:
     """Field and observable of each enrichment."""
-    return [(each["matched"]["field"], each["matched"]["atomic"]) for each in document.get("threat", {}).get("enrichments", [])]
+    return [
+        (each["matched"]["field"], each["matched"]["atomic"])
+        for each in document.get("threat", {}).get("enrichments", [])
+    ]
 
 
 def fields_in(document: dict) -> list[str]:

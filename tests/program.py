@@ -15,7 +15,13 @@ BINARY = Path(os.environ.get("THREATSIEVE", ROOT / "target/release/threatsieve")
 DONE, MATCHED, USAGE, REMOTE, DAMAGED = 0, 1, 2, 3, 4
 
 
-def run(*arguments, stdin: bytes | None = None, expect: int | None = DONE, timeout: float = 120, env=None):
+def run(
+    *arguments,
+    stdin: bytes | None = None,
+    expect: int | None = DONE,
+    timeout: float = 120,
+    env=None,
+):
     """Runs it to its end. `expect` is the exit code that must come, None for any."""
     command = [str(BINARY), *map(str, arguments)]
     result = subprocess.run(

@@ -10,11 +10,24 @@ from tests.engines import Node
 ENDPOINT = "/_plugins/_threatsieve/blacklist"
 
 
-def built(folder: Path, values: Iterable[str], name: str = "default", generation: int = 1, *arguments) -> Path:
+def built(
+    folder: Path, values: Iterable[str], name: str = "default", generation: int = 1, *arguments
+) -> Path:
     """A blacklist file of these values."""
     source = program.write(folder / f"{name}-{generation}.txt", *values)
     target = folder / f"{name}-{generation}.blacklist"
-    program.run("build", "--list", source, "--name", name, "--generation", generation, *arguments, "-o", target)
+    program.run(
+        "build",
+        "--list",
+        source,
+        "--name",
+        name,
+        "--generation",
+        generation,
+        *arguments,
+        "-o",
+        target,
+    )
     return target
 
 
@@ -26,13 +39,19 @@ def header_digest(blacklist: bytes) -> str:
 
 def push(node: Node, blacklist: Path, name: str = "default", query: str = "", **options) -> dict:
     """Pushes a file in one request; the answer. `query` is what stands after `?`; other options are those of `Node.send`."""
-    return node.put(f"{ENDPOINT}/{name}{'?' if query else ''}{query}", blacklist.read_bytes(), **options)
+    return node.put(
+        f"{ENDPOINT}/{name}{'?' if query else ''}{query}", blacklist.read_bytes(), **options
+    )
 
 
-def push_in_parts(node: Node, blacklist: Path, name: str = "default", query: str = "", **options) -> dict:
+def push_in_parts(
+    node: Node, blacklist: Path, name: str = "default", query: str = "", **options
+) -> dict:
     """Pushes a file as the controller does with large ones; arguments and answer are those of `push`."""
     content = blacklist.read_bytes()
-    begun = node.post(f"{ENDPOINT}/{name}/_upload?bytes={len(content)}&digest={header_digest(content)}", **options)
+    begun = node.post(
+        f"{ENDPOINT}/{name}/_upload?bytes={len(content)}&digest={header_digest(content)}", **options
+    )
     upload, size = f"{ENDPOINT}/{name}/_upload/{begun['upload']}", begun["part_bytes"]
     for number in range(begun["parts"]):
         node.put(f"{upload}/{number}", content[number * size : (number + 1) * size], **options)
@@ -46,7 +65,10 @@ def set_pipeline(node: Node, identifier: str, **options) -> None:
 
 def event(host: str) -> dict:
     """A web server's event, as ECS has it."""
-    return {"@timestamp": "2026-11-25T12:00:00.000Z", "url": {"original": f"http://{host}/", "domain": host}}
+    return {
+        "@timestamp": "2026-11-25T12:00:00.000Z",
+        "url": {"original": f"http://{host}/", "domain": host},
+    }
 
 
 def is_flagged(document: dict) -> bool:
@@ -66,7 +88,10 @@ def generation(document: dict, name: str = "default") -> int | None:
 
 def states(node: Node, name: str = "default") -> dict[str, dict]:
     """By node name, what each node says of a blacklist."""
-    return {each["name"]: each["blacklists"].get(name, {}) for each in node.get(f"{ENDPOINT}/{name}")["nodes"].values()}
+    return {
+        each["name"]: each["blacklists"].get(name, {})
+        for each in node.get(f"{ENDPOINT}/{name}")["nodes"].values()
+    }
 
 
 def wait_for(condition: Callable[[], bool], seconds: float = 60) -> None:
@@ -85,4 +110,6 @@ def wait_for_generation(node: Node, names: list[str], wanted: int, seconds: floa
         if all(now.get(name, {}).get("generation") == wanted for name in names):
             return
         time.sleep(0.1)
-    raise AssertionError(f"not all of {names} serve generation {wanted} after {seconds} s: {states(node)}")
+    raise AssertionError(
+        f"not all of {names} serve generation {wanted} after {seconds} s: {states(node)}"
+    )

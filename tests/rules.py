@@ -32,7 +32,11 @@ class Rules:
             is_sure = one.confidence is None or one.confidence >= self.min_confidence
             if one.listed and not one.revoked and is_sure:
                 named.append(("stix", identifier, one.value))
-        return {(feed, identifier) for feed, identifier, value in named if covers(value, host) and not self.is_withdrawn(feed, identifier, value, host)}
+        return {
+            (feed, identifier)
+            for feed, identifier, value in named
+            if covers(value, host) and not self.is_withdrawn(feed, identifier, value, host)
+        }
 
     def is_withdrawn(self, feed: str, identifier: str, value: str, host: str) -> bool:
         """Whether a flag has to go: revoked, retracted by a person, or allowed."""
@@ -44,10 +48,19 @@ class Rules:
 
     def after_round(self, before: set[tuple], lines: dict[int, str]) -> set[tuple]:
         """The flags after a whole round, of those before it: (line, feed, indicator, value)."""
-        stay = {flag for flag in before if not self.is_withdrawn(flag[1], flag[2], flag[3], lines[flag[0]])}
+        stay = {
+            flag
+            for flag in before
+            if not self.is_withdrawn(flag[1], flag[2], flag[3], lines[flag[0]])
+        }
         counting = {host: self.counting(host) for host in set(lines.values())}
         new = {
-            (number, feed, identifier, identifier if feed == "list" else self.indicators[identifier].value)
+            (
+                number,
+                feed,
+                identifier,
+                identifier if feed == "list" else self.indicators[identifier].value,
+            )
             for number, host in lines.items()
             for feed, identifier in counting[host]
         }

@@ -15,11 +15,18 @@ from tests.servers import Certificates, certificates
 
 DOCUMENT = program.ROOT / "docs/security.md"
 PASSWORD = "Correct-Horse-9-Battery-Staple"
-PUSHER, WATCHER, SETTER, SHIPPER, STRANGER = ((name, PASSWORD) for name in ("pusher", "watcher", "setter", "shipper", "stranger"))
+PUSHER, WATCHER, SETTER, SHIPPER, STRANGER = (
+    (name, PASSWORD) for name in ("pusher", "watcher", "setter", "shipper", "stranger")
+)
+
 
 def documented_roles() -> dict[str, dict]:
     """The roles that docs/security.md tells an administrator to make: what is tested is what is documented."""
-    calls = re.findall(r"^PUT _plugins/_security/api/roles/(\S+)\n(.+?)^```", DOCUMENT.read_text(), re.MULTILINE | re.DOTALL)
+    calls = re.findall(
+        r"^PUT _plugins/_security/api/roles/(\S+)\n(.+?)^```",
+        DOCUMENT.read_text(),
+        re.MULTILINE | re.DOTALL,
+    )
     return {name: json.loads(body) for name, body in calls}
 
 
@@ -60,7 +67,11 @@ def secured_node(folder: Path, openssl: str) -> Iterator[Secured]:
         "plugins.security.ssl.transport.enforce_hostname_verification": False,
     }
     for layer in ("http", "transport"):
-        for key, file in (("pemcert", made.server), ("pemkey", made.server_key), ("pemtrustedcas", made.authority)):
+        for key, file in (
+            ("pemcert", made.server),
+            ("pemkey", made.server_key),
+            ("pemtrustedcas", made.authority),
+        ):
             settings[f"plugins.security.ssl.{layer}.{key}_filepath"] = file.name
     context = ssl.create_default_context(cafile=made.authority)
     administrator = ssl.create_default_context(cafile=made.authority)
@@ -82,7 +93,12 @@ def administer(node: engines.Node) -> None:
         node.put(f"{security}/internalusers/{user}", {"password": password})
     shipper = {
         "cluster_permissions": ["indices:data/write/bulk"],
-        "index_permissions": [{"index_patterns": ["events*"], "allowed_actions": ["write", "create_index", "indices:admin/mapping/put"]}],
+        "index_permissions": [
+            {
+                "index_patterns": ["events*"],
+                "allowed_actions": ["write", "create_index", "indices:admin/mapping/put"],
+            }
+        ],
     }
     roles = {**documented_roles(), "shipper": shipper}
     for name, (user, _) in {

@@ -51,7 +51,11 @@ class Medallion:
         request = urllib.request.Request(
             f"{self.root}collections/{OPEN}/objects/",
             data=json.dumps({"objects": objects}).encode(),
-            headers={"Content-Type": TAXII, "Accept": TAXII, "Authorization": basic(USER, PASSWORD)},
+            headers={
+                "Content-Type": TAXII,
+                "Accept": TAXII,
+                "Authorization": basic(USER, PASSWORD),
+            },
         )
         with urllib.request.urlopen(request, timeout=60) as answer:
             status = json.load(answer)
@@ -84,7 +88,12 @@ def medallion(folder: Path, objects: list[dict], page_objects: int = 100) -> Ite
     information = {"title": "Tests", "versions": [TAXII], "max_content_length": 100_000_000}
     collections = [
         collection(OPEN, "Open", objects),
-        collection(CLOSED, "Closed", [stix.indicator(1, "[domain-name:value = 'closed.example']")], can_read=False),
+        collection(
+            CLOSED,
+            "Closed",
+            [stix.indicator(1, "[domain-name:value = 'closed.example']")],
+            can_read=False,
+        ),
         collection(EMPTY, "Empty", []),
     ]
     data = {
@@ -92,13 +101,24 @@ def medallion(folder: Path, objects: list[dict], page_objects: int = 100) -> Ite
         "root": {"information": information, "status": [], "collections": collections},
     }
     configuration = {
-        "backend": {"module": "medallion.backends.memory_backend", "module_class": "MemoryBackend", "filename": str(folder / "data.json")},
+        "backend": {
+            "module": "medallion.backends.memory_backend",
+            "module_class": "MemoryBackend",
+            "filename": str(folder / "data.json"),
+        },
         "users": {USER: PASSWORD},
         "taxii": {"max_page_size": page_objects},
     }
     (folder / "data.json").write_text(json.dumps(data))
     (folder / "medallion.json").write_text(json.dumps(configuration))
-    command = [sys.executable, "-m", "medallion.scripts.run", "--port", str(port), str(folder / "medallion.json")]
+    command = [
+        sys.executable,
+        "-m",
+        "medallion.scripts.run",
+        "--port",
+        str(port),
+        str(folder / "medallion.json"),
+    ]
     with (folder / "medallion.log").open("wb") as log:
         process = subprocess.Popen(command, stdout=log, stderr=log)
     try:
@@ -137,11 +157,31 @@ def certificates(folder: Path, openssl: str) -> Certificates:
     folder.mkdir(parents=True, exist_ok=True)
 
     def run(*arguments) -> None:
-        subprocess.run([openssl, *map(str, arguments)], cwd=folder, check=True, capture_output=True, env={**os.environ, "LC_ALL": "C"})
+        subprocess.run(
+            [openssl, *map(str, arguments)],
+            cwd=folder,
+            check=True,
+            capture_output=True,
+            env={**os.environ, "LC_ALL": "C"},
+        )
 
     new = ("req", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes")
-    run(*new, "-x509", "-days", 2, "-subj", "/CN=Authority of a test", "-keyout", "authority.key", "-out", "authority.pem")
-    for name, extensions in (("server", "subjectAltName=IP:127.0.0.1\nextendedKeyUsage=serverAuth"), ("client", "extendedKeyUsage=clientAuth")):
+    run(
+        *new,
+        "-x509",
+        "-days",
+        2,
+        "-subj",
+        "/CN=Authority of a test",
+        "-keyout",
+        "authority.key",
+        "-out",
+        "authority.pem",
+    )
+    for name, extensions in (
+        ("server", "subjectAltName=IP:127.0.0.1\nextendedKeyUsage=serverAuth"),
+        ("client", "extendedKeyUsage=clientAuth"),
+    ):
         run(*new, "-subj", f"/CN={name}", "-keyout", f"{name}.key", "-out", f"{name}.csr")
         (folder / f"{name}.extensions").write_text(f"{extensions}\n")
         run("x509", "-req", "-in", f"{name}.csr", "-CA", "authority.pem", "-CAkey", "authority.key", "-CAcreateserial", "-days", 2,

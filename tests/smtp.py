@@ -47,13 +47,42 @@ class Authority:
 
     def __post_init__(self):
         def openssl(*arguments):
-            subprocess.run(["openssl", *arguments], cwd=self.folder, check=True, capture_output=True)
+            subprocess.run(
+                ["openssl", *arguments], cwd=self.folder, check=True, capture_output=True
+            )
 
         key = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2"]
-        openssl("req", "-x509", *key, "-keyout", "ca.key", "-out", "ca.pem", "-subj", "/CN=Test authority")
-        openssl("req", *key, "-keyout", "server.key", "-out", "server.csr", "-subj", "/CN=localhost")
-        (self.folder / "names").write_text("subjectAltName=DNS:localhost,IP:127.0.0.1\nextendedKeyUsage=serverAuth\n")
-        signed = ["-req", "-in", "server.csr", "-CA", "ca.pem", "-CAkey", "ca.key", "-CAcreateserial", "-days", "2", "-extfile", "names"]
+        openssl(
+            "req",
+            "-x509",
+            *key,
+            "-keyout",
+            "ca.key",
+            "-out",
+            "ca.pem",
+            "-subj",
+            "/CN=Test authority",
+        )
+        openssl(
+            "req", *key, "-keyout", "server.key", "-out", "server.csr", "-subj", "/CN=localhost"
+        )
+        (self.folder / "names").write_text(
+            "subjectAltName=DNS:localhost,IP:127.0.0.1\nextendedKeyUsage=serverAuth\n"
+        )
+        signed = [
+            "-req",
+            "-in",
+            "server.csr",
+            "-CA",
+            "ca.pem",
+            "-CAkey",
+            "ca.key",
+            "-CAcreateserial",
+            "-days",
+            "2",
+            "-extfile",
+            "names",
+        ]
         openssl("x509", *signed, "-out", "server.pem")
 
     @property
@@ -104,7 +133,9 @@ class Server:
             options |= {"tls_context": context, "require_starttls": True}
         # An encrypted socket is no STARTTLS to aiosmtpd, and would be no place for passwords.
         secured = {"ssl_context": context} if self.tls == "implicit" else {}
-        self.controller = Controller(self, hostname="127.0.0.1", port=self.port, **secured, **options)
+        self.controller = Controller(
+            self, hostname="127.0.0.1", port=self.port, **secured, **options
+        )
         self.controller.start()
         return self
 
@@ -114,7 +145,10 @@ class Server:
         self.controller.stop()
 
     def authenticate(self, _server, _session, _envelope, _mechanism, data):
-        right = isinstance(data, LoginPassword) and (data.login, data.password) == (USER.encode(), PASSWORD.encode())
+        right = isinstance(data, LoginPassword) and (data.login, data.password) == (
+            USER.encode(),
+            PASSWORD.encode(),
+        )
         return AuthResult(success=right, handled=False)
 
     async def handle_MAIL(self, _server, session, envelope, address, options):
@@ -146,7 +180,11 @@ class Server:
             return self.data_reply
         message = email.message_from_bytes(envelope.content, policy=email.policy.default)
         encrypted = session.ssl is not None or self.tls == "implicit"
-        self.received.append(Received(envelope.mail_from, list(envelope.rcpt_tos), message, envelope.content, encrypted))
+        self.received.append(
+            Received(
+                envelope.mail_from, list(envelope.rcpt_tos), message, envelope.content, encrypted
+            )
+        )
         self.watch()
         if self.hold:
             await server.loop.run_in_executor(None, self.hold.wait)
@@ -179,7 +217,9 @@ class HostileServer:
     def _accept(self):
         with contextlib.suppress(OSError):
             while True:
-                threading.Thread(target=self._serve, args=[self.socket.accept()[0]], daemon=True).start()
+                threading.Thread(
+                    target=self._serve, args=[self.socket.accept()[0]], daemon=True
+                ).start()
 
     def _serve(self, connection):
         # Whoever hangs up is what most of these tests are about.

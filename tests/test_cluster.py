@@ -14,7 +14,17 @@ import pytest
 
 from tests import engines, pushing
 from tests.engines import Refused
-from tests.pushing import ENDPOINT, built, event, generation, is_flagged, push, states, unchecked, wait_for_generation
+from tests.pushing import (
+    ENDPOINT,
+    built,
+    event,
+    generation,
+    is_flagged,
+    push,
+    states,
+    unchecked,
+    wait_for_generation,
+)
 from tests.traffic import Traffic
 
 EVIL = "evil.example"
@@ -41,25 +51,45 @@ def pushed(cluster, tmp_path):
 def settled(cluster: engines.Cluster) -> None:
     """Waits until every shard has its copies again, so that the next node may go."""
     # Else a copy whose node left for good is not replaced for a minute.
-    cluster[0].put("/_all/_settings?expand_wildcards=all", {"index.unassigned.node_left.delayed_timeout": "0s"})
+    cluster[0].put(
+        "/_all/_settings?expand_wildcards=all", {"index.unassigned.node_left.delayed_timeout": "0s"}
+    )
     try:
-        cluster[0].get("/_cluster/health?wait_for_status=green&wait_for_no_initializing_shards=true&timeout=60s")
+        cluster[0].get(
+            "/_cluster/health?wait_for_status=green&wait_for_no_initializing_shards=true&timeout=60s"
+        )
     except Refused as error:
         recoveries = cluster[0].get("/_recovery?active_only=true")
-        shards = [each for each in cluster[0].get("/_cat/shards?format=json") if each["state"] != "STARTED"]
+        shards = [
+            each
+            for each in cluster[0].get("/_cat/shards?format=json")
+            if each["state"] != "STARTED"
+        ]
         raise AssertionError(f"{error}\nshards: {shards}\nrecoveries: {recoveries}") from None
 
 
 def test_a_push_to_any_node_reaches_all(cluster, tmp_path):
     for coordinator in cluster:
         number = next(GENERATIONS)
-        answer = push(coordinator, built(tmp_path, [EVIL, f"new-{number}.example"], generation=number))
+        answer = push(
+            coordinator, built(tmp_path, [EVIL, f"new-{number}.example"], generation=number)
+        )
         assert answer["acknowledged"], answer
-        assert {each["name"]: each["generation"] for each in answer["nodes"].values()} == dict.fromkeys((node.name for node in cluster), number)
+        assert {
+            each["name"]: each["generation"] for each in answer["nodes"].values()
+        } == dict.fromkeys((node.name for node in cluster), number)
         for node in cluster:
-            node.bulk(f"pushed-{number}", [event(f"a.new-{number}.example"), event("good.example")], "flag", ids=["bad", "good"])
+            node.bulk(
+                f"pushed-{number}",
+                [event(f"a.new-{number}.example"), event("good.example")],
+                "flag",
+                ids=["bad", "good"],
+            )
             found = node.documents(f"pushed-{number}")
-            assert [(is_flagged(one), generation(one)) for one in found] == [(True, number), (False, number)]
+            assert [(is_flagged(one), generation(one)) for one in found] == [
+                (True, number),
+                (False, number),
+            ]
 
 
 def test_a_node_restarted_under_traffic(cluster, pushed):
@@ -78,7 +108,14 @@ def test_a_node_restarted_under_traffic(cluster, pushed):
 
 def test_a_node_restarted_during_pushes(cluster, tmp_path):
     settled(cluster)
-    files = [built(tmp_path, [EVIL, *(f"host-{n}.example" for n in range(20_000))], generation=next(GENERATIONS)) for _ in range(12)]
+    files = [
+        built(
+            tmp_path,
+            [EVIL, *(f"host-{n}.example" for n in range(20_000))],
+            generation=next(GENERATIONS),
+        )
+        for _ in range(12)
+    ]
     answers = []
 
     def push_all() -> None:
@@ -124,10 +161,14 @@ def test_a_node_without_the_ingest_role(cluster, pushed):
     settled(cluster)
     plain = cluster.add(roles=["data"])
     try:
-        plain.bulk("through-plain", [event(EVIL), event("good.example")], "flag", ids=["bad", "good"])
+        plain.bulk(
+            "through-plain", [event(EVIL), event("good.example")], "flag", ids=["bad", "good"]
+        )
         assert [is_flagged(one) for one in plain.documents("through-plain")] == [True, False]
         answer = push(plain, built(plain.folder, [EVIL], generation=next(GENERATIONS)))
-        assert answer["acknowledged"] and plain.name not in {each["name"] for each in answer["nodes"].values()}, answer
+        assert answer["acknowledged"] and plain.name not in {
+            each["name"] for each in answer["nodes"].values()
+        }, answer
     finally:
         cluster.drop(plain)
 
@@ -140,7 +181,12 @@ def upgraded(folder: Path, contract: int | None = None) -> Path:
         if name == "plugin-descriptor.properties":
             return re.sub(rb"^version=.*$", b"version=99.0.0", content, flags=re.MULTILINE)
         if name.endswith(".jar"):
-            return rewritten(content, lambda name, content: content.replace(b"Implementation-Version: 0.", b"Implementation-Version: 99."))
+            return rewritten(
+                content,
+                lambda name, content: content.replace(
+                    b"Implementation-Version: 0.", b"Implementation-Version: 99."
+                ),
+            )
         if name == "libthreatsieve.so" and contract is not None:
             return library_of_contract(folder, contract)
         return content
@@ -162,7 +208,11 @@ def library_of_contract(folder: Path, contract: int) -> bytes:
     """A library that says nothing but its contract's number."""
     source = f"int Java_org_threatsieve_core_matcher_Native_contract(void *environment, void *native) {{ return {contract}; }}"
     target = folder / "other.so"
-    subprocess.run(["cc", "-shared", "-fPIC", "-x", "c", "-", "-o", str(target)], input=source.encode(), check=True)
+    subprocess.run(
+        ["cc", "-shared", "-fPIC", "-x", "c", "-", "-o", str(target)],
+        input=source.encode(),
+        check=True,
+    )
     return target.read_bytes()
 
 
@@ -176,7 +226,9 @@ def test_a_rolling_upgrade_keeps_serving(cluster, pushed, tmp_path):
             node.start(nodes=3)
             wait_for_generation(cluster[0], [node.name], pushed)
             versions = [each["version"] for each in cluster[0].get(ENDPOINT)["nodes"].values()]
-            assert [version.startswith("99.") for version in versions].count(True) == number + 1, versions
+            assert [version.startswith("99.") for version in versions].count(True) == number + 1, (
+                versions
+            )
             settled(cluster)
             if number == 0:
                 # In the middle of it, a push reaches both versions.
@@ -193,7 +245,9 @@ def test_a_library_of_another_contract_is_refused_and_the_node_lives(cluster, pu
     node.start(nodes=3)
     try:
         assert node.wait_log(r"speaks contract 999")
-        node.bulk("other-contract", [event(EVIL), event("good.example")], "flag", ids=["bad", "good"])
+        node.bulk(
+            "other-contract", [event(EVIL), event("good.example")], "flag", ids=["bad", "good"]
+        )
         assert all(unchecked(one) for one in node.documents("other-contract"))
         state = states(cluster[0])[node.name]
         assert state["state"] == "failed" and "999" in state["reason"], state

@@ -9,7 +9,9 @@ from tests import program, stix
 
 @pytest.fixture
 def inputs(tmp_path):
-    listed = program.write(tmp_path / "listed.txt", "# ours", "evil.com", "1.1.1.0/24", "http://url.example/x", "co.uk")
+    listed = program.write(
+        tmp_path / "listed.txt", "# ours", "evil.com", "1.1.1.0/24", "http://url.example/x", "co.uk"
+    )
     feed = stix.write(tmp_path / "feed.json",
                       stix.indicator(1, "[domain-name:value = 'evil.com']", name="A bad place", confidence=80),
                       stix.indicator(2, "[domain-name:value = 'old.example']", valid_until="2020-02-01T00:00:00Z"))  # fmt: skip
@@ -38,7 +40,17 @@ def test_values_of_each_type(inputs, value, part):
     assert program.run("explain", "--exit-code", *inputs, value, expect=1)
 
 
-@pytest.mark.parametrize("value", ["notevil.com", "foo.co.uk", "1.1.2.1", "http://url.example/xy", "old.example", "x.good.evil.com"])
+@pytest.mark.parametrize(
+    "value",
+    [
+        "notevil.com",
+        "foo.co.uk",
+        "1.1.2.1",
+        "http://url.example/xy",
+        "old.example",
+        "x.good.evil.com",
+    ],
+)
 def test_values_that_do_not_match(inputs, value):
     assert explain("--exit-code", *inputs, value, expect=0).strip()
 
@@ -58,10 +70,21 @@ def test_from_a_built_blacklist_as_from_its_inputs(tmp_path, inputs):
 
 
 def test_it_agrees_with_scan(inputs):
-    values = ["evil.com", "x.evil.com", "good.evil.com", "notevil.com", "1.1.1.1", "http://url.example/x", "co.uk", "a.co.uk"]
+    values = [
+        "evil.com",
+        "x.evil.com",
+        "good.evil.com",
+        "notevil.com",
+        "1.1.1.1",
+        "http://url.example/x",
+        "co.uk",
+        "a.co.uk",
+    ]
     matched = {
         values[event["line"] - 1]
-        for event in program.scan(*inputs, "--log-format", "lines", "-", stdin="\n".join(values).encode())
+        for event in program.scan(
+            *inputs, "--log-format", "lines", "-", stdin="\n".join(values).encode()
+        )
     }
     for value in values:
         program.run("explain", "--exit-code", *inputs, value, expect=1 if value in matched else 0)

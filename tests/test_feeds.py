@@ -28,7 +28,13 @@ def url_feed(url: str, **settings) -> dict:
 
 def taxii_feed(url: str, **settings) -> dict:
     """A feed of type taxii."""
-    return {"name": "taxii", "type": "taxii", "url": f"{url}/root/collections/1/", "page_objects": 2, **settings}
+    return {
+        "name": "taxii",
+        "type": "taxii",
+        "url": f"{url}/root/collections/1/",
+        "page_objects": 2,
+        **settings,
+    }
 
 
 def taxii(pages):
@@ -37,21 +43,29 @@ def taxii(pages):
     def answer(asked):
         if asked.path.endswith("/objects/"):
             return pages(asked)
-        return Reply(json.dumps({"id": "1", "title": "One", "can_read": True}), headers={"Content-Type": servers.TAXII})
+        return Reply(
+            json.dumps({"id": "1", "title": "One", "can_read": True}),
+            headers={"Content-Type": servers.TAXII},
+        )
 
     return answer
 
 
 def named(*numbers: int) -> list[dict]:
     """Indicators."""
-    return [stix.indicator(number, f"[domain-name:value = 'h{number}.example']") for number in numbers]
+    return [
+        stix.indicator(number, f"[domain-name:value = 'h{number}.example']") for number in numbers
+    ]
 
 
 BAD = {
     "a slow body": (Reply("evil.example\n" * 100, pause=0.4), "total_timeout"),
     "a body that stalls": (Reply("evil.example\n", pause=3), "idle_timeout"),
     "an endless body": (Reply(endless=True), "at most 1048576 bytes"),
-    "a gzip bomb in transfer": (Reply(hostile.bomb(200), headers={"Content-Encoding": "gzip"}), "at most 1048576 bytes"),
+    "a gzip bomb in transfer": (
+        Reply(hostile.bomb(200), headers={"Content-Encoding": "gzip"}),
+        "at most 1048576 bytes",
+    ),
     "a gzip bomb as a file": (Reply(hostile.bomb(200)), "max_body"),
     "fewer bytes than announced": (Reply("evil.example\n", missing=10), "connection broke"),
     "a cut gzip": (Reply(gzip.compress(b"evil.example\n" * 1000)[:-9]), "ends in the middle"),
@@ -59,11 +73,20 @@ BAD = {
     "429": (Reply(status=429, headers={"Retry-After": "3600"}), "got 429"),
     "404": (Reply(status=404), "got 404"),
     "206": (Reply("evil.example\n", status=206), "got 206"),
-    "a page to log in": (Reply("<!DOCTYPE html><title>Log in</title>", headers={"Content-Type": "text/html"}), "a page for people"),
+    "a page to log in": (
+        Reply("<!DOCTYPE html><title>Log in</title>", headers={"Content-Type": "text/html"}),
+        "a page for people",
+    ),
     "prose": (Reply("You have to log in first.\n" * 30), "expected a list"),
     "cut JSON": (Reply('{"type": "bundle", "objects": [{"type": "indicator", '), "damaged JSON"),
-    "a redirect without end": (Reply(status=302, headers={"Location": "/again"}), "at most 5 redirects"),
-    "a redirect to a file": (Reply(status=302, headers={"Location": "file:///etc/passwd"}), "expected an http or https URL"),
+    "a redirect without end": (
+        Reply(status=302, headers={"Location": "/again"}),
+        "at most 5 redirects",
+    ),
+    "a redirect to a file": (
+        Reply(status=302, headers={"Location": "file:///etc/passwd"}),
+        "expected an http or https URL",
+    ),
 }
 
 
@@ -114,17 +137,31 @@ def test_credentials_stay_at_home(tmp_path, settings):
 
     back = []
     with serving(lambda _: Reply(status=302, headers={"Location": back[0]})) as other:
+
         def answer(asked):
             target = {"/list": "/moved", "/far": f"{other.url}/x?q=1"}.get(asked.path)
-            return Reply(status=307, headers={"Location": target}) if target else Reply("evil.example\n")
+            return (
+                Reply(status=307, headers={"Location": target})
+                if target
+                else Reply("evil.example\n")
+            )
 
         with serving(answer) as server:
             back.append(f"{server.url}/back")
-            near = Polling(tmp_path / "near", url_feed(f"{server.url}/list", **settings), environment={"KEY": KEY})
+            near = Polling(
+                tmp_path / "near",
+                url_feed(f"{server.url}/list", **settings),
+                environment={"KEY": KEY},
+            )
             near.poll()
             assert server.paths() == ["/list", "/moved"] and all(map(carried, server.asked))
             http = {"allow_redirects_to": [other.url]}
-            far = Polling(tmp_path / "far", url_feed(f"{server.url}/far", **settings), http=http, environment={"KEY": KEY})
+            far = Polling(
+                tmp_path / "far",
+                url_feed(f"{server.url}/far", **settings),
+                http=http,
+                environment={"KEY": KEY},
+            )
             far.poll()
             assert other.paths() == ["/x"] and not carried(other.asked[0])
             assert server.paths()[2:] == ["/far", "/back"] and not carried(server.asked[3])
@@ -133,9 +170,15 @@ def test_credentials_stay_at_home(tmp_path, settings):
 
 
 def test_a_secret_that_comes_back_is_not_shown(tmp_path):
-    with serving(lambda asked: Reply(f"no entry with {asked.headers['x-api-key']}", status=403)) as server:
+    with serving(
+        lambda asked: Reply(f"no entry with {asked.headers['x-api-key']}", status=403)
+    ) as server:
         header = {"name": "X-API-Key", "value": {"env": "KEY"}}
-        one = Polling(tmp_path, url_feed(f"{server.url}/list?key={KEY}", header=header), environment={"KEY": KEY})
+        one = Polling(
+            tmp_path,
+            url_feed(f"{server.url}/list?key={KEY}", header=header),
+            environment={"KEY": KEY},
+        )
         told = one.poll(expect=program.REMOTE)
         error = one.feed("url")["error"]
         assert "got 403" in error and "no entry with" in error
@@ -161,7 +204,11 @@ def test_a_client_certificate_is_shown_to_nobody_else(tmp_path, certificates):
     shown = {"client_certificate": certificates.client, "client_key": certificates.client_key}
     # The other one would take it: it asks for certificates, and needs none.
     with serving(lambda _: Reply("evil.example\n"), certificates) as other:
-        with serving(lambda _: Reply(status=302, headers={"Location": f"{other.url}/list"}), certificates, wants_client=True) as server:
+        with serving(
+            lambda _: Reply(status=302, headers={"Location": f"{other.url}/list"}),
+            certificates,
+            wants_client=True,
+        ) as server:
             http = {"ca_files": [certificates.authority], "allow_redirects_to": [other.url]}
             one = Polling(tmp_path, url_feed(f"{server.url}/list", **shown), http=http)
             one.poll()
@@ -170,8 +217,14 @@ def test_a_client_certificate_is_shown_to_nobody_else(tmp_path, certificates):
 
 def test_encryption_is_not_left(tmp_path, certificates):
     with serving(lambda _: Reply("evil.example\n")) as plain:
-        with serving(lambda _: Reply(status=302, headers={"Location": f"{plain.url}/list"}), certificates) as server:
-            one = Polling(tmp_path, url_feed(f"{server.url}/list"), http={"ca_files": [certificates.authority]})
+        with serving(
+            lambda _: Reply(status=302, headers={"Location": f"{plain.url}/list"}), certificates
+        ) as server:
+            one = Polling(
+                tmp_path,
+                url_feed(f"{server.url}/list"),
+                http={"ca_files": [certificates.authority]},
+            )
             assert "leave encryption" in one.fails("url")
             assert not plain.asked
 
@@ -179,9 +232,19 @@ def test_encryption_is_not_left(tmp_path, certificates):
 @pytest.mark.parametrize("by", ["setting", "environment"])
 def test_a_proxy(tmp_path, by):
     with serving(lambda _: Reply("evil.example\n")) as proxy:
-        feeds = [url_feed("http://feeds.example/list"), url_feed("http://near.example/list") | {"name": "near"}]
-        environment = {"NO_PROXY": "near.example"} | ({"HTTP_PROXY": proxy.url} if by == "environment" else {})
-        one = Polling(tmp_path, *feeds, http={"proxy": proxy.url} if by == "setting" else {}, environment=environment)
+        feeds = [
+            url_feed("http://feeds.example/list"),
+            url_feed("http://near.example/list") | {"name": "near"},
+        ]
+        environment = {"NO_PROXY": "near.example"} | (
+            {"HTTP_PROXY": proxy.url} if by == "environment" else {}
+        )
+        one = Polling(
+            tmp_path,
+            *feeds,
+            http={"proxy": proxy.url} if by == "setting" else {},
+            environment=environment,
+        )
         one.poll(expect=program.REMOTE)
         assert one.active("url") == 1
         assert proxy.paths() == ["/list"] and proxy.asked[0].headers["host"] == "feeds.example"
@@ -208,8 +271,15 @@ def test_each_feed_fails_alone(tmp_path):
     lists = tmp_path / "lists"
     lists.mkdir()
     program.write(lists / "a.txt", "local.example")
-    with serving(taxii(lambda _: envelope(*named(1, 2)))) as good, serving(lambda _: Reply(status=500)) as bad:
-        feeds = [taxii_feed(good.url), url_feed(f"{bad.url}/list"), {"name": "path", "type": "path", "path": lists}]
+    with (
+        serving(taxii(lambda _: envelope(*named(1, 2)))) as good,
+        serving(lambda _: Reply(status=500)) as bad,
+    ):
+        feeds = [
+            taxii_feed(good.url),
+            url_feed(f"{bad.url}/list"),
+            {"name": "path", "type": "path", "path": lists},
+        ]
         one = Polling(tmp_path, *feeds)
         told = one.poll(expect=program.REMOTE)
         assert "url" in told and "got 500" in told
@@ -274,9 +344,15 @@ def test_servers_that_go_round_in_circles(tmp_path, pages, wanted):
 
 
 def test_a_login_page_of_another_server(tmp_path):
-    with serving(lambda _: Reply("<html>Log in</html>", headers={"Content-Type": "text/html"})) as other:
-        with serving(taxii(lambda _: Reply(status=302, headers={"Location": f"{other.url}/login"}))) as server:
-            one = Polling(tmp_path, taxii_feed(server.url), http={"allow_redirects_to": [other.url]})
+    with serving(
+        lambda _: Reply("<html>Log in</html>", headers={"Content-Type": "text/html"})
+    ) as other:
+        with serving(
+            taxii(lambda _: Reply(status=302, headers={"Location": f"{other.url}/login"}))
+        ) as server:
+            one = Polling(
+                tmp_path, taxii_feed(server.url), http={"allow_redirects_to": [other.url]}
+            )
             assert "a page for people" in one.fails("taxii")
 
 
@@ -286,7 +362,10 @@ def test_a_large_collection_page_by_page(tmp_path):
     def pages(asked):
         first = int(asked.query.get("next", 0))
         end = first + int(asked.query["limit"])
-        return envelope(*named(*range(first + 1, min(end, count) + 1)), **({"more": True, "next": str(end)} if end < count else {}))
+        return envelope(
+            *named(*range(first + 1, min(end, count) + 1)),
+            **({"more": True, "next": str(end)} if end < count else {}),
+        )
 
     with serving(taxii(pages)) as server:
         one = Polling(tmp_path, taxii_feed(server.url, page_objects=size))

@@ -10,7 +10,21 @@ from tests import program
 
 FOLDERS = {".ci", "wit", "guest", "host", "plugin-descriptors", "tests", "docs"}
 # Files that tools want at the top.
-FILES = {"Cargo.toml", "Cargo.lock", "Makefile", "README.md", "CHANGELOG.md", "LICENSE", "NOTICE", ".gitignore", "rust-toolchain.toml", "rustfmt.toml", "clippy.toml", "deny.toml"}
+FILES = {
+    "Cargo.toml",
+    "Cargo.lock",
+    "Makefile",
+    "README.md",
+    "CHANGELOG.md",
+    "LICENSE",
+    "NOTICE",
+    ".gitignore",
+    "ruff.toml",
+    "rust-toolchain.toml",
+    "rustfmt.toml",
+    "clippy.toml",
+    "deny.toml",
+}
 
 PAGES = [
     *(program.ROOT / name for name in ("README.md", "CHANGELOG.md", "tests/README.md")),
@@ -21,13 +35,19 @@ BUILT = "tests/fuzz/artifacts"
 
 
 def test_the_top_level():
-    tracked = subprocess.run(["git", "ls-files"], cwd=program.ROOT, check=True, capture_output=True, text=True).stdout.split("\n")
+    tracked = subprocess.run(
+        ["git", "ls-files"], cwd=program.ROOT, check=True, capture_output=True, text=True
+    ).stdout.split("\n")
     tops = {name.split("/")[0] for name in tracked if name}
     assert tops <= FOLDERS | FILES | {".cargo"}, tops - FOLDERS - FILES
 
 
 def test_continuous_integration_runs_the_readmes_command():
-    commands = [line for line in (program.ROOT / ".ci/run").read_text().splitlines() if line.startswith("make")]
+    commands = [
+        line
+        for line in (program.ROOT / ".ci/run").read_text().splitlines()
+        if line.startswith("make")
+    ]
     assert commands == ["make test"]
     assert "make test" in (program.ROOT / "README.md").read_text()
 
@@ -35,7 +55,13 @@ def test_continuous_integration_runs_the_readmes_command():
 def test_every_target_has_a_word_of_help():
     makefile = (program.ROOT / "Makefile").read_text()
     targets = set(re.search(r"^\.PHONY: (.*)$", makefile, re.MULTILINE)[1].split())
-    shown = subprocess.run(["make", "--no-print-directory"], cwd=program.ROOT, check=True, capture_output=True, text=True).stdout
+    shown = subprocess.run(
+        ["make", "--no-print-directory"],
+        cwd=program.ROOT,
+        check=True,
+        capture_output=True,
+        text=True,
+    ).stdout
     assert targets == {line.split()[1] for line in shown.splitlines()}
     assert targets >= {"help", "build", "run", "test", "bench", "lint", "fuzz", "clean"}
 
@@ -78,5 +104,7 @@ def test_the_maps_files_exist():
     page = (program.ROOT / "docs/architecture.md").read_text()
     folders = dict(re.findall(r"^\| `(\w+)/` \| \[([\w./-]+)\]", page, re.MULTILINE))
     names = re.findall(rf"`({'|'.join(folders)})/([\w./-]+)`", page)
-    missing = [name for short, name in names if not Path(program.ROOT, folders[short], name).is_file()]
+    missing = [
+        name for short, name in names if not Path(program.ROOT, folders[short], name).is_file()
+    ]
     assert len(names) > 50 and not missing, missing

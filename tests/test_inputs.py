@@ -58,7 +58,9 @@ MATCHING = {
 
 @pytest.fixture
 def listed(tmp_path):
-    return program.write(tmp_path / "l.txt", "evil.com", "203.0.112.0/24", "2a00:1450::/32", EVIL_HASH)
+    return program.write(
+        tmp_path / "l.txt", "evil.com", "203.0.112.0/24", "2a00:1450::/32", EVIL_HASH
+    )
 
 
 @pytest.mark.parametrize("name", FORMATS)
@@ -88,7 +90,9 @@ def test_formats_are_told_file_by_file(tmp_path, listed):
 def test_fields_of_the_log_get_ecs_names(tmp_path, listed):
     log = program.write(
         tmp_path / "a.log",
-        lines.combined("http://www.evil.com/x", client="203.0.112.5", referrer="http://sub.evil.com/"),
+        lines.combined(
+            "http://www.evil.com/x", client="203.0.112.5", referrer="http://sub.evil.com/"
+        ),
     )
     (event,) = program.scan("--list", listed, log)
     fields = [match["field"] for match in event["matches"]]
@@ -106,10 +110,14 @@ def test_fields_can_be_named(tmp_path, listed):
 
 
 def test_connect_matches_the_host_and_no_url(tmp_path):
-    listed = program.write(tmp_path / "l.txt", "http://evil.com/", "https://evil.com:8443/", "1.1.1.2")
+    listed = program.write(
+        tmp_path / "l.txt", "http://evil.com/", "https://evil.com:8443/", "1.1.1.2"
+    )
     log = program.write(tmp_path / "a.log", lines.squid("evil.com:443", method="CONNECT"), lines.squid("1.1.1.2:443", method="CONNECT"),
                         lines.squid("evil.com:8443", method="CONNECT"))  # fmt: skip
-    assert [(e["line"], m["match"]) for e in program.scan("--list", listed, log) for m in e["matches"]] == [(2, "exact")]
+    assert [
+        (e["line"], m["match"]) for e in program.scan("--list", listed, log) for m in e["matches"]
+    ] == [(2, "exact")]
 
 
 def test_a_parent_proxys_name_is_no_destination(tmp_path):
@@ -136,7 +144,10 @@ def test_compression_is_told_by_content(tmp_path, listed, name, stdin):
     data = packed(name, text.encode())
     log = tmp_path / "access.log.1"
     log.write_bytes(data)
-    assert program.count("--list", listed, "-" if stdin else log, stdin=data if stdin else None) == 12_000
+    assert (
+        program.count("--list", listed, "-" if stdin else log, stdin=data if stdin else None)
+        == 12_000
+    )
 
 
 def test_folders_are_read_through_in_order(tmp_path, listed):
@@ -147,7 +158,12 @@ def test_folders_are_read_through_in_order(tmp_path, listed):
         (logs / place).write_bytes(gzip.compress(data) if place.endswith("gz") else data)
     (logs / "loop").symlink_to(logs)
     events = program.scan("--list", listed, logs)
-    assert [os.path.relpath(e["file"], logs) for e in events] == ["a.log", "b/deep/x.log", "b/y.log.gz", "c.log"]
+    assert [os.path.relpath(e["file"], logs) for e in events] == [
+        "a.log",
+        "b/deep/x.log",
+        "b/y.log.gz",
+        "c.log",
+    ]
 
 
 def test_standard_input_is_the_default(listed):
@@ -227,13 +243,17 @@ def test_odd_files_are_survived(tmp_path, listed):
         "empty.log": b"",
         "newlines.log": b"\n\r\n\n",
         "nul.log": b"\0" * 100_000,
-        "long.log": lines.squid("http://evil.com/" + "a" * 3_000_000).encode() + b"\n" + lines.squid("http://evil.com/").encode(),
+        "long.log": lines.squid("http://evil.com/" + "a" * 3_000_000).encode()
+        + b"\n"
+        + lines.squid("http://evil.com/").encode(),
         "binary.log": bytes(range(256)) * 2_000,
         "latin1.log": lines.squid("http://evil.com/caf\xe9").encode("latin-1") + b"\n",
     }
     for name, data in files.items():
         (tmp_path / name).write_bytes(data)
-    events = program.scan("--list", listed, "--log-format", "squid", *(tmp_path / name for name in files))
+    events = program.scan(
+        "--list", listed, "--log-format", "squid", *(tmp_path / name for name in files)
+    )
     seen = [(os.path.basename(e["file"]), e["line"]) for e in events]
     assert ("long.log", 2) in seen and ("latin1.log", 1) in seen
     for name in files:

@@ -27,7 +27,9 @@ MATCHING = {
 def matches(listed, log, *arguments, **options) -> dict[int, set[str]]:
     """The listed values that match, by line."""
     events = program.scan(*arguments, "--list", listed, log, **options)
-    return {event["line"]: {match["entry"]["value"] for match in event["matches"]} for event in events}
+    return {
+        event["line"]: {match["entry"]["value"] for match in event["matches"]} for event in events
+    }
 
 
 @pytest.mark.parametrize("name", MATCHING)
@@ -76,7 +78,11 @@ def test_carriage_returns_end_lines(tmp_path, listed):
     log = tmp_path / "a.log"
     log.write_bytes(TEXT.replace("\n", "\r").encode())
     assert matches(listed, log) == {1: {"bad-one.top"}, 2: {"45.66.77.88"}}
-    log.write_bytes("\r".join([lines.squid("http://good.example/"), lines.squid("http://bad-one.top/")]).encode())
+    log.write_bytes(
+        "\r".join(
+            [lines.squid("http://good.example/"), lines.squid("http://bad-one.top/")]
+        ).encode()
+    )
     [event] = program.scan("--list", listed, log)
     assert (event["line"], event["event"]["url"]["domain"]) == (2, "bad-one.top")
 
@@ -91,7 +97,9 @@ def test_carriage_returns_end_lines(tmp_path, listed):
 ])  # fmt: skip
 def test_what_cannot_be_read_says_how_it_can(tmp_path, listed, data, told):
     (tmp_path / "a.log").write_bytes(data)
-    result = program.run("scan", "--count", "--list", listed, tmp_path / "a.log", expect=program.DAMAGED)
+    result = program.run(
+        "scan", "--count", "--list", listed, tmp_path / "a.log", expect=program.DAMAGED
+    )
     assert told in result.stderr.decode() and "a.log" in result.stderr.decode()
 
 
@@ -111,8 +119,17 @@ def test_syslog_headers_stand_before_any_format(tmp_path, listed, header):
 
 
 def test_a_line_that_is_not_of_the_format_is_counted_and_searched(tmp_path, listed):
-    for good in [lines.squid("http://good.example/"), lines.combined("http://good.example/"), lines.eve_dns("good.example")]:
-        log = program.write(tmp_path / "a.log", *[good] * 5, "starting, upstream is bad-one.top", good[: len(good) // 2])
+    for good in [
+        lines.squid("http://good.example/"),
+        lines.combined("http://good.example/"),
+        lines.eve_dns("good.example"),
+    ]:
+        log = program.write(
+            tmp_path / "a.log",
+            *[good] * 5,
+            "starting, upstream is bad-one.top",
+            good[: len(good) // 2],
+        )
         result = program.run("scan", "--json", "--list", listed, log)
         assert [json.loads(line)["line"] for line in result.stdout.splitlines()] == [6]
         assert "2 malformed lines" in result.stderr.decode()
@@ -158,14 +175,33 @@ def test_free_text(tmp_path, listed, text, found):
 
 
 def test_a_word_that_is_mostly_a_files_name_is_a_partial_match(tmp_path, listed):
-    bare = ["unpacked backup.zip again", "perl said in evil.pl line 7", "C:\\tools\\backup.zip is gone"]
-    full = ["asked http://backup.zip/ today", "open backup.zip:443 today", "open backup.zip/x today", "mail to bob@evil.pl today"]
+    bare = [
+        "unpacked backup.zip again",
+        "perl said in evil.pl line 7",
+        "C:\\tools\\backup.zip is gone",
+    ]
+    full = [
+        "asked http://backup.zip/ today",
+        "open backup.zip:443 today",
+        "open backup.zip/x today",
+        "mail to bob@evil.pl today",
+    ]
     log = program.write(tmp_path / "a.log", *bare, *full)
     assert set(matches(listed, log)) == {4, 5, 6, 7}
     events = program.scan("--partial", "--list", listed, log)
     kinds = {event["line"]: event["matches"][0]["match"] for event in events}
-    assert kinds == {1: "file_name", 2: "file_name", 3: "file_name", 4: "exact", 5: "exact", 6: "exact", 7: "exact"}
-    assert "3 partial matches" in program.run("scan", "--count", "--list", listed, log).stderr.decode()
+    assert kinds == {
+        1: "file_name",
+        2: "file_name",
+        3: "file_name",
+        4: "exact",
+        5: "exact",
+        6: "exact",
+        7: "exact",
+    }
+    assert (
+        "3 partial matches" in program.run("scan", "--count", "--list", listed, log).stderr.decode()
+    )
     # A field for hosts, and a log of one value a line, hold hosts.
     log = program.write(tmp_path / "b.log", lines.eve_dns("backup.zip"))
     assert matches(listed, log) == {1: {"backup.zip"}}

@@ -101,7 +101,9 @@ def compare(tmp_path, listed, allowed, cases, partial=True, prefix=False):
         f"{'missed' if one in expected else 'extra'}: {cases[one[0] - 1]!r}: {one[1:]}"
         for one in sorted(expected ^ found, key=lambda one: one[0])
     ]
-    assert not differences, f"{len(differences)} of {len(cases)} cases differ:\n" + "\n".join(differences[:60])
+    assert not differences, f"{len(differences)} of {len(cases)} cases differ:\n" + "\n".join(
+        differences[:60]
+    )
     assert expected, "nothing matches, so this shows nothing"
     return len(cases)
 
@@ -121,22 +123,47 @@ def test_fields_of_each_kind(tmp_path, seed, kind):
     rng = random.Random(seed)
     listed = LISTED + digests(rng)
     # A field's `//a/b` may as well be the path alone that some logs hold; which of the two is not the matcher's to say.
-    cases = [(kind, case) for value in listed for case in around(rng, value) if not case.startswith("//")]
+    cases = [
+        (kind, case) for value in listed for case in around(rng, value) if not case.startswith("//")
+    ]
     compare(tmp_path, listed, ALLOWED, cases)
 
 
 @pytest.mark.parametrize("seed", SEEDS)
 def test_urls_as_prefixes(tmp_path, seed):
     rng = random.Random(seed)
-    listed = [value for value in LISTED if from_list(value).type == "url"] + ["http://evil.com/", "http://evil.com/a/", "http://evil.com/a"]
+    listed = [value for value in LISTED if from_list(value).type == "url"] + [
+        "http://evil.com/",
+        "http://evil.com/a/",
+        "http://evil.com/a",
+    ]
     cases = [("any", case) for value in listed for case in around(rng, value)]
-    cases += [("any", f"http://evil.com/{path}") for path in ("", "a", "a/", "a//", "ab", "a/b/c?d=e", "a/bc", "a/b/..", "a/b/../c", "?x", "a?")]
+    cases += [
+        ("any", f"http://evil.com/{path}")
+        for path in (
+            "",
+            "a",
+            "a/",
+            "a//",
+            "ab",
+            "a/b/c?d=e",
+            "a/bc",
+            "a/b/..",
+            "a/b/../c",
+            "?x",
+            "a?",
+        )
+    ]
     compare(tmp_path, listed, [], cases, prefix=True)
     compare(tmp_path, listed, ["evil.com/a/b", "url.example"], cases, prefix=True)
 
 
 def test_partial_matches_only_when_asked_for(tmp_path):
-    cases = [("any", "http://evil.com/q?"), ("any", "http://evil.com/q?a=b"), ("any", "http://evil.com/q")]
+    cases = [
+        ("any", "http://evil.com/q?"),
+        ("any", "http://evil.com/q?a=b"),
+        ("any", "http://evil.com/q"),
+    ]
     compare(tmp_path, ["http://evil.com/q?a=b"], [], cases, partial=True)
     compare(tmp_path, ["http://evil.com/q?a=b"], [], cases, partial=False)
 
@@ -153,14 +180,20 @@ def test_real_values(tmp_path, seed, name):
 @pytest.mark.parametrize("seed", SEEDS)
 def test_all_real_lists_together(tmp_path, seed):
     rng = random.Random(seed)
-    listed = [value for name in ("domains", "urls", "ips", "cidr") for value in program.read_list(REAL / f"{name}.txt")]
+    listed = [
+        value
+        for name in ("domains", "urls", "ips", "cidr")
+        for value in program.read_list(REAL / f"{name}.txt")
+    ]
     cases = [("any", case) for value in rng.sample(listed, 80) for case in around(rng, value)]
     allowed = rng.sample(listed, 40) + ["com", "1.2.3.4"]
     compare(tmp_path, listed, allowed, cases + [("any", value) for value in allowed])
 
 
 def test_bytes_that_are_no_utf8(tmp_path):
-    cases = [("any", f"{prefix}evil.com") for prefix in ("\udcff.", "a\udcff.", "\udcff", "x.\udcc3(.")]
+    cases = [
+        ("any", f"{prefix}evil.com") for prefix in ("\udcff.", "a\udcff.", "\udcff", "x.\udcc3(.")
+    ]
     compare(tmp_path, ["evil.com"], [], [*cases, ("any", "http://\udcff.evil.com/\udcfe")])
 
 
@@ -174,10 +207,18 @@ def test_nested_networks_and_ranges(tmp_path, seed):
         base = ipaddress.ip_network((0x08080000 | rng.randrange(2**16), bits), strict=False)
         listed.append(str(base))
         first, last = sorted(rng.randrange(2**16) for _ in range(2))
-        listed.append(f"{ipaddress.IPv4Address(0x08080000 | first)}-{ipaddress.IPv4Address(0x08080000 | last)}")
-        wide = ipaddress.ip_network((0x2600 << 112 | rng.randrange(2**32) << 64, rng.randint(20, 128)), strict=False)
+        listed.append(
+            f"{ipaddress.IPv4Address(0x08080000 | first)}-{ipaddress.IPv4Address(0x08080000 | last)}"
+        )
+        wide = ipaddress.ip_network(
+            (0x2600 << 112 | rng.randrange(2**32) << 64, rng.randint(20, 128)), strict=False
+        )
         listed.append(str(wide))
-        inside += [str(base[0]), str(base[-1]), str(ipaddress.IPv6Address(int(wide[-1]) - rng.randrange(2)))]
+        inside += [
+            str(base[0]),
+            str(base[-1]),
+            str(ipaddress.IPv6Address(int(wide[-1]) - rng.randrange(2))),
+        ]
     inside += [str(ipaddress.IPv4Address(0x08070000 | rng.randrange(2**18))) for _ in range(500)]
     compare(tmp_path, listed, rng.sample(listed, 10), [("any", value) for value in inside])
 

@@ -48,7 +48,12 @@ class Desk:
     def __init__(self, folder: Path, *settings: str, top: str = ""):
         folder.mkdir(parents=True, exist_ok=True)
         self.folder, self.state = folder, folder / "state"
-        self.list, self.log, self.output, self.mails = folder / "list.txt", folder / "access.log", folder / "out/matches.ndjson", folder / "mails"
+        self.list, self.log, self.output, self.mails = (
+            folder / "list.txt",
+            folder / "access.log",
+            folder / "out/matches.ndjson",
+            folder / "mails",
+        )
         self.environment = {}
         tables = {
             "feeds": '[[feeds]]\nname = "list"\ntype = "path"\npath = "list.txt"',
@@ -59,7 +64,9 @@ class Desk:
         }
         for setting in settings:
             tables[setting.split("]")[0].strip("[")] = setting
-        self.config = program.write(folder / "threatsieve.toml", f'state = "state"\n{top}', *tables.values())
+        self.config = program.write(
+            folder / "threatsieve.toml", f'state = "state"\n{top}', *tables.values()
+        )
         program.write(self.list, "evil.example")
         self.log.write_text(line(1, "www.evil.example"))
 
@@ -74,7 +81,9 @@ class Desk:
 
     def conditions(self) -> dict[str, str]:
         """What is wrong, by kind: the subject."""
-        return {condition["kind"]: condition["subject"] for condition in self.status()["conditions"]}
+        return {
+            condition["kind"]: condition["subject"] for condition in self.status()["conditions"]
+        }
 
     def records(self) -> list[dict]:
         return [json.loads(record) for record in self.output.read_text().splitlines()]
@@ -82,7 +91,10 @@ class Desk:
     def news(self) -> list[str]:
         """Subjects of the mails to the operator, oldest first."""
         paths = sorted(self.mails.glob("*.eml"), key=lambda path: path.stat().st_mtime_ns)
-        mails = [email.message_from_bytes(path.read_bytes(), policy=email.policy.default) for path in paths]
+        mails = [
+            email.message_from_bytes(path.read_bytes(), policy=email.policy.default)
+            for path in paths
+        ]
         return [mail["Subject"] for mail in mails if mail["To"] == "operator@soc.example"]
 
     @contextlib.contextmanager
@@ -132,21 +144,36 @@ def test_only_the_owner_reads_the_state_and_the_group_reads_records(desk, monkey
     (desk.state / "state.db").chmod(0o644)
     desk.output.chmod(0o644)
     desk.poll()
-    assert (mode(desk.state), mode(desk.state / "state.db"), mode(desk.output)) == (0o700, 0o600, 0o640)
+    assert (mode(desk.state), mode(desk.state / "state.db"), mode(desk.output)) == (
+        0o700,
+        0o600,
+        0o640,
+    )
 
 
 def test_the_output_has_the_mode_and_group_of_the_settings(tmp_path):
     group = 1 if os.geteuid() == 0 else os.getgid()
-    desk = Desk(tmp_path, f'[output]\nfile = "out/matches.ndjson"\nmode = "0664"\ngroup = "{group}"')
+    desk = Desk(
+        tmp_path, f'[output]\nfile = "out/matches.ndjson"\nmode = "0664"\ngroup = "{group}"'
+    )
     desk.poll()
     assert (mode(desk.output), desk.output.stat().st_gid) == (0o664, group)
     assert (mode(desk.output.parent), desk.output.parent.stat().st_gid) == (0o775, group)
 
 
-@pytest.mark.parametrize(("setting", "expected"), [('mode = "0777"', "octal mode"), ('mode = "0044"', "octal mode"), ('group = "no-such-group"', "a group of this machine")])
+@pytest.mark.parametrize(
+    ("setting", "expected"),
+    [
+        ('mode = "0777"', "octal mode"),
+        ('mode = "0044"', "octal mode"),
+        ('group = "no-such-group"', "a group of this machine"),
+    ],
+)
 def test_a_wrong_mode_or_group_is_refused(tmp_path, setting, expected):
     desk = Desk(tmp_path, f"[output]\n{setting}")
-    assert expected in desk.run("config", "check", "--offline", expect=program.USAGE).stderr.decode()
+    assert (
+        expected in desk.run("config", "check", "--offline", expect=program.USAGE).stderr.decode()
+    )
 
 
 def test_the_unit_file_keeps_others_out():
@@ -161,7 +188,9 @@ def damaged(desk: Desk) -> None:
     """8 KiB of 0xff in the middle of the state, a day after its last check."""
     with desk.database() as database:
         database.execute("CREATE TABLE filler (body TEXT)")
-        database.executemany("INSERT INTO filler VALUES (?)", [(f"{number:0500}",) for number in range(4000)])
+        database.executemany(
+            "INSERT INTO filler VALUES (?)", [(f"{number:0500}",) for number in range(4000)]
+        )
         database.execute("UPDATE upkeep SET checked = checked - 86400000000")
     path = desk.state / "state.db"
     with path.open("r+b") as file:
@@ -177,7 +206,9 @@ def test_damage_is_found_on_request_and_within_a_day(desk):
     for verb in [["status", "--check"], ["poll"], ["run"]]:
         said = desk.run(*verb, expect=program.DAMAGED).stderr.decode()
         assert "state.db: the state is damaged" in said and '"Restore"' in said, said
-    assert (desk.state / "state.db").read_bytes() == before, "nothing is written into a damaged state"
+    assert (desk.state / "state.db").read_bytes() == before, (
+        "nothing is written into a damaged state"
+    )
 
 
 def test_a_state_is_checked_after_a_kill(desk):
@@ -211,8 +242,20 @@ def test_reading_needs_no_right_to_write(open_folder):
         path.chmod(0o555 if path.is_dir() else 0o444)
     desk.list.chmod(0o444)
     before = sorted(path.name for path in desk.state.iterdir())
-    for verb in [["status", "--json"], ["status", "--check"], ["feeds"], ["indicators"], ["mute"], ["explain", "evil.example"]]:
-        result = subprocess.run([binary, *verb, "--config", desk.config], capture_output=True, check=False, **without_rights())
+    for verb in [
+        ["status", "--json"],
+        ["status", "--check"],
+        ["feeds"],
+        ["indicators"],
+        ["mute"],
+        ["explain", "evil.example"],
+    ]:
+        result = subprocess.run(
+            [binary, *verb, "--config", desk.config],
+            capture_output=True,
+            check=False,
+            **without_rights(),
+        )
         assert result.returncode == program.DONE, result.stderr
     assert sorted(path.name for path in desk.state.iterdir()) == before
     desk.state.chmod(0o755)
@@ -229,7 +272,10 @@ def test_a_status_before_the_first_round_makes_no_state(desk):
 def test_an_output_that_cannot_be_written_is_reported_once_and_loses_nothing(desk):
     desk.output.mkdir(parents=True)
     report = desk.poll(expect=program.USAGE)
-    assert "expected a regular file" in report["records"]["error"] and report["records"]["waiting"] == 1
+    assert (
+        "expected a regular file" in report["records"]["error"]
+        and report["records"]["waiting"] == 1
+    )
     assert desk.conditions() == {"output_blocked": ""}
     assert desk.news() == ["[threatsieve] problem: output not writable"]
     text = desk.run("poll", expect=program.USAGE).stdout.decode()
@@ -292,19 +338,31 @@ def test_mails_that_do_not_get_through_are_reported(desk):
     desk.poll("--force", expect=program.REMOTE)
     desk.poll()
     assert desk.conditions() == {}
-    assert sorted(desk.news()) == ["[threatsieve] over: mails not delivered: soc@soc.example", "[threatsieve] problem: mails not delivered: soc@soc.example"]
+    assert sorted(desk.news()) == [
+        "[threatsieve] over: mails not delivered: soc@soc.example",
+        "[threatsieve] problem: mails not delivered: soc@soc.example",
+    ]
 
 
 def test_long_and_old_lines_are_counted(tmp_path):
     desk = Desk(tmp_path, '[history]\nwindow = "30d"')
     long = line(2, "good.example/" + "a" * (17 << 20))
-    desk.log.write_text(line(1, "www.evil.example", time=1_600_000_000) + long + line(3, "good.example"))
+    desk.log.write_text(
+        line(1, "www.evil.example", time=1_600_000_000) + long + line(3, "good.example")
+    )
     report = desk.poll(expect=program.DAMAGED)
-    assert (report["follow"]["cut"], report["follow"]["too_old"], report["follow"]["events"]) == (1, 1, 0)
+    assert (report["follow"]["cut"], report["follow"]["too_old"], report["follow"]["events"]) == (
+        1,
+        1,
+        0,
+    )
     assert desk.conditions() == {"events_unchecked": ""}
     desk.log.write_text(desk.log.read_text() + line(4, "good.example"))
     assert desk.poll()["follow"]["cut"] == 0
-    assert [subject.split(": ")[0] for subject in desk.news()] == ["[threatsieve] problem", "[threatsieve] over"]
+    assert [subject.split(": ")[0] for subject in desk.news()] == [
+        "[threatsieve] problem",
+        "[threatsieve] over",
+    ]
 
 
 def test_a_scan_that_cuts_lines_says_so_by_its_exit_code(tmp_path):
@@ -320,13 +378,20 @@ def test_one_unreadable_folder_hides_nothing_else(open_folder, pattern):
     binary = shutil.copy(program.BINARY, open_folder / "program")
     for number, name in enumerate(["a", "b", "c"]):
         (open_folder / "logs" / name).mkdir(parents=True)
-        (open_folder / "logs" / name / "access.log").write_text(line(number, f"{name}.evil.example"))
+        (open_folder / "logs" / name / "access.log").write_text(
+            line(number, f"{name}.evil.example")
+        )
     if os.geteuid() == 0:
         for path in [open_folder, *open_folder.rglob("*")]:
             os.chown(path, NOBODY, NOBODY)
 
     def poll(expect: int) -> dict:
-        result = subprocess.run([binary, "poll", "--json", "--config", desk.config], capture_output=True, check=False, **without_rights())
+        result = subprocess.run(
+            [binary, "poll", "--json", "--config", desk.config],
+            capture_output=True,
+            check=False,
+            **without_rights(),
+        )
         assert result.returncode == expect, result.stderr
         return json.loads(result.stdout)
 
@@ -337,7 +402,10 @@ def test_one_unreadable_folder_hides_nothing_else(open_folder, pattern):
     report = poll(program.DAMAGED)
     assert (report["follow"]["events"], report["follow"]["gone"]) == (1, 0)
     (trouble,) = report["follow"]["troubles"]
-    assert trouble["path"].endswith(("logs/b", "logs/b/access.log")) and "ermission denied" in trouble["what"]
+    assert (
+        trouble["path"].endswith(("logs/b", "logs/b/access.log"))
+        and "ermission denied" in trouble["what"]
+    )
     assert [condition["kind"] for condition in report["conditions"]] == ["logs_unread"]
     (open_folder / "logs/b").chmod(0o755)
     report = poll(program.DONE)
@@ -388,8 +456,12 @@ def test_a_second_round_confirms_the_clock(desk, clock):
     assert "clock" not in desk.poll()
 
 
-def test_a_feed_that_failed_under_a_wrong_clock_is_polled_under_the_right_one(desk, clock, tmp_path):
-    text = desk.config.read_text().replace('type = "path"\npath = "list.txt"', 'type = "url"\nurl = "http://127.0.0.1:9/list.txt"')
+def test_a_feed_that_failed_under_a_wrong_clock_is_polled_under_the_right_one(
+    desk, clock, tmp_path
+):
+    text = desk.config.read_text().replace(
+        'type = "path"\npath = "list.txt"', 'type = "url"\nurl = "http://127.0.0.1:9/list.txt"'
+    )
     desk.config.write_text(text)
     clock(365)
     desk.poll(expect=program.REMOTE)
@@ -408,15 +480,33 @@ def test_what_is_kept_has_limits_that_status_shows(tmp_path):
     program.write(desk.list, "evil.example", *good, *(f"no value {number}" for number in range(10)))
     desk.poll()
     for number in range(3):
-        program.write(desk.list, "evil.example", *good, f"evil{number}.example", *(f"no value {number}" for number in range(10)))
+        program.write(
+            desk.list,
+            "evil.example",
+            *good,
+            f"evil{number}.example",
+            *(f"no value {number}" for number in range(10)),
+        )
         desk.poll()
     with desk.database() as database:
         database.execute("UPDATE mails SET composed = composed - 7200000000")
         database.execute("UPDATE upkeep SET pruned = pruned - 86400000000")
-    assert desk.poll()["pruned"] == {"events": 0, "files": 0, "mails": 1, "rejections": 7, "rounds": 3}
+    assert desk.poll()["pruned"] == {
+        "events": 0,
+        "files": 0,
+        "mails": 1,
+        "rejections": 7,
+        "rounds": 3,
+    }
     assert "pruned" not in desk.poll(), "once a day"
     kept = desk.status()["state"]["kept"]
-    assert {name: rows["rows"] for name, rows in kept.items()} == {"rejections": 3, "events": 1, "mails": 0, "generations": 1, "rounds": 3}
+    assert {name: rows["rows"] for name, rows in kept.items()} == {
+        "rejections": 3,
+        "events": 1,
+        "mails": 0,
+        "generations": 1,
+        "rounds": 3,
+    }
     assert (kept["events"]["limit"], kept["mails"]["max_age_seconds"]) == (1_000_000, 3600)
     assert len(list((desk.state / "blacklists").iterdir())) == 1
     assert "3 rejections (a feed at most 3)" in desk.run("status").stdout.decode()
@@ -430,9 +520,13 @@ def test_a_state_of_version_2_is_upgraded(desk):
     `late.example` that had not begun. Nothing is flagged or mailed twice, and the job is done."""
     hosts = ["www.evil.example", "late.example", "good.example"]
     for name, numbers in [("access.log.1", range(6)), ("access.log", range(6, 12))]:
-        (desk.folder / name).write_text("".join(line(number, hosts[number % 3]) for number in numbers))
+        (desk.folder / name).write_text(
+            "".join(line(number, hosts[number % 3]) for number in numbers)
+        )
     desk.state.mkdir()
-    (desk.state / "state.db").write_bytes(gzip.decompress((program.ROOT / "tests/data/state-version-2.db.gz").read_bytes()))
+    (desk.state / "state.db").write_bytes(
+        gzip.decompress((program.ROOT / "tests/data/state-version-2.db.gz").read_bytes())
+    )
     program.write(desk.list, "evil.example", "late.example", "ours.example")
     said = desk.run("status", expect=program.USAGE).stderr.decode()
     assert "the next round brings it up to date" in said
@@ -440,7 +534,9 @@ def test_a_state_of_version_2_is_upgraded(desk):
     report = desk.poll()
     assert report["follow"]["lines"] == 0 and report["mails_composed"] == 0
     flagged = sorted(record["url"]["domain"] for record in desk.records())
-    assert flagged == ["late.example"] * 4 and all(record["threatsieve"]["historic"] for record in desk.records())
+    assert flagged == ["late.example"] * 4 and all(
+        record["threatsieve"]["historic"] for record in desk.records()
+    )
     status = desk.status()
     assert (status["retracted"], status["history"]["files"], status["conditions"]) == (1, 0, [])
     assert b"proxy.example.org" in desk.run("mute").stdout
@@ -451,14 +547,23 @@ def test_a_state_of_version_2_is_upgraded(desk):
 
 def commands(heading: str) -> list[str]:
     """The shell commands below a heading of docs/operations.md, a text for each block."""
-    section = (program.ROOT / "docs/operations.md").read_text().split(f"\n## {heading}\n")[1].split("\n## ")[0]
+    section = (
+        (program.ROOT / "docs/operations.md")
+        .read_text()
+        .split(f"\n## {heading}\n")[1]
+        .split("\n## ")[0]
+    )
     blocks = re.findall(r"(?:^    .*\n)+", section, re.MULTILINE)
     return [re.sub(r"^    ", "", block, flags=re.MULTILINE) for block in blocks]
 
 
 def follow_docs(desk: Desk, backup: Path, script: str) -> str:
     """Runs commands of the documentation in a shell, with this desk's state and user in the place of the service's."""
-    names = {"/var/lib/threatsieve": str(desk.state), "/backup": str(backup), "-o threatsieve -g threatsieve": f"-o {os.getuid()} -g {os.getgid()}"}
+    names = {
+        "/var/lib/threatsieve": str(desk.state),
+        "/backup": str(backup),
+        "-o threatsieve -g threatsieve": f"-o {os.getuid()} -g {os.getgid()}",
+    }
     for name, ours in names.items():
         script = script.replace(name, ours)
     shell = f"""
@@ -502,6 +607,8 @@ def test_back_up_and_restore_as_documented(desk, tmp_path, way):
     assert "no damage was found" in said and "blacklist generation 2 is in use" in said, said
     assert (mode(desk.state / "state.db"), mode(desk.state)) == (0o600, 0o700)
     ids = [record["threatsieve"]["id"] for record in desk.records()]
-    assert len(ids) == 3 and len(set(ids)) == 2, "what came after the back-up is written again, under the same id"
+    assert len(ids) == 3 and len(set(ids)) == 2, (
+        "what came after the back-up is written again, under the same id"
+    )
     assert b"kept.example.org" in desk.run("mute").stdout
     desk.poll()

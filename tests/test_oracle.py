@@ -33,7 +33,18 @@ def test_urls(given, wanted):
     assert urls.parse(given).key == wanted
 
 
-LISTED = ["evil.com", "*.below.net", "co.uk", "github.io", ".netlify.app", "http://e.com/a?b=c", "http://e.com/a", "8.8.8.0/24", "8.8.8.8", "x@mail.example"]
+LISTED = [
+    "evil.com",
+    "*.below.net",
+    "co.uk",
+    "github.io",
+    ".netlify.app",
+    "http://e.com/a?b=c",
+    "http://e.com/a",
+    "8.8.8.0/24",
+    "8.8.8.8",
+    "x@mail.example",
+]
 
 
 @pytest.mark.parametrize("value, wanted", [
@@ -47,10 +58,14 @@ LISTED = ["evil.com", "*.below.net", "co.uk", "github.io", ".netlify.app", "http
 ])  # fmt: skip
 def test_matches(value, wanted):
     oracle = Oracle([from_list(text) for text in LISTED])
-    assert {(found.entry_value, found.how) for found in oracle.matches("any", value, partial=True)} == wanted
+    assert {
+        (found.entry_value, found.how) for found in oracle.matches("any", value, partial=True)
+    } == wanted
 
 
-@pytest.mark.parametrize("text", ["", "a b", "evil..com", "1.2.3.4/33", "evil.com:80", "1.2.3.9-1.2.3.1"])
+@pytest.mark.parametrize(
+    "text", ["", "a b", "evil..com", "1.2.3.4/33", "evil.com:80", "1.2.3.9-1.2.3.1"]
+)
 def test_what_is_no_value(text):
     with pytest.raises(Malformed):
         from_list(text)

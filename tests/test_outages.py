@@ -11,7 +11,17 @@ from pathlib import Path
 import pytest
 
 from tests import engines, program, pushing
-from tests.pushing import ENDPOINT, built, event, generation, is_flagged, push, states, unchecked, wait_for_generation
+from tests.pushing import (
+    ENDPOINT,
+    built,
+    event,
+    generation,
+    is_flagged,
+    push,
+    states,
+    unchecked,
+    wait_for_generation,
+)
 
 EVIL = "evil.com"
 EVENTS = 300
@@ -23,16 +33,22 @@ def components() -> Path:
     """The folder in which the build left the machine code: of the matcher, which the library has in it, and of the hostile components of the runner's tests."""
     with zipfile.ZipFile(engines.plugin("3.8.0")) as archive:
         library = archive.read("libthreatsieve.so")
-    for found in program.ROOT.glob("target/release/build/threatsieve-runner-*/out/matcher.checks.code"):
+    for found in program.ROOT.glob(
+        "target/release/build/threatsieve-runner-*/out/matcher.checks.code"
+    ):
         if library.count(found.read_bytes()) == 1:
             return found.parent
-    raise AssertionError("no matcher.checks.code below target/release/build is the one in the plugin's library: build both with make plugin")
+    raise AssertionError(
+        "no matcher.checks.code below target/release/build is the one in the plugin's library: build both with make plugin"
+    )
 
 
 def with_component(version: str, component: str, folder: Path) -> Path:
     """The plugin as it is released, but with a hostile component's machine code in its library in the matcher's place."""
     matcher = (components() / "matcher.checks.code").read_bytes()
-    hostile = (components() / f"hostile/{component}.checks.code").read_bytes().ljust(len(matcher), b"\0")
+    hostile = (
+        (components() / f"hostile/{component}.checks.code").read_bytes().ljust(len(matcher), b"\0")
+    )
     target = folder / f"{component}-{version}.zip"
     with zipfile.ZipFile(engines.plugin(version)) as old, zipfile.ZipFile(target, "w") as new:
         for item in old.infolist():
@@ -49,12 +65,20 @@ def counters(node: engines.Node, name: str) -> dict:
 @pytest.mark.parametrize("version", ["3.8.0", "2.19.4"])
 @pytest.mark.parametrize(
     ("component", "kind", "counter"),
-    [("unreachable", "trap", "traps"), ("endless_loop", "deadline", "deadlines"), ("memory_growth", "memory", "memory_refusals")],
+    [
+        ("unreachable", "trap", "traps"),
+        ("endless_loop", "deadline", "deadlines"),
+        ("memory_growth", "memory", "memory_refusals"),
+    ],
 )
 def test_a_matcher_that_fails(version, component, kind, counter, tmp_path):
     # What the hostile components say of themselves: this name, generation and number of entries.
     blacklist = built(tmp_path, [EVIL, "evil.org"], name="hostile", generation=7)
-    with engines.node(version, plugins=[with_component(version, component, tmp_path)], settings={"threatsieve.deadline": "20ms"}) as node:
+    with engines.node(
+        version,
+        plugins=[with_component(version, component, tmp_path)],
+        settings={"threatsieve.deadline": "20ms"},
+    ) as node:
         assert push(node, blacklist, "hostile")["acknowledged"]
         pushing.set_pipeline(node, "flag", blacklist="hostile")
         events = [event(EVIL if number % 2 else "good.example") for number in range(EVENTS)]
@@ -88,7 +112,9 @@ def test_a_blacklist_that_is_damaged_everywhere(tmp_path):
     with engines.node("3.8.0", plugins=[engines.plugin("3.8.0")]) as node:
         pushing.set_pipeline(node, "flag")
         push(node, built(tmp_path, [EVIL], generation=3))
-        node.post("/.threatsieve-blacklists/_delete_by_query?refresh=true", {"query": {"match_all": {}}})
+        node.post(
+            "/.threatsieve-blacklists/_delete_by_query?refresh=true", {"query": {"match_all": {}}}
+        )
         node.stop()
         for copy in copies(node):
             copy.unlink()
@@ -97,7 +123,9 @@ def test_a_blacklist_that_is_damaged_everywhere(tmp_path):
         assert all(unchecked(document) for document in node.documents("events"))
         node.wait_log(r"blacklist \[default\] generation 3 cannot be served")
         state = counters(node, "default")
-        assert state["state"] == "failed" and "does not hold it; push it again" in state["reason"], state
+        assert (
+            state["state"] == "failed" and "does not hold it; push it again" in state["reason"]
+        ), state
         # A push mends it.
         assert push(node, built(tmp_path, [EVIL], generation=4))["acknowledged"]
         node.bulk("mended", [event(EVIL)], "flag")
@@ -126,7 +154,19 @@ def small_disk(folder: Path, megabytes: int) -> Iterator[None]:
     """A file system of this size at `folder`, which only root can make."""
     as_root = [] if os.geteuid() == 0 else ["sudo", "-n"]
     folder.mkdir(parents=True)
-    subprocess.run([*as_root, "mount", "-t", "tmpfs", "-o", f"size={megabytes}m,mode=0777", "threatsieve-test", str(folder)], check=True)
+    subprocess.run(
+        [
+            *as_root,
+            "mount",
+            "-t",
+            "tmpfs",
+            "-o",
+            f"size={megabytes}m,mode=0777",
+            "threatsieve-test",
+            str(folder),
+        ],
+        check=True,
+    )
     try:
         yield
     finally:
@@ -156,10 +196,18 @@ def test_a_disk_that_is_full(tmp_path):
             second = built(tmp_path, [EVIL, "new.example"], generation=2)
             answer = push(healthy, second)
             by_name = {each["name"]: each for each in answer["nodes"].values()}
-            assert not answer["acknowledged"] and by_name[healthy.name]["state"] == "serving", answer
-            assert by_name[full.name]["state"] == "failed" and "No space left" in by_name[full.name]["reason"], answer
+            assert not answer["acknowledged"] and by_name[healthy.name]["state"] == "serving", (
+                answer
+            )
+            assert (
+                by_name[full.name]["state"] == "failed"
+                and "No space left" in by_name[full.name]["reason"]
+            ), answer
             full.bulk("events", [event(EVIL), event("good.example")], "flag", ids=["bad", "good"])
-            assert [(is_flagged(one), generation(one)) for one in full.documents("events")] == [(True, 1), (False, 1)]
+            assert [(is_flagged(one), generation(one)) for one in full.documents("events")] == [
+                (True, 1),
+                (False, 1),
+            ]
             # A push through it is refused before anything is replaced.
             with pytest.raises(engines.Refused, match="No space left"):
                 push(full, built(tmp_path, [EVIL, "newer.example"], generation=3))

@@ -27,7 +27,15 @@ def reduce(texts: list[str], *options: str) -> list[dict]:
     build = ["cargo", "build", "--release", "-q", "--workspace", "--example", "reduce"]
     subprocess.run(build, cwd=program.ROOT, check=True, timeout=900)
     command = [program.ROOT / "target/release/examples/reduce", *options]
-    result = subprocess.run(command, input="\n".join(texts) + "\n", capture_output=True, text=True, cwd=program.ROOT, check=False, timeout=900)
+    result = subprocess.run(
+        command,
+        input="\n".join(texts) + "\n",
+        capture_output=True,
+        text=True,
+        cwd=program.ROOT,
+        check=False,
+        timeout=900,
+    )
     assert result.returncode == 0, result.stderr
     answers = [json.loads(line) for line in result.stdout.split("\n")[:-1]]
     assert len(answers) == len(texts)
@@ -37,7 +45,10 @@ def reduce(texts: list[str], *options: str) -> list[dict]:
 def in_network(containee: str, container: str) -> bool:
     """stix2-matcher's own test raises an error for all but IPv4, and for names."""
     try:
-        inner, outer = ipaddress.ip_network(containee, strict=False), ipaddress.ip_network(container, strict=False)
+        inner, outer = (
+            ipaddress.ip_network(containee, strict=False),
+            ipaddress.ip_network(container, strict=False),
+        )
     except ValueError:
         return False
     return inner.version == outer.version and inner.subnet_of(outer)
@@ -52,7 +63,11 @@ def covers(value: dict, kind: str, seen: str) -> bool:
     if value["type"] != kind:
         return False
     if kind == "domain":
-        return seen.endswith("." + value["value"]) if value["mode"] == "below" else seen == value["value"]
+        return (
+            seen.endswith("." + value["value"])
+            if value["mode"] == "below"
+            else seen == value["value"]
+        )
     if kind == "address":
         return in_network(seen, value["value"])
     return value["value"] == (seen.removeprefix("http://") if kind == "url" else seen)
@@ -61,7 +76,8 @@ def covers(value: dict, kind: str, seen: str) -> bool:
 def ours(answer: dict, event: patterns.Event) -> bool:
     now = microseconds(event.moment)
     return any(
-        value.get("start", now) <= now < value.get("stop", now + 1) and any(covers(value, kind, seen) for kind, seen in event.observables)
+        value.get("start", now) <= now < value.get("stop", now + 1)
+        and any(covers(value, kind, seen) for kind, seen in event.observables)
         for value in answer["values"]
     )
 
@@ -86,7 +102,9 @@ def test_reduction_agrees_with_stix2_matcher(monkeypatch, version, options, form
         for event in (patterns.event(rng) for _ in range(EVENTS)):
             theirs, mine = bool(compiled.match([form(event)])), ours(answer, event)
             assert theirs or not mine, f"unsound: {text}\n{answer}\n{event}"
-            assert mine or not theirs or not answer["complete"], f"called complete, but misses: {text}\n{answer}\n{event}"
+            assert mine or not theirs or not answer["complete"], (
+                f"called complete, but misses: {text}\n{answer}\n{event}"
+            )
             hits, misses = hits + mine, misses + (not theirs)
     print(f"{complete} complete and {partial} partial of {PATTERNS}; {hits} hits, {misses} misses")
     assert min(hits, misses) > PATTERNS / 4 and complete > PATTERNS / 5 and partial > PATTERNS / 20

@@ -35,7 +35,9 @@ def documented_fields() -> dict[str, str]:
     """The default fields of docs/plugin.md, with their kinds."""
     rows = re.findall(r"^\| (host|address|URL|hash|email|any) \| (.+) \|$", DOCUMENT, re.MULTILINE)
     assert len(rows) == 6
-    return {field: kind.lower() for kind, names in rows for field in re.findall(r"`([\w.]+)`", names)}
+    return {
+        field: kind.lower() for kind, names in rows for field in re.findall(r"`([\w.]+)`", names)
+    }
 
 
 def nested(field: str, value) -> dict:
@@ -60,9 +62,20 @@ def test_fields_and_kinds_are_those_of_the_log_crate(node):
     """What a scan takes an ECS field for, the processor takes it for, too."""
     source = (program.ROOT / "host/log/src/fields/known.rs").read_text()
     documented = documented_fields()
-    for kind, constant in {"address": "ADDRESSES", "host": "HOSTS", "hash": "HASHES", "email": "EMAILS", "any": "ANY", "url": "URLS"}.items():
-        ours = {field for field, of in documented.items() if of == kind and not field.startswith("url.")}
-        there = set(re.findall(r'"([\w.]+)"', re.search(rf"const {constant}: .*?\];", source, re.DOTALL)[0]))
+    for kind, constant in {
+        "address": "ADDRESSES",
+        "host": "HOSTS",
+        "hash": "HASHES",
+        "email": "EMAILS",
+        "any": "ANY",
+        "url": "URLS",
+    }.items():
+        ours = {
+            field for field, of in documented.items() if of == kind and not field.startswith("url.")
+        }
+        there = set(
+            re.findall(r'"([\w.]+)"', re.search(rf"const {constant}: .*?\];", source, re.DOTALL)[0])
+        )
         assert ours <= there, f"{kind}: {ours - there}"
     for others in ("host.ip", "host.name", "threat.indicator.ip", "message", "user.email"):
         assert "indicator" not in one(node, nested(others, BAD["any"])), others
@@ -79,8 +92,14 @@ def test_nested_dotted_and_arrays(node):
         ({"destination": {"nat.ip": "203.0.112.1"}}, ["destination.nat.ip"]),
         ({"destination.nat": {"ip": "203.0.112.1"}}, ["destination.nat.ip"]),
         ({"destination.nat.ip": "203.0.112.1"}, ["destination.nat.ip"]),
-        ({"dns": {"answers": [{"data": "good.example"}, {"data": hit}, {"ttl": 5}]}}, ["dns.answers.data"]),
-        ({"dns": {"answers": [{"data": [hit, "203.0.112.1"]}, {"data": "www.evil.example"}]}}, ["dns.answers.data"] * 2),
+        (
+            {"dns": {"answers": [{"data": "good.example"}, {"data": hit}, {"ttl": 5}]}},
+            ["dns.answers.data"],
+        ),
+        (
+            {"dns": {"answers": [{"data": [hit, "203.0.112.1"]}, {"data": "www.evil.example"}]}},
+            ["dns.answers.data"] * 2,
+        ),
         ({"dns": [{"answers": {"data": hit}}]}, ["dns.answers.data"]),
         ({"dns.answers": [{"data": hit}]}, ["dns.answers.data"]),
         ({"plain": [["good.example", [hit]], None]}, ["plain"]),
@@ -88,22 +107,32 @@ def test_nested_dotted_and_arrays(node):
         ({"plain": None, "url": "evil.example", "dns": 7, "destination": [1, "x"]}, []),
         ({"plain": "", "number": 3.5}, []),
     ]
-    for (fields, expected), document in zip(cases, processed(node, *({"@timestamp": TIME, **fields} for fields, _ in cases), fields=chosen), strict=True):
+    for (fields, expected), document in zip(
+        cases,
+        processed(node, *({"@timestamp": TIME, **fields} for fields, _ in cases), fields=chosen),
+        strict=True,
+    ):
         assert fields_in(document) == expected, fields
 
 
 def test_numbers_are_text(node, tmp_path):
     # 203.0.112.1 as one number; an address field is strict, so only a URL may hide one.
-    assert matched(one(node, event(url__original="http://3405803521/x"), fields=["url.original"])) == [("url.original", "http://3405803521/x")]
+    assert matched(
+        one(node, event(url__original="http://3405803521/x"), fields=["url.original"])
+    ) == [("url.original", "http://3405803521/x")]
     digits = "12345678" * 4
     pushing.push(node, pushing.built(tmp_path, [digits], name="digits"), "digits")
     # Too large for what a simulation can copy.
-    (document,) = indexed(node, [{"hash": int(digits)}], pipeline(fields=["hash"], blacklist="digits"))
+    (document,) = indexed(
+        node, [{"hash": int(digits)}], pipeline(fields=["hash"], blacklist="digits")
+    )
     assert matched(document) == [("hash", digits)]
 
 
 def test_matches_come_in_the_order_of_the_fields(node):
-    bad = event(url__domain="evil.example", destination__ip="203.0.112.1", url__full="http://amber.example/")
+    bad = event(
+        url__domain="evil.example", destination__ip="203.0.112.1", url__full="http://amber.example/"
+    )
     names = ["destination.ip", "url.full", "url.domain"]
     assert fields_in(one(node, bad, fields=names)) == names
     assert fields_in(one(node, bad, fields=names[::-1])) == names[::-1]
@@ -111,18 +140,49 @@ def test_matches_come_in_the_order_of_the_fields(node):
 
 def test_values_beyond_ascii(node, tmp_path):
     pushing.push(node, pushing.built(tmp_path, ["bücher.example"], name="beyond"), "beyond")
-    hosts = ["bücher.example", "www.BÜCHER.example", "xn--bcher-kva.example", "bucher.example", "ü" * 300, "\U0001f600.example", "\ud800.example"]
-    found = processed(node, *({"@timestamp": TIME, "plain": host} for host in hosts[:-1]), fields=["plain"], blacklist="beyond")
-    assert [bool(matched(document)) for document in found] == [True, True, True, False, False, False]
+    hosts = [
+        "bücher.example",
+        "www.BÜCHER.example",
+        "xn--bcher-kva.example",
+        "bucher.example",
+        "ü" * 300,
+        "\U0001f600.example",
+        "\ud800.example",
+    ]
+    found = processed(
+        node,
+        *({"@timestamp": TIME, "plain": host} for host in hosts[:-1]),
+        fields=["plain"],
+        blacklist="beyond",
+    )
+    assert [bool(matched(document)) for document in found] == [
+        True,
+        True,
+        True,
+        False,
+        False,
+        False,
+    ]
     # Half a surrogate pair, which JSON can write.
-    assert "threatsieve" not in simulated(node, [{"plain": hosts[-1]}], pipeline(fields=["plain"], blacklist="beyond"))[0]
+    assert (
+        "threatsieve"
+        not in simulated(
+            node, [{"plain": hosts[-1]}], pipeline(fields=["plain"], blacklist="beyond")
+        )[0]
+    )
 
 
 # What is written.
 
 
 def test_a_matched_document(node):
-    document = one(node, {**event(url__original="http://www.evil.example/5"), "threat": {"framework": "MITRE", "enrichments": [{"feed": {"name": "other"}}]}})
+    document = one(
+        node,
+        {
+            **event(url__original="http://www.evil.example/5"),
+            "threat": {"framework": "MITRE", "enrichments": [{"feed": {"name": "other"}}]},
+        },
+    )
     enrichments = document["threat"].pop("enrichments")
     feed = enrichments[1]["feed"]["name"]
     assert document == {
@@ -146,7 +206,10 @@ def test_a_matched_document(node):
 
 def test_the_example_of_the_documentation(node):
     """Pipeline, event and document of docs/plugin.md."""
-    made, given, written = (json.loads(block) for block in re.findall(r"^```json\n(.*?)^```", DOCUMENT, re.MULTILINE | re.DOTALL)[:3])
+    made, given, written = (
+        json.loads(block)
+        for block in re.findall(r"^```json\n(.*?)^```", DOCUMENT, re.MULTILINE | re.DOTALL)[:3]
+    )
     made["processors"][0]["threat_match"]["blacklist"] = NAME
     written["threatsieve"] |= {"generation": {NAME: 5}, "flags": flags(NAME)}
     for enrichment in written["threat"]["enrichments"]:
@@ -177,35 +240,62 @@ def test_nothing_is_written_when_nothing_matches(node):
 
 
 def test_the_events_own_time_decides(node):
-    when = [("2020-06-01T00:00:00Z", True), (1590969600000, True), ("2022-06-01T00:00:00Z", False), ("no time", False), (None, False)]
+    when = [
+        ("2020-06-01T00:00:00Z", True),
+        (1590969600000, True),
+        ("2022-06-01T00:00:00Z", False),
+        ("no time", False),
+        (None, False),
+    ]
     events = [{"@timestamp": time, "plain": "old.example"} for time, _ in when]
-    assert [bool(matched(document)) for document in processed(node, *events, fields=["plain"])] == [holds for _, holds in when]
+    assert [bool(matched(document)) for document in processed(node, *events, fields=["plain"])] == [
+        holds for _, holds in when
+    ]
 
 
 def test_flag_and_target(node):
     bad = event(url__domain="evil.example")
     document = one(node, bad, flag_field="event.flag", flag_value="bad", target_field="ioc.found")
     assert document["event"] == {"flag": "bad"} and "indicator" not in document
-    assert "threat" not in document and document["ioc"]["found"][0]["indicator"]["id"] == stix.identifier(1)
+    assert "threat" not in document and document["ioc"]["found"][0]["indicator"][
+        "id"
+    ] == stix.identifier(1)
     document = one(node, bad, flag_field=None)
     assert "indicator" not in document and document["threat"]["enrichments"]
     # A flag that is there already is overwritten; one with a dot goes where ECS has it.
-    assert one(node, {**bad, "event.flag": "x"}, flag_field="event.flag")["event"] == {"flag": "matched"}
+    assert one(node, {**bad, "event.flag": "x"}, flag_field="event.flag")["event"] == {
+        "flag": "matched"
+    }
 
 
 def test_stamp(node):
     events = [event(url__domain="evil.example"), event(url__domain="good.example"), event()]
     stamp, ours = {"generation": {NAME: 5}}, {"confidence": [85], "flags": flags(NAME)}
-    assert [each.get("threatsieve") for each in processed(node, *events)] == [{**stamp, **ours}, None, None]
-    assert [each.get("threatsieve") for each in processed(node, *events, stamp="all")] == [{**stamp, **ours}, stamp, stamp]
-    assert [each.get("threatsieve") for each in processed(node, *events, stamp="none")] == [ours, None, None]
+    assert [each.get("threatsieve") for each in processed(node, *events)] == [
+        {**stamp, **ours},
+        None,
+        None,
+    ]
+    assert [each.get("threatsieve") for each in processed(node, *events, stamp="all")] == [
+        {**stamp, **ours},
+        stamp,
+        stamp,
+    ]
+    assert [each.get("threatsieve") for each in processed(node, *events, stamp="none")] == [
+        ours,
+        None,
+        None,
+    ]
 
 
 def test_marking_and_confidence(node):
     events = [event(url__domain=f"{name}.example") for name in ("evil", "amber", "red")]
 
     def outcome(**options):
-        return [(len(matched(each)), each.get("threatsieve", {}).get("withheld"), "indicator" in each) for each in processed(node, *events, **options)]
+        return [
+            (len(matched(each)), each.get("threatsieve", {}).get("withheld"), "indicator" in each)
+            for each in processed(node, *events, **options)
+        ]
 
     shown, withheld, nothing = (1, None, True), (0, 1, True), (0, None, False)
     assert outcome() == [shown, shown, withheld]
@@ -214,18 +304,26 @@ def test_marking_and_confidence(node):
     assert outcome(max_tlp=None, min_confidence=50) == [shown, nothing, shown]
     # One that says none counts.
     assert matched(one(node, event(destination__ip="203.0.112.1"), min_confidence=100))
-    assert "red.example" not in json.dumps(one(node, {**event(), "plain": ["x.red.example"]}, fields=["plain"])["threatsieve"])
+    assert "red.example" not in json.dumps(
+        one(node, {**event(), "plain": ["x.red.example"]}, fields=["plain"])["threatsieve"]
+    )
 
 
 def test_partial_matches_are_asked_for(node):
     bare = event(url__original="http://page.example/a?")
     assert "indicator" not in one(node, bare)
-    assert one(node, bare, partial=True)["threat"]["enrichments"][0]["matched"]["type"] == "url_query_unlogged"
+    assert (
+        one(node, bare, partial=True)["threat"]["enrichments"][0]["matched"]["type"]
+        == "url_query_unlogged"
+    )
 
 
 def test_many_matches(node):
     """One enrichment an indicator, however often it matches; more than are wanted are counted."""
-    bad = {"@timestamp": TIME, "plain": [f"{host}.n{number}.example" for number in range(100, 130) for host in ("a", "b")]}
+    bad = {
+        "@timestamp": TIME,
+        "plain": [f"{host}.n{number}.example" for number in range(100, 130) for host in ("a", "b")],
+    }
     assert len(matched(one(node, bad, fields=["plain"]))) == 30
     document = one(node, bad, fields=["plain"], max_matches=10)
     assert len(matched(document)) == 10 and document["threatsieve"]["omitted"] == 20
@@ -233,14 +331,33 @@ def test_many_matches(node):
 
 
 def test_two_blacklists_in_one_pipeline(node, tmp_path):
-    pushing.push(node, pushing.built(tmp_path, ["evil.example"], name="second", generation=9), "second")
-    made = {"processors": [{"threat_match": {"blacklist": NAME}}, {"threat_match": {"blacklist": "second"}}]}
-    events = [event(url__domain="evil.example"), event(url__domain="amber.example"), event(url__domain="good.example")]
+    pushing.push(
+        node, pushing.built(tmp_path, ["evil.example"], name="second", generation=9), "second"
+    )
+    made = {
+        "processors": [
+            {"threat_match": {"blacklist": NAME}},
+            {"threat_match": {"blacklist": "second"}},
+        ]
+    }
+    events = [
+        event(url__domain="evil.example"),
+        event(url__domain="amber.example"),
+        event(url__domain="good.example"),
+    ]
     both, first, neither = simulated(node, events, made)
     assert indexed(node, events, made) == [both, first, neither]
-    assert both["threatsieve"] == {"generation": {NAME: 5, "second": 9}, "confidence": [85, None], "flags": flags(NAME, "second")}
+    assert both["threatsieve"] == {
+        "generation": {NAME: 5, "second": 9},
+        "confidence": [85, None],
+        "flags": flags(NAME, "second"),
+    }
     assert len(matched(both)) == 2
-    assert first["threatsieve"] == {"generation": {NAME: 5}, "confidence": [20], "flags": flags(NAME)}
+    assert first["threatsieve"] == {
+        "generation": {NAME: 5},
+        "confidence": [20],
+        "flags": flags(NAME),
+    }
     assert neither == events[2]
     # Processed again, each of them finds its own once more, and nothing twice.
     assert simulated(node, [both, first], made) == [both, first]
@@ -251,12 +368,28 @@ def test_the_component_template_maps_it(node):
     template = json.loads((program.ROOT / "plugin-descriptors/component-template.json").read_text())
     name = f"processor-{next(NUMBERS)}"
     node.put(f"/_component_template/{name}", template)
-    own = {"dynamic": "strict", "properties": {"@timestamp": {"type": "date"}, "plain": {"type": "keyword"}}}
-    node.put(f"/_index_template/{name}", {"index_patterns": [f"{name}*"], "composed_of": [name], "template": {"mappings": own}})
+    own = {
+        "dynamic": "strict",
+        "properties": {"@timestamp": {"type": "date"}, "plain": {"type": "keyword"}},
+    }
+    node.put(
+        f"/_index_template/{name}",
+        {"index_patterns": [f"{name}*"], "composed_of": [name], "template": {"mappings": own}},
+    )
     node.put(f"/_ingest/pipeline/{name}", pipeline(fields=["plain"], stamp="all", max_matches=1))
-    values = [*BAD.values(), "good.example", ["red.example", "a.evil.example", "b.evil.example"], "page.example/a?id=1"]
+    values = [
+        *BAD.values(),
+        "good.example",
+        ["red.example", "a.evil.example", "b.evil.example"],
+        "page.example/a?id=1",
+    ]
     node.bulk(name, [{"@timestamp": TIME, "plain": value} for value in values], name)
-    inside = {"nested": {"path": "threat.enrichments", "query": {"term": {"threat.enrichments.indicator.id": stix.identifier(1)}}}}
+    inside = {
+        "nested": {
+            "path": "threat.enrichments",
+            "query": {"term": {"threat.enrichments.indicator.id": stix.identifier(1)}},
+        }
+    }
     assert node.count(name, inside) == 4
     assert node.count(name, {"term": {f"threatsieve.generation.{NAME}": 5}}) == len(values)
     assert node.count(name, {"range": {"threatsieve.withheld": {"gte": 1}}}) == 1
@@ -273,7 +406,9 @@ def test_raw_lines(node):
         lines.squid("http://www.evil.example/a"), lines.squid("evil.example:443", method="CONNECT"), lines.squid("http://good.example/", peer="HIER_DIRECT/203.0.112.9"),
     ]  # fmt: skip
     good = lines.squid("http://good.example/")
-    found = processed(node, *({"message": line} for line in [*bad, good]), {"other": 1}, message_field="message")
+    found = processed(
+        node, *({"message": line} for line in [*bad, good]), {"other": 1}, message_field="message"
+    )
     assert [matched(each) for each in found[:3]] == [
         [("message", "http://www.evil.example/a")], [("message", "evil.example:443")], [("message", "203.0.112.9")],
     ]  # fmt: skip
@@ -299,10 +434,34 @@ def test_formats_of_raw_lines(node, form, line, atomic):
 
 def test_lines_that_are_none(node):
     bad = {"message": lines.squid("http://evil.example/")}
-    events = [{"message": "not a line"}, bad, {"message": 7}, {"message": [bad["message"]]}, {"message": ""}, {"message": None}, bad]
+    events = [
+        {"message": "not a line"},
+        bad,
+        {"message": 7},
+        {"message": [bad["message"]]},
+        {"message": ""},
+        {"message": None},
+        bad,
+    ]
     found = processed(node, *events, message_field="message")
-    assert [pushing.unchecked(each) for each in found] == ["malformed", None, "malformed", "malformed", None, None, None]
-    assert [bool(matched(each)) for each in found] == [False, True, False, False, False, False, True]
+    assert [pushing.unchecked(each) for each in found] == [
+        "malformed",
+        None,
+        "malformed",
+        "malformed",
+        None,
+        None,
+        None,
+    ]
+    assert [bool(matched(each)) for each in found] == [
+        False,
+        True,
+        False,
+        False,
+        False,
+        False,
+        True,
+    ]
     assert found[4:6] == events[4:6]
 
 
@@ -325,7 +484,11 @@ def test_lines_that_are_none(node):
         ({"fields": ["a"], "message_field": "message"}, "message_field", "together with [fields]"),
         ({"message_format": "squid"}, "message_format", "without [message_field]"),
         ({"message_field": None}, "message_field", "missing"),
-        ({"message_field": "message", "message_format": "csv"}, "message_format", "squid, combined, text, auto"),
+        (
+            {"message_field": "message", "message_format": "csv"},
+            "message_format",
+            "squid, combined, text, auto",
+        ),
         ({"blacklist": "No Name"}, "blacklist", "a-z, 0-9"),
         ({"blacklist": "a" * 65}, "blacklist", "1 to 64"),
         ({"min_confidence": 101}, "min_confidence", "0 to 100"),
@@ -340,7 +503,11 @@ def test_lines_that_are_none(node):
         ({"flag_field": "threatsieve.flag"}, "flag_field", "written by the processor itself"),
         ({"flag_field": "_index"}, "flag_field", "the engine's own"),
         ({"flag_field": "threat"}, "flag_field", "together with [target_field]"),
-        ({"flag_field": "x.y", "target_field": "x.y.z"}, "flag_field", "together with [target_field]"),
+        (
+            {"flag_field": "x.y", "target_field": "x.y.z"},
+            "flag_field",
+            "together with [target_field]",
+        ),
         ({"flag_field": "url.original"}, "flag_field", "overlaps [url.original]"),
         ({"flag_field": "url"}, "flag_field", "overlaps [url.original]"),
         ({"flag_field": "url.original.flag"}, "flag_field", "overlaps [url.original]"),
@@ -356,12 +523,20 @@ def test_lines_that_are_none(node):
         ({"target_field": "threat.indicator.ip"}, "target_field", "a field of ECS"),
         ({"target_field": "threat", "flag_field": None}, "target_field", "an object of ECS"),
         ({"target_field": "plain.found", "fields": ["plain"]}, "target_field", "overlaps [plain]"),
-        ({"fields": ["threat.enrichments.indicator.ip"]}, "target_field", "overlaps [threat.enrichments.indicator.ip]"),
+        (
+            {"fields": ["threat.enrichments.indicator.ip"]},
+            "target_field",
+            "overlaps [threat.enrichments.indicator.ip]",
+        ),
         ({"flag_field": None, "flag_value": "x"}, "flag_value", "[flag_field] is null"),
         ({"flag_value": 7}, "flag_value", "string"),
         ({"target_field": "threatsieve"}, "target_field", "written by the processor itself"),
         ({"target_field": ""}, "target_field", "between single dots"),
-        ({"mesage_field": "message", "message_format": "squid"}, "mesage_field", "the nearest is [message_field]"),
+        (
+            {"mesage_field": "message", "message_format": "squid"},
+            "mesage_field",
+            "the nearest is [message_field]",
+        ),
         ({"max-tlp": "RED"}, "max-tlp", "the nearest is [max_tlp]"),
         ({"field": "x"}, "field", "the nearest is [fields]"),
         ({"Stamp": "all"}, "Stamp", "the nearest is [stamp]"),
@@ -370,10 +545,17 @@ def test_lines_that_are_none(node):
 def test_wrong_options_are_refused(node, options, named, says):
     name = f"processor-{next(NUMBERS)}"
     with pytest.raises(Refused) as refused:
-        node.put(f"/_ingest/pipeline/{name}", {"processors": [{"threat_match": {"tag": "mine", **options}}]})
+        node.put(
+            f"/_ingest/pipeline/{name}",
+            {"processors": [{"threat_match": {"tag": "mine", **options}}]},
+        )
     assert refused.value.status == 400
     cause = refused.value.body["error"]["root_cause"][0]
-    assert cause["property_name"] == named and cause["processor_type"] == "threat_match" and cause["processor_tag"] == "mine"
+    assert (
+        cause["property_name"] == named
+        and cause["processor_type"] == "threat_match"
+        and cause["processor_tag"] == "mine"
+    )
     assert cause["reason"].startswith(f"[{named}] ") and says in cause["reason"], cause["reason"]
     with pytest.raises(Refused):
         node.get(f"/_ingest/pipeline/{name}")
@@ -390,17 +572,29 @@ def test_options_and_their_defaults_are_documented(node):
     documented = documented_options()
     assert list(documented) == [each.strip().lower() for each in written.split(",")]
     # Taken as documented, and nothing changes by writing the defaults out.
-    given = {name: json.loads(default.strip("`")) for name, default in documented.items() if re.fullmatch(r"`[^`]+`", default)}
+    given = {
+        name: json.loads(default.strip("`"))
+        for name, default in documented.items()
+        if re.fullmatch(r"`[^`]+`", default)
+    }
     assert len(given) >= 9
-    node.put(f"/_ingest/pipeline/processor-{next(NUMBERS)}", {"processors": [{"threat_match": given}]})
-    bad = [event(url__domain="evil.example", url__original="http://page.example/a?"), event(url__domain="red.example"), event()]
+    node.put(
+        f"/_ingest/pipeline/processor-{next(NUMBERS)}", {"processors": [{"threat_match": given}]}
+    )
+    bad = [
+        event(url__domain="evil.example", url__original="http://page.example/a?"),
+        event(url__domain="red.example"),
+        event(),
+    ]
     given.pop("blacklist")
     assert processed(node, *bad, **given) == processed(node, *bad)
 
 
 def test_node_settings_are_documented():
     written = re.findall(r'"(threatsieve\.\w+)"', SETTINGS.read_text())
-    table = re.search(r"^\| setting \| default \|.*?(?=\n\n)", DOCUMENT, re.MULTILINE | re.DOTALL)[0]
+    table = re.search(r"^\| setting \| default \|.*?(?=\n\n)", DOCUMENT, re.MULTILINE | re.DOTALL)[
+        0
+    ]
     assert set(written) <= set(re.findall(r"`(threatsieve\.\w+)`", table))
 
 
@@ -408,11 +602,19 @@ def test_node_settings_are_documented():
 
 
 def test_a_verbose_simulation(node):
-    made = {"processors": [{"threat_match": {"blacklist": NAME, "tag": "flags", "description": "Flags"}}, {"set": {"field": "after", "value": 1}}]}
+    made = {
+        "processors": [
+            {"threat_match": {"blacklist": NAME, "tag": "flags", "description": "Flags"}},
+            {"set": {"field": "after", "value": 1}},
+        ]
+    }
     docs = [{"_source": event(url__domain=host)} for host in ("evil.example", "good.example")]
     answer = node.post("/_ingest/pipeline/_simulate?verbose=true", {"pipeline": made, "docs": docs})
     bad, good = (each["processor_results"] for each in answer["docs"])
-    assert [(step["processor_type"], step["status"]) for step in bad] == [("threat_match", "success"), ("set", "success")]
+    assert [(step["processor_type"], step["status"]) for step in bad] == [
+        ("threat_match", "success"),
+        ("set", "success"),
+    ]
     assert bad[0]["tag"] == "flags" and bad[0]["description"] == "Flags"
     assert bad[0]["doc"]["_source"]["indicator"] == "matched"
     assert good[0]["doc"]["_source"] == docs[1]["_source"]
@@ -428,7 +630,11 @@ def test_if(node):
 
 def test_foreach(node):
     """One call an element, which is never needed, and harmless."""
-    made = {"processors": [{"foreach": {"field": "list", "processor": {"threat_match": {"blacklist": NAME}}}}]}
+    made = {
+        "processors": [
+            {"foreach": {"field": "list", "processor": {"threat_match": {"blacklist": NAME}}}}
+        ]
+    }
     bad = {**event(url__domain="evil.example"), "list": [1, 2]}
     (found,) = simulated(node, [bad], made)
     assert pushing.is_flagged(found)
@@ -437,7 +643,9 @@ def test_foreach(node):
 def test_a_bulk_request_crosses_once(node):
     def batches(made: dict, count: int) -> int:
         before = counters(node)["batches"]
-        indexed(node, [event(url__domain=f"{number}.good.example") for number in range(count)], made)
+        indexed(
+            node, [event(url__domain=f"{number}.good.example") for number in range(count)], made
+        )
         return counters(node)["batches"] - before
 
     assert batches(pipeline(), 500) == 1
@@ -488,21 +696,37 @@ def test_failures_go_the_servers_way(node):
     after = {"set": {"field": "after", "value": 1}}
     handled = {"set": {"field": "failed", "value": "{{_ingest.on_failure_processor_type}}"}}
     events = [event(), event(url__domain="evil.example")]
-    for found in both_ways(node, events, {"processors": [{"threat_match": {**failing, "ignore_failure": True}}, after]}):
+    for found in both_ways(
+        node, events, {"processors": [{"threat_match": {**failing, "ignore_failure": True}}, after]}
+    ):
         assert found == [{**each, "after": 1} for each in events]
-    for found in both_ways(node, events, {"processors": [{"threat_match": {**failing, "on_failure": [handled]}}, after]}):
+    for found in both_ways(
+        node,
+        events,
+        {"processors": [{"threat_match": {**failing, "on_failure": [handled]}}, after]},
+    ):
         assert [(each["after"], "failed" in each) for each in found] == [(1, True)] * 2
-    for found in both_ways(node, events, {"processors": [{"threat_match": failing}, after], "on_failure": [handled]}):
+    for found in both_ways(
+        node, events, {"processors": [{"threat_match": failing}, after], "on_failure": [handled]}
+    ):
         assert [("after" in each, "failed" in each) for each in found] == [(False, True)] * 2
 
 
 def test_values_that_are_too_long_or_too_many(node):
     long = "a." * 40_000 + "evil.example"
-    found = indexed(node, [{"plain": long}, {"plain": [long, "evil.example"]}, {"plain": "evil.example"}], pipeline(fields=["plain"]))
+    found = indexed(
+        node,
+        [{"plain": long}, {"plain": [long, "evil.example"]}, {"plain": "evil.example"}],
+        pipeline(fields=["plain"]),
+    )
     assert [pushing.unchecked(each) for each in found] == ["too-long", None, None]
     assert [len(matched(each)) for each in found] == [0, 1, 1]
     many = ["good.example"] * 70_000
-    found = indexed(node, [{"plain": "evil.example"}, {"plain": many}, {"plain": "evil.example"}], pipeline(fields=["plain"]))
+    found = indexed(
+        node,
+        [{"plain": "evil.example"}, {"plain": many}, {"plain": "evil.example"}],
+        pipeline(fields=["plain"]),
+    )
     assert [pushing.unchecked(each) for each in found] == [None, "too-many", None]
     assert [pushing.is_flagged(each) for each in found] == [True, False, True]
 
@@ -510,9 +734,13 @@ def test_values_that_are_too_long_or_too_many(node):
 def test_a_request_of_more_than_one_batch(node):
     """Batches end at 65,536 observables; nothing is lost or mixed up there."""
     made = pipeline(fields=["plain"])
-    events = [{"plain": ["good.example"] * 99 + [f"{number}.evil.example"]} for number in range(1000)]
+    events = [
+        {"plain": ["good.example"] * 99 + [f"{number}.evil.example"]} for number in range(1000)
+    ]
     found = indexed(node, events, made)
-    assert [matched(each) for each in found] == [[("plain", f"{number}.evil.example")] for number in range(1000)]
+    assert [matched(each) for each in found] == [
+        [("plain", f"{number}.evil.example")] for number in range(1000)
+    ]
 
 
 # The zip.
@@ -527,11 +755,18 @@ def test_the_zip(version):
         ]  # fmt: skip
         descriptor = archive.read("plugin-descriptor.properties").decode()
         line = version.rpartition(".")[0]
-        assert f'dependencies={{ opensearch: "~{line}.0" }}' in descriptor and "${" not in descriptor
-        assert archive.read("component-template.json") == (program.ROOT / "plugin-descriptors/component-template.json").read_bytes()
+        assert (
+            f'dependencies={{ opensearch: "~{line}.0" }}' in descriptor and "${" not in descriptor
+        )
+        assert (
+            archive.read("component-template.json")
+            == (program.ROOT / "plugin-descriptors/component-template.json").read_bytes()
+        )
         assert archive.read("libthreatsieve.so").startswith(b"\x7fELF")
         policy = archive.read("plugin-security.policy").decode()
-        assert re.findall(r"^ *permission ([\w.]+)", policy, re.MULTILINE) == ["java.lang.RuntimePermission"]
+        assert re.findall(r"^ *permission ([\w.]+)", policy, re.MULTILINE) == [
+            "java.lang.RuntimePermission"
+        ]
 
 
 def test_a_library_for_another_machine():
@@ -539,7 +774,9 @@ def test_a_library_for_another_machine():
     with engines.node("3.8.0", plugins=[engines.plugin("3.8.0")], start=False) as node:
         library = node.plugins / "threatsieve/libthreatsieve.so"
         content = bytearray(library.read_bytes())
-        here, other, other_name = ("amd64", 183, "aarch64") if content[18] == 62 else ("aarch64", 62, "amd64")
+        here, other, other_name = (
+            ("amd64", 183, "aarch64") if content[18] == 62 else ("aarch64", 62, "amd64")
+        )
         content[18] = other
         library.write_bytes(content)
         node.start()
@@ -550,7 +787,12 @@ def test_a_library_for_another_machine():
 
 def test_a_key_that_is_missing():
     """Without it unsigned blacklists would be taken: nothing is loaded, the node starts, and events are marked."""
-    for name, says in (("none.pub", "none.pub, which cannot be read"), ("../opensearch.yml", "expected a file below")):
-        with engines.node("2.19.4", plugins=[engines.plugin("2.19.4")], settings={"threatsieve.trusted_key": name}) as node:
+    for name, says in (
+        ("none.pub", "none.pub, which cannot be read"),
+        ("../opensearch.yml", "expected a file below"),
+    ):
+        with engines.node(
+            "2.19.4", plugins=[engines.plugin("2.19.4")], settings={"threatsieve.trusted_key": name}
+        ) as node:
             assert says in node.wait_log(r"the matcher cannot be used.*").group()
             assert pushing.unchecked(one(node, event(url__domain="evil.example"))) == "unavailable"

@@ -11,8 +11,13 @@ from tests.pushing import event
 
 NUMBERS = itertools.count()
 EVIL = "evil.example"
-TEMPLATE = json.loads((program.ROOT / "plugin-descriptors/component-template.json").read_text())["template"]["mappings"]["properties"]
-EVENT = {"@timestamp": {"type": "date"}, "url": {"properties": {"original": {"type": "keyword"}, "domain": {"type": "keyword"}}}}
+TEMPLATE = json.loads((program.ROOT / "plugin-descriptors/component-template.json").read_text())[
+    "template"
+]["mappings"]["properties"]
+EVENT = {
+    "@timestamp": {"type": "date"},
+    "url": {"properties": {"original": {"type": "keyword"}, "domain": {"type": "keyword"}}},
+}
 
 
 def enrichments(**properties) -> dict:
@@ -63,7 +68,9 @@ def controllers(tmp_path_factory, opensearch_3, opensearch_2):
 
 def judged(controller: Controller, *arguments) -> tuple[int, dict]:
     """The exit code and what was found, by the name of the index or index template."""
-    result = program.run("opensearch", "check", "--json", *arguments, "--config", controller.config, expect=None)
+    result = program.run(
+        "opensearch", "check", "--json", *arguments, "--config", controller.config, expect=None
+    )
     report = json.loads(result.stdout)
     return result.returncode, {one["name"]: one["findings"] for one in report["indices"]}
 
@@ -75,7 +82,9 @@ def test_a_problem_is_what_a_real_index_refuses(opensearch, controllers, case):
     opensearch.put(f"/{index}", {"mappings": mapping, "settings": settings})
     code, found = judged(controllers[opensearch.version], "--index", index)
     problems = [finding["what"] for finding in found[index] if finding["is_problem"]]
-    assert len(problems) == bool(expected) and (not expected or problems[0].startswith(expected)), found
+    assert len(problems) == bool(expected) and (not expected or problems[0].startswith(expected)), (
+        found
+    )
     assert code == (program.DAMAGED if expected else program.DONE)
     assert all(finding["remedy"] for finding in found[index])
     try:
@@ -94,7 +103,9 @@ def test_the_limit_of_fields_is_exact_for_the_template(opensearch, controllers):
         index = f"check-{next(NUMBERS)}"
         settings = {"index.mapping.total_fields.limit": counted(fields) + spare}
         opensearch.put(f"/{index}", {"mappings": {"properties": fields}, "settings": settings})
-        assert judged(controllers[opensearch.version], "--index", index)[0] == (program.DONE if is_fine else program.DAMAGED)
+        assert judged(controllers[opensearch.version], "--index", index)[0] == (
+            program.DONE if is_fine else program.DAMAGED
+        )
         status = 201 if is_fine else 400
         try:
             opensearch.put(f"/{index}/_doc/1?pipeline=check", event(EVIL))
@@ -106,12 +117,22 @@ def test_the_limit_of_fields_is_exact_for_the_template(opensearch, controllers):
 
 def counted(properties: dict) -> int:
     """Fields as the server counts them."""
-    return sum(1 + counted(field.get("properties", {})) + counted(field.get("fields", {})) for field in properties.values())
+    return sum(
+        1 + counted(field.get("properties", {})) + counted(field.get("fields", {}))
+        for field in properties.values()
+    )
 
 
 def test_enrichments_that_are_no_nested_objects_are_noted(opensearch, controllers):
     index = f"check-{next(NUMBERS)}"
-    opensearch.put(f"/{index}", {"mappings": {"properties": {"threat": {"properties": {"enrichments": {"type": "object"}}}}}})
+    opensearch.put(
+        f"/{index}",
+        {
+            "mappings": {
+                "properties": {"threat": {"properties": {"enrichments": {"type": "object"}}}}
+            }
+        },
+    )
     _, found = judged(controllers[opensearch.version], "--index", index)
     assert ["not nested" in finding["what"] for finding in found[index]] == [True]
 
@@ -120,7 +141,11 @@ def test_the_template_makes_a_strict_index_fit(opensearch, controllers):
     controller = controllers[opensearch.version]
     printed = program.run("opensearch", "template").stdout
     assert json.loads(printed)["template"]["mappings"]["properties"] == TEMPLATE
-    strict = {"template": {"mappings": {"dynamic": "strict", "properties": EVENT}}, "index_patterns": ["fit-*"], "priority": 500}
+    strict = {
+        "template": {"mappings": {"dynamic": "strict", "properties": EVENT}},
+        "index_patterns": ["fit-*"],
+        "priority": 500,
+    }
     opensearch.put("/_index_template/fit", strict)
     code, found = judged(controller, "--index", "fit-2026*")
     assert code == program.DAMAGED and "it is strict" in found["fit"][0]["what"], found
@@ -135,10 +160,18 @@ def test_the_template_makes_a_strict_index_fit(opensearch, controllers):
 
 def test_the_check_is_for_people_too(opensearch_3, controllers):
     opensearch_3.put("/check-text", {"mappings": {"dynamic": "strict"}})
-    text = controllers["3.8.0"].run("opensearch", "check", "--index", "check-text", expect=program.DAMAGED)
+    text = controllers["3.8.0"].run(
+        "opensearch", "check", "--index", "check-text", expect=program.DAMAGED
+    )
     first, index, problem, *_ = text.splitlines()
-    assert first.startswith(f"cluster threatsieve-tests at {opensearch_3.url}, OpenSearch 3.8.0: the plugin is on 1 of 1 ingest node")
+    assert first.startswith(
+        f"cluster threatsieve-tests at {opensearch_3.url}, OpenSearch 3.8.0: the plugin is on 1 of 1 ingest node"
+    )
     assert index == "index check-text" and problem.startswith("  problem: it is strict"), text
-    elsewhere = controllers["3.8.0"].run("opensearch", "check", "--index", "check-text", "--flag-field", "", expect=program.DAMAGED)
+    elsewhere = controllers["3.8.0"].run(
+        "opensearch", "check", "--index", "check-text", "--flag-field", "", expect=program.DAMAGED
+    )
     assert "lacks threat, threatsieve:" in elsewhere
-    controllers["3.8.0"].run("opensearch", "check", "--index", "no-such-index", expect=program.REMOTE)
+    controllers["3.8.0"].run(
+        "opensearch", "check", "--index", "no-such-index", expect=program.REMOTE
+    )

@@ -31,7 +31,9 @@ def secret(folder, text: str):
 def of_user(folder, secured, authority, user, **settings) -> Controller:
     """A controller that signs in with a name and a password."""
     credentials = {"user": user[0], "password": {"file": secret(folder, user[1])}}
-    controller = Controller(folder, next(NAMES), [secured.node.url], ca_files=[authority], **credentials, **settings)
+    controller = Controller(
+        folder, next(NAMES), [secured.node.url], ca_files=[authority], **credentials, **settings
+    )
     controller.write_list(EVIL)
     return controller
 
@@ -55,7 +57,11 @@ def test_the_documented_role_is_enough(secured, authority, tmp_path):
 def test_who_may_not_push_is_told_which_role_is_missing(secured, authority, tmp_path, user):
     controller = of_user(tmp_path, secured, authority, user)
     report = controller.poll(expect=program.REMOTE)
-    assert report["outcome"] == "failed" and "403" in report["reason"] and "docs/security.md" in report["reason"], report
+    assert (
+        report["outcome"] == "failed"
+        and "403" in report["reason"]
+        and "docs/security.md" in report["reason"]
+    ), report
 
 
 def test_a_wrong_password_is_told_and_not_shown(secured, authority, tmp_path):
@@ -68,16 +74,29 @@ def test_a_wrong_password_is_told_and_not_shown(secured, authority, tmp_path):
 
 def test_a_client_certificate_is_shown(secured, authority, tmp_path):
     """The administrator's, which needs no role."""
-    shown = {"client_certificate": secured.certificates.client, "client_key": secured.certificates.client_key}
-    controller = Controller(tmp_path, next(NAMES), [secured.node.url], ca_files=[authority], **shown)
+    shown = {
+        "client_certificate": secured.certificates.client,
+        "client_key": secured.certificates.client_key,
+    }
+    controller = Controller(
+        tmp_path, next(NAMES), [secured.node.url], ca_files=[authority], **shown
+    )
     controller.write_list(EVIL)
     assert controller.poll()["outcome"] == "acknowledged"
-    checked = json.loads(controller.run("opensearch", "check", "--json", "--index", "events*", expect=None))
+    checked = json.loads(
+        controller.run("opensearch", "check", "--json", "--index", "events*", expect=None)
+    )
     assert [node["plugin"] is not None for node in checked["nodes"]] == [True], checked
 
 
 def test_an_unknown_authority_is_refused(secured, tmp_path):
-    controller = Controller(tmp_path, next(NAMES), [secured.node.url], user="pusher", password={"file": secret(tmp_path, PUSHER[1])})
+    controller = Controller(
+        tmp_path,
+        next(NAMES),
+        [secured.node.url],
+        user="pusher",
+        password={"file": secret(tmp_path, PUSHER[1])},
+    )
     controller.write_list(EVIL)
     report = controller.poll(expect=program.REMOTE)
     assert "UnknownIssuer" in report["reason"], report

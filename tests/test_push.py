@@ -48,21 +48,35 @@ def refused(call, kind: str, status: int) -> str:
     with pytest.raises(Refused) as caught:
         call()
     error = caught.value.body["error"]
-    assert (error["type"], error["kind"], caught.value.status) == ("threatsieve_refused", kind, status), error
+    assert (error["type"], error["kind"], caught.value.status) == (
+        "threatsieve_refused",
+        kind,
+        status,
+    ), error
     return error["reason"]
 
 
 def stored(node: engines.Node, name: str) -> dict[str, int]:
     """How many documents of each kind the index has of a blacklist."""
     node.post("/.threatsieve-blacklists/_refresh")
-    search = {"size": 0, "query": {"term": {"name": name}}, "aggs": {"kinds": {"terms": {"field": "kind"}}}}
-    buckets = node.post("/.threatsieve-blacklists/_search", search)["aggregations"]["kinds"]["buckets"]
+    search = {
+        "size": 0,
+        "query": {"term": {"name": name}},
+        "aggs": {"kinds": {"terms": {"field": "kind"}}},
+    }
+    buckets = node.post("/.threatsieve-blacklists/_search", search)["aggregations"]["kinds"][
+        "buckets"
+    ]
     return {bucket["key"]: bucket["doc_count"] for bucket in buckets}
 
 
 def copies(node: engines.Node, name: str) -> list[str]:
     """The node's own files of a blacklist, and anything half-made, so that a test that looks is `alone`."""
-    return sorted(path.name for path in node.data.rglob("threatsieve/**/*") if path.name.startswith(f"{name}.") or path.suffix == ".partial")
+    return sorted(
+        path.name
+        for path in node.data.rglob("threatsieve/**/*")
+        if path.name.startswith(f"{name}.") or path.suffix == ".partial"
+    )
 
 
 @pytest.mark.alone
@@ -72,18 +86,35 @@ def test_a_push_is_served_at_once(opensearch, tmp_path):
     answer = push(opensearch, file, "served", **BINARY)
     node = next(iter(answer["nodes"].values()))
     assert answer["acknowledged"] and answer["name"] == "served" and answer["generation"] == 3
-    assert (node["name"], node["state"], node["generation"], node["reason"]) == (opensearch.name, "serving", 3, None)
+    assert (node["name"], node["state"], node["generation"], node["reason"]) == (
+        opensearch.name,
+        "serving",
+        3,
+        None,
+    )
     assert node["took_ms"] > 0
     opensearch.bulk("served", [event(EVIL), event("good.example")], "served")
-    flagged, unflagged = opensearch.documents("served", {"exists": {"field": "threatsieve.generation.served"}})
+    flagged, unflagged = opensearch.documents(
+        "served", {"exists": {"field": "threatsieve.generation.served"}}
+    )
     assert is_flagged(flagged) != is_flagged(unflagged)
 
     said = opensearch.get(f"{ENDPOINT}/served")
     assert said["blacklists"] == {"served": {"generation": 3, "digest": answer["digest"]}}
     (node,) = said["nodes"].values()
     counters = node["blacklists"]["served"]
-    assert node["version"] == "0.1.0" and "ingest" in node["roles"] and set(node["blacklists"]) == {"served"}
-    assert (counters["state"], counters["generation"], counters["entries"], counters["documents"], counters["hits"]) == ("serving", 3, 100, 2, 2)
+    assert (
+        node["version"] == "0.1.0"
+        and "ingest" in node["roles"]
+        and set(node["blacklists"]) == {"served"}
+    )
+    assert (
+        counters["state"],
+        counters["generation"],
+        counters["entries"],
+        counters["documents"],
+        counters["hits"],
+    ) == ("serving", 3, 100, 2, 2)
     assert "served" in opensearch.get(ENDPOINT)["blacklists"]
 
     # Not in anybody's way: hidden, a copy on disk, one content in the index.
@@ -115,7 +146,9 @@ def test_older_ones_are_refused(opensearch, tmp_path):
 def test_a_suspiciously_small_one_is_refused(opensearch, tmp_path):
     push(opensearch, built(tmp_path, values(100), "small", 1), "small", **BINARY)
     tiny = built(tmp_path, values(49), "small", 2)
-    assert "allow_shrink" in refused(lambda: push(opensearch, tiny, "small", **BINARY), "shrunk", 409)
+    assert "allow_shrink" in refused(
+        lambda: push(opensearch, tiny, "small", **BINARY), "shrunk", 409
+    )
     opensearch.put("/_cluster/settings", {"persistent": {"threatsieve.max_shrink": 0.4}})
     try:
         file = built(tmp_path, values(59), "small", 2)
@@ -123,7 +156,9 @@ def test_a_suspiciously_small_one_is_refused(opensearch, tmp_path):
     finally:
         opensearch.put("/_cluster/settings", {"persistent": {"threatsieve.max_shrink": None}})
     assert serving(opensearch, "small")["generation"] == 1
-    assert push(opensearch, built(tmp_path, values(50), "small", 2), "small", **BINARY)["acknowledged"]
+    assert push(opensearch, built(tmp_path, values(50), "small", 2), "small", **BINARY)[
+        "acknowledged"
+    ]
     nothing = built(tmp_path, [], "small", 3, "--may-be-empty")
     refused(lambda: push(opensearch, nothing, "small", **BINARY), "empty", 409)
     assert push(opensearch, nothing, "small", "allow_shrink=true", **BINARY)["acknowledged"]
@@ -136,7 +171,13 @@ def test_damaged_ones_are_refused(opensearch, tmp_path):
     whole = built(tmp_path, values(100), "damaged", 2).read_bytes()
     altered = bytearray(whole)
     altered[len(altered) // 2] ^= 1
-    bodies = {"cut": whole[:-1], "half": whole[: len(whole) // 2], "altered": bytes(altered), "longer": whole + b"x", "foreign": b"x" * 1000}
+    bodies = {
+        "cut": whole[:-1],
+        "half": whole[: len(whole) // 2],
+        "altered": bytes(altered),
+        "longer": whole + b"x",
+        "foreign": b"x" * 1000,
+    }
     for body in bodies.values():
         refused(lambda: opensearch.put(f"{ENDPOINT}/damaged", body, **BINARY), "damaged", 400)
     refused(lambda: opensearch.put(f"{ENDPOINT}/damaged"), "empty", 400)
@@ -160,11 +201,17 @@ def test_several_side_by_side(opensearch, tmp_path):
         pushing.set_pipeline(opensearch, name, blacklist=name)
         push(opensearch, built(tmp_path, [host], name, 1), name, **BINARY)
         opensearch.bulk(f"side-{name}", [event("left.example"), event("right.example")], name)
-        assert [document["url"]["domain"] for document in opensearch.documents(f"side-{name}") if is_flagged(document)] == [host]
+        assert [
+            document["url"]["domain"]
+            for document in opensearch.documents(f"side-{name}")
+            if is_flagged(document)
+        ] == [host]
 
 
 def test_concurrent_pushes_end_with_the_newest(opensearch, tmp_path):
-    files = {generation: built(tmp_path, values(100), "race", generation) for generation in range(1, 13)}
+    files = {
+        generation: built(tmp_path, values(100), "race", generation) for generation in range(1, 13)
+    }
 
     def one(generation: int) -> str:
         try:
@@ -208,7 +255,9 @@ class Upload:
     def send(self, *numbers: int) -> None:
         """Sends these parts; all, if none is named."""
         for number in numbers or range(self.parts):
-            self.node.put(f"{self.path}/{number}", self.file[number * PART : (number + 1) * PART], **BINARY)
+            self.node.put(
+                f"{self.path}/{number}", self.file[number * PART : (number + 1) * PART], **BINARY
+            )
 
     def commit(self, query: str = "") -> dict:
         """The answer is that of a push."""
@@ -221,7 +270,10 @@ def test_an_upload_in_any_order(opensearch, large):
     upload.send(*reversed(range(upload.parts)))
     upload.send(0)  # again, as after a lost answer
     answer = upload.commit()
-    assert answer["acknowledged"] and answer["digest"] == header_digest(file) == serving(opensearch, "parts")["digest"]
+    assert (
+        answer["acknowledged"]
+        and answer["digest"] == header_digest(file) == serving(opensearch, "parts")["digest"]
+    )
     assert serving(opensearch, "parts")["entries"] == 600_000
     assert stored(opensearch, "parts") == {"blacklist": 1, "part": -(-len(file) // STORED_PART)}
     # It is over: nobody changes what is served.
@@ -237,10 +289,20 @@ def test_an_upload_that_is_not_right(opensearch, large, tmp_path):
     upload.send(0, *range(2, upload.parts))
     assert "part 1" in refused(upload.commit, "incomplete", 409)
     for number in (-1, upload.parts):
-        refused(lambda number=number: opensearch.put(f"{upload.path}/{number}", b"x", **BINARY), "limit", 400)
+        refused(
+            lambda number=number: opensearch.put(f"{upload.path}/{number}", b"x", **BINARY),
+            "limit",
+            400,
+        )
     for wrong in (file[:PART], file[PART : 2 * PART - 1], b""):
         number = upload.parts - 1 if wrong == file[:PART] else 1
-        refused(lambda number=number, wrong=wrong: opensearch.put(f"{upload.path}/{number}", wrong, **BINARY), "limit", 400)
+        refused(
+            lambda number=number, wrong=wrong: opensearch.put(
+                f"{upload.path}/{number}", wrong, **BINARY
+            ),
+            "limit",
+            400,
+        )
     opensearch.put(f"{upload.path}/1", file[:PART], **BINARY)
     refused(upload.commit, "damaged", 400)
     # One part is sent again, and all is well.
@@ -253,10 +315,22 @@ def test_an_upload_of_another_file(opensearch, tmp_path):
     upload = Upload(opensearch, "another", file, digest="0" * 64)
     upload.send()
     refused(upload.commit, "damaged", 400)
-    for query in ("bytes=0&digest=" + "0" * 64, "bytes=-5&digest=" + "0" * 64, "digest=" + "0" * 64):
-        refused(lambda query=query: opensearch.post(f"{ENDPOINT}/another/_upload?{query}"), "limit", 400)
-    refused(lambda: opensearch.post(f"{ENDPOINT}/another/_upload?bytes=10&digest=abc"), "digest", 400)
-    refused(lambda: opensearch.post(f"{ENDPOINT}/another/_upload?bytes={1 << 50}&digest={'0' * 64}"), "budget", 400)
+    for query in (
+        "bytes=0&digest=" + "0" * 64,
+        "bytes=-5&digest=" + "0" * 64,
+        "digest=" + "0" * 64,
+    ):
+        refused(
+            lambda query=query: opensearch.post(f"{ENDPOINT}/another/_upload?{query}"), "limit", 400
+        )
+    refused(
+        lambda: opensearch.post(f"{ENDPOINT}/another/_upload?bytes=10&digest=abc"), "digest", 400
+    )
+    refused(
+        lambda: opensearch.post(f"{ENDPOINT}/another/_upload?bytes={1 << 50}&digest={'0' * 64}"),
+        "budget",
+        400,
+    )
     assert "another" not in opensearch.get(ENDPOINT)["blacklists"]
 
 
@@ -281,7 +355,10 @@ def test_a_refused_upload_may_be_allowed(opensearch, tmp_path):
 
 
 def test_rollback_and_history(opensearch, tmp_path):
-    files = {generation: built(tmp_path, values(9 + generation), "back", generation) for generation in range(1, 6)}
+    files = {
+        generation: built(tmp_path, values(9 + generation), "back", generation)
+        for generation in range(1, 6)
+    }
     for generation in (1, 2, 3):
         push(opensearch, files[generation], "back", **BINARY)
     refused(lambda: opensearch.post(f"{ENDPOINT}/back/_rollback?generation=1"), "generation", 409)
@@ -299,9 +376,16 @@ def test_rollback_and_history(opensearch, tmp_path):
     assert [(each["generation"], each["entries"], each["kept"], each["current"]) for each in said] == [
         (4, 13, True, True), (3, 12, False, False), (2, 11, True, False), (1, 10, False, False),
     ]  # fmt: skip
-    assert [("rolled_back_at" in each, "rolled_back_by" in each) for each in said] == [(False, False), (True, True), (False, False), (False, False)]
+    assert [("rolled_back_at" in each, "rolled_back_by" in each) for each in said] == [
+        (False, False),
+        (True, True),
+        (False, False),
+        (False, False),
+    ]
     for each in said:
-        assert each["pushed_by"] == "anonymous" and re.fullmatch(r"2\d{3}-\d\d-\d\dT[\d:.]+Z", each["pushed_at"]), each
+        assert each["pushed_by"] == "anonymous" and re.fullmatch(
+            r"2\d{3}-\d\d-\d\dT[\d:.]+Z", each["pushed_at"]
+        ), each
         assert each["signed"] is False and each["bytes"] > 0 and len(each["digest"]) == 64
     # The one before the bad one is what is gone back to.
     assert opensearch.post(f"{ENDPOINT}/back/_rollback")["generation"] == 2
@@ -316,7 +400,12 @@ def test_more_generations_are_kept_on_request(opensearch, tmp_path):
             push(opensearch, built(tmp_path, values(10), "kept", generation), "kept", **BINARY)
     finally:
         opensearch.put("/_cluster/settings", {"persistent": {"threatsieve.kept_generations": None}})
-    assert [each["generation"] for each in history(opensearch, "kept") if each["kept"]] == [6, 5, 4, 3]
+    assert [each["generation"] for each in history(opensearch, "kept") if each["kept"]] == [
+        6,
+        5,
+        4,
+        3,
+    ]
     assert opensearch.post(f"{ENDPOINT}/kept/_rollback?generation=3")["acknowledged"]
 
 
@@ -327,7 +416,9 @@ def test_delete(opensearch, tmp_path):
     answer = opensearch.delete(f"{ENDPOINT}/gone")
     (node,) = answer["nodes"].values()
     assert answer["acknowledged"] and node["state"] == "unloaded"
-    assert "gone" not in opensearch.get(ENDPOINT)["blacklists"] and serving(opensearch, "gone") == {}
+    assert (
+        "gone" not in opensearch.get(ENDPOINT)["blacklists"] and serving(opensearch, "gone") == {}
+    )
     assert copies(opensearch, "gone") == [] and stored(opensearch, "gone") == {"blacklist": 1}
     (old,) = history(opensearch, "gone")
     assert old["deleted_by"] == "anonymous" and not old["kept"]
@@ -384,7 +475,9 @@ def test_a_node_that_cannot_load_serves_the_old_one(version, tmp_path):
 
         # More than the node may ever hold is refused before anything is stored.
         huge = built(tmp_path, values(3_000_000), generation=2)
-        assert "threatsieve.memory_limit" in refused(lambda: push(node, huge, **BINARY), "budget", 400)
+        assert "threatsieve.memory_limit" in refused(
+            lambda: push(node, huge, **BINARY), "budget", 400
+        )
         assert stored(node, "default") == {"blacklist": 1, "part": 1}
 
         # A folder that takes no file, as when the disk is full; the one for files that are about to be verified is another.
@@ -393,7 +486,11 @@ def test_a_node_that_cannot_load_serves_the_old_one(version, tmp_path):
         since = len(node.log())
         answer = push(node, built(tmp_path, values(1001), generation=3), **BINARY)
         (state,) = answer["nodes"].values()
-        assert not answer["acknowledged"] and (state["state"], state["kind"], state["generation"]) == ("failed", "io", 1), answer
+        assert not answer["acknowledged"] and (
+            state["state"],
+            state["kind"],
+            state["generation"],
+        ) == ("failed", "io", 1), answer
         assert str(folder) in state["reason"]
         node.bulk("events", [event(EVIL)], "flag")
         (document,) = node.documents("events")
@@ -430,7 +527,9 @@ def test_many_pushes_under_traffic(tmp_path):
         push(node, built(tmp_path, values(10_000), generation=1), **BINARY)
         with Traffic([node], "events", "flag", EVIL, pause=0.02) as traffic:
             for generation in range(2, 32):
-                assert push(node, built(tmp_path, values(10_000), generation=generation), **BINARY)["acknowledged"]
+                assert push(node, built(tmp_path, values(10_000), generation=generation), **BINARY)[
+                    "acknowledged"
+                ]
         counts = traffic.account()
         assert not counts["unchecked"] and traffic.repeats == 0
         assert stored(node, "default") == {"blacklist": 1, "part": 2}
@@ -445,7 +544,10 @@ def test_a_node_without_the_plugin(tmp_path):
         answer = push(cluster[0], built(tmp_path, values(10)), **BINARY)
         by_name = {each["name"]: each for each in answer["nodes"].values()}
         assert not answer["acknowledged"]
-        assert by_name[cluster[0].name]["state"] == "serving" and by_name[bare.name]["state"] == "no plugin"
+        assert (
+            by_name[cluster[0].name]["state"] == "serving"
+            and by_name[bare.name]["state"] == "no plugin"
+        )
         nodes = {each["name"]: each for each in cluster[0].get(ENDPOINT)["nodes"].values()}
         assert nodes[bare.name]["version"] is None and nodes[bare.name]["state"] == "no plugin"
 
@@ -454,5 +556,7 @@ def test_a_node_that_ingests_nothing_loads_nothing(tmp_path):
     with engines.cluster("3.8.0", nodes=1, plugins=[engines.plugin("3.8.0")]) as cluster:
         data = cluster.add(roles=["data"])
         answer = push(data, built(tmp_path, values(10)), **BINARY)
-        assert answer["acknowledged"] and [each["name"] for each in answer["nodes"].values()] == [cluster[0].name]
+        assert answer["acknowledged"] and [each["name"] for each in answer["nodes"].values()] == [
+            cluster[0].name
+        ]
         assert states(data)[data.name] == {} and not list(data.data.rglob("*.blacklist"))

@@ -14,7 +14,18 @@ import pytest
 from tests import engines, pushing
 from tests.engines import Refused
 from tests.pushing import ENDPOINT, built, event, header_digest, push, push_in_parts, states
-from tests.test_push import BINARY, EVIL, STORED_PART, Upload, digest, history, refused, serving, stored, values
+from tests.test_push import (
+    BINARY,
+    EVIL,
+    STORED_PART,
+    Upload,
+    digest,
+    history,
+    refused,
+    serving,
+    stored,
+    values,
+)
 
 INDEX = "/.threatsieve-blacklists"
 NUMBERS = itertools.count()
@@ -87,8 +98,12 @@ def test_parts_that_change_while_they_are_committed(opensearch_3, tmp_path, name
     assert serving(node, name)["digest"] == header_digest(file)
     served = [each for each in history(node, name) if each["kept"]]
     # A part that was on its way may be left behind; it is none of the content's.
-    by_content = itertools.groupby(part_documents(node, name), key=lambda hit: hit["_source"]["content"])
-    whole = [b"".join(base64.b64decode(hit["_source"]["data"]) for hit in hits) for _, hits in by_content]
+    by_content = itertools.groupby(
+        part_documents(node, name), key=lambda hit: hit["_source"]["content"]
+    )
+    whole = [
+        b"".join(base64.b64decode(hit["_source"]["data"]) for hit in hits) for _, hits in by_content
+    ]
     assert len(served) == 1 and file in whole
 
 
@@ -103,7 +118,10 @@ def test_the_same_again_repairs_what_is_lost_or_damaged(opensearch, tmp_path, na
     damaged = base64.b64encode(bytes(STORED_PART)).decode()
     change(node, part_documents(node, name)[0], data=damaged)
     assert stored_bytes(node, name) != content
-    assert push_in_parts(node, file, name, **BINARY)["acknowledged"] and stored_bytes(node, name) == content
+    assert (
+        push_in_parts(node, file, name, **BINARY)["acknowledged"]
+        and stored_bytes(node, name) == content
+    )
     # Nothing is stored twice, and a push that has nothing to repair changes nothing.
     before = [hit["_id"] for hit in part_documents(node, name)]
     assert push(node, file, name, **BINARY)["acknowledged"]
@@ -120,7 +138,10 @@ def test_nothing_is_gone_back_to_that_cannot_be_served(opensearch, tmp_path, nam
     content = first["_source"]["data"]
     change(node, first, data=base64.b64encode(bytes(100)).decode())
     refused(lambda: node.post(f"{ENDPOINT}/{name}/_rollback"), "missing", 409)
-    assert digest(node, name) == before == serving(node, name)["digest"] and "rolled_back_at" not in history(node, name)[0]
+    assert (
+        digest(node, name) == before == serving(node, name)["digest"]
+        and "rolled_back_at" not in history(node, name)[0]
+    )
     change(node, first, data=content)
     assert node.post(f"{ENDPOINT}/{name}/_rollback")["generation"] == 1
 
@@ -131,17 +152,43 @@ def test_orphans_go_and_nothing_else_does(opensearch, tmp_path, name):
     push(node, file, name, **BINARY)
     lines = []
     for number in range(1200):
-        lines += [{"index": {"_id": f"blacklist/aaa-{name}-{number}"}}, {"kind": "blacklist", "name": f"aaa-{name}-{number}", "manifests": []}]
+        lines += [
+            {"index": {"_id": f"blacklist/aaa-{name}-{number}"}},
+            {"kind": "blacklist", "name": f"aaa-{name}-{number}", "manifests": []},
+        ]
     for orphan in range(3):
-        lines += [{"index": {"_id": f"orphan-{name}/{orphan}"}}, {"kind": "part", "name": name, "content": f"orphan-{name}", "part": orphan, "stored_at": 0}]
-    node.post(f"{INDEX}/_bulk?refresh=true", "".join(f"{json.dumps(line)}\n" for line in lines).encode(), content_type="application/x-ndjson")
-    live = [hit for hit in part_documents(node, name) if not hit["_source"]["content"].startswith("orphan")]
+        lines += [
+            {"index": {"_id": f"orphan-{name}/{orphan}"}},
+            {
+                "kind": "part",
+                "name": name,
+                "content": f"orphan-{name}",
+                "part": orphan,
+                "stored_at": 0,
+            },
+        ]
+    node.post(
+        f"{INDEX}/_bulk?refresh=true",
+        "".join(f"{json.dumps(line)}\n" for line in lines).encode(),
+        content_type="application/x-ndjson",
+    )
+    live = [
+        hit
+        for hit in part_documents(node, name)
+        if not hit["_source"]["content"].startswith("orphan")
+    ]
     for hit in live:
         change(node, hit, stored_at=0)
     # An upload that was given up: its time is over.
     upload = Upload(node, name, file.read_bytes())
     upload.send()
-    (declared,) = [hit for hit in node.post(f"{INDEX}/_search", {"query": {"ids": {"values": [f"upload/{upload.path.rpartition('/')[2]}"]}}})["hits"]["hits"]]
+    (declared,) = [
+        hit
+        for hit in node.post(
+            f"{INDEX}/_search",
+            {"query": {"ids": {"values": [f"upload/{upload.path.rpartition('/')[2]}"]}}},
+        )["hits"]["hits"]
+    ]
     change(node, declared, stored_at=0)
     refused(upload.commit, "upload", 404)
     node.delete(Upload(node, f"{name}-other", file.read_bytes()).path)
@@ -151,7 +198,10 @@ def test_orphans_go_and_nothing_else_does(opensearch, tmp_path, name):
     node.put(f"{INDEX}/_doc/blacklist%2Fold-{name}?refresh=true", forgotten)
     node.delete(Upload(node, f"{name}-other", file.read_bytes()).path)
     node.post(f"{INDEX}/_refresh")
-    found = node.post(f"{INDEX}/_search", {"query": {"ids": {"values": [f"blacklist/old-{name}", f"blacklist/{name}"]}}})["hits"]["hits"]
+    found = node.post(
+        f"{INDEX}/_search",
+        {"query": {"ids": {"values": [f"blacklist/old-{name}", f"blacklist/{name}"]}}},
+    )["hits"]["hits"]
     assert [hit["_id"] for hit in found] == [f"blacklist/{name}"]
 
 
@@ -171,13 +221,20 @@ def test_what_cannot_be_written_down_is_not_done(opensearch, tmp_path, name):
         lambda: push(node, newer, name, **BINARY),
         lambda: Upload(node, name, newer.read_bytes()),
     ]
-    for block in ("index.blocks.write", "index.blocks.read_only", "index.blocks.read_only_allow_delete"):
+    for block in (
+        "index.blocks.write",
+        "index.blocks.read_only",
+        "index.blocks.read_only_allow_delete",
+    ):
         node.put(f"{INDEX}/_settings", {block: True})
         try:
             for call in calls:
                 with pytest.raises(Refused) as caught:
                     call()
-                assert caught.value.body["error"]["kind"] == "blocked" and caught.value.status in (403, 429), caught.value
+                assert caught.value.body["error"]["kind"] == "blocked" and caught.value.status in (
+                    403,
+                    429,
+                ), caught.value
         finally:
             node.put(f"{INDEX}/_settings", {block: None})
         assert serving(node, name)["generation"] == 2 and history(node, name) == before
@@ -190,7 +247,9 @@ def test_what_cannot_be_written_down_is_not_done(opensearch, tmp_path, name):
     node.get("/_cluster/health/.threatsieve-blacklists?wait_for_status=yellow&timeout=60s")
     assert serving(node, name)["generation"] == 2 and history(node, name) == before
     assert node.post(f"{ENDPOINT}/{name}/_rollback")["generation"] == 1
-    assert node.delete(f"{ENDPOINT}/{name}")["acknowledged"] and stored(node, name) == {"blacklist": 1}
+    assert node.delete(f"{ENDPOINT}/{name}")["acknowledged"] and stored(node, name) == {
+        "blacklist": 1
+    }
 
 
 # Requests without end.
@@ -211,7 +270,11 @@ def test_open_uploads_are_limited(opensearch, tmp_path, name):
             for number in range(30):
                 opened.append(Upload(node, f"{name}-{number}", file))
         error = caught.value.body["error"]
-        assert caught.value.status == 429 and error["kind"] == "limit" and f"{name} by anonymous" in error["reason"], error
+        assert (
+            caught.value.status == 429
+            and error["kind"] == "limit"
+            and f"{name} by anonymous" in error["reason"]
+        ), error
         # Another test's may be among them.
         assert error["reason"].startswith("20 uploads with "), error
     finally:
@@ -220,7 +283,11 @@ def test_open_uploads_are_limited(opensearch, tmp_path, name):
     declared = f"digest={'0' * 64}"
     large = node.post(f"{ENDPOINT}/{name}/_upload?bytes={most // 2 + 1}&{declared}")
     try:
-        refused(lambda: node.post(f"{ENDPOINT}/{name}-large/_upload?bytes={most // 2 + 1}&{declared}"), "limit", 429)
+        refused(
+            lambda: node.post(f"{ENDPOINT}/{name}-large/_upload?bytes={most // 2 + 1}&{declared}"),
+            "limit",
+            429,
+        )
     finally:
         node.delete(f"{ENDPOINT}/{name}/_upload/{large['upload']}")
 
@@ -228,9 +295,21 @@ def test_open_uploads_are_limited(opensearch, tmp_path, name):
 def test_a_timeout_is_limited(opensearch, tmp_path, name):
     node, file = opensearch, built(tmp_path, values(10), name, 1)
     for timeout in ("9999999d", "11m", "-1s"):
-        refused(lambda timeout=timeout: push(node, file, name, f"timeout={timeout}", **BINARY), "limit", 400)
-        refused(lambda timeout=timeout: node.post(f"{ENDPOINT}/{name}/_rollback?timeout={timeout}"), "limit", 400)
-        refused(lambda timeout=timeout: node.delete(f"{ENDPOINT}/{name}?timeout={timeout}"), "limit", 400)
+        refused(
+            lambda timeout=timeout: push(node, file, name, f"timeout={timeout}", **BINARY),
+            "limit",
+            400,
+        )
+        refused(
+            lambda timeout=timeout: node.post(f"{ENDPOINT}/{name}/_rollback?timeout={timeout}"),
+            "limit",
+            400,
+        )
+        refused(
+            lambda timeout=timeout: node.delete(f"{ENDPOINT}/{name}?timeout={timeout}"),
+            "limit",
+            400,
+        )
     assert push(node, file, name, "timeout=10m", **BINARY)["acknowledged"]
 
 
@@ -239,14 +318,21 @@ def test_a_rollback_does_not_wait_behind_pushes(tmp_path):
     settings = {
         "cluster.publish.timeout": "1s", "cluster.follower_lag.timeout": "300s", "cluster.fault_detection.follower_check.timeout": "60s",
     }  # fmt: skip
-    with engines.cluster("3.8.0", nodes=1, plugins=[engines.plugin("3.8.0")], settings=settings) as cluster:
+    with engines.cluster(
+        "3.8.0", nodes=1, plugins=[engines.plugin("3.8.0")], settings=settings
+    ) as cluster:
         node, still = cluster[0], cluster.add(roles=["ingest"])
         for generation in (1, 2):
-            assert push(node, built(tmp_path, values(10 + generation), "bad", generation), "bad", **BINARY)["acknowledged"]
+            assert push(
+                node, built(tmp_path, values(10 + generation), "bad", generation), "bad", **BINARY
+            )["acknowledged"]
         files = [built(tmp_path, values(10), f"push-{number}", 1) for number in range(8)]
         still.freeze()
         with concurrent.futures.ThreadPoolExecutor(len(files)) as pool:
-            pushes = [pool.submit(push, node, file, f"push-{number}", "timeout=5m", **BINARY) for number, file in enumerate(files)]
+            pushes = [
+                pool.submit(push, node, file, f"push-{number}", "timeout=5m", **BINARY)
+                for number, file in enumerate(files)
+            ]
             pushing.wait_for(lambda: len(wanted(node)) == 1 + len(files))
             try:
                 answer = node.post(f"{ENDPOINT}/bad/_rollback?timeout=0s")
@@ -254,7 +340,9 @@ def test_a_rollback_does_not_wait_behind_pushes(tmp_path):
             finally:
                 still.thaw()
             assert wanted(node)["bad"].startswith("1:") and not answer["acknowledged"]
-            assert answer["nodes"] and len(waiting) == len(files), [each.result() for each in pushes if each.done()]
+            assert answer["nodes"] and len(waiting) == len(files), [
+                each.result() for each in pushes if each.done()
+            ]
             for each in pushes:
                 assert each.result()["acknowledged"], each.result()
         assert {state["generation"] for state in states(node, "bad").values()} == {1}
@@ -263,7 +351,11 @@ def test_a_rollback_does_not_wait_behind_pushes(tmp_path):
 def wanted(node: engines.Node) -> dict[str, str]:
     """The pointers, as the cluster's settings have them."""
     settings = node.get("/_cluster/settings?flat_settings=true")["persistent"]
-    return {key.rpartition(".")[2]: value for key, value in settings.items() if key.startswith("threatsieve.blacklist.")}
+    return {
+        key.rpartition(".")[2]: value
+        for key, value in settings.items()
+        if key.startswith("threatsieve.blacklist.")
+    }
 
 
 @pytest.mark.alone
@@ -276,7 +368,9 @@ def test_large_pushes_leave_room_for_bulk_requests(opensearch_3, tmp_path, name)
     over, refusals, sent = threading.Event(), [], itertools.count()
 
     def send() -> None:
-        events = [{**event(f"{number}.good.example"), "message": "x" * 200} for number in range(200)]
+        events = [
+            {**event(f"{number}.good.example"), "message": "x" * 200} for number in range(200)
+        ]
         while not over.is_set():
             try:
                 node.bulk(f"{name}-events", events, refresh=False)
@@ -302,9 +396,16 @@ def test_large_pushes_leave_room_for_bulk_requests(opensearch_3, tmp_path, name)
 # Answers.
 
 
-def raw(node: engines.Node, method: str, path: str, body: bytes | None = None, **headers) -> tuple[int, str, dict]:
+def raw(
+    node: engines.Node, method: str, path: str, body: bytes | None = None, **headers
+) -> tuple[int, str, dict]:
     """A request as a plain client sends it: status, type and JSON of the answer."""
-    request = urllib.request.Request(node.url + path, data=body, method=method, headers={key.replace("_", "-"): value for key, value in headers.items()})
+    request = urllib.request.Request(
+        node.url + path,
+        data=body,
+        method=method,
+        headers={key.replace("_", "-"): value for key, value in headers.items()},
+    )
     try:
         with urllib.request.urlopen(request, timeout=120) as answer:
             return answer.status, answer.headers["Content-Type"], json.loads(answer.read())
@@ -330,13 +431,22 @@ def test_answers_are_json_whatever_was_sent(opensearch, tmp_path, name, content_
     for method, path, body, kind in wrong:
         headers = {"Content_Type": content_type} if body else {}
         status, answered, answer = raw(opensearch, method, path, body, **headers)
-        assert answered.startswith("application/json") and (answer["status"], answer["error"]["kind"]) == (status, kind), (method, path, answer)
+        assert answered.startswith("application/json") and (
+            answer["status"],
+            answer["error"]["kind"],
+        ) == (status, kind), (method, path, answer)
         assert answer["error"]["type"] == "threatsieve_refused" and 400 <= status < 500
-    status, answered, answer = raw(opensearch, "PUT", f"{ENDPOINT}/{name}", file, Content_Type=content_type)
-    assert (status, answer["acknowledged"]) == (200, True) and answered.startswith("application/json")
+    status, answered, answer = raw(
+        opensearch, "PUT", f"{ENDPOINT}/{name}", file, Content_Type=content_type
+    )
+    assert (status, answer["acknowledged"]) == (200, True) and answered.startswith(
+        "application/json"
+    )
 
 
 def test_what_is_refused_tells_nothing_of_the_nodes_folders(opensearch, tmp_path, name):
     for body in (b"no blacklist", built(tmp_path, values(10), name, 1).read_bytes()[:-1]):
-        reason = refused(lambda body=body: opensearch.put(f"{ENDPOINT}/{name}", body, **BINARY), "damaged", 400)
+        reason = refused(
+            lambda body=body: opensearch.put(f"{ENDPOINT}/{name}", body, **BINARY), "damaged", 400
+        )
         assert ".partial" not in reason and str(opensearch.folder) not in reason, reason

@@ -19,7 +19,9 @@ from tests.rules import Indicator, Rules
 from tests.seeds import SEED
 
 ROUNDS, KILLS = (2000, 200) if os.environ.get("THREATSIEVE_ENDURANCE") == "full" else (60, 20)
-HOSTS = [f"{sub}{name}.example" for name in "abcdef" for sub in ("", "www.", "x.www.")] + ["good.example"]
+HOSTS = [f"{sub}{name}.example" for name in "abcdef" for sub in ("", "www.", "x.www.")] + [
+    "good.example"
+]
 VALUES = [host for host in HOSTS if host != "good.example"]
 BEGIN = 1_795_322_415
 
@@ -29,7 +31,12 @@ class World:
 
     def __init__(self, folder, rng):
         self.folder, self.rng = folder, rng
-        self.rules = Rules(listed={"unrelated.example"}, indicators={identifier(n): Indicator(value=rng.choice(VALUES), listed=False) for n in range(5)})
+        self.rules = Rules(
+            listed={"unrelated.example"},
+            indicators={
+                identifier(n): Indicator(value=rng.choice(VALUES), listed=False) for n in range(5)
+            },
+        )
         self.lines: dict[int, str] = {}
         self.log, self.rotated, self.record_files = folder / "access.log", 0, []
         self.log.touch()
@@ -44,7 +51,9 @@ class World:
             for _ in range(self.rng.choice([1, 3, 30, 300])):
                 number, host = len(self.lines), self.rng.choice(HOSTS)
                 self.lines[number] = host
-                log.write(f"{BEGIN + number}.357 0 10.1.2.3 TCP_MISS/200 603 GET http://{host}/{number} - HIER_DIRECT/192.0.2.7 text/html\n")
+                log.write(
+                    f"{BEGIN + number}.357 0 10.1.2.3 TCP_MISS/200 603 GET http://{host}/{number} - HIER_DIRECT/192.0.2.7 text/html\n"
+                )
 
     def change_list(self):
         self.rules.listed = {"unrelated.example", *self.rng.sample(VALUES, self.rng.randint(0, 5))}
@@ -109,14 +118,22 @@ class World:
             for name, one in self.rules.indicators.items() if one.listed or one.revoked
         ]  # fmt: skip
         objects.append({**STAYS})
-        bundle = {"type": "bundle", "id": "bundle--00000000-0000-4000-8000-000000000000", "objects": objects}
+        bundle = {
+            "type": "bundle",
+            "id": "bundle--00000000-0000-4000-8000-000000000000",
+            "objects": objects,
+        }
         (self.folder / "bundle.json").write_text(json.dumps(bundle))
         self.config = program.write(
             self.folder / "threatsieve.toml",
             'state = "state"',
             *(
                 f'[[feeds]]\nname = "{name}"\ntype = "path"\npath = "{path}"\nrole = "{role}"\nmax_shrink = 1.0'
-                for name, path, role in [("list", "list.txt", "block"), ("stix", "bundle.json", "block"), ("ours", "allow.txt", "allow")]
+                for name, path, role in [
+                    ("list", "list.txt", "block"),
+                    ("stix", "bundle.json", "block"),
+                    ("ours", "allow.txt", "allow"),
+                ]
             ),
             "[blacklist]\nmax_shrink = 1.0",
             f"[matching]\nmin_confidence = {self.rules.min_confidence}",
@@ -136,9 +153,14 @@ class World:
     def flags(self):
         """What the state says is flagged: (line, feed, indicator, value)."""
         state = sqlite3.connect(self.folder / "state/state.db")
-        rows = state.execute("SELECT observable, feed, indicator, entry FROM matches WHERE retracted IS NULL").fetchall()
+        rows = state.execute(
+            "SELECT observable, feed, indicator, entry FROM matches WHERE retracted IS NULL"
+        ).fetchall()
         state.close()
-        return {(int(url.rsplit("/", 1)[1]), feed, indicator, entry) for url, feed, indicator, entry in rows}
+        return {
+            (int(url.rsplit("/", 1)[1]), feed, indicator, entry)
+            for url, feed, indicator, entry in rows
+        }
 
     def written(self):
         """What the records say is flagged, record by record: nothing twice, nothing taken back that was not there."""
@@ -221,5 +243,7 @@ def test_rounds_follow_the_rules_whatever_happens_between_and_within_them(world)
     assert json.loads(world.run("poll", "--force", "--json").stdout)["history"]["lines"] == 0
     assert world.written() == {flag[:3] for flag in world.flags()}
     state = sqlite3.connect(world.folder / "state/state.db")
-    assert state.execute("SELECT count(*) FROM matches WHERE told = 0 AND retracted IS NULL").fetchone() == (0,)
+    assert state.execute(
+        "SELECT count(*) FROM matches WHERE told = 0 AND retracted IS NULL"
+    ).fetchone() == (0,)
     assert state.execute("SELECT count(*) FROM outbox_records").fetchone() == (0,)

@@ -31,7 +31,13 @@ shared.end()
 def worker(folder, run) -> subprocess.Popen:
     """A process of a run that uses the server until it is told to end."""
     environment = {"PYTHONPATH": str(program.ROOT), "THREATSIEVE_TEST_RUN": str(run)}
-    return subprocess.Popen([sys.executable, "-c", WORKER, str(folder)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment)
+    return subprocess.Popen(
+        [sys.executable, "-c", WORKER, str(folder)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        env=environment,
+    )
 
 
 def test_a_server_is_started_once_and_ended_after_the_last(tmp_path):
@@ -85,7 +91,9 @@ def test_the_table_adds_up_what_was_noted(tmp_path, monkeypatch):
     for seconds in (7, 8):
         times.note("server", "OpenSearch 3.8.0", seconds)
     command = [sys.executable, "-m", "tests.times", tmp_path / "notes", "75"]
-    said = subprocess.run(command, cwd=program.ROOT, capture_output=True, text=True, check=True).stdout
+    said = subprocess.run(
+        command, cwd=program.ROOT, capture_output=True, text=True, check=True
+    ).stdout
     rows = [line.rsplit(maxsplit=2) for line in said.splitlines() if line]
     assert [row for row in rows if row[1].isdigit()] == [
         ["cargo build", "60", "110"], ["total", "75", "110"], ["test_push.py", "12", "43"], ["OpenSearch 3.8.0", "15", "2"],

@@ -19,12 +19,16 @@ SMALL = (1000, 10_000, 250, push) if FULL else (60, 10_000, 30, push)
 LARGE = (20, 1_000_000, 5, push_in_parts) if FULL else (4, 1_000_000, 2, push_in_parts)
 
 
-@pytest.mark.parametrize(("pushes", "entries", "warm_up", "way"), [SMALL, LARGE], ids=["small", "large"])
+@pytest.mark.parametrize(
+    ("pushes", "entries", "warm_up", "way"), [SMALL, LARGE], ids=["small", "large"]
+)
 def test_pushes_under_traffic(pushes, entries, warm_up, way, tmp_path):
     values = [EVIL, *(f"host-{number}.example" for number in range(entries - 1))]
     memory = []
     # The heap is there whole from the start, so that what grows is not the heap.
-    options = dict(plugins=[engines.plugin("3.8.0")], heap="1g", java_options=["-XX:+AlwaysPreTouch"])
+    options = dict(
+        plugins=[engines.plugin("3.8.0")], heap="1g", java_options=["-XX:+AlwaysPreTouch"]
+    )
     with engines.node("3.8.0", **options) as node:
         pushing.set_pipeline(node, "flag", stamp="all")
         assert way(node, built(tmp_path, values, generation=1))["acknowledged"]

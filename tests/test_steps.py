@@ -34,8 +34,19 @@ def tree(tmp_path):
 
 def run(tree, **environment: str) -> tuple[int, list[str]]:
     """Its status, and the lines that it printed."""
-    environment = {"THREATSIEVE_SEED": "7", "PATH": f"{tree}/bin:{os.environ['PATH']}", **environment}
-    result = subprocess.run([tree / "tests/all", "3.8.0", "2.19.4"], env=environment, stdout=subprocess.PIPE, text=True, timeout=60, check=False)
+    environment = {
+        "THREATSIEVE_SEED": "7",
+        "PATH": f"{tree}/bin:{os.environ['PATH']}",
+        **environment,
+    }
+    result = subprocess.run(
+        [tree / "tests/all", "3.8.0", "2.19.4"],
+        env=environment,
+        stdout=subprocess.PIPE,
+        text=True,
+        timeout=60,
+        check=False,
+    )
     return result.returncode, result.stdout.splitlines()
 
 
@@ -44,13 +55,18 @@ def test_all_steps_and_the_table(tree):
     done = [line for line in said if line in STEPS]
     # One runs while others do.
     assert status == 0 and sorted(done) == sorted(STEPS)
-    assert [step for step in done if step != "prepare tests"] == [step for step in STEPS if step != "prepare tests"]
+    assert [step for step in done if step != "prepare tests"] == [
+        step for step in STEPS if step != "prepare tests"
+    ]
     assert done.index("prepare tests") < done.index("build 3.8.0 2.19.4")
     table = said[said.index(next(line for line in said if line.startswith("step "))) :]
     assert [line.split("  ")[0] for line in table[1:9]] == [
         "toolchain", *[line.split("  ")[0] for line in table[2:4]], "plugin", "cargo test, building", "cargo test", "pytest", "total",
     ]  # fmt: skip
-    assert {line.split("  ")[0] for line in table[2:4]} == {"cargo build", "packages and servers (meanwhile)"}
+    assert {line.split("  ")[0] for line in table[2:4]} == {
+        "cargo build",
+        "packages and servers (meanwhile)",
+    }
     assert said[-1] == "THREATSIEVE_SEED=7 repeats the random choices of this run"
 
 
@@ -60,4 +76,8 @@ def test_a_step_that_fails_ends_the_run_with_the_table(tree, step):
     assert status != 0 and any(line.startswith("total ") for line in said)
     later = STEPS[STEPS.index(step) + 1 :]
     # The compiler works while packages are fetched.
-    assert not [line for line in said if line in later and (step, line) != ("prepare tests", "cargo build --release")], said
+    assert not [
+        line
+        for line in said
+        if line in later and (step, line) != ("prepare tests", "cargo build --release")
+    ], said

@@ -12,7 +12,12 @@ OBJECTS = 400
 def named(number: int, version: int = 1, **properties) -> dict:
     """The `number`th indicator in its `version`."""
     modified = f"2026-01-{version:02}T00:00:00.000Z"
-    return stix.indicator(number, f"[domain-name:value = 'h{number}.v{version}.example']", modified=modified, **properties)
+    return stix.indicator(
+        number,
+        f"[domain-name:value = 'h{number}.v{version}.example']",
+        modified=modified,
+        **properties,
+    )
 
 
 @pytest.fixture(scope="module")
@@ -27,7 +32,15 @@ def medallion(tmp_path_factory):
 
 def polling(folder, url: str, **settings) -> Polling:
     """One TAXII feed."""
-    feed = {"name": "taxii", "type": "taxii", "url": url, "user": servers.USER, "password": {"env": "PASSWORD"}, "overlap": "1s", **settings}
+    feed = {
+        "name": "taxii",
+        "type": "taxii",
+        "url": url,
+        "user": servers.USER,
+        "password": {"env": "PASSWORD"},
+        "overlap": "1s",
+        **settings,
+    }
     return Polling(folder, feed, environment={"PASSWORD": servers.PASSWORD})
 
 

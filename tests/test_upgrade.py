@@ -34,32 +34,75 @@ def test_a_state_of_schema_2_goes_on(tmp_path):
         '[output]\nfile = "flagged.ndjson"',
         '[alerts]\nfrom = "threatsieve@soc.example"\nrecipients = ["soc@soc.example"]\nfolder = "mails"',
     )
-    program.write(tmp_path / "list.txt", "evil.example", "unrelated.example", "later.example", "ours.example", "gone.example")
+    program.write(
+        tmp_path / "list.txt",
+        "evil.example",
+        "unrelated.example",
+        "later.example",
+        "ours.example",
+        "gone.example",
+    )
     program.write(tmp_path / "ours.txt", "www.ours.example")
     indicator = {
         "type": "indicator", "spec_version": "2.1", "id": "indicator--00000000-0000-4000-8000-000000000000", "confidence": 80,
         "created": "2026-01-01T00:00:00Z", "modified": "2026-01-01T00:00:00Z", "valid_from": "2020-01-01T00:00:00Z",
         "pattern_type": "stix", "pattern": "[domain-name:value = 'stix.example']", "name": "stix.example",
     }  # fmt: skip
-    (tmp_path / "bundle.json").write_text(json.dumps({"type": "bundle", "id": "bundle--00000000-0000-4000-8000-000000000000", "objects": [indicator]}))
-    hosts = ["good.example", "www.evil.example", "later.example", "stix.example", "www.ours.example", "gone.example"]
+    (tmp_path / "bundle.json").write_text(
+        json.dumps(
+            {
+                "type": "bundle",
+                "id": "bundle--00000000-0000-4000-8000-000000000000",
+                "objects": [indicator],
+            }
+        )
+    )
+    hosts = [
+        "good.example",
+        "www.evil.example",
+        "later.example",
+        "stix.example",
+        "www.ours.example",
+        "gone.example",
+    ]
     (tmp_path / "logs").mkdir()
-    (tmp_path / "logs/access.log").write_text("".join(line(n, host) for n, host in enumerate(hosts)))
+    (tmp_path / "logs/access.log").write_text(
+        "".join(line(n, host) for n, host in enumerate(hosts))
+    )
     older = ["later.example", "evil.example", "good.example"]
-    (tmp_path / "logs/access.log.1").write_text("".join(line(100 + n, host) for n, host in enumerate(older)))
+    (tmp_path / "logs/access.log.1").write_text(
+        "".join(line(100 + n, host) for n, host in enumerate(older))
+    )
 
     def poll(*arguments):
-        return json.loads(program.run("poll", "--json", "--force", "--config", config, *arguments).stdout)
+        return json.loads(
+            program.run("poll", "--json", "--force", "--config", config, *arguments).stdout
+        )
 
     # The state was left at another time than it is now.
     report = poll("--accept-clock")
-    assert (report["errors"], report["follow"]["new_files"], report["follow"]["events"]) == ([], 0, 0)
+    assert (report["errors"], report["follow"]["new_files"], report["follow"]["events"]) == (
+        [],
+        0,
+        0,
+    )
     assert (report["history"]["files"], report["history"]["files_left"]) == (2, 0)
     records = [json.loads(each) for each in (tmp_path / "flagged.ndjson").read_text().splitlines()]
-    flagged = [(record["threatsieve"]["kind"], record.get("url", {}).get("domain")) for record in records]
+    flagged = [
+        (record["threatsieve"]["kind"], record.get("url", {}).get("domain")) for record in records
+    ]
     # The flag that the allow-list forbids goes; what was missed is flagged; all else was there.
-    assert sorted(flagged, key=str) == [("flag", "gone.example"), ("flag", "later.example"), ("retraction", None)]
-    assert next(each for each in records if each["threatsieve"]["kind"] == "retraction")["threatsieve"]["indicator"] == "ours.example"
+    assert sorted(flagged, key=str) == [
+        ("flag", "gone.example"),
+        ("flag", "later.example"),
+        ("retraction", None),
+    ]
+    assert (
+        next(each for each in records if each["threatsieve"]["kind"] == "retraction")[
+            "threatsieve"
+        ]["indicator"]
+        == "ours.example"
+    )
     assert report["mails_composed"] == 1
     assert not (tmp_path / "state/history").exists()
     again = poll()

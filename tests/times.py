@@ -42,12 +42,20 @@ def table(notes: list[dict], total: float) -> Iterator[str]:
     for each in of_kind["server"]:
         starts[each["name"]].append(each["seconds"])
     yield f"{'step':40} {'seconds':>8} {'of processor':>13}"
-    yield from (f"{each['name']:40} {each['seconds']:8.0f} {each['processor']:13.0f}" for each in of_kind["step"])
+    yield from (
+        f"{each['name']:40} {each['seconds']:8.0f} {each['processor']:13.0f}"
+        for each in of_kind["step"]
+    )
     yield f"{'total':40} {total:8.0f} {sum(each['processor'] for each in of_kind['step']):13.0f}"
     yield f"\n{'file of pytest':40} {'seconds':>8} {'tests':>13}"
-    yield from (f"{each['name']:40} {each['seconds']:8.0f} {each['tests']:13}" for each in sorted(of_kind["file"], key=lambda each: -each["seconds"]))
+    yield from (
+        f"{each['name']:40} {each['seconds']:8.0f} {each['tests']:13}"
+        for each in sorted(of_kind["file"], key=lambda each: -each["seconds"])
+    )
     yield f"\n{'server':40} {'seconds':>8} {'starts':>13}"
-    yield from (f"{name:40} {sum(starts[name]):8.0f} {len(starts[name]):13}" for name in sorted(starts))
+    yield from (
+        f"{name:40} {sum(starts[name]):8.0f} {len(starts[name]):13}" for name in sorted(starts)
+    )
 
 
 if __name__ == "__main__":

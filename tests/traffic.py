@@ -50,7 +50,9 @@ class Traffic:
             ids = [str(number) for number in range(self.sent, self.sent + BULK)]
             events = [event(self.bad if int(name) % 2 else f"good-{name}.example") for name in ids]
             try:
-                answer = next(turns).bulk(self.index, events, self.pipeline, ids, refresh=False, check=False)
+                answer = next(turns).bulk(
+                    self.index, events, self.pipeline, ids, refresh=False, check=False
+                )
             except OSError:
                 # The node is away: the next one gets the same events.
                 self.repeats += 1
@@ -60,14 +62,21 @@ class Traffic:
                 self._refused(str(refused))
                 continue
             if answer["errors"]:
-                self._refused(str([item for item in answer["items"] if "error" in item["index"]][:2]))
+                self._refused(
+                    str([item for item in answer["items"] if "error" in item["index"]][:2])
+                )
                 continue
             self.sent += BULK
             self._over.wait(self.pause)
 
     def _refused(self, what: str) -> None:
         # A node that is leaving hands what it was doing back; a shipper sends it again, and so do we.
-        if "NodeClosed" in what or "node_closed" in what or "node_disconnected" in what or "node_not_connected" in what:
+        if (
+            "NodeClosed" in what
+            or "node_closed" in what
+            or "node_disconnected" in what
+            or "node_not_connected" in what
+        ):
             self.repeats += 1
         else:
             self.errors.append(what)
@@ -101,7 +110,11 @@ def everything(node: Node, index: str):
     """Every document of an index: id and source."""
     after = None
     while True:
-        body = {"size": 5000, "sort": [{"_id": "asc"}], **({"search_after": after} if after else {})}
+        body = {
+            "size": 5000,
+            "sort": [{"_id": "asc"}],
+            **({"search_after": after} if after else {}),
+        }
         hits = node.post(f"/{index}/_search", body)["hits"]["hits"]
         if not hits:
             return

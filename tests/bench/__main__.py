@@ -34,7 +34,11 @@ def real_lists() -> dict[str, list[str]]:
 
 def listed(name: str, lists: dict[str, list[str]]) -> dict[str, Path]:
     """The lists as files."""
-    return {kind: generate.written(CACHE / name / f"{kind}.txt", iter(values)) for kind, values in lists.items() if values}
+    return {
+        kind: generate.written(CACHE / name / f"{kind}.txt", iter(values))
+        for kind, values in lists.items()
+        if values
+    }
 
 
 def built(name: str, files: list[Path]) -> tuple[Path, Command, dict]:
@@ -43,7 +47,10 @@ def built(name: str, files: list[Path]) -> tuple[Path, Command, dict]:
     target.parent.mkdir(parents=True, exist_ok=True)
     arguments = [part for path in files for part in ("--list", str(path))]
     core = ["taskset", "-c", "0"] if shutil.which("taskset") else []
-    command = Command("threatsieve build", [*core, str(program.BINARY), "build", "--json", *arguments, "-o", str(target)])
+    command = Command(
+        "threatsieve build",
+        [*core, str(program.BINARY), "build", "--json", *arguments, "-o", str(target)],
+    )
     interleaved([command], 3)
     if command.failure:
         sys.exit(f"building {name}: {command.failure}")
@@ -78,13 +85,19 @@ def compared(commands: list[Command], ours: Command) -> str:
 
 def scan(name: str, blacklist: Path, log: Path, *options: str) -> Command:
     """Our own command."""
-    return Command(name, [str(program.BINARY), "scan", "--count", "--blacklist", str(blacklist), *options, str(log)])
+    return Command(
+        name,
+        [str(program.BINARY), "scan", "--count", "--blacklist", str(blacklist), *options, str(log)],
+    )
 
 
 def build_line(command: Command, summary: dict, target: Path, count: int) -> str:
     """The cost of building, and the sections of the blacklist that the matcher reads."""
     size, matcher = target.stat().st_size, summary["bytes"]["matcher"]
-    sections = [[name, f"{size:,}", f"{size / count:.2f}"] for name, size in summary["bytes"]["sections"].items()]
+    sections = [
+        [name, f"{size:,}", f"{size / count:.2f}"]
+        for name, size in summary["bytes"]["sections"].items()
+    ]
     return (
         f"`threatsieve build` on one core: {command.median:.2f} s ({command.spread}), "
         f"peak {command.peak_bytes / 1e6:,.0f} MB. {count:,} values take {matcher:,} bytes in the "
@@ -98,13 +111,19 @@ def side_by_side(name: str, title: str, lists: dict[str, list[str]]) -> None:
     """Ours, grep, ripgrep, grepcidr and wc on one log."""
     print(name, flush=True)
     files = listed(name, lists)
-    log = generate.written(CACHE / name / f"access-{LOG_LINES}.log", generate.log(LOG_LINES, {kind: lists.get(kind, []) for kind in KINDS}, SEED))
+    log = generate.written(
+        CACHE / name / f"access-{LOG_LINES}.log",
+        generate.log(LOG_LINES, {kind: lists.get(kind, []) for kind in KINDS}, SEED),
+    )
     blacklist, build, summary = built(name, list(files.values()))
     warm(log)
     patterns = [part for path in files.values() for part in ("-f", str(path))]
     ours = scan("threatsieve scan --count", blacklist, log)
     commands = [ours, scan("the same, --threads 1", blacklist, log, "--threads", "1")]
-    commands += [Command("wc -l", ["wc", "-l", str(log)]), Command("grep -c -F -f", ["grep", "-c", "-F", *patterns, str(log)])]
+    commands += [
+        Command("wc -l", ["wc", "-l", str(log)]),
+        Command("grep -c -F -f", ["grep", "-c", "-F", *patterns, str(log)]),
+    ]
     commands += [Command("rg -c -F -f", ["rg", "-c", "-F", *patterns, str(log)])]
     interleaved(commands, ROUNDS)
     count, size = sum(map(len, lists.values())), log.stat().st_size
@@ -121,7 +140,9 @@ def side_by_side(name: str, title: str, lists: dict[str, list[str]]) -> None:
 def addresses_alone(name: str, files: dict[str, Path], log: Path) -> str:
     """Ours and grepcidr on addresses and networks only."""
     lists = [files[kind] for kind in ("ips", "cidr") if kind in files]
-    together = generate.written(CACHE / name / "addresses.txt", (line for path in lists for line in program.read_list(path)))
+    together = generate.written(
+        CACHE / name / "addresses.txt", (line for path in lists for line in program.read_list(path))
+    )
     blacklist, _, _ = built(f"{name}-addresses", [together])
     ours = scan("threatsieve scan --count, addresses alone", blacklist, log)
     commands = [ours, Command("grepcidr -c -f", ["grepcidr", "-c", "-f", str(together), str(log)])]
@@ -158,7 +179,10 @@ def ten_million() -> None:
     path = generate.written(CACHE / name / "domains.txt", generate.domains(count, SEED))
     with path.open(encoding="utf-8") as file:
         sample = [line.strip() for number, line in enumerate(file) if number % 100 == 0]
-    log = generate.written(CACHE / name / f"access-{LOG_LINES}.log", generate.log(LOG_LINES, {"domains": sample, "ips": [], "cidr": [], "urls": []}, SEED))
+    log = generate.written(
+        CACHE / name / f"access-{LOG_LINES}.log",
+        generate.log(LOG_LINES, {"domains": sample, "ips": [], "cidr": [], "urls": []}, SEED),
+    )
     blacklist, build, summary = built(name, [path])
     warm(log)
     warm(blacklist)
@@ -173,7 +197,12 @@ def look_up() -> None:
     """The look-up in the real lists, and in a million generated domains."""
     real = listed("real", real_lists())
     million = listed("million", {"domains": list(generate.domains(1_000_000, SEED))})
-    lookup.write([("Real lists", real["domains"], real["ips"]), ("One million generated domains", million["domains"], real["ips"])])
+    lookup.write(
+        [
+            ("Real lists", real["domains"], real["ips"]),
+            ("One million generated domains", million["domains"], real["ips"]),
+        ]
+    )
 
 
 def start_up() -> None:
@@ -181,16 +210,32 @@ def start_up() -> None:
     print("start", flush=True)
     empty = generate.written(CACHE / "empty.log", iter(()))
     sizes = [(name, CACHE / name / "blacklist") for name in ("real", "million", "ten-million")]
-    sizes = [(f"{name} ({path.stat().st_size / 1e6:,.1f} MB)", path) for name, path in sizes if path.exists()]
+    sizes = [
+        (f"{name} ({path.stat().st_size / 1e6:,.1f} MB)", path)
+        for name, path in sizes
+        if path.exists()
+    ]
     for _, path in sizes:
         warm(path)
     commands = [scan(name, path, empty) for name, path in sizes]
     interleaved(commands, ROUNDS)
     rows = [[c.name, f"{c.median:.3f}", c.spread, f"{c.peak_bytes / 1e6:,.0f}"] for c in commands]
-    bench = ["cargo", "bench", "--quiet", "--workspace", "--bench", "start", "--", *(str(path) for _, path in sizes)]
+    bench = [
+        "cargo",
+        "bench",
+        "--quiet",
+        "--workspace",
+        "--bench",
+        "start",
+        "--",
+        *(str(path) for _, path in sizes),
+    ]
     run = subprocess.run(bench, cwd=program.ROOT, capture_output=True, text=True, check=True)
     steps = [json.loads(line) for line in run.stdout.splitlines() if line.startswith("{")]
-    step_rows = [[name, *(f"{taken:.1f}" for taken in one.values()), f"{sum(one.values()):.1f}"] for (name, _), one in zip(sizes, steps, strict=True)]
+    step_rows = [
+        [name, *(f"{taken:.1f}" for taken in one.values()), f"{sum(one.values()):.1f}"]
+        for (name, _), one in zip(sizes, steps, strict=True)
+    ]
     shipped = [program.BINARY, *sorted((program.ROOT / "target/plugins").glob("*.zip"))]
     parts = [
         f"## Start-up\n\n`python -m tests.bench start`. {report.machine()}. The files are in the page cache.",
@@ -199,21 +244,43 @@ def start_up() -> None:
         "From the file to the first answer, in milliseconds:",
         report.table(["blacklist", *steps[0], "together"], step_rows),
         "What is shipped:",
-        report.table(["file", "MB"], [[path.name, f"{path.stat().st_size / 1e6:.1f}"] for path in shipped if path.exists()]),
+        report.table(
+            ["file", "MB"],
+            [[path.name, f"{path.stat().st_size / 1e6:.1f}"] for path in shipped if path.exists()],
+        ),
     ]
     report.write("start", "\n\n".join(parts))
 
 
 def main(parts: list[str]) -> None:
     """Runs the parts asked for."""
-    wanted = parts or ["real", "million", "ten-million", "lookup", "start", "store", "rounds", "feeds", "ingest", "push"]
-    missing = [f"{tool} (apt-get install {package})" for tool, package in (("rg", "ripgrep"), ("grepcidr", "grepcidr")) if not shutil.which(tool)]
+    wanted = parts or [
+        "real",
+        "million",
+        "ten-million",
+        "lookup",
+        "start",
+        "store",
+        "rounds",
+        "feeds",
+        "ingest",
+        "push",
+    ]
+    missing = [
+        f"{tool} (apt-get install {package})"
+        for tool, package in (("rg", "ripgrep"), ("grepcidr", "grepcidr"))
+        if not shutil.which(tool)
+    ]
     if missing:
         sys.exit(f"missing: {', '.join(missing)}")
     if "real" in wanted:
         side_by_side("real", "Real lists: a slice of stamparm/maltrail", real_lists())
     if "million" in wanted:
-        side_by_side("million", "One million generated domains", {"domains": list(generate.domains(1_000_000, SEED))})
+        side_by_side(
+            "million",
+            "One million generated domains",
+            {"domains": list(generate.domains(1_000_000, SEED))},
+        )
     if "ten-million" in wanted:
         ten_million()
     if "lookup" in wanted:
@@ -230,7 +297,9 @@ def main(parts: list[str]) -> None:
         ingest.write()
     if "push" in wanted:
         push.write()
-    print(f"caps: {CAP_SECONDS} s, {CAP_BYTES >> 30} GiB; written to {report.PAGE.relative_to(program.ROOT)}")
+    print(
+        f"caps: {CAP_SECONDS} s, {CAP_BYTES >> 30} GiB; written to {report.PAGE.relative_to(program.ROOT)}"
+    )
 
 
 if __name__ == "__main__":

@@ -69,7 +69,11 @@ class Listed:
         if address in self.addresses:
             return "address"
         for (version, bits), bases in self.networks.items():
-            if version == address.version and int(address) >> (address.max_prefixlen - bits) << (address.max_prefixlen - bits) in bases:
+            if (
+                version == address.version
+                and int(address) >> (address.max_prefixlen - bits) << (address.max_prefixlen - bits)
+                in bases
+            ):
                 return "address inside a listed network"
         return None
 
@@ -83,7 +87,11 @@ class Listed:
             above = names.parents(observable.host)
             if above[0] in self.exact_names or any(name in self.names for name in above):
                 return "host"
-        for address in (observable.address, matcher.read("address", line.client).address, matcher.read("address", line.peer).address):
+        for address in (
+            observable.address,
+            matcher.read("address", line.client).address,
+            matcher.read("address", line.peer).address,
+        ):
             found = self._address(address)
             if found:
                 return found
@@ -138,7 +146,9 @@ def kind_of_missing(line: Line, text: str, found: str, listed_texts: set[str]) -
     """Why grep does not find what is listed."""
     if found == "address inside a listed network":
         return found
-    if text != text.lower() and any(name in listed_texts for name in names.parents(names.normalise(_host(line)))):
+    if text != text.lower() and any(
+        name in listed_texts for name in names.parents(names.normalise(_host(line)))
+    ):
         return "case"
     if "xn--" in _host(line) or not line.url.isascii():
         return "internationalised name"
@@ -154,22 +164,36 @@ def _host(line: Line) -> str:
     return re.sub(r":\d+$", "", re.match(r"[^/?]*", host)[0])
 
 
-def compare(log: Path, lists: list[Path], blacklist: Path, cap_seconds: int = 600) -> tuple[dict, dict]:
+def compare(
+    log: Path, lists: list[Path], blacklist: Path, cap_seconds: int = 600
+) -> tuple[dict, dict]:
     """Counts by kind: of lines only grep finds, and of lines only the scan finds."""
-    texts = [text for path in lists for text in path.read_text(encoding="utf-8").splitlines() if text]
+    texts = [
+        text for path in lists for text in path.read_text(encoding="utf-8").splitlines() if text
+    ]
     patterns = [part for path in lists for part in ("-f", str(path))]
-    grep = subprocess.run(["grep", "-n", "-F", *patterns, str(log)], capture_output=True, env={**os.environ, "LC_ALL": "C"}, timeout=cap_seconds, check=False)
+    grep = subprocess.run(
+        ["grep", "-n", "-F", *patterns, str(log)],
+        capture_output=True,
+        env={**os.environ, "LC_ALL": "C"},
+        timeout=cap_seconds,
+        check=False,
+    )
     grep_lines = {}
     for found in grep.stdout.decode().splitlines():
         number, _, line = found.partition(":")
         grep_lines[int(number)] = line
-    scanned = program.run("scan", "--json", "--blacklist", blacklist, log, timeout=cap_seconds).stdout
+    scanned = program.run(
+        "scan", "--json", "--blacklist", blacklist, log, timeout=cap_seconds
+    ).stdout
     our_lines = {event["line"]: event["raw"] for event in map(json.loads, scanned.splitlines())}
     listed, substrings = Listed(texts), Substrings(texts)
     extra, missing = collections.Counter(), collections.Counter()
     for number in grep_lines.keys() - our_lines.keys():
         line = grep_lines[number]
-        text, place = max(substrings.within(line), key=lambda found: len(found[0]), default=(None, 0))
+        text, place = max(
+            substrings.within(line), key=lambda found: len(found[0]), default=(None, 0)
+        )
         if text is None or listed.match(Line.of(line)):
             extra[UNEXPLAINED] += 1
             print(f"unexplained, only grep: {line}", file=sys.stderr)

@@ -56,7 +56,11 @@ def collection(answer: Answer) -> Iterator[str]:
 
         def do_GET(self) -> None:
             url = urllib.parse.urlsplit(self.path)
-            body, added = answer(dict(urllib.parse.parse_qsl(url.query))) if url.path.endswith("/objects/") else (about, ADDED)
+            body, added = (
+                answer(dict(urllib.parse.parse_qsl(url.query)))
+                if url.path.endswith("/objects/")
+                else (about, ADDED)
+            )
             self.send_response(200)
             self.send_header("Content-Type", servers.TAXII)
             self.send_header("X-TAXII-Date-Added-Last", added)
@@ -85,7 +89,9 @@ def envelope(objects: list[dict], number: int, pages: int) -> bytes:
 
 def beforehand(objects: list[dict]) -> Answer:
     """All objects, in envelopes made beforehand."""
-    pages = [objects[start : start + PAGE_OBJECTS] for start in range(0, len(objects), PAGE_OBJECTS)]
+    pages = [
+        objects[start : start + PAGE_OBJECTS] for start in range(0, len(objects), PAGE_OBJECTS)
+    ]
     bodies = [envelope(page, number, len(pages)) for number, page in enumerate(pages)]
     return lambda query: (bodies[int(query.get("next", 0))], ADDED)
 
@@ -97,7 +103,10 @@ class Poll(Command):
         self.state = FOLDER / f"state-{name}"
         path = FOLDER / f"{name}.toml"
         program.write(path, f'state = "{self.state}"', "[[feeds]]", 'name = "bench"', *feed)
-        super().__init__("threatsieve poll, the blacklist built", [str(program.BINARY), "poll", "--config", str(path)])
+        super().__init__(
+            "threatsieve poll, the blacklist built",
+            [str(program.BINARY), "poll", "--config", str(path)],
+        )
 
     def run(self) -> None:
         """Runs it once."""
@@ -129,15 +138,24 @@ def from_collection(name: str, url: str, count: int, *login: str) -> list[list[s
     if login:
         password = FOLDER / "password"
         password.touch(mode=0o600)
-        feed += [f'user = "{login[0]}"', f'password = {{ file = "{program.write(password, login[1])}" }}']
-    commands = [Poll(name, feed), peer("taxii2-client and stix2", "collection", url, str(PAGE_OBJECTS), *login)]
+        feed += [
+            f'user = "{login[0]}"',
+            f'password = {{ file = "{program.write(password, login[1])}" }}',
+        ]
+    commands = [
+        Poll(name, feed),
+        peer("taxii2-client and stix2", "collection", url, str(PAGE_OBJECTS), *login),
+    ]
     interleaved(commands, ROUNDS)
     return rows(commands, count)
 
 
 def from_bundle(path: Path, count: int) -> list[list[str]]:
     """A bundle, ours and theirs in turn."""
-    build = Command("threatsieve build", [str(program.BINARY), "build", "--feed", str(path), "-o", str(FOLDER / "blacklist")])
+    build = Command(
+        "threatsieve build",
+        [str(program.BINARY), "build", "--feed", str(path), "-o", str(FOLDER / "blacklist")],
+    )
     poll = Poll("bundle", ['type = "path"', f'path = "{path}"'])
     commands = [build, poll, peer("json and stix2", "bundle", str(path))]
     interleaved(commands, ROUNDS)
@@ -150,13 +168,20 @@ def write() -> None:
     FOLDER.mkdir(parents=True, exist_ok=True)
     objects = [indicator(number) for number in range(1, COUNT + 1)]
     bundle = FOLDER / "bundle.json"
-    bundle.write_text(json.dumps({"type": "bundle", "id": f"bundle--{uuid.UUID(int=1, version=4)}", "objects": objects}), encoding="utf-8")
+    bundle.write_text(
+        json.dumps(
+            {"type": "bundle", "id": f"bundle--{uuid.UUID(int=1, version=4)}", "objects": objects}
+        ),
+        encoding="utf-8",
+    )
     with collection(beforehand(objects)) as url:
         of_collection = from_collection("static", url, COUNT)
     of_bundle = from_bundle(bundle, COUNT)
     with servers.medallion(FOLDER, objects[:MEDALLION_COUNT], PAGE_OBJECTS) as server:
         url = f"{server.root}collections/{servers.OPEN}/"
-        medallion = from_collection("medallion", url, MEDALLION_COUNT, servers.USER, servers.PASSWORD)
+        medallion = from_collection(
+            "medallion", url, MEDALLION_COUNT, servers.USER, servers.PASSWORD
+        )
     text = (
         f"## Feeds\n\n`python -m tests.bench feeds`. {report.machine()}. Threatsieve polls into a "
         "new, empty state on disk, reduces the patterns, and compiles the blacklist. The others only "

@@ -12,9 +12,50 @@ from pathlib import Path
 SYLLABLES = "ba be bo ca co da de di do fa fe fi ga go ha in ka ki la le li lo ma me mi mo na ne ni no pa pe pi po ra re ri ro sa se si so ta te ti to un va ve vi vo wa wi za".split()
 WORDS = "shop news media cloud data mail web game home tech bank food auto travel health sport music photo world city net play soft trade".split()
 TLDS = "com com com com com net org de ru co.uk io info fr nl com.br xyz online jp it pl cn top site".split()
-SUBDOMAINS = ["www", "www", "www", "cdn", "api", "static", "img", "m", "login", "", "", "", "mail", "assets", "r3---sn-{}", "edge-{}.cdn", "{}.tiles", "v{}_b"]
-EXTENSIONS = ["", "", "/", ".html", ".js", ".css", ".png", ".jpg", ".woff2", ".php", ".json", ".m4s", ".gif"]
-TYPES = ["text/html", "application/javascript", "image/png", "application/json", "text/css", "-", "video/mp4"]
+SUBDOMAINS = [
+    "www",
+    "www",
+    "www",
+    "cdn",
+    "api",
+    "static",
+    "img",
+    "m",
+    "login",
+    "",
+    "",
+    "",
+    "mail",
+    "assets",
+    "r3---sn-{}",
+    "edge-{}.cdn",
+    "{}.tiles",
+    "v{}_b",
+]
+EXTENSIONS = [
+    "",
+    "",
+    "/",
+    ".html",
+    ".js",
+    ".css",
+    ".png",
+    ".jpg",
+    ".woff2",
+    ".php",
+    ".json",
+    ".m4s",
+    ".gif",
+]
+TYPES = [
+    "text/html",
+    "application/javascript",
+    "image/png",
+    "application/json",
+    "text/css",
+    "-",
+    "video/mp4",
+]
 SEED = 20260823
 ORDINARY_HOSTS = 60_000
 LISTED_SHARE = 0.005
@@ -53,7 +94,9 @@ def _base36(number: int) -> str:
 
 def _address(rng: random.Random) -> str:
     if rng.random() < 0.12:
-        return str(ipaddress.IPv6Address(0x2A02 << 112 | rng.getrandbits(30) << 80 | rng.getrandbits(16)))
+        return str(
+            ipaddress.IPv6Address(0x2A02 << 112 | rng.getrandbits(30) << 80 | rng.getrandbits(16))
+        )
     while True:
         address = ipaddress.IPv4Address(rng.getrandbits(32))
         if address.is_global and not address.is_multicast:
@@ -61,7 +104,10 @@ def _address(rng: random.Random) -> str:
 
 
 def _path(rng: random.Random) -> str:
-    parts = [rng.choice(WORDS + SYLLABLES) + (str(rng.randint(1, 9999)) if rng.random() < 0.3 else "") for _ in range(rng.randint(0, 6))]
+    parts = [
+        rng.choice(WORDS + SYLLABLES) + (str(rng.randint(1, 9999)) if rng.random() < 0.3 else "")
+        for _ in range(rng.randint(0, 6))
+    ]
     if rng.random() < 0.25:
         parts.append(f"{rng.getrandbits(96):024x}")
     path = "/" + "/".join(parts)
@@ -87,7 +133,9 @@ class _Hosts:
         return self.hosts[rank]
 
 
-def _listed(rng: random.Random, lists: dict[str, list[str]]) -> tuple[str | None, str | None, str | None]:
+def _listed(
+    rng: random.Random, lists: dict[str, list[str]]
+) -> tuple[str | None, str | None, str | None]:
     """Host, destination address and URL of a line that touches a list; None where the line's own stays."""
     kind = rng.random()
     if lists["urls"] and kind < 0.15:
@@ -113,8 +161,12 @@ def log(count: int, lists: dict[str, list[str]], seed: int) -> Iterator[str]:
     """Lines of Squid's native log; about one in 200 touches one of the lists."""
     rng = random.Random(seed)
     hosts = _Hosts(rng)
-    clients = [f"10.{rng.randint(0, 9)}.{rng.randint(0, 255)}.{rng.randint(1, 254)}" for _ in range(3_000)]
-    clients += [f"fd00:12::{rng.getrandbits(32) >> 16:x}:{rng.getrandbits(16):x}" for _ in range(300)]
+    clients = [
+        f"10.{rng.randint(0, 9)}.{rng.randint(0, 255)}.{rng.randint(1, 254)}" for _ in range(3_000)
+    ]
+    clients += [
+        f"fd00:12::{rng.getrandbits(32) >> 16:x}:{rng.getrandbits(16):x}" for _ in range(300)
+    ]
     now = 1_787_443_200_000
     for _ in range(count):
         now += rng.randint(0, 90)

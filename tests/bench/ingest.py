@@ -24,7 +24,19 @@ INDEX = "bench"
 FOLDER = program.ROOT / ".cache/bench/ingest"
 FIELDS = ["url.original", "url.domain", "destination.ip", "source.ip"]
 # Two-sided, 95 %, by degrees of freedom (rounds - 1); what is beyond is close to the normal distribution's.
-STUDENT = {2: 4.303, 3: 3.182, 4: 2.776, 5: 2.571, 6: 2.447, 7: 2.365, 8: 2.306, 9: 2.262, 10: 2.228, 11: 2.201, 12: 2.179}
+STUDENT = {
+    2: 4.303,
+    3: 3.182,
+    4: 2.776,
+    5: 2.571,
+    6: 2.447,
+    7: 2.365,
+    8: 2.306,
+    9: 2.262,
+    10: 2.228,
+    11: 2.201,
+    12: 2.179,
+}
 
 
 def blacklists() -> dict[str, Path]:
@@ -40,7 +52,11 @@ def blacklists() -> dict[str, Path]:
 
 def bulks() -> list[bytes]:
     """The events of a Squid log as bulk requests, a few of them with a listed host."""
-    listed = [domain for number, domain in zip(range(100_000), generate.domains(100_000, SEED), strict=False) if number % 100 == 0]
+    listed = [
+        domain
+        for number, domain in zip(range(100_000), generate.domains(100_000, SEED), strict=False)
+        if number % 100 == 0
+    ]
     lines = generate.log(EVENTS, {"domains": listed, "ips": [], "cidr": [], "urls": []}, SEED)
     events = []
     for number, line in enumerate(lines):
@@ -58,7 +74,9 @@ def bulks() -> list[bytes]:
         )
     line = '{"index":{}}\n'
     return [
-        "".join(f"{line}{json.dumps(event)}\n" for event in events[start : start + BULK_EVENTS]).encode()
+        "".join(
+            f"{line}{json.dumps(event)}\n" for event in events[start : start + BULK_EVENTS]
+        ).encode()
         for start in range(0, len(events), BULK_EVENTS)
     ]
 
@@ -70,7 +88,9 @@ def pipelines() -> dict[str, list[dict] | None]:
     found = {
         "no pipeline": None,
         "`set`": [{"set": {"field": "indicator", "value": "none"}}],
-        f"`script`, painless, {SCRIPTED:,} hosts in a map": [{"script": {"source": source, "params": {"listed": scripted}}}],
+        f"`script`, painless, {SCRIPTED:,} hosts in a map": [
+            {"script": {"source": source, "params": {"listed": scripted}}}
+        ],
     }
     for name, count in SIZES.items():
         found[ours(name, count)] = [{"threat_match": {"blacklist": name, "fields": FIELDS}}]
@@ -99,7 +119,16 @@ class Measured:
     def run(self, node: engines.Node, bodies: list[bytes]) -> None:
         """Indexes all events into an empty index."""
         node.delete(f"/{INDEX}?ignore_unavailable=true")
-        node.put(f"/{INDEX}", {"settings": {"number_of_shards": 1, "number_of_replicas": 0, "refresh_interval": "-1"}})
+        node.put(
+            f"/{INDEX}",
+            {
+                "settings": {
+                    "number_of_shards": 1,
+                    "number_of_replicas": 0,
+                    "refresh_interval": "-1",
+                }
+            },
+        )
         before = self.ingest(node)
         started = time.perf_counter()
         path = f"/{INDEX}/_bulk?filter_path=errors" + (f"&pipeline={self.id}" if self.id else "")
@@ -110,7 +139,9 @@ class Measured:
         self.seconds.append(time.perf_counter() - started)
         count, millis = (after - one for after, one in zip(self.ingest(node), before, strict=True))
         if self.id:
-            assert count == EVENTS, f"{self.name}: {count} of {EVENTS} events went through the pipeline"
+            assert count == EVENTS, (
+                f"{self.name}: {count} of {EVENTS} events went through the pipeline"
+            )
             # The node counts the time of a batch, in whole milliseconds, once for each event of it.
             self.micros.append(millis * 1000 / count / BULK_EVENTS)
 
@@ -132,7 +163,12 @@ def traffic(node: engines.Node, bodies: list[bytes], pipeline: str) -> None:
     """All events through a pipeline, by as many senders as the node has threads for them."""
     path = f"/{INDEX}/_bulk?filter_path=errors&pipeline={pipeline}"
     with concurrent.futures.ThreadPoolExecutor(THREADS) as pool:
-        list(pool.map(lambda body: node.send("POST", path, body, content_type="application/x-ndjson"), bodies))
+        list(
+            pool.map(
+                lambda body: node.send("POST", path, body, content_type="application/x-ndjson"),
+                bodies,
+            )
+        )
 
 
 def memory(plugin: Path, files: dict[str, Path], bodies: list[bytes]) -> list[list[str]]:
@@ -140,15 +176,31 @@ def memory(plugin: Path, files: dict[str, Path], bodies: list[bytes]) -> list[li
     rows = []
     for name, file in files.items():
         settings = {"node.processors": THREADS, "threatsieve.memory_limit": "8gb"}
-        with engines.node(VERSION, plugins=[plugin], settings=settings, heap="2g", java_options=["-XX:+AlwaysPreTouch"]) as node:
-            node.put("/_ingest/pipeline/bench", {"processors": [{"threat_match": {"blacklist": name, "fields": FIELDS}}]})
+        with engines.node(
+            VERSION,
+            plugins=[plugin],
+            settings=settings,
+            heap="2g",
+            java_options=["-XX:+AlwaysPreTouch"],
+        ) as node:
+            node.put(
+                "/_ingest/pipeline/bench",
+                {"processors": [{"threat_match": {"blacklist": name, "fields": FIELDS}}]},
+            )
             push(node, file)
             traffic(node, bodies, "bench")
             held = node.pss()
             node.delete(f"{pushing.ENDPOINT}/{name}")
             traffic(node, bodies, "bench")
             held, size = held - node.pss(), file.stat().st_size
-            rows.append([f"{SIZES[name]:,}", f"{size / 1e6:,.1f}", f"{held / 1e6:,.1f}", f"{held / size:.2f}"])
+            rows.append(
+                [
+                    f"{SIZES[name]:,}",
+                    f"{size / 1e6:,.1f}",
+                    f"{held / 1e6:,.1f}",
+                    f"{held / size:.2f}",
+                ]
+            )
     return rows
 
 
@@ -156,11 +208,18 @@ def write() -> None:
     """Measures and writes the part."""
     print("ingest", flush=True)
     if ROUNDS < 3:
-        sys.exit(f"THREATSIEVE_BENCH_ROUNDS: expected 3 or more for a confidence interval, got {ROUNDS}")
+        sys.exit(
+            f"THREATSIEVE_BENCH_ROUNDS: expected 3 or more for a confidence interval, got {ROUNDS}"
+        )
     FOLDER.mkdir(parents=True, exist_ok=True)
     plugin, files, bodies = engines.plugin(VERSION), blacklists(), bulks()
-    measured = [Measured(number, name, processors) for number, (name, processors) in enumerate(pipelines().items())]
-    with engines.node(VERSION, plugins=[plugin], settings={"threatsieve.memory_limit": "8gb"}, heap="2g") as node:
+    measured = [
+        Measured(number, name, processors)
+        for number, (name, processors) in enumerate(pipelines().items())
+    ]
+    with engines.node(
+        VERSION, plugins=[plugin], settings={"threatsieve.memory_limit": "8gb"}, heap="2g"
+    ) as node:
         for name, file in files.items():
             push(node, file)
         for one in measured:
@@ -182,7 +241,13 @@ def write() -> None:
         for one in measured
     ]  # fmt: skip
     small, large = (statistics.fmean(one.micros) for one in measured[-2:])
-    head = ["pipeline", "seconds, median", "events a second", "ingest µs an event", "µs more than `set`"]
+    head = [
+        "pipeline",
+        "seconds, median",
+        "events a second",
+        "ingest µs an event",
+        "µs more than `set`",
+    ]
     text = (
         f"## Bulk indexing\n\n`python -m tests.bench ingest`. {report.machine()}. One OpenSearch "
         f"{VERSION} node with 2 GB of heap gets {EVENTS:,} events of a Squid log in bulk requests of "
@@ -193,6 +258,9 @@ def write() -> None:
         f"At {SIZES['many']:,} domains an event costs {large / small:.2f} times what it costs at "
         f"{SIZES['million']:,}.\n\nA blacklist that {THREADS} ingest threads use holds this memory "
         "of a node (PSS), and gives it back when it is deleted:\n\n"
-        + report.table(["domains", "blacklist, MB", "held, MB", "times the blacklist"], memory(plugin, files, bodies))
+        + report.table(
+            ["domains", "blacklist, MB", "held, MB", "times the blacklist"],
+            memory(plugin, files, bodies),
+        )
     )
     report.write("ingest", text)

@@ -12,7 +12,13 @@ COMMAND = ["cargo", "bench", "--quiet", "--workspace", "--bench", "lookup", "--"
 
 def measured(title: str, domains: Path, addresses: Path) -> str:
     """A section with one table of times and a line on building, bytes and instances."""
-    run = subprocess.run([*COMMAND, str(domains), str(addresses)], cwd=program.ROOT, capture_output=True, text=True, check=True)
+    run = subprocess.run(
+        [*COMMAND, str(domains), str(addresses)],
+        cwd=program.ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
     lines = [json.loads(line) for line in run.stdout.splitlines() if line.startswith("{")]
     made, loaded = lines[0], lines[-1]
     rows = [
@@ -20,7 +26,15 @@ def measured(title: str, domains: Path, addresses: Path) -> str:
          f"{one['component_without_signals_ns']:.0f}", f"{one['component_ns'] / one['native_ns']:.1f}", f"{one['hits']:,}"]
         for one in lines[1:-1]
     ]  # fmt: skip
-    head = ["looked up", "batch", "native, ns", "component, ns", "without signal-based traps, ns", "component / native", "hits"]
+    head = [
+        "looked up",
+        "batch",
+        "native, ns",
+        "component, ns",
+        "without signal-based traps, ns",
+        "component / native",
+        "hits",
+    ]
     return (
         f"### {title}\n\n{made['domains']:,} domains and {made['addresses']:,} addresses take "
         f"{made['guest_bytes']:,} bytes in the matcher, "

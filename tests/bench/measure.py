@@ -57,11 +57,21 @@ class Command:
         self.peak_bytes = max(self.peak_bytes, peak.stop())
         if elapsed >= CAP_SECONDS:
             self.failure = f"did not finish in {CAP_SECONDS // 60} minutes"
-        elif process.returncode > 1 or process.returncode < 0 or (process.returncode == 1 and messages[0]):
+        elif (
+            process.returncode > 1
+            or process.returncode < 0
+            or (process.returncode == 1 and messages[0])
+        ):
             # 1 alone is grep's way of saying that no line matches.
-            word = messages[0].decode(errors="replace").strip().splitlines()[-1:] or [f"exit code {process.returncode}"]
+            word = messages[0].decode(errors="replace").strip().splitlines()[-1:] or [
+                f"exit code {process.returncode}"
+            ]
             memory = "memory" in word[0].lower() or process.returncode < 0
-            self.failure = f"did not finish within {CAP_BYTES >> 30} GB" if memory else f"failed: {word[0][:80]}"
+            self.failure = (
+                f"did not finish within {CAP_BYTES >> 30} GB"
+                if memory
+                else f"failed: {word[0][:80]}"
+            )
         else:
             self.seconds.append(elapsed)
             self.cpu_seconds.append(usage.ru_utime + usage.ru_stime)
@@ -76,7 +86,11 @@ class Command:
     def spread(self) -> str:
         """The fastest and the slowest run."""
         count = len(self.seconds)
-        return f"{min(self.seconds):.2f} to {max(self.seconds):.2f}, {count} {'run' if count == 1 else 'runs'}" if count else ""
+        return (
+            f"{min(self.seconds):.2f} to {max(self.seconds):.2f}, {count} {'run' if count == 1 else 'runs'}"
+            if count
+            else ""
+        )
 
 
 def interleaved(commands: list[Command], rounds: int) -> None:

@@ -19,7 +19,9 @@ def generations(size: str, count: int) -> list:
     for generation in range(1, ROUNDS + 2):
         target = ingest.FOLDER / f"{NAME}-{count}-{generation}.blacklist"
         if not target.exists():
-            program.run("build", "--list", source, "--name", NAME, "--generation", generation, "-o", target)
+            program.run(
+                "build", "--list", source, "--name", NAME, "--generation", generation, "-o", target
+            )
         files.append(target)
     return files
 
@@ -42,18 +44,31 @@ def write() -> None:
     for size, count in ingest.SIZES.items():
         files = generations(size, count)
         settings = {"threatsieve.memory_limit": "8gb"}
-        with engines.node(VERSION, plugins=[engines.plugin(VERSION)], settings=settings, heap="2g") as node:
+        with engines.node(
+            VERSION, plugins=[engines.plugin(VERSION)], settings=settings, heap="2g"
+        ) as node:
             # The first one creates the hidden index, and is not counted.
             times = [pushed(node, path) for path in files][1:]
         whole = statistics.median(one["whole"] for one in times)
         on_node = statistics.median(one["node"] for one in times)
         megabytes = files[0].stat().st_size / 1e6
-        rows.append([f"{count:,} domains ({megabytes:,.1f} MB)", f"{whole - on_node:.2f}", f"{on_node:.2f}", f"{whole:.2f}"])
-    head = ["blacklist", "received, verified, stored in the hidden index, announced", "fetched by the node, verified, mapped, serving", "whole push"]
+        rows.append(
+            [
+                f"{count:,} domains ({megabytes:,.1f} MB)",
+                f"{whole - on_node:.2f}",
+                f"{on_node:.2f}",
+                f"{whole:.2f}",
+            ]
+        )
+    head = [
+        "blacklist",
+        "received, verified, stored in the hidden index, announced",
+        "fetched by the node, verified, mapped, serving",
+        "whole push",
+    ]
     report.write(
         "push",
         f"## Push to a node\n\n`python -m tests.bench push`. {report.machine()}. One OpenSearch "
         f"{VERSION} node. The table has medians of {ROUNDS} pushes in seconds, after a first one "
-        "that is not counted.\n\n"
-        + report.table(head, rows),
+        "that is not counted.\n\n" + report.table(head, rows),
     )

@@ -37,7 +37,9 @@ class Growing:
         numbers = self.newest if "added_after" in query else range(1, COUNT + 1)
         page, size = int(query.get("next", 0)), feeds.PAGE_OBJECTS
         objects = [feeds.indicator(number) for number in numbers[page * size : (page + 1) * size]]
-        return feeds.envelope(objects, page, -(-len(numbers) // size)), f"2026-02-{self.day:02}T00:00:00.000000Z"
+        return feeds.envelope(
+            objects, page, -(-len(numbers) // size)
+        ), f"2026-02-{self.day:02}T00:00:00.000000Z"
 
 
 def write() -> None:
@@ -45,7 +47,14 @@ def write() -> None:
     print("rounds", flush=True)
     shutil.rmtree(FOLDER, ignore_errors=True)
     FOLDER.mkdir(parents=True)
-    log = generate.written(FOLDER / "access.log", generate.log(LOG_LINES, {"domains": ["listed.example"], "ips": [], "cidr": [], "urls": []}, generate.SEED))
+    log = generate.written(
+        FOLDER / "access.log",
+        generate.log(
+            LOG_LINES,
+            {"domains": ["listed.example"], "ips": [], "cidr": [], "urls": []},
+            generate.SEED,
+        ),
+    )
     growing = Growing()
     with feeds.collection(growing.answer) as url:
         config = program.write(
@@ -56,7 +65,9 @@ def write() -> None:
             "[history]", 'window = "3650d"',
         )  # fmt: skip
         poll = [str(program.BINARY), "poll", "--force", "--config", str(config)]
-        first, quiet, changed = (Command(name, poll) for name in ("the first", "nothing new", f"{NEW:,} new indicators"))
+        first, quiet, changed = (
+            Command(name, poll) for name in ("the first", "nothing new", f"{NEW:,} new indicators")
+        )
         first.run()
         for _ in range(ROUNDS):
             growing.grow()

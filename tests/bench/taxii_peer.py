@@ -9,9 +9,13 @@ import stix2
 from taxii2client.v21 import Collection, as_pages
 
 
-def collection(url: str, page_objects: str, user: str | None = None, password: str | None = None) -> int:
+def collection(
+    url: str, page_objects: str, user: str | None = None, password: str | None = None
+) -> int:
     """Fetches all pages and parses all objects."""
-    pages = as_pages(Collection(url, user=user, password=password).get_objects, per_request=int(page_objects))
+    pages = as_pages(
+        Collection(url, user=user, password=password).get_objects, per_request=int(page_objects)
+    )
     return sum(len(stix2.parse(one)["id"]) > 0 for page in pages for one in page.get("objects", []))
 
 

@@ -32,4 +32,15 @@ from tests.engines.assemble import Missing, home, java, plugin, security_plugin
 from tests.engines.cluster import Cluster, cluster
 from tests.engines.node import Node, Refused, node
 
-__all__ = ["Cluster", "Missing", "Node", "Refused", "cluster", "home", "java", "node", "plugin", "security_plugin"]
+__all__ = [
+    "Cluster",
+    "Missing",
+    "Node",
+    "Refused",
+    "cluster",
+    "home",
+    "java",
+    "node",
+    "plugin",
+    "security_plugin",
+]

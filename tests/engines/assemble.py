@@ -44,12 +44,28 @@ LINES = {"3.8": Line(jdk=range(21, 100), agent=True), "2.19": Line(jdk=range(17,
 
 # Module: (artifact of org.opensearch.plugin, class, the module whose classes it sees). 2.x names the classes without `Module`.
 MODULES = {
-    "transport-netty4": ("transport-netty4-client", "org.opensearch.transport.Netty4ModulePlugin", None),
+    "transport-netty4": (
+        "transport-netty4-client",
+        "org.opensearch.transport.Netty4ModulePlugin",
+        None,
+    ),
     "lang-painless": ("lang-painless", "org.opensearch.painless.PainlessModulePlugin", None),
-    "ingest-common": ("ingest-common", "org.opensearch.ingest.common.IngestCommonModulePlugin", "lang-painless"),
+    "ingest-common": (
+        "ingest-common",
+        "org.opensearch.ingest.common.IngestCommonModulePlugin",
+        "lang-painless",
+    ),
     "reindex": ("reindex-client", "org.opensearch.index.reindex.ReindexModulePlugin", None),
-    "analysis-common": ("analysis-common", "org.opensearch.analysis.common.CommonAnalysisModulePlugin", "lang-painless"),
-    "mapper-extras": ("mapper-extras-client", "org.opensearch.index.mapper.MapperExtrasModulePlugin", None),
+    "analysis-common": (
+        "analysis-common",
+        "org.opensearch.analysis.common.CommonAnalysisModulePlugin",
+        "lang-painless",
+    ),
+    "mapper-extras": (
+        "mapper-extras-client",
+        "org.opensearch.index.mapper.MapperExtrasModulePlugin",
+        None,
+    ),
 }
 
 # The least that each module asks for. Without "accept,connect" the agent keeps nodes from finding each other, and no log says so.
@@ -63,14 +79,25 @@ POLICIES = {
             'java.lang.RuntimePermission "getClassLoader"',
             'java.util.PropertyPermission "sun.nio.ch.bugLevel", "write"',
         ],
-        "lang-painless": ['java.lang.RuntimePermission "createClassLoader"', 'java.lang.RuntimePermission "getClassLoader"'],
+        "lang-painless": [
+            'java.lang.RuntimePermission "createClassLoader"',
+            'java.lang.RuntimePermission "getClassLoader"',
+        ],
     },
 }
 
 # The optional dependencies of the server that the archive has, at the versions its own POM names.
 OPTIONAL = {
-    "3.8": ["org.apache.logging.log4j:log4j-core:2.25.4", "org.locationtech.spatial4j:spatial4j:0.7", "org.locationtech.jts:jts-core:1.15.0"],
-    "2.19": ["org.apache.logging.log4j:log4j-core:2.21.0", "org.locationtech.spatial4j:spatial4j:0.7", "org.locationtech.jts:jts-core:1.15.0"],
+    "3.8": [
+        "org.apache.logging.log4j:log4j-core:2.25.4",
+        "org.locationtech.spatial4j:spatial4j:0.7",
+        "org.locationtech.jts:jts-core:1.15.0",
+    ],
+    "2.19": [
+        "org.apache.logging.log4j:log4j-core:2.21.0",
+        "org.locationtech.spatial4j:spatial4j:0.7",
+        "org.locationtech.jts:jts-core:1.15.0",
+    ],
 }
 
 # Not every 2.19 has this one jar on Central; its two classes are the same in all of them.
@@ -81,7 +108,9 @@ def line_of(version: str) -> str:
     """`3.8` of `3.8.0`."""
     line = version.rpartition(".")[0]
     if line not in LINES:
-        raise Missing(f"OpenSearch {version} cannot be assembled: known lines are {', '.join(LINES)}")
+        raise Missing(
+            f"OpenSearch {version} cannot be assembled: known lines are {', '.join(LINES)}"
+        )
     return line
 
 
@@ -100,16 +129,29 @@ def assemble(version: str, made: Path, build: Path) -> None:
     """Makes a home at `made`; Maven works in `build`."""
     line = line_of(version)
     loader = CLASS_LOADER.get(version, version)
-    server = [f"org.opensearch:opensearch:{version}", f"org.opensearch:opensearch-plugin-classloader:{loader}", *OPTIONAL[line]]
-    parts = {"lib": server} | {name: [f"org.opensearch.plugin:{artifact}:{version}"] for name, (artifact, _, _) in MODULES.items()}
+    server = [
+        f"org.opensearch:opensearch:{version}",
+        f"org.opensearch:opensearch-plugin-classloader:{loader}",
+        *OPTIONAL[line],
+    ]
+    parts = {"lib": server} | {
+        name: [f"org.opensearch.plugin:{artifact}:{version}"]
+        for name, (artifact, _, _) in MODULES.items()
+    }
     if LINES[line].agent:
-        parts["agent"] = [f"org.opensearch:opensearch-agent:{version}", f"org.opensearch:opensearch-agent-bootstrap:{version}"]
+        parts["agent"] = [
+            f"org.opensearch:opensearch-agent:{version}",
+            f"org.opensearch:opensearch-agent-bootstrap:{version}",
+        ]
     jars = download(parts, build)
 
     lay(made / "lib", jars.pop("lib"))
     if loader != version:
         # The security manager's policy knows this jar by its exact name.
-        os.rename(made / f"lib/opensearch-plugin-classloader-{loader}.jar", made / f"lib/opensearch-plugin-classloader-{version}.jar")
+        os.rename(
+            made / f"lib/opensearch-plugin-classloader-{loader}.jar",
+            made / f"lib/opensearch-plugin-classloader-{version}.jar",
+        )
     if "agent" in jars:
         lay(made / "agent", jars.pop("agent"))
     in_lib = {jar.name for jar in (made / "lib").iterdir()}
@@ -138,7 +180,9 @@ def describe(folder: Path, name: str, version: str) -> None:
         "classname": class_name if LINES[line].agent else class_name.replace("ModulePlugin", "Plugin"),
         "custom.foldername": "", "extended.plugins": extended or "", "has.native.controller": "false",
     }  # fmt: skip
-    (folder / "plugin-descriptor.properties").write_text("".join(f"{key}={value}\n" for key, value in properties.items()))
+    (folder / "plugin-descriptor.properties").write_text(
+        "".join(f"{key}={value}\n" for key, value in properties.items())
+    )
     if permissions := POLICIES[line].get(name):
         grants = "".join(f"  permission {permission};\n" for permission in permissions)
         (folder / "plugin-security.policy").write_text(f"grant {{\n{grants}}};\n")
@@ -150,11 +194,15 @@ def download(parts: dict[str, list[str]], build: Path) -> dict[str, list[Path]]:
     build.mkdir(parents=True)
     for name, artifacts in parts.items():
         (build / name).mkdir()
-        dependencies = "".join(f"<dependency>{coordinates(artifact)}</dependency>" for artifact in artifacts)
+        dependencies = "".join(
+            f"<dependency>{coordinates(artifact)}</dependency>" for artifact in artifacts
+        )
         pom = f"{head}{coordinates(f'engines:{name}:1')}<dependencies>{dependencies}</dependencies></project>"
         (build / name / "pom.xml").write_text(pom)
     modules = "".join(f"<module>{name}</module>" for name in parts)
-    (build / "pom.xml").write_text(f"{head}{coordinates('engines:all:1')}<packaging>pom</packaging><modules>{modules}</modules></project>")
+    (build / "pom.xml").write_text(
+        f"{head}{coordinates('engines:all:1')}<packaging>pom</packaging><modules>{modules}</modules></project>"
+    )
     maven("copy-dependencies", "-f", build / "pom.xml", "-DincludeScope=runtime")
     return {name: sorted((build / name / "target/dependency").iterdir()) for name in parts}
 
@@ -164,11 +212,24 @@ def maven(goal: str, *arguments) -> None:
     mvn = shutil.which("mvn")
     if not mvn:
         raise Missing("mvn is missing; install it with: apt-get install maven")
-    command = [mvn, "-q", "-B", f"org.apache.maven.plugins:maven-dependency-plugin:3.6.1:{goal}", *map(str, arguments)]
-    result = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
+    command = [
+        mvn,
+        "-q",
+        "-B",
+        f"org.apache.maven.plugins:maven-dependency-plugin:3.6.1:{goal}",
+        *map(str, arguments),
+    ]
+    result = subprocess.run(
+        command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False
+    )
     if result.returncode:
-        errors = re.findall(r"^\[ERROR\] (.+)$", re.sub(r"\x1b\[[\d;]*m", "", result.stdout), re.MULTILINE)
-        raise Missing("Maven could not fetch the server's parts:\n" + ("\n".join(errors[:5]) or result.stdout[-2000:]))
+        errors = re.findall(
+            r"^\[ERROR\] (.+)$", re.sub(r"\x1b\[[\d;]*m", "", result.stdout), re.MULTILINE
+        )
+        raise Missing(
+            "Maven could not fetch the server's parts:\n"
+            + ("\n".join(errors[:5]) or result.stdout[-2000:])
+        )
 
 
 def coordinates(artifact: str) -> str:
@@ -180,7 +241,11 @@ def coordinates(artifact: str) -> str:
 def java(version: str) -> Path:
     """The `java` that runs this version of the server: JAVA_HOME, JAVA17_HOME, JAVA21_HOME and the like, then /usr/lib/jvm."""
     wanted = LINES[line_of(version)].jdk
-    named = [Path(value) for key, value in sorted(os.environ.items()) if re.fullmatch(r"JAVA\d*_HOME", key)]
+    named = [
+        Path(value)
+        for key, value in sorted(os.environ.items())
+        if re.fullmatch(r"JAVA\d*_HOME", key)
+    ]
     found = {}
     for candidate in [*named, *sorted(INSTALLED.glob("*"))]:
         release = candidate / "release"
@@ -214,5 +279,7 @@ def plugin(version: str) -> Path:
     line = line_of(version)
     found = sorted((ROOT / "target/plugins").glob(f"threatsieve-opensearch-{line}.*.zip"))
     if not found:
-        raise Missing(f"{ROOT}/target/plugins has no threatsieve-opensearch-{line}.*.zip; build it with: make plugin")
+        raise Missing(
+            f"{ROOT}/target/plugins has no threatsieve-opensearch-{line}.*.zip; build it with: make plugin"
+        )
     return found[-1]

@@ -15,7 +15,13 @@ class Cluster(list):
         for number in range(size):
             self.prepare(roles[number] if roles else None)
         for one in self:
-            one.configure({"cluster.initial_cluster_manager_nodes": [one.name for one in self if self._may_lead(one)]})
+            one.configure(
+                {
+                    "cluster.initial_cluster_manager_nodes": [
+                        one.name for one in self if self._may_lead(one)
+                    ]
+                }
+            )
 
     @staticmethod
     def _may_lead(one: Node) -> bool:
@@ -24,11 +30,16 @@ class Cluster(list):
     def prepare(self, roles: list[str] | None = None, **options) -> Node:
         """A node that will join when it is started. `options` are `Node`'s, over the cluster's own."""
         options = {**self.options, **options}
-        settings = {**(options.pop("settings", None) or {}), **({} if roles is None else {"node.roles": roles})}
+        settings = {
+            **(options.pop("settings", None) or {}),
+            **({} if roles is None else {"node.roles": roles}),
+        }
         one = Node(self.version, name=f"node-{len(self)}", settings=settings, **options)
         self.append(one)
         for other in self:
-            other.configure({"discovery.seed_hosts": [f"127.0.0.1:{each.transport_port}" for each in self]})
+            other.configure(
+                {"discovery.seed_hosts": [f"127.0.0.1:{each.transport_port}" for each in self]}
+            )
         return one
 
     def start(self) -> None:
@@ -56,7 +67,9 @@ class Cluster(list):
 
 
 @contextlib.contextmanager
-def cluster(version: str, nodes: int = 3, roles: list[list[str] | None] | None = None, **options) -> Iterator[Cluster]:
+def cluster(
+    version: str, nodes: int = 3, roles: list[list[str] | None] | None = None, **options
+) -> Iterator[Cluster]:
     """A running cluster. `roles`: by node, its `node.roles`, None for all of them. Other options: `Node`'s, for every node."""
     several = Cluster(version, nodes, roles, **options)
     try:

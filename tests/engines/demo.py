@@ -43,9 +43,13 @@ def show(server: Node, blacklist: Path) -> None:
     say(f"Pushing it: PUT {pushing.ENDPOINT}/default")
     answer = pushing.push(server, blacklist)
     for each in answer["nodes"].values():
-        print(f"{each['name']}: generation {each['generation']}, {each['state']}, after {each['took_ms']} ms")
+        print(
+            f"{each['name']}: generation {each['generation']}, {each['state']}, after {each['took_ms']} ms"
+        )
 
-    say("Mappings and pipeline: PUT /_component_template/threatsieve, /_index_template/filebeat, /_ingest/pipeline/threatsieve")
+    say(
+        "Mappings and pipeline: PUT /_component_template/threatsieve, /_index_template/filebeat, /_ingest/pipeline/threatsieve"
+    )
     server.put("/_component_template/threatsieve", json.loads(TEMPLATE.read_text()))
     server.put("/_ingest/pipeline/threatsieve", PIPELINE)
     settings = {"index.default_pipeline": "threatsieve", "index.number_of_replicas": 0}
@@ -61,13 +65,17 @@ def show(server: Node, blacklist: Path) -> None:
 
     flagged = server.documents(INDEX, {"term": {"indicator": "matched"}})
     flagged.sort(key=lambda document: document["log"]["offset"])
-    say(f"{len(flagged)} of {server.count(INDEX)} documents are flagged: GET /{INDEX}/_search?q=indicator:matched")
+    say(
+        f"{len(flagged)} of {server.count(INDEX)} documents are flagged: GET /{INDEX}/_search?q=indicator:matched"
+    )
     for document in flagged[:SHOWN]:
         print_document(document)
     print()
     for document in flagged[SHOWN:]:
         print(f"  {document['message'][:100]}")
-    assert not server.count(INDEX, {"exists": {"field": "threatsieve.unchecked"}}), "some documents were not checked"
+    assert not server.count(INDEX, {"exists": {"field": "threatsieve.unchecked"}}), (
+        "some documents were not checked"
+    )
 
 
 def filebeat_events(log: Path):
@@ -95,7 +103,8 @@ def print_document(document: dict) -> None:
         marking = indicator.get("marking", {}).get("tlp")
         print(
             f"    {matched['atomic']} in {matched['field']}: {indicator.get('id', 'a listed value')} of {enrichment['feed']['name']}"
-            f", confidence {indicator.get('confidence', 'not given')}" + (f", TLP {marking}" if marking else "")
+            f", confidence {indicator.get('confidence', 'not given')}"
+            + (f", TLP {marking}" if marking else "")
         )
 
 

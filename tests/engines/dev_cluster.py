@@ -12,7 +12,9 @@ from tests.engines.cluster import cluster
 def run(arguments: list[str]) -> None:
     """Starts it, says where it is, and stops it with Ctrl-C."""
     parser = argparse.ArgumentParser(prog="make dev-cluster", description=__doc__)
-    parser.add_argument("--engine", default="3.8.0", choices=assemble.VERSIONS, help="version of OpenSearch")
+    parser.add_argument(
+        "--engine", default="3.8.0", choices=assemble.VERSIONS, help="version of OpenSearch"
+    )
     parser.add_argument("--nodes", default=3, type=int, metavar="N")
     chosen = parser.parse_args(arguments)
     try:
@@ -22,13 +24,18 @@ def run(arguments: list[str]) -> None:
         print(f"without the plugin: {missing}", file=sys.stderr)
     # SIGTERM stops it as Ctrl-C does.
     signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
-    print(f"starting {chosen.nodes} nodes of OpenSearch {chosen.engine}; this takes about {10 * chosen.nodes} seconds", flush=True)
+    print(
+        f"starting {chosen.nodes} nodes of OpenSearch {chosen.engine}; this takes about {10 * chosen.nodes} seconds",
+        flush=True,
+    )
     try:
         with cluster(chosen.engine, nodes=chosen.nodes, plugins=plugins) as running:
             for node in running:
                 print(f"{node.name}  {node.url}  log: {node.folder}/log")
             if plugins:
-                print(f"\nplugin: {plugins[0]}\n  curl {running[0].url}/_plugins/_threatsieve/blacklist")
+                print(
+                    f"\nplugin: {plugins[0]}\n  curl {running[0].url}/_plugins/_threatsieve/blacklist"
+                )
             print("\nCtrl-C stops the cluster and removes its data.", flush=True)
             while True:
                 time.sleep(1)

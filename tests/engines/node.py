@@ -73,7 +73,12 @@ class Node:
         config: Iterable[Path] = (), context: ssl.SSLContext | None = None, heap: str = HEAP, java_options: Iterable[str] = (),
     ):  # fmt: skip
         """`plugins`: zips. `config`: files for its configuration's folder. `context`: it speaks TLS, and this is how to speak to it."""
-        self.version, self.name, self.heap, self.java_options = version, name, heap, list(java_options)
+        self.version, self.name, self.heap, self.java_options = (
+            version,
+            name,
+            heap,
+            list(java_options),
+        )
         self.port, self.transport_port = free_port(), free_port()
         self.url = f"{'https' if context else 'http'}://127.0.0.1:{self.port}"
         self.context = context
@@ -82,7 +87,9 @@ class Node:
         # Not pytest's folder for temporary files, which is closed to the user that runs the node.
         self.folder = Path(tempfile.mkdtemp(prefix=f"threatsieve-{name}-"))
         watchdog.watch(self.folder)
-        self.data, self.plugins, self.config = (self.folder / part for part in ("data", "plugins", "config"))
+        self.data, self.plugins, self.config = (
+            self.folder / part for part in ("data", "plugins", "config")
+        )
         self.settings = {
             **_SETTINGS, "cluster.name": "threatsieve-tests", "node.name": name,
             "http.port": self.port, "transport.port": self.transport_port, **(settings or {}),
@@ -95,7 +102,9 @@ class Node:
 
     def __getstate__(self) -> dict:
         """What another process needs to use this node (tests/shared.py): all but the process, which is known by its id there."""
-        assert self.context is None, "a node that speaks TLS has an SSLContext, which cannot go to another process"
+        assert self.context is None, (
+            "a node that speaks TLS has an SSLContext, which cannot go to another process"
+        )
         return {**self.__dict__, "process": self.process and Elsewhere(self.process.pid)}
 
     def _lay_out(self) -> None:
@@ -110,7 +119,9 @@ class Node:
 
     def configure(self, settings: dict) -> None:
         """Changes settings of opensearch.yml, for the next start; None removes one."""
-        self.settings = {key: value for key, value in {**self.settings, **settings}.items() if value is not None}
+        self.settings = {
+            key: value for key, value in {**self.settings, **settings}.items() if value is not None
+        }
         # JSON is YAML.
         lines = (f"{key}: {json.dumps(value)}\n" for key, value in self.settings.items())
         (self.config / "opensearch.yml").write_text("".join(lines))
@@ -131,7 +142,10 @@ class Node:
     def command(self) -> list[str]:
         """The server's command line, as its own start script builds it, OPENSEARCH_JAVA_OPTS of the environment included."""
         line = assemble.LINES[assemble.line_of(self.version)]
-        agent = [f"-javaagent:{self.folder}/agent/opensearch-agent-{self.version}.jar", "--enable-native-access=ALL-UNNAMED"]
+        agent = [
+            f"-javaagent:{self.folder}/agent/opensearch-agent-{self.version}.jar",
+            "--enable-native-access=ALL-UNNAMED",
+        ]
         security_manager = ["-Djava.security.manager=allow"]
         return [
             str(assemble.java(self.version)), f"-Xms{self.heap}", f"-Xmx{self.heap}", *(agent if line.agent else security_manager),
@@ -148,12 +162,16 @@ class Node:
     def launch(self) -> None:
         """Starts the process and does not wait for it."""
         account = pwd.getpwnam(USER) if os.geteuid() == 0 else None
-        options = dict(user=account.pw_uid, group=account.pw_gid, extra_groups=[]) if account else {}
+        options = (
+            dict(user=account.pw_uid, group=account.pw_gid, extra_groups=[]) if account else {}
+        )
         if account:
             os.chown(self.folder, account.pw_uid, account.pw_gid)
             # Not the jars: they are links to those of the prepared home.
             for part in (self.data, self.config, self.folder / "logs", self.folder / "tmp"):
-                subprocess.run(["chown", "-R", f"{account.pw_uid}:{account.pw_gid}", str(part)], check=True)
+                subprocess.run(
+                    ["chown", "-R", f"{account.pw_uid}:{account.pw_gid}", str(part)], check=True
+                )
         environment = {**os.environ, "HOME": str(self.folder / "tmp")}
         with (self.folder / "log").open("ab") as log:
             # In a session of its own, so that Ctrl-C ends it through us and in order.
@@ -173,18 +191,24 @@ class Node:
             self.assert_alive()
             try:
                 if not self.get(path)["timed_out"]:
-                    times.note("server", f"OpenSearch {self.version}", time.monotonic() - self.launched)
+                    times.note(
+                        "server", f"OpenSearch {self.version}", time.monotonic() - self.launched
+                    )
                     return
             except (Refused, OSError) as error:
                 last = error
             time.sleep(0.2)
-        raise AssertionError(f"{self.name} is not ready after {seconds} s ({last}); its log ends:\n{self.log_tail()}")
+        raise AssertionError(
+            f"{self.name} is not ready after {seconds} s ({last}); its log ends:\n{self.log_tail()}"
+        )
 
     def assert_alive(self) -> None:
         """Fails with the end of the log if the process has ended by itself."""
         assert self.process, f"{self.name} is not started"
         if self.process.poll() is not None:
-            raise AssertionError(f"{self.name} ended with {self.process.returncode}; its log ends:\n{self.log_tail()}")
+            raise AssertionError(
+                f"{self.name} ended with {self.process.returncode}; its log ends:\n{self.log_tail()}"
+            )
 
     def start(self, nodes: int = 1) -> None:
         """Starts it and waits until it is ready."""
@@ -215,7 +239,9 @@ class Node:
             except subprocess.TimeoutExpired:
                 self.process.kill()
                 self.process.wait()
-                raise AssertionError(f"{self.name} did not stop in {seconds} s; its log ends:\n{self.log_tail()}") from None
+                raise AssertionError(
+                    f"{self.name} did not stop in {seconds} s; its log ends:\n{self.log_tail()}"
+                ) from None
             finally:
                 self.process = None
                 (self.folder / "pid").unlink(missing_ok=True)
@@ -248,7 +274,9 @@ class Node:
                 return found
             self.assert_alive()
             time.sleep(0.1)
-        raise AssertionError(f"no {pattern!r} in the log of {self.name} after {seconds} s; it ends:\n{self.log_tail()}")
+        raise AssertionError(
+            f"no {pattern!r} in the log of {self.name} after {seconds} s; it ends:\n{self.log_tail()}"
+        )
 
     def pss(self) -> int:
         """Bytes of memory of the process, each shared page counted by its share (PSS), blacklists included; without other files, which the kernel holds
@@ -257,7 +285,11 @@ class Node:
         counts = False
         for line in Path(f"/proc/{self.process.pid}/smaps").read_text().splitlines():
             if mapping := re.match(r"[0-9a-f]+-[0-9a-f]+ \S+ \S+ \S+ \d+ *(.*)", line):
-                counts = not mapping[1].startswith("/") or mapping[1].startswith("/memfd:") or ".blacklist" in mapping[1]
+                counts = (
+                    not mapping[1].startswith("/")
+                    or mapping[1].startswith("/memfd:")
+                    or ".blacklist" in mapping[1]
+                )
             elif counts and line.startswith("Pss:"):
                 kilobytes += int(line.split()[1])
         return kilobytes * 1024
@@ -271,13 +303,18 @@ class Node:
         """One request; `body` is bytes, sent as they are, or what JSON can say. The answer, parsed if it is JSON. `user`: name and password."""
         raw = isinstance(body, bytes)
         # The server refuses types that it does not know; of those it does, this is a binary one.
-        headers = {"Content-Type": content_type or ("application/cbor" if raw else "application/json"), "Accept": "application/json"}
+        headers = {
+            "Content-Type": content_type or ("application/cbor" if raw else "application/json"),
+            "Accept": "application/json",
+        }
         if user:
             headers["Authorization"] = basic(*user)
         data = body if raw or body is None else json.dumps(body).encode()
         request = urllib.request.Request(self.url + path, data=data, method=method, headers=headers)
         try:
-            with urllib.request.urlopen(request, timeout=timeout, context=context or self.context) as answer:
+            with urllib.request.urlopen(
+                request, timeout=timeout, context=context or self.context
+            ) as answer:
                 return _parsed(answer.read())
         except urllib.error.HTTPError as error:
             with error:
@@ -306,10 +343,18 @@ class Node:
             lines.append(json.dumps({"index": {"_id": next(names)} if names else {}}))
             lines.append(json.dumps(document))
         body = "".join(f"{line}\n" for line in lines).encode()
-        query = f"refresh={'true' if refresh else 'false'}" + (f"&pipeline={pipeline}" if pipeline else "")
-        answer = self.post(f"/{index}/_bulk?{query}", body, content_type="application/x-ndjson", **options)
+        query = f"refresh={'true' if refresh else 'false'}" + (
+            f"&pipeline={pipeline}" if pipeline else ""
+        )
+        answer = self.post(
+            f"/{index}/_bulk?{query}", body, content_type="application/x-ndjson", **options
+        )
         if check and answer["errors"]:
-            raise Refused(f"POST /{index}/_bulk", 200, [item for item in answer["items"] if "error" in next(iter(item.values()))][:5])
+            raise Refused(
+                f"POST /{index}/_bulk",
+                200,
+                [item for item in answer["items"] if "error" in next(iter(item.values()))][:5],
+            )
         return answer
 
     def documents(self, index: str, query: dict | None = None, **options) -> list[dict]:
@@ -321,7 +366,9 @@ class Node:
     def count(self, index: str, query: dict | None = None, **options) -> int:
         """How many documents match, after a refresh."""
         self.post(f"/{index}/_refresh", **options)
-        return self.post(f"/{index}/_count", {"query": query} if query else None, **options)["count"]
+        return self.post(f"/{index}/_count", {"query": query} if query else None, **options)[
+            "count"
+        ]
 
 
 @contextlib.contextmanager

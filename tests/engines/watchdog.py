@@ -18,7 +18,9 @@ def watch(folder: Path) -> None:
     global _process
     if _process is None:
         # In a session of its own, so that Ctrl-C does not reach it before it has done its work.
-        _process = subprocess.Popen(["/bin/sh", "-c", _SCRIPT, "watchdog"], stdin=subprocess.PIPE, start_new_session=True)
+        _process = subprocess.Popen(
+            ["/bin/sh", "-c", _SCRIPT, "watchdog"], stdin=subprocess.PIPE, start_new_session=True
+        )
         atexit.register(_end)
     _process.stdin.write(f"{folder}\n".encode())
     _process.stdin.flush()

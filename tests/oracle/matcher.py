@@ -40,7 +40,9 @@ def _url(text: str) -> Observable:
     parsed = urls.parse(text)
     if parsed is None:
         return Observable()
-    is_url = parsed.is_comparable and not (parsed.scheme is None and not any(mark in text.removeprefix("//") for mark in "/?#"))
+    is_url = parsed.is_comparable and not (
+        parsed.scheme is None and not any(mark in text.removeprefix("//") for mark in "/?#")
+    )
     return _with_host(parsed.host, url=parsed if is_url else None)
 
 
@@ -61,7 +63,10 @@ def _address_field(text: str) -> Observable:
 def _email(text: str) -> Observable:
     local, _, host = text.rpartition("@")
     host, _ = urls.split_host_port(host)
-    return _with_host(urls.host_of(host, in_url=False), email=values.email(f"{local}@{host}") if local and host else None)
+    return _with_host(
+        urls.host_of(host, in_url=False),
+        email=values.email(f"{local}@{host}") if local and host else None,
+    )
 
 
 def read(kind: str, text: str) -> Observable:
@@ -145,13 +150,18 @@ class Oracle:
     def matches(self, kind: str, text: str, partial: bool = False) -> list[Found]:
         """Every match of one value, the most specific first, allow-list applied."""
         observable = read(kind, text)
-        allowed = [one.specificity for one in self._covering(self.allowed, observable) if one.how != PARTIAL]
+        allowed = [
+            one.specificity
+            for one in self._covering(self.allowed, observable)
+            if one.how != PARTIAL
+        ]
         strongest = max(allowed, default=None)
         return sorted(
             (
                 one
                 for one in self._covering(self.blocked, observable)
-                if (partial or one.how != PARTIAL) and (strongest is None or one.specificity > strongest)
+                if (partial or one.how != PARTIAL)
+                and (strongest is None or one.specificity > strongest)
             ),
             reverse=True,
         )
@@ -159,7 +169,9 @@ class Oracle:
 
 def covers(entry: Entry, observable: Observable) -> Found | None:
     """How an entry covers an observable, if it does."""
-    rule = {"domain-name": _domain, "url": _url_entry}.get(entry.type, _address if entry.span else _equal)
+    rule = {"domain-name": _domain, "url": _url_entry}.get(
+        entry.type, _address if entry.span else _equal
+    )
     answer = rule(entry, observable)
     if answer is None:
         return None
@@ -181,7 +193,11 @@ def _domain(entry: Entry, observable: Observable):
 
 def _address(entry: Entry, observable: Observable):
     address = observable.address
-    if address is None or entry.version != address.version or not entry.low <= int(address) <= entry.high:
+    if (
+        address is None
+        or entry.version != address.version
+        or not entry.low <= int(address) <= entry.high
+    ):
         return None
     how = "range" if "-" in entry.value else "cidr" if "/" in entry.value else "exact"
     return how, (0, -addresses.size(entry.span))

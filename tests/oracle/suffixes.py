@@ -12,7 +12,11 @@ def _rules() -> tuple[frozenset[str], frozenset[str]]:
     from . import names
 
     icann, private, section = set(), set(), None
-    text = resources.files(publicsuffixlist).joinpath("public_suffix_list.dat").read_text(encoding="utf-8")
+    text = (
+        resources.files(publicsuffixlist)
+        .joinpath("public_suffix_list.dat")
+        .read_text(encoding="utf-8")
+    )
     for line in text.splitlines():
         line = line.strip()
         if line.startswith("// ===BEGIN ICANN"):

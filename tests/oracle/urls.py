@@ -37,7 +37,9 @@ class Url:
     @property
     def is_comparable(self) -> bool:
         """Whether it can match URL entries: it has a host that can be one, and a scheme with a port of its own, none, or a port that says where it goes."""
-        return self.port not in (BAD_PORT, UNKNOWN_PORT) and not (isinstance(self.host, str) and FORBIDDEN_IN_HOST & set(self.host))
+        return self.port not in (BAD_PORT, UNKNOWN_PORT) and not (
+            isinstance(self.host, str) and FORBIDDEN_IN_HOST & set(self.host)
+        )
 
 
 def _percent(text: str) -> str:
@@ -77,7 +79,9 @@ def _without_dot_segments(path: str) -> str:
 
 def _percent_decoded(host: str) -> str:
     raw = re.sub(
-        b"%([0-9A-Fa-f]{2})", lambda match: bytes([int(match[1], 16)]), host.encode("utf-8", "surrogateescape")
+        b"%([0-9A-Fa-f]{2})",
+        lambda match: bytes([int(match[1], 16)]),
+        host.encode("utf-8", "surrogateescape"),
     )
     return raw.decode("utf-8", "surrogateescape")
 

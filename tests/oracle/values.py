@@ -125,4 +125,6 @@ def from_list(line: str, prefix: bool = False) -> Entry:
 
 def is_refused(entry: Entry) -> bool:
     """Whether the policy keeps it out: too broad, or in a special-purpose network."""
-    return entry.span is not None and (addresses.is_too_broad(entry.span) or addresses.is_special(entry.span))
+    return entry.span is not None and (
+        addresses.is_too_broad(entry.span) or addresses.is_special(entry.span)
+    )

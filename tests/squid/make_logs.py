@@ -35,13 +35,28 @@ ORDINARY = [
     "www.example.com", "static.example.com", "news.example.org", "mail.example.net", "shop.example.com", "cdn.images.example.org",
     "updates.example.net", "notmofa-gov-qa.ml", "indryz.beauty.example.com", "login.corp.example", "wiki.corp.example", "r3---sn-a.example.net",
 ]  # fmt: skip
-PATHS = ["/", "/index.html", "/style.css", "/app.js", "/search?q=weather&page=2", "/images/logo.png", "/missing", "/a/b/../c", "/api/v1/items?id=7"]
+PATHS = [
+    "/",
+    "/index.html",
+    "/style.css",
+    "/app.js",
+    "/search?q=weather&page=2",
+    "/images/logo.png",
+    "/missing",
+    "/a/b/../c",
+    "/api/v1/items?id=7",
+]
 AGENTS = [
     "Mozilla/5.0 (X11; Linux x86_64; rv:128.0) Gecko/20100101 Firefox/128.0",
     "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/120.0.0.0 Safari/537.36",
     "curl/7.88.1",
 ]
-TYPES = {".css": "text/css", ".js": "application/javascript", ".png": "image/png", ".tar": "application/x-tar"}
+TYPES = {
+    ".css": "text/css",
+    ".js": "application/javascript",
+    ".png": "image/png",
+    ".tar": "application/x-tar",
+}
 SIX = "six.example.org"
 
 
@@ -67,7 +82,10 @@ class Origin(http.server.BaseHTTPRequestHandler):
     def do_GET(self):
         body = b"<p>" + b"x" * (len(self.path) * 37 % 900) + b"</p>"
         self.send_response(404 if "missing" in self.path else 200)
-        self.send_header("Content-Type", TYPES.get(pathlib.PurePosixPath(self.path.split("?")[0]).suffix, "text/html"))
+        self.send_header(
+            "Content-Type",
+            TYPES.get(pathlib.PurePosixPath(self.path.split("?")[0]).suffix, "text/html"),
+        )
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
         if self.command != "HEAD":
@@ -187,13 +205,24 @@ def free_port() -> int:
 @contextlib.contextmanager
 def running_squid(folder: pathlib.Path, proxy: int):
     """Squid over the configuration in a folder; stopped in the end, whatever happens."""
-    (folder / "hosts").write_text("".join(f"{address} {name}\n" for name, address in hosts().items()))
+    (folder / "hosts").write_text(
+        "".join(f"{address} {name}\n" for name, address in hosts().items())
+    )
     (folder / "squid.conf").write_text(configuration(folder, proxy))
     if os.geteuid() == 0:
         folder.chmod(0o755)
         shutil.chown(folder, squid_user())
-    command = [find_squid(), "-N", "-n", f"ts{os.getpid()}p{proxy}", "-f", str(folder / "squid.conf")]
-    process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+    command = [
+        find_squid(),
+        "-N",
+        "-n",
+        f"ts{os.getpid()}p{proxy}",
+        "-f",
+        str(folder / "squid.conf"),
+    ]
+    process = subprocess.Popen(
+        command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
+    )
     try:
         with times.starting("Squid"):
             wait_until_it_answers(process, folder, proxy)
@@ -242,7 +271,11 @@ def send(request: Request, proxy: int):
 
 def head(request: Request) -> bytes:
     authority = request.target.split("://")[-1].split("/")[0]
-    lines = [f"{request.method} {request.target} HTTP/1.1", f"Host: {authority}", "Connection: close"]
+    lines = [
+        f"{request.method} {request.target} HTTP/1.1",
+        f"Host: {authority}",
+        "Connection: close",
+    ]
     if request.method == "POST":
         lines.append("Content-Length: 0")
     lines += [f"Referer: {request.referrer}"] if request.referrer else []
@@ -270,30 +303,65 @@ def requests(port: int, tunnel: int) -> list[Request]:
         Request("GET", f"http://www.example.com{at}/a;b=c,d'e(f)/%22%20%5B?[x]=%7C"),
         Request("GET", f"http://www.example.com{at}/bücher/“quoted”"),
         Request("GET", f'http://www.example.com{at}/a"b'),
-        Request("GET", f"http://www.example.com{at}/agent", agent='Odd "agent" \\ with [brackets]\tand a tab'),
+        Request(
+            "GET",
+            f"http://www.example.com{at}/agent",
+            agent='Odd "agent" \\ with [brackets]\tand a tab',
+        ),
         Request("GET", f"http://www.example.com{at}/none", agent=None),
-        Request("GET", f"http://www.example.com{at}/ref", referrer=f'http://news.example.org{at}/?q="a b"&x=http://static.example.com/'),
+        Request(
+            "GET",
+            f"http://www.example.com{at}/ref",
+            referrer=f'http://news.example.org{at}/?q="a b"&x=http://static.example.com/',
+        ),
         Request("HEAD", f"http://www.example.com{at}/head"),
         Request("POST", f"http://www.example.com{at}/form?token=1"),
         Request("GET", f"http://bob:secret@www.example.com{at}/userinfo"),
         Request("NONE", "error:invalid-request", raw=b"\x16\x03\x01\x02\x00\r\n\r\n"),
         Request("NONE", "error:transaction-end-before-headers", raw=b"GET http://www.exam"),
     ]
-    listed = [Request("GET", f"http://{name}{at}/gate.php?id=3", client=f"127.0.0.{20 + i}") for i, name in enumerate(LISTED_DOMAINS)]
-    listed += [Request("CONNECT", f"c2.{LISTED_DOMAINS[1]}:{tunnel}"), Request("GET", f"http://WWW.{LISTED_DOMAINS[2].upper()}{at}/")]
-    listed += [Request("GET", f"http://{url.split('/')[0]}{at}/{url.split('/', 1)[1]}", client="127.0.0.31") for url in LISTED_URLS]
+    listed = [
+        Request("GET", f"http://{name}{at}/gate.php?id=3", client=f"127.0.0.{20 + i}")
+        for i, name in enumerate(LISTED_DOMAINS)
+    ]
+    listed += [
+        Request("CONNECT", f"c2.{LISTED_DOMAINS[1]}:{tunnel}"),
+        Request("GET", f"http://WWW.{LISTED_DOMAINS[2].upper()}{at}/"),
+    ]
+    listed += [
+        Request(
+            "GET", f"http://{url.split('/')[0]}{at}/{url.split('/', 1)[1]}", client="127.0.0.31"
+        )
+        for url in LISTED_URLS
+    ]
     listed += [Request("GET", f"http://{LISTED_URLS[0]}.html".replace(".com/", f".com{at}/"))]
     listed += [Request("GET", f"http://{address}/login") for address in LISTED_ADDRESSES]
     listed += [Request("CONNECT", f"{LISTED_ADDRESSES[0]}:443")]
-    listed += [Request("GET", f"http://www.example.com{at}/from", referrer=f"http://{LISTED_DOMAINS[3]}/landing")]
+    listed += [
+        Request(
+            "GET",
+            f"http://www.example.com{at}/from",
+            referrer=f"http://{LISTED_DOMAINS[3]}/landing",
+        )
+    ]
     ordinary = []
     for i in range(160):
         name, client = ORDINARY[i * 7 % len(ORDINARY)], f"127.0.0.{10 + i * 13 % 40}"
         if i % 9 == 4:
-            ordinary.append(Request("CONNECT", f"{name}:{tunnel}", client=client, agent=AGENTS[i % 3]))
+            ordinary.append(
+                Request("CONNECT", f"{name}:{tunnel}", client=client, agent=AGENTS[i % 3])
+            )
         else:
             referrer = f"http://{ORDINARY[i * 5 % len(ORDINARY)]}/" if i % 3 == 0 else None
-            ordinary.append(Request("GET", f"http://{name}{at}{PATHS[i * 4 % len(PATHS)]}", client, referrer, AGENTS[i % 3]))
+            ordinary.append(
+                Request(
+                    "GET",
+                    f"http://{name}{at}{PATHS[i * 4 % len(PATHS)]}",
+                    client,
+                    referrer,
+                    AGENTS[i % 3],
+                )
+            )
     # The listed ones stand among the others, as in life.
     special = peculiar + listed
     step = max(1, len(ordinary) // len(special))
@@ -320,7 +388,11 @@ def make_logs(folder) -> tuple[pathlib.Path, pathlib.Path, list[Request]]:
         for name in ("squid.log", "combined.log"):
             (folder / name).write_bytes((work / name).read_bytes())
     # Looking whether Squid answers was the first connection, and is logged as such.
-    return folder / "squid.log", folder / "combined.log", [Request("NONE", "error:transaction-end-before-headers"), *made]
+    return (
+        folder / "squid.log",
+        folder / "combined.log",
+        [Request("NONE", "error:transaction-end-before-headers"), *made],
+    )
 
 
 def count_lines(log: pathlib.Path) -> int:
@@ -337,7 +409,9 @@ def wait_for_line(log: pathlib.Path, before: int):
 
 
 def main():
-    parser = argparse.ArgumentParser(description="Writes squid.log and combined.log with a real Squid.")
+    parser = argparse.ArgumentParser(
+        description="Writes squid.log and combined.log with a real Squid."
+    )
     parser.add_argument("folder", help="where to write them")
     try:
         native, combined, made = make_logs(parser.parse_args().folder)
