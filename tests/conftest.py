@@ -12,7 +12,8 @@ from tests import engines, program, secured, seeds, shared, times
 
 FIRST = [
     # Its three nodes need both cores: what runs meanwhile starts none of its own.
-    "test_cluster.py", "test_processor.py", "test_publish_check.py", "test_matching.py", "test_rounds.py",
+    "test_cluster.py", "test_processor.py",
+    "test_publish_check.py", "test_matching.py", "test_rounds.py",
     # Then what takes long, so that no worker is left with it at the end. The table of `make test` says when this is no longer true.
     "test_push.py", "test_outages.py", "test_soak.py", "test_publish.py",
 ]  # fmt: skip

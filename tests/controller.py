@@ -26,8 +26,10 @@ class Controller:
         )
         self.log.touch()
         tables = {
-            "schedule": {"every": "1s"}, "http": http or {}, "blacklist": {"name": name, "max_shrink": 1.0},
-            "output": {"file": self.records}, "opensearch": {"hosts": hosts, "connect_timeout": "5s", **settings},
+            "schedule": {"every": "1s"}, "http": http or {},
+            "blacklist": {"name": name, "max_shrink": 1.0},
+            "output": {"file": self.records},
+            "opensearch": {"hosts": hosts, "connect_timeout": "5s", **settings},
         }  # fmt: skip
         text = ['state = "state"']
         for table, values in tables.items():

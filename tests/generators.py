@@ -7,8 +7,10 @@ import unicodedata
 
 # Labels to put in front of names: ordinary ones, ones that IDNA refuses, and ones that it maps.
 LABELS = [
-    "www", "a.b.c", "a_b", "_dmarc", "r3---sn-x", "xn--a", "xn--zz--", "-a-", "x--y", "bücher", "BÜCHER", "xn--bcher-kva",
-    "ｗｗｗ", "mu\u00adller", "日本", "\u0300x", "ab\u200dc", "faß", "1", "127", "0x7f", "пример", "אב", "a" * 63, "a" * 64, "*", "a b",
+    "www", "a.b.c", "a_b", "_dmarc", "r3---sn-x", "xn--a",
+    "xn--zz--", "-a-", "x--y", "bücher", "BÜCHER", "xn--bcher-kva",
+    "ｗｗｗ", "mu\u00adller", "日本", "\u0300x", "ab\u200dc", "faß", "1",
+    "127", "0x7f", "пример", "אב", "a" * 63, "a" * 64, "*", "a b",
 ]  # fmt: skip
 SCHEMES = ["http://", "https://", "HTTP://", "hTTps://"]
 
@@ -107,8 +109,10 @@ def _other_forms(address) -> list[str]:
     a, b, c, d = address.packed
     value = int(address)
     return [
-        str(value), hex(value), oct(value).replace("o", ""), f"{a:#x}.{b}.{c}.{d}", f"0{a:o}.0{b:o}.0{c:o}.0{d:o}",
-        f"{a}.{b}.{c * 256 + d}", f"{a}.{b * 65536 + c * 256 + d}", f"0X{a:X}.{b}.{c}.{d}.", f"{a}.{b}.{c}", f"%3{a // 100}{a % 100:02}.{b}.{c}.{d}",
+        str(value), hex(value), oct(value).replace("o", ""),
+        f"{a:#x}.{b}.{c}.{d}", f"0{a:o}.0{b:o}.0{c:o}.0{d:o}",
+        f"{a}.{b}.{c * 256 + d}", f"{a}.{b * 65536 + c * 256 + d}",
+        f"0X{a:X}.{b}.{c}.{d}.", f"{a}.{b}.{c}", f"%3{a // 100}{a % 100:02}.{b}.{c}.{d}",
     ]  # fmt: skip
 
 

@@ -25,7 +25,8 @@ def eve_dns(name: str) -> str:
     """Suricata's EVE record of a DNS query."""
     return json.dumps(
         {
-            "timestamp": "2026-08-23T00:00:00.000000+0000", "flow_id": 1, "event_type": "dns", "src_ip": "192.168.7.9",
+            "timestamp": "2026-08-23T00:00:00.000000+0000",
+            "flow_id": 1, "event_type": "dns", "src_ip": "192.168.7.9",
             "src_port": 5353, "dest_ip": "192.168.7.1", "dest_port": 53, "proto": "UDP",
             "dns": {"type": "query", "id": 1, "rrname": name, "rrtype": "A"},
         }
@@ -36,7 +37,8 @@ def eve_http(host: str, path: str, destination="198.51.100.7") -> str:
     """Suricata's EVE record of an HTTP request."""
     return json.dumps(
         {
-            "timestamp": "2026-08-23T00:00:00.000000+0000", "event_type": "http", "src_ip": "192.168.7.9", "dest_ip": destination,
+            "timestamp": "2026-08-23T00:00:00.000000+0000", "event_type": "http",
+            "src_ip": "192.168.7.9", "dest_ip": destination,
             "dest_port": 80, "http": {"hostname": host, "url": path, "http_method": "GET", "http_user_agent": "curl"},
         }
     )  # fmt: skip
@@ -45,7 +47,8 @@ def eve_http(host: str, path: str, destination="198.51.100.7") -> str:
 def eve_tls(sni: str) -> str:
     """Suricata's EVE record of a TLS handshake."""
     return json.dumps({"timestamp": "2026-08-23T00:00:00.000000+0000", "event_type": "tls", "src_ip": "192.168.7.9",
-                       "dest_ip": "198.51.100.7", "tls": {"sni": sni, "version": "TLS 1.3"}})  # fmt: skip
+                       "dest_ip": "198.51.100.7",
+                       "tls": {"sni": sni, "version": "TLS 1.3"}})  # fmt: skip
 
 
 def ecs(**fields) -> str:
@@ -61,7 +64,8 @@ def ecs(**fields) -> str:
 def zeek_conn(*pairs: tuple[str, str]) -> list[str]:
     """Zeek's conn.log with one connection for each (originator, responder)."""
     head = [
-        "#separator \\x09", "#set_separator\t,", "#empty_field\t(empty)", "#unset_field\t-", "#path\tconn",
+        "#separator \\x09", "#set_separator\t,",
+        "#empty_field\t(empty)", "#unset_field\t-", "#path\tconn",
         "#open\t2026-08-23-00-00-00",
         "#fields\tts\tuid\tid.orig_h\tid.orig_p\tid.resp_h\tid.resp_p\tproto\tservice",
         "#types\ttime\tstring\taddr\tport\taddr\tport\tenum\tstring",
@@ -75,7 +79,8 @@ def zeek_conn(*pairs: tuple[str, str]) -> list[str]:
 def zeek_dns(*queries: str) -> list[str]:
     """Zeek's dns.log."""
     head = [
-        "#separator \\x09", "#set_separator\t,", "#empty_field\t(empty)", "#unset_field\t-", "#path\tdns",
+        "#separator \\x09", "#set_separator\t,",
+        "#empty_field\t(empty)", "#unset_field\t-", "#path\tdns",
         "#fields\tts\tuid\tid.orig_h\tid.resp_h\tquery\tanswers",
         "#types\ttime\tstring\taddr\taddr\tstring\tvector[string]",
     ]  # fmt: skip

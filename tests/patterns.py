@@ -262,8 +262,10 @@ def _add(rng: random.Random, found: Event, kind: str, properties: dict) -> str:
 def observed_data_21(found: Event) -> dict:
     """The event as a STIX 2.1 bundle."""
     observed = {
-        "type": "observed-data", "id": f"observed-data--{uuid.uuid4()}", "spec_version": "2.1", "number_observed": 1,
-        "first_observed": found.moment, "last_observed": found.moment, "object_refs": [o["id"] for o in found.objects],
+        "type": "observed-data", "id": f"observed-data--{uuid.uuid4()}",
+        "spec_version": "2.1", "number_observed": 1,
+        "first_observed": found.moment, "last_observed": found.moment,
+        "object_refs": [o["id"] for o in found.objects],
     }  # fmt: skip
     return {
         "type": "bundle",

@@ -43,7 +43,8 @@ INDICATORS = [
     ),
 ]
 BAD = {
-    "host": "www.evil.example", "address": "203.0.112.7", "url": "http://evil.example/x", "hash": SHA256, "email": "bob@mail.example",
+    "host": "www.evil.example", "address": "203.0.112.7",
+    "url": "http://evil.example/x", "hash": SHA256, "email": "bob@mail.example",
     "any": "evil.example",
 }  # fmt: skip
 

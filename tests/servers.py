@@ -75,8 +75,10 @@ def collection(identifier: str, title: str, objects: list[dict], can_read: bool 
         for number, one in enumerate(objects)
     ]  # fmt: skip
     return {
-        "id": identifier, "title": title, "alias": title.lower(), "can_read": can_read, "can_write": True,
-        "media_types": ["application/stix+json;version=2.1"], "objects": objects, "manifest": manifest,
+        "id": identifier, "title": title, "alias": title.lower(),
+        "can_read": can_read, "can_write": True,
+        "media_types": ["application/stix+json;version=2.1"],
+        "objects": objects, "manifest": manifest,
     }  # fmt: skip
 
 

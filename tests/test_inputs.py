@@ -103,7 +103,8 @@ def test_fields_of_the_log_get_ecs_names(tmp_path, listed):
 
 def test_fields_can_be_named(tmp_path, listed):
     log = program.write(tmp_path / "a.log", json.dumps({"my": {"own": "www.evil.com"}, "dns": {"question": {"name": "evil.com"}}}),
-                        json.dumps({"my.own": "good.example"}), json.dumps({"my.own": ["x.example", "evil.com"]}))  # fmt: skip
+                        json.dumps({"my.own": "good.example"}),
+                        json.dumps({"my.own": ["x.example", "evil.com"]}))  # fmt: skip
     events = program.scan("--list", listed, "--log-format", "ndjson", "--field", "my.own", log)
     assert [e["line"] for e in events] == [1, 3]
     assert {m["field"] for e in events for m in e["matches"]} == {"my.own"}

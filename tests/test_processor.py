@@ -12,7 +12,8 @@ import pytest
 from tests import engines, lines, program, pushing, stix
 from tests.engines import Refused
 from tests.processing import (
-    BAD, INDICATORS, NAME, NUMBERS, SHA256, TIME, both_ways, event, fields_in, flags, indexed, matched, matched_or_others, one, pipeline, processed, serve,
+    BAD, INDICATORS, NAME, NUMBERS, SHA256, TIME, both_ways, event, fields_in,
+    flags, indexed, matched, matched_or_others, one, pipeline, processed, serve,
     simulated,
 )  # fmt: skip
 
@@ -186,7 +187,8 @@ def test_a_matched_document(node):
     enrichments = document["threat"].pop("enrichments")
     feed = enrichments[1]["feed"]["name"]
     assert document == {
-        "@timestamp": TIME, "url": {"original": "http://www.evil.example/5"}, "indicator": "matched", "threat": {"framework": "MITRE"},
+        "@timestamp": TIME, "url": {"original": "http://www.evil.example/5"},
+        "indicator": "matched", "threat": {"framework": "MITRE"},
         "threatsieve": {"generation": {NAME: 5}, "confidence": [85], "flags": flags(NAME)},
     }  # fmt: skip
     assert enrichments == [
@@ -194,8 +196,10 @@ def test_a_matched_document(node):
         {
             "feed": {"name": feed},
             "indicator": {
-                "id": stix.identifier(1), "type": "domain-name", "provider": feed, "name": "Phishing kit", "confidence": "High",
-                "marking": {"tlp": "GREEN"}, "first_seen": "2020-01-01T00:00:00Z", "modified_at": "2026-01-01T00:00:00Z",
+                "id": stix.identifier(1), "type": "domain-name",
+                "provider": feed, "name": "Phishing kit", "confidence": "High",
+                "marking": {"tlp": "GREEN"}, "first_seen": "2020-01-01T00:00:00Z",
+                "modified_at": "2026-01-01T00:00:00Z",
                 "url": {"domain": "evil.example"},
             },
             "matched": {"atomic": "http://www.evil.example/5", "field": "url.original", "type": "subdomain", "occurred": TIME},
@@ -234,7 +238,9 @@ def test_it_is_what_a_record_of_the_controller_says(node, tmp_path):
 def test_nothing_is_written_when_nothing_matches(node):
     odd = [
         event(url__original="http://good.example/", tags=["a", "b"], numbers=[1, 2.5, -3], nothing=None, empty={}, deep={"a": [{"b": []}]}),
-        {"no": "time"}, {}, {"threat": {"enrichments": [{"matched": {"type": "exact"}}]}, "indicator": "matched"}, {"threatsieves": 1},
+        {"no": "time"}, {},
+        {"threat": {"enrichments": [{"matched": {"type": "exact"}}]}, "indicator": "matched"},
+        {"threatsieves": 1},
     ]  # fmt: skip
     assert processed(node, *odd) == odd
 
@@ -403,14 +409,16 @@ def test_the_component_template_maps_it(node):
 
 def test_raw_lines(node):
     bad = [
-        lines.squid("http://www.evil.example/a"), lines.squid("evil.example:443", method="CONNECT"), lines.squid("http://good.example/", peer="HIER_DIRECT/203.0.112.9"),
+        lines.squid("http://www.evil.example/a"), lines.squid("evil.example:443", method="CONNECT"),
+        lines.squid("http://good.example/", peer="HIER_DIRECT/203.0.112.9"),
     ]  # fmt: skip
     good = lines.squid("http://good.example/")
     found = processed(
         node, *({"message": line} for line in [*bad, good]), {"other": 1}, message_field="message"
     )
     assert [matched(each) for each in found[:3]] == [
-        [("message", "http://www.evil.example/a")], [("message", "evil.example:443")], [("message", "203.0.112.9")],
+        [("message", "http://www.evil.example/a")],
+        [("message", "evil.example:443")], [("message", "203.0.112.9")],
     ]  # fmt: skip
     assert found[0]["threat"]["enrichments"][0]["matched"]["occurred"] == "2026-08-23T00:00:00Z"
     assert found[3] == {"message": good} and found[4] == {"other": 1}
@@ -750,7 +758,8 @@ def test_a_request_of_more_than_one_batch(node):
 def test_the_zip(version):
     with zipfile.ZipFile(engines.plugin(version)) as archive:
         assert sorted(archive.namelist()) == [
-            "LICENSE.txt", "component-template.json", "libthreatsieve.so", "plugin-descriptor.properties", "plugin-security.policy",
+            "LICENSE.txt", "component-template.json", "libthreatsieve.so",
+            "plugin-descriptor.properties", "plugin-security.policy",
             "threatsieve-core.jar", "threatsieve-opensearch.jar",
         ]  # fmt: skip
         descriptor = archive.read("plugin-descriptor.properties").decode()

@@ -47,7 +47,8 @@ CASES = {
     ),
     "a confidence that is text": ({"properties": {"threatsieve": {"properties": {"confidence": {"type": "text"}}}}}, {}, None),
     "full": (
-        {"properties": {**EVENT, **{f"f{number}": {"type": "long"} for number in range(16)}}}, {"index.mapping.total_fields.limit": 20},
+        {"properties": {**EVENT, **{f"f{number}": {"type": "long"} for number in range(16)}}},
+        {"index.mapping.total_fields.limit": 20},
         "it has 20 of at most 20 fields",
     ),
 }  # fmt: skip

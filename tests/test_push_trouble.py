@@ -316,7 +316,8 @@ def test_a_timeout_is_limited(opensearch, tmp_path, name):
 def test_a_rollback_does_not_wait_behind_pushes(tmp_path):
     """One of the nodes stands still, so that pushes wait for it; what takes a bad blacklist away does not."""
     settings = {
-        "cluster.publish.timeout": "1s", "cluster.follower_lag.timeout": "300s", "cluster.fault_detection.follower_check.timeout": "60s",
+        "cluster.publish.timeout": "1s", "cluster.follower_lag.timeout": "300s",
+        "cluster.fault_detection.follower_check.timeout": "60s",
     }  # fmt: skip
     with engines.cluster(
         "3.8.0", nodes=1, plugins=[engines.plugin("3.8.0")], settings=settings

@@ -54,7 +54,8 @@ def test_processing_again_replaces_what_is_ours(node, tmp_path):
     others = {"feed": {"name": "other"}, "matched": {"type": "indicator_match_rule"}}
     events = [
         event(url__domain="evil.example"), event(url__domain="late.example"),
-        {**event(url__domain="evil.example"), "threat": {"enrichments": [others]}}, event(url__domain="good.example"),
+        {**event(url__domain="evil.example"), "threat": {"enrichments": [others]}},
+        event(url__domain="good.example"),
     ]  # fmt: skip
     node.bulk(mine, events, mine, ids=["0", "1", "2", "3"])
     first = node.documents(mine)
@@ -88,7 +89,8 @@ def test_what_senders_say_in_our_name_is_removed(node):
     forged = {"generation": {NAME: 99}, "confidence": [1, 2], "unchecked": "x", "mine": True}
     good, bad = event(url__domain="good.example"), event(url__domain="evil.example")
     events = [
-        {**good, "threatsieve": forged}, {**good, "threatsieve": "text"}, {**good, "threatsieve.generation": 1, "threatsieve.a.b": [1]},
+        {**good, "threatsieve": forged}, {**good, "threatsieve": "text"},
+        {**good, "threatsieve.generation": 1, "threatsieve.a.b": [1]},
         {**good, "threatsieve": None}, {**bad, "threatsieve": forged, "threatsieve.mine": True},
     ]  # fmt: skip
     found = processed(node, *events)
@@ -278,7 +280,8 @@ def test_a_flag_of_what_may_not_be_written_goes_when_it_holds_no_more(node, tmp_
 
 
 FORGED = {
-    "generation": "forged", "confidence": ["x"], "withheld": "many", "unchecked": "x", "clash": ["y"], "enrichments": [{"a": 1}],
+    "generation": "forged", "confidence": ["x"], "withheld": "many",
+    "unchecked": "x", "clash": ["y"], "enrichments": [{"a": 1}],
     "flags": [{"blacklist": "other", "field": "url", "value": "v"}, {"blacklist": NAME, "field": "url.domain", "value": "evil.example"}, "x", {}, None], "mine": True,
 }  # fmt: skip
 
@@ -392,9 +395,11 @@ def test_a_clash_costs_no_event(node):
 def test_what_fits_is_no_clash(node):
     bad = event(url__domain="evil.example")
     fitting = [
-        {"indicator": "suspicious"}, {"indicator": None}, {"indicators.ip": "192.0.2.1"}, {"indicator.ip": None},
+        {"indicator": "suspicious"}, {"indicator": None},
+        {"indicators.ip": "192.0.2.1"}, {"indicator.ip": None},
         {"threat": {"enrichments": [{"indicator": {"name": "x", "first_seen": "yesterday", "sightings": 5}}]}},
-        {"threat": {"enrichments": [{"indicator.url.domain": "x"}, None]}}, {"threat": {"enrichments": None}}, {"threat": {"indicator": {"ip": "192.0.2.1"}}},
+        {"threat": {"enrichments": [{"indicator.url.domain": "x"}, None]}},
+        {"threat": {"enrichments": None}}, {"threat": {"indicator": {"ip": "192.0.2.1"}}},
     ]  # fmt: skip
     for fields, document in zip(
         fitting, processed(node, *({**bad, **fields} for fields in fitting)), strict=True

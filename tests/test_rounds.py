@@ -57,9 +57,12 @@ class Post:
         self.objects.update(indicators)
         objects = [
             {
-                "type": "indicator", "spec_version": "2.1", "id": f"indicator--00000000-0000-4000-8000-{number:012}",
-                "created": "2026-01-01T00:00:00Z", "modified": f"2026-01-0{2 if revoked else 1}T00:00:00Z", "revoked": revoked,
-                "valid_from": "2020-01-01T00:00:00Z", "pattern_type": "stix", "pattern": f"[domain-name:value = '{value}']", "name": name,
+                "type": "indicator", "spec_version": "2.1",
+                "id": f"indicator--00000000-0000-4000-8000-{number:012}",
+                "created": "2026-01-01T00:00:00Z",
+                "modified": f"2026-01-0{2 if revoked else 1}T00:00:00Z", "revoked": revoked,
+                "valid_from": "2020-01-01T00:00:00Z", "pattern_type": "stix",
+                "pattern": f"[domain-name:value = '{value}']", "name": name,
             }
             for number, (name, (value, revoked)) in enumerate(sorted(self.objects.items()))
         ]  # fmt: skip

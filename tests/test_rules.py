@@ -110,9 +110,11 @@ class World:
         program.write(self.folder / "allow.txt", "allowed.example", *sorted(self.rules.allowed))
         objects = [
             {
-                "type": "indicator", "spec_version": "2.1", "id": name, "created": "2026-01-01T00:00:00Z", "revoked": one.revoked,
+                "type": "indicator", "spec_version": "2.1", "id": name,
+                "created": "2026-01-01T00:00:00Z", "revoked": one.revoked,
                 "modified": f"2026-01-01T{one.version // 3600:02}:{one.version // 60 % 60:02}:{one.version % 60:02}Z",
-                "valid_from": "2020-01-01T00:00:00Z", "pattern_type": "stix", "pattern": f"[domain-name:value = '{one.value}']",
+                "valid_from": "2020-01-01T00:00:00Z", "pattern_type": "stix",
+                "pattern": f"[domain-name:value = '{one.value}']",
                 **({} if one.confidence is None else {"confidence": one.confidence}),
             }
             for name, one in self.rules.indicators.items() if one.listed or one.revoked
@@ -190,8 +192,10 @@ def identifier(number):
 
 
 STAYS = {
-    "type": "indicator", "spec_version": "2.1", "id": identifier(999), "created": "2026-01-01T00:00:00Z", "modified": "2026-01-01T00:00:00Z",
-    "valid_from": "2020-01-01T00:00:00Z", "pattern_type": "stix", "pattern": "[domain-name:value = 'unrelated2.example']",
+    "type": "indicator", "spec_version": "2.1", "id": identifier(999),
+    "created": "2026-01-01T00:00:00Z", "modified": "2026-01-01T00:00:00Z",
+    "valid_from": "2020-01-01T00:00:00Z", "pattern_type": "stix",
+    "pattern": "[domain-name:value = 'unrelated2.example']",
 }  # fmt: skip
 
 

@@ -96,5 +96,6 @@ def test_the_table_adds_up_what_was_noted(tmp_path, monkeypatch):
     ).stdout
     rows = [line.rsplit(maxsplit=2) for line in said.splitlines() if line]
     assert [row for row in rows if row[1].isdigit()] == [
-        ["cargo build", "60", "110"], ["total", "75", "110"], ["test_push.py", "12", "43"], ["OpenSearch 3.8.0", "15", "2"],
+        ["cargo build", "60", "110"], ["total", "75", "110"],
+        ["test_push.py", "12", "43"], ["OpenSearch 3.8.0", "15", "2"],
     ]  # fmt: skip

@@ -98,7 +98,8 @@ def test_ipv6_and_connect(tmp_path, logs):
 
 def test_the_example_shows_each_kind_of_match():
     events = program.scan(
-        "--feed", EXAMPLE / "bundle.json", "--list", EXAMPLE / "domains.txt", "--list", EXAMPLE / "networks.txt",
+        "--feed", EXAMPLE / "bundle.json", "--list",
+        EXAMPLE / "domains.txt", "--list", EXAMPLE / "networks.txt",
         "--list", EXAMPLE / "urls.csv", "--allow", EXAMPLE / "allow.txt", EXAMPLE / "squid.log",
     )  # fmt: skip
     found = {
@@ -107,8 +108,10 @@ def test_the_example_shows_each_kind_of_match():
         for m in e["matches"]
     }
     assert found == {
-        ("mofa-gov-qa.ml", "exact"), ("mofa-gov-qa.ml", "subdomain"), ("brokering.xyz", "exact"), ("indryz.beauty", "exact"),
-        ("185.53.177.19", "exact"), ("68.183.203.0/24", "cidr"), ("84.54.50.60-84.54.50.80", "range"),
+        ("mofa-gov-qa.ml", "exact"), ("mofa-gov-qa.ml", "subdomain"),
+        ("brokering.xyz", "exact"), ("indryz.beauty", "exact"),
+        ("185.53.177.19", "exact"), ("68.183.203.0/24", "cidr"),
+        ("84.54.50.60-84.54.50.80", "range"),
         ("irannihon.com/xmlrpc.php", "url"), ("absupplies.co.uk/et4fcy.tar", "url"),
     }  # fmt: skip
     raw = "\n".join(event["raw"] for event in events)

@@ -14,7 +14,8 @@ echo "${0##*/} $*"
 """
 COMMANDS = ["tests/prepare", "plugin-descriptors/opensearch/build", "bin/cargo", ".venv/bin/python"]
 STEPS = [
-    "prepare toolchain", "prepare tests", "cargo build --release", "build 3.8.0 2.19.4", "cargo test --release --workspace --no-run",
+    "prepare toolchain", "prepare tests", "cargo build --release",
+    "build 3.8.0 2.19.4", "cargo test --release --workspace --no-run",
     "cargo test --release --workspace", "python -m pytest tests -q -n 2",
 ]  # fmt: skip
 
@@ -61,7 +62,8 @@ def test_all_steps_and_the_table(tree):
     assert done.index("prepare tests") < done.index("build 3.8.0 2.19.4")
     table = said[said.index(next(line for line in said if line.startswith("step "))) :]
     assert [line.split("  ")[0] for line in table[1:9]] == [
-        "toolchain", *[line.split("  ")[0] for line in table[2:4]], "plugin", "cargo test, building", "cargo test", "pytest", "total",
+        "toolchain", *[line.split("  ")[0] for line in table[2:4]],
+        "plugin", "cargo test, building", "cargo test", "pytest", "total",
     ]  # fmt: skip
     assert {line.split("  ")[0] for line in table[2:4]} == {
         "cargo build",

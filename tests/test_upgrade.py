@@ -44,9 +44,12 @@ def test_a_state_of_schema_2_goes_on(tmp_path):
     )
     program.write(tmp_path / "ours.txt", "www.ours.example")
     indicator = {
-        "type": "indicator", "spec_version": "2.1", "id": "indicator--00000000-0000-4000-8000-000000000000", "confidence": 80,
-        "created": "2026-01-01T00:00:00Z", "modified": "2026-01-01T00:00:00Z", "valid_from": "2020-01-01T00:00:00Z",
-        "pattern_type": "stix", "pattern": "[domain-name:value = 'stix.example']", "name": "stix.example",
+        "type": "indicator", "spec_version": "2.1",
+        "id": "indicator--00000000-0000-4000-8000-000000000000", "confidence": 80,
+        "created": "2026-01-01T00:00:00Z", "modified": "2026-01-01T00:00:00Z",
+        "valid_from": "2020-01-01T00:00:00Z",
+        "pattern_type": "stix",
+        "pattern": "[domain-name:value = 'stix.example']", "name": "stix.example",
     }  # fmt: skip
     (tmp_path / "bundle.json").write_text(
         json.dumps(

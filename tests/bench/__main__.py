@@ -63,7 +63,8 @@ def shown(command: Command, ours: Command) -> list[str]:
         return [command.name, command.failure, "", "", "", ""]
     ratio = command.median / ours.median if ours.median else 0
     return [
-        command.name, f"{command.median:.3f}", command.spread, "" if command is ours else f"{ratio:.2f}",
+        command.name, f"{command.median:.3f}", command.spread,
+        "" if command is ours else f"{ratio:.2f}",
         f"{command.peak_bytes / 1e6:,.0f}", f"{int(command.output.split()[0]):,}",
     ]  # fmt: skip
 

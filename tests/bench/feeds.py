@@ -30,11 +30,16 @@ HEAD = [
 def indicator(number: int) -> dict:
     """An indicator as feeds have them, with the properties that parsers have to look at."""
     return {
-        "type": "indicator", "spec_version": "2.1", "id": f"indicator--{uuid.UUID(int=number, version=4)}",
-        "created_by_ref": "identity--f431f809-377b-45e0-aa1c-6a4751cae5ff", "created": "2026-01-01T00:00:00.000Z", "modified": "2026-01-02T03:04:05.678Z",
-        "name": f"Command and control host {number}", "description": "Seen in traffic of a generated family, and listed here for a benchmark.",
-        "indicator_types": ["malicious-activity"], "confidence": number % 101, "pattern": f"[domain-name:value = 'c2-{number}.family{number % 997}.example']",
-        "pattern_type": "stix", "valid_from": "2026-01-01T00:00:00Z", "valid_until": "2030-01-01T00:00:00Z", "labels": ["c2", "generated"],
+        "type": "indicator", "spec_version": "2.1",
+        "id": f"indicator--{uuid.UUID(int=number, version=4)}",
+        "created_by_ref": "identity--f431f809-377b-45e0-aa1c-6a4751cae5ff",
+        "created": "2026-01-01T00:00:00.000Z", "modified": "2026-01-02T03:04:05.678Z",
+        "name": f"Command and control host {number}",
+        "description": "Seen in traffic of a generated family, and listed here for a benchmark.",
+        "indicator_types": ["malicious-activity"], "confidence": number % 101,
+        "pattern": f"[domain-name:value = 'c2-{number}.family{number % 997}.example']",
+        "pattern_type": "stix", "valid_from": "2026-01-01T00:00:00Z",
+        "valid_until": "2030-01-01T00:00:00Z", "labels": ["c2", "generated"],
         "object_marking_refs": ["marking-definition--34098fce-860f-48ae-8e50-ebd3cc5e41da"],
     }  # fmt: skip
 

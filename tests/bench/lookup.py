@@ -23,7 +23,8 @@ def measured(title: str, domains: Path, addresses: Path) -> str:
     made, loaded = lines[0], lines[-1]
     rows = [
         [one["set"], str(one["batch"]), f"{one['native_ns']:.0f}", f"{one['component_ns']:.0f}",
-         f"{one['component_without_signals_ns']:.0f}", f"{one['component_ns'] / one['native_ns']:.1f}", f"{one['hits']:,}"]
+         f"{one['component_without_signals_ns']:.0f}",
+         f"{one['component_ns'] / one['native_ns']:.1f}", f"{one['hits']:,}"]
         for one in lines[1:-1]
     ]  # fmt: skip
     head = [

@@ -60,7 +60,8 @@ def write() -> None:
         config = program.write(
             FOLDER / "threatsieve.toml",
             f'state = "{FOLDER / "state"}"',
-            "[[feeds]]", 'name = "bench"', 'type = "taxii"', f'url = "{url}"', f"page_objects = {feeds.PAGE_OBJECTS}",
+            "[[feeds]]", 'name = "bench"', 'type = "taxii"',
+            f'url = "{url}"', f"page_objects = {feeds.PAGE_OBJECTS}",
             "[[logs]]", 'name = "proxy"', f'paths = ["{log}"]',
             "[history]", 'window = "3650d"',
         )  # fmt: skip

@@ -54,7 +54,8 @@ def show(server: Node, blacklist: Path) -> None:
     server.put("/_ingest/pipeline/threatsieve", PIPELINE)
     settings = {"index.default_pipeline": "threatsieve", "index.number_of_replicas": 0}
     server.put("/_index_template/filebeat", {
-        "index_patterns": ["filebeat-*"], "composed_of": ["threatsieve"], "template": {"settings": settings},
+        "index_patterns": ["filebeat-*"], "composed_of": ["threatsieve"],
+        "template": {"settings": settings},
     })  # fmt: skip
     print(json.dumps(PIPELINE["processors"]))
 

@@ -69,8 +69,10 @@ class Node:
     """A server in a folder of its own. `start` it; see the package for what it can do."""
 
     def __init__(
-        self, version: str, plugins: Iterable[Path] = (), settings: dict | None = None, name: str = "node",
-        config: Iterable[Path] = (), context: ssl.SSLContext | None = None, heap: str = HEAP, java_options: Iterable[str] = (),
+        self, version: str, plugins: Iterable[Path] = (),
+        settings: dict | None = None, name: str = "node",
+        config: Iterable[Path] = (), context: ssl.SSLContext | None = None,
+        heap: str = HEAP, java_options: Iterable[str] = (),
     ):  # fmt: skip
         """`plugins`: zips. `config`: files for its configuration's folder. `context`: it speaks TLS, and this is how to speak to it."""
         self.version, self.name, self.heap, self.java_options = (
@@ -148,13 +150,19 @@ class Node:
         ]
         security_manager = ["-Djava.security.manager=allow"]
         return [
-            str(assemble.java(self.version)), f"-Xms{self.heap}", f"-Xmx{self.heap}", *(agent if line.agent else security_manager),
-            "--add-modules=jdk.incubator.vector", f"-Djava.io.tmpdir={self.folder}/tmp", "-Djava.awt.headless=true", "-Dfile.encoding=UTF-8",
-            "-Dio.netty.noUnsafe=true", "-Dio.netty.noKeySetOptimization=true", "-Dio.netty.allocator.numDirectArenas=0",
+            str(assemble.java(self.version)), f"-Xms{self.heap}",
+            f"-Xmx{self.heap}", *(agent if line.agent else security_manager),
+            "--add-modules=jdk.incubator.vector", f"-Djava.io.tmpdir={self.folder}/tmp",
+            "-Djava.awt.headless=true", "-Dfile.encoding=UTF-8",
+            "-Dio.netty.noUnsafe=true", "-Dio.netty.noKeySetOptimization=true",
+            "-Dio.netty.allocator.numDirectArenas=0",
             "-XX:+UseG1GC", "-XX:G1ReservePercent=25", "-XX:InitiatingHeapOccupancyPercent=30",
-            "-Dlog4j.shutdownHookEnabled=false", "-Dlog4j2.disable.jmx=true", "-XX:-OmitStackTraceInFastThrow", "-Xlog:disable",
-            f"-Dopensearch.path.home={self.folder}", f"-Dopensearch.path.conf={self.config}", "-Dopensearch.distribution.type=tar",
-            *os.environ.get("OPENSEARCH_JAVA_OPTS", "").split(), *self.java_options, "-cp", f"{self.folder}/lib/*", "org.opensearch.bootstrap.OpenSearch",
+            "-Dlog4j.shutdownHookEnabled=false", "-Dlog4j2.disable.jmx=true",
+            "-XX:-OmitStackTraceInFastThrow", "-Xlog:disable",
+            f"-Dopensearch.path.home={self.folder}",
+            f"-Dopensearch.path.conf={self.config}", "-Dopensearch.distribution.type=tar",
+            *os.environ.get("OPENSEARCH_JAVA_OPTS", "").split(), *self.java_options,
+            "-cp", f"{self.folder}/lib/*", "org.opensearch.bootstrap.OpenSearch",
         ]  # fmt: skip
 
     # Its life.
@@ -176,7 +184,8 @@ class Node:
         with (self.folder / "log").open("ab") as log:
             # In a session of its own, so that Ctrl-C ends it through us and in order.
             self.process = subprocess.Popen(
-                self.command(), stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd=self.folder, env=environment,
+                self.command(), stdin=subprocess.DEVNULL, stdout=log,
+                stderr=log, cwd=self.folder, env=environment,
                 start_new_session=True, **options,
             )  # fmt: skip
         (self.folder / "pid").write_text(str(self.process.pid))
@@ -297,7 +306,8 @@ class Node:
     # Requests.
 
     def send(
-        self, method: str, path: str, body=None, content_type: str | None = None, user: tuple[str, str] | None = None,
+        self, method: str, path: str, body=None,
+        content_type: str | None = None, user: tuple[str, str] | None = None,
         context: ssl.SSLContext | None = None, timeout: float = 120,
     ):  # fmt: skip
         """One request; `body` is bytes, sent as they are, or what JSON can say. The answer, parsed if it is JSON. `user`: name and password."""
@@ -333,7 +343,8 @@ class Node:
         return self.send("DELETE", path, body, **options)
 
     def bulk(
-        self, index: str, documents: Iterable[dict], pipeline: str | None = None, ids: Iterable[str] | None = None,
+        self, index: str, documents: Iterable[dict],
+        pipeline: str | None = None, ids: Iterable[str] | None = None,
         refresh: bool = True, check: bool = True, **options,
     ) -> dict:  # fmt: skip
         """Indexes documents in one request. `check`: any item that failed is an error."""

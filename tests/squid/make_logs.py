@@ -32,8 +32,10 @@ LISTED_URLS = ["irannihon.com/xmlrpc.php", "absupplies.co.uk/et4fcy.tar", "yncit
 LISTED_ADDRESSES = ["84.54.50.73", "185.53.177.19", "68.183.203.9"]
 
 ORDINARY = [
-    "www.example.com", "static.example.com", "news.example.org", "mail.example.net", "shop.example.com", "cdn.images.example.org",
-    "updates.example.net", "notmofa-gov-qa.ml", "indryz.beauty.example.com", "login.corp.example", "wiki.corp.example", "r3---sn-a.example.net",
+    "www.example.com", "static.example.com", "news.example.org",
+    "mail.example.net", "shop.example.com", "cdn.images.example.org",
+    "updates.example.net", "notmofa-gov-qa.ml", "indryz.beauty.example.com",
+    "login.corp.example", "wiki.corp.example", "r3---sn-a.example.net",
 ]  # fmt: skip
 PATHS = [
     "/",
