@@ -37,18 +37,32 @@ def eve_http(host: str, path: str, destination="198.51.100.7") -> str:
     """Suricata's EVE record of an HTTP request."""
     return json.dumps(
         {
-            "timestamp": "2026-08-23T00:00:00.000000+0000", "event_type": "http",
-            "src_ip": "192.168.7.9", "dest_ip": destination,
-            "dest_port": 80, "http": {"hostname": host, "url": path, "http_method": "GET", "http_user_agent": "curl"},
+            "timestamp": "2026-08-23T00:00:00.000000+0000",
+            "event_type": "http",
+            "src_ip": "192.168.7.9",
+            "dest_ip": destination,
+            "dest_port": 80,
+            "http": {
+                "hostname": host,
+                "url": path,
+                "http_method": "GET",
+                "http_user_agent": "curl",
+            },
         }
-    )  # fmt: skip
+    )
 
 
 def eve_tls(sni: str) -> str:
     """Suricata's EVE record of a TLS handshake."""
-    return json.dumps({"timestamp": "2026-08-23T00:00:00.000000+0000", "event_type": "tls", "src_ip": "192.168.7.9",
-                       "dest_ip": "198.51.100.7",
-                       "tls": {"sni": sni, "version": "TLS 1.3"}})  # fmt: skip
+    return json.dumps(
+        {
+            "timestamp": "2026-08-23T00:00:00.000000+0000",
+            "event_type": "tls",
+            "src_ip": "192.168.7.9",
+            "dest_ip": "198.51.100.7",
+            "tls": {"sni": sni, "version": "TLS 1.3"},
+        }
+    )
 
 
 def ecs(**fields) -> str:

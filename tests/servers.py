@@ -70,10 +70,14 @@ def basic(user: str, password: str) -> str:
 def collection(identifier: str, title: str, objects: list[dict], can_read: bool = True) -> dict:
     """A collection of medallion's memory, its objects added a second apart."""
     manifest = [
-        {"id": one["id"], "version": one["modified"], "media_type": "application/stix+json;version=2.1",
-         "date_added": f"2026-02-{1 + number // 86400:02}T{number // 3600 % 24:02}:{number // 60 % 60:02}:{number % 60:02}.000000Z"}
+        {
+            "id": one["id"],
+            "version": one["modified"],
+            "media_type": "application/stix+json;version=2.1",
+            "date_added": f"2026-02-{1 + number // 86400:02}T{number // 3600 % 24:02}:{number // 60 % 60:02}:{number % 60:02}.000000Z",
+        }
         for number, one in enumerate(objects)
-    ]  # fmt: skip
+    ]
     return {
         "id": identifier, "title": title, "alias": title.lower(),
         "can_read": can_read, "can_write": True,
@@ -186,7 +190,22 @@ def certificates(folder: Path, openssl: str) -> Certificates:
     ):
         run(*new, "-subj", f"/CN={name}", "-keyout", f"{name}.key", "-out", f"{name}.csr")
         (folder / f"{name}.extensions").write_text(f"{extensions}\n")
-        run("x509", "-req", "-in", f"{name}.csr", "-CA", "authority.pem", "-CAkey", "authority.key", "-CAcreateserial", "-days", 2,
-            "-extfile", f"{name}.extensions", "-out", f"{name}.pem")  # fmt: skip
+        run(
+            "x509",
+            "-req",
+            "-in",
+            f"{name}.csr",
+            "-CA",
+            "authority.pem",
+            "-CAkey",
+            "authority.key",
+            "-CAcreateserial",
+            "-days",
+            2,
+            "-extfile",
+            f"{name}.extensions",
+            "-out",
+            f"{name}.pem",
+        )
     paths = ("authority.pem", "server.pem", "server.key", "client.pem", "client.key")
     return Certificates(*(folder / path for path in paths))

@@ -86,8 +86,13 @@ def test_json_summary(tmp_path, listed):
 
 
 def test_unreduced_patterns_are_counted_and_listed_with_the_reason(tmp_path):
-    patterns = ["[domain-name:value = 'a.com' AND url:value = 'http://a.com/']", "[file:name MATCHES 'x.*']", "[domain-name:value != 'b.com']",
-                "[domain-name:value = 'ok.com']", "[domain-name:value = "]  # fmt: skip
+    patterns = [
+        "[domain-name:value = 'a.com' AND url:value = 'http://a.com/']",
+        "[file:name MATCHES 'x.*']",
+        "[domain-name:value != 'b.com']",
+        "[domain-name:value = 'ok.com']",
+        "[domain-name:value = ",
+    ]
     feed = stix.write(tmp_path / "f.json", *(stix.indicator(n, p) for n, p in enumerate(patterns)))
     rejected = tmp_path / "rejected.tsv"
     program.run("build", "--feed", feed, "--rejected", rejected, "-o", tmp_path / "b")

@@ -12,9 +12,13 @@ def inputs(tmp_path):
     listed = program.write(
         tmp_path / "listed.txt", "# ours", "evil.com", "1.1.1.0/24", "http://url.example/x", "co.uk"
     )
-    feed = stix.write(tmp_path / "feed.json",
-                      stix.indicator(1, "[domain-name:value = 'evil.com']", name="A bad place", confidence=80),
-                      stix.indicator(2, "[domain-name:value = 'old.example']", valid_until="2020-02-01T00:00:00Z"))  # fmt: skip
+    feed = stix.write(
+        tmp_path / "feed.json",
+        stix.indicator(1, "[domain-name:value = 'evil.com']", name="A bad place", confidence=80),
+        stix.indicator(
+            2, "[domain-name:value = 'old.example']", valid_until="2020-02-01T00:00:00Z"
+        ),
+    )
     allow = program.write(tmp_path / "allow.txt", "good.evil.com")
     return ["--list", listed, "--feed", feed, "--allow", allow]
 

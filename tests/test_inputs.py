@@ -41,7 +41,15 @@ FORMATS = {
         lines.ecs(file={"hash": {"md5": EVIL_HASH.upper()}}),
     ],
     "zeek": lines.zeek_dns("good.example", "www.evil.com", "evil.com"),
-    "lines": ["good.example", "www.evil.com", "http://evil.com/x", "203.0.112.77", EVIL_HASH, "someone@evil.com", "2a00:1450:1::9"],
+    "lines": [
+        "good.example",
+        "www.evil.com",
+        "http://evil.com/x",
+        "203.0.112.77",
+        EVIL_HASH,
+        "someone@evil.com",
+        "2a00:1450:1::9",
+    ],
     "text": [
         "nothing to see here",
         "Aug 23 00:00:00 fw kernel: DROP SRC=203.0.112.5 DST=192.168.7.9 LEN=40",
@@ -49,7 +57,7 @@ FORMATS = {
         f'hash={EVIL_HASH}; peer [2a00:1450:1::9]:443, name "evil.com".',
         "notevil.com and evil.community are others",
     ],
-}  # fmt: skip
+}
 MATCHING = {
     "squid": [2, 3, 4, 5], "combined": [2, 3, 4, 5, 6], "ndjson": [2, 3, 4, 5, 6, 7, 8, 9],
     "zeek": [9, 10], "lines": [2, 3, 4, 5, 6, 7], "text": [2, 3, 4],
@@ -102,9 +110,12 @@ def test_fields_of_the_log_get_ecs_names(tmp_path, listed):
 
 
 def test_fields_can_be_named(tmp_path, listed):
-    log = program.write(tmp_path / "a.log", json.dumps({"my": {"own": "www.evil.com"}, "dns": {"question": {"name": "evil.com"}}}),
-                        json.dumps({"my.own": "good.example"}),
-                        json.dumps({"my.own": ["x.example", "evil.com"]}))  # fmt: skip
+    log = program.write(
+        tmp_path / "a.log",
+        json.dumps({"my": {"own": "www.evil.com"}, "dns": {"question": {"name": "evil.com"}}}),
+        json.dumps({"my.own": "good.example"}),
+        json.dumps({"my.own": ["x.example", "evil.com"]}),
+    )
     events = program.scan("--list", listed, "--log-format", "ndjson", "--field", "my.own", log)
     assert [e["line"] for e in events] == [1, 3]
     assert {m["field"] for e in events for m in e["matches"]} == {"my.own"}
@@ -114,8 +125,12 @@ def test_connect_matches_the_host_and_no_url(tmp_path):
     listed = program.write(
         tmp_path / "l.txt", "http://evil.com/", "https://evil.com:8443/", "1.1.1.2"
     )
-    log = program.write(tmp_path / "a.log", lines.squid("evil.com:443", method="CONNECT"), lines.squid("1.1.1.2:443", method="CONNECT"),
-                        lines.squid("evil.com:8443", method="CONNECT"))  # fmt: skip
+    log = program.write(
+        tmp_path / "a.log",
+        lines.squid("evil.com:443", method="CONNECT"),
+        lines.squid("1.1.1.2:443", method="CONNECT"),
+        lines.squid("evil.com:8443", method="CONNECT"),
+    )
     assert [
         (e["line"], m["match"]) for e in program.scan("--list", listed, log) for m in e["matches"]
     ] == [(2, "exact")]
@@ -123,8 +138,11 @@ def test_connect_matches_the_host_and_no_url(tmp_path):
 
 def test_a_parent_proxys_name_is_no_destination(tmp_path):
     listed = program.write(tmp_path / "l.txt", "1.1.1.2")
-    log = program.write(tmp_path / "a.log", lines.squid("http://a.example/", peer="FIRSTUP_PARENT/1.1.1.2"),
-                        lines.squid("http://a.example/", peer="HIER_DIRECT/1.1.1.2"))  # fmt: skip
+    log = program.write(
+        tmp_path / "a.log",
+        lines.squid("http://a.example/", peer="FIRSTUP_PARENT/1.1.1.2"),
+        lines.squid("http://a.example/", peer="HIER_DIRECT/1.1.1.2"),
+    )
     assert [e["line"] for e in program.scan("--list", listed, log)] == [2]
 
 

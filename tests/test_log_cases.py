@@ -221,22 +221,35 @@ def test_cut_lines_are_damage(tmp_path, listed):
 def test_known_fields(tmp_path, listed):
     bad = "45.66.77.88"
     events = [
-        {"xff": bad}, {"http": {"xff": f"10.0.0.1, {bad}"}},
-        {"tunnel": {"src_ip": bad}}, {"tunnel": {"dest_ip": bad}},
+        {"xff": bad},
+        {"http": {"xff": f"10.0.0.1, {bad}"}},
+        {"tunnel": {"src_ip": bad}},
+        {"tunnel": {"dest_ip": bad}},
         {"dns": {"authorities": [{"rrname": "bad-one.top", "rdata": "x"}]}},
         {"dns": {"additionals": [{"rrname": "a", "rdata": bad}]}},
         {"tls": {"subject": "C=US, CN=*.bad-one.top"}},
-        {"x_forwarded_for": f"{bad}, 10.0.0.1"}, {"http_x_forwarded_for": bad},
-        {"request": {"headers": {"X-Forwarded-For": [f"10.0.0.1,{bad}:80"]}}}, {"x_real_ip": bad},
+        {"x_forwarded_for": f"{bad}, 10.0.0.1"},
+        {"http_x_forwarded_for": bad},
+        {"request": {"headers": {"X-Forwarded-For": [f"10.0.0.1,{bad}:80"]}}},
+        {"x_real_ip": bad},
         {"request.host": bad, "request.name": "a"},
-        {"socks": {"request": {"name": "bad-one.top"}}}, {"socks.request.host": bad},
+        {"socks": {"request": {"name": "bad-one.top"}}},
+        {"socks.request.host": bad},
         {"proxied": [f"X-FORWARDED-FOR -> {bad}"]},
         {"proxied": f"FORWARDED -> for={bad};proto=http"},
         {"_index": "a", "_id": "1", "_source": {"source": {"ip": bad}}},
-        {"hits": {"hits": [{"_source": {"destination.ip": "10.0.0.1"}}, {"_source": {"destination.ip": bad}}]}},
-        {"source": {"ip": f"[2a06:98c1:50::10]:443, {bad}"}}, {"remote_addr": f"{bad}:5555"},
+        {
+            "hits": {
+                "hits": [
+                    {"_source": {"destination.ip": "10.0.0.1"}},
+                    {"_source": {"destination.ip": bad}},
+                ]
+            }
+        },
+        {"source": {"ip": f"[2a06:98c1:50::10]:443, {bad}"}},
+        {"remote_addr": f"{bad}:5555"},
         {"message": f"CEF:0|a|b|1|2|3|4|src={bad} dst=10.0.0.1"},
         {"message": "act=deny dhost=bad-one.top url=/"},
-    ]  # fmt: skip
+    ]
     log = program.write(tmp_path / "a.log", *map(json.dumps, events))
     assert set(matches(listed, log)) == set(range(1, len(events) + 1))

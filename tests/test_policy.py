@@ -175,15 +175,20 @@ def test_the_ceiling_on_markings(tmp_path, spelling):
         }
         definitions = [
             {
-                "type": "marking-definition", "spec_version": "2.1",
-                "id": identifier, "created": "2026-01-01T00:00:00.000Z",
+                "type": "marking-definition",
+                "spec_version": "2.1",
+                "id": identifier,
+                "created": "2026-01-01T00:00:00.000Z",
                 "name": f"TLP:{level.upper()}",
                 "extensions": {
-                    "extension-definition--60a3c5c5-0d10-413e-aab3-9e08dde9e88d": {"extension_type": "property-extension", "tlp_2_0": level}
+                    "extension-definition--60a3c5c5-0d10-413e-aab3-9e08dde9e88d": {
+                        "extension_type": "property-extension",
+                        "tlp_2_0": level,
+                    }
                 },
             }
             for level, identifier in markings.items()
-        ]  # fmt: skip
+        ]
     objects = [
         stix.indicator(n, f"[domain-name:value = 'l{n}.com']", object_marking_refs=[marking])
         for n, marking in enumerate(markings.values())
@@ -211,9 +216,13 @@ def test_an_unknown_marking_fails_closed(tmp_path):
 
 def test_partial_url_matches_need_asking(tmp_path):
     listed = program.write(tmp_path / "l.txt", "http://drive.example/uc?id=X")
-    log = program.write(tmp_path / "a.log", lines.squid("http://drive.example/uc?"), lines.squid("http://drive.example/uc"),
-                        lines.squid("http://drive.example/uc?id=X"),
-                        lines.squid("http://drive.example/uc?id=Y"))  # fmt: skip
+    log = program.write(
+        tmp_path / "a.log",
+        lines.squid("http://drive.example/uc?"),
+        lines.squid("http://drive.example/uc"),
+        lines.squid("http://drive.example/uc?id=X"),
+        lines.squid("http://drive.example/uc?id=Y"),
+    )
     assert program.count("--list", listed, log) == 1
     assert program.count("--partial", "--list", listed, log) == 2
     events = program.scan("--partial", "--list", listed, log)
@@ -241,9 +250,16 @@ def test_exact_leaves_out_what_is_below(tmp_path):
 
 def test_prefix_mode_takes_whole_path_segments(tmp_path):
     listed = program.write(tmp_path / "l.txt", "http://evil.com/a/b")
-    cases = ["http://evil.com/a/b", "http://evil.com/a/b/", "http://evil.com/a/b/c?d", "http://evil.com/a/bc", "http://evil.com/a",
-             "http://evil.com:8080/a/b/c", "http://www.evil.com/a/b/c",
-             "http://evil.com/a/b?x=1"]  # fmt: skip
+    cases = [
+        "http://evil.com/a/b",
+        "http://evil.com/a/b/",
+        "http://evil.com/a/b/c?d",
+        "http://evil.com/a/bc",
+        "http://evil.com/a",
+        "http://evil.com:8080/a/b/c",
+        "http://www.evil.com/a/b/c",
+        "http://evil.com/a/b?x=1",
+    ]
     text = "\n".join(cases).encode()
     found = {}
     for mode in ("exact", "prefix"):

@@ -196,16 +196,25 @@ def test_a_matched_document(node):
         {
             "feed": {"name": feed},
             "indicator": {
-                "id": stix.identifier(1), "type": "domain-name",
-                "provider": feed, "name": "Phishing kit", "confidence": "High",
-                "marking": {"tlp": "GREEN"}, "first_seen": "2020-01-01T00:00:00Z",
+                "id": stix.identifier(1),
+                "type": "domain-name",
+                "provider": feed,
+                "name": "Phishing kit",
+                "confidence": "High",
+                "marking": {"tlp": "GREEN"},
+                "first_seen": "2020-01-01T00:00:00Z",
                 "modified_at": "2026-01-01T00:00:00Z",
                 "url": {"domain": "evil.example"},
             },
-            "matched": {"atomic": "http://www.evil.example/5", "field": "url.original", "type": "subdomain", "occurred": TIME},
+            "matched": {
+                "atomic": "http://www.evil.example/5",
+                "field": "url.original",
+                "type": "subdomain",
+                "occurred": TIME,
+            },
             "threatsieve": {"blacklist": NAME},
         },
-    ]  # fmt: skip
+    ]
 
 
 def test_the_example_of_the_documentation(node):
@@ -237,11 +246,19 @@ def test_it_is_what_a_record_of_the_controller_says(node, tmp_path):
 
 def test_nothing_is_written_when_nothing_matches(node):
     odd = [
-        event(url__original="http://good.example/", tags=["a", "b"], numbers=[1, 2.5, -3], nothing=None, empty={}, deep={"a": [{"b": []}]}),
-        {"no": "time"}, {},
+        event(
+            url__original="http://good.example/",
+            tags=["a", "b"],
+            numbers=[1, 2.5, -3],
+            nothing=None,
+            empty={},
+            deep={"a": [{"b": []}]},
+        ),
+        {"no": "time"},
+        {},
         {"threat": {"enrichments": [{"matched": {"type": "exact"}}]}, "indicator": "matched"},
         {"threatsieves": 1},
-    ]  # fmt: skip
+    ]
     assert processed(node, *odd) == odd
 
 

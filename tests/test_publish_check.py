@@ -28,30 +28,68 @@ def enrichments(**properties) -> dict:
 CASES = {
     "anything": ({}, {}, None),
     "our own fields": ({"dynamic": "strict", "properties": {**EVENT, **TEMPLATE}}, {}, None),
-    "strict": ({"dynamic": "strict", "properties": EVENT}, {}, "it is strict, and lacks indicator, threat, threatsieve"),
+    "strict": (
+        {"dynamic": "strict", "properties": EVENT},
+        {},
+        "it is strict, and lacks indicator, threat, threatsieve",
+    ),
     "strict inside": (
-        {"properties": {"threat": {"dynamic": "strict", "properties": {"framework": {"type": "keyword"}}}}}, {},
+        {
+            "properties": {
+                "threat": {"dynamic": "strict", "properties": {"framework": {"type": "keyword"}}}
+            }
+        },
+        {},
         "it is strict, and lacks threat.enrichments",
     ),
     "not dynamic": ({"dynamic": False, "properties": EVENT}, {}, None),
-    "an object": ({"properties": {"indicator": {"properties": {"ip": {"type": "ip"}}}}}, {}, "indicator is an object"),
-    "threat a keyword": ({"properties": {"threat": {"type": "keyword"}}}, {}, "threat is a keyword, expected an object"),
-    "enrichments a text": ({"properties": {"threat": {"properties": {"enrichments": {"type": "text"}}}}}, {}, "threat.enrichments is a text"),
-    "enrichments an object": ({"properties": {"threat": {"properties": {"enrichments": {"type": "object"}}}}}, {}, None),
+    "an object": (
+        {"properties": {"indicator": {"properties": {"ip": {"type": "ip"}}}}},
+        {},
+        "indicator is an object",
+    ),
+    "threat a keyword": (
+        {"properties": {"threat": {"type": "keyword"}}},
+        {},
+        "threat is a keyword, expected an object",
+    ),
+    "enrichments a text": (
+        {"properties": {"threat": {"properties": {"enrichments": {"type": "text"}}}}},
+        {},
+        "threat.enrichments is a text",
+    ),
+    "enrichments an object": (
+        {"properties": {"threat": {"properties": {"enrichments": {"type": "object"}}}}},
+        {},
+        None,
+    ),
     "flattened": ({"properties": {"threat": {"type": "flat_object"}}}, {}, None),
-    "a flag that is a number": ({"properties": {"indicator": {"type": "long"}}}, {}, "indicator is of type long"),
-    "forgiving": ({"properties": {"indicator": {"type": "long"}}}, {"index.mapping.ignore_malformed": True}, None),
+    "a flag that is a number": (
+        {"properties": {"indicator": {"type": "long"}}},
+        {},
+        "indicator is of type long",
+    ),
+    "forgiving": (
+        {"properties": {"indicator": {"type": "long"}}},
+        {"index.mapping.ignore_malformed": True},
+        None,
+    ),
     "a time that is a number": (
-        {"properties": enrichments(matched={"properties": {"occurred": {"type": "boolean"}}})}, {},
+        {"properties": enrichments(matched={"properties": {"occurred": {"type": "boolean"}}})},
+        {},
         "threat.enrichments.matched.occurred is of type boolean",
     ),
-    "a confidence that is text": ({"properties": {"threatsieve": {"properties": {"confidence": {"type": "text"}}}}}, {}, None),
+    "a confidence that is text": (
+        {"properties": {"threatsieve": {"properties": {"confidence": {"type": "text"}}}}},
+        {},
+        None,
+    ),
     "full": (
         {"properties": {**EVENT, **{f"f{number}": {"type": "long"} for number in range(16)}}},
         {"index.mapping.total_fields.limit": 20},
         "it has 20 of at most 20 fields",
     ),
-}  # fmt: skip
+}
 
 
 @pytest.fixture(scope="module")

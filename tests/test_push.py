@@ -373,9 +373,14 @@ def test_rollback_and_history(opensearch, tmp_path):
     assert push(opensearch, files[4], "back", **BINARY)["acknowledged"]
 
     said = history(opensearch, "back")
-    assert [(each["generation"], each["entries"], each["kept"], each["current"]) for each in said] == [
-        (4, 13, True, True), (3, 12, False, False), (2, 11, True, False), (1, 10, False, False),
-    ]  # fmt: skip
+    assert [
+        (each["generation"], each["entries"], each["kept"], each["current"]) for each in said
+    ] == [
+        (4, 13, True, True),
+        (3, 12, False, False),
+        (2, 11, True, False),
+        (1, 10, False, False),
+    ]
     assert [("rolled_back_at" in each, "rolled_back_by" in each) for each in said] == [
         (False, False),
         (True, True),

@@ -280,10 +280,21 @@ def test_a_flag_of_what_may_not_be_written_goes_when_it_holds_no_more(node, tmp_
 
 
 FORGED = {
-    "generation": "forged", "confidence": ["x"], "withheld": "many",
-    "unchecked": "x", "clash": ["y"], "enrichments": [{"a": 1}],
-    "flags": [{"blacklist": "other", "field": "url", "value": "v"}, {"blacklist": NAME, "field": "url.domain", "value": "evil.example"}, "x", {}, None], "mine": True,
-}  # fmt: skip
+    "generation": "forged",
+    "confidence": ["x"],
+    "withheld": "many",
+    "unchecked": "x",
+    "clash": ["y"],
+    "enrichments": [{"a": 1}],
+    "flags": [
+        {"blacklist": "other", "field": "url", "value": "v"},
+        {"blacklist": NAME, "field": "url.domain", "value": "evil.example"},
+        "x",
+        {},
+        None,
+    ],
+    "mine": True,
+}
 
 
 @pytest.mark.parametrize(
@@ -395,12 +406,21 @@ def test_a_clash_costs_no_event(node):
 def test_what_fits_is_no_clash(node):
     bad = event(url__domain="evil.example")
     fitting = [
-        {"indicator": "suspicious"}, {"indicator": None},
-        {"indicators.ip": "192.0.2.1"}, {"indicator.ip": None},
-        {"threat": {"enrichments": [{"indicator": {"name": "x", "first_seen": "yesterday", "sightings": 5}}]}},
+        {"indicator": "suspicious"},
+        {"indicator": None},
+        {"indicators.ip": "192.0.2.1"},
+        {"indicator.ip": None},
+        {
+            "threat": {
+                "enrichments": [
+                    {"indicator": {"name": "x", "first_seen": "yesterday", "sightings": 5}}
+                ]
+            }
+        },
         {"threat": {"enrichments": [{"indicator.url.domain": "x"}, None]}},
-        {"threat": {"enrichments": None}}, {"threat": {"indicator": {"ip": "192.0.2.1"}}},
-    ]  # fmt: skip
+        {"threat": {"enrichments": None}},
+        {"threat": {"indicator": {"ip": "192.0.2.1"}}},
+    ]
     for fields, document in zip(
         fitting, processed(node, *({**bad, **fields} for fields in fitting)), strict=True
     ):

@@ -110,15 +110,20 @@ class World:
         program.write(self.folder / "allow.txt", "allowed.example", *sorted(self.rules.allowed))
         objects = [
             {
-                "type": "indicator", "spec_version": "2.1", "id": name,
-                "created": "2026-01-01T00:00:00Z", "revoked": one.revoked,
+                "type": "indicator",
+                "spec_version": "2.1",
+                "id": name,
+                "created": "2026-01-01T00:00:00Z",
+                "revoked": one.revoked,
                 "modified": f"2026-01-01T{one.version // 3600:02}:{one.version // 60 % 60:02}:{one.version % 60:02}Z",
-                "valid_from": "2020-01-01T00:00:00Z", "pattern_type": "stix",
+                "valid_from": "2020-01-01T00:00:00Z",
+                "pattern_type": "stix",
                 "pattern": f"[domain-name:value = '{one.value}']",
                 **({} if one.confidence is None else {"confidence": one.confidence}),
             }
-            for name, one in self.rules.indicators.items() if one.listed or one.revoked
-        ]  # fmt: skip
+            for name, one in self.rules.indicators.items()
+            if one.listed or one.revoked
+        ]
         objects.append({**STAYS})
         bundle = {
             "type": "bundle",
@@ -206,8 +211,17 @@ def world(tmp_path):
 
 def test_rounds_follow_the_rules_whatever_happens_between_and_within_them(world):
     rng = world.rng
-    changes = [world.append, world.append, world.change_list, world.change_allowed, world.change_indicator, world.change_confidence,
-               world.retract, world.rotate_log, world.rotate_records]  # fmt: skip
+    changes = [
+        world.append,
+        world.append,
+        world.change_list,
+        world.change_allowed,
+        world.change_indicator,
+        world.change_confidence,
+        world.retract,
+        world.rotate_log,
+        world.rotate_records,
+    ]
     world.append()
     world.run("poll", "--force")
     kills = number = 0

@@ -24,9 +24,15 @@ def named(number: int, version: int = 1, **properties) -> dict:
 def medallion(tmp_path_factory):
     """A server that all tests here may add to, each its own objects."""
     kinds = [named(number) for number in range(1, OBJECTS)]
-    malware = {"type": "malware", "spec_version": "2.1", "id": stix.identifier(1, "malware"), "is_family": False, "name": "x",
-               "created": "2026-01-01T00:00:00.000Z",
-               "modified": "2026-01-01T00:00:00.000Z"}  # fmt: skip
+    malware = {
+        "type": "malware",
+        "spec_version": "2.1",
+        "id": stix.identifier(1, "malware"),
+        "is_family": False,
+        "name": "x",
+        "created": "2026-01-01T00:00:00.000Z",
+        "modified": "2026-01-01T00:00:00.000Z",
+    }
     with servers.medallion(tmp_path_factory.mktemp("medallion"), [malware, *kinds]) as server:
         yield server
 

@@ -235,12 +235,16 @@ def write() -> None:
     base = measured[1]
     rows = [
         [
-            one.name, f"{statistics.median(one.seconds):.2f}",
+            one.name,
+            f"{statistics.median(one.seconds):.2f}",
             f"{EVENTS / statistics.median(one.seconds):,.0f}",
-            interval(one.micros) if one.micros else "", interval([a - b for a, b in zip(one.micros, base.micros, strict=True)]) if one.micros else "",
+            interval(one.micros) if one.micros else "",
+            interval([a - b for a, b in zip(one.micros, base.micros, strict=True)])
+            if one.micros
+            else "",
         ]
         for one in measured
-    ]  # fmt: skip
+    ]
     small, large = (statistics.fmean(one.micros) for one in measured[-2:])
     head = [
         "pipeline",

@@ -176,12 +176,18 @@ def describe(folder: Path, name: str, version: str) -> None:
     _, class_name, extended = MODULES[name]
     line = line_of(version)
     properties = {
-        "description": name, "version": version, "opensearch.version": version,
-        "java.version": LINES[line].jdk.start, "name": name,
-        "classname": class_name if LINES[line].agent else class_name.replace("ModulePlugin", "Plugin"),
-        "custom.foldername": "", "extended.plugins": extended or "",
+        "description": name,
+        "version": version,
+        "opensearch.version": version,
+        "java.version": LINES[line].jdk.start,
+        "name": name,
+        "classname": class_name
+        if LINES[line].agent
+        else class_name.replace("ModulePlugin", "Plugin"),
+        "custom.foldername": "",
+        "extended.plugins": extended or "",
         "has.native.controller": "false",
-    }  # fmt: skip
+    }
     (folder / "plugin-descriptor.properties").write_text(
         "".join(f"{key}={value}\n" for key, value in properties.items())
     )

@@ -27,8 +27,18 @@ def run(_arguments: list[str]) -> None:
     with tempfile.TemporaryDirectory() as folder:
         say("Building the blacklist from the example feed")
         blacklist = Path(folder) / "default.blacklist"
-        inputs = ["--feed", EXAMPLE / "bundle.json", "--list", EXAMPLE / "domains.txt", "--list", EXAMPLE / "networks.txt",
-                  "--list", EXAMPLE / "urls.csv", "--allow", EXAMPLE / "allow.txt"]  # fmt: skip
+        inputs = [
+            "--feed",
+            EXAMPLE / "bundle.json",
+            "--list",
+            EXAMPLE / "domains.txt",
+            "--list",
+            EXAMPLE / "networks.txt",
+            "--list",
+            EXAMPLE / "urls.csv",
+            "--allow",
+            EXAMPLE / "allow.txt",
+        ]
         result = program.run("build", *inputs, "--generation", 1, "-o", blacklist)
         print((result.stdout + result.stderr).decode().rstrip())
 
