@@ -1,11 +1,12 @@
-"""Values that events may hold, made from listed ones: spellings that must match and near misses that must not."""
+"""Generates event values from listed ones: spellings that must match and near misses that must not.
+"""
 
 import ipaddress
 import random
 import re
 import unicodedata
 
-# Labels to put in front of names: ordinary ones, ones that IDNA refuses, and ones that it maps.
+# Labels to put before names: ordinary ones, ones that IDNA refuses, and ones that IDNA maps.
 LABELS = [
     "www", "a.b.c", "a_b", "_dmarc", "r3---sn-x", "xn--a",
     "xn--zz--", "-a-", "x--y", "bücher", "BÜCHER", "xn--bcher-kva",
@@ -28,7 +29,7 @@ def _fullwidth(text: str) -> str:
 
 
 def _changed(rng: random.Random, text: str) -> str:
-    """One character replaced."""
+    """Replaces one character."""
     if not text:
         return "x"
     at = rng.randrange(len(text))
@@ -36,7 +37,7 @@ def _changed(rng: random.Random, text: str) -> str:
 
 
 def _u_labels(name: str) -> str:
-    """Punycode labels as Unicode, where they decode."""
+    """Converts Punycode labels to Unicode where they decode."""
     try:
         return ".".join(
             label[4:].encode("ascii").decode("punycode") if label.startswith("xn--") else label
@@ -47,7 +48,7 @@ def _u_labels(name: str) -> str:
 
 
 def hosts(rng: random.Random, name: str):
-    """Spellings of a host and names near it."""
+    """Yields spellings of a host and similar names."""
     above = name.split(".", 1)[-1]
     yield from (name, name + ".", _random_case(rng, name), _u_labels(name), _fullwidth(name))
     yield from (
@@ -74,7 +75,7 @@ def hosts(rng: random.Random, name: str):
 
 
 def in_urls(rng: random.Random, host: str):
-    """URLs with that host."""
+    """Yields URLs with that host."""
     scheme = rng.choice(SCHEMES)
     yield from (
         f"{scheme}{host}",
@@ -98,7 +99,7 @@ def in_urls(rng: random.Random, host: str):
 
 
 def _other_forms(address) -> list[str]:
-    """Spellings that only a URL's host may have, and ones that nothing may."""
+    """Yields spellings that only a URL's host may have, and ones that are never valid."""
     if address.version == 6:
         return [
             f"[{address}]",
@@ -117,7 +118,7 @@ def _other_forms(address) -> list[str]:
 
 
 def addresses(rng: random.Random, address):
-    """Spellings of an address and addresses near it."""
+    """Yields spellings of an address and nearby addresses."""
     if address.version == 4:
         yield from (
             str(address),
@@ -152,7 +153,7 @@ def addresses(rng: random.Random, address):
 
 
 def in_spans(rng: random.Random, first, last):
-    """Addresses at, in and just outside a network or range."""
+    """Yields addresses at the ends of a network or range, inside it and just outside it."""
     inside = type(first)(rng.randint(int(first), int(last)))
     for value in {int(first) - 1, int(first), int(inside), int(last), int(last) + 1}:
         if 0 <= value < 2**first.max_prefixlen:
@@ -160,7 +161,7 @@ def in_spans(rng: random.Random, first, last):
 
 
 def urls(rng: random.Random, listed: str):
-    """Spellings of a listed URL and URLs near it."""
+    """Yields spellings of a listed URL and similar URLs."""
     rest = re.sub("^[a-zA-Z]+://", "", listed)
     authority, slash, tail = rest.partition("/")
     path, _, query = tail.partition("?")
@@ -228,7 +229,7 @@ def urls(rng: random.Random, listed: str):
 
 
 def hashes(rng: random.Random, digest: str):
-    """Spellings of a digest and strings near it."""
+    """Yields spellings of a digest and similar strings."""
     yield from (
         digest,
         digest.upper(),
@@ -240,7 +241,7 @@ def hashes(rng: random.Random, digest: str):
 
 
 def emails(rng: random.Random, address: str):
-    """Spellings of an email address and addresses near it."""
+    """Yields spellings of an email address and similar addresses."""
     local, _, host = address.rpartition("@")
     yield from (
         address,
@@ -253,13 +254,16 @@ def emails(rng: random.Random, address: str):
 
 
 def unicode_labels(rng: random.Random, count: int) -> list[str]:
-    """Labels of neighbouring characters of all scripts: ones that IDNA takes, maps, or refuses."""
+    """Yields labels of neighbouring characters of all scripts: ones that IDNA accepts, maps, or
+    refuses.
+    """
     separators = set(".\u3002\uff0e\uff61")
     labels = []
     while len(labels) < count:
         start = rng.randrange(0xA0, 0x1F000)
         chars = (chr(start + rng.randrange(64)) for _ in range(rng.randint(1, 4)))
-        # Unnamed ones are unassigned, surrogates or controls; in which Unicode version they came to be may differ.
+        # Characters without a name are unassigned, surrogates or controls. Skip them, because
+        # Unicode versions may differ in which are assigned.
         label = "".join(
             char for char in chars if unicodedata.name(char, "") and char not in separators
         )

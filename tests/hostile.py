@@ -1,4 +1,4 @@
-"""A web server that behaves as badly as it is told to, and remembers what it was asked."""
+"""A web server that misbehaves as the test demands, and records its requests."""
 
 import contextlib
 import gzip
@@ -16,7 +16,7 @@ from tests.servers import TAXII, Certificates
 
 @dataclass
 class Asked:
-    """A request."""
+    """A request that the server received."""
 
     path: str
     query: dict[str, str]
@@ -27,7 +27,7 @@ class Asked:
 
 @dataclass
 class Reply:
-    """An answer."""
+    """An answer of the server."""
 
     body: bytes | str = b""
     status: int = 200
@@ -43,12 +43,12 @@ Answer = Callable[[Asked], Reply]
 
 
 def envelope(*objects: dict, **rest) -> Reply:
-    """A TAXII 2.1 envelope."""
+    """Returns a TAXII 2.1 envelope."""
     return Reply(json.dumps({"objects": objects, **rest}), headers={"Content-Type": TAXII})
 
 
 def bomb(megabytes: int) -> bytes:
-    """A small body that is a large one."""
+    """Returns a small body that decompresses to a large one."""
     return gzip.compress(b"0" * (megabytes << 20))
 
 
@@ -60,7 +60,7 @@ class Server:
     asked: list[Asked]
 
     def paths(self) -> list[str]:
-        """What was asked for, in order."""
+        """Returns the requested paths, in order."""
         return [one.path for one in self.asked]
 
 
@@ -68,7 +68,10 @@ class Server:
 def serving(
     answer: Answer, certificates: Certificates | None = None, wants_client: bool = False
 ) -> Iterator[Server]:
-    """Serves until the block ends, over TLS if there are certificates; `wants_client` asks clients for theirs and needs one."""
+    """Serves until the block ends, over TLS if there are certificates.
+
+    With `wants_client` the server demands a client certificate.
+    """
     asked: list[Asked] = []
 
     class Handler(BaseHTTPRequestHandler):
@@ -89,7 +92,7 @@ def serving(
             headers = {name.lower(): value for name, value in self.headers.items()}
             one = Asked(url.path, dict(urllib.parse.parse_qsl(url.query)), headers, subject)
             asked.append(one)
-            # Who hangs up is what some tests are about.
+            # Ignored: some tests make the client hang up.
             with contextlib.suppress(OSError):
                 self.reply(answer(one))
             self.close_connection = True
@@ -113,13 +116,13 @@ def serving(
                 self.wfile.write(b"x" * 65536)
 
         def log_message(self, *_) -> None:
-            """Says nothing."""
+            """Logs nothing."""
 
     class Quiet(ThreadingHTTPServer):
         daemon_threads = True
 
         def handle_error(self, *_) -> None:
-            """Refused handshakes are what some tests are about."""
+            """Ignores errors: some tests refuse the handshake."""
 
     server = Quiet(("127.0.0.1", 0), Handler)
     if certificates:

@@ -1,4 +1,4 @@
-"""Log lines as the programs that are matched write them."""
+"""Log lines, as the programs write them whose logs are matched."""
 
 import json
 
@@ -9,12 +9,13 @@ EPOCH = 1_787_443_200
 def squid(
     url: str, client="192.168.7.9", peer="HIER_DIRECT/198.51.100.7", method="GET", at: float = EPOCH
 ) -> str:
-    """Squid's native format."""
+    """Returns a line of Squid's native format."""
     return f"{at:.3f}    142 {client} TCP_MISS/200 4512 {method} {url} - {peer} text/html"
 
 
 def combined(url: str, client="192.168.7.9", referrer="-", method="GET", day=23) -> str:
-    """Squid's `combined`; a web server's lacks the last word."""
+    """Returns a line of Squid's `combined` format. The last word is missing in a web server's line.
+    """
     return (
         f'{client} - - [{day:02}/Aug/2026:00:00:00 +0000] "{method} {url} HTTP/1.1" 200 4512 '
         f'"{referrer}" "Mozilla/5.0 (X11; Linux x86_64)" TCP_MISS:HIER_DIRECT'
@@ -22,7 +23,7 @@ def combined(url: str, client="192.168.7.9", referrer="-", method="GET", day=23)
 
 
 def eve_dns(name: str) -> str:
-    """Suricata's EVE record of a DNS query."""
+    """Returns Suricata's EVE record of a DNS query."""
     return json.dumps(
         {
             "timestamp": "2026-08-23T00:00:00.000000+0000",
@@ -34,7 +35,7 @@ def eve_dns(name: str) -> str:
 
 
 def eve_http(host: str, path: str, destination="198.51.100.7") -> str:
-    """Suricata's EVE record of an HTTP request."""
+    """Returns Suricata's EVE record of an HTTP request."""
     return json.dumps(
         {
             "timestamp": "2026-08-23T00:00:00.000000+0000",
@@ -53,7 +54,7 @@ def eve_http(host: str, path: str, destination="198.51.100.7") -> str:
 
 
 def eve_tls(sni: str) -> str:
-    """Suricata's EVE record of a TLS handshake."""
+    """Returns Suricata's EVE record of a TLS handshake."""
     return json.dumps(
         {
             "timestamp": "2026-08-23T00:00:00.000000+0000",
@@ -66,7 +67,7 @@ def eve_tls(sni: str) -> str:
 
 
 def ecs(**fields) -> str:
-    """An ECS event; a double underscore in a name is a dot."""
+    """Returns an ECS event. A double underscore in a name becomes a dot."""
     return json.dumps(
         {
             "@timestamp": "2026-08-23T00:00:00Z",
@@ -76,7 +77,7 @@ def ecs(**fields) -> str:
 
 
 def zeek_conn(*pairs: tuple[str, str]) -> list[str]:
-    """Zeek's conn.log with one connection for each (originator, responder)."""
+    """Returns Zeek's conn.log with one connection for each pair (originator, responder)."""
     head = [
         "#separator \\x09", "#set_separator\t,",
         "#empty_field\t(empty)", "#unset_field\t-", "#path\tconn",
@@ -91,7 +92,7 @@ def zeek_conn(*pairs: tuple[str, str]) -> list[str]:
 
 
 def zeek_dns(*queries: str) -> list[str]:
-    """Zeek's dns.log."""
+    """Returns Zeek's dns.log."""
     head = [
         "#separator \\x09", "#set_separator\t,",
         "#empty_field\t(empty)", "#unset_field\t-", "#path\tdns",

@@ -1,4 +1,4 @@
-"""STIX patterns and observations at random, over pools small enough that they often meet."""
+"""Random STIX patterns and observations, over value pools so small that they often match."""
 
 import ipaddress
 import random
@@ -31,7 +31,7 @@ HASHES = {
 }
 MOMENTS = [f"2020-01-01T00:00:{second:02}Z" for second in range(0, 60, 10)]
 
-# Each path with the values it may be compared with.
+# Each path with the values that it is compared with.
 PATHS = [
     ("domain-name:value", DOMAINS),
     ("ipv4-addr:value", IPV4),
@@ -49,7 +49,7 @@ PATHS = [
         for kind, values in HASHES.items()
     ],
     *[(f"file:content_ref.hashes.'{kind}'", values) for kind, values in HASHES.items()],
-    # What no observable shows, but an observation here may have.
+    # Paths that no observable has but that the observation may have.
     ("file:name", ["a.exe", "b.exe"]),
     ("network-traffic:dst_port", [80, 443]),
     ("domain-name:resolves_to_refs[*].value", IPV4 + IPV6),
@@ -71,7 +71,7 @@ def literal(value) -> str:
 
 
 def a_test(rng: random.Random, path: str, values: list, plain: bool) -> str:
-    """One comparison; a plain one only says what a value is."""
+    """Returns one comparison. A plain one only states a value."""
     choices = [("equal", 40), ("in", 14)]
     if not plain:
         choices += [("unequal", 10), ("not in", 4), ("order", 2)]
@@ -136,14 +136,17 @@ def type_test(rng: random.Random, path: str) -> str:
 
 
 def comparison(rng: random.Random, depth: int, plain: bool, chosen=None) -> tuple[str, bool]:
-    """A comparison expression, and whether it is an OR that needs parentheses inside an AND."""
+    """Returns a comparison expression, and whether it is an OR that needs parentheses inside an
+    AND.
+    """
     path, values = chosen or rng.choice(PATHS[:-NOT_OBSERVABLE] if plain else PATHS)
     if depth == 0 or rng.random() < 0.4:
         if "_ref.value" in path and path.startswith("network") and rng.random() < 0.3:
             return type_test(rng, path), False
         return a_test(rng, path, values, plain), False
     conjunction = rng.random() < 0.5
-    # An AND over different paths is mostly a conjunction; one over the same path has something to simplify.
+    # An AND over different paths is mostly a conjunction. An AND over the same path can be
+    # simplified.
     same = (path, values) if conjunction and (plain or rng.random() < 0.75) else chosen
     parts = []
     for _ in range(rng.randint(2, 3)):
@@ -153,7 +156,7 @@ def comparison(rng: random.Random, depth: int, plain: bool, chosen=None) -> tupl
 
 
 def observation(rng: random.Random, depth: int, windows: bool, plain: bool) -> tuple[str, bool]:
-    """An observation expression, and whether it needs parentheses inside another one."""
+    """Returns an observation expression, and whether it needs parentheses inside another one."""
     if depth == 0 or rng.random() < 0.65:
         text, loose = f"[{comparison(rng, 2, plain)[0]}]", False
     else:
@@ -175,13 +178,17 @@ def observation(rng: random.Random, depth: int, windows: bool, plain: bool) -> t
 
 
 def pattern(rng: random.Random, windows: bool) -> str:
-    """A pattern; every second one of plain comparisons, of which many reduce completely."""
+    """Returns a pattern. Every second one has only plain comparisons, and many of those reduce
+    completely.
+    """
     return observation(rng, 2, windows, plain=rng.random() < 0.5)[0]
 
 
 @dataclass
 class Event:
-    """What a log record shows: observables by type, a time, and some things around them that no observable is."""
+    """The content of a log record: observables by type, a time, and other objects that are no
+    observables.
+    """
 
     moment: str
     observables: list[tuple[str, str]]
@@ -207,7 +214,9 @@ def event(rng: random.Random) -> Event:
 
 
 def _objects(rng: random.Random, found: Event) -> None:
-    """The event as STIX objects: every observable in all the roles that a log does not tell apart."""
+    """Adds the event's STIX objects. Every observable gets all the roles that a log does not
+    distinguish.
+    """
     add = lambda kind, **properties: _add(rng, found, kind, properties)  # noqa: E731
     emails = []
     addresses = [value for kind, value in found.observables if kind == "address"]
@@ -248,7 +257,7 @@ def _objects(rng: random.Random, found: Event) -> None:
             subject="hello",
         )
     if addresses and rng.random() < 0.5:
-        # A name that is not the event's, so no observable.
+        # This name does not occur in the event, so it is not an observable.
         other = next(o["id"] for o in found.objects if o.get("value") == addresses[0])
         add("domain-name", value="elsewhere.invalid", resolves_to_refs=[other])
 
@@ -260,7 +269,7 @@ def _add(rng: random.Random, found: Event, kind: str, properties: dict) -> str:
 
 
 def observed_data_21(found: Event) -> dict:
-    """The event as a STIX 2.1 bundle."""
+    """Returns the event as a STIX 2.1 bundle."""
     observed = {
         "type": "observed-data", "id": f"observed-data--{uuid.uuid4()}",
         "spec_version": "2.1", "number_observed": 1,
@@ -275,7 +284,9 @@ def observed_data_21(found: Event) -> dict:
 
 
 def observed_data_20(found: Event) -> dict:
-    """The event as a STIX 2.0 object, which names its objects by the keys of a dictionary."""
+    """Returns the event as a STIX 2.0 object, whose objects refer to each other by the keys of a
+    dictionary.
+    """
     observed = {
         "type": "observed-data",
         "number_observed": 1,

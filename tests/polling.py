@@ -1,4 +1,4 @@
-"""A configuration with feeds, and what the program says of them after a round."""
+"""A configuration with feeds, and the program's reports on them after a round."""
 
 import json
 from pathlib import Path
@@ -31,44 +31,44 @@ class Polling:
         program.write(self.path, *text)
 
     def poll(self, expect: int | None = program.DONE, **options) -> str:
-        """One round, whatever the feeds' last ones came to. What it said on standard error."""
+        """Runs one round, even if feeds are waiting after a failure. Returns its standard error."""
         result = program.run(
             "poll", "--force", "--config", self.path, expect=expect, env=self.environment, **options
         )
         return result.stderr.decode()
 
     def feed(self, name: str) -> dict:
-        """What `status` says of a feed."""
+        """Returns the part of `status` about one feed."""
         status = json.loads(
             program.run("status", "--json", "--config", self.path, env=self.environment).stdout
         )
         return next(feed for feed in status["feeds"] if feed["name"] == name)
 
     def active(self, name: str) -> int:
-        """How many indicators of a feed are in force."""
+        """Returns the number of a feed's active indicators."""
         return self.feed(name)["active"]
 
     def fails(self, name: str) -> str:
-        """A round in which this feed fails; its error."""
+        """Runs a round in which this feed fails. Returns its error."""
         self.poll(expect=program.REMOTE)
         return self.feed(name)["error"]
 
     def indicators(self, text: str) -> list[dict]:
-        """The indicators in force that this text is in."""
+        """Returns the active indicators that contain this text."""
         output = program.run(
             "indicators", text, "--json", "--config", self.path, env=self.environment
         ).stdout
         return [json.loads(line) for line in output.splitlines()]
 
     def check(self, expect: int | None = program.DONE) -> str:
-        """What `config check` says."""
+        """Returns the output of `config check`."""
         return program.run(
             "config", "check", "--config", self.path, expect=expect, env=self.environment
         ).stdout.decode()
 
 
 def toml(value) -> str:
-    """A value as TOML writes it; JSON's strings, numbers and lists are TOML's, too."""
+    """Formats a value as TOML. JSON's strings, numbers and lists are valid TOML."""
     if isinstance(value, dict):
         return f"{{ {', '.join(f'{key} = {toml(one)}' for key, one in value.items())} }}"
     if isinstance(value, list):

@@ -1,4 +1,4 @@
-"""Events for `threat_match`, and the pipelines that they go through on a real node."""
+"""Events for `threat_match`, and the pipelines that process them on a real node."""
 
 import itertools
 import os
@@ -50,11 +50,11 @@ BAD = {
 
 
 _served: set[str] = set()
-"""Nodes that have the blacklist."""
+"""The URLs of nodes that have the blacklist."""
 
 
 def serve(node: engines.Node, folder: Path) -> engines.Node:
-    """The node with the blacklist pushed to it; `folder` is for its file."""
+    """Returns the node after pushing the blacklist to it. `folder` is for the blacklist's file."""
     if node.url not in _served:
         feed, built = stix.write(folder / "feed.json", *INDICATORS), folder / "processor.blacklist"
         program.run("build", "--feed", feed, "--name", NAME, "--generation", 5, "-o", built)
@@ -64,12 +64,12 @@ def serve(node: engines.Node, folder: Path) -> engines.Node:
 
 
 def pipeline(**options) -> dict:
-    """A pipeline of one processor."""
+    """Returns a pipeline of one processor."""
     return {"processors": [{"threat_match": {"blacklist": NAME, **options}}]}
 
 
 def simulated(node, events: list[dict], made: dict) -> list[dict]:
-    """The events as the pipeline leaves them, each by itself."""
+    """Returns the events after the pipeline, each processed by itself."""
     answer = node.post(
         "/_ingest/pipeline/_simulate",
         {"pipeline": made, "docs": [{"_source": event} for event in events]},
@@ -78,32 +78,32 @@ def simulated(node, events: list[dict], made: dict) -> list[dict]:
 
 
 def indexed(node, events: list[dict], made: dict) -> list[dict]:
-    """The events as the pipeline leaves them, in one bulk request."""
+    """Returns the events after the pipeline, all processed in one bulk request."""
     name = f"processor-{next(NUMBERS)}"
     node.put(f"/_ingest/pipeline/{name}", made)
-    # No field is mapped, so that nothing but the processor decides what becomes of an event.
+    # No field is mapped, so that only the processor changes the events.
     node.put(f"/{name}", {"mappings": {"enabled": False}, "settings": {"number_of_replicas": 0}})
     node.bulk(name, events, name, ids=[f"{number:06}" for number in range(len(events))])
     return node.documents(name)
 
 
 def processed(node, *events: dict, **options) -> list[dict]:
-    """The events as the processor leaves them, which is the same one by one and in a batch."""
+    """Returns the events after the processor. Checks that single and batch processing agree."""
     made = pipeline(**options)
     alone = simulated(node, list(events), made)
-    # A bulk request of one document takes the way of a single one.
+    # A bulk request of one document is processed like a single event, so a second one is added.
     together = indexed(node, [*events, {"padding": True}], made)
     assert together[: len(events)] == alone
     return alone
 
 
 def one(node, event: dict, **options) -> dict:
-    """The same for one event."""
+    """Returns one event after the processor."""
     return processed(node, event, **options)[0]
 
 
 def event(**fields) -> dict:
-    """An event; a double underscore is a dot, nested."""
+    """Returns an event. A double underscore in a name separates nested fields."""
     made = {"@timestamp": TIME}
     for name, value in fields.items():
         *path, last = name.split("__")
@@ -115,7 +115,7 @@ def event(**fields) -> dict:
 
 
 def flags(*blacklists: str) -> list[dict]:
-    """What an event says of its flag, written for each of these."""
+    """Returns the event's record of its flags, one for each of these blacklists."""
     return [
         {"blacklist": blacklist, "field": "indicator", "value": "matched"}
         for blacklist in blacklists
@@ -123,7 +123,7 @@ def flags(*blacklists: str) -> list[dict]:
 
 
 def matched(document: dict) -> list[tuple[str, str]]:
-    """Field and observable of each enrichment."""
+    """Returns the field and the observable of each enrichment."""
     return [
         (each["matched"]["field"], each["matched"]["atomic"])
         for each in document.get("threat", {}).get("enrichments", [])

@@ -1,11 +1,12 @@
-"""The rules of what is flagged, written down a second time and without a look at the program: a model to compare it with."""
+"""A model of the flagging rules, written independently of the program, to compare the program with.
+"""
 
 from dataclasses import dataclass, field
 
 
 @dataclass
 class Indicator:
-    """One statement of the STIX feed."""
+    """One indicator of the STIX feed."""
 
     value: str
     confidence: int | None = None
@@ -16,17 +17,17 @@ class Indicator:
 
 @dataclass
 class Rules:
-    """What holds at the moment."""
+    """The current feeds, allow-list and retractions."""
 
     listed: set[str] = field(default_factory=set)
     indicators: dict[str, Indicator] = field(default_factory=dict)
     allowed: set[str] = field(default_factory=set)
     retracted: set[str] = field(default_factory=set)
-    """Values and indicators' ids."""
+    """Values and ids of indicators."""
     min_confidence: int = 0
 
     def counting(self, host: str) -> set[tuple[str, str]]:
-        """The indicators that flag a new or stored line with that host: feed and id."""
+        """Returns the indicators that flag a new or stored line with that host: feed and id."""
         named = [("list", value, value) for value in self.listed]
         for identifier, one in self.indicators.items():
             is_sure = one.confidence is None or one.confidence >= self.min_confidence
@@ -39,7 +40,9 @@ class Rules:
         }
 
     def is_withdrawn(self, feed: str, identifier: str, value: str, host: str) -> bool:
-        """Whether a flag has to go: revoked, retracted by a person, or allowed."""
+        """Returns whether a flag must be withdrawn: the indicator is revoked, retracted by a
+        person, or allowed.
+        """
         if value in self.retracted or identifier in self.retracted:
             return True
         if feed == "stix" and self.indicators[identifier].revoked:
@@ -47,7 +50,9 @@ class Rules:
         return any(covers(one, host) and len(one) >= len(value) for one in self.allowed)
 
     def after_round(self, before: set[tuple], lines: dict[int, str]) -> set[tuple]:
-        """The flags after a whole round, of those before it: (line, feed, indicator, value)."""
+        """Returns the flags after a whole round, given the flags before it: (line, feed, indicator,
+        value).
+        """
         stay = {
             flag
             for flag in before
@@ -64,11 +69,11 @@ class Rules:
             for number, host in lines.items()
             for feed, identifier in counting[host]
         }
-        # An indicator flags an event once, by the value that it had then.
+        # An indicator flags an event only once, with the value that it had at that time.
         known = {flag[:3] for flag in stay}
         return stay | {flag for flag in new if flag[:3] not in known}
 
 
 def covers(value: str, host: str) -> bool:
-    """A listed name covers itself and what lies below it."""
+    """Returns whether a listed name covers the host: the name itself or a name below it."""
     return host == value or host.endswith(f".{value}")

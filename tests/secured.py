@@ -1,4 +1,4 @@
-"""A node of 2.19 with the security plugin: TLS, and the users and roles that docs/security.md tells an administrator to make."""
+"""A node of 2.19 with the security plugin: TLS, and the users and roles from docs/security.md."""
 
 import contextlib
 import json
@@ -21,7 +21,8 @@ PUSHER, WATCHER, SETTER, SHIPPER, STRANGER = (
 
 
 def documented_roles() -> dict[str, dict]:
-    """The roles that docs/security.md tells an administrator to make: what is tested is what is documented."""
+    """Returns the roles from docs/security.md, so that the tests use exactly the documented ones.
+    """
     calls = re.findall(
         r"^PUT _plugins/_security/api/roles/(\S+)\n(.+?)^```",
         DOCUMENT.read_text(),
@@ -32,14 +33,14 @@ def documented_roles() -> dict[str, dict]:
 
 @dataclass
 class Secured:
-    """A node with TLS, and the users on it."""
+    """A node with TLS, and its users."""
 
     node: engines.Node
-    """Speaks as the administrator, by certificate."""
+    """Its requests use the administrator's certificate."""
     context: ssl.SSLContext
-    """How others speak TLS."""
+    """The TLS context of all other users."""
     certificates: Certificates
-    """What it is all made of; the client's is the administrator's."""
+    """All certificates. The client's is the administrator's."""
 
     def send(self, user: tuple[str, str] | None, method: str, path: str, body=None, **options):
         return self.node.send(method, path, body, user=user, context=self.context, **options)
@@ -48,7 +49,7 @@ class Secured:
         return pushing.push(self.node, blacklist, user=user, context=self.context, **options)
 
     def status_of(self, *request, **options) -> int:
-        """The status that a request is refused with."""
+        """Returns the HTTP status with which a request is refused."""
         with pytest.raises(engines.Refused) as refused:
             self.send(*request, **options)
         return refused.value.status
@@ -56,7 +57,8 @@ class Secured:
 
 @contextlib.contextmanager
 def secured_node(folder: Path, openssl: str) -> Iterator[Secured]:
-    """A node with TLS, users and roles; its certificates are made in the folder with openssl."""
+    """Yields a node with TLS, users and roles. Makes its certificates in the folder with openssl.
+    """
     made = certificates(folder, openssl)
     settings = {
         "plugins.security.authcz.admin_dn": ["CN=client"],
@@ -85,8 +87,10 @@ def secured_node(folder: Path, openssl: str) -> Iterator[Secured]:
 
 
 def administer(node: engines.Node) -> None:
-    """What an administrator does once: users, the documented roles for them, a role for a log shipper, and a pipeline."""
-    # The plugin makes its own index from its configuration after the node is up.
+    """Does the administrator's set-up: users, their documented roles, a role for a log shipper, and
+    a pipeline.
+    """
+    # The plugin creates its own index from its configuration some time after the node has started.
     node.wait_log(r"Node 'node' initialized", 120)
     security = "/_plugins/_security/api"
     for user, password in (PUSHER, WATCHER, SETTER, SHIPPER, STRANGER):

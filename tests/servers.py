@@ -1,4 +1,6 @@
-"""Servers for tests, each real and on a port of its own: medallion for TAXII 2.1, and certificates for those that speak TLS."""
+"""Real servers for tests, each on its own port: medallion for TAXII 2.1, and certificates for
+servers that speak TLS.
+"""
 
 import base64
 import contextlib
@@ -24,7 +26,7 @@ OPEN, CLOSED, EMPTY = (str(uuid.UUID(int=number, version=4)) for number in (1, 2
 
 
 def free_port() -> int:
-    """A port that nobody listens on."""
+    """Returns a port that nobody listens on."""
     with socket.socket() as one:
         one.bind(("127.0.0.1", 0))
         return one.getsockname()[1]
@@ -38,12 +40,12 @@ class Medallion:
 
     @property
     def discovery(self) -> str:
-        """The discovery resource's URL."""
+        """Returns the discovery resource's URL."""
         return f"{self.url}/taxii2/"
 
     @property
     def root(self) -> str:
-        """The API root's URL."""
+        """Returns the API root's URL."""
         return f"{self.url}/root/"
 
     def add(self, *objects: dict) -> None:
@@ -63,12 +65,12 @@ class Medallion:
 
 
 def basic(user: str, password: str) -> str:
-    """The header's value for basic authentication."""
+    """Returns the header value for basic authentication."""
     return f"Basic {base64.b64encode(f'{user}:{password}'.encode()).decode()}"
 
 
 def collection(identifier: str, title: str, objects: list[dict], can_read: bool = True) -> dict:
-    """A collection of medallion's memory, its objects added a second apart."""
+    """Returns a collection for medallion's memory backend, with objects added a second apart."""
     manifest = [
         {
             "id": one["id"],
@@ -88,7 +90,8 @@ def collection(identifier: str, title: str, objects: list[dict], can_read: bool 
 
 @contextlib.contextmanager
 def medallion(folder: Path, objects: list[dict], page_objects: int = 100) -> Iterator[Medallion]:
-    """Runs medallion over these objects. It compares each with each, so that thousands take it minutes."""
+    """Runs medallion with these objects. It compares each with each, so thousands take it minutes.
+    """
     port = free_port()
     url = f"http://127.0.0.1:{port}"
     information = {"title": "Tests", "versions": [TAXII], "max_content_length": 100_000_000}
@@ -149,7 +152,7 @@ def wait_for(port: int, process: subprocess.Popen, log: Path, seconds: float = 6
 
 @dataclass
 class Certificates:
-    """An authority's certificate, and what a server and a client have of it."""
+    """An authority's certificate, and the files of a server and a client that it certified."""
 
     authority: Path
     server: Path
@@ -159,7 +162,8 @@ class Certificates:
 
 
 def certificates(folder: Path, openssl: str) -> Certificates:
-    """Makes them with openssl: of a private authority, the server's for 127.0.0.1."""
+    """Makes a private authority and its certificates with openssl. The server's is for 127.0.0.1.
+    """
     folder.mkdir(parents=True, exist_ok=True)
 
     def run(*arguments) -> None:

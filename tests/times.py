@@ -1,7 +1,8 @@
-"""Where the time of `make test` goes: steps, files of tests and starts of servers are noted as they end; `python3 -m tests.times FILE TOTAL_SECONDS` prints
-the table of what is noted in a file.
+"""The time that each part of `make test` takes.
 
-Nothing is noted unless the environment's THREATSIEVE_TIMES names a file to note it in.
+Steps, test files and starts of servers are noted when they end, in the file that the environment
+variable THREATSIEVE_TIMES names. Without it nothing is noted. `python3 -m tests.times FILE
+TOTAL_SECONDS` prints a table of the notes.
 """
 
 import contextlib
@@ -17,24 +18,24 @@ FILE = "THREATSIEVE_TIMES"
 
 
 def note(kind: str, name: str, seconds: float, **more: float) -> None:
-    """Notes that something of a kind (`step`, `file` or `server`) took that long."""
+    """Notes the duration of something. `kind` is `step`, `file` or `server`."""
     if path := os.environ.get(FILE):
         line = json.dumps({"kind": kind, "name": name, "seconds": seconds, **more})
-        # One write, so that lines of several processes do not mix.
+        # A single write, so that lines of several processes do not mix.
         with open(path, "ab", buffering=0) as file:
             file.write(f"{line}\n".encode())
 
 
 @contextlib.contextmanager
 def starting(name: str) -> Iterator[None]:
-    """Notes how long a server of this name takes to be ready."""
+    """Notes how long a server with this name takes until it is ready."""
     began = time.monotonic()
     yield
     note("server", name, time.monotonic() - began)
 
 
 def table(notes: list[dict], total: float) -> Iterator[str]:
-    """The table's lines; `total`: seconds of the whole run."""
+    """Yields the lines of the table. `total` is the seconds of the whole run."""
     of_kind = defaultdict(list)
     for each in notes:
         of_kind[each["kind"]].append(each)

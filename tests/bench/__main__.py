@@ -1,5 +1,7 @@
-"""The driver: `python -m tests.bench [PART]...`, all parts unless some are named: real, million, ten-million, lookup, start, store, rounds, feeds,
-ingest, push."""
+"""Runs the measurements: `python -m tests.bench [PART]...`, all parts without an argument.
+
+The parts are real, million, ten-million, lookup, start, store, rounds, feeds, ingest and push.
+"""
 
 import gzip
 import json
@@ -21,7 +23,9 @@ KINDS = ("domains", "ips", "cidr", "urls")
 
 
 def real_lists() -> dict[str, list[str]]:
-    """Real indicators: the large slice where it is at hand, else the committed one."""
+    """Returns lists of real indicators: the large slice if this machine has it, otherwise the
+    committed one.
+    """
     lists = {}
     for kind in KINDS:
         large = SHARED / f"maltrail-{kind}.txt.gz"
@@ -33,7 +37,7 @@ def real_lists() -> dict[str, list[str]]:
 
 
 def listed(name: str, lists: dict[str, list[str]]) -> dict[str, Path]:
-    """The lists as files."""
+    """Returns the lists as files."""
     return {
         kind: generate.written(CACHE / name / f"{kind}.txt", iter(values))
         for kind, values in lists.items()
@@ -42,7 +46,7 @@ def listed(name: str, lists: dict[str, list[str]]) -> dict[str, Path]:
 
 
 def built(name: str, files: list[Path]) -> tuple[Path, Command, dict]:
-    """A blacklist of these lists, made on one core three times."""
+    """Builds a blacklist of these lists three times, on one core."""
     target = CACHE / name / "blacklist"
     target.parent.mkdir(parents=True, exist_ok=True)
     arguments = [part for path in files for part in ("--list", str(path))]
@@ -58,7 +62,7 @@ def built(name: str, files: list[Path]) -> tuple[Path, Command, dict]:
 
 
 def shown(command: Command, ours: Command) -> list[str]:
-    """A row of the comparison."""
+    """Returns one row of the comparison."""
     if command.failure:
         return [command.name, command.failure, "", "", "", ""]
     ratio = command.median / ours.median if ours.median else 0
@@ -80,12 +84,12 @@ HEAD = [
 
 
 def compared(commands: list[Command], ours: Command) -> str:
-    """The comparison's table."""
+    """Returns the table of the comparison."""
     return report.table(HEAD, [shown(command, ours) for command in commands])
 
 
 def scan(name: str, blacklist: Path, log: Path, *options: str) -> Command:
-    """Our own command."""
+    """Returns our own command."""
     return Command(
         name,
         [str(program.BINARY), "scan", "--count", "--blacklist", str(blacklist), *options, str(log)],
@@ -93,7 +97,7 @@ def scan(name: str, blacklist: Path, log: Path, *options: str) -> Command:
 
 
 def build_line(command: Command, summary: dict, target: Path, count: int) -> str:
-    """The cost of building, and the sections of the blacklist that the matcher reads."""
+    """Returns the cost of building, and the sections of the blacklist that the matcher reads."""
     size, matcher = target.stat().st_size, summary["bytes"]["matcher"]
     sections = [
         [name, f"{size:,}", f"{size / count:.2f}"]
@@ -109,7 +113,7 @@ def build_line(command: Command, summary: dict, target: Path, count: int) -> str
 
 
 def side_by_side(name: str, title: str, lists: dict[str, list[str]]) -> None:
-    """Ours, grep, ripgrep, grepcidr and wc on one log."""
+    """Compares our program, grep, ripgrep, grepcidr and wc on one log."""
     print(name, flush=True)
     files = listed(name, lists)
     log = generate.written(
@@ -139,7 +143,7 @@ def side_by_side(name: str, title: str, lists: dict[str, list[str]]) -> None:
 
 
 def addresses_alone(name: str, files: dict[str, Path], log: Path) -> str:
-    """Ours and grepcidr on addresses and networks only."""
+    """Compares our program and grepcidr on addresses and networks only."""
     lists = [files[kind] for kind in ("ips", "cidr") if kind in files]
     together = generate.written(
         CACHE / name / "addresses.txt", (line for path in lists for line in program.read_list(path))
@@ -152,7 +156,7 @@ def addresses_alone(name: str, files: dict[str, Path], log: Path) -> str:
 
 
 def difference_tables(log: Path, files: list[Path], blacklist: Path) -> str:
-    """The lines on which grep and Threatsieve differ."""
+    """Returns tables of the lines on which grep and Threatsieve differ."""
     try:
         extra, missing = differences.compare(log, files, blacklist, CAP_SECONDS)
     except differences.subprocess.TimeoutExpired:
@@ -174,7 +178,7 @@ def difference_tables(log: Path, files: list[Path], blacklist: Path) -> str:
 
 
 def ten_million() -> None:
-    """Ours alone: the others do not finish at this size."""
+    """Measures our program only, because the others do not finish at this size."""
     name, count = "ten-million", int(os.environ.get("THREATSIEVE_BENCH_MANY", 10_000_000))
     print(name, flush=True)
     path = generate.written(CACHE / name / "domains.txt", generate.domains(count, SEED))
@@ -195,7 +199,7 @@ def ten_million() -> None:
 
 
 def look_up() -> None:
-    """The look-up in the real lists, and in a million generated domains."""
+    """Measures the look-up in the real lists, and in a million generated domains."""
     real = listed("real", real_lists())
     million = listed("million", {"domains": list(generate.domains(1_000_000, SEED))})
     lookup.write(
@@ -207,7 +211,7 @@ def look_up() -> None:
 
 
 def start_up() -> None:
-    """What it takes to begin, with blacklists of each size: the whole command, and step by step."""
+    """Measures the start with blacklists of each size: the whole command, and each step of it."""
     print("start", flush=True)
     empty = generate.written(CACHE / "empty.log", iter(()))
     sizes = [(name, CACHE / name / "blacklist") for name in ("real", "million", "ten-million")]
@@ -254,7 +258,7 @@ def start_up() -> None:
 
 
 def main(parts: list[str]) -> None:
-    """Runs the parts asked for."""
+    """Runs the named parts."""
     wanted = parts or [
         "real",
         "million",

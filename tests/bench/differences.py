@@ -1,8 +1,9 @@
-"""Sorts the lines on which `grep -F` and `threatsieve scan` differ, either way, into kinds.
+"""Classifies the lines on which `grep -F` and `threatsieve scan` differ, in both directions.
 
-`python -m tests.bench.differences LOG LIST...` runs both and prints a table. What is listed is decided here a second time, with the
-oracle's normaliser, so that a line counts as explained only if this program agrees with the scan that it is, or is not, a match; a line on which
-it does not is "unexplained", and one of those is an error.
+`python -m tests.bench.differences LOG LIST...` runs both and prints a table. It decides a second
+time which lines match, with the oracle's normaliser. A line counts as explained only if this second
+decision agrees with the scan. All other lines are "unexplained", and a single one of them is an
+error.
 """
 
 import collections
@@ -39,7 +40,7 @@ class Line:
 
 
 class Listed:
-    """The lists in sets, by what must be equal."""
+    """The lists as sets, one for each way of comparing."""
 
     def __init__(self, lines: list[str]):
         self.names, self.exact_names, self.urls, self.addresses = set(), set(), {}, set()
@@ -78,7 +79,7 @@ class Listed:
         return None
 
     def match(self, line: Line) -> str | None:
-        """What of the line is listed, if anything is."""
+        """Returns the kind of listed value that the line matches, or None."""
         observable = matcher.read("url", line.url)
         queries = self.urls.get(observable.url.key, ()) if observable.url else ()
         if queries and (None in queries or observable.url.query in queries):
@@ -99,7 +100,7 @@ class Listed:
 
 
 class Substrings:
-    """Which listed texts stand in a line, as grep sees it."""
+    """Finds the listed texts in a line, as grep does."""
 
     def __init__(self, texts: list[str]):
         self.by_start = collections.defaultdict(list)
@@ -108,7 +109,7 @@ class Substrings:
             self.by_start[text[: self.width]].append(text)
 
     def within(self, line: str):
-        """Every listed text in the line, with its place."""
+        """Yields every listed text in the line, with its position."""
         for place in range(len(line) - self.width + 1):
             for text in self.by_start.get(line[place : place + self.width], ()):
                 if line.startswith(text, place):
@@ -116,7 +117,7 @@ class Substrings:
 
 
 def kind_of_extra(line: str, text: str, place: int) -> str:
-    """Why grep's finding is none: where the listed text stands in the line."""
+    """Explains a line that only grep finds, by the position of the listed text in the line."""
     spans = [match.span() for match in re.finditer(r"\S+", line)]
     field = next((n for n, (start, end) in enumerate(spans) if start <= place < end), None)
     if field != 6:
@@ -143,7 +144,7 @@ def kind_of_extra(line: str, text: str, place: int) -> str:
 
 
 def kind_of_missing(line: Line, text: str, found: str, listed_texts: set[str]) -> str:
-    """Why grep does not find what is listed."""
+    """Explains a line that grep does not find although it matches."""
     if found == "address inside a listed network":
         return found
     if text != text.lower() and any(
@@ -167,7 +168,7 @@ def _host(line: Line) -> str:
 def compare(
     log: Path, lists: list[Path], blacklist: Path, cap_seconds: int = 600
 ) -> tuple[dict, dict]:
-    """Counts by kind: of lines only grep finds, and of lines only the scan finds."""
+    """Counts by kind: the lines that only grep finds, and the lines that only the scan finds."""
     texts = [
         text for path in lists for text in path.read_text(encoding="utf-8").splitlines() if text
     ]
@@ -218,7 +219,7 @@ def compare(
 
 
 def main(arguments: list[str]) -> int:
-    """Prints the kinds; 1 when anything is unexplained."""
+    """Prints the kinds. Returns 1 if a line is unexplained."""
     log, *lists = map(Path, arguments)
     blacklist = log.with_suffix(".differences.blacklist")
     program.run("build", *(part for path in lists for part in ("--list", path)), "-o", blacklist)

@@ -1,4 +1,6 @@
-"""Feeds: objects a second from a TAXII 2.1 server and from a bundle, ours against taxii2-client with stix2."""
+"""Feeds: objects a second from a TAXII 2.1 server and from a bundle, compared with taxii2-client
+plus stix2.
+"""
 
 import contextlib
 import json
@@ -28,7 +30,8 @@ HEAD = [
 
 
 def indicator(number: int) -> dict:
-    """An indicator as feeds have them, with the properties that parsers have to look at."""
+    """Returns an indicator like those of real feeds, with the properties that a parser must read.
+    """
     return {
         "type": "indicator", "spec_version": "2.1",
         "id": f"indicator--{uuid.UUID(int=number, version=4)}",
@@ -50,12 +53,14 @@ Answer = Callable[[dict[str, str]], tuple[bytes, str]]
 
 @contextlib.contextmanager
 def collection(answer: Answer) -> Iterator[str]:
-    """A collection's URL on a server that does nothing but hand out what `answer` gives, so that it is not what is measured."""
+    """Yields the URL of a collection on a minimal server. It only sends what `answer` returns, so
+    that the measurement is not one of the server.
+    """
     about = json.dumps({"id": "1", "title": "Bench", "can_read": True, "can_write": False}).encode()
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
-        # Head and body in one packet each, at once.
+        # Sends head and body as one packet each, without delay.
         wbufsize = -1
         disable_nagle_algorithm = True
 
@@ -74,7 +79,7 @@ def collection(answer: Answer) -> Iterator[str]:
             self.wfile.write(body)
 
         def log_message(self, *_) -> None:
-            """Says nothing."""
+            """Logs nothing."""
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     server.daemon_threads = True
@@ -87,13 +92,13 @@ def collection(answer: Answer) -> Iterator[str]:
 
 
 def envelope(objects: list[dict], number: int, pages: int) -> bytes:
-    """One page of so many, numbered from 0."""
+    """Returns one page of the given number of objects. Pages count from 0."""
     more = {"more": True, "next": str(number + 1)} if number + 1 < pages else {"more": False}
     return json.dumps({**more, "objects": objects}).encode()
 
 
 def beforehand(objects: list[dict]) -> Answer:
-    """All objects, in envelopes made beforehand."""
+    """Returns all objects in envelopes that are made before the measurement."""
     pages = [
         objects[start : start + PAGE_OBJECTS] for start in range(0, len(objects), PAGE_OBJECTS)
     ]
@@ -114,18 +119,18 @@ class Poll(Command):
         )
 
     def run(self) -> None:
-        """Runs it once."""
+        """Runs the poll once."""
         shutil.rmtree(self.state, ignore_errors=True)
         super().run()
 
 
 def peer(name: str, *arguments: str) -> Command:
-    """The others, in a process of their own."""
+    """Returns the command of the other libraries, in a process of their own."""
     return Command(name, [sys.executable, "-m", "tests.bench.taxii_peer", *arguments])
 
 
 def rows(commands: list[Command], count: int) -> list[list[str]]:
-    """The comparison; ours comes first."""
+    """Returns the rows of the comparison; ours is the first."""
     ours = commands[0]
     for one in commands:
         if one.failure:
@@ -138,7 +143,9 @@ def rows(commands: list[Command], count: int) -> list[list[str]]:
 
 
 def from_collection(name: str, url: str, count: int, *login: str) -> list[list[str]]:
-    """A collection, ours and theirs in turn; `login` is a user and a password, if it takes one."""
+    """Measures a collection, our program and the others in turn. `login` is a user and a password,
+    or None.
+    """
     feed = ['type = "taxii"', f'url = "{url}"', f"page_objects = {PAGE_OBJECTS}"]
     if login:
         password = FOLDER / "password"
@@ -156,7 +163,7 @@ def from_collection(name: str, url: str, count: int, *login: str) -> list[list[s
 
 
 def from_bundle(path: Path, count: int) -> list[list[str]]:
-    """A bundle, ours and theirs in turn."""
+    """Measures a bundle, our program and the others in turn."""
     build = Command(
         "threatsieve build",
         [str(program.BINARY), "build", "--feed", str(path), "-o", str(FOLDER / "blacklist")],
@@ -168,7 +175,7 @@ def from_bundle(path: Path, count: int) -> list[list[str]]:
 
 
 def write() -> None:
-    """Measures and writes the part."""
+    """Measures and writes this part."""
     print("feeds", flush=True)
     FOLDER.mkdir(parents=True, exist_ok=True)
     objects = [indicator(number) for number in range(1, COUNT + 1)]

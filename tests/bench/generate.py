@@ -1,7 +1,9 @@
-"""Makes what is measured on: lists of domains and Squid logs, the same from the same seed.
+"""Generates the data for measurements: lists of domains and Squid logs. The same seed gives the
+same data.
 
-Hosts are made of syllables, not taken from any list, so that nothing is tuned to them; popularity is skewed as
-in traffic (a few hosts make up most lines). The logs are in Squid's native format with its defaults: queries are stripped.
+Hosts are made of syllables and not taken from any list, so that nothing is tuned to them. Their
+popularity is skewed as in real traffic: a few hosts make up most lines. The logs are in Squid's
+native format with its default settings, which cut off queries.
 """
 
 import ipaddress
@@ -74,12 +76,12 @@ def _name(rng: random.Random) -> str:
 
 
 def domains(count: int, seed: int) -> Iterator[str]:
-    """As many different names, some of them below others."""
+    """Returns this many different names, some of them below others."""
     rng = random.Random(seed)
     for number in range(count):
         word = "".join(rng.choice(SYLLABLES) for _ in range(rng.randint(2, 5)))
         below = f"{rng.choice(SYLLABLES)}{rng.randint(0, 99)}." if rng.random() < 0.2 else ""
-        # The number in base 36 makes every name another one and leaves its shape plausible.
+        # The number in base 36 makes each name unique and keeps its shape plausible.
         yield f"{below}{word}{_base36(number)}.{rng.choice(TLDS)}"
 
 
@@ -115,7 +117,7 @@ def _path(rng: random.Random) -> str:
 
 
 class _Hosts:
-    """Ordinary hosts, popular ones drawn far more often."""
+    """Ordinary hosts. Popular ones are drawn far more often."""
 
     def __init__(self, rng: random.Random):
         self.rng = rng
@@ -128,7 +130,7 @@ class _Hosts:
         rng.shuffle(self.hosts)
 
     def draw(self) -> tuple[str, str]:
-        """A Zipf-like rank: its logarithm is uniform."""
+        """Draws a host by a rank like Zipf's: the logarithm of the rank is uniform."""
         rank = int(len(self.hosts) ** self.rng.random()) - 1
         return self.hosts[rank]
 
@@ -136,7 +138,9 @@ class _Hosts:
 def _listed(
     rng: random.Random, lists: dict[str, list[str]]
 ) -> tuple[str | None, str | None, str | None]:
-    """Host, destination address and URL of a line that touches a list; None where the line's own stays."""
+    """Returns host, destination address and URL for a line that touches a list. A None means that
+    the line keeps its own.
+    """
     kind = rng.random()
     if lists["urls"] and kind < 0.15:
         return None, None, "http://" + rng.choice(lists["urls"])
@@ -158,7 +162,7 @@ def _listed(
 
 
 def log(count: int, lists: dict[str, list[str]], seed: int) -> Iterator[str]:
-    """Lines of Squid's native log; about one in 200 touches one of the lists."""
+    """Returns lines of Squid's native log. About one in 200 touches one of the lists."""
     rng = random.Random(seed)
     hosts = _Hosts(rng)
     clients = [
@@ -193,7 +197,9 @@ def log(count: int, lists: dict[str, list[str]], seed: int) -> Iterator[str]:
 
 
 def written(path: Path, values: Iterator[str]) -> Path:
-    """Writes one value a line, unless the file is there already; a file is whole or not there."""
+    """Writes one value a line, unless the file exists already. A file is complete or does not
+    exist.
+    """
     if not path.exists():
         path.parent.mkdir(parents=True, exist_ok=True)
         part = path.with_suffix(".part")

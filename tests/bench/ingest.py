@@ -1,4 +1,6 @@
-"""Bulk indexing into one real OpenSearch node: what `threat_match` costs beside other processors, and what its blacklists take of memory."""
+"""Bulk indexing into one real OpenSearch node: the cost of `threat_match` compared with other
+processors, and the memory that its blacklists need.
+"""
 
 import concurrent.futures
 import json
@@ -23,7 +25,8 @@ SCRIPTED = 10_000
 INDEX = "bench"
 FOLDER = program.ROOT / ".cache/bench/ingest"
 FIELDS = ["url.original", "url.domain", "destination.ip", "source.ip"]
-# Two-sided, 95 %, by degrees of freedom (rounds - 1); what is beyond is close to the normal distribution's.
+# Student's t, two-sided, 95 %, by degrees of freedom (rounds - 1). For more rounds the normal
+# distribution is close enough.
 STUDENT = {
     2: 4.303,
     3: 3.182,
@@ -40,7 +43,7 @@ STUDENT = {
 
 
 def blacklists() -> dict[str, Path]:
-    """One of each size, built once."""
+    """Builds one blacklist of each size, once."""
     files = {}
     for name, count in SIZES.items():
         files[name] = target = FOLDER / f"{name}-{count}.blacklist"
@@ -51,7 +54,7 @@ def blacklists() -> dict[str, Path]:
 
 
 def bulks() -> list[bytes]:
-    """The events of a Squid log as bulk requests, a few of them with a listed host."""
+    """Returns the events of a Squid log as bulk requests. A few events have a listed host."""
     listed = [
         domain
         for number, domain in zip(range(100_000), generate.domains(100_000, SEED), strict=False)
@@ -82,7 +85,7 @@ def bulks() -> list[bytes]:
 
 
 def pipelines() -> dict[str, list[dict] | None]:
-    """What is compared: each name's processors."""
+    """Returns the pipelines to compare: the processors of each, by name."""
     scripted = {domain: True for domain in generate.domains(SCRIPTED, SEED)}
     source = "def host = ctx.url?.domain; if (host != null && params.listed.containsKey(host)) { ctx.indicator = 'matched' }"
     found = {
@@ -98,17 +101,17 @@ def pipelines() -> dict[str, list[dict] | None]:
 
 
 def ours(name: str, count: int) -> str:
-    """Our row of that size."""
+    """Returns the name of our row for a blacklist of this size."""
     return f"`threat_match`, four fields, {count:,} domains"
 
 
 def push(node: engines.Node, file: Path) -> None:
-    """As the controller does it: large files in parts."""
+    """Pushes a file as the controller does: large files go in parts."""
     program.run("push", "--host", node.url, file)
 
 
 class Measured:
-    """One pipeline and what was measured of it, a number a round."""
+    """One pipeline and its measurements, one number a round."""
 
     def __init__(self, number: int, name: str, processors: list[dict] | None):
         self.name, self.processors = name, processors
@@ -142,25 +145,27 @@ class Measured:
             assert count == EVENTS, (
                 f"{self.name}: {count} of {EVENTS} events went through the pipeline"
             )
-            # The node counts the time of a batch, in whole milliseconds, once for each event of it.
+            # The node counts the time of a batch in whole milliseconds, once for each event of the
+            # batch.
             self.micros.append(millis * 1000 / count / BULK_EVENTS)
 
     def ingest(self, node: engines.Node) -> tuple[int, int]:
-        """Events and milliseconds of the pipeline, from the node's statistics."""
+        """Returns the pipeline's events and milliseconds from the node's statistics."""
         (stats,) = node.get("/_nodes/stats/ingest")["nodes"].values()
         mine = stats["ingest"]["pipelines"].get(self.id, {"count": 0, "time_in_millis": 0})
         return mine["count"], mine["time_in_millis"]
 
 
 def interval(values: list[float]) -> str:
-    """Mean, and its confidence interval of 95 %."""
+    """Returns the mean and its 95 % confidence interval."""
     mean = statistics.fmean(values)
     half = STUDENT.get(len(values) - 1, 1.96) * statistics.stdev(values) / math.sqrt(len(values))
     return f"{mean:.2f} ({mean - half:.2f} to {mean + half:.2f})"
 
 
 def traffic(node: engines.Node, bodies: list[bytes], pipeline: str) -> None:
-    """All events through a pipeline, by as many senders as the node has threads for them."""
+    """Sends all events through a pipeline, with as many senders as the node has threads for them.
+    """
     path = f"/{INDEX}/_bulk?filter_path=errors&pipeline={pipeline}"
     with concurrent.futures.ThreadPoolExecutor(THREADS) as pool:
         list(
@@ -172,7 +177,7 @@ def traffic(node: engines.Node, bodies: list[bytes], pipeline: str) -> None:
 
 
 def memory(plugin: Path, files: dict[str, Path], bodies: list[bytes]) -> list[list[str]]:
-    """What a blacklist holds of a node's memory while many threads use it."""
+    """Measures the memory of a node that a blacklist occupies while many threads use it."""
     rows = []
     for name, file in files.items():
         settings = {"node.processors": THREADS, "threatsieve.memory_limit": "8gb"}
@@ -205,7 +210,7 @@ def memory(plugin: Path, files: dict[str, Path], bodies: list[bytes]) -> list[li
 
 
 def write() -> None:
-    """Measures and writes the part."""
+    """Measures and writes this part."""
     print("ingest", flush=True)
     if ROUNDS < 3:
         sys.exit(
@@ -226,7 +231,8 @@ def write() -> None:
             if one.processors:
                 node.put(f"/_ingest/pipeline/{one.id}", {"processors": one.processors})
         for number in range(ROUNDS + 1):
-            # Each goes first in turn; what the first round measures is a cold node.
+            # Each pipeline goes first in turn. The first round is not counted, because the node is
+            # cold.
             for one in measured[number % len(measured) :] + measured[: number % len(measured)]:
                 print(f"  {one.name} ...", flush=True)
                 one.run(node, bodies)

@@ -1,4 +1,6 @@
-"""The look-up itself, natively and in the component: runs the Rust bench of host/runner and lays its figures out."""
+"""The look-up itself, natively and in the component. Runs the Rust benchmark of host/runner and
+formats its figures.
+"""
 
 import json
 import subprocess
@@ -11,7 +13,7 @@ COMMAND = ["cargo", "bench", "--quiet", "--workspace", "--bench", "lookup", "--"
 
 
 def measured(title: str, domains: Path, addresses: Path) -> str:
-    """A section with one table of times and a line on building, bytes and instances."""
+    """Returns a section with one table of times and a line on building, bytes and instances."""
     run = subprocess.run(
         [*COMMAND, str(domains), str(addresses)],
         cwd=program.ROOT,
@@ -48,7 +50,7 @@ def measured(title: str, domains: Path, addresses: Path) -> str:
 
 
 def write(lists: list[tuple[str, Path, Path]]) -> None:
-    """Measures with each pair of lists and writes the part."""
+    """Measures with each pair of lists and writes this part."""
     print("lookup", flush=True)
     sections = [measured(title, domains, addresses) for title, domains, addresses in lists]
     intro = (

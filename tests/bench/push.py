@@ -1,4 +1,6 @@
-"""Pushing a blacklist to one real OpenSearch node: from the request to serving."""
+"""Pushing a blacklist to one real OpenSearch node: the time from the request until the node serves
+it.
+"""
 
 import statistics
 import time
@@ -13,7 +15,8 @@ NAME = "push"
 
 
 def generations(size: str, count: int) -> list:
-    """Blacklists of as many generations as there are rounds; each is another file, so that every push sends it."""
+    """Builds one blacklist for each round. Each is a different file, so that every push sends it.
+    """
     source = generate.written(ingest.FOLDER / f"{size}-{count}.txt", generate.domains(count, SEED))
     files = []
     for generation in range(1, ROUNDS + 2):
@@ -27,7 +30,9 @@ def generations(size: str, count: int) -> list:
 
 
 def pushed(node: engines.Node, path) -> dict[str, float]:
-    """Seconds of one push, and what of them the node needed after it had learned what to serve."""
+    """Returns the seconds of one push, and how many of them the node needed after it learned what
+    to serve.
+    """
     start = time.monotonic()
     answer = pushing.push_in_parts(node, path, NAME)
     took = time.monotonic() - start
@@ -38,7 +43,7 @@ def pushed(node: engines.Node, path) -> dict[str, float]:
 
 
 def write() -> None:
-    """Measures each size and writes the part."""
+    """Measures each size and writes this part."""
     print("push", flush=True)
     rows = []
     for size, count in ingest.SIZES.items():
@@ -47,7 +52,7 @@ def write() -> None:
         with engines.node(
             VERSION, plugins=[engines.plugin(VERSION)], settings=settings, heap="2g"
         ) as node:
-            # The first one creates the hidden index, and is not counted.
+            # The first push creates the hidden index, so it is not counted.
             times = [pushed(node, path) for path in files][1:]
         whole = statistics.median(one["whole"] for one in times)
         on_node = statistics.median(one["node"] for one in times)

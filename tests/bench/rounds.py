@@ -1,4 +1,6 @@
-"""Rounds of the whole program over a large TAXII collection: the first one, one with nothing new, and one with some."""
+"""Rounds of the whole program over a large TAXII collection: the first round, one without new
+objects, and one with some.
+"""
 
 import os
 import shutil
@@ -16,24 +18,26 @@ HEAD = ["round", "seconds, median", "fastest to slowest", "peak MB"]
 
 
 class Growing:
-    """A collection that has COUNT objects, and hands out the newest alone to who knows the others."""
+    """A collection of COUNT objects. A client that knows the others receives only the newest."""
 
     def __init__(self):
         self.newest = range(0)
         self.day = 1
 
     def grow(self) -> None:
-        """Adds NEW objects, a day later."""
+        """Adds NEW objects that are a day later."""
         start = self.newest.stop or COUNT + 1
         self.newest = range(start, start + NEW)
         self.day += 1
 
     def quiet(self) -> None:
-        """Nothing is new any more."""
+        """Leaves nothing new in the collection."""
         self.newest = range(self.newest.stop, self.newest.stop)
 
     def answer(self, query: dict[str, str]) -> tuple[bytes, str]:
-        """An envelope; all objects are made when they are asked for, since together they are large."""
+        """Returns an envelope. Its objects are made for each request, because all of them together
+        are large.
+        """
         numbers = self.newest if "added_after" in query else range(1, COUNT + 1)
         page, size = int(query.get("next", 0)), feeds.PAGE_OBJECTS
         objects = [feeds.indicator(number) for number in numbers[page * size : (page + 1) * size]]
@@ -43,7 +47,7 @@ class Growing:
 
 
 def write() -> None:
-    """Measures and writes the part."""
+    """Measures and writes this part."""
     print("rounds", flush=True)
     shutil.rmtree(FOLDER, ignore_errors=True)
     FOLDER.mkdir(parents=True)

@@ -1,4 +1,6 @@
-"""The state: how long large feeds take to be taken in, compiled and switched to. Runs the controller's own measurements, a process each."""
+"""The state: the time to store, compile and switch to large feeds. Runs the controller's own
+measurements, each in its own process.
+"""
 
 import json
 import os
@@ -8,13 +10,14 @@ from tests import program
 from tests.bench import report
 
 COUNT = os.environ.get("THREATSIEVE_BENCH_INDICATORS", "1000000")
-# Of the whole workspace, as `make test` builds it: alone it would be built with other features once more.
+# The whole workspace, as `make test` builds it. Building one crate would compile everything again
+# with other features.
 COMMAND = ["cargo", "test", "--release", "--quiet", "--workspace", "--bin", "threatsieve"]
 STEPS = ("put", "finish", "build", "together")
 
 
 def measured(name: str) -> list[dict]:
-    """The rounds of one measurement."""
+    """Returns the rounds of one measurement."""
     command = [*COMMAND, name, "--", "--ignored", "--nocapture"]
     environment = {**os.environ, "THREATSIEVE_BENCH_INDICATORS": COUNT}
     run = subprocess.run(
@@ -24,7 +27,7 @@ def measured(name: str) -> list[dict]:
 
 
 def write() -> None:
-    """Measures and writes the part."""
+    """Measures and writes this part."""
     print("store", flush=True)
     rounds = measured("rounds_of_a_list") + measured("rounds_of_a_collection")
     rows = [

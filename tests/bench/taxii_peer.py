@@ -1,6 +1,8 @@
-"""What others do with the same collection or bundle: taxii2-client fetches it, stix2 parses it; prints how many indicators there were.
+"""Processes a collection or bundle with other libraries: taxii2-client fetches it, stix2 parses it.
+Prints the number of indicators.
 
-Usage: python -m tests.bench.taxii_peer collection URL PAGE_OBJECTS [USER PASSWORD] | bundle FILE"""
+Usage: python -m tests.bench.taxii_peer collection URL PAGE_OBJECTS [USER PASSWORD] | bundle FILE
+"""
 
 import json
 import sys
@@ -20,7 +22,7 @@ def collection(
 
 
 def bundle(path: str) -> int:
-    """Parses a bundle's objects."""
+    """Parses the objects of a bundle."""
     with open(path, encoding="utf-8") as file:
         return sum(len(stix2.parse(one)["id"]) > 0 for one in json.load(file)["objects"])
 

@@ -7,7 +7,7 @@ from tests.engines.node import Node
 
 
 class Cluster(list):
-    """The nodes, in the order in which they came; the first `size` may be elected."""
+    """The nodes, in the order in which they were added. The first `size` nodes can be elected."""
 
     def __init__(self, version: str, size: int, roles: list[list[str] | None] | None, **options):
         super().__init__()
@@ -28,7 +28,9 @@ class Cluster(list):
         return "cluster_manager" in one.settings.get("node.roles", ["cluster_manager"])
 
     def prepare(self, roles: list[str] | None = None, **options) -> Node:
-        """A node that will join when it is started. `options` are `Node`'s, over the cluster's own."""
+        """Returns a node that joins when it is started. `options` are those of `Node` and override
+        the cluster's.
+        """
         options = {**self.options, **options}
         settings = {
             **(options.pop("settings", None) or {}),
@@ -43,20 +45,20 @@ class Cluster(list):
         return one
 
     def start(self) -> None:
-        """Starts all and waits until they have found each other."""
+        """Starts all nodes and waits until they have found each other."""
         for one in self:
             one.launch()
         for one in self:
             one.wait(nodes=len(self))
 
     def add(self, roles: list[str] | None = None, **options) -> Node:
-        """A node that joins now, and is there on return."""
+        """Adds a node, and returns when it has joined."""
         one = self.prepare(roles, **options)
         one.start(nodes=len(self))
         return one
 
     def drop(self, one: Node) -> None:
-        """Takes a node that was added out again."""
+        """Removes a node that was added."""
         super().remove(one)
         one.remove()
 
@@ -70,7 +72,11 @@ class Cluster(list):
 def cluster(
     version: str, nodes: int = 3, roles: list[list[str] | None] | None = None, **options
 ) -> Iterator[Cluster]:
-    """A running cluster. `roles`: by node, its `node.roles`, None for all of them. Other options: `Node`'s, for every node."""
+    """Yields a running cluster.
+
+    `roles` gives the `node.roles` of each node; None means all roles. The other options are those
+    of `Node`, for every node.
+    """
     several = Cluster(version, nodes, roles, **options)
     try:
         several.start()

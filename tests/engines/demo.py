@@ -1,4 +1,6 @@
-"""`make demo-opensearch`: from an empty node to flagged documents, with what an administrator would type at each step."""
+"""Demonstration, `make demo-opensearch`: from an empty node to flagged documents, with what an
+administrator would type at each step.
+"""
 
 import json
 import sys
@@ -22,7 +24,7 @@ SHOWN = 6
 
 
 def run(_arguments: list[str]) -> None:
-    """The whole demonstration."""
+    """Runs the whole demonstration."""
     plugin = assemble.plugin(VERSION)
     with tempfile.TemporaryDirectory() as folder:
         say("Building the blacklist from the example feed")
@@ -49,7 +51,7 @@ def run(_arguments: list[str]) -> None:
 
 
 def show(server: Node, blacklist: Path) -> None:
-    """Sets the node up, indexes the log, and prints what was flagged."""
+    """Sets the node up, indexes the log, and prints the flagged documents."""
     say(f"Pushing it: PUT {pushing.ENDPOINT}/default")
     answer = pushing.push(server, blacklist)
     for each in answer["nodes"].values():
@@ -90,7 +92,7 @@ def show(server: Node, blacklist: Path) -> None:
 
 
 def filebeat_events(log: Path):
-    """The lines of a log as Filebeat's events: the raw line and where it stood."""
+    """Returns the lines of a log as Filebeat's events: the raw line and its position."""
     offset = 0
     for line in log.read_bytes().splitlines(keepends=True):
         yield {
@@ -107,7 +109,7 @@ def filebeat_events(log: Path):
 
 
 def print_document(document: dict) -> None:
-    """The line, and why it is flagged."""
+    """Prints the line and why it is flagged."""
     print(f"\n  {document['message']}")
     for enrichment in document["threat"]["enrichments"]:
         indicator, matched = enrichment["indicator"], enrichment["matched"]
@@ -120,6 +122,6 @@ def print_document(document: dict) -> None:
 
 
 def say(what: str) -> None:
-    """A step's heading, bold on a terminal."""
+    """Prints the heading of a step, bold on a terminal."""
     bold, plain = ("\033[1m", "\033[0m") if sys.stdout.isatty() else ("", "")
     print(f"\n{bold}{what}{plain}", flush=True)

@@ -1,4 +1,4 @@
-"""`make dev-cluster`: a cluster for a person to play with."""
+"""Development cluster, `make dev-cluster`: nodes to try things out by hand."""
 
 import argparse
 import signal
@@ -10,7 +10,7 @@ from tests.engines.cluster import cluster
 
 
 def run(arguments: list[str]) -> None:
-    """Starts it, says where it is, and stops it with Ctrl-C."""
+    """Starts the cluster, prints its addresses, and stops it at Ctrl-C."""
     parser = argparse.ArgumentParser(prog="make dev-cluster", description=__doc__)
     parser.add_argument(
         "--engine", default="3.8.0", choices=assemble.VERSIONS, help="version of OpenSearch"
@@ -22,7 +22,7 @@ def run(arguments: list[str]) -> None:
     except assemble.Missing as missing:
         plugins = []
         print(f"without the plugin: {missing}", file=sys.stderr)
-    # SIGTERM stops it as Ctrl-C does.
+    # SIGTERM has the same effect as Ctrl-C.
     signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
     print(
         f"starting {chosen.nodes} nodes of OpenSearch {chosen.engine}; this takes about {10 * chosen.nodes} seconds",

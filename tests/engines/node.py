@@ -24,7 +24,7 @@ from tests.servers import basic, free_port
 
 HEAP = "512m"
 START_SECONDS = 300
-"""How long a node may take to answer: 7 to 15 s on a machine with nothing else to do, minutes on a busy one."""
+"""Timeout for a node's start. An idle machine needs 7 to 15 s, a busy one can need minutes."""
 USER = "nobody"
 """Who runs the nodes that root starts; the server refuses root."""
 
@@ -40,13 +40,15 @@ rootLogger.appenderRef.console.ref = console
 
 _SETTINGS = {
     "network.host": "127.0.0.1",
-    # A nearly full disk of the machine that runs the tests is not what they are about.
+    # The tests must not depend on the free space of the machine that runs them.
     "cluster.routing.allocation.disk.threshold_enabled": False,
 }
 
 
 class Refused(Exception):
-    """The node answered with an error: `status` is HTTP's, `body` the answer, parsed if it is JSON."""
+    """The node answered with an error. `status` is the HTTP status. `body` is the answer, parsed if
+    it is JSON.
+    """
 
     def __init__(self, request: str, status: int, body):
         super().__init__(f"{request}: {status} {json.dumps(body)[:2000]}")
@@ -55,18 +57,20 @@ class Refused(Exception):
 
 @dataclass
 class Elsewhere:
-    """The process of a node that another process started, and will end."""
+    """The process of a node that another process started and will end."""
 
     pid: int
     returncode = None
 
     def poll(self) -> int | None:
-        """None while it runs."""
+        """Returns None while the process runs."""
         return None if Path(f"/proc/{self.pid}").exists() else -1
 
 
 class Node:
-    """A server in a folder of its own. `start` it; see the package for what it can do."""
+    """A server in a folder of its own. Call `start` first. The package's documentation has
+    examples.
+    """
 
     def __init__(
         self, version: str, plugins: Iterable[Path] = (),
@@ -74,7 +78,11 @@ class Node:
         config: Iterable[Path] = (), context: ssl.SSLContext | None = None,
         heap: str = HEAP, java_options: Iterable[str] = (),
     ):  # fmt: skip
-        """`plugins`: zips. `config`: files for its configuration's folder. `context`: it speaks TLS, and this is how to speak to it."""
+        """Prepares the folder.
+
+        `plugins` are zips. `config` are files for the configuration folder. With a `context` the
+        node speaks TLS, and requests to it use that context.
+        """
         self.version, self.name, self.heap, self.java_options = (
             version,
             name,
@@ -86,7 +94,7 @@ class Node:
         self.context = context
         self.process: subprocess.Popen | None = None
         self.launched = 0.0
-        # Not pytest's folder for temporary files, which is closed to the user that runs the node.
+        # pytest's temporary folder is not readable for the user that runs the node.
         self.folder = Path(tempfile.mkdtemp(prefix=f"threatsieve-{name}-"))
         watchdog.watch(self.folder)
         self.data, self.plugins, self.config = (
@@ -103,7 +111,9 @@ class Node:
             self.install(plugin)
 
     def __getstate__(self) -> dict:
-        """What another process needs to use this node (tests/shared.py): all but the process, which is known by its id there."""
+        """Returns what another process needs to use this node (tests/shared.py). The process object
+        is replaced by its id.
+        """
         assert self.context is None, (
             "a node that speaks TLS has an SSLContext, which cannot go to another process"
         )
@@ -120,17 +130,21 @@ class Node:
         self.configure({})
 
     def configure(self, settings: dict) -> None:
-        """Changes settings of opensearch.yml, for the next start; None removes one."""
+        """Changes settings of opensearch.yml for the next start. The value None removes a setting.
+        """
         self.settings = {
             key: value for key, value in {**self.settings, **settings}.items() if value is not None
         }
-        # JSON is YAML.
+        # Every JSON value is valid YAML.
         lines = (f"{key}: {json.dumps(value)}\n" for key, value in self.settings.items())
         (self.config / "opensearch.yml").write_text("".join(lines))
 
     def install(self, plugin: Path) -> None:
-        """Installs a plugin's zip as the server's installer does, which is not on Central: its `config/` goes to the node's, the rest to a
-        folder of the plugin's name. An older one is replaced."""
+        """Installs a plugin's zip, and replaces an older one.
+
+        Does the same as the server's installer, which is not on Central: the zip's `config/` goes
+        to the node's configuration, the rest to a folder with the plugin's name.
+        """
         with zipfile.ZipFile(plugin) as archive:
             descriptor = archive.read("plugin-descriptor.properties").decode()
             name = re.search(r"^name=(.+)$", descriptor, re.MULTILINE)[1].strip()
@@ -142,7 +156,9 @@ class Node:
         subprocess.run(["chmod", "-R", "a+rX", str(self.plugins)], check=True)
 
     def command(self) -> list[str]:
-        """The server's command line, as its own start script builds it, OPENSEARCH_JAVA_OPTS of the environment included."""
+        """Returns the server's command line, as its own start script builds it. Includes
+        OPENSEARCH_JAVA_OPTS from the environment.
+        """
         line = assemble.LINES[assemble.line_of(self.version)]
         agent = [
             f"-javaagent:{self.folder}/agent/opensearch-agent-{self.version}.jar",
@@ -165,7 +181,7 @@ class Node:
             "-cp", f"{self.folder}/lib/*", "org.opensearch.bootstrap.OpenSearch",
         ]  # fmt: skip
 
-    # Its life.
+    # Start and stop.
 
     def launch(self) -> None:
         """Starts the process and does not wait for it."""
@@ -175,14 +191,15 @@ class Node:
         )
         if account:
             os.chown(self.folder, account.pw_uid, account.pw_gid)
-            # Not the jars: they are links to those of the prepared home.
+            # Skips the jars, which are links into the prepared home.
             for part in (self.data, self.config, self.folder / "logs", self.folder / "tmp"):
                 subprocess.run(
                     ["chown", "-R", f"{account.pw_uid}:{account.pw_gid}", str(part)], check=True
                 )
         environment = {**os.environ, "HOME": str(self.folder / "tmp")}
         with (self.folder / "log").open("ab") as log:
-            # In a session of its own, so that Ctrl-C ends it through us and in order.
+            # The node gets its own session, so that at Ctrl-C this process ends it in the right
+            # order.
             self.process = subprocess.Popen(
                 self.command(), stdin=subprocess.DEVNULL, stdout=log,
                 stderr=log, cwd=self.folder, env=environment,
@@ -192,7 +209,8 @@ class Node:
         self.launched = time.monotonic()
 
     def wait(self, nodes: int = 1, seconds: float = START_SECONDS) -> None:
-        """Waits until it answers, sees this many nodes, and every primary shard is there."""
+        """Waits until the node answers, sees this many nodes, and all primary shards are available.
+        """
         end = time.monotonic() + seconds
         path = f"/_cluster/health?wait_for_status=yellow&wait_for_nodes=%3E%3D{nodes}&timeout=1s"
         last = None
@@ -220,24 +238,24 @@ class Node:
             )
 
     def start(self, nodes: int = 1) -> None:
-        """Starts it and waits until it is ready."""
+        """Starts the node and waits until it is ready."""
         self.launch()
         self.wait(nodes)
 
     def stop(self, seconds: float = 30) -> None:
-        """Stops it in order."""
+        """Stops the node with SIGTERM."""
         self._end(signal.SIGTERM, seconds)
 
     def kill(self) -> None:
-        """Ends it at once, as a crash of the machine would."""
+        """Ends the node at once, as a crash of the machine would."""
         self._end(signal.SIGKILL, 30)
 
     def freeze(self) -> None:
-        """Lets it stand still: it is there, and does not answer."""
+        """Stops the process temporarily: it keeps its connections but does not answer."""
         self.process.send_signal(signal.SIGSTOP)
 
     def thaw(self) -> None:
-        """Lets it go on."""
+        """Lets a frozen process continue."""
         self.process.send_signal(signal.SIGCONT)
 
     def _end(self, how: signal.Signals, seconds: float) -> None:
@@ -256,27 +274,29 @@ class Node:
                 (self.folder / "pid").unlink(missing_ok=True)
 
     def restart(self, nodes: int = 1) -> None:
-        """Stops it and starts it with the same data, ports and plugins."""
+        """Stops the node and starts it with the same data, ports and plugins."""
         self.stop()
         self.start(nodes)
 
     def remove(self) -> None:
-        """Ends it at once, as nothing of it is needed any more, and removes its folder."""
+        """Kills the node and removes its folder, when nothing of it is needed any more."""
         self.kill()
         shutil.rmtree(self.folder, ignore_errors=True)
 
-    # What it says and takes.
+    # Log and memory.
 
     def log(self) -> str:
-        """Its log so far."""
+        """Returns the log so far."""
         return (self.folder / "log").read_text(errors="replace")
 
     def log_tail(self, lines: int = 40) -> str:
-        """The end of its log, long lines cut."""
+        """Returns the end of the log, with long lines cut."""
         return "\n".join(line[:500] for line in self.log().splitlines()[-lines:])
 
     def wait_log(self, pattern: str, seconds: float = 30, since: int = 0) -> re.Match:
-        """Waits for a regular expression in the log, from character `since` on; its first match."""
+        """Waits for a regular expression in the log, from character `since` on. Returns the first
+        match.
+        """
         end = time.monotonic() + seconds
         while time.monotonic() < end:
             if found := re.compile(pattern).search(self.log(), since):
@@ -288,8 +308,11 @@ class Node:
         )
 
     def pss(self) -> int:
-        """Bytes of memory of the process, each shared page counted by its share (PSS), blacklists included; without other files, which the kernel holds
-        and drops as it likes, and shares with whatever other nodes there are."""
+        """Returns the process's memory in bytes, with each shared page counted by its share (PSS).
+
+        Includes the mapped blacklists but no other files, because the kernel keeps and drops their
+        pages as it likes and shares them with other nodes.
+        """
         kilobytes = 0
         counts = False
         for line in Path(f"/proc/{self.process.pid}/smaps").read_text().splitlines():
@@ -310,9 +333,13 @@ class Node:
         content_type: str | None = None, user: tuple[str, str] | None = None,
         context: ssl.SSLContext | None = None, timeout: float = 120,
     ):  # fmt: skip
-        """One request; `body` is bytes, sent as they are, or what JSON can say. The answer, parsed if it is JSON. `user`: name and password."""
+        """Sends one request and returns the answer, parsed if it is JSON.
+
+        `body` is bytes, which are sent unchanged, or any JSON value. `user` is a pair of name and
+        password.
+        """
         raw = isinstance(body, bytes)
-        # The server refuses types that it does not know; of those it does, this is a binary one.
+        # The server refuses unknown content types. This one is a binary type that it accepts.
         headers = {
             "Content-Type": content_type or ("application/cbor" if raw else "application/json"),
             "Accept": "application/json",
@@ -347,7 +374,7 @@ class Node:
         pipeline: str | None = None, ids: Iterable[str] | None = None,
         refresh: bool = True, check: bool = True, **options,
     ) -> dict:  # fmt: skip
-        """Indexes documents in one request. `check`: any item that failed is an error."""
+        """Indexes documents in one request. With `check`, a failed item raises an error."""
         names = iter(ids) if ids is not None else None
         lines = []
         for document in documents:
@@ -369,13 +396,13 @@ class Node:
         return answer
 
     def documents(self, index: str, query: dict | None = None, **options) -> list[dict]:
-        """The source of every document that matches, up to 10,000, in the order of their `_id`s."""
+        """Returns the source of every matching document, up to 10,000, ordered by `_id`."""
         body = {"size": 10_000, "query": query or {"match_all": {}}}
         hits = self.post(f"/{index}/_search", body, **options)["hits"]["hits"]
         return [hit["_source"] for hit in sorted(hits, key=lambda hit: hit["_id"])]
 
     def count(self, index: str, query: dict | None = None, **options) -> int:
-        """How many documents match, after a refresh."""
+        """Returns the number of matching documents, after a refresh."""
         self.post(f"/{index}/_refresh", **options)
         return self.post(f"/{index}/_count", {"query": query} if query else None, **options)[
             "count"
@@ -384,7 +411,11 @@ class Node:
 
 @contextlib.contextmanager
 def node(version: str, start: bool = True, **options) -> Iterator[Node]:
-    """A cluster of one. `start`: now, rather than when the caller has looked after its folder. Other options: `Node`'s."""
+    """Yields a cluster of one node.
+
+    With `start` false, the caller starts it after changing its folder. The other options are those
+    of `Node`.
+    """
     settings = {"discovery.type": "single-node", **(options.pop("settings", None) or {})}
     one = Node(version, settings=settings, **options)
     try:
@@ -396,7 +427,7 @@ def node(version: str, start: bool = True, **options) -> Iterator[Node]:
 
 
 def _link(source: str, target: str) -> None:
-    """Links where the file systems are the same, copies where they are not."""
+    """Links a file within one file system, otherwise copies it."""
     try:
         os.link(source, target)
     except OSError:

@@ -1,7 +1,10 @@
-"""Writes access logs with a real Squid: `python -m tests.squid.make_logs FOLDER` writes squid.log (native) and combined.log there.
+"""Writes access logs with a real Squid.
 
-Squid serves clients on loopback addresses and asks an origin server that runs here. Nothing leaves the machine: all names are mapped to
-loopback addresses, addresses elsewhere are refused by Squid itself, and names are asked for at a loopback resolver that does not exist.
+`python -m tests.squid.make_logs FOLDER` writes squid.log (native) and combined.log there.
+
+Squid serves clients on loopback addresses and sends requests to an origin server in this process.
+Nothing leaves the machine: all names are mapped to loopback addresses, Squid refuses other
+addresses itself, and the resolver is a loopback address without a server.
 """
 
 import argparse
@@ -26,7 +29,7 @@ START_SECONDS = 20
 STOP_SECONDS = 20
 ANSWER_SECONDS = 30
 
-# Listed in tests/data/real (stamparm/maltrail, MIT), each in the way given.
+# Listed in tests/data/real (stamparm/maltrail, MIT), in this form.
 LISTED_DOMAINS = ["oussamartx.no-ip.biz", "mofa-gov-qa.ml", "indryz.beauty", "brokering.xyz"]
 LISTED_URLS = ["irannihon.com/xmlrpc.php", "absupplies.co.uk/et4fcy.tar", "yncits89.com/p0x/"]
 LISTED_ADDRESSES = ["84.54.50.73", "185.53.177.19", "68.183.203.9"]
@@ -68,7 +71,7 @@ class SquidError(RuntimeError):
 
 @dataclass
 class Request:
-    """One request as it is sent. `target` is what stands in the request line."""
+    """One request to send. `target` is the text in the request line."""
 
     method: str
     target: str
@@ -79,7 +82,7 @@ class Request:
 
 
 class Origin(http.server.BaseHTTPRequestHandler):
-    """Answers anything, and in the end says what it would never say of itself: nothing."""
+    """Answers every request. A path with "missing" gets 404."""
 
     def do_GET(self):
         body = b"<p>" + b"x" * (len(self.path) * 37 % 900) + b"</p>"
@@ -109,12 +112,12 @@ class Server(http.server.ThreadingHTTPServer):
         super().__init__((address, port), Origin)
 
     def handle_error(self, request, client_address):
-        # Tunnels are opened and closed without a request.
+        # Ignored: tunnels are opened and closed without a request.
         pass
 
 
 def has_ipv6() -> bool:
-    """Whether ::1 can be bound; some containers have no IPv6."""
+    """Returns whether ::1 can be bound. Some containers have no IPv6."""
     with contextlib.suppress(OSError), socket.socket(socket.AF_INET6) as probe:
         probe.bind(("::1", 0))
         return True
@@ -122,7 +125,9 @@ def has_ipv6() -> bool:
 
 
 def start_origin(stack: contextlib.ExitStack, wanted: int) -> int:
-    """Starts the origin on the wanted port where that is allowed, else on a free one, and gives its port."""
+    """Starts the origin on the wanted port if that is allowed, otherwise on a free one. Returns its
+    port.
+    """
     addresses = ["127.0.0.1"] + (["::1"] if has_ipv6() else [])
     for port in (wanted, 0):
         servers = []
@@ -151,7 +156,7 @@ def find_squid() -> str:
 
 
 def hosts() -> dict[str, str]:
-    """Names and where they lead."""
+    """Returns all names with their addresses."""
     listed = [f"{label}{name}" for name in LISTED_DOMAINS for label in ("", "www.", "c2.")]
     listed += [url.split("/")[0] for url in LISTED_URLS]
     names = ORDINARY + listed + ["xn--bcher-kva.example", "dead.example.net"]
@@ -163,7 +168,7 @@ def configuration(folder: pathlib.Path, proxy: int) -> str:
         f"http_port 127.0.0.1:{proxy}",
         *([f"http_port [::1]:{proxy}"] if has_ipv6() else []),
         f"hosts_file {folder}/hosts",
-        # Nobody listens there: a name that hosts_file lacks does not exist.
+        # No server listens there, so a name that is not in hosts_file does not exist.
         "dns_nameservers 127.0.0.1",
         "dns_retransmit_interval 1 second",
         "dns_timeout 1 second",
@@ -191,7 +196,7 @@ def configuration(folder: pathlib.Path, proxy: int) -> str:
 
 
 def squid_user() -> str:
-    """Whom Squid becomes when root starts it."""
+    """Returns the user that Squid changes to when root starts it."""
     for name in ("proxy", "squid", "nobody"):
         with contextlib.suppress(KeyError):
             return pwd.getpwnam(name).pw_name
@@ -206,7 +211,7 @@ def free_port() -> int:
 
 @contextlib.contextmanager
 def running_squid(folder: pathlib.Path, proxy: int):
-    """Squid over the configuration in a folder; stopped in the end, whatever happens."""
+    """Runs Squid with a configuration in this folder, and always stops it at the end."""
     (folder / "hosts").write_text(
         "".join(f"{address} {name}\n" for name, address in hosts().items())
     )
@@ -286,7 +291,9 @@ def head(request: Request) -> bytes:
 
 
 def requests(port: int, tunnel: int) -> list[Request]:
-    """What is asked for at the origin's two ports: every peculiar case once, some listed values, and ordinary traffic around them."""
+    """Returns the requests to the origin's two ports: each unusual case once, some listed values,
+    and ordinary traffic around them.
+    """
     at = "" if port == 80 else f":{port}"
     peculiar = [
         Request("GET", f"http://www.example.com{at}/search?q=1"),
@@ -364,7 +371,7 @@ def requests(port: int, tunnel: int) -> list[Request]:
                     AGENTS[i % 3],
                 )
             )
-    # The listed ones stand among the others, as in life.
+    # The listed values are spread among the others, as in real logs.
     special = peculiar + listed
     step = max(1, len(ordinary) // len(special))
     for i, request in enumerate(special):
@@ -373,7 +380,9 @@ def requests(port: int, tunnel: int) -> list[Request]:
 
 
 def make_logs(folder) -> tuple[pathlib.Path, pathlib.Path, list[Request]]:
-    """Writes squid.log and combined.log into a folder; gives their paths and the requests they tell of, in order."""
+    """Writes squid.log and combined.log into a folder. Returns their paths and the logged requests,
+    in order.
+    """
     find_squid()
     folder = pathlib.Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
@@ -389,7 +398,7 @@ def make_logs(folder) -> tuple[pathlib.Path, pathlib.Path, list[Request]]:
                 wait_for_line(work / "squid.log", before)
         for name in ("squid.log", "combined.log"):
             (folder / name).write_bytes((work / name).read_bytes())
-    # Looking whether Squid answers was the first connection, and is logged as such.
+    # The first connection only tested whether Squid answers, and Squid logged it as an error.
     return (
         folder / "squid.log",
         folder / "combined.log",
@@ -402,7 +411,11 @@ def count_lines(log: pathlib.Path) -> int:
 
 
 def wait_for_line(log: pathlib.Path, before: int):
-    """Squid logs a request when it is over on its side; waiting keeps the log in the requests' order."""
+    """Waits until Squid has logged another request.
+
+    Squid logs a request when it has finished it. Waiting keeps the log in the order of the
+    requests.
+    """
     deadline = time.monotonic() + ANSWER_SECONDS
     while count_lines(log) <= before:
         if time.monotonic() > deadline:
