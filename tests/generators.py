@@ -99,7 +99,7 @@ def in_urls(rng: random.Random, host: str):
 
 
 def _other_forms(address) -> list[str]:
-    """Yields spellings that only a URL's host may have, and ones that are never valid."""
+    """Returns spellings that only a URL's host may have, and ones that are never valid."""
     if address.version == 6:
         return [
             f"[{address}]",
@@ -254,7 +254,7 @@ def emails(rng: random.Random, address: str):
 
 
 def unicode_labels(rng: random.Random, count: int) -> list[str]:
-    """Yields labels of neighbouring characters of all scripts: ones that IDNA accepts, maps, or
+    """Returns labels of neighbouring characters of all scripts: ones that IDNA accepts, maps, or
     refuses.
     """
     separators = set(".\u3002\uff0e\uff61")

@@ -1,4 +1,4 @@
-"""`build`: what it prints, what it writes, and which blacklists are refused."""
+"""Tests of `build`: its output, its files, and the blacklists that are refused."""
 
 import json
 import random
@@ -153,7 +153,8 @@ class TestRefusedBlacklists:
         self.refused(blacklist)
 
     def test_altered_anywhere(self, blacklist):
-        """Every section has bytes among these; a changed byte that is taken would be a changed blacklist."""
+        """Changes bytes in every section. Accepting a single one would accept a changed blacklist.
+        """
         whole = blacklist.read_bytes()
         rng = random.Random(5)
         header_bytes = int.from_bytes(whole[12:16], "little")
@@ -169,7 +170,9 @@ class TestRefusedBlacklists:
             self.refused(blacklist)
 
     def test_altered_where_a_signature_would_stand(self, blacklist):
-        """The header's last 64 bytes: zeros in an unsigned blacklist, and part of the file like any other."""
+        """Changes the header's last 64 bytes. They are zeros in an unsigned blacklist, but still
+        checked.
+        """
         whole = blacklist.read_bytes()
         header_bytes = int.from_bytes(whole[12:16], "little")
         for at in (header_bytes - 64, header_bytes - 1):
@@ -264,7 +267,11 @@ class TestSignatures:
 
 
 def _stream_bundle(pipe, megabytes: int) -> int:
-    """Writes a bundle of that size: mostly what no blacklist keeps, as real bundles are, and one indicator in fifty objects."""
+    """Writes a bundle of that size.
+
+    One object in fifty is an indicator. The others are objects that no blacklist contains, as in
+    real bundles.
+    """
     pipe.write(
         b'{"type": "bundle", "id": "bundle--00000000-0000-4000-8000-000000000001", "objects": ['
     )
@@ -287,7 +294,7 @@ def _stream_bundle(pipe, megabytes: int) -> int:
 
 @pytest.mark.parametrize("megabytes", [20, 250])
 def test_a_large_bundle_is_read_in_bounded_memory(tmp_path, megabytes):
-    """What peaks must not grow with the bundle: 250 MB within the same 200 MB that 20 MB may take."""
+    """Checks that 250 MB are read within the same 200 MB of memory as 20 MB."""
     rejected = tmp_path / "unused"
     process = program.start(
         "build",

@@ -1,4 +1,7 @@
-"""Three real nodes of 3.8: pushes, restarts, late comers and upgrades, with bulk traffic going on. No event may be lost or left in doubt."""
+"""Three real nodes of 3.8 under bulk traffic: pushes, restarts, nodes that join late, upgrades.
+
+No event may be lost, and each must be checked or marked as unchecked.
+"""
 
 import io
 import itertools
@@ -41,7 +44,7 @@ def cluster():
 
 @pytest.fixture
 def pushed(cluster, tmp_path):
-    """The next generation, which all nodes serve."""
+    """Pushes the next generation and returns its number. All nodes serve it."""
     number = next(GENERATIONS)
     answer = push(cluster[0], built(tmp_path, [EVIL], generation=number), query="allow_shrink=true")
     assert answer["acknowledged"], answer
@@ -49,8 +52,9 @@ def pushed(cluster, tmp_path):
 
 
 def settled(cluster: engines.Cluster) -> None:
-    """Waits until every shard has its copies again, so that the next node may go."""
-    # Else a copy whose node left for good is not replaced for a minute.
+    """Waits until every shard has its copies again, so that the next node may stop."""
+    # Without this setting, OpenSearch waits a minute before it replaces the copies of a node that
+    # left.
     cluster[0].put(
         "/_all/_settings?expand_wildcards=all", {"index.unassigned.node_left.delayed_timeout": "0s"}
     )
@@ -134,7 +138,7 @@ def test_a_node_restarted_during_pushes(cluster, tmp_path):
     newest = int(re.search(r"-(\d+)\.blacklist$", files[-1].name)[1])
     wait_for_generation(cluster[0], [node.name for node in cluster], newest)
     assert len(answers) == len(files) > answers_before
-    # Those that were there always acknowledged.
+    # The nodes that ran all the time always acknowledged.
     for answer in answers:
         by_name = {each["name"]: each for each in answer["nodes"].values()}
         assert all(by_name[node.name]["state"] == "serving" for node in cluster[:2]), answer
@@ -145,7 +149,7 @@ def test_a_node_that_joins_later_catches_up(cluster, pushed):
     settled(cluster)
     late = cluster.add(roles=["ingest"])
     try:
-        # From its first answer on: checked, or marked as not checked.
+        # From its first answer on, the event is either checked or marked as unchecked.
         late.bulk("late", [event(EVIL)], "flag", ids=["first"])
         first = late.documents("late")[0]
         assert is_flagged(first) != bool(unchecked(first)), first
@@ -157,7 +161,7 @@ def test_a_node_that_joins_later_catches_up(cluster, pushed):
 
 
 def test_a_node_without_the_ingest_role(cluster, pushed):
-    """It hands events to those that have it, and a push does not wait for it."""
+    """Forwards events to nodes with the role. A push does not wait for such a node."""
     settled(cluster)
     plain = cluster.add(roles=["data"])
     try:
@@ -174,7 +178,10 @@ def test_a_node_without_the_ingest_role(cluster, pushed):
 
 
 def upgraded(folder: Path, contract: int | None = None) -> Path:
-    """The same plugin under the number of a later release; with `contract`, its library speaks another contract with Java."""
+    """Returns the same plugin with a later version number.
+
+    With `contract`, its library has another version of the contract with Java.
+    """
     target = folder / f"upgraded-{contract}.zip"
 
     def change(name: str, content: bytes) -> bytes:
@@ -196,7 +203,7 @@ def upgraded(folder: Path, contract: int | None = None) -> Path:
 
 
 def rewritten(archive: bytes, change: Callable[[str, bytes], bytes]) -> bytes:
-    """A zip whose files are what `change` makes of them."""
+    """Returns a copy of a zip, with each file replaced by the result of `change`."""
     target = io.BytesIO()
     with zipfile.ZipFile(io.BytesIO(archive)) as old, zipfile.ZipFile(target, "w") as new:
         for item in old.infolist():
@@ -205,7 +212,7 @@ def rewritten(archive: bytes, change: Callable[[str, bytes], bytes]) -> bytes:
 
 
 def library_of_contract(folder: Path, contract: int) -> bytes:
-    """A library that says nothing but its contract's number."""
+    """Returns a library whose only function returns the number of its contract."""
     source = f"int Java_org_threatsieve_core_matcher_Native_contract(void *environment, void *native) {{ return {contract}; }}"
     target = folder / "other.so"
     subprocess.run(
@@ -231,7 +238,7 @@ def test_a_rolling_upgrade_keeps_serving(cluster, pushed, tmp_path):
             )
             settled(cluster)
             if number == 0:
-                # In the middle of it, a push reaches both versions.
+                # In the middle of the upgrade, a push reaches both versions.
                 pushed = next(GENERATIONS)
                 assert push(cluster[2], built(tmp_path, [EVIL], generation=pushed))["acknowledged"]
     assert traffic.account()["flagged"]
@@ -251,7 +258,7 @@ def test_a_library_of_another_contract_is_refused_and_the_node_lives(cluster, pu
         assert all(unchecked(one) for one in node.documents("other-contract"))
         state = states(cluster[0])[node.name]
         assert state["state"] == "failed" and "999" in state["reason"], state
-        # The others go on, and a push says what is wrong with this one.
+        # The other nodes continue, and a push reports the fault of this one.
         answer = push(cluster[0], built(tmp_path, [EVIL], generation=next(GENERATIONS)))
         by_name = {each["name"]: each for each in answer["nodes"].values()}
         assert not answer["acknowledged"] and "999" in by_name[node.name]["reason"], answer

@@ -1,4 +1,4 @@
-"""The configuration as its writer meets it: what is wrong is told with its place, and secrets are never shown."""
+"""The configuration: faults are reported with their position, and secrets are never shown."""
 
 import pytest
 
@@ -58,7 +58,7 @@ def test_keys_in_urls_are_never_shown(tmp_path):
             "https://example.org/list?..." in text
             and "https://example.org/v2/***/recent.csv" in text
         )
-    # Nor where something is wrong with the URL.
+    # Secrets do not appear in messages about a wrong URL, either.
     plain = [
         line.replace("https://example.org/", f"http://example.org/?apikey={SECRET}")
         for line in FEED
@@ -134,7 +134,9 @@ def test_the_reference_is_the_programs():
 
 
 def switched_on(first: str) -> list[str]:
-    """The lines of a first file that hold settings and tables, those that are switched off among them."""
+    """Returns the lines of a first configuration file with settings and tables, including the
+    commented ones.
+    """
     return [
         line.removeprefix("#")
         for line in first.splitlines()

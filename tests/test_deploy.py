@@ -1,4 +1,6 @@
-"""`make deploy-plugin`: into the home of a real server, and into none that it does not fit."""
+"""Tests of `make deploy-plugin`: the home of a real server gets the plugin, and an unsuitable home
+is refused.
+"""
 
 import os
 import shutil
@@ -14,7 +16,7 @@ DEPLOY = program.ROOT / "plugin-descriptors/deploy"
 
 
 def deploy(home: Path, zips: Path = program.ROOT / "target/plugins", expect: int = 0) -> str:
-    """Runs it; what it said."""
+    """Runs the script and returns its output."""
     result = subprocess.run(
         [str(DEPLOY), str(home)],
         env={**os.environ, "ZIPS": str(zips)},
@@ -28,7 +30,7 @@ def deploy(home: Path, zips: Path = program.ROOT / "target/plugins", expect: int
 
 
 def files(folder: Path) -> list[str]:
-    """All there is."""
+    """Returns the names of all files and folders below a folder."""
     return sorted(str(path.relative_to(folder)) for path in folder.rglob("*"))
 
 
@@ -47,7 +49,7 @@ def test_a_server_has_the_plugin_after_its_next_start(version):
         assert [plugin["component"] for plugin in node.get("/_cat/plugins?format=json")] == [
             "threatsieve"
         ]
-        # Again, while it runs with the library in memory.
+        # Deploys again while the server has the library in memory.
         before = files(node.folder / "plugins")
         deploy(node.folder)
         assert files(node.folder / "plugins") == before and not list(
@@ -77,7 +79,7 @@ def test_another_version_or_machine_is_refused_before_anything_is_copied(tmp_pat
             for item in ours.infolist():
                 content = ours.read(item)
                 if item.filename == "libthreatsieve.so":
-                    # ELF's e_machine: of IBM's S/390.
+                    # e_machine in the ELF header; 22 is IBM S/390.
                     content = content[:18] + (22).to_bytes(2, "little") + content[20:]
                 theirs.writestr(item, content)
         said = deploy(node.folder, tmp_path, expect=1)

@@ -1,4 +1,6 @@
-"""The nodes that other tests rely on: real, confined as the released servers are, and gone when the tests are, however they end."""
+"""Tests of the nodes that other tests rely on: real, confined like the released servers, and
+removed at the end in all cases.
+"""
 
 import signal
 import subprocess
@@ -29,7 +31,7 @@ def test_a_node_is_a_confined_server(version):
         )
         node.bulk("events", [{"x": 1}, {"x": 2}], "both", ids=["1", "2"])
         assert node.documents("events") == [{"x": 1, "a": 1, "b": 2}, {"x": 2, "a": 1, "b": 3}]
-        # Not root, and under the filter that forbids it to start programs.
+        # Not root, and under the seccomp filter that prevents it from starting programs.
         status = Path(f"/proc/{node.process.pid}/status").read_text()
         assert "Uid:\t0" not in status and "Seccomp:\t2" in status, status
         node.restart()
@@ -37,7 +39,8 @@ def test_a_node_is_a_confined_server(version):
 
 
 def test_nothing_outlives_the_tests(tmp_path):
-    """Whoever started a node is killed in the worst way: the node ends and its folder goes."""
+    """Kills the process that started a node with SIGKILL: the node ends and its folder is removed.
+    """
     script = "from tests import engines\nwith engines.node('3.8.0') as node:\n    print(node.process.pid, node.folder, flush=True)\n    input()"
     starter = subprocess.Popen(
         [sys.executable, "-c", script],

@@ -1,4 +1,4 @@
-"""`explain`: why a value matches or does not, and who says so."""
+"""Tests of `explain`: why a value matches or not, and which sources list it."""
 
 import json
 

@@ -1,4 +1,6 @@
-"""Feeds from servers that misbehave, behind TLS, proxies and redirects; each must fail alone and keep its last good state."""
+"""Feeds from servers that misbehave, behind TLS, proxies and redirects. Each fails alone and keeps
+its last good state.
+"""
 
 import gzip
 import json
@@ -17,17 +19,17 @@ QUICK = {"idle_timeout": "1s", "total_timeout": "5s", "max_body": "1MiB"}
 
 @pytest.fixture(scope="module")
 def certificates(tmp_path_factory, tool):
-    """An authority that only tests trust."""
+    """An authority that only the tests trust, and its certificates."""
     return servers.certificates(tmp_path_factory.mktemp("certificates"), tool("openssl", "openssl"))
 
 
 def url_feed(url: str, **settings) -> dict:
-    """A feed of type url."""
+    """Returns a feed of type url."""
     return {"name": "url", "type": "url", "url": url, **settings}
 
 
 def taxii_feed(url: str, **settings) -> dict:
-    """A feed of type taxii."""
+    """Returns a feed of type taxii."""
     return {
         "name": "taxii",
         "type": "taxii",
@@ -38,7 +40,7 @@ def taxii_feed(url: str, **settings) -> dict:
 
 
 def taxii(pages):
-    """A collection at `/root/collections/1/` whose pages come from a function."""
+    """Returns a collection at `/root/collections/1/`. A function returns its pages."""
 
     def answer(asked):
         if asked.path.endswith("/objects/"):
@@ -52,7 +54,7 @@ def taxii(pages):
 
 
 def named(*numbers: int) -> list[dict]:
-    """Indicators."""
+    """Returns indicators with these numbers."""
     return [
         stix.indicator(number, f"[domain-name:value = 'h{number}.example']") for number in numbers
     ]
@@ -202,7 +204,7 @@ def test_a_private_authority_and_a_client_certificate(tmp_path, certificates):
 
 def test_a_client_certificate_is_shown_to_nobody_else(tmp_path, certificates):
     shown = {"client_certificate": certificates.client, "client_key": certificates.client_key}
-    # The other one would take it: it asks for certificates, and needs none.
+    # The other server would accept the certificate: it asks for one but does not require it.
     with serving(lambda _: Reply("evil.example\n"), certificates) as other:
         with serving(
             lambda _: Reply(status=302, headers={"Location": f"{other.url}/list"}),

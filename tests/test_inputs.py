@@ -1,4 +1,6 @@
-"""Where `scan` reads from: formats, compression, folders, standard input, and files that change under it."""
+"""The inputs of `scan`: formats, compression, folders, standard input, and files that change while
+they are read.
+"""
 
 import gzip
 import json
@@ -158,7 +160,9 @@ def packed(name: str, data: bytes) -> bytes:
 @pytest.mark.parametrize("name", ["plain", "gzip", "zstd"])
 @pytest.mark.parametrize("stdin", [False, True], ids=["file", "stdin"])
 def test_compression_is_told_by_content(tmp_path, listed, name, stdin):
-    """Also members one after the other, as log rotation and appending make them."""
+    """Also reads several compressed members in one file, as log rotation and appending produce
+    them.
+    """
     text = "".join(line + "\n" for _ in range(3_000) for line in FORMATS["squid"])
     data = packed(name, text.encode())
     log = tmp_path / "access.log.1"
@@ -192,7 +196,7 @@ def test_standard_input_is_the_default(listed):
 
 
 def _line_within(stream, seconds: float) -> bytes:
-    """The next line of a pipe, or nothing when it does not come in time."""
+    """Returns the next line of a pipe, or nothing if it does not come in time."""
     answer = []
     reader = threading.Thread(target=lambda: answer.append(stream.readline()), daemon=True)
     reader.start()
@@ -220,7 +224,8 @@ def test_endless_input_shows_a_match_at_once(listed, name):
 
 
 def _half_read(tmp_path, listed, change):
-    """Starts a scan whose output nobody reads for a while, changes the file under it, and reads on."""
+    """Starts a scan, reads one line, changes the file meanwhile, and reads the rest of the output.
+    """
     log = tmp_path / "busy.log"
     with log.open("w") as file:
         for number in range(400_000):

@@ -1,4 +1,6 @@
-"""Who may use whom, held by what cargo says of the built workspace."""
+"""The permitted dependencies between crates and modules, checked with cargo's metadata and the
+sources.
+"""
 
 import functools
 import json
@@ -8,7 +10,8 @@ from pathlib import Path
 
 from tests import program
 
-# Each crate of the workspace, and the others of it that it may use; build dependencies are what makes the component.
+# Each crate of the workspace, and the others that it may use. The matcher's component is built by
+# build dependencies, which count too.
 ALLOWED = {
     "threatsieve-blacklist": set(),
     "threatsieve-matcher": {"threatsieve-blacklist"},
@@ -34,7 +37,7 @@ ALLOWED = {
 
 @functools.cache
 def metadata() -> dict:
-    """What cargo says, dependencies of dependencies included."""
+    """Returns cargo's metadata, including indirect dependencies."""
     command = ["cargo", "metadata", "--format-version", "1", "--locked"]
     return json.loads(
         subprocess.run(command, cwd=program.ROOT, check=True, capture_output=True).stdout
@@ -49,7 +52,7 @@ def members() -> dict[str, dict]:
 def test_crates_use_only_what_they_may():
     assert members().keys() == ALLOWED.keys()
     for name, package in members().items():
-        # Tests may use what they like: they are no part of the product.
+        # Development dependencies are free: they are not part of the product.
         used = {
             d["name"]
             for d in package["dependencies"]
@@ -68,7 +71,9 @@ def test_only_the_runner_names_wasmtime():
 
 
 def test_no_compiler_is_in_what_is_shipped():
-    """The matcher is compiled when the program is built: the compiler is a build dependency of the runner alone."""
+    """Checks that only the runner's build depends on the compiler. The matcher is compiled when the
+    program is built.
+    """
     command = ["cargo", "tree", "--locked", "--edges", "normal", "--prefix", "none", "--package"]
     for package in ("threatsieve-controller", "threatsieve-jni"):
         tree = subprocess.run(
@@ -76,7 +81,7 @@ def test_no_compiler_is_in_what_is_shipped():
         ).stdout
         names = {line.split()[0] for line in tree.splitlines() if line}
         assert "wasmtime" in names, tree
-        # Cranelift's tables, sets and trees, which the runtime uses too; they compile nothing.
+        # Data structures of Cranelift that the runtime uses, too. They compile nothing.
         structures = {"cranelift-bforest", "cranelift-bitset", "cranelift-entity"}
         compilers = {name for name in names - structures if "cranelift" in name or "winch" in name}
         assert not compilers, f"{package} has a compiler: {compilers}"
@@ -110,11 +115,11 @@ def test_the_parsers_and_the_blacklist_know_no_runtime():
 
 CONTROLLER = program.ROOT / "host/controller/src"
 BELOW_THE_STORE = {"config", "network", "rejection", "seed", "sources", "store", "text"}
-"""Modules of the controller that store/ may use: they know nothing of it."""
+"""Modules of the controller that store/ may use. They do not use store/."""
 
 
 def product_sources(folder: Path) -> dict[Path, str]:
-    """The sources below a folder, without what only tests have."""
+    """Returns the sources below a folder, without the parts for tests."""
     paths = [
         path
         for path in sorted(folder.rglob("*.rs"))

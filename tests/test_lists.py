@@ -1,4 +1,4 @@
-"""Lists as people really have them: what is taken, what is rejected and why, and how that is told."""
+"""Real-world lists: accepted values, rejected lines with reasons, and the reports about both."""
 
 import json
 from pathlib import Path
@@ -16,7 +16,7 @@ def case(name: str, file: str) -> Path:
 
 
 def examined(source, *arguments, expect=DONE, stdin=None):
-    """`feeds test --json`: the values as tuples of what each says, and the summary."""
+    """Returns the values of `feeds test --json`, and the summary."""
     output = program.run(
         "feeds", "test", source, "--json", *arguments, expect=expect, stdin=stdin
     ).stdout
@@ -25,14 +25,14 @@ def examined(source, *arguments, expect=DONE, stdin=None):
 
 
 def shown(values) -> list[str]:
-    """Each value with its type, and its port if it has one."""
+    """Returns each value with its type, and its port if it has one."""
     return [
         " ".join(str(part) for part in (v["type"], v["value"], v.get("port")) if part)
         for v in values
     ]
 
 
-# The cases, each after a public report (the file `expect` names it).
+# Cases from public reports. The file `expect` names the report.
 
 
 def test_a_list_may_begin_with_a_bracket():
@@ -244,7 +244,7 @@ def test_lines_may_end_with_carriage_returns():
     assert len(examined("-", stdin=b"bad-one.top\rbad-two.top\rbad-three.top\r")[0]) == 3
 
 
-# Sources that are hardly feeds.
+# Sources that are probably not feeds.
 
 
 @pytest.mark.parametrize(

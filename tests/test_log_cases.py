@@ -1,5 +1,7 @@
-"""Logs as people really have them: the inputs of public bug reports (tests/data/cases, `expect` names
-the report), and variations of them."""
+"""Real-world logs: the inputs of public bug reports, and variations of them.
+
+They are in tests/data/cases, where `expect` names the report.
+"""
 
 import gzip
 import json
@@ -10,7 +12,7 @@ from tests import lines, program
 
 CASES = program.ROOT / "tests/data/cases"
 
-# The lines that match, and the values that do.
+# The matching lines, and the values that match in them.
 MATCHING = {
     "alb-ipv6-full": {1: {"2a06:98c1:50:1:bcf4:5264:e01c:f215"}},
     "combined-xff-tagged": {1: {"45.66.77.88"}},
@@ -25,7 +27,7 @@ MATCHING = {
 
 
 def matches(listed, log, *arguments, **options) -> dict[int, set[str]]:
-    """The listed values that match, by line."""
+    """Returns the listed values that match, by line."""
     events = program.scan(*arguments, "--list", listed, log, **options)
     return {
         event["line"]: {match["entry"]["value"] for match in event["matches"]} for event in events
@@ -203,7 +205,7 @@ def test_a_word_that_is_mostly_a_files_name_is_a_partial_match(tmp_path, listed)
     assert (
         "3 partial matches" in program.run("scan", "--count", "--list", listed, log).stderr.decode()
     )
-    # A field for hosts, and a log of one value a line, hold hosts.
+    # A field for hosts contains hosts, and so does a log of one value a line.
     log = program.write(tmp_path / "b.log", lines.eve_dns("backup.zip"))
     assert matches(listed, log) == {1: {"backup.zip"}}
     log = program.write(tmp_path / "c.log", "good.example", "evil.pl", "10.0.0.1")

@@ -1,4 +1,7 @@
-"""Alerts, as a real mail server gets them. What is matched is written into the state, so that this is about mails alone."""
+"""Alerts, as a real mail server receives them.
+
+The tests write matches directly into the state, so that they are about mails only.
+"""
 
 import os
 import random
@@ -24,7 +27,7 @@ def authority(tool, tmp_path_factory) -> Authority:
 
 
 class Station:
-    """A controller with matches that nobody was told of."""
+    """A controller with matches that nobody has been alerted to."""
 
     def __init__(self, folder):
         self.folder = folder
@@ -33,7 +36,8 @@ class Station:
         self.output = ""
 
     def configure(self, port: int, *recipients, tls="none", ca=None, password=None, timeout="10s"):
-        """Recipients are addresses, or pairs of one with its ceiling."""
+        """Writes the configuration. Recipients are addresses, or pairs of address and TLP ceiling.
+        """
         pairs = [(each, "RED") if isinstance(each, str) else each for each in recipients or [SOC]]
         people = ", ".join(
             f'{{ address = "{address}", max_tlp = "{tlp}" }}' for address, tlp in pairs
@@ -60,7 +64,7 @@ class Station:
         return self
 
     def poll(self, expect=None):
-        """One round. What it said is kept in `output`."""
+        """Runs one round and keeps its output in `output`."""
         result = program.run("poll", "--config", self.config, expect=expect)
         self.output = (result.stdout + result.stderr).decode()
         return result.returncode
@@ -83,7 +87,11 @@ class Station:
         historic=0,
         fields=None,
     ):
-        """An event with an entry in it; sayings are (feed, indicator, confidence, TLP, name) of those who vouch for the entry."""
+        """Adds an event that matches an entry.
+
+        Sayings are tuples (feed, indicator, confidence, TLP, name), one for each indicator with
+        this entry.
+        """
         self.count += 1
         number, observable = self.count, observable or entry
         raw = (
@@ -128,7 +136,7 @@ class Station:
         return rows
 
     def make_due(self):
-        """As if the pause before the next try were over."""
+        """Makes the waiting mails due, as if the pause before the next attempt were over."""
         state = self.state()
         state.execute("UPDATE mails SET next_attempt = 0 WHERE state = 0")
         state.close()
@@ -230,7 +238,10 @@ def message_headers(mail) -> str:
 
 
 def test_ceilings(station):
-    """Two feeds behind one match: each reader sees those at or below the own ceiling, in words, numbers and headers."""
+    """Sends a match of two feeds to several readers.
+
+    Each reader sees only indicators at or below their own ceiling, in texts, numbers and headers.
+    """
     with Server() as server:
         station.configure(server.port, (BOSS, "GREEN"), (SOC, "AMBER"), (LEAD, "RED"))
         station.match(
@@ -421,7 +432,7 @@ def test_down_and_up_again(station):
     with Server(port=port) as server:
         station.make_due()
         station.poll()
-    # What waited goes first, and is told apart from what is new.
+    # The mails that waited go first, separate from the new match.
     assert [mail.recipients[0] for mail in server.received] == [SOC, BOSS, SOC, BOSS]
     assert "later" not in server.received[0].part("plain") and "later[.]example" in server.received[
         2
@@ -499,7 +510,7 @@ def test_mute(station):
 
 
 def take_mails(wire: Wire, reply: str):
-    """A session after EHLO, in which each mail gets this reply."""
+    """Continues a session after EHLO and sends this reply to each mail."""
     while True:
         wire.expect("MAIL FROM:")
         wire.send("250 ok")
@@ -517,8 +528,11 @@ def take_mails(wire: Wire, reply: str):
 
 @pytest.mark.parametrize("pause", [0, 0.3], ids=["in one packet", "in packets of their own"])
 def test_plain_text_behind_starttls_is_no_answer(station, authority, pause):
-    """Whoever sits on the plain connection adds a reply to the one to STARTTLS, so that each later reply answers the command before:
-    the mail that the server rejects would count as sent."""
+    """Injects a reply after the one to STARTTLS, as an attacker on the plain connection could.
+
+    Each later reply would then answer the previous command, and a mail that the server rejects
+    would count as sent.
+    """
 
     def talk(wire: Wire):
         wire.send("220 mail.example")
@@ -567,7 +581,7 @@ def test_a_reply_too_many_is_no_answer_to_the_next_command(station):
 
 
 def test_a_reply_of_another_kind_is_no_yes(station):
-    """354 where 250 is due says nothing of the mail."""
+    """Replies 354 instead of 250, which does not mean that the mail was accepted."""
 
     def talk(wire: Wire):
         wire.send("220 mail.example")
@@ -644,7 +658,10 @@ def test_a_recipient_who_breaks_connections_holds_up_nobody(station, breaking):
 
 
 def test_killed_at_random_moments(station):
-    """Whenever the program is killed while it composes and sends mails, everybody is told of everything, and a repeat is the same mail."""
+    """Kills the program at random moments while it composes and sends mails.
+
+    Everyone is alerted to everything, and a repeated mail is identical.
+    """
     seed = int(os.environ.get("THREATSIEVE_SEED", random.randrange(2**32)))
     kills = 200 if os.environ.get("THREATSIEVE_ENDURANCE") == "full" else 20
     print(f"THREATSIEVE_SEED={seed}")

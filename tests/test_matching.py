@@ -1,6 +1,7 @@
-"""The program's answers against the naive matcher's, over generated and real values, in every kind of field.
+"""Compares the program with the naive matcher, over generated and real values, in every kind of
+field.
 
-Two seeds are always the same, the third is that of the run.
+Two seeds are fixed; the third is the seed of the run.
 """
 
 import hashlib
@@ -16,7 +17,7 @@ from tests.oracle import Malformed, Oracle, from_list, names
 SEEDS = [1, 20, pytest.param(seeds.SEED, id="fresh")]
 REAL = program.ROOT / "tests/data/real"
 
-# NDJSON fields (ECS) and the kind that each has.
+# NDJSON fields (ECS) and the kind of each.
 FIELDS = {
     "destination.domain": "host",
     "destination.ip": "address",
@@ -45,13 +46,13 @@ good.evil.com *.cdn.evil.com 8.8.8.9 8.8.8.64/26 5.5.5.100-5.5.5.110 evil.com/a/
 
 
 def digests(rng: random.Random) -> list[str]:
-    """One digest of each length."""
+    """Returns one digest of each length."""
     data = rng.randbytes(8)
     return [hashlib.new(name, data).hexdigest() for name in ("md5", "sha1", "sha256")]
 
 
 def around(rng: random.Random, listed: str):
-    """Spellings of a listed value and values near it."""
+    """Yields spellings of a listed value and similar values."""
     entry = from_list(listed)
     if entry.type == "domain-name":
         for host in generators.hosts(rng, entry.value):
@@ -70,7 +71,10 @@ def around(rng: random.Random, listed: str):
 
 
 def compare(tmp_path, listed, allowed, cases, partial=True, prefix=False):
-    """Runs the cases, (kind, value) each, and holds the tuples of both sides equal. `any` goes in as plain lines."""
+    """Runs the cases, pairs (kind, value), and checks that both sides return the same tuples.
+
+    Values of the kind `any` are passed as plain lines.
+    """
     oracle = Oracle([from_list(v, prefix) for v in listed], [from_list(v, prefix) for v in allowed])
     cases = [(kind, value) for kind, value in dict.fromkeys(cases) if value and "\n" not in value]
     expected = {
@@ -92,7 +96,7 @@ def compare(tmp_path, listed, allowed, cases, partial=True, prefix=False):
         options += ["--url-match", "prefix"]
     text = text.encode("utf-8", "surrogateescape")
     events = program.scan(*options, "--log-format", "lines" if plain else "ndjson", "-", stdin=text)
-    # URLs are shown as their indicator has them; what must agree is which one it is.
+    # URLs are shown in the spelling of their indicator. Only the URL itself must be the same.
     found = {
         (line, kind, from_list(value).value if kind == "url" else value, how)
         for line, kind, value, how in program.tuples(events)
@@ -122,7 +126,8 @@ def test_lines_of_generated_values(tmp_path, seed, allowed):
 def test_fields_of_each_kind(tmp_path, seed, kind):
     rng = random.Random(seed)
     listed = LISTED + digests(rng)
-    # A field's `//a/b` may as well be the path alone that some logs hold; which of the two is not the matcher's to say.
+    # Some logs have only the path, so `//a/b` in a field is ambiguous. The matcher cannot decide
+    # that.
     cases = [
         (kind, case) for value in listed for case in around(rng, value) if not case.startswith("//")
     ]
@@ -199,7 +204,8 @@ def test_bytes_that_are_no_utf8(tmp_path):
 
 @pytest.mark.parametrize("seed", SEEDS)
 def test_nested_networks_and_ranges(tmp_path, seed):
-    """Random networks in a small space, so that they nest, touch and overlap in every way."""
+    """Compares random networks in a small space, so that they nest, touch and overlap in all ways.
+    """
     rng = random.Random(seed)
     listed, inside = [], []
     for _ in range(150):
@@ -225,7 +231,10 @@ def test_nested_networks_and_ranges(tmp_path, seed):
 
 @pytest.mark.parametrize("seed", SEEDS)
 def test_labels_of_all_scripts(tmp_path, seed):
-    """Listed as its A-label wherever the oracle has one, so that an answer differs when the two do not map alike."""
+    """Lists each label as the oracle's A-label if there is one.
+
+    A label that the program maps differently does not match.
+    """
     labels = generators.unicode_labels(random.Random(seed), 4_000)
     listed = []
     for label in labels:

@@ -1,4 +1,6 @@
-"""The operator's side: who can read the state, what damage and a wrong clock do, what is reported when something is wrong, and how a state is upgraded."""
+"""The operator's view: file modes, damage, a wrong clock, reports of faults, and upgrades of the
+state.
+"""
 
 import contextlib
 import email
@@ -38,12 +40,12 @@ int clock_gettime(clockid_t id, struct timespec *time) {
 
 
 def line(number: int, host: str, time: int = NOW) -> str:
-    """A line of Squid's native log."""
+    """Returns a line of Squid's native log."""
     return f"{time + number}.357 0 10.1.2.3 TCP_MISS/200 603 GET http://{host}/{number} - HIER_DIRECT/192.0.2.7 text/html\n"
 
 
 class Desk:
-    """A controller over one list, logs, an output file and mails in a folder."""
+    """A controller with one list, logs, an output file, and mails in a folder."""
 
     def __init__(self, folder: Path, *settings: str, top: str = ""):
         folder.mkdir(parents=True, exist_ok=True)
@@ -80,7 +82,7 @@ class Desk:
         return json.loads(self.run("status", "--json", *arguments).stdout)
 
     def conditions(self) -> dict[str, str]:
-        """What is wrong, by kind: the subject."""
+        """Returns the subjects of the present conditions, by kind."""
         return {
             condition["kind"]: condition["subject"] for condition in self.status()["conditions"]
         }
@@ -89,7 +91,7 @@ class Desk:
         return [json.loads(record) for record in self.output.read_text().splitlines()]
 
     def news(self) -> list[str]:
-        """Subjects of the mails to the operator, oldest first."""
+        """Returns the subjects of the mails to the operator, oldest first."""
         paths = sorted(self.mails.glob("*.eml"), key=lambda path: path.stat().st_mtime_ns)
         mails = [
             email.message_from_bytes(path.read_bytes(), policy=email.policy.default)
@@ -112,7 +114,7 @@ def desk(tmp_path):
 
 @pytest.fixture
 def open_folder():
-    """A folder that everybody can enter, which pytest's cannot."""
+    """A folder that every user can enter, unlike pytest's."""
     with tempfile.TemporaryDirectory() as folder:
         Path(folder).chmod(0o755)
         yield Path(folder)
@@ -123,7 +125,9 @@ def mode(path: Path) -> int:
 
 
 def without_rights() -> dict:
-    """Options that start a program as somebody whom file modes bind."""
+    """Returns options that start a program as a user without root's rights, so that file modes
+    apply.
+    """
     return {"user": NOBODY, "group": NOBODY, "extra_groups": []} if os.geteuid() == 0 else {}
 
 
@@ -139,7 +143,7 @@ def test_only_the_owner_reads_the_state_and_the_group_reads_records(desk, monkey
     for path in [desk.state, *desk.state.rglob("*"), desk.mails, *desk.mails.iterdir()]:
         assert mode(path) == (0o700 if path.is_dir() else 0o600), path
     assert (mode(desk.output), mode(desk.output.parent)) == (0o640, 0o750)
-    # An upgrade closes what an earlier version left open to everybody.
+    # An upgrade removes permissions that an earlier version left to everyone.
     desk.state.chmod(0o755)
     (desk.state / "state.db").chmod(0o644)
     desk.output.chmod(0o644)
@@ -185,7 +189,7 @@ def test_the_unit_file_keeps_others_out():
 
 
 def damaged(desk: Desk) -> None:
-    """8 KiB of 0xff in the middle of the state, a day after its last check."""
+    """Writes 8 KiB of 0xff into the middle of the state, and sets its last check a day back."""
     with desk.database() as database:
         database.execute("CREATE TABLE filler (body TEXT)")
         database.executemany(
@@ -417,7 +421,7 @@ def test_one_unreadable_folder_hides_nothing_else(open_folder, pattern):
 
 @pytest.fixture
 def clock(desk, tmp_path):
-    """A function that sets the desk's clock so many days ahead."""
+    """Returns a function that sets the desk's clock this many days ahead."""
     source, library = tmp_path / "clock.c", tmp_path / "clock.so"
     source.write_text(CLOCK)
     subprocess.run(["cc", "-shared", "-fPIC", "-O1", "-o", library, source], check=True)
@@ -475,7 +479,7 @@ def test_a_feed_that_failed_under_a_wrong_clock_is_polled_under_the_right_one(
 
 def test_what_is_kept_has_limits_that_status_shows(tmp_path):
     desk = Desk(tmp_path, '[retention]\nrejections = 3\nrounds = 2\ngenerations = 1\nmails = "1h"')
-    # More values than rejected lines: else the first delivery would be held back.
+    # More values than rejected lines, otherwise the first delivery would be held back.
     good = [f"good{number}.example" for number in range(20)]
     program.write(desk.list, "evil.example", *good, *(f"no value {number}" for number in range(10)))
     desk.poll()
@@ -516,8 +520,11 @@ def test_what_is_kept_has_limits_that_status_shows(tmp_path):
 
 
 def test_a_state_of_version_2_is_upgraded(desk):
-    """The fixture was made by the program of commit 4fe9b83: 12 matched lines in two files, and a history job for
-    `late.example` that had not begun. Nothing is flagged or mailed twice, and the job is done."""
+    """Upgrades a state that the program of commit 4fe9b83 made.
+
+    It has 12 matched lines in two files, and a history job for `late.example` that had not begun.
+    Nothing is flagged or mailed twice, and the job is done.
+    """
     hosts = ["www.evil.example", "late.example", "good.example"]
     for name, numbers in [("access.log.1", range(6)), ("access.log", range(6, 12))]:
         (desk.folder / name).write_text(
@@ -542,11 +549,11 @@ def test_a_state_of_version_2_is_upgraded(desk):
     assert b"proxy.example.org" in desk.run("mute").stdout
 
 
-# Back-up and restore, word by word.
+# Back-up and restore, with the exact commands of the documentation.
 
 
 def commands(heading: str) -> list[str]:
-    """The shell commands below a heading of docs/operations.md, a text for each block."""
+    """Returns the shell commands below a heading of docs/operations.md, one text for each block."""
     section = (
         (program.ROOT / "docs/operations.md")
         .read_text()
@@ -558,7 +565,9 @@ def commands(heading: str) -> list[str]:
 
 
 def follow_docs(desk: Desk, backup: Path, script: str) -> str:
-    """Runs commands of the documentation in a shell, with this desk's state and user in the place of the service's."""
+    """Runs commands of the documentation in a shell, with this desk's state and user instead of the
+    service's.
+    """
     names = {
         "/var/lib/threatsieve": str(desk.state),
         "/backup": str(backup),
@@ -586,7 +595,7 @@ def test_back_up_and_restore_as_documented(desk, tmp_path, way):
     desk.poll()
     reader = sqlite3.connect(desk.state / "state.db")
     if way == 0:
-        # A state in use: its write-ahead log holds what the file lacks.
+        # The state is in use: its write-ahead log has data that the file lacks.
         reader.execute("SELECT count(*) FROM events").fetchone()
     desk.run("mute", "add", "--host", "kept.example.org", "--for", "7d", "--reason", "scanner")
     follow_docs(desk, backup, ways[way])

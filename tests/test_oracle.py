@@ -1,4 +1,6 @@
-"""The oracle against cases worked out by hand: a judge that is wrong would judge wrongly."""
+"""Tests of the oracle against cases worked out by hand, because a wrong oracle would give wrong
+verdicts.
+"""
 
 import pytest
 

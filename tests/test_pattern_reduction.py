@@ -1,7 +1,8 @@
-"""The reduction of STIX patterns against stix2-matcher, and the parser against stix2-patterns.
+"""Compares the reduction of STIX patterns with stix2-matcher, and the parser with stix2-patterns.
 
-A complete reduction must match exactly the events that the pattern matches, a partial one only such. STIX compares names exactly, so
-domains are compared in exact mode here."""
+A complete reduction must match exactly the events that the pattern matches. A partial one must
+match a subset of them. STIX compares names exactly, so the comparison of domains is exact, too.
+"""
 
 import ipaddress
 import json
@@ -22,8 +23,9 @@ PATTERNS, EVENTS = 400, 6
 
 
 def reduce(texts: list[str], *options: str) -> list[dict]:
-    """One process for all patterns."""
-    # Of the whole workspace, as the Rust tests build it: by itself it would be built again, for other features of its dependencies.
+    """Reduces all patterns in one process."""
+    # Builds the whole workspace, as the Rust tests do. Building the example alone would compile its
+    # dependencies again with other features.
     build = ["cargo", "build", "--release", "-q", "--workspace", "--example", "reduce"]
     subprocess.run(build, cwd=program.ROOT, check=True, timeout=900)
     command = [program.ROOT / "target/release/examples/reduce", *options]
@@ -43,7 +45,11 @@ def reduce(texts: list[str], *options: str) -> list[dict]:
 
 
 def in_network(containee: str, container: str) -> bool:
-    """stix2-matcher's own test raises an error for all but IPv4, and for names."""
+    """Returns whether one network is in another.
+
+    Replaces stix2-matcher's own test, which raises an error for names and for everything except
+    IPv4.
+    """
     try:
         inner, outer = (
             ipaddress.ip_network(containee, strict=False),
@@ -59,7 +65,9 @@ def microseconds(moment: str) -> int:
 
 
 def covers(value: dict, kind: str, seen: str) -> bool:
-    """Whether an emitted value covers an observable, in exact mode; by itself, without the product's matcher."""
+    """Returns whether an emitted value covers an observable exactly. Does not use the product's
+    matcher.
+    """
     if value["type"] != kind:
         return False
     if kind == "domain":
@@ -84,7 +92,8 @@ def ours(answer: dict, event: patterns.Event) -> bool:
 
 @pytest.mark.parametrize("version, options, form", [
     ("2.1", [], patterns.observed_data_21),
-    # The matcher wants quoted moments in 2.0, and its own parser does not take them any more: no START and STOP there.
+    # No START and STOP in 2.0: the matcher requires quoted timestamps there, but its own parser no
+    # longer accepts them.
     ("2.0", ["--v20"], patterns.observed_data_20),
 ])  # fmt: skip
 def test_reduction_agrees_with_stix2_matcher(monkeypatch, version, options, form):
@@ -111,7 +120,7 @@ def test_reduction_agrees_with_stix2_matcher(monkeypatch, version, options, form
 
 
 def mutated(rng: random.Random, text: str) -> str:
-    """The pattern with one piece of it lost, doubled, or exchanged for one of another kind."""
+    """Returns the pattern with one piece removed, added or replaced."""
     pieces = [" ", "(", ")", "[", "]", "'", "\\", ",", "=", "<", ">", "!", "NOT ", "IN ", "AND", " OR ", "EXISTS ", ".", ":", "*", "-", "5", "+0", "1.5", "true", "h'0a'", "b'aaaa'", "t'2020-01-01T00:00:00Z'", "/**/", "//", "\u00a0", "x-y", "WITHIN 5 SECONDS", "LAST"]  # fmt: skip
     at = rng.randrange(len(text))
     match rng.randrange(3):
@@ -135,7 +144,8 @@ def test_parser_agrees_with_stix2_patterns(options, oracle):
             theirs = False
         if oracle is Pattern20 and re.search(r"(START|STOP)\s*'", text):
             continue  # The first form of 2.0, which we still take.
-        # Where the grammar is kept and the specification's words are not, we refuse more.
+        # Our parser may refuse more: patterns that follow the grammar but violate the
+        # specification's text.
         assert answer.get("kind") == "meaning" or ("error" not in answer) == theirs, (text, answer)
         taken += theirs
     assert PATTERNS / 20 < taken < PATTERNS * 0.95

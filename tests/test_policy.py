@@ -1,4 +1,6 @@
-"""Which indicators count: validity, revocation, confidence, markings, partial and exact matches, allow-lists."""
+"""The indicators that count: validity, revocation, confidence, markings, partial and exact matches,
+allow-lists.
+"""
 
 import json
 import re
@@ -12,7 +14,7 @@ EVIL = "[domain-name:value = 'evil.com']"
 
 
 def matching(tmp_path, *arguments, log=None, stdin=b"evil.com\n") -> list[str]:
-    """The entry values that match; without a log, `evil.com` is looked at."""
+    """Returns the matched entry values. Without a log, the input is `evil.com`."""
     files = [log] if log else ["--log-format", "lines", "-"]
     return program.values(program.scan(*arguments, *files, stdin=None if log else stdin))
 
@@ -56,7 +58,8 @@ def test_the_events_own_time_decides_before_the_clock(tmp_path):
         *(lines.combined("http://evil.com/", day=day) for day in (22, 23, 24, 25)),
     )
     assert [e["line"] for e in program.scan("--feed", feed, days)] == [2, 3]
-    # What has no time of its own is judged by the clock, at which this indicator is over or not yet there.
+    # A value without a time is judged by the clock, by which this indicator has expired or is not
+    # yet valid.
     past = stix.write(
         tmp_path / "p.json", stix.indicator(1, EVIL, valid_until="2020-02-01T00:00:00Z")
     )
@@ -159,7 +162,7 @@ def test_confidence_of_a_csv_list(tmp_path):
 
 @pytest.mark.parametrize("spelling", ["2.0", "1.0", "extension"])
 def test_the_ceiling_on_markings(tmp_path, spelling):
-    """TLP 2.0 as STIX 2.1 has it, and TLP 1.0 as STIX 2.0 and 2.1 define it."""
+    """Checks TLP 2.0 as in STIX 2.1, and TLP 1.0 as STIX 2.0 and 2.1 define it."""
     one = {
         "white": "marking-definition--613f2e26-407d-48c7-9eca-b8e91df99dc9",
         "green": "marking-definition--34098fce-860f-48ae-8e50-ebd3cc5e41da",

@@ -1,6 +1,8 @@
-"""The ingest processor `threat_match` on real nodes: what it looks at, what it writes, what it refuses, and what it does when it cannot check.
+"""The ingest processor `threat_match` on real nodes: fields that it reads and writes, options that
+it refuses, and events that it cannot check.
 
-Most cases run twice, one event at a time (`_simulate`) and as one bulk request, and must come to the same.
+Most cases run twice, one event at a time (`_simulate`) and as one bulk request. Both must have the
+same result.
 """
 
 import json
@@ -25,15 +27,15 @@ DOCUMENT = (program.ROOT / "docs/plugin.md").read_text()
 
 @pytest.fixture
 def node(opensearch, tmp_path):
-    """A node of each line, the blacklist served."""
+    """A node of each release line that serves the blacklist."""
     return serve(opensearch, tmp_path)
 
 
-# What is looked at.
+# Fields that are read.
 
 
 def documented_fields() -> dict[str, str]:
-    """The default fields of docs/plugin.md, with their kinds."""
+    """Returns the default fields in docs/plugin.md, with their kinds."""
     rows = re.findall(r"^\| (host|address|URL|hash|email|any) \| (.+) \|$", DOCUMENT, re.MULTILINE)
     assert len(rows) == 6
     return {
@@ -60,7 +62,7 @@ def test_the_fields_of_ecs(node):
 
 
 def test_fields_and_kinds_are_those_of_the_log_crate(node):
-    """What a scan takes an ECS field for, the processor takes it for, too."""
+    """Checks that a scan and the processor assign the same kind to each ECS field."""
     source = (program.ROOT / "host/log/src/fields/known.rs").read_text()
     documented = documented_fields()
     for kind, constant in {
@@ -117,13 +119,14 @@ def test_nested_dotted_and_arrays(node):
 
 
 def test_numbers_are_text(node, tmp_path):
-    # 203.0.112.1 as one number; an address field is strict, so only a URL may hide one.
+    # 3405803521 is 203.0.112.1 as one number. Address fields are strict, so only a URL may contain
+    # that form.
     assert matched(
         one(node, event(url__original="http://3405803521/x"), fields=["url.original"])
     ) == [("url.original", "http://3405803521/x")]
     digits = "12345678" * 4
     pushing.push(node, pushing.built(tmp_path, [digits], name="digits"), "digits")
-    # Too large for what a simulation can copy.
+    # The number is too large for a simulation to copy.
     (document,) = indexed(
         node, [{"hash": int(digits)}], pipeline(fields=["hash"], blacklist="digits")
     )
@@ -164,7 +167,7 @@ def test_values_beyond_ascii(node, tmp_path):
         False,
         False,
     ]
-    # Half a surrogate pair, which JSON can write.
+    # Half a surrogate pair is possible in JSON.
     assert (
         "threatsieve"
         not in simulated(
@@ -173,7 +176,7 @@ def test_values_beyond_ascii(node, tmp_path):
     )
 
 
-# What is written.
+# Fields that are written.
 
 
 def test_a_matched_document(node):
@@ -218,7 +221,7 @@ def test_a_matched_document(node):
 
 
 def test_the_example_of_the_documentation(node):
-    """Pipeline, event and document of docs/plugin.md."""
+    """Runs the pipeline and event of docs/plugin.md, and compares the document."""
     made, given, written = (
         json.loads(block)
         for block in re.findall(r"^```json\n(.*?)^```", DOCUMENT, re.MULTILINE | re.DOTALL)[:3]
@@ -232,7 +235,7 @@ def test_the_example_of_the_documentation(node):
 
 
 def test_it_is_what_a_record_of_the_controller_says(node, tmp_path):
-    """docs/records.md and the processor must not differ."""
+    """Checks that the processor agrees with the controller's records (docs/records.md)."""
     log = program.write(tmp_path / "events.ndjson", json.dumps(event(url__domain="evil.example")))
     feed = stix.write(tmp_path / "feed.json", *INDICATORS)
     (scanned,) = program.scan("--feed", feed, "--log-format", "ndjson", log)
@@ -285,7 +288,7 @@ def test_flag_and_target(node):
     ] == stix.identifier(1)
     document = one(node, bad, flag_field=None)
     assert "indicator" not in document and document["threat"]["enrichments"]
-    # A flag that is there already is overwritten; one with a dot goes where ECS has it.
+    # An existing flag is overwritten. A dotted flag field is written as nested ECS fields.
     assert one(node, {**bad, "event.flag": "x"}, flag_field="event.flag")["event"] == {
         "flag": "matched"
     }
@@ -325,7 +328,7 @@ def test_marking_and_confidence(node):
     assert outcome(max_tlp="GREEN") == [shown, withheld, withheld]
     assert outcome(max_tlp=None) == outcome(max_tlp="RED") == [shown, shown, shown]
     assert outcome(max_tlp=None, min_confidence=50) == [shown, nothing, shown]
-    # One that says none counts.
+    # An indicator without a confidence counts.
     assert matched(one(node, event(destination__ip="203.0.112.1"), min_confidence=100))
     assert "red.example" not in json.dumps(
         one(node, {**event(), "plain": ["x.red.example"]}, fields=["plain"])["threatsieve"]
@@ -342,7 +345,9 @@ def test_partial_matches_are_asked_for(node):
 
 
 def test_many_matches(node):
-    """One enrichment an indicator, however often it matches; more than are wanted are counted."""
+    """Writes one enrichment for each indicator, however often it matches, and counts those above
+    the limit.
+    """
     bad = {
         "@timestamp": TIME,
         "plain": [f"{host}.n{number}.example" for number in range(100, 130) for host in ("a", "b")],
@@ -382,12 +387,12 @@ def test_two_blacklists_in_one_pipeline(node, tmp_path):
         "flags": flags(NAME),
     }
     assert neither == events[2]
-    # Processed again, each of them finds its own once more, and nothing twice.
+    # Processed again, each blacklist finds its own match again, and nothing is doubled.
     assert simulated(node, [both, first], made) == [both, first]
 
 
 def test_the_component_template_maps_it(node):
-    """An index that takes no unknown field takes ours."""
+    """Checks that a strict index with the component template accepts our fields."""
     template = json.loads((program.ROOT / "plugin-descriptors/component-template.json").read_text())
     name = f"processor-{next(NUMBERS)}"
     node.put(f"/_component_template/{name}", template)
@@ -452,7 +457,8 @@ def test_raw_lines(node):
 )
 def test_formats_of_raw_lines(node, form, line, atomic):
     made = pipeline(message_field="event.original", message_format=form)
-    # Text has no time, so that the clock's goes into the enrichment, which is another one in each way.
+    # Text has no time, so the enrichment contains the clock's time, which differs between the two
+    # ways.
     for (document,) in both_ways(node, [{"event": {"original": line}}], made):
         assert matched(document) == [("event.original", atomic)]
 
@@ -587,7 +593,7 @@ def test_wrong_options_are_refused(node, options, named, says):
 
 
 def documented_options() -> dict[str, str]:
-    """Options of docs/plugin.md and their defaults."""
+    """Returns the options in docs/plugin.md and their defaults."""
     table = re.search(r"^\| option \| default \|.*?(?=\n\n)", DOCUMENT, re.MULTILINE | re.DOTALL)[0]
     return dict(re.findall(r"^\| `(\w+)` \| (.+?) \|", table, re.MULTILINE))
 
@@ -596,7 +602,7 @@ def test_options_and_their_defaults_are_documented(node):
     written = re.search(r"enum Option \{(.*?);", OPTIONS.read_text(), re.DOTALL)[1]
     documented = documented_options()
     assert list(documented) == [each.strip().lower() for each in written.split(",")]
-    # Taken as documented, and nothing changes by writing the defaults out.
+    # The documented defaults are accepted, and giving them explicitly changes nothing.
     given = {
         name: json.loads(default.strip("`"))
         for name, default in documented.items()
@@ -654,7 +660,7 @@ def test_if(node):
 
 
 def test_foreach(node):
-    """One call an element, which is never needed, and harmless."""
+    """Calls the processor once for each element, which is never necessary but harmless."""
     made = {
         "processors": [
             {"foreach": {"field": "list", "processor": {"threat_match": {"blacklist": NAME}}}}
@@ -692,7 +698,7 @@ def test_without_the_blacklist_events_are_marked(node):
     events = [event(url__domain="evil.example"), event()] * 20
     for found in processed(node, *events, blacklist=name):
         assert found["threatsieve"] == {"unchecked": "no-blacklist"} and "indicator" not in found
-    # In the log once, not once a document.
+    # The log reports it once, not once for each document.
     told = [line for line in node.log()[since:].splitlines() if f"[{name}]" in line]
     assert len(told) == 1 and "no-blacklist" in told[0], told
 
@@ -708,7 +714,7 @@ def test_failing_unavailable_events(node):
     answer = node.bulk(name, [event(), event()], name, check=False)
     assert answer["errors"]
     for item in answer["items"]:
-        # Log shippers send again what is answered so.
+        # Log shippers send items with this status again.
         assert item["index"]["status"] == 503, item
         assert "blacklist [missing]" in json.dumps(item) and "no-blacklist" in json.dumps(item)
     with pytest.raises(Refused) as refused:
@@ -757,7 +763,7 @@ def test_values_that_are_too_long_or_too_many(node):
 
 
 def test_a_request_of_more_than_one_batch(node):
-    """Batches end at 65,536 observables; nothing is lost or mixed up there."""
+    """Exceeds the limit of a batch, 65,536 observables. Nothing is lost or mixed up at its end."""
     made = pipeline(fields=["plain"])
     events = [
         {"plain": ["good.example"] * 99 + [f"{number}.evil.example"]} for number in range(1000)
@@ -796,7 +802,9 @@ def test_the_zip(version):
 
 
 def test_a_library_for_another_machine():
-    """The node starts, says what is wrong, and marks every event."""
+    """Installs a library for another architecture. The node starts, reports the fault, and marks
+    every event.
+    """
     with engines.node("3.8.0", plugins=[engines.plugin("3.8.0")], start=False) as node:
         library = node.plugins / "threatsieve/libthreatsieve.so"
         content = bytearray(library.read_bytes())
@@ -812,7 +820,11 @@ def test_a_library_for_another_machine():
 
 
 def test_a_key_that_is_missing():
-    """Without it unsigned blacklists would be taken: nothing is loaded, the node starts, and events are marked."""
+    """Names a key file that cannot be read.
+
+    Without a key, unsigned blacklists would be accepted. So nothing is loaded, the node starts, and
+    events are marked.
+    """
     for name, says in (
         ("none.pub", "none.pub, which cannot be read"),
         ("../opensearch.yml", "expected a file below"),

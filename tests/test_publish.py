@@ -1,4 +1,6 @@
-"""The controller's side of a cluster: what rounds, `push`, `status` and `config check` do with real nodes that have the plugin."""
+"""The controller with a cluster: rounds, `push`, `status` and `config check`, with real nodes that
+have the plugin.
+"""
 
 import itertools
 import json
@@ -19,17 +21,17 @@ EVIL = "evil.example"
 
 @pytest.fixture
 def controller(opensearch, tmp_path):
-    """One that pushes to the node."""
+    """A controller that pushes to the node."""
     return Controller(tmp_path, next(NAMES), [opensearch.url])
 
 
 def wanted(node, name) -> int | None:
-    """The generation that the cluster wants its nodes to serve."""
+    """Returns the generation that the cluster wants its nodes to serve."""
     return node.get(ENDPOINT)["blacklists"].get(name, {}).get("generation")
 
 
 def flags(node, name: str, *hosts: str) -> list[bool]:
-    """Which events are flagged, indexed now."""
+    """Indexes an event for each host, and returns whether each is flagged."""
     pushing.set_pipeline(node, name, blacklist=name)
     index = f"{name}-{time.monotonic_ns()}"
     node.bulk(
@@ -42,7 +44,7 @@ def flags(node, name: str, *hosts: str) -> list[bool]:
 
 
 def dead() -> str:
-    """A host that nobody listens on."""
+    """Returns a host that nobody listens on."""
     return f"http://127.0.0.1:{free_port()}"
 
 
@@ -68,7 +70,7 @@ def test_rounds_push_what_is_new_and_nothing_twice(opensearch, controller):
     controller.write_list(EVIL, "new.example")
     assert controller.poll()["generation"] == wanted(opensearch, controller.name) == 2
     assert flags(opensearch, controller.name, EVIL, "new.example") == [True, True]
-    # Somebody took it away: it comes back.
+    # Someone deletes the blacklist: the next round pushes it again.
     opensearch.delete(f"{ENDPOINT}/{controller.name}")
     assert controller.poll()["sent_bytes"] > 0 and wanted(opensearch, controller.name) == 2
 
@@ -109,7 +111,7 @@ def test_push_pushes_now_and_prints_a_line_a_node(opensearch, controller, tmp_pa
     ), text
     assert text.splitlines()[1].split() == ["NODE", "GENERATION", "STATE", "MS", "PLUGIN", "REASON"]
     assert text.splitlines()[2].split()[:3] == [opensearch.name, "1", "serving"]
-    # Any built file, with a configuration and without one.
+    # Pushes any built file, with and without a configuration.
     newer = built(tmp_path, [EVIL, "other.example"], controller.name, 5)
     assert controller.push(newer)["generation"] == wanted(opensearch, controller.name) == 5
     newest = built(tmp_path, [EVIL, "third.example"], controller.name, 6)
@@ -156,7 +158,7 @@ def test_a_shrunk_one_is_refused_until_it_is_allowed(opensearch, controller):
         "shrunk",
         2,
     ), refused
-    # It kept nothing else from being done.
+    # The refusal did not prevent the rest of the round.
     assert controller.flagged() == 1
     assert flags(opensearch, controller.name, DOMAINS[99]) == [True], "the old one serves on"
     text = controller.run("status")
@@ -225,7 +227,7 @@ def test_a_cluster_that_is_away_costs_nothing_but_the_push(opensearch_3, tmp_pat
     assert "cluster   not asked: no host of the cluster is ready" in controller.run("status")
     controller.run("push", expect=program.REMOTE)
     controller.run("config", "check", expect=program.REMOTE)
-    # It is back, at another of its hosts.
+    # The cluster is available again, at another of its hosts.
     text = controller.config.read_text().replace(hosts[1], opensearch_3.url)
     controller.config.write_text(text)
     assert controller.poll()["outcome"] == "acknowledged"
@@ -272,13 +274,13 @@ def test_run_pushes_and_stops_whatever_the_cluster_does(opensearch_3, tmp_path):
 
 
 def acknowledged(controller: Controller) -> int | None:
-    """The generation that all nodes served when a round last looked."""
+    """Returns the generation that all nodes served when a round last checked."""
     push = controller.status()["push"]
     return push["generation"] if push["acknowledged"] else None
 
 
 def stops(service) -> str:
-    """Asks a service to end, which takes at most ten seconds; its log."""
+    """Stops a service, which takes at most ten seconds. Returns its log."""
     service.send_signal(signal.SIGTERM)
     _, said = service.communicate(timeout=10)
     assert service.returncode == program.DONE, said.decode()
@@ -286,7 +288,7 @@ def stops(service) -> str:
 
 
 def until(condition, what: str, seconds: float = 30) -> None:
-    """Waits for something."""
+    """Waits until the condition is true."""
     end = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < end, f"not after {seconds} s: {what}"

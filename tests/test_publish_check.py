@@ -1,4 +1,6 @@
-"""`opensearch check`: it names a problem exactly where a real index refuses a flagged event."""
+"""Tests of `opensearch check`: it reports a problem exactly if a real index refuses a flagged
+event.
+"""
 
 import itertools
 import json
@@ -21,7 +23,7 @@ EVENT = {
 
 
 def enrichments(**properties) -> dict:
-    """A `threat` whose enrichments are nested, with these fields known."""
+    """Returns a mapping of `threat` with nested enrichments, which have these fields."""
     return {"threat": {"properties": {"enrichments": {"type": "nested", "properties": properties}}}}
 
 
@@ -94,7 +96,7 @@ CASES = {
 
 @pytest.fixture(scope="module")
 def controllers(tmp_path_factory, opensearch_3, opensearch_2):
-    """One for each node, its blacklist pushed and a pipeline there."""
+    """A controller for each node. Its blacklist is pushed, and there is a pipeline."""
     made = {}
     for node in (opensearch_3, opensearch_2):
         controller = Controller(tmp_path_factory.mktemp("check"), "check", [node.url])
@@ -106,7 +108,7 @@ def controllers(tmp_path_factory, opensearch_3, opensearch_2):
 
 
 def judged(controller: Controller, *arguments) -> tuple[int, dict]:
-    """The exit code and what was found, by the name of the index or index template."""
+    """Returns the exit code and the findings, by the name of the index or index template."""
     result = program.run(
         "opensearch", "check", "--json", *arguments, "--config", controller.config, expect=None
     )
@@ -136,7 +138,9 @@ def test_a_problem_is_what_a_real_index_refuses(opensearch, controllers, case):
 
 
 def test_the_limit_of_fields_is_exact_for_the_template(opensearch, controllers):
-    """With all fields but the generation's there already, one more fits or it does not."""
+    """Creates an index that lacks only the generation's field, with room for one more field or
+    none.
+    """
     fields = {**EVENT, **TEMPLATE}
     for spare, is_fine in ((0, False), (1, True)):
         index = f"check-{next(NUMBERS)}"
@@ -155,7 +159,7 @@ def test_the_limit_of_fields_is_exact_for_the_template(opensearch, controllers):
 
 
 def counted(properties: dict) -> int:
-    """Fields as the server counts them."""
+    """Counts fields as the server does."""
     return sum(
         1 + counted(field.get("properties", {})) + counted(field.get("fields", {}))
         for field in properties.values()

@@ -1,4 +1,6 @@
-"""The controller's side of a cluster with TLS, users and roles: a real 2.19 with the security plugin, and the documented role of least privilege."""
+"""The controller with a cluster that has TLS, users and roles: a real 2.19 with the security
+plugin, and the documented role with the fewest rights.
+"""
 
 import itertools
 import json
@@ -21,7 +23,7 @@ def authority(secured):
 
 
 def secret(folder, text: str):
-    """A file that only its owner can read."""
+    """Writes a file that only its owner can read."""
     folder.mkdir(parents=True, exist_ok=True)
     file = program.write(folder / "secret", text)
     file.chmod(0o600)
@@ -29,7 +31,7 @@ def secret(folder, text: str):
 
 
 def of_user(folder, secured, authority, user, **settings) -> Controller:
-    """A controller that signs in with a name and a password."""
+    """Returns a controller that signs in with a name and a password."""
     credentials = {"user": user[0], "password": {"file": secret(folder, user[1])}}
     controller = Controller(
         folder, next(NAMES), [secured.node.url], ca_files=[authority], **credentials, **settings
@@ -73,7 +75,7 @@ def test_a_wrong_password_is_told_and_not_shown(secured, authority, tmp_path):
 
 
 def test_a_client_certificate_is_shown(secured, authority, tmp_path):
-    """The administrator's, which needs no role."""
+    """Uses the administrator's certificate, which needs no role."""
     shown = {
         "client_certificate": secured.certificates.client,
         "client_key": secured.certificates.client_key,

@@ -1,4 +1,6 @@
-"""Pushing blacklists to real nodes: what is taken, what is refused and leaves the old one serving, uploads in parts, rollback, history, restarts."""
+"""Pushing blacklists to real nodes: accepted ones, refused ones that leave the old one in service,
+uploads in parts, rollback, history, restarts.
+"""
 
 import concurrent.futures
 import re
@@ -23,28 +25,28 @@ BINARY = {"content_type": "application/cbor"}
 
 
 def values(count: int) -> list[str]:
-    """A blacklist's values, the bad host among them."""
+    """Returns a blacklist's values, including the bad host."""
     return [EVIL, *(f"host-{number}.example" for number in range(count - 1))]
 
 
 def digest(node: engines.Node, name: str) -> str:
-    """Of what the cluster should serve."""
+    """Returns the digest of the content that the cluster wants to serve."""
     return node.get(f"{ENDPOINT}/{name}")["blacklists"][name]["digest"]
 
 
 def serving(node: engines.Node, name: str) -> dict:
-    """What a single node says of a blacklist."""
+    """Returns a single node's report on a blacklist."""
     (state,) = states(node, name).values()
     return state
 
 
 def history(node: engines.Node, name: str) -> list[dict]:
-    """Newest first."""
+    """Returns the history of a blacklist, newest first."""
     return node.get(f"{ENDPOINT}/{name}/_history")["history"]
 
 
 def refused(call, kind: str, status: int) -> str:
-    """Makes the call; it must be refused so. The reason."""
+    """Makes the call, which must be refused with this kind and status. Returns the reason."""
     with pytest.raises(Refused) as caught:
         call()
     error = caught.value.body["error"]
@@ -57,7 +59,7 @@ def refused(call, kind: str, status: int) -> str:
 
 
 def stored(node: engines.Node, name: str) -> dict[str, int]:
-    """How many documents of each kind the index has of a blacklist."""
+    """Counts the documents of a blacklist in the index, by kind."""
     node.post("/.threatsieve-blacklists/_refresh")
     search = {
         "size": 0,
@@ -71,7 +73,9 @@ def stored(node: engines.Node, name: str) -> dict[str, int]:
 
 
 def copies(node: engines.Node, name: str) -> list[str]:
-    """The node's own files of a blacklist, and anything half-made, so that a test that looks is `alone`."""
+    """Returns the node's own files of a blacklist, and all unfinished files. A test that calls this
+    must be `alone`.
+    """
     return sorted(
         path.name
         for path in node.data.rglob("threatsieve/**/*")
@@ -117,7 +121,7 @@ def test_a_push_is_served_at_once(opensearch, tmp_path):
     ) == ("serving", 3, 100, 2, 2)
     assert "served" in opensearch.get(ENDPOINT)["blacklists"]
 
-    # Not in anybody's way: hidden, a copy on disk, one content in the index.
+    # The index is hidden, there is one copy on disk, and one content in the index.
     assert ".threatsieve-blacklists" not in opensearch.get("/_all/_settings")
     assert copies(opensearch, "served") == [f"served.3.{answer['digest']}.blacklist"]
     assert stored(opensearch, "served") == {"blacklist": 1, "part": 1}
@@ -224,7 +228,7 @@ def test_concurrent_pushes_end_with_the_newest(opensearch, tmp_path):
         outcomes = dict(zip(files, pool.map(one, files), strict=True))
     assert set(outcomes.values()) <= {"taken", "older"} and outcomes[12] == "taken", outcomes
     assert serving(opensearch, "race")["generation"] == 12
-    # Nothing of those that were overtaken stays.
+    # Nothing of the overtaken pushes remains.
     taken = [generation for generation, outcome in outcomes.items() if outcome == "taken"]
     assert sorted(each["generation"] for each in history(opensearch, "race")) == taken
     assert stored(opensearch, "race") == {"blacklist": 1, "part": min(len(taken), 2)}
@@ -242,7 +246,7 @@ def large(tmp_path_factory):
 
 
 class Upload:
-    """A file that goes to a node in parts."""
+    """An upload of a file to a node in parts."""
 
     def __init__(self, node: engines.Node, name: str, file: bytes, digest: str | None = None):
         self.node, self.file = node, file
@@ -253,14 +257,14 @@ class Upload:
         self.path = f"{ENDPOINT}/{name}/_upload/{begun['upload']}"
 
     def send(self, *numbers: int) -> None:
-        """Sends these parts; all, if none is named."""
+        """Sends these parts, or all if none is given."""
         for number in numbers or range(self.parts):
             self.node.put(
                 f"{self.path}/{number}", self.file[number * PART : (number + 1) * PART], **BINARY
             )
 
     def commit(self, query: str = "") -> dict:
-        """The answer is that of a push."""
+        """Commits the upload. The answer is that of a push."""
         return self.node.post(f"{self.path}/_commit{query}")
 
 
@@ -276,7 +280,7 @@ def test_an_upload_in_any_order(opensearch, large):
     )
     assert serving(opensearch, "parts")["entries"] == 600_000
     assert stored(opensearch, "parts") == {"blacklist": 1, "part": -(-len(file) // STORED_PART)}
-    # It is over: nobody changes what is served.
+    # The upload is over: nobody can change the content that is served.
     refused(lambda: upload.send(0), "upload", 404)
     refused(upload.commit, "upload", 404)
     refused(lambda: opensearch.delete(upload.path), "upload", 404)
@@ -305,7 +309,7 @@ def test_an_upload_that_is_not_right(opensearch, large, tmp_path):
         )
     opensearch.put(f"{upload.path}/1", file[:PART], **BINARY)
     refused(upload.commit, "damaged", 400)
-    # One part is sent again, and all is well.
+    # After one part is sent again, the upload is accepted.
     upload.send(1)
     assert upload.commit()["acknowledged"]
 
@@ -351,7 +355,7 @@ def test_a_refused_upload_may_be_allowed(opensearch, tmp_path):
     assert upload.commit("?allow_shrink=true")["acknowledged"]
 
 
-# Going back, and away.
+# Rollback and deletion.
 
 
 def test_rollback_and_history(opensearch, tmp_path):
@@ -365,7 +369,7 @@ def test_rollback_and_history(opensearch, tmp_path):
     answer = opensearch.post(f"{ENDPOINT}/back/_rollback")
     assert answer["acknowledged"] and answer["generation"] == 2
     assert serving(opensearch, "back")["entries"] == 11
-    # There is nothing before it, and what was rolled back does not come again by itself.
+    # No generation comes before it. A generation that was rolled back does not return by itself.
     refused(lambda: opensearch.post(f"{ENDPOINT}/back/_rollback"), "generation", 409)
     refused(lambda: push(opensearch, files[3], "back", **BINARY), "older", 409)
     assert opensearch.post(f"{ENDPOINT}/back/_rollback?generation=3")["generation"] == 3
@@ -392,7 +396,7 @@ def test_rollback_and_history(opensearch, tmp_path):
             r"2\d{3}-\d\d-\d\dT[\d:.]+Z", each["pushed_at"]
         ), each
         assert each["signed"] is False and each["bytes"] > 0 and len(each["digest"]) == 64
-    # The one before the bad one is what is gone back to.
+    # A rollback returns to the generation before the bad one.
     assert opensearch.post(f"{ENDPOINT}/back/_rollback")["generation"] == 2
     assert stored(opensearch, "back") == {"blacklist": 1, "part": 2}
 
@@ -427,11 +431,11 @@ def test_delete(opensearch, tmp_path):
     assert copies(opensearch, "gone") == [] and stored(opensearch, "gone") == {"blacklist": 1}
     (old,) = history(opensearch, "gone")
     assert old["deleted_by"] == "anonymous" and not old["kept"]
-    # The name is free again, for any generation.
+    # The name can be used again, for any generation.
     assert push(opensearch, built(tmp_path, values(2), "gone", 1), "gone", **BINARY)["acknowledged"]
 
 
-# What needs a node of its own.
+# Tests that need a node of their own.
 
 
 @pytest.mark.parametrize("version", VERSIONS)
@@ -440,7 +444,7 @@ def test_a_restart_catches_up(version, tmp_path):
         pushing.set_pipeline(node, "flag", stamp="all")
         push(node, built(tmp_path, values(1000), generation=3), **BINARY)
         node.restart()
-        # It serves from its own copy before it answers its first request.
+        # The node serves from its own copy before it answers its first request.
         node.bulk("restarted", [event(EVIL)], "flag")
         assert is_flagged(node.documents("restarted")[0])
         node.kill()
@@ -478,14 +482,15 @@ def test_a_node_that_cannot_load_serves_the_old_one(version, tmp_path):
         pushing.set_pipeline(node, "flag", stamp="all")
         push(node, built(tmp_path, values(1000), generation=1), **BINARY)
 
-        # More than the node may ever hold is refused before anything is stored.
+        # A blacklist above the node's limit is refused before anything is stored.
         huge = built(tmp_path, values(3_000_000), generation=2)
         assert "threatsieve.memory_limit" in refused(
             lambda: push(node, huge, **BINARY), "budget", 400
         )
         assert stored(node, "default") == {"blacklist": 1, "part": 1}
 
-        # A folder that takes no file, as when the disk is full; the one for files that are about to be verified is another.
+        # Makes the folder unwritable, as if the disk were full. Files that wait for verification
+        # are in another folder.
         (folder,) = (path for path in node.data.rglob("threatsieve") if path.is_dir())
         folder.chmod(0o555)
         since = len(node.log())
@@ -503,7 +508,7 @@ def test_a_node_that_cannot_load_serves_the_old_one(version, tmp_path):
         time.sleep(4)
         assert node.log()[since:].count("cannot be served") == 1
 
-        # When there is room again, it catches up by itself.
+        # With space again, the node catches up by itself.
         folder.chmod(0o755)
         pushing.wait_for_generation(node, [node.name], 3, 90)
         assert serving(node, "default")["state"] == "serving"
@@ -525,7 +530,7 @@ def test_an_index_that_was_removed_is_mended_by_a_push(version, tmp_path):
 
 
 def test_many_pushes_under_traffic(tmp_path):
-    """On 2.19; for 3.8 there is test_soak.py."""
+    """Runs on 2.19. test_soak.py does the same on 3.8."""
     version = "2.19.4"
     with engines.node(version, plugins=[engines.plugin(version)]) as node:
         pushing.set_pipeline(node, "flag", stamp="all")
@@ -542,7 +547,9 @@ def test_many_pushes_under_traffic(tmp_path):
 
 
 def test_a_node_without_the_plugin(tmp_path):
-    """As in a rolling upgrade: it is shown, and keeps nobody else from serving."""
+    """Adds a node without the plugin, as in a rolling upgrade. It is reported, and the others still
+    serve.
+    """
     plugin = engines.plugin("3.8.0")
     with engines.cluster("3.8.0", nodes=1, plugins=[plugin]) as cluster:
         bare = cluster.add(roles=["ingest"], plugins=[])

@@ -1,5 +1,8 @@
-"""Pushing blacklists to real nodes in trouble: parts that change while they are committed, lost and damaged content, an index that takes no writes,
-uploads without end, requests that are wrong, nodes that do not answer."""
+"""Pushing blacklists to real nodes under adverse conditions.
+
+Parts change during the commit, content is lost or damaged, an index is read-only, uploads never
+end, requests are wrong, or nodes do not answer.
+"""
 
 import base64
 import concurrent.futures
@@ -33,12 +36,12 @@ NUMBERS = itertools.count()
 
 @pytest.fixture
 def name():
-    """A blacklist of the test's own."""
+    """A name for the test's own blacklist."""
     return f"trouble-{next(NUMBERS)}"
 
 
 def part_documents(node: engines.Node, name: str) -> list[dict]:
-    """The stored parts of a blacklist in their order, of one content; as search hits."""
+    """Returns the stored parts of a blacklist as search hits, ordered by content and part."""
     node.post(f"{INDEX}/_refresh")
     query = {"bool": {"filter": [{"term": {"name": name}}, {"term": {"kind": "part"}}]}}
     hits = node.post(f"{INDEX}/_search", {"size": 1000, "query": query})["hits"]["hits"]
@@ -46,7 +49,7 @@ def part_documents(node: engines.Node, name: str) -> list[dict]:
 
 
 def stored_bytes(node: engines.Node, name: str) -> bytes:
-    """What a node that joins would fetch."""
+    """Returns the bytes that a joining node would fetch."""
     hits = part_documents(node, name)
     assert len({hit["_source"]["content"] for hit in hits}) == 1
     return b"".join(base64.b64decode(hit["_source"]["data"]) for hit in hits)
@@ -57,15 +60,16 @@ def document(hit: dict) -> str:
 
 
 def change(node: engines.Node, hit: dict, **fields) -> None:
-    """Changes fields of a stored document behind the plugin's back."""
+    """Changes fields of a stored document without the plugin's knowledge."""
     node.put(document(hit), {**hit["_source"], **fields})
 
 
-# What is stored.
+# Stored content.
 
 
 def test_parts_that_change_while_they_are_committed(opensearch_3, tmp_path, name):
-    """Whatever is sent meanwhile: what is served is stored as it was verified."""
+    """Sends other parts during the commit. The content that is served is stored as it was verified.
+    """
     node, file = opensearch_3, built(tmp_path, values(30_000), name, 1).read_bytes()
     wrong = bytes(len(file))
     upload = Upload(node, name, file)
@@ -97,7 +101,7 @@ def test_parts_that_change_while_they_are_committed(opensearch_3, tmp_path, name
         assert all(meddler.result() > 0 for meddler in meddlers)
     assert serving(node, name)["digest"] == header_digest(file)
     served = [each for each in history(node, name) if each["kept"]]
-    # A part that was on its way may be left behind; it is none of the content's.
+    # A part that arrived late may remain, but it does not belong to the content.
     by_content = itertools.groupby(
         part_documents(node, name), key=lambda hit: hit["_source"]["content"]
     )
@@ -122,7 +126,7 @@ def test_the_same_again_repairs_what_is_lost_or_damaged(opensearch, tmp_path, na
         push_in_parts(node, file, name, **BINARY)["acknowledged"]
         and stored_bytes(node, name) == content
     )
-    # Nothing is stored twice, and a push that has nothing to repair changes nothing.
+    # Nothing is stored twice. A push without anything to repair changes nothing.
     before = [hit["_id"] for hit in part_documents(node, name)]
     assert push(node, file, name, **BINARY)["acknowledged"]
     assert [hit["_id"] for hit in part_documents(node, name)] == before and len(before) == len(hits)
@@ -147,7 +151,7 @@ def test_nothing_is_gone_back_to_that_cannot_be_served(opensearch, tmp_path, nam
 
 
 def test_orphans_go_and_nothing_else_does(opensearch, tmp_path, name):
-    """Also when far more names were ever used than are served."""
+    """Removes orphaned parts, even if many more names were used in the past than are served now."""
     node, file = opensearch, built(tmp_path, values(60_000), name, 1)
     push(node, file, name, **BINARY)
     lines = []
@@ -179,7 +183,7 @@ def test_orphans_go_and_nothing_else_does(opensearch, tmp_path, name):
     ]
     for hit in live:
         change(node, hit, stored_at=0)
-    # An upload that was given up: its time is over.
+    # An abandoned upload: its time is over.
     upload = Upload(node, name, file.read_bytes())
     upload.send()
     (declared,) = [
@@ -193,7 +197,7 @@ def test_orphans_go_and_nothing_else_does(opensearch, tmp_path, name):
     refused(upload.commit, "upload", 404)
     node.delete(Upload(node, f"{name}-other", file.read_bytes()).path)
     assert stored_bytes(node, name) == file.read_bytes()
-    # Histories of blacklists that nobody has served for months are forgotten, others are kept.
+    # Histories of blacklists that were not served for months are deleted, others are kept.
     forgotten = {"kind": "blacklist", "name": f"old-{name}", "manifests": [], "stored_at": 0}
     node.put(f"{INDEX}/_doc/blacklist%2Fold-{name}?refresh=true", forgotten)
     node.delete(Upload(node, f"{name}-other", file.read_bytes()).path)
@@ -205,7 +209,7 @@ def test_orphans_go_and_nothing_else_does(opensearch, tmp_path, name):
     assert [hit["_id"] for hit in found] == [f"blacklist/{name}"]
 
 
-# An index that takes no writes.
+# An index that refuses writes.
 
 
 @pytest.mark.alone
@@ -252,14 +256,15 @@ def test_what_cannot_be_written_down_is_not_done(opensearch, tmp_path, name):
     }
 
 
-# Requests without end.
+# Requests without limits.
 
 
 @pytest.mark.alone
 def test_open_uploads_are_limited(opensearch, tmp_path, name):
     node, file = opensearch, built(tmp_path, values(10), name, 1).read_bytes()
     first, second, third = (Upload(node, name, file) for _ in range(3))
-    # Of one blacklist and user the oldest gives way: a client that starts again does not go on with it.
+    # For the same blacklist and user, the oldest upload is dropped: a restarted client does not
+    # continue it.
     refused(lambda: first.send(0), "upload", 404)
     second.send(0)
     opened = [second, third]
@@ -275,7 +280,7 @@ def test_open_uploads_are_limited(opensearch, tmp_path, name):
             and error["kind"] == "limit"
             and f"{name} by anonymous" in error["reason"]
         ), error
-        # Another test's may be among them.
+        # Uploads of other tests may be among them.
         assert error["reason"].startswith("20 uploads with "), error
     finally:
         for upload in opened:
@@ -314,7 +319,7 @@ def test_a_timeout_is_limited(opensearch, tmp_path, name):
 
 
 def test_a_rollback_does_not_wait_behind_pushes(tmp_path):
-    """One of the nodes stands still, so that pushes wait for it; what takes a bad blacklist away does not."""
+    """Freezes one node, so that pushes wait for it. A rollback of a bad blacklist does not wait."""
     settings = {
         "cluster.publish.timeout": "1s", "cluster.follower_lag.timeout": "300s",
         "cluster.fault_detection.follower_check.timeout": "60s",
@@ -350,7 +355,7 @@ def test_a_rollback_does_not_wait_behind_pushes(tmp_path):
 
 
 def wanted(node: engines.Node) -> dict[str, str]:
-    """The pointers, as the cluster's settings have them."""
+    """Returns the pointers in the cluster's settings."""
     settings = node.get("/_cluster/settings?flat_settings=true")["persistent"]
     return {
         key.rpartition(".")[2]: value
@@ -361,7 +366,7 @@ def wanted(node: engines.Node) -> dict[str, str]:
 
 @pytest.mark.alone
 def test_large_pushes_leave_room_for_bulk_requests(opensearch_3, tmp_path, name):
-    """30 MB and more, whole and in parts, on a heap of 512 MB, with bulk traffic going on."""
+    """Pushes large files, whole and in parts, on a heap of 512 MB under bulk traffic."""
     node = opensearch_3
     hosts = [EVIL, *(f"{number:060x}.example" for number in range(900_000))]
     files = [built(tmp_path, hosts, name, generation) for generation in (1, 2, 3, 4)]
@@ -400,7 +405,7 @@ def test_large_pushes_leave_room_for_bulk_requests(opensearch_3, tmp_path, name)
 def raw(
     node: engines.Node, method: str, path: str, body: bytes | None = None, **headers
 ) -> tuple[int, str, dict]:
-    """A request as a plain client sends it: status, type and JSON of the answer."""
+    """Sends a request like a plain client, and returns the answer's status, type and JSON."""
     request = urllib.request.Request(
         node.url + path,
         data=body,

@@ -1,6 +1,8 @@
-"""What `threat_match` writes next to what others wrote, and when an event is processed again: who wrote what, and what may not be lost.
+"""Tests of `threat_match` with events that other programs wrote to, and with events that are
+processed again.
 
-On real nodes, one event at a time and in a bulk request.
+They check who wrote which field, and that nothing of others is lost. They run on real nodes, one
+event at a time and in a bulk request.
 """
 
 import json
@@ -28,7 +30,7 @@ from tests.processing import (
 
 @pytest.fixture
 def node(opensearch, tmp_path):
-    """A node of each line, the blacklist served."""
+    """A node of each release line that serves the blacklist."""
     return serve(opensearch, tmp_path)
 
 
@@ -36,7 +38,7 @@ def node(opensearch, tmp_path):
 
 
 def test_processing_again_replaces_what_is_ours(node, tmp_path):
-    """With `_update_by_query`, as a backfill does."""
+    """Processes events again with `_update_by_query`, as a backfill does."""
     mine = f"again-{next(NUMBERS)}"
 
     def serve(generation: int, *values: str) -> None:
@@ -74,7 +76,7 @@ def test_processing_again_replaces_what_is_ours(node, tmp_path):
     assert third[0] == events[0] and third[2] == events[2] and third[3] == events[3]
     assert pushing.is_flagged(third[1]) and pushing.generation(third[1], mine) == 3
 
-    # While it cannot check, what was found stays.
+    # While the processor cannot check, earlier results stay.
     node.delete(f"{pushing.ENDPOINT}/{mine}")
     fourth = again()
     assert pushing.is_flagged(fourth[1]) and matched(fourth[1]) == matched(third[1])
@@ -104,7 +106,11 @@ def test_what_senders_say_in_our_name_is_removed(node):
 
 
 def test_fields_that_clash_lose_no_event(node):
-    """Where the event holds something else in a field of ours, the index could not map ours: they stay out, and the event says so."""
+    """Sends events with other content in fields of ours.
+
+    The index could not map our values next to it. So the processor leaves them out and says so in
+    the event.
+    """
     bad = event(url__domain="evil.example")
     cases = [
         ({"threat": "high"}, "threat.enrichments", {"threat": "high", "indicator": "matched"}),
@@ -136,7 +142,7 @@ def test_fields_that_clash_lose_no_event(node):
             fields
         )
     assert processed(node, *found) == found
-    # One object where ECS has a list is somebody's one enrichment.
+    # A single object where ECS has a list counts as another program's one enrichment.
     assert len(matched_or_others(one(node, {**bad, "threat": {"enrichments": {"feed": {}}}}))) == 2
     assert fields_in({"threat": one(node, {**bad, "threat.enrichments": []})["threat"]}) == [
         "url.domain"
@@ -144,7 +150,7 @@ def test_fields_that_clash_lose_no_event(node):
 
 
 def served_as(node, folder, name: str, generation: int, *values: str) -> None:
-    """Another blacklist, of these values."""
+    """Pushes another blacklist with these values."""
     assert pushing.push(
         node,
         pushing.built(folder, values, name=name, generation=generation),
@@ -154,7 +160,7 @@ def served_as(node, folder, name: str, generation: int, *values: str) -> None:
 
 
 def run_again(node, index: str, made: dict) -> list[dict]:
-    """All events of an index through a pipeline once more."""
+    """Processes all events of an index with a pipeline again."""
     node.put(f"/_ingest/pipeline/{index}", made)
     answer = node.post(f"/{index}/_update_by_query?pipeline={index}&refresh=true")
     assert not answer["failures"]
@@ -162,7 +168,7 @@ def run_again(node, index: str, made: dict) -> list[dict]:
 
 
 def several(*options: dict) -> dict:
-    """A pipeline of these processors."""
+    """Returns a pipeline with a processor for each of these options."""
     return {"processors": [{"threat_match": one} for one in options]}
 
 
@@ -174,7 +180,7 @@ def test_two_targets_and_flags_are_each_their_own_processors(node, tmp_path):
         {"blacklist": first},
         {"blacklist": second, "target_field": "ioc.found", "flag_field": "ioc.flag"},
     )
-    # Others' entries look like ours in all but the mark.
+    # Entries of others look like ours, but lack our mark.
     others = {"feed": {"name": "other"}, "matched": {"type": "exact", "atomic": "evil.example"}}
     bad = event(url__domain="evil.example")
     events = [
@@ -196,7 +202,7 @@ def test_two_targets_and_flags_are_each_their_own_processors(node, tmp_path):
     for _ in range(3):
         assert run_again(node, index, made) == found
 
-    # The second one holds no more: what it wrote goes, and nothing else.
+    # The second blacklist no longer has the value: its results are removed, and nothing else.
     served_as(node, tmp_path, second, 2, "filler.example")
     gone = run_again(node, index, made)
     assert "ioc" not in gone[0] and gone[1]["ioc"] == {"found": [others]}
@@ -226,7 +232,7 @@ def test_a_pipeline_of_one_blacklist_leaves_what_is_anothers(node, tmp_path):
     assert marks(node.documents(index)) == [first, second]
     served_as(node, tmp_path, second, 2, "filler.example")
     (document,) = run_again(node, index, alone)
-    # The flag is the first one's, too.
+    # The flag also belongs to the first blacklist.
     assert marks([document]) == [first] and pushing.is_flagged(document)
     served_as(node, tmp_path, first, 2, "filler.example")
     assert run_again(node, index, both) == events
@@ -241,7 +247,10 @@ def test_two_processors_of_one_blacklist_add_to_each_other(node):
 
 
 def test_a_flag_of_what_may_not_be_written_goes_when_it_holds_no_more(node, tmp_path):
-    """An event that only stricter indicators cover has no enrichment that would tell whose flag it is."""
+    """Matches only indicators with a stricter marking.
+
+    Such an event has no enrichment that shows which blacklist flagged it.
+    """
     hidden = f"hidden-{next(NUMBERS)}"
     feed = stix.write(
         tmp_path / "red.json",
@@ -264,7 +273,7 @@ def test_a_flag_of_what_may_not_be_written_goes_when_it_holds_no_more(node, tmp_
     given = event(url__domain="red.example")
     found = one(node, given, blacklist=hidden)
     assert pushing.is_flagged(found) and found["threatsieve"]["withheld"] == 1
-    # Not while it cannot be checked.
+    # The flag stays while the event cannot be checked.
     unchecked = one(node, found, blacklist="missing")
     assert pushing.is_flagged(unchecked) and pushing.unchecked(unchecked) == "no-blacklist"
     node.delete(f"{pushing.ENDPOINT}/{hidden}")
@@ -272,7 +281,7 @@ def test_a_flag_of_what_may_not_be_written_goes_when_it_holds_no_more(node, tmp_
     assert pushing.is_flagged(unchecked) and pushing.unchecked(unchecked) == "no-blacklist"
     served_as(node, tmp_path, hidden, 2, "filler.example")
     assert one(node, unchecked, blacklist=hidden) == given
-    # A sender's own flag of the same name is the sender's.
+    # A flag with the same name from the sender stays the sender's.
     assert one(node, {**given, "indicator": "matched"}, blacklist=hidden) == {
         **given,
         "indicator": "matched",
@@ -337,7 +346,8 @@ def test_what_senders_say_in_our_name_is_removed_where_another_processor_checks(
 
 
 def test_forged_values_cost_no_event(node):
-    """Where the component template is used, which maps them by their types."""
+    """Sends forged values to an index with the component template, which maps the fields by type.
+    """
     name = f"forged-{next(NUMBERS)}"
     template = json.loads((program.ROOT / "plugin-descriptors/component-template.json").read_text())
     node.put(f"/_component_template/{name}", template)
@@ -380,7 +390,10 @@ CLASHES = [
 
 
 def test_a_clash_costs_no_event(node):
-    """Each event into an index of its own, with no mapping beforehand: it is taken there without us, and so it is with us."""
+    """Sends each event into an index of its own without a mapping.
+
+    The index accepts the event without our processor, so it must accept it with the processor.
+    """
     name = f"clash-{next(NUMBERS)}"
     node.put(f"/_ingest/pipeline/{name}", pipeline())
     bad = event(url__domain="evil.example")
@@ -451,7 +464,7 @@ def test_both_forms_of_the_target_are_kept(node):
             "feed.json",
         ]
         assert "threat.enrichments" not in document
-    # Of an event that nothing covers both stay where they are.
+    # In an event without a match, both forms stay in place.
     good = [{**each, "url": {"domain": "good.example"}} for each in given]
     assert processed(node, *good) == good
     deep = {
@@ -476,7 +489,7 @@ def test_both_forms_of_the_target_are_kept(node):
 
 
 def test_what_updates_in_a_bulk_request_write_goes_past_pipelines(node):
-    """As docs/plugin.md says; the server's own way."""
+    """Checks the server's own behaviour, as docs/plugin.md describes it."""
     name = f"upsert-{next(NUMBERS)}"
     node.put(f"/_ingest/pipeline/{name}", pipeline())
     node.put(f"/{name}", {"settings": {"index.default_pipeline": name}})

@@ -1,4 +1,7 @@
-"""Whole rounds, as cron and people start them: old and new lines flagged, told once, and nothing lost when the program is killed."""
+"""Whole rounds, as cron and people start them.
+
+Old and new lines are flagged and alerted once, and nothing is lost when the program is killed.
+"""
 
 import fcntl
 import json
@@ -17,12 +20,12 @@ KILLS = 300 if os.environ.get("THREATSIEVE_ENDURANCE") == "full" else 20
 
 
 def line(number: int, host: str, client: str = "10.1.2.3") -> str:
-    """A line of Squid's native log."""
+    """Returns a line of Squid's native log."""
     return f"{1_795_322_415 + number}.357 0 {client} TCP_MISS/200 603 GET http://{host}/{number} - HIER_DIRECT/192.0.2.7 text/html"
 
 
 class Post:
-    """A controller over one list, one STIX bundle and one log."""
+    """A controller with one list, one STIX bundle and one log."""
 
     def __init__(self, folder):
         self.folder = folder
@@ -53,7 +56,7 @@ class Post:
         program.write(self.list, *values)
 
     def write_bundle(self, **indicators):
-        """Names to (value, revoked)."""
+        """Adds indicators to the bundle: names with (value, revoked)."""
         self.objects.update(indicators)
         objects = [
             {
@@ -185,7 +188,7 @@ def test_a_failing_feed_leaves_the_others_alone(post):
 
 
 def is_locked(path) -> bool:
-    """Whether a process holds the lock of a state."""
+    """Returns whether a process holds the lock of a state."""
     try:
         with open(path) as file:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -233,7 +236,7 @@ def wait_for(holds, seconds=60):
 
 
 def has_ended(process, seconds):
-    """Waits that long for a process's end."""
+    """Returns whether a process ends within this time."""
     try:
         process.wait(timeout=seconds)
     except subprocess.TimeoutExpired:
@@ -242,7 +245,9 @@ def has_ended(process, seconds):
 
 
 def has_ended_before(process, path):
-    """Waits for a process's end or for a change of a file or folder, without a pause: whatever comes first."""
+    """Waits for the end of a process or a change of a path, without pausing. Returns whether the
+    process ended first.
+    """
 
     def stamp():
         return path.stat().st_size, path.stat().st_mtime_ns
@@ -255,7 +260,10 @@ def has_ended_before(process, path):
 
 
 def test_killed_at_any_moment_nothing_is_lost_and_nothing_told_twice(post):
-    """Kills at random moments while feed and log grow, then one round in peace: everything flagged and told exactly once."""
+    """Kills rounds at random moments while feed and log grow, then runs one to its end.
+
+    Everything is flagged and alerted exactly once.
+    """
     rng = random.Random(seeds.SEED)
     listed, expected, number = ["first.example"], set(), 0
     kills = 0
@@ -265,7 +273,7 @@ def test_killed_at_any_moment_nothing_is_lost_and_nothing_told_twice(post):
         lines = []
         for _ in range(rng.randint(50, 400)):
             number += 1
-            # Hosts that are listed already, ones that will be, and ones that never are.
+            # Hosts that are already listed, ones that will be, and ones that never are.
             host = rng.choice(
                 [rng.choice(listed), f"evil{rng.randint(0, KILLS + 5)}.example", "good.example"]
             )
@@ -283,7 +291,8 @@ def test_killed_at_any_moment_nothing_is_lost_and_nothing_told_twice(post):
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
         ) as one:
-            # A written record or mail that is not confirmed yet is a moment too short to be met by chance.
+            # The moment between writing a record or mail and confirming it is too short to hit by
+            # chance.
             watched = rng.choice([None, None, post.records_file, post.mails])
             if (
                 has_ended(one, rng.uniform(0.0, 0.25))

@@ -1,6 +1,8 @@
-"""Random rounds against a model of the rules: feeds, allow-list, confidence, retractions, rotation of logs and records, kills.
+"""Random rounds, compared with a model of the rules: feeds, allow-list, confidence, retractions,
+rotation of logs and records, kills.
 
-`make test` does 60 rounds with 20 kills; `make endurance` 2,000 with 200. A failure prints the seed: THREATSIEVE_SEED repeats it.
+`make test` does 60 rounds with 20 kills; `make endurance` does 2,000 with 200. A failure prints the
+seed, and THREATSIEVE_SEED repeats it.
 """
 
 import gzip
@@ -27,7 +29,7 @@ BEGIN = 1_795_322_415
 
 
 class World:
-    """A controller, its logs and feeds, and the model beside them."""
+    """A controller with its logs and feeds, and the model of them."""
 
     def __init__(self, folder, rng):
         self.folder, self.rng = folder, rng
@@ -43,10 +45,10 @@ class World:
         self.budget = "5m"
         self.write()
 
-    # What others do between two rounds.
+    # Changes by others between two rounds.
 
     def append(self):
-        """New lines; sometimes many."""
+        """Appends new lines, sometimes many."""
         with self.log.open("a", encoding="utf-8") as log:
             for _ in range(self.rng.choice([1, 3, 30, 300])):
                 number, host = len(self.lines), self.rng.choice(HOSTS)
@@ -80,7 +82,7 @@ class World:
             self.rules.retracted.add(target)
 
     def rotate_log(self):
-        """Renamed, or copied and truncated; the one before is compressed now and then."""
+        """Renames the log, or copies and truncates it. Sometimes compresses the previous one."""
         if not self.log.stat().st_size:
             return
         self.rotated += 1
@@ -158,7 +160,7 @@ class World:
         return program.start("poll", "--force", "--config", self.config, **quiet)
 
     def flags(self):
-        """What the state says is flagged: (line, feed, indicator, value)."""
+        """Returns the flags in the state: (line, feed, indicator, value)."""
         state = sqlite3.connect(self.folder / "state/state.db")
         rows = state.execute(
             "SELECT observable, feed, indicator, entry FROM matches WHERE retracted IS NULL"
@@ -170,7 +172,10 @@ class World:
         }
 
     def written(self):
-        """What the records say is flagged, record by record: nothing twice, nothing taken back that was not there."""
+        """Returns the flags in the records.
+
+        Checks record by record that nothing is flagged twice, and that each retraction has a flag.
+        """
         flags, lines = set(), {}
         for path in [*self.record_files, self.folder / "flagged.ndjson"]:
             for text in path.read_text(encoding="utf-8").splitlines() if path.exists() else []:

@@ -1,4 +1,4 @@
-"""What `scan` prints in each of its modes, and how it ends."""
+"""Tests of `scan`: the output of each mode, and the exit codes."""
 
 import json
 import re
@@ -21,7 +21,7 @@ def listed(tmp_path):
 
 @pytest.fixture
 def log(tmp_path):
-    """Five lines, the second, third and fifth of which match."""
+    """Five lines, of which the second, third and fifth match."""
     return program.write(
         tmp_path / "access.log",
         lines.squid("http://good.example/"),
@@ -83,7 +83,7 @@ def test_one_match_names_every_indicator_that_vouches(tmp_path, log):
 
 def test_count_is_the_number_of_matching_events_alone(tmp_path, listed, log):
     assert program.run("scan", "--count", "--list", listed, log).stdout == b"3\n"
-    # An event with two matches counts once, and files add up.
+    # An event with two matches counts once, and files are added up.
     both = program.write(
         tmp_path / "both.log", lines.squid("http://evil.com/", peer="HIER_DIRECT/203.0.112.9")
     )

@@ -1,4 +1,5 @@
-"""TLS, users and roles of the security plugin, on a real 2.19: what docs/security.md says of them."""
+"""TLS, users and roles of the security plugin on a real 2.19, as docs/security.md describes them.
+"""
 
 import itertools
 import json
@@ -13,14 +14,14 @@ from tests.pushing import ENDPOINT, built, event, is_flagged
 from tests.secured import PUSHER, SETTER, SHIPPER, STRANGER, WATCHER, Secured
 
 GENERATIONS = itertools.count(1)
-"""Of the one blacklist of the node: each push takes the next."""
+"""Generations of the node's only blacklist: each push takes the next number."""
 
 EVIL = "evil.example"
 
 
 @pytest.fixture
 def pushed(secured, tmp_path):
-    """The next generation of a blacklist, pushed by who may do that."""
+    """Pushes the next generation of a blacklist as a user with the right to push."""
     generation = next(GENERATIONS)
     answer = secured.push(PUSHER, built(tmp_path, [EVIL], generation=generation))
     assert answer["acknowledged"] and answer["generation"] == generation, answer
@@ -80,7 +81,7 @@ def test_who_is_unknown_is_refused(secured, pushed):
 
 
 def refused_everything_that_changes(secured: Secured, user: tuple[str, str], folder: Path) -> None:
-    """None of the calls that change something is open to this user, and none has changed anything."""
+    """Checks that this user can make none of the changing calls, and that nothing has changed."""
     before = secured.node.get(ENDPOINT)["blacklists"]
     blacklist = built(folder, ["stranger.example"], generation=next(GENERATIONS)).read_bytes()
     for method, path, body in (
@@ -97,7 +98,7 @@ def refused_everything_that_changes(secured: Secured, user: tuple[str, str], fol
 
 
 def test_a_shipper_needs_no_right_of_ours(secured, pushed):
-    """Its events are flagged, and it may neither look at the blacklist nor push one."""
+    """Flags a shipper's events, although it may neither read nor push the blacklist."""
     lines = [
         {"index": {"_id": "bad"}},
         event(EVIL),
@@ -118,7 +119,9 @@ def test_a_shipper_needs_no_right_of_ours(secured, pushed):
 
 
 def test_the_documented_role_may_set_up(secured, tmp_path):
-    """With the program itself: the check of mappings, the component template, and then the pipeline."""
+    """Sets up with the program itself: the check of mappings, the component template, and then the
+    pipeline.
+    """
     password = program.write(tmp_path / "password", SETTER[1])
     password.chmod(0o600)
     sign_in = {

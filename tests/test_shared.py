@@ -1,4 +1,6 @@
-"""What tests share: a server is started once for all processes of a run, and ended after the last of them; a test that is alone is alone."""
+"""Tests of the shared servers: a server is started once for all processes of a run, and ended after
+the last one. A test with the mark `alone` runs alone.
+"""
 
 import subprocess
 import sys
@@ -29,7 +31,7 @@ shared.end()
 
 
 def worker(folder, run) -> subprocess.Popen:
-    """A process of a run that uses the server until it is told to end."""
+    """Starts a process of a run that uses the server until a line on standard input ends it."""
     environment = {"PYTHONPATH": str(program.ROOT), "THREATSIEVE_TEST_RUN": str(run)}
     return subprocess.Popen(
         [sys.executable, "-c", WORKER, str(folder)],
@@ -72,7 +74,7 @@ def test_who_is_alone_is_alone(tmp_path, monkeypatch):
     others = [threading.Thread(target=among_others) for _ in range(2)]
     for one in others:
         one.start()
-    # Two are in at the same time; the third has to wait for both.
+    # Two tests are running at the same time, and the third has to wait for both.
     inside.wait(30)
     last = threading.Thread(target=alone)
     last.start()

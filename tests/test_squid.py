@@ -1,4 +1,4 @@
-"""Logs of a real Squid: ones it has just written, in both of its formats, and the committed example."""
+"""Logs of a real Squid: new ones in both of its formats, and the committed example."""
 
 import re
 
@@ -10,7 +10,7 @@ from tests.squid import make_logs
 
 REAL = program.ROOT / "tests/data/real"
 EXAMPLE = program.ROOT / "tests/example"
-# Squid's peer codes that name the origin itself, not a parent proxy.
+# Squid's peer codes for the origin itself, as opposed to a parent proxy.
 ORIGINS = ("HIER_DIRECT", "ORIGINAL_DST", "PINNED")
 
 
@@ -22,7 +22,9 @@ def logs(tmp_path_factory, tool):
 
 
 def observables(name: str, line: str) -> list[tuple[str, str]]:
-    """Kind and text of what can match in a line, cut by plain splitting."""
+    """Returns kind and text of everything in a line that can match. Splits the line in a simple
+    way.
+    """
     if name == "squid":
         fields = line.split()
         code, _, peer = fields[8].partition("/")
@@ -66,7 +68,7 @@ def test_fresh_logs_match_as_the_oracle_says(logs, name):
 
 
 def test_fresh_logs_are_understood_in_full(logs):
-    """What Squid itself calls an error has no URL; nothing else may be malformed."""
+    """Checks that no line is malformed. Lines that Squid itself calls an error have no URL."""
     for name, log in logs.items():
         result = program.run("scan", "--count", "--list", REAL / "domains.txt", log)
         assert b"malformed" not in result.stderr, (name, result.stderr)

@@ -1,4 +1,8 @@
-"""`tests/all`, which `make test` runs: its steps in order, its status, and the table at its end. The steps' commands only say their names here."""
+"""Tests of `tests/all`, which `make test` runs: its steps in order, its exit status, and the final
+table.
+
+The commands of the steps only print their names here.
+"""
 
 import os
 import shutil
@@ -22,7 +26,7 @@ STEPS = [
 
 @pytest.fixture
 def tree(tmp_path):
-    """A tree with `tests/all` as it is, and with commands that do nothing."""
+    """A copy of `tests/all`, and commands that do nothing."""
     for name in COMMANDS:
         command = tmp_path / name
         command.parent.mkdir(parents=True, exist_ok=True)
@@ -34,7 +38,7 @@ def tree(tmp_path):
 
 
 def run(tree, **environment: str) -> tuple[int, list[str]]:
-    """Its status, and the lines that it printed."""
+    """Runs `tests/all`, and returns its exit status and the printed lines."""
     environment = {
         "THREATSIEVE_SEED": "7",
         "PATH": f"{tree}/bin:{os.environ['PATH']}",
@@ -54,7 +58,7 @@ def run(tree, **environment: str) -> tuple[int, list[str]]:
 def test_all_steps_and_the_table(tree):
     status, said = run(tree)
     done = [line for line in said if line in STEPS]
-    # One runs while others do.
+    # One step runs at the same time as others.
     assert status == 0 and sorted(done) == sorted(STEPS)
     assert [step for step in done if step != "prepare tests"] == [
         step for step in STEPS if step != "prepare tests"
@@ -77,7 +81,7 @@ def test_a_step_that_fails_ends_the_run_with_the_table(tree, step):
     status, said = run(tree, FAILS=step)
     assert status != 0 and any(line.startswith("total ") for line in said)
     later = STEPS[STEPS.index(step) + 1 :]
-    # The compiler works while packages are fetched.
+    # The compiler works while packages are downloaded.
     assert not [
         line
         for line in said

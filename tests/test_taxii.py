@@ -1,4 +1,4 @@
-"""Polling a real TAXII 2.1 server, medallion, and what is held after each round."""
+"""Polls of a real TAXII 2.1 server, medallion, and the state after each round."""
 
 import pytest
 
@@ -10,7 +10,7 @@ OBJECTS = 400
 
 
 def named(number: int, version: int = 1, **properties) -> dict:
-    """The `number`th indicator in its `version`."""
+    """Returns the indicator with this number and version."""
     modified = f"2026-01-{version:02}T00:00:00.000Z"
     return stix.indicator(
         number,
@@ -22,7 +22,7 @@ def named(number: int, version: int = 1, **properties) -> dict:
 
 @pytest.fixture(scope="module")
 def medallion(tmp_path_factory):
-    """A server that all tests here may add to, each its own objects."""
+    """A server for all tests in this file. Each test adds only objects of its own."""
     kinds = [named(number) for number in range(1, OBJECTS)]
     malware = {
         "type": "malware",
@@ -38,7 +38,7 @@ def medallion(tmp_path_factory):
 
 
 def polling(folder, url: str, **settings) -> Polling:
-    """One TAXII feed."""
+    """Returns a configuration with one TAXII feed."""
     feed = {
         "name": "taxii",
         "type": "taxii",
@@ -71,7 +71,7 @@ def test_the_next_poll_brings_what_is_new(tmp_path, medallion):
     before = one.active("taxii")
     one.poll()
     assert one.active("taxii") == before
-    # A new one, a newer version, and a withdrawal.
+    # Adds a new indicator, a newer version, and a withdrawal.
     medallion.add(named(5004), named(5001, version=2), named(5002, version=2, revoked=True))
     one.poll()
     assert one.active("taxii") == before

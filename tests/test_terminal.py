@@ -1,4 +1,4 @@
-"""On a terminal: colours, and progress for what takes longer than a second. Off one: neither."""
+"""The output on a terminal: colours, and progress after a second. Elsewhere it has neither."""
 
 import os
 import pty
@@ -9,7 +9,7 @@ from tests import lines, program
 
 
 def _on_a_terminal(*arguments, stderr_too=True, env=None, feed=None) -> bytes:
-    """What the program writes when its output is a terminal."""
+    """Returns the program's output on a terminal."""
     master, slave = pty.openpty()
     process = program.start(
         *arguments,

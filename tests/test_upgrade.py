@@ -1,4 +1,6 @@
-"""A state of an earlier version goes on: nothing is flagged or mailed again, and what that version missed is made good."""
+"""The state of an earlier version: nothing is flagged or mailed again, and events that the earlier
+version missed are flagged.
+"""
 
 import json
 import sqlite3
@@ -7,8 +9,11 @@ from pathlib import Path
 from tests import program
 
 STATE = Path(__file__).parent / "data/upgrade/state-2.sql"
-"""Made by the program as of schema 2: a list, a STIX bundle and an allow-list; two logs that were away while history jobs
-were at work; a flag that a job set although the value is allowed; a retracted value."""
+"""A state of the program with schema 2.
+
+It has a list, a STIX bundle and an allow-list. Two logs were missing while history jobs ran. A job
+set a flag although the value is allowed, and one value is retracted.
+"""
 
 
 def line(number: int, host: str) -> str:
@@ -82,7 +87,7 @@ def test_a_state_of_schema_2_goes_on(tmp_path):
             program.run("poll", "--json", "--force", "--config", config, *arguments).stdout
         )
 
-    # The state was left at another time than it is now.
+    # The state's clock differs from the present time.
     report = poll("--accept-clock")
     assert (report["errors"], report["follow"]["new_files"], report["follow"]["events"]) == (
         [],
@@ -94,7 +99,8 @@ def test_a_state_of_schema_2_goes_on(tmp_path):
     flagged = [
         (record["threatsieve"]["kind"], record.get("url", {}).get("domain")) for record in records
     ]
-    # The flag that the allow-list forbids goes; what was missed is flagged; all else was there.
+    # The flag that the allow-list forbids is retracted. Missed events are flagged. Everything else
+    # was already flagged.
     assert sorted(flagged, key=str) == [
         ("flag", "gone.example"),
         ("flag", "later.example"),

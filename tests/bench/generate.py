@@ -76,7 +76,7 @@ def _name(rng: random.Random) -> str:
 
 
 def domains(count: int, seed: int) -> Iterator[str]:
-    """Returns this many different names, some of them below others."""
+    """Yields this many different names, some of them below others."""
     rng = random.Random(seed)
     for number in range(count):
         word = "".join(rng.choice(SYLLABLES) for _ in range(rng.randint(2, 5)))
@@ -162,7 +162,7 @@ def _listed(
 
 
 def log(count: int, lists: dict[str, list[str]], seed: int) -> Iterator[str]:
-    """Returns lines of Squid's native log. About one in 200 touches one of the lists."""
+    """Yields lines of Squid's native log. About one in 200 touches one of the lists."""
     rng = random.Random(seed)
     hosts = _Hosts(rng)
     clients = [

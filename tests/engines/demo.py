@@ -92,7 +92,7 @@ def show(server: Node, blacklist: Path) -> None:
 
 
 def filebeat_events(log: Path):
-    """Returns the lines of a log as Filebeat's events: the raw line and its position."""
+    """Yields the lines of a log as Filebeat's events: the raw line and its position."""
     offset = 0
     for line in log.read_bytes().splitlines(keepends=True):
         yield {
