@@ -20,7 +20,7 @@ FIRST = [
     # table of `make test`.
     "test_push.py", "test_outages.py", "test_soak.py", "test_publish.py",
 ]  # fmt: skip
-"""The order of files; the others follow."""
+"""The order of the first files; the others follow."""
 TOGETHER = {"test_publish_tls.py": "test_security.py"}
 """Files that run on the same worker as another file, because they use a server that processes
 cannot share.
@@ -144,8 +144,7 @@ def opensearch(request):
 
 @pytest.fixture(scope="session", name="secured")
 def _secured(tool, tmp_path_factory):
-    """A node with TLS and users. Only one worker uses it: the files that need it are in TOGETHER.
-    """
+    """A node with TLS and users. Only one worker uses it: its files are in TOGETHER."""
     with secured.secured_node(
         tmp_path_factory.mktemp("certificates"), tool("openssl", "openssl")
     ) as found:

@@ -7,7 +7,7 @@ from tests import program
 from tests.polling import toml
 
 DOMAINS = [f"host-{number}.example" for number in range(100)]
-"""Enough that leaving most of them out is suspicious."""
+"""Enough domains that a list without most of them counts as shrunk."""
 
 
 class Controller:
@@ -58,7 +58,8 @@ class Controller:
         """Appends one line to the log."""
         with self.log.open("a", encoding="utf-8") as log:
             log.write(
-                f"1795322415.357 0 10.1.2.3 TCP_MISS/200 603 GET http://{host}/ - HIER_DIRECT/192.0.2.7 text/html\n"
+                f"1795322415.357 0 10.1.2.3 TCP_MISS/200 603 GET http://{host}/ - "
+                "HIER_DIRECT/192.0.2.7 text/html\n"
             )
 
     def run(self, *arguments, **options) -> str:

@@ -1,5 +1,4 @@
-"""Generates event values from listed ones: spellings that must match and near misses that must not.
-"""
+"""Generates event values from listed ones: spellings that must match and near misses."""
 
 import ipaddress
 import random

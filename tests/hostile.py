@@ -22,7 +22,7 @@ class Asked:
     query: dict[str, str]
     headers: dict[str, str]
     client: str | None
-    """Subject of the client's certificate, if it showed one."""
+    """Subject of the client's certificate, or None without one."""
 
 
 @dataclass
@@ -33,7 +33,7 @@ class Reply:
     status: int = 200
     headers: dict[str, str] = field(default_factory=dict)
     missing: int = 0
-    """Bytes that are announced and never sent."""
+    """Number of bytes that are announced and never sent."""
     pause: float = 0
     """Seconds before each byte."""
     endless: bool = False

@@ -14,8 +14,7 @@ def squid(
 
 
 def combined(url: str, client="192.168.7.9", referrer="-", method="GET", day=23) -> str:
-    """Returns a line of Squid's `combined` format. The last word is missing in a web server's line.
-    """
+    """Returns a line of Squid's `combined` format. A web server's line lacks the last word."""
     return (
         f'{client} - - [{day:02}/Aug/2026:00:00:00 +0000] "{method} {url} HTTP/1.1" 200 4512 '
         f'"{referrer}" "Mozilla/5.0 (X11; Linux x86_64)" TCP_MISS:HIER_DIRECT'

@@ -10,7 +10,7 @@ NAME = "processor"
 TIME = "2026-11-25T12:00:00Z"
 SHA256 = "ab" * 32
 NUMBERS = itertools.count(os.getpid() * 100_000)
-"""For names that no other worker uses on the same node."""
+"""Numbers for names that no other worker uses on the same node."""
 
 GREEN, AMBER, RED = ([stix.TLP[level]] for level in ("green", "amber", "red"))
 INDICATORS = [

@@ -53,8 +53,7 @@ def push(node: Node, blacklist: Path, name: str = "default", query: str = "", **
 def push_in_parts(
     node: Node, blacklist: Path, name: str = "default", query: str = "", **options
 ) -> dict:
-    """Pushes a file as the controller pushes large ones. Arguments and answer are those of `push`.
-    """
+    """Pushes a file as the controller pushes large ones. Arguments and answer are as for `push`."""
     content = blacklist.read_bytes()
     begun = node.post(
         f"{ENDPOINT}/{name}/_upload?bytes={len(content)}&digest={header_digest(content)}", **options

@@ -1,5 +1,4 @@
-"""A model of the flagging rules, written independently of the program, to compare the program with.
-"""
+"""A model of the flagging rules, to compare the program with. It is written independently."""
 
 from dataclasses import dataclass, field
 

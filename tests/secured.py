@@ -21,8 +21,7 @@ PUSHER, WATCHER, SETTER, SHIPPER, STRANGER = (
 
 
 def documented_roles() -> dict[str, dict]:
-    """Returns the roles from docs/security.md, so that the tests use exactly the documented ones.
-    """
+    """Returns the roles from docs/security.md, so that the tests use the documented ones."""
     calls = re.findall(
         r"^PUT _plugins/_security/api/roles/(\S+)\n(.+?)^```",
         DOCUMENT.read_text(),
@@ -57,8 +56,7 @@ class Secured:
 
 @contextlib.contextmanager
 def secured_node(folder: Path, openssl: str) -> Iterator[Secured]:
-    """Yields a node with TLS, users and roles. Makes its certificates in the folder with openssl.
-    """
+    """Yields a node with TLS, users and roles. Makes its certificates with openssl."""
     made = certificates(folder, openssl)
     settings = {
         "plugins.security.authcz.admin_dn": ["CN=client"],
@@ -106,9 +104,12 @@ def administer(node: engines.Node) -> None:
     }
     roles = {**documented_roles(), "shipper": shipper}
     for name, (user, _) in {
-        "threatsieve_push": PUSHER, "threatsieve_status": WATCHER, "threatsieve_setup": SETTER, "shipper": SHIPPER,
-    }.items():  # fmt: skip
+        "threatsieve_push": PUSHER,
+        "threatsieve_status": WATCHER,
+        "threatsieve_setup": SETTER,
+        "shipper": SHIPPER,
+    }.items():
         node.put(f"{security}/roles/{name}", roles.pop(name))
         node.put(f"{security}/rolesmapping/{name}", {"users": [user]})
-    assert not roles, "a documented role that nobody tests"
+    assert not roles, "a documented role without a test"
     pushing.set_pipeline(node, "flag")

@@ -22,7 +22,7 @@ from tests import stix, times
 TAXII = "application/taxii+json;version=2.1"
 USER, PASSWORD = "reader", "correct horse"
 OPEN, CLOSED, EMPTY = (str(uuid.UUID(int=number, version=4)) for number in (1, 2, 3))
-"""The collections of `medallion`: one to read, one that may not be read, one without objects."""
+"""The collections of `medallion`: a readable one, one without read permission, an empty one."""
 
 
 def free_port() -> int:
@@ -76,7 +76,10 @@ def collection(identifier: str, title: str, objects: list[dict], can_read: bool 
             "id": one["id"],
             "version": one["modified"],
             "media_type": "application/stix+json;version=2.1",
-            "date_added": f"2026-02-{1 + number // 86400:02}T{number // 3600 % 24:02}:{number // 60 % 60:02}:{number % 60:02}.000000Z",
+            "date_added": (
+                f"2026-02-{1 + number // 86400:02}T"
+                f"{number // 3600 % 24:02}:{number // 60 % 60:02}:{number % 60:02}.000000Z"
+            ),
         }
         for number, one in enumerate(objects)
     ]
@@ -90,8 +93,7 @@ def collection(identifier: str, title: str, objects: list[dict], can_read: bool 
 
 @contextlib.contextmanager
 def medallion(folder: Path, objects: list[dict], page_objects: int = 100) -> Iterator[Medallion]:
-    """Runs medallion with these objects. It compares each with each, so thousands take it minutes.
-    """
+    """Runs medallion with these objects. It compares each with each: thousands take minutes."""
     port = free_port()
     url = f"http://127.0.0.1:{port}"
     information = {"title": "Tests", "versions": [TAXII], "max_content_length": 100_000_000}
@@ -162,8 +164,7 @@ class Certificates:
 
 
 def certificates(folder: Path, openssl: str) -> Certificates:
-    """Makes a private authority and its certificates with openssl. The server's is for 127.0.0.1.
-    """
+    """Makes an authority and its certificates with openssl. The server's is for 127.0.0.1."""
     folder.mkdir(parents=True, exist_ok=True)
 
     def run(*arguments) -> None:

@@ -153,8 +153,7 @@ class TestRefusedBlacklists:
         self.refused(blacklist)
 
     def test_altered_anywhere(self, blacklist):
-        """Changes bytes in every section. Accepting a single one would accept a changed blacklist.
-        """
+        """Changes bytes in every section. Each changed blacklist must be refused."""
         whole = blacklist.read_bytes()
         rng = random.Random(5)
         header_bytes = int.from_bytes(whole[12:16], "little")
@@ -230,7 +229,7 @@ class TestSignatures:
         assert scan(signed, public, 0).stdout == b"1\n"
         program.run(
             "scan", "--blacklist", signed, "-", stdin=b"x\n"
-        )  # without a key nothing is demanded
+        )  # Without a key, no signature is required.
         for path, key in ((plain, public), (signed, stranger)):
             result = scan(path, key, None)
             assert result.returncode in (USAGE, DAMAGED) and b"sign" in result.stderr.lower()

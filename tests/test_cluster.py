@@ -32,7 +32,7 @@ from tests.traffic import Traffic
 
 EVIL = "evil.example"
 GENERATIONS = itertools.count(1)
-"""Of the one blacklist of this module's cluster."""
+"""Generations of this module's only blacklist."""
 
 
 @pytest.fixture(scope="module")
@@ -60,7 +60,8 @@ def settled(cluster: engines.Cluster) -> None:
     )
     try:
         cluster[0].get(
-            "/_cluster/health?wait_for_status=green&wait_for_no_initializing_shards=true&timeout=60s"
+            "/_cluster/health?wait_for_status=green&wait_for_no_initializing_shards=true"
+            "&timeout=60s"
         )
     except Refused as error:
         recoveries = cluster[0].get("/_recovery?active_only=true")
@@ -213,7 +214,10 @@ def rewritten(archive: bytes, change: Callable[[str, bytes], bytes]) -> bytes:
 
 def library_of_contract(folder: Path, contract: int) -> bytes:
     """Returns a library whose only function returns the number of its contract."""
-    source = f"int Java_org_threatsieve_core_matcher_Native_contract(void *environment, void *native) {{ return {contract}; }}"
+    source = (
+        "int Java_org_threatsieve_core_matcher_Native_contract(void *environment, void *native) "
+        f"{{ return {contract}; }}"
+    )
     target = folder / "other.so"
     subprocess.run(
         ["cc", "-shared", "-fPIC", "-x", "c", "-", "-o", str(target)],

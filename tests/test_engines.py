@@ -39,9 +39,11 @@ def test_a_node_is_a_confined_server(version):
 
 
 def test_nothing_outlives_the_tests(tmp_path):
-    """Kills the process that started a node with SIGKILL: the node ends and its folder is removed.
-    """
-    script = "from tests import engines\nwith engines.node('3.8.0') as node:\n    print(node.process.pid, node.folder, flush=True)\n    input()"
+    """Kills the process that started a node: the node ends, and its folder is removed."""
+    script = (
+        "from tests import engines\nwith engines.node('3.8.0') as node:\n"
+        "    print(node.process.pid, node.folder, flush=True)\n    input()"
+    )
     starter = subprocess.Popen(
         [sys.executable, "-c", script],
         cwd=program.ROOT,

@@ -35,10 +35,17 @@ def test_every_indicator_that_says_so(inputs):
         assert part in text
 
 
-@pytest.mark.parametrize("value, part", [
-    ("1.1.1.7", "1.1.1.0/24"), ("::ffff:1.1.1.7", "1.1.1.0/24"), ("https://user@URL.example:80/x?a=b", "url.example/x"),
-    ("hxxp://www[.]evil[.]com/", "evil.com"), ("someone@evil.com", "evil.com"), ("co.uk", "co.uk"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "value, part",
+    [
+        ("1.1.1.7", "1.1.1.0/24"),
+        ("::ffff:1.1.1.7", "1.1.1.0/24"),
+        ("https://user@URL.example:80/x?a=b", "url.example/x"),
+        ("hxxp://www[.]evil[.]com/", "evil.com"),
+        ("someone@evil.com", "evil.com"),
+        ("co.uk", "co.uk"),
+    ],
+)
 def test_values_of_each_type(inputs, value, part):
     assert part in explain(*inputs, value)
     assert program.run("explain", "--exit-code", *inputs, value, expect=1)

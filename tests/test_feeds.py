@@ -197,7 +197,7 @@ def test_a_private_authority_and_a_client_certificate(tmp_path, certificates):
         assert {asked.client for asked in server.asked} == {"client"}
         assert one.active("taxii") == 1
         unknown = Polling(tmp_path / "unknown", taxii_feed(server.url, **shown))
-        assert "no connection" in unknown.fails("taxii"), "nobody trusts that authority"
+        assert "no connection" in unknown.fails("taxii"), "the authority is not trusted"
         without = Polling(tmp_path / "without", taxii_feed(server.url), http=http)
         without.fails("taxii")
 
@@ -324,15 +324,34 @@ def test_more_without_next_goes_on_by_date(tmp_path):
         assert len(server.asked) == before + 1
 
 
-@pytest.mark.parametrize(("pages", "wanted"), [
-    (lambda _: envelope(*named(1), more=True, next="x"), "repeats itself"),
-    (lambda _: envelope(*named(1), more=True), "X-TAXII-Date-Added-Last"),
-    (lambda asked: envelope(*named(1)) if "next" not in asked.query else Reply(status=400), None),
-    (lambda asked: envelope(*named(1), more=True, next="x") if "next" not in asked.query else Reply(status=400), "got 400"),
-    (lambda _: Reply('{"objects": [{"type": "indicator", "id": '), "damaged JSON"),
-    (lambda _: Reply('{"title": "something else"}'), "expected a STIX bundle, a TAXII envelope"),
-    (lambda _: Reply(status=302, headers={"Location": "/again/objects/"}), "at most 5 redirects"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("pages", "wanted"),
+    [
+        (lambda _: envelope(*named(1), more=True, next="x"), "repeats itself"),
+        (lambda _: envelope(*named(1), more=True), "X-TAXII-Date-Added-Last"),
+        (
+            lambda asked: envelope(*named(1)) if "next" not in asked.query else Reply(status=400),
+            None,
+        ),
+        (
+            lambda asked: (
+                envelope(*named(1), more=True, next="x")
+                if "next" not in asked.query
+                else Reply(status=400)
+            ),
+            "got 400",
+        ),
+        (lambda _: Reply('{"objects": [{"type": "indicator", "id": '), "damaged JSON"),
+        (
+            lambda _: Reply('{"title": "something else"}'),
+            "expected a STIX bundle, a TAXII envelope",
+        ),
+        (
+            lambda _: Reply(status=302, headers={"Location": "/again/objects/"}),
+            "at most 5 redirects",
+        ),
+    ],
+)
 def test_servers_that_go_round_in_circles(tmp_path, pages, wanted):
     with serving(taxii(pages)) as server:
         one = Polling(tmp_path, taxii_feed(server.url), http=QUICK)

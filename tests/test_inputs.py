@@ -224,8 +224,7 @@ def test_endless_input_shows_a_match_at_once(listed, name):
 
 
 def _half_read(tmp_path, listed, change):
-    """Starts a scan, reads one line, changes the file meanwhile, and reads the rest of the output.
-    """
+    """Starts a scan, reads one line, changes the file, and reads the rest of the output."""
     log = tmp_path / "busy.log"
     with log.open("w") as file:
         for number in range(400_000):

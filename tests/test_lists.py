@@ -257,7 +257,7 @@ def test_a_doubtful_list_is_told_and_ends_with_4(tmp_path, content):
     log = program.write(tmp_path / "log", "bad-one.top")
     result = program.run("scan", "--count", "--list", listed, log, expect=DAMAGED)
     assert b"warning" in result.stderr
-    assert int(result.stdout) == ("bad-one.top" in content), "it goes on with what was taken"
+    assert int(result.stdout) == ("bad-one.top" in content), "the accepted values are used"
     program.run("build", "--list", listed, "-o", tmp_path / "b", expect=DAMAGED)
     assert (tmp_path / "b").exists()
     examined(listed, expect=DAMAGED)
@@ -290,7 +290,8 @@ def test_what_may_be_empty_is_fine(tmp_path):
         ("<?xml version='1.0'?><rss/>", b"XML"),
         ("# x\n// ===BEGIN ICANN DOMAINS===\ntop\nco.zz\n", b"Public Suffix List"),
         (
-            "# abuse.ch SSLBL JA3 Fingerprint Blacklist (CSV)\n# ja3_md5\ne5ed17c4bc42f054c14b8768db3e23cb\n",
+            "# abuse.ch SSLBL JA3 Fingerprint Blacklist (CSV)\n# ja3_md5\n"
+            "e5ed17c4bc42f054c14b8768db3e23cb\n",
             b"JA3",
         ),
         ("$TTL 30\n@ SOA x y 1 2 3 4 5\nbad-one.top CNAME .\n", b"DNS zone"),

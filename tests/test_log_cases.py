@@ -106,9 +106,14 @@ def test_what_cannot_be_read_says_how_it_can(tmp_path, listed, data, told):
     assert told in result.stderr.decode() and "a.log" in result.stderr.decode()
 
 
-@pytest.mark.parametrize("header", [
-    "Nov 22 02:30:25 gw app[7]: ", "<134>1 2026-11-22T02:30:25Z gw app - - - ", "2026-11-22T02:30:25.1Z stdout F ",
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "header",
+    [
+        "Nov 22 02:30:25 gw app[7]: ",
+        "<134>1 2026-11-22T02:30:25Z gw app - - - ",
+        "2026-11-22T02:30:25.1Z stdout F ",
+    ],
+)
 def test_syslog_headers_stand_before_any_format(tmp_path, listed, header):
     for message, name in [
         (lines.squid("http://bad-one.top/"), "squid"),
@@ -144,33 +149,42 @@ def test_a_format_that_was_told_on_one_line_is_told_again(tmp_path, listed):
         assert set(matches(listed, log)) == {2, 3, 4}
 
 
-@pytest.mark.parametrize("text, found", [
-    ("tcp 2a06:98c1:50:0:0:0:0:10:443 open", "2a06:98c1:50::10"),
-    ("from [2a06:98c1:50::10]:443", "2a06:98c1:50::10"),
-    ("to ::ffff:45.66.77.88:5555", "45.66.77.88"),
-    ("it was hxxp://bad-one[.top/a today", "bad-one.top"),
-    ("it was bad-one.]top today", "bad-one.top"),
-    ("it was bad-one[[.]]top today", "bad-one.top"),
-    ("it was bad-one<.>top today", "bad-one.top"),
-    ("it was bad-one\\.top today", "bad-one.top"),
-    ("it was 45[.66.77[.]88 today", "45.66.77.88"),
-    ("mail from bob[at]bad-one[.]top today", "bad-one.top"),
-    ("see <http://bad-three.top/a/b.bin>, please", "http://bad-three.top/a/b.bin"),
-    ("see 'http://bad-three.top/a/b.bin', please", "http://bad-three.top/a/b.bin"),
-    ("see «http://bad-three.top/a/b.bin», please", "http://bad-three.top/a/b.bin"),
-    ("see &lt;http://bad-three.top/a/b.bin&gt; please", "http://bad-three.top/a/b.bin"),
-    ('x {"u":"\\u003chttp://bad-three.top/a/b.bin\\u003e"} y z', "http://bad-three.top/a/b.bin"),
-    ("key=http://bad-three.top/a/b.bin other=1", "http://bad-three.top/a/b.bin"),
-    ("href=3Dhttp://bad-three.top/a/b.bin other=1", "http://bad-three.top/a/b.bin"),
-    ("CEF:0|a|b|1|2|3|4|request=http://bad-four.top/x?a\\=1&b\\=2 src=10.0.0.1", "http://bad-four.top/x?a=1&b=2"),
-    ("see http://bad-four.top/x?a=1&amp;b=2 and", "http://bad-four.top/x?a=1&b=2"),
-    ("a==45.66.77.88= b", "45.66.77.88"),
-    ("x ip=2a06:98c1:50::10,y", "2a06:98c1:50::10"),
-    ("go to www.evil.onion now", "evil.onion"),
-    ("go to host.c2.internal now", "c2.internal"),
-    ("read nginx.conf and main.c2", None),
-    ("Rcv 10.0.0.1 A (3)www(7)bad-one(3)top(0)", "bad-one.top"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "text, found",
+    [
+        ("tcp 2a06:98c1:50:0:0:0:0:10:443 open", "2a06:98c1:50::10"),
+        ("from [2a06:98c1:50::10]:443", "2a06:98c1:50::10"),
+        ("to ::ffff:45.66.77.88:5555", "45.66.77.88"),
+        ("it was hxxp://bad-one[.top/a today", "bad-one.top"),
+        ("it was bad-one.]top today", "bad-one.top"),
+        ("it was bad-one[[.]]top today", "bad-one.top"),
+        ("it was bad-one<.>top today", "bad-one.top"),
+        ("it was bad-one\\.top today", "bad-one.top"),
+        ("it was 45[.66.77[.]88 today", "45.66.77.88"),
+        ("mail from bob[at]bad-one[.]top today", "bad-one.top"),
+        ("see <http://bad-three.top/a/b.bin>, please", "http://bad-three.top/a/b.bin"),
+        ("see 'http://bad-three.top/a/b.bin', please", "http://bad-three.top/a/b.bin"),
+        ("see «http://bad-three.top/a/b.bin», please", "http://bad-three.top/a/b.bin"),
+        ("see &lt;http://bad-three.top/a/b.bin&gt; please", "http://bad-three.top/a/b.bin"),
+        (
+            'x {"u":"\\u003chttp://bad-three.top/a/b.bin\\u003e"} y z',
+            "http://bad-three.top/a/b.bin",
+        ),
+        ("key=http://bad-three.top/a/b.bin other=1", "http://bad-three.top/a/b.bin"),
+        ("href=3Dhttp://bad-three.top/a/b.bin other=1", "http://bad-three.top/a/b.bin"),
+        (
+            "CEF:0|a|b|1|2|3|4|request=http://bad-four.top/x?a\\=1&b\\=2 src=10.0.0.1",
+            "http://bad-four.top/x?a=1&b=2",
+        ),
+        ("see http://bad-four.top/x?a=1&amp;b=2 and", "http://bad-four.top/x?a=1&b=2"),
+        ("a==45.66.77.88= b", "45.66.77.88"),
+        ("x ip=2a06:98c1:50::10,y", "2a06:98c1:50::10"),
+        ("go to www.evil.onion now", "evil.onion"),
+        ("go to host.c2.internal now", "c2.internal"),
+        ("read nginx.conf and main.c2", None),
+        ("Rcv 10.0.0.1 A (3)www(7)bad-one(3)top(0)", "bad-one.top"),
+    ],
+)
 def test_free_text(tmp_path, listed, text, found):
     log = program.write(tmp_path / "a.log", "first words of a log", text)
     values = matches(listed, log).get(2, set())

@@ -36,8 +36,7 @@ class Station:
         self.output = ""
 
     def configure(self, port: int, *recipients, tls="none", ca=None, password=None, timeout="10s"):
-        """Writes the configuration. Recipients are addresses, or pairs of address and TLP ceiling.
-        """
+        """Writes the configuration. Recipients are addresses, or pairs of address and ceiling."""
         pairs = [(each, "RED") if isinstance(each, str) else each for each in recipients or [SOC]]
         people = ", ".join(
             f'{{ address = "{address}", max_tlp = "{tlp}" }}' for address, tlp in pairs
@@ -94,25 +93,27 @@ class Station:
         """
         self.count += 1
         number, observable = self.count, observable or entry
-        raw = (
-            raw
-            or f"1795578000.123 87 {source} TCP_MISS/200 GET {observable} - HIER_DIRECT/198.51.100.7"
+        raw = raw or (
+            f"1795578000.123 87 {source} TCP_MISS/200 GET {observable} - HIER_DIRECT/198.51.100.7"
         )
         state = self.state()
         state.execute(
-            "INSERT OR IGNORE INTO files (id, source, digest, digest_bytes, path, device, inode, size, modified, seen)"
-            " VALUES (9, 'squid', zeroblob(32), 1, '/var/log/squid/access.log', 1, 1, 1, 1, 1)"
+            "INSERT OR IGNORE INTO files (id, source, digest, digest_bytes, path, "
+            "device, inode, size, modified, seen) "
+            "VALUES (9, 'squid', zeroblob(32), 1, '/var/log/squid/access.log', 1, 1, 1, 1, 1)"
         )
         event = state.execute(
-            "INSERT INTO events (file, offset, line, uid, occurred, source, raw) VALUES (9, ?, ?, ?, ?, ?, ?)",
+            "INSERT INTO events (file, offset, line, uid, occurred, source, raw) "
+            "VALUES (9, ?, ?, ?, ?, ?, ?)",
             (number, number, str(number), NOW + number * 1_000_000, source, raw),
         ).lastrowid
         for feed, indicator, confidence, tlp, name in sayings or [
             ("list", entry, None, None, None)
         ]:
             state.execute(
-                "INSERT INTO matches (event, feed, indicator, entry_type, entry, observable, field, how, confidence, tlp, name, generation,"
-                " found, historic) VALUES (?, ?, ?, ?, ?, ?, ?, 'exact', ?, ?, ?, 1, 1, ?)",
+                "INSERT INTO matches (event, feed, indicator, entry_type, entry, observable, "
+                "field, how, confidence, tlp, name, generation, "
+                "found, historic) VALUES (?, ?, ?, ?, ?, ?, ?, 'exact', ?, ?, ?, 1, 1, ?)",
                 (
                     event,
                     feed,
@@ -165,9 +166,9 @@ def test_what_a_mail_is(station, authority):
         [SOC],
         True,
     )
-    assert (
-        message["Subject"]
-        == "[threatsieve] TLP:AMBER 2 indicators matched, 3 events, 2 hosts (evil[.]example, hxxp://bad[.]example/in[.]zip)"
+    assert message["Subject"] == (
+        "[threatsieve] TLP:AMBER 2 indicators matched, 3 events, 2 hosts (evil[.]example, "
+        "hxxp://bad[.]example/in[.]zip)"
     )
     assert (message["From"], message["To"], message["Bcc"]) == (
         "Threatsieve <threatsieve@soc.example>",
@@ -349,7 +350,7 @@ def test_a_wrong_password_is_kept_quiet(station, authority):
         assert "wrong password" not in station.output + "".join(
             row["error"] for row in station.mails()
         )
-        assert station.output.count("mails wait") == 1, f"told once:\n{station.output}"
+        assert station.output.count("mails wait") == 1, f"reported once:\n{station.output}"
         station.configure(
             server.port, SOC, BOSS, tls="starttls", ca=authority.certificate, password=PASSWORD
         )
@@ -695,4 +696,4 @@ def test_killed_at_random_moments(station):
         told = [mail.part("plain") for mail in mails.values() if mail.recipients == [recipient]]
         for value in ["first", *(f"evil{number}" for number in range(kills))]:
             count = sum(f"{value}[.]example" in text for text in told)
-            assert count == 1, f"{recipient} was told of {value} {count} times"
+            assert count == 1, f"{recipient} was alerted to {value} {count} times"

@@ -204,8 +204,7 @@ def test_bytes_that_are_no_utf8(tmp_path):
 
 @pytest.mark.parametrize("seed", SEEDS)
 def test_nested_networks_and_ranges(tmp_path, seed):
-    """Compares random networks in a small space, so that they nest, touch and overlap in all ways.
-    """
+    """Compares random networks in a small space, which nest, touch and overlap in all ways."""
     rng = random.Random(seed)
     listed, inside = [], []
     for _ in range(150):
@@ -214,7 +213,8 @@ def test_nested_networks_and_ranges(tmp_path, seed):
         listed.append(str(base))
         first, last = sorted(rng.randrange(2**16) for _ in range(2))
         listed.append(
-            f"{ipaddress.IPv4Address(0x08080000 | first)}-{ipaddress.IPv4Address(0x08080000 | last)}"
+            f"{ipaddress.IPv4Address(0x08080000 | first)}-"
+            f"{ipaddress.IPv4Address(0x08080000 | last)}"
         )
         wide = ipaddress.ip_network(
             (0x2600 << 112 | rng.randrange(2**32) << 64, rng.randint(20, 128)), strict=False

@@ -20,7 +20,7 @@ import pytest
 from tests import program
 
 NOW = 1_795_322_415
-"""The time of the logs' lines: 2026-11-22."""
+"""The time of the log lines, in seconds: 2026-11-22."""
 NOBODY = 65534
 
 CLOCK = """
@@ -36,12 +36,15 @@ int clock_gettime(clockid_t id, struct timespec *time) {
     return result;
 }
 """
-"""A clock that is as many days ahead as CLOCK_DAYS says."""
+"""A library that sets the clock CLOCK_DAYS days ahead."""
 
 
 def line(number: int, host: str, time: int = NOW) -> str:
     """Returns a line of Squid's native log."""
-    return f"{time + number}.357 0 10.1.2.3 TCP_MISS/200 603 GET http://{host}/{number} - HIER_DIRECT/192.0.2.7 text/html\n"
+    return (
+        f"{time + number}.357 0 10.1.2.3 TCP_MISS/200 603 GET http://{host}/{number} - "
+        "HIER_DIRECT/192.0.2.7 text/html\n"
+    )
 
 
 class Desk:
@@ -62,7 +65,10 @@ class Desk:
             "logs": '[[logs]]\nname = "proxy"\npaths = ["access.log*"]',
             "history": '[history]\nwindow = "3650d"',
             "output": '[output]\nfile = "out/matches.ndjson"',
-            "alerts": '[alerts]\nfrom = "threatsieve@soc.example"\nrecipients = ["soc@soc.example"]\noperators = ["operator@soc.example"]\nfolder = "mails"',
+            "alerts": (
+                '[alerts]\nfrom = "threatsieve@soc.example"\nrecipients = ["soc@soc.example"]\n'
+                'operators = ["operator@soc.example"]\nfolder = "mails"'
+            ),
         }
         for setting in settings:
             tables[setting.split("]")[0].strip("[")] = setting

@@ -46,7 +46,8 @@ def components() -> Path:
         if library.count(found.read_bytes()) == 1:
             return found.parent
     raise AssertionError(
-        "no matcher.checks.code below target/release/build is the one in the plugin's library: build both with make plugin"
+        "no matcher.checks.code below target/release/build is the one in the plugin's "
+        "library: build both with make plugin"
     )
 
 

@@ -121,7 +121,12 @@ def test_reduction_agrees_with_stix2_matcher(monkeypatch, version, options, form
 
 def mutated(rng: random.Random, text: str) -> str:
     """Returns the pattern with one piece removed, added or replaced."""
-    pieces = [" ", "(", ")", "[", "]", "'", "\\", ",", "=", "<", ">", "!", "NOT ", "IN ", "AND", " OR ", "EXISTS ", ".", ":", "*", "-", "5", "+0", "1.5", "true", "h'0a'", "b'aaaa'", "t'2020-01-01T00:00:00Z'", "/**/", "//", "\u00a0", "x-y", "WITHIN 5 SECONDS", "LAST"]  # fmt: skip
+    pieces = [
+        " ", "(", ")", "[", "]", "'", "\\", ",", "=", "<", ">", "!",
+        "NOT ", "IN ", "AND", " OR ", "EXISTS ", ".", ":", "*", "-",
+        "5", "+0", "1.5", "true", "h'0a'", "b'aaaa'", "t'2020-01-01T00:00:00Z'",
+        "/**/", "//", "\u00a0", "x-y", "WITHIN 5 SECONDS", "LAST",
+    ]  # fmt: skip
     at = rng.randrange(len(text))
     match rng.randrange(3):
         case 0:
@@ -143,7 +148,7 @@ def test_parser_agrees_with_stix2_patterns(options, oracle):
         except ParseException:
             theirs = False
         if oracle is Pattern20 and re.search(r"(START|STOP)\s*'", text):
-            continue  # The first form of 2.0, which we still take.
+            continue  # The first form of 2.0, which we still accept.
         # Our parser may refuse more: patterns that follow the grammar but violate the
         # specification's text.
         assert answer.get("kind") == "meaning" or ("error" not in answer) == theirs, (text, answer)

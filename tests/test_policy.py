@@ -367,12 +367,33 @@ class TestRefusals:
         assert special == ["10.1.2.3", "127.0.0.1", "192.168.0.0/16", "fe80::1", "9.9.9.9"]
         assert "8.0.0.0/7" in matching(tmp_path, "--list", listed, "--accept-broad", stdin=text)
 
-    @pytest.mark.parametrize("network, kept", [
-        ("9.0.0.0/8", True), ("8.0.0.0/7", False), ("8.0.0.0-8.255.255.255", True), ("8.0.0.0-9.0.0.0", False), ("8.128.0.0-9.127.255.255", True),
-        ("2600::/19", True), ("2600::/18", False), ("100.64.0.0/10", False), ("100.0.0.0/8", False), ("::ffff:8.0.0.0/104", True),
-        ("::ffff:0:0/96", False), ("224.0.0.1", False), ("240.0.0.1", False), ("198.18.0.1", False), ("192.0.2.1", False), ("2001:db8::1", False),
-        ("fc00::1", False), ("::", False), ("0.0.0.0/0", False), ("::/0", False), ("9.255.255.255-10.0.0.0", False), ("11.0.0.0", True),
-    ])  # fmt: skip
+    @pytest.mark.parametrize(
+        "network, kept",
+        [
+            ("9.0.0.0/8", True),
+            ("8.0.0.0/7", False),
+            ("8.0.0.0-8.255.255.255", True),
+            ("8.0.0.0-9.0.0.0", False),
+            ("8.128.0.0-9.127.255.255", True),
+            ("2600::/19", True),
+            ("2600::/18", False),
+            ("100.64.0.0/10", False),
+            ("100.0.0.0/8", False),
+            ("::ffff:8.0.0.0/104", True),
+            ("::ffff:0:0/96", False),
+            ("224.0.0.1", False),
+            ("240.0.0.1", False),
+            ("198.18.0.1", False),
+            ("192.0.2.1", False),
+            ("2001:db8::1", False),
+            ("fc00::1", False),
+            ("::", False),
+            ("0.0.0.0/0", False),
+            ("::/0", False),
+            ("9.255.255.255-10.0.0.0", False),
+            ("11.0.0.0", True),
+        ],
+    )
     def test_floors_and_registries(self, tmp_path, network, kept):
         rejected = tmp_path / "rejected.tsv"
         listed = program.write(tmp_path / "l.txt", network)

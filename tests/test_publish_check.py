@@ -208,7 +208,8 @@ def test_the_check_is_for_people_too(opensearch_3, controllers):
     )
     first, index, problem, *_ = text.splitlines()
     assert first.startswith(
-        f"cluster threatsieve-tests at {opensearch_3.url}, OpenSearch 3.8.0: the plugin is on 1 of 1 ingest node"
+        f"cluster threatsieve-tests at {opensearch_3.url}, OpenSearch 3.8.0: the plugin is on "
+        "1 of 1 ingest node"
     )
     assert index == "index check-text" and problem.startswith("  problem: it is strict"), text
     elsewhere = controllers["3.8.0"].run(

@@ -16,12 +16,12 @@ from tests.traffic import Traffic
 
 EVIL = "evil.example"
 PART = 4 << 20
-"""Bytes of a part that is sent."""
+"""Bytes of an uploaded part."""
 STORED_PART = 256 << 10
-"""Bytes of a part in the index."""
+"""Bytes of a stored part in the index."""
 VERSIONS = ["3.8.0", "2.19.4"]
 BINARY = {"content_type": "application/cbor"}
-"""The server takes no other type for bytes."""
+"""The content type for bytes: the server accepts no other binary type."""
 
 
 def values(count: int) -> list[str]:
@@ -272,7 +272,7 @@ def test_an_upload_in_any_order(opensearch, large):
     file = large.read_bytes()
     upload = Upload(opensearch, "parts", file)
     upload.send(*reversed(range(upload.parts)))
-    upload.send(0)  # again, as after a lost answer
+    upload.send(0)  # Again, as after a lost answer.
     answer = upload.commit()
     assert (
         answer["acknowledged"]

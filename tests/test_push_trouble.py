@@ -68,8 +68,7 @@ def change(node: engines.Node, hit: dict, **fields) -> None:
 
 
 def test_parts_that_change_while_they_are_committed(opensearch_3, tmp_path, name):
-    """Sends other parts during the commit. The content that is served is stored as it was verified.
-    """
+    """Sends other parts during the commit. The served content is stored as it was verified."""
     node, file = opensearch_3, built(tmp_path, values(30_000), name, 1).read_bytes()
     wrong = bytes(len(file))
     upload = Upload(node, name, file)

@@ -346,8 +346,7 @@ def test_what_senders_say_in_our_name_is_removed_where_another_processor_checks(
 
 
 def test_forged_values_cost_no_event(node):
-    """Sends forged values to an index with the component template, which maps the fields by type.
-    """
+    """Sends forged values to an index with the component template, which maps fields by type."""
     name = f"forged-{next(NUMBERS)}"
     template = json.loads((program.ROOT / "plugin-descriptors/component-template.json").read_text())
     node.put(f"/_component_template/{name}", template)

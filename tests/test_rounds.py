@@ -21,7 +21,10 @@ KILLS = 300 if os.environ.get("THREATSIEVE_ENDURANCE") == "full" else 20
 
 def line(number: int, host: str, client: str = "10.1.2.3") -> str:
     """Returns a line of Squid's native log."""
-    return f"{1_795_322_415 + number}.357 0 {client} TCP_MISS/200 603 GET http://{host}/{number} - HIER_DIRECT/192.0.2.7 text/html"
+    return (
+        f"{1_795_322_415 + number}.357 0 {client} TCP_MISS/200 603 GET http://{host}/{number} - "
+        "HIER_DIRECT/192.0.2.7 text/html"
+    )
 
 
 class Post:

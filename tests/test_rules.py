@@ -54,7 +54,8 @@ class World:
                 number, host = len(self.lines), self.rng.choice(HOSTS)
                 self.lines[number] = host
                 log.write(
-                    f"{BEGIN + number}.357 0 10.1.2.3 TCP_MISS/200 603 GET http://{host}/{number} - HIER_DIRECT/192.0.2.7 text/html\n"
+                    f"{BEGIN + number}.357 0 10.1.2.3 TCP_MISS/200 603 GET "
+                    f"http://{host}/{number} - HIER_DIRECT/192.0.2.7 text/html\n"
                 )
 
     def change_list(self):
@@ -117,7 +118,10 @@ class World:
                 "id": name,
                 "created": "2026-01-01T00:00:00Z",
                 "revoked": one.revoked,
-                "modified": f"2026-01-01T{one.version // 3600:02}:{one.version // 60 % 60:02}:{one.version % 60:02}Z",
+                "modified": (
+                    f"2026-01-01T{one.version // 3600:02}:"
+                    f"{one.version // 60 % 60:02}:{one.version % 60:02}Z"
+                ),
                 "valid_from": "2020-01-01T00:00:00Z",
                 "pattern_type": "stix",
                 "pattern": f"[domain-name:value = '{one.value}']",
@@ -137,7 +141,8 @@ class World:
             self.folder / "threatsieve.toml",
             'state = "state"',
             *(
-                f'[[feeds]]\nname = "{name}"\ntype = "path"\npath = "{path}"\nrole = "{role}"\nmax_shrink = 1.0'
+                f'[[feeds]]\nname = "{name}"\ntype = "path"\npath = "{path}"\n'
+                f'role = "{role}"\nmax_shrink = 1.0'
                 for name, path, role in [
                     ("list", "list.txt", "block"),
                     ("stix", "bundle.json", "block"),

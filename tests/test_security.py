@@ -1,5 +1,4 @@
-"""TLS, users and roles of the security plugin on a real 2.19, as docs/security.md describes them.
-"""
+"""TLS, users and roles of the security plugin on a real 2.19, as in docs/security.md."""
 
 import itertools
 import json

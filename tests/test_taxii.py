@@ -6,7 +6,7 @@ from tests import servers, stix
 from tests.polling import Polling
 
 OBJECTS = 400
-"""More would take medallion minutes: it compares each with each."""
+"""Number of objects. medallion compares each with each, so more would take it minutes."""
 
 
 def named(number: int, version: int = 1, **properties) -> dict:

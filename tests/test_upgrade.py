@@ -17,7 +17,10 @@ set a flag although the value is allowed, and one value is retracted.
 
 
 def line(number: int, host: str) -> str:
-    return f"{1_795_322_415 + number}.357 0 10.1.2.3 TCP_MISS/200 603 GET http://{host}/{number} - HIER_DIRECT/192.0.2.7 text/html\n"
+    return (
+        f"{1_795_322_415 + number}.357 0 10.1.2.3 TCP_MISS/200 603 GET http://{host}/{number} - "
+        "HIER_DIRECT/192.0.2.7 text/html\n"
+    )
 
 
 def test_a_state_of_schema_2_goes_on(tmp_path):

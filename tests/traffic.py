@@ -10,7 +10,7 @@ from tests.engines import Node, Refused
 from tests.pushing import event, generation, is_flagged, unchecked
 
 BULK = 50
-"""Events a request; every other one is bad."""
+"""Events in one request. Every second one is bad."""
 
 
 @dataclass
@@ -23,15 +23,15 @@ class Traffic:
     index: str
     pipeline: str
     bad: str
-    """A host that the blacklist has."""
+    """A host in the blacklist."""
     pause: float = 0.05
-    """Seconds between two requests: nodes that start beside it need the cores too."""
+    """Seconds between two requests. The nodes that start at the same time need the cores, too."""
     errors: list[str] = field(default_factory=list)
-    """Answers of nodes that were not being restarted, that no request may get."""
+    """Error answers of nodes that were not being restarted. There must be none."""
     sent: int = 0
-    """Events that were confirmed."""
+    """Number of confirmed events."""
     repeats: int = 0
-    """Requests sent again, since the connection to a node was lost."""
+    """Number of requests that were sent again because the connection to a node was lost."""
 
     def __post_init__(self):
         self._over = threading.Event()

@@ -243,7 +243,8 @@ def start_up() -> None:
     ]
     shipped = [program.BINARY, *sorted((program.ROOT / "target/plugins").glob("*.zip"))]
     parts = [
-        f"## Start-up\n\n`python -m tests.bench start`. {report.machine()}. The files are in the page cache.",
+        f"## Start-up\n\n`python -m tests.bench start`. {report.machine()}. The files are "
+        "in the page cache.",
         "The whole command, for a scan of an empty file:",
         report.table(["blacklist", "seconds, median", "fastest to slowest", "peak MB"], rows),
         "From the file to the first answer, in milliseconds:",
@@ -303,7 +304,8 @@ def main(parts: list[str]) -> None:
     if "push" in wanted:
         push.write()
     print(
-        f"caps: {CAP_SECONDS} s, {CAP_BYTES >> 30} GiB; written to {report.PAGE.relative_to(program.ROOT)}"
+        f"caps: {CAP_SECONDS} s, {CAP_BYTES >> 30} GiB; written to "
+        f"{report.PAGE.relative_to(program.ROOT)}"
     )
 
 

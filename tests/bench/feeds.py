@@ -30,8 +30,7 @@ HEAD = [
 
 
 def indicator(number: int) -> dict:
-    """Returns an indicator like those of real feeds, with the properties that a parser must read.
-    """
+    """Returns an indicator like those of real feeds, with the properties that parsers must read."""
     return {
         "type": "indicator", "spec_version": "2.1",
         "id": f"indicator--{uuid.UUID(int=number, version=4)}",
@@ -48,7 +47,7 @@ def indicator(number: int) -> dict:
 
 
 Answer = Callable[[dict[str, str]], tuple[bytes, str]]
-"""A query to the body of an envelope and the time when its last object was added."""
+"""Maps a query to the body of an envelope and the time when its last object was added."""
 
 
 @contextlib.contextmanager
@@ -196,8 +195,8 @@ def write() -> None:
         )
     text = (
         f"## Feeds\n\n`python -m tests.bench feeds`. {report.machine()}. Threatsieve polls into a "
-        "new, empty state on disk, reduces the patterns, and compiles the blacklist. The others only "
-        f"fetch and parse. Pages have {PAGE_OBJECTS:,} objects.\n\nA TAXII 2.1 collection behind a "
+        "new, empty state on disk, reduces the patterns, and compiles the blacklist. The "
+        f"others only fetch and parse. Pages have {PAGE_OBJECTS:,} objects.\n\nA TAXII 2.1 collection behind a "
         f"server that sends envelopes made beforehand:\n\n{report.table(HEAD, of_collection)}\n\n"
         f"The same objects as a bundle on disk:\n\n{report.table(HEAD, of_bundle)}\n\n"
         "The first of them behind medallion 3.0.0. This server compares each object with each, and "

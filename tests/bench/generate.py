@@ -11,9 +11,17 @@ import random
 from collections.abc import Iterator
 from pathlib import Path
 
-SYLLABLES = "ba be bo ca co da de di do fa fe fi ga go ha in ka ki la le li lo ma me mi mo na ne ni no pa pe pi po ra re ri ro sa se si so ta te ti to un va ve vi vo wa wi za".split()
-WORDS = "shop news media cloud data mail web game home tech bank food auto travel health sport music photo world city net play soft trade".split()
-TLDS = "com com com com com net org de ru co.uk io info fr nl com.br xyz online jp it pl cn top site".split()
+SYLLABLES = (
+    "ba be bo ca co da de di do fa fe fi ga go ha in ka ki la le li lo "
+    "ma me mi mo na ne ni no pa pe pi po ra re ri ro sa se si so ta te ti to un va ve vi vo wa wi za"
+).split()
+WORDS = (
+    "shop news media cloud data mail web game home tech bank food auto travel health sport music "
+    "photo world city net play soft trade"
+).split()
+TLDS = (
+    "com com com com com net org de ru co.uk io info fr nl com.br xyz online jp it pl cn top site"
+).split()
 SUBDOMAINS = [
     "www",
     "www",
@@ -155,7 +163,7 @@ def _listed(
     if odd < 0.02:
         name = name.title()
     elif odd < 0.05:
-        name = rng.choice([f"x{name}", f"{name}.{rng.choice(TLDS)}"])  # a near miss
+        name = rng.choice([f"x{name}", f"{name}.{rng.choice(TLDS)}"])  # A near miss.
     elif odd < 0.5:
         name = f"{rng.choice(['www', 'cdn', 'a.b', 'login', 'x1'])}.{name}"
     return name, None, None
@@ -191,7 +199,8 @@ def log(count: int, lists: dict[str, list[str]], seed: int) -> Iterator[str]:
         user = f"user{rng.randint(1, 400)}" if rng.random() < 0.3 else "-"
         peer = f"HIER_DIRECT/{address}" if rng.random() < 0.93 else "HIER_NONE/-"
         yield (
-            f"{now // 1000}.{now % 1000:03} {rng.randint(1, 99999):6} {rng.choice(clients)} {result}/{status} "
+            f"{now // 1000}.{now % 1000:03} {rng.randint(1, 99999):6} {rng.choice(clients)} "
+            f"{result}/{status} "
             f"{rng.randint(200, 250_000)} {method} {url} {user} {peer} {rng.choice(TYPES)}"
         )
 

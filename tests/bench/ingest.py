@@ -87,7 +87,10 @@ def bulks() -> list[bytes]:
 def pipelines() -> dict[str, list[dict] | None]:
     """Returns the pipelines to compare: the processors of each, by name."""
     scripted = {domain: True for domain in generate.domains(SCRIPTED, SEED)}
-    source = "def host = ctx.url?.domain; if (host != null && params.listed.containsKey(host)) { ctx.indicator = 'matched' }"
+    source = (
+        "def host = ctx.url?.domain; if (host != null && params.listed.containsKey(host)) { "
+        "ctx.indicator = 'matched' }"
+    )
     found = {
         "no pipeline": None,
         "`set`": [{"set": {"field": "indicator", "value": "none"}}],
@@ -164,8 +167,7 @@ def interval(values: list[float]) -> str:
 
 
 def traffic(node: engines.Node, bodies: list[bytes], pipeline: str) -> None:
-    """Sends all events through a pipeline, with as many senders as the node has threads for them.
-    """
+    """Sends all events through a pipeline, with as many senders as the node has threads."""
     path = f"/{INDEX}/_bulk?filter_path=errors&pipeline={pipeline}"
     with concurrent.futures.ThreadPoolExecutor(THREADS) as pool:
         list(
@@ -261,10 +263,10 @@ def write() -> None:
     ]
     text = (
         f"## Bulk indexing\n\n`python -m tests.bench ingest`. {report.machine()}. One OpenSearch "
-        f"{VERSION} node with 2 GB of heap gets {EVENTS:,} events of a Squid log in bulk requests of "
-        f"{BULK_EVENTS:,}, into a new index each time. There are {ROUNDS} rounds, after one that is "
-        "not counted; the pipelines take turns. Ingest time is from the node's own statistics, which "
-        "count whole milliseconds for a batch. In brackets is the confidence interval (95 %, "
+        f"{VERSION} node with 2 GB of heap gets {EVENTS:,} events of a Squid log in bulk "
+        f"requests of {BULK_EVENTS:,}, into a new index each time. There are {ROUNDS} rounds, after "
+        "one that is not counted; the pipelines take turns. Ingest time is from the node's own "
+        "statistics, which count whole milliseconds for a batch. In brackets is the confidence interval (95 %, "
         f"Student's t) of the mean.\n\n{report.table(head, rows)}\n\n"
         f"At {SIZES['many']:,} domains an event costs {large / small:.2f} times what it costs at "
         f"{SIZES['million']:,}.\n\nA blacklist that {THREADS} ingest threads use holds this memory "

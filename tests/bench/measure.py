@@ -91,7 +91,8 @@ class Command:
         """Returns the fastest and the slowest run."""
         count = len(self.seconds)
         return (
-            f"{min(self.seconds):.2f} to {max(self.seconds):.2f}, {count} {'run' if count == 1 else 'runs'}"
+            f"{min(self.seconds):.2f} to {max(self.seconds):.2f}, {count} "
+            f"{'run' if count == 1 else 'runs'}"
             if count
             else ""
         )

@@ -15,8 +15,7 @@ NAME = "push"
 
 
 def generations(size: str, count: int) -> list:
-    """Builds one blacklist for each round. Each is a different file, so that every push sends it.
-    """
+    """Builds a blacklist for each round. Each is a different file, so that every push sends it."""
     source = generate.written(ingest.FOLDER / f"{size}-{count}.txt", generate.domains(count, SEED))
     files = []
     for generation in range(1, ROUNDS + 2):

@@ -1,5 +1,4 @@
-"""Writes tables between markers of docs/performance.md, so that a rerun replaces only its own part.
-"""
+"""Writes tables between markers of docs/performance.md. A rerun replaces only its own part."""
 
 import datetime
 import os
@@ -26,7 +25,8 @@ def machine() -> str:
     model = re.search(r"model name\s*: (.*)", text)
     gigabytes = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
     return (
-        f"{os.cpu_count()} shared cores ({model[1].strip() if model else platform.machine()}), {gigabytes:.0f} GiB, "
+        f"{os.cpu_count()} shared cores "
+        f"({model[1].strip() if model else platform.machine()}), {gigabytes:.0f} GiB, "
         f"Linux {platform.release().split('-')[0]}, {datetime.date.today().isoformat()}"
     )
 

@@ -87,8 +87,8 @@ def write() -> None:
     text = (
         f"## Rounds at {COUNT:,} indicators\n\n`python -m tests.bench rounds`. {report.machine()}. "
         "The times are those of the whole process, `threatsieve poll`. It polls a TAXII "
-        f"collection, stores what is new, builds the blacklist and switches to it, and matches {LOG_LINES:,} "
-        "lines: in the first round because they are new, and in rounds with new indicators again. "
+        "collection, stores what is new, builds the blacklist and switches to it, and "
+        f"matches {LOG_LINES:,} lines: in the first round because they are new, and in rounds with new indicators again. "
         "The server makes its envelopes while it is asked, and the first round waits for that.\n\n"
         + report.table(HEAD, rows)
     )

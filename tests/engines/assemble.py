@@ -22,7 +22,7 @@ version.
 """
 
 INSTALLED = Path("/usr/lib/jvm")
-"""Where Debian puts JDKs."""
+"""The folder in which Debian installs JDKs."""
 
 SECURITY = "org.opensearch.plugin:opensearch-security:2.19.1.0:zip"
 """The only zip of the security plugin on Central: TLS, users and roles, with all jars that it
@@ -41,9 +41,9 @@ class Line:
     """The requirements of one release line of the server."""
 
     jdk: range
-    """Major versions of Java that it runs on."""
+    """Major versions of Java that the server runs on."""
     agent: bool
-    """Confined by a Java agent rather than by the security manager."""
+    """Whether a Java agent confines the server, rather than the security manager."""
 
 
 LINES = {"3.8": Line(jdk=range(21, 100), agent=True), "2.19": Line(jdk=range(17, 18), agent=False)}
@@ -215,11 +215,15 @@ def download(parts: dict[str, list[str]], build: Path) -> dict[str, list[Path]]:
         dependencies = "".join(
             f"<dependency>{coordinates(artifact)}</dependency>" for artifact in artifacts
         )
-        pom = f"{head}{coordinates(f'engines:{name}:1')}<dependencies>{dependencies}</dependencies></project>"
+        pom = (
+            f"{head}{coordinates(f'engines:{name}:1')}"
+            f"<dependencies>{dependencies}</dependencies></project>"
+        )
         (build / name / "pom.xml").write_text(pom)
     modules = "".join(f"<module>{name}</module>" for name in parts)
     (build / "pom.xml").write_text(
-        f"{head}{coordinates('engines:all:1')}<packaging>pom</packaging><modules>{modules}</modules></project>"
+        f"{head}{coordinates('engines:all:1')}<packaging>pom</packaging>"
+        f"<modules>{modules}</modules></project>"
     )
     maven("copy-dependencies", "-f", build / "pom.xml", "-DincludeScope=runtime")
     return {name: sorted((build / name / "target/dependency").iterdir()) for name in parts}
@@ -277,8 +281,10 @@ def java(version: str) -> Path:
     if not fitting:
         need = str(wanted.start) if len(wanted) == 1 else f"{wanted.start} or newer"
         raise Missing(
-            f"OpenSearch {version} needs a JDK {need}; found {', '.join(map(str, sorted(found))) or 'none'} in JAVA_HOME, JAVA*_HOME and"
-            f" {INSTALLED}. Install one and, if it is elsewhere, name its folder in JAVA{wanted.start}_HOME"
+            f"OpenSearch {version} needs a JDK {need}; found "
+            f"{', '.join(map(str, sorted(found))) or 'none'} in JAVA_HOME, JAVA*_HOME and "
+            f"{INSTALLED}. Install one and, if it is elsewhere, name its folder in "
+            f"JAVA{wanted.start}_HOME"
         )
     return found[fitting[0]]
 
@@ -302,6 +308,7 @@ def plugin(version: str) -> Path:
     found = sorted((ROOT / "target/plugins").glob(f"threatsieve-opensearch-{line}.*.zip"))
     if not found:
         raise Missing(
-            f"{ROOT}/target/plugins has no threatsieve-opensearch-{line}.*.zip; build it with: make plugin"
+            f"{ROOT}/target/plugins has no threatsieve-opensearch-{line}.*.zip; "
+            "build it with: make plugin"
         )
     return found[-1]

@@ -20,7 +20,7 @@ PIPELINE = {
     "processors": [{"threat_match": {"message_field": "message"}}],
 }
 SHOWN = 6
-"""Flagged documents that are printed in full; the rest is a line each."""
+"""Number of flagged documents that are printed in full. The others get one line each."""
 
 
 def run(_arguments: list[str]) -> None:
@@ -56,11 +56,13 @@ def show(server: Node, blacklist: Path) -> None:
     answer = pushing.push(server, blacklist)
     for each in answer["nodes"].values():
         print(
-            f"{each['name']}: generation {each['generation']}, {each['state']}, after {each['took_ms']} ms"
+            f"{each['name']}: generation {each['generation']}, {each['state']}, after "
+            f"{each['took_ms']} ms"
         )
 
     say(
-        "Mappings and pipeline: PUT /_component_template/threatsieve, /_index_template/filebeat, /_ingest/pipeline/threatsieve"
+        "Mappings and pipeline: PUT /_component_template/threatsieve, "
+        "/_index_template/filebeat, /_ingest/pipeline/threatsieve"
     )
     server.put("/_component_template/threatsieve", json.loads(TEMPLATE.read_text()))
     server.put("/_ingest/pipeline/threatsieve", PIPELINE)
@@ -79,7 +81,8 @@ def show(server: Node, blacklist: Path) -> None:
     flagged = server.documents(INDEX, {"term": {"indicator": "matched"}})
     flagged.sort(key=lambda document: document["log"]["offset"])
     say(
-        f"{len(flagged)} of {server.count(INDEX)} documents are flagged: GET /{INDEX}/_search?q=indicator:matched"
+        f"{len(flagged)} of {server.count(INDEX)} documents are flagged: "
+        f"GET /{INDEX}/_search?q=indicator:matched"
     )
     for document in flagged[:SHOWN]:
         print_document(document)
@@ -115,7 +118,8 @@ def print_document(document: dict) -> None:
         indicator, matched = enrichment["indicator"], enrichment["matched"]
         marking = indicator.get("marking", {}).get("tlp")
         print(
-            f"    {matched['atomic']} in {matched['field']}: {indicator.get('id', 'a listed value')} of {enrichment['feed']['name']}"
+            f"    {matched['atomic']} in {matched['field']}: "
+            f"{indicator.get('id', 'a listed value')} of {enrichment['feed']['name']}"
             f", confidence {indicator.get('confidence', 'not given')}"
             + (f", TLP {marking}" if marking else "")
         )

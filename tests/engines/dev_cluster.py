@@ -25,7 +25,8 @@ def run(arguments: list[str]) -> None:
     # SIGTERM has the same effect as Ctrl-C.
     signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
     print(
-        f"starting {chosen.nodes} nodes of OpenSearch {chosen.engine}; this takes about {10 * chosen.nodes} seconds",
+        f"starting {chosen.nodes} nodes of OpenSearch {chosen.engine}; this takes about "
+        f"{10 * chosen.nodes} seconds",
         flush=True,
     )
     try:
@@ -34,7 +35,8 @@ def run(arguments: list[str]) -> None:
                 print(f"{node.name}  {node.url}  log: {node.folder}/log")
             if plugins:
                 print(
-                    f"\nplugin: {plugins[0]}\n  curl {running[0].url}/_plugins/_threatsieve/blacklist"
+                    f"\nplugin: {plugins[0]}\n"
+                    f"  curl {running[0].url}/_plugins/_threatsieve/blacklist"
                 )
             print("\nCtrl-C stops the cluster and removes its data.", flush=True)
             while True:

@@ -26,7 +26,7 @@ HEAP = "512m"
 START_SECONDS = 300
 """Timeout for a node's start. An idle machine needs 7 to 15 s, a busy one can need minutes."""
 USER = "nobody"
-"""Who runs the nodes that root starts; the server refuses root."""
+"""The user for nodes that root starts, because the server refuses to run as root."""
 
 _LOGGING = """\
 status = error
@@ -130,8 +130,7 @@ class Node:
         self.configure({})
 
     def configure(self, settings: dict) -> None:
-        """Changes settings of opensearch.yml for the next start. The value None removes a setting.
-        """
+        """Changes settings of opensearch.yml for the next start. The value None removes one."""
         self.settings = {
             key: value for key, value in {**self.settings, **settings}.items() if value is not None
         }
@@ -209,8 +208,7 @@ class Node:
         self.launched = time.monotonic()
 
     def wait(self, nodes: int = 1, seconds: float = START_SECONDS) -> None:
-        """Waits until the node answers, sees this many nodes, and all primary shards are available.
-        """
+        """Waits until the node answers, sees this many nodes, and has all primary shards."""
         end = time.monotonic() + seconds
         path = f"/_cluster/health?wait_for_status=yellow&wait_for_nodes=%3E%3D{nodes}&timeout=1s"
         last = None
@@ -234,7 +232,8 @@ class Node:
         assert self.process, f"{self.name} is not started"
         if self.process.poll() is not None:
             raise AssertionError(
-                f"{self.name} ended with {self.process.returncode}; its log ends:\n{self.log_tail()}"
+                f"{self.name} ended with {self.process.returncode}; its log ends:\n"
+                f"{self.log_tail()}"
             )
 
     def start(self, nodes: int = 1) -> None:
@@ -304,7 +303,8 @@ class Node:
             self.assert_alive()
             time.sleep(0.1)
         raise AssertionError(
-            f"no {pattern!r} in the log of {self.name} after {seconds} s; it ends:\n{self.log_tail()}"
+            f"no {pattern!r} in the log of {self.name} after {seconds} s; it ends:\n"
+            f"{self.log_tail()}"
         )
 
     def pss(self) -> int:

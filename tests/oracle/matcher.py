@@ -159,8 +159,7 @@ class Oracle:
         return found
 
     def matches(self, kind: str, text: str, partial: bool = False) -> list[Found]:
-        """Returns all matches of one value, the most specific first, after applying the allow-list.
-        """
+        """Returns the matches of a value, the most specific first, with the allow-list applied."""
         observable = read(kind, text)
         allowed = [
             one.specificity

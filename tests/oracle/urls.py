@@ -1,5 +1,4 @@
-"""URLs, split into the compared parts: host, effective port, path and query (RFC 3986 section 6).
-"""
+"""URLs, split into the compared parts: host, port, path and query (RFC 3986 section 6)."""
 
 import re
 from dataclasses import dataclass

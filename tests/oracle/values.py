@@ -18,8 +18,7 @@ class Malformed(ValueError):
 
 @dataclass(frozen=True)
 class Entry:
-    """One value of the blacklist. `value` is the text shown; the matcher compares the other fields.
-    """
+    """One value of the blacklist. `value` is the shown text; the other fields are compared."""
 
     type: str
     value: str
@@ -113,8 +112,7 @@ def is_hash(text: str) -> bool:
 
 
 def from_list(line: str, prefix: bool = False) -> Entry:
-    """Parses one value of a plain list and detects its type by its form. `prefix` applies to URLs.
-    """
+    """Parses one value of a plain list, and detects its type by its form. `prefix` is for URLs."""
     text = refang.indicator(line.strip())
     if "://" in text:
         return url(text, prefix)
