@@ -32,8 +32,8 @@ _tests: Counter[str] = Counter()
 
 def pytest_configure():
     """Checks that the binary exists: one clear message is better than a failure for each test."""
-    # The tests start dozens of nodes. The first JIT compiler alone halves the start time, and
-    # nothing here is measured.
+    # The tests start dozens of nodes. With only the first JIT compiler they start in half the time,
+    # and nothing here is measured.
     os.environ.setdefault("OPENSEARCH_JAVA_OPTS", "-XX:TieredStopAtLevel=1")
     if not program.BINARY.is_file():
         pytest.exit(f"{program.BINARY} is missing; build it with: make build", returncode=2)

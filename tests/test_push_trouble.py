@@ -150,7 +150,7 @@ def test_nothing_is_gone_back_to_that_cannot_be_served(opensearch, tmp_path, nam
 
 
 def test_orphans_go_and_nothing_else_does(opensearch, tmp_path, name):
-    """Removes orphaned parts, even if many more names were used in the past than are served now."""
+    """Removes only orphaned parts, even if many more names were used before than are served."""
     node, file = opensearch, built(tmp_path, values(60_000), name, 1)
     push(node, file, name, **BINARY)
     lines = []

@@ -90,7 +90,7 @@ def test_a_state_of_schema_2_goes_on(tmp_path):
             program.run("poll", "--json", "--force", "--config", config, *arguments).stdout
         )
 
-    # The state's clock differs from the present time.
+    # The state was last used at another time, so the clock needs to be accepted.
     report = poll("--accept-clock")
     assert (report["errors"], report["follow"]["new_files"], report["follow"]["events"]) == (
         [],

@@ -112,8 +112,8 @@ class Oracle:
 
     @staticmethod
     def _indexed(entries) -> dict[str, list[Entry]]:
-        """Returns each entry once, by key. An observable that it covers has one of these keys (see
-        `_keys`).
+        """Returns the entries without duplicates, by key. Every observable that an entry covers has
+        the entry's key (see `_keys`).
         """
         index: dict[str, list[Entry]] = {}
         for entry in dict.fromkeys(entries):

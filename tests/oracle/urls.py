@@ -7,7 +7,7 @@ from . import addresses, names, refang
 
 WEB_PORTS = {"http": 80, "https": 443, "ws": 80, "wss": 443}
 OTHER_PORTS = {"ftp": 21}
-# Not a port: invalid digits, or no port and a scheme whose port is unknown.
+# In place of a port: an invalid one, and none with a scheme whose port is unknown.
 BAD_PORT, UNKNOWN_PORT = -1, -2
 # Those of WHATWG's forbidden host code points that would make it a different URL.
 FORBIDDEN_IN_HOST = set("/\\?#@:[]%")
