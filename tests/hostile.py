@@ -1,4 +1,4 @@
-"""A web server that behaves as badly as it is told to, and remembers what it was asked."""
+"""A web server that misbehaves as the test demands, and records its requests."""
 
 import contextlib
 import gzip
@@ -16,24 +16,24 @@ from tests.servers import TAXII, Certificates
 
 @dataclass
 class Asked:
-    """A request."""
+    """A request that the server received."""
 
     path: str
     query: dict[str, str]
     headers: dict[str, str]
     client: str | None
-    """Subject of the client's certificate, if it showed one."""
+    """Subject of the client's certificate, or None without one."""
 
 
 @dataclass
 class Reply:
-    """An answer."""
+    """An answer of the server."""
 
     body: bytes | str = b""
     status: int = 200
     headers: dict[str, str] = field(default_factory=dict)
     missing: int = 0
-    """Bytes that are announced and never sent."""
+    """Number of bytes that are announced and never sent."""
     pause: float = 0
     """Seconds before each byte."""
     endless: bool = False
@@ -43,12 +43,12 @@ Answer = Callable[[Asked], Reply]
 
 
 def envelope(*objects: dict, **rest) -> Reply:
-    """A TAXII 2.1 envelope."""
+    """Returns a TAXII 2.1 envelope."""
     return Reply(json.dumps({"objects": objects, **rest}), headers={"Content-Type": TAXII})
 
 
 def bomb(megabytes: int) -> bytes:
-    """A small body that is a large one."""
+    """Returns a small body that decompresses to a large one."""
     return gzip.compress(b"0" * (megabytes << 20))
 
 
@@ -60,13 +60,18 @@ class Server:
     asked: list[Asked]
 
     def paths(self) -> list[str]:
-        """What was asked for, in order."""
+        """Returns the requested paths, in order."""
         return [one.path for one in self.asked]
 
 
 @contextlib.contextmanager
-def serving(answer: Answer, certificates: Certificates | None = None, wants_client: bool = False) -> Iterator[Server]:
-    """Serves until the block ends, over TLS if there are certificates; `wants_client` asks clients for theirs and needs one."""
+def serving(
+    answer: Answer, certificates: Certificates | None = None, wants_client: bool = False
+) -> Iterator[Server]:
+    """Serves until the block ends, over TLS if there are certificates.
+
+    With `wants_client` the server demands a client certificate.
+    """
     asked: list[Asked] = []
 
     class Handler(BaseHTTPRequestHandler):
@@ -74,12 +79,20 @@ def serving(answer: Answer, certificates: Certificates | None = None, wants_clie
 
         def do_GET(self) -> None:
             url = urllib.parse.urlsplit(self.path)
-            certificate = self.connection.getpeercert() if isinstance(self.connection, ssl.SSLSocket) else None
-            subject = dict(pair for part in certificate["subject"] for pair in part)["commonName"] if certificate else None
+            certificate = (
+                self.connection.getpeercert()
+                if isinstance(self.connection, ssl.SSLSocket)
+                else None
+            )
+            subject = (
+                dict(pair for part in certificate["subject"] for pair in part)["commonName"]
+                if certificate
+                else None
+            )
             headers = {name.lower(): value for name, value in self.headers.items()}
             one = Asked(url.path, dict(urllib.parse.parse_qsl(url.query)), headers, subject)
             asked.append(one)
-            # Who hangs up is what some tests are about.
+            # Ignored: some tests make the client hang up.
             with contextlib.suppress(OSError):
                 self.reply(answer(one))
             self.close_connection = True
@@ -103,13 +116,13 @@ def serving(answer: Answer, certificates: Certificates | None = None, wants_clie
                 self.wfile.write(b"x" * 65536)
 
         def log_message(self, *_) -> None:
-            """Says nothing."""
+            """Logs nothing."""
 
     class Quiet(ThreadingHTTPServer):
         daemon_threads = True
 
         def handle_error(self, *_) -> None:
-            """Refused handshakes are what some tests are about."""
+            """Ignores errors: some tests refuse the handshake."""
 
     server = Quiet(("127.0.0.1", 0), Handler)
     if certificates:
@@ -118,11 +131,17 @@ def serving(answer: Answer, certificates: Certificates | None = None, wants_clie
         if wants_client:
             context.verify_mode = ssl.CERT_REQUIRED
             context.load_verify_locations(certificates.authority)
-        server.socket = context.wrap_socket(server.socket, server_side=True, do_handshake_on_connect=False)
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
+        server.socket = context.wrap_socket(
+            server.socket, server_side=True, do_handshake_on_connect=False
+        )
+    thread = threading.Thread(
+        target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True
+    )
     thread.start()
     try:
-        yield Server(f"{'https' if certificates else 'http'}://127.0.0.1:{server.server_port}", asked)
+        yield Server(
+            f"{'https' if certificates else 'http'}://127.0.0.1:{server.server_port}", asked
+        )
     finally:
         server.shutdown()
         server.server_close()

@@ -1,4 +1,4 @@
-"""A configuration with feeds, and what the program says of them after a round."""
+"""A configuration with feeds, and the program's reports on them after a round."""
 
 import json
 from pathlib import Path
@@ -9,46 +9,66 @@ from tests import program
 class Polling:
     """A state of its own, and the feeds that fill it."""
 
-    def __init__(self, folder: Path, *feeds: dict, http: dict | None = None, environment: dict | None = None):
+    def __init__(
+        self, folder: Path, *feeds: dict, http: dict | None = None, environment: dict | None = None
+    ):
         folder.mkdir(parents=True, exist_ok=True)
         self.path = folder / "threatsieve.toml"
-        self.environment = {"NO_PROXY": "", "HTTP_PROXY": "", "HTTPS_PROXY": "", "ALL_PROXY": "", **(environment or {})}
-        text = [f"state = {toml(str(folder / 'state'))}", "[http]", *(f"{key} = {toml(value)}" for key, value in (http or {}).items())]
+        self.environment = {
+            "NO_PROXY": "",
+            "HTTP_PROXY": "",
+            "HTTPS_PROXY": "",
+            "ALL_PROXY": "",
+            **(environment or {}),
+        }
+        text = [
+            f"state = {toml(str(folder / 'state'))}",
+            "[http]",
+            *(f"{key} = {toml(value)}" for key, value in (http or {}).items()),
+        ]
         for feed in feeds:
             text += ["[[feeds]]", *(f"{key} = {toml(value)}" for key, value in feed.items())]
         program.write(self.path, *text)
 
     def poll(self, expect: int | None = program.DONE, **options) -> str:
-        """One round, whatever the feeds' last ones came to. What it said on standard error."""
-        result = program.run("poll", "--force", "--config", self.path, expect=expect, env=self.environment, **options)
+        """Runs one round, even if feeds are waiting after a failure. Returns its standard error."""
+        result = program.run(
+            "poll", "--force", "--config", self.path, expect=expect, env=self.environment, **options
+        )
         return result.stderr.decode()
 
     def feed(self, name: str) -> dict:
-        """What `status` says of a feed."""
-        status = json.loads(program.run("status", "--json", "--config", self.path, env=self.environment).stdout)
+        """Returns the part of `status` about one feed."""
+        status = json.loads(
+            program.run("status", "--json", "--config", self.path, env=self.environment).stdout
+        )
         return next(feed for feed in status["feeds"] if feed["name"] == name)
 
     def active(self, name: str) -> int:
-        """How many indicators of a feed are in force."""
+        """Returns the number of a feed's active indicators."""
         return self.feed(name)["active"]
 
     def fails(self, name: str) -> str:
-        """A round in which this feed fails; its error."""
+        """Runs a round in which this feed fails. Returns its error."""
         self.poll(expect=program.REMOTE)
         return self.feed(name)["error"]
 
     def indicators(self, text: str) -> list[dict]:
-        """The indicators in force that this text is in."""
-        output = program.run("indicators", text, "--json", "--config", self.path, env=self.environment).stdout
+        """Returns the active indicators that contain this text."""
+        output = program.run(
+            "indicators", text, "--json", "--config", self.path, env=self.environment
+        ).stdout
         return [json.loads(line) for line in output.splitlines()]
 
     def check(self, expect: int | None = program.DONE) -> str:
-        """What `config check` says."""
-        return program.run("config", "check", "--config", self.path, expect=expect, env=self.environment).stdout.decode()
+        """Returns the output of `config check`."""
+        return program.run(
+            "config", "check", "--config", self.path, expect=expect, env=self.environment
+        ).stdout.decode()
 
 
 def toml(value) -> str:
-    """A value as TOML writes it; JSON's strings, numbers and lists are TOML's, too."""
+    """Formats a value as TOML. JSON's strings, numbers and lists are valid TOML."""
     if isinstance(value, dict):
         return f"{{ {', '.join(f'{key} = {toml(one)}' for key, one in value.items())} }}"
     if isinstance(value, list):

@@ -1,4 +1,4 @@
-"""Events for `threat_match`, and the pipelines that they go through on a real node."""
+"""Events for `threat_match`, and the pipelines that process them on a real node."""
 
 import itertools
 import os
@@ -10,32 +10,51 @@ NAME = "processor"
 TIME = "2026-11-25T12:00:00Z"
 SHA256 = "ab" * 32
 NUMBERS = itertools.count(os.getpid() * 100_000)
-"""For names that no other worker uses on the same node."""
+"""Numbers for names that no other worker uses on the same node."""
 
 GREEN, AMBER, RED = ([stix.TLP[level]] for level in ("green", "amber", "red"))
 INDICATORS = [
-    stix.indicator(1, "[domain-name:value = 'evil.example']", name="Phishing kit", confidence=85, object_marking_refs=GREEN),
-    stix.indicator(2, "[domain-name:value = 'amber.example']", confidence=20, object_marking_refs=AMBER),
-    stix.indicator(3, "[domain-name:value = 'red.example']", confidence=90, object_marking_refs=RED),
+    stix.indicator(
+        1,
+        "[domain-name:value = 'evil.example']",
+        name="Phishing kit",
+        confidence=85,
+        object_marking_refs=GREEN,
+    ),
+    stix.indicator(
+        2, "[domain-name:value = 'amber.example']", confidence=20, object_marking_refs=AMBER
+    ),
+    stix.indicator(
+        3, "[domain-name:value = 'red.example']", confidence=90, object_marking_refs=RED
+    ),
     stix.indicator(4, "[url:value = 'http://page.example/a?id=1']"),
     stix.indicator(5, "[ipv4-addr:value = '203.0.112.0/24']"),
     stix.indicator(6, f"[file:hashes.'SHA-256' = '{SHA256}']"),
     stix.indicator(7, "[email-addr:value = 'bob@mail.example']"),
-    stix.indicator(8, "[domain-name:value = 'old.example']", valid_from="2020-01-01T00:00:00Z", valid_until="2021-01-01T00:00:00Z"),
-    *(stix.indicator(number, f"[domain-name:value = 'n{number}.example']") for number in range(100, 130)),
+    stix.indicator(
+        8,
+        "[domain-name:value = 'old.example']",
+        valid_from="2020-01-01T00:00:00Z",
+        valid_until="2021-01-01T00:00:00Z",
+    ),
+    *(
+        stix.indicator(number, f"[domain-name:value = 'n{number}.example']")
+        for number in range(100, 130)
+    ),
 ]
 BAD = {
-    "host": "www.evil.example", "address": "203.0.112.7", "url": "http://evil.example/x", "hash": SHA256, "email": "bob@mail.example",
+    "host": "www.evil.example", "address": "203.0.112.7",
+    "url": "http://evil.example/x", "hash": SHA256, "email": "bob@mail.example",
     "any": "evil.example",
 }  # fmt: skip
 
 
 _served: set[str] = set()
-"""Nodes that have the blacklist."""
+"""The URLs of nodes that have the blacklist."""
 
 
 def serve(node: engines.Node, folder: Path) -> engines.Node:
-    """The node with the blacklist pushed to it; `folder` is for its file."""
+    """Returns the node after pushing the blacklist to it. `folder` is for the blacklist's file."""
     if node.url not in _served:
         feed, built = stix.write(folder / "feed.json", *INDICATORS), folder / "processor.blacklist"
         program.run("build", "--feed", feed, "--name", NAME, "--generation", 5, "-o", built)
@@ -45,43 +64,46 @@ def serve(node: engines.Node, folder: Path) -> engines.Node:
 
 
 def pipeline(**options) -> dict:
-    """A pipeline of one processor."""
+    """Returns a pipeline of one processor."""
     return {"processors": [{"threat_match": {"blacklist": NAME, **options}}]}
 
 
 def simulated(node, events: list[dict], made: dict) -> list[dict]:
-    """The events as the pipeline leaves them, each by itself."""
-    answer = node.post("/_ingest/pipeline/_simulate", {"pipeline": made, "docs": [{"_source": event} for event in events]})
+    """Returns the events after the pipeline, each processed by itself."""
+    answer = node.post(
+        "/_ingest/pipeline/_simulate",
+        {"pipeline": made, "docs": [{"_source": event} for event in events]},
+    )
     return [each["doc"]["_source"] for each in answer["docs"]]
 
 
 def indexed(node, events: list[dict], made: dict) -> list[dict]:
-    """The events as the pipeline leaves them, in one bulk request."""
+    """Returns the events after the pipeline, all processed in one bulk request."""
     name = f"processor-{next(NUMBERS)}"
     node.put(f"/_ingest/pipeline/{name}", made)
-    # No field is mapped, so that nothing but the processor decides what becomes of an event.
+    # No field is mapped, so that only the processor changes the events.
     node.put(f"/{name}", {"mappings": {"enabled": False}, "settings": {"number_of_replicas": 0}})
     node.bulk(name, events, name, ids=[f"{number:06}" for number in range(len(events))])
     return node.documents(name)
 
 
 def processed(node, *events: dict, **options) -> list[dict]:
-    """The events as the processor leaves them, which is the same one by one and in a batch."""
+    """Returns the events after the processor. Checks that single and batch processing agree."""
     made = pipeline(**options)
     alone = simulated(node, list(events), made)
-    # A bulk request of one document takes the way of a single one.
+    # A bulk request of one document is processed like a single event, so a second one is added.
     together = indexed(node, [*events, {"padding": True}], made)
     assert together[: len(events)] == alone
     return alone
 
 
 def one(node, event: dict, **options) -> dict:
-    """The same for one event."""
+    """Returns one event after the processor."""
     return processed(node, event, **options)[0]
 
 
 def event(**fields) -> dict:
-    """An event; a double underscore is a dot, nested."""
+    """Returns an event. A double underscore in a name separates nested fields."""
     made = {"@timestamp": TIME}
     for name, value in fields.items():
         *path, last = name.split("__")
@@ -93,13 +115,19 @@ def event(**fields) -> dict:
 
 
 def flags(*blacklists: str) -> list[dict]:
-    """What an event says of its flag, written for each of these."""
-    return [{"blacklist": blacklist, "field": "indicator", "value": "matched"} for blacklist in blacklists]
+    """Returns the event's record of its flags, one for each of these blacklists."""
+    return [
+        {"blacklist": blacklist, "field": "indicator", "value": "matched"}
+        for blacklist in blacklists
+    ]
 
 
 def matched(document: dict) -> list[tuple[str, str]]:
-    """Field and observable of each enrichment."""
-    return [(each["matched"]["field"], each["matched"]["atomic"]) for each in document.get("threat", {}).get("enrichments", [])]
+    """Returns the field and the observable of each enrichment."""
+    return [
+        (each["matched"]["field"], each["matched"]["atomic"])
+        for each in document.get("threat", {}).get("enrichments", [])
+    ]
 
 
 def fields_in(document: dict) -> list[str]:

@@ -1,4 +1,4 @@
-"""Running the built program as others will: arguments and files in, output and an exit code out."""
+"""Runs the built program as users do: with arguments and files, output and an exit code."""
 
 import json
 import os
@@ -11,12 +11,18 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 BINARY = Path(os.environ.get("THREATSIEVE", ROOT / "target/release/threatsieve"))
 
-# Exit codes, as scripts rely on them.
+# Exit codes that scripts rely on.
 DONE, MATCHED, USAGE, REMOTE, DAMAGED = 0, 1, 2, 3, 4
 
 
-def run(*arguments, stdin: bytes | None = None, expect: int | None = DONE, timeout: float = 120, env=None):
-    """Runs it to its end. `expect` is the exit code that must come, None for any."""
+def run(
+    *arguments,
+    stdin: bytes | None = None,
+    expect: int | None = DONE,
+    timeout: float = 120,
+    env=None,
+):
+    """Runs the program to its end. `expect` is the required exit code; None accepts any."""
     command = [str(BINARY), *map(str, arguments)]
     result = subprocess.run(
         command,
@@ -35,24 +41,24 @@ def run(*arguments, stdin: bytes | None = None, expect: int | None = DONE, timeo
 
 
 def start(*arguments, **options) -> subprocess.Popen:
-    """Starts it with pipes; the caller ends it."""
+    """Starts the program with pipes. The caller ends it."""
     pipes = dict(stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     return subprocess.Popen([str(BINARY), *map(str, arguments)], **{**pipes, **options})
 
 
 def scan(*arguments, **options) -> list[dict]:
-    """`scan --json`, its objects parsed."""
+    """Returns the parsed objects of `scan --json`."""
     output = run("scan", "--json", *arguments, **options).stdout
     return [json.loads(line) for line in output.splitlines()]
 
 
 def count(*arguments, **options) -> int:
-    """`scan --count`, its number."""
+    """Returns the number that `scan --count` prints."""
     return int(run("scan", "--count", *arguments, **options).stdout)
 
 
 def tuples(events: Iterable[dict]) -> set[tuple]:
-    """What matched, to compare: (line, entry type, entry value, how) of every match."""
+    """Returns every match as a tuple, for comparisons: (line, entry type, entry value, how)."""
     return {
         (event["line"], match["entry"]["type"], match["entry"]["value"], match["match"])
         for event in events
@@ -61,23 +67,26 @@ def tuples(events: Iterable[dict]) -> set[tuple]:
 
 
 def values(events: Iterable[dict]) -> list[str]:
-    """The entry values that matched, in the order of the output."""
+    """Returns the matched entry values, in the order of the output."""
     return [match["entry"]["value"] for event in events for match in event["matches"]]
 
 
 def write(path: Path, *lines: str) -> Path:
-    """A file of these lines."""
+    """Writes a file with these lines."""
     path.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
     return path
 
 
 def read_list(path: Path) -> list[str]:
-    """A list's values."""
+    """Returns the values of a list."""
     return path.read_text(encoding="utf-8").split()
 
 
 class Peak:
-    """Watches a process's peak memory. What wait4 tells would count the memory of whoever started it, too."""
+    """Watches a process's peak memory.
+
+    The figure of wait4 also counts the memory of the process that started it.
+    """
 
     def __init__(self, process: subprocess.Popen):
         self.bytes = 0
@@ -92,11 +101,11 @@ class Peak:
                 found = re.search(r"VmHWM:\s*(\d+) kB", self._status.read_text())
             except OSError:
                 return
-            # None once the process is over and not yet waited for.
+            # There is no such line once the process has ended but nobody has waited for it.
             self.bytes = int(found[1]) * 1024 if found else self.bytes
 
     def stop(self) -> int:
-        """Ends the watch; the bytes."""
+        """Ends the watch and returns the peak in bytes."""
         self._over.set()
         self._thread.join()
         return self.bytes

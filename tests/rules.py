@@ -1,4 +1,4 @@
-"""The rules of what is flagged, written down a second time and without a look at the program: a model to compare it with."""
+"""A model of the flagging rules, to compare the program with. It is written independently."""
 
 from dataclasses import dataclass, field
 
@@ -9,7 +9,7 @@ TLP = ["clear", "green", "amber", "amber+strict", "red"]
 
 @dataclass
 class Indicator:
-    """One statement of the STIX feed."""
+    """One indicator of the STIX feed."""
 
     value: str
     confidence: int | None = None
@@ -23,18 +23,18 @@ class Indicator:
 
 @dataclass
 class Rules:
-    """What holds at the moment."""
+    """The current feeds, allow-list and retractions."""
 
     listed: set[str] = field(default_factory=set)
     indicators: dict[str, Indicator] = field(default_factory=dict)
     allowed: set[str] = field(default_factory=set)
     retracted: set[str] = field(default_factory=set)
-    """Values and indicators' ids."""
+    """Values and ids of indicators."""
     min_confidence: int = 0
     max_tlp: str = "red"
 
     def counting(self, host: str, time: int) -> set[tuple[str, str]]:
-        """The indicators that flag a new or stored line of that host and time: feed and id."""
+        """Returns the indicators that flag a line of that host and time: feed and id."""
         named = [("list", value, value) for value in self.listed]
         for identifier, one in self.indicators.items():
             is_sure = one.confidence is None or one.confidence >= self.min_confidence
@@ -43,10 +43,14 @@ class Rules:
             is_valid = first <= time and (end is None or time < end)
             if one.listed and not one.revoked and is_sure and is_open and is_valid:
                 named.append(("stix", identifier, one.value))
-        return {(feed, identifier) for feed, identifier, value in named if covers(value, host) and not self.is_withdrawn(feed, identifier, value, host)}
+        return {
+            (feed, identifier)
+            for feed, identifier, value in named
+            if covers(value, host) and not self.is_withdrawn(feed, identifier, value, host)
+        }
 
     def is_withdrawn(self, feed: str, identifier: str, value: str, host: str) -> bool:
-        """Whether a flag has to go: revoked, retracted by a person, or allowed."""
+        """Returns whether a flag must go: revoked, retracted by a person, or allowed."""
         if value in self.retracted or identifier in self.retracted:
             return True
         if feed == "stix" and self.indicators[identifier].revoked:
@@ -54,19 +58,29 @@ class Rules:
         return any(covers(one, host) and len(one) >= len(value) for one in self.allowed)
 
     def after_round(self, before: set[tuple], lines: dict[int, str], begin: int) -> set[tuple]:
-        """The flags after a whole round, of those before it: (line, feed, indicator, value). Line 0 is of the second `begin`, the next one
-        of the next."""
-        stay = {flag for flag in before if not self.is_withdrawn(flag[1], flag[2], flag[3], lines[flag[0]])}
+        """Returns the flags after a whole round: (line, feed, indicator, value).
+
+        `before` has those before the round. Line N happened in the second `begin + N`."""
+        stay = {
+            flag
+            for flag in before
+            if not self.is_withdrawn(flag[1], flag[2], flag[3], lines[flag[0]])
+        }
         new = {
-            (number, feed, identifier, identifier if feed == "list" else self.indicators[identifier].value)
+            (
+                number,
+                feed,
+                identifier,
+                identifier if feed == "list" else self.indicators[identifier].value,
+            )
             for number, host in lines.items()
             for feed, identifier in self.counting(host, begin + number)
         }
-        # An indicator flags an event once, by the value that it had then.
+        # An indicator flags an event only once, with the value that it had at that time.
         known = {flag[:3] for flag in stay}
         return stay | {flag for flag in new if flag[:3] not in known}
 
 
 def covers(value: str, host: str) -> bool:
-    """A listed name covers itself and what lies below it."""
+    """Returns whether a listed name covers the host: the name itself or a name below it."""
     return host == value or host.endswith(f".{value}")

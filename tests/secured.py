@@ -1,4 +1,4 @@
-"""A node of 2.19 with the security plugin: TLS, and the users and roles that docs/security.md tells an administrator to make."""
+"""A node of 2.19 with the security plugin: TLS, and the users and roles from docs/security.md."""
 
 import contextlib
 import json
@@ -15,24 +15,31 @@ from tests.servers import Certificates, certificates
 
 DOCUMENT = program.ROOT / "docs/security.md"
 PASSWORD = "Correct-Horse-9-Battery-Staple"
-PUSHER, WATCHER, SETTER, SHIPPER, STRANGER = ((name, PASSWORD) for name in ("pusher", "watcher", "setter", "shipper", "stranger"))
+PUSHER, WATCHER, SETTER, SHIPPER, STRANGER = (
+    (name, PASSWORD) for name in ("pusher", "watcher", "setter", "shipper", "stranger")
+)
+
 
 def documented_roles() -> dict[str, dict]:
-    """The roles that docs/security.md tells an administrator to make: what is tested is what is documented."""
-    calls = re.findall(r"^PUT _plugins/_security/api/roles/(\S+)\n(.+?)^```", DOCUMENT.read_text(), re.MULTILINE | re.DOTALL)
+    """Returns the roles from docs/security.md, so that the tests use the documented ones."""
+    calls = re.findall(
+        r"^PUT _plugins/_security/api/roles/(\S+)\n(.+?)^```",
+        DOCUMENT.read_text(),
+        re.MULTILINE | re.DOTALL,
+    )
     return {name: json.loads(body) for name, body in calls}
 
 
 @dataclass
 class Secured:
-    """A node with TLS, and the users on it."""
+    """A node with TLS, and its users."""
 
     node: engines.Node
-    """Speaks as the administrator, by certificate."""
+    """Its requests use the administrator's certificate."""
     context: ssl.SSLContext
-    """How others speak TLS."""
+    """The TLS context of all other users."""
     certificates: Certificates
-    """What it is all made of; the client's is the administrator's."""
+    """All certificates. The client's is the administrator's."""
 
     def send(self, user: tuple[str, str] | None, method: str, path: str, body=None, **options):
         return self.node.send(method, path, body, user=user, context=self.context, **options)
@@ -41,7 +48,7 @@ class Secured:
         return pushing.push(self.node, blacklist, user=user, context=self.context, **options)
 
     def status_of(self, *request, **options) -> int:
-        """The status that a request is refused with."""
+        """Returns the HTTP status with which a request is refused."""
         with pytest.raises(engines.Refused) as refused:
             self.send(*request, **options)
         return refused.value.status
@@ -49,7 +56,7 @@ class Secured:
 
 @contextlib.contextmanager
 def secured_node(folder: Path, openssl: str) -> Iterator[Secured]:
-    """A node with TLS, users and roles; its certificates are made in the folder with openssl."""
+    """Yields a node with TLS, users and roles. Makes its certificates with openssl."""
     made = certificates(folder, openssl)
     settings = {
         "plugins.security.authcz.admin_dn": ["CN=client"],
@@ -60,7 +67,11 @@ def secured_node(folder: Path, openssl: str) -> Iterator[Secured]:
         "plugins.security.ssl.transport.enforce_hostname_verification": False,
     }
     for layer in ("http", "transport"):
-        for key, file in (("pemcert", made.server), ("pemkey", made.server_key), ("pemtrustedcas", made.authority)):
+        for key, file in (
+            ("pemcert", made.server),
+            ("pemkey", made.server_key),
+            ("pemtrustedcas", made.authority),
+        ):
             settings[f"plugins.security.ssl.{layer}.{key}_filepath"] = file.name
     context = ssl.create_default_context(cafile=made.authority)
     administrator = ssl.create_default_context(cafile=made.authority)
@@ -74,21 +85,31 @@ def secured_node(folder: Path, openssl: str) -> Iterator[Secured]:
 
 
 def administer(node: engines.Node) -> None:
-    """What an administrator does once: users, the documented roles for them, a role for a log shipper, and a pipeline."""
-    # The plugin makes its own index from its configuration after the node is up.
+    """Does the administrator's set-up: users, their documented roles, a role for a log shipper, and
+    a pipeline.
+    """
+    # The plugin creates its own index from its configuration some time after the node has started.
     node.wait_log(r"Node 'node' initialized", 120)
     security = "/_plugins/_security/api"
     for user, password in (PUSHER, WATCHER, SETTER, SHIPPER, STRANGER):
         node.put(f"{security}/internalusers/{user}", {"password": password})
     shipper = {
         "cluster_permissions": ["indices:data/write/bulk"],
-        "index_permissions": [{"index_patterns": ["events*"], "allowed_actions": ["write", "create_index", "indices:admin/mapping/put"]}],
+        "index_permissions": [
+            {
+                "index_patterns": ["events*"],
+                "allowed_actions": ["write", "create_index", "indices:admin/mapping/put"],
+            }
+        ],
     }
     roles = {**documented_roles(), "shipper": shipper}
     for name, (user, _) in {
-        "threatsieve_push": PUSHER, "threatsieve_status": WATCHER, "threatsieve_setup": SETTER, "shipper": SHIPPER,
-    }.items():  # fmt: skip
+        "threatsieve_push": PUSHER,
+        "threatsieve_status": WATCHER,
+        "threatsieve_setup": SETTER,
+        "shipper": SHIPPER,
+    }.items():
         node.put(f"{security}/roles/{name}", roles.pop(name))
         node.put(f"{security}/rolesmapping/{name}", {"users": [user]})
-    assert not roles, "a documented role that nobody tests"
+    assert not roles, "a documented role without a test"
     pushing.set_pipeline(node, "flag")

@@ -1,4 +1,6 @@
-"""Servers for tests, each real and on a port of its own: medallion for TAXII 2.1, and certificates for those that speak TLS."""
+"""Real servers for tests, each on its own port: medallion for TAXII 2.1, and certificates for
+servers that speak TLS.
+"""
 
 import base64
 import contextlib
@@ -20,11 +22,11 @@ from tests import stix, times
 TAXII = "application/taxii+json;version=2.1"
 USER, PASSWORD = "reader", "correct horse"
 OPEN, CLOSED, EMPTY = (str(uuid.UUID(int=number, version=4)) for number in (1, 2, 3))
-"""The collections of `medallion`: one to read, one that may not be read, one without objects."""
+"""The collections of `medallion`: a readable one, one without read permission, an empty one."""
 
 
 def free_port() -> int:
-    """A port that nobody listens on."""
+    """Returns a port that nobody listens on."""
     with socket.socket() as one:
         one.bind(("127.0.0.1", 0))
         return one.getsockname()[1]
@@ -38,12 +40,12 @@ class Medallion:
 
     @property
     def discovery(self) -> str:
-        """The discovery resource's URL."""
+        """Returns the discovery resource's URL."""
         return f"{self.url}/taxii2/"
 
     @property
     def root(self) -> str:
-        """The API root's URL."""
+        """Returns the API root's URL."""
         return f"{self.url}/root/"
 
     def add(self, *objects: dict) -> None:
@@ -51,7 +53,11 @@ class Medallion:
         request = urllib.request.Request(
             f"{self.root}collections/{OPEN}/objects/",
             data=json.dumps({"objects": objects}).encode(),
-            headers={"Content-Type": TAXII, "Accept": TAXII, "Authorization": basic(USER, PASSWORD)},
+            headers={
+                "Content-Type": TAXII,
+                "Accept": TAXII,
+                "Authorization": basic(USER, PASSWORD),
+            },
         )
         with urllib.request.urlopen(request, timeout=60) as answer:
             status = json.load(answer)
@@ -59,32 +65,46 @@ class Medallion:
 
 
 def basic(user: str, password: str) -> str:
-    """The header's value for basic authentication."""
+    """Returns the header value for basic authentication."""
     return f"Basic {base64.b64encode(f'{user}:{password}'.encode()).decode()}"
 
 
 def collection(identifier: str, title: str, objects: list[dict], can_read: bool = True) -> dict:
-    """A collection of medallion's memory, its objects added a second apart."""
+    """Returns a collection for medallion's memory backend, with objects added a second apart."""
     manifest = [
-        {"id": one["id"], "version": one["modified"], "media_type": "application/stix+json;version=2.1",
-         "date_added": f"2026-02-{1 + number // 86400:02}T{number // 3600 % 24:02}:{number // 60 % 60:02}:{number % 60:02}.000000Z"}
+        {
+            "id": one["id"],
+            "version": one["modified"],
+            "media_type": "application/stix+json;version=2.1",
+            "date_added": (
+                f"2026-02-{1 + number // 86400:02}T"
+                f"{number // 3600 % 24:02}:{number // 60 % 60:02}:{number % 60:02}.000000Z"
+            ),
+        }
         for number, one in enumerate(objects)
-    ]  # fmt: skip
+    ]
     return {
-        "id": identifier, "title": title, "alias": title.lower(), "can_read": can_read, "can_write": True,
-        "media_types": ["application/stix+json;version=2.1"], "objects": objects, "manifest": manifest,
+        "id": identifier, "title": title, "alias": title.lower(),
+        "can_read": can_read, "can_write": True,
+        "media_types": ["application/stix+json;version=2.1"],
+        "objects": objects, "manifest": manifest,
     }  # fmt: skip
 
 
 @contextlib.contextmanager
 def medallion(folder: Path, objects: list[dict], page_objects: int = 100) -> Iterator[Medallion]:
-    """Runs medallion over these objects. It compares each with each, so that thousands take it minutes."""
+    """Runs medallion with these objects. It compares each with each: thousands take minutes."""
     port = free_port()
     url = f"http://127.0.0.1:{port}"
     information = {"title": "Tests", "versions": [TAXII], "max_content_length": 100_000_000}
     collections = [
         collection(OPEN, "Open", objects),
-        collection(CLOSED, "Closed", [stix.indicator(1, "[domain-name:value = 'closed.example']")], can_read=False),
+        collection(
+            CLOSED,
+            "Closed",
+            [stix.indicator(1, "[domain-name:value = 'closed.example']")],
+            can_read=False,
+        ),
         collection(EMPTY, "Empty", []),
     ]
     data = {
@@ -92,13 +112,24 @@ def medallion(folder: Path, objects: list[dict], page_objects: int = 100) -> Ite
         "root": {"information": information, "status": [], "collections": collections},
     }
     configuration = {
-        "backend": {"module": "medallion.backends.memory_backend", "module_class": "MemoryBackend", "filename": str(folder / "data.json")},
+        "backend": {
+            "module": "medallion.backends.memory_backend",
+            "module_class": "MemoryBackend",
+            "filename": str(folder / "data.json"),
+        },
         "users": {USER: PASSWORD},
         "taxii": {"max_page_size": page_objects},
     }
     (folder / "data.json").write_text(json.dumps(data))
     (folder / "medallion.json").write_text(json.dumps(configuration))
-    command = [sys.executable, "-m", "medallion.scripts.run", "--port", str(port), str(folder / "medallion.json")]
+    command = [
+        sys.executable,
+        "-m",
+        "medallion.scripts.run",
+        "--port",
+        str(port),
+        str(folder / "medallion.json"),
+    ]
     with (folder / "medallion.log").open("wb") as log:
         process = subprocess.Popen(command, stdout=log, stderr=log)
     try:
@@ -123,7 +154,7 @@ def wait_for(port: int, process: subprocess.Popen, log: Path, seconds: float = 6
 
 @dataclass
 class Certificates:
-    """An authority's certificate, and what a server and a client have of it."""
+    """An authority's certificate, and the files of a server and a client that it certified."""
 
     authority: Path
     server: Path
@@ -133,18 +164,53 @@ class Certificates:
 
 
 def certificates(folder: Path, openssl: str) -> Certificates:
-    """Makes them with openssl: of a private authority, the server's for 127.0.0.1."""
+    """Makes an authority and its certificates with openssl. The server's is for 127.0.0.1."""
     folder.mkdir(parents=True, exist_ok=True)
 
     def run(*arguments) -> None:
-        subprocess.run([openssl, *map(str, arguments)], cwd=folder, check=True, capture_output=True, env={**os.environ, "LC_ALL": "C"})
+        subprocess.run(
+            [openssl, *map(str, arguments)],
+            cwd=folder,
+            check=True,
+            capture_output=True,
+            env={**os.environ, "LC_ALL": "C"},
+        )
 
     new = ("req", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes")
-    run(*new, "-x509", "-days", 2, "-subj", "/CN=Authority of a test", "-keyout", "authority.key", "-out", "authority.pem")
-    for name, extensions in (("server", "subjectAltName=IP:127.0.0.1\nextendedKeyUsage=serverAuth"), ("client", "extendedKeyUsage=clientAuth")):
+    run(
+        *new,
+        "-x509",
+        "-days",
+        2,
+        "-subj",
+        "/CN=Authority of a test",
+        "-keyout",
+        "authority.key",
+        "-out",
+        "authority.pem",
+    )
+    for name, extensions in (
+        ("server", "subjectAltName=IP:127.0.0.1\nextendedKeyUsage=serverAuth"),
+        ("client", "extendedKeyUsage=clientAuth"),
+    ):
         run(*new, "-subj", f"/CN={name}", "-keyout", f"{name}.key", "-out", f"{name}.csr")
         (folder / f"{name}.extensions").write_text(f"{extensions}\n")
-        run("x509", "-req", "-in", f"{name}.csr", "-CA", "authority.pem", "-CAkey", "authority.key", "-CAcreateserial", "-days", 2,
-            "-extfile", f"{name}.extensions", "-out", f"{name}.pem")  # fmt: skip
+        run(
+            "x509",
+            "-req",
+            "-in",
+            f"{name}.csr",
+            "-CA",
+            "authority.pem",
+            "-CAkey",
+            "authority.key",
+            "-CAcreateserial",
+            "-days",
+            2,
+            "-extfile",
+            f"{name}.extensions",
+            "-out",
+            f"{name}.pem",
+        )
     paths = ("authority.pem", "server.pem", "server.key", "client.pem", "client.key")
     return Certificates(*(folder / path for path in paths))

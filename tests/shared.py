@@ -1,4 +1,4 @@
-"""Servers that all tests of a run share, in whichever of pytest's worker processes they are.
+"""Servers that all tests of a run share, across pytest's worker processes.
 
 A fixture of conftest.py starts one for the whole session:
 
@@ -6,11 +6,13 @@ A fixture of conftest.py starts one for the whole session:
     def opensearch_3():
         return shared.server("opensearch-3.8.0", lambda: engines.node("3.8.0"))
 
-The first process that asks starts it, under a lock; what `start` yields goes to the others as a pickle, so it must be one: an address, folders, and
-no process of Python's. The process that started it ends it when no other holds it any longer.
+The first process that asks for a server starts it, under a lock. The others get the value that
+`start` yields, as a pickle. So it must be picklable: an address or folders, but no process object.
+The process that started the server ends it when no other process uses it any longer.
 
-Tests share a server by using names of their own on it (indices, pipelines, blacklists, collections). One that changes what others would notice is
-marked `@pytest.mark.alone`: it runs while no other test uses a shared server.
+Tests that share a server use names of their own on it (indices, pipelines, blacklists,
+collections). A test that changes something that others would notice has the mark
+`@pytest.mark.alone`. No other test uses a shared server while it runs.
 """
 
 import contextlib
@@ -27,12 +29,12 @@ from typing import TypeVar
 Server = TypeVar("Server")
 
 _FOLDER = "THREATSIEVE_TEST_RUN"
-"""The environment's name of the folder that the processes of a run have in common."""
+"""The environment variable with the folder that the processes of a run share."""
 _held = contextlib.ExitStack()
 
 
 def begin() -> None:
-    """Makes the folder of this run, unless the process that started this one has."""
+    """Makes the folder of this run, unless a parent process has made it."""
     os.environ.setdefault(_FOLDER, "")
     if not os.environ[_FOLDER]:
         os.environ[_FOLDER] = tempfile.mkdtemp(prefix="threatsieve-run-")
@@ -40,12 +42,12 @@ def begin() -> None:
 
 
 def end() -> None:
-    """Ends the servers that this process started, each when no other process holds it any longer."""
+    """Ends the servers that this process started, each when no other process uses it any longer."""
     _held.close()
 
 
 def server(name: str, start: Callable[[], AbstractContextManager[Server]]) -> Server:
-    """The server of this name, started now if it is not there yet. It stays until the run ends."""
+    """Returns the server with this name, and starts it if necessary. It runs until the run ends."""
     handle = _path(f"{name}.pickle")
     with _locked(f"{name}.door", fcntl.LOCK_EX):
         ours = not handle.exists()
@@ -60,9 +62,9 @@ def server(name: str, start: Callable[[], AbstractContextManager[Server]]) -> Se
 
 @contextlib.contextmanager
 def use(alone: bool) -> Iterator[None]:
-    """A test that uses shared servers, side by side with others or `alone`."""
+    """Holds the lock for a test that uses shared servers, together with other tests or `alone`."""
     with contextlib.ExitStack() as held:
-        # Who waits to be alone keeps the gate, so that the others cannot keep it waiting for ever.
+        # A test that waits to be alone holds the gate, so that others cannot delay it for ever.
         with _locked("tests.gate", fcntl.LOCK_EX):
             held.enter_context(_locked("tests", fcntl.LOCK_EX if alone else fcntl.LOCK_SH))
         yield
@@ -78,7 +80,7 @@ def _owned(name: str, start: Callable[[], AbstractContextManager[Server]]) -> It
 
 @contextlib.contextmanager
 def _locked(name: str, kind: int) -> Iterator[None]:
-    # The kernel gives the lock back when this process ends, however it ends.
+    # The kernel releases the lock when this process ends, even after a crash.
     with _path(name).open("ab") as file:
         fcntl.flock(file, kind)
         yield

@@ -1,4 +1,6 @@
-"""A real mail server, aiosmtpd, with certificates of an authority of its own, that can be told to refuse, to dawdle, and to be away."""
+"""A real mail server, aiosmtpd, with certificates of its own authority. It can refuse mails, delay
+answers and be unavailable.
+"""
 
 import asyncio
 import contextlib
@@ -22,7 +24,7 @@ USER, PASSWORD = "threatsieve", "correct horse"
 
 @dataclass
 class Received:
-    """What a server took."""
+    """A mail that the server accepted."""
 
     sender: str
     recipients: list[str]
@@ -31,7 +33,7 @@ class Received:
     encrypted: bool
 
     def part(self, kind: str) -> str:
-        """The text of one form, `plain` or `html`."""
+        """Returns the text of one form, `plain` or `html`."""
         return self.message.get_body((kind,)).get_content()
 
     @property
@@ -41,19 +43,48 @@ class Received:
 
 @dataclass
 class Authority:
-    """A certificate authority, and a certificate of it for this machine."""
+    """A certificate authority, and its certificate for this machine."""
 
     folder: Path
 
     def __post_init__(self):
         def openssl(*arguments):
-            subprocess.run(["openssl", *arguments], cwd=self.folder, check=True, capture_output=True)
+            subprocess.run(
+                ["openssl", *arguments], cwd=self.folder, check=True, capture_output=True
+            )
 
         key = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2"]
-        openssl("req", "-x509", *key, "-keyout", "ca.key", "-out", "ca.pem", "-subj", "/CN=Test authority")
-        openssl("req", *key, "-keyout", "server.key", "-out", "server.csr", "-subj", "/CN=localhost")
-        (self.folder / "names").write_text("subjectAltName=DNS:localhost,IP:127.0.0.1\nextendedKeyUsage=serverAuth\n")
-        signed = ["-req", "-in", "server.csr", "-CA", "ca.pem", "-CAkey", "ca.key", "-CAcreateserial", "-days", "2", "-extfile", "names"]
+        openssl(
+            "req",
+            "-x509",
+            *key,
+            "-keyout",
+            "ca.key",
+            "-out",
+            "ca.pem",
+            "-subj",
+            "/CN=Test authority",
+        )
+        openssl(
+            "req", *key, "-keyout", "server.key", "-out", "server.csr", "-subj", "/CN=localhost"
+        )
+        (self.folder / "names").write_text(
+            "subjectAltName=DNS:localhost,IP:127.0.0.1\nextendedKeyUsage=serverAuth\n"
+        )
+        signed = [
+            "-req",
+            "-in",
+            "server.csr",
+            "-CA",
+            "ca.pem",
+            "-CAkey",
+            "ca.key",
+            "-CAcreateserial",
+            "-days",
+            "2",
+            "-extfile",
+            "names",
+        ]
         openssl("x509", *signed, "-out", "server.pem")
 
     @property
@@ -67,7 +98,7 @@ class Authority:
 
 
 def free_port() -> int:
-    """A port that nobody listens on."""
+    """Returns a port that nobody listens on."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return probe.getsockname()[1]
@@ -75,22 +106,23 @@ def free_port() -> int:
 
 @dataclass
 class Server:
-    """Listens on 127.0.0.1 within a `with`. `tls` is starttls, implicit or none."""
+    """A mail server on 127.0.0.1 within a `with`. `tls` is starttls, implicit or none."""
 
     tls: str = "none"
     authority: Authority | None = None
     auth: bool = False
     port: int = field(default_factory=free_port)
-    # What is answered instead of 250: to MAIL, to RCPT of an address, to DATA once the mail is there.
+    # Replies instead of 250: to MAIL, to RCPT of an address, to DATA after the mail has arrived.
     sender_reply: str | None = None
     recipient_replies: dict[str, str] = field(default_factory=dict)
     data_reply: str | None = None
-    # Recipients over whom the connection ends without a reply: at RCPT, and once their mail is there.
+    # Recipients for whom the connection ends without a reply: at RCPT, and after their mail has
+    # arrived.
     broken_recipients: set[str] = field(default_factory=set)
     broken_mails: set[str] = field(default_factory=set)
-    # Called at every command and once a mail is there, before the reply.
+    # Called before each reply: at every command and after a mail has arrived.
     watch: Callable[[], None] = lambda: None
-    # The answer to a mail waits for this, after the mail is taken.
+    # The reply to a mail waits for this event, after the server has stored the mail.
     hold: threading.Event | None = None
     received: list[Received] = field(default_factory=list)
     peers: set = field(default_factory=set)
@@ -102,9 +134,11 @@ class Server:
             options["authenticator"] = self.authenticate
         if self.tls == "starttls":
             options |= {"tls_context": context, "require_starttls": True}
-        # An encrypted socket is no STARTTLS to aiosmtpd, and would be no place for passwords.
+        # aiosmtpd does not count an encrypted socket as STARTTLS, and would refuse passwords on it.
         secured = {"ssl_context": context} if self.tls == "implicit" else {}
-        self.controller = Controller(self, hostname="127.0.0.1", port=self.port, **secured, **options)
+        self.controller = Controller(
+            self, hostname="127.0.0.1", port=self.port, **secured, **options
+        )
         self.controller.start()
         return self
 
@@ -114,7 +148,10 @@ class Server:
         self.controller.stop()
 
     def authenticate(self, _server, _session, _envelope, _mechanism, data):
-        right = isinstance(data, LoginPassword) and (data.login, data.password) == (USER.encode(), PASSWORD.encode())
+        right = isinstance(data, LoginPassword) and (data.login, data.password) == (
+            USER.encode(),
+            PASSWORD.encode(),
+        )
         return AuthResult(success=right, handled=False)
 
     async def handle_MAIL(self, _server, session, envelope, address, options):
@@ -136,7 +173,7 @@ class Server:
 
     async def hang_up(self, server):
         server.transport.abort()
-        # The connection's end cancels this.
+        # The end of the connection cancels this.
         await asyncio.Event().wait()
 
     async def handle_DATA(self, server, session, envelope):
@@ -146,14 +183,18 @@ class Server:
             return self.data_reply
         message = email.message_from_bytes(envelope.content, policy=email.policy.default)
         encrypted = session.ssl is not None or self.tls == "implicit"
-        self.received.append(Received(envelope.mail_from, list(envelope.rcpt_tos), message, envelope.content, encrypted))
+        self.received.append(
+            Received(
+                envelope.mail_from, list(envelope.rcpt_tos), message, envelope.content, encrypted
+            )
+        )
         self.watch()
         if self.hold:
             await server.loop.run_in_executor(None, self.hold.wait)
         return "250 taken"
 
     def wait_for(self, count: int):
-        """Waits until so many mails were taken."""
+        """Waits until the server has accepted this many mails."""
         end = time.monotonic() + 60
         while len(self.received) < count:
             assert time.monotonic() < end, f"{len(self.received)} mails came, {count} were awaited"
@@ -161,7 +202,10 @@ class Server:
 
 
 class HostileServer:
-    """Speaks as `talk` does, a thread a connection, on 127.0.0.1 within a `with`. What went wrong there is in `faults`."""
+    """A server on 127.0.0.1 within a `with`, whose behaviour is `talk`.
+
+    Each connection has a thread. Failed expectations are collected in `faults`.
+    """
 
     def __init__(self, talk: Callable[["Wire"], None]):
         self.talk, self.faults = talk, []
@@ -179,10 +223,12 @@ class HostileServer:
     def _accept(self):
         with contextlib.suppress(OSError):
             while True:
-                threading.Thread(target=self._serve, args=[self.socket.accept()[0]], daemon=True).start()
+                threading.Thread(
+                    target=self._serve, args=[self.socket.accept()[0]], daemon=True
+                ).start()
 
     def _serve(self, connection):
-        # Whoever hangs up is what most of these tests are about.
+        # A client that hangs up is no fault: most of these tests provoke it.
         wire = Wire(connection)
         with connection, contextlib.suppress(OSError, EOFError):
             try:
@@ -190,7 +236,7 @@ class HostileServer:
             except AssertionError as fault:
                 self.faults.append(fault)
             finally:
-                # Encryption has put another socket in the first one's place.
+                # Encryption has replaced the first socket with another one.
                 wire.connection.close()
 
 
@@ -201,11 +247,11 @@ class Wire:
         self.connection = connection
 
     def send(self, *lines: str):
-        """Lines, in one packet."""
+        """Sends lines in one packet."""
         self.connection.sendall("".join(f"{line}\r\n" for line in lines).encode())
 
     def expect(self, start: str) -> str:
-        """The next line, which begins with this."""
+        """Reads the next line, which must start with this text, and returns it."""
         line = b""
         while not line.endswith(b"\r\n"):
             byte = self.connection.recv(1)
@@ -216,7 +262,7 @@ class Wire:
         return line.decode().strip()
 
     def read_mail(self):
-        """A mail, to the line of a dot."""
+        """Reads a mail, up to the line with a single dot."""
         while self.expect("") != ".":
             pass
 
@@ -224,6 +270,6 @@ class Wire:
         self.connection = authority.context().wrap_socket(self.connection, server_side=True)
 
     def flood(self, block: bytes):
-        """Sends without end, until the other side hangs up."""
+        """Sends without end, until the client hangs up."""
         while True:
             self.connection.sendall(block)

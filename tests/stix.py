@@ -1,4 +1,4 @@
-"""Making STIX bundles for tests."""
+"""STIX bundles for tests."""
 
 import json
 import uuid
@@ -15,13 +15,13 @@ TLP = {
 
 
 def identifier(number: int, kind: str = "indicator") -> str:
-    """A valid STIX identifier, the same for the same number."""
+    """Returns a valid STIX identifier. The same number always gives the same one."""
     made = uuid.UUID(int=number << 80 | 0x4000 << 64 | 0x8000 << 48 | number, version=4)
     return f"{kind}--{made}"
 
 
 def indicator(number: int, pattern: str, **properties) -> dict:
-    """A STIX 2.1 indicator."""
+    """Returns a STIX 2.1 indicator."""
     return {
         "type": "indicator",
         "spec_version": "2.1",
@@ -36,11 +36,11 @@ def indicator(number: int, pattern: str, **properties) -> dict:
 
 
 def bundle(*objects: dict) -> dict:
-    """A STIX 2.1 bundle."""
+    """Returns a STIX 2.1 bundle."""
     return {"type": "bundle", "id": identifier(1, "bundle"), "objects": list(objects)}
 
 
 def write(path: Path, *objects: dict) -> Path:
-    """A bundle's file."""
+    """Writes a bundle to a file."""
     path.write_text(json.dumps(bundle(*objects), indent=1), encoding="utf-8")
     return path

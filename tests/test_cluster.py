@@ -1,4 +1,7 @@
-"""Three real nodes of 3.8: pushes, restarts, late comers and upgrades, with bulk traffic going on. No event may be lost or left in doubt."""
+"""Three real nodes of 3.8 under bulk traffic: pushes, restarts, nodes that join late, upgrades.
+
+No event may be lost, and each must be checked or marked as unchecked.
+"""
 
 import io
 import itertools
@@ -14,12 +17,22 @@ import pytest
 
 from tests import engines, pushing
 from tests.engines import Refused
-from tests.pushing import ENDPOINT, built, event, generation, is_flagged, push, states, unchecked, wait_for_generation
+from tests.pushing import (
+    ENDPOINT,
+    built,
+    event,
+    generation,
+    is_flagged,
+    push,
+    states,
+    unchecked,
+    wait_for_generation,
+)
 from tests.traffic import Traffic
 
 EVIL = "evil.example"
 GENERATIONS = itertools.count(1)
-"""Of the one blacklist of this module's cluster."""
+"""Generations of this module's only blacklist."""
 
 
 @pytest.fixture(scope="module")
@@ -31,7 +44,7 @@ def cluster():
 
 @pytest.fixture
 def pushed(cluster, tmp_path):
-    """The next generation, which all nodes serve."""
+    """Pushes the next generation and returns its number. All nodes serve it."""
     number = next(GENERATIONS)
     answer = push(cluster[0], built(tmp_path, [EVIL], generation=number), query="allow_shrink=true")
     assert answer["acknowledged"], answer
@@ -39,27 +52,49 @@ def pushed(cluster, tmp_path):
 
 
 def settled(cluster: engines.Cluster) -> None:
-    """Waits until every shard has its copies again, so that the next node may go."""
-    # Else a copy whose node left for good is not replaced for a minute.
-    cluster[0].put("/_all/_settings?expand_wildcards=all", {"index.unassigned.node_left.delayed_timeout": "0s"})
+    """Waits until every shard has its copies again, so that the next node may stop."""
+    # Without this setting, OpenSearch waits a minute before it replaces the copies of a node that
+    # left.
+    cluster[0].put(
+        "/_all/_settings?expand_wildcards=all", {"index.unassigned.node_left.delayed_timeout": "0s"}
+    )
     try:
-        cluster[0].get("/_cluster/health?wait_for_status=green&wait_for_no_initializing_shards=true&timeout=60s")
+        cluster[0].get(
+            "/_cluster/health?wait_for_status=green&wait_for_no_initializing_shards=true"
+            "&timeout=60s"
+        )
     except Refused as error:
         recoveries = cluster[0].get("/_recovery?active_only=true")
-        shards = [each for each in cluster[0].get("/_cat/shards?format=json") if each["state"] != "STARTED"]
+        shards = [
+            each
+            for each in cluster[0].get("/_cat/shards?format=json")
+            if each["state"] != "STARTED"
+        ]
         raise AssertionError(f"{error}\nshards: {shards}\nrecoveries: {recoveries}") from None
 
 
 def test_a_push_to_any_node_reaches_all(cluster, tmp_path):
     for coordinator in cluster:
         number = next(GENERATIONS)
-        answer = push(coordinator, built(tmp_path, [EVIL, f"new-{number}.example"], generation=number))
+        answer = push(
+            coordinator, built(tmp_path, [EVIL, f"new-{number}.example"], generation=number)
+        )
         assert answer["acknowledged"], answer
-        assert {each["name"]: each["generation"] for each in answer["nodes"].values()} == dict.fromkeys((node.name for node in cluster), number)
+        assert {
+            each["name"]: each["generation"] for each in answer["nodes"].values()
+        } == dict.fromkeys((node.name for node in cluster), number)
         for node in cluster:
-            node.bulk(f"pushed-{number}", [event(f"a.new-{number}.example"), event("good.example")], "flag", ids=["bad", "good"])
+            node.bulk(
+                f"pushed-{number}",
+                [event(f"a.new-{number}.example"), event("good.example")],
+                "flag",
+                ids=["bad", "good"],
+            )
             found = node.documents(f"pushed-{number}")
-            assert [(is_flagged(one), generation(one)) for one in found] == [(True, number), (False, number)]
+            assert [(is_flagged(one), generation(one)) for one in found] == [
+                (True, number),
+                (False, number),
+            ]
 
 
 def test_a_node_restarted_under_traffic(cluster, pushed):
@@ -78,7 +113,14 @@ def test_a_node_restarted_under_traffic(cluster, pushed):
 
 def test_a_node_restarted_during_pushes(cluster, tmp_path):
     settled(cluster)
-    files = [built(tmp_path, [EVIL, *(f"host-{n}.example" for n in range(20_000))], generation=next(GENERATIONS)) for _ in range(12)]
+    files = [
+        built(
+            tmp_path,
+            [EVIL, *(f"host-{n}.example" for n in range(20_000))],
+            generation=next(GENERATIONS),
+        )
+        for _ in range(12)
+    ]
     answers = []
 
     def push_all() -> None:
@@ -97,7 +139,7 @@ def test_a_node_restarted_during_pushes(cluster, tmp_path):
     newest = int(re.search(r"-(\d+)\.blacklist$", files[-1].name)[1])
     wait_for_generation(cluster[0], [node.name for node in cluster], newest)
     assert len(answers) == len(files) > answers_before
-    # Those that were there always acknowledged.
+    # The nodes that ran all the time always acknowledged.
     for answer in answers:
         by_name = {each["name"]: each for each in answer["nodes"].values()}
         assert all(by_name[node.name]["state"] == "serving" for node in cluster[:2]), answer
@@ -108,7 +150,7 @@ def test_a_node_that_joins_later_catches_up(cluster, pushed):
     settled(cluster)
     late = cluster.add(roles=["ingest"])
     try:
-        # From its first answer on: checked, or marked as not checked.
+        # From its first answer on, the event is either checked or marked as unchecked.
         late.bulk("late", [event(EVIL)], "flag", ids=["first"])
         first = late.documents("late")[0]
         assert is_flagged(first) != bool(unchecked(first)), first
@@ -120,27 +162,39 @@ def test_a_node_that_joins_later_catches_up(cluster, pushed):
 
 
 def test_a_node_without_the_ingest_role(cluster, pushed):
-    """It hands events to those that have it, and a push does not wait for it."""
+    """Forwards events to nodes with the role. A push does not wait for such a node."""
     settled(cluster)
     plain = cluster.add(roles=["data"])
     try:
-        plain.bulk("through-plain", [event(EVIL), event("good.example")], "flag", ids=["bad", "good"])
+        plain.bulk(
+            "through-plain", [event(EVIL), event("good.example")], "flag", ids=["bad", "good"]
+        )
         assert [is_flagged(one) for one in plain.documents("through-plain")] == [True, False]
         answer = push(plain, built(plain.folder, [EVIL], generation=next(GENERATIONS)))
-        assert answer["acknowledged"] and plain.name not in {each["name"] for each in answer["nodes"].values()}, answer
+        assert answer["acknowledged"] and plain.name not in {
+            each["name"] for each in answer["nodes"].values()
+        }, answer
     finally:
         cluster.drop(plain)
 
 
 def upgraded(folder: Path, contract: int | None = None) -> Path:
-    """The same plugin under the number of a later release; with `contract`, its library speaks another contract with Java."""
+    """Returns the same plugin with a later version number.
+
+    With `contract`, its library has another version of the contract with Java.
+    """
     target = folder / f"upgraded-{contract}.zip"
 
     def change(name: str, content: bytes) -> bytes:
         if name == "plugin-descriptor.properties":
             return re.sub(rb"^version=.*$", b"version=99.0.0", content, flags=re.MULTILINE)
         if name.endswith(".jar"):
-            return rewritten(content, lambda name, content: content.replace(b"Implementation-Version: 0.", b"Implementation-Version: 99."))
+            return rewritten(
+                content,
+                lambda name, content: content.replace(
+                    b"Implementation-Version: 0.", b"Implementation-Version: 99."
+                ),
+            )
         if name == "libthreatsieve.so" and contract is not None:
             return library_of_contract(folder, contract)
         return content
@@ -150,7 +204,7 @@ def upgraded(folder: Path, contract: int | None = None) -> Path:
 
 
 def rewritten(archive: bytes, change: Callable[[str, bytes], bytes]) -> bytes:
-    """A zip whose files are what `change` makes of them."""
+    """Returns a copy of a zip, with each file replaced by the result of `change`."""
     target = io.BytesIO()
     with zipfile.ZipFile(io.BytesIO(archive)) as old, zipfile.ZipFile(target, "w") as new:
         for item in old.infolist():
@@ -159,10 +213,17 @@ def rewritten(archive: bytes, change: Callable[[str, bytes], bytes]) -> bytes:
 
 
 def library_of_contract(folder: Path, contract: int) -> bytes:
-    """A library that says nothing but its contract's number."""
-    source = f"int Java_org_threatsieve_core_matcher_Native_contract(void *environment, void *native) {{ return {contract}; }}"
+    """Returns a library whose only function returns the number of its contract."""
+    source = (
+        "int Java_org_threatsieve_core_matcher_Native_contract(void *environment, void *native) "
+        f"{{ return {contract}; }}"
+    )
     target = folder / "other.so"
-    subprocess.run(["cc", "-shared", "-fPIC", "-x", "c", "-", "-o", str(target)], input=source.encode(), check=True)
+    subprocess.run(
+        ["cc", "-shared", "-fPIC", "-x", "c", "-", "-o", str(target)],
+        input=source.encode(),
+        check=True,
+    )
     return target.read_bytes()
 
 
@@ -176,10 +237,12 @@ def test_a_rolling_upgrade_keeps_serving(cluster, pushed, tmp_path):
             node.start(nodes=3)
             wait_for_generation(cluster[0], [node.name], pushed)
             versions = [each["version"] for each in cluster[0].get(ENDPOINT)["nodes"].values()]
-            assert [version.startswith("99.") for version in versions].count(True) == number + 1, versions
+            assert [version.startswith("99.") for version in versions].count(True) == number + 1, (
+                versions
+            )
             settled(cluster)
             if number == 0:
-                # In the middle of it, a push reaches both versions.
+                # In the middle of the upgrade, a push reaches both versions.
                 pushed = next(GENERATIONS)
                 assert push(cluster[2], built(tmp_path, [EVIL], generation=pushed))["acknowledged"]
     assert traffic.account()["flagged"]
@@ -193,11 +256,13 @@ def test_a_library_of_another_contract_is_refused_and_the_node_lives(cluster, pu
     node.start(nodes=3)
     try:
         assert node.wait_log(r"speaks contract 999")
-        node.bulk("other-contract", [event(EVIL), event("good.example")], "flag", ids=["bad", "good"])
+        node.bulk(
+            "other-contract", [event(EVIL), event("good.example")], "flag", ids=["bad", "good"]
+        )
         assert all(unchecked(one) for one in node.documents("other-contract"))
         state = states(cluster[0])[node.name]
         assert state["state"] == "failed" and "999" in state["reason"], state
-        # The others go on, and a push says what is wrong with this one.
+        # The other nodes continue, and a push reports the fault of this one.
         answer = push(cluster[0], built(tmp_path, [EVIL], generation=next(GENERATIONS)))
         by_name = {each["name"]: each for each in answer["nodes"].values()}
         assert not answer["acknowledged"] and "999" in by_name[node.name]["reason"], answer

@@ -1,4 +1,4 @@
-"""The configuration as its writer meets it: what is wrong is told with its place, and secrets are never shown."""
+"""The configuration: faults are reported with their position, and secrets are never shown."""
 
 import pytest
 
@@ -20,7 +20,9 @@ def test_the_example_holds():
 
 
 def test_every_problem_is_told_with_its_place(tmp_path):
-    file = program.write(tmp_path / "t.toml", 'state = "s"', "[http]", "idle_timout = 1", "[matching]", "exact = 3")
+    file = program.write(
+        tmp_path / "t.toml", 'state = "s"', "[http]", "idle_timout = 1", "[matching]", "exact = 3"
+    )
     _, err = check("check", "--offline", "--config", file, expect=program.USAGE)
     assert f"{file}:3:1: http.idle_timout: " in err and "did you mean `idle_timeout`?" in err
     assert f"{file}:5:9: matching.exact: expected true or false, got 3" in err
@@ -31,7 +33,9 @@ def test_secrets_are_never_shown(tmp_path):
     for verb in ("check", "show"):
         out, err = check(verb, "--config", plain, expect=program.USAGE)
         assert SECRET not in out + err and "not written into the configuration" in err
-    placed = program.write(tmp_path / "placed.toml", 'state = "s"', *FEED, 'token = { env = "TOKEN" }')
+    placed = program.write(
+        tmp_path / "placed.toml", 'state = "s"', *FEED, 'token = { env = "TOKEN" }'
+    )
     out, err = check("show", "--config", placed, env={"TOKEN": SECRET})
     assert SECRET not in out + err and 'feeds.a.token.env = "TOKEN"' in out
 
@@ -39,18 +43,30 @@ def test_secrets_are_never_shown(tmp_path):
 def test_keys_in_urls_are_never_shown(tmp_path):
     key = "0123456789abcdef0123456789abcdef"
     urls = [f"https://example.org/list?apikey={SECRET}", f"https://example.org/v2/{key}/recent.csv"]
-    feeds = [line.replace('"a"', f'"{number}"').replace("https://example.org/", url) for number, url in enumerate(urls) for line in FEED]
+    feeds = [
+        line.replace('"a"', f'"{number}"').replace("https://example.org/", url)
+        for number, url in enumerate(urls)
+        for line in FEED
+    ]
     cluster = ["[opensearch]", f'hosts = ["https://example.org/?apikey={SECRET}"]']
     file = program.write(tmp_path / "t.toml", 'state = "s"', *feeds, *cluster)
     shown, _ = check("show", "--config", file)
     checked, _ = check("check", "--offline", "--config", file)
     for text in (shown, checked):
         assert SECRET not in text and key not in text, text
-        assert "https://example.org/list?..." in text and "https://example.org/v2/***/recent.csv" in text
-    # Nor where something is wrong with the URL.
-    plain = [line.replace("https://example.org/", f"http://example.org/?apikey={SECRET}") for line in FEED]
+        assert (
+            "https://example.org/list?..." in text
+            and "https://example.org/v2/***/recent.csv" in text
+        )
+    # Secrets do not appear in messages about a wrong URL, either.
+    plain = [
+        line.replace("https://example.org/", f"http://example.org/?apikey={SECRET}")
+        for line in FEED
+    ]
     wrong = program.write(tmp_path / "w.toml", 'state = "s"', *plain, 'token = { env = "TOKEN" }')
-    _, err = check("check", "--offline", "--config", wrong, expect=program.USAGE, env={"TOKEN": "x"})
+    _, err = check(
+        "check", "--offline", "--config", wrong, expect=program.USAGE, env={"TOKEN": "x"}
+    )
     assert "expected https with credentials" in err and SECRET not in err, err
 
 
@@ -71,7 +87,9 @@ def test_a_file_that_is_no_configuration(tmp_path, content, told):
 
 def test_a_configuration_that_is_not_there(tmp_path):
     _, err = check("check", "--offline", "--config", tmp_path / "t.toml", expect=program.USAGE)
-    assert f"{tmp_path / 't.toml'}: the configuration cannot be read" in err and "No such file" in err
+    assert (
+        f"{tmp_path / 't.toml'}: the configuration cannot be read" in err and "No such file" in err
+    )
 
 
 @pytest.mark.parametrize(
@@ -95,11 +113,18 @@ def test_a_secret_file_that_holds_none(tmp_path, content, told):
 def test_a_secret_that_others_can_read_is_warned_of(tmp_path):
     secret = program.write(tmp_path / "token", SECRET)
     secret.chmod(0o644)
-    out, err = check("check", "--offline", "--config", program.write(tmp_path / "t.toml", 'state = "s"', *FEED, 'token = { file = "token" }'))
+    out, err = check(
+        "check",
+        "--offline",
+        "--config",
+        program.write(tmp_path / "t.toml", 'state = "s"', *FEED, 'token = { file = "token" }'),
+    )
     assert f"feeds.a.token: {secret} can be read by others (mode 644); `chmod 600` it" in out + err
     assert SECRET not in out + err
     secret.chmod(0o600)
-    assert "can be read" not in "".join(check("check", "--offline", "--config", tmp_path / "t.toml"))
+    assert "can be read" not in "".join(
+        check("check", "--offline", "--config", tmp_path / "t.toml")
+    )
 
 
 def test_the_reference_is_the_programs():
@@ -109,8 +134,14 @@ def test_the_reference_is_the_programs():
 
 
 def switched_on(first: str) -> list[str]:
-    """The lines of a first file that hold settings and tables, those that are switched off among them."""
-    return [line.removeprefix("#") for line in first.splitlines() if line and not line.startswith("# ") and line != "#"]
+    """Returns the lines of a first configuration file with settings and tables, including the
+    commented ones.
+    """
+    return [
+        line.removeprefix("#")
+        for line in first.splitlines()
+        if line and not line.startswith("# ") and line != "#"
+    ]
 
 
 def test_the_first_file_holds_and_replaces_no_other(tmp_path):

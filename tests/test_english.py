@@ -1,4 +1,4 @@
-"""The checker for plain English finds what it must find, and nothing else."""
+"""Tests of the checker for plain English: it finds the faults and nothing else."""
 
 import pytest
 

@@ -1,4 +1,6 @@
-"""Feeds from servers that misbehave, behind TLS, proxies and redirects; each must fail alone and keep its last good state."""
+"""Feeds from servers that misbehave, behind TLS, proxies and redirects. Each fails alone and keeps
+its last good state.
+"""
 
 import gzip
 import json
@@ -17,41 +19,55 @@ QUICK = {"idle_timeout": "1s", "total_timeout": "5s", "max_body": "1MiB"}
 
 @pytest.fixture(scope="module")
 def certificates(tmp_path_factory, tool):
-    """An authority that only tests trust."""
+    """An authority that only the tests trust, and its certificates."""
     return servers.certificates(tmp_path_factory.mktemp("certificates"), tool("openssl", "openssl"))
 
 
 def url_feed(url: str, **settings) -> dict:
-    """A feed of type url."""
+    """Returns a feed of type url."""
     return {"name": "url", "type": "url", "url": url, **settings}
 
 
 def taxii_feed(url: str, **settings) -> dict:
-    """A feed of type taxii."""
-    return {"name": "taxii", "type": "taxii", "url": f"{url}/root/collections/1/", "page_objects": 2, **settings}
+    """Returns a feed of type taxii."""
+    return {
+        "name": "taxii",
+        "type": "taxii",
+        "url": f"{url}/root/collections/1/",
+        "page_objects": 2,
+        **settings,
+    }
 
 
 def taxii(pages):
-    """A collection at `/root/collections/1/` whose pages come from a function."""
+    """Returns a collection at `/root/collections/1/`. A function returns its pages."""
 
     def answer(asked):
         if asked.path.endswith("/objects/"):
             return pages(asked)
-        return Reply(json.dumps({"id": "1", "title": "One", "can_read": True}), headers={"Content-Type": servers.TAXII})
+        return Reply(
+            json.dumps({"id": "1", "title": "One", "can_read": True}),
+            headers={"Content-Type": servers.TAXII},
+        )
 
     return answer
 
 
 def named(*numbers: int) -> list[dict]:
-    """Indicators."""
-    return [stix.indicator(number, f"[domain-name:value = 'h{number}.example']") for number in numbers]
+    """Returns indicators with these numbers."""
+    return [
+        stix.indicator(number, f"[domain-name:value = 'h{number}.example']") for number in numbers
+    ]
 
 
 BAD = {
     "a slow body": (Reply("evil.example\n" * 100, pause=0.4), "total_timeout"),
     "a body that stalls": (Reply("evil.example\n", pause=3), "idle_timeout"),
     "an endless body": (Reply(endless=True), "at most 1048576 bytes"),
-    "a gzip bomb in transfer": (Reply(hostile.bomb(200), headers={"Content-Encoding": "gzip"}), "at most 1048576 bytes"),
+    "a gzip bomb in transfer": (
+        Reply(hostile.bomb(200), headers={"Content-Encoding": "gzip"}),
+        "at most 1048576 bytes",
+    ),
     "a gzip bomb as a file": (Reply(hostile.bomb(200)), "max_body"),
     "fewer bytes than announced": (Reply("evil.example\n", missing=10), "connection broke"),
     "a cut gzip": (Reply(gzip.compress(b"evil.example\n" * 1000)[:-9]), "ends in the middle"),
@@ -59,11 +75,20 @@ BAD = {
     "429": (Reply(status=429, headers={"Retry-After": "3600"}), "got 429"),
     "404": (Reply(status=404), "got 404"),
     "206": (Reply("evil.example\n", status=206), "got 206"),
-    "a page to log in": (Reply("<!DOCTYPE html><title>Log in</title>", headers={"Content-Type": "text/html"}), "a page for people"),
+    "a page to log in": (
+        Reply("<!DOCTYPE html><title>Log in</title>", headers={"Content-Type": "text/html"}),
+        "a page for people",
+    ),
     "prose": (Reply("You have to log in first.\n" * 30), "expected a list"),
     "cut JSON": (Reply('{"type": "bundle", "objects": [{"type": "indicator", '), "damaged JSON"),
-    "a redirect without end": (Reply(status=302, headers={"Location": "/again"}), "at most 5 redirects"),
-    "a redirect to a file": (Reply(status=302, headers={"Location": "file:///etc/passwd"}), "expected an http or https URL"),
+    "a redirect without end": (
+        Reply(status=302, headers={"Location": "/again"}),
+        "at most 5 redirects",
+    ),
+    "a redirect to a file": (
+        Reply(status=302, headers={"Location": "file:///etc/passwd"}),
+        "expected an http or https URL",
+    ),
 }
 
 
@@ -114,17 +139,31 @@ def test_credentials_stay_at_home(tmp_path, settings):
 
     back = []
     with serving(lambda _: Reply(status=302, headers={"Location": back[0]})) as other:
+
         def answer(asked):
             target = {"/list": "/moved", "/far": f"{other.url}/x?q=1"}.get(asked.path)
-            return Reply(status=307, headers={"Location": target}) if target else Reply("evil.example\n")
+            return (
+                Reply(status=307, headers={"Location": target})
+                if target
+                else Reply("evil.example\n")
+            )
 
         with serving(answer) as server:
             back.append(f"{server.url}/back")
-            near = Polling(tmp_path / "near", url_feed(f"{server.url}/list", **settings), environment={"KEY": KEY})
+            near = Polling(
+                tmp_path / "near",
+                url_feed(f"{server.url}/list", **settings),
+                environment={"KEY": KEY},
+            )
             near.poll()
             assert server.paths() == ["/list", "/moved"] and all(map(carried, server.asked))
             http = {"allow_redirects_to": [other.url]}
-            far = Polling(tmp_path / "far", url_feed(f"{server.url}/far", **settings), http=http, environment={"KEY": KEY})
+            far = Polling(
+                tmp_path / "far",
+                url_feed(f"{server.url}/far", **settings),
+                http=http,
+                environment={"KEY": KEY},
+            )
             far.poll()
             assert other.paths() == ["/x"] and not carried(other.asked[0])
             assert server.paths()[2:] == ["/far", "/back"] and not carried(server.asked[3])
@@ -133,9 +172,15 @@ def test_credentials_stay_at_home(tmp_path, settings):
 
 
 def test_a_secret_that_comes_back_is_not_shown(tmp_path):
-    with serving(lambda asked: Reply(f"no entry with {asked.headers['x-api-key']}", status=403)) as server:
+    with serving(
+        lambda asked: Reply(f"no entry with {asked.headers['x-api-key']}", status=403)
+    ) as server:
         header = {"name": "X-API-Key", "value": {"env": "KEY"}}
-        one = Polling(tmp_path, url_feed(f"{server.url}/list?key={KEY}", header=header), environment={"KEY": KEY})
+        one = Polling(
+            tmp_path,
+            url_feed(f"{server.url}/list?key={KEY}", header=header),
+            environment={"KEY": KEY},
+        )
         told = one.poll(expect=program.REMOTE)
         error = one.feed("url")["error"]
         assert "got 403" in error and "no entry with" in error
@@ -152,16 +197,20 @@ def test_a_private_authority_and_a_client_certificate(tmp_path, certificates):
         assert {asked.client for asked in server.asked} == {"client"}
         assert one.active("taxii") == 1
         unknown = Polling(tmp_path / "unknown", taxii_feed(server.url, **shown))
-        assert "no connection" in unknown.fails("taxii"), "nobody trusts that authority"
+        assert "no connection" in unknown.fails("taxii"), "the authority is not trusted"
         without = Polling(tmp_path / "without", taxii_feed(server.url), http=http)
         without.fails("taxii")
 
 
 def test_a_client_certificate_is_shown_to_nobody_else(tmp_path, certificates):
     shown = {"client_certificate": certificates.client, "client_key": certificates.client_key}
-    # The other one would take it: it asks for certificates, and needs none.
+    # The other server would accept the certificate: it asks for one but does not require it.
     with serving(lambda _: Reply("evil.example\n"), certificates) as other:
-        with serving(lambda _: Reply(status=302, headers={"Location": f"{other.url}/list"}), certificates, wants_client=True) as server:
+        with serving(
+            lambda _: Reply(status=302, headers={"Location": f"{other.url}/list"}),
+            certificates,
+            wants_client=True,
+        ) as server:
             http = {"ca_files": [certificates.authority], "allow_redirects_to": [other.url]}
             one = Polling(tmp_path, url_feed(f"{server.url}/list", **shown), http=http)
             one.poll()
@@ -170,8 +219,14 @@ def test_a_client_certificate_is_shown_to_nobody_else(tmp_path, certificates):
 
 def test_encryption_is_not_left(tmp_path, certificates):
     with serving(lambda _: Reply("evil.example\n")) as plain:
-        with serving(lambda _: Reply(status=302, headers={"Location": f"{plain.url}/list"}), certificates) as server:
-            one = Polling(tmp_path, url_feed(f"{server.url}/list"), http={"ca_files": [certificates.authority]})
+        with serving(
+            lambda _: Reply(status=302, headers={"Location": f"{plain.url}/list"}), certificates
+        ) as server:
+            one = Polling(
+                tmp_path,
+                url_feed(f"{server.url}/list"),
+                http={"ca_files": [certificates.authority]},
+            )
             assert "leave encryption" in one.fails("url")
             assert not plain.asked
 
@@ -179,9 +234,19 @@ def test_encryption_is_not_left(tmp_path, certificates):
 @pytest.mark.parametrize("by", ["setting", "environment"])
 def test_a_proxy(tmp_path, by):
     with serving(lambda _: Reply("evil.example\n")) as proxy:
-        feeds = [url_feed("http://feeds.example/list"), url_feed("http://near.example/list") | {"name": "near"}]
-        environment = {"NO_PROXY": "near.example"} | ({"HTTP_PROXY": proxy.url} if by == "environment" else {})
-        one = Polling(tmp_path, *feeds, http={"proxy": proxy.url} if by == "setting" else {}, environment=environment)
+        feeds = [
+            url_feed("http://feeds.example/list"),
+            url_feed("http://near.example/list") | {"name": "near"},
+        ]
+        environment = {"NO_PROXY": "near.example"} | (
+            {"HTTP_PROXY": proxy.url} if by == "environment" else {}
+        )
+        one = Polling(
+            tmp_path,
+            *feeds,
+            http={"proxy": proxy.url} if by == "setting" else {},
+            environment=environment,
+        )
         one.poll(expect=program.REMOTE)
         assert one.active("url") == 1
         assert proxy.paths() == ["/list"] and proxy.asked[0].headers["host"] == "feeds.example"
@@ -208,8 +273,15 @@ def test_each_feed_fails_alone(tmp_path):
     lists = tmp_path / "lists"
     lists.mkdir()
     program.write(lists / "a.txt", "local.example")
-    with serving(taxii(lambda _: envelope(*named(1, 2)))) as good, serving(lambda _: Reply(status=500)) as bad:
-        feeds = [taxii_feed(good.url), url_feed(f"{bad.url}/list"), {"name": "path", "type": "path", "path": lists}]
+    with (
+        serving(taxii(lambda _: envelope(*named(1, 2)))) as good,
+        serving(lambda _: Reply(status=500)) as bad,
+    ):
+        feeds = [
+            taxii_feed(good.url),
+            url_feed(f"{bad.url}/list"),
+            {"name": "path", "type": "path", "path": lists},
+        ]
         one = Polling(tmp_path, *feeds)
         told = one.poll(expect=program.REMOTE)
         assert "url" in told and "got 500" in told
@@ -252,15 +324,34 @@ def test_more_without_next_goes_on_by_date(tmp_path):
         assert len(server.asked) == before + 1
 
 
-@pytest.mark.parametrize(("pages", "wanted"), [
-    (lambda _: envelope(*named(1), more=True, next="x"), "repeats itself"),
-    (lambda _: envelope(*named(1), more=True), "X-TAXII-Date-Added-Last"),
-    (lambda asked: envelope(*named(1)) if "next" not in asked.query else Reply(status=400), None),
-    (lambda asked: envelope(*named(1), more=True, next="x") if "next" not in asked.query else Reply(status=400), "got 400"),
-    (lambda _: Reply('{"objects": [{"type": "indicator", "id": '), "damaged JSON"),
-    (lambda _: Reply('{"title": "something else"}'), "expected a STIX bundle, a TAXII envelope"),
-    (lambda _: Reply(status=302, headers={"Location": "/again/objects/"}), "at most 5 redirects"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("pages", "wanted"),
+    [
+        (lambda _: envelope(*named(1), more=True, next="x"), "repeats itself"),
+        (lambda _: envelope(*named(1), more=True), "X-TAXII-Date-Added-Last"),
+        (
+            lambda asked: envelope(*named(1)) if "next" not in asked.query else Reply(status=400),
+            None,
+        ),
+        (
+            lambda asked: (
+                envelope(*named(1), more=True, next="x")
+                if "next" not in asked.query
+                else Reply(status=400)
+            ),
+            "got 400",
+        ),
+        (lambda _: Reply('{"objects": [{"type": "indicator", "id": '), "damaged JSON"),
+        (
+            lambda _: Reply('{"title": "something else"}'),
+            "expected a STIX bundle, a TAXII envelope",
+        ),
+        (
+            lambda _: Reply(status=302, headers={"Location": "/again/objects/"}),
+            "at most 5 redirects",
+        ),
+    ],
+)
 def test_servers_that_go_round_in_circles(tmp_path, pages, wanted):
     with serving(taxii(pages)) as server:
         one = Polling(tmp_path, taxii_feed(server.url), http=QUICK)
@@ -274,9 +365,15 @@ def test_servers_that_go_round_in_circles(tmp_path, pages, wanted):
 
 
 def test_a_login_page_of_another_server(tmp_path):
-    with serving(lambda _: Reply("<html>Log in</html>", headers={"Content-Type": "text/html"})) as other:
-        with serving(taxii(lambda _: Reply(status=302, headers={"Location": f"{other.url}/login"}))) as server:
-            one = Polling(tmp_path, taxii_feed(server.url), http={"allow_redirects_to": [other.url]})
+    with serving(
+        lambda _: Reply("<html>Log in</html>", headers={"Content-Type": "text/html"})
+    ) as other:
+        with serving(
+            taxii(lambda _: Reply(status=302, headers={"Location": f"{other.url}/login"}))
+        ) as server:
+            one = Polling(
+                tmp_path, taxii_feed(server.url), http={"allow_redirects_to": [other.url]}
+            )
             assert "a page for people" in one.fails("taxii")
 
 
@@ -286,7 +383,10 @@ def test_a_large_collection_page_by_page(tmp_path):
     def pages(asked):
         first = int(asked.query.get("next", 0))
         end = first + int(asked.query["limit"])
-        return envelope(*named(*range(first + 1, min(end, count) + 1)), **({"more": True, "next": str(end)} if end < count else {}))
+        return envelope(
+            *named(*range(first + 1, min(end, count) + 1)),
+            **({"more": True, "next": str(end)} if end < count else {}),
+        )
 
     with serving(taxii(pages)) as server:
         one = Polling(tmp_path, taxii_feed(server.url, page_objects=size))

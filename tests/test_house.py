@@ -1,4 +1,6 @@
-"""The house's own rules: the top level stays as it is designed, and continuous integration runs what the README says."""
+"""House rules: the top level has no unexpected files, and continuous integration runs the README's
+command.
+"""
 
 import re
 import subprocess
@@ -9,25 +11,45 @@ import pytest
 from tests import program
 
 FOLDERS = {".ci", "wit", "guest", "host", "plugin-descriptors", "tests", "docs"}
-# Files that tools want at the top.
-FILES = {"Cargo.toml", "Cargo.lock", "Makefile", "README.md", "CHANGELOG.md", "LICENSE", "NOTICE", ".gitignore", "rust-toolchain.toml", "rustfmt.toml", "clippy.toml", "deny.toml"}
+# Files at the top level, most of them because tools expect them there.
+FILES = {
+    "Cargo.toml",
+    "Cargo.lock",
+    "Makefile",
+    "README.md",
+    "CHANGELOG.md",
+    "LICENSE",
+    "NOTICE",
+    ".gitignore",
+    "ruff.toml",
+    "rust-toolchain.toml",
+    "rustfmt.toml",
+    "clippy.toml",
+    "deny.toml",
+}
 
 PAGES = [
     *(program.ROOT / name for name in ("README.md", "CHANGELOG.md", "tests/README.md")),
     *sorted((program.ROOT / "docs").rglob("*.md")),
 ]
-# Folders below FOLDERS that tools make.
+# A folder that a tool creates below FOLDERS.
 BUILT = "tests/fuzz/artifacts"
 
 
 def test_the_top_level():
-    tracked = subprocess.run(["git", "ls-files"], cwd=program.ROOT, check=True, capture_output=True, text=True).stdout.split("\n")
+    tracked = subprocess.run(
+        ["git", "ls-files"], cwd=program.ROOT, check=True, capture_output=True, text=True
+    ).stdout.split("\n")
     tops = {name.split("/")[0] for name in tracked if name}
     assert tops <= FOLDERS | FILES | {".cargo"}, tops - FOLDERS - FILES
 
 
 def test_continuous_integration_runs_the_readmes_command():
-    commands = [line for line in (program.ROOT / ".ci/run").read_text().splitlines() if line.startswith("make")]
+    commands = [
+        line
+        for line in (program.ROOT / ".ci/run").read_text().splitlines()
+        if line.startswith("make")
+    ]
     assert commands == ["make test"]
     assert "make test" in (program.ROOT / "README.md").read_text()
 
@@ -35,13 +57,19 @@ def test_continuous_integration_runs_the_readmes_command():
 def test_every_target_has_a_word_of_help():
     makefile = (program.ROOT / "Makefile").read_text()
     targets = set(re.search(r"^\.PHONY: (.*)$", makefile, re.MULTILINE)[1].split())
-    shown = subprocess.run(["make", "--no-print-directory"], cwd=program.ROOT, check=True, capture_output=True, text=True).stdout
+    shown = subprocess.run(
+        ["make", "--no-print-directory"],
+        cwd=program.ROOT,
+        check=True,
+        capture_output=True,
+        text=True,
+    ).stdout
     assert targets == {line.split()[1] for line in shown.splitlines()}
     assert targets >= {"help", "build", "run", "test", "bench", "lint", "fuzz", "clean"}
 
 
 def anchors(page: Path) -> set[str]:
-    """The names that a page's headings have in links."""
+    """Returns the names that links use for a page's headings."""
     headings = re.findall(r"^#+ (.+)$", page.read_text(), re.MULTILINE)
     plain = (re.sub(r"\[([^\]]*)\]\([^)]*\)", r"\1", heading) for heading in headings)
     return {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in plain}
@@ -49,7 +77,9 @@ def anchors(page: Path) -> set[str]:
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(program.ROOT)))
 def test_what_a_page_names_exists(page):
-    """Links, their anchors, and paths in backticks from the repository's top; TARGET is any."""
+    """Checks links, their anchors, and paths in backticks from the repository's top. A name in
+    capitals is a placeholder.
+    """
     text = page.read_text()
     missing = []
     for link in re.findall(r"\]\(([^)\s]+)\)", text):
@@ -66,7 +96,9 @@ def test_what_a_page_names_exists(page):
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(program.ROOT)))
 def test_prose_has_at_most_100_columns(page):
-    """Tables, code and lines with a link may be longer; the reference is the program's."""
+    """Checks all lines except tables, code, and lines with a link. The program writes the
+    reference, which is excepted.
+    """
     text = re.sub(r"^```.*?^```", "", page.read_text(), flags=re.MULTILINE | re.DOTALL)
     long = [line for line in text.splitlines() if len(line) > 100]
     long = [line for line in long if not line.startswith(("|", "    ")) and "](" not in line]
@@ -74,9 +106,13 @@ def test_prose_has_at_most_100_columns(page):
 
 
 def test_the_maps_files_exist():
-    """Short names of files in docs/architecture.md, below the folders of its table."""
+    """Checks the short file names in docs/architecture.md, which are relative to the folders of its
+    table.
+    """
     page = (program.ROOT / "docs/architecture.md").read_text()
     folders = dict(re.findall(r"^\| `(\w+)/` \| \[([\w./-]+)\]", page, re.MULTILINE))
     names = re.findall(rf"`({'|'.join(folders)})/([\w./-]+)`", page)
-    missing = [name for short, name in names if not Path(program.ROOT, folders[short], name).is_file()]
+    missing = [
+        name for short, name in names if not Path(program.ROOT, folders[short], name).is_file()
+    ]
     assert len(names) > 50 and not missing, missing

@@ -1,4 +1,6 @@
-"""Where `scan` reads from: formats, compression, folders, standard input, and files that change under it."""
+"""The inputs of `scan`: formats, compression, folders, standard input, and files that change while
+they are read.
+"""
 
 import gzip
 import json
@@ -41,7 +43,15 @@ FORMATS = {
         lines.ecs(file={"hash": {"md5": EVIL_HASH.upper()}}),
     ],
     "zeek": lines.zeek_dns("good.example", "www.evil.com", "evil.com"),
-    "lines": ["good.example", "www.evil.com", "http://evil.com/x", "203.0.112.77", EVIL_HASH, "someone@evil.com", "2a00:1450:1::9"],
+    "lines": [
+        "good.example",
+        "www.evil.com",
+        "http://evil.com/x",
+        "203.0.112.77",
+        EVIL_HASH,
+        "someone@evil.com",
+        "2a00:1450:1::9",
+    ],
     "text": [
         "nothing to see here",
         "Aug 23 00:00:00 fw kernel: DROP SRC=203.0.112.5 DST=192.168.7.9 LEN=40",
@@ -49,7 +59,7 @@ FORMATS = {
         f'hash={EVIL_HASH}; peer [2a00:1450:1::9]:443, name "evil.com".',
         "notevil.com and evil.community are others",
     ],
-}  # fmt: skip
+}
 MATCHING = {
     "squid": [2, 3, 4, 5], "combined": [2, 3, 4, 5, 6], "ndjson": [2, 3, 4, 5, 6, 7, 8, 9],
     "zeek": [9, 10], "lines": [2, 3, 4, 5, 6, 7], "text": [2, 3, 4],
@@ -58,7 +68,9 @@ MATCHING = {
 
 @pytest.fixture
 def listed(tmp_path):
-    return program.write(tmp_path / "l.txt", "evil.com", "203.0.112.0/24", "2a00:1450::/32", EVIL_HASH)
+    return program.write(
+        tmp_path / "l.txt", "evil.com", "203.0.112.0/24", "2a00:1450::/32", EVIL_HASH
+    )
 
 
 @pytest.mark.parametrize("name", FORMATS)
@@ -88,7 +100,9 @@ def test_formats_are_told_file_by_file(tmp_path, listed):
 def test_fields_of_the_log_get_ecs_names(tmp_path, listed):
     log = program.write(
         tmp_path / "a.log",
-        lines.combined("http://www.evil.com/x", client="203.0.112.5", referrer="http://sub.evil.com/"),
+        lines.combined(
+            "http://www.evil.com/x", client="203.0.112.5", referrer="http://sub.evil.com/"
+        ),
     )
     (event,) = program.scan("--list", listed, log)
     fields = [match["field"] for match in event["matches"]]
@@ -98,24 +112,39 @@ def test_fields_of_the_log_get_ecs_names(tmp_path, listed):
 
 
 def test_fields_can_be_named(tmp_path, listed):
-    log = program.write(tmp_path / "a.log", json.dumps({"my": {"own": "www.evil.com"}, "dns": {"question": {"name": "evil.com"}}}),
-                        json.dumps({"my.own": "good.example"}), json.dumps({"my.own": ["x.example", "evil.com"]}))  # fmt: skip
+    log = program.write(
+        tmp_path / "a.log",
+        json.dumps({"my": {"own": "www.evil.com"}, "dns": {"question": {"name": "evil.com"}}}),
+        json.dumps({"my.own": "good.example"}),
+        json.dumps({"my.own": ["x.example", "evil.com"]}),
+    )
     events = program.scan("--list", listed, "--log-format", "ndjson", "--field", "my.own", log)
     assert [e["line"] for e in events] == [1, 3]
     assert {m["field"] for e in events for m in e["matches"]} == {"my.own"}
 
 
 def test_connect_matches_the_host_and_no_url(tmp_path):
-    listed = program.write(tmp_path / "l.txt", "http://evil.com/", "https://evil.com:8443/", "1.1.1.2")
-    log = program.write(tmp_path / "a.log", lines.squid("evil.com:443", method="CONNECT"), lines.squid("1.1.1.2:443", method="CONNECT"),
-                        lines.squid("evil.com:8443", method="CONNECT"))  # fmt: skip
-    assert [(e["line"], m["match"]) for e in program.scan("--list", listed, log) for m in e["matches"]] == [(2, "exact")]
+    listed = program.write(
+        tmp_path / "l.txt", "http://evil.com/", "https://evil.com:8443/", "1.1.1.2"
+    )
+    log = program.write(
+        tmp_path / "a.log",
+        lines.squid("evil.com:443", method="CONNECT"),
+        lines.squid("1.1.1.2:443", method="CONNECT"),
+        lines.squid("evil.com:8443", method="CONNECT"),
+    )
+    assert [
+        (e["line"], m["match"]) for e in program.scan("--list", listed, log) for m in e["matches"]
+    ] == [(2, "exact")]
 
 
 def test_a_parent_proxys_name_is_no_destination(tmp_path):
     listed = program.write(tmp_path / "l.txt", "1.1.1.2")
-    log = program.write(tmp_path / "a.log", lines.squid("http://a.example/", peer="FIRSTUP_PARENT/1.1.1.2"),
-                        lines.squid("http://a.example/", peer="HIER_DIRECT/1.1.1.2"))  # fmt: skip
+    log = program.write(
+        tmp_path / "a.log",
+        lines.squid("http://a.example/", peer="FIRSTUP_PARENT/1.1.1.2"),
+        lines.squid("http://a.example/", peer="HIER_DIRECT/1.1.1.2"),
+    )
     assert [e["line"] for e in program.scan("--list", listed, log)] == [2]
 
 
@@ -131,12 +160,17 @@ def packed(name: str, data: bytes) -> bytes:
 @pytest.mark.parametrize("name", ["plain", "gzip", "zstd"])
 @pytest.mark.parametrize("stdin", [False, True], ids=["file", "stdin"])
 def test_compression_is_told_by_content(tmp_path, listed, name, stdin):
-    """Also members one after the other, as log rotation and appending make them."""
+    """Also reads several compressed members in one file, as log rotation and appending produce
+    them.
+    """
     text = "".join(line + "\n" for _ in range(3_000) for line in FORMATS["squid"])
     data = packed(name, text.encode())
     log = tmp_path / "access.log.1"
     log.write_bytes(data)
-    assert program.count("--list", listed, "-" if stdin else log, stdin=data if stdin else None) == 12_000
+    assert (
+        program.count("--list", listed, "-" if stdin else log, stdin=data if stdin else None)
+        == 12_000
+    )
 
 
 def test_folders_are_read_through_in_order(tmp_path, listed):
@@ -147,7 +181,12 @@ def test_folders_are_read_through_in_order(tmp_path, listed):
         (logs / place).write_bytes(gzip.compress(data) if place.endswith("gz") else data)
     (logs / "loop").symlink_to(logs)
     events = program.scan("--list", listed, logs)
-    assert [os.path.relpath(e["file"], logs) for e in events] == ["a.log", "b/deep/x.log", "b/y.log.gz", "c.log"]
+    assert [os.path.relpath(e["file"], logs) for e in events] == [
+        "a.log",
+        "b/deep/x.log",
+        "b/y.log.gz",
+        "c.log",
+    ]
 
 
 def test_standard_input_is_the_default(listed):
@@ -157,7 +196,7 @@ def test_standard_input_is_the_default(listed):
 
 
 def _line_within(stream, seconds: float) -> bytes:
-    """The next line of a pipe, or nothing when it does not come in time."""
+    """Returns the next line of a pipe, or nothing if it does not come in time."""
     answer = []
     reader = threading.Thread(target=lambda: answer.append(stream.readline()), daemon=True)
     reader.start()
@@ -185,7 +224,7 @@ def test_endless_input_shows_a_match_at_once(listed, name):
 
 
 def _half_read(tmp_path, listed, change):
-    """Starts a scan whose output nobody reads for a while, changes the file under it, and reads on."""
+    """Starts a scan, reads one line, changes the file, and reads the rest of the output."""
     log = tmp_path / "busy.log"
     with log.open("w") as file:
         for number in range(400_000):
@@ -227,13 +266,17 @@ def test_odd_files_are_survived(tmp_path, listed):
         "empty.log": b"",
         "newlines.log": b"\n\r\n\n",
         "nul.log": b"\0" * 100_000,
-        "long.log": lines.squid("http://evil.com/" + "a" * 3_000_000).encode() + b"\n" + lines.squid("http://evil.com/").encode(),
+        "long.log": lines.squid("http://evil.com/" + "a" * 3_000_000).encode()
+        + b"\n"
+        + lines.squid("http://evil.com/").encode(),
         "binary.log": bytes(range(256)) * 2_000,
         "latin1.log": lines.squid("http://evil.com/caf\xe9").encode("latin-1") + b"\n",
     }
     for name, data in files.items():
         (tmp_path / name).write_bytes(data)
-    events = program.scan("--list", listed, "--log-format", "squid", *(tmp_path / name for name in files))
+    events = program.scan(
+        "--list", listed, "--log-format", "squid", *(tmp_path / name for name in files)
+    )
     seen = [(os.path.basename(e["file"]), e["line"]) for e in events]
     assert ("long.log", 2) in seen and ("latin1.log", 1) in seen
     for name in files:

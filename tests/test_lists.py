@@ -1,4 +1,4 @@
-"""Lists as people really have them: what is taken, what is rejected and why, and how that is told."""
+"""Real-world lists: accepted values, rejected lines with reasons, and the reports about both."""
 
 import json
 from pathlib import Path
@@ -16,24 +16,31 @@ def case(name: str, file: str) -> Path:
 
 
 def examined(source, *arguments, expect=DONE, stdin=None):
-    """`feeds test --json`: the values as tuples of what each says, and the summary."""
-    output = program.run("feeds", "test", source, "--json", *arguments, expect=expect, stdin=stdin).stdout
+    """Returns the values of `feeds test --json`, and the summary."""
+    output = program.run(
+        "feeds", "test", source, "--json", *arguments, expect=expect, stdin=stdin
+    ).stdout
     *values, last = [json.loads(line) for line in output.splitlines()]
     return values, last["summary"]
 
 
 def shown(values) -> list[str]:
-    """Each value with its type, and its port if it has one."""
-    return [" ".join(str(part) for part in (v["type"], v["value"], v.get("port")) if part) for v in values]
+    """Returns each value with its type, and its port if it has one."""
+    return [
+        " ".join(str(part) for part in (v["type"], v["value"], v.get("port")) if part)
+        for v in values
+    ]
 
 
-# The cases, each after a public report (the file `expect` names it).
+# Cases from public reports. The file `expect` names the report.
 
 
 def test_a_list_may_begin_with_a_bracket():
     listed = case("bracket-first-line", "br.txt")
     assert program.count("--list", listed, case("bracket-first-line", "log")) == 2
-    result = program.run("scan", "--list", case("bracket-first-line", "ab.txt"), "-", expect=DAMAGED)
+    result = program.run(
+        "scan", "--list", case("bracket-first-line", "ab.txt"), "-", expect=DAMAGED
+    )
     assert b"Adblock" in result.stderr
 
 
@@ -57,7 +64,9 @@ def test_misp_attributes_that_are_not_for_detection_are_skipped(tmp_path):
     listed, log = case("misp-csv-link", "m.csv"), case("misp-csv-link", "log")
     assert [event["line"] for event in program.scan("--list", listed, log)] == [1]
     rejected = tmp_path / "r.tsv"
-    report = program.run("build", "--json", "--list", listed, "--rejected", rejected, "-o", tmp_path / "b").stdout
+    report = program.run(
+        "build", "--json", "--list", listed, "--rejected", rejected, "-o", tmp_path / "b"
+    ).stdout
     assert json.loads(report)["skipped"] == {"to_ids is 0": 3}
     assert len(rejected.read_text().splitlines()) == 1, "its head alone"
 
@@ -78,11 +87,18 @@ def test_otx_types_that_are_no_indicators_are_skipped():
     events = program.scan("--list", case("otx-csv", "f.csv"), case("otx-csv", "log"))
     assert [event["line"] for event in events] == [1, 2, 3, 4, 6, 7, 8]
     _, summary = examined(case("otx-csv", "f.csv"))
-    assert (summary["format"], summary["taken"], summary["skipped"], summary["rejected"]) == ("csv", 7, 4, 0)
+    assert (summary["format"], summary["taken"], summary["skipped"], summary["rejected"]) == (
+        "csv",
+        7,
+        4,
+        0,
+    )
 
 
 def test_the_url_column_of_phishtank_is_taken():
-    events = program.scan("--list", case("phishtank-csv", "online.csv"), case("phishtank-csv", "log"))
+    events = program.scan(
+        "--list", case("phishtank-csv", "online.csv"), case("phishtank-csv", "log")
+    )
     assert [event["line"] for event in events] == [1, 2]
 
 
@@ -93,12 +109,16 @@ def test_comments_behind_networks_are_cut():
 
 
 def test_stix_1_is_rejected_by_name():
-    result = program.run("scan", "--feed", case("stix1-xml", "b.xml"), case("stix1-xml", "log"), expect=DAMAGED)
+    result = program.run(
+        "scan", "--feed", case("stix1-xml", "b.xml"), case("stix1-xml", "log"), expect=DAMAGED
+    )
     assert b"STIX 1.x" in result.stderr
 
 
 def test_a_wazuh_list_is_rejected_loudly():
-    result = program.run("scan", "--list", case("wazuh-cdb", "f"), case("wazuh-cdb", "log"), expect=DAMAGED)
+    result = program.run(
+        "scan", "--list", case("wazuh-cdb", "f"), case("wazuh-cdb", "log"), expect=DAMAGED
+    )
     assert b"5 rejected lines" in result.stderr
 
 
@@ -160,16 +180,28 @@ def test_values_are_printed_in_normal_form(tmp_path, line, want):
 
 
 def test_hosts_files_name_hosts_exactly(tmp_path):
-    listed = program.write(tmp_path / "hosts", "127.0.0.1 localhost", "0.0.0.0 bad-one.top bad-two.top", "0.0.0.0 45.66.77.22")
+    listed = program.write(
+        tmp_path / "hosts",
+        "127.0.0.1 localhost",
+        "0.0.0.0 bad-one.top bad-two.top",
+        "0.0.0.0 45.66.77.22",
+    )
     values, summary = examined(listed)
-    assert [(v["value"], v["scope"]) for v in values] == [("bad-one.top", "exact"), ("bad-two.top", "exact")]
+    assert [(v["value"], v["scope"]) for v in values] == [
+        ("bad-one.top", "exact"),
+        ("bad-two.top", "exact"),
+    ]
     assert (summary["format"], summary["rejected"]) == ("hosts", 1)
     log = program.write(tmp_path / "log", "bad-one.top", "www.bad-one.top")
     assert [e["line"] for e in program.scan("--log-format", "lines", "--list", listed, log)] == [1]
 
 
 def test_a_header_with_several_columns_of_values_needs_a_name(tmp_path):
-    listed = program.write(tmp_path / "v.csv", "Family,URL,IP,FirstSeen", "Bot,http://bad-one.top/p,45.66.77.119,04-05-2026")
+    listed = program.write(
+        tmp_path / "v.csv",
+        "Family,URL,IP,FirstSeen",
+        "Bot,http://bad-one.top/p,45.66.77.119,04-05-2026",
+    )
     result = program.run("feeds", "test", listed, expect=USAGE)
     assert b"csv:url" in result.stderr and b"csv:ip" in result.stderr
     assert shown(examined(listed, "--format", "csv:url")[0]) == ["url http://bad-one.top/p"]
@@ -194,7 +226,11 @@ def test_columns_are_known_by_name(tmp_path, delimiter):
     listed = program.write(tmp_path / "f.csv", *[delimiter.join(row) for row in rows])
     values, summary = examined(listed)
     assert values == [{"type": "ipv4-addr", "value": "45.66.77.1", "port": 443, "confidence": 75}]
-    assert (summary["skipped"], summary["rejected"], summary["reasons"]) == (1, 0, {"not active": 1})
+    assert (summary["skipped"], summary["rejected"], summary["reasons"]) == (
+        1,
+        0,
+        {"not active": 1},
+    )
 
 
 @pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be", "utf-8-sig"])
@@ -208,17 +244,20 @@ def test_lines_may_end_with_carriage_returns():
     assert len(examined("-", stdin=b"bad-one.top\rbad-two.top\rbad-three.top\r")[0]) == 3
 
 
-# Sources that are hardly feeds.
+# Sources that are probably not feeds.
 
 
-@pytest.mark.parametrize("content", ["", "# only a comment\n", "not a value\nnor this\nbad-one.top\n", "Sorry, not now.\n"])
+@pytest.mark.parametrize(
+    "content",
+    ["", "# only a comment\n", "not a value\nnor this\nbad-one.top\n", "Sorry, not now.\n"],
+)
 def test_a_doubtful_list_is_told_and_ends_with_4(tmp_path, content):
     listed = tmp_path / "l.txt"
     listed.write_text(content)
     log = program.write(tmp_path / "log", "bad-one.top")
     result = program.run("scan", "--count", "--list", listed, log, expect=DAMAGED)
     assert b"warning" in result.stderr
-    assert int(result.stdout) == ("bad-one.top" in content), "it goes on with what was taken"
+    assert int(result.stdout) == ("bad-one.top" in content), "the accepted values are used"
     program.run("build", "--list", listed, "-o", tmp_path / "b", expect=DAMAGED)
     assert (tmp_path / "b").exists()
     examined(listed, expect=DAMAGED)
@@ -227,9 +266,18 @@ def test_a_doubtful_list_is_told_and_ends_with_4(tmp_path, content):
 def test_what_may_be_empty_is_fine(tmp_path):
     empty = program.write(tmp_path / "l.txt", "# nothing yet")
     assert program.count("--list", empty, "--may-be-empty", "-") == 0
-    banner = program.write(tmp_path / "feodo.txt", "# abuse.ch Feodo Tracker Botnet C2 IP Blocklist (TXT) #", "# END 0 entries")
+    banner = program.write(
+        tmp_path / "feodo.txt",
+        "# abuse.ch Feodo Tracker Botnet C2 IP Blocklist (TXT) #",
+        "# END 0 entries",
+    )
     assert program.count("--list", banner, "-") == 0
-    assert program.count("--list", program.write(tmp_path / "a.txt", "bad-one.top"), "--allow", empty, "-") == 0
+    assert (
+        program.count(
+            "--list", program.write(tmp_path / "a.txt", "bad-one.top"), "--allow", empty, "-"
+        )
+        == 0
+    )
 
 
 @pytest.mark.parametrize(
@@ -241,7 +289,11 @@ def test_what_may_be_empty_is_fine(tmp_path):
         ('["bad-one.top"]', b"STIX"),
         ("<?xml version='1.0'?><rss/>", b"XML"),
         ("# x\n// ===BEGIN ICANN DOMAINS===\ntop\nco.zz\n", b"Public Suffix List"),
-        ("# abuse.ch SSLBL JA3 Fingerprint Blacklist (CSV)\n# ja3_md5\ne5ed17c4bc42f054c14b8768db3e23cb\n", b"JA3"),
+        (
+            "# abuse.ch SSLBL JA3 Fingerprint Blacklist (CSV)\n# ja3_md5\n"
+            "e5ed17c4bc42f054c14b8768db3e23cb\n",
+            b"JA3",
+        ),
         ("$TTL 30\n@ SOA x y 1 2 3 4 5\nbad-one.top CNAME .\n", b"DNS zone"),
     ],
 )
@@ -306,12 +358,19 @@ def test_poll_takes_an_empty_feed_that_may_be_so(tmp_path):
 
 
 def test_a_configured_feed_keeps_its_ports_and_its_format(tmp_path):
-    listed = program.write(tmp_path / "v.csv", "URL,IP,port", "http://bad-one.top/p,45.66.77.119,444")
-    config = configured(tmp_path, listed, 'format = "csv:ip"', "match_port = true", "confidence = 40")
+    listed = program.write(
+        tmp_path / "v.csv", "URL,IP,port", "http://bad-one.top/p,45.66.77.119,444"
+    )
+    config = configured(
+        tmp_path, listed, 'format = "csv:ip"', "match_port = true", "confidence = 40"
+    )
     values, summary = examined("partner", "--config", config)
     assert values == [{"type": "ipv4-addr", "value": "45.66.77.119", "port": 444, "confidence": 40}]
     program.run("poll", "--config", config)
-    (found,) = [json.loads(line) for line in program.run("indicators", "--json", "--config", config).stdout.splitlines()]
+    (found,) = [
+        json.loads(line)
+        for line in program.run("indicators", "--json", "--config", config).stdout.splitlines()
+    ]
     assert found["values"][0]["port"] == 444
     explained = program.run("explain", "--config", config, "45.66.77.119").stdout
     assert b"port 444 only" in explained
@@ -325,6 +384,11 @@ def test_a_page_is_rejected_by_poll(tmp_path):
 
 
 def test_a_source_that_is_nothing_is_named(tmp_path):
-    result = program.run("feeds", "test", "nowhere.txt", "--config", configured(tmp_path, "x"), expect=USAGE)
+    result = program.run(
+        "feeds", "test", "nowhere.txt", "--config", configured(tmp_path, "x"), expect=USAGE
+    )
     assert b"partner" in result.stderr
-    assert b"expected one of" in program.run("feeds", "test", "-", "--format", "xml", expect=USAGE).stderr
+    assert (
+        b"expected one of"
+        in program.run("feeds", "test", "-", "--format", "xml", expect=USAGE).stderr
+    )

@@ -1,4 +1,7 @@
-"""Alerts, as a real mail server gets them. What is matched is written into the state, so that this is about mails alone."""
+"""Alerts, as a real mail server receives them.
+
+The tests write matches directly into the state, so that they are about mails only.
+"""
 
 import os
 import random
@@ -24,7 +27,7 @@ def authority(tool, tmp_path_factory) -> Authority:
 
 
 class Station:
-    """A controller with matches that nobody was told of."""
+    """A controller with matches that nobody has been alerted to."""
 
     def __init__(self, folder):
         self.folder = folder
@@ -33,9 +36,11 @@ class Station:
         self.output = ""
 
     def configure(self, port: int, *recipients, tls="none", ca=None, password=None, timeout="10s"):
-        """Recipients are addresses, or pairs of one with its ceiling."""
+        """Writes the configuration. Recipients are addresses, or pairs of address and ceiling."""
         pairs = [(each, "RED") if isinstance(each, str) else each for each in recipients or [SOC]]
-        people = ", ".join(f'{{ address = "{address}", max_tlp = "{tlp}" }}' for address, tlp in pairs)
+        people = ", ".join(
+            f'{{ address = "{address}", max_tlp = "{tlp}" }}' for address, tlp in pairs
+        )
         lines = [
             f'state = "{self.folder / "state"}"',
             "[output]",
@@ -58,7 +63,7 @@ class Station:
         return self
 
     def poll(self, expect=None):
-        """One round. What it said is kept in `output`."""
+        """Runs one round and keeps its output in `output`."""
         result = program.run("poll", "--config", self.config, expect=expect)
         self.output = (result.stdout + result.stderr).decode()
         return result.returncode
@@ -70,25 +75,58 @@ class Station:
         connection.row_factory = sqlite3.Row
         return connection
 
-    def match(self, entry, *sayings, observable=None, kind="domain-name", source="10.1.2.3", raw=None, historic=0, fields=None):
-        """An event with an entry in it; sayings are (feed, indicator, confidence, TLP, name) of those who vouch for the entry."""
+    def match(
+        self,
+        entry,
+        *sayings,
+        observable=None,
+        kind="domain-name",
+        source="10.1.2.3",
+        raw=None,
+        historic=0,
+        fields=None,
+    ):
+        """Adds an event that matches an entry.
+
+        Sayings are tuples (feed, indicator, confidence, TLP, name), one for each indicator with
+        this entry.
+        """
         self.count += 1
         number, observable = self.count, observable or entry
-        raw = raw or f"1795578000.123 87 {source} TCP_MISS/200 GET {observable} - HIER_DIRECT/198.51.100.7"
+        raw = raw or (
+            f"1795578000.123 87 {source} TCP_MISS/200 GET {observable} - HIER_DIRECT/198.51.100.7"
+        )
         state = self.state()
         state.execute(
-            "INSERT OR IGNORE INTO files (id, source, digest, digest_bytes, path, device, inode, size, modified, seen)"
-            " VALUES (9, 'squid', zeroblob(32), 1, '/var/log/squid/access.log', 1, 1, 1, 1, 1)"
+            "INSERT OR IGNORE INTO files (id, source, digest, digest_bytes, path, "
+            "device, inode, size, modified, seen) "
+            "VALUES (9, 'squid', zeroblob(32), 1, '/var/log/squid/access.log', 1, 1, 1, 1, 1)"
         )
         event = state.execute(
-            "INSERT INTO events (file, offset, line, uid, occurred, source, raw) VALUES (9, ?, ?, ?, ?, ?, ?)",
+            "INSERT INTO events (file, offset, line, uid, occurred, source, raw) "
+            "VALUES (9, ?, ?, ?, ?, ?, ?)",
             (number, number, str(number), NOW + number * 1_000_000, source, raw),
         ).lastrowid
-        for feed, indicator, confidence, tlp, name in sayings or [("list", entry, None, None, None)]:
+        for feed, indicator, confidence, tlp, name in sayings or [
+            ("list", entry, None, None, None)
+        ]:
             state.execute(
-                "INSERT INTO matches (event, feed, indicator, entry_type, entry, observable, field, how, confidence, tlp, name, generation,"
-                " found, historic) VALUES (?, ?, ?, ?, ?, ?, ?, 'exact', ?, ?, ?, 1, 1, ?)",
-                (event, feed, indicator, kind, entry, observable, fields or "url.original", confidence, LEVELS.get(tlp), name, historic),
+                "INSERT INTO matches (event, feed, indicator, entry_type, entry, observable, "
+                "field, how, confidence, tlp, name, generation, "
+                "found, historic) VALUES (?, ?, ?, ?, ?, ?, ?, 'exact', ?, ?, ?, 1, 1, ?)",
+                (
+                    event,
+                    feed,
+                    indicator,
+                    kind,
+                    entry,
+                    observable,
+                    fields or "url.original",
+                    confidence,
+                    LEVELS.get(tlp),
+                    name,
+                    historic,
+                ),
             )
         state.close()
 
@@ -99,7 +137,7 @@ class Station:
         return rows
 
     def make_due(self):
-        """As if the pause before the next try were over."""
+        """Makes the waiting mails due, as if the pause before the next attempt were over."""
         state = self.state()
         state.execute("UPDATE mails SET next_attempt = 0 WHERE state = 0")
         state.close()
@@ -113,15 +151,30 @@ def station(tmp_path) -> Station:
 def test_what_a_mail_is(station, authority):
     with Server("starttls", authority, auth=True) as server:
         station.configure(server.port, tls="starttls", ca=authority.certificate, password=PASSWORD)
-        station.match("evil.example", ("misp", "indicator--1", 90, "AMBER", "Emotet\r\nBcc: x@y.example"), observable="http://www.evil.example/a")
+        station.match(
+            "evil.example",
+            ("misp", "indicator--1", 90, "AMBER", "Emotet\r\nBcc: x@y.example"),
+            observable="http://www.evil.example/a",
+        )
         station.match("evil.example", source="10.1.2.4")
         station.match("http://bad.example/in.zip", kind="url", historic=1)
         station.poll()
     [mail] = server.received
     message = mail.message
-    assert (mail.sender, mail.recipients, mail.encrypted) == ("threatsieve@soc.example", [SOC], True)
-    assert message["Subject"] == "[threatsieve] TLP:AMBER 2 indicators matched, 3 events, 2 hosts (evil[.]example, hxxp://bad[.]example/in[.]zip)"
-    assert (message["From"], message["To"], message["Bcc"]) == ("Threatsieve <threatsieve@soc.example>", SOC, None)
+    assert (mail.sender, mail.recipients, mail.encrypted) == (
+        "threatsieve@soc.example",
+        [SOC],
+        True,
+    )
+    assert message["Subject"] == (
+        "[threatsieve] TLP:AMBER 2 indicators matched, 3 events, 2 hosts (evil[.]example, "
+        "hxxp://bad[.]example/in[.]zip)"
+    )
+    assert (message["From"], message["To"], message["Bcc"]) == (
+        "Threatsieve <threatsieve@soc.example>",
+        SOC,
+        None,
+    )
     assert message["Auto-Submitted"] == "auto-generated"
     assert message["Date"] and message["List-Id"] and message["MIME-Version"] == "1.0"
     assert message.get_content_type() == "multipart/alternative"
@@ -129,9 +182,23 @@ def test_what_a_mail_is(station, authority):
     assert mail.raw.isascii() and max(map(len, mail.raw.split(b"\r\n"))) <= 998
     for form in ("plain", "html"):
         text = mail.part(form)
-        for told in ("TLP:AMBER", "evil[.]example", "misp", "indicator--1", "Emotet", "90", "10[.]1[.]2[.]3", "10[.]1[.]2[.]4", "threatsieve explain"):
+        for told in (
+            "TLP:AMBER",
+            "evil[.]example",
+            "misp",
+            "indicator--1",
+            "Emotet",
+            "90",
+            "10[.]1[.]2[.]3",
+            "10[.]1[.]2[.]4",
+            "threatsieve explain",
+        ):
             assert told in text, (form, told)
-    assert "color-scheme" in mail.part("html") and "<img" not in mail.part("html") and "<a " not in mail.part("html")
+    assert (
+        "color-scheme" in mail.part("html")
+        and "<img" not in mail.part("html")
+        and "<a " not in mail.part("html")
+    )
     [row] = station.mails()
     assert (row["state"], row["message_id"]) == (1, mail.message_id) and row["sent"]
 
@@ -149,7 +216,14 @@ def test_nothing_bad_can_be_clicked(station):
         station.configure(server.port)
         for value, kind in values.items():
             everywhere = f"see {value}, <a href='{value}'>here</a>"
-            station.match(value, ("f " + value, "i " + value, 50, None, everywhere), kind=kind, source=value, raw=everywhere * 3, fields=value)
+            station.match(
+                value,
+                ("f " + value, "i " + value, 50, None, everywhere),
+                kind=kind,
+                source=value,
+                raw=everywhere * 3,
+                fields=value,
+            )
         station.poll()
     [mail] = server.received
     for form in ("plain", "html"):
@@ -165,11 +239,20 @@ def message_headers(mail) -> str:
 
 
 def test_ceilings(station):
-    """Two feeds behind one match: each reader sees those at or below the own ceiling, in words, numbers and headers."""
+    """Sends a match of two feeds to several readers.
+
+    Each reader sees only indicators at or below their own ceiling, in texts, numbers and headers.
+    """
     with Server() as server:
         station.configure(server.port, (BOSS, "GREEN"), (SOC, "AMBER"), (LEAD, "RED"))
-        station.match("evil.example", ("open", "indicator--open", 40, "GREEN", "Open name"), ("closed", "indicator--closed", 95, "RED", "Closed name"))
-        station.match("secret.example", ("closed", "indicator--secret", 95, "RED", None), source="10.9.9.9")
+        station.match(
+            "evil.example",
+            ("open", "indicator--open", 40, "GREEN", "Open name"),
+            ("closed", "indicator--closed", 95, "RED", "Closed name"),
+        )
+        station.match(
+            "secret.example", ("closed", "indicator--secret", 95, "RED", None), source="10.9.9.9"
+        )
         station.poll()
     mails = {mail.recipients[0]: mail for mail in server.received}
     assert set(mails) == {BOSS, SOC, LEAD}
@@ -180,7 +263,12 @@ def test_ceilings(station):
         for hidden in ("losed", "(95)", "secret", "10[.]9", "RED", "2 indicators"):
             assert hidden not in whole, (reader, hidden)
     whole = mails[LEAD].part("plain")
-    assert "Open name" in whole and "Closed name" in whole and "secret[.]example" in whole and whole.startswith("TLP:RED")
+    assert (
+        "Open name" in whole
+        and "Closed name" in whole
+        and "secret[.]example" in whole
+        and whole.startswith("TLP:RED")
+    )
 
 
 def test_nothing_under_a_ceiling_is_no_mail(station):
@@ -201,7 +289,9 @@ def test_told_once(station):
         station.match("later.example")
         station.poll()
     first, second = server.received
-    assert "later[.]example" in second.part("plain") and "evil[.]example" not in second.part("plain")
+    assert "later[.]example" in second.part("plain") and "evil[.]example" not in second.part(
+        "plain"
+    )
     assert first.message_id != second.message_id
 
 
@@ -245,14 +335,25 @@ def test_a_server_without_starttls_is_refused(station, authority):
 
 def test_a_wrong_password_is_kept_quiet(station, authority):
     with Server("starttls", authority, auth=True) as server:
-        station.configure(server.port, SOC, BOSS, tls="starttls", ca=authority.certificate, password="wrong password")
+        station.configure(
+            server.port,
+            SOC,
+            BOSS,
+            tls="starttls",
+            ca=authority.certificate,
+            password="wrong password",
+        )
         station.match("evil.example")
         station.poll()
         assert not server.received
         assert all(row["state"] == 0 and "535" in row["error"] for row in station.mails())
-        assert "wrong password" not in station.output + "".join(row["error"] for row in station.mails())
-        assert station.output.count("mails wait") == 1, f"told once:\n{station.output}"
-        station.configure(server.port, SOC, BOSS, tls="starttls", ca=authority.certificate, password=PASSWORD)
+        assert "wrong password" not in station.output + "".join(
+            row["error"] for row in station.mails()
+        )
+        assert station.output.count("mails wait") == 1, f"reported once:\n{station.output}"
+        station.configure(
+            server.port, SOC, BOSS, tls="starttls", ca=authority.certificate, password=PASSWORD
+        )
         station.make_due()
         station.poll()
         assert len(server.received) == 2
@@ -265,10 +366,18 @@ def test_one_recipient_refused(station):
         station.poll()
         station.make_due()
         station.poll()
-    digests = [mail.recipients for mail in server.received if "problem" not in mail.message["Subject"]]
+    digests = [
+        mail.recipients for mail in server.received if "problem" not in mail.message["Subject"]
+    ]
     assert digests == [[SOC], [LEAD]]
-    news = {(mail.recipients[0], mail.message["Subject"]) for mail in server.received if "problem" in mail.message["Subject"]}
-    assert news == {(each, f"[threatsieve] problem: mails not delivered: {BOSS}") for each in (SOC, LEAD)}
+    news = {
+        (mail.recipients[0], mail.message["Subject"])
+        for mail in server.received
+        if "problem" in mail.message["Subject"]
+    }
+    assert news == {
+        (each, f"[threatsieve] problem: mails not delivered: {BOSS}") for each in (SOC, LEAD)
+    }
     rows = {row["recipient"]: row for row in station.mails()}
     assert [rows[each]["state"] for each in (SOC, BOSS, LEAD)] == [1, 2, 1]
     assert rows[BOSS]["error"] == "550 5.1.1 no such user here"
@@ -324,9 +433,11 @@ def test_down_and_up_again(station):
     with Server(port=port) as server:
         station.make_due()
         station.poll()
-    # What waited goes first, and is told apart from what is new.
+    # The mails that waited go first, separate from the new match.
     assert [mail.recipients[0] for mail in server.received] == [SOC, BOSS, SOC, BOSS]
-    assert "later" not in server.received[0].part("plain") and "later[.]example" in server.received[2].part("plain")
+    assert "later" not in server.received[0].part("plain") and "later[.]example" in server.received[
+        2
+    ].part("plain")
 
 
 def test_killed_between_the_servers_word_and_ours(station):
@@ -371,7 +482,18 @@ def test_mute(station):
     with Server() as server:
         station.configure(server.port)
         station.match("evil.example")
-        program.run("mute", "add", "--config", station.config, "--indicator", "evil[.]example", "--for", "1h", "--reason", "known")
+        program.run(
+            "mute",
+            "add",
+            "--config",
+            station.config,
+            "--indicator",
+            "evil[.]example",
+            "--for",
+            "1h",
+            "--reason",
+            "known",
+        )
         station.poll()
         assert not server.received
         station.match("other.example")
@@ -379,7 +501,9 @@ def test_mute(station):
         station.poll()
         [mail] = server.received
         assert "other[.]example" in mail.part("plain") and "evil" not in mail.part("plain")
-        assert "2 matches were muted" in mail.part("plain") and "2 matches were muted" in mail.part("html")
+        assert "2 matches were muted" in mail.part("plain") and "2 matches were muted" in mail.part(
+            "html"
+        )
         program.run("mute", "remove", "--config", station.config, "--indicator", "evil.example")
         station.match("evil.example")
         station.poll()
@@ -387,7 +511,7 @@ def test_mute(station):
 
 
 def take_mails(wire: Wire, reply: str):
-    """A session after EHLO, in which each mail gets this reply."""
+    """Continues a session after EHLO and sends this reply to each mail."""
     while True:
         wire.expect("MAIL FROM:")
         wire.send("250 ok")
@@ -405,8 +529,11 @@ def take_mails(wire: Wire, reply: str):
 
 @pytest.mark.parametrize("pause", [0, 0.3], ids=["in one packet", "in packets of their own"])
 def test_plain_text_behind_starttls_is_no_answer(station, authority, pause):
-    """Whoever sits on the plain connection adds a reply to the one to STARTTLS, so that each later reply answers the command before:
-    the mail that the server rejects would count as sent."""
+    """Injects a reply after the one to STARTTLS, as an attacker on the plain connection could.
+
+    Each later reply would then answer the previous command, and a mail that the server rejects
+    would count as sent.
+    """
 
     def talk(wire: Wire):
         wire.send("220 mail.example")
@@ -455,7 +582,7 @@ def test_a_reply_too_many_is_no_answer_to_the_next_command(station):
 
 
 def test_a_reply_of_another_kind_is_no_yes(station):
-    """354 where 250 is due says nothing of the mail."""
+    """Replies 354 instead of 250, which does not mean that the mail was accepted."""
 
     def talk(wire: Wire):
         wire.send("220 mail.example")
@@ -498,7 +625,9 @@ def test_a_server_that_talks_without_end(station, authority, where):
         poll.communicate(timeout=60)
         assert peak.stop() < 150_000_000
     [row] = station.mails()
-    assert row["state"] == 0 and ("4096 bytes" in row["error"] or "256 lines" in row["error"]), row["error"]
+    assert row["state"] == 0 and ("4096 bytes" in row["error"] or "256 lines" in row["error"]), row[
+        "error"
+    ]
 
 
 @pytest.mark.parametrize(
@@ -530,7 +659,10 @@ def test_a_recipient_who_breaks_connections_holds_up_nobody(station, breaking):
 
 
 def test_killed_at_random_moments(station):
-    """Whenever the program is killed while it composes and sends mails, everybody is told of everything, and a repeat is the same mail."""
+    """Kills the program at random moments while it composes and sends mails.
+
+    Everyone is alerted to everything, and a repeated mail is identical.
+    """
     seed = int(os.environ.get("THREATSIEVE_SEED", random.randrange(2**32)))
     kills = 200 if os.environ.get("THREATSIEVE_ENDURANCE") == "full" else 20
     print(f"THREATSIEVE_SEED={seed}")
@@ -564,4 +696,4 @@ def test_killed_at_random_moments(station):
         told = [mail.part("plain") for mail in mails.values() if mail.recipients == [recipient]]
         for value in ["first", *(f"evil{number}" for number in range(kills))]:
             count = sum(f"{value}[.]example" in text for text in told)
-            assert count == 1, f"{recipient} was told of {value} {count} times"
+            assert count == 1, f"{recipient} was alerted to {value} {count} times"

@@ -1,6 +1,7 @@
-"""The program's answers against the naive matcher's, over generated and real values, in every kind of field.
+"""Compares the program with the naive matcher, over generated and real values, in every kind of
+field.
 
-Two seeds are always the same, the third is that of the run.
+Two seeds are fixed; the third is the seed of the run.
 """
 
 import hashlib
@@ -16,7 +17,7 @@ from tests.oracle import Malformed, Oracle, from_list, names
 SEEDS = [1, 20, pytest.param(seeds.SEED, id="fresh")]
 REAL = program.ROOT / "tests/data/real"
 
-# NDJSON fields (ECS) and the kind that each has.
+# NDJSON fields (ECS) and the kind of each.
 FIELDS = {
     "destination.domain": "host",
     "destination.ip": "address",
@@ -45,13 +46,13 @@ good.evil.com *.cdn.evil.com 8.8.8.9 8.8.8.64/26 5.5.5.100-5.5.5.110 evil.com/a/
 
 
 def digests(rng: random.Random) -> list[str]:
-    """One digest of each length."""
+    """Returns one digest of each length."""
     data = rng.randbytes(8)
     return [hashlib.new(name, data).hexdigest() for name in ("md5", "sha1", "sha256")]
 
 
 def around(rng: random.Random, listed: str):
-    """Spellings of a listed value and values near it."""
+    """Yields spellings of a listed value and similar values."""
     entry = from_list(listed)
     if entry.type == "domain-name":
         for host in generators.hosts(rng, entry.value):
@@ -70,7 +71,10 @@ def around(rng: random.Random, listed: str):
 
 
 def compare(tmp_path, listed, allowed, cases, partial=True, prefix=False):
-    """Runs the cases, (kind, value) each, and holds the tuples of both sides equal. `any` goes in as plain lines."""
+    """Runs the cases, pairs (kind, value), and checks that both sides return the same tuples.
+
+    Values of the kind `any` are passed as plain lines.
+    """
     oracle = Oracle([from_list(v, prefix) for v in listed], [from_list(v, prefix) for v in allowed])
     cases = [(kind, value) for kind, value in dict.fromkeys(cases) if value and "\n" not in value]
     expected = {
@@ -92,7 +96,7 @@ def compare(tmp_path, listed, allowed, cases, partial=True, prefix=False):
         options += ["--url-match", "prefix"]
     text = text.encode("utf-8", "surrogateescape")
     events = program.scan(*options, "--log-format", "lines" if plain else "ndjson", "-", stdin=text)
-    # URLs are shown as their indicator has them; what must agree is which one it is.
+    # URLs are shown in the spelling of their indicator. Only the URL itself must be the same.
     found = {
         (line, kind, from_list(value).value if kind == "url" else value, how)
         for line, kind, value, how in program.tuples(events)
@@ -101,7 +105,9 @@ def compare(tmp_path, listed, allowed, cases, partial=True, prefix=False):
         f"{'missed' if one in expected else 'extra'}: {cases[one[0] - 1]!r}: {one[1:]}"
         for one in sorted(expected ^ found, key=lambda one: one[0])
     ]
-    assert not differences, f"{len(differences)} of {len(cases)} cases differ:\n" + "\n".join(differences[:60])
+    assert not differences, f"{len(differences)} of {len(cases)} cases differ:\n" + "\n".join(
+        differences[:60]
+    )
     assert expected, "nothing matches, so this shows nothing"
     return len(cases)
 
@@ -120,23 +126,49 @@ def test_lines_of_generated_values(tmp_path, seed, allowed):
 def test_fields_of_each_kind(tmp_path, seed, kind):
     rng = random.Random(seed)
     listed = LISTED + digests(rng)
-    # A field's `//a/b` may as well be the path alone that some logs hold; which of the two is not the matcher's to say.
-    cases = [(kind, case) for value in listed for case in around(rng, value) if not case.startswith("//")]
+    # Some logs have only the path, so `//a/b` in a field is ambiguous. The matcher cannot decide
+    # that.
+    cases = [
+        (kind, case) for value in listed for case in around(rng, value) if not case.startswith("//")
+    ]
     compare(tmp_path, listed, ALLOWED, cases)
 
 
 @pytest.mark.parametrize("seed", SEEDS)
 def test_urls_as_prefixes(tmp_path, seed):
     rng = random.Random(seed)
-    listed = [value for value in LISTED if from_list(value).type == "url"] + ["http://evil.com/", "http://evil.com/a/", "http://evil.com/a"]
+    listed = [value for value in LISTED if from_list(value).type == "url"] + [
+        "http://evil.com/",
+        "http://evil.com/a/",
+        "http://evil.com/a",
+    ]
     cases = [("any", case) for value in listed for case in around(rng, value)]
-    cases += [("any", f"http://evil.com/{path}") for path in ("", "a", "a/", "a//", "ab", "a/b/c?d=e", "a/bc", "a/b/..", "a/b/../c", "?x", "a?")]
+    cases += [
+        ("any", f"http://evil.com/{path}")
+        for path in (
+            "",
+            "a",
+            "a/",
+            "a//",
+            "ab",
+            "a/b/c?d=e",
+            "a/bc",
+            "a/b/..",
+            "a/b/../c",
+            "?x",
+            "a?",
+        )
+    ]
     compare(tmp_path, listed, [], cases, prefix=True)
     compare(tmp_path, listed, ["evil.com/a/b", "url.example"], cases, prefix=True)
 
 
 def test_partial_matches_only_when_asked_for(tmp_path):
-    cases = [("any", "http://evil.com/q?"), ("any", "http://evil.com/q?a=b"), ("any", "http://evil.com/q")]
+    cases = [
+        ("any", "http://evil.com/q?"),
+        ("any", "http://evil.com/q?a=b"),
+        ("any", "http://evil.com/q"),
+    ]
     compare(tmp_path, ["http://evil.com/q?a=b"], [], cases, partial=True)
     compare(tmp_path, ["http://evil.com/q?a=b"], [], cases, partial=False)
 
@@ -153,20 +185,26 @@ def test_real_values(tmp_path, seed, name):
 @pytest.mark.parametrize("seed", SEEDS)
 def test_all_real_lists_together(tmp_path, seed):
     rng = random.Random(seed)
-    listed = [value for name in ("domains", "urls", "ips", "cidr") for value in program.read_list(REAL / f"{name}.txt")]
+    listed = [
+        value
+        for name in ("domains", "urls", "ips", "cidr")
+        for value in program.read_list(REAL / f"{name}.txt")
+    ]
     cases = [("any", case) for value in rng.sample(listed, 80) for case in around(rng, value)]
     allowed = rng.sample(listed, 40) + ["com", "1.2.3.4"]
     compare(tmp_path, listed, allowed, cases + [("any", value) for value in allowed])
 
 
 def test_bytes_that_are_no_utf8(tmp_path):
-    cases = [("any", f"{prefix}evil.com") for prefix in ("\udcff.", "a\udcff.", "\udcff", "x.\udcc3(.")]
+    cases = [
+        ("any", f"{prefix}evil.com") for prefix in ("\udcff.", "a\udcff.", "\udcff", "x.\udcc3(.")
+    ]
     compare(tmp_path, ["evil.com"], [], [*cases, ("any", "http://\udcff.evil.com/\udcfe")])
 
 
 @pytest.mark.parametrize("seed", SEEDS)
 def test_nested_networks_and_ranges(tmp_path, seed):
-    """Random networks in a small space, so that they nest, touch and overlap in every way."""
+    """Compares random networks in a small space, which nest, touch and overlap in all ways."""
     rng = random.Random(seed)
     listed, inside = [], []
     for _ in range(150):
@@ -174,17 +212,29 @@ def test_nested_networks_and_ranges(tmp_path, seed):
         base = ipaddress.ip_network((0x08080000 | rng.randrange(2**16), bits), strict=False)
         listed.append(str(base))
         first, last = sorted(rng.randrange(2**16) for _ in range(2))
-        listed.append(f"{ipaddress.IPv4Address(0x08080000 | first)}-{ipaddress.IPv4Address(0x08080000 | last)}")
-        wide = ipaddress.ip_network((0x2600 << 112 | rng.randrange(2**32) << 64, rng.randint(20, 128)), strict=False)
+        listed.append(
+            f"{ipaddress.IPv4Address(0x08080000 | first)}-"
+            f"{ipaddress.IPv4Address(0x08080000 | last)}"
+        )
+        wide = ipaddress.ip_network(
+            (0x2600 << 112 | rng.randrange(2**32) << 64, rng.randint(20, 128)), strict=False
+        )
         listed.append(str(wide))
-        inside += [str(base[0]), str(base[-1]), str(ipaddress.IPv6Address(int(wide[-1]) - rng.randrange(2)))]
+        inside += [
+            str(base[0]),
+            str(base[-1]),
+            str(ipaddress.IPv6Address(int(wide[-1]) - rng.randrange(2))),
+        ]
     inside += [str(ipaddress.IPv4Address(0x08070000 | rng.randrange(2**18))) for _ in range(500)]
     compare(tmp_path, listed, rng.sample(listed, 10), [("any", value) for value in inside])
 
 
 @pytest.mark.parametrize("seed", SEEDS)
 def test_labels_of_all_scripts(tmp_path, seed):
-    """Listed as its A-label wherever the oracle has one, so that an answer differs when the two do not map alike."""
+    """Lists each label as the oracle's A-label if there is one.
+
+    A label that the program maps differently does not match.
+    """
     labels = generators.unicode_labels(random.Random(seed), 4_000)
     listed = []
     for label in labels:

@@ -1,4 +1,6 @@
-"""The operator's side: who can read the state, what damage and a wrong clock do, what is reported when something is wrong, and how a state is upgraded."""
+"""The operator's view: file modes, damage, a wrong clock, reports of faults, and upgrades of the
+state.
+"""
 
 import contextlib
 import email
@@ -18,7 +20,7 @@ import pytest
 from tests import program
 
 NOW = 1_795_322_415
-"""The time of the logs' lines: 2026-11-22."""
+"""The time of the log lines, in seconds: 2026-11-22."""
 NOBODY = 65534
 
 CLOCK = """
@@ -34,32 +36,45 @@ int clock_gettime(clockid_t id, struct timespec *time) {
     return result;
 }
 """
-"""A clock that is as many days ahead as CLOCK_DAYS says."""
+"""A library that sets the clock CLOCK_DAYS days ahead."""
 
 
 def line(number: int, host: str, time: int = NOW) -> str:
-    """A line of Squid's native log."""
-    return f"{time + number}.357 0 10.1.2.3 TCP_MISS/200 603 GET http://{host}/{number} - HIER_DIRECT/192.0.2.7 text/html\n"
+    """Returns a line of Squid's native log."""
+    return (
+        f"{time + number}.357 0 10.1.2.3 TCP_MISS/200 603 GET http://{host}/{number} - "
+        "HIER_DIRECT/192.0.2.7 text/html\n"
+    )
 
 
 class Desk:
-    """A controller over one list, logs, an output file and mails in a folder."""
+    """A controller with one list, logs, an output file, and mails in a folder."""
 
     def __init__(self, folder: Path, *settings: str, top: str = ""):
         folder.mkdir(parents=True, exist_ok=True)
         self.folder, self.state = folder, folder / "state"
-        self.list, self.log, self.output, self.mails = folder / "list.txt", folder / "access.log", folder / "out/matches.ndjson", folder / "mails"
+        self.list, self.log, self.output, self.mails = (
+            folder / "list.txt",
+            folder / "access.log",
+            folder / "out/matches.ndjson",
+            folder / "mails",
+        )
         self.environment = {}
         tables = {
             "feeds": '[[feeds]]\nname = "list"\ntype = "path"\npath = "list.txt"',
             "logs": '[[logs]]\nname = "proxy"\npaths = ["access.log*"]',
             "history": '[history]\nwindow = "3650d"',
             "output": '[output]\nfile = "out/matches.ndjson"',
-            "alerts": '[alerts]\nfrom = "threatsieve@soc.example"\nrecipients = ["soc@soc.example"]\noperators = ["operator@soc.example"]\nfolder = "mails"',
+            "alerts": (
+                '[alerts]\nfrom = "threatsieve@soc.example"\nrecipients = ["soc@soc.example"]\n'
+                'operators = ["operator@soc.example"]\nfolder = "mails"'
+            ),
         }
         for setting in settings:
             tables[setting.split("]")[0].strip("[")] = setting
-        self.config = program.write(folder / "threatsieve.toml", f'state = "state"\n{top}', *tables.values())
+        self.config = program.write(
+            folder / "threatsieve.toml", f'state = "state"\n{top}', *tables.values()
+        )
         program.write(self.list, "evil.example")
         self.log.write_text(line(1, "www.evil.example"))
 
@@ -73,16 +88,21 @@ class Desk:
         return json.loads(self.run("status", "--json", *arguments).stdout)
 
     def conditions(self) -> dict[str, str]:
-        """What is wrong, by kind: the subject."""
-        return {condition["kind"]: condition["subject"] for condition in self.status()["conditions"]}
+        """Returns the subjects of the present conditions, by kind."""
+        return {
+            condition["kind"]: condition["subject"] for condition in self.status()["conditions"]
+        }
 
     def records(self) -> list[dict]:
         return [json.loads(record) for record in self.output.read_text().splitlines()]
 
     def news(self) -> list[str]:
-        """Subjects of the mails to the operator, oldest first."""
+        """Returns the subjects of the mails to the operator, oldest first."""
         paths = sorted(self.mails.glob("*.eml"), key=lambda path: path.stat().st_mtime_ns)
-        mails = [email.message_from_bytes(path.read_bytes(), policy=email.policy.default) for path in paths]
+        mails = [
+            email.message_from_bytes(path.read_bytes(), policy=email.policy.default)
+            for path in paths
+        ]
         return [mail["Subject"] for mail in mails if mail["To"] == "operator@soc.example"]
 
     @contextlib.contextmanager
@@ -100,7 +120,7 @@ def desk(tmp_path):
 
 @pytest.fixture
 def open_folder():
-    """A folder that everybody can enter, which pytest's cannot."""
+    """A folder that every user can enter, unlike pytest's."""
     with tempfile.TemporaryDirectory() as folder:
         Path(folder).chmod(0o755)
         yield Path(folder)
@@ -111,7 +131,9 @@ def mode(path: Path) -> int:
 
 
 def without_rights() -> dict:
-    """Options that start a program as somebody whom file modes bind."""
+    """Returns options that start a program as a user without root's rights, so that file modes
+    apply.
+    """
     return {"user": NOBODY, "group": NOBODY, "extra_groups": []} if os.geteuid() == 0 else {}
 
 
@@ -127,26 +149,41 @@ def test_only_the_owner_reads_the_state_and_the_group_reads_records(desk, monkey
     for path in [desk.state, *desk.state.rglob("*"), desk.mails, *desk.mails.iterdir()]:
         assert mode(path) == (0o700 if path.is_dir() else 0o600), path
     assert (mode(desk.output), mode(desk.output.parent)) == (0o640, 0o750)
-    # An upgrade closes what an earlier version left open to everybody.
+    # An upgrade removes permissions that an earlier version left to everyone.
     desk.state.chmod(0o755)
     (desk.state / "state.db").chmod(0o644)
     desk.output.chmod(0o644)
     desk.poll()
-    assert (mode(desk.state), mode(desk.state / "state.db"), mode(desk.output)) == (0o700, 0o600, 0o640)
+    assert (mode(desk.state), mode(desk.state / "state.db"), mode(desk.output)) == (
+        0o700,
+        0o600,
+        0o640,
+    )
 
 
 def test_the_output_has_the_mode_and_group_of_the_settings(tmp_path):
     group = 1 if os.geteuid() == 0 else os.getgid()
-    desk = Desk(tmp_path, f'[output]\nfile = "out/matches.ndjson"\nmode = "0664"\ngroup = "{group}"')
+    desk = Desk(
+        tmp_path, f'[output]\nfile = "out/matches.ndjson"\nmode = "0664"\ngroup = "{group}"'
+    )
     desk.poll()
     assert (mode(desk.output), desk.output.stat().st_gid) == (0o664, group)
     assert (mode(desk.output.parent), desk.output.parent.stat().st_gid) == (0o775, group)
 
 
-@pytest.mark.parametrize(("setting", "expected"), [('mode = "0777"', "octal mode"), ('mode = "0044"', "octal mode"), ('group = "no-such-group"', "a group of this machine")])
+@pytest.mark.parametrize(
+    ("setting", "expected"),
+    [
+        ('mode = "0777"', "octal mode"),
+        ('mode = "0044"', "octal mode"),
+        ('group = "no-such-group"', "a group of this machine"),
+    ],
+)
 def test_a_wrong_mode_or_group_is_refused(tmp_path, setting, expected):
     desk = Desk(tmp_path, f"[output]\n{setting}")
-    assert expected in desk.run("config", "check", "--offline", expect=program.USAGE).stderr.decode()
+    assert (
+        expected in desk.run("config", "check", "--offline", expect=program.USAGE).stderr.decode()
+    )
 
 
 def test_the_unit_file_keeps_others_out():
@@ -158,10 +195,12 @@ def test_the_unit_file_keeps_others_out():
 
 
 def damaged(desk: Desk) -> None:
-    """8 KiB of 0xff in the middle of the state, a day after its last check."""
+    """Writes 8 KiB of 0xff into the middle of the state, and sets its last check a day back."""
     with desk.database() as database:
         database.execute("CREATE TABLE filler (body TEXT)")
-        database.executemany("INSERT INTO filler VALUES (?)", [(f"{number:0500}",) for number in range(4000)])
+        database.executemany(
+            "INSERT INTO filler VALUES (?)", [(f"{number:0500}",) for number in range(4000)]
+        )
         database.execute("UPDATE upkeep SET checked = checked - 86400000000")
     path = desk.state / "state.db"
     with path.open("r+b") as file:
@@ -177,7 +216,9 @@ def test_damage_is_found_on_request_and_within_a_day(desk):
     for verb in [["status", "--check"], ["poll"], ["run"]]:
         said = desk.run(*verb, expect=program.DAMAGED).stderr.decode()
         assert "state.db: the state is damaged" in said and '"Restore"' in said, said
-    assert (desk.state / "state.db").read_bytes() == before, "nothing is written into a damaged state"
+    assert (desk.state / "state.db").read_bytes() == before, (
+        "nothing is written into a damaged state"
+    )
 
 
 def test_a_state_is_checked_after_a_kill(desk):
@@ -211,8 +252,20 @@ def test_reading_needs_no_right_to_write(open_folder):
         path.chmod(0o555 if path.is_dir() else 0o444)
     desk.list.chmod(0o444)
     before = sorted(path.name for path in desk.state.iterdir())
-    for verb in [["status", "--json"], ["status", "--check"], ["feeds"], ["indicators"], ["mute"], ["explain", "evil.example"]]:
-        result = subprocess.run([binary, *verb, "--config", desk.config], capture_output=True, check=False, **without_rights())
+    for verb in [
+        ["status", "--json"],
+        ["status", "--check"],
+        ["feeds"],
+        ["indicators"],
+        ["mute"],
+        ["explain", "evil.example"],
+    ]:
+        result = subprocess.run(
+            [binary, *verb, "--config", desk.config],
+            capture_output=True,
+            check=False,
+            **without_rights(),
+        )
         assert result.returncode == program.DONE, result.stderr
     assert sorted(path.name for path in desk.state.iterdir()) == before
     desk.state.chmod(0o755)
@@ -229,7 +282,10 @@ def test_a_status_before_the_first_round_makes_no_state(desk):
 def test_an_output_that_cannot_be_written_is_reported_once_and_loses_nothing(desk):
     desk.output.mkdir(parents=True)
     report = desk.poll(expect=program.USAGE)
-    assert "expected a regular file" in report["records"]["error"] and report["records"]["waiting"] == 1
+    assert (
+        "expected a regular file" in report["records"]["error"]
+        and report["records"]["waiting"] == 1
+    )
     assert desk.conditions() == {"output_blocked": ""}
     assert desk.news() == ["[threatsieve] problem: output not writable"]
     text = desk.run("poll", expect=program.USAGE).stdout.decode()
@@ -292,19 +348,31 @@ def test_mails_that_do_not_get_through_are_reported(desk):
     desk.poll("--force", expect=program.REMOTE)
     desk.poll()
     assert desk.conditions() == {}
-    assert sorted(desk.news()) == ["[threatsieve] over: mails not delivered: soc@soc.example", "[threatsieve] problem: mails not delivered: soc@soc.example"]
+    assert sorted(desk.news()) == [
+        "[threatsieve] over: mails not delivered: soc@soc.example",
+        "[threatsieve] problem: mails not delivered: soc@soc.example",
+    ]
 
 
 def test_long_and_old_lines_are_counted(tmp_path):
     desk = Desk(tmp_path, '[history]\nwindow = "30d"')
     long = line(2, "good.example/" + "a" * (17 << 20))
-    desk.log.write_text(line(1, "www.evil.example", time=1_600_000_000) + long + line(3, "good.example"))
+    desk.log.write_text(
+        line(1, "www.evil.example", time=1_600_000_000) + long + line(3, "good.example")
+    )
     report = desk.poll(expect=program.DAMAGED)
-    assert (report["follow"]["cut"], report["follow"]["too_old"], report["follow"]["events"]) == (1, 1, 0)
+    assert (report["follow"]["cut"], report["follow"]["too_old"], report["follow"]["events"]) == (
+        1,
+        1,
+        0,
+    )
     assert desk.conditions() == {"events_unchecked": ""}
     desk.log.write_text(desk.log.read_text() + line(4, "good.example"))
     assert desk.poll()["follow"]["cut"] == 0
-    assert [subject.split(": ")[0] for subject in desk.news()] == ["[threatsieve] problem", "[threatsieve] over"]
+    assert [subject.split(": ")[0] for subject in desk.news()] == [
+        "[threatsieve] problem",
+        "[threatsieve] over",
+    ]
 
 
 def test_a_scan_that_cuts_lines_says_so_by_its_exit_code(tmp_path):
@@ -320,13 +388,20 @@ def test_one_unreadable_folder_hides_nothing_else(open_folder, pattern):
     binary = shutil.copy(program.BINARY, open_folder / "program")
     for number, name in enumerate(["a", "b", "c"]):
         (open_folder / "logs" / name).mkdir(parents=True)
-        (open_folder / "logs" / name / "access.log").write_text(line(number, f"{name}.evil.example"))
+        (open_folder / "logs" / name / "access.log").write_text(
+            line(number, f"{name}.evil.example")
+        )
     if os.geteuid() == 0:
         for path in [open_folder, *open_folder.rglob("*")]:
             os.chown(path, NOBODY, NOBODY)
 
     def poll(expect: int) -> dict:
-        result = subprocess.run([binary, "poll", "--json", "--config", desk.config], capture_output=True, check=False, **without_rights())
+        result = subprocess.run(
+            [binary, "poll", "--json", "--config", desk.config],
+            capture_output=True,
+            check=False,
+            **without_rights(),
+        )
         assert result.returncode == expect, result.stderr
         return json.loads(result.stdout)
 
@@ -337,7 +412,10 @@ def test_one_unreadable_folder_hides_nothing_else(open_folder, pattern):
     report = poll(program.DAMAGED)
     assert (report["follow"]["events"], report["follow"]["gone"]) == (1, 0)
     (trouble,) = report["follow"]["troubles"]
-    assert trouble["path"].endswith(("logs/b", "logs/b/access.log")) and "ermission denied" in trouble["what"]
+    assert (
+        trouble["path"].endswith(("logs/b", "logs/b/access.log"))
+        and "ermission denied" in trouble["what"]
+    )
     assert [condition["kind"] for condition in report["conditions"]] == ["logs_unread"]
     (open_folder / "logs/b").chmod(0o755)
     report = poll(program.DONE)
@@ -349,7 +427,7 @@ def test_one_unreadable_folder_hides_nothing_else(open_folder, pattern):
 
 @pytest.fixture
 def clock(desk, tmp_path):
-    """A function that sets the desk's clock so many days ahead."""
+    """Returns a function that sets the desk's clock this many days ahead."""
     source, library = tmp_path / "clock.c", tmp_path / "clock.so"
     source.write_text(CLOCK)
     subprocess.run(["cc", "-shared", "-fPIC", "-O1", "-o", library, source], check=True)
@@ -388,8 +466,12 @@ def test_a_second_round_confirms_the_clock(desk, clock):
     assert "clock" not in desk.poll()
 
 
-def test_a_feed_that_failed_under_a_wrong_clock_is_polled_under_the_right_one(desk, clock, tmp_path):
-    text = desk.config.read_text().replace('type = "path"\npath = "list.txt"', 'type = "url"\nurl = "http://127.0.0.1:9/list.txt"')
+def test_a_feed_that_failed_under_a_wrong_clock_is_polled_under_the_right_one(
+    desk, clock, tmp_path
+):
+    text = desk.config.read_text().replace(
+        'type = "path"\npath = "list.txt"', 'type = "url"\nurl = "http://127.0.0.1:9/list.txt"'
+    )
     desk.config.write_text(text)
     clock(365)
     desk.poll(expect=program.REMOTE)
@@ -403,20 +485,38 @@ def test_a_feed_that_failed_under_a_wrong_clock_is_polled_under_the_right_one(de
 
 def test_what_is_kept_has_limits_that_status_shows(tmp_path):
     desk = Desk(tmp_path, '[retention]\nrejections = 3\nrounds = 2\ngenerations = 1\nmails = "1h"')
-    # More values than rejected lines: else the first delivery would be held back.
+    # More values than rejected lines, otherwise the first delivery would be held back.
     good = [f"good{number}.example" for number in range(20)]
     program.write(desk.list, "evil.example", *good, *(f"no value {number}" for number in range(10)))
     desk.poll()
     for number in range(3):
-        program.write(desk.list, "evil.example", *good, f"evil{number}.example", *(f"no value {number}" for number in range(10)))
+        program.write(
+            desk.list,
+            "evil.example",
+            *good,
+            f"evil{number}.example",
+            *(f"no value {number}" for number in range(10)),
+        )
         desk.poll()
     with desk.database() as database:
         database.execute("UPDATE mails SET composed = composed - 7200000000")
         database.execute("UPDATE upkeep SET pruned = pruned - 86400000000")
-    assert desk.poll()["pruned"] == {"events": 0, "files": 0, "mails": 1, "rejections": 7, "rounds": 3}
+    assert desk.poll()["pruned"] == {
+        "events": 0,
+        "files": 0,
+        "mails": 1,
+        "rejections": 7,
+        "rounds": 3,
+    }
     assert "pruned" not in desk.poll(), "once a day"
     kept = desk.status()["state"]["kept"]
-    assert {name: rows["rows"] for name, rows in kept.items()} == {"rejections": 3, "events": 1, "mails": 0, "generations": 1, "rounds": 3}
+    assert {name: rows["rows"] for name, rows in kept.items()} == {
+        "rejections": 3,
+        "events": 1,
+        "mails": 0,
+        "generations": 1,
+        "rounds": 3,
+    }
     assert (kept["events"]["limit"], kept["mails"]["max_age_seconds"]) == (1_000_000, 3600)
     assert len(list((desk.state / "blacklists").iterdir())) == 1
     assert "3 rejections (a feed at most 3)" in desk.run("status").stdout.decode()
@@ -426,13 +526,20 @@ def test_what_is_kept_has_limits_that_status_shows(tmp_path):
 
 
 def test_a_state_of_version_2_is_upgraded(desk):
-    """The fixture was made by the program of commit 4fe9b83: 12 matched lines in two files, and a history job for
-    `late.example` that had not begun. Nothing is flagged or mailed twice, and the job is done."""
+    """Upgrades a state that the program of commit 4fe9b83 made.
+
+    It has 12 matched lines in two files, and a history job for `late.example` that had not begun.
+    Nothing is flagged or mailed twice, and the job is done.
+    """
     hosts = ["www.evil.example", "late.example", "good.example"]
     for name, numbers in [("access.log.1", range(6)), ("access.log", range(6, 12))]:
-        (desk.folder / name).write_text("".join(line(number, hosts[number % 3]) for number in numbers))
+        (desk.folder / name).write_text(
+            "".join(line(number, hosts[number % 3]) for number in numbers)
+        )
     desk.state.mkdir()
-    (desk.state / "state.db").write_bytes(gzip.decompress((program.ROOT / "tests/data/state-version-2.db.gz").read_bytes()))
+    (desk.state / "state.db").write_bytes(
+        gzip.decompress((program.ROOT / "tests/data/state-version-2.db.gz").read_bytes())
+    )
     program.write(desk.list, "evil.example", "late.example", "ours.example")
     said = desk.run("status", expect=program.USAGE).stderr.decode()
     assert "the next round brings it up to date" in said
@@ -440,25 +547,38 @@ def test_a_state_of_version_2_is_upgraded(desk):
     report = desk.poll()
     assert report["follow"]["lines"] == 0 and report["mails_composed"] == 0
     flagged = sorted(record["url"]["domain"] for record in desk.records())
-    assert flagged == ["late.example"] * 4 and all(record["threatsieve"]["historic"] for record in desk.records())
+    assert flagged == ["late.example"] * 4 and all(
+        record["threatsieve"]["historic"] for record in desk.records()
+    )
     status = desk.status()
     assert (status["retracted"], status["history"]["files"], status["conditions"]) == (1, 0, [])
     assert b"proxy.example.org" in desk.run("mute").stdout
 
 
-# Back-up and restore, word by word.
+# Back-up and restore, with the exact commands of the documentation.
 
 
 def commands(heading: str) -> list[str]:
-    """The shell commands below a heading of docs/operations.md, a text for each block."""
-    section = (program.ROOT / "docs/operations.md").read_text().split(f"\n## {heading}\n")[1].split("\n## ")[0]
+    """Returns the shell commands below a heading of docs/operations.md, one text for each block."""
+    section = (
+        (program.ROOT / "docs/operations.md")
+        .read_text()
+        .split(f"\n## {heading}\n")[1]
+        .split("\n## ")[0]
+    )
     blocks = re.findall(r"(?:^    .*\n)+", section, re.MULTILINE)
     return [re.sub(r"^    ", "", block, flags=re.MULTILINE) for block in blocks]
 
 
 def follow_docs(desk: Desk, backup: Path, script: str) -> str:
-    """Runs commands of the documentation in a shell, with this desk's state and user in the place of the service's."""
-    names = {"/var/lib/threatsieve": str(desk.state), "/backup": str(backup), "-o threatsieve -g threatsieve": f"-o {os.getuid()} -g {os.getgid()}"}
+    """Runs commands of the documentation in a shell, with this desk's state and user instead of the
+    service's.
+    """
+    names = {
+        "/var/lib/threatsieve": str(desk.state),
+        "/backup": str(backup),
+        "-o threatsieve -g threatsieve": f"-o {os.getuid()} -g {os.getgid()}",
+    }
     for name, ours in names.items():
         script = script.replace(name, ours)
     shell = f"""
@@ -481,7 +601,7 @@ def test_back_up_and_restore_as_documented(desk, tmp_path, way):
     desk.poll()
     reader = sqlite3.connect(desk.state / "state.db")
     if way == 0:
-        # A state in use: its write-ahead log holds what the file lacks.
+        # The state is in use: its write-ahead log has data that the file lacks.
         reader.execute("SELECT count(*) FROM events").fetchone()
     desk.run("mute", "add", "--host", "kept.example.org", "--for", "7d", "--reason", "scanner")
     follow_docs(desk, backup, ways[way])
@@ -502,6 +622,8 @@ def test_back_up_and_restore_as_documented(desk, tmp_path, way):
     assert "no damage was found" in said and "blacklist generation 2 is in use" in said, said
     assert (mode(desk.state / "state.db"), mode(desk.state)) == (0o600, 0o700)
     ids = [record["threatsieve"]["id"] for record in desk.records()]
-    assert len(ids) == 3 and len(set(ids)) == 2, "what came after the back-up is written again, under the same id"
+    assert len(ids) == 3 and len(set(ids)) == 2, (
+        "what came after the back-up is written again, under the same id"
+    )
     assert b"kept.example.org" in desk.run("mute").stdout
     desk.poll()

@@ -1,4 +1,8 @@
-"""Trouble on a real node, forced: whatever happens to the matcher, every event is indexed, says that it was not checked, and is counted; the log tells of it once."""
+"""Forced faults on a real node.
+
+Whatever happens to the matcher, every event is indexed, says that it was not checked, and is
+counted. The log reports the fault once.
+"""
 
 import contextlib
 import functools
@@ -11,7 +15,17 @@ from pathlib import Path
 import pytest
 
 from tests import engines, program, pushing
-from tests.pushing import ENDPOINT, built, event, generation, is_flagged, push, states, unchecked, wait_for_generation
+from tests.pushing import (
+    ENDPOINT,
+    built,
+    event,
+    generation,
+    is_flagged,
+    push,
+    states,
+    unchecked,
+    wait_for_generation,
+)
 
 EVIL = "evil.com"
 EVENTS = 300
@@ -20,19 +34,31 @@ WARNING = "events are not checked against blacklist"
 
 @functools.cache
 def components() -> Path:
-    """The folder in which the build left the machine code: of the matcher, which the library has in it, and of the hostile components of the runner's tests."""
+    """Returns the build folder with the machine code of the library's matcher.
+
+    It also has the hostile components of the runner's tests.
+    """
     with zipfile.ZipFile(engines.plugin("3.8.0")) as archive:
         library = archive.read("libthreatsieve.so")
-    for found in program.ROOT.glob("target/release/build/threatsieve-runner-*/out/matcher.checks.code"):
+    for found in program.ROOT.glob(
+        "target/release/build/threatsieve-runner-*/out/matcher.checks.code"
+    ):
         if library.count(found.read_bytes()) == 1:
             return found.parent
-    raise AssertionError("no matcher.checks.code below target/release/build is the one in the plugin's library: build both with make plugin")
+    raise AssertionError(
+        "no matcher.checks.code below target/release/build is the one in the plugin's "
+        "library: build both with make plugin"
+    )
 
 
 def with_component(version: str, component: str, folder: Path) -> Path:
-    """The plugin as it is released, but with a hostile component's machine code in its library in the matcher's place."""
+    """Returns the released plugin with a hostile component's machine code in place of the
+    matcher's.
+    """
     matcher = (components() / "matcher.checks.code").read_bytes()
-    hostile = (components() / f"hostile/{component}.checks.code").read_bytes().ljust(len(matcher), b"\0")
+    hostile = (
+        (components() / f"hostile/{component}.checks.code").read_bytes().ljust(len(matcher), b"\0")
+    )
     target = folder / f"{component}-{version}.zip"
     with zipfile.ZipFile(engines.plugin(version)) as old, zipfile.ZipFile(target, "w") as new:
         for item in old.infolist():
@@ -41,7 +67,7 @@ def with_component(version: str, component: str, folder: Path) -> Path:
 
 
 def counters(node: engines.Node, name: str) -> dict:
-    """What the node counted for a blacklist."""
+    """Returns the node's counters for a blacklist."""
     (state,) = node.get(f"{ENDPOINT}/{name}")["nodes"].values()
     return state["blacklists"][name]
 
@@ -49,12 +75,20 @@ def counters(node: engines.Node, name: str) -> dict:
 @pytest.mark.parametrize("version", ["3.8.0", "2.19.4"])
 @pytest.mark.parametrize(
     ("component", "kind", "counter"),
-    [("unreachable", "trap", "traps"), ("endless_loop", "deadline", "deadlines"), ("memory_growth", "memory", "memory_refusals")],
+    [
+        ("unreachable", "trap", "traps"),
+        ("endless_loop", "deadline", "deadlines"),
+        ("memory_growth", "memory", "memory_refusals"),
+    ],
 )
 def test_a_matcher_that_fails(version, component, kind, counter, tmp_path):
-    # What the hostile components say of themselves: this name, generation and number of entries.
+    # The hostile components report this name, generation and number of entries.
     blacklist = built(tmp_path, [EVIL, "evil.org"], name="hostile", generation=7)
-    with engines.node(version, plugins=[with_component(version, component, tmp_path)], settings={"threatsieve.deadline": "20ms"}) as node:
+    with engines.node(
+        version,
+        plugins=[with_component(version, component, tmp_path)],
+        settings={"threatsieve.deadline": "20ms"},
+    ) as node:
         assert push(node, blacklist, "hostile")["acknowledged"]
         pushing.set_pipeline(node, "flag", blacklist="hostile")
         events = [event(EVIL if number % 2 else "good.example") for number in range(EVENTS)]
@@ -70,7 +104,7 @@ def test_a_matcher_that_fails(version, component, kind, counter, tmp_path):
 
 
 def test_a_blacklist_that_is_damaged_on_disk(tmp_path):
-    """The node's own copy is made again from the index, before it serves."""
+    """Damages the node's own copy. The node makes it again from the index before it serves."""
     with engines.node("3.8.0", plugins=[engines.plugin("3.8.0")]) as node:
         pushing.set_pipeline(node, "flag", stamp="all")
         push(node, built(tmp_path, [EVIL], generation=3))
@@ -84,11 +118,13 @@ def test_a_blacklist_that_is_damaged_on_disk(tmp_path):
 
 
 def test_a_blacklist_that_is_damaged_everywhere(tmp_path):
-    """The node starts, and says what is wrong."""
+    """Removes all copies. The node starts and reports the fault."""
     with engines.node("3.8.0", plugins=[engines.plugin("3.8.0")]) as node:
         pushing.set_pipeline(node, "flag")
         push(node, built(tmp_path, [EVIL], generation=3))
-        node.post("/.threatsieve-blacklists/_delete_by_query?refresh=true", {"query": {"match_all": {}}})
+        node.post(
+            "/.threatsieve-blacklists/_delete_by_query?refresh=true", {"query": {"match_all": {}}}
+        )
         node.stop()
         for copy in copies(node):
             copy.unlink()
@@ -97,15 +133,17 @@ def test_a_blacklist_that_is_damaged_everywhere(tmp_path):
         assert all(unchecked(document) for document in node.documents("events"))
         node.wait_log(r"blacklist \[default\] generation 3 cannot be served")
         state = counters(node, "default")
-        assert state["state"] == "failed" and "does not hold it; push it again" in state["reason"], state
-        # A push mends it.
+        assert (
+            state["state"] == "failed" and "does not hold it; push it again" in state["reason"]
+        ), state
+        # A push repairs it.
         assert push(node, built(tmp_path, [EVIL], generation=4))["acknowledged"]
         node.bulk("mended", [event(EVIL)], "flag")
         assert is_flagged(node.documents("mended")[0])
 
 
 def copies(node: engines.Node) -> list[Path]:
-    """The blacklists in the node's own folder."""
+    """Returns the blacklists in the node's own folder."""
     found = sorted(node.data.glob("nodes/0/threatsieve/*.blacklist"))
     assert found, "the node keeps no copy"
     return found
@@ -123,19 +161,31 @@ def test_a_library_that_is_missing(tmp_path):
 
 @contextlib.contextmanager
 def small_disk(folder: Path, megabytes: int) -> Iterator[None]:
-    """A file system of this size at `folder`, which only root can make."""
+    """Mounts a file system of this size at `folder`. Only root can do that."""
     as_root = [] if os.geteuid() == 0 else ["sudo", "-n"]
     folder.mkdir(parents=True)
-    subprocess.run([*as_root, "mount", "-t", "tmpfs", "-o", f"size={megabytes}m,mode=0777", "threatsieve-test", str(folder)], check=True)
+    subprocess.run(
+        [
+            *as_root,
+            "mount",
+            "-t",
+            "tmpfs",
+            "-o",
+            f"size={megabytes}m,mode=0777",
+            "threatsieve-test",
+            str(folder),
+        ],
+        check=True,
+    )
     try:
         yield
     finally:
-        # Lazily: the node has it open to its end.
+        # Unmounts lazily, because the node has files open until it ends.
         subprocess.run([*as_root, "umount", "--lazy", str(folder)], check=True)
 
 
 def fill(folder: Path) -> Path:
-    """Writes until the disk is full; the file that takes all the room."""
+    """Fills the disk and returns the file that takes all the space."""
     filler = folder / "filler"
     with contextlib.suppress(OSError), filler.open("wb", buffering=0) as file:
         while True:
@@ -144,7 +194,10 @@ def fill(folder: Path) -> Path:
 
 
 def test_a_disk_that_is_full(tmp_path):
-    """The node whose disk is full serves on what it has, says what is wrong, and catches up when there is room."""
+    """Fills a node's disk.
+
+    The node serves what it has, reports the fault, and catches up when there is space again.
+    """
     with engines.cluster("3.8.0", nodes=1, plugins=[engines.plugin("3.8.0")]) as cluster:
         healthy, full = cluster[0], cluster.prepare(roles=["ingest"])
         disk = full.data / "nodes/0/threatsieve"
@@ -156,11 +209,19 @@ def test_a_disk_that_is_full(tmp_path):
             second = built(tmp_path, [EVIL, "new.example"], generation=2)
             answer = push(healthy, second)
             by_name = {each["name"]: each for each in answer["nodes"].values()}
-            assert not answer["acknowledged"] and by_name[healthy.name]["state"] == "serving", answer
-            assert by_name[full.name]["state"] == "failed" and "No space left" in by_name[full.name]["reason"], answer
+            assert not answer["acknowledged"] and by_name[healthy.name]["state"] == "serving", (
+                answer
+            )
+            assert (
+                by_name[full.name]["state"] == "failed"
+                and "No space left" in by_name[full.name]["reason"]
+            ), answer
             full.bulk("events", [event(EVIL), event("good.example")], "flag", ids=["bad", "good"])
-            assert [(is_flagged(one), generation(one)) for one in full.documents("events")] == [(True, 1), (False, 1)]
-            # A push through it is refused before anything is replaced.
+            assert [(is_flagged(one), generation(one)) for one in full.documents("events")] == [
+                (True, 1),
+                (False, 1),
+            ]
+            # A push to this node is refused before anything is replaced.
             with pytest.raises(engines.Refused, match="No space left"):
                 push(full, built(tmp_path, [EVIL, "newer.example"], generation=3))
             assert states(healthy)[healthy.name]["generation"] == 2

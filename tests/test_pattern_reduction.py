@@ -1,7 +1,8 @@
-"""The reduction of STIX patterns against stix2-matcher, and the parser against stix2-patterns.
+"""Compares the reduction of STIX patterns with stix2-matcher, and the parser with stix2-patterns.
 
-A complete reduction must match exactly the events that the pattern matches, a partial one only such. STIX compares names exactly, so
-domains are compared in exact mode here."""
+A complete reduction must match exactly the events that the pattern matches. A partial one must
+match a subset of them. STIX compares names exactly, so the comparison of domains is exact, too.
+"""
 
 import ipaddress
 import json
@@ -22,12 +23,21 @@ PATTERNS, EVENTS = 400, 6
 
 
 def reduce(texts: list[str], *options: str) -> list[dict]:
-    """One process for all patterns."""
-    # Of the whole workspace, as the Rust tests build it: by itself it would be built again, for other features of its dependencies.
+    """Reduces all patterns in one process."""
+    # Builds the whole workspace, as the Rust tests do. Building the example alone would compile its
+    # dependencies again with other features.
     build = ["cargo", "build", "--release", "-q", "--workspace", "--example", "reduce"]
     subprocess.run(build, cwd=program.ROOT, check=True, timeout=900)
     command = [program.ROOT / "target/release/examples/reduce", *options]
-    result = subprocess.run(command, input="\n".join(texts) + "\n", capture_output=True, text=True, cwd=program.ROOT, check=False, timeout=900)
+    result = subprocess.run(
+        command,
+        input="\n".join(texts) + "\n",
+        capture_output=True,
+        text=True,
+        cwd=program.ROOT,
+        check=False,
+        timeout=900,
+    )
     assert result.returncode == 0, result.stderr
     answers = [json.loads(line) for line in result.stdout.split("\n")[:-1]]
     assert len(answers) == len(texts)
@@ -35,9 +45,16 @@ def reduce(texts: list[str], *options: str) -> list[dict]:
 
 
 def in_network(containee: str, container: str) -> bool:
-    """stix2-matcher's own test raises an error for all but IPv4, and for names."""
+    """Returns whether one network is in another.
+
+    Replaces stix2-matcher's own test, which raises an error for names and for everything except
+    IPv4.
+    """
     try:
-        inner, outer = ipaddress.ip_network(containee, strict=False), ipaddress.ip_network(container, strict=False)
+        inner, outer = (
+            ipaddress.ip_network(containee, strict=False),
+            ipaddress.ip_network(container, strict=False),
+        )
     except ValueError:
         return False
     return inner.version == outer.version and inner.subnet_of(outer)
@@ -48,11 +65,17 @@ def microseconds(moment: str) -> int:
 
 
 def covers(value: dict, kind: str, seen: str) -> bool:
-    """Whether an emitted value covers an observable, in exact mode; by itself, without the product's matcher."""
+    """Returns whether an emitted value covers an observable exactly. Does not use the product's
+    matcher.
+    """
     if value["type"] != kind:
         return False
     if kind == "domain":
-        return seen.endswith("." + value["value"]) if value["mode"] == "below" else seen == value["value"]
+        return (
+            seen.endswith("." + value["value"])
+            if value["mode"] == "below"
+            else seen == value["value"]
+        )
     if kind == "address":
         return in_network(seen, value["value"])
     return value["value"] == (seen.removeprefix("http://") if kind == "url" else seen)
@@ -61,14 +84,16 @@ def covers(value: dict, kind: str, seen: str) -> bool:
 def ours(answer: dict, event: patterns.Event) -> bool:
     now = microseconds(event.moment)
     return any(
-        value.get("start", now) <= now < value.get("stop", now + 1) and any(covers(value, kind, seen) for kind, seen in event.observables)
+        value.get("start", now) <= now < value.get("stop", now + 1)
+        and any(covers(value, kind, seen) for kind, seen in event.observables)
         for value in answer["values"]
     )
 
 
 @pytest.mark.parametrize("version, options, form", [
     ("2.1", [], patterns.observed_data_21),
-    # The matcher wants quoted moments in 2.0, and its own parser does not take them any more: no START and STOP there.
+    # No START and STOP in 2.0: the matcher requires quoted timestamps there, but its own parser no
+    # longer accepts them.
     ("2.0", ["--v20"], patterns.observed_data_20),
 ])  # fmt: skip
 def test_reduction_agrees_with_stix2_matcher(monkeypatch, version, options, form):
@@ -86,15 +111,22 @@ def test_reduction_agrees_with_stix2_matcher(monkeypatch, version, options, form
         for event in (patterns.event(rng) for _ in range(EVENTS)):
             theirs, mine = bool(compiled.match([form(event)])), ours(answer, event)
             assert theirs or not mine, f"unsound: {text}\n{answer}\n{event}"
-            assert mine or not theirs or not answer["complete"], f"called complete, but misses: {text}\n{answer}\n{event}"
+            assert mine or not theirs or not answer["complete"], (
+                f"called complete, but misses: {text}\n{answer}\n{event}"
+            )
             hits, misses = hits + mine, misses + (not theirs)
     print(f"{complete} complete and {partial} partial of {PATTERNS}; {hits} hits, {misses} misses")
     assert min(hits, misses) > PATTERNS / 4 and complete > PATTERNS / 5 and partial > PATTERNS / 20
 
 
 def mutated(rng: random.Random, text: str) -> str:
-    """The pattern with one piece of it lost, doubled, or exchanged for one of another kind."""
-    pieces = [" ", "(", ")", "[", "]", "'", "\\", ",", "=", "<", ">", "!", "NOT ", "IN ", "AND", " OR ", "EXISTS ", ".", ":", "*", "-", "5", "+0", "1.5", "true", "h'0a'", "b'aaaa'", "t'2020-01-01T00:00:00Z'", "/**/", "//", "\u00a0", "x-y", "WITHIN 5 SECONDS", "LAST"]  # fmt: skip
+    """Returns the pattern with one piece removed, added or replaced."""
+    pieces = [
+        " ", "(", ")", "[", "]", "'", "\\", ",", "=", "<", ">", "!",
+        "NOT ", "IN ", "AND", " OR ", "EXISTS ", ".", ":", "*", "-",
+        "5", "+0", "1.5", "true", "h'0a'", "b'aaaa'", "t'2020-01-01T00:00:00Z'",
+        "/**/", "//", "\u00a0", "x-y", "WITHIN 5 SECONDS", "LAST",
+    ]  # fmt: skip
     at = rng.randrange(len(text))
     match rng.randrange(3):
         case 0:
@@ -116,8 +148,9 @@ def test_parser_agrees_with_stix2_patterns(options, oracle):
         except ParseException:
             theirs = False
         if oracle is Pattern20 and re.search(r"(START|STOP)\s*'", text):
-            continue  # The first form of 2.0, which we still take.
-        # Where the grammar is kept and the specification's words are not, we refuse more.
+            continue  # The first form of 2.0, which we still accept.
+        # Our parser may refuse more: patterns that follow the grammar but violate the
+        # specification's text.
         assert answer.get("kind") == "meaning" or ("error" not in answer) == theirs, (text, answer)
         taken += theirs
     assert PATTERNS / 20 < taken < PATTERNS * 0.95

@@ -1,4 +1,6 @@
-"""The controller's side of a cluster with TLS, users and roles: a real 2.19 with the security plugin, and the documented role of least privilege."""
+"""The controller with a cluster that has TLS, users and roles: a real 2.19 with the security
+plugin, and the documented role with the fewest rights.
+"""
 
 import itertools
 import json
@@ -21,7 +23,7 @@ def authority(secured):
 
 
 def secret(folder, text: str):
-    """A file that only its owner can read."""
+    """Writes a file that only its owner can read."""
     folder.mkdir(parents=True, exist_ok=True)
     file = program.write(folder / "secret", text)
     file.chmod(0o600)
@@ -29,9 +31,11 @@ def secret(folder, text: str):
 
 
 def of_user(folder, secured, authority, user, **settings) -> Controller:
-    """A controller that signs in with a name and a password."""
+    """Returns a controller that signs in with a name and a password."""
     credentials = {"user": user[0], "password": {"file": secret(folder, user[1])}}
-    controller = Controller(folder, next(NAMES), [secured.node.url], ca_files=[authority], **credentials, **settings)
+    controller = Controller(
+        folder, next(NAMES), [secured.node.url], ca_files=[authority], **credentials, **settings
+    )
     controller.write_list(EVIL)
     return controller
 
@@ -55,7 +59,11 @@ def test_the_documented_role_is_enough(secured, authority, tmp_path):
 def test_who_may_not_push_is_told_which_role_is_missing(secured, authority, tmp_path, user):
     controller = of_user(tmp_path, secured, authority, user)
     report = controller.poll(expect=program.REMOTE)
-    assert report["outcome"] == "failed" and "403" in report["reason"] and "docs/security.md" in report["reason"], report
+    assert (
+        report["outcome"] == "failed"
+        and "403" in report["reason"]
+        and "docs/security.md" in report["reason"]
+    ), report
 
 
 def test_a_wrong_password_is_told_and_not_shown(secured, authority, tmp_path):
@@ -67,17 +75,30 @@ def test_a_wrong_password_is_told_and_not_shown(secured, authority, tmp_path):
 
 
 def test_a_client_certificate_is_shown(secured, authority, tmp_path):
-    """The administrator's, which needs no role."""
-    shown = {"client_certificate": secured.certificates.client, "client_key": secured.certificates.client_key}
-    controller = Controller(tmp_path, next(NAMES), [secured.node.url], ca_files=[authority], **shown)
+    """Uses the administrator's certificate, which needs no role."""
+    shown = {
+        "client_certificate": secured.certificates.client,
+        "client_key": secured.certificates.client_key,
+    }
+    controller = Controller(
+        tmp_path, next(NAMES), [secured.node.url], ca_files=[authority], **shown
+    )
     controller.write_list(EVIL)
     assert controller.poll()["outcome"] == "acknowledged"
-    checked = json.loads(controller.run("opensearch", "check", "--json", "--index", "events*", expect=None))
+    checked = json.loads(
+        controller.run("opensearch", "check", "--json", "--index", "events*", expect=None)
+    )
     assert [node["plugin"] is not None for node in checked["nodes"]] == [True], checked
 
 
 def test_an_unknown_authority_is_refused(secured, tmp_path):
-    controller = Controller(tmp_path, next(NAMES), [secured.node.url], user="pusher", password={"file": secret(tmp_path, PUSHER[1])})
+    controller = Controller(
+        tmp_path,
+        next(NAMES),
+        [secured.node.url],
+        user="pusher",
+        password={"file": secret(tmp_path, PUSHER[1])},
+    )
     controller.write_list(EVIL)
     report = controller.poll(expect=program.REMOTE)
     assert "UnknownIssuer" in report["reason"], report

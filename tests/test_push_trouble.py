@@ -1,5 +1,8 @@
-"""Pushing blacklists to real nodes in trouble: parts that change while they are committed, lost and damaged content, an index that takes no writes,
-uploads without end, requests that are wrong, nodes that do not answer."""
+"""Pushing blacklists to real nodes under adverse conditions.
+
+Parts change during the commit, content is lost or damaged, an index is read-only, uploads never
+end, requests are wrong, or nodes do not answer.
+"""
 
 import base64
 import concurrent.futures
@@ -14,7 +17,18 @@ import pytest
 from tests import engines, pushing
 from tests.engines import Refused
 from tests.pushing import ENDPOINT, built, event, header_digest, push, push_in_parts, states
-from tests.test_push import BINARY, EVIL, STORED_PART, Upload, digest, history, refused, serving, stored, values
+from tests.test_push import (
+    BINARY,
+    EVIL,
+    STORED_PART,
+    Upload,
+    digest,
+    history,
+    refused,
+    serving,
+    stored,
+    values,
+)
 
 INDEX = "/.threatsieve-blacklists"
 NUMBERS = itertools.count()
@@ -22,12 +36,12 @@ NUMBERS = itertools.count()
 
 @pytest.fixture
 def name():
-    """A blacklist of the test's own."""
+    """A name for the test's own blacklist."""
     return f"trouble-{next(NUMBERS)}"
 
 
 def part_documents(node: engines.Node, name: str) -> list[dict]:
-    """The stored parts of a blacklist in their order, of one content; as search hits."""
+    """Returns the stored parts of a blacklist as search hits, ordered by content and part."""
     node.post(f"{INDEX}/_refresh")
     query = {"bool": {"filter": [{"term": {"name": name}}, {"term": {"kind": "part"}}]}}
     hits = node.post(f"{INDEX}/_search", {"size": 1000, "query": query})["hits"]["hits"]
@@ -35,7 +49,7 @@ def part_documents(node: engines.Node, name: str) -> list[dict]:
 
 
 def stored_bytes(node: engines.Node, name: str) -> bytes:
-    """What a node that joins would fetch."""
+    """Returns the bytes that a joining node would fetch."""
     hits = part_documents(node, name)
     assert len({hit["_source"]["content"] for hit in hits}) == 1
     return b"".join(base64.b64decode(hit["_source"]["data"]) for hit in hits)
@@ -46,15 +60,15 @@ def document(hit: dict) -> str:
 
 
 def change(node: engines.Node, hit: dict, **fields) -> None:
-    """Changes fields of a stored document behind the plugin's back."""
+    """Changes fields of a stored document without the plugin's knowledge."""
     node.put(document(hit), {**hit["_source"], **fields})
 
 
-# What is stored.
+# Stored content.
 
 
 def test_parts_that_change_while_they_are_committed(opensearch_3, tmp_path, name):
-    """Whatever is sent meanwhile: what is served is stored as it was verified."""
+    """Sends other parts during the commit. The served content is stored as it was verified."""
     node, file = opensearch_3, built(tmp_path, values(30_000), name, 1).read_bytes()
     wrong = bytes(len(file))
     upload = Upload(node, name, file)
@@ -86,9 +100,13 @@ def test_parts_that_change_while_they_are_committed(opensearch_3, tmp_path, name
         assert all(meddler.result() > 0 for meddler in meddlers)
     assert serving(node, name)["digest"] == header_digest(file)
     served = [each for each in history(node, name) if each["kept"]]
-    # A part that was on its way may be left behind; it is none of the content's.
-    by_content = itertools.groupby(part_documents(node, name), key=lambda hit: hit["_source"]["content"])
-    whole = [b"".join(base64.b64decode(hit["_source"]["data"]) for hit in hits) for _, hits in by_content]
+    # A part that arrived late may remain, but it does not belong to the content.
+    by_content = itertools.groupby(
+        part_documents(node, name), key=lambda hit: hit["_source"]["content"]
+    )
+    whole = [
+        b"".join(base64.b64decode(hit["_source"]["data"]) for hit in hits) for _, hits in by_content
+    ]
     assert len(served) == 1 and file in whole
 
 
@@ -103,8 +121,11 @@ def test_the_same_again_repairs_what_is_lost_or_damaged(opensearch, tmp_path, na
     damaged = base64.b64encode(bytes(STORED_PART)).decode()
     change(node, part_documents(node, name)[0], data=damaged)
     assert stored_bytes(node, name) != content
-    assert push_in_parts(node, file, name, **BINARY)["acknowledged"] and stored_bytes(node, name) == content
-    # Nothing is stored twice, and a push that has nothing to repair changes nothing.
+    assert (
+        push_in_parts(node, file, name, **BINARY)["acknowledged"]
+        and stored_bytes(node, name) == content
+    )
+    # Nothing is stored twice. A push without anything to repair changes nothing.
     before = [hit["_id"] for hit in part_documents(node, name)]
     assert push(node, file, name, **BINARY)["acknowledged"]
     assert [hit["_id"] for hit in part_documents(node, name)] == before and len(before) == len(hits)
@@ -120,42 +141,74 @@ def test_nothing_is_gone_back_to_that_cannot_be_served(opensearch, tmp_path, nam
     content = first["_source"]["data"]
     change(node, first, data=base64.b64encode(bytes(100)).decode())
     refused(lambda: node.post(f"{ENDPOINT}/{name}/_rollback"), "missing", 409)
-    assert digest(node, name) == before == serving(node, name)["digest"] and "rolled_back_at" not in history(node, name)[0]
+    assert (
+        digest(node, name) == before == serving(node, name)["digest"]
+        and "rolled_back_at" not in history(node, name)[0]
+    )
     change(node, first, data=content)
     assert node.post(f"{ENDPOINT}/{name}/_rollback")["generation"] == 1
 
 
 def test_orphans_go_and_nothing_else_does(opensearch, tmp_path, name):
-    """Also when far more names were ever used than are served."""
+    """Removes only orphaned parts, even if many more names were used before than are served."""
     node, file = opensearch, built(tmp_path, values(60_000), name, 1)
     push(node, file, name, **BINARY)
     lines = []
     for number in range(1200):
-        lines += [{"index": {"_id": f"blacklist/aaa-{name}-{number}"}}, {"kind": "blacklist", "name": f"aaa-{name}-{number}", "manifests": []}]
+        lines += [
+            {"index": {"_id": f"blacklist/aaa-{name}-{number}"}},
+            {"kind": "blacklist", "name": f"aaa-{name}-{number}", "manifests": []},
+        ]
     for orphan in range(3):
-        lines += [{"index": {"_id": f"orphan-{name}/{orphan}"}}, {"kind": "part", "name": name, "content": f"orphan-{name}", "part": orphan, "stored_at": 0}]
-    node.post(f"{INDEX}/_bulk?refresh=true", "".join(f"{json.dumps(line)}\n" for line in lines).encode(), content_type="application/x-ndjson")
-    live = [hit for hit in part_documents(node, name) if not hit["_source"]["content"].startswith("orphan")]
+        lines += [
+            {"index": {"_id": f"orphan-{name}/{orphan}"}},
+            {
+                "kind": "part",
+                "name": name,
+                "content": f"orphan-{name}",
+                "part": orphan,
+                "stored_at": 0,
+            },
+        ]
+    node.post(
+        f"{INDEX}/_bulk?refresh=true",
+        "".join(f"{json.dumps(line)}\n" for line in lines).encode(),
+        content_type="application/x-ndjson",
+    )
+    live = [
+        hit
+        for hit in part_documents(node, name)
+        if not hit["_source"]["content"].startswith("orphan")
+    ]
     for hit in live:
         change(node, hit, stored_at=0)
-    # An upload that was given up: its time is over.
+    # An abandoned upload: its time is over.
     upload = Upload(node, name, file.read_bytes())
     upload.send()
-    (declared,) = [hit for hit in node.post(f"{INDEX}/_search", {"query": {"ids": {"values": [f"upload/{upload.path.rpartition('/')[2]}"]}}})["hits"]["hits"]]
+    (declared,) = [
+        hit
+        for hit in node.post(
+            f"{INDEX}/_search",
+            {"query": {"ids": {"values": [f"upload/{upload.path.rpartition('/')[2]}"]}}},
+        )["hits"]["hits"]
+    ]
     change(node, declared, stored_at=0)
     refused(upload.commit, "upload", 404)
     node.delete(Upload(node, f"{name}-other", file.read_bytes()).path)
     assert stored_bytes(node, name) == file.read_bytes()
-    # Histories of blacklists that nobody has served for months are forgotten, others are kept.
+    # Histories of blacklists that were not served for months are deleted, others are kept.
     forgotten = {"kind": "blacklist", "name": f"old-{name}", "manifests": [], "stored_at": 0}
     node.put(f"{INDEX}/_doc/blacklist%2Fold-{name}?refresh=true", forgotten)
     node.delete(Upload(node, f"{name}-other", file.read_bytes()).path)
     node.post(f"{INDEX}/_refresh")
-    found = node.post(f"{INDEX}/_search", {"query": {"ids": {"values": [f"blacklist/old-{name}", f"blacklist/{name}"]}}})["hits"]["hits"]
+    found = node.post(
+        f"{INDEX}/_search",
+        {"query": {"ids": {"values": [f"blacklist/old-{name}", f"blacklist/{name}"]}}},
+    )["hits"]["hits"]
     assert [hit["_id"] for hit in found] == [f"blacklist/{name}"]
 
 
-# An index that takes no writes.
+# An index that refuses writes.
 
 
 @pytest.mark.alone
@@ -171,13 +224,20 @@ def test_what_cannot_be_written_down_is_not_done(opensearch, tmp_path, name):
         lambda: push(node, newer, name, **BINARY),
         lambda: Upload(node, name, newer.read_bytes()),
     ]
-    for block in ("index.blocks.write", "index.blocks.read_only", "index.blocks.read_only_allow_delete"):
+    for block in (
+        "index.blocks.write",
+        "index.blocks.read_only",
+        "index.blocks.read_only_allow_delete",
+    ):
         node.put(f"{INDEX}/_settings", {block: True})
         try:
             for call in calls:
                 with pytest.raises(Refused) as caught:
                     call()
-                assert caught.value.body["error"]["kind"] == "blocked" and caught.value.status in (403, 429), caught.value
+                assert caught.value.body["error"]["kind"] == "blocked" and caught.value.status in (
+                    403,
+                    429,
+                ), caught.value
         finally:
             node.put(f"{INDEX}/_settings", {block: None})
         assert serving(node, name)["generation"] == 2 and history(node, name) == before
@@ -190,17 +250,20 @@ def test_what_cannot_be_written_down_is_not_done(opensearch, tmp_path, name):
     node.get("/_cluster/health/.threatsieve-blacklists?wait_for_status=yellow&timeout=60s")
     assert serving(node, name)["generation"] == 2 and history(node, name) == before
     assert node.post(f"{ENDPOINT}/{name}/_rollback")["generation"] == 1
-    assert node.delete(f"{ENDPOINT}/{name}")["acknowledged"] and stored(node, name) == {"blacklist": 1}
+    assert node.delete(f"{ENDPOINT}/{name}")["acknowledged"] and stored(node, name) == {
+        "blacklist": 1
+    }
 
 
-# Requests without end.
+# Requests without limits.
 
 
 @pytest.mark.alone
 def test_open_uploads_are_limited(opensearch, tmp_path, name):
     node, file = opensearch, built(tmp_path, values(10), name, 1).read_bytes()
     first, second, third = (Upload(node, name, file) for _ in range(3))
-    # Of one blacklist and user the oldest gives way: a client that starts again does not go on with it.
+    # For the same blacklist and user, the oldest upload is dropped: a restarted client does not
+    # continue it.
     refused(lambda: first.send(0), "upload", 404)
     second.send(0)
     opened = [second, third]
@@ -211,8 +274,12 @@ def test_open_uploads_are_limited(opensearch, tmp_path, name):
             for number in range(30):
                 opened.append(Upload(node, f"{name}-{number}", file))
         error = caught.value.body["error"]
-        assert caught.value.status == 429 and error["kind"] == "limit" and f"{name} by anonymous" in error["reason"], error
-        # Another test's may be among them.
+        assert (
+            caught.value.status == 429
+            and error["kind"] == "limit"
+            and f"{name} by anonymous" in error["reason"]
+        ), error
+        # Uploads of other tests may be among them.
         assert error["reason"].startswith("20 uploads with "), error
     finally:
         for upload in opened:
@@ -220,7 +287,11 @@ def test_open_uploads_are_limited(opensearch, tmp_path, name):
     declared = f"digest={'0' * 64}"
     large = node.post(f"{ENDPOINT}/{name}/_upload?bytes={most // 2 + 1}&{declared}")
     try:
-        refused(lambda: node.post(f"{ENDPOINT}/{name}-large/_upload?bytes={most // 2 + 1}&{declared}"), "limit", 429)
+        refused(
+            lambda: node.post(f"{ENDPOINT}/{name}-large/_upload?bytes={most // 2 + 1}&{declared}"),
+            "limit",
+            429,
+        )
     finally:
         node.delete(f"{ENDPOINT}/{name}/_upload/{large['upload']}")
 
@@ -228,25 +299,45 @@ def test_open_uploads_are_limited(opensearch, tmp_path, name):
 def test_a_timeout_is_limited(opensearch, tmp_path, name):
     node, file = opensearch, built(tmp_path, values(10), name, 1)
     for timeout in ("9999999d", "11m", "-1s"):
-        refused(lambda timeout=timeout: push(node, file, name, f"timeout={timeout}", **BINARY), "limit", 400)
-        refused(lambda timeout=timeout: node.post(f"{ENDPOINT}/{name}/_rollback?timeout={timeout}"), "limit", 400)
-        refused(lambda timeout=timeout: node.delete(f"{ENDPOINT}/{name}?timeout={timeout}"), "limit", 400)
+        refused(
+            lambda timeout=timeout: push(node, file, name, f"timeout={timeout}", **BINARY),
+            "limit",
+            400,
+        )
+        refused(
+            lambda timeout=timeout: node.post(f"{ENDPOINT}/{name}/_rollback?timeout={timeout}"),
+            "limit",
+            400,
+        )
+        refused(
+            lambda timeout=timeout: node.delete(f"{ENDPOINT}/{name}?timeout={timeout}"),
+            "limit",
+            400,
+        )
     assert push(node, file, name, "timeout=10m", **BINARY)["acknowledged"]
 
 
 def test_a_rollback_does_not_wait_behind_pushes(tmp_path):
-    """One of the nodes stands still, so that pushes wait for it; what takes a bad blacklist away does not."""
+    """Freezes one node, so that pushes wait for it. A rollback of a bad blacklist does not wait."""
     settings = {
-        "cluster.publish.timeout": "1s", "cluster.follower_lag.timeout": "300s", "cluster.fault_detection.follower_check.timeout": "60s",
+        "cluster.publish.timeout": "1s", "cluster.follower_lag.timeout": "300s",
+        "cluster.fault_detection.follower_check.timeout": "60s",
     }  # fmt: skip
-    with engines.cluster("3.8.0", nodes=1, plugins=[engines.plugin("3.8.0")], settings=settings) as cluster:
+    with engines.cluster(
+        "3.8.0", nodes=1, plugins=[engines.plugin("3.8.0")], settings=settings
+    ) as cluster:
         node, still = cluster[0], cluster.add(roles=["ingest"])
         for generation in (1, 2):
-            assert push(node, built(tmp_path, values(10 + generation), "bad", generation), "bad", **BINARY)["acknowledged"]
+            assert push(
+                node, built(tmp_path, values(10 + generation), "bad", generation), "bad", **BINARY
+            )["acknowledged"]
         files = [built(tmp_path, values(10), f"push-{number}", 1) for number in range(8)]
         still.freeze()
         with concurrent.futures.ThreadPoolExecutor(len(files)) as pool:
-            pushes = [pool.submit(push, node, file, f"push-{number}", "timeout=5m", **BINARY) for number, file in enumerate(files)]
+            pushes = [
+                pool.submit(push, node, file, f"push-{number}", "timeout=5m", **BINARY)
+                for number, file in enumerate(files)
+            ]
             pushing.wait_for(lambda: len(wanted(node)) == 1 + len(files))
             try:
                 answer = node.post(f"{ENDPOINT}/bad/_rollback?timeout=0s")
@@ -254,21 +345,27 @@ def test_a_rollback_does_not_wait_behind_pushes(tmp_path):
             finally:
                 still.thaw()
             assert wanted(node)["bad"].startswith("1:") and not answer["acknowledged"]
-            assert answer["nodes"] and len(waiting) == len(files), [each.result() for each in pushes if each.done()]
+            assert answer["nodes"] and len(waiting) == len(files), [
+                each.result() for each in pushes if each.done()
+            ]
             for each in pushes:
                 assert each.result()["acknowledged"], each.result()
         assert {state["generation"] for state in states(node, "bad").values()} == {1}
 
 
 def wanted(node: engines.Node) -> dict[str, str]:
-    """The pointers, as the cluster's settings have them."""
+    """Returns the pointers in the cluster's settings."""
     settings = node.get("/_cluster/settings?flat_settings=true")["persistent"]
-    return {key.rpartition(".")[2]: value for key, value in settings.items() if key.startswith("threatsieve.blacklist.")}
+    return {
+        key.rpartition(".")[2]: value
+        for key, value in settings.items()
+        if key.startswith("threatsieve.blacklist.")
+    }
 
 
 @pytest.mark.alone
 def test_large_pushes_leave_room_for_bulk_requests(opensearch_3, tmp_path, name):
-    """30 MB and more, whole and in parts, on a heap of 512 MB, with bulk traffic going on."""
+    """Pushes large files, whole and in parts, on a heap of 512 MB under bulk traffic."""
     node = opensearch_3
     hosts = [EVIL, *(f"{number:060x}.example" for number in range(900_000))]
     files = [built(tmp_path, hosts, name, generation) for generation in (1, 2, 3, 4)]
@@ -276,7 +373,9 @@ def test_large_pushes_leave_room_for_bulk_requests(opensearch_3, tmp_path, name)
     over, refusals, sent = threading.Event(), [], itertools.count()
 
     def send() -> None:
-        events = [{**event(f"{number}.good.example"), "message": "x" * 200} for number in range(200)]
+        events = [
+            {**event(f"{number}.good.example"), "message": "x" * 200} for number in range(200)
+        ]
         while not over.is_set():
             try:
                 node.bulk(f"{name}-events", events, refresh=False)
@@ -302,9 +401,16 @@ def test_large_pushes_leave_room_for_bulk_requests(opensearch_3, tmp_path, name)
 # Answers.
 
 
-def raw(node: engines.Node, method: str, path: str, body: bytes | None = None, **headers) -> tuple[int, str, dict]:
-    """A request as a plain client sends it: status, type and JSON of the answer."""
-    request = urllib.request.Request(node.url + path, data=body, method=method, headers={key.replace("_", "-"): value for key, value in headers.items()})
+def raw(
+    node: engines.Node, method: str, path: str, body: bytes | None = None, **headers
+) -> tuple[int, str, dict]:
+    """Sends a request like a plain client, and returns the answer's status, type and JSON."""
+    request = urllib.request.Request(
+        node.url + path,
+        data=body,
+        method=method,
+        headers={key.replace("_", "-"): value for key, value in headers.items()},
+    )
     try:
         with urllib.request.urlopen(request, timeout=120) as answer:
             return answer.status, answer.headers["Content-Type"], json.loads(answer.read())
@@ -330,13 +436,22 @@ def test_answers_are_json_whatever_was_sent(opensearch, tmp_path, name, content_
     for method, path, body, kind in wrong:
         headers = {"Content_Type": content_type} if body else {}
         status, answered, answer = raw(opensearch, method, path, body, **headers)
-        assert answered.startswith("application/json") and (answer["status"], answer["error"]["kind"]) == (status, kind), (method, path, answer)
+        assert answered.startswith("application/json") and (
+            answer["status"],
+            answer["error"]["kind"],
+        ) == (status, kind), (method, path, answer)
         assert answer["error"]["type"] == "threatsieve_refused" and 400 <= status < 500
-    status, answered, answer = raw(opensearch, "PUT", f"{ENDPOINT}/{name}", file, Content_Type=content_type)
-    assert (status, answer["acknowledged"]) == (200, True) and answered.startswith("application/json")
+    status, answered, answer = raw(
+        opensearch, "PUT", f"{ENDPOINT}/{name}", file, Content_Type=content_type
+    )
+    assert (status, answer["acknowledged"]) == (200, True) and answered.startswith(
+        "application/json"
+    )
 
 
 def test_what_is_refused_tells_nothing_of_the_nodes_folders(opensearch, tmp_path, name):
     for body in (b"no blacklist", built(tmp_path, values(10), name, 1).read_bytes()[:-1]):
-        reason = refused(lambda body=body: opensearch.put(f"{ENDPOINT}/{name}", body, **BINARY), "damaged", 400)
+        reason = refused(
+            lambda body=body: opensearch.put(f"{ENDPOINT}/{name}", body, **BINARY), "damaged", 400
+        )
         assert ".partial" not in reason and str(opensearch.folder) not in reason, reason

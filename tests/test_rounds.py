@@ -1,4 +1,7 @@
-"""Whole rounds, as cron and people start them: old and new lines flagged, told once, and nothing lost when the program is killed."""
+"""Whole rounds, as cron and people start them.
+
+Old and new lines are flagged and alerted once, and nothing is lost when the program is killed.
+"""
 
 import fcntl
 import json
@@ -17,16 +20,23 @@ KILLS = 300 if os.environ.get("THREATSIEVE_ENDURANCE") == "full" else 20
 
 
 def line(number: int, host: str, client: str = "10.1.2.3") -> str:
-    """A line of Squid's native log."""
-    return f"{1_795_322_415 + number}.357 0 {client} TCP_MISS/200 603 GET http://{host}/{number} - HIER_DIRECT/192.0.2.7 text/html"
+    """Returns a line of Squid's native log."""
+    return (
+        f"{1_795_322_415 + number}.357 0 {client} TCP_MISS/200 603 GET http://{host}/{number} - "
+        "HIER_DIRECT/192.0.2.7 text/html"
+    )
 
 
 class Post:
-    """A controller over one list, one STIX bundle and one log."""
+    """A controller with one list, one STIX bundle and one log."""
 
     def __init__(self, folder):
         self.folder = folder
-        self.list, self.bundle, self.log = folder / "list.txt", folder / "bundle.json", folder / "access.log"
+        self.list, self.bundle, self.log = (
+            folder / "list.txt",
+            folder / "bundle.json",
+            folder / "access.log",
+        )
         self.records_file, self.mails = folder / "flagged.ndjson", folder / "mails"
         self.objects = {}
         self.config = program.write(
@@ -49,24 +59,37 @@ class Post:
         program.write(self.list, *values)
 
     def write_bundle(self, **indicators):
-        """Names to (value, revoked)."""
+        """Adds indicators to the bundle: names with (value, revoked)."""
         self.objects.update(indicators)
         objects = [
             {
-                "type": "indicator", "spec_version": "2.1", "id": f"indicator--00000000-0000-4000-8000-{number:012}",
-                "created": "2026-01-01T00:00:00Z", "modified": f"2026-01-0{2 if revoked else 1}T00:00:00Z", "revoked": revoked,
-                "valid_from": "2020-01-01T00:00:00Z", "pattern_type": "stix", "pattern": f"[domain-name:value = '{value}']", "name": name,
+                "type": "indicator", "spec_version": "2.1",
+                "id": f"indicator--00000000-0000-4000-8000-{number:012}",
+                "created": "2026-01-01T00:00:00Z",
+                "modified": f"2026-01-0{2 if revoked else 1}T00:00:00Z", "revoked": revoked,
+                "valid_from": "2020-01-01T00:00:00Z", "pattern_type": "stix",
+                "pattern": f"[domain-name:value = '{value}']", "name": name,
             }
             for number, (name, (value, revoked)) in enumerate(sorted(self.objects.items()))
         ]  # fmt: skip
-        self.bundle.write_text(json.dumps({"type": "bundle", "id": "bundle--00000000-0000-4000-8000-000000000000", "objects": objects}))
+        self.bundle.write_text(
+            json.dumps(
+                {
+                    "type": "bundle",
+                    "id": "bundle--00000000-0000-4000-8000-000000000000",
+                    "objects": objects,
+                }
+            )
+        )
 
     def append(self, *lines):
         with self.log.open("a", encoding="utf-8") as log:
             log.writelines(f"{each}\n" for each in lines)
 
     def poll(self, *arguments, expect=program.DONE):
-        return json.loads(program.run("poll", "--json", "--config", self.config, *arguments, expect=expect).stdout)
+        return json.loads(
+            program.run("poll", "--json", "--config", self.config, *arguments, expect=expect).stdout
+        )
 
     def status(self):
         return json.loads(program.run("status", "--json", "--config", self.config).stdout)
@@ -74,7 +97,9 @@ class Post:
     def records(self):
         if not self.records_file.exists():
             return []
-        return [json.loads(each) for each in self.records_file.read_text(encoding="utf-8").splitlines()]
+        return [
+            json.loads(each) for each in self.records_file.read_text(encoding="utf-8").splitlines()
+        ]
 
     def kinds(self):
         return [record["threatsieve"]["kind"] for record in self.records()]
@@ -90,7 +115,9 @@ def test_new_lines_are_flagged_once_and_old_ones_when_an_indicator_arrives(post)
     post.write_list("evil.example")
     first = post.poll()
     assert (first["generation"], first["follow"]["events"], first["mails_composed"]) == (1, 1, 1)
-    assert [record["log"]["offset"] for record in post.records()] == [len(line(1, "good.example")) + 1]
+    assert [record["log"]["offset"] for record in post.records()] == [
+        len(line(1, "good.example")) + 1
+    ]
     again = post.poll()
     assert (again["generation"], again["follow"]["lines"], again["mails_composed"]) == (None, 0, 0)
     post.write_list("evil.example", "late.example")
@@ -98,7 +125,10 @@ def test_new_lines_are_flagged_once_and_old_ones_when_an_indicator_arrives(post)
     third = post.poll()
     assert (third["generation"], third["follow"]["events"], third["history"]["events"]) == (2, 1, 1)
     flagged = post.records()
-    assert post.kinds() == ["flag"] * 3 and len({record["threatsieve"]["id"] for record in flagged}) == 3
+    assert (
+        post.kinds() == ["flag"] * 3
+        and len({record["threatsieve"]["id"] for record in flagged}) == 3
+    )
     assert all(record["indicator"] == "matched" for record in flagged)
     assert sorted(record["threatsieve"]["historic"] for record in flagged) == [False, False, True]
     assert len(list(post.mails.glob("*.eml"))) == 2
@@ -109,7 +139,9 @@ def test_what_is_held_explains_a_value(post):
     none = program.run("explain", "--config", post.config, "www.evil.example", expect=program.USAGE)
     assert b"`threatsieve poll` makes the first one" in none.stderr
     post.poll()
-    said = program.run("explain", "--config", post.config, "hxxp://www[.]evil[.]example/x").stdout.decode()
+    said = program.run(
+        "explain", "--config", post.config, "hxxp://www[.]evil[.]example/x"
+    ).stdout.decode()
     assert "domain-name evil.example covers it (subdomain)" in said and "list evil.example" in said
 
 
@@ -131,7 +163,9 @@ def test_revoked_and_retracted_indicators_take_their_flags_back(post):
     post.write_list("b.example")
     post.poll()
     post.write_bundle(a=("a.example", True))
-    said = program.run("retract", "b.example", "--reason", "our own", "--config", post.config).stdout.decode()
+    said = program.run(
+        "retract", "b.example", "--reason", "our own", "--config", post.config
+    ).stdout.decode()
     assert "1 earlier matches retracted" in said
     post.poll()
     assert post.kinds() == ["flag", "flag", "retraction", "retraction"]
@@ -147,7 +181,10 @@ def test_a_failing_feed_leaves_the_others_alone(post):
     post.append(line(1, "evil.example"))
     post.bundle.write_text('{"type": "bundle", "objects": [{')
     report = post.poll(expect=program.REMOTE)
-    assert {feed["name"]: feed["outcome"] for feed in report["feeds"]} == {"list": "taken", "stix": "failed"}
+    assert {feed["name"]: feed["outcome"] for feed in report["feeds"]} == {
+        "list": "taken",
+        "stix": "failed",
+    }
     assert post.kinds() == ["flag"]
     shown = {feed["name"]: feed["error"] for feed in post.status()["feeds"]}
     assert shown["list"] is None and "bundle.json" in shown["stix"]
@@ -169,7 +206,7 @@ def test_a_longer_window_reaches_older_lines_and_logs(post):
 
 
 def is_locked(path) -> bool:
-    """Whether a process holds the lock of a state."""
+    """Returns whether a process holds the lock of a state."""
     try:
         with open(path) as file:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -217,7 +254,7 @@ def wait_for(holds, seconds=60):
 
 
 def has_ended(process, seconds):
-    """Waits that long for a process's end."""
+    """Returns whether a process ends within this time."""
     try:
         process.wait(timeout=seconds)
     except subprocess.TimeoutExpired:
@@ -226,7 +263,9 @@ def has_ended(process, seconds):
 
 
 def has_ended_before(process, path):
-    """Waits for a process's end or for a change of a file or folder, without a pause: whatever comes first."""
+    """Waits for the end of a process or a change of a path, without pausing. Returns whether the
+    process ended first.
+    """
 
     def stamp():
         return path.stat().st_size, path.stat().st_mtime_ns
@@ -239,7 +278,10 @@ def has_ended_before(process, path):
 
 
 def test_killed_at_any_moment_nothing_is_lost_and_nothing_told_twice(post):
-    """Kills at random moments while feed and log grow, then one round in peace: everything flagged and told exactly once."""
+    """Kills rounds at random moments while feed and log grow, then runs one to its end.
+
+    Everything is flagged and alerted exactly once.
+    """
     rng = random.Random(seeds.SEED)
     listed, expected, number = ["first.example"], set(), 0
     kills = 0
@@ -249,17 +291,32 @@ def test_killed_at_any_moment_nothing_is_lost_and_nothing_told_twice(post):
         lines = []
         for _ in range(rng.randint(50, 400)):
             number += 1
-            # Hosts that are listed already, ones that will be, and ones that never are.
-            host = rng.choice([rng.choice(listed), f"evil{rng.randint(0, KILLS + 5)}.example", "good.example"])
+            # Hosts that are already listed, ones that will be, and ones that never are.
+            host = rng.choice(
+                [rng.choice(listed), f"evil{rng.randint(0, KILLS + 5)}.example", "good.example"]
+            )
             lines.append(line(number, host, f"10.0.0.{rng.randint(1, 9)}"))
             expected.add((number, host))
         post.append(*lines)
         if rng.random() < 0.1:
             post.log.rename(post.folder / f"access.log.{kills}")
-        with program.start("poll", "--force", "--config", post.config, stdin=None, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as one:
-            # A written record or mail that is not confirmed yet is a moment too short to be met by chance.
+        with program.start(
+            "poll",
+            "--force",
+            "--config",
+            post.config,
+            stdin=None,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        ) as one:
+            # The moment between writing a record or mail and confirming it is too short to hit by
+            # chance.
             watched = rng.choice([None, None, post.records_file, post.mails])
-            if has_ended(one, rng.uniform(0.0, 0.25)) if watched is None else has_ended_before(one, watched):
+            if (
+                has_ended(one, rng.uniform(0.0, 0.25))
+                if watched is None
+                else has_ended_before(one, watched)
+            ):
                 continue
             one.send_signal(signal.SIGKILL)
             kills += 1
@@ -274,13 +331,19 @@ def test_killed_at_any_moment_nothing_is_lost_and_nothing_told_twice(post):
     state = sqlite3.connect(post.folder / "state/state.db")
     assert state.execute("SELECT count(*) FROM matches WHERE told = 0").fetchone() == (0,)
     assert state.execute("SELECT count(*) FROM outbox_records").fetchone() == (0,)
-    names = {f"{row[0].strip('<>')}.eml" for row in state.execute("SELECT message_id FROM mails WHERE state = 1")}
+    names = {
+        f"{row[0].strip('<>')}.eml"
+        for row in state.execute("SELECT message_id FROM mails WHERE state = 1")
+    }
     assert names == {path.name for path in post.mails.glob("*.eml")}
     assert state.execute("SELECT count(*) FROM mails WHERE state <> 1").fetchone() == (0,)
 
 
 def test_a_list_that_shrinks_is_held_until_allowed(post):
-    config = post.config.read_text(encoding="utf-8").replace('path = "list.txt"\nmax_shrink = 1.0\nmay_be_empty = true', 'path = "list.txt"\nmax_shrink = 0.5')
+    config = post.config.read_text(encoding="utf-8").replace(
+        'path = "list.txt"\nmax_shrink = 1.0\nmay_be_empty = true',
+        'path = "list.txt"\nmax_shrink = 0.5',
+    )
     post.config.write_text(config, encoding="utf-8")
     post.write_list(*(f"evil{n}.example" for n in range(10)))
     post.poll()
@@ -295,5 +358,7 @@ def test_a_list_that_shrinks_is_held_until_allowed(post):
     assert post.poll("--force")["feeds"][0]["outcome"] == "taken"
     post.append(line(2, "evil9.example"))
     assert post.poll()["follow"]["events"] == 0
-    found = program.run("indicators", "evil9", "--state", "removed", "--json", "--config", post.config).stdout
+    found = program.run(
+        "indicators", "evil9", "--state", "removed", "--json", "--config", post.config
+    ).stdout
     assert json.loads(found)["state"] == "removed"

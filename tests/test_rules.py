@@ -1,7 +1,8 @@
-"""Random rounds against a model of the rules: feeds, allow-list, confidence, validity, markings, retractions, a feed that breaks, rotation of logs and
-records, kills.
+"""Random rounds, compared with a model of the rules.
 
-`make test` does 60 rounds with 20 kills; `make endurance` 2,000 with 200. A failure prints the seed: THREATSIEVE_SEED repeats it.
+Between two rounds, feeds, allow-list, confidence, validity, markings and retractions change, logs
+and records rotate, and a feed breaks. Some rounds are killed. `make test` does 60 rounds with 20 kills;
+`make endurance` does 2,000 with 200. A failure prints the seed: THREATSIEVE_SEED repeats it.
 """
 
 import copy
@@ -23,17 +24,26 @@ from tests.rules import Indicator, Rules
 from tests.seeds import SEED
 
 ROUNDS, KILLS = (2000, 200) if os.environ.get("THREATSIEVE_ENDURANCE") == "full" else (60, 20)
-HOSTS = [f"{sub}{name}.example" for name in "abcdef" for sub in ("", "www.", "x.www.")] + ["good.example"]
+HOSTS = [f"{sub}{name}.example" for name in "abcdef" for sub in ("", "www.", "x.www.")] + [
+    "good.example"
+]
 VALUES = [host for host in HOSTS if host != "good.example"]
 BEGIN = 1_795_322_415
+FIRST_VERSION = 1_767_225_600
+"""2026-01-01"""
 
 
 class World:
-    """A controller, its logs and feeds, and the model beside them."""
+    """A controller with its logs and feeds, and the model of them."""
 
     def __init__(self, folder, rng):
         self.folder, self.rng = folder, rng
-        self.rules = Rules(listed={"unrelated.example"}, indicators={identifier(n): Indicator(value=rng.choice(VALUES), listed=False) for n in range(5)})
+        self.rules = Rules(
+            listed={"unrelated.example"},
+            indicators={
+                identifier(n): Indicator(value=rng.choice(VALUES), listed=False) for n in range(5)
+            },
+        )
         self.lines: dict[int, str] = {}
         self.log, self.rotated, self.record_files = folder / "access.log", 0, []
         self.log.touch()
@@ -41,15 +51,17 @@ class World:
         self.delivered: dict[str, Indicator] = {}
         self.write()
 
-    # What others do between two rounds.
+    # Changes by others between two rounds.
 
     def append(self):
-        """New lines; sometimes many."""
+        """Appends new lines, sometimes many."""
         with self.log.open("a", encoding="utf-8") as log:
             for _ in range(self.rng.choice([1, 3, 30, 300])):
                 number, host = len(self.lines), self.rng.choice(HOSTS)
                 self.lines[number] = host
-                log.write(f"{BEGIN + number}.357 0 10.1.2.3 TCP_MISS/200 603 GET http://{host}/{number} - HIER_DIRECT/192.0.2.7 text/html\n")
+                log.write(
+                    f"{BEGIN + number}.357 0 10.1.2.3 TCP_MISS/200 603 GET http://{host}/{number} - HIER_DIRECT/192.0.2.7 text/html\n"
+                )
 
     def change_list(self):
         self.rules.listed = {"unrelated.example", *self.rng.sample(VALUES, self.rng.randint(0, 5))}
@@ -82,7 +94,7 @@ class World:
             self.rules.retracted.add(target)
 
     def rotate_log(self):
-        """Renamed, or copied and truncated; the one before is compressed now and then."""
+        """Renames the log, or copies and truncates it. Sometimes compresses the previous one."""
         if not self.log.stat().st_size:
             return
         self.rotated += 1
@@ -112,17 +124,28 @@ class World:
         program.write(self.folder / "allow.txt", "allowed.example", *sorted(self.rules.allowed))
         objects = [
             {
-                "type": "indicator", "spec_version": "2.1", "id": name, "created": "2026-01-01T00:00:00Z", "revoked": one.revoked,
-                "modified": f"2026-01-01T{one.version // 3600:02}:{one.version // 60 % 60:02}:{one.version % 60:02}Z",
-                "valid_from": at(one.valid[0]), "pattern_type": "stix", "pattern": f"[domain-name:value = '{one.value}']",
+                "type": "indicator",
+                "spec_version": "2.1",
+                "id": name,
+                "created": "2026-01-01T00:00:00Z",
+                "revoked": one.revoked,
+                "modified": at(FIRST_VERSION + one.version),
+                "valid_from": at(one.valid[0]),
+                "pattern_type": "stix",
+                "pattern": f"[domain-name:value = '{one.value}']",
                 **({} if one.confidence is None else {"confidence": one.confidence}),
                 **({} if one.tlp is None else {"object_marking_refs": [stix.TLP[one.tlp]]}),
                 **({} if one.valid[1] is None else {"valid_until": at(one.valid[1])}),
             }
-            for name, one in self.rules.indicators.items() if one.listed or one.revoked
-        ]  # fmt: skip
+            for name, one in self.rules.indicators.items()
+            if one.listed or one.revoked
+        ]
         objects.append({**STAYS})
-        bundle = {"type": "bundle", "id": "bundle--00000000-0000-4000-8000-000000000000", "objects": objects}
+        bundle = {
+            "type": "bundle",
+            "id": "bundle--00000000-0000-4000-8000-000000000000",
+            "objects": objects,
+        }
         if not self.is_broken:
             self.delivered = copy.deepcopy(self.rules.indicators)
         # What is cut off is no delivery: what came before holds.
@@ -133,7 +156,11 @@ class World:
             'state = "state"',
             *(
                 f'[[feeds]]\nname = "{name}"\ntype = "path"\npath = "{path}"\nrole = "{role}"\nmax_shrink = 1.0'
-                for name, path, role in [("list", "list.txt", "block"), ("stix", "bundle.json", "block"), ("ours", "allow.txt", "allow")]
+                for name, path, role in [
+                    ("list", "list.txt", "block"),
+                    ("stix", "bundle.json", "block"),
+                    ("ours", "allow.txt", "allow"),
+                ]
             ),
             "[blacklist]\nmax_shrink = 1.0",
             f'[matching]\nmin_confidence = {self.rules.min_confidence}\nmax_tlp = "{self.rules.max_tlp}"',
@@ -151,14 +178,19 @@ class World:
         return program.start("poll", "--force", "--config", self.config, **quiet)
 
     def flags(self):
-        """What the state says is flagged: (line, feed, indicator, value)."""
+        """Returns the flags in the state: (line, feed, indicator, value)."""
         state = sqlite3.connect(self.folder / "state/state.db")
-        rows = state.execute("SELECT observable, feed, indicator, entry FROM matches WHERE retracted IS NULL").fetchall()
+        rows = state.execute(
+            "SELECT observable, feed, indicator, entry FROM matches WHERE retracted IS NULL"
+        ).fetchall()
         state.close()
-        return {(int(url.rsplit("/", 1)[1]), feed, indicator, entry) for url, feed, indicator, entry in rows}
+        return {
+            (int(url.rsplit("/", 1)[1]), feed, indicator, entry)
+            for url, feed, indicator, entry in rows
+        }
 
     def written(self):
-        """What the records say is flagged, record by record: nothing twice, nothing taken back that was not there."""
+        """Returns the flags in the records: none twice, none taken back that was not there."""
         flags, lines = set(), {}
         for path in [*self.record_files, self.folder / "flagged.ndjson"]:
             for text in path.read_text(encoding="utf-8").splitlines() if path.exists() else []:
@@ -190,9 +222,15 @@ def identifier(number):
 
 
 STAYS = {
-    "type": "indicator", "spec_version": "2.1", "id": identifier(999), "created": "2026-01-01T00:00:00Z", "modified": "2026-01-01T00:00:00Z",
-    "valid_from": "2020-01-01T00:00:00Z", "pattern_type": "stix", "pattern": "[domain-name:value = 'unrelated2.example']",
-}  # fmt: skip
+    "type": "indicator",
+    "spec_version": "2.1",
+    "id": identifier(999),
+    "created": "2026-01-01T00:00:00Z",
+    "modified": "2026-01-01T00:00:00Z",
+    "valid_from": "2020-01-01T00:00:00Z",
+    "pattern_type": "stix",
+    "pattern": "[domain-name:value = 'unrelated2.example']",
+}
 
 
 @pytest.fixture
@@ -202,8 +240,18 @@ def world(tmp_path):
 
 def test_rounds_follow_the_rules_whatever_happens_between_and_within_them(world):
     rng = world.rng
-    changes = [world.append, world.append, world.change_list, world.change_allowed, world.change_indicator, world.change_confidence, world.change_tlp,
-               world.retract, world.rotate_log, world.rotate_records]  # fmt: skip
+    changes = [
+        world.append,
+        world.append,
+        world.change_list,
+        world.change_allowed,
+        world.change_indicator,
+        world.change_confidence,
+        world.change_tlp,
+        world.retract,
+        world.rotate_log,
+        world.rotate_records,
+    ]
     world.append()
     world.run("poll", "--force")
     kills = number = 0
@@ -247,5 +295,7 @@ def test_rounds_follow_the_rules_whatever_happens_between_and_within_them(world)
     assert json.loads(world.run("poll", "--force", "--json").stdout)["history"]["lines"] == 0
     assert world.written() == {flag[:3] for flag in world.flags()}
     state = sqlite3.connect(world.folder / "state/state.db")
-    assert state.execute("SELECT count(*) FROM matches WHERE told = 0 AND retracted IS NULL").fetchone() == (0,)
+    assert state.execute(
+        "SELECT count(*) FROM matches WHERE told = 0 AND retracted IS NULL"
+    ).fetchone() == (0,)
     assert state.execute("SELECT count(*) FROM outbox_records").fetchone() == (0,)

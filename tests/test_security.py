@@ -1,4 +1,4 @@
-"""TLS, users and roles of the security plugin, on a real 2.19: what docs/security.md says of them."""
+"""TLS, users and roles of the security plugin on a real 2.19, as in docs/security.md."""
 
 import itertools
 import json
@@ -13,14 +13,14 @@ from tests.pushing import ENDPOINT, built, event, is_flagged
 from tests.secured import PUSHER, SETTER, SHIPPER, STRANGER, WATCHER, Secured
 
 GENERATIONS = itertools.count(1)
-"""Of the one blacklist of the node: each push takes the next."""
+"""Generations of the node's only blacklist: each push takes the next number."""
 
 EVIL = "evil.example"
 
 
 @pytest.fixture
 def pushed(secured, tmp_path):
-    """The next generation of a blacklist, pushed by who may do that."""
+    """Pushes the next generation of a blacklist as a user with the right to push."""
     generation = next(GENERATIONS)
     answer = secured.push(PUSHER, built(tmp_path, [EVIL], generation=generation))
     assert answer["acknowledged"] and answer["generation"] == generation, answer
@@ -39,7 +39,9 @@ def test_the_documented_role_may_push_look_and_roll_back(secured, pushed, tmp_pa
 
 def test_the_documented_role_may_push_in_parts(secured, tmp_path):
     blacklist = built(tmp_path, [EVIL, "parts.example"], generation=next(GENERATIONS))
-    assert pushing.push_in_parts(secured.node, blacklist, user=PUSHER, context=secured.context)["acknowledged"]
+    assert pushing.push_in_parts(secured.node, blacklist, user=PUSHER, context=secured.context)[
+        "acknowledged"
+    ]
 
 
 @pytest.mark.parametrize(
@@ -78,7 +80,7 @@ def test_who_is_unknown_is_refused(secured, pushed):
 
 
 def refused_everything_that_changes(secured: Secured, user: tuple[str, str], folder: Path) -> None:
-    """None of the calls that change something is open to this user, and none has changed anything."""
+    """Checks that this user can make none of the changing calls, and that nothing has changed."""
     before = secured.node.get(ENDPOINT)["blacklists"]
     blacklist = built(folder, ["stranger.example"], generation=next(GENERATIONS)).read_bytes()
     for method, path, body in (
@@ -95,25 +97,46 @@ def refused_everything_that_changes(secured: Secured, user: tuple[str, str], fol
 
 
 def test_a_shipper_needs_no_right_of_ours(secured, pushed):
-    """Its events are flagged, and it may neither look at the blacklist nor push one."""
-    lines = [{"index": {"_id": "bad"}}, event(EVIL), {"index": {"_id": "good"}}, event("good.example")]
+    """Flags a shipper's events, although it may neither read nor push the blacklist."""
+    lines = [
+        {"index": {"_id": "bad"}},
+        event(EVIL),
+        {"index": {"_id": "good"}},
+        event("good.example"),
+    ]
     body = "".join(f"{json.dumps(line)}\n" for line in lines).encode()
-    answer = secured.send(SHIPPER, "POST", "/events/_bulk?pipeline=flag&refresh=true", body, content_type="application/x-ndjson")
+    answer = secured.send(
+        SHIPPER,
+        "POST",
+        "/events/_bulk?pipeline=flag&refresh=true",
+        body,
+        content_type="application/x-ndjson",
+    )
     assert not answer["errors"], answer
     assert [is_flagged(document) for document in secured.node.documents("events")] == [True, False]
     assert secured.status_of(SHIPPER, "GET", ENDPOINT) == 403
 
 
 def test_the_documented_role_may_set_up(secured, tmp_path):
-    """With the program itself: the check of mappings, the component template, and then the pipeline."""
+    """Sets up with the program itself: the check of mappings, the component template, and then the
+    pipeline.
+    """
     password = program.write(tmp_path / "password", SETTER[1])
     password.chmod(0o600)
-    sign_in = {"user": SETTER[0], "password": {"file": password}, "ca_files": [secured.certificates.authority]}
+    sign_in = {
+        "user": SETTER[0],
+        "password": {"file": password},
+        "ca_files": [secured.certificates.authority],
+    }
     controller = Controller(tmp_path, "setup", [secured.node.url], **sign_in)
     controller.run("opensearch", "template", "--put")
-    secured.node.put("/_index_template/events", {"index_patterns": ["events*"], "composed_of": ["threatsieve"]})
+    secured.node.put(
+        "/_index_template/events", {"index_patterns": ["events*"], "composed_of": ["threatsieve"]}
+    )
     secured.node.put("/events-set-up")
-    checked = json.loads(controller.run("opensearch", "check", "--json", "--index", "events-set-up"))
+    checked = json.loads(
+        controller.run("opensearch", "check", "--json", "--index", "events-set-up")
+    )
     assert checked["nodes"], checked
     secured.send(SETTER, "PUT", "/_ingest/pipeline/set-up", {"processors": [{"threat_match": {}}]})
     refused_everything_that_changes(secured, SETTER, tmp_path)
@@ -121,10 +144,15 @@ def test_the_documented_role_may_set_up(secured, tmp_path):
 
 def test_the_blacklists_index_is_hidden_from_who_may_read_everything(secured, pushed):
     security = "/_plugins/_security/api"
-    secured.node.put(f"{security}/roles/reads_all", {"index_permissions": [{"index_patterns": ["*"], "allowed_actions": ["read", "write"]}]})
+    secured.node.put(
+        f"{security}/roles/reads_all",
+        {"index_permissions": [{"index_patterns": ["*"], "allowed_actions": ["read", "write"]}]},
+    )
     secured.node.put(f"{security}/rolesmapping/reads_all", {"users": ["stranger"]})
     try:
-        assert secured.status_of(STRANGER, "PUT", "/.threatsieve-blacklists/_doc/1", {"a": 1}) == 403
+        assert (
+            secured.status_of(STRANGER, "PUT", "/.threatsieve-blacklists/_doc/1", {"a": 1}) == 403
+        )
     finally:
         secured.node.delete(f"{security}/rolesmapping/reads_all")
 

@@ -1,4 +1,6 @@
-"""What tests share: a server is started once for all processes of a run, and ended after the last of them; a test that is alone is alone."""
+"""Tests of the shared servers: a server is started once for all processes of a run, and ended after
+the last one. A test with the mark `alone` runs alone.
+"""
 
 import subprocess
 import sys
@@ -29,9 +31,15 @@ shared.end()
 
 
 def worker(folder, run) -> subprocess.Popen:
-    """A process of a run that uses the server until it is told to end."""
+    """Starts a process of a run that uses the server until a line on standard input ends it."""
     environment = {"PYTHONPATH": str(program.ROOT), "THREATSIEVE_TEST_RUN": str(run)}
-    return subprocess.Popen([sys.executable, "-c", WORKER, str(folder)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment)
+    return subprocess.Popen(
+        [sys.executable, "-c", WORKER, str(folder)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        env=environment,
+    )
 
 
 def test_a_server_is_started_once_and_ended_after_the_last(tmp_path):
@@ -66,7 +74,7 @@ def test_who_is_alone_is_alone(tmp_path, monkeypatch):
     others = [threading.Thread(target=among_others) for _ in range(2)]
     for one in others:
         one.start()
-    # Two are in at the same time; the third has to wait for both.
+    # Two tests are running at the same time, and the third has to wait for both.
     inside.wait(30)
     last = threading.Thread(target=alone)
     last.start()
@@ -85,8 +93,11 @@ def test_the_table_adds_up_what_was_noted(tmp_path, monkeypatch):
     for seconds in (7, 8):
         times.note("server", "OpenSearch 3.8.0", seconds)
     command = [sys.executable, "-m", "tests.times", tmp_path / "notes", "75"]
-    said = subprocess.run(command, cwd=program.ROOT, capture_output=True, text=True, check=True).stdout
+    said = subprocess.run(
+        command, cwd=program.ROOT, capture_output=True, text=True, check=True
+    ).stdout
     rows = [line.rsplit(maxsplit=2) for line in said.splitlines() if line]
     assert [row for row in rows if row[1].isdigit()] == [
-        ["cargo build", "60", "110"], ["total", "75", "110"], ["test_push.py", "12", "43"], ["OpenSearch 3.8.0", "15", "2"],
+        ["cargo build", "60", "110"], ["total", "75", "110"],
+        ["test_push.py", "12", "43"], ["OpenSearch 3.8.0", "15", "2"],
     ]  # fmt: skip

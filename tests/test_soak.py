@@ -1,6 +1,9 @@
-"""Pushes without end while bulk traffic runs: no event is lost, no request fails, and the node's memory stays what it was.
+"""Many pushes under bulk traffic: no event is lost, no request fails, and the node's memory does
+not grow.
 
-`make endurance` runs the full counts, which take half an hour on two cores: 1,000 pushes of 10,000 entries and 20 of a million. `make test` runs a few of them."""
+`make endurance` runs the full counts, which take half an hour on two cores: 1,000 pushes of 10,000
+entries and 20 of a million. `make test` runs a few of them.
+"""
 
 import os
 import statistics
@@ -19,12 +22,16 @@ SMALL = (1000, 10_000, 250, push) if FULL else (60, 10_000, 30, push)
 LARGE = (20, 1_000_000, 5, push_in_parts) if FULL else (4, 1_000_000, 2, push_in_parts)
 
 
-@pytest.mark.parametrize(("pushes", "entries", "warm_up", "way"), [SMALL, LARGE], ids=["small", "large"])
+@pytest.mark.parametrize(
+    ("pushes", "entries", "warm_up", "way"), [SMALL, LARGE], ids=["small", "large"]
+)
 def test_pushes_under_traffic(pushes, entries, warm_up, way, tmp_path):
     values = [EVIL, *(f"host-{number}.example" for number in range(entries - 1))]
     memory = []
-    # The heap is there whole from the start, so that what grows is not the heap.
-    options = dict(plugins=[engines.plugin("3.8.0")], heap="1g", java_options=["-XX:+AlwaysPreTouch"])
+    # The whole heap is allocated at the start, so that a growth of memory is not the heap's.
+    options = dict(
+        plugins=[engines.plugin("3.8.0")], heap="1g", java_options=["-XX:+AlwaysPreTouch"]
+    )
     with engines.node("3.8.0", **options) as node:
         pushing.set_pipeline(node, "flag", stamp="all")
         assert way(node, built(tmp_path, values, generation=1))["acknowledged"]
@@ -42,5 +49,6 @@ def test_pushes_under_traffic(pushes, entries, warm_up, way, tmp_path):
     steady = memory[warm_up:]
     quarter = max(1, len(steady) // 4)
     before, after = statistics.median(steady[:quarter]), statistics.median(steady[-quarter:])
-    # What a blacklist of a million takes is 30 MB and more, so that a single one that stays is seen.
+    # A blacklist of a million entries takes 30 MB or more, so a single one that remains would be
+    # noticed.
     assert after - before < 20 << 20, [sample >> 20 for sample in memory]

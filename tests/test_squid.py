@@ -1,4 +1,4 @@
-"""Logs of a real Squid: ones it has just written, in both of its formats, and the committed example."""
+"""Logs of a real Squid: new ones in both of its formats, and the committed example."""
 
 import re
 
@@ -10,7 +10,7 @@ from tests.squid import make_logs
 
 REAL = program.ROOT / "tests/data/real"
 EXAMPLE = program.ROOT / "tests/example"
-# Squid's peer codes that name the origin itself, not a parent proxy.
+# Squid's peer codes for the origin itself, as opposed to a parent proxy.
 ORIGINS = ("HIER_DIRECT", "ORIGINAL_DST", "PINNED")
 
 
@@ -22,12 +22,18 @@ def logs(tmp_path_factory, tool):
 
 
 def observables(name: str, line: str) -> list[tuple[str, str]]:
-    """Kind and text of what can match in a line, cut by plain splitting."""
+    """Returns kind and text of everything in a line that can match. Splits the line in a simple
+    way.
+    """
     if name == "squid":
         fields = line.split()
         code, _, peer = fields[8].partition("/")
-        return [("address", fields[2]), ("url", fields[6])] + [("address", peer)] * (code in ORIGINS)
-    found = re.match(r'(\S+) \S+ \S+ \[[^]]*\] "(\S+) (\S+) [^"]*" \d+ \d+ "((?:[^"\\]|\\.)*)"', line)
+        return [("address", fields[2]), ("url", fields[6])] + [("address", peer)] * (
+            code in ORIGINS
+        )
+    found = re.match(
+        r'(\S+) \S+ \S+ \[[^]]*\] "(\S+) (\S+) [^"]*" \d+ \d+ "((?:[^"\\]|\\.)*)"', line
+    )
     if not found:
         return []
     return [("address", found[1]), ("url", found[3])] + [("url", found[4])] * (found[4] != "-")
@@ -52,12 +58,17 @@ def test_fresh_logs_match_as_the_oracle_says(logs, name):
     }
     assert found == expected
     seen = {value for _, _, value, _ in found}
-    assert seen >= {*make_logs.LISTED_DOMAINS, *make_logs.LISTED_URLS, *make_logs.LISTED_ADDRESSES[:2], "68.183.203.0/24"}
+    assert seen >= {
+        *make_logs.LISTED_DOMAINS,
+        *make_logs.LISTED_URLS,
+        *make_logs.LISTED_ADDRESSES[:2],
+        "68.183.203.0/24",
+    }
     assert {how for *_, how in found} >= {"exact", "subdomain", "cidr", "url"}
 
 
 def test_fresh_logs_are_understood_in_full(logs):
-    """What Squid itself calls an error has no URL; nothing else may be malformed."""
+    """Checks that no line is malformed. Lines that Squid itself calls an error have no URL."""
     for name, log in logs.items():
         result = program.run("scan", "--count", "--list", REAL / "domains.txt", log)
         assert b"malformed" not in result.stderr, (name, result.stderr)
@@ -65,8 +76,12 @@ def test_fresh_logs_are_understood_in_full(logs):
 
 def test_the_formats_are_told_apart(logs):
     for name, log in logs.items():
-        told = program.run("scan", "--json", "--log-format", name, "--list", REAL / "domains.txt", log).stdout
-        assert program.run("scan", "--json", "--list", REAL / "domains.txt", log).stdout == told != b""
+        told = program.run(
+            "scan", "--json", "--log-format", name, "--list", REAL / "domains.txt", log
+        ).stdout
+        assert (
+            program.run("scan", "--json", "--list", REAL / "domains.txt", log).stdout == told != b""
+        )
 
 
 def test_ipv6_and_connect(tmp_path, logs):
@@ -74,7 +89,10 @@ def test_ipv6_and_connect(tmp_path, logs):
     for name, log in logs.items():
         events = program.scan("--accept-special", "--list", listed, log)
         lines = [e["raw"] for e in events]
-        assert any("CONNECT login.corp.example:443" in line or "CONNECT login.corp.example" in line for line in lines)
+        assert any(
+            "CONNECT login.corp.example:443" in line or "CONNECT login.corp.example" in line
+            for line in lines
+        )
         assert any("[::1]" in line for line in lines), name
         fields = {m["field"] for e in events for m in e["matches"] if m["entry"]["value"] == "::1"}
         assert "source.ip" in fields and (name == "combined" or "destination.ip" in fields)
@@ -82,13 +100,20 @@ def test_ipv6_and_connect(tmp_path, logs):
 
 def test_the_example_shows_each_kind_of_match():
     events = program.scan(
-        "--feed", EXAMPLE / "bundle.json", "--list", EXAMPLE / "domains.txt", "--list", EXAMPLE / "networks.txt",
+        "--feed", EXAMPLE / "bundle.json", "--list",
+        EXAMPLE / "domains.txt", "--list", EXAMPLE / "networks.txt",
         "--list", EXAMPLE / "urls.csv", "--allow", EXAMPLE / "allow.txt", EXAMPLE / "squid.log",
     )  # fmt: skip
-    found = {(re.sub("^https?://", "", m["entry"]["value"]), m["match"]) for e in events for m in e["matches"]}
+    found = {
+        (re.sub("^https?://", "", m["entry"]["value"]), m["match"])
+        for e in events
+        for m in e["matches"]
+    }
     assert found == {
-        ("mofa-gov-qa.ml", "exact"), ("mofa-gov-qa.ml", "subdomain"), ("brokering.xyz", "exact"), ("indryz.beauty", "exact"),
-        ("185.53.177.19", "exact"), ("68.183.203.0/24", "cidr"), ("84.54.50.60-84.54.50.80", "range"),
+        ("mofa-gov-qa.ml", "exact"), ("mofa-gov-qa.ml", "subdomain"),
+        ("brokering.xyz", "exact"), ("indryz.beauty", "exact"),
+        ("185.53.177.19", "exact"), ("68.183.203.0/24", "cidr"),
+        ("84.54.50.60-84.54.50.80", "range"),
         ("irannihon.com/xmlrpc.php", "url"), ("absupplies.co.uk/et4fcy.tar", "url"),
     }  # fmt: skip
     raw = "\n".join(event["raw"] for event in events)

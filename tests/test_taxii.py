@@ -1,4 +1,4 @@
-"""Polling a real TAXII 2.1 server, medallion, and what is held after each round."""
+"""Polls of a real TAXII 2.1 server, medallion, and the state after each round."""
 
 import pytest
 
@@ -6,28 +6,48 @@ from tests import servers, stix
 from tests.polling import Polling
 
 OBJECTS = 400
-"""More would take medallion minutes: it compares each with each."""
+"""Number of objects. medallion compares each with each, so more would take it minutes."""
 
 
 def named(number: int, version: int = 1, **properties) -> dict:
-    """The `number`th indicator in its `version`."""
+    """Returns the indicator with this number and version."""
     modified = f"2026-01-{version:02}T00:00:00.000Z"
-    return stix.indicator(number, f"[domain-name:value = 'h{number}.v{version}.example']", modified=modified, **properties)
+    return stix.indicator(
+        number,
+        f"[domain-name:value = 'h{number}.v{version}.example']",
+        modified=modified,
+        **properties,
+    )
 
 
 @pytest.fixture(scope="module")
 def medallion(tmp_path_factory):
-    """A server that all tests here may add to, each its own objects."""
+    """A server for all tests in this file. Each test adds only objects of its own."""
     kinds = [named(number) for number in range(1, OBJECTS)]
-    malware = {"type": "malware", "spec_version": "2.1", "id": stix.identifier(1, "malware"), "is_family": False, "name": "x",
-               "created": "2026-01-01T00:00:00.000Z", "modified": "2026-01-01T00:00:00.000Z"}  # fmt: skip
+    malware = {
+        "type": "malware",
+        "spec_version": "2.1",
+        "id": stix.identifier(1, "malware"),
+        "is_family": False,
+        "name": "x",
+        "created": "2026-01-01T00:00:00.000Z",
+        "modified": "2026-01-01T00:00:00.000Z",
+    }
     with servers.medallion(tmp_path_factory.mktemp("medallion"), [malware, *kinds]) as server:
         yield server
 
 
 def polling(folder, url: str, **settings) -> Polling:
-    """One TAXII feed."""
-    feed = {"name": "taxii", "type": "taxii", "url": url, "user": servers.USER, "password": {"env": "PASSWORD"}, "overlap": "1s", **settings}
+    """Returns a configuration with one TAXII feed."""
+    feed = {
+        "name": "taxii",
+        "type": "taxii",
+        "url": url,
+        "user": servers.USER,
+        "password": {"env": "PASSWORD"},
+        "overlap": "1s",
+        **settings,
+    }
     return Polling(folder, feed, environment={"PASSWORD": servers.PASSWORD})
 
 
@@ -51,7 +71,7 @@ def test_the_next_poll_brings_what_is_new(tmp_path, medallion):
     before = one.active("taxii")
     one.poll()
     assert one.active("taxii") == before
-    # A new one, a newer version, and a withdrawal.
+    # Adds a new indicator, a newer version, and a withdrawal.
     medallion.add(named(5004), named(5001, version=2), named(5002, version=2, revoked=True))
     one.poll()
     assert one.active("taxii") == before

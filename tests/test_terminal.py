@@ -1,4 +1,4 @@
-"""On a terminal: colours, and progress for what takes longer than a second. Off one: neither."""
+"""The output on a terminal: colours, and progress after a second. Elsewhere it has neither."""
 
 import os
 import pty
@@ -9,9 +9,14 @@ from tests import lines, program
 
 
 def _on_a_terminal(*arguments, stderr_too=True, env=None, feed=None) -> bytes:
-    """What the program writes when its output is a terminal."""
+    """Returns the program's output on a terminal."""
     master, slave = pty.openpty()
-    process = program.start(*arguments, stdout=slave, stderr=slave if stderr_too else None, env={**os.environ, "TERM": "xterm-256color", **(env or {})})
+    process = program.start(
+        *arguments,
+        stdout=slave,
+        stderr=slave if stderr_too else None,
+        env={**os.environ, "TERM": "xterm-256color", **(env or {})},
+    )
     os.close(slave)
     if feed:
         feed(process.stdin)
@@ -68,7 +73,9 @@ def test_progress_only_on_a_terminal_and_only_after_a_second(tmp_path):
             time.sleep(0.1)
 
     long = _on_a_terminal("scan", "--count", "--list", listed, "-", feed=slowly)
-    quick = _on_a_terminal("scan", "--count", "--list", listed, "-", feed=lambda pipe: pipe.write(block))
+    quick = _on_a_terminal(
+        "scan", "--count", "--list", listed, "-", feed=lambda pipe: pipe.write(block)
+    )
     assert len(long) > len(quick) and b"\r" in long.replace(b"\r\n", b"")
     assert b"\r" not in quick.replace(b"\r\n", b"")
     process = program.start("scan", "--count", "--list", listed, "-")

@@ -1,1 +1,3 @@
-"""Measures the program against grep, ripgrep, grepcidr and wc; `python -m tests.bench`, or `make bench`."""
+"""Measures the program against grep, ripgrep, grepcidr, wc and others. Run it with `make bench` or
+`python -m tests.bench`.
+"""

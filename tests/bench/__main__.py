@@ -1,5 +1,7 @@
-"""The driver: `python -m tests.bench [PART]...`, all parts unless some are named: real, million, ten-million, lookup, start, store, rounds, feeds,
-ingest, push."""
+"""Runs the measurements: `python -m tests.bench [PART]...`, all parts without an argument.
+
+The parts are real, million, ten-million, lookup, start, store, rounds, feeds, ingest and push.
+"""
 
 import gzip
 import json
@@ -21,7 +23,9 @@ KINDS = ("domains", "ips", "cidr", "urls")
 
 
 def real_lists() -> dict[str, list[str]]:
-    """Real indicators: the large slice where it is at hand, else the committed one."""
+    """Returns lists of real indicators: the large slice if this machine has it, otherwise the
+    committed one.
+    """
     lists = {}
     for kind in KINDS:
         large = SHARED / f"maltrail-{kind}.txt.gz"
@@ -33,17 +37,24 @@ def real_lists() -> dict[str, list[str]]:
 
 
 def listed(name: str, lists: dict[str, list[str]]) -> dict[str, Path]:
-    """The lists as files."""
-    return {kind: generate.written(CACHE / name / f"{kind}.txt", iter(values)) for kind, values in lists.items() if values}
+    """Returns the lists as files."""
+    return {
+        kind: generate.written(CACHE / name / f"{kind}.txt", iter(values))
+        for kind, values in lists.items()
+        if values
+    }
 
 
 def built(name: str, files: list[Path]) -> tuple[Path, Command, dict]:
-    """A blacklist of these lists, made on one core three times."""
+    """Builds a blacklist of these lists three times, on one core."""
     target = CACHE / name / "blacklist"
     target.parent.mkdir(parents=True, exist_ok=True)
     arguments = [part for path in files for part in ("--list", str(path))]
     core = ["taskset", "-c", "0"] if shutil.which("taskset") else []
-    command = Command("threatsieve build", [*core, str(program.BINARY), "build", "--json", *arguments, "-o", str(target)])
+    command = Command(
+        "threatsieve build",
+        [*core, str(program.BINARY), "build", "--json", *arguments, "-o", str(target)],
+    )
     interleaved([command], 3)
     if command.failure:
         sys.exit(f"building {name}: {command.failure}")
@@ -51,12 +62,13 @@ def built(name: str, files: list[Path]) -> tuple[Path, Command, dict]:
 
 
 def shown(command: Command, ours: Command) -> list[str]:
-    """A row of the comparison."""
+    """Returns one row of the comparison."""
     if command.failure:
         return [command.name, command.failure, "", "", "", ""]
     ratio = command.median / ours.median if ours.median else 0
     return [
-        command.name, f"{command.median:.3f}", command.spread, "" if command is ours else f"{ratio:.2f}",
+        command.name, f"{command.median:.3f}", command.spread,
+        "" if command is ours else f"{ratio:.2f}",
         f"{command.peak_bytes / 1e6:,.0f}", f"{int(command.output.split()[0]):,}",
     ]  # fmt: skip
 
@@ -72,19 +84,25 @@ HEAD = [
 
 
 def compared(commands: list[Command], ours: Command) -> str:
-    """The comparison's table."""
+    """Returns the table of the comparison."""
     return report.table(HEAD, [shown(command, ours) for command in commands])
 
 
 def scan(name: str, blacklist: Path, log: Path, *options: str) -> Command:
-    """Our own command."""
-    return Command(name, [str(program.BINARY), "scan", "--count", "--blacklist", str(blacklist), *options, str(log)])
+    """Returns our own command."""
+    return Command(
+        name,
+        [str(program.BINARY), "scan", "--count", "--blacklist", str(blacklist), *options, str(log)],
+    )
 
 
 def build_line(command: Command, summary: dict, target: Path, count: int) -> str:
-    """The cost of building, and the sections of the blacklist that the matcher reads."""
+    """Returns the cost of building, and the sections of the blacklist that the matcher reads."""
     size, matcher = target.stat().st_size, summary["bytes"]["matcher"]
-    sections = [[name, f"{size:,}", f"{size / count:.2f}"] for name, size in summary["bytes"]["sections"].items()]
+    sections = [
+        [name, f"{size:,}", f"{size / count:.2f}"]
+        for name, size in summary["bytes"]["sections"].items()
+    ]
     return (
         f"`threatsieve build` on one core: {command.median:.2f} s ({command.spread}), "
         f"peak {command.peak_bytes / 1e6:,.0f} MB. {count:,} values take {matcher:,} bytes in the "
@@ -95,16 +113,22 @@ def build_line(command: Command, summary: dict, target: Path, count: int) -> str
 
 
 def side_by_side(name: str, title: str, lists: dict[str, list[str]]) -> None:
-    """Ours, grep, ripgrep, grepcidr and wc on one log."""
+    """Compares our program, grep, ripgrep, grepcidr and wc on one log."""
     print(name, flush=True)
     files = listed(name, lists)
-    log = generate.written(CACHE / name / f"access-{LOG_LINES}.log", generate.log(LOG_LINES, {kind: lists.get(kind, []) for kind in KINDS}, SEED))
+    log = generate.written(
+        CACHE / name / f"access-{LOG_LINES}.log",
+        generate.log(LOG_LINES, {kind: lists.get(kind, []) for kind in KINDS}, SEED),
+    )
     blacklist, build, summary = built(name, list(files.values()))
     warm(log)
     patterns = [part for path in files.values() for part in ("-f", str(path))]
     ours = scan("threatsieve scan --count", blacklist, log)
     commands = [ours, scan("the same, --threads 1", blacklist, log, "--threads", "1")]
-    commands += [Command("wc -l", ["wc", "-l", str(log)]), Command("grep -c -F -f", ["grep", "-c", "-F", *patterns, str(log)])]
+    commands += [
+        Command("wc -l", ["wc", "-l", str(log)]),
+        Command("grep -c -F -f", ["grep", "-c", "-F", *patterns, str(log)]),
+    ]
     commands += [Command("rg -c -F -f", ["rg", "-c", "-F", *patterns, str(log)])]
     interleaved(commands, ROUNDS)
     count, size = sum(map(len, lists.values())), log.stat().st_size
@@ -119,9 +143,11 @@ def side_by_side(name: str, title: str, lists: dict[str, list[str]]) -> None:
 
 
 def addresses_alone(name: str, files: dict[str, Path], log: Path) -> str:
-    """Ours and grepcidr on addresses and networks only."""
+    """Compares our program and grepcidr on addresses and networks only."""
     lists = [files[kind] for kind in ("ips", "cidr") if kind in files]
-    together = generate.written(CACHE / name / "addresses.txt", (line for path in lists for line in program.read_list(path)))
+    together = generate.written(
+        CACHE / name / "addresses.txt", (line for path in lists for line in program.read_list(path))
+    )
     blacklist, _, _ = built(f"{name}-addresses", [together])
     ours = scan("threatsieve scan --count, addresses alone", blacklist, log)
     commands = [ours, Command("grepcidr -c -f", ["grepcidr", "-c", "-f", str(together), str(log)])]
@@ -130,7 +156,7 @@ def addresses_alone(name: str, files: dict[str, Path], log: Path) -> str:
 
 
 def difference_tables(log: Path, files: list[Path], blacklist: Path) -> str:
-    """The lines on which grep and Threatsieve differ."""
+    """Returns tables of the lines on which grep and Threatsieve differ."""
     try:
         extra, missing = differences.compare(log, files, blacklist, CAP_SECONDS)
     except differences.subprocess.TimeoutExpired:
@@ -152,13 +178,16 @@ def difference_tables(log: Path, files: list[Path], blacklist: Path) -> str:
 
 
 def ten_million() -> None:
-    """Ours alone: the others do not finish at this size."""
+    """Measures our program only, because the others do not finish at this size."""
     name, count = "ten-million", int(os.environ.get("THREATSIEVE_BENCH_MANY", 10_000_000))
     print(name, flush=True)
     path = generate.written(CACHE / name / "domains.txt", generate.domains(count, SEED))
     with path.open(encoding="utf-8") as file:
         sample = [line.strip() for number, line in enumerate(file) if number % 100 == 0]
-    log = generate.written(CACHE / name / f"access-{LOG_LINES}.log", generate.log(LOG_LINES, {"domains": sample, "ips": [], "cidr": [], "urls": []}, SEED))
+    log = generate.written(
+        CACHE / name / f"access-{LOG_LINES}.log",
+        generate.log(LOG_LINES, {"domains": sample, "ips": [], "cidr": [], "urls": []}, SEED),
+    )
     blacklist, build, summary = built(name, [path])
     warm(log)
     warm(blacklist)
@@ -170,50 +199,94 @@ def ten_million() -> None:
 
 
 def look_up() -> None:
-    """The look-up in the real lists, and in a million generated domains."""
+    """Measures the look-up in the real lists, and in a million generated domains."""
     real = listed("real", real_lists())
     million = listed("million", {"domains": list(generate.domains(1_000_000, SEED))})
-    lookup.write([("Real lists", real["domains"], real["ips"]), ("One million generated domains", million["domains"], real["ips"])])
+    lookup.write(
+        [
+            ("Real lists", real["domains"], real["ips"]),
+            ("One million generated domains", million["domains"], real["ips"]),
+        ]
+    )
 
 
 def start_up() -> None:
-    """What it takes to begin, with blacklists of each size: the whole command, and step by step."""
+    """Measures the start with blacklists of each size: the whole command, and each step of it."""
     print("start", flush=True)
     empty = generate.written(CACHE / "empty.log", iter(()))
     sizes = [(name, CACHE / name / "blacklist") for name in ("real", "million", "ten-million")]
-    sizes = [(f"{name} ({path.stat().st_size / 1e6:,.1f} MB)", path) for name, path in sizes if path.exists()]
+    sizes = [
+        (f"{name} ({path.stat().st_size / 1e6:,.1f} MB)", path)
+        for name, path in sizes
+        if path.exists()
+    ]
     for _, path in sizes:
         warm(path)
     commands = [scan(name, path, empty) for name, path in sizes]
     interleaved(commands, ROUNDS)
     rows = [[c.name, f"{c.median:.3f}", c.spread, f"{c.peak_bytes / 1e6:,.0f}"] for c in commands]
-    bench = ["cargo", "bench", "--quiet", "--workspace", "--bench", "start", "--", *(str(path) for _, path in sizes)]
+    bench = [
+        "cargo",
+        "bench",
+        "--quiet",
+        "--workspace",
+        "--bench",
+        "start",
+        "--",
+        *(str(path) for _, path in sizes),
+    ]
     run = subprocess.run(bench, cwd=program.ROOT, capture_output=True, text=True, check=True)
     steps = [json.loads(line) for line in run.stdout.splitlines() if line.startswith("{")]
-    step_rows = [[name, *(f"{taken:.1f}" for taken in one.values()), f"{sum(one.values()):.1f}"] for (name, _), one in zip(sizes, steps, strict=True)]
+    step_rows = [
+        [name, *(f"{taken:.1f}" for taken in one.values()), f"{sum(one.values()):.1f}"]
+        for (name, _), one in zip(sizes, steps, strict=True)
+    ]
     shipped = [program.BINARY, *sorted((program.ROOT / "target/plugins").glob("*.zip"))]
     parts = [
-        f"## Start-up\n\n`python -m tests.bench start`. {report.machine()}. The files are in the page cache.",
+        f"## Start-up\n\n`python -m tests.bench start`. {report.machine()}. The files are "
+        "in the page cache.",
         "The whole command, for a scan of an empty file:",
         report.table(["blacklist", "seconds, median", "fastest to slowest", "peak MB"], rows),
         "From the file to the first answer, in milliseconds:",
         report.table(["blacklist", *steps[0], "together"], step_rows),
         "What is shipped:",
-        report.table(["file", "MB"], [[path.name, f"{path.stat().st_size / 1e6:.1f}"] for path in shipped if path.exists()]),
+        report.table(
+            ["file", "MB"],
+            [[path.name, f"{path.stat().st_size / 1e6:.1f}"] for path in shipped if path.exists()],
+        ),
     ]
     report.write("start", "\n\n".join(parts))
 
 
 def main(parts: list[str]) -> None:
-    """Runs the parts asked for."""
-    wanted = parts or ["real", "million", "ten-million", "lookup", "start", "store", "rounds", "feeds", "ingest", "push"]
-    missing = [f"{tool} (apt-get install {package})" for tool, package in (("rg", "ripgrep"), ("grepcidr", "grepcidr")) if not shutil.which(tool)]
+    """Runs the named parts."""
+    wanted = parts or [
+        "real",
+        "million",
+        "ten-million",
+        "lookup",
+        "start",
+        "store",
+        "rounds",
+        "feeds",
+        "ingest",
+        "push",
+    ]
+    missing = [
+        f"{tool} (apt-get install {package})"
+        for tool, package in (("rg", "ripgrep"), ("grepcidr", "grepcidr"))
+        if not shutil.which(tool)
+    ]
     if missing:
         sys.exit(f"missing: {', '.join(missing)}")
     if "real" in wanted:
         side_by_side("real", "Real lists: a slice of stamparm/maltrail", real_lists())
     if "million" in wanted:
-        side_by_side("million", "One million generated domains", {"domains": list(generate.domains(1_000_000, SEED))})
+        side_by_side(
+            "million",
+            "One million generated domains",
+            {"domains": list(generate.domains(1_000_000, SEED))},
+        )
     if "ten-million" in wanted:
         ten_million()
     if "lookup" in wanted:
@@ -230,7 +303,10 @@ def main(parts: list[str]) -> None:
         ingest.write()
     if "push" in wanted:
         push.write()
-    print(f"caps: {CAP_SECONDS} s, {CAP_BYTES >> 30} GiB; written to {report.PAGE.relative_to(program.ROOT)}")
+    print(
+        f"caps: {CAP_SECONDS} s, {CAP_BYTES >> 30} GiB; written to "
+        f"{report.PAGE.relative_to(program.ROOT)}"
+    )
 
 
 if __name__ == "__main__":

@@ -1,8 +1,9 @@
-"""Sorts the lines on which `grep -F` and `threatsieve scan` differ, either way, into kinds.
+"""Classifies the lines on which `grep -F` and `threatsieve scan` differ, in both directions.
 
-`python -m tests.bench.differences LOG LIST...` runs both and prints a table. What is listed is decided here a second time, with the
-oracle's normaliser, so that a line counts as explained only if this program agrees with the scan that it is, or is not, a match; a line on which
-it does not is "unexplained", and one of those is an error.
+`python -m tests.bench.differences LOG LIST...` runs both and prints a table. It decides a second
+time which lines match, with the oracle's normaliser. A line counts as explained only if this second
+decision agrees with the scan. All other lines are "unexplained", and a single one of them is an
+error.
 """
 
 import collections
@@ -39,7 +40,7 @@ class Line:
 
 
 class Listed:
-    """The lists in sets, by what must be equal."""
+    """The lists as sets, one for each way of comparing."""
 
     def __init__(self, lines: list[str]):
         self.names, self.exact_names, self.urls, self.addresses = set(), set(), {}, set()
@@ -69,12 +70,16 @@ class Listed:
         if address in self.addresses:
             return "address"
         for (version, bits), bases in self.networks.items():
-            if version == address.version and int(address) >> (address.max_prefixlen - bits) << (address.max_prefixlen - bits) in bases:
+            if (
+                version == address.version
+                and int(address) >> (address.max_prefixlen - bits) << (address.max_prefixlen - bits)
+                in bases
+            ):
                 return "address inside a listed network"
         return None
 
     def match(self, line: Line) -> str | None:
-        """What of the line is listed, if anything is."""
+        """Returns the kind of listed value that the line matches, or None."""
         observable = matcher.read("url", line.url)
         queries = self.urls.get(observable.url.key, ()) if observable.url else ()
         if queries and (None in queries or observable.url.query in queries):
@@ -83,7 +88,11 @@ class Listed:
             above = names.parents(observable.host)
             if above[0] in self.exact_names or any(name in self.names for name in above):
                 return "host"
-        for address in (observable.address, matcher.read("address", line.client).address, matcher.read("address", line.peer).address):
+        for address in (
+            observable.address,
+            matcher.read("address", line.client).address,
+            matcher.read("address", line.peer).address,
+        ):
             found = self._address(address)
             if found:
                 return found
@@ -91,7 +100,7 @@ class Listed:
 
 
 class Substrings:
-    """Which listed texts stand in a line, as grep sees it."""
+    """Finds the listed texts in a line, as grep does."""
 
     def __init__(self, texts: list[str]):
         self.by_start = collections.defaultdict(list)
@@ -100,7 +109,7 @@ class Substrings:
             self.by_start[text[: self.width]].append(text)
 
     def within(self, line: str):
-        """Every listed text in the line, with its place."""
+        """Yields every listed text in the line, with its position."""
         for place in range(len(line) - self.width + 1):
             for text in self.by_start.get(line[place : place + self.width], ()):
                 if line.startswith(text, place):
@@ -108,7 +117,7 @@ class Substrings:
 
 
 def kind_of_extra(line: str, text: str, place: int) -> str:
-    """Why grep's finding is none: where the listed text stands in the line."""
+    """Explains a line that only grep finds, by the position of the listed text in the line."""
     spans = [match.span() for match in re.finditer(r"\S+", line)]
     field = next((n for n, (start, end) in enumerate(spans) if start <= place < end), None)
     if field != 6:
@@ -135,10 +144,12 @@ def kind_of_extra(line: str, text: str, place: int) -> str:
 
 
 def kind_of_missing(line: Line, text: str, found: str, listed_texts: set[str]) -> str:
-    """Why grep does not find what is listed."""
+    """Explains a line that grep does not find although it matches."""
     if found == "address inside a listed network":
         return found
-    if text != text.lower() and any(name in listed_texts for name in names.parents(names.normalise(_host(line)))):
+    if text != text.lower() and any(
+        name in listed_texts for name in names.parents(names.normalise(_host(line)))
+    ):
         return "case"
     if "xn--" in _host(line) or not line.url.isascii():
         return "internationalised name"
@@ -154,22 +165,36 @@ def _host(line: Line) -> str:
     return re.sub(r":\d+$", "", re.match(r"[^/?]*", host)[0])
 
 
-def compare(log: Path, lists: list[Path], blacklist: Path, cap_seconds: int = 600) -> tuple[dict, dict]:
-    """Counts by kind: of lines only grep finds, and of lines only the scan finds."""
-    texts = [text for path in lists for text in path.read_text(encoding="utf-8").splitlines() if text]
+def compare(
+    log: Path, lists: list[Path], blacklist: Path, cap_seconds: int = 600
+) -> tuple[dict, dict]:
+    """Counts by kind: the lines that only grep finds, and the lines that only the scan finds."""
+    texts = [
+        text for path in lists for text in path.read_text(encoding="utf-8").splitlines() if text
+    ]
     patterns = [part for path in lists for part in ("-f", str(path))]
-    grep = subprocess.run(["grep", "-n", "-F", *patterns, str(log)], capture_output=True, env={**os.environ, "LC_ALL": "C"}, timeout=cap_seconds, check=False)
+    grep = subprocess.run(
+        ["grep", "-n", "-F", *patterns, str(log)],
+        capture_output=True,
+        env={**os.environ, "LC_ALL": "C"},
+        timeout=cap_seconds,
+        check=False,
+    )
     grep_lines = {}
     for found in grep.stdout.decode().splitlines():
         number, _, line = found.partition(":")
         grep_lines[int(number)] = line
-    scanned = program.run("scan", "--json", "--blacklist", blacklist, log, timeout=cap_seconds).stdout
+    scanned = program.run(
+        "scan", "--json", "--blacklist", blacklist, log, timeout=cap_seconds
+    ).stdout
     our_lines = {event["line"]: event["raw"] for event in map(json.loads, scanned.splitlines())}
     listed, substrings = Listed(texts), Substrings(texts)
     extra, missing = collections.Counter(), collections.Counter()
     for number in grep_lines.keys() - our_lines.keys():
         line = grep_lines[number]
-        text, place = max(substrings.within(line), key=lambda found: len(found[0]), default=(None, 0))
+        text, place = max(
+            substrings.within(line), key=lambda found: len(found[0]), default=(None, 0)
+        )
         if text is None or listed.match(Line.of(line)):
             extra[UNEXPLAINED] += 1
             print(f"unexplained, only grep: {line}", file=sys.stderr)
@@ -194,7 +219,7 @@ def compare(log: Path, lists: list[Path], blacklist: Path, cap_seconds: int = 60
 
 
 def main(arguments: list[str]) -> int:
-    """Prints the kinds; 1 when anything is unexplained."""
+    """Prints the kinds. Returns 1 if a line is unexplained."""
     log, *lists = map(Path, arguments)
     blacklist = log.with_suffix(".differences.blacklist")
     program.run("build", *(part for path in lists for part in ("--list", path)), "-o", blacklist)

@@ -1,4 +1,6 @@
-"""Feeds: objects a second from a TAXII 2.1 server and from a bundle, ours against taxii2-client with stix2."""
+"""Feeds: objects a second from a TAXII 2.1 server and from a bundle, compared with taxii2-client
+plus stix2.
+"""
 
 import contextlib
 import json
@@ -28,35 +30,46 @@ HEAD = [
 
 
 def indicator(number: int) -> dict:
-    """An indicator as feeds have them, with the properties that parsers have to look at."""
+    """Returns an indicator like those of real feeds, with the properties that parsers must read."""
     return {
-        "type": "indicator", "spec_version": "2.1", "id": f"indicator--{uuid.UUID(int=number, version=4)}",
-        "created_by_ref": "identity--f431f809-377b-45e0-aa1c-6a4751cae5ff", "created": "2026-01-01T00:00:00.000Z", "modified": "2026-01-02T03:04:05.678Z",
-        "name": f"Command and control host {number}", "description": "Seen in traffic of a generated family, and listed here for a benchmark.",
-        "indicator_types": ["malicious-activity"], "confidence": number % 101, "pattern": f"[domain-name:value = 'c2-{number}.family{number % 997}.example']",
-        "pattern_type": "stix", "valid_from": "2026-01-01T00:00:00Z", "valid_until": "2030-01-01T00:00:00Z", "labels": ["c2", "generated"],
+        "type": "indicator", "spec_version": "2.1",
+        "id": f"indicator--{uuid.UUID(int=number, version=4)}",
+        "created_by_ref": "identity--f431f809-377b-45e0-aa1c-6a4751cae5ff",
+        "created": "2026-01-01T00:00:00.000Z", "modified": "2026-01-02T03:04:05.678Z",
+        "name": f"Command and control host {number}",
+        "description": "Seen in traffic of a generated family, and listed here for a benchmark.",
+        "indicator_types": ["malicious-activity"], "confidence": number % 101,
+        "pattern": f"[domain-name:value = 'c2-{number}.family{number % 997}.example']",
+        "pattern_type": "stix", "valid_from": "2026-01-01T00:00:00Z",
+        "valid_until": "2030-01-01T00:00:00Z", "labels": ["c2", "generated"],
         "object_marking_refs": ["marking-definition--34098fce-860f-48ae-8e50-ebd3cc5e41da"],
     }  # fmt: skip
 
 
 Answer = Callable[[dict[str, str]], tuple[bytes, str]]
-"""A query to the body of an envelope and the time when its last object was added."""
+"""Maps a query to the body of an envelope and the time when its last object was added."""
 
 
 @contextlib.contextmanager
 def collection(answer: Answer) -> Iterator[str]:
-    """A collection's URL on a server that does nothing but hand out what `answer` gives, so that it is not what is measured."""
+    """Yields the URL of a collection on a minimal server. It only sends what `answer` returns, so
+    that the measurement is not one of the server.
+    """
     about = json.dumps({"id": "1", "title": "Bench", "can_read": True, "can_write": False}).encode()
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
-        # Head and body in one packet each, at once.
+        # Sends head and body as one packet each, without delay.
         wbufsize = -1
         disable_nagle_algorithm = True
 
         def do_GET(self) -> None:
             url = urllib.parse.urlsplit(self.path)
-            body, added = answer(dict(urllib.parse.parse_qsl(url.query))) if url.path.endswith("/objects/") else (about, ADDED)
+            body, added = (
+                answer(dict(urllib.parse.parse_qsl(url.query)))
+                if url.path.endswith("/objects/")
+                else (about, ADDED)
+            )
             self.send_response(200)
             self.send_header("Content-Type", servers.TAXII)
             self.send_header("X-TAXII-Date-Added-Last", added)
@@ -65,7 +78,7 @@ def collection(answer: Answer) -> Iterator[str]:
             self.wfile.write(body)
 
         def log_message(self, *_) -> None:
-            """Says nothing."""
+            """Logs nothing."""
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     server.daemon_threads = True
@@ -78,14 +91,16 @@ def collection(answer: Answer) -> Iterator[str]:
 
 
 def envelope(objects: list[dict], number: int, pages: int) -> bytes:
-    """One page of so many, numbered from 0."""
+    """Returns one page of the given number of objects. Pages count from 0."""
     more = {"more": True, "next": str(number + 1)} if number + 1 < pages else {"more": False}
     return json.dumps({**more, "objects": objects}).encode()
 
 
 def beforehand(objects: list[dict]) -> Answer:
-    """All objects, in envelopes made beforehand."""
-    pages = [objects[start : start + PAGE_OBJECTS] for start in range(0, len(objects), PAGE_OBJECTS)]
+    """Returns all objects in envelopes that are made before the measurement."""
+    pages = [
+        objects[start : start + PAGE_OBJECTS] for start in range(0, len(objects), PAGE_OBJECTS)
+    ]
     bodies = [envelope(page, number, len(pages)) for number, page in enumerate(pages)]
     return lambda query: (bodies[int(query.get("next", 0))], ADDED)
 
@@ -97,21 +112,24 @@ class Poll(Command):
         self.state = FOLDER / f"state-{name}"
         path = FOLDER / f"{name}.toml"
         program.write(path, f'state = "{self.state}"', "[[feeds]]", 'name = "bench"', *feed)
-        super().__init__("threatsieve poll, the blacklist built", [str(program.BINARY), "poll", "--config", str(path)])
+        super().__init__(
+            "threatsieve poll, the blacklist built",
+            [str(program.BINARY), "poll", "--config", str(path)],
+        )
 
     def run(self) -> None:
-        """Runs it once."""
+        """Runs the poll once."""
         shutil.rmtree(self.state, ignore_errors=True)
         super().run()
 
 
 def peer(name: str, *arguments: str) -> Command:
-    """The others, in a process of their own."""
+    """Returns the command of the other libraries, in a process of their own."""
     return Command(name, [sys.executable, "-m", "tests.bench.taxii_peer", *arguments])
 
 
 def rows(commands: list[Command], count: int) -> list[list[str]]:
-    """The comparison; ours comes first."""
+    """Returns the rows of the comparison; ours is the first."""
     ours = commands[0]
     for one in commands:
         if one.failure:
@@ -124,20 +142,31 @@ def rows(commands: list[Command], count: int) -> list[list[str]]:
 
 
 def from_collection(name: str, url: str, count: int, *login: str) -> list[list[str]]:
-    """A collection, ours and theirs in turn; `login` is a user and a password, if it takes one."""
+    """Measures a collection, our program and the others in turn. `login` is a user and a password,
+    or None.
+    """
     feed = ['type = "taxii"', f'url = "{url}"', f"page_objects = {PAGE_OBJECTS}"]
     if login:
         password = FOLDER / "password"
         password.touch(mode=0o600)
-        feed += [f'user = "{login[0]}"', f'password = {{ file = "{program.write(password, login[1])}" }}']
-    commands = [Poll(name, feed), peer("taxii2-client and stix2", "collection", url, str(PAGE_OBJECTS), *login)]
+        feed += [
+            f'user = "{login[0]}"',
+            f'password = {{ file = "{program.write(password, login[1])}" }}',
+        ]
+    commands = [
+        Poll(name, feed),
+        peer("taxii2-client and stix2", "collection", url, str(PAGE_OBJECTS), *login),
+    ]
     interleaved(commands, ROUNDS)
     return rows(commands, count)
 
 
 def from_bundle(path: Path, count: int) -> list[list[str]]:
-    """A bundle, ours and theirs in turn."""
-    build = Command("threatsieve build", [str(program.BINARY), "build", "--feed", str(path), "-o", str(FOLDER / "blacklist")])
+    """Measures a bundle, our program and the others in turn."""
+    build = Command(
+        "threatsieve build",
+        [str(program.BINARY), "build", "--feed", str(path), "-o", str(FOLDER / "blacklist")],
+    )
     poll = Poll("bundle", ['type = "path"', f'path = "{path}"'])
     commands = [build, poll, peer("json and stix2", "bundle", str(path))]
     interleaved(commands, ROUNDS)
@@ -145,22 +174,29 @@ def from_bundle(path: Path, count: int) -> list[list[str]]:
 
 
 def write() -> None:
-    """Measures and writes the part."""
+    """Measures and writes this part."""
     print("feeds", flush=True)
     FOLDER.mkdir(parents=True, exist_ok=True)
     objects = [indicator(number) for number in range(1, COUNT + 1)]
     bundle = FOLDER / "bundle.json"
-    bundle.write_text(json.dumps({"type": "bundle", "id": f"bundle--{uuid.UUID(int=1, version=4)}", "objects": objects}), encoding="utf-8")
+    bundle.write_text(
+        json.dumps(
+            {"type": "bundle", "id": f"bundle--{uuid.UUID(int=1, version=4)}", "objects": objects}
+        ),
+        encoding="utf-8",
+    )
     with collection(beforehand(objects)) as url:
         of_collection = from_collection("static", url, COUNT)
     of_bundle = from_bundle(bundle, COUNT)
     with servers.medallion(FOLDER, objects[:MEDALLION_COUNT], PAGE_OBJECTS) as server:
         url = f"{server.root}collections/{servers.OPEN}/"
-        medallion = from_collection("medallion", url, MEDALLION_COUNT, servers.USER, servers.PASSWORD)
+        medallion = from_collection(
+            "medallion", url, MEDALLION_COUNT, servers.USER, servers.PASSWORD
+        )
     text = (
         f"## Feeds\n\n`python -m tests.bench feeds`. {report.machine()}. Threatsieve polls into a "
-        "new, empty state on disk, reduces the patterns, and compiles the blacklist. The others only "
-        f"fetch and parse. Pages have {PAGE_OBJECTS:,} objects.\n\nA TAXII 2.1 collection behind a "
+        "new, empty state on disk, reduces the patterns, and compiles the blacklist. The "
+        f"others only fetch and parse. Pages have {PAGE_OBJECTS:,} objects.\n\nA TAXII 2.1 collection behind a "
         f"server that sends envelopes made beforehand:\n\n{report.table(HEAD, of_collection)}\n\n"
         f"The same objects as a bundle on disk:\n\n{report.table(HEAD, of_bundle)}\n\n"
         "The first of them behind medallion 3.0.0. This server compares each object with each, and "

@@ -1,7 +1,9 @@
-"""Makes what is measured on: lists of domains and Squid logs, the same from the same seed.
+"""Generates the data for measurements: lists of domains and Squid logs. The same seed gives the
+same data.
 
-Hosts are made of syllables, not taken from any list, so that nothing is tuned to them; popularity is skewed as
-in traffic (a few hosts make up most lines). The logs are in Squid's native format with its defaults: queries are stripped.
+Hosts are made of syllables and not taken from any list, so that nothing is tuned to them. Their
+popularity is skewed as in real traffic: a few hosts make up most lines. The logs are in Squid's
+native format with its default settings, which cut off queries.
 """
 
 import ipaddress
@@ -9,12 +11,61 @@ import random
 from collections.abc import Iterator
 from pathlib import Path
 
-SYLLABLES = "ba be bo ca co da de di do fa fe fi ga go ha in ka ki la le li lo ma me mi mo na ne ni no pa pe pi po ra re ri ro sa se si so ta te ti to un va ve vi vo wa wi za".split()
-WORDS = "shop news media cloud data mail web game home tech bank food auto travel health sport music photo world city net play soft trade".split()
-TLDS = "com com com com com net org de ru co.uk io info fr nl com.br xyz online jp it pl cn top site".split()
-SUBDOMAINS = ["www", "www", "www", "cdn", "api", "static", "img", "m", "login", "", "", "", "mail", "assets", "r3---sn-{}", "edge-{}.cdn", "{}.tiles", "v{}_b"]
-EXTENSIONS = ["", "", "/", ".html", ".js", ".css", ".png", ".jpg", ".woff2", ".php", ".json", ".m4s", ".gif"]
-TYPES = ["text/html", "application/javascript", "image/png", "application/json", "text/css", "-", "video/mp4"]
+SYLLABLES = (
+    "ba be bo ca co da de di do fa fe fi ga go ha in ka ki la le li lo "
+    "ma me mi mo na ne ni no pa pe pi po ra re ri ro sa se si so ta te ti to un va ve vi vo wa wi za"
+).split()
+WORDS = (
+    "shop news media cloud data mail web game home tech bank food auto travel health sport music "
+    "photo world city net play soft trade"
+).split()
+TLDS = (
+    "com com com com com net org de ru co.uk io info fr nl com.br xyz online jp it pl cn top site"
+).split()
+SUBDOMAINS = [
+    "www",
+    "www",
+    "www",
+    "cdn",
+    "api",
+    "static",
+    "img",
+    "m",
+    "login",
+    "",
+    "",
+    "",
+    "mail",
+    "assets",
+    "r3---sn-{}",
+    "edge-{}.cdn",
+    "{}.tiles",
+    "v{}_b",
+]
+EXTENSIONS = [
+    "",
+    "",
+    "/",
+    ".html",
+    ".js",
+    ".css",
+    ".png",
+    ".jpg",
+    ".woff2",
+    ".php",
+    ".json",
+    ".m4s",
+    ".gif",
+]
+TYPES = [
+    "text/html",
+    "application/javascript",
+    "image/png",
+    "application/json",
+    "text/css",
+    "-",
+    "video/mp4",
+]
 SEED = 20260823
 ORDINARY_HOSTS = 60_000
 LISTED_SHARE = 0.005
@@ -33,12 +84,12 @@ def _name(rng: random.Random) -> str:
 
 
 def domains(count: int, seed: int) -> Iterator[str]:
-    """As many different names, some of them below others."""
+    """Yields this many different names, some of them below others."""
     rng = random.Random(seed)
     for number in range(count):
         word = "".join(rng.choice(SYLLABLES) for _ in range(rng.randint(2, 5)))
         below = f"{rng.choice(SYLLABLES)}{rng.randint(0, 99)}." if rng.random() < 0.2 else ""
-        # The number in base 36 makes every name another one and leaves its shape plausible.
+        # The number in base 36 makes each name unique and keeps its shape plausible.
         yield f"{below}{word}{_base36(number)}.{rng.choice(TLDS)}"
 
 
@@ -53,7 +104,9 @@ def _base36(number: int) -> str:
 
 def _address(rng: random.Random) -> str:
     if rng.random() < 0.12:
-        return str(ipaddress.IPv6Address(0x2A02 << 112 | rng.getrandbits(30) << 80 | rng.getrandbits(16)))
+        return str(
+            ipaddress.IPv6Address(0x2A02 << 112 | rng.getrandbits(30) << 80 | rng.getrandbits(16))
+        )
     while True:
         address = ipaddress.IPv4Address(rng.getrandbits(32))
         if address.is_global and not address.is_multicast:
@@ -61,7 +114,10 @@ def _address(rng: random.Random) -> str:
 
 
 def _path(rng: random.Random) -> str:
-    parts = [rng.choice(WORDS + SYLLABLES) + (str(rng.randint(1, 9999)) if rng.random() < 0.3 else "") for _ in range(rng.randint(0, 6))]
+    parts = [
+        rng.choice(WORDS + SYLLABLES) + (str(rng.randint(1, 9999)) if rng.random() < 0.3 else "")
+        for _ in range(rng.randint(0, 6))
+    ]
     if rng.random() < 0.25:
         parts.append(f"{rng.getrandbits(96):024x}")
     path = "/" + "/".join(parts)
@@ -69,7 +125,7 @@ def _path(rng: random.Random) -> str:
 
 
 class _Hosts:
-    """Ordinary hosts, popular ones drawn far more often."""
+    """Ordinary hosts. Popular ones are drawn far more often."""
 
     def __init__(self, rng: random.Random):
         self.rng = rng
@@ -82,13 +138,17 @@ class _Hosts:
         rng.shuffle(self.hosts)
 
     def draw(self) -> tuple[str, str]:
-        """A Zipf-like rank: its logarithm is uniform."""
+        """Draws a host by a rank like Zipf's: the logarithm of the rank is uniform."""
         rank = int(len(self.hosts) ** self.rng.random()) - 1
         return self.hosts[rank]
 
 
-def _listed(rng: random.Random, lists: dict[str, list[str]]) -> tuple[str | None, str | None, str | None]:
-    """Host, destination address and URL of a line that touches a list; None where the line's own stays."""
+def _listed(
+    rng: random.Random, lists: dict[str, list[str]]
+) -> tuple[str | None, str | None, str | None]:
+    """Returns host, destination address and URL for a line that touches a list. A None means that
+    the line keeps its own.
+    """
     kind = rng.random()
     if lists["urls"] and kind < 0.15:
         return None, None, "http://" + rng.choice(lists["urls"])
@@ -103,18 +163,22 @@ def _listed(rng: random.Random, lists: dict[str, list[str]]) -> tuple[str | None
     if odd < 0.02:
         name = name.title()
     elif odd < 0.05:
-        name = rng.choice([f"x{name}", f"{name}.{rng.choice(TLDS)}"])  # a near miss
+        name = rng.choice([f"x{name}", f"{name}.{rng.choice(TLDS)}"])  # A near miss.
     elif odd < 0.5:
         name = f"{rng.choice(['www', 'cdn', 'a.b', 'login', 'x1'])}.{name}"
     return name, None, None
 
 
 def log(count: int, lists: dict[str, list[str]], seed: int) -> Iterator[str]:
-    """Lines of Squid's native log; about one in 200 touches one of the lists."""
+    """Yields lines of Squid's native log. About one in 200 touches one of the lists."""
     rng = random.Random(seed)
     hosts = _Hosts(rng)
-    clients = [f"10.{rng.randint(0, 9)}.{rng.randint(0, 255)}.{rng.randint(1, 254)}" for _ in range(3_000)]
-    clients += [f"fd00:12::{rng.getrandbits(32) >> 16:x}:{rng.getrandbits(16):x}" for _ in range(300)]
+    clients = [
+        f"10.{rng.randint(0, 9)}.{rng.randint(0, 255)}.{rng.randint(1, 254)}" for _ in range(3_000)
+    ]
+    clients += [
+        f"fd00:12::{rng.getrandbits(32) >> 16:x}:{rng.getrandbits(16):x}" for _ in range(300)
+    ]
     now = 1_787_443_200_000
     for _ in range(count):
         now += rng.randint(0, 90)
@@ -135,13 +199,16 @@ def log(count: int, lists: dict[str, list[str]], seed: int) -> Iterator[str]:
         user = f"user{rng.randint(1, 400)}" if rng.random() < 0.3 else "-"
         peer = f"HIER_DIRECT/{address}" if rng.random() < 0.93 else "HIER_NONE/-"
         yield (
-            f"{now // 1000}.{now % 1000:03} {rng.randint(1, 99999):6} {rng.choice(clients)} {result}/{status} "
+            f"{now // 1000}.{now % 1000:03} {rng.randint(1, 99999):6} {rng.choice(clients)} "
+            f"{result}/{status} "
             f"{rng.randint(200, 250_000)} {method} {url} {user} {peer} {rng.choice(TYPES)}"
         )
 
 
 def written(path: Path, values: Iterator[str]) -> Path:
-    """Writes one value a line, unless the file is there already; a file is whole or not there."""
+    """Writes one value a line, unless the file exists already. A file is complete or does not
+    exist.
+    """
     if not path.exists():
         path.parent.mkdir(parents=True, exist_ok=True)
         part = path.with_suffix(".part")

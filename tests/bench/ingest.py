@@ -1,4 +1,6 @@
-"""Bulk indexing into one real OpenSearch node: what `threat_match` costs beside other processors, and what its blacklists take of memory."""
+"""Bulk indexing into one real OpenSearch node: the cost of `threat_match` compared with other
+processors, and the memory that its blacklists need.
+"""
 
 import concurrent.futures
 import json
@@ -23,12 +25,25 @@ SCRIPTED = 10_000
 INDEX = "bench"
 FOLDER = program.ROOT / ".cache/bench/ingest"
 FIELDS = ["url.original", "url.domain", "destination.ip", "source.ip"]
-# Two-sided, 95 %, by degrees of freedom (rounds - 1); what is beyond is close to the normal distribution's.
-STUDENT = {2: 4.303, 3: 3.182, 4: 2.776, 5: 2.571, 6: 2.447, 7: 2.365, 8: 2.306, 9: 2.262, 10: 2.228, 11: 2.201, 12: 2.179}
+# Student's t, two-sided, 95 %, by degrees of freedom (rounds - 1). For more rounds the normal
+# distribution is close enough.
+STUDENT = {
+    2: 4.303,
+    3: 3.182,
+    4: 2.776,
+    5: 2.571,
+    6: 2.447,
+    7: 2.365,
+    8: 2.306,
+    9: 2.262,
+    10: 2.228,
+    11: 2.201,
+    12: 2.179,
+}
 
 
 def blacklists() -> dict[str, Path]:
-    """One of each size, built once."""
+    """Builds one blacklist of each size, once."""
     files = {}
     for name, count in SIZES.items():
         files[name] = target = FOLDER / f"{name}-{count}.blacklist"
@@ -39,8 +54,12 @@ def blacklists() -> dict[str, Path]:
 
 
 def bulks() -> list[bytes]:
-    """The events of a Squid log as bulk requests, a few of them with a listed host."""
-    listed = [domain for number, domain in zip(range(100_000), generate.domains(100_000, SEED), strict=False) if number % 100 == 0]
+    """Returns the events of a Squid log as bulk requests. A few events have a listed host."""
+    listed = [
+        domain
+        for number, domain in zip(range(100_000), generate.domains(100_000, SEED), strict=False)
+        if number % 100 == 0
+    ]
     lines = generate.log(EVENTS, {"domains": listed, "ips": [], "cidr": [], "urls": []}, SEED)
     events = []
     for number, line in enumerate(lines):
@@ -58,19 +77,26 @@ def bulks() -> list[bytes]:
         )
     line = '{"index":{}}\n'
     return [
-        "".join(f"{line}{json.dumps(event)}\n" for event in events[start : start + BULK_EVENTS]).encode()
+        "".join(
+            f"{line}{json.dumps(event)}\n" for event in events[start : start + BULK_EVENTS]
+        ).encode()
         for start in range(0, len(events), BULK_EVENTS)
     ]
 
 
 def pipelines() -> dict[str, list[dict] | None]:
-    """What is compared: each name's processors."""
+    """Returns the pipelines to compare: the processors of each, by name."""
     scripted = {domain: True for domain in generate.domains(SCRIPTED, SEED)}
-    source = "def host = ctx.url?.domain; if (host != null && params.listed.containsKey(host)) { ctx.indicator = 'matched' }"
+    source = (
+        "def host = ctx.url?.domain; if (host != null && params.listed.containsKey(host)) { "
+        "ctx.indicator = 'matched' }"
+    )
     found = {
         "no pipeline": None,
         "`set`": [{"set": {"field": "indicator", "value": "none"}}],
-        f"`script`, painless, {SCRIPTED:,} hosts in a map": [{"script": {"source": source, "params": {"listed": scripted}}}],
+        f"`script`, painless, {SCRIPTED:,} hosts in a map": [
+            {"script": {"source": source, "params": {"listed": scripted}}}
+        ],
     }
     for name, count in SIZES.items():
         found[ours(name, count)] = [{"threat_match": {"blacklist": name, "fields": FIELDS}}]
@@ -78,17 +104,17 @@ def pipelines() -> dict[str, list[dict] | None]:
 
 
 def ours(name: str, count: int) -> str:
-    """Our row of that size."""
+    """Returns the name of our row for a blacklist of this size."""
     return f"`threat_match`, four fields, {count:,} domains"
 
 
 def push(node: engines.Node, file: Path) -> None:
-    """As the controller does it: large files in parts."""
+    """Pushes a file as the controller does: large files go in parts."""
     program.run("push", "--host", node.url, file)
 
 
 class Measured:
-    """One pipeline and what was measured of it, a number a round."""
+    """One pipeline and its measurements, one number a round."""
 
     def __init__(self, number: int, name: str, processors: list[dict] | None):
         self.name, self.processors = name, processors
@@ -99,7 +125,16 @@ class Measured:
     def run(self, node: engines.Node, bodies: list[bytes]) -> None:
         """Indexes all events into an empty index."""
         node.delete(f"/{INDEX}?ignore_unavailable=true")
-        node.put(f"/{INDEX}", {"settings": {"number_of_shards": 1, "number_of_replicas": 0, "refresh_interval": "-1"}})
+        node.put(
+            f"/{INDEX}",
+            {
+                "settings": {
+                    "number_of_shards": 1,
+                    "number_of_replicas": 0,
+                    "refresh_interval": "-1",
+                }
+            },
+        )
         before = self.ingest(node)
         started = time.perf_counter()
         path = f"/{INDEX}/_bulk?filter_path=errors" + (f"&pipeline={self.id}" if self.id else "")
@@ -110,64 +145,96 @@ class Measured:
         self.seconds.append(time.perf_counter() - started)
         count, millis = (after - one for after, one in zip(self.ingest(node), before, strict=True))
         if self.id:
-            assert count == EVENTS, f"{self.name}: {count} of {EVENTS} events went through the pipeline"
-            # The node counts the time of a batch, in whole milliseconds, once for each event of it.
+            assert count == EVENTS, (
+                f"{self.name}: {count} of {EVENTS} events went through the pipeline"
+            )
+            # The node counts the time of a batch in whole milliseconds, once for each event of the
+            # batch.
             self.micros.append(millis * 1000 / count / BULK_EVENTS)
 
     def ingest(self, node: engines.Node) -> tuple[int, int]:
-        """Events and milliseconds of the pipeline, from the node's statistics."""
+        """Returns the pipeline's events and milliseconds from the node's statistics."""
         (stats,) = node.get("/_nodes/stats/ingest")["nodes"].values()
         mine = stats["ingest"]["pipelines"].get(self.id, {"count": 0, "time_in_millis": 0})
         return mine["count"], mine["time_in_millis"]
 
 
 def interval(values: list[float]) -> str:
-    """Mean, and its confidence interval of 95 %."""
+    """Returns the mean and its 95 % confidence interval."""
     mean = statistics.fmean(values)
     half = STUDENT.get(len(values) - 1, 1.96) * statistics.stdev(values) / math.sqrt(len(values))
     return f"{mean:.2f} ({mean - half:.2f} to {mean + half:.2f})"
 
 
 def traffic(node: engines.Node, bodies: list[bytes], pipeline: str) -> None:
-    """All events through a pipeline, by as many senders as the node has threads for them."""
+    """Sends all events through a pipeline, with as many senders as the node has threads."""
     path = f"/{INDEX}/_bulk?filter_path=errors&pipeline={pipeline}"
     with concurrent.futures.ThreadPoolExecutor(THREADS) as pool:
-        list(pool.map(lambda body: node.send("POST", path, body, content_type="application/x-ndjson"), bodies))
+        list(
+            pool.map(
+                lambda body: node.send("POST", path, body, content_type="application/x-ndjson"),
+                bodies,
+            )
+        )
 
 
 def memory(plugin: Path, files: dict[str, Path], bodies: list[bytes]) -> list[list[str]]:
-    """What a blacklist holds of a node's memory while many threads use it."""
+    """Measures the memory of a node that a blacklist occupies while many threads use it."""
     rows = []
     for name, file in files.items():
         settings = {"node.processors": THREADS, "threatsieve.memory_limit": "8gb"}
-        with engines.node(VERSION, plugins=[plugin], settings=settings, heap="2g", java_options=["-XX:+AlwaysPreTouch"]) as node:
-            node.put("/_ingest/pipeline/bench", {"processors": [{"threat_match": {"blacklist": name, "fields": FIELDS}}]})
+        with engines.node(
+            VERSION,
+            plugins=[plugin],
+            settings=settings,
+            heap="2g",
+            java_options=["-XX:+AlwaysPreTouch"],
+        ) as node:
+            node.put(
+                "/_ingest/pipeline/bench",
+                {"processors": [{"threat_match": {"blacklist": name, "fields": FIELDS}}]},
+            )
             push(node, file)
             traffic(node, bodies, "bench")
             held = node.pss()
             node.delete(f"{pushing.ENDPOINT}/{name}")
             traffic(node, bodies, "bench")
             held, size = held - node.pss(), file.stat().st_size
-            rows.append([f"{SIZES[name]:,}", f"{size / 1e6:,.1f}", f"{held / 1e6:,.1f}", f"{held / size:.2f}"])
+            rows.append(
+                [
+                    f"{SIZES[name]:,}",
+                    f"{size / 1e6:,.1f}",
+                    f"{held / 1e6:,.1f}",
+                    f"{held / size:.2f}",
+                ]
+            )
     return rows
 
 
 def write() -> None:
-    """Measures and writes the part."""
+    """Measures and writes this part."""
     print("ingest", flush=True)
     if ROUNDS < 3:
-        sys.exit(f"THREATSIEVE_BENCH_ROUNDS: expected 3 or more for a confidence interval, got {ROUNDS}")
+        sys.exit(
+            f"THREATSIEVE_BENCH_ROUNDS: expected 3 or more for a confidence interval, got {ROUNDS}"
+        )
     FOLDER.mkdir(parents=True, exist_ok=True)
     plugin, files, bodies = engines.plugin(VERSION), blacklists(), bulks()
-    measured = [Measured(number, name, processors) for number, (name, processors) in enumerate(pipelines().items())]
-    with engines.node(VERSION, plugins=[plugin], settings={"threatsieve.memory_limit": "8gb"}, heap="2g") as node:
+    measured = [
+        Measured(number, name, processors)
+        for number, (name, processors) in enumerate(pipelines().items())
+    ]
+    with engines.node(
+        VERSION, plugins=[plugin], settings={"threatsieve.memory_limit": "8gb"}, heap="2g"
+    ) as node:
         for name, file in files.items():
             push(node, file)
         for one in measured:
             if one.processors:
                 node.put(f"/_ingest/pipeline/{one.id}", {"processors": one.processors})
         for number in range(ROUNDS + 1):
-            # Each goes first in turn; what the first round measures is a cold node.
+            # Each pipeline goes first in turn. The first round is not counted, because the node is
+            # cold.
             for one in measured[number % len(measured) :] + measured[: number % len(measured)]:
                 print(f"  {one.name} ...", flush=True)
                 one.run(node, bodies)
@@ -176,23 +243,37 @@ def write() -> None:
     base = measured[1]
     rows = [
         [
-            one.name, f"{statistics.median(one.seconds):.2f}", f"{EVENTS / statistics.median(one.seconds):,.0f}",
-            interval(one.micros) if one.micros else "", interval([a - b for a, b in zip(one.micros, base.micros, strict=True)]) if one.micros else "",
+            one.name,
+            f"{statistics.median(one.seconds):.2f}",
+            f"{EVENTS / statistics.median(one.seconds):,.0f}",
+            interval(one.micros) if one.micros else "",
+            interval([a - b for a, b in zip(one.micros, base.micros, strict=True)])
+            if one.micros
+            else "",
         ]
         for one in measured
-    ]  # fmt: skip
+    ]
     small, large = (statistics.fmean(one.micros) for one in measured[-2:])
-    head = ["pipeline", "seconds, median", "events a second", "ingest µs an event", "µs more than `set`"]
+    head = [
+        "pipeline",
+        "seconds, median",
+        "events a second",
+        "ingest µs an event",
+        "µs more than `set`",
+    ]
     text = (
         f"## Bulk indexing\n\n`python -m tests.bench ingest`. {report.machine()}. One OpenSearch "
-        f"{VERSION} node with 2 GB of heap gets {EVENTS:,} events of a Squid log in bulk requests of "
-        f"{BULK_EVENTS:,}, into a new index each time. There are {ROUNDS} rounds, after one that is "
-        "not counted; the pipelines take turns. Ingest time is from the node's own statistics, which "
-        "count whole milliseconds for a batch. In brackets is the confidence interval (95 %, "
+        f"{VERSION} node with 2 GB of heap gets {EVENTS:,} events of a Squid log in bulk "
+        f"requests of {BULK_EVENTS:,}, into a new index each time. There are {ROUNDS} rounds, after "
+        "one that is not counted; the pipelines take turns. Ingest time is from the node's own "
+        "statistics, which count whole milliseconds for a batch. In brackets is the confidence interval (95 %, "
         f"Student's t) of the mean.\n\n{report.table(head, rows)}\n\n"
         f"At {SIZES['many']:,} domains an event costs {large / small:.2f} times what it costs at "
         f"{SIZES['million']:,}.\n\nA blacklist that {THREADS} ingest threads use holds this memory "
         "of a node (PSS), and gives it back when it is deleted:\n\n"
-        + report.table(["domains", "blacklist, MB", "held, MB", "times the blacklist"], memory(plugin, files, bodies))
+        + report.table(
+            ["domains", "blacklist, MB", "held, MB", "times the blacklist"],
+            memory(plugin, files, bodies),
+        )
     )
     report.write("ingest", text)

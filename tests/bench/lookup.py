@@ -1,4 +1,6 @@
-"""The look-up itself, natively and in the component: runs the Rust bench of host/runner and lays its figures out."""
+"""The look-up itself, natively and in the component. Runs the Rust benchmark of host/runner and
+formats its figures.
+"""
 
 import json
 import subprocess
@@ -11,16 +13,31 @@ COMMAND = ["cargo", "bench", "--quiet", "--workspace", "--bench", "lookup", "--"
 
 
 def measured(title: str, domains: Path, addresses: Path) -> str:
-    """A section with one table of times and a line on building, bytes and instances."""
-    run = subprocess.run([*COMMAND, str(domains), str(addresses)], cwd=program.ROOT, capture_output=True, text=True, check=True)
+    """Returns a section with one table of times and a line on building, bytes and instances."""
+    run = subprocess.run(
+        [*COMMAND, str(domains), str(addresses)],
+        cwd=program.ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
     lines = [json.loads(line) for line in run.stdout.splitlines() if line.startswith("{")]
     made, loaded = lines[0], lines[-1]
     rows = [
         [one["set"], str(one["batch"]), f"{one['native_ns']:.0f}", f"{one['component_ns']:.0f}",
-         f"{one['component_without_signals_ns']:.0f}", f"{one['component_ns'] / one['native_ns']:.1f}", f"{one['hits']:,}"]
+         f"{one['component_without_signals_ns']:.0f}",
+         f"{one['component_ns'] / one['native_ns']:.1f}", f"{one['hits']:,}"]
         for one in lines[1:-1]
     ]  # fmt: skip
-    head = ["looked up", "batch", "native, ns", "component, ns", "without signal-based traps, ns", "component / native", "hits"]
+    head = [
+        "looked up",
+        "batch",
+        "native, ns",
+        "component, ns",
+        "without signal-based traps, ns",
+        "component / native",
+        "hits",
+    ]
     return (
         f"### {title}\n\n{made['domains']:,} domains and {made['addresses']:,} addresses take "
         f"{made['guest_bytes']:,} bytes in the matcher, "
@@ -33,7 +50,7 @@ def measured(title: str, domains: Path, addresses: Path) -> str:
 
 
 def write(lists: list[tuple[str, Path, Path]]) -> None:
-    """Measures with each pair of lists and writes the part."""
+    """Measures with each pair of lists and writes this part."""
     print("lookup", flush=True)
     sections = [measured(title, domains, addresses) for title, domains, addresses in lists]
     intro = (

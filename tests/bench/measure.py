@@ -1,4 +1,4 @@
-"""Running commands under a cap and measuring them: wall time, processor time, peak memory."""
+"""Runs commands under a cap and measures them: wall time, processor time, peak memory."""
 
 import os
 import resource
@@ -13,13 +13,14 @@ from tests.program import Peak
 ROUNDS = int(os.environ.get("THREATSIEVE_BENCH_ROUNDS", 7))
 CAP_SECONDS = 600
 CAP_BYTES = 16 * 2**30
-# A command that takes longer than this is run again only once: its spread is small beside the differences shown.
+# Seconds. A longer command is repeated only once: its spread is small compared with the differences
+# shown.
 SLOW_SECONDS = 30
 
 
 @dataclass
 class Command:
-    """One of the commands measured side by side, and what was measured."""
+    """One of the compared commands and its measurements."""
 
     name: str
     argv: list[str]
@@ -30,7 +31,10 @@ class Command:
     failure: str = ""
 
     def run(self) -> None:
-        """Runs it once. The memory cap is on private writable memory, so that address space merely reserved is free."""
+        """Runs the command once.
+
+        The memory cap applies to private writable memory, so that reserved address space is free.
+        """
         started = time.perf_counter()
         process = subprocess.Popen(
             self.argv,
@@ -57,11 +61,21 @@ class Command:
         self.peak_bytes = max(self.peak_bytes, peak.stop())
         if elapsed >= CAP_SECONDS:
             self.failure = f"did not finish in {CAP_SECONDS // 60} minutes"
-        elif process.returncode > 1 or process.returncode < 0 or (process.returncode == 1 and messages[0]):
-            # 1 alone is grep's way of saying that no line matches.
-            word = messages[0].decode(errors="replace").strip().splitlines()[-1:] or [f"exit code {process.returncode}"]
+        elif (
+            process.returncode > 1
+            or process.returncode < 0
+            or (process.returncode == 1 and messages[0])
+        ):
+            # Exit code 1 is how grep reports that no line matches.
+            word = messages[0].decode(errors="replace").strip().splitlines()[-1:] or [
+                f"exit code {process.returncode}"
+            ]
             memory = "memory" in word[0].lower() or process.returncode < 0
-            self.failure = f"did not finish within {CAP_BYTES >> 30} GB" if memory else f"failed: {word[0][:80]}"
+            self.failure = (
+                f"did not finish within {CAP_BYTES >> 30} GB"
+                if memory
+                else f"failed: {word[0][:80]}"
+            )
         else:
             self.seconds.append(elapsed)
             self.cpu_seconds.append(usage.ru_utime + usage.ru_stime)
@@ -69,18 +83,25 @@ class Command:
 
     @property
     def median(self) -> float | None:
-        """Seconds of wall time."""
+        """Returns the median of the wall time in seconds."""
         return statistics.median(self.seconds) if self.seconds and not self.failure else None
 
     @property
     def spread(self) -> str:
-        """The fastest and the slowest run."""
+        """Returns the fastest and the slowest run."""
         count = len(self.seconds)
-        return f"{min(self.seconds):.2f} to {max(self.seconds):.2f}, {count} {'run' if count == 1 else 'runs'}" if count else ""
+        return (
+            f"{min(self.seconds):.2f} to {max(self.seconds):.2f}, {count} "
+            f"{'run' if count == 1 else 'runs'}"
+            if count
+            else ""
+        )
 
 
 def interleaved(commands: list[Command], rounds: int) -> None:
-    """Runs the commands in turn, so that a busy moment of the machine does not fall on one alone."""
+    """Runs the commands in turn, so that a busy moment of the machine does not affect only one of
+    them.
+    """
     for _ in range(rounds):
         for command in commands:
             slow = len(command.seconds) >= 2 and max(command.seconds) > SLOW_SECONDS

@@ -1,4 +1,4 @@
-"""Writes tables between markers of docs/performance.md, so that a rerun replaces its own part and nothing else."""
+"""Writes tables between markers of docs/performance.md. A rerun replaces only its own part."""
 
 import datetime
 import os
@@ -18,24 +18,27 @@ table took turns. Ratios carry over to other machines, seconds do not.
 
 
 def machine() -> str:
-    """Cores, processor, memory, system and date: what figures depend on, and no names."""
+    """Returns cores, processor, memory, system and date: everything that figures depend on, but no
+    names.
+    """
     text = Path("/proc/cpuinfo").read_text(encoding="utf-8")
     model = re.search(r"model name\s*: (.*)", text)
     gigabytes = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
     return (
-        f"{os.cpu_count()} shared cores ({model[1].strip() if model else platform.machine()}), {gigabytes:.0f} GiB, "
+        f"{os.cpu_count()} shared cores "
+        f"({model[1].strip() if model else platform.machine()}), {gigabytes:.0f} GiB, "
         f"Linux {platform.release().split('-')[0]}, {datetime.date.today().isoformat()}"
     )
 
 
 def table(head: list[str], rows: list[list[str]]) -> str:
-    """A Markdown table, its first column to the left and the others to the right."""
+    """Returns a Markdown table. The first column is aligned left, the others right."""
     lines = [f"| {' | '.join(head)} |", "|---|" + "--:|" * (len(head) - 1)]
     return "\n".join(lines + [f"| {' | '.join(row)} |" for row in rows])
 
 
 def wrapped(text: str) -> str:
-    """The same text with its paragraphs wrapped at 100 columns, but not within code."""
+    """Wraps paragraphs at 100 columns, but leaves code as it is."""
     fill = textwrap.TextWrapper(100, break_long_words=False, break_on_hyphens=False).fill
     whole = re.sub(r"`[^`]*`", lambda code: re.sub(r"\s", "\0", code[0]), text.strip())
     parts = whole.split("\n\n")
@@ -43,7 +46,7 @@ def wrapped(text: str) -> str:
 
 
 def write(name: str, text: str) -> None:
-    """Replaces the part of that name, or adds it at the end."""
+    """Replaces the part with this name, or appends it."""
     start, end = f"<!-- bench: {name} -->", f"<!-- end of bench: {name} -->"
     page = PAGE.read_text(encoding="utf-8") if PAGE.exists() else HEAD
     part = f"{start}\n{wrapped(text)}\n{end}"

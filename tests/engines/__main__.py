@@ -1,4 +1,4 @@
-"""`python -m tests.engines COMMAND`: what the make targets need of real servers."""
+"""Runs real servers for the make targets: `python -m tests.engines COMMAND`."""
 
 import sys
 
@@ -6,7 +6,7 @@ from tests.engines import assemble, demo, dev_cluster
 
 
 def prepare(_arguments: list[str]) -> None:
-    """Assembles every server that is not there yet, and looks for its JDK."""
+    """Assembles every server that does not exist yet, and looks for its JDK."""
     for version in assemble.VERSIONS:
         assemble.java(version)
         if not (assemble.CACHE / version).is_dir():

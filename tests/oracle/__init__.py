@@ -1,7 +1,7 @@
-"""An independent, naive implementation of the matching rules, to hold the real one to.
+"""An independent, naive implementation of the matching rules, to compare the real one with.
 
-Written from docs and RFCs alone; it shares no code and no data with the Rust crates, and prefers
-loops that are easy to believe over speed. `Oracle` is the matcher, the other modules its normaliser.
+It is written from the documentation and RFCs only and shares no code or data with the Rust crates.
+It prefers simple loops to speed. `Oracle` is the matcher; the other modules are its normaliser.
 """
 
 from .matcher import Found, Oracle

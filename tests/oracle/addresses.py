@@ -1,4 +1,6 @@
-"""Addresses, networks and ranges; strict in address fields, WHATWG's odd forms in URL hosts."""
+"""Addresses, networks and ranges. Address fields are strict; URL hosts may have WHATWG's other
+forms.
+"""
 
 import ipaddress
 import re
@@ -7,13 +9,14 @@ from ipaddress import IPv4Address, IPv6Address
 Address = IPv4Address | IPv6Address
 Span = tuple[Address, Address]
 
-# What is cut from the ends of an event's value: ASCII's white space, not that of other scripts.
+# Stripped from the ends of an event's value: ASCII white space, not that of other scripts.
 SPACE = " \t\n\f\r"
-# The broadest networks an indicator may name unless that is asked for.
+# Prefix lengths of the broadest networks that an indicator may name by default.
 FLOOR_BITS = {4: 8, 6: 19}
 
-# What IANA's special-purpose address registries (RFC 6890 and successors) list as not globally
-# reachable or say nothing of it (6to4), with multicast (RFC 5771, RFC 4291) and the former site-local addresses (RFC 3879).
+# Networks that IANA's special-purpose address registries (RFC 6890 and successors) list as not
+# globally reachable, or without a statement about it (6to4). Also multicast (RFC 5771, RFC 4291)
+# and the former site-local addresses (RFC 3879).
 SPECIAL = [
     ipaddress.ip_network(text)
     for text in """
@@ -26,12 +29,15 @@ SPECIAL = [
 
 
 def unmap(address: Address) -> Address:
-    """IPv4-mapped IPv6 is IPv4 (RFC 4291 section 2.5.5.2)."""
+    """Converts an IPv4-mapped IPv6 address to IPv4 (RFC 4291 section 2.5.5.2)."""
     return getattr(address, "ipv4_mapped", None) or address
 
 
 def strict(text: str) -> Address | None:
-    """An address in its textual form (RFC 4291, dotted quads without leading zeros), brackets and a zone id dropped (RFC 4007)."""
+    """Parses an address in its textual form (RFC 4291, dotted quads without leading zeros).
+
+    Removes brackets and a zone id (RFC 4007).
+    """
     bare = text
     if text.startswith("[") and text.endswith("]") and ":" in text:
         bare = text = text[1:-1]
@@ -44,7 +50,9 @@ def strict(text: str) -> Address | None:
 
 
 def _number(part: str) -> int | None:
-    """One part of an IPv4 address as the WHATWG URL standard reads it: decimal, 0x hexadecimal, 0 octal."""
+    """Parses one part of an IPv4 address like the WHATWG URL standard: decimal, hexadecimal after
+    0x, octal after 0.
+    """
     if part == "":
         return None
     base, digits = 10, part
@@ -60,7 +68,7 @@ def _number(part: str) -> int | None:
 
 
 def url_host(host: str) -> Address | None:
-    """The IPv4 address that a URL's host stands for, by the WHATWG URL standard's IPv4 parser."""
+    """Returns the IPv4 address of a URL's host, by the WHATWG URL standard's IPv4 parser."""
     parts = host.split(".")
     if len(parts) > 1 and parts[-1] == "":
         parts.pop()
@@ -79,7 +87,9 @@ def url_host(host: str) -> Address | None:
 
 
 def span(text: str) -> tuple[Span, str] | None:
-    """First and last address of an address, a CIDR network or `first-last`, and which of the three it is."""
+    """Returns the first and last address of an address, a CIDR network or a range `first-last`, and
+    which of the three it is.
+    """
     if "/" in text:
         base, _, bits = text.partition("/")
         if not bits.isdigit():
@@ -102,18 +112,18 @@ def span(text: str) -> tuple[Span, str] | None:
 
 
 def size(extent: Span) -> int:
-    """Addresses in it."""
+    """Returns the number of addresses in the span."""
     return int(extent[1]) - int(extent[0]) + 1
 
 
 def is_too_broad(extent: Span) -> bool:
-    """Whether it holds more addresses than the floor's network does."""
+    """Returns whether the span has more addresses than the broadest network allowed by default."""
     first = extent[0]
     return size(extent) > 2 ** (first.max_prefixlen - FLOOR_BITS[first.version])
 
 
 def is_special(extent: Span) -> bool:
-    """Whether it overlaps a network that is not globally reachable."""
+    """Returns whether the span overlaps a network that is not globally reachable."""
     first, last = extent
     return any(
         network.version == first.version and first <= network[-1] and network[0] <= last

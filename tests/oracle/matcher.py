@@ -1,4 +1,4 @@
-"""The naive matcher: every entry is looked at for every observable, by plain rules."""
+"""The naive matcher: compares every entry with every observable, by plain rules."""
 
 from dataclasses import dataclass
 
@@ -10,7 +10,9 @@ PARTIAL = "url_query_unlogged"
 
 @dataclass(frozen=True, order=True)
 class Found:
-    """An entry that covers an observable: how, and how specific that is (greater is more specific)."""
+    """An entry that covers an observable: how, and how specifically. A greater value is more
+    specific.
+    """
 
     specificity: tuple
     entry_type: str
@@ -20,7 +22,7 @@ class Found:
 
 @dataclass(frozen=True)
 class Observable:
-    """What an event's value stands for: each of these that is set is compared."""
+    """The observables in one value of an event. Each one that is set is compared."""
 
     host: str | None = None
     address: addresses.Address | None = None
@@ -36,11 +38,15 @@ def _with_host(host: object, **others) -> Observable:
 
 
 def _url(text: str) -> Observable:
-    """A URL; what has no scheme and no path is the `host:port` of a CONNECT, which is a host."""
+    """Parses a URL. A value without scheme and path is the `host:port` of a CONNECT, which is a
+    host.
+    """
     parsed = urls.parse(text)
     if parsed is None:
         return Observable()
-    is_url = parsed.is_comparable and not (parsed.scheme is None and not any(mark in text.removeprefix("//") for mark in "/?#"))
+    is_url = parsed.is_comparable and not (
+        parsed.scheme is None and not any(mark in text.removeprefix("//") for mark in "/?#")
+    )
     return _with_host(parsed.host, url=parsed if is_url else None)
 
 
@@ -53,7 +59,7 @@ def _host(text: str) -> Observable:
 
 
 def _address_field(text: str) -> Observable:
-    """An address, with a port or without; a name in such a field is no address."""
+    """Parses an address with or without a port. A name in such a field is not an address."""
     has_port = text.startswith("[") or addresses.strict(text.partition(":")[0]) is not None
     return Observable(address=addresses.strict(text) or (_host(text).address if has_port else None))
 
@@ -61,11 +67,16 @@ def _address_field(text: str) -> Observable:
 def _email(text: str) -> Observable:
     local, _, host = text.rpartition("@")
     host, _ = urls.split_host_port(host)
-    return _with_host(urls.host_of(host, in_url=False), email=values.email(f"{local}@{host}") if local and host else None)
+    return _with_host(
+        urls.host_of(host, in_url=False),
+        email=values.email(f"{local}@{host}") if local and host else None,
+    )
 
 
 def read(kind: str, text: str) -> Observable:
-    """What an event's value stands for. `kind` is the field's: any, host, address, url, hash, email."""
+    """Returns the observables in a value. `kind` is the field's: any, host, address, url, hash,
+    email.
+    """
     text = text.strip(addresses.SPACE)
     if kind == "any":
         kind = _kind_of(text)
@@ -77,7 +88,7 @@ def read(kind: str, text: str) -> Observable:
 
 
 def _kind_of(text: str) -> str:
-    """The kind of a value by its form alone."""
+    """Returns the kind of a value, judged only by its form."""
     if addresses.strict(text) is not None:
         return "address"
     if values.is_hash(text):
@@ -90,21 +101,26 @@ def _kind_of(text: str) -> str:
 
 
 class Oracle:
-    """All entries, in dicts by what must be equal first, so that a few thousand entries stay quick; the rules are the naive ones."""
+    """All entries, in dicts by the part that must be equal, so that a few thousand entries stay
+    fast. The rules are still the naive ones.
+    """
 
     def __init__(self, blocked: list[Entry], allowed: list[Entry] = ()):
-        # Any network may be allowed, but not any may be blocked.
+        # The allow-list may contain any network, the block-list may not.
         self.blocked = self._indexed(entry for entry in blocked if not values.is_refused(entry))
         self.allowed = self._indexed(allowed)
 
     @staticmethod
     def _indexed(entries) -> dict[str, list[Entry]]:
-        """Each entry once, by a key of which a covered observable has one (see `_keys`)."""
+        """Returns the entries without duplicates, by key. Every observable that an entry covers has
+        the entry's key (see `_keys`).
+        """
         index: dict[str, list[Entry]] = {}
         for entry in dict.fromkeys(entries):
             if entry.span:
                 first, last = entry.span
-                # Single addresses by themselves; every network and range is looked at for every address.
+                # Single addresses have a key each. Every address is compared with all networks and
+                # ranges.
                 key = f"address {first}" if first == last else f"spans of IPv{first.version}"
             elif entry.is_prefix:
                 key = "prefixes"
@@ -143,23 +159,30 @@ class Oracle:
         return found
 
     def matches(self, kind: str, text: str, partial: bool = False) -> list[Found]:
-        """Every match of one value, the most specific first, allow-list applied."""
+        """Returns the matches of a value, the most specific first, with the allow-list applied."""
         observable = read(kind, text)
-        allowed = [one.specificity for one in self._covering(self.allowed, observable) if one.how != PARTIAL]
+        allowed = [
+            one.specificity
+            for one in self._covering(self.allowed, observable)
+            if one.how != PARTIAL
+        ]
         strongest = max(allowed, default=None)
         return sorted(
             (
                 one
                 for one in self._covering(self.blocked, observable)
-                if (partial or one.how != PARTIAL) and (strongest is None or one.specificity > strongest)
+                if (partial or one.how != PARTIAL)
+                and (strongest is None or one.specificity > strongest)
             ),
             reverse=True,
         )
 
 
 def covers(entry: Entry, observable: Observable) -> Found | None:
-    """How an entry covers an observable, if it does."""
-    rule = {"domain-name": _domain, "url": _url_entry}.get(entry.type, _address if entry.span else _equal)
+    """Returns how an entry covers an observable, or None."""
+    rule = {"domain-name": _domain, "url": _url_entry}.get(
+        entry.type, _address if entry.span else _equal
+    )
     answer = rule(entry, observable)
     if answer is None:
         return None
@@ -181,7 +204,11 @@ def _domain(entry: Entry, observable: Observable):
 
 def _address(entry: Entry, observable: Observable):
     address = observable.address
-    if address is None or entry.version != address.version or not entry.low <= int(address) <= entry.high:
+    if (
+        address is None
+        or entry.version != address.version
+        or not entry.low <= int(address) <= entry.high
+    ):
         return None
     how = "range" if "-" in entry.value else "cidr" if "/" in entry.value else "exact"
     return how, (0, -addresses.size(entry.span))
@@ -193,7 +220,7 @@ def _url_entry(entry: Entry, observable: Observable):
         return None
     rank = (1, len(entry.value))
     if url.key != entry.url.key:
-        # Whole path segments: `/a/b` covers `/a/b/c` and not `/a/bc`.
+        # A prefix covers whole path segments: `/a/b` covers `/a/b/c` but not `/a/bc`.
         below = entry.url.key if entry.url.key.endswith("/") else entry.url.key + "/"
         return ("url_prefix", rank) if entry.is_prefix and url.key.startswith(below) else None
     if entry.url.query in (None, url.query):

@@ -4,17 +4,19 @@ import re
 
 import idna
 
-# UTS 46 section 4 step 3: these separate labels too.
+# UTS 46 section 4 step 3: these characters separate labels, too.
 LABEL_SEPARATORS = re.compile("[.\u3002\uff0e\uff61]")
 
 
 def ascii_lower(text: str) -> str:
-    """Lower-cases A to Z alone, as bytes would be."""
+    """Converts only A to Z to lower case, as a comparison of bytes would."""
     return "".join(chr(ord(c) + 32) if "A" <= c <= "Z" else c for c in text)
 
 
 def _check_unicode_label(label: str) -> None:
-    """Refuses what UTS 46 section 4.1 refuses in a label, hyphen checks off, joiner and bidi checks on."""
+    """Raises an error for labels that UTS 46 section 4.1 refuses. CheckHyphens is off; CheckJoiners
+    and CheckBidi are on.
+    """
     if idna.uts46_remap(label, std3_rules=False, transitional=False) != label:
         raise idna.IDNAError(f"{label!r} is not in its mapped form")
     idna.check_initial_combiner(label)
@@ -25,9 +27,9 @@ def _check_unicode_label(label: str) -> None:
 
 
 def label_to_ascii(label: str) -> str:
-    """One label in its A-label form; one that IDNA refuses stays as its lower-cased bytes."""
+    """Converts a label to its A-label. A label that IDNA refuses stays as it is, in lower case."""
     if label.isascii():
-        # An ASCII label maps to its lower case whether IDNA likes it (`xn--...` that decodes) or not.
+        # An ASCII label maps to its lower case, even if it starts with `xn--` and IDNA refuses it.
         return ascii_lower(label)
     try:
         mapped = idna.uts46_remap(label, std3_rules=False, transitional=False)
@@ -42,7 +44,7 @@ def label_to_ascii(label: str) -> str:
 
 
 def normalise(host: str) -> str:
-    """A host name as it is compared: A-labels in lower case, no trailing dot."""
+    """Returns a host name in the form that is compared: A-labels in lower case, no trailing dot."""
     labels = [label_to_ascii(label) for label in LABEL_SEPARATORS.split(host)]
     if len(labels) > 1 and labels[-1] == "":
         labels.pop()
@@ -50,13 +52,15 @@ def normalise(host: str) -> str:
 
 
 def parents(host: str) -> list[str]:
-    """The host and everything above it, the most specific first: `a.b.c`, `b.c`, `c`."""
+    """Returns the host and all names above it, the most specific first: `a.b.c`, `b.c`, `c`."""
     labels = host.split(".")
     return [".".join(labels[start:]) for start in range(len(labels))]
 
 
 def is_domain(name: str) -> bool:
-    """Whether a normalised name can be a domain entry: non-empty labels of sane bytes, DNS lengths."""
+    """Returns whether a normalised name can be a domain entry: non-empty labels of permitted bytes,
+    lengths within DNS limits.
+    """
     labels = name.split(".")
     return (
         len(name) <= 253

@@ -1,4 +1,4 @@
-"""Undoing what people do to values so that nobody clicks them."""
+"""Refanging: reverts the changes that people make to values so that nobody clicks them."""
 
 import re
 
@@ -9,11 +9,11 @@ _SCHEME = re.compile(r"^(?:h(?:xx|\*\*)p|meow)(s?)(?=://)", re.IGNORECASE)
 
 
 def host(text: str) -> str:
-    """A host with its dots back: all that is undone in the values of events."""
+    """Returns a host with its dots restored. Nothing else is reverted in the values of events."""
     return _DOTS.sub(".", text)
 
 
 def indicator(text: str) -> str:
-    """An indicator's value with scheme, colons, dots and at signs back."""
+    """Returns an indicator's value with scheme, colons, dots and at signs restored."""
     text = _COLON.sub(":", text.replace("[://]", "://")).replace("[/]", "/").replace("\\.", ".")
     return _SCHEME.sub(r"http\1", _AT.sub("@", host(text)))

@@ -1,4 +1,4 @@
-"""Public suffixes, from the list at publicsuffix.org as the package `publicsuffixlist` carries it."""
+"""Public suffixes, from the list of publicsuffix.org in the package `publicsuffixlist`."""
 
 import functools
 from importlib import resources
@@ -8,11 +8,17 @@ import publicsuffixlist
 
 @functools.cache
 def _rules() -> tuple[frozenset[str], frozenset[str]]:
-    """Plain rules of the ICANN and of the private section, as A-labels; wildcards and exceptions left out."""
+    """Returns the plain rules of the ICANN and the private section, as A-labels, without wildcards
+    and exceptions.
+    """
     from . import names
 
     icann, private, section = set(), set(), None
-    text = resources.files(publicsuffixlist).joinpath("public_suffix_list.dat").read_text(encoding="utf-8")
+    text = (
+        resources.files(publicsuffixlist)
+        .joinpath("public_suffix_list.dat")
+        .read_text(encoding="utf-8")
+    )
     for line in text.splitlines():
         line = line.strip()
         if line.startswith("// ===BEGIN ICANN"):
@@ -25,10 +31,10 @@ def _rules() -> tuple[frozenset[str], frozenset[str]]:
 
 
 def is_icann(name: str) -> bool:
-    """Whether a registry's rule names it."""
+    """Returns whether a rule of the ICANN section names it."""
     return name in _rules()[0]
 
 
 def is_private(name: str) -> bool:
-    """Whether a rule of the private section names it."""
+    """Returns whether a rule of the private section names it."""
     return name in _rules()[1]

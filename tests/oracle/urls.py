@@ -1,4 +1,4 @@
-"""URLs, cut into what is compared: host, effective port, path and query (RFC 3986 section 6)."""
+"""URLs, split into the compared parts: host, port, path and query (RFC 3986 section 6)."""
 
 import re
 from dataclasses import dataclass
@@ -7,16 +7,19 @@ from . import addresses, names, refang
 
 WEB_PORTS = {"http": 80, "https": 443, "ws": 80, "wss": 443}
 OTHER_PORTS = {"ftp": 21}
-# What stands there is no port; there is none, and the scheme tells none.
+# In place of a port: an invalid one, and none with a scheme whose port is unknown.
 BAD_PORT, UNKNOWN_PORT = -1, -2
-# Of WHATWG's forbidden host code points those that would make it another URL.
+# Those of WHATWG's forbidden host code points that would make it a different URL.
 FORBIDDEN_IN_HOST = set("/\\?#@:[]%")
 UNRESERVED = set("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~")
 
 
 @dataclass(frozen=True)
 class Url:
-    """A URL as it is compared. `host` is a normalised name or an address; `port` is None for the web's, 80 or 443."""
+    """A URL in the form that is compared.
+
+    `host` is a normalised name or an address. `port` is None for the web's ports 80 and 443.
+    """
 
     scheme: str | None
     host: object
@@ -26,24 +29,32 @@ class Url:
 
     @property
     def shown_host(self) -> str:
-        """The host as a URL writes it."""
+        """Returns the host as a URL writes it."""
         return f"[{self.host}]" if getattr(self.host, "version", 0) == 6 else str(self.host)
 
     @property
     def key(self) -> str:
-        """Host, port and path: everything but the query."""
+        """Returns host, port and path: everything except the query."""
         return self.shown_host + (f":{self.port}" if self.port is not None else "") + self.path
 
     @property
     def is_comparable(self) -> bool:
-        """Whether it can match URL entries: it has a host that can be one, and a scheme with a port of its own, none, or a port that says where it goes."""
-        return self.port not in (BAD_PORT, UNKNOWN_PORT) and not (isinstance(self.host, str) and FORBIDDEN_IN_HOST & set(self.host))
+        """Returns whether the URL can match URL entries.
+
+        It needs a host that can be in an entry. It also needs a known port: an explicit one, that
+        of its scheme, or the web's if there is no scheme.
+        """
+        return self.port not in (BAD_PORT, UNKNOWN_PORT) and not (
+            isinstance(self.host, str) and FORBIDDEN_IN_HOST & set(self.host)
+        )
 
 
 def _percent(text: str) -> str:
-    """Decodes triplets of unreserved characters, writes the others with upper-case digits (RFC 3986 section 6.2.2).
+    """Normalises percent-encoding (RFC 3986 section 6.2.2).
 
-    What may not stand in a URL, non-ASCII, blanks and a percent sign that begins no triplet, is encoded first.
+    Decodes triplets of unreserved characters, and writes the others with upper-case digits. First
+    encodes characters that a URL may not contain: non-ASCII, blanks, and a percent sign that begins
+    no triplet.
     """
     raw = text.encode("utf-8", "surrogateescape")
     text = "".join(chr(byte) if 0x21 <= byte <= 0x7E else f"%{byte:02X}" for byte in raw)
@@ -57,7 +68,7 @@ def _percent(text: str) -> str:
 
 
 def _without_dot_segments(path: str) -> str:
-    """RFC 3986 section 5.2.4, on a path that starts with a slash."""
+    """Removes dot segments (RFC 3986 section 5.2.4) from a path that starts with a slash."""
     kept = []
     segments = path.split("/")[1:]
     for position, segment in enumerate(segments):
@@ -77,13 +88,15 @@ def _without_dot_segments(path: str) -> str:
 
 def _percent_decoded(host: str) -> str:
     raw = re.sub(
-        b"%([0-9A-Fa-f]{2})", lambda match: bytes([int(match[1], 16)]), host.encode("utf-8", "surrogateescape")
+        b"%([0-9A-Fa-f]{2})",
+        lambda match: bytes([int(match[1], 16)]),
+        host.encode("utf-8", "surrogateescape"),
     )
     return raw.decode("utf-8", "surrogateescape")
 
 
 def host_of(text: str, in_url: bool) -> object:
-    """What a host's text stands for: an address (WHATWG's forms too in a URL) or a normalised name."""
+    """Parses a host: an address (in a URL also in WHATWG's forms) or a normalised name."""
     text = refang.host(text)
     if text.startswith("[") and text.endswith("]"):
         text = text[1:-1]
@@ -98,7 +111,10 @@ def host_of(text: str, in_url: bool) -> object:
 
 
 def split_host_port(text: str) -> tuple[str, int | None]:
-    """`host`, `host:port` or `[v6]:port`; a bare IPv6 address has no port, and what is no port still ends the host."""
+    """Splits `host`, `host:port` or `[v6]:port`.
+
+    A bare IPv6 address has no port. An invalid port still ends the host.
+    """
     if text.startswith("[") and ":" in text.partition("]")[0]:
         host, _, rest = text.partition("]")
         return host + "]", _port(rest[1:]) if rest.startswith(":") else None
@@ -109,14 +125,14 @@ def split_host_port(text: str) -> tuple[str, int | None]:
 
 
 def _port(text: str) -> int | None:
-    """A port's number; none at all is the scheme's own (RFC 3986 section 3.2.3)."""
+    """Parses a port's number. An empty one means the scheme's default (RFC 3986 section 3.2.3)."""
     if text == "":
         return None
     return int(text) if re.fullmatch("[0-9]{1,5}", text) and int(text) < 65536 else BAD_PORT
 
 
 def parse(text: str) -> Url | None:
-    """Cuts `[scheme:][//][userinfo@]host[:port][/path][?query][#fragment]`."""
+    """Splits `[scheme:][//][userinfo@]host[:port][/path][?query][#fragment]`."""
     text = text.strip(addresses.SPACE).split("#", 1)[0]
     scheme = None
     text = text.removeprefix("//")

@@ -1,4 +1,4 @@
-"""Values of indicators: which type one has, its normal form, and when it is refused."""
+"""Values of indicators: their type, their normal form, and the reasons to refuse them."""
 
 import functools
 import ipaddress
@@ -13,12 +13,12 @@ EXACT, AT_AND_BELOW, BELOW = "exact", "at-and-below", "below"
 
 
 class Malformed(ValueError):
-    """The text is no value that can be an entry."""
+    """The text is not a value that can be an entry."""
 
 
 @dataclass(frozen=True)
 class Entry:
-    """One value of the blacklist. `value` is the text shown; the other fields are what the matcher compares."""
+    """One value of the blacklist. `value` is the shown text; the other fields are compared."""
 
     type: str
     value: str
@@ -29,22 +29,26 @@ class Entry:
 
     @functools.cached_property
     def version(self) -> int:
-        """The addresses' family."""
+        """Returns the addresses' version, 4 or 6."""
         return self.span[0].version
 
     @functools.cached_property
     def low(self) -> int:
-        """The first address as a number."""
+        """Returns the first address as a number."""
         return int(self.span[0])
 
     @functools.cached_property
     def high(self) -> int:
-        """The last address as a number."""
+        """Returns the last address as a number."""
         return int(self.span[1])
 
 
 def domain(text: str, mode: str | None = None) -> Entry:
-    """A domain; `.x` asks for x and below, `*.x` for what is below x. A name of one label is a suffix (the list's default rule)."""
+    """Parses a domain.
+
+    `.x` covers x and names below it, `*.x` only names below x. A name of one label is a public
+    suffix (the list's default rule).
+    """
     name, asked = text, mode
     if text.startswith("*."):
         name, asked = text[2:], BELOW
@@ -64,7 +68,7 @@ def domain(text: str, mode: str | None = None) -> Entry:
 
 
 def address(text: str) -> Entry:
-    """An address, network or range, shown in the shortest of these forms."""
+    """Parses an address, network or range. Its text is the shortest of these forms."""
     found = addresses.span(text)
     if found is None:
         raise Malformed(f"{text!r} is no address, network or range")
@@ -81,7 +85,10 @@ def address(text: str) -> Entry:
 
 
 def url(text: str, prefix: bool = False) -> Entry:
-    """A URL, with or without a scheme; an empty query counts as none. With `prefix`, one without a query covers what is below its path."""
+    """Parses a URL, with or without a scheme. An empty query counts as none.
+
+    With `prefix`, a URL without a query also covers everything below its path.
+    """
     parsed = urls.parse(text)
     if parsed is None:
         raise Malformed(f"{text!r} is no URL")
@@ -92,7 +99,7 @@ def url(text: str, prefix: bool = False) -> Entry:
 
 
 def email(text: str) -> str:
-    """The local part as it stands, the domain normalised."""
+    """Returns the address with an unchanged local part and a normalised domain."""
     local, _, host = text.rpartition("@")
     if not local or not host:
         raise Malformed(f"{text!r} is no email address")
@@ -100,12 +107,12 @@ def email(text: str) -> str:
 
 
 def is_hash(text: str) -> bool:
-    """Whether it is an MD5, SHA-1 or SHA-256 digest in hexadecimal."""
+    """Returns whether the text is an MD5, SHA-1 or SHA-256 digest in hexadecimal."""
     return len(text) in HASH_BITS and re.fullmatch("[0-9A-Fa-f]+", text) is not None
 
 
 def from_list(line: str, prefix: bool = False) -> Entry:
-    """One value of a plain list, its type told by its form; `prefix` is for URLs."""
+    """Parses one value of a plain list, and detects its type by its form. `prefix` is for URLs."""
     text = refang.indicator(line.strip())
     if "://" in text:
         return url(text, prefix)
@@ -124,5 +131,7 @@ def from_list(line: str, prefix: bool = False) -> Entry:
 
 
 def is_refused(entry: Entry) -> bool:
-    """Whether the policy keeps it out: too broad, or in a special-purpose network."""
-    return entry.span is not None and (addresses.is_too_broad(entry.span) or addresses.is_special(entry.span))
+    """Returns whether the policy rejects the entry: too broad, or in a special-purpose network."""
+    return entry.span is not None and (
+        addresses.is_too_broad(entry.span) or addresses.is_special(entry.span)
+    )

@@ -1,7 +1,10 @@
-"""Writes access logs with a real Squid: `python -m tests.squid.make_logs FOLDER` writes squid.log (native) and combined.log there.
+"""Writes access logs with a real Squid.
 
-Squid serves clients on loopback addresses and asks an origin server that runs here. Nothing leaves the machine: all names are mapped to
-loopback addresses, addresses elsewhere are refused by Squid itself, and names are asked for at a loopback resolver that does not exist.
+`python -m tests.squid.make_logs FOLDER` writes squid.log (native) and combined.log there.
+
+Squid serves clients on loopback addresses and sends requests to an origin server in this process.
+Nothing leaves the machine: all names are mapped to loopback addresses, Squid refuses other
+addresses itself, and the resolver is a loopback address without a server.
 """
 
 import argparse
@@ -26,22 +29,40 @@ START_SECONDS = 20
 STOP_SECONDS = 20
 ANSWER_SECONDS = 30
 
-# Listed in tests/data/real (stamparm/maltrail, MIT), each in the way given.
+# Listed in tests/data/real (stamparm/maltrail, MIT), in this form.
 LISTED_DOMAINS = ["oussamartx.no-ip.biz", "mofa-gov-qa.ml", "indryz.beauty", "brokering.xyz"]
 LISTED_URLS = ["irannihon.com/xmlrpc.php", "absupplies.co.uk/et4fcy.tar", "yncits89.com/p0x/"]
 LISTED_ADDRESSES = ["84.54.50.73", "185.53.177.19", "68.183.203.9"]
 
 ORDINARY = [
-    "www.example.com", "static.example.com", "news.example.org", "mail.example.net", "shop.example.com", "cdn.images.example.org",
-    "updates.example.net", "notmofa-gov-qa.ml", "indryz.beauty.example.com", "login.corp.example", "wiki.corp.example", "r3---sn-a.example.net",
+    "www.example.com", "static.example.com", "news.example.org",
+    "mail.example.net", "shop.example.com", "cdn.images.example.org",
+    "updates.example.net", "notmofa-gov-qa.ml", "indryz.beauty.example.com",
+    "login.corp.example", "wiki.corp.example", "r3---sn-a.example.net",
 ]  # fmt: skip
-PATHS = ["/", "/index.html", "/style.css", "/app.js", "/search?q=weather&page=2", "/images/logo.png", "/missing", "/a/b/../c", "/api/v1/items?id=7"]
+PATHS = [
+    "/",
+    "/index.html",
+    "/style.css",
+    "/app.js",
+    "/search?q=weather&page=2",
+    "/images/logo.png",
+    "/missing",
+    "/a/b/../c",
+    "/api/v1/items?id=7",
+]
 AGENTS = [
     "Mozilla/5.0 (X11; Linux x86_64; rv:128.0) Gecko/20100101 Firefox/128.0",
-    "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/120.0.0.0 Safari/537.36",
+    "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) "
+    "Chrome/120.0.0.0 Safari/537.36",
     "curl/7.88.1",
 ]
-TYPES = {".css": "text/css", ".js": "application/javascript", ".png": "image/png", ".tar": "application/x-tar"}
+TYPES = {
+    ".css": "text/css",
+    ".js": "application/javascript",
+    ".png": "image/png",
+    ".tar": "application/x-tar",
+}
 SIX = "six.example.org"
 
 
@@ -51,7 +72,7 @@ class SquidError(RuntimeError):
 
 @dataclass
 class Request:
-    """One request as it is sent. `target` is what stands in the request line."""
+    """One request to send. `target` is the text in the request line."""
 
     method: str
     target: str
@@ -62,12 +83,15 @@ class Request:
 
 
 class Origin(http.server.BaseHTTPRequestHandler):
-    """Answers anything, and in the end says what it would never say of itself: nothing."""
+    """Answers every request. A path with "missing" gets 404."""
 
     def do_GET(self):
         body = b"<p>" + b"x" * (len(self.path) * 37 % 900) + b"</p>"
         self.send_response(404 if "missing" in self.path else 200)
-        self.send_header("Content-Type", TYPES.get(pathlib.PurePosixPath(self.path.split("?")[0]).suffix, "text/html"))
+        self.send_header(
+            "Content-Type",
+            TYPES.get(pathlib.PurePosixPath(self.path.split("?")[0]).suffix, "text/html"),
+        )
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
         if self.command != "HEAD":
@@ -89,12 +113,12 @@ class Server(http.server.ThreadingHTTPServer):
         super().__init__((address, port), Origin)
 
     def handle_error(self, request, client_address):
-        # Tunnels are opened and closed without a request.
+        # Ignored: tunnels are opened and closed without a request.
         pass
 
 
 def has_ipv6() -> bool:
-    """Whether ::1 can be bound; some containers have no IPv6."""
+    """Returns whether ::1 can be bound. Some containers have no IPv6."""
     with contextlib.suppress(OSError), socket.socket(socket.AF_INET6) as probe:
         probe.bind(("::1", 0))
         return True
@@ -102,7 +126,9 @@ def has_ipv6() -> bool:
 
 
 def start_origin(stack: contextlib.ExitStack, wanted: int) -> int:
-    """Starts the origin on the wanted port where that is allowed, else on a free one, and gives its port."""
+    """Starts the origin on the wanted port if that is allowed, otherwise on a free one. Returns its
+    port.
+    """
     addresses = ["127.0.0.1"] + (["::1"] if has_ipv6() else [])
     for port in (wanted, 0):
         servers = []
@@ -131,7 +157,7 @@ def find_squid() -> str:
 
 
 def hosts() -> dict[str, str]:
-    """Names and where they lead."""
+    """Returns all names with their addresses."""
     listed = [f"{label}{name}" for name in LISTED_DOMAINS for label in ("", "www.", "c2.")]
     listed += [url.split("/")[0] for url in LISTED_URLS]
     names = ORDINARY + listed + ["xn--bcher-kva.example", "dead.example.net"]
@@ -143,7 +169,7 @@ def configuration(folder: pathlib.Path, proxy: int) -> str:
         f"http_port 127.0.0.1:{proxy}",
         *([f"http_port [::1]:{proxy}"] if has_ipv6() else []),
         f"hosts_file {folder}/hosts",
-        # Nobody listens there: a name that hosts_file lacks does not exist.
+        # No server listens there, so a name that is not in hosts_file does not exist.
         "dns_nameservers 127.0.0.1",
         "dns_retransmit_interval 1 second",
         "dns_timeout 1 second",
@@ -171,7 +197,7 @@ def configuration(folder: pathlib.Path, proxy: int) -> str:
 
 
 def squid_user() -> str:
-    """Whom Squid becomes when root starts it."""
+    """Returns the user that Squid changes to when root starts it."""
     for name in ("proxy", "squid", "nobody"):
         with contextlib.suppress(KeyError):
             return pwd.getpwnam(name).pw_name
@@ -186,14 +212,25 @@ def free_port() -> int:
 
 @contextlib.contextmanager
 def running_squid(folder: pathlib.Path, proxy: int):
-    """Squid over the configuration in a folder; stopped in the end, whatever happens."""
-    (folder / "hosts").write_text("".join(f"{address} {name}\n" for name, address in hosts().items()))
+    """Runs Squid with a configuration in this folder, and always stops it at the end."""
+    (folder / "hosts").write_text(
+        "".join(f"{address} {name}\n" for name, address in hosts().items())
+    )
     (folder / "squid.conf").write_text(configuration(folder, proxy))
     if os.geteuid() == 0:
         folder.chmod(0o755)
         shutil.chown(folder, squid_user())
-    command = [find_squid(), "-N", "-n", f"ts{os.getpid()}p{proxy}", "-f", str(folder / "squid.conf")]
-    process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+    command = [
+        find_squid(),
+        "-N",
+        "-n",
+        f"ts{os.getpid()}p{proxy}",
+        "-f",
+        str(folder / "squid.conf"),
+    ]
+    process = subprocess.Popen(
+        command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
+    )
     try:
         with times.starting("Squid"):
             wait_until_it_answers(process, folder, proxy)
@@ -242,7 +279,11 @@ def send(request: Request, proxy: int):
 
 def head(request: Request) -> bytes:
     authority = request.target.split("://")[-1].split("/")[0]
-    lines = [f"{request.method} {request.target} HTTP/1.1", f"Host: {authority}", "Connection: close"]
+    lines = [
+        f"{request.method} {request.target} HTTP/1.1",
+        f"Host: {authority}",
+        "Connection: close",
+    ]
     if request.method == "POST":
         lines.append("Content-Length: 0")
     lines += [f"Referer: {request.referrer}"] if request.referrer else []
@@ -251,7 +292,9 @@ def head(request: Request) -> bytes:
 
 
 def requests(port: int, tunnel: int) -> list[Request]:
-    """What is asked for at the origin's two ports: every peculiar case once, some listed values, and ordinary traffic around them."""
+    """Returns the requests to the origin's two ports: each unusual case once, some listed values,
+    and ordinary traffic around them.
+    """
     at = "" if port == 80 else f":{port}"
     peculiar = [
         Request("GET", f"http://www.example.com{at}/search?q=1"),
@@ -270,31 +313,66 @@ def requests(port: int, tunnel: int) -> list[Request]:
         Request("GET", f"http://www.example.com{at}/a;b=c,d'e(f)/%22%20%5B?[x]=%7C"),
         Request("GET", f"http://www.example.com{at}/bücher/“quoted”"),
         Request("GET", f'http://www.example.com{at}/a"b'),
-        Request("GET", f"http://www.example.com{at}/agent", agent='Odd "agent" \\ with [brackets]\tand a tab'),
+        Request(
+            "GET",
+            f"http://www.example.com{at}/agent",
+            agent='Odd "agent" \\ with [brackets]\tand a tab',
+        ),
         Request("GET", f"http://www.example.com{at}/none", agent=None),
-        Request("GET", f"http://www.example.com{at}/ref", referrer=f'http://news.example.org{at}/?q="a b"&x=http://static.example.com/'),
+        Request(
+            "GET",
+            f"http://www.example.com{at}/ref",
+            referrer=f'http://news.example.org{at}/?q="a b"&x=http://static.example.com/',
+        ),
         Request("HEAD", f"http://www.example.com{at}/head"),
         Request("POST", f"http://www.example.com{at}/form?token=1"),
         Request("GET", f"http://bob:secret@www.example.com{at}/userinfo"),
         Request("NONE", "error:invalid-request", raw=b"\x16\x03\x01\x02\x00\r\n\r\n"),
         Request("NONE", "error:transaction-end-before-headers", raw=b"GET http://www.exam"),
     ]
-    listed = [Request("GET", f"http://{name}{at}/gate.php?id=3", client=f"127.0.0.{20 + i}") for i, name in enumerate(LISTED_DOMAINS)]
-    listed += [Request("CONNECT", f"c2.{LISTED_DOMAINS[1]}:{tunnel}"), Request("GET", f"http://WWW.{LISTED_DOMAINS[2].upper()}{at}/")]
-    listed += [Request("GET", f"http://{url.split('/')[0]}{at}/{url.split('/', 1)[1]}", client="127.0.0.31") for url in LISTED_URLS]
+    listed = [
+        Request("GET", f"http://{name}{at}/gate.php?id=3", client=f"127.0.0.{20 + i}")
+        for i, name in enumerate(LISTED_DOMAINS)
+    ]
+    listed += [
+        Request("CONNECT", f"c2.{LISTED_DOMAINS[1]}:{tunnel}"),
+        Request("GET", f"http://WWW.{LISTED_DOMAINS[2].upper()}{at}/"),
+    ]
+    listed += [
+        Request(
+            "GET", f"http://{url.split('/')[0]}{at}/{url.split('/', 1)[1]}", client="127.0.0.31"
+        )
+        for url in LISTED_URLS
+    ]
     listed += [Request("GET", f"http://{LISTED_URLS[0]}.html".replace(".com/", f".com{at}/"))]
     listed += [Request("GET", f"http://{address}/login") for address in LISTED_ADDRESSES]
     listed += [Request("CONNECT", f"{LISTED_ADDRESSES[0]}:443")]
-    listed += [Request("GET", f"http://www.example.com{at}/from", referrer=f"http://{LISTED_DOMAINS[3]}/landing")]
+    listed += [
+        Request(
+            "GET",
+            f"http://www.example.com{at}/from",
+            referrer=f"http://{LISTED_DOMAINS[3]}/landing",
+        )
+    ]
     ordinary = []
     for i in range(160):
         name, client = ORDINARY[i * 7 % len(ORDINARY)], f"127.0.0.{10 + i * 13 % 40}"
         if i % 9 == 4:
-            ordinary.append(Request("CONNECT", f"{name}:{tunnel}", client=client, agent=AGENTS[i % 3]))
+            ordinary.append(
+                Request("CONNECT", f"{name}:{tunnel}", client=client, agent=AGENTS[i % 3])
+            )
         else:
             referrer = f"http://{ORDINARY[i * 5 % len(ORDINARY)]}/" if i % 3 == 0 else None
-            ordinary.append(Request("GET", f"http://{name}{at}{PATHS[i * 4 % len(PATHS)]}", client, referrer, AGENTS[i % 3]))
-    # The listed ones stand among the others, as in life.
+            ordinary.append(
+                Request(
+                    "GET",
+                    f"http://{name}{at}{PATHS[i * 4 % len(PATHS)]}",
+                    client,
+                    referrer,
+                    AGENTS[i % 3],
+                )
+            )
+    # The listed values are spread among the others, as in real logs.
     special = peculiar + listed
     step = max(1, len(ordinary) // len(special))
     for i, request in enumerate(special):
@@ -303,7 +381,9 @@ def requests(port: int, tunnel: int) -> list[Request]:
 
 
 def make_logs(folder) -> tuple[pathlib.Path, pathlib.Path, list[Request]]:
-    """Writes squid.log and combined.log into a folder; gives their paths and the requests they tell of, in order."""
+    """Writes squid.log and combined.log into a folder. Returns their paths and the logged requests,
+    in order.
+    """
     find_squid()
     folder = pathlib.Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
@@ -319,8 +399,12 @@ def make_logs(folder) -> tuple[pathlib.Path, pathlib.Path, list[Request]]:
                 wait_for_line(work / "squid.log", before)
         for name in ("squid.log", "combined.log"):
             (folder / name).write_bytes((work / name).read_bytes())
-    # Looking whether Squid answers was the first connection, and is logged as such.
-    return folder / "squid.log", folder / "combined.log", [Request("NONE", "error:transaction-end-before-headers"), *made]
+    # The first connection only tested whether Squid answers, and Squid logged it as an error.
+    return (
+        folder / "squid.log",
+        folder / "combined.log",
+        [Request("NONE", "error:transaction-end-before-headers"), *made],
+    )
 
 
 def count_lines(log: pathlib.Path) -> int:
@@ -328,7 +412,11 @@ def count_lines(log: pathlib.Path) -> int:
 
 
 def wait_for_line(log: pathlib.Path, before: int):
-    """Squid logs a request when it is over on its side; waiting keeps the log in the requests' order."""
+    """Waits until Squid has logged another request.
+
+    Squid logs a request when it has finished it. Waiting keeps the log in the order of the
+    requests.
+    """
     deadline = time.monotonic() + ANSWER_SECONDS
     while count_lines(log) <= before:
         if time.monotonic() > deadline:
@@ -337,7 +425,9 @@ def wait_for_line(log: pathlib.Path, before: int):
 
 
 def main():
-    parser = argparse.ArgumentParser(description="Writes squid.log and combined.log with a real Squid.")
+    parser = argparse.ArgumentParser(
+        description="Writes squid.log and combined.log with a real Squid."
+    )
     parser.add_argument("folder", help="where to write them")
     try:
         native, combined, made = make_logs(parser.parse_args().folder)
