@@ -1,8 +1,8 @@
 """Random rounds, compared with a model of the rules.
 
 Between two rounds, feeds, allow-list, confidence, validity, markings and retractions change, logs
-and records rotate, and a feed breaks. Some rounds are killed. `make test` does 60 rounds with 20 kills;
-`make endurance` does 2,000 with 200. A failure prints the seed: THREATSIEVE_SEED repeats it.
+and records rotate, and a feed breaks. Some rounds are killed. `make test` does 60 rounds with 20
+kills; `make endurance` does 2,000 with 200. A failure prints the seed: THREATSIEVE_SEED repeats it.
 """
 
 import copy
@@ -166,7 +166,7 @@ class World:
             f'[matching]\nmin_confidence = {self.rules.min_confidence}\nmax_tlp = "{self.rules.max_tlp}"',
             '[[logs]]\nname = "proxy"\npaths = ["access.log*"]',
             f'[history]\nwindow = "3650d"\nbudget = "{self.budget}"',
-            '[output]\nfile = "flagged.ndjson"',
+            '[output]\nfile = "flagged.ndjson"\nmax_tlp = "RED"',
             '[alerts]\nfrom = "threatsieve@soc.example"\nrecipients = ["soc@soc.example"]\nfolder = "mails"',
         )
 
