@@ -9,13 +9,14 @@ use crate::failure::{Failure, Kind};
 /// matcher's machine code (0.9 MB) and the runtime's own structures.
 const RUNTIME_BYTES: u64 = 1 << 20;
 
-/// The bytes that an instance takes when it is made: the pages of its own memory.
-const INSTANCE_BYTES: u64 = 512 << 10;
+/// The bytes that loading a blacklist takes at its peak besides its file, the first instance and the
+/// library's own pages included.
+const LOADING_BYTES: u64 = 4 << 20;
 
 /// The bytes that one blacklist needs, during loading and afterwards: its file, which is in memory
 /// once, and what the runtime needs. Further instances need more when they are created.
 pub(crate) fn needed_bytes(blacklist: &Blacklist<MemoryFile>) -> u64 {
-    blacklist.file_bytes() + RUNTIME_BYTES + INSTANCE_BYTES
+    blacklist.file_bytes() + LOADING_BYTES
 }
 
 /// The bytes that a blacklist takes now, including its instances. `held_bytes` comes from its

@@ -165,7 +165,7 @@ fn night() -> State {
     ] {
         let url = format!("http://cdn.evil.example/{path}");
         let raw = format!(
-            "1795576300.123 212 {source} TCP_MISS/200 4391 GET {url} - \
+            "1795576300.123    212 {source} TCP_MISS/200 4391 GET {url} - \
              HIER_DIRECT/198.51.100.7 text/html"
         );
         let event = state.event(ago, Some(source), &raw);
@@ -189,7 +189,7 @@ fn night() -> State {
     };
     for ago in [20 * 86_400, 12 * 86_400] {
         let raw = format!(
-            "1793900000.001  87 10.20.31.5 TCP_MISS/200 88123 GET {} - HIER_DIRECT/203.0.113.9 \
+            "1793900000.001     87 10.20.31.5 TCP_MISS/200 88123 GET {} - HIER_DIRECT/203.0.113.9 \
              application/zip",
             url.entry
         );

@@ -184,7 +184,7 @@ fn a_blacklist_that_does_not_fit_is_rejected_beforehand() {
         assert!(failure.message.contains(part), "{part}: {}", failure.message);
     }
     // There is room for one blacklist and its instance, not for two.
-    let exact = world(needs + (2 << 20));
+    let exact = world(needs + (1 << 20));
     exact.load("main", &bytes).unwrap();
     // The current blacklist counts while the next one is loaded, under any name.
     assert_eq!(exact.load("main", &one("main", 2, "evil.org")).unwrap_err().kind, Kind::Budget);
