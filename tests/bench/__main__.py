@@ -225,16 +225,7 @@ def start_up() -> None:
     commands = [scan(name, path, empty) for name, path in sizes]
     interleaved(commands, ROUNDS)
     rows = [[c.name, f"{c.median:.3f}", c.spread, f"{c.peak_bytes / 1e6:,.0f}"] for c in commands]
-    bench = [
-        "cargo",
-        "bench",
-        "--quiet",
-        "--workspace",
-        "--bench",
-        "start",
-        "--",
-        *(str(path) for _, path in sizes),
-    ]
+    bench = [*lookup.BENCH, "start", "--", *(str(path) for _, path in sizes)]
     run = subprocess.run(bench, cwd=program.ROOT, capture_output=True, text=True, check=True)
     steps = [json.loads(line) for line in run.stdout.splitlines() if line.startswith("{")]
     step_rows = [
