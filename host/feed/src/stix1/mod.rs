@@ -9,6 +9,7 @@
 //! a conjunction.
 
 mod condition;
+mod input;
 mod marking;
 mod node;
 mod object;
@@ -24,18 +25,13 @@ use indexmap::map::Entry;
 use threatsieve_blacklist::{Indicator, Timestamp, Tlp, UrlMode};
 
 use crate::FeedError;
-use crate::stix::{
-    BundleReport, ObjectError, Restriction, StixLimits, StixReport, Unreduced, Valueless,
-};
-use crate::text::cut;
+use crate::stix::{BundleReport, Restriction, StixLimits, StixReport, Unreduced, Valueless};
+use input::Input;
 use node::{Definitions, Reduction};
 use observable::Parts;
 use statement::Statement;
-use tree::{Element, element, tree};
-use xml::{Family, Start, Token, Xml};
-
-/// The longest id, in bytes.
-const MAX_ID_BYTES: usize = 256;
+use tree::tree;
+use xml::{Token, Xml};
 
 /// The indicators and observables of any number of packages. The newest version of each indicator
 /// wins; of two without different timestamps, the one that was read last.
@@ -52,28 +48,6 @@ struct Package {
     /// The package around it.
     outer: Option<usize>,
     restriction: Restriction,
-}
-
-/// The role of an open element.
-enum Place {
-    /// A package, with its number and id, and the number of indicators and observables in it.
-    Package {
-        number: usize,
-        id: Option<Box<str>>,
-        members: u64,
-    },
-    Header,
-    Observables,
-    Other,
-}
-
-/// Reads one input.
-struct Input<'a> {
-    packages: &'a mut Packages,
-    limits: &'a StixLimits,
-    feed: u16,
-    report: BundleReport,
-    places: Vec<Place>,
 }
 
 impl Packages {
@@ -97,8 +71,7 @@ impl Packages {
         limits: &StixLimits,
     ) -> Result<BundleReport, FeedError> {
         let mut xml = Xml::new(input, limits.max_object_bytes);
-        let report = BundleReport::default();
-        let mut input = Input { packages: self, limits, feed, report, places: Vec::new() };
+        let mut input = Input::new(self, limits, feed);
         let mut is_empty = true;
         loop {
             xml.objects = input.report.objects;
@@ -111,9 +84,7 @@ impl Packages {
                         input.close(whole, offset)?;
                     }
                 }
-                Token::End => {
-                    input.places.pop();
-                }
+                Token::End => input.leave(),
                 Token::Text(_) | Token::Other => {}
                 Token::Eof if is_empty => {
                     return Err(FeedError::NotPackage { got: "no element".to_owned() });
@@ -238,162 +209,6 @@ impl Packages {
                 kept.feeds.append(&mut feeds);
             }
         }
-    }
-}
-
-impl Input<'_> {
-    /// Enters an element. Returns the start of one that is read as a whole.
-    fn open(&mut self, start: &Start<'_>, offset: u64) -> Result<Option<Element>, FeedError> {
-        let is_root = self.places.is_empty();
-        let place = match (start.family, start.name()) {
-            (Family::Stix, "STIX_Package" | "Package") => self.package(start, offset)?,
-            _ if is_root => {
-                return Err(FeedError::NotPackage {
-                    got: format!("the element {}", cut(start.name())),
-                });
-            }
-            (Family::Stix, "Indicator") | (Family::Stix | Family::Cybox, "Observable") => {
-                return element(start).map(Some);
-            }
-            (Family::Stix, "Handling") if matches!(self.places.last(), Some(Place::Header)) => {
-                return element(start).map(Some);
-            }
-            (Family::Stix, "STIX_Header" | "Header") => Place::Header,
-            (Family::Stix | Family::Cybox, "Observables") => Place::Observables,
-            _ => Place::Other,
-        };
-        self.places.push(place);
-        Ok(None)
-    }
-
-    fn package(&mut self, start: &Start<'_>, offset: u64) -> Result<Place, FeedError> {
-        self.make_room(offset)?;
-        let mut id = None;
-        start.attributes(&mut |name, value| {
-            if name == "id" && value.len() <= MAX_ID_BYTES {
-                id = Some(value.trim().into());
-            }
-        })?;
-        let outer = self.current().map(|(number, _, _)| *number);
-        self.packages.packages.push(Package { outer, restriction: Restriction::None });
-        Ok(Place::Package { number: self.packages.packages.len() - 1, id, members: 0 })
-    }
-
-    /// The innermost open package: its number, id and count.
-    fn current(&mut self) -> Option<(&mut usize, &mut Option<Box<str>>, &mut u64)> {
-        self.places.iter_mut().rev().find_map(|place| match place {
-            Place::Package { number, id, members } => Some((number, id, members)),
-            _ => None,
-        })
-    }
-
-    /// Uses an element that was read as a whole.
-    fn close(&mut self, whole: Result<Element, ObjectError>, offset: u64) -> Result<(), FeedError> {
-        self.make_room(offset)?;
-        let element = match whole {
-            Ok(element) if &*element.name == "Handling" => {
-                let said = marking::restriction(&element);
-                let number = self.current().map(|(number, _, _)| *number);
-                if let Some(package) =
-                    number.and_then(|number| self.packages.packages.get_mut(number))
-                {
-                    package.restriction = package.restriction.max(said);
-                }
-                return Ok(());
-            }
-            Ok(element) => element,
-            Err(error) => {
-                self.report.objects += 1;
-                self.reject("", error);
-                return Ok(());
-            }
-        };
-        self.report.objects += 1;
-        if &*element.name == "Indicator" {
-            self.indicator(&element);
-        } else {
-            self.observable(&element);
-        }
-        Ok(())
-    }
-
-    fn indicator(&mut self, element: &Element) {
-        // An indicator of its own may be given inside the one to which it is related.
-        let related = element.all("Related_Indicators").flat_map(|all| &all.children);
-        for nested in related.flat_map(|one| one.all("Indicator")) {
-            self.indicator(nested);
-        }
-        if element.attribute("idref").is_some() {
-            self.report.others += 1;
-            return;
-        }
-        self.report.indicators += 1;
-        let (id, package) = match self.identify(element) {
-            Ok(found) => found,
-            Err(error) => return self.reject("", error),
-        };
-        match Statement::indicator(element, self.feed, package, &mut self.packages.parts) {
-            Ok(statement) => self.keep(&id, statement),
-            Err(error) => self.reject(&id, error),
-        }
-    }
-
-    fn observable(&mut self, element: &Element) {
-        let is_top = matches!(self.places.last(), Some(Place::Observables));
-        if element.attribute("idref").is_some() {
-            self.report.others += 1;
-            return;
-        }
-        let node = self.packages.parts.observable(element);
-        if !is_top || !node.may_be_pattern() {
-            self.report.others += 1;
-            return;
-        }
-        self.report.indicators += 1;
-        match self.identify(element) {
-            Ok((id, package)) => self.keep(&id, Statement::observable(node, self.feed, package)),
-            Err(error) => self.reject("", error),
-        }
-    }
-
-    /// Returns the id of an element, and the number of its package. An element without an id gets
-    /// one from its package's id and its number in it.
-    fn identify(&mut self, element: &Element) -> Result<(String, usize), ObjectError> {
-        const EXPECTED: &str = "an id of 1 to 256 bytes, of the element or of its package";
-        let wrong =
-            |got: &str| ObjectError::Property { property: "id", expected: EXPECTED, got: cut(got) };
-        let Some((number, package, members)) = self.current() else {
-            return Err(wrong("no package"));
-        };
-        *members += 1;
-        match (element.attribute("id"), package) {
-            (Some(id), _) if (1..=MAX_ID_BYTES).contains(&id.len()) => Ok((id.to_owned(), *number)),
-            (Some(id), _) => Err(wrong(id)),
-            (None, Some(package)) => Ok((format!("{package}#{members}"), *number)),
-            (None, None) => Err(wrong("neither")),
-        }
-    }
-
-    fn keep(&mut self, id: &str, statement: Statement) {
-        let latest = self.limits.latest_modified;
-        self.packages.keep(id, statement, latest, &mut self.report);
-    }
-
-    fn reject(&mut self, id: &str, error: ObjectError) {
-        self.report.rejected += 1;
-        self.packages.rejected.push(Unreduced {
-            feed: self.feed,
-            id: cut(id),
-            pattern: String::new(),
-            reason: error.into(),
-            partial: false,
-        });
-    }
-
-    fn make_room(&self, offset: u64) -> Result<(), FeedError> {
-        let limit = self.limits.max_kept;
-        let has_room = self.packages.len() < limit;
-        if has_room { Ok(()) } else { Err(FeedError::TooMany { limit, offset }) }
     }
 }
 

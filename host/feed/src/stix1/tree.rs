@@ -48,7 +48,6 @@ const UNUSED: [&str; 16] = [
 /// An element with the elements inside it.
 #[derive(Debug)]
 pub(super) struct Element {
-    pub(super) family: Family,
     pub(super) name: Box<str>,
     /// The value of `xsi:type`, without its prefix, and its family.
     pub(super) kind: Option<(Family, String)>,
@@ -94,7 +93,6 @@ pub(super) fn element(start: &Start<'_>) -> Result<Element, FeedError> {
         }
     })?;
     Ok(Element {
-        family: start.family,
         name: start.name().into(),
         kind: start.xsi_type()?,
         attributes,
@@ -103,8 +101,8 @@ pub(super) fn element(start: &Start<'_>) -> Result<Element, FeedError> {
     })
 }
 
-/// Reads an element to its end. The inner error means that the element is beyond a limit and was
-/// read past.
+/// Reads an element to its end. Elements of other namespaces are read past. The inner error means
+/// that the element is beyond a limit and was read past.
 pub(super) fn tree(
     xml: &mut Xml<'_>,
     first: Element,
@@ -116,13 +114,14 @@ pub(super) fn tree(
     loop {
         match xml.next()? {
             Token::Start(start) => {
-                if open.len() >= limits.max_depth as usize {
+                let is_used = start.family != Family::Other && !UNUSED.contains(&start.name());
+                if skipped == 0 && is_used && open.len() >= limits.max_depth as usize {
                     fault = fault.or(Some(ObjectError::TooDeep { limit: limits.max_depth }));
                 }
-                if elements >= MAX_ELEMENTS {
+                if skipped == 0 && is_used && elements >= MAX_ELEMENTS {
                     fault = fault.or(Some(ObjectError::TooManyElements { limit: MAX_ELEMENTS }));
                 }
-                if skipped > 0 || fault.is_some() || UNUSED.contains(&start.name()) {
+                if skipped > 0 || !is_used || fault.is_some() {
                     skipped += 1;
                 } else {
                     open.push(element(&start)?);

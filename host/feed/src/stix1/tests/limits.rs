@@ -27,8 +27,9 @@ fn damage_says_where_it_is() {
 #[test]
 fn an_indicator_beyond_a_limit_is_rejected_and_reading_goes_on() {
     let good = indicator("i", "", &observed(&domain(EQUALS, "bad.example")));
-    let deep = indicator("deep", "", &[&*"<a>".repeat(100), &*"</a>".repeat(100)].concat());
-    let wide = indicator("wide", "", &"<a/>".repeat(300 * 1024));
+    let deep =
+        indicator("deep", "", &[&*"<stix:a>".repeat(100), &*"</stix:a>".repeat(100)].concat());
+    let wide = indicator("wide", "", &"<stix:a/>".repeat(300 * 1024));
     let no_time = indicator("when", r#" timestamp="soon""#, "");
     let outcome = read(&[&package("p", &[&*deep, &wide, &no_time, &good].concat())]);
     assert_eq!(outcome.taken, ["0 i bad.example"]);
@@ -51,9 +52,13 @@ fn an_indicator_beyond_a_limit_is_rejected_and_reading_goes_on() {
     let error = StixSet::new(limits).read_packages(0, token.as_bytes()).unwrap_err();
     assert!(error.to_string().contains("at most 4096 bytes"), "{error}");
 
-    let limits = StixLimits { max_kept: 3, ..StixLimits::default() };
-    let error = StixSet::new(limits).read_packages(0, package("p", &good.repeat(9)).as_bytes());
-    assert!(matches!(error, Ok(_)), "nine times the same indicator are one");
+    let many: String = (0..9).map(|n| good.replace(r#""i""#, &format!(r#""i{n}""#))).collect();
+    let read = |content: &str| {
+        let limits = StixLimits { max_kept: 3, ..StixLimits::default() };
+        StixSet::new(limits).read_packages(0, package("p", content).as_bytes())
+    };
+    assert!(read(&good.repeat(9)).is_ok(), "nine times the same indicator are one");
+    assert!(matches!(read(&many), Err(FeedError::TooMany { limit: 3, .. })));
 }
 
 #[test]

@@ -89,7 +89,7 @@ fn an_observable_with_a_condition_counts_unless_it_is_a_part() {
         .concat(),
     );
     let outcome = read(&[&text]);
-    assert_eq!(outcome.taken, ["0 o:1 a.example", "0 p#4 d.example", "0 i b.example c.example"]);
+    assert_eq!(outcome.taken, ["0 o:1 a.example", "0 p#3 d.example", "0 i b.example c.example"]);
     assert!(outcome.unreduced.is_empty());
 }
 
@@ -205,4 +205,21 @@ fn other_tests_are_counted_by_language() {
     let outcome = read(&[&package("p", &indicator("i", "", content))]);
     assert_eq!(outcome.report.other_pattern_types.get("snort"), Some(&1));
     assert_eq!(read(&[&package("p", &indicator("i", "", ""))]).rejected(), ["i: no_observable"]);
+}
+
+#[test]
+fn a_package_of_the_dhs_is_read_without_guesses() {
+    let text = include_str!("../../../../../tests/data/cases/stix1-xml/ais.xml");
+    let outcome = read(&[text]);
+    assert_eq!(
+        outcome.taken,
+        [
+            "0 e:o1 45.66.77.0/24",
+            "0 e:i1 93.94.95.130 93.94.95.131",
+            "0 e:i2 http://bad-one.top/a?b=1&c=2",
+            "0 e:i3 c2.bad-two.top",
+            "0 e:i4 76bf44370689f70165247ad403a3bb58",
+        ]
+    );
+    assert_eq!(outcome.rejected(), ["e:i5: negation"]);
 }
