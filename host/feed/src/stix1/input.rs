@@ -31,11 +31,20 @@ pub(super) struct Input<'a> {
     feed: u16,
     pub(super) report: BundleReport,
     places: Vec<Place>,
+    /// The position of the element that is read, in bytes from the input's start.
+    offset: u64,
 }
 
 impl<'a> Input<'a> {
     pub(super) fn new(packages: &'a mut Packages, limits: &'a StixLimits, feed: u16) -> Self {
-        Input { packages, limits, feed, report: BundleReport::default(), places: Vec::new() }
+        Input {
+            packages,
+            limits,
+            feed,
+            report: BundleReport::default(),
+            places: Vec::new(),
+            offset: 0,
+        }
     }
 
     /// Enters an element. Returns the start of one that is read as a whole.
@@ -44,15 +53,20 @@ impl<'a> Input<'a> {
         start: &Start<'_>,
         offset: u64,
     ) -> Result<Option<Element>, FeedError> {
+        self.offset = offset;
         let is_root = self.places.is_empty();
         let place = match (start.family, start.name()) {
-            (Family::Stix, "STIX_Package" | "Package") => self.package(start, offset)?,
+            (Family::Stix, "STIX_Package" | "Package") => {
+                self.make_room()?;
+                self.package(start)?
+            }
             _ if is_root => {
                 return Err(FeedError::NotPackage {
                     got: format!("the element {}", cut(start.name())),
                 });
             }
             (Family::Stix, "Indicator") | (Family::Stix | Family::Cybox, "Observable") => {
+                self.make_room()?;
                 return element(start).map(Some);
             }
             (Family::Stix, "Handling") if matches!(self.places.last(), Some(Place::Header)) => {
@@ -71,8 +85,7 @@ impl<'a> Input<'a> {
         self.places.pop();
     }
 
-    fn package(&mut self, start: &Start<'_>, offset: u64) -> Result<Place, FeedError> {
-        self.make_room(offset)?;
+    fn package(&mut self, start: &Start<'_>) -> Result<Place, FeedError> {
         let mut id = None;
         start.attributes(&mut |name, value| {
             if name == "id" && value.len() <= MAX_ID_BYTES {
@@ -93,37 +106,33 @@ impl<'a> Input<'a> {
     }
 
     /// Uses an element that was read as a whole.
-    pub(super) fn close(
-        &mut self,
-        whole: Result<Element, ObjectError>,
-        offset: u64,
-    ) -> Result<(), FeedError> {
-        self.make_room(offset)?;
-        let element = match whole {
-            Ok(element) if &*element.name == "Handling" => {
-                let said = marking::restriction(&element);
-                let number = self.current().map(|(number, _, _)| number);
-                if let Some(package) =
-                    number.and_then(|number| self.packages.packages.get_mut(number))
-                {
-                    package.restriction = package.restriction.max(said);
-                }
-                return Ok(());
-            }
-            Ok(element) => element,
-            Err(error) => {
-                self.report.objects += 1;
-                self.reject("", error);
-                return Ok(());
-            }
-        };
+    pub(super) fn close(&mut self, element: &Element) {
+        if &*element.name == "Handling" {
+            return self.mark(marking::restriction(element));
+        }
         self.report.objects += 1;
         if &*element.name == "Indicator" {
-            self.indicator(&element);
+            self.indicator(element);
         } else {
-            self.observable(&element);
+            self.observable(element);
         }
-        Ok(())
+    }
+
+    /// Rejects an element that is beyond a limit. A marking that cannot be read is not understood.
+    pub(super) fn beyond(&mut self, id: &str, error: ObjectError) {
+        if matches!(self.places.last(), Some(Place::Header)) {
+            self.mark(Restriction::Unknown);
+        }
+        self.report.objects += 1;
+        self.reject(id, error);
+    }
+
+    /// Restricts the innermost package.
+    fn mark(&mut self, said: Restriction) {
+        let number = self.current().map(|(number, _, _)| number);
+        if let Some(package) = number.and_then(|number| self.packages.packages.get_mut(number)) {
+            package.restriction = package.restriction.max(said);
+        }
     }
 
     fn indicator(&mut self, element: &Element) {
@@ -193,15 +202,15 @@ impl<'a> Input<'a> {
         self.packages.rejected.push(Unreduced {
             feed: self.feed,
             id: cut(id),
-            pattern: String::new(),
+            pattern: format!("the element at byte {}", self.offset),
             reason: error.into(),
             partial: false,
         });
     }
 
-    fn make_room(&self, offset: u64) -> Result<(), FeedError> {
+    fn make_room(&self) -> Result<(), FeedError> {
         let limit = self.limits.max_kept;
         let has_room = self.packages.len() < limit;
-        if has_room { Ok(()) } else { Err(FeedError::TooMany { limit, offset }) }
+        if has_room { Ok(()) } else { Err(FeedError::TooMany { limit, offset: self.offset }) }
     }
 }

@@ -80,8 +80,11 @@ impl Packages {
                 Token::Start(start) => {
                     is_empty = false;
                     if let Some(first) = input.open(&start, offset)? {
-                        let whole = tree(&mut xml, first, limits)?;
-                        input.close(whole, offset)?;
+                        let id = first.attribute("id").unwrap_or_default().to_owned();
+                        match tree(&mut xml, first, limits)? {
+                            Ok(element) => input.close(&element),
+                            Err(error) => input.beyond(&id, error),
+                        }
                     }
                 }
                 Token::End => input.leave(),

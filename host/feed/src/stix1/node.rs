@@ -13,9 +13,9 @@ use crate::text::cut;
 
 /// The longest chain of references.
 const MAX_CHAIN: usize = 64;
-/// The most nodes that are visited in one reduction of all packages. Packages that are not made for
-/// it visit each node a few times.
-const MAX_VISITS: u64 = 256 * 1024 * 1024;
+/// The most nodes that are visited in one reduction of all packages. Only packages that refer to
+/// large compositions from very many places come near it.
+const MAX_VISITS: u64 = 64 * 1024 * 1024;
 
 /// The validity of a value; `stop` itself is outside.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
@@ -154,6 +154,7 @@ impl<'a> Definitions<'a> {
             done: HashSet::new(),
             values: IndexSet::new(),
             rejected: Vec::new(),
+            is_cut: false,
         };
         visit.node(&statement.node, Window::default());
         let mut reduction = Reduction { rejected: visit.rejected, ..Reduction::default() };
@@ -179,14 +180,19 @@ struct Visit<'d, 'a> {
     done: HashSet<(&'a str, Window)>,
     values: IndexSet<(Value, Window)>,
     rejected: Vec<(String, UnreducedReason)>,
+    /// The rest was left out.
+    is_cut: bool,
 }
 
 impl<'a> Visit<'_, 'a> {
     fn node(&mut self, node: &'a Node, window: Window) {
-        self.definitions.visits += 1;
-        if self.definitions.visits > MAX_VISITS {
-            return self.reject(node, Reason::TooComplex.into());
+        if self.definitions.visits >= MAX_VISITS {
+            if !std::mem::replace(&mut self.is_cut, true) {
+                self.reject(node, Reason::TooComplex.into());
+            }
+            return;
         }
+        self.definitions.visits += 1;
         match node {
             Node::Value(_) if window.is_empty() => {
                 self.reject(node, Reason::Contradiction.into());
@@ -224,9 +230,6 @@ impl<'a> Visit<'_, 'a> {
     }
 
     fn reject(&mut self, node: &Node, reason: UnreducedReason) {
-        let part = (node.text(), reason);
-        if !self.rejected.contains(&part) {
-            self.rejected.push(part);
-        }
+        self.rejected.push((node.text(), reason));
     }
 }

@@ -35,7 +35,7 @@ fn an_indicator_beyond_a_limit_is_rejected_and_reading_goes_on() {
     assert_eq!(outcome.taken, ["0 i bad.example"]);
     assert_eq!(
         outcome.rejected(),
-        [": object too deep", ": object too large", "when: bad property"]
+        ["deep: object too deep", "wide: object too large", "when: bad property"]
     );
     assert_eq!((outcome.reports[0].rejected, outcome.report.rejected), (3, 3));
 
