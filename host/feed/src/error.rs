@@ -33,7 +33,8 @@ pub enum FeedError {
     },
     /// The XML is damaged or truncated, or has a part that is not read.
     #[error(
-        "XML, byte {offset}: expected {expected}, got {got}; {objects} indicators and observables were read before it"
+        "XML, byte {offset}: expected {expected}, got {got}; {objects} indicators and observables \
+         were read before it"
     )]
     Xml {
         /// The position of the token, in bytes from the input's start.
@@ -47,7 +48,8 @@ pub enum FeedError {
     },
     /// One tag, text or comment of the XML is too long.
     #[error(
-        "XML, byte {offset}: expected a tag, text or comment of at most {limit} bytes, got a longer one; {objects} indicators and observables were read before it"
+        "XML, byte {offset}: expected a tag, text or comment of at most {limit} bytes, got a \
+         longer one; {objects} indicators and observables were read before it"
     )]
     LongToken {
         /// [`crate::StixLimits::max_object_bytes`].

@@ -3,8 +3,8 @@
 //! - [`read_feed`] reads one input in the format that its content, or the caller, names.
 //! - [`read_list`] reads plain lists, hosts files, CSV and JSON records.
 //! - [`StixSet`] collects the indicators of any number of STIX 2.0 and 2.1 bundles, TAXII envelopes
-//!   and STIX 1.x packages. [`pattern`] parses their patterns, and [`reduce`] reduces these to values of which
-//!   each alone makes an event a match.
+//!   and STIX 1.x packages. [`pattern`] parses the patterns of STIX 2, and [`reduce`] reduces these
+//!   to values of which each alone makes an event a match.
 //!
 //! ```
 //! use threatsieve_feed::{ListOptions, read_list};

@@ -19,7 +19,7 @@ pub(crate) struct FeedArgs {
     /// `-` is standard input; gzip and zstd are unpacked
     #[arg(long, value_name = "FILE")]
     pub(crate) list: Vec<PathBuf>,
-    /// A feed in STIX 1.0 to 2.1 (packages, bundles, TAXII envelopes), or a list; read as for --list
+    /// A feed in STIX 1.0 to 2.1 or a TAXII envelope, or a list; read as for --list
     #[arg(long, value_name = "FILE")]
     pub(crate) feed: Vec<PathBuf>,
     /// An allow-list: its entries suppress matches by entries of equal or lesser specificity
