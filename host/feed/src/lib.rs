@@ -5,6 +5,7 @@
 //! - [`StixSet`] collects the indicators of any number of STIX 2.0 and 2.1 bundles and TAXII
 //!   envelopes. [`pattern`] parses their patterns, and [`reduce`] reduces these to values of which
 //!   each alone makes an event a match.
+//! - [`taxii1`] writes and reads the messages of TAXII 1.0 and 1.1.
 //!
 //! ```
 //! use threatsieve_feed::{ListOptions, read_list};
@@ -38,6 +39,7 @@ pub mod pattern;
 pub mod reduce;
 mod sniff;
 mod stix;
+pub mod taxii1;
 mod text;
 mod time;
 

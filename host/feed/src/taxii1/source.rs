@@ -1,0 +1,290 @@
+//! Elements and texts of a message, with every limit applied.
+
+use std::io::BufRead;
+
+use quick_xml::Reader;
+use quick_xml::events::{BytesDecl, BytesRef, BytesStart, Event};
+use quick_xml::name::{NamespaceResolver, ResolveResult};
+
+use super::MessageLimits;
+use super::bounded::Bounded;
+use super::error::MessageError;
+use super::node::Node;
+use super::version::Version;
+use crate::text::cut;
+
+/// Maximum number of namespaces in scope. Each element's prefix is looked up among them.
+const MAX_NAMESPACES: u64 = 256;
+
+/// A login page or an error page, which servers send with status 200.
+pub(super) const WEB_PAGE: &str = "a web page";
+
+/// A message that is being read.
+pub(super) struct Source<R> {
+    reader: Reader<Bounded<R>>,
+    /// The current piece of markup or text. Kept, so that its memory is used again.
+    buffer: Vec<u8>,
+    /// The namespaces in scope outside of contents.
+    pub(super) names: NamespaceResolver,
+    depth: u32,
+    pub(super) limits: MessageLimits,
+    /// Number of complete blocks, for errors.
+    pub(super) blocks: u64,
+}
+
+/// A start tag.
+#[derive(Debug)]
+pub(super) struct Tag {
+    /// The version whose namespace the element has.
+    pub(super) version: Option<Version>,
+    /// The element without its children.
+    pub(super) node: Node,
+}
+
+/// A piece of a message outside of contents.
+#[derive(Debug)]
+pub(super) enum Item {
+    Start(Tag),
+    End,
+    Text(String),
+    /// The end of the input.
+    Eof,
+}
+
+impl<R: BufRead> Source<R> {
+    pub(super) fn new(input: R, limits: MessageLimits) -> Self {
+        let mut reader = Reader::from_reader(Bounded::new(input));
+        reader.config_mut().expand_empty_elements = true;
+        Source {
+            reader,
+            buffer: Vec::new(),
+            names: NamespaceResolver::default(),
+            depth: 0,
+            limits,
+            blocks: 0,
+        }
+    }
+
+    /// Returns the number of bytes read.
+    pub(super) fn offset(&self) -> u64 {
+        self.reader.buffer_position()
+    }
+
+    /// Reads the next event, which may have this many bytes. Events inside a content are read with
+    /// this method, all others with [`Source::next`].
+    pub(super) fn event(
+        &mut self,
+        max: usize,
+        part: &'static str,
+    ) -> Result<Event<'_>, MessageError> {
+        self.buffer.clear();
+        self.reader.get_mut().start_piece(max);
+        let event = self.reader.read_event_into(&mut self.buffer);
+        let offset = self.reader.buffer_position();
+        if self.reader.get_ref().is_over() {
+            return Err(MessageError::TooLarge { part, limit: max, offset });
+        }
+        let blocks = self.blocks;
+        match event {
+            Ok(Event::DocType(text)) => match text.trim_ascii_start().get(..4) {
+                Some(name) if name.eq_ignore_ascii_case(b"html") => {
+                    Err(MessageError::NotTaxii { got: WEB_PAGE.to_owned() })
+                }
+                _ => Err(MessageError::Doctype),
+            },
+            Ok(Event::Eof) if self.depth > 0 => Err(MessageError::Truncated { offset, blocks }),
+            Ok(event) => Ok(event),
+            Err(quick_xml::Error::Io(error)) => {
+                let source = std::io::Error::new(error.kind(), error);
+                Err(MessageError::Read { offset, source })
+            }
+            Err(error) => {
+                let (offset, what) = (self.reader.error_position(), cut(&error.to_string()));
+                Err(MessageError::Malformed { offset, what, blocks })
+            }
+        }
+    }
+
+    /// Notes that an element starts.
+    pub(super) fn enter(&mut self) -> Result<(), MessageError> {
+        self.depth += 1;
+        let limit = self.limits.max_depth;
+        match self.depth > limit {
+            true => Err(MessageError::TooDeep { limit, offset: self.offset() }),
+            false => Ok(()),
+        }
+    }
+
+    /// Notes that an element ends.
+    pub(super) fn leave(&mut self) {
+        self.depth = self.depth.saturating_sub(1);
+    }
+
+    /// Returns an error about the XML at the current position.
+    pub(super) fn malformed(&self, what: impl std::fmt::Display) -> MessageError {
+        let what = cut(&what.to_string());
+        MessageError::Malformed { offset: self.offset(), what, blocks: self.blocks }
+    }
+
+    /// Reads the next piece outside of contents. `budget` is the memory that is left for the
+    /// pieces, in bytes, and is reduced.
+    pub(super) fn next(
+        &mut self,
+        budget: &mut usize,
+        part: &'static str,
+    ) -> Result<Item, MessageError> {
+        loop {
+            let offset = self.offset();
+            let raised = match self.event(*budget, part)? {
+                Event::Start(start) => Raised::Start(start.into_owned()),
+                Event::End(_) => {
+                    self.leave();
+                    self.names.pop();
+                    return Ok(Item::End);
+                }
+                Event::Text(text) => Raised::Text(text.xml10_content().map(Into::into)),
+                Event::CData(text) => Raised::Text(text.xml10_content().map(Into::into)),
+                Event::GeneralRef(reference) => {
+                    let text = character(&reference);
+                    let name = String::from_utf8_lossy(&reference).into_owned();
+                    Raised::Text(Ok(text
+                        .ok_or(MessageError::Entity { name: cut(&name), offset })?
+                        .to_string()))
+                }
+                Event::Decl(declaration) => {
+                    check_encoding(&declaration)?;
+                    continue;
+                }
+                Event::Eof => return Ok(Item::Eof),
+                _ => continue,
+            };
+            let (item, cost) = match raised {
+                Raised::Start(start) => {
+                    let tag = self.tag(&start)?;
+                    let cost = tag.node.cost();
+                    (Item::Start(tag), cost)
+                }
+                Raised::Text(text) => {
+                    let text = text.map_err(|error| self.malformed(error))?;
+                    let cost = text.len();
+                    (Item::Text(text), cost)
+                }
+            };
+            let limit = *budget;
+            *budget = limit.checked_sub(cost).ok_or(MessageError::TooLarge {
+                part,
+                limit,
+                offset: self.offset(),
+            })?;
+            return Ok(item);
+        }
+    }
+
+    /// Opens an element.
+    fn tag(&mut self, start: &BytesStart<'_>) -> Result<Tag, MessageError> {
+        self.enter()?;
+        self.names.push(start).map_err(|error| self.malformed(error))?;
+        if self.names.bindings().count() as u64 > MAX_NAMESPACES {
+            let (parts, offset) = ("namespaces in scope", self.offset());
+            return Err(MessageError::TooMany { parts, limit: MAX_NAMESPACES, offset });
+        }
+        let (namespace, name) = self.names.resolve_element(start.name());
+        let version = match namespace {
+            ResolveResult::Bound(namespace) => Version::of_namespace(namespace.as_ref()),
+            _ => None,
+        };
+        let name = std::str::from_utf8(name.into_inner()).map_err(|error| self.malformed(error))?;
+        let mut node = Node { name: name.to_owned(), ..Node::default() };
+        for attribute in start.attributes() {
+            let attribute = attribute.map_err(|error| self.malformed(error))?;
+            let value = attribute
+                .decode_and_unescape_value(self.reader.decoder())
+                .map_err(|error| self.malformed(error))?;
+            let key = attribute.key;
+            if key.prefix().is_some() || key.as_namespace_binding().is_some() {
+                continue;
+            }
+            let key = String::from_utf8_lossy(key.as_ref()).into_owned();
+            node.attributes.push((key, value.into_owned()));
+        }
+        Ok(Tag { version, node })
+    }
+
+    /// Reads an element to its end. Elements of other namespaces in it are skipped.
+    pub(super) fn node(
+        &mut self,
+        tag: Tag,
+        budget: &mut usize,
+        part: &'static str,
+    ) -> Result<Node, MessageError> {
+        let version = tag.version;
+        // The element itself is the first one, and its open descendants follow.
+        let (mut node, mut open) = (tag.node, Vec::<Node>::new());
+        loop {
+            match self.next(budget, part)? {
+                Item::Start(tag) if tag.version != version => self.skip(part)?,
+                Item::Start(tag) => open.push(tag.node),
+                Item::Text(text) => open.last_mut().unwrap_or(&mut node).text.push_str(&text),
+                Item::End => match open.pop() {
+                    Some(child) => open.last_mut().unwrap_or(&mut node).children.push(child),
+                    None => return Ok(node),
+                },
+                Item::Eof => return Err(self.malformed("the element has no end")),
+            }
+        }
+    }
+
+    /// Skips the rest of an element. Nothing of it is kept.
+    pub(super) fn skip(&mut self, part: &'static str) -> Result<(), MessageError> {
+        let (mut inside, max) = (0_u32, self.limits.max_frame_bytes);
+        loop {
+            match self.event(max, part)? {
+                Event::Start(_) => {
+                    inside += 1;
+                    self.enter()?;
+                }
+                Event::End(_) => {
+                    self.leave();
+                    match inside.checked_sub(1) {
+                        Some(left) => inside = left,
+                        None => break,
+                    }
+                }
+                Event::Eof => return Err(self.malformed("the element has no end")),
+                _ => {}
+            }
+        }
+        // The start tag of the skipped element added its namespaces.
+        self.names.pop();
+        Ok(())
+    }
+}
+
+/// An event of which the message's reader is free again.
+enum Raised {
+    Start(BytesStart<'static>),
+    Text(Result<String, quick_xml::encoding::EncodingError>),
+}
+
+/// Returns the character that a reference stands for, if it is numeric or predefined.
+pub(super) fn character(reference: &BytesRef<'_>) -> Option<char> {
+    match &**reference {
+        b"lt" => Some('<'),
+        b"gt" => Some('>'),
+        b"amp" => Some('&'),
+        b"apos" => Some('\''),
+        b"quot" => Some('"'),
+        _ => reference.resolve_char_ref().ok().flatten(),
+    }
+}
+
+fn check_encoding(declaration: &BytesDecl<'_>) -> Result<(), MessageError> {
+    let Some(Ok(encoding)) = declaration.encoding() else { return Ok(()) };
+    let is_readable = [&b"utf-8"[..], b"utf8", b"us-ascii", b"ascii"]
+        .iter()
+        .any(|name| name.eq_ignore_ascii_case(&encoding));
+    match is_readable {
+        true => Ok(()),
+        false => Err(MessageError::Encoding { got: cut(&String::from_utf8_lossy(&encoding)) }),
+    }
+}
