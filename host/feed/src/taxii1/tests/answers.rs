@@ -241,7 +241,8 @@ fn version_10_includes_the_begin() {
 
 #[test]
 fn elements_of_other_namespaces_are_skipped() {
-    let foreign = "<x:Message xmlns:x=\"urn:x\">no<Message/><x:y/></x:Message><Message>yes</Message>\
+    let foreign = "<x:Message xmlns:x=\"urn:x\">no<Message/><x:y/></x:Message>\
+                   <Message>yes</Message>\
                    <Signature xmlns=\"http://www.w3.org/2000/09/xmldsig#\"><a>b</a></Signature>";
     let response = poll_response(&poll("x:more=\"true\" xmlns:x=\"urn:x\"", foreign));
     assert_eq!((response.message.as_deref(), response.more), (Some("yes"), false));
