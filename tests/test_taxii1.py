@@ -71,7 +71,8 @@ def test_requests_say_what_was_meant(requests):
 
     poll = request("poll")
     assert (poll.collection_name, poll.subscription_id) == ("a b", None)
-    assert (poll.exclusive_begin_timestamp_label, poll.inclusive_end_timestamp_label) == (BEGIN, END)
+    assert poll.exclusive_begin_timestamp_label == BEGIN
+    assert poll.inclusive_end_timestamp_label == END
     parameters = poll.poll_parameters
     assert (parameters.allow_asynch, parameters.response_type) == (True, names.RT_FULL)
     bindings = [

@@ -61,7 +61,7 @@ pub struct Service {
     pub kind: ServiceKind,
     /// The id of the version of TAXII, see [`Version::services`].
     pub version: String,
-    /// Whether the client may use the service. `None` if the server does not say.
+    /// The client may use the service. `None` if the server does not say.
     pub available: Option<bool>,
     /// The address.
     pub contact: Contact,
@@ -95,7 +95,7 @@ pub struct Collection {
     pub description: Option<String>,
     /// The type.
     pub kind: CollectionKind,
-    /// Whether the client may use the collection. `None` if the server does not say.
+    /// The client may use the collection. `None` if the server does not say.
     pub available: Option<bool>,
     /// The usual number of new blocks a day.
     pub volume: Option<u64>,

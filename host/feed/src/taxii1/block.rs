@@ -6,6 +6,7 @@ use threatsieve_blacklist::Timestamp;
 
 use super::MessageLimits;
 use super::answer::Answer;
+use super::bounded::without_mark;
 use super::content::read_content;
 use super::error::MessageError;
 use super::node::Node;
@@ -90,6 +91,8 @@ pub fn read_message(
     limits: &MessageLimits,
     each: &mut dyn FnMut(Block),
 ) -> Result<Answer, MessageError> {
+    let input = without_mark(input);
+    let input = input.map_err(|source| MessageError::Read { offset: 0, source })?;
     let mut source = Source::new(input, limits.clone());
     let mut budget = limits.max_frame_bytes;
     let root = root(&mut source, &mut budget)?;

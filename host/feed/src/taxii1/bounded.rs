@@ -3,7 +3,29 @@
 //! quick-xml collects each tag, text or CDATA section as a whole. Without a bound, one text without
 //! end would fill the memory.
 
-use std::io::{self, BufRead, Read};
+use std::io::{self, BufRead, Chain, Cursor, ErrorKind, Read};
+
+const MARK: [u8; 3] = *b"\xef\xbb\xbf";
+
+/// Drops byte order marks. quick-xml drops one itself, but only if the first portion contains all
+/// of it.
+pub(super) fn without_mark<R: BufRead>(mut input: R) -> io::Result<Chain<Cursor<Vec<u8>>, R>> {
+    loop {
+        let mut start = Vec::new();
+        while start.len() < MARK.len() {
+            let mut byte = [0];
+            match input.read(&mut byte) {
+                Ok(0) => break,
+                Ok(_) => start.extend(byte),
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
+        }
+        if start != MARK {
+            return Ok(Cursor::new(start).chain(input));
+        }
+    }
+}
 
 /// The input of a message.
 #[derive(Debug)]
