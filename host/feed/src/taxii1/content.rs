@@ -2,7 +2,8 @@
 
 use std::io::BufRead;
 
-use quick_xml::events::{BytesStart, Event};
+use quick_xml::events::attributes::AttrError;
+use quick_xml::events::{BytesEnd, BytesStart, Event};
 use quick_xml::name::{NamespaceResolver, PrefixDeclaration};
 
 use super::block::{BlockFault, Content};
@@ -81,23 +82,18 @@ pub(super) fn read_content<R: BufRead>(
         let offset = source.offset();
         let piece = match source.event(max, PART)? {
             Event::Start(start) => Piece::Start(start.into_owned()),
-            Event::End(end) => Piece::End(utf8(end.name().as_ref())),
-            Event::Text(text) if inside > 0 => Piece::Text(utf8(&text)),
-            Event::Text(text) => Piece::Text(text.xml10_content().ok().map(Into::into)),
-            Event::CData(text) if inside > 0 => {
-                Piece::Text(utf8(&text).map(|text| format!("<![CDATA[{text}]]>")))
-            }
-            Event::CData(text) => Piece::Text(text.xml10_content().ok().map(Into::into)),
-            Event::GeneralRef(reference) => {
-                let name = String::from_utf8_lossy(&reference).into_owned();
-                let Some(character) = character(&reference) else {
-                    return Err(MessageError::Entity { name: cut(&name), offset });
-                };
-                Piece::Text(Some(match inside {
-                    0 => character.to_string(),
-                    _ => format!("&{name};"),
-                }))
-            }
+            Event::End(end) => Piece::End(end.into_owned()),
+            Event::Text(text) if inside > 0 => Piece::Text(text.to_string()),
+            Event::Text(text) => Piece::Text(text.xml10_content().into_owned()),
+            Event::CData(text) if inside > 0 => Piece::Text(format!("<![CDATA[{}]]>", &*text)),
+            Event::CData(text) => Piece::Text(text.xml10_content().into_owned()),
+            Event::GeneralRef(reference) => match (character(&reference), inside) {
+                (None, _) => {
+                    return Err(MessageError::Entity { name: cut(&reference), offset });
+                }
+                (Some(character), 0) => Piece::Text(character.to_string()),
+                (Some(_), _) => Piece::Text(format!("&{};", &*reference)),
+            },
             Event::Eof => return Err(source.malformed("the content has no end")),
             _ => continue,
         };
@@ -106,24 +102,19 @@ pub(super) fn read_content<R: BufRead>(
                 source.enter()?;
                 collected.roots += u32::from(inside == 0);
                 let tag = match inside {
-                    0 => root_tag(&start, &source.names),
-                    _ => utf8(&start),
+                    0 => root_tag(&start, &source.names).map_err(|e| source.malformed(e))?,
+                    _ => start.to_string(),
                 };
-                let tag = tag.ok_or_else(|| source.malformed("a damaged start tag"))?;
                 collected.push(&format!("<{tag}>"), true);
                 inside += 1;
             }
-            Piece::End(name) => {
+            Piece::End(end) => {
                 source.leave();
                 let Some(left) = inside.checked_sub(1) else { break };
-                let name = name.ok_or_else(|| source.malformed(NOT_UTF8))?;
-                collected.push(&format!("</{name}>"), true);
+                collected.push(&format!("</{}>", end.name().into_inner()), true);
                 inside = left;
             }
-            Piece::Text(text) => {
-                let text = text.ok_or_else(|| source.malformed(NOT_UTF8))?;
-                collected.push(&text, inside > 0);
-            }
+            Piece::Text(text) => collected.push(&text, inside > 0),
         }
     }
     // The start tag of the content added its namespaces.
@@ -131,40 +122,33 @@ pub(super) fn read_content<R: BufRead>(
     Ok(collected.finish())
 }
 
-const NOT_UTF8: &str = "expected UTF-8, got other bytes";
-
-/// A piece of a content. `None` is text that is not UTF-8.
+/// A piece of a content.
 enum Piece {
     Start(BytesStart<'static>),
-    End(Option<String>),
-    Text(Option<String>),
-}
-
-fn utf8(bytes: &[u8]) -> Option<String> {
-    std::str::from_utf8(bytes).ok().map(str::to_owned)
+    End(BytesEnd<'static>),
+    Text(String),
 }
 
 /// Returns the inside of the start tag of a content's root, with the namespaces around it that it
 /// does not declare itself.
-fn root_tag(start: &BytesStart<'_>, names: &NamespaceResolver) -> Option<String> {
-    let mut tag = utf8(start)?;
+fn root_tag(start: &BytesStart<'_>, names: &NamespaceResolver) -> Result<String, AttrError> {
+    let mut tag = start.to_string();
     let mut own = Vec::new();
     for attribute in start.attributes() {
-        if let Some(declaration) = attribute.ok()?.key.as_namespace_binding() {
+        if let Some(declaration) = attribute?.key.as_namespace_binding() {
             own.push(declaration);
         }
     }
-    let around = names.bindings().filter(|(prefix, _)| !own.contains(prefix));
-    for (prefix, namespace) in around.filter(|(_, namespace)| !namespace.as_ref().is_empty()) {
+    for (prefix, namespace) in names.bindings().filter(|(prefix, _)| !own.contains(prefix)) {
         // The value is still escaped, except for the quotes that may have been around it.
-        let namespace = utf8(namespace.as_ref())?.replace('"', "&quot;");
+        let namespace = namespace.into_inner().replace('"', "&quot;");
         match prefix {
+            _ if namespace.is_empty() => {}
             PrefixDeclaration::Default => tag.push_str(&format!(" xmlns=\"{namespace}\"")),
             PrefixDeclaration::Named(name) => {
-                let name = utf8(name)?;
                 tag.push_str(&format!(" xmlns:{name}=\"{namespace}\""));
             }
         }
     }
-    Some(tag)
+    Ok(tag)
 }

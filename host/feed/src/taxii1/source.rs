@@ -2,9 +2,9 @@
 
 use std::io::BufRead;
 
-use quick_xml::Reader;
 use quick_xml::events::{BytesDecl, BytesRef, BytesStart, Event};
 use quick_xml::name::{NamespaceResolver, ResolveResult};
+use quick_xml::{Reader, XmlVersion};
 
 use super::MessageLimits;
 use super::bounded::Bounded;
@@ -86,8 +86,8 @@ impl<R: BufRead> Source<R> {
         }
         let blocks = self.blocks;
         match event {
-            Ok(Event::DocType(text)) => match text.trim_ascii_start().get(..4) {
-                Some(name) if name.eq_ignore_ascii_case(b"html") => {
+            Ok(Event::DocType(text)) => match text.trim_start().get(..4) {
+                Some(name) if name.eq_ignore_ascii_case("html") => {
                     Err(MessageError::NotTaxii { got: WEB_PAGE.to_owned() })
                 }
                 _ => Err(MessageError::Doctype),
@@ -99,8 +99,12 @@ impl<R: BufRead> Source<R> {
                 Err(MessageError::Read { offset, source })
             }
             Err(error) => {
-                let (offset, what) = (self.reader.error_position(), cut(&error.to_string()));
-                Err(MessageError::Malformed { offset, what, blocks })
+                use quick_xml::Error::{IllFormed, Syntax};
+                let offset = match error {
+                    Syntax(_) | IllFormed(_) => self.reader.error_position(),
+                    _ => offset,
+                };
+                Err(MessageError::Malformed { offset, what: cut(&error.to_string()), blocks })
             }
         }
     }
@@ -142,14 +146,13 @@ impl<R: BufRead> Source<R> {
                     self.names.pop();
                     return Ok(Item::End);
                 }
-                Event::Text(text) => Raised::Text(text.xml10_content().map(Into::into)),
-                Event::CData(text) => Raised::Text(text.xml10_content().map(Into::into)),
+                Event::Text(text) => Raised::Text(text.xml10_content().into_owned()),
+                Event::CData(text) => Raised::Text(text.xml10_content().into_owned()),
                 Event::GeneralRef(reference) => {
-                    let text = character(&reference);
-                    let name = String::from_utf8_lossy(&reference).into_owned();
-                    Raised::Text(Ok(text
-                        .ok_or(MessageError::Entity { name: cut(&name), offset })?
-                        .to_string()))
+                    let Some(character) = character(&reference) else {
+                        return Err(MessageError::Entity { name: cut(&reference), offset });
+                    };
+                    Raised::Text(character.to_string())
                 }
                 Event::Decl(declaration) => {
                     check_encoding(&declaration)?;
@@ -165,7 +168,6 @@ impl<R: BufRead> Source<R> {
                     (Item::Start(tag), cost)
                 }
                 Raised::Text(text) => {
-                    let text = text.map_err(|error| self.malformed(error))?;
                     let cost = text.len();
                     (Item::Text(text), cost)
                 }
@@ -190,21 +192,20 @@ impl<R: BufRead> Source<R> {
         }
         let (namespace, name) = self.names.resolve_element(start.name());
         let version = match namespace {
-            ResolveResult::Bound(namespace) => Version::of_namespace(namespace.as_ref()),
+            ResolveResult::Bound(namespace) => Version::of_namespace(namespace.into_inner()),
             _ => None,
         };
-        let name = std::str::from_utf8(name.into_inner()).map_err(|error| self.malformed(error))?;
-        let mut node = Node { name: name.to_owned(), ..Node::default() };
+        let mut node = Node { name: name.into_inner().to_owned(), ..Node::default() };
         for attribute in start.attributes() {
             let attribute = attribute.map_err(|error| self.malformed(error))?;
             let value = attribute
-                .decode_and_unescape_value(self.reader.decoder())
+                .normalized_value(XmlVersion::Explicit1_0)
                 .map_err(|error| self.malformed(error))?;
             let key = attribute.key;
             if key.prefix().is_some() || key.as_namespace_binding().is_some() {
                 continue;
             }
-            let key = String::from_utf8_lossy(key.as_ref()).into_owned();
+            let key = key.into_inner().to_owned();
             node.attributes.push((key, value.into_owned()));
         }
         Ok(Tag { version, node })
@@ -263,28 +264,27 @@ impl<R: BufRead> Source<R> {
 /// An event of which the message's reader is free again.
 enum Raised {
     Start(BytesStart<'static>),
-    Text(Result<String, quick_xml::encoding::EncodingError>),
+    Text(String),
 }
 
 /// Returns the character that a reference stands for, if it is numeric or predefined.
 pub(super) fn character(reference: &BytesRef<'_>) -> Option<char> {
     match &**reference {
-        b"lt" => Some('<'),
-        b"gt" => Some('>'),
-        b"amp" => Some('&'),
-        b"apos" => Some('\''),
-        b"quot" => Some('"'),
+        "lt" => Some('<'),
+        "gt" => Some('>'),
+        "amp" => Some('&'),
+        "apos" => Some('\''),
+        "quot" => Some('"'),
         _ => reference.resolve_char_ref().ok().flatten(),
     }
 }
 
 fn check_encoding(declaration: &BytesDecl<'_>) -> Result<(), MessageError> {
     let Some(Ok(encoding)) = declaration.encoding() else { return Ok(()) };
-    let is_readable = [&b"utf-8"[..], b"utf8", b"us-ascii", b"ascii"]
-        .iter()
-        .any(|name| name.eq_ignore_ascii_case(&encoding));
+    let names = ["utf-8", "utf8", "us-ascii", "ascii"];
+    let is_readable = names.iter().any(|name| name.eq_ignore_ascii_case(&encoding));
     match is_readable {
         true => Ok(()),
-        false => Err(MessageError::Encoding { got: cut(&String::from_utf8_lossy(&encoding)) }),
+        false => Err(MessageError::Encoding { got: cut(&encoding) }),
     }
 }

@@ -55,8 +55,8 @@ impl Version {
         Version::ALL.into_iter().find(|version| version.message_binding() == id.trim())
     }
 
-    pub(super) fn of_namespace(namespace: &[u8]) -> Option<Version> {
-        Version::ALL.into_iter().find(|version| version.namespace().as_bytes() == namespace)
+    pub(super) fn of_namespace(namespace: &str) -> Option<Version> {
+        Version::ALL.into_iter().find(|version| version.namespace() == namespace)
     }
 
     /// Returns the id of the protocol, HTTP with or without encryption.

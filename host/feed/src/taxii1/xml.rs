@@ -152,7 +152,7 @@ fn check_document(document: &str) -> Result<(), RequestError> {
                 }
             }
             Ok(Event::End(_)) => depth = depth.saturating_sub(1),
-            Ok(Event::Text(text)) if depth == 0 && !text.trim_ascii().is_empty() => {
+            Ok(Event::Text(text)) if depth == 0 && !text.trim().is_empty() => {
                 return fault("text outside of the root element");
             }
             Ok(Event::CData(_)) if depth == 0 => return fault("text outside of the root element"),
