@@ -10,7 +10,7 @@ use super::bounded::without_mark;
 use super::content::read_content;
 use super::error::MessageError;
 use super::node::Node;
-use super::source::{Item, Source, Tag, WEB_PAGE};
+use super::source::{Budget, Item, Source, Tag, WEB_PAGE};
 use crate::text::cut;
 
 /// Largest rest of a block, in bytes: everything except its content and padding.
@@ -94,18 +94,18 @@ pub fn read_message(
     let input = without_mark(input);
     let input = input.map_err(|source| MessageError::Read { offset: 0, source })?;
     let mut source = Source::new(input, limits.clone());
-    let mut budget = limits.max_frame_bytes;
+    let mut budget = Budget::new(FRAME_PART, limits.max_frame_bytes);
     let root = root(&mut source, &mut budget)?;
     let Some(version) = root.version else {
         return Err(MessageError::NotTaxii { got: kind_of(&root.node) });
     };
     let mut message = root.node;
     loop {
-        match source.next(&mut budget, FRAME_PART)? {
-            Item::Start(tag) if tag.version != Some(version) => source.skip(FRAME_PART)?,
+        match source.next(&mut budget)? {
+            Item::Start(tag) if tag.version != Some(version) => source.skip()?,
             Item::Start(tag) if tag.node.name == "Content_Block" => {
                 // A block's frame has a budget of its own, so its tag is given back.
-                budget = budget.saturating_add(tag.node.cost());
+                budget.give_back(tag.node.cost());
                 if source.blocks >= limits.max_blocks {
                     let (limit, offset) = (limits.max_blocks, source.offset());
                     let parts = "content blocks";
@@ -116,16 +116,16 @@ pub fn read_message(
                 each(block);
             }
             Item::Start(tag) => {
-                let child = source.node(tag, &mut budget, FRAME_PART)?;
+                let child = source.node(tag, &mut budget)?;
                 message.children.push(child);
             }
-            Item::Text(text) => budget = budget.saturating_add(text.len()),
+            Item::Text(text) => budget.give_back(text.len()),
             Item::End => break,
             Item::Eof => return Err(source.malformed("the message has no end")),
         }
     }
     loop {
-        match source.next(&mut budget, FRAME_PART)? {
+        match source.next(&mut budget)? {
             Item::Text(text) if text.trim().is_empty() => {}
             Item::Eof => break,
             _ => return Err(source.malformed("expected the end of the input after the message")),
@@ -135,10 +135,10 @@ pub fn read_message(
 }
 
 /// Finds the start of the message.
-fn root<R: BufRead>(source: &mut Source<R>, budget: &mut usize) -> Result<Tag, MessageError> {
+fn root<R: BufRead>(source: &mut Source<R>, budget: &mut Budget) -> Result<Tag, MessageError> {
     let not_taxii = |got: String| Err(MessageError::NotTaxii { got });
     loop {
-        match source.next(budget, FRAME_PART) {
+        match source.next(budget) {
             Ok(Item::Start(tag)) => return Ok(tag),
             Ok(Item::Text(text)) if text.trim().is_empty() => {}
             Ok(Item::Text(text)) => return not_taxii(format!("{:?}", cut(text.trim()))),
@@ -158,17 +158,17 @@ fn kind_of(root: &Node) -> String {
 
 /// Reads a block after its start tag.
 fn block<R: BufRead>(source: &mut Source<R>, tag: &Tag) -> Result<Block, MessageError> {
-    let mut budget = MAX_BLOCK_FRAME_BYTES;
+    let mut budget = Budget::new(BLOCK_PART, MAX_BLOCK_FRAME_BYTES);
     let mut frame = Node { name: tag.node.name.clone(), ..Node::default() };
     let mut content = Err(BlockFault::Empty);
     loop {
-        match source.next(&mut budget, BLOCK_PART)? {
-            Item::Start(child) if child.version != tag.version => source.skip(BLOCK_PART)?,
+        match source.next(&mut budget)? {
+            Item::Start(child) if child.version != tag.version => source.skip()?,
             Item::Start(child) if child.node.name == "Content" => content = read_content(source)?,
             // Padding hides the size of the content, so it may be long.
-            Item::Start(child) if child.node.name == "Padding" => source.skip(BLOCK_PART)?,
+            Item::Start(child) if child.node.name == "Padding" => source.skip()?,
             Item::Start(child) => {
-                let child = source.node(child, &mut budget, BLOCK_PART)?;
+                let child = source.node(child, &mut budget)?;
                 frame.children.push(child);
             }
             Item::Text(_) => {}

@@ -8,7 +8,7 @@ use quick_xml::name::{NamespaceResolver, PrefixDeclaration};
 
 use super::block::{BlockFault, Content};
 use super::error::MessageError;
-use super::source::{Source, character};
+use super::source::{Budget, Source, character};
 use crate::text::cut;
 
 const PART: &str = "a text of a content block";
@@ -77,10 +77,11 @@ pub(super) fn read_content<R: BufRead>(
 ) -> Result<Result<Content, BlockFault>, MessageError> {
     let max = source.limits.max_block_bytes;
     let mut collected = Collected { max, ..Collected::default() };
+    let budget = Budget::new(PART, max);
     let mut inside = 0_u32;
     loop {
         let offset = source.offset();
-        let piece = match source.event(max, PART)? {
+        let piece = match source.event(&budget)? {
             Event::Start(start) => Piece::Start(start.into_owned()),
             Event::End(end) => Piece::End(end.into_owned()),
             Event::Text(text) if inside > 0 => Piece::Text(text.to_string()),

@@ -3,7 +3,7 @@
 use std::io::BufRead;
 
 use quick_xml::events::{BytesDecl, BytesRef, BytesStart, Event};
-use quick_xml::name::{NamespaceResolver, ResolveResult};
+use quick_xml::name::{NamespaceError, NamespaceResolver, ResolveResult};
 use quick_xml::{Reader, XmlVersion};
 
 use super::MessageLimits;
@@ -14,10 +14,41 @@ use super::version::Version;
 use crate::text::cut;
 
 /// Maximum number of namespaces in scope. Each element's prefix is looked up among them.
-const MAX_NAMESPACES: u64 = 256;
+const MAX_NAMESPACES: usize = 128;
 
 /// A login page or an error page, which servers send with status 200.
 pub(super) const WEB_PAGE: &str = "a web page";
+
+/// The memory that a part of a message may need.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Budget {
+    /// The part, for errors.
+    part: &'static str,
+    limit: usize,
+    left: usize,
+}
+
+impl Budget {
+    /// Returns a budget of this many bytes.
+    pub(super) fn new(part: &'static str, limit: usize) -> Budget {
+        Budget { part, limit, left: limit }
+    }
+
+    /// Takes bytes for what was read at this position.
+    fn spend(&mut self, cost: usize, offset: u64) -> Result<(), MessageError> {
+        self.left = self.left.checked_sub(cost).ok_or_else(|| self.exceeded(offset))?;
+        Ok(())
+    }
+
+    /// Gives bytes back for what is not kept.
+    pub(super) fn give_back(&mut self, cost: usize) {
+        self.left = self.left.saturating_add(cost).min(self.limit);
+    }
+
+    fn exceeded(&self, offset: u64) -> MessageError {
+        MessageError::TooLarge { part: self.part, limit: self.limit, offset }
+    }
+}
 
 /// A message that is being read.
 pub(super) struct Source<R> {
@@ -53,16 +84,11 @@ pub(super) enum Item {
 
 impl<R: BufRead> Source<R> {
     pub(super) fn new(input: R, limits: MessageLimits) -> Self {
+        let mut names = NamespaceResolver::default();
+        names.set_max_namespace_bindings(MAX_NAMESPACES);
         let mut reader = Reader::from_reader(Bounded::new(input));
         reader.config_mut().expand_empty_elements = true;
-        Source {
-            reader,
-            buffer: Vec::new(),
-            names: NamespaceResolver::default(),
-            depth: 0,
-            limits,
-            blocks: 0,
-        }
+        Source { reader, buffer: Vec::new(), names, depth: 0, limits, blocks: 0 }
     }
 
     /// Returns the number of bytes read.
@@ -70,19 +96,16 @@ impl<R: BufRead> Source<R> {
         self.reader.buffer_position()
     }
 
-    /// Reads the next event, which may have this many bytes. Events inside a content are read with
-    /// this method, all others with [`Source::next`].
-    pub(super) fn event(
-        &mut self,
-        max: usize,
-        part: &'static str,
-    ) -> Result<Event<'_>, MessageError> {
+    /// Reads the next event, which may have as many bytes as are left. Events inside a content are
+    /// read with this method, all others with [`Source::next`].
+    pub(super) fn event(&mut self, budget: &Budget) -> Result<Event<'_>, MessageError> {
+        let start = self.offset();
         self.buffer.clear();
-        self.reader.get_mut().start_piece(max);
+        self.reader.get_mut().start_piece(budget.left);
         let event = self.reader.read_event_into(&mut self.buffer);
         let offset = self.reader.buffer_position();
         if self.reader.get_ref().is_over() {
-            return Err(MessageError::TooLarge { part, limit: max, offset });
+            return Err(budget.exceeded(start));
         }
         let blocks = self.blocks;
         match event {
@@ -130,16 +153,11 @@ impl<R: BufRead> Source<R> {
         MessageError::Malformed { offset: self.offset(), what, blocks: self.blocks }
     }
 
-    /// Reads the next piece outside of contents. `budget` is the memory that is left for the
-    /// pieces, in bytes, and is reduced.
-    pub(super) fn next(
-        &mut self,
-        budget: &mut usize,
-        part: &'static str,
-    ) -> Result<Item, MessageError> {
+    /// Reads the next piece outside of contents.
+    pub(super) fn next(&mut self, budget: &mut Budget) -> Result<Item, MessageError> {
         loop {
             let offset = self.offset();
-            let raised = match self.event(*budget, part)? {
+            let raised = match self.event(budget)? {
                 Event::Start(start) => Raised::Start(start.into_owned()),
                 Event::End(_) => {
                     self.leave();
@@ -172,12 +190,7 @@ impl<R: BufRead> Source<R> {
                     (Item::Text(text), cost)
                 }
             };
-            let limit = *budget;
-            *budget = limit.checked_sub(cost).ok_or(MessageError::TooLarge {
-                part,
-                limit,
-                offset: self.offset(),
-            })?;
+            budget.spend(cost, offset)?;
             return Ok(item);
         }
     }
@@ -185,11 +198,13 @@ impl<R: BufRead> Source<R> {
     /// Opens an element.
     fn tag(&mut self, start: &BytesStart<'_>) -> Result<Tag, MessageError> {
         self.enter()?;
-        self.names.push(start).map_err(|error| self.malformed(error))?;
-        if self.names.bindings().count() as u64 > MAX_NAMESPACES {
-            let (parts, offset) = ("namespaces in scope", self.offset());
-            return Err(MessageError::TooMany { parts, limit: MAX_NAMESPACES, offset });
-        }
+        self.names.push(start).map_err(|error| match error {
+            NamespaceError::TooManyBindings(limit) => {
+                let parts = "namespaces in scope";
+                MessageError::TooMany { parts, limit: limit as u64, offset: self.offset() }
+            }
+            error => self.malformed(error),
+        })?;
         let (namespace, name) = self.names.resolve_element(start.name());
         let version = match namespace {
             ResolveResult::Bound(namespace) => Version::of_namespace(namespace.into_inner()),
@@ -212,18 +227,13 @@ impl<R: BufRead> Source<R> {
     }
 
     /// Reads an element to its end. Elements of other namespaces in it are skipped.
-    pub(super) fn node(
-        &mut self,
-        tag: Tag,
-        budget: &mut usize,
-        part: &'static str,
-    ) -> Result<Node, MessageError> {
+    pub(super) fn node(&mut self, tag: Tag, budget: &mut Budget) -> Result<Node, MessageError> {
         let version = tag.version;
         // The element itself is the first one, and its open descendants follow.
         let (mut node, mut open) = (tag.node, Vec::<Node>::new());
         loop {
-            match self.next(budget, part)? {
-                Item::Start(tag) if tag.version != version => self.skip(part)?,
+            match self.next(budget)? {
+                Item::Start(tag) if tag.version != version => self.skip()?,
                 Item::Start(tag) => open.push(tag.node),
                 Item::Text(text) => open.last_mut().unwrap_or(&mut node).text.push_str(&text),
                 Item::End => match open.pop() {
@@ -236,10 +246,11 @@ impl<R: BufRead> Source<R> {
     }
 
     /// Skips the rest of an element. Nothing of it is kept.
-    pub(super) fn skip(&mut self, part: &'static str) -> Result<(), MessageError> {
-        let (mut inside, max) = (0_u32, self.limits.max_frame_bytes);
+    pub(super) fn skip(&mut self) -> Result<(), MessageError> {
+        let budget = Budget::new("a text", self.limits.max_frame_bytes);
+        let mut inside = 0_u32;
         loop {
-            match self.event(max, part)? {
+            match self.event(&budget)? {
                 Event::Start(_) => {
                     inside += 1;
                     self.enter()?;
