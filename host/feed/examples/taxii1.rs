@@ -11,7 +11,7 @@ use serde_json::{Value as Json, json};
 use threatsieve_blacklist::Timestamp;
 use threatsieve_feed::taxii1::{
     Action, Binding, Inbox, MessageLimits, OutBlock, OutContent, Poll, PollBy, Request,
-    ResponseType, Source, Version, read_message,
+    ResponseType, SourceSubscription, Version, read_message,
 };
 
 const BEGIN: Option<Timestamp> = Some(Timestamp(1_700_000_000_123_456));
@@ -130,8 +130,12 @@ fn inbox(version: Version) -> Inbox {
         Version::V10 => Vec::new(),
         Version::V11 => vec!["a b".to_owned(), "c".to_owned()],
     };
-    let source =
-        Source { collection: "a b".to_owned(), id: "s:1".to_owned(), begin: BEGIN, end: END };
+    let source = SourceSubscription {
+        collection: "a b".to_owned(),
+        id: "s:1".to_owned(),
+        begin: BEGIN,
+        end: END,
+    };
     Inbox {
         collections,
         message: Some("sightings".to_owned()),

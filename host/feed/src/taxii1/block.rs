@@ -102,7 +102,10 @@ pub fn read_message(
     let mut message = root.node;
     loop {
         match source.next(&mut budget)? {
-            Item::Start(tag) if tag.version != Some(version) => source.skip()?,
+            Item::Start(tag) if tag.version != Some(version) => {
+                budget.give_back(tag.node.cost());
+                source.skip()?;
+            }
             Item::Start(tag) if tag.node.name == "Content_Block" => {
                 // A block's frame has a budget of its own, so its tag is given back.
                 budget.give_back(tag.node.cost());

@@ -33,7 +33,7 @@ pub use block::{Block, BlockFault, Content, read_message};
 pub use error::{MessageError, RequestError};
 pub use parts::{Next, Parts, Stopped};
 pub use request::{
-    Action, Inbox, OutBlock, OutContent, Poll, PollBy, Request, ResponseType, Source,
+    Action, Inbox, OutBlock, OutContent, Poll, PollBy, Request, ResponseType, SourceSubscription,
 };
 pub use status::{Status, StatusDetail, StatusType};
 pub use version::Version;

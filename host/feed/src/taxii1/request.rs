@@ -103,14 +103,14 @@ pub struct Inbox {
     /// A text for people.
     pub message: Option<String>,
     /// The subscription that the content is sent for.
-    pub source: Option<Source>,
+    pub source: Option<SourceSubscription>,
     /// The blocks.
     pub blocks: Vec<OutBlock>,
 }
 
 /// The subscription that content is sent for.
 #[derive(Debug, Clone)]
-pub struct Source {
+pub struct SourceSubscription {
     /// The name of the collection.
     pub collection: String,
     /// The id of the subscription.
@@ -300,7 +300,7 @@ impl Inbox {
     }
 }
 
-impl Source {
+impl SourceSubscription {
     fn write(&self, xml: &mut Xml, version: Version) -> Result<(), RequestError> {
         let mut attributes = vec![collection_attribute(version, &self.collection)];
         let begin = match version {

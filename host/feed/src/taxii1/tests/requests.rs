@@ -86,7 +86,12 @@ fn required_values_must_be_given() {
         let error = subscription(action, None).to_xml(Version::V11, 1).unwrap_err();
         assert!(matches!(error, RequestError::Missing { .. }), "{error}");
     }
-    let source = Source { collection: "c".to_owned(), id: "s".to_owned(), begin: None, end: None };
+    let source = SourceSubscription {
+        collection: "c".to_owned(),
+        id: "s".to_owned(),
+        begin: None,
+        end: None,
+    };
     let inbox = Request::Inbox(Inbox { source: Some(source), ..Inbox::default() });
     assert!(inbox.to_xml(Version::V11, 1).is_ok());
     assert!(matches!(inbox.to_xml(Version::V10, 1), Err(RequestError::Missing { .. })));
