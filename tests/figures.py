@@ -56,9 +56,13 @@ def main() -> None:
         lengths = [length for lines in files.values() for length in functions(suffix, lines)]
         print(f"{language}: product lines: {sum(map(len, files.values())):,}")
         print(f"{language}: files: {len(files)}")
-        print(f"{language}: file lines, median / p90 / max: {spread([len(f) for f in files.values()])}")
+        print(
+            f"{language}: file lines, median / p90 / max: {spread([len(f) for f in files.values()])}"
+        )
         print(f"{language}: function lines, median / p90 / max: {spread(lengths)}")
-        docs = sum(bool(re.match(r"\s*(///|//!|/\*\*)", line)) for f in files.values() for line in f)
+        docs = sum(
+            bool(re.match(r"\s*(///|//!|/\*\*)", line)) for f in files.values() for line in f
+        )
         long = sum(len(line) > english.COLUMNS for lines in files.values() for line in lines)
         print(f"{language}: lines of doc comments: {docs:,}")
         print(f"{language}: lines over {english.COLUMNS} columns: {long}")

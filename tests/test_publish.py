@@ -79,7 +79,8 @@ def test_status_and_config_check_say_what_is_loaded(opensearch, controller):
     controller.write_list(EVIL)
     checked = controller.run("config", "check")
     assert (
-        "it has none, the state has none: a round would push the first blacklist that is built" in checked
+        "it has none, the state has none: a round would push the first blacklist that is built"
+        in checked
     ), checked
     assert not (controller.folder / "state").exists()
     controller.poll()

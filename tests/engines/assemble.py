@@ -43,7 +43,7 @@ class Line:
     jdk: range
     """Major versions of Java that the server runs on."""
     agent: bool
-    """Whether a Java agent confines the server, rather than the security manager."""
+    """True if a Java agent confines the server, False if the security manager does."""
 
 
 LINES = {"3.8": Line(jdk=range(21, 100), agent=True), "2.19": Line(jdk=range(17, 18), agent=False)}

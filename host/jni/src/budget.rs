@@ -9,8 +9,8 @@ use crate::failure::{Failure, Kind};
 /// matcher's machine code (0.9 MB) and the runtime's own structures.
 const RUNTIME_BYTES: u64 = 1 << 20;
 
-/// The bytes that loading a blacklist takes at its peak besides its file, the first instance and the
-/// library's own pages included.
+/// The bytes that loading a blacklist takes at its peak besides its file. They include the first
+/// instance and the library's own pages.
 const LOADING_BYTES: u64 = 4 << 20;
 
 /// The bytes that one blacklist needs, during loading and afterwards: its file, which is in memory
