@@ -6,7 +6,9 @@ use std::io::{BufRead, Cursor, Read};
 use threatsieve_blacklist::{Indicator, UrlMode};
 
 use crate::sniff::{Sniffed, sniff};
-use crate::{FeedError, ListForm, ListOptions, RejectedLine, StixSet, read_list};
+use crate::{
+    BundleReport, FeedError, ListForm, ListOptions, RejectedLine, StixSet, foreign, read_list,
+};
 
 /// The number of bytes that decide the format: 4 KiB.
 const SNIFFED_BYTES: u64 = 4096;
@@ -16,13 +18,15 @@ const SNIFFED_BYTES: u64 = 4096;
 pub enum FeedFormat {
     /// STIX 2.0 and 2.1: bundles, TAXII envelopes, objects.
     Stix,
+    /// STIX 1.0 to 1.2: packages in XML.
+    Stix1,
     /// A list in one of its forms.
     List(ListForm),
 }
 
 impl FeedFormat {
     /// The names that [`FeedFormat::from_name`] accepts.
-    pub const NAMES: [&str; 5] = ["lines", "hosts", "csv", "json", "stix"];
+    pub const NAMES: [&str; 6] = ["lines", "hosts", "csv", "json", "stix", "stix1"];
 
     /// Returns the format with this name. `csv:NAME` and `json:NAME` also name the column of
     /// values.
@@ -38,6 +42,7 @@ impl FeedFormat {
             ("lines", None) => ListForm::Lines,
             ("hosts", None) => ListForm::Hosts,
             ("stix", None) => return Some(FeedFormat::Stix),
+            ("stix1", None) => return Some(FeedFormat::Stix1),
             _ => return None,
         }))
     }
@@ -114,8 +119,8 @@ impl FeedReport {
 ///
 /// # Errors
 ///
-/// - The input is not a feed: a web page, XML, another kind of JSON ([`FeedError::Foreign`],
-///   [`FeedError::NotStix`]).
+/// - The input is not a feed: a web page, another kind of XML or JSON ([`FeedError::Foreign`],
+///   [`FeedError::NotPackage`], [`FeedError::NotStix`]).
 /// - It is damaged, or reading fails.
 /// - It does not say which of its columns contains the values ([`FeedError::Ambiguous`]).
 pub fn read_feed(
@@ -132,7 +137,12 @@ pub fn read_feed(
     let read = (&mut *input).take(SNIFFED_BYTES).read_to_end(&mut start);
     read.map_err(|source| FeedError::Read { offset: 0, source })?;
     let format = match (sniff(&start), &options.format) {
-        // No list starts like this, whatever format the caller names.
+        (Sniffed::Package | Sniffed::Markup(foreign::XML), Some(FeedFormat::Stix1))
+        | (Sniffed::Package, None) => FeedFormat::Stix1,
+        // No other feed starts like this, whatever format the caller names.
+        (Sniffed::Package, Some(_)) => {
+            return Err(FeedError::Foreign { got: "STIX 1.x in XML: the format `stix1`" });
+        }
         (Sniffed::Markup(got), _) | (Sniffed::Foreign(got), None) => {
             return Err(FeedError::Foreign { got });
         }
@@ -142,15 +152,9 @@ pub fn read_feed(
     };
     let mut input = Cursor::new(start).chain(input);
     let form = match format {
-        FeedFormat::Stix => {
-            let report = stix.read(number, &mut input)?;
-            return Ok(FeedReport {
-                format: "stix",
-                read: report.objects,
-                taken: report.indicators,
-                rejected: report.rejected,
-                ..FeedReport::default()
-            });
+        FeedFormat::Stix => return Ok(stix_report("stix", &stix.read(number, &mut input)?)),
+        FeedFormat::Stix1 => {
+            return Ok(stix_report("stix1", &stix.read_packages(number, &mut input)?));
         }
         FeedFormat::List(form) => form,
     };
@@ -174,4 +178,14 @@ pub fn read_feed(
         skipped: report.skipped,
         may_be_empty: report.may_be_empty,
     })
+}
+
+fn stix_report(format: &'static str, report: &BundleReport) -> FeedReport {
+    FeedReport {
+        format,
+        read: report.objects,
+        taken: report.indicators,
+        rejected: report.rejected,
+        ..FeedReport::default()
+    }
 }

@@ -2,9 +2,9 @@
 //!
 //! - [`read_feed`] reads one input in the format that its content, or the caller, names.
 //! - [`read_list`] reads plain lists, hosts files, CSV and JSON records.
-//! - [`StixSet`] collects the indicators of any number of STIX 2.0 and 2.1 bundles and TAXII
-//!   envelopes. [`pattern`] parses their patterns, and [`reduce`] reduces these to values of which
-//!   each alone makes an event a match.
+//! - [`StixSet`] collects the indicators of any number of STIX 2.0 and 2.1 bundles, TAXII envelopes
+//!   and STIX 1.x packages. [`pattern`] parses the patterns of STIX 2, and [`reduce`] reduces these
+//!   to values of which each alone makes an event a match.
 //!
 //! ```
 //! use threatsieve_feed::{ListOptions, read_list};
@@ -38,6 +38,7 @@ pub mod pattern;
 pub mod reduce;
 mod sniff;
 mod stix;
+mod stix1;
 mod text;
 mod time;
 
@@ -46,6 +47,6 @@ pub use feed::{FeedFormat, FeedOptions, FeedReport, read_feed};
 pub use list::{LineError, ListForm, ListOptions, ListReport, RejectedLine, read_list};
 pub use sniff::looks_like;
 pub use stix::{
-    BundleReport, ObjectError, StixLimits, StixReport, StixSet, Unreduced, UnreducedReason,
-    Valueless, latest_modified,
+    BundleReport, ObjectError, ReferenceError, StixLimits, StixReport, StixSet, Unreduced,
+    UnreducedReason, Valueless, latest_modified,
 };

@@ -119,8 +119,8 @@ pub(crate) struct FeedTestArgs {
     /// of a configured feed
     #[arg(value_name = "SOURCE")]
     pub(crate) source: String,
-    /// The source's format, if not detected by content: lines, hosts, csv, json, stix; `csv:NAME`
-    /// and `json:NAME` name the column of values
+    /// The source's format, if not detected by content: lines, hosts, csv, json, stix, stix1;
+    /// `csv:NAME` and `json:NAME` name the column of values
     #[arg(long, value_name = "NAME", value_parser = feed_format)]
     pub(crate) format: Option<FeedFormat>,
 }

@@ -241,7 +241,7 @@ fields! {
 
 const FORMAT: Plain<FeedFormat> = Plain {
     name: "format",
-    expected: "lines, hosts, csv, json or stix, or csv:COLUMN or json:COLUMN",
+    expected: "lines, hosts, csv, json, stix or stix1, or csv:COLUMN or json:COLUMN",
     parse: |value| FeedFormat::from_name(value.as_str()?),
 };
 

@@ -171,7 +171,7 @@ impl Intake<'_> {
 fn check_list(report: &FeedReport, name: &str) -> anyhow::Result<()> {
     let FeedReport { taken, rejected, format, .. } = *report;
     let is_list = rejected < REJECTED_LINES || taken >= rejected / REJECTED_LINES;
-    if format == "stix" || is_list && (rejected == 0 || taken > 0) {
+    if format.starts_with("stix") || is_list && (rejected == 0 || taken > 0) {
         return Ok(());
     }
     let what = format!(

@@ -63,6 +63,7 @@ use std::collections::HashSet;
 use indexmap::IndexSet;
 use threatsieve_blacklist::{Timestamp, Value};
 
+pub(crate) use place::digest;
 pub use reason::Reason;
 
 use crate::pattern::{

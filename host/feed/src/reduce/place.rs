@@ -175,7 +175,8 @@ fn address(
     Ok(value)
 }
 
-fn digest(kind: HashKind, text: &str) -> Result<Value, Malformed> {
+/// Reads a digest of this type.
+pub(crate) fn digest(kind: HashKind, text: &str) -> Result<Value, Malformed> {
     let expected = match kind {
         HashKind::Md5 => "an MD5 digest in 32 hexadecimal digits",
         HashKind::Sha1 => "a SHA-1 digest in 40 hexadecimal digits",

@@ -10,8 +10,9 @@ mod sink;
 mod split;
 mod version;
 
+pub(crate) use marking::Restriction;
 pub use object::ObjectError;
-pub use report::{BundleReport, StixReport, Unreduced, UnreducedReason, Valueless};
+pub use report::{BundleReport, ReferenceError, StixReport, Unreduced, UnreducedReason, Valueless};
 pub use set::StixSet;
 pub(crate) use split::{Element, Splitter};
 

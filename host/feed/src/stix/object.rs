@@ -43,6 +43,12 @@ pub enum ObjectError {
         /// The limit.
         limit: u32,
     },
+    /// An indicator or observable of STIX 1.x has too many elements.
+    #[error("expected an object of at most {limit} elements, got a larger one")]
+    TooManyElements {
+        /// The limit.
+        limit: usize,
+    },
 }
 
 impl ObjectError {
@@ -53,6 +59,7 @@ impl ObjectError {
             ObjectError::Shape { .. } => "not a STIX object",
             ObjectError::TooLong { .. } => "object too long",
             ObjectError::TooDeep { .. } => "object too deep",
+            ObjectError::TooManyElements { .. } => "object too large",
         }
     }
 

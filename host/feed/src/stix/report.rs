@@ -6,7 +6,6 @@ use std::collections::BTreeMap;
 use threatsieve_blacklist::Timestamp;
 
 use super::object::ObjectError;
-use super::version::Version;
 use crate::pattern::PatternError;
 use crate::reduce;
 
@@ -71,17 +70,24 @@ pub struct StixReport {
 }
 
 impl StixReport {
-    /// Counts an indicator that is in force.
-    pub(super) fn count(&mut self, version: &Version) {
-        self.indicators += u64::from(!version.values.is_empty());
-        self.values += version.values.len() as u64;
-        self.unreduced += u64::from(!version.unreduced.is_empty());
-        self.partial += u64::from(!version.unreduced.is_empty() && !version.values.is_empty());
-        for part in &version.unreduced {
-            if let UnreducedReason::Language(language) = &part.reason {
+    /// Counts an indicator that is in force: the number of its values, and the reasons for which
+    /// parts gave none.
+    pub(crate) fn count(
+        &mut self,
+        values: usize,
+        unreduced: &mut dyn Iterator<Item = &UnreducedReason>,
+    ) {
+        let mut is_reduced = true;
+        for reason in unreduced {
+            is_reduced = false;
+            if let UnreducedReason::Language(language) = reason {
                 *self.other_pattern_types.entry(language.clone()).or_default() += 1;
             }
         }
+        self.indicators += u64::from(values > 0);
+        self.values += values as u64;
+        self.unreduced += u64::from(!is_reduced);
+        self.partial += u64::from(!is_reduced && values > 0);
     }
 }
 
@@ -114,9 +120,36 @@ pub enum UnreducedReason {
     /// It is in another language.
     #[error("pattern_type: expected `stix`, got {0:?}")]
     Language(String),
+    /// It refers to another part of STIX 1.x packages, and the reference leads nowhere.
+    #[error(transparent)]
+    Reference(#[from] ReferenceError),
     /// The object was rejected.
     #[error(transparent)]
     Object(#[from] ObjectError),
+}
+
+impl From<reduce::Reason> for UnreducedReason {
+    fn from(reason: reduce::Reason) -> Self {
+        UnreducedReason::Part(reason)
+    }
+}
+
+/// The reason why a reference in a STIX 1.x package leads nowhere.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum ReferenceError {
+    /// No package has an observable, object or indicator with the id.
+    #[error("idref: expected the id of an element in one of the packages, got another one")]
+    Unresolved,
+    /// The element refers back to itself, directly or through others.
+    #[error("idref: expected an element that does not refer back to this one, got a cycle")]
+    Cycle,
+    /// References lead to references too often.
+    #[error("idref: expected at most {limit} references after each other, got more")]
+    Chain {
+        /// The limit.
+        limit: usize,
+    },
 }
 
 impl UnreducedReason {
@@ -126,6 +159,7 @@ impl UnreducedReason {
             UnreducedReason::Part(reason) => reason.kind().into(),
             UnreducedReason::Pattern(_) => "not a STIX pattern".into(),
             UnreducedReason::Language(language) => format!("pattern type {language}").into(),
+            UnreducedReason::Reference(_) => "unresolved reference".into(),
             UnreducedReason::Object(error) => error.kind().into(),
         }
     }

@@ -15,6 +15,7 @@ use super::report::{BundleReport, StixReport, Unreduced, Valueless};
 use super::split::{Element, Splitter};
 use super::version::{Types, Version};
 use crate::FeedError;
+use crate::stix1::Packages;
 use crate::text::cut;
 
 /// The longest identifier of an indicator, in bytes. STIX's own have 47.
@@ -46,6 +47,8 @@ pub struct StixSet {
     versions: IndexMap<ObjectId, Box<Version>>,
     types: IndexSet<Types>,
     markings: Markings,
+    /// The packages of STIX 1.x.
+    packages: Packages,
     rejected: Vec<Unreduced>,
     older: u64,
     ahead: u64,
@@ -56,6 +59,7 @@ impl StixSet {
     /// Creates an empty set.
     pub fn new(limits: StixLimits) -> Self {
         StixSet {
+            packages: Packages::new(limits.url_mode),
             limits,
             versions: IndexMap::new(),
             types: IndexSet::new(),
@@ -86,6 +90,20 @@ impl StixSet {
             Some(error) if !foreign.is_stix => Err(error),
             _ => Ok(report),
         }
+    }
+
+    /// Reads an input of STIX 1.0 to 1.2 to its end: one package in XML, or several of them after
+    /// each other. References are resolved over all packages of the set. `feed` is the caller's
+    /// number for the source.
+    ///
+    /// After an error the set contains everything before the damage; [`FeedError::Xml`] says how
+    /// many indicators and observables these are.
+    pub fn read_packages(
+        &mut self,
+        feed: u16,
+        mut input: impl BufRead,
+    ) -> Result<BundleReport, FeedError> {
+        self.packages.read(feed, &mut input, &self.limits)
     }
 
     fn element(
@@ -265,19 +283,22 @@ impl StixSet {
 
     /// The number of versions with a date too far in the future. They are passed on without a date.
     pub fn ahead(&self) -> u64 {
-        self.ahead
+        self.ahead + self.packages.ahead
     }
 
     /// Returns the indicators for which [`StixSet::finish`] passes on nothing.
     pub fn valueless(&self) -> impl Iterator<Item = Valueless> {
         let latest = self.limits.latest_modified;
-        self.versions.iter().filter(|(_, version)| version.values.is_empty()).map(
-            move |(id, version)| Valueless {
-                id: id.to_string(),
-                modified: version.modified.filter(|time| *time <= latest),
-                is_revoked: version.is_revoked,
-            },
-        )
+        let versions = self.versions.iter().filter(|(_, version)| version.values.is_empty());
+        let versions = versions.map(|(id, version)| Valueless {
+            id: id.to_string(),
+            modified: version.modified,
+            is_revoked: version.is_revoked,
+        });
+        versions.chain(self.packages.valueless()).map(move |one| Valueless {
+            modified: one.modified.filter(|time| *time <= latest),
+            ..one
+        })
     }
 
     /// Passes on the indicators that are in force, in the order in which they were first seen. Each
@@ -302,7 +323,10 @@ impl StixSet {
             }
             let (id, mut version) = (id.to_string(), *version);
             version.modified = version.modified.filter(|time| *time <= self.limits.latest_modified);
-            report.count(&version);
+            report.count(
+                version.values.len(),
+                &mut version.unreduced.iter().map(|part| &part.reason),
+            );
             let partial = !version.values.is_empty();
             for part in std::mem::take(&mut version.unreduced) {
                 let (feed, pattern) = (version.feed, part.text.into_string());
@@ -333,7 +357,8 @@ impl StixSet {
                 each(last, indicator);
             });
         }
-        self.rejected.into_iter().for_each(unreduced);
+        self.rejected.into_iter().for_each(&mut *unreduced);
+        self.packages.finish(&self.limits, &mut report, each, unreduced);
         report
     }
 }
