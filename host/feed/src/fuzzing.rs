@@ -4,6 +4,7 @@ use std::io::BufReader;
 
 use threatsieve_blacklist::{Timestamp, UrlMode};
 
+use crate::taxii1::{MessageError, MessageLimits, read_message};
 use crate::{BundleReport, FeedError, ListForm, ListOptions, StixLimits, StixSet, read_list};
 
 /// Reads bytes as STIX, in portions of two sizes, and checks properties that hold for any bytes.
@@ -35,6 +36,28 @@ pub fn stix(bytes: &[u8]) {
             &mut |_| {},
         );
         (first, all, report)
+    };
+    assert_eq!(read(1), read(4096), "the outcome must not depend on the portions");
+}
+
+/// Reads bytes as a TAXII 1 message, in portions of two sizes, and checks that limits hold.
+pub fn taxii1(bytes: &[u8]) {
+    let limits = MessageLimits {
+        max_depth: 16,
+        max_block_bytes: 1024,
+        max_blocks: 16,
+        max_frame_bytes: 4096,
+    };
+    let read = |portion: usize| {
+        let mut blocks = Vec::new();
+        let input = BufReader::with_capacity(portion, bytes);
+        let answer = read_message(input, &limits, &mut |block| blocks.push(block));
+        assert!(blocks.len() as u64 <= limits.max_blocks);
+        for content in blocks.iter().filter_map(|block| block.content.as_ref().ok()) {
+            let text = content.text();
+            assert!(!text.is_empty() && text.len() <= limits.max_block_bytes);
+        }
+        (answer.map_err(|error: MessageError| error.to_string()), blocks)
     };
     assert_eq!(read(1), read(4096), "the outcome must not depend on the portions");
 }

@@ -5,6 +5,7 @@
 //! - [`StixSet`] collects the indicators of any number of STIX 2.0 and 2.1 bundles, TAXII envelopes
 //!   and STIX 1.x packages. [`pattern`] parses the patterns of STIX 2, and [`reduce`] reduces these
 //!   to values of which each alone makes an event a match.
+//! - [`taxii1`] writes and reads the messages of TAXII 1.0 and 1.1.
 //!
 //! ```
 //! use threatsieve_feed::{ListOptions, read_list};
@@ -39,6 +40,7 @@ pub mod reduce;
 mod sniff;
 mod stix;
 mod stix1;
+pub mod taxii1;
 mod text;
 mod time;
 

@@ -1,4 +1,4 @@
-//! Replays the corpora of the fuzz targets `stix` and `list` on the stable toolchain.
+//! Replays the corpora of the fuzz targets `stix`, `list` and `taxii1` on the stable toolchain.
 
 use std::path::Path;
 
@@ -28,4 +28,9 @@ fn stix() {
 #[test]
 fn list() {
     replay("list", 12, threatsieve_feed::fuzzing::list);
+}
+
+#[test]
+fn taxii1() {
+    replay("taxii1", 20, threatsieve_feed::fuzzing::taxii1);
 }
