@@ -38,6 +38,10 @@ pub(crate) fn enrichment(covering: &Covering<'_>, blacklist: &str, occurred: Tim
             set(indicator, field, json!(entry.value));
         }
     }
+    let mut ours = json!({ "blacklist": blacklist });
+    if let Some(part) = &view.conjunction {
+        ours["conjunction"] = json!(part.text);
+    }
     json!({
         "indicator": indicator,
         "matched": {
@@ -47,7 +51,7 @@ pub(crate) fn enrichment(covering: &Covering<'_>, blacklist: &str, occurred: Tim
             "occurred": rfc3339(occurred),
         },
         "feed": { "name": view.feed },
-        "threatsieve": { "blacklist": blacklist },
+        "threatsieve": ours,
     })
 }
 
@@ -63,6 +67,7 @@ fn value_field(kind: EntryType, value: &str) -> Option<&'static str> {
         EntryType::Sha1 => Some("file.hash.sha1"),
         EntryType::Sha256 => Some("file.hash.sha256"),
         EntryType::Email => Some("email.address"),
+        EntryType::FileName => Some("file.name"),
     }
 }
 

@@ -6,6 +6,7 @@ use threatsieve_blacklist::{Timestamp, Tlp};
 
 use super::defang::defanged;
 use crate::store::digest::{Digest, Example, Group, Share, SourceHost, Span, Voucher};
+use crate::store::events::CONJUNCTION;
 use crate::store::mutes::host_of;
 use crate::text::{counted, grouped, rfc3339};
 
@@ -345,8 +346,9 @@ impl ExampleView {
 /// The suggested next steps, with the exact commands for the first value and host.
 fn steps(digest: &Digest) -> Vec<Step> {
     let Some(group) = digest.groups.first() else { return Vec::new() };
-    // A value that is too long to be shown whole is named by its indicator.
-    let of = match (&group.vouchers[..], group.entry.chars().count() > VALUE_CHARS) {
+    // A conjunction, or a value that is too long to be shown whole, is named by its indicator.
+    let is_no_value = group.entry_type == CONJUNCTION || group.entry.chars().count() > VALUE_CHARS;
+    let of = match (&group.vouchers[..], is_no_value) {
         ([voucher, ..], true) => &voucher.indicator,
         _ => &group.entry,
     };
@@ -397,6 +399,7 @@ fn kind(entry_type: &str) -> &str {
         "url" => "URL",
         "file" => "file digest",
         "email-addr" => "email address",
+        "conjunction" => "all of",
         other => other,
     }
 }
@@ -412,6 +415,7 @@ fn how(name: &str) -> &str {
         "url_prefix" => "below the listed URL",
         "url_query_unlogged" => "the listed URL as far as logged",
         "file_name" => "the listed domain, or a file of that name",
+        "conjunction" => "all parts in one event",
         other => other,
     }
 }

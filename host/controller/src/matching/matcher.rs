@@ -16,6 +16,8 @@ pub(crate) struct Matcher {
     policy: Policy,
     /// Some indicator matches only events with its port.
     compares_ports: bool,
+    /// Hits of an event must be judged together.
+    has_conjunctions: bool,
 }
 
 /// The times at which indicators must be valid.
@@ -50,6 +52,8 @@ pub(crate) enum Ruling {
     /// None of the entry's indicators counts, because of validity, confidence, marking, or
     /// `--exact`.
     OutsidePolicy,
+    /// The entry is only part of conjunctions.
+    LonePart,
     /// The hit was not judged, because the event's limit of indicators is reached.
     BeyondLimit,
     /// The hit counts, unless the state says otherwise.
@@ -78,7 +82,8 @@ impl Matcher {
         policy: Policy,
     ) -> Matcher {
         let compares_ports = blacklist.compares_ports();
-        Matcher { runner, blacklist, policy, compares_ports }
+        let has_conjunctions = blacklist.has_conjunctions();
+        Matcher { runner, blacklist, policy, compares_ports, has_conjunctions }
     }
 
     pub(crate) fn blacklist(&self) -> &Blacklist<MemoryFile> {
@@ -109,6 +114,11 @@ impl Matcher {
         self.compares_ports
     }
 
+    /// Returns whether the blacklist has conjunctions.
+    pub(crate) fn has_conjunctions(&self) -> bool {
+        self.has_conjunctions
+    }
+
     /// Rules on a hit for an event, with at most `limit` indicators of its entry.
     pub(crate) fn ruling(
         &self,
@@ -117,6 +127,9 @@ impl Matcher {
         event: EventContext,
         limit: usize,
     ) -> Ruling {
+        if self.has_conjunctions && answer.blacklist.is_lone_part(hit.entry) {
+            return Ruling::LonePart;
+        }
         if hit.allowed_by.is_some() {
             return Ruling::Allowed;
         }

@@ -115,6 +115,9 @@ pub(crate) fn indicator(view: &IndicatorView) -> String {
     if let Some(name) = &view.name {
         _ = write!(text, " {name:?}");
     }
+    if let Some(part) = &view.conjunction {
+        _ = write!(text, " together: {}", part.text);
+    }
     if let Some(port) = view.port {
         let only = if port.is_matched { " only" } else { "" };
         _ = write!(text, " port {}{only}", port.number);

@@ -46,6 +46,9 @@ pub(crate) struct IndicatorJson<'a> {
     name: Option<&'a str>,
     #[serde(skip_serializing_if = "<[String]>::is_empty")]
     types: &'a [String],
+    /// All parts of the conjunction that the entry is part of.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    conjunction: Option<&'a str>,
 }
 
 impl<'a> IndicatorJson<'a> {
@@ -61,6 +64,7 @@ impl<'a> IndicatorJson<'a> {
             modified: indicator.modified.map(rfc3339),
             name: indicator.name.as_deref(),
             types: &indicator.types,
+            conjunction: indicator.conjunction.as_ref().map(|part| part.text.as_str()),
         }
     }
 }

@@ -1,6 +1,8 @@
 //! One version of an indicator. Its pattern is already reduced to values; only these are kept.
 
-use threatsieve_blacklist::{Indicator, IndicatorId, Timestamp, Tlp, UrlMode, Value};
+use threatsieve_blacklist::{
+    Conjunction, ConjunctionPart, Indicator, IndicatorId, Timestamp, Tlp, UrlMode, Value,
+};
 
 use super::marking::{Markings, SetId};
 use super::object::{ObjectError, Raw, RawObject, Text, read, text, time, wrong};
@@ -165,6 +167,7 @@ impl Version {
             modified: self.modified,
             name: self.name.as_deref().map(str::to_owned),
             types: types.iter().map(|one| String::from(&**one)).collect(),
+            threats: Vec::new(),
             port: None,
             values,
         };
@@ -189,6 +192,17 @@ fn with_mode(value: Value, wanted: UrlMode) -> Value {
     match value {
         Value::Url { key, shown, .. } if !key.contains('?') => {
             Value::Url { key, shown, mode: wanted }
+        }
+        Value::All(conjunction) => {
+            let with_mode = |part: &ConjunctionPart| match part {
+                ConjunctionPart::Value(value) => {
+                    ConjunctionPart::Value(with_mode(value.clone(), wanted))
+                }
+                name => name.clone(),
+            };
+            // Other modes make no two parts equal.
+            Conjunction::new(conjunction.parts().iter().map(with_mode).collect())
+                .map_or(Value::All(conjunction), Value::All)
         }
         value => value,
     }

@@ -87,6 +87,7 @@ impl Statement {
             modified: self.modified,
             name: self.name.clone(),
             types: self.types.clone(),
+            threats: Vec::new(),
             port: None,
             values,
         }
