@@ -2,6 +2,8 @@
 carries both.
 """
 
+import email
+import email.policy
 import json
 import random
 
@@ -100,15 +102,17 @@ def test_scan_agrees_with_the_naive_matcher(tmp_path, allowed):
 
 def matches_with(one, seen: Event, allowed: tuple[str, ...]) -> bool:
     """An allowed host is allowed in a URL too."""
-    urls = {
-        url for url in seen.urls if not any(f"//{good}/" in url for good in allowed)
-    }
+    urls = {url for url in seen.urls if not any(f"//{good}/" in url for good in allowed)}
     judged = Event(seen.hosts, seen.addresses, urls, seen.digests, seen.names)
     return conjunctions.matches(one, judged, frozenset(allowed))
 
 
 PAIR = "[domain-name:value = 'evil.com' AND ipv4-addr:value = '45.66.77.88']"
-BOTH = {"@timestamp": TIME, "dns": {"question": {"name": "www.evil.com"}}, "destination": {"ip": "45.66.77.88"}}
+BOTH = {
+    "@timestamp": TIME,
+    "dns": {"question": {"name": "www.evil.com"}},
+    "destination": {"ip": "45.66.77.88"},
+}
 NAME = {"@timestamp": TIME, "dns": {"question": {"name": "www.evil.com"}}}
 ADDRESS = {"@timestamp": TIME, "destination": {"ip": "45.66.77.88"}}
 
@@ -122,7 +126,9 @@ def scan(tmp_path, *events: dict, objects=None, options=()) -> list[dict]:
 def test_one_enrichment_a_part_with_the_id(tmp_path):
     (found,) = scan(tmp_path, NAME, BOTH, ADDRESS)
     assert found["line"] == 2
-    parts = [(m["observable"], m["field"], m["entry"]["value"], m["match"]) for m in found["matches"]]
+    parts = [
+        (m["observable"], m["field"], m["entry"]["value"], m["match"]) for m in found["matches"]
+    ]
     assert sorted(parts) == [
         ("45.66.77.88", "destination.ip", "45.66.77.88", "exact"),
         ("www.evil.com", "dns.question.name", "evil.com", "subdomain"),
@@ -151,7 +157,9 @@ def test_a_url_of_squid_names_the_file(tmp_path):
         stix.indicator(1, "[domain-name:value = 'evil.com' AND file:name = 'b c.exe']"),
     )
     line = "1795313625.005 5 10.1.2.3 TCP_MISS/200 603 GET http://www.evil.com/x/{} - HIER_DIRECT/192.0.2.7 -"
-    log = program.write(tmp_path / "access.log", line.format("b%20c.exe"), line.format("b%20c.exe/"))
+    log = program.write(
+        tmp_path / "access.log", line.format("b%20c.exe"), line.format("b%20c.exe/")
+    )
     assert [one["line"] for one in program.scan("--feed", feed, log)] == [1]
 
 
@@ -195,7 +203,9 @@ def test_the_indicator_must_count(tmp_path, properties, options):
 def test_broad_parts_are_accepted_only_with_a_narrow_one(tmp_path):
     feed = stix.write(
         tmp_path / "feed.json",
-        stix.indicator(1, "[domain-name:value = 'evil.com' AND ipv4-addr:value ISSUBSET '0.0.0.0/0']"),
+        stix.indicator(
+            1, "[domain-name:value = 'evil.com' AND ipv4-addr:value ISSUBSET '0.0.0.0/0']"
+        ),
         stix.indicator(2, "[ipv4-addr:value ISSUBSET '10.0.0.0/8' AND file:name = 'a.exe']"),
     )
     rejected = tmp_path / "rejected.tsv"
@@ -231,7 +241,10 @@ def test_a_value_in_very_many_conjunctions_costs_nothing(tmp_path):
 def test_merged_blacklists_keep_their_conjunctions(tmp_path):
     feed = stix.write(
         tmp_path / "feed.json",
-        stix.indicator(1, "[domain-name:value = 'evil.com' AND ipv4-addr:value ISSUBSET '10.0.0.0/8' AND file:name = 'x']"),
+        stix.indicator(
+            1,
+            "[domain-name:value = 'evil.com' AND ipv4-addr:value ISSUBSET '10.0.0.0/8' AND file:name = 'x']",
+        ),
     )
     out = tmp_path / "out.blacklist"
     program.run("build", "--feed", feed, "-o", out)
@@ -248,7 +261,7 @@ def test_explain_says_which_parts_are_missing(tmp_path):
     assert "does not match" in text and "missing here: 45.66.77.88" in text
     assert program.run("explain", "--exit-code", "--feed", feed, "www.evil.com", expect=0)
     told = json.loads(program.run("explain", "--json", "--feed", feed, "45.66.77.88").stdout)
-    ((entry,), ) = (told["entries"],)
+    ((entry,),) = (told["entries"],)
     assert entry["conjunctions"][0]["missing"] == ["evil.com"] and not told["matches"]
 
 
@@ -259,3 +272,235 @@ def test_explain_of_a_url_that_has_all_parts(tmp_path):
     )
     text = program.run("explain", "--feed", feed, "http://evil.com/x/a.exe").stdout.decode()
     assert "does not match" not in text and "all parts are here" in text
+
+
+def squid(number: int, url: str, address: str) -> str:
+    return (
+        f"{1_795_322_415 + number}.357 0 10.1.2.3 TCP_MISS/200 603 GET {url} - "
+        f"HIER_DIRECT/{address} text/html"
+    )
+
+
+class Rounds:
+    """A controller with one bundle, one allow-list and one log."""
+
+    def __init__(self, folder):
+        self.bundle, self.log, self.allow = (
+            folder / "bundle.json",
+            folder / "access.log",
+            folder / "allow.txt",
+        )
+        self.records_file = folder / "flagged.ndjson"
+        self.mails = folder / "mails"
+        self.config = program.write(
+            folder / "threatsieve.toml",
+            'state = "state"',
+            '[[feeds]]\nname = "stix"\ntype = "path"\npath = "bundle.json"\nmax_shrink = 1.0\nmay_be_empty = true',
+            '[[feeds]]\nname = "ours"\ntype = "path"\npath = "allow.txt"\nrole = "allow"\nmax_shrink = 1.0\nmay_be_empty = true',
+            "[blacklist]\nmax_shrink = 0.5",
+            '[[logs]]\nname = "proxy"\npaths = ["access.log"]',
+            '[history]\nwindow = "3650d"',
+            '[output]\nfile = "flagged.ndjson"',
+            '[alerts]\nfrom = "threatsieve@soc.example"\nrecipients = ["soc@soc.example"]\nfolder = "mails"',
+        )
+        self.allow.write_text("")
+        self.log.touch()
+
+    def publish(self, *objects):
+        stix.write(self.bundle, *objects)
+
+    def append(self, *lines):
+        with self.log.open("a", encoding="utf-8") as log:
+            log.writelines(f"{each}\n" for each in lines)
+
+    def run(self, *arguments) -> str:
+        return program.run(*arguments, "--config", self.config).stdout.decode()
+
+    def poll(self) -> dict:
+        return json.loads(self.run("poll", "--json"))
+
+    def records(self) -> list[dict]:
+        return [json.loads(each) for each in self.records_file.read_text().splitlines()]
+
+    def mail(self) -> str:
+        newest = max(self.mails.glob("*.eml"), key=lambda path: path.stat().st_mtime_ns)
+        message = email.message_from_bytes(newest.read_bytes(), policy=email.policy.default)
+        return message.get_body(("plain",)).get_content()
+
+
+@pytest.fixture
+def rounds(tmp_path):
+    return Rounds(tmp_path)
+
+
+OTHER = stix.indicator(9, "[domain-name:value = 'other.example']")
+PAIRED = squid(1, "http://www.evil.com/x", "45.66.77.88")
+
+
+def test_new_lines_and_stored_lines_match_alike(rounds):
+    rounds.publish(OTHER)
+    rounds.append(PAIRED, squid(2, "http://www.evil.com/x", "45.66.77.89"))
+    rounds.poll()
+    rounds.publish(OTHER, stix.indicator(1, PAIR))
+    rounds.append(
+        squid(3, "http://evil.com/y", "45.66.77.88"), squid(4, "http://a.example/", "45.66.77.88")
+    )
+    report = rounds.poll()
+    assert (report["follow"]["events"], report["history"]["events"]) == (1, 1)
+    assert (report["follow"]["matches"], report["history"]["matches"]) == (1, 1)
+    old, new = sorted(
+        rounds.records(), key=lambda one: one["threatsieve"]["historic"], reverse=True
+    )
+    assert (old["log"]["offset"], new["threatsieve"]["historic"]) == (0, False)
+    for record in (old, new):
+        enrichments = record["threat"]["enrichments"]
+        assert [one["indicator"]["id"] for one in enrichments] == [stix.identifier(1)] * 2
+        assert {one["threatsieve"]["conjunction"] for one in enrichments} == {
+            "evil.com AND 45.66.77.88"
+        }
+        assert {one["matched"]["field"] for one in enrichments} == {
+            "url.original",
+            "destination.ip",
+        }
+    mail = rounds.mail()
+    assert "1 indicator matched: 2 events" in " ".join(mail.split())
+    assert rounds.poll()["generation"] is None
+
+
+@pytest.mark.parametrize("target", ["45.66.77.88", "evil.com", stix.identifier(1)])
+def test_what_retracts_a_part_retracts_the_whole(rounds, target):
+    rounds.publish(OTHER, stix.indicator(1, PAIR))
+    rounds.append(PAIRED)
+    rounds.poll()
+    rounds.run("retract", target, "--reason", "ours")
+    rounds.append(squid(2, "http://www.evil.com/x", "45.66.77.88"))
+    rounds.poll()
+    assert [record["threatsieve"]["kind"] for record in rounds.records()] == ["flag", "retraction"]
+
+
+def test_an_allowed_part_retracts_the_whole_once(rounds):
+    rounds.publish(OTHER, stix.indicator(1, PAIR))
+    rounds.append(PAIRED)
+    rounds.poll()
+    program.write(rounds.allow, "evil.com", "45.66.77.88")
+    rounds.poll()
+    assert [record["threatsieve"]["kind"] for record in rounds.records()] == ["flag", "retraction"]
+
+
+def test_parts_do_not_count_as_shrinking(rounds):
+    """A conjunction that is withdrawn is one value that leaves, however many parts it has."""
+    rounds.publish(
+        OTHER,
+        stix.indicator(
+            1,
+            "[url:value = 'http://a.example/' AND ipv4-addr:value = '45.66.77.88' AND domain-name:value = 'evil.com' AND file:hashes.MD5 = 'd41d8cd98f00b204e9800998ecf8427e']",
+        ),
+    )
+    assert rounds.poll()["generation"] == 1
+    rounds.publish(OTHER)
+    assert rounds.poll()["generation"] == 2
+
+
+# Threats that indicators are related to.
+
+
+def threat(kind: str, number: int, name: str, **properties) -> dict:
+    return {
+        "type": kind, "spec_version": "2.1", "id": stix.identifier(number, kind), "name": name,
+        "created": "2026-01-01T00:00:00Z", "modified": "2026-01-01T00:00:00Z", **properties,
+    }  # fmt: skip
+
+
+def relation(number: int, indicator: int, target: dict, **properties) -> dict:
+    return {
+        "type": "relationship", "spec_version": "2.1",
+        "id": stix.identifier(number, "relationship"), "relationship_type": "indicates",
+        "source_ref": stix.identifier(indicator), "target_ref": target["id"],
+        "created": "2026-01-01T00:00:00Z", "modified": "2026-01-01T00:00:00Z", **properties,
+    }  # fmt: skip
+
+
+MALWARE = threat("malware", 1, "Poison Ivy")
+ACTOR = threat("intrusion-set", 2, "APT1", object_marking_refs=[stix.TLP["red"]])
+TECHNIQUE = threat(
+    "attack-pattern", 3, "Phishing",
+    external_references=[{"source_name": "capec", "external_id": "CAPEC-98"},
+                         {"source_name": "mitre-attack", "external_id": "T1566"}],
+)  # fmt: skip
+EVIL = stix.indicator(1, "[domain-name:value = 'evil.com']")
+
+
+def test_names_of_threats_come_with_the_match(tmp_path):
+    objects = [relation(1, 1, MALWARE), relation(2, 1, TECHNIQUE), TECHNIQUE, EVIL, MALWARE]
+    (found,) = scan(tmp_path, NAME, objects=objects)
+    (match,) = found["matches"]
+    assert match["indicators"][0]["threats"] == [
+        {"kind": "software", "name": "Poison Ivy"},
+        {"kind": "technique", "name": "Phishing", "id": "T1566"},
+    ]
+    text = program.run("explain", "--feed", tmp_path / "feed.json", "evil.com").stdout.decode()
+    assert "Poison Ivy" in text and "Phishing" in text
+
+
+def test_revoked_relationships_and_threats_are_not_named(tmp_path):
+    for objects in (
+        [EVIL, MALWARE, relation(1, 1, MALWARE, revoked=True)],
+        [EVIL, {**MALWARE, "revoked": True}, relation(1, 1, MALWARE)],
+        [EVIL, MALWARE, relation(1, 1, MALWARE),
+         relation(1, 1, MALWARE, revoked=True, modified="2026-01-02T00:00:00Z")],
+        [EVIL, MALWARE, relation(1, 1, MALWARE, relationship_type="uses")],
+    ):  # fmt: skip
+        (found,) = scan(tmp_path, NAME, objects=objects)
+        assert "threats" not in found["matches"][0]["indicators"][0]
+
+
+@pytest.mark.parametrize("order", [(0, 1, 2), (2, 1, 0), (1, 0, 2), (1, 2, 0)])
+def test_either_end_may_come_in_another_poll(rounds, order):
+    """A folder's file is a whole delivery, so each poll adds an object to the earlier ones."""
+    objects = [EVIL, relation(1, 1, MALWARE), MALWARE]
+    published = []
+    for number in order:
+        published.append(objects[number])
+        rounds.publish(OTHER, *published)
+        rounds.poll()
+    rounds.append(squid(1, "http://www.evil.com/x", "192.0.2.7"))
+    rounds.poll()
+    (record,) = rounds.records()
+    (enrichment,) = record["threat"]["enrichments"]
+    assert enrichment["software"] == {"name": ["Poison Ivy"]}
+    assert "related to software Poison Ivy" in rounds.mail()
+    assert "Poison Ivy" in rounds.run("explain", "evil.com")
+    rounds.publish(OTHER, EVIL, MALWARE)
+    rounds.poll()
+    assert "Poison Ivy" not in rounds.run("explain", "evil.com")
+
+
+def test_a_threat_is_withheld_by_its_own_marking(rounds):
+    config = rounds.config.read_text().replace("[output]\n", '[output]\nmax_tlp = "amber"\n')
+    rounds.config.write_text(config)
+    rounds.publish(EVIL, ACTOR, MALWARE, relation(1, 1, ACTOR), relation(2, 1, MALWARE))
+    rounds.append(squid(1, "http://www.evil.com/x", "192.0.2.7"))
+    rounds.poll()
+    (enrichment,) = rounds.records()[0]["threat"]["enrichments"]
+    assert "group" not in enrichment and enrichment["software"]["name"] == ["Poison Ivy"]
+
+
+def test_sightings_and_other_objects_are_read_past(tmp_path):
+    sighting = {
+        "type": "sighting", "spec_version": "2.1", "id": stix.identifier(5, "sighting"),
+        "created": "2026-01-01T00:00:00Z", "modified": "2026-01-01T00:00:00Z",
+        "sighting_of_ref": stix.identifier(1), "count": 3, "x_ours": {"a": [1]},
+    }  # fmt: skip
+    observed = {
+        "type": "observed-data", "spec_version": "2.1", "id": stix.identifier(6, "observed-data"),
+        "created": "2026-01-01T00:00:00Z", "modified": "2026-01-01T00:00:00Z",
+        "first_observed": "2026-01-01T00:00:00Z", "last_observed": "2026-01-01T00:00:00Z",
+        "number_observed": 1, "object_refs": [],
+    }  # fmt: skip
+    custom = {
+        **EVIL,
+        "x_score": 7,
+        "extensions": {"extension-definition--1": {"extension_type": "property-extension"}},
+    }
+    (found,) = scan(tmp_path, NAME, objects=[sighting, observed, custom])
+    assert identifiers(found) == {stix.identifier(1)}

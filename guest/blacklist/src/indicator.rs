@@ -123,6 +123,8 @@ pub struct Threat {
     pub name: String,
     /// Its id in ATT&CK (`T1566`), if known.
     pub id: Option<String>,
+    /// The strictest TLP marking of it and of the relationship.
+    pub tlp: Option<Tlp>,
 }
 
 /// A port that a value is listed with (`1.2.3.4:8443`).

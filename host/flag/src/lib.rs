@@ -86,7 +86,8 @@ impl Flag {
             } else if flag.enrichments.len() == ceiling.enrichments {
                 flag.omitted += 1;
             } else {
-                flag.enrichments.push(enrichment::enrichment(covering, blacklist, occurred));
+                flag.enrichments
+                    .push(enrichment::enrichment(covering, ceiling, blacklist, occurred));
                 flag.confidence.push(covering.indicator.confidence.into());
             }
         }

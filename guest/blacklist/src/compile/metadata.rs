@@ -45,8 +45,8 @@ pub(crate) const PROFILE_BYTES: usize = 44;
 pub(crate) const RECORD_BYTES: usize = 8;
 /// Separates the types of one profile.
 pub(crate) const TYPE_SEPARATOR: char = '\n';
-/// Separates the threats of one profile. A threat is the digit of its kind, its id, and its name,
-/// with [`THREAT_FIELD_SEPARATOR`] between them.
+/// Separates the threats of one profile. A threat is the digit of its kind, the digit of its TLP
+/// level, its id, and its name, with [`THREAT_FIELD_SEPARATOR`] between them.
 pub(crate) const THREAT_SEPARATOR: char = '\n';
 pub(crate) const THREAT_FIELD_SEPARATOR: char = '\t';
 /// Size of an encoded conjunction in bytes: the entry that finds it, its profile, its id, the text
@@ -314,6 +314,8 @@ fn threats_text(threats: &[Threat]) -> String {
             text.push(THREAT_SEPARATOR);
         }
         text.push((b'0' + threat.kind as u8).into());
+        text.push(THREAT_FIELD_SEPARATOR);
+        text.extend(threat.tlp.map(|tlp| char::from(b'0' + tlp as u8)));
         text.push(THREAT_FIELD_SEPARATOR);
         text.push_str(&clean(threat.id.as_deref().unwrap_or_default()));
         text.push(THREAT_FIELD_SEPARATOR);

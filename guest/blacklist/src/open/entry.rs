@@ -346,13 +346,14 @@ impl Profile<'_> {
 /// Reads what `threats_text` wrote.
 fn threats(text: &str) -> Vec<Threat> {
     let threat = |line: &str| {
-        let mut fields = line.splitn(3, THREAT_FIELD_SEPARATOR);
+        let mut fields = line.splitn(4, THREAT_FIELD_SEPARATOR);
         let kind = fields.next()?.parse::<usize>().ok()?;
-        let (id, name) = (fields.next()?, fields.next()?);
+        let (tlp, id, name) = (fields.next()?, fields.next()?, fields.next()?);
         Some(Threat {
             kind: *ThreatKind::ALL.get(kind)?,
             name: name.to_owned(),
             id: Some(id.to_owned()).filter(|id| !id.is_empty()),
+            tlp: tlp.parse::<usize>().ok().and_then(|tlp| Tlp::ALL.get(tlp).copied()),
         })
     };
     text.split(THREAT_SEPARATOR).filter_map(threat).collect()

@@ -2,7 +2,7 @@
 
 use askama::Template;
 use jiff::Timestamp as Moment;
-use threatsieve_blacklist::{Timestamp, Tlp};
+use threatsieve_blacklist::{Threat, Timestamp, Tlp};
 
 use super::defang::defanged;
 use crate::store::digest::{Digest, Example, Group, Share, SourceHost, Span, Voucher};
@@ -15,6 +15,8 @@ const VALUE_CHARS: usize = 300;
 /// Maximum number of characters of an indicator's name or id, and of the name of a feed, file or
 /// host.
 const NAME_CHARS: usize = 120;
+/// Maximum number of threats that are named for one indicator.
+const THREATS_NAMED: usize = 5;
 /// Maximum number of characters of a log line.
 const RAW_CHARS: usize = 500;
 /// Maximum number of characters in a line of the text form, for lines that are wrapped here.
@@ -109,6 +111,8 @@ pub(super) struct VoucherView {
     /// `None` for a line of a list, which has no name except its value.
     pub(super) id: Option<String>,
     pub(super) name: Option<String>,
+    /// The threats that it is related to.
+    pub(super) threats: Option<String>,
     pub(super) sure: String,
     pub(super) tlp: String,
 }
@@ -313,10 +317,23 @@ impl VoucherView {
             feed: defanged(&voucher.feed, NAME_CHARS),
             id: (voucher.indicator != entry).then(|| defanged(&voucher.indicator, NAME_CHARS)),
             name: voucher.name.as_deref().map(|name| defanged(name, NAME_CHARS)),
+            threats: threats(&voucher.threats),
             sure: Sure::new(voucher.confidence).text,
             tlp: Marking::new(voucher.tlp).text,
         }
     }
+}
+
+/// Names the first threats of an indicator.
+fn threats(all: &[Threat]) -> Option<String> {
+    let named = |threat: &Threat| {
+        let id = threat.id.as_deref().map(|id| format!(" ({id})")).unwrap_or_default();
+        let text = format!("{} {}{id}", threat.kind.name(), threat.name);
+        defanged(&text, NAME_CHARS)
+    };
+    let mut names: Vec<String> = all.iter().take(THREATS_NAMED).map(named).collect();
+    names.extend(more(all.len() as u64, names.len(), "threat", "threats"));
+    (!names.is_empty()).then(|| names.join(", "))
 }
 
 impl ExampleView {

@@ -4,6 +4,8 @@ use rusqlite::{Connection, OptionalExtension, named_params};
 use threatsieve_blacklist::{EntryType, Timestamp, Tlp};
 use threatsieve_flag::Covering;
 
+use super::threats::threats_json;
+
 /// Maximum number of characters kept of a line.
 const RAW_CHARS: usize = 2048;
 
@@ -120,9 +122,9 @@ pub(crate) fn insert_match(
     let matched: Option<i64> = connection
         .prepare_cached(
             "INSERT INTO matches (event, feed, indicator, entry_type, entry, observable, field, \
-             how, confidence, tlp, name, generation, found, historic, written, told) \
+             how, confidence, tlp, name, threats, generation, found, historic, written, told) \
              VALUES (:event, :feed, :indicator, :entry_type, :entry, :observable, :field, \
-             :how, :confidence, :tlp, :name, :generation, :found, :historic, :written, :told) \
+             :how, :confidence, :tlp, :name, :threats, :generation, :found, :historic, :written, :told) \
              ON CONFLICT (event, feed, indicator) DO UPDATE SET \
              retracted = NULL, generation = excluded.generation, \
              found = excluded.found, historic = excluded.historic, written = excluded.written \
@@ -141,6 +143,7 @@ pub(crate) fn insert_match(
             ":confidence": indicator.confidence,
             ":tlp": indicator.tlp.map(|tlp: Tlp| tlp as u8),
             ":name": indicator.name,
+            ":threats": threats_json(&indicator.threats),
             ":generation": finding.generation.cast_signed(),
             ":found": finding.now.0,
             ":historic": finding.is_historic,

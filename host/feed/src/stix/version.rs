@@ -1,7 +1,7 @@
 //! One version of an indicator. Its pattern is already reduced to values; only these are kept.
 
 use threatsieve_blacklist::{
-    Conjunction, ConjunctionPart, Indicator, IndicatorId, Timestamp, Tlp, UrlMode, Value,
+    Conjunction, ConjunctionPart, Indicator, IndicatorId, Threat, Timestamp, Tlp, UrlMode, Value,
 };
 
 use super::marking::{Markings, SetId};
@@ -64,7 +64,7 @@ impl Version {
     ) -> Result<(Version, Types), ObjectError> {
         // A revoked version needs no pattern and often has none. No other fault in it may keep an
         // older version in force.
-        if read(object.revoked, "revoked", "true or false")?.unwrap_or(false) {
+        if is_revoked(object)? {
             return Ok((Version::bare(true, feed, modified, markings.none()), Types::default()));
         }
         let mut version = Version {
@@ -155,6 +155,7 @@ impl Version {
         id: &str,
         tlp: Option<Tlp>,
         types: &[Box<str>],
+        threats: &[Threat],
         each: &mut dyn FnMut(Indicator),
     ) {
         let indicator = |values: Vec<Value>, window: Window| Indicator {
@@ -167,7 +168,7 @@ impl Version {
             modified: self.modified,
             name: self.name.as_deref().map(str::to_owned),
             types: types.iter().map(|one| String::from(&**one)).collect(),
-            threats: Vec::new(),
+            threats: threats.to_vec(),
             port: None,
             values,
         };
@@ -185,6 +186,11 @@ impl Version {
             each(indicator(values, Window { start, stop }));
         }
     }
+}
+
+/// Returns whether an object is revoked.
+pub(super) fn is_revoked(object: &RawObject<'_>) -> Result<bool, ObjectError> {
+    Ok(read(object.revoked, "revoked", "true or false")?.unwrap_or(false))
 }
 
 /// Applies the feed's URL mode. A URL with a query always matches as a whole.

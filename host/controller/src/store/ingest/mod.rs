@@ -18,6 +18,7 @@ use super::Store;
 use super::body::Statement;
 use super::feeds::{Ingested, feed_id};
 use super::rejections::MAX_REJECTIONS;
+use super::threats::Threats;
 use crate::config::Feed;
 use crate::rejection::Rejection;
 
@@ -56,6 +57,7 @@ struct Delivery {
     /// The reason to doubt that the delivery is the feed.
     doubt: Option<String>,
     markings: Vec<(String, String)>,
+    threats: Threats,
 }
 
 impl Delivery {
@@ -91,6 +93,7 @@ impl Store {
             is_first: self.feed_state(&feed.name)?.is_none_or(|state| state.report.is_none()),
             doubt: None,
             markings: Vec::new(),
+            threats: Threats::default(),
         };
         Ok(Ingest { store: self, delivery })
     }
@@ -199,6 +202,11 @@ impl Ingest<'_> {
             .prepare_cached("SELECT definition FROM markings WHERE feed = ?1 ORDER BY id")?;
         let definitions = statement.query_map([self.delivery.feed_id], |row| row.get(0))?;
         Ok(definitions.collect::<Result<_, _>>()?)
+    }
+
+    /// Sets the threats and relationships of the delivery.
+    pub(crate) fn relate(&mut self, threats: Threats) {
+        self.delivery.threats = threats;
     }
 
     /// Stores a marking definition for later deliveries: its id, and JSON of the STIX object.
