@@ -36,7 +36,7 @@ impl<B: AsRef<[u8]>> Blacklist<B> {
     /// Returns whether there is any conjunction, so that the hits of an event must be judged
     /// together.
     pub fn has_conjunctions(&self) -> bool {
-        self.conjunctions() > 0
+        self.has_conjunctions
     }
 
     /// The number of conjunctions.
@@ -93,6 +93,10 @@ impl<B: AsRef<[u8]>> Blacklist<B> {
             Some(ConjunctionRow { image: image?, number: number as u32, bytes: row })
         })
     }
+}
+
+pub(super) fn has_any(image: &Image<'_>) -> bool {
+    !rows(image).is_empty()
 }
 
 fn rows<'a>(image: &Image<'a>) -> &'a [[u8; CONJUNCTION_BYTES]] {

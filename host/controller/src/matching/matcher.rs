@@ -14,10 +14,6 @@ pub(crate) struct Matcher {
     runner: Runner,
     blacklist: Arc<Blacklist<MemoryFile>>,
     policy: Policy,
-    /// Some indicator matches only events with its port.
-    compares_ports: bool,
-    /// Hits of an event must be judged together.
-    has_conjunctions: bool,
 }
 
 /// The times at which indicators must be valid.
@@ -81,9 +77,7 @@ impl Matcher {
         blacklist: Arc<Blacklist<MemoryFile>>,
         policy: Policy,
     ) -> Matcher {
-        let compares_ports = blacklist.compares_ports();
-        let has_conjunctions = blacklist.has_conjunctions();
-        Matcher { runner, blacklist, policy, compares_ports, has_conjunctions }
+        Matcher { runner, blacklist, policy }
     }
 
     pub(crate) fn blacklist(&self) -> &Blacklist<MemoryFile> {
@@ -111,12 +105,12 @@ impl Matcher {
 
     /// Returns whether any indicator of the blacklist matches only events with its port.
     pub(crate) fn compares_ports(&self) -> bool {
-        self.compares_ports
+        self.blacklist.compares_ports()
     }
 
     /// Returns whether the blacklist has conjunctions.
     pub(crate) fn has_conjunctions(&self) -> bool {
-        self.has_conjunctions
+        self.blacklist.has_conjunctions()
     }
 
     /// Rules on a hit for an event, with at most `limit` indicators of its entry.
@@ -127,7 +121,7 @@ impl Matcher {
         event: EventContext,
         limit: usize,
     ) -> Ruling {
-        if self.has_conjunctions && answer.blacklist.is_lone_part(hit.entry) {
+        if self.has_conjunctions() && answer.blacklist.is_lone_part(hit.entry) {
             return Ruling::LonePart;
         }
         if hit.allowed_by.is_some() {
