@@ -148,8 +148,9 @@ impl Linked<'_> {
         self.next = match self.rows.next()? {
             None => None,
             Some(row) => {
-                let kind: usize = row.get(1)?;
-                let kind = ThreatKind::ALL.get(kind).copied().unwrap_or(ThreatKind::Software);
+                let number: i64 = row.get(1)?;
+                let kind = ThreatKind::ALL.into_iter().find(|kind| *kind as i64 == number);
+                let kind = kind.unwrap_or(ThreatKind::Software);
                 let (name, id, tlp) = (row.get(2)?, row.get(3)?, tlp_of(row.get(4)?));
                 Some((row.get(0)?, Threat { kind, name, id, tlp }))
             }
