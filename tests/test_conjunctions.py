@@ -1,5 +1,5 @@
-"""Tests of conjunctions: `[domain-name:value = 'a' AND ipv4-addr:value = 'b']` matches an event that
-carries both.
+"""Tests of conjunctions: `[domain-name:value = 'a' AND ipv4-addr:value = 'b']` matches an event
+that carries both.
 """
 
 import email

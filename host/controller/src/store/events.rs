@@ -124,7 +124,8 @@ pub(crate) fn insert_match(
             "INSERT INTO matches (event, feed, indicator, entry_type, entry, observable, field, \
              how, confidence, tlp, name, threats, generation, found, historic, written, told) \
              VALUES (:event, :feed, :indicator, :entry_type, :entry, :observable, :field, \
-             :how, :confidence, :tlp, :name, :threats, :generation, :found, :historic, :written, :told) \
+             :how, :confidence, :tlp, :name, :threats, :generation, :found, :historic, :written, \
+             :told) \
              ON CONFLICT (event, feed, indicator) DO UPDATE SET \
              retracted = NULL, generation = excluded.generation, \
              found = excluded.found, historic = excluded.historic, written = excluded.written \

@@ -1,5 +1,5 @@
-//! Threats that indicators are related to, and the relationships. They are joined when a blacklist is
-//! built, so it does not matter which of them came first.
+//! Threats that indicators are related to, and the relationships. They are joined when a blacklist
+//! is built, so it does not matter which of them came first.
 
 use std::collections::HashSet;
 

@@ -295,8 +295,8 @@ impl StixSet {
         self.markings.definitions()
     }
 
-    /// Returns the newest versions of the threats (malware, tools, actors, intrusion sets, campaigns
-    /// and attack patterns). All marking definitions must have been read.
+    /// Returns the newest versions of the threats: malware, tools, actors, intrusion sets,
+    /// campaigns and attack patterns. All marking definitions must have been read.
     pub fn threats(&self) -> Vec<Related<Threat>> {
         let restrictions = self.markings.resolve();
         self.threats.threats(|set| tlp_of(&restrictions, set)).collect()

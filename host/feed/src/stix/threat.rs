@@ -27,7 +27,7 @@ pub struct Related<T> {
     pub id: String,
     /// The time of this version.
     pub modified: Option<Timestamp>,
-    /// What it says; `None` if it is revoked.
+    /// Its content; `None` if it is revoked.
     pub said: Option<T>,
 }
 
