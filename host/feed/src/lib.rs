@@ -52,3 +52,4 @@ pub use stix::{
     BundleReport, ObjectError, ReferenceError, StixLimits, StixReport, StixSet, Unreduced,
     UnreducedReason, Valueless, latest_modified,
 };
+pub use stix1::{PackageContent, PackageOptions, PackageRole, PackageSink};

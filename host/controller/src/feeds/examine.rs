@@ -109,7 +109,7 @@ fn read_into(
     let examiner = RefCell::new(examiner);
     let mut take = |indicator: Indicator, _listed: &str| examiner.borrow_mut().take(indicator);
     let mut reject = |line: RejectedLine| examiner.borrow_mut().reject(line.reason.kind());
-    Ok(read(input, &options(feed), set, &mut take, &mut reject)?)
+    Ok(read(input, &options(feed), set, &mut take, &mut reject, None)?)
 }
 
 fn finish(set: StixSet, examiner: &mut dyn Examiner) {

@@ -7,7 +7,9 @@ use std::fs::File;
 use anyhow::{Context, bail, ensure};
 use serde_json::Value as Json;
 use threatsieve_blacklist::{Indicator, IndicatorId, Timestamp};
-use threatsieve_feed::{FeedReport, RejectedLine, StixLimits, StixSet, Unreduced, latest_modified};
+use threatsieve_feed::{
+    FeedReport, PackageOptions, RejectedLine, StixLimits, StixSet, Unreduced, latest_modified,
+};
 
 use super::fetched::Body;
 use super::http::Fault;
@@ -18,6 +20,7 @@ use crate::network::Secrets;
 use crate::rejection::Rejection;
 use crate::sources::{self, Decoder, Input};
 use crate::stop::Stop;
+use crate::store::packages::ReceivedPackages;
 use crate::store::{Delivered, Ingest, Ingested, Store};
 
 /// Maximum number of rejected lines for each value in a list behind a URL. A list with any rejected
@@ -42,7 +45,8 @@ pub(super) fn take(
     });
     let (secrets, report) = (super::secrets(feed), FeedReport::default());
     let max_bytes = http.max_body_bytes;
-    let mut intake = Intake { feed, secrets, ingest, set, report, max_bytes };
+    let packages = ReceivedPackages::new();
+    let mut intake = Intake { feed, secrets, ingest, set, packages, report, max_bytes };
     let delivered = match body {
         Body::Objects(set) => {
             intake.set = *set;
@@ -88,6 +92,7 @@ struct Intake<'a> {
     secrets: Secrets,
     ingest: Ingest<'a>,
     set: StixSet,
+    packages: ReceivedPackages,
     /// The report of all inputs together.
     report: FeedReport,
     /// Maximum size of one input, unpacked.
@@ -111,9 +116,12 @@ impl Intake<'_> {
             ingest.borrow_mut().reject(Rejection { id, ..rejection });
         };
         let input = Bounded::new(decoder, self.max_bytes);
-        let report = read(input, &options(self.feed), &mut self.set, &mut take, &mut reject)
+        let packages = Some(&mut self.packages as _);
+        let options = options(self.feed);
+        let report = read(input, &options, &mut self.set, &mut take, &mut reject, packages)
             .with_context(|| name.to_owned())?;
         failed?;
+        self.packages.end_input()?;
         self.report.add(&report);
         Ok(())
     }
@@ -125,7 +133,7 @@ impl Intake<'_> {
         delivered: Delivered,
         cursor: Option<&Json>,
     ) -> anyhow::Result<(Ingested, u64)> {
-        let Intake { mut ingest, mut set, report, feed, secrets, .. } = self;
+        let Intake { mut ingest, mut set, packages, report, feed, secrets, .. } = self;
         // A part of a collection may be empty.
         if delivered == Delivered::Whole
             && let Some(doubt) = report.doubt(feed.may_be_empty || feed.role == FeedRole::Allow)
@@ -134,6 +142,18 @@ impl Intake<'_> {
         }
         ingest.skip(report.skipped.values().sum());
         ingest.count_ahead(set.ahead());
+        let related = ingest.keep_packages(packages, delivered)?;
+        for one in &related.packages {
+            let options = PackageOptions { role: one.role, is_utf8: one.is_utf8, sink: None };
+            set.read_packages(0, &*one.content, options)
+                .with_context(|| format!("the package {} in the state", one.id))?;
+        }
+        if related.is_cut {
+            tracing::warn!(
+                feed = feed.name,
+                "some earlier packages that this delivery refers to are not kept or too many;                  references to them lead nowhere"
+            );
+        }
         for (id, definition) in set.definitions() {
             ingest.define_marking(id, &definition);
         }

@@ -3,7 +3,9 @@
 use std::io::{self, BufReader, Read};
 
 use threatsieve_blacklist::Indicator;
-use threatsieve_feed::{FeedError, FeedOptions, FeedReport, RejectedLine, StixSet, read_feed};
+use threatsieve_feed::{
+    FeedError, FeedOptions, FeedReport, PackageSink, RejectedLine, StixSet, read_feed,
+};
 
 use crate::config::Feed;
 use crate::sources::Decoder;
@@ -17,19 +19,22 @@ pub(super) fn options(feed: &Feed) -> FeedOptions {
         format: feed.format.clone(),
         url_mode: Some(feed.url_mode),
         match_port: feed.match_port,
+        is_utf8: false,
     }
 }
 
-/// Reads an input to its end. Lines go to `each` or `rejected`, STIX objects into `set`.
+/// Reads an input to its end. Lines go to `each` or `rejected`, STIX objects into `set`, and
+/// packages of STIX 1.x as they are received to `packages`.
 pub(super) fn read(
     input: Bounded,
     options: &FeedOptions,
     set: &mut StixSet,
     each: &mut dyn FnMut(Indicator, &str),
     rejected: &mut dyn FnMut(RejectedLine),
+    packages: Option<&mut dyn PackageSink>,
 ) -> Result<FeedReport, FeedError> {
     let mut input = BufReader::with_capacity(64 * 1024, input);
-    read_feed(&mut input, options, 0, set, each, rejected)
+    read_feed(&mut input, options, 0, set, each, rejected, packages)
 }
 
 /// An unpacked input with a limit on its size, because a small packed file can unpack to a huge

@@ -15,7 +15,7 @@ use super::report::{BundleReport, StixReport, Unreduced, Valueless};
 use super::split::{Element, Splitter};
 use super::version::{Types, Version};
 use crate::FeedError;
-use crate::stix1::Packages;
+use crate::stix1::{PackageOptions, Packages};
 use crate::text::cut;
 
 /// The longest identifier of an indicator, in bytes. STIX's own have 47.
@@ -102,8 +102,9 @@ impl StixSet {
         &mut self,
         feed: u16,
         mut input: impl BufRead,
+        options: PackageOptions<'_>,
     ) -> Result<BundleReport, FeedError> {
-        self.packages.read(feed, &mut input, &self.limits)
+        self.packages.read(feed, &mut input, &self.limits, options)
     }
 
     fn element(
@@ -295,7 +296,7 @@ impl StixSet {
             modified: version.modified,
             is_revoked: version.is_revoked,
         });
-        versions.chain(self.packages.valueless()).map(move |one| Valueless {
+        versions.chain(self.packages.valueless(latest)).map(move |one| Valueless {
             modified: one.modified.filter(|time| *time <= latest),
             ..one
         })

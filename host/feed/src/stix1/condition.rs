@@ -38,8 +38,7 @@ pub(super) fn property(
     if is_changed {
         return Node::nothing(shown, Reason::Condition("a changed value".to_owned()));
     }
-    let delimiter = element.attribute("delimiter").filter(|text| !text.is_empty());
-    let values: Vec<&str> = text.split(delimiter.unwrap_or(DELIMITER)).map(str::trim).collect();
+    let values = values(element);
     match element.attribute("apply_condition").unwrap_or("ANY") {
         "NONE" => return Node::nothing(shown, Reason::Negation),
         "ALL" if values.len() > 1 && condition == "Equals" => {
@@ -67,9 +66,33 @@ pub(super) fn property(
     }
 }
 
+/// Returns the ports that a property equals; `None` if it has another condition.
+pub(super) fn port_numbers(element: &Element) -> Option<Vec<u16>> {
+    let is_one_of = |attribute, allowed: &[&str]| {
+        element.attribute(attribute).is_none_or(|value| allowed.contains(&value))
+    };
+    let is_changed = element.is("is_obfuscated") || element.attribute("bit_mask").is_some();
+    let values = values(element);
+    let may_be_any = values.len() == 1 || is_one_of("apply_condition", &["ANY"]);
+    if is_changed
+        || !may_be_any
+        || !is_one_of("condition", &["Equals"])
+        || !is_one_of("apply_condition", &["ANY", "ALL"])
+    {
+        return None;
+    }
+    values.into_iter().map(|text| text.parse().ok().filter(|number| *number > 0)).collect()
+}
+
+/// Returns the values of a list, or the only value.
+fn values(element: &Element) -> Vec<&str> {
+    let delimiter = element.attribute("delimiter").filter(|text| !text.is_empty());
+    element.text.trim().split(delimiter.unwrap_or(DELIMITER)).map(str::trim).collect()
+}
+
 fn node(value: Result<Value, Malformed>, shown: &str) -> Node {
     match value {
-        Ok(value) => Node::Value(value),
+        Ok(value) => Node::Value(value, None),
         Err(malformed) => Node::nothing(shown, Reason::Unfit(malformed)),
     }
 }

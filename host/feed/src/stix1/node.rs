@@ -1,11 +1,12 @@
 //! Statements about observables, and their reduction to values.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use indexmap::{IndexMap, IndexSet};
-use threatsieve_blacklist::{Timestamp, Value};
+use threatsieve_blacklist::{Port, Timestamp, Value};
 
+use super::Packages;
 use super::statement::Statement;
 use crate::reduce::Reason;
 use crate::stix::{ReferenceError, UnreducedReason};
@@ -38,10 +39,18 @@ impl Window {
     }
 }
 
+/// The events that values are limited to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(super) struct Limit {
+    pub(super) window: Window,
+    pub(super) port: Option<Port>,
+}
+
 /// A statement about an event. Conjunctions and negations are rejected when they are read.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) enum Node {
-    Value(Value),
+    /// A value, and the port with which it is named.
+    Value(Value, Option<Port>),
     /// A part that gives no values: its text and the reason.
     Nothing(String, UnreducedReason),
     /// The observable, object or indicator with this id, in any package.
@@ -78,6 +87,17 @@ impl Node {
         }
     }
 
+    /// Adds a port to the values that have none.
+    pub(super) fn with_port(self, port: Port) -> Node {
+        match self {
+            Node::Value(value, None) => Node::Value(value, Some(port)),
+            Node::Any(nodes) => {
+                Node::Any(nodes.into_iter().map(|node| node.with_port(port)).collect())
+            }
+            node => node,
+        }
+    }
+
     /// Excludes what the node says.
     pub(super) fn negated(self) -> Node {
         let node = Node::nothing(format!("NOT {}", self.text()), Reason::Negation);
@@ -91,7 +111,7 @@ impl Node {
     /// to something that may have one.
     pub(super) fn may_be_pattern(&self) -> bool {
         match self {
-            Node::Value(_) | Node::Nothing(..) | Node::Reference(_) => true,
+            Node::Value(..) | Node::Nothing(..) | Node::Reference(_) => true,
             Node::Instance(_) => false,
             Node::Shared(node) => node.may_be_pattern(),
             Node::During(_, node) => node.may_be_pattern(),
@@ -102,7 +122,8 @@ impl Node {
     /// Describes the node in a few words.
     fn text(&self) -> String {
         match self {
-            Node::Value(value) => cut(&value.to_string()),
+            Node::Value(value, None) => cut(&value.to_string()),
+            Node::Value(value, Some(port)) => cut(&format!("{value} port {}", port.number)),
             Node::Nothing(text, _) => text.clone(),
             Node::Reference(id) => cut(&format!("idref {id}")),
             Node::Shared(node) => node.text(),
@@ -125,24 +146,21 @@ fn one(mut nodes: Vec<Node>) -> Result<Node, Vec<Node>> {
 
 /// The definitions that references lead to.
 pub(super) struct Definitions<'a> {
-    pub(super) parts: &'a HashMap<Box<str>, Arc<Node>>,
-    pub(super) statements: &'a IndexMap<Box<str>, Box<Statement>>,
+    packages: &'a Packages,
+    latest: Timestamp,
     visits: u64,
 }
 
 /// The values of a statement, and its parts without values.
 #[derive(Default)]
 pub(super) struct Reduction {
-    pub(super) values: IndexMap<Window, Vec<Value>>,
+    pub(super) values: IndexMap<Limit, Vec<Value>>,
     pub(super) rejected: Vec<(String, UnreducedReason)>,
 }
 
 impl<'a> Definitions<'a> {
-    pub(super) fn new(
-        parts: &'a HashMap<Box<str>, Arc<Node>>,
-        statements: &'a IndexMap<Box<str>, Box<Statement>>,
-    ) -> Self {
-        Definitions { parts, statements, visits: 0 }
+    pub(super) fn new(packages: &'a Packages, latest: Timestamp) -> Self {
+        Definitions { packages, latest, visits: 0 }
     }
 
     /// Reduces a statement to values of which each alone is enough.
@@ -158,15 +176,23 @@ impl<'a> Definitions<'a> {
         };
         visit.node(&statement.node, Window::default());
         let mut reduction = Reduction { rejected: visit.rejected, ..Reduction::default() };
-        for (value, window) in visit.values {
-            reduction.values.entry(window).or_default().push(value);
+        for (value, limit) in visit.values {
+            reduction.values.entry(limit).or_default().push(value);
         }
         reduction
     }
 
     fn get(&self, id: &str) -> Option<&'a Node> {
-        let part = self.parts.get(id).map(|node| &**node);
-        part.or_else(|| self.statements.get(id).map(|statement| &statement.node))
+        let roots = &self.packages.roots;
+        let parts = self.packages.parts.definitions.get(id).map_or(&[][..], |all| all);
+        let part = parts
+            .iter()
+            .filter(|part| roots.counts(part.root))
+            .max_by_key(|part| roots.is_new(part.root));
+        part.map(|part| &*part.node).or_else(|| {
+            let versions = self.packages.statements.get(id)?;
+            self.packages.newest(versions, self.latest).map(|statement| &statement.node)
+        })
     }
 }
 
@@ -178,7 +204,7 @@ struct Visit<'d, 'a> {
     open: Vec<&'a str>,
     /// What was visited: a second visit would add nothing.
     done: HashSet<(&'a str, Window)>,
-    values: IndexSet<(Value, Window)>,
+    values: IndexSet<(Value, Limit)>,
     rejected: Vec<(String, UnreducedReason)>,
     /// The rest was left out.
     is_cut: bool,
@@ -194,11 +220,11 @@ impl<'a> Visit<'_, 'a> {
         }
         self.definitions.visits += 1;
         match node {
-            Node::Value(_) if window.is_empty() => {
+            Node::Value(..) if window.is_empty() => {
                 self.reject(node, Reason::Contradiction.into());
             }
-            Node::Value(value) => {
-                self.values.insert((value.clone(), window));
+            Node::Value(value, port) => {
+                self.values.insert((value.clone(), Limit { window, port: *port }));
             }
             Node::Nothing(_, reason) => self.reject(node, reason.clone()),
             Node::Reference(id) => self.reference(id, node, window),

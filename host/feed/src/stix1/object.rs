@@ -2,11 +2,12 @@
 //!
 //! A property with a condition is a part of the pattern, and several of them have to hold together.
 //! In an object without any condition, the properties that are observables count. The digests of
-//! one file are alternatives, because each of them identifies the file.
+//! one file are alternatives, because each of them identifies the file. The port of an address only
+//! limits it.
 
-use threatsieve_blacklist::UrlMode;
+use threatsieve_blacklist::{Port, UrlMode};
 
-use super::condition::{Kind, property};
+use super::condition::{Kind, port_numbers, property};
 use super::node::Node;
 use super::tree::Element;
 use super::xml::Family;
@@ -30,6 +31,7 @@ pub(super) fn properties(element: &Element, url_mode: UrlMode) -> Node {
     let mut all = Vec::new();
     collect(element, object, "", &mut all);
     let has_condition = all.iter().any(|one| one.element.attribute("condition").is_some());
+    let ports = ports(&mut all);
     all.retain(|one| match has_condition {
         true => one.element.attribute("condition").is_some(),
         false => one.kind.is_some(),
@@ -49,8 +51,38 @@ pub(super) fn properties(element: &Element, url_mode: UrlMode) -> Node {
     if !digests.is_empty() {
         nodes.push(Node::any(digests));
     }
+    if !ports.is_empty() {
+        let limited = |node: Node| {
+            Node::any(ports.iter().map(|port| node.clone().with_port(*port)).collect())
+        };
+        nodes = nodes.into_iter().map(limited).collect();
+    }
     let node = Node::all(nodes);
     if has_condition { node } else { Node::Instance(Box::new(node)) }
+}
+
+/// Removes the ports of an object with one address, and returns them. A port whose condition cannot
+/// be checked stays.
+///
+/// Without a condition, the port tells where the host was seen: the host is as bad on other ports.
+fn ports(all: &mut Vec<Property<'_>>) -> Vec<Port> {
+    let is_address = |one: &Property<'_>| matches!(one.kind, Some(Kind::Address | Kind::Domain));
+    let is_port = |one: &Property<'_>| one.path.ends_with("Port/Port_Value");
+    let is_source = |one: &Property<'_>| one.path.starts_with("Source_");
+    if all.iter().filter(|one| is_address(one)).count() != 1 {
+        return Vec::new();
+    }
+    let mut ports = Vec::new();
+    all.retain(|one| {
+        if !is_port(one) || is_source(one) {
+            return true;
+        }
+        let Some(numbers) = port_numbers(one.element) else { return true };
+        let is_matched = one.element.attribute("condition").is_some();
+        ports.extend(numbers.into_iter().map(|number| Port { number, is_matched }));
+        false
+    });
+    ports
 }
 
 fn collect<'a>(parent: &'a Element, object: &str, path: &str, all: &mut Vec<Property<'a>>) {

@@ -3,7 +3,7 @@
 use threatsieve_blacklist::{Indicator, IndicatorId, Timestamp, Tlp, Value};
 
 use super::marking::restriction;
-use super::node::{Node, Window};
+use super::node::{Limit, Node, Window};
 use super::observable::{Parts, composed};
 use super::tree::Element;
 use crate::reduce::Reason;
@@ -75,19 +75,19 @@ impl Statement {
         &self,
         id: &str,
         tlp: Option<Tlp>,
-        window: Window,
+        limit: Limit,
         values: Vec<Value>,
     ) -> Indicator {
         Indicator {
             id: IndicatorId::Stix(id.to_owned()),
             confidence: self.confidence,
             tlp,
-            valid_from: window.start,
-            valid_until: window.stop,
+            valid_from: limit.window.start,
+            valid_until: limit.window.stop,
             modified: self.modified,
             name: self.name.clone(),
             types: self.types.clone(),
-            port: None,
+            port: limit.port,
             values,
         }
     }

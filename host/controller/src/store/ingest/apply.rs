@@ -10,6 +10,7 @@ use super::{Delivered, Delivery};
 use crate::store::Store;
 use crate::store::body::Statement;
 use crate::store::feeds::{Held, Ingested};
+use crate::store::packages;
 use crate::store::rejections::{RejectedBy, add_rejections};
 use crate::store::retraction::retract_matches;
 
@@ -29,6 +30,7 @@ pub(super) fn apply(
     let planner = Planner {
         collected: &delivery.collected,
         canaries: &delivery.canaries,
+        withdrawn: &delivery.withdrawn,
         now,
         plan: Plan::default(),
     };
@@ -57,6 +59,8 @@ pub(super) fn apply(
     writer.write(&plan)?;
     writer.replace_rejections(delivered)?;
     writer.keep_markings()?;
+    let has_ids = delivered == Delivered::Part;
+    packages::keep(&transaction, feed, &delivery.packages, now, has_ids)?;
     writer.update_feed(&plan, cursor)?;
     if plan.counts.has_changes() {
         // An operator who accepts a delivery also accepts the next blacklist.

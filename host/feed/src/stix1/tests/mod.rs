@@ -2,7 +2,10 @@
 
 use threatsieve_blacklist::{Indicator, IndicatorId, Timestamp, Tlp, Value};
 
-use crate::{BundleReport, FeedError, StixLimits, StixReport, StixSet, Unreduced};
+use crate::{
+    BundleReport, FeedError, PackageContent, PackageOptions, PackageRole, PackageSink, StixLimits,
+    StixReport, StixSet, Unreduced,
+};
 
 mod limits;
 mod packages;
@@ -28,7 +31,9 @@ fn read(packages: &[&str]) -> Outcome {
     let mut set = StixSet::new(StixLimits::default());
     let mut reports = Vec::new();
     for (feed, text) in packages.iter().enumerate() {
-        reports.push(set.read_packages(feed as u16, text.as_bytes()).unwrap());
+        reports.push(
+            set.read_packages(feed as u16, text.as_bytes(), PackageOptions::default()).unwrap(),
+        );
     }
     let (mut taken, mut indicators, mut unreduced) = (Vec::new(), Vec::new(), Vec::new());
     let report = set.finish(
@@ -44,7 +49,9 @@ fn read(packages: &[&str]) -> Outcome {
 }
 
 fn error(text: &str) -> FeedError {
-    StixSet::new(StixLimits::default()).read_packages(0, text.as_bytes()).unwrap_err()
+    StixSet::new(StixLimits::default())
+        .read_packages(0, text.as_bytes(), PackageOptions::default())
+        .unwrap_err()
 }
 
 /// A package with the namespaces of MITRE.
@@ -184,7 +191,7 @@ fn objects_give_their_values() {
         (mail(&format!("{from}{subject}")), "conjunction"),
         (mail(&subject), "no_observable"),
         (object("SocketAddress", "", &endpoint), "192.0.2.1"),
-        (object("SocketAddress", "", &format!("{endpoint}{port}")), "conjunction"),
+        (object("SocketAddress", "", &format!("{endpoint}{port}")), "192.0.2.1"),
         (object("Port", "", "<PortObj:Port_Value>443</PortObj:Port_Value>"), "no_observable"),
         (object("HTTPSession", "", &host), "bad.example"),
         ("<cybox:Description>x</cybox:Description>".to_owned(), "no_observable"),

@@ -165,7 +165,7 @@ fn the_newest_version_wins_and_equal_ones_are_vouched_for() {
     assert_eq!(read(&[&old, &new]).taken, ["1 i new.example"]);
     assert_eq!(read(&[&new, &new]).taken, ["0 i new.example", "1 i new.example"]);
     let mediated = version("2026-01-02", "other.example");
-    assert_eq!(read(&[&new, &mediated]).taken[0], "0 i other.example");
+    assert_eq!(read(&[&new, &mediated]).taken, ["1 i other.example"]);
 }
 
 #[test]
