@@ -18,8 +18,8 @@ pub(crate) use opensearch::{OpenSearchArgs, OpenSearchVerb, PushArgs};
 pub(crate) use scan::{Output, ScanArgs};
 pub(crate) use service::{
     ConfigArgs, ConfigVerb, ConfigVerbArgs, FeedTestArgs, FeedsArgs, FeedsVerb, IndicatorState,
-    IndicatorsArgs, MuteArgs, MuteEnd, MuteTarget, MuteVerb, PollArgs, RetractArgs, RunArgs,
-    StatusArgs,
+    IndicatorsArgs, MuteArgs, MuteEnd, MuteTarget, MuteVerb, PackagesArgs, PollArgs, RetractArgs,
+    RunArgs, StatusArgs,
 };
 pub(crate) use values::At;
 

@@ -100,6 +100,10 @@ pub(crate) enum FeedsVerb {
     /// Read a feed and print the values that would be accepted; changes nothing
     #[command(after_help = TEST_AFTER)]
     Test(FeedTestArgs),
+    /// List the STIX 1.x packages of a feed as they were received, or save them
+    #[command(after_help = "Examples:\n  threatsieve feeds packages partner --json\n  \
+                            threatsieve feeds packages partner --after 120 --save packages")]
+    Packages(PackagesArgs),
 }
 
 const TEST_AFTER: &str = "\
@@ -123,6 +127,19 @@ pub(crate) struct FeedTestArgs {
     /// `csv:NAME` and `json:NAME` name the column of values
     #[arg(long, value_name = "NAME", value_parser = feed_format)]
     pub(crate) format: Option<FeedFormat>,
+}
+
+#[derive(Debug, Clone, Args)]
+pub(crate) struct PackagesArgs {
+    /// The feed's name
+    #[arg(value_name = "NAME")]
+    pub(crate) feed: String,
+    /// Show only packages with higher numbers. A new content gets a new number
+    #[arg(long, value_name = "NUMBER", default_value_t = 0)]
+    pub(crate) after: i64,
+    /// Write each package to a file in this folder, which must exist
+    #[arg(long, value_name = "FOLDER")]
+    pub(crate) save: Option<PathBuf>,
 }
 
 /// Search the indicators in the state

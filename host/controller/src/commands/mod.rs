@@ -6,6 +6,7 @@ mod check_opensearch;
 mod configured;
 mod explain_value;
 mod init_config;
+mod list_packages;
 mod mute_alerts;
 mod poll_round;
 mod push_blacklist;

@@ -20,6 +20,8 @@ pub(super) enum Kind {
     Email,
     /// A digest of a file. Its name, if it has a known one.
     Digest(Option<HashKind>),
+    /// The name of a file, which only counts together with values.
+    FileName,
 }
 
 /// Reads a property with its condition. Without one, the property is read as `Equals`.
@@ -29,7 +31,10 @@ pub(super) fn property(
     label: &str,
     url_mode: UrlMode,
 ) -> Node {
-    let condition = element.attribute("condition").unwrap_or("Equals");
+    let condition = match element.attribute("condition") {
+        Some(name) if !name.eq_ignore_ascii_case("equals") => name,
+        _ => "Equals",
+    };
     let text = element.text.trim();
     let shown = format!("{label} {condition} {}", cut(text));
     let Some(kind) = kind else { return Node::nothing(shown, Reason::NoObservable) };
@@ -47,6 +52,9 @@ pub(super) fn property(
         _ => {}
     }
     match condition {
+        "Equals" if kind == Kind::FileName => {
+            Node::any(values.into_iter().map(|text| Node::FileName(text.into())).collect())
+        }
         "Equals" => Node::any(
             values.into_iter().map(|text| node(value(kind, text, url_mode), &shown)).collect(),
         ),
@@ -76,7 +84,7 @@ pub(super) fn port_numbers(element: &Element) -> Option<Vec<u16>> {
     let may_be_any = values.len() == 1 || is_one_of("apply_condition", &["ANY"]);
     if is_changed
         || !may_be_any
-        || !is_one_of("condition", &["Equals"])
+        || !is_one_of("condition", &["Equals", "equals"])
         || !is_one_of("apply_condition", &["ANY", "ALL"])
     {
         return None;
@@ -102,6 +110,8 @@ fn value(kind: Kind, text: &str, url_mode: UrlMode) -> Result<Value, Malformed> 
         Kind::Domain => Value::domain(text, DomainMode::AtAndBelow),
         Kind::Url => Value::url(text, url_mode),
         Kind::Email => Value::email(text),
+        // Its condition is evaluated above.
+        Kind::FileName => Err(Malformed { expected: "a file name", got: cut(text) }),
         Kind::Digest(None) => Value::hash(text),
         Kind::Digest(Some(kind)) => digest(kind, text),
         // STIX writes ranges with a condition.

@@ -34,7 +34,7 @@ pub(super) fn properties(element: &Element, url_mode: UrlMode) -> Node {
     let ports = ports(&mut all);
     all.retain(|one| match has_condition {
         true => one.element.attribute("condition").is_some(),
-        false => one.kind.is_some(),
+        false => one.kind.is_some_and(|kind| kind != Kind::FileName),
     });
     if all.is_empty() {
         let name = if object.is_empty() { "an object of an unknown type" } else { object };
@@ -93,7 +93,7 @@ fn collect<'a>(parent: &'a Element, object: &str, path: &str, all: &mut Vec<Prop
         };
         if !element.children.is_empty() {
             collect(element, object, &path, all);
-        } else if !element.text.trim().is_empty() && path != "Hashes/Hash/Type" {
+        } else if !element.text.trim().is_empty() && !path.ends_with("Hashes/Hash/Type") {
             let kind = kind(object, &path, parent);
             all.push(Property { element, path, kind });
         }
@@ -110,6 +110,7 @@ fn kind(object: &str, path: &str, parent: &Element) -> Option<Kind> {
         ("HostnameObjectType", "Hostname_Value") => Some(Kind::Domain),
         ("URIObjectType" | "LinkObjectType", "Value") => uri(parent, Kind::Url),
         ("SocketAddressObjectType", path) => socket(path, parent),
+        ("NetworkSocketObjectType", path) => socket(path.strip_prefix("Remote_Address/")?, parent),
         ("NetworkConnectionObjectType", path) => {
             let path = path
                 .strip_prefix("Source_Socket_Address/")
@@ -132,6 +133,7 @@ fn kind(object: &str, path: &str, parent: &Element) -> Option<Kind> {
         {
             digest(parent)
         }
+        (object, "File_Name") if object.ends_with("FileObjectType") => Some(Kind::FileName),
         _ => None,
     }
 }

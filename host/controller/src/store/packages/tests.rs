@@ -137,15 +137,18 @@ fn references_lead_to_earlier_packages_in_both_directions() {
     };
     assert_eq!(related("late", &["i:late"], &["o:1", "o:2"]), []);
     assert_eq!(related("composed", &["i:composed"], &["i:late"]), []);
-    assert_eq!(related("second", &["o:2"], &["o:3"]), named(&[
-        ("late", PackageRole::Again),
-        ("composed", PackageRole::Again),
-    ]));
-    assert_eq!(related("first", &["o:1"], &[]), named(&[
-        ("late", PackageRole::Again),
-        ("composed", PackageRole::Again),
-        ("second", PackageRole::Definitions),
-    ]));
+    assert_eq!(
+        related("second", &["o:2"], &["o:3"]),
+        named(&[("late", PackageRole::Again), ("composed", PackageRole::Again),])
+    );
+    assert_eq!(
+        related("first", &["o:1"], &[]),
+        named(&[
+            ("late", PackageRole::Again),
+            ("composed", PackageRole::Again),
+            ("second", PackageRole::Definitions),
+        ])
+    );
     assert_eq!(related("uses", &[], &["o:2"]), named(&[("second", PackageRole::Definitions)]));
     // Feeds do not refer to each other.
     let mut ingest = store.ingest(&feed("other"), NOW).unwrap();
@@ -179,7 +182,10 @@ fn contents_are_limited_by_age_and_size() {
     store.connection.execute("UPDATE packages SET seen = seen - 1", []).unwrap();
     assert_eq!(prune(&mut store, Duration::ZERO, 1 << 30), 3);
     let year = REMEMBERED_MICROS;
-    store.connection.execute("UPDATE packages SET seen = seen - ?1 WHERE id = 'b'", [year]).unwrap();
+    store
+        .connection
+        .execute("UPDATE packages SET seen = seen - ?1 WHERE id = 'b'", [year])
+        .unwrap();
     prune(&mut store, Duration::ZERO, 1 << 30);
     assert_eq!(kept(&store).len(), 2);
 }
