@@ -41,7 +41,9 @@ def indicator(identifier: str, *observables: str) -> str:
 
 def observables(**named: str) -> str:
     """Returns the observables of a package, by id."""
-    all_ = (f'<cybox:Observable id="e:{key}">{one}</cybox:Observable>' for key, one in named.items())
+    all_ = (
+        f'<cybox:Observable id="e:{key}">{one}</cybox:Observable>' for key, one in named.items()
+    )
     return f'<stix:Observables cybox_major_version="2">{"".join(all_)}</stix:Observables>'
 
 

@@ -72,15 +72,29 @@ def packages(folder: Path) -> list[Path]:
     return sorted(folder.glob("*/*.xml"))
 
 
+def restore_lxml() -> None:
+    """Restores a class that lxml dropped, and that libraries of the peers ask for."""
+    from lxml import etree
+
+    etree._ElementStringResult = etree._ElementUnicodeResult
+
+
 def misp_stix(path: Path) -> list[str]:
     """Returns the values that misp-stix takes from a package."""
+    restore_lxml()
+    import stix_edh  # noqa: F401, it registers markings
     from misp_stix_converter import ExternalSTIX1toMISPParser
+    from misp_stix_converter.stix2misp.exceptions import MissingSTIXContentError
     from misp_stix_converter.tools import stix1_loading_helpers as loading
 
     package = loading.load_stix1_package(path)
     parser = ExternalSTIX1toMISPParser()
     parser.load_stix_package(package)
-    parser.parse_stix_package()
+    try:
+        parser.parse_stix_package()
+    except MissingSTIXContentError:
+        # It takes nothing.
+        return []
     values = set()
     events = parser.misp_events
     for event in events.values() if isinstance(events, dict) else [events]:
@@ -93,10 +107,8 @@ def misp_stix(path: Path) -> list[str]:
 
 def stix2_elevator(path: Path) -> list[str]:
     """Returns the values in the patterns that stix2-elevator makes of a package."""
-    from lxml import etree
-
-    # A class that lxml dropped, and that stixmarx asks for.
-    etree._ElementStringResult = etree._ElementUnicodeResult
+    restore_lxml()
+    import stix_edh  # noqa: F401, it registers markings
     from stix2elevator import elevate
     from stix2elevator.options import initialize_options, set_option_value
 
@@ -150,7 +162,9 @@ def main() -> None:
             if name in recorded:
                 continue
             recorded[name] = {peer: one(peer, path) for peer in PEERS}
-            shown = {p: len(r.get("values", [])) or r.get("failed", 0) for p, r in recorded[name].items()}
+            shown = {
+                p: len(r.get("values", [])) or r.get("failed", 0) for p, r in recorded[name].items()
+            }
             print(name, shown, flush=True)
             text = json.dumps(recorded, indent=0, sort_keys=True) + "\n"
             RECORDED.write_bytes(lzma.compress(text.encode(), preset=9 | lzma.PRESET_EXTREME))

@@ -13,6 +13,7 @@ import lzma
 import re
 import sys
 import tempfile
+import textwrap
 import xml.etree.ElementTree as ElementTree
 from collections import Counter
 from dataclasses import dataclass, field
@@ -121,7 +122,7 @@ class Reading:
         condition = element.get("condition")
         if any(one.get("negate") in ("true", "1") for one in around):
             return "negated"
-        if condition not in (None, "Equals"):
+        if condition and condition.lower() != "equals":
             return f"the condition `{condition}`"
         if "Related_Object" in names:
             return "a related object"
@@ -129,8 +130,8 @@ class Reading:
             return "a sighting"
         if any(one.get("operator") == "AND" for one in around):
             return "one part of `AND`"
-        if self.siblings(around):
-            return "one of several conditions of an object"
+        if reason := self.siblings(element, around):
+            return reason
         if element.get("apply_condition") in ("ALL", "NONE"):
             return f"a list with `{element.get('apply_condition')}`"
         if condition is None and "Indicator" not in names:
@@ -141,20 +142,30 @@ class Reading:
             return "a test in another language"
         return None
 
-    def siblings(self, around: list) -> bool:
-        """Returns whether the object has several properties with a condition, beside digests."""
+    def siblings(self, element, around: list) -> str | None:
+        """Returns the reason if an object has several properties that hold together. The digests of
+        a file are one.
+        """
         for one in around:
             if local(one.tag) == "Properties":
-                others = [
+                leaves = [
                     other
                     for other in one.iter()
-                    if other.get("condition") and not self.is_digest(other, one)
+                    if (other.text or "").strip() and not len(other) and local(other.tag) != "Type"
                 ]
-                digests = any(
-                    other.get("condition") and self.is_digest(other, one) for other in one.iter()
-                )
-                return len(others) + digests > 1
-        return False
+                conditioned = [other for other in leaves if other.get("condition")]
+                if conditioned and element not in conditioned:
+                    return "without a condition, next to one with a condition"
+                if not conditioned:
+                    values = {"Address_Value", "Hostname_Value", "Value", "Simple_Hash_Value"}
+                    conditioned = [other for other in leaves if local(other.tag) in values]
+                    several = "one of several properties of an observed object"
+                else:
+                    several = "one of several conditions of an object"
+                others = [other for other in conditioned if not self.is_digest(other, one)]
+                if len(others) + (len(others) < len(conditioned)) > 1:
+                    return several
+        return None
 
     def is_digest(self, element, top) -> bool:
         """Returns whether an element is in the digests of an object."""
@@ -210,11 +221,22 @@ def compare(path: Path, recorded: dict) -> Row:
 def derived(value: str, row: Row, reading: Reading) -> str | None:
     """Returns the reason for a value that a peer makes of another one."""
     kind, _, text = value.partition(" ")
+    if kind == "ip" and not is_public(text):
+        return "a private or reserved address"
     if any(text in one for one in row.ours):
         return "taken as another kind, or as a part of the value"
     if not reading.places.get(value):
         return "not in the package as such"
     return None
+
+
+def is_public(text: str) -> bool:
+    """Returns whether an address or a network is on the public internet."""
+    try:
+        network = ipaddress.ip_network(text, strict=False)
+    except ValueError:
+        return True
+    return network.is_global
 
 
 @functools.cache
@@ -254,7 +276,13 @@ def page() -> str:
         parts.append(f"## {title}\n\n" + "\n".join(lines))
     failed = sorted(
         {
-            f"- {peer}, {path.partition('/')[2]}: {row.peers[peer]}"
+            textwrap.fill(
+                f"- {path.partition('/')[2]}, {peer}: {row.peers[peer]}",
+                100,
+                subsequent_indent="  ",
+                break_long_words=False,
+                break_on_hyphens=False,
+            )
             for path, row in rows.items()
             for peer in PEERS
             if isinstance(row.peers[peer], str)

@@ -20,6 +20,7 @@ HEAD = [
     "times slower than threatsieve", "peak MB",
 ]  # fmt: skip
 
+
 def properties(kind: str, name: str) -> str:
     """Returns the properties of one object."""
     match kind:

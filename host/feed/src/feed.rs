@@ -161,7 +161,10 @@ pub fn read_feed(
         FeedFormat::Stix1 => {
             let packages =
                 PackageOptions { is_utf8: options.is_utf8, sink: packages, ..Default::default() };
-            return Ok(stix_report("stix1", &stix.read_packages(number, &mut input, packages)?));
+            let report = stix.read_packages(number, &mut input, packages)?;
+            // Other packages may refer to what is in it.
+            let may_be_empty = report.objects > report.rejected;
+            return Ok(FeedReport { may_be_empty, ..stix_report("stix1", &report) });
         }
         FeedFormat::List(form) => form,
     };

@@ -1,4 +1,5 @@
-//! Replays the corpora of the fuzz targets `stix`, `stix1`, `list` and `taxii1` on the stable toolchain.
+//! Replays the corpora of the fuzz targets `stix`, `stix1`, `list` and `taxii1` on the stable
+//! toolchain.
 
 use std::path::Path;
 

@@ -240,6 +240,11 @@ fn content(connection: &Connection, number: i64) -> anyhow::Result<Option<Vec<u8
     Ok(Some(content))
 }
 
+/// Reads the publisher's time, which is the third column.
+fn time(row: &Row<'_>) -> rusqlite::Result<Option<Timestamp>> {
+    Ok(row.get::<_, Option<i64>>(2)?.map(Timestamp))
+}
+
 /// Finds the earlier packages that a delivery in parts needs: those that define what it refers to,
 /// those that refer to what it defines, and those that also list what it lists no more.
 pub(super) fn related(
@@ -298,7 +303,7 @@ impl Search<'_> {
         )?;
         let known = known
             .query_row((self.feed, &one.content.id), |row| {
-                Ok((row.get::<_, i64>(0)?, row.get::<_, [u8; 32]>(1)?, row.get(2)?))
+                Ok((row.get::<_, i64>(0)?, row.get::<_, [u8; 32]>(1)?, time(row)?))
             })
             .optional()?;
         let Some((number, digest, modified)) = known else { return Ok(()) };
@@ -306,7 +311,7 @@ impl Search<'_> {
             return Ok(());
         }
         // The kept content is read too, and wins.
-        if is_older(one.content.modified, modified.map(Timestamp)) {
+        if is_older(one.content.modified, modified) {
             self.found(number, PackageRole::Again);
             return Ok(());
         }
@@ -423,14 +428,14 @@ pub(super) fn keep(
     for one in &received.all {
         let PackageContent { id, indicators, defines, refers, modified, is_utf8 } = &one.content;
         let body = received.body(one)?;
-        let read = |row: &Row<'_>| Ok((row.get::<_, i64>(0)?, row.get(1)?, row.get(2)?));
+        let read =
+            |row: &Row<'_>| Ok((row.get::<_, i64>(0)?, row.get::<_, [u8; 32]>(1)?, time(row)?));
         if let Some((number, digest, kept)) = known.query_row((feed, id), read).optional()? {
-            let digest: [u8; 32] = digest;
             if digest == *one.digest.as_bytes() {
                 repeat.execute((number, now.0, body))?;
                 continue;
             }
-            if is_older(*modified, kept.map(Timestamp)) {
+            if is_older(*modified, kept) {
                 continue;
             }
             delete.execute([number])?;

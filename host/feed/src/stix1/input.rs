@@ -242,7 +242,7 @@ impl<'a, 's> Input<'a, 's> {
         for nested in related.flat_map(|one| one.all("Indicator")) {
             self.indicator(nested);
         }
-        if element.attribute("idref").is_some() {
+        if element.reference().is_some() {
             self.report.others += 1;
             return;
         }
@@ -259,7 +259,7 @@ impl<'a, 's> Input<'a, 's> {
 
     fn observable(&mut self, element: &Element) {
         let is_top = matches!(self.places.last(), Some(Place::Observables));
-        if element.attribute("idref").is_some() {
+        if element.reference().is_some() {
             self.report.others += 1;
             return;
         }

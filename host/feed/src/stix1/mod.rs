@@ -62,7 +62,7 @@ pub(crate) struct Packages {
     statements: IndexMap<Box<str>, Vec<Statement>>,
     /// The number of versions in `statements`.
     versions: usize,
-    /// What was rejected, and the root that it is in.
+    /// Rejections, each with the root that it is in.
     rejected: Vec<(usize, Unreduced)>,
     older: u64,
     pub(crate) ahead: u64,

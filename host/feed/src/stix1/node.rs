@@ -262,7 +262,7 @@ struct Visit<'d, 'a> {
     with_instances: bool,
     /// The ids that lead to the current node.
     open: Vec<&'a str>,
-    /// What was visited: a second visit would add nothing.
+    /// References that were visited: a second visit would add nothing.
     done: HashSet<(&'a str, Window)>,
     values: IndexSet<Alternative>,
     rejected: Vec<(String, UnreducedReason)>,

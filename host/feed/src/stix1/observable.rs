@@ -75,7 +75,7 @@ impl Parts {
 
     /// Reads an observable.
     pub(super) fn observable(&mut self, element: &Element) -> Node {
-        if let Some(id) = element.attribute("idref") {
+        if let Some(id) = element.reference() {
             return self.reference(id);
         }
         let node = if let Some(composition) = element.child("Observable_Composition") {
@@ -97,12 +97,12 @@ impl Parts {
     /// Reads an object. The objects related to it are not alternatives, but they may be referred
     /// to.
     fn object(&mut self, element: &Element) -> Node {
-        if let Some(id) = element.attribute("idref") {
+        if let Some(id) = element.reference() {
             return self.reference(id);
         }
         for related in element.all("Related_Objects").flat_map(|all| all.all("Related_Object")) {
             // Only its id matters here.
-            if related.attribute("idref").is_none() {
+            if related.reference().is_none() {
                 self.object(related);
             }
         }

@@ -116,7 +116,7 @@ fn node(element: &Element, parts: &mut Parts) -> Result<Node, ObjectError> {
 
 /// Reads an operand of a composite indicator.
 fn operand(element: &Element, parts: &mut Parts) -> Result<Node, ObjectError> {
-    if let Some(id) = element.attribute("idref") {
+    if let Some(id) = element.reference() {
         return Ok(parts.reference(id));
     }
     let node = node(element, parts)?;

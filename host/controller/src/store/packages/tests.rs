@@ -167,7 +167,7 @@ fn contents_are_limited_by_age_and_size() {
         store.connection.query_row(sql, [], |row| row.get(0)).unwrap()
     };
     let bytes = one(&store);
-    let mut prune = |store: &mut Store, age: Duration, bytes: u64| {
+    let prune = |store: &mut Store, age: Duration, bytes: u64| {
         let transaction = store.write().unwrap();
         let count = super::prune(&transaction, NOW.minus(age), bytes).unwrap();
         transaction.commit().unwrap();
