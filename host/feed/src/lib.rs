@@ -49,7 +49,7 @@ pub use feed::{FeedFormat, FeedOptions, FeedReport, read_feed};
 pub use list::{LineError, ListForm, ListOptions, ListReport, RejectedLine, read_list};
 pub use sniff::looks_like;
 pub use stix::{
-    BundleReport, ObjectError, ReferenceError, StixLimits, StixReport, StixSet, Unreduced,
-    UnreducedReason, Valueless, latest_modified,
+    BundleReport, Ends, ObjectError, ReferenceError, Related, StixLimits, StixReport, StixSet,
+    Unreduced, UnreducedReason, Valueless, latest_modified,
 };
 pub use stix1::{PackageContent, PackageOptions, PackageRole, PackageSink};

@@ -21,6 +21,7 @@ use crate::rejection::Rejection;
 use crate::sources::{self, Decoder, Input};
 use crate::stop::Stop;
 use crate::store::packages::ReceivedPackages;
+use crate::store::threats::Threats;
 use crate::store::{Delivered, Ingest, Ingested, Store};
 
 /// Maximum number of rejected lines for each value in a list behind a URL. A list with any rejected
@@ -160,6 +161,7 @@ impl Intake<'_> {
         for definition in ingest.known_markings()? {
             set.read(0, definition.as_bytes()).context("a marking definition in the state")?;
         }
+        ingest.relate(Threats { threats: set.threats(), relations: set.relations() });
         for one in set.valueless() {
             if one.is_revoked {
                 ingest.revoke(&one.id, one.modified)?;

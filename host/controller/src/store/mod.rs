@@ -31,6 +31,7 @@ pub(crate) mod rounds;
 mod search;
 pub(crate) mod standing;
 pub(crate) mod statements;
+pub(crate) mod threats;
 pub(crate) mod untold;
 mod upkeep;
 

@@ -8,6 +8,7 @@ mod report;
 mod set;
 mod sink;
 mod split;
+mod threat;
 mod version;
 
 pub(crate) use marking::Restriction;
@@ -15,6 +16,7 @@ pub use object::ObjectError;
 pub use report::{BundleReport, ReferenceError, StixReport, Unreduced, UnreducedReason, Valueless};
 pub use set::StixSet;
 pub(crate) use split::{Element, Splitter};
+pub use threat::{Ends, Related};
 
 use threatsieve_blacklist::{Timestamp, UrlMode};
 

@@ -4,15 +4,16 @@ use std::io::BufRead;
 
 use indexmap::map::Entry;
 use indexmap::{IndexMap, IndexSet};
-use threatsieve_blacklist::{Indicator, Timestamp, Tlp};
+use threatsieve_blacklist::{Indicator, Threat, Timestamp, Tlp};
 
 use super::StixLimits;
 use super::document::{ForeignObjects, check_type, document, envelope};
 use super::id::ObjectId;
-use super::marking::{Markings, Restriction};
+use super::marking::{Markings, Restriction, SetId};
 use super::object::{ObjectError, RawObject, Used, error_at, text, time, wrong};
 use super::report::{BundleReport, StixReport, Unreduced, Valueless};
 use super::split::{Element, Splitter};
+use super::threat::{self, Ends, Related, Threats};
 use super::version::{Types, Version};
 use crate::FeedError;
 use crate::stix1::{PackageOptions, Packages};
@@ -47,6 +48,7 @@ pub struct StixSet {
     versions: IndexMap<ObjectId, Box<Version>>,
     types: IndexSet<Types>,
     markings: Markings,
+    threats: Threats,
     /// The packages of STIX 1.x.
     packages: Packages,
     rejected: Vec<Unreduced>,
@@ -64,6 +66,7 @@ impl StixSet {
             versions: IndexMap::new(),
             types: IndexSet::new(),
             markings: Markings::default(),
+            threats: Threats::default(),
             rejected: Vec::new(),
             older: 0,
             ahead: 0,
@@ -179,6 +182,16 @@ impl StixSet {
                 self.make_room(offset)?;
                 self.markings.define(&object)
             }
+            Ok(Some(kind)) if kind == "relationship" => {
+                report.others += 1;
+                self.make_room(offset)?;
+                self.threats.relation(&object, &mut self.markings)
+            }
+            Ok(Some(kind)) if let Some(kind) = threat::kind(&kind) => {
+                report.others += 1;
+                self.make_room(offset)?;
+                self.threats.threat(&object, kind, &mut self.markings)
+            }
             Ok(None) if is_document => return document(&object, bytes, report),
             Ok(_) => {
                 report.others += 1;
@@ -270,7 +283,8 @@ impl StixSet {
     }
 
     fn make_room(&self, offset: u64) -> Result<(), FeedError> {
-        let kept = self.versions.len() + self.markings.len() + self.rejected.len();
+        let kept =
+            self.versions.len() + self.markings.len() + self.threats.len() + self.rejected.len();
         let limit = self.limits.max_kept;
         if kept < limit { Ok(()) } else { Err(FeedError::TooMany { limit, offset }) }
     }
@@ -280,6 +294,20 @@ impl StixSet {
     /// not repeat the definitions with every indicator.
     pub fn definitions(&self) -> impl Iterator<Item = (&str, String)> {
         self.markings.definitions()
+    }
+
+    /// Returns the newest versions of the threats: malware, tools, actors, intrusion sets,
+    /// campaigns and attack patterns. All marking definitions must have been read.
+    pub fn threats(&self) -> Vec<Related<Threat>> {
+        let restrictions = self.markings.resolve();
+        self.threats.threats(|set| tlp_of(&restrictions, set)).collect()
+    }
+
+    /// Returns the newest versions of the relationships between indicators and threats, each with
+    /// its marking. All marking definitions must have been read.
+    pub fn relations(&self) -> Vec<(Related<Ends>, Option<Tlp>)> {
+        let restrictions = self.markings.resolve();
+        self.threats.relations(|set| tlp_of(&restrictions, set)).collect()
     }
 
     /// The number of versions with a date too far in the future. They are passed on without a date.
@@ -317,6 +345,7 @@ impl StixSet {
             ..StixReport::default()
         };
         let restrictions = self.markings.resolve();
+        let threats = self.threats.of_indicators(|set| tlp_of(&restrictions, set));
         for (id, version) in self.versions {
             if version.is_revoked {
                 report.revoked += 1;
@@ -339,18 +368,16 @@ impl StixSet {
                     partial,
                 });
             }
-            let tlp = match restrictions.get(version.markings as usize) {
-                Some(Restriction::None) => None,
-                Some(Restriction::Tlp(level)) => Some(*level),
-                Some(Restriction::Unknown) | None => {
-                    report.unknown_markings += 1;
-                    Some(Tlp::Red)
-                }
-            };
+            let restriction = restrictions.get(version.markings as usize);
+            if matches!(restriction, Some(Restriction::Unknown) | None) {
+                report.unknown_markings += 1;
+            }
+            let tlp = tlp_of(&restrictions, version.markings);
+            let threats = threats.get(&*id).map_or(&[][..], Vec::as_slice);
             let types = self.types.get_index(version.types as usize).map_or(&[][..], |types| types);
             let feeds: Vec<u16> =
                 std::iter::once(version.feed).chain(version.other_feeds.iter().copied()).collect();
-            version.indicators(&id, tlp, types, &mut |indicator| {
+            version.indicators(&id, tlp, types, threats, &mut |indicator| {
                 let Some((&last, others)) = feeds.split_last() else { return };
                 for &feed in others {
                     each(feed, indicator.clone());
@@ -361,6 +388,15 @@ impl StixSet {
         self.rejected.into_iter().for_each(&mut *unreduced);
         self.packages.finish(&self.limits, &mut report, each, unreduced);
         report
+    }
+}
+
+/// The TLP level of a set of markings. One that is not understood is the strictest.
+fn tlp_of(restrictions: &[Restriction], set: SetId) -> Option<Tlp> {
+    match restrictions.get(set as usize) {
+        Some(Restriction::None) => None,
+        Some(Restriction::Tlp(level)) => Some(*level),
+        Some(Restriction::Unknown) | None => Some(Tlp::Red),
     }
 }
 

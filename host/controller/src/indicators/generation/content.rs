@@ -7,7 +7,7 @@ use std::thread;
 use anyhow::{Context, anyhow};
 use crossbeam_channel::{Receiver, Sender, bounded};
 use threatsieve_blacklist::{
-    CompileOptions, Compiled, Compiler, Indicator, RejectedValue, Timestamp,
+    CompileOptions, Compiled, Compiler, Indicator, RejectedValue, Threat, Timestamp,
 };
 
 use super::ledger::Ledger;
@@ -15,6 +15,7 @@ use super::newly::Newly;
 use crate::config::{Config, FeedRole};
 use crate::store::body::Statement;
 use crate::store::statements::{feed_number, revoked_values, walk_active};
+use crate::store::threats::with_threats;
 use crate::store::{FalsePositives, MAX_REJECTIONS, Transaction};
 
 /// Number of indicators in a batch for the compiler.
@@ -135,9 +136,13 @@ impl<'a> Reading<'a> {
 
     /// Reads all rows of a feed.
     fn all(&mut self, feed: i64, out: &mut Batches<'_, '_>) -> anyhow::Result<()> {
-        walk_active(self.transaction, feed, |id, modified, statement| {
-            self.hand_over(id, modified, statement, out)?;
-            Ok(ControlFlow::Continue(()))
+        let transaction = self.transaction;
+        with_threats(transaction, feed, |linked| {
+            walk_active(transaction, feed, |id, modified, statement| {
+                let threats = linked.of(id)?;
+                self.hand_over(id, modified, (statement, threats), out)?;
+                Ok(ControlFlow::Continue(()))
+            })
         })?;
         out.flush()
     }
@@ -146,7 +151,7 @@ impl<'a> Reading<'a> {
         &mut self,
         id: &str,
         modified: Option<Timestamp>,
-        mut statement: Statement,
+        (mut statement, threats): (Statement, Vec<Threat>),
         out: &mut Batches<'_, '_>,
     ) -> anyhow::Result<()> {
         let values = |statement: &Statement| {
@@ -184,7 +189,9 @@ impl<'a> Reading<'a> {
                 self.next_expiry = Some(self.next_expiry.map_or(until, |expiry| expiry.min(until)));
             }
         }
-        statement.indicators(id, modified, |indicator| out.push(indicator))
+        statement.indicators(id, modified, |indicator| {
+            out.push(Indicator { threats: threats.clone(), ..indicator })
+        })
     }
 }
 

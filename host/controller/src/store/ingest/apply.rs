@@ -61,8 +61,10 @@ pub(super) fn apply(
     writer.keep_markings()?;
     let has_ids = delivered == Delivered::Part;
     packages::keep(&transaction, feed, &delivery.packages, now, has_ids)?;
+    let is_whole = delivered == Delivered::Whole;
+    let has_other_threats = delivery.threats.keep(&transaction, feed, is_whole)?;
     writer.update_feed(&plan, cursor)?;
-    if plan.counts.has_changes() {
+    if plan.counts.has_changes() || has_other_threats {
         // An operator who accepts a delivery also accepts the next blacklist.
         let sql = "UPDATE builds SET change = change + 1, allowed = max(allowed, ?1)";
         transaction.execute(sql, [suspicion.is_some()])?;
