@@ -118,6 +118,8 @@ class Serving:
         self.answers = list(answers)
         self.messages: list = []
         """All messages to the poll service."""
+        self.headers: list[dict] = []
+        """The headers of each."""
         self.url = ""
 
     def answer(self, message, asked: Asked) -> Answered:
@@ -125,6 +127,7 @@ class Serving:
         if isinstance(message, tm11.DiscoveryRequest):
             return discovered(f"{self.url}/poll")
         self.messages.append(message)
+        self.headers.append(asked.headers)
         return self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
 
 

@@ -1,8 +1,5 @@
 """Polls of a real TAXII 1 server, OpenTAXII, behind TLS that demands a client certificate."""
 
-import os
-import subprocess
-
 import pytest
 
 from tests import opentaxii, program, taxii1
@@ -10,25 +7,23 @@ from tests.opentaxii import PASSWORD, USER
 from tests.polling import Polling
 from tests.taxii1 import package
 
-KEYSTORE_PASSWORD = "the keystore's password"
-
 
 def polling(folder, server, collection: str, **settings) -> Polling:
-    """Returns a configuration with one TAXII 1 feed, with a client certificate in PEM unless the
-    settings have another.
-    """
-    if "client_keystore" not in settings:
-        settings |= {
-            "client_certificate": server.certificates.client,
-            "client_key": server.certificates.client_key,
-        }
-    settings = {"url": server.discovery, "collection": collection, "user": USER, **settings}
+    """Returns a configuration with one TAXII 1 feed."""
+    settings = {
+        "url": server.discovery,
+        "collection": collection,
+        "user": USER,
+        "client_certificate": server.certificates.client,
+        "client_key": server.certificates.client_key,
+        **settings,
+    }
     feed = taxii1.feed(**settings, password={"env": "PASSWORD"})
     return Polling(
         folder,
         feed,
         http={"ca_files": [server.certificates.authority]},
-        environment={"PASSWORD": PASSWORD, "KEYSTORE": KEYSTORE_PASSWORD},
+        environment={"PASSWORD": PASSWORD},
     )
 
 
@@ -39,7 +34,7 @@ def packages(count: int, name: str) -> list[str]:
 
 def values(one: Polling, name: str) -> set[str]:
     """Returns the active values with this name in them."""
-    return {value for found in one.indicators(name) for value in found["values"]}
+    return {value["value"] for found in one.indicators(name) for value in found["values"]}
 
 
 def test_a_feed_is_read_whole_and_then_only_what_is_new(tmp_path, opentaxii_server):
@@ -71,69 +66,6 @@ def test_a_data_set_is_read_whole_each_time(tmp_path, opentaxii_server):
     assert one.active("taxii1") == 13
     one.poll()
     assert one.active("taxii1") == 13
-
-
-@pytest.fixture(scope="module")
-def keystores(opentaxii_server, tmp_path_factory, tool):
-    """The client certificate in PKCS#12 files, as different programs and ciphers make them."""
-    folder, files = tmp_path_factory.mktemp("keystores"), opentaxii_server.certificates
-    openssl, environment = tool("openssl", "openssl"), {**os.environ, "P": KEYSTORE_PASSWORD}
-
-    def run(*command) -> str:
-        done = subprocess.run(
-            [str(part) for part in command], env=environment, capture_output=True, text=True
-        )
-        assert done.returncode == 0, done.stderr + done.stdout
-        return done.stdout + done.stderr
-
-    def export(name: str, *options) -> None:
-        run(
-            openssl, "pkcs12", "-export", "-in", files.client, "-inkey", files.client_key,
-            "-certfile", files.authority, "-passout", "env:P", "-out", folder / name, *options,
-        )  # fmt: skip
-
-    export("openssl.p12")
-    export("openssl-rc2.p12", "-legacy")
-    export("openssl-3des.p12", "-legacy", "-keypbe", "PBE-SHA1-3DES", "-certpbe", "PBE-SHA1-3DES")
-    shown = [openssl, "pkcs12", "-legacy", "-info", "-noout", "-passin", "env:P", "-in"]
-    assert "RC2" in run(*shown, folder / "openssl-rc2.p12")
-    keytool = tool("keytool", "default-jre-headless")
-    for name, options in {
-        "keytool.p12": [],
-        # The ciphers of Java before 8u301, which the superseded service used.
-        "keytool-old.p12": ["-J-Dkeystore.pkcs12.legacy"],
-    }.items():
-        run(
-            keytool, *options, "-importkeystore", "-noprompt",
-            "-srckeystore", folder / "openssl.p12", "-srcstoretype", "PKCS12",
-            "-srcstorepass", KEYSTORE_PASSWORD, "-destkeystore", folder / name,
-            "-deststoretype", "PKCS12", "-deststorepass", KEYSTORE_PASSWORD,
-        )  # fmt: skip
-    assert "RC2" in run(*shown, folder / "keytool-old.p12")
-    return folder
-
-
-@pytest.mark.parametrize(
-    "file",
-    ["openssl.p12", "openssl-rc2.p12", "openssl-3des.p12", "keytool.p12", "keytool-old.p12"],
-)
-def test_a_client_certificate_may_be_in_pkcs12(tmp_path, opentaxii_server, keystores, file):
-    one = polling(
-        tmp_path, opentaxii_server, "other",
-        client_keystore=keystores / file, client_keystore_password={"env": "KEYSTORE"},
-    )  # fmt: skip
-    one.poll()
-    assert one.feed("taxii1")["error"] is None
-
-
-def test_a_keystore_with_another_password_is_an_error(tmp_path, opentaxii_server, keystores):
-    one = polling(
-        tmp_path, opentaxii_server, "other",
-        client_keystore=keystores / "keytool-old.p12", client_keystore_password={"env": "PASSWORD"},
-    )  # fmt: skip
-    error = one.fails("taxii1")
-    assert "keytool-old.p12" in error and "the password" in error, error
-    assert PASSWORD not in error
 
 
 def test_without_a_client_certificate_there_is_no_connection(tmp_path, opentaxii_server):
