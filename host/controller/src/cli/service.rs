@@ -104,6 +104,29 @@ pub(crate) enum FeedsVerb {
     #[command(after_help = "Examples:\n  threatsieve feeds packages partner --json\n  \
                             threatsieve feeds packages partner --after 120 --save packages")]
     Packages(PackagesArgs),
+    /// Send a file to the server of a TAXII 1 feed: to the inbox for its collection
+    #[command(after_help = "Example:\n  threatsieve feeds push partner package.xml")]
+    Push(FeedPushArgs),
+    /// End the subscription of a TAXII 1 feed
+    #[command(after_help = "Example:\n  threatsieve feeds unsubscribe partner")]
+    Unsubscribe {
+        /// The name of a configured feed
+        #[arg(value_name = "NAME")]
+        feed: String,
+    },
+}
+
+#[derive(Debug, Clone, Args)]
+pub(crate) struct FeedPushArgs {
+    /// The name of a configured feed
+    #[arg(value_name = "NAME")]
+    pub(crate) feed: String,
+    /// A STIX 1.x package, or other content with `--binding`
+    #[arg(value_name = "FILE")]
+    pub(crate) file: PathBuf,
+    /// The id of the content binding, if the file is not a STIX 1.x package
+    #[arg(long, value_name = "ID")]
+    pub(crate) binding: Option<String>,
 }
 
 const TEST_AFTER: &str = "\

@@ -13,6 +13,7 @@ mod push_blacklist;
 mod retract_indicator;
 mod scan_files;
 mod show_state;
+mod talk_to_feed;
 mod test_feed;
 mod write_manual;
 mod write_reference;

@@ -7,6 +7,7 @@ use threatsieve_blacklist::Tlp;
 
 use super::configured::{loaded, network_runtime, now};
 use super::list_packages::list_packages;
+use super::talk_to_feed::{push_file, unsubscribe};
 use super::test_feed::test_feed;
 use crate::cli::{FeedsArgs, FeedsVerb, IndicatorState, IndicatorsArgs, StatusArgs};
 use crate::exit::{Exit, Failure};
@@ -45,11 +46,13 @@ pub(crate) fn show_status(args: &StatusArgs) -> Result<Exit, Failure> {
 /// Prints the feeds. With `--allow`, first lets one feed's next delivery through.
 pub(crate) fn list_feeds(args: &FeedsArgs) -> Result<Exit, Failure> {
     match &args.verb {
+        None => {}
         Some(FeedsVerb::Test(test)) => return test_feed(test, &args.config, args.json),
         Some(FeedsVerb::Packages(packages)) => {
             return list_packages(packages, &args.config, args.json);
         }
-        None => {}
+        Some(FeedsVerb::Push(push)) => return push_file(push, &args.config),
+        Some(FeedsVerb::Unsubscribe { feed }) => return unsubscribe(feed, &args.config),
     }
     let Some(loaded) = loaded(&args.config.path())? else { return Ok(Exit::Usage) };
     if let Some(name) = &args.allow {

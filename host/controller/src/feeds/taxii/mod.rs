@@ -89,11 +89,6 @@ pub(super) async fn fetch(
     Ok(Fetched { body, cursor, objects: poll.objects, bytes: fetcher.bytes, goes_on })
 }
 
-/// Returns whether the last poll ended before the end of the collection, according to its cursor.
-pub(super) fn is_paused(cursor: &Json) -> bool {
-    cursor.get("resume").is_some()
-}
-
 /// Describes for people what a poll would fetch.
 pub(super) async fn probe(taxii: &TaxiiFeed, http: &Http) -> anyhow::Result<String> {
     let mut fetcher = fetcher(taxii, http, Deadline::of_poll(http))?;
