@@ -72,7 +72,8 @@ pub(crate) struct StatusArgs {
     pub(crate) json: bool,
 }
 
-/// Show feeds, test one, or allow a delivery that was held back
+/// Show feeds, test one, add objects to one, list its objects, or allow a delivery that was held
+/// back
 #[derive(Debug, Clone, Args)]
 #[command(
     after_help = "Examples:\n  threatsieve feeds --held\n  threatsieve feeds --allow partner\n  \
@@ -87,7 +88,8 @@ pub(crate) struct FeedsArgs {
     /// Show only feeds that are held back
     #[arg(long)]
     pub(crate) held: bool,
-    /// Print JSON: one object with all feeds; for `test`, one object per value
+    /// Print JSON: one object with all feeds; for `test`, one object per value; for `push`, one
+    /// object
     #[arg(long, global = true)]
     pub(crate) json: bool,
     /// Without a command, the configured feeds are shown
@@ -100,6 +102,48 @@ pub(crate) enum FeedsVerb {
     /// Read a feed and print the values that would be accepted; changes nothing
     #[command(after_help = TEST_AFTER)]
     Test(FeedTestArgs),
+    /// Add STIX objects to the collection of a TAXII feed, and wait for the server's decision
+    #[command(after_help = PUSH_AFTER)]
+    Push(FeedPushArgs),
+    /// List the objects of a TAXII feed's collection, and when they were added
+    #[command(after_help = MANIFEST_AFTER)]
+    Manifest(FeedManifestArgs),
+}
+
+const MANIFEST_AFTER: &str = "\
+With --json: one object per line (`id`, and what the server says of `date_added`, `version` and
+`versions`).
+
+Examples:
+  threatsieve feeds manifest partner
+  threatsieve feeds manifest partner indicator--8e2e2d2b-17d4-4cbf-938f-98ee46b3cd3f";
+
+#[derive(Debug, Clone, Args)]
+pub(crate) struct FeedManifestArgs {
+    /// The name of a configured feed of type taxii
+    #[arg(value_name = "NAME")]
+    pub(crate) name: String,
+    /// An object's id: list its versions only
+    #[arg(value_name = "ID")]
+    pub(crate) id: Option<String>,
+}
+
+const PUSH_AFTER: &str = "\
+With --json: {\"pushed\": {\"collection\", \"objects\", \"added\", \"known\", \"pending\",
+\"failures\"}}, with an `id` and a `message` in each failure.
+Exit code 3: the server did not add all objects.
+
+Example:
+  threatsieve feeds push partner sightings.json";
+
+#[derive(Debug, Clone, Args)]
+pub(crate) struct FeedPushArgs {
+    /// The name of a configured feed of type taxii
+    #[arg(value_name = "NAME")]
+    pub(crate) name: String,
+    /// A STIX bundle, an array of STIX objects or one object, in JSON
+    #[arg(value_name = "FILE")]
+    pub(crate) file: PathBuf,
 }
 
 const TEST_AFTER: &str = "\

@@ -5,6 +5,7 @@
 //! puts one delivery and the cursor after it into the state, in one transaction. If anything fails
 //! in between, the feed continues from its old cursor, and its last good state stays in use.
 
+mod archive;
 mod backoff;
 mod cursor;
 mod due;
@@ -34,6 +35,7 @@ use self::fetched::{Fetched, blocking};
 use self::http::Deadline;
 pub(crate) use self::http::Fault;
 pub(crate) use self::probe::probe;
+pub(crate) use self::taxii::{ManifestEntry, Object, Pushed, push, read_manifest};
 use crate::config::{Feed, Http, Origin};
 use crate::network::{Secrets, auth_header};
 use crate::stop::Stop;
@@ -364,7 +366,7 @@ async fn fetch(
 }
 
 /// Returns the secrets in a feed's URL and credentials, which its server may repeat.
-fn secrets(feed: &Feed) -> Secrets {
+pub(crate) fn secrets(feed: &Feed) -> Secrets {
     let (url, auth) = match &feed.origin {
         Origin::Taxii(taxii) => (&taxii.url, &taxii.auth),
         Origin::Url(url) => (&url.url, &url.auth),

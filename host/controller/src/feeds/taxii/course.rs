@@ -46,9 +46,7 @@ impl Course {
             (Version::V20, Some(Place::Ranges(place))) => {
                 Course::Ranges(Ranges::new(added_after, page_objects, form, Some(place)))
             }
-            (Version::V20, _) => {
-                Course::Ranges(Ranges::new(added_after, page_objects, form, None))
-            }
+            (Version::V20, _) => Course::Ranges(Ranges::new(added_after, page_objects, form, None)),
             (Version::V21, Some(Place::Tokens(place))) => {
                 Course::Tokens(Paging::new(added_after, page_objects, Some(place)))
             }

@@ -37,7 +37,7 @@ pub(in crate::feeds) struct Collection {
     pub(super) version: Version,
 }
 
-/// What the collection must allow.
+/// A right that the collection must give.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Right {
     Read,
@@ -97,7 +97,10 @@ pub(super) async fn resolve(
     right: Right,
 ) -> Result<Collection, Fault> {
     let expected = "a TAXII discovery resource, API root or collection";
-    let got = fetch(fetcher, start(&feed.url), expected, Version::V21, None).await?;
+    let got = match fetch(fetcher, start(&feed.url), expected, Version::V21, None).await {
+        Ok(got) => got,
+        Err(fault) => return undescribed(&feed.url, fault),
+    };
     let (version, url) = (got.version, got.url.clone());
     if let Resource { id: Some(_), can_read: Some(_), .. } = got.resource {
         let entry = got.resource.entry();
@@ -112,7 +115,7 @@ pub(super) async fn resolve(
     let found = if resource.collections.is_some() {
         listed(fetcher, got).await?
     } else if resource.api_roots.is_some() || resource.default.is_some() {
-        in_roots(fetcher, &roots(resource, &url)?, version, feed, right).await?
+        in_roots(fetcher, &roots(resource, &url)?, version, feed).await?
     } else if resource.versions.is_some() || resource.max_content_length.is_some() {
         in_root(fetcher, &url, version).await?
     } else {
@@ -124,6 +127,21 @@ pub(super) async fn resolve(
         unfit(&found.list, format!("the collection's id {:?} cannot be in a URL", found.entry.id))
     })?;
     collection(found.entry, url, found.version, right)
+}
+
+/// Returns the collection whose objects are at the configured URL, though the server fails to
+/// describe it. Any other URL needs the description.
+fn undescribed(url: &Url, fault: Fault) -> Result<Collection, Fault> {
+    let url = slashed(url);
+    let mut segments = url.path_segments().into_iter().flatten().rev().skip(1);
+    let is_objects = segments.next() == Some("objects");
+    let id = segments.next().unwrap_or_default().to_owned();
+    let is_likely = matches!(fault.status(), Some(404 | 405 | 500 | 501));
+    if !is_objects || segments.next() != Some("collections") || !is_likely {
+        return Err(fault);
+    }
+    tracing::debug!(error = %fault, "the collection is used, though it is not described");
+    Ok(Collection { title: id.clone(), id, objects: url, version: Version::V21 })
 }
 
 /// Returns the largest body, in bytes, that the API root of a collection accepts; `None` if it does
@@ -172,7 +190,7 @@ fn slashed(url: &Url) -> Url {
 }
 
 /// Encodes an id as a segment of a path.
-fn path_segment(id: &str) -> String {
+pub(super) fn path_segment(id: &str) -> String {
     let mut url = Url::parse("http://h/").ok();
     if let Some(mut segments) = url.as_mut().and_then(|url| url.path_segments_mut().ok()) {
         segments.clear().push(id);
@@ -259,7 +277,6 @@ async fn in_roots(
     roots: &[Url],
     version: Version,
     feed: &TaxiiFeed,
-    right: Right,
 ) -> Result<Vec<Found>, Fault> {
     let (mut all, mut failed) = (Vec::new(), None);
     for root in roots {
@@ -274,18 +291,12 @@ async fn in_roots(
         None => failed.is_none(),
     };
     match failed {
-        Some(fault) if !has_wanted || !all.iter().any(|found| found.entry.allows(right)) => {
-            Err(fault)
-        }
+        Some(fault) if !has_wanted => Err(fault),
         _ => Ok(all),
     }
 }
 
-async fn in_root(
-    fetcher: &mut Fetcher,
-    root: &Url,
-    version: Version,
-) -> Result<Vec<Found>, Fault> {
+async fn in_root(fetcher: &mut Fetcher, root: &Url, version: Version) -> Result<Vec<Found>, Fault> {
     let list = slashed(root)
         .join("collections/")
         .map_err(|_| unfit(root, "expected the URL of an API root".to_owned()))?;
@@ -374,12 +385,7 @@ fn named(found: &[Found]) -> String {
     if names.is_empty() { "none".to_owned() } else { names.join(", ") }
 }
 
-fn collection(
-    entry: Entry,
-    url: Url,
-    version: Version,
-    right: Right,
-) -> Result<Collection, Fault> {
+fn collection(entry: Entry, url: Url, version: Version, right: Right) -> Result<Collection, Fault> {
     if !entry.allows(right) {
         let what = format!(
             "the collection {} cannot be {} with these credentials (`{}` is false)",

@@ -6,6 +6,7 @@ mod discovery;
 mod manifest;
 mod paging;
 mod poll;
+mod push;
 mod ranges;
 mod version;
 
@@ -19,8 +20,10 @@ use threatsieve_feed::{StixLimits, StixSet};
 use url::Url;
 
 use self::course::{Course, Place};
-use self::discovery::{Collection, Right, resolve};
+use self::discovery::{Collection, Right, path_segment, resolve};
+pub(crate) use self::manifest::{Entry as ManifestEntry, read_manifest};
 use self::poll::{EXPECTED, End, Poll};
+pub(crate) use self::push::{Object, Pushed, push};
 use self::ranges::Form;
 use self::version::Version;
 use super::cursor::{self, Moment};
@@ -110,7 +113,9 @@ pub(super) async fn fetch(
             outcome = poll.run(&mut fetcher).await;
         }
     }
-    if let Ok(End::OtherVersion) = outcome {
+    // A server that does not describe its collection may speak either version.
+    let is_unacceptable = outcome.as_ref().is_err_and(|error| status(error) == Some(406));
+    if matches!(outcome, Ok(End::OtherVersion)) || is_unacceptable && !is_known {
         at = at.in_other_version();
         poll = new_poll(&at)?;
         outcome = poll.run(&mut fetcher).await;
@@ -184,8 +189,9 @@ fn fetcher(taxii: &TaxiiFeed, http: &Http, deadline: Deadline) -> anyhow::Result
 /// Returns whether an error means that the collection is not at its URL any longer, or speaks
 /// another version there.
 fn is_gone(error: &anyhow::Error) -> bool {
-    error
-        .downcast_ref::<Fault>()
-        .and_then(Fault::status)
-        .is_some_and(|status| matches!(status, 404 | 406 | 410))
+    matches!(status(error), Some(404 | 406 | 410))
+}
+
+fn status(error: &anyhow::Error) -> Option<u16> {
+    error.downcast_ref::<Fault>().and_then(Fault::status)
 }

@@ -288,7 +288,10 @@ mod tests {
             assert_eq!(*paging.window(), window(Some(last - 1), None, 10));
         }
         assert!(paging.advance(&page(5, None, Some(50))).is_err(), "it goes back");
-        assert!(Paging::new(None, 1, None).advance(&page(5, None, None)).is_err(), "no date at all");
+        assert!(
+            Paging::new(None, 1, None).advance(&page(5, None, None)).is_err(),
+            "no date at all"
+        );
     }
 
     #[test]

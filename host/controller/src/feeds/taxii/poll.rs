@@ -13,6 +13,7 @@ use super::manifest;
 use super::paging::{MAX_LIMIT, Page, Step};
 use super::version::Version;
 use crate::config::{Feed, Http, TaxiiFeed};
+use crate::feeds::archive::Archive;
 use crate::feeds::fetched::blocking;
 use crate::feeds::http::{Answer, Fault, Fetcher, shown};
 
@@ -46,6 +47,7 @@ pub(super) struct Poll {
     pub(super) taken: u64,
     /// Number of objects after which the poll ends with the page.
     max_objects: u64,
+    archive: Option<Archive>,
 }
 
 impl Poll {
@@ -82,6 +84,7 @@ impl Poll {
             objects: 0,
             taken: 0,
             max_objects: u64::from(http.max_poll_objects),
+            archive: Archive::of(feed),
         })
     }
 
@@ -135,6 +138,7 @@ impl Poll {
     fn read(&mut self, answer: Answer) -> anyhow::Result<Option<Page>> {
         let (url, page) = (shown(&answer.url), Course::page(&answer));
         let named = Version::named(&answer.headers);
+        let mut copy = answer.body.file()?;
         let input = BufReader::with_capacity(64 * 1024, answer.body.into_file());
         let report = blocking(|| self.set.read(0, input)).with_context(|| url.clone())?;
         let BundleReport { objects, indicators, markings, rejected, older, repeated, more, .. } =
@@ -149,6 +153,9 @@ impl Poll {
         };
         if is_other {
             return Ok(None);
+        }
+        if let Some(archive) = self.archive.as_mut().filter(|_| objects > 0) {
+            blocking(|| archive.save(&mut copy))?;
         }
         self.objects += objects;
         self.taken += indicators + markings + rejected;
