@@ -71,6 +71,14 @@ class Polling:
         ).stdout
         return [json.loads(line) for line in output.splitlines()]
 
+    def manifest(self, name: str, *arguments: str) -> list[dict]:
+        """Returns the manifest of a feed's collection."""
+        output = program.run(
+            "feeds", "manifest", name, *arguments, "--json", "--config", self.path,
+            env=self.environment,
+        ).stdout  # fmt: skip
+        return [json.loads(line) for line in output.splitlines()]
+
     def push(self, name: str, file: Path, expect: int = program.DONE) -> dict:
         """Adds the objects of a file to a feed's collection. Returns the parsed report."""
         output = program.run(

@@ -82,6 +82,18 @@ def test_objects_are_added_and_those_that_are_there_are_known(tmp_path, medallio
     assert one.indicators("h6002.v1.example") and one.indicators("h6003.v1.example")
 
 
+def test_the_manifest_lists_objects_and_their_versions(tmp_path, medallion):
+    one = polling(tmp_path, medallion.root, collection="open")
+    medallion.add(named(8001))
+    medallion.add(named(8001, version=2))
+    entries = {entry["id"]: entry for entry in one.manifest("taxii")}
+    assert len(entries) > OBJECTS, "it has several pages"
+    assert entries[stix.identifier(1)]["date_added"] == "2026-02-01T00:00:01.000000Z"
+    (versions,) = one.manifest("taxii", stix.identifier(8001))
+    assert versions["versions"] == ["2026-01-02T00:00:00.000Z", "2026-01-01T00:00:00.000Z"]
+    assert one.manifest("taxii", "indicator--unknown") == []
+
+
 def test_many_objects_go_in_several_requests(tmp_path, medallion):
     one = polling(tmp_path, medallion.root, collection="open")
     many = [named(number, name="x" * 2000) for number in range(7000, 7100)]

@@ -151,7 +151,9 @@ mod tests {
         let folder = folder.path().join("a/b");
         save(&mut archive(&folder, "one.more", 10), "0123456789");
         let mut one = archive(&folder, "one", 10);
-        ["aaaa", "bbbb", "cccc"].map(|text| save(&mut one, text));
+        for text in ["aaaa", "bbbb", "cccc"] {
+            save(&mut one, text);
+        }
         assert_eq!(contents(&folder), ["bbbb", "cccc", "0123456789"]);
         // Another run knows the files from the folder.
         save(&mut archive(&folder, "one", 10), "dddddd");
