@@ -104,6 +104,8 @@ def serving(
                 self.reply(answer(one))
             self.close_connection = True
 
+        do_POST = do_GET
+
         def reply(self, reply: Reply) -> None:
             body = reply.body.encode() if isinstance(reply.body, str) else reply.body
             self.send_response(reply.status)

@@ -4,13 +4,14 @@
 
 import gzip
 import json
+import re
 import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
 
 import pytest
 
-from tests import hostile, program, stix
+from tests import hostile, program, stix, taxii1
 from tests.hostile import Asked, Reply, envelope, serving
 from tests.polling import Polling
 from tests.servers import TAXII
@@ -49,6 +50,27 @@ def growing(asked: Asked) -> Reply:
     return envelope(*objects(str(uuid.uuid4())), more=True, next=str(uuid.uuid4()))
 
 
+def package(number: int = 1, **parts) -> Reply:
+    """Returns a poll response of TAXII 1 with the good state."""
+    names = [f"h{place}.example" for place in range(COUNT)]
+    message = taxii1.polled(taxii1.package(*names, number=number), **parts)
+    return Reply(message.to_xml(), headers=taxii1.HEADERS[11])
+
+
+def endless_parts(asked: Asked) -> Reply:
+    """Returns a part of a result that has always another part with the same content."""
+    part = re.search(rb'result_part_number="(\d+)"', asked.body)
+    number = int(part[1]) if part else 1
+    return package(more=True, result_id="r", result_part_number=number)
+
+
+def growing_parts(asked: Asked) -> Reply:
+    """Returns a part of a result that has always another part with other content."""
+    part = re.search(rb'result_part_number="(\d+)"', asked.body)
+    number = int(part[1]) if part else 1
+    return package(number + 1, more=True, result_id="r", result_part_number=number)
+
+
 def empty(asked: Asked) -> Reply:
     """Returns an empty page that promises more."""
     return envelope(more=True, next=str(uuid.uuid4()))
@@ -80,7 +102,24 @@ COMMON = {
     "JSON that is too deep": Fault(Reply(f'{{"objects": [{DEEP}'), "damaged JSON"),
     "a body of nothing but commas": Fault(Reply("," * 900_000), ""),
 }
+TAXII_1 = {
+    "an XML bomb": "document type definition",
+    "JSON that is too deep": "expected a TAXII 1.0 or 1.1 message",
+    "a body of nothing but commas": "expected a TAXII 1.0 or 1.1 message",
+}
+"""What `status` says about faults of TAXII 1 where it is something else."""
 FAULTS = {
+    "taxii1": {
+        **{
+            name: Fault(fault.answer, TAXII_1.get(name, fault.wanted))
+            for name, fault in COMMON.items()
+        },
+        "parts without an end, with the same content": Fault(endless_parts, "repeats itself"),
+        "parts without an end, with other content": Fault(
+            growing_parts, "held: {'why': 'expected at most"
+        ),
+        "no such address": Fault(Reply(status=404), "got 404"),
+    },
     "taxii": {
         **COMMON,
         "a file of gzip": Fault(Reply(gzip.compress(b"x" * 100)), "damaged JSON"),
@@ -103,7 +142,11 @@ FAULTS = {
 )
 def test_a_fault_affects_its_feed_alone(tmp_path, kind, name):
     fault = FAULTS[kind][name]
-    good = bundle("h") if kind == "url" else envelope(*objects()).body
+    good = {
+        "url": Reply(bundle("h"), headers={"Content-Type": "text/plain"}),
+        "taxii": envelope(*objects()),
+        "taxii1": package(),
+    }[kind]
     is_bad, lines = [], ["one.example"]
 
     def answer(asked: Asked) -> Reply:
@@ -114,12 +157,19 @@ def test_a_fault_affects_its_feed_alone(tmp_path, kind, name):
             return Reply(json.dumps(about), headers={"Content-Type": TAXII})
         if is_bad:
             return fault.answer(asked) if callable(fault.answer) else fault.answer
-        return Reply(good, headers={"Content-Type": TAXII if kind == "taxii" else "text/plain"})
+        return good
 
     with serving(answer) as server:
-        url = f"{server.url}/root/collections/1/" if kind == "taxii" else f"{server.url}/bundle"
+        settings = {
+            "url": {"url": f"{server.url}/bundle"},
+            "taxii": {"url": f"{server.url}/root/collections/1/"},
+            "taxii1": {
+                "url": f"{server.url}/services/", "poll_url": f"{server.url}/poll",
+                "collection": "c",
+            },
+        }[kind]  # fmt: skip
         feeds = [
-            {"name": "bad", "type": kind, "url": url, "max_indicators": 10 * COUNT},
+            {"name": "bad", "type": kind, "max_indicators": 10 * COUNT, **settings},
             {"name": "good", "type": "url", "url": f"{server.url}/list"},
         ]
         one = Polling(tmp_path, *feeds, http=LIMITS)

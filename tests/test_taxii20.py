@@ -116,4 +116,4 @@ def test_a_feed_that_is_no_collection_takes_no_objects(tmp_path):
     one = Polling(tmp_path, {"name": "list", "type": "path", "path": lists})
     file = stix.write(tmp_path / "new.json", named(1))
     assert "type taxii" in one.push_fails("list", file, program.USAGE)
-    assert "no feed" in one.push_fails("other", file, program.USAGE)
+    assert "configured feed" in one.push_fails("other", file, program.USAGE)

@@ -102,12 +102,20 @@ pub(crate) enum FeedsVerb {
     /// Read a feed and print the values that would be accepted; changes nothing
     #[command(after_help = TEST_AFTER)]
     Test(FeedTestArgs),
-    /// Add STIX objects to the collection of a TAXII feed, and wait for the server's decision
+    /// Send a file to the server of a TAXII feed: STIX objects to its collection, or for TAXII 1
+    /// content to the inbox
     #[command(after_help = PUSH_AFTER)]
     Push(FeedPushArgs),
     /// List the objects of a TAXII feed's collection, and when they were added
     #[command(after_help = MANIFEST_AFTER)]
     Manifest(FeedManifestArgs),
+    /// End the subscription of a TAXII 1 feed
+    #[command(after_help = "Example:\n  threatsieve feeds unsubscribe partner")]
+    Unsubscribe {
+        /// The name of a configured feed
+        #[arg(value_name = "NAME")]
+        feed: String,
+    },
 }
 
 const MANIFEST_AFTER: &str = "\
@@ -129,21 +137,26 @@ pub(crate) struct FeedManifestArgs {
 }
 
 const PUSH_AFTER: &str = "\
-With --json: {\"pushed\": {\"collection\", \"objects\", \"added\", \"known\", \"pending\",
-\"failures\"}}, with an `id` and a `message` in each failure.
-Exit code 3: the server did not add all objects.
+With --json, for taxii: {\"pushed\": {\"collection\", \"objects\", \"added\", \"known\",
+\"pending\", \"failures\"}}, with an `id` and a `message` in each failure.
+Exit code 3: the server did not take all of it.
 
-Example:
-  threatsieve feeds push partner sightings.json";
+Examples:
+  threatsieve feeds push partner sightings.json
+  threatsieve feeds push old-partner package.xml";
 
 #[derive(Debug, Clone, Args)]
 pub(crate) struct FeedPushArgs {
-    /// The name of a configured feed of type taxii
+    /// The name of a configured feed of type taxii or taxii1
     #[arg(value_name = "NAME")]
-    pub(crate) name: String,
-    /// A STIX bundle, an array of STIX objects or one object, in JSON
+    pub(crate) feed: String,
+    /// For taxii a STIX bundle, an array of STIX objects or one object, in JSON; for taxii1 a STIX
+    /// 1.x package, or other content with `--binding`
     #[arg(value_name = "FILE")]
     pub(crate) file: PathBuf,
+    /// The id of the content binding, if the file for a taxii1 feed is not a STIX 1.x package
+    #[arg(long, value_name = "ID")]
+    pub(crate) binding: Option<String>,
 }
 
 const TEST_AFTER: &str = "\

@@ -1,26 +1,22 @@
-//! `threatsieve feeds push` and `feeds manifest`: adds STIX objects to a feed's collection, and
-//! lists the objects that it has.
+//! The collection of a TAXII 2 feed: adds objects to it (`threatsieve feeds push`), and lists those
+//! that it has (`threatsieve feeds manifest`).
 
 use std::fmt::Write as _;
-use std::fs::File;
 
-use anyhow::{Context, anyhow, bail};
+use anyhow::{Context, anyhow};
 use serde::Deserialize;
 use serde_json::json;
 use serde_json::value::RawValue;
 
 use super::configured::{loaded, network_runtime};
-use crate::cli::{ConfigArgs, FeedManifestArgs, FeedPushArgs};
-use crate::config::{Feed, Http, Loaded, Origin, TaxiiFeed};
+use super::talk_to_feed::named;
+use crate::cli::{ConfigArgs, FeedManifestArgs};
+use crate::config::{Feed, Http, Origin, TaxiiFeed};
 use crate::exit::{Exit, Failure};
-use crate::feeds::{Fault, ManifestEntry, Object, Pushed, push, read_manifest, secrets};
-use crate::limited::read_limited;
+use crate::feeds::{Added, Fault, ManifestEntry, Object, add_objects, read_manifest, secrets};
 use crate::network::Secrets;
 use crate::output::Sink;
 use crate::text::{counted, escape_controls, grouped, safe_json};
-
-/// Largest file, in bytes.
-const MAX_FILE_BYTES: u64 = 256 * 1024 * 1024;
 
 /// A bundle, an envelope or an object.
 #[derive(Deserialize)]
@@ -38,30 +34,25 @@ struct Identity {
     created: Option<String>,
 }
 
-/// Adds the objects of a file to the collection, and prints what the server says about them.
+/// Adds the objects of a document to a feed's collection, and prints what the server says about
+/// them.
 pub(super) fn push_objects(
-    args: &FeedPushArgs,
-    config: &ConfigArgs,
+    feed: &Feed,
+    taxii: &TaxiiFeed,
+    http: &Http,
+    document: &str,
     is_json: bool,
 ) -> Result<Exit, Failure> {
-    let Some(Target { feed, taxii, http }) = Target::find(&args.name, config)? else {
-        return Ok(Exit::Usage);
-    };
-    let name = args.file.display();
-    let file = File::open(&args.file).with_context(|| format!("{name}: cannot be opened"))?;
-    let bytes = read_limited(file, MAX_FILE_BYTES)
-        .with_context(|| format!("{name}: cannot be read"))?
-        .ok_or_else(|| anyhow!("{name}: expected at most {MAX_FILE_BYTES} bytes, got more"))?;
-    let objects = objects(&bytes).with_context(|| name.to_string()).map_err(Failure::damaged)?;
-    let pushed = network_runtime()?.block_on(push(&taxii, &http, &objects));
-    let secrets = secrets(&feed);
-    let pushed = pushed.map_err(|error| failure(&secrets, &error))?;
+    let objects = objects(document).map_err(Failure::damaged)?;
+    let added = network_runtime()?.block_on(add_objects(taxii, http, &objects));
+    let secrets = secrets(feed);
+    let added = added.map_err(|error| failure(&secrets, &error))?;
     let text = match is_json {
-        true => format!("{}\n", safe_json(&json!({ "pushed": pushed }).to_string())),
-        false => shown(&pushed),
+        true => format!("{}\n", safe_json(&json!({ "pushed": added }).to_string())),
+        false => shown(&added),
     };
     Sink::stdout()?.write(secrets.redact(&text).as_bytes())?;
-    let is_done = pushed.failures.is_empty() && pushed.pending == 0;
+    let is_done = added.failures.is_empty() && added.pending == 0;
     Ok(if is_done { Exit::Done } else { Exit::Remote })
 }
 
@@ -71,10 +62,13 @@ pub(super) fn list_manifest(
     config: &ConfigArgs,
     is_json: bool,
 ) -> Result<Exit, Failure> {
-    let Some(Target { feed, taxii, http }) = Target::find(&args.name, config)? else {
-        return Ok(Exit::Usage);
+    let Some(loaded) = loaded(&config.path())? else { return Ok(Exit::Usage) };
+    let feed = named(&loaded, &args.name)?;
+    let Origin::Taxii(taxii) = &feed.origin else {
+        let error = anyhow!("{}: expected a feed of type taxii, got another", args.name);
+        return Err(error.into());
     };
-    let secrets = secrets(&feed);
+    let secrets = secrets(feed);
     let mut sink = Sink::stdout()?;
     let mut written = Ok(());
     let mut each = |entry: ManifestEntry| {
@@ -82,7 +76,7 @@ pub(super) fn list_manifest(
             written = row(&entry, is_json).and_then(|row| Ok(sink.write(row.as_bytes())?));
         }
     };
-    let read = read_manifest(&taxii, &http, args.id.as_deref(), &mut each);
+    let read = read_manifest(taxii, &loaded.config.http, args.id.as_deref(), &mut each);
     let read = network_runtime()?.block_on(read);
     written?;
     read.map_err(|error| failure(&secrets, &error))?;
@@ -100,30 +94,6 @@ fn row(entry: &ManifestEntry, is_json: bool) -> anyhow::Result<String> {
     Ok(format!("{}  {}  {}\n", columns[0], columns[1], columns[2]))
 }
 
-/// A configured feed of type taxii.
-struct Target {
-    feed: Feed,
-    taxii: TaxiiFeed,
-    http: Http,
-}
-
-impl Target {
-    /// Finds a feed by its name. Returns `None` if the configuration has problems, which it prints.
-    fn find(name: &str, config: &ConfigArgs) -> anyhow::Result<Option<Target>> {
-        let Some(Loaded { config, .. }) =
-            loaded(&config.path()).map_err(|failure| failure.error)?
-        else {
-            return Ok(None);
-        };
-        let feed = config.feeds.iter().find(|feed| feed.name == name).cloned();
-        let feed = feed.with_context(|| format!("{name}: there is no feed with this name"))?;
-        let Origin::Taxii(taxii) = feed.origin.clone() else {
-            bail!("{name}: expected a feed of type taxii, got another type");
-        };
-        Ok(Some(Target { feed, taxii, http: config.http }))
-    }
-}
-
 /// Returns the failure of a request, without secrets.
 fn failure(secrets: &Secrets, error: &anyhow::Error) -> Failure {
     let is_remote = error.downcast_ref::<Fault>().is_some();
@@ -132,10 +102,10 @@ fn failure(secrets: &Secrets, error: &anyhow::Error) -> Failure {
 }
 
 /// Reads the objects of a bundle, an envelope, an array, or one object.
-fn objects(bytes: &[u8]) -> anyhow::Result<Vec<Object>> {
+fn objects(text: &str) -> anyhow::Result<Vec<Object>> {
     let expected = "expected a STIX bundle, an array of STIX objects or one object";
-    let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
-    let whole: Box<RawValue> = serde_json::from_slice(bytes).context(expected)?;
+    let text = text.trim_start_matches('\u{feff}');
+    let whole: Box<RawValue> = serde_json::from_str(text).context(expected)?;
     let list: Vec<Box<RawValue>> = if whole.get().starts_with('[') {
         serde_json::from_str(whole.get()).context(expected)?
     } else {
@@ -151,8 +121,8 @@ fn objects(bytes: &[u8]) -> anyhow::Result<Vec<Object>> {
     list.into_iter().enumerate().map(read).collect()
 }
 
-fn shown(pushed: &Pushed) -> String {
-    let Pushed { collection, objects, added, known, pending, failures } = pushed;
+fn shown(report: &Added) -> String {
+    let Added { collection, objects, added, known, pending, failures } = report;
     let mut text = format!(
         "{} to {}: {} added, {} known before, {} pending, {} failed\n",
         counted(*objects, "object", "objects"),
@@ -182,16 +152,16 @@ mod tests {
             format!("\u{feff}{{\"type\":\"bundle\",\"id\":\"bundle--1\",\"objects\":[{one}]}}"),
             format!("{{\"objects\":[{one}]}}"),
         ] {
-            let found = objects(text.as_bytes()).unwrap();
+            let found = objects(&text).unwrap();
             assert_eq!(
                 (found.len(), found[0].id.as_str(), found[0].json.get()),
                 (1, "x-a--1", one)
             );
             assert_eq!(found[0].version.as_deref(), Some("2026-01-01T00:00:00Z"));
         }
-        assert!(objects(br#"{"objects":[]}"#).unwrap().is_empty());
+        assert!(objects(r#"{"objects":[]}"#).unwrap().is_empty());
         for text in ["", "x", "[1]", r#"{"objects":[{"type":"x"}]}"#, r#"{"a":1}"#, "[] []"] {
-            assert!(objects(text.as_bytes()).is_err(), "{text}");
+            assert!(objects(text).is_err(), "{text}");
         }
     }
 }

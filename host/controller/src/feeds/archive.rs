@@ -2,7 +2,7 @@
 //! not there. If the files of a feed take too much room, the oldest are deleted.
 
 use std::collections::VecDeque;
-use std::fs::{self, File};
+use std::fs;
 use std::io::{self, Read, Seek, Write};
 use std::path::{Path, PathBuf};
 
@@ -37,13 +37,13 @@ impl Archive {
     }
 
     /// Saves a body under a name of its own: the feed's name, the time, and a number.
-    pub(super) fn save(&mut self, body: &mut File) -> anyhow::Result<()> {
+    pub(super) fn save(&mut self, body: &mut (impl Read + Seek)) -> anyhow::Result<()> {
         let folder = self.saving.folder.clone();
         self.write(&folder, body)
             .with_context(|| format!("{}: cannot save what was received", folder.display()))
     }
 
-    fn write(&mut self, folder: &Path, body: &mut File) -> anyhow::Result<()> {
+    fn write(&mut self, folder: &Path, body: &mut (impl Read + Seek)) -> anyhow::Result<()> {
         fs::create_dir_all(folder)?;
         let now = jiff::Timestamp::now().strftime("%Y%m%dT%H%M%S.%6fZ").to_string();
         self.saved += 1;

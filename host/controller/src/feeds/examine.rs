@@ -2,15 +2,19 @@
 
 use std::cell::RefCell;
 use std::fs::File;
+use std::io::{BufRead, BufReader};
 use std::sync::Arc;
 
 use anyhow::Context;
 use threatsieve_blacklist::{Indicator, Timestamp};
-use threatsieve_feed::{FeedReport, RejectedLine, StixLimits, StixSet, Unreduced, latest_modified};
+use threatsieve_feed::{
+    FeedError, FeedReport, RejectedLine, StixLimits, StixSet, Unreduced, latest_modified, read_feed,
+};
 
 use super::fetched::Body;
 use super::http::Deadline;
-use super::reading::{Bounded, MAX_FILE_BYTES, options, read};
+use super::intake::UNREADABLE;
+use super::reading::{BUFFER_BYTES, Bounded, MAX_FILE_BYTES, options};
 use crate::config::{Feed, Http};
 use crate::sources;
 
@@ -62,6 +66,20 @@ fn read_body(
             report.format = "stix";
             (report.read, report.taken) = (objects, objects);
         }
+        Some(Body::Blocks(blocks, _)) => {
+            blocks.read(|_, content| {
+                let read = content
+                    .map(|bytes| read_input(&mut bytes.as_slice(), feed, &mut set, &mut *examiner));
+                match read {
+                    Ok(Ok(one)) => report.add(&one),
+                    Ok(Err(_)) | Err(_) => {
+                        report.rejected += 1;
+                        examiner.reject(UNREADABLE);
+                    }
+                }
+                Ok(())
+            })?;
+        }
         Some(Body::Whole(spooled, name)) => {
             let decoder = sources::unpack(spooled.into_file()).with_context(|| name.clone())?;
             let input = Bounded::new(decoder, http.max_body_bytes);
@@ -108,10 +126,20 @@ fn read_into(
     set: &mut StixSet,
     examiner: &mut dyn Examiner,
 ) -> anyhow::Result<FeedReport> {
+    let mut input = BufReader::with_capacity(BUFFER_BYTES, input);
+    Ok(read_input(&mut input, feed, set, examiner)?)
+}
+
+fn read_input(
+    input: &mut dyn BufRead,
+    feed: &Feed,
+    set: &mut StixSet,
+    examiner: &mut dyn Examiner,
+) -> Result<FeedReport, FeedError> {
     let examiner = RefCell::new(examiner);
     let mut take = |indicator: Indicator, _listed: &str| examiner.borrow_mut().take(indicator);
     let mut reject = |line: RejectedLine| examiner.borrow_mut().reject(line.reason.kind());
-    Ok(read(input, &options(feed), set, &mut take, &mut reject)?)
+    read_feed(input, &options(feed), 0, set, &mut take, &mut reject)
 }
 
 fn finish(set: StixSet, examiner: &mut dyn Examiner) {

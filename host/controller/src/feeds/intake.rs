@@ -3,16 +3,19 @@
 
 use std::cell::RefCell;
 use std::fs::File;
+use std::io::{BufRead, BufReader};
 
 use anyhow::{Context, bail, ensure};
 use serde_json::Value as Json;
 use threatsieve_blacklist::{Indicator, IndicatorId, Timestamp};
-use threatsieve_feed::{FeedReport, RejectedLine, StixLimits, StixSet, Unreduced, latest_modified};
+use threatsieve_feed::{
+    FeedError, FeedReport, RejectedLine, StixLimits, StixSet, Unreduced, latest_modified, read_feed,
+};
 
 use super::fetched::Body;
 use super::http::Fault;
 use super::path;
-use super::reading::{Bounded, MAX_FILE_BYTES, options, read};
+use super::reading::{BUFFER_BYTES, Bounded, MAX_FILE_BYTES, options};
 use crate::config::{Feed, FeedRole, Http};
 use crate::network::Secrets;
 use crate::rejection::Rejection;
@@ -23,6 +26,8 @@ use crate::store::{Delivered, Ingest, Ingested, Store};
 /// Maximum number of rejected lines for each value in a list behind a URL. A list with any rejected
 /// line must also have at least one value.
 const REJECTED_LINES: u64 = 20;
+/// The kind of rejection of a content block that cannot be read.
+pub(super) const UNREADABLE: &str = "unreadable content block";
 
 /// Stores a delivery. Returns what changed, and the number of objects and lines that were not
 /// already counted when they were fetched.
@@ -47,6 +52,10 @@ pub(super) fn take(
         Body::Objects(set) => {
             intake.set = *set;
             Delivered::Part
+        }
+        Body::Blocks(blocks, is_whole) => {
+            blocks.read(|name, content| intake.read_block(name, content))?;
+            if is_whole { Delivered::Whole } else { Delivered::Part }
         }
         Body::Whole(spooled, name) => {
             let decoder = sources::unpack(spooled.into_file()).with_context(|| name.clone())?;
@@ -97,6 +106,17 @@ struct Intake<'a> {
 impl Intake<'_> {
     /// Reads an input of any format. `prefix` distinguishes its lines from those of other inputs.
     fn read(&mut self, decoder: Decoder, name: &str, prefix: &str) -> anyhow::Result<()> {
+        let input = Bounded::new(decoder, self.max_bytes);
+        let mut input = BufReader::with_capacity(BUFFER_BYTES, input);
+        self.read_input(&mut input, prefix)?.with_context(|| name.to_owned())
+    }
+
+    /// Reads an input that is already unpacked. The outer error is one of the state.
+    fn read_input(
+        &mut self,
+        input: &mut dyn BufRead,
+        prefix: &str,
+    ) -> anyhow::Result<Result<(), FeedError>> {
         let ingest = RefCell::new(&mut self.ingest);
         let mut failed = Ok(());
         let mut take = |indicator: Indicator, _listed: &str| {
@@ -110,11 +130,31 @@ impl Intake<'_> {
             let id = format!("{prefix}{}", rejection.id);
             ingest.borrow_mut().reject(Rejection { id, ..rejection });
         };
-        let input = Bounded::new(decoder, self.max_bytes);
-        let report = read(input, &options(self.feed), &mut self.set, &mut take, &mut reject)
-            .with_context(|| name.to_owned())?;
+        let report =
+            read_feed(input, &options(self.feed), 0, &mut self.set, &mut take, &mut reject);
         failed?;
-        self.report.add(&report);
+        Ok(report.map(|report| self.report.add(&report)))
+    }
+
+    /// Reads a content block. One that cannot be read is rejected, and does not affect the others;
+    /// what comes before the damage counts.
+    fn read_block(&mut self, name: &str, content: Result<Vec<u8>, String>) -> anyhow::Result<()> {
+        let fault = match content {
+            Ok(bytes) => match self.read_input(&mut bytes.as_slice(), &format!("{name}, line "))? {
+                Ok(()) => return Ok(()),
+                Err(error) => format!("{:#}", anyhow::Error::from(error)),
+            },
+            Err(fault) => fault,
+        };
+        let rejection = Rejection {
+            id: name.to_owned(),
+            value: String::new(),
+            kind: UNREADABLE.to_owned(),
+            reason: fault,
+            is_pattern: false,
+        };
+        self.ingest.reject(rejection.redacted(&self.secrets));
+        self.report.rejected += 1;
         Ok(())
     }
 

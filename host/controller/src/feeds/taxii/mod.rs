@@ -23,7 +23,7 @@ use self::course::{Course, Place};
 use self::discovery::{Collection, Right, path_segment, resolve};
 pub(crate) use self::manifest::{Entry as ManifestEntry, read_manifest};
 use self::poll::{EXPECTED, End, Poll};
-pub(crate) use self::push::{Object, Pushed, push};
+pub(crate) use self::push::{Added, Object, add_objects};
 use self::ranges::Form;
 use self::version::Version;
 use super::cursor::{self, Moment};
@@ -141,11 +141,6 @@ pub(super) async fn fetch(
     let body = (poll.taken > 0).then(|| Body::Objects(Box::new(poll.set)));
     let cursor = Some(cursor::write(feed, at)?);
     Ok(Fetched { body, cursor, objects: poll.objects, bytes: fetcher.bytes, goes_on })
-}
-
-/// Returns whether the last poll ended before the end of the collection, according to its cursor.
-pub(super) fn is_paused(cursor: &Json) -> bool {
-    cursor.get("resume").is_some()
 }
 
 /// Describes for people what a poll would fetch.

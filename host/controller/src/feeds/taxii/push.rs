@@ -45,7 +45,7 @@ pub(crate) struct Object {
 
 /// The result of adding objects.
 #[derive(Debug, Default, PartialEq, Eq, Serialize)]
-pub(crate) struct Pushed {
+pub(crate) struct Added {
     /// The collection's title.
     pub(crate) collection: String,
     pub(crate) objects: u64,
@@ -95,25 +95,25 @@ impl Status {
 /// Adds objects to the collection that a feed names, in as many requests as the server's limit
 /// needs. Waits until the server has decided about all of them, or until the time for a poll is
 /// over.
-pub(crate) async fn push(
+pub(crate) async fn add_objects(
     taxii: &TaxiiFeed,
     http: &Http,
     objects: &[Object],
-) -> anyhow::Result<Pushed> {
+) -> anyhow::Result<Added> {
     let mut fetcher = fetcher(taxii, http, Deadline::of_poll(http))?;
     let collection = resolve(&mut fetcher, taxii, Right::Write).await?;
     let limit = max_content_length(&mut fetcher, &collection.objects, collection.version).await?;
-    let mut pushed = Pushed {
+    let mut report = Added {
         collection: collection.title.clone(),
         objects: objects.len() as u64,
-        ..Pushed::default()
+        ..Added::default()
     };
     for part in parts(objects, limit.unwrap_or(u64::MAX).min(MAX_REQUEST_BYTES))? {
         let status = add(&mut fetcher, &collection, part).await?;
         let status = settled(&mut fetcher, &collection, status).await?;
-        pushed.count(&mut fetcher, &collection, part, status).await;
+        report.count(&mut fetcher, &collection, part, status).await;
     }
-    Ok(pushed)
+    Ok(report)
 }
 
 /// Divides objects into requests within the server's limit. Fails before anything is sent if an
@@ -252,7 +252,7 @@ fn status_url(objects: &Url, id: &str) -> Result<Url, Fault> {
     root_of(objects)?.join(&format!("status/{}/", path_segment(id))).map_err(unfit)
 }
 
-impl Pushed {
+impl Added {
     /// Adds the result of one request. Some servers call an object that they have already a
     /// failure; the manifest tells.
     async fn count(
