@@ -19,11 +19,19 @@ TAXII_20 = "application/vnd.oasis.taxii+json; version=2.0"
 STIX_20 = "application/vnd.oasis.stix+json; version=2.0"
 MEDALLION = "from medallion.scripts.run import main; main()"
 OPENTAXII = """
+import json
 import sys
+import uuid
 
 from opentaxii.http import app
 
-port, user, password = sys.argv[1:]
+port, user, password, is_repaired = sys.argv[1:]
+if is_repaired == "True":
+    # OpenTAXII 0.9.3 puts objects of type UUID into its answers, which are no JSON.
+    usual = json.JSONEncoder.default
+    json.JSONEncoder.default = lambda self, value: (
+        str(value) if isinstance(value, uuid.UUID) else usual(self, value)
+    )
 with app.app_context():
     server = app.taxii_server
     server.auth.api.create_account(user, password, is_admin=True)
@@ -164,15 +172,24 @@ class OpenTaxii:
 
     def root(self) -> str:
         """Returns the API root's URL, which has a random identifier."""
+        return self.url + json.loads(self.ask(self.discovery))["default"]
+
+    def ask(self, url: str, body: bytes | None = None) -> bytes:
+        """Sends a request, with a body a POST, and returns the body of the answer."""
         headers = {"Accept": servers.TAXII, "Authorization": servers.basic(USER, PASSWORD)}
-        request = urllib.request.Request(self.discovery, headers=headers)
+        if body is not None:
+            headers["Content-Type"] = servers.TAXII
+        request = urllib.request.Request(url, data=body, headers=headers)
         with urllib.request.urlopen(request, timeout=60) as answer:
-            return self.url + json.load(answer)["default"]
+            return answer.read()
 
 
 @contextlib.contextmanager
-def opentaxii_21(folder: Path) -> Iterator[OpenTaxii]:
-    """Runs OpenTAXII with the empty collections Open, Empty and Public, each in JSON of 2.1."""
+def opentaxii_21(folder: Path, is_repaired: bool = True) -> Iterator[OpenTaxii]:
+    """Runs OpenTAXII with the empty collections Open, Empty and Public of TAXII 2.1.
+
+    As it was released, it fails to describe collections and statuses. `is_repaired` changes that.
+    """
     port = servers.free_port()
     configuration = {
         "domain": f"127.0.0.1:{port}",
@@ -201,6 +218,6 @@ def opentaxii_21(folder: Path) -> Iterator[OpenTaxii]:
     # JSON is YAML too.
     path = folder / "opentaxii.json"
     path.write_text(json.dumps(configuration))
-    command = [python("opentaxii"), "-c", OPENTAXII, port, USER, PASSWORD]
+    command = [python("opentaxii"), "-c", OPENTAXII, port, USER, PASSWORD, is_repaired]
     with running("OpenTAXII 2.1", folder, port, command, OPENTAXII_CONFIG=str(path)):
         yield OpenTaxii(f"http://127.0.0.1:{port}")

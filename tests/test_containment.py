@@ -17,7 +17,7 @@ from tests.polling import Polling
 from tests.servers import TAXII
 
 LIMITS = {
-    "idle_timeout": "1s", "total_timeout": "4s", "poll_timeout": "30s", "max_body": "1MiB",
+    "idle_timeout": "1s", "total_timeout": "4s", "poll_timeout": "10m", "max_body": "1MiB",
     "max_poll_objects": 1000,
 }  # fmt: skip
 COUNT = 20
@@ -103,6 +103,8 @@ COMMON = {
     "a body of nothing but commas": Fault(Reply("," * 900_000), ""),
 }
 TAXII_1 = {
+    "a body that never ends": "",
+    "a gzip bomb": "",
     "an XML bomb": "document type definition",
     "JSON that is too deep": "expected a TAXII 1.0 or 1.1 message",
     "a body of nothing but commas": "expected a TAXII 1.0 or 1.1 message",

@@ -1,5 +1,9 @@
 """Polls of the TAXII 2.1 side of a real OpenTAXII, and objects that are added to it."""
 
+import contextlib
+import json
+import urllib.error
+
 import pytest
 
 from tests import program, stix, taxii2_servers
@@ -8,24 +12,14 @@ from tests.test_taxii import named, polling
 
 @pytest.fixture(scope="module")
 def opentaxii(tmp_path_factory):
-    """A server for all tests in this file. Each test adds only objects of its own."""
+    """A server for all tests in this file. Each test uses a collection of its own."""
     with taxii2_servers.opentaxii_21(tmp_path_factory.mktemp("opentaxii")) as server:
         yield server
 
 
-def feed(folder, opentaxii, alias: str, **settings):
-    """Returns a configuration with one of the server's collections.
-
-    OpenTAXII 0.9.3 fails to describe its collections (its identifiers are no JSON), so the URL must
-    be that of the objects.
-    """
-    url = f"{opentaxii.root()}collections/{alias}/objects/"
-    return polling(folder, url, **settings)
-
-
 def test_a_collection_is_read_and_the_next_poll_brings_what_is_new(tmp_path, opentaxii):
-    one = feed(tmp_path, opentaxii, "open", page_objects=3)
-    assert "is empty" in one.check()
+    one = polling(tmp_path, opentaxii.discovery, collection="open", page_objects=3)
+    assert "TAXII 2.1 collection" in one.check()
     one.poll()
     many = [named(number) for number in range(1, 11)]
     assert one.push("taxii", stix.write(tmp_path / "new.json", *many))["added"] == 10
@@ -38,14 +32,26 @@ def test_a_collection_is_read_and_the_next_poll_brings_what_is_new(tmp_path, ope
     one.poll()
     assert one.active("taxii") == 10
     assert one.indicators("h1.v2.example") and not one.indicators("h2.v1.example")
+    entries = {entry["id"] for entry in one.manifest("taxii")}
+    assert entries == {stix.identifier(number) for number in range(1, 12)}
+    versions = [entry["version"][:10] for entry in one.manifest("taxii", stix.identifier(1))]
+    assert sorted(versions) == ["2026-01-01", "2026-01-02"]
 
 
 def test_what_the_server_cannot_take_is_reported(tmp_path, opentaxii):
-    one = feed(tmp_path, opentaxii, "public")
+    one = polling(tmp_path, opentaxii.root(), collection="public")
     long = stix.write(tmp_path / "long.json", named(12, name="x" * 20_000))
     assert "nothing was sent" in one.push_fails("taxii", long, program.USAGE)
 
 
-def test_a_server_that_fails_to_describe_a_collection_says_so(tmp_path, opentaxii):
-    one = polling(tmp_path, opentaxii.root(), collection="open")
-    assert "got 500" in one.fails("taxii")
+def test_a_collection_that_the_server_fails_to_describe_is_read_by_the_url_of_its_objects(tmp_path):
+    with taxii2_servers.opentaxii_21(tmp_path, is_repaired=False) as server:
+        objects = f"{server.root()}collections/open/objects/"
+        with contextlib.suppress(urllib.error.HTTPError):
+            # It takes the object, and fails to say so.
+            server.ask(objects, json.dumps({"objects": [named(1)]}).encode())
+        one = polling(tmp_path / "objects", objects)
+        one.poll()
+        assert one.active("taxii") == 1
+        other = polling(tmp_path / "root", server.root(), collection="open")
+        assert "got 500" in other.fails("taxii")

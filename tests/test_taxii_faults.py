@@ -347,7 +347,7 @@ def test_the_identifier_of_a_bundle_changes_with_every_answer(tmp_path):
         one = polling(tmp_path, server.url)
         one.poll()
         told = one.poll_json()
-        assert told["feeds"][0]["added"] == 0 and one.active("taxii") == 2
+        assert told["feeds"][0]["taken"]["added"] == 0 and one.active("taxii") == 2
 
 
 def test_ranges_are_ignored_though_the_answer_is_partial(tmp_path):

@@ -75,6 +75,9 @@ pub(super) struct Resume {
     /// Every page had a `last_added`, and none was earlier than that of the page before. So the
     /// server sorts by date, as section 3.4.1 requires.
     is_sorted: bool,
+    /// Number of pages in a row that had nothing new.
+    #[serde(default)]
+    idle_pages: u32,
 }
 
 /// The progress of a poll through its collection.
@@ -114,7 +117,7 @@ impl Paging {
             start,
             seen: HashSet::new(),
             pages: 0,
-            idle_pages: 0,
+            idle_pages: resume.map_or(0, |resume| resume.idle_pages),
             has_restarted: false,
             is_sorted: resume.is_none_or(|resume| resume.is_sorted),
             newest,
@@ -130,7 +133,8 @@ impl Paging {
     pub(super) fn pause(&self) -> Resume {
         let Window { added_after, next, limit } = self.window.clone();
         let (added_after, newest) = (added_after.map(Moment), self.newest.map(Moment));
-        Resume { added_after, next, limit, newest, is_sorted: self.is_sorted }
+        let (is_sorted, idle_pages) = (self.is_sorted, self.idle_pages);
+        Resume { added_after, next, limit, newest, is_sorted, idle_pages }
     }
 
     pub(super) fn window(&self) -> &Window {

@@ -16,7 +16,7 @@ use super::version::Version;
 use super::{fetcher, path_segment};
 use crate::config::{Http, TaxiiFeed};
 use crate::feeds::fetched::blocking;
-use crate::feeds::http::{Answer, Deadline, Fault, Fetcher, Post, Request, shown};
+use crate::feeds::http::{Answer, Deadline, Fault, Fetcher, Post, Request, parse_moment, shown};
 use crate::text::escape_controls;
 
 /// Largest request, in bytes, if the server does not name a limit, or a larger one.
@@ -300,10 +300,10 @@ async fn known(
         let ids = objects.iter().map(|object| object.id.as_str()).collect::<Vec<_>>().join(",");
         let filters = [("match[id]", ids.as_str()), ("match[version]", "all")];
         let mut each = |entry: manifest::Entry| {
+            let versions: Vec<&str> =
+                entry.version.iter().chain(&entry.versions).map(String::as_str).collect();
             let has = |version: &Option<String>| {
-                version.is_none()
-                    || entry.version == *version
-                    || version.as_ref().is_some_and(|version| entry.versions.contains(version))
+                version.as_ref().is_none_or(|version| versions.iter().any(|one| same(one, version)))
             };
             if objects.iter().any(|object| object.id == entry.id && has(&object.version)) {
                 known.insert(entry.id);
@@ -316,6 +316,11 @@ async fn known(
         }
     }
     known
+}
+
+/// Returns whether two times are the same. Servers write them with other numbers of digits.
+fn same(one: &str, other: &str) -> bool {
+    one == other || parse_moment(one).is_some_and(|moment| parse_moment(other) == Some(moment))
 }
 
 #[cfg(test)]
@@ -357,6 +362,13 @@ mod tests {
         assert_eq!(bundle(1), bundle(1));
         assert_ne!(bundle(1), bundle(2));
         assert_eq!(bundle(1).len(), "bundle--00000000-0000-4000-8000-000000000000".len());
+    }
+
+    #[test]
+    fn versions_are_times_and_not_texts() {
+        assert!(same("2026-01-01T00:00:00.000Z", "2026-01-01T00:00:00.000000Z"));
+        assert!(same("x", "x") && !same("x", "y"));
+        assert!(!same("2026-01-01T00:00:00.001Z", "2026-01-01T00:00:00Z"));
     }
 
     #[test]

@@ -90,6 +90,9 @@ pub(super) struct RangeResume {
     last: Option<u64>,
     newest: Option<Moment>,
     is_uneven: bool,
+    /// Number of pages in a row that had nothing new.
+    #[serde(default)]
+    idle_pages: u32,
 }
 
 /// The progress of a poll through its collection.
@@ -128,7 +131,7 @@ impl Ranges {
             last: resume.and_then(|resume| resume.last),
             first_page: None,
             pages: 0,
-            idle_pages: 0,
+            idle_pages: resume.map_or(0, |resume| resume.idle_pages),
             restarts: 0,
             is_uneven: resume.is_some_and(|resume| resume.is_uneven),
             newest: resume.and_then(|resume| resume.newest).map(|moment| moment.0),
@@ -146,6 +149,7 @@ impl Ranges {
             last: self.last,
             newest: self.newest.map(Moment),
             is_uneven: self.is_uneven,
+            idle_pages: self.idle_pages,
         }
     }
 
