@@ -8,6 +8,7 @@ use threatsieve_blacklist::Tlp;
 use super::configured::{loaded, network_runtime, now};
 use super::list_packages::list_packages;
 use super::talk_to_feed::{push_file, unsubscribe};
+use super::taxii_objects::list_manifest;
 use super::test_feed::test_feed;
 use crate::cli::{FeedsArgs, FeedsVerb, IndicatorState, IndicatorsArgs, StatusArgs};
 use crate::exit::{Exit, Failure};
@@ -51,7 +52,10 @@ pub(crate) fn list_feeds(args: &FeedsArgs) -> Result<Exit, Failure> {
         Some(FeedsVerb::Packages(packages)) => {
             return list_packages(packages, &args.config, args.json);
         }
-        Some(FeedsVerb::Push(push)) => return push_file(push, &args.config),
+        Some(FeedsVerb::Push(push)) => return push_file(push, &args.config, args.json),
+        Some(FeedsVerb::Manifest(manifest)) => {
+            return list_manifest(manifest, &args.config, args.json);
+        }
         Some(FeedsVerb::Unsubscribe { feed }) => return unsubscribe(feed, &args.config),
     }
     let Some(loaded) = loaded(&args.config.path())? else { return Ok(Exit::Usage) };

@@ -7,6 +7,7 @@ use std::path::Path;
 use anyhow::{Context, anyhow};
 
 use super::configured::{loaded, network_runtime};
+use super::taxii_objects::push_objects;
 use crate::cli::{ConfigArgs, FeedPushArgs};
 use crate::config::{Feed, Loaded, Origin, Taxii1Feed};
 use crate::exit::{Exit, Failure};
@@ -20,11 +21,26 @@ use crate::text::escape_controls;
 const MAX_DOCUMENT_BYTES: u64 = 64 * 1024 * 1024;
 
 /// Sends a file to the server of a feed.
-pub(super) fn push_file(args: &FeedPushArgs, config: &ConfigArgs) -> Result<Exit, Failure> {
+pub(super) fn push_file(
+    args: &FeedPushArgs,
+    config: &ConfigArgs,
+    is_json: bool,
+) -> Result<Exit, Failure> {
     let Some(loaded) = loaded(&config.path())? else { return Ok(Exit::Usage) };
-    let (_, taxii) = taxii1(&loaded, &args.feed)?;
+    let (feed, http) = (named(&loaded, &args.feed)?, &loaded.config.http);
+    let taxii = match &feed.origin {
+        Origin::Taxii(taxii) => {
+            let document = document(&args.file)?;
+            return push_objects(feed, taxii, http, &document, is_json);
+        }
+        Origin::Taxii1(taxii) => taxii,
+        _ => {
+            let error =
+                anyhow!("{}: expected a feed of type taxii or taxii1, got another", feed.name);
+            return Err(error.into());
+        }
+    };
     let document = document(&args.file)?;
-    let http = &loaded.config.http;
     let sending = push(taxii, http, document, args.binding.as_deref());
     let (pushed, inbox) = network_runtime()?.block_on(sending).map_err(of_server)?;
     let outcome = match pushed {
@@ -56,16 +72,20 @@ pub(super) fn unsubscribe(name: &str, config: &ConfigArgs) -> Result<Exit, Failu
 
 /// Returns a configured feed of type `taxii1`.
 fn taxii1<'l>(loaded: &'l Loaded, name: &str) -> anyhow::Result<(&'l Feed, &'l Taxii1Feed)> {
-    let feeds = &loaded.config.feeds;
-    let named = feeds.iter().find(|feed| feed.name == name);
-    let feed = named.with_context(|| {
-        let names: Vec<&str> = feeds.iter().map(|feed| feed.name.as_str()).collect();
-        format!("{name}: expected a configured feed ({}), got none of them", names.join(", "))
-    })?;
+    let feed = named(loaded, name)?;
     match &feed.origin {
         Origin::Taxii1(taxii) => Ok((feed, taxii)),
         _ => Err(anyhow!("{name}: expected a feed of type taxii1, got another")),
     }
+}
+
+/// Returns a configured feed.
+pub(super) fn named<'l>(loaded: &'l Loaded, name: &str) -> anyhow::Result<&'l Feed> {
+    let feeds = &loaded.config.feeds;
+    feeds.iter().find(|feed| feed.name == name).with_context(|| {
+        let names: Vec<&str> = feeds.iter().map(|feed| feed.name.as_str()).collect();
+        format!("{name}: expected a configured feed ({}), got none of them", names.join(", "))
+    })
 }
 
 fn document(path: &Path) -> anyhow::Result<String> {

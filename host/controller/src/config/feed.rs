@@ -12,7 +12,7 @@ use super::credentials::{
     Auth, ClientCertificate, Header, basic, check_encrypted, check_one_way, client_certificate,
 };
 use super::kinds::{
-    BOOLEAN, DURATION, FilePath, HttpUrl, Plain, SHARE, TEXT, TlpLevel, Words, integer,
+    BOOLEAN, DURATION, FilePath, HttpUrl, Plain, SHARE, SIZE, TEXT, TlpLevel, Words, integer,
 };
 use super::nested::{TableOf, list};
 use super::reader::{Field, Reader};
@@ -38,6 +38,16 @@ pub(crate) struct Feed {
     /// A first delivery without indicators is accepted.
     pub(crate) may_be_empty: bool,
     pub(crate) hold: Hold,
+    /// `None`: what is received is not saved.
+    pub(crate) saving: Option<Saving>,
+}
+
+/// The place where received bodies are saved.
+#[derive(Debug, Clone)]
+pub(crate) struct Saving {
+    pub(crate) folder: PathBuf,
+    /// Largest size of the feed's files together.
+    pub(crate) max_bytes: u64,
 }
 
 /// The effect of a feed's values.
@@ -52,6 +62,8 @@ pub(crate) enum FeedRole {
 pub(crate) struct Hold {
     /// Largest share of the feed's active indicators that may disappear at once, 0 to 1.
     pub(crate) max_shrink: f64,
+    /// Largest number of the feed's active indicators.
+    pub(crate) max_indicators: u32,
     /// Values that every delivery must list.
     pub(crate) canaries: Vec<String>,
 }
@@ -65,7 +77,7 @@ pub(crate) enum Origin {
     Path(PathBuf),
 }
 
-/// A TAXII 2.1 collection.
+/// A TAXII 2.0 or 2.1 collection.
 #[derive(Debug, Clone)]
 pub(crate) struct TaxiiFeed {
     /// Discovery, API root or collection URL.
@@ -130,7 +142,7 @@ fields! {
         #[setting(TEXT, required, example = "partner")]
         name: String,
 
-        /// A TAXII 2.1 collection; a TAXII 1.1 or 1.0 collection; a list, bundle, package or
+        /// A TAXII 2.1 or 2.0 collection; a TAXII 1.1 or 1.0 collection; a list, bundle, package or
         /// envelope behind a URL; a file or a folder of files.
         #[key = "type"]
         #[setting(
@@ -291,6 +303,15 @@ fields! {
         #[setting(SHARE, default = 0.5, example = 0.3)]
         max_shrink: f64,
 
+        /// Largest number of the feed's active indicators. A delivery that brings more is held
+        /// back until `feeds --allow NAME`: some servers have pages without end.
+        #[setting(
+            integer::<u32>(1, 1_000_000_000, "indicators"),
+            default = 10000000,
+            example = 2000000
+        )]
+        max_indicators: u32,
+
         /// Format of the content: `lines`, `hosts`, `csv`, `json` or `stix`; `csv:NAME` and
         /// `json:NAME` name the column of values. Without it, the format is detected from the
         /// content.
@@ -308,6 +329,17 @@ fields! {
         /// Values that every delivery must list. A delivery without one is held back.
         #[setting(list(TEXT, "strings"), default = [], example = ["known-bad.example"])]
         canaries: Vec<String>,
+
+        /// Folder to save everything to that is received, each page or body as a file. A poll that
+        /// cannot save what it received fails.
+        #[only("taxii", "taxii1", "url")]
+        #[setting(FilePath, optional, example = "/var/lib/threatsieve/received")]
+        save_to: Option<PathBuf>,
+
+        /// Largest size of the feed's files in `save_to`. The oldest are deleted.
+        #[only("taxii", "taxii1", "url")]
+        #[setting(SIZE, default = "1GiB", example = "200MB")]
+        save_max: u64,
     }
 }
 
@@ -386,7 +418,9 @@ fn feed(settings: FeedSettings<'_>, allow_plain_http: bool) -> Option<Feed> {
             }
         }
     };
+    let (save_to, max_bytes) = (settings.save_to.value?, settings.save_max.value?);
     Some(Feed {
+        saving: save_to.map(|folder| Saving { folder, max_bytes }),
         name: settings.name.value?,
         origin: origin?,
         role: settings.role.value?,
@@ -397,7 +431,11 @@ fn feed(settings: FeedSettings<'_>, allow_plain_http: bool) -> Option<Feed> {
         format: settings.format.value?,
         match_port: settings.match_port.value?,
         may_be_empty: settings.may_be_empty.value?,
-        hold: Hold { max_shrink: settings.max_shrink.value?, canaries: settings.canaries.value? },
+        hold: Hold {
+            max_shrink: settings.max_shrink.value?,
+            max_indicators: settings.max_indicators.value?,
+            canaries: settings.canaries.value?,
+        },
     })
 }
 

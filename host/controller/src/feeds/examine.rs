@@ -34,6 +34,8 @@ pub(crate) async fn examine(
     examiner: &mut dyn Examiner,
 ) -> anyhow::Result<FeedReport> {
     let (http, deadline) = (Arc::new(http.clone()), Deadline::of_poll(http));
+    // Nothing is changed, so nothing is saved.
+    let feed = &Feed { saving: None, ..feed.clone() };
     let (mut report, mut cursor) = (FeedReport::default(), None);
     loop {
         let fetched =

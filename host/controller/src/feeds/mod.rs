@@ -6,6 +6,7 @@
 //! anything fails in between, the feed continues from its old cursor, and its last good state stays
 //! in use.
 
+mod archive;
 mod backoff;
 mod cursor;
 mod due;
@@ -36,6 +37,7 @@ use self::fetched::{Fetched, blocking};
 use self::http::Deadline;
 pub(crate) use self::http::Fault;
 pub(crate) use self::probe::probe;
+pub(crate) use self::taxii::{Added, ManifestEntry, Object, add_objects, read_manifest};
 pub(crate) use self::taxii1::{Pushed, end_subscription, push};
 use crate::config::{Feed, Http, Origin};
 use crate::network::{Secrets, auth_header};
@@ -368,7 +370,7 @@ async fn fetch(
 }
 
 /// Returns the secrets in a feed's URL and credentials, which its server may repeat.
-fn secrets(feed: &Feed) -> Secrets {
+pub(crate) fn secrets(feed: &Feed) -> Secrets {
     let (url, auth) = match &feed.origin {
         Origin::Taxii(taxii) => (&taxii.url, &taxii.auth),
         Origin::Taxii1(taxii) => (&taxii.server.url, &taxii.server.auth),

@@ -43,6 +43,8 @@ pub struct StixLimits {
     pub url_mode: UrlMode,
     /// The latest `modified` time that is accepted: see [`latest_modified`].
     pub latest_modified: Timestamp,
+    /// An envelope's objects may also be in `items`, as some TAXII servers write.
+    pub accepts_items: bool,
 }
 
 impl Default for StixLimits {
@@ -55,6 +57,7 @@ impl Default for StixLimits {
             max_kept: 16 * 1024 * 1024,
             url_mode: UrlMode::Exact,
             latest_modified: Timestamp(i64::MAX),
+            accepts_items: false,
         }
     }
 }

@@ -82,7 +82,8 @@ impl StixSet {
     pub fn read(&mut self, feed: u16, mut input: impl BufRead) -> Result<BundleReport, FeedError> {
         let mut report = BundleReport::default();
         let mut splitter =
-            Splitter::new(&mut input, self.limits.max_object_bytes, self.limits.max_depth);
+            Splitter::new(&mut input, self.limits.max_object_bytes, self.limits.max_depth)
+                .with_items(self.limits.accepts_items);
         let mut foreign = ForeignObjects::default();
         splitter.run(&mut |element| {
             foreign.check(&element);
@@ -116,8 +117,9 @@ impl StixSet {
         element: &Element<'_>,
         report: &mut BundleReport,
     ) -> Result<(), FeedError> {
-        if !matches!(element, Element::Envelope { .. }) {
+        if let Some(bytes) = element.object() {
             report.objects += 1;
+            report.remember(bytes);
         }
         match *element {
             Element::Envelope { bytes } => {
@@ -191,6 +193,11 @@ impl StixSet {
                 report.others += 1;
                 self.make_room(offset)?;
                 self.threats.threat(&object, kind, &mut self.markings)
+            }
+            Ok(Some(kind)) if kind == "bundle" && is_document => {
+                report.forget_document();
+                report.is_bundle = true;
+                Ok(())
             }
             Ok(None) if is_document => return document(&object, bytes, report),
             Ok(_) => {

@@ -18,7 +18,7 @@ use url::Url;
 use self::access::{Access, Reach};
 pub(crate) use self::fault::Fault;
 use self::header::retry_after;
-pub(super) use self::header::{moment, text};
+pub(super) use self::header::{moment, parse_moment, text};
 pub(super) use self::spool::Spooled;
 use crate::config::{Auth, ClientCertificate, Http, Secret};
 pub(super) use crate::network::shown_url as shown;

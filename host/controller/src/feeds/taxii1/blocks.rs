@@ -6,6 +6,8 @@ use std::os::unix::fs::FileExt;
 
 use threatsieve_feed::taxii1::Block;
 
+use crate::feeds::archive::Archive;
+
 /// Size of the write buffer.
 const BUFFER_BYTES: usize = 128 * 1024;
 /// Bytes of content that count as one object towards `max_poll_objects`. An indicator of STIX 1.x
@@ -99,6 +101,17 @@ impl Blocks {
             digest.update(&(text.len() as u64).to_le_bytes()).update(text);
         }
         Ok(digest.finalize())
+    }
+
+    /// Saves the content of every block.
+    pub(super) fn save(&mut self, archive: &mut Archive) -> anyhow::Result<()> {
+        self.file.flush()?;
+        for number in 0..self.all.len() {
+            if let Ok(bytes) = self.content(number)? {
+                archive.save(&mut io::Cursor::new(bytes))?;
+            }
+        }
+        Ok(())
     }
 
     pub(in crate::feeds) fn is_empty(&self) -> bool {

@@ -26,8 +26,9 @@ use self::poll::{EXPECTED, End, Poll};
 pub(crate) use self::push::{Pushed, push};
 use self::services::{Address, Place, resolve};
 use self::subscription::{bindings, subscribe, unsubscribe};
+use super::archive::Archive;
 use super::cursor::{self, Moment};
-use super::fetched::{Body, Fetched};
+use super::fetched::{Body, Fetched, blocking};
 use super::http::{Deadline, Fault, shown};
 use crate::config::{Feed, Http, Taxii1Feed};
 
@@ -136,6 +137,9 @@ pub(super) async fn fetch(
         }
         false => !blocks.is_empty(),
     };
+    if let Some(mut archive) = Archive::of(feed).filter(|_| is_new) {
+        blocking(|| blocks.save(&mut archive))?;
+    }
     let body = is_new.then_some(Body::Blocks(blocks, is_whole));
     let cursor = Some(cursor::write(feed, at)?);
     Ok(Fetched { body, cursor, objects, bytes, goes_on: end == End::Paused })

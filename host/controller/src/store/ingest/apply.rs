@@ -98,6 +98,14 @@ fn suspicion(
             "expected the canary {canary:?} to stay, got a delivery that withdraws it"
         ));
     }
+    let growing = plan.counts.added.saturating_sub(plan.leaving);
+    let (most, total) = (u64::from(delivery.feed.hold.max_indicators), active + growing);
+    if growing > 0 && total > most {
+        return Some(format!(
+            "expected at most {most} indicators in force (`max_indicators`), got a delivery that \
+             brings them to {total}"
+        ));
+    }
     if plan.leaving == 0 {
         return None;
     }
