@@ -32,6 +32,7 @@
 
 mod error;
 mod feed;
+mod filter;
 mod foreign;
 #[doc(hidden)]
 pub mod fuzzing;
@@ -48,6 +49,7 @@ pub mod warninglist;
 
 pub use error::FeedError;
 pub use feed::{FeedFormat, FeedOptions, FeedReport, read_feed};
+pub use filter::{Dropped, Expression, ExpressionError, MAX_EXPRESSION_BYTES, ObjectFilter};
 pub use list::{LineError, ListForm, ListOptions, ListReport, RejectedLine, read_list};
 pub use sniff::looks_like;
 pub use stix::{

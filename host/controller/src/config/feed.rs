@@ -15,6 +15,7 @@ use super::kinds::{
     BOOLEAN, DURATION, FilePath, HttpUrl, Plain, SHARE, TEXT, TlpLevel, Words, integer,
 };
 use super::nested::{TableOf, list};
+use super::policy::{FeedPolicy, PolicySettings, policy};
 use super::reader::{Field, Reader};
 use super::secret::SecretPlace;
 
@@ -38,6 +39,7 @@ pub(crate) struct Feed {
     /// A first delivery without indicators is accepted.
     pub(crate) may_be_empty: bool,
     pub(crate) hold: Hold,
+    pub(crate) policy: FeedPolicy,
 }
 
 /// The effect of a feed's values.
@@ -62,6 +64,17 @@ pub(crate) enum Origin {
     Url(UrlFeed),
     /// A file or a folder of files: lists or STIX.
     Path(PathBuf),
+}
+
+impl Origin {
+    /// The type of feed, as in the configuration.
+    pub(crate) fn type_name(&self) -> &'static str {
+        match self {
+            Origin::Taxii(_) => "taxii",
+            Origin::Url(_) => "url",
+            Origin::Path(_) => "path",
+        }
+    }
 }
 
 /// A TAXII 2.1 collection.
@@ -236,6 +249,14 @@ fields! {
         /// Values that every delivery must list. A delivery without one is held back.
         #[setting(list(TEXT, "strings"), default = [], example = ["known-bad.example"])]
         canaries: Vec<String>,
+
+        /// Which of the feed's indicators count; see `[feeds.policy]`. Not for an allow-list.
+        #[setting(
+            TableOf(&PolicySettings::TABLE),
+            optional,
+            example = { min_confidence = 50, types = ["domain-name"] }
+        )]
+        policy: Option<Reader<'a>>,
     }
 }
 
@@ -302,6 +323,15 @@ fn feed(settings: FeedSettings<'_>, allow_plain_http: bool) -> Option<Feed> {
             }
         }
     };
+    if settings.role.value == Some(FeedRole::Allow) && settings.policy.place.is_given {
+        settings.policy.place.hidden_problem(
+            "expected no policy for an allow-list, got one: all of its values are allowed",
+        );
+    }
+    let policy = match settings.policy.value? {
+        Some(table) => policy(&table),
+        None => Some(FeedPolicy::default()),
+    };
     Some(Feed {
         name: settings.name.value?,
         origin: origin?,
@@ -314,6 +344,7 @@ fn feed(settings: FeedSettings<'_>, allow_plain_http: bool) -> Option<Feed> {
         match_port: settings.match_port.value?,
         may_be_empty: settings.may_be_empty.value?,
         hold: Hold { max_shrink: settings.max_shrink.value?, canaries: settings.canaries.value? },
+        policy: policy?,
     })
 }
 

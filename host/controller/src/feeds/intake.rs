@@ -7,12 +7,11 @@ use std::fs::File;
 use anyhow::{Context, bail, ensure};
 use serde_json::Value as Json;
 use threatsieve_blacklist::{Indicator, IndicatorId, Timestamp};
-use threatsieve_feed::{FeedReport, RejectedLine, StixLimits, StixSet, Unreduced, latest_modified};
+use threatsieve_feed::{FeedReport, RejectedLine, StixSet, Unreduced};
 
 use super::fetched::Body;
 use super::http::Fault;
-use super::path;
-use super::reading::{Bounded, MAX_FILE_BYTES, options, read};
+use super::reading::{Bounded, MAX_FILE_BYTES, limits, options, read};
 use crate::config::{Feed, FeedRole, Http};
 use crate::network::Secrets;
 use crate::rejection::Rejection;
@@ -35,11 +34,7 @@ pub(super) fn take(
     stop: &Stop,
 ) -> anyhow::Result<(Ingested, u64)> {
     let ingest = store.ingest(feed, now)?;
-    let set = StixSet::new(StixLimits {
-        url_mode: feed.url_mode,
-        latest_modified: latest_modified(now),
-        ..StixLimits::default()
-    });
+    let set = StixSet::new(limits(feed, now));
     let (secrets, report) = (super::secrets(feed), FeedReport::default());
     let max_bytes = http.max_body_bytes;
     let mut intake = Intake { feed, secrets, ingest, set, report, max_bytes };
@@ -69,7 +64,7 @@ pub(super) fn take(
                 intake.read(opened.with_context(|| input.name())?, &input.name(), &prefix)?;
             }
             // Another program may be writing a file in place.
-            if path::likeness(&files)? != likeness {
+            if sources::likeness(&files)? != likeness {
                 bail!(
                     "expected files that do not change while they are read, but they did; \
                      they are read again in the next round"

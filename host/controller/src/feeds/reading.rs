@@ -2,14 +2,27 @@
 
 use std::io::{self, BufReader, Read};
 
-use threatsieve_blacklist::Indicator;
-use threatsieve_feed::{FeedError, FeedOptions, FeedReport, RejectedLine, StixSet, read_feed};
+use threatsieve_blacklist::{Indicator, Timestamp};
+use threatsieve_feed::{
+    FeedError, FeedOptions, FeedReport, RejectedLine, StixLimits, StixSet, latest_modified,
+    read_feed,
+};
 
 use crate::config::Feed;
 use crate::sources::Decoder;
 
 /// Maximum size of one local file, unpacked: 64 GiB.
 pub(super) const MAX_FILE_BYTES: u64 = 64 << 30;
+
+/// Returns the limits and options for reading a feed's STIX objects.
+pub(super) fn limits(feed: &Feed, now: Timestamp) -> StixLimits {
+    StixLimits {
+        url_mode: feed.url_mode,
+        latest_modified: latest_modified(now),
+        objects: feed.policy.objects.clone(),
+        ..StixLimits::default()
+    }
+}
 
 /// Returns the options for reading a feed's inputs.
 pub(super) fn options(feed: &Feed) -> FeedOptions {

@@ -7,7 +7,7 @@ use threatsieve_blacklist::Timestamp;
 
 use super::object::ObjectError;
 use crate::pattern::PatternError;
-use crate::reduce;
+use crate::{Dropped, reduce};
 
 /// Counts for one input.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -126,6 +126,9 @@ pub enum UnreducedReason {
     /// The object was rejected.
     #[error(transparent)]
     Object(#[from] ObjectError),
+    /// The filter drops it ([`super::StixLimits::objects`]).
+    #[error(transparent)]
+    Dropped(#[from] Dropped),
 }
 
 impl From<reduce::Reason> for UnreducedReason {
@@ -161,6 +164,7 @@ impl UnreducedReason {
             UnreducedReason::Language(language) => format!("pattern type {language}").into(),
             UnreducedReason::Reference(_) => "unresolved reference".into(),
             UnreducedReason::Object(error) => error.kind().into(),
+            UnreducedReason::Dropped(dropped) => dropped.kind().into(),
         }
     }
 

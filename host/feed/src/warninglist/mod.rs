@@ -63,7 +63,8 @@ pub struct Warninglist {
 enum Entries {
     /// Values as they are compared ([`compared`]).
     Strings(HashSet<Box<str>>),
-    /// Names and addresses in their normal form.
+    /// Names and addresses in their normal form. A name with `*.` before it stands for the names
+    /// below it alone.
     Hosts(HashSet<Box<str>>),
     Networks(Networks),
     Substrings(Box<AhoCorasick>, Vec<String>),
@@ -89,6 +90,40 @@ impl Warninglist {
             WarninglistKind::Regex => Entries::Regexes(Regexes::new(listed, rejected)?),
         };
         Ok(Warninglist { name, version, kind, types, entries })
+    }
+
+    /// Creates lists of values that a feed must not name: a domain stands for itself, all names
+    /// below it and the URLs on them, a network for all addresses in it.
+    pub fn of_values(name: &str, values: impl IntoIterator<Item = Value>) -> [Warninglist; 3] {
+        let (mut hosts, mut ranges, mut strings) = (HashSet::new(), Vec::new(), HashSet::new());
+        for value in values {
+            match value {
+                Value::Domain(name, DomainMode::AtAndBelow | DomainMode::Tree) => {
+                    hosts.insert(name);
+                }
+                Value::Domain(name, DomainMode::Below) => {
+                    hosts.insert(format!("*.{name}").into());
+                }
+                Value::Address(range) => ranges.push(range),
+                value => _ = strings.insert(compared(&value).into()),
+            }
+        }
+        let list = |kind, types, entries| Warninglist {
+            name: cut(name),
+            version: 0,
+            kind,
+            types,
+            entries,
+        };
+        [
+            list(WarninglistKind::Hostname, WarnedTypes::HOSTS, Entries::Hosts(hosts)),
+            list(
+                WarninglistKind::Cidr,
+                WarnedTypes::HOSTS,
+                Entries::Networks(Networks::of(ranges)),
+            ),
+            list(WarninglistKind::String, WarnedTypes::ALL, Entries::Strings(strings)),
+        ]
     }
 
     /// The list's name.
@@ -117,12 +152,13 @@ impl Warninglist {
                 let known = |text: &str| strings.get(text).map(|entry| entry.to_string());
                 known(&compared(value)).or_else(|| known(&text(value).to_lowercase()))
             }
-            Entries::Hosts(hosts) => host_and_parents(&host(value)?)
-                .find_map(|name| hosts.get(name))
-                .map(|entry| entry.to_string()),
+            Entries::Hosts(hosts) => above(hosts, &host(value)?),
             Entries::Networks(networks) => match value {
-                Value::Address(range) => networks.around(range).map(|range| range.to_string()),
-                _ => None,
+                Value::Address(range) => networks.around(range).map(ToString::to_string),
+                value => {
+                    let host = AddressRange::parse(&host(value)?)?;
+                    networks.around(&host).map(ToString::to_string)
+                }
             },
             Entries::Substrings(searcher, listed) => {
                 let found = searcher.find(&text(value))?;
@@ -168,10 +204,15 @@ fn host(value: &Value) -> Option<String> {
     }
 }
 
-/// A name, and all names above it.
-fn host_and_parents(host: &str) -> impl Iterator<Item = &str> {
-    let parents = host.match_indices('.').map(move |(dot, _)| &host[dot + 1..]);
-    std::iter::once(host).chain(parents)
+/// Finds a host, or a name above it, among entries.
+fn above(hosts: &HashSet<Box<str>>, host: &str) -> Option<String> {
+    let mut parents = host.match_indices('.').map(|(dot, _)| (&host[dot..], &host[dot + 1..]));
+    let found = hosts.get(host).or_else(|| {
+        parents.find_map(|(below, parent)| {
+            hosts.get(parent).or_else(|| hosts.get(format!("*{below}").as_str()))
+        })
+    });
+    found.map(ToString::to_string)
 }
 
 fn strings(listed: &[String], rejected: &mut dyn FnMut(RejectedEntry)) -> HashSet<Box<str>> {

@@ -25,6 +25,10 @@ impl Networks {
                 None => rejected(RejectedEntry::new(entry, "expected a network or an address")),
             }
         }
+        Networks::of(ranges)
+    }
+
+    pub(super) fn of(mut ranges: Vec<AddressRange>) -> Networks {
         ranges.sort_unstable_by_key(|range| (range.first(), std::cmp::Reverse(range.last())));
         let mut reaching: Vec<usize> = Vec::with_capacity(ranges.len());
         for (place, range) in ranges.iter().enumerate() {

@@ -2,7 +2,6 @@
 
 use std::borrow::Cow;
 use std::collections::HashMap;
-use std::io::Read;
 
 use serde::Deserialize;
 use serde_json::value::RawValue;
@@ -10,7 +9,8 @@ use threatsieve_blacklist::EntryType;
 
 use crate::text::cut;
 
-/// The largest list, in bytes: 256 MiB. The largest of the repository have about 30 MiB.
+/// The largest list that a caller should read, in bytes: 256 MiB. The largest of the repository have
+/// about 30 MiB.
 pub const MAX_WARNINGLIST_BYTES: u64 = 256 * 1024 * 1024;
 
 /// The comparison of a list's entries with values.
@@ -53,15 +53,6 @@ impl WarninglistKind {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum WarninglistError {
-    /// Reading failed.
-    #[error("cannot read the warninglist")]
-    Read(#[source] std::io::Error),
-    /// The input is longer than [`MAX_WARNINGLIST_BYTES`].
-    #[error("expected a warninglist of at most {limit} bytes, got a longer one")]
-    TooLong {
-        /// The limit.
-        limit: u64,
-    },
     /// The input is not JSON, or not a warninglist.
     #[error("expected a MISP warninglist (a JSON object with `name`, `type` and `list`): {got}")]
     Shape {
@@ -102,7 +93,10 @@ pub struct WarninglistFile {
 pub struct WarnedTypes(u16);
 
 impl WarnedTypes {
-    const ALL: WarnedTypes = WarnedTypes(u16::MAX);
+    /// All types.
+    pub(super) const ALL: WarnedTypes = WarnedTypes(u16::MAX);
+    /// Names, addresses and URLs.
+    pub(super) const HOSTS: WarnedTypes = WarnedTypes(0b1111);
 
     /// Returns the types of these attributes of MISP. Without any, all types.
     fn of<'a>(attributes: impl IntoIterator<Item = &'a str>) -> WarnedTypes {
@@ -137,8 +131,13 @@ fn types_of(attribute: &str) -> &'static [EntryType] {
         "md5" | "filename|md5" | "malware-sample" => &[EntryType::Md5],
         "sha1" | "filename|sha1" => &[EntryType::Sha1],
         "sha256" | "filename|sha256" => &[EntryType::Sha256],
-        "email" | "email-src" | "email-dst" | "email-reply-to" | "target-email"
-        | "whois-registrant-email" | "dns-soa-email" => &[EntryType::Email],
+        "email"
+        | "email-src"
+        | "email-dst"
+        | "email-reply-to"
+        | "target-email"
+        | "whois-registrant-email"
+        | "dns-soa-email" => &[EntryType::Email],
         _ => &[],
     }
 }
@@ -166,23 +165,6 @@ enum Entries {
 
 impl WarninglistFile {
     /// Reads a list.
-    ///
-    /// # Errors
-    ///
-    /// Fails if the input cannot be read, is too long, or is not a warninglist.
-    pub fn read(input: impl Read) -> Result<WarninglistFile, WarninglistError> {
-        let mut bytes = Vec::new();
-        let limit = MAX_WARNINGLIST_BYTES;
-        #[expect(clippy::disallowed_methods, reason = "limited by `take`")]
-        let read = input.take(limit + 1).read_to_end(&mut bytes);
-        read.map_err(WarninglistError::Read)?;
-        if bytes.len() as u64 > limit {
-            return Err(WarninglistError::TooLong { limit });
-        }
-        WarninglistFile::parse(&bytes)
-    }
-
-    /// Reads a list that is in memory.
     ///
     /// # Errors
     ///

@@ -27,8 +27,14 @@ fn a_string_is_the_whole_value_in_any_spelling() {
     let entries = ["Google.com", ".google.ad", "8.8.8.8", "http://a.example/x", "EMPTY", " "];
     let (list, rejected) = list("string", &[], &entries);
     let values = [
-        "google.com", "www.google.com", "google.ad", "8.8.8.8", "8.8.8.0/24", "8.8.8.9",
-        "https://a.example/x", "https://a.example/xy",
+        "google.com",
+        "www.google.com",
+        "google.ad",
+        "8.8.8.8",
+        "8.8.8.0/24",
+        "8.8.8.9",
+        "https://a.example/x",
+        "https://a.example/xy",
     ];
     let expected = ["google.com", "google.ad", "8.8.8.8", "https://a.example/x"];
     assert_eq!(covered(&list, &values), expected);
@@ -69,8 +75,18 @@ fn a_network_covers_what_is_wholly_inside_it() {
     let entries = ["1.2.0.0/16", "1.2.3.0/24", "2001:db8::/32", "5.6.7.8", "x"];
     let (list, rejected) = list("cidr", &[], &entries);
     let values = [
-        "1.2.3.4", "1.2.255.255", "1.3.0.0", "1.2.0.0/15", "1.2.0.0/16", "1.2.3.9-1.2.4.1",
-        "2001:db8:1::/48", "2001:db9::1", "5.6.7.8", "5.6.7.9", "::1.2.3.4", "evil.example",
+        "1.2.3.4",
+        "1.2.255.255",
+        "1.3.0.0",
+        "1.2.0.0/15",
+        "1.2.0.0/16",
+        "1.2.3.9-1.2.4.1",
+        "2001:db8:1::/48",
+        "2001:db9::1",
+        "5.6.7.8",
+        "5.6.7.9",
+        "::1.2.3.4",
+        "evil.example",
     ];
     let expected =
         ["1.2.3.4", "1.2.255.255", "1.2.0.0/16", "1.2.3.9-1.2.4.1", "2001:db8:1::/48", "5.6.7.8"];
@@ -122,7 +138,8 @@ fn a_list_is_about_its_types_only() {
 
 #[test]
 fn other_forms_of_the_file_are_read_and_other_files_are_not() {
-    let commented = br#"{"name": "n", "version": "20200101", "list": {"a.example": "why", "b": null}}"#;
+    let commented =
+        br#"{"name": "n", "version": "20200101", "list": {"a.example": "why", "b": null}}"#;
     let file = WarninglistFile::parse(commented).unwrap();
     assert_eq!((file.version, file.kind), (20_200_101, WarninglistKind::String));
     assert_eq!(file.entries, ["a.example", "b"]);

@@ -10,7 +10,7 @@ use reqwest::StatusCode;
 use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 use threatsieve_blacklist::Timestamp;
-use threatsieve_feed::{BundleReport, StixLimits, StixSet, latest_modified};
+use threatsieve_feed::{BundleReport, StixLimits, StixSet};
 use url::Url;
 
 use self::discovery::{Collection, request, resolve};
@@ -18,6 +18,7 @@ use self::paging::{MAX_LIMIT, Page, Paging, Resume, Step, Window};
 use super::cursor::{self, Moment};
 use super::fetched::{Body, Fetched, blocking};
 use super::http::{Answer, Deadline, Fault, Fetcher, moment, shown};
+use super::reading::limits;
 use crate::config::{Feed, Http, TaxiiFeed};
 
 /// The types of objects that are used (`match[type]`, section 3.4.2).
@@ -173,11 +174,9 @@ impl Poll {
             filters: at.filters,
             failed_filtering: false,
             set: StixSet::new(StixLimits {
-                url_mode: feed.url_mode,
                 // The whole page that reaches the limit is kept.
                 max_kept: http.max_poll_objects as usize + MAX_LIMIT as usize,
-                latest_modified: latest_modified(now),
-                ..StixLimits::default()
+                ..limits(feed, now)
             }),
             objects: 0,
             taken: 0,

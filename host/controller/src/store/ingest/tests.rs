@@ -3,7 +3,7 @@ use tempfile::TempDir;
 use threatsieve_blacklist::{DomainMode, IndicatorId, Tlp};
 
 use super::*;
-use crate::config::{FeedRole, Hold, Origin};
+use crate::config::{FeedPolicy, FeedRole, Hold, Origin};
 use crate::store::{Found, Query, State};
 
 pub(crate) const NOW: Timestamp = Timestamp(1_700_000_000_000_000);
@@ -22,6 +22,7 @@ pub(crate) fn feed(name: &str) -> Feed {
         match_port: false,
         may_be_empty: false,
         hold: Hold { max_shrink: 1.0, canaries: Vec::new() },
+        policy: FeedPolicy::default(),
     }
 }
 
