@@ -40,6 +40,7 @@ pub enum OpenError {
 pub struct Blacklist<B> {
     bytes: B,
     header_bytes: usize,
+    compares_ports: bool,
 }
 
 impl<B: AsRef<[u8]>> Blacklist<B> {
@@ -79,7 +80,8 @@ impl<B: AsRef<[u8]>> Blacklist<B> {
         }
         check_gaps(file, &image)?;
         check_records(&image)?;
-        Ok(Blacklist { bytes, header_bytes })
+        let compares_ports = compares_ports(&image);
+        Ok(Blacklist { bytes, header_bytes, compares_ports })
     }
 
     fn image(&self) -> Result<Image<'_>, ImageError> {
@@ -124,11 +126,7 @@ impl<B: AsRef<[u8]>> Blacklist<B> {
     /// Returns whether any indicator matches only events with its port, so that ports must be
     /// known.
     pub fn compares_ports(&self) -> bool {
-        let profiles =
-            self.image().ok().and_then(|image| image.section(Role::Block, Section::Profiles));
-        let flags =
-            profiles.unwrap_or_default().chunks_exact(PROFILE_BYTES).map(|profile| profile[5]);
-        flags.fold(0, |all, flags| all | flags) & MATCH_PORT != 0
+        self.compares_ports
     }
 
     /// The number of entries of a type and role.
@@ -145,6 +143,11 @@ impl<B: AsRef<[u8]>> Blacklist<B> {
     pub fn file_bytes(&self) -> u64 {
         self.bytes.as_ref().len() as u64
     }
+}
+
+fn compares_ports(image: &Image<'_>) -> bool {
+    let profiles = image.section(Role::Block, Section::Profiles).unwrap_or_default();
+    profiles.chunks_exact(PROFILE_BYTES).any(|profile| profile[5] & MATCH_PORT != 0)
 }
 
 /// Checks that sections follow each other with zeros between them, so that every byte of the file

@@ -21,7 +21,6 @@ pub(crate) use service::{
     IndicatorsArgs, MuteArgs, MuteEnd, MuteTarget, MuteVerb, PollArgs, RetractArgs, RunArgs,
     StatusArgs,
 };
-pub(crate) use values::At;
 
 const AFTER: &str = "\
 Exit codes: 0 done; 1 with --exit-code, when something matched; 2 wrong usage or configuration, a

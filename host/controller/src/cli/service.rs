@@ -8,8 +8,8 @@ use clap::{Args, Subcommand, ValueEnum};
 
 use threatsieve_feed::FeedFormat;
 
-use super::At;
 use super::indicators::feed_format;
+use super::values::At;
 
 /// The configuration file.
 #[derive(Debug, Clone, Args)]
@@ -247,7 +247,7 @@ pub(crate) struct MuteTarget {
     #[arg(long, value_name = "HOST")]
     pub(crate) host: Option<String>,
     /// The host that events come from: a client's name or address
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "HOST")]
     pub(crate) source: Option<String>,
 }
 

@@ -275,9 +275,7 @@ const SINCE: Plain<Timestamp> = Plain {
             Some(moment) => moment.to_string(),
             None => value.as_str()?.to_owned(),
         };
-        // `now` would be another moment at every start.
-        let at: crate::cli::At = text.parse().ok().filter(|_| text != "now")?;
-        Some(at.0)
+        crate::text::parse_time(&text)
     },
 };
 

@@ -14,8 +14,6 @@ pub(crate) struct Matcher {
     runner: Runner,
     blacklist: Arc<Blacklist<MemoryFile>>,
     policy: Policy,
-    /// Some indicator matches only events with its port.
-    compares_ports: bool,
 }
 
 /// The times at which indicators must be valid.
@@ -77,8 +75,7 @@ impl Matcher {
         blacklist: Arc<Blacklist<MemoryFile>>,
         policy: Policy,
     ) -> Matcher {
-        let compares_ports = blacklist.compares_ports();
-        Matcher { runner, blacklist, policy, compares_ports }
+        Matcher { runner, blacklist, policy }
     }
 
     pub(crate) fn blacklist(&self) -> &Blacklist<MemoryFile> {
@@ -106,7 +103,7 @@ impl Matcher {
 
     /// Returns whether any indicator of the blacklist matches only events with its port.
     pub(crate) fn compares_ports(&self) -> bool {
-        self.compares_ports
+        self.blacklist.compares_ports()
     }
 
     /// Rules on a hit for an event, with at most `limit` indicators of its entry.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use anyhow::Context;
 use reqwest::header::{HeaderName, HeaderValue};
-use reqwest::{Client, ClientBuilder, NoProxy, Proxy, RequestBuilder};
+use reqwest::{Client, ClientBuilder, Method, NoProxy, Proxy, RequestBuilder};
 use url::{Origin, Url};
 
 use crate::config::{Auth, ClientCertificate, Http};
@@ -92,15 +92,21 @@ impl Access {
 
     /// Builds a request. Fails for a host that may not be contacted. The addresses of a foreign
     /// host's name are checked when the client connects.
-    pub(super) fn request(&self, url: &Url, reach: Reach) -> Result<RequestBuilder, Refused> {
-        let request = match reach {
-            Reach::Home => self.known.get(url.clone()),
-            Reach::Allowed => self.anonymous.get(url.clone()),
+    pub(super) fn request(
+        &self,
+        method: Method,
+        url: &Url,
+        reach: Reach,
+    ) -> Result<RequestBuilder, Refused> {
+        let client = match reach {
+            Reach::Home => &self.known,
+            Reach::Allowed => &self.anonymous,
             Reach::Foreign => {
                 self.public.check(url)?;
-                self.foreign.get(url.clone())
+                &self.foreign
             }
         };
+        let request = client.request(method, url.clone());
         Ok(match &self.credentials {
             Some((name, value)) if reach == Reach::Home => request.header(name, value),
             _ => request,

@@ -11,7 +11,7 @@ pub(super) mod tests;
 use std::time::{Duration, Instant};
 
 use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, LOCATION};
-use reqwest::{RequestBuilder, Response, StatusCode};
+use reqwest::{Method, RequestBuilder, Response, StatusCode};
 use tokio::time::timeout;
 use url::Url;
 
@@ -61,17 +61,55 @@ pub(super) struct Request {
     pub(super) statuses: &'static [StatusCode],
     /// Maximum size of the body, unpacked. The configured limit applies too.
     pub(super) max_bytes: u64,
+    /// The expected content may be XML. Otherwise XML counts as a page for people.
+    pub(super) takes_xml: bool,
+    /// Makes the request a POST.
+    pub(super) post: Option<Post>,
+}
+
+/// The body of a POST request. Its type is among the request's headers.
+#[derive(Debug, Clone)]
+pub(super) struct Post {
+    pub(super) body: Vec<u8>,
+    /// The body goes only to the servers that get the credentials.
+    pub(super) is_private: bool,
+    /// The server can tell a repeated request from a new one, so a retry does no harm.
+    pub(super) may_repeat: bool,
 }
 
 impl Request {
     pub(super) fn new(url: Url, expected: &'static str) -> Request {
-        let statuses = &[StatusCode::OK];
-        Request { url, headers: HeaderMap::new(), expected, statuses, max_bytes: u64::MAX }
+        Request {
+            url,
+            headers: HeaderMap::new(),
+            expected,
+            statuses: &[StatusCode::OK],
+            max_bytes: u64::MAX,
+            takes_xml: false,
+            post: None,
+        }
     }
 
     pub(super) fn with(mut self, name: HeaderName, value: HeaderValue) -> Request {
         self.headers.insert(name, value);
         self
+    }
+
+    fn method(&self) -> Method {
+        if self.post.is_some() { Method::POST } else { Method::GET }
+    }
+
+    /// Returns an error if the request may not go to a server of this reach.
+    fn check_private(&self, from: Option<&Url>, to: &Url, reach: Reach) -> Result<(), Fault> {
+        if reach == Reach::Home || !self.post.as_ref().is_some_and(|post| post.is_private) {
+            return Ok(());
+        }
+        let url = shown(from.unwrap_or(&self.url));
+        let why = "what is sent goes only to servers that get the credentials";
+        Err(match from {
+            Some(_) => Fault::Redirect { url, target: shown(to), why },
+            None => Fault::Unfit { url, what: format!("nothing was sent: {why}") },
+        })
     }
 }
 
@@ -98,6 +136,7 @@ impl Answer {
 struct Quote {
     secrets: Secrets,
     is_foreign: bool,
+    takes_xml: bool,
 }
 
 impl Quote {
@@ -118,12 +157,23 @@ impl Quote {
         let content_type = text(headers, CONTENT_TYPE).unwrap_or_default();
         let start = start.strip_prefix(b"\xef\xbb\xbf").unwrap_or(start).trim_ascii_start();
         let is_html = content_type.to_ascii_lowercase().contains("html");
-        // `<!DOCTYPE`, `<html`, `<?xml`.
-        if !is_html && !matches!(start, [b'<', b'!' | b'?' | b'h' | b'H', ..]) {
+        let is_page = match self.takes_xml {
+            // Some servers send XML with the type of a page.
+            true => {
+                let begins = |tag: &[u8]| {
+                    start.get(..tag.len()).is_some_and(|start| start.eq_ignore_ascii_case(tag))
+                };
+                begins(b"<!doctype") || begins(b"<html") || is_html && !start.starts_with(b"<")
+            }
+            // `<!DOCTYPE`, `<html`, `<?xml`.
+            false => is_html || matches!(start, [b'<', b'!' | b'?' | b'h' | b'H', ..]),
+        };
+        if !is_page {
             return Ok(());
         }
+        let xml = if self.takes_xml { "" } else { ", or XML" };
         let mut what =
-            format!("expected {expected}, got a page for people, such as a login form, or XML");
+            format!("expected {expected}, got a page for people, such as a login form{xml}");
         if let Some(kind) = self.of(content_type.as_bytes()) {
             what.push_str(&format!(", of type {kind}"));
         }
@@ -152,10 +202,11 @@ impl Fetcher {
         self.deadline.is_over()
     }
 
-    /// Fetches, and retries once if the fault is likely to pass soon.
-    pub(super) async fn get(&mut self, request: &Request) -> Result<Answer, Fault> {
+    /// Sends the request and receives the answer. Retries once if the fault is likely to pass soon.
+    pub(super) async fn fetch(&mut self, request: &Request) -> Result<Answer, Fault> {
+        let may_repeat = request.post.as_ref().is_none_or(|post| post.may_repeat);
         let fault = match self.attempt(request).await {
-            Err(fault) if fault.is_brief() => fault,
+            Err(fault) if may_repeat && fault.is_brief() => fault,
             outcome => return outcome,
         };
         let wait =
@@ -177,7 +228,7 @@ impl Fetcher {
         let limit = request.max_bytes.min(self.limits.max_body_bytes);
         let body = self.spool(&url, &mut response, limit, &deadline).await?;
         self.bytes += body.bytes;
-        Ok(Answer { url, status, headers, body, quote: self.quote(reach) })
+        Ok(Answer { url, status, headers, body, quote: self.quote(reach, request) })
     }
 
     fn request_deadline(&self) -> Deadline {
@@ -193,7 +244,12 @@ impl Fetcher {
         let (url, reach, mut response) = self.open(request, &deadline).await?;
         let length = response.content_length();
         let start = self.start(&url, &mut response, &deadline).await?;
-        self.quote(reach).refuse_page(&url, response.headers(), &start, request.expected)?;
+        self.quote(reach, request).refuse_page(
+            &url,
+            response.headers(),
+            &start,
+            request.expected,
+        )?;
         Ok((url, length, start))
     }
 
@@ -208,12 +264,13 @@ impl Fetcher {
         let mut from = None;
         for _ in 0..=MAX_REDIRECTS {
             let reach = self.access.reach(&url, is_own);
+            request.check_private(from.as_ref(), &url, reach)?;
             let refused = |refused: Refused| Fault::Foreign {
                 url: shown(from.as_ref().unwrap_or(&request.url)),
                 target: shown(&url),
                 why: refused.to_string(),
             };
-            let sending = self.access.request(&url, reach).map_err(refused)?;
+            let sending = self.access.request(request.method(), &url, reach).map_err(refused)?;
             let response =
                 self.send(&url, sending, request, deadline).await.map_err(|error| match error {
                     Unsent::Refused(why) => refused(why),
@@ -222,7 +279,9 @@ impl Fetcher {
             if request.statuses.contains(&response.status()) {
                 return Ok((url, reach, response));
             }
-            let Some(target) = redirection(&url, response.status(), response.headers())? else {
+            let redirection =
+                redirection(&url, request.method(), response.status(), response.headers())?;
+            let Some(target) = redirection else {
                 return Err(self.unwanted(&url, reach, request, response, deadline).await);
             };
             // After a redirect to another origin, not even the feed's own server gets credentials:
@@ -242,7 +301,12 @@ impl Fetcher {
         deadline: &Deadline,
     ) -> Result<Response, Unsent> {
         let limit = self.limits.connect_timeout.saturating_add(self.limits.idle_timeout);
-        let sending = sending.headers(request.headers.clone()).send();
+        let sending = sending.headers(request.headers.clone());
+        let sending = match &request.post {
+            Some(post) => sending.body(post.body.clone()),
+            None => sending,
+        };
+        let sending = sending.send();
         let url = || shown(url);
         let fault = match timeout(deadline.within(limit), sending).await {
             Ok(Ok(response)) => return Ok(response),
@@ -264,8 +328,12 @@ impl Fetcher {
         Err(Unsent::Fault(fault))
     }
 
-    fn quote(&self, reach: Reach) -> Quote {
-        Quote { secrets: self.access.secrets().clone(), is_foreign: reach == Reach::Foreign }
+    fn quote(&self, reach: Reach, request: &Request) -> Quote {
+        Quote {
+            secrets: self.access.secrets().clone(),
+            is_foreign: reach == Reach::Foreign,
+            takes_xml: request.takes_xml,
+        }
     }
 
     /// Receives the next part of a body; `None` at its end.
@@ -344,7 +412,7 @@ impl Fetcher {
         let (status, headers) = (response.status(), std::mem::take(response.headers_mut()));
         // If the body cannot be read, the status is the more important fault.
         let start = self.start(url, &mut response, deadline).await.unwrap_or_default();
-        let (mut got, quote) = (status.to_string(), self.quote(reach));
+        let (mut got, quote) = (status.to_string(), self.quote(reach, request));
         if let Some(content_type) =
             text(&headers, CONTENT_TYPE).and_then(|kind| quote.of(kind.as_bytes()))
         {
@@ -374,7 +442,12 @@ impl Fetcher {
 }
 
 /// Returns the URL that an answer redirects to; `None` if it is not a redirect.
-fn redirection(from: &Url, status: StatusCode, headers: &HeaderMap) -> Result<Option<Url>, Fault> {
+fn redirection(
+    from: &Url,
+    method: Method,
+    status: StatusCode,
+    headers: &HeaderMap,
+) -> Result<Option<Url>, Fault> {
     let is_redirect = matches!(status.as_u16(), 301 | 302 | 303 | 307 | 308);
     let Some(location) = text(headers, LOCATION).filter(|_| is_redirect) else { return Ok(None) };
     let refused = |target: String, why| Err(Fault::Redirect { url: shown(from), target, why });
@@ -386,6 +459,10 @@ fn redirection(from: &Url, status: StatusCode, headers: &HeaderMap) -> Result<Op
         || !target.has_host()
     {
         return refused(shown(&target), "expected an http or https URL");
+    }
+    // The other statuses make a GET of a POST (RFC 9110, section 15.4). They lead to login forms.
+    if method == Method::POST && !matches!(status.as_u16(), 307 | 308) {
+        return refused(shown(&target), "it would not repeat the POST request; set that URL");
     }
     match (from.scheme(), target.scheme()) {
         ("https", "http") => refused(shown(&target), "it would leave encryption"),

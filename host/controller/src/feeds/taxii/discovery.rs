@@ -136,7 +136,7 @@ async fn fetch(
 ) -> Result<(Resource, Url), Fault> {
     let mut request = request(url, expected);
     request.max_bytes = MAX_RESOURCE_BYTES;
-    let answer = fetcher.get(&request).await?;
+    let answer = fetcher.fetch(&request).await?;
     answer.refuse_page(expected)?;
     let url = answer.url;
     let file = std::io::BufReader::new(answer.body.into_file());

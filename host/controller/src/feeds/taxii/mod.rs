@@ -100,7 +100,7 @@ pub(super) async fn probe(taxii: &TaxiiFeed, http: &Http) -> anyhow::Result<Stri
     let mut fetcher = fetcher(taxii, http, Deadline::of_poll(http))?;
     let Collection { title, id, objects } = resolve(&mut fetcher, taxii).await?;
     let window = Window { added_after: None, next: None, limit: 1 };
-    let answer = fetcher.get(&page_request(&objects, &window, false)).await?;
+    let answer = fetcher.fetch(&page_request(&objects, &window, false)).await?;
     answer.refuse_page(EXPECTED)?;
     let url = shown(&answer.url);
     let mut set = StixSet::new(StixLimits::default());
@@ -192,7 +192,7 @@ impl Poll {
                 return Ok(End::Paused);
             }
             let request = page_request(&self.objects_url, self.paging.window(), self.filters);
-            let answer = match fetcher.get(&request).await {
+            let answer = match fetcher.fetch(&request).await {
                 Ok(answer) => answer,
                 Err(fault) if has_pages && fault.is_poll_timeout() => return Ok(End::Paused),
                 Err(fault) if self.can_ask_otherwise(&fault) => continue,
