@@ -1,4 +1,4 @@
-"""The policy of a feed: what counts, and what a change means for new lines, stored lines and flags."""
+"""The policy of a feed: what counts, and what a change means for new and stored lines and flags."""
 
 import json
 import re
@@ -116,7 +116,12 @@ def watch(tmp_path):
         ({"max_tlp": "AMBER"}, "high", "above_tlp", "outside_policy"),
         ({"labels": {"drop": ["benign"]}}, "low", "no_value", "rejected"),
         ({"filter": {"drop": "[indicator:confidence > 50]"}}, "high", "no_value", "rejected"),
-        ({"filter": {"drop": f"[indicator:id = '{IDS['plain']}']"}}, "plain", "no_value", "rejected"),
+        (
+            {"filter": {"drop": f"[indicator:id = '{IDS['plain']}']"}},
+            "plain",
+            "no_value",
+            "rejected",
+        ),
     ],
 )
 def test_a_rule_works_in_both_directions(watch, policy, left_out, rule, state):
@@ -259,13 +264,14 @@ def test_one_value_of_several_feeds_is_one_entry(tmp_path):
     }  # fmt: skip
     bundle = stix.write(
         tmp_path / "one.json",
-        *(stix.indicator(number, pattern) for number, (pattern, _) in enumerate(values.values(), 1)),
+        *(
+            stix.indicator(number, pattern)
+            for number, (pattern, _) in enumerate(values.values(), 1)
+        ),
     )
     listed = program.write(tmp_path / "two.txt", *(value for _, value in values.values()))
     arguments = ("--feed", bundle, "--list", listed)
-    built = json.loads(
-        program.run("build", *arguments, "-o", tmp_path / "b", "--json").stdout
-    )
+    built = json.loads(program.run("build", *arguments, "-o", tmp_path / "b", "--json").stdout)
     assert sum(built["entries"]["block"].values()) == len(values)
     for _, value in values.values():
         wanted = value.replace("0.0/16", "0.9")
@@ -289,7 +295,9 @@ def test_the_table_of_feeds_shows_where_each_stands(watch):
     assert (feed["type"], feed["next_run"], feed["error"]) == ("path", None, None)
     watch.bundle.write_text("{")
     watch.poll(expect=program.REMOTE)
-    assert "failed 1 times in a row" in program.run("feeds", "--config", watch.config).stdout.decode()
+    assert (
+        "failed 1 times in a row" in program.run("feeds", "--config", watch.config).stdout.decode()
+    )
 
 
 def test_a_test_of_a_feed_applies_its_policy(watch):

@@ -250,7 +250,8 @@ fields! {
         #[setting(list(TEXT, "strings"), default = [], example = ["known-bad.example"])]
         canaries: Vec<String>,
 
-        /// Which of the feed's indicators count; see `[feeds.policy]`. Not for an allow-list.
+        /// Conditions that the feed's indicators must meet; see `[feeds.policy]`. Not for an
+        /// allow-list.
         #[setting(
             TableOf(&PolicySettings::TABLE),
             optional,

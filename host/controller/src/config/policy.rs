@@ -29,7 +29,7 @@ pub(crate) struct FeedPolicy {
     pub(crate) allow: Vec<PathBuf>,
     /// Files and folders of MISP warninglists.
     pub(crate) warninglists: Vec<PathBuf>,
-    /// Which objects are read for their values.
+    /// The filter on STIX objects and labels.
     pub(crate) objects: ObjectFilter,
 }
 
@@ -61,9 +61,9 @@ pub(crate) enum Scope {
 }
 
 fields! {
-    /// Which indicators of one feed count, in addition to `[matching]`. Without a setting,
-    /// everything counts. [policy.md](policy.md) says which rule comes first, and what a change
-    /// means for flags.
+    /// Conditions that the indicators of one feed must meet, in addition to `[matching]`. Without a
+    /// setting, everything counts. [policy.md](policy.md) says which rule comes first, and what a
+    /// change means for flags.
     #[heading = "[feeds.policy]"]
     struct PolicySettings<'a> {
         /// Ignore indicators with a lower confidence. Indicators without a confidence count; the
@@ -211,6 +211,11 @@ impl Expiry {
             EntryType::Md5 | EntryType::Sha1 | EntryType::Sha256 => settings.file,
             EntryType::Email => settings.email,
         }))
+    }
+
+    /// Returns whether any type has one.
+    pub(crate) fn is_set(&self) -> bool {
+        self.0.iter().any(Option::is_some)
     }
 
     pub(crate) fn of(&self, one: EntryType) -> Option<Duration> {

@@ -1,5 +1,5 @@
-//! Why an indicator in the state is not active: by the policy of its feed, `[matching]`, and what a
-//! blacklist accepts.
+//! The reasons why an indicator in the state is not active: the policy of its feed, `[matching]`,
+//! and values that no blacklist accepts.
 
 use threatsieve_blacklist::compile::admitted;
 use threatsieve_blacklist::{CompileOptions, Tlp, Value};

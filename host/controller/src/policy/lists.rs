@@ -6,7 +6,7 @@ use std::io::Cursor;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use anyhow::{Context, ensure};
+use anyhow::{Context, bail};
 use threatsieve_blacklist::{Indicator, Value};
 use threatsieve_feed::warninglist::{
     MAX_WARNINGLIST_BYTES, RejectedEntry, Warninglist, WarninglistFile,
@@ -134,9 +134,10 @@ fn allow_list(file: &Path) -> anyhow::Result<List> {
     if !bytes.trim_ascii().is_empty() {
         read_feed(&mut input, &options, 0, &mut set, &mut take, &mut reject)?;
     }
-    set.finish(&mut |_, indicator| values.extend(indicator.values), &mut |_: Unreduced| {});
+    let mut reduced = |_: u16, indicator: Indicator| values.extend(indicator.values);
+    set.finish(&mut reduced, &mut |_: Unreduced| {});
     if let Some(RejectedLine { line, text, reason, .. }) = first {
-        ensure!(false, "line {line}: {text}: {reason}");
+        bail!("line {line}: {text}: {reason}");
     }
     let name = file.display().to_string();
     let parts = Warninglist::of_values(&name, values).into();

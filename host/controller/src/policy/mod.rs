@@ -1,9 +1,9 @@
 //! The policy of each feed: which of its indicators count, and for how long.
 //!
 //! The state has everything that a feed delivered. [`FeedRules::apply`] takes away what does not
-//! count, each time a blacklist is built and each time somebody asks why an indicator is not active.
-//! So a changed policy needs no new delivery. Only the filter on properties of STIX objects is
-//! applied when objects are read; if it changes, the feed is read again ([`crate::feeds`]).
+//! count. It does so each time a blacklist is built, and each time somebody asks why an indicator
+//! is not active. So a changed policy needs no new delivery. Only the filter on objects is applied
+//! when they are read. If it changes, the feed is read again ([`crate::feeds`]).
 
 mod assess;
 mod lists;
@@ -33,11 +33,11 @@ impl Policies {
     /// Reads the lists that the policies name.
     pub(crate) fn load(config: &Config) -> anyhow::Result<Policies> {
         let mut known = Known::default();
-        let rules = config.feeds.iter().map(|feed| {
-            let rules = FeedRules::new(feed, &mut known)?;
-            Ok((feed.name.clone(), rules))
-        });
-        Ok(Policies { by_feed: rules.collect::<anyhow::Result<_>>()? })
+        let mut by_feed = HashMap::new();
+        for feed in &config.feeds {
+            by_feed.insert(feed.name.clone(), FeedRules::new(feed, &mut known)?);
+        }
+        Ok(Policies { by_feed })
     }
 
     /// Returns the rules of a configured feed.

@@ -20,7 +20,7 @@ pub(crate) struct Likeness {
     /// Size of all files together.
     pub(crate) bytes: u64,
     /// BLAKE3, in hexadecimal.
-    digest: String,
+    pub(crate) digest: String,
 }
 
 /// Finds a file, or the files in a folder.

@@ -85,7 +85,7 @@ pub(crate) struct Why {
     pub(crate) reason: String,
 }
 
-/// What a policy leaves of a statement.
+/// The effects of a policy on a statement.
 #[derive(Debug, Default)]
 pub(crate) struct Assessment {
     /// The values that do not count.
@@ -166,7 +166,7 @@ impl Store {
                 })
             });
             let others = why.iter().filter_map(|why| why.value.clone()).map(FoundValue::bare);
-            let values = counting.chain(others).collect();
+            let values: Vec<FoundValue> = counting.chain(others).collect();
             why.extend(reason_of(state, &body, changed, retracted.as_deref()));
             if state == State::Rejected && why.is_empty() {
                 why = self.unreduced(feed, id)?;

@@ -186,7 +186,6 @@ fn node(comparison: &Comparison) -> Result<Node, ExpressionError> {
 }
 
 fn check(test: &Test) -> Result<Check, ExpressionError> {
-    let compares = |literal: &Literal, ways| Ok(Check::Compares(comparable(literal)?, ways));
     match &test.predicate {
         Predicate::Exists => Ok(Check::Exists),
         Predicate::Equal(literal) => compares(literal, &[Ordering::Equal]),
@@ -205,6 +204,10 @@ fn check(test: &Test) -> Result<Check, ExpressionError> {
         Predicate::IsSubset(_) => Err(ExpressionError::Comparison("ISSUBSET")),
         Predicate::IsSuperset(_) => Err(ExpressionError::Comparison("ISSUPERSET")),
     }
+}
+
+fn compares(literal: &Literal, ways: &'static [Ordering]) -> Result<Check, ExpressionError> {
+    Ok(Check::Compares(comparable(literal)?, ways))
 }
 
 fn comparable(literal: &Literal) -> Result<Literal, ExpressionError> {

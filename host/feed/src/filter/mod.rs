@@ -19,7 +19,8 @@ use serde_json::Value as Json;
 
 pub use self::expression::{Expression, ExpressionError, MAX_EXPRESSION_BYTES};
 
-/// Which indicators are read for their values. The default is all.
+/// Conditions that an indicator must meet. Otherwise it is not read for its values. The default has
+/// none.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ObjectFilter {
     /// Labels of which an indicator must have one; empty for any.

@@ -8,8 +8,8 @@
 //! use threatsieve_blacklist::{DomainMode, Value};
 //! use threatsieve_feed::warninglist::{Warninglist, WarninglistFile};
 //!
-//! let json = r#"{"name": "Known good", "version": 3, "type": "hostname", "list": [".good.example"],
-//!                "matching_attributes": ["hostname", "domain"]}"#;
+//! let json = r#"{"name": "Known good", "version": 3, "type": "hostname",
+//!                "matching_attributes": ["hostname", "domain"], "list": [".good.example"]}"#;
 //! let list = Warninglist::new(WarninglistFile::parse(json.as_bytes())?, &mut |_| {})?;
 //! let value = Value::domain("www.good.example", DomainMode::AtAndBelow).unwrap();
 //! assert_eq!(list.entry_for(&value).as_deref(), Some("good.example"));

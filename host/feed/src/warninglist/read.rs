@@ -9,8 +9,8 @@ use threatsieve_blacklist::EntryType;
 
 use crate::text::cut;
 
-/// The largest list that a caller should read, in bytes: 256 MiB. The largest of the repository have
-/// about 30 MiB.
+/// The largest list that a caller should read, in bytes: 256 MiB. The largest of the repository
+/// have about 30 MiB.
 pub const MAX_WARNINGLIST_BYTES: u64 = 256 * 1024 * 1024;
 
 /// The comparison of a list's entries with values.

@@ -9,7 +9,7 @@ use threatsieve_blacklist::{EntryType, Tlp};
 use crate::config::{FeedPolicy, Scope};
 use crate::policy::FeedRules;
 
-/// Which indicators of a feed counted in a generation.
+/// The policy of a feed when a generation was made.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct FeedPolicyKept {
     min_confidence: u8,

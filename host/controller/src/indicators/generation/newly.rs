@@ -123,8 +123,12 @@ impl Content<'_> {
         let Some(before) = &self.ledger.built_rules else {
             // There is no generation yet, or it was made by a version that did not store its rules.
             let was_built = self.ledger.builds.built.is_some();
-            let counts = was_built;
-            return Ok(Newly { counts, is_allowed: was_built, ..Newly::default() });
+            return Ok(Newly {
+                counts: was_built,
+                is_allowed: was_built,
+                is_harmless: was_built,
+                has_other_policy: false,
+            });
         };
         let now = self.rules;
         let mut newly = Newly {
@@ -134,11 +138,11 @@ impl Content<'_> {
         for (name, role) in self.feeds() {
             let Some(feed) = feed_number(self.transaction, name)? else { continue };
             let is_known = before.block_feeds.iter().any(|known| known == name);
-            if role == FeedRole::Block && is_known {
+            if role == FeedRole::Block {
                 let (now, before) = (now.policy(name), before.policy(name));
-                newly.counts |= now.lets_in_more_than(&before);
                 newly.is_harmless |= now.knows_more_harmless_than(&before);
-                newly.has_other_policy |= now != before;
+                newly.counts |= is_known && now.lets_in_more_than(&before);
+                newly.has_other_policy |= is_known && now != before;
             }
             let Some(rules) = self.policies.of(name) else { continue };
             match role {
