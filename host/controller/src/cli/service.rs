@@ -238,6 +238,12 @@ pub(crate) enum IndicatorState {
     Revoked,
     Expired,
     Removed,
+    /// Retracted here by an operator
+    Retracted,
+    /// The policy takes all of its values away
+    OutsidePolicy,
+    /// It gives no value that can be used
+    Rejected,
     All,
 }
 

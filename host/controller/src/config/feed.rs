@@ -15,6 +15,7 @@ use super::kinds::{
     BOOLEAN, DURATION, FilePath, HttpUrl, Plain, SHARE, SIZE, TEXT, TlpLevel, Words, integer,
 };
 use super::nested::{TableOf, list};
+use super::policy::{FeedPolicy, PolicySettings, policy};
 use super::reader::{Field, Reader};
 use super::secret::SecretPlace;
 
@@ -40,6 +41,7 @@ pub(crate) struct Feed {
     pub(crate) hold: Hold,
     /// `None`: what is received is not saved.
     pub(crate) saving: Option<Saving>,
+    pub(crate) policy: FeedPolicy,
 }
 
 /// The place where received bodies are saved.
@@ -75,6 +77,18 @@ pub(crate) enum Origin {
     Url(UrlFeed),
     /// A file or a folder of files: lists or STIX.
     Path(PathBuf),
+}
+
+impl Origin {
+    /// The type of feed, as in the configuration.
+    pub(crate) fn type_name(&self) -> &'static str {
+        match self {
+            Origin::Taxii(_) => "taxii",
+            Origin::Taxii1(_) => "taxii1",
+            Origin::Url(_) => "url",
+            Origin::Path(_) => "path",
+        }
+    }
 }
 
 /// A TAXII 2.0 or 2.1 collection.
@@ -340,6 +354,15 @@ fields! {
         #[only("taxii", "taxii1", "url")]
         #[setting(SIZE, default = "1GiB", example = "200MB")]
         save_max: u64,
+
+        /// Conditions that the feed's indicators must meet; see `[feeds.policy]`. Not for an
+        /// allow-list.
+        #[setting(
+            TableOf(&PolicySettings::TABLE),
+            optional,
+            example = { min_confidence = 50, types = ["domain-name"] }
+        )]
+        policy: Option<Reader<'a>>,
     }
 }
 
@@ -419,6 +442,15 @@ fn feed(settings: FeedSettings<'_>, allow_plain_http: bool) -> Option<Feed> {
         }
     };
     let (save_to, max_bytes) = (settings.save_to.value?, settings.save_max.value?);
+    if settings.role.value == Some(FeedRole::Allow) && settings.policy.place.is_given {
+        settings.policy.place.hidden_problem(
+            "expected no policy for an allow-list, got one: all of its values are allowed",
+        );
+    }
+    let policy = match settings.policy.value? {
+        Some(table) => policy(&table),
+        None => Some(FeedPolicy::default()),
+    };
     Some(Feed {
         saving: save_to.map(|folder| Saving { folder, max_bytes }),
         name: settings.name.value?,
@@ -436,6 +468,7 @@ fn feed(settings: FeedSettings<'_>, allow_plain_http: bool) -> Option<Feed> {
             max_indicators: settings.max_indicators.value?,
             canaries: settings.canaries.value?,
         },
+        policy: policy?,
     })
 }
 

@@ -80,5 +80,10 @@ fn source(feed: &Feed) -> String {
         "{:?} {:?} {:?} {:?} {:?}",
         feed.confidence, feed.tlp, feed.url_mode, feed.format, feed.match_port
     );
-    blake3::hash(format!("{origin}\n{defaults}").as_bytes()).to_hex()[..16].to_owned()
+    // Without a filter, cursors of versions that knew none still apply.
+    let filter = match feed.policy.objects.is_open() {
+        true => String::new(),
+        false => format!(" {:?}", feed.policy.objects),
+    };
+    blake3::hash(format!("{origin}\n{defaults}{filter}").as_bytes()).to_hex()[..16].to_owned()
 }

@@ -7,14 +7,12 @@ use std::sync::Arc;
 
 use anyhow::Context;
 use threatsieve_blacklist::{Indicator, Timestamp};
-use threatsieve_feed::{
-    FeedError, FeedReport, RejectedLine, StixLimits, StixSet, Unreduced, latest_modified, read_feed,
-};
+use threatsieve_feed::{FeedError, FeedReport, RejectedLine, StixSet, Unreduced, read_feed};
 
 use super::fetched::Body;
 use super::http::Deadline;
 use super::intake::UNREADABLE;
-use super::reading::{BUFFER_BYTES, Bounded, MAX_FILE_BYTES, options};
+use super::reading::{BUFFER_BYTES, Bounded, MAX_FILE_BYTES, limits, options};
 use crate::config::{Feed, Http};
 use crate::sources;
 
@@ -57,7 +55,7 @@ fn read_body(
     now: Timestamp,
     examiner: &mut dyn Examiner,
 ) -> anyhow::Result<FeedReport> {
-    let mut set = empty_set(feed, now);
+    let mut set = StixSet::new(limits(feed, now));
     let mut report = FeedReport::default();
     match body {
         None => report.format = "stix",
@@ -99,14 +97,6 @@ fn read_body(
     Ok(report)
 }
 
-fn empty_set(feed: &Feed, now: Timestamp) -> StixSet {
-    StixSet::new(StixLimits {
-        url_mode: feed.url_mode,
-        latest_modified: latest_modified(now),
-        ..StixLimits::default()
-    })
-}
-
 /// Reads one input that is already open.
 pub(crate) fn examine_input(
     decoder: sources::Decoder,
@@ -114,7 +104,7 @@ pub(crate) fn examine_input(
     now: Timestamp,
     examiner: &mut dyn Examiner,
 ) -> anyhow::Result<FeedReport> {
-    let mut set = empty_set(feed, now);
+    let mut set = StixSet::new(limits(feed, now));
     let report = read_into(Bounded::new(decoder, MAX_FILE_BYTES), feed, &mut set, examiner)?;
     finish(set, examiner);
     Ok(report)

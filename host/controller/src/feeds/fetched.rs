@@ -32,7 +32,7 @@ pub(super) enum Body {
     /// The whole content of a URL, and the URL for messages.
     Whole(Spooled, String),
     /// All files of a path, and what they were like when the path was examined.
-    Files(Vec<PathBuf>, super::path::Likeness),
+    Files(Vec<PathBuf>, crate::sources::Likeness),
 }
 
 /// Runs work that keeps a thread busy. On a runtime with several threads, other tasks continue

@@ -9,14 +9,13 @@ use anyhow::{Context, bail, ensure};
 use serde_json::Value as Json;
 use threatsieve_blacklist::{Indicator, IndicatorId, Timestamp};
 use threatsieve_feed::{
-    FeedError, FeedOptions, FeedReport, PackageOptions, RejectedLine, StixLimits, StixSet, Unreduced,
-    latest_modified, read_feed,
+    FeedError, FeedOptions, FeedReport, PackageOptions, RejectedLine, StixSet, Unreduced, read_feed,
 };
 
 use super::fetched::Body;
 use super::http::Fault;
 use super::path;
-use super::reading::{BUFFER_BYTES, Bounded, MAX_FILE_BYTES, options};
+use super::reading::{BUFFER_BYTES, Bounded, MAX_FILE_BYTES, limits, options};
 use crate::config::{Feed, FeedRole, Http};
 use crate::network::Secrets;
 use crate::rejection::Rejection;
@@ -43,11 +42,7 @@ pub(super) fn take(
     stop: &Stop,
 ) -> anyhow::Result<(Ingested, u64)> {
     let ingest = store.ingest(feed, now)?;
-    let set = StixSet::new(StixLimits {
-        url_mode: feed.url_mode,
-        latest_modified: latest_modified(now),
-        ..StixLimits::default()
-    });
+    let set = StixSet::new(limits(feed, now));
     let (secrets, report) = (super::secrets(feed), FeedReport::default());
     let max_bytes = http.max_body_bytes;
     let packages = ReceivedPackages::new();
@@ -82,7 +77,7 @@ pub(super) fn take(
                 intake.read(opened.with_context(|| input.name())?, &input.name(), &prefix)?;
             }
             // Another program may be writing a file in place.
-            if path::likeness(&files)? != likeness {
+            if sources::likeness(&files)? != likeness {
                 bail!(
                     "expected files that do not change while they are read, but they did; \
                      they are read again in the next round"
@@ -137,8 +132,7 @@ impl Intake<'_> {
             ingest.borrow_mut().reject(Rejection { id, ..rejection });
         };
         let packages = Some(&mut self.packages as _);
-        let report =
-            read_feed(input, options, 0, &mut self.set, &mut take, &mut reject, packages);
+        let report = read_feed(input, options, 0, &mut self.set, &mut take, &mut reject, packages);
         failed?;
         self.packages.end_input()?;
         Ok(report.map(|report| self.report.add(&report)))

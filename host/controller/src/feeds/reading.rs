@@ -2,7 +2,8 @@
 
 use std::io::{self, Read};
 
-use threatsieve_feed::FeedOptions;
+use threatsieve_blacklist::Timestamp;
+use threatsieve_feed::{FeedOptions, StixLimits, latest_modified};
 
 use crate::config::Feed;
 use crate::sources::Decoder;
@@ -11,6 +12,16 @@ use crate::sources::Decoder;
 pub(super) const MAX_FILE_BYTES: u64 = 64 << 30;
 /// Size of the buffer for an input.
 pub(super) const BUFFER_BYTES: usize = 64 * 1024;
+
+/// Returns the limits and options for reading a feed's STIX objects.
+pub(super) fn limits(feed: &Feed, now: Timestamp) -> StixLimits {
+    StixLimits {
+        url_mode: feed.url_mode,
+        latest_modified: latest_modified(now),
+        objects: feed.policy.objects.clone(),
+        ..StixLimits::default()
+    }
+}
 
 /// Returns the options for reading a feed's inputs.
 pub(super) fn options(feed: &Feed) -> FeedOptions {

@@ -1,4 +1,4 @@
--- Version 5: packages of STIX 1.x, conjunctions, and threats.
+-- Version 5: packages of STIX 1.x, conjunctions, threats, and policies of feeds.
 
 -- Packages of STIX 1.x as they were received: the newest content of each.
 CREATE TABLE packages (
@@ -65,3 +65,6 @@ CREATE INDEX relations_by_indicator ON relations (feed, indicator);
 -- The indicator's threats, as JSON: [{"kind": "software", "name": ..., "id": ..., "tlp": 0 to 4}].
 -- NULL if it has none.
 ALTER TABLE matches ADD COLUMN threats TEXT;
+
+-- JSON: numbers of values that the feed's policy took away in the last build, by rule.
+ALTER TABLE feeds ADD COLUMN outside_policy TEXT;

@@ -20,6 +20,8 @@ pub use threat::{Ends, Related};
 
 use threatsieve_blacklist::{Timestamp, UrlMode};
 
+use crate::ObjectFilter;
+
 /// The most that a publisher's clock may be ahead of this machine's, in microseconds: a day.
 const MAX_AHEAD_MICROS: i64 = 24 * 60 * 60 * 1_000_000;
 
@@ -45,6 +47,9 @@ pub struct StixLimits {
     pub latest_modified: Timestamp,
     /// An envelope's objects may also be in `items`, as some TAXII servers write.
     pub accepts_items: bool,
+    /// The indicators that are read for their values. Others give none, and are listed with the
+    /// reason.
+    pub objects: ObjectFilter,
 }
 
 impl Default for StixLimits {
@@ -58,6 +63,7 @@ impl Default for StixLimits {
             url_mode: UrlMode::Exact,
             latest_modified: Timestamp(i64::MAX),
             accepts_items: false,
+            objects: ObjectFilter::default(),
         }
     }
 }

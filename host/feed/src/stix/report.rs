@@ -8,7 +8,7 @@ use threatsieve_blacklist::Timestamp;
 
 use super::object::ObjectError;
 use crate::pattern::PatternError;
-use crate::reduce;
+use crate::{Dropped, reduce};
 
 /// An odd number, with which the fingerprints of several objects are mixed.
 const MIX: u64 = 0x9e37_79b9_7f4a_7c15;
@@ -161,6 +161,9 @@ pub enum UnreducedReason {
     /// The object was rejected.
     #[error(transparent)]
     Object(#[from] ObjectError),
+    /// The filter drops it ([`super::StixLimits::objects`]).
+    #[error(transparent)]
+    Dropped(#[from] Dropped),
 }
 
 impl From<reduce::Reason> for UnreducedReason {
@@ -196,6 +199,7 @@ impl UnreducedReason {
             UnreducedReason::Language(language) => format!("pattern type {language}").into(),
             UnreducedReason::Reference(_) => "unresolved reference".into(),
             UnreducedReason::Object(error) => error.kind().into(),
+            UnreducedReason::Dropped(dropped) => dropped.kind().into(),
         }
     }
 

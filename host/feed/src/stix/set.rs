@@ -15,9 +15,9 @@ use super::report::{BundleReport, StixReport, Unreduced, Valueless};
 use super::split::{Element, Splitter};
 use super::threat::{self, Ends, Related, Threats};
 use super::version::{Types, Version};
-use crate::FeedError;
 use crate::stix1::{PackageOptions, Packages};
 use crate::text::cut;
+use crate::{Dropped, FeedError};
 
 /// The longest identifier of an indicator, in bytes. STIX's own have 47.
 const MAX_ID_BYTES: usize = 256;
@@ -177,7 +177,7 @@ impl StixSet {
             Ok(Some(kind)) if kind == "indicator" => {
                 report.indicators += 1;
                 self.make_room(offset)?;
-                self.indicator(feed, &object, report)
+                self.indicator(feed, &object, self.dropped(bytes), report)
             }
             Ok(Some(kind)) if kind == "marking-definition" => {
                 report.markings += 1;
@@ -212,10 +212,20 @@ impl StixSet {
         self.reject(feed, offset, &id, shown, error, report)
     }
 
+    /// Returns the reason for which the filter drops an indicator, if there is one.
+    fn dropped(&self, bytes: &[u8]) -> Option<Dropped> {
+        let filter = &self.limits.objects;
+        if filter.is_open() {
+            return None;
+        }
+        filter.dropped(&serde_json::from_slice(bytes).ok()?)
+    }
+
     fn indicator(
         &mut self,
         feed: u16,
         object: &RawObject<'_>,
+        dropped: Option<Dropped>,
         report: &mut BundleReport,
     ) -> Result<(), ObjectError> {
         let id = match text(object.id, "id")? {
@@ -242,6 +252,9 @@ impl StixSet {
         let (mut version, types) =
             Version::read(object, feed, modified, &mut self.markings, self.limits.url_mode)?;
         version.types = self.types.insert_full(types).0 as u32;
+        if let Some(dropped) = dropped {
+            version.drop_values(object, dropped.into());
+        }
         match entry {
             Entry::Vacant(place) => {
                 place.insert(Box::new(version));

@@ -4,7 +4,7 @@ use std::io::BufReader;
 
 use anyhow::Context;
 use threatsieve_blacklist::Timestamp;
-use threatsieve_feed::{BundleReport, StixLimits, StixSet, latest_modified};
+use threatsieve_feed::{BundleReport, StixLimits, StixSet};
 use url::Url;
 
 use super::At;
@@ -16,6 +16,7 @@ use crate::config::{Feed, Http, TaxiiFeed};
 use crate::feeds::archive::Archive;
 use crate::feeds::fetched::blocking;
 use crate::feeds::http::{Answer, Fault, Fetcher, shown};
+use crate::feeds::reading::limits;
 
 /// The types of objects that are used (`match[type]`, section 3.4.2).
 const FILTERS: &[(&str, &str)] = &[("match[type]", "indicator,marking-definition")];
@@ -74,12 +75,10 @@ impl Poll {
             filters: at.filters,
             failed_filtering: false,
             set: StixSet::new(StixLimits {
-                url_mode: feed.url_mode,
                 // The whole page that reaches the limit is kept.
                 max_kept: http.max_poll_objects as usize + MAX_LIMIT as usize,
-                latest_modified: latest_modified(now),
                 accepts_items: true,
-                ..StixLimits::default()
+                ..limits(feed, now)
             }),
             objects: 0,
             taken: 0,

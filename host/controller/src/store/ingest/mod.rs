@@ -138,7 +138,19 @@ impl Ingest<'_> {
             IndicatorId::Stix(id) => {
                 self.delivery.collected.put(&id, modified, &Statement::of(indicator))
             }
-            IndicatorId::Line(_) => {
+            IndicatorId::Line(line) => {
+                let labels = indicator.types.iter().map(String::as_str);
+                let dropped = self.delivery.feed.policy.objects.dropped_by_labels(labels);
+                if let Some(dropped) = dropped.filter(|_| !indicator.types.is_empty()) {
+                    self.reject(Rejection {
+                        id: line.to_string(),
+                        value: indicator.values.first().map(Value::to_string).unwrap_or_default(),
+                        kind: dropped.kind().to_owned(),
+                        reason: dropped.to_string(),
+                        is_pattern: false,
+                    });
+                    return Ok(());
+                }
                 for value in std::mem::take(&mut indicator.values) {
                     let id = value.to_string();
                     let one = Indicator { values: vec![value], ..indicator.clone() };

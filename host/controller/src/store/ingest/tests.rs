@@ -3,7 +3,7 @@ use tempfile::TempDir;
 use threatsieve_blacklist::{DomainMode, IndicatorId, Tlp};
 
 use super::*;
-use crate::config::{FeedRole, Hold, Origin};
+use crate::config::{FeedPolicy, FeedRole, Hold, Origin};
 use crate::store::{Found, Query, State};
 
 pub(crate) const NOW: Timestamp = Timestamp(1_700_000_000_000_000);
@@ -23,6 +23,7 @@ pub(crate) fn feed(name: &str) -> Feed {
         may_be_empty: false,
         hold: Hold { max_shrink: 1.0, max_indicators: 1_000_000, canaries: Vec::new() },
         saving: None,
+        policy: FeedPolicy::default(),
     }
 }
 
