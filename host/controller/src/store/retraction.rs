@@ -49,7 +49,7 @@ pub(crate) struct Flagged {
     pub(crate) entry: String,
     pub(crate) observable: String,
     uid: String,
-    feed: String,
+    pub(crate) feed: String,
     indicator: String,
     is_written: bool,
 }

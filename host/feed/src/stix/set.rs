@@ -15,9 +15,9 @@ use super::report::{BundleReport, StixReport, Unreduced, Valueless};
 use super::split::{Element, Splitter};
 use super::threat::{self, Ends, Related, Threats};
 use super::version::{Types, Version};
-use crate::FeedError;
-use crate::stix1::Packages;
+use crate::stix1::{PackageOptions, Packages};
 use crate::text::cut;
+use crate::{Dropped, FeedError};
 
 /// The longest identifier of an indicator, in bytes. STIX's own have 47.
 const MAX_ID_BYTES: usize = 256;
@@ -82,7 +82,8 @@ impl StixSet {
     pub fn read(&mut self, feed: u16, mut input: impl BufRead) -> Result<BundleReport, FeedError> {
         let mut report = BundleReport::default();
         let mut splitter =
-            Splitter::new(&mut input, self.limits.max_object_bytes, self.limits.max_depth);
+            Splitter::new(&mut input, self.limits.max_object_bytes, self.limits.max_depth)
+                .with_items(self.limits.accepts_items);
         let mut foreign = ForeignObjects::default();
         splitter.run(&mut |element| {
             foreign.check(&element);
@@ -105,8 +106,9 @@ impl StixSet {
         &mut self,
         feed: u16,
         mut input: impl BufRead,
+        options: PackageOptions<'_>,
     ) -> Result<BundleReport, FeedError> {
-        self.packages.read(feed, &mut input, &self.limits)
+        self.packages.read(feed, &mut input, &self.limits, options)
     }
 
     fn element(
@@ -115,8 +117,9 @@ impl StixSet {
         element: &Element<'_>,
         report: &mut BundleReport,
     ) -> Result<(), FeedError> {
-        if !matches!(element, Element::Envelope { .. }) {
+        if let Some(bytes) = element.object() {
             report.objects += 1;
+            report.remember(bytes);
         }
         match *element {
             Element::Envelope { bytes } => {
@@ -174,7 +177,7 @@ impl StixSet {
             Ok(Some(kind)) if kind == "indicator" => {
                 report.indicators += 1;
                 self.make_room(offset)?;
-                self.indicator(feed, &object, report)
+                self.indicator(feed, &object, self.dropped(bytes), report)
             }
             Ok(Some(kind)) if kind == "marking-definition" => {
                 report.markings += 1;
@@ -191,6 +194,11 @@ impl StixSet {
                 self.make_room(offset)?;
                 self.threats.threat(&object, kind, &mut self.markings)
             }
+            Ok(Some(kind)) if kind == "bundle" && is_document => {
+                report.forget_document();
+                report.is_bundle = true;
+                Ok(())
+            }
             Ok(None) if is_document => return document(&object, bytes, report),
             Ok(_) => {
                 report.others += 1;
@@ -204,10 +212,20 @@ impl StixSet {
         self.reject(feed, offset, &id, shown, error, report)
     }
 
+    /// Returns the reason for which the filter drops an indicator, if there is one.
+    fn dropped(&self, bytes: &[u8]) -> Option<Dropped> {
+        let filter = &self.limits.objects;
+        if filter.is_open() {
+            return None;
+        }
+        filter.dropped(&serde_json::from_slice(bytes).ok()?)
+    }
+
     fn indicator(
         &mut self,
         feed: u16,
         object: &RawObject<'_>,
+        dropped: Option<Dropped>,
         report: &mut BundleReport,
     ) -> Result<(), ObjectError> {
         let id = match text(object.id, "id")? {
@@ -234,6 +252,9 @@ impl StixSet {
         let (mut version, types) =
             Version::read(object, feed, modified, &mut self.markings, self.limits.url_mode)?;
         version.types = self.types.insert_full(types).0 as u32;
+        if let Some(dropped) = dropped {
+            version.drop_values(object, dropped.into());
+        }
         match entry {
             Entry::Vacant(place) => {
                 place.insert(Box::new(version));
@@ -323,7 +344,7 @@ impl StixSet {
             modified: version.modified,
             is_revoked: version.is_revoked,
         });
-        versions.chain(self.packages.valueless()).map(move |one| Valueless {
+        versions.chain(self.packages.valueless(latest)).map(move |one| Valueless {
             modified: one.modified.filter(|time| *time <= latest),
             ..one
         })

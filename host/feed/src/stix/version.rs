@@ -117,6 +117,15 @@ impl Version {
         Ok(())
     }
 
+    /// Drops all values, for this reason.
+    pub(super) fn drop_values(&mut self, object: &RawObject<'_>, reason: UnreducedReason) {
+        if !self.is_revoked {
+            (self.values, self.windows) = Default::default();
+            let pattern = text(object.pattern, "pattern").ok().flatten().unwrap_or_default();
+            self.set_aside(&pattern, reason);
+        }
+    }
+
     fn set_aside(&mut self, pattern: &str, reason: UnreducedReason) {
         self.unreduced = Box::new([Part { text: cut(pattern).into(), reason }]);
     }
