@@ -7,7 +7,8 @@ use threatsieve_blacklist::{Indicator, UrlMode};
 
 use crate::sniff::{Sniffed, sniff};
 use crate::{
-    BundleReport, FeedError, ListForm, ListOptions, RejectedLine, StixSet, foreign, read_list,
+    BundleReport, FeedError, ListForm, ListOptions, PackageOptions, PackageSink, RejectedLine,
+    StixSet, foreign, read_list,
 };
 
 /// The number of bytes that decide the format: 4 KiB.
@@ -57,6 +58,8 @@ pub struct FeedOptions {
     pub url_mode: Option<UrlMode>,
     /// A value with a port matches only events with that port.
     pub match_port: bool,
+    /// The input is UTF-8, whatever encoding an XML declaration in it names.
+    pub is_utf8: bool,
 }
 
 /// The counts of one input.
@@ -115,7 +118,8 @@ impl FeedReport {
 }
 
 /// Reads one input to its end. Indicators of lists go to `each` with their value as listed. STIX
-/// objects go to `stix`, under the caller's number, until all inputs are read.
+/// objects go to `stix`, under the caller's number, until all inputs are read. Packages of STIX 1.x
+/// also go to `packages` as they are received.
 ///
 /// # Errors
 ///
@@ -130,6 +134,7 @@ pub fn read_feed(
     stix: &mut StixSet,
     each: &mut dyn FnMut(Indicator, &str),
     rejected: &mut dyn FnMut(RejectedLine),
+    packages: Option<&mut dyn PackageSink>,
 ) -> Result<FeedReport, FeedError> {
     // One call may return only a few bytes, which are not enough to recognise a format.
     let mut start = Vec::new();
@@ -154,7 +159,12 @@ pub fn read_feed(
     let form = match format {
         FeedFormat::Stix => return Ok(stix_report("stix", &stix.read(number, &mut input)?)),
         FeedFormat::Stix1 => {
-            return Ok(stix_report("stix1", &stix.read_packages(number, &mut input)?));
+            let packages =
+                PackageOptions { is_utf8: options.is_utf8, sink: packages, ..Default::default() };
+            let report = stix.read_packages(number, &mut input, packages)?;
+            // Other packages may refer to what is in it.
+            let may_be_empty = report.objects > report.rejected;
+            return Ok(FeedReport { may_be_empty, ..stix_report("stix1", &report) });
         }
         FeedFormat::List(form) => form,
     };

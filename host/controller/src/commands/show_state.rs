@@ -6,6 +6,9 @@ use serde_json::{Value as Json, json};
 use threatsieve_blacklist::Tlp;
 
 use super::configured::{loaded, network_runtime, now};
+use super::list_packages::list_packages;
+use super::talk_to_feed::{push_file, unsubscribe};
+use super::taxii_objects::list_manifest;
 use super::test_feed::test_feed;
 use crate::cli::{FeedsArgs, FeedsVerb, IndicatorState, IndicatorsArgs, StatusArgs};
 use crate::exit::{Exit, Failure};
@@ -47,8 +50,17 @@ pub(crate) fn show_status(args: &StatusArgs) -> Result<Exit, Failure> {
 
 /// Prints the feeds. With `--allow`, first lets one feed's next delivery through.
 pub(crate) fn list_feeds(args: &FeedsArgs) -> Result<Exit, Failure> {
-    if let Some(FeedsVerb::Test(test)) = &args.verb {
-        return test_feed(test, &args.config, args.json);
+    match &args.verb {
+        None => {}
+        Some(FeedsVerb::Test(test)) => return test_feed(test, &args.config, args.json),
+        Some(FeedsVerb::Packages(packages)) => {
+            return list_packages(packages, &args.config, args.json);
+        }
+        Some(FeedsVerb::Push(push)) => return push_file(push, &args.config, args.json),
+        Some(FeedsVerb::Manifest(manifest)) => {
+            return list_manifest(manifest, &args.config, args.json);
+        }
+        Some(FeedsVerb::Unsubscribe { feed }) => return unsubscribe(feed, &args.config),
     }
     let Some(loaded) = loaded(&args.config.path())? else { return Ok(Exit::Usage) };
     if let Some(name) = &args.allow {

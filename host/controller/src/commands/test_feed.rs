@@ -10,7 +10,7 @@ use indexmap::map::Entry;
 use serde::Serialize;
 use serde_json::json;
 use threatsieve_blacklist::compile::admitted;
-use threatsieve_blacklist::{CompileOptions, Indicator, IndicatorId, Timestamp, Tlp};
+use threatsieve_blacklist::{CompileOptions, EntryType, Indicator, IndicatorId, Timestamp, Tlp};
 use threatsieve_feed::{FeedError, FeedReport};
 
 use super::configured::{loaded, network_runtime, now};
@@ -78,7 +78,7 @@ impl Examiner for Gathered {
                     continue;
                 }
             };
-            let r#type = value.entry_type().stix_name();
+            let r#type = value.entry_type().map_or("conjunction", EntryType::stix_name);
             let scope = scope.map(|is_subtree| if is_subtree { "subtree" } else { "exact" });
             for value in value.normal_forms() {
                 match self.values.entry((r#type, value.clone(), port)) {

@@ -64,7 +64,7 @@ pub(crate) use credentials::{Auth, ClientCertificate};
 pub(crate) use definition::{Presence, Setting};
 #[cfg(test)]
 pub(crate) use feed::Hold;
-pub(crate) use feed::{Feed, FeedRole, Origin, TaxiiFeed, UrlFeed};
+pub(crate) use feed::{Feed, FeedRole, Origin, Saving, Taxii1Feed, TaxiiFeed, UrlFeed};
 pub(crate) use http::Http;
 pub(crate) use load::{ConfigError, Loaded, feed_of_url, load, tables};
 pub(crate) use logs::{History, LogSource};

@@ -56,6 +56,7 @@ pub(crate) fn load(
             format: args.list_format.clone(),
             url_mode: Some(args.url_match.into()),
             match_port: args.match_port,
+            is_utf8: false,
         },
         may_be_empty: args.may_be_empty,
         doubts: Vec::new(),
@@ -173,7 +174,7 @@ impl Loader<'_> {
         };
         let mut reject =
             |line: RejectedLine| rejecting.borrow_mut().reject(name, &Rejection::from(line));
-        let report = read_feed(reader, &self.options, number, stix, &mut take, &mut reject)?;
+        let report = read_feed(reader, &self.options, number, stix, &mut take, &mut reject, None)?;
         rejecting.borrow_mut().skip(&report.skipped);
         full.map_or(Ok(report), |error| Err(error.into()))
     }

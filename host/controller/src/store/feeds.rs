@@ -198,6 +198,14 @@ impl Store {
         Ok(())
     }
 
+    /// Forgets where the next poll of a feed continues.
+    pub(crate) fn forget_cursor(&mut self, name: &str) -> anyhow::Result<()> {
+        let transaction = self.write()?;
+        transaction.execute("UPDATE feeds SET cursor = NULL WHERE name = ?1", [name])?;
+        transaction.commit()?;
+        Ok(())
+    }
+
     /// Accepts the next delivery of a feed, whatever it drops, and allows the poll at once.
     pub(crate) fn allow_held(&mut self, name: &str) -> anyhow::Result<()> {
         let rows = self

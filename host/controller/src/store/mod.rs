@@ -20,6 +20,7 @@ mod log_troubles;
 pub(crate) mod mails;
 pub(crate) mod mutes;
 mod open;
+pub(crate) mod packages;
 pub(crate) mod private;
 mod pushes;
 pub(crate) mod records;
@@ -30,6 +31,7 @@ pub(crate) mod rounds;
 mod search;
 pub(crate) mod standing;
 pub(crate) mod statements;
+pub(crate) mod threats;
 pub(crate) mod untold;
 mod upkeep;
 

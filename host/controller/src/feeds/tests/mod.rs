@@ -30,7 +30,8 @@ fn feed(name: &str, origin: Origin) -> Feed {
         format: None,
         match_port: false,
         may_be_empty: false,
-        hold: Hold { max_shrink: 0.5, canaries: Vec::new() },
+        hold: Hold { max_shrink: 0.5, max_indicators: 1000, canaries: Vec::new() },
+        saving: None,
         policy: FeedPolicy::default(),
     }
 }

@@ -34,8 +34,8 @@ pub(super) fn retract_allowed(
         let Some(last) = flags.last() else { return Ok(retracted) };
         after = last.id;
         for (flag, allowed_by) in allowed(&image, &flags)? {
-            retract_match(transaction, flag, &format!("allowed by {allowed_by}"), now)?;
-            retracted += 1;
+            let reason = format!("allowed by {allowed_by}");
+            retracted += u64::from(retract_match(transaction, flag, &reason, now)?);
         }
     }
 }
@@ -107,6 +107,8 @@ pub(super) fn widest(entry_type: &str, entry: &str) -> Result<Value, Malformed> 
         "url" => Value::url(entry, UrlMode::Prefix),
         "file" => Value::hash(entry),
         "email-addr" => Value::email(entry),
+        // An allow-list has no names of files.
+        "file-name" => Err(Malformed { expected: "a value", got: entry.to_owned() }),
         _ => Value::address(entry),
     }
 }

@@ -1,7 +1,7 @@
 //! Checks whether a new blacklist can be trusted.
 
 use anyhow::Context;
-use threatsieve_blacklist::{Batch, Compiled, GuestBlacklist, Hit, Kind, Scratch};
+use threatsieve_blacklist::{Batch, Blacklist, Compiled, GuestBlacklist, Hit, Kind, Scratch};
 
 use super::content::Made;
 use super::ledger::Ledger;
@@ -56,8 +56,13 @@ fn missing_canary<'a>(
     let mut hits: Vec<Hit> = Vec::new();
     let blacklist = GuestBlacklist::new(compiled.bytes()).context("the new blacklist")?;
     blacklist.check(batch.as_bytes(), &mut Scratch::default(), &mut hits)?;
+    let metadata = Blacklist::open(compiled.bytes(), None).context("the new blacklist")?;
     let is_hit = |number: usize| {
-        hits.iter().any(|hit| hit.observable as usize == number && hit.allowed_by.is_none())
+        hits.iter().any(|hit| {
+            hit.observable as usize == number
+                && hit.allowed_by.is_none()
+                && !metadata.is_lone_part(hit.entry)
+        })
     };
     Ok(canaries.iter().enumerate().find(|(number, _)| !is_hit(*number)).map(|(_, canary)| canary))
 }

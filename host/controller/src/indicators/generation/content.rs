@@ -7,7 +7,7 @@ use std::thread;
 use anyhow::{Context, anyhow};
 use crossbeam_channel::{Receiver, Sender, bounded};
 use threatsieve_blacklist::{
-    CompileOptions, Compiled, Compiler, Indicator, RejectedValue, Timestamp,
+    CompileOptions, Compiled, Compiler, Indicator, RejectedValue, Threat, Timestamp,
 };
 
 use super::ledger::Ledger;
@@ -17,6 +17,7 @@ use crate::policy::{FeedRules, Policies};
 use crate::rejection::Rejection;
 use crate::store::body::Statement;
 use crate::store::statements::{RowDates, feed_number, revoked_values, walk_active};
+use crate::store::threats::with_threats;
 use crate::store::{FalsePositives, MAX_REJECTIONS, Transaction};
 
 /// Number of indicators in a batch for the compiler.
@@ -160,13 +161,17 @@ impl<'a> Reading<'a> {
         rules: &FeedRules,
         out: &mut Batches<'_, '_>,
     ) -> anyhow::Result<()> {
+        let transaction = self.transaction;
         let mut outside = OutsideValues::default();
-        walk_active(self.transaction, feed, |id, dates, mut statement| {
-            if out.role == FeedRole::Block && self.false_positives.indicator(id).is_none() {
-                outside.take_away(id, dates, rules, &mut statement);
-            }
-            self.hand_over(id, dates.modified, statement, out)?;
-            Ok(ControlFlow::Continue(()))
+        with_threats(transaction, feed, |linked| {
+            walk_active(transaction, feed, |id, dates, mut statement| {
+                if out.role == FeedRole::Block && self.false_positives.indicator(id).is_none() {
+                    outside.take_away(id, dates, rules, &mut statement);
+                }
+                let threats = linked.of(id)?;
+                self.hand_over(id, dates.modified, (statement, threats), out)?;
+                Ok(ControlFlow::Continue(()))
+            })
         })?;
         self.outside.insert(feed, outside);
         out.flush()
@@ -176,7 +181,7 @@ impl<'a> Reading<'a> {
         &mut self,
         id: &str,
         modified: Option<Timestamp>,
-        mut statement: Statement,
+        (mut statement, threats): (Statement, Vec<Threat>),
         out: &mut Batches<'_, '_>,
     ) -> anyhow::Result<()> {
         let values = |statement: &Statement| {
@@ -214,7 +219,9 @@ impl<'a> Reading<'a> {
                 self.next_expiry = Some(self.next_expiry.map_or(until, |expiry| expiry.min(until)));
             }
         }
-        statement.indicators(id, modified, |indicator| out.push(indicator))
+        statement.indicators(id, modified, |indicator| {
+            out.push(Indicator { threats: threats.clone(), ..indicator })
+        })
     }
 }
 

@@ -106,7 +106,7 @@ pub(crate) fn build(store: &mut Store, config: &Config, now: Timestamp) -> anyho
         MadeOf { settings: &settings.made_with, rules: &rules, next_expiry: made.next_expiry };
     let written = files.written(&file);
     let digest = blacklist.digest().to_vec();
-    let entries = blacklist.entries(Role::Block);
+    let entries = blacklist.blocked();
     let row = Generation { generation, built: now, file, digest, entries, written };
     generations::activate(&transaction, &row, &made_of)?;
     generations::forget(&transaction, generation, kept)?;
