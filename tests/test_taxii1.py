@@ -15,10 +15,8 @@ from libtaxii.validation import SchemaValidator
 
 from tests import program
 
-BEGIN = datetime.datetime.fromtimestamp(1_700_000_000, datetime.timezone.utc).replace(
-    microsecond=123456
-)
-END = datetime.datetime.fromtimestamp(1_700_000_060, datetime.timezone.utc)
+BEGIN = datetime.datetime.fromtimestamp(1_700_000_000, datetime.UTC).replace(microsecond=123456)
+END = datetime.datetime.fromtimestamp(1_700_000_060, datetime.UTC)
 HTTPS = names.VID_TAXII_HTTPS_10
 STIX = names.CB_STIX_XML_111
 SCHEMAS = {"1.0": SchemaValidator.TAXII_10_SCHEMA, "1.1": SchemaValidator.TAXII_11_SCHEMA}
@@ -75,10 +73,7 @@ def test_requests_say_what_was_meant(requests):
     assert poll.inclusive_end_timestamp_label == END
     parameters = poll.poll_parameters
     assert (parameters.allow_asynch, parameters.response_type) == (True, names.RT_FULL)
-    bindings = [
-        (one.binding_id, list(one.subtype_ids))
-        for one in parameters.content_bindings
-    ]
+    bindings = [(one.binding_id, list(one.subtype_ids)) for one in parameters.content_bindings]
     assert bindings == [(STIX, []), (names.CB_STIX_XML_12, ["urn:one", "urn:two"])]
     assert request("poll, count").poll_parameters.response_type == names.RT_COUNT_ONLY
     assert request("poll by subscription").subscription_id == "s:1"
@@ -95,7 +90,7 @@ def test_requests_say_what_was_meant(requests):
     assert inbox.destination_collection_names == ["a b", "c"]
     assert inbox.subscription_information.exclusive_begin_timestamp_label == BEGIN
     nested, escaped = inbox.content_blocks
-    assert "<q a=\"1\">\u00e9</q>" in nested.content
+    assert '<q a="1">\u00e9</q>' in nested.content
     assert escaped.content == "<p>\r\n]]></p>"
     assert nested.message == 'for <people> & "others"'
 

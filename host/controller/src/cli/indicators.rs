@@ -25,6 +25,9 @@ pub(crate) struct FeedArgs {
     /// An allow-list: its entries suppress matches by entries of equal or lesser specificity
     #[arg(long, value_name = "FILE")]
     pub(crate) allow: Vec<PathBuf>,
+    /// A MISP warninglist, or a folder of them: values that it covers are left out
+    #[arg(long, value_name = "FILE")]
+    pub(crate) warninglist: Vec<PathBuf>,
     /// The format of lists and feeds, if not detected by content: lines, hosts, csv, json, stix,
     /// stix1; `csv:NAME` and `json:NAME` name the column of values
     #[arg(long, value_name = "NAME", value_parser = feed_format)]

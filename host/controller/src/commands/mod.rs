@@ -13,6 +13,8 @@ mod push_blacklist;
 mod retract_indicator;
 mod scan_files;
 mod show_state;
+mod talk_to_feed;
+mod taxii_objects;
 mod test_feed;
 mod write_manual;
 mod write_reference;

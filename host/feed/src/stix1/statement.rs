@@ -88,6 +88,7 @@ impl Statement {
             name: self.name.clone(),
             types: self.types.clone(),
             port: limit.port,
+            threats: Vec::new(),
             values,
         }
     }

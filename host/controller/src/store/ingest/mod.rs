@@ -21,6 +21,7 @@ use super::body::Statement;
 use super::feeds::{Ingested, feed_id};
 use super::packages::{self, AllRelated, ReceivedPackages};
 use super::rejections::MAX_REJECTIONS;
+use super::threats::Threats;
 use crate::config::Feed;
 use crate::rejection::Rejection;
 
@@ -63,6 +64,7 @@ struct Delivery {
     /// Indicators that earlier packages listed, and that the delivery's packages with the same ids
     /// do not list any more.
     withdrawn: BTreeSet<String>,
+    threats: Threats,
 }
 
 impl Delivery {
@@ -100,6 +102,7 @@ impl Store {
             markings: Vec::new(),
             packages: ReceivedPackages::new(),
             withdrawn: BTreeSet::new(),
+            threats: Threats::default(),
         };
         Ok(Ingest { store: self, delivery })
     }
@@ -135,7 +138,19 @@ impl Ingest<'_> {
             IndicatorId::Stix(id) => {
                 self.delivery.collected.put(&id, modified, &Statement::of(indicator))
             }
-            IndicatorId::Line(_) => {
+            IndicatorId::Line(line) => {
+                let labels = indicator.types.iter().map(String::as_str);
+                let dropped = self.delivery.feed.policy.objects.dropped_by_labels(labels);
+                if let Some(dropped) = dropped.filter(|_| !indicator.types.is_empty()) {
+                    self.reject(Rejection {
+                        id: line.to_string(),
+                        value: indicator.values.first().map(Value::to_string).unwrap_or_default(),
+                        kind: dropped.kind().to_owned(),
+                        reason: dropped.to_string(),
+                        is_pattern: false,
+                    });
+                    return Ok(());
+                }
                 for value in std::mem::take(&mut indicator.values) {
                     let id = value.to_string();
                     let one = Indicator { values: vec![value], ..indicator.clone() };
@@ -208,6 +223,11 @@ impl Ingest<'_> {
             .prepare_cached("SELECT definition FROM markings WHERE feed = ?1 ORDER BY id")?;
         let definitions = statement.query_map([self.delivery.feed_id], |row| row.get(0))?;
         Ok(definitions.collect::<Result<_, _>>()?)
+    }
+
+    /// Sets the threats and relationships of the delivery.
+    pub(crate) fn relate(&mut self, threats: Threats) {
+        self.delivery.threats = threats;
     }
 
     /// Stores a marking definition for later deliveries: its id, and JSON of the STIX object.
