@@ -77,6 +77,17 @@ impl Conjunction {
         })
     }
 
+    /// Returns the conjunction with other values in place of its own. If that would be no
+    /// conjunction, it stays as it is.
+    #[must_use]
+    pub fn map(&self, each: impl Fn(&Value) -> Value) -> Conjunction {
+        let part = |part: &ConjunctionPart| match part {
+            ConjunctionPart::Value(value) => ConjunctionPart::Value(each(value)),
+            name => name.clone(),
+        };
+        Conjunction::new(self.0.iter().map(part).collect()).unwrap_or_else(|_| self.clone())
+    }
+
     /// The parts that are names of files.
     pub fn file_names(&self) -> impl Iterator<Item = &str> + Clone {
         self.0.iter().filter_map(|part| match part {

@@ -13,7 +13,7 @@ use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use threatsieve_blacklist::{DomainMode, Timestamp, Tlp, Value};
+use threatsieve_blacklist::{DomainMode, EntryType, Timestamp, Tlp, Value};
 
 pub(crate) use self::assess::Assessor;
 pub(crate) use self::lists::fingerprint;
@@ -132,8 +132,15 @@ impl FeedRules {
         }
     }
 
-    /// Returns the reason why a value does not count because it is harmless.
+    /// Returns the reason why a value does not count because it is harmless. A conjunction does not
+    /// count if one of its values is allowed, or if warninglists have all of them.
     pub(crate) fn is_harmless(&self, value: &Value) -> Option<Outside> {
+        if let Value::All(conjunction) = value {
+            let why: Vec<_> = conjunction.values().map(|value| self.is_harmless(value)).collect();
+            let is_allowed = |why: &&Outside| matches!(why, Outside::Allowed { .. });
+            let allowed = why.iter().flatten().find(is_allowed).cloned();
+            return allowed.or_else(|| why.into_iter().collect::<Option<Vec<_>>>()?.pop());
+        }
         let on_list = |list: &Arc<List>| Some((list.name.clone(), list.entry_for(value)?));
         if let Some((list, entry)) = self.allow.iter().find_map(on_list) {
             return Some(Outside::Allowed { list, entry });
@@ -153,14 +160,24 @@ impl FeedRules {
     }
 
     fn excludes_value(&self, value: &Value) -> Option<Outside> {
-        let name = value.entry_type().stix_name();
-        if self.policy.types.as_ref().is_some_and(|types| !types.contains(&name)) {
+        let other = |name: &&'static str| {
+            self.policy.types.as_ref().is_some_and(|types| !types.contains(name))
+        };
+        if let Some(name) = types(value).map(EntryType::stix_name).find(other) {
             return Some(Outside::OtherType(name));
         }
         self.is_harmless(value)
     }
 
     fn set_scope(&self, value: &mut Value) {
+        if let Value::All(conjunction) = value {
+            let scoped = |value: &Value| {
+                let mut value = value.clone();
+                self.set_scope(&mut value);
+                value
+            };
+            *conjunction = conjunction.map(scoped);
+        }
         if let Value::Domain(_, mode) = value {
             *mode = match (self.policy.scope, *mode) {
                 (Scope::Exact, DomainMode::AtAndBelow) => DomainMode::Exact,
@@ -178,7 +195,7 @@ impl FeedRules {
         };
         let mut parts: Vec<Part> = Vec::new();
         for value in part.values {
-            let by_type = self.policy.expiry.of(value.entry_type());
+            let by_type = types(&value).filter_map(|kind| self.policy.expiry.of(kind)).min();
             let by_type = by_type.filter(|_| part.valid_until.is_none());
             let by_age = [self.policy.max_age, by_type].into_iter().flatten();
             let until = by_age.map(|age| start.plus(age)).chain(part.valid_until).min();
@@ -194,6 +211,15 @@ impl FeedRules {
         }
         parts
     }
+}
+
+/// The types of a value: for a conjunction, those of all its values.
+fn types(value: &Value) -> impl Iterator<Item = EntryType> {
+    let parts = match value {
+        Value::All(conjunction) => conjunction.values().filter_map(Value::entry_type).collect(),
+        value => value.entry_type().into_iter().collect::<Vec<_>>(),
+    };
+    parts.into_iter()
 }
 
 #[cfg(test)]

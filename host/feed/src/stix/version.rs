@@ -1,8 +1,6 @@
 //! One version of an indicator. Its pattern is already reduced to values; only these are kept.
 
-use threatsieve_blacklist::{
-    Conjunction, ConjunctionPart, Indicator, IndicatorId, Threat, Timestamp, Tlp, UrlMode, Value,
-};
+use threatsieve_blacklist::{Indicator, IndicatorId, Threat, Timestamp, Tlp, UrlMode, Value};
 
 use super::marking::{Markings, SetId};
 use super::object::{ObjectError, Raw, RawObject, Text, read, text, time, wrong};
@@ -208,17 +206,7 @@ fn with_mode(value: Value, wanted: UrlMode) -> Value {
         Value::Url { key, shown, .. } if !key.contains('?') => {
             Value::Url { key, shown, mode: wanted }
         }
-        Value::All(conjunction) => {
-            let with_mode = |part: &ConjunctionPart| match part {
-                ConjunctionPart::Value(value) => {
-                    ConjunctionPart::Value(with_mode(value.clone(), wanted))
-                }
-                name => name.clone(),
-            };
-            // Other modes make no two parts equal.
-            Conjunction::new(conjunction.parts().iter().map(with_mode).collect())
-                .map_or(Value::All(conjunction), Value::All)
-        }
+        Value::All(parts) => Value::All(parts.map(|value| with_mode(value.clone(), wanted))),
         value => value,
     }
 }

@@ -144,7 +144,8 @@ impl Warninglist {
     /// Returns the entry that covers a value; `None` if none does, or if the list is about other
     /// types of values.
     pub fn entry_for(&self, value: &Value) -> Option<String> {
-        if !self.types.has(value.entry_type()) {
+        // Callers ask about the parts of a conjunction.
+        if !self.types.has(value.entry_type()?) {
             return None;
         }
         match &self.entries {
@@ -200,7 +201,7 @@ fn host(value: &Value) -> Option<String> {
             authority.split(':').next().map(str::to_owned)
         }
         Value::Address(range) => (range.first() == range.last()).then(|| range.first().to_string()),
-        Value::Hash(_) => None,
+        Value::Hash(_) | Value::All(_) => None,
     }
 }
 
