@@ -91,7 +91,8 @@ def our_values(path: Path) -> set[str]:
     """Returns the values that the program takes from a package."""
     result = program.run("feeds", "test", path, "--json", expect=None)
     lines = [json.loads(line) for line in result.stdout.splitlines()]
-    return {normal(f"{our_kind(v['type'])} {v['value']}") for v in lines if "value" in v}
+    values = [v for v in lines if "value" in v and v["type"] != "conjunction"]
+    return {normal(f"{our_kind(v['type'])} {v['value']}") for v in values}
 
 
 class Reading:
