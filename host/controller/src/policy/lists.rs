@@ -132,7 +132,7 @@ fn allow_list(file: &Path) -> anyhow::Result<List> {
     let options = FeedOptions::default();
     let mut input = Cursor::new(&bytes);
     if !bytes.trim_ascii().is_empty() {
-        read_feed(&mut input, &options, 0, &mut set, &mut take, &mut reject)?;
+        read_feed(&mut input, &options, 0, &mut set, &mut take, &mut reject, None)?;
     }
     let mut reduced = |_: u16, indicator: Indicator| values.extend(indicator.values);
     set.finish(&mut reduced, &mut |_: Unreduced| {});
