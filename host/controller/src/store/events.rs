@@ -100,7 +100,8 @@ pub(crate) fn event_uid(identity: &[u8], offset: u64) -> String {
 }
 
 /// Adds a match of an indicator to an event; `false` if it is known already. A retracted match
-/// becomes valid again.
+/// becomes valid again, with the details that the indicator has now: its marking decides who may
+/// see the match.
 pub(crate) fn insert_match(
     connection: &Connection,
     event: i64,
@@ -116,9 +117,12 @@ pub(crate) fn insert_match(
              how, confidence, tlp, name, generation, found, historic, written, told) \
              VALUES (:event, :feed, :indicator, :entry_type, :entry, :observable, :field, \
              :how, :confidence, :tlp, :name, :generation, :found, :historic, :written, :told) \
-             ON CONFLICT (event, feed, indicator) DO UPDATE SET \
-             retracted = NULL, generation = excluded.generation, \
-             found = excluded.found, historic = excluded.historic, written = excluded.written \
+             ON CONFLICT (event, feed, indicator) DO UPDATE SET retracted = NULL, \
+             entry_type = excluded.entry_type, entry = excluded.entry, \
+             observable = excluded.observable, field = excluded.field, how = excluded.how, \
+             confidence = excluded.confidence, tlp = excluded.tlp, name = excluded.name, \
+             generation = excluded.generation, found = excluded.found, \
+             historic = excluded.historic, written = excluded.written \
              WHERE retracted IS NOT NULL",
         )?
         .execute(named_params! {

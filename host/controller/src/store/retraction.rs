@@ -48,9 +48,9 @@ pub(crate) struct Flagged {
     pub(crate) entry_type: String,
     pub(crate) entry: String,
     pub(crate) observable: String,
+    pub(crate) feed: String,
+    pub(crate) indicator: String,
     uid: String,
-    feed: String,
-    indicator: String,
     is_written: bool,
 }
 

@@ -76,10 +76,9 @@ pub(crate) fn build(store: &mut Store, config: &Config, now: Timestamp) -> anyho
     }
     let file = write_blacklist(&files, config, generation, made.compiled)?;
     let blacklist = open(&files, &file).context("the new blacklist")?;
-    if made.newly.is_allowed {
-        allowed::retract_allowed(&transaction, &blacklist, now)?;
-    }
-    if made.newly.counts {
+    let others_may_count =
+        made.newly.is_allowed && allowed::retract_allowed(&transaction, &blacklist, now)?;
+    if made.newly.counts || others_may_count {
         history::renew(&transaction, now)?;
     }
     let rules = serde_json::to_string(&settings.rules)?;
