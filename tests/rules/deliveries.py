@@ -126,5 +126,5 @@ class Builds:
             for value in one.values
             if not withdrawn.has(name) and value not in withdrawn.retracted
         }
-        gone = staying - new.entries()
-        return bool(staying) and len(gone) / len(staying) > hold.max_shrink
+        fewer = len(staying) - len(new.entries())
+        return bool(staying) and fewer / len(staying) > hold.max_shrink

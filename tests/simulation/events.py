@@ -35,7 +35,7 @@ class Events:
             self.unmount: 1,
             self.change_sources: 1,
             self.rotate_records: 2,
-            self.set_clock: 0.7,
+            self.set_clock: 2,
             self.back_up: 1,
         }
 

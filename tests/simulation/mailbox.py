@@ -33,9 +33,12 @@ class Mailbox:
     def __init__(self, folder: Path):
         self.folder, self.seen = folder, set()
 
+    def paths(self) -> set[Path]:
+        return set(self.folder.glob("*.eml"))
+
     def new(self) -> list["Mail"]:
         """Returns the new mails."""
-        paths = sorted(set(self.folder.glob("*.eml")) - self.seen)
+        paths = sorted(self.paths() - self.seen)
         self.seen.update(paths)
         return [Mail(path.read_bytes()) for path in paths]
 
