@@ -7,8 +7,10 @@ clock jumps, feeds break, and an earlier state is restored. Some rounds are kill
 THREATSIEVE_SEED repeats it.
 """
 
+import contextlib
 import os
 import random
+import sqlite3
 
 import pytest
 
@@ -94,3 +96,15 @@ def test_a_less_specific_value_flags_what_a_retracted_one_flagged(world):
     world.model.retract("www.a.example")
     world.round()
     assert {flag.value for flag in world.model.flags.values()} == {"a.example"}
+
+
+def test_a_mail_that_was_not_tried_yet_is_not_stuck(world):
+    world.append(world.logs["access"], 100)
+    publish(world, "a.example")
+    world.round()
+    # The program was killed before it sent the mails, and the machine was off for three days.
+    with contextlib.closing(sqlite3.connect(world.folder / "state/state.db")) as state:
+        state.execute("UPDATE mails SET state = 0, attempts = 0, sent = NULL")
+        state.commit()
+    world.days = 3
+    world.round(accept_clock=True)
