@@ -108,11 +108,23 @@ def test_comments_behind_networks_are_cut():
     assert (event["line"], event["matches"][0]["entry"]["value"]) == (1, "45.66.76.0/22")
 
 
-def test_stix_1_is_rejected_by_name():
+def test_a_stix_1_package_is_read():
+    (event,) = program.scan("--feed", case("stix1-xml", "ais.xml"), case("stix1-xml", "ais.log"))
+    (match,) = event["matches"]
+    assert (event["line"], match["entry"]["value"]) == (2, "c2.bad-two.top")
+
+
+def test_a_stix_1_package_without_an_indicator_is_doubtful():
     result = program.run(
         "scan", "--feed", case("stix1-xml", "b.xml"), case("stix1-xml", "log"), expect=DAMAGED
     )
-    assert b"STIX 1.x" in result.stderr
+    assert b"expected indicators, got none" in result.stderr
+
+
+def test_feeds_test_knows_stix_1():
+    values, summary = examined(case("stix1-xml", "ais.xml"))
+    assert "ipv4-addr 45.66.77.0/24" in shown(values)
+    assert (summary["format"], summary["taken"], summary["rejected"]) == ("stix1", 6, 1)
 
 
 def test_a_wazuh_list_is_rejected_loudly():

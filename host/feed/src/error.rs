@@ -31,6 +31,40 @@ pub enum FeedError {
         /// The number of complete objects read before.
         objects: u64,
     },
+    /// The XML is damaged or truncated, or has a part that is not read.
+    #[error(
+        "XML, byte {offset}: expected {expected}, got {got}; {objects} indicators and observables \
+         were read before it"
+    )]
+    Xml {
+        /// The position of the token, in bytes from the input's start.
+        offset: u64,
+        /// The text that was expected.
+        expected: &'static str,
+        /// The text that was found.
+        got: String,
+        /// The number of indicators and observables read before.
+        objects: u64,
+    },
+    /// One tag, text or comment of the XML is too long.
+    #[error(
+        "XML, byte {offset}: expected a tag, text or comment of at most {limit} bytes, got a \
+         longer one; {objects} indicators and observables were read before it"
+    )]
+    LongToken {
+        /// [`crate::StixLimits::max_object_bytes`].
+        limit: usize,
+        /// The position of the token, in bytes from the input's start.
+        offset: u64,
+        /// The number of indicators and observables read before.
+        objects: u64,
+    },
+    /// The input is XML, but no STIX package.
+    #[error("expected a STIX_Package of STIX 1.0 to 1.2, got {got}")]
+    NotPackage {
+        /// The first element.
+        got: String,
+    },
     /// The input is JSON without STIX objects.
     #[error(
         "expected a STIX bundle, a TAXII envelope, STIX objects in an array or one STIX object, got {}{got}",
@@ -43,7 +77,7 @@ pub enum FeedError {
         got: String,
     },
     /// The input is a kind of file that contains no indicators, or that cannot be read.
-    #[error("expected a list of indicators or STIX 2 in JSON, got {got}")]
+    #[error("expected a list of indicators or STIX, got {got}")]
     Foreign {
         /// The kind of file.
         got: &'static str,
@@ -116,7 +150,10 @@ impl FeedError {
     pub fn is_foreign(&self) -> bool {
         matches!(
             self,
-            FeedError::Foreign { .. } | FeedError::NotStix { .. } | FeedError::NoValues { .. }
+            FeedError::Foreign { .. }
+                | FeedError::NotStix { .. }
+                | FeedError::NotPackage { .. }
+                | FeedError::NoValues { .. }
         )
     }
 }

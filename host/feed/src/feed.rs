@@ -6,7 +6,10 @@ use std::io::{BufRead, Cursor, Read};
 use threatsieve_blacklist::{Indicator, UrlMode};
 
 use crate::sniff::{Sniffed, sniff};
-use crate::{FeedError, ListForm, ListOptions, RejectedLine, StixSet, read_list};
+use crate::{
+    BundleReport, FeedError, ListForm, ListOptions, PackageOptions, PackageSink, RejectedLine,
+    StixSet, foreign, read_list,
+};
 
 /// The number of bytes that decide the format: 4 KiB.
 const SNIFFED_BYTES: u64 = 4096;
@@ -16,13 +19,15 @@ const SNIFFED_BYTES: u64 = 4096;
 pub enum FeedFormat {
     /// STIX 2.0 and 2.1: bundles, TAXII envelopes, objects.
     Stix,
+    /// STIX 1.0 to 1.2: packages in XML.
+    Stix1,
     /// A list in one of its forms.
     List(ListForm),
 }
 
 impl FeedFormat {
     /// The names that [`FeedFormat::from_name`] accepts.
-    pub const NAMES: [&str; 5] = ["lines", "hosts", "csv", "json", "stix"];
+    pub const NAMES: [&str; 6] = ["lines", "hosts", "csv", "json", "stix", "stix1"];
 
     /// Returns the format with this name. `csv:NAME` and `json:NAME` also name the column of
     /// values.
@@ -38,6 +43,7 @@ impl FeedFormat {
             ("lines", None) => ListForm::Lines,
             ("hosts", None) => ListForm::Hosts,
             ("stix", None) => return Some(FeedFormat::Stix),
+            ("stix1", None) => return Some(FeedFormat::Stix1),
             _ => return None,
         }))
     }
@@ -52,6 +58,8 @@ pub struct FeedOptions {
     pub url_mode: Option<UrlMode>,
     /// A value with a port matches only events with that port.
     pub match_port: bool,
+    /// The input is UTF-8, whatever encoding an XML declaration in it names.
+    pub is_utf8: bool,
 }
 
 /// The counts of one input.
@@ -110,12 +118,13 @@ impl FeedReport {
 }
 
 /// Reads one input to its end. Indicators of lists go to `each` with their value as listed. STIX
-/// objects go to `stix`, under the caller's number, until all inputs are read.
+/// objects go to `stix`, under the caller's number, until all inputs are read. Packages of STIX 1.x
+/// also go to `packages` as they are received.
 ///
 /// # Errors
 ///
-/// - The input is not a feed: a web page, XML, another kind of JSON ([`FeedError::Foreign`],
-///   [`FeedError::NotStix`]).
+/// - The input is not a feed: a web page, another kind of XML or JSON ([`FeedError::Foreign`],
+///   [`FeedError::NotPackage`], [`FeedError::NotStix`]).
 /// - It is damaged, or reading fails.
 /// - It does not say which of its columns contains the values ([`FeedError::Ambiguous`]).
 pub fn read_feed(
@@ -125,6 +134,7 @@ pub fn read_feed(
     stix: &mut StixSet,
     each: &mut dyn FnMut(Indicator, &str),
     rejected: &mut dyn FnMut(RejectedLine),
+    packages: Option<&mut dyn PackageSink>,
 ) -> Result<FeedReport, FeedError> {
     // One call may return only a few bytes, which are not enough to recognise a format.
     let mut start = Vec::new();
@@ -132,7 +142,12 @@ pub fn read_feed(
     let read = (&mut *input).take(SNIFFED_BYTES).read_to_end(&mut start);
     read.map_err(|source| FeedError::Read { offset: 0, source })?;
     let format = match (sniff(&start), &options.format) {
-        // No list starts like this, whatever format the caller names.
+        (Sniffed::Package | Sniffed::Markup(foreign::XML), Some(FeedFormat::Stix1))
+        | (Sniffed::Package, None) => FeedFormat::Stix1,
+        // No other feed starts like this, whatever format the caller names.
+        (Sniffed::Package, Some(_)) => {
+            return Err(FeedError::Foreign { got: "STIX 1.x in XML: the format `stix1`" });
+        }
         (Sniffed::Markup(got), _) | (Sniffed::Foreign(got), None) => {
             return Err(FeedError::Foreign { got });
         }
@@ -142,15 +157,14 @@ pub fn read_feed(
     };
     let mut input = Cursor::new(start).chain(input);
     let form = match format {
-        FeedFormat::Stix => {
-            let report = stix.read(number, &mut input)?;
-            return Ok(FeedReport {
-                format: "stix",
-                read: report.objects,
-                taken: report.indicators,
-                rejected: report.rejected,
-                ..FeedReport::default()
-            });
+        FeedFormat::Stix => return Ok(stix_report("stix", &stix.read(number, &mut input)?)),
+        FeedFormat::Stix1 => {
+            let packages =
+                PackageOptions { is_utf8: options.is_utf8, sink: packages, ..Default::default() };
+            let report = stix.read_packages(number, &mut input, packages)?;
+            // Other packages may refer to what is in it.
+            let may_be_empty = report.objects > report.rejected;
+            return Ok(FeedReport { may_be_empty, ..stix_report("stix1", &report) });
         }
         FeedFormat::List(form) => form,
     };
@@ -174,4 +188,14 @@ pub fn read_feed(
         skipped: report.skipped,
         may_be_empty: report.may_be_empty,
     })
+}
+
+fn stix_report(format: &'static str, report: &BundleReport) -> FeedReport {
+    FeedReport {
+        format,
+        read: report.objects,
+        taken: report.indicators,
+        rejected: report.rejected,
+        ..FeedReport::default()
+    }
 }

@@ -3,8 +3,20 @@
 /// The number of bytes that are searched for signs of a kind.
 const LOOKED_AT: usize = 4096;
 
+/// XML without a sign of its kind.
+pub(crate) const XML: &str = "XML of an unsupported kind";
+
+/// A kind of HTML or XML.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Markup {
+    /// A package of STIX 1.x.
+    Package,
+    /// Another kind, with its name.
+    Other(&'static str),
+}
+
 /// Recognises a text that starts with a tag, a declaration or a comment of HTML or XML.
-pub(crate) fn markup(text: &[u8]) -> Option<&'static str> {
+pub(crate) fn markup(text: &[u8]) -> Option<Markup> {
     let [b'<', rest @ ..] = text else { return None };
     let name = rest
         .iter()
@@ -17,15 +29,16 @@ pub(crate) fn markup(text: &[u8]) -> Option<&'static str> {
     }
     let start = &text[..text.len().min(LOOKED_AT)];
     let start = String::from_utf8_lossy(start).to_ascii_lowercase();
-    Some(if start.contains("stix_package") {
-        "STIX 1.x in XML, which is not supported yet; STIX 2.0 and 2.1 in JSON are"
-    } else if start.contains("taxii_message") || start.contains(":poll_response") {
+    if start.contains("stix_package") {
+        return Some(Markup::Package);
+    }
+    Some(Markup::Other(if start.contains("taxii_message") || start.contains(":poll_response") {
         "a message of TAXII 1.x, which is not supported yet; TAXII 2.1 is"
     } else if start.starts_with("<?xml") && !start.contains("<html") {
-        "XML of an unsupported kind"
+        XML
     } else {
         "an HTML page (a login page, an error, or the page around a file: use the URL of the raw file)"
-    })
+    }))
 }
 
 /// Recognises the kind of a text by its first line with content.

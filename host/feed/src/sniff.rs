@@ -1,7 +1,7 @@
 //! Recognises the kind of an input by its first bytes. A few dozen are enough, unless white space
 //! comes first.
 
-use crate::foreign;
+use crate::foreign::{self, Markup};
 
 /// The apparent kind of an input.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -10,7 +10,9 @@ pub(crate) enum Sniffed {
     Json,
     /// Lines of text.
     List,
-    /// HTML or XML.
+    /// STIX 1.x in XML.
+    Package,
+    /// HTML, or XML of another kind.
     Markup(&'static str),
     /// A known kind of file that cannot be read.
     Foreign(&'static str),
@@ -31,16 +33,18 @@ pub(crate) fn sniff(first_bytes: &[u8]) -> Sniffed {
     if is_json {
         return Sniffed::Json;
     }
-    if let Some(kind) = foreign::markup(text) {
-        return Sniffed::Markup(kind);
+    match foreign::markup(text) {
+        Some(Markup::Package) => Sniffed::Package,
+        Some(Markup::Other(kind)) => Sniffed::Markup(kind),
+        None => foreign::text(text).map_or(Sniffed::List, Sniffed::Foreign),
     }
-    foreign::text(text).map_or(Sniffed::List, Sniffed::Foreign)
 }
 
 /// Describes the kind of an input for people.
 pub fn looks_like(first_bytes: &[u8]) -> &'static str {
     match sniff(first_bytes) {
         Sniffed::Json => "STIX in JSON",
+        Sniffed::Package => "STIX 1.x in XML",
         Sniffed::List => "a list",
         Sniffed::Markup(kind) | Sniffed::Foreign(kind) => kind,
     }

@@ -1,5 +1,6 @@
 //! Timestamps of feeds, in microseconds.
 
+use jiff::SignedDuration;
 use jiff::civil::{Date, DateTime, Time};
 use threatsieve_blacklist::Timestamp;
 
@@ -30,6 +31,13 @@ pub(crate) fn lenient(text: &str) -> Option<Timestamp> {
         zone => zone,
     };
     timestamp(day(date)?, clock, offset_seconds(zone)?)
+}
+
+/// Writes an RFC 3339 date-time in UTC with at most six fraction digits. `None` if the year is not
+/// between 1 and 9999.
+pub(crate) fn to_rfc3339(at: Timestamp) -> Option<String> {
+    let time = EPOCH.checked_add(SignedDuration::from_micros(at.0)).ok()?;
+    (time.year() >= 1).then(|| format!("{time}Z"))
 }
 
 fn timestamp(date: Date, clock: &str, offset_seconds: i64) -> Option<Timestamp> {
@@ -108,6 +116,23 @@ mod tests {
         ] {
             assert_eq!(rfc3339(text), Some(Timestamp(want)), "{text}");
             assert_eq!(lenient(text), Some(Timestamp(want)), "{text}");
+        }
+    }
+
+    #[test]
+    fn written_times_are_read_back() {
+        for (text, at) in [
+            ("1970-01-01T00:00:00Z", 0),
+            ("1970-01-01T00:00:01.5Z", 1_500_000),
+            ("1969-12-31T23:59:59.999999Z", -1),
+            ("0001-01-01T00:00:00Z", -62_135_596_800_000_000),
+            ("9999-12-31T23:59:59.999999Z", 253_402_300_799_999_999),
+        ] {
+            assert_eq!(to_rfc3339(Timestamp(at)).as_deref(), Some(text));
+            assert_eq!(rfc3339(text), Some(Timestamp(at)));
+        }
+        for at in [i64::MIN, -62_135_596_800_000_001, 253_402_300_800_000_000, i64::MAX] {
+            assert_eq!(to_rfc3339(Timestamp(at)), None);
         }
     }
 

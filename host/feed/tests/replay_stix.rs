@@ -1,4 +1,5 @@
-//! Replays the corpora of the fuzz targets `stix` and `list` on the stable toolchain.
+//! Replays the corpora of the fuzz targets `stix`, `stix1`, `list` and `taxii1` on the stable
+//! toolchain.
 
 use std::path::Path;
 
@@ -26,6 +27,16 @@ fn stix() {
 }
 
 #[test]
+fn stix1() {
+    replay("stix1", 30, threatsieve_feed::fuzzing::stix1);
+}
+
+#[test]
 fn list() {
     replay("list", 12, threatsieve_feed::fuzzing::list);
+}
+
+#[test]
+fn taxii1() {
+    replay("taxii1", 20, threatsieve_feed::fuzzing::taxii1);
 }

@@ -162,10 +162,16 @@ impl Checker<'_> {
         let layout =
             Layout::new(self.batch.as_bytes(), self.places, documents, self.options.fields.len())?;
         let (lines, format) = (self.lines, self.options.message_format);
+        // The port takes a second reading of the line, so it is only read if it may count.
+        let compares_ports = match &first {
+            Some(Ok(answer)) => answer.blacklist.compares_ports(),
+            _ => true,
+        };
         let context = |document: u32| {
             let line = lines[document as usize];
             let parser = parser(line, format);
-            Context { time: parser.time(line), port: parser.destination_port(line) }
+            let port = compares_ports.then(|| parser.destination_port(line)).flatten();
+            Context { time: parser.time(line), port }
         };
         match first {
             Some(first) => {

@@ -8,33 +8,48 @@ use crate::host;
 /// The number of groups in a full IPv6 address.
 const V6_GROUPS: usize = 8;
 
+/// Class of `:`.
+const COLON: u8 = 1;
+/// Class of separators, blanks, quotes and brackets: a value with one is not a single host or
+/// address.
+const ODD: u8 = 2;
+
+static CLASSES: [u8; 256] = {
+    let mut classes = [0; 256];
+    classes[b':' as usize] = COLON;
+    let odd = b" \t,;><\"'()=";
+    let mut i = 0;
+    while i < odd.len() {
+        classes[odd[i] as usize] = ODD;
+        i += 1;
+    }
+    classes
+};
+
 /// Properties of a value's bytes.
-#[derive(Clone, Copy, Default)]
+#[derive(Clone, Copy)]
 struct Form {
     colons: usize,
-    /// It contains separators, blanks, quotes or brackets, so it is not a single host or address.
     is_odd: bool,
 }
 
 impl Form {
     #[inline]
     fn of(value: &[u8]) -> Form {
-        value.iter().fold(Form::default(), |form, &byte| Form {
-            colons: form.colons + usize::from(byte == b':'),
-            is_odd: form.is_odd | is_odd(byte),
-        })
+        let (mut colons, mut seen) = (0, 0);
+        for &byte in value {
+            let class = CLASSES[usize::from(byte)];
+            colons += usize::from(class & COLON);
+            seen |= class;
+        }
+        Form { colons, is_odd: seen & ODD != 0 }
     }
-}
-
-#[inline]
-fn is_odd(byte: u8) -> bool {
-    matches!(byte, b' ' | b'\t' | b',' | b';' | b'>' | b'<' | b'"' | b'\'' | b'(' | b')' | b'=')
 }
 
 /// Returns whether the value is anything other than one host or address, with or without a port.
 #[inline]
 pub(crate) fn is_list(value: &[u8]) -> bool {
-    value.iter().any(|&byte| is_odd(byte))
+    Form::of(value).is_odd
 }
 
 /// Passes on the hosts and addresses of a value: `a`, `a:port`, `[v6]:port`, lists of them (`a,

@@ -1,6 +1,7 @@
 //! One value per line.
 
 use crate::host;
+use crate::marks::has_any;
 
 /// Returns the line's value, without the blanks and the pair of double quotes around it. A line
 /// that begins with `#` has none.
@@ -17,7 +18,7 @@ pub(crate) fn value(line: &[u8]) -> Option<&[u8]> {
 /// it is a URL.
 #[inline]
 pub(crate) fn is_one(value: &[u8]) -> bool {
-    memchr::memchr3(b' ', b'\t', b',', value).is_none() || host::is_absolute(value)
+    !has_any(value, *b" \t,") || host::is_absolute(value)
 }
 
 #[cfg(test)]

@@ -279,7 +279,11 @@ fn endpoint(
 #[inline(always)]
 fn may_have_port(value: &[u8]) -> bool {
     const PORT_BYTES: usize = 6;
-    value[value.len().saturating_sub(PORT_BYTES)..].contains(&b':')
+    match value.last_chunk::<PORT_BYTES>() {
+        // Six comparisons without a branch.
+        Some(end) => end.iter().fold(false, |found, &byte| found | (byte == b':')),
+        None => value.contains(&b':'),
+    }
 }
 
 #[cold]

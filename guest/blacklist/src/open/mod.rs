@@ -1,7 +1,9 @@
 //! Opens blacklists. A file is verified before anything of it is used.
 
+mod conjunction;
 mod entry;
 
+pub use conjunction::{Conjoined, ConjunctionRow, PartEntry};
 pub use entry::{Entry, EventContext, IndicatorView, Match, Policy};
 
 use crate::compile::VerifyKey;
@@ -40,6 +42,8 @@ pub enum OpenError {
 pub struct Blacklist<B> {
     bytes: B,
     header_bytes: usize,
+    compares_ports: bool,
+    has_conjunctions: bool,
 }
 
 impl<B: AsRef<[u8]>> Blacklist<B> {
@@ -79,7 +83,10 @@ impl<B: AsRef<[u8]>> Blacklist<B> {
         }
         check_gaps(file, &image)?;
         check_records(&image)?;
-        Ok(Blacklist { bytes, header_bytes })
+        conjunction::check_conjunctions(&image, entry_count(&image))?;
+        let compares_ports = compares_ports(&image);
+        let has_conjunctions = conjunction::has_any(&image);
+        Ok(Blacklist { bytes, header_bytes, compares_ports, has_conjunctions })
     }
 
     fn image(&self) -> Result<Image<'_>, ImageError> {
@@ -124,11 +131,7 @@ impl<B: AsRef<[u8]>> Blacklist<B> {
     /// Returns whether any indicator matches only events with its port, so that ports must be
     /// known.
     pub fn compares_ports(&self) -> bool {
-        let profiles =
-            self.image().ok().and_then(|image| image.section(Role::Block, Section::Profiles));
-        let flags =
-            profiles.unwrap_or_default().chunks_exact(PROFILE_BYTES).map(|profile| profile[5]);
-        flags.fold(0, |all, flags| all | flags) & MATCH_PORT != 0
+        self.compares_ports
     }
 
     /// The number of entries of a type and role.
@@ -145,6 +148,11 @@ impl<B: AsRef<[u8]>> Blacklist<B> {
     pub fn file_bytes(&self) -> u64 {
         self.bytes.as_ref().len() as u64
     }
+}
+
+fn compares_ports(image: &Image<'_>) -> bool {
+    let profiles = image.section(Role::Block, Section::Profiles).unwrap_or_default();
+    profiles.chunks_exact(PROFILE_BYTES).any(|profile| profile[5] & MATCH_PORT != 0)
 }
 
 /// Checks that sections follow each other with zeros between them, so that every byte of the file
@@ -166,15 +174,20 @@ fn check_gaps(file: &[u8], image: &Image<'_>) -> Result<(), ImageError> {
     Ok(())
 }
 
+/// The number of entries of both roles.
+fn entry_count(image: &Image<'_>) -> u32 {
+    // The image was checked: the sum fits into 32 bits.
+    let counts =
+        Role::ALL.iter().flat_map(|role| EntryType::ALL.map(|kind| image.count(*role, kind)));
+    counts.sum()
+}
+
 /// Checks that each entry's records begin where the ones before end, and that all exist. Otherwise
 /// one hit could ask for four billion records.
 fn check_records(image: &Image<'_>) -> Result<(), ImageError> {
     let section = |section| image.section(Role::Block, section).unwrap_or_default();
     let records = section(Section::Records).len() / RECORD_BYTES;
-    let entries: usize = Role::ALL
-        .iter()
-        .flat_map(|role| EntryType::ALL.map(|kind| image.count(*role, kind) as usize))
-        .sum();
+    let entries = entry_count(image) as usize;
     let (starts, rest) = section(Section::EntryRecords).as_chunks();
     let mut starts = starts.iter().map(|bytes| u32::from_le_bytes(*bytes) as usize);
     let fits = rest.is_empty()

@@ -19,14 +19,17 @@ pub(crate) struct FeedArgs {
     /// `-` is standard input; gzip and zstd are unpacked
     #[arg(long, value_name = "FILE")]
     pub(crate) list: Vec<PathBuf>,
-    /// A feed in STIX 2.0 or 2.1 (a bundle or a TAXII envelope), or a list; read as for --list
+    /// A feed in STIX 1.0 to 2.1 or a TAXII envelope, or a list; read as for --list
     #[arg(long, value_name = "FILE")]
     pub(crate) feed: Vec<PathBuf>,
     /// An allow-list: its entries suppress matches by entries of equal or lesser specificity
     #[arg(long, value_name = "FILE")]
     pub(crate) allow: Vec<PathBuf>,
-    /// The format of lists and feeds, if not detected by content: lines, hosts, csv, json, stix;
-    /// `csv:NAME` and `json:NAME` name the column of values
+    /// A MISP warninglist, or a folder of them: values that it covers are left out
+    #[arg(long, value_name = "FILE")]
+    pub(crate) warninglist: Vec<PathBuf>,
+    /// The format of lists and feeds, if not detected by content: lines, hosts, csv, json, stix,
+    /// stix1; `csv:NAME` and `json:NAME` name the column of values
     #[arg(long, value_name = "NAME", value_parser = feed_format)]
     pub(crate) list_format: Option<FeedFormat>,
     /// Accept lists and feeds without any indicator

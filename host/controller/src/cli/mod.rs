@@ -17,11 +17,10 @@ pub(crate) use indicators::{BlacklistArgs, FeedArgs, PolicyArgs};
 pub(crate) use opensearch::{OpenSearchArgs, OpenSearchVerb, PushArgs};
 pub(crate) use scan::{Output, ScanArgs};
 pub(crate) use service::{
-    ConfigArgs, ConfigVerb, ConfigVerbArgs, FeedTestArgs, FeedsArgs, FeedsVerb, IndicatorState,
-    IndicatorsArgs, MuteArgs, MuteEnd, MuteTarget, MuteVerb, PollArgs, RetractArgs, RunArgs,
-    StatusArgs,
+    ConfigArgs, ConfigVerb, ConfigVerbArgs, FeedManifestArgs, FeedPushArgs, FeedTestArgs,
+    FeedsArgs, FeedsVerb, IndicatorState, IndicatorsArgs, MuteArgs, MuteEnd, MuteTarget, MuteVerb,
+    PackagesArgs, PollArgs, RetractArgs, RunArgs, StatusArgs,
 };
-pub(crate) use values::At;
 
 const AFTER: &str = "\
 Exit codes: 0 done; 1 with --exit-code, when something matched; 2 wrong usage or configuration, a

@@ -5,8 +5,6 @@ use std::str::FromStr;
 
 use clap::builder::{PossibleValue, TypedValueParser};
 use clap::error::ErrorKind;
-use jiff::civil::{Date, DateTime};
-use jiff::tz::TimeZone;
 use threatsieve_blacklist::{Timestamp, Tlp};
 
 /// A time given on the command line: RFC 3339, a date or date and time in UTC, or `now`.
@@ -17,23 +15,15 @@ impl FromStr for At {
     type Err = String;
 
     fn from_str(text: &str) -> Result<At, String> {
-        let utc = |civil: DateTime| civil.to_zoned(TimeZone::UTC).map(|zoned| zoned.timestamp());
-        let moment = match text {
-            "now" => Ok(jiff::Timestamp::now()),
-            _ => text
-                .parse::<jiff::Timestamp>()
-                .or_else(|_| text.parse::<DateTime>().and_then(utc))
-                .or_else(|_| {
-                    text.parse::<Date>()
-                        .and_then(|date| utc(date.to_datetime(jiff::civil::Time::midnight())))
-                }),
+        let at = match text {
+            "now" => Some(Timestamp(jiff::Timestamp::now().as_microsecond())),
+            _ => crate::text::parse_time(text),
         };
-        let moment = moment.map_err(|_| {
+        at.map(At).ok_or_else(|| {
             "expected RFC 3339 (2026-01-31T23:59:59Z), a date or date and time in UTC \
              (2026-01-31, 2026-01-31T23:59:59), or `now`"
                 .to_owned()
-        })?;
-        Ok(At(Timestamp(moment.as_microsecond())))
+        })
     }
 }
 

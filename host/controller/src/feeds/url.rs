@@ -1,5 +1,5 @@
-//! Lists, bundles and envelopes behind a URL. They are fetched only if they changed (RFC 9110,
-//! section 13).
+//! Lists, bundles, envelopes and packages behind a URL. They are fetched only if they changed (RFC
+//! 9110, section 13).
 
 use reqwest::StatusCode;
 use reqwest::header::{
@@ -9,12 +9,13 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 use threatsieve_feed::looks_like;
 
+use super::archive::Archive;
 use super::cursor;
-use super::fetched::{Body, Fetched};
+use super::fetched::{Body, Fetched, blocking};
 use super::http::{Deadline, Fetcher, Request, shown, text};
 use crate::config::{Feed, Http, UrlFeed};
 
-const EXPECTED: &str = "a list, a STIX bundle or a TAXII envelope";
+const EXPECTED: &str = "a list, a STIX bundle or package, or a TAXII envelope";
 /// Accepted statuses. 206 is not one of them: part of a body is not a list.
 const STATUSES: &[StatusCode] = &[StatusCode::OK, StatusCode::NOT_MODIFIED];
 
@@ -42,7 +43,7 @@ pub(super) async fn fetch(
         request = conditional(request, IF_NONE_MATCH, etag.as_deref());
         request = conditional(request, IF_MODIFIED_SINCE, last_modified.as_deref());
     }
-    let answer = fetcher.get(&request).await?;
+    let answer = fetcher.fetch(&request).await?;
     let bytes = fetcher.bytes;
     if answer.status == StatusCode::NOT_MODIFIED {
         return Ok(Fetched { body: None, cursor: None, objects: 0, bytes, goes_on: false });
@@ -54,6 +55,10 @@ pub(super) async fn fetch(
         digest: answer.body.digest.to_hex().to_string(),
     };
     let is_known = known.is_some_and(|known| known.digest == at.digest);
+    if let Some(mut archive) = Archive::of(feed).filter(|_| !is_known) {
+        let mut body = answer.body.file()?;
+        blocking(|| archive.save(&mut body))?;
+    }
     let body = (!is_known).then(|| Body::Whole(answer.body, shown(&answer.url)));
     Ok(Fetched { body, cursor: Some(cursor::write(feed, at)?), objects: 0, bytes, goes_on: false })
 }
@@ -75,6 +80,7 @@ fn fetcher(url: &UrlFeed, http: &Http, deadline: Deadline) -> anyhow::Result<Fet
 fn request(url: &UrlFeed) -> Request {
     let mut request = Request::new(url.url.clone(), EXPECTED);
     request.statuses = STATUSES;
+    request.takes_xml = true;
     request
 }
 

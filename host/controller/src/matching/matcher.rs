@@ -14,8 +14,6 @@ pub(crate) struct Matcher {
     runner: Runner,
     blacklist: Arc<Blacklist<MemoryFile>>,
     policy: Policy,
-    /// Some indicator matches only events with its port.
-    compares_ports: bool,
 }
 
 /// The times at which indicators must be valid.
@@ -50,6 +48,8 @@ pub(crate) enum Ruling {
     /// None of the entry's indicators counts, because of validity, confidence, marking, or
     /// `--exact`.
     OutsidePolicy,
+    /// The entry is only part of conjunctions.
+    LonePart,
     /// The hit was not judged, because the event's limit of indicators is reached.
     BeyondLimit,
     /// The hit counts, unless the state says otherwise.
@@ -77,8 +77,7 @@ impl Matcher {
         blacklist: Arc<Blacklist<MemoryFile>>,
         policy: Policy,
     ) -> Matcher {
-        let compares_ports = blacklist.compares_ports();
-        Matcher { runner, blacklist, policy, compares_ports }
+        Matcher { runner, blacklist, policy }
     }
 
     pub(crate) fn blacklist(&self) -> &Blacklist<MemoryFile> {
@@ -106,7 +105,12 @@ impl Matcher {
 
     /// Returns whether any indicator of the blacklist matches only events with its port.
     pub(crate) fn compares_ports(&self) -> bool {
-        self.compares_ports
+        self.blacklist.compares_ports()
+    }
+
+    /// Returns whether the blacklist has conjunctions.
+    pub(crate) fn has_conjunctions(&self) -> bool {
+        self.blacklist.has_conjunctions()
     }
 
     /// Rules on a hit for an event, with at most `limit` indicators of its entry.
@@ -117,6 +121,9 @@ impl Matcher {
         event: EventContext,
         limit: usize,
     ) -> Ruling {
+        if self.has_conjunctions() && answer.blacklist.is_lone_part(hit.entry) {
+            return Ruling::LonePart;
+        }
         if hit.allowed_by.is_some() {
             return Ruling::Allowed;
         }

@@ -4,6 +4,7 @@
 mod atomic_file;
 mod chunks;
 mod decoder;
+mod likeness;
 mod ordered;
 mod pattern;
 mod raw;
@@ -20,6 +21,7 @@ use std::os::fd::AsFd;
 pub(crate) use atomic_file::AtomicFile;
 pub(crate) use chunks::{BUFFER_BYTES, Chunk, Chunks};
 pub(crate) use decoder::{Damage, Decoder};
+pub(crate) use likeness::{Likeness, files, likeness};
 pub(crate) use ordered::{Parts, Queue, in_order};
 pub(crate) use pattern::{Expanded, PathPattern};
 pub(crate) use raw::Waiting;

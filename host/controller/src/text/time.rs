@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use jiff::civil::{Date, DateTime, Time};
+use jiff::tz::TimeZone;
 use serde::{Serialize, Serializer};
 use threatsieve_blacklist::Timestamp;
 
@@ -21,4 +23,17 @@ impl Serialize for Rfc3339 {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_str(self)
     }
+}
+
+/// Reads a point in time: RFC 3339, or a date or date and time in UTC.
+pub(crate) fn parse(text: &str) -> Option<Timestamp> {
+    let utc = |civil: DateTime| civil.to_zoned(TimeZone::UTC).ok().map(|zoned| zoned.timestamp());
+    let at = match text.parse::<jiff::Timestamp>() {
+        Ok(at) => at,
+        Err(_) => match text.parse::<DateTime>() {
+            Ok(civil) => utc(civil)?,
+            Err(_) => utc(text.parse::<Date>().ok()?.to_datetime(Time::midnight()))?,
+        },
+    };
+    Some(Timestamp(at.as_microsecond()))
 }

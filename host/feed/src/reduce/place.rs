@@ -75,6 +75,11 @@ pub(super) fn place(path: &Path) -> Result<Place, Reason> {
     }
 }
 
+/// Returns whether a path names a file by its name.
+pub(super) fn is_file_name(path: &Path) -> bool {
+    matches!(path.steps.as_slice(), [Step::Key(key)] if key == "name") && path.object == "file"
+}
+
 fn hash(name: &str) -> Result<Kind, Reason> {
     match HashKind::from_name(name) {
         Some(kind @ (HashKind::Md5 | HashKind::Sha1 | HashKind::Sha256)) => Ok(Kind::Hash(kind)),
@@ -175,7 +180,8 @@ fn address(
     Ok(value)
 }
 
-fn digest(kind: HashKind, text: &str) -> Result<Value, Malformed> {
+/// Reads a digest of this type.
+pub(crate) fn digest(kind: HashKind, text: &str) -> Result<Value, Malformed> {
     let expected = match kind {
         HashKind::Md5 => "an MD5 digest in 32 hexadecimal digits",
         HashKind::Sha1 => "a SHA-1 digest in 40 hexadecimal digits",

@@ -21,6 +21,8 @@ pub enum Reason {
     Wildcard,
     /// `MATCHES`.
     Expression,
+    /// STIX 1.x: a condition other than `Equals` that names no value, such as `Contains`.
+    Condition(String),
     /// `AND` between observations: several events.
     SeveralObservations,
     /// `FOLLOWEDBY`: several events, in order.
@@ -52,6 +54,7 @@ impl Reason {
             Reason::Superset => "superset",
             Reason::Wildcard => "wildcard",
             Reason::Expression => "expression",
+            Reason::Condition(_) => "condition",
             Reason::SeveralObservations => "several_observations",
             Reason::Sequence => "sequence",
             Reason::Repetition => "repetition",
@@ -74,6 +77,7 @@ impl fmt::Display for Reason {
             Reason::Superset => "ISSUPERSET names no value",
             Reason::Wildcard => "LIKE in a form other than '%.domain'",
             Reason::Expression => "a regular expression",
+            Reason::Condition(name) => return write!(f, "the condition {name} names no value"),
             Reason::SeveralObservations => "AND between observations needs several events",
             Reason::Sequence => "FOLLOWEDBY needs several events",
             Reason::Repetition => "REPEATS needs several events",

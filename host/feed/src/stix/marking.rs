@@ -32,7 +32,7 @@ const MAX_REF_BYTES: usize = 128;
 
 /// The restriction that a marking sets. Of several markings the strictest holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Restriction {
+pub(crate) enum Restriction {
     /// No restriction, for example a copyright statement.
     None,
     /// A TLP level.

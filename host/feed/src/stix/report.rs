@@ -2,13 +2,16 @@
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
+use std::hash::{DefaultHasher, Hasher};
 
 use threatsieve_blacklist::Timestamp;
 
 use super::object::ObjectError;
-use super::version::Version;
 use crate::pattern::PatternError;
-use crate::reduce;
+use crate::{Dropped, reduce};
+
+/// An odd number, with which the fingerprints of several objects are mixed.
+const MIX: u64 = 0x9e37_79b9_7f4a_7c15;
 
 /// Counts for one input.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -32,6 +35,37 @@ pub struct BundleReport {
     /// The envelope's `next` (TAXII 2.1, section 3.7): a string, though some servers write a
     /// number.
     pub next: Option<String>,
+    /// The objects are in a bundle, as TAXII 2.0 sends them, and not in an envelope.
+    pub is_bundle: bool,
+    /// Fingerprints of the input's first and last objects, and of all objects together. They are
+    /// the same for the same bytes; what is around the objects does not count.
+    pub first: Option<u64>,
+    /// See [`BundleReport::first`].
+    pub last: Option<u64>,
+    /// See [`BundleReport::first`].
+    pub content: u64,
+}
+
+impl BundleReport {
+    /// Adds an object to the fingerprints.
+    pub(super) fn remember(&mut self, object: &[u8]) {
+        let mut hasher = DefaultHasher::new();
+        hasher.write(object);
+        let print = hasher.finish();
+        self.first = self.first.or(Some(print));
+        self.last = Some(print);
+        // The order of the objects counts.
+        self.content = self.content.rotate_left(7).wrapping_mul(MIX) ^ print;
+    }
+
+    /// Takes back a document that was counted as an object, but is an envelope or a bundle without
+    /// objects.
+    pub(super) fn forget_document(&mut self) {
+        self.objects = self.objects.saturating_sub(1);
+        if self.objects == 0 {
+            (self.first, self.last, self.content) = (None, None, 0);
+        }
+    }
 }
 
 /// An indicator whose newest version gives no values. Its older versions no longer apply.
@@ -71,17 +105,24 @@ pub struct StixReport {
 }
 
 impl StixReport {
-    /// Counts an indicator that is in force.
-    pub(super) fn count(&mut self, version: &Version) {
-        self.indicators += u64::from(!version.values.is_empty());
-        self.values += version.values.len() as u64;
-        self.unreduced += u64::from(!version.unreduced.is_empty());
-        self.partial += u64::from(!version.unreduced.is_empty() && !version.values.is_empty());
-        for part in &version.unreduced {
-            if let UnreducedReason::Language(language) = &part.reason {
+    /// Counts an indicator that is in force: the number of its values, and the reasons for which
+    /// parts gave none.
+    pub(crate) fn count(
+        &mut self,
+        values: usize,
+        unreduced: &mut dyn Iterator<Item = &UnreducedReason>,
+    ) {
+        let mut is_reduced = true;
+        for reason in unreduced {
+            is_reduced = false;
+            if let UnreducedReason::Language(language) = reason {
                 *self.other_pattern_types.entry(language.clone()).or_default() += 1;
             }
         }
+        self.indicators += u64::from(values > 0);
+        self.values += values as u64;
+        self.unreduced += u64::from(!is_reduced);
+        self.partial += u64::from(!is_reduced && values > 0);
     }
 }
 
@@ -114,9 +155,39 @@ pub enum UnreducedReason {
     /// It is in another language.
     #[error("pattern_type: expected `stix`, got {0:?}")]
     Language(String),
+    /// It refers to another part of STIX 1.x packages, and the reference leads nowhere.
+    #[error(transparent)]
+    Reference(#[from] ReferenceError),
     /// The object was rejected.
     #[error(transparent)]
     Object(#[from] ObjectError),
+    /// The filter drops it ([`super::StixLimits::objects`]).
+    #[error(transparent)]
+    Dropped(#[from] Dropped),
+}
+
+impl From<reduce::Reason> for UnreducedReason {
+    fn from(reason: reduce::Reason) -> Self {
+        UnreducedReason::Part(reason)
+    }
+}
+
+/// The reason why a reference in a STIX 1.x package leads nowhere.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum ReferenceError {
+    /// No package has an observable, object or indicator with the id.
+    #[error("idref: expected the id of an element in one of the packages, got another one")]
+    Unresolved,
+    /// The element refers back to itself, directly or through others.
+    #[error("idref: expected an element that does not refer back to this one, got a cycle")]
+    Cycle,
+    /// References lead to references too often.
+    #[error("idref: expected at most {limit} references after each other, got more")]
+    Chain {
+        /// The limit.
+        limit: usize,
+    },
 }
 
 impl UnreducedReason {
@@ -126,7 +197,9 @@ impl UnreducedReason {
             UnreducedReason::Part(reason) => reason.kind().into(),
             UnreducedReason::Pattern(_) => "not a STIX pattern".into(),
             UnreducedReason::Language(language) => format!("pattern type {language}").into(),
+            UnreducedReason::Reference(_) => "unresolved reference".into(),
             UnreducedReason::Object(error) => error.kind().into(),
+            UnreducedReason::Dropped(dropped) => dropped.kind().into(),
         }
     }
 

@@ -9,6 +9,8 @@ pub(crate) type Node = u32;
 struct Branch {
     /// The children's names, sorted by length and bytes.
     children: Vec<(Box<[u8]>, Node)>,
+    /// The number of children whose names are shorter than `i` bytes, at index `i`.
+    shorter: Vec<u32>,
     /// The index of the field whose name ends here.
     field: Option<u32>,
 }
@@ -38,6 +40,7 @@ impl Names {
             names.branches[node as usize].field = Some(i as u32);
         }
         EVENTS.iter().for_each(|place| names.hold_event(place));
+        names.branches.iter_mut().for_each(Branch::count_lengths);
         names
     }
 
@@ -47,13 +50,13 @@ impl Names {
         let parts = above.split('.').filter(|part| !part.is_empty());
         let node = parts.fold(Names::ROOT, |node, part| self.grow(node, part.as_bytes()));
         let branch = &mut self.branches[node as usize];
-        if let Err(at) = branch.find(last.as_bytes()) {
+        if let Err(at) = branch.place(last.as_bytes()) {
             branch.children.insert(at, (last.as_bytes().into(), Names::ROOT));
         }
     }
 
     fn grow(&mut self, node: Node, part: &[u8]) -> Node {
-        match self.branches[node as usize].find(part) {
+        match self.branches[node as usize].place(part) {
             Ok(child) => child,
             Err(at) => {
                 let child = self.branches.len() as Node;
@@ -67,12 +70,12 @@ impl Names {
     /// Returns the node of a key below a node. The key is one name, or several with literal dots.
     pub(crate) fn below(&self, node: Node, key: &[u8]) -> Option<Node> {
         let branch = &self.branches[node as usize];
-        if let Ok(child) = branch.find(key) {
+        if let Some(child) = branch.find(key) {
             return Some(child);
         }
         memchr::memchr(b'.', key)?;
         key.split(|&b| b == b'.')
-            .try_fold(node, |node, part| self.branches[node as usize].find(part).ok())
+            .try_fold(node, |node, part| self.branches[node as usize].find(part))
     }
 
     /// Returns the field whose name ends at a node.
@@ -87,7 +90,28 @@ impl Names {
 }
 
 impl Branch {
-    fn find(&self, part: &[u8]) -> Result<Node, usize> {
+    /// Returns the child with a name. Few names have the same length, and fewer the same first
+    /// byte.
+    #[inline]
+    fn find(&self, name: &[u8]) -> Option<Node> {
+        let from = *self.shorter.get(name.len())? as usize;
+        let to = *self.shorter.get(name.len() + 1)? as usize;
+        self.children[from..to]
+            .iter()
+            .find(|(child, _)| child.first() == name.first() && **child == *name)
+            .map(|(_, node)| *node)
+    }
+
+    /// Fills `shorter`, after which `find` knows the children.
+    fn count_lengths(&mut self) {
+        let longest = self.children.last().map_or(0, |(name, _)| name.len());
+        self.shorter = (0..=longest + 1)
+            .map(|len| self.children.partition_point(|(name, _)| name.len() < len) as u32)
+            .collect();
+    }
+
+    /// Returns the child with a name, or the index where it belongs.
+    fn place(&self, part: &[u8]) -> Result<Node, usize> {
         self.children
             .binary_search_by(|(name, _)| {
                 name.len().cmp(&part.len()).then_with(|| (**name).cmp(part))

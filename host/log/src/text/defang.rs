@@ -3,7 +3,7 @@
 //!
 //! The usual `evil[.]com` is left to the matcher's normaliser, which refangs it.
 
-use super::class::{defanged_dot, is_word};
+use super::class::{BRACKET, class, defanged_dot, is_word};
 
 /// The most brackets on one side.
 const MAX_BRACKETS: usize = 2;
@@ -45,8 +45,8 @@ pub(super) fn joins(line: &[u8], at: usize) -> usize {
 /// Returns the piece with its separators refanged, or `None` if no unusual spelling is in it.
 pub(super) fn refanged(piece: &[u8]) -> Option<Vec<u8>> {
     let (mut out, mut copied, mut at, mut is_odd) = (Vec::new(), 0, 0, false);
-    while at < piece.len() {
-        match separator(piece, at) {
+    while let Some(&byte) = piece.get(at) {
+        match may_begin(byte).then(|| separator(piece, at)).flatten() {
             Some(separator) => {
                 is_odd |= separator.is_odd;
                 out.extend_from_slice(&piece[copied..at]);
@@ -64,14 +64,24 @@ pub(super) fn refanged(piece: &[u8]) -> Option<Vec<u8>> {
     Some(out)
 }
 
+/// Returns whether a separator may begin with this byte. Most bytes of a piece end here.
+#[inline]
+fn may_begin(byte: u8) -> bool {
+    byte == b'.' || class(byte) & BRACKET != 0 || matches!(byte, b'\\' | b'<')
+}
+
 fn separator(piece: &[u8], at: usize) -> Option<Separator> {
     let text = &piece[at..];
-    if matches!(text[0], b'\\' | b'<') {
-        let bytes = joins(piece, at);
-        return (bytes > 0).then_some(Separator { bytes, stands_for: b".", is_odd: true });
+    match text[0] {
+        b'\\' | b'<' => {
+            let bytes = joins(piece, at);
+            return (bytes > 0).then_some(Separator { bytes, stands_for: b".", is_odd: true });
+        }
+        b'.' if text.get(1).is_some_and(|&byte| is_close(byte)) => {}
+        byte if is_open(byte) => {}
+        _ => return None,
     }
-    // Most bytes end here.
-    if !(is_open(text[0]) || text[0] == b'.') || at == 0 {
+    if at == 0 {
         return None;
     }
     let brackets = |text: &[u8], is: fn(u8) -> bool| {
@@ -79,6 +89,9 @@ fn separator(piece: &[u8], at: usize) -> Option<Separator> {
     };
     let open = brackets(text, is_open);
     let inner = &text[open..];
+    if !inner.first().is_some_and(|byte| b".:/@dDaA".contains(byte)) {
+        return None;
+    }
     let (spelled, stands_for) = SPELLED.into_iter().find(|(spelled, _)| {
         inner.get(..spelled.len()).is_some_and(|start| start.eq_ignore_ascii_case(spelled))
     })?;

@@ -11,7 +11,9 @@ const MAX_NAME_BYTES: usize = 255;
 
 /// Passes on the first such name in a piece, and returns its position.
 pub(super) fn name(piece: &[u8], sink: &mut impl FnMut(Kind, &[u8])) -> Option<Range<usize>> {
-    memchr::memmem::find(piece, b"(0)")?;
+    // Most pieces have no bracket of this kind; the search for three bytes costs more.
+    let first = memchr::memchr(b'(', piece)?;
+    memchr::memmem::find(&piece[first..], b"(0)")?;
     memchr::memchr_iter(b'(', piece).find_map(|start| {
         let (name, bytes) = labels(&piece[start..])?;
         sink(Kind::Host, &name);

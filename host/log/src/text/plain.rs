@@ -225,9 +225,9 @@ fn name(line: &[u8], mut run: Run, to: usize, sink: &mut impl FnMut(Kind, &[u8])
         sink(Kind::Host, value);
         return whole_end;
     }
-    if is_v4(value)
-        && let Some(path) = path_of(line, run, whole_end, to)
+    if let Some(path) = path_of(line, run, whole_end, to)
         && !is_number(&line[path..to])
+        && is_v4(value)
     {
         return url::walk_bare(line, run.start, to, sink);
     }

@@ -12,6 +12,8 @@ pub(crate) struct Column {
     pub(super) name: String,
     /// `addr`, `set[string]`, ...; empty before a `#types` line.
     type_name: String,
+    /// A cell may hold several values.
+    pub(super) is_container: bool,
     pub(super) role: Option<Role>,
     pub(super) ecs: Option<&'static str>,
 }
@@ -21,11 +23,13 @@ impl Column {
         let name = String::from_utf8_lossy(name).into_owned();
         let ecs = ecs_name(&name);
         let role = fields.list.iter().find(|field| field.name == name).map(|field| field.role);
-        Column { name, type_name: String::new(), role, ecs }
+        let is_container = CONTAINERS.contains(&&*name);
+        Column { name, type_name: String::new(), is_container, role, ecs }
     }
 
     pub(super) fn set_type(&mut self, type_name: &[u8], fields: &Fields) {
         self.type_name = String::from_utf8_lossy(type_name).into_owned();
+        self.is_container = self.type_name.contains('[');
         let element = self
             .type_name
             .split_once('[')
@@ -40,30 +44,9 @@ impl Column {
         self.ecs.unwrap_or(&self.name)
     }
 
-    pub(super) fn is_container(&self) -> bool {
-        // Without a `#types` line: the columns with several values in Zeek's own logs.
-        self.type_name.contains('[')
-            || self.type_name.is_empty()
-                && matches!(
-                    &*self.name,
-                    "answers"
-                        | "tx_hosts"
-                        | "rx_hosts"
-                        | "rcptto"
-                        | "to"
-                        | "cc"
-                        | "path"
-                        | "proxied"
-                        | "san.dns"
-                        | "san.ip"
-                        | "san.uri"
-                        | "san.email"
-                )
-    }
-
     /// Converts a cell to JSON, by the column's type.
     pub(super) fn json(&self, header: &Header, cell: &[u8]) -> Value {
-        if self.is_container() {
+        if self.is_container {
             if cell == header.empty {
                 return Value::Array(Vec::new());
             }
@@ -92,6 +75,22 @@ impl Column {
 fn text(value: &[u8]) -> Value {
     Value::from(String::from_utf8_lossy(&unescape(value)))
 }
+
+/// The columns with several values in Zeek's own logs, for logs without a `#types` line.
+const CONTAINERS: &[&str] = &[
+    "answers",
+    "tx_hosts",
+    "rx_hosts",
+    "rcptto",
+    "to",
+    "cc",
+    "path",
+    "proxied",
+    "san.dns",
+    "san.ip",
+    "san.uri",
+    "san.email",
+];
 
 /// The ECS name of a column of Zeek's own logs.
 fn ecs_name(column: &str) -> Option<&'static str> {

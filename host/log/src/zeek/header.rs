@@ -80,7 +80,7 @@ impl Header {
         column: &Column,
         cell: &'l [u8],
     ) -> impl Iterator<Item = &'l [u8]> {
-        let separator = column.is_container().then_some(self.set_separator);
+        let separator = column.is_container.then_some(self.set_separator);
         cell.split(move |byte| Some(*byte) == separator)
     }
 }

@@ -11,16 +11,16 @@ pub(super) mod tests;
 use std::time::{Duration, Instant};
 
 use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, LOCATION};
-use reqwest::{RequestBuilder, Response, StatusCode};
+use reqwest::{Method, RequestBuilder, Response, StatusCode};
 use tokio::time::timeout;
 use url::Url;
 
 use self::access::{Access, Reach};
 pub(crate) use self::fault::Fault;
 use self::header::retry_after;
-pub(super) use self::header::{moment, text};
+pub(super) use self::header::{moment, parse_moment, text};
 pub(super) use self::spool::Spooled;
-use crate::config::{Auth, ClientCertificate, Http};
+use crate::config::{Auth, ClientCertificate, Http, Secret};
 pub(super) use crate::network::shown_url as shown;
 use crate::network::{Refused, Secrets};
 use crate::text::clipped;
@@ -61,17 +61,55 @@ pub(super) struct Request {
     pub(super) statuses: &'static [StatusCode],
     /// Maximum size of the body, unpacked. The configured limit applies too.
     pub(super) max_bytes: u64,
+    /// The expected content may be XML. Otherwise XML counts as a page for people.
+    pub(super) takes_xml: bool,
+    /// Makes the request a POST.
+    pub(super) post: Option<Post>,
+}
+
+/// The body of a POST request. Its type is among the request's headers.
+#[derive(Debug, Clone)]
+pub(super) struct Post {
+    pub(super) body: Vec<u8>,
+    /// The body goes only to the servers that get the credentials.
+    pub(super) is_private: bool,
+    /// The server can tell a repeated request from a new one, so a retry does no harm.
+    pub(super) may_repeat: bool,
 }
 
 impl Request {
     pub(super) fn new(url: Url, expected: &'static str) -> Request {
-        let statuses = &[StatusCode::OK];
-        Request { url, headers: HeaderMap::new(), expected, statuses, max_bytes: u64::MAX }
+        Request {
+            url,
+            headers: HeaderMap::new(),
+            expected,
+            statuses: &[StatusCode::OK],
+            max_bytes: u64::MAX,
+            takes_xml: false,
+            post: None,
+        }
     }
 
     pub(super) fn with(mut self, name: HeaderName, value: HeaderValue) -> Request {
         self.headers.insert(name, value);
         self
+    }
+
+    fn method(&self) -> Method {
+        if self.post.is_some() { Method::POST } else { Method::GET }
+    }
+
+    /// Returns an error if the request may not go to a server of this reach.
+    fn check_private(&self, from: Option<&Url>, to: &Url, reach: Reach) -> Result<(), Fault> {
+        if reach == Reach::Home || !self.post.as_ref().is_some_and(|post| post.is_private) {
+            return Ok(());
+        }
+        let url = shown(from.unwrap_or(&self.url));
+        let why = "what is sent goes only to servers that get the credentials";
+        Err(match from {
+            Some(_) => Fault::Redirect { url, target: shown(to), why },
+            None => Fault::Unfit { url, what: format!("nothing was sent: {why}") },
+        })
     }
 }
 
@@ -91,18 +129,24 @@ impl Answer {
     pub(super) fn refuse_page(&self, expected: &str) -> Result<(), Fault> {
         self.quote.refuse_page(&self.url, &self.headers, &self.body.start(SHOWN_BYTES)?, expected)
     }
+
+    /// Returns how texts of the answer are quoted in messages.
+    pub(super) fn quote(&self) -> Quote {
+        self.quote.clone()
+    }
 }
 
 /// Quotes an answer in messages: without secrets, and not at all if it is from a foreign host.
 #[derive(Debug, Clone)]
-struct Quote {
+pub(super) struct Quote {
     secrets: Secrets,
     is_foreign: bool,
+    takes_xml: bool,
 }
 
 impl Quote {
     /// Returns the first characters of a text; `None` if it is empty or may not be quoted.
-    fn of(&self, bytes: &[u8]) -> Option<String> {
+    pub(super) fn of(&self, bytes: &[u8]) -> Option<String> {
         let text = self.secrets.excerpt(bytes.trim_ascii(), SHOWN_CHARS);
         (!self.is_foreign && !text.is_empty()).then_some(text)
     }
@@ -118,12 +162,23 @@ impl Quote {
         let content_type = text(headers, CONTENT_TYPE).unwrap_or_default();
         let start = start.strip_prefix(b"\xef\xbb\xbf").unwrap_or(start).trim_ascii_start();
         let is_html = content_type.to_ascii_lowercase().contains("html");
-        // `<!DOCTYPE`, `<html`, `<?xml`.
-        if !is_html && !matches!(start, [b'<', b'!' | b'?' | b'h' | b'H', ..]) {
+        let is_page = match self.takes_xml {
+            // Some servers send XML with the type of a page.
+            true => {
+                let begins = |tag: &[u8]| {
+                    start.get(..tag.len()).is_some_and(|start| start.eq_ignore_ascii_case(tag))
+                };
+                begins(b"<!doctype") || begins(b"<html") || is_html && !start.starts_with(b"<")
+            }
+            // `<!DOCTYPE`, `<html`, `<?xml`.
+            false => is_html || matches!(start, [b'<', b'!' | b'?' | b'h' | b'H', ..]),
+        };
+        if !is_page {
             return Ok(());
         }
+        let xml = if self.takes_xml { "" } else { ", or XML" };
         let mut what =
-            format!("expected {expected}, got a page for people, such as a login form, or XML");
+            format!("expected {expected}, got a page for people, such as a login form{xml}");
         if let Some(kind) = self.of(content_type.as_bytes()) {
             what.push_str(&format!(", of type {kind}"));
         }
@@ -147,26 +202,54 @@ impl Fetcher {
         Ok(Fetcher { access, limits: http.clone(), deadline, patience: PATIENCE, bytes: 0 })
     }
 
+    /// Sends the credentials to these servers too, if the feed's own server refers to them.
+    pub(super) fn trust(&mut self, servers: &[Url]) {
+        self.access.trust(servers);
+    }
+
+    /// Sends this token from now on, instead of other credentials.
+    pub(super) fn log_in(&mut self, token: &Secret) -> anyhow::Result<()> {
+        self.access.log_in(token)
+    }
+
+    /// Hides a secret in messages.
+    pub(super) fn hide(&mut self, secret: &Secret) {
+        self.access.hide(secret);
+    }
+
+    /// Returns whether a server gets the credentials.
+    pub(super) fn is_trusted(&self, url: &Url) -> bool {
+        self.access.reach(url, true) == Reach::Home
+    }
+
+    /// Waits before another request, if there is that much patience and time left.
+    pub(super) async fn wait(&mut self, wait: Duration) -> bool {
+        let Some(left) = self.patience.checked_sub(wait) else { return false };
+        if self.deadline.within(wait) < wait {
+            return false;
+        }
+        self.patience = left;
+        tokio::time::sleep(wait).await;
+        true
+    }
+
     /// Returns whether the time for the poll is over.
     pub(super) fn is_over(&self) -> bool {
         self.deadline.is_over()
     }
 
-    /// Fetches, and retries once if the fault is likely to pass soon.
-    pub(super) async fn get(&mut self, request: &Request) -> Result<Answer, Fault> {
+    /// Sends the request and receives the answer. Retries once if the fault is likely to pass soon.
+    pub(super) async fn fetch(&mut self, request: &Request) -> Result<Answer, Fault> {
+        let may_repeat = request.post.as_ref().is_none_or(|post| post.may_repeat);
         let fault = match self.attempt(request).await {
-            Err(fault) if fault.is_brief() => fault,
+            Err(fault) if may_repeat && fault.is_brief() => fault,
             outcome => return outcome,
         };
-        let wait =
-            fault.retry_after().unwrap_or_else(|| PAUSE.mul_f64(0.5 + 0.5 * fastrand::f64()));
-        let Some(left) = self.patience.checked_sub(wait) else { return Err(fault) };
-        if self.deadline.within(wait) < wait {
+        let wait = fault.retry_after().unwrap_or_else(pause);
+        tracing::debug!(error = %fault, wait_ms = wait.as_millis() as u64, "retrying soon");
+        if !self.wait(wait).await {
             return Err(fault);
         }
-        self.patience = left;
-        tracing::debug!(error = %fault, wait_ms = wait.as_millis() as u64, "retrying soon");
-        tokio::time::sleep(wait).await;
         self.attempt(request).await
     }
 
@@ -177,7 +260,7 @@ impl Fetcher {
         let limit = request.max_bytes.min(self.limits.max_body_bytes);
         let body = self.spool(&url, &mut response, limit, &deadline).await?;
         self.bytes += body.bytes;
-        Ok(Answer { url, status, headers, body, quote: self.quote(reach) })
+        Ok(Answer { url, status, headers, body, quote: self.quote(reach, request) })
     }
 
     fn request_deadline(&self) -> Deadline {
@@ -193,7 +276,12 @@ impl Fetcher {
         let (url, reach, mut response) = self.open(request, &deadline).await?;
         let length = response.content_length();
         let start = self.start(&url, &mut response, &deadline).await?;
-        self.quote(reach).refuse_page(&url, response.headers(), &start, request.expected)?;
+        self.quote(reach, request).refuse_page(
+            &url,
+            response.headers(),
+            &start,
+            request.expected,
+        )?;
         Ok((url, length, start))
     }
 
@@ -208,12 +296,13 @@ impl Fetcher {
         let mut from = None;
         for _ in 0..=MAX_REDIRECTS {
             let reach = self.access.reach(&url, is_own);
+            request.check_private(from.as_ref(), &url, reach)?;
             let refused = |refused: Refused| Fault::Foreign {
                 url: shown(from.as_ref().unwrap_or(&request.url)),
                 target: shown(&url),
                 why: refused.to_string(),
             };
-            let sending = self.access.request(&url, reach).map_err(refused)?;
+            let sending = self.access.request(request.method(), &url, reach).map_err(refused)?;
             let response =
                 self.send(&url, sending, request, deadline).await.map_err(|error| match error {
                     Unsent::Refused(why) => refused(why),
@@ -222,7 +311,9 @@ impl Fetcher {
             if request.statuses.contains(&response.status()) {
                 return Ok((url, reach, response));
             }
-            let Some(target) = redirection(&url, response.status(), response.headers())? else {
+            let redirection =
+                redirection(&url, request.method(), response.status(), response.headers())?;
+            let Some(target) = redirection else {
                 return Err(self.unwanted(&url, reach, request, response, deadline).await);
             };
             // After a redirect to another origin, not even the feed's own server gets credentials:
@@ -242,7 +333,12 @@ impl Fetcher {
         deadline: &Deadline,
     ) -> Result<Response, Unsent> {
         let limit = self.limits.connect_timeout.saturating_add(self.limits.idle_timeout);
-        let sending = sending.headers(request.headers.clone()).send();
+        let sending = sending.headers(request.headers.clone());
+        let sending = match &request.post {
+            Some(post) => sending.body(post.body.clone()),
+            None => sending,
+        };
+        let sending = sending.send();
         let url = || shown(url);
         let fault = match timeout(deadline.within(limit), sending).await {
             Ok(Ok(response)) => return Ok(response),
@@ -264,8 +360,12 @@ impl Fetcher {
         Err(Unsent::Fault(fault))
     }
 
-    fn quote(&self, reach: Reach) -> Quote {
-        Quote { secrets: self.access.secrets().clone(), is_foreign: reach == Reach::Foreign }
+    fn quote(&self, reach: Reach, request: &Request) -> Quote {
+        Quote {
+            secrets: self.access.secrets().clone(),
+            is_foreign: reach == Reach::Foreign,
+            takes_xml: request.takes_xml,
+        }
     }
 
     /// Receives the next part of a body; `None` at its end.
@@ -344,7 +444,7 @@ impl Fetcher {
         let (status, headers) = (response.status(), std::mem::take(response.headers_mut()));
         // If the body cannot be read, the status is the more important fault.
         let start = self.start(url, &mut response, deadline).await.unwrap_or_default();
-        let (mut got, quote) = (status.to_string(), self.quote(reach));
+        let (mut got, quote) = (status.to_string(), self.quote(reach, request));
         if let Some(content_type) =
             text(&headers, CONTENT_TYPE).and_then(|kind| quote.of(kind.as_bytes()))
         {
@@ -373,8 +473,18 @@ impl Fetcher {
     }
 }
 
+/// Returns the delay before a retry for which the server names none.
+pub(super) fn pause() -> Duration {
+    PAUSE.mul_f64(0.5 + 0.5 * fastrand::f64())
+}
+
 /// Returns the URL that an answer redirects to; `None` if it is not a redirect.
-fn redirection(from: &Url, status: StatusCode, headers: &HeaderMap) -> Result<Option<Url>, Fault> {
+fn redirection(
+    from: &Url,
+    method: Method,
+    status: StatusCode,
+    headers: &HeaderMap,
+) -> Result<Option<Url>, Fault> {
     let is_redirect = matches!(status.as_u16(), 301 | 302 | 303 | 307 | 308);
     let Some(location) = text(headers, LOCATION).filter(|_| is_redirect) else { return Ok(None) };
     let refused = |target: String, why| Err(Fault::Redirect { url: shown(from), target, why });
@@ -386,6 +496,10 @@ fn redirection(from: &Url, status: StatusCode, headers: &HeaderMap) -> Result<Op
         || !target.has_host()
     {
         return refused(shown(&target), "expected an http or https URL");
+    }
+    // The other statuses make a GET of a POST (RFC 9110, section 15.4). They lead to login forms.
+    if method == Method::POST && !matches!(status.as_u16(), 307 | 308) {
+        return refused(shown(&target), "it would not repeat the POST request; set that URL");
     }
     match (from.scheme(), target.scheme()) {
         ("https", "http") => refused(shown(&target), "it would leave encryption"),

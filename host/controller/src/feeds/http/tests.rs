@@ -29,7 +29,7 @@ fn key(secret: &str) -> Auth {
 
 async fn get(http: &Http, url: Url, auth: &Auth) -> Result<(Fetcher, Answer), Fault> {
     let mut fetcher = Fetcher::new(http, &url, auth, None, Deadline::of_poll(http)).unwrap();
-    let answer = fetcher.get(&Request::new(url, "a list")).await?;
+    let answer = fetcher.fetch(&Request::new(url, "a list")).await?;
     Ok((fetcher, answer))
 }
 
@@ -181,7 +181,7 @@ async fn a_name_is_judged_by_the_address_that_is_connected_to() {
 
 #[tokio::test]
 async fn answers_of_foreign_hosts_are_not_quoted() {
-    let quote = |is_foreign| Quote { secrets: Secrets::default(), is_foreign };
+    let quote = |is_foreign| Quote { secrets: Secrets::default(), is_foreign, takes_xml: false };
     let url = "http://feeds.example/".parse().unwrap();
     let page = |is_foreign| {
         quote(is_foreign).refuse_page(&url, &HeaderMap::new(), b"<html>who are you?", "a list")
@@ -220,7 +220,7 @@ async fn the_end_of_a_poll_ends_its_requests() {
 fn redirects_stay_encrypted_and_on_the_web() {
     let redirect = |from: &str, to: &'static str| {
         let headers = HeaderMap::from_iter([(LOCATION, HeaderValue::from_static(to))]);
-        redirection(&from.parse().unwrap(), StatusCode::FOUND, &headers)
+        redirection(&from.parse().unwrap(), Method::GET, StatusCode::FOUND, &headers)
     };
     for (from, to, want) in [
         ("https://a/b/c", "d", "https://a/b/d"),
@@ -237,6 +237,80 @@ fn redirects_stay_encrypted_and_on_the_web() {
         ("http://a/b", "http://"),
     ] {
         assert!(redirect(from, to).is_err(), "{from} {to}");
+    }
+}
+
+/// A POST of a text.
+fn post(url: Url, is_private: bool, may_repeat: bool) -> Request {
+    let post = Post { body: b"<poll/>".to_vec(), is_private, may_repeat };
+    let request = Request::new(url, "an answer").with(CONTENT_TYPE, "text/xml".parse().unwrap());
+    Request { post: Some(post), ..request }
+}
+
+async fn send(http: &Http, request: Request) -> Result<Answer, Fault> {
+    let home = request.url.clone();
+    let mut fetcher =
+        Fetcher::new(http, &home, &key("s3cret"), None, Deadline::of_poll(http)).unwrap();
+    fetcher.fetch(&request).await
+}
+
+#[tokio::test]
+async fn a_post_keeps_its_method_and_body_over_redirects_or_is_not_redirected() {
+    let other = Server::start(|_| Reply::new(200, "<answer/>"));
+    let elsewhere = other.url.to_string();
+    let server = Server::start(move |ask| match ask.path.as_str() {
+        "/near" => Reply::new(307, "").with("Location", "/end"),
+        "/page" => Reply::new(302, "").with("Location", "/end"),
+        "/far" => Reply::new(308, "").with("Location", &elsewhere),
+        _ => Reply::new(200, "<answer/>"),
+    });
+    let http = Http { allow_redirects_to: vec![other.url.clone()], ..limits() };
+    send(&http, post(server.at("near"), true, true)).await.unwrap();
+    let asked = server.asked();
+    assert_eq!(asked.len(), 2);
+    for ask in asked {
+        assert_eq!((ask.method.as_str(), ask.body.as_slice()), ("POST", b"<poll/>".as_slice()));
+        assert_eq!(ask.headers["content-type"], "text/xml");
+        assert_eq!(ask.headers["x-api-key"], "s3cret");
+    }
+    let fault = send(&http, post(server.at("page"), false, true)).await.unwrap_err();
+    assert!(fault.is_permanent() && fault.to_string().contains("POST"), "{fault}");
+    let fault = send(&http, post(server.at("far"), true, true)).await.unwrap_err();
+    assert!(fault.is_permanent() && fault.to_string().contains("credentials"), "{fault}");
+    assert!(other.asked().is_empty(), "what is private stays");
+    send(&http, post(server.at("far"), false, true)).await.unwrap();
+    let there = other.asked().remove(0);
+    assert_eq!((there.method.as_str(), there.body.as_slice()), ("POST", b"<poll/>".as_slice()));
+    assert!(!there.headers.contains_key("x-api-key"));
+}
+
+#[tokio::test]
+async fn a_post_that_a_server_could_take_twice_is_sent_once() {
+    let server = Server::start(|_| Reply::new(503, "").with("Retry-After", "0"));
+    for may_repeat in [true, false] {
+        let path = if may_repeat { "poll" } else { "inbox" };
+        send(&limits(), post(server.at(path), false, may_repeat)).await.unwrap_err();
+    }
+    let asked = server.asked();
+    let count = |path: &str| asked.iter().filter(|ask| ask.path == path).count();
+    assert_eq!((count("/poll"), count("/inbox")), (2, 1));
+}
+
+#[tokio::test]
+async fn xml_is_no_page_where_xml_is_expected() {
+    let server = Server::start(|ask| match ask.path.as_str() {
+        "/xml" => Reply::new(200, "<?xml version=\"1.0\"?><a/>"),
+        "/typed" => Reply::new(200, "<taxii:a/>").with("Content-Type", "text/html"),
+        "/page" => Reply::new(200, " <!DocType html><title>Log in"),
+        "/typed-text" => Reply::new(200, "Log in").with("Content-Type", "text/html"),
+        _ => Reply::new(200, "<HTML><title>Log in"),
+    });
+    for (path, is_page) in
+        [("xml", false), ("typed", false), ("page", true), ("typed-text", true), ("html", true)]
+    {
+        let request = Request { takes_xml: true, ..post(server.at(path), false, true) };
+        let answer = send(&limits(), request).await.unwrap();
+        assert_eq!(answer.refuse_page("a message").is_err(), is_page, "{path}");
     }
 }
 
