@@ -441,7 +441,14 @@ fn feed(settings: FeedSettings<'_>, allow_plain_http: bool) -> Option<Feed> {
             }
         }
     };
-    let (save_to, max_bytes) = (settings.save_to.value?, settings.save_max.value?);
+    // A path has no such settings.
+    let saving = match settings.kind.value {
+        Some(FeedType::Path) => None,
+        _ => {
+            let (folder, max_bytes) = (settings.save_to.value?, settings.save_max.value?);
+            folder.map(|folder| Saving { folder, max_bytes })
+        }
+    };
     if settings.role.value == Some(FeedRole::Allow) && settings.policy.place.is_given {
         settings.policy.place.hidden_problem(
             "expected no policy for an allow-list, got one: all of its values are allowed",
@@ -452,7 +459,7 @@ fn feed(settings: FeedSettings<'_>, allow_plain_http: bool) -> Option<Feed> {
         None => Some(FeedPolicy::default()),
     };
     Some(Feed {
-        saving: save_to.map(|folder| Saving { folder, max_bytes }),
+        saving,
         name: settings.name.value?,
         origin: origin?,
         role: settings.role.value?,
