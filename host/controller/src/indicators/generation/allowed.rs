@@ -44,7 +44,16 @@ pub(super) fn retract_allowed(
             retracted.insert((feed.clone(), indicator.clone(), entry.clone()));
         }
     }
-    for (feed, indicator, entry) in &retracted {
+    have_other_values(transaction, &retracted)
+}
+
+/// Returns whether one of the indicators, each with its feed and a retracted entry, has other
+/// values.
+pub(super) fn have_other_values(
+    transaction: &Transaction<'_>,
+    retracted: &BTreeSet<(String, String, String)>,
+) -> anyhow::Result<bool> {
+    for (feed, indicator, entry) in retracted {
         if has_other_values(transaction, feed, indicator, entry)? {
             return Ok(true);
         }

@@ -92,10 +92,10 @@ pub(crate) fn build(store: &mut Store, config: &Config, now: Timestamp) -> anyho
     }
     let file = write_blacklist(&files, config, generation, made.compiled)?;
     let blacklist = open(&files, &file).context("the new blacklist")?;
-    let others_may_count =
+    let mut others_may_count =
         made.newly.is_allowed && allowed::retract_allowed(&transaction, &blacklist, now)?;
     if made.newly.is_harmless {
-        harmless::retract_harmless(&transaction, policies, now)?;
+        others_may_count |= harmless::retract_harmless(&transaction, policies, now)?;
     }
     if made.newly.counts || others_may_count {
         history::renew(&transaction, now)?;
