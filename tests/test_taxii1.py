@@ -90,7 +90,7 @@ def test_requests_say_what_was_meant(requests):
     assert inbox.destination_collection_names == ["a b", "c"]
     assert inbox.subscription_information.exclusive_begin_timestamp_label == BEGIN
     nested, escaped = inbox.content_blocks
-    assert '<q a="1">\u00e9</q>' in nested.content
+    assert '<q a="1">\u00e9</q>' in nested.content.decode()
     assert escaped.content == "<p>\r\n]]></p>"
     assert nested.message == 'for <people> & "others"'
 

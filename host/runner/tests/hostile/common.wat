@@ -7,7 +7,7 @@
 (func (export "cabi_realloc") (param i32 i32 i32 i32) (result i32) (i32.const 65536))
 (func (export "threatsieve:matcher/lookup@1.0.0#describe") (result i32)
   (i32.store (i32.const 3080) (i32.const 3)) ;; normaliser
-  (i32.store (i32.const 3084) (i32.const 3)) ;; format
+  (i32.store (i32.const 3084) (i32.const 4)) ;; format
   (i64.store (i32.const 3088) (i64.const 7)) ;; generation
   (i32.store (i32.const 3096) (i32.const 2048)) ;; name
   (i32.store (i32.const 3100) (i32.const 7))
