@@ -1,6 +1,7 @@
 //! Errors that end the reading of a feed. A fault in one line or object is reported separately, and
 //! reading goes on.
 
+use std::borrow::Cow;
 use std::io;
 
 use crate::text::cut;
@@ -80,7 +81,13 @@ pub enum FeedError {
     #[error("expected a list of indicators or STIX, got {got}")]
     Foreign {
         /// The kind of file.
-        got: &'static str,
+        got: Cow<'static, str>,
+    },
+    /// The input is JSON, but has no records where the preset expects them.
+    #[error("expected JSON with records at {paths}, got other JSON")]
+    NoRecords {
+        /// The paths.
+        paths: String,
     },
     /// The records have several columns that may contain the values.
     #[error(
@@ -153,6 +160,7 @@ impl FeedError {
             FeedError::Foreign { .. }
                 | FeedError::NotStix { .. }
                 | FeedError::NotPackage { .. }
+                | FeedError::NoRecords { .. }
                 | FeedError::NoValues { .. }
         )
     }

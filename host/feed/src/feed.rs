@@ -2,9 +2,11 @@
 
 use std::collections::BTreeMap;
 use std::io::{BufRead, Cursor, Read};
+use std::sync::Arc;
 
-use threatsieve_blacklist::{Indicator, UrlMode};
+use threatsieve_blacklist::{Indicator, UrlMode, Value};
 
+use crate::preset::{self, Format, Preset, PresetRole, Presets};
 use crate::sniff::{Sniffed, sniff};
 use crate::{
     BundleReport, FeedError, ListForm, ListOptions, RejectedLine, StixSet, foreign, read_list,
@@ -22,15 +24,31 @@ pub enum FeedFormat {
     Stix1,
     /// A list in one of its forms.
     List(ListForm),
+    /// One of the forms of a preset, by the content.
+    Preset(Arc<preset::Feed>),
 }
 
-impl FeedFormat {
-    /// The names that [`FeedFormat::from_name`] accepts.
-    pub const NAMES: [&str; 6] = ["lines", "hosts", "csv", "json", "stix", "stix1"];
+/// The names of readers that have no columns.
+const READERS: [(&str, Format); 7] = [
+    ("freetext", Format::Freetext),
+    ("adblock", Format::Adblock),
+    ("dnsmasq", Format::Dnsmasq),
+    ("unbound", Format::Unbound),
+    ("rpz", Format::Rpz),
+    ("rules", Format::Rules),
+    ("pix", Format::Pix),
+];
 
-    /// Returns the format with this name. `csv:NAME` and `json:NAME` also name the column of
-    /// values.
-    pub fn from_name(name: &str) -> Option<FeedFormat> {
+impl FeedFormat {
+    /// The names of readers that [`FeedFormat::from_name`] accepts.
+    pub const NAMES: [&str; 13] = [
+        "lines", "hosts", "csv", "json", "freetext", "adblock", "dnsmasq", "unbound", "rpz",
+        "rules", "pix", "stix", "stix1",
+    ];
+
+    /// Returns the format with this name: a reader or a preset. `csv:NAME` and `json:NAME` also
+    /// name the column of values.
+    pub fn from_name(name: &str, presets: &Presets) -> Option<FeedFormat> {
         let (reader, column) = match name.split_once(':') {
             Some((reader, column)) if !column.is_empty() => (reader, Some(column.to_owned())),
             Some(_) => return None,
@@ -43,9 +61,25 @@ impl FeedFormat {
             ("hosts", None) => ListForm::Hosts,
             ("stix", None) => return Some(FeedFormat::Stix),
             ("stix1", None) => return Some(FeedFormat::Stix1),
-            _ => return None,
+            _ => match presets.get(name) {
+                Some(feed) => return Some(FeedFormat::Preset(Arc::clone(feed))),
+                None => grammar(READERS.iter().find(|(known, _)| *known == name)?.1),
+            },
         }))
     }
+
+    /// Returns the preset, if the format is one.
+    pub fn preset(&self) -> Option<&preset::Feed> {
+        match self {
+            FeedFormat::Preset(feed) => Some(feed),
+            _ => None,
+        }
+    }
+}
+
+/// The form of a reader without columns.
+fn grammar(format: Format) -> ListForm {
+    ListForm::Declared(Arc::new(Preset { format, ..Preset::default() }))
 }
 
 /// Options for reading a feed.
@@ -57,6 +91,8 @@ pub struct FeedOptions {
     pub url_mode: Option<UrlMode>,
     /// A value with a port matches only events with that port.
     pub match_port: bool,
+    /// Presets that the content may show.
+    pub presets: Presets,
 }
 
 /// The counts of one input.
@@ -64,6 +100,8 @@ pub struct FeedOptions {
 pub struct FeedReport {
     /// The name of the format; empty before anything was read.
     pub format: &'static str,
+    /// The name of the preset; empty without one.
+    pub preset: String,
     /// The number of lines, records or STIX objects.
     pub read: u64,
     /// The number of indicators in the input.
@@ -74,13 +112,16 @@ pub struct FeedReport {
     pub skipped: BTreeMap<&'static str, u64>,
     /// The input says that it may be empty.
     pub may_be_empty: bool,
+    /// Values that the list says are good, although a rule of it covers them. They count as
+    /// skipped.
+    pub exceptions: Vec<Value>,
 }
 
 impl FeedReport {
     /// Returns the reason to doubt that the input is the expected feed: it has no indicator, or
-    /// more than half of it was rejected. `may_be_empty` is true if the user has declared that the
-    /// feed may be empty.
-    pub fn doubt(&self, may_be_empty: bool) -> Option<String> {
+    /// too much of it was rejected: more than half, or more than the user allows. `may_be_empty` is
+    /// true if the user has declared that the feed may be empty.
+    pub fn doubt(&self, may_be_empty: bool, max_bad: Option<f64>) -> Option<String> {
         let FeedReport { taken, rejected, .. } = *self;
         let skipped: u64 = self.skipped.values().sum();
         if taken == 0 && rejected == 0 {
@@ -92,15 +133,23 @@ impl FeedReport {
                 )
             });
         }
-        (taken == 0 || rejected > taken + skipped).then(|| {
+        let max_bad = max_bad.unwrap_or(0.5);
+        (taken == 0 || self.rejected_share() > max_bad).then(|| {
             format!("expected a list of indicators, got {taken} and {rejected} rejected lines")
         })
+    }
+
+    /// Returns the share of all lines, records or objects that was rejected.
+    pub fn rejected_share(&self) -> f64 {
+        let all = self.taken + self.rejected + self.skipped.values().sum::<u64>();
+        if all == 0 { 0.0 } else { self.rejected as f64 / all as f64 }
     }
 
     /// Adds the counts of another input of the same feed.
     pub fn add(&mut self, other: &FeedReport) {
         if self.format.is_empty() {
             (self.format, self.may_be_empty) = (other.format, true);
+            self.preset.clone_from(&other.preset);
         } else if self.format != other.format {
             self.format = "mixed";
         }
@@ -111,6 +160,7 @@ impl FeedReport {
             *self.skipped.entry(reason).or_default() += count;
         }
         self.may_be_empty &= other.may_be_empty;
+        self.exceptions.extend_from_slice(&other.exceptions);
     }
 }
 
@@ -136,48 +186,92 @@ pub fn read_feed(
     #[expect(clippy::disallowed_methods, reason = "limited by `take`")]
     let read = (&mut *input).take(SNIFFED_BYTES).read_to_end(&mut start);
     read.map_err(|source| FeedError::Read { offset: 0, source })?;
-    let format = match (sniff(&start), &options.format) {
-        (Sniffed::Package | Sniffed::Markup(foreign::XML), Some(FeedFormat::Stix1))
-        | (Sniffed::Package, None) => FeedFormat::Stix1,
-        // No other feed starts like this, whatever format the caller names.
-        (Sniffed::Package, Some(_)) => {
-            return Err(FeedError::Foreign { got: "STIX 1.x in XML: the format `stix1`" });
-        }
-        (Sniffed::Markup(got), _) | (Sniffed::Foreign(got), None) => {
-            return Err(FeedError::Foreign { got });
-        }
-        (_, Some(format)) => format.clone(),
-        (Sniffed::Json, None) => FeedFormat::Stix,
-        (Sniffed::List, None) => FeedFormat::List(ListForm::Auto),
-    };
+    let (format, preset) = choose(&start, options)?;
+    let name = preset.map(|preset| preset.name.clone()).unwrap_or_default();
     let mut input = Cursor::new(start).chain(input);
     let form = match format {
-        FeedFormat::Stix => return Ok(stix_report("stix", &stix.read(number, &mut input)?)),
+        FeedFormat::Stix => {
+            let report = stix_report("stix", &stix.read(number, &mut input)?);
+            return Ok(FeedReport { preset: name, ..report });
+        }
         FeedFormat::Stix1 => {
-            return Ok(stix_report("stix1", &stix.read_packages(number, &mut input)?));
+            let report = stix_report("stix1", &stix.read_packages(number, &mut input)?);
+            return Ok(FeedReport { preset: name, ..report });
         }
         FeedFormat::List(form) => form,
+        // [`choose`] has replaced it by one of its forms.
+        FeedFormat::Preset(feed) => ListForm::Declared(Arc::new(feed.first().clone())),
     };
     let url_mode = options.url_mode.unwrap_or(UrlMode::Exact);
     let match_port = options.match_port;
     let options = ListOptions { form, url_mode, match_port, ..ListOptions::default() };
     let report = read_list(&mut input, &options, each, rejected)?;
-    let format = match options.form {
+    let format = match &options.form {
         ListForm::Auto if report.is_table => "csv",
         ListForm::Auto if 2 * report.hosts_lines > report.indicators => "hosts",
         ListForm::Auto | ListForm::Lines => "lines",
         ListForm::Hosts => "hosts",
         ListForm::Csv(_) => "csv",
         ListForm::Json(_) => "json",
+        ListForm::Declared(preset) => preset.format.name(),
     };
     Ok(FeedReport {
         format,
+        preset: name,
         read: report.lines,
         taken: report.indicators,
         rejected: report.rejected,
         skipped: report.skipped,
         may_be_empty: report.may_be_empty,
+        exceptions: report.exceptions,
     })
+}
+
+/// Chooses the format of an input by the caller's wish and its first bytes, and the form of the
+/// preset if it is one.
+fn choose(start: &[u8], options: &FeedOptions) -> Result<(FeedFormat, Option<Preset>), FeedError> {
+    let sniffed = sniff(start);
+    let is_json = matches!(sniffed, Sniffed::Json);
+    let preset = match &options.format {
+        Some(FeedFormat::Preset(feed)) => Some(feed.form(start, is_json)),
+        Some(_) => None,
+        None => options.presets.recognise(start, is_json),
+    };
+    if let Some(preset) = preset {
+        if let Some(got) = &preset.no_indicators {
+            return Err(FeedError::Foreign { got: got.clone().into() });
+        }
+        // The good values of an allow-list must not become bad ones by themselves.
+        if options.format.is_none() && preset.role == PresetRole::Allow {
+            let got = format!(
+                "{}, which is a list of good values; as an allow-list it is the format `{}`",
+                preset.about, preset.name
+            );
+            return Err(FeedError::Foreign { got: got.into() });
+        }
+    }
+    let wanted = preset.map(|preset| match preset.format {
+        Format::Stix => FeedFormat::Stix,
+        Format::Stix1 => FeedFormat::Stix1,
+        _ => FeedFormat::List(ListForm::Declared(Arc::new(preset.clone()))),
+    });
+    let format = match (sniffed, wanted.as_ref().or(options.format.as_ref())) {
+        (Sniffed::Package | Sniffed::Markup(foreign::XML), Some(FeedFormat::Stix1))
+        | (Sniffed::Package, None) => FeedFormat::Stix1,
+        // No other feed starts like this, whatever format the caller names.
+        (Sniffed::Package, Some(_)) => {
+            return Err(FeedError::Foreign { got: "STIX 1.x in XML: the format `stix1`".into() });
+        }
+        (Sniffed::Markup(_), Some(format)) if preset.is_some_and(|preset| preset.may_be_page()) => {
+            format.clone()
+        }
+        (Sniffed::Markup(got), _) => return Err(FeedError::Foreign { got: got.into() }),
+        (_, Some(format)) => format.clone(),
+        (Sniffed::Json, None) => FeedFormat::Stix,
+        (Sniffed::Grammar(format), None) => FeedFormat::List(grammar(format)),
+        (Sniffed::List, None) => FeedFormat::List(ListForm::Auto),
+    };
+    Ok((format, preset.cloned()))
 }
 
 fn stix_report(format: &'static str, report: &BundleReport) -> FeedReport {

@@ -11,6 +11,7 @@ mod poll_round;
 mod push_blacklist;
 mod retract_indicator;
 mod scan_files;
+mod show_presets;
 mod show_state;
 mod test_feed;
 mod write_manual;

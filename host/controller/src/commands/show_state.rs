@@ -6,6 +6,7 @@ use serde_json::{Value as Json, json};
 use threatsieve_blacklist::Tlp;
 
 use super::configured::{loaded, network_runtime, now};
+use super::show_presets::show_presets;
 use super::test_feed::test_feed;
 use crate::cli::{FeedsArgs, FeedsVerb, IndicatorState, IndicatorsArgs, StatusArgs};
 use crate::exit::{Exit, Failure};
@@ -43,6 +44,9 @@ pub(crate) fn show_status(args: &StatusArgs) -> Result<Exit, Failure> {
 
 /// Prints the feeds. With `--allow`, first lets one feed's next delivery through.
 pub(crate) fn list_feeds(args: &FeedsArgs) -> Result<Exit, Failure> {
+    if let Some(FeedsVerb::Presets { name }) = &args.verb {
+        return show_presets(name.as_deref(), &args.config, args.json);
+    }
     if let Some(FeedsVerb::Test(test)) = &args.verb {
         return test_feed(test, &args.config, args.json);
     }

@@ -3,6 +3,7 @@
 use std::io::{self, BufReader, Read};
 
 use threatsieve_blacklist::Indicator;
+use threatsieve_feed::preset::Presets;
 use threatsieve_feed::{FeedError, FeedOptions, FeedReport, RejectedLine, StixSet, read_feed};
 
 use crate::config::Feed;
@@ -17,6 +18,7 @@ pub(super) fn options(feed: &Feed) -> FeedOptions {
         format: feed.format.clone(),
         url_mode: Some(feed.url_mode),
         match_port: feed.match_port,
+        presets: Presets::default(),
     }
 }
 

@@ -1,6 +1,8 @@
 //! Redaction of secrets in everything that is shown. A server may repeat in its answer what it was
 //! sent.
 
+use std::sync::{PoisonError, RwLock};
+
 use base64ct::{Base64, Base64Unpadded, Base64UrlUnpadded, Encoding};
 use reqwest::header::{HeaderName, HeaderValue};
 use url::{Url, form_urlencoded};
@@ -16,6 +18,22 @@ const MIN_KEY_BYTES: usize = 24;
 /// Shortest beginning of a secret that is redacted at the end of a truncated text.
 const MIN_CUT_BYTES: usize = 4;
 const HIDDEN: &str = "***";
+
+/// Keys in the URLs of the configuration.
+static KEYS: RwLock<Vec<String>> = RwLock::new(Vec::new());
+
+/// Hides a key in all URLs that are shown from now on.
+pub(crate) fn hide_key(key: &str) {
+    let mut keys = KEYS.write().unwrap_or_else(PoisonError::into_inner);
+    if !key.is_empty() && !keys.iter().any(|known| known == key) {
+        keys.push(key.to_owned());
+        keys.sort_by_key(|key| std::cmp::Reverse(key.len()));
+    }
+}
+
+fn keys() -> Vec<String> {
+    KEYS.read().unwrap_or_else(PoisonError::into_inner).clone()
+}
 
 /// Texts that must not be shown, in every encoding that servers use for them.
 #[derive(Clone, Default)]
@@ -81,6 +99,7 @@ impl Secrets {
             true => name.into_owned(),
             false => value.into_owned(),
         }));
+        parts.extend(keys().into_iter().filter(|key| url.as_str().contains(key.as_str())));
         let segments = url.path_segments().into_iter().flatten();
         parts.extend(segments.filter(|segment| is_key(segment)).map(str::to_owned));
         parts
@@ -127,7 +146,7 @@ pub(crate) fn shown_url(url: &Url) -> String {
         .split('/')
         .map(|segment| if is_key(segment) { HIDDEN } else { segment })
         .collect();
-    let path = path.join("/");
+    let path = keys().iter().fold(path.join("/"), |path, key| path.replace(key, HIDDEN));
     text.set_path(&path);
     let query = if url.query().is_some() { "?..." } else { "" };
     format!("{}{query}", escape_controls(text.as_str()))

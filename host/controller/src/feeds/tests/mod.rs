@@ -24,12 +24,14 @@ fn feed(name: &str, origin: Origin) -> Feed {
         origin,
         role: FeedRole::Block,
         every: None,
+        fair_interval: None,
         confidence: None,
         tlp: None,
         url_mode: UrlMode::Exact,
         format: None,
         match_port: false,
         may_be_empty: false,
+        max_bad: None,
         hold: Hold { max_shrink: 0.5, canaries: Vec::new() },
     }
 }

@@ -15,12 +15,14 @@ pub(crate) fn feed(name: &str) -> Feed {
         origin: Origin::Path("unused".into()),
         role: FeedRole::Block,
         every: None,
+        fair_interval: None,
         confidence: None,
         tlp: None,
         url_mode: UrlMode::Exact,
         format: None,
         match_port: false,
         may_be_empty: false,
+        max_bad: None,
         hold: Hold { max_shrink: 1.0, canaries: Vec::new() },
     }
 }
