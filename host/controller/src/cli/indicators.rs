@@ -18,7 +18,8 @@ use crate::matching::Times;
 pub(crate) struct FeedArgs {
     /// A list with one value per line: domains, addresses, networks, URLs, digests, email
     /// addresses; also a hosts file, or CSV with a header. For a folder, all files in it are read;
-    /// `-` is standard input; gzip and zstd are unpacked
+    /// `-` is standard input; gzip, zstd, bzip2, xz, and archives with one file (zip, tar) are
+    /// unpacked
     #[arg(long, value_name = "FILE")]
     pub(crate) list: Vec<PathBuf>,
     /// A feed in STIX 1.0 to 2.1 or a TAXII envelope, or a list; read as for --list

@@ -62,7 +62,7 @@ pub(super) async fn fetch(
 pub(super) async fn probe(url: &UrlFeed, http: &Http) -> anyhow::Result<String> {
     let fetcher = fetcher(url, http, Deadline::of_poll(http))?;
     let (from, length, start) = fetcher.look(&request(url)).await?;
-    let is_packed = start.starts_with(b"\x1f\x8b") || start.starts_with(b"\x28\xb5\x2f\xfd");
+    let is_packed = crate::sources::is_packed(&start);
     let format = if is_packed { "a compressed file" } else { looks_like(&start) };
     let length = length.map_or_else(String::new, |bytes| format!(" of {bytes} bytes"));
     Ok(format!("{format}{length} at {}", shown(&from)))

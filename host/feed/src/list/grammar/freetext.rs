@@ -41,7 +41,6 @@ fn trimmed(word: &str) -> &str {
                 word = word.strip_suffix(close).unwrap_or(word);
             } else if let Some(inner) =
                 word.strip_prefix(open).and_then(|inner| inner.strip_suffix(close))
-                && count(open) == 1
             {
                 word = inner;
             }
