@@ -75,10 +75,7 @@ def test_requests_say_what_was_meant(requests):
     assert poll.inclusive_end_timestamp_label == END
     parameters = poll.poll_parameters
     assert (parameters.allow_asynch, parameters.response_type) == (True, names.RT_FULL)
-    bindings = [
-        (one.binding_id, list(one.subtype_ids))
-        for one in parameters.content_bindings
-    ]
+    bindings = [(one.binding_id, list(one.subtype_ids)) for one in parameters.content_bindings]
     assert bindings == [(STIX, []), (names.CB_STIX_XML_12, ["urn:one", "urn:two"])]
     assert request("poll, count").poll_parameters.response_type == names.RT_COUNT_ONLY
     assert request("poll by subscription").subscription_id == "s:1"
@@ -95,7 +92,7 @@ def test_requests_say_what_was_meant(requests):
     assert inbox.destination_collection_names == ["a b", "c"]
     assert inbox.subscription_information.exclusive_begin_timestamp_label == BEGIN
     nested, escaped = inbox.content_blocks
-    assert "<q a=\"1\">\u00e9</q>" in nested.content
+    assert '<q a="1">\u00e9</q>' in nested.content
     assert escaped.content == "<p>\r\n]]></p>"
     assert nested.message == 'for <people> & "others"'
 

@@ -1,6 +1,7 @@
 """Runs the measurements: `python -m tests.bench [PART]...`, all parts without an argument.
 
-The parts are real, million, ten-million, lookup, start, store, rounds, feeds, ingest and push.
+The parts are real, million, ten-million, lookup, start, store, rounds, feeds, lists, ingest and
+push.
 """
 
 import gzip
@@ -12,7 +13,9 @@ import sys
 from pathlib import Path
 
 from tests import program
-from tests.bench import differences, feeds, generate, ingest, lookup, push, report, rounds, store
+from tests.bench import (
+    differences, feeds, generate, ingest, lists, lookup, push, report, rounds, store,
+)  # fmt: skip
 from tests.bench.generate import SEED
 from tests.bench.measure import CAP_BYTES, CAP_SECONDS, ROUNDS, Command, interleaved, warm
 
@@ -260,6 +263,7 @@ def main(parts: list[str]) -> None:
         "store",
         "rounds",
         "feeds",
+        "lists",
         "ingest",
         "push",
     ]
@@ -290,6 +294,8 @@ def main(parts: list[str]) -> None:
         rounds.write()
     if "feeds" in wanted:
         feeds.write()
+    if "lists" in wanted:
+        lists.write()
     if "ingest" in wanted:
         ingest.write()
     if "push" in wanted:

@@ -22,8 +22,9 @@ pub(super) fn not_yet(
     force: bool,
 ) -> Option<String> {
     let state = state?;
-    if force {
-        return unfair(feed, state, now);
+    let why = unfair(feed, state, now);
+    if force || why.is_some() {
+        return why;
     }
     if state.failures > 0 {
         let next =

@@ -220,6 +220,16 @@ mod tests {
     }
 
     #[test]
+    fn keys_of_the_configuration_are_hidden_in_every_part_of_a_url() {
+        hide_key("sh0rt-key");
+        let url: Url = "https://h/v2/sh0rt-key/recent.csv?auth=sh0rt-key".parse().unwrap();
+        assert_eq!(shown_url(&url), "https://h/v2/***/recent.csv?...");
+        let mut secrets = Secrets::default();
+        secrets.add_url(&url);
+        assert_eq!(secrets.redact("no list for sh0rt-key"), "no list for ***");
+    }
+
+    #[test]
     fn a_secret_that_is_cut_is_not_shown_in_part() {
         let mut secrets = Secrets::default();
         secrets.add("hunter2-hunter2");
