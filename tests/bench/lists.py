@@ -93,7 +93,8 @@ def write() -> None:
             raise SystemExit(f"{form}: {one.failure}")
         rows.append([
             form, f"`{reader}`", f"{one.median:.3f}", one.spread, f"{COUNT / one.median:,.0f}",
-            "" if one is ours else f"{one.median / ours.median:.1f}", f"{one.peak_bytes / 1e6:,.0f}",
+            "" if one is ours else f"{one.median / ours.median:.1f}",
+            f"{one.peak_bytes / 1e6:,.0f}",
         ])  # fmt: skip
     text = (
         f"## Lists\n\n`python -m tests.bench lists`. {report.machine()}. "

@@ -28,8 +28,8 @@ pub(crate) struct FeedArgs {
     /// An allow-list: its entries suppress matches by entries of equal or lesser specificity
     #[arg(long, value_name = "FILE")]
     pub(crate) allow: Vec<PathBuf>,
-    /// The format of lists and feeds, if not detected by content: a reader (lines, hosts, csv, json,
-    /// adblock, rpz, stix, ...), or a preset (`threatsieve feeds presets`); `csv:NAME` and
+    /// The format of lists and feeds, if not detected by content: a reader (lines, hosts, csv,
+    /// json, adblock, rpz, stix, ...), or a preset (`threatsieve feeds presets`); `csv:NAME` and
     /// `json:NAME` name the column of values
     #[arg(long, value_name = "NAME", value_parser = feed_format)]
     pub(crate) list_format: Option<FeedFormat>,

@@ -1,5 +1,5 @@
-//! Lists, bundles, envelopes and packages behind a URL. They are fetched only if they changed (RFC 9110,
-//! section 13).
+//! Lists, bundles, envelopes and packages behind a URL. They are fetched only if they changed
+//! (RFC 9110, section 13).
 
 use reqwest::StatusCode;
 use reqwest::header::{

@@ -1,9 +1,9 @@
 //! Lists: one value per line, hosts files, CSV with a header, and JSON records.
 //!
 //! A reader for each form splits the input into records. [`columns`] assigns roles to their
-//! columns, by their names or as a preset declares them. [`row`] turns a record into indicators, and
-//! [`kind`] reads a value. Configurations of other programs have a [`grammar`] instead of records. A
-//! [`Sink`] counts the results.
+//! columns, by their names or as a preset declares them. [`row`] turns a record into indicators,
+//! and [`kind`] reads a value. Configurations of other programs have a [`grammar`] instead of
+//! records. A [`Sink`] counts the results.
 
 mod banner;
 mod cell;

@@ -10,7 +10,7 @@ use serde_json::Value as Json;
 
 use crate::FeedError;
 
-/// The longest record, with all that stands before it, in bytes.
+/// The longest record, and all bytes since the one before it.
 const MAX_RECORD_BYTES: u64 = 64 * 1024 * 1024;
 
 /// A step of a path.
