@@ -105,7 +105,7 @@ pub enum FeedError {
     #[error(
         "expected a column of values (value, indicator, ioc_value, url, domain, hostname, ip, \
          ip_address, dst_ip, md5, sha1 or sha256), got {}; the format `{format}:COLUMN` names \
-         another one",
+         another one{suggestion}",
         shown(columns)
     )]
     NoValues {
@@ -113,6 +113,8 @@ pub enum FeedError {
         format: &'static str,
         /// All columns.
         columns: Vec<String>,
+        /// Presets that fit the input, for people.
+        suggestion: String,
     },
     /// The input is a bundle or envelope whose `objects` is not an array.
     #[error(

@@ -115,6 +115,8 @@ pub struct FeedReport {
     /// Values that the list says are good, although a rule of it covers them. They count as
     /// skipped.
     pub exceptions: Vec<Value>,
+    /// Presets that fit the input better.
+    pub suggested: Vec<String>,
 }
 
 impl FeedReport {
@@ -135,7 +137,10 @@ impl FeedReport {
         }
         let max_bad = max_bad.unwrap_or(0.5);
         (taken == 0 || self.rejected_share() > max_bad).then(|| {
-            format!("expected a list of indicators, got {taken} and {rejected} rejected lines")
+            format!(
+                "expected a list of indicators, got {taken} and {rejected} rejected lines{}",
+                suggestion(&self.suggested)
+            )
         })
     }
 
@@ -187,6 +192,44 @@ pub fn read_feed(
     let read = (&mut *input).take(SNIFFED_BYTES).read_to_end(&mut start);
     read.map_err(|source| FeedError::Read { offset: 0, source })?;
     let (format, preset) = choose(&start, options)?;
+    if options.format.is_some() || preset.is_some() {
+        return read_as(format, preset, start, input, options, number, stix, each, rejected);
+    }
+    let first = start.clone();
+    match read_as(format, preset, start, input, options, number, stix, each, rejected) {
+        Ok(mut report) if report.doubt(true, None).is_some() => {
+            report.suggested = options.presets.suggest(&first);
+            Ok(report)
+        }
+        Err(FeedError::NoValues { format, columns, .. }) => {
+            let suggestion = suggestion(&options.presets.suggest(&first));
+            Err(FeedError::NoValues { format, columns, suggestion })
+        }
+        read => read,
+    }
+}
+
+/// Names presets that fit an input, for messages.
+fn suggestion(presets: &[String]) -> String {
+    match presets {
+        [] => String::new(),
+        presets => format!("; the columns are those of the preset {}", presets.join(" or ")),
+    }
+}
+
+/// Reads an input of a known format to its end.
+#[expect(clippy::too_many_arguments, reason = "those of its only caller, and three more")]
+fn read_as(
+    format: FeedFormat,
+    preset: Option<Preset>,
+    start: Vec<u8>,
+    input: &mut dyn BufRead,
+    options: &FeedOptions,
+    number: u16,
+    stix: &mut StixSet,
+    each: &mut dyn FnMut(Indicator, &str),
+    rejected: &mut dyn FnMut(RejectedLine),
+) -> Result<FeedReport, FeedError> {
     let name = preset.map(|preset| preset.name.clone()).unwrap_or_default();
     let mut input = Cursor::new(start).chain(input);
     let form = match format {
@@ -224,6 +267,7 @@ pub fn read_feed(
         skipped: report.skipped,
         may_be_empty: report.may_be_empty,
         exceptions: report.exceptions,
+        suggested: Vec::new(),
     })
 }
 

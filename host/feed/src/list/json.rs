@@ -149,7 +149,11 @@ impl Named {
         let names: Vec<String> = record.keys().cloned().collect();
         match Columns::choose(&names, wanted) {
             Choice::Columns(columns) => Ok(Named { columns, names }),
-            Choice::None => Err(FeedError::NoValues { format: "json", columns: names }),
+            Choice::None => Err(FeedError::NoValues {
+                format: "json",
+                columns: names,
+                suggestion: String::new(),
+            }),
             Choice::Several(columns) => Err(FeedError::Ambiguous { format: "json", columns }),
         }
     }

@@ -50,7 +50,7 @@ impl Table {
         }
         match headers().map(|(_, names)| names).max_by_key(Vec::len) {
             Some(columns) if is_csv || columns.len() > 1 => {
-                Err(FeedError::NoValues { format: "csv", columns })
+                Err(FeedError::NoValues { format: "csv", columns, suggestion: String::new() })
             }
             _ => Ok(None),
         }
@@ -148,7 +148,11 @@ impl Table {
                 self.columns = Some(columns);
                 Ok(())
             }
-            None => Err(FeedError::NoValues { format: "csv", columns: names }),
+            None => Err(FeedError::NoValues {
+                format: "csv",
+                columns: names,
+                suggestion: String::new(),
+            }),
         }
     }
 

@@ -1,6 +1,7 @@
 //! Presets: descriptions of well-known feeds, and of feeds that users describe the same way.
 
 mod settings;
+mod suggest;
 
 use std::sync::{Arc, OnceLock};
 

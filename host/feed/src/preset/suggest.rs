@@ -1,0 +1,52 @@
+//! Suggestions of presets for tables that nothing else recognises.
+
+use std::sync::Arc;
+
+use super::{Format, Header, Preset, Presets};
+use crate::list::{ListForm, ListOptions, read_list};
+
+/// The number of lines that a preset must fit.
+const LINES: usize = 20;
+/// The most presets that are suggested.
+const SUGGESTED: usize = 5;
+
+impl Presets {
+    /// Returns names of presets with fixed columns that fit each of the first lines of an input.
+    pub(crate) fn suggest(&self, start: &[u8]) -> Vec<String> {
+        let text = String::from_utf8_lossy(start);
+        // The last line may be cut.
+        let whole = text.rfind('\n').map_or("", |end| &text[..end]);
+        let lines: Vec<&str> = whole.lines().filter(|line| super::is_data(line)).collect();
+        let lines = &lines[..lines.len().min(LINES)];
+        let all = self.all();
+        let forms = all.iter().flat_map(|feed| &feed.forms);
+        let mut names: Vec<String> =
+            forms.filter(|form| form.fits(lines)).map(|form| form.name.clone()).collect();
+        names.dedup();
+        names.truncate(SUGGESTED);
+        names
+    }
+}
+
+impl Preset {
+    /// Returns whether all lines are records with the columns of this preset.
+    fn fits(&self, lines: &[&str]) -> bool {
+        let Header::Names(names) = &self.header else { return false };
+        let by = self.delimiter.as_deref().unwrap_or(",");
+        let is_table = self.format == Format::Csv && self.split.is_none() && by != "ws";
+        let has_fields = |line: &&str| line.split(by).count() == names.len();
+        if !is_table || names.len() < 2 || lines.is_empty() || !lines.iter().all(has_fields) {
+            return false;
+        }
+        let options = ListOptions {
+            form: ListForm::Declared(Arc::new(self.clone())),
+            ..ListOptions::default()
+        };
+        let text = lines.join("\n");
+        read_list(text.as_bytes(), &options, &mut |_, _| {}, &mut |_| {}).is_ok_and(|report| {
+            report.indicators >= lines.len() as u64
+                && report.rejected == 0
+                && report.skipped.is_empty()
+        })
+    }
+}
