@@ -214,6 +214,7 @@ def test_a_header_with_several_columns_of_values_needs_a_name(tmp_path):
     )
     result = program.run("feeds", "test", listed, expect=USAGE)
     assert b"csv:url" in result.stderr and b"csv:ip" in result.stderr
+    assert b"viriback" in result.stderr
     assert shown(examined(listed, "--format", "csv:url")[0]) == ["url http://bad-one.top/p"]
     program.run("scan", "--list", listed, "-", expect=USAGE)
     log = program.write(tmp_path / "log", "45.66.77.119")

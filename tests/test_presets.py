@@ -129,10 +129,10 @@ def test_a_preset_is_recognised_by_its_banner(tmp_path):
     assert (summary["format"], summary["taken"]) == ("csv", len(
         EXPECTED["threatfox-recent.csv"]["entries"]
     ))  # fmt: skip
-    # Without it the columns are unknown, and the message names a way out.
-    bare = tmp_path / "bare.csv"
-    bare.write_text("Family,URL,IP\nx,http://bad-one.top/,45.66.77.1\n")
-    assert b"csv:url or csv:ip" in program.run("feeds", "test", bare, expect=USAGE).stderr
+    # Without it the columns are unknown, and the message names a preset that fits them.
+    bare = tmp_path / "bare.tsv"
+    bare.write_text("45.66.77.71\t10\n93.94.95.71\t3\n")
+    assert b"the preset ipsum" in program.run("feeds", "test", bare, expect=DAMAGED).stderr
 
 
 def test_good_values_are_not_listed_as_bad_ones_by_mistake():

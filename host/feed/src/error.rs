@@ -91,7 +91,7 @@ pub enum FeedError {
     },
     /// The records have several columns that may contain the values.
     #[error(
-        "expected one column of values, got {}; name the one that counts as the format: {}",
+        "expected one column of values, got {}; name the one that counts as the format: {}{suggestion}",
         columns.join(", "),
         columns.iter().map(|column| format!("{format}:{column}")).collect::<Vec<_>>().join(" or ")
     )]
@@ -100,6 +100,8 @@ pub enum FeedError {
         format: &'static str,
         /// Columns that may hold values.
         columns: Vec<String>,
+        /// Presets that fit the input, for people.
+        suggestion: String,
     },
     /// The records have no column of values.
     #[error(

@@ -75,6 +75,11 @@ impl FeedFormat {
             _ => None,
         }
     }
+
+    /// Returns whether servers may send this format as a page for people.
+    pub fn may_be_page(&self) -> bool {
+        self.preset().is_some_and(|feed| feed.forms.iter().any(Preset::may_be_page))
+    }
 }
 
 /// The form of a reader without columns.
@@ -201,6 +206,10 @@ pub fn read_feed(
             report.suggested = options.presets.suggest(&first);
             Ok(report)
         }
+        Err(FeedError::Ambiguous { format, columns, .. }) => {
+            let suggestion = suggestion(&options.presets.suggest(&first));
+            Err(FeedError::Ambiguous { format, columns, suggestion })
+        }
         Err(FeedError::NoValues { format, columns, .. }) => {
             let suggestion = suggestion(&options.presets.suggest(&first));
             Err(FeedError::NoValues { format, columns, suggestion })
@@ -306,7 +315,9 @@ fn choose(start: &[u8], options: &FeedOptions) -> Result<(FeedFormat, Option<Pre
         (Sniffed::Package, Some(_)) => {
             return Err(FeedError::Foreign { got: "STIX 1.x in XML: the format `stix1`".into() });
         }
-        (Sniffed::Markup(_), Some(format)) if preset.is_some_and(|preset| preset.may_be_page()) => {
+        (Sniffed::Markup(_), Some(format))
+            if preset.is_some_and(Preset::may_be_page) && !foreign::is_document(start) =>
+        {
             format.clone()
         }
         (Sniffed::Markup(got), _) => return Err(FeedError::Foreign { got: got.into() }),

@@ -43,6 +43,12 @@ pub(crate) fn markup(text: &[u8]) -> Option<Markup> {
     }))
 }
 
+/// Returns whether a text is a whole HTML page, and not only a text with tags.
+pub(crate) fn is_document(text: &[u8]) -> bool {
+    let start = String::from_utf8_lossy(&text[..text.len().min(LOOKED_AT)]).to_ascii_lowercase();
+    start.contains("<!doctype") || start.contains("<html")
+}
+
 /// Recognises a text with a grammar of its own by its first line with content.
 pub(crate) fn text(text: &[u8]) -> Option<Format> {
     const STARTS: [(&str, Format); 17] = [

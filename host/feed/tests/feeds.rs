@@ -153,3 +153,29 @@ fn samples_without_a_named_preset_give_nothing_wrong() {
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
+
+/// Some lists are sent between tags of HTML. A whole page is never one.
+#[test]
+fn a_list_between_tags_is_read_only_by_its_preset() {
+    let list = "<pre>\nVX Vault last 100 Links\nMon, 04 May 2026\n(C) http://vxvault.net\n\n\
+                http://bad-one.top/x.exe\nhxxp://45.66.77.1/y\n</pre>";
+    let page = "<!DOCTYPE html>\n<html>\nhttp://bad-one.top/x.exe\n</html>";
+    let read = |text: &str, name: Option<&str>| {
+        let mut stix = StixSet::new(StixLimits::default());
+        let mut all = Vec::new();
+        let format = name.and_then(|name| FeedFormat::from_name(name, &Presets::default()));
+        read_feed(
+            &mut text.as_bytes(),
+            &FeedOptions { format, ..FeedOptions::default() },
+            0,
+            &mut stix,
+            &mut |indicator, _| all.extend(indicator.values[0].normal_forms()),
+            &mut |_| {},
+        )
+        .map(|_| all)
+    };
+    let wanted = ["http://bad-one.top/x.exe", "http://45.66.77.1/y"];
+    assert_eq!(read(list, Some("vxvault-urls")).unwrap(), wanted);
+    assert!(read(list, None).is_err());
+    assert!(read(page, Some("vxvault-urls")).is_err());
+}

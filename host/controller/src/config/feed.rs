@@ -317,9 +317,11 @@ pub(super) fn check_unique<'f>(names: impl Iterator<Item = &'f Field<'f, String>
 }
 
 fn feed(settings: FeedSettings<'_>, presets: &Presets, allow_plain_http: bool) -> Option<Feed> {
+    let has_preset = settings.preset.place.is_given;
     let format = preset::format(settings.preset, settings.conditions, settings.format, presets);
-    let known = format.as_ref().and_then(|format| format.as_ref()?.preset());
-    let fair_interval = known.and_then(|known| fair_interval(known.first()));
+    // A mere format says nothing of the publisher.
+    let known = format.as_ref().and_then(Option::as_ref).filter(|_| has_preset);
+    let fair_interval = known.and_then(|format| fair_interval(format.preset()?.first()));
     check_fair(&settings.every, fair_interval);
     let origin = match settings.kind.value {
         None => None,

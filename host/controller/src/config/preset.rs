@@ -252,7 +252,6 @@ pub(super) fn with_keys(
             Ok(secret) => {
                 let key: String =
                     form_urlencoded::byte_serialize(secret.expose().as_bytes()).collect();
-                hide_key(&key);
                 hide_key(secret.expose());
                 Some(key)
             }

@@ -7,7 +7,7 @@ use reqwest::header::{
 };
 use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
-use threatsieve_feed::looks_like;
+use threatsieve_feed::{FeedFormat, looks_like};
 
 use super::cursor;
 use super::fetched::{Body, Fetched};
@@ -47,7 +47,10 @@ pub(super) async fn fetch(
     if answer.status == StatusCode::NOT_MODIFIED {
         return Ok(Fetched { body: None, cursor: None, objects: 0, bytes, goes_on: false });
     }
-    answer.refuse_page(EXPECTED)?;
+    // Some publishers send their lists as pages. The reader refuses other pages.
+    if !feed.format.as_ref().is_some_and(FeedFormat::may_be_page) {
+        answer.refuse_page(EXPECTED)?;
+    }
     let at = At {
         etag: text(&answer.headers, ETAG),
         last_modified: text(&answer.headers, LAST_MODIFIED),

@@ -31,8 +31,11 @@ pub(crate) fn hide_key(key: &str) {
     }
 }
 
-fn keys() -> Vec<String> {
-    KEYS.read().unwrap_or_else(PoisonError::into_inner).clone()
+/// Returns the keys, each as it is and as URLs write it.
+fn keys() -> Vec<(String, String)> {
+    let keys = KEYS.read().unwrap_or_else(PoisonError::into_inner);
+    let in_urls = |key: &String| form_urlencoded::byte_serialize(key.as_bytes()).collect();
+    keys.iter().map(|key| (key.clone(), in_urls(key))).collect()
 }
 
 /// Texts that must not be shown, in every encoding that servers use for them.
@@ -99,7 +102,8 @@ impl Secrets {
             true => name.into_owned(),
             false => value.into_owned(),
         }));
-        parts.extend(keys().into_iter().filter(|key| url.as_str().contains(key.as_str())));
+        let is_in_url = |(_, key): &(String, String)| url.as_str().contains(key);
+        parts.extend(keys().into_iter().filter(is_in_url).map(|(key, _)| key));
         let segments = url.path_segments().into_iter().flatten();
         parts.extend(segments.filter(|segment| is_key(segment)).map(str::to_owned));
         parts
@@ -146,7 +150,8 @@ pub(crate) fn shown_url(url: &Url) -> String {
         .split('/')
         .map(|segment| if is_key(segment) { HIDDEN } else { segment })
         .collect();
-    let path = keys().iter().fold(path.join("/"), |path, key| path.replace(key, HIDDEN));
+    let hide = |path: String, (_, key): &(String, String)| path.replace(key, HIDDEN);
+    let path = keys().iter().fold(path.join("/"), hide);
     text.set_path(&path);
     let query = if url.query().is_some() { "?..." } else { "" };
     format!("{}{query}", escape_controls(text.as_str()))
@@ -221,12 +226,12 @@ mod tests {
 
     #[test]
     fn keys_of_the_configuration_are_hidden_in_every_part_of_a_url() {
-        hide_key("sh0rt-key");
-        let url: Url = "https://h/v2/sh0rt-key/recent.csv?auth=sh0rt-key".parse().unwrap();
+        hide_key("sh0rt/key");
+        let url: Url = "https://h/v2/sh0rt%2Fkey/recent.csv?auth=sh0rt%2Fkey".parse().unwrap();
         assert_eq!(shown_url(&url), "https://h/v2/***/recent.csv?...");
         let mut secrets = Secrets::default();
         secrets.add_url(&url);
-        assert_eq!(secrets.redact("no list for sh0rt-key"), "no list for ***");
+        assert_eq!(secrets.redact("sh0rt/key or sh0rt%2Fkey"), "*** or ***");
     }
 
     #[test]

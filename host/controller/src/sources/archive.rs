@@ -23,9 +23,39 @@ fn several() -> io::Error {
     wrong("an archive with one file", "several files; unpack it, and give the file")
 }
 
+/// An input that waits until bytes are available, even if its reader could do something else
+/// meanwhile. The parts of an archive are read as a whole.
+pub(super) struct Patient<R>(pub(super) R);
+
+impl<R: Read> Read for Patient<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        loop {
+            match self.0.read(buffer) {
+                Err(error) if error.kind() == ErrorKind::WouldBlock => {}
+                result => return result,
+            }
+        }
+    }
+}
+
+impl<R: BufRead> BufRead for Patient<R> {
+    fn fill_buf(&mut self) -> io::Result<&[u8]> {
+        while let Err(error) = self.0.fill_buf() {
+            if error.kind() != ErrorKind::WouldBlock {
+                return Err(error);
+            }
+        }
+        self.0.fill_buf()
+    }
+
+    fn consume(&mut self, n: usize) {
+        self.0.consume(n);
+    }
+}
+
 /// The one file of a zip archive (PKWARE's APPNOTE 6.3.10, section 4.3).
 pub(super) struct ZipMember<R> {
-    /// `None` only while one state is replaced by another.
+    /// `None` while one state is replaced by another, and after an error.
     state: Option<ZipState<R>>,
     flags: u16,
     crc: flate2::Crc,
@@ -71,7 +101,8 @@ impl<R: BufRead> ZipMember<R> {
             input.read_exact(&mut name)?;
             let mut extra = vec![0; number(28).into()];
             input.read_exact(&mut extra)?;
-            if name.ends_with(b"/") && size == 0 {
+            if name.ends_with(b"/") && flags & ZIP_SIZES_FOLLOW == 0 {
+                skip(&mut input, size.into())?;
                 continue;
             }
             if flags & ZIP_ENCRYPTED != 0 {
@@ -124,9 +155,8 @@ fn read_number(input: &mut impl Read) -> io::Result<Option<u32>> {
 impl<R: BufRead> Read for ZipMember<R> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         loop {
-            let Some(state) = self.state.take() else {
-                return Err(wrong("an archive", "one whose reading failed before"));
-            };
+            // After an error there is no state, and the caller repeats the error.
+            let Some(state) = self.state.take() else { return Ok(0) };
             let (n, state) = match state {
                 ZipState::Header(input) => {
                     self.state = Some(self.start(input)?);

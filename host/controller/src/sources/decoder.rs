@@ -10,7 +10,7 @@ use bzip2::bufread::MultiBzDecoder;
 use flate2::bufread::GzDecoder;
 use lzma_rust2::XzReader;
 
-use super::archive::{TAR_BLOCK_BYTES, TarMember, ZipMember};
+use super::archive::{Patient, TAR_BLOCK_BYTES, TarMember, ZipMember};
 use super::raw::Counted;
 use super::text::{Encoding, Text};
 
@@ -151,9 +151,9 @@ enum Codec {
     /// the next.
     Gzip(Option<Box<GzDecoder<Counted>>>),
     Zstd(Box<zstd::Decoder<'static, Counted>>),
-    Bzip(Box<MultiBzDecoder<Counted>>),
-    Xz(Box<XzReader<Counted>>),
-    Zip(Box<ZipMember<Counted>>),
+    Bzip(Box<MultiBzDecoder<Patient<Counted>>>),
+    Xz(Box<XzReader<Patient<Counted>>>),
+    Zip(Box<ZipMember<Patient<Counted>>>),
 }
 
 /// The unpacked bytes of an input. If they are a tar archive, those of the file in it.
@@ -164,6 +164,8 @@ struct Contents {
     front_at: usize,
     is_known: bool,
     tar: Option<TarMember>,
+    /// The error that ended the reading. Every later attempt ends with it too.
+    failed: Option<(ErrorKind, String)>,
 }
 
 /// An input, unpacked and decoded.
@@ -187,13 +189,22 @@ impl Decoder {
             Beginning::Zstd => {
                 Codec::Zstd(Box::new(zstd::Decoder::with_buffer(input).map_err(unreadable)?))
             }
-            Beginning::Bzip => Codec::Bzip(Box::new(MultiBzDecoder::new(input))),
-            Beginning::Xz => Codec::Xz(Box::new(XzReader::new_mem_limit(input, true, MAX_XZ_KIB))),
-            Beginning::Zip => Codec::Zip(Box::new(ZipMember::new(input))),
+            Beginning::Bzip => Codec::Bzip(Box::new(MultiBzDecoder::new(Patient(input)))),
+            Beginning::Xz => {
+                Codec::Xz(Box::new(XzReader::new_mem_limit(Patient(input), true, MAX_XZ_KIB)))
+            }
+            Beginning::Zip => Codec::Zip(Box::new(ZipMember::new(Patient(input)))),
             Beginning::Foreign(foreign) => return Err(Damage::Foreign(foreign)),
         };
         let is_known = matches!(codec, Codec::Plain(_));
-        let text = Text::new(Contents { codec, front: Vec::new(), front_at: 0, is_known, tar });
+        let text = Text::new(Contents {
+            codec,
+            front: Vec::new(),
+            front_at: 0,
+            is_known,
+            tar,
+            failed: None,
+        });
         match foreign_encoding(text.encoding()) {
             Some(foreign) => Err(Damage::Foreign(foreign)),
             None => Ok(Decoder { text }),
@@ -230,9 +241,9 @@ impl Decoder {
             Codec::Plain(input) => input.taken(),
             Codec::Gzip(member) => member.as_ref().map_or(0, |member| member.get_ref().taken()),
             Codec::Zstd(frames) => frames.get_ref().taken(),
-            Codec::Bzip(streams) => streams.get_ref().taken(),
-            Codec::Xz(streams) => streams.inner().taken(),
-            Codec::Zip(member) => member.get_ref().map_or(0, Counted::taken),
+            Codec::Bzip(streams) => streams.get_ref().0.taken(),
+            Codec::Xz(streams) => streams.inner().0.taken(),
+            Codec::Zip(member) => member.get_ref().map_or(0, |input| input.0.taken()),
         }
     }
 
@@ -294,17 +305,32 @@ impl Contents {
     }
 }
 
-impl Read for Contents {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+impl Contents {
+    fn read_on(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         if !self.is_known {
             self.look()?;
         }
-        let mut bytes =
-            Unread { codec: &mut self.codec, front: &self.front, at: &mut self.front_at };
+        let (codec, front, at) = (&mut self.codec, &self.front, &mut self.front_at);
+        let mut bytes = Unread { codec, front, at };
         match &mut self.tar {
-            Some(tar) => tar.read(&mut bytes, buffer),
+            Some(tar) => tar.read(&mut Patient(bytes), buffer),
             None => bytes.read(buffer),
         }
+    }
+}
+
+impl Read for Contents {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        if let Some((kind, what)) = &self.failed {
+            return Err(io::Error::new(*kind, what.clone()));
+        }
+        let read = self.read_on(buffer);
+        let of_data = read.as_ref().err().filter(|error| {
+            error.raw_os_error().is_none()
+                && !matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted)
+        });
+        self.failed = of_data.map(|error| (error.kind(), error.to_string()));
+        read
     }
 }
 

@@ -154,7 +154,9 @@ impl Named {
                 columns: names,
                 suggestion: String::new(),
             }),
-            Choice::Several(columns) => Err(FeedError::Ambiguous { format: "json", columns }),
+            Choice::Several(columns) => {
+                Err(FeedError::Ambiguous { format: "json", columns, suggestion: String::new() })
+            }
         }
     }
 }

@@ -43,7 +43,11 @@ impl Table {
                     return Ok(Some(Table { divider, columns: Some(columns), preset: None }));
                 }
                 Choice::Several(columns) => {
-                    return Err(FeedError::Ambiguous { format: "csv", columns });
+                    return Err(FeedError::Ambiguous {
+                        format: "csv",
+                        columns,
+                        suggestion: String::new(),
+                    });
                 }
                 Choice::None => {}
             }

@@ -203,11 +203,12 @@ impl Presets {
 }
 
 impl Preset {
-    /// Returns whether a text between tags of HTML may be the list: the tags are comments, or only
-    /// some lines count.
+    /// Returns whether a text between tags of HTML may be the list: the tags are comments or
+    /// separators, or only some lines count.
     pub(crate) fn may_be_page(&self) -> bool {
         let is_tag = |start: &String| start.starts_with('<');
-        !self.only.is_empty() || self.comment.iter().flatten().any(is_tag)
+        let mut tags = self.comment.iter().flatten().chain(&self.separator);
+        !self.only.is_empty() || tags.any(is_tag)
     }
 
     fn check(&self) -> Result<(), String> {

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::{Format, Header, Preset, Presets};
-use crate::list::{ListForm, ListOptions, read_list};
+use crate::list::{ListForm, ListOptions, ListReport, read_list};
 
 /// The number of lines that a preset must fit.
 const LINES: usize = 20;
@@ -11,7 +11,8 @@ const LINES: usize = 20;
 const SUGGESTED: usize = 5;
 
 impl Presets {
-    /// Returns names of presets with fixed columns that fit each of the first lines of an input.
+    /// Returns names of presets whose columns are those of an input: by its header, or because they
+    /// fit each of its first lines.
     pub(crate) fn suggest(&self, start: &[u8]) -> Vec<String> {
         let text = String::from_utf8_lossy(start);
         // The last line may be cut.
@@ -31,9 +32,11 @@ impl Presets {
 impl Preset {
     /// Returns whether all lines are records with the columns of this preset.
     fn fits(&self, lines: &[&str]) -> bool {
-        let Header::Names(names) = &self.header else { return false };
         let by = self.delimiter.as_deref().unwrap_or(",");
         let is_table = self.format == Format::Csv && self.split.is_none() && by != "ws";
+        let Header::Names(names) = &self.header else {
+            return is_table && lines.first().is_some_and(|header| self.has_header(header, by));
+        };
         let has_fields = |line: &&str| line.split(by).count() == names.len();
         if !is_table || names.len() < 2 || lines.is_empty() || !lines.iter().all(has_fields) {
             return false;
@@ -43,10 +46,21 @@ impl Preset {
             ..ListOptions::default()
         };
         let text = lines.join("\n");
-        read_list(text.as_bytes(), &options, &mut |_, _| {}, &mut |_| {}).is_ok_and(|report| {
-            report.indicators >= lines.len() as u64
-                && report.rejected == 0
-                && report.skipped.is_empty()
-        })
+        // A word of a header may look like a name of one label.
+        let mut values = 0;
+        let mut count = |_, listed: &str| {
+            values += usize::from(listed.contains(['.', ':']) || listed.len() >= 32);
+        };
+        let report = read_list(text.as_bytes(), &options, &mut count, &mut |_| {});
+        let is_clean = |report: ListReport| report.rejected == 0 && report.skipped.is_empty();
+        report.is_ok_and(is_clean) && values >= lines.len()
+    }
+
+    /// Returns whether a header names all columns of this preset, as they are written.
+    fn has_header(&self, header: &str, by: &str) -> bool {
+        let names: Vec<&str> = header.split(by).map(|name| name.trim().trim_matches('"')).collect();
+        let values = self.indicators.iter().map(|one| &one.column);
+        let mut columns = values.chain(&self.type_column).chain(&self.tags);
+        columns.all(|column| names.contains(&column.as_str()))
     }
 }

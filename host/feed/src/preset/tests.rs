@@ -73,6 +73,10 @@ fn presets_are_suggested_for_tables_without_a_header() {
     let suggested = |text: &str| Presets::default().suggest(text.as_bytes());
     assert_eq!(suggested("45.66.77.1\t9\n45.66.77.2\t3\n"), ["ipsum"]);
     assert_eq!(suggested("# x\n1,good-site.org\n2,cdn.good-site.net\ncut"), ["tranco-top"]);
+    assert_eq!(
+        suggested("Family,URL,IP,FirstSeen\nx,http://bad-one.top/,1.2.3.4,x\n"),
+        ["viriback"]
+    );
     assert!(suggested("bad-one.top\nbad-two.top\n").is_empty());
     assert!(suggested("a,b,c\nd,e\n").is_empty() && suggested("").is_empty());
 }
