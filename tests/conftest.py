@@ -10,7 +10,7 @@ from collections import Counter
 import pytest
 from xdist.scheduler import LoadScopeScheduling
 
-from tests import engines, program, secured, seeds, shared, times
+from tests import engines, opentaxii, program, secured, seeds, shared, times
 
 FIRST = [
     # Its three nodes need both cores. The files that run meanwhile start no nodes of their own.
@@ -114,7 +114,7 @@ def tool():
     return find
 
 
-SHARED = {"opensearch_3", "opensearch_2", "opensearch"}
+SHARED = {"opensearch_3", "opensearch_2", "opensearch", "opentaxii_server"}
 """Fixtures of servers that all workers share. Use names of your own for indices, pipelines and
 blacklists there, and do not change the server's settings.
 """
@@ -133,6 +133,15 @@ def opensearch_2():
     """A node of 2.19 with the plugin."""
     return shared.server(
         "opensearch-2", lambda: engines.node("2.19.4", plugins=[engines.plugin("2.19.4")])
+    )
+
+
+@pytest.fixture(scope="session")
+def opentaxii_server(tool):
+    """OpenTAXII behind TLS. Each test uses a collection of its own, or changes none."""
+    openssl = tool("openssl", "openssl")
+    return shared.server(
+        "opentaxii", lambda: opentaxii.opentaxii(shared.folder("opentaxii"), openssl)
     )
 
 

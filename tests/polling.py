@@ -37,6 +37,17 @@ class Polling:
         )
         return result.stderr.decode()
 
+    def poll_json(self) -> dict:
+        """Runs one round. Returns the parsed report."""
+        output = program.run(
+            "poll", "--force", "--json", "--config", self.path, env=self.environment
+        ).stdout
+        return json.loads(output)
+
+    def poll_due(self) -> None:
+        """Runs one round, without the feeds that are waiting after a failure."""
+        program.run("poll", "--config", self.path, expect=None, env=self.environment)
+
     def feed(self, name: str) -> dict:
         """Returns the part of `status` about one feed."""
         status = json.loads(
@@ -59,6 +70,29 @@ class Polling:
             "indicators", text, "--json", "--config", self.path, env=self.environment
         ).stdout
         return [json.loads(line) for line in output.splitlines()]
+
+    def manifest(self, name: str, *arguments: str) -> list[dict]:
+        """Returns the manifest of a feed's collection."""
+        output = program.run(
+            "feeds", "manifest", name, *arguments, "--json", "--config", self.path,
+            env=self.environment,
+        ).stdout  # fmt: skip
+        return [json.loads(line) for line in output.splitlines()]
+
+    def push(self, name: str, file: Path, expect: int = program.DONE) -> dict:
+        """Adds the objects of a file to a feed's collection. Returns the parsed report."""
+        output = program.run(
+            "feeds", "push", name, file, "--json", "--config", self.path,
+            expect=expect, env=self.environment,
+        ).stdout  # fmt: skip
+        return json.loads(output)["pushed"]
+
+    def push_fails(self, name: str, file: Path, expect: int) -> str:
+        """Adds objects, which fails with this exit code. Returns the standard error."""
+        return program.run(
+            "feeds", "push", name, file, "--config", self.path,
+            expect=expect, env=self.environment,
+        ).stderr.decode()  # fmt: skip
 
     def check(self, expect: int | None = program.DONE) -> str:
         """Returns the output of `config check`."""

@@ -60,6 +60,11 @@ def server(name: str, start: Callable[[], AbstractContextManager[Server]]) -> Se
     return found
 
 
+def folder(name: str) -> Path:
+    """Returns a folder for a server's files. It disappears when the run ends."""
+    return _path(name)
+
+
 @contextlib.contextmanager
 def use(alone: bool) -> Iterator[None]:
     """Holds the lock for a test that uses shared servers, together with other tests or `alone`."""

@@ -87,7 +87,7 @@ def test_json_summary(tmp_path, listed):
 
 def test_unreduced_patterns_are_counted_and_listed_with_the_reason(tmp_path):
     patterns = [
-        "[domain-name:value = 'a.com' AND url:value = 'http://a.com/']",
+        "[domain-name:value = 'a.com' AND file:size = 3]",
         "[file:name MATCHES 'x.*']",
         "[domain-name:value != 'b.com']",
         "[domain-name:value = 'ok.com']",

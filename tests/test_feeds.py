@@ -377,7 +377,8 @@ def test_numbers_as_next_and_other_liberties(tmp_path):
         one = Polling(tmp_path, taxii_feed(server.url))
         one.poll()
         assert one.active("taxii") == 4
-        assert [asked.query.get("next") for asked in server.asked[2:]] == [None, "1", "2", "3"]
+        nexts = [asked.query.get("next") for asked in server.asked if "/objects/" in asked.path]
+        assert nexts[1:] == [None, "1", "2", "3"]
 
 
 def test_more_without_next_goes_on_by_date(tmp_path):
@@ -467,7 +468,7 @@ def test_a_large_collection_page_by_page(tmp_path):
         one = Polling(tmp_path, taxii_feed(server.url, page_objects=size))
         one.poll()
         assert one.active("taxii") == count
-        assert len(server.asked) == 1 + count // size
+        assert sum("/objects/" in path for path in server.paths()) == count // size
 
 
 def test_files_and_folders(tmp_path):

@@ -103,6 +103,10 @@ def test_reduction_agrees_with_stix2_matcher(monkeypatch, version, options, form
     hits = misses = complete = partial = 0
     for text, answer in zip(texts, reduce(texts, *options), strict=True):
         assert "error" not in answer, (text, answer)
+        # Conjunctions hold over a whole event, which the standard's patterns do not see
+        # (docs/decisions).
+        if any(value["type"] == "all" for value in answer["values"]):
+            answer["complete"] = False
         complete += answer["complete"]
         partial += answer["partial"]
         if not answer["complete"] and not answer["values"]:

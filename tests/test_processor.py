@@ -133,6 +133,52 @@ def test_numbers_are_text(node, tmp_path):
     assert matched(document) == [("hash", digits)]
 
 
+def test_conjunctions_need_all_parts(node, tmp_path):
+    pair = "[domain-name:value = 'evil.example' AND ipv4-addr:value = '203.0.112.1']"
+    download = "[url:value = 'http://get.example/x' AND file:name = 'a b.exe']"
+    malware = {"type": "malware", "id": stix.identifier(3, "malware"), "name": "Poison Ivy"}
+    relation = {
+        "type": "relationship", "id": stix.identifier(4, "relationship"),
+        "relationship_type": "indicates", "source_ref": stix.identifier(1),
+        "target_ref": malware["id"],
+    }  # fmt: skip
+    feed = stix.write(
+        tmp_path / "feed.json", stix.indicator(1, pair), stix.indicator(2, download), malware,
+        relation,
+    )  # fmt: skip
+    built = tmp_path / "conjunctions.blacklist"
+    program.run("build", "--feed", feed, "--name", "conjunctions", "--generation", 1, "-o", built)
+    pushing.push(node, built, "conjunctions")
+    host, address = event(url__domain="www.evil.example"), event(destination__ip="203.0.112.1")
+    both = event(url__domain="www.evil.example", destination__ip="203.0.112.1")
+    named = event(url__full="http://get.example/x", file__path="C:\\Temp\\a b.exe")
+    other = event(url__full="http://get.example/x", file__path="C:\\Temp\\A b.exe")
+    found = processed(node, host, address, both, named, other, blacklist="conjunctions")
+    assert found[0] == host and found[1] == address and found[4] == other
+    assert matched(found[2]) == [
+        ("url.domain", "www.evil.example"),
+        ("destination.ip", "203.0.112.1"),
+    ]
+    assert matched(found[3]) == [
+        ("url.full", "http://get.example/x"),
+        ("file.path", "a b.exe"),
+    ]
+    for document, number in ((found[2], 1), (found[3], 2)):
+        for each in document["threat"]["enrichments"]:
+            assert each["indicator"]["id"] == stix.identifier(number)
+        assert document["indicator"] == "matched"
+    mark = {"blacklist": "conjunctions", "conjunction": "evil.example AND 203.0.112.1"}
+    first = found[2]["threat"]["enrichments"][0]
+    assert first["threatsieve"] == mark and first["software"] == {"name": ["Poison Ivy"]}
+    line = "1795313625.005 5 10.1.2.3 TCP_MISS/200 603 GET http://{}/ - HIER_DIRECT/{} -"
+    lines = [line.format("www.evil.example", end) for end in ("203.0.112.1", "203.0.112.2")]
+    raw = processed(
+        node, *({"message": each} for each in lines), message_field="message",
+        blacklist="conjunctions",
+    )  # fmt: skip
+    assert len(matched(raw[0])) == 2 and "indicator" not in raw[1]
+
+
 def test_matches_come_in_the_order_of_the_fields(node):
     bad = event(
         url__domain="evil.example", destination__ip="203.0.112.1", url__full="http://amber.example/"

@@ -82,6 +82,26 @@ def test_the_next_poll_brings_what_is_new(tmp_path, medallion):
     assert one.indicators("h5003.v1.example") and one.indicators("h5004.v1.example")
 
 
+def test_objects_are_added_and_those_that_are_there_are_known(tmp_path, medallion):
+    one = polling(tmp_path, medallion.root, collection="open")
+    told = one.push("taxii", stix.write(tmp_path / "new.json", named(6001), named(6002)))
+    assert (told["added"], told["known"], told["failures"]) == (2, 0, [])
+    told = one.push("taxii", stix.write(tmp_path / "again.json", named(6001), named(6003)))
+    assert told["added"] + told["known"] == 2 and told["failures"] == []
+    one.poll()
+    assert one.indicators("h6002.v1.example") and one.indicators("h6003.v1.example")
+
+
+def test_the_manifest_lists_objects_and_their_versions(tmp_path, medallion):
+    one = polling(tmp_path, medallion.root, collection="open")
+    medallion.add(named(8001), named(8001, version=2))
+    entries = {entry["id"]: entry for entry in one.manifest("taxii")}
+    assert len(entries) >= OBJECTS, "it has several pages"
+    assert entries[stix.identifier(1)]["date_added"] == "2026-02-01T00:00:01.000000Z"
+    versions = {entry["version"] for entry in one.manifest("taxii", stix.identifier(8001))}
+    assert versions == {"2026-01-01T00:00:00.000Z", "2026-01-02T00:00:00.000Z"}
+
+
 def test_an_empty_collection(tmp_path, medallion):
     one = polling(tmp_path, medallion.root, collection="empty")
     assert "is empty" in one.check()

@@ -15,10 +15,8 @@ from libtaxii.validation import SchemaValidator
 
 from tests import program
 
-BEGIN = datetime.datetime.fromtimestamp(1_700_000_000, datetime.timezone.utc).replace(
-    microsecond=123456
-)
-END = datetime.datetime.fromtimestamp(1_700_000_060, datetime.timezone.utc)
+BEGIN = datetime.datetime.fromtimestamp(1_700_000_000, datetime.UTC).replace(microsecond=123456)
+END = datetime.datetime.fromtimestamp(1_700_000_060, datetime.UTC)
 HTTPS = names.VID_TAXII_HTTPS_10
 STIX = names.CB_STIX_XML_111
 SCHEMAS = {"1.0": SchemaValidator.TAXII_10_SCHEMA, "1.1": SchemaValidator.TAXII_11_SCHEMA}

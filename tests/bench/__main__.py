@@ -1,7 +1,7 @@
 """Runs the measurements: `python -m tests.bench [PART]...`, all parts without an argument.
 
-The parts are real, million, ten-million, lookup, start, store, rounds, feeds, lists, ingest and
-push.
+The parts are real, million, ten-million, lookup, start, store, rounds, feeds, lists, packages,
+ingest and push.
 """
 
 import gzip
@@ -14,8 +14,18 @@ from pathlib import Path
 
 from tests import program
 from tests.bench import (
-    differences, feeds, generate, ingest, lists, lookup, push, report, rounds, store,
-)  # fmt: skip
+    differences,
+    feeds,
+    generate,
+    ingest,
+    lists,
+    lookup,
+    packages,
+    push,
+    report,
+    rounds,
+    store,
+)
 from tests.bench.generate import SEED
 from tests.bench.measure import CAP_BYTES, CAP_SECONDS, ROUNDS, Command, interleaved, warm
 
@@ -264,6 +274,7 @@ def main(parts: list[str]) -> None:
         "rounds",
         "feeds",
         "lists",
+        "packages",
         "ingest",
         "push",
     ]
@@ -296,6 +307,8 @@ def main(parts: list[str]) -> None:
         feeds.write()
     if "lists" in wanted:
         lists.write()
+    if "packages" in wanted:
+        packages.write()
     if "ingest" in wanted:
         ingest.write()
     if "push" in wanted:

@@ -19,6 +19,7 @@ from tests.bench import report
 from tests.bench.measure import ROUNDS, Command, interleaved
 
 COUNT = int(os.environ.get("THREATSIEVE_BENCH_OBJECTS", 50_000))
+LARGE_COUNT = int(os.environ.get("THREATSIEVE_BENCH_COLLECTION_OBJECTS", 1_000_000))
 MEDALLION_COUNT = int(os.environ.get("THREATSIEVE_BENCH_MEDALLION_OBJECTS", 500))
 PAGE_OBJECTS = 1000
 ADDED = "2026-02-01T00:00:00.000000Z"
@@ -105,16 +106,27 @@ def beforehand(objects: list[dict]) -> Answer:
     return lambda query: (bodies[int(query.get("next", 0))], ADDED)
 
 
+def from_files(folder: Path, count: int) -> Answer:
+    """Returns objects in envelopes that are written to files first, so that they take no memory."""
+    folder.mkdir(parents=True, exist_ok=True)
+    pages = -(-count // PAGE_OBJECTS)
+    for number in range(pages):
+        first = number * PAGE_OBJECTS
+        objects = [indicator(1 + place) for place in range(first, min(first + PAGE_OBJECTS, count))]
+        (folder / str(number)).write_bytes(envelope(objects, number, pages))
+    return lambda query: ((folder / str(int(query.get("next", 0)))).read_bytes(), ADDED)
+
+
 class Poll(Command):
     """A first poll, into a new state each time."""
 
     def __init__(self, name: str, feed: list[str]):
         self.state = FOLDER / f"state-{name}"
-        path = FOLDER / f"{name}.toml"
-        program.write(path, f'state = "{self.state}"', "[[feeds]]", 'name = "bench"', *feed)
+        self.path = FOLDER / f"{name}.toml"
+        program.write(self.path, f'state = "{self.state}"', "[[feeds]]", 'name = "bench"', *feed)
         super().__init__(
             "threatsieve poll, the blacklist built",
-            [str(program.BINARY), "poll", "--config", str(path)],
+            [str(program.BINARY), "poll", "--config", str(self.path)],
         )
 
     def run(self) -> None:
@@ -153,12 +165,27 @@ def from_collection(name: str, url: str, count: int, *login: str) -> list[list[s
             f'user = "{login[0]}"',
             f'password = {{ file = "{program.write(password, login[1])}" }}',
         ]
-    commands = [
-        Poll(name, feed),
-        peer("taxii2-client and stix2", "collection", url, str(PAGE_OBJECTS), *login),
-    ]
+    poll = Poll(name, feed)
+    test = Command(
+        "threatsieve feeds test, nothing stored",
+        [str(program.BINARY), "feeds", "test", "bench", "--config", str(poll.path)],
+    )
+    others = peer("taxii2-client and stix2", "collection", url, str(PAGE_OBJECTS), *login)
+    commands = [test, poll, others]
     interleaved(commands, ROUNDS)
     return rows(commands, count)
+
+
+def large(count: int) -> list[list[str]]:
+    """Measures our program alone with a collection that the others would need hours for."""
+    folder = FOLDER / "pages"
+    with collection(from_files(folder, count)) as url:
+        poll = Poll("large", ['type = "taxii"', f'url = "{url}"', f"page_objects = {PAGE_OBJECTS}"])
+        interleaved([poll], 1)
+        measured = rows([poll], count)
+    shutil.rmtree(folder)
+    shutil.rmtree(poll.state)
+    return measured
 
 
 def from_bundle(path: Path, count: int) -> list[list[str]]:
@@ -193,12 +220,15 @@ def write() -> None:
         medallion = from_collection(
             "medallion", url, MEDALLION_COUNT, servers.USER, servers.PASSWORD
         )
+    of_large = large(LARGE_COUNT)
     text = (
         f"## Feeds\n\n`python -m tests.bench feeds`. {report.machine()}. Threatsieve polls into a "
         "new, empty state on disk, reduces the patterns, and compiles the blacklist. The "
-        f"others only fetch and parse. Pages have {PAGE_OBJECTS:,} objects.\n\nA TAXII 2.1 collection behind a "
+        f"others only fetch and parse, as `feeds test` does. Pages have {PAGE_OBJECTS:,} objects.\n\nA TAXII 2.1 collection behind a "
         f"server that sends envelopes made beforehand:\n\n{report.table(HEAD, of_collection)}\n\n"
-        f"The same objects as a bundle on disk:\n\n{report.table(HEAD, of_bundle)}\n\n"
+        f"A large collection in the same way, its envelopes in files:\n\n"
+        f"{report.table(HEAD, of_large)}\n\n"
+        f"The first collection's objects as a bundle on disk:\n\n{report.table(HEAD, of_bundle)}\n\n"
         "The first of them behind medallion 3.0.0. This server compares each object with each, and "
         f"that takes most of the time:\n\n{report.table(HEAD, medallion)}"
     )

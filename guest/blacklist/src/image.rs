@@ -25,7 +25,7 @@
 /// The first bytes of every blacklist.
 pub const MAGIC: [u8; 8] = *b"TSIEVEBL";
 /// The version of this layout.
-pub const FORMAT: u16 = 3;
+pub const FORMAT: u16 = 4;
 /// The longest name, in bytes.
 pub const MAX_NAME_BYTES: usize = 64;
 /// The most sections that a reader accepts, more than any version has had.
@@ -61,12 +61,14 @@ pub enum EntryType {
     Sha256 = 6,
     /// An email address.
     Email = 7,
+    /// The name of a file: only ever a part of a conjunction, never an entry.
+    FileName = 8,
 }
 
 impl EntryType {
-    /// The number of types.
+    /// The number of types of entries.
     pub const COUNT: usize = 8;
-    /// All types.
+    /// All types of entries.
     pub const ALL: [EntryType; EntryType::COUNT] = [
         EntryType::Domain,
         EntryType::Ipv4,
@@ -85,7 +87,7 @@ impl EntryType {
             EntryType::Ipv4 => "ipv4-addr",
             EntryType::Ipv6 => "ipv6-addr",
             EntryType::Url => "url",
-            EntryType::Md5 | EntryType::Sha1 | EntryType::Sha256 => "file",
+            EntryType::Md5 | EntryType::Sha1 | EntryType::Sha256 | EntryType::FileName => "file",
             EntryType::Email => "email-addr",
         }
     }
@@ -100,8 +102,8 @@ impl EntryType {
         }
     }
 
-    pub(crate) fn section(self) -> Section {
-        match self {
+    pub(crate) fn section(self) -> Option<Section> {
+        Some(match self {
             EntryType::Domain => Section::Domains,
             EntryType::Ipv4 => Section::Ipv4,
             EntryType::Ipv6 => Section::Ipv6,
@@ -110,7 +112,8 @@ impl EntryType {
             EntryType::Sha1 => Section::Sha1,
             EntryType::Sha256 => Section::Sha256,
             EntryType::Email => Section::Emails,
-        }
+            EntryType::FileName => return None,
+        })
     }
 }
 
@@ -157,6 +160,10 @@ pub(crate) enum Section {
     Strings = 36,
     #[cfg(feature = "host")]
     Feeds = 37,
+    #[cfg(feature = "host")]
+    Conjunctions = 38,
+    #[cfg(feature = "host")]
+    ConjunctionParts = 39,
 }
 
 impl Section {
@@ -318,7 +325,8 @@ impl<'a> Image<'a> {
 
     /// The number of entries of a type and role.
     pub fn count(&self, role: Role, kind: EntryType) -> u32 {
-        let id = kind.section().id(role);
+        let Some(section) = kind.section() else { return 0 };
+        let id = section.id(role);
         self.rows().find(|row| row.id == id).map_or(0, |row| row.entries)
     }
 

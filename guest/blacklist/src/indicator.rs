@@ -87,6 +87,46 @@ pub enum IndicatorId {
     Line(u32),
 }
 
+/// The kinds of threats that an indicator can be related to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[repr(u8)]
+pub enum ThreatKind {
+    /// Malware or a tool: ECS `threat.software`.
+    Software = 0,
+    /// An actor, an intrusion set or a campaign: ECS `threat.group`.
+    Group = 1,
+    /// An attack pattern: ECS `threat.technique`.
+    Technique = 2,
+}
+
+impl ThreatKind {
+    /// All kinds, in the order of their numbers.
+    pub const ALL: [ThreatKind; 3] =
+        [ThreatKind::Software, ThreatKind::Group, ThreatKind::Technique];
+
+    /// The name of the ECS field set below `threat`.
+    pub fn name(self) -> &'static str {
+        match self {
+            ThreatKind::Software => "software",
+            ThreatKind::Group => "group",
+            ThreatKind::Technique => "technique",
+        }
+    }
+}
+
+/// A threat that an indicator is related to.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Threat {
+    /// Its kind.
+    pub kind: ThreatKind,
+    /// Its name.
+    pub name: String,
+    /// Its id in ATT&CK (`T1566`), if known.
+    pub id: Option<String>,
+    /// The strictest TLP marking of it and of the relationship.
+    pub tlp: Option<Tlp>,
+}
+
 /// A port that a value is listed with (`1.2.3.4:8443`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Port {
@@ -117,6 +157,8 @@ pub struct Indicator {
     pub name: Option<String>,
     /// The kinds of threat it indicates: STIX 2.1 `indicator_types`, STIX 2.0 `labels`.
     pub types: Vec<String>,
+    /// The threats that it is related to.
+    pub threats: Vec<Threat>,
     /// The port that the values are listed with.
     pub port: Option<Port>,
     /// The values it says are bad. Each one alone is enough.
@@ -135,6 +177,7 @@ impl Indicator {
             modified: None,
             name: None,
             types: Vec::new(),
+            threats: Vec::new(),
             port: None,
             values,
         }

@@ -37,12 +37,18 @@ pub use compile::{
 };
 pub use hit::{Hit, How};
 pub use image::{EntryType, Role};
-pub use indicator::{Indicator, IndicatorId, Port, Timestamp, Tlp};
+pub use indicator::{Indicator, IndicatorId, Port, Threat, ThreatKind, Timestamp, Tlp};
 pub use lookup::{GuestBlacklist, Scratch};
 pub use normalise::{NORMALISER, Target};
 pub use observable::{Batch, BatchError, Kind};
 #[cfg(feature = "host")]
-pub use open::{Blacklist, Entry, EventContext, IndicatorView, Match, OpenError, Policy};
+pub use open::{
+    Blacklist, Conjoined, ConjunctionRow, Entry, EventContext, IndicatorView, Match, OpenError,
+    PartEntry, Policy,
+};
 #[cfg(feature = "host")]
 pub use value::Listed;
-pub use value::{AddressRange, DomainMode, FileHash, Malformed, UrlMode, Value};
+pub use value::{
+    AddressRange, Conjunction, ConjunctionError, ConjunctionPart, DomainMode, FileHash, Malformed,
+    UrlMode, Value,
+};

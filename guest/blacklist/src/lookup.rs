@@ -241,7 +241,7 @@ fn host_span(kind: Kind, value: &[u8]) -> Option<(usize, usize)> {
         {
             (0, value.len())
         }
-        Kind::Any | Kind::Address | Kind::Hash | Kind::Email => return None,
+        Kind::Any | Kind::Address | Kind::Hash | Kind::Email | Kind::FileName => return None,
     };
     let end = without_port_and_dot(value, start, end);
     // Bytes after a colon are not part of the host, whatever they are. A colon in the last block is

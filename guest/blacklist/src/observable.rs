@@ -20,6 +20,9 @@ pub enum Kind {
     /// A word of free text that looks like a host but is probably a file name (`backup.zip`). Its
     /// matches are partial.
     Word = 6,
+    /// The name or the path of a file. It is not looked up: hosts compare it when they judge a
+    /// conjunction.
+    FileName = 7,
 }
 
 impl Kind {
@@ -33,6 +36,7 @@ impl Kind {
             4 => Kind::Hash,
             5 => Kind::Email,
             6 => Kind::Word,
+            7 => Kind::FileName,
             _ => return None,
         })
     }

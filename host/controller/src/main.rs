@@ -23,6 +23,7 @@ mod network;
 mod opensearch;
 mod output;
 mod pipeline;
+mod policy;
 mod rejection;
 mod rounds;
 #[cfg(test)]

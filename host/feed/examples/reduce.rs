@@ -71,6 +71,7 @@ fn value(reduced: &Reduced) -> Json {
             json!({"type": kind, "value": hash.to_string()})
         }
         Value::Email(email) => json!({"type": "email", "value": email}),
+        Value::All(parts) => json!({"type": "all", "value": parts.to_string()}),
     };
     for (name, time) in [("start", reduced.start), ("stop", reduced.stop)] {
         if let Some(time) = time {

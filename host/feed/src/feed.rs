@@ -9,7 +9,8 @@ use threatsieve_blacklist::{Indicator, UrlMode, Value};
 use crate::preset::{self, Format, Preset, PresetRole, Presets};
 use crate::sniff::{Sniffed, sniff};
 use crate::{
-    BundleReport, FeedError, ListForm, ListOptions, RejectedLine, StixSet, foreign, read_list,
+    BundleReport, FeedError, ListForm, ListOptions, PackageOptions, PackageSink, RejectedLine,
+    StixSet, foreign, read_list,
 };
 
 /// The number of bytes that decide the format: 4 KiB.
@@ -98,6 +99,8 @@ pub struct FeedOptions {
     pub match_port: bool,
     /// Presets that the content may show.
     pub presets: Presets,
+    /// The input is UTF-8, whatever encoding an XML declaration in it names.
+    pub is_utf8: bool,
 }
 
 /// The counts of one input.
@@ -175,7 +178,8 @@ impl FeedReport {
 }
 
 /// Reads one input to its end. Indicators of lists go to `each` with their value as listed. STIX
-/// objects go to `stix`, under the caller's number, until all inputs are read.
+/// objects go to `stix`, under the caller's number, until all inputs are read. Packages of STIX 1.x
+/// also go to `packages` as they are received.
 ///
 /// # Errors
 ///
@@ -190,6 +194,7 @@ pub fn read_feed(
     stix: &mut StixSet,
     each: &mut dyn FnMut(Indicator, &str),
     rejected: &mut dyn FnMut(RejectedLine),
+    packages: Option<&mut dyn PackageSink>,
 ) -> Result<FeedReport, FeedError> {
     // One call may return only a few bytes, which are not enough to recognise a format.
     let mut start = Vec::new();
@@ -197,11 +202,12 @@ pub fn read_feed(
     let read = (&mut *input).take(SNIFFED_BYTES).read_to_end(&mut start);
     read.map_err(|source| FeedError::Read { offset: 0, source })?;
     let (format, preset) = choose(&start, options)?;
+    let to = Receivers { number, stix, each, rejected, packages };
     if options.format.is_some() || preset.is_some() {
-        return read_as(format, preset, start, input, options, number, stix, each, rejected);
+        return read_as(format, preset, start, input, options, to);
     }
     let first = start.clone();
-    match read_as(format, preset, start, input, options, number, stix, each, rejected) {
+    match read_as(format, preset, start, input, options, to) {
         Ok(mut report) if report.doubt(true, None).is_some() => {
             report.suggested = options.presets.suggest(&first);
             Ok(report)
@@ -226,19 +232,25 @@ fn suggestion(presets: &[String]) -> String {
     }
 }
 
+/// The receivers of what is read, as [`read_feed`] gets them.
+struct Receivers<'r, 'p> {
+    number: u16,
+    stix: &'r mut StixSet,
+    each: &'r mut dyn FnMut(Indicator, &str),
+    rejected: &'r mut dyn FnMut(RejectedLine),
+    packages: Option<&'p mut dyn PackageSink>,
+}
+
 /// Reads an input of a known format to its end.
-#[expect(clippy::too_many_arguments, reason = "those of its only caller, and three more")]
 fn read_as(
     format: FeedFormat,
     preset: Option<Preset>,
     start: Vec<u8>,
     input: &mut dyn BufRead,
     options: &FeedOptions,
-    number: u16,
-    stix: &mut StixSet,
-    each: &mut dyn FnMut(Indicator, &str),
-    rejected: &mut dyn FnMut(RejectedLine),
+    to: Receivers<'_, '_>,
 ) -> Result<FeedReport, FeedError> {
+    let Receivers { number, stix, each, rejected, packages } = to;
     let name = preset.map(|preset| preset.name.clone()).unwrap_or_default();
     let mut input = Cursor::new(start).chain(input);
     let form = match format {
@@ -247,8 +259,12 @@ fn read_as(
             return Ok(FeedReport { preset: name, ..report });
         }
         FeedFormat::Stix1 => {
-            let report = stix_report("stix1", &stix.read_packages(number, &mut input)?);
-            return Ok(FeedReport { preset: name, ..report });
+            let packages =
+                PackageOptions { is_utf8: options.is_utf8, sink: packages, ..Default::default() };
+            let report = stix.read_packages(number, &mut input, packages)?;
+            // Other packages may refer to what is in it.
+            let may_be_empty = report.objects > report.rejected;
+            return Ok(FeedReport { may_be_empty, preset: name, ..stix_report("stix1", &report) });
         }
         FeedFormat::List(form) => form,
         // [`choose`] has replaced it by one of its forms.

@@ -5,7 +5,10 @@ use std::io::BufReader;
 use threatsieve_blacklist::{Timestamp, UrlMode};
 
 use crate::taxii1::{MessageError, MessageLimits, read_message};
-use crate::{BundleReport, FeedError, ListForm, ListOptions, StixLimits, StixSet, read_list};
+use crate::{
+    BundleReport, FeedError, ListForm, ListOptions, PackageContent, PackageOptions, PackageSink,
+    StixLimits, StixSet, read_list,
+};
 
 /// Reads bytes as STIX, in portions of two sizes, and checks properties that hold for any bytes.
 pub fn stix(bytes: &[u8]) {
@@ -15,6 +18,7 @@ pub fn stix(bytes: &[u8]) {
         max_kept: 1_000_000,
         url_mode: UrlMode::Exact,
         latest_modified: Timestamp(1_800_000_000_000_000),
+        accepts_items: false,
     };
     let read = |portion: usize| {
         let mut set = StixSet::new(limits.clone());
@@ -38,6 +42,68 @@ pub fn stix(bytes: &[u8]) {
         (first, all, report)
     };
     assert_eq!(read(1), read(4096), "the outcome must not depend on the portions");
+}
+
+/// The packages of an input, each with its bytes.
+#[derive(Default)]
+struct Received {
+    current: Vec<u8>,
+    all: Vec<(PackageContent, Vec<u8>)>,
+}
+
+impl PackageSink for Received {
+    fn bytes(&mut self, bytes: &[u8]) {
+        self.current.extend_from_slice(bytes);
+    }
+
+    fn end(&mut self, content: PackageContent) {
+        self.all.push((content, std::mem::take(&mut self.current)));
+    }
+}
+
+/// Reads bytes as packages of STIX 1.x, in portions of two sizes, and checks properties that hold
+/// for any bytes.
+pub fn stix1(bytes: &[u8]) {
+    let limits = StixLimits {
+        max_object_bytes: 4096,
+        max_depth: 16,
+        max_kept: 1_000_000,
+        url_mode: UrlMode::Exact,
+        latest_modified: Timestamp(1_800_000_000_000_000),
+    };
+    let read = |portion: usize| {
+        let mut set = StixSet::new(limits.clone());
+        let mut received = Received::default();
+        let options = PackageOptions { sink: Some(&mut received), ..Default::default() };
+        let input = BufReader::with_capacity(portion, bytes);
+        let first = set.read_packages(0, input, options).map_err(outcome);
+        let (mut all, mut unreduced) = (Vec::new(), Vec::new());
+        let valueless: Vec<_> = set.valueless().collect();
+        let report = set.finish(
+            &mut |feed, indicator| {
+                assert!(
+                    !indicator.values.is_empty()
+                        && indicator.confidence.is_none_or(|number| number <= 100)
+                );
+                all.push(format!("{feed} {indicator:?}"));
+            },
+            &mut |part| unreduced.push(part),
+        );
+        (first, received.all, all, unreduced, valueless, report)
+    };
+    let outcome = read(1);
+    assert!(outcome == read(4096), "the outcome must not depend on the portions");
+    for (content, bytes) in outcome.1 {
+        let mut set = StixSet::new(limits.clone());
+        let mut again = Received::default();
+        let options = PackageOptions {
+            is_utf8: content.is_utf8,
+            sink: Some(&mut again),
+            ..Default::default()
+        };
+        let read = set.read_packages(0, &*bytes, options);
+        assert!(read.is_ok() && again.all == [(content, bytes)], "a package is whole by itself");
+    }
 }
 
 /// Reads bytes as a TAXII 1 message, in portions of two sizes, and checks that limits hold.

@@ -7,6 +7,7 @@
 //!   and STIX 1.x packages. [`pattern`] parses the patterns of STIX 2, and [`reduce`] reduces these
 //!   to values of which each alone makes an event a match.
 //! - [`taxii1`] writes and reads the messages of TAXII 1.0 and 1.1.
+//! - [`warninglist`] reads MISP's lists of harmless values, and compares values with them.
 //!
 //! ```
 //! use threatsieve_feed::{ListOptions, read_list};
@@ -32,6 +33,7 @@
 
 mod error;
 mod feed;
+mod filter;
 mod foreign;
 #[doc(hidden)]
 pub mod fuzzing;
@@ -45,12 +47,15 @@ mod stix1;
 pub mod taxii1;
 mod text;
 mod time;
+pub mod warninglist;
 
 pub use error::FeedError;
 pub use feed::{FeedFormat, FeedOptions, FeedReport, read_feed};
+pub use filter::{Dropped, Expression, ExpressionError, MAX_EXPRESSION_BYTES, ObjectFilter};
 pub use list::{LineError, ListForm, ListOptions, ListReport, RejectedLine, read_list};
 pub use sniff::looks_like;
 pub use stix::{
-    BundleReport, ObjectError, ReferenceError, StixLimits, StixReport, StixSet, Unreduced,
-    UnreducedReason, Valueless, latest_modified,
+    BundleReport, Ends, ObjectError, ReferenceError, Related, StixLimits, StixReport, StixSet,
+    Unreduced, UnreducedReason, Valueless, latest_modified,
 };
+pub use stix1::{PackageContent, PackageOptions, PackageRole, PackageSink};

@@ -48,6 +48,7 @@ fn read(
         &mut stix,
         &mut |indicator, _| all.push(indicator),
         &mut |_| rejected += 1,
+        None,
     );
     stix.finish(&mut |_, indicator| all.push(indicator), &mut |_| {});
     (report, all, rejected)
@@ -171,6 +172,7 @@ fn a_list_between_tags_is_read_only_by_its_preset() {
             &mut stix,
             &mut |indicator, _| all.extend(indicator.values[0].normal_forms()),
             &mut |_| {},
+            None,
         )
         .map(|_| all)
     };

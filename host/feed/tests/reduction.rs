@@ -214,16 +214,32 @@ fn a_further_condition_makes_a_conjunction() {
             "network-traffic:src_ref.value = '192.0.2.1' AND network-traffic:dst_ref.value = '192.0.2.1'",
             "| conjunction",
         ),
-        ("domain-name:value = 'a.com' AND ipv4-addr:value = '192.0.2.1'", "| conjunction"),
+        ("domain-name:value = 'a.com' AND ipv4-addr:value = '192.0.2.1'", "a.com AND 192.0.2.1"),
         (
             "domain-name:value = 'a.com' AND domain-name:resolves_to_refs[*].value = '192.0.2.1'",
             "| conjunction",
         ),
-        ("file:hashes.MD5 = 'MD5V' AND file:hashes.'SHA-256' = 'SHAV'", "| conjunction"),
-        ("file:hashes.MD5 = 'MD5V' AND file:name = 'a.exe'", "| conjunction"),
+        ("file:hashes.MD5 = 'MD5V' AND file:hashes.'SHA-256' = 'SHAV'", "MD5V AND SHAV"),
+        ("file:hashes.MD5 = 'MD5V' AND file:name = 'a.exe'", "MD5V AND file name a.exe"),
+        (
+            "url:value = 'http://a.com/x' AND file:name IN ('a', 'b')",
+            "http://a.com/x AND file name a http://a.com/x AND file name b",
+        ),
+        ("domain-name:value LIKE '%.a.com' AND ipv4-addr:value = '192.0.2.1'", "| conjunction"),
+        (
+            "domain-name:value = 'a.com' AND ipv4-addr:value ISSUBSET '192.0.2.0/24' AND ipv4-addr:value = '192.0.2.1'",
+            "a.com AND 192.0.2.1",
+        ),
+        (
+            "domain-name:value = 'a.com' AND ipv4-addr:value = '192.0.2.1' AND ipv4-addr:value = '192.0.2.2'",
+            "| contradiction",
+        ),
+        ("domain-name:value = 'a.com' AND file:name = 'a' AND file:name = 'b'", "| contradiction"),
+        ("domain-name:value = 'a.com' AND file:name != 'a'", "| conjunction"),
+        ("domain-name:value = 'a.com' AND file:size = 3", "| conjunction"),
         (
             "email-message:to_refs[*].value = 'a@b.com' AND email-message:to_refs[*].value = 'c@b.com'",
-            "| conjunction",
+            "a@b.com AND c@b.com",
         ),
         (
             "email-message:to_refs[*].value = 'a@b.com' AND email-message:to_refs[*].value != 'a@b.com'",
@@ -244,7 +260,7 @@ fn a_further_condition_makes_a_conjunction() {
         ),
         (
             "domain-name:value = 'a.com' AND (file:name = 'x' OR domain-name:value = 'a.com')",
-            "a.com | conjunction",
+            "a.com AND file name x a.com",
         ),
         ("url:value = 'http://a.com/' AND url:value = 'https://a.com/'", "| conjunction"),
     ]);
@@ -301,7 +317,7 @@ fn branches_are_reduced_independently() {
         ),
         (
             "(domain-name:value = 'a.com' AND file:name = 'x') OR ipv4-addr:value = '192.0.2.1'",
-            "192.0.2.1 | conjunction",
+            "a.com AND file name x 192.0.2.1",
         ),
     ]);
     for (text, want) in [

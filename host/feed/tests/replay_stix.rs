@@ -1,4 +1,5 @@
-//! Replays the corpora of the fuzz targets `stix`, `list` and `taxii1` on the stable toolchain.
+//! Replays the corpora of the fuzz targets `stix`, `stix1`, `list` and `taxii1` on the stable
+//! toolchain.
 
 use std::path::Path;
 
@@ -23,6 +24,11 @@ fn replay(name: &str, least: usize, check: fn(&[u8])) {
 #[test]
 fn stix() {
     replay("stix", 20, threatsieve_feed::fuzzing::stix);
+}
+
+#[test]
+fn stix1() {
+    replay("stix1", 30, threatsieve_feed::fuzzing::stix1);
 }
 
 #[test]

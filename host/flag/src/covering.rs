@@ -26,14 +26,23 @@ pub struct Covering<'a> {
     pub indicator: &'a IndicatorView,
 }
 
-/// Returns one covering for each indicator, in the order of the observables.
+/// Returns one covering for each indicator, in the order of the observables. An indicator that
+/// covers the event only by a conjunction has one for each part of the first one.
 pub fn coverings(found: &[Found]) -> Vec<Covering<'_>> {
     let mut all: Vec<Covering<'_>> = Vec::new();
     let mut places = HashMap::new();
+    let mut conjunctions = HashMap::new();
     for found in found {
         for indicator in &found.matched.entry.indicators {
             let covering = Covering { found, indicator };
-            let place = *places.entry((&indicator.feed, indicator.shown_id())).or_insert(all.len());
+            let key = (&indicator.feed, indicator.shown_id());
+            if let Some(part) = &indicator.conjunction {
+                if *conjunctions.entry(key).or_insert(part.number) == part.number {
+                    all.push(covering);
+                }
+                continue;
+            }
+            let place = *places.entry(key).or_insert(all.len());
             match all.get_mut(place) {
                 None => all.push(covering),
                 Some(known) if breadth(found.matched.how) < breadth(known.found.matched.how) => {
@@ -43,11 +52,45 @@ pub fn coverings(found: &[Found]) -> Vec<Covering<'_>> {
             }
         }
     }
+    if !conjunctions.is_empty() {
+        // A value that alone is enough says all there is to say.
+        all.retain(|covering| {
+            let Covering { indicator, .. } = covering;
+            indicator.conjunction.is_none()
+                || !places.contains_key(&(&indicator.feed, indicator.shown_id()))
+        });
+    }
     all
 }
 
+impl Covering<'_> {
+    /// Returns the coverings of its indicator among `all`: itself, or for a conjunction one for
+    /// each part, in their order.
+    pub fn parts<'a>(&self, all: &[Covering<'a>]) -> Vec<Covering<'a>>
+    where
+        Self: 'a,
+    {
+        let number = |covering: &Covering<'_>| {
+            covering.indicator.conjunction.as_ref().map(|part| part.number)
+        };
+        let is_same = |other: &&Covering<'_>| match number(self) {
+            None => std::ptr::eq(self.indicator, other.indicator),
+            wanted => number(other) == wanted,
+        };
+        let mut parts: Vec<Covering<'a>> = all.iter().filter(is_same).copied().collect();
+        parts.sort_by_key(|part| part.indicator.conjunction.as_ref().map(|part| part.part));
+        parts
+    }
+
+    /// Returns whether it is the only one of its indicator, or the first one. Matches are counted
+    /// by these.
+    pub fn is_first(&self) -> bool {
+        self.indicator.conjunction.as_ref().is_none_or(|part| part.part == 0)
+    }
+}
+
 /// Ranks the ways of covering: the more an entry covers beyond the observable, the higher.
-fn breadth(how: How) -> u8 {
+pub(crate) fn breadth(how: How) -> u8 {
     match how {
         How::Exact | How::Url => 0,
         How::UrlPrefix => 1,

@@ -2,16 +2,22 @@
 
 use std::net::IpAddr;
 
-use serde_json::{Value, json};
-use threatsieve_blacklist::{EntryType, Timestamp};
+use serde_json::{Map, Value, json};
+use threatsieve_blacklist::{EntryType, Threat, ThreatKind, Timestamp};
 
+use crate::Ceiling;
 use crate::covering::Covering;
 use crate::fields::set;
 use crate::rfc3339;
 
 /// Builds the enrichment for one indicator that covers an event. Its field `threatsieve` marks it
 /// as ours.
-pub(crate) fn enrichment(covering: &Covering<'_>, blacklist: &str, occurred: Timestamp) -> Value {
+pub(crate) fn enrichment(
+    covering: &Covering<'_>,
+    ceiling: &Ceiling,
+    blacklist: &str,
+    occurred: Timestamp,
+) -> Value {
     let Covering { found, indicator: view } = covering;
     let entry = &found.matched.entry;
     let mut indicator = json!({
@@ -38,7 +44,11 @@ pub(crate) fn enrichment(covering: &Covering<'_>, blacklist: &str, occurred: Tim
             set(indicator, field, json!(entry.value));
         }
     }
-    json!({
+    let mut ours = json!({ "blacklist": blacklist });
+    if let Some(part) = &view.conjunction {
+        ours["conjunction"] = json!(part.text);
+    }
+    let mut enrichment = json!({
         "indicator": indicator,
         "matched": {
             "atomic": found.observable,
@@ -47,8 +57,28 @@ pub(crate) fn enrichment(covering: &Covering<'_>, blacklist: &str, occurred: Tim
             "occurred": rfc3339(occurred),
         },
         "feed": { "name": view.feed },
-        "threatsieve": { "blacklist": blacklist },
-    })
+        "threatsieve": ours,
+    });
+    if let Value::Object(enrichment) = &mut enrichment {
+        add_threats(enrichment, &view.threats, ceiling);
+    }
+    enrichment
+}
+
+/// Adds the names and ids of threats, by the names that ECS has for them below `threat`. Threats
+/// that are marked too strictly are left out.
+fn add_threats(enrichment: &mut Map<String, Value>, threats: &[Threat], ceiling: &Ceiling) {
+    for kind in ThreatKind::ALL {
+        let of_kind =
+            || threats.iter().filter(|threat| threat.kind == kind && ceiling.admits(threat.tlp));
+        let names: Vec<&str> = of_kind().map(|threat| threat.name.as_str()).collect();
+        let ids: Vec<&str> = of_kind().filter_map(|threat| threat.id.as_deref()).collect();
+        for (field, values) in [("name", names), ("id", ids)] {
+            if !values.is_empty() {
+                set(enrichment, &format!("{}.{field}", kind.name()), json!(values));
+            }
+        }
+    }
 }
 
 /// The field below `threat.indicator` for a value of this type. ECS has no field for networks and
@@ -63,6 +93,7 @@ fn value_field(kind: EntryType, value: &str) -> Option<&'static str> {
         EntryType::Sha1 => Some("file.hash.sha1"),
         EntryType::Sha256 => Some("file.hash.sha256"),
         EntryType::Email => Some("email.address"),
+        EntryType::FileName => Some("file.name"),
     }
 }
 

@@ -17,6 +17,7 @@
 //! ```
 #![forbid(unsafe_code)]
 
+mod conjunction;
 mod covering;
 mod enrichment;
 pub mod fields;
@@ -28,6 +29,9 @@ use jiff::Timestamp as Moment;
 use serde_json::Value;
 use threatsieve_blacklist::{Timestamp, Tlp};
 
+pub use self::conjunction::{
+    EventHits, FileNames, MAX_EVENT_HITS, MAX_FILE_NAMES, MAX_JUDGED, Whole, retain_whole,
+};
 pub use self::covering::{Covering, Found, coverings};
 pub use self::retraction::retraction;
 
@@ -60,7 +64,7 @@ pub struct Flag {
     pub enrichments: Vec<Value>,
     /// The publisher's confidence of each, 0 to 100; null if unknown.
     pub confidence: Vec<Value>,
-    /// The number of coverings whose marking exceeds the ceiling.
+    /// The number of indicators whose marking exceeds the ceiling.
     pub withheld: usize,
     /// The number of coverings beyond the ceiling's count.
     pub omitted: usize,
@@ -78,11 +82,12 @@ impl Flag {
         let mut flag = Flag::default();
         for covering in coverings {
             if !ceiling.admits(covering.indicator.tlp) {
-                flag.withheld += 1;
+                flag.withheld += usize::from(covering.is_first());
             } else if flag.enrichments.len() == ceiling.enrichments {
                 flag.omitted += 1;
             } else {
-                flag.enrichments.push(enrichment::enrichment(covering, blacklist, occurred));
+                flag.enrichments
+                    .push(enrichment::enrichment(covering, ceiling, blacklist, occurred));
                 flag.confidence.push(covering.indicator.confidence.into());
             }
         }

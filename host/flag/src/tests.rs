@@ -21,6 +21,8 @@ fn indicator(id: &str, tlp: Option<Tlp>, confidence: Option<u8>) -> IndicatorVie
         valid_until: None,
         modified: None,
         name: None,
+        threats: Vec::new(),
+        conjunction: None,
         types: Vec::new(),
         port: None,
         mode: DomainMode::AtAndBelow,

@@ -2,12 +2,13 @@
 
 use std::collections::BTreeMap;
 use std::ops::Range;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
-use threatsieve_blacklist::{EventContext, Hit, Timestamp};
-use threatsieve_flag::{Flag, Found, MAX_INDICATORS, coverings};
-use threatsieve_runner::{Answer, CheckError, FailedCalls};
+use threatsieve_blacklist::{Blacklist, EventContext, Hit, Timestamp};
+use threatsieve_flag::{EventHits, FileNames, Flag, Found, MAX_INDICATORS, coverings};
+use threatsieve_runner::{Answer, CheckError, FailedCalls, MemoryFile};
 
 use crate::contexts::Context;
 use crate::failure::{Failure, Kind};
@@ -51,12 +52,22 @@ struct Document {
     number: u32,
     context: Context,
     found: Vec<Found>,
+    /// Its hits on a blacklist with conjunctions.
+    conjoined: Option<Conjoined>,
     /// The number of hits judged.
     judged: usize,
     /// The number of indicators in `found`.
     kept: usize,
     omitted: u64,
     unchecked: Option<Failure>,
+}
+
+/// The hits of a document that may complete conjunctions.
+struct Conjoined {
+    /// The blacklist that the entries' numbers are of. A switch may come between two calls.
+    blacklist: Arc<Blacklist<MemoryFile>>,
+    hits: EventHits,
+    names: FileNames,
 }
 
 impl<'a> AnswerWriter<'a> {
@@ -209,7 +220,14 @@ impl<'a> AnswerWriter<'a> {
         let (options, now, left) = (self.options, self.now, self.left);
         let document = self.document(part.document, context)?;
         let at = document.context.time.unwrap_or(now);
+        let has_conjunctions = answer.blacklist.has_conjunctions();
+        if has_conjunctions {
+            document.collect(layout, part, (first, hits), answer, options);
+        }
         for hit in hits.iter().filter(|hit| hit.allowed_by.is_none()) {
+            if has_conjunctions && answer.blacklist.is_lone_part(hit.entry) {
+                continue;
+            }
             if document.judged == MAX_JUDGED {
                 document.omitted += 1;
                 continue;
@@ -254,6 +272,7 @@ impl<'a> AnswerWriter<'a> {
             number,
             context: context(number),
             found: Vec::new(),
+            conjoined: None,
             judged: 0,
             kept: 0,
             omitted: 0,
@@ -262,7 +281,8 @@ impl<'a> AnswerWriter<'a> {
     }
 
     fn end_document(&mut self) -> Result<(), Failure> {
-        let Some(document) = self.document.take() else { return Ok(()) };
+        let Some(mut document) = self.document.take() else { return Ok(()) };
+        document.add_conjunctions(self.options, self.now);
         let malformed = self.malformed.remove(&document.number);
         if malformed.is_none()
             && document.found.is_empty()
@@ -303,6 +323,54 @@ impl<'a> AnswerWriter<'a> {
         self.json.extend_from_slice(text.as_bytes());
         self.json.push(b',');
         Ok(())
+    }
+}
+
+impl Document {
+    /// Keeps the hits of some of its observables, and the names of files among these.
+    fn collect(
+        &mut self,
+        layout: &Layout<'_>,
+        part: &Part,
+        (first, hits): (u32, &[Hit]),
+        answer: &Answer,
+        options: &CheckOptions,
+    ) {
+        let field = |number: u32| options.fields[layout.field(number)].clone();
+        let is_other = |known: &Conjoined| !Arc::ptr_eq(&known.blacklist, &answer.blacklist);
+        // Entries of two generations cannot be compared. The lower generation is written into the
+        // document, so the next backfill checks it again.
+        if self.conjoined.as_ref().is_none_or(is_other) {
+            self.conjoined = Some(Conjoined {
+                blacklist: Arc::clone(&answer.blacklist),
+                hits: EventHits::default(),
+                names: FileNames::default(),
+            });
+        }
+        let Some(Conjoined { hits: kept, names, .. }) = &mut self.conjoined else { return };
+        for number in part.observables.clone() {
+            names.add(
+                &options.fields[layout.field(number)],
+                layout.kind(number),
+                layout.value(number),
+            );
+        }
+        for hit in hits {
+            let number = hit.observable + first;
+            kept.add(hit, &options.policy, number, || {
+                (String::from_utf8_lossy(layout.value(number)).into_owned(), field(number))
+            });
+        }
+    }
+
+    /// Adds the conjunctions that hold, once all its observables have been looked up.
+    fn add_conjunctions(&mut self, options: &CheckOptions, now: Timestamp) {
+        let Some(Conjoined { blacklist, hits, names }) = self.conjoined.take() else { return };
+        let at = self.context.time.unwrap_or(now);
+        let limit = MAX_INDICATORS.saturating_sub(self.kept);
+        let whole = hits.judge(&blacklist, &options.policy, at, limit, || names);
+        self.omitted += whole.omitted;
+        whole.join(&mut self.found);
     }
 }
 

@@ -2,10 +2,10 @@
 
 use std::ops::Range;
 
-use threatsieve_blacklist::observable::{HEADER_BYTES, offsets};
+use threatsieve_blacklist::observable::{HEADER_BYTES, Kind, offsets};
 use threatsieve_runner::CheckError;
 
-use crate::failure::{Failure, Kind};
+use crate::failure::{Failure, Kind as FailureKind};
 
 /// The number of bits for the field in a place.
 const FIELD_BITS: u32 = 8;
@@ -48,7 +48,7 @@ impl<'a> Layout<'a> {
                 offsets.len() - 1,
                 places.len()
             );
-            return Err(Failure::new(Kind::Internal, message));
+            return Err(Failure::new(FailureKind::Internal, message));
         }
         let mut parts: Vec<Part> = Vec::new();
         for (number, &place) in places.iter().enumerate() {
@@ -61,7 +61,7 @@ impl<'a> Layout<'a> {
                     "place {number}: expected a document from {least} on and below {documents} \
                      and a field below {fields}, got document {document}, field {field}"
                 );
-                return Err(Failure::new(Kind::Internal, message));
+                return Err(Failure::new(FailureKind::Internal, message));
             }
             match known {
                 Some(part) if part.document == document => part.observables.end = number + 1,
@@ -86,6 +86,13 @@ impl<'a> Layout<'a> {
         let number = observable as usize;
         let start = self.offsets[number] as usize + HEADER_BYTES;
         &self.batch[start..self.offsets[number + 1] as usize]
+    }
+
+    /// The kind of an observable. The batch was read before, so all kinds are known.
+    pub(crate) fn kind(&self, observable: u32) -> Kind {
+        let start = self.offsets[observable as usize] as usize;
+        let byte = self.batch.get(start + HEADER_BYTES - 1).copied();
+        byte.and_then(Kind::from_byte).unwrap_or(Kind::Any)
     }
 
     /// The number of its field.

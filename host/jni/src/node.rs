@@ -189,7 +189,7 @@ fn described(blacklist: &Blacklist<MemoryFile>) -> Map<String, Value> {
     fields.insert("digest".to_owned(), json!(digest));
     fields.insert("signed".to_owned(), json!(blacklist.is_signed()));
     fields.insert("bytes".to_owned(), json!(blacklist.file_bytes()));
-    fields.insert("entries".to_owned(), json!(blacklist.entries(Role::Block)));
+    fields.insert("entries".to_owned(), json!(blacklist.blocked()));
     fields
 }
 

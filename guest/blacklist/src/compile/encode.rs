@@ -36,6 +36,7 @@ struct EntryWriter {
     starts: Vec<u8>,
     records: Vec<u8>,
     written: u32,
+    count: u32,
 }
 
 impl EntryWriter {
@@ -46,7 +47,8 @@ impl EntryWriter {
     ) -> Result<(), CompileError> {
         self.values.push(value)?;
         self.starts.extend_from_slice(&self.written.to_le_bytes());
-        self.written += self.metadata.write_records(records, &mut self.records);
+        self.written += self.metadata.write_records(self.count, records, &mut self.records);
+        self.count += 1;
         Ok(())
     }
 }
@@ -66,14 +68,14 @@ pub(super) fn encode(
         starts: Vec::new(),
         records: Vec::new(),
         written: 0,
+        count: 0,
     };
     for (role, listed) in Role::ALL.into_iter().zip(listed) {
         encode_role(role, listed, &mut sections, &mut entries)?;
     }
     let match_sections = sections.0.len();
     for (section, role, count, bytes) in &sections.0 {
-        if let Some(kind) =
-            EntryType::ALL.into_iter().find(|kind| kind.section() as u32 == *section as u32)
+        if let Some(kind) = EntryType::ALL.into_iter().find(|kind| kind.section() == Some(*section))
         {
             summary.entries[*role as usize][kind as usize] = *count;
         }
@@ -91,6 +93,14 @@ pub(super) fn encode(
         (Section::Feeds, entries.metadata.encode_feeds()),
     ] {
         sections.add(section, Role::Block, 0, bytes);
+    }
+    let conjunctions = entries.metadata.encode_conjunctions()?;
+    (summary.conjunctions, summary.lone_parts) = (conjunctions.count, conjunctions.lone_parts);
+    for (section, count, bytes) in [
+        (Section::Conjunctions, conjunctions.count, conjunctions.rows),
+        (Section::ConjunctionParts, conjunctions.lone_parts, conjunctions.parts),
+    ] {
+        sections.add(section, Role::Block, count as usize, bytes);
     }
     let bytes = assemble(options, &sections.0, match_sections);
     summary.guest_bytes = u64::from_le_bytes(bytes[24..32].try_into().unwrap_or_default());

@@ -1,6 +1,7 @@
 //! Compiles indicators to a blacklist. The same inputs in the same order give the same bytes.
 
 mod addresses;
+mod conjunctions;
 mod encode;
 mod keys;
 pub(crate) mod metadata;
@@ -9,9 +10,11 @@ pub(crate) mod sign;
 mod texts;
 
 pub(crate) use addresses::networks;
+pub use conjunctions::MAX_KEYED;
 pub use policy::{RejectReason, special_purpose};
 pub use sign::{KeyError, SignKey, VerifyKey};
 
+use std::collections::HashMap;
 use std::net::IpAddr;
 
 use addresses::RangeRow;
@@ -91,6 +94,10 @@ pub struct Summary {
     /// Number of statements. A value that several indicators name is one entry, and one statement
     /// for each of them.
     pub statements: u64,
+    /// Number of conjunctions. The entries of their values are counted in `entries`.
+    pub conjunctions: u32,
+    /// Number of entries that are only parts of conjunctions.
+    pub lone_parts: u32,
     /// Public suffixes that were listed with everything below them, and now match exactly.
     pub suffixes_made_exact: Vec<String>,
     /// Size of the image that the component reads, header included, in bytes.
@@ -102,9 +109,12 @@ pub struct Summary {
 }
 
 impl Summary {
-    /// The number of blocked entries of all types.
+    /// The number of blocked values that each alone can make a match: entries and conjunctions.
+    /// Entries that are only parts of conjunctions are not counted.
     pub fn blocked(&self) -> u64 {
-        self.entries[Role::Block as usize].iter().map(|&count| u64::from(count)).sum()
+        let entries: u64 =
+            self.entries[Role::Block as usize].iter().map(|&count| u64::from(count)).sum();
+        (entries + u64::from(self.conjunctions)).saturating_sub(self.lone_parts.into())
     }
 }
 
@@ -153,6 +163,8 @@ pub struct Compiler {
     suffixes_made_exact: Vec<String>,
     /// A buffer that is used again for each domain name.
     key: Vec<u8>,
+    /// The number of conjunctions that are found by each value.
+    keyed: HashMap<Value, usize>,
 }
 
 impl Compiler {
@@ -168,6 +180,7 @@ impl Compiler {
             listed: Default::default(),
             suffixes_made_exact: Vec::new(),
             key: Vec::new(),
+            keyed: HashMap::new(),
         })
     }
 
@@ -205,6 +218,13 @@ impl Compiler {
         rejected: &mut dyn FnMut(RejectedValue),
     ) -> Result<(), CompileError> {
         for value in std::mem::take(&mut indicator.values) {
+            let value = match value {
+                Value::All(conjunction) => {
+                    self.conjunction(role, feed, &indicator, conjunction, rejected)?;
+                    continue;
+                }
+                value => value,
+            };
             match policy::admit(role, value, &self.options) {
                 Ok((value, narrowed)) => {
                     if let (Value::Domain(name, _), true, Role::Block) = (&value, narrowed, role) {
@@ -249,6 +269,8 @@ impl Compiler {
             Value::Hash(FileHash::Md5(digest)) => listed.md5.push((digest, record)),
             Value::Hash(FileHash::Sha1(digest)) => listed.sha1.push((digest, record)),
             Value::Hash(FileHash::Sha256(digest)) => listed.sha256.push((digest, record)),
+            // Its parts are added one by one.
+            Value::All(_) => {}
         }
         Ok(())
     }
@@ -284,7 +306,7 @@ fn mode_bit(value: &Value) -> u8 {
     match value {
         Value::Domain(_, mode) => domain_mode_bit(*mode),
         Value::Url { mode, .. } => url_mode_bit(*mode),
-        Value::Address(_) | Value::Hash(_) | Value::Email(_) => 0,
+        Value::Address(_) | Value::Hash(_) | Value::Email(_) | Value::All(_) => 0,
     }
 }
 

@@ -20,6 +20,18 @@ pub enum RejectReason {
         /// The shortest accepted prefix, in bits.
         floor: u32,
     },
+    /// All of its parts would be rejected alone. This is the reason for the first one.
+    #[error("no part of it is narrow enough: {0}")]
+    BroadConjunction(Box<RejectReason>),
+    /// Each of its parts that is narrow enough is part of very many conjunctions.
+    #[error("its parts are in more than {limit} other conjunctions")]
+    ManyConjunctions {
+        /// The most conjunctions that one value may find.
+        limit: usize,
+    },
+    /// Allow-lists have single values only.
+    #[error("expected a single value in an allow-list, got a conjunction")]
+    AllowedConjunction,
     /// It overlaps a network whose addresses mean something else in every log, or nothing at all.
     #[error(
         "touches the special-purpose network {network} ({purpose}), and those are not accepted"
@@ -39,6 +51,9 @@ impl RejectReason {
             RejectReason::PublicSuffix(_) => "below a public suffix",
             RejectReason::TooBroad { .. } => "network too broad",
             RejectReason::SpecialPurpose { .. } => "special-purpose network",
+            RejectReason::BroadConjunction(_) => "broad conjunction",
+            RejectReason::ManyConjunctions { .. } => "too many conjunctions",
+            RejectReason::AllowedConjunction => "conjunction in an allow-list",
         }
     }
 }

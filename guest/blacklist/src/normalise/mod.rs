@@ -71,6 +71,8 @@ impl Target {
             Kind::Url => url::read(self, value),
             Kind::Hash => self.hash = FileHash::from_hex(value),
             Kind::Email => self.read_email(value),
+            // Not looked up.
+            Kind::FileName => {}
         }
     }
 

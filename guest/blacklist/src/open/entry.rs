@@ -1,14 +1,15 @@
 //! Resolves a hit to its entry and to the indicators that are valid for an event.
 
 use super::Blacklist;
+use super::conjunction::Conjoined;
 use crate::compile::metadata::{
     BY_LINE, MATCH_PORT, NO_BYTE, NO_PORT, NO_STRING, NO_TIME, PROFILE_BYTES, RECORD_BYTES,
-    TYPE_SEPARATOR,
+    THREAT_FIELD_SEPARATOR, THREAT_SEPARATOR, TYPE_SEPARATOR,
 };
 use crate::compile::{domain_mode, url_mode};
 use crate::hit::{Hit, How};
 use crate::image::{EntryType, Image, Role, Section};
-use crate::indicator::{IndicatorId, Port, Timestamp, Tlp};
+use crate::indicator::{IndicatorId, Port, Threat, ThreatKind, Timestamp, Tlp};
 use crate::normalise::observed_port;
 use crate::sets::reverse_labels;
 use crate::value::{DomainMode, UrlMode};
@@ -35,12 +36,16 @@ pub struct IndicatorView {
     pub name: Option<String>,
     /// The kinds of threat it indicates.
     pub types: Vec<String>,
+    /// The threats that it is related to.
+    pub threats: Vec<Threat>,
     /// The port that it is listed with.
     pub port: Option<Port>,
     /// The hosts it covers, if the entry is a domain.
     pub mode: DomainMode,
     /// The paths it covers, if the entry is a URL.
     pub url_mode: UrlMode,
+    /// The conjunction that the entry is part of. `None` if the entry alone is enough.
+    pub conjunction: Option<Conjoined>,
 }
 
 impl IndicatorView {
@@ -120,7 +125,7 @@ impl Default for Policy {
 }
 
 impl Policy {
-    fn takes(&self, profile: &Profile<'_>, how: How, seen: EventContext) -> bool {
+    pub(super) fn takes(&self, profile: &Profile<'_>, how: How, seen: EventContext) -> bool {
         self.takes_mode(profile.mode(), how)
             && is_within(profile.valid_from(), profile.valid_until(), seen.at)
             && profile.port().is_none_or(|port| !port.is_matched || seen.port == Some(port.number))
@@ -135,7 +140,7 @@ impl Policy {
 
     /// Returns whether an indicator with this mode covers a host that was hit in this way. One
     /// entry can have indicators with different modes.
-    fn takes_mode(&self, mode: DomainMode, how: How) -> bool {
+    pub(super) fn takes_mode(&self, mode: DomainMode, how: How) -> bool {
         match (how, mode) {
             (How::Subdomain, DomainMode::Below) => true,
             (How::Subdomain, DomainMode::AtAndBelow | DomainMode::Tree) => !self.exact,
@@ -214,7 +219,7 @@ impl<B: AsRef<[u8]>> Blacklist<B> {
 }
 
 /// Returns an entry without its indicators.
-fn bare_entry(image: &Image<'_>, number: u32) -> Option<Entry> {
+pub(super) fn bare_entry(image: &Image<'_>, number: u32) -> Option<Entry> {
     let (role, kind) = place(image, number)?;
     let value = value_at(image.section(Role::Block, Section::Values)?, number)?;
     let value = match kind {
@@ -247,17 +252,20 @@ fn place(image: &Image<'_>, number: u32) -> Option<(Role, EntryType)> {
 
 /// An encoded record: an indicator of an entry.
 #[derive(Clone, Copy)]
-struct Record {
-    profile: u32,
+pub(super) struct Record {
+    pub(super) profile: u32,
     /// The line, or the number of the id's text.
-    id: u32,
+    pub(super) id: u32,
 }
 
 /// An encoded profile: the properties that many indicators share.
-struct Profile<'a>(&'a [u8]);
+pub(super) struct Profile<'a>(&'a [u8]);
 
 /// Returns the records of an entry.
-fn records<'a>(image: &Image<'a>, number: u32) -> Option<impl Iterator<Item = Record> + use<'a>> {
+pub(super) fn records<'a>(
+    image: &Image<'a>,
+    number: u32,
+) -> Option<impl Iterator<Item = Record> + use<'a>> {
     let starts = image.section(Role::Block, Section::EntryRecords)?;
     let (start, end) = (u32_at(starts, number as usize)?, u32_at(starts, number as usize + 1)?);
     let records = image.section(Role::Block, Section::Records)?;
@@ -268,7 +276,7 @@ fn records<'a>(image: &Image<'a>, number: u32) -> Option<impl Iterator<Item = Re
 }
 
 impl Record {
-    fn profile<'a>(self, image: &Image<'a>) -> Option<Profile<'a>> {
+    pub(super) fn profile<'a>(self, image: &Image<'a>) -> Option<Profile<'a>> {
         let at = self.profile as usize * PROFILE_BYTES;
         image.section(Role::Block, Section::Profiles)?.get(at..at + PROFILE_BYTES).map(Profile)
     }
@@ -306,7 +314,7 @@ impl Profile<'_> {
     }
 
     /// Decodes the whole record of an indicator.
-    fn view(&self, image: &Image<'_>, record: Record) -> Option<IndicatorView> {
+    pub(super) fn view(&self, image: &Image<'_>, record: Record) -> Option<IndicatorView> {
         let profile = self.0;
         let strings = image.section(Role::Block, Section::Strings)?;
         let feed = u16::from_le_bytes([profile[0], profile[1]]);
@@ -326,15 +334,33 @@ impl Profile<'_> {
             types: string(u32_at(profile, 3)?)
                 .map(|types| types.split(TYPE_SEPARATOR).map(str::to_owned).collect())
                 .unwrap_or_default(),
+            threats: string(u32_at(profile, 10)?).map(|text| threats(&text)).unwrap_or_default(),
             port: self.port(),
             mode: self.mode(),
             url_mode: url_mode(profile[4]),
+            conjunction: None,
         })
     }
 }
 
+/// Reads what `threats_text` wrote.
+fn threats(text: &str) -> Vec<Threat> {
+    let threat = |line: &str| {
+        let mut fields = line.splitn(4, THREAT_FIELD_SEPARATOR);
+        let kind = fields.next()?.parse::<usize>().ok()?;
+        let (tlp, id, name) = (fields.next()?, fields.next()?, fields.next()?);
+        Some(Threat {
+            kind: *ThreatKind::ALL.get(kind)?,
+            name: name.to_owned(),
+            id: Some(id.to_owned()).filter(|id| !id.is_empty()),
+            tlp: tlp.parse::<usize>().ok().and_then(|tlp| Tlp::ALL.get(tlp).copied()),
+        })
+    };
+    text.split(THREAT_SEPARATOR).filter_map(threat).collect()
+}
+
 /// Returns a text from a section of texts.
-fn text(section: &[u8], number: u32) -> Option<String> {
+pub(super) fn text(section: &[u8], number: u32) -> Option<String> {
     let count = u32_at(section, 0)? as usize;
     let place = number as usize;
     if place >= count {
@@ -346,6 +372,6 @@ fn text(section: &[u8], number: u32) -> Option<String> {
     Some(String::from_utf8_lossy(texts.get(start..end)?).into_owned())
 }
 
-fn u32_at(bytes: &[u8], index: usize) -> Option<u32> {
+pub(super) fn u32_at(bytes: &[u8], index: usize) -> Option<u32> {
     bytes.get(index.checked_mul(4)?..)?.first_chunk().map(|bytes| u32::from_le_bytes(*bytes))
 }

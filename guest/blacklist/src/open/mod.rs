@@ -1,7 +1,9 @@
 //! Opens blacklists. A file is verified before anything of it is used.
 
+mod conjunction;
 mod entry;
 
+pub use conjunction::{Conjoined, ConjunctionRow, PartEntry};
 pub use entry::{Entry, EventContext, IndicatorView, Match, Policy};
 
 use crate::compile::VerifyKey;
@@ -41,6 +43,7 @@ pub struct Blacklist<B> {
     bytes: B,
     header_bytes: usize,
     compares_ports: bool,
+    has_conjunctions: bool,
 }
 
 impl<B: AsRef<[u8]>> Blacklist<B> {
@@ -80,8 +83,10 @@ impl<B: AsRef<[u8]>> Blacklist<B> {
         }
         check_gaps(file, &image)?;
         check_records(&image)?;
+        conjunction::check_conjunctions(&image, entry_count(&image))?;
         let compares_ports = compares_ports(&image);
-        Ok(Blacklist { bytes, header_bytes, compares_ports })
+        let has_conjunctions = conjunction::has_any(&image);
+        Ok(Blacklist { bytes, header_bytes, compares_ports, has_conjunctions })
     }
 
     fn image(&self) -> Result<Image<'_>, ImageError> {
@@ -169,15 +174,20 @@ fn check_gaps(file: &[u8], image: &Image<'_>) -> Result<(), ImageError> {
     Ok(())
 }
 
+/// The number of entries of both roles.
+fn entry_count(image: &Image<'_>) -> u32 {
+    // The image was checked: the sum fits into 32 bits.
+    let counts =
+        Role::ALL.iter().flat_map(|role| EntryType::ALL.map(|kind| image.count(*role, kind)));
+    counts.sum()
+}
+
 /// Checks that each entry's records begin where the ones before end, and that all exist. Otherwise
 /// one hit could ask for four billion records.
 fn check_records(image: &Image<'_>) -> Result<(), ImageError> {
     let section = |section| image.section(Role::Block, section).unwrap_or_default();
     let records = section(Section::Records).len() / RECORD_BYTES;
-    let entries: usize = Role::ALL
-        .iter()
-        .flat_map(|role| EntryType::ALL.map(|kind| image.count(*role, kind) as usize))
-        .sum();
+    let entries = entry_count(image) as usize;
     let (starts, rest) = section(Section::EntryRecords).as_chunks();
     let mut starts = starts.iter().map(|bytes| u32::from_le_bytes(*bytes) as usize);
     let fits = rest.is_empty()

@@ -1,5 +1,6 @@
 //! The normalised values that indicators name and entries hold.
 
+mod conjunction;
 #[cfg(feature = "host")]
 mod listed;
 #[cfg(feature = "host")]
@@ -9,6 +10,11 @@ mod range;
 use std::borrow::Cow;
 use std::fmt;
 
+#[cfg(feature = "host")]
+pub(crate) use conjunction::write_file_name;
+pub use conjunction::{
+    Conjunction, ConjunctionError, ConjunctionPart, MAX_FILE_NAME_BYTES, MAX_PARTS,
+};
 #[cfg(feature = "host")]
 pub use listed::{Listed, has_scheme};
 pub use range::AddressRange;
@@ -76,6 +82,8 @@ pub enum Value {
     Hash(FileHash),
     /// An email address with its domain part in lower case.
     Email(Box<str>),
+    /// Parts that only together say that an event is bad. It is no entry itself: its values are.
+    All(Conjunction),
 }
 
 /// The reason why a text is not a value of the expected type.
@@ -198,6 +206,7 @@ impl fmt::Display for Value {
             Value::Url { shown, .. } => f.write_str(shown),
             Value::Hash(hash) => hash.fmt(f),
             Value::Email(email) => f.write_str(email),
+            Value::All(parts) => parts.fmt(f),
         }
     }
 }

@@ -6,10 +6,10 @@ use crate::image::EntryType;
 use crate::normalise::normal_authority;
 
 impl Value {
-    /// The type of entry that the value becomes.
-    pub fn entry_type(&self) -> EntryType {
+    /// The type of entry that the value becomes; `None` for a conjunction.
+    pub fn entry_type(&self) -> Option<EntryType> {
         use super::FileHash::{Md5, Sha1, Sha256};
-        match self {
+        Some(match self {
             Value::Domain(..) => EntryType::Domain,
             Value::Address(range) if range.first().is_ipv4() => EntryType::Ipv4,
             Value::Address(_) => EntryType::Ipv6,
@@ -18,12 +18,13 @@ impl Value {
             Value::Hash(Sha1(_)) => EntryType::Sha1,
             Value::Hash(Sha256(_)) => EntryType::Sha256,
             Value::Email(_) => EntryType::Email,
-        }
+            Value::All(_) => return None,
+        })
     }
 
     /// The value in normal form: a name or address in lower case, or a URL with scheme and host in
     /// lower case (`http://` if the source has no scheme) and the rest as given. A range becomes as
-    /// many CIDR blocks as necessary.
+    /// many CIDR blocks as necessary. A conjunction is shown with all its parts.
     pub fn normal_forms(&self) -> Vec<String> {
         match self {
             Value::Domain(name, _) => vec![name.to_string()],
@@ -31,6 +32,7 @@ impl Value {
             Value::Url { shown, .. } => vec![normal_url(shown)],
             Value::Hash(hash) => vec![hash.to_string()],
             Value::Email(email) => vec![email.to_string()],
+            Value::All(parts) => vec![parts.to_string()],
         }
     }
 

@@ -2,10 +2,11 @@
 
 use askama::Template;
 use jiff::Timestamp as Moment;
-use threatsieve_blacklist::{Timestamp, Tlp};
+use threatsieve_blacklist::{Threat, Timestamp, Tlp};
 
 use super::defang::defanged;
 use crate::store::digest::{Digest, Example, Group, Share, SourceHost, Span, Voucher};
+use crate::store::events::CONJUNCTION;
 use crate::store::mutes::host_of;
 use crate::text::{counted, grouped, rfc3339};
 
@@ -14,6 +15,8 @@ const VALUE_CHARS: usize = 300;
 /// Maximum number of characters of an indicator's name or id, and of the name of a feed, file or
 /// host.
 const NAME_CHARS: usize = 120;
+/// Maximum number of threats that are named for one indicator.
+const THREATS_NAMED: usize = 5;
 /// Maximum number of characters of a log line.
 const RAW_CHARS: usize = 500;
 /// Maximum number of characters in a line of the text form, for lines that are wrapped here.
@@ -108,6 +111,8 @@ pub(super) struct VoucherView {
     /// `None` for a line of a list, which has no name except its value.
     pub(super) id: Option<String>,
     pub(super) name: Option<String>,
+    /// The threats that it is related to.
+    pub(super) threats: Option<String>,
     pub(super) sure: String,
     pub(super) tlp: String,
 }
@@ -312,10 +317,23 @@ impl VoucherView {
             feed: defanged(&voucher.feed, NAME_CHARS),
             id: (voucher.indicator != entry).then(|| defanged(&voucher.indicator, NAME_CHARS)),
             name: voucher.name.as_deref().map(|name| defanged(name, NAME_CHARS)),
+            threats: threats(&voucher.threats),
             sure: Sure::new(voucher.confidence).text,
             tlp: Marking::new(voucher.tlp).text,
         }
     }
+}
+
+/// Names the first threats of an indicator.
+fn threats(all: &[Threat]) -> Option<String> {
+    let named = |threat: &Threat| {
+        let id = threat.id.as_deref().map(|id| format!(" ({id})")).unwrap_or_default();
+        let text = format!("{} {}{id}", threat.kind.name(), threat.name);
+        defanged(&text, NAME_CHARS)
+    };
+    let mut names: Vec<String> = all.iter().take(THREATS_NAMED).map(named).collect();
+    names.extend(more(all.len() as u64, names.len(), "threat", "threats"));
+    (!names.is_empty()).then(|| names.join(", "))
 }
 
 impl ExampleView {
@@ -345,8 +363,9 @@ impl ExampleView {
 /// The suggested next steps, with the exact commands for the first value and host.
 fn steps(digest: &Digest) -> Vec<Step> {
     let Some(group) = digest.groups.first() else { return Vec::new() };
-    // A value that is too long to be shown whole is named by its indicator.
-    let of = match (&group.vouchers[..], group.entry.chars().count() > VALUE_CHARS) {
+    // A conjunction, or a value that is too long to be shown whole, is named by its indicator.
+    let is_no_value = group.entry_type == CONJUNCTION || group.entry.chars().count() > VALUE_CHARS;
+    let of = match (&group.vouchers[..], is_no_value) {
         ([voucher, ..], true) => &voucher.indicator,
         _ => &group.entry,
     };
@@ -397,6 +416,7 @@ fn kind(entry_type: &str) -> &str {
         "url" => "URL",
         "file" => "file digest",
         "email-addr" => "email address",
+        "conjunction" => "all of",
         other => other,
     }
 }
@@ -412,6 +432,7 @@ fn how(name: &str) -> &str {
         "url_prefix" => "below the listed URL",
         "url_query_unlogged" => "the listed URL as far as logged",
         "file_name" => "the listed domain, or a file of that name",
+        "conjunction" => "all parts in one event",
         other => other,
     }
 }

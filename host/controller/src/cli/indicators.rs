@@ -28,6 +28,9 @@ pub(crate) struct FeedArgs {
     /// An allow-list: its entries suppress matches by entries of equal or lesser specificity
     #[arg(long, value_name = "FILE")]
     pub(crate) allow: Vec<PathBuf>,
+    /// A MISP warninglist, or a folder of them: values that it covers are left out
+    #[arg(long, value_name = "FILE")]
+    pub(crate) warninglist: Vec<PathBuf>,
     /// The format of lists and feeds, if not detected by content: a reader (lines, hosts, csv,
     /// json, adblock, rpz, stix, ...), or a preset (`threatsieve feeds presets`); `csv:NAME` and
     /// `json:NAME` name the column of values

@@ -17,9 +17,9 @@ pub(crate) use indicators::{BlacklistArgs, FeedArgs, PolicyArgs};
 pub(crate) use opensearch::{OpenSearchArgs, OpenSearchVerb, PushArgs};
 pub(crate) use scan::{Output, ScanArgs};
 pub(crate) use service::{
-    ConfigArgs, ConfigVerb, ConfigVerbArgs, FeedTestArgs, FeedsArgs, FeedsVerb, IndicatorState,
-    IndicatorsArgs, MuteArgs, MuteEnd, MuteTarget, MuteVerb, PollArgs, RetractArgs, RunArgs,
-    StatusArgs,
+    ConfigArgs, ConfigVerb, ConfigVerbArgs, FeedManifestArgs, FeedPushArgs, FeedTestArgs,
+    FeedsArgs, FeedsVerb, IndicatorState, IndicatorsArgs, MuteArgs, MuteEnd, MuteTarget, MuteVerb,
+    PackagesArgs, PollArgs, RetractArgs, RunArgs, StatusArgs,
 };
 
 const AFTER: &str = "\

@@ -72,7 +72,8 @@ pub(crate) struct StatusArgs {
     pub(crate) json: bool,
 }
 
-/// Show feeds, test one, or allow a delivery that was held back
+/// Show feeds, test one, add objects to one, list its objects, or allow a delivery that was held
+/// back
 #[derive(Debug, Clone, Args)]
 #[command(
     after_help = "Examples:\n  threatsieve feeds --held\n  threatsieve feeds --allow partner\n  \
@@ -87,7 +88,8 @@ pub(crate) struct FeedsArgs {
     /// Show only feeds that are held back
     #[arg(long)]
     pub(crate) held: bool,
-    /// Print JSON: one object with all feeds; for `test`, one object per value
+    /// Print JSON: one object with all feeds; for `test`, one object per value; for `push`, one
+    /// object
     #[arg(long, global = true)]
     pub(crate) json: bool,
     /// Without a command, the configured feeds are shown
@@ -108,6 +110,65 @@ pub(crate) enum FeedsVerb {
         #[arg(value_name = "NAME")]
         name: Option<String>,
     },
+    /// List the STIX 1.x packages of a feed as they were received, or save them
+    #[command(after_help = "Examples:\n  threatsieve feeds packages partner --json\n  \
+                            threatsieve feeds packages partner --after 120 --save packages")]
+    Packages(PackagesArgs),
+    /// Send a file to the server of a TAXII feed: STIX objects to its collection, or for TAXII 1
+    /// content to the inbox
+    #[command(after_help = PUSH_AFTER)]
+    Push(FeedPushArgs),
+    /// List the objects of a TAXII feed's collection, and when they were added
+    #[command(after_help = MANIFEST_AFTER)]
+    Manifest(FeedManifestArgs),
+    /// End the subscription of a TAXII 1 feed
+    #[command(after_help = "Example:\n  threatsieve feeds unsubscribe partner")]
+    Unsubscribe {
+        /// The name of a configured feed
+        #[arg(value_name = "NAME")]
+        feed: String,
+    },
+}
+
+const MANIFEST_AFTER: &str = "\
+With --json: one object per line (`id`, and what the server says of `date_added`, `version` and
+`versions`).
+
+Examples:
+  threatsieve feeds manifest partner
+  threatsieve feeds manifest partner indicator--8e2e2d2b-17d4-4cbf-938f-98ee46b3cd3f";
+
+#[derive(Debug, Clone, Args)]
+pub(crate) struct FeedManifestArgs {
+    /// The name of a configured feed of type taxii
+    #[arg(value_name = "NAME")]
+    pub(crate) name: String,
+    /// An object's id: list its versions only
+    #[arg(value_name = "ID")]
+    pub(crate) id: Option<String>,
+}
+
+const PUSH_AFTER: &str = "\
+With --json, for taxii: {\"pushed\": {\"collection\", \"objects\", \"added\", \"known\",
+\"pending\", \"failures\"}}, with an `id` and a `message` in each failure.
+Exit code 3: the server did not take all of it.
+
+Examples:
+  threatsieve feeds push partner sightings.json
+  threatsieve feeds push old-partner package.xml";
+
+#[derive(Debug, Clone, Args)]
+pub(crate) struct FeedPushArgs {
+    /// The name of a configured feed of type taxii or taxii1
+    #[arg(value_name = "NAME")]
+    pub(crate) feed: String,
+    /// For taxii a STIX bundle, an array of STIX objects or one object, in JSON; for taxii1 a STIX
+    /// 1.x package, or other content with `--binding`
+    #[arg(value_name = "FILE")]
+    pub(crate) file: PathBuf,
+    /// The id of the content binding, if the file for a taxii1 feed is not a STIX 1.x package
+    #[arg(long, value_name = "ID")]
+    pub(crate) binding: Option<String>,
 }
 
 const TEST_AFTER: &str = "\
@@ -132,6 +193,19 @@ pub(crate) struct FeedTestArgs {
     /// the column of values
     #[arg(long, value_name = "NAME", value_parser = feed_format)]
     pub(crate) format: Option<FeedFormat>,
+}
+
+#[derive(Debug, Clone, Args)]
+pub(crate) struct PackagesArgs {
+    /// The feed's name
+    #[arg(value_name = "NAME")]
+    pub(crate) feed: String,
+    /// Show only packages with higher numbers. A new content gets a new number
+    #[arg(long, value_name = "NUMBER", default_value_t = 0)]
+    pub(crate) after: i64,
+    /// Write each package to a file in this folder, which must exist
+    #[arg(long, value_name = "FOLDER")]
+    pub(crate) save: Option<PathBuf>,
 }
 
 /// Search the indicators in the state
@@ -173,6 +247,12 @@ pub(crate) enum IndicatorState {
     Revoked,
     Expired,
     Removed,
+    /// Retracted here by an operator
+    Retracted,
+    /// The policy takes all of its values away
+    OutsidePolicy,
+    /// It gives no value that can be used
+    Rejected,
     All,
 }
 

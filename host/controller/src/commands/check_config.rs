@@ -55,7 +55,8 @@ fn report(path: &Path, config: &Config) -> String {
     let mut text = format!("{}: valid\nstate   {}\n", shown(path), shown(&config.state));
     for feed in &config.feeds {
         let origin = match &feed.origin {
-            Origin::Taxii(taxii) => format!("TAXII 2.1 at {}", shown_url(&taxii.url)),
+            Origin::Taxii(taxii) => format!("TAXII 2 at {}", shown_url(&taxii.url)),
+            Origin::Taxii1(taxii) => format!("TAXII 1 at {}", shown_url(&taxii.server.url)),
             Origin::Url(url) => shown_url(&url.url),
             Origin::Path(path) => path.display().to_string(),
         };

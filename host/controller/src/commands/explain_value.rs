@@ -9,6 +9,7 @@ use crate::explain::{Explanation, Nearest, Readings};
 use crate::indicators::{generation, prepare};
 use crate::matching::Matcher;
 use crate::output::Sink;
+use crate::policy::Assessor;
 use crate::store::Store;
 
 /// Explains the value that the arguments name.
@@ -19,6 +20,8 @@ pub(crate) fn explain_value(args: &ExplainArgs) -> Result<Exit, Failure> {
     let blacklist = if names_none {
         let Some(loaded) = loaded(&args.config.path())? else { return Ok(Exit::Usage) };
         let store = Store::open_to_read(&loaded.config.state)?;
+        let assessor = Assessor::new(&loaded.config)?;
+        nearest.look_in_state(&store, &assessor, args.policy.at())?;
         let held = generation::active(&store, &loaded.config)?;
         held.context("there is no blacklist yet: `threatsieve poll` makes the first one")?
     } else {

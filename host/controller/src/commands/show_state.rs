@@ -6,14 +6,21 @@ use serde_json::{Value as Json, json};
 use threatsieve_blacklist::Tlp;
 
 use super::configured::{loaded, network_runtime, now};
+use super::list_packages::list_packages;
 use super::show_presets::show_presets;
+use super::talk_to_feed::{push_file, unsubscribe};
+use super::taxii_objects::list_manifest;
 use super::test_feed::test_feed;
 use crate::cli::{FeedsArgs, FeedsVerb, IndicatorState, IndicatorsArgs, StatusArgs};
 use crate::exit::{Exit, Failure};
 use crate::output::{Sink, note};
-use crate::status::{ClusterStatus, Status, feeds};
+use crate::policy::Assessor;
+use crate::status::{ClusterStatus, FeedTable, Status, feeds};
 use crate::store::{Found, FoundValue, Query, State, Store};
 use crate::text::{escape_controls, rfc3339, safe_json};
+
+/// Maximum number of reasons that are printed for one indicator.
+const MAX_WHY: usize = 20;
 
 /// Prints feeds, generation, queues, last errors, and what the cluster's nodes serve.
 pub(crate) fn show_status(args: &StatusArgs) -> Result<Exit, Failure> {
@@ -44,11 +51,20 @@ pub(crate) fn show_status(args: &StatusArgs) -> Result<Exit, Failure> {
 
 /// Prints the feeds. With `--allow`, first lets one feed's next delivery through.
 pub(crate) fn list_feeds(args: &FeedsArgs) -> Result<Exit, Failure> {
-    if let Some(FeedsVerb::Presets { name }) = &args.verb {
-        return show_presets(name.as_deref(), &args.config, args.json);
-    }
-    if let Some(FeedsVerb::Test(test)) = &args.verb {
-        return test_feed(test, &args.config, args.json);
+    match &args.verb {
+        None => {}
+        Some(FeedsVerb::Presets { name }) => {
+            return show_presets(name.as_deref(), &args.config, args.json);
+        }
+        Some(FeedsVerb::Test(test)) => return test_feed(test, &args.config, args.json),
+        Some(FeedsVerb::Packages(packages)) => {
+            return list_packages(packages, &args.config, args.json);
+        }
+        Some(FeedsVerb::Push(push)) => return push_file(push, &args.config, args.json),
+        Some(FeedsVerb::Manifest(manifest)) => {
+            return list_manifest(manifest, &args.config, args.json);
+        }
+        Some(FeedsVerb::Unsubscribe { feed }) => return unsubscribe(feed, &args.config),
     }
     let Some(loaded) = loaded(&args.config.path())? else { return Ok(Exit::Usage) };
     if let Some(name) = &args.allow {
@@ -61,7 +77,7 @@ pub(crate) fn list_feeds(args: &FeedsArgs) -> Result<Exit, Failure> {
     all.retain(|feed| !args.held || feed.held.is_some());
     let text = match args.json {
         true => format!("{}\n", safe_json(&json!({ "feeds": all }).to_string())),
-        false => all.iter().map(ToString::to_string).collect(),
+        false => FeedTable(&all).to_string(),
     };
     Sink::stdout()?.write(text.as_bytes())?;
     Ok(Exit::Done)
@@ -101,7 +117,10 @@ pub(crate) fn list_indicators(args: &IndicatorsArgs) -> Result<Exit, Failure> {
             state: state(args.state),
             limit,
         };
-        let (found, has_more) = store.search(&query, now())?;
+        let assessor = Assessor::new(&loaded.config)?;
+        let (found, has_more) = store.search_with(&query, now(), &|feed, dates, statement| {
+            assessor.assess(feed, dates, statement)
+        })?;
         for one in &found {
             text.push_str(&if args.json {
                 format!("{}\n", safe_json(&found_json(one).to_string()))
@@ -126,6 +145,9 @@ fn state(asked: IndicatorState) -> Option<State> {
         IndicatorState::Revoked => Some(State::Revoked),
         IndicatorState::Expired => Some(State::Expired),
         IndicatorState::Removed => Some(State::Removed),
+        IndicatorState::Retracted => Some(State::Retracted),
+        IndicatorState::OutsidePolicy => Some(State::OutsidePolicy),
+        IndicatorState::Rejected => Some(State::Rejected),
         IndicatorState::All => None,
     }
 }
@@ -141,6 +163,9 @@ fn found_json(one: &Found) -> Json {
             })
         })
         .collect();
+    let why: Vec<Json> = (one.why.iter())
+        .map(|why| json!({ "value": why.value, "rule": why.rule, "reason": why.reason }))
+        .collect();
     json!({
         "feed": one.feed,
         "id": one.id,
@@ -153,6 +178,7 @@ fn found_json(one: &Found) -> Json {
         "modified": one.modified.map(rfc3339),
         "changed": rfc3339(one.changed),
         "retracted": one.retracted,
+        "why": why,
     })
 }
 
@@ -178,9 +204,13 @@ fn found_text(one: &Found) -> String {
     if let Some(tlp) = one.tlp {
         _ = write!(text, " TLP:{}", tlp.name());
     }
-    if let Some(reason) = &one.retracted {
-        _ = write!(text, " retracted: {}", escape_controls(reason));
-    }
     text.push('\n');
+    for why in one.why.iter().take(MAX_WHY) {
+        let value = why.value.as_ref().map(|value| format!("{value}: ")).unwrap_or_default();
+        _ = writeln!(text, "    {}{}", escape_controls(&value), escape_controls(&why.reason));
+    }
+    if one.why.len() > MAX_WHY {
+        _ = writeln!(text, "    and {} more", one.why.len() - MAX_WHY);
+    }
     text
 }

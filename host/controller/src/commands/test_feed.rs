@@ -10,7 +10,9 @@ use indexmap::{IndexMap, IndexSet};
 use serde::Serialize;
 use serde_json::json;
 use threatsieve_blacklist::compile::admitted;
-use threatsieve_blacklist::{CompileOptions, Indicator, IndicatorId, Timestamp, Value};
+use threatsieve_blacklist::{
+    CompileOptions, EntryType, Indicator, IndicatorId, Timestamp, Tlp, Value,
+};
 use threatsieve_feed::{FeedError, FeedReport};
 
 use super::configured::{loaded, network_runtime, now};
@@ -19,7 +21,10 @@ use crate::config::{self, Feed, FeedRole, Http};
 use crate::exit::{Exit, Failure};
 use crate::feeds::{Examiner, Fault, examine, examine_input};
 use crate::output::{Sink, note};
+use crate::policy::FeedRules;
 use crate::sources::{self, Input, Waiting, Walk};
+use crate::store::body::Statement;
+use crate::store::statements::RowDates;
 use crate::text::{escape_controls, grouped};
 
 /// A value that would be accepted, as printed. The names are fixed, because scripts rely on them.
@@ -42,7 +47,11 @@ struct Taken {
 /// Collects accepted values: one object for each value and port, with the highest confidence.
 struct Gathered {
     options: CompileOptions,
+    /// The feed's defaults and its policy.
     confidence: Option<u8>,
+    tlp: Option<Tlp>,
+    rules: FeedRules,
+    at: Timestamp,
     values: IndexMap<(&'static str, String, Option<u16>), Taken>,
     rejected: u64,
     reasons: BTreeMap<String, u64>,
@@ -56,7 +65,13 @@ impl Examiner for Gathered {
         };
         let port = indicator.port.map(|port| port.number);
         let confidence = indicator.confidence.or(self.confidence);
-        for value in indicator.values {
+        let dates = RowDates { modified: indicator.modified, changed: self.at };
+        let mut statement = Statement::of(indicator);
+        (statement.confidence, statement.tlp) = (confidence, statement.tlp.or(self.tlp));
+        let mut outside = Vec::new();
+        self.rules.apply(dates, &mut statement, &mut |_, why| outside.push(why.rule()));
+        outside.into_iter().for_each(|rule| self.reject(rule));
+        for value in statement.parts.into_iter().flat_map(|part| part.values) {
             let scope = scope_of(&value);
             let value = match admitted(value, &self.options) {
                 Ok(value) => value,
@@ -65,7 +80,7 @@ impl Examiner for Gathered {
                     continue;
                 }
             };
-            let r#type = value.entry_type().stix_name();
+            let r#type = value.entry_type().map_or("conjunction", EntryType::stix_name);
             for value in value.normal_forms() {
                 match self.values.entry((r#type, value.clone(), port)) {
                     Entry::Occupied(mut known) => {
@@ -107,6 +122,9 @@ pub(super) fn test_feed(
     let mut gathered = Gathered {
         options: source.options.clone(),
         confidence: source.feed.confidence,
+        tlp: source.feed.tlp,
+        rules: FeedRules::of_feed(&source.feed)?,
+        at: now(),
         values: IndexMap::new(),
         rejected: 0,
         reasons: BTreeMap::new(),

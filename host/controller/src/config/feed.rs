@@ -13,8 +13,11 @@ use super::Secret;
 use super::credentials::{
     Auth, ClientCertificate, Header, basic, check_encrypted, check_one_way, client_certificate,
 };
-use super::kinds::{BOOLEAN, DURATION, FilePath, Plain, SHARE, TEXT, TlpLevel, Words, integer};
+use super::kinds::{
+    BOOLEAN, DURATION, FilePath, Plain, SHARE, SIZE, TEXT, TlpLevel, Words, integer,
+};
 use super::nested::{TableOf, list};
+use super::policy::{FeedPolicy, PolicySettings, policy};
 use super::preset::{self, Conditions, KeyPlaces, KeyedUrl, fair_interval, with_keys};
 use super::reader::{Field, Reader};
 use super::secret::SecretPlace;
@@ -43,6 +46,17 @@ pub(crate) struct Feed {
     /// Largest share of lines that may be rejected; `None`: more than half are a doubt.
     pub(crate) max_bad: Option<f64>,
     pub(crate) hold: Hold,
+    /// `None`: what is received is not saved.
+    pub(crate) saving: Option<Saving>,
+    pub(crate) policy: FeedPolicy,
+}
+
+/// The place where received bodies are saved.
+#[derive(Debug, Clone)]
+pub(crate) struct Saving {
+    pub(crate) folder: PathBuf,
+    /// Largest size of the feed's files together.
+    pub(crate) max_bytes: u64,
 }
 
 /// The effect of a feed's values.
@@ -57,6 +71,8 @@ pub(crate) enum FeedRole {
 pub(crate) struct Hold {
     /// Largest share of the feed's active indicators that may disappear at once, 0 to 1.
     pub(crate) max_shrink: f64,
+    /// Largest number of the feed's active indicators.
+    pub(crate) max_indicators: u32,
     /// Values that every delivery must list.
     pub(crate) canaries: Vec<String>,
 }
@@ -64,12 +80,25 @@ pub(crate) struct Hold {
 #[derive(Debug, Clone)]
 pub(crate) enum Origin {
     Taxii(TaxiiFeed),
+    Taxii1(Box<Taxii1Feed>),
     Url(UrlFeed),
     /// A file or a folder of files: lists or STIX.
     Path(PathBuf),
 }
 
-/// A TAXII 2.1 collection.
+impl Origin {
+    /// The type of feed, as in the configuration.
+    pub(crate) fn type_name(&self) -> &'static str {
+        match self {
+            Origin::Taxii(_) => "taxii",
+            Origin::Taxii1(_) => "taxii1",
+            Origin::Url(_) => "url",
+            Origin::Path(_) => "path",
+        }
+    }
+}
+
+/// A TAXII 2.0 or 2.1 collection.
 #[derive(Debug, Clone)]
 pub(crate) struct TaxiiFeed {
     /// Discovery, API root or collection URL.
@@ -87,7 +116,30 @@ pub(crate) struct TaxiiFeed {
     pub(crate) since: Option<Timestamp>,
 }
 
-/// A list, a bundle or an envelope behind a URL.
+/// A TAXII 1.1 or 1.0 collection.
+#[derive(Debug, Clone)]
+pub(crate) struct Taxii1Feed {
+    /// The discovery or collection management service.
+    pub(crate) server: UrlFeed,
+    /// The collection's name. `None` where only one can be read.
+    pub(crate) collection: Option<String>,
+    pub(crate) poll_url: Option<Url>,
+    pub(crate) inbox_url: Option<Url>,
+    /// Gives a token for the credentials, which are basic ones.
+    pub(crate) login_url: Option<Url>,
+    /// Other servers that get the credentials.
+    pub(crate) trusted: Vec<Url>,
+    /// Accepted content bindings; none means all.
+    pub(crate) content_bindings: Vec<String>,
+    pub(crate) subscribe: bool,
+    pub(crate) subscription_id: Option<String>,
+    /// Time before the last poll whose additions are requested again.
+    pub(crate) overlap: Duration,
+    /// Start of the first poll; `None` for all content.
+    pub(crate) since: Option<Timestamp>,
+}
+
+/// A list, a bundle, a package or an envelope behind a URL.
 #[derive(Debug, Clone)]
 pub(crate) struct UrlFeed {
     pub(crate) url: Url,
@@ -98,6 +150,7 @@ pub(crate) struct UrlFeed {
 #[derive(Debug, Clone, Copy)]
 pub(super) enum FeedType {
     Taxii,
+    Taxii1,
     Url,
     Path,
 }
@@ -125,12 +178,13 @@ fields! {
         )]
         conditions: Option<Vec<toml::Value>>,
 
-        /// A TAXII 2.1 collection; a list, bundle or envelope behind a URL; a file or a folder of
-        /// files.
+        /// A TAXII 2.1 or 2.0 collection; a TAXII 1.1 or 1.0 collection; a list, bundle, package or
+        /// envelope behind a URL; a file or a folder of files.
         #[key = "type"]
         #[setting(
             Words(&[
                 ("taxii", FeedType::Taxii),
+                ("taxii1", FeedType::Taxii1),
                 ("url", FeedType::Url),
                 ("path", FeedType::Path),
             ]),
@@ -139,14 +193,15 @@ fields! {
         )]
         kind: FeedType,
 
-        /// URL without credentials. For TAXII the discovery, API root or collection URL. `${NAME}`
-        /// stands for a key: from `keys`, or from the environment variable of that name.
-        #[only("taxii", "url")]
+        /// URL without credentials. For TAXII 2 the discovery, API root or collection URL; for
+        /// TAXII 1 the URL of the discovery or collection management service. `${NAME}` stands for
+        /// a key: from `keys`, or from the environment variable of that name.
+        #[only("taxii", "taxii1", "url")]
         #[setting(KeyedUrl, required, example = "https://taxii.example.org/taxii2/")]
         url: String,
 
         /// The places of keys that the URL names, by their names.
-        #[only("taxii", "url")]
+        #[only("taxii", "taxii1", "url")]
         #[setting(KeyPlaces, optional, example = { ABUSE_CH_KEY = { file = "abuse-ch.key" } })]
         keys: Option<BTreeMap<String, Secret>>,
 
@@ -155,9 +210,9 @@ fields! {
         #[setting(FilePath, required, example = "/etc/threatsieve/lists")]
         path: PathBuf,
 
-        /// Id, alias or title of the collection. Not needed where the URL names the collection, or
-        /// where only one can be read.
-        #[only("taxii")]
+        /// Id, alias or title of the collection; its name in TAXII 1. Not needed where the URL
+        /// names the collection, or where only one can be read.
+        #[only("taxii", "taxii1")]
         #[setting(TEXT, optional, example = "indicators")]
         collection: Option<String>,
 
@@ -168,33 +223,78 @@ fields! {
 
         /// Objects added up to this long before the last poll are requested again: the server may
         /// still have been writing while it answered.
-        #[only("taxii")]
+        #[only("taxii", "taxii1")]
         #[setting(DURATION, default = "10m", example = "1h")]
         overlap: Duration,
 
         /// The first poll requests no objects added before this. Without it, the first poll
         /// requests all.
-        #[only("taxii")]
+        #[only("taxii", "taxii1")]
         #[setting(SINCE, optional, example = 2026-01-01)]
         since: Option<Timestamp>,
 
+        /// URL of the poll service. Without it, the server names its services. Its scheme, host and
+        /// port also get the credentials.
+        #[only("taxii1")]
+        #[setting(HttpUrl, optional, example = "https://taxii.example.org/services/poll")]
+        poll_url: Option<Url>,
+
+        /// URL of the inbox service, for `feeds push`. Without it, the server names its services.
+        /// Its scheme, host and port also get the credentials.
+        #[only("taxii1")]
+        #[setting(HttpUrl, optional, example = "https://taxii.example.org/services/inbox")]
+        inbox_url: Option<Url>,
+
+        /// Other servers (scheme, host and port) that get the credentials and the client
+        /// certificate if this one names them as the place of a service.
+        #[only("taxii1")]
+        #[setting(
+            list(HttpUrl, "URLs"),
+            default = [],
+            example = ["https://poll.example.org:8443"]
+        )]
+        send_credentials_to: Vec<Url>,
+
+        /// Accepted content bindings. Without any, the server sends all that it has.
+        #[only("taxii1")]
+        #[setting(list(TEXT, "strings"), default = [], example = ["urn:stix.mitre.org:xml:1.1.1"])]
+        content_bindings: Vec<String>,
+
+        /// Subscribe to the collection before the first poll, for servers that demand it. An
+        /// existing subscription is used. `feeds unsubscribe NAME` ends it.
+        #[only("taxii1")]
+        #[setting(BOOLEAN, default = false, example = true)]
+        subscribe: bool,
+
+        /// Id of a subscription that the server's operator has made. Polls name it.
+        #[only("taxii1")]
+        #[excludes = "subscribe"]
+        #[setting(TEXT, optional, example = "a1b2c3")]
+        subscription_id: Option<String>,
+
+        /// URL that gives a JSON Web Token for `user` and `password`. Requests then have the token
+        /// instead of them.
+        #[only("taxii1")]
+        #[setting(HttpUrl, optional, example = "https://taxii.example.org/management/auth")]
+        login_url: Option<Url>,
+
         /// User name for basic authentication; needs `password`.
-        #[only("taxii", "url")]
+        #[only("taxii", "taxii1", "url")]
         #[setting(TEXT, optional, example = "reader")]
         user: Option<String>,
 
         /// Password for basic authentication; needs `user`.
-        #[only("taxii", "url")]
+        #[only("taxii", "taxii1", "url")]
         #[setting(SecretPlace, optional, example = { env = "PARTNER_PASSWORD" })]
         password: Option<Secret>,
 
         /// Bearer token (RFC 6750).
-        #[only("taxii", "url")]
+        #[only("taxii", "taxii1", "url")]
         #[setting(SecretPlace, optional, example = { file = "/run/secrets/partner-token" })]
         token: Option<Secret>,
 
         /// API key in a header; see `feeds.header`.
-        #[only("taxii", "url")]
+        #[only("taxii", "taxii1", "url")]
         #[setting(
             TableOf(&Header::TABLE),
             optional,
@@ -203,12 +303,12 @@ fields! {
         header: Option<Reader<'a>>,
 
         /// Certificate (PEM) to show to the server; needs `client_key`.
-        #[only("taxii", "url")]
+        #[only("taxii", "taxii1", "url")]
         #[setting(FilePath, optional, example = "client.pem")]
         client_certificate: Option<PathBuf>,
 
         /// Private key (PEM) of the certificate; needs `client_certificate`.
-        #[only("taxii", "url")]
+        #[only("taxii", "taxii1", "url")]
         #[setting(FilePath, optional, example = "client.key")]
         client_key: Option<PathBuf>,
 
@@ -245,6 +345,15 @@ fields! {
         #[setting(SHARE, default = 0.5, example = 0.3)]
         max_shrink: f64,
 
+        /// Largest number of the feed's active indicators. A delivery that brings more is held
+        /// back until `feeds --allow NAME`: some servers have pages without end.
+        #[setting(
+            integer::<u32>(1, 1_000_000_000, "indicators"),
+            default = 10000000,
+            example = 2000000
+        )]
+        max_indicators: u32,
+
         /// Format of the content: a reader (`lines`, `hosts`, `csv`, `json`, `stix`; see
         /// [lists.md](lists.md)) or a preset of the program; `csv:NAME` and `json:NAME` name the
         /// column of values. Without it, the format is detected from the content.
@@ -268,6 +377,26 @@ fields! {
         /// Values that every delivery must list. A delivery without one is held back.
         #[setting(list(TEXT, "strings"), default = [], example = ["known-bad.example"])]
         canaries: Vec<String>,
+
+        /// Folder to save everything to that is received, each page or body as a file. A poll that
+        /// cannot save what it received fails.
+        #[only("taxii", "taxii1", "url")]
+        #[setting(FilePath, optional, example = "/var/lib/threatsieve/received")]
+        save_to: Option<PathBuf>,
+
+        /// Largest size of the feed's files in `save_to`. The oldest are deleted.
+        #[only("taxii", "taxii1", "url")]
+        #[setting(SIZE, default = "1GiB", example = "200MB")]
+        save_max: u64,
+
+        /// Conditions that the feed's indicators must meet; see `[feeds.policy]`. Not for an
+        /// allow-list.
+        #[setting(
+            TableOf(&PolicySettings::TABLE),
+            optional,
+            example = { min_confidence = 50, types = ["domain-name"] }
+        )]
+        policy: Option<Reader<'a>>,
     }
 }
 
@@ -335,17 +464,42 @@ fn feed(settings: FeedSettings<'_>, presets: &Presets, allow_plain_http: bool) -
                 check_encrypted(&place, std::slice::from_ref(url), auth);
             }
             let server = server(url, auth, certificate);
-            if let FeedType::Taxii = kind {
-                let (overlap, since) = (settings.overlap.value, settings.since.value);
-                let (collection, page_objects) =
-                    (settings.collection.value, settings.page_objects.value);
-                taxii(server, collection, page_objects, overlap, since).map(Origin::Taxii)
-            } else {
-                server.map(Origin::Url)
+            let (overlap, since) = (settings.overlap.value, settings.since.value);
+            let collection = settings.collection.value;
+            match kind {
+                FeedType::Taxii => {
+                    let page_objects = settings.page_objects.value;
+                    taxii(server, collection, page_objects, overlap, since).map(Origin::Taxii)
+                }
+                FeedType::Taxii1 => {
+                    let own = Taxii1Settings {
+                        poll_url: settings.poll_url,
+                        inbox_url: settings.inbox_url,
+                        login_url: settings.login_url,
+                        send_credentials_to: settings.send_credentials_to,
+                        content_bindings: settings.content_bindings,
+                        subscribe: settings.subscribe,
+                        subscription_id: settings.subscription_id,
+                    };
+                    own.feed(server, collection, overlap, since, allow_plain_http)
+                        .map(|feed| Origin::Taxii1(Box::new(feed)))
+                }
+                FeedType::Url | FeedType::Path => server.map(Origin::Url),
             }
         }
     };
+    let (save_to, max_bytes) = (settings.save_to.value?, settings.save_max.value?);
+    if settings.role.value == Some(FeedRole::Allow) && settings.policy.place.is_given {
+        settings.policy.place.hidden_problem(
+            "expected no policy for an allow-list, got one: all of its values are allowed",
+        );
+    }
+    let policy = match settings.policy.value? {
+        Some(table) => policy(&table),
+        None => Some(FeedPolicy::default()),
+    };
     Some(Feed {
+        saving: save_to.map(|folder| Saving { folder, max_bytes }),
         name: settings.name.value?,
         origin: origin?,
         role: settings.role.value?,
@@ -358,7 +512,12 @@ fn feed(settings: FeedSettings<'_>, presets: &Presets, allow_plain_http: bool) -
         match_port: settings.match_port.value?,
         may_be_empty: settings.may_be_empty.value?,
         max_bad: settings.max_bad.value?,
-        hold: Hold { max_shrink: settings.max_shrink.value?, canaries: settings.canaries.value? },
+        hold: Hold {
+            max_shrink: settings.max_shrink.value?,
+            max_indicators: settings.max_indicators.value?,
+            canaries: settings.canaries.value?,
+        },
+        policy: policy?,
     })
 }
 
@@ -400,6 +559,61 @@ fn taxii(
         overlap: overlap?,
         since: since?,
     })
+}
+
+/// The settings of TAXII 1 alone.
+struct Taxii1Settings<'a> {
+    poll_url: Field<'a, Option<Url>>,
+    inbox_url: Field<'a, Option<Url>>,
+    login_url: Field<'a, Option<Url>>,
+    send_credentials_to: Field<'a, Vec<Url>>,
+    content_bindings: Field<'a, Vec<String>>,
+    subscribe: Field<'a, bool>,
+    subscription_id: Field<'a, Option<String>>,
+}
+
+impl Taxii1Settings<'_> {
+    fn feed(
+        self,
+        server: Option<UrlFeed>,
+        collection: Option<Option<String>>,
+        overlap: Option<Duration>,
+        since: Option<Option<Timestamp>>,
+        allow_plain_http: bool,
+    ) -> Option<Taxii1Feed> {
+        if let (Some(server), false) = (&server, allow_plain_http) {
+            for field in [&self.poll_url, &self.inbox_url, &self.login_url] {
+                let urls = field.value.iter().flatten().cloned().collect::<Vec<_>>();
+                check_encrypted(&field.place, &urls, &server.auth);
+            }
+            if let Some(urls) = &self.send_credentials_to.value {
+                check_encrypted(&self.send_credentials_to.place, urls, &server.auth);
+            }
+        }
+        if self.login_url.place.is_given
+            && server.as_ref().is_some_and(|server| !matches!(server.auth, Auth::Basic { .. }))
+        {
+            let text = "expected `user` and `password` alongside it, got nothing";
+            self.login_url.place.hidden_problem(text);
+        }
+        let (poll_url, inbox_url) = (self.poll_url.value?, self.inbox_url.value?);
+        let login_url = self.login_url.value?;
+        let mut trusted = self.send_credentials_to.value?;
+        trusted.extend([&poll_url, &inbox_url, &login_url].into_iter().flatten().cloned());
+        Some(Taxii1Feed {
+            server: server?,
+            collection: collection?,
+            poll_url,
+            inbox_url,
+            login_url,
+            trusted,
+            content_bindings: self.content_bindings.value?,
+            subscribe: self.subscribe.value?,
+            subscription_id: self.subscription_id.value?,
+            overlap: overlap?,
+            since: since?,
+        })
+    }
 }
 
 fn auth(

@@ -159,7 +159,12 @@ impl<'a> Reader<'a> {
         if let Some(kind) = self.known_type()
             && !applies(setting, kind)
         {
-            let kinds = setting.only.join(" and ");
+            let kinds = match setting.only {
+                [kinds @ .., last] if !kinds.is_empty() => {
+                    format!("{} and {last}", kinds.join(", "))
+                }
+                kinds => kinds.join(""),
+            };
             place.hidden_problem(format!("expected for type {kinds} only, got it for type {kind}"));
         }
         if let Some(other) = setting.excludes

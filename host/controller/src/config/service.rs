@@ -6,7 +6,7 @@ use toml::Spanned;
 use toml::de::DeValue;
 use tracing::level_filters::LevelFilter;
 
-use super::kinds::{DURATION, Describe, Kind, Words, integer};
+use super::kinds::{DURATION, Describe, Kind, SIZE, Words, integer};
 use super::reader::{Place, Reader};
 use super::shown::{kind_of, quoted};
 
@@ -124,6 +124,16 @@ settings! {
         #[setting(integer::<u32>(1, 100, "blacklists"), default = 3, example = 10)]
         pub(crate) generations: u32,
 
+        /// Time for which a STIX 1.x package is kept as it was received, from its last delivery on.
+        /// Its digest is kept a year longer.
+        #[setting(DURATION, default = "90d", example = "30d")]
+        pub(crate) packages: Duration,
+
+        /// Size of all packages kept, compressed. Those that were delivered first are removed
+        /// first.
+        #[setting(SIZE, default = "1GiB", example = "200MB")]
+        pub(crate) package_bytes: u64,
+
         /// Number of reports of rounds kept.
         #[setting(integer::<u32>(1, 100_000, "reports"), default = 1000, example = 100)]
         pub(crate) rounds: u32,
@@ -174,6 +184,8 @@ impl Retention {
             events: 1_000_000,
             mails: month,
             generations: 3,
+            packages: 3 * month,
+            package_bytes: 1 << 30,
             rounds: 1000,
         }
     }

@@ -63,7 +63,18 @@ fn each_error_says_where_what_expected_and_got() {
         ),
         (
             &format!("{feed}type = \"path\"\npath = \"x\"\nuser = \"u\""),
-            "feeds.a.user: expected for type taxii and url only, got it for type path",
+            "feeds.a.user: expected for type taxii, taxii1 and url only, got it for type path",
+        ),
+        (
+            &format!("{feed}type = \"taxii1\"\nurl = \"https://h/\"\nlogin_url = \"https://h/\""),
+            "feeds.a.login_url: expected `user` and `password` alongside it, got nothing",
+        ),
+        (
+            &format!(
+                "{feed}type = \"taxii1\"\nurl = \"https://h/\"\nsubscribe = true\n\
+                 subscription_id = \"a\""
+            ),
+            "feeds.a.subscribe: expected one of `subscription_id` and `subscribe`, got both",
         ),
         (
             &format!("{feed}type = \"url\""),

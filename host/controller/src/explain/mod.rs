@@ -1,9 +1,11 @@
 //! Explains why a value matches or does not.
 
+mod conjoined;
 mod nearest;
 mod standing;
 mod text;
 
+pub(crate) use conjoined::Conjoint;
 pub(crate) use nearest::Nearest;
 pub(crate) use standing::{Judged, Standing};
 
@@ -35,6 +37,8 @@ impl Readings {
             Value::Address(range) => {
                 (range.first() == range.last()).then(|| range.first().to_string())
             }
+            // Not written in a list.
+            Value::All(_) => None,
         });
         Readings { given: given.to_owned(), refanged: refanged.filter(|text| text != given) }
     }
@@ -66,6 +70,8 @@ pub(crate) struct Covering {
     pub(crate) entry: Entry,
     /// The entry's indicators, each with its standing.
     pub(crate) judged: Vec<Judged>,
+    /// The conjunctions that the entry is part of.
+    pub(crate) conjoint: Vec<Conjoint>,
     /// The allow-list's entry that suppresses the match.
     pub(crate) allowed_by: Option<Entry>,
     /// The entry makes the value match.
@@ -97,6 +103,7 @@ impl Explanation {
             let seen = EventContext::with_ports(at, text.as_bytes(), None);
             covering =
                 answer.hits.iter().filter_map(|hit| cover(hit, &answer, matcher, seen)).collect();
+            conjoined::add(&mut covering, text, &answer, matcher, seen);
             if !covering.is_empty() {
                 break;
             }
@@ -149,6 +156,7 @@ fn cover(hit: &Hit, answer: &Answer, matcher: &Matcher, seen: EventContext) -> O
     Some(Covering {
         how: hit.how,
         judged,
+        conjoint: Vec::new(),
         allowed_by: hit.allowed_by.and_then(|number| answer.blacklist.entry(number)),
         counts: matched.is_some(),
         entry,

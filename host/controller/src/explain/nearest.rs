@@ -1,13 +1,21 @@
 //! Near matches, for a value that does not match.
 
-use threatsieve_blacklist::{AddressRange, EntryType, Kind, Role, UrlMode, Value};
+use std::collections::BTreeSet;
+
+use threatsieve_blacklist::{AddressRange, EntryType, Kind, Role, Timestamp, UrlMode, Value};
 
 use super::{Explanation, Readings, look_up};
 use crate::matching::Matcher;
+use crate::policy::Assessor;
 use crate::rejection::Rejection;
+use crate::store::{Found, MAX_REJECTIONS, Query, Store};
 
 /// Maximum number of reasons of one kind.
 const TOLD: usize = 5;
+/// Maximum number of domains above a value that are searched in the state, and of indicators found
+/// for each.
+const MAX_PARENTS: usize = 4;
+const SEARCHED: usize = 100;
 
 /// Collects rejections that name the value, while feeds are read.
 #[derive(Debug)]
@@ -27,12 +35,56 @@ impl Nearest {
             return;
         }
         let Rejection { id, value, reason, is_pattern, .. } = rejection;
-        self.rejected.push(match is_pattern {
+        let reason = match is_pattern {
             true => format!(
                 "{feed} {id} names it in a pattern that cannot be reduced ({reason}): {value}"
             ),
             false => format!("{feed}:{id} lists {value}, which was rejected: {reason}"),
-        });
+        };
+        if !self.rejected.contains(&reason) {
+            self.rejected.push(reason);
+        }
+    }
+
+    /// Finds rejections in the state, and indicators that are not active.
+    pub(crate) fn look_in_state(
+        &mut self,
+        store: &Store,
+        assessor: &Assessor<'_>,
+        at: Timestamp,
+    ) -> anyhow::Result<()> {
+        for (feed, one) in store.rejections(None, MAX_REJECTIONS)? {
+            self.reject(&feed, &one);
+        }
+        let forms: BTreeSet<String> =
+            self.forms.iter().flat_map(|(_, form)| with_parents(form)).collect();
+        for form in forms {
+            let query = Query { text: Some(form), limit: SEARCHED, ..Query::default() };
+            let (found, _) = store.search_with(&query, at, &|feed, dates, statement| {
+                assessor.assess(feed, dates, statement)
+            })?;
+            for one in found {
+                self.inactive(&one);
+            }
+        }
+        Ok(())
+    }
+
+    /// Stores why the values of an indicator do not count.
+    fn inactive(&mut self, found: &Found) {
+        for why in &found.why {
+            let named = found.values.iter().map(|value| &value.value);
+            for value in named.filter(|value| why.value.as_ref().is_none_or(|one| one == *value)) {
+                let rejection = Rejection {
+                    id: found.id.clone(),
+                    value: value.clone(),
+                    kind: why.rule.to_owned(),
+                    reason: why.reason.clone(),
+                    is_pattern: false,
+                };
+                self.reject(&found.feed, &rejection);
+            }
+        }
     }
 
     fn is_named_by(&self, rejection: &Rejection) -> bool {
@@ -68,6 +120,14 @@ impl Nearest {
         }
         Ok(reasons)
     }
+}
+
+/// A form, and the domains above it.
+fn with_parents(form: &str) -> Vec<String> {
+    let is_name = AddressRange::parse(form).is_none() && !form.contains('/');
+    let parents = form.match_indices('.').filter(|_| is_name).map(|(dot, _)| &form[dot + 1..]);
+    let parents = parents.filter(|parent| parent.contains('.')).take(MAX_PARENTS);
+    std::iter::once(form).chain(parents).map(str::to_owned).collect()
 }
 
 fn is_at_or_below(host: &str, name: &str) -> bool {

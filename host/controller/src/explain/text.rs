@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use serde_json::{Value as Json, json};
 
-use super::{Covering, Explanation};
+use super::{Conjoint, Covering, Explanation};
 use crate::output::{EntryJson, IndicatorJson, indicator};
 use crate::text::{escape_controls, safe_json};
 
@@ -58,6 +58,8 @@ impl Covering {
             Some("suppressed")
         } else if self.counts {
             None
+        } else if self.judged.is_empty() && !self.conjoint.is_empty() {
+            Some("only together with other values")
         } else if self.how.is_partial()
             && self.judged.iter().any(|judged| judged.standing.name() == "valid")
         {
@@ -74,6 +76,19 @@ impl Covering {
         for judged in &self.judged {
             let indicator = indicator(&judged.indicator);
             _ = writeln!(text, "  {}: {}", escape_controls(&indicator), judged.standing.words());
+        }
+        for conjoint in &self.conjoint {
+            let missing = match conjoint.missing.as_slice() {
+                [] => "all parts are here".to_owned(),
+                missing => format!("missing here: {}", missing.join(", ")),
+            };
+            _ = writeln!(
+                text,
+                "  {}: {}; {}",
+                escape_controls(&indicator(&conjoint.indicator)),
+                conjoint.standing.words(),
+                escape_controls(&missing)
+            );
         }
         if let Some(allowed) = &self.allowed_by {
             _ = writeln!(
@@ -104,6 +119,9 @@ impl Covering {
             "counts": self.counts,
             "indicators": indicators,
         });
+        if !self.conjoint.is_empty() {
+            json["conjunctions"] = self.conjoint.iter().map(Conjoint::json).collect();
+        }
         if let Some(allowed) = &self.allowed_by {
             json["allowed_by"] = json!({
                 "entry": EntryJson::new(allowed),
@@ -111,5 +129,16 @@ impl Covering {
             });
         }
         json
+    }
+}
+
+impl Conjoint {
+    fn json(&self) -> Json {
+        json!({
+            "parts": self.text,
+            "missing": self.missing,
+            "indicator": IndicatorJson::new(&self.indicator),
+            "status": self.standing.name(),
+        })
     }
 }

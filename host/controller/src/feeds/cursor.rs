@@ -53,10 +53,26 @@ pub(super) fn write<T: Serialize>(feed: &Feed, at: T) -> anyhow::Result<Json> {
     Ok(serde_json::to_value(Cursor { source: source(feed), at })?)
 }
 
+/// Returns whether the last poll ended at its limit, or before the server had the result. The key
+/// is the same in the cursors of all versions of TAXII.
+pub(super) fn is_paused(cursor: &Json) -> bool {
+    cursor.get("resume").is_some()
+}
+
 /// Returns a digest of the settings that a cursor depends on: 16 hexadecimal digits.
 fn source(feed: &Feed) -> String {
     let origin = match &feed.origin {
         Origin::Taxii(taxii) => format!("{} {:?} {:?}", taxii.url, taxii.collection, taxii.since),
+        Origin::Taxii1(taxii) => format!(
+            "{} {:?} {:?} {:?} {:?} {} {:?}",
+            taxii.server.url,
+            taxii.poll_url.as_ref().map(url::Url::as_str),
+            taxii.collection,
+            taxii.since,
+            taxii.content_bindings,
+            taxii.subscribe,
+            taxii.subscription_id
+        ),
         Origin::Url(url) => url.url.to_string(),
         Origin::Path(path) => format!("{path:?}"),
     };
@@ -64,5 +80,10 @@ fn source(feed: &Feed) -> String {
         "{:?} {:?} {:?} {:?} {:?}",
         feed.confidence, feed.tlp, feed.url_mode, feed.format, feed.match_port
     );
-    blake3::hash(format!("{origin}\n{defaults}").as_bytes()).to_hex()[..16].to_owned()
+    // Without a filter, cursors of versions that knew none still apply.
+    let filter = match feed.policy.objects.is_open() {
+        true => String::new(),
+        false => format!(" {:?}", feed.policy.objects),
+    };
+    blake3::hash(format!("{origin}\n{defaults}{filter}").as_bytes()).to_hex()[..16].to_owned()
 }

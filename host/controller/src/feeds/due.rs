@@ -5,8 +5,8 @@ use std::time::Duration;
 use threatsieve_blacklist::Timestamp;
 
 use super::backoff;
-use super::cursor::Moment;
-use super::taxii::is_paused;
+use super::cursor::{Moment, is_paused};
+use super::taxii1;
 use crate::config::Feed;
 use crate::store::FeedState;
 
@@ -34,8 +34,16 @@ pub(super) fn not_yet(
     }
     // A delivery that an operator allowed is fetched at once, and so is the rest of a poll that
     // ended at its limit.
-    if state.is_allowed || state.cursor.as_ref().is_some_and(is_paused) {
+    if state.is_allowed {
         return None;
+    }
+    if let Some(cursor) = state.cursor.as_ref().filter(|cursor| is_paused(cursor)) {
+        let ready = taxii1::pending_until(cursor);
+        let ready = ready.filter(|ready| *ready > now && backoff::is_plausible(now, *ready))?;
+        return Some(format!(
+            "the server prepares the result until {}",
+            String::from(Moment(ready))
+        ));
     }
     too_early(feed.every?, state, now, "the interval is")
 }

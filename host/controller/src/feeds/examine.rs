@@ -2,15 +2,17 @@
 
 use std::cell::RefCell;
 use std::fs::File;
+use std::io::{BufRead, BufReader};
 use std::sync::Arc;
 
 use anyhow::Context;
 use threatsieve_blacklist::{Indicator, Timestamp};
-use threatsieve_feed::{FeedReport, RejectedLine, StixLimits, StixSet, Unreduced, latest_modified};
+use threatsieve_feed::{FeedError, FeedReport, RejectedLine, StixSet, Unreduced, read_feed};
 
 use super::fetched::Body;
 use super::http::Deadline;
-use super::reading::{Bounded, MAX_FILE_BYTES, options, read};
+use super::intake::UNREADABLE;
+use super::reading::{BUFFER_BYTES, Bounded, MAX_FILE_BYTES, limits, options};
 use crate::config::{Feed, Http};
 use crate::sources;
 
@@ -30,6 +32,8 @@ pub(crate) async fn examine(
     examiner: &mut dyn Examiner,
 ) -> anyhow::Result<FeedReport> {
     let (http, deadline) = (Arc::new(http.clone()), Deadline::of_poll(http));
+    // Nothing is changed, so nothing is saved.
+    let feed = &Feed { saving: None, ..feed.clone() };
     let (mut report, mut cursor) = (FeedReport::default(), None);
     loop {
         let fetched =
@@ -51,7 +55,7 @@ fn read_body(
     now: Timestamp,
     examiner: &mut dyn Examiner,
 ) -> anyhow::Result<FeedReport> {
-    let mut set = empty_set(feed, now);
+    let mut set = StixSet::new(limits(feed, now));
     let mut report = FeedReport::default();
     match body {
         None => report.format = "stix",
@@ -59,6 +63,20 @@ fn read_body(
             set = *fetched;
             report.format = "stix";
             (report.read, report.taken) = (objects, objects);
+        }
+        Some(Body::Blocks(blocks, _)) => {
+            blocks.read(|_, content| {
+                let read = content
+                    .map(|bytes| read_input(&mut bytes.as_slice(), feed, &mut set, &mut *examiner));
+                match read {
+                    Ok(Ok(one)) => report.add(&one),
+                    Ok(Err(_)) | Err(_) => {
+                        report.rejected += 1;
+                        examiner.reject(UNREADABLE);
+                    }
+                }
+                Ok(())
+            })?;
         }
         Some(Body::Whole(spooled, name)) => {
             let decoder = sources::unpack(spooled.into_file()).with_context(|| name.clone())?;
@@ -79,14 +97,6 @@ fn read_body(
     Ok(report)
 }
 
-fn empty_set(feed: &Feed, now: Timestamp) -> StixSet {
-    StixSet::new(StixLimits {
-        url_mode: feed.url_mode,
-        latest_modified: latest_modified(now),
-        ..StixLimits::default()
-    })
-}
-
 /// Reads one input that is already open.
 pub(crate) fn examine_input(
     decoder: sources::Decoder,
@@ -94,7 +104,7 @@ pub(crate) fn examine_input(
     now: Timestamp,
     examiner: &mut dyn Examiner,
 ) -> anyhow::Result<FeedReport> {
-    let mut set = empty_set(feed, now);
+    let mut set = StixSet::new(limits(feed, now));
     let report = read_into(Bounded::new(decoder, MAX_FILE_BYTES), feed, &mut set, examiner)?;
     finish(set, examiner);
     Ok(report)
@@ -106,10 +116,20 @@ fn read_into(
     set: &mut StixSet,
     examiner: &mut dyn Examiner,
 ) -> anyhow::Result<FeedReport> {
+    let mut input = BufReader::with_capacity(BUFFER_BYTES, input);
+    Ok(read_input(&mut input, feed, set, examiner)?)
+}
+
+fn read_input(
+    input: &mut dyn BufRead,
+    feed: &Feed,
+    set: &mut StixSet,
+    examiner: &mut dyn Examiner,
+) -> Result<FeedReport, FeedError> {
     let examiner = RefCell::new(examiner);
     let mut take = |indicator: Indicator, _listed: &str| examiner.borrow_mut().take(indicator);
     let mut reject = |line: RejectedLine| examiner.borrow_mut().reject(line.reason.kind());
-    Ok(read(input, &options(feed), set, &mut take, &mut reject)?)
+    read_feed(input, &options(feed), 0, set, &mut take, &mut reject, None)
 }
 
 fn finish(set: StixSet, examiner: &mut dyn Examiner) {

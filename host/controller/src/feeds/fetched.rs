@@ -7,6 +7,7 @@ use threatsieve_feed::StixSet;
 use tokio::runtime::{Handle, RuntimeFlavor};
 
 use super::http::Spooled;
+use super::taxii1::Blocks;
 
 /// The result of fetching a feed.
 pub(super) struct Fetched {
@@ -14,7 +15,7 @@ pub(super) struct Fetched {
     pub(super) body: Option<Body>,
     /// The cursor for the next poll; `None` keeps the present one.
     pub(super) cursor: Option<Json>,
-    /// STIX objects read so far.
+    /// STIX objects, or content blocks, read so far.
     pub(super) objects: u64,
     /// Bytes fetched, unpacked.
     pub(super) bytes: u64,
@@ -26,10 +27,12 @@ pub(super) struct Fetched {
 pub(super) enum Body {
     /// Objects that were added to a collection.
     Objects(Box<StixSet>),
+    /// Content blocks that were added to a collection, or with `true` all that it has.
+    Blocks(Blocks, bool),
     /// The whole content of a URL, and the URL for messages.
     Whole(Spooled, String),
     /// All files of a path, and what they were like when the path was examined.
-    Files(Vec<PathBuf>, super::path::Likeness),
+    Files(Vec<PathBuf>, crate::sources::Likeness),
 }
 
 /// Runs work that keeps a thread busy. On a runtime with several threads, other tasks continue

@@ -3,26 +3,33 @@
 
 use std::cell::RefCell;
 use std::fs::File;
+use std::io::{BufRead, BufReader};
 
 use anyhow::{Context, bail, ensure};
 use serde_json::Value as Json;
 use threatsieve_blacklist::{Indicator, IndicatorId, Timestamp};
-use threatsieve_feed::{FeedReport, RejectedLine, StixLimits, StixSet, Unreduced, latest_modified};
+use threatsieve_feed::{
+    FeedError, FeedOptions, FeedReport, PackageOptions, RejectedLine, StixSet, Unreduced, read_feed,
+};
 
 use super::fetched::Body;
 use super::http::Fault;
 use super::path;
-use super::reading::{Bounded, MAX_FILE_BYTES, options, read};
+use super::reading::{BUFFER_BYTES, Bounded, MAX_FILE_BYTES, limits, options};
 use crate::config::{Feed, FeedRole, Http};
 use crate::network::Secrets;
 use crate::rejection::Rejection;
 use crate::sources::{self, Decoder, Input};
 use crate::stop::Stop;
+use crate::store::packages::ReceivedPackages;
+use crate::store::threats::Threats;
 use crate::store::{Delivered, Ingest, Ingested, Store};
 
 /// Maximum number of rejected lines for each value in a list behind a URL. A list with any rejected
 /// line must also have at least one value.
 const REJECTED_LINES: u64 = 20;
+/// The kind of rejection of a content block that cannot be read.
+pub(super) const UNREADABLE: &str = "unreadable content block";
 
 /// Stores a delivery. Returns what changed, and the number of objects and lines that were not
 /// already counted when they were fetched.
@@ -35,18 +42,19 @@ pub(super) fn take(
     stop: &Stop,
 ) -> anyhow::Result<(Ingested, u64)> {
     let ingest = store.ingest(feed, now)?;
-    let set = StixSet::new(StixLimits {
-        url_mode: feed.url_mode,
-        latest_modified: latest_modified(now),
-        ..StixLimits::default()
-    });
+    let set = StixSet::new(limits(feed, now));
     let (secrets, report) = (super::secrets(feed), FeedReport::default());
     let max_bytes = http.max_body_bytes;
-    let mut intake = Intake { feed, secrets, ingest, set, report, max_bytes };
+    let packages = ReceivedPackages::new();
+    let mut intake = Intake { feed, secrets, ingest, set, packages, report, max_bytes };
     let delivered = match body {
         Body::Objects(set) => {
             intake.set = *set;
             Delivered::Part
+        }
+        Body::Blocks(blocks, is_whole) => {
+            blocks.read(|name, content| intake.read_block(name, content))?;
+            if is_whole { Delivered::Whole } else { Delivered::Part }
         }
         Body::Whole(spooled, name) => {
             let decoder = sources::unpack(spooled.into_file()).with_context(|| name.clone())?;
@@ -69,7 +77,7 @@ pub(super) fn take(
                 intake.read(opened.with_context(|| input.name())?, &input.name(), &prefix)?;
             }
             // Another program may be writing a file in place.
-            if path::likeness(&files)? != likeness {
+            if sources::likeness(&files)? != likeness {
                 bail!(
                     "expected files that do not change while they are read, but they did; \
                      they are read again in the next round"
@@ -88,6 +96,7 @@ struct Intake<'a> {
     secrets: Secrets,
     ingest: Ingest<'a>,
     set: StixSet,
+    packages: ReceivedPackages,
     /// The report of all inputs together.
     report: FeedReport,
     /// Maximum size of one input, unpacked.
@@ -97,6 +106,18 @@ struct Intake<'a> {
 impl Intake<'_> {
     /// Reads an input of any format. `prefix` distinguishes its lines from those of other inputs.
     fn read(&mut self, decoder: Decoder, name: &str, prefix: &str) -> anyhow::Result<()> {
+        let input = Bounded::new(decoder, self.max_bytes);
+        let mut input = BufReader::with_capacity(BUFFER_BYTES, input);
+        self.read_input(&mut input, &options(self.feed), prefix)?.with_context(|| name.to_owned())
+    }
+
+    /// Reads an input that is already unpacked. The outer error is one of the state.
+    fn read_input(
+        &mut self,
+        input: &mut dyn BufRead,
+        options: &FeedOptions,
+        prefix: &str,
+    ) -> anyhow::Result<Result<(), FeedError>> {
         let ingest = RefCell::new(&mut self.ingest);
         let mut failed = Ok(());
         let mut take = |indicator: Indicator, _listed: &str| {
@@ -110,11 +131,35 @@ impl Intake<'_> {
             let id = format!("{prefix}{}", rejection.id);
             ingest.borrow_mut().reject(Rejection { id, ..rejection });
         };
-        let input = Bounded::new(decoder, self.max_bytes);
-        let report = read(input, &options(self.feed), &mut self.set, &mut take, &mut reject)
-            .with_context(|| name.to_owned())?;
+        let packages = Some(&mut self.packages as _);
+        let report = read_feed(input, options, 0, &mut self.set, &mut take, &mut reject, packages);
         failed?;
-        self.report.add(&report);
+        self.packages.end_input()?;
+        Ok(report.map(|report| self.report.add(&report)))
+    }
+
+    /// Reads a content block. One that cannot be read is rejected, and does not affect the others;
+    /// what comes before the damage counts.
+    fn read_block(&mut self, name: &str, content: Result<Vec<u8>, String>) -> anyhow::Result<()> {
+        // The message was decoded as a whole, whatever the declaration of the block says.
+        let options = FeedOptions { is_utf8: true, ..options(self.feed) };
+        let prefix = format!("{name}, line ");
+        let fault = match content {
+            Ok(bytes) => match self.read_input(&mut bytes.as_slice(), &options, &prefix)? {
+                Ok(()) => return Ok(()),
+                Err(error) => format!("{:#}", anyhow::Error::from(error)),
+            },
+            Err(fault) => fault,
+        };
+        let rejection = Rejection {
+            id: name.to_owned(),
+            value: String::new(),
+            kind: UNREADABLE.to_owned(),
+            reason: fault,
+            is_pattern: false,
+        };
+        self.ingest.reject(rejection.redacted(&self.secrets));
+        self.report.rejected += 1;
         Ok(())
     }
 
@@ -125,7 +170,7 @@ impl Intake<'_> {
         delivered: Delivered,
         cursor: Option<&Json>,
     ) -> anyhow::Result<(Ingested, u64)> {
-        let Intake { mut ingest, mut set, report, feed, secrets, .. } = self;
+        let Intake { mut ingest, mut set, packages, report, feed, secrets, .. } = self;
         // A part of a collection may be empty.
         if delivered == Delivered::Whole
             && let Some(doubt) =
@@ -135,12 +180,25 @@ impl Intake<'_> {
         }
         ingest.skip(report.skipped.values().sum());
         ingest.count_ahead(set.ahead());
+        let related = ingest.keep_packages(packages, delivered)?;
+        for one in &related.packages {
+            let options = PackageOptions { role: one.role, is_utf8: one.is_utf8, sink: None };
+            set.read_packages(0, &*one.content, options)
+                .with_context(|| format!("the package {} in the state", one.id))?;
+        }
+        if related.is_cut {
+            tracing::warn!(
+                feed = feed.name,
+                "some earlier packages that this delivery refers to are not kept or too many;                  references to them lead nowhere"
+            );
+        }
         for (id, definition) in set.definitions() {
             ingest.define_marking(id, &definition);
         }
         for definition in ingest.known_markings()? {
             set.read(0, definition.as_bytes()).context("a marking definition in the state")?;
         }
+        ingest.relate(Threats { threats: set.threats(), relations: set.relations() });
         for one in set.valueless() {
             if one.is_revoked {
                 ingest.revoke(&one.id, one.modified)?;

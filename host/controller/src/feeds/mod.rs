@@ -1,10 +1,12 @@
 //! Feeds: TAXII collections, URLs, files and folders. Each poll continues where the last one ended.
 //!
-//! A poll has two halves. Fetching ([`taxii`], [`url`], [`path`] over [`http`]) knows nothing of
-//! the state but the feed's cursor, and several feeds are fetched at once. Storing ([`intake`])
-//! puts one delivery and the cursor after it into the state, in one transaction. If anything fails
-//! in between, the feed continues from its old cursor, and its last good state stays in use.
+//! A poll has two halves. Fetching ([`taxii`], [`taxii1`], [`url`], [`path`] over [`http`]) knows
+//! nothing of the state but the feed's cursor, and several feeds are fetched at once. Storing
+//! ([`intake`]) puts one delivery and the cursor after it into the state, in one transaction. If
+//! anything fails in between, the feed continues from its old cursor, and its last good state stays
+//! in use.
 
+mod archive;
 mod backoff;
 mod cursor;
 mod due;
@@ -16,6 +18,7 @@ mod path;
 mod probe;
 mod reading;
 mod taxii;
+mod taxii1;
 mod url;
 
 #[cfg(test)]
@@ -34,6 +37,8 @@ use self::fetched::{Fetched, blocking};
 use self::http::Deadline;
 pub(crate) use self::http::Fault;
 pub(crate) use self::probe::probe;
+pub(crate) use self::taxii::{Added, ManifestEntry, Object, add_objects, read_manifest};
+pub(crate) use self::taxii1::{Pushed, end_subscription, push};
 use crate::config::{Feed, Http, Origin};
 use crate::network::{Secrets, auth_header};
 use crate::stop::Stop;
@@ -358,15 +363,17 @@ async fn fetch(
     let cursor = cursor.as_ref();
     match &feed.origin {
         Origin::Taxii(taxii) => taxii::fetch(&feed, taxii, &http, cursor, now, deadline).await,
+        Origin::Taxii1(taxii) => taxii1::fetch(&feed, taxii, &http, cursor, now, deadline).await,
         Origin::Url(url) => url::fetch(&feed, url, &http, cursor, deadline).await,
         Origin::Path(path) => blocking(|| path::find(&feed, path, cursor)),
     }
 }
 
 /// Returns the secrets in a feed's URL and credentials, which its server may repeat.
-fn secrets(feed: &Feed) -> Secrets {
+pub(crate) fn secrets(feed: &Feed) -> Secrets {
     let (url, auth) = match &feed.origin {
         Origin::Taxii(taxii) => (&taxii.url, &taxii.auth),
+        Origin::Taxii1(taxii) => (&taxii.server.url, &taxii.server.auth),
         Origin::Url(url) => (&url.url, &url.auth),
         Origin::Path(_) => return Secrets::default(),
     };

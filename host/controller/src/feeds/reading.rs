@@ -1,16 +1,28 @@
 //! Reading one input of a feed, up to a limit.
 
-use std::io::{self, BufReader, Read};
+use std::io::{self, Read};
 
-use threatsieve_blacklist::Indicator;
+use threatsieve_blacklist::Timestamp;
 use threatsieve_feed::preset::Presets;
-use threatsieve_feed::{FeedError, FeedOptions, FeedReport, RejectedLine, StixSet, read_feed};
+use threatsieve_feed::{FeedOptions, StixLimits, latest_modified};
 
 use crate::config::Feed;
 use crate::sources::Decoder;
 
 /// Maximum size of one local file, unpacked: 64 GiB.
 pub(super) const MAX_FILE_BYTES: u64 = 64 << 30;
+/// Size of the buffer for an input.
+pub(super) const BUFFER_BYTES: usize = 64 * 1024;
+
+/// Returns the limits and options for reading a feed's STIX objects.
+pub(super) fn limits(feed: &Feed, now: Timestamp) -> StixLimits {
+    StixLimits {
+        url_mode: feed.url_mode,
+        latest_modified: latest_modified(now),
+        objects: feed.policy.objects.clone(),
+        ..StixLimits::default()
+    }
+}
 
 /// Returns the options for reading a feed's inputs.
 pub(super) fn options(feed: &Feed) -> FeedOptions {
@@ -19,19 +31,8 @@ pub(super) fn options(feed: &Feed) -> FeedOptions {
         url_mode: Some(feed.url_mode),
         match_port: feed.match_port,
         presets: Presets::default(),
+        is_utf8: false,
     }
-}
-
-/// Reads an input to its end. Lines go to `each` or `rejected`, STIX objects into `set`.
-pub(super) fn read(
-    input: Bounded,
-    options: &FeedOptions,
-    set: &mut StixSet,
-    each: &mut dyn FnMut(Indicator, &str),
-    rejected: &mut dyn FnMut(RejectedLine),
-) -> Result<FeedReport, FeedError> {
-    let mut input = BufReader::with_capacity(64 * 1024, input);
-    read_feed(&mut input, options, 0, set, each, rejected)
 }
 
 /// An unpacked input with a limit on its size, because a small packed file can unpack to a huge

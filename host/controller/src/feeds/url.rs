@@ -9,8 +9,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 use threatsieve_feed::{FeedFormat, looks_like};
 
+use super::archive::Archive;
 use super::cursor;
-use super::fetched::{Body, Fetched};
+use super::fetched::{Body, Fetched, blocking};
 use super::http::{Deadline, Fetcher, Request, shown, text};
 use crate::config::{Feed, Http, UrlFeed};
 
@@ -57,6 +58,10 @@ pub(super) async fn fetch(
         digest: answer.body.digest.to_hex().to_string(),
     };
     let is_known = known.is_some_and(|known| known.digest == at.digest);
+    if let Some(mut archive) = Archive::of(feed).filter(|_| !is_known) {
+        let mut body = answer.body.file()?;
+        blocking(|| archive.save(&mut body))?;
+    }
     let body = (!is_known).then(|| Body::Whole(answer.body, shown(&answer.url)));
     Ok(Fetched { body, cursor: Some(cursor::write(feed, at)?), objects: 0, bytes, goes_on: false })
 }

@@ -150,11 +150,14 @@ fn flag(
             raw: &event.raw,
         },
     )?;
-    let mut new = Vec::new();
-    for covering in coverings(&event.found) {
+    let (mut new, mut matches) = (Vec::new(), 0);
+    let all = coverings(&event.found);
+    for covering in all.iter().filter(|covering| covering.is_first()) {
+        let parts = covering.parts(&all);
         let is_written = shape.ceiling().admits(covering.indicator.tlp);
-        if insert_match(connection, known.id, &covering, is_written, finding)? {
-            new.push(covering);
+        if insert_match(connection, known.id, &parts, is_written, finding)? {
+            new.extend(parts);
+            matches += 1;
         }
     }
     if new.is_empty() {
@@ -163,7 +166,7 @@ fn flag(
     let write = if known.is_new { flag_record } else { addition_record };
     insert_record(connection, &write(shape, event, &new, &known, &stretch.path, finding))?;
     counts.events += u64::from(known.is_new);
-    counts.matches += new.len() as u64;
+    counts.matches += matches;
     Ok(())
 }
 

@@ -7,8 +7,8 @@ use std::path::PathBuf;
 
 use anyhow::anyhow;
 use threatsieve_blacklist::{
-    CompileError, CompileOptions, Compiled, Compiler, FeedId, Indicator, RejectedValue, Timestamp,
-    UrlMode,
+    CompileError, CompileOptions, Compiled, Compiler, FeedId, Indicator, IndicatorId,
+    RejectedValue, Timestamp, UrlMode,
 };
 use threatsieve_feed::preset::Presets;
 use threatsieve_feed::{
@@ -19,6 +19,7 @@ use threatsieve_feed::{
 use super::rejecting::{OnRejection, Rejecting, Rejections};
 use crate::cli::FeedArgs;
 use crate::exit::Failure;
+use crate::policy::FeedRules;
 use crate::rejection::Rejection;
 use crate::sources::{self, Decoder, Input, Walk};
 
@@ -57,11 +58,13 @@ pub(crate) fn load(
             url_mode: Some(args.url_match.into()),
             match_port: args.match_port,
             presets: Presets::default(),
+            is_utf8: false,
         },
         may_be_empty: args.may_be_empty,
         doubts: Vec::new(),
         names: HashMap::new(),
         feeds: Vec::new(),
+        rules: FeedRules::of_warninglists(&args.warninglist)?,
         rejecting: Rejecting { counts: Rejections::default(), each },
     };
     loader.load(args.list.iter().chain(&args.feed), Role::Block)?;
@@ -87,6 +90,8 @@ struct Loader<'a> {
     /// The feeds in the order of the numbers that they have while STIX objects are collected.
     feeds: Vec<(FeedId, String)>,
     rejecting: Rejecting<'a>,
+    /// The warninglists.
+    rules: FeedRules,
 }
 
 impl Loader<'_> {
@@ -158,7 +163,9 @@ impl Loader<'_> {
         let (feed, name) = &self.feeds[usize::from(number)];
         let (compiler, rejecting) = (&mut self.compiler, RefCell::new(&mut self.rejecting));
         let mut full = None;
-        let mut take = |indicator: Indicator, listed: &str| {
+        let rules = &self.rules;
+        let mut take = |mut indicator: Indicator, listed: &str| {
+            role.keep(rules, &mut indicator, &mut |one| rejecting.borrow_mut().reject(name, &one));
             // People search for what they wrote, not for its normal form.
             let is_one = indicator.values.len() == 1;
             let mut refuse = |refused: RejectedValue| {
@@ -169,7 +176,7 @@ impl Loader<'_> {
         };
         let mut reject =
             |line: RejectedLine| rejecting.borrow_mut().reject(name, &Rejection::from(line));
-        let report = read_feed(reader, &self.options, number, stix, &mut take, &mut reject)?;
+        let report = read_feed(reader, &self.options, number, stix, &mut take, &mut reject, None)?;
         rejecting.borrow_mut().skip(&report.skipped);
         full.map_or(Ok(report), |error| Err(error.into()))
     }
@@ -179,10 +186,12 @@ impl Loader<'_> {
         let feeds = &self.feeds;
         let (compiler, rejecting) = (&mut self.compiler, RefCell::new(&mut self.rejecting));
         let mut full = None;
-        let mut take = |number: u16, indicator| {
+        let rules = &self.rules;
+        let mut take = |number: u16, mut indicator: Indicator| {
             let mut refuse = |refused| rejecting.borrow_mut().refuse(refused);
-            let feed = feeds[usize::from(number)].0;
-            full = full.take().or(role.list(compiler, feed, indicator, &mut refuse).err());
+            let (feed, name) = &feeds[usize::from(number)];
+            role.keep(rules, &mut indicator, &mut |one| rejecting.borrow_mut().reject(name, &one));
+            full = full.take().or(role.list(compiler, *feed, indicator, &mut refuse).err());
         };
         let mut unreduced = |one: Unreduced| {
             let feed = &feeds[usize::from(one.feed)].1;
@@ -194,6 +203,31 @@ impl Loader<'_> {
 }
 
 impl Role {
+    /// Takes away the blocked values that a warninglist covers.
+    fn keep(
+        self,
+        rules: &FeedRules,
+        indicator: &mut Indicator,
+        rejected: &mut dyn FnMut(Rejection),
+    ) {
+        let Indicator { id, values, .. } = indicator;
+        values.retain(|value| {
+            let why = rules.is_harmless(value).filter(|_| matches!(self, Role::Block));
+            let Some(why) = why else { return true };
+            rejected(Rejection {
+                id: match id {
+                    IndicatorId::Stix(id) => id.clone(),
+                    IndicatorId::Line(line) => line.to_string(),
+                },
+                value: value.to_string(),
+                kind: why.rule().to_owned(),
+                reason: why.to_string(),
+                is_pattern: false,
+            });
+            false
+        });
+    }
+
     fn list(
         self,
         compiler: &mut Compiler,

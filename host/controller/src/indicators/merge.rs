@@ -2,8 +2,8 @@
 //! applies to the others.
 
 use threatsieve_blacklist::{
-    Blacklist, CompileError, CompileOptions, Compiled, Compiler, DomainMode, Entry, EntryType,
-    Indicator, IndicatorView, Malformed, Role, Value,
+    Blacklist, CompileError, CompileOptions, Compiled, Compiler, Conjunction, ConjunctionPart,
+    DomainMode, Entry, EntryType, Indicator, IndicatorView, Malformed, Role, Value,
 };
 use threatsieve_runner::MemoryFile;
 
@@ -23,6 +23,9 @@ pub(crate) fn merge(blacklists: &[&Blacklist<MemoryFile>]) -> anyhow::Result<Com
                 add_entry(&mut compiler, entry)?;
             }
         }
+        for conjunction in blacklist.all_conjunctions() {
+            add_conjunction(&mut compiler, conjunction.entries())?;
+        }
     }
     Ok(compiler.finish()?)
 }
@@ -32,6 +35,24 @@ pub(super) fn add_entry(compiler: &mut Compiler, entry: Entry) -> anyhow::Result
     for view in entry.indicators {
         let value = value(entry.kind, &entry.value, &view)?;
         list(compiler, entry.role, value, view)?;
+    }
+    Ok(())
+}
+
+/// Adds a conjunction of these parts.
+fn add_conjunction(compiler: &mut Compiler, entries: Vec<Entry>) -> anyhow::Result<()> {
+    let mut parts = Vec::with_capacity(entries.len());
+    let mut said = None;
+    for mut entry in entries {
+        let Some(view) = entry.indicators.pop() else { continue };
+        parts.push(match entry.kind {
+            EntryType::FileName => ConjunctionPart::FileName(entry.value.into()),
+            kind => ConjunctionPart::Value(value(kind, &entry.value, &view)?),
+        });
+        said = Some(view);
+    }
+    if let Some(view) = said {
+        list(compiler, Role::Block, Value::All(Conjunction::new(parts)?), view)?;
     }
     Ok(())
 }
@@ -52,6 +73,7 @@ fn list(
         modified: view.modified,
         name: view.name,
         types: view.types,
+        threats: view.threats,
         port: view.port,
         values: vec![value],
     };
@@ -72,6 +94,7 @@ fn value(kind: EntryType, text: &str, view: &IndicatorView) -> Result<Value, Mal
         EntryType::Ipv4 | EntryType::Ipv6 => Value::address(text),
         EntryType::Url => Value::url(text, view.url_mode),
         EntryType::Md5 | EntryType::Sha1 | EntryType::Sha256 => Value::hash(text),
-        EntryType::Email => Value::email(text),
+        // The name of a file is not an entry.
+        EntryType::Email | EntryType::FileName => Value::email(text),
     }
 }

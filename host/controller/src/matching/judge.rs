@@ -17,7 +17,7 @@
 use std::collections::HashMap;
 
 use anyhow::ensure;
-use threatsieve_flag::Found;
+use threatsieve_flag::{Found, retain_whole};
 
 use crate::store::Connection;
 use crate::store::FalsePositives;
@@ -100,6 +100,8 @@ impl Session<'_> {
                 counting.push(found);
             }
         }
+        // What withdraws a part of a conjunction withdraws the whole.
+        retain_whole(&mut counting);
         Ok(counting)
     }
 

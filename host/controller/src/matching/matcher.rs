@@ -48,6 +48,8 @@ pub(crate) enum Ruling {
     /// None of the entry's indicators counts, because of validity, confidence, marking, or
     /// `--exact`.
     OutsidePolicy,
+    /// The entry is only part of conjunctions.
+    LonePart,
     /// The hit was not judged, because the event's limit of indicators is reached.
     BeyondLimit,
     /// The hit counts, unless the state says otherwise.
@@ -106,6 +108,11 @@ impl Matcher {
         self.blacklist.compares_ports()
     }
 
+    /// Returns whether the blacklist has conjunctions.
+    pub(crate) fn has_conjunctions(&self) -> bool {
+        self.blacklist.has_conjunctions()
+    }
+
     /// Rules on a hit for an event, with at most `limit` indicators of its entry.
     pub(crate) fn ruling(
         &self,
@@ -114,6 +121,9 @@ impl Matcher {
         event: EventContext,
         limit: usize,
     ) -> Ruling {
+        if self.has_conjunctions() && answer.blacklist.is_lone_part(hit.entry) {
+            return Ruling::LonePart;
+        }
         if hit.allowed_by.is_some() {
             return Ruling::Allowed;
         }

@@ -21,6 +21,8 @@ const COLUMNS: [(&str, usize); 6] = [
 ];
 /// Number of indicators that are named in a row. The rest is counted.
 const INDICATORS_SHOWN: usize = 3;
+/// Number of threats of one indicator that are named.
+const THREATS_SHOWN: usize = 3;
 /// Maximum number of characters of an observable or entry.
 const VALUE_CHARS: usize = 200;
 
@@ -114,6 +116,12 @@ pub(crate) fn indicator(view: &IndicatorView) -> String {
     }
     if let Some(name) = &view.name {
         _ = write!(text, " {name:?}");
+    }
+    for threat in view.threats.iter().take(THREATS_SHOWN) {
+        _ = write!(text, " {} {:?}", threat.kind.name(), threat.name);
+    }
+    if let Some(part) = &view.conjunction {
+        _ = write!(text, " together: {}", part.text);
     }
     if let Some(port) = view.port {
         let only = if port.is_matched { " only" } else { "" };

@@ -1,7 +1,7 @@
 //! The JSON forms of matches and indicators.
 
 use serde::Serialize;
-use threatsieve_blacklist::{Entry, IndicatorView, Match, Tlp};
+use threatsieve_blacklist::{Entry, IndicatorView, Match, Threat, Tlp};
 use threatsieve_flag::rfc3339;
 
 /// An entry, with the names of STIX.
@@ -20,6 +20,29 @@ impl<'a> EntryJson<'a> {
             r#type: entry.kind.stix_name(),
             value: &entry.value,
             hash: entry.kind.algorithm(),
+        }
+    }
+}
+
+/// A threat that an indicator is related to.
+#[derive(Debug, Serialize)]
+struct ThreatJson<'a> {
+    /// `software`, `group` or `technique`, as in ECS.
+    kind: &'static str,
+    name: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    id: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    tlp: Option<&'static str>,
+}
+
+impl<'a> ThreatJson<'a> {
+    fn new(threat: &'a Threat) -> ThreatJson<'a> {
+        ThreatJson {
+            kind: threat.kind.name(),
+            name: &threat.name,
+            id: threat.id.as_deref(),
+            tlp: threat.tlp.map(Tlp::name),
         }
     }
 }
@@ -46,6 +69,11 @@ pub(crate) struct IndicatorJson<'a> {
     name: Option<&'a str>,
     #[serde(skip_serializing_if = "<[String]>::is_empty")]
     types: &'a [String],
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    threats: Vec<ThreatJson<'a>>,
+    /// All parts of the conjunction that the entry is part of.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    conjunction: Option<&'a str>,
 }
 
 impl<'a> IndicatorJson<'a> {
@@ -61,6 +89,8 @@ impl<'a> IndicatorJson<'a> {
             modified: indicator.modified.map(rfc3339),
             name: indicator.name.as_deref(),
             types: &indicator.types,
+            threats: indicator.threats.iter().map(ThreatJson::new).collect(),
+            conjunction: indicator.conjunction.as_ref().map(|part| part.text.as_str()),
         }
     }
 }

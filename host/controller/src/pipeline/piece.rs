@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use memchr::memchr;
 use threatsieve_blacklist::{Batch, Hit, Kind, Timestamp};
-use threatsieve_flag::{Found, MAX_INDICATORS};
+use threatsieve_flag::{EventHits, FileNames, Found, MAX_INDICATORS};
 use threatsieve_log::{Format, MAX_LINE_BYTES, Parser};
 use threatsieve_runner::{Answer, CheckError, FailedCalls};
 
@@ -166,6 +166,7 @@ impl<'a, Out: Collected> Worker<'a, Out> {
             parser,
             pending: Vec::new(),
             held: Vec::new(),
+            hits: EventHits::default(),
             omitted: 0,
             over: false,
         };
@@ -198,6 +199,8 @@ struct Lines<'w, 'a, 'c, Out> {
     pending: Vec<Pending<'c>>,
     /// Matches so far of a line that continues in the next batch.
     held: Vec<Found>,
+    /// Hits so far of the line, if the blacklist has conjunctions.
+    hits: EventHits,
     /// Number of matches of that line beyond [`MAX_INDICATORS`].
     omitted: u64,
     /// The receiver wants no more results.
@@ -331,7 +334,7 @@ impl<'c, Out: Collected> Lines<'_, '_, 'c, Out> {
         let mut hits = answer.hits.as_slice();
         for one in pending {
             let of_this = hits.partition_point(|hit| hit.observable + offset < one.places.end);
-            if of_this == 0 && self.held.is_empty() {
+            if of_this == 0 && self.held.is_empty() && self.hits.is_empty() {
                 if hits.is_empty() {
                     break;
                 }
@@ -368,10 +371,14 @@ impl<'c, Out: Collected> Lines<'_, '_, 'c, Out> {
             let seen = ports.as_ref().map_or(at.into(), |ports| ports.seen(number, at));
             // If events are only counted, one match is enough.
             let is_enough = self.worker.collect.is_none() && !found.is_empty();
+            if matcher.has_conjunctions() {
+                self.hits.add(hit, matcher.policy(), number, Default::default);
+            }
             match matcher.ruling(answer, hit, seen, if is_enough { 0 } else { room }) {
                 Ruling::Allowed => tally.suppressed += 1,
                 Ruling::Partial => tally.partial += 1,
                 Ruling::OutsidePolicy => tally.outside_policy += 1,
+                Ruling::LonePart => {}
                 Ruling::BeyondLimit => self.omitted += 1,
                 Ruling::Counts(matched) => {
                     room -= matched.entry.indicators.len();
@@ -389,6 +396,32 @@ impl<'c, Out: Collected> Lines<'_, '_, 'c, Out> {
             self.name(one.line, &mut found);
         }
         found
+    }
+
+    /// Adds the conjunctions that hold for a line, once all its observables have been looked up.
+    fn conjunctions(&mut self, line: &[u8]) {
+        if self.hits.is_empty() {
+            return;
+        }
+        let hits = mem::take(&mut self.hits);
+        let matcher = self.worker.matcher;
+        let Some(at) = self.worker.times.moment(self.parser.time(line)) else { return };
+        let named: usize = self.held.iter().map(|found| found.matched.entry.indicators.len()).sum();
+        let names = || {
+            let mut names = FileNames::default();
+            // A malformed line was counted already.
+            let _ = self.parser.named_observables(line, &mut |field, kind, value| {
+                names.add(field, kind, value);
+            });
+            names
+        };
+        let limit = MAX_INDICATORS.saturating_sub(named);
+        let mut whole = hits.judge(matcher.blacklist(), matcher.policy(), at, limit, names);
+        if self.worker.collect.is_some() {
+            self.name(line, &mut whole.found);
+        }
+        self.omitted += whole.omitted;
+        whole.join(&mut self.held);
     }
 
     /// Fills in the names of the observables found. They are known by number only, so the line is
@@ -409,7 +442,11 @@ impl<'c, Out: Collected> Lines<'_, '_, 'c, Out> {
     /// Reports a line's matches, once all its observables have been looked up.
     fn finish(&mut self, one: &Pending<'c>, found: Vec<Found>) {
         self.held.extend(found);
-        if one.goes_on || self.held.is_empty() {
+        if one.goes_on {
+            return;
+        }
+        self.conjunctions(one.line);
+        if self.held.is_empty() {
             return;
         }
         let (found, omitted) = (mem::take(&mut self.held), mem::take(&mut self.omitted));

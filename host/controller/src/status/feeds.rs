@@ -1,18 +1,21 @@
 //! Feeds, as `status` and `feeds` show them.
 
-use std::fmt;
+use std::collections::BTreeMap;
+use std::fmt::{self, Write as _};
 
 use serde::Serialize;
 use serde_json::Value as Json;
 
-use crate::config::Config;
+use crate::config::{Config, Feed};
 use crate::store::{FeedState, Held, Ingested, Store};
-use crate::text::{Rfc3339, escape_controls, grouped};
+use crate::text::{Rfc3339, clipped, escape_controls, grouped};
 
 /// A configured feed, with its data in the state.
 #[derive(Debug, Default, Serialize)]
 pub(crate) struct FeedStatus {
     pub(crate) name: String,
+    /// As in the configuration.
+    pub(crate) r#type: &'static str,
     /// Number of active indicators.
     pub(crate) active: u64,
     pub(crate) cursor: Option<Json>,
@@ -22,27 +25,38 @@ pub(crate) struct FeedStatus {
     /// Failed polls in a row.
     pub(crate) failures: u32,
     pub(crate) next_attempt: Option<Rfc3339>,
+    /// Earliest time of the next poll. `None`: the next round polls the feed.
+    pub(crate) next_run: Option<Rfc3339>,
     pub(crate) error: Option<String>,
     pub(crate) held: Option<Held>,
     /// The next delivery is taken, whatever it removes.
     pub(crate) allowed: bool,
     pub(crate) report: Option<Ingested>,
+    /// Numbers of values that the feed's policy took away in the last build, by rule.
+    pub(crate) outside_policy: BTreeMap<String, u64>,
 }
 
 /// Reads the configured feeds, in the order of the configuration.
 pub(crate) fn feeds(config: &Config, store: &Store) -> anyhow::Result<Vec<FeedStatus>> {
     let mut states = store.feed_states()?;
-    let status = |name: &String| match states.iter().position(|state| state.name == *name) {
-        Some(at) => FeedStatus::from(states.swap_remove(at)),
-        None => FeedStatus { name: name.clone(), ..FeedStatus::default() },
+    let status = |feed: &Feed| {
+        let status = match states.iter().position(|state| state.name == feed.name) {
+            Some(at) => FeedStatus::of(feed, states.swap_remove(at)),
+            None => FeedStatus { name: feed.name.clone(), ..FeedStatus::default() },
+        };
+        FeedStatus { r#type: feed.origin.type_name(), ..status }
     };
-    Ok(config.feeds.iter().map(|feed| &feed.name).map(status).collect())
+    Ok(config.feeds.iter().map(status).collect())
 }
 
-impl From<FeedState> for FeedStatus {
-    fn from(state: FeedState) -> FeedStatus {
+impl FeedStatus {
+    fn of(feed: &Feed, state: FeedState) -> FeedStatus {
+        let after_interval =
+            || Some(state.attempted?.plus(feed.every?)).filter(|_| !state.is_allowed);
+        let next_run = if state.failures > 0 { state.next_attempt } else { after_interval() };
         FeedStatus {
             name: state.name,
+            r#type: "",
             active: state.active,
             cursor: state.cursor,
             attempted: state.attempted.map(Rfc3339),
@@ -50,10 +64,12 @@ impl From<FeedState> for FeedStatus {
             changed: state.changed.map(Rfc3339),
             failures: state.failures,
             next_attempt: state.next_attempt.map(Rfc3339),
+            next_run: next_run.map(Rfc3339),
             error: state.error,
             held: state.held,
             allowed: state.is_allowed,
             report: state.report,
+            outside_policy: state.outside_policy,
         }
     }
 }
@@ -68,14 +84,25 @@ impl fmt::Display for FeedStatus {
             "feed      {name}: {active} active, last good poll {}",
             or_never(self.succeeded)
         )?;
+        self.write_notes(f)
+    }
+}
+
+impl FeedStatus {
+    /// Writes a line for everything that an operator should know about the feed.
+    fn write_notes(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let name = escape_controls(&self.name);
         if let Some(error) = &self.error {
-            let next = or_never(self.next_attempt);
+            let next = self.next_attempt.map_or_else(|| "never".to_owned(), |at| at.to_string());
             writeln!(
                 f,
                 "          failed {} times in a row, next attempt {next}: {}",
                 self.failures,
                 escape_controls(error)
             )?;
+        }
+        if !self.outside_policy.is_empty() {
+            writeln!(f, "          outside its policy: {}", self.outside())?;
         }
         if self.cursor.as_ref().is_some_and(|cursor| cursor.get("resume").is_some()) {
             writeln!(f, "          there is more: the next round continues")?;
@@ -86,6 +113,67 @@ impl fmt::Display for FeedStatus {
                 "          held back: {}; `threatsieve feeds --allow {name}` lets it through",
                 escape_controls(&held.why)
             )?;
+        }
+        Ok(())
+    }
+}
+
+/// Maximum number of characters of a cursor in a table.
+const CURSOR_CHARS: usize = 60;
+
+impl FeedStatus {
+    /// The values that the policy takes away: `3 below_confidence, 1 warninglist`.
+    fn outside(&self) -> String {
+        let rules = self.outside_policy.iter();
+        rules
+            .map(|(rule, count)| format!("{} {rule}", grouped(*count)))
+            .collect::<Vec<_>>()
+            .join(", ")
+    }
+
+    /// The place where the next poll continues, without the digest of the settings.
+    fn cursor_text(&self) -> String {
+        let Some(Json::Object(cursor)) = &self.cursor else { return "-".to_owned() };
+        let fields = cursor.iter().filter(|(key, value)| *key != "source" && !value.is_null());
+        let fields = fields.map(|(key, value)| match value {
+            Json::String(text) => format!("{key}={text}"),
+            value => format!("{key}={value}"),
+        });
+        clipped(fields.collect::<Vec<_>>().join(" ").as_bytes(), CURSOR_CHARS)
+    }
+}
+
+/// Feeds as a table, with a line below a feed for everything that is wrong with it.
+pub(crate) struct FeedTable<'a>(pub(crate) &'a [FeedStatus]);
+
+impl fmt::Display for FeedTable<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let head = ["FEED", "TYPE", "ACTIVE", "LAST SUCCESS", "NEXT RUN", "CURSOR"];
+        let or = |at: Option<Rfc3339>, none: &str| at.map_or(none.to_owned(), |at| at.to_string());
+        let rows: Vec<[String; 6]> = std::iter::once(head.map(str::to_owned))
+            .chain(self.0.iter().map(|feed| {
+                [
+                    escape_controls(&feed.name).into_owned(),
+                    feed.r#type.to_owned(),
+                    grouped(feed.active),
+                    or(feed.succeeded, "never"),
+                    or(feed.next_run, "next round"),
+                    escape_controls(&feed.cursor_text()).into_owned(),
+                ]
+            }))
+            .collect();
+        let width =
+            |column: usize| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0);
+        let widths: [usize; 6] = std::array::from_fn(width);
+        for (number, row) in rows.iter().enumerate() {
+            let mut line = String::new();
+            for (cell, width) in row.iter().zip(widths) {
+                write!(line, "{cell:<width$}  ")?;
+            }
+            writeln!(f, "{}", line.trim_end())?;
+            if let Some(feed) = number.checked_sub(1).and_then(|number| self.0.get(number)) {
+                feed.write_notes(f)?;
+            }
         }
         Ok(())
     }

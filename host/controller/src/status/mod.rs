@@ -11,7 +11,7 @@ use serde::Serialize;
 use serde_json::Value as Json;
 
 pub(crate) use cluster::{ClusterStatus, probe};
-pub(crate) use feeds::{FeedStatus, feeds};
+pub(crate) use feeds::{FeedStatus, FeedTable, feeds};
 pub(crate) use storage::StateStatus;
 
 use crate::conditions::{self, Condition};

@@ -34,6 +34,7 @@ pub(crate) struct KeptStatus {
     pub(crate) events: Rows,
     pub(crate) mails: Rows,
     pub(crate) generations: Rows,
+    pub(crate) packages: Rows,
     pub(crate) rounds: Rows,
 }
 
@@ -81,6 +82,7 @@ impl KeptStatus {
                 Some(retention.generations),
                 None,
             ),
+            packages: Rows::new(kept("packages", "seen")?, None, Some(retention.packages)),
             rounds: Rows::new(kept("rounds", "started")?, Some(retention.rounds), None),
         })
     }
@@ -124,12 +126,13 @@ impl fmt::Display for StateStatus {
             or_never(self.checked),
             or_never(self.pruned)
         )?;
-        let KeptStatus { rejections, events, mails, generations, rounds } = &self.kept;
+        let KeptStatus { rejections, events, mails, generations, packages, rounds } = &self.kept;
         let rows = [
             rejections.text("rejections").replace("at most", "a feed at most"),
             events.text("events"),
             mails.text("mails"),
             generations.text("generations"),
+            packages.text("packages"),
             rounds.text("rounds"),
         ];
         writeln!(f, "          {}", rows.join(", "))

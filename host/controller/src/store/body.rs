@@ -12,10 +12,11 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use anyhow::{Context, bail};
+use anyhow::{Context, bail, ensure};
+use threatsieve_blacklist::value::MAX_PARTS;
 use threatsieve_blacklist::{
-    AddressRange, DomainMode, FileHash, Indicator, IndicatorId, NORMALISER, Port, Timestamp, Tlp,
-    UrlMode, Value,
+    AddressRange, Conjunction, ConjunctionPart, DomainMode, FileHash, Indicator, IndicatorId,
+    NORMALISER, Port, Timestamp, Tlp, UrlMode, Value,
 };
 
 /// The byte for an unknown confidence or TLP.
@@ -130,6 +131,7 @@ impl Statement {
             modified,
             name,
             types,
+            threats: Vec::new(),
             port: part.port,
             values: part.values,
         };
@@ -204,6 +206,9 @@ mod tag {
     pub(super) const SHA1: u8 = 11;
     pub(super) const SHA256: u8 = 12;
     pub(super) const EMAIL: u8 = 13;
+    /// A conjunction: the number of its parts, and the parts. A part is a value or a file's name.
+    pub(super) const ALL: u8 = 14;
+    pub(super) const FILE_NAME: u8 = 15;
 }
 
 fn put_value(value: &Value, id: &str, out: &mut Vec<u8>) {
@@ -230,6 +235,19 @@ fn put_value(value: &Value, id: &str, out: &mut Vec<u8>) {
         Value::Email(email) => {
             out.push(tag::EMAIL);
             text(email, out);
+        }
+        Value::All(conjunction) => {
+            out.push(tag::ALL);
+            put_number(conjunction.parts().len(), out);
+            for part in conjunction.parts() {
+                match part {
+                    ConjunctionPart::Value(value) => put_value(value, id, out),
+                    ConjunctionPart::FileName(name) => {
+                        out.push(tag::FILE_NAME);
+                        text(name, out);
+                    }
+                }
+            }
         }
     }
 }
@@ -288,6 +306,16 @@ fn normalised_again(value: &Value) -> Option<Value> {
         Value::Address(_) | Value::Hash(_) => Ok(value.clone()),
         Value::Url { shown, mode, .. } => Value::url(shown, *mode),
         Value::Email(email) => Value::email(email),
+        Value::All(conjunction) => {
+            let again = |part: &ConjunctionPart| match part {
+                ConjunctionPart::Value(value) => {
+                    normalised_again(value).map(ConjunctionPart::Value)
+                }
+                name => Some(name.clone()),
+            };
+            let parts = conjunction.parts().iter().map(again).collect::<Option<_>>()?;
+            return Conjunction::new(parts).ok().map(Value::All);
+        }
     }
     .ok()
 }
@@ -387,8 +415,29 @@ impl<'a> Reader<'a> {
             tag::SHA1 => Ok(Value::Hash(FileHash::Sha1(self.array()?))),
             tag::SHA256 => Ok(Value::Hash(FileHash::Sha256(self.array()?))),
             tag::EMAIL => Ok(Value::Email(self.value_text()?)),
-            tag => bail!("expected a value's tag of 0 to 13, got {tag}"),
+            tag::ALL => self.conjunction(),
+            tag => bail!("expected a value's tag of 0 to 14, got {tag}"),
         }
+    }
+}
+
+impl Reader<'_> {
+    fn conjunction(&mut self) -> anyhow::Result<Value> {
+        let count = self.number()?;
+        ensure!(count <= MAX_PARTS, "expected at most {MAX_PARTS} parts, got {count}");
+        let mut parts = Vec::with_capacity(count);
+        for _ in 0..count {
+            parts.push(match self.rest.first() {
+                Some(&tag::FILE_NAME) => {
+                    self.bytes(1)?;
+                    ConjunctionPart::FileName(self.value_text()?)
+                }
+                // A conjunction in a conjunction would be read without end.
+                Some(&tag::ALL) => bail!("expected a value as a part, got a conjunction"),
+                _ => ConjunctionPart::Value(self.value()?),
+            });
+        }
+        Ok(Value::All(Conjunction::new(parts)?))
     }
 }
 
@@ -423,7 +472,11 @@ mod tests {
             Value::domain("evil.example", DomainMode::Exact).unwrap(),
             Value::url("evil.example/a", UrlMode::Prefix).unwrap(),
         ];
-        listed.chain(others).collect()
+        let mut all: Vec<Value> = listed.chain(others).collect();
+        let parts = all.iter().cloned().map(ConjunctionPart::Value);
+        let named = parts.chain([ConjunctionPart::FileName("a.exe".into())]);
+        all.push(Value::All(Conjunction::new(named.collect()).unwrap()));
+        all
     }
 
     fn statement() -> Statement {

@@ -2,9 +2,10 @@
 //! grouped by listed value and by source host.
 
 use rusqlite::{Row, Transaction, params};
-use threatsieve_blacklist::{Timestamp, Tlp};
+use threatsieve_blacklist::{Threat, Timestamp, Tlp};
 
 use super::mails::tlp_of;
+use super::threats::threats_of;
 
 /// Maximum number of indicators shown for one listed value. More are only counted.
 const MAX_VOUCHERS: u64 = 5;
@@ -77,6 +78,7 @@ pub(crate) struct Voucher {
     pub(crate) feed: String,
     pub(crate) indicator: String,
     pub(crate) name: Option<String>,
+    pub(crate) threats: Vec<Threat>,
     pub(crate) confidence: Option<u8>,
     pub(crate) tlp: Option<Tlp>,
 }
@@ -199,7 +201,8 @@ impl Reader<'_> {
 
     fn vouchers(&self, entry: i64) -> anyhow::Result<(Vec<Voucher>, u64)> {
         let mut statement = self.transaction.prepare_cached(
-            "SELECT feed, indicator, max(m.name), max(m.confidence), max(m.tlp), count(*) OVER ()
+            "SELECT feed, indicator, max(m.name), max(m.confidence), max(m.tlp), count(*) OVER (),
+             max(m.threats)
              FROM untold p JOIN matches m ON m.id = p.match WHERE p.entry = ? AND level <= ?
              GROUP BY feed, indicator
              ORDER BY max(rank) DESC, max(m.confidence) DESC, feed, indicator LIMIT ?",
@@ -212,6 +215,7 @@ impl Reader<'_> {
                 feed: row.get(0)?,
                 indicator: row.get(1)?,
                 name: row.get(2)?,
+                threats: threats_of(row.get::<_, Option<String>>(6)?.as_deref(), self.ceiling),
                 confidence: row.get(3)?,
                 tlp: tlp_of(row.get(4)?),
             });

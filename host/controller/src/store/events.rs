@@ -1,8 +1,10 @@
 //! Flagged events and their matches.
 
 use rusqlite::{Connection, OptionalExtension, named_params};
-use threatsieve_blacklist::{Timestamp, Tlp};
+use threatsieve_blacklist::{EntryType, Timestamp, Tlp};
 use threatsieve_flag::Covering;
+
+use super::threats::threats_json;
 
 /// Maximum number of characters kept of a line.
 const RAW_CHARS: usize = 2048;
@@ -99,45 +101,83 @@ pub(crate) fn event_uid(identity: &[u8], offset: u64) -> String {
     hasher.finalize().to_hex()[..32].to_owned()
 }
 
+/// The type of entry of a match by a conjunction.
+pub(crate) const CONJUNCTION: &str = "conjunction";
+
 /// Adds a match of an indicator to an event; `false` if it is known already. A retracted match
-/// becomes valid again.
+/// becomes valid again. `parts` are the indicator's coverings: several for a conjunction.
 pub(crate) fn insert_match(
     connection: &Connection,
     event: i64,
-    covering: &Covering<'_>,
+    parts: &[Covering<'_>],
     is_written: bool,
     finding: &Finding,
 ) -> anyhow::Result<bool> {
-    let Covering { found, indicator } = covering;
+    let Some(Covering { found, indicator }) = parts.first() else { return Ok(false) };
     let entry = &found.matched.entry;
-    let rows = connection
+    let conjunction = indicator.conjunction.as_ref();
+    let joined = |text: fn(&Covering<'_>) -> String| {
+        parts.iter().map(text).collect::<Vec<_>>().join(" AND ")
+    };
+    let matched: Option<i64> = connection
         .prepare_cached(
             "INSERT INTO matches (event, feed, indicator, entry_type, entry, observable, field, \
-             how, confidence, tlp, name, generation, found, historic, written, told) \
+             how, confidence, tlp, name, threats, generation, found, historic, written, told) \
              VALUES (:event, :feed, :indicator, :entry_type, :entry, :observable, :field, \
-             :how, :confidence, :tlp, :name, :generation, :found, :historic, :written, :told) \
+             :how, :confidence, :tlp, :name, :threats, :generation, :found, :historic, :written, \
+             :told) \
              ON CONFLICT (event, feed, indicator) DO UPDATE SET \
              retracted = NULL, generation = excluded.generation, \
              found = excluded.found, historic = excluded.historic, written = excluded.written \
-             WHERE retracted IS NOT NULL",
+             WHERE retracted IS NOT NULL RETURNING id",
         )?
-        .execute(named_params! {
+        .query_row(
+            named_params! {
             ":event": event,
             ":feed": indicator.feed,
             ":indicator": indicator.shown_id(),
-            ":entry_type": entry.kind.stix_name(),
-            ":entry": entry.value,
-            ":observable": found.observable,
-            ":field": found.field,
-            ":how": found.matched.how.name(),
+            ":entry_type": conjunction.map_or(entry.kind.stix_name(), |_| CONJUNCTION),
+            ":entry": conjunction.map_or(&entry.value, |part| &part.text),
+            ":observable": joined(|part| part.found.observable.clone()),
+            ":field": joined(|part| part.found.field.clone()),
+            ":how": conjunction.map_or(found.matched.how.name(), |_| CONJUNCTION),
             ":confidence": indicator.confidence,
             ":tlp": indicator.tlp.map(|tlp: Tlp| tlp as u8),
             ":name": indicator.name,
+            ":threats": threats_json(&indicator.threats),
             ":generation": finding.generation.cast_signed(),
             ":found": finding.now.0,
             ":historic": finding.is_historic,
             ":written": is_written,
             ":told": finding.is_told,
-        })?;
-    Ok(rows > 0)
+            },
+            |row| row.get(0),
+        )
+        .optional()?;
+    let Some(matched) = matched else { return Ok(false) };
+    if conjunction.is_some() {
+        insert_parts(connection, matched, parts)?;
+    }
+    Ok(true)
+}
+
+/// Stores the parts of a match by a conjunction. Those of a retracted match are replaced.
+fn insert_parts(
+    connection: &Connection,
+    matched: i64,
+    parts: &[Covering<'_>],
+) -> anyhow::Result<()> {
+    connection.prepare_cached("DELETE FROM match_parts WHERE match = ?1")?.execute([matched])?;
+    let mut insert = connection.prepare_cached(
+        "INSERT INTO match_parts (match, entry_type, entry, observable) VALUES (?1, ?2, ?3, ?4)",
+    )?;
+    for part in parts {
+        let entry = &part.found.matched.entry;
+        let entry_type = match entry.kind {
+            EntryType::FileName => "file-name",
+            kind => kind.stix_name(),
+        };
+        insert.execute((matched, entry_type, &entry.value, &part.found.observable))?;
+    }
+    Ok(())
 }

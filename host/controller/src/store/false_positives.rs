@@ -154,6 +154,8 @@ impl FalsePositives {
         match value {
             Value::Domain(name, _) => self.values.get(&**name),
             Value::Url { key, .. } => self.values.get(&**key),
+            // Without one of its parts, no event carries all of them.
+            Value::All(conjunction) => conjunction.values().find_map(|value| self.value(value)),
             value => self.values.get(&value.to_string()),
         }
     }
@@ -199,17 +201,21 @@ fn rows_naming(
         let id = row.get_ref(2)?.as_str()?;
         let names_it = is_indicator || {
             let statement = Statement::decode(id, row.get_ref(3)?.as_blob()?)?;
-            statement
-                .parts
-                .iter()
-                .flat_map(|part| &part.values)
-                .any(|value| compared(value) == target)
+            statement.parts.iter().flat_map(|part| &part.values).any(|value| names(value, target))
         };
         if names_it {
             named.push((row.get(0)?, row.get(1)?, id.to_owned()));
         }
     }
     Ok(named)
+}
+
+/// Returns whether a value, or a part of it, is the target.
+fn names(value: &Value, target: &str) -> bool {
+    match value {
+        Value::All(conjunction) => conjunction.values().any(|value| compared(value) == target),
+        value => compared(value) == target,
+    }
 }
 
 /// Retracts the matches of an indicator in all feeds, even if the feeds do not name it any more.
@@ -235,12 +241,16 @@ fn retract_value(
     reason: &str,
     now: Timestamp,
 ) -> anyhow::Result<u64> {
-    let mut statement = transaction
-        .prepare("SELECT DISTINCT feed, indicator, entry FROM matches WHERE retracted IS NULL")?;
-    let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?;
-    let matched = rows.collect::<Result<Vec<(String, String, String)>, _>>()?;
+    let mut statement = transaction.prepare(
+        "SELECT DISTINCT m.feed, m.indicator, m.entry, ifnull(p.entry, m.entry) \
+             FROM matches m LEFT JOIN match_parts p ON p.match = m.id WHERE m.retracted IS NULL",
+    )?;
+    let rows =
+        statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?)))?;
+    let matched = rows.collect::<Result<Vec<(String, String, String, String)>, _>>()?;
     let names_it = |entry: &str| entry == target || compared_text(entry).as_deref() == Some(target);
-    matched.iter().filter(|(_, _, entry)| names_it(entry)).try_fold(0, |sum, (feed, id, entry)| {
+    let mut named = matched.iter().filter(|(.., part)| names_it(part));
+    named.try_fold(0, |sum, (feed, id, entry, _)| {
         Ok(sum + retract_matches(transaction, feed, id, Some(entry), reason, now)?)
     })
 }

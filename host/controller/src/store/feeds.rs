@@ -1,5 +1,7 @@
 //! The state of each feed: its cursor, the results of its last polls, and what is held back.
 
+use std::collections::BTreeMap;
+
 use anyhow::{Context, ensure};
 use rusqlite::{Connection, OptionalExtension, Row, named_params};
 use serde::{Deserialize, Serialize};
@@ -35,6 +37,8 @@ pub(crate) struct FeedState {
     pub(crate) active: u64,
     /// Counts of the last delivery that was accepted.
     pub(crate) report: Option<Ingested>,
+    /// Numbers of values that the feed's policy took away in the last build, by rule.
+    pub(crate) outside_policy: BTreeMap<String, u64>,
 }
 
 /// A delivery that was held back.
@@ -128,7 +132,7 @@ impl Ingested {
 }
 
 const COLUMNS: &str = "name, cursor, attempted, succeeded, changed, failures, failing_since, \
-                       next_attempt, error, held, allowed, active, report";
+                       next_attempt, error, held, allowed, active, report, outside_policy";
 
 impl Store {
     /// Reads the state of a feed; `None` before its first poll.
@@ -194,6 +198,14 @@ impl Store {
         Ok(())
     }
 
+    /// Forgets where the next poll of a feed continues.
+    pub(crate) fn forget_cursor(&mut self, name: &str) -> anyhow::Result<()> {
+        let transaction = self.write()?;
+        transaction.execute("UPDATE feeds SET cursor = NULL WHERE name = ?1", [name])?;
+        transaction.commit()?;
+        Ok(())
+    }
+
     /// Accepts the next delivery of a feed, whatever it drops, and allows the poll at once.
     pub(crate) fn allow_held(&mut self, name: &str) -> anyhow::Result<()> {
         let rows = self
@@ -202,6 +214,18 @@ impl Store {
         ensure!(rows == 1, "feed {name:?} was never polled, so nothing of it is held back");
         Ok(())
     }
+}
+
+/// Stores the numbers of values that a feed's policy took away in a build, by rule.
+pub(crate) fn set_outside(
+    connection: &Connection,
+    feed: i64,
+    counts: &BTreeMap<&'static str, u64>,
+) -> anyhow::Result<()> {
+    let mut update =
+        connection.prepare_cached("UPDATE feeds SET outside_policy = ?2 WHERE id = ?1")?;
+    update.execute((feed, serde_json::to_string(counts)?))?;
+    Ok(())
 }
 
 /// Returns the number of a feed. Adds a row for a new one.
@@ -229,6 +253,7 @@ fn feed_state(row: &Row<'_>) -> rusqlite::Result<FeedState> {
         is_allowed: row.get("allowed")?,
         active: row.get("active")?,
         report: json(row, "report")?,
+        outside_policy: json(row, "outside_policy")?.unwrap_or_default(),
     })
 }
 

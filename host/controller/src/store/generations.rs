@@ -161,7 +161,7 @@ pub(crate) fn kept_files<C: FromIterator<String>>(
 }
 
 /// Reads the policy of the last round, as JSON.
-pub(crate) fn policy(transaction: &Transaction<'_>) -> anyhow::Result<Option<String>> {
+pub(crate) fn last_policy(transaction: &Transaction<'_>) -> anyhow::Result<Option<String>> {
     Ok(transaction.query_row("SELECT policy FROM builds", [], |row| row.get(0))?)
 }
 

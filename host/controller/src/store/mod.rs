@@ -20,6 +20,7 @@ mod log_troubles;
 pub(crate) mod mails;
 pub(crate) mod mutes;
 mod open;
+pub(crate) mod packages;
 pub(crate) mod private;
 mod pushes;
 pub(crate) mod records;
@@ -30,12 +31,13 @@ pub(crate) mod rounds;
 mod search;
 pub(crate) mod standing;
 pub(crate) mod statements;
+pub(crate) mod threats;
 pub(crate) mod untold;
 mod upkeep;
 
 pub(crate) use damage::StateDamage;
 pub(crate) use false_positives::{FalsePositives, Retracted};
-pub(crate) use feeds::{FeedState, Held, Ingested};
+pub(crate) use feeds::{FeedState, Held, Ingested, set_outside};
 pub(crate) use ingest::{ACTIVE, Delivered, Ingest, REVOKED};
 pub(crate) use log_troubles::{LogTroubles, add_log_trouble, log_troubles, remove_log_trouble};
 pub(crate) use pushes::{LastPush, Unchecked};
@@ -43,7 +45,7 @@ pub(crate) use rejections::{MAX_REJECTIONS, replace_rejections};
 #[cfg(test)]
 pub(crate) use retention::Limits;
 pub(crate) use retention::{Kept, Pruned};
-pub(crate) use search::{Found, FoundValue, Query, State};
+pub(crate) use search::{Assessment, Found, FoundValue, Query, State, Why};
 
 /// The open state.
 pub(crate) struct Store {

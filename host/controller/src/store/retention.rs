@@ -5,6 +5,7 @@ use serde::Serialize;
 use threatsieve_blacklist::Timestamp;
 
 use super::Store;
+use super::packages;
 use super::rejections::RejectedBy;
 use crate::config::{Config, Retention};
 
@@ -30,6 +31,8 @@ pub(crate) struct Pruned {
     pub(crate) mails: u64,
     pub(crate) rejections: u64,
     pub(crate) rounds: u64,
+    /// Contents of packages.
+    pub(crate) packages: u64,
 }
 
 /// The number of stored rows of one kind, and the oldest time.
@@ -83,6 +86,8 @@ impl Store {
             "DELETE FROM rounds WHERE id <= (SELECT max(id) FROM rounds) - ?1",
             [retention.rounds],
         )?;
+        let packages =
+            packages::prune(&transaction, now.minus(retention.packages), retention.package_bytes)?;
         transaction.commit()?;
         Ok(Pruned {
             events,
@@ -90,6 +95,7 @@ impl Store {
             mails: mails as u64,
             rejections,
             rounds: rounds as u64,
+            packages,
         })
     }
 

@@ -49,30 +49,37 @@ pub(crate) struct Flagged {
     pub(crate) entry: String,
     pub(crate) observable: String,
     uid: String,
-    feed: String,
+    pub(crate) feed: String,
     indicator: String,
     is_written: bool,
 }
 
 /// Returns each entry of the matches that are not retracted, once: its type by STIX, and its value.
+/// For conjunctions, their parts.
 pub(crate) fn flagged_entries(connection: &Connection) -> anyhow::Result<Vec<(String, String)>> {
-    let mut statement = connection
-        .prepare_cached("SELECT DISTINCT entry_type, entry FROM matches WHERE retracted IS NULL")?;
+    let mut statement = connection.prepare_cached(
+        "SELECT DISTINCT ifnull(p.entry_type, m.entry_type), ifnull(p.entry, m.entry) \
+             FROM matches m LEFT JOIN match_parts p ON p.match = m.id \
+             WHERE m.retracted IS NULL",
+    )?;
     let entries = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?;
     Ok(entries.collect::<Result<_, _>>()?)
 }
 
 /// Returns up to `limit` matches with a row number above `after` that are not retracted, in the
-/// order of their rows.
+/// order of their rows. A match by a conjunction comes once for each part.
 pub(crate) fn flagged(
     connection: &Connection,
     after: i64,
     limit: usize,
 ) -> anyhow::Result<Vec<Flagged>> {
     let mut statement = connection.prepare_cached(
-        "SELECT m.id, m.entry_type, m.entry, m.observable, e.uid, m.feed, m.indicator, m.written \
+        "SELECT m.id, ifnull(p.entry_type, m.entry_type), ifnull(p.entry, m.entry), \
+         ifnull(p.observable, m.observable), e.uid, m.feed, m.indicator, m.written \
          FROM matches m JOIN events e ON e.id = m.event \
-         WHERE m.id > ?1 AND m.retracted IS NULL ORDER BY m.id LIMIT ?2",
+         LEFT JOIN match_parts p ON p.match = m.id \
+         WHERE m.id IN (SELECT id FROM matches WHERE id > ?1 AND retracted IS NULL \
+         ORDER BY id LIMIT ?2) ORDER BY m.id",
     )?;
     let rows = statement.query_map((after, i64::try_from(limit)?), |row| {
         Ok(Flagged {
@@ -89,17 +96,20 @@ pub(crate) fn flagged(
     Ok(rows.collect::<Result<_, _>>()?)
 }
 
-/// Retracts one match, and queues a record for its event.
+/// Retracts one match, and queues a record for its event; `false` if it is retracted already.
 pub(crate) fn retract_match(
     transaction: &Transaction<'_>,
     flag: &Flagged,
     reason: &str,
     now: Timestamp,
-) -> anyhow::Result<()> {
-    let named = flag.is_written.then_some((flag.feed.as_str(), flag.indicator.as_str()));
-    insert_record(transaction, &safe_json(&retraction(&flag.uid, named, reason, now).to_string()))?;
-    transaction
+) -> anyhow::Result<bool> {
+    let rows = transaction
         .prepare_cached("UPDATE matches SET retracted = ?2 WHERE id = ?1 AND retracted IS NULL")?
         .execute((flag.id, now.0))?;
-    Ok(())
+    if rows == 0 {
+        return Ok(false);
+    }
+    let named = flag.is_written.then_some((flag.feed.as_str(), flag.indicator.as_str()));
+    insert_record(transaction, &safe_json(&retraction(&flag.uid, named, reason, now).to_string()))?;
+    Ok(true)
 }

@@ -12,9 +12,27 @@ use super::{ACTIVE, REVOKED};
 /// The decision whether to continue with the next row.
 pub(crate) type Walk = anyhow::Result<ControlFlow<()>>;
 
+/// The dates of a row.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct RowDates {
+    /// The publisher's last change.
+    pub(crate) modified: Option<Timestamp>,
+    /// The last change of the row.
+    pub(crate) changed: Timestamp,
+}
+
+impl RowDates {
+    /// Reads two columns, from the given one on.
+    fn read(row: &Row<'_>, first: usize) -> rusqlite::Result<RowDates> {
+        let modified = row.get::<_, Option<i64>>(first)?.map(Timestamp);
+        Ok(RowDates { modified, changed: Timestamp(row.get(first + 1)?) })
+    }
+}
+
 /// A row that changed since the last build.
 pub(crate) struct Changed {
     pub(crate) id: String,
+    pub(crate) dates: RowDates,
     /// Its statement at the last build; `None` if it was not in force.
     pub(crate) former: Option<Statement>,
     /// Its statement now; `None` if it is not in force any more.
@@ -31,21 +49,22 @@ pub(crate) fn feed_number(connection: &Connection, name: &str) -> anyhow::Result
 }
 
 /// Visits the statements of a feed that are in force, in the order of the identifiers. Passes the
-/// identifier, `modified` and the statement.
+/// identifier, the dates and the statement.
 pub(crate) fn walk_active(
     transaction: &Transaction<'_>,
     feed: i64,
-    mut visit: impl FnMut(&str, Option<Timestamp>, Statement) -> Walk,
+    mut visit: impl FnMut(&str, RowDates, Statement) -> Walk,
 ) -> anyhow::Result<()> {
     let mut select = transaction.prepare_cached(
-        "SELECT id, modified, body FROM indicators WHERE feed = ?1 AND state = ?2 ORDER BY id",
+        "SELECT id, modified, changed, body FROM indicators WHERE feed = ?1 AND state = ?2 \
+         ORDER BY id",
     )?;
     let mut rows = select.query((feed, ACTIVE))?;
     while let Some(row) = rows.next()? {
         let id = row.get_ref(0)?.as_str()?;
-        let modified = row.get::<_, Option<i64>>(1)?.map(Timestamp);
-        let statement = Statement::decode(id, row.get_ref(2)?.as_blob()?)?;
-        if visit(id, modified, statement)?.is_break() {
+        let dates = RowDates::read(row, 1)?;
+        let statement = Statement::decode(id, row.get_ref(3)?.as_blob()?)?;
+        if visit(id, dates, statement)?.is_break() {
             break;
         }
     }
@@ -59,7 +78,8 @@ pub(crate) fn walk_changed(
     mut visit: impl FnMut(Changed) -> Walk,
 ) -> anyhow::Result<()> {
     let mut select = transaction.prepare_cached(
-        "SELECT pending.id, former, CASE state WHEN ?2 THEN body END, withdrawn FROM pending \
+        "SELECT pending.id, former, CASE state WHEN ?2 THEN body END, withdrawn, modified, \
+         coalesce(changed, 0) FROM pending \
          LEFT JOIN indicators USING (feed, id) WHERE pending.feed = ?1",
     )?;
     let mut rows = select.query((feed, ACTIVE))?;
@@ -67,7 +87,8 @@ pub(crate) fn walk_changed(
         let id = row.get_ref(0)?.as_str()?.to_owned();
         let (former, now) = (statement(row, &id, 1)?, statement(row, &id, 2)?);
         let is_withdrawn = row.get::<_, Option<bool>>(3)?.unwrap_or_default();
-        if visit(Changed { id, former, now, is_withdrawn })?.is_break() {
+        let dates = RowDates::read(row, 4)?;
+        if visit(Changed { id, dates, former, now, is_withdrawn })?.is_break() {
             break;
         }
     }

@@ -99,8 +99,8 @@ fn value(text: &str, sink: &Sink<'_>) -> Result<Listed, LineError> {
             // `o'neil@x.example`.
             check_url(email, &['<', '>', ',', ';', '"', '\u{201c}', '\u{201d}'])?;
         }
-        // These types contain none of the characters.
-        Value::Domain(..) | Value::Address(_) | Value::Hash(_) => {}
+        // These types contain none of the characters, and a line is never a conjunction.
+        Value::Domain(..) | Value::Address(_) | Value::Hash(_) | Value::All(_) => {}
     }
     Ok(listed)
 }

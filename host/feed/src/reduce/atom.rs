@@ -22,6 +22,8 @@ pub(super) struct Claim<'a> {
 pub(super) enum Atom<'a> {
     Is(Claim<'a>),
     IsNot(Claim<'a>),
+    /// The path of a file's name has this text. It only counts together with values.
+    FileName(&'a Path, &'a str),
     /// The object at the path's parent has, or does not have, one of these types.
     Type(&'a Path, Vec<&'a str>, bool),
     /// The path exists.
@@ -43,6 +45,9 @@ pub(super) fn atoms(test: &Test) -> Atoms<'_> {
     if let Some(names) = type_names(test) {
         let negated = test.negated != matches!(test.predicate, Predicate::NotEqual(_));
         return Atoms::Any(vec![Atom::Type(&test.path, names, negated)]);
+    }
+    if let Some(names) = file_names(test) {
+        return Atoms::Any(names);
     }
     let place = match place::place(&test.path) {
         Ok(place) => place,
@@ -90,6 +95,22 @@ pub(super) fn atoms(test: &Test) -> Atoms<'_> {
 
 fn single(atom: Atom<'_>) -> Atoms<'_> {
     Atoms::Any(vec![atom])
+}
+
+/// The names that a comparison of a file's name allows. Other comparisons of it have no meaning
+/// here.
+fn file_names(test: &Test) -> Option<Vec<Atom<'_>>> {
+    if !place::is_file_name(&test.path) {
+        return None;
+    }
+    let literals = match &test.predicate {
+        Predicate::Equal(literal) if !test.negated => std::slice::from_ref(literal),
+        Predicate::NotEqual(literal) if test.negated => std::slice::from_ref(literal),
+        Predicate::In(literals) if !test.negated && !literals.is_empty() => literals,
+        _ => return None,
+    };
+    let name = |literal| text(literal).map(|name| Atom::FileName(&test.path, name));
+    literals.iter().map(name).collect()
 }
 
 fn existence(test: &Test) -> Atom<'_> {

@@ -1,6 +1,6 @@
 //! Conjunctions: drops comparisons that add nothing, and reduces the others.
 
-use threatsieve_blacklist::{DomainMode, Value};
+use threatsieve_blacklist::{Conjunction, ConjunctionError, ConjunctionPart, DomainMode, Value};
 
 use super::Reason;
 use super::atom::{Atom, Claim};
@@ -31,60 +31,122 @@ pub(super) fn conjunction(atoms: &[&Atom<'_>]) -> Outcome {
     if atoms.iter().any(|atom| matches!(atom, Atom::Never)) {
         return Outcome::Never;
     }
-    let claims = || {
-        atoms.iter().filter_map(|atom| if let Atom::Is(claim) = atom { Some(claim) } else { None })
-    };
-    let Some(first) = claims().next() else { return Outcome::Unreduced(why_no_value(atoms)) };
-    let (base, mut effect) = narrowest(first, claims());
-    let mut exact = false;
+    let claims = atoms.iter().filter_map(|atom| match atom {
+        Atom::Is(claim) => Some(claim),
+        _ => None,
+    });
+    let (bases, mut effect) = narrowest(claims);
+    if bases.is_empty() {
+        return Outcome::Unreduced(why_no_value(atoms));
+    }
+    let mut names: Vec<(&Path, &str)> = Vec::new();
+    // For each base, whether the pattern excludes names below it.
+    let mut exact = vec![false; bases.len()];
     for atom in atoms {
+        let over = |of: &dyn Fn(&Claim<'_>) -> Effect| over_all(bases.iter().map(|base| of(base)));
         effect = effect.max(match atom {
             Atom::Is(_) => Effect::Implied,
             Atom::IsNot(claim) => {
-                exact |= excludes_below(&base.value, &claim.value);
-                exclusion(base, claim)
+                for (exact, base) in exact.iter_mut().zip(&bases) {
+                    *exact |= excludes_below(&base.value, &claim.value);
+                }
+                over(&|base| exclusion(base, claim))
             }
-            Atom::Type(path, names, negated) => typed(base, path, names, *negated),
-            Atom::Exists(path) => existence(base, path),
+            Atom::FileName(path, name) => {
+                let is_other = |&(known, other): &(&Path, &str)| known == *path && other != *name;
+                let contradicts = names.iter().any(is_other);
+                names.push((path, name));
+                if contradicts { Effect::Never } else { Effect::Implied }
+            }
+            Atom::Type(path, types, negated) => over(&|base| typed(base, path, types, *negated)),
+            Atom::Exists(path) => over(&|base| existence(base, path)),
             Atom::Never | Atom::Opaque(_) => Effect::Further,
         });
     }
     match effect {
-        Effect::Never => Outcome::Never,
-        Effect::Further => Outcome::Unreduced(Reason::Conjunction),
-        Effect::Implied => Outcome::Value(match &base.value {
-            // The pattern excludes the names below.
-            Value::Domain(name, DomainMode::AtAndBelow) if exact => {
-                Value::Domain(name.clone(), DomainMode::Exact)
-            }
-            value => value.clone(),
-        }),
+        Effect::Never => return Outcome::Never,
+        Effect::Further => return Outcome::Unreduced(Reason::Conjunction),
+        Effect::Implied => {}
+    }
+    let value = |(base, exact): (&&Claim<'_>, bool)| match &base.value {
+        // The pattern excludes the names below.
+        Value::Domain(name, DomainMode::AtAndBelow) if exact => {
+            Value::Domain(name.clone(), DomainMode::Exact)
+        }
+        value => value.clone(),
+    };
+    let values: Vec<Value> = bases.iter().zip(exact).map(value).collect();
+    match values.as_slice() {
+        [only] if names.is_empty() => Outcome::Value(only.clone()),
+        _ => together(values, names.into_iter().map(|(_, name)| name)),
     }
 }
 
-/// Returns the claim that implies all others on its path, and the effect of the others on it.
-fn narrowest<'a, 'b>(
-    first: &'b Claim<'a>,
-    claims: impl Iterator<Item = &'b Claim<'a>>,
-) -> (&'b Claim<'a>, Effect) {
-    let (mut base, mut effect) = (first, Effect::Implied);
-    for claim in claims {
-        effect = effect.max(if claim.path != base.path {
-            Effect::Further
-        } else {
+/// Makes a conjunction of values and names of files. Its values are equal, or addresses in a
+/// network.
+fn together<'n>(values: Vec<Value>, names: impl Iterator<Item = &'n str>) -> Outcome {
+    let is_below = |value: &Value| matches!(value, Value::Domain(_, DomainMode::Below));
+    if values.iter().any(is_below) {
+        return Outcome::Unreduced(Reason::Conjunction);
+    }
+    let values = values.into_iter().map(ConjunctionPart::Value);
+    let names = names.map(|name| ConjunctionPart::FileName(name.into()));
+    Outcome::from(Conjunction::new(values.chain(names).collect()))
+}
+
+impl From<Result<Conjunction, ConjunctionError>> for Outcome {
+    fn from(made: Result<Conjunction, ConjunctionError>) -> Outcome {
+        match made {
+            Ok(conjunction) => Outcome::Value(Value::All(conjunction)),
+            Err(ConjunctionError::TooMany) => Outcome::Unreduced(Reason::TooComplex),
+            // One value at two places: an event does not show that it was seen at both.
+            Err(ConjunctionError::Single) => Outcome::Unreduced(Reason::Conjunction),
+            Err(ConjunctionError::NoValue | ConjunctionError::FileName) => {
+                Outcome::Unreduced(Reason::NoObservable)
+            }
+        }
+    }
+}
+
+/// The effect of a comparison on several values: it is implied if it follows from one of them.
+fn over_all(effects: impl Iterator<Item = Effect>) -> Effect {
+    let mut least = None;
+    for effect in effects {
+        if effect == Effect::Never {
+            return Effect::Never;
+        }
+        least = Some(least.map_or(effect, |least: Effect| least.min(effect)));
+    }
+    least.unwrap_or(Effect::Further)
+}
+
+/// Returns the claims that imply all others on their paths, and the effect of the others on them. A
+/// path that is no list has one.
+fn narrowest<'a, 'b>(claims: impl Iterator<Item = &'b Claim<'a>>) -> (Vec<&'b Claim<'a>>, Effect) {
+    let (mut bases, mut effect): (Vec<&Claim<'_>>, _) = (Vec::new(), Effect::Implied);
+    'claims: for claim in claims {
+        for base in bases.iter_mut().filter(|base| base.path == claim.path) {
             match relation(&base.value, &claim.value) {
-                Relation::Same | Relation::Inside => Effect::Implied,
+                Relation::Same | Relation::Inside => continue 'claims,
                 Relation::Around => {
-                    base = claim;
-                    Effect::Implied
+                    *base = claim;
+                    continue 'claims;
                 }
                 // One element of a list may be this value and another element that value.
-                Relation::Apart if !base.place.many => Effect::Never,
-                Relation::Apart | Relation::Unclear => Effect::Further,
+                Relation::Apart if base.place.many => {}
+                Relation::Apart => {
+                    effect = Effect::Never;
+                    continue 'claims;
+                }
+                Relation::Unclear => {
+                    effect = effect.max(Effect::Further);
+                    continue 'claims;
+                }
             }
-        });
+        }
+        bases.push(claim);
     }
-    (base, effect)
+    (bases, effect)
 }
 
 fn exclusion(base: &Claim<'_>, excluded: &Claim<'_>) -> Effect {
@@ -134,7 +196,7 @@ fn existence(base: &Claim<'_>, path: &Path) -> Effect {
 /// The reason why comparisons without values give none.
 fn why_no_value(atoms: &[&Atom<'_>]) -> Reason {
     let reason = |atom: &Atom<'_>| match atom {
-        Atom::Is(_) | Atom::Type(..) | Atom::Never => Reason::NoObservable,
+        Atom::Is(_) | Atom::FileName(..) | Atom::Type(..) | Atom::Never => Reason::NoObservable,
         Atom::IsNot(_) => Reason::Negation,
         Atom::Exists(_) => Reason::Existence,
         Atom::Opaque(reason) => reason.clone(),

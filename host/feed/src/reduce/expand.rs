@@ -76,6 +76,7 @@ fn claim_key(atom: &Atom<'_>) -> Option<String> {
     match atom {
         Atom::Is(claim) => Some(format!("{}={:?}", claim.path, claim.value)),
         Atom::IsNot(claim) => Some(format!("{}!={:?}", claim.path, claim.value)),
+        Atom::FileName(path, name) => Some(format!("{path}={name:?}")),
         _ => None,
     }
 }

@@ -24,7 +24,8 @@
 //! - Other references to values and digests, such as `to_refs[0]`, `contains_refs[*]`,
 //!   `image_ref.hashes`, `body_raw_ref.hashes`: nothing, [`Reason::Relation`]. The value does not
 //!   show position, container or execution.
-//! - All others, such as `file:name`, `windows-registry-key:key`, `network-traffic:dst_port`, other
+//! - `file:name`: nothing alone. Together with values, it is a part of a conjunction.
+//! - All others, such as `windows-registry-key:key`, `network-traffic:dst_port`, other
 //!   digests and custom objects: nothing, [`Reason::NoObservable`].
 //!
 //! A domain is emitted as
@@ -42,8 +43,10 @@
 //!   `dst_ref.value = '192.0.2.1'`); `EXISTS` of the path or of a part that leads to it; a wider
 //!   network or suffix on the same path; an exclusion that does not contain the value. Two
 //!   different values of one path that is not a list, or a type that the value does not have, can
-//!   never hold: nothing is emitted. Any other comparison together with a value gives
-//!   [`Reason::Conjunction`], including two values of the same observable through two paths.
+//!   never hold: nothing is emitted. What is left, if it is more than one value, becomes a
+//!   conjunction ([`Value::All`]): different values of different paths or of a list, by equality or
+//!   `ISSUBSET`, and names of files. An event has to carry all of them. Any other comparison
+//!   together with a value gives [`Reason::Conjunction`], including one value through two paths.
 //! - `WITHIN` holds for any single observation, and so does `REPEATS 1 TIMES`. `START` and `STOP`
 //!   become the value's validity. Nested ones become their intersection.
 //!
@@ -77,6 +80,9 @@ use crate::text::cut;
 
 /// The most comparisons that expanding an `AND` may produce, each counted as often as it occurs.
 pub const MAX_EXPANSION: usize = 64 * 1024;
+
+/// The most conjunctions of one `AND`.
+pub const MAX_CONJUNCTIONS: usize = 1000;
 
 /// The result of reducing a pattern.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -212,7 +218,7 @@ impl Reducer<'_> {
         let Some(conjunctions) = table.expand(comparison) else {
             return self.part(Reason::TooComplex, &comparison.span);
         };
-        let (mut values, mut reasons) = (0, IndexSet::new());
+        let (mut values, mut reasons, mut whole) = (0, IndexSet::new(), 0);
         for mut numbers in conjunctions {
             numbers.sort_unstable();
             numbers.dedup();
@@ -220,8 +226,12 @@ impl Reducer<'_> {
                 numbers.iter().map(|&number| &table.atoms[number]).collect();
             match conjunction(&atoms) {
                 Outcome::Never => {}
+                Outcome::Value(Value::All(_)) if whole == MAX_CONJUNCTIONS => {
+                    reasons.insert(Reason::TooComplex);
+                }
                 Outcome::Value(value) => {
                     values += 1;
+                    whole += usize::from(matches!(value, Value::All(_)));
                     self.value(value, window);
                 }
                 Outcome::Unreduced(reason) => {

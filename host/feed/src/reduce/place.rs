@@ -75,6 +75,11 @@ pub(super) fn place(path: &Path) -> Result<Place, Reason> {
     }
 }
 
+/// Returns whether a path names a file by its name.
+pub(super) fn is_file_name(path: &Path) -> bool {
+    matches!(path.steps.as_slice(), [Step::Key(key)] if key == "name") && path.object == "file"
+}
+
 fn hash(name: &str) -> Result<Kind, Reason> {
     match HashKind::from_name(name) {
         Some(kind @ (HashKind::Md5 | HashKind::Sha1 | HashKind::Sha256)) => Ok(Kind::Hash(kind)),

@@ -76,7 +76,7 @@ pub(super) fn document(
     if !is_empty && object.more.is_none() {
         return Err(not_stix(bytes));
     }
-    report.objects -= 1;
+    report.forget_document();
     envelope(object, report);
     Ok(())
 }
@@ -88,12 +88,18 @@ fn not_stix(bytes: &[u8]) -> FeedError {
 
 /// Reads the properties around an envelope's objects.
 pub(super) fn envelope(object: &RawObject<'_>, report: &mut BundleReport) {
-    report.more |= object.more.is_some_and(|more| more.get() == "true");
-    report.next = report.next.take().or_else(|| match object.next?.get() {
+    report.is_bundle |= text(object.kind, "type").is_ok_and(|kind| kind.is_some());
+    let next = object.next.and_then(|next| match next.get() {
         // The same text is sent back to the server. Reading it as a number could change it.
         number if number.starts_with(|first: char| first == '-' || first.is_ascii_digit()) => {
             Some(number.to_owned())
         }
-        text => serde_json::from_str(text).ok(),
+        text => serde_json::from_str(text).ok().filter(|next: &String| !next.is_empty()),
     });
+    report.more |= match object.more {
+        Some(more) => matches!(more.get(), "true" | "\"true\"" | "\"True\"" | "1"),
+        // A server that leaves out `more` would not send a `next` that leads nowhere.
+        None => next.is_some(),
+    };
+    report.next = report.next.take().or(next);
 }

@@ -8,6 +8,7 @@ mod report;
 mod set;
 mod sink;
 mod split;
+mod threat;
 mod version;
 
 pub(crate) use marking::Restriction;
@@ -15,8 +16,11 @@ pub use object::ObjectError;
 pub use report::{BundleReport, ReferenceError, StixReport, Unreduced, UnreducedReason, Valueless};
 pub use set::StixSet;
 pub(crate) use split::{Element, Splitter};
+pub use threat::{Ends, Related};
 
 use threatsieve_blacklist::{Timestamp, UrlMode};
+
+use crate::ObjectFilter;
 
 /// The most that a publisher's clock may be ahead of this machine's, in microseconds: a day.
 const MAX_AHEAD_MICROS: i64 = 24 * 60 * 60 * 1_000_000;
@@ -41,6 +45,11 @@ pub struct StixLimits {
     pub url_mode: UrlMode,
     /// The latest `modified` time that is accepted: see [`latest_modified`].
     pub latest_modified: Timestamp,
+    /// An envelope's objects may also be in `items`, as some TAXII servers write.
+    pub accepts_items: bool,
+    /// The indicators that are read for their values. Others give none, and are listed with the
+    /// reason.
+    pub objects: ObjectFilter,
 }
 
 impl Default for StixLimits {
@@ -53,6 +62,8 @@ impl Default for StixLimits {
             max_kept: 16 * 1024 * 1024,
             url_mode: UrlMode::Exact,
             latest_modified: Timestamp(i64::MAX),
+            accepts_items: false,
+            objects: ObjectFilter::default(),
         }
     }
 }

@@ -115,6 +115,15 @@ pub(super) struct RawObject<'a> {
     pub(super) extensions: Raw<'a>,
     #[serde(borrow)]
     pub(super) x_opencti_definition: Raw<'a>,
+    /// The next four belong to threats and relationships.
+    #[serde(borrow)]
+    pub(super) external_references: Raw<'a>,
+    #[serde(borrow)]
+    pub(super) relationship_type: Raw<'a>,
+    #[serde(borrow)]
+    pub(super) source_ref: Raw<'a>,
+    #[serde(borrow)]
+    pub(super) target_ref: Raw<'a>,
     /// The next two belong to TAXII envelopes.
     #[serde(borrow)]
     pub(super) more: Raw<'a>,
@@ -160,11 +169,23 @@ pub(super) fn time(raw: Raw<'_>, property: &'static str) -> Result<Option<Timest
 /// Finds JSON texts that may be an object of a used type. Most objects in many bundles are not, and
 /// they cost no parsing. Type names are ASCII, so a type that is written with escapes contains
 /// `\u00`.
-pub(super) struct Used([Finder<'static>; 3]);
+pub(super) struct Used([Finder<'static>; 10]);
 
 impl Used {
     pub(super) fn new() -> Self {
-        Used(["\"indicator\"", "\"marking-definition\"", "\\u00"].map(Finder::new))
+        let types = [
+            "\"indicator\"",
+            "\"relationship\"",
+            "\"marking-definition\"",
+            "\"malware\"",
+            "\"tool\"",
+            "\"threat-actor\"",
+            "\"intrusion-set\"",
+            "\"campaign\"",
+            "\"attack-pattern\"",
+            "\\u00",
+        ];
+        Used(types.map(Finder::new))
     }
 
     pub(super) fn may_be_in(&self, object: &[u8]) -> bool {

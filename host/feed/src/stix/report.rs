@@ -2,12 +2,16 @@
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
+use std::hash::{DefaultHasher, Hasher};
 
 use threatsieve_blacklist::Timestamp;
 
 use super::object::ObjectError;
 use crate::pattern::PatternError;
-use crate::reduce;
+use crate::{Dropped, reduce};
+
+/// An odd number, with which the fingerprints of several objects are mixed.
+const MIX: u64 = 0x9e37_79b9_7f4a_7c15;
 
 /// Counts for one input.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -31,6 +35,37 @@ pub struct BundleReport {
     /// The envelope's `next` (TAXII 2.1, section 3.7): a string, though some servers write a
     /// number.
     pub next: Option<String>,
+    /// The objects are in a bundle, as TAXII 2.0 sends them, and not in an envelope.
+    pub is_bundle: bool,
+    /// Fingerprints of the input's first and last objects, and of all objects together. They are
+    /// the same for the same bytes; what is around the objects does not count.
+    pub first: Option<u64>,
+    /// See [`BundleReport::first`].
+    pub last: Option<u64>,
+    /// See [`BundleReport::first`].
+    pub content: u64,
+}
+
+impl BundleReport {
+    /// Adds an object to the fingerprints.
+    pub(super) fn remember(&mut self, object: &[u8]) {
+        let mut hasher = DefaultHasher::new();
+        hasher.write(object);
+        let print = hasher.finish();
+        self.first = self.first.or(Some(print));
+        self.last = Some(print);
+        // The order of the objects counts.
+        self.content = self.content.rotate_left(7).wrapping_mul(MIX) ^ print;
+    }
+
+    /// Takes back a document that was counted as an object, but is an envelope or a bundle without
+    /// objects.
+    pub(super) fn forget_document(&mut self) {
+        self.objects = self.objects.saturating_sub(1);
+        if self.objects == 0 {
+            (self.first, self.last, self.content) = (None, None, 0);
+        }
+    }
 }
 
 /// An indicator whose newest version gives no values. Its older versions no longer apply.
@@ -126,6 +161,9 @@ pub enum UnreducedReason {
     /// The object was rejected.
     #[error(transparent)]
     Object(#[from] ObjectError),
+    /// The filter drops it ([`super::StixLimits::objects`]).
+    #[error(transparent)]
+    Dropped(#[from] Dropped),
 }
 
 impl From<reduce::Reason> for UnreducedReason {
@@ -161,6 +199,7 @@ impl UnreducedReason {
             UnreducedReason::Language(language) => format!("pattern type {language}").into(),
             UnreducedReason::Reference(_) => "unresolved reference".into(),
             UnreducedReason::Object(error) => error.kind().into(),
+            UnreducedReason::Dropped(dropped) => dropped.kind().into(),
         }
     }
 

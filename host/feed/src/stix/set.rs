@@ -4,19 +4,20 @@ use std::io::BufRead;
 
 use indexmap::map::Entry;
 use indexmap::{IndexMap, IndexSet};
-use threatsieve_blacklist::{Indicator, Timestamp, Tlp};
+use threatsieve_blacklist::{Indicator, Threat, Timestamp, Tlp};
 
 use super::StixLimits;
 use super::document::{ForeignObjects, check_type, document, envelope};
 use super::id::ObjectId;
-use super::marking::{Markings, Restriction};
+use super::marking::{Markings, Restriction, SetId};
 use super::object::{ObjectError, RawObject, Used, error_at, text, time, wrong};
 use super::report::{BundleReport, StixReport, Unreduced, Valueless};
 use super::split::{Element, Splitter};
+use super::threat::{self, Ends, Related, Threats};
 use super::version::{Types, Version};
-use crate::FeedError;
-use crate::stix1::Packages;
+use crate::stix1::{PackageOptions, Packages};
 use crate::text::cut;
+use crate::{Dropped, FeedError};
 
 /// The longest identifier of an indicator, in bytes. STIX's own have 47.
 const MAX_ID_BYTES: usize = 256;
@@ -47,6 +48,7 @@ pub struct StixSet {
     versions: IndexMap<ObjectId, Box<Version>>,
     types: IndexSet<Types>,
     markings: Markings,
+    threats: Threats,
     /// The packages of STIX 1.x.
     packages: Packages,
     rejected: Vec<Unreduced>,
@@ -64,6 +66,7 @@ impl StixSet {
             versions: IndexMap::new(),
             types: IndexSet::new(),
             markings: Markings::default(),
+            threats: Threats::default(),
             rejected: Vec::new(),
             older: 0,
             ahead: 0,
@@ -79,7 +82,8 @@ impl StixSet {
     pub fn read(&mut self, feed: u16, mut input: impl BufRead) -> Result<BundleReport, FeedError> {
         let mut report = BundleReport::default();
         let mut splitter =
-            Splitter::new(&mut input, self.limits.max_object_bytes, self.limits.max_depth);
+            Splitter::new(&mut input, self.limits.max_object_bytes, self.limits.max_depth)
+                .with_items(self.limits.accepts_items);
         let mut foreign = ForeignObjects::default();
         splitter.run(&mut |element| {
             foreign.check(&element);
@@ -102,8 +106,9 @@ impl StixSet {
         &mut self,
         feed: u16,
         mut input: impl BufRead,
+        options: PackageOptions<'_>,
     ) -> Result<BundleReport, FeedError> {
-        self.packages.read(feed, &mut input, &self.limits)
+        self.packages.read(feed, &mut input, &self.limits, options)
     }
 
     fn element(
@@ -112,8 +117,9 @@ impl StixSet {
         element: &Element<'_>,
         report: &mut BundleReport,
     ) -> Result<(), FeedError> {
-        if !matches!(element, Element::Envelope { .. }) {
+        if let Some(bytes) = element.object() {
             report.objects += 1;
+            report.remember(bytes);
         }
         match *element {
             Element::Envelope { bytes } => {
@@ -171,12 +177,27 @@ impl StixSet {
             Ok(Some(kind)) if kind == "indicator" => {
                 report.indicators += 1;
                 self.make_room(offset)?;
-                self.indicator(feed, &object, report)
+                self.indicator(feed, &object, self.dropped(bytes), report)
             }
             Ok(Some(kind)) if kind == "marking-definition" => {
                 report.markings += 1;
                 self.make_room(offset)?;
                 self.markings.define(&object)
+            }
+            Ok(Some(kind)) if kind == "relationship" => {
+                report.others += 1;
+                self.make_room(offset)?;
+                self.threats.relation(&object, &mut self.markings)
+            }
+            Ok(Some(kind)) if let Some(kind) = threat::kind(&kind) => {
+                report.others += 1;
+                self.make_room(offset)?;
+                self.threats.threat(&object, kind, &mut self.markings)
+            }
+            Ok(Some(kind)) if kind == "bundle" && is_document => {
+                report.forget_document();
+                report.is_bundle = true;
+                Ok(())
             }
             Ok(None) if is_document => return document(&object, bytes, report),
             Ok(_) => {
@@ -191,10 +212,20 @@ impl StixSet {
         self.reject(feed, offset, &id, shown, error, report)
     }
 
+    /// Returns the reason for which the filter drops an indicator, if there is one.
+    fn dropped(&self, bytes: &[u8]) -> Option<Dropped> {
+        let filter = &self.limits.objects;
+        if filter.is_open() {
+            return None;
+        }
+        filter.dropped(&serde_json::from_slice(bytes).ok()?)
+    }
+
     fn indicator(
         &mut self,
         feed: u16,
         object: &RawObject<'_>,
+        dropped: Option<Dropped>,
         report: &mut BundleReport,
     ) -> Result<(), ObjectError> {
         let id = match text(object.id, "id")? {
@@ -221,6 +252,9 @@ impl StixSet {
         let (mut version, types) =
             Version::read(object, feed, modified, &mut self.markings, self.limits.url_mode)?;
         version.types = self.types.insert_full(types).0 as u32;
+        if let Some(dropped) = dropped {
+            version.drop_values(object, dropped.into());
+        }
         match entry {
             Entry::Vacant(place) => {
                 place.insert(Box::new(version));
@@ -269,7 +303,8 @@ impl StixSet {
     }
 
     fn make_room(&self, offset: u64) -> Result<(), FeedError> {
-        let kept = self.versions.len() + self.markings.len() + self.rejected.len();
+        let kept =
+            self.versions.len() + self.markings.len() + self.threats.len() + self.rejected.len();
         let limit = self.limits.max_kept;
         if kept < limit { Ok(()) } else { Err(FeedError::TooMany { limit, offset }) }
     }
@@ -279,6 +314,20 @@ impl StixSet {
     /// not repeat the definitions with every indicator.
     pub fn definitions(&self) -> impl Iterator<Item = (&str, String)> {
         self.markings.definitions()
+    }
+
+    /// Returns the newest versions of the threats: malware, tools, actors, intrusion sets,
+    /// campaigns and attack patterns. All marking definitions must have been read.
+    pub fn threats(&self) -> Vec<Related<Threat>> {
+        let restrictions = self.markings.resolve();
+        self.threats.threats(|set| tlp_of(&restrictions, set)).collect()
+    }
+
+    /// Returns the newest versions of the relationships between indicators and threats, each with
+    /// its marking. All marking definitions must have been read.
+    pub fn relations(&self) -> Vec<(Related<Ends>, Option<Tlp>)> {
+        let restrictions = self.markings.resolve();
+        self.threats.relations(|set| tlp_of(&restrictions, set)).collect()
     }
 
     /// The number of versions with a date too far in the future. They are passed on without a date.
@@ -295,7 +344,7 @@ impl StixSet {
             modified: version.modified,
             is_revoked: version.is_revoked,
         });
-        versions.chain(self.packages.valueless()).map(move |one| Valueless {
+        versions.chain(self.packages.valueless(latest)).map(move |one| Valueless {
             modified: one.modified.filter(|time| *time <= latest),
             ..one
         })
@@ -316,6 +365,7 @@ impl StixSet {
             ..StixReport::default()
         };
         let restrictions = self.markings.resolve();
+        let threats = self.threats.of_indicators(|set| tlp_of(&restrictions, set));
         for (id, version) in self.versions {
             if version.is_revoked {
                 report.revoked += 1;
@@ -338,18 +388,16 @@ impl StixSet {
                     partial,
                 });
             }
-            let tlp = match restrictions.get(version.markings as usize) {
-                Some(Restriction::None) => None,
-                Some(Restriction::Tlp(level)) => Some(*level),
-                Some(Restriction::Unknown) | None => {
-                    report.unknown_markings += 1;
-                    Some(Tlp::Red)
-                }
-            };
+            let restriction = restrictions.get(version.markings as usize);
+            if matches!(restriction, Some(Restriction::Unknown) | None) {
+                report.unknown_markings += 1;
+            }
+            let tlp = tlp_of(&restrictions, version.markings);
+            let threats = threats.get(&*id).map_or(&[][..], Vec::as_slice);
             let types = self.types.get_index(version.types as usize).map_or(&[][..], |types| types);
             let feeds: Vec<u16> =
                 std::iter::once(version.feed).chain(version.other_feeds.iter().copied()).collect();
-            version.indicators(&id, tlp, types, &mut |indicator| {
+            version.indicators(&id, tlp, types, threats, &mut |indicator| {
                 let Some((&last, others)) = feeds.split_last() else { return };
                 for &feed in others {
                     each(feed, indicator.clone());
@@ -360,6 +408,15 @@ impl StixSet {
         self.rejected.into_iter().for_each(&mut *unreduced);
         self.packages.finish(&self.limits, &mut report, each, unreduced);
         report
+    }
+}
+
+/// The TLP level of a set of markings. One that is not understood is the strictest.
+fn tlp_of(restrictions: &[Restriction], set: SetId) -> Option<Tlp> {
+    match restrictions.get(set as usize) {
+        Some(Restriction::None) => None,
+        Some(Restriction::Tlp(level)) => Some(*level),
+        Some(Restriction::Unknown) | None => Some(Tlp::Red),
     }
 }
 

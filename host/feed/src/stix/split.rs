@@ -22,6 +22,19 @@ pub(crate) enum Element<'a> {
     Envelope { bytes: &'a [u8] },
 }
 
+impl Element<'_> {
+    /// Returns the bytes of an object, also of one that is not usable; `None` for what is around
+    /// the objects.
+    pub(super) fn object(&self) -> Option<&[u8]> {
+        match *self {
+            Element::Object { bytes, .. }
+            | Element::Beyond { bytes, .. }
+            | Element::Other { bytes, .. } => Some(bytes),
+            Element::Envelope { .. } => None,
+        }
+    }
+}
+
 /// A property `objects` that is not an array. Observed data of STIX 2.0 may have one, so the
 /// caller, who knows the object's type, decides.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -49,6 +62,8 @@ pub(crate) struct Splitter<'r> {
     offset: u64,
     max_bytes: usize,
     max_depth: u32,
+    /// Objects are also in an array `items`.
+    accepts_items: bool,
     /// Used again for every object.
     sink: Sink,
     /// The number of elements found.
@@ -62,9 +77,16 @@ impl<'r> Splitter<'r> {
             offset: 0,
             max_bytes,
             max_depth,
+            accepts_items: false,
             sink: Sink::new(max_bytes, max_depth),
             objects: 0,
         }
+    }
+
+    /// Looks for objects in an array `items` too.
+    pub(crate) fn with_items(mut self, accepts_items: bool) -> Self {
+        self.accepts_items = accepts_items;
+        self
     }
 
     /// Reads to the input's end. Several documents may follow each other, as in joined files or
@@ -149,7 +171,7 @@ impl<'r> Splitter<'r> {
         Ok(Some(Misplaced { offset, got }))
     }
 
-    /// Reads a property's name, and returns whether it is `objects`.
+    /// Reads a property's name, and returns whether it is the one of the objects.
     fn key(&mut self, sink: &mut Sink) -> Result<bool, FeedError> {
         if self.peek()? != Some(b'"') {
             return Err(self.unexpected("a property's name in quotes"));
@@ -159,6 +181,7 @@ impl<'r> Splitter<'r> {
         let name = sink.bytes().get(start..).unwrap_or_default();
         // Any character may be escaped, although hardly any publisher does that here.
         let is_objects = name == b"\"objects\""
+            || self.accepts_items && name == b"\"items\""
             || name.contains(&b'\\')
                 && serde_json::from_slice::<String>(name).is_ok_and(|name| name == "objects");
         self.space_into(sink)?;

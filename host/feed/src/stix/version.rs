@@ -1,6 +1,6 @@
 //! One version of an indicator. Its pattern is already reduced to values; only these are kept.
 
-use threatsieve_blacklist::{Indicator, IndicatorId, Timestamp, Tlp, UrlMode, Value};
+use threatsieve_blacklist::{Indicator, IndicatorId, Threat, Timestamp, Tlp, UrlMode, Value};
 
 use super::marking::{Markings, SetId};
 use super::object::{ObjectError, Raw, RawObject, Text, read, text, time, wrong};
@@ -62,7 +62,7 @@ impl Version {
     ) -> Result<(Version, Types), ObjectError> {
         // A revoked version needs no pattern and often has none. No other fault in it may keep an
         // older version in force.
-        if read(object.revoked, "revoked", "true or false")?.unwrap_or(false) {
+        if is_revoked(object)? {
             return Ok((Version::bare(true, feed, modified, markings.none()), Types::default()));
         }
         let mut version = Version {
@@ -115,6 +115,15 @@ impl Version {
         Ok(())
     }
 
+    /// Drops all values, for this reason.
+    pub(super) fn drop_values(&mut self, object: &RawObject<'_>, reason: UnreducedReason) {
+        if !self.is_revoked {
+            (self.values, self.windows) = Default::default();
+            let pattern = text(object.pattern, "pattern").ok().flatten().unwrap_or_default();
+            self.set_aside(&pattern, reason);
+        }
+    }
+
     fn set_aside(&mut self, pattern: &str, reason: UnreducedReason) {
         self.unreduced = Box::new([Part { text: cut(pattern).into(), reason }]);
     }
@@ -153,6 +162,7 @@ impl Version {
         id: &str,
         tlp: Option<Tlp>,
         types: &[Box<str>],
+        threats: &[Threat],
         each: &mut dyn FnMut(Indicator),
     ) {
         let indicator = |values: Vec<Value>, window: Window| Indicator {
@@ -165,6 +175,7 @@ impl Version {
             modified: self.modified,
             name: self.name.as_deref().map(str::to_owned),
             types: types.iter().map(|one| String::from(&**one)).collect(),
+            threats: threats.to_vec(),
             port: None,
             values,
         };
@@ -184,12 +195,18 @@ impl Version {
     }
 }
 
+/// Returns whether an object is revoked.
+pub(super) fn is_revoked(object: &RawObject<'_>) -> Result<bool, ObjectError> {
+    Ok(read(object.revoked, "revoked", "true or false")?.unwrap_or(false))
+}
+
 /// Applies the feed's URL mode. A URL with a query always matches as a whole.
 fn with_mode(value: Value, wanted: UrlMode) -> Value {
     match value {
         Value::Url { key, shown, .. } if !key.contains('?') => {
             Value::Url { key, shown, mode: wanted }
         }
+        Value::All(parts) => Value::All(parts.map(|value| with_mode(value.clone(), wanted))),
         value => value,
     }
 }

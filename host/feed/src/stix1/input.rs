@@ -1,12 +1,19 @@
 //! One input of packages: where in it we are, and what its elements add to the set.
 
+use std::cell::RefCell;
+
+use threatsieve_blacklist::Timestamp;
+
+use super::received::{PackageContent, Tap};
+use super::root::PackageRole;
 use super::statement::Statement;
-use super::tree::{Element, element};
-use super::xml::{Family, Start};
+use super::tree::{Element, element, tree};
+use super::xml::{Family, Start, Token, Xml};
 use super::{Package, Packages, marking};
 use crate::FeedError;
 use crate::stix::{BundleReport, ObjectError, Restriction, StixLimits, Unreduced};
 use crate::text::cut;
+use crate::time::lenient;
 
 /// The longest id, in bytes.
 const MAX_ID_BYTES: usize = 256;
@@ -25,7 +32,7 @@ enum Place {
 }
 
 /// Reads one input.
-pub(super) struct Input<'a> {
+pub(super) struct Input<'a, 's> {
     packages: &'a mut Packages,
     limits: &'a StixLimits,
     feed: u16,
@@ -33,10 +40,26 @@ pub(super) struct Input<'a> {
     places: Vec<Place>,
     /// The position of the element that is read, in bytes from the input's start.
     offset: u64,
+    role: PackageRole,
+    tap: &'a RefCell<Tap<'s>>,
+    /// The input is in another encoding, so that only its end shows where a package ends.
+    has_one_package: bool,
+    /// The content of the package that was read before the end of such an input.
+    waiting: Option<PackageContent>,
+    /// The ids of the indicators in the current outermost package.
+    listed: Vec<String>,
+    /// The newest time among them.
+    newest: Option<Timestamp>,
 }
 
-impl<'a> Input<'a> {
-    pub(super) fn new(packages: &'a mut Packages, limits: &'a StixLimits, feed: u16) -> Self {
+impl<'a, 's> Input<'a, 's> {
+    pub(super) fn new(
+        packages: &'a mut Packages,
+        limits: &'a StixLimits,
+        feed: u16,
+        role: PackageRole,
+        tap: &'a RefCell<Tap<'s>>,
+    ) -> Self {
         Input {
             packages,
             limits,
@@ -44,15 +67,54 @@ impl<'a> Input<'a> {
             report: BundleReport::default(),
             places: Vec::new(),
             offset: 0,
+            role,
+            tap,
+            has_one_package: false,
+            waiting: None,
+            listed: Vec::new(),
+            newest: None,
+        }
+    }
+
+    /// Expects only one package.
+    pub(super) fn of_one_package(self) -> Self {
+        Input { has_one_package: true, ..self }
+    }
+
+    /// Reads the input to its end.
+    pub(super) fn read(mut self, xml: &mut Xml<'_>) -> Result<BundleReport, FeedError> {
+        let mut is_empty = true;
+        loop {
+            xml.objects = self.report.objects;
+            let offset = xml.offset();
+            match xml.next()? {
+                Token::Start(start) => {
+                    is_empty = false;
+                    if let Some(first) = self.open(&start, offset)? {
+                        let id = first.attribute("id").unwrap_or_default().to_owned();
+                        match tree(xml, first, self.limits)? {
+                            Ok(element) => self.close(&element),
+                            Err(error) => self.beyond(&id, error),
+                        }
+                    }
+                }
+                Token::End => self.leave(),
+                Token::Text(_) | Token::Other => {}
+                Token::Eof if is_empty => {
+                    return Err(FeedError::NotPackage { got: "no element".to_owned() });
+                }
+                Token::Eof => {
+                    if let Some(content) = self.waiting.take() {
+                        self.tap.borrow_mut().end(content);
+                    }
+                    return Ok(self.report);
+                }
+            }
         }
     }
 
     /// Enters an element. Returns the start of one that is read as a whole.
-    pub(super) fn open(
-        &mut self,
-        start: &Start<'_>,
-        offset: u64,
-    ) -> Result<Option<Element>, FeedError> {
+    fn open(&mut self, start: &Start<'_>, offset: u64) -> Result<Option<Element>, FeedError> {
         self.offset = offset;
         let is_root = self.places.is_empty();
         let place = match (start.family, start.name()) {
@@ -81,19 +143,58 @@ impl<'a> Input<'a> {
     }
 
     /// Leaves the element that was entered last.
-    pub(super) fn leave(&mut self) {
-        self.places.pop();
+    fn leave(&mut self) {
+        let left = self.places.pop();
+        if self.places.is_empty()
+            && let Some(Place::Package { id, .. }) = left
+        {
+            self.end_package(id);
+        }
+    }
+
+    /// Ends an outermost package.
+    fn end_package(&mut self, id: Option<Box<str>>) {
+        let digest = self.tap.borrow_mut().digest();
+        let newest = self.newest.take();
+        let modified = self.packages.roots.end(id.as_deref(), digest, newest);
+        let (defines, refers) = self.packages.parts.end_package();
+        let content = PackageContent {
+            id: id.map(String::from).unwrap_or_default(),
+            modified,
+            indicators: std::mem::take(&mut self.listed),
+            defines,
+            refers,
+            is_utf8: !self.has_one_package,
+        };
+        if self.has_one_package {
+            self.waiting = Some(content);
+        } else {
+            self.tap.borrow_mut().end(content);
+        }
     }
 
     fn package(&mut self, start: &Start<'_>) -> Result<Place, FeedError> {
-        let mut id = None;
-        start.attributes(&mut |name, value| {
-            if name == "id" && value.len() <= MAX_ID_BYTES {
-                id = Some(value.trim().into());
-            }
+        let (mut id, mut modified) = (None, None);
+        start.attributes(&mut |name, value| match name {
+            "id" if value.len() <= MAX_ID_BYTES => id = Some(value.trim().into()),
+            "timestamp" => modified = lenient(value.trim()),
+            _ => {}
         })?;
+        let modified = modified.filter(|at| *at <= self.limits.latest_modified);
         let outer = self.current().map(|(number, _, _)| number);
-        self.packages.packages.push(Package { outer, restriction: Restriction::None });
+        let root = match outer {
+            Some(outer) => self.packages.root(outer),
+            None if self.waiting.is_some() => {
+                return Err(FeedError::Xml {
+                    offset: self.offset,
+                    expected: "one package in an input that is not UTF-8",
+                    got: "another one".to_owned(),
+                    objects: self.report.objects,
+                });
+            }
+            None => self.packages.begin_root(self.role, modified),
+        };
+        self.packages.packages.push(Package { outer, root, restriction: Restriction::None });
         Ok(Place::Package { number: self.packages.packages.len() - 1, id, members: 0 })
     }
 
@@ -106,7 +207,7 @@ impl<'a> Input<'a> {
     }
 
     /// Uses an element that was read as a whole.
-    pub(super) fn close(&mut self, element: &Element) {
+    fn close(&mut self, element: &Element) {
         if &*element.name == "Handling" {
             return self.mark(marking::restriction(element));
         }
@@ -119,7 +220,7 @@ impl<'a> Input<'a> {
     }
 
     /// Rejects an element that is beyond a limit. A marking that cannot be read is not understood.
-    pub(super) fn beyond(&mut self, id: &str, error: ObjectError) {
+    fn beyond(&mut self, id: &str, error: ObjectError) {
         if matches!(self.places.last(), Some(Place::Header)) {
             self.mark(Restriction::Unknown);
         }
@@ -141,7 +242,7 @@ impl<'a> Input<'a> {
         for nested in related.flat_map(|one| one.all("Indicator")) {
             self.indicator(nested);
         }
-        if element.attribute("idref").is_some() {
+        if element.reference().is_some() {
             self.report.others += 1;
             return;
         }
@@ -158,7 +259,7 @@ impl<'a> Input<'a> {
 
     fn observable(&mut self, element: &Element) {
         let is_top = matches!(self.places.last(), Some(Place::Observables));
-        if element.attribute("idref").is_some() {
+        if element.reference().is_some() {
             self.report.others += 1;
             return;
         }
@@ -194,18 +295,23 @@ impl<'a> Input<'a> {
 
     fn keep(&mut self, id: &str, statement: Statement) {
         let latest = self.limits.latest_modified;
+        self.newest = self.newest.max(statement.modified.filter(|at| *at <= latest));
         self.packages.keep(id, statement, latest, &mut self.report);
+        self.packages.parts.has_indicator(id);
+        self.listed.push(id.to_owned());
     }
 
     fn reject(&mut self, id: &str, error: ObjectError) {
         self.report.rejected += 1;
-        self.packages.rejected.push(Unreduced {
+        let number = self.current().map_or(usize::MAX, |(number, _, _)| number);
+        let rejected = Unreduced {
             feed: self.feed,
             id: cut(id),
             pattern: format!("the element at byte {}", self.offset),
             reason: error.into(),
             partial: false,
-        });
+        };
+        self.packages.rejected.push((self.packages.root(number), rejected));
     }
 
     fn make_room(&self) -> Result<(), FeedError> {

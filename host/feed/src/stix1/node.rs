@@ -1,11 +1,13 @@
 //! Statements about observables, and their reduction to values.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
+use std::fmt;
 use std::sync::Arc;
 
 use indexmap::{IndexMap, IndexSet};
-use threatsieve_blacklist::{Timestamp, Value};
+use threatsieve_blacklist::{Port, Timestamp, Value};
 
+use super::Packages;
 use super::statement::Statement;
 use crate::reduce::Reason;
 use crate::stix::{ReferenceError, UnreducedReason};
@@ -38,10 +40,66 @@ impl Window {
     }
 }
 
-/// A statement about an event. Conjunctions and negations are rejected when they are read.
+/// The events that values are limited to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(super) struct Limit {
+    pub(super) window: Window,
+    pub(super) port: Option<Port>,
+}
+
+/// The most of these visits inside conjunctions, where a node may be visited again and again.
+const MAX_JOINED_VISITS: u64 = 1024 * 1024;
+/// The most alternatives of one conjunction.
+const MAX_ALTERNATIVES: usize = 1000;
+
+/// A part of a conjunction.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(super) enum Item {
+    Value(Value),
+    /// The name of a file. It only counts together with values.
+    FileName(Box<str>),
+}
+
+/// Items that together are enough.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+struct Alternative {
+    /// In order, each once.
+    items: Vec<Item>,
+    limit: Limit,
+}
+
+impl Alternative {
+    /// Begins a conjunction.
+    fn open(window: Window) -> Alternative {
+        Alternative { items: Vec::new(), limit: Limit { window, port: None } }
+    }
+
+    /// Joins two alternatives; `None` if they cannot hold together, or only for some ports.
+    fn and(&self, other: &Alternative) -> Option<Alternative> {
+        let mut items = [self.items.as_slice(), &other.items].concat();
+        items.sort_unstable();
+        items.dedup();
+        let window = self.limit.window.and(other.limit.window);
+        let port = match (self.limit.port, other.limit.port) {
+            (one, two) if one == two || self.items.is_empty() => two,
+            (one, two) if items.len() == 1 => one.or(two),
+            (one, two) => {
+                let is_matched = one.into_iter().chain(two).any(|port| port.is_matched);
+                return (!is_matched && !window.is_empty())
+                    .then_some(Alternative { items, limit: Limit { window, port: None } });
+            }
+        };
+        (!window.is_empty()).then_some(Alternative { items, limit: Limit { window, port } })
+    }
+}
+
+/// A statement about an event. Negations are rejected when they are read.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) enum Node {
-    Value(Value),
+    /// A value, and the port with which it is named.
+    Value(Value, Option<Port>),
+    /// The name of a file.
+    FileName(Box<str>),
     /// A part that gives no values: its text and the reason.
     Nothing(String, UnreducedReason),
     /// The observable, object or indicator with this id, in any package.
@@ -49,6 +107,8 @@ pub(super) enum Node {
     /// An element with an id, which others may refer to.
     Shared(Arc<Node>),
     Any(Vec<Node>),
+    /// Nodes that have to hold together.
+    All(Vec<Node>),
     /// An object without a condition: what was seen. Only an indicator makes it a pattern.
     Instance(Box<Node>),
     During(Vec<Window>, Box<Node>),
@@ -68,12 +128,19 @@ impl Node {
     pub(super) fn all(nodes: Vec<Node>) -> Node {
         let is_seen = |node: &Node| matches!(node, Node::Instance(_));
         let seen = !nodes.is_empty() && nodes.iter().all(is_seen);
-        let node = one(nodes).unwrap_or_else(|nodes| {
-            let text: Vec<String> = nodes.iter().take(8).map(Node::text).collect();
-            Node::nothing(text.join(" AND "), Reason::Conjunction)
-        });
-        match node {
-            Node::Nothing(..) if seen => Node::Instance(Box::new(node)),
+        match one(nodes).unwrap_or_else(Node::All) {
+            node @ Node::All(_) if seen => Node::Instance(Box::new(node)),
+            node => node,
+        }
+    }
+
+    /// Adds a port to the values that have none.
+    pub(super) fn with_port(self, port: Port) -> Node {
+        match self {
+            Node::Value(value, None) => Node::Value(value, Some(port)),
+            Node::Any(nodes) => {
+                Node::Any(nodes.into_iter().map(|node| node.with_port(port)).collect())
+            }
             node => node,
         }
     }
@@ -91,28 +158,33 @@ impl Node {
     /// to something that may have one.
     pub(super) fn may_be_pattern(&self) -> bool {
         match self {
-            Node::Value(_) | Node::Nothing(..) | Node::Reference(_) => true,
+            Node::Value(..) | Node::FileName(_) | Node::Nothing(..) | Node::Reference(_) => true,
             Node::Instance(_) => false,
             Node::Shared(node) => node.may_be_pattern(),
             Node::During(_, node) => node.may_be_pattern(),
-            Node::Any(nodes) => nodes.iter().any(Node::may_be_pattern),
+            Node::Any(nodes) | Node::All(nodes) => nodes.iter().any(Node::may_be_pattern),
         }
     }
 
     /// Describes the node in a few words.
     fn text(&self) -> String {
         match self {
-            Node::Value(value) => cut(&value.to_string()),
+            Node::Value(value, None) => cut(&value.to_string()),
+            Node::Value(value, Some(port)) => cut(&format!("{value} port {}", port.number)),
+            Node::FileName(name) => cut(&format!("the file name {name}")),
             Node::Nothing(text, _) => text.clone(),
             Node::Reference(id) => cut(&format!("idref {id}")),
             Node::Shared(node) => node.text(),
             Node::Instance(node) | Node::During(_, node) => node.text(),
-            Node::Any(nodes) => {
-                let text: Vec<String> = nodes.iter().take(8).map(Node::text).collect();
-                cut(&text.join(" OR "))
-            }
+            Node::Any(nodes) => joined(nodes, " OR "),
+            Node::All(nodes) => joined(nodes, " AND "),
         }
     }
+}
+
+fn joined(nodes: &[Node], word: &str) -> String {
+    let text: Vec<String> = nodes.iter().take(8).map(Node::text).collect();
+    cut(&text.join(word))
 }
 
 /// Returns the only node, if all are the same. There must be one at least.
@@ -125,24 +197,23 @@ fn one(mut nodes: Vec<Node>) -> Result<Node, Vec<Node>> {
 
 /// The definitions that references lead to.
 pub(super) struct Definitions<'a> {
-    pub(super) parts: &'a HashMap<Box<str>, Arc<Node>>,
-    pub(super) statements: &'a IndexMap<Box<str>, Box<Statement>>,
+    packages: &'a Packages,
+    latest: Timestamp,
     visits: u64,
+    /// The visits inside conjunctions.
+    joined_visits: u64,
 }
 
 /// The values of a statement, and its parts without values.
 #[derive(Default)]
 pub(super) struct Reduction {
-    pub(super) values: IndexMap<Window, Vec<Value>>,
+    pub(super) values: IndexMap<Limit, Vec<Value>>,
     pub(super) rejected: Vec<(String, UnreducedReason)>,
 }
 
 impl<'a> Definitions<'a> {
-    pub(super) fn new(
-        parts: &'a HashMap<Box<str>, Arc<Node>>,
-        statements: &'a IndexMap<Box<str>, Box<Statement>>,
-    ) -> Self {
-        Definitions { parts, statements, visits: 0 }
+    pub(super) fn new(packages: &'a Packages, latest: Timestamp) -> Self {
+        Definitions { packages, latest, visits: 0, joined_visits: 0 }
     }
 
     /// Reduces a statement to values of which each alone is enough.
@@ -155,18 +226,33 @@ impl<'a> Definitions<'a> {
             values: IndexSet::new(),
             rejected: Vec::new(),
             is_cut: false,
+            is_joined: false,
         };
         visit.node(&statement.node, Window::default());
         let mut reduction = Reduction { rejected: visit.rejected, ..Reduction::default() };
-        for (value, window) in visit.values {
-            reduction.values.entry(window).or_default().push(value);
+        for Alternative { items, limit } in visit.values {
+            match value(&items, limit) {
+                Ok((value, limit)) => reduction.values.entry(limit).or_default().push(value),
+                Err(reason) => {
+                    let text = items.iter().map(Item::to_string).collect::<Vec<_>>().join(" AND ");
+                    reduction.rejected.push((cut(&text), reason.into()));
+                }
+            }
         }
         reduction
     }
 
     fn get(&self, id: &str) -> Option<&'a Node> {
-        let part = self.parts.get(id).map(|node| &**node);
-        part.or_else(|| self.statements.get(id).map(|statement| &statement.node))
+        let roots = &self.packages.roots;
+        let parts = self.packages.parts.definitions.get(id).map_or(&[][..], |all| all);
+        let part = parts
+            .iter()
+            .filter(|part| roots.counts(part.root))
+            .max_by_key(|part| roots.is_new(part.root));
+        part.map(|part| &*part.node).or_else(|| {
+            let versions = self.packages.statements.get(id)?;
+            self.packages.newest(versions, self.latest).map(|statement| &statement.node)
+        })
     }
 }
 
@@ -176,30 +262,59 @@ struct Visit<'d, 'a> {
     with_instances: bool,
     /// The ids that lead to the current node.
     open: Vec<&'a str>,
-    /// What was visited: a second visit would add nothing.
+    /// References that were visited: a second visit would add nothing.
     done: HashSet<(&'a str, Window)>,
-    values: IndexSet<(Value, Window)>,
+    values: IndexSet<Alternative>,
     rejected: Vec<(String, UnreducedReason)>,
     /// The rest was left out.
     is_cut: bool,
+    /// It is inside a conjunction.
+    is_joined: bool,
+}
+
+/// Returns the value of items that together are enough.
+fn value(items: &[Item], limit: Limit) -> Result<(Value, Limit), Reason> {
+    match items {
+        [Item::Value(value)] => Ok((value.clone(), limit)),
+        [Item::FileName(_)] => Err(Reason::NoObservable),
+        _ => Err(Reason::Conjunction),
+    }
+}
+
+impl fmt::Display for Item {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Item::Value(value) => value.fmt(f),
+            Item::FileName(name) => write!(f, "the file name {name}"),
+        }
+    }
 }
 
 impl<'a> Visit<'_, 'a> {
     fn node(&mut self, node: &'a Node, window: Window) {
-        if self.definitions.visits >= MAX_VISITS {
+        let is_beyond = self.definitions.visits >= MAX_VISITS
+            || self.is_joined && self.definitions.joined_visits >= MAX_JOINED_VISITS;
+        if is_beyond {
             if !std::mem::replace(&mut self.is_cut, true) {
                 self.reject(node, Reason::TooComplex.into());
             }
             return;
         }
         self.definitions.visits += 1;
+        self.definitions.joined_visits += u64::from(self.is_joined);
         match node {
-            Node::Value(_) if window.is_empty() => {
+            Node::Value(..) | Node::FileName(_) if window.is_empty() => {
                 self.reject(node, Reason::Contradiction.into());
             }
-            Node::Value(value) => {
-                self.values.insert((value.clone(), window));
+            Node::Value(value, port) => {
+                let items = vec![Item::Value(value.clone())];
+                self.values.insert(Alternative { items, limit: Limit { window, port: *port } });
             }
+            Node::FileName(name) => {
+                let items = vec![Item::FileName(name.clone())];
+                self.values.insert(Alternative { items, limit: Limit { window, port: None } });
+            }
+            Node::All(nodes) => self.together(node, nodes, window),
             Node::Nothing(_, reason) => self.reject(node, reason.clone()),
             Node::Reference(id) => self.reference(id, node, window),
             Node::Shared(node) => self.node(node, window),
@@ -210,6 +325,49 @@ impl<'a> Visit<'_, 'a> {
                 windows.iter().for_each(|other| self.node(node, window.and(*other)));
             }
         }
+    }
+
+    /// Joins each alternative of one node with each of the others.
+    fn together(&mut self, node: &Node, nodes: &'a [Node], window: Window) {
+        let mut joined: Option<Vec<Alternative>> = None;
+        let (mut reasons, mut has_values) = (Vec::new(), false);
+        for (place, operand) in nodes.iter().enumerate() {
+            if nodes[..place].contains(operand) {
+                continue;
+            }
+            let mut visit = Visit {
+                definitions: &mut *self.definitions,
+                with_instances: self.with_instances,
+                open: self.open.clone(),
+                done: HashSet::new(),
+                values: IndexSet::new(),
+                rejected: Vec::new(),
+                is_cut: false,
+                is_joined: true,
+            };
+            visit.node(operand, window);
+            let (values, rejected) = (visit.values, visit.rejected);
+            has_values |= !values.is_empty();
+            if values.is_empty() {
+                reasons.extend(rejected.into_iter().map(|(_, reason)| reason));
+            } else {
+                self.rejected.extend(rejected);
+            }
+            let before = joined.take().unwrap_or_else(|| vec![Alternative::open(window)]);
+            if before.len().saturating_mul(values.len()) > MAX_ALTERNATIVES {
+                return self.reject(node, Reason::TooComplex.into());
+            }
+            let pairs = before.iter().flat_map(|one| values.iter().map(move |two| (one, two)));
+            joined = Some(pairs.filter_map(|(one, two)| one.and(two)).collect());
+        }
+        let joined = joined.unwrap_or_default();
+        if joined.is_empty() {
+            // Without any value, the reason is that of the parts, if it is the same for all.
+            let same = reasons.first().filter(|first| reasons.iter().all(|one| one == *first));
+            let reason = same.filter(|_| !has_values).cloned();
+            return self.reject(node, reason.unwrap_or_else(|| Reason::Conjunction.into()));
+        }
+        self.values.extend(joined);
     }
 
     fn reference(&mut self, id: &'a str, node: &'a Node, window: Window) {

@@ -2,11 +2,12 @@
 //!
 //! A property with a condition is a part of the pattern, and several of them have to hold together.
 //! In an object without any condition, the properties that are observables count. The digests of
-//! one file are alternatives, because each of them identifies the file.
+//! one file are alternatives, because each of them identifies the file. The port of an address only
+//! limits it.
 
-use threatsieve_blacklist::UrlMode;
+use threatsieve_blacklist::{Port, UrlMode};
 
-use super::condition::{Kind, property};
+use super::condition::{Kind, port_numbers, property};
 use super::node::Node;
 use super::tree::Element;
 use super::xml::Family;
@@ -30,9 +31,10 @@ pub(super) fn properties(element: &Element, url_mode: UrlMode) -> Node {
     let mut all = Vec::new();
     collect(element, object, "", &mut all);
     let has_condition = all.iter().any(|one| one.element.attribute("condition").is_some());
+    let ports = ports(&mut all);
     all.retain(|one| match has_condition {
         true => one.element.attribute("condition").is_some(),
-        false => one.kind.is_some(),
+        false => one.kind.is_some_and(|kind| kind != Kind::FileName),
     });
     if all.is_empty() {
         let name = if object.is_empty() { "an object of an unknown type" } else { object };
@@ -49,8 +51,38 @@ pub(super) fn properties(element: &Element, url_mode: UrlMode) -> Node {
     if !digests.is_empty() {
         nodes.push(Node::any(digests));
     }
+    if !ports.is_empty() {
+        let limited = |node: Node| {
+            Node::any(ports.iter().map(|port| node.clone().with_port(*port)).collect())
+        };
+        nodes = nodes.into_iter().map(limited).collect();
+    }
     let node = Node::all(nodes);
     if has_condition { node } else { Node::Instance(Box::new(node)) }
+}
+
+/// Removes the ports of an object with one address, and returns them. A port whose condition cannot
+/// be checked stays.
+///
+/// Without a condition, the port tells where the host was seen: the host is as bad on other ports.
+fn ports(all: &mut Vec<Property<'_>>) -> Vec<Port> {
+    let is_address = |one: &Property<'_>| matches!(one.kind, Some(Kind::Address | Kind::Domain));
+    let is_port = |one: &Property<'_>| one.path.ends_with("Port/Port_Value");
+    let is_source = |one: &Property<'_>| one.path.starts_with("Source_");
+    if all.iter().filter(|one| is_address(one)).count() != 1 {
+        return Vec::new();
+    }
+    let mut ports = Vec::new();
+    all.retain(|one| {
+        if !is_port(one) || is_source(one) {
+            return true;
+        }
+        let Some(numbers) = port_numbers(one.element) else { return true };
+        let is_matched = one.element.attribute("condition").is_some();
+        ports.extend(numbers.into_iter().map(|number| Port { number, is_matched }));
+        false
+    });
+    ports
 }
 
 fn collect<'a>(parent: &'a Element, object: &str, path: &str, all: &mut Vec<Property<'a>>) {
@@ -61,7 +93,7 @@ fn collect<'a>(parent: &'a Element, object: &str, path: &str, all: &mut Vec<Prop
         };
         if !element.children.is_empty() {
             collect(element, object, &path, all);
-        } else if !element.text.trim().is_empty() && path != "Hashes/Hash/Type" {
+        } else if !element.text.trim().is_empty() && !path.ends_with("Hashes/Hash/Type") {
             let kind = kind(object, &path, parent);
             all.push(Property { element, path, kind });
         }
@@ -78,6 +110,7 @@ fn kind(object: &str, path: &str, parent: &Element) -> Option<Kind> {
         ("HostnameObjectType", "Hostname_Value") => Some(Kind::Domain),
         ("URIObjectType" | "LinkObjectType", "Value") => uri(parent, Kind::Url),
         ("SocketAddressObjectType", path) => socket(path, parent),
+        ("NetworkSocketObjectType", path) => socket(path.strip_prefix("Remote_Address/")?, parent),
         ("NetworkConnectionObjectType", path) => {
             let path = path
                 .strip_prefix("Source_Socket_Address/")
@@ -100,6 +133,7 @@ fn kind(object: &str, path: &str, parent: &Element) -> Option<Kind> {
         {
             digest(parent)
         }
+        (object, "File_Name") if object.ends_with("FileObjectType") => Some(Kind::FileName),
         _ => None,
     }
 }

@@ -3,7 +3,7 @@
 use threatsieve_blacklist::{Indicator, IndicatorId, Timestamp, Tlp, Value};
 
 use super::marking::restriction;
-use super::node::{Node, Window};
+use super::node::{Limit, Node, Window};
 use super::observable::{Parts, composed};
 use super::tree::Element;
 use crate::reduce::Reason;
@@ -75,19 +75,20 @@ impl Statement {
         &self,
         id: &str,
         tlp: Option<Tlp>,
-        window: Window,
+        limit: Limit,
         values: Vec<Value>,
     ) -> Indicator {
         Indicator {
             id: IndicatorId::Stix(id.to_owned()),
             confidence: self.confidence,
             tlp,
-            valid_from: window.start,
-            valid_until: window.stop,
+            valid_from: limit.window.start,
+            valid_until: limit.window.stop,
             modified: self.modified,
             name: self.name.clone(),
             types: self.types.clone(),
-            port: None,
+            port: limit.port,
+            threats: Vec::new(),
             values,
         }
     }
@@ -116,7 +117,7 @@ fn node(element: &Element, parts: &mut Parts) -> Result<Node, ObjectError> {
 
 /// Reads an operand of a composite indicator.
 fn operand(element: &Element, parts: &mut Parts) -> Result<Node, ObjectError> {
-    if let Some(id) = element.attribute("idref") {
+    if let Some(id) = element.reference() {
         return Ok(parts.reference(id));
     }
     let node = node(element, parts)?;

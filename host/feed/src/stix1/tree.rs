@@ -63,6 +63,12 @@ impl Element {
         self.attributes.iter().find(|(key, _)| *key == name).map(|(_, value)| value.trim())
     }
 
+    /// Returns the id of the element that this one stands for. An element with content of its own
+    /// stands for itself, whatever id it names.
+    pub(super) fn reference(&self) -> Option<&str> {
+        self.attribute("idref").filter(|_| self.children.is_empty())
+    }
+
     /// Returns whether an attribute is true (`true` or `1`).
     pub(super) fn is(&self, attribute: &str) -> bool {
         matches!(self.attribute(attribute), Some("true" | "1"))

@@ -79,9 +79,10 @@ impl Parts {
         Parts { number: 1, result_id: None, max }
     }
 
-    /// Starts with a result that a PENDING status announced.
-    pub fn of_pending(result_id: String, max: u32) -> Parts {
-        Parts { number: 1, result_id: Some(result_id), max }
+    /// Continues with a part of a known result: one that a PENDING status announced, or one whose
+    /// earlier parts were read before.
+    pub fn of_result(result_id: String, part: u32, max: u32) -> Parts {
+        Parts { number: part, result_id: Some(result_id), max }
     }
 
     /// Decides after a part what to do next.

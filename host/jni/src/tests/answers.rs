@@ -4,7 +4,10 @@ use std::sync::atomic::Ordering;
 
 use serde_json::{Value as Json, json};
 use threatsieve_blacklist::observable::MAX_BATCH_BYTES;
-use threatsieve_blacklist::{Batch, Indicator, Kind, Timestamp, Tlp};
+use threatsieve_blacklist::{
+    Batch, Conjunction, ConjunctionPart, Indicator, IndicatorId, Kind, Timestamp, Tlp, UrlMode,
+    Value,
+};
 
 use super::world::{
     NOW, World, compiled, documents_with, indicator, marked, node_json, one, processor,
@@ -129,6 +132,37 @@ fn validity_is_judged_by_the_events_own_time() {
     {
         assert!(!matches(outside), "{outside}");
     }
+}
+
+#[test]
+fn conjunctions_hold_over_one_document() {
+    let parts = ["evil.com", "45.66.77.88"]
+        .map(|text| ConjunctionPart::Value(Value::from_list(text, UrlMode::Exact).unwrap()));
+    let value = Value::All(Conjunction::new(parts.to_vec()).unwrap());
+    let world = world(vec![Indicator::new(IndicatorId::Stix("a".to_owned()), vec![value])]);
+    let documents: [(&[&str], &str); 4] = [
+        (&["www.evil.com"], ""),
+        (&["45.66.77.88", "www.evil.com"], ""),
+        (&["45.66.77.88"], ""),
+        (&["www.evil.com", "evil.com"], ""),
+    ];
+    let answer = world.check("main", &processor(), &documents).unwrap().unwrap();
+    let documents = answer["documents"].as_array().unwrap();
+    assert_eq!(documents.len(), 1, "{answer}");
+    assert_eq!(documents[0]["document"], 1);
+    let atomic: Vec<_> = documents[0]["enrichments"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|one| one["matched"]["atomic"].as_str().unwrap())
+        .collect();
+    assert_eq!(atomic, ["45.66.77.88", "www.evil.com"]);
+    let line: &[u8] = b"45.66.77.88 www.evil.com";
+    let mut raw = processor();
+    raw["fields"] = json!(["message"]);
+    raw["message_format"] = json!("text");
+    let answer = world.check_lines("main", &raw, &[b"www.evil.com", line]).unwrap().unwrap();
+    assert_eq!(documents_with(&answer, "enrichments"), [1]);
 }
 
 #[test]

@@ -10,6 +10,7 @@ pub(super) const KNOWN: &[(Role, &[&str])] = &[
     (Role::Value(Kind::Host), HOSTS),
     (Role::Value(Kind::Url), URLS),
     (Role::Value(Kind::Hash), HASHES),
+    (Role::Value(Kind::FileName), FILE_NAMES),
     (Role::Value(Kind::Email), EMAILS),
     (Role::Value(Kind::Any), ANY),
     (Role::Text, TEXT),
@@ -346,6 +347,25 @@ const EMAILS: &[&str] = &[
     "cc",
     "reply_to",
     "san.email",
+];
+
+/// Names and paths of files. They count only as a part of a conjunction.
+const FILE_NAMES: &[&str] = &[
+    // ECS
+    "file.name",
+    "file.path",
+    "process.name",
+    "process.executable",
+    "dll.name",
+    "dll.path",
+    "email.attachments.file.name",
+    // Suricata
+    "fileinfo.filename",
+    // Zeek
+    "filename",
+    // Sysmon
+    "winlog.event_data.Image",
+    "winlog.event_data.TargetFilename",
 ];
 
 const ANY: &[&str] = &[

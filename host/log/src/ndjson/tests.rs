@@ -65,7 +65,7 @@ fn suricata_http_tls_files_alert_and_flow() {
         ]
     );
     let file = r#"{"event_type":"fileinfo","fileinfo":{"filename":"/mal.exe","md5":"d41d8cd98f00b204e9800998ecf8427e","sha256":"e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855","stored":false,"size":0}}"#;
-    assert_eq!(found(file).len(), 2);
+    assert_eq!(found(file).len(), 3, "two digests and a name");
     let alert = r#"{"event_type":"alert","src_ip":"2001:db8::1","dest_ip":"::1","alert":{"action":"allowed","signature":"ET MALWARE www.not-read.example","category":"x","severity":1},"app_proto":"failed","flow":{"pkts_toserver":1,"start":"2026-11-22T02:30:25.0+0000"}}"#;
     assert_eq!(found(alert), ["src_ip Address 2001:db8::1", "dest_ip Address ::1"]);
     let smtp = r#"{"smtp":{"helo":"mx.evil.example","mail_from":"<bob@evil.example>","rcpt_to":["<a@corp.example>","<b@corp.example>"]},"email":{"from":"\"Bob, B\" <bob@evil.example>","to":["A <a@corp.example>"],"url":["evil.example/x"]}}"#;

@@ -8,6 +8,7 @@ fn list(text: &str) -> String {
         Ok(Value::Address(range)) => format!("address {range}"),
         Ok(Value::Hash(hash)) => format!("hash {hash}"),
         Ok(Value::Email(email)) => format!("email {email}"),
+        Ok(Value::All(parts)) => format!("all {parts}"),
         Err(error) => format!("rejected: {error}"),
     }
 }

@@ -8,7 +8,7 @@ use reqwest::header::{HeaderName, HeaderValue};
 use reqwest::{Client, ClientBuilder, Method, NoProxy, Proxy, RequestBuilder};
 use url::{Origin, Url};
 
-use crate::config::{Auth, ClientCertificate, Http};
+use crate::config::{Auth, ClientCertificate, Http, Secret};
 use crate::network::{
     NO_AUTHORITIES, PublicHosts, Refused, Secrets, auth_header, http_client, tls_config,
 };
@@ -29,8 +29,8 @@ pub(super) enum Reach {
 
 /// The clients and credentials for a feed's requests.
 pub(super) struct Access {
-    /// The origin that gets the credentials: scheme, host and port of the configured URL.
-    home: Origin,
+    /// The origins that get the credentials: scheme, host and port of configured URLs.
+    homes: Vec<Origin>,
     /// Other origins that redirects may lead to, whatever their addresses.
     allowed: Vec<Origin>,
     /// Presents the client certificate, if there is one.
@@ -63,7 +63,7 @@ impl Access {
         let mut secrets = Secrets::of_auth(auth, credentials.as_ref());
         secrets.add_url(home);
         Ok(Access {
-            home: home.origin(),
+            homes: vec![home.origin()],
             allowed: http.allow_redirects_to.iter().map(Url::origin).collect(),
             known,
             anonymous,
@@ -75,6 +75,21 @@ impl Access {
         })
     }
 
+    pub(super) fn trust(&mut self, servers: &[Url]) {
+        self.homes.extend(servers.iter().map(Url::origin));
+        servers.iter().for_each(|url| self.secrets.add_url(url));
+    }
+
+    pub(super) fn log_in(&mut self, token: &Secret) -> anyhow::Result<()> {
+        self.hide(token);
+        self.credentials = auth_header(&Auth::Bearer(token.clone()))?;
+        Ok(())
+    }
+
+    pub(super) fn hide(&mut self, secret: &Secret) {
+        self.secrets.add(secret.expose());
+    }
+
     /// Returns whether there are credentials or a client certificate.
     pub(super) fn has_credentials(&self) -> bool {
         self.credentials.is_some() || self.has_certificate
@@ -83,7 +98,7 @@ impl Access {
     /// Returns the trust in a URL's host. `is_own` is false if another server chose the URL.
     pub(super) fn reach(&self, url: &Url, is_own: bool) -> Reach {
         let origin = url.origin();
-        match origin == self.home {
+        match self.homes.contains(&origin) {
             true if is_own => Reach::Home,
             is_home if is_home || self.allowed.contains(&origin) => Reach::Allowed,
             _ => Reach::Foreign,

@@ -3,6 +3,8 @@
 use std::io;
 use std::time::Duration;
 
+use threatsieve_feed::taxii1::StatusType;
+
 /// A request that brought nothing usable. The caller adds the feed's name to the message.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Fault {
@@ -42,6 +44,17 @@ pub(crate) enum Fault {
     /// the two is changed.
     #[error("{url}: {what}")]
     Unfit { url: String, what: String },
+    /// A TAXII 1 server answered with a status message that is not a success.
+    #[error("{url}: expected {expected}, got the status {got}")]
+    Status {
+        url: String,
+        expected: &'static str,
+        /// Type, text and details.
+        got: String,
+        kind: StatusType,
+        /// Wait that the server asked for.
+        retry_after: Option<Duration>,
+    },
     /// The content cannot be that of the feed.
     #[error("{url}: {what}")]
     Content { url: String, what: String },
@@ -55,6 +68,7 @@ impl Fault {
     pub(crate) fn is_permanent(&self) -> bool {
         match self {
             Fault::Answer { status, .. } => (400..500).contains(status) && !is_passing(*status),
+            Fault::Status { kind, .. } => is_lasting(kind),
             Fault::Redirect { .. }
             | Fault::Foreign { .. }
             | Fault::Unfit { .. }
@@ -84,7 +98,7 @@ impl Fault {
     /// Returns the wait that the server asked for.
     pub(crate) fn retry_after(&self) -> Option<Duration> {
         match self {
-            Fault::Answer { retry_after, .. } => *retry_after,
+            Fault::Answer { retry_after, .. } | Fault::Status { retry_after, .. } => *retry_after,
             _ => None,
         }
     }
@@ -95,6 +109,30 @@ impl Fault {
             Fault::Answer { status, .. } => Some(*status),
             _ => None,
         }
+    }
+}
+
+/// Returns whether a TAXII 1 status lasts until somebody changes something.
+fn is_lasting(kind: &StatusType) -> bool {
+    match kind {
+        StatusType::BadMessage
+        | StatusType::Denied
+        | StatusType::DestinationCollectionError
+        | StatusType::NotFound
+        | StatusType::PollingUnsupported
+        | StatusType::Unauthorized
+        | StatusType::UnsupportedMessage
+        | StatusType::UnsupportedContent
+        | StatusType::UnsupportedProtocol
+        | StatusType::UnsupportedQuery => true,
+        StatusType::AsynchronousPollError
+        | StatusType::Failure
+        | StatusType::InvalidResponsePart
+        | StatusType::NetworkError
+        | StatusType::Pending
+        | StatusType::Retry
+        | StatusType::Success
+        | StatusType::Other(_) => false,
     }
 }
 

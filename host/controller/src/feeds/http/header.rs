@@ -13,15 +13,27 @@ pub(crate) fn text(headers: &HeaderMap, name: impl AsHeaderName) -> Option<Strin
     headers.get(name)?.to_str().ok().map(|value| value.trim().to_owned())
 }
 
-/// Returns a time from a header: RFC 3339, as TAXII requires, or an HTTP date, as some servers
-/// send.
+/// Returns a time from a header: see [`parse_moment`].
 pub(crate) fn moment(headers: &HeaderMap, name: &'static str) -> Option<Timestamp> {
-    let text = text(headers, name)?;
+    parse_moment(&text(headers, name)?)
+}
+
+/// Parses a time: RFC 3339, as TAXII requires, or what some servers send: a time without a zone,
+/// which is in UTC, an HTTP date, or a date as JavaScript prints it.
+pub(crate) fn parse_moment(text: &str) -> Option<Timestamp> {
     if let Ok(moment) = text.parse::<jiff::Timestamp>() {
         return Some(Timestamp(moment.as_microsecond()));
     }
+    if let Ok(moment) = text.parse::<jiff::civil::DateTime>() {
+        let moment = moment.to_zoned(jiff::tz::TimeZone::UTC).ok()?;
+        return Some(Timestamp(moment.timestamp().as_microsecond()));
+    }
+    let printed = text.split(" (").next().unwrap_or_default();
+    if let Ok(moment) = jiff::Timestamp::strptime("%a %b %d %Y %H:%M:%S GMT%z", printed) {
+        return Some(Timestamp(moment.as_microsecond()));
+    }
     let moment =
-        httpdate::parse_http_date(&text).ok()?.duration_since(SystemTime::UNIX_EPOCH).ok()?;
+        httpdate::parse_http_date(text).ok()?.duration_since(SystemTime::UNIX_EPOCH).ok()?;
     i64::try_from(moment.as_micros()).ok().map(Timestamp)
 }
 
@@ -55,6 +67,12 @@ mod tests {
             ("2026-01-02T03:04:05Z", Some(1_767_323_045_000_000)),
             ("2026-01-02T05:04:05+02:00", Some(1_767_323_045_000_000)),
             ("Fri, 02 Jan 2026 03:04:05 GMT", Some(1_767_323_045_000_000)),
+            ("2026-01-02T03:04:05.5", Some(1_767_323_045_500_000)),
+            ("2026-01-02 03:04:05", Some(1_767_323_045_000_000)),
+            (
+                "Fri Jan 02 2026 05:04:05 GMT+0200 (Eastern European Standard Time)",
+                Some(1_767_323_045_000_000),
+            ),
             ("yesterday", None),
             ("", None),
         ] {

@@ -18,9 +18,9 @@ use url::Url;
 use self::access::{Access, Reach};
 pub(crate) use self::fault::Fault;
 use self::header::retry_after;
-pub(super) use self::header::{moment, text};
+pub(super) use self::header::{moment, parse_moment, text};
 pub(super) use self::spool::Spooled;
-use crate::config::{Auth, ClientCertificate, Http};
+use crate::config::{Auth, ClientCertificate, Http, Secret};
 pub(super) use crate::network::shown_url as shown;
 use crate::network::{Refused, Secrets};
 use crate::text::clipped;
@@ -129,11 +129,16 @@ impl Answer {
     pub(super) fn refuse_page(&self, expected: &str) -> Result<(), Fault> {
         self.quote.refuse_page(&self.url, &self.headers, &self.body.start(SHOWN_BYTES)?, expected)
     }
+
+    /// Returns how texts of the answer are quoted in messages.
+    pub(super) fn quote(&self) -> Quote {
+        self.quote.clone()
+    }
 }
 
 /// Quotes an answer in messages: without secrets, and not at all if it is from a foreign host.
 #[derive(Debug, Clone)]
-struct Quote {
+pub(super) struct Quote {
     secrets: Secrets,
     is_foreign: bool,
     takes_xml: bool,
@@ -141,7 +146,7 @@ struct Quote {
 
 impl Quote {
     /// Returns the first characters of a text; `None` if it is empty or may not be quoted.
-    fn of(&self, bytes: &[u8]) -> Option<String> {
+    pub(super) fn of(&self, bytes: &[u8]) -> Option<String> {
         let text = self.secrets.excerpt(bytes.trim_ascii(), SHOWN_CHARS);
         (!self.is_foreign && !text.is_empty()).then_some(text)
     }
@@ -197,6 +202,37 @@ impl Fetcher {
         Ok(Fetcher { access, limits: http.clone(), deadline, patience: PATIENCE, bytes: 0 })
     }
 
+    /// Sends the credentials to these servers too, if the feed's own server refers to them.
+    pub(super) fn trust(&mut self, servers: &[Url]) {
+        self.access.trust(servers);
+    }
+
+    /// Sends this token from now on, instead of other credentials.
+    pub(super) fn log_in(&mut self, token: &Secret) -> anyhow::Result<()> {
+        self.access.log_in(token)
+    }
+
+    /// Hides a secret in messages.
+    pub(super) fn hide(&mut self, secret: &Secret) {
+        self.access.hide(secret);
+    }
+
+    /// Returns whether a server gets the credentials.
+    pub(super) fn is_trusted(&self, url: &Url) -> bool {
+        self.access.reach(url, true) == Reach::Home
+    }
+
+    /// Waits before another request, if there is that much patience and time left.
+    pub(super) async fn wait(&mut self, wait: Duration) -> bool {
+        let Some(left) = self.patience.checked_sub(wait) else { return false };
+        if self.deadline.within(wait) < wait {
+            return false;
+        }
+        self.patience = left;
+        tokio::time::sleep(wait).await;
+        true
+    }
+
     /// Returns whether the time for the poll is over.
     pub(super) fn is_over(&self) -> bool {
         self.deadline.is_over()
@@ -209,15 +245,11 @@ impl Fetcher {
             Err(fault) if may_repeat && fault.is_brief() => fault,
             outcome => return outcome,
         };
-        let wait =
-            fault.retry_after().unwrap_or_else(|| PAUSE.mul_f64(0.5 + 0.5 * fastrand::f64()));
-        let Some(left) = self.patience.checked_sub(wait) else { return Err(fault) };
-        if self.deadline.within(wait) < wait {
+        let wait = fault.retry_after().unwrap_or_else(pause);
+        tracing::debug!(error = %fault, wait_ms = wait.as_millis() as u64, "retrying soon");
+        if !self.wait(wait).await {
             return Err(fault);
         }
-        self.patience = left;
-        tracing::debug!(error = %fault, wait_ms = wait.as_millis() as u64, "retrying soon");
-        tokio::time::sleep(wait).await;
         self.attempt(request).await
     }
 
@@ -439,6 +471,11 @@ impl Fetcher {
             retry_after: retry_after(&headers),
         }
     }
+}
+
+/// Returns the delay before a retry for which the server names none.
+pub(super) fn pause() -> Duration {
+    PAUSE.mul_f64(0.5 + 0.5 * fastrand::f64())
 }
 
 /// Returns the URL that an answer redirects to; `None` if it is not a redirect.

@@ -57,6 +57,11 @@ impl Spooled {
         Ok(start)
     }
 
+    /// Returns another handle of the file. Both have one position.
+    pub(crate) fn file(&self) -> io::Result<File> {
+        self.file.try_clone()
+    }
+
     pub(crate) fn into_file(self) -> File {
         self.file
     }

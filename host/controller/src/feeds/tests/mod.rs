@@ -13,7 +13,7 @@ use threatsieve_blacklist::{Timestamp, UrlMode};
 use self::server::{Ask, Reply, Server};
 use super::http::tests::limits;
 use super::*;
-use crate::config::{Auth, FeedRole, Hold, TaxiiFeed, UrlFeed};
+use crate::config::{Auth, FeedPolicy, FeedRole, Hold, TaxiiFeed, UrlFeed};
 use crate::store::FeedState;
 
 const NOW: Timestamp = Timestamp(1_900_000_000_000_000);
@@ -32,7 +32,9 @@ fn feed(name: &str, origin: Origin) -> Feed {
         match_port: false,
         may_be_empty: false,
         max_bad: None,
-        hold: Hold { max_shrink: 0.5, canaries: Vec::new() },
+        hold: Hold { max_shrink: 0.5, max_indicators: 1000, canaries: Vec::new() },
+        saving: None,
+        policy: FeedPolicy::default(),
     }
 }
 

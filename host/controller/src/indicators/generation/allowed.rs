@@ -12,7 +12,7 @@ use crate::store::Transaction;
 use crate::store::retraction::{Flagged, flagged, flagged_entries, retract_match};
 
 /// Number of flags that are checked together.
-const BATCH: usize = 2048;
+pub(super) const BATCH: usize = 2048;
 
 /// Retracts each flag whose observable is covered by an entry of the blacklist's allow-list at
 /// least as specifically as by the flag's own entry. The own entry need no longer be listed.
@@ -34,8 +34,8 @@ pub(super) fn retract_allowed(
         let Some(last) = flags.last() else { return Ok(retracted) };
         after = last.id;
         for (flag, allowed_by) in allowed(&image, &flags)? {
-            retract_match(transaction, flag, &format!("allowed by {allowed_by}"), now)?;
-            retracted += 1;
+            let reason = format!("allowed by {allowed_by}");
+            retracted += u64::from(retract_match(transaction, flag, &reason, now)?);
         }
     }
 }
@@ -101,12 +101,14 @@ fn flagged_under(
 
 /// Reads an entry's value in the mode that covers most. The flag exists, so the entry's own mode
 /// covered it.
-fn widest(entry_type: &str, entry: &str) -> Result<Value, Malformed> {
+pub(super) fn widest(entry_type: &str, entry: &str) -> Result<Value, Malformed> {
     match entry_type {
         "domain-name" => Value::domain(entry, DomainMode::Tree),
         "url" => Value::url(entry, UrlMode::Prefix),
         "file" => Value::hash(entry),
         "email-addr" => Value::email(entry),
+        // An allow-list has no names of files.
+        "file-name" => Err(Malformed { expected: "a value", got: entry.to_owned() }),
         _ => Value::address(entry),
     }
 }

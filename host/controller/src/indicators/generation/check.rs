@@ -1,7 +1,7 @@
 //! Checks whether a new blacklist can be trusted.
 
 use anyhow::Context;
-use threatsieve_blacklist::{Batch, Compiled, GuestBlacklist, Hit, Kind, Scratch};
+use threatsieve_blacklist::{Batch, Blacklist, Compiled, GuestBlacklist, Hit, Kind, Scratch};
 
 use super::content::Made;
 use super::ledger::Ledger;
@@ -16,6 +16,10 @@ pub(super) fn suspicion(
 ) -> anyhow::Result<Option<String>> {
     if let Some(canary) = missing_canary(&config.blacklist.canaries, &made.compiled)? {
         return Ok(Some(format!("expected the canary {canary:?} to match, got no match")));
+    }
+    // An operator who changes a policy also accepts the blacklist that it leads to.
+    if made.newly.has_other_policy {
+        return Ok(None);
     }
     let entries = made.compiled.summary().blocked();
     let expected = ledger.entries().saturating_sub(made.accounted);
@@ -52,8 +56,13 @@ fn missing_canary<'a>(
     let mut hits: Vec<Hit> = Vec::new();
     let blacklist = GuestBlacklist::new(compiled.bytes()).context("the new blacklist")?;
     blacklist.check(batch.as_bytes(), &mut Scratch::default(), &mut hits)?;
+    let metadata = Blacklist::open(compiled.bytes(), None).context("the new blacklist")?;
     let is_hit = |number: usize| {
-        hits.iter().any(|hit| hit.observable as usize == number && hit.allowed_by.is_none())
+        hits.iter().any(|hit| {
+            hit.observable as usize == number
+                && hit.allowed_by.is_none()
+                && !metadata.is_lone_part(hit.entry)
+        })
     };
     Ok(canaries.iter().enumerate().find(|(number, _)| !is_hit(*number)).map(|(_, canary)| canary))
 }

@@ -7,14 +7,17 @@ use std::thread;
 use anyhow::{Context, anyhow};
 use crossbeam_channel::{Receiver, Sender, bounded};
 use threatsieve_blacklist::{
-    CompileOptions, Compiled, Compiler, Indicator, RejectedValue, Timestamp,
+    CompileOptions, Compiled, Compiler, Indicator, RejectedValue, Threat, Timestamp,
 };
 
 use super::ledger::Ledger;
-use super::newly::Newly;
+use super::newly::{Newly, Rules};
 use crate::config::{Config, FeedRole};
+use crate::policy::{FeedRules, Policies};
+use crate::rejection::Rejection;
 use crate::store::body::Statement;
-use crate::store::statements::{feed_number, revoked_values, walk_active};
+use crate::store::statements::{RowDates, feed_number, revoked_values, walk_active};
+use crate::store::threats::with_threats;
 use crate::store::{FalsePositives, MAX_REJECTIONS, Transaction};
 
 /// Number of indicators in a batch for the compiler.
@@ -26,6 +29,8 @@ const BATCHES: usize = 8;
 pub(super) struct Content<'a> {
     pub(super) transaction: &'a Transaction<'a>,
     pub(super) config: &'a Config,
+    pub(super) policies: &'a Policies,
+    pub(super) rules: &'a Rules,
     pub(super) ledger: &'a Ledger,
     pub(super) now: Timestamp,
 }
@@ -41,7 +46,18 @@ pub(super) struct Made {
     pub(super) accounted: u64,
     /// The numbers of the feeds that were read, by name.
     pub(super) feeds: BTreeMap<String, i64>,
+    /// The values that policies take away, by the feeds' numbers.
+    pub(super) outside: BTreeMap<i64, OutsideValues>,
     pub(super) newly: Newly,
+}
+
+/// The values that a feed's policy takes away.
+#[derive(Debug, Default)]
+pub(super) struct OutsideValues {
+    /// Numbers of values by rule.
+    pub(super) counts: BTreeMap<&'static str, u64>,
+    /// The first [`MAX_REJECTIONS`] values on a list.
+    pub(super) listed: Vec<Rejection>,
 }
 
 /// A batch of indicators of one feed for the compiler.
@@ -59,16 +75,19 @@ impl Content<'_> {
         let mut feeds = BTreeMap::new();
         let (compiled, refused) = compile_in_thread(self.options(generation), |out| {
             for (name, role) in self.feeds() {
-                if let Some(feed) = feed_number(self.transaction, name)? {
+                if let Some(feed) = feed_number(self.transaction, name)?
+                    && let Some(rules) = self.policies.of(name)
+                {
                     feeds.insert(name.to_owned(), feed);
-                    reading.all(feed, &mut Batches::new(name, role, out))?;
+                    reading.all(feed, rules, &mut Batches::new(name, role, out))?;
                 }
             }
             Ok(())
         })?;
         let accounted = reading.accounted + revoked_values(self.transaction)?;
         let newly = self.newly(&reading)?;
-        Ok(Made { compiled, refused, next_expiry: reading.next_expiry, accounted, feeds, newly })
+        let Reading { next_expiry, outside, .. } = reading;
+        Ok(Made { compiled, refused, next_expiry, accounted, feeds, outside, newly })
     }
 
     fn options(&self, generation: u64) -> CompileOptions {
@@ -103,6 +122,7 @@ pub(super) struct Reading<'a> {
     accounted: u64,
     /// An entry of an allow-list left since the last generation, because its validity ended.
     allowance_ended: bool,
+    outside: BTreeMap<i64, OutsideValues>,
 }
 
 impl<'a> Reading<'a> {
@@ -117,6 +137,7 @@ impl<'a> Reading<'a> {
             next_expiry: None,
             accounted: 0,
             allowance_ended: false,
+            outside: BTreeMap::new(),
         }
     }
 
@@ -134,11 +155,25 @@ impl<'a> Reading<'a> {
     }
 
     /// Reads all rows of a feed.
-    fn all(&mut self, feed: i64, out: &mut Batches<'_, '_>) -> anyhow::Result<()> {
-        walk_active(self.transaction, feed, |id, modified, statement| {
-            self.hand_over(id, modified, statement, out)?;
-            Ok(ControlFlow::Continue(()))
+    fn all(
+        &mut self,
+        feed: i64,
+        rules: &FeedRules,
+        out: &mut Batches<'_, '_>,
+    ) -> anyhow::Result<()> {
+        let transaction = self.transaction;
+        let mut outside = OutsideValues::default();
+        with_threats(transaction, feed, |linked| {
+            walk_active(transaction, feed, |id, dates, mut statement| {
+                if out.role == FeedRole::Block && self.false_positives.indicator(id).is_none() {
+                    outside.take_away(id, dates, rules, &mut statement);
+                }
+                let threats = linked.of(id)?;
+                self.hand_over(id, dates.modified, (statement, threats), out)?;
+                Ok(ControlFlow::Continue(()))
+            })
         })?;
+        self.outside.insert(feed, outside);
         out.flush()
     }
 
@@ -146,7 +181,7 @@ impl<'a> Reading<'a> {
         &mut self,
         id: &str,
         modified: Option<Timestamp>,
-        mut statement: Statement,
+        (mut statement, threats): (Statement, Vec<Threat>),
         out: &mut Batches<'_, '_>,
     ) -> anyhow::Result<()> {
         let values = |statement: &Statement| {
@@ -184,7 +219,33 @@ impl<'a> Reading<'a> {
                 self.next_expiry = Some(self.next_expiry.map_or(until, |expiry| expiry.min(until)));
             }
         }
-        statement.indicators(id, modified, |indicator| out.push(indicator))
+        statement.indicators(id, modified, |indicator| {
+            out.push(Indicator { threats: threats.clone(), ..indicator })
+        })
+    }
+}
+
+impl OutsideValues {
+    /// Takes away what does not count, and counts it.
+    fn take_away(
+        &mut self,
+        id: &str,
+        dates: RowDates,
+        rules: &FeedRules,
+        statement: &mut Statement,
+    ) {
+        rules.apply(dates, statement, &mut |value, why| {
+            *self.counts.entry(why.rule()).or_default() += 1;
+            if why.is_harmless() && self.listed.len() < MAX_REJECTIONS {
+                self.listed.push(Rejection {
+                    id: id.to_owned(),
+                    value: value.to_string(),
+                    kind: why.rule().to_owned(),
+                    reason: why.to_string(),
+                    is_pattern: false,
+                });
+            }
+        });
     }
 }
 

@@ -7,7 +7,8 @@ use threatsieve_blacklist::{NORMALISER, Timestamp};
 
 use super::newly::{PolicyKept, Rules};
 use crate::config::{Config, FeedRole};
-use crate::store::generations::{Builds, policy, set_policy};
+use crate::policy;
+use crate::store::generations::{Builds, last_policy, set_policy};
 use crate::store::{Connection, Transaction};
 
 /// Minimum age of the generation in use before expired indicators alone cause a new one: a day. Any
@@ -63,7 +64,6 @@ pub(super) struct Settings {
     pub(super) made_with: String,
     /// Decides the content, and whether it is trusted.
     pub(super) judged_with: String,
-    pub(super) rules: Rules,
     window: Duration,
 }
 
@@ -73,7 +73,10 @@ impl Settings {
         let mut feeds: Vec<_> = config
             .feeds
             .iter()
-            .map(|feed| (feed.name.as_str(), feed.role == FeedRole::Allow))
+            .map(|feed| {
+                let policy = format!("{:?}", feed.policy);
+                (feed.name.as_str(), feed.role == FeedRole::Allow, policy)
+            })
             .collect();
         feeds.sort_unstable();
         let made_with = format!(
@@ -85,13 +88,13 @@ impl Settings {
                 blacklist.accept_special,
                 blacklist.accept_broad,
                 &blacklist.sign_key,
-                &feeds
+                &feeds,
+                policy::fingerprint(config)
             )
         );
         let judged_with =
             format!("{:?}", (&made_with, blacklist.max_shrink.to_bits(), &blacklist.canaries));
-        let rules = Rules::of(config);
-        Settings { made_with, judged_with, rules, window: config.history.window }
+        Settings { made_with, judged_with, window: config.history.window }
     }
 
     /// The start of the history window. An indicator that ended by then matches no line that is
@@ -107,7 +110,7 @@ pub(super) fn take_policy(
     config: &Config,
 ) -> anyhow::Result<Loosened> {
     let now = PolicyKept::of(config);
-    let before = policy(transaction)?;
+    let before = last_policy(transaction)?;
     let before: Option<PolicyKept> =
         before.map(|before| serde_json::from_str(&before)).transpose()?;
     if before.as_ref() != Some(&now) {

@@ -7,7 +7,9 @@
 mod allowed;
 mod check;
 mod content;
+mod feed_policy;
 mod files;
+mod harmless;
 mod ledger;
 mod newly;
 
@@ -18,15 +20,17 @@ use anyhow::Context;
 use threatsieve_blacklist::{Blacklist, Compiled, RejectedValue, Role, Timestamp};
 use threatsieve_runner::MemoryFile;
 
-use self::content::{Content, Made};
+use self::content::{Content, Made, OutsideValues};
 use self::files::Files;
 use self::ledger::{Ledger, Settings};
+use self::newly::Rules;
 use super::key::read_sign_key;
 use super::open::open_blacklist;
 use crate::config::Config;
+use crate::policy::Policies;
 use crate::rejection::Rejection;
 use crate::store::generations::{Builds, Generation, MadeOf};
-use crate::store::{Store, Transaction, generations, history, replace_rejections};
+use crate::store::{Store, Transaction, generations, history, replace_rejections, set_outside};
 
 /// The outcome of a build.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -61,7 +65,19 @@ pub(crate) fn build(store: &mut Store, config: &Config, now: Timestamp) -> anyho
         return Ok(Built::Held(why.to_owned()));
     }
     let generation = ledger.builds.last_generation + 1;
-    let content = Content { transaction: &transaction, config, ledger: &ledger, now };
+    let policies = match Policies::load(config) {
+        Ok(policies) => policies,
+        Err(error) => {
+            let why = format!("a list of a policy cannot be used: {error:#}");
+            generations::hold(&transaction, generation, &settings.judged_with, &why)?;
+            transaction.commit()?;
+            return Ok(Built::Held(why));
+        }
+    };
+    let rules = Rules::of(config, &policies);
+    let (policies, rules) = (&policies, &rules);
+    let content =
+        Content { transaction: &transaction, config, policies, rules, ledger: &ledger, now };
     let made = content.compile(generation)?;
     if made.is_empty() && ledger.builds.in_use.is_none() {
         // No feed has delivered anything yet, so there is nothing to match with.
@@ -79,19 +95,25 @@ pub(crate) fn build(store: &mut Store, config: &Config, now: Timestamp) -> anyho
     if made.newly.is_allowed {
         allowed::retract_allowed(&transaction, &blacklist, now)?;
     }
+    if made.newly.is_harmless {
+        harmless::retract_harmless(&transaction, policies, now)?;
+    }
     if made.newly.counts {
         history::renew(&transaction, now)?;
     }
-    let rules = serde_json::to_string(&settings.rules)?;
+    let rules = serde_json::to_string(rules)?;
     let made_of =
         MadeOf { settings: &settings.made_with, rules: &rules, next_expiry: made.next_expiry };
     let written = files.written(&file);
     let digest = blacklist.digest().to_vec();
-    let entries = blacklist.entries(Role::Block);
+    let entries = blacklist.blocked();
     let row = Generation { generation, built: now, file, digest, entries, written };
     generations::activate(&transaction, &row, &made_of)?;
     generations::forget(&transaction, generation, kept)?;
-    replace_refused(&transaction, &made.feeds, made.refused)?;
+    replace_refused(&transaction, &made.feeds, &made.outside, made.refused)?;
+    for (&feed, outside) in &made.outside {
+        set_outside(&transaction, feed, &outside.counts)?;
+    }
     transaction.commit()?;
     // The next build removes a file that is left over.
     let _ = files.clean(store.connection(), kept);
@@ -192,13 +214,16 @@ fn write_blacklist(
     files.write_blacklist(&config.blacklist.name, generation, compiled.bytes())
 }
 
-/// Replaces the compiler's rejections of the last build by those of this one.
+/// Replaces the rejections of the last build by those of this one: of the policies' lists, and of
+/// the compiler.
 fn replace_refused(
     transaction: &Transaction<'_>,
     feeds: &BTreeMap<String, i64>,
+    outside: &BTreeMap<i64, OutsideValues>,
     refused: Vec<RejectedValue>,
 ) -> anyhow::Result<()> {
-    let mut by_feed: BTreeMap<i64, Vec<Rejection>> = BTreeMap::new();
+    let mut by_feed: BTreeMap<i64, Vec<Rejection>> =
+        outside.iter().map(|(feed, outside)| (*feed, outside.listed.clone())).collect();
     for one in refused {
         if let Some(feed) = feeds.get(&one.feed) {
             by_feed.entry(*feed).or_default().push(Rejection::from(one));
@@ -210,7 +235,10 @@ fn replace_refused(
 impl Made {
     fn is_empty(&self) -> bool {
         let summary = self.compiled.summary();
-        Role::ALL.iter().all(|role| summary.entries[*role as usize].iter().all(|&count| count == 0))
+        self.outside.values().all(|outside| outside.counts.is_empty())
+            && Role::ALL
+                .iter()
+                .all(|role| summary.entries[*role as usize].iter().all(|&count| count == 0))
     }
 }
 

@@ -1,14 +1,17 @@
 //! Compares a generation with the one before: what newly counts, and what no longer does.
 
+use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 
 use serde::{Deserialize, Serialize};
 use threatsieve_blacklist::{NORMALISER, Policy, Tlp};
 
 use super::content::{Content, Reading};
+use super::feed_policy::FeedPolicyKept;
 use crate::config::{Config, FeedRole};
+use crate::policy::{FeedRules, Policies};
 use crate::store::body::Statement;
-use crate::store::statements::{Changed, feed_number, walk_active, walk_changed};
+use crate::store::statements::{Changed, RowDates, feed_number, walk_active, walk_changed};
 
 /// Everything except indicators that decides what a blacklist matches.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -18,10 +21,13 @@ pub(super) struct Rules {
     accept_broad: bool,
     block_feeds: Vec<String>,
     allow_feeds: Vec<String>,
+    /// By the names of the blocking feeds.
+    #[serde(default)]
+    policies: BTreeMap<String, FeedPolicyKept>,
 }
 
 impl Rules {
-    pub(super) fn of(config: &Config) -> Rules {
+    pub(super) fn of(config: &Config, policies: &Policies) -> Rules {
         let names = |role| {
             let feeds = config.feeds.iter().filter(|feed| feed.role == role);
             let mut names: Vec<String> = feeds.map(|feed| feed.name.clone()).collect();
@@ -34,7 +40,19 @@ impl Rules {
             accept_broad: config.blacklist.accept_broad,
             block_feeds: names(FeedRole::Block),
             allow_feeds: names(FeedRole::Allow),
+            policies: names(FeedRole::Block)
+                .into_iter()
+                .filter_map(|name| {
+                    let kept = FeedPolicyKept::of(policies.of(&name)?);
+                    Some((name, kept))
+                })
+                .collect(),
         }
+    }
+
+    /// Returns the policy of a feed.
+    fn policy(&self, feed: &str) -> FeedPolicyKept {
+        self.policies.get(feed).cloned().unwrap_or_default()
     }
 
     /// Returns whether more may match by these rules than by those before, whatever feeds deliver.
@@ -93,6 +111,10 @@ pub(super) struct Newly {
     pub(super) counts: bool,
     /// Something is newly allowed, so flags may have to be retracted.
     pub(super) is_allowed: bool,
+    /// A list of a feed's policy is new or changed, so flags may have to be retracted.
+    pub(super) is_harmless: bool,
+    /// The policy of a feed is another one.
+    pub(super) has_other_policy: bool,
 }
 
 impl Content<'_> {
@@ -101,21 +123,34 @@ impl Content<'_> {
         let Some(before) = &self.ledger.built_rules else {
             // There is no generation yet, or it was made by a version that did not store its rules.
             let was_built = self.ledger.builds.built.is_some();
-            return Ok(Newly { counts: was_built, is_allowed: was_built });
+            return Ok(Newly {
+                counts: was_built,
+                is_allowed: was_built,
+                is_harmless: was_built,
+                has_other_policy: false,
+            });
         };
-        let now = Rules::of(self.config);
+        let now = self.rules;
         let mut newly = Newly {
             counts: now.let_in_more_than(before) || reading.allowance_ended(),
-            is_allowed: false,
+            ..Newly::default()
         };
         for (name, role) in self.feeds() {
             let Some(feed) = feed_number(self.transaction, name)? else { continue };
+            let is_known = before.block_feeds.iter().any(|known| known == name);
+            if role == FeedRole::Block {
+                let (now, before) = (now.policy(name), before.policy(name));
+                newly.is_harmless |= now.knows_more_harmless_than(&before);
+                newly.counts |= is_known && now.lets_in_more_than(&before);
+                newly.has_other_policy |= is_known && now != before;
+            }
+            let Some(rules) = self.policies.of(name) else { continue };
             match role {
                 FeedRole::Block if newly.counts => {}
-                FeedRole::Block if before.block_feeds.iter().any(|known| known == name) => {
-                    newly.counts = self.blocks_more(feed, reading)?;
+                FeedRole::Block if is_known => {
+                    newly.counts = self.blocks_more(feed, rules, reading)?;
                 }
-                FeedRole::Block => newly.counts = self.blocks_any(feed, reading)?,
+                FeedRole::Block => newly.counts = self.blocks_any(feed, rules, reading)?,
                 FeedRole::Allow if before.allow_feeds.iter().any(|known| known == name) => {
                     let allowed = self.allows_otherwise(feed)?;
                     newly.counts |= allowed.counts;
@@ -128,10 +163,15 @@ impl Content<'_> {
     }
 
     /// Returns whether a feed that is new as a blocking feed has anything that counts.
-    fn blocks_any(&self, feed: i64, reading: &Reading<'_>) -> anyhow::Result<bool> {
+    fn blocks_any(
+        &self,
+        feed: i64,
+        rules: &FeedRules,
+        reading: &Reading<'_>,
+    ) -> anyhow::Result<bool> {
         let mut counts = false;
-        walk_active(self.transaction, feed, |id, _, statement| {
-            counts = self.counts(id, statement, None, reading);
+        walk_active(self.transaction, feed, |id, dates, statement| {
+            counts = self.counts((id, dates), statement, None, rules, reading);
             Ok(if counts { ControlFlow::Break(()) } else { ControlFlow::Continue(()) })
         })?;
         Ok(counts)
@@ -140,11 +180,17 @@ impl Content<'_> {
     /// Returns whether a changed row of a feed states more that counts than before. It may state
     /// other values, a longer validity, or enough confidence. If its flags were retracted in the
     /// meantime, all of it is new.
-    fn blocks_more(&self, feed: i64, reading: &Reading<'_>) -> anyhow::Result<bool> {
+    fn blocks_more(
+        &self,
+        feed: i64,
+        rules: &FeedRules,
+        reading: &Reading<'_>,
+    ) -> anyhow::Result<bool> {
         let mut counts = false;
-        walk_changed(self.transaction, feed, |Changed { id, former, now, is_withdrawn }| {
+        walk_changed(self.transaction, feed, |changed| {
+            let Changed { id, dates, former, now, is_withdrawn } = changed;
             let former = former.filter(|_| !is_withdrawn);
-            counts = now.is_some_and(|now| self.counts(&id, now, former.as_ref(), reading));
+            counts = now.is_some_and(|now| self.counts((&id, dates), now, former, rules, reading));
             Ok(if counts { ControlFlow::Break(()) } else { ControlFlow::Continue(()) })
         })?;
         Ok(counts)
@@ -152,17 +198,23 @@ impl Content<'_> {
 
     fn counts(
         &self,
-        id: &str,
+        (id, dates): (&str, RowDates),
         mut statement: Statement,
-        former: Option<&Statement>,
+        former: Option<Statement>,
+        rules: &FeedRules,
         reading: &Reading<'_>,
     ) -> bool {
         let policy = PolicyKept::of(self.config);
+        rules.apply(dates, &mut statement, &mut |_, _| {});
         if !policy.takes(&statement) {
             return false;
         }
-        if let Some(former) = former.filter(|former| policy.takes(former)) {
-            statement.retain_new(former);
+        // The former statement's dates are not known. If values end by their age, all of them count
+        // as new.
+        let former = former.filter(|former| policy.takes(former) && !rules.ends_by_age());
+        if let Some(mut former) = former {
+            rules.apply(dates, &mut former, &mut |_, _| {});
+            statement.retain_new(&former);
         }
         reading.has_any(id, &statement)
     }

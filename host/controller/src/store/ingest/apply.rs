@@ -10,6 +10,7 @@ use super::{Delivered, Delivery};
 use crate::store::Store;
 use crate::store::body::Statement;
 use crate::store::feeds::{Held, Ingested};
+use crate::store::packages;
 use crate::store::rejections::{RejectedBy, add_rejections};
 use crate::store::retraction::retract_matches;
 
@@ -29,6 +30,7 @@ pub(super) fn apply(
     let planner = Planner {
         collected: &delivery.collected,
         canaries: &delivery.canaries,
+        withdrawn: &delivery.withdrawn,
         now,
         plan: Plan::default(),
     };
@@ -57,8 +59,12 @@ pub(super) fn apply(
     writer.write(&plan)?;
     writer.replace_rejections(delivered)?;
     writer.keep_markings()?;
+    let has_ids = delivered == Delivered::Part;
+    packages::keep(&transaction, feed, &delivery.packages, now, has_ids)?;
+    let is_whole = delivered == Delivered::Whole;
+    let has_other_threats = delivery.threats.keep(&transaction, feed, is_whole)?;
     writer.update_feed(&plan, cursor)?;
-    if plan.counts.has_changes() {
+    if plan.counts.has_changes() || has_other_threats {
         // An operator who accepts a delivery also accepts the next blacklist.
         let sql = "UPDATE builds SET change = change + 1, allowed = max(allowed, ?1)";
         transaction.execute(sql, [suspicion.is_some()])?;
@@ -90,6 +96,14 @@ fn suspicion(
     {
         return Some(format!(
             "expected the canary {canary:?} to stay, got a delivery that withdraws it"
+        ));
+    }
+    let growing = plan.counts.added.saturating_sub(plan.leaving);
+    let (most, total) = (u64::from(delivery.feed.hold.max_indicators), active + growing);
+    if growing > 0 && total > most {
+        return Some(format!(
+            "expected at most {most} indicators in force (`max_indicators`), got a delivery that \
+             brings them to {total}"
         ));
     }
     if plan.leaving == 0 {

@@ -166,6 +166,8 @@ impl Canary {
             Value::Domain(name, _) => **name == *self.compared,
             Value::Url { key, .. } => **key == *self.compared,
             Value::Email(email) => **email == *self.compared,
+            // No part of it flags anything alone.
+            Value::All(_) => false,
             value => value.to_string() == self.compared,
         }
     }

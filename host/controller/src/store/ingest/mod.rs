@@ -8,6 +8,8 @@ mod apply;
 mod collect;
 mod plan;
 
+use std::collections::BTreeSet;
+
 use serde_json::Value as Json;
 use threatsieve_blacklist::{Indicator, IndicatorId, Timestamp, UrlMode, Value};
 use threatsieve_feed::latest_modified;
@@ -17,7 +19,9 @@ pub(crate) use self::plan::{ACTIVE, REVOKED};
 use super::Store;
 use super::body::Statement;
 use super::feeds::{Ingested, feed_id};
+use super::packages::{self, AllRelated, ReceivedPackages};
 use super::rejections::MAX_REJECTIONS;
+use super::threats::Threats;
 use crate::config::Feed;
 use crate::rejection::Rejection;
 
@@ -56,6 +60,11 @@ struct Delivery {
     /// The reason to doubt that the delivery is the feed.
     doubt: Option<String>,
     markings: Vec<(String, String)>,
+    packages: ReceivedPackages,
+    /// Indicators that earlier packages listed, and that the delivery's packages with the same ids
+    /// do not list any more.
+    withdrawn: BTreeSet<String>,
+    threats: Threats,
 }
 
 impl Delivery {
@@ -91,6 +100,9 @@ impl Store {
             is_first: self.feed_state(&feed.name)?.is_none_or(|state| state.report.is_none()),
             doubt: None,
             markings: Vec::new(),
+            packages: ReceivedPackages::new(),
+            withdrawn: BTreeSet::new(),
+            threats: Threats::default(),
         };
         Ok(Ingest { store: self, delivery })
     }
@@ -126,7 +138,19 @@ impl Ingest<'_> {
             IndicatorId::Stix(id) => {
                 self.delivery.collected.put(&id, modified, &Statement::of(indicator))
             }
-            IndicatorId::Line(_) => {
+            IndicatorId::Line(line) => {
+                let labels = indicator.types.iter().map(String::as_str);
+                let dropped = self.delivery.feed.policy.objects.dropped_by_labels(labels);
+                if let Some(dropped) = dropped.filter(|_| !indicator.types.is_empty()) {
+                    self.reject(Rejection {
+                        id: line.to_string(),
+                        value: indicator.values.first().map(Value::to_string).unwrap_or_default(),
+                        kind: dropped.kind().to_owned(),
+                        reason: dropped.to_string(),
+                        is_pattern: false,
+                    });
+                    return Ok(());
+                }
                 for value in std::mem::take(&mut indicator.values) {
                     let id = value.to_string();
                     let one = Indicator { values: vec![value], ..indicator.clone() };
@@ -201,6 +225,11 @@ impl Ingest<'_> {
         Ok(definitions.collect::<Result<_, _>>()?)
     }
 
+    /// Sets the threats and relationships of the delivery.
+    pub(crate) fn relate(&mut self, threats: Threats) {
+        self.delivery.threats = threats;
+    }
+
     /// Stores a marking definition for later deliveries: its id, and JSON of the STIX object.
     ///
     /// Definitions beyond [`MAX_MARKINGS`] or [`MAX_MARKING_BYTES`] are not stored. Objects with
@@ -209,6 +238,33 @@ impl Ingest<'_> {
         if definition.len() <= MAX_MARKING_BYTES && self.delivery.markings.len() < MAX_MARKINGS {
             self.delivery.markings.push((id.to_owned(), definition.to_owned()));
         }
+    }
+
+    /// Adds the packages of the delivery, which are kept as they were received.
+    ///
+    /// A delivery in parts gets the earlier packages that have to be read again with it. Indicators
+    /// that the earlier content of a package listed, and that no package lists any more, are
+    /// removed.
+    pub(crate) fn keep_packages(
+        &mut self,
+        received: ReceivedPackages,
+        delivered: Delivered,
+    ) -> anyhow::Result<AllRelated> {
+        let mut related = match delivered {
+            Delivered::Whole => AllRelated::default(),
+            Delivered::Part => {
+                packages::related(&self.store.connection, self.delivery.feed_id, &received)?
+            }
+        };
+        self.delivery.packages = received;
+        self.delivery.withdrawn = std::mem::take(&mut related.withdrawn);
+        Ok(related)
+    }
+
+    /// Returns the indicators that the packages do not list any more.
+    #[cfg(test)]
+    pub(crate) fn withdrawn(&self) -> &BTreeSet<String> {
+        &self.delivery.withdrawn
     }
 
     /// Compares the delivery with the stored rows, and applies it together with the cursor in one

@@ -1,5 +1,7 @@
 //! Plans the changes of a delivery before anything is changed.
 
+use std::collections::BTreeSet;
+
 use rusqlite::{Connection, OptionalExtension, Row};
 use threatsieve_blacklist::Timestamp;
 
@@ -80,6 +82,8 @@ impl<'a> Stored<'a> {
 pub(super) struct Planner<'a> {
     pub(super) collected: &'a Collected,
     pub(super) canaries: &'a [Canary],
+    /// Indicators whose stored content comes from a package that does not list them any more.
+    pub(super) withdrawn: &'a BTreeSet<String>,
     pub(super) now: Timestamp,
     pub(super) plan: Plan,
 }
@@ -119,7 +123,10 @@ impl Planner<'_> {
             let id = collected.id_text(one)?;
             let judged = select
                 .query_row((feed, id), |row| {
-                    let stored = Stored::read(row, 0, self.now)?;
+                    let mut stored = Stored::read(row, 0, self.now)?;
+                    if stored.state == ACTIVE && self.withdrawn.contains(id) {
+                        stored.modified = NO_TIME;
+                    }
                     Ok(self.judge(place, one, Some(&stored)))
                 })
                 .optional()?;
@@ -127,6 +134,21 @@ impl Planner<'_> {
                 Some(judged) => judged?,
                 None => self.judge(place, one, None)?,
             }
+        }
+        let is_named = |id: &str| {
+            collected
+                .incoming()
+                .binary_search_by(|one| collected.id(one).cmp(id.as_bytes()))
+                .is_ok()
+        };
+        for id in self.withdrawn.iter().filter(|id| !is_named(id)) {
+            let listed = select
+                .query_row((feed, id), |row| {
+                    let stored = Stored::read(row, 0, self.now)?;
+                    Ok((stored.state == ACTIVE).then(|| self.unlisted(id, &stored)))
+                })
+                .optional()?;
+            listed.flatten().unwrap_or(Ok(()))?;
         }
         Ok(())
     }

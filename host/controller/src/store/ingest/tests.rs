@@ -3,7 +3,7 @@ use tempfile::TempDir;
 use threatsieve_blacklist::{DomainMode, IndicatorId, Tlp};
 
 use super::*;
-use crate::config::{FeedRole, Hold, Origin};
+use crate::config::{FeedPolicy, FeedRole, Hold, Origin};
 use crate::store::{Found, Query, State};
 
 pub(crate) const NOW: Timestamp = Timestamp(1_700_000_000_000_000);
@@ -23,13 +23,15 @@ pub(crate) fn feed(name: &str) -> Feed {
         match_port: false,
         may_be_empty: false,
         max_bad: None,
-        hold: Hold { max_shrink: 1.0, canaries: Vec::new() },
+        hold: Hold { max_shrink: 1.0, max_indicators: 1_000_000, canaries: Vec::new() },
+        saving: None,
+        policy: FeedPolicy::default(),
     }
 }
 
 fn careful(max_shrink: f64, canaries: &[&str]) -> Feed {
     let canaries = canaries.iter().map(ToString::to_string).collect();
-    Feed { hold: Hold { max_shrink, canaries }, ..feed("careful") }
+    Feed { hold: Hold { max_shrink, max_indicators: 1_000_000, canaries }, ..feed("careful") }
 }
 
 pub(crate) fn store() -> (TempDir, Store) {
@@ -114,6 +116,26 @@ fn a_list_is_the_same_whatever_the_order_of_its_lines() {
         counts(&list(&mut store, &feed, &["a.example", "c.example", "b.example"])),
         [1, 0, 0, 0]
     );
+}
+
+#[test]
+fn a_feed_that_grows_without_an_end_is_held_back() {
+    let (_folder, mut store) = store();
+    let mut few = feed("f");
+    few.hold.max_indicators = 3;
+    let ids = ["a", "b", "c", "d"];
+    let some = |ids: &[&str]| {
+        ids.iter().map(|id| stix(id, 1, &[&format!("{id}.example")])).collect::<Vec<_>>()
+    };
+    assert_eq!(deliver(&mut store, &few, Delivered::Part, some(&ids[..3])).held, None);
+    // What is known already may come again.
+    assert_eq!(deliver(&mut store, &few, Delivered::Part, some(&ids[..3])).held, None);
+    let held = deliver(&mut store, &few, Delivered::Part, some(&ids[3..])).held.unwrap();
+    assert!(held.why.contains("`max_indicators`") && held.why.contains("to 4"), "{}", held.why);
+    assert_eq!(store.feed_state("f").unwrap().unwrap().active, 3);
+    store.allow_held("f").unwrap();
+    assert_eq!(deliver(&mut store, &few, Delivered::Part, some(&ids[3..])).held, None);
+    assert_eq!(store.feed_state("f").unwrap().unwrap().active, 4);
 }
 
 #[test]

@@ -61,6 +61,8 @@ fn is_meant(value: &Value, port: Option<u16>) -> bool {
             is_name(name) && (port.is_some() || !FILE_ENDINGS.contains(&ending))
         }
         Value::Domain(name, _) => is_name(name),
+        // A word is one value.
+        Value::All(_) => false,
         Value::Url { shown, key, .. } => {
             let host = key.split(['/', ':', '?']).next().unwrap_or_default();
             let is_address = host.parse::<std::net::Ipv4Addr>().is_ok() || key.starts_with('[');

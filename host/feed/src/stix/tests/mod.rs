@@ -7,6 +7,7 @@ use crate::FeedError;
 
 mod damage;
 mod markings;
+mod threats;
 
 /// The result of several bundles, each read as its own feed.
 struct Outcome {
@@ -100,10 +101,8 @@ fn an_indicator_of_the_specification() {
     assert_eq!(indicator.modified, Some(Timestamp(1_459_973_028_000_000)));
     assert_eq!(indicator.name.as_deref(), Some("Poison Ivy Malware"));
     assert_eq!(indicator.types, ["malicious-activity"]);
-    assert_eq!(
-        outcome.reports[0],
-        BundleReport { objects: 3, indicators: 1, others: 2, ..BundleReport::default() }
-    );
+    let BundleReport { objects, indicators, others, rejected, is_bundle, .. } = outcome.reports[0];
+    assert_eq!((objects, indicators, others, rejected, is_bundle), (3, 1, 2, 0, true));
     assert_eq!(outcome.report, StixReport { indicators: 1, values: 1, ..StixReport::default() });
 }
 
@@ -227,6 +226,53 @@ fn all_containers_hold_objects() {
                 && error.to_string().contains("expected a STIX bundle"),
             "{error}"
         );
+    }
+}
+
+#[test]
+fn an_envelope_says_in_several_ways_that_there_is_more() {
+    for (text, want) in [
+        (r#"{"objects": [], "more": true, "next": "a"}"#, (true, Some("a"))),
+        (r#"{"objects": [], "more": "true", "next": 7}"#, (true, Some("7"))),
+        (r#"{"objects": [], "next": "a"}"#, (true, Some("a"))),
+        (r#"{"objects": [], "more": false, "next": "a"}"#, (false, Some("a"))),
+        (r#"{"objects": [], "more": true, "next": ""}"#, (true, None)),
+        (r#"{"objects": [], "more": true, "next": null}"#, (true, None)),
+        (r#"{"objects": [], "next": ""}"#, (false, None)),
+        (r#"{"more": false}"#, (false, None)),
+        (r#"{"type": "bundle", "objects": []}"#, (false, None)),
+    ] {
+        let report = &read(&[text]).reports[0];
+        assert_eq!((report.more, report.next.as_deref()), want, "{text}");
+        assert_eq!(report.is_bundle, text.contains("bundle"), "{text}");
+    }
+}
+
+#[test]
+fn items_are_objects_only_where_that_is_expected() {
+    let text = format!(r#"{{"more": false, "items": [{}]}}"#, indicator("1", "evil.example", ""));
+    assert!(read(&[&text]).taken.is_empty());
+    let limits = StixLimits { accepts_items: true, ..StixLimits::default() };
+    let mut set = StixSet::new(limits);
+    let report = set.read(0, text.as_bytes()).unwrap();
+    assert_eq!((report.objects, report.indicators), (1, 1));
+}
+
+#[test]
+fn fingerprints_are_those_of_the_objects() {
+    let (one, two) = (indicator("1", "a.example", ""), indicator("2", "b.example", ""));
+    let prints = |text: &str| {
+        let report = &read(&[text]).reports[0];
+        (report.first, report.last, report.content)
+    };
+    let both = prints(&bundle(&[&one, &two]));
+    assert_eq!(both, prints(&format!(r#"{{"more": false, "objects": [{one}, {two}]}}"#)));
+    let turned = prints(&bundle(&[&two, &one]));
+    assert_eq!((both.0, both.1), (turned.1, turned.0));
+    assert_ne!(both.2, turned.2);
+    assert_eq!(prints(&bundle(&[&two])).0, both.1);
+    for empty in [r#"{"type": "bundle", "id": "bundle--1"}"#, "{}", r#"{"objects": []}"#] {
+        assert_eq!(prints(empty), (None, None, 0), "{empty}");
     }
 }
 

@@ -20,7 +20,11 @@ fn damage_says_where_it_is() {
         let error = error(&text).to_string();
         assert!(error.contains(want), "{error}");
     }
-    let read = StixSet::new(StixLimits::default()).read_packages(0, &b"<a>\xff</a>"[..]);
+    let read = StixSet::new(StixLimits::default()).read_packages(
+        0,
+        &b"<a>\xff</a>"[..],
+        PackageOptions::default(),
+    );
     assert!(read.is_err());
 }
 
@@ -42,20 +46,31 @@ fn an_indicator_beyond_a_limit_is_rejected_and_reading_goes_on() {
     let limits = StixLimits { max_object_bytes: 4096, ..StixLimits::default() };
     let long = indicator("long", "", &"<b/><c> </c>".repeat(1000));
     let mut set = StixSet::new(limits);
-    set.read_packages(0, package("p", &[&*long, &good].concat()).as_bytes()).unwrap();
+    set.read_packages(
+        0,
+        package("p", &[&*long, &good].concat()).as_bytes(),
+        PackageOptions::default(),
+    )
+    .unwrap();
     let mut kinds = Vec::new();
     let report = set.finish(&mut |_, _| {}, &mut |one| kinds.push(one.reason.kind().into_owned()));
     assert_eq!((report.indicators, kinds), (1, vec!["object too long".to_owned()]));
 
     let token = package("p", &"x".repeat(10_000));
     let limits = StixLimits { max_object_bytes: 4096, ..StixLimits::default() };
-    let error = StixSet::new(limits).read_packages(0, token.as_bytes()).unwrap_err();
+    let error = StixSet::new(limits)
+        .read_packages(0, token.as_bytes(), PackageOptions::default())
+        .unwrap_err();
     assert!(error.to_string().contains("at most 4096 bytes"), "{error}");
 
     let many: String = (0..9).map(|n| good.replace(r#""i""#, &format!(r#""i{n}""#))).collect();
     let read = |content: &str| {
         let limits = StixLimits { max_kept: 3, ..StixLimits::default() };
-        StixSet::new(limits).read_packages(0, package("p", content).as_bytes())
+        StixSet::new(limits).read_packages(
+            0,
+            package("p", content).as_bytes(),
+            PackageOptions::default(),
+        )
     };
     assert!(read(&good.repeat(9)).is_ok(), "nine times the same indicator are one");
     assert!(matches!(read(&many), Err(FeedError::TooMany { limit: 3, .. })));

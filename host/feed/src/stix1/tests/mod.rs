@@ -2,10 +2,11 @@
 
 use threatsieve_blacklist::{Indicator, IndicatorId, Timestamp, Tlp, Value};
 
-use crate::{BundleReport, FeedError, StixLimits, StixReport, StixSet, Unreduced};
+use crate::{BundleReport, FeedError, PackageOptions, StixLimits, StixReport, StixSet, Unreduced};
 
 mod limits;
 mod packages;
+mod received;
 
 /// The result of several packages, each read as its own feed.
 struct Outcome {
@@ -28,7 +29,9 @@ fn read(packages: &[&str]) -> Outcome {
     let mut set = StixSet::new(StixLimits::default());
     let mut reports = Vec::new();
     for (feed, text) in packages.iter().enumerate() {
-        reports.push(set.read_packages(feed as u16, text.as_bytes()).unwrap());
+        reports.push(
+            set.read_packages(feed as u16, text.as_bytes(), PackageOptions::default()).unwrap(),
+        );
     }
     let (mut taken, mut indicators, mut unreduced) = (Vec::new(), Vec::new(), Vec::new());
     let report = set.finish(
@@ -44,7 +47,9 @@ fn read(packages: &[&str]) -> Outcome {
 }
 
 fn error(text: &str) -> FeedError {
-    StixSet::new(StixLimits::default()).read_packages(0, text.as_bytes()).unwrap_err()
+    StixSet::new(StixLimits::default())
+        .read_packages(0, text.as_bytes(), PackageOptions::default())
+        .unwrap_err()
 }
 
 /// A package with the namespaces of MITRE.
@@ -184,7 +189,7 @@ fn objects_give_their_values() {
         (mail(&format!("{from}{subject}")), "conjunction"),
         (mail(&subject), "no_observable"),
         (object("SocketAddress", "", &endpoint), "192.0.2.1"),
-        (object("SocketAddress", "", &format!("{endpoint}{port}")), "conjunction"),
+        (object("SocketAddress", "", &format!("{endpoint}{port}")), "192.0.2.1"),
         (object("Port", "", "<PortObj:Port_Value>443</PortObj:Port_Value>"), "no_observable"),
         (object("HTTPSession", "", &host), "bad.example"),
         ("<cybox:Description>x</cybox:Description>".to_owned(), "no_observable"),
@@ -222,6 +227,43 @@ fn conditions_and_lists() {
     }
     assert_eq!(reduced(&domain(r#" condition="EndsWith""#, ".bad.example")), "*.bad.example");
     assert_eq!(reduced(&domain(r#" condition="EndsWith""#, "bad.example")), "condition");
+}
+
+#[test]
+fn a_port_limits_an_address() {
+    let endpoint = |more: &str| {
+        format!(
+            r#"<SocketAddressObj:IP_Address category="ipv4-addr"><AddressObj:Address_Value{more}>192.0.2.1</AddressObj:Address_Value></SocketAddressObj:IP_Address>"#
+        )
+    };
+    let port = |more: &str, number: &str| {
+        format!(
+            "<SocketAddressObj:Port><PortObj:Port_Value{more}>{number}</PortObj:Port_Value>\
+             </SocketAddressObj:Port>"
+        )
+    };
+    for (address, condition, number, want) in [
+        (EQUALS, EQUALS, "443", "192.0.2.1 443 true"),
+        ("", "", "443", "192.0.2.1 443 false"),
+        (EQUALS, "", "443", "192.0.2.1 443 false"),
+        (EQUALS, EQUALS, "80##comma##443", "192.0.2.1 80 true, 192.0.2.1 443 true"),
+        (EQUALS, EQUALS, "0", ""),
+        (EQUALS, r#" condition="GreaterThan""#, "1024", ""),
+        ("", "", "none", "192.0.2.1"),
+    ] {
+        let properties = [endpoint(address), port(condition, number)].concat();
+        let content = observed(&object("SocketAddress", "", &properties));
+        let outcome = read(&[&package("p", &indicator("i", "", &content))]);
+        let shown: Vec<String> = outcome
+            .indicators
+            .iter()
+            .map(|one| match one.port {
+                None => one.values[0].to_string(),
+                Some(port) => format!("{} {} {}", one.values[0], port.number, port.is_matched),
+            })
+            .collect();
+        assert_eq!(shown.join(", "), want, "{properties}");
+    }
 }
 
 #[test]

@@ -102,6 +102,11 @@ fn references_lead_to_other_and_later_packages() {
     assert_eq!(outcome.rejected(), ["i: unresolved reference"]);
     assert_eq!(outcome.unreduced[0].pattern, "idref o:2");
 
+    // An element with content stands for itself.
+    let own = observed(&domain(EQUALS, "a.example")).replacen(">", r#" idref="o:9">"#, 1);
+    let outcome = read(&[&package("p", &indicator("i", "", &own))]);
+    assert_eq!((outcome.taken, outcome.unreduced.len()), (vec!["0 i a.example".to_owned()], 0));
+
     let composed = |id: &str, to: &str| {
         let part = format!(r#"<cybox:Observable idref="{to}"/>"#);
         let content = format!(
@@ -165,7 +170,7 @@ fn the_newest_version_wins_and_equal_ones_are_vouched_for() {
     assert_eq!(read(&[&old, &new]).taken, ["1 i new.example"]);
     assert_eq!(read(&[&new, &new]).taken, ["0 i new.example", "1 i new.example"]);
     let mediated = version("2026-01-02", "other.example");
-    assert_eq!(read(&[&new, &mediated]).taken[0], "0 i other.example");
+    assert_eq!(read(&[&new, &mediated]).taken, ["1 i other.example"]);
 }
 
 #[test]

@@ -38,7 +38,7 @@ fn a_server_that_never_ends_is_stopped() {
     parts.next(&part(&more(1), 1));
     assert_eq!(parts.next(&part(&more(2), 0)), Next::Stop(Stopped::Empty { part: 2 }));
 
-    let mut parts = Parts::of_pending("r".to_owned(), 10);
+    let mut parts = Parts::of_result("r".to_owned(), 1, 10);
     let other = part("more=\"true\" result_id=\"s\"", 1);
     let (expected, got) = ("r".to_owned(), "s".to_owned());
     assert_eq!(parts.next(&other), Next::Stop(Stopped::OtherResult { part: 1, expected, got }));

@@ -41,6 +41,8 @@ public final class EcsFields {
             String hash = file + ".hash.";
             add(kinds, Kind.HASH, hash + "md5", hash + "sha1", hash + "sha256");
         }
+        add(kinds, Kind.FILE_NAME, "file.name", "file.path", "process.name", "process.executable");
+        add(kinds, Kind.FILE_NAME, "dll.name", "dll.path", "email.attachments.file.name");
         for (String party : List.of("from", "sender", "reply_to", "to", "cc", "bcc")) {
             add(kinds, Kind.EMAIL, "email." + party + ".address");
         }

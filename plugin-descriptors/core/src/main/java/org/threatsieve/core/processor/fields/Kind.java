@@ -8,5 +8,9 @@ public enum Kind {
     ADDRESS,
     URL,
     HASH,
-    EMAIL
+    EMAIL,
+    /** A word of free text that is probably the name of a file. No field has this kind. */
+    WORD,
+    /** The name or the path of a file. It counts only as a part of a conjunction. */
+    FILE_NAME
 }
