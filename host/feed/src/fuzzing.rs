@@ -19,6 +19,7 @@ pub fn stix(bytes: &[u8]) {
         url_mode: UrlMode::Exact,
         latest_modified: Timestamp(1_800_000_000_000_000),
         accepts_items: false,
+        ..StixLimits::default()
     };
     let read = |portion: usize| {
         let mut set = StixSet::new(limits.clone());
@@ -70,6 +71,7 @@ pub fn stix1(bytes: &[u8]) {
         max_kept: 1_000_000,
         url_mode: UrlMode::Exact,
         latest_modified: Timestamp(1_800_000_000_000_000),
+        ..StixLimits::default()
     };
     let read = |portion: usize| {
         let mut set = StixSet::new(limits.clone());

@@ -73,7 +73,7 @@ fn entries(indicators: &[Indicator]) -> Entries {
             let scope = value.is_subtree().map(|below| if below { "subtree" } else { "exact" });
             for form in value.normal_forms() {
                 let key = (
-                    value.entry_type().stix_name().to_owned(),
+                    value.entry_type().unwrap().stix_name().to_owned(),
                     form,
                     indicator.port.map(|port| port.number.into()),
                 );
