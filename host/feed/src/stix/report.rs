@@ -22,8 +22,10 @@ pub struct BundleReport {
     pub indicators: u64,
     /// The number of marking definitions.
     pub markings: u64,
-    /// The number of objects of types that are not used.
+    /// The number of objects of all other types.
     pub others: u64,
+    /// The number of those that are threats or relationships.
+    pub threats: u64,
     /// The number of rejected objects; [`super::StixSet::finish`] lists them.
     pub rejected: u64,
     /// The number of indicators of which a newer version was read before.

@@ -185,12 +185,12 @@ impl StixSet {
                 self.markings.define(&object)
             }
             Ok(Some(kind)) if kind == "relationship" => {
-                report.others += 1;
+                (report.others, report.threats) = (report.others + 1, report.threats + 1);
                 self.make_room(offset)?;
                 self.threats.relation(&object, &mut self.markings)
             }
             Ok(Some(kind)) if let Some(kind) = threat::kind(&kind) => {
-                report.others += 1;
+                (report.others, report.threats) = (report.others + 1, report.threats + 1);
                 self.make_room(offset)?;
                 self.threats.threat(&object, kind, &mut self.markings)
             }

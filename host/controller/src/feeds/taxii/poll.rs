@@ -19,7 +19,11 @@ use crate::feeds::http::{Answer, Fault, Fetcher, shown};
 use crate::feeds::reading::limits;
 
 /// The types of objects that are used (`match[type]`, section 3.4.2).
-const FILTERS: &[(&str, &str)] = &[("match[type]", "indicator,marking-definition")];
+const FILTERS: &[(&str, &str)] = &[(
+    "match[type]",
+    "indicator,marking-definition,relationship,malware,tool,threat-actor,intrusion-set,campaign,\
+     attack-pattern",
+)];
 pub(super) const EXPECTED: &str = "a STIX bundle or a TAXII 2.1 envelope";
 
 /// The end of a poll.
@@ -140,8 +144,8 @@ impl Poll {
         let mut copy = answer.body.file()?;
         let input = BufReader::with_capacity(64 * 1024, answer.body.into_file());
         let report = blocking(|| self.set.read(0, input)).with_context(|| url.clone())?;
-        let BundleReport { objects, indicators, markings, rejected, older, repeated, more, .. } =
-            report;
+        let BundleReport { objects, indicators, markings, threats, rejected, .. } = report;
+        let BundleReport { older, repeated, more, .. } = report;
         let is_other = match self.version {
             // A bundle has no `more`, so its other pages would be missed.
             Version::V21 => {
@@ -157,7 +161,7 @@ impl Poll {
             blocking(|| archive.save(&mut copy))?;
         }
         self.objects += objects;
-        self.taken += indicators + markings + rejected;
+        self.taken += indicators + markings + threats + rejected;
         let has_news = objects > older + repeated;
         let BundleReport { content, first, last, next, .. } = report;
         Ok(Some(Page { content, objects, has_news, more, next, first, last, ..page }))
