@@ -223,7 +223,8 @@ fn shown(gathered: &Gathered, report: &FeedReport, is_json: bool) -> anyhow::Res
 /// Returns the exceptions of a list: type, value and scope, each value once.
 fn exceptions(report: &FeedReport) -> IndexSet<(&'static str, String, Option<&'static str>)> {
     let each = report.exceptions.iter().flat_map(|value| {
-        let (r#type, scope) = (value.entry_type().stix_name(), scope_of(value));
+        let (r#type, scope) =
+            (value.entry_type().map_or("conjunction", EntryType::stix_name), scope_of(value));
         value.normal_forms().into_iter().map(move |value| (r#type, value, scope))
     });
     each.collect()

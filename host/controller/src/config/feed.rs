@@ -14,7 +14,7 @@ use super::credentials::{
     Auth, ClientCertificate, Header, basic, check_encrypted, check_one_way, client_certificate,
 };
 use super::kinds::{
-    BOOLEAN, DURATION, FilePath, Plain, SHARE, SIZE, TEXT, TlpLevel, Words, integer,
+    BOOLEAN, DURATION, FilePath, HttpUrl, Plain, SHARE, SIZE, TEXT, TlpLevel, Words, integer,
 };
 use super::nested::{TableOf, list};
 use super::policy::{FeedPolicy, PolicySettings, policy};
