@@ -208,7 +208,9 @@ impl Expiry {
             EntryType::Ipv4 => settings.ipv4,
             EntryType::Ipv6 => settings.ipv6,
             EntryType::Url => settings.url,
-            EntryType::Md5 | EntryType::Sha1 | EntryType::Sha256 => settings.file,
+            EntryType::Md5 | EntryType::Sha1 | EntryType::Sha256 | EntryType::FileName => {
+                settings.file
+            }
             EntryType::Email => settings.email,
         }))
     }

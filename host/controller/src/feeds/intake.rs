@@ -14,7 +14,6 @@ use threatsieve_feed::{
 
 use super::fetched::Body;
 use super::http::Fault;
-use super::path;
 use super::reading::{BUFFER_BYTES, Bounded, MAX_FILE_BYTES, limits, options};
 use crate::config::{Feed, FeedRole, Http};
 use crate::network::Secrets;

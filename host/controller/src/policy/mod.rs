@@ -13,7 +13,7 @@ use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use threatsieve_blacklist::{DomainMode, EntryType, Timestamp, Tlp, Value};
+use threatsieve_blacklist::{DomainMode, EntryType, Tlp, Value};
 
 pub(crate) use self::assess::Assessor;
 pub(crate) use self::lists::fingerprint;

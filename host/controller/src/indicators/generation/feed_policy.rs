@@ -4,9 +4,9 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
-use threatsieve_blacklist::{EntryType, Tlp};
+use threatsieve_blacklist::EntryType;
 
-use crate::config::{FeedPolicy, Scope};
+use crate::config::FeedPolicy;
 use crate::policy::FeedRules;
 
 /// The policy of a feed when a generation was made.
