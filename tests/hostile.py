@@ -79,9 +79,6 @@ def serving(
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
 
-        def do_POST(self) -> None:
-            self.do_GET()
-
         def do_GET(self) -> None:
             url = urllib.parse.urlsplit(self.path)
             certificate = (

@@ -25,7 +25,7 @@ from pathlib import Path
 
 DATA = Path(__file__).parent / "data" / "stix1"
 RECORDED = DATA / "peers.json.xz"
-SECONDS = 150
+SECONDS = 600
 PEERS = ["misp-stix", "stix2-elevator"]
 
 MISP_TYPES = {

@@ -28,6 +28,8 @@ SETS = {
     "samples": "APT1, Poison Ivy and the watchlists of the STIX project",
     "veris": "Incidents of VERIS",
 }
+# Recorded for a package that would take a peer too long.
+NOT_RUN = "not run"
 XSI_TYPE = "{http://www.w3.org/2001/XMLSchema-instance}type"
 HEAD = """# STIX 1.x: a comparison
 
@@ -46,6 +48,8 @@ for these are in the last column.
 Why Threatsieve takes less: a value that has to hold together with something else, that is excluded,
 or that was only observed, is not enough to call an event bad. Why it takes more: it reads objects
 and places that the others leave out, or the other fails on the whole package.
+
+"Not run" is a package of a megabyte or so, for which stix2-elevator needs many minutes.
 """
 
 
@@ -91,7 +95,8 @@ def our_values(path: Path) -> set[str]:
     """Returns the values that the program takes from a package."""
     result = program.run("feeds", "test", path, "--json", expect=None)
     lines = [json.loads(line) for line in result.stdout.splitlines()]
-    return {normal(f"{our_kind(v['type'])} {v['value']}") for v in lines if "value" in v}
+    values = [v for v in lines if "value" in v and v["type"] != "conjunction"]
+    return {normal(f"{our_kind(v['type'])} {v['value']}") for v in values}
 
 
 class Reading:
@@ -194,8 +199,6 @@ def compare(path: Path, recorded: dict) -> Row:
     """Compares the three on one package."""
     peers: dict[str, set[str] | str] = {
         peer: recorded[peer].get("failed") or {normal(one) for one in recorded[peer]["values"]}
-        if "values" in recorded[peer]
-        else recorded[peer]["failed"]
         for peer in PEERS
     }
     row, reading = Row(our_values(path), peers), Reading(path)
@@ -204,7 +207,7 @@ def compare(path: Path, recorded: dict) -> Row:
             row.unexplained.setdefault("threatsieve", []).append(value)
     for peer, theirs in peers.items():
         if isinstance(theirs, str):
-            row.reasons[f"{peer} fails"] += 1
+            row.reasons[f"{peer} fails"] += theirs != NOT_RUN
             continue
         for value in sorted(theirs - row.ours):
             reasons = [reading.left_out(one) for one in reading.places.get(value, [])]
@@ -254,7 +257,7 @@ def cell(row: Row, peer: str) -> str:
     """Returns the cell of a peer."""
     theirs = row.peers[peer]
     if isinstance(theirs, str):
-        return "fails"
+        return NOT_RUN if theirs == NOT_RUN else "fails"
     more, less = len(row.ours - theirs), len(theirs - row.ours)
     return f"{len(theirs)}" + (f" +{more}" if more else "") + (f" -{less}" if less else "")
 
@@ -270,7 +273,7 @@ def page() -> str:
         for path, row in rows.items():
             folder, _, file = path.partition("/")
             if folder == name:
-                reasons = "; ".join(sorted(row.reasons))
+                reasons = "; ".join(sorted(one for one, count in row.reasons.items() if count))
                 cells = [len(row.ours), *(cell(row, peer) for peer in PEERS)]
                 lines.append(f"| {file} | {' | '.join(map(str, cells))} | {reasons} |")
         parts.append(f"## {title}\n\n" + "\n".join(lines))
@@ -285,7 +288,7 @@ def page() -> str:
             )
             for path, row in rows.items()
             for peer in PEERS
-            if isinstance(row.peers[peer], str)
+            if isinstance(row.peers[peer], str) and row.peers[peer] != NOT_RUN
         }
     )
     parts.append("## Failures\n\n" + "\n".join(failed))

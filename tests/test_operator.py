@@ -18,25 +18,11 @@ from pathlib import Path
 import pytest
 
 from tests import program
+from tests.clock import Clock
 
 NOW = 1_795_322_415
 """The time of the log lines, in seconds: 2026-11-22."""
 NOBODY = 65534
-
-CLOCK = """
-#define _GNU_SOURCE
-#include <stdlib.h>
-#include <sys/syscall.h>
-#include <time.h>
-#include <unistd.h>
-int clock_gettime(clockid_t id, struct timespec *time) {
-    int result = syscall(SYS_clock_gettime, id, time);
-    const char *days = getenv("CLOCK_DAYS");
-    if (result == 0 && id == CLOCK_REALTIME && days) time->tv_sec += 86400 * atol(days);
-    return result;
-}
-"""
-"""A library that sets the clock CLOCK_DAYS days ahead."""
 
 
 def line(number: int, host: str, time: int = NOW) -> str:
@@ -428,12 +414,10 @@ def test_one_unreadable_folder_hides_nothing_else(open_folder, pattern):
 @pytest.fixture
 def clock(desk, tmp_path):
     """Returns a function that sets the desk's clock this many days ahead."""
-    source, library = tmp_path / "clock.c", tmp_path / "clock.so"
-    source.write_text(CLOCK)
-    subprocess.run(["cc", "-shared", "-fPIC", "-O1", "-o", library, source], check=True)
+    library = Clock(tmp_path)
 
     def ahead(days: int) -> None:
-        desk.environment = {"LD_PRELOAD": str(library), "CLOCK_DAYS": str(days)}
+        desk.environment = library.ahead(days)
 
     return ahead
 

@@ -18,7 +18,6 @@ pub fn stix(bytes: &[u8]) {
         max_kept: 1_000_000,
         url_mode: UrlMode::Exact,
         latest_modified: Timestamp(1_800_000_000_000_000),
-        accepts_items: false,
         ..StixLimits::default()
     };
     let read = |portion: usize| {

@@ -109,7 +109,7 @@ impl List<'_> {
             if queue.given_up > 0 {
                 parts.push(counted(queue.given_up, "mail was given up", "mails were given up"));
             }
-            let error = queue.error.as_deref().unwrap_or("not tried yet");
+            let error = queue.error.as_deref().unwrap_or("no error is known");
             let what = format!("{}; the last answer: {error}", parts.join(", "));
             self.add(Kind::MailsStuck, &queue.recipient, Some(queue.oldest), what);
         }

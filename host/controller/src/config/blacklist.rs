@@ -24,7 +24,7 @@ settings! {
         #[setting(BOOLEAN, default = false, example = true)]
         pub(crate) accept_broad: bool,
 
-        /// Largest share of the entries that may disappear from one generation to the next.
+        /// Largest share by which the number of entries may shrink from one generation to the next.
         #[setting(SHARE, default = 0.5, example = 0.3)]
         pub(crate) max_shrink: f64,
 

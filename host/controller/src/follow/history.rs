@@ -5,6 +5,7 @@
 //! that cannot be read remains in the queue until it leaves the history window, and does not delay
 //! other files.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -53,10 +54,10 @@ pub(crate) fn match_history(
     let start = Instant::now();
     let oldest = config.history.oldest(now);
     let mut work = Work { config, store, report: HistoryReport::default(), now };
-    let due = work.store.rematches(oldest)?;
+    let mut due = VecDeque::from(work.store.rematches(oldest)?);
     let (mut matcher, mut loaded) = (Some(matcher), None);
     let mut is_first = true;
-    for rematch in due {
+    while let Some(rematch) = due.pop_front() {
         // Each round matches at least one piece. Otherwise a short time limit would never finish a
         // file.
         if stop.is_requested() || !is_first && start.elapsed() >= config.history.budget {
@@ -78,14 +79,25 @@ pub(crate) fn match_history(
             stop.is_requested() || !is_packed && start.elapsed() >= config.history.budget
         };
         let matched = matching.run(work.store, &[stretch], &is_over)?;
-        if work.take(&rematch, matched)? {
-            break;
+        match work.take(rematch, matched)? {
+            Next::Pass(rematch) => due.push_back(rematch),
+            Next::File => {}
+            Next::Round => break,
         }
     }
     let state = work.store.history_state()?;
     work.report.files_left = state.files;
     work.report.missed = state.missed_files;
     Ok(work.report)
+}
+
+/// The work that follows a pass over a file.
+enum Next {
+    /// Another pass over the same file: something newly counted while the pass was not done.
+    Pass(Rematch),
+    File,
+    /// The rest is left to the next round.
+    Round,
 }
 
 struct Work<'a> {
@@ -121,21 +133,23 @@ impl Work<'_> {
         })
     }
 
-    /// Stores how the matching of a file ended. Returns `true` if the work was stopped.
-    fn take(&mut self, rematch: &Rematch, matched: Matched) -> anyhow::Result<bool> {
+    /// Stores how the matching of a file ended, and returns how the work continues.
+    fn take(&mut self, rematch: Rematch, matched: Matched) -> anyhow::Result<Next> {
         self.report.counts.add(&matched.counts);
         match matched.ends.into_iter().next().unwrap_or(Ended::Stopped) {
             Ended::Whole => {
                 self.store.set_missed(rematch.file.id, None, self.now)?;
-                self.store.end_rematch(rematch.file.id)?;
+                if let Some(next) = self.store.end_rematch(rematch.file)? {
+                    return Ok(Next::Pass(next));
+                }
                 self.report.files += 1;
             }
-            Ended::Damaged(why) => self.missed(rematch, &format!("{why:#}"))?,
+            Ended::Damaged(why) => self.missed(&rematch, &format!("{why:#}"))?,
             // The file was renamed since its path was stored. The next round knows its new path.
             Ended::Replaced => {}
-            Ended::Stopped => return Ok(true),
+            Ended::Stopped => return Ok(Next::Round),
         }
-        Ok(false)
+        Ok(Next::File)
     }
 
     /// Notes that a file is gone. It may come back. Nothing is logged: that was done when the file

@@ -1,7 +1,7 @@
 use std::fs;
 use std::time::Duration;
 
-use threatsieve_blacklist::UrlMode;
+use threatsieve_blacklist::{Timestamp, UrlMode};
 
 use super::*;
 use crate::store::ingest::tests::feed;

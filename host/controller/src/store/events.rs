@@ -105,7 +105,8 @@ pub(crate) fn event_uid(identity: &[u8], offset: u64) -> String {
 pub(crate) const CONJUNCTION: &str = "conjunction";
 
 /// Adds a match of an indicator to an event; `false` if it is known already. A retracted match
-/// becomes valid again. `parts` are the indicator's coverings: several for a conjunction.
+/// becomes valid again, with the details that the indicator has now: its marking decides who may
+/// see the match. `parts` are the indicator's coverings: several for a conjunction.
 pub(crate) fn insert_match(
     connection: &Connection,
     event: i64,
@@ -126,8 +127,11 @@ pub(crate) fn insert_match(
              VALUES (:event, :feed, :indicator, :entry_type, :entry, :observable, :field, \
              :how, :confidence, :tlp, :name, :threats, :generation, :found, :historic, :written, \
              :told) \
-             ON CONFLICT (event, feed, indicator) DO UPDATE SET \
-             retracted = NULL, generation = excluded.generation, \
+             ON CONFLICT (event, feed, indicator) DO UPDATE SET retracted = NULL, \
+             entry_type = excluded.entry_type, entry = excluded.entry, \
+             observable = excluded.observable, field = excluded.field, how = excluded.how, \
+             confidence = excluded.confidence, tlp = excluded.tlp, name = excluded.name, \
+             threats = excluded.threats, generation = excluded.generation, \
              found = excluded.found, historic = excluded.historic, written = excluded.written \
              WHERE retracted IS NOT NULL RETURNING id",
         )?

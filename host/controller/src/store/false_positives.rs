@@ -249,8 +249,25 @@ fn retract_value(
         statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?)))?;
     let matched = rows.collect::<Result<Vec<(String, String, String, String)>, _>>()?;
     let names_it = |entry: &str| entry == target || compared_text(entry).as_deref() == Some(target);
-    let mut named = matched.iter().filter(|(.., part)| names_it(part));
-    named.try_fold(0, |sum, (feed, id, entry, _)| {
-        Ok(sum + retract_matches(transaction, feed, id, Some(entry), reason, now)?)
-    })
+    let mut retracted = 0;
+    for (feed, id, entry, _) in matched.iter().filter(|(.., part)| names_it(part)) {
+        retracted += retract_matches(transaction, feed, id, Some(entry), reason, now)?;
+        renew_indicator(transaction, feed, id)?;
+    }
+    Ok(retracted)
+}
+
+/// Marks an indicator as new if it is in force. Its other values may cover the events whose flags
+/// were retracted, so the next blacklist matches stored lines with them.
+fn renew_indicator(transaction: &Transaction<'_>, feed: &str, id: &str) -> anyhow::Result<()> {
+    transaction
+        .prepare_cached(
+            "INSERT INTO pending (feed, id, former, withdrawn) \
+             SELECT indicators.feed, indicators.id, body, 1 \
+             FROM feeds JOIN indicators ON indicators.feed = feeds.id \
+             WHERE name = ?1 AND indicators.id = ?2 AND state = ?3 \
+             ON CONFLICT DO UPDATE SET withdrawn = 1",
+        )?
+        .execute((feed, id, ACTIVE))?;
+    Ok(())
 }

@@ -2,7 +2,7 @@
 //! each file.
 
 use anyhow::Context;
-use rusqlite::{Connection, Row, named_params};
+use rusqlite::{Connection, OptionalExtension, Row, named_params};
 use threatsieve_blacklist::Timestamp;
 
 use super::Store;
@@ -99,17 +99,27 @@ impl Store {
             .collect()
     }
 
-    /// Ends a pass over a file that was read to its end. Starts the next pass if one is due.
-    pub(crate) fn end_rematch(&mut self, file: i64) -> anyhow::Result<()> {
+    /// Ends a pass over a file that was read to its end. Starts the next pass if one is due, and
+    /// returns it.
+    pub(crate) fn end_rematch(&mut self, file: LogFile) -> anyhow::Result<Option<Rematch>> {
         let transaction = self.write()?;
-        transaction.execute("DELETE FROM history WHERE file = ?1 AND again = 0", [file])?;
-        transaction.execute(
-            "UPDATE history SET done = 0, until = again, again = 0, lines = 0, header = NULL \
-             WHERE file = ?1",
-            [file],
-        )?;
+        transaction.execute("DELETE FROM history WHERE file = ?1 AND again = 0", [file.id])?;
+        let until = transaction
+            .query_row(
+                "UPDATE history SET done = 0, until = again, again = 0, lines = 0, header = NULL \
+                 WHERE file = ?1 RETURNING until",
+                [file.id],
+                |row| row.get::<_, i64>(0),
+            )
+            .optional()?;
         transaction.commit()?;
-        Ok(())
+        let next = until.map(|until| Rematch {
+            file,
+            place: Place::default(),
+            until: until.cast_unsigned(),
+            missed: None,
+        });
+        Ok(next)
     }
 
     /// Stores why a file cannot be read; `None` if it can.

@@ -195,8 +195,11 @@ impl Store {
         Ok(rows.collect::<Result<_, _>>()?)
     }
 
-    /// Summarises by recipient the mails that were composed before `waits_since` and still wait,
-    /// and those that were composed after `given_up_since` and given up.
+    /// Summarises by recipient the mails that were composed before `waits_since`, were tried and
+    /// still wait, and those that were composed after `given_up_since` and given up.
+    ///
+    /// A mail that was not tried yet is sent in the present round: the program was killed after it
+    /// composed the mail.
     pub(crate) fn stuck_mails(
         &self,
         waits_since: Timestamp,
@@ -208,7 +211,8 @@ impl Store {
              (SELECT error FROM mails e WHERE e.recipient = m.recipient AND e.state <> 1 \
              AND e.error IS NOT NULL \
              ORDER BY e.id DESC LIMIT 1) FROM mails m \
-             WHERE state = 0 AND composed <= ?1 OR state = 2 AND composed >= ?2 GROUP BY recipient",
+             WHERE state = 0 AND attempts > 0 AND composed <= ?1 \
+             OR state = 2 AND composed >= ?2 GROUP BY recipient",
         )?;
         let rows = statement.query_map([waits_since.0, given_up_since.0], |row| {
             Ok(StuckMails {

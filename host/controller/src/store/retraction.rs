@@ -48,9 +48,9 @@ pub(crate) struct Flagged {
     pub(crate) entry_type: String,
     pub(crate) entry: String,
     pub(crate) observable: String,
-    uid: String,
     pub(crate) feed: String,
-    indicator: String,
+    pub(crate) indicator: String,
+    uid: String,
     is_written: bool,
 }
 

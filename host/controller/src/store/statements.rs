@@ -95,6 +95,23 @@ pub(crate) fn walk_changed(
     Ok(())
 }
 
+/// Returns whether an indicator in force has a value other than this entry's.
+pub(crate) fn has_other_values(
+    connection: &Connection,
+    feed: &str,
+    id: &str,
+    entry: &str,
+) -> anyhow::Result<bool> {
+    let mut select = connection.prepare_cached(
+        "SELECT body FROM feeds JOIN indicators ON indicators.feed = feeds.id \
+         WHERE name = ?1 AND indicators.id = ?2 AND state = ?3",
+    )?;
+    let mut rows = select.query((feed, id, ACTIVE))?;
+    let Some(row) = rows.next()? else { return Ok(false) };
+    let statement = Statement::decode(id, row.get_ref(0)?.as_blob()?)?;
+    Ok(statement.parts.iter().flat_map(|part| &part.values).any(|value| value.to_string() != entry))
+}
+
 /// Returns the number of values that left because their indicators were revoked since the last
 /// build.
 pub(crate) fn revoked_values(transaction: &Transaction<'_>) -> anyhow::Result<u64> {

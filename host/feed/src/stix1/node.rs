@@ -5,7 +5,9 @@ use std::fmt;
 use std::sync::Arc;
 
 use indexmap::{IndexMap, IndexSet};
-use threatsieve_blacklist::{Port, Timestamp, Value};
+use threatsieve_blacklist::{
+    Conjunction, ConjunctionError, ConjunctionPart, DomainMode, Port, Timestamp, Value,
+};
 
 use super::Packages;
 use super::statement::Statement;
@@ -277,8 +279,25 @@ fn value(items: &[Item], limit: Limit) -> Result<(Value, Limit), Reason> {
     match items {
         [Item::Value(value)] => Ok((value.clone(), limit)),
         [Item::FileName(_)] => Err(Reason::NoObservable),
-        _ => Err(Reason::Conjunction),
+        _ => together(items).map(|value| (value, limit)),
     }
+}
+
+/// Makes a conjunction. Its values are equal, or addresses in a network.
+fn together(items: &[Item]) -> Result<Value, Reason> {
+    let is_below = |item: &Item| matches!(item, Item::Value(Value::Domain(_, DomainMode::Below)));
+    if items.iter().any(is_below) {
+        return Err(Reason::Conjunction);
+    }
+    let parts = items.iter().cloned().map(|item| match item {
+        Item::Value(value) => ConjunctionPart::Value(value),
+        Item::FileName(name) => ConjunctionPart::FileName(name),
+    });
+    Conjunction::new(parts.collect()).map(Value::All).map_err(|error| match error {
+        ConjunctionError::TooMany => Reason::TooComplex,
+        ConjunctionError::Single => Reason::Conjunction,
+        ConjunctionError::NoValue | ConjunctionError::FileName => Reason::NoObservable,
+    })
 }
 
 impl fmt::Display for Item {

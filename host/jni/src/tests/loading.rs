@@ -204,7 +204,7 @@ fn status_lists_the_loaded_blacklists() {
     assert!(matches(&world, "main", "evil.com"));
     let status = world.node.status();
     assert_eq!(status["library"], env!("CARGO_PKG_VERSION"));
-    assert_eq!((&status["memory_limit_bytes"], &status["format"]), (&json!(LIMIT), &json!(3)));
+    assert_eq!((&status["memory_limit_bytes"], &status["format"]), (&json!(LIMIT), &json!(4)));
     let main = status["blacklists"]["main"].as_object().unwrap();
     assert_eq!(status["memory_bytes"], main["memory_bytes"]);
     for (key, expected) in [

@@ -1,5 +1,7 @@
 //! Retracts flags that the allow-list suppresses from now on.
 
+use std::collections::BTreeSet;
+
 use anyhow::Context;
 use threatsieve_blacklist::{
     Batch, Blacklist, CompileOptions, Compiler, DomainMode, GuestBlacklist, Hit, Indicator,
@@ -10,34 +12,53 @@ use threatsieve_runner::MemoryFile;
 use crate::indicators::merge::add_entry;
 use crate::store::Transaction;
 use crate::store::retraction::{Flagged, flagged, flagged_entries, retract_match};
+use crate::store::statements::has_other_values;
 
 /// Number of flags that are checked together.
 pub(super) const BATCH: usize = 2048;
 
 /// Retracts each flag whose observable is covered by an entry of the blacklist's allow-list at
 /// least as specifically as by the flag's own entry. The own entry need no longer be listed.
-/// Returns the number of flags retracted.
+///
+/// Returns whether one of their indicators has other values. These may cover the same events.
 pub(super) fn retract_allowed(
     transaction: &Transaction<'_>,
     blacklist: &Blacklist<MemoryFile>,
     now: Timestamp,
-) -> anyhow::Result<u64> {
+) -> anyhow::Result<bool> {
     let entries = flagged_entries(transaction)?;
     if blacklist.entries(Role::Allow) == 0 || entries.is_empty() {
-        return Ok(0);
+        return Ok(false);
     }
     let image = flagged_under(&entries, blacklist)?;
     let image = Blacklist::open(image, None).context("the flagged values cannot be compiled")?;
-    let (mut retracted, mut after) = (0, 0);
+    let (mut retracted, mut after) = (BTreeSet::new(), 0);
     loop {
         let flags = flagged(transaction, after, BATCH)?;
-        let Some(last) = flags.last() else { return Ok(retracted) };
+        let Some(last) = flags.last() else { break };
         after = last.id;
         for (flag, allowed_by) in allowed(&image, &flags)? {
             let reason = format!("allowed by {allowed_by}");
-            retracted += u64::from(retract_match(transaction, flag, &reason, now)?);
+            retract_match(transaction, flag, &reason, now)?;
+            let (feed, indicator, entry) = (&flag.feed, &flag.indicator, &flag.entry);
+            retracted.insert((feed.clone(), indicator.clone(), entry.clone()));
         }
     }
+    have_other_values(transaction, &retracted)
+}
+
+/// Returns whether one of the indicators, each with its feed and a retracted entry, has other
+/// values.
+pub(super) fn have_other_values(
+    transaction: &Transaction<'_>,
+    retracted: &BTreeSet<(String, String, String)>,
+) -> anyhow::Result<bool> {
+    for (feed, indicator, entry) in retracted {
+        if has_other_values(transaction, feed, indicator, entry)? {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 /// Returns the flags that are suppressed, each with the allow-list's entry.

@@ -86,7 +86,10 @@ impl FeedPolicyKept {
 
 #[cfg(test)]
 mod tests {
+    use threatsieve_blacklist::Tlp;
+
     use super::*;
+    use crate::config::Scope;
 
     #[test]
     fn each_setting_is_compared_in_its_own_direction() {

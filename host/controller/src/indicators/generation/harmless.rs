@@ -1,25 +1,27 @@
 //! Retracts flags of values that turn out to be harmless, by the lists of their feed's policy.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use threatsieve_blacklist::Timestamp;
 
-use super::allowed::{BATCH, widest};
+use super::allowed::{BATCH, have_other_values, widest};
 use crate::policy::Policies;
 use crate::store::Transaction;
 use crate::store::retraction::{flagged, retract_match};
 
-/// Retracts each flag whose entry is on a list of its feed's policy. Returns the number of flags.
+/// Retracts each flag whose entry is on a list of its feed's policy.
+///
+/// Returns whether one of their indicators has other values. These may cover the same events.
 pub(super) fn retract_harmless(
     transaction: &Transaction<'_>,
     policies: &Policies,
     now: Timestamp,
-) -> anyhow::Result<u64> {
-    let (mut retracted, mut after) = (0, 0);
+) -> anyhow::Result<bool> {
+    let (mut retracted, mut after) = (BTreeSet::new(), 0);
     let mut known: HashMap<(String, String), Option<String>> = HashMap::new();
     loop {
         let flags = flagged(transaction, after, BATCH)?;
-        let Some(last) = flags.last() else { return Ok(retracted) };
+        let Some(last) = flags.last() else { break };
         after = last.id;
         for flag in &flags {
             let key = (flag.feed.clone(), flag.entry.clone());
@@ -30,8 +32,10 @@ pub(super) fn retract_harmless(
             });
             if let Some(reason) = reason {
                 retract_match(transaction, flag, reason, now)?;
-                retracted += 1;
+                let (feed, indicator, entry) = (&flag.feed, &flag.indicator, &flag.entry);
+                retracted.insert((feed.clone(), indicator.clone(), entry.clone()));
             }
         }
     }
+    have_other_values(transaction, &retracted)
 }

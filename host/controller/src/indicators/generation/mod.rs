@@ -92,13 +92,12 @@ pub(crate) fn build(store: &mut Store, config: &Config, now: Timestamp) -> anyho
     }
     let file = write_blacklist(&files, config, generation, made.compiled)?;
     let blacklist = open(&files, &file).context("the new blacklist")?;
-    if made.newly.is_allowed {
-        allowed::retract_allowed(&transaction, &blacklist, now)?;
-    }
+    let mut others_may_count =
+        made.newly.is_allowed && allowed::retract_allowed(&transaction, &blacklist, now)?;
     if made.newly.is_harmless {
-        harmless::retract_harmless(&transaction, policies, now)?;
+        others_may_count |= harmless::retract_harmless(&transaction, policies, now)?;
     }
-    if made.newly.counts {
+    if made.newly.counts || others_may_count {
         history::renew(&transaction, now)?;
     }
     let rules = serde_json::to_string(rules)?;

@@ -230,6 +230,50 @@ fn conditions_and_lists() {
 }
 
 #[test]
+fn parts_that_hold_together_are_a_conjunction() {
+    let digest = "76bf44370689f70165247ad403a3bb58";
+    let file = |name: &str| {
+        let hash = format!(
+            "<FileObj:Hashes><cyboxCommon:Hash><cyboxCommon:Simple_Hash_Value{EQUALS}>{digest}\
+             </cyboxCommon:Simple_Hash_Value></cyboxCommon:Hash></FileObj:Hashes>"
+        );
+        object("File", "", &format!("<FileObj:File_Name{EQUALS}>{name}</FileObj:File_Name>{hash}"))
+    };
+    assert_eq!(reduced(&file("a.exe")), format!("{digest} AND file name a.exe"));
+    assert_eq!(
+        reduced(&file("a.exe##comma##b.exe")),
+        format!("{digest} AND file name a.exe {digest} AND file name b.exe")
+    );
+    let name = format!("<FileObj:File_Name{EQUALS}>a.exe</FileObj:File_Name>");
+    assert_eq!(reduced(&object("File", "", &name)), "no_observable", "a name alone is none");
+    let compose = |parts: &[String]| {
+        let parts: Vec<String> =
+            parts.iter().map(|one| format!("<cybox:Observable>{one}</cybox:Observable>")).collect();
+        format!(
+            r#"<cybox:Observable_Composition operator="AND">{}</cybox:Observable_Composition>"#,
+            parts.concat()
+        )
+    };
+    let list = address(EQUALS, "192.0.2.1##comma##192.0.2.2");
+    assert_eq!(
+        reduced(&compose(&[domain(EQUALS, "a.example"), list.clone()])),
+        "a.example AND 192.0.2.1 a.example AND 192.0.2.2"
+    );
+    assert_eq!(reduced(&compose(&[list.clone(), list.clone()])), "192.0.2.1 192.0.2.2");
+    let below = domain(r#" condition="EndsWith""#, ".a.example");
+    assert_eq!(reduced(&compose(&[below, list.clone()])), "conjunction conjunction");
+    let no = format!(r#"<cybox:Observable negate="true">{list}</cybox:Observable>"#);
+    let with_no = compose(&[domain(EQUALS, "a.example")]).replacen(
+        "<cybox:Observable>",
+        &format!("{no}<cybox:Observable>"),
+        1,
+    );
+    assert_eq!(reduced(&with_no), "conjunction");
+    let many: Vec<String> = (0..40).map(|n| domain(EQUALS, &format!("n{n}.example"))).collect();
+    assert_eq!(reduced(&compose(&many)), "too_complex", "more parts than a conjunction has");
+}
+
+#[test]
 fn a_port_limits_an_address() {
     let endpoint = |more: &str| {
         format!(
@@ -279,11 +323,11 @@ fn compositions_and_negations() {
     let (one, two) = (domain(EQUALS, "a.example"), domain(EQUALS, "b.example"));
     let both = [one.clone(), two.clone()];
     assert_eq!(reduced(&compose("OR", &both)), "a.example b.example");
-    assert_eq!(reduced(&compose("AND", &both)), "conjunction");
+    assert_eq!(reduced(&compose("AND", &both)), "a.example AND b.example");
     assert_eq!(reduced(&compose("AND", &[one.clone(), one.clone()])), "a.example");
     assert_eq!(reduced(&compose("AND", std::slice::from_ref(&one))), "a.example");
     assert_eq!(reduced(&compose("OR", &[])), "no_observable");
-    let inner = compose("AND", &both);
+    let inner = compose("AND", &[one.clone(), domain(r#" condition="Contains""#, "b")]);
     let outcome = read(&[&package(
         "p",
         &indicator("i", "", &observed(&compose("OR", &[inner, domain(EQUALS, "c.example")]))),
@@ -291,7 +335,7 @@ fn compositions_and_negations() {
     assert_eq!(outcome.taken, ["0 i c.example"]);
     assert_eq!(outcome.rejected(), ["i: conjunction"]);
     assert!(outcome.unreduced[0].partial);
-    assert_eq!(outcome.unreduced[0].pattern, "a.example AND b.example");
+    assert_eq!(outcome.unreduced[0].pattern, "a.example AND DomainNameObjectType/Value Contains b");
 
     let negated = format!(r#"<indicator:Observable negate="true">{one}</indicator:Observable>"#);
     for content in

@@ -155,8 +155,8 @@ fn composite_indicators_keep_the_validity_of_their_parts() {
     let until: Vec<_> = outcome.indicators.iter().map(|one| one.valid_until).collect();
     assert_eq!(until, [Some(Timestamp(1_000_000)), None, Some(Timestamp(1_000_000))]);
     let outcome = composite("AND");
-    assert_eq!(outcome.taken, ["0 i:1 a.example"], "a part of a conjunction is no indicator");
-    assert_eq!(outcome.rejected(), ["i: conjunction"]);
+    assert_eq!(outcome.taken, ["0 i a.example AND b.example", "0 i:1 a.example"]);
+    assert_eq!(outcome.indicators[0].valid_until, Some(Timestamp(1_000_000)));
 }
 
 #[test]
