@@ -45,7 +45,7 @@ in_response_to="1" collection_name="c" more="false">&c;</taxii_11:Poll_Response>
 
 BAD = {
     "malformed XML after many lines": (damaged("<a></b>"), "damaged XML"),
-    "a message that is cut": (Reply(GOOD.to_xml()[:-40], headers=XML), "truncated XML"),
+    "a message that is cut": (Reply(GOOD.to_xml()[:-40], headers=XML), "before end of input"),
     "a page to log in": (
         Reply("<!DOCTYPE html><title>Log in</title>", headers={"Content-Type": "text/html"}),
         "a page for people",
@@ -182,7 +182,8 @@ def test_a_result_that_is_ready_later_is_fetched_in_a_later_round(tmp_path):
     names.ST_NOT_FOUND, names.ST_ASYNCHRONOUS_POLL_ERROR, names.ST_INVALID_RESPONSE_PART,
 ])  # fmt: skip
 def test_a_result_that_the_server_has_lost_is_asked_for_again(tmp_path, kind):
-    with serving(pending(3000), status(kind), GOOD) as server:
+    details = {names.SD_MAX_PART_NUMBER: 1} if kind == names.ST_INVALID_RESPONSE_PART else {}
+    with serving(pending(3000), status(kind, **details), GOOD) as server:
         one = polling(tmp_path, server.url)
         one.poll()
         one.poll()
@@ -262,7 +263,7 @@ def test_the_next_poll_begins_at_the_end_that_the_server_named(tmp_path):
 
 
 def test_a_block_that_cannot_be_read_does_not_affect_the_others(tmp_path):
-    broken = package("broken.example").replace("</stix:Indicators>", "")
+    broken = package("broken.example", number=3).replace("</stix:Indicators>", "")
     contents = [
         package("a.example", number=1), broken, "not a package at all",
         "&lt;stix:STIX_Package", package("b.example", number=2),

@@ -188,7 +188,8 @@ impl Intake<'_> {
         if related.is_cut {
             tracing::warn!(
                 feed = feed.name,
-                "some earlier packages that this delivery refers to are not kept or too many;                  references to them lead nowhere"
+                "some earlier packages that this delivery refers to are not kept or too many; \
+                 references to them lead nowhere"
             );
         }
         for (id, definition) in set.definitions() {
