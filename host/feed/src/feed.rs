@@ -174,6 +174,7 @@ impl FeedReport {
         }
         self.may_be_empty &= other.may_be_empty;
         self.exceptions.extend_from_slice(&other.exceptions);
+        self.suggested.extend_from_slice(&other.suggested);
     }
 }
 
