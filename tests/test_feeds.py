@@ -2,14 +2,16 @@
 its last good state.
 """
 
+import bz2
 import gzip
 import json
+import lzma
 import threading
 import time
 
 import pytest
 
-from tests import hostile, program, servers, stix
+from tests import hostile, program, servers, stix, test_archives
 from tests.hostile import Reply, envelope, serving
 from tests.polling import Polling
 
@@ -60,6 +62,7 @@ def named(*numbers: int) -> list[dict]:
     ]
 
 
+ZEROS = b"# \n" * 1_000_000
 BAD = {
     "a slow body": (Reply("evil.example\n" * 100, pause=0.4), "total_timeout"),
     "a body that stalls": (Reply("evil.example\n", pause=3), "idle_timeout"),
@@ -69,6 +72,14 @@ BAD = {
         "at most 1048576 bytes",
     ),
     "a gzip bomb as a file": (Reply(hostile.bomb(200)), "max_body"),
+    "a bzip2 bomb": (Reply(bz2.compress(ZEROS)), "max_body"),
+    "an xz bomb": (Reply(lzma.compress(ZEROS)), "max_body"),
+    "a zip bomb": (Reply(test_archives.zipped([("x", ZEROS)])), "max_body"),
+    "a tar bomb": (Reply(test_archives.tarred([("x", ZEROS)], "w:gz")), "max_body"),
+    "a zip of two files": (
+        Reply(test_archives.zipped([("a", b"evil.example"), ("b", b"evil.example")])),
+        "one file",
+    ),
     "fewer bytes than announced": (Reply("evil.example\n", missing=10), "connection broke"),
     "a cut gzip": (Reply(gzip.compress(b"evil.example\n" * 1000)[:-9]), "ends in the middle"),
     "500": (Reply("traceback\x1b[2J", status=500), "got 500"),
@@ -80,6 +91,7 @@ BAD = {
         "a page for people",
     ),
     "prose": (Reply("You have to log in first.\n" * 30), "expected a list"),
+    "an error in JSON": (Reply('{"error": "too many requests"}'), "an error message"),
     "cut JSON": (Reply('{"type": "bundle", "objects": [{"type": "indicator", '), "damaged JSON"),
     "a redirect without end": (
         Reply(status=302, headers={"Location": "/again"}),
@@ -108,6 +120,69 @@ def test_a_bad_answer_leaves_the_last_good_list_serving(tmp_path, kind):
         replies.append(replies[0])
         one.poll()
         assert one.feed("url")["error"] is None
+
+
+def test_an_answer_of_another_kind_than_the_preset_is_not_used(tmp_path):
+    good = json.dumps(
+        {"query_status": "ok", "data": [{"ioc": "good.example", "ioc_type": "domain"}]}
+    )
+    replies = [Reply(good)]
+    with serving(lambda _: replies[-1]) as server:
+        feed = url_feed(f"{server.url}/api", preset="threatfox-api", every="1h")
+        one = Polling(tmp_path, feed)
+        one.poll()
+        assert one.active("url") == 1
+        # The publisher allows no second poll so soon, in whatever process.
+        one.poll()
+        assert len(server.asked) == 1
+    again = tmp_path / "again"
+    again.mkdir()
+    with serving(lambda _: replies[-1]) as server:
+        feed = url_feed(f"{server.url}/api", format="threatfox-api")
+        one = Polling(again, feed)
+        one.poll()
+        replies.append(Reply('{"query_status": "unknown_auth_key", "data": "no such key"}'))
+        assert "records at `data[]`" in one.fails("url")
+        assert one.active("url") == 1
+
+
+def test_max_bad_limits_what_a_list_may_reject(tmp_path):
+    good = "".join(f"h{number}.example\n" for number in range(50))
+    replies = [Reply(good)]
+    with serving(lambda _: replies[-1]) as server:
+        one = Polling(tmp_path, url_feed(f"{server.url}/list", max_bad=0.1))
+        one.poll()
+        replies.append(Reply(good + "not a value\n" * 10))
+        assert "50 lines are values and 10 are not" in one.fails("url")
+        replies.append(Reply(good + "not a value\n" * 2))
+        one.poll()
+        assert one.active("url") == 50
+
+
+@pytest.mark.parametrize("place", ["environment", "file"])
+def test_a_key_in_a_url_is_sent_and_never_shown(tmp_path, monkeypatch, place):
+    key = "s3cr3t/+k"
+    settings = {}
+    if place == "file":
+        path = tmp_path / "key"
+        path.touch(mode=0o600)
+        program.write(path, key)
+        settings["keys"] = {"FEED_KEY": {"file": str(path)}}
+    else:
+        monkeypatch.setenv("FEED_KEY", key)
+    with serving(lambda asked: Reply(f"unknown key {key} in {asked.path}", status=404)) as server:
+        url = f"{server.url}/v2/${{FEED_KEY}}/recent.csv"
+        one = Polling(tmp_path, url_feed(url, **settings))
+        error = one.fails("url")
+        assert "/v2/s3cr3t%2F%2Bk/recent.csv" in server.asked[0].path
+    assert "/v2/***/recent.csv" in error
+    for text in [
+        error,
+        json.dumps(one.feed("url")),
+        program.run("config", "show", "--config", one.path).stdout.decode(),
+        program.run("config", "check", "--config", one.path, expect=None).stdout.decode(),
+    ]:
+        assert key not in text and "s3cr3t" not in text
 
 
 def test_a_list_is_fetched_again_only_if_it_changed(tmp_path):

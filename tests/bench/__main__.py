@@ -1,7 +1,7 @@
 """Runs the measurements: `python -m tests.bench [PART]...`, all parts without an argument.
 
-The parts are real, million, ten-million, lookup, start, store, rounds, feeds, packages, ingest
-and push.
+The parts are real, million, ten-million, lookup, start, store, rounds, feeds, lists, packages,
+ingest and push.
 """
 
 import gzip
@@ -18,6 +18,7 @@ from tests.bench import (
     feeds,
     generate,
     ingest,
+    lists,
     lookup,
     packages,
     push,
@@ -272,6 +273,7 @@ def main(parts: list[str]) -> None:
         "store",
         "rounds",
         "feeds",
+        "lists",
         "packages",
         "ingest",
         "push",
@@ -303,6 +305,8 @@ def main(parts: list[str]) -> None:
         rounds.write()
     if "feeds" in wanted:
         feeds.write()
+    if "lists" in wanted:
+        lists.write()
     if "packages" in wanted:
         packages.write()
     if "ingest" in wanted:

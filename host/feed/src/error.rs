@@ -1,6 +1,7 @@
 //! Errors that end the reading of a feed. A fault in one line or object is reported separately, and
 //! reading goes on.
 
+use std::borrow::Cow;
 use std::io;
 
 use crate::text::cut;
@@ -80,11 +81,17 @@ pub enum FeedError {
     #[error("expected a list of indicators or STIX, got {got}")]
     Foreign {
         /// The kind of file.
-        got: &'static str,
+        got: Cow<'static, str>,
+    },
+    /// The input is JSON, but has no records where the preset expects them.
+    #[error("expected JSON with records at {paths}, got other JSON")]
+    NoRecords {
+        /// The paths.
+        paths: String,
     },
     /// The records have several columns that may contain the values.
     #[error(
-        "expected one column of values, got {}; name the one that counts as the format: {}",
+        "expected one column of values, got {}; name the one that counts as the format: {}{suggestion}",
         columns.join(", "),
         columns.iter().map(|column| format!("{format}:{column}")).collect::<Vec<_>>().join(" or ")
     )]
@@ -93,12 +100,14 @@ pub enum FeedError {
         format: &'static str,
         /// Columns that may hold values.
         columns: Vec<String>,
+        /// Presets that fit the input, for people.
+        suggestion: String,
     },
     /// The records have no column of values.
     #[error(
         "expected a column of values (value, indicator, ioc_value, url, domain, hostname, ip, \
          ip_address, dst_ip, md5, sha1 or sha256), got {}; the format `{format}:COLUMN` names \
-         another one",
+         another one{suggestion}",
         shown(columns)
     )]
     NoValues {
@@ -106,6 +115,8 @@ pub enum FeedError {
         format: &'static str,
         /// All columns.
         columns: Vec<String>,
+        /// Presets that fit the input, for people.
+        suggestion: String,
     },
     /// The input is a bundle or envelope whose `objects` is not an array.
     #[error(
@@ -153,6 +164,7 @@ impl FeedError {
             FeedError::Foreign { .. }
                 | FeedError::NotStix { .. }
                 | FeedError::NotPackage { .. }
+                | FeedError::NoRecords { .. }
                 | FeedError::NoValues { .. }
         )
     }

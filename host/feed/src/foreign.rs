@@ -1,4 +1,6 @@
-//! Kinds of files that people often mistake for feeds, with their names.
+//! Kinds of files that people often mistake for lists, with their names.
+
+use crate::preset::Format;
 
 /// The number of bytes that are searched for signs of a kind.
 const LOOKED_AT: usize = 4096;
@@ -41,61 +43,48 @@ pub(crate) fn markup(text: &[u8]) -> Option<Markup> {
     }))
 }
 
-/// Recognises the kind of a text by its first line with content.
-pub(crate) fn text(text: &[u8]) -> Option<&'static str> {
-    const ADBLOCK: &str = "an Adblock filter list, which is not supported yet";
-    const ZONE: &str = "a DNS zone (RPZ), which is not supported yet";
-    const DNSMASQ: &str = "a configuration of dnsmasq, which is not supported yet";
-    const UNBOUND: &str = "a configuration of unbound, which is not supported yet";
-    const STARTS: [(&str, &str); 14] = [
-        ("[Adblock", ADBLOCK),
-        ("[uBlock", ADBLOCK),
-        ("||", ADBLOCK),
-        ("@@||", ADBLOCK),
-        ("$TTL", ZONE),
-        ("$ORIGIN", ZONE),
-        ("@ SOA ", ZONE),
-        ("@ IN SOA ", ZONE),
-        ("address=/", DNSMASQ),
-        ("server=/", DNSMASQ),
-        ("local=/", DNSMASQ),
-        ("local-zone:", UNBOUND),
-        ("server:\n", UNBOUND),
-        ("server:\r\n", UNBOUND),
+/// Returns whether a text is a whole HTML page, and not only a text with tags.
+pub(crate) fn is_document(text: &[u8]) -> bool {
+    let start = String::from_utf8_lossy(&text[..text.len().min(LOOKED_AT)]).to_ascii_lowercase();
+    start.contains("<!doctype") || start.contains("<html")
+}
+
+/// Recognises a text with a grammar of its own by its first line with content.
+pub(crate) fn text(text: &[u8]) -> Option<Format> {
+    const STARTS: [(&str, Format); 17] = [
+        ("[Adblock", Format::Adblock),
+        ("[uBlock", Format::Adblock),
+        ("||", Format::Adblock),
+        ("@@||", Format::Adblock),
+        ("$TTL", Format::Rpz),
+        ("$ORIGIN", Format::Rpz),
+        ("@ SOA ", Format::Rpz),
+        ("@ IN SOA ", Format::Rpz),
+        ("address=/", Format::Dnsmasq),
+        ("server=/", Format::Dnsmasq),
+        ("local=/", Format::Dnsmasq),
+        ("local-zone:", Format::Unbound),
+        ("server:\n", Format::Unbound),
+        ("server:\r\n", Format::Unbound),
+        ("access-list ", Format::Pix),
+        ("alert ", Format::Rules),
+        ("drop ", Format::Rules),
     ];
     let start = String::from_utf8_lossy(&text[..text.len().min(LOOKED_AT)]);
     if start.starts_with('!') && start.contains("\n||") {
-        return Some(ADBLOCK);
+        return Some(Format::Adblock);
     }
     let mut rest = &*start;
-    while rest.starts_with(['#', ';']) {
+    while rest.starts_with(['#', ';', '!']) {
         rest = rest.split_once('\n').map_or("", |(_, rest)| rest).trim_start();
     }
-    STARTS.iter().find(|(first, _)| rest.starts_with(first)).map(|(_, kind)| *kind)
+    STARTS.iter().find(|(first, _)| rest.starts_with(first)).map(|(_, format)| *format)
 }
 
-/// JSON files that people load as feeds: the properties that must all be present, and the kind.
-const JSON: [(&[&str], &str); 19] = [
-    (&["ip_address", "port", "status"], "the Feodo Tracker's blocklist in JSON"),
-    (&["phish_id"], "PhishTank's list in JSON"),
-    (&["urlhaus_link"], "URLhaus's list in JSON"),
-    (&["ioc_value"], "ThreatFox's list in JSON"),
-    (&["query_status", "data"], "an answer of an abuse.ch API"),
-    (&["cidr", "sblid"], "Spamhaus DROP in JSON lines"),
-    (&["asn", "asname"], "Spamhaus ASN-DROP, which contains AS numbers and no indicators"),
-    (&["Event", "Attribute"], "a MISP event"),
-    (&["Event", "info"], "a MISP event"),
-    (&["matching_attributes"], "a MISP warninglist"),
-    (&["Orgc", "threat_level_id"], "a MISP feed's manifest, which lists events and no indicators"),
-    (&["results", "indicators"], "pulses of AlienVault OTX"),
-    (&["scenario", "scope"], "CrowdSec's decisions"),
-    (&["or_addresses"], "Tor's relays as Onionoo lists them"),
-    (&["syncToken", "prefixes"], "a cloud's address ranges"),
-    (&["addressPrefixes"], "a cloud's address ranges"),
-    (&["ipv6_addresses", "addresses"], "a cloud's address ranges"),
-    (&["_source"], "exported documents, which are logs"),
-    (&["error"], "an error message"),
-];
+/// JSON files that people load as feeds although they are none: the properties that must all be
+/// present, and the kind. Presets recognise the others.
+const JSON: [(&[&str], &str); 2] =
+    [(&["_source"], "exported documents, which are logs"), (&["error"], "an error message")];
 
 /// Recognises the kind of a JSON object.
 pub(crate) fn json(object: &[u8]) -> Option<&'static str> {

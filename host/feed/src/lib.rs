@@ -1,7 +1,8 @@
 //! Threatsieve's feed readers: bytes in, indicators out. No I/O of their own, no clock.
 //!
 //! - [`read_feed`] reads one input in the format that its content, or the caller, names.
-//! - [`read_list`] reads plain lists, hosts files, CSV and JSON records.
+//! - [`read_list`] reads plain lists, hosts files, CSV, JSON records, and rules of other programs.
+//! - [`preset`] describes well-known feeds, and feeds that users describe the same way.
 //! - [`StixSet`] collects the indicators of any number of STIX 2.0 and 2.1 bundles, TAXII envelopes
 //!   and STIX 1.x packages. [`pattern`] parses the patterns of STIX 2, and [`reduce`] reduces these
 //!   to values of which each alone makes an event a match.
@@ -38,6 +39,7 @@ mod foreign;
 pub mod fuzzing;
 mod list;
 pub mod pattern;
+pub mod preset;
 pub mod reduce;
 mod sniff;
 mod stix;

@@ -2,6 +2,7 @@
 //! comes first.
 
 use crate::foreign::{self, Markup};
+use crate::preset::Format;
 
 /// The apparent kind of an input.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -14,8 +15,8 @@ pub(crate) enum Sniffed {
     Package,
     /// HTML, or XML of another kind.
     Markup(&'static str),
-    /// A known kind of file that cannot be read.
-    Foreign(&'static str),
+    /// A text with a grammar of its own.
+    Grammar(Format),
 }
 
 /// Recognises the kind of an input.
@@ -36,7 +37,7 @@ pub(crate) fn sniff(first_bytes: &[u8]) -> Sniffed {
     match foreign::markup(text) {
         Some(Markup::Package) => Sniffed::Package,
         Some(Markup::Other(kind)) => Sniffed::Markup(kind),
-        None => foreign::text(text).map_or(Sniffed::List, Sniffed::Foreign),
+        None => foreign::text(text).map_or(Sniffed::List, Sniffed::Grammar),
     }
 }
 
@@ -46,7 +47,12 @@ pub fn looks_like(first_bytes: &[u8]) -> &'static str {
         Sniffed::Json => "STIX in JSON",
         Sniffed::Package => "STIX 1.x in XML",
         Sniffed::List => "a list",
-        Sniffed::Markup(kind) | Sniffed::Foreign(kind) => kind,
+        Sniffed::Grammar(Format::Adblock) => "a filter list of ad blockers",
+        Sniffed::Grammar(Format::Rpz) => "a DNS zone (RPZ)",
+        Sniffed::Grammar(Format::Dnsmasq) => "a configuration of dnsmasq",
+        Sniffed::Grammar(Format::Unbound) => "a configuration of unbound",
+        Sniffed::Grammar(_) => "rules of a firewall",
+        Sniffed::Markup(kind) => kind,
     }
 }
 
@@ -95,9 +101,9 @@ mod tests {
             ("<?xml version=\"1.0\"?><rss>", "XML"),
             ("<pre>\nVX Vault", "an HTML page"),
             ("<a href='x'>", "an HTML page"),
-            ("[Adblock Plus 2.0]\n! Title: x\n||bad-one.top^", "an Adblock filter list"),
-            ("! Title: x\n||bad-one.top^", "an Adblock filter list"),
-            ("||bad-one.top^\n", "an Adblock filter list"),
+            ("[Adblock Plus 2.0]\n! Title: x\n||bad-one.top^", "a filter list of ad blockers"),
+            ("! Title: x\n||bad-one.top^", "a filter list of ad blockers"),
+            ("||bad-one.top^\n", "a filter list of ad blockers"),
             ("$TTL 30\n@ SOA x", "a DNS zone"),
         ] {
             let got = looks_like(text.as_bytes());

@@ -6,8 +6,10 @@ use std::path::PathBuf;
 use clap::{Args, ValueEnum};
 use threatsieve_blacklist::{Policy, Timestamp, Tlp, UrlMode};
 use threatsieve_feed::FeedFormat;
+use threatsieve_feed::preset::Presets;
 
 use super::values::{At, TlpParser};
+use crate::config::unknown_preset;
 use crate::matching::Times;
 
 /// Indicators to compile.
@@ -16,7 +18,8 @@ use crate::matching::Times;
 pub(crate) struct FeedArgs {
     /// A list with one value per line: domains, addresses, networks, URLs, digests, email
     /// addresses; also a hosts file, or CSV with a header. For a folder, all files in it are read;
-    /// `-` is standard input; gzip and zstd are unpacked
+    /// `-` is standard input; gzip, zstd, bzip2, xz, and archives with one file (zip, tar) are
+    /// unpacked
     #[arg(long, value_name = "FILE")]
     pub(crate) list: Vec<PathBuf>,
     /// A feed in STIX 1.0 to 2.1 or a TAXII envelope, or a list; read as for --list
@@ -28,8 +31,9 @@ pub(crate) struct FeedArgs {
     /// A MISP warninglist, or a folder of them: values that it covers are left out
     #[arg(long, value_name = "FILE")]
     pub(crate) warninglist: Vec<PathBuf>,
-    /// The format of lists and feeds, if not detected by content: lines, hosts, csv, json, stix,
-    /// stix1; `csv:NAME` and `json:NAME` name the column of values
+    /// The format of lists and feeds, if not detected by content: a reader (lines, hosts, csv,
+    /// json, adblock, rpz, stix, ...), or a preset (`threatsieve feeds presets`); `csv:NAME` and
+    /// `json:NAME` name the column of values
     #[arg(long, value_name = "NAME", value_parser = feed_format)]
     pub(crate) list_format: Option<FeedFormat>,
     /// Accept lists and feeds without any indicator
@@ -63,9 +67,11 @@ impl FeedArgs {
 
 /// Parses the name of a feed format.
 pub(super) fn feed_format(name: &str) -> Result<FeedFormat, String> {
-    FeedFormat::from_name(name).ok_or_else(|| {
+    let presets = Presets::default();
+    FeedFormat::from_name(name, &presets).ok_or_else(|| {
         let names = FeedFormat::NAMES.join(", ");
-        format!("expected one of {names}, or csv:COLUMN or json:COLUMN")
+        let preset = unknown_preset(name, &presets);
+        format!("expected one of {names}, csv:COLUMN, json:COLUMN or a preset: {preset}")
     })
 }
 

@@ -102,6 +102,14 @@ pub(crate) enum FeedsVerb {
     /// Read a feed and print the values that would be accepted; changes nothing
     #[command(after_help = TEST_AFTER)]
     Test(FeedTestArgs),
+    /// List the presets for well-known feeds, or show one
+    #[command(after_help = "Examples:\n  threatsieve feeds presets\n  \
+                            threatsieve feeds presets urlhaus-recent")]
+    Presets {
+        /// The preset to show with its settings
+        #[arg(value_name = "NAME")]
+        name: Option<String>,
+    },
     /// List the STIX 1.x packages of a feed as they were received, or save them
     #[command(after_help = "Examples:\n  threatsieve feeds packages partner --json\n  \
                             threatsieve feeds packages partner --after 120 --save packages")]
@@ -180,8 +188,9 @@ pub(crate) struct FeedTestArgs {
     /// of a configured feed
     #[arg(value_name = "SOURCE")]
     pub(crate) source: String,
-    /// The source's format, if not detected by content: lines, hosts, csv, json, stix, stix1;
-    /// `csv:NAME` and `json:NAME` name the column of values
+    /// The source's format, if not detected by content: a reader (lines, hosts, csv, json, adblock,
+    /// rpz, stix, ...), or a preset (`threatsieve feeds presets`); `csv:NAME` and `json:NAME` name
+    /// the column of values
     #[arg(long, value_name = "NAME", value_parser = feed_format)]
     pub(crate) format: Option<FeedFormat>,
 }

@@ -12,6 +12,7 @@ mod poll_round;
 mod push_blacklist;
 mod retract_indicator;
 mod scan_files;
+mod show_presets;
 mod show_state;
 mod talk_to_feed;
 mod taxii_objects;

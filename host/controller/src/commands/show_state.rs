@@ -7,6 +7,7 @@ use threatsieve_blacklist::Tlp;
 
 use super::configured::{loaded, network_runtime, now};
 use super::list_packages::list_packages;
+use super::show_presets::show_presets;
 use super::talk_to_feed::{push_file, unsubscribe};
 use super::taxii_objects::list_manifest;
 use super::test_feed::test_feed;
@@ -52,6 +53,9 @@ pub(crate) fn show_status(args: &StatusArgs) -> Result<Exit, Failure> {
 pub(crate) fn list_feeds(args: &FeedsArgs) -> Result<Exit, Failure> {
     match &args.verb {
         None => {}
+        Some(FeedsVerb::Presets { name }) => {
+            return show_presets(name.as_deref(), &args.config, args.json);
+        }
         Some(FeedsVerb::Test(test)) => return test_feed(test, &args.config, args.json),
         Some(FeedsVerb::Packages(packages)) => {
             return list_packages(packages, &args.config, args.json);

@@ -5,12 +5,14 @@ use std::fmt::Write as _;
 use std::path::PathBuf;
 
 use anyhow::{Context, anyhow};
-use indexmap::IndexMap;
 use indexmap::map::Entry;
+use indexmap::{IndexMap, IndexSet};
 use serde::Serialize;
 use serde_json::json;
 use threatsieve_blacklist::compile::admitted;
-use threatsieve_blacklist::{CompileOptions, EntryType, Indicator, IndicatorId, Timestamp, Tlp};
+use threatsieve_blacklist::{
+    CompileOptions, EntryType, Indicator, IndicatorId, Timestamp, Tlp, Value,
+};
 use threatsieve_feed::{FeedError, FeedReport};
 
 use super::configured::{loaded, network_runtime, now};
@@ -70,7 +72,7 @@ impl Examiner for Gathered {
         self.rules.apply(dates, &mut statement, &mut |_, why| outside.push(why.rule()));
         outside.into_iter().for_each(|rule| self.reject(rule));
         for value in statement.parts.into_iter().flat_map(|part| part.values) {
-            let scope = value.is_subtree();
+            let scope = scope_of(&value);
             let value = match admitted(value, &self.options) {
                 Ok(value) => value,
                 Err(reason) => {
@@ -79,12 +81,15 @@ impl Examiner for Gathered {
                 }
             };
             let r#type = value.entry_type().map_or("conjunction", EntryType::stix_name);
-            let scope = scope.map(|is_subtree| if is_subtree { "subtree" } else { "exact" });
             for value in value.normal_forms() {
                 match self.values.entry((r#type, value.clone(), port)) {
                     Entry::Occupied(mut known) => {
                         let known = known.get_mut();
                         known.confidence = known.confidence.max(confidence);
+                        // A name, and the names below it in another line.
+                        if scope == Some("subtree") {
+                            known.scope = scope;
+                        }
                     }
                     Entry::Vacant(place) => {
                         place.insert(Taken {
@@ -128,7 +133,7 @@ pub(super) fn test_feed(
     let (report, doubt) = match read {
         Ok(report) => {
             let is_allow = source.feed.role == FeedRole::Allow;
-            let doubt = report.doubt(source.feed.may_be_empty || is_allow);
+            let doubt = report.doubt(source.feed.may_be_empty || is_allow, source.feed.max_bad);
             (report, doubt)
         }
         Err(error) => match error.downcast_ref::<FeedError>() {
@@ -163,6 +168,10 @@ fn shown(gathered: &Gathered, report: &FeedReport, is_json: bool) -> anyhow::Res
         for one in gathered.values.values() {
             _ = writeln!(text, "{}", serde_json::to_string(one)?);
         }
+        for (r#type, value, scope) in exceptions(report) {
+            let allow = json!({ "type": r#type, "value": value, "scope": scope });
+            _ = writeln!(text, "{}", json!({ "allow": allow }));
+        }
         let format = Some(report.format).filter(|format| !format.is_empty());
         let summary = json!({
             "format": format,
@@ -190,10 +199,17 @@ fn shown(gathered: &Gathered, report: &FeedReport, is_json: bool) -> anyhow::Res
         }
         text.push('\n');
     }
+    for (r#type, value, _) in exceptions(report) {
+        _ = writeln!(text, "exception   {type} {}", escape_controls(&value));
+    }
     let format = if report.format.is_empty() { "no feed" } else { report.format };
+    let preset = match report.preset.as_str() {
+        "" => String::new(),
+        preset => format!(" (preset {preset})"),
+    };
     _ = writeln!(
         text,
-        "read as {format}: {} taken, {} skipped, {} rejected",
+        "read as {format}{preset}: {} taken, {} skipped, {} rejected",
         grouped(taken),
         grouped(skipped),
         grouped(rejected)
@@ -202,6 +218,21 @@ fn shown(gathered: &Gathered, report: &FeedReport, is_json: bool) -> anyhow::Res
         _ = writeln!(text, "  {} {}", grouped(*count), escape_controls(reason));
     }
     Ok(text)
+}
+
+/// Returns the exceptions of a list: type, value and scope, each value once.
+fn exceptions(report: &FeedReport) -> IndexSet<(&'static str, String, Option<&'static str>)> {
+    let each = report.exceptions.iter().flat_map(|value| {
+        let (r#type, scope) =
+            (value.entry_type().map_or("conjunction", EntryType::stix_name), scope_of(value));
+        value.normal_forms().into_iter().map(move |value| (r#type, value, scope))
+    });
+    each.collect()
+}
+
+/// The hosts that a domain covers, if the source says it.
+fn scope_of(value: &Value) -> Option<&'static str> {
+    value.is_subtree().map(|is_subtree| if is_subtree { "subtree" } else { "exact" })
 }
 
 /// The source that is tested.

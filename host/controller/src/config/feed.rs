@@ -1,10 +1,12 @@
 //! `[[feeds]]`.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use threatsieve_blacklist::{Timestamp, Tlp, UrlMode};
 use threatsieve_feed::FeedFormat;
+use threatsieve_feed::preset::Presets;
 use url::Url;
 
 use super::Secret;
@@ -16,6 +18,7 @@ use super::kinds::{
 };
 use super::nested::{TableOf, list};
 use super::policy::{FeedPolicy, PolicySettings, policy};
+use super::preset::{self, Conditions, KeyPlaces, KeyedUrl, fair_interval, with_keys};
 use super::reader::{Field, Reader};
 use super::secret::SecretPlace;
 
@@ -27,6 +30,8 @@ pub(crate) struct Feed {
     pub(crate) role: FeedRole,
     /// Shortest time between two polls; an earlier round skips the feed.
     pub(crate) every: Option<Duration>,
+    /// Shortest time between two polls that the publisher allows. No poll may be earlier.
+    pub(crate) fair_interval: Option<Duration>,
     /// Confidence of indicators without one.
     pub(crate) confidence: Option<u8>,
     /// Marking of indicators without one.
@@ -38,6 +43,8 @@ pub(crate) struct Feed {
     pub(crate) match_port: bool,
     /// A first delivery without indicators is accepted.
     pub(crate) may_be_empty: bool,
+    /// Largest share of lines that may be rejected; `None`: more than half are a doubt.
+    pub(crate) max_bad: Option<f64>,
     pub(crate) hold: Hold,
     /// `None`: what is received is not saved.
     pub(crate) saving: Option<Saving>,
@@ -156,6 +163,21 @@ fields! {
         #[setting(TEXT, required, example = "partner")]
         name: String,
 
+        /// A well-known feed, or one of `[[presets]]`: gives `type`, `url`, `every` and the format;
+        /// see [Presets](lists.md#presets).
+        #[setting(TEXT, optional, example = "urlhaus-recent")]
+        preset: Option<String>,
+
+        /// Conditions that records must meet, by their columns; only with `preset`. Other records
+        /// are skipped.
+        #[key = "where"]
+        #[setting(
+            Conditions,
+            optional,
+            example = [{ column = "url_status", in = ["online"] }]
+        )]
+        conditions: Option<Vec<toml::Value>>,
+
         /// A TAXII 2.1 or 2.0 collection; a TAXII 1.1 or 1.0 collection; a list, bundle, package or
         /// envelope behind a URL; a file or a folder of files.
         #[key = "type"]
@@ -172,10 +194,16 @@ fields! {
         kind: FeedType,
 
         /// URL without credentials. For TAXII 2 the discovery, API root or collection URL; for
-        /// TAXII 1 the URL of the discovery or collection management service.
+        /// TAXII 1 the URL of the discovery or collection management service. `${NAME}` stands for
+        /// a key: from `keys`, or from the environment variable of that name.
         #[only("taxii", "taxii1", "url")]
-        #[setting(HttpUrl, required, example = "https://taxii.example.org/taxii2/")]
-        url: Url,
+        #[setting(KeyedUrl, required, example = "https://taxii.example.org/taxii2/")]
+        url: String,
+
+        /// The places of keys that the URL names, by their names.
+        #[only("taxii", "taxii1", "url")]
+        #[setting(KeyPlaces, optional, example = { ABUSE_CH_KEY = { file = "abuse-ch.key" } })]
+        keys: Option<BTreeMap<String, Secret>>,
 
         /// A file, or a folder of files: lists or STIX.
         #[only("path")]
@@ -326,9 +354,9 @@ fields! {
         )]
         max_indicators: u32,
 
-        /// Format of the content: `lines`, `hosts`, `csv`, `json` or `stix`; `csv:NAME` and
-        /// `json:NAME` name the column of values. Without it, the format is detected from the
-        /// content.
+        /// Format of the content: a reader (`lines`, `hosts`, `csv`, `json`, `stix`; see
+        /// [lists.md](lists.md)) or a preset of the program; `csv:NAME` and `json:NAME` name the
+        /// column of values. Without it, the format is detected from the content.
         #[setting(FORMAT, optional, example = "csv:url")]
         format: Option<FeedFormat>,
 
@@ -339,6 +367,12 @@ fields! {
         /// Accept a first delivery without indicators. Otherwise it is held back.
         #[setting(BOOLEAN, default = false, example = true)]
         may_be_empty: bool,
+
+        /// Largest share of lines that may be rejected. A first delivery with more is held back; a
+        /// later one is not used. Without it, a first delivery is held back if more than half of it
+        /// is rejected.
+        #[setting(SHARE, optional, example = 0.05)]
+        max_bad: Option<f64>,
 
         /// Values that every delivery must list. A delivery without one is held back.
         #[setting(list(TEXT, "strings"), default = [], example = ["known-bad.example"])]
@@ -368,8 +402,9 @@ fields! {
 
 const FORMAT: Plain<FeedFormat> = Plain {
     name: "format",
-    expected: "lines, hosts, csv, json, stix or stix1, or csv:COLUMN or json:COLUMN",
-    parse: |value| FeedFormat::from_name(value.as_str()?),
+    expected: "a reader (lines, hosts, csv, json, stix, stix1 and others), csv:COLUMN, json:COLUMN \
+               or a preset",
+    parse: |value| FeedFormat::from_name(value.as_str()?, &Presets::default()),
 };
 
 /// A TOML date or time, or the same as a string; in UTC where it has no offset.
@@ -385,11 +420,15 @@ const SINCE: Plain<Timestamp> = Plain {
     },
 };
 
-pub(super) fn feeds(tables: &[Reader<'_>], allow_plain_http: bool) -> Option<Vec<Feed>> {
+pub(super) fn feeds(
+    tables: &[Reader<'_>],
+    presets: &Presets,
+    allow_plain_http: bool,
+) -> Option<Vec<Feed>> {
     let settings: Vec<FeedSettings<'_>> = tables.iter().map(FeedSettings::read).collect();
     check_unique(settings.iter().map(|settings| &settings.name));
     let feeds: Vec<Option<Feed>> =
-        settings.into_iter().map(|settings| feed(settings, allow_plain_http)).collect();
+        settings.into_iter().map(|settings| feed(settings, presets, allow_plain_http)).collect();
     feeds.into_iter().collect()
 }
 
@@ -406,17 +445,25 @@ pub(super) fn check_unique<'f>(names: impl Iterator<Item = &'f Field<'f, String>
     }
 }
 
-fn feed(settings: FeedSettings<'_>, allow_plain_http: bool) -> Option<Feed> {
+fn feed(settings: FeedSettings<'_>, presets: &Presets, allow_plain_http: bool) -> Option<Feed> {
+    let has_preset = settings.preset.place.is_given;
+    let format = preset::format(settings.preset, settings.conditions, settings.format, presets);
+    // A mere format says nothing of the publisher.
+    let known = format.as_ref().and_then(Option::as_ref).filter(|_| has_preset);
+    let fair_interval = known.and_then(|format| fair_interval(format.preset()?.first()));
+    check_fair(&settings.every, fair_interval);
     let origin = match settings.kind.value {
         None => None,
         Some(FeedType::Path) => settings.path.value.map(Origin::Path),
         Some(kind) => {
             let auth = auth(settings.user, settings.password, settings.token, settings.header);
             let certificate = client_certificate(settings.client_certificate, settings.client_key);
-            if let (Some(url), Some(auth), false) = (&settings.url.value, &auth, allow_plain_http) {
-                check_encrypted(&settings.url.place, std::slice::from_ref(url), auth);
+            let place = settings.url.place.clone();
+            let url = with_keys(settings.url, settings.keys.value.flatten().as_ref());
+            if let (Some(url), Some(auth), false) = (&url, &auth, allow_plain_http) {
+                check_encrypted(&place, std::slice::from_ref(url), auth);
             }
-            let server = server(settings.url.value, auth, certificate);
+            let server = server(url, auth, certificate);
             let (overlap, since) = (settings.overlap.value, settings.since.value);
             let collection = settings.collection.value;
             match kind {
@@ -458,12 +505,14 @@ fn feed(settings: FeedSettings<'_>, allow_plain_http: bool) -> Option<Feed> {
         origin: origin?,
         role: settings.role.value?,
         every: settings.every.value?,
+        fair_interval,
         confidence: settings.confidence.value?,
         tlp: settings.tlp.value?,
         url_mode: settings.url_match.value?,
-        format: settings.format.value?,
+        format: format?,
         match_port: settings.match_port.value?,
         may_be_empty: settings.may_be_empty.value?,
+        max_bad: settings.max_bad.value?,
         hold: Hold {
             max_shrink: settings.max_shrink.value?,
             max_indicators: settings.max_indicators.value?,
@@ -471,6 +520,19 @@ fn feed(settings: FeedSettings<'_>, allow_plain_http: bool) -> Option<Feed> {
         },
         policy: policy?,
     })
+}
+
+/// Notes an interval that is shorter than the publisher allows.
+fn check_fair(every: &Field<'_, Option<Duration>>, fair: Option<Duration>) {
+    if let (Some(Some(every)), Some(fair), place) = (every.value, fair, &every.place)
+        && every < fair
+    {
+        place.problem(format!(
+            "expected at least {}, the shortest interval that the preset allows, got {}",
+            humantime::format_duration(fair),
+            humantime::format_duration(every)
+        ));
+    }
 }
 
 fn server(

@@ -4,6 +4,7 @@ use std::fs::File as Handle;
 use std::path::{Path, PathBuf};
 
 use serde::Serialize as _;
+use threatsieve_feed::preset::Presets;
 use toml::de::DeTable;
 
 use super::alerts::{AlertSettings, alerts};
@@ -15,6 +16,7 @@ use super::logs::{LogSettings, logs};
 use super::nested::{TableOf, TablesOf};
 use super::opensearch::{OpenSearchSettings, opensearch};
 use super::output::{OutputSettings, output};
+use super::preset::{PresetTables, fill_in};
 use super::problem::{Problem, render};
 use super::reader::{File, Place, Reader};
 use super::service::{ScheduleSettings, schedule};
@@ -47,6 +49,14 @@ fields! {
             example = [{ name = "local", type = "path", path = "bad.txt" }]
         )]
         feeds: Vec<Reader<'a>>,
+
+        /// Presets for feeds, written like those of the program; see [Presets](lists.md#presets).
+        #[setting(
+            PresetTables,
+            default = [],
+            example = [{ name = "ours", like = "ipsum", limit = 1000 }]
+        )]
+        presets: Presets,
 
         /// Content of the blacklist; see `[blacklist]`.
         #[setting(TableOf(&BlacklistConfig::TABLE), default = {}, example = { name = "office" })]
@@ -196,7 +206,7 @@ pub(super) fn parse(name: &str, text: &str, folder: &Path) -> Result<Loaded, Con
     // After a syntax error, other problems may only be effects of it.
     if problems.is_empty() {
         let file = File::new(folder);
-        let config = read(&file, table.get_ref());
+        let config = read(&file, &fill_in(table.get_ref()));
         let File { problems: found, warnings, shown, .. } = file;
         problems = found.into_inner();
         if let (Some(config), true) = (config, problems.is_empty()) {
@@ -224,7 +234,9 @@ fn read<'a>(file: &'a File<'a>, table: &DeTable<'a>) -> Option<Config> {
     let http = top.http.value.and_then(|table| Http::read(&table));
     // With a fault in [http] it is not known, and a problem would be a guess.
     let allow_plain_http = http.as_ref().is_none_or(|http| http.allow_plain_http);
-    let feeds = top.feeds.value.and_then(|tables| feeds(&tables, allow_plain_http));
+    let presets = top.presets.value;
+    let known = presets.clone().unwrap_or_default();
+    let feeds = top.feeds.value.and_then(|tables| feeds(&tables, &known, allow_plain_http));
     let blacklist = top.blacklist.value.and_then(|table| BlacklistConfig::read(&table));
     let policy = top.matching.value.and_then(|table| policy(&table));
     let logs = top.logs.value.and_then(|tables| logs(&tables));
@@ -239,6 +251,7 @@ fn read<'a>(file: &'a File<'a>, table: &DeTable<'a>) -> Option<Config> {
         state: state?,
         schedule: schedule?,
         http: http?,
+        presets: presets?,
         feeds: feeds?,
         blacklist: blacklist?,
         policy: policy?,

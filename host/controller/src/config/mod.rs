@@ -31,6 +31,7 @@
 use std::path::PathBuf;
 
 use threatsieve_blacklist::Policy;
+use threatsieve_feed::preset::Presets;
 
 #[macro_use]
 mod definition;
@@ -47,6 +48,7 @@ mod nested;
 mod opensearch;
 mod output;
 mod policy;
+mod preset;
 mod problem;
 mod reader;
 mod secret;
@@ -71,6 +73,7 @@ pub(crate) use logs::{History, LogSource};
 pub(crate) use opensearch::{OpenSearch, of_hosts};
 pub(crate) use output::Output;
 pub(crate) use policy::{FeedPolicy, Scope};
+pub(crate) use preset::unknown as unknown_preset;
 pub(crate) use secret::Secret;
 pub(crate) use service::{Health, Logging, Retention, Schedule};
 pub(crate) use smtp::{Smtp, SmtpTls};
@@ -86,6 +89,8 @@ pub(crate) struct Config {
     pub(crate) state: PathBuf,
     pub(crate) schedule: Schedule,
     pub(crate) http: Http,
+    /// The presets of the program and of the file.
+    pub(crate) presets: Presets,
     pub(crate) feeds: Vec<Feed>,
     pub(crate) blacklist: BlacklistConfig,
     /// Conditions that a match must meet.

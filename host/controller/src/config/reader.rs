@@ -61,6 +61,12 @@ impl<'a> Place<'a> {
         Place { key: format!("{}[{at}]", self.key), span, ..self.clone() }
     }
 
+    /// The place of a key within this table.
+    pub(super) fn key_within(&self, name: &str) -> Place<'a> {
+        let name = clipped(name.as_bytes(), 60);
+        Place { key: format!("{}.{name}", self.key), ..self.clone() }
+    }
+
     /// The last part of the full name: `url`.
     pub(super) fn name(&self) -> &str {
         self.key.rsplit('.').next().unwrap_or_default()

@@ -86,7 +86,7 @@ impl Secret {
     }
 
     /// Reads an environment variable. The error is a message for the user.
-    fn from_environment(name: &str) -> Result<Secret, String> {
+    pub(super) fn from_environment(name: &str) -> Result<Secret, String> {
         let wrong = |got: &str| format!("in the environment variable {name}, got {got}");
         match std::env::var(name) {
             Ok(secret) if !secret.is_empty() => Ok(Secret(secret)),

@@ -15,8 +15,17 @@ use crate::store::FeedState;
 const SLACK: Duration = Duration::from_secs(30);
 
 /// Returns the reason why a feed is not due yet; `None` if it is due.
-pub(super) fn not_yet(feed: &Feed, state: Option<&FeedState>, now: Timestamp) -> Option<String> {
+pub(super) fn not_yet(
+    feed: &Feed,
+    state: Option<&FeedState>,
+    now: Timestamp,
+    force: bool,
+) -> Option<String> {
     let state = state?;
+    let why = unfair(feed, state, now);
+    if force || why.is_some() {
+        return why;
+    }
     if state.failures > 0 {
         let next =
             state.next_attempt.filter(|next| *next > now && backoff::is_plausible(now, *next))?;
@@ -36,13 +45,21 @@ pub(super) fn not_yet(feed: &Feed, state: Option<&FeedState>, now: Timestamp) ->
             String::from(Moment(ready))
         ));
     }
-    let every = feed.every?;
+    too_early(feed.every?, state, now, "the interval is")
+}
+
+/// Returns the reason why even a forced poll must wait: the publisher allows no poll so soon.
+fn unfair(feed: &Feed, state: &FeedState, now: Timestamp) -> Option<String> {
+    too_early(feed.fair_interval?, state, now, "its publisher allows a poll every")
+}
+
+fn too_early(every: Duration, state: &FeedState, now: Timestamp, why: &str) -> Option<String> {
     // After the clock was set back, the feed is due.
     let attempted = state.attempted.filter(|attempted| *attempted <= now)?;
     let due = attempted.plus(every - SLACK.min(every / 10));
     (due > now).then(|| {
         format!(
-            "polled {} ago; the interval is {}",
+            "polled {} ago; {why} {}",
             whole_seconds(now.since(attempted)),
             humantime::format_duration(every)
         )

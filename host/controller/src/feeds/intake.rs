@@ -59,7 +59,7 @@ pub(super) fn take(
             let decoder = sources::unpack(spooled.into_file()).with_context(|| name.clone())?;
             intake.read(decoder, &name, "")?;
             if !intake.ingest.is_first() {
-                check_list(&intake.report, &name)?;
+                check_list(&intake.report, &name, feed.max_bad)?;
             }
             Delivered::Whole
         }
@@ -172,7 +172,8 @@ impl Intake<'_> {
         let Intake { mut ingest, mut set, packages, report, feed, secrets, .. } = self;
         // A part of a collection may be empty.
         if delivered == Delivered::Whole
-            && let Some(doubt) = report.doubt(feed.may_be_empty || feed.role == FeedRole::Allow)
+            && let Some(doubt) =
+                report.doubt(feed.may_be_empty || feed.role == FeedRole::Allow, feed.max_bad)
         {
             ingest.doubt(doubt);
         }
@@ -225,10 +226,14 @@ impl Intake<'_> {
     }
 }
 
-/// Returns an error if hardly any line is a value: the server sent something other than the list.
-fn check_list(report: &FeedReport, name: &str) -> anyhow::Result<()> {
+/// Returns an error if hardly any line is a value, or more than `max_bad` of the lines are none:
+/// the server sent something other than the list.
+fn check_list(report: &FeedReport, name: &str, max_bad: Option<f64>) -> anyhow::Result<()> {
     let FeedReport { taken, rejected, format, .. } = *report;
-    let is_list = rejected < REJECTED_LINES || taken >= rejected / REJECTED_LINES;
+    let is_list = match max_bad {
+        Some(max_bad) => report.rejected_share() <= max_bad,
+        None => rejected < REJECTED_LINES || taken >= rejected / REJECTED_LINES,
+    };
     if format.starts_with("stix") || is_list && (rejected == 0 || taken > 0) {
         return Ok(());
     }

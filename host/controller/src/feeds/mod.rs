@@ -178,7 +178,7 @@ impl Round<'_> {
             Ok(state) => state,
             Err(error) => return self.failed(place, feed, 0, started, error),
         };
-        if !force && let Some(why) = due::not_yet(feed, state.as_ref(), self.now) {
+        if let Some(why) = due::not_yet(feed, state.as_ref(), self.now, force) {
             self.polled[place] = Some(Polled::skipped(feed, why));
             return;
         }

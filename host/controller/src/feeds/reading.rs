@@ -3,6 +3,7 @@
 use std::io::{self, Read};
 
 use threatsieve_blacklist::Timestamp;
+use threatsieve_feed::preset::Presets;
 use threatsieve_feed::{FeedOptions, StixLimits, latest_modified};
 
 use crate::config::Feed;
@@ -29,6 +30,7 @@ pub(super) fn options(feed: &Feed) -> FeedOptions {
         format: feed.format.clone(),
         url_mode: Some(feed.url_mode),
         match_port: feed.match_port,
+        presets: Presets::default(),
         is_utf8: false,
     }
 }

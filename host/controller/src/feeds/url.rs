@@ -1,5 +1,5 @@
-//! Lists, bundles, envelopes and packages behind a URL. They are fetched only if they changed (RFC
-//! 9110, section 13).
+//! Lists, bundles, envelopes and packages behind a URL. They are fetched only if they changed
+//! (RFC 9110, section 13).
 
 use reqwest::StatusCode;
 use reqwest::header::{
@@ -7,7 +7,7 @@ use reqwest::header::{
 };
 use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
-use threatsieve_feed::looks_like;
+use threatsieve_feed::{FeedFormat, looks_like};
 
 use super::archive::Archive;
 use super::cursor;
@@ -48,7 +48,10 @@ pub(super) async fn fetch(
     if answer.status == StatusCode::NOT_MODIFIED {
         return Ok(Fetched { body: None, cursor: None, objects: 0, bytes, goes_on: false });
     }
-    answer.refuse_page(EXPECTED)?;
+    // Some publishers send their lists as pages. The reader refuses other pages.
+    if !feed.format.as_ref().is_some_and(FeedFormat::may_be_page) {
+        answer.refuse_page(EXPECTED)?;
+    }
     let at = At {
         etag: text(&answer.headers, ETAG),
         last_modified: text(&answer.headers, LAST_MODIFIED),
@@ -67,7 +70,7 @@ pub(super) async fn fetch(
 pub(super) async fn probe(url: &UrlFeed, http: &Http) -> anyhow::Result<String> {
     let fetcher = fetcher(url, http, Deadline::of_poll(http))?;
     let (from, length, start) = fetcher.look(&request(url)).await?;
-    let is_packed = start.starts_with(b"\x1f\x8b") || start.starts_with(b"\x28\xb5\x2f\xfd");
+    let is_packed = crate::sources::is_packed(&start);
     let format = if is_packed { "a compressed file" } else { looks_like(&start) };
     let length = length.map_or_else(String::new, |bytes| format!(" of {bytes} bytes"));
     Ok(format!("{format}{length} at {}", shown(&from)))

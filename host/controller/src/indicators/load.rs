@@ -10,6 +10,7 @@ use threatsieve_blacklist::{
     CompileError, CompileOptions, Compiled, Compiler, FeedId, Indicator, IndicatorId,
     RejectedValue, Timestamp, UrlMode,
 };
+use threatsieve_feed::preset::Presets;
 use threatsieve_feed::{
     FeedError, FeedOptions, FeedReport, RejectedLine, StixLimits, StixSet, Unreduced,
     latest_modified, read_feed,
@@ -56,6 +57,7 @@ pub(crate) fn load(
             format: args.list_format.clone(),
             url_mode: Some(args.url_match.into()),
             match_port: args.match_port,
+            presets: Presets::default(),
             is_utf8: false,
         },
         may_be_empty: args.may_be_empty,
@@ -126,7 +128,7 @@ impl Loader<'_> {
             })?;
             // An allow-list may be empty until it is needed.
             let may_be_empty = self.may_be_empty || matches!(role, Role::Allow);
-            if let Some(doubt) = report.doubt(may_be_empty) {
+            if let Some(doubt) = report.doubt(may_be_empty, None) {
                 self.doubts.push(format!("{}: {doubt}", input.name()));
             }
         }

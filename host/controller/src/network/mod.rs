@@ -10,5 +10,5 @@ mod tls;
 pub(crate) use address::{PublicHosts, Refused};
 pub(crate) use client::{NO_AUTHORITIES, http_client, read_body};
 pub(crate) use credentials::auth_header;
-pub(crate) use secrets::{Secrets, shown_url};
+pub(crate) use secrets::{Secrets, hide_key, shown_url};
 pub(crate) use tls::tls_config;

@@ -1,6 +1,8 @@
 //! Redaction of secrets in everything that is shown. A server may repeat in its answer what it was
 //! sent.
 
+use std::sync::{PoisonError, RwLock};
+
 use base64ct::{Base64, Base64Unpadded, Base64UrlUnpadded, Encoding};
 use reqwest::header::{HeaderName, HeaderValue};
 use url::{Url, form_urlencoded};
@@ -16,6 +18,25 @@ const MIN_KEY_BYTES: usize = 24;
 /// Shortest beginning of a secret that is redacted at the end of a truncated text.
 const MIN_CUT_BYTES: usize = 4;
 const HIDDEN: &str = "***";
+
+/// Keys in the URLs of the configuration.
+static KEYS: RwLock<Vec<String>> = RwLock::new(Vec::new());
+
+/// Hides a key in all URLs that are shown from now on.
+pub(crate) fn hide_key(key: &str) {
+    let mut keys = KEYS.write().unwrap_or_else(PoisonError::into_inner);
+    if !key.is_empty() && !keys.iter().any(|known| known == key) {
+        keys.push(key.to_owned());
+        keys.sort_by_key(|key| std::cmp::Reverse(key.len()));
+    }
+}
+
+/// Returns the keys, each as it is and as URLs write it.
+fn keys() -> Vec<(String, String)> {
+    let keys = KEYS.read().unwrap_or_else(PoisonError::into_inner);
+    let in_urls = |key: &String| form_urlencoded::byte_serialize(key.as_bytes()).collect();
+    keys.iter().map(|key| (key.clone(), in_urls(key))).collect()
+}
 
 /// Texts that must not be shown, in every encoding that servers use for them.
 #[derive(Clone, Default)]
@@ -81,6 +102,8 @@ impl Secrets {
             true => name.into_owned(),
             false => value.into_owned(),
         }));
+        let is_in_url = |(_, key): &(String, String)| url.as_str().contains(key);
+        parts.extend(keys().into_iter().filter(is_in_url).map(|(key, _)| key));
         let segments = url.path_segments().into_iter().flatten();
         parts.extend(segments.filter(|segment| is_key(segment)).map(str::to_owned));
         parts
@@ -127,7 +150,8 @@ pub(crate) fn shown_url(url: &Url) -> String {
         .split('/')
         .map(|segment| if is_key(segment) { HIDDEN } else { segment })
         .collect();
-    let path = path.join("/");
+    let hide = |path: String, (_, key): &(String, String)| path.replace(key, HIDDEN);
+    let path = keys().iter().fold(path.join("/"), hide);
     text.set_path(&path);
     let query = if url.query().is_some() { "?..." } else { "" };
     format!("{}{query}", escape_controls(text.as_str()))
@@ -198,6 +222,16 @@ mod tests {
         let header = crate::network::auth_header(&auth).unwrap();
         let secrets = Secrets::of_auth(&auth, header.as_ref());
         assert_eq!(secrets.redact("Basic dTpodW50ZXIy hunter2"), "Basic *** ***");
+    }
+
+    #[test]
+    fn keys_of_the_configuration_are_hidden_in_every_part_of_a_url() {
+        hide_key("sh0rt/key");
+        let url: Url = "https://h/v2/sh0rt%2Fkey/recent.csv?auth=sh0rt%2Fkey".parse().unwrap();
+        assert_eq!(shown_url(&url), "https://h/v2/***/recent.csv?...");
+        let mut secrets = Secrets::default();
+        secrets.add_url(&url);
+        assert_eq!(secrets.redact("sh0rt/key or sh0rt%2Fkey"), "*** or ***");
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! Files, folders and standard input: finds and opens them, unpacks them, and cuts them into pieces
 //! for all cores.
 
+mod archive;
 mod atomic_file;
 mod chunks;
 mod decoder;
@@ -20,7 +21,7 @@ use std::os::fd::AsFd;
 
 pub(crate) use atomic_file::AtomicFile;
 pub(crate) use chunks::{BUFFER_BYTES, Chunk, Chunks};
-pub(crate) use decoder::{Damage, Decoder};
+pub(crate) use decoder::{Damage, Decoder, is_packed};
 pub(crate) use likeness::{Likeness, files, likeness};
 pub(crate) use ordered::{Parts, Queue, in_order};
 pub(crate) use pattern::{Expanded, PathPattern};

@@ -117,12 +117,12 @@ fn what_comes_before_damage_is_read_and_the_place_is_told() {
 
 #[test]
 fn other_packers_are_named() {
-    let (_folder, path) = written(b"\xfd7zXZ\0rest");
+    let (_folder, path) = written(b"\x04\x22\x4d\x18rest");
     let (_, damage) = read(&path);
     assert_eq!(
         damage.unwrap(),
-        "compressed with xz, but only gzip and zstd are unpacked; \
-         try `xz -dc FILE | threatsieve ... -`"
+        "compressed with lz4, but only gzip, zstd, bzip2, xz and zip are unpacked; \
+         try `lz4 -dc FILE | threatsieve ... -`"
     );
 }
 

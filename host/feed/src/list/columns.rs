@@ -1,11 +1,13 @@
-//! The roles of a record's columns, by their names.
+//! The roles of a record's columns: by their names, or as a preset declares them.
+
+use std::collections::BTreeMap;
 
 use super::kind::ValueKind;
+use crate::preset::{Condition, Confidence, ConfidenceColumn, Preset, Transform};
 
 /// A column's role in an indicator.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Column {
-    Value,
     Type,
     Port,
     Confidence,
@@ -19,7 +21,7 @@ pub(super) enum Column {
 }
 
 impl Column {
-    const COUNT: usize = 11;
+    const COUNT: usize = 10;
 }
 
 /// The column names, in lower case with `_` between words, and their roles. If several columns have
@@ -62,12 +64,37 @@ const VALUES: [(&str, ValueKind); 12] = [
     ("sha256", ValueKind::Hash),
 ];
 
+/// A column of values.
+#[derive(Debug, Clone)]
+pub(super) struct ValueColumn {
+    pub(super) place: usize,
+    /// The kind of the values, unless the type column decides it.
+    pub(super) kind: ValueKind,
+    /// The columns that belong to this one alone.
+    pub(super) port: Option<usize>,
+    pub(super) prefix: Option<usize>,
+}
+
+/// Parts of a preset with the positions of its columns.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Declared {
+    /// The words of the type column; `None` for the words that are known everywhere.
+    pub(super) words: Option<BTreeMap<String, ValueKind>>,
+    pub(super) conditions: Vec<(Option<usize>, Condition)>,
+    pub(super) rating: Option<(Option<usize>, ConfidenceColumn)>,
+    pub(super) null: Vec<String>,
+    pub(super) tags: Option<usize>,
+    pub(super) transform: Option<Transform>,
+}
+
 /// The position of each role in a record.
 #[derive(Debug, Clone)]
 pub(super) struct Columns {
     places: [Option<usize>; Column::COUNT],
-    /// The kind of the value, unless the type column decides it.
-    pub(super) kind: ValueKind,
+    /// At least one.
+    pub(super) values: Vec<ValueColumn>,
+    /// `None` if the names alone decided.
+    pub(super) declared: Option<Declared>,
 }
 
 /// The result of reading a header.
@@ -93,12 +120,14 @@ impl Columns {
             *known = known.or_else(|| place(name));
         }
         let value = |wanted: &str| VALUES.iter().find(|(name, _)| *name == wanted);
+        let chosen = |place: usize, kind: ValueKind| {
+            let values = vec![ValueColumn { place, kind, port: None, prefix: None }];
+            Choice::Columns(Columns { places, values, declared: None })
+        };
         if let Some(wanted) = wanted {
             let wanted = self::plain(wanted);
             let Some(at) = place(&wanted) else { return Choice::None };
-            places[Column::Value as usize] = Some(at);
-            let kind = value(&wanted).map_or(ValueKind::Any, |(_, kind)| *kind);
-            return Choice::Columns(Columns { places, kind });
+            return chosen(at, value(&wanted).map_or(ValueKind::Any, |(_, kind)| *kind));
         }
         let mut found: Vec<(usize, ValueKind)> =
             VALUES.iter().filter_map(|(name, kind)| Some((place(name)?, *kind))).collect();
@@ -115,12 +144,92 @@ impl Columns {
         }
         match found[..] {
             [] => Choice::None,
-            [(at, kind)] => {
-                places[Column::Value as usize] = Some(at);
-                Choice::Columns(Columns { places, kind })
-            }
+            [(at, kind)] => chosen(at, kind),
             _ => Choice::Several(found.iter().map(|(at, _)| plain[*at].clone()).collect()),
         }
+    }
+
+    /// Finds the columns of a preset by the names in a header. Returns `None` if a column of values
+    /// is not among them.
+    pub(super) fn declared<S: AsRef<str>>(names: &[S], preset: &Preset) -> Option<Columns> {
+        let plain: Vec<String> = names.iter().map(|name| plain(name.as_ref())).collect();
+        let place = |wanted: &str| {
+            let wanted = self::plain(wanted);
+            plain.iter().position(|name| *name == wanted)
+        };
+        let optional = |wanted: &Option<String>| wanted.as_deref().and_then(place);
+        let mut places = [None; Column::COUNT];
+        for (name, column) in NAMES {
+            if matches!(column, Column::ToIds | Column::Deleted | Column::IsActive) {
+                let known = &mut places[column as usize];
+                *known = known.or_else(|| place(name));
+            }
+        }
+        places[Column::Type as usize] = optional(&preset.type_column);
+        let values = preset.indicators.iter().filter_map(|one| {
+            Some(ValueColumn {
+                place: place(&one.column)?,
+                kind: one.r#type.into(),
+                port: optional(&one.port_column),
+                prefix: optional(&one.prefix_column),
+            })
+        });
+        let values: Vec<ValueColumn> = values.collect();
+        if values.is_empty() {
+            return None;
+        }
+        let words = preset.types.iter().map(|(word, kind)| (word.clone(), (*kind).into()));
+        let conditions = preset.r#where.iter();
+        let rating = match &preset.confidence {
+            Some(Confidence::Column(column)) => Some((place(&column.column), column.clone())),
+            _ => None,
+        };
+        let declared = Declared {
+            words: (!preset.types.is_empty()).then(|| words.collect()),
+            conditions: conditions.map(|one| (place(&one.column), one.clone())).collect(),
+            rating,
+            null: preset.null.clone(),
+            tags: optional(&preset.tags),
+            transform: preset.transform,
+        };
+        Some(Columns { places, values, declared: Some(declared) })
+    }
+
+    /// The names of all columns that a preset uses, each once.
+    pub(super) fn used(preset: &Preset) -> Vec<String> {
+        let mut names: Vec<String> = Vec::new();
+        let indicators = preset.indicators.iter().flat_map(|one| {
+            [Some(&one.column), one.port_column.as_ref(), one.prefix_column.as_ref()]
+        });
+        let confidence = match &preset.confidence {
+            Some(Confidence::Column(column)) => Some(&column.column),
+            _ => None,
+        };
+        let given = indicators
+            .chain([preset.type_column.as_ref(), preset.tags.as_ref(), confidence])
+            .flatten()
+            .chain(preset.r#where.iter().map(|one| &one.column))
+            .map(String::as_str);
+        for name in given.chain(NAMES.iter().map(|(name, _)| *name)) {
+            if !names.iter().any(|known| known == name) {
+                names.push(name.to_owned());
+            }
+        }
+        names
+    }
+
+    /// The number of columns that were found.
+    pub(super) fn count(&self) -> usize {
+        let places = self.places.iter().filter(|place| place.is_some()).count();
+        let of_values = self.values.iter().map(|value| {
+            1 + usize::from(value.port.is_some()) + usize::from(value.prefix.is_some())
+        });
+        let of_preset = self.declared.as_ref().map_or(0, |declared| {
+            let conditions = declared.conditions.iter().filter(|(place, _)| place.is_some());
+            let rating = declared.rating.as_ref().is_some_and(|(place, _)| place.is_some());
+            conditions.count() + usize::from(rating)
+        });
+        places + of_values.sum::<usize>() + of_preset
     }
 
     /// Returns the position of a role in the record.
@@ -141,7 +250,7 @@ mod tests {
     fn chosen(header: &str, wanted: Option<&str>) -> String {
         let names: Vec<&str> = header.split(',').collect();
         match Columns::choose(&names, wanted) {
-            Choice::Columns(columns) => names[columns.place(Column::Value).unwrap()].to_owned(),
+            Choice::Columns(columns) => names[columns.values[0].place].to_owned(),
             Choice::None => "none".to_owned(),
             Choice::Several(names) => format!("several: {}", names.join(" ")),
         }

@@ -1,14 +1,17 @@
-//! JSON records: the elements of an array, or one document after the other (JSON lines).
+//! JSON records: the elements of an array, one document after the other (JSON lines), or what a
+//! preset declares.
 
+use std::fmt::Display;
 use std::io::BufRead;
 
 use serde_json::{Map, Value as Json};
 use threatsieve_blacklist::{Indicator, Listed};
 
-use super::columns::{Choice, Column, Columns};
-use super::row::Row;
-use super::{LineError, Sink, bare};
+use super::columns::{Choice, Columns};
+use super::row::{self, Fields};
+use super::{LineError, Sink, bare, walk};
 use crate::FeedError;
+use crate::preset::{Format, Preset};
 use crate::stix::{Element, Splitter};
 
 /// The longest record in bytes, and the deepest nesting.
@@ -21,17 +24,40 @@ pub(super) fn read(
     wanted: Option<&str>,
     sink: &mut Sink<'_>,
 ) -> Result<(), FeedError> {
-    let mut records = Records { wanted, columns: None, number: 0, sink };
-    Splitter::new(input, MAX_RECORD_BYTES, MAX_DEPTH)
-        .run(&mut |element| records.element(&element))?;
-    let number = records.number;
-    sink.report.lines = number.into();
-    Ok(())
+    let mut records = Records { wanted, named: None, number: 0, sink };
+    records.split(input)
+}
+
+/// Reads the records that a preset declares.
+pub(super) fn read_declared(
+    input: &mut dyn BufRead,
+    preset: &Preset,
+    sink: &mut Sink<'_>,
+) -> Result<(), FeedError> {
+    let names = Columns::used(preset);
+    let named = Columns::declared(&names, preset).map(|columns| Named { columns, names });
+    let mut records = Records { wanted: None, named, number: 0, sink };
+    if preset.format == Format::Jsonl {
+        return records.split(input);
+    }
+    let mut failed = None;
+    walk::records(input, &preset.records.all(), &mut |record| {
+        if failed.is_none() {
+            failed = records.value(record, record).err();
+        }
+    })?;
+    match failed {
+        Some(error) => Err(error),
+        None => {
+            records.end();
+            Ok(())
+        }
+    }
 }
 
 struct Records<'a, 's> {
     wanted: Option<&'a str>,
-    columns: Option<Named>,
+    named: Option<Named>,
     number: u32,
     sink: &'a mut Sink<'s>,
 }
@@ -43,6 +69,18 @@ struct Named {
 }
 
 impl Records<'_, '_> {
+    /// Reads the elements of an array, or one document after the other.
+    fn split(&mut self, input: &mut dyn BufRead) -> Result<(), FeedError> {
+        Splitter::new(input, MAX_RECORD_BYTES, MAX_DEPTH)
+            .run(&mut |element| self.element(&element))?;
+        self.end();
+        Ok(())
+    }
+
+    fn end(&mut self) {
+        self.sink.report.lines = self.number.into();
+    }
+
     fn element(&mut self, element: &Element<'_>) -> Result<(), FeedError> {
         let bytes = match element {
             Element::Object { bytes, .. }
@@ -51,38 +89,47 @@ impl Records<'_, '_> {
             // The properties around an array `objects`.
             Element::Envelope { .. } => return Ok(()),
         };
-        self.number = self.number.checked_add(1).ok_or(FeedError::TooManyLines)?;
         match element {
-            Element::Object { .. } | Element::Other { .. } => match serde_json::from_slice(bytes) {
-                Ok(Json::Object(record)) => return self.record(&record, bytes),
-                Ok(Json::String(text)) => {
-                    self.text(&text);
-                    return Ok(());
+            Element::Object { .. } | Element::Other { .. } => {
+                if let Ok(record) = serde_json::from_slice(bytes) {
+                    return self.value(&record, &String::from_utf8_lossy(bytes));
                 }
-                _ => {}
-            },
+            }
             _ => {}
         }
-        self.reject(bytes, LineError::NoRecord);
+        self.count()?;
+        let text = String::from_utf8_lossy(&bytes[..bytes.len().min(1024)]);
+        self.sink.reject(self.number, &text, LineError::NoRecord);
         Ok(())
     }
 
-    fn record(&mut self, record: &Map<String, Json>, bytes: &[u8]) -> Result<(), FeedError> {
-        let named = match self.columns.take() {
-            Some(named) => named,
-            None => Named::choose(record, self.wanted)?,
-        };
-        let cells: Vec<String> = named.names.iter().map(|name| cell(record.get(name))).collect();
-        let field = |place: usize| cells.get(place).map_or("", String::as_str);
-        match Row::read(&named.columns, &field, self.number, self.sink.options) {
-            Ok(Row::Indicator(indicator)) => {
-                let listed = named.columns.place(Column::Value).map_or("", field);
-                self.sink.take(*indicator, listed);
-            }
-            Ok(Row::Skipped(reason)) => self.sink.skip(reason),
-            Err(error) => self.reject(bytes, error),
+    fn count(&mut self) -> Result<(), FeedError> {
+        self.number = self.number.checked_add(1).ok_or(FeedError::TooManyLines)?;
+        Ok(())
+    }
+
+    /// Reads a record. `text` is its text, for messages.
+    fn value(&mut self, record: &Json, text: &dyn Display) -> Result<(), FeedError> {
+        if self.sink.is_full() {
+            return Ok(());
         }
-        self.columns = Some(named);
+        self.count()?;
+        match record {
+            Json::Object(map) => self.record(map, text)?,
+            Json::String(text) => self.text(text),
+            _ => self.sink.reject(self.number, &text.to_string(), LineError::NoRecord),
+        }
+        Ok(())
+    }
+
+    fn record(&mut self, map: &Map<String, Json>, text: &dyn Display) -> Result<(), FeedError> {
+        let named = match self.named.take() {
+            Some(named) => named,
+            None => Named::choose(map, self.wanted)?,
+        };
+        let cells = Cells(named.names.iter().map(|name| cells(map, name)).collect());
+        row::read(&named.columns, &cells, self.number, text, self.sink);
+        self.named = Some(named);
         Ok(())
     }
 
@@ -95,11 +142,6 @@ impl Records<'_, '_> {
             Err(error) => self.sink.reject(self.number, text, error.into()),
         }
     }
-
-    fn reject(&mut self, bytes: &[u8], reason: LineError) {
-        let text = String::from_utf8_lossy(&bytes[..bytes.len().min(1024)]);
-        self.sink.reject(self.number, &text, reason);
-    }
 }
 
 impl Named {
@@ -107,18 +149,59 @@ impl Named {
         let names: Vec<String> = record.keys().cloned().collect();
         match Columns::choose(&names, wanted) {
             Choice::Columns(columns) => Ok(Named { columns, names }),
-            Choice::None => Err(FeedError::NoValues { format: "json", columns: names }),
-            Choice::Several(columns) => Err(FeedError::Ambiguous { format: "json", columns }),
+            Choice::None => Err(FeedError::NoValues {
+                format: "json",
+                columns: names,
+                suggestion: String::new(),
+            }),
+            Choice::Several(columns) => {
+                Err(FeedError::Ambiguous { format: "json", columns, suggestion: String::new() })
+            }
         }
     }
 }
 
+/// The cells of a record. A list has several items.
+struct Cells(Vec<Vec<String>>);
+
+impl Fields for Cells {
+    fn field(&self, place: usize) -> &str {
+        self.0.get(place).and_then(|items| items.first()).map_or("", String::as_str)
+    }
+
+    fn each(&self, place: usize, item: &mut dyn FnMut(&str)) {
+        for one in self.0.get(place).into_iter().flatten() {
+            item(one);
+        }
+    }
+}
+
+/// Returns the items at a path in a record: `value`, `details.ip`, `addresses[]`. An array, unless
+/// the path ends in `[]`, and an object are empty cells.
+fn cells(record: &Map<String, Json>, path: &str) -> Vec<String> {
+    if let Some(value) = record.get(path) {
+        return vec![cell(value)];
+    }
+    let (path, is_list) = match path.strip_suffix("[]") {
+        Some(path) => (path, true),
+        None => (path, false),
+    };
+    let mut keys = path.split('.');
+    let first = keys.next().and_then(|key| record.get(key));
+    match keys.try_fold(first, |at, key| Some(at?.get(key))).flatten() {
+        Some(Json::Array(items)) if is_list => items.iter().map(cell).collect(),
+        Some(value) => vec![cell(value)],
+        None if is_list => Vec::new(),
+        None => vec![String::new()],
+    }
+}
+
 /// Converts a property to a cell. Arrays and objects are empty cells.
-fn cell(value: Option<&Json>) -> String {
+fn cell(value: &Json) -> String {
     match value {
-        Some(Json::String(text)) => text.trim().to_owned(),
-        Some(Json::Number(number)) => number.to_string(),
-        Some(Json::Bool(bool)) => bool.to_string(),
+        Json::String(text) => text.trim().to_owned(),
+        Json::Number(number) => number.to_string(),
+        Json::Bool(bool) => bool.to_string(),
         _ => String::new(),
     }
 }

@@ -1,6 +1,9 @@
 //! The kind of a record's value: by the word in its type column, or by the name of its own column.
 
+use threatsieve_blacklist::value::has_scheme;
 use threatsieve_blacklist::{AddressRange, Listed, Malformed, UrlMode, Value};
+
+use crate::preset::Kind;
 
 /// The way in which a value is read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -70,16 +73,34 @@ impl TypeWord {
     }
 }
 
+impl From<Kind> for ValueKind {
+    fn from(kind: Kind) -> ValueKind {
+        match kind {
+            Kind::Auto => ValueKind::Any,
+            Kind::Ipv4Addr | Kind::Ipv6Addr => ValueKind::Address,
+            Kind::IpPort => ValueKind::HostPort,
+            Kind::DomainName => ValueKind::Domain,
+            Kind::Url => ValueKind::Url,
+            Kind::File => ValueKind::Hash,
+            Kind::EmailAddr => ValueKind::Email,
+            Kind::PairLeftDomain => ValueKind::NameAndAddress,
+            Kind::PairRightFile => ValueKind::NameAndHash,
+        }
+    }
+}
+
 impl ValueKind {
     /// Reads a value and its port.
     pub(super) fn read(self, text: &str, url: UrlMode) -> Result<Listed, Malformed> {
         let alone = |value: Value| Listed { value, port: None };
         match self {
             ValueKind::Any => Listed::parse(text, url),
-            // Some lists have addresses, or hosts with ports, in a column of domains.
-            ValueKind::Domain => Value::listed_domain(text)
-                .map(alone)
-                .or_else(|error| Listed::host(text).map_err(|_| error)),
+            // Some lists have addresses, URLs, or hosts with ports, in a column of domains.
+            ValueKind::Domain => match Value::listed_domain(text) {
+                Ok(value) => Ok(alone(value)),
+                Err(_) if has_scheme(text) => Value::url(text, url).map(alone),
+                Err(error) => Listed::host(text).map_err(|_| error),
+            },
             ValueKind::Address => match AddressRange::parse(text.trim()) {
                 Some(range) => Ok(alone(Value::Address(range))),
                 None => match Listed::host(text) {

@@ -1,12 +1,15 @@
 //! Lists: one value per line, hosts files, CSV with a header, and JSON records.
 //!
 //! A reader for each form splits the input into records. [`columns`] assigns roles to their
-//! columns, [`row`] turns a record into an indicator, and [`kind`] reads the value. A [`Sink`]
-//! counts the results.
+//! columns, by their names or as a preset declares them. [`row`] turns a record into indicators,
+//! and [`kind`] reads a value. Configurations of other programs have a [`grammar`] instead of
+//! records. A [`Sink`] counts the results.
 
 mod banner;
 mod cell;
 mod columns;
+mod divider;
+mod grammar;
 mod json;
 mod kind;
 mod line;
@@ -14,18 +17,25 @@ mod plain;
 mod record;
 mod row;
 mod table;
+mod walk;
 
 use std::collections::BTreeMap;
 use std::io::BufRead;
+use std::sync::Arc;
 
 use threatsieve_blacklist::value::MAX_VALUE_BYTES;
-use threatsieve_blacklist::{Indicator, IndicatorId, Malformed, Port, UrlMode, Value};
+use threatsieve_blacklist::{DomainMode, Indicator, IndicatorId, Malformed, Port, UrlMode, Value};
 
 use crate::FeedError;
+use crate::preset::{Confidence, Format, Preset, Scope};
 use crate::text::cut;
-use banner::Banner;
+use grammar::Grammar;
 use line::{Line, Lines};
+use plain::LineRules;
 use table::Table;
+
+/// The most exceptions of a list that are kept. More are only counted.
+const MAX_EXCEPTIONS: usize = 1_000_000;
 
 /// The form of a list.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -42,6 +52,8 @@ pub enum ListForm {
     /// JSON records, in an array or one after the other. The name of the property with the values,
     /// if it was given.
     Json(Option<String>),
+    /// The form that a preset declares.
+    Declared(Arc<Preset>),
 }
 
 /// Options for reading a list.
@@ -186,6 +198,9 @@ pub struct ListReport {
     pub is_table: bool,
     /// A comment says that the list may be empty.
     pub may_be_empty: bool,
+    /// Values that the list says are good, although a rule of it covers them. They are counted as
+    /// skipped.
+    pub exceptions: Vec<Value>,
 }
 
 /// Reads a list to its end. Each indicator goes to `each`, with its value as listed (for a hosts
@@ -200,21 +215,35 @@ pub struct ListReport {
 ///
 /// # Errors
 ///
-/// The input fails, a header names no column of values or several, or a comment names a kind of
-/// list that contains no indicators.
+/// The input fails, or a header names no column of values or several.
 pub fn read_list(
     mut input: impl BufRead,
     options: &ListOptions,
     each: &mut dyn FnMut(Indicator, &str),
     rejected: &mut dyn FnMut(RejectedLine),
 ) -> Result<ListReport, FeedError> {
-    let mut sink = Sink { options, each, rejected, report: ListReport::default(), foreign: None };
-    if let ListForm::Json(wanted) = &options.form {
-        json::read(&mut input, wanted.as_deref(), &mut sink)?;
-        return Ok(sink.report);
+    let mut sink = Sink::new(options, each, rejected);
+    match &options.form {
+        ListForm::Json(wanted) => json::read(&mut input, wanted.as_deref(), &mut sink)?,
+        ListForm::Declared(preset) if preset.format.is_json() => {
+            json::read_declared(&mut input, preset, &mut sink)?;
+        }
+        _ => {
+            let mut lines = Lines::new(&mut input, options.max_line_bytes);
+            match &options.form {
+                ListForm::Declared(preset) => read_declared(&mut lines, preset, &mut sink)?,
+                _ => read_lines(&mut lines, &mut sink)?,
+            }
+            sink.report.lines = lines.number().into();
+        }
     }
-    let may_have_header = matches!(options.form, ListForm::Auto | ListForm::Csv(_));
-    let mut lines = Lines::new(&mut input, options.max_line_bytes);
+    Ok(sink.report)
+}
+
+/// Reads lines, or CSV if the first line is a header.
+fn read_lines(lines: &mut Lines<'_>, sink: &mut Sink<'_>) -> Result<(), FeedError> {
+    let form = &sink.options.form;
+    let may_have_header = matches!(form, ListForm::Auto | ListForm::Csv(_));
     let mut is_first = true;
     while let Some(line) = lines.next()? {
         let (number, header) = (line.number, may_have_header.then(|| zeek_header(&line)).flatten());
@@ -222,26 +251,53 @@ pub fn read_list(
             Some(names) if is_first => names,
             _ => match sink.text(&line) {
                 Some(text) => text,
-                None => match sink.foreign {
-                    Some(kind) => return Err(FeedError::Foreign { got: kind }),
-                    None => continue,
-                },
+                None => continue,
             },
         };
         if std::mem::take(&mut is_first) && may_have_header {
             // A tab at the start belongs to a first column without a name.
             let whole = header.or(line.text().ok()).unwrap_or(text);
-            if let Some(table) = Table::from_header(whole, header.is_some(), &options.form)? {
+            if let Some(mut table) = Table::from_header(whole, header.is_some(), form)? {
                 sink.report.is_table = true;
                 sink.report.may_be_empty |= header.is_some();
-                table.read(&mut lines, &mut sink)?;
-                break;
+                return table.read(lines, sink);
             }
         }
-        plain::read(text, number, &mut sink);
+        plain::read(text, number, sink);
     }
-    sink.report.lines = lines.number().into();
-    Ok(sink.report)
+    Ok(())
+}
+
+/// Reads lines of the form that a preset declares.
+fn read_declared(
+    lines: &mut Lines<'_>,
+    preset: &Arc<Preset>,
+    sink: &mut Sink<'_>,
+) -> Result<(), FeedError> {
+    if preset.format == Format::Csv {
+        return Table::declared(preset).read(lines, sink);
+    }
+    let mut grammar = Grammar::of(preset.format);
+    while !sink.is_full()
+        && let Some(line) = lines.next()?
+    {
+        let number = line.number;
+        let Some(text) = sink.text(&line) else { continue };
+        match &mut grammar {
+            // White space at the start has a meaning in zones.
+            Some(grammar) => grammar.read(line.text().unwrap_or(text), number, sink),
+            None => match &preset.separator {
+                Some(separator) => {
+                    let parts = text.split(separator.as_str()).map(str::trim);
+                    for part in parts.filter(|part| !part.is_empty()) {
+                        plain::read(part, number, sink);
+                    }
+                }
+                None => plain::read(text, number, sink),
+            },
+        }
+    }
+    Ok(())
 }
 
 /// Returns the names of a header as in Zeek's intelligence files.
@@ -252,11 +308,28 @@ fn zeek_header<'l>(line: &Line<'l>) -> Option<&'l str> {
 /// Receives the indicators and rejected lines, and counts them.
 struct Sink<'a> {
     options: &'a ListOptions,
+    preset: Option<&'a Preset>,
+    rules: LineRules,
     each: &'a mut dyn FnMut(Indicator, &str),
     rejected: &'a mut dyn FnMut(RejectedLine),
     report: ListReport,
-    /// The kind that a comment names, if that kind contains no indicators.
-    foreign: Option<&'static str>,
+}
+
+impl<'a> Sink<'a> {
+    fn new(
+        options: &'a ListOptions,
+        each: &'a mut dyn FnMut(Indicator, &str),
+        rejected: &'a mut dyn FnMut(RejectedLine),
+    ) -> Sink<'a> {
+        let preset = match &options.form {
+            ListForm::Declared(preset) => Some(&**preset),
+            _ => None,
+        };
+        let mut report = ListReport::default();
+        report.may_be_empty = preset.is_some_and(|preset| preset.may_be_empty);
+        let rules = LineRules::of(&options.form);
+        Sink { options, preset, rules, each, rejected, report }
+    }
 }
 
 impl Sink<'_> {
@@ -266,11 +339,19 @@ impl Sink<'_> {
         match line.text() {
             Ok(text) => {
                 let text = text.trim();
-                if text.starts_with(['#', ';']) || text.starts_with("//") {
-                    self.comment(text);
+                if self.is_comment(text) {
+                    self.report.may_be_empty |= banner::may_be_empty(text);
                     return None;
                 }
-                (!text.is_empty()).then_some(text)
+                if text.is_empty() {
+                    return None;
+                }
+                let only = self.preset.map(|preset| preset.only.as_slice()).unwrap_or_default();
+                if !only.is_empty() && !only.iter().any(|start| text.starts_with(start)) {
+                    self.skip("a line of another kind");
+                    return None;
+                }
+                Some(text)
             }
             Err(error) => {
                 self.reject(line.number, &String::from_utf8_lossy(line.bytes), error);
@@ -279,17 +360,45 @@ impl Sink<'_> {
         }
     }
 
-    fn comment(&mut self, text: &str) {
-        match Banner::of(text) {
-            Some(Banner::MayBeEmpty) => self.report.may_be_empty = true,
-            Some(Banner::Foreign(kind)) if self.report.indicators == 0 => self.foreign = Some(kind),
-            _ => {}
+    fn is_comment(&self, text: &str) -> bool {
+        match self.preset.and_then(|preset| preset.comment.as_ref()) {
+            Some(starts) => starts.iter().any(|start| text.starts_with(start)),
+            // A rule that hides elements of pages starts like a comment.
+            None if self.preset.is_some_and(|preset| preset.format == Format::Adblock) => {
+                text.starts_with('!') || text == "#" || text.starts_with("# ")
+            }
+            None => text.starts_with(['#', ';']) || text.starts_with("//"),
         }
     }
 
-    fn take(&mut self, indicator: Indicator, listed: &str) {
+    /// Returns whether as many indicators were taken as the preset says.
+    fn is_full(&self) -> bool {
+        let limit = self.preset.and_then(|preset| preset.limit);
+        limit.is_some_and(|limit| self.report.indicators >= limit)
+    }
+
+    fn take(&mut self, mut indicator: Indicator, listed: &str) {
+        if let Some(preset) = self.preset {
+            if preset.skip.iter().any(|skipped| skipped == listed) {
+                return self.skip("a test entry");
+            }
+            if let Some(Confidence::Whole(whole)) = preset.confidence {
+                indicator.confidence = Some(whole);
+            }
+            if let Some(scope) = preset.scope {
+                indicator.values.iter_mut().for_each(|value| limit_to(value, scope));
+            }
+        }
         self.report.indicators += 1;
         (self.each)(indicator, listed);
+    }
+
+    /// Notes a value that the list says is good.
+    fn except(&mut self, value: Value) {
+        self.skip("an exception of the list");
+        if self.report.exceptions.len() < MAX_EXCEPTIONS {
+            self.report.exceptions.push(value);
+        }
     }
 
     fn skip(&mut self, reason: &'static str) {
@@ -299,6 +408,16 @@ impl Sink<'_> {
     fn reject(&mut self, line: u32, text: &str, reason: LineError) {
         self.report.rejected += 1;
         (self.rejected)(RejectedLine { line, text: cut(text), reason });
+    }
+}
+
+/// Gives a domain the scope that a preset declares, unless the list itself says it.
+fn limit_to(value: &mut Value, scope: Scope) {
+    if let Value::Domain(_, mode @ DomainMode::AtAndBelow) = value {
+        *mode = match scope {
+            Scope::Exact => DomainMode::Exact,
+            Scope::Subtree => DomainMode::Tree,
+        };
     }
 }
 

@@ -5,18 +5,56 @@ use std::net::{IpAddr, Ipv6Addr};
 use threatsieve_blacklist::value::has_scheme;
 use threatsieve_blacklist::{DomainMode, Indicator, Listed, Value};
 
+use super::kind::ValueKind;
 use super::row::check_url;
 use super::{LineError, ListForm, Sink, bare, unquote};
+use crate::preset::Format;
+
+/// The rules for lines.
+#[derive(Debug, Clone)]
+pub(super) struct LineRules {
+    /// A line may be one of a hosts file.
+    may_be_hosts: bool,
+    /// A line must be one of a hosts file.
+    must_be_hosts: bool,
+    kind: ValueKind,
+    /// Marks of comments within a line; `None` for the usual ones.
+    inline: Option<Vec<String>>,
+}
+
+impl LineRules {
+    pub(super) fn of(form: &ListForm) -> LineRules {
+        let (mut kind, mut inline) = (ValueKind::Any, None);
+        let mut format = None;
+        if let ListForm::Declared(preset) = form {
+            kind = preset.r#type.map_or(ValueKind::Any, ValueKind::from);
+            inline = preset.inline_comment.clone();
+            format = Some(preset.format);
+        }
+        let must_be_hosts = *form == ListForm::Hosts || format == Some(Format::Hosts);
+        let is_lines = *form == ListForm::Lines || format == Some(Format::Lines);
+        LineRules { may_be_hosts: !is_lines, must_be_hosts, kind, inline }
+    }
+
+    fn without_comment<'t>(&self, text: &'t str) -> &'t str {
+        match &self.inline {
+            None => without_comment(text),
+            Some(marks) => {
+                let end = marks.iter().filter_map(|mark| text.find(mark.as_str())).min();
+                text[..end.unwrap_or(text.len())].trim_end()
+            }
+        }
+    }
+}
 
 /// Reads one trimmed line that is not a comment.
 pub(super) fn read(text: &str, number: u32, sink: &mut Sink<'_>) {
-    let text = without_comment(text);
-    let form = &sink.options.form;
-    let names = if *form == ListForm::Lines { None } else { hosts_names(text) };
+    let text = sink.rules.without_comment(text);
+    let names = if sink.rules.may_be_hosts { hosts_names(text) } else { None };
     if let Some(names) = names {
         return read_names(names, number, sink);
     }
-    if *form == ListForm::Hosts {
+    if sink.rules.must_be_hosts {
         return sink.reject(number, text, LineError::NoHostsLine);
     }
     let listed = unquote(text);
@@ -48,7 +86,7 @@ fn without_comment(text: &str) -> &str {
 /// URLs.
 fn value(text: &str, sink: &Sink<'_>) -> Result<Listed, LineError> {
     const QUOTES: [char; 7] = ['"', '\'', '`', '\u{201c}', '\u{201d}', '\u{2018}', '\u{2019}'];
-    let listed = Listed::parse(text, sink.options.url_mode)?;
+    let listed = sink.rules.kind.read(text, sink.options.url_mode)?;
     match &listed.value {
         Value::Url { shown, .. } => {
             let separators: &[char] =
@@ -73,7 +111,7 @@ const LOCALNET: Ipv6Addr = Ipv6Addr::new(0xfe00, 0, 0, 0, 0, 0, 0, 0);
 
 /// Returns the names in a line of a hosts file: those after an address that leads nowhere. A line
 /// with any other address before a name is not a hosts line.
-fn hosts_names(text: &str) -> Option<&str> {
+pub(super) fn hosts_names(text: &str) -> Option<&str> {
     // The first byte excludes most lines. The addresses start with a digit, a colon, or as fe80 and
     // ff02 do.
     if !text.starts_with(|c: char| c.is_ascii_digit() || matches!(c, ':' | 'f' | 'F')) {
@@ -97,7 +135,7 @@ fn hosts_names(text: &str) -> Option<&str> {
 
 /// Reads the names of a hosts line. Each matches exactly: a hosts file says nothing about the names
 /// below.
-fn read_names(names: &str, number: u32, sink: &mut Sink<'_>) {
+pub(super) fn read_names(names: &str, number: u32, sink: &mut Sink<'_>) {
     sink.report.hosts_lines += 1;
     let (mut values, mut listed) = (Vec::new(), names);
     for name in names.split_whitespace().filter(|name| !is_local(name)) {

@@ -4,6 +4,7 @@ use csv_core::{ReadRecordResult, ReaderBuilder, Terminator};
 use memchr::memchr;
 
 use super::line::Lines;
+use super::row::Fields;
 use super::{LineError, ListOptions, unquote};
 use crate::FeedError;
 
@@ -28,10 +29,18 @@ pub(super) struct Record {
 
 impl Record {
     pub(super) fn new(delimiter: u8) -> Record {
+        Record::with_quote(delimiter, Some(b'"'))
+    }
+
+    pub(super) fn with_quote(delimiter: u8, quote: Option<u8>) -> Record {
         // By default the parser also ends a record at a carriage return, and the rest of the line
         // would be lost.
-        let parser =
-            ReaderBuilder::new().delimiter(delimiter).terminator(Terminator::Any(b'\n')).build();
+        let parser = ReaderBuilder::new()
+            .delimiter(delimiter)
+            .quote(quote.unwrap_or(b'"'))
+            .quoting(quote.is_some())
+            .terminator(Terminator::Any(b'\n'))
+            .build();
         Record { delimiter, parser, text: Vec::new(), text_bytes: 0, ends: Vec::new(), fields: 0 }
     }
 
@@ -125,10 +134,12 @@ impl Record {
     pub(super) fn len(&self) -> usize {
         self.fields
     }
+}
 
+impl Fields for Record {
     /// Returns a field without the white space and quotes around it; empty if the record is too
     /// short.
-    pub(super) fn field(&self, place: usize) -> &str {
+    fn field(&self, place: usize) -> &str {
         let ends = &self.ends[..self.fields];
         let start = place.checked_sub(1).map_or(Some(0), |before| ends.get(before).copied());
         let bytes = start.zip(ends.get(place)).and_then(|(start, &end)| self.text.get(start..end));

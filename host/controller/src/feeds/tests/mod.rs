@@ -24,12 +24,14 @@ fn feed(name: &str, origin: Origin) -> Feed {
         origin,
         role: FeedRole::Block,
         every: None,
+        fair_interval: None,
         confidence: None,
         tlp: None,
         url_mode: UrlMode::Exact,
         format: None,
         match_port: false,
         may_be_empty: false,
+        max_bad: None,
         hold: Hold { max_shrink: 0.5, max_indicators: 1000, canaries: Vec::new() },
         saving: None,
         policy: FeedPolicy::default(),
@@ -618,6 +620,23 @@ async fn feeds_wait_for_their_time() {
     assert!(is_polled(-5000, false).await, "the clock was set back");
     round.store.lock().unwrap().allow_held("url").unwrap();
     assert!(is_polled(-4000, false).await, "an allowed delivery is fetched at once");
+}
+
+#[tokio::test]
+async fn no_poll_is_earlier_than_the_publisher_allows() {
+    let server = Server::start(|_| Reply::new(200, "evil.com\n"));
+    let fair_interval = Some(Duration::from_secs(3600));
+    let feed = Feed { fair_interval, ..url(server.at("list")) };
+    let round = Round::new();
+    let at = |seconds: i64| Timestamp(NOW.0 + seconds * 1_000_000);
+    let is_polled = async |seconds, force| {
+        !matches!(round.poll_at(&feed, at(seconds), force).await.outcome, Outcome::Skipped(_))
+    };
+    assert!(is_polled(0, true).await, "never polled");
+    assert!(!is_polled(60, true).await, "not even if forced");
+    round.store.lock().unwrap().allow_held("url").unwrap();
+    assert!(!is_polled(120, false).await, "not even if a delivery was allowed");
+    assert!(is_polled(3600, false).await);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -264,6 +264,7 @@ fn config(folder: &Path) -> Config {
             user_agent: String::new(),
             allow_plain_http: false,
         },
+        presets: threatsieve_feed::preset::Presets::default(),
         feeds: Vec::new(),
         blacklist: BlacklistConfig {
             name: "main".into(),

@@ -43,6 +43,7 @@ pub(crate) fn config(state: PathBuf) -> Config {
             user_agent: String::new(),
             allow_plain_http: false,
         },
+        presets: threatsieve_feed::preset::Presets::default(),
         feeds: vec![feed("a"), feed("b")],
         blacklist: BlacklistConfig {
             name: "test".to_owned(),
