@@ -489,6 +489,7 @@ def test_what_is_kept_has_limits_that_status_shows(tmp_path):
         "events": 0,
         "files": 0,
         "mails": 1,
+        "packages": 0,
         "rejections": 7,
         "rounds": 3,
     }
