@@ -1,6 +1,8 @@
 //! Samples of public feeds are read by their presets, with the entries that were expected of them
 //! before there was a reader (tests/data/feeds/README.md).
 
+#![expect(clippy::unwrap_used, reason = "part of the tests")]
+
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 

@@ -73,7 +73,7 @@ pub(super) fn list_manifest(
     let mut written = Ok(());
     let mut each = |entry: ManifestEntry| {
         if written.is_ok() {
-            written = row(&entry, is_json).and_then(|row| Ok(sink.write(row.as_bytes())?));
+            written = row(&entry, is_json).and_then(|row| sink.write(row.as_bytes()));
         }
     };
     let read = read_manifest(taxii, &loaded.config.http, args.id.as_deref(), &mut each);

@@ -80,7 +80,7 @@ pub(crate) fn match_history(
         };
         let matched = matching.run(work.store, &[stretch], &is_over)?;
         match work.take(rematch, matched)? {
-            Next::Pass(rematch) => due.push_back(rematch),
+            Next::Pass(rematch) => due.push_back(*rematch),
             Next::File => {}
             Next::Round => break,
         }
@@ -94,7 +94,7 @@ pub(crate) fn match_history(
 /// The work that follows a pass over a file.
 enum Next {
     /// Another pass over the same file: something newly counted while the pass was not done.
-    Pass(Rematch),
+    Pass(Box<Rematch>),
     File,
     /// The rest is left to the next round.
     Round,
@@ -140,7 +140,7 @@ impl Work<'_> {
             Ended::Whole => {
                 self.store.set_missed(rematch.file.id, None, self.now)?;
                 if let Some(next) = self.store.end_rematch(rematch.file)? {
-                    return Ok(Next::Pass(next));
+                    return Ok(Next::Pass(Box::new(next)));
                 }
                 self.report.files += 1;
             }

@@ -101,7 +101,7 @@ pub(super) struct Columns {
 #[derive(Debug)]
 pub(super) enum Choice {
     /// The header names one column of values.
-    Columns(Columns),
+    Columns(Box<Columns>),
     /// It names none.
     None,
     /// It names several, and it is unknown which one counts.
@@ -122,7 +122,7 @@ impl Columns {
         let value = |wanted: &str| VALUES.iter().find(|(name, _)| *name == wanted);
         let chosen = |place: usize, kind: ValueKind| {
             let values = vec![ValueColumn { place, kind, port: None, prefix: None }];
-            Choice::Columns(Columns { places, values, declared: None })
+            Choice::Columns(Box::new(Columns { places, values, declared: None }))
         };
         if let Some(wanted) = wanted {
             let wanted = self::plain(wanted);

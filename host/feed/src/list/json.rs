@@ -148,7 +148,7 @@ impl Named {
     fn choose(record: &Map<String, Json>, wanted: Option<&str>) -> Result<Named, FeedError> {
         let names: Vec<String> = record.keys().cloned().collect();
         match Columns::choose(&names, wanted) {
-            Choice::Columns(columns) => Ok(Named { columns, names }),
+            Choice::Columns(columns) => Ok(Named { columns: *columns, names }),
             Choice::None => Err(FeedError::NoValues {
                 format: "json",
                 columns: names,

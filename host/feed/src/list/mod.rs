@@ -325,8 +325,10 @@ impl<'a> Sink<'a> {
             ListForm::Declared(preset) => Some(&**preset),
             _ => None,
         };
-        let mut report = ListReport::default();
-        report.may_be_empty = preset.is_some_and(|preset| preset.may_be_empty);
+        let report = ListReport {
+            may_be_empty: preset.is_some_and(|preset| preset.may_be_empty),
+            ..ListReport::default()
+        };
         let rules = LineRules::of(&options.form);
         Sink { options, preset, rules, each, rejected, report }
     }

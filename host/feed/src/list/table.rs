@@ -40,7 +40,7 @@ impl Table {
             match Columns::choose(&names, wanted) {
                 Choice::Columns(columns) => {
                     let divider = Divider::csv(delimiter);
-                    return Ok(Some(Table { divider, columns: Some(columns), preset: None }));
+                    return Ok(Some(Table { divider, columns: Some(*columns), preset: None }));
                 }
                 Choice::Several(columns) => {
                     return Err(FeedError::Ambiguous {

@@ -107,7 +107,7 @@ impl Threats {
         );
         let is_known = text(object.id, "id")?.is_some_and(|id| self.relations.contains_key(&*id));
         // A newer version may say something else.
-        if !(fits && relates) && !is_known {
+        if !(is_known || fits && relates) {
             return Ok(());
         }
         let said = (fits && relates && !is_revoked(object)?)
