@@ -23,7 +23,7 @@ STIX = constants.CB_STIX_XML_111
 HTTPS = constants.VID_TAXII_HTTPS_10
 PART_BLOCKS = 10
 """The largest number of content blocks of one part of a result."""
-FEEDS = ("feed", "other", "gone", "subscribed", "old", "json", "inbox", "limits")
+FEEDS = ("feed", "other", "gone", "subscribed", "old", "json", "inbox", "limits", "references")
 """Data feeds. Each test uses one of its own."""
 SETS = ("set",)
 

@@ -11,7 +11,7 @@ import pytest
 
 from tests import program, seeds, stix
 from tests.oracle import conjunctions
-from tests.oracle.conjunctions import Event, Node, Test
+from tests.oracle.conjunctions import Comparison, Event, Node
 
 DOMAINS = [f"bad{number}.example.com" for number in range(5)]
 ADDRESSES = [f"45.66.{number // 3}.{number}" for number in range(6)]
@@ -35,7 +35,7 @@ def pattern(rng: random.Random, depth: int = 0):
     if depth == 3 or (depth > 0 and rng.random() < 0.6):
         path = rng.choice(list(PATHS))
         count = 1 if "ISSUBSET" in path else rng.choice([1, 1, 1, 2])
-        return Test(path, tuple(rng.sample(PATHS[path], count)))
+        return Comparison(path, tuple(rng.sample(PATHS[path], count)))
     parts = tuple(pattern(rng, depth + 1) for _ in range(rng.randint(2, 3)))
     return Node(rng.choice(["AND", "AND", "OR"]), parts)
 

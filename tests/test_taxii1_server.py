@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests import opentaxii, program, taxii1
+from tests import opentaxii, program, stix1, taxii1
 from tests.opentaxii import PASSWORD, USER
 from tests.polling import Polling
 from tests.taxii1 import package
@@ -66,6 +66,23 @@ def test_a_data_set_is_read_whole_each_time(tmp_path, opentaxii_server):
     assert one.active("taxii1") == 13
     one.poll()
     assert one.active("taxii1") == 13
+
+
+def test_references_lead_to_packages_of_other_polls(tmp_path, opentaxii_server):
+    one = polling(tmp_path, opentaxii_server, "references")
+    refers = stix1.indicator("e:i", "e:o")
+    both = stix1.indicators(refers, stix1.indicator("e:j", stix1.domain("j.refers.example")))
+    opentaxii_server.add("references", stix1.package("e:late", both))
+    one.poll()
+    assert values(one, "refers.example") == {"j.refers.example"}
+    defines = stix1.observables(o=stix1.domain("o.refers.example", ""))
+    opentaxii_server.add("references", stix1.package("e:defines", defines))
+    one.poll()
+    assert values(one, "refers.example") == {"j.refers.example", "o.refers.example"}
+    # A mediated package: the same id, without one of its indicators.
+    opentaxii_server.add("references", stix1.package("e:late", stix1.indicators(refers)))
+    one.poll()
+    assert values(one, "refers.example") == {"o.refers.example"}
 
 
 def test_without_a_client_certificate_there_is_no_connection(tmp_path, opentaxii_server):

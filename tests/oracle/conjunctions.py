@@ -9,7 +9,7 @@ from urllib.parse import unquote, urlsplit
 
 
 @dataclass(frozen=True)
-class Test:
+class Comparison:
     """A comparison: a path, and the values that it allows."""
 
     path: str
@@ -53,7 +53,7 @@ class Event:
 
 def alternatives(pattern) -> list[tuple]:
     """Returns the pattern as alternatives of single comparisons that have to hold together."""
-    if isinstance(pattern, Test):
+    if isinstance(pattern, Comparison):
         return [((pattern.path.split()[0], pattern.path, value),) for value in pattern.values]
     each = [alternatives(part) for part in pattern.parts]
     if pattern.word == "OR":

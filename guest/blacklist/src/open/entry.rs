@@ -268,7 +268,8 @@ pub(super) fn records<'a>(
 ) -> Option<impl Iterator<Item = Record> + use<'a>> {
     let starts = image.section(Role::Block, Section::EntryRecords)?;
     let (start, end) = (u32_at(starts, number as usize)?, u32_at(starts, number as usize + 1)?);
-    let records = image.section(Role::Block, Section::Records)?;
+    // There are none if all entries are only parts of conjunctions.
+    let records = image.section(Role::Block, Section::Records).unwrap_or_default();
     Some((start as usize..end as usize).map_while(move |record| {
         let record = records.get(record * RECORD_BYTES..(record + 1) * RECORD_BYTES)?;
         Some(Record { profile: u32_at(record, 0)?, id: u32_at(record, 1)? })

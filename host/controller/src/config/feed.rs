@@ -457,7 +457,8 @@ fn feed(settings: FeedSettings<'_>, allow_plain_http: bool) -> Option<Feed> {
             }
         }
     };
-    let (save_to, max_bytes) = (settings.save_to.value?, settings.save_max.value?);
+    // Files and folders have neither setting. A fault in one of them is noted.
+    let saving = settings.save_to.value.flatten().zip(settings.save_max.value);
     if settings.role.value == Some(FeedRole::Allow) && settings.policy.place.is_given {
         settings.policy.place.hidden_problem(
             "expected no policy for an allow-list, got one: all of its values are allowed",
@@ -468,7 +469,7 @@ fn feed(settings: FeedSettings<'_>, allow_plain_http: bool) -> Option<Feed> {
         None => Some(FeedPolicy::default()),
     };
     Some(Feed {
-        saving: save_to.map(|folder| Saving { folder, max_bytes }),
+        saving: saving.map(|(folder, max_bytes)| Saving { folder, max_bytes }),
         name: settings.name.value?,
         origin: origin?,
         role: settings.role.value?,

@@ -175,7 +175,8 @@ impl Store {
         Ok(())
     }
 
-    /// Stores that a poll found nothing new. A given `cursor` replaces the previous one.
+    /// Stores that a poll found nothing new. A given `cursor` replaces the previous one. A delivery
+    /// that was held back is gone: the source has what was last accepted.
     pub(crate) fn feed_unchanged(
         &mut self,
         name: &str,
@@ -186,7 +187,7 @@ impl Store {
         let feed = feed_id(&transaction, name)?;
         transaction.execute(
             "UPDATE feeds SET attempted = :now, succeeded = :now, failures = 0, \
-             failing_since = NULL, error = NULL, \
+             failing_since = NULL, error = NULL, held = NULL, \
              next_attempt = NULL, cursor = coalesce(:cursor, cursor) WHERE id = :feed",
             named_params! {
                 ":now": now.0,

@@ -187,12 +187,15 @@ impl StixSet {
             Ok(Some(kind)) if kind == "relationship" => {
                 (report.others, report.threats) = (report.others + 1, report.threats + 1);
                 self.make_room(offset)?;
-                self.threats.relation(&object, &mut self.markings)
+                // Without it, only a name is missing.
+                let _ = self.threats.relation(&object, &mut self.markings);
+                Ok(())
             }
             Ok(Some(kind)) if let Some(kind) = threat::kind(&kind) => {
                 (report.others, report.threats) = (report.others + 1, report.threats + 1);
                 self.make_room(offset)?;
-                self.threats.threat(&object, kind, &mut self.markings)
+                let _ = self.threats.threat(&object, kind, &mut self.markings);
+                Ok(())
             }
             Ok(Some(kind)) if kind == "bundle" && is_document => {
                 report.forget_document();

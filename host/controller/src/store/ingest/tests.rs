@@ -220,6 +220,8 @@ fn a_delivery_that_drops_too_much_is_held_until_allowed() {
     assert!(held.held.as_ref().unwrap().why.contains("at most 50.0%"), "{held:?}");
     let state = store.feed_state("careful").unwrap().unwrap();
     assert_eq!((state.held, state.cursor, state.active), (held.held, None, 4));
+    store.feed_unchanged("careful", NOW, None).unwrap();
+    assert_eq!(store.feed_state("careful").unwrap().unwrap().held, None);
     assert!(states(&store).iter().all(|(_, state)| *state == State::Active));
     assert!(list(&mut store, &feed, &[]).held.unwrap().why.contains("empty"));
     // Half of the indicators may leave.
