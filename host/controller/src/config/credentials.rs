@@ -25,11 +25,11 @@ pub(crate) enum Auth {
     },
 }
 
-/// PEM files.
+/// The files with a client certificate and its private key.
 #[derive(Debug, Clone)]
-pub(crate) struct ClientCertificate {
-    pub(crate) certificate: PathBuf,
-    pub(crate) key: PathBuf,
+pub(crate) enum ClientCertificate {
+    Pem { certificate: PathBuf, key: PathBuf },
+    Pkcs12 { file: PathBuf, password: Secret },
 }
 
 settings! {
@@ -86,14 +86,28 @@ pub(super) fn basic(
     Some(user.value?.zip(password.value?))
 }
 
-/// Returns the client certificate with its key, if both are given.
+/// Returns the client certificate with its key, if one is given: in PEM, or in PKCS#12.
 pub(super) fn client_certificate(
     certificate: Field<'_, Option<PathBuf>>,
     key: Field<'_, Option<PathBuf>>,
+    file: Field<'_, Option<PathBuf>>,
+    password: Field<'_, Option<Secret>>,
 ) -> Option<Option<ClientCertificate>> {
     check_pair(&certificate, &key);
-    let both = certificate.value?.zip(key.value?);
-    Some(both.map(|(certificate, key)| ClientCertificate { certificate, key }))
+    check_pair(&file, &password);
+    if certificate.place.is_given && file.place.is_given {
+        file.place.hidden_problem(format!(
+            "expected one client certificate, got `{}` and `{}`",
+            certificate.place.name(),
+            file.place.name()
+        ));
+    }
+    let (pem, pkcs12) = (certificate.value?.zip(key.value?), file.value?.zip(password.value?));
+    Some(match (pem, pkcs12) {
+        (Some((certificate, key)), _) => Some(ClientCertificate::Pem { certificate, key }),
+        (None, Some((file, password))) => Some(ClientCertificate::Pkcs12 { file, password }),
+        (None, None) => None,
+    })
 }
 
 /// Notes credentials that would cross the network in the clear.

@@ -312,6 +312,17 @@ fields! {
         #[setting(FilePath, optional, example = "client.key")]
         client_key: Option<PathBuf>,
 
+        /// Certificate with its private key in a PKCS#12 file (`.p12`, `.pfx`), instead of the two
+        /// PEM files; needs `client_keystore_password`.
+        #[only("taxii", "taxii1", "url")]
+        #[setting(FilePath, optional, example = "client.p12")]
+        client_keystore: Option<PathBuf>,
+
+        /// Password of the PKCS#12 file.
+        #[only("taxii", "taxii1", "url")]
+        #[setting(SecretPlace, optional, example = { env = "PARTNER_KEYSTORE_PASSWORD" })]
+        client_keystore_password: Option<Secret>,
+
         /// Values that match, or values that suppress matches of equal or lesser specificity.
         #[setting(
             Words(&[("block", FeedRole::Block), ("allow", FeedRole::Allow)]),
@@ -457,7 +468,12 @@ fn feed(settings: FeedSettings<'_>, presets: &Presets, allow_plain_http: bool) -
         Some(FeedType::Path) => settings.path.value.map(Origin::Path),
         Some(kind) => {
             let auth = auth(settings.user, settings.password, settings.token, settings.header);
-            let certificate = client_certificate(settings.client_certificate, settings.client_key);
+            let certificate = client_certificate(
+                settings.client_certificate,
+                settings.client_key,
+                settings.client_keystore,
+                settings.client_keystore_password,
+            );
             let place = settings.url.place.clone();
             let url = with_keys(settings.url, settings.keys.value.flatten().as_ref());
             if let (Some(url), Some(auth), false) = (&url, &auth, allow_plain_http) {

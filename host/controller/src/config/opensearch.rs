@@ -75,6 +75,15 @@ fields! {
         #[setting(FilePath, optional, example = "client.key")]
         client_key: Option<PathBuf>,
 
+        /// Certificate with its private key in a PKCS#12 file (`.p12`, `.pfx`), instead of the two
+        /// PEM files; needs `client_keystore_password`.
+        #[setting(FilePath, optional, example = "client.p12")]
+        client_keystore: Option<PathBuf>,
+
+        /// Password of the PKCS#12 file.
+        #[setting(SecretPlace, optional, example = { env = "OPENSEARCH_KEYSTORE_PASSWORD" })]
+        client_keystore_password: Option<Secret>,
+
         /// Certificates (PEM) of authorities to trust in addition to the system's.
         #[setting(list(FilePath, "paths"), default = [], example = ["/etc/ssl/office-ca.pem"])]
         ca_files: Vec<PathBuf>,
@@ -102,7 +111,12 @@ fields! {
 pub(super) fn opensearch(table: &Reader<'_>, allow_plain_http: bool) -> Option<OpenSearch> {
     let settings = OpenSearchSettings::read(table);
     let auth = auth(settings.user, settings.password, settings.api_key);
-    let client_certificate = client_certificate(settings.client_certificate, settings.client_key);
+    let client_certificate = client_certificate(
+        settings.client_certificate,
+        settings.client_key,
+        settings.client_keystore,
+        settings.client_keystore_password,
+    );
     if let (Some(hosts), Some(auth), false) = (&settings.hosts.value, &auth, allow_plain_http) {
         check_encrypted(&settings.hosts.place, hosts, auth);
     }

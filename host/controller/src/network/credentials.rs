@@ -1,4 +1,4 @@
-//! Request headers with credentials, and PEM files.
+//! Request headers with credentials, and files with certificates and keys.
 
 use std::fs::File;
 use std::path::Path;
@@ -12,6 +12,8 @@ use crate::limited::read_limited;
 
 /// Longest PEM file that is read, in bytes. The CA bundles of operating systems have about 250,000.
 const MAX_PEM_BYTES: u64 = 16 * 1024 * 1024;
+/// Longest PKCS#12 file that is read, in bytes. It has one key and a few certificates.
+const MAX_PKCS12_BYTES: u64 = 1024 * 1024;
 
 /// Builds the header with the credentials; `None` without authentication.
 pub(crate) fn auth_header(auth: &Auth) -> anyhow::Result<Option<(HeaderName, HeaderValue)>> {
@@ -36,8 +38,17 @@ pub(crate) fn auth_header(auth: &Auth) -> anyhow::Result<Option<(HeaderName, Hea
 
 /// Reads a PEM file.
 pub(crate) fn pem(path: &Path) -> anyhow::Result<Vec<u8>> {
-    let read = File::open(path).and_then(|file| read_limited(file, MAX_PEM_BYTES));
+    limited(path, MAX_PEM_BYTES, "PEM")
+}
+
+/// Reads a PKCS#12 file.
+pub(crate) fn identity_file(path: &Path) -> anyhow::Result<Vec<u8>> {
+    limited(path, MAX_PKCS12_BYTES, "PKCS#12")
+}
+
+fn limited(path: &Path, max_bytes: u64, format: &str) -> anyhow::Result<Vec<u8>> {
+    let read = File::open(path).and_then(|file| read_limited(file, max_bytes));
     read.with_context(|| path.display().to_string())?.with_context(|| {
-        format!("{}: expected PEM of at most {MAX_PEM_BYTES} bytes, got more", path.display())
+        format!("{}: expected {format} of at most {max_bytes} bytes, got more", path.display())
     })
 }

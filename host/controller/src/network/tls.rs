@@ -3,16 +3,17 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use anyhow::{Context, anyhow, ensure};
+use anyhow::{Context, anyhow, bail, ensure};
+use p12_keystore::{KeyStore, KeyStoreEntry, Pkcs12ImportPolicy};
 use rustls::ClientConfig;
 use rustls::crypto::aws_lc_rs;
 use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
 use rustls_platform_verifier::Verifier;
 
 use super::client::NO_AUTHORITIES;
-use super::credentials::pem;
-use crate::config::ClientCertificate;
+use super::credentials::{identity_file, pem};
+use crate::config::{ClientCertificate, Secret};
 
 /// Builds TLS settings. They trust the system's authorities and those of `ca_files` (PEM), and
 /// present the client certificate, if there is one.
@@ -31,18 +32,50 @@ pub(crate) fn tls_config(
         .with_safe_default_protocol_versions()?
         .dangerous()
         .with_custom_certificate_verifier(Arc::new(verifier));
-    let Some(files) = certificate else { return Ok(builder.with_no_client_auth()) };
-    let both = || {
-        let (chain, key) = (certificates(&files.certificate)?, private_key(&files.key)?);
-        Ok::<_, anyhow::Error>(builder.with_client_auth_cert(chain, key)?)
+    let (identity, expected) = match certificate {
+        None => return Ok(builder.with_no_client_auth()),
+        Some(ClientCertificate::Pem { certificate, key }) => {
+            let both = certificates(certificate).and_then(|chain| Ok((chain, private_key(key)?)));
+            let expected = format!(
+                "expected a certificate in {} and its private key in {}, both in PEM",
+                certificate.display(),
+                key.display()
+            );
+            (both, expected)
+        }
+        Some(ClientCertificate::Pkcs12 { file, password }) => {
+            let expected = format!(
+                "expected a certificate and its private key in {}, in PKCS#12",
+                file.display()
+            );
+            (pkcs12(file, password), expected)
+        }
     };
-    both().with_context(|| {
-        format!(
-            "expected a certificate in {} and its private key in {}, both in PEM",
-            files.certificate.display(),
-            files.key.display()
-        )
-    })
+    identity
+        .and_then(|(chain, key)| Ok(builder.with_client_auth_cert(chain, key)?))
+        .context(expected)
+}
+
+type Identity = (Vec<CertificateDer<'static>>, PrivateKeyDer<'static>);
+
+/// Reads the private key of a PKCS#12 file, and its certificate with those of its issuers.
+fn pkcs12(path: &Path, password: &Secret) -> anyhow::Result<Identity> {
+    let store =
+        KeyStore::from_pkcs12(&identity_file(path)?, password.expose(), Pkcs12ImportPolicy::Strict);
+    let store = store.map_err(|error| match error {
+        p12_keystore::error::Error::MacError(_) => {
+            anyhow!("the password is not the file's, or the file is damaged")
+        }
+        error => anyhow!("{error}"),
+    })?;
+    let mut keys = store.entries().filter_map(|(_, entry)| match entry {
+        KeyStoreEntry::PrivateKeyChain(chain) => Some(chain),
+        _ => None,
+    });
+    let Some(chain) = keys.next() else { bail!("it has no private key with a certificate") };
+    ensure!(keys.next().is_none(), "it has several private keys");
+    let certificates = chain.certs().iter().map(|one| one.as_der().to_vec().into()).collect();
+    Ok((certificates, PrivatePkcs8KeyDer::from(chain.key().as_der().to_vec()).into()))
 }
 
 fn certificates(path: &Path) -> anyhow::Result<Vec<CertificateDer<'static>>> {

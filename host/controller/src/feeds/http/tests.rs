@@ -466,7 +466,13 @@ fn files_that_are_no_certificates_are_told() {
     let http = Http { ca_files: vec![file.clone()], ..limits() };
     let error = format!("{:#}", new(&http, None, &Auth::None).err().unwrap());
     assert!(error.contains("ca.pem: expected certificates in PEM"), "{error}");
-    let both = ClientCertificate { certificate: file.clone(), key: file };
+    let pkcs12 = ClientCertificate::Pkcs12 {
+        file: file.clone(),
+        password: Secret::new("s3cret".to_owned()),
+    };
+    let error = format!("{:#}", new(&limits(), Some(&pkcs12), &Auth::None).err().unwrap());
+    assert!(error.contains("ca.pem, in PKCS#12") && !error.contains("s3cret"), "{error}");
+    let both = ClientCertificate::Pem { certificate: file.clone(), key: file };
     let error = format!("{:#}", new(&limits(), Some(&both), &Auth::None).err().unwrap());
     assert!(error.contains("ca.pem") && error.contains("private key"), "{error}");
     let auth = key("a\nb");
