@@ -130,7 +130,7 @@ fields! {
 
 settings! {
     /// Labels, compared without regard to case: the properties `labels` and `indicator_types` of
-    /// STIX 2, the `Type` of STIX 1.x.
+    /// STIX 2. Indicators of STIX 1.x are not checked, and pass.
     #[heading = "[feeds.policy.labels]"]
     struct Labels {
         /// Labels of which an indicator must have one. Without any, all pass.
