@@ -54,6 +54,11 @@ def test_continuous_integration_runs_the_readmes_command():
     assert "make test" in (program.ROOT / "README.md").read_text()
 
 
+def test_the_program_is_small():
+    """A build with other settings than those of Cargo.toml may be larger."""
+    assert program.BINARY.stat().st_size < 30_000_000
+
+
 def test_every_target_has_a_word_of_help():
     makefile = (program.ROOT / "Makefile").read_text()
     targets = set(re.search(r"^\.PHONY: (.*)$", makefile, re.MULTILINE)[1].split())
