@@ -500,6 +500,7 @@ def test_what_is_kept_has_limits_that_status_shows(tmp_path):
         "events": 1,
         "mails": 0,
         "generations": 1,
+        "packages": 0,
         "rounds": 3,
     }
     assert (kept["events"]["limit"], kept["mails"]["max_age_seconds"]) == (1_000_000, 3600)

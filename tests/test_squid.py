@@ -115,6 +115,8 @@ def test_the_example_shows_each_kind_of_match():
         ("185.53.177.19", "exact"), ("68.183.203.0/24", "cidr"),
         ("84.54.50.60-84.54.50.80", "range"),
         ("irannihon.com/xmlrpc.php", "url"), ("absupplies.co.uk/et4fcy.tar", "url"),
+        # The second part of a conjunction.
+        ("et4fcy.tar", "exact"),
     }  # fmt: skip
     raw = "\n".join(event["raw"] for event in events)
     assert "oussamartx" not in raw and "www.indryz" not in raw and "notmofa" not in raw
