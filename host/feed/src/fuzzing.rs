@@ -10,16 +10,21 @@ use crate::{
     StixLimits, StixSet, read_list,
 };
 
-/// Reads bytes as STIX, in portions of two sizes, and checks properties that hold for any bytes.
-pub fn stix(bytes: &[u8]) {
-    let limits = StixLimits {
+/// Returns limits that short inputs reach.
+fn limits() -> StixLimits {
+    StixLimits {
         max_object_bytes: 4096,
         max_depth: 16,
         max_kept: 1_000_000,
         url_mode: UrlMode::Exact,
         latest_modified: Timestamp(1_800_000_000_000_000),
         ..StixLimits::default()
-    };
+    }
+}
+
+/// Reads bytes as STIX, in portions of two sizes, and checks properties that hold for any bytes.
+pub fn stix(bytes: &[u8]) {
+    let limits = limits();
     let read = |portion: usize| {
         let mut set = StixSet::new(limits.clone());
         let first = set.read(0, BufReader::with_capacity(portion, bytes)).map_err(outcome);
@@ -46,9 +51,9 @@ pub fn stix(bytes: &[u8]) {
 
 /// The packages of an input, each with its bytes.
 #[derive(Default)]
-struct Received {
+pub(crate) struct Received {
     current: Vec<u8>,
-    all: Vec<(PackageContent, Vec<u8>)>,
+    pub(crate) all: Vec<(PackageContent, Vec<u8>)>,
 }
 
 impl PackageSink for Received {
@@ -64,14 +69,7 @@ impl PackageSink for Received {
 /// Reads bytes as packages of STIX 1.x, in portions of two sizes, and checks properties that hold
 /// for any bytes.
 pub fn stix1(bytes: &[u8]) {
-    let limits = StixLimits {
-        max_object_bytes: 4096,
-        max_depth: 16,
-        max_kept: 1_000_000,
-        url_mode: UrlMode::Exact,
-        latest_modified: Timestamp(1_800_000_000_000_000),
-        ..StixLimits::default()
-    };
+    let limits = limits();
     let read = |portion: usize| {
         let mut set = StixSet::new(limits.clone());
         let mut received = Received::default();

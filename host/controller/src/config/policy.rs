@@ -112,7 +112,7 @@ fields! {
         expiry: Reader<'a>,
 
         /// Files, or folders of files: lists of values that this feed must not name. A domain
-        /// stands for itself, all names below it, and URLs on them; a network for all addresses in
+        /// covers itself, all names below it, and URLs on them; a network for all addresses in
         /// it.
         #[setting(list(FilePath, "paths"), default = [], example = ["ours.txt"])]
         allow: Vec<PathBuf>,

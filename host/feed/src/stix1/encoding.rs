@@ -4,6 +4,8 @@ use std::io::{self, BufRead, Read};
 
 use encoding_rs::{Decoder, DecoderResult, Encoding, REPLACEMENT, UTF_8, UTF_16BE, UTF_16LE};
 
+use super::xml::read_buffered;
+
 /// The number of bytes in which a declaration must end.
 const DECLARATION_BYTES: usize = 256;
 /// The number of decoded bytes kept at a time.
@@ -94,11 +96,7 @@ impl<R: BufRead> Decoded<R> {
 
 impl<R: BufRead> Read for Decoded<R> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let bytes = self.fill_buf()?;
-        let count = bytes.len().min(buffer.len());
-        buffer[..count].copy_from_slice(&bytes[..count]);
-        self.consume(count);
-        Ok(count)
+        read_buffered(self, buffer)
     }
 }
 

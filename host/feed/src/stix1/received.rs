@@ -6,6 +6,8 @@ use std::io::{self, BufRead, Read};
 
 use threatsieve_blacklist::Timestamp;
 
+use super::xml::read_buffered;
+
 /// The ids in a package. A delivery in parts needs them to find the earlier packages that it
 /// completes or replaces.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -71,11 +73,7 @@ pub(super) struct Tapped<'r, 's> {
 
 impl Read for Tapped<'_, '_> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let bytes = self.fill_buf()?;
-        let count = bytes.len().min(buffer.len());
-        buffer[..count].copy_from_slice(&bytes[..count]);
-        self.consume(count);
-        Ok(count)
+        read_buffered(self, buffer)
     }
 }
 

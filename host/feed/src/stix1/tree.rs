@@ -64,7 +64,7 @@ impl Element {
     }
 
     /// Returns the id of the element that this one stands for. An element with content of its own
-    /// stands for itself, whatever id it names.
+    /// counts by itself, whatever id it names.
     pub(super) fn reference(&self) -> Option<&str> {
         self.attribute("idref").filter(|_| self.children.is_empty())
     }

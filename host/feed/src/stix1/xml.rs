@@ -206,6 +206,15 @@ fn resolve(entity: &BytesRef<'_>) -> Option<Cow<'static, str>> {
     }
 }
 
+/// Reads what a buffered input has ready. For inputs whose `Read` follows from their `BufRead`.
+pub(super) fn read_buffered(input: &mut impl BufRead, out: &mut [u8]) -> io::Result<usize> {
+    let bytes = input.fill_buf()?;
+    let count = bytes.len().min(out.len());
+    out[..count].copy_from_slice(&bytes[..count]);
+    input.consume(count);
+    Ok(count)
+}
+
 /// An input that ends with an error after a number of bytes.
 struct Limited<'r> {
     input: &'r mut dyn BufRead,
@@ -223,11 +232,7 @@ fn is_too_long(error: &io::Error) -> bool {
 
 impl Read for Limited<'_> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let bytes = self.fill_buf()?;
-        let count = bytes.len().min(buffer.len());
-        buffer[..count].copy_from_slice(&bytes[..count]);
-        self.consume(count);
-        Ok(count)
+        read_buffered(self, buffer)
     }
 }
 

@@ -92,7 +92,7 @@ impl Warninglist {
         Ok(Warninglist { name, version, kind, types, entries })
     }
 
-    /// Creates lists of values that a feed must not name: a domain stands for itself, all names
+    /// Creates lists of values that a feed must not name: a domain covers itself, all names
     /// below it and the URLs on them, a network for all addresses in it.
     pub fn of_values(name: &str, values: impl IntoIterator<Item = Value>) -> [Warninglist; 3] {
         let (mut hosts, mut ranges, mut strings) = (HashSet::new(), Vec::new(), HashSet::new());

@@ -102,7 +102,7 @@ fn references_lead_to_other_and_later_packages() {
     assert_eq!(outcome.rejected(), ["i: unresolved reference"]);
     assert_eq!(outcome.unreduced[0].pattern, "idref o:2");
 
-    // An element with content stands for itself.
+    // An element with content counts by itself.
     let own = observed(&domain(EQUALS, "a.example")).replacen(">", r#" idref="o:9">"#, 1);
     let outcome = read(&[&package("p", &indicator("i", "", &own))]);
     assert_eq!((outcome.taken, outcome.unreduced.len()), (vec!["0 i a.example".to_owned()], 0));

@@ -1,24 +1,8 @@
 //! Packages as they are received: bytes, encodings, updates, and earlier packages.
 
 use super::*;
-use crate::{PackageContent, PackageRole, PackageSink};
-
-/// The packages of an input, each with its bytes.
-#[derive(Default)]
-struct Received {
-    current: Vec<u8>,
-    all: Vec<(PackageContent, Vec<u8>)>,
-}
-
-impl PackageSink for Received {
-    fn bytes(&mut self, bytes: &[u8]) {
-        self.current.extend_from_slice(bytes);
-    }
-
-    fn end(&mut self, content: PackageContent) {
-        self.all.push((content, std::mem::take(&mut self.current)));
-    }
-}
+use crate::fuzzing::Received;
+use crate::{PackageContent, PackageRole};
 
 fn received(bytes: &[u8]) -> (Result<BundleReport, FeedError>, Received) {
     let mut received = Received::default();
