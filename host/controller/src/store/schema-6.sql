@@ -38,8 +38,9 @@ CREATE TABLE misp_events (
     kind INTEGER NOT NULL,                  -- 0 a package that the server converts, 1 a package,
                                             -- 2 a report, 3 indicators of a day
     source TEXT NOT NULL,                   -- id of the package or report, or the day
-    part INTEGER NOT NULL DEFAULT 0,        -- several events of one day are counted from 0
-    title TEXT,                             -- of the report
+    part INTEGER NOT NULL DEFAULT 0,        -- several events of one day are counted from 1
+    refused TEXT,                           -- why the server refused the package
+    tags TEXT NOT NULL DEFAULT '[]',        -- JSON: tags that it had from us
     day TEXT NOT NULL,                      -- date of the event: YYYY-MM-DD
     uuid TEXT,                              -- on the server; NULL if only the server knows it yet
     remote INTEGER,                         -- number on the server, of an imported one
@@ -89,6 +90,7 @@ CREATE TABLE reports (
     id TEXT NOT NULL,                       -- STIX id
     modified INTEGER,                       -- the publisher's time; NULL is older than any
     name TEXT,                              -- NULL if it is revoked
+    tlp INTEGER,                            -- 0 CLEAR to 4 RED; NULL unmarked
     PRIMARY KEY (feed, id)
 ) STRICT, WITHOUT ROWID;
 CREATE TABLE report_indicators (
