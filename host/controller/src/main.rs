@@ -19,6 +19,7 @@ mod indicators;
 mod limited;
 mod logging;
 mod matching;
+mod misp;
 mod network;
 mod opensearch;
 mod output;
@@ -53,6 +54,7 @@ fn main() -> ExitCode {
         Verb::Indicators(args) => commands::list_indicators(&args),
         Verb::Retract(args) => commands::retract_indicator(&args),
         Verb::Mute(args) => commands::mute_alerts(&args),
+        Verb::Misp(args) => commands::manage_misp(&args),
         Verb::Push(args) => commands::push_blacklist(&args),
         Verb::OpenSearch(args) => match args.verb {
             OpenSearchVerb::Check { config, index, flag_field, json } => {

@@ -38,6 +38,19 @@ pub(crate) struct Delivery {
     pub(crate) interrupted: bool,
 }
 
+impl Delivery {
+    /// Adds the counts of an earlier part of the round.
+    pub(crate) fn after(self, before: Option<Delivery>) -> Delivery {
+        let before = before.unwrap_or_default();
+        Delivery {
+            sent: self.sent + before.sent,
+            retried: self.retried + before.retried,
+            given_up: self.given_up + before.given_up,
+            interrupted: self.interrupted || before.interrupted,
+        }
+    }
+}
+
 /// Delivers all mails that are due, oldest first, one at a time. If the server is in trouble, it is
 /// tried once only; all its mails then wait. If a connection breaks over one recipient, the others
 /// go first, on a new connection.

@@ -3,6 +3,7 @@
 mod build;
 mod explain;
 mod indicators;
+mod misp;
 mod opensearch;
 mod scan;
 mod service;
@@ -14,6 +15,7 @@ use clap_complete::Shell;
 pub(crate) use build::BuildArgs;
 pub(crate) use explain::ExplainArgs;
 pub(crate) use indicators::{BlacklistArgs, FeedArgs, PolicyArgs};
+pub(crate) use misp::{MispArgs, MispVerb};
 pub(crate) use opensearch::{OpenSearchArgs, OpenSearchVerb, PushArgs};
 pub(crate) use scan::{Output, ScanArgs};
 pub(crate) use service::{
@@ -51,6 +53,7 @@ pub(crate) enum Verb {
     Indicators(IndicatorsArgs),
     Retract(RetractArgs),
     Mute(MuteArgs),
+    Misp(MispArgs),
     Push(PushArgs),
     #[command(name = "opensearch")]
     OpenSearch(OpenSearchArgs),

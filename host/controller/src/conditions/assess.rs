@@ -31,6 +31,7 @@ pub(crate) fn assess(
     list.output();
     list.mails()?;
     list.push()?;
+    list.misp()?;
     list.logs();
     let did_not_run = |condition: &&Condition| match condition.kind {
         Kind::OutputBlocked => report.records.is_none(),
@@ -143,6 +144,43 @@ impl List<'_> {
             None => format!("generation {}: {error}", in_use.generation),
         };
         self.add(Kind::PushStuck, "", Some(in_use.built), what);
+        Ok(())
+    }
+
+    fn misp(&mut self) -> anyhow::Result<()> {
+        for server in &self.config.misp {
+            let Some(state) = self.store.known_misp_server(&server.name)? else { continue };
+            if let Some(why) = state.paused {
+                self.add(Kind::MispPaused, &server.name, state.paused_since, why);
+            }
+            let since = self.now.minus(self.config.health.stuck_after);
+            if let Some(stuck) = self.store.stuck_misp(state.id, since)? {
+                let parts = [
+                    (stuck.waiting, "event waits", "events wait"),
+                    (stuck.failed, "event failed", "events failed"),
+                    (stuck.uncertain, "event is uncertain", "events are uncertain"),
+                ];
+                let parts: Vec<String> = parts
+                    .into_iter()
+                    .filter(|(number, ..)| *number > 0)
+                    .map(|(number, one, more)| counted(number, one, more))
+                    .collect();
+                let error = stuck.error.as_deref().unwrap_or("no error is known");
+                let what = format!("{}; the last error: {error}", parts.join(", "));
+                self.add(Kind::MispStuck, &server.name, stuck.oldest, what);
+            }
+            let since = self.now.minus(server.publish_within);
+            let unpublished = self.store.unpublished_misp(state.id, since)?;
+            if let Some(first) = unpublished.values().next() {
+                let events = counted(unpublished.len() as u64, "event is", "events are");
+                let what = format!(
+                    "{events} not published, though the server was asked to do so more than {} \
+                     ago: {first}",
+                    humantime::format_duration(server.publish_within)
+                );
+                self.add(Kind::MispUnpublished, &server.name, None, what);
+            }
+        }
         Ok(())
     }
 

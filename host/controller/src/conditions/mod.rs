@@ -45,10 +45,17 @@ pub(crate) enum Kind {
     EventsUnchecked,
     /// Stored lines could not be matched with new indicators.
     HistoryMissed,
+    /// Nothing is sent to a MISP server.
+    MispPaused,
+    /// Events for a MISP server have waited for longer than `health.stuck_after`, failed, or are
+    /// uncertain.
+    MispStuck,
+    /// A MISP server has not published an event within `publish_within`.
+    MispUnpublished,
 }
 
 impl Kind {
-    pub(crate) const ALL: [Kind; 10] = [
+    pub(crate) const ALL: [Kind; 13] = [
         Kind::StepFailed,
         Kind::FeedDead,
         Kind::FeedHeld,
@@ -59,6 +66,9 @@ impl Kind {
         Kind::LogsUnread,
         Kind::EventsUnchecked,
         Kind::HistoryMissed,
+        Kind::MispPaused,
+        Kind::MispStuck,
+        Kind::MispUnpublished,
     ];
 
     /// Returns the name in the state, in JSON and in the documentation.
@@ -74,6 +84,9 @@ impl Kind {
             Kind::LogsUnread => "logs_unread",
             Kind::EventsUnchecked => "events_unchecked",
             Kind::HistoryMissed => "history_missed",
+            Kind::MispPaused => "misp_paused",
+            Kind::MispStuck => "misp_stuck",
+            Kind::MispUnpublished => "misp_unpublished",
         }
     }
 
@@ -86,6 +99,7 @@ impl Kind {
         match self {
             Kind::FeedDead | Kind::FeedHeld | Kind::BlacklistHeld => Exit::Remote,
             Kind::MailsStuck | Kind::PushStuck => Exit::Remote,
+            Kind::MispPaused | Kind::MispStuck | Kind::MispUnpublished => Exit::Remote,
             Kind::StepFailed | Kind::OutputBlocked => Exit::Usage,
             Kind::LogsUnread | Kind::EventsUnchecked => Exit::Damaged,
             // A deleted log is missed until it leaves the history window. Only the round that
@@ -107,6 +121,9 @@ impl Kind {
             Kind::LogsUnread => "logs not read",
             Kind::EventsUnchecked => "events not checked",
             Kind::HistoryMissed => "stored lines not matched",
+            Kind::MispPaused => "MISP server paused",
+            Kind::MispStuck => "MISP events not sent",
+            Kind::MispUnpublished => "MISP events not published",
         }
     }
 
@@ -142,6 +159,16 @@ impl Kind {
             Kind::HistoryMissed => {
                 "match the files with `threatsieve scan`, if they are kept elsewhere"
             }
+            Kind::MispPaused => {
+                return format!(
+                    "see the key and its user's rights; `threatsieve misp resume {subject}` tries \
+                     again at once; the queue is kept"
+                );
+            }
+            Kind::MispStuck => {
+                return format!("see `threatsieve misp failed --server {subject}`");
+            }
+            Kind::MispUnpublished => "see the server's background workers",
         };
         text.to_owned()
     }

@@ -4,17 +4,15 @@
 use std::time::Duration;
 
 use anyhow::anyhow;
-use reqwest::header::{ACCEPT, CONTENT_TYPE, HeaderMap, LOCATION};
+use reqwest::header::{ACCEPT, CONTENT_TYPE, HeaderMap};
 use reqwest::{Client as Http, Method};
 use serde_json::Value as Json;
-use threatsieve_misp::Answer;
+use threatsieve_misp::{Answer, Call, MAX_ANSWER_BYTES, Verdict, verdict};
 use url::Url;
 
 use crate::config::{self, Config};
 use crate::network::{Secrets, auth_header, configured_client, read_body, shown_url};
 
-/// Longest answer that is read: an event of 100,000 attributes takes about 60 MiB.
-const MAX_ANSWER_BYTES: u64 = 256 * 1024 * 1024;
 /// Number of characters of an answer that messages quote.
 const SHOWN_CHARS: usize = 300;
 
@@ -27,6 +25,32 @@ pub(super) enum Lost {
     /// The server may have done it, or may still be doing it.
     #[error("{0}")]
     Unanswered(String),
+}
+
+/// An answer of the server, or of a proxy before it.
+#[derive(Debug)]
+pub(super) struct Reply {
+    status: u16,
+    content_type: Option<String>,
+    location: Option<String>,
+    retry_after: Option<String>,
+    rate_limit_reset: Option<String>,
+    pub(super) body: Vec<u8>,
+}
+
+impl Reply {
+    /// Returns the meaning of the answer.
+    pub(super) fn verdict(&self, call: Call) -> Verdict {
+        let answer = Answer {
+            status: self.status,
+            content_type: self.content_type.as_deref(),
+            location: self.location.as_deref(),
+            retry_after: self.retry_after.as_deref(),
+            rate_limit_reset: self.rate_limit_reset.as_deref(),
+            body: &self.body,
+        };
+        verdict(call, &answer)
+    }
 }
 
 /// A client for one server.
@@ -55,16 +79,16 @@ impl Client {
         Ok(Client { http, base, timeout: server.timeout, secrets })
     }
 
-    pub(super) async fn get(&self, path: &str) -> Result<Answer, Lost> {
+    pub(super) async fn get(&self, path: &str) -> Result<Reply, Lost> {
         self.send(Method::GET, path, None).await
     }
 
-    pub(super) async fn post(&self, path: &str, body: &Json) -> Result<Answer, Lost> {
+    pub(super) async fn post(&self, path: &str, body: &Json) -> Result<Reply, Lost> {
         let body = ("application/json", body.to_string().into_bytes());
         self.send(Method::POST, path, Some(body)).await
     }
 
-    pub(super) async fn post_xml(&self, path: &str, body: Vec<u8>) -> Result<Answer, Lost> {
+    pub(super) async fn post_xml(&self, path: &str, body: Vec<u8>) -> Result<Reply, Lost> {
         self.send(Method::POST, path, Some(("application/xml", body))).await
     }
 
@@ -78,7 +102,7 @@ impl Client {
         method: Method,
         path: &str,
         body: Option<(&'static str, Vec<u8>)>,
-    ) -> Result<Answer, Lost> {
+    ) -> Result<Reply, Lost> {
         let url = self.base.join(path).map_err(|error| Lost::Unsent(error.to_string()))?;
         let mut request = self
             .http
@@ -90,27 +114,25 @@ impl Client {
             request = request.header(CONTENT_TYPE, content_type).body(body);
         }
         let mut response = request.send().await.map_err(|error| self.lost(path, &error))?;
-        let header = |name| {
-            let value = response.headers().get(&name)?;
-            Some(String::from_utf8_lossy(value.as_bytes()).into_owned())
+        let header = |name: &str| {
+            let value = response.headers().get(name)?;
+            Some(self.secrets.redact(&String::from_utf8_lossy(value.as_bytes())))
         };
-        let mut answer = Answer {
+        let mut reply = Reply {
             status: response.status().as_u16(),
-            content_type: header(CONTENT_TYPE),
-            location: header(LOCATION),
-            retry_after: header(reqwest::header::RETRY_AFTER),
-            rate_limit_reset: header("x-rate-limit-reset".parse().map_err(|_| {
-                Lost::Unsent("the name of a header".to_owned())
-            })?),
+            content_type: header("content-type"),
+            location: header("location"),
+            retry_after: header("retry-after"),
+            rate_limit_reset: header("x-rate-limit-reset"),
             body: Vec::new(),
         };
-        let read = read_body(&mut response, MAX_ANSWER_BYTES).await;
-        answer.body = read.map_err(|error| self.lost(path, &error))?.ok_or_else(|| {
+        let read = read_body(&mut response, MAX_ANSWER_BYTES as u64).await;
+        reply.body = read.map_err(|error| self.lost(path, &error))?.ok_or_else(|| {
             Lost::Unanswered(format!(
                 "{path}: expected an answer of at most {MAX_ANSWER_BYTES} bytes, got more"
             ))
         })?;
-        Ok(answer)
+        Ok(reply)
     }
 
     fn lost(&self, path: &str, error: &reqwest::Error) -> Lost {

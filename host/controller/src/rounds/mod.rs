@@ -1,5 +1,5 @@
 //! Rounds: poll the feeds, build the blacklist, match new lines and then stored ones, write
-//! records, send mails. The blacklist is pushed in parallel, so that a faulty cluster delays
+//! records, send mails, send indicators to MISP servers. The blacklist is pushed in parallel, so that a faulty cluster delays
 //! nothing.
 //!
 //! Before the first step, the state is checked for damage, if that is due, and the clock is
@@ -27,6 +27,7 @@ use crate::feeds;
 use crate::follow::{follow_logs, match_history};
 use crate::indicators::generation::{self, Built};
 use crate::matching::Matcher;
+use crate::misp::forward;
 use crate::opensearch::publish::{Outcome, Push, PushReport};
 use crate::sinks::output_file;
 use crate::stop::Stop;
@@ -103,12 +104,16 @@ impl Round<'_> {
             report.mails_composed = compose(self.config.alerts.as_ref(), held(store), self.now)?;
             Ok(())
         });
+        if !self.config.misp.is_empty() {
+            // Alerts do not wait for MISP servers, which are slow.
+            self.send_mails(held(store), &mut report);
+            self.step(&mut report, "sending to MISP", |report| {
+                report.misp = forward(self.config, store, self.runtime, self.stop, self.now)?;
+                Ok(())
+            });
+        }
         self.step(&mut report, "listing conditions", |report| self.conditions(held(store), report));
-        self.step(&mut report, "sending mails", |report| {
-            let delivering = deliver(self.config.alerts.as_ref(), held(store), self.now, self.stop);
-            report.delivery = Some(self.runtime.block_on(delivering)?);
-            Ok(())
-        });
+        self.send_mails(held(store), &mut report);
         if let Some(pushing) = pushing {
             self.step(&mut report, "pushing the blacklist", |report| {
                 self.end_push(pushing, held(store), report)
@@ -145,6 +150,16 @@ impl Round<'_> {
             );
             report.errors.push(format!("{what}: {error:#}"));
         }
+    }
+
+    /// Sends the mails that wait.
+    fn send_mails(&self, store: &mut Store, report: &mut RoundReport) {
+        self.step(report, "sending mails", |report| {
+            let delivering = deliver(self.config.alerts.as_ref(), store, self.now, self.stop);
+            let delivery = self.runtime.block_on(delivering)?;
+            report.delivery = Some(delivery.after(report.delivery));
+            Ok(())
+        });
     }
 
     /// Builds the blacklist, if its content changed.

@@ -10,6 +10,7 @@ use crate::conditions::Condition;
 use crate::exit::Exit;
 use crate::feeds::{Outcome, Polled};
 use crate::follow::{FollowReport, HistoryReport};
+use crate::misp::ServerReport;
 use crate::opensearch::publish::{self, PushReport, nodes_text};
 use crate::sinks::output_file::DrainReport;
 use crate::store::{Ingested, Pruned};
@@ -79,6 +80,8 @@ pub(crate) struct RoundReport {
     pub(crate) records: Option<DrainReport>,
     pub(crate) mails_composed: u64,
     pub(crate) delivery: Option<Delivery>,
+    /// The MISP servers.
+    pub(crate) misp: Vec<ServerReport>,
     /// `None` when there is nothing to push, or no cluster to push to.
     pub(crate) push: Option<PushReport>,
     /// `None` when nothing was due to be removed.
@@ -99,12 +102,14 @@ impl RoundReport {
             || self.history.as_ref().is_some_and(|history| history.newly_missed > 0);
         let is_undelivered = self.delivery.is_some_and(|d| d.retried + d.given_up > 0);
         let is_not_pushed = self.push.as_ref().is_some_and(PushReport::is_trouble);
+        let is_not_sent = self.misp.iter().any(ServerReport::is_trouble);
         let has_failed = self.feeds.iter().any(|feed| matches!(feed.outcome, "failed" | "held"));
         let has_doubt = self.feeds.iter().any(FeedReport::is_first_in_doubt);
         let is_not_written = self.records.as_ref().is_some_and(|records| records.error.is_some());
         let ends = [
             (!self.errors.is_empty() || is_not_written || self.clock.is_some(), Exit::Usage),
-            (has_failed || self.held.is_some() || is_undelivered || is_not_pushed, Exit::Remote),
+            (has_failed || self.held.is_some() || is_undelivered, Exit::Remote),
+            (is_not_pushed || is_not_sent, Exit::Remote),
             (is_damaged || has_doubt, Exit::Damaged),
         ];
         let of_this_round = ends.into_iter().filter_map(|(is, exit)| is.then_some(exit));
@@ -190,6 +195,9 @@ impl RoundReport {
                 "mails    {} composed, {} sent, {} to be tried again, {} given up",
                 self.mails_composed, delivery.sent, delivery.retried, delivery.given_up
             );
+        }
+        for server in self.misp.iter().filter(|server| !server.is_empty()) {
+            _ = writeln!(text, "misp     {}", server.text());
         }
         if let Some(push) = &self.push {
             _ = writeln!(text, "push     generation {}: {}", push.generation, push.summary());

@@ -3,6 +3,7 @@
 
 mod cluster;
 mod feeds;
+mod misp;
 mod storage;
 
 use std::fmt;
@@ -12,6 +13,7 @@ use serde_json::Value as Json;
 
 pub(crate) use cluster::{ClusterStatus, probe};
 pub(crate) use feeds::{FeedStatus, FeedTable, feeds};
+pub(crate) use misp::{MispStatus, misp_servers};
 pub(crate) use storage::StateStatus;
 
 use crate::conditions::{self, Condition};
@@ -44,6 +46,8 @@ pub(crate) struct Status {
     pub(crate) history: HistoryState,
     pub(crate) records: RecordsStatus,
     pub(crate) mails: MailsStatus,
+    /// The configured MISP servers.
+    pub(crate) misp: Vec<MispStatus>,
     /// `None` when no cluster is configured.
     pub(crate) opensearch: Option<ClusterStatus>,
     /// The last round; `None` before the first one.
@@ -126,6 +130,7 @@ impl Status {
             history: store.history_state()?,
             records: RecordsStatus { waiting: store.waiting_records()? },
             mails: MailsStatus::read(store)?,
+            misp: misp_servers(config, store)?,
             opensearch,
             round: round.map(|round| RoundStatus {
                 number: round.number,
@@ -197,6 +202,9 @@ impl fmt::Display for Status {
         write!(f, "{}", self.history)?;
         writeln!(f, "records   {} waiting", grouped(self.records.waiting))?;
         write!(f, "{}", self.mails)?;
+        for server in &self.misp {
+            write!(f, "{server}")?;
+        }
         if let Some(cluster) = &self.opensearch {
             write!(f, "{cluster}")?;
         }

@@ -10,6 +10,7 @@ use threatsieve_blacklist::{Timestamp, Value};
 use super::Store;
 use super::body::Statement;
 use super::ingest::{ACTIVE, compared, compared_text};
+use super::misp::matches_are_false;
 use super::retraction::retract_matches;
 
 /// Maximum length of a reason, in bytes.
@@ -65,6 +66,7 @@ impl Store {
         } else {
             retract_value(&transaction, &target, reason.trim(), now)?
         };
+        matches_are_false(&transaction, now)?;
         transaction.execute("UPDATE builds SET change = change + 1", [])?;
         transaction.commit()?;
         Ok(Retracted { is_indicator, target, indicators: named.len() as u64, matches })

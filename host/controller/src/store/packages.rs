@@ -222,6 +222,16 @@ impl Store {
         Ok(rows.collect::<Result<_, _>>()?)
     }
 
+    /// Reads the newest content of a package by its id; `None` if it is not kept.
+    pub(crate) fn package_of(&self, feed: i64, id: &str) -> anyhow::Result<Option<Vec<u8>>> {
+        let number: Option<i64> = self
+            .connection
+            .prepare_cached("SELECT number FROM packages WHERE feed = ?1 AND id = ?2")?
+            .query_row((feed, id), |row| row.get(0))
+            .optional()?;
+        number.map_or(Ok(None), |number| content(&self.connection, number))
+    }
+
     /// Reads the content of a package as it was received; `None` if it is not kept.
     pub(crate) fn package_content(&self, number: i64) -> anyhow::Result<Option<Vec<u8>>> {
         content(&self.connection, number)

@@ -9,7 +9,8 @@ CREATE TABLE misp_servers (
     by_operator INTEGER NOT NULL DEFAULT 0, -- 1 if an operator paused it: only they resume it
     next_attempt INTEGER,                   -- not tried before this time
     failures INTEGER NOT NULL DEFAULT 0,    -- faults of the server in a row
-    sightings INTEGER NOT NULL DEFAULT 0    -- last match that was considered for a sighting
+    sightings INTEGER                       -- last match that was queued as a sighting; NULL if
+                                            -- none was ever wanted
 ) STRICT;
 
 -- The feeds that each server gets.
@@ -74,15 +75,22 @@ CREATE TABLE misp_indicators (
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX misp_indicators_by_event ON misp_indicators (event);
 
--- The attributes that the server was seen to have, and those that it refuses.
-CREATE TABLE misp_attributes (
+-- The values that a server refuses. They are not sent again until an operator asks for it.
+CREATE TABLE misp_refused (
     event INTEGER NOT NULL REFERENCES misp_events (id),
-    uuid BLOB NOT NULL,
-    value TEXT NOT NULL,                    -- as in `matches.entry`
-    refused TEXT,                           -- why the server refuses it; NULL if it has it
+    uuid BLOB NOT NULL,                     -- of the attribute
+    value TEXT NOT NULL,
+    reason TEXT NOT NULL,
     PRIMARY KEY (event, uuid)
 ) STRICT, WITHOUT ROWID;
-CREATE INDEX misp_attributes_by_value ON misp_attributes (value);
+
+-- Matches that are to be reported as sightings.
+CREATE TABLE misp_sightings (
+    server INTEGER NOT NULL REFERENCES misp_servers (id),
+    match INTEGER NOT NULL,
+    kind INTEGER NOT NULL,                  -- 0 seen, 1 a false positive
+    PRIMARY KEY (server, match, kind)
+) STRICT, WITHOUT ROWID;
 
 -- Reports of STIX 2, with the indicators that they refer to.
 CREATE TABLE reports (

@@ -25,6 +25,12 @@ impl Serialize for Rfc3339 {
     }
 }
 
+/// Returns the date in UTC, as `YYYY-MM-DD`.
+pub(crate) fn day(at: Timestamp) -> String {
+    let text = rfc3339(at);
+    text.split_once('T').map_or_else(|| text.clone(), |(day, _)| day.to_owned())
+}
+
 /// Reads a point in time: RFC 3339, or a date or date and time in UTC.
 pub(crate) fn parse(text: &str) -> Option<Timestamp> {
     let utc = |civil: DateTime| civil.to_zoned(TimeZone::UTC).ok().map(|zoned| zoned.timestamp());

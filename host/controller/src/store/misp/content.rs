@@ -1,7 +1,5 @@
-//! The content of an event: the indicators that are assigned to it, and the attributes that the
-//! server was seen to have.
-
-use std::collections::BTreeMap;
+//! The content of an event: the indicators that are assigned to it, and the values that the server
+//! refuses.
 
 use rusqlite::Connection;
 use threatsieve_blacklist::Threat;
@@ -17,18 +15,20 @@ use crate::store::threats::threats_of_indicator;
 pub(crate) struct Standing {
     pub(crate) id: String,
     pub(crate) dates: RowDates,
-    /// Its statement; `None` if it is not in force any more.
+    /// Its last statement; `None` if it is not known any more.
     pub(crate) statement: Option<Statement>,
+    /// False if it is not in force any more.
+    pub(crate) is_active: bool,
     pub(crate) threats: Vec<Threat>,
 }
 
-/// An attribute of an event.
+/// A value that a server refuses.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Held {
-    /// Its value, as in `matches.entry`.
+pub(crate) struct Refused {
+    /// The attribute's UUID.
+    pub(crate) uuid: [u8; 16],
     pub(crate) value: String,
-    /// Why the server refuses it; `None` if it has it.
-    pub(crate) refused: Option<String>,
+    pub(crate) reason: String,
 }
 
 /// Visits the indicators of an event in the order of their ids.
@@ -48,43 +48,42 @@ pub(crate) fn walk_event(
     while let Some(row) = rows.next()? {
         let id: String = row.get(0)?;
         let dates = RowDates::read(row, 1)?;
-        let statement = match row.get::<_, Option<i64>>(3)? {
-            Some(ACTIVE) => Some(Statement::decode(&id, row.get_ref(4)?.as_blob()?)?),
-            _ => None,
-        };
+        let is_active = row.get::<_, Option<i64>>(3)? == Some(ACTIVE);
+        let body = row.get_ref(4)?.as_blob_or_null()?;
+        let statement = body.map(|body| Statement::decode(&id, body)).transpose()?;
         let threats = threats_of_indicator(connection, row.get(5)?, &id)?;
-        visit(Standing { id, dates, statement, threats })?;
+        visit(Standing { id, dates, statement, is_active, threats })?;
     }
     Ok(())
 }
 
 impl Store {
-    /// Returns the attributes of an event that were sent or refused before, by their UUIDs.
-    pub(crate) fn misp_attributes(&self, event: i64) -> anyhow::Result<BTreeMap<[u8; 16], Held>> {
+    /// Returns the values of an event that the server refuses.
+    pub(crate) fn misp_refused_values(&self, event: i64) -> anyhow::Result<Vec<Refused>> {
         let mut select = self
             .connection
-            .prepare_cached("SELECT uuid, value, refused FROM misp_attributes WHERE event = ?1")?;
+            .prepare_cached("SELECT uuid, value, reason FROM misp_refused WHERE event = ?1")?;
         let rows = select.query_map([event], |row| {
-            Ok((row.get(0)?, Held { value: row.get(1)?, refused: row.get(2)? }))
+            Ok(Refused { uuid: row.get(0)?, value: row.get(1)?, reason: row.get(2)? })
         })?;
         Ok(rows.collect::<Result<_, _>>()?)
     }
 
-    /// Stores attributes of an event that the server has or refuses.
-    pub(crate) fn hold_misp_attributes<'a>(
+    /// Replaces the values of an event that the server refuses.
+    pub(crate) fn set_misp_refused(
         &mut self,
         event: i64,
-        attributes: impl Iterator<Item = ([u8; 16], &'a str, Option<&'a str>)>,
+        refused: &[Refused],
     ) -> anyhow::Result<()> {
         let transaction = self.write()?;
+        transaction.execute("DELETE FROM misp_refused WHERE event = ?1", [event])?;
         {
             let mut insert = transaction.prepare_cached(
-                "INSERT INTO misp_attributes (event, uuid, value, refused)
-                 VALUES (?1, ?2, ?3, ?4)
-                 ON CONFLICT DO UPDATE SET value = excluded.value, refused = excluded.refused",
+                "INSERT OR REPLACE INTO misp_refused (event, uuid, value, reason)
+                 VALUES (?1, ?2, ?3, ?4)",
             )?;
-            for (uuid, value, refused) in attributes {
-                insert.execute((event, uuid, value, refused))?;
+            for one in refused {
+                insert.execute((event, one.uuid, &one.value, &one.reason))?;
             }
         }
         transaction.commit()?;

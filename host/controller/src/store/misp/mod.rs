@@ -8,12 +8,15 @@
 mod content;
 mod queue;
 mod servers;
+mod sightings;
 mod take_over;
 
-pub(crate) use self::content::{Held, Standing, walk_event};
+pub(crate) use self::content::{Refused, Standing, walk_event};
 pub(crate) use self::queue::{
     Counts, Event, EventKind, Failed, LONGEST_PAUSE_MICROS, Settled, Stage, Stuck,
 };
 pub(crate) use self::servers::ServerState;
+pub(crate) use self::sightings::MatchSighting;
+pub(super) use self::sightings::matches_are_false;
 pub(crate) use self::take_over::{Link, Placed, Takeover};
 pub(super) use self::take_over::{changed, is_sent, relations_changed};

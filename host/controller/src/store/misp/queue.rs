@@ -35,6 +35,11 @@ impl EventKind {
             EventKind::Day => "day",
         }
     }
+
+    /// Returns whether several events of this kind can have the same source.
+    pub(crate) fn has_parts(self) -> bool {
+        self == EventKind::Day
+    }
 }
 
 /// The stage of a package that the server converts.
@@ -94,14 +99,14 @@ pub(crate) struct Event {
     pub(crate) attempts: u32,
 }
 
-const COLUMNS: &str = "misp_events.id, misp_feed, feeds.name, misp_events.kind, source, part, \
+pub(super) const COLUMNS: &str = "misp_events.id, misp_feed, feeds.name, misp_events.kind, source, part, \
     reports.name, day, uuid, remote, stage, began, change, digest, publishing, published, \
     attempts, reports.tlp, refused, tags";
-const TABLES: &str = "misp_events JOIN misp_feeds ON misp_feeds.id = misp_feed \
+pub(super) const TABLES: &str = "misp_events JOIN misp_feeds ON misp_feeds.id = misp_feed \
     JOIN feeds ON feeds.id = misp_feeds.feed \
     LEFT JOIN reports ON misp_events.kind = 2 AND reports.feed = feeds.id AND reports.id = source";
 
-fn event(row: &Row<'_>) -> rusqlite::Result<Event> {
+pub(super) fn event(row: &Row<'_>) -> rusqlite::Result<Event> {
     let time = |column| row.get::<_, Option<i64>>(column).map(|time| time.map(Timestamp));
     let (kind, stage): (i64, i64) = (row.get(3)?, row.get(10)?);
     Ok(Event {
@@ -207,6 +212,13 @@ impl Store {
         Ok(select.query_row((server, after, now.0, longest), event).optional()?)
     }
 
+    /// Returns whether an event with this UUID is one of this program.
+    pub(crate) fn knows_misp_event(&self, uuid: &str) -> anyhow::Result<bool> {
+        let mut any =
+            self.connection.prepare_cached("SELECT 1 FROM misp_events WHERE uuid = ?1")?;
+        Ok(any.exists([uuid])?)
+    }
+
     /// Stores that an upload begins, before its first byte is sent.
     pub(crate) fn misp_upload_begins(&self, event: i64, now: Timestamp) -> anyhow::Result<()> {
         self.connection.execute(
@@ -295,9 +307,8 @@ impl Store {
              min(waiting) FILTER (WHERE state = 0),
              (SELECT count(*) FROM misp_changes JOIN misp_feeds ON misp_feeds.id = misp_feed
               WHERE server = ?1),
-             (SELECT count(*) FROM misp_attributes JOIN misp_events ON misp_events.id = event
-              JOIN misp_feeds ON misp_feeds.id = misp_feed
-              WHERE server = ?1 AND refused IS NOT NULL)
+             (SELECT count(*) FROM misp_refused JOIN misp_events ON misp_events.id = event
+              JOIN misp_feeds ON misp_feeds.id = misp_feed WHERE server = ?1)
              FROM misp_events JOIN misp_feeds ON misp_feeds.id = misp_feed WHERE server = ?1",
             [server],
             |row| {
@@ -326,9 +337,9 @@ impl Store {
         );
         let items = format!(
             "SELECT misp_events.id, feeds.name, kind, source, part, misp_events.uuid, value, -1,
-             refused, NULL FROM misp_attributes JOIN misp_events ON misp_events.id = event
+             reason, NULL FROM misp_refused JOIN misp_events ON misp_events.id = event
              JOIN misp_feeds ON misp_feeds.id = misp_feed JOIN feeds ON feeds.id = misp_feeds.feed
-             WHERE server = ?1 AND refused IS NOT NULL ORDER BY misp_events.id DESC LIMIT ?2"
+             WHERE server = ?1 ORDER BY misp_events.id DESC LIMIT ?2"
         );
         let mut all = Vec::new();
         for sql in [events, items] {
@@ -354,15 +365,14 @@ impl Store {
                 "UPDATE misp_events SET stage = CASE WHEN state = 3 AND stage = 1 THEN 0
                  ELSE stage END, state = 0, next_attempt = NULL, attempts = 0, digest = NULL
                  WHERE {of_server} AND (state IN (2, 3) OR state = 0 AND error IS NOT NULL
-                 OR EXISTS (SELECT 1 FROM misp_attributes
-                            WHERE event = misp_events.id AND refused IS NOT NULL))"
+                 OR EXISTS (SELECT 1 FROM misp_refused WHERE event = misp_events.id))"
             ),
             (server, event),
         )?;
         transaction.execute(
             &format!(
-                "DELETE FROM misp_attributes WHERE refused IS NOT NULL
-                 AND event IN (SELECT id FROM misp_events WHERE {of_server})"
+                "DELETE FROM misp_refused
+                 WHERE event IN (SELECT id FROM misp_events WHERE {of_server})"
             ),
             (server, event),
         )?;

@@ -89,16 +89,4 @@ impl Store {
         )?;
         Ok(())
     }
-
-    /// Returns the last match that was considered for a sighting on a server.
-    pub(crate) fn sightings_position(&self, server: i64) -> anyhow::Result<i64> {
-        let sql = "SELECT sightings FROM misp_servers WHERE id = ?1";
-        Ok(self.connection.query_row(sql, [server], |row| row.get(0))?)
-    }
-
-    pub(crate) fn set_sightings_position(&self, server: i64, last: i64) -> anyhow::Result<()> {
-        let sql = "UPDATE misp_servers SET sightings = ?2 WHERE id = ?1";
-        self.connection.execute(sql, (server, last))?;
-        Ok(())
-    }
 }

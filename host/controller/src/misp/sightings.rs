@@ -1,0 +1,109 @@
+//! Matches as sightings of the attributes that the server got. Each has a UUID of its own, so a
+//! repeat adds nothing.
+
+use std::collections::BTreeMap;
+
+use serde_json::json;
+use threatsieve_blacklist::IndicatorId;
+use threatsieve_misp::{Call, Verdict, adopt, ids::sighting_uuid};
+use uuid::Uuid;
+
+use super::Forwarding;
+use super::client::Client;
+use super::report::ServerReport;
+use super::route::{Route, Routes};
+use super::send::{Halt, Sender, Trouble};
+use crate::store::misp::{Event, MatchSighting};
+
+/// Number of sightings in one request.
+const BATCH: usize = 1000;
+/// The source that sightings name.
+const SOURCE: &str = "threatsieve";
+
+impl Sender<'_> {
+    /// Reports matches on the events of a server, as long as the round has time.
+    pub(super) async fn sightings(
+        &self,
+        server: i64,
+        routes: &Routes<'_>,
+        report: &mut ServerReport,
+    ) -> Result<(), Halt> {
+        let Forwarding { server: settings, .. } = self.forwarding;
+        self.forwarding.store().queue_sightings(server, settings.sightings_max_tlp)?;
+        let mut after = 0;
+        while !self.forwarding.is_over() {
+            let next = self.forwarding.store().next_sightings(server, after, BATCH)?;
+            let Some((event, matches)) = next else { break };
+            if matches.len() < BATCH {
+                after = event.id;
+            }
+            let Some(route) = routes.route(&event) else { continue };
+            let attributes = self.attributes(route, &event, report).await?;
+            report.sightings += self.report_matches(&event, &matches, &attributes, report).await?;
+            self.forwarding.store().sightings_sent(server, &matches)?;
+        }
+        Ok(())
+    }
+
+    /// Returns the attributes on the server that name each indicator of an event.
+    async fn attributes(
+        &self,
+        route: &Route<'_>,
+        event: &Event,
+        report: &mut ServerReport,
+    ) -> Result<BTreeMap<IndicatorId, Vec<Uuid>>, Halt> {
+        let mut wanted = route.wanted(&self.forwarding.store(), event)?.event;
+        if let (true, Some(uuid)) = (route.is_uploaded(event), &event.uuid)
+            && let Some(held) = self.view(uuid, report).await?
+        {
+            wanted = adopt(&wanted, &held).event;
+        }
+        let mut all = BTreeMap::<IndicatorId, Vec<Uuid>>::new();
+        for attribute in wanted.all_attributes().filter(|attribute| attribute.is_telling) {
+            for indicator in &attribute.indicators {
+                all.entry(indicator.clone()).or_default().push(attribute.uuid);
+            }
+        }
+        Ok(all)
+    }
+
+    /// Sends sightings of one event. Returns their number.
+    async fn report_matches(
+        &self,
+        event: &Event,
+        matches: &[MatchSighting],
+        attributes: &BTreeMap<IndicatorId, Vec<Uuid>>,
+        report: &mut ServerReport,
+    ) -> Result<u64, Halt> {
+        let mut sightings = Vec::new();
+        for one in matches {
+            let id = IndicatorId::Stix(one.indicator.clone());
+            let kind = if one.is_false_positive { "1" } else { "0" };
+            let second = one.at.0.div_euclid(1_000_000);
+            for attribute in attributes.get(&id).into_iter().flatten() {
+                sightings.push(json!({
+                    "attribute_uuid": attribute.to_string(),
+                    "type": kind,
+                    "date_sighting": second.to_string(),
+                    "source": SOURCE,
+                    "uuid": sighting_uuid(*attribute, kind, SOURCE, second).to_string(),
+                }));
+            }
+        }
+        let Some(uuid) = event.uuid.as_ref().filter(|_| !sightings.is_empty()) else {
+            return Ok(0);
+        };
+        report.requests += 1;
+        let path = format!("sightings/bulkSaveSightings/{uuid}");
+        let count = sightings.len() as u64;
+        let reply = self.client.post(&path, &sightings.into()).await?;
+        match reply.verdict(Call::Change) {
+            // The server also answers that it added none: it has them.
+            Verdict::Accepted | Verdict::Refused { .. } => Ok(count),
+            other => match self.trouble(other) {
+                Trouble::Event(why) => Err(Trouble::Away { why, wait: None }.into()),
+                trouble => Err(trouble.into()),
+            },
+        }
+    }
+}
