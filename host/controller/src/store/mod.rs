@@ -20,6 +20,7 @@ mod log_troubles;
 pub(crate) mod mails;
 pub(crate) mod mutes;
 mod open;
+mod package_files;
 pub(crate) mod packages;
 pub(crate) mod private;
 mod pushes;
