@@ -36,6 +36,7 @@ fn feed(name: &str, origin: Origin) -> Feed {
         saving: None,
         packages_to: None,
         policy: FeedPolicy::default(),
+        misp: Vec::new(),
     }
 }
 

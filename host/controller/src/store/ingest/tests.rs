@@ -27,6 +27,7 @@ pub(crate) fn feed(name: &str) -> Feed {
         saving: None,
         packages_to: None,
         policy: FeedPolicy::default(),
+        misp: Vec::new(),
     }
 }
 
