@@ -1,6 +1,6 @@
 //! Rounds: poll the feeds, build the blacklist, write packages, match new lines and then stored
-//! ones, write records, send mails. The blacklist is pushed in parallel, so that a faulty cluster delays
-//! nothing.
+//! ones, write records, send mails. The blacklist is pushed in parallel, so that a faulty cluster
+//! delays nothing.
 //!
 //! Before the first step, the state is checked for damage, if that is due, and the clock is
 //! compared with the last round. Every step starts from a consistent state and leaves one. So if a
