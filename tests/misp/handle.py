@@ -4,13 +4,17 @@ import contextlib
 import ssl
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 from tests.misp import accounts, contents, tags
-from tests.misp.faults import Fault
+from tests.misp.faults import KINDS, Fault
 from tests.misp.publishing import Worker
 from tests.misp.server import Core, Logged, Server
 from tests.misp.state import State
+from tests.servers import Certificates
+
+RANDOM = KINDS - {"drop", "auth", "permission"}
+"""The faults that happen by themselves. The others need an operator, or the names of values."""
 
 
 class Misp:
@@ -77,6 +81,18 @@ class Misp:
         with self.core.guard:
             return self.core.faults.add(kind, **settings)
 
+    def random_faults(self, seed: int, rate: float, kinds: Iterable[str] = RANDOM) -> None:
+        """Lets a part of all requests meet one of these faults, until the faults are cleared. Half
+        of the faults spoil the answer after the work.
+        """
+        kinds = sorted(kinds)
+        with self.core.guard:
+            for number, kind in enumerate(kinds):
+                self.core.faults.add(
+                    kind, times=None, rate=rate / len(kinds), seed=seed + number, seconds=0.2,
+                    after=(seed + number) % 2 == 0,
+                )  # fmt: skip
+
     def clear(self) -> None:
         """Removes all faults."""
         with self.core.guard:
@@ -113,6 +129,18 @@ class Misp:
         self.down()
         self._worker.ended.set()
         self._worker.join()
+
+
+@contextlib.contextmanager
+def secured(certificates: Certificates, needs_client: bool = False) -> Iterator[Misp]:
+    """Runs a double with TLS on a free port, perhaps one that demands a client certificate."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificates.server, certificates.server_key)
+    if needs_client:
+        context.load_verify_locations(certificates.authority)
+        context.verify_mode = ssl.CERT_REQUIRED
+    with running(context) as misp:
+        yield misp
 
 
 @contextlib.contextmanager

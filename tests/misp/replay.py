@@ -16,6 +16,7 @@ from dataclasses import replace as replaced
 from typing import Any
 
 from tests.misp import accounts, captures
+from tests.misp.client import NoRedirect
 from tests.misp.handle import Misp
 from tests.misp.request import truth
 
@@ -53,14 +54,6 @@ class Got:
     status: int
     headers: dict[str, str]
     body: Any
-
-
-class NoRedirect(urllib.request.HTTPRedirectHandler):
-    """A handler that returns redirections as answers."""
-
-    def redirect_request(self, *_):
-        """Follows nothing."""
-        return None
 
 
 @dataclass
