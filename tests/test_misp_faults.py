@@ -2,6 +2,7 @@
 
 import http.client
 import json
+import ssl
 import threading
 import time
 import urllib.error
@@ -154,8 +155,6 @@ def test_concurrent_writers_store_everything_once(misp_double):
 
 
 def test_a_server_with_tls_demands_its_client(tool, tmp_path):
-    import ssl
-
     certificates = servers.certificates(tmp_path / "certificates", tool("openssl", "openssl"))
     with misp.secured(certificates, needs_client=True) as double:
         context = ssl.create_default_context(cafile=certificates.authority)

@@ -10,15 +10,15 @@ A fault has a kind, and fits requests by method and by a part of their path. It 
     permission  403 as for a role without the permission
     404 405 413 429 502 503 504   that status
     internal    500 before any work
-    500         500 in the middle of it: `store` attributes of the request are stored, by default half
-                of them, together with the event
+    500         500 in the middle of it: `store` attributes of the request are stored, by default
+                half of them, together with the event
     half        half of the answer's body, then the connection is closed
     html        200 with a page of HTML
     login       302 to the login page
     drop        attributes with one of `values` (values or UUIDs) are dropped silently, 200
 
-With `after`, the work is done before the answer is spoiled; that is always so for `half`. The outages of whole parts (worker,
-Redis, database, PHP, `live`) are settings of the state.
+With `after`, the work is done before the answer is spoiled; that is always so for `half`. The
+outages of whole parts (worker, Redis, database, PHP, `live`) are settings of the state.
 """
 
 import random
@@ -37,8 +37,8 @@ from tests.misp.answers import (
     login,
 )
 
-AT_ONCE = {"reset", "internal", "auth", "permission", "404", "405", "413", "429", "502", "503", "504",
-           "html", "login"}  # fmt: skip
+AT_ONCE = {"reset", "internal", "auth", "permission", "404", "405", "413", "429", "502", "503",
+           "504", "html", "login"}  # fmt: skip
 KINDS = AT_ONCE | {"slow", "500", "half", "drop"}
 PAGE = "<!DOCTYPE html><html><head><title>Gateway</title></head><body>Please wait.</body></html>"
 
