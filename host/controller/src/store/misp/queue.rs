@@ -204,7 +204,8 @@ impl Store {
         let sql = format!(
             "SELECT {COLUMNS} FROM {TABLES} WHERE server = ?1 AND state = 0
              AND misp_events.id > ?2
-             AND (next_attempt IS NULL OR next_attempt <= ?3 OR next_attempt > ?4)
+             AND (misp_events.next_attempt IS NULL OR misp_events.next_attempt <= ?3
+             OR misp_events.next_attempt > ?4)
              ORDER BY misp_events.id LIMIT 1"
         );
         let longest = now.0.saturating_add(LONGEST_PAUSE_MICROS);
@@ -331,8 +332,9 @@ impl Store {
     /// attributes that it refuses; the newest first, at most `limit` of each.
     pub(crate) fn misp_failed(&self, server: i64, limit: usize) -> anyhow::Result<Vec<Failed>> {
         let events = format!(
-            "SELECT misp_events.id, feeds.name, kind, source, part, uuid, NULL, state, error,
-             next_attempt FROM {TABLES} WHERE server = ?1 AND state <> 1 AND error IS NOT NULL
+            "SELECT misp_events.id, feeds.name, misp_events.kind, source, part, uuid, NULL, state,
+             misp_events.error, misp_events.next_attempt FROM {TABLES}
+             WHERE server = ?1 AND state <> 1 AND misp_events.error IS NOT NULL
              ORDER BY misp_events.id DESC LIMIT ?2"
         );
         let items = format!(
