@@ -10,6 +10,7 @@ use crate::detect::{BYTE_ORDER_MARK, without_hole};
 use crate::fields::Fields;
 use crate::format::Format;
 use crate::malformed::{MAX_LINE_BYTES, MalformedLine};
+use crate::records::{self, Reader};
 use crate::{combined, ecs::Event, lines, ndjson, ports, squid, syslog, text, time, zeek};
 
 /// The field name for observables in free text.
@@ -28,31 +29,36 @@ enum Inner {
     Combined,
     Ndjson(Arc<ndjson::Names>),
     Zeek(Arc<zeek::Header>),
+    Record(Reader),
     Lines,
     Text,
 }
 
 impl Parser {
     /// Creates a parser for a format. `fields` defines the fields with observables in NDJSON and
-    /// Zeek.
+    /// Zeek, and the variables of custom lines.
     pub fn new(format: Format, fields: &Fields) -> Parser {
+        if let Some(reader) = Reader::new(format, fields) {
+            return Parser(Inner::Record(reader));
+        }
         Parser(match format {
             Format::Squid => Inner::Squid,
             Format::Combined => Inner::Combined,
             Format::Ndjson => Inner::Ndjson(Arc::new(ndjson::Names::new(fields))),
             Format::Zeek => Inner::Zeek(Arc::new(zeek::Header::new(fields))),
             Format::Lines => Inner::Lines,
-            Format::Text => Inner::Text,
+            _ => Inner::Text,
         })
     }
 
     /// The format it reads.
     pub fn format(&self) -> Format {
-        match self.0 {
+        match &self.0 {
             Inner::Squid => Format::Squid,
             Inner::Combined => Format::Combined,
             Inner::Ndjson(_) => Format::Ndjson,
             Inner::Zeek(_) => Format::Zeek,
+            Inner::Record(reader) => reader.format(),
             Inner::Lines => Format::Lines,
             Inner::Text => Format::Text,
         }
@@ -102,11 +108,12 @@ impl Parser {
     ) -> Result<(), MalformedLine> {
         match &self.0 {
             Inner::Squid if line.is_empty() => {}
-            Inner::Combined if line.is_empty() => {}
+            Inner::Combined | Inner::Record(_) if line.is_empty() => {}
             Inner::Squid => squid::walk(line, sink)?,
             Inner::Combined => combined::walk(line, sink)?,
             Inner::Ndjson(names) => ndjson::walk(names, line, sink)?,
             Inner::Zeek(header) => zeek::walk(header, line, sink)?,
+            Inner::Record(reader) => records::walk(reader, line, sink)?,
             Inner::Lines => match lines::value(line) {
                 Some(value) if lines::is_one(value) => sink(VALUE, Kind::Any, value),
                 Some(value) => text::walk(value, &mut |kind, value| sink(MESSAGE, kind, value)),
@@ -136,16 +143,17 @@ impl Parser {
         Some(malformed)
     }
 
-    /// Returns whether a line has the format.
+    /// Returns whether a line without a syslog header has the format.
     pub(crate) fn fits(&self, line: &[u8]) -> bool {
-        let nothing = &mut |_: &str, _, _: &[u8]| {};
-        self.walk(line, nothing).is_ok()
-            || self.framed(line).is_some_and(|(_, message)| self.walk(message, nothing).is_ok())
+        match &self.0 {
+            Inner::Record(reader) => reader.fits(line),
+            _ => self.walk(line, &mut |_, _, _| {}).is_ok(),
+        }
     }
 
     /// Returns the header and the message of a line that may have the format after a syslog header.
     fn framed<'l>(&self, line: &'l [u8]) -> Option<(&'l [u8], &'l [u8])> {
-        let may_be = matches!(self.0, Inner::Squid | Inner::Combined | Inner::Ndjson(_));
+        let may_be = !matches!(self.0, Inner::Zeek(_) | Inner::Lines | Inner::Text);
         may_be.then(|| syslog::split(line)).flatten()
     }
 
@@ -164,6 +172,7 @@ impl Parser {
             Inner::Combined => self.either(line, combined::event),
             Inner::Ndjson(_) => self.either(line, ndjson::event),
             Inner::Zeek(header) => zeek::event(header, line),
+            Inner::Record(reader) => self.either(line, |line| records::event(reader, line)),
             Inner::Lines => lines::value(line).map(|value| one_field(VALUE, value, None)),
             Inner::Text => None,
         };
@@ -186,20 +195,41 @@ impl Parser {
             Inner::Combined => self.either(line, combined::time).or_else(|| leading_time(line)),
             Inner::Ndjson(_) => self.either(line, ndjson::time),
             Inner::Zeek(header) => zeek::time(header, line),
+            Inner::Record(reader) => {
+                self.either(line, |line| records::time(reader, line)).or_else(|| leading_time(line))
+            }
             Inner::Lines => None,
             Inner::Text => leading_time(line),
         }
     }
 
-    /// Returns the parser for the following lines, if this is a Zeek header line that changes how
-    /// they are read.
+    /// Returns whether header lines of this log begin with this byte.
+    #[inline]
+    pub fn has_headers_from(&self, first: u8) -> bool {
+        match &self.0 {
+            Inner::Zeek(_) => first == b'#',
+            Inner::Record(reader) => reader.has_headers_from(first),
+            _ => false,
+        }
+    }
+
+    /// Returns the parser for the following lines, if this is a header line that changes how they
+    /// are read.
     pub fn header_change(&self, line: &[u8]) -> Option<Parser> {
-        let Inner::Zeek(header) = &self.0 else { return None };
         let line = bare(line);
-        if line.first() != Some(&b'#') || line.len() > MAX_LINE_BYTES {
+        let first = *line.first()?;
+        if !self.has_headers_from(first) || line.len() > MAX_LINE_BYTES {
             return None;
         }
-        header.changed_by(line).map(|header| Parser(Inner::Zeek(Arc::new(header))))
+        match &self.0 {
+            Inner::Zeek(header) => {
+                header.changed_by(line).map(|header| Parser(Inner::Zeek(Arc::new(header))))
+            }
+            Inner::Record(reader) => {
+                reader.changed_by(line).map(|reader| Parser(Inner::Record(reader)))
+            }
+            _ => None,
+        }
     }
 }
 

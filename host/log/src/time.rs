@@ -51,6 +51,16 @@ pub(crate) fn common(text: &[u8]) -> Option<Timestamp> {
     Some(Timestamp(time.as_microsecond()))
 }
 
+/// Reads a time by a form of strftime. Without a zone it is UTC.
+pub(crate) fn by_form(form: &str, text: &[u8]) -> Option<Timestamp> {
+    let time = strtime::parse(form, text).ok()?;
+    let time = match time.to_timestamp() {
+        Ok(time) => time,
+        Err(_) => time.to_datetime().ok()?.to_zoned(jiff::tz::TimeZone::UTC).ok()?.timestamp(),
+    };
+    Some(Timestamp(time.as_microsecond()))
+}
+
 /// Reads a time: RFC 3339 and similar forms (a blank for the `T`, `+0000`, no zone: UTC), or a
 /// number since 1970 in seconds, milliseconds, microseconds or nanoseconds. The size of the number
 /// decides the unit: from 100,000,000,000 on it is milliseconds. Returns `None` for anything else.
@@ -58,16 +68,16 @@ pub fn parse_time(text: &str) -> Option<Timestamp> {
     iso(text).or_else(|| number(text.parse().ok()?))
 }
 
-/// Reads a JSON value: text as in [`parse_time`], or such a number.
+/// Reads a JSON value: text as in [`parse_time`] or in common logs, or such a number.
 pub(crate) fn json(value: &Value) -> Option<Timestamp> {
     match value {
-        Value::String(text) => parse_time(text),
+        Value::String(text) => parse_time(text).or_else(|| common(text.as_bytes())),
         Value::Number(n) => number(n.as_f64()?),
         _ => None,
     }
 }
 
-fn number(n: f64) -> Option<Timestamp> {
+pub(crate) fn number(n: f64) -> Option<Timestamp> {
     // Negative zero and infinite numbers are excluded here too.
     if !(n > 0.0 && n < 1e19) {
         return None;
