@@ -4,8 +4,8 @@
 //! reads line after line. It passes on each line's observables for the matcher. For a line that
 //! matched it also gives the names of the fields, the time, and the whole event with the names of
 //! the Elastic Common Schema. [`Fields`] defines the fields with observables in NDJSON and Zeek
-//! events, and a [`Template`] the variables of
-//! lines by a format string. Values are passed on as logged: only the matcher's normaliser decides what they mean.
+//! events, and a [`Template`] those of lines by a format string. Values are passed on as logged:
+//! only the matcher's normaliser decides what they mean.
 //!
 //! ```
 //! use threatsieve_log::{Fields, Format, Parser};

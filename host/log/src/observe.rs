@@ -80,6 +80,7 @@ impl<'a> Observer<'a> {
     }
 
     /// Reads a request line: method, target and protocol.
+    #[cold]
     fn request(
         &mut self,
         name: &'a str,

@@ -21,7 +21,11 @@ const VALUE: &str = "value";
 /// Reads the lines of one format. Immutable and cheap to clone, so that every thread can have its
 /// own.
 #[derive(Debug, Clone)]
-pub struct Parser(Inner);
+pub struct Parser {
+    inner: Inner,
+    /// Times without a year are of the twelve months before this time.
+    now: Option<Timestamp>,
+}
 
 #[derive(Debug, Clone)]
 enum Inner {
@@ -39,21 +43,28 @@ impl Parser {
     /// Zeek, and the variables of custom lines.
     pub fn new(format: Format, fields: &Fields) -> Parser {
         if let Some(reader) = Reader::new(format, fields) {
-            return Parser(Inner::Record(reader));
+            return Parser { inner: Inner::Record(reader), now: None };
         }
-        Parser(match format {
+        let inner = match format {
             Format::Squid => Inner::Squid,
             Format::Combined => Inner::Combined,
             Format::Ndjson => Inner::Ndjson(Arc::new(ndjson::Names::new(fields))),
             Format::Zeek => Inner::Zeek(Arc::new(zeek::Header::new(fields))),
             Format::Lines => Inner::Lines,
             _ => Inner::Text,
-        })
+        };
+        Parser { inner, now: None }
+    }
+
+    /// Reads times without a year (RFC 3164) too: those of the twelve months before `now`.
+    #[must_use]
+    pub fn before(self, now: Timestamp) -> Parser {
+        Parser { now: Some(now), ..self }
     }
 
     /// The format it reads.
     pub fn format(&self) -> Format {
-        match &self.0 {
+        match &self.inner {
             Inner::Squid => Format::Squid,
             Inner::Combined => Format::Combined,
             Inner::Ndjson(_) => Format::Ndjson,
@@ -106,7 +117,7 @@ impl Parser {
         line: &[u8],
         sink: &mut impl FnMut(&str, Kind, &[u8]),
     ) -> Result<(), MalformedLine> {
-        match &self.0 {
+        match &self.inner {
             Inner::Squid if line.is_empty() => {}
             Inner::Combined | Inner::Record(_) if line.is_empty() => {}
             Inner::Squid => squid::walk(line, sink)?,
@@ -145,7 +156,7 @@ impl Parser {
 
     /// Returns whether a line without a syslog header has the format.
     pub(crate) fn fits(&self, line: &[u8]) -> bool {
-        match &self.0 {
+        match &self.inner {
             Inner::Record(reader) => reader.fits(line),
             _ => self.walk(line, &mut |_, _, _| {}).is_ok(),
         }
@@ -153,7 +164,7 @@ impl Parser {
 
     /// Returns the header and the message of a line that may have the format after a syslog header.
     fn framed<'l>(&self, line: &'l [u8]) -> Option<(&'l [u8], &'l [u8])> {
-        let may_be = !matches!(self.0, Inner::Zeek(_) | Inner::Lines | Inner::Text);
+        let may_be = !matches!(self.inner, Inner::Zeek(_) | Inner::Lines | Inner::Text);
         may_be.then(|| syslog::split(line)).flatten()
     }
 
@@ -166,7 +177,7 @@ impl Parser {
     /// becomes an event with its text as `message`.
     pub fn event(&self, line: &[u8]) -> Map<String, Value> {
         let line = bare(line);
-        let event = match &self.0 {
+        let event = match &self.inner {
             _ if line.len() > MAX_LINE_BYTES => None,
             Inner::Squid => self.either(line, squid::event),
             Inner::Combined => self.either(line, combined::event),
@@ -189,24 +200,36 @@ impl Parser {
     /// Returns the event's own time, if the line has one.
     pub fn time(&self, line: &[u8]) -> Option<Timestamp> {
         let line = bare(line);
-        match &self.0 {
+        match &self.inner {
             _ if line.len() > MAX_LINE_BYTES => None,
-            Inner::Squid => self.either(line, squid::time).or_else(|| leading_time(line)),
-            Inner::Combined => self.either(line, combined::time).or_else(|| leading_time(line)),
+            Inner::Squid => self.either(line, squid::time).or_else(|| self.leading_time(line)),
+            Inner::Combined => {
+                self.either(line, combined::time).or_else(|| self.leading_time(line))
+            }
             Inner::Ndjson(_) => self.either(line, ndjson::time),
             Inner::Zeek(header) => zeek::time(header, line),
-            Inner::Record(reader) => {
-                self.either(line, |line| records::time(reader, line)).or_else(|| leading_time(line))
-            }
+            Inner::Record(reader) => self
+                .either(line, |line| records::time(reader, line))
+                .or_else(|| self.leading_time(line)),
             Inner::Lines => None,
-            Inner::Text => leading_time(line),
+            Inner::Text => self.leading_time(line),
         }
+    }
+
+    /// Returns the time at the start of a line, alone or after a syslog header. RFC 3164's time has
+    /// neither year nor zone. It is read as UTC, after [`before`](Parser::before).
+    fn leading_time(&self, line: &[u8]) -> Option<Timestamp> {
+        let front = &line[..line.len().min(80)];
+        let front = String::from_utf8_lossy(front);
+        let mut words =
+            front.split([' ', '\t', ',', '[', ']', '"']).filter(|word| !word.is_empty()).take(3);
+        words.find_map(time::iso).or_else(|| time::without_year(syslog::time(line)?, self.now?))
     }
 
     /// Returns whether header lines of this log begin with this byte.
     #[inline]
     pub fn has_headers_from(&self, first: u8) -> bool {
-        match &self.0 {
+        match &self.inner {
             Inner::Zeek(_) => first == b'#',
             Inner::Record(reader) => reader.has_headers_from(first),
             _ => false,
@@ -221,15 +244,14 @@ impl Parser {
         if !self.has_headers_from(first) || line.len() > MAX_LINE_BYTES {
             return None;
         }
-        match &self.0 {
+        match &self.inner {
             Inner::Zeek(header) => {
-                header.changed_by(line).map(|header| Parser(Inner::Zeek(Arc::new(header))))
+                header.changed_by(line).map(|header| Inner::Zeek(Arc::new(header)))
             }
-            Inner::Record(reader) => {
-                reader.changed_by(line).map(|reader| Parser(Inner::Record(reader)))
-            }
+            Inner::Record(reader) => reader.changed_by(line).map(Inner::Record),
             _ => None,
         }
+        .map(|inner| Parser { inner, now: self.now })
     }
 }
 
@@ -247,16 +269,6 @@ fn one_field(name: &str, value: &[u8], time: Option<Timestamp>) -> Map<String, V
     event.time(time);
     event.set(name, String::from_utf8_lossy(value));
     event.finish()
-}
-
-/// Returns the time at the start of a line of text, alone or after a syslog header (RFC 5424). RFC
-/// 3164's time has neither year nor zone.
-fn leading_time(line: &[u8]) -> Option<Timestamp> {
-    let front = &line[..line.len().min(80)];
-    let front = String::from_utf8_lossy(front);
-    let mut words =
-        front.split([' ', '\t', ',', '[', ']', '"']).filter(|word| !word.is_empty()).take(3);
-    words.find_map(time::iso)
 }
 
 #[cfg(test)]

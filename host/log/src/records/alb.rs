@@ -112,9 +112,9 @@ fn network<'a>(fields: &[&'a [u8]], record: &mut Record<'a>) -> Result<(), Malfo
     }
     record.endpoint(&SOURCE_IP, &SOURCE_PORT, fields[at_network::CLIENT]);
     record.endpoint(&DESTINATION_IP, &DESTINATION_PORT, fields[at_network::TARGET]);
-    record.push(&SERVER_NAME, fields[at_network::SERVER_NAME]);
-    for field in &fields[at_network::TARGET + 1..] {
-        record.push(&MESSAGE, *field);
+    for (number, field) in fields.iter().enumerate().skip(at_network::TARGET + 1) {
+        let is_name = number == at_network::SERVER_NAME;
+        record.push(if is_name { &SERVER_NAME } else { &MESSAGE }, *field);
     }
     Ok(())
 }

@@ -133,7 +133,6 @@ fn alb() {
         "source.ip=203.0.113.5",
         "destination.ip=172.16.100.185",
         "tls.client.server_name=www.evil.example",
-        "message=www.evil.example",
     ];
     expect(&alb, network, &values, Some(TIME));
     detected(Format::Alb, network);

@@ -1,7 +1,7 @@
 //! Lines by a format string: `log_format` of nginx, or `LogFormat` of Apache.
 //!
-//! A [`Template`] is a sequence of variables with fixed text between them. Each value ends where the
-//! text after its variable begins. In quotes, an escaped quote does not end it.
+//! A [`Template`] is a sequence of variables with fixed text between them. Each value ends where
+//! the text after its variable begins. In quotes, an escaped quote does not end it.
 
 mod apache;
 mod nginx;
