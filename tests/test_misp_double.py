@@ -93,3 +93,24 @@ def test_a_hundred_thousand_attributes_are_found_by_index(misp_double):
     _, found = ask(misp_double, "POST", "/attributes/restSearch", wanted)
     assert len(found["response"]["Attribute"]) == parts
     assert len(misp_double.attributes()) == parts * 5_000
+
+
+def test_events_go_to_known_sharing_groups_only(misp_double):
+    misp_double.sharing_group(3, "Partners")
+    group = {"distribution": "4", "sharing_group_id": "3"}
+    status, added = ask(misp_double, "POST", "/events/add", {"Event": {"info": "group"} | group})
+    assert (status, added["Event"]["sharing_group_id"]) == (200, "3")
+    path = f"/events/edit/{added['Event']['uuid']}"
+    assert ask(misp_double, "POST", path, {"Event": group | {"sharing_group_id": "4"}})[0] == 403
+    assert misp_double.events()[0]["sharing_group"] == 3
+    status, body = ask(misp_double, "POST", path, {"Event": {"distribution": "0"}})
+    assert (status, body["Event"]["sharing_group_id"]) == (200, "0")
+
+
+def test_an_edit_with_wrong_fields_changes_nothing(misp_double):
+    _, added = ask(misp_double, "POST", "/events/add", {"info": "right"})
+    path = f"/events/edit/{added['Event']['uuid']}"
+    wrong = {"Event": {"info": "wrong", "distribution": "9", "date": "yesterday"}}
+    status, body = ask(misp_double, "POST", path, wrong)
+    assert (status, body["saved"]) == (403, False)
+    assert misp_double.events()[0]["info"] == "right"
