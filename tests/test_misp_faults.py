@@ -27,6 +27,14 @@ def values(double: misp.Misp) -> list[str]:
     return [row["value"] for row in double.attributes()]
 
 
+def wait_for(double: misp.Misp, count: int) -> None:
+    """Waits until the double holds this number of attributes."""
+    end = time.monotonic() + 60
+    while len(values(double)) != count:
+        assert time.monotonic() < end, f"{len(values(double))} attributes, expected {count}"
+        time.sleep(0.02)
+
+
 @pytest.mark.parametrize(
     ("kind", "status"),
     [
@@ -80,19 +88,19 @@ def test_attributes_are_dropped_silently(misp_double):
 
 
 def test_slow_work_goes_on_after_the_client_left(misp_double):
-    misp_double.fault("slow", path="/events/add", seconds=3)
+    gate = threading.Event()
+    misp_double.fault("slow", path="/events/add", store=10, gate=gate)
     with pytest.raises(TimeoutError):
-        ask(misp_double, "POST", "/events/add", event(30), seconds=0.5)
+        ask(misp_double, "POST", "/events/add", event(30), seconds=1)
+    wait_for(misp_double, 10)
     # A repetition meets the event, and an edit meets the work, as captured.
     assert ask(misp_double, "POST", "/events/add", event(30))[0] == 404
     assert ask(misp_double, "POST", f"/events/edit/{EVENT}", event(30))[0] == 500
     status, body = ask(misp_double, "GET", f"/events/view/{EVENT}")
     assert status == 200
-    assert 0 < len(body["Event"]["Attribute"]) < 30
-    end = time.monotonic() + 30
-    while len(misp_double.attributes()) < 30 and time.monotonic() < end:
-        time.sleep(0.05)
-    assert len(values(misp_double)) == 30
+    assert len(body["Event"]["Attribute"]) == 10
+    gate.set()
+    wait_for(misp_double, 30)
 
 
 def test_a_dead_worker_leaves_events_in_the_queue(misp_double):
@@ -100,7 +108,7 @@ def test_a_dead_worker_leaves_events_in_the_queue(misp_double):
     misp_double.state.is_worker_alive = False
     status, body = ask(misp_double, "POST", f"/events/publish/{EVENT}")
     assert (status, body["message"]) == (200, "Job queued")
-    time.sleep(0.1)
+    assert list(misp_double.state.queue) == [1]
     assert not misp_double.events()[0]["published"]
     misp_double.state.is_worker_alive = True
     misp_double.wait_published(EVENT)
