@@ -4,24 +4,26 @@ A fault has a kind, and fits requests by method and by a part of their path. It 
 `times` requests (none: until it is cleared), or each with the probability `rate`, drawn with
 `seed`.
 
-    slow        the work takes `seconds`, and goes on after the client left
+    slow        the work takes `seconds`, and goes on after the client left; with `gate`, it stops
+                after `store` attributes until that event is set
     reset       the connection is closed without an answer
     auth        403 as for a bad key
     permission  403 as for a role without the permission
     404 405 413 429 502 503 504   that status
     internal    500 before any work
-    500         500 in the middle of it: `store` attributes of the request are stored, by default half
-                of them, together with the event
+    500         500 in the middle of it: `store` attributes of the request are stored, by default
+                half of them, together with the event
     half        half of the answer's body, then the connection is closed
     html        200 with a page of HTML
     login       302 to the login page
     drop        attributes with one of `values` (values or UUIDs) are dropped silently, 200
 
-With `after`, the work is done before the answer is spoiled; that is always so for `half`. The outages of whole parts (worker,
-Redis, database, PHP, `live`) are settings of the state.
+With `after`, the work is done before the answer is spoiled; that is always so for `half`. The
+outages of whole parts (worker, Redis, database, PHP, `live`) are settings of the state.
 """
 
 import random
+import threading
 import time
 from dataclasses import dataclass, field
 from typing import Any
@@ -37,8 +39,8 @@ from tests.misp.answers import (
     login,
 )
 
-AT_ONCE = {"reset", "internal", "auth", "permission", "404", "405", "413", "429", "502", "503", "504",
-           "html", "login"}  # fmt: skip
+AT_ONCE = {"reset", "internal", "auth", "permission", "404", "405", "413", "429", "502", "503",
+           "504", "html", "login"}  # fmt: skip
 KINDS = AT_ONCE | {"slow", "500", "half", "drop"}
 PAGE = "<!DOCTYPE html><html><head><title>Gateway</title></head><body>Please wait.</body></html>"
 
@@ -55,6 +57,7 @@ class Fault:
     seed: int = 0
     seconds: float = 1.0
     store: int | None = None
+    gate: threading.Event | None = None
     values: frozenset[str] = frozenset()
     after: bool = False
     reset: str = "60"
@@ -131,9 +134,14 @@ class Running:
             if self.stored >= limit:
                 raise internal()
         self.stored += 1
-        if (fault := self.of("slow")) is not None and self.attributes:
+        if (fault := self.of("slow")) is None or not self.attributes:
+            return
+        if fault.gate is None:
             with state.unlocked():
                 time.sleep(fault.seconds / self.attributes)
+        elif self.stored > (fault.store or 0):
+            with state.unlocked():
+                fault.gate.wait()
 
 
 class Faults:
