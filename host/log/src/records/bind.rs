@@ -3,7 +3,10 @@
 //! `[time] [category:] [severity:] client [@0x...] ADDRESS#PORT [(name)]: [view NAME:] query: NAME
 //! CLASS TYPE FLAGS (SERVER)`.
 
-use memchr::{memchr, memmem};
+use std::sync::LazyLock;
+
+use memchr::memchr;
+use memchr::memmem::{self, Finder};
 
 use super::record::{
     Clock, DESTINATION_IP, MESSAGE, QUESTION, QUESTION_CLASS, QUESTION_TYPE, Record, SOURCE_IP,
@@ -16,14 +19,16 @@ use crate::split::{word, words};
 /// The number of bytes before `client`: time, category and severity.
 const MAX_FRONT: usize = 96;
 
+const CLIENT: &[u8] = b"client ";
+static FIND_CLIENT: LazyLock<Finder<'_>> = LazyLock::new(|| Finder::new(CLIENT));
+
 fn wrong(position: usize, field: &'static str, expected: &'static str) -> MalformedLine {
     MalformedLine::Field { format: Format::Bind, position, field, expected }
 }
 
 pub(super) fn read<'a>(line: &'a [u8], record: &mut Record<'a>) -> Result<(), MalformedLine> {
-    const CLIENT: &[u8] = b"client ";
     let front = &line[..line.len().min(MAX_FRONT)];
-    let at = memmem::find(front, CLIENT).ok_or(wrong(1, "client", "`client`"))?;
+    let at = FIND_CLIENT.find(front).ok_or(wrong(1, "client", "`client`"))?;
     let front = front[..at].trim_ascii_end();
     let (first, after) = word(front);
     let (second, categories) = word(after);

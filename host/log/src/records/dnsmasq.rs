@@ -4,7 +4,10 @@
 //! `reply`, `cached`, `config`, `gravity blocked` and others as `... NAME is VALUE`. With
 //! `log-queries=extra` a serial number and `ADDRESS/PORT` come first.
 
-use memchr::{memchr, memmem};
+use std::sync::LazyLock;
+
+use memchr::memchr;
+use memchr::memmem::{self, Finder};
 
 use super::record::{
     ANSWER, Column, DESTINATION_IP, DESTINATION_PORT, MESSAGE, QUESTION, QUESTION_TYPE, Record,
@@ -17,6 +20,9 @@ use crate::syslog;
 
 /// The number of bytes before the message: time, host and program.
 const MAX_FRONT: usize = 256;
+
+const NAME: &[u8] = b"dnsmasq";
+static FIND_NAME: LazyLock<Finder<'_>> = LazyLock::new(|| Finder::new(NAME));
 
 static VERB: Column = Column::text("event.action");
 
@@ -82,9 +88,8 @@ fn extra<'a>(message: &'a [u8], record: &mut Record<'a>) -> &'a [u8] {
 
 /// Splits a line after the program's name.
 fn split(line: &[u8]) -> Option<(&[u8], &[u8])> {
-    const NAME: &[u8] = b"dnsmasq";
     let front = &line[..line.len().min(MAX_FRONT)];
-    let end = memmem::find(front, NAME)? + NAME.len();
+    let end = FIND_NAME.find(front)? + NAME.len();
     let mut rest = &line[end..];
     if let Some(after) = rest.strip_prefix(b"-") {
         // `dnsmasq-dhcp`, `dnsmasq-tftp`.

@@ -1,6 +1,9 @@
 //! FortiGate's logs: pairs of `key=value`, with quotes around text.
 
-use memchr::{memchr, memmem};
+use std::sync::LazyLock;
+
+use memchr::memchr;
+use memchr::memmem::Finder;
 use threatsieve_blacklist::observable::Kind;
 
 use super::record::{
@@ -30,13 +33,16 @@ static POLICY: Column = Column::plain("rule.id");
 /// A value of a key that is not known.
 static OTHER: Column = Column::text("message");
 
+static LOG_IDS: LazyLock<[Finder<'_>; 2]> =
+    LazyLock::new(|| [Finder::new(b"logid="), Finder::new(b"log_id=")]);
+
 fn wrong(field: &'static str, expected: &'static str) -> MalformedLine {
     MalformedLine::Field { format: Format::Fortinet, position: 1, field, expected }
 }
 
 pub(super) fn read<'a>(line: &'a [u8], record: &mut Record<'a>) -> Result<(), MalformedLine> {
     // Every message has the number of its kind.
-    if memmem::find(line, b"logid=").is_none() && memmem::find(line, b"log_id=").is_none() {
+    if LOG_IDS.iter().all(|name| name.find(line).is_none()) {
         return Err(wrong("logid", "a pair `logid=...`"));
     }
     // The header is a priority without a time.

@@ -3,7 +3,10 @@
 //! `[time] unbound[pid:thread] info: ADDRESS NAME TYPE CLASS ...`. A local action or a policy zone
 //! puts words before the address, and `@port` after it.
 
-use memchr::{memchr, memmem};
+use std::sync::LazyLock;
+
+use memchr::memchr;
+use memchr::memmem::{self, Finder};
 
 use super::record::{
     Clock, Column, MESSAGE, QUESTION, QUESTION_CLASS, QUESTION_TYPE, Record, SOURCE_IP, SOURCE_PORT,
@@ -17,6 +20,8 @@ const MAX_FRONT: usize = 256;
 /// The number of words before the client's address.
 const MAX_WORDS: usize = 8;
 const CLASSES: [&[u8]; 5] = [b"IN", b"CH", b"HS", b"NONE", b"ANY"];
+
+static FIND_PROGRAM: LazyLock<Finder<'_>> = LazyLock::new(|| Finder::new(b"unbound"));
 
 static RCODE: Column = Column::plain("dns.response_code");
 
@@ -60,7 +65,7 @@ pub(super) fn read<'a>(line: &'a [u8], record: &mut Record<'a>) -> Result<(), Ma
 /// Splits a line after its severity.
 fn split(line: &[u8]) -> Option<(&[u8], &[u8])> {
     let front = &line[..line.len().min(MAX_FRONT)];
-    let program = memmem::find(front, b"unbound")?;
+    let program = FIND_PROGRAM.find(front)?;
     let marks =
         [&b" info: "[..], b" query: ", b" reply: ", b" notice: ", b" warning: ", b" error: "];
     let end = marks

@@ -87,6 +87,16 @@ pub(super) fn read<'a>(
     if is_header(line) {
         return Ok(());
     }
+    // Most lines of other formats end here.
+    let starts_with_version = table.columns.first().is_some_and(|(name, _)| name == "version");
+    if starts_with_version && !line.first().is_some_and(u8::is_ascii_digit) {
+        return Err(MalformedLine::Field {
+            format: Format::VpcFlow,
+            position: 1,
+            field: "version",
+            expected: "a number",
+        });
+    }
     let (expected, got) = (table.columns.len(), words(line).count());
     if got != expected {
         return Err(MalformedLine::Columns { format: Format::VpcFlow, expected, got });
