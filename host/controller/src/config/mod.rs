@@ -44,6 +44,7 @@ mod http;
 mod kinds;
 mod load;
 mod logs;
+mod misp_source;
 mod nested;
 mod opensearch;
 mod output;
@@ -70,6 +71,7 @@ pub(crate) use feed::{Feed, FeedRole, Origin, Saving, Taxii1Feed, TaxiiFeed, Url
 pub(crate) use http::Http;
 pub(crate) use load::{ConfigError, Loaded, feed_of_url, load, tables};
 pub(crate) use logs::{History, LogSource};
+pub(crate) use misp_source::{MispFiles, MispPlace, MispServer, MispWanted};
 pub(crate) use opensearch::{OpenSearch, of_hosts};
 pub(crate) use output::Output;
 pub(crate) use policy::{FeedPolicy, Scope};
