@@ -117,6 +117,23 @@ pub(crate) fn with_threats<T>(
     read(&mut linked)
 }
 
+/// Returns the threats of one indicator.
+pub(crate) fn threats_of_indicator(
+    connection: &Connection,
+    feed: i64,
+    indicator: &str,
+) -> anyhow::Result<Vec<Threat>> {
+    let mut select = connection.prepare_cached(
+        "SELECT r.indicator, t.kind, t.name, t.external,
+         nullif(max(ifnull(r.tlp, -1), ifnull(t.tlp, -1)), -1)
+         FROM relations r JOIN threats t ON t.feed = r.feed AND t.id = r.threat
+         WHERE r.feed = ?1 AND r.indicator = ?2 AND t.name IS NOT NULL ORDER BY r.indicator",
+    )?;
+    let mut linked = Linked { rows: select.query((feed, indicator))?, next: None };
+    linked.advance()?;
+    linked.of(indicator)
+}
+
 /// Reads threats along with indicators. Both come in the order of the indicators' ids.
 pub(crate) struct Linked<'s> {
     rows: Rows<'s>,
