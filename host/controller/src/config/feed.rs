@@ -16,11 +16,8 @@ use super::credentials::{
 use super::kinds::{
     BOOLEAN, DURATION, FilePath, HttpUrl, Plain, SHARE, SIZE, TEXT, TlpLevel, Words, integer,
 };
-<<<<<<< HEAD
-use super::misp_source::{MispFiles, MispPlace, MispServer, MispWanted};
-=======
 use super::misp::{Misp, MispTarget, TargetOrName, check_targets};
->>>>>>> main
+use super::misp_source::{MispFiles, MispPlace, MispServer, MispWanted, check_no_return};
 use super::nested::{TableOf, list};
 use super::policy::{FeedPolicy, PolicySettings, policy};
 use super::preset::{self, Conditions, KeyPlaces, KeyedUrl, fair_interval, with_keys};
@@ -500,12 +497,17 @@ pub(super) fn feeds(
     if let Some(servers) = misp {
         let names = servers.iter().map(|server| server.name.clone()).collect();
         for settings in &settings {
-            let has_packages = !matches!(settings.kind.value, Some(FeedType::Taxii));
+            let has_packages = !matches!(
+                settings.kind.value,
+                Some(FeedType::Taxii | FeedType::Misp | FeedType::MispFeed)
+            );
             check_targets(&settings.misp, &names, has_packages);
         }
     }
-    let feeds: Vec<Option<Feed>> =
-        settings.into_iter().map(|settings| feed(settings, presets, allow_plain_http)).collect();
+    let feeds: Vec<Option<Feed>> = settings
+        .into_iter()
+        .map(|settings| feed(settings, presets, misp, allow_plain_http))
+        .collect();
     feeds.into_iter().collect()
 }
 
@@ -522,7 +524,12 @@ pub(super) fn check_unique<'f>(names: impl Iterator<Item = &'f Field<'f, String>
     }
 }
 
-fn feed(settings: FeedSettings<'_>, presets: &Presets, allow_plain_http: bool) -> Option<Feed> {
+fn feed(
+    settings: FeedSettings<'_>,
+    presets: &Presets,
+    servers: Option<&[Misp]>,
+    allow_plain_http: bool,
+) -> Option<Feed> {
     let has_preset = settings.preset.place.is_given;
     let format = preset::format(settings.preset, settings.conditions, settings.format, presets);
     // A mere format says nothing of the publisher.
@@ -535,18 +542,19 @@ fn feed(settings: FeedSettings<'_>, presets: &Presets, allow_plain_http: bool) -
         Some(FeedType::MispFeed) if settings.path.place.is_given => {
             let wanted =
                 MispWanted::new(&settings.attribute_types, &settings.tags, &settings.since);
-            let files = settings.path.value.zip(wanted).map(|(folder, wanted)| MispFiles {
-                place: MispPlace::Folder(folder),
-                wanted,
-            });
+            let files = settings
+                .path
+                .value
+                .zip(wanted)
+                .map(|(folder, wanted)| MispFiles { place: MispPlace::Folder(folder), wanted });
             files.map(|files| Origin::MispFeed(Box::new(files)))
         }
         Some(kind) => {
             let auth = match kind {
-                FeedType::Misp => settings.key.value.map(|value| Auth::Header {
-                    name: "Authorization".to_owned(),
-                    value,
-                }),
+                FeedType::Misp => settings
+                    .key
+                    .value
+                    .map(|value| Auth::Header { name: "Authorization".to_owned(), value }),
                 _ => auth(settings.user, settings.password, settings.token, settings.header),
             };
             let certificate = client_certificate(
@@ -605,6 +613,9 @@ fn feed(settings: FeedSettings<'_>, presets: &Presets, allow_plain_http: bool) -
         settings.policy.place.hidden_problem(
             "expected no policy for an allow-list, got one: all of its values are allowed",
         );
+    }
+    if let (Some(Origin::Misp(source)), Some(servers)) = (&origin, servers) {
+        check_no_return(source, &settings.misp, servers);
     }
     if settings.role.value == Some(FeedRole::Allow) && settings.misp.place.is_given {
         settings.misp.place.hidden_problem("expected no MISP server for an allow-list, got one");

@@ -9,7 +9,9 @@ use threatsieve_feed::misp::TagFilter;
 use url::Url;
 
 use super::feed::UrlFeed;
+use super::misp::{Misp, MispTarget};
 use super::reader::Field;
+use super::shown::quoted;
 
 /// A MISP server, whose attributes are read.
 #[derive(Debug, Clone)]
@@ -68,9 +70,28 @@ impl MispWanted {
     }
 }
 
+/// Notes targets that are the server that a feed reads. What came from there is not sent back.
+/// Another feed with the same values may send them.
+pub(super) fn check_no_return(
+    source: &MispServer,
+    targets: &Field<'_, Vec<MispTarget>>,
+    servers: &[Misp],
+) {
+    for target in targets.value.iter().flatten() {
+        let server = servers.iter().find(|server| server.name == target.server);
+        if server.is_some_and(|server| source.is_at(&server.url)) {
+            targets.place.problem(format!(
+                "expected another server than the one that the feed reads, got {}, which has the \
+                 same URL: what comes from a server is not sent back to it",
+                quoted(&target.server)
+            ));
+        }
+    }
+}
+
 impl MispServer {
     /// Returns whether this is the server at a URL: the same scheme, host, port and base path.
-    pub(crate) fn is_at(&self, url: &Url) -> bool {
+    fn is_at(&self, url: &Url) -> bool {
         is_same_server(&self.server.url, url)
     }
 }

@@ -11,7 +11,7 @@ use threatsieve_feed::{FeedError, FeedReport, RejectedLine, StixSet, Unreduced, 
 
 use super::fetched::Body;
 use super::http::Deadline;
-use super::intake::UNREADABLE;
+use super::intake::{UNREADABLE, UNREADABLE_EVENT};
 use super::reading::{BUFFER_BYTES, Bounded, MAX_FILE_BYTES, limits, options};
 use crate::config::{Feed, Http};
 use crate::sources;
@@ -77,6 +77,18 @@ fn read_body(
                 }
                 Ok(())
             })?;
+        }
+        Some(Body::Misp(misp)) => {
+            report = misp.report();
+            for event in misp.events {
+                for one in event.rejected {
+                    examiner.reject(one.reason.kind());
+                }
+                for indicator in event.indicators {
+                    examiner.take(indicator);
+                }
+            }
+            misp.unreadable.iter().for_each(|_| examiner.reject(UNREADABLE_EVENT));
         }
         Some(Body::Whole(spooled, name)) => {
             let decoder = sources::unpack(spooled.into_file()).with_context(|| name.clone())?;

@@ -132,8 +132,7 @@ impl Listed {
 pub fn read_index(input: &mut dyn BufRead) -> Result<Vec<IndexEntry>, FeedError> {
     const EXPECTED: &str = "a list of MISP events (`[{\"uuid\": ..., \"timestamp\": ...}]`)";
     let read: Vec<Listed> = document(input, EXPECTED)?;
-    let entry =
-        |listed: &Listed| listed.entry(listed.uuid.text(), listed.published.is_true());
+    let entry = |listed: &Listed| listed.entry(listed.uuid.text(), listed.published.is_true());
     read.iter()
         .map(|listed| {
             let got = || format!("an event with the UUID {:?}", cut(listed.uuid.text()));

@@ -93,11 +93,7 @@ impl MispReader {
     }
 
     /// Reads everything but the value.
-    fn common(
-        &self,
-        attribute: &MispAttribute,
-        event: &MispEvent,
-    ) -> Result<Indicator, LineError> {
+    fn common(&self, attribute: &MispAttribute, event: &MispEvent) -> Result<Indicator, LineError> {
         let id = attribute.uuid();
         if !is_uuid(&id) {
             return Err(column("uuid", "a UUID", &id));

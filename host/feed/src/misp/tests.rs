@@ -130,9 +130,7 @@ fn a_marking_that_is_not_understood_is_the_strictest() {
     let tlp = |tag: &str| {
         indicator(
             "",
-            &format!(
-                r#""type": "domain", "value": "evil.example", "Tag": [{{"name": "{tag}"}}]"#
-            ),
+            &format!(r#""type": "domain", "value": "evil.example", "Tag": [{{"name": "{tag}"}}]"#),
         )
         .tlp
     };
