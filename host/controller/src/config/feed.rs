@@ -278,6 +278,12 @@ fields! {
         #[setting(DURATION, default = "1d", example = "6h")]
         compare_every: Duration,
 
+        /// Folder to save the server's enabled warninglists to with each poll. `warninglists` of
+        /// policies may name it.
+        #[only("misp")]
+        #[setting(FilePath, optional, example = "/var/lib/threatsieve/warninglists")]
+        warninglists_to: Option<PathBuf>,
+
         /// URL of the poll service. Without it, the server names its services. Its scheme, host and
         /// port also get the credentials.
         #[only("taxii1")]
@@ -580,6 +586,7 @@ fn feed(
                     overlap: overlap?,
                     compare_every: settings.compare_every.value?,
                     published_only: settings.published_only.value?,
+                    warninglists_to: settings.warninglists_to.value?,
                     wanted: wanted?,
                 }))),
                 FeedType::MispFeed => Some(Origin::MispFeed(Box::new(MispFiles {

@@ -26,6 +26,8 @@ pub(crate) struct MispServer {
     pub(crate) compare_every: Duration,
     /// Events that are not published are not read.
     pub(crate) published_only: bool,
+    /// The folder to which the server's warninglists are saved.
+    pub(crate) warninglists_to: Option<PathBuf>,
     pub(crate) wanted: MispWanted,
 }
 

@@ -13,7 +13,7 @@ use super::fetched::Body;
 use super::http::Deadline;
 use super::intake::{UNREADABLE, UNREADABLE_EVENT};
 use super::reading::{BUFFER_BYTES, Bounded, MAX_FILE_BYTES, limits, options};
-use crate::config::{Feed, Http};
+use crate::config::{Feed, Http, Origin};
 use crate::sources;
 
 /// A receiver of a feed's content.
@@ -33,7 +33,11 @@ pub(crate) async fn examine(
 ) -> anyhow::Result<FeedReport> {
     let (http, deadline) = (Arc::new(http.clone()), Deadline::of_poll(http));
     // Nothing is changed, so nothing is saved.
-    let feed = &Feed { saving: None, ..feed.clone() };
+    let mut feed = Feed { saving: None, ..feed.clone() };
+    if let Origin::Misp(misp) = &mut feed.origin {
+        misp.warninglists_to = None;
+    }
+    let feed = &feed;
     let (mut report, mut cursor) = (FeedReport::default(), None);
     loop {
         let fetched =

@@ -9,9 +9,11 @@
 mod files;
 mod pass;
 mod server;
+mod warninglists;
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use anyhow::Context;
 use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 use threatsieve_blacklist::{Indicator, Timestamp};
@@ -98,6 +100,9 @@ impl MispEvents {
     }
 }
 
+/// The state of an event that is read again with the next poll.
+const UNSETTLED: i64 = -1;
+
 /// The cursor.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 struct At {
@@ -144,6 +149,9 @@ pub(super) async fn fetch_server(
     let is_due = at.whole.is_none_or(|whole| now.since(whole.0) >= misp.compare_every);
     let mut server = Server::new(misp, http, reader(feed, &misp.wanted), is_first, deadline)?;
     let index = server.index().await?;
+    if let Some(folder) = &misp.warninglists_to {
+        warninglists::save(&mut server, folder).await.context("the server's warninglists")?;
+    }
     // Events that the list does not name any more may still have deleted attributes.
     let vanished: Vec<IndexEntry> = at
         .events
@@ -208,13 +216,13 @@ fn fetched(
     match end {
         End::Reached => {
             (at.resume, at.is_complete) = (None, true);
-            at.events.retain(|uuid, _| {
-                let seconds = wanted.get(uuid).map(|entry| entry.timestamp);
-                let is_settled = |seconds: i64| {
-                    settled.is_none_or(|settled| seconds.saturating_mul(1_000_000) < settled.0)
-                };
-                seconds.is_some_and(is_settled)
-            });
+            at.events.retain(|uuid, _| wanted.contains_key(uuid));
+            for (uuid, state) in &mut at.events {
+                let changed = wanted.get(uuid).map_or(0, |entry| entry.timestamp);
+                if settled.is_some_and(|settled| changed.saturating_mul(1_000_000) >= settled.0) {
+                    *state = UNSETTLED;
+                }
+            }
             // Events that could not be read are tried again.
             at.etag = etag.filter(|_| read.unreadable.is_empty());
             read.all = Some(wanted.into_keys().collect());

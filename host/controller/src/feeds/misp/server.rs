@@ -88,7 +88,7 @@ impl Server {
             version: String,
         }
         const EXPECTED: &str = "the version of MISP";
-        let answer = self.ask("servers/getVersion", None, EXPECTED).await?;
+        let answer = self.ask("servers/getVersion", None, EXPECTED, 64 * 1024).await?;
         let url = shown(&answer.url);
         let read: Version = serde_json::from_reader(BufReader::new(answer.body.into_file()))
             .map_err(|error| Fault::Content {
@@ -101,7 +101,8 @@ impl Server {
     /// Returns all events that the user sees and that have attributes.
     pub(super) async fn index(&mut self) -> anyhow::Result<Index> {
         const EXPECTED: &str = "a list of MISP events";
-        let answer = self.ask("events/index", Some(json!({ "minimal": 1 })), EXPECTED).await?;
+        let answer =
+            self.ask("events/index", Some(json!({ "minimal": 1 })), EXPECTED, u64::MAX).await?;
         let now = moment(&answer.headers, "date");
         let events = read(answer, |input| read_index(input))?;
         let events = events.into_iter().map(|entry| (entry.uuid.clone(), entry)).collect();
@@ -154,7 +155,7 @@ impl Server {
     /// Returns events without their attributes. Those that the user does not see are missing.
     async fn events(&mut self, uuids: &[&str]) -> anyhow::Result<BTreeMap<String, MispEvent>> {
         let query = json!({ "returnFormat": "json", "uuid": uuids, "metadata": 1 });
-        let answer = self.ask("events/restSearch", Some(query), "MISP events").await?;
+        let answer = self.ask("events/restSearch", Some(query), "MISP events", u64::MAX).await?;
         let url = shown(&answer.url);
         let asked: HashSet<&str> = uuids.iter().copied().collect();
         let mut events = BTreeMap::new();
@@ -182,7 +183,8 @@ impl Server {
         let mut seen: HashSet<String> = HashSet::new();
         for page in 1u32.. {
             let query = self.query(uuids, tags.as_deref(), page);
-            let answer = self.ask("attributes/restSearch", Some(query), "MISP attributes").await?;
+            let answer =
+                self.ask("attributes/restSearch", Some(query), "MISP attributes", u64::MAX).await?;
             let url = shown(&answer.url);
             let number = |name: &'static str| text(&answer.headers, name)?.parse::<u64>().ok();
             let (total, skipped) = (number("x-result-count"), number("x-skipped-elements-count"));
@@ -243,16 +245,18 @@ impl Server {
         query
     }
 
-    /// Sends a request. Its answer is JSON.
-    async fn ask(
+    /// Sends a request. Its answer is JSON of at most `max_bytes`.
+    pub(super) async fn ask(
         &mut self,
         path: &str,
         query: Option<Json>,
         expected: &'static str,
+        max_bytes: u64,
     ) -> Result<Answer, Fault> {
         let mut url = self.base.clone();
         url.set_path(&format!("{}/{path}", self.base.path().trim_end_matches('/')));
         let mut request = Request::new(url, expected).with(ACCEPT, JSON);
+        request.max_bytes = max_bytes;
         if let Some(query) = query {
             request = request.with(CONTENT_TYPE, JSON);
             let body = query.to_string().into_bytes();
@@ -291,7 +295,7 @@ fn unasked(url: String, what: &str, uuid: &str) -> Fault {
 }
 
 /// Reads an answer's body.
-fn read<T>(
+pub(super) fn read<T>(
     answer: Answer,
     read: impl FnOnce(&mut BufReader<std::fs::File>) -> Result<T, FeedError>,
 ) -> anyhow::Result<T> {
