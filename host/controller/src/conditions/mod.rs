@@ -34,6 +34,8 @@ pub(crate) enum Kind {
     BlacklistHeld,
     /// Records cannot be appended to the output file.
     OutputBlocked,
+    /// Packages of a feed cannot be written to its folder.
+    PackagesBlocked,
     /// Mails to one recipient have waited for longer than `health.stuck_after`, or were given up.
     MailsStuck,
     /// The cluster has lacked the blacklist in use for longer than `health.stuck_after`, or refuses
@@ -48,12 +50,13 @@ pub(crate) enum Kind {
 }
 
 impl Kind {
-    pub(crate) const ALL: [Kind; 10] = [
+    pub(crate) const ALL: [Kind; 11] = [
         Kind::StepFailed,
         Kind::FeedDead,
         Kind::FeedHeld,
         Kind::BlacklistHeld,
         Kind::OutputBlocked,
+        Kind::PackagesBlocked,
         Kind::MailsStuck,
         Kind::PushStuck,
         Kind::LogsUnread,
@@ -69,6 +72,7 @@ impl Kind {
             Kind::FeedHeld => "feed_held",
             Kind::BlacklistHeld => "blacklist_held",
             Kind::OutputBlocked => "output_blocked",
+            Kind::PackagesBlocked => "packages_blocked",
             Kind::MailsStuck => "mails_stuck",
             Kind::PushStuck => "push_stuck",
             Kind::LogsUnread => "logs_unread",
@@ -86,7 +90,7 @@ impl Kind {
         match self {
             Kind::FeedDead | Kind::FeedHeld | Kind::BlacklistHeld => Exit::Remote,
             Kind::MailsStuck | Kind::PushStuck => Exit::Remote,
-            Kind::StepFailed | Kind::OutputBlocked => Exit::Usage,
+            Kind::StepFailed | Kind::OutputBlocked | Kind::PackagesBlocked => Exit::Usage,
             Kind::LogsUnread | Kind::EventsUnchecked => Exit::Damaged,
             // A deleted log is missed until it leaves the history window. Only the round that
             // notices it fails.
@@ -102,6 +106,7 @@ impl Kind {
             Kind::FeedHeld => "delivery held back",
             Kind::BlacklistHeld => "blacklist held back",
             Kind::OutputBlocked => "output not writable",
+            Kind::PackagesBlocked => "packages not written",
             Kind::MailsStuck => "mails not delivered",
             Kind::PushStuck => "blacklist not on the cluster",
             Kind::LogsUnread => "logs not read",
@@ -126,6 +131,10 @@ impl Kind {
             Kind::BlacklistHeld => {
                 "look at the feeds; `threatsieve feeds --allow NAME` \
                  lets the next blacklist through"
+            }
+            Kind::PackagesBlocked => {
+                "make the folder, free space, or give the program the right to write; \
+                 packages wait while `retention.packages` keeps them"
             }
             Kind::OutputBlocked => {
                 "free space, or give the program the right to write; nothing is lost"

@@ -265,6 +265,7 @@ impl Intake<'_> {
         }
         threats.threats.extend(set.threats());
         threats.relations.extend(set.relations());
+        threats.reports.extend(set.reports());
         ingest.relate(threats);
         for one in set.valueless() {
             if one.is_revoked {

@@ -22,6 +22,7 @@ pub(crate) mod misp;
 mod misp_sources;
 pub(crate) mod mutes;
 mod open;
+mod package_files;
 pub(crate) mod packages;
 pub(crate) mod private;
 mod pushes;

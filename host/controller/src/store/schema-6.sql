@@ -1,4 +1,4 @@
--- Version 6: MISP servers.
+-- Version 6: MISP servers, and packages in folders.
 
 -- The servers that were ever configured, by name.
 CREATE TABLE misp_servers (
@@ -38,8 +38,9 @@ CREATE TABLE misp_events (
     kind INTEGER NOT NULL,                  -- 0 a package that the server converts, 1 a package,
                                             -- 2 a report, 3 indicators of a day
     source TEXT NOT NULL,                   -- id of the package or report, or the day
-    part INTEGER NOT NULL DEFAULT 0,        -- several events of one day are counted from 0
-    title TEXT,                             -- of the report
+    part INTEGER NOT NULL DEFAULT 0,        -- several events of one day are counted from 1
+    refused TEXT,                           -- why the server refused the package
+    tags TEXT NOT NULL DEFAULT '[]',        -- JSON: tags that it had from us
     day TEXT NOT NULL,                      -- date of the event: YYYY-MM-DD
     uuid TEXT,                              -- on the server; NULL if only the server knows it yet
     remote INTEGER,                         -- number on the server, of an imported one
@@ -89,6 +90,7 @@ CREATE TABLE reports (
     id TEXT NOT NULL,                       -- STIX id
     modified INTEGER,                       -- the publisher's time; NULL is older than any
     name TEXT,                              -- NULL if it is revoked
+    tlp INTEGER,                            -- 0 CLEAR to 4 RED; NULL unmarked
     PRIMARY KEY (feed, id)
 ) STRICT, WITHOUT ROWID;
 CREATE TABLE report_indicators (
@@ -108,3 +110,22 @@ CREATE TABLE misp_listed (
     PRIMARY KEY (feed, id, event)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX misp_listed_by_event ON misp_listed (feed, event);
+
+-- Folders to which packages of STIX 1.x are written, and how far that is done.
+CREATE TABLE package_folders (
+    feed INTEGER NOT NULL REFERENCES feeds (id),
+    folder TEXT NOT NULL,                   -- without links
+    position INTEGER NOT NULL,              -- the number of the last package that was written
+    PRIMARY KEY (feed, folder)
+) STRICT, WITHOUT ROWID;
+
+-- Names of the files in these folders. A package keeps its name, whatever its content.
+CREATE TABLE package_files (
+    folder TEXT NOT NULL,
+    folded TEXT NOT NULL,                   -- the name in lower case
+    name TEXT NOT NULL,
+    feed INTEGER NOT NULL REFERENCES feeds (id),
+    package TEXT NOT NULL,                  -- the package's id
+    PRIMARY KEY (folder, folded)
+) STRICT, WITHOUT ROWID;
+CREATE UNIQUE INDEX package_files_by_package ON package_files (folder, feed, package);

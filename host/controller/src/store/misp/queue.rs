@@ -1,11 +1,12 @@
 //! The events of a server as an outbox: which wait, and what became of the last attempt.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use rusqlite::{OptionalExtension, Row, params};
-use threatsieve_blacklist::Timestamp;
+use threatsieve_blacklist::{Timestamp, Tlp};
 
 use crate::store::Store;
+use crate::store::mails::tlp_of;
 
 /// Maximum time between two attempts to send an event: six hours.
 pub(crate) const LONGEST_PAUSE_MICROS: i64 = 6 * 60 * 60 * 1_000_000;
@@ -67,7 +68,14 @@ pub(crate) struct Event {
     /// Id of the package or report, or the day.
     pub(crate) source: String,
     pub(crate) part: u32,
+    /// The report's name.
     pub(crate) title: Option<String>,
+    /// The report's marking.
+    pub(crate) tlp: Option<Tlp>,
+    /// Why the server refused the package.
+    pub(crate) refused: Option<String>,
+    /// Tags that it had from us.
+    pub(crate) tags: BTreeSet<String>,
     /// Its date, as `YYYY-MM-DD`.
     pub(crate) day: String,
     pub(crate) uuid: Option<String>,
@@ -86,10 +94,12 @@ pub(crate) struct Event {
     pub(crate) attempts: u32,
 }
 
-const COLUMNS: &str = "misp_events.id, misp_feed, feeds.name, kind, source, part, title, day, \
-    uuid, remote, stage, began, change, digest, publishing, published, attempts";
+const COLUMNS: &str = "misp_events.id, misp_feed, feeds.name, misp_events.kind, source, part, \
+    reports.name, day, uuid, remote, stage, began, change, digest, publishing, published, \
+    attempts, reports.tlp, refused, tags";
 const TABLES: &str = "misp_events JOIN misp_feeds ON misp_feeds.id = misp_feed \
-    JOIN feeds ON feeds.id = misp_feeds.feed";
+    JOIN feeds ON feeds.id = misp_feeds.feed \
+    LEFT JOIN reports ON misp_events.kind = 2 AND reports.feed = feeds.id AND reports.id = source";
 
 fn event(row: &Row<'_>) -> rusqlite::Result<Event> {
     let time = |column| row.get::<_, Option<i64>>(column).map(|time| time.map(Timestamp));
@@ -112,6 +122,9 @@ fn event(row: &Row<'_>) -> rusqlite::Result<Event> {
         publishing: time(14)?,
         published: row.get(15)?,
         attempts: row.get(16)?,
+        tlp: tlp_of(row.get(17)?),
+        refused: row.get(18)?,
+        tags: serde_json::from_str(&row.get::<_, String>(19)?).unwrap_or_default(),
     })
 }
 
@@ -220,12 +233,19 @@ impl Store {
     }
 
     /// Stores that a server refuses a package, so that its indicators are sent as an event with
-    /// this UUID. The reason stays in `title`, which packages do not use otherwise.
+    /// this UUID.
     pub(crate) fn misp_refused(&self, event: i64, uuid: &str, why: &str) -> anyhow::Result<()> {
         self.connection.execute(
-            "UPDATE misp_events SET stage = ?2, uuid = ?3, title = ?4 WHERE id = ?1",
+            "UPDATE misp_events SET stage = ?2, uuid = ?3, refused = ?4 WHERE id = ?1",
             (event, Stage::Refused as i64, uuid, why),
         )?;
+        Ok(())
+    }
+
+    /// Stores the tags that are about to be sent, so that they can be removed later.
+    pub(crate) fn set_misp_tags(&self, event: i64, tags: &BTreeSet<String>) -> anyhow::Result<()> {
+        let sql = "UPDATE misp_events SET tags = ?2 WHERE id = ?1";
+        self.connection.execute(sql, (event, serde_json::to_string(tags)?))?;
         Ok(())
     }
 

@@ -171,7 +171,7 @@ impl Takeover<'_> {
             transaction.prepare_cached("UPDATE misp_feeds SET package = ?2 WHERE id = ?1")?;
         for (number, id) in new {
             let placed = Placed { kind: EventKind::Upload, source: id, part: 0 };
-            let event = self.event(transaction, &placed, None)?;
+            let event = self.event(transaction, &placed)?;
             self.touch(transaction, event)?;
             set.execute((self.link.id, number))?;
         }
@@ -209,8 +209,8 @@ impl Takeover<'_> {
         if size == 0 {
             return Ok(());
         }
-        let (placed, title) = self.place(transaction, indicator, size)?;
-        let event = self.event(transaction, &placed, title.as_deref())?;
+        let placed = self.place(transaction, indicator, size)?;
+        let event = self.event(transaction, &placed)?;
         transaction
             .prepare_cached(
                 "INSERT INTO misp_indicators (misp_feed, indicator, event) VALUES (?1, ?2, ?3)",
@@ -223,13 +223,13 @@ impl Takeover<'_> {
     }
 
     /// Returns the event for an indicator: that of the first package that lists it, of a report
-    /// that refers to it, or else of the day. The second part is a report's title.
+    /// that refers to it, or else of the day.
     fn place(
         &self,
         transaction: &Transaction<'_>,
         indicator: &str,
         size: i64,
-    ) -> anyhow::Result<(Placed, Option<String>)> {
+    ) -> anyhow::Result<Placed> {
         let package: Option<String> = transaction
             .prepare_cached(
                 "SELECT packages.id FROM package_ids JOIN packages ON number = package
@@ -243,21 +243,19 @@ impl Takeover<'_> {
                 MispWay::Stix => EventKind::Upload,
                 MispWay::Native => EventKind::Package,
             };
-            return Ok((Placed { kind, source, part: 0 }, None));
+            return Ok(Placed { kind, source, part: 0 });
         }
-        let report = transaction
+        let report: Option<String> = transaction
             .prepare_cached(
-                "SELECT reports.id, name FROM report_indicators AS named
+                "SELECT reports.id FROM report_indicators AS named
                  JOIN reports ON reports.feed = named.feed AND reports.id = named.report
                  WHERE named.feed = ?1 AND indicator = ?2 AND name IS NOT NULL
                  ORDER BY reports.id LIMIT 1",
             )?
-            .query_row((self.link.feed, indicator), |row| {
-                Ok((row.get::<_, String>(0)?, row.get::<_, Option<String>>(1)?))
-            })
+            .query_row((self.link.feed, indicator), |row| row.get(0))
             .optional()?;
-        if let Some((source, title)) = report {
-            return Ok((Placed { kind: EventKind::Report, source, part: 0 }, title));
+        if let Some(source) = report {
+            return Ok(Placed { kind: EventKind::Report, source, part: 0 });
         }
         let last = transaction
             .prepare_cached(
@@ -269,20 +267,15 @@ impl Takeover<'_> {
             })
             .optional()?;
         let part = match last {
-            None => 0,
+            None => 1,
             Some((part, full)) if full > 0 && full + size > MAX_EVENT_VALUES => part + 1,
             Some((part, _)) => part,
         };
-        Ok((Placed { kind: EventKind::Day, source: self.day.to_owned(), part }, None))
+        Ok(Placed { kind: EventKind::Day, source: self.day.to_owned(), part })
     }
 
     /// Returns the number of an event. Adds a new one.
-    fn event(
-        &self,
-        transaction: &Transaction<'_>,
-        placed: &Placed,
-        title: Option<&str>,
-    ) -> anyhow::Result<i64> {
+    fn event(&self, transaction: &Transaction<'_>, placed: &Placed) -> anyhow::Result<i64> {
         let Placed { kind, source, part } = placed;
         let known: Option<i64> = transaction
             .prepare_cached(
@@ -297,15 +290,14 @@ impl Takeover<'_> {
         let uuid = (*kind != EventKind::Upload).then(|| (self.uuid)(placed));
         transaction
             .prepare_cached(
-                "INSERT INTO misp_events (misp_feed, kind, source, part, title, day, uuid, stage)
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+                "INSERT INTO misp_events (misp_feed, kind, source, part, day, uuid, stage)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
             )?
             .execute(params![
                 self.link.id,
                 *kind as i64,
                 source,
                 part,
-                title,
                 self.day,
                 uuid,
                 Stage::New as i64,
