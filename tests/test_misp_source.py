@@ -245,6 +245,71 @@ def test_an_unchanged_server_is_not_read_again(double, source):
     assert paths == ["/events/index", "/events/restSearch", "/attributes/restSearch"]
 
 
+def test_a_change_in_the_second_of_the_poll_is_found(double, source):
+    add(double, "new", attribute("evil.example"), attribute("gone.example"))
+    polling = source()
+    polling.poll()
+    # The time of the event stays as it is.
+    with double.state.lock:
+        for one in list(double.state.attributes.values()):
+            one.to_ids = one.value != "gone.example"
+    polling.poll()
+    assert active(polling) == {"evil.example"}
+
+
+def test_threats_follow_the_tags(double, source):
+    actor = 'misp-galaxy:threat-actor="APT28"'
+    event = add(double, "tagged", attribute("evil.example"), tags=(actor, "tlp:amber"))
+    polling = source()
+    polling.poll()
+    explain = lambda: program.run(
+        "explain", "evil.example", "--config", polling.path, expect=None, env=polling.environment
+    ).stdout.decode()  # fmt: skip
+    assert "APT28" in explain() and "AMBER" in explain()
+    ask(double, "/tags/removeTagFromObject", {"uuid": event, "tag": actor})
+    ask(double, f"/events/publish/{event}", {})
+    double.wait_published(event)
+    polling.poll()
+    assert "APT28" not in explain() and "AMBER" in explain()
+
+
+def test_enabled_warninglists_are_saved_for_policies(double, tmp_path):
+    add(double, "one", attribute("evil.example"), attribute("dns.google", "hostname"))
+    lists = tmp_path / "lists"
+    with double.state.lock:
+        for number in ("95", "101"):
+            double.state.warninglists.lists[number].is_enabled = True
+    polling = Polling(
+        tmp_path,
+        {"name": "misp", "type": "misp", "url": double.url, "key": {"env": "MISP_KEY"},
+         "warninglists_to": lists, "policy": {"warninglists": [str(lists)]}},
+        environment={"MISP_KEY": double.key},
+    )  # fmt: skip
+    polling.poll()
+    assert sorted(one.name.split("-v")[0] for one in lists.iterdir()) == [
+        "misp-warninglist-101", "misp-warninglist-95",
+    ]  # fmt: skip
+    assert outside(polling) == {"dns.google"}
+    before = len(double.requests)
+    polling.poll()
+    views = [one for one in double.requests[before:] if "/warninglists/view" in one.path]
+    assert views == [], "the lists did not change"
+    double.state.warninglists.lists["95"].is_enabled = False
+    polling.poll()
+    assert [one.name.split("-v")[0] for one in lists.iterdir()] == ["misp-warninglist-101"]
+    assert outside(polling) == set()
+
+
+def outside(polling: Polling) -> set[str]:
+    """Returns the values that the policy takes away."""
+    output = program.run(
+        "indicators", "", "--state", "outside-policy", "--json", "--config", polling.path,
+        env=polling.environment,
+    ).stdout  # fmt: skip
+    found = [json.loads(line) for line in output.splitlines()]
+    return {why["value"] for one in found for why in one["why"] if why["value"]}
+
+
 def test_everything_is_compared_from_time_to_time(double, source):
     add(double, "old", attribute("evil.example"), attribute("gone.example"), timestamp=NOW)
     polling = source(compare_every="1s")

@@ -1,4 +1,5 @@
-//! Feeds: TAXII collections, MISP's events, URLs, files and folders. Each poll continues where the last one ended.
+//! Feeds: TAXII collections, MISP's events, URLs, files and folders. Each poll continues where the
+//! last one ended.
 //!
 //! A poll has two halves. Fetching ([`taxii`], [`taxii1`], [`misp`], [`url`], [`path`] over
 //! [`http`]) knows nothing of the state but the feed's cursor, and several feeds are fetched at

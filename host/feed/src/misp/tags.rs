@@ -43,7 +43,7 @@ pub struct TagFilter {
 }
 
 impl TagFilter {
-    /// Reads a list of tags, in which `!` stands before those that are not wanted.
+    /// Reads a list of tags. Those that are not wanted begin with `!`.
     pub fn new<'t>(tags: impl IntoIterator<Item = &'t str>) -> TagFilter {
         let mut filter = TagFilter::default();
         for tag in tags {
