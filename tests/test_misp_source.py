@@ -528,3 +528,13 @@ def test_feeds_test_reads_a_server_and_a_feed(double, source, tmp_path):
     assert [line["value"] for line in lines[:-1]] == ["evil.example"]
     assert lines[-1]["summary"]["format"] == "misp" and lines[-1]["summary"]["skipped"] == 1
     assert "MISP 2.5.1 with 1 events" in polling.check()
+
+
+def test_an_unpublished_event_leaves_when_everything_is_compared(double, source):
+    event = add(double, "only", attribute("evil.example"))
+    polling = source(compare_every="1s")
+    polling.poll()
+    ask(double, f"/events/unpublish/{event}", {})
+    threading.Event().wait(1.1)
+    polling.poll()
+    assert active(polling) == set()

@@ -159,7 +159,8 @@ pub(super) async fn fetch_server(
         .filter(|uuid| !index.events.contains_key(*uuid))
         .map(|uuid| IndexEntry { uuid: uuid.clone(), timestamp: 0, is_published: true })
         .collect();
-    if is_due && at.resume.is_none() {
+    let is_whole = is_due && at.resume.is_none();
+    if is_whole {
         at.events.clear();
         at.whole = Some(Moment(now));
     }
@@ -169,6 +170,7 @@ pub(super) async fn fetch_server(
     let wanted: BTreeMap<String, IndexEntry> =
         index.events.into_iter().filter(|(_, entry)| is_wanted(entry)).collect();
     let mut pass = Pass::new(at, wanted, vanished, u64::from(http.max_poll_objects));
+    pass.changed |= is_whole;
     let end = pass.run_server(&mut server).await?;
     // The server may still have been writing while it answered.
     let settled = index.now.unwrap_or(now).minus(misp.overlap);

@@ -4,7 +4,8 @@ use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::io::BufReader;
 
 use anyhow::Context;
-use reqwest::header::{ACCEPT, CONTENT_TYPE, HeaderValue};
+use reqwest::StatusCode;
+use reqwest::header::{ACCEPT, CONTENT_TYPE, HeaderValue, LOCATION};
 use serde::Deserialize;
 use serde_json::{Value as Json, json};
 use threatsieve_blacklist::Timestamp;
@@ -21,6 +22,8 @@ use crate::feeds::http::{Answer, Deadline, Fault, Fetcher, Post, Request, moment
 
 /// Maximum number of attributes of one batch of events.
 const MAX_BATCH_ATTRIBUTES: usize = 1_000_000;
+/// A redirect is an answer, too, so that it is not followed.
+const STATUSES: &[StatusCode] = &[StatusCode::OK, StatusCode::FOUND];
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
 
 /// A server, and what is read from it.
@@ -262,27 +265,27 @@ impl Server {
             let body = query.to_string().into_bytes();
             request.post = Some(Post { body, is_private: true, may_repeat: true });
         }
-        let answer = self.fetcher.fetch(&request).await.map_err(explained)?;
-        if answer.url.path().ends_with("/users/login") {
-            return Err(login(shown(&request.url)));
+        request.statuses = STATUSES;
+        let answer = self.fetcher.fetch(&request).await?;
+        if answer.status != StatusCode::OK {
+            return Err(redirected(&answer));
         }
         answer.refuse_page(expected)?;
         Ok(answer)
     }
 }
 
-/// Says what a redirect to the login page means.
-fn explained(fault: Fault) -> Fault {
-    match fault {
-        Fault::Redirect { url, target, .. } if target.contains("/users/login") => login(url),
-        fault => fault,
+/// Says what a redirect means. Most lead to the login page, and none is followed.
+fn redirected(answer: &Answer) -> Fault {
+    let target = text(&answer.headers, LOCATION).unwrap_or_default();
+    let url = shown(&answer.url);
+    if target.contains("/users/login") {
+        let what = "expected JSON, got a redirect to the login page: the server is in maintenance \
+                    (`MISP.live` is false), or something in between changes the request's headers";
+        return Fault::Content { url, what: what.to_owned() };
     }
-}
-
-fn login(url: String) -> Fault {
-    let what = "expected JSON, got a redirect to the login page: the server is in maintenance \
-                (`MISP.live` is false), or something in between changes the request's headers";
-    Fault::Content { url, what: what.to_owned() }
+    let target = answer.url.join(&target).map_or_else(|_| String::new(), |target| shown(&target));
+    Fault::Redirect { url, target, why: "set that URL" }
 }
 
 fn unasked(url: String, what: &str, uuid: &str) -> Fault {
