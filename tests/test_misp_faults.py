@@ -3,6 +3,8 @@
 import http.client
 import json
 import ssl
+import subprocess
+import sys
 import threading
 import time
 import urllib.error
@@ -10,7 +12,7 @@ import urllib.request
 
 import pytest
 
-from tests import misp, servers
+from tests import misp, program, servers
 from tests.misp.client import ask
 
 EVENT = "7b1f0c9e-0001-5a00-8000-000000000001"
@@ -197,3 +199,17 @@ def test_a_server_with_tls_demands_its_client(tool, tmp_path):
         with urllib.request.urlopen(request, context=context, timeout=30) as answer:
             assert json.load(answer)["version"] == "2.5.1"
         assert double.errors == []
+
+
+def test_the_double_runs_as_a_program():
+    command = [sys.executable, "-m", "tests.misp", "--port", "0", "--tag", "tlp:green"]
+    with subprocess.Popen(command, cwd=program.ROOT, stdout=subprocess.PIPE, text=True) as process:
+        try:
+            url = process.stdout.readline().strip()
+            key = process.stdout.readline().rpartition(" ")[2].strip()
+            headers = {"Authorization": key, "Accept": "application/json"}
+            request = urllib.request.Request(f"{url}/tags/index", headers=headers)
+            with urllib.request.urlopen(request, timeout=30) as answer:
+                assert [tag["name"] for tag in json.load(answer)["Tag"]] == ["tlp:green"]
+        finally:
+            process.kill()
