@@ -23,8 +23,8 @@ impl Format {
     /// Detects the format of a log by its first bytes, at best [`SAMPLE_BYTES`] of them.
     ///
     /// A header line names its format. Otherwise the format of most lines counts, if at least half
-    /// of them have it, so a few damaged lines do not matter. Everything else is free text, and so is
-    /// an empty file.
+    /// of them have it, so a few damaged lines do not matter. Everything else is free text, and so
+    /// is an empty file.
     pub fn detect(sample: &[u8]) -> Format {
         let lines = whole_lines(sample);
         if let Some(format) = lines.iter().find_map(|line| of_header(line)) {
