@@ -266,7 +266,7 @@ fields! {
         /// Types of attributes that are read, as MISP names them. Without it, all types that
         /// events can be matched for.
         #[only("misp", "misp-feed")]
-        #[setting(list(TEXT, "strings"), optional, example = ["domain", "ip-dst", "domain|ip"])]
+        #[setting(list(TEXT, "strings"), optional, example = ["domain", "ip-dst", "url"])]
         attribute_types: Option<Vec<String>>,
 
         /// Read published events only.
