@@ -14,6 +14,8 @@ pub(super) struct ReadEvents {
     replaced: BTreeMap<String, BTreeSet<String>>,
     /// Events that the feed does not have any more.
     gone: Vec<String>,
+    /// Events and attributes of which earlier rejections are over.
+    pub(super) settled: Vec<String>,
 }
 
 impl Ingest<'_> {
@@ -25,6 +27,8 @@ impl Ingest<'_> {
         listed: BTreeSet<String>,
         withdrawn: Vec<(String, Option<Timestamp>)>,
     ) -> anyhow::Result<()> {
+        let settled = withdrawn.iter().map(|(id, _)| id.clone()).chain([event.clone()]);
+        self.events_mut().settled.extend(settled);
         let before = self.listed_by(&event)?;
         if !before.is_empty() {
             let withdrawn: BTreeMap<String, Option<Timestamp>> = withdrawn.into_iter().collect();
@@ -49,6 +53,7 @@ impl Ingest<'_> {
                 self.withdraw_from(id, &event)?;
             }
             self.events_mut().replaced.remove(&event);
+            self.events_mut().settled.push(event.clone());
             self.events_mut().gone.push(event);
         }
         Ok(())
