@@ -399,6 +399,14 @@ def test_a_server_never_gets_its_own_indicators_back(double, tmp_path):
     assert b"is not sent back to it" in result.stderr
 
 
+def test_an_unknown_type_of_attributes_is_refused(double, source):
+    result = program.run(
+        "config", "check", "--config", source(attribute_types=["domian"]).path,
+        expect=program.USAGE, env={"MISP_KEY": double.key},
+    )  # fmt: skip
+    assert b"expected a type of MISP" in result.stderr and b"domian" in result.stderr
+
+
 def described(**of_first) -> list[dict]:
     """Describes two events, with an object."""
     return [
