@@ -16,7 +16,6 @@ from tests.misp import captures
 
 LARGEST_TEXT = 65_535
 """The bytes that a text column of the database holds."""
-LARGEST_INTEGER = 2**31 - 1
 HASHES = {
     "md5": 32, "sha1": 40, "sha224": 56, "sha256": 64, "sha384": 96, "sha512": 128,
     "sha512/224": 56, "sha512/256": 64, "sha3-224": 56, "sha3-256": 64, "sha3-384": 96,
@@ -102,11 +101,15 @@ def new_uuid() -> str:
 
 def narrow(text: str) -> str:
     """Returns a value as the database stores it: characters of four bytes become `?`."""
+    if text.isascii():
+        return text
     return "".join("?" if ord(each) > 0xFFFF else each for each in text)
 
 
 def fails_in_column(text: str) -> bool:
     """Returns true for comments and infos that make the database fail."""
+    if text.isascii():
+        return len(text) > LARGEST_TEXT
     return len(text.encode()) > LARGEST_TEXT or any(ord(each) > 0xFFFF for each in text)
 
 
@@ -149,6 +152,8 @@ def _normal_other(type_: str, text: str) -> str:
 
 def _refanged(text: str) -> str:
     text = re.sub(r"^h(xx|tt|\*\*)p(s?):", r"http\2:", text) if text.startswith("h") else text
+    if "[" not in text and "(" not in text:
+        return text
     text = re.sub(r"\[\.\]|\[dot\]|\(dot\)", ".", text)
     return text.replace("[://]", "://").replace("[:]", ":").replace("[@]", "@")
 
