@@ -1,6 +1,7 @@
 """A controller that sends the indicators of feeds to the MISP test double."""
 
 import json
+import time
 from pathlib import Path
 
 from tests import misp, program
@@ -45,9 +46,7 @@ class Forwarding(Polling):
 
     def run(self, *arguments, expect: int | None = program.DONE) -> str:
         """Runs a command with this configuration."""
-        result = program.run(
-            *arguments, "--config", self.path, expect=expect, env=self.environment
-        )
+        result = program.run(*arguments, "--config", self.path, expect=expect, env=self.environment)
         return result.stdout.decode()
 
     def forward(self, expect: int | None = program.DONE) -> dict:
@@ -60,8 +59,10 @@ class Forwarding(Polling):
         for _ in range(rounds):
             self.run("misp", "retry")
             report = self.forward(expect=None)
-            if not (report["waiting"] or report["retried"] or report["error"]):
+            unsent = ("waiting", "retried", "failed", "uncertain", "error", "paused")
+            if not any(report[one] for one in unsent):
                 return report
+            time.sleep(0.3)  # The server may still be working.
         raise AssertionError(f"after {rounds} rounds: {report}\n{self.run('misp', 'failed')}")
 
     def misp(self) -> dict:

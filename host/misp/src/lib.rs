@@ -45,11 +45,3 @@ pub use template::{DOMAIN_IP, FILE, Template, URL};
 pub use verdict::{Answer, Call, Verdict, unanswered, verdict};
 pub use wanted::{Presence, WantedAttribute, WantedEvent, WantedObject};
 pub use write::{Write, WriteCall, WriteOptions, next_write};
-/// TEMP
-#[derive(Debug)]
-pub struct Adopted { /// x
-    pub event: WantedEvent, /// x
-    pub found: usize, /// x
-    pub wanted: usize }
-/// TEMP
-pub fn adopt(wanted: &WantedEvent, _held: &HeldEvent) -> Adopted { Adopted { event: wanted.clone(), found: 1, wanted: 1 } }

@@ -87,19 +87,6 @@ pub(crate) enum Distribution {
     SharingGroup(u32),
 }
 
-impl Distribution {
-    /// The number in MISP's API.
-    pub(crate) fn number(self) -> u8 {
-        match self {
-            Distribution::Organisation => 0,
-            Distribution::Community => 1,
-            Distribution::Connected => 2,
-            Distribution::All => 3,
-            Distribution::SharingGroup(_) => 4,
-        }
-    }
-}
-
 fields! {
     /// MISP servers that get indicators; see [misp.md](misp.md). Requests have the limits and the
     /// authorities of `[http]`.

@@ -103,7 +103,10 @@ impl Client {
         path: &str,
         body: Option<(&'static str, Vec<u8>)>,
     ) -> Result<Reply, Lost> {
-        let url = self.base.join(path).map_err(|error| Lost::Unsent(error.to_string()))?;
+        let url = self
+            .base
+            .join(path.trim_start_matches('/'))
+            .map_err(|error| Lost::Unsent(error.to_string()))?;
         let mut request = self
             .http
             .request(method, url)

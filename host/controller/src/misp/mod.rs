@@ -20,7 +20,6 @@ mod send;
 mod sightings;
 mod upload;
 
-use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 

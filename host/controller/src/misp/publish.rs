@@ -33,10 +33,10 @@ pub(super) async fn publish(
     report: &mut ServerReport,
 ) -> Result<Settled, Halt> {
     if !wanted.publish {
-        return Ok(Settled::Sent { digest, published: None });
+        return Ok(Settled::Sent { digest });
     }
     if held.published {
-        return Ok(Settled::Sent { digest, published: Some(held.publish_timestamp) });
+        return Ok(Settled::Sent { digest });
     }
     let now = sender.forwarding.now;
     let since = event.publishing.unwrap_or(now);
@@ -66,8 +66,8 @@ pub(super) async fn publish(
         }
         tokio::time::sleep(*wait).await;
         let seen = sender.view(&format!("{}/metadata:1", held.uuid), report).await?;
-        if let Some(seen) = seen.filter(|seen| seen.published) {
-            return Ok(Settled::Sent { digest, published: Some(seen.publish_timestamp) });
+        if seen.is_some_and(|seen| seen.published) {
+            return Ok(Settled::Sent { digest });
         }
     }
     Ok(waiting)

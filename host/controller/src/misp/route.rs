@@ -7,7 +7,7 @@ use threatsieve_misp::{
 };
 use uuid::Uuid;
 
-use crate::config::{Config, Distribution, Feed, Misp, MispTarget, MispWay, Withdraw};
+use crate::config::{Config, Distribution, Feed, Misp, MispTarget, Withdraw};
 use crate::policy::{FeedRules, Policies};
 use crate::store::Store;
 use crate::store::body::Statement;
@@ -204,10 +204,6 @@ impl Route<'_> {
     /// Returns whether the server converts the package of an event.
     pub(super) fn is_uploaded(&self, event: &Event) -> bool {
         event.kind == EventKind::Upload && event.stage != Stage::Refused
-    }
-
-    pub(super) fn way(&self) -> MispWay {
-        self.target.way
     }
 }
 

@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use serde_json::Value as Json;
 use threatsieve_misp::{
-    Call, Difference, HeldEvent, Importance, Place, Verdict, WantedEvent, What, Write, WriteCall,
-    WriteOptions, compare, next_write,
+    Call, Difference, HeldEvent, Importance, Place, Verdict, WantedEvent, Write, WriteCall,
+    WriteOptions, compare, dropped, ids, next_write, probe, probed,
 };
 use uuid::Uuid;
 
@@ -96,19 +96,19 @@ impl Sender<'_> {
         let wanted = conversion.event;
         let digest = digest(&wanted);
         if event.digest.as_ref() == Some(&digest) && event.publishing.is_none() {
-            return Ok(Settled::Sent { digest, published: None });
+            return Ok(Settled::Sent { digest });
         }
         let mut writing = Writing::new(self, event, &wanted)?;
         for one in &conversion.unconvertible {
             let name = format!("{:?}", one.indicator);
-            let uuid = threatsieve_misp::ids::attribute_uuid(wanted.uuid, &name, &one.value);
+            let uuid = ids::attribute_uuid(wanted.uuid, &name, &one.value);
             writing.refuse(uuid, &one.value, &one.reason.to_string());
         }
         let held = writing.until_equal(report).await?;
         report.refused += writing.store_refused()?;
         let Some(held) = held else {
             // Nothing in it is in force, and the server never had it.
-            return Ok(Settled::Sent { digest, published: None });
+            return Ok(Settled::Sent { digest });
         };
         publish::publish(self, event, &wanted, &held, digest, report).await
     }
@@ -165,6 +165,8 @@ pub(super) struct Writing<'a> {
     refused: Vec<Refused>,
     /// Attributes that were written and were not there afterwards.
     dropped: BTreeSet<Uuid>,
+    /// The last write, if it was accepted and has no attributes.
+    only_tags: Option<Json>,
     faults: u32,
     /// The last fault.
     fault: String,
@@ -192,6 +194,7 @@ impl<'a> Writing<'a> {
             options,
             refused,
             dropped: BTreeSet::new(),
+            only_tags: None,
             faults: 0,
             fault: String::new(),
             has_written: false,
@@ -210,7 +213,9 @@ impl<'a> Writing<'a> {
             if held.is_none() && self.wanted.is_idle() {
                 return Ok(None);
             }
-            let Some(write) = next_write(self.wanted, held.as_ref(), &self.options) else {
+            let next = next_write(self.wanted, held.as_ref(), &self.options);
+            // A repeat would not bring the missing tags either.
+            let Some(write) = next.filter(|write| !self.is_repeat(write)) else {
                 return self.checked(held);
             };
             // What is about to be sent can be removed later, also after a kill.
@@ -220,6 +225,8 @@ impl<'a> Writing<'a> {
                 self.sender.forwarding.store().set_misp_tags(self.event.id, &tags)?;
             }
             let was_accepted = self.write(&write, report).await?;
+            self.only_tags =
+                (was_accepted && write.attributes.is_empty()).then(|| write.body.clone());
             let seen = self.sender.view(&uuid, report).await?;
             if was_accepted {
                 match &seen {
@@ -234,6 +241,11 @@ impl<'a> Writing<'a> {
                 return Err(Trouble::Event(self.fault.clone()).into());
             }
         }
+    }
+
+    /// Returns whether a write without attributes was just accepted as it is.
+    fn is_repeat(&self, write: &Write) -> bool {
+        self.only_tags.as_ref() == Some(&write.body)
     }
 
     /// Returns whether the server says that the event exists, and does not show it.
@@ -337,50 +349,43 @@ impl<'a> Writing<'a> {
         }
     }
 
-    /// Finds what an accepted write did not change, which the server drops without a word. Each
-    /// such attribute is sent by itself once, for the reason.
+    /// Finds what an accepted write did not change, which the server drops without a word. Each such
+    /// attribute is sent by itself once, for the reason.
     async fn look_for_dropped(
         &mut self,
         write: &Write,
         seen: &HeldEvent,
         report: &mut ServerReport,
     ) -> Result<(), Halt> {
-        let mut lacking: Vec<Difference> = self
-            .left(seen)
-            .filter(|difference| difference.importance() == Importance::Content)
-            .filter(|difference| match difference.place {
-                Place::Attribute { uuid, .. } => write.attributes.contains(&uuid),
-                Place::Event | Place::Object(_) => false,
-            })
-            .collect();
-        lacking.dedup_by_key(|difference| difference.place);
-        let changed = write.attributes.len() - lacking.len().min(write.attributes.len());
-        if changed > 0 {
+        let lacking = dropped(write, self.wanted, seen);
+        if lacking.len() < write.attributes.len() {
             (self.has_written, self.faults) = (true, 0);
+        } else {
+            self.fault_of("the server takes the event and changes nothing".to_owned());
         }
         // Details are tried once: some servers never take them.
         self.options.with_details = false;
-        for difference in lacking {
-            let Place::Attribute { object, uuid } = difference.place else { continue };
-            // An attribute that is there and was not changed, or one of an object, is written once
-            // more.
-            let Some(body) = alone(write, uuid).filter(|_| difference.what == What::Missing) else {
-                if !self.dropped.insert(uuid) {
-                    let (place, what) = (&object, &difference);
-                    tracing::debug!(?place, %what, "MISP drops an attribute");
-                    self.refuse_attribute(uuid, DROPPED);
+        let held: BTreeSet<Uuid> = seen.all_attributes().map(|(_, own)| own.uuid).collect();
+        for one in lacking {
+            let uuid = one.attribute;
+            let probe = probe(self.wanted, uuid, self.options.now)
+                .filter(|_| !held.contains(&uuid) && !self.dropped.contains(&uuid));
+            if let Some((path, body)) = probe {
+                self.dropped.insert(uuid);
+                report.requests += 1;
+                let reply = self.sender.client.post(&path, &body).await?;
+                let said = probed(&reply.body);
+                match (reply.verdict(Call::Change), said) {
+                    (Verdict::Accepted, _) => {}
+                    (_, Some(reason)) => self.refuse_attribute(uuid, &reason.to_string()),
+                    (other, None) => match self.sender.trouble(other) {
+                        Trouble::Refused(why) => self.refuse_attribute(uuid, &why),
+                        trouble => return Err(trouble.into()),
+                    },
                 }
-                continue;
-            };
-            report.requests += 1;
-            let path = format!("attributes/add/{}", self.wanted.uuid);
-            let reply = self.sender.client.post(&path, body).await?;
-            match reply.verdict(Call::Change) {
-                Verdict::Accepted => {}
-                other => match self.sender.trouble(other) {
-                    Trouble::Refused(why) => self.refuse_attribute(uuid, &why),
-                    trouble => return Err(trouble.into()),
-                },
+            } else if !self.dropped.insert(uuid) {
+                // It was sent twice.
+                self.refuse_attribute(uuid, &one.reason.to_string());
             }
         }
         Ok(())
@@ -409,13 +414,7 @@ impl<'a> Writing<'a> {
     }
 }
 
-/// Returns the attribute of a write that belongs to no object.
-fn alone(write: &Write, uuid: Uuid) -> Option<&Json> {
-    let uuid = uuid.to_string();
-    let attributes = write.body["Event"]["Attribute"].as_array()?;
-    attributes.iter().find(|attribute| attribute["uuid"] == uuid.as_str())
-}
-
+/// Returns the reason of a trouble.
 pub(super) fn said(trouble: &Trouble) -> String {
     match trouble {
         Trouble::Paused(why)
@@ -427,7 +426,5 @@ pub(super) fn said(trouble: &Trouble) -> String {
     }
 }
 
-/// The reason why a value is refused, if the server gives none.
-const DROPPED: &str = "the server drops it and gives no reason";
 /// The message about an event that exists already.
 const EXISTS: &str = "the event exists already";

@@ -3,13 +3,13 @@
 
 use std::collections::BTreeMap;
 
-use serde_json::json;
 use threatsieve_blacklist::IndicatorId;
-use threatsieve_misp::{Call, Verdict, adopt, ids::sighting_uuid};
+use threatsieve_misp::{
+    Call, Sighting, SightingKind, Verdict, adopt, sightings_added, sightings_body, sightings_path,
+};
 use uuid::Uuid;
 
 use super::Forwarding;
-use super::client::Client;
 use super::report::ServerReport;
 use super::route::{Route, Routes};
 use super::send::{Halt, Sender, Trouble};
@@ -56,7 +56,7 @@ impl Sender<'_> {
         if let (true, Some(uuid)) = (route.is_uploaded(event), &event.uuid)
             && let Some(held) = self.view(uuid, report).await?
         {
-            wanted = adopt(&wanted, &held).event;
+            wanted = adopt(wanted, &held).event;
         }
         let mut all = BTreeMap::<IndicatorId, Vec<Uuid>>::new();
         for attribute in wanted.all_attributes().filter(|attribute| attribute.is_telling) {
@@ -78,29 +78,26 @@ impl Sender<'_> {
         let mut sightings = Vec::new();
         for one in matches {
             let id = IndicatorId::Stix(one.indicator.clone());
-            let kind = if one.is_false_positive { "1" } else { "0" };
-            let second = one.at.0.div_euclid(1_000_000);
-            for attribute in attributes.get(&id).into_iter().flatten() {
-                sightings.push(json!({
-                    "attribute_uuid": attribute.to_string(),
-                    "type": kind,
-                    "date_sighting": second.to_string(),
-                    "source": SOURCE,
-                    "uuid": sighting_uuid(*attribute, kind, SOURCE, second).to_string(),
-                }));
-            }
+            let kind = match one.is_false_positive {
+                true => SightingKind::FalsePositive,
+                false => SightingKind::Seen,
+            };
+            let of_match = attributes.get(&id).into_iter().flatten().map(|attribute| Sighting {
+                attribute: *attribute,
+                kind,
+                at: one.at,
+                source: SOURCE.to_owned(),
+            });
+            sightings.extend(of_match);
         }
-        let Some(uuid) = event.uuid.as_ref().filter(|_| !sightings.is_empty()) else {
-            return Ok(0);
-        };
+        let uuid = event.uuid.as_deref().and_then(|uuid| Uuid::try_parse(uuid).ok());
+        let Some(uuid) = uuid.filter(|_| !sightings.is_empty()) else { return Ok(0) };
         report.requests += 1;
-        let path = format!("sightings/bulkSaveSightings/{uuid}");
-        let count = sightings.len() as u64;
-        let reply = self.client.post(&path, &sightings.into()).await?;
-        match reply.verdict(Call::Change) {
-            // The server also answers that it added none: it has them.
-            Verdict::Accepted | Verdict::Refused { .. } => Ok(count),
-            other => match self.trouble(other) {
+        let reply = self.client.post(&sightings_path(uuid), &sightings_body(&sightings)).await?;
+        match (reply.verdict(Call::Change), sightings_added(&reply.body)) {
+            // What it does not add, it has.
+            (Verdict::Accepted | Verdict::Refused { .. }, Some(added)) => Ok(added as u64),
+            (other, _) => match self.trouble(other) {
                 Trouble::Event(why) => Err(Trouble::Away { why, wait: None }.into()),
                 trouble => Err(trouble.into()),
             },

@@ -35,7 +35,7 @@ pub(super) async fn send(
     let wanted = route.wanted(&sender.forwarding.store(), event)?.event;
     let digest = digest(&wanted);
     if event.digest.as_ref() == Some(&digest) && event.publishing.is_none() {
-        return Ok(Settled::Sent { digest, published: None });
+        return Ok(Settled::Sent { digest });
     }
     let held = match event.stage {
         Stage::New => upload(sender, route, event, report).await?,
@@ -57,7 +57,7 @@ pub(super) async fn send(
                 ))
             })?
         }
-        (None, Stage::Imported) => return Ok(Settled::Sent { digest, published: None }),
+        (None, Stage::Imported) => return Ok(Settled::Sent { digest }),
         (None, _) => {
             // The server refused it.
             let mut event = event.clone();
@@ -67,10 +67,11 @@ pub(super) async fn send(
     };
     if event.stage == Stage::Imported {
         // It counts as sent as it is. A later change is compared.
-        return Ok(Settled::Sent { digest, published: None });
+        return Ok(Settled::Sent { digest });
     }
-    let adopted = adopt(&wanted, &held);
-    if adopted.found == 0 && !wanted.is_idle() && event.digest.is_none() {
+    let is_idle = wanted.is_idle();
+    let adopted = adopt(wanted, &held);
+    if adopted.found == 0 && !is_idle && event.digest.is_none() {
         let why =
             format!("the server made event {} of it, without any of its indicators", held.uuid);
         refuse(sender, route, event, &why)?;
@@ -245,8 +246,8 @@ async fn search(
     for (number, _) in events.into_iter().take(MAX_CANDIDATES) {
         let Some(held) = sender.view(&number, report).await? else { continue };
         let is_known = sender.forwarding.store().knows_misp_event(&held.uuid.to_string())?;
-        let adopted = adopt(wanted, &held);
-        if !is_known && held.timestamp >= oldest && adopted.found == adopted.wanted {
+        let adopted = adopt(wanted.clone(), &held);
+        if !is_known && held.timestamp >= oldest && adopted.missing.is_empty() {
             all.push(held);
         }
     }

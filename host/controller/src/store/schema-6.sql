@@ -57,7 +57,6 @@ CREATE TABLE misp_events (
     digest BLOB,                            -- of the content that the server was last seen to have
     publishing INTEGER,                     -- time of the request to publish it; NULL if it is
                                             -- published or is not to be
-    published INTEGER,                      -- the server's time of the last publication
     attempts INTEGER NOT NULL DEFAULT 0,    -- failed ones in a row
     next_attempt INTEGER,
     error TEXT,

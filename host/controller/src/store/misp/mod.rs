@@ -13,7 +13,7 @@ mod take_over;
 
 pub(crate) use self::content::{Refused, Standing, walk_event};
 pub(crate) use self::queue::{
-    Counts, Event, EventKind, Failed, LONGEST_PAUSE_MICROS, Settled, Stage, Stuck,
+    Counts, Event, EventKind, Failed, LONGEST_PAUSE_MICROS, Settled, Stage,
 };
 pub(crate) use self::servers::ServerState;
 pub(crate) use self::sightings::MatchSighting;

@@ -77,8 +77,6 @@ pub(crate) struct Event {
     pub(crate) title: Option<String>,
     /// The report's marking.
     pub(crate) tlp: Option<Tlp>,
-    /// Why the server refused the package.
-    pub(crate) refused: Option<String>,
     /// Tags that it had from us.
     pub(crate) tags: BTreeSet<String>,
     /// Its date, as `YYYY-MM-DD`.
@@ -94,14 +92,12 @@ pub(crate) struct Event {
     /// Digest of the content that the server was last seen to have.
     pub(crate) digest: Option<Vec<u8>>,
     pub(crate) publishing: Option<Timestamp>,
-    /// The server's time of the last publication, in seconds since 1970.
-    pub(crate) published: Option<i64>,
     pub(crate) attempts: u32,
 }
 
 pub(super) const COLUMNS: &str = "misp_events.id, misp_feed, feeds.name, misp_events.kind, source, part, \
-    reports.name, day, uuid, remote, stage, began, change, digest, publishing, published, \
-    attempts, reports.tlp, refused, tags";
+    reports.name, day, uuid, remote, stage, began, change, digest, publishing, attempts, \
+    reports.tlp, tags";
 pub(super) const TABLES: &str = "misp_events JOIN misp_feeds ON misp_feeds.id = misp_feed \
     JOIN feeds ON feeds.id = misp_feeds.feed \
     LEFT JOIN reports ON misp_events.kind = 2 AND reports.feed = feeds.id AND reports.id = source";
@@ -125,11 +121,9 @@ pub(super) fn event(row: &Row<'_>) -> rusqlite::Result<Event> {
         change: row.get(12)?,
         digest: row.get(13)?,
         publishing: time(14)?,
-        published: row.get(15)?,
-        attempts: row.get(16)?,
-        tlp: tlp_of(row.get(17)?),
-        refused: row.get(18)?,
-        tags: serde_json::from_str(&row.get::<_, String>(19)?).unwrap_or_default(),
+        attempts: row.get(15)?,
+        tlp: tlp_of(row.get(16)?),
+        tags: serde_json::from_str(&row.get::<_, String>(17)?).unwrap_or_default(),
     })
 }
 
@@ -137,7 +131,7 @@ pub(super) fn event(row: &Row<'_>) -> rusqlite::Result<Event> {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Settled {
     /// The server has it all, and published it if it was to. A change meanwhile lets it wait on.
-    Sent { digest: Vec<u8>, published: Option<i64> },
+    Sent { digest: Vec<u8> },
     /// The server has it all; the publication is not seen yet. It is looked at again then.
     Publishing { digest: Vec<u8>, since: Timestamp, at: Timestamp, error: Option<String> },
     /// It is tried again from that time on.
@@ -175,7 +169,8 @@ pub(crate) struct Failed {
     pub(crate) uuid: Option<String>,
     /// The value of an attribute; `None` for the whole event.
     pub(crate) value: Option<String>,
-    /// `failed`, `uncertain`, `waiting` or `refused`.
+    /// `failed`, `uncertain`, `waiting`, `refused`, or `converted` for a package that the server
+    /// refused and that was sent as an event instead.
     pub(crate) state: &'static str,
     pub(crate) error: String,
     pub(crate) next_attempt: Option<Timestamp>,
@@ -271,12 +266,12 @@ impl Store {
     ) -> anyhow::Result<()> {
         let (id, change) = (event.id, event.change);
         match settled {
-            Settled::Sent { digest, published } => self.connection.execute(
+            Settled::Sent { digest } => self.connection.execute(
                 "UPDATE misp_events SET state = CASE change WHEN ?2 THEN 1 ELSE 0 END,
                  waiting = CASE change WHEN ?2 THEN NULL ELSE waiting END,
-                 digest = ?3, publishing = NULL, published = coalesce(?4, published),
-                 attempts = 0, next_attempt = NULL, error = NULL, sent = ?5 WHERE id = ?1",
-                params![id, change, digest, published, now.0],
+                 digest = ?3, publishing = NULL, attempts = 0, next_attempt = NULL, error = NULL,
+                 sent = ?4 WHERE id = ?1",
+                params![id, change, digest, now.0],
             ),
             Settled::Publishing { digest, since, at, error } => self.connection.execute(
                 "UPDATE misp_events SET digest = ?2, publishing = ?3, next_attempt = ?4,
@@ -343,8 +338,14 @@ impl Store {
              JOIN misp_feeds ON misp_feeds.id = misp_feed JOIN feeds ON feeds.id = misp_feeds.feed
              WHERE server = ?1 ORDER BY misp_events.id DESC LIMIT ?2"
         );
+        // These are sent as events of this program instead.
+        let packages = format!(
+            "SELECT misp_events.id, feeds.name, misp_events.kind, source, part, uuid, NULL, -2,
+             refused, NULL FROM {TABLES} WHERE server = ?1 AND refused IS NOT NULL
+             ORDER BY misp_events.id DESC LIMIT ?2"
+        );
         let mut all = Vec::new();
-        for sql in [events, items] {
+        for sql in [events, packages, items] {
             let mut select = self.connection.prepare_cached(&sql)?;
             let rows = select.query_map((server, i64::try_from(limit)?), failed)?;
             for row in rows {
@@ -441,6 +442,7 @@ fn failed(row: &Row<'_>) -> rusqlite::Result<Failed> {
             0 => "waiting",
             2 => "failed",
             3 => "uncertain",
+            -2 => "converted",
             _ => "refused",
         },
         error: row.get(8)?,
