@@ -18,6 +18,7 @@ pub(crate) mod history;
 pub(crate) mod ingest;
 mod log_troubles;
 pub(crate) mod mails;
+pub(crate) mod misp;
 pub(crate) mod mutes;
 mod open;
 pub(crate) mod packages;

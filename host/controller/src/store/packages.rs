@@ -403,7 +403,8 @@ impl Search<'_> {
     }
 }
 
-/// Stores the packages of a delivery. With `has_ids`, their ids are stored too.
+/// Stores the packages of a delivery, and the indicators that they list. With `has_ids`, the other ids
+/// in them are stored too.
 pub(super) fn keep(
     transaction: &Transaction<'_>,
     feed: i64,
@@ -433,6 +434,10 @@ pub(super) fn keep(
         if let Some((number, digest, kept)) = known.query_row((feed, id), read).optional()? {
             if digest == *one.digest.as_bytes() {
                 repeat.execute((number, now.0, body))?;
+                // Earlier versions did not store them for every package.
+                for id in indicators {
+                    add.execute((feed, LISTED, id, number))?;
+                }
                 continue;
             }
             if is_older(*modified, kept) {
@@ -450,9 +455,9 @@ pub(super) fn keep(
             ":is_utf8": is_utf8,
             ":body": body,
         })?;
-        if has_ids {
-            let number = transaction.last_insert_rowid();
-            for (role, ids) in [(LISTED, indicators), (DEFINED, defines), (REFERRED, refers)] {
+        let number = transaction.last_insert_rowid();
+        for (role, ids) in [(LISTED, indicators), (DEFINED, defines), (REFERRED, refers)] {
+            if role == LISTED || has_ids {
                 for id in ids {
                     add.execute((feed, role, id, number))?;
                 }

@@ -10,6 +10,7 @@ use super::{Delivered, Delivery};
 use crate::store::Store;
 use crate::store::body::Statement;
 use crate::store::feeds::{Held, Ingested};
+use crate::store::misp;
 use crate::store::packages;
 use crate::store::rejections::{RejectedBy, add_rejections};
 use crate::store::retraction::retract_matches;
@@ -54,8 +55,12 @@ pub(super) fn apply(
         transaction.commit()?;
         return Ok(Ingested { held: Some(held), ..plan.counts });
     }
-    let writer =
-        Writer { transaction: &transaction, delivery, keeps_former: keeps_former(&transaction)? };
+    let writer = Writer {
+        transaction: &transaction,
+        delivery,
+        keeps_former: keeps_former(&transaction)?,
+        is_sent: misp::is_sent(&transaction, feed)?,
+    };
     writer.write(&plan)?;
     writer.replace_rejections(delivered)?;
     writer.keep_markings()?;
@@ -63,6 +68,9 @@ pub(super) fn apply(
     packages::keep(&transaction, feed, &delivery.packages, now, has_ids)?;
     let is_whole = delivered == Delivered::Whole;
     let has_other_threats = delivery.threats.keep(&transaction, feed, is_whole)?;
+    if has_other_threats && writer.is_sent {
+        misp::relations_changed(&transaction, feed)?;
+    }
     writer.update_feed(&plan, cursor)?;
     if plan.counts.has_changes() || has_other_threats {
         // An operator who accepts a delivery also accepts the next blacklist.
@@ -162,6 +170,8 @@ struct Writer<'a> {
     transaction: &'a Transaction<'a>,
     delivery: &'a Delivery,
     keeps_former: bool,
+    /// MISP servers get the feed's indicators.
+    is_sent: bool,
 }
 
 impl Writer<'_> {
@@ -176,6 +186,7 @@ impl Writer<'_> {
         for id in &plan.removed {
             self.keep_former(id)?;
             remove.execute((feed, id, REMOVED, now.0))?;
+            self.note_change(id)?;
         }
         let mut forget = self
             .transaction
@@ -191,6 +202,7 @@ impl Writer<'_> {
         let id = self.delivery.collected.id_text(one)?;
         let body = self.delivery.collected.body(one);
         let modified = Some(one.modified).filter(|&time| time != NO_TIME);
+        self.note_change(id)?;
         let prepare = |sql| self.transaction.prepare_cached(sql);
         match deed {
             Deed::Insert => {
@@ -264,6 +276,15 @@ impl Writer<'_> {
             )?
             .execute((self.delivery.feed_id, id, REVOKED, modified, self.delivery.now.0, empty))?;
         Ok(())
+    }
+
+    /// Notes a change for the MISP servers that get the feed.
+    fn note_change(&self, id: &str) -> anyhow::Result<()> {
+        if self.is_sent {
+            misp::changed(self.transaction, self.delivery.feed_id, id)
+        } else {
+            Ok(())
+        }
     }
 
     fn keep_former(&self, id: &str) -> rusqlite::Result<()> {

@@ -26,6 +26,7 @@ pub(crate) fn feed(name: &str) -> Feed {
         hold: Hold { max_shrink: 1.0, max_indicators: 1_000_000, canaries: Vec::new() },
         saving: None,
         policy: FeedPolicy::default(),
+        misp: Vec::new(),
     }
 }
 
