@@ -23,7 +23,10 @@ STIX = constants.CB_STIX_XML_111
 HTTPS = constants.VID_TAXII_HTTPS_10
 PART_BLOCKS = 10
 """The largest number of content blocks of one part of a result."""
-FEEDS = ("feed", "other", "gone", "subscribed", "old", "json", "inbox", "limits", "references")
+FEEDS = (
+    "feed", "other", "gone", "subscribed", "old", "json", "inbox", "limits", "references",
+    "session",
+)  # fmt: skip
 """Data feeds. Each test uses one of its own."""
 SETS = ("set",)
 

@@ -19,6 +19,7 @@ mod indicators;
 mod limited;
 mod logging;
 mod matching;
+mod misp;
 mod network;
 mod opensearch;
 mod output;

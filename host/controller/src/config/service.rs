@@ -142,8 +142,8 @@ settings! {
 }
 
 settings! {
-    /// Log of the program itself, on standard error and in `file`. The environment variable `THREATSIEVE_LOG`
-    /// (`debug`, `threatsieve=trace`) overrides the level.
+    /// Log of the program itself, on standard error and in `file`. The environment variable
+    /// `THREATSIEVE_LOG` (`debug`, `threatsieve=trace`) overrides the level.
     #[heading = "[logging]"]
     pub(crate) struct Logging {
         /// Least severe messages to write.

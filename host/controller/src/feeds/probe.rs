@@ -32,7 +32,9 @@ pub(crate) async fn probe(feed: &Feed, http: &Http) -> anyhow::Result<String> {
 /// what it needs, and 0 without a connection. On a failure, the reason comes with it.
 pub(crate) async fn check(feed: &Feed, http: &Http) -> (u16, Option<String>) {
     let probing = match &feed.origin {
-        Origin::Taxii(taxii) => tokio::time::timeout(CHECK_TIMEOUT, taxii::probe(taxii, http)).await,
+        Origin::Taxii(taxii) => {
+            tokio::time::timeout(CHECK_TIMEOUT, taxii::probe(taxii, http)).await
+        }
         Origin::Taxii1(taxii) => {
             tokio::time::timeout(CHECK_TIMEOUT, taxii1::probe(taxii, http)).await
         }

@@ -3,7 +3,7 @@
 mod file;
 
 use std::fmt::{self, Write as _};
-use std::io::{self, Write as _};
+use std::io;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -76,7 +76,10 @@ pub(crate) fn start(logging: &Logging) -> anyhow::Result<Log> {
 
 impl Log {
     /// Logs by other settings from now on.
-    pub(crate) fn change(&self, Prepared { filter, is_json, file }: Prepared) -> anyhow::Result<()> {
+    pub(crate) fn change(
+        &self,
+        Prepared { filter, is_json, file }: Prepared,
+    ) -> anyhow::Result<()> {
         (self.change_filter)(filter)?;
         self.is_json.store(is_json, Ordering::Relaxed);
         *self.file.lock().unwrap_or_else(PoisonError::into_inner) = file;

@@ -35,7 +35,9 @@ pub(crate) fn tls_config(
         .with_custom_certificate_verifier(Arc::new(verifier));
     match certificate {
         None => Ok(builder.with_no_client_auth()),
-        Some(files) => with_identity(files, |(chain, key)| builder.with_client_auth_cert(chain, key)),
+        Some(files) => {
+            with_identity(files, |(chain, key)| builder.with_client_auth_cert(chain, key))
+        }
     }
 }
 
@@ -61,8 +63,7 @@ pub(crate) fn server_tls_config(
             }
         }
         let verifier = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider);
-        let verifier =
-            if is_optional { verifier.allow_unauthenticated() } else { verifier };
+        let verifier = if is_optional { verifier.allow_unauthenticated() } else { verifier };
         builder.with_client_cert_verifier(verifier.build()?)
     };
     with_identity(certificate, |(chain, key)| builder.with_single_cert(chain, key))

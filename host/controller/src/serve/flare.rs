@@ -91,10 +91,7 @@ impl Process {
 }
 
 /// Polls a feed, and passes what it brings on.
-async fn transfer(
-    State(service): Shared,
-    parameters: Parameters,
-) -> Result<Response, Refusal> {
+async fn transfer(State(service): Shared, parameters: Parameters) -> Result<Response, Refusal> {
     let chosen = parameters.check(&["processType", "collection", "name"]).and_then(|()| {
         let process = Process::from_parameter(parameters.get("processType"))?;
         let in_use = service.in_use();
@@ -250,10 +247,7 @@ fn shown(text: &str) -> String {
 }
 
 /// Connects to the server of a TAXII feed.
-async fn check_taxii(
-    State(service): Shared,
-    parameters: Parameters,
-) -> Result<Response, Refusal> {
+async fn check_taxii(State(service): Shared, parameters: Parameters) -> Result<Response, Refusal> {
     parameters.check(&["name", "collection"])?;
     let in_use = service.in_use();
     let feed = chosen_feed(&in_use.config, &parameters)?;
@@ -267,10 +261,7 @@ async fn check_taxii(
 }
 
 /// Connects to a MISP server.
-async fn check_misp(
-    State(service): Shared,
-    parameters: Parameters,
-) -> Result<Response, Refusal> {
+async fn check_misp(State(service): Shared, parameters: Parameters) -> Result<Response, Refusal> {
     parameters.check(&["name"])?;
     let in_use = service.in_use();
     let name = parameters.get("name");

@@ -60,7 +60,8 @@ pub(super) async fn guard(State(guard): State<Guard>, request: Request, next: Ne
     };
     match read {
         Ok(request) => {
-            tracing::debug!(%peer, method = %request.method(), path = request.uri().path(), "request");
+            let (method, path) = (request.method(), request.uri().path());
+            tracing::debug!(%peer, %method, path, "request");
             next.run(request).await
         }
         Err(refusal) => {
@@ -256,7 +257,8 @@ mod tests {
 
     #[test]
     fn pages_of_other_servers_send_nothing() {
-        let from = |name, value| check_origin(&request(&[("Host", "localhost:8443"), (name, value)]));
+        let from =
+            |name, value| check_origin(&request(&[("Host", "localhost:8443"), (name, value)]));
         for (name, value) in [
             ("Origin", "https://localhost:8443"),
             ("Sec-Fetch-Site", "none"),

@@ -94,9 +94,8 @@ impl Counts {
         }
         if self.addresses.len() >= MAX_ADDRESSES {
             let now = Instant::now();
-            self.addresses.retain(|_, one| {
-                one.connections > 0 || now.duration_since(one.counted) < MINUTE
-            });
+            self.addresses
+                .retain(|_, one| one.connections > 0 || now.duration_since(one.counted) < MINUTE);
         }
         if self.addresses.len() >= MAX_ADDRESSES { OTHERS } else { address }
     }
@@ -126,7 +125,8 @@ mod tests {
     #[test]
     fn one_address_gets_a_quarter_of_the_connections() {
         let limits = Arc::new(Limits::default());
-        let mut held: Vec<Connected> = (0..2).filter_map(|_| limits.connect(address(1), 8)).collect();
+        let mut held: Vec<Connected> =
+            (0..2).filter_map(|_| limits.connect(address(1), 8)).collect();
         assert_eq!(held.len(), 2);
         assert!(limits.connect(address(1), 8).is_none());
         held.extend((2..9).filter_map(|last| limits.connect(address(last), 8)));

@@ -34,7 +34,11 @@ impl Refusal {
         }
     }
 
-    pub(super) fn expected(mut self, expected: impl Into<String>, got: impl Into<String>) -> Refusal {
+    pub(super) fn expected(
+        mut self,
+        expected: impl Into<String>,
+        got: impl Into<String>,
+    ) -> Refusal {
         (self.expected, self.got) = (expected.into(), got.into());
         self
     }

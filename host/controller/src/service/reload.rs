@@ -63,7 +63,9 @@ impl Service {
         let result = self.try_reload();
         *held(&self.refused) = result.as_ref().err().map(ToString::to_string);
         match &result {
-            Ok(()) => tracing::info!(config = %self.config_path.display(), "configuration reloaded"),
+            Ok(()) => {
+                tracing::info!(config = %self.config_path.display(), "configuration reloaded")
+            }
             Err(refused) => tracing::error!(
                 reason = refused.to_string(),
                 "the configuration is refused; the previous one stays in use"

@@ -54,7 +54,7 @@ impl PollRequest {
 
     /// Answers the request.
     pub(super) fn end(self, answer: Result<Polled, Unpolled>) {
-        // The log has the report, too: whoever asked may be gone.
+        // The log has the report, too: the caller may be gone.
         _ = self.answer.send(answer);
     }
 }
