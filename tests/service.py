@@ -32,7 +32,9 @@ class Answer:
 
 
 class Service:
-    """A configuration, and the service that runs with it."""
+    """A configuration, and the service that runs with it. The packages of feeds that name a folder
+    `packages` go to one that exists.
+    """
 
     def __init__(
         self,
@@ -44,6 +46,8 @@ class Service:
     ):
         folder.mkdir(parents=True, exist_ok=True)
         self.folder, self.config = folder, folder / "threatsieve.toml"
+        self.packages = folder / "packages"
+        self.packages.mkdir(exist_ok=True)
         self.feeds, self.misp = feeds, misp or []
         self.tables = {
             "schedule": {"every": "1h"},

@@ -13,8 +13,8 @@ from tests import hostile, program, servers
 from tests.hostile import envelope
 from tests.service import Service
 
-LIST = {"name": "list", "type": "path", "path": "list.txt"}
-OTHER = {"name": "other", "type": "path", "path": "other.txt"}
+LIST = {"name": "list", "type": "path", "path": "list.txt", "packages_to": "packages"}
+OTHER = {"name": "other", "type": "path", "path": "other.txt", "packages_to": "packages"}
 JOB = r"Quartz Jobs:\[jobName\] : initializeQuartzJob \[groupName\] : group1 - \w{3} \w{3} \d\d .*"
 STEPS = {
     "Controller": "/refreshConfig:",

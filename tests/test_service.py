@@ -12,7 +12,7 @@ from tests.hostile import Reply, envelope
 from tests.service import Service
 
 TOKEN = "a token that is long enough"
-LIST = {"name": "list", "type": "path", "path": "list.txt"}
+LIST = {"name": "list", "type": "path", "path": "list.txt", "packages_to": "packages"}
 
 
 @pytest.fixture(scope="module")
@@ -256,7 +256,7 @@ def _gate():
 def gated(folder, gate, **server) -> Service:
     """Returns a service with a list and a TAXII server that does not answer."""
     one = service(folder, **server)
-    one.feeds.append({"name": "slow", "type": "taxii", "url": gate.url})
+    one.feeds.append({"name": "slow", "type": "taxii", "url": gate.url, "packages_to": "packages"})
     return one
 
 

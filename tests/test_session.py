@@ -24,6 +24,7 @@ def feed(server, collection: str, **settings) -> dict:
     settings = {
         "name": collection,
         "collection": collection,
+        "packages_to": "packages",
         "user": USER,
         "password": {"env": "PASSWORD"},
         "client_certificate": server.certificates.client,
@@ -92,7 +93,9 @@ def test_the_documented_session(tmp_path, opentaxii_server, certificates):
         assert first["id"] == 2, "the number of the round"
         begin, end = period(first)
         assert begin <= before <= end + SECOND
-        assert "second.session.example" in one.run("indicators", "second.session")
+        files = {path.name: path.read_text() for path in one.packages.iterdir()}
+        assert files.keys() == {"e-package-1.xml", "e-package-2.xml"}, files.keys()
+        assert "second.session.example" in files["e-package-2.xml"]
 
         # Without parameters: xmlOutput, and the next period.
         second = one.poll().json
@@ -116,8 +119,15 @@ def test_answers_about_a_taxii_server_that_fails_are_truthful(
     feeds = [
         feed(opentaxii_server, "other", name="stranger", user="nobody"),
         feed(opentaxii_server, "nowhere", name="lost", poll_url=opentaxii_server.at("poll")),
-        taxii1.feed(f"https://127.0.0.1:{servers.free_port()}/", name="down", collection="c"),
-        taxii1.feed(opentaxii_server.login, name="no taxii", collection="c"),
+        taxii1.feed(
+            f"https://127.0.0.1:{servers.free_port()}/",
+            name="down",
+            collection="c",
+            packages_to="packages",
+        ),
+        taxii1.feed(
+            opentaxii_server.login, name="no taxii", collection="c", packages_to="packages"
+        ),
     ]
     with service(tmp_path, opentaxii_server, certificates, *feeds) as one:
         one.wait_for_rounds(1)

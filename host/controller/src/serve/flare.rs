@@ -21,6 +21,7 @@ use crate::feeds;
 use crate::network::shown_url;
 use crate::rounds::{FeedReport, RoundReport};
 use crate::service::{Polled, Refused, Service, Unpolled};
+use crate::sinks::package_folder::PackageFiles;
 use crate::text::clipped;
 
 /// All paths.
@@ -85,7 +86,29 @@ impl Process {
                 Err(Refusal::new(StatusCode::CONFLICT, what, &format!("feeds.{}.misp", feed.name))
                     .expected("a server of [[misp]]", "none"))
             }
+            Process::XmlOutput if feed.packages_to.is_none() => {
+                let what = "the feed's packages go to no folder";
+                let place = format!("feeds.{}.packages_to", feed.name);
+                Err(Refusal::new(StatusCode::CONFLICT, what, &place).expected("a folder", "none"))
+            }
             Process::StixToMisp | Process::XmlOutput => Ok(()),
+        }
+    }
+}
+
+impl Process {
+    /// Returns the reason why not all that a round brought reached its destination.
+    fn failure(self, report: &RoundReport, feed: &Feed) -> Option<String> {
+        match self {
+            Process::XmlOutput => {
+                let of_feed = |files: &&PackageFiles| files.feed == feed.name;
+                match report.packages.iter().flatten().find(of_feed) {
+                    Some(files) if files.error.is_some() || files.missed > 0 => files.text(),
+                    Some(_) => None,
+                    None => Some("the round wrote no packages; its report says why".to_owned()),
+                }
+            }
+            Process::StixToMisp => None,
         }
     }
 }
@@ -104,7 +127,7 @@ async fn transfer(State(service): Shared, parameters: Parameters) -> Result<Resp
     let polled = service.poll(&feed.name, max_wait).await;
     let Polled { begin, end, report } =
         polled.map_err(|unpolled| as_failure(not_polled(&unpolled, &feed)))?;
-    let (status, detail) = judge(&report, &feed);
+    let (status, detail) = judge(&report, &feed, process);
     let collection = parameters.get("collection").or(collection(&feed)).unwrap_or(&feed.name);
     let begin = begin.or(since(&feed)).unwrap_or(Timestamp(0));
     let body = json!({
@@ -158,7 +181,7 @@ fn not_polled(unpolled: &Unpolled, feed: &Feed) -> Refusal {
 }
 
 /// Judges a round: the status code, and `detailedStatus`.
-fn judge(report: &RoundReport, feed: &Feed) -> (StatusCode, String) {
+fn judge(report: &RoundReport, feed: &Feed, process: Process) -> (StatusCode, String) {
     if let Some(jump) = &report.clock {
         return (StatusCode::INTERNAL_SERVER_ERROR, jump.to_string());
     }
@@ -170,6 +193,10 @@ fn judge(report: &RoundReport, feed: &Feed) -> (StatusCode, String) {
         Some(reason) => format!("{outcome}: {reason}"),
         None => (*outcome).to_owned(),
     };
+    let has_delivered = !matches!(*outcome, "failed" | "held" | "skipped") && !report.stopped;
+    if has_delivered && let Some(why) = process.failure(report, feed) {
+        return (StatusCode::INTERNAL_SERVER_ERROR, why);
+    }
     match *outcome {
         _ if report.stopped => (StatusCode::SERVICE_UNAVAILABLE, "the program stops".to_owned()),
         "failed" => (StatusCode::BAD_GATEWAY, detail()),
