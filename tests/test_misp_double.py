@@ -60,6 +60,12 @@ def test_an_upload_edits_the_event_where_newer_servers_do(misp_double):
     values = [row["value"] for row in misp_double.attributes() if row["object"] is None]
     assert len(misp_double.events()) == 1
     assert values == ["v1.example"], "its timestamp is not newer, so the attribute stays"
+    newer = json.loads(
+        json.dumps(changed).replace('"modified": "2026-11-01', '"modified": "2026-11-02')
+    )
+    assert ask(misp_double, "POST", "/events/upload_stix/2", newer)[0] == 200
+    values = [row["value"] for row in misp_double.attributes() if row["object"] is None]
+    assert values == ["v1-new.example"]
 
 
 def test_known_indicators_in_a_new_bundle_give_an_event_without_them(misp_double):

@@ -4,7 +4,7 @@
 //! - [`convert`] makes the [`WantedEvent`] of an [`EventPlan`] and its indicators. All UUIDs are
 //!   deterministic ([`ids`]).
 //! - [`HeldEvent::parse`] reads an event that MISP holds, and [`compare`] lists the differences.
-//! - [`next_write`] makes the next request of them.
+//! - [`next_write`] makes the next request of them, and [`dropped`] finds what MISP dropped of it.
 //! - [`adopt`] finds the wanted attributes in an event that MISP made of an uploaded package.
 //! - [`sightings_body`] makes the request for sightings.
 //! - [`verdict`] says what an answer means for what was sent.
@@ -14,6 +14,7 @@ mod adopt;
 mod combination;
 mod compare;
 mod convert;
+mod dropped;
 mod form;
 mod held;
 pub mod ids;
@@ -31,6 +32,7 @@ mod write;
 pub use adopt::{Adopted, adopt};
 pub use compare::{Difference, Importance, Place, What, compare};
 pub use convert::{Conversion, Unconvertible, convert, weight};
+pub use dropped::{DropReason, Dropped, dropped, probe, probed};
 pub use form::{MAX_NETWORKS, Reason};
 pub use held::{
     HeldAttribute, HeldError, HeldEvent, HeldObject, MAX_ANSWER_BYTES, MAX_HELD_ATTRIBUTES,

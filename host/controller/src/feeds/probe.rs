@@ -6,7 +6,7 @@ use threatsieve_feed::taxii1::StatusType;
 
 use super::fetched::blocking;
 use super::http::Fault;
-use super::{path, taxii, taxii1, url};
+use super::{misp, path, taxii, taxii1, url};
 use crate::config::{Feed, Http, Origin};
 
 /// Longest time for a check.
@@ -16,12 +16,7 @@ const OK: u16 = 200;
 
 /// Connects, and describes in a few words what a poll would fetch.
 pub(crate) async fn probe(feed: &Feed, http: &Http) -> anyhow::Result<String> {
-    let answer = match &feed.origin {
-        Origin::Taxii(taxii) => taxii::probe(taxii, http).await,
-        Origin::Taxii1(taxii) => taxii1::probe(taxii, http).await,
-        Origin::Url(url) => url::probe(url, http).await,
-        Origin::Path(path) => blocking(|| path::probe(path)),
-    };
+    let answer = connect(feed, http).await;
     let secrets = super::secrets(feed);
     answer
         .map(|text| secrets.redact(&text))
@@ -31,22 +26,24 @@ pub(crate) async fn probe(feed: &Feed, http: &Http) -> anyhow::Result<String> {
 /// Connects, and returns the status code of the server as HTTP has it: 200 if a poll would find
 /// what it needs, and 0 without a connection. On a failure, the reason comes with it.
 pub(crate) async fn check(feed: &Feed, http: &Http) -> (u16, Option<String>) {
-    let probing = match &feed.origin {
-        Origin::Taxii(taxii) => {
-            tokio::time::timeout(CHECK_TIMEOUT, taxii::probe(taxii, http)).await
-        }
-        Origin::Taxii1(taxii) => {
-            tokio::time::timeout(CHECK_TIMEOUT, taxii1::probe(taxii, http)).await
-        }
-        Origin::Url(url) => tokio::time::timeout(CHECK_TIMEOUT, url::probe(url, http)).await,
-        Origin::Path(path) => Ok(blocking(|| path::probe(path))),
-    };
-    match probing {
+    match tokio::time::timeout(CHECK_TIMEOUT, connect(feed, http)).await {
         Ok(Ok(_)) => (OK, None),
         Ok(Err(error)) => {
             (status_of(&error), Some(super::secrets(feed).redact(&format!("{error:#}"))))
         }
         Err(_) => (0, Some(format!("no answer within {} s", CHECK_TIMEOUT.as_secs()))),
+    }
+}
+
+/// Connects. The answer may hold secrets.
+async fn connect(feed: &Feed, http: &Http) -> anyhow::Result<String> {
+    match &feed.origin {
+        Origin::Taxii(taxii) => taxii::probe(taxii, http).await,
+        Origin::Taxii1(taxii) => taxii1::probe(taxii, http).await,
+        Origin::Url(url) => url::probe(url, http).await,
+        Origin::Misp(misp) => misp::probe_server(misp, http).await,
+        Origin::MispFeed(files) => misp::probe_files(files, http).await,
+        Origin::Path(path) => blocking(|| path::probe(path)),
     }
 }
 

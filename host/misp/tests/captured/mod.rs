@@ -1,5 +1,6 @@
 //! The exchanges that were captured on a real MISP 2.5.1.
 #![allow(dead_code, reason = "each test program uses a part of it")]
+#![allow(clippy::unwrap_used, clippy::disallowed_methods, reason = "a file of our own, for tests")]
 
 use std::collections::BTreeMap;
 use std::io::Read;

@@ -64,6 +64,7 @@ pub(super) fn apply(
     writer.write(&plan)?;
     writer.replace_rejections(delivered)?;
     writer.keep_markings()?;
+    delivery.events.keep(&transaction, feed)?;
     let has_ids = delivered == Delivered::Part;
     packages::keep(&transaction, feed, &delivery.packages, now, has_ids)?;
     let is_whole = delivered == Delivered::Whole;
