@@ -9,7 +9,7 @@ import threading
 
 import pytest
 
-from tests import hostile, program, servers
+from tests import hostile, program, servers, stix
 from tests.hostile import envelope
 from tests.service import Service
 
@@ -87,7 +87,7 @@ def test_a_wrong_configuration_is_refused_and_the_previous_one_stays(tmp_path, r
         assert not reload(one)
         answer = one.ask("/refreshConfig")
         assert answer.status == 422 and "Controller" not in answer.json
-        for text in ("feeds.list.every", "feeds.other.typ", "did you mean `type`"):
+        for text in ("feeds.list.every", "feeds.other.typ: expected a known key"):
             assert text in answer.json["got"], answer
         assert one.poll(name="list").json["status"] == "Success"
         assert (
@@ -183,6 +183,7 @@ def test_secrets_and_certificates_are_read_again(tmp_path, tool):
         kept = one.connection()
         kept.request("GET", "/listQuartzJobs", headers=old)
         assert kept.getresponse().read()
+        kept.close()
         install(second)
         token.write_text("the second token of two\n")
         assert one.ask("/listQuartzJobs", headers=new).status == 401
@@ -202,28 +203,31 @@ def test_secrets_and_certificates_are_read_again(tmp_path, tool):
 def test_a_reload_resets_no_cursor(tmp_path):
     queries: list[dict] = []
 
+    def pages(asked: hostile.Asked) -> hostile.Reply:
+        queries.append(asked.query)
+        added = "2026-01-02T03:04:05.000000Z"
+        reply = envelope(stix.indicator(1, "[domain-name:value = 'a.example']"))
+        reply.headers |= {"X-TAXII-Date-Added-First": added, "X-TAXII-Date-Added-Last": added}
+        return reply
+
     def answer(asked: hostile.Asked) -> hostile.Reply:
         if asked.path.endswith("/objects/"):
-            queries.append(asked.query)
-        return envelope(headers_added("2026-01-02T03:04:05.000000Z"))
-
-    def headers_added(at: str) -> dict:
-        return {
-            "type": "indicator", "spec_version": "2.1", "pattern_type": "stix",
-            "id": "indicator--00000000-0001-4000-8000-000000000001", "created": at,
-            "modified": at, "valid_from": at, "pattern": "[domain-name:value = 'a.example']",
-        }  # fmt: skip
+            return pages(asked)
+        about = {"id": "1", "title": "One", "can_read": True}
+        return hostile.Reply(json.dumps(about), headers={"Content-Type": servers.TAXII})
 
     with hostile.serving(answer) as server:
         one = service(tmp_path)
         url = f"{server.url}/api/collections/1/"
-        one.feeds = [{"name": "taxii", "type": "taxii", "url": url}]
+        one.feeds = [{"name": "taxii", "type": "taxii", "url": url, "packages_to": "packages"}]
         with one:
             one.wait_for_rounds(1)
             assert "added_after" not in queries[0]
             cursor = json.loads(one.run("status", "--json"))["feeds"][0]["cursor"]
             assert by_request(one) and by_signal(one)
             assert json.loads(one.run("status", "--json"))["feeds"][0]["cursor"] == cursor
+            assert one.poll(name="taxii").json["status"] == "Success"
+            assert queries[-1]["added_after"].startswith("2026-01-02T02:5")
 
 
 def test_the_schedule_is_stopped_listed_and_started(tmp_path):
