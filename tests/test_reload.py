@@ -21,7 +21,9 @@ STEPS = {
     "Step 1 of 5": "Attempt to STOP Quartz Jobs...",
     "Step 2 of 5": "Attempt to STOP Quartz Scheduler...",
     "Step 3 of 5": "Attempt to reload Configuration Properties...",
-    "Step 4 of 5": "Reset Begin/End TimeStamps. Will be initialized via Configuration Properties...",
+    "Step 4 of 5": (
+        "Reset Begin/End TimeStamps. Will be initialized via Configuration Properties..."
+    ),
     "Step 5 of 5": "Attempt to ReSTART the Quartz Scheduler...",
 }
 
