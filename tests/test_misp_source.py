@@ -536,7 +536,7 @@ def rejections(polling: Polling) -> list[dict]:
     output = program.run(
         "indicators", "--rejected", "--json", "--config", polling.path, env=polling.environment
     ).stdout
-    return [json.loads(line) for line in output.splitlines()]
+    return [json.loads(line)["rejected"] for line in output.splitlines()]
 
 
 def test_a_manifest_under_another_type_names_the_right_one(tmp_path):
