@@ -70,6 +70,19 @@ def test_known_indicators_in_a_new_bundle_give_an_event_without_them(misp_double
     assert (status, body["Attribute"]) == (200, [])
 
 
+def test_an_object_may_hold_a_value_that_the_event_has(misp_double):
+    template = captures.load()["object_add_domain_ip_with_template"]["request"]["body"]["Object"]
+    rows = [{"type": "domain", "value": "dip2.example"}]
+    event = {"Event": {"info": "twice", "Attribute": rows, "Object": [template]}}
+    _, added = ask(misp_double, "POST", "/events/add", event)
+    path = f"/attributes/add/{added['Event']['uuid']}"
+    status, body = ask(misp_double, "POST", path, rows[0])
+    assert (status, list(body["errors"])) == (403, ["value"])
+    assert [row["value"] for row in misp_double.attributes()].count("dip2.example") == 2
+    address = {"type": "ip-dst", "value": "198.51.100.45"}
+    assert ask(misp_double, "POST", path, address)[0] == 200, "only the object has it so far"
+
+
 def test_a_hundred_thousand_attributes_are_found_by_index(misp_double):
     parts = 20
     for part in range(parts):

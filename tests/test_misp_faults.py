@@ -115,6 +115,27 @@ def test_a_server_comes_up_again_with_what_it_held(misp_double):
     assert ask(misp_double, "GET", f"/events/view/{EVENT}")[0] == 200
 
 
+def test_a_server_that_goes_down_closes_its_connections(misp_double):
+    connection = http.client.HTTPConnection("127.0.0.1", misp_double.port, timeout=30)
+    connection.request("GET", "/users/heartbeat")
+    assert connection.getresponse().read()
+    misp_double.down()
+    with pytest.raises((http.client.RemoteDisconnected, ConnectionError)):
+        connection.request("GET", "/users/heartbeat")
+        connection.getresponse()
+    connection.close()
+
+
+def test_permissions_change_while_the_server_runs(misp_double):
+    named = {"Event": {"info": "tags", "Tag": [{"name": "none:such"}]}}
+    ask(misp_double, "POST", "/events/add", named)
+    misp_double.grant("publisher", "perm_tag_editor")
+    ask(misp_double, "POST", "/events/add", named)
+    assert [each["tags"] for each in misp_double.events()] == [[], ["none:such"]]
+    misp_double.revoke("publisher", "perm_add")
+    assert ask(misp_double, "POST", "/events/add", named)[0] == 403
+
+
 def test_random_faults_repeat_with_their_seed():
     def statuses(seed: int) -> list[int]:
         with misp.running() as double:

@@ -5,6 +5,7 @@ import ssl
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
 
 from tests.misp import accounts, contents, tags
 from tests.misp.faults import KINDS, Fault
@@ -75,6 +76,21 @@ class Misp:
         with self.state.lock:
             for each in names:
                 tags.make(self.state, each)
+
+    def grant(self, name: str, *permissions: str) -> None:
+        """Gives a named user permissions, such as `perm_tag_editor`."""
+        user = self.state.accounts.named(name)
+        user.role = replace(user.role, permissions=user.role.permissions | set(permissions))
+
+    def revoke(self, name: str, *permissions: str) -> None:
+        """Takes permissions from a named user."""
+        user = self.state.accounts.named(name)
+        user.role = replace(user.role, permissions=user.role.permissions - set(permissions))
+
+    def limit_searches(self, count: int) -> None:
+        """Limits the usual user's searches within 15 minutes; 0 removes the limit."""
+        user = self.state.accounts.named("publisher")
+        user.role = replace(user.role, rate_limit=count)
 
     def fault(self, kind: str, **settings) -> Fault:
         """Sets a fault, for the next request unless `times` says otherwise."""

@@ -12,7 +12,6 @@ import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from dataclasses import replace as replaced
 from typing import Any
 
 from tests.misp import accounts, captures
@@ -102,8 +101,7 @@ class Replay:
         elif verb == "next":
             state.last[arguments[0]] = int(arguments[1]) - 1
         elif verb == "rate":
-            user = state.accounts.named("publisher")
-            user.role = replaced(user.role, rate_limit=int(arguments[0]))
+            self.misp.limit_searches(int(arguments[0]))
         elif verb == "published":
             while state.queue:
                 pass
