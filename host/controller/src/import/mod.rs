@@ -36,7 +36,7 @@ pub(crate) struct Import {
     pub(crate) findings: Findings,
 }
 
-/// What an operator should know about an import.
+/// News about an import for its operator.
 #[derive(Debug, Default)]
 pub(crate) struct Findings {
     /// The files that were read.

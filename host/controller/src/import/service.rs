@@ -1,4 +1,4 @@
-//! What each property of the service becomes.
+//! The setting that each property of the service becomes.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -109,7 +109,7 @@ impl Server {
 impl Service<'_> {
     fn import(mut self, from: &Path) -> anyhow::Result<Import> {
         self.writer.comment(&format!(
-            "Imported from {} by `threatsieve config import`. docs/migrating.md says what differs.\n\
+            "Imported from {} by `threatsieve config import`; see docs/migrating.md.\n\
              A line that starts with `#` and no space is a setting that is switched off.",
             from.display()
         ));
