@@ -174,7 +174,7 @@ def named(said: str) -> set[str]:
 
 def used(said: str) -> int:
     """Returns the number of properties that were used."""
-    (line,) = [line for line in said.splitlines() if " used" in line and "propert" in line]
+    (line,) = [line for line in said.splitlines() if line.endswith(" properties are used")]
     return int(line.split()[1])
 
 

@@ -5,12 +5,13 @@ use std::path::Path;
 
 use super::configured::{loaded, network_runtime};
 use crate::alerts;
-use crate::config::{Config, Origin, Transport};
+use crate::config::{Config, MispPlace, Origin, Transport};
 use crate::exit::{Exit, Failure};
 use crate::feeds;
 use crate::follow::shared_logs;
 use crate::network::shown_url;
 use crate::output::Sink;
+use crate::service::InUse;
 use crate::status::probe;
 use crate::text::escape_controls;
 
@@ -19,6 +20,7 @@ use crate::text::escape_controls;
 pub(crate) fn check_config(path: &Path, offline: bool) -> Result<Exit, Failure> {
     let Some(loaded) = loaded(path)? else { return Ok(Exit::Usage) };
     let mut out = Sink::stdout()?;
+    InUse::new(loaded.config.clone())?;
     out.write(report(path, &loaded.config).as_bytes())?;
     if offline {
         return Ok(Exit::Done);
@@ -59,6 +61,11 @@ fn report(path: &Path, config: &Config) -> String {
             Origin::Taxii1(taxii) => format!("TAXII 1 at {}", shown_url(&taxii.server.url)),
             Origin::Url(url) => shown_url(&url.url),
             Origin::Path(path) => path.display().to_string(),
+            Origin::Misp(misp) => format!("MISP at {}", shown_url(&misp.server.url)),
+            Origin::MispFeed(files) => match &files.place {
+                MispPlace::Url(url) => format!("MISP feed at {}", shown_url(&url.url)),
+                MispPlace::Folder(path) => format!("MISP feed at {}", path.display()),
+            },
         };
         _ = writeln!(
             text,
@@ -87,6 +94,10 @@ fn report(path: &Path, config: &Config) -> String {
             _ = writeln!(text, "alerts  to {}", escape_controls(&to.join(", ")));
         }
         None => text.push_str("alerts  to nobody\n"),
+    }
+    if let Some(server) = &config.server {
+        let scheme = if server.certificate.is_some() { "https" } else { "http" };
+        _ = writeln!(text, "server  {scheme}://{}", server.listen);
     }
     if let Some(opensearch) = &config.opensearch {
         let hosts: Vec<String> = opensearch.hosts.iter().map(shown_url).collect();

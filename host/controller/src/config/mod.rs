@@ -45,6 +45,7 @@ mod kinds;
 mod load;
 mod logs;
 mod misp;
+mod misp_source;
 mod nested;
 mod opensearch;
 mod output;
@@ -53,6 +54,7 @@ mod preset;
 mod problem;
 mod reader;
 mod secret;
+mod server;
 mod service;
 mod shown;
 mod smtp;
@@ -72,11 +74,13 @@ pub(crate) use http::Http;
 pub(crate) use load::{ConfigError, Loaded, feed_of_url, load, tables};
 pub(crate) use logs::{History, LogSource};
 pub(crate) use misp::{Distribution, Misp, MispTarget, MispWay, Withdraw};
+pub(crate) use misp_source::{MispFiles, MispPlace, MispServer, MispWanted};
 pub(crate) use opensearch::{OpenSearch, of_hosts};
 pub(crate) use output::Output;
 pub(crate) use policy::{FeedPolicy, Scope};
 pub(crate) use preset::unknown as unknown_preset;
 pub(crate) use secret::Secret;
+pub(crate) use server::Server;
 pub(crate) use service::{Health, Logging, Retention, Schedule};
 pub(crate) use smtp::{Smtp, SmtpTls};
 
@@ -104,6 +108,8 @@ pub(crate) struct Config {
     pub(crate) output: Output,
     pub(crate) alerts: Option<Alerts>,
     pub(crate) opensearch: Option<OpenSearch>,
+    /// The HTTP server of `run`.
+    pub(crate) server: Option<Server>,
     pub(crate) health: Health,
     pub(crate) retention: Retention,
     pub(crate) logging: Logging,

@@ -64,6 +64,7 @@ pub(super) fn apply(
     writer.write(&plan)?;
     writer.replace_rejections(delivered)?;
     writer.keep_markings()?;
+    delivery.events.keep(&transaction, feed)?;
     let has_ids = delivered == Delivered::Part;
     packages::keep(&transaction, feed, &delivery.packages, now, has_ids)?;
     let is_whole = delivered == Delivered::Whole;
@@ -318,8 +319,9 @@ impl Writer<'_> {
                     for one in collected.incoming() {
                         delete.execute((feed, by, collected.id_text(one)?))?;
                     }
-                    for one in &self.delivery.rejections {
-                        delete.execute((feed, by, &one.id))?;
+                    let rejected = self.delivery.rejections.iter().map(|one| &one.id);
+                    for id in rejected.chain(&self.delivery.events.settled) {
+                        delete.execute((feed, by, id))?;
                     }
                 }
             }
