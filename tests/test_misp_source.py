@@ -4,6 +4,7 @@ import contextlib
 import functools
 import http.server
 import json
+import os
 import subprocess
 import threading
 import urllib.error
@@ -224,6 +225,29 @@ def test_small_parts_are_stored_and_continued(double, tmp_path):
          "page_objects": 7},
         http={"max_poll_objects": 40}, environment={"MISP_KEY": double.key},
     )  # fmt: skip
+    polling.poll()
+    assert polling.active("misp") == 180
+
+
+def test_a_poll_that_is_killed_is_made_up_for(double, tmp_path):
+    for part in range(6):
+        add(double, f"part {part}", *[attribute(f"d{part}-{n}.example") for n in range(30)])
+    polling = Polling(
+        tmp_path,
+        {"name": "misp", "type": "misp", "url": double.url, "key": {"env": "MISP_KEY"},
+         "page_objects": 7},
+        http={"max_poll_objects": 40}, environment={"MISP_KEY": double.key},
+    )  # fmt: skip
+    for after in (3, 9, 20):
+        before = len(double.requests)
+        double.fault("slow", path="/restSearch", times=None, seconds=0.05)
+        environment = {**os.environ, **polling.environment}
+        process = program.start("poll", "--force", "--config", polling.path, env=environment)
+        while len(double.requests) < before + after and process.poll() is None:
+            threading.Event().wait(0.01)
+        process.kill()
+        process.communicate()
+        double.clear()
     polling.poll()
     assert polling.active("misp") == 180
 
