@@ -4,6 +4,7 @@ import contextlib
 import functools
 import http.server
 import json
+import os
 import subprocess
 import threading
 import urllib.error
@@ -224,6 +225,29 @@ def test_small_parts_are_stored_and_continued(double, tmp_path):
          "page_objects": 7},
         http={"max_poll_objects": 40}, environment={"MISP_KEY": double.key},
     )  # fmt: skip
+    polling.poll()
+    assert polling.active("misp") == 180
+
+
+def test_a_poll_that_is_killed_is_made_up_for(double, tmp_path):
+    for part in range(6):
+        add(double, f"part {part}", *[attribute(f"d{part}-{n}.example") for n in range(30)])
+    polling = Polling(
+        tmp_path,
+        {"name": "misp", "type": "misp", "url": double.url, "key": {"env": "MISP_KEY"},
+         "page_objects": 7},
+        http={"max_poll_objects": 40}, environment={"MISP_KEY": double.key},
+    )  # fmt: skip
+    for after in (3, 9, 20):
+        before = len(double.requests)
+        double.fault("slow", path="/restSearch", times=None, seconds=0.05)
+        environment = {**os.environ, **polling.environment}
+        process = program.start("poll", "--force", "--config", polling.path, env=environment)
+        while len(double.requests) < before + after and process.poll() is None:
+            threading.Event().wait(0.01)
+        process.kill()
+        process.communicate()
+        double.clear()
     polling.poll()
     assert polling.active("misp") == 180
 
@@ -559,10 +583,11 @@ def test_feeds_test_reads_a_server_and_a_feed(double, source, tmp_path):
 
 
 def test_an_unpublished_event_leaves_when_everything_is_compared(double, source):
-    event = add(double, "only", attribute("evil.example"))
+    add(double, "stays", attribute("stays.example"), timestamp=NOW)
+    event = add(double, "leaves", attribute("evil.example"), timestamp=NOW)
     polling = source(compare_every="1s")
     polling.poll()
     ask(double, f"/events/unpublish/{event}", {})
     threading.Event().wait(1.1)
     polling.poll()
-    assert active(polling) == set()
+    assert active(polling) == {"stays.example"}

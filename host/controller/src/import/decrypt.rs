@@ -12,7 +12,7 @@ use base64ct::{Base64, Encoding};
 use crate::config::Secret;
 
 /// Rounds of PBKDF2.
-const ROUNDS: NonZeroU32 = NonZeroU32::new(65_536).unwrap();
+const ROUNDS: NonZeroU32 = NonZeroU32::MIN.saturating_add(65_536 - 1);
 
 /// Decrypts a text in Base64. The error is a message for the user and names no secret.
 pub(super) fn decrypt(text: &str, password: &str, salt: &str) -> anyhow::Result<Secret> {

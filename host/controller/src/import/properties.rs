@@ -140,7 +140,8 @@ mod tests {
 
     #[test]
     fn a_file_is_read_as_java_reads_it() {
-        let cases: [(&[u8], &[(&str, &str)]); 12] = [
+        type Pairs = &'static [(&'static str, &'static str)];
+        let cases: [(&[u8], Pairs); 12] = [
             (b"a=1\nb:2\nc 3\nd\te\n", &[("a", "1"), ("b", "2"), ("c", "3"), ("d", "e")]),
             (b"  a  =  1  \n", &[("a", "1  ")]),
             (b"a : = 1", &[("a", "= 1")]),
