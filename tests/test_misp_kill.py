@@ -17,7 +17,7 @@ KILLS = int(os.environ.get("THREATSIEVE_KILLS", "20"))
 
 @pytest.mark.parametrize("way", ["add", "edit"])
 def test_kills_lose_and_double_nothing(tmp_path, way):
-    chance = random.Random(seeds.seed())
+    chance = random.Random(seeds.SEED)
     with misp.running() as server:
         feed = {"name": "list", "type": "path", "path": "list.txt", "max_shrink": 1.0}
         forwarding = Forwarding(tmp_path, server, feed)
@@ -30,13 +30,12 @@ def test_kills_lose_and_double_nothing(tmp_path, way):
             else:
                 wanted = {value for value in values if chance.random() < 0.5} | {"k.example"}
             program.write(tmp_path / "list.txt", *sorted(wanted))
-            running = program.start(
+            with program.start(
                 "poll", "--force", "--config", forwarding.path,
                 env={**os.environ, **forwarding.environment},
-            )  # fmt: skip
-            time.sleep(chance.uniform(0.02, 0.25))
-            running.send_signal(signal.SIGKILL)
-            running.wait()
+            ) as running:  # fmt: skip
+                time.sleep(chance.uniform(0.02, 0.25))
+                running.send_signal(signal.SIGKILL)
         forwarding.forward_all()
         held = forwarding.held()
         on = {value for (_, value), (to_ids, deleted) in held.items() if to_ids and not deleted}

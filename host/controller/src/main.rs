@@ -15,6 +15,7 @@ mod exit;
 mod explain;
 mod feeds;
 mod follow;
+mod import;
 mod indicators;
 mod limited;
 mod logging;
@@ -29,6 +30,8 @@ mod rejection;
 mod rounds;
 #[cfg(test)]
 mod seed;
+mod serve;
+mod service;
 mod sinks;
 mod sources;
 mod status;
@@ -48,7 +51,7 @@ fn main() -> ExitCode {
         Verb::Build(args) => commands::build_blacklist(&args),
         Verb::Explain(args) => commands::explain_value(&args),
         Verb::Poll(args) => commands::poll_round(&args),
-        Verb::Run(args) => commands::run_rounds(&args),
+        Verb::Run(args) => commands::run_service(&args),
         Verb::Status(args) => commands::show_status(&args),
         Verb::Feeds(args) => commands::list_feeds(&args),
         Verb::Indicators(args) => commands::list_indicators(&args),
@@ -68,6 +71,7 @@ fn main() -> ExitCode {
             ConfigVerb::Check { config, offline } => {
                 commands::check_config(&config.path(), offline)
             }
+            ConfigVerb::Import(args) => commands::import_config(&args),
             ConfigVerb::Init { file } => commands::init_config(file.as_deref()),
             ConfigVerb::Show { config } => commands::show_config(&config.path()),
         },

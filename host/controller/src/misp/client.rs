@@ -4,13 +4,13 @@
 use std::time::Duration;
 
 use anyhow::anyhow;
+use reqwest::Method;
 use reqwest::header::{ACCEPT, CONTENT_TYPE, HeaderMap};
-use reqwest::{Client as Http, Method};
 use serde_json::Value as Json;
 use threatsieve_misp::{Answer, Call, MAX_ANSWER_BYTES, Verdict, verdict};
 use url::Url;
 
-use crate::config::{self, Config};
+use crate::config::{Http, Misp};
 use crate::network::{Secrets, auth_header, configured_client, read_body, shown_url};
 
 /// Number of characters of an answer that messages quote.
@@ -30,7 +30,7 @@ pub(super) enum Lost {
 /// An answer of the server, or of a proxy before it.
 #[derive(Debug)]
 pub(super) struct Reply {
-    status: u16,
+    pub(super) status: u16,
     content_type: Option<String>,
     location: Option<String>,
     retry_after: Option<String>,
@@ -55,19 +55,19 @@ impl Reply {
 
 /// A client for one server.
 pub(super) struct Client {
-    http: Http,
+    http: reqwest::Client,
     base: Url,
     timeout: Duration,
     secrets: Secrets,
 }
 
 impl Client {
-    pub(super) fn new(config: &Config, server: &config::Misp) -> anyhow::Result<Client> {
+    pub(super) fn new(http: &Http, server: &Misp) -> anyhow::Result<Client> {
         let header = auth_header(&server.auth)?;
         let mut secrets = Secrets::of_auth(&server.auth, header.as_ref());
         secrets.add_url(&server.url);
         let certificate = server.client_certificate.as_ref();
-        let http = configured_client(&config.http, certificate, |builder| {
+        let http = configured_client(http, certificate, |builder| {
             builder.default_headers(HeaderMap::from_iter(header))
         })?;
         let mut base = server.url.clone();

@@ -10,9 +10,11 @@
 //! - [`upload`]: a package that the server converts;
 //! - [`publish`]: publication, which is seen too before it counts;
 //! - [`sightings`]: matches, as sightings of the attributes;
+//! - [`health`]: whether a server answers;
 //! - [`client`]: requests.
 
 mod client;
+mod health;
 mod publish;
 mod report;
 mod route;
@@ -27,6 +29,7 @@ use threatsieve_blacklist::Timestamp;
 use tokio::runtime::Runtime;
 
 use self::client::Client;
+pub(crate) use self::health::check;
 pub(crate) use self::report::ServerReport;
 use self::route::Routes;
 use self::send::{Halt, Sender, Trouble};
@@ -102,7 +105,7 @@ impl Forwarding<'_> {
             Routes::of(self.config, self.policies, self.server, state.id, &mut self.store())?;
         routes.take_over(&mut self.store(), self.now)?;
         if self.may_send(&state, &mut report) {
-            let client = Client::new(self.config, self.server)?;
+            let client = Client::new(&self.config.http, self.server)?;
             let is_halted = self.events(&client, &state, &routes, &mut report).await?;
             if !is_halted && self.server.sightings {
                 self.sightings(&client, &state, &routes, &mut report).await?;
