@@ -57,7 +57,7 @@ pub use filter::{
 pub use list::{LineError, ListForm, ListOptions, ListReport, RejectedLine, read_list};
 pub use sniff::looks_like;
 pub use stix::{
-    BundleReport, Ends, ObjectError, ReferenceError, Related, StixLimits, StixReport, StixSet,
-    Unreduced, UnreducedReason, Valueless, latest_modified,
+    BundleReport, Ends, ObjectError, ReferenceError, Related, Report, StixLimits, StixReport,
+    StixSet, Unreduced, UnreducedReason, Valueless, latest_modified,
 };
 pub use stix1::{PackageContent, PackageOptions, PackageRole, PackageSink};

@@ -30,6 +30,8 @@ pub(crate) enum Kind {
     FeedDead,
     /// A feed's delivery waits for an operator.
     FeedHeld,
+    /// A feed's publisher gave most of its indicators new ids.
+    FeedIdsChanged,
     /// A new blacklist waits for an operator.
     BlacklistHeld,
     /// Records cannot be appended to the output file.
@@ -48,10 +50,11 @@ pub(crate) enum Kind {
 }
 
 impl Kind {
-    pub(crate) const ALL: [Kind; 10] = [
+    pub(crate) const ALL: [Kind; 11] = [
         Kind::StepFailed,
         Kind::FeedDead,
         Kind::FeedHeld,
+        Kind::FeedIdsChanged,
         Kind::BlacklistHeld,
         Kind::OutputBlocked,
         Kind::MailsStuck,
@@ -67,6 +70,7 @@ impl Kind {
             Kind::StepFailed => "step_failed",
             Kind::FeedDead => "feed_dead",
             Kind::FeedHeld => "feed_held",
+            Kind::FeedIdsChanged => "feed_ids_changed",
             Kind::BlacklistHeld => "blacklist_held",
             Kind::OutputBlocked => "output_blocked",
             Kind::MailsStuck => "mails_stuck",
@@ -91,6 +95,8 @@ impl Kind {
             // A deleted log is missed until it leaves the history window. Only the round that
             // notices it fails.
             Kind::HistoryMissed => Exit::Done,
+            // Everything works; the publisher may want to know.
+            Kind::FeedIdsChanged => Exit::Done,
         }
     }
 
@@ -100,6 +106,7 @@ impl Kind {
             Kind::StepFailed => "step failed",
             Kind::FeedDead => "feed dead",
             Kind::FeedHeld => "delivery held back",
+            Kind::FeedIdsChanged => "new ids for known indicators",
             Kind::BlacklistHeld => "blacklist held back",
             Kind::OutputBlocked => "output not writable",
             Kind::MailsStuck => "mails not delivered",
@@ -122,6 +129,9 @@ impl Kind {
                     "look at the feed; `threatsieve feeds --allow {subject}` \
                      lets the next delivery through"
                 );
+            }
+            Kind::FeedIdsChanged => {
+                "nothing is lost or counted twice; if it goes on, ask the publisher for stable ids"
             }
             Kind::BlacklistHeld => {
                 "look at the feeds; `threatsieve feeds --allow NAME` \

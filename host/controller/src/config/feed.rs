@@ -16,6 +16,7 @@ use super::credentials::{
 use super::kinds::{
     BOOLEAN, DURATION, FilePath, HttpUrl, Plain, SHARE, SIZE, TEXT, TlpLevel, Words, integer,
 };
+use super::misp::{Misp, MispTarget, TargetOrName, check_targets};
 use super::nested::{TableOf, list};
 use super::policy::{FeedPolicy, PolicySettings, policy};
 use super::preset::{self, Conditions, KeyPlaces, KeyedUrl, fair_interval, with_keys};
@@ -49,6 +50,8 @@ pub(crate) struct Feed {
     /// `None`: what is received is not saved.
     pub(crate) saving: Option<Saving>,
     pub(crate) policy: FeedPolicy,
+    /// The MISP servers that get its indicators.
+    pub(crate) misp: Vec<MispTarget>,
 }
 
 /// The place where received bodies are saved.
@@ -408,6 +411,15 @@ fields! {
             example = { min_confidence = 50, types = ["domain-name"] }
         )]
         policy: Option<Reader<'a>>,
+
+        /// MISP servers that get the feed's indicators: names of `[[misp]]`, or tables; see
+        /// `feeds.misp`. Not for an allow-list.
+        #[setting(
+            list(TargetOrName, "names or tables"),
+            default = [],
+            example = ["soc", { server = "community", publish = true }]
+        )]
+        misp: Vec<MispTarget>,
     }
 }
 
@@ -434,10 +446,19 @@ const SINCE: Plain<Timestamp> = Plain {
 pub(super) fn feeds(
     tables: &[Reader<'_>],
     presets: &Presets,
+    misp: Option<&[Misp]>,
     allow_plain_http: bool,
 ) -> Option<Vec<Feed>> {
     let settings: Vec<FeedSettings<'_>> = tables.iter().map(FeedSettings::read).collect();
     check_unique(settings.iter().map(|settings| &settings.name));
+    // With a fault in [[misp]] they are not known, and a problem would be a guess.
+    if let Some(servers) = misp {
+        let names = servers.iter().map(|server| server.name.clone()).collect();
+        for settings in &settings {
+            let has_packages = !matches!(settings.kind.value, Some(FeedType::Taxii));
+            check_targets(&settings.misp, &names, has_packages);
+        }
+    }
     let feeds: Vec<Option<Feed>> =
         settings.into_iter().map(|settings| feed(settings, presets, allow_plain_http)).collect();
     feeds.into_iter().collect()
@@ -511,6 +532,9 @@ fn feed(settings: FeedSettings<'_>, presets: &Presets, allow_plain_http: bool) -
             "expected no policy for an allow-list, got one: all of its values are allowed",
         );
     }
+    if settings.role.value == Some(FeedRole::Allow) && settings.misp.place.is_given {
+        settings.misp.place.hidden_problem("expected no MISP server for an allow-list, got one");
+    }
     let policy = match settings.policy.value? {
         Some(table) => policy(&table),
         None => Some(FeedPolicy::default()),
@@ -535,6 +559,7 @@ fn feed(settings: FeedSettings<'_>, presets: &Presets, allow_plain_http: bool) -
             canaries: settings.canaries.value?,
         },
         policy: policy?,
+        misp: settings.misp.value?,
     })
 }
 

@@ -13,6 +13,7 @@ use super::definition::Table;
 use super::feed::{FeedSettings, feeds};
 use super::kinds::FilePath;
 use super::logs::{LogSettings, logs};
+use super::misp::{MispSettings, misp_servers};
 use super::nested::{TableOf, TablesOf};
 use super::opensearch::{OpenSearchSettings, opensearch};
 use super::output::{OutputSettings, output};
@@ -57,6 +58,16 @@ fields! {
             example = [{ name = "ours", like = "ipsum", limit = 1000 }]
         )]
         presets: Presets,
+
+        /// MISP servers that get the indicators of feeds; see `[[misp]]`.
+        #[setting(
+            TablesOf(&MispSettings::TABLE),
+            default = [],
+            example = [
+                { name = "soc", url = "https://misp.example.org", key = { file = "misp.key" } }
+            ]
+        )]
+        misp: Vec<Reader<'a>>,
 
         /// Content of the blacklist; see `[blacklist]`.
         #[setting(TableOf(&BlacklistConfig::TABLE), default = {}, example = { name = "office" })]
@@ -236,7 +247,11 @@ fn read<'a>(file: &'a File<'a>, table: &DeTable<'a>) -> Option<Config> {
     let allow_plain_http = http.as_ref().is_none_or(|http| http.allow_plain_http);
     let presets = top.presets.value;
     let known = presets.clone().unwrap_or_default();
-    let feeds = top.feeds.value.and_then(|tables| feeds(&tables, &known, allow_plain_http));
+    let misp = top.misp.value.and_then(|tables| misp_servers(&tables, allow_plain_http));
+    let feeds = top
+        .feeds
+        .value
+        .and_then(|tables| feeds(&tables, &known, misp.as_deref(), allow_plain_http));
     let blacklist = top.blacklist.value.and_then(|table| BlacklistConfig::read(&table));
     let policy = top.matching.value.and_then(|table| policy(&table));
     let logs = top.logs.value.and_then(|tables| logs(&tables));
@@ -253,6 +268,7 @@ fn read<'a>(file: &'a File<'a>, table: &DeTable<'a>) -> Option<Config> {
         http: http?,
         presets: presets?,
         feeds: feeds?,
+        misp: misp?,
         blacklist: blacklist?,
         policy: policy?,
         logs: logs?,

@@ -44,6 +44,7 @@ mod http;
 mod kinds;
 mod load;
 mod logs;
+mod misp;
 mod nested;
 mod opensearch;
 mod output;
@@ -70,6 +71,7 @@ pub(crate) use feed::{Feed, FeedRole, Origin, Saving, Taxii1Feed, TaxiiFeed, Url
 pub(crate) use http::Http;
 pub(crate) use load::{ConfigError, Loaded, feed_of_url, load, tables};
 pub(crate) use logs::{History, LogSource};
+pub(crate) use misp::{Distribution, Misp, MispTarget, MispWay, Withdraw};
 pub(crate) use opensearch::{OpenSearch, of_hosts};
 pub(crate) use output::Output;
 pub(crate) use policy::{FeedPolicy, Scope};
@@ -92,6 +94,8 @@ pub(crate) struct Config {
     /// The presets of the program and of the file.
     pub(crate) presets: Presets,
     pub(crate) feeds: Vec<Feed>,
+    /// MISP servers that get indicators.
+    pub(crate) misp: Vec<Misp>,
     pub(crate) blacklist: BlacklistConfig,
     /// Conditions that a match must meet.
     pub(crate) policy: Policy,

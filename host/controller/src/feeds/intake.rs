@@ -198,7 +198,11 @@ impl Intake<'_> {
         for definition in ingest.known_markings()? {
             set.read(0, definition.as_bytes()).context("a marking definition in the state")?;
         }
-        ingest.relate(Threats { threats: set.threats(), relations: set.relations() });
+        ingest.relate(Threats {
+            threats: set.threats(),
+            relations: set.relations(),
+            reports: set.reports(),
+        });
         for one in set.valueless() {
             if one.is_revoked {
                 ingest.revoke(&one.id, one.modified)?;

@@ -2,8 +2,12 @@
 
 use std::time::Duration;
 
-use reqwest::{Client, ClientBuilder, Response};
+use anyhow::Context;
+use reqwest::{Client, ClientBuilder, NoProxy, Proxy, Response};
 use rustls::ClientConfig;
+
+use super::tls::tls_config;
+use crate::config::{ClientCertificate, Http};
 
 /// Time for which an idle connection is kept for the next request.
 const POOL_IDLE: Duration = Duration::from_secs(30);
@@ -21,6 +25,25 @@ pub(crate) fn http_client(mut tls: ClientConfig, user_agent: &str) -> ClientBuil
         .pool_idle_timeout(POOL_IDLE)
         .redirect(reqwest::redirect::Policy::none())
         .referer(false)
+}
+
+/// Builds an HTTP client by the settings of `[http]`. It presents the client certificate, if there is
+/// one. `more` adds what only this client needs.
+pub(crate) fn configured_client(
+    http: &Http,
+    certificate: Option<&ClientCertificate>,
+    more: impl FnOnce(ClientBuilder) -> ClientBuilder,
+) -> anyhow::Result<Client> {
+    let tls = tls_config(&http.ca_files, certificate)?;
+    let mut builder = http_client(tls, &http.user_agent).connect_timeout(http.connect_timeout);
+    if let Some(proxy) = &http.proxy {
+        let proxy =
+            Proxy::all(proxy.clone()).map_err(reqwest::Error::without_url).context("the proxy")?;
+        builder = builder.proxy(proxy.no_proxy(NoProxy::from_env()));
+    }
+    more(builder).build().with_context(|| {
+        format!("the HTTP client cannot be set up; {NO_AUTHORITIES} (`ca_files` in [http])")
+    })
 }
 
 /// Reads an answer's body to its end. Returns `None` if it is longer than `max_bytes`, whether or

@@ -8,7 +8,7 @@ mod secrets;
 mod tls;
 
 pub(crate) use address::{PublicHosts, Refused};
-pub(crate) use client::{NO_AUTHORITIES, http_client, read_body};
+pub(crate) use client::{NO_AUTHORITIES, configured_client, http_client, read_body};
 pub(crate) use credentials::auth_header;
 pub(crate) use secrets::{Secrets, hide_key, shown_url};
 pub(crate) use tls::tls_config;

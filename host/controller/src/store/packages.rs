@@ -415,7 +415,8 @@ impl Search<'_> {
     }
 }
 
-/// Stores the packages of a delivery. With `has_ids`, their ids are stored too.
+/// Stores the packages of a delivery, and the indicators that they list. With `has_ids`, the other ids
+/// in them are stored too.
 pub(super) fn keep(
     transaction: &Transaction<'_>,
     feed: i64,
@@ -424,7 +425,8 @@ pub(super) fn keep(
     has_ids: bool,
 ) -> anyhow::Result<()> {
     let mut known = transaction.prepare_cached(
-        "SELECT number, digest, modified FROM packages WHERE feed = ?1 AND id = ?2",
+        "SELECT number, digest, modified, dropped IS NOT NULL FROM packages
+         WHERE feed = ?1 AND id = ?2",
     )?;
     let mut repeat = transaction.prepare_cached(
         "UPDATE packages SET seen = ?2, body = coalesce(body, ?3), dropped = ?4 WHERE number = ?1",
@@ -443,11 +445,19 @@ pub(super) fn keep(
             &one.content;
         let dropped = dropped.as_ref().map(ToString::to_string);
         let body = received.body(one)?;
-        let read =
-            |row: &Row<'_>| Ok((row.get::<_, i64>(0)?, row.get::<_, [u8; 32]>(1)?, time(row)?));
-        if let Some((number, digest, kept)) = known.query_row((feed, id), read).optional()? {
-            if digest == *one.digest.as_bytes() {
+        let read = |row: &Row<'_>| {
+            Ok((row.get::<_, i64>(0)?, row.get::<_, [u8; 32]>(1)?, time(row)?, row.get(3)?))
+        };
+        let kept = known.query_row((feed, id), read).optional()?;
+        if let Some((number, digest, kept, was_dropped)) = kept {
+            // A package that counts for the first time is new to those who follow the numbers.
+            let counts_now = was_dropped && dropped.is_none();
+            if digest == *one.digest.as_bytes() && !counts_now {
                 repeat.execute((number, now.0, body, dropped))?;
+                // Earlier versions did not store them for every package.
+                for id in indicators {
+                    add.execute((feed, LISTED, id, number))?;
+                }
                 continue;
             }
             if is_older(*modified, kept) {
@@ -466,9 +476,9 @@ pub(super) fn keep(
             ":body": body,
             ":dropped": dropped,
         })?;
-        if has_ids {
-            let number = transaction.last_insert_rowid();
-            for (role, ids) in [(LISTED, indicators), (DEFINED, defines), (REFERRED, refers)] {
+        let number = transaction.last_insert_rowid();
+        for (role, ids) in [(LISTED, indicators), (DEFINED, defines), (REFERRED, refers)] {
+            if role == LISTED || has_ids {
                 for id in ids {
                     add.execute((feed, role, id, number))?;
                 }

@@ -23,7 +23,7 @@ pub(crate) struct RowDates {
 
 impl RowDates {
     /// Reads two columns, from the given one on.
-    fn read(row: &Row<'_>, first: usize) -> rusqlite::Result<RowDates> {
+    pub(super) fn read(row: &Row<'_>, first: usize) -> rusqlite::Result<RowDates> {
         let modified = row.get::<_, Option<i64>>(first)?.map(Timestamp);
         Ok(RowDates { modified, changed: Timestamp(row.get(first + 1)?) })
     }

@@ -1,25 +1,26 @@
-//! Threats that indicators are related to, and the relationships. They are joined when a blacklist
-//! is built, so it does not matter which of them came first.
+//! Threats that indicators are related to, the relationships, and the reports that refer to
+//! indicators. They are joined when they are used, so it does not matter which of them came first.
 
 use std::collections::HashSet;
 
 use rusqlite::{Connection, Rows, Transaction};
 use serde::{Deserialize, Serialize};
 use threatsieve_blacklist::{Threat, ThreatKind, Tlp};
-use threatsieve_feed::{Ends, Related};
+use threatsieve_feed::{Ends, Related, Report};
 
 use super::mails::tlp_of;
 
-/// Maximum number of threats, and of relationships, that one feed keeps.
+/// Maximum number of threats, of relationships, and of reports that one feed keeps.
 const MAX_KEPT: usize = 16 * 1024 * 1024;
 /// Maximum number of threats of one indicator.
 const MAX_THREATS: usize = 32;
 
-/// The threats and relationships of a delivery.
+/// The threats, relationships and reports of a delivery.
 #[derive(Debug, Default)]
 pub(crate) struct Threats {
     pub(crate) threats: Vec<Related<Threat>>,
     pub(crate) relations: Vec<(Related<Ends>, Option<Tlp>)>,
+    pub(crate) reports: Vec<(Related<Report>, Option<Tlp>)>,
 }
 
 impl Threats {
@@ -71,14 +72,55 @@ impl Threats {
                 tlp.map(|tlp| tlp as u8),
             ))?;
         }
+        for (one, tlp) in self.reports.iter().take(MAX_KEPT) {
+            changed += keep_report(transaction, feed, one, *tlp)?;
+        }
         if is_whole {
             let threats = self.threats.iter().map(|one| one.id.as_str()).collect();
             changed += remove_others(transaction, "threats", feed, &threats)?;
             let relations = self.relations.iter().map(|(one, _)| one.id.as_str()).collect();
             changed += remove_others(transaction, "relations", feed, &relations)?;
+            let reports = self.reports.iter().map(|(one, _)| one.id.as_str()).collect();
+            changed += remove_others(transaction, "reports", feed, &reports)?;
         }
         Ok(changed > 0)
     }
+}
+
+/// Stores a report, unless the known version is newer. Returns the number of changes.
+fn keep_report(
+    transaction: &Transaction<'_>,
+    feed: i64,
+    Related { id, modified, said }: &Related<Report>,
+    tlp: Option<Tlp>,
+) -> anyhow::Result<usize> {
+    let changed = transaction
+        .prepare_cached(
+            "INSERT INTO reports (feed, id, modified, name, tlp) VALUES (?1, ?2, ?3, ?4, ?5)
+             ON CONFLICT DO UPDATE SET modified = excluded.modified, name = excluded.name,
+             tlp = excluded.tlp
+             WHERE (reports.modified IS NULL OR excluded.modified >= reports.modified)
+             AND (excluded.modified, excluded.name, excluded.tlp) IS NOT (modified, name, tlp)",
+        )?
+        .execute((
+            feed,
+            id,
+            modified.map(|time| time.0),
+            said.as_ref().map(|report| &report.name),
+            tlp.map(|tlp| tlp as u8),
+        ))?;
+    if changed == 0 {
+        return Ok(0);
+    }
+    transaction
+        .execute("DELETE FROM report_indicators WHERE feed = ?1 AND report = ?2", (feed, id))?;
+    let mut insert = transaction.prepare_cached(
+        "INSERT OR IGNORE INTO report_indicators (feed, indicator, report) VALUES (?1, ?2, ?3)",
+    )?;
+    for indicator in said.iter().flat_map(|report| &report.indicators) {
+        insert.execute((feed, indicator, id))?;
+    }
+    Ok(changed)
 }
 
 fn remove_others(
@@ -115,6 +157,23 @@ pub(crate) fn with_threats<T>(
     let mut linked = Linked { rows: select.query([feed])?, next: None };
     linked.advance()?;
     read(&mut linked)
+}
+
+/// Returns the threats of one indicator.
+pub(crate) fn threats_of_indicator(
+    connection: &Connection,
+    feed: i64,
+    indicator: &str,
+) -> anyhow::Result<Vec<Threat>> {
+    let mut select = connection.prepare_cached(
+        "SELECT r.indicator, t.kind, t.name, t.external,
+         nullif(max(ifnull(r.tlp, -1), ifnull(t.tlp, -1)), -1)
+         FROM relations r JOIN threats t ON t.feed = r.feed AND t.id = r.threat
+         WHERE r.feed = ?1 AND r.indicator = ?2 AND t.name IS NOT NULL ORDER BY r.indicator",
+    )?;
+    let mut linked = Linked { rows: select.query((feed, indicator))?, next: None };
+    linked.advance()?;
+    linked.of(indicator)
 }
 
 /// Reads threats along with indicators. Both come in the order of the indicators' ids.

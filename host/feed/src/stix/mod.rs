@@ -16,7 +16,7 @@ pub use object::ObjectError;
 pub use report::{BundleReport, ReferenceError, StixReport, Unreduced, UnreducedReason, Valueless};
 pub use set::StixSet;
 pub(crate) use split::{Element, Splitter};
-pub use threat::{Ends, Related};
+pub use threat::{Ends, Related, Report};
 
 use threatsieve_blacklist::{Timestamp, UrlMode};
 

@@ -124,6 +124,9 @@ pub(super) struct RawObject<'a> {
     pub(super) source_ref: Raw<'a>,
     #[serde(borrow)]
     pub(super) target_ref: Raw<'a>,
+    /// Belongs to reports.
+    #[serde(borrow)]
+    pub(super) object_refs: Raw<'a>,
     /// The next two belong to TAXII envelopes.
     #[serde(borrow)]
     pub(super) more: Raw<'a>,
@@ -169,7 +172,7 @@ pub(super) fn time(raw: Raw<'_>, property: &'static str) -> Result<Option<Timest
 /// Finds JSON texts that may be an object of a used type. Most objects in many bundles are not, and
 /// they cost no parsing. Type names are ASCII, so a type that is written with escapes contains
 /// `\u00`.
-pub(super) struct Used([Finder<'static>; 10]);
+pub(super) struct Used([Finder<'static>; 11]);
 
 impl Used {
     pub(super) fn new() -> Self {
@@ -183,6 +186,7 @@ impl Used {
             "\"intrusion-set\"",
             "\"campaign\"",
             "\"attack-pattern\"",
+            "\"report\"",
             "\\u00",
         ];
         Used(types.map(Finder::new))

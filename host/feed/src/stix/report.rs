@@ -24,7 +24,7 @@ pub struct BundleReport {
     pub markings: u64,
     /// The number of objects of all other types.
     pub others: u64,
-    /// The number of those that are threats or relationships.
+    /// The number of those that are threats, relationships or reports.
     pub threats: u64,
     /// The number of rejected objects; [`super::StixSet::finish`] lists them.
     pub rejected: u64,

@@ -13,7 +13,7 @@ use super::marking::{Markings, Restriction, SetId};
 use super::object::{ObjectError, RawObject, Used, error_at, text, time, wrong};
 use super::report::{BundleReport, StixReport, Unreduced, Valueless};
 use super::split::{Element, Splitter};
-use super::threat::{self, Ends, Related, Threats};
+use super::threat::{self, Ends, Related, Report, Threats};
 use super::version::{Types, Version};
 use crate::stix1::{PackageOptions, Packages};
 use crate::text::cut;
@@ -197,6 +197,13 @@ impl StixSet {
                 let _ = self.threats.threat(&object, kind, &mut self.markings);
                 Ok(())
             }
+            Ok(Some(kind)) if kind == "report" => {
+                (report.others, report.threats) = (report.others + 1, report.threats + 1);
+                self.make_room(offset)?;
+                // Without it, the indicators are in no report.
+                let _ = self.threats.report(&object, &mut self.markings);
+                Ok(())
+            }
             Ok(Some(kind)) if kind == "bundle" && is_document => {
                 report.forget_document();
                 report.is_bundle = true;
@@ -331,6 +338,13 @@ impl StixSet {
     pub fn relations(&self) -> Vec<(Related<Ends>, Option<Tlp>)> {
         let restrictions = self.markings.resolve();
         self.threats.relations(|set| tlp_of(&restrictions, set)).collect()
+    }
+
+    /// Returns the newest versions of the reports that refer to indicators, each with its marking.
+    /// All marking definitions must have been read.
+    pub fn reports(&self) -> Vec<(Related<Report>, Option<Tlp>)> {
+        let restrictions = self.markings.resolve();
+        self.threats.reports(|set| tlp_of(&restrictions, set)).collect()
     }
 
     /// The number of versions with a date too far in the future. They are passed on without a date.

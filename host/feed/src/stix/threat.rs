@@ -1,5 +1,5 @@
-//! Threats that indicators are related to, and the relationships that say so. Both may come before
-//! or after the indicator, also in another input.
+//! Threats that indicators are related to, the relationships that say so, and the reports that
+//! refer to indicators. All may come before or after the indicator, also in another input.
 
 use std::borrow::Cow;
 use std::collections::HashMap;
@@ -17,10 +17,12 @@ use crate::text::cut;
 const MAX_ID_BYTES: usize = 256;
 /// The most threats of one indicator. Further ones are ignored.
 const MAX_THREATS: usize = 32;
+/// The most indicators of one report. Further ones are ignored.
+const MAX_REPORTED: usize = 100_000;
 /// The longest external id that is kept (`T1566.001`), in bytes.
 const MAX_EXTERNAL_BYTES: usize = 32;
 
-/// The newest version of a threat or of a relationship.
+/// The newest version of a threat, a relationship or a report.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Related<T> {
     /// Its STIX identifier.
@@ -40,17 +42,27 @@ pub struct Ends {
     pub threat: String,
 }
 
+/// A report (STIX 2.1, section 4.16).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Report {
+    /// Its name.
+    pub name: String,
+    /// The identifiers of the indicators that it refers to.
+    pub indicators: Vec<String>,
+}
+
 struct Version<T> {
     modified: Option<Timestamp>,
     markings: SetId,
     said: Option<T>,
 }
 
-/// The newest versions of all threats and relationships.
+/// The newest versions of all threats, relationships and reports.
 #[derive(Default)]
 pub(super) struct Threats {
     threats: IndexMap<Box<str>, Version<Threat>>,
     relations: IndexMap<Box<str>, Version<Ends>>,
+    reports: IndexMap<Box<str>, Version<Report>>,
 }
 
 /// The kind of threat that an object of this type is.
@@ -65,7 +77,7 @@ pub(super) fn kind(object: &str) -> Option<ThreatKind> {
 
 impl Threats {
     pub(super) fn len(&self) -> usize {
-        self.threats.len() + self.relations.len()
+        self.threats.len() + self.relations.len() + self.reports.len()
     }
 
     /// Reads a threat.
@@ -115,6 +127,31 @@ impl Threats {
         keep(&mut self.relations, object, markings, said)
     }
 
+    /// Reads a report. One that refers to no indicator is ignored.
+    pub(super) fn report(
+        &mut self,
+        object: &RawObject<'_>,
+        markings: &mut Markings,
+    ) -> Result<(), ObjectError> {
+        let references: Vec<Text<'_>> =
+            read(object.object_refs, "object_refs", "an array of strings")?.unwrap_or_default();
+        let indicators: Vec<String> = references
+            .into_iter()
+            .map(|one| one.0)
+            .filter(|id| id.starts_with("indicator--") && id.len() <= MAX_ID_BYTES)
+            .take(MAX_REPORTED)
+            .map(Cow::into_owned)
+            .collect();
+        let is_known = text(object.id, "id")?.is_some_and(|id| self.reports.contains_key(&*id));
+        // A newer version may refer to other objects.
+        if indicators.is_empty() && !is_known && !is_revoked(object)? {
+            return Ok(());
+        }
+        let name = text(object.name, "name")?.unwrap_or_default();
+        let said = (!is_revoked(object)?).then(|| Report { name: cut(name.trim()), indicators });
+        keep(&mut self.reports, object, markings, said)
+    }
+
     /// Returns all threats, with the TLP level that `tlp` finds for their markings.
     pub(super) fn threats(
         &self,
@@ -136,6 +173,17 @@ impl Threats {
         tlp: impl Fn(SetId) -> Option<threatsieve_blacklist::Tlp>,
     ) -> impl Iterator<Item = (Related<Ends>, Option<threatsieve_blacklist::Tlp>)> {
         self.relations.iter().map(move |(id, version)| {
+            let (modified, said) = (version.modified, version.said.clone());
+            (Related { id: id.to_string(), modified, said }, tlp(version.markings))
+        })
+    }
+
+    /// Returns all reports.
+    pub(super) fn reports(
+        &self,
+        tlp: impl Fn(SetId) -> Option<threatsieve_blacklist::Tlp>,
+    ) -> impl Iterator<Item = (Related<Report>, Option<threatsieve_blacklist::Tlp>)> {
+        self.reports.iter().map(move |(id, version)| {
             let (modified, said) = (version.modified, version.said.clone());
             (Related { id: id.to_string(), modified, said }, tlp(version.markings))
         })

@@ -3,15 +3,12 @@
 
 use std::sync::Arc;
 
-use anyhow::Context;
 use reqwest::header::{HeaderName, HeaderValue};
-use reqwest::{Client, ClientBuilder, Method, NoProxy, Proxy, RequestBuilder};
+use reqwest::{Client, Method, RequestBuilder};
 use url::{Origin, Url};
 
 use crate::config::{Auth, ClientCertificate, Http, Secret};
-use crate::network::{
-    NO_AUTHORITIES, PublicHosts, Refused, Secrets, auth_header, http_client, tls_config,
-};
+use crate::network::{PublicHosts, Refused, Secrets, auth_header, configured_client};
 
 /// The trust in a URL's host.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -52,13 +49,14 @@ impl Access {
         auth: &Auth,
         certificate: Option<&ClientCertificate>,
     ) -> anyhow::Result<Access> {
-        let anonymous = client(builder(http, None)?)?;
+        let anonymous = configured_client(http, None, |builder| builder)?;
         let known = match certificate {
-            Some(_) => client(builder(http, certificate)?)?,
+            Some(_) => configured_client(http, certificate, |builder| builder)?,
             None => anonymous.clone(),
         };
         let public = PublicHosts::new(http.proxy.as_ref());
-        let foreign = client(builder(http, None)?.dns_resolver(Arc::new(public.clone())))?;
+        let resolver = Arc::new(public.clone());
+        let foreign = configured_client(http, None, |builder| builder.dns_resolver(resolver))?;
         let credentials = auth_header(auth)?;
         let mut secrets = Secrets::of_auth(auth, credentials.as_ref());
         secrets.add_url(home);
@@ -136,19 +134,4 @@ impl Access {
     pub(super) fn secrets(&self) -> &Secrets {
         &self.secrets
     }
-}
-
-fn builder(http: &Http, certificate: Option<&ClientCertificate>) -> anyhow::Result<ClientBuilder> {
-    let tls = tls_config(&http.ca_files, certificate)?;
-    let builder = http_client(tls, &http.user_agent).connect_timeout(http.connect_timeout);
-    let Some(proxy) = &http.proxy else { return Ok(builder) };
-    let proxy =
-        Proxy::all(proxy.clone()).map_err(reqwest::Error::without_url).context("the proxy")?;
-    Ok(builder.proxy(proxy.no_proxy(NoProxy::from_env())))
-}
-
-fn client(builder: ClientBuilder) -> anyhow::Result<Client> {
-    builder.build().with_context(|| {
-        format!("the HTTP client cannot be set up; {NO_AUTHORITIES} (`ca_files` in [http])")
-    })
 }

@@ -35,6 +35,7 @@ fn feed(name: &str, origin: Origin) -> Feed {
         hold: Hold { max_shrink: 0.5, max_indicators: 1000, canaries: Vec::new() },
         saving: None,
         policy: FeedPolicy::default(),
+        misp: Vec::new(),
     }
 }
 

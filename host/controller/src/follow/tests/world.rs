@@ -265,6 +265,7 @@ fn config(folder: &Path) -> Config {
             allow_plain_http: false,
         },
         presets: threatsieve_feed::preset::Presets::default(),
+        misp: Vec::new(),
         feeds: Vec::new(),
         blacklist: BlacklistConfig {
             name: "main".into(),

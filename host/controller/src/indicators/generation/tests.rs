@@ -44,6 +44,7 @@ pub(crate) fn config(state: PathBuf) -> Config {
             allow_plain_http: false,
         },
         presets: threatsieve_feed::preset::Presets::default(),
+        misp: Vec::new(),
         feeds: vec![feed("a"), feed("b")],
         blacklist: BlacklistConfig {
             name: "test".to_owned(),

@@ -6,10 +6,12 @@ use threatsieve_blacklist::Timestamp;
 
 use super::collect::{Incoming, NO_TIME};
 use super::plan::{ACTIVE, Deed, Plan, Planner, REMOVED, REVOKED};
+use super::renamed::move_to;
 use super::{Delivered, Delivery};
 use crate::store::Store;
 use crate::store::body::Statement;
 use crate::store::feeds::{Held, Ingested};
+use crate::store::misp;
 use crate::store::packages;
 use crate::store::rejections::{RejectedBy, add_rejections};
 use crate::store::retraction::retract_matches;
@@ -54,8 +56,12 @@ pub(super) fn apply(
         transaction.commit()?;
         return Ok(Ingested { held: Some(held), ..plan.counts });
     }
-    let writer =
-        Writer { transaction: &transaction, delivery, keeps_former: keeps_former(&transaction)? };
+    let writer = Writer {
+        transaction: &transaction,
+        delivery,
+        keeps_former: keeps_former(&transaction)?,
+        is_sent: misp::is_sent(&transaction, feed)?,
+    };
     writer.write(&plan)?;
     writer.replace_rejections(delivered)?;
     writer.keep_markings()?;
@@ -63,6 +69,9 @@ pub(super) fn apply(
     packages::keep(&transaction, feed, &delivery.packages, now, has_ids)?;
     let is_whole = delivered == Delivered::Whole;
     let has_other_threats = delivery.threats.keep(&transaction, feed, is_whole)?;
+    if has_other_threats && writer.is_sent {
+        misp::relations_changed(&transaction, feed)?;
+    }
     writer.update_feed(&plan, cursor)?;
     if plan.counts.has_changes() || has_other_threats {
         // An operator who accepts a delivery also accepts the next blacklist.
@@ -162,6 +171,8 @@ struct Writer<'a> {
     transaction: &'a Transaction<'a>,
     delivery: &'a Delivery,
     keeps_former: bool,
+    /// MISP servers get the feed's indicators.
+    is_sent: bool,
 }
 
 impl Writer<'_> {
@@ -176,6 +187,12 @@ impl Writer<'_> {
         for id in &plan.removed {
             self.keep_former(id)?;
             remove.execute((feed, id, REMOVED, now.0))?;
+            self.note_change(id)?;
+        }
+        for (former, place) in &plan.renamed {
+            let collected = &self.delivery.collected;
+            let id = collected.id_text(&collected.incoming()[*place as usize])?;
+            move_to(self.transaction, (feed, &self.delivery.feed.name), former, id)?;
         }
         let mut forget = self
             .transaction
@@ -191,6 +208,7 @@ impl Writer<'_> {
         let id = self.delivery.collected.id_text(one)?;
         let body = self.delivery.collected.body(one);
         let modified = Some(one.modified).filter(|&time| time != NO_TIME);
+        self.note_change(id)?;
         let prepare = |sql| self.transaction.prepare_cached(sql);
         match deed {
             Deed::Insert => {
@@ -266,6 +284,15 @@ impl Writer<'_> {
         Ok(())
     }
 
+    /// Notes a change for the MISP servers that get the feed.
+    fn note_change(&self, id: &str) -> anyhow::Result<()> {
+        if self.is_sent {
+            misp::changed(self.transaction, self.delivery.feed_id, id)
+        } else {
+            Ok(())
+        }
+    }
+
     fn keep_former(&self, id: &str) -> rusqlite::Result<()> {
         if self.keeps_former {
             self.transaction.prepare_cached(KEEP_FORMER)?.execute((self.delivery.feed_id, id))?;
@@ -324,12 +351,15 @@ impl Writer<'_> {
              failing_since = NULL, error = NULL,
              next_attempt = NULL, held = NULL, allowed = 0,
              cursor = coalesce(:cursor, cursor), active = max(0, active + :more), report = :report,
-             changed = CASE WHEN :has_changes THEN :now ELSE changed END WHERE id = :feed",
+             changed = CASE WHEN :has_changes THEN :now ELSE changed END,
+             ids_changed = coalesce(:ids_changed, ids_changed) WHERE id = :feed",
             named_params! {
                 ":now": self.delivery.now.0,
                 ":cursor": cursor.map(ToString::to_string),
                 ":more": plan.more_active,
                 ":report": serde_json::to_string(&plan.counts)?,
+                ":ids_changed":
+                    plan.ids_changed.as_ref().map(serde_json::to_string).transpose()?,
                 ":has_changes": plan.counts.has_changes(),
                 ":feed": self.delivery.feed_id,
             },

@@ -7,6 +7,7 @@
 mod apply;
 mod collect;
 mod plan;
+mod renamed;
 
 use std::collections::BTreeSet;
 
@@ -16,6 +17,7 @@ use threatsieve_feed::latest_modified;
 
 use self::collect::{Canary, Collected};
 pub(crate) use self::plan::{ACTIVE, REVOKED};
+pub(crate) use self::renamed::Renamed;
 use super::Store;
 use super::body::Statement;
 use super::feeds::{Ingested, feed_id};
@@ -300,5 +302,7 @@ pub(crate) fn compared_text(text: &str) -> Option<String> {
 
 #[cfg(test)]
 mod model_tests;
+#[cfg(test)]
+mod renamed_tests;
 #[cfg(test)]
 pub(crate) mod tests;

@@ -6,6 +6,7 @@ use rusqlite::{Connection, OptionalExtension, Row};
 use threatsieve_blacklist::Timestamp;
 
 use super::collect::{Canary, Collected, Incoming, NO_TIME};
+use super::renamed::{Renamed, is_named};
 use super::{Delivered, is_credible};
 use crate::store::body::Statement;
 use crate::store::feeds::Ingested;
@@ -51,6 +52,10 @@ pub(super) struct Plan {
     pub(super) leaving: u64,
     /// The text of a canary that leaves with a row.
     pub(super) lost_canary: Option<String>,
+    /// Indicators under new ids: the earlier id, and the index in the delivery.
+    pub(super) renamed: Vec<(String, u32)>,
+    /// Set if these are most of the feed's indicators.
+    pub(super) ids_changed: Option<Renamed>,
     /// Change of the number of active rows.
     pub(super) more_active: i64,
 }
@@ -103,6 +108,9 @@ impl Planner<'_> {
             (true, Delivered::Whole) => self.merge(connection, feed)?,
             (true, Delivered::Part) => self.look_up(connection, feed)?,
         }
+        if is_known {
+            self.rename(connection, feed, delivered)?;
+        }
         Ok(self.plan)
     }
 
@@ -135,13 +143,7 @@ impl Planner<'_> {
                 None => self.judge(place, one, None)?,
             }
         }
-        let is_named = |id: &str| {
-            collected
-                .incoming()
-                .binary_search_by(|one| collected.id(one).cmp(id.as_bytes()))
-                .is_ok()
-        };
-        for id in self.withdrawn.iter().filter(|id| !is_named(id)) {
+        for id in self.withdrawn.iter().filter(|id| !is_named(collected, id)) {
             let listed = select
                 .query_row((feed, id), |row| {
                     let stored = Stored::read(row, 0, self.now)?;

@@ -26,6 +26,7 @@ pub(crate) fn feed(name: &str) -> Feed {
         hold: Hold { max_shrink: 1.0, max_indicators: 1_000_000, canaries: Vec::new() },
         saving: None,
         policy: FeedPolicy::default(),
+        misp: Vec::new(),
     }
 }
 
@@ -77,12 +78,12 @@ fn revoke(store: &mut Store, feed: &Feed, id: &str, modified: Option<i64>) -> In
     ingest.finish(Delivered::Part, None, false).unwrap()
 }
 
-fn found(store: &Store, query: &Query) -> Vec<Found> {
+pub(super) fn found(store: &Store, query: &Query) -> Vec<Found> {
     store.search(query, NOW).unwrap().0
 }
 
 /// Returns all ids with their states.
-fn states(store: &Store) -> Vec<(String, State)> {
+pub(super) fn states(store: &Store) -> Vec<(String, State)> {
     let all = Query { limit: 1000, ..Query::default() };
     found(store, &all).into_iter().map(|found| (found.id, found.state)).collect()
 }

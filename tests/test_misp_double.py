@@ -1,0 +1,106 @@
+"""The MISP test double answers as the captures of a real MISP do."""
+
+import json
+import urllib.error
+import urllib.request
+
+import pytest
+
+from tests import misp
+from tests.misp import captures, replay
+
+LISTS = json.loads(captures.FILE.with_name("not-replayed.json").read_text())
+
+
+def ask(double: misp.Misp, method: str, path: str, body=None, key: str = "", **headers):
+    """Sends a request, and returns the status and the JSON of the answer."""
+    data = None if body is None else json.dumps(body).encode()
+    known = {"Accept": "application/json", "Content-Type": "application/json"}
+    known["Authorization"] = key or double.key
+    request = urllib.request.Request(double.url + path, data, known | headers, method=method)
+    try:
+        answer = urllib.request.urlopen(request, timeout=60)
+    except urllib.error.HTTPError as error:
+        answer = error
+    with answer:
+        return answer.status, json.loads(answer.read())
+
+
+@pytest.fixture(name="double")
+def _double():
+    with misp.running() as found:
+        yield found
+        assert found.errors == []
+
+
+def test_captured_requests_get_the_captured_answers():
+    clock = replay.Clock()
+    differing = {}
+    with misp.running(clock=clock) as double:
+        for name, differences in replay.Replay(double, clock).run():
+            if differences:
+                differing[name] = differences
+        assert double.errors == []
+    unknown = {name: found for name, found in differing.items() if name not in LISTS["differences"]}
+    assert unknown == {}
+    stale = LISTS["differences"].keys() - differing.keys()
+    assert not stale, f"no longer different, so remove them from the list: {sorted(stale)}"
+
+
+def test_each_capture_is_replayed_or_listed_with_a_reason():
+    session = [
+        line for line in replay.SESSION.read_text().splitlines() if line and line[0] not in "#!>~"
+    ]
+    assert len(session) == len(set(session))
+    listed = LISTS["elsewhere"].keys() | LISTS["not_modelled"].keys()
+    assert listed & set(session) == set()
+    assert listed | set(session) == captures.load().keys()
+    assert LISTS["differences"].keys() <= set(session)
+
+
+def test_values_are_stored_and_refused_as_in_the_captured_table(double):
+    _, added = ask(double, "POST", "/events/add", {"info": "values"})
+    path = f"/attributes/add/{added['Event']['uuid']}"
+    for row in captures.load()["attribute_values_matrix"]["results"]:
+        status, body = ask(double, "POST", path, {"type": row["type"], "value": row["sent"]})
+        found = {"type": row["type"], "sent": row["sent"], "status": status}
+        if status == 200:
+            stored = body["Attribute"]
+            found |= {"stored": stored["value"], "stored_type": stored["type"]}
+            found |= {"category": stored["category"], "to_ids": stored["to_ids"]}
+        else:
+            found["errors"] = body["errors"]
+        assert found == row
+
+
+def test_an_upload_edits_the_event_where_newer_servers_do(double):
+    sent = captures.load()["stix21_as_version_2_1"]["request"]["body"]
+    assert ask(double, "POST", "/events/upload_stix/2", sent)[0] == 200
+    changed = json.loads(json.dumps(sent).replace("v1.example", "v1-new.example"))
+    assert ask(double, "POST", "/events/upload_stix/2", changed)[0] == 403
+    double.state.edits_existing_event = True
+    status, body = ask(double, "POST", "/events/upload_stix/2", changed)
+    assert (status, body["Event"]["uuid"]) == (200, sent["id"].removeprefix("bundle--"))
+    values = [row["value"] for row in double.attributes() if row["object"] is None]
+    assert len(double.events()) == 1
+    assert values == ["v1.example"], "its timestamp is not newer, so the attribute stays"
+
+
+def test_known_indicators_in_a_new_bundle_give_an_event_without_them(double):
+    sent = captures.load()["stix21_as_version_2_1"]["request"]["body"]
+    ask(double, "POST", "/events/upload_stix/2", sent)
+    sent = sent | {"id": "bundle--00000000-0000-4000-8000-000000000001"}
+    status, body = ask(double, "POST", "/events/upload_stix/2", sent)
+    assert (status, body["Attribute"]) == (200, [])
+
+
+def test_a_hundred_thousand_attributes_are_found_by_index(double):
+    parts = 20
+    for part in range(parts):
+        rows = [{"type": "domain", "value": f"d{part}-{number}.example"} for number in range(5_000)]
+        event = {"Event": {"info": f"part {part}", "Attribute": rows}}
+        assert ask(double, "POST", "/events/add", event)[0] == 200
+    wanted = {"value": [f"d{part}-17.example" for part in range(parts)]}
+    _, found = ask(double, "POST", "/attributes/restSearch", wanted)
+    assert len(found["response"]["Attribute"]) == parts
+    assert len(double.attributes()) == parts * 5_000
