@@ -108,6 +108,14 @@ ALTER TABLE packages ADD COLUMN dropped TEXT;
 -- JSON: the last time that the publisher gave most of a feed's indicators new ids.
 ALTER TABLE feeds ADD COLUMN ids_changed TEXT;
 
+-- JSON: the indicator's markings, if its level depends on definitions outside of the
+-- specifications. A definition that comes later changes it.
+ALTER TABLE indicators ADD COLUMN markings TEXT;
+
 -- The indicator's id in the output, if its publisher gave it another one since; NULL if it is the
 -- same.
 ALTER TABLE matches ADD COLUMN written_id TEXT;
+
+-- Every feed is read again once: for conjunctions, which states of before version 5 lack, for the
+-- ids in packages and the markings of indicators, and because filters see STIX 1.x now.
+UPDATE feeds SET cursor = NULL;

@@ -33,6 +33,7 @@ pub(super) fn apply(
         collected: &delivery.collected,
         canaries: &delivery.canaries,
         withdrawn: &delivery.withdrawn,
+        marked: &delivery.marked,
         now,
         plan: Plan::default(),
     };
@@ -65,6 +66,7 @@ pub(super) fn apply(
     writer.write(&plan)?;
     writer.replace_rejections(delivered)?;
     writer.keep_markings()?;
+    plan.counts.changed += writer.mark_again()?;
     let has_ids = delivered == Delivered::Part;
     packages::keep(&transaction, feed, &delivery.packages, now, has_ids)?;
     let is_whole = delivered == Delivered::Whole;
@@ -167,9 +169,9 @@ const KEEP_FORMER: &str = "INSERT INTO pending (feed, id, former)
     SELECT feed, id, CASE state WHEN 0 THEN body END FROM indicators
     WHERE feed = ?1 AND id = ?2 ON CONFLICT DO NOTHING";
 
-struct Writer<'a> {
-    transaction: &'a Transaction<'a>,
-    delivery: &'a Delivery,
+pub(super) struct Writer<'a> {
+    pub(super) transaction: &'a Transaction<'a>,
+    pub(super) delivery: &'a Delivery,
     keeps_former: bool,
     /// MISP servers get the feed's indicators.
     is_sent: bool,
@@ -208,6 +210,7 @@ impl Writer<'_> {
         let id = self.delivery.collected.id_text(one)?;
         let body = self.delivery.collected.body(one);
         let modified = Some(one.modified).filter(|&time| time != NO_TIME);
+        let markings = self.delivery.marked.get(id).map(|markings| &**markings);
         self.note_change(id)?;
         let prepare = |sql| self.transaction.prepare_cached(sql);
         match deed {
@@ -219,18 +222,18 @@ impl Writer<'_> {
                     .execute((feed, id))?;
                 }
                 prepare(
-                    "INSERT INTO indicators (feed, id, state, modified, changed, body)
-                     VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+                    "INSERT INTO indicators (feed, id, state, modified, changed, body, markings)
+                     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
                 )?
-                .execute((feed, id, ACTIVE, modified, now.0, body))?;
+                .execute((feed, id, ACTIVE, modified, now.0, body, markings))?;
             }
             Deed::Replace => {
                 self.keep_former(id)?;
                 prepare(
-                    "UPDATE indicators SET state = ?3, modified = ?4, changed = ?5, body = ?6
-                     WHERE feed = ?1 AND id = ?2",
+                    "UPDATE indicators SET state = ?3, modified = ?4, changed = ?5, body = ?6,
+                     markings = ?7 WHERE feed = ?1 AND id = ?2",
                 )?
-                .execute((feed, id, ACTIVE, modified, now.0, body))?;
+                .execute((feed, id, ACTIVE, modified, now.0, body, markings))?;
             }
             Deed::Revive => {
                 self.keep_former(id)?;
@@ -285,7 +288,7 @@ impl Writer<'_> {
     }
 
     /// Notes a change for the MISP servers that get the feed.
-    fn note_change(&self, id: &str) -> anyhow::Result<()> {
+    pub(super) fn note_change(&self, id: &str) -> anyhow::Result<()> {
         if self.is_sent {
             misp::changed(self.transaction, self.delivery.feed_id, id)
         } else {
@@ -293,7 +296,7 @@ impl Writer<'_> {
         }
     }
 
-    fn keep_former(&self, id: &str) -> rusqlite::Result<()> {
+    pub(super) fn keep_former(&self, id: &str) -> rusqlite::Result<()> {
         if self.keeps_former {
             self.transaction.prepare_cached(KEEP_FORMER)?.execute((self.delivery.feed_id, id))?;
         }
