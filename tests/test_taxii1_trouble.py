@@ -120,7 +120,7 @@ def test_a_status_message_is_shown_whatever_the_http_status(tmp_path, code):
     details = {names.SD_ITEM: "the-item"}
     message = status(names.ST_NOT_FOUND, "no such collection", **details)
     text = message.to_xml(pretty_print=True).decode()
-    # The message stands behind more than is shown of other bodies.
+    # The message comes after more than is shown of other bodies.
     text = text.replace(
         "<taxii_11:Status_Message", f"<!-- {'x' * 2000} -->\n<taxii_11:Status_Message", 1
     )

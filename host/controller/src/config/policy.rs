@@ -146,9 +146,9 @@ settings! {
 
 settings! {
     /// Expressions about the properties of an indicator, in the form of a STIX pattern with one
-    /// pair of brackets. A path starts with `indicator:`; `[*]` is any element of a list. Indicators
-    /// of STIX 1.x have the same names for the same properties. About packages of STIX 1.x, a path
-    /// starts with `package:`. [policy.md](policy.md#filter) lists the properties.
+    /// pair of brackets. A path starts with `indicator:`; `[*]` is any element of a list. In STIX
+    /// 1.x, the same properties have the same names. About packages of STIX 1.x, a path starts with
+    /// `package:`. [policy.md](policy.md#filter) lists the properties.
     #[heading = "[feeds.policy.filter]"]
     struct Filter {
         /// Only indicators for which this holds count.

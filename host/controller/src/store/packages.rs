@@ -415,8 +415,8 @@ impl Search<'_> {
     }
 }
 
-/// Stores the packages of a delivery, and the indicators that they list. With `has_ids`, the other ids
-/// in them are stored too.
+/// Stores the packages of a delivery, and the indicators that they list. With `has_ids`, the other
+/// ids in them are stored too.
 pub(super) fn keep(
     transaction: &Transaction<'_>,
     feed: i64,
@@ -429,7 +429,8 @@ pub(super) fn keep(
          WHERE feed = ?1 AND id = ?2",
     )?;
     let mut repeat = transaction.prepare_cached(
-        "UPDATE packages SET seen = ?2, body = coalesce(body, ?3), dropped = ?4 WHERE number = ?1",
+        "UPDATE packages SET seen = ?2, body = coalesce(body, ?3), dropped = ?4
+         WHERE number = ?1",
     )?;
     let mut delete = transaction.prepare_cached("DELETE FROM packages WHERE number = ?1")?;
     let mut insert = transaction.prepare_cached(

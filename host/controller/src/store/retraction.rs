@@ -19,7 +19,8 @@ pub(crate) fn retract_matches(
 ) -> anyhow::Result<u64> {
     let mut retracted = 0;
     let mut statement = transaction.prepare_cached(
-        "SELECT e.uid, m.written, coalesce(m.written_id, m.indicator) FROM matches m JOIN events e ON e.id = m.event \
+        "SELECT e.uid, m.written, coalesce(m.written_id, m.indicator) \
+         FROM matches m JOIN events e ON e.id = m.event \
          WHERE m.indicator = ?1 AND m.feed = ?2 AND (?3 IS NULL OR m.entry = ?3) \
          AND m.retracted IS NULL ORDER BY m.id",
     )?;
