@@ -10,7 +10,7 @@ from collections import Counter
 import pytest
 from xdist.scheduler import LoadScopeScheduling
 
-from tests import engines, opentaxii, program, secured, seeds, shared, times
+from tests import engines, misp, opentaxii, program, secured, seeds, shared, times
 
 FIRST = [
     # Its three nodes need both cores. The files that run meanwhile start no nodes of their own.
@@ -143,6 +143,14 @@ def opentaxii_server(tool):
     return shared.server(
         "opentaxii", lambda: opentaxii.opentaxii(shared.folder("opentaxii"), openssl)
     )
+
+
+@pytest.fixture
+def misp_double():
+    """A test double of MISP of the test's own."""
+    with misp.running() as double:
+        yield double
+        assert double.errors == [], "the double itself failed"
 
 
 @pytest.fixture(params=["3.8.0", "2.19.4"])

@@ -18,6 +18,7 @@ ALLOWED = {
     "threatsieve-feed": {"threatsieve-blacklist"},
     "threatsieve-flag": {"threatsieve-blacklist"},
     "threatsieve-log": {"threatsieve-blacklist"},
+    "threatsieve-misp": {"threatsieve-blacklist"},
     "threatsieve-runner": {"threatsieve-blacklist"},
     "threatsieve-jni": {
         "threatsieve-blacklist",
@@ -30,6 +31,7 @@ ALLOWED = {
         "threatsieve-feed",
         "threatsieve-flag",
         "threatsieve-log",
+        "threatsieve-misp",
         "threatsieve-runner",
     },
 }
@@ -96,6 +98,7 @@ def test_the_parsers_and_the_blacklist_know_no_runtime():
         "threatsieve-feed",
         "threatsieve-flag",
         "threatsieve-log",
+        "threatsieve-misp",
     ):
         seen, waiting = set(), [members()[member]["id"]]
         while waiting:

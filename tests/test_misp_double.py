@@ -1,36 +1,12 @@
 """The MISP test double answers as the captures of a real MISP do."""
 
 import json
-import urllib.error
-import urllib.request
-
-import pytest
 
 from tests import misp
 from tests.misp import captures, replay
+from tests.misp.client import ask
 
 LISTS = json.loads(captures.FILE.with_name("not-replayed.json").read_text())
-
-
-def ask(double: misp.Misp, method: str, path: str, body=None, key: str = "", **headers):
-    """Sends a request, and returns the status and the JSON of the answer."""
-    data = None if body is None else json.dumps(body).encode()
-    known = {"Accept": "application/json", "Content-Type": "application/json"}
-    known["Authorization"] = key or double.key
-    request = urllib.request.Request(double.url + path, data, known | headers, method=method)
-    try:
-        answer = urllib.request.urlopen(request, timeout=60)
-    except urllib.error.HTTPError as error:
-        answer = error
-    with answer:
-        return answer.status, json.loads(answer.read())
-
-
-@pytest.fixture(name="double")
-def _double():
-    with misp.running() as found:
-        yield found
-        assert found.errors == []
 
 
 def test_captured_requests_get_the_captured_answers():
@@ -58,11 +34,11 @@ def test_each_capture_is_replayed_or_listed_with_a_reason():
     assert LISTS["differences"].keys() <= set(session)
 
 
-def test_values_are_stored_and_refused_as_in_the_captured_table(double):
-    _, added = ask(double, "POST", "/events/add", {"info": "values"})
+def test_values_are_stored_and_refused_as_in_the_captured_table(misp_double):
+    _, added = ask(misp_double, "POST", "/events/add", {"info": "values"})
     path = f"/attributes/add/{added['Event']['uuid']}"
     for row in captures.load()["attribute_values_matrix"]["results"]:
-        status, body = ask(double, "POST", path, {"type": row["type"], "value": row["sent"]})
+        status, body = ask(misp_double, "POST", path, {"type": row["type"], "value": row["sent"]})
         found = {"type": row["type"], "sent": row["sent"], "status": status}
         if status == 200:
             stored = body["Attribute"]
@@ -73,34 +49,47 @@ def test_values_are_stored_and_refused_as_in_the_captured_table(double):
         assert found == row
 
 
-def test_an_upload_edits_the_event_where_newer_servers_do(double):
+def test_an_upload_edits_the_event_where_newer_servers_do(misp_double):
     sent = captures.load()["stix21_as_version_2_1"]["request"]["body"]
-    assert ask(double, "POST", "/events/upload_stix/2", sent)[0] == 200
+    assert ask(misp_double, "POST", "/events/upload_stix/2", sent)[0] == 200
     changed = json.loads(json.dumps(sent).replace("v1.example", "v1-new.example"))
-    assert ask(double, "POST", "/events/upload_stix/2", changed)[0] == 403
-    double.state.edits_existing_event = True
-    status, body = ask(double, "POST", "/events/upload_stix/2", changed)
+    assert ask(misp_double, "POST", "/events/upload_stix/2", changed)[0] == 403
+    misp_double.state.edits_existing_event = True
+    status, body = ask(misp_double, "POST", "/events/upload_stix/2", changed)
     assert (status, body["Event"]["uuid"]) == (200, sent["id"].removeprefix("bundle--"))
-    values = [row["value"] for row in double.attributes() if row["object"] is None]
-    assert len(double.events()) == 1
+    values = [row["value"] for row in misp_double.attributes() if row["object"] is None]
+    assert len(misp_double.events()) == 1
     assert values == ["v1.example"], "its timestamp is not newer, so the attribute stays"
 
 
-def test_known_indicators_in_a_new_bundle_give_an_event_without_them(double):
+def test_known_indicators_in_a_new_bundle_give_an_event_without_them(misp_double):
     sent = captures.load()["stix21_as_version_2_1"]["request"]["body"]
-    ask(double, "POST", "/events/upload_stix/2", sent)
+    ask(misp_double, "POST", "/events/upload_stix/2", sent)
     sent = sent | {"id": "bundle--00000000-0000-4000-8000-000000000001"}
-    status, body = ask(double, "POST", "/events/upload_stix/2", sent)
+    status, body = ask(misp_double, "POST", "/events/upload_stix/2", sent)
     assert (status, body["Attribute"]) == (200, [])
 
 
-def test_a_hundred_thousand_attributes_are_found_by_index(double):
+def test_an_object_may_hold_a_value_that_the_event_has(misp_double):
+    template = captures.load()["object_add_domain_ip_with_template"]["request"]["body"]["Object"]
+    rows = [{"type": "domain", "value": "dip2.example"}]
+    event = {"Event": {"info": "twice", "Attribute": rows, "Object": [template]}}
+    _, added = ask(misp_double, "POST", "/events/add", event)
+    path = f"/attributes/add/{added['Event']['uuid']}"
+    status, body = ask(misp_double, "POST", path, rows[0])
+    assert (status, list(body["errors"])) == (403, ["value"])
+    assert [row["value"] for row in misp_double.attributes()].count("dip2.example") == 2
+    address = {"type": "ip-dst", "value": "198.51.100.45"}
+    assert ask(misp_double, "POST", path, address)[0] == 200, "only the object has it so far"
+
+
+def test_a_hundred_thousand_attributes_are_found_by_index(misp_double):
     parts = 20
     for part in range(parts):
         rows = [{"type": "domain", "value": f"d{part}-{number}.example"} for number in range(5_000)]
         event = {"Event": {"info": f"part {part}", "Attribute": rows}}
-        assert ask(double, "POST", "/events/add", event)[0] == 200
+        assert ask(misp_double, "POST", "/events/add", event)[0] == 200
     wanted = {"value": [f"d{part}-17.example" for part in range(parts)]}
-    _, found = ask(double, "POST", "/attributes/restSearch", wanted)
+    _, found = ask(misp_double, "POST", "/attributes/restSearch", wanted)
     assert len(found["response"]["Attribute"]) == parts
-    assert len(double.attributes()) == parts * 5_000
+    assert len(misp_double.attributes()) == parts * 5_000

@@ -13,6 +13,6 @@ attributes.py, objects.py, tags.py, sightings.py, warninglists.py, search.py, pu
 upload.py.
 """
 
-from tests.misp.handle import Misp, running
+from tests.misp.handle import Misp, running, secured
 
-__all__ = ["Misp", "running"]
+__all__ = ["Misp", "running", "secured"]

@@ -31,7 +31,7 @@ class Answer:
     def encoded(self) -> bytes:
         """Returns the body's bytes."""
         if self.content_type == JSON and self.body != "":
-            return json.dumps(self.body, ensure_ascii=False, indent=4).encode()
+            return json.dumps(self.body, ensure_ascii=False).encode()
         return (self.body or "").encode()
 
 

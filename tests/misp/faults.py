@@ -9,14 +9,16 @@ A fault has a kind, and fits requests by method and by a part of their path. It 
     auth        403 as for a bad key
     permission  403 as for a role without the permission
     404 405 413 429 502 503 504   that status
-    500         an internal error; `store` attributes of the request are stored before it
+    internal    500 before any work
+    500         500 in the middle of it: `store` attributes of the request are stored, by default
+                half of them, together with the event
     half        half of the answer's body, then the connection is closed
     html        200 with a page of HTML
     login       302 to the login page
     drop        attributes with one of `values` (values or UUIDs) are dropped silently, 200
 
-With `after`, the work is done before the answer is spoiled. The outages of whole parts (worker,
-Redis, database, PHP, `live`) are settings of the state.
+With `after`, the work is done before the answer is spoiled; that is always so for `half`. The
+outages of whole parts (worker, Redis, database, PHP, `live`) are settings of the state.
 """
 
 import random
@@ -35,8 +37,8 @@ from tests.misp.answers import (
     login,
 )
 
-AT_ONCE = {"reset", "auth", "permission", "404", "405", "413", "429", "502", "503", "504",
-           "html", "login"}  # fmt: skip
+AT_ONCE = {"reset", "internal", "auth", "permission", "404", "405", "413", "429", "502", "503",
+           "504", "html", "login"}  # fmt: skip
 KINDS = AT_ONCE | {"slow", "500", "half", "drop"}
 PAGE = "<!DOCTYPE html><html><head><title>Gateway</title></head><body>Please wait.</body></html>"
 
@@ -97,7 +99,7 @@ class Fault:
         plain = {
             "auth": Plain(403, BAD_KEY), "permission": Plain(403, NO_PERMISSION),
             "404": Plain(404, "Not Found"), "405": Plain(405, "Method Not Allowed"),
-            "500": internal(),
+            "500": internal(), "internal": internal(),
         }  # fmt: skip
         return plain[self.kind].at(url)
 

@@ -4,13 +4,18 @@ import contextlib
 import ssl
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
 
 from tests.misp import accounts, contents, tags
-from tests.misp.faults import Fault
+from tests.misp.faults import KINDS, Fault
 from tests.misp.publishing import Worker
 from tests.misp.server import Core, Logged, Server
 from tests.misp.state import State
+from tests.servers import Certificates
+
+RANDOM = KINDS - {"drop", "auth", "permission"}
+"""The faults that happen by themselves. The others need an operator, or the names of values."""
 
 
 class Misp:
@@ -72,10 +77,37 @@ class Misp:
             for each in names:
                 tags.make(self.state, each)
 
+    def grant(self, name: str, *permissions: str) -> None:
+        """Gives a named user permissions, such as `perm_tag_editor`."""
+        user = self.state.accounts.named(name)
+        user.role = replace(user.role, permissions=user.role.permissions | set(permissions))
+
+    def revoke(self, name: str, *permissions: str) -> None:
+        """Takes permissions from a named user."""
+        user = self.state.accounts.named(name)
+        user.role = replace(user.role, permissions=user.role.permissions - set(permissions))
+
+    def limit_searches(self, count: int) -> None:
+        """Limits the usual user's searches within 15 minutes; 0 removes the limit."""
+        user = self.state.accounts.named("publisher")
+        user.role = replace(user.role, rate_limit=count)
+
     def fault(self, kind: str, **settings) -> Fault:
         """Sets a fault, for the next request unless `times` says otherwise."""
         with self.core.guard:
             return self.core.faults.add(kind, **settings)
+
+    def random_faults(self, seed: int, rate: float, kinds: Iterable[str] = RANDOM) -> None:
+        """Lets a part of all requests meet one of these faults, until the faults are cleared. Half
+        of the faults spoil the answer after the work.
+        """
+        kinds = sorted(kinds)
+        with self.core.guard:
+            for number, kind in enumerate(kinds):
+                self.core.faults.add(
+                    kind, times=None, rate=rate / len(kinds), seed=seed + number, seconds=0.2,
+                    after=(seed + number) % 2 == 0,
+                )  # fmt: skip
 
     def clear(self) -> None:
         """Removes all faults."""
@@ -113,6 +145,18 @@ class Misp:
         self.down()
         self._worker.ended.set()
         self._worker.join()
+
+
+@contextlib.contextmanager
+def secured(certificates: Certificates, needs_client: bool = False) -> Iterator[Misp]:
+    """Runs a double with TLS on a free port, perhaps one that demands a client certificate."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificates.server, certificates.server_key)
+    if needs_client:
+        context.load_verify_locations(certificates.authority)
+        context.verify_mode = ssl.CERT_REQUIRED
+    with running(context) as misp:
+        yield misp
 
 
 @contextlib.contextmanager

@@ -12,10 +12,10 @@ import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from dataclasses import replace as replaced
 from typing import Any
 
 from tests.misp import accounts, captures
+from tests.misp.client import NoRedirect
 from tests.misp.handle import Misp
 from tests.misp.request import truth
 
@@ -53,14 +53,6 @@ class Got:
     status: int
     headers: dict[str, str]
     body: Any
-
-
-class NoRedirect(urllib.request.HTTPRedirectHandler):
-    """A handler that returns redirections as answers."""
-
-    def redirect_request(self, *_):
-        """Follows nothing."""
-        return None
 
 
 @dataclass
@@ -109,8 +101,7 @@ class Replay:
         elif verb == "next":
             state.last[arguments[0]] = int(arguments[1]) - 1
         elif verb == "rate":
-            user = state.accounts.named("publisher")
-            user.role = replaced(user.role, rate_limit=int(arguments[0]))
+            self.misp.limit_searches(int(arguments[0]))
         elif verb == "published":
             while state.queue:
                 pass

@@ -1,7 +1,7 @@
 """Searches: `attributes/restSearch` and `events/restSearch`."""
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
 from typing import Any
 
@@ -14,6 +14,22 @@ from tests.misp.state import State
 
 WINDOW_SECONDS = 900
 FORMATS = {"json", "cache"}
+COLUMNS: dict[str, Callable[[Attribute], str]] = {
+    "type": lambda each: each.type,
+    "category": lambda each: each.category,
+    "object_relation": lambda each: each.relation or "",
+}
+MOMENTS: dict[str, Callable[[Attribute], int]] = {
+    "timestamp": lambda each: each.timestamp,
+    "attribute_timestamp": lambda each: each.timestamp,
+    "event_timestamp": lambda each: each.event.timestamp,
+    "publish_timestamp": lambda each: each.event.publish_timestamp,
+    "last": lambda each: each.event.publish_timestamp,
+}
+FLAGS: dict[str, Callable[[Attribute], bool]] = {
+    "to_ids": lambda each: each.to_ids,
+    "published": lambda each: each.event.published,
+}
 UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
 
 
@@ -61,10 +77,11 @@ def search_attributes(state: State, request: Request) -> Answer:
     limits = limited(state, request)
     asked = asked_for(request)
     _checked_format(asked)
+    is_found = fits(state, asked)
     rows = (
         each
         for each in candidates(state, asked)
-        if state.sees_attribute(request.user, each) and fits(state, each, asked)
+        if is_found(each) and state.sees_attribute(request.user, each)
     )
     limit = int(asked.get("limit") or 0)
     if limit:
@@ -134,25 +151,28 @@ def everything(event: Event) -> Iterator[Attribute]:
         yield from one.attributes.values()
 
 
-def fits(state: State, each: Attribute, asked: dict) -> bool:
-    """Returns true if an attribute fits all parameters."""
-    event = each.event
-    return (
-        each.deleted in shown_deleted(asked.get("deleted", 0))
-        and _has(asked, "type", each.type)
-        and _has(asked, "category", each.category)
-        and _has(asked, "object_relation", each.relation or "")
-        and _has_value(asked, each)
-        and _in_event(asked, event)
-        and _flag(asked, "to_ids", each.to_ids)
-        and _flag(asked, "published", event.published)
-        and _since(state, asked, "timestamp", each.timestamp)
-        and _since(state, asked, "attribute_timestamp", each.timestamp)
-        and _since(state, asked, "event_timestamp", event.timestamp)
-        and _since(state, asked, "publish_timestamp", event.publish_timestamp)
-        and _since(state, asked, "last", event.publish_timestamp)
-        and _tagged(asked, each)
-    )
+def fits(state: State, asked: dict) -> Callable[[Attribute], bool]:
+    """Returns the check of an attribute against all parameters. Only what is asked is checked, so
+    that a search through everything stays fast.
+    """
+    shown = shown_deleted(asked.get("deleted", 0))
+    checks: list[Callable[[Attribute], bool]] = [lambda each: each.deleted in shown]
+    for name, column in COLUMNS.items():
+        if asked.get(name):
+            checks.append(lambda each, name=name, of=column: _has(asked, name, of(each)))
+    for name, moment in MOMENTS.items():
+        if asked.get(name):
+            checks.append(lambda each, name=name, of=moment: _since(state, asked, name, of(each)))
+    for name, flag in FLAGS.items():
+        if name in asked:
+            checks.append(lambda each, name=name, of=flag: _flag(asked, name, of(each)))
+    if asked.get("value"):
+        checks.append(lambda each: _has_value(asked, each))
+    if asked.get("eventid"):
+        checks.append(lambda each: _in_event(asked, each.event))
+    if asked.get("tags"):
+        checks.append(lambda each: _tagged(asked, each))
+    return lambda each: all(check(each) for check in checks)
 
 
 def _has(asked: dict, name: str, value: str) -> bool:
@@ -174,8 +194,6 @@ def _like(pattern: str, value: str) -> bool:
 
 
 def _has_value(asked: dict, each: Attribute) -> bool:
-    if not asked.get("value"):
-        return True
     wanted = [str(one) for one in many(asked["value"])]
     # A prefix `!` fits everything, because one of the two columns always differs.
     return any(
@@ -210,8 +228,6 @@ def _seconds(state: State, text: Any) -> int:
 
 
 def _tagged(asked: dict, each: Attribute) -> bool:
-    if not asked.get("tags"):
-        return True
     names = [tag.name for tag in each.tags] + [tag.name for tag in tags.attached(each.event)]
     wanted = [str(one) for one in many(asked["tags"])]
     refused = [one[1:] for one in wanted if one.startswith("!")]

@@ -102,11 +102,15 @@ def new_uuid() -> str:
 
 def narrow(text: str) -> str:
     """Returns a value as the database stores it: characters of four bytes become `?`."""
+    if text.isascii():
+        return text
     return "".join("?" if ord(each) > 0xFFFF else each for each in text)
 
 
 def fails_in_column(text: str) -> bool:
     """Returns true for comments and infos that make the database fail."""
+    if text.isascii():
+        return len(text) > LARGEST_TEXT
     return len(text.encode()) > LARGEST_TEXT or any(ord(each) > 0xFFFF for each in text)
 
 
@@ -149,6 +153,8 @@ def _normal_other(type_: str, text: str) -> str:
 
 def _refanged(text: str) -> str:
     text = re.sub(r"^h(xx|tt|\*\*)p(s?):", r"http\2:", text) if text.startswith("h") else text
+    if "[" not in text and "(" not in text:
+        return text
     text = re.sub(r"\[\.\]|\[dot\]|\(dot\)", ".", text)
     return text.replace("[://]", "://").replace("[:]", ":").replace("[@]", "@")
 

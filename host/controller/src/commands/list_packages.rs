@@ -2,7 +2,6 @@
 //! received.
 
 use std::collections::HashSet;
-use std::fmt::Write as _;
 use std::io::Write as _;
 use std::path::Path;
 
@@ -13,6 +12,7 @@ use super::configured::loaded;
 use crate::cli::{ConfigArgs, PackagesArgs};
 use crate::exit::{Exit, Failure};
 use crate::output::Sink;
+use crate::sinks::package_file_name;
 use crate::sources::AtomicFile;
 use crate::store::Store;
 use crate::store::packages::KeptPackage;
@@ -20,9 +20,6 @@ use crate::text::{escape_controls, rfc3339, safe_json, sized};
 
 /// Maximum number of packages read at once.
 const AT_ONCE: usize = 1000;
-
-/// Maximum length of a file's name without its ending.
-const NAME_BYTES: usize = 180;
 
 /// Prints a feed's packages, in the order in which they were received, and saves their contents if
 /// a folder is named.
@@ -78,34 +75,17 @@ fn save(
     names: &mut HashSet<String>,
 ) -> anyhow::Result<()> {
     let Some(content) = store.package_content(package.number)? else { return Ok(()) };
-    let mut name = file_name(&package.id);
-    if !names.insert(name.clone()) {
-        _ = write!(name, "-{}", package.number);
-        names.insert(name.clone());
-    }
-    let path = folder.join(format!("{name}.xml"));
+    let mut attempt = 0;
+    let name = loop {
+        let name = package_file_name(&package.id, attempt);
+        if names.insert(name.to_ascii_lowercase()) {
+            break name;
+        }
+        attempt += 1;
+    };
+    let path = folder.join(name);
     let mut file = AtomicFile::create_private(&path)?;
     file.write_all(&content)
         .and_then(|()| file.finish())
         .with_context(|| format!("{}: cannot be written", path.display()))
-}
-
-/// Returns a name without characters that have a meaning in paths.
-fn file_name(id: &str) -> String {
-    let safe = |byte: u8| byte.is_ascii_alphanumeric() || b"_-".contains(&byte);
-    let name =
-        id.bytes().take(NAME_BYTES).map(|byte| if safe(byte) { char::from(byte) } else { '-' });
-    name.collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_file_name_has_no_meaning_in_paths() {
-        assert_eq!(file_name("example:Package-1.2_a"), "example-Package-1-2_a");
-        assert_eq!(file_name("../../etc/passwd\0\u{e9}"), "------etc-passwd---");
-        assert_eq!(file_name(&"x".repeat(1000)).len(), NAME_BYTES);
-    }
 }

@@ -32,11 +32,13 @@ pub(crate) fn assess(
     list.steps();
     list.feeds()?;
     list.output();
+    list.packages();
     list.mails()?;
     list.push()?;
     list.logs();
     let did_not_run = |condition: &&Condition| match condition.kind {
         Kind::OutputBlocked => report.records.is_none(),
+        Kind::PackagesBlocked => report.packages.is_none(),
         Kind::LogsUnread | Kind::EventsUnchecked => report.follow.is_none(),
         Kind::HistoryMissed => report.history.is_none(),
         _ => false,
@@ -103,6 +105,15 @@ impl List<'_> {
         if let Some(error) = &records.error {
             let waiting = counted(records.waiting, "record waits", "records wait");
             self.add(Kind::OutputBlocked, "", None, format!("{error}; {waiting}"));
+        }
+    }
+
+    fn packages(&mut self) {
+        for files in self.report.packages.iter().flatten() {
+            if let Some(error) = &files.error {
+                let waiting = counted(files.waiting, "package waits", "packages wait");
+                self.add(Kind::PackagesBlocked, &files.feed, None, format!("{error}; {waiting}"));
+            }
         }
     }
 

@@ -36,6 +36,8 @@ pub(crate) enum Kind {
     BlacklistHeld,
     /// Records cannot be appended to the output file.
     OutputBlocked,
+    /// Packages of a feed cannot be written to its folder.
+    PackagesBlocked,
     /// Mails to one recipient have waited for longer than `health.stuck_after`, or were given up.
     MailsStuck,
     /// The cluster has lacked the blacklist in use for longer than `health.stuck_after`, or refuses
@@ -57,6 +59,7 @@ impl Kind {
         Kind::FeedIdsChanged,
         Kind::BlacklistHeld,
         Kind::OutputBlocked,
+        Kind::PackagesBlocked,
         Kind::MailsStuck,
         Kind::PushStuck,
         Kind::LogsUnread,
@@ -73,6 +76,7 @@ impl Kind {
             Kind::FeedIdsChanged => "feed_ids_changed",
             Kind::BlacklistHeld => "blacklist_held",
             Kind::OutputBlocked => "output_blocked",
+            Kind::PackagesBlocked => "packages_blocked",
             Kind::MailsStuck => "mails_stuck",
             Kind::PushStuck => "push_stuck",
             Kind::LogsUnread => "logs_unread",
@@ -90,7 +94,7 @@ impl Kind {
         match self {
             Kind::FeedDead | Kind::FeedHeld | Kind::BlacklistHeld => Exit::Remote,
             Kind::MailsStuck | Kind::PushStuck => Exit::Remote,
-            Kind::StepFailed | Kind::OutputBlocked => Exit::Usage,
+            Kind::StepFailed | Kind::OutputBlocked | Kind::PackagesBlocked => Exit::Usage,
             Kind::LogsUnread | Kind::EventsUnchecked => Exit::Damaged,
             // A deleted log is missed until it leaves the history window. Only the round that
             // notices it fails.
@@ -109,6 +113,7 @@ impl Kind {
             Kind::FeedIdsChanged => "new ids for known indicators",
             Kind::BlacklistHeld => "blacklist held back",
             Kind::OutputBlocked => "output not writable",
+            Kind::PackagesBlocked => "packages not written",
             Kind::MailsStuck => "mails not delivered",
             Kind::PushStuck => "blacklist not on the cluster",
             Kind::LogsUnread => "logs not read",
@@ -136,6 +141,10 @@ impl Kind {
             Kind::BlacklistHeld => {
                 "look at the feeds; `threatsieve feeds --allow NAME` \
                  lets the next blacklist through"
+            }
+            Kind::PackagesBlocked => {
+                "make the folder, free space, or give the program the right to write; \
+                 packages wait while `retention.packages` keeps them"
             }
             Kind::OutputBlocked => {
                 "free space, or give the program the right to write; nothing is lost"

@@ -49,6 +49,8 @@ pub(crate) struct Feed {
     pub(crate) hold: Hold,
     /// `None`: what is received is not saved.
     pub(crate) saving: Option<Saving>,
+    /// Folder to write packages of STIX 1.x to.
+    pub(crate) packages_to: Option<PathBuf>,
     pub(crate) policy: FeedPolicy,
     /// The MISP servers that get its indicators.
     pub(crate) misp: Vec<MispTarget>,
@@ -403,6 +405,11 @@ fields! {
         #[setting(SIZE, default = "1GiB", example = "200MB")]
         save_max: u64,
 
+        /// Folder to write each STIX 1.x package to, as a file of its own, as it was received. The
+        /// folder must exist.
+        #[setting(FilePath, optional, example = "/var/lib/threatsieve/packages")]
+        packages_to: Option<PathBuf>,
+
         /// Conditions that the feed's indicators must meet; see `[feeds.policy]`. Not for an
         /// allow-list.
         #[setting(
@@ -541,6 +548,7 @@ fn feed(settings: FeedSettings<'_>, presets: &Presets, allow_plain_http: bool) -
     };
     Some(Feed {
         saving: saving.map(|(folder, max_bytes)| Saving { folder, max_bytes }),
+        packages_to: settings.packages_to.value?,
         name: settings.name.value?,
         origin: origin?,
         role: settings.role.value?,

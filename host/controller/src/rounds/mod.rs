@@ -1,6 +1,6 @@
-//! Rounds: poll the feeds, build the blacklist, match new lines and then stored ones, write
-//! records, send mails. The blacklist is pushed in parallel, so that a faulty cluster delays
-//! nothing.
+//! Rounds: poll the feeds, build the blacklist, write packages, match new lines and then stored
+//! ones, write records, send mails. The blacklist is pushed in parallel, so that a faulty cluster
+//! delays nothing.
 //!
 //! Before the first step, the state is checked for damage, if that is due, and the clock is
 //! compared with the last round. Every step starts from a consistent state and leaves one. So if a
@@ -29,6 +29,7 @@ use crate::indicators::generation::{self, Built};
 use crate::matching::Matcher;
 use crate::opensearch::publish::{Outcome, Push, PushReport};
 use crate::sinks::output_file;
+use crate::sinks::package_folder::write_packages;
 use crate::stop::Stop;
 use crate::store::Store;
 use crate::store::rounds::Begun;
@@ -80,6 +81,11 @@ impl Round<'_> {
         report.feeds = self.runtime.block_on(polling).into_iter().map(FeedReport::from).collect();
         self.step(&mut report, "building the blacklist", |report| self.build(held(store), report));
         let pushing = self.start_push(held(store), &mut report);
+        self.step(&mut report, "writing packages", |report| {
+            let feeds = &self.config.feeds;
+            report.packages = Some(write_packages(feeds, held(store), self.stop)?);
+            Ok(())
+        });
         // Loaded when the first log asks for it.
         let mut loaded = None;
         self.step(&mut report, "matching new lines", |report| {

@@ -12,6 +12,7 @@ use crate::feeds::{Outcome, Polled};
 use crate::follow::{FollowReport, HistoryReport};
 use crate::opensearch::publish::{self, PushReport, nodes_text};
 use crate::sinks::output_file::DrainReport;
+use crate::sinks::package_folder::PackageFiles;
 use crate::store::{Ingested, Pruned};
 use crate::text::{counted, escape_controls, grouped};
 
@@ -74,6 +75,8 @@ pub(crate) struct RoundReport {
     pub(crate) generation: Option<u64>,
     /// The reason why a new blacklist is held back.
     pub(crate) held: Option<String>,
+    /// The packages that were written to folders, by feed.
+    pub(crate) packages: Option<Vec<PackageFiles>>,
     pub(crate) follow: Option<FollowReport>,
     pub(crate) history: Option<HistoryReport>,
     pub(crate) records: Option<DrainReport>,
@@ -95,6 +98,8 @@ pub(crate) struct RoundReport {
 impl RoundReport {
     /// Returns the exit code of `poll`: the highest that applies.
     pub(crate) fn exit(&self) -> Exit {
+        let packages = || self.packages.iter().flatten();
+        let has_missed = packages().any(|files| files.missed > 0);
         let is_damaged = self.follow.as_ref().is_some_and(FollowReport::is_incomplete)
             || self.history.as_ref().is_some_and(|history| history.newly_missed > 0);
         let is_undelivered = self.delivery.is_some_and(|d| d.retried + d.given_up > 0);
@@ -103,9 +108,10 @@ impl RoundReport {
         let has_doubt = self.feeds.iter().any(FeedReport::is_first_in_doubt);
         let is_not_written = self.records.as_ref().is_some_and(|records| records.error.is_some());
         let ends = [
+            (packages().any(|files| files.error.is_some()), Exit::Usage),
             (!self.errors.is_empty() || is_not_written || self.clock.is_some(), Exit::Usage),
             (has_failed || self.held.is_some() || is_undelivered || is_not_pushed, Exit::Remote),
-            (is_damaged || has_doubt, Exit::Damaged),
+            (is_damaged || has_missed || has_doubt, Exit::Damaged),
         ];
         let of_this_round = ends.into_iter().filter_map(|(is, exit)| is.then_some(exit));
         let lasting = self.conditions.iter().map(|condition| condition.kind.exit());
@@ -134,6 +140,11 @@ impl RoundReport {
         }
         if let Some(why) = &self.held {
             _ = writeln!(text, "blacklist held back: {}", escape_controls(why));
+        }
+        for files in self.packages.iter().flatten() {
+            if let Some(line) = files.text() {
+                _ = writeln!(text, "packages {}", escape_controls(&line));
+            }
         }
         if let Some(follow) = &self.follow {
             _ = writeln!(text, "logs     {}", new_lines(follow));
@@ -209,6 +220,25 @@ impl RoundReport {
             text.push_str("stopped before it was done; the next round continues\n");
         }
         text
+    }
+}
+
+impl PackageFiles {
+    /// Returns a line for people; `None` if there is nothing to report.
+    fn text(&self) -> Option<String> {
+        let PackageFiles { feed, written, waiting, missed, error } = self;
+        if written + waiting + missed == 0 && error.is_none() {
+            return None;
+        }
+        let mut text =
+            format!("{feed}: {} written, {} waiting", grouped(*written), grouped(*waiting));
+        if *missed > 0 {
+            _ = write!(text, ", {} no longer kept", grouped(*missed));
+        }
+        if let Some(error) = error {
+            _ = write!(text, ": {error}");
+        }
+        Some(text)
     }
 }
 

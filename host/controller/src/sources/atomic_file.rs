@@ -89,6 +89,14 @@ impl Drop for AtomicFile {
     }
 }
 
+/// Returns the name of the file that a temporary file was to replace, if its name is that of one.
+pub(crate) fn target_of_temporary(name: &str) -> Option<&str> {
+    let (target, attempt) = name.strip_prefix('.')?.strip_suffix(".tmp")?.rsplit_once('.')?;
+    let (process, attempt) = attempt.split_once('-')?;
+    let is_number = |text: &str| text.parse::<u32>().is_ok();
+    (is_number(process) && is_number(attempt)).then_some(target)
+}
+
 /// Creates a file in the same folder, under a hidden name that no other file has.
 fn temporary_file(target: &Path, mode: u32) -> io::Result<(PathBuf, File)> {
     let Some(name) = target.file_name() else { return Err(ErrorKind::IsADirectory.into()) };
@@ -120,6 +128,9 @@ mod tests {
         let mut file = AtomicFile::create(&link).unwrap();
         file.write_all(b"new").unwrap();
         assert_eq!(fs::read(&path).unwrap(), b"old");
+        let temporary = file.temporary.as_ref().and_then(|path| path.file_name()?.to_str());
+        assert_eq!(target_of_temporary(temporary.unwrap()), Some("a"));
+        assert_eq!(target_of_temporary(".a.tmp"), None);
         drop(file);
         assert_eq!((fs::read(&path).unwrap(), entries()), (b"old".to_vec(), 2));
         let mut file = AtomicFile::create(&link).unwrap();

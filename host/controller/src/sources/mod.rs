@@ -19,7 +19,7 @@ use std::fs::File;
 use std::io::{self, BufReader, Seek};
 use std::os::fd::AsFd;
 
-pub(crate) use atomic_file::AtomicFile;
+pub(crate) use atomic_file::{AtomicFile, target_of_temporary};
 pub(crate) use chunks::{BUFFER_BYTES, Chunk, Chunks};
 pub(crate) use decoder::{Damage, Decoder, is_packed};
 pub(crate) use likeness::{Likeness, files, likeness};

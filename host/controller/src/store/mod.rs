@@ -21,6 +21,7 @@ pub(crate) mod mails;
 pub(crate) mod misp;
 pub(crate) mod mutes;
 mod open;
+mod package_files;
 pub(crate) mod packages;
 pub(crate) mod private;
 mod pushes;

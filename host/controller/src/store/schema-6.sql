@@ -1,4 +1,5 @@
--- Version 6: MISP servers, packages that a filter drops, and indicators under new ids.
+-- Version 6: MISP servers, packages in folders and packages that a filter drops, and indicators
+-- under new ids.
 
 -- The servers that were ever configured, by name.
 CREATE TABLE misp_servers (
@@ -100,6 +101,25 @@ CREATE TABLE report_indicators (
     PRIMARY KEY (feed, indicator, report)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX report_indicators_by_report ON report_indicators (feed, report);
+
+-- Folders to which packages of STIX 1.x are written, and how far that is done.
+CREATE TABLE package_folders (
+    feed INTEGER NOT NULL REFERENCES feeds (id),
+    folder TEXT NOT NULL,                   -- without links
+    position INTEGER NOT NULL,              -- the number of the last package that was written
+    PRIMARY KEY (feed, folder)
+) STRICT, WITHOUT ROWID;
+
+-- Names of the files in these folders. A package keeps its name, whatever its content.
+CREATE TABLE package_files (
+    folder TEXT NOT NULL,
+    folded TEXT NOT NULL,                   -- the name in lower case
+    name TEXT NOT NULL,
+    feed INTEGER NOT NULL REFERENCES feeds (id),
+    package TEXT NOT NULL,                  -- the package's id
+    PRIMARY KEY (folder, folded)
+) STRICT, WITHOUT ROWID;
+CREATE UNIQUE INDEX package_files_by_package ON package_files (folder, feed, package);
 
 -- The reason why the feed's filter drops the whole package, which is then sent nowhere; NULL if it
 -- counts.

@@ -34,6 +34,7 @@ fn feed(name: &str, origin: Origin) -> Feed {
         max_bad: None,
         hold: Hold { max_shrink: 0.5, max_indicators: 1000, canaries: Vec::new() },
         saving: None,
+        packages_to: None,
         policy: FeedPolicy::default(),
         misp: Vec::new(),
     }

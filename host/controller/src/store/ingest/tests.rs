@@ -25,6 +25,7 @@ pub(crate) fn feed(name: &str) -> Feed {
         max_bad: None,
         hold: Hold { max_shrink: 1.0, max_indicators: 1_000_000, canaries: Vec::new() },
         saving: None,
+        packages_to: None,
         policy: FeedPolicy::default(),
         misp: Vec::new(),
     }
