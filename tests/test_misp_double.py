@@ -60,6 +60,12 @@ def test_an_upload_edits_the_event_where_newer_servers_do(misp_double):
     values = [row["value"] for row in misp_double.attributes() if row["object"] is None]
     assert len(misp_double.events()) == 1
     assert values == ["v1.example"], "its timestamp is not newer, so the attribute stays"
+    newer = json.loads(
+        json.dumps(changed).replace('"modified": "2026-11-01', '"modified": "2026-11-02')
+    )
+    assert ask(misp_double, "POST", "/events/upload_stix/2", newer)[0] == 200
+    values = [row["value"] for row in misp_double.attributes() if row["object"] is None]
+    assert values == ["v1-new.example"]
 
 
 def test_known_indicators_in_a_new_bundle_give_an_event_without_them(misp_double):
@@ -93,3 +99,24 @@ def test_a_hundred_thousand_attributes_are_found_by_index(misp_double):
     _, found = ask(misp_double, "POST", "/attributes/restSearch", wanted)
     assert len(found["response"]["Attribute"]) == parts
     assert len(misp_double.attributes()) == parts * 5_000
+
+
+def test_events_go_to_known_sharing_groups_only(misp_double):
+    misp_double.sharing_group(3, "Partners")
+    group = {"distribution": "4", "sharing_group_id": "3"}
+    status, added = ask(misp_double, "POST", "/events/add", {"Event": {"info": "group"} | group})
+    assert (status, added["Event"]["sharing_group_id"]) == (200, "3")
+    path = f"/events/edit/{added['Event']['uuid']}"
+    assert ask(misp_double, "POST", path, {"Event": group | {"sharing_group_id": "4"}})[0] == 403
+    assert misp_double.events()[0]["sharing_group"] == 3
+    status, body = ask(misp_double, "POST", path, {"Event": {"distribution": "0"}})
+    assert (status, body["Event"]["sharing_group_id"]) == (200, "0")
+
+
+def test_an_edit_with_wrong_fields_changes_nothing(misp_double):
+    _, added = ask(misp_double, "POST", "/events/add", {"info": "right"})
+    path = f"/events/edit/{added['Event']['uuid']}"
+    wrong = {"Event": {"info": "wrong", "distribution": "9", "date": "yesterday"}}
+    status, body = ask(misp_double, "POST", path, wrong)
+    assert (status, body["saved"]) == (403, False)
+    assert misp_double.events()[0]["info"] == "right"

@@ -49,10 +49,10 @@ def create(
     first, second = values.halves(fields["type"], fields["value"])
     attribute = Attribute(
         state.number("attribute"), event, uuid, fields["type"], fields["category"], first, second,
-        truth(sent.get("to_ids", to_ids)), _timestamp(state, sent), parent,
+        truth(sent.get("to_ids", to_ids)), state.stamp(sent), parent,
         sent.get("object_relation") or None, fields["distribution"], fields["comment"],
         truth(sent.get("deleted")), truth(sent.get("disable_correlation")),
-        fields["first_seen"], fields["last_seen"],
+        fields["first_seen"], fields["last_seen"], fields["sharing_group"],
     )  # fmt: skip
     state.attributes[attribute.id] = attribute
     state.attribute_uuids[uuid] = attribute
@@ -61,15 +61,6 @@ def create(
     event.attribute_count += not attribute.deleted
     tags.apply(state, attribute, sent.get("Tag") or (), user)
     return attribute
-
-
-def _timestamp(state: State, sent: dict) -> int:
-    stamp = sent.get("timestamp")
-    if stamp in (None, ""):
-        return state.now()
-    if not str(stamp).isdigit() or int(stamp) > values.LARGEST_INTEGER:
-        raise internal()
-    return int(stamp)
 
 
 def checked(
@@ -105,11 +96,13 @@ def checked(
     comment = str(sent.get("comment", old.comment if old else "") or "")
     if values.fails_in_column(comment):
         raise internal()
-    # There are no sharing groups, so that an attribute for one is kept for the own organisation.
-    distribution = "0" if distribution == "4" else distribution
+    # An attribute for an unknown sharing group is kept for the own organisation.
+    group = state.group(sent) if "distribution" in sent or old is None else old.sharing_group
+    distribution = "0" if distribution == "4" and not group else distribution
     return {
         "type": type_, "category": category, "value": value, "comment": comment,
-        "distribution": int(distribution), "first_seen": first, "last_seen": last,
+        "distribution": int(distribution), "sharing_group": group or 0,
+        "first_seen": first, "last_seen": last,
     }  # fmt: skip
 
 
@@ -130,14 +123,14 @@ def _seen(sent: dict, name: str, old: Attribute | None, errors: dict) -> str | N
 
 def change(state: State, attribute: Attribute, sent: dict, user) -> bool:
     """Changes an attribute. Returns false if its timestamp is not newer than the stored one."""
-    if sent.get("timestamp") not in (None, "") and int(sent["timestamp"]) <= attribute.timestamp:
+    if state.is_older(sent, attribute.timestamp):
         return False
     fields = checked(state, attribute.event, sent, attribute, attribute.parent)
-    stamp = _timestamp(state, sent)
+    stamp = state.stamp(sent)
     state.unindex(attribute)
     attribute.type, attribute.category = fields["type"], fields["category"]
     attribute.value1, attribute.value2 = values.halves(fields["type"], fields["value"])
-    for name in ("comment", "distribution", "first_seen", "last_seen"):
+    for name in ("comment", "distribution", "sharing_group", "first_seen", "last_seen"):
         setattr(attribute, name, fields[name])
     attribute.timestamp = stamp
     for name in ("to_ids", "disable_correlation"):

@@ -12,7 +12,8 @@ def events(state: State) -> list[dict]:
             {
                 "uuid": each.uuid, "info": each.info, "org": each.org.name,
                 "orgc": each.orgc.name, "date": each.date, "timestamp": each.timestamp,
-                "distribution": each.distribution, "analysis": each.analysis,
+                "distribution": each.distribution, "sharing_group": each.sharing_group,
+                "analysis": each.analysis,
                 "threat_level": each.threat_level, "published": each.published,
                 "publish_timestamp": each.publish_timestamp,
                 "tags": sorted(tag.name for tag in tags.attached(each)),
@@ -39,7 +40,8 @@ def _attribute(each: Attribute) -> dict:
         "deleted": each.deleted or (parent is not None and parent.deleted),
         "comment": each.comment, "timestamp": each.timestamp,
         "first_seen": each.first_seen, "last_seen": each.last_seen,
-        "distribution": each.distribution, "disable_correlation": each.disable_correlation,
+        "distribution": each.distribution, "sharing_group": each.sharing_group,
+        "disable_correlation": each.disable_correlation,
         "object": parent.uuid if parent else None, "object_name": parent.name if parent else None,
         "object_relation": each.relation, "tags": sorted(tag.name for tag in each.tags),
     }  # fmt: skip

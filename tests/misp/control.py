@@ -3,7 +3,7 @@
 POST /_double/fault    {"kind": "500", "path": "/events/add", ...} as faults.py says
 POST /_double/clear    removes all faults
 POST /_double/set      {"is_worker_alive": false, ...} settings of the state
-GET  /_double/events, /_double/attributes, /_double/requests
+GET  /_double/events, /_double/attributes, /_double/requests, /_double/counts
 """
 
 import json
@@ -34,6 +34,10 @@ def answer(core: "Core", method: str, path: str, body: bytes) -> Answer:
                 setattr(core.state, key, value)
         elif method == "GET" and name in {"events", "attributes"}:
             return Answer(getattr(contents, name)(core.state))
+        elif method == "GET" and name == "counts":
+            state = core.state
+            counts = {"events": len(state.events), "attributes": len(state.attributes)}
+            return Answer(counts | {"requests": len(core.requests)})
         elif method == "GET" and name == "requests":
             return Answer([[each.method, each.path, each.status] for each in core.requests])
         else:

@@ -14,6 +14,7 @@ from tests.misp.state import State
 
 EXISTS = "Event already exists, if you would like to edit it, use the url in the location header."
 NOT_NEWER = "Event could not be saved: Event in the request not newer than the local copy."
+NO_GROUP = "Event could not be saved: Invalid sharing group or you don't have access to that sharing group."
 NOT_AUTHORISED = (
     "Event could not be saved: The user used to edit the event is not authorised to do so. This "
     "can be caused by the user not being of the same organisation as the original creator of the "
@@ -62,14 +63,14 @@ def create(state: State, sent: dict, user: User, running: Running) -> Event:
         raise Plain(403, "Event blocked by event blocklist.")
     if (known := state.event_uuids.get(uuid)) is not None:
         raise Plain(404, EXISTS, {"Location": f"/events/{known.id}"})
-    if str(sent.get("distribution")) == "4":
+    if (group := state.group(sent)) is None:
         raise Plain(405, "Invalid Sharing Group or not authorised.")
     if errors := field_errors(sent):
         raise unsaved("add", "Event", {"Event": errors})
-    stamp = int(sent["timestamp"]) if sent.get("timestamp") else state.now()
     rows = [sent.get("Attribute") or [], sent.get("Object") or []]
+    stamp = state.stamp(sent)
     not_lists = any(not isinstance(each, list) for each in rows)
-    if not_lists or values.fails_in_column(sent["info"]) or stamp > values.LARGEST_INTEGER:
+    if not_lists or values.fails_in_column(sent["info"]):
         raise internal()
     published = truth(sent.get("published")) and user.may("perm_publish")
     today = datetime.fromtimestamp(state.now(), UTC).date().isoformat()
@@ -77,7 +78,7 @@ def create(state: State, sent: dict, user: User, running: Running) -> Event:
         state.number("event"), uuid, user.org, _creator(state, sent, user), user, sent["info"],
         sent.get("date") or today, stamp, int(sent.get("threat_level_id", 4)),
         int(sent.get("analysis", 0)), int(sent.get("distribution", 1)), published,
-        state.now() if published else 0, str(sent.get("extends_uuid") or ""),
+        state.now() if published else 0, str(sent.get("extends_uuid") or ""), group,
     )  # fmt: skip
     state.events[event.id] = state.event_uuids[uuid] = event
     tags.apply(state, event, sent.get("Tag") or (), user)
@@ -134,11 +135,16 @@ def change(state: State, event: Event, sent: dict, user: User, running: Running)
     """Changes an event as `events/edit` does. Without `published` it is unpublished."""
     if event.is_filling:
         raise internal()
+    if errors := field_errors({"info": event.info, **sent, "uuid": ""}):
+        raise _not_edited(event, {"Event": errors})
+    if (group := state.group(sent)) is None:
+        raise _not_edited(event, NO_GROUP)
     info = str(sent.get("info") or event.info)
     if values.fails_in_column(info):
         raise internal()
     event.info = info
-    event.timestamp = int(sent["timestamp"]) if sent.get("timestamp") else state.now()
+    event.timestamp = state.stamp(sent)
+    event.sharing_group = group if "distribution" in sent else event.sharing_group
     for name, column in (
         ("distribution", "distribution"),
         ("threat_level_id", "threat_level"),
@@ -172,17 +178,16 @@ def edit(state: State, request: Request) -> Answer:
         raise Plain(403, "You are not authorised to do that.")
     sent = request.json if isinstance(request.json, dict) else {}
     sent = sent.get("Event", sent)
-    stamp = sent.get("timestamp")
     if not state.owns(user, event):
         raise _not_edited(event, NOT_AUTHORISED)
-    if stamp not in (None, "") and int(stamp) <= event.timestamp:
+    if state.is_older(sent, event.timestamp):
         raise _not_edited(event, NOT_NEWER)
     change(state, event, sent, user, request.running)
     metadata = truth(request.named.get("metadata"))
     return Answer(views.full(state, event, user, metadata=metadata))
 
 
-def _not_edited(event: Event, errors: str) -> Refusal:
+def _not_edited(event: Event, errors: Any) -> Refusal:
     return unsaved("edit", "Event", errors, str(event.id))
 
 

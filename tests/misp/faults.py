@@ -4,7 +4,8 @@ A fault has a kind, and fits requests by method and by a part of their path. It 
 `times` requests (none: until it is cleared), or each with the probability `rate`, drawn with
 `seed`.
 
-    slow        the work takes `seconds`, and goes on after the client left
+    slow        the work takes `seconds`, and goes on after the client left; with `gate`, it stops
+                after `store` attributes until that event is set
     reset       the connection is closed without an answer
     auth        403 as for a bad key
     permission  403 as for a role without the permission
@@ -22,6 +23,7 @@ outages of whole parts (worker, Redis, database, PHP, `live`) are settings of th
 """
 
 import random
+import threading
 import time
 from dataclasses import dataclass, field
 from typing import Any
@@ -55,6 +57,7 @@ class Fault:
     seed: int = 0
     seconds: float = 1.0
     store: int | None = None
+    gate: threading.Event | None = None
     values: frozenset[str] = frozenset()
     after: bool = False
     reset: str = "60"
@@ -131,9 +134,14 @@ class Running:
             if self.stored >= limit:
                 raise internal()
         self.stored += 1
-        if (fault := self.of("slow")) is not None and self.attributes:
+        if (fault := self.of("slow")) is None or not self.attributes:
+            return
+        if fault.gate is None:
             with state.unlocked():
                 time.sleep(fault.seconds / self.attributes)
+        elif self.stored > (fault.store or 0):
+            with state.unlocked():
+                fault.gate.wait()
 
 
 class Faults:

@@ -77,6 +77,10 @@ class Misp:
             for each in names:
                 tags.make(self.state, each)
 
+    def sharing_group(self, number: int, name: str) -> None:
+        """Makes a sharing group that all users may use."""
+        self.state.sharing_groups[number] = name
+
     def grant(self, name: str, *permissions: str) -> None:
         """Gives a named user permissions, such as `perm_tag_editor`."""
         user = self.state.accounts.named(name)

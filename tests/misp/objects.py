@@ -56,11 +56,10 @@ def create(state: State, event: Event, sent: dict, description: dict) -> Object:
         raise Unusable(f"Object could not be saved.\nuuid: {values.BAD_UUID}")
     if uuid in state.object_uuids:
         raise Unusable(f"Object could not be saved.\nuuid: {attributes.TAKEN_UUID}")
-    stamp = sent.get("timestamp")
     one = Object(
         state.number("object"), event, uuid, description["name"], description["meta-category"],
         description["description"], description["template_uuid"],
-        description["template_version"], int(stamp) if stamp else state.now(),
+        description["template_version"], state.stamp(sent),
         int(sent.get("distribution", 0)), str(sent.get("comment") or ""),
         truth(sent.get("deleted")),
         values.seen(sent.get("first_seen")), values.seen(sent.get("last_seen")),
@@ -90,10 +89,9 @@ def merge(state: State, event: Event, sent: Any, user, running: Running) -> None
     if known is None:
         capture(state, event, sent, user, running)
     elif known.event is event:
-        stamp = sent.get("timestamp")
-        if stamp not in (None, "") and int(stamp) <= known.timestamp:
+        if state.is_older(sent, known.timestamp):
             return
-        known.timestamp = int(stamp) if stamp else state.now()
+        known.timestamp = state.stamp(sent)
         known.comment = str(sent.get("comment", known.comment))
         known.distribution = int(sent.get("distribution", known.distribution))
         if "deleted" in sent and truth(sent["deleted"]) != known.deleted:

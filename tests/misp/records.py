@@ -35,6 +35,7 @@ class Attribute:
     disable_correlation: bool = False
     first_seen: str | None = None
     last_seen: str | None = None
+    sharing_group: int = 0
     tags: list[Tag] = field(default_factory=list)
 
     @property
@@ -96,6 +97,7 @@ class Event:
     published: bool = False
     publish_timestamp: int = 0
     extends_uuid: str = ""
+    sharing_group: int = 0
     disable_correlation: bool = False
     is_filling: bool = False
     """True while `events/add` still stores attributes."""

@@ -56,6 +56,7 @@ ACTIONS = {
     ("objects", "edit"): Action(objects.edit, "perm_modify"),
     ("objects", "delete"): Action(objects.delete, "perm_modify"),
     ("objecttemplates", "view"): Action(objects.view_template),
+    ("sharing_groups", "index"): Action(system.sharing_groups),
     ("tags", "attachtagtoobject"): Action(tags.attach_to_object, "perm_tagger"),
     ("tags", "removetagfromobject"): Action(tags.remove_from_object, "perm_tagger"),
     ("tags", "add"): Action(tags.add, "perm_tag_editor"),

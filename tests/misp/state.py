@@ -7,8 +7,12 @@ from collections import defaultdict, deque
 from collections.abc import Callable, Iterator
 
 from tests.misp.accounts import Accounts, User
+from tests.misp.answers import internal
 from tests.misp.records import Attribute, Event, Object, Sighting, Tag
 from tests.misp.warninglists import Warninglists
+
+LARGEST_INTEGER = 2**31 - 1
+"""The largest timestamp that the database stores."""
 
 
 class State:
@@ -31,6 +35,8 @@ class State:
         self.sighting_uuids: set[str] = set()
         self.sightings_of: dict[int, list[Sighting]] = defaultdict(list)
         self.by_value: dict[str, dict[int, Attribute]] = defaultdict(dict)
+        self.sharing_groups: dict[int, str] = {}
+        """The sharing groups that all users may use, by id with their names."""
         self.blocklist: dict[str, str] = {}
         """The UUIDs of deleted events, with their infos."""
         self.queue: deque[int] = deque()
@@ -59,6 +65,28 @@ class State:
         """Returns the next id of a kind of record."""
         self.last[kind] += 1
         return self.last[kind]
+
+    def stamp(self, sent: dict) -> int:
+        """Returns the timestamp in a record, or the time now."""
+        given = sent.get("timestamp")
+        if given in (None, ""):
+            return self.now()
+        if not str(given).isdigit() or int(given) > LARGEST_INTEGER:
+            raise internal()
+        return int(given)
+
+    def is_older(self, sent: dict, stored: int) -> bool:
+        """Returns true if a record has a timestamp that is not newer than the stored one."""
+        return sent.get("timestamp") not in (None, "") and self.stamp(sent) <= stored
+
+    def group(self, sent: dict) -> int | None:
+        """Returns the id of the sharing group in a record: 0 without one, none for an unknown
+        one.
+        """
+        if str(sent.get("distribution")) != "4":
+            return 0
+        number = str(sent.get("sharing_group_id", ""))
+        return int(number) if number.isdigit() and int(number) in self.sharing_groups else None
 
     @contextlib.contextmanager
     def unlocked(self) -> Iterator[None]:

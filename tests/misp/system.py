@@ -69,6 +69,15 @@ def heartbeat(state: State) -> Answer:
     return Answer({"message": live})
 
 
+def sharing_groups(state: State, request: Request) -> Answer:
+    """Answers `sharing_groups/index`."""
+    rows = [
+        {"SharingGroup": {"id": str(number), "name": name, "active": True}}
+        for number, name in state.sharing_groups.items()
+    ]
+    return Answer({"response": rows})
+
+
 def workers(state: State, request: Request) -> Answer:
     """Answers `servers/getWorkers`."""
     alive = state.is_worker_alive

@@ -49,6 +49,7 @@ def upload(state: State, request: Request) -> Answer:
     # MISP's script for STIX 1 knows no distribution, and gives each event a random UUID.
     if VERSIONS[version] == 2:
         sent["distribution"] = distribution
+        sent["sharing_group_id"] = named.get("sharing_group_id", "0")
     else:
         sent["uuid"] = str(uuids.uuid4())
         sent.pop("distribution", None)

@@ -16,7 +16,6 @@ from tests.misp import captures
 
 LARGEST_TEXT = 65_535
 """The bytes that a text column of the database holds."""
-LARGEST_INTEGER = 2**31 - 1
 HASHES = {
     "md5": 32, "sha1": 40, "sha224": 56, "sha256": 64, "sha384": 96, "sha512": 128,
     "sha512/224": 56, "sha512/256": 64, "sha3-224": 56, "sha3-256": 64, "sha3-384": 96,

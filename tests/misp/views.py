@@ -39,7 +39,8 @@ def stored(each: Attribute) -> dict:
         "object_id": str(each.parent.id) if each.parent else "0",
         "object_relation": each.relation, "category": each.category, "type": each.type,
         "to_ids": each.to_ids, "uuid": each.uuid, "timestamp": str(each.timestamp),
-        "distribution": str(each.distribution), "sharing_group_id": "0", "comment": each.comment,
+        "distribution": str(each.distribution), "sharing_group_id": str(each.sharing_group),
+        "comment": each.comment,
         "deleted": each.deleted, "disable_correlation": each.disable_correlation,
         "first_seen": each.first_seen, "last_seen": each.last_seen, "value": each.value,
     }  # fmt: skip
@@ -83,7 +84,8 @@ def event_head(event: Event) -> dict:
         "attribute_count": str(event.attribute_count), "analysis": str(event.analysis),
         "timestamp": str(event.timestamp), "distribution": str(event.distribution),
         "proposal_email_lock": False, "locked": False,
-        "publish_timestamp": str(event.publish_timestamp), "sharing_group_id": "0",
+        "publish_timestamp": str(event.publish_timestamp),
+        "sharing_group_id": str(event.sharing_group),
         "disable_correlation": event.disable_correlation, "extends_uuid": event.extends_uuid,
         "protected": None, "event_creator_email": event.user.email,
     }  # fmt: skip

@@ -89,6 +89,14 @@ pub enum FeedError {
         /// The paths.
         paths: String,
     },
+    /// The input is not the document of MISP that it should be.
+    #[error("expected {expected}, got {got}")]
+    Misp {
+        /// The expected document.
+        expected: &'static str,
+        /// The part that does not fit.
+        got: String,
+    },
     /// The records have several columns that may contain the values.
     #[error(
         "expected one column of values, got {}; name the one that counts as the format: {}{suggestion}",

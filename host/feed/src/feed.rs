@@ -311,6 +311,10 @@ fn choose(start: &[u8], options: &FeedOptions) -> Result<(FeedFormat, Option<Pre
         if let Some(got) = &preset.no_indicators {
             return Err(FeedError::Foreign { got: got.clone().into() });
         }
+        if preset.format == Format::MispFeed {
+            let got = "a file of a MISP feed, which is read as a whole: `type = \"misp-feed\"`";
+            return Err(FeedError::Foreign { got: got.into() });
+        }
         // The good values of an allow-list must not become bad ones by themselves.
         if options.format.is_none() && preset.role == PresetRole::Allow {
             let got = format!(

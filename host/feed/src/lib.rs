@@ -7,6 +7,7 @@
 //!   and STIX 1.x packages. [`pattern`] parses the patterns of STIX 2, and [`reduce`] reduces these
 //!   to values of which each alone makes an event a match.
 //! - [`taxii1`] writes and reads the messages of TAXII 1.0 and 1.1.
+//! - [`misp`] reads the events of MISP: answers of its API, and feeds in its format.
 //! - [`warninglist`] reads MISP's lists of harmless values, and compares values with them.
 //!
 //! ```
@@ -38,6 +39,7 @@ mod foreign;
 #[doc(hidden)]
 pub mod fuzzing;
 mod list;
+pub mod misp;
 pub mod pattern;
 pub mod preset;
 pub mod reduce;

@@ -1,5 +1,7 @@
 //! Values as attributes of MISP: type, category, and the text that MISP stores unchanged.
 
+use std::net::IpAddr;
+
 use threatsieve_blacklist::{AddressRange, DomainMode, FileHash, Port, Value};
 
 use crate::text::{MAX_VALUE_BYTES, is_stored};
@@ -158,15 +160,19 @@ pub(crate) fn check_text(text: &str) -> Result<(), Reason> {
 
 /// Returns whether two values of a type are the same to MISP. It writes some addresses another way.
 pub(crate) fn same_value(kind: &str, one: &str, other: &str) -> bool {
-    one == other
-        || (kind.starts_with("ip-") && spelled(one).is_some_and(|one| spelled(other) == Some(one)))
+    one == other || (kind.starts_with("ip-") && canonical_address(one) == canonical_address(other))
 }
 
-/// Returns an address in Rust's spelling, with its network's length or its port.
-fn spelled(text: &str) -> Option<(std::net::IpAddr, &str)> {
+/// Returns an address in Rust's spelling, with its network's length or its port. Another text stays
+/// as it is.
+pub(crate) fn canonical_address(text: &str) -> String {
     let end = text.find(['/', '|']).unwrap_or(text.len());
     let (address, rest) = text.split_at(end);
-    Some((address.parse().ok()?, rest))
+    match (address.parse::<IpAddr>(), rest) {
+        (Ok(address), "/32") if address.is_ipv4() => address.to_string(),
+        (Ok(address), rest) => format!("{address}{rest}"),
+        (Err(_), _) => text.to_owned(),
+    }
 }
 
 #[cfg(test)]

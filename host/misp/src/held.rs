@@ -86,6 +86,8 @@ pub struct HeldObject {
     pub template_uuid: String,
     /// Its template's version.
     pub template_version: String,
+    /// Its comment.
+    pub comment: String,
     /// It is softly deleted.
     pub deleted: bool,
     /// Its attributes.
@@ -224,6 +226,8 @@ struct RawObject {
     template_uuid: String,
     #[serde(default, deserialize_with = "scalar")]
     template_version: String,
+    #[serde(default, deserialize_with = "scalar")]
+    comment: String,
     #[serde(default, deserialize_with = "boolean")]
     deleted: bool,
     #[serde(rename = "Attribute", default, deserialize_with = "list")]
@@ -301,6 +305,7 @@ impl RawObject {
             description: self.description,
             template_uuid: self.template_uuid,
             template_version: self.template_version,
+            comment: self.comment,
             deleted: self.deleted,
             attributes: self.attributes.into_iter().filter_map(RawAttribute::read).collect(),
         })

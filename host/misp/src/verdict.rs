@@ -204,7 +204,7 @@ fn not_allowed(answer: &Answer<'_>, body: &Body) -> Verdict {
         Verdict::Paused { reason }
     } else if reason.contains("not newer than the local copy") {
         Verdict::NotNewer
-    } else if reason.contains("Event not found or not accessible") {
+    } else if reason.contains("Event not found") || reason.starts_with("Invalid attribute") {
         Verdict::NotFound
     } else {
         Verdict::Refused { reason }

@@ -92,7 +92,7 @@ fn add(wanted: &WantedEvent, options: &WriteOptions) -> Write {
     for own in wanted.attributes.iter().filter(|own| is_sent(own)) {
         if room.take(1) {
             sent.insert(own.uuid);
-            attributes.push(new_attribute(own, options));
+            attributes.push(attribute_body(own, options.now));
         }
     }
     for object in &wanted.objects {
@@ -100,7 +100,7 @@ fn add(wanted: &WantedEvent, options: &WriteOptions) -> Write {
             object.attributes.iter().filter(|own| is_sent(own)).collect();
         if !own.is_empty() && room.take(own.len()) {
             sent.extend(own.iter().map(|own| own.uuid));
-            let own = own.into_iter().map(|own| new_attribute(own, options)).collect();
+            let own = own.into_iter().map(|own| attribute_body(own, options.now)).collect();
             objects.push(whole_object(object, own));
         }
     }
@@ -131,12 +131,13 @@ fn readers(event: &mut Map<String, Json>, distribution: Distribution) {
     }
 }
 
-fn new_attribute(own: &WantedAttribute, options: &WriteOptions) -> Json {
+/// A whole attribute.
+pub(crate) fn attribute_body(own: &WantedAttribute, now: Timestamp) -> Json {
     let mut body = base(own.uuid, &own.kind, &own.value, own.relation.as_deref());
     body.insert("category".into(), (*own.category).into());
     body.insert("to_ids".into(), own.to_ids().into());
     body.insert("comment".into(), own.comment.clone().into());
-    body.insert("timestamp".into(), second(options.now).to_string().into());
+    body.insert("timestamp".into(), second(now).to_string().into());
     if let Some(first) = own.first_seen {
         body.insert("first_seen".into(), seen(first).into());
     }
@@ -341,7 +342,7 @@ impl<'a> Edit<'a> {
         match (self.held.attributes.get(&(object, uuid)), wanted) {
             (Some(held), Some(wanted)) => self.changed(held, wanted, what),
             (Some(held), None) => self.withdrawn(held),
-            (None, Some(wanted)) => new_attribute(wanted, self.options),
+            (None, Some(wanted)) => attribute_body(wanted, self.options.now),
             (None, None) => Json::Null,
         }
     }

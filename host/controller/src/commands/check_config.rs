@@ -5,7 +5,7 @@ use std::path::Path;
 
 use super::configured::{loaded, network_runtime};
 use crate::alerts;
-use crate::config::{Config, Origin, Transport};
+use crate::config::{Config, MispPlace, Origin, Transport};
 use crate::exit::{Exit, Failure};
 use crate::feeds;
 use crate::follow::shared_logs;
@@ -59,6 +59,11 @@ fn report(path: &Path, config: &Config) -> String {
             Origin::Taxii1(taxii) => format!("TAXII 1 at {}", shown_url(&taxii.server.url)),
             Origin::Url(url) => shown_url(&url.url),
             Origin::Path(path) => path.display().to_string(),
+            Origin::Misp(misp) => format!("MISP at {}", shown_url(&misp.server.url)),
+            Origin::MispFeed(files) => match &files.place {
+                MispPlace::Url(url) => format!("MISP feed at {}", shown_url(&url.url)),
+                MispPlace::Folder(path) => format!("MISP feed at {}", path.display()),
+            },
         };
         _ = writeln!(
             text,

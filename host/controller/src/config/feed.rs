@@ -17,6 +17,7 @@ use super::kinds::{
     BOOLEAN, DURATION, FilePath, HttpUrl, Plain, SHARE, SIZE, TEXT, TlpLevel, Words, integer,
 };
 use super::misp::{Misp, MispTarget, TargetOrName, check_targets};
+use super::misp_source::{MispFiles, MispPlace, MispServer, MispWanted, check_no_return};
 use super::nested::{TableOf, list};
 use super::policy::{FeedPolicy, PolicySettings, policy};
 use super::preset::{self, Conditions, KeyPlaces, KeyedUrl, fair_interval, with_keys};
@@ -89,6 +90,8 @@ pub(crate) enum Origin {
     Url(UrlFeed),
     /// A file or a folder of files: lists or STIX.
     Path(PathBuf),
+    Misp(Box<MispServer>),
+    MispFeed(Box<MispFiles>),
 }
 
 impl Origin {
@@ -99,6 +102,8 @@ impl Origin {
             Origin::Taxii1(_) => "taxii1",
             Origin::Url(_) => "url",
             Origin::Path(_) => "path",
+            Origin::Misp(_) => "misp",
+            Origin::MispFeed(_) => "misp-feed",
         }
     }
 }
@@ -158,6 +163,8 @@ pub(super) enum FeedType {
     Taxii1,
     Url,
     Path,
+    Misp,
+    MispFeed,
 }
 
 fields! {
@@ -184,7 +191,8 @@ fields! {
         conditions: Option<Vec<toml::Value>>,
 
         /// A TAXII 2.1 or 2.0 collection; a TAXII 1.1 or 1.0 collection; a list, bundle, package or
-        /// envelope behind a URL; a file or a folder of files.
+        /// envelope behind a URL; a file or a folder of files; the attributes of a MISP server; a
+        /// feed in MISP's format, behind a URL or in a folder.
         #[key = "type"]
         #[setting(
             Words(&[
@@ -192,6 +200,8 @@ fields! {
                 ("taxii1", FeedType::Taxii1),
                 ("url", FeedType::Url),
                 ("path", FeedType::Path),
+                ("misp", FeedType::Misp),
+                ("misp-feed", FeedType::MispFeed),
             ]),
             required,
             example = "taxii"
@@ -199,19 +209,23 @@ fields! {
         kind: FeedType,
 
         /// URL without credentials. For TAXII 2 the discovery, API root or collection URL; for
-        /// TAXII 1 the URL of the discovery or collection management service. `${NAME}` stands for
-        /// a key: from `keys`, or from the environment variable of that name.
-        #[only("taxii", "taxii1", "url")]
+        /// TAXII 1 the URL of the discovery or collection management service; for MISP the base
+        /// URL of the server; for a feed in MISP's format the URL of its folder or manifest.
+        /// `${NAME}` stands for a key: from `keys`, or from the environment variable of that name.
+        #[only("taxii", "taxii1", "url", "misp", "misp-feed")]
+        #[excludes = "path"]
         #[setting(KeyedUrl, required, example = "https://taxii.example.org/taxii2/")]
         url: String,
 
         /// The places of keys that the URL names, by their names.
-        #[only("taxii", "taxii1", "url")]
+        #[only("taxii", "taxii1", "url", "misp", "misp-feed")]
         #[setting(KeyPlaces, optional, example = { ABUSE_CH_KEY = { file = "abuse-ch.key" } })]
         keys: Option<BTreeMap<String, Secret>>,
 
-        /// A file, or a folder of files: lists or STIX.
-        #[only("path")]
+        /// A file, or a folder of files: lists or STIX. For a feed in MISP's format the folder with
+        /// its manifest.
+        #[only("path", "misp-feed")]
+        #[excludes = "url"]
         #[setting(FilePath, required, example = "/etc/threatsieve/lists")]
         path: PathBuf,
 
@@ -221,22 +235,56 @@ fields! {
         #[setting(TEXT, optional, example = "indicators")]
         collection: Option<String>,
 
-        /// Number of objects to request at once.
-        #[only("taxii")]
+        /// Number of objects, or of attributes of MISP, to request at once.
+        #[only("taxii", "misp")]
         #[setting(integer::<u32>(1, 100_000, "objects"), default = 1000, example = 5000)]
         page_objects: u32,
 
         /// Objects added up to this long before the last poll are requested again: the server may
         /// still have been writing while it answered.
-        #[only("taxii", "taxii1")]
+        #[only("taxii", "taxii1", "misp")]
         #[setting(DURATION, default = "10m", example = "1h")]
         overlap: Duration,
 
         /// The first poll requests no objects added before this. Without it, the first poll
-        /// requests all.
-        #[only("taxii", "taxii1")]
+        /// requests all. Of MISP, events are read that were changed since.
+        #[only("taxii", "taxii1", "misp", "misp-feed")]
         #[setting(SINCE, optional, example = 2026-01-01)]
         since: Option<Timestamp>,
+
+        /// Key of a user of the MISP server. One that can only read is enough.
+        #[only("misp")]
+        #[setting(SecretPlace, required, example = { env = "MISP_KEY" })]
+        key: Secret,
+
+        /// Tags, one of which an attribute or its event must have; with `!` before it, a tag that
+        /// neither may have. Without any, all attributes are read.
+        #[only("misp", "misp-feed")]
+        #[setting(list(TEXT, "strings"), optional, example = ["tlp:green", "!type:test"])]
+        tags: Option<Vec<String>>,
+
+        /// Types of attributes that are read, as MISP names them. Without it, all types that
+        /// events can be matched for.
+        #[only("misp", "misp-feed")]
+        #[setting(list(TEXT, "strings"), optional, example = ["domain", "ip-dst", "domain|ip"])]
+        attribute_types: Option<Vec<String>>,
+
+        /// Read published events only.
+        #[only("misp")]
+        #[setting(BOOLEAN, default = true, example = false)]
+        published_only: bool,
+
+        /// Time after which everything is read again. This finds changes that leave the time of
+        /// an event as it is, such as local tags.
+        #[only("misp")]
+        #[setting(DURATION, default = "1d", example = "6h")]
+        compare_every: Duration,
+
+        /// Folder to save the server's enabled warninglists to with each poll. `warninglists` of
+        /// policies may name it.
+        #[only("misp")]
+        #[setting(FilePath, optional, example = "/var/lib/threatsieve/warninglists")]
+        warninglists_to: Option<PathBuf>,
 
         /// URL of the poll service. Without it, the server names its services. Its scheme, host and
         /// port also get the credentials.
@@ -284,22 +332,22 @@ fields! {
         login_url: Option<Url>,
 
         /// User name for basic authentication; needs `password`.
-        #[only("taxii", "taxii1", "url")]
+        #[only("taxii", "taxii1", "url", "misp-feed")]
         #[setting(TEXT, optional, example = "reader")]
         user: Option<String>,
 
         /// Password for basic authentication; needs `user`.
-        #[only("taxii", "taxii1", "url")]
+        #[only("taxii", "taxii1", "url", "misp-feed")]
         #[setting(SecretPlace, optional, example = { env = "PARTNER_PASSWORD" })]
         password: Option<Secret>,
 
         /// Bearer token (RFC 6750).
-        #[only("taxii", "taxii1", "url")]
+        #[only("taxii", "taxii1", "url", "misp-feed")]
         #[setting(SecretPlace, optional, example = { file = "/run/secrets/partner-token" })]
         token: Option<Secret>,
 
         /// API key in a header; see `feeds.header`.
-        #[only("taxii", "taxii1", "url")]
+        #[only("taxii", "taxii1", "url", "misp-feed")]
         #[setting(
             TableOf(&Header::TABLE),
             optional,
@@ -308,23 +356,23 @@ fields! {
         header: Option<Reader<'a>>,
 
         /// Certificate (PEM) to show to the server; needs `client_key`.
-        #[only("taxii", "taxii1", "url")]
+        #[only("taxii", "taxii1", "url", "misp", "misp-feed")]
         #[setting(FilePath, optional, example = "client.pem")]
         client_certificate: Option<PathBuf>,
 
         /// Private key (PEM) of the certificate; needs `client_certificate`.
-        #[only("taxii", "taxii1", "url")]
+        #[only("taxii", "taxii1", "url", "misp", "misp-feed")]
         #[setting(FilePath, optional, example = "client.key")]
         client_key: Option<PathBuf>,
 
         /// Certificate with its private key in a PKCS#12 file (`.p12`, `.pfx`), instead of the two
         /// PEM files; needs `client_keystore_password`.
-        #[only("taxii", "taxii1", "url")]
+        #[only("taxii", "taxii1", "url", "misp", "misp-feed")]
         #[setting(FilePath, optional, example = "client.p12")]
         client_keystore: Option<PathBuf>,
 
         /// Password of the PKCS#12 file.
-        #[only("taxii", "taxii1", "url")]
+        #[only("taxii", "taxii1", "url", "misp", "misp-feed")]
         #[setting(SecretPlace, optional, example = { env = "PARTNER_KEYSTORE_PASSWORD" })]
         client_keystore_password: Option<Secret>,
 
@@ -462,12 +510,17 @@ pub(super) fn feeds(
     if let Some(servers) = misp {
         let names = servers.iter().map(|server| server.name.clone()).collect();
         for settings in &settings {
-            let has_packages = !matches!(settings.kind.value, Some(FeedType::Taxii));
+            let has_packages = !matches!(
+                settings.kind.value,
+                Some(FeedType::Taxii | FeedType::Misp | FeedType::MispFeed)
+            );
             check_targets(&settings.misp, &names, has_packages);
         }
     }
-    let feeds: Vec<Option<Feed>> =
-        settings.into_iter().map(|settings| feed(settings, presets, allow_plain_http)).collect();
+    let feeds: Vec<Option<Feed>> = settings
+        .into_iter()
+        .map(|settings| feed(settings, presets, misp, allow_plain_http))
+        .collect();
     feeds.into_iter().collect()
 }
 
@@ -484,7 +537,12 @@ pub(super) fn check_unique<'f>(names: impl Iterator<Item = &'f Field<'f, String>
     }
 }
 
-fn feed(settings: FeedSettings<'_>, presets: &Presets, allow_plain_http: bool) -> Option<Feed> {
+fn feed(
+    settings: FeedSettings<'_>,
+    presets: &Presets,
+    servers: Option<&[Misp]>,
+    allow_plain_http: bool,
+) -> Option<Feed> {
     let has_preset = settings.preset.place.is_given;
     let format = preset::format(settings.preset, settings.conditions, settings.format, presets);
     // A mere format says nothing of the publisher.
@@ -494,8 +552,24 @@ fn feed(settings: FeedSettings<'_>, presets: &Presets, allow_plain_http: bool) -
     let origin = match settings.kind.value {
         None => None,
         Some(FeedType::Path) => settings.path.value.map(Origin::Path),
+        Some(FeedType::MispFeed) if settings.path.place.is_given => {
+            let wanted =
+                MispWanted::new(&settings.attribute_types, &settings.tags, &settings.since);
+            let files = settings
+                .path
+                .value
+                .zip(wanted)
+                .map(|(folder, wanted)| MispFiles { place: MispPlace::Folder(folder), wanted });
+            files.map(|files| Origin::MispFeed(Box::new(files)))
+        }
         Some(kind) => {
-            let auth = auth(settings.user, settings.password, settings.token, settings.header);
+            let auth = match kind {
+                FeedType::Misp => settings
+                    .key
+                    .value
+                    .map(|value| Auth::Header { name: "Authorization".to_owned(), value }),
+                _ => auth(settings.user, settings.password, settings.token, settings.header),
+            };
             let certificate = client_certificate(
                 settings.client_certificate,
                 settings.client_key,
@@ -508,9 +582,24 @@ fn feed(settings: FeedSettings<'_>, presets: &Presets, allow_plain_http: bool) -
                 check_encrypted(&place, std::slice::from_ref(url), auth);
             }
             let server = server(url, auth, certificate);
+            let wanted =
+                MispWanted::new(&settings.attribute_types, &settings.tags, &settings.since);
             let (overlap, since) = (settings.overlap.value, settings.since.value);
             let collection = settings.collection.value;
             match kind {
+                FeedType::Misp => Some(Origin::Misp(Box::new(MispServer {
+                    server: server?,
+                    page_attributes: settings.page_objects.value?,
+                    overlap: overlap?,
+                    compare_every: settings.compare_every.value?,
+                    published_only: settings.published_only.value?,
+                    warninglists_to: settings.warninglists_to.value?,
+                    wanted: wanted?,
+                }))),
+                FeedType::MispFeed => Some(Origin::MispFeed(Box::new(MispFiles {
+                    place: MispPlace::Url(server?),
+                    wanted: wanted?,
+                }))),
                 FeedType::Taxii => {
                     let page_objects = settings.page_objects.value;
                     taxii(server, collection, page_objects, overlap, since).map(Origin::Taxii)
@@ -538,6 +627,9 @@ fn feed(settings: FeedSettings<'_>, presets: &Presets, allow_plain_http: bool) -
         settings.policy.place.hidden_problem(
             "expected no policy for an allow-list, got one: all of its values are allowed",
         );
+    }
+    if let (Some(Origin::Misp(source)), Some(servers)) = (&origin, servers) {
+        check_no_return(source, &settings.misp, servers);
     }
     if settings.role.value == Some(FeedRole::Allow) && settings.misp.place.is_given {
         settings.misp.place.hidden_problem("expected no MISP server for an allow-list, got one");

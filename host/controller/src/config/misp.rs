@@ -338,8 +338,8 @@ pub(super) fn check_targets(
         }
         if target.way == MispWay::Stix && !has_packages {
             targets.place.problem(format!(
-                "expected way = \"native\" for {got}, got \"stix\": feeds of TAXII 2 have no \
-                 packages of STIX 1.x"
+                "expected way = \"native\" for {got}, got \"stix\": feeds of TAXII 2 and of MISP \
+                 have no packages of STIX 1.x"
             ));
         }
     }

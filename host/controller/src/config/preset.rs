@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use threatsieve_feed::FeedFormat;
-use threatsieve_feed::preset::{Preset, PresetRole, Presets};
+use threatsieve_feed::preset::{Format, Preset, PresetRole, Presets};
 use toml::de::{DeTable, DeValue};
 use toml::{Spanned, Value as Toml};
 use url::{Url, form_urlencoded};
@@ -96,7 +96,12 @@ fn fill_in_feed(feed: &mut DeTable<'_>, presets: &Presets) {
     let known = name.get_ref().as_str().and_then(|name| presets.get(name));
     let Some(preset) = known.map(|known| known.first().clone()) else { return };
     let text = |text: &str| DeValue::String(text.to_owned().into());
-    let origin = if feed.contains_key("path") { "path" } else { "url" };
+    let is_local = feed.contains_key("path");
+    let origin = match (preset.format, is_local) {
+        (Format::MispFeed, _) => "misp-feed",
+        (_, true) => "path",
+        (_, false) => "url",
+    };
     let mut facts = vec![("type", text(origin))];
     if preset.role == PresetRole::Allow {
         facts.push(("role", text("allow")));
@@ -105,7 +110,7 @@ fn fill_in_feed(feed: &mut DeTable<'_>, presets: &Presets) {
         facts.push(("may_be_empty", DeValue::Boolean(true)));
     }
     let kind = feed.get("type").and_then(|kind| kind.get_ref().as_str()).unwrap_or(origin);
-    if kind == "url" {
+    if kind == "url" || kind == "misp-feed" && !is_local {
         facts.extend(preset.url.as_deref().map(|url| ("url", text(url))));
         facts.extend(preset.interval.as_deref().map(|interval| ("every", text(interval))));
     }

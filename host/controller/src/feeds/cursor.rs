@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 use threatsieve_blacklist::Timestamp;
 
-use crate::config::{Feed, Origin};
+use crate::config::{Feed, MispPlace, Origin};
 
 /// A cursor and the settings that it was written with. If the URL or the defaults change, the
 /// cursor does not apply, and the feed is read as a new one.
@@ -54,7 +54,7 @@ pub(super) fn write<T: Serialize>(feed: &Feed, at: T) -> anyhow::Result<Json> {
 }
 
 /// Returns whether the last poll ended at its limit, or before the server had the result. The key
-/// is the same in the cursors of all versions of TAXII.
+/// is the same in all cursors.
 pub(super) fn is_paused(cursor: &Json) -> bool {
     cursor.get("resume").is_some()
 }
@@ -75,6 +75,13 @@ fn source(feed: &Feed) -> String {
         ),
         Origin::Url(url) => url.url.to_string(),
         Origin::Path(path) => format!("{path:?}"),
+        Origin::Misp(misp) => {
+            format!("{} {} {:?}", misp.server.url, misp.published_only, misp.wanted)
+        }
+        Origin::MispFeed(files) => match &files.place {
+            MispPlace::Url(url) => format!("{} {:?}", url.url, files.wanted),
+            MispPlace::Folder(path) => format!("{path:?} {:?}", files.wanted),
+        },
     };
     let defaults = format!(
         "{:?} {:?} {:?} {:?} {:?}",

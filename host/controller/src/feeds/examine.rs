@@ -11,9 +11,9 @@ use threatsieve_feed::{FeedError, FeedReport, RejectedLine, StixSet, Unreduced, 
 
 use super::fetched::Body;
 use super::http::Deadline;
-use super::intake::UNREADABLE;
+use super::intake::{UNREADABLE, UNREADABLE_EVENT};
 use super::reading::{BUFFER_BYTES, Bounded, MAX_FILE_BYTES, limits, options};
-use crate::config::{Feed, Http};
+use crate::config::{Feed, Http, Origin};
 use crate::sources;
 
 /// A receiver of a feed's content.
@@ -33,7 +33,11 @@ pub(crate) async fn examine(
 ) -> anyhow::Result<FeedReport> {
     let (http, deadline) = (Arc::new(http.clone()), Deadline::of_poll(http));
     // Nothing is changed, so nothing is saved.
-    let feed = &Feed { saving: None, ..feed.clone() };
+    let mut feed = Feed { saving: None, ..feed.clone() };
+    if let Origin::Misp(misp) = &mut feed.origin {
+        misp.warninglists_to = None;
+    }
+    let feed = &feed;
     let (mut report, mut cursor) = (FeedReport::default(), None);
     loop {
         let fetched =
@@ -77,6 +81,18 @@ fn read_body(
                 }
                 Ok(())
             })?;
+        }
+        Some(Body::Misp(misp)) => {
+            report = misp.report();
+            for event in misp.events {
+                for one in event.rejected {
+                    examiner.reject(one.reason.kind());
+                }
+                for indicator in event.indicators {
+                    examiner.take(indicator);
+                }
+            }
+            misp.unreadable.iter().for_each(|_| examiner.reject(UNREADABLE_EVENT));
         }
         Some(Body::Whole(spooled, name)) => {
             let decoder = sources::unpack(spooled.into_file()).with_context(|| name.clone())?;

@@ -7,6 +7,7 @@ use threatsieve_feed::StixSet;
 use tokio::runtime::{Handle, RuntimeFlavor};
 
 use super::http::Spooled;
+use super::misp::MispEvents;
 use super::taxii1::Blocks;
 
 /// The result of fetching a feed.
@@ -31,6 +32,8 @@ pub(super) enum Body {
     Blocks(Blocks, bool),
     /// The whole content of a URL, and the URL for messages.
     Whole(Spooled, String),
+    /// Events of MISP that changed.
+    Misp(Box<MispEvents>),
     /// All files of a path, and what they were like when the path was examined.
     Files(Vec<PathBuf>, crate::sources::Likeness),
 }

@@ -2,18 +2,20 @@
 //! transaction.
 
 use std::cell::RefCell;
+use std::collections::BTreeSet;
 use std::fs::File;
 use std::io::{BufRead, BufReader};
 
 use anyhow::{Context, bail, ensure};
 use serde_json::Value as Json;
-use threatsieve_blacklist::{Indicator, IndicatorId, Timestamp};
+use threatsieve_blacklist::{Indicator, IndicatorId, Timestamp, Value};
 use threatsieve_feed::{
     FeedError, FeedOptions, FeedReport, PackageOptions, RejectedLine, StixSet, Unreduced, read_feed,
 };
 
 use super::fetched::Body;
 use super::http::Fault;
+use super::misp::MispEvents;
 use super::reading::{BUFFER_BYTES, Bounded, MAX_FILE_BYTES, limits, options};
 use crate::config::{Feed, FeedRole, Http};
 use crate::network::Secrets;
@@ -30,6 +32,9 @@ const REJECTED_LINES: u64 = 20;
 /// The kind of rejection of a content block that cannot be read.
 pub(super) const UNREADABLE: &str = "unreadable content block";
 
+/// The kind of rejection of a MISP event that cannot be read.
+pub(super) const UNREADABLE_EVENT: &str = "unreadable MISP event";
+
 /// Stores a delivery. Returns what changed, and the number of objects and lines that were not
 /// already counted when they were fetched.
 pub(super) fn take(
@@ -45,7 +50,8 @@ pub(super) fn take(
     let (secrets, report) = (super::secrets(feed), FeedReport::default());
     let max_bytes = http.max_body_bytes;
     let packages = ReceivedPackages::new();
-    let mut intake = Intake { feed, secrets, ingest, set, packages, report, max_bytes };
+    let threats = Threats::default();
+    let mut intake = Intake { feed, secrets, ingest, set, packages, threats, report, max_bytes };
     let delivered = match body {
         Body::Objects(set) => {
             intake.set = *set;
@@ -54,6 +60,10 @@ pub(super) fn take(
         Body::Blocks(blocks, is_whole) => {
             blocks.read(|name, content| intake.read_block(name, content))?;
             if is_whole { Delivered::Whole } else { Delivered::Part }
+        }
+        Body::Misp(misp) => {
+            intake.read_misp(*misp)?;
+            Delivered::Part
         }
         Body::Whole(spooled, name) => {
             let decoder = sources::unpack(spooled.into_file()).with_context(|| name.clone())?;
@@ -96,6 +106,8 @@ struct Intake<'a> {
     ingest: Ingest<'a>,
     set: StixSet,
     packages: ReceivedPackages,
+    /// Threats that indicators name themselves.
+    threats: Threats,
     /// The report of all inputs together.
     report: FeedReport,
     /// Maximum size of one input, unpacked.
@@ -137,6 +149,59 @@ impl Intake<'_> {
         Ok(report.map(|report| self.report.add(&report)))
     }
 
+    /// Stores events of MISP. Each replaces what it listed before.
+    fn read_misp(&mut self, misp: MispEvents) -> anyhow::Result<()> {
+        // The attributes were counted when they were fetched.
+        let report = FeedReport { read: 0, ..misp.report() };
+        self.report.add(&report);
+        for event in misp.events {
+            for one in event.rejected {
+                let rejection = Rejection {
+                    id: one.uuid,
+                    value: one.value,
+                    kind: one.reason.kind().to_owned(),
+                    reason: one.reason.to_string(),
+                    is_pattern: false,
+                };
+                self.ingest.reject(rejection.redacted(&self.secrets));
+            }
+            let mut listed = BTreeSet::new();
+            for indicator in event.indicators {
+                let IndicatorId::Stix(id) = &indicator.id else { continue };
+                let labels = indicator.types.iter().map(String::as_str);
+                if let Some(dropped) = self.feed.policy.objects.dropped_by_labels(labels) {
+                    let rejection = Rejection {
+                        id: id.clone(),
+                        value: indicator.values.first().map(Value::to_string).unwrap_or_default(),
+                        kind: dropped.kind().to_owned(),
+                        reason: dropped.to_string(),
+                        is_pattern: false,
+                    };
+                    self.ingest.reject(rejection.redacted(&self.secrets));
+                    continue;
+                }
+                self.threats.add(id, indicator.threats.iter());
+                listed.insert(id.clone());
+                self.ingest.put(indicator)?;
+            }
+            self.ingest.replace_event(event.uuid, listed, event.withdrawn)?;
+        }
+        for (uuid, reason) in misp.unreadable {
+            let rejection = Rejection {
+                id: uuid,
+                value: String::new(),
+                kind: UNREADABLE_EVENT.to_owned(),
+                reason,
+                is_pattern: false,
+            };
+            self.ingest.reject(rejection.redacted(&self.secrets));
+        }
+        if let Some(all) = misp.all {
+            self.ingest.keep_events(all)?;
+        }
+        Ok(())
+    }
+
     /// Reads a content block. One that cannot be read is rejected, and does not affect the others;
     /// what comes before the damage counts.
     fn read_block(&mut self, name: &str, content: Result<Vec<u8>, String>) -> anyhow::Result<()> {
@@ -169,7 +234,7 @@ impl Intake<'_> {
         delivered: Delivered,
         cursor: Option<&Json>,
     ) -> anyhow::Result<(Ingested, u64)> {
-        let Intake { mut ingest, mut set, packages, report, feed, secrets, .. } = self;
+        let Intake { mut ingest, mut set, packages, mut threats, report, feed, secrets, .. } = self;
         // A part of a collection may be empty.
         if delivered == Delivered::Whole
             && let Some(doubt) =
@@ -202,11 +267,10 @@ impl Intake<'_> {
             ingest.mark(id, markings)?;
         }
         ingest.mark_again(|markings| set.level(markings.iter().map(String::as_str)))?;
-        ingest.relate(Threats {
-            threats: set.threats(),
-            relations: set.relations(),
-            reports: set.reports(),
-        });
+        threats.threats.extend(set.threats());
+        threats.relations.extend(set.relations());
+        threats.reports.extend(set.reports());
+        ingest.relate(threats);
         for one in set.valueless() {
             if one.is_revoked {
                 ingest.revoke(&one.id, one.modified)?;

@@ -1,7 +1,9 @@
-//! Feeds: TAXII collections, URLs, files and folders. Each poll continues where the last one ended.
+//! Feeds: TAXII collections, MISP's events, URLs, files and folders. Each poll continues where the
+//! last one ended.
 //!
-//! A poll has two halves. Fetching ([`taxii`], [`taxii1`], [`url`], [`path`] over [`http`]) knows
-//! nothing of the state but the feed's cursor, and several feeds are fetched at once. Storing
+//! A poll has two halves. Fetching ([`taxii`], [`taxii1`], [`misp`], [`url`], [`path`] over
+//! [`http`]) knows nothing of the state but the feed's cursor, and several feeds are fetched at
+//! once. Storing
 //! ([`intake`]) puts one delivery and the cursor after it into the state, in one transaction. If
 //! anything fails in between, the feed continues from its old cursor, and its last good state stays
 //! in use.
@@ -14,6 +16,7 @@ mod examine;
 mod fetched;
 mod http;
 mod intake;
+mod misp;
 mod path;
 mod probe;
 mod reading;
@@ -39,7 +42,7 @@ pub(crate) use self::http::Fault;
 pub(crate) use self::probe::probe;
 pub(crate) use self::taxii::{Added, ManifestEntry, Object, add_objects, read_manifest};
 pub(crate) use self::taxii1::{Pushed, end_subscription, push};
-use crate::config::{Feed, Http, Origin};
+use crate::config::{Feed, Http, MispPlace, Origin};
 use crate::network::{Secrets, auth_header};
 use crate::stop::Stop;
 use crate::store::{Ingested, Store};
@@ -366,6 +369,8 @@ async fn fetch(
         Origin::Taxii1(taxii) => taxii1::fetch(&feed, taxii, &http, cursor, now, deadline).await,
         Origin::Url(url) => url::fetch(&feed, url, &http, cursor, deadline).await,
         Origin::Path(path) => blocking(|| path::find(&feed, path, cursor)),
+        Origin::Misp(misp) => misp::fetch_server(&feed, misp, &http, cursor, now, deadline).await,
+        Origin::MispFeed(files) => misp::fetch_files(&feed, files, &http, cursor, deadline).await,
     }
 }
 
@@ -375,6 +380,11 @@ pub(crate) fn secrets(feed: &Feed) -> Secrets {
         Origin::Taxii(taxii) => (&taxii.url, &taxii.auth),
         Origin::Taxii1(taxii) => (&taxii.server.url, &taxii.server.auth),
         Origin::Url(url) => (&url.url, &url.auth),
+        Origin::Misp(misp) => (&misp.server.url, &misp.server.auth),
+        Origin::MispFeed(files) => match &files.place {
+            MispPlace::Url(url) => (&url.url, &url.auth),
+            MispPlace::Folder(_) => return Secrets::default(),
+        },
         Origin::Path(_) => return Secrets::default(),
     };
     let header = auth_header(auth).ok().flatten();

@@ -1,7 +1,7 @@
 //! Connecting to a feed without changing the state.
 
 use super::fetched::blocking;
-use super::{path, taxii, taxii1, url};
+use super::{misp, path, taxii, taxii1, url};
 use crate::config::{Feed, Http, Origin};
 
 /// Connects, and describes in a few words what a poll would fetch.
@@ -10,6 +10,8 @@ pub(crate) async fn probe(feed: &Feed, http: &Http) -> anyhow::Result<String> {
         Origin::Taxii(taxii) => taxii::probe(taxii, http).await,
         Origin::Taxii1(taxii) => taxii1::probe(taxii, http).await,
         Origin::Url(url) => url::probe(url, http).await,
+        Origin::Misp(misp) => misp::probe_server(misp, http).await,
+        Origin::MispFeed(files) => misp::probe_files(files, http).await,
         Origin::Path(path) => blocking(|| path::probe(path)),
     };
     let secrets = super::secrets(feed);

@@ -58,7 +58,7 @@ impl FeedStatus {
             name: state.name,
             r#type: "",
             active: state.active,
-            cursor: state.cursor,
+            cursor: state.cursor.map(shortened),
             attempted: state.attempted.map(Rfc3339),
             succeeded: state.succeeded.map(Rfc3339),
             changed: state.changed.map(Rfc3339),
@@ -116,6 +116,16 @@ impl FeedStatus {
         }
         Ok(())
     }
+}
+
+/// Returns a cursor with the number of MISP's events in place of the events.
+fn shortened(mut cursor: Json) -> Json {
+    if let Some(events) = cursor.get_mut("events")
+        && let Some(count) = events.as_object().map(serde_json::Map::len)
+    {
+        *events = count.into();
+    }
+    cursor
 }
 
 /// Maximum number of characters of a cursor in a table.

@@ -19,6 +19,7 @@ pub(crate) mod ingest;
 mod log_troubles;
 pub(crate) mod mails;
 pub(crate) mod misp;
+mod misp_sources;
 pub(crate) mod mutes;
 mod open;
 mod package_files;

@@ -102,6 +102,16 @@ CREATE TABLE report_indicators (
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX report_indicators_by_report ON report_indicators (feed, report);
 
+-- Indicators of feeds that read MISP, by the MISP event that lists them. An event is replaced as a
+-- whole.
+CREATE TABLE misp_listed (
+    feed INTEGER NOT NULL REFERENCES feeds (id),
+    id TEXT NOT NULL,                       -- the indicator: UUID of the attribute
+    event TEXT NOT NULL,                    -- UUID of the MISP event
+    PRIMARY KEY (feed, id, event)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX misp_listed_by_event ON misp_listed (feed, event);
+
 -- Folders to which packages of STIX 1.x are written, and how far that is done.
 CREATE TABLE package_folders (
     feed INTEGER NOT NULL REFERENCES feeds (id),

@@ -20,10 +20,27 @@ const MAX_THREATS: usize = 32;
 pub(crate) struct Threats {
     pub(crate) threats: Vec<Related<Threat>>,
     pub(crate) relations: Vec<(Related<Ends>, Option<Tlp>)>,
+    /// Indicators all of whose relationships are among these. Others of theirs are over.
+    pub(crate) complete: Vec<String>,
     pub(crate) reports: Vec<(Related<Report>, Option<Tlp>)>,
 }
 
 impl Threats {
+    /// Adds an indicator that names all of its threats itself.
+    pub(crate) fn add<'t>(&mut self, indicator: &str, threats: impl Iterator<Item = &'t Threat>) {
+        self.complete.push(indicator.to_owned());
+        for threat in threats {
+            let id = format!("{}: {}", threat.kind.name(), threat.name);
+            let tlp = threat.tlp;
+            let ends = Ends { indicator: indicator.to_owned(), threat: id.clone() };
+            let relation =
+                Related { id: format!("{indicator} {id}"), modified: None, said: Some(ends) };
+            self.relations.push((relation, tlp));
+            let said = Some(Threat { tlp: None, ..threat.clone() });
+            self.threats.push(Related { id, modified: None, said });
+        }
+    }
+
     /// Stores the newest versions. If the delivery is whole, removes what it does not name. Returns
     /// whether anything changed.
     pub(super) fn keep(
@@ -72,6 +89,9 @@ impl Threats {
                 tlp.map(|tlp| tlp as u8),
             ))?;
         }
+        if !self.complete.is_empty() {
+            changed += self.end_others(transaction, feed)?;
+        }
         for (one, tlp) in self.reports.iter().take(MAX_KEPT) {
             changed += keep_report(transaction, feed, one, *tlp)?;
         }
@@ -84,6 +104,27 @@ impl Threats {
             changed += remove_others(transaction, "reports", feed, &reports)?;
         }
         Ok(changed > 0)
+    }
+}
+
+impl Threats {
+    /// Removes the relationships of the indicators that are complete which are not named.
+    fn end_others(&self, transaction: &Transaction<'_>, feed: i64) -> anyhow::Result<usize> {
+        let kept: HashSet<&str> = self.relations.iter().map(|(one, _)| one.id.as_str()).collect();
+        let mut select = transaction
+            .prepare_cached("SELECT id FROM relations WHERE feed = ?1 AND indicator = ?2")?;
+        let mut delete =
+            transaction.prepare_cached("DELETE FROM relations WHERE feed = ?1 AND id = ?2")?;
+        let mut removed = 0;
+        for indicator in &self.complete {
+            let ids = select.query_map((feed, indicator), |row| row.get(0))?;
+            for id in ids.collect::<Result<Vec<String>, _>>()? {
+                if !kept.contains(id.as_str()) {
+                    removed += delete.execute((feed, &id))?;
+                }
+            }
+        }
+        Ok(removed)
     }
 }
 

@@ -32,7 +32,7 @@ pub(super) fn tlp(text: &str) -> Result<Tlp, LineError> {
     })
 }
 
-pub(super) fn column(column: &'static str, expected: &'static str, got: &str) -> LineError {
+pub(crate) fn column(column: &'static str, expected: &'static str, got: &str) -> LineError {
     LineError::Column { column, expected, got: cut(got) }
 }
 

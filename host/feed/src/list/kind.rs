@@ -7,7 +7,7 @@ use crate::preset::Kind;
 
 /// The way in which a value is read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum ValueKind {
+pub(crate) enum ValueKind {
     /// The value's form decides.
     Any,
     Domain,
@@ -26,7 +26,7 @@ pub(super) enum ValueKind {
 
 /// The meaning of a word in a type column.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum TypeWord {
+pub(crate) enum TypeWord {
     /// The value is read like this.
     Kind(ValueKind),
     /// Events are not matched for values of this type.
@@ -37,7 +37,7 @@ pub(super) enum TypeWord {
 
 impl TypeWord {
     /// Reads a word as written by STIX, MISP, OTX, Zeek, abuse.ch and others, in any case.
-    pub(super) fn of(text: &str) -> TypeWord {
+    pub(crate) fn of(text: &str) -> TypeWord {
         let word = text.trim().to_ascii_lowercase().replace(['_', ' '], "-");
         let word = word.strip_prefix("intel::").unwrap_or(&word);
         let kind = match word {
@@ -91,7 +91,7 @@ impl From<Kind> for ValueKind {
 
 impl ValueKind {
     /// Reads a value and its port.
-    pub(super) fn read(self, text: &str, url: UrlMode) -> Result<Listed, Malformed> {
+    pub(crate) fn read(self, text: &str, url: UrlMode) -> Result<Listed, Malformed> {
         let alone = |value: Value| Listed { value, port: None };
         match self {
             ValueKind::Any => Listed::parse(text, url),

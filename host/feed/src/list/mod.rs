@@ -29,9 +29,12 @@ use threatsieve_blacklist::{DomainMode, Indicator, IndicatorId, Malformed, Port,
 use crate::FeedError;
 use crate::preset::{Confidence, Format, Preset, Scope};
 use crate::text::cut;
+pub(crate) use cell::column;
 use grammar::Grammar;
+pub(crate) use kind::TypeWord;
 use line::{Line, Lines};
 use plain::LineRules;
+pub(crate) use row::check_value;
 use table::Table;
 
 /// The most exceptions of a list that are kept. More are only counted.

@@ -166,7 +166,7 @@ impl<'r> Row<'r> {
         };
         let text = changed.as_deref().unwrap_or(item);
         let listed = kind.read(text, self.options.url_mode)?;
-        check_cell(&listed.value)?;
+        check_value(&listed.value)?;
         let port = self.at(column.port).or_else(|| self.cell(Column::Port));
         Ok((listed, port.map(cell::port).transpose()?.flatten()))
     }
@@ -224,9 +224,9 @@ impl Transform {
     }
 }
 
-/// Checks that a cell is a value, and not text with a value in it. A URL is rejected only for
+/// Checks that a text is a value, and not text with a value in it. A URL is rejected only for
 /// characters that URLs never contain.
-fn check_cell(value: &Value) -> Result<(), LineError> {
+pub(crate) fn check_value(value: &Value) -> Result<(), LineError> {
     let Value::Url { shown, .. } = value else { return Ok(()) };
     check_url(shown, &['"', '<', '>'])
 }

@@ -125,6 +125,8 @@ pub enum Format {
     Stix,
     /// STIX 1.
     Stix1,
+    /// The folder of a feed in MISP's format: a manifest, and a file for each event.
+    MispFeed,
 }
 
 impl Format {
@@ -145,6 +147,7 @@ impl Format {
             Format::Pix => "pix",
             Format::Stix => "stix",
             Format::Stix1 => "stix1",
+            Format::MispFeed => "misp-feed",
         }
     }
 

@@ -37,6 +37,15 @@ pub(crate) fn parse_moment(text: &str) -> Option<Timestamp> {
     i64::try_from(moment.as_micros()).ok().map(Timestamp)
 }
 
+/// Seconds until MISP's limit on searches ends. MISP does not send `Retry-After`.
+const RATE_LIMIT_RESET: &str = "x-rate-limit-reset";
+
+/// Returns the wait until a limit on requests ends, as MISP says it with the status 429.
+pub(super) fn rate_limit_reset(headers: &HeaderMap) -> Option<Duration> {
+    let seconds = text(headers, RATE_LIMIT_RESET)?.parse().ok()?;
+    Some(Duration::from_secs(seconds).min(MAX_RETRY_AFTER))
+}
+
 /// Returns the wait that a server asks for, as seconds or as a time (RFC 9110, section 10.2.3).
 pub(super) fn retry_after(headers: &HeaderMap) -> Option<Duration> {
     let text = text(headers, RETRY_AFTER)?;
@@ -90,6 +99,8 @@ mod tests {
         assert_eq!(wait("Fri, 02 Jan 2026 03:04:05 GMT"), Some(Duration::ZERO), "it is over");
         let soon = httpdate::fmt_http_date(SystemTime::now() + Duration::from_secs(100));
         assert!((90..=100).contains(&wait(&soon).unwrap().as_secs()));
+        let misp = rate_limit_reset(&headers("x-rate-limit-reset", "899"));
+        assert_eq!(misp, Some(Duration::from_secs(899)));
         assert_eq!(wait("-1"), None);
         assert_eq!(wait("soon"), None);
     }

@@ -17,8 +17,8 @@ use url::Url;
 
 use self::access::{Access, Reach};
 pub(crate) use self::fault::Fault;
-use self::header::retry_after;
 pub(super) use self::header::{moment, parse_moment, text};
+use self::header::{rate_limit_reset, retry_after};
 pub(super) use self::spool::Spooled;
 use crate::config::{Auth, ClientCertificate, Http, Secret};
 pub(super) use crate::network::shown_url as shown;
@@ -477,7 +477,10 @@ impl Fetcher {
             expected: request.expected.to_owned(),
             got,
             status: status.as_u16(),
-            retry_after: retry_after(&headers),
+            retry_after: retry_after(&headers).or_else(|| {
+                let is_limited = status == StatusCode::TOO_MANY_REQUESTS;
+                rate_limit_reset(&headers).filter(|_| is_limited)
+            }),
         }
     }
 }

@@ -67,6 +67,7 @@ pub(super) fn apply(
     writer.replace_rejections(delivered)?;
     writer.keep_markings()?;
     plan.counts.changed += writer.mark_again()?;
+    delivery.events.keep(&transaction, feed)?;
     let has_ids = delivered == Delivered::Part;
     packages::keep(&transaction, feed, &delivery.packages, now, has_ids)?;
     let is_whole = delivered == Delivered::Whole;

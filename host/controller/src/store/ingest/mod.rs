@@ -24,6 +24,7 @@ pub(crate) use self::renamed::Renamed;
 use super::Store;
 use super::body::Statement;
 use super::feeds::{Ingested, feed_id};
+use super::misp_sources::{self, ReadEvents};
 use super::packages::{self, AllRelated, ReceivedPackages};
 use super::rejections::MAX_REJECTIONS;
 use super::threats::Threats;
@@ -70,10 +71,11 @@ struct Delivery {
     /// Known indicators whose level changes with the definitions of this delivery.
     marked_again: Vec<MarkedAgain>,
     packages: ReceivedPackages,
-    /// Indicators that earlier packages listed, and that the delivery's packages with the same ids
-    /// do not list any more.
+    /// Indicators that earlier packages or events of MISP listed, and that those of the delivery
+    /// with the same ids do not list any more.
     withdrawn: BTreeSet<String>,
     threats: Threats,
+    events: ReadEvents,
 }
 
 impl Delivery {
@@ -114,6 +116,7 @@ impl Store {
             packages: ReceivedPackages::new(),
             withdrawn: BTreeSet::new(),
             threats: Threats::default(),
+            events: ReadEvents::default(),
         };
         Ok(Ingest { store: self, delivery })
     }
@@ -241,6 +244,33 @@ impl Ingest<'_> {
         self.delivery.threats = threats;
     }
 
+    pub(in crate::store) fn events_mut(&mut self) -> &mut ReadEvents {
+        &mut self.delivery.events
+    }
+
+    /// Returns the indicators that an event of MISP listed before this delivery.
+    pub(in crate::store) fn listed_by(&self, event: &str) -> anyhow::Result<Vec<String>> {
+        misp_sources::listed_by(&self.store.connection, self.delivery.feed_id, event)
+    }
+
+    /// Returns the events of MISP that listed anything before this delivery.
+    pub(in crate::store) fn known_events(&self) -> anyhow::Result<Vec<String>> {
+        misp_sources::known_events(&self.store.connection, self.delivery.feed_id)
+    }
+
+    /// Removes an indicator that an event of MISP does not list any more, unless another one does.
+    pub(in crate::store) fn withdraw_from(
+        &mut self,
+        id: String,
+        event: &str,
+    ) -> anyhow::Result<()> {
+        let (connection, feed) = (&self.store.connection, self.delivery.feed_id);
+        if !misp_sources::is_listed_elsewhere(connection, feed, &id, event)? {
+            self.delivery.withdrawn.insert(id);
+        }
+        Ok(())
+    }
+
     /// Stores a marking definition for later deliveries: its id, and JSON of the STIX object.
     ///
     /// Definitions beyond [`MAX_MARKINGS`] or [`MAX_MARKING_BYTES`] are not stored. Objects with
@@ -268,7 +298,7 @@ impl Ingest<'_> {
             }
         };
         self.delivery.packages = received;
-        self.delivery.withdrawn = std::mem::take(&mut related.withdrawn);
+        self.delivery.withdrawn.append(&mut related.withdrawn);
         Ok(related)
     }
 
