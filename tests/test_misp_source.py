@@ -399,6 +399,14 @@ def test_a_server_never_gets_its_own_indicators_back(double, tmp_path):
     assert b"is not sent back to it" in result.stderr
 
 
+def test_an_unknown_type_of_attributes_is_refused(double, source):
+    result = program.run(
+        "config", "check", "--config", source(attribute_types=["domian"]).path,
+        expect=program.USAGE, env={"MISP_KEY": double.key},
+    )  # fmt: skip
+    assert b"expected a type of MISP" in result.stderr and b"domian" in result.stderr
+
+
 def described(**of_first) -> list[dict]:
     """Describes two events, with an object."""
     return [
@@ -504,11 +512,23 @@ def test_an_event_of_a_feed_that_cannot_be_read_does_not_affect_the_others(tmp_p
     good = broken.read_text()
     broken.write_text(good[:100])
     polling = Polling(tmp_path, {"name": "misp", "type": "misp-feed", "path": str(folder)})
-    polling.poll()
-    assert active(polling) == {HASH}
+    for _ in range(2):
+        polling.poll()
+        assert active(polling) == {HASH}
+        [rejected] = rejections(polling)
+        assert rejected["kind"] == "unreadable MISP event" and rejected["id"] == broken.stem
     broken.write_text(good)
     polling.poll()
     assert active(polling) == VALUES
+    assert rejections(polling) == []
+
+
+def rejections(polling: Polling) -> list[dict]:
+    """Returns the rejections of deliveries."""
+    output = program.run(
+        "indicators", "--rejected", "--json", "--config", polling.path, env=polling.environment
+    ).stdout
+    return [json.loads(line) for line in output.splitlines()]
 
 
 def test_a_manifest_under_another_type_names_the_right_one(tmp_path):

@@ -4,6 +4,7 @@ use std::io::BufReader;
 
 use threatsieve_blacklist::{Timestamp, UrlMode, Value};
 
+use crate::misp::{self, MispReading};
 use crate::taxii1::{MessageError, MessageLimits, read_message};
 use crate::warninglist::{Warninglist, WarninglistFile, WarninglistKind};
 use crate::{
@@ -234,4 +235,29 @@ pub fn filter(bytes: &[u8]) {
 /// Converts an error to a text that can be compared.
 fn outcome(error: FeedError) -> String {
     error.to_string()
+}
+
+/// Reads bytes as each document of MISP, and checks properties that hold for any bytes.
+pub fn misp(bytes: &[u8]) {
+    let input = || BufReader::with_capacity(16, bytes);
+    let reader = misp::MispReader::default();
+    let events = misp::read_events(&mut input()).unwrap_or_default();
+    for event in events.into_iter().chain(misp::read_event(&mut input())) {
+        for (attribute, is_deleted) in event.attributes() {
+            if let MispReading::Indicator(one) = reader.read(attribute, is_deleted, &event) {
+                assert!(attribute.is_for_ids() && !attribute.is_deleted());
+                assert!(one.values.len() == 1 && one.confidence.is_none_or(|number| number <= 100));
+                assert!(one.valid_until.is_none_or(|end| one.valid_from.is_none_or(|at| at < end)));
+            }
+        }
+    }
+    let _ = misp::read_attributes(&mut input());
+    let index = misp::read_index(&mut input()).unwrap_or_default();
+    for entry in index.into_iter().chain(misp::read_manifest(&mut input()).unwrap_or_default()) {
+        assert!(misp::is_uuid(&entry.uuid), "it becomes part of a path");
+    }
+    let _ = misp::read_warninglist_index(&mut input());
+    if let Ok(file) = misp::read_warninglist(&mut input()) {
+        assert!(WarninglistFile::parse(&file).is_ok());
+    }
 }

@@ -1,5 +1,5 @@
-//! Replays the corpora of the fuzz targets `stix`, `stix1`, `list`, `taxii1`, `warninglist` and
-//! `filter` on the stable toolchain.
+//! Replays the corpora of the fuzz targets `stix`, `stix1`, `list`, `taxii1`, `warninglist`,
+//! `filter` and `misp` on the stable toolchain.
 
 use std::path::Path;
 
@@ -49,4 +49,9 @@ fn warninglist() {
 #[test]
 fn filter() {
     replay("filter", 12, threatsieve_feed::fuzzing::filter);
+}
+
+#[test]
+fn misp() {
+    replay("misp", 10, threatsieve_feed::fuzzing::misp);
 }

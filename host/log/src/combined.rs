@@ -16,6 +16,7 @@ use crate::format::Format;
 use crate::host;
 use crate::malformed::MalformedLine;
 use crate::marks::Marks;
+use crate::split::word;
 use crate::{endpoints, syslog, text, time};
 
 /// The field name for observables found elsewhere in the line.
@@ -153,15 +154,6 @@ fn listed(head: &[u8]) -> Head<'_> {
     Head { vhost, client, forwarded, names: rest, unknown: b"" }
 }
 
-/// Splits at the first blank.
-#[inline]
-fn word(text: &[u8]) -> (&[u8], &[u8]) {
-    match memchr(b' ', text) {
-        Some(blank) => (&text[..blank], &text[blank + 1..]),
-        None => (text, b""),
-    }
-}
-
 /// Finds the next quote that ends the request: the status follows it. Squid does not escape quotes
 /// in requests.
 #[inline]
@@ -223,7 +215,7 @@ fn quoted<'a>(line: &'a [u8], rest: &mut &'a [u8], quotes: &mut Marks<'a>) -> &'
 
 /// Splits a request line into method, target and protocol. Blanks in the target belong to it.
 #[inline]
-fn request(text: &[u8]) -> (&[u8], &[u8], &[u8]) {
+pub(crate) fn request(text: &[u8]) -> (&[u8], &[u8], &[u8]) {
     let (method, rest) = word(text);
     let (target, protocol) = match rest.len().checked_sub(9) {
         // ` HTTP/1.1` has the usual length. Others have no dot (`HTTP/2`) or are missing
@@ -323,7 +315,7 @@ fn of_vhost(vhost: &[u8], target: &[u8], sink: &mut impl FnMut(&str, Kind, &[u8]
         Some(at) if vhost.last() != Some(&b']') => (&vhost[..at], &vhost[at + 1..]),
         _ => (vhost, &b""[..]),
     };
-    host::request_url(name, port, target, b"", &mut |url| sink("url.original", Kind::Url, url));
+    host::request_url(name, port, target, None, &mut |url| sink("url.original", Kind::Url, url));
 }
 
 /// Returns the time at which the request came in (for Squid: ended).

@@ -1,11 +1,14 @@
 //! Detects the format of a log by its first bytes.
 
+use std::cell::LazyCell;
+use std::sync::LazyLock;
+
 use memchr::memchr;
 
 use crate::fields::Fields;
 use crate::format::Format;
 use crate::parser::Parser;
-use crate::{lines, text};
+use crate::{lines, records, syslog, text};
 
 /// The number of bytes that are read to detect a format: 64 KiB.
 pub const SAMPLE_BYTES: usize = 64 * 1024;
@@ -19,13 +22,13 @@ pub(crate) const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 impl Format {
     /// Detects the format of a log by its first bytes, at best [`SAMPLE_BYTES`] of them.
     ///
-    /// A Zeek log names its format. Otherwise the format of most lines counts, if at least half of
-    /// them have it, so a few damaged lines do not matter. Everything else is free text, and so is
-    /// an empty file.
+    /// A header line names its format. Otherwise the format of most lines counts, if at least half
+    /// of them have it, so a few damaged lines do not matter. Everything else is free text, and so
+    /// is an empty file.
     pub fn detect(sample: &[u8]) -> Format {
         let lines = whole_lines(sample);
-        if lines.iter().any(|line| is_zeek_header(line)) {
-            return Format::Zeek;
+        if let Some(format) = lines.iter().find_map(|line| of_header(line)) {
+            return format;
         }
         match Census::of(&lines, SAMPLE_LINES).winner() {
             Format::Text if lines.len() == 1 && is_cut_json(lines[0]) => Format::Ndjson,
@@ -42,14 +45,20 @@ impl Format {
         let lines = whole_lines(sample);
         let few = &lines[..lines.len().min(FEW_LINES)];
         let census = Census::of(few, FEW_LINES);
-        let is_zeek = few.iter().any(|line| is_zeek_header(line));
+        let header = few.iter().find_map(|line| of_header(line));
         let stays = match self {
             _ if few.is_empty() => true,
-            Format::Zeek => is_zeek || few.iter().any(|line| memchr(b'\t', line).is_some()),
-            _ if is_zeek => false,
-            Format::Squid | Format::Combined | Format::Ndjson => census.count(self) > 0,
+            Format::Zeek if header.is_none() => {
+                few.iter().any(|line| memchr(b'\t', line).is_some())
+            }
+            // Other lines are not known without their header.
+            Format::W3c | Format::VpcFlow if header.is_none() => {
+                matches!(census.winner(), Format::Text | Format::Lines | Format::VpcFlow)
+            }
+            _ if header.is_some() => header == Some(self),
             Format::Lines => census.winner() == Format::Lines,
             Format::Text => matches!(census.winner(), Format::Text | Format::Lines),
+            _ => census.count(self) > 0,
         };
         if stays || census.total == 0 { self } else { Format::detect(sample) }
     }
@@ -64,14 +73,27 @@ struct Census {
 
 /// The formats that a single line can show. If two are equally frequent, the later one wins: it has
 /// stricter rules.
-const COUNTED: [Format; 4] = [Format::Lines, Format::Ndjson, Format::Combined, Format::Squid];
+const COUNTED: [Format; 13] = [
+    Format::Lines,
+    Format::Haproxy,
+    Format::Alb,
+    Format::VpcFlow,
+    Format::Bind,
+    Format::Unbound,
+    Format::Dnsmasq,
+    Format::Filterlog,
+    Format::Fortinet,
+    Format::PaloAlto,
+    Format::Ndjson,
+    Format::Combined,
+    Format::Squid,
+];
 
 impl Census {
     fn of(lines: &[&[u8]], most: usize) -> Census {
-        let parsers = PARSED.map(|format| Parser::new(format, &Fields::named([""; 0])));
         let mut census = Census { counts: [0; COUNTED.len()], total: 0 };
         for line in lines.iter().take(most) {
-            let format = format_of(&parsers, line);
+            let format = format_of(line);
             if format.is_none() && lines::value(line).is_none() {
                 // A comment says nothing about the other lines.
                 continue;
@@ -102,11 +124,29 @@ impl Census {
 }
 
 /// The formats that a parser recognises, in the order in which they are tried.
-const PARSED: [Format; 3] = [Format::Ndjson, Format::Squid, Format::Combined];
+const PARSED: [Format; 12] = [
+    Format::Ndjson,
+    Format::Squid,
+    Format::Combined,
+    Format::Haproxy,
+    Format::Alb,
+    Format::VpcFlow,
+    Format::Bind,
+    Format::Unbound,
+    Format::Dnsmasq,
+    Format::Filterlog,
+    Format::Fortinet,
+    Format::PaloAlto,
+];
 
 /// Returns the format of one line, if it shows one.
-fn format_of(parsers: &[Parser; PARSED.len()], line: &[u8]) -> Option<Format> {
-    let parsed = parsers.iter().find(|parser| parser.fits(line)).map(Parser::format);
+fn format_of(line: &[u8]) -> Option<Format> {
+    static PARSERS: LazyLock<[Parser; PARSED.len()]> =
+        LazyLock::new(|| PARSED.map(|format| Parser::new(format, &Fields::named([""; 0]))));
+    let message = LazyCell::new(|| syslog::split(line).map(|(_, message)| message));
+    let fits =
+        |parser: &&Parser| parser.fits(line) || message.is_some_and(|message| parser.fits(message));
+    let parsed = PARSERS.iter().find(fits).map(Parser::format);
     parsed.or_else(|| is_value(line).then_some(Format::Lines))
 }
 
@@ -132,6 +172,17 @@ pub(crate) fn without_hole(bytes: &[u8]) -> &[u8] {
     }
     let zeros = bytes.iter().take_while(|&&byte| byte == 0).count();
     &bytes[zeros..]
+}
+
+/// Returns the format that a header line names.
+fn of_header(line: &[u8]) -> Option<Format> {
+    if is_zeek_header(line) {
+        Some(Format::Zeek)
+    } else if records::is_w3c_header(line) {
+        Some(Format::W3c)
+    } else {
+        records::is_vpc_flow_header(line).then_some(Format::VpcFlow)
+    }
 }
 
 fn is_zeek_header(line: &[u8]) -> bool {

@@ -13,6 +13,28 @@ pub enum Format {
     Ndjson,
     /// Zeek's tab-separated logs with their `#fields` headers.
     Zeek,
+    /// The extended log format of the W3C with its `#Fields:` header: IIS, CloudFront, Exchange.
+    W3c,
+    /// HAProxy's logs of HTTP and TCP.
+    Haproxy,
+    /// Access logs of AWS load balancers.
+    Alb,
+    /// AWS VPC flow logs.
+    VpcFlow,
+    /// BIND's query log.
+    Bind,
+    /// Unbound's log of queries and replies.
+    Unbound,
+    /// The log of dnsmasq and Pi-hole.
+    Dnsmasq,
+    /// The packet filter's log of pfSense and OPNsense.
+    Filterlog,
+    /// FortiGate's pairs of keys and values.
+    Fortinet,
+    /// PAN-OS's CSV.
+    PaloAlto,
+    /// Lines by a format string of nginx or Apache ([`Template`](crate::Template)).
+    Custom,
     /// One value per line.
     Lines,
     /// Free text: values are found anywhere in a line.
@@ -20,15 +42,32 @@ pub enum Format {
 }
 
 impl Format {
-    /// All formats.
-    pub const ALL: [Format; 6] = [
+    /// All formats, in the order of the variants.
+    pub const ALL: [Format; 17] = [
         Format::Squid,
         Format::Combined,
         Format::Ndjson,
         Format::Zeek,
+        Format::W3c,
+        Format::Haproxy,
+        Format::Alb,
+        Format::VpcFlow,
+        Format::Bind,
+        Format::Unbound,
+        Format::Dnsmasq,
+        Format::Filterlog,
+        Format::Fortinet,
+        Format::PaloAlto,
+        Format::Custom,
         Format::Lines,
         Format::Text,
     ];
+
+    /// The names of the formats that need no format string, as in `--log-format`.
+    pub fn names() -> impl Iterator<Item = &'static str> {
+        let formats = Format::ALL.into_iter().filter(|format| *format != Format::Custom);
+        formats.map(Format::name)
+    }
 
     /// The format's name, as in `--log-format`.
     pub fn name(self) -> &'static str {
@@ -37,6 +76,17 @@ impl Format {
             Format::Combined => "combined",
             Format::Ndjson => "ndjson",
             Format::Zeek => "zeek",
+            Format::W3c => "w3c",
+            Format::Haproxy => "haproxy",
+            Format::Alb => "alb",
+            Format::VpcFlow => "vpc-flow",
+            Format::Bind => "bind",
+            Format::Unbound => "unbound",
+            Format::Dnsmasq => "dnsmasq",
+            Format::Filterlog => "filterlog",
+            Format::Fortinet => "fortinet",
+            Format::PaloAlto => "paloalto",
+            Format::Custom => "custom",
             Format::Lines => "lines",
             Format::Text => "text",
         }

@@ -1,6 +1,11 @@
 //! Properties that hold for any bytes, run by the fuzz target and by the replay of its corpus.
 
-use crate::{Fields, Format, Parser};
+use threatsieve_blacklist::indicator::Timestamp;
+
+use crate::{Fields, Format, Parser, Template};
+
+/// 2026-11-22T02:30:25Z.
+const NOW: Timestamp = Timestamp(1_795_314_625_000_000);
 
 /// Reads the bytes as a log of every format, and panics if two ways to the same answer differ.
 pub fn log(log: &[u8]) {
@@ -9,8 +14,12 @@ pub fn log(log: &[u8]) {
         let again = format.detect_again(log);
         assert!(again == format || again == detected);
     }
+    // The first line may be a format string.
+    let first = log.split(|&b| b == b'\n').next().unwrap_or_default();
+    let template = Template::new(&String::from_utf8_lossy(first)).unwrap_or_default();
+    let fields = Fields::default().with_template(template);
     for format in Format::ALL {
-        let mut parser = Parser::new(format, &Fields::default());
+        let mut parser = Parser::new(format, &fields).before(NOW);
         for line in log.split(|&b| b == b'\n') {
             check_line(&parser, line);
             if let Some(next) = parser.header_change(line) {

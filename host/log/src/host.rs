@@ -66,17 +66,19 @@ pub(crate) fn joined(parts: &[&[u8]], sink: &mut impl FnMut(&[u8])) {
 }
 
 /// Passes on the URL of a request whose host, port and path were logged separately. With port 443
-/// the scheme is https, so that the port is the default.
+/// the scheme is https, so that the port is the default. An empty query ends the URL in a bare `?`:
+/// the log has no queries.
 pub(crate) fn request_url(
     host: &[u8],
     port: &[u8],
     path: &[u8],
-    query: &[u8],
+    query: Option<&[u8]>,
     sink: &mut impl FnMut(&[u8]),
 ) {
     let scheme: &[u8] = if port == b"443" { b"https://" } else { b"http://" };
     let colon: &[u8] = if port.is_empty() { b"" } else { b":" };
-    let mark: &[u8] = if query.is_empty() { b"" } else { b"?" };
+    let mark: &[u8] = if query.is_some() { b"?" } else { b"" };
+    let query = query.unwrap_or_default();
     // A bare IPv6 address needs brackets before a port.
     let bare_v6 = !host.starts_with(b"[") && memchr::memchr_iter(b':', host).nth(1).is_some();
     let (open, close): (&[u8], &[u8]) = if bare_v6 { (b"[", b"]") } else { (b"", b"") };
@@ -130,24 +132,25 @@ mod tests {
 
     #[test]
     fn urls_are_put_together() {
-        let url = |host: &str, port: &str, path: &str, query: &str| {
+        let url = |host: &str, port: &str, path: &str, query: Option<&str>| {
             let mut out = String::new();
             request_url(
                 host.as_bytes(),
                 port.as_bytes(),
                 path.as_bytes(),
-                query.as_bytes(),
+                query.map(str::as_bytes),
                 &mut |url| {
                     out = String::from_utf8(url.to_vec()).unwrap();
                 },
             );
             out
         };
-        assert_eq!(url("a.example", "", "/x", ""), "http://a.example/x");
-        assert_eq!(url("a.example", "8080", "/x", "y=1"), "http://a.example:8080/x?y=1");
-        assert_eq!(url("a.example", "443", "/", ""), "https://a.example:443/");
-        assert_eq!(url("2001:db8::1", "81", "/", ""), "http://[2001:db8::1]:81/");
+        assert_eq!(url("a.example", "", "/x", None), "http://a.example/x");
+        assert_eq!(url("a.example", "8080", "/x", Some("y=1")), "http://a.example:8080/x?y=1");
+        assert_eq!(url("a.example", "443", "/", None), "https://a.example:443/");
+        assert_eq!(url("2001:db8::1", "81", "/", None), "http://[2001:db8::1]:81/");
+        assert_eq!(url("a.example", "", "/x", Some("")), "http://a.example/x?");
         let long = format!("/{}", "x".repeat(2000));
-        assert_eq!(url("a.example", "", &long, ""), format!("http://a.example{long}"));
+        assert_eq!(url("a.example", "", &long, None), format!("http://a.example{long}"));
     }
 }

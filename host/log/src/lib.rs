@@ -4,7 +4,8 @@
 //! reads line after line. It passes on each line's observables for the matcher. For a line that
 //! matched it also gives the names of the fields, the time, and the whole event with the names of
 //! the Elastic Common Schema. [`Fields`] defines the fields with observables in NDJSON and Zeek
-//! events. Values are passed on as logged: only the matcher's normaliser decides what they mean.
+//! events, and a [`Template`] those of lines by a format string. Values are passed on as logged:
+//! only the matcher's normaliser decides what they mean.
 //!
 //! ```
 //! use threatsieve_log::{Fields, Format, Parser};
@@ -40,6 +41,8 @@ mod ndjson;
 mod observe;
 mod parser;
 mod ports;
+mod records;
+mod split;
 mod squid;
 mod syslog;
 mod text;
@@ -51,4 +54,5 @@ pub use fields::Fields;
 pub use format::Format;
 pub use malformed::{MAX_LINE_BYTES, MalformedLine};
 pub use parser::Parser;
+pub use records::{Template, TemplateError};
 pub use time::parse_time;

@@ -46,15 +46,28 @@ pub enum MalformedLine {
         /// The expected text.
         expected: &'static str,
     },
-    /// A Zeek line has more or fewer columns than its header.
-    #[error("zeek line: expected the {expected} columns of its #fields line, got {got}")]
+    /// A line has more or fewer columns than its header.
+    #[error("{} line: expected the {expected} columns of its header, got {got}", .format.name())]
     Columns {
+        /// The format it was read as.
+        format: Format,
         /// The number of columns in the header.
         expected: usize,
         /// The number of columns found.
         got: usize,
     },
-    /// There is no header before the Zeek line.
-    #[error("zeek line: expected a #fields line before it")]
-    NoHeader,
+    /// There is no header before the line.
+    #[error("{} line: expected a line with the names of its fields before it", .format.name())]
+    NoHeader {
+        /// The format it was read as.
+        format: Format,
+    },
+    /// The line does not fit the format string it is read with.
+    #[error("custom line, byte {column}: expected the text after variable {variable}")]
+    Template {
+        /// The byte from which the text was searched, counted from 1.
+        column: usize,
+        /// The number of the variable in the format string, counted from 1.
+        variable: usize,
+    },
 }

@@ -4,7 +4,7 @@ use memchr::memchr;
 use threatsieve_blacklist::observable::Kind;
 
 use crate::fields::{GROUPS, Group, Role};
-use crate::{endpoints, host, text};
+use crate::{combined, endpoints, host, text};
 
 /// The parts of one request's URL that were seen so far.
 #[derive(Clone, Copy, Default)]
@@ -14,7 +14,7 @@ struct Parts<'a> {
     /// Path, or path and query, with the name of its field.
     target: Option<(&'a str, &'a [u8])>,
     path: Option<(&'a str, &'a [u8])>,
-    query: &'a [u8],
+    query: Option<&'a [u8]>,
     /// The complete URL was seen.
     whole: bool,
 }
@@ -65,9 +65,37 @@ impl<'a> Observer<'a> {
                 self.of(group).whole = true;
                 sink(name, Kind::Url, value);
             }
+            Role::UrlRequest(group) => self.request(name, group, value, sink),
             Role::UrlPath(group) => self.of(group).path = Some((name, value)),
-            Role::UrlQuery(group) => self.of(group).query = value,
+            Role::UrlPathOnly(group) => {
+                let parts = self.of(group);
+                parts.path = Some((name, value));
+                parts.query = Some(b"");
+            }
+            Role::UrlQuery(group) => {
+                self.of(group).query = Some(value.strip_prefix(b"?").unwrap_or(value));
+            }
             Role::UrlPort(group) => self.of(group).port = value,
+        }
+    }
+
+    /// Reads a request line: method, target and protocol.
+    #[cold]
+    fn request(
+        &mut self,
+        name: &'a str,
+        group: Group,
+        value: &'a [u8],
+        sink: &mut impl FnMut(&str, Kind, &[u8]),
+    ) {
+        let (method, target, _) = combined::request(value);
+        if target.starts_with(b"/") {
+            self.of(group).target = Some((name, target));
+        } else if !target.is_empty() && method == b"CONNECT" || host::is_absolute(target) {
+            self.of(group).whole = true;
+            sink(name, Kind::Url, target);
+        } else {
+            text::walk(value, &mut |kind, found| sink(name, kind, found));
         }
     }
 
@@ -78,7 +106,7 @@ impl<'a> Observer<'a> {
     /// Passes on the URLs that were logged in parts.
     pub(crate) fn finish(self, sink: &mut impl FnMut(&str, Kind, &[u8])) {
         for parts in self.parts {
-            let query = if parts.target.is_some() { b"" } else { parts.query };
+            let query = if parts.target.is_some() { None } else { parts.query };
             let Some((name, path)) = parts.target.or(parts.path) else { continue };
             if parts.whole || parts.host.is_empty() {
                 continue;

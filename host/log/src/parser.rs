@@ -10,6 +10,7 @@ use crate::detect::{BYTE_ORDER_MARK, without_hole};
 use crate::fields::Fields;
 use crate::format::Format;
 use crate::malformed::{MAX_LINE_BYTES, MalformedLine};
+use crate::records::{self, Reader};
 use crate::{combined, ecs::Event, lines, ndjson, ports, squid, syslog, text, time, zeek};
 
 /// The field name for observables in free text.
@@ -20,7 +21,11 @@ const VALUE: &str = "value";
 /// Reads the lines of one format. Immutable and cheap to clone, so that every thread can have its
 /// own.
 #[derive(Debug, Clone)]
-pub struct Parser(Inner);
+pub struct Parser {
+    inner: Inner,
+    /// Times without a year are of the twelve months before this time.
+    now: Option<Timestamp>,
+}
 
 #[derive(Debug, Clone)]
 enum Inner {
@@ -28,31 +33,43 @@ enum Inner {
     Combined,
     Ndjson(Arc<ndjson::Names>),
     Zeek(Arc<zeek::Header>),
+    Record(Reader),
     Lines,
     Text,
 }
 
 impl Parser {
     /// Creates a parser for a format. `fields` defines the fields with observables in NDJSON and
-    /// Zeek.
+    /// Zeek, and the variables of custom lines.
     pub fn new(format: Format, fields: &Fields) -> Parser {
-        Parser(match format {
+        if let Some(reader) = Reader::new(format, fields) {
+            return Parser { inner: Inner::Record(reader), now: None };
+        }
+        let inner = match format {
             Format::Squid => Inner::Squid,
             Format::Combined => Inner::Combined,
             Format::Ndjson => Inner::Ndjson(Arc::new(ndjson::Names::new(fields))),
             Format::Zeek => Inner::Zeek(Arc::new(zeek::Header::new(fields))),
             Format::Lines => Inner::Lines,
-            Format::Text => Inner::Text,
-        })
+            _ => Inner::Text,
+        };
+        Parser { inner, now: None }
+    }
+
+    /// Reads times without a year (RFC 3164) too: those of the twelve months before `now`.
+    #[must_use]
+    pub fn before(self, now: Timestamp) -> Parser {
+        Parser { now: Some(now), ..self }
     }
 
     /// The format it reads.
     pub fn format(&self) -> Format {
-        match self.0 {
+        match &self.inner {
             Inner::Squid => Format::Squid,
             Inner::Combined => Format::Combined,
             Inner::Ndjson(_) => Format::Ndjson,
             Inner::Zeek(_) => Format::Zeek,
+            Inner::Record(reader) => reader.format(),
             Inner::Lines => Format::Lines,
             Inner::Text => Format::Text,
         }
@@ -100,13 +117,14 @@ impl Parser {
         line: &[u8],
         sink: &mut impl FnMut(&str, Kind, &[u8]),
     ) -> Result<(), MalformedLine> {
-        match &self.0 {
+        match &self.inner {
             Inner::Squid if line.is_empty() => {}
-            Inner::Combined if line.is_empty() => {}
+            Inner::Combined | Inner::Record(_) if line.is_empty() => {}
             Inner::Squid => squid::walk(line, sink)?,
             Inner::Combined => combined::walk(line, sink)?,
             Inner::Ndjson(names) => ndjson::walk(names, line, sink)?,
             Inner::Zeek(header) => zeek::walk(header, line, sink)?,
+            Inner::Record(reader) => records::walk(reader, line, sink)?,
             Inner::Lines => match lines::value(line) {
                 Some(value) if lines::is_one(value) => sink(VALUE, Kind::Any, value),
                 Some(value) => text::walk(value, &mut |kind, value| sink(MESSAGE, kind, value)),
@@ -136,16 +154,17 @@ impl Parser {
         Some(malformed)
     }
 
-    /// Returns whether a line has the format.
+    /// Returns whether a line without a syslog header has the format.
     pub(crate) fn fits(&self, line: &[u8]) -> bool {
-        let nothing = &mut |_: &str, _, _: &[u8]| {};
-        self.walk(line, nothing).is_ok()
-            || self.framed(line).is_some_and(|(_, message)| self.walk(message, nothing).is_ok())
+        match &self.inner {
+            Inner::Record(reader) => reader.fits(line),
+            _ => self.walk(line, &mut |_, _, _| {}).is_ok(),
+        }
     }
 
     /// Returns the header and the message of a line that may have the format after a syslog header.
     fn framed<'l>(&self, line: &'l [u8]) -> Option<(&'l [u8], &'l [u8])> {
-        let may_be = matches!(self.0, Inner::Squid | Inner::Combined | Inner::Ndjson(_));
+        let may_be = !matches!(self.inner, Inner::Zeek(_) | Inner::Lines | Inner::Text);
         may_be.then(|| syslog::split(line)).flatten()
     }
 
@@ -158,12 +177,13 @@ impl Parser {
     /// becomes an event with its text as `message`.
     pub fn event(&self, line: &[u8]) -> Map<String, Value> {
         let line = bare(line);
-        let event = match &self.0 {
+        let event = match &self.inner {
             _ if line.len() > MAX_LINE_BYTES => None,
             Inner::Squid => self.either(line, squid::event),
             Inner::Combined => self.either(line, combined::event),
             Inner::Ndjson(_) => self.either(line, ndjson::event),
             Inner::Zeek(header) => zeek::event(header, line),
+            Inner::Record(reader) => self.either(line, |line| records::event(reader, line)),
             Inner::Lines => lines::value(line).map(|value| one_field(VALUE, value, None)),
             Inner::Text => None,
         };
@@ -180,26 +200,58 @@ impl Parser {
     /// Returns the event's own time, if the line has one.
     pub fn time(&self, line: &[u8]) -> Option<Timestamp> {
         let line = bare(line);
-        match &self.0 {
+        match &self.inner {
             _ if line.len() > MAX_LINE_BYTES => None,
-            Inner::Squid => self.either(line, squid::time).or_else(|| leading_time(line)),
-            Inner::Combined => self.either(line, combined::time).or_else(|| leading_time(line)),
+            Inner::Squid => self.either(line, squid::time).or_else(|| self.leading_time(line)),
+            Inner::Combined => {
+                self.either(line, combined::time).or_else(|| self.leading_time(line))
+            }
             Inner::Ndjson(_) => self.either(line, ndjson::time),
             Inner::Zeek(header) => zeek::time(header, line),
+            Inner::Record(reader) => self
+                .either(line, |line| records::time(reader, line))
+                .or_else(|| self.leading_time(line)),
             Inner::Lines => None,
-            Inner::Text => leading_time(line),
+            Inner::Text => self.leading_time(line),
         }
     }
 
-    /// Returns the parser for the following lines, if this is a Zeek header line that changes how
-    /// they are read.
+    /// Returns the time at the start of a line, alone or after a syslog header. RFC 3164's time has
+    /// neither year nor zone. It is read as UTC, after [`before`](Parser::before).
+    fn leading_time(&self, line: &[u8]) -> Option<Timestamp> {
+        let front = &line[..line.len().min(80)];
+        let front = String::from_utf8_lossy(front);
+        let mut words =
+            front.split([' ', '\t', ',', '[', ']', '"']).filter(|word| !word.is_empty()).take(3);
+        words.find_map(time::iso).or_else(|| time::without_year(syslog::time(line)?, self.now?))
+    }
+
+    /// Returns whether header lines of this log begin with this byte.
+    #[inline]
+    pub fn has_headers_from(&self, first: u8) -> bool {
+        match &self.inner {
+            Inner::Zeek(_) => first == b'#',
+            Inner::Record(reader) => reader.has_headers_from(first),
+            _ => false,
+        }
+    }
+
+    /// Returns the parser for the following lines, if this is a header line that changes how they
+    /// are read.
     pub fn header_change(&self, line: &[u8]) -> Option<Parser> {
-        let Inner::Zeek(header) = &self.0 else { return None };
         let line = bare(line);
-        if line.first() != Some(&b'#') || line.len() > MAX_LINE_BYTES {
+        let first = *line.first()?;
+        if !self.has_headers_from(first) || line.len() > MAX_LINE_BYTES {
             return None;
         }
-        header.changed_by(line).map(|header| Parser(Inner::Zeek(Arc::new(header))))
+        match &self.inner {
+            Inner::Zeek(header) => {
+                header.changed_by(line).map(|header| Inner::Zeek(Arc::new(header)))
+            }
+            Inner::Record(reader) => reader.changed_by(line).map(Inner::Record),
+            _ => None,
+        }
+        .map(|inner| Parser { inner, now: self.now })
     }
 }
 
@@ -217,16 +269,6 @@ fn one_field(name: &str, value: &[u8], time: Option<Timestamp>) -> Map<String, V
     event.time(time);
     event.set(name, String::from_utf8_lossy(value));
     event.finish()
-}
-
-/// Returns the time at the start of a line of text, alone or after a syslog header (RFC 5424). RFC
-/// 3164's time has neither year nor zone.
-fn leading_time(line: &[u8]) -> Option<Timestamp> {
-    let front = &line[..line.len().min(80)];
-    let front = String::from_utf8_lossy(front);
-    let mut words =
-        front.split([' ', '\t', ',', '[', ']', '"']).filter(|word| !word.is_empty()).take(3);
-    words.find_map(time::iso)
 }
 
 #[cfg(test)]

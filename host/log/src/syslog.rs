@@ -39,6 +39,15 @@ pub(crate) fn split(line: &[u8]) -> Option<(&[u8], &[u8])> {
     (words.at < line.len()).then(|| line.split_at(words.at))
 }
 
+/// Returns the time of RFC 3164 at the start of a line: `Nov 22 02:30:25`, perhaps with the year.
+pub(crate) fn time(line: &[u8]) -> Option<&[u8]> {
+    let head = &line[..line.len().min(MAX_HEADER_BYTES)];
+    let start = priority(head)?;
+    let mut words = Words { text: head, at: start };
+    words.time()?;
+    Some(head[start..words.at].trim_ascii()).filter(|time| time[0].is_ascii_alphabetic())
+}
+
 /// Returns the length of `<134>`, 0 if there is none, or `None` for a text that only begins like
 /// one.
 fn priority(text: &[u8]) -> Option<usize> {

@@ -51,6 +51,33 @@ pub(crate) fn common(text: &[u8]) -> Option<Timestamp> {
     Some(Timestamp(time.as_microsecond()))
 }
 
+/// Reads a time by a form of strftime. Without a zone it is UTC.
+pub(crate) fn by_form(form: &str, text: &[u8]) -> Option<Timestamp> {
+    let time = strtime::parse(form, text).ok()?;
+    let time = match time.to_timestamp() {
+        Ok(time) => time,
+        Err(_) => time.to_datetime().ok()?.to_zoned(jiff::tz::TimeZone::UTC).ok()?.timestamp(),
+    };
+    Some(Timestamp(time.as_microsecond()))
+}
+
+/// Reads RFC 3164's time, `Nov 22 02:30:25`, or with the year after the day. Without a year it is
+/// of the twelve months before `now`, or of the day after it: the clock's zone is not known.
+pub(crate) fn without_year(text: &[u8], now: Timestamp) -> Option<Timestamp> {
+    const DAY: i64 = 86_400 * SECOND;
+    let text = std::str::from_utf8(text).ok()?;
+    if let Some(time) = by_form("%b %d %Y %H:%M:%S%.f", text.as_bytes()) {
+        return Some(time);
+    }
+    let year = jiff::Timestamp::from_microsecond(now.0).ok()?.strftime("%Y").to_string();
+    let year: i16 = year.parse().ok()?;
+    // The year before may have a 29th of February.
+    [year.saturating_add(1), year, year.saturating_sub(1)].into_iter().find_map(|year| {
+        let time = by_form("%Y %b %d %H:%M:%S%.f", format!("{year} {text}").as_bytes())?;
+        (time.0 <= now.0.saturating_add(DAY)).then_some(time)
+    })
+}
+
 /// Reads a time: RFC 3339 and similar forms (a blank for the `T`, `+0000`, no zone: UTC), or a
 /// number since 1970 in seconds, milliseconds, microseconds or nanoseconds. The size of the number
 /// decides the unit: from 100,000,000,000 on it is milliseconds. Returns `None` for anything else.
@@ -58,16 +85,16 @@ pub fn parse_time(text: &str) -> Option<Timestamp> {
     iso(text).or_else(|| number(text.parse().ok()?))
 }
 
-/// Reads a JSON value: text as in [`parse_time`], or such a number.
+/// Reads a JSON value: text as in [`parse_time`] or in common logs, or such a number.
 pub(crate) fn json(value: &Value) -> Option<Timestamp> {
     match value {
-        Value::String(text) => parse_time(text),
+        Value::String(text) => parse_time(text).or_else(|| common(text.as_bytes())),
         Value::Number(n) => number(n.as_f64()?),
         _ => None,
     }
 }
 
-fn number(n: f64) -> Option<Timestamp> {
+pub(crate) fn number(n: f64) -> Option<Timestamp> {
     // Negative zero and infinite numbers are excluded here too.
     if !(n > 0.0 && n < 1e19) {
         return None;
@@ -115,6 +142,22 @@ mod tests {
             assert_eq!(json(&value), Some(Timestamp(TIME + 802_000)), "{number}");
             assert_eq!(json(&Value::from(number)), Some(Timestamp(TIME + 802_000)), "{number}");
         }
+    }
+
+    #[test]
+    fn times_without_a_year_are_before_now() {
+        const DAY: i64 = 86_400 * SECOND;
+        let read = |text: &str, now: i64| without_year(text.as_bytes(), Timestamp(now));
+        for (now, years) in [(TIME, 0), (TIME - DAY, 0), (TIME + 363 * DAY, 0), (TIME - 2 * DAY, 1)]
+        {
+            let time = Some(Timestamp(TIME - years * 365 * DAY));
+            assert_eq!(read("Nov 22 02:30:25", now), time, "{now}");
+        }
+        assert_eq!(read("Nov 22 2026 02:30:25", 0), Some(Timestamp(TIME)));
+        assert_eq!(read("Nov  2 02:30:25.5", TIME), Some(Timestamp(TIME - 20 * DAY + SECOND / 2)));
+        assert_eq!(read("Feb 29 00:00:00", TIME), None);
+        assert_eq!(read("Nov 31 00:00:00", TIME), None);
+        assert_eq!(read("Nov 22 02:30:25", i64::MAX), None);
     }
 
     #[test]

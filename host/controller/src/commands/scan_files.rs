@@ -75,8 +75,7 @@ fn scan(
         matches!(asked, Output::Table | Output::Json | Output::FilesWithMatches),
     );
     let pipeline = Pipeline { matcher, times, threads, done, stop: &stop };
-    let fields = if args.field.is_empty() { Fields::default() } else { Fields::named(&args.field) };
-    let format = args.format();
+    let (format, fields) = (args.format(), args.fields());
     let mut inputs = Inputs { format, fields, stop: Arc::clone(&stop), read: Read::default() };
     pipeline.run(render, |intake| inputs.read_all(files, intake), |report| printer.print(report));
     let read = inputs.read;

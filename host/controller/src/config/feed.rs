@@ -17,7 +17,9 @@ use super::kinds::{
     BOOLEAN, DURATION, FilePath, HttpUrl, Plain, SHARE, SIZE, TEXT, TlpLevel, Words, integer,
 };
 use super::misp::{Misp, MispTarget, TargetOrName, check_targets};
-use super::misp_source::{MispFiles, MispPlace, MispServer, MispWanted, check_no_return};
+use super::misp_source::{
+    ATTRIBUTE_TYPE, MispFiles, MispPlace, MispServer, MispWanted, check_no_return,
+};
 use super::nested::{TableOf, list};
 use super::policy::{FeedPolicy, PolicySettings, policy};
 use super::preset::{self, Conditions, KeyPlaces, KeyedUrl, fair_interval, with_keys};
@@ -266,7 +268,11 @@ fields! {
         /// Types of attributes that are read, as MISP names them. Without it, all types that
         /// events can be matched for.
         #[only("misp", "misp-feed")]
-        #[setting(list(TEXT, "strings"), optional, example = ["domain", "ip-dst", "domain|ip"])]
+        #[setting(
+            list(ATTRIBUTE_TYPE, "types of MISP"),
+            optional,
+            example = ["domain", "ip-dst", "url"]
+        )]
         attribute_types: Option<Vec<String>>,
 
         /// Read published events only.

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use threatsieve_blacklist::Timestamp;
-use threatsieve_log::{Fields, Format};
+use threatsieve_log::{Fields, Format, Template};
 use toml::Spanned;
 use toml::de::DeValue;
 
@@ -43,6 +43,11 @@ fields! {
         /// Format of the lines. `auto` detects it from the first lines of each file.
         #[setting(LogFormat, default = "auto", example = "squid")]
         format: Option<Format>,
+
+        /// Format string of the lines, as nginx's `log_format` or Apache's `LogFormat` has it.
+        /// Excludes `format` and `fields`.
+        #[setting(FormatString, optional, example = "$remote_addr $time_iso8601 $request_uri")]
+        format_string: Option<Template>,
 
         /// Names of the only fields to look at in NDJSON or Zeek logs. Without it, all fields that
         /// are known to hold observables.
@@ -84,7 +89,7 @@ struct LogFormat;
 
 impl Describe for LogFormat {
     fn name(&self) -> String {
-        one_of(std::iter::once("auto").chain(Format::ALL.map(Format::name)))
+        one_of(std::iter::once("auto").chain(Format::names()))
     }
 
     fn expected(&self) -> String {
@@ -98,9 +103,31 @@ impl Kind<'_> for LogFormat {
     fn read(&self, place: &Place<'_>, value: &Spanned<DeValue<'_>>) -> Option<Option<Format>> {
         let format = match value.get_ref().as_str() {
             Some("auto") => Some(None),
-            name => name.and_then(Format::from_name).map(Some),
+            name => name
+                .and_then(Format::from_name)
+                .filter(|format| *format != Format::Custom)
+                .map(Some),
         };
         or_problem(place, value, &self.expected(), format)
+    }
+}
+
+/// A format string of nginx or Apache.
+#[derive(Debug)]
+struct FormatString;
+
+impl Describe for FormatString {
+    fn name(&self) -> String {
+        "format string".to_owned()
+    }
+}
+
+impl Kind<'_> for FormatString {
+    type Value = Template;
+
+    fn read(&self, place: &Place<'_>, value: &Spanned<DeValue<'_>>) -> Option<Template> {
+        let text = TEXT.read(place, value)?;
+        Template::new(&text).map_err(|error| place.problem(error.to_string())).ok()
     }
 }
 
@@ -111,12 +138,19 @@ pub(super) fn logs(tables: &[Reader<'_>]) -> Option<Vec<LogSource>> {
 }
 
 fn log(settings: LogSettings<'_>) -> Option<LogSource> {
-    Some(LogSource {
-        name: settings.name.value?,
-        paths: settings.paths.value?,
-        format: settings.format.value?,
-        fields: settings.fields.value?.map_or_else(Fields::default, Fields::named),
-    })
+    let string = &settings.format_string.place;
+    for other in [&settings.format.place, &settings.fields.place] {
+        if string.is_given && other.is_given {
+            string.problem(format!("expected either this or `{}`, got both", other.name()));
+            return None;
+        }
+    }
+    let fields = settings.fields.value?.map_or_else(Fields::default, Fields::named);
+    let (format, fields) = match settings.format_string.value? {
+        Some(template) => (Some(Format::Custom), fields.with_template(template)),
+        None => (settings.format.value?, fields),
+    };
+    Some(LogSource { name: settings.name.value?, paths: settings.paths.value?, format, fields })
 }
 
 settings! {

@@ -5,13 +5,27 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use threatsieve_blacklist::Timestamp;
-use threatsieve_feed::misp::TagFilter;
+use threatsieve_feed::misp::{MATCHED_TYPES, TagFilter};
 use url::Url;
 
 use super::feed::UrlFeed;
+use super::kinds::Plain;
 use super::misp::{Misp, MispTarget};
 use super::reader::Field;
 use super::shown::quoted;
+
+/// A type of attributes that events are matched for.
+pub(super) const ATTRIBUTE_TYPE: Plain<String> = Plain {
+    name: "type of MISP",
+    expected: "a type of MISP that events are matched for (domain, hostname, domain|ip, \
+               hostname|port, ip-dst, ip-src, ip-dst|port, ip-src|port, url, uri, md5, sha1, \
+               sha256, filename|md5, filename|sha1, filename|sha256, malware-sample, email, \
+               email-src, email-dst)",
+    parse: |value| {
+        let text = value.as_str()?;
+        MATCHED_TYPES.contains(&text).then(|| text.to_owned())
+    },
+};
 
 /// A MISP server, whose attributes are read.
 #[derive(Debug, Clone)]
@@ -107,6 +121,14 @@ fn is_same_server(one: &Url, other: &Url) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_message_names_all_types() {
+        for kind in MATCHED_TYPES {
+            let named = [format!(" {kind},"), format!(" {kind})"), format!("({kind},")];
+            assert!(named.iter().any(|one| ATTRIBUTE_TYPE.expected.contains(one)), "{kind}");
+        }
+    }
 
     #[test]
     fn a_server_is_known_by_scheme_host_port_and_base_path() {

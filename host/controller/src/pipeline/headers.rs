@@ -15,15 +15,9 @@ pub(super) fn after_headers(
     chunk: &Chunk,
     changing: &mut dyn FnMut(&[u8]),
 ) -> Option<Parser> {
-    if parser.format() != Format::Zeek {
-        return None;
-    }
     let bytes = chunk.bytes();
     let mut changed: Option<Parser> = None;
-    for at in memchr_iter(b'#', bytes) {
-        if at > 0 && bytes[at - 1] != b'\n' {
-            continue;
-        }
+    let mut read = |at: usize| {
         let line = &bytes[at..];
         let line = &line[..memchr(b'\n', line).unwrap_or(line.len())];
         let line = line.strip_suffix(b"\r").unwrap_or(line);
@@ -31,8 +25,24 @@ pub(super) fn after_headers(
             changing(line);
             changed = Some(next);
         }
+    };
+    match parser.format() {
+        Format::Zeek | Format::W3c => memchr_iter(b'#', bytes)
+            .filter(|&at| at == 0 || starts_line(bytes, at))
+            .for_each(&mut read),
+        // These header lines have no mark.
+        Format::VpcFlow => std::iter::once(0)
+            .chain(memchr_iter(b'\n', bytes).map(|end| end + 1))
+            .filter(|&at| bytes.get(at).is_some_and(|&first| parser.has_headers_from(first)))
+            .for_each(&mut read),
+        _ => {}
     }
     changed
+}
+
+/// Returns whether a line starts here, perhaps after a byte order mark.
+fn starts_line(bytes: &[u8], at: usize) -> bool {
+    bytes[at - 1] == b'\n' || &bytes[..at] == b"\xef\xbb\xbf"
 }
 
 /// The header lines in force: the last one of each name, in their order.

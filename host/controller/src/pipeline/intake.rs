@@ -4,6 +4,7 @@ use std::io;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use threatsieve_blacklist::Timestamp;
 use threatsieve_log::{Fields, Format, Parser};
 
 use super::headers::{HeaderLines, after_headers};
@@ -73,6 +74,8 @@ pub(crate) struct Intake<'a, 'q> {
     queue: &'a mut Queue<'q, Piece>,
     done: &'a Done,
     buffers: &'a Buffers,
+    /// Times without a year are of the twelve months before this time.
+    now: Timestamp,
     /// Number of logs so far.
     logs: u64,
     /// Number of pieces of the last log.
@@ -84,8 +87,9 @@ impl<'a, 'q> Intake<'a, 'q> {
         queue: &'a mut Queue<'q, Piece>,
         done: &'a Done,
         buffers: &'a Buffers,
+        now: Timestamp,
     ) -> Intake<'a, 'q> {
-        Intake { queue, done, buffers, logs: 0, pieces: 0 }
+        Intake { queue, done, buffers, now, logs: 0, pieces: 0 }
     }
 
     /// Number of pieces that the last log was cut into.
@@ -126,7 +130,10 @@ impl<'a, 'q> Intake<'a, 'q> {
             let format = log.format_of(parser.as_ref(), chunk.bytes());
             let current: &mut Parser = match &mut parser {
                 Some(current) if current.format() == format => current,
-                other => other.insert(header.apply(Parser::new(format, log.fields))),
+                other => {
+                    let parser = Parser::new(format, log.fields).before(self.now);
+                    other.insert(header.apply(parser))
+                }
             };
             let next = after_headers(current, &chunk, &mut |line| header.add(line));
             let cost = chunk.buffer_bytes().div_ceil(BUFFER_BYTES);

@@ -67,7 +67,7 @@ impl Pipeline<'_> {
         in_order(
             self.threads,
             self.stop,
-            |queue| inputs(&mut Intake::new(queue, self.done, &buffers)),
+            |queue| inputs(&mut Intake::new(queue, self.done, &buffers, self.times.now)),
             || {
                 let mut worker = piece::Worker::new(self.matcher, self.times, collect);
                 move |piece, parts: &_| worker.work(piece, parts)

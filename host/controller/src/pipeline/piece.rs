@@ -233,7 +233,8 @@ impl<'c, Out: Collected> Lines<'_, '_, 'c, Out> {
                 .cut
                 .add(|| example(file, number, line, format!("longer than {MAX_LINE_BYTES} bytes")));
         }
-        if line.first() == Some(&b'#')
+        if let Some(&first) = line.first()
+            && self.parser.has_headers_from(first)
             && let Some(parser) = self.parser.header_change(line)
         {
             // The pending lines were read by the previous parser.

@@ -14,6 +14,8 @@ pub(super) struct ReadEvents {
     replaced: BTreeMap<String, BTreeSet<String>>,
     /// Events that the feed does not have any more.
     gone: Vec<String>,
+    /// Events and attributes of which earlier rejections are over.
+    pub(super) settled: Vec<String>,
 }
 
 impl Ingest<'_> {
@@ -25,6 +27,8 @@ impl Ingest<'_> {
         listed: BTreeSet<String>,
         withdrawn: Vec<(String, Option<Timestamp>)>,
     ) -> anyhow::Result<()> {
+        let settled = withdrawn.iter().map(|(id, _)| id.clone()).chain([event.clone()]);
+        self.events_mut().settled.extend(settled);
         let before = self.listed_by(&event)?;
         if !before.is_empty() {
             let withdrawn: BTreeMap<String, Option<Timestamp>> = withdrawn.into_iter().collect();
@@ -49,6 +53,7 @@ impl Ingest<'_> {
                 self.withdraw_from(id, &event)?;
             }
             self.events_mut().replaced.remove(&event);
+            self.events_mut().settled.push(event.clone());
             self.events_mut().gone.push(event);
         }
         Ok(())
@@ -103,5 +108,59 @@ impl ReadEvents {
             }
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use threatsieve_blacklist::Indicator;
+
+    use super::*;
+    use crate::store::ingest::tests::{NOW, feed, stix, store};
+    use crate::store::{Delivered, Store};
+
+    /// An event with the indicators that it lists, and those that it withdraws.
+    type Event<'t> = (&'t str, &'t [&'t str], &'t [&'t str]);
+
+    /// Delivers events, and all events that there are.
+    fn deliver(store: &mut Store, events: &[Event<'_>], all: Option<&[&str]>) -> [u64; 3] {
+        let feed = feed("misp");
+        let mut ingest = store.ingest(&feed, NOW).unwrap();
+        for (event, listed, withdrawn) in events {
+            let indicator = |id: &&str| -> Indicator { stix(id, 5, &[&format!("{id}.example")]) };
+            listed.iter().for_each(|id| ingest.put(indicator(id)).unwrap());
+            let listed = listed.iter().map(ToString::to_string).collect();
+            let withdrawn =
+                withdrawn.iter().map(|id| (id.to_string(), Some(Timestamp(6)))).collect();
+            ingest.replace_event(event.to_string(), listed, withdrawn).unwrap();
+        }
+        if let Some(all) = all {
+            ingest.keep_events(all.iter().map(ToString::to_string).collect()).unwrap();
+        }
+        let done = ingest.finish(Delivered::Part, None, false).unwrap();
+        [done.added, done.removed, done.revoked]
+    }
+
+    #[test]
+    fn an_event_is_replaced_as_a_whole() {
+        let (_folder, mut store) = store();
+        let first = [("one", &["a", "b", "c"][..], &[][..]), ("two", &["d"], &[])];
+        assert_eq!(deliver(&mut store, &first, None), [4, 0, 0]);
+        let next = [("one", &["a", "e"][..], &["b", "x"][..])];
+        assert_eq!(deliver(&mut store, &next, None), [1, 1, 1], "c is gone, b is withdrawn");
+        assert_eq!(deliver(&mut store, &[], Some(&["one", "two"])), [0, 0, 0]);
+        assert_eq!(deliver(&mut store, &[], Some(&["one"])), [0, 1, 0]);
+        assert_eq!(deliver(&mut store, &[("two", &["d"], &[])], None), [1, 0, 0], "it is back");
+    }
+
+    #[test]
+    fn an_indicator_stays_while_another_event_lists_it() {
+        let (_folder, mut store) = store();
+        deliver(&mut store, &[("one", &["a"], &[]), ("two", &["a"], &[])], None);
+        assert_eq!(deliver(&mut store, &[("one", &[], &[])], None), [0, 0, 0]);
+        // It moves to a third event in one delivery.
+        let moved = [("two", &[][..], &[][..]), ("three", &["a"], &[])];
+        assert_eq!(deliver(&mut store, &moved, None), [0, 0, 0]);
+        assert_eq!(deliver(&mut store, &[], Some(&[])), [0, 1, 0]);
     }
 }

@@ -32,6 +32,6 @@ pub use answer::{
     read_manifest, read_warninglist, read_warninglist_index,
 };
 pub use event::{MispAttribute, MispEvent, MispObject};
-pub use reading::{MispReader, MispReading};
+pub use reading::{MATCHED_TYPES, MispReader, MispReading};
 pub use scalar::Scalar;
 pub use tags::{MispTag, TagFilter};

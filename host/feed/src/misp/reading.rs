@@ -13,6 +13,30 @@ use crate::list::{TypeWord, check_value, column};
 use crate::text::cut;
 use crate::time::lenient;
 
+/// The types of attributes that events are matched for.
+pub const MATCHED_TYPES: [&str; 20] = [
+    "domain",
+    "domain|ip",
+    "email",
+    "email-dst",
+    "email-src",
+    "filename|md5",
+    "filename|sha1",
+    "filename|sha256",
+    "hostname",
+    "hostname|port",
+    "ip-dst",
+    "ip-dst|port",
+    "ip-src",
+    "ip-src|port",
+    "malware-sample",
+    "md5",
+    "sha1",
+    "sha256",
+    "uri",
+    "url",
+];
+
 const OTHER_TYPE: &str = "a type that events are not matched for";
 
 /// Reads attributes, according to the settings of a feed.
@@ -72,7 +96,8 @@ impl MispReader {
             return MispReading::Skipped("no tag that is wanted");
         }
         // Reading other types by their form would give wrong values, such as `evil.dll`.
-        let TypeWord::Kind(kind) = TypeWord::of(attribute.kind()) else {
+        let word = Some(attribute.kind()).filter(|kind| MATCHED_TYPES.contains(kind));
+        let Some(TypeWord::Kind(kind)) = word.map(TypeWord::of) else {
             return MispReading::Skipped(OTHER_TYPE);
         };
         let indicator = kind

@@ -52,6 +52,16 @@ fn each_type_gives_its_value() {
 }
 
 #[test]
+fn each_type_that_is_matched_has_a_reader() {
+    assert!(MATCHED_TYPES.is_sorted());
+    for kind in MATCHED_TYPES {
+        let reading =
+            reading(&MispReader::default(), "", &format!(r#""type": "{kind}", "value": "?""#));
+        assert!(matches!(reading, MispReading::Rejected(_)), "{kind}: {reading:?}");
+    }
+}
+
+#[test]
 fn what_is_no_indicator_is_told_apart() {
     let read = |attribute: &str| reading(&MispReader::default(), "", attribute);
     let domain = r#""type": "domain", "value": "evil.example", "timestamp": "1777600000""#;

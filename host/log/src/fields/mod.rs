@@ -2,8 +2,11 @@
 
 mod known;
 
+use std::sync::Arc;
+
 use threatsieve_blacklist::observable::Kind;
 
+use crate::records::Template;
 use known::KNOWN;
 
 /// The use of a field's value.
@@ -18,8 +21,12 @@ pub(crate) enum Role {
     /// The request's URL: an observable if it is absolute, otherwise the path and query after the
     /// host.
     UrlTarget(Group),
+    /// The request line with the request's URL: method, target and protocol.
+    UrlRequest(Group),
     /// The path of the request's URL.
     UrlPath(Group),
+    /// The path of the request's URL, in a log without queries.
+    UrlPathOnly(Group),
     /// The query of the request's URL, without its `?`.
     UrlQuery(Group),
     /// The port of the request's URL.
@@ -31,7 +38,7 @@ pub(crate) enum Role {
 pub(crate) enum Group {
     /// Suricata's `http`.
     Eve = 0,
-    /// ECS `url`.
+    /// ECS `url`, and the names of log formats that no JSON event has together with it.
     Ecs = 1,
     /// Zeek's http.log, and plain names such as `host` and `uri` in any JSON.
     Zeek = 2,
@@ -46,7 +53,8 @@ pub(crate) struct Field {
     pub(crate) role: Role,
 }
 
-/// The fields to read in NDJSON and Zeek logs, by their dotted names.
+/// The fields to read: in NDJSON and Zeek logs by their dotted names, in lines of
+/// [`Format::Custom`](crate::Format::Custom) by a format string.
 ///
 /// A name means nested objects as well as literal dots: `destination.ip` is found in
 /// `{"destination":{"ip":...}}` and in `{"destination.ip":...}`. If a field is an array, each
@@ -56,17 +64,24 @@ pub struct Fields {
     pub(crate) list: Vec<Field>,
     /// True if every Zeek column of an address type counts, whatever its name.
     pub(crate) zeek_addresses: bool,
+    /// The format string of custom lines; empty if there is none.
+    pub(crate) template: Arc<Template>,
 }
 
 impl Fields {
     /// Only these fields. Known names keep their kind. For others the form of each value decides.
     pub fn named<S: AsRef<str>>(names: impl IntoIterator<Item = S>) -> Fields {
-        let none = Fields { list: Vec::new(), zeek_addresses: false };
+        let none = Fields { list: Vec::new(), zeek_addresses: false, template: Arc::default() };
         names.into_iter().fold(none, |fields, name| {
             let name = name.as_ref();
             let role = default_role(name).unwrap_or(Role::Value(Kind::Any));
             fields.push(name, role)
         })
+    }
+
+    /// These fields, and lines of [`Format::Custom`](crate::Format::Custom) by a format string.
+    pub fn with_template(self, template: Template) -> Fields {
+        Fields { template: Arc::new(template), ..self }
     }
 
     fn push(mut self, name: &str, role: Role) -> Fields {
@@ -87,7 +102,7 @@ impl Default for Fields {
                 names.iter().map(|name| Field { name: (*name).to_owned(), role: *role })
             })
             .collect();
-        Fields { list, zeek_addresses: true }
+        Fields { list, zeek_addresses: true, template: Arc::default() }
     }
 }
 

@@ -20,15 +20,26 @@ use crate::observe::Observer;
 use crate::{ecs, time};
 
 /// The fields that may contain an event's own time, the most reliable first.
-const TIMES: [&str; 12] = [
+const TIMES: [&str; 21] = [
     "@timestamp",
     "timestamp",
     "ts",
+    // systemd's journal: the time of the message, and that of its receipt.
+    "_SOURCE_REALTIME_TIMESTAMP",
+    "__REALTIME_TIMESTAMP",
+    // Cloudflare
+    "EdgeStartTimestamp",
+    "EdgeEndTimestamp",
+    "Datetime",
+    "Timestamp",
+    "QueryTimestamp",
+    "SessionStartTime",
     "eventTime",
     "Records.eventTime",
     "event.created",
     "time",
     "time_iso8601",
+    "time_local",
     "datetime",
     "date",
     "_write_ts",

@@ -8,6 +8,7 @@ use serde::de::{DeserializeSeed, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::error::Category;
 
 use super::names::{Names, Node};
+use crate::fields::Role;
 use crate::malformed::MalformedLine;
 
 /// An item found in a line, in the line's order.
@@ -133,7 +134,13 @@ impl<'de> Visitor<'de> for Inside<'_, 'de> {
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut values: A) -> Result<(), A::Error> {
         let Inside { names, node, found } = self;
+        let before = found.len();
         while values.next_element_seed(Inside { names, node, found })?.is_some() {}
+        if let Some(field) = names.ends(node)
+            && names.field(field).role == Role::Text
+        {
+            join_bytes(field, before, found);
+        }
         Ok(())
     }
 
@@ -149,6 +156,23 @@ impl<'de> Visitor<'de> for Inside<'_, 'de> {
             found.push(Found::EventEnd);
         }
         Ok(())
+    }
+}
+
+/// Joins the elements of a text if they are the numbers of its bytes. systemd's journal writes a
+/// text that is not printable in this way.
+fn join_bytes(field: u32, before: usize, found: &mut Vec<Found<'_>>) {
+    let bytes: Option<Vec<u8>> = found[before..]
+        .iter()
+        .map(|found| match found {
+            Found::Value(of, number) if *of == field => number.parse().ok(),
+            _ => None,
+        })
+        .collect();
+    if let Some(bytes) = bytes.filter(|bytes| bytes.len() > 1) {
+        found.truncate(before);
+        let text = String::from_utf8_lossy(&bytes).into_owned();
+        found.push(Found::Value(field, Cow::Owned(text)));
     }
 }
 

@@ -16,6 +16,7 @@ use threatsieve_blacklist::observable::Kind;
 pub(crate) use header::Header;
 
 use crate::ecs::Event;
+use crate::format::Format;
 use crate::malformed::MalformedLine;
 use crate::marks::Marks;
 use crate::observe::Observer;
@@ -62,10 +63,13 @@ pub(crate) fn walk(
 fn check(header: &Header, line: &[u8]) -> Result<(), MalformedLine> {
     let expected = header.columns.len();
     if expected == 0 {
-        return Err(MalformedLine::NoHeader);
+        return Err(MalformedLine::NoHeader { format: Format::Zeek });
     }
     let got = memchr::memchr_iter(header.separator, line).count() + 1;
-    if got == expected { Ok(()) } else { Err(MalformedLine::Columns { expected, got }) }
+    if got == expected {
+        return Ok(());
+    }
+    Err(MalformedLine::Columns { format: Format::Zeek, expected, got })
 }
 
 /// Returns the cells of a line.

@@ -132,12 +132,12 @@ fn errors_of_malformed_lines_name_the_expected_form() {
             .unwrap_err()
             .to_string()
     };
-    assert_eq!(error(&header, "1.0\tx"), "zeek line: expected a #fields line before it");
-    let header = header.changed_by(b"#fields\tts\tquery\thost").unwrap();
     assert_eq!(
         error(&header, "1.0\tx"),
-        "zeek line: expected the 3 columns of its #fields line, got 2"
+        "zeek line: expected a line with the names of its fields before it"
     );
+    let header = header.changed_by(b"#fields\tts\tquery\thost").unwrap();
+    assert_eq!(error(&header, "1.0\tx"), "zeek line: expected the 3 columns of its header, got 2");
     assert!(header.changed_by(b"#close\t2026-11-22").is_none());
     assert!(header.changed_by(b"1.0\tx\ty").is_none());
     assert!(header.changed_by(b"#set_separator").is_none());

@@ -102,7 +102,9 @@ impl Pass {
             }
         }
         match self.read.unreadable.first() {
-            Some((_, why)) if self.read.events.is_empty() => bail!("no event can be read: {why}"),
+            Some((_, why)) if self.read.events.is_empty() && self.at.events.is_empty() => {
+                bail!("no event can be read: {why}")
+            }
             _ => Ok(End::Reached),
         }
     }

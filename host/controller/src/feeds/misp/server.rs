@@ -22,6 +22,8 @@ use crate::feeds::http::{Answer, Deadline, Fault, Fetcher, Post, Request, moment
 
 /// Maximum number of attributes of one batch of events.
 const MAX_BATCH_ATTRIBUTES: usize = 1_000_000;
+/// Maximum size of an answer: 256 MiB. Each is read as a whole.
+pub(super) const MAX_ANSWER_BYTES: u64 = 256 * 1024 * 1024;
 /// A redirect is an answer, too, so that it is not followed.
 const STATUSES: &[StatusCode] = &[StatusCode::OK, StatusCode::FOUND];
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
@@ -104,8 +106,9 @@ impl Server {
     /// Returns all events that the user sees and that have attributes.
     pub(super) async fn index(&mut self) -> anyhow::Result<Index> {
         const EXPECTED: &str = "a list of MISP events";
-        let answer =
-            self.ask("events/index", Some(json!({ "minimal": 1 })), EXPECTED, u64::MAX).await?;
+        let answer = self
+            .ask("events/index", Some(json!({ "minimal": 1 })), EXPECTED, MAX_ANSWER_BYTES)
+            .await?;
         let now = moment(&answer.headers, "date");
         let events = read(answer, |input| read_index(input))?;
         let events = events.into_iter().map(|entry| (entry.uuid.clone(), entry)).collect();
@@ -158,7 +161,8 @@ impl Server {
     /// Returns events without their attributes. Those that the user does not see are missing.
     async fn events(&mut self, uuids: &[&str]) -> anyhow::Result<BTreeMap<String, MispEvent>> {
         let query = json!({ "returnFormat": "json", "uuid": uuids, "metadata": 1 });
-        let answer = self.ask("events/restSearch", Some(query), "MISP events", u64::MAX).await?;
+        let answer =
+            self.ask("events/restSearch", Some(query), "MISP events", MAX_ANSWER_BYTES).await?;
         let url = shown(&answer.url);
         let asked: HashSet<&str> = uuids.iter().copied().collect();
         let mut events = BTreeMap::new();
@@ -186,8 +190,9 @@ impl Server {
         let mut seen: HashSet<String> = HashSet::new();
         for page in 1u32.. {
             let query = self.query(uuids, tags.as_deref(), page);
-            let answer =
-                self.ask("attributes/restSearch", Some(query), "MISP attributes", u64::MAX).await?;
+            let answer = self
+                .ask("attributes/restSearch", Some(query), "MISP attributes", MAX_ANSWER_BYTES)
+                .await?;
             let url = shown(&answer.url);
             let number = |name: &'static str| text(&answer.headers, name)?.parse::<u64>().ok();
             let (total, skipped) = (number("x-result-count"), number("x-skipped-elements-count"));
@@ -217,10 +222,9 @@ impl Server {
             if seen.len() > MAX_BATCH_ATTRIBUTES {
                 return Ok(Batch::TooLarge);
             }
-            // With a limit, the number of results is at most one more than the limit.
-            let limit = u64::from(self.page_attributes);
-            let is_full = count + skipped.unwrap_or_default() >= limit;
-            if count == 0 || !is_full && total.is_none_or(|total| total <= limit) {
+            // With a limit, MISP counts one more than it returns, and not what it left out.
+            let (limit, found) = (u64::from(self.page_attributes), count + skipped.unwrap_or(0));
+            if found == 0 || found < limit && total.is_none_or(|total| total <= limit) {
                 break;
             }
         }

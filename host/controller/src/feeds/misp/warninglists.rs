@@ -11,7 +11,7 @@ use anyhow::{Context, ensure};
 use threatsieve_feed::misp::{WarninglistEntry, read_warninglist, read_warninglist_index};
 use threatsieve_feed::warninglist::MAX_WARNINGLIST_BYTES;
 
-use super::server::{Server, read};
+use super::server::{MAX_ANSWER_BYTES, Server, read};
 use crate::feeds::fetched::blocking;
 use crate::sources::AtomicFile;
 
@@ -23,7 +23,7 @@ const PREFIX: &str = "misp-warninglist-";
 /// Brings the files up to date.
 pub(super) async fn save(server: &mut Server, folder: &Path) -> anyhow::Result<()> {
     let answer = server
-        .ask("warninglists/index/enabled:1", None, "a list of MISP warninglists", u64::MAX)
+        .ask("warninglists/index/enabled:1", None, "a list of MISP warninglists", MAX_ANSWER_BYTES)
         .await?;
     let lists = read(answer, |input| read_warninglist_index(input))?;
     ensure!(lists.len() <= MAX_LISTS, "expected at most {MAX_LISTS} warninglists, got more");

@@ -328,8 +328,9 @@ impl Writer<'_> {
                     for one in collected.incoming() {
                         delete.execute((feed, by, collected.id_text(one)?))?;
                     }
-                    for one in &self.delivery.rejections {
-                        delete.execute((feed, by, &one.id))?;
+                    let rejected = self.delivery.rejections.iter().map(|one| &one.id);
+                    for id in rejected.chain(&self.delivery.events.settled) {
+                        delete.execute((feed, by, id))?;
                     }
                 }
             }
