@@ -141,7 +141,8 @@ def test_a_policy_drops_indicators_and_whole_packages(tmp_path):
         said = program.run("indicators", "--rejected", "--json", "--config", state.path).stdout
         rejected = [json.loads(line) for line in said.splitlines()]
         dropped = [one["dropped"] for one in packages(state)]
-        return active, dropped, {one["id"]: one["reason"] for one in rejected}
+        reasons = [one["rejected"] for one in rejected]
+        return active, dropped, {one["id"]: one["reason"] for one in reasons}
 
     everything = ["plain.example", "test.example", "typed.example"]
     assert after() == (everything, [None, None], {})
