@@ -23,7 +23,10 @@ STIX = constants.CB_STIX_XML_111
 HTTPS = constants.VID_TAXII_HTTPS_10
 PART_BLOCKS = 10
 """The largest number of content blocks of one part of a result."""
-FEEDS = ("feed", "other", "gone", "subscribed", "old", "json", "inbox", "limits", "references")
+FEEDS = (
+    "feed", "other", "gone", "subscribed", "old", "json", "inbox", "limits", "references",
+    "session",
+)  # fmt: skip
 """Data feeds. Each test uses one of its own."""
 SETS = ("set",)
 
@@ -148,10 +151,10 @@ def opentaxii(folder: Path, openssl: str) -> Iterator[OpenTaxii]:
     (folder / "configuration.yml").write_text(json.dumps(configuration))
     (folder / "data.yml").write_text(json.dumps(data))
     environment = {**os.environ, "OPENTAXII_CONFIG": str(folder / "configuration.yml")}
-    sync = [PYTHON.with_name("opentaxii-sync-data"), folder / "data.yml"]
+    sync = [PYTHON, PYTHON.with_name("opentaxii-sync-data"), folder / "data.yml"]
     subprocess.run(sync, env=environment, check=True, capture_output=True, timeout=120)
     command = [
-        PYTHON.with_name("gunicorn"), "opentaxii.http:app", "--bind", f"127.0.0.1:{port}",
+        PYTHON, PYTHON.with_name("gunicorn"), "opentaxii.http:app", "--bind", f"127.0.0.1:{port}",
         "--threads", "4", "--keyfile", certificates.server_key, "--certfile", certificates.server,
         "--ca-certs", certificates.authority, "--cert-reqs", str(int(ssl.CERT_REQUIRED)),
     ]  # fmt: skip

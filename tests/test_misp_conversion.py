@@ -1,4 +1,4 @@
-"""The events that host/misp makes, compared with those of misp-stix, and sent to the MISP double."""
+"""Events that host/misp makes, compared with those of misp-stix, and sent to the MISP double."""
 
 import itertools
 import json

@@ -19,6 +19,7 @@ mod indicators;
 mod limited;
 mod logging;
 mod matching;
+mod misp;
 mod network;
 mod opensearch;
 mod output;
@@ -28,6 +29,8 @@ mod rejection;
 mod rounds;
 #[cfg(test)]
 mod seed;
+mod serve;
+mod service;
 mod sinks;
 mod sources;
 mod status;
@@ -47,7 +50,7 @@ fn main() -> ExitCode {
         Verb::Build(args) => commands::build_blacklist(&args),
         Verb::Explain(args) => commands::explain_value(&args),
         Verb::Poll(args) => commands::poll_round(&args),
-        Verb::Run(args) => commands::run_rounds(&args),
+        Verb::Run(args) => commands::run_service(&args),
         Verb::Status(args) => commands::show_status(&args),
         Verb::Feeds(args) => commands::list_feeds(&args),
         Verb::Indicators(args) => commands::list_indicators(&args),

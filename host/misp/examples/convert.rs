@@ -1,12 +1,12 @@
-//! Prints the MISP events of indicators, one JSON object a line:
-//! `{"differences", "path", "body", "unconvertible": [{"indicator", "value", "reason"}], "together"}`
-//! or `{"error"}`. `path` and `body` are the next request, or null. `together` has the parts of
-//! conjunctions, which alone are not bad.
+//! Prints the MISP events of indicators, one JSON object a line: `{"differences", "path", "body",
+//! "unconvertible": [{"indicator", "value", "reason"}], "together"}` or `{"error"}`. `path` and
+//! `body` are the next request, or null. `together` has the parts of conjunctions, which alone are
+//! not bad.
 //!
 //! Each line of standard input is the path of a file that [`threatsieve_feed`] reads, or
-//! `{"indicators": [{"id", "values": ["evil.com", ["10.1.2.3", "file:a.exe"]], "active": true, "tlp":
-//! "AMBER", "confidence": 80, "name": "Title"}], "held": the answer of MISP or null, "now": seconds,
-//! "delete": false}`. A list of values is a conjunction.
+//! `{"indicators": [{"id", "values": ["evil.com", ["10.1.2.3", "file:a.exe"]], "active": true,
+//! "tlp": "AMBER", "confidence": 80, "name": "Title"}], "held": the answer of MISP or null, "now":
+//! seconds, "delete": false}`. A list of values is a conjunction.
 #![allow(clippy::print_stdout, reason = "what an example is for")]
 
 use std::error::Error;

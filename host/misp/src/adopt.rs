@@ -8,6 +8,7 @@ use uuid::Uuid;
 
 use crate::form::canonical_address;
 use crate::held::{HeldAttribute, HeldEvent, HeldObject};
+use crate::ids::{attribute_uuid, object_attribute_uuid, object_uuid};
 use crate::template::Template;
 use crate::wanted::{WantedAttribute, WantedEvent, WantedObject};
 
@@ -42,8 +43,9 @@ pub fn adopt(wanted: WantedEvent, held: &HeldEvent) -> Adopted {
                 adopted.take(place, own);
             }
             None => {
-                adopted.missing.push(own.uuid);
-                attributes.push(own);
+                let uuid = attribute_uuid(held.uuid, &own.kind, &own.value);
+                adopted.missing.push(uuid);
+                attributes.push(WantedAttribute { uuid, ..own });
             }
         }
     }
@@ -61,6 +63,7 @@ pub fn adopt(wanted: WantedEvent, held: &HeldEvent) -> Adopted {
                 places.into_iter().zip(telling).for_each(|(place, own)| adopted.take(place, own));
             }
             None => {
+                let object = own_object(object, held.uuid);
                 adopted.missing.extend(object.attributes.iter().map(|own| own.uuid));
                 objects.push(object);
             }
@@ -76,6 +79,23 @@ pub fn adopt(wanted: WantedEvent, held: &HeldEvent) -> Adopted {
         ..wanted
     };
     Adopted { event, found, missing }
+}
+
+/// Gives an object that MISP lacks the UUIDs that it has in the held event.
+fn own_object(mut object: WantedObject, event: Uuid) -> WantedObject {
+    let relation = |own: &WantedAttribute| own.relation.clone().unwrap_or_default();
+    let relations: Vec<_> = object.attributes.iter().map(relation).collect();
+    let content: Vec<(&str, &str)> = relations
+        .iter()
+        .zip(&object.attributes)
+        .map(|(relation, own)| (&**relation, own.value.as_str()))
+        .collect();
+    let uuid = object_uuid(event, &object.template.name, &content);
+    object.uuid = uuid;
+    for (own, relation) in object.attributes.iter_mut().zip(&relations) {
+        own.uuid = object_attribute_uuid(uuid, relation, &own.value);
+    }
+    object
 }
 
 /// The place of a held attribute: its object, and its number there or in the event.

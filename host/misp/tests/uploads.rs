@@ -1,4 +1,4 @@
-//! Events that a real MISP made of uploaded packages: read, compared with the packages, and changed.
+//! Events that a real MISP made of uploaded packages: read, compared with the packages, changed.
 
 #![allow(clippy::unwrap_used, reason = "only tests are here")]
 
@@ -7,7 +7,7 @@ mod captured;
 use std::collections::BTreeMap;
 
 use captured::Capture;
-use threatsieve_blacklist::{Indicator, Timestamp};
+use threatsieve_blacklist::{Indicator, IndicatorId, Timestamp, UrlMode};
 use threatsieve_feed::{FeedOptions, StixLimits, StixSet, read_feed};
 use threatsieve_misp::{
     Adopted, Distribution, EventPlan, HeldError, HeldEvent, Importance, Member, Origin, What,
@@ -150,6 +150,89 @@ fn an_uploaded_event_is_marked_and_later_withdrawn() {
         match withdrawal {
             Withdrawal::ToIdsOff => assert_eq!(change["to_ids"], false),
             Withdrawal::Delete => assert_eq!(change["deleted"], true),
+        }
+    }
+}
+
+#[test]
+fn attributes_with_several_values_are_active_while_one_of_them_is() {
+    const MD5: &str = "d41d8cd98f00b204e9800998ecf8427e";
+    let answer = serde_json::json!({
+        "Event": {"id": "4", "uuid": "7b1f0c9e-0001-5a00-8000-000000000001", "info": " MISP's "},
+        "Attribute": [
+            {"uuid": "7b1f0c9e-00a1-5a00-8000-000000000001", "type": "filename|md5",
+             "category": "Payload delivery", "value": format!("a|b.exe|{MD5}"), "to_ids": true},
+            {"uuid": "7b1f0c9e-00a1-5a00-8000-000000000002", "type": "domain|ip",
+             "category": "Network activity", "value": "Evil.com|10.1.2.3", "to_ids": true},
+            {"uuid": "7b1f0c9e-00a1-5a00-8000-000000000003", "type": "stix2-pattern",
+             "value": "[url:value = 'http://evil.com/it\\'s' OR domain-name:value = 'two.com']",
+             "category": "Payload installation", "to_ids": true},
+            {"uuid": "7b1f0c9e-00a1-5a00-8000-000000000004", "type": "ip-src",
+             "category": "Network activity", "value": "10.9.9.9", "to_ids": false},
+        ],
+    });
+    let held = HeldEvent::parse(answer.to_string().as_bytes()).unwrap();
+    let indicator = |text: &str| {
+        let value = threatsieve_blacklist::Value::from_list(text, UrlMode::Exact).unwrap();
+        Indicator::new(IndicatorId::Stix(text.into()), vec![value])
+    };
+    let all = [MD5, "evil.com", "10.1.2.3", "http://evil.com/it's", "two.com", "10.9.9.9", "a.org"]
+        .map(indicator);
+    let wanted = |active: &[usize]| {
+        let member =
+            |(number, indicator)| Member { indicator, is_active: active.contains(&number) };
+        let members: Vec<Member<'_>> = all.iter().enumerate().map(member).collect();
+        adopt(convert(&plan(), &members).event, &held)
+    };
+    let to_ids = |adopted: &Adopted| -> Vec<bool> {
+        held.attributes
+            .iter()
+            .map(|own| adopted.event.attributes.iter().find(|one| one.uuid == own.uuid).unwrap())
+            .map(threatsieve_misp::WantedAttribute::to_ids)
+            .collect()
+    };
+    let adopted = wanted(&[0, 2, 3, 5, 6]);
+    assert_eq!((adopted.found, adopted.missing.len()), (6, 1));
+    assert_eq!(to_ids(&adopted), [true; 4]);
+    assert_eq!(adopted.event.attributes.len(), 5);
+    assert_eq!(adopted.event.info, "MISP's");
+    assert_eq!(to_ids(&wanted(&[4])), [false, false, true, false]);
+
+    // What is added has the UUID that shows later that it is ours.
+    let added = threatsieve_misp::ids::attribute_uuid(held.uuid, "domain", "a.org");
+    assert_eq!(adopted.missing, [added]);
+    let write = next_write(&adopted.event, Some(&held), &WriteOptions::new(NOW)).unwrap();
+    let sent = write.body["Event"]["Attribute"].as_array().unwrap();
+    assert_eq!(sent.len(), 2, "{sent:?}");
+    assert!(sent.iter().any(|own| own["value"] == "10.9.9.9" && own["to_ids"] == true));
+}
+
+#[test]
+fn damaged_answers_do_no_harm() {
+    let mut rng = fastrand::Rng::with_seed(1);
+    let captures = captured::load();
+    let bodies: Vec<&Capture> = captures.values().filter(|one| one.body.len() > 10).collect();
+    for _ in 0..3_000 {
+        let capture = rng.choice(&bodies).unwrap();
+        let mut body = capture.body[..capture.body.len().min(20_000)].to_vec();
+        for _ in 0..rng.usize(0..4) {
+            let at = rng.usize(..body.len());
+            match rng.u8(0..3) {
+                0 => body[at] = rng.u8(..),
+                1 => drop(body.drain(at..(at + 5).min(body.len()))),
+                _ => body.insert(at, *rng.choice(b"{}[]\",:0n").unwrap()),
+            }
+            if body.is_empty() {
+                body.push(b'{');
+            }
+        }
+        let answer = threatsieve_misp::Answer { body: &body, ..capture.answer() };
+        let _ = threatsieve_misp::verdict(capture.call(), &answer);
+        let _ = threatsieve_misp::sightings_added(&body);
+        let _ = threatsieve_misp::probed(&body);
+        if let Ok(held) = HeldEvent::parse(&body) {
+            let event = convert(&plan(), &[]).event;
+            let _ = next_write(&event, Some(&held), &WriteOptions::new(NOW));
         }
     }
 }

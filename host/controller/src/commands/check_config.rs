@@ -11,6 +11,7 @@ use crate::feeds;
 use crate::follow::shared_logs;
 use crate::network::shown_url;
 use crate::output::Sink;
+use crate::service::InUse;
 use crate::status::probe;
 use crate::text::escape_controls;
 
@@ -19,6 +20,7 @@ use crate::text::escape_controls;
 pub(crate) fn check_config(path: &Path, offline: bool) -> Result<Exit, Failure> {
     let Some(loaded) = loaded(path)? else { return Ok(Exit::Usage) };
     let mut out = Sink::stdout()?;
+    InUse::new(loaded.config.clone())?;
     out.write(report(path, &loaded.config).as_bytes())?;
     if offline {
         return Ok(Exit::Done);
@@ -92,6 +94,10 @@ fn report(path: &Path, config: &Config) -> String {
             _ = writeln!(text, "alerts  to {}", escape_controls(&to.join(", ")));
         }
         None => text.push_str("alerts  to nobody\n"),
+    }
+    if let Some(server) = &config.server {
+        let scheme = if server.certificate.is_some() { "https" } else { "http" };
+        _ = writeln!(text, "server  {scheme}://{}", server.listen);
     }
     if let Some(opensearch) = &config.opensearch {
         let hosts: Vec<String> = opensearch.hosts.iter().map(shown_url).collect();

@@ -10,10 +10,12 @@ use rustix::fs::{FlockOperation, flock};
 use rustix::io::Errno;
 use threatsieve_blacklist::Timestamp;
 use tokio::runtime::{Builder, Runtime};
+use tokio::signal::unix::{SignalKind, signal};
 
 use crate::config::{ConfigError, Loaded, load};
 use crate::exit::Failure;
 use crate::output::note;
+use crate::stop::Stop;
 use crate::store::private;
 use crate::text::{counted, escape_controls};
 
@@ -49,6 +51,20 @@ pub(super) fn now() -> Timestamp {
 pub(super) fn network_runtime() -> anyhow::Result<Runtime> {
     let mut builder = Builder::new_multi_thread();
     builder.worker_threads(2).enable_all().build().context("cannot start network threads")
+}
+
+/// Requests the stop on SIGTERM and SIGINT. The program stops at the next safe point.
+pub(super) fn stop_on_signals(runtime: &Runtime, stop: &Stop) -> anyhow::Result<()> {
+    let _guard = runtime.enter();
+    for kind in [SignalKind::terminate(), SignalKind::interrupt()] {
+        let (mut signals, stop) =
+            (signal(kind).context("signals cannot be waited for")?, stop.clone());
+        runtime.spawn(async move {
+            signals.recv().await;
+            stop.request();
+        });
+    }
+    Ok(())
 }
 
 /// The lock of a state, so that rounds never overlap. Released when dropped, or when the process

@@ -29,6 +29,7 @@ pub(crate) fn assess(
     now: Timestamp,
 ) -> anyhow::Result<Vec<Condition>> {
     let mut list = List { config, store, report, now, conditions: Vec::new() };
+    list.conditions.extend(report.refused_config.as_deref().map(|why| config_refused(why, now)));
     list.steps();
     list.feeds()?;
     list.output();
@@ -45,6 +46,12 @@ pub(crate) fn assess(
     };
     list.conditions.extend(before.iter().filter(did_not_run).cloned());
     Ok(list.conditions)
+}
+
+/// Returns the condition of a configuration that is not in use.
+pub(crate) fn config_refused(why: &str, now: Timestamp) -> Condition {
+    let (kind, subject, what) = (Kind::ConfigRefused, String::new(), why.to_owned());
+    Condition { kind, subject, what, since: Rfc3339(now) }
 }
 
 /// A list of conditions that is being built.

@@ -14,7 +14,7 @@ use std::fmt;
 use serde::{Serialize, Serializer};
 use threatsieve_blacklist::Timestamp;
 
-pub(crate) use assess::assess;
+pub(crate) use assess::{assess, config_refused};
 
 use crate::exit::Exit;
 use crate::store::conditions::{ConditionRow, conditions, replace_conditions};
@@ -24,6 +24,8 @@ use crate::text::Rfc3339;
 /// Kinds of conditions. The names are part of the state, of JSON and of the documentation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Kind {
+    /// The configuration was to be read again, and is not in use.
+    ConfigRefused,
     /// A step of the round failed.
     StepFailed,
     /// A feed has failed for longer than `health.feed_dead_after`.
@@ -52,7 +54,8 @@ pub(crate) enum Kind {
 }
 
 impl Kind {
-    pub(crate) const ALL: [Kind; 12] = [
+    pub(crate) const ALL: [Kind; 13] = [
+        Kind::ConfigRefused,
         Kind::StepFailed,
         Kind::FeedDead,
         Kind::FeedHeld,
@@ -70,6 +73,7 @@ impl Kind {
     /// Returns the name in the state, in JSON and in the documentation.
     pub(crate) fn name(self) -> &'static str {
         match self {
+            Kind::ConfigRefused => "config_refused",
             Kind::StepFailed => "step_failed",
             Kind::FeedDead => "feed_dead",
             Kind::FeedHeld => "feed_held",
@@ -94,7 +98,8 @@ impl Kind {
         match self {
             Kind::FeedDead | Kind::FeedHeld | Kind::BlacklistHeld => Exit::Remote,
             Kind::MailsStuck | Kind::PushStuck => Exit::Remote,
-            Kind::StepFailed | Kind::OutputBlocked | Kind::PackagesBlocked => Exit::Usage,
+            Kind::ConfigRefused | Kind::StepFailed => Exit::Usage,
+            Kind::OutputBlocked | Kind::PackagesBlocked => Exit::Usage,
             Kind::LogsUnread | Kind::EventsUnchecked => Exit::Damaged,
             // A deleted log is missed until it leaves the history window. Only the round that
             // notices it fails.
@@ -107,6 +112,7 @@ impl Kind {
     /// Returns the condition in a few words, to be followed by its subject.
     pub(crate) fn title(self) -> &'static str {
         match self {
+            Kind::ConfigRefused => "configuration not in use",
             Kind::StepFailed => "step failed",
             Kind::FeedDead => "feed dead",
             Kind::FeedHeld => "delivery held back",
@@ -125,6 +131,10 @@ impl Kind {
     /// Returns a step that an operator can take.
     pub(crate) fn remedy(self, subject: &str) -> String {
         let text = match self {
+            Kind::ConfigRefused => {
+                "correct it, see `threatsieve config check`, then send SIGHUP; \
+                 until then, the previous one stays in use"
+            }
             Kind::StepFailed => "see the reason, and the log of the program",
             Kind::FeedDead => {
                 "see `threatsieve config check`, then the feed's server and credentials"

@@ -20,6 +20,7 @@ use super::output::{OutputSettings, output};
 use super::preset::{PresetTables, fill_in};
 use super::problem::{Problem, render};
 use super::reader::{File, Place, Reader};
+use super::server::{ServerSettings, server};
 use super::service::{ScheduleSettings, schedule};
 use super::{BlacklistConfig, Config, Feed, Health, History, Http, Logging, Retention};
 use crate::limited::read_limited;
@@ -116,6 +117,14 @@ fields! {
             example = { hosts = ["https://node1.example.org:9200"] }
         )]
         opensearch: Option<Reader<'a>>,
+
+        /// The HTTP server of `run`; see `[server]`. Without it, `run` serves nothing.
+        #[setting(
+            TableOf(&ServerSettings::TABLE),
+            optional,
+            example = { listen = "127.0.0.1:8443" }
+        )]
+        server: Option<Reader<'a>>,
 
         /// Limits beyond which something counts as wrong; see `[health]`.
         #[setting(TableOf(&Health::TABLE), default = {}, example = { feed_dead_after = "12h" })]
@@ -259,6 +268,7 @@ fn read<'a>(file: &'a File<'a>, table: &DeTable<'a>) -> Option<Config> {
     let output = top.output.value.and_then(|table| output(&table, state.as_deref()));
     let alerts = read_given(top.alerts.value, alerts);
     let cluster = read_given(top.opensearch.value, |table| opensearch(table, allow_plain_http));
+    let server = read_given(top.server.value, server);
     let health = top.health.value.and_then(|table| Health::read(&table));
     let retention = top.retention.value.and_then(|table| Retention::read(&table));
     let logging = top.logging.value.and_then(|table| Logging::read(&table));
@@ -276,6 +286,7 @@ fn read<'a>(file: &'a File<'a>, table: &DeTable<'a>) -> Option<Config> {
         output: output?,
         alerts: alerts?,
         opensearch: cluster?,
+        server: server?,
         health: health?,
         retention: retention?,
         logging: logging?,

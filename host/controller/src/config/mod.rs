@@ -54,6 +54,7 @@ mod preset;
 mod problem;
 mod reader;
 mod secret;
+mod server;
 mod service;
 mod shown;
 mod smtp;
@@ -79,6 +80,7 @@ pub(crate) use output::Output;
 pub(crate) use policy::{FeedPolicy, Scope};
 pub(crate) use preset::unknown as unknown_preset;
 pub(crate) use secret::Secret;
+pub(crate) use server::Server;
 pub(crate) use service::{Health, Logging, Retention, Schedule};
 pub(crate) use smtp::{Smtp, SmtpTls};
 
@@ -106,6 +108,8 @@ pub(crate) struct Config {
     pub(crate) output: Output,
     pub(crate) alerts: Option<Alerts>,
     pub(crate) opensearch: Option<OpenSearch>,
+    /// The HTTP server of `run`.
+    pub(crate) server: Option<Server>,
     pub(crate) health: Health,
     pub(crate) retention: Retention,
     pub(crate) logging: Logging,

@@ -1,12 +1,13 @@
 //! The service itself: `[schedule]`, `[health]`, `[retention]` and `[logging]`.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use toml::Spanned;
 use toml::de::DeValue;
 use tracing::level_filters::LevelFilter;
 
-use super::kinds::{DURATION, Describe, Kind, SIZE, Words, integer};
+use super::kinds::{DURATION, Describe, FilePath, Kind, SIZE, Words, integer};
 use super::reader::{Place, Reader};
 use super::shown::{kind_of, quoted};
 
@@ -141,8 +142,8 @@ settings! {
 }
 
 settings! {
-    /// Log of the program itself, on standard error. The environment variable `THREATSIEVE_LOG`
-    /// (`debug`, `threatsieve=trace`) overrides the level.
+    /// Log of the program itself, on standard error and in `file`. The environment variable
+    /// `THREATSIEVE_LOG` (`debug`, `threatsieve=trace`) overrides the level.
     #[heading = "[logging]"]
     pub(crate) struct Logging {
         /// Least severe messages to write.
@@ -164,6 +165,18 @@ settings! {
         #[key = "format"]
         #[setting(Words(&[("text", false), ("json", true)]), default = "text", example = "json")]
         pub(crate) json: bool,
+
+        /// A file that gets the same lines. Its folder must exist.
+        #[setting(FilePath, optional, example = "/var/log/threatsieve/threatsieve.log")]
+        pub(crate) file: Option<PathBuf>,
+
+        /// Size at which the file is renamed to `NAME.1`, and a new one begins.
+        #[setting(SIZE, default = "1MB", example = "10MB")]
+        pub(crate) max_file_size: u64,
+
+        /// Number of renamed files kept: `NAME.1` is the newest.
+        #[setting(integer::<u32>(1, 100, "files"), default = 3, example = 10)]
+        pub(crate) old_files: u32,
     }
 }
 
@@ -188,5 +201,12 @@ impl Retention {
             package_bytes: 1 << 30,
             rounds: 1000,
         }
+    }
+}
+
+#[cfg(test)]
+impl Logging {
+    pub(crate) fn for_tests(level: LevelFilter) -> Logging {
+        Logging { level, json: false, file: None, max_file_size: 1_000_000, old_files: 3 }
     }
 }

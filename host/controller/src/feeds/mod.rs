@@ -39,7 +39,7 @@ pub(crate) use self::examine::{Examiner, examine, examine_input};
 use self::fetched::{Fetched, blocking};
 use self::http::Deadline;
 pub(crate) use self::http::Fault;
-pub(crate) use self::probe::probe;
+pub(crate) use self::probe::{check, probe};
 pub(crate) use self::taxii::{Added, ManifestEntry, Object, add_objects, read_manifest};
 pub(crate) use self::taxii1::{Pushed, end_subscription, push};
 use crate::config::{Feed, Http, MispPlace, Origin};

@@ -1,4 +1,4 @@
-//! Parts that all outgoing connections share: trusted authorities, client certificates,
+//! Parts that all connections share: trusted authorities, client certificates,
 //! credentials, HTTP clients, limits on answers, and the redaction of secrets.
 
 mod address;
@@ -11,4 +11,4 @@ pub(crate) use address::{PublicHosts, Refused};
 pub(crate) use client::{NO_AUTHORITIES, configured_client, http_client, read_body};
 pub(crate) use credentials::auth_header;
 pub(crate) use secrets::{Secrets, hide_key, shown_url};
-pub(crate) use tls::tls_config;
+pub(crate) use tls::{server_tls_config, tls_config};

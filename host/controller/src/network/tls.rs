@@ -1,14 +1,15 @@
-//! The TLS settings of feeds, clusters and mail servers.
+//! The TLS settings of feeds, clusters and mail servers, and of the server of `run`.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::{Context, anyhow, bail, ensure};
 use p12_keystore::{KeyStore, KeyStoreEntry, Pkcs12ImportPolicy};
-use rustls::ClientConfig;
 use rustls::crypto::aws_lc_rs;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
+use rustls::server::WebPkiClientVerifier;
+use rustls::{ClientConfig, RootCertStore, ServerConfig};
 use rustls_platform_verifier::Verifier;
 
 use super::client::NO_AUTHORITIES;
@@ -32,9 +33,49 @@ pub(crate) fn tls_config(
         .with_safe_default_protocol_versions()?
         .dangerous()
         .with_custom_certificate_verifier(Arc::new(verifier));
-    let (identity, expected) = match certificate {
-        None => return Ok(builder.with_no_client_auth()),
-        Some(ClientCertificate::Pem { certificate, key }) => {
+    match certificate {
+        None => Ok(builder.with_no_client_auth()),
+        Some(files) => {
+            with_identity(files, |(chain, key)| builder.with_client_auth_cert(chain, key))
+        }
+    }
+}
+
+/// Builds the TLS settings of a server that shows this certificate. Clients prove who they are with
+/// a certificate of these authorities (PEM); `is_optional` lets in those that have none.
+pub(crate) fn server_tls_config(
+    certificate: &ClientCertificate,
+    client_ca_files: &[PathBuf],
+    is_optional: bool,
+) -> anyhow::Result<ServerConfig> {
+    let provider = Arc::new(aws_lc_rs::default_provider());
+    let builder = ServerConfig::builder_with_provider(Arc::clone(&provider))
+        .with_safe_default_protocol_versions()?;
+    let builder = if client_ca_files.is_empty() {
+        builder.with_no_client_auth()
+    } else {
+        let mut roots = RootCertStore::empty();
+        for path in client_ca_files {
+            for authority in certificates(path)? {
+                roots.add(authority).with_context(|| {
+                    format!("{}: expected certificates of authorities", path.display())
+                })?;
+            }
+        }
+        let verifier = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider);
+        let verifier = if is_optional { verifier.allow_unauthenticated() } else { verifier };
+        builder.with_client_cert_verifier(verifier.build()?)
+    };
+    with_identity(certificate, |(chain, key)| builder.with_single_cert(chain, key))
+}
+
+/// Reads a certificate with its key, and gives both to `build`.
+fn with_identity<T>(
+    files: &ClientCertificate,
+    build: impl FnOnce(Identity) -> Result<T, rustls::Error>,
+) -> anyhow::Result<T> {
+    let (identity, expected) = match files {
+        ClientCertificate::Pem { certificate, key } => {
             let both = certificates(certificate).and_then(|chain| Ok((chain, private_key(key)?)));
             let expected = format!(
                 "expected a certificate in {} and its private key in {}, both in PEM",
@@ -43,7 +84,7 @@ pub(crate) fn tls_config(
             );
             (both, expected)
         }
-        Some(ClientCertificate::Pkcs12 { file, password }) => {
+        ClientCertificate::Pkcs12 { file, password } => {
             let expected = format!(
                 "expected a certificate and its private key in {}, in PKCS#12",
                 file.display()
@@ -51,9 +92,7 @@ pub(crate) fn tls_config(
             (pkcs12(file, password), expected)
         }
     };
-    identity
-        .and_then(|(chain, key)| Ok(builder.with_client_auth_cert(chain, key)?))
-        .context(expected)
+    identity.and_then(|identity| Ok(build(identity)?)).context(expected)
 }
 
 type Identity = (Vec<CertificateDer<'static>>, PrivateKeyDer<'static>);

@@ -45,6 +45,8 @@ pub(crate) struct Round<'a> {
     pub(crate) config: &'a Config,
     /// The configuration's file.
     pub(crate) config_path: &'a Path,
+    /// Reason why a newer content of that file is not in use.
+    pub(crate) refused_config: Option<String>,
     /// The feeds to poll, if they are due.
     pub(crate) feeds: &'a [Feed],
     /// Also poll feeds that are not due yet.
@@ -75,7 +77,12 @@ impl Round<'_> {
                  replace each other's blacklist: give each a `state` of its own"
             );
         }
-        let mut report = RoundReport { round: number, other_config, ..RoundReport::default() };
+        let mut report = RoundReport {
+            round: number,
+            other_config,
+            refused_config: self.refused_config.clone(),
+            ..RoundReport::default()
+        };
         let polling =
             feeds::poll(self.feeds, &self.config.http, store, self.now, self.force, self.stop);
         report.feeds = self.runtime.block_on(polling).into_iter().map(FeedReport::from).collect();

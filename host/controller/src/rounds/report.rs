@@ -70,6 +70,9 @@ pub(crate) struct RoundReport {
     /// The configuration file of the last round on this state, if it was another one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) other_config: Option<String>,
+    /// Reason why a newer content of the configuration file is not in use.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) refused_config: Option<String>,
     pub(crate) feeds: Vec<FeedReport>,
     /// The generation that was built and is in use now; `None` when nothing changed.
     pub(crate) generation: Option<u64>,
@@ -225,7 +228,7 @@ impl RoundReport {
 
 impl PackageFiles {
     /// Returns a line for people; `None` if there is nothing to report.
-    fn text(&self) -> Option<String> {
+    pub(crate) fn text(&self) -> Option<String> {
         let PackageFiles { feed, written, waiting, missed, error } = self;
         if written + waiting + missed == 0 && error.is_none() {
             return None;

@@ -297,6 +297,7 @@ fn config(folder: &Path) -> Config {
         opensearch: None,
         health: Health::for_tests(),
         retention: Retention::for_tests(),
-        logging: Logging { level: tracing::level_filters::LevelFilter::OFF, json: false },
+        server: None,
+        logging: Logging::for_tests(tracing::level_filters::LevelFilter::OFF),
     }
 }

@@ -68,7 +68,8 @@ pub(crate) fn config(state: PathBuf) -> Config {
         opensearch: None,
         health: Health::for_tests(),
         retention: Retention::for_tests(),
-        logging: Logging { level: tracing::level_filters::LevelFilter::INFO, json: false },
+        server: None,
+        logging: Logging::for_tests(tracing::level_filters::LevelFilter::INFO),
     }
 }
 

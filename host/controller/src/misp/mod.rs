@@ -1,0 +1,5 @@
+//! MISP servers.
+
+mod health;
+
+pub(crate) use health::check;

@@ -1,0 +1,147 @@
+"""The REST session that the superseded service documents, over HTTPS with two-way TLS, against
+OpenTAXII.
+"""
+
+import re
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from tests import servers, taxii1
+from tests.opentaxii import PASSWORD, USER
+from tests.service import Service
+from tests.taxii1 import package
+
+KEYS = [
+    "id", "status", "detailedStatus", "processType", "collection", "beginTimestamp", "endTimeStamp",
+]  # fmt: skip
+TIME = "%Y-%m-%dT%H:%M:%S+00:00"
+SECOND = timedelta(seconds=1)
+
+
+def feed(server, collection: str, **settings) -> dict:
+    """Returns a feed of this server."""
+    settings = {
+        "name": collection,
+        "collection": collection,
+        "packages_to": "packages",
+        "user": USER,
+        "password": {"env": "PASSWORD"},
+        "client_certificate": server.certificates.client,
+        "client_key": server.certificates.client_key,
+        **settings,
+    }
+    return taxii1.feed(server.discovery, **settings)
+
+
+@pytest.fixture(scope="module")
+def certificates(tmp_path_factory, tool):
+    """The certificates of the service and of its clients."""
+    return servers.certificates(tmp_path_factory.mktemp("certificates"), tool("openssl", "openssl"))
+
+
+def service(folder, server, certificates, *feeds: dict, **rest) -> Service:
+    """Returns a service that demands client certificates."""
+    files = {
+        "certificate": certificates.server,
+        "key": certificates.server_key,
+        "client_ca_files": [str(certificates.authority)],
+    }
+    tables = {
+        "server": {"listen": "127.0.0.1:0", **files},
+        "http": {"ca_files": [str(server.certificates.authority)]},
+    }
+    one = Service(folder, list(feeds), tables, environment={"PASSWORD": PASSWORD}, **rest)
+    one.certificates = certificates
+    return one
+
+
+def period(answer: dict) -> tuple[datetime, datetime]:
+    """Returns the two times of an answer."""
+    times = (answer["beginTimestamp"], answer["endTimeStamp"])
+    begin, end = (datetime.strptime(time, TIME).replace(tzinfo=UTC) for time in times)
+    return begin, end
+
+
+def test_the_documented_session(tmp_path, opentaxii_server, certificates):
+    opentaxii_server.add("session", package("first.session.example", number=1))
+    feeds = [feed(opentaxii_server, "session"), feed(opentaxii_server, "other")]
+    with service(tmp_path, opentaxii_server, certificates, *feeds) as one:
+        assert one.scheme == "https"
+        one.wait_for_rounds(1)
+        assert one.ask("/checkTaxiiStatus").json == {
+            "resourceType": "FLARE/TAXII", "resource": opentaxii_server.discovery,
+            "statusCode": 200,
+        }  # fmt: skip
+        listed = one.ask("/listQuartzJobs").text
+        job = r"Quartz Jobs:\[jobName\] : initializeQuartzJob \[groupName\] : group1 - (.*)"
+        found = re.fullmatch(job, listed)
+        # The layout of a date in Java: Thu Mar 22 12:30:25 EDT 2018.
+        assert found and re.fullmatch(r"\w{3} \w{3} \d\d \d\d:\d\d:\d\d \S+ \d{4}", found[1]), (
+            listed
+        )
+        assert "stopped the Jobs" in one.ask("/stopQuartzJobs").text
+
+        opentaxii_server.add("session", package("second.session.example", number=2))
+        before = datetime.now(UTC)
+        answer = one.poll(processType="xmlOutput")
+        assert answer.status == 200 and answer.headers["content-type"] == "application/json"
+        first = answer.json
+        assert sorted(first) == sorted(KEYS)
+        assert first["status"] == "Success" and first["detailedStatus"] == "Completed sucessfully"
+        assert first["processType"] == "xmlOutput" and first["collection"] == "session"
+        assert first["id"] == 2, "the number of the round"
+        begin, end = period(first)
+        assert begin <= before <= end + SECOND
+        files = {path.name: path.read_text() for path in one.packages.iterdir()}
+        assert files.keys() == {"e-package-1.xml", "e-package-2.xml"}, files.keys()
+        assert "second.session.example" in files["e-package-2.xml"]
+
+        # Without parameters: xmlOutput, and the next period.
+        second = one.poll().json
+        assert second["id"] == 3 and second["processType"] == "xmlOutput"
+        assert period(second)[0] == end, "no gap"
+        other = one.poll(collection="other").json
+        assert other["collection"] == "other" and other["status"] == "Success"
+        assert one.poll(name="other").json["collection"] == "other"
+        assert one.poll(name="other", collection="session").status == 404
+
+        steps = one.ask("/refreshConfig").json
+        assert list(steps) == ["Controller", *(f"Step {number} of 5" for number in range(1, 6))]
+        assert one.poll().json["beginTimestamp"] == second["endTimeStamp"], "no cursor is reset"
+        assert "already been started" in one.ask("/initQuartz").text, "refreshConfig starts it"
+        one.stop()
+
+
+def test_answers_about_a_taxii_server_that_fails_are_truthful(
+    tmp_path, opentaxii_server, certificates
+):
+    feeds = [
+        feed(opentaxii_server, "other", name="stranger", user="nobody"),
+        feed(opentaxii_server, "nowhere", name="lost", poll_url=opentaxii_server.at("poll")),
+        taxii1.feed(
+            f"https://127.0.0.1:{servers.free_port()}/",
+            name="down",
+            collection="c",
+            packages_to="packages",
+        ),
+        taxii1.feed(
+            opentaxii_server.login, name="no taxii", collection="c", packages_to="packages"
+        ),
+    ]
+    with service(tmp_path, opentaxii_server, certificates, *feeds) as one:
+        one.wait_for_rounds(1)
+        for name, code in (("stranger", 401), ("down", 0)):
+            answer = one.ask(f"/checkTaxiiStatus?name={name}")
+            assert answer.status == 200 and answer.json["statusCode"] == code, answer
+            assert answer.json["resourceType"] == "FLARE/TAXII" and answer.json["detailedStatus"]
+            assert PASSWORD not in answer.text
+        code = one.ask("/checkTaxiiStatus?name=no%20taxii").json["statusCode"]
+        assert code not in (0, 200), code
+        for name, reason in (("stranger", "UNAUTHORIZED"), ("lost", "NOT_FOUND"), ("down", "no")):
+            answer = one.poll(name=name)
+            assert answer.status == 502, answer
+            assert set(KEYS) <= answer.json.keys() and answer.json["status"] == "Failure"
+            assert reason in answer.json["detailedStatus"], answer
+            assert answer.json["got"] == answer.json["detailedStatus"]
+            assert answer.json["id"] > 1
