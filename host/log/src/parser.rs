@@ -226,7 +226,7 @@ impl Parser {
         words.find_map(time::iso).or_else(|| time::without_year(syslog::time(line)?, self.now?))
     }
 
-    /// Returns whether header lines of this log begin with this byte.
+    /// Returns whether header lines of this log may begin with this byte.
     #[inline]
     pub fn has_headers_from(&self, first: u8) -> bool {
         match &self.inner {

@@ -74,6 +74,16 @@ CREATE TABLE misp_indicators (
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX misp_indicators_by_event ON misp_indicators (event);
 
+-- Packages that an earlier program sent to a server.
+CREATE TABLE misp_imported (
+    server INTEGER NOT NULL REFERENCES misp_servers (id),
+    feed INTEGER NOT NULL REFERENCES feeds (id),
+    package TEXT NOT NULL,                  -- the package's id
+    event INTEGER,                          -- the event's number on the server; NULL if it is not
+                                            -- known, or the package was never sent
+    PRIMARY KEY (server, feed, package)
+) STRICT, WITHOUT ROWID;
+
 -- The attributes that the server was seen to have, and those that it refuses.
 CREATE TABLE misp_attributes (
     event INTEGER NOT NULL REFERENCES misp_events (id),

@@ -71,6 +71,9 @@ fn haproxy() {
             "url": {"original": "/index.html"}
         })
     );
+    // `log stdout format short` has only the priority.
+    expect(&haproxy, &format!("<134>{http}"), &values, Some(TIME + 655_000));
+    detected(Format::Haproxy, &format!("<134>{http}"));
     // HTTP/2 has the whole URL. `httpslog` adds the connection's fields.
     expect(
         &haproxy,
@@ -245,6 +248,10 @@ fn w3c() {
         "email.to.address=bob@corp.example",
     ];
     expect(&exchange, line, &values, Some(TIME));
+    // A byte order mark in the middle: files were joined.
+    let joined = exchange.header_change("\u{feff}#Fields: date time c-ip".as_bytes()).unwrap();
+    let line = "2026-11-22 02:30:25 203.0.113.5";
+    expect(&joined, line, &["source.ip=203.0.113.5"], Some(TIME));
     // A tunnel has no path. Values with blanks may be quoted.
     let proxy = parser(
         Format::W3c,

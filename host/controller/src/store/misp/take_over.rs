@@ -3,6 +3,7 @@
 use rusqlite::{Connection, OptionalExtension, Transaction, params};
 use threatsieve_blacklist::Timestamp;
 
+use super::imported::imported;
 use super::queue::{EventKind, Stage};
 use crate::config::MispWay;
 use crate::store::Store;
@@ -288,10 +289,15 @@ impl Takeover<'_> {
             return Ok(event);
         }
         let uuid = (*kind != EventKind::Upload).then(|| (self.uuid)(placed));
+        let imported = match kind {
+            EventKind::Upload => imported(transaction, self.link.id, source)?,
+            _ => None,
+        };
+        let stage = if imported.is_some() { Stage::Imported } else { Stage::New };
         transaction
             .prepare_cached(
-                "INSERT INTO misp_events (misp_feed, kind, source, part, day, uuid, stage)
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+                "INSERT INTO misp_events (misp_feed, kind, source, part, day, uuid, stage, remote)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
             )?
             .execute(params![
                 self.link.id,
@@ -300,7 +306,8 @@ impl Takeover<'_> {
                 part,
                 self.day,
                 uuid,
-                Stage::New as i64,
+                stage as i64,
+                imported.flatten(),
             ])?;
         Ok(transaction.last_insert_rowid())
     }
