@@ -29,7 +29,8 @@ class Watch(Polling):
     def __init__(self, folder, url: str):
         self.folder = folder
         feed = {"name": "taxii", "type": "taxii", "url": url, "collection": "open",
-                "user": servers.USER, "password": {"env": "PASSWORD"}, "overlap": "1ms"}  # fmt: skip
+                "user": servers.USER, "password": {"env": "PASSWORD"},
+                "overlap": "1ms"}  # fmt: skip
         super().__init__(folder, feed, environment={"PASSWORD": servers.PASSWORD})
         (folder / "access.log").touch()
         self.add(
