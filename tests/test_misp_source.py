@@ -4,6 +4,7 @@ import contextlib
 import functools
 import http.server
 import json
+import os
 import subprocess
 import threading
 import urllib.error
@@ -228,6 +229,29 @@ def test_small_parts_are_stored_and_continued(double, tmp_path):
     assert polling.active("misp") == 180
 
 
+def test_a_poll_that_is_killed_is_made_up_for(double, tmp_path):
+    for part in range(6):
+        add(double, f"part {part}", *[attribute(f"d{part}-{n}.example") for n in range(30)])
+    polling = Polling(
+        tmp_path,
+        {"name": "misp", "type": "misp", "url": double.url, "key": {"env": "MISP_KEY"},
+         "page_objects": 7},
+        http={"max_poll_objects": 40}, environment={"MISP_KEY": double.key},
+    )  # fmt: skip
+    for after in (3, 9, 20):
+        before = len(double.requests)
+        double.fault("slow", path="/restSearch", times=None, seconds=0.05)
+        environment = {**os.environ, **polling.environment}
+        process = program.start("poll", "--force", "--config", polling.path, env=environment)
+        while len(double.requests) < before + after and process.poll() is None:
+            threading.Event().wait(0.01)
+        process.kill()
+        process.communicate()
+        double.clear()
+    polling.poll()
+    assert polling.active("misp") == 180
+
+
 def test_an_unchanged_server_is_not_read_again(double, source):
     add(double, "old", attribute("evil.example"), timestamp=NOW)
     polling = source()
@@ -257,20 +281,29 @@ def test_a_change_in_the_second_of_the_poll_is_found(double, source):
     assert active(polling) == {"evil.example"}
 
 
-def test_threats_follow_the_tags(double, source):
+def test_threats_follow_the_tags(double, source, tmp_path):
     actor = 'misp-galaxy:threat-actor="APT28"'
     event = add(double, "tagged", attribute("evil.example"), tags=(actor, "tlp:amber"))
     polling = source()
     polling.poll()
-    explain = lambda: program.run(
-        "explain", "evil.example", "--config", polling.path, expect=None, env=polling.environment
-    ).stdout.decode()  # fmt: skip
-    assert "APT28" in explain() and "AMBER" in explain()
+    [found] = scanned(polling, "evil.example", tmp_path)
+    assert [one["name"] for one in found["threats"]] == ["APT28"] and found["tlp"] == "AMBER"
     ask(double, "/tags/removeTagFromObject", {"uuid": event, "tag": actor})
     ask(double, f"/events/publish/{event}", {})
     double.wait_published(event)
     polling.poll()
-    assert "APT28" not in explain() and "AMBER" in explain()
+    [found] = scanned(polling, "evil.example", tmp_path)
+    assert "threats" not in found and found["tlp"] == "AMBER"
+
+
+def scanned(polling: Polling, host: str, folder: Path) -> list[dict]:
+    """Returns the indicators that match a visit to a host, by the newest blacklist."""
+    log = program.write(folder / "log", f"GET http://www.{host}/a", "GET http://ok.example/")
+    blacklists = (polling.path.parent / "state" / "blacklists").iterdir()
+    newest = max(blacklists, key=lambda path: path.stat().st_mtime_ns)
+    [event] = program.scan("--blacklist", newest, log)
+    [match] = event["matches"]
+    return match["indicators"]
 
 
 def test_enabled_warninglists_are_saved_for_policies(double, tmp_path):
@@ -443,10 +476,9 @@ def test_events_of_pymisp_come_out_as_matches(double, source, tmp_path):
     [one] = polling.indicators("evil.example")
     assert one["tlp"] == "GREEN" and one["name"] == "A campaign: second stage"
     assert one["id"] == attribute("evil.example")["uuid"]
-    log = program.write(tmp_path / "log", "GET http://www.evil.example/a", "GET http://ok.example/")
-    blacklist = max((tmp_path / "state" / "blacklists").glob("*"))
-    found = program.scan("--blacklist", blacklist, log)
-    assert program.values(found) == ["evil.example"]
+    [found] = scanned(polling, "evil.example", tmp_path)
+    assert (found["feed"], found["id"]) == ("misp", one["id"])
+    assert [threat["name"] for threat in found["threats"]] == ["APT28"]
 
 
 @contextlib.contextmanager
@@ -528,7 +560,7 @@ def rejections(polling: Polling) -> list[dict]:
     output = program.run(
         "indicators", "--rejected", "--json", "--config", polling.path, env=polling.environment
     ).stdout
-    return [json.loads(line) for line in output.splitlines()]
+    return [json.loads(line)["rejected"] for line in output.splitlines()]
 
 
 def test_a_manifest_under_another_type_names_the_right_one(tmp_path):
@@ -551,10 +583,11 @@ def test_feeds_test_reads_a_server_and_a_feed(double, source, tmp_path):
 
 
 def test_an_unpublished_event_leaves_when_everything_is_compared(double, source):
-    event = add(double, "only", attribute("evil.example"))
+    add(double, "stays", attribute("stays.example"), timestamp=NOW)
+    event = add(double, "leaves", attribute("evil.example"), timestamp=NOW)
     polling = source(compare_every="1s")
     polling.poll()
     ask(double, f"/events/unpublish/{event}", {})
     threading.Event().wait(1.1)
     polling.poll()
-    assert active(polling) == set()
+    assert active(polling) == {"stays.example"}

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from tests import servers, taxii1
+from tests import misp, servers, taxii1
 from tests.opentaxii import PASSWORD, USER
 from tests.service import Service
 from tests.taxii1 import package
@@ -108,7 +108,7 @@ def test_the_documented_session(tmp_path, opentaxii_server, certificates):
 
         steps = one.ask("/refreshConfig").json
         assert list(steps) == ["Controller", *(f"Step {number} of 5" for number in range(1, 6))]
-        assert one.poll().json["beginTimestamp"] == second["endTimeStamp"], "no cursor is reset"
+        assert period(one.poll().json)[0] >= period(second)[1], "no cursor is reset"
         assert "already been started" in one.ask("/initQuartz").text, "refreshConfig starts it"
         one.stop()
 
@@ -125,9 +125,7 @@ def test_answers_about_a_taxii_server_that_fails_are_truthful(
             collection="c",
             packages_to="packages",
         ),
-        taxii1.feed(
-            opentaxii_server.login, name="no taxii", collection="c", packages_to="packages"
-        ),
+        feed(opentaxii_server, "other", name="no taxii") | {"url": opentaxii_server.login},
     ]
     with service(tmp_path, opentaxii_server, certificates, *feeds) as one:
         one.wait_for_rounds(1)
@@ -136,8 +134,8 @@ def test_answers_about_a_taxii_server_that_fails_are_truthful(
             assert answer.status == 200 and answer.json["statusCode"] == code, answer
             assert answer.json["resourceType"] == "FLARE/TAXII" and answer.json["detailedStatus"]
             assert PASSWORD not in answer.text
-        code = one.ask("/checkTaxiiStatus?name=no%20taxii").json["statusCode"]
-        assert code not in (0, 200), code
+        answer = one.ask("/checkTaxiiStatus?name=no%20taxii").json
+        assert answer["statusCode"] not in (0, 200), answer
         for name, reason in (("stranger", "UNAUTHORIZED"), ("lost", "NOT_FOUND"), ("down", "no")):
             answer = one.poll(name=name)
             assert answer.status == 502, answer
@@ -145,3 +143,32 @@ def test_answers_about_a_taxii_server_that_fails_are_truthful(
             assert reason in answer.json["detailedStatus"], answer
             assert answer.json["got"] == answer.json["detailedStatus"]
             assert answer.json["id"] > 1
+
+
+def test_answers_about_a_misp_server_are_truthful(tmp_path, opentaxii_server, certificates):
+    with misp.running() as double:
+        servers_of_misp = [
+            {"name": "soc", "url": double.url, "key": {"env": "KEY"}},
+            {"name": "stranger", "url": f"{double.url}/", "key": {"env": "WRONG"}},
+            {"name": "web", "url": f"{double.url}/users/", "key": {"env": "KEY"}},
+        ]
+        one = service(tmp_path, opentaxii_server, certificates, misp=servers_of_misp)
+        one.environment |= {"KEY": double.key, "WRONG": "w" * 40}
+
+        def code(name: str = "") -> int:
+            answer = one.ask(f"/checkMispStatus{name and '?name='}{name}")
+            assert answer.status == 200 and answer.json["resourceType"] == "Misp"
+            assert ("detailedStatus" in answer.json) == (answer.json["statusCode"] != 200)
+            assert double.key not in answer.text and "w" * 40 not in answer.text
+            return answer.json["statusCode"]
+
+        with one:
+            assert one.ask("/checkMispStatus").json == {
+                "resourceType": "Misp", "resource": f"{double.url}/", "statusCode": 200,
+            }  # fmt: skip
+            assert code("soc") == 200 and code("stranger") == 403 and code("web") not in (0, 200)
+            assert one.ask("/checkMispStatus?name=nobody").status == 404
+            double.state.is_live = False
+            assert code() == 302, "the login page is no success"
+            double.down()
+            assert code() == 0

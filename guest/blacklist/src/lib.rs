@@ -27,6 +27,8 @@ pub mod observable;
 #[cfg(feature = "host")]
 pub mod open;
 mod sets;
+#[cfg(feature = "host")]
+mod suffix;
 pub mod value;
 #[cfg(feature = "host")]
 mod values;
@@ -46,6 +48,8 @@ pub use open::{
     Blacklist, Conjoined, ConjunctionRow, Entry, EventContext, IndicatorView, Match, OpenError,
     PartEntry, Policy,
 };
+#[cfg(feature = "host")]
+pub use suffix::has_known_suffix;
 #[cfg(feature = "host")]
 pub use value::Listed;
 pub use value::{

@@ -15,6 +15,7 @@ mod exit;
 mod explain;
 mod feeds;
 mod follow;
+mod import;
 mod indicators;
 mod limited;
 mod logging;
@@ -69,6 +70,7 @@ fn main() -> ExitCode {
             ConfigVerb::Check { config, offline } => {
                 commands::check_config(&config.path(), offline)
             }
+            ConfigVerb::Import(args) => commands::import_config(&args),
             ConfigVerb::Init { file } => commands::init_config(file.as_deref()),
             ConfigVerb::Show { config } => commands::show_config(&config.path()),
         },

@@ -50,7 +50,7 @@ pub(crate) fn time(line: &[u8]) -> Option<&[u8]> {
 
 /// Returns the length of `<134>`, 0 if there is none, or `None` for a text that only begins like
 /// one.
-fn priority(text: &[u8]) -> Option<usize> {
+pub(crate) fn priority(text: &[u8]) -> Option<usize> {
     if text.first() != Some(&b'<') {
         return Some(0);
     }

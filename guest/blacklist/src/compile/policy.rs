@@ -6,6 +6,7 @@ use std::sync::LazyLock;
 
 use super::CompileOptions;
 use crate::image::Role;
+use crate::suffix::public_suffix;
 use crate::value::{AddressRange, DomainMode, Value};
 
 /// Reasons for rejecting a value.
@@ -97,7 +98,7 @@ fn domain_mode(name: &str, mode: DomainMode) -> Result<(DomainMode, bool), Rejec
 
 /// Returns the name as a suffix, if the list has it as one.
 fn is_suffix(name: &str) -> Option<psl::Suffix<'_>> {
-    psl::suffix(name.as_bytes()).filter(|suffix| suffix.as_bytes() == name.as_bytes())
+    public_suffix(name).filter(|suffix| suffix.as_bytes() == name.as_bytes())
 }
 
 enum Suffix {

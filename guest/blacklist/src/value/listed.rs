@@ -4,6 +4,7 @@ use super::{
     ADDRESS, AddressRange, DomainMode, FileHash, Malformed, UrlMode, Value, fit, malformed,
 };
 use crate::normalise::parse_address;
+use crate::suffix::has_known_suffix;
 
 const ANY: &str = "a domain, address, network, URL, file digest or email address";
 const PORT: &str = "a port of 1 to 65535 after the host";
@@ -86,7 +87,7 @@ fn domain(name: &str, text: &str) -> Result<Value, Malformed> {
     let value = Value::listed_domain(name).map_err(|_| malformed(ANY, text))?;
     if let Value::Domain(name, DomainMode::AtAndBelow) = &value
         && !name.contains('.')
-        && psl::suffix(name.as_bytes()).is_none_or(|suffix| !suffix.is_known())
+        && !has_known_suffix(name)
     {
         return Err(malformed(ONE_LABEL, text));
     }

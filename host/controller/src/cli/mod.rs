@@ -18,8 +18,8 @@ pub(crate) use opensearch::{OpenSearchArgs, OpenSearchVerb, PushArgs};
 pub(crate) use scan::{Output, ScanArgs};
 pub(crate) use service::{
     ConfigArgs, ConfigVerb, ConfigVerbArgs, FeedManifestArgs, FeedPushArgs, FeedTestArgs,
-    FeedsArgs, FeedsVerb, IndicatorState, IndicatorsArgs, MuteArgs, MuteEnd, MuteTarget, MuteVerb,
-    PackagesArgs, PollArgs, RetractArgs, RunArgs, StatusArgs,
+    FeedsArgs, FeedsVerb, ImportArgs, IndicatorState, IndicatorsArgs, MuteArgs, MuteEnd,
+    MuteTarget, MuteVerb, PackagesArgs, PollArgs, RetractArgs, RunArgs, StatusArgs,
 };
 
 const AFTER: &str = "\

@@ -351,6 +351,7 @@ pub(crate) struct MuteEnd {
 #[command(after_help = "\
 Examples:
   threatsieve config init threatsieve.toml
+  threatsieve config import /opt/mtc --output threatsieve.toml
   threatsieve config check --offline
   threatsieve config show --config /etc/threatsieve/threatsieve.toml")]
 pub(crate) struct ConfigVerbArgs {
@@ -367,6 +368,10 @@ pub(crate) enum ConfigVerb {
         #[arg(value_name = "FILE")]
         file: Option<PathBuf>,
     },
+    /// Take over the settings of the MISP transfer service (flare-misp-service), and the packages
+    /// that it has sent
+    #[command(after_help = IMPORT_AFTER)]
+    Import(ImportArgs),
     /// Report every problem of the configuration, and connect to every server it names
     #[command(after_help = "Example:\n  threatsieve config check --offline")]
     Check {
@@ -382,4 +387,35 @@ pub(crate) enum ConfigVerb {
         #[command(flatten)]
         config: ConfigArgs,
     },
+}
+
+const IMPORT_AFTER: &str = "\
+Examples:
+  threatsieve config import /opt/mtc
+  threatsieve config import /opt/mtc --output /etc/threatsieve/threatsieve.toml \\
+    --state /var/lib/threatsieve
+
+Standard error says what was used, what has no equivalent, and what is left to do. If a part cannot
+be imported, the others are, and the exit code is 4.";
+
+/// A folder to import.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct ImportArgs {
+    /// The service's folder, or another one with its config.properties, application.properties and
+    /// trackers.avro
+    #[arg(value_name = "FOLDER")]
+    pub(crate) folder: PathBuf,
+    /// The configuration to write [default: standard output; secrets and state are not written
+    /// then]
+    #[arg(long, short, value_name = "FILE")]
+    pub(crate) output: Option<PathBuf>,
+    /// The folder for files with secrets [default: that of the configuration]
+    #[arg(long, value_name = "FOLDER")]
+    pub(crate) secrets: Option<PathBuf>,
+    /// The folder of the state [default: `state` next to the configuration]
+    #[arg(long, value_name = "FOLDER")]
+    pub(crate) state: Option<PathBuf>,
+    /// Replace files that exist
+    #[arg(long)]
+    pub(crate) force: bool,
 }

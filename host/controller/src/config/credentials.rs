@@ -121,7 +121,8 @@ pub(super) fn check_encrypted(place: &Place<'_>, urls: &[Url], auth: &Auth) {
     }
 }
 
-fn is_loopback(url: &Url) -> bool {
+/// Returns whether a URL leads to this machine.
+pub(crate) fn is_loopback(url: &Url) -> bool {
     match url.host() {
         Some(Host::Domain(name)) => name == "localhost" || name.ends_with(".localhost"),
         Some(Host::Ipv4(address)) => address.is_loopback(),

@@ -65,7 +65,7 @@ mod tests;
 pub(crate) use alerts::Recipient;
 pub(crate) use alerts::{Alerts, Transport};
 pub(crate) use blacklist::BlacklistConfig;
-pub(crate) use credentials::{Auth, ClientCertificate};
+pub(crate) use credentials::{Auth, ClientCertificate, is_loopback};
 pub(crate) use definition::{Presence, Setting};
 #[cfg(test)]
 pub(crate) use feed::Hold;

@@ -27,9 +27,9 @@ pub(super) fn after_headers(
         }
     };
     match parser.format() {
-        Format::Zeek | Format::W3c => memchr_iter(b'#', bytes)
-            .filter(|&at| at == 0 || starts_line(bytes, at))
-            .for_each(&mut read),
+        Format::Zeek | Format::W3c => {
+            memchr_iter(b'#', bytes).filter(|&at| starts_line(bytes, at)).for_each(&mut read)
+        }
         // These header lines have no mark.
         Format::VpcFlow => std::iter::once(0)
             .chain(memchr_iter(b'\n', bytes).map(|end| end + 1))
@@ -42,7 +42,9 @@ pub(super) fn after_headers(
 
 /// Returns whether a line starts here, perhaps after a byte order mark.
 fn starts_line(bytes: &[u8], at: usize) -> bool {
-    bytes[at - 1] == b'\n' || &bytes[..at] == b"\xef\xbb\xbf"
+    let before = &bytes[..at];
+    let before = before.strip_suffix(b"\xef\xbb\xbf").unwrap_or(before);
+    before.is_empty() || before.ends_with(b"\n")
 }
 
 /// The header lines in force: the last one of each name, in their order.

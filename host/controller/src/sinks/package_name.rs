@@ -45,11 +45,11 @@ fn safe(id: &str) -> String {
 
 fn is_device(name: &str) -> bool {
     let stem = name.split('.').next().unwrap_or(name).to_ascii_lowercase();
-    let is_numbered = |device: &&str| {
-        stem.strip_prefix(*device)
-            .is_some_and(|number| matches!(number.as_bytes(), [digit] if digit.is_ascii_digit()))
+    let is_numbered = |device: &str| {
+        let number = stem.strip_prefix(device).map(str::as_bytes);
+        matches!(number, Some([digit]) if digit.is_ascii_digit())
     };
-    DEVICES.contains(&stem.as_str()) || NUMBERED.iter().any(|device| is_numbered(&device))
+    DEVICES.contains(&stem.as_str()) || NUMBERED.into_iter().any(is_numbered)
 }
 
 #[cfg(test)]

@@ -1,4 +1,5 @@
--- Version 6: MISP servers, and packages in folders.
+-- Version 6: MISP servers, packages in folders and packages that a filter drops, and indicators
+-- under new ids.
 
 -- The servers that were ever configured, by name.
 CREATE TABLE misp_servers (
@@ -74,6 +75,16 @@ CREATE TABLE misp_indicators (
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX misp_indicators_by_event ON misp_indicators (event);
 
+-- Packages that an earlier program sent to a server.
+CREATE TABLE misp_imported (
+    server INTEGER NOT NULL REFERENCES misp_servers (id),
+    feed INTEGER NOT NULL REFERENCES feeds (id),
+    package TEXT NOT NULL,                  -- the package's id
+    event INTEGER,                          -- the event's number on the server; NULL if it is not
+                                            -- known, or the package was never sent
+    PRIMARY KEY (server, feed, package)
+) STRICT, WITHOUT ROWID;
+
 -- The attributes that the server was seen to have, and those that it refuses.
 CREATE TABLE misp_attributes (
     event INTEGER NOT NULL REFERENCES misp_events (id),
@@ -129,3 +140,22 @@ CREATE TABLE package_files (
     PRIMARY KEY (folder, folded)
 ) STRICT, WITHOUT ROWID;
 CREATE UNIQUE INDEX package_files_by_package ON package_files (folder, feed, package);
+
+-- The reason why the feed's filter drops the whole package, which is then sent nowhere; NULL if it
+-- counts.
+ALTER TABLE packages ADD COLUMN dropped TEXT;
+
+-- JSON: the last time that the publisher gave most of a feed's indicators new ids.
+ALTER TABLE feeds ADD COLUMN ids_changed TEXT;
+
+-- JSON: the indicator's markings, if its level depends on definitions outside of the
+-- specifications. A definition that comes later changes it.
+ALTER TABLE indicators ADD COLUMN markings TEXT;
+
+-- The indicator's id in the output, if its publisher gave it another one since; NULL if it is the
+-- same.
+ALTER TABLE matches ADD COLUMN written_id TEXT;
+
+-- Every feed is read again once: for conjunctions, which states of before version 5 lack, for the
+-- ids in packages and the markings of indicators, and because filters see STIX 1.x now.
+UPDATE feeds SET cursor = NULL;

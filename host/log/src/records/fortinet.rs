@@ -2,7 +2,6 @@
 
 use std::sync::LazyLock;
 
-use memchr::memchr;
 use memchr::memmem::Finder;
 use threatsieve_blacklist::observable::Kind;
 
@@ -45,14 +44,6 @@ pub(super) fn read<'a>(line: &'a [u8], record: &mut Record<'a>) -> Result<(), Ma
     if LOG_IDS.iter().all(|name| name.find(line).is_none()) {
         return Err(wrong("logid", "a pair `logid=...`"));
     }
-    // The header is a priority without a time.
-    let line = match line
-        .strip_prefix(b"<")
-        .and_then(|inner| memchr(b'>', &inner[..inner.len().min(4)]))
-    {
-        Some(end) => &line[end + 2..],
-        None => line,
-    };
     let (mut date, mut time, mut zone, mut epoch) = (&b""[..], &b""[..], &b""[..], &b""[..]);
     let (mut is_first, mut has_type) = (true, false);
     for (key, value) in pairs(line) {

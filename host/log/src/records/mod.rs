@@ -24,11 +24,13 @@ use serde_json::{Map, Value};
 use threatsieve_blacklist::indicator::Timestamp;
 use threatsieve_blacklist::observable::Kind;
 
+use crate::detect::BYTE_ORDER_MARK;
 use crate::ecs::Event;
 use crate::fields::Fields;
 use crate::format::Format;
 use crate::malformed::MalformedLine;
 use crate::observe::Observer;
+use crate::syslog;
 pub(crate) use record::Record;
 pub use template::{Template, TemplateError};
 pub(crate) use vpc_flow::is_header as is_vpc_flow_header;
@@ -87,6 +89,12 @@ impl Reader {
 
     /// Adds the fields of a line to a record.
     fn read<'a>(&'a self, line: &'a [u8], record: &mut Record<'a>) -> Result<(), MalformedLine> {
+        // Some programs write a priority without the rest of a syslog header.
+        let priority = if line.first() == Some(&b'<') { syslog::priority(line) } else { None };
+        let line = match priority.map(|at| &line[at..]) {
+            Some(rest) if !rest.starts_with(b"1 ") => rest,
+            _ => line,
+        };
         match self {
             Reader::Haproxy => haproxy::read(line, record),
             Reader::Alb => alb::read(line, record),
@@ -107,12 +115,12 @@ impl Reader {
         self.read(line, &mut Record::default()).is_ok()
     }
 
-    /// Returns whether header lines of the format begin with this byte.
+    /// Returns whether header lines of the format may begin with this byte.
     #[inline]
     pub(crate) fn has_headers_from(&self, first: u8) -> bool {
         match self {
-            Reader::W3c(_) => first == b'#',
-            Reader::VpcFlow(_) => first.is_ascii_lowercase(),
+            Reader::W3c(_) => first == b'#' || first == BYTE_ORDER_MARK[0],
+            Reader::VpcFlow(_) => first.is_ascii_lowercase() || first == BYTE_ORDER_MARK[0],
             _ => false,
         }
     }

@@ -71,6 +71,9 @@ fn haproxy() {
             "url": {"original": "/index.html"}
         })
     );
+    // `log stdout format short` has only the priority.
+    expect(&haproxy, &format!("<134>{http}"), &values, Some(TIME + 655_000));
+    detected(Format::Haproxy, &format!("<134>{http}"));
     // HTTP/2 has the whole URL. `httpslog` adds the connection's fields.
     expect(
         &haproxy,
@@ -245,6 +248,10 @@ fn w3c() {
         "email.to.address=bob@corp.example",
     ];
     expect(&exchange, line, &values, Some(TIME));
+    // A byte order mark in the middle: files were joined.
+    let joined = exchange.header_change("\u{feff}#Fields: date time c-ip".as_bytes()).unwrap();
+    let line = "2026-11-22 02:30:25 203.0.113.5";
+    expect(&joined, line, &["source.ip=203.0.113.5"], Some(TIME));
     // A tunnel has no path. Values with blanks may be quoted.
     let proxy = parser(
         Format::W3c,
@@ -401,6 +408,12 @@ fn filterlog() {
             detected(Format::Filterlog, &line);
         }
     }
+    let framed = format!("Nov 22 02:30:25 fw filterlog: {v4}");
+    assert!(!filterlog.event(framed.as_bytes()).contains_key("@timestamp"));
+    // RFC 3164's time has no year.
+    let filterlog = filterlog.before(Timestamp(TIME));
+    assert_eq!(filterlog.time(framed.as_bytes()), Some(Timestamp(TIME)));
+    assert_eq!(filterlog.event(framed.as_bytes())["@timestamp"], "2026-11-22T02:30:25Z");
     assert_eq!(filterlog.destination_port(v4.as_bytes()), Some(443));
     assert_eq!(filterlog.destination_port(v6.as_bytes()), Some(53));
     for line in [&v4[..90], "1,2,3", "5,,,1,a,b,c,in,4", "1,2,3,4,5,6,7,8,9"] {

@@ -6,6 +6,7 @@
 //! at any moment repeats at most a comparison.
 
 mod content;
+mod imported;
 mod queue;
 mod servers;
 mod take_over;

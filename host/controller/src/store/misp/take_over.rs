@@ -3,6 +3,7 @@
 use rusqlite::{Connection, OptionalExtension, Transaction, params};
 use threatsieve_blacklist::Timestamp;
 
+use super::imported::imported;
 use super::queue::{EventKind, Stage};
 use crate::config::MispWay;
 use crate::store::Store;
@@ -160,7 +161,8 @@ impl Takeover<'_> {
         let new = {
             let mut select = transaction.prepare_cached(
                 "SELECT number, id FROM packages WHERE feed = ?1 AND number > (
-                     SELECT package FROM misp_feeds WHERE id = ?2) ORDER BY number",
+                     SELECT package FROM misp_feeds WHERE id = ?2)
+                 AND dropped IS NULL ORDER BY number",
             )?;
             let rows = select.query_map((self.link.feed, self.link.id), |row| {
                 Ok((row.get::<_, i64>(0)?, row.get::<_, String>(1)?))
@@ -234,7 +236,7 @@ impl Takeover<'_> {
             .prepare_cached(
                 "SELECT packages.id FROM package_ids JOIN packages ON number = package
                  WHERE package_ids.feed = ?1 AND role = ?2 AND package_ids.id = ?3
-                 ORDER BY number LIMIT 1",
+                 AND dropped IS NULL ORDER BY number LIMIT 1",
             )?
             .query_row((self.link.feed, LISTED, indicator), |row| row.get(0))
             .optional()?;
@@ -288,10 +290,15 @@ impl Takeover<'_> {
             return Ok(event);
         }
         let uuid = (*kind != EventKind::Upload).then(|| (self.uuid)(placed));
+        let imported = match kind {
+            EventKind::Upload => imported(transaction, self.link.id, source)?,
+            _ => None,
+        };
+        let stage = if imported.is_some() { Stage::Imported } else { Stage::New };
         transaction
             .prepare_cached(
-                "INSERT INTO misp_events (misp_feed, kind, source, part, day, uuid, stage)
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+                "INSERT INTO misp_events (misp_feed, kind, source, part, day, uuid, stage, remote)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
             )?
             .execute(params![
                 self.link.id,
@@ -300,7 +307,8 @@ impl Takeover<'_> {
                 part,
                 self.day,
                 uuid,
-                Stage::New as i64,
+                stage as i64,
+                imported.flatten(),
             ])?;
         Ok(transaction.last_insert_rowid())
     }

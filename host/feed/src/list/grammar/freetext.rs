@@ -1,7 +1,7 @@
 //! Values anywhere in a text, as MISP's import of free text finds them. Other words are no error.
 
 use threatsieve_blacklist::value::has_scheme;
-use threatsieve_blacklist::{DomainMode, Indicator, Listed, Value};
+use threatsieve_blacklist::{DomainMode, Indicator, Listed, Value, has_known_suffix};
 
 use super::super::{Sink, bare};
 
@@ -73,5 +73,5 @@ fn is_meant(value: &Value, port: Option<u16>) -> bool {
 
 /// Returns whether a name has several labels and ends in a known public suffix.
 fn is_name(name: &str) -> bool {
-    name.contains('.') && psl::suffix(name.as_bytes()).is_some_and(|suffix| suffix.is_known())
+    name.contains('.') && has_known_suffix(name)
 }
