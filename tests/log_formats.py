@@ -5,7 +5,7 @@ vendors. Each function returns the lines of one moment; host, address and path a
 import json
 from datetime import datetime, timezone
 
-HOST, ADDRESS, ADDRESS6 = "www.evil.com", "203.0.113.5", "2a00:1450:1::9"
+HOST, ADDRESS, ADDRESS6 = "www.evil.com", "203.0.112.5", "2a00:1450:1::9"
 
 
 def _epoch(at: datetime) -> int:

@@ -133,7 +133,6 @@ FAULTS = {
     "url": {
         **COMMON,
         "a bomb as a file": Fault(Reply(hostile.bomb(200)), "max_body"),
-        "other identifiers of the same objects": Fault(Reply(bundle("other")), "held"),
         "an empty bundle": Fault(Reply('{"type": "bundle", "objects": []}'), "held"),
     },
 }
@@ -195,3 +194,41 @@ def test_a_fault_affects_its_feed_alone(tmp_path, kind, name):
         one.poll()
         state = one.feed("bad")
         assert (state["error"], state["held"], one.active("bad")) == (None, None, count)
+
+
+@pytest.mark.parametrize("kind", ["url", "taxii", "taxii1"])
+def test_other_identifiers_of_the_same_objects_count_once(tmp_path, kind):
+    names = ["h"]
+
+    def answer(asked: Asked) -> Reply:
+        if kind == "url":
+            return Reply(bundle(names[0]), headers={"Content-Type": "text/plain"})
+        if kind == "taxii1":
+            return package(number=1 if names == ["h"] else 7)
+        if not asked.path.endswith("/objects/"):
+            about = {"id": "1", "title": "One", "can_read": True}
+            return Reply(json.dumps(about), headers={"Content-Type": TAXII})
+        return envelope(*objects(names[0]))
+
+    with serving(answer) as server:
+        settings = {
+            "url": {"url": f"{server.url}/bundle"},
+            "taxii": {"url": f"{server.url}/root/collections/1/"},
+            "taxii1": {
+                "url": f"{server.url}/services/", "poll_url": f"{server.url}/poll",
+                "collection": "c",
+            },
+        }[kind]  # fmt: skip
+        one = Polling(tmp_path, {"name": "f", "type": kind, **settings}, http=LIMITS)
+        one.poll()
+        before = {found["id"] for found in one.indicators("")}
+        names[0] = "other"
+        one.poll()
+        state = one.feed("f")
+        assert (state["error"], state["held"], state["active"]) == (None, None, COUNT)
+        after = {found["id"] for found in one.indicators("")}
+        assert len(after) == COUNT and not before & after
+        output = program.run("status", "--json", "--config", one.path, env=one.environment).stdout
+        (condition,) = json.loads(output)["conditions"]
+        assert condition["kind"] == "feed_ids_changed"
+        assert f"{COUNT} of {COUNT} indicators" in condition["what"], condition

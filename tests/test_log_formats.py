@@ -61,8 +61,9 @@ def test_line_ends_marks_and_packing_change_nothing(tmp_path, listed, name):
 @pytest.mark.parametrize("name", log_formats.ALL)
 def test_the_lines_own_time_decides(tmp_path, name):
     """The indicators are valid in August. The lines are from July, August and September."""
-    # Times without a year are of the last twelve months.
-    year = datetime.now(timezone.utc).year - (datetime.now(timezone.utc).month < 11)
+    # Times without a year are of the last twelve months, or of the next day.
+    latest = datetime.now(timezone.utc) + timedelta(days=1)
+    year = latest.year - (day(8, 23, latest.year) > latest)
     valid = {"valid_from": f"{year}-08-01T00:00:00Z", "valid_until": f"{year}-09-01T00:00:00Z"}
     feed = stix.write(
         tmp_path / "f.json",

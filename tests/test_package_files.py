@@ -299,3 +299,16 @@ def test_a_script_filters_packages_between_two_feeds(tmp_path):
     state.poll()
     assert state.active("some") == 2
     assert [path.read_text() for path in filtered.iterdir()] == [texts["e:good"]]
+
+
+def test_a_package_that_the_filter_drops_is_written_when_it_counts(tmp_path):
+    drop = {"filter": {"drop_package": "[package:id LIKE 'e:test%']"}}
+    state = Writing(tmp_path, policy=drop)
+    state.publish("e:test-1", "test.example")
+    good = state.publish("e:good", "good.example")
+    report = {"feed": "s", "written": 1, "waiting": 0, "missed": 0, "error": None}
+    assert state.report() == [report]
+    assert state.files() == {"e-good.xml": good}
+    state = Writing(tmp_path)
+    assert state.report() == [report]
+    assert set(state.files()) == {"e-good.xml", "e-test-1.xml"}

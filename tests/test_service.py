@@ -43,7 +43,9 @@ def test_two_way_tls_demands_a_certificate_of_the_authority(tmp_path, certificat
     with service(tmp_path, certificates, client_ca_files=[str(certificates.authority)]) as one:
         assert one.scheme == "https"
         assert one.ask("/listQuartzJobs").status == 200
-        for context in (one.context(None), one.context(foreign)):
+        server_as_client = one.context(None)
+        server_as_client.load_cert_chain(certificates.server, certificates.server_key)
+        for context in (one.context(None), one.context(foreign), server_as_client):
             with pytest.raises((ssl.SSLError, ConnectionError)):
                 one.ask("/listQuartzJobs", context=context)
         with socket.create_connection(("127.0.0.1", one.port), timeout=30) as plain:

@@ -121,6 +121,47 @@ def test_packages_are_kept_as_they_were_received(tmp_path):
     assert packages(state, "--after", kept["number"]) == []
 
 
+def test_a_policy_drops_indicators_and_whole_packages(tmp_path):
+    folder = tmp_path / "packages"
+    typed = stix1.indicator("e:typed", stix1.domain("typed.example")).replace(
+        "<indicator:Observable>", "<indicator:Type>C2</indicator:Type><indicator:Observable>", 1
+    )
+    plain = stix1.indicator("e:plain", stix1.domain("plain.example"))
+    test = stix1.indicator("e:test", stix1.domain("test.example"))
+    header = "<stix:STIX_Header><stix:Title>Test run</stix:Title></stix:STIX_Header>"
+    write(folder / "a.xml", stix1.package("e:a", stix1.indicators(typed, plain)))
+    write(folder / "b.xml", stix1.package("e:b", header, stix1.indicators(test)))
+    feed = {"name": "s", "type": "path", "path": folder, "max_shrink": 1.0}
+
+    def after(**policy) -> tuple[list[str], list[str | None], dict[str, str]]:
+        """Returns the active values, why packages are dropped, and why indicators are."""
+        state = Polling(tmp_path, {**feed, "policy": policy})
+        state.poll()
+        active = sorted(value for values in domains(state).values() for value in values)
+        said = program.run("indicators", "--rejected", "--json", "--config", state.path).stdout
+        rejected = [json.loads(line) for line in said.splitlines()]
+        dropped = [one["dropped"] for one in packages(state)]
+        reasons = [one["rejected"] for one in rejected]
+        return active, dropped, {one["id"]: one["reason"] for one in reasons}
+
+    everything = ["plain.example", "test.example", "typed.example"]
+    assert after() == (everything, [None, None], {})
+    active, dropped, rejected = after(labels={"drop": ["c2"]})
+    assert active == ["plain.example", "test.example"]
+    assert dropped == [None, None] and "label" in rejected["e:typed"]
+    active, dropped, rejected = after(filter={"pass": "[indicator:id LIKE 'e:t%']"})
+    assert active == ["test.example", "typed.example"] and list(rejected) == ["e:plain"]
+    active, dropped, rejected = after(filter={"drop_package": "[package:name LIKE 'Test%']"})
+    reason = 'the feed\'s filter drops the package "e:b"'
+    assert active == ["plain.example", "typed.example"]
+    assert (dropped, rejected) == ([None, reason], {"e:test": reason})
+    said = program.run("feeds", "packages", "s", "--config", tmp_path / "threatsieve.toml").stdout
+    assert said.decode().count("dropped by the feed's filter") == 1
+    active, dropped, _ = after(filter={"pass_package": "[package:name LIKE 'Test%']"})
+    assert active == ["test.example"] and dropped[0] and dropped[1] is None
+    assert after() == (everything, [None, None], {})
+
+
 @pytest.mark.parametrize("format_", [[], ["--format", "stix1"]])
 def test_feeds_test_shows_what_a_package_gives(tmp_path, format_):
     file = write(

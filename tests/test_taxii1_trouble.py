@@ -115,6 +115,35 @@ def test_every_other_status_fails_with_its_name_text_and_details(tmp_path):
                 assert name in error and str(value) in error, error
 
 
+@pytest.mark.parametrize("code", [400, 401, 404, 500, 503])
+def test_a_status_message_is_shown_whatever_the_http_status(tmp_path, code):
+    details = {names.SD_ITEM: "the-item"}
+    message = status(names.ST_NOT_FOUND, "no such collection", **details)
+    text = message.to_xml(pretty_print=True).decode()
+    # The message comes after more than is shown of other bodies.
+    text = text.replace(
+        "<taxii_11:Status_Message", f"<!-- {'x' * 2000} -->\n<taxii_11:Status_Message", 1
+    )
+    with serving(GOOD, Reply(text, status=code, headers=XML)) as server:
+        one = polling(tmp_path, server.url)
+        one.poll()
+        error = one.fails("taxii1")
+        assert f"got {code}" in error and "the status NOT_FOUND" in error, error
+        assert "no such collection" in error and "the-item" in error, error
+        assert one.active("taxii1") == 2
+
+
+def test_a_long_status_message_with_an_http_status_is_cut(tmp_path):
+    message = status(names.ST_FAILURE, "y" * 50_000).to_xml().decode()
+    endless = Reply(message[:-30], status=500, headers=XML, endless=True)
+    for answer in (Reply(message, status=500, headers=XML), endless):
+        with serving(answer) as server:
+            one = polling(tmp_path / str(answer.endless), server.url, http={"total_timeout": "20s"})
+            error = one.fails("taxii1")
+            assert "got 500" in error and len(error) < 1000, error
+            assert ("the status FAILURE" in error) is not answer.endless, error
+
+
 def test_a_short_retry_is_waited_for(tmp_path):
     retry = status(names.ST_RETRY, **{names.SD_ESTIMATED_WAIT: 1})
     with serving(retry, retry, GOOD) as server:

@@ -2,14 +2,14 @@
 
 use std::io::BufReader;
 
-use threatsieve_blacklist::{Timestamp, UrlMode};
+use threatsieve_blacklist::{Timestamp, UrlMode, Value};
 
 use crate::misp::{self, MispReading};
 use crate::taxii1::{MessageError, MessageLimits, read_message};
-use crate::warninglist::WarninglistFile;
+use crate::warninglist::{Warninglist, WarninglistFile, WarninglistKind};
 use crate::{
-    BundleReport, FeedError, ListForm, ListOptions, PackageContent, PackageOptions, PackageSink,
-    StixLimits, StixSet, read_list,
+    BundleReport, Expression, FeedError, ListForm, ListOptions, ObjectFilter, PackageContent,
+    PackageOptions, PackageSink, StixLimits, StixSet, Subject, read_list,
 };
 
 /// Returns limits that short inputs reach.
@@ -161,6 +161,75 @@ fn list_of(options: &ListOptions, bytes: &[u8]) {
         (report, indicators, rejected)
     };
     assert_eq!(read(1), read(4096), "the outcome must not depend on the portions");
+}
+
+/// Reads bytes as a warninglist, and checks that what it covers does not depend on the order of its
+/// entries, and that entries which are values cover themselves.
+pub fn warninglist(bytes: &[u8]) {
+    let Ok(file) = WarninglistFile::parse(bytes) else { return };
+    let mut turned = file.clone();
+    turned.entries.reverse();
+    let values: Vec<Value> = file
+        .entries
+        .iter()
+        .map(String::as_str)
+        .chain(["www.evil.example", "192.0.2.7", "2001:db8::1", "http://evil.example/a?b=c"])
+        .filter_map(|text| Value::from_list(text, UrlMode::Exact).ok())
+        .collect();
+    let (kind, types, entries) = (file.kind, file.types, file.entries.len());
+    let mut rejected = Vec::new();
+    let one = Warninglist::new(file, &mut |entry| rejected.push(entry.entry));
+    let other = Warninglist::new(turned, &mut |_| {});
+    assert!(rejected.len() <= entries);
+    let (Ok(one), Ok(other)) = (one, other) else { return };
+    for value in values {
+        let covered = one.entry_for(&value);
+        assert_eq!(covered.is_some(), other.entry_for(&value).is_some(), "the order says nothing");
+        let is_about = value.entry_type().is_some_and(|one| types.has(one));
+        assert!(is_about || covered.is_none(), "it is about other types");
+    }
+    let is_whole = kind == WarninglistKind::String && rejected.is_empty();
+    let listed = is_whole.then(|| WarninglistFile::parse(bytes).map(|file| file.entries));
+    for text in listed.into_iter().flatten().flatten() {
+        let Ok(value) = Value::from_list(text.trim(), UrlMode::Exact) else { continue };
+        if value.entry_type().is_some_and(|one| types.has(one)) {
+            assert!(one.entry_for(&value).is_some(), "{text:?} covers itself");
+        }
+    }
+}
+
+/// Reads a line as an expression and the rest as the JSON of an object, and checks that
+/// parentheses, a comment and repetition change nothing.
+pub fn filter(bytes: &[u8]) {
+    let text = String::from_utf8_lossy(bytes);
+    let (line, rest) = text.split_once('\n').unwrap_or((&text, ""));
+    let object = serde_json::from_str(rest).unwrap_or(serde_json::Value::Null);
+    for subject in [Subject::Indicator, Subject::Package] {
+        let expression = match Expression::about(subject, line) {
+            Ok(expression) => expression,
+            Err(error) => {
+                assert!(!error.to_string().is_empty());
+                continue;
+            }
+        };
+        let holds = expression.holds(&object);
+        let inner = line.trim().strip_prefix('[').and_then(|text| text.strip_suffix(']'));
+        let Some(inner) = inner else { continue };
+        for again in [
+            format!("[({inner})]"),
+            format!("[{inner} OR {inner}]"),
+            format!("[({inner}) AND ({inner})] -- end"),
+        ] {
+            // Only the limits differ.
+            if let Ok(again) = Expression::about(subject, &again) {
+                assert_eq!(again.holds(&object), holds, "{line}");
+            }
+        }
+        let filter = |pass, drop| ObjectFilter { pass, drop, ..ObjectFilter::default() };
+        let is_passed = filter(Some(expression.clone()), None).dropped(&object).is_none();
+        let is_dropped = filter(None, Some(expression)).dropped(&object).is_some();
+        assert_eq!((is_passed, is_dropped), (holds, holds));
+    }
 }
 
 /// Converts an error to a text that can be compared.

@@ -53,7 +53,9 @@ pub mod warninglist;
 
 pub use error::FeedError;
 pub use feed::{FeedFormat, FeedOptions, FeedReport, read_feed};
-pub use filter::{Dropped, Expression, ExpressionError, MAX_EXPRESSION_BYTES, ObjectFilter};
+pub use filter::{
+    Dropped, Expression, ExpressionError, MAX_EXPRESSION_BYTES, ObjectFilter, Subject,
+};
 pub use list::{LineError, ListForm, ListOptions, ListReport, RejectedLine, read_list};
 pub use sniff::looks_like;
 pub use stix::{

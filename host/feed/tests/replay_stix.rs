@@ -1,5 +1,5 @@
-//! Replays the corpora of the fuzz targets `stix`, `stix1`, `list`, `taxii1` and `misp` on the
-//! stable toolchain.
+//! Replays the corpora of the fuzz targets `stix`, `stix1`, `list`, `taxii1`, `warninglist`,
+//! `filter` and `misp` on the stable toolchain.
 
 use std::path::Path;
 
@@ -39,6 +39,16 @@ fn list() {
 #[test]
 fn taxii1() {
     replay("taxii1", 20, threatsieve_feed::fuzzing::taxii1);
+}
+
+#[test]
+fn warninglist() {
+    replay("warninglist", 12, threatsieve_feed::fuzzing::warninglist);
+}
+
+#[test]
+fn filter() {
+    replay("filter", 12, threatsieve_feed::fuzzing::filter);
 }
 
 #[test]

@@ -183,13 +183,25 @@ impl Parser {
             Inner::Combined => self.either(line, combined::event),
             Inner::Ndjson(_) => self.either(line, ndjson::event),
             Inner::Zeek(header) => zeek::event(header, line),
-            Inner::Record(reader) => self.either(line, |line| records::event(reader, line)),
+            Inner::Record(reader) => self
+                .either(line, |line| records::event(reader, line))
+                .map(|event| self.timed(event, line)),
             Inner::Lines => lines::value(line).map(|value| one_field(VALUE, value, None)),
             Inner::Text => None,
         };
         event.unwrap_or_else(|| {
             one_field(MESSAGE, &line[..line.len().min(MAX_LINE_BYTES)], self.time(line))
         })
+    }
+
+    /// Sets the time of the header before the message, unless the event has its own.
+    fn timed(&self, mut event: Map<String, Value>, line: &[u8]) -> Map<String, Value> {
+        if !event.contains_key("@timestamp")
+            && let Some(text) = self.time(line).and_then(time::rfc3339)
+        {
+            event.insert("@timestamp".to_owned(), text.into());
+        }
+        event
     }
 
     /// Returns the destination port of a line's connection, if the line contains it.

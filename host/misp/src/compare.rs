@@ -1,12 +1,13 @@
 //! The differences between the event that MISP is to hold and the one it holds.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use threatsieve_blacklist::Tlp;
 use uuid::Uuid;
 
-use crate::form::same_value;
+use crate::form::{canonical_address, same_value};
 use crate::held::{HeldAttribute, HeldEvent};
 use crate::ids::{attribute_uuid, object_attribute_uuid};
 use crate::plan::Withdrawal;
@@ -156,11 +157,16 @@ pub fn compare(wanted: &WantedEvent, held: &HeldEvent) -> Vec<Difference> {
 }
 
 /// Returns whether an attribute has the UUID that we would give it.
-pub(crate) fn is_ours(event: Uuid, object: Option<Uuid>, held: &HeldAttribute) -> bool {
+fn is_ours(event: Uuid, object: Option<Uuid>, held: &HeldAttribute) -> bool {
+    // MISP writes some addresses another way than we do.
+    let value = match held.kind.starts_with("ip-") {
+        true => Cow::Owned(canonical_address(&held.value)),
+        false => Cow::Borrowed(held.value.as_str()),
+    };
     held.uuid
         == match (object, &held.relation) {
-            (Some(object), Some(relation)) => object_attribute_uuid(object, relation, &held.value),
-            _ => attribute_uuid(event, &held.kind, &held.value),
+            (Some(object), Some(relation)) => object_attribute_uuid(object, relation, &value),
+            _ => attribute_uuid(event, &held.kind, &value),
         }
 }
 

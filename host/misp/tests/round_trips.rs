@@ -17,6 +17,8 @@ use threatsieve_misp::{
 };
 
 const RUNS: u64 = 100;
+/// The UUID of an attribute that an analyst added.
+const ANALYST: &str = "7b1f0c9e-00a1-5a00-8000-000000000001";
 const NOW: Timestamp = Timestamp(1_795_900_000_000_000);
 
 /// Runs a test with a number of random generators; a failure names the seed.
@@ -87,17 +89,27 @@ fn what_was_sent_is_there() {
         let mut misp = Misp::default();
         send(&mut misp, &wanted, rng.usize(1..60));
         assert_eq!(differences(&wanted, &misp), []);
-        let event = misp.event.unwrap();
-        let active: BTreeSet<String> = event
-            .attributes
-            .iter()
-            .filter(|(_, own)| own.to_ids && !own.deleted)
-            .map(|((_, uuid), _)| uuid.clone())
-            .collect();
-        let expected =
-            wanted.all_attributes().filter(|own| own.to_ids()).map(|own| own.uuid.to_string());
-        assert_eq!(active, expected.collect());
+        assert_holds(&misp, &wanted);
     });
+}
+
+/// Checks what MISP holds without `compare`: of our attributes, those for detection, and their
+/// tags. One attribute may be an analyst's.
+fn assert_holds(misp: &Misp, wanted: &WantedEvent) {
+    let event = misp.event.as_ref().unwrap();
+    let held: BTreeSet<String> = event
+        .attributes
+        .iter()
+        .filter(|((_, uuid), own)| own.to_ids && !own.deleted && uuid != ANALYST)
+        .map(|((_, uuid), _)| uuid.clone())
+        .collect();
+    let active = || wanted.all_attributes().filter(|own| own.to_ids());
+    assert_eq!(held, active().map(|own| own.uuid.to_string()).collect());
+    for own in active() {
+        let uuid = own.uuid.to_string();
+        let held = event.attributes.iter().find(|((_, other), _)| *other == uuid).unwrap().1;
+        assert_eq!(held.tags, own.tags);
+    }
 }
 
 #[test]
@@ -108,7 +120,7 @@ fn changes_arrive_and_others_stay() {
         let mut before = wanted(&plan, &feed);
         send(&mut misp, &before, 50);
         let analyst = (
-            (String::new(), "7b1f0c9e-00a1-5a00-8000-000000000001".to_owned()),
+            (String::new(), ANALYST.to_owned()),
             Attribute::new("domain", "Network activity", "analyst.example"),
         );
         let event = misp.event.as_mut().unwrap();
@@ -124,6 +136,7 @@ fn changes_arrive_and_others_stay() {
             let after = wanted(&plan, &feed);
             send(&mut misp, &after, rng.usize(1..60));
             assert_eq!(differences(&after, &misp), []);
+            assert_holds(&misp, &after);
             assert_eq!(send(&mut misp, &after, 50), BTreeSet::new());
             before = after;
         }

@@ -47,7 +47,7 @@ pub(super) fn list_packages(
 }
 
 fn shown(package: &KeptPackage, as_json: bool) -> String {
-    let KeptPackage { number, id, digest, received, bytes, has_content, .. } = package;
+    let KeptPackage { number, id, digest, received, bytes, has_content, dropped, .. } = package;
     let digest = blake3::Hash::from_bytes(*digest).to_hex();
     let received = rfc3339(*received);
     if as_json {
@@ -58,11 +58,13 @@ fn shown(package: &KeptPackage, as_json: bool) -> String {
             "bytes": bytes,
             "blake3": digest.as_str(),
             "has_content": has_content,
+            "dropped": dropped,
         });
         return format!("{}\n", safe_json(&object.to_string()));
     }
     let kept = if *has_content { "" } else { ", no longer kept" };
-    format!("{number} {received} {} ({}{kept})\n", escape_controls(id), sized(*bytes))
+    let dropped = if dropped.is_some() { ", dropped by the feed's filter" } else { "" };
+    format!("{number} {received} {} ({}{kept}{dropped})\n", escape_controls(id), sized(*bytes))
 }
 
 /// Writes a package's content to a file that is named like the package.

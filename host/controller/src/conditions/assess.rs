@@ -10,11 +10,14 @@ use crate::config::{Config, Feed};
 use crate::follow::Trouble;
 use crate::indicators::generation;
 use crate::rounds::RoundReport;
-use crate::store::{FeedState, Store};
-use crate::text::{Rfc3339, counted, grouped};
+use crate::store::{FeedState, Renamed, Store};
+use crate::text::{Rfc3339, counted, escape_controls, grouped};
 
 /// Time for which a mail that was given up makes a condition: a day.
 const GIVEN_UP_COUNTS: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// Time for which new ids of a feed make a condition: a week.
+const NEW_IDS_COUNT: Duration = Duration::from_secs(7 * 24 * 60 * 60);
 
 /// Lists the conditions at the end of a round. `before` is the list of the round before. If a step
 /// of this round did not run, the conditions that it would have found stay as they were.
@@ -88,6 +91,11 @@ impl List<'_> {
                     "last good poll: {succeeded}; {failed} in a row, the last one: {error}"
                 );
                 self.add(Kind::FeedDead, &feed.name, Some(since), what);
+            }
+            let recent = |changed: &&Renamed| Timestamp(changed.at) > self.now.minus(NEW_IDS_COUNT);
+            if let Some(changed) = state.ids_changed.as_ref().filter(recent) {
+                let what = new_ids(changed);
+                self.add(Kind::FeedIdsChanged, &feed.name, Some(Timestamp(changed.at)), what);
             }
             if let Some(held) = &state.held {
                 self.add(Kind::FeedHeld, &feed.name, Some(Timestamp(held.at)), held.why.clone());
@@ -198,6 +206,18 @@ impl List<'_> {
             self.add(Kind::HistoryMissed, "", None, what);
         }
     }
+}
+
+fn new_ids(changed: &Renamed) -> String {
+    let Renamed { indicators, active, example: (former, new), .. } = changed;
+    format!(
+        "{} of {} indicators came again under new ids, for example {} as {}; the earlier ids no \
+         longer count",
+        grouped(*indicators),
+        grouped(*active),
+        escape_controls(former),
+        escape_controls(new)
+    )
 }
 
 /// Returns the time since which a feed has failed, if that is long enough ago. A feed that is

@@ -32,6 +32,8 @@ pub(crate) enum Kind {
     FeedDead,
     /// A feed's delivery waits for an operator.
     FeedHeld,
+    /// A feed's publisher gave most of its indicators new ids.
+    FeedIdsChanged,
     /// A new blacklist waits for an operator.
     BlacklistHeld,
     /// Records cannot be appended to the output file.
@@ -52,11 +54,12 @@ pub(crate) enum Kind {
 }
 
 impl Kind {
-    pub(crate) const ALL: [Kind; 12] = [
+    pub(crate) const ALL: [Kind; 13] = [
         Kind::ConfigRefused,
         Kind::StepFailed,
         Kind::FeedDead,
         Kind::FeedHeld,
+        Kind::FeedIdsChanged,
         Kind::BlacklistHeld,
         Kind::OutputBlocked,
         Kind::PackagesBlocked,
@@ -74,6 +77,7 @@ impl Kind {
             Kind::StepFailed => "step_failed",
             Kind::FeedDead => "feed_dead",
             Kind::FeedHeld => "feed_held",
+            Kind::FeedIdsChanged => "feed_ids_changed",
             Kind::BlacklistHeld => "blacklist_held",
             Kind::OutputBlocked => "output_blocked",
             Kind::PackagesBlocked => "packages_blocked",
@@ -100,6 +104,8 @@ impl Kind {
             // A deleted log is missed until it leaves the history window. Only the round that
             // notices it fails.
             Kind::HistoryMissed => Exit::Done,
+            // Everything works; the publisher may want to know.
+            Kind::FeedIdsChanged => Exit::Done,
         }
     }
 
@@ -110,6 +116,7 @@ impl Kind {
             Kind::StepFailed => "step failed",
             Kind::FeedDead => "feed dead",
             Kind::FeedHeld => "delivery held back",
+            Kind::FeedIdsChanged => "new ids for known indicators",
             Kind::BlacklistHeld => "blacklist held back",
             Kind::OutputBlocked => "output not writable",
             Kind::PackagesBlocked => "packages not written",
@@ -137,6 +144,9 @@ impl Kind {
                     "look at the feed; `threatsieve feeds --allow {subject}` \
                      lets the next delivery through"
                 );
+            }
+            Kind::FeedIdsChanged => {
+                "nothing is lost or counted twice; if it goes on, ask the publisher for stable ids"
             }
             Kind::BlacklistHeld => {
                 "look at the feeds; `threatsieve feeds --allow NAME` \

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use threatsieve_blacklist::{EntryType, Tlp};
-use threatsieve_feed::{Expression, ObjectFilter};
+use threatsieve_feed::{Expression, ObjectFilter, Subject};
 use toml::Spanned;
 use toml::de::DeValue;
 
@@ -84,7 +84,8 @@ fields! {
         #[setting(TableOf(&Labels::TABLE), default = {}, example = { drop = ["benign"] })]
         labels: Reader<'a>,
 
-        /// Properties of STIX indicators that pass, or are dropped; see `feeds.policy.filter`.
+        /// Properties of STIX indicators that pass, or are dropped, and of packages of STIX 1.x;
+        /// see `feeds.policy.filter`.
         #[setting(
             TableOf(&Filter::TABLE),
             default = {},
@@ -130,7 +131,7 @@ fields! {
 
 settings! {
     /// Labels, compared without regard to case: the properties `labels` and `indicator_types` of
-    /// STIX 2. Indicators of STIX 1.x are not checked, and pass.
+    /// STIX 2, the types of an indicator of STIX 1.x (`Type`), and the labels of a list's line.
     #[heading = "[feeds.policy.labels]"]
     struct Labels {
         /// Labels of which an indicator must have one. Without any, all pass.
@@ -144,21 +145,39 @@ settings! {
 }
 
 settings! {
-    /// Expressions about the properties of a STIX 2 object, in the form of a STIX pattern with one
-    /// pair of brackets. A path starts with `indicator:`. `[*]` is any element of a list.
+    /// Expressions about the properties of an indicator, in the form of a STIX pattern with one
+    /// pair of brackets. A path starts with `indicator:`; `[*]` is any element of a list. In STIX
+    /// 1.x, the same properties have the same names. About packages of STIX 1.x, a path starts with
+    /// `package:`. [policy.md](policy.md#filter) lists the properties.
     #[heading = "[feeds.policy.filter]"]
     struct Filter {
         /// Only indicators for which this holds count.
         #[setting(
-            Expressions,
+            Expressions(Subject::Indicator),
             optional,
             example = "[indicator:kill_chain_phases[*].phase_name = 'command-and-control']"
         )]
         pass: Option<Expression>,
 
         /// Indicators for which this holds do not count.
-        #[setting(Expressions, optional, example = "[indicator:name LIKE 'Test%']")]
+        #[setting(
+            Expressions(Subject::Indicator),
+            optional,
+            example = "[indicator:name LIKE 'Test%']"
+        )]
         drop: Option<Expression>,
+
+        /// Only packages of STIX 1.x for which this holds count. Others are dropped as a whole.
+        #[setting(
+            Expressions(Subject::Package),
+            optional,
+            example = "[package:intents[*] = 'Indicators - Watchlist']"
+        )]
+        pass_package: Option<Expression>,
+
+        /// Packages of STIX 1.x for which this holds are dropped as a whole.
+        #[setting(Expressions(Subject::Package), optional, example = "[package:tlp = 'RED']")]
+        drop_package: Option<Expression>,
     }
 }
 
@@ -236,9 +255,9 @@ const TYPE: Plain<&'static str> = Plain {
     },
 };
 
-/// An expression about the properties of an indicator.
+/// An expression about the properties of an indicator or a package.
 #[derive(Debug)]
-struct Expressions;
+struct Expressions(Subject);
 
 impl Describe for Expressions {
     fn name(&self) -> String {
@@ -246,7 +265,14 @@ impl Describe for Expressions {
     }
 
     fn expected(&self) -> String {
-        "an expression about an indicator (\"[indicator:confidence >= 50]\")".to_owned()
+        match self.0 {
+            Subject::Indicator => {
+                "an expression about an indicator (\"[indicator:confidence >= 50]\")".to_owned()
+            }
+            Subject::Package => {
+                "an expression about a package (\"[package:name LIKE 'Test%']\")".to_owned()
+            }
+        }
     }
 }
 
@@ -257,7 +283,7 @@ impl Kind<'_> for Expressions {
         let Some(text) = value.get_ref().as_str() else {
             return or_problem(place, value, &self.expected(), None);
         };
-        let parsed = Expression::parse(text);
+        let parsed = Expression::about(self.0, text);
         let got = quoted(text);
         parsed
             .map_err(|error| {
@@ -287,6 +313,8 @@ pub(super) fn policy(table: &Reader<'_>) -> Option<FeedPolicy> {
             drop_labels: labels.drop,
             pass: filter.pass,
             drop: filter.drop,
+            pass_package: filter.pass_package,
+            drop_package: filter.drop_package,
         },
     })
 }

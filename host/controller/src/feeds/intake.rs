@@ -257,12 +257,16 @@ impl Intake<'_> {
                  references to them lead nowhere"
             );
         }
-        for (id, definition) in set.definitions() {
-            ingest.define_marking(id, &definition);
-        }
         for definition in ingest.known_markings()? {
             set.read(0, definition.as_bytes()).context("a marking definition in the state")?;
         }
+        for (id, definition) in set.definitions() {
+            ingest.define_marking(id, &definition);
+        }
+        for (id, markings) in set.custom_markings() {
+            ingest.mark(id, markings)?;
+        }
+        ingest.mark_again(|markings| set.level(markings.iter().map(String::as_str)))?;
         threats.threats.extend(set.threats());
         threats.relations.extend(set.relations());
         threats.reports.extend(set.reports());

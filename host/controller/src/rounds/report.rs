@@ -296,6 +296,9 @@ impl FeedReport {
                     grouped(taken.revoked),
                     grouped(taken.rejected)
                 );
+                if taken.renamed > 0 {
+                    _ = write!(text, ", {} under new ids", grouped(taken.renamed));
+                }
                 if taken.older > 0 {
                     _ = write!(text, ", {} older than known", grouped(taken.older));
                 }

@@ -106,21 +106,27 @@ impl Files<'_> {
     }
 
     /// Writes packages until one cannot be written, and moves the position after the last one that
-    /// is done.
+    /// is done. Packages that the feed's filter drops are passed over.
     fn write_batch(
         &mut self,
         batch: &[KeptPackage],
         report: &mut PackageFiles,
         stop: &Stop,
     ) -> anyhow::Result<()> {
-        let ids: Vec<&str> = batch.iter().map(|package| package.id.as_str()).collect();
+        let counting = batch.iter().filter(|package| package.dropped.is_none());
+        let ids: Vec<&str> = counting.map(|package| package.id.as_str()).collect();
         let names =
             self.store.package_file_names(self.feed, self.shown, &ids, package_file_name)?;
-        let mut done = None;
-        for (package, name) in batch.iter().zip(names) {
+        let (mut done, mut names) = (None, names.into_iter());
+        for package in batch {
             if stop.is_requested() {
                 break;
             }
+            if package.dropped.is_some() {
+                done = Some(package.number);
+                continue;
+            }
+            let Some(name) = names.next() else { break };
             match self.store.package_content(package.number)? {
                 Some(content) => match write_file(&self.folder.join(name), &content) {
                     Ok(()) => report.written += 1,

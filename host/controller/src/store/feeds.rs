@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use threatsieve_blacklist::Timestamp;
 
 use super::Store;
+use super::ingest::Renamed;
 
 /// The state of a feed.
 #[derive(Debug, Clone, PartialEq)]
@@ -39,6 +40,8 @@ pub(crate) struct FeedState {
     pub(crate) report: Option<Ingested>,
     /// Numbers of values that the feed's policy took away in the last build, by rule.
     pub(crate) outside_policy: BTreeMap<String, u64>,
+    /// The last time that most of its indicators came under new ids.
+    pub(crate) ids_changed: Option<Renamed>,
 }
 
 /// A delivery that was held back.
@@ -67,6 +70,9 @@ pub(crate) struct Ingested {
     /// Indicators that are not in the list any more.
     pub(crate) removed: u64,
     pub(crate) revoked: u64,
+    /// Indicators that came under new ids. They are neither new nor removed.
+    #[serde(default)]
+    pub(crate) renamed: u64,
     /// Rejected values, lines and patterns. JSON also has the count under its earlier name,
     /// `refused`.
     #[serde(flatten, with = "rejected")]
@@ -117,6 +123,7 @@ impl Ingested {
             changed: self.changed + before.changed,
             removed: self.removed + before.removed,
             revoked: self.revoked + before.revoked,
+            renamed: self.renamed + before.renamed,
             rejected: self.rejected + before.rejected,
             older: self.older + before.older,
             ahead: self.ahead + before.ahead,
@@ -127,12 +134,14 @@ impl Ingested {
 
     /// Returns whether the delivery changed anything in force.
     pub(crate) fn has_changes(&self) -> bool {
-        self.held.is_none() && self.added + self.changed + self.removed + self.revoked > 0
+        let changes = self.added + self.changed + self.removed + self.revoked + self.renamed;
+        self.held.is_none() && changes > 0
     }
 }
 
 const COLUMNS: &str = "name, cursor, attempted, succeeded, changed, failures, failing_since, \
-                       next_attempt, error, held, allowed, active, report, outside_policy";
+                       next_attempt, error, held, allowed, active, report, outside_policy, \
+                       ids_changed";
 
 impl Store {
     /// Reads the state of a feed; `None` before its first poll.
@@ -255,6 +264,7 @@ fn feed_state(row: &Row<'_>) -> rusqlite::Result<FeedState> {
         active: row.get("active")?,
         report: json(row, "report")?,
         outside_policy: json(row, "outside_policy")?.unwrap_or_default(),
+        ids_changed: json(row, "ids_changed")?,
     })
 }
 

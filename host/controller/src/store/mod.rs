@@ -41,7 +41,7 @@ mod upkeep;
 pub(crate) use damage::StateDamage;
 pub(crate) use false_positives::{FalsePositives, Retracted};
 pub(crate) use feeds::{FeedState, Held, Ingested, set_outside};
-pub(crate) use ingest::{ACTIVE, Delivered, Ingest, REVOKED};
+pub(crate) use ingest::{ACTIVE, Delivered, Ingest, REVOKED, Renamed};
 pub(crate) use log_troubles::{LogTroubles, add_log_trouble, log_troubles, remove_log_trouble};
 pub(crate) use pushes::{LastPush, Unchecked};
 pub(crate) use rejections::{MAX_REJECTIONS, replace_rejections};

@@ -39,7 +39,7 @@ impl Store {
     pub(crate) fn waiting_packages(&self, feed: &str, folder: Option<&str>) -> anyhow::Result<u64> {
         let mut count = self.connection.prepare_cached(
             "SELECT count(*) FROM packages JOIN feeds ON feeds.id = packages.feed
-             WHERE feeds.name = ?1 AND number > coalesce((SELECT max(position)
+             WHERE feeds.name = ?1 AND dropped IS NULL AND number > coalesce((SELECT max(position)
              FROM package_folders WHERE feed = feeds.id AND folder = coalesce(?2, folder)), 0)",
         )?;
         Ok(count.query_row((feed, folder), |row| row.get(0))?)

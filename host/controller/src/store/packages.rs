@@ -51,6 +51,8 @@ pub(crate) struct KeptPackage {
     pub(crate) is_utf8: bool,
     /// False if only the digest is left.
     pub(crate) has_content: bool,
+    /// The reason why the feed's filter drops it, if it does.
+    pub(crate) dropped: Option<String>,
 }
 
 /// An earlier package that is to be read again.
@@ -202,8 +204,8 @@ impl Store {
         limit: usize,
     ) -> anyhow::Result<Vec<KeptPackage>> {
         let mut statement = self.connection.prepare_cached(
-            "SELECT number, packages.id, digest, received, bytes, is_utf8, body IS NOT NULL
-             FROM packages JOIN feeds ON feeds.id = packages.feed
+            "SELECT number, packages.id, digest, received, bytes, is_utf8, body IS NOT NULL,
+             dropped FROM packages JOIN feeds ON feeds.id = packages.feed
              WHERE feeds.name = :feed AND number > :after ORDER BY number LIMIT :limit",
         )?;
         let parameters =
@@ -217,6 +219,7 @@ impl Store {
                 bytes: row.get(4)?,
                 is_utf8: row.get(5)?,
                 has_content: row.get(6)?,
+                dropped: row.get(7)?,
             })
         })?;
         Ok(rows.collect::<Result<_, _>>()?)
@@ -271,6 +274,9 @@ pub(super) fn related(
         for id in &one.content.defines {
             search.add(REFERRED, id, PackageRole::Again)?;
         }
+        if one.content.dropped.is_some() {
+            search.listed(&one.content.indicators)?;
+        }
     }
     search.follow()?;
     search.read()?;
@@ -323,6 +329,12 @@ impl Search<'_> {
             }
         }
         Ok(())
+    }
+
+    /// Adds the packages that also list the indicators of a package that is dropped: there, these
+    /// still count.
+    fn listed(&mut self, indicators: &[String]) -> anyhow::Result<()> {
+        indicators.iter().try_for_each(|id| self.add(LISTED, id, PackageRole::Again))
     }
 
     fn ids(&self, package: i64, role: i64) -> anyhow::Result<Vec<String>> {
@@ -403,8 +415,8 @@ impl Search<'_> {
     }
 }
 
-/// Stores the packages of a delivery, and the indicators that they list. With `has_ids`, the other ids
-/// in them are stored too.
+/// Stores the packages of a delivery, and the indicators that they list. With `has_ids`, the other
+/// ids in them are stored too.
 pub(super) fn keep(
     transaction: &Transaction<'_>,
     feed: i64,
@@ -413,27 +425,36 @@ pub(super) fn keep(
     has_ids: bool,
 ) -> anyhow::Result<()> {
     let mut known = transaction.prepare_cached(
-        "SELECT number, digest, modified FROM packages WHERE feed = ?1 AND id = ?2",
+        "SELECT number, digest, modified, dropped IS NOT NULL FROM packages
+         WHERE feed = ?1 AND id = ?2",
     )?;
     let mut repeat = transaction.prepare_cached(
-        "UPDATE packages SET seen = ?2, body = coalesce(body, ?3) WHERE number = ?1",
+        "UPDATE packages SET seen = ?2, body = coalesce(body, ?3), dropped = ?4
+         WHERE number = ?1",
     )?;
     let mut delete = transaction.prepare_cached("DELETE FROM packages WHERE number = ?1")?;
     let mut insert = transaction.prepare_cached(
-        "INSERT INTO packages (feed, id, digest, modified, received, seen, bytes, is_utf8, body)
-         VALUES (:feed, :id, :digest, :modified, :now, :now, :bytes, :is_utf8, :body)",
+        "INSERT INTO packages (feed, id, digest, modified, received, seen, bytes, is_utf8, body,
+             dropped)
+         VALUES (:feed, :id, :digest, :modified, :now, :now, :bytes, :is_utf8, :body, :dropped)",
     )?;
     let mut add = transaction.prepare_cached(
         "INSERT OR IGNORE INTO package_ids (feed, role, id, package) VALUES (?1, ?2, ?3, ?4)",
     )?;
     for one in &received.all {
-        let PackageContent { id, indicators, defines, refers, modified, is_utf8 } = &one.content;
+        let PackageContent { id, indicators, defines, refers, modified, is_utf8, dropped } =
+            &one.content;
+        let dropped = dropped.as_ref().map(ToString::to_string);
         let body = received.body(one)?;
-        let read =
-            |row: &Row<'_>| Ok((row.get::<_, i64>(0)?, row.get::<_, [u8; 32]>(1)?, time(row)?));
-        if let Some((number, digest, kept)) = known.query_row((feed, id), read).optional()? {
-            if digest == *one.digest.as_bytes() {
-                repeat.execute((number, now.0, body))?;
+        let read = |row: &Row<'_>| {
+            Ok((row.get::<_, i64>(0)?, row.get::<_, [u8; 32]>(1)?, time(row)?, row.get(3)?))
+        };
+        let kept = known.query_row((feed, id), read).optional()?;
+        if let Some((number, digest, kept, was_dropped)) = kept {
+            // A package that counts for the first time is new to those who follow the numbers.
+            let counts_now = was_dropped && dropped.is_none();
+            if digest == *one.digest.as_bytes() && !counts_now {
+                repeat.execute((number, now.0, body, dropped))?;
                 // Earlier versions did not store them for every package.
                 for id in indicators {
                     add.execute((feed, LISTED, id, number))?;
@@ -454,6 +475,7 @@ pub(super) fn keep(
             ":bytes": one.bytes,
             ":is_utf8": is_utf8,
             ":body": body,
+            ":dropped": dropped,
         })?;
         let number = transaction.last_insert_rowid();
         for (role, ids) in [(LISTED, indicators), (DEFINED, defines), (REFERRED, refers)] {

@@ -19,14 +19,16 @@ pub(crate) fn retract_matches(
 ) -> anyhow::Result<u64> {
     let mut retracted = 0;
     let mut statement = transaction.prepare_cached(
-        "SELECT e.uid, m.written FROM matches m JOIN events e ON e.id = m.event \
+        "SELECT e.uid, m.written, coalesce(m.written_id, m.indicator) \
+         FROM matches m JOIN events e ON e.id = m.event \
          WHERE m.indicator = ?1 AND m.feed = ?2 AND (?3 IS NULL OR m.entry = ?3) \
          AND m.retracted IS NULL ORDER BY m.id",
     )?;
     let mut rows = statement.query((indicator, feed, entry))?;
     while let Some(row) = rows.next()? {
-        let (uid, is_written): (String, bool) = (row.get(0)?, row.get(1)?);
-        let named = is_written.then_some((feed, indicator));
+        let (uid, is_written, written): (String, bool, String) =
+            (row.get(0)?, row.get(1)?, row.get(2)?);
+        let named = is_written.then_some((feed, &*written));
         insert_record(transaction, &safe_json(&retraction(&uid, named, reason, now).to_string()))?;
         retracted += 1;
     }
@@ -52,6 +54,8 @@ pub(crate) struct Flagged {
     pub(crate) indicator: String,
     uid: String,
     is_written: bool,
+    /// The indicator's id in the output.
+    written_id: String,
 }
 
 /// Returns each entry of the matches that are not retracted, once: its type by STIX, and its value.
@@ -75,7 +79,8 @@ pub(crate) fn flagged(
 ) -> anyhow::Result<Vec<Flagged>> {
     let mut statement = connection.prepare_cached(
         "SELECT m.id, ifnull(p.entry_type, m.entry_type), ifnull(p.entry, m.entry), \
-         ifnull(p.observable, m.observable), e.uid, m.feed, m.indicator, m.written \
+         ifnull(p.observable, m.observable), e.uid, m.feed, m.indicator, m.written, \
+         coalesce(m.written_id, m.indicator) \
          FROM matches m JOIN events e ON e.id = m.event \
          LEFT JOIN match_parts p ON p.match = m.id \
          WHERE m.id IN (SELECT id FROM matches WHERE id > ?1 AND retracted IS NULL \
@@ -91,6 +96,7 @@ pub(crate) fn flagged(
             feed: row.get(5)?,
             indicator: row.get(6)?,
             is_written: row.get(7)?,
+            written_id: row.get(8)?,
         })
     })?;
     Ok(rows.collect::<Result<_, _>>()?)
@@ -109,7 +115,7 @@ pub(crate) fn retract_match(
     if rows == 0 {
         return Ok(false);
     }
-    let named = flag.is_written.then_some((flag.feed.as_str(), flag.indicator.as_str()));
+    let named = flag.is_written.then_some((flag.feed.as_str(), flag.written_id.as_str()));
     insert_record(transaction, &safe_json(&retraction(&flag.uid, named, reason, now).to_string()))?;
     Ok(true)
 }

@@ -1,4 +1,5 @@
--- Version 6: MISP servers, and packages in folders.
+-- Version 6: MISP servers, packages in folders and packages that a filter drops, and indicators
+-- under new ids.
 
 -- The servers that were ever configured, by name.
 CREATE TABLE misp_servers (
@@ -139,3 +140,22 @@ CREATE TABLE package_files (
     PRIMARY KEY (folder, folded)
 ) STRICT, WITHOUT ROWID;
 CREATE UNIQUE INDEX package_files_by_package ON package_files (folder, feed, package);
+
+-- The reason why the feed's filter drops the whole package, which is then sent nowhere; NULL if it
+-- counts.
+ALTER TABLE packages ADD COLUMN dropped TEXT;
+
+-- JSON: the last time that the publisher gave most of a feed's indicators new ids.
+ALTER TABLE feeds ADD COLUMN ids_changed TEXT;
+
+-- JSON: the indicator's markings, if its level depends on definitions outside of the
+-- specifications. A definition that comes later changes it.
+ALTER TABLE indicators ADD COLUMN markings TEXT;
+
+-- The indicator's id in the output, if its publisher gave it another one since; NULL if it is the
+-- same.
+ALTER TABLE matches ADD COLUMN written_id TEXT;
+
+-- Every feed is read again once: for conjunctions, which states of before version 5 lack, for the
+-- ids in packages and the markings of indicators, and because filters see STIX 1.x now.
+UPDATE feeds SET cursor = NULL;

@@ -18,8 +18,25 @@ use crate::time::rfc3339;
 pub const MAX_EXPRESSION_BYTES: usize = 16 * 1024;
 /// The largest regular expression when compiled, in bytes.
 const MAX_REGEX_BYTES: usize = 256 * 1024;
-/// The type of the objects that paths lead into.
-const OBJECT: &str = "indicator";
+
+/// The objects that an expression is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Subject {
+    /// Indicators. Paths start with `indicator:`.
+    Indicator,
+    /// Packages of STIX 1.x. Paths start with `package:`.
+    Package,
+}
+
+impl Subject {
+    /// Returns the type with which paths start.
+    pub fn name(self) -> &'static str {
+        match self {
+            Subject::Indicator => "indicator",
+            Subject::Package => "package",
+        }
+    }
+}
 
 /// The reason why a text is not an expression.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
@@ -35,8 +52,13 @@ pub enum ExpressionError {
     #[error("expected one pair of brackets without a qualifier, got more")]
     Observations,
     /// A path leads into another type of object.
-    #[error("expected paths that start with `indicator:`, got `{0}:`")]
-    Object(String),
+    #[error("expected paths that start with `{expected}:`, got `{got}:`")]
+    Object {
+        /// The type that paths must start with.
+        expected: &'static str,
+        /// The type that one starts with.
+        got: String,
+    },
     /// An operator or a literal has no meaning for properties.
     #[error("expected a comparison of texts, numbers, booleans or times, got {0}")]
     Comparison(&'static str),
@@ -88,12 +110,21 @@ impl fmt::Debug for Expression {
 }
 
 impl Expression {
-    /// Reads an expression.
+    /// Reads an expression about indicators.
     ///
     /// # Errors
     ///
     /// Fails if the text is not a STIX pattern, or says something that properties do not have.
     pub fn parse(text: &str) -> Result<Expression, ExpressionError> {
+        Expression::about(Subject::Indicator, text)
+    }
+
+    /// Reads an expression about this kind of objects.
+    ///
+    /// # Errors
+    ///
+    /// Fails as [`Expression::parse`] does.
+    pub fn about(subject: Subject, text: &str) -> Result<Expression, ExpressionError> {
         if text.len() > MAX_EXPRESSION_BYTES {
             return Err(ExpressionError::TooLong);
         }
@@ -101,7 +132,7 @@ impl Expression {
         let ObservationKind::One(comparison) = &pattern.observation().kind else {
             return Err(ExpressionError::Observations);
         };
-        Ok(Expression { text: text.into(), node: node(comparison)? })
+        Ok(Expression { text: text.into(), node: node(subject, comparison)? })
     }
 
     /// Returns whether it holds for an object.
@@ -170,14 +201,17 @@ fn compare(value: &Json, literal: &Literal) -> Option<Ordering> {
     }
 }
 
-fn node(comparison: &Comparison) -> Result<Node, ExpressionError> {
-    let all = |parts: &[Comparison]| parts.iter().map(node).collect::<Result<Vec<_>, _>>();
+fn node(subject: Subject, comparison: &Comparison) -> Result<Node, ExpressionError> {
+    let all = |parts: &[Comparison]| {
+        parts.iter().map(|part| node(subject, part)).collect::<Result<Vec<_>, _>>()
+    };
     match &comparison.kind {
         ComparisonKind::And(parts) => Ok(Node::All(all(parts)?)),
         ComparisonKind::Or(parts) => Ok(Node::Any(all(parts)?)),
         ComparisonKind::Test(test) => {
-            if test.path.object != OBJECT {
-                return Err(ExpressionError::Object(cut(&test.path.object)));
+            if test.path.object != subject.name() {
+                let got = cut(&test.path.object);
+                return Err(ExpressionError::Object { expected: subject.name(), got });
             }
             let steps = test.path.steps.clone();
             Ok(Node::Test { steps, negated: test.negated, check: check(test)? })

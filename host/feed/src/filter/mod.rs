@@ -17,7 +17,7 @@ mod tests;
 
 use serde_json::Value as Json;
 
-pub use self::expression::{Expression, ExpressionError, MAX_EXPRESSION_BYTES};
+pub use self::expression::{Expression, ExpressionError, MAX_EXPRESSION_BYTES, Subject};
 
 /// Conditions that an indicator must meet. Otherwise it is not read for its values. The default has
 /// none.
@@ -31,6 +31,10 @@ pub struct ObjectFilter {
     pub pass: Option<Expression>,
     /// An expression that must not hold.
     pub drop: Option<Expression>,
+    /// An expression that must hold for a package of STIX 1.x, or the whole package is dropped.
+    pub pass_package: Option<Expression>,
+    /// An expression that must not hold for a package of STIX 1.x.
+    pub drop_package: Option<Expression>,
 }
 
 /// The reason why a filter drops an indicator.
@@ -48,6 +52,9 @@ pub enum Dropped {
     /// The expression that must not hold does.
     #[error("the feed's filter drops it")]
     Filtered,
+    /// The filter drops the whole package of STIX 1.x with this id; empty if it has none.
+    #[error("the feed's filter drops the package {0:?}")]
+    Package(String),
 }
 
 impl Dropped {
@@ -56,6 +63,7 @@ impl Dropped {
         match self {
             Dropped::NoLabel | Dropped::Label(_) => "dropped by its labels",
             Dropped::NotPassed | Dropped::Filtered => "dropped by the filter",
+            Dropped::Package(_) => "dropped with its package",
         }
     }
 }
@@ -67,9 +75,23 @@ impl ObjectFilter {
             && self.drop_labels.is_empty()
             && self.pass.is_none()
             && self.drop.is_none()
+            && !self.has_package_filter()
     }
 
-    /// Returns the reason to drop a STIX 2 object, if there is one.
+    /// Returns whether packages of STIX 1.x are dropped as a whole.
+    pub fn has_package_filter(&self) -> bool {
+        self.pass_package.is_some() || self.drop_package.is_some()
+    }
+
+    /// Returns the reason to drop a whole package of STIX 1.x, if there is one.
+    pub(crate) fn dropped_package(&self, package: &Json) -> Option<Dropped> {
+        let passes = self.pass_package.as_ref().is_none_or(|pass| pass.holds(package))
+            && !self.drop_package.as_ref().is_some_and(|drop| drop.holds(package));
+        let id = || package.get("id").and_then(Json::as_str).unwrap_or_default();
+        (!passes).then(|| Dropped::Package(crate::text::cut(id())))
+    }
+
+    /// Returns the reason to drop an indicator with these properties, if there is one.
     pub fn dropped(&self, object: &Json) -> Option<Dropped> {
         let labels = ["labels", "indicator_types"].into_iter().filter_map(|key| object.get(key));
         let labels = labels.filter_map(Json::as_array).flatten().filter_map(Json::as_str);

@@ -98,6 +98,18 @@ impl Markings {
         })
     }
 
+    /// Returns the identifiers in a set, if its level depends on definitions that specifications do
+    /// not have, and on nothing else.
+    pub(super) fn custom(&self, set: SetId) -> Option<&[Box<str>]> {
+        let set = self.sets.get_index(set as usize).filter(|set| !set.has_more)?;
+        set.refs.iter().any(|id| well_known(id).is_none()).then_some(&set.refs)
+    }
+
+    /// Returns the strictest restriction of these markings.
+    pub(super) fn strictest<'a>(&self, refs: impl Iterator<Item = &'a str>) -> Restriction {
+        refs.map(|id| self.restriction(id)).max().unwrap_or(Restriction::None)
+    }
+
     /// Returns the set of an object's markings, including those of its parts.
     pub(super) fn set(&mut self, object: &RawObject<'_>) -> Result<SetId, ObjectError> {
         let whole: Vec<Text<'_>> =
@@ -153,24 +165,24 @@ impl Markings {
         self.sets
             .iter()
             .map(|set| {
-                let said = set
-                    .refs
-                    .iter()
-                    .map(|one| self.restriction(one))
-                    .max()
-                    .unwrap_or(Restriction::None);
+                let said = self.strictest(set.refs.iter().map(|one| &**one));
                 if set.has_more { Restriction::Unknown } else { said }
             })
             .collect()
     }
 
     fn restriction(&self, id: &str) -> Restriction {
-        let uuid = id.strip_prefix("marking-definition--").unwrap_or_default();
-        match WELL_KNOWN.iter().find(|(known, _)| *known == uuid) {
-            Some(&(_, level)) => Restriction::Tlp(level),
+        match well_known(id) {
+            Some(level) => Restriction::Tlp(level),
             None => self.definitions.get(id).copied().unwrap_or(Restriction::Unknown),
         }
     }
+}
+
+/// Returns the level of a definition in the specifications.
+fn well_known(id: &str) -> Option<Tlp> {
+    let uuid = id.strip_prefix("marking-definition--")?;
+    WELL_KNOWN.iter().find(|(known, _)| *known == uuid).map(|(_, level)| *level)
 }
 
 #[derive(Deserialize)]

@@ -326,6 +326,21 @@ impl StixSet {
         self.markings.definitions()
     }
 
+    /// Returns the indicators whose level depends on other definitions than those in the
+    /// specifications, each with all of its markings. A definition that comes later changes the
+    /// level: [`StixSet::level`].
+    pub fn custom_markings(&self) -> impl Iterator<Item = (String, &[Box<str>])> {
+        self.versions.iter().filter_map(|(id, version)| {
+            Some((id.to_string(), self.markings.custom(version.markings)?))
+        })
+    }
+
+    /// Returns the strictest level of markings, by the definitions that were read. One that is not
+    /// understood is the strictest.
+    pub fn level<'a>(&self, refs: impl Iterator<Item = &'a str>) -> Option<Tlp> {
+        level(self.markings.strictest(refs))
+    }
+
     /// Returns the newest versions of the threats: malware, tools, actors, intrusion sets,
     /// campaigns and attack patterns. All marking definitions must have been read.
     pub fn threats(&self) -> Vec<Related<Threat>> {
@@ -430,10 +445,14 @@ impl StixSet {
 
 /// The TLP level of a set of markings. One that is not understood is the strictest.
 fn tlp_of(restrictions: &[Restriction], set: SetId) -> Option<Tlp> {
-    match restrictions.get(set as usize) {
-        Some(Restriction::None) => None,
-        Some(Restriction::Tlp(level)) => Some(*level),
-        Some(Restriction::Unknown) | None => Some(Tlp::Red),
+    level(restrictions.get(set as usize).copied().unwrap_or(Restriction::Unknown))
+}
+
+fn level(restriction: Restriction) -> Option<Tlp> {
+    match restriction {
+        Restriction::None => None,
+        Restriction::Tlp(level) => Some(level),
+        Restriction::Unknown => Some(Tlp::Red),
     }
 }
 

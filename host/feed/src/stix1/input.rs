@@ -2,6 +2,7 @@
 
 use std::cell::RefCell;
 
+use serde_json::Value as Json;
 use threatsieve_blacklist::Timestamp;
 
 use super::received::{PackageContent, Tap};
@@ -9,11 +10,11 @@ use super::root::PackageRole;
 use super::statement::Statement;
 use super::tree::{Element, element, tree};
 use super::xml::{Family, Start, Token, Xml};
-use super::{Package, Packages, marking};
-use crate::FeedError;
+use super::{Package, Packages, about, marking};
 use crate::stix::{BundleReport, ObjectError, Restriction, StixLimits, Unreduced};
 use crate::text::cut;
 use crate::time::lenient;
+use crate::{Dropped, FeedError};
 
 /// The longest id, in bytes.
 const MAX_ID_BYTES: usize = 256;
@@ -92,9 +93,10 @@ impl<'a, 's> Input<'a, 's> {
                     is_empty = false;
                     if let Some(first) = self.open(&start, offset)? {
                         let id = first.attribute("id").unwrap_or_default().to_owned();
+                        let name = first.name.clone();
                         match tree(xml, first, self.limits)? {
                             Ok(element) => self.close(&element),
-                            Err(error) => self.beyond(&id, error),
+                            Err(error) => self.beyond(&id, &name, error),
                         }
                     }
                 }
@@ -134,6 +136,13 @@ impl<'a, 's> Input<'a, 's> {
             (Family::Stix, "Handling") if matches!(self.places.last(), Some(Place::Header)) => {
                 return element(start).map(Some);
             }
+            (Family::Stix, name)
+                if self.has_package_filter()
+                    && about::HEADER.contains(&name)
+                    && matches!(self.places.last(), Some(Place::Header)) =>
+            {
+                return element(start).map(Some);
+            }
             (Family::Stix, "STIX_Header" | "Header") => Place::Header,
             (Family::Stix | Family::Cybox, "Observables") => Place::Observables,
             _ => Place::Other,
@@ -145,15 +154,32 @@ impl<'a, 's> Input<'a, 's> {
     /// Leaves the element that was entered last.
     fn leave(&mut self) {
         let left = self.places.pop();
+        if let Some(Place::Package { number, .. }) = &left {
+            self.drop_package(*number);
+        }
         if self.places.is_empty()
-            && let Some(Place::Package { id, .. }) = left
+            && let Some(Place::Package { number, id, .. }) = left
         {
-            self.end_package(id);
+            self.end_package(number, id);
+        }
+    }
+
+    /// Returns whether packages are dropped as a whole.
+    fn has_package_filter(&self) -> bool {
+        self.limits.objects.has_package_filter()
+    }
+
+    /// Drops a package at its end if the filter says so: its header may come at any place.
+    fn drop_package(&mut self, number: usize) {
+        let Some(package) = self.packages.packages.get_mut(number) else { return };
+        if let Some(mut about) = package.about.take() {
+            about::add_tlp(&mut about, package.restriction);
+            package.dropped = self.limits.objects.dropped_package(&Json::Object(*about));
         }
     }
 
     /// Ends an outermost package.
-    fn end_package(&mut self, id: Option<Box<str>>) {
+    fn end_package(&mut self, number: usize, id: Option<Box<str>>) {
         let digest = self.tap.borrow_mut().digest();
         let newest = self.newest.take();
         let modified = self.packages.roots.end(id.as_deref(), digest, newest);
@@ -165,6 +191,7 @@ impl<'a, 's> Input<'a, 's> {
             defines,
             refers,
             is_utf8: !self.has_one_package,
+            dropped: self.packages.dropped_package(number).cloned(),
         };
         if self.has_one_package {
             self.waiting = Some(content);
@@ -194,7 +221,14 @@ impl<'a, 's> Input<'a, 's> {
             }
             None => self.packages.begin_root(self.role, modified),
         };
-        self.packages.packages.push(Package { outer, root, restriction: Restriction::None });
+        let about = self.has_package_filter().then(|| about::package(id.as_deref(), modified));
+        self.packages.packages.push(Package {
+            outer,
+            root,
+            restriction: Restriction::None,
+            about: about.map(Box::new),
+            dropped: None,
+        });
         Ok(Place::Package { number: self.packages.packages.len() - 1, id, members: 0 })
     }
 
@@ -211,6 +245,9 @@ impl<'a, 's> Input<'a, 's> {
         if &*element.name == "Handling" {
             return self.mark(marking::restriction(element));
         }
+        if matches!(self.places.last(), Some(Place::Header)) {
+            return self.about(element);
+        }
         self.report.objects += 1;
         if &*element.name == "Indicator" {
             self.indicator(element);
@@ -220,8 +257,12 @@ impl<'a, 's> Input<'a, 's> {
     }
 
     /// Rejects an element that is beyond a limit. A marking that cannot be read is not understood.
-    fn beyond(&mut self, id: &str, error: ObjectError) {
+    fn beyond(&mut self, id: &str, name: &str, error: ObjectError) {
         if matches!(self.places.last(), Some(Place::Header)) {
+            if name != "Handling" {
+                // The filter does without it.
+                return;
+            }
             self.mark(Restriction::Unknown);
         }
         self.report.objects += 1;
@@ -234,6 +275,25 @@ impl<'a, 's> Input<'a, 's> {
         if let Some(package) = number.and_then(|number| self.packages.packages.get_mut(number)) {
             package.restriction = package.restriction.max(said);
         }
+    }
+
+    /// Adds an element of the header to what the filter sees of the innermost package.
+    fn about(&mut self, element: &Element) {
+        let number = self.current().map(|(number, _, _)| number);
+        let package = number.and_then(|number| self.packages.packages.get_mut(number));
+        if let Some(about) = package.and_then(|package| package.about.as_mut()) {
+            about::add_header(about, element);
+        }
+    }
+
+    /// Returns the reason for which the filter drops an indicator or observable.
+    fn dropped(&self, element: &Element, id: &str, statement: &Statement) -> Option<Box<Dropped>> {
+        let filter = &self.limits.objects;
+        if filter.is_open() {
+            return None;
+        }
+        let about = about::indicator(element, id, self.packages.restriction(statement));
+        filter.dropped(&about).map(Box::new)
     }
 
     fn indicator(&mut self, element: &Element) {
@@ -252,7 +312,10 @@ impl<'a, 's> Input<'a, 's> {
             Err(error) => return self.reject("", error),
         };
         match Statement::indicator(element, self.feed, package, &mut self.packages.parts) {
-            Ok(statement) => self.keep(&id, statement),
+            Ok(mut statement) => {
+                statement.dropped = self.dropped(element, &id, &statement);
+                self.keep(&id, statement);
+            }
             Err(error) => self.reject(&id, error),
         }
     }
@@ -270,7 +333,11 @@ impl<'a, 's> Input<'a, 's> {
         }
         self.report.indicators += 1;
         match self.identify(element) {
-            Ok((id, package)) => self.keep(&id, Statement::observable(node, self.feed, package)),
+            Ok((id, package)) => {
+                let mut statement = Statement::observable(node, self.feed, package);
+                statement.dropped = self.dropped(element, &id, &statement);
+                self.keep(&id, statement);
+            }
             Err(error) => self.reject("", error),
         }
     }

@@ -10,6 +10,7 @@
 //!
 //! A package may come again with other content. Then only the newer content counts.
 
+mod about;
 mod condition;
 mod encoding;
 mod input;
@@ -27,10 +28,11 @@ use std::cell::RefCell;
 use std::io::{BufRead, Cursor, Read};
 
 use indexmap::IndexMap;
+use serde_json::{Map, Value as Json};
 use threatsieve_blacklist::{Indicator, Timestamp, Tlp, UrlMode};
 
-use crate::FeedError;
 use crate::stix::{BundleReport, Restriction, StixLimits, StixReport, Unreduced, Valueless};
+use crate::{Dropped, FeedError};
 use input::Input;
 use node::{Definitions, Reduction};
 use observable::Parts;
@@ -74,6 +76,10 @@ struct Package {
     /// The number of the outermost package around it.
     root: usize,
     restriction: Restriction,
+    /// Its properties, until all of them are known. `None` if no filter needs them.
+    about: Option<Box<Map<String, Json>>>,
+    /// The reason why a filter drops it.
+    dropped: Option<Dropped>,
 }
 
 /// The version of an indicator that counts.
@@ -143,7 +149,10 @@ impl Packages {
         let mut all = Vec::new();
         for Chosen { id, statement, is_emitted, .. } in self.chosen(latest) {
             let is_part = self.is_part(id, statement);
-            let mut has_none = || definitions.reduce(id, statement).values.is_empty();
+            let mut has_none = || {
+                self.dropped(statement).is_some()
+                    || definitions.reduce(id, statement).values.is_empty()
+            };
             if is_part || is_emitted && has_none() {
                 all.push(Valueless {
                     id: id.to_owned(),
@@ -173,7 +182,13 @@ impl Packages {
             if !one.is_emitted || self.is_part(id, statement) {
                 continue;
             }
-            let Reduction { values, rejected } = definitions.reduce(id, statement);
+            let Reduction { values, rejected } = match self.dropped(statement) {
+                Some(dropped) => Reduction {
+                    rejected: vec![(statement.node.text(), dropped.clone().into())],
+                    ..Reduction::default()
+                },
+                None => definitions.reduce(id, statement),
+            };
             let count = values.values().map(Vec::len).sum();
             report.count(count, &mut rejected.iter().map(|(_, reason)| reason));
             for (pattern, reason) in rejected {
@@ -228,12 +243,14 @@ impl Packages {
         })
     }
 
-    /// Returns the newest of the versions that count. One of this delivery wins over a kept one of
-    /// the same time, and then the one that was read last.
+    /// Returns the newest of the versions that count. Of several with the same time, one in a
+    /// package that is not dropped wins, then one of this delivery, and then the one that was read
+    /// last.
     fn newest<'a>(&self, versions: &'a [Statement], latest: Timestamp) -> Option<&'a Statement> {
         let counting = versions.iter().filter(|one| self.roots.counts(self.root(one.package)));
         counting.max_by_key(|one| {
-            (rank(one.modified, latest), self.roots.is_new(self.root(one.package)))
+            let is_kept = self.dropped_package(one.package).is_none();
+            (rank(one.modified, latest), is_kept, self.roots.is_new(self.root(one.package)))
         })
     }
 
@@ -257,6 +274,18 @@ impl Packages {
             number = package.outer;
         }
         strictest
+    }
+
+    /// Returns the reason for which a filter drops a statement or a package around it.
+    fn dropped<'a>(&'a self, statement: &'a Statement) -> Option<&'a Dropped> {
+        self.dropped_package(statement.package).or(statement.dropped.as_deref())
+    }
+
+    /// Returns the reason for which a filter drops a package or one around it.
+    fn dropped_package(&self, package: usize) -> Option<&Dropped> {
+        let around = |package: &&Package| self.packages.get(package.outer?);
+        let packages = std::iter::successors(self.packages.get(package), around);
+        packages.filter_map(|package| package.dropped.as_ref()).last()
     }
 
     fn len(&self) -> usize {

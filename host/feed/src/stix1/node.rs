@@ -169,7 +169,7 @@ impl Node {
     }
 
     /// Describes the node in a few words.
-    fn text(&self) -> String {
+    pub(super) fn text(&self) -> String {
         match self {
             Node::Value(value, None) => cut(&value.to_string()),
             Node::Value(value, Some(port)) => cut(&format!("{value} port {}", port.number)),

@@ -7,6 +7,7 @@ use std::io::{self, BufRead, Read};
 use threatsieve_blacklist::Timestamp;
 
 use super::xml::read_buffered;
+use crate::Dropped;
 
 /// The ids in a package. A delivery in parts needs them to find the earlier packages that it
 /// completes or replaces.
@@ -24,6 +25,8 @@ pub struct PackageContent {
     pub refers: Vec<String>,
     /// The bytes are UTF-8, whatever encoding the XML declaration names.
     pub is_utf8: bool,
+    /// The reason why the filter drops the whole package.
+    pub dropped: Option<Dropped>,
 }
 
 /// A receiver of packages as they are read.

@@ -6,6 +6,7 @@ use super::marking::restriction;
 use super::node::{Limit, Node, Window};
 use super::observable::{Parts, composed};
 use super::tree::Element;
+use crate::Dropped;
 use crate::reduce::Reason;
 use crate::stix::{ObjectError, Restriction, UnreducedReason};
 use crate::text::cut;
@@ -30,6 +31,8 @@ pub(super) struct Statement {
     /// False for an observable of a package.
     pub(super) is_indicator: bool,
     pub(super) node: Node,
+    /// The reason why a filter drops it. Others may still refer to it.
+    pub(super) dropped: Option<Box<Dropped>>,
 }
 
 impl Statement {
@@ -41,7 +44,6 @@ impl Statement {
         parts: &mut Parts,
     ) -> Result<Statement, ObjectError> {
         let handling = element.all("Handling").map(restriction).max();
-        let types = element.all("Type").map(|one| one.text.trim());
         Ok(Statement {
             modified: time(element.attribute("timestamp"), "timestamp")?,
             feeds: vec![feed],
@@ -49,9 +51,10 @@ impl Statement {
             restriction: handling.unwrap_or(Restriction::None),
             confidence: confidence(element),
             name: element.text_of("Title").map(cut),
-            types: types.filter(|text| !text.is_empty()).take(MAX_TYPES).map(cut).collect(),
+            types: types(element).map(cut).collect(),
             is_indicator: true,
             node: node(element, parts)?,
+            dropped: None,
         })
     }
 
@@ -67,6 +70,7 @@ impl Statement {
             types: Vec::new(),
             is_indicator: false,
             node,
+            dropped: None,
         }
     }
 
@@ -151,9 +155,15 @@ fn time(text: Option<&str>, property: &'static str) -> Result<Option<Timestamp>,
     })
 }
 
+/// Returns the types of an indicator.
+pub(super) fn types(element: &Element) -> impl Iterator<Item = &str> {
+    let types = element.all("Type").map(|one| one.text.trim());
+    types.filter(|text| !text.is_empty()).take(MAX_TYPES)
+}
+
 /// Returns the confidence. Its words mean the numbers of STIX 2.1, appendix A. Other words are
 /// unknown.
-fn confidence(element: &Element) -> Option<u8> {
+pub(super) fn confidence(element: &Element) -> Option<u8> {
     let text = element.child("Confidence")?.text_of("Value")?;
     match text.to_ascii_lowercase().as_str() {
         "none" => Some(0),

@@ -1,5 +1,6 @@
 //! Elements as trees, one indicator or observable at a time.
 
+use super::about;
 use super::xml::{Family, Start, Token, Xml};
 use crate::FeedError;
 use crate::stix::{ObjectError, StixLimits};
@@ -8,7 +9,7 @@ use crate::stix::{ObjectError, StixLimits};
 const MAX_ELEMENTS: usize = 256 * 1024;
 
 /// The attributes that are used. The others are not kept.
-const ATTRIBUTES: [&str; 14] = [
+const ATTRIBUTES: [&str; 16] = [
     "id",
     "idref",
     "timestamp",
@@ -23,9 +24,12 @@ const ATTRIBUTES: [&str; 14] = [
     "object_reference",
     "is_obfuscated",
     "bit_mask",
+    "kill_chain_name",
+    "name",
 ];
 
-/// Elements of indicators and observables that are read past, with everything inside.
+/// Elements of indicators and observables that are read past, with everything inside, unless a
+/// filter needs them.
 const UNUSED: [&str; 16] = [
     "Alternative_ID",
     "Custom_Properties",
@@ -114,13 +118,20 @@ pub(super) fn tree(
     first: Element,
     limits: &StixLimits,
 ) -> Result<Result<Element, ObjectError>, FeedError> {
+    let has_filter = !limits.objects.is_open();
     let begin = xml.offset();
     let (mut open, mut elements, mut skipped) = (vec![first], 1, 0_u32);
     let mut fault = None;
     loop {
         match xml.next()? {
             Token::Start(start) => {
-                let is_used = start.family != Family::Other && !UNUSED.contains(&start.name());
+                let name = start.name();
+                let is_for_filters = || {
+                    let parent = open.last().map_or("", |parent| &*parent.name);
+                    has_filter && about::is_for_filters(start.family, name, parent)
+                };
+                let is_used =
+                    start.family != Family::Other && (!UNUSED.contains(&name) || is_for_filters());
                 if skipped == 0 && is_used && open.len() >= limits.max_depth as usize {
                     fault = fault.or(Some(ObjectError::TooDeep { limit: limits.max_depth }));
                 }

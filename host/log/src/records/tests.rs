@@ -408,6 +408,12 @@ fn filterlog() {
             detected(Format::Filterlog, &line);
         }
     }
+    let framed = format!("Nov 22 02:30:25 fw filterlog: {v4}");
+    assert!(!filterlog.event(framed.as_bytes()).contains_key("@timestamp"));
+    // RFC 3164's time has no year.
+    let filterlog = filterlog.before(Timestamp(TIME));
+    assert_eq!(filterlog.time(framed.as_bytes()), Some(Timestamp(TIME)));
+    assert_eq!(filterlog.event(framed.as_bytes())["@timestamp"], "2026-11-22T02:30:25Z");
     assert_eq!(filterlog.destination_port(v4.as_bytes()), Some(443));
     assert_eq!(filterlog.destination_port(v6.as_bytes()), Some(53));
     for line in [&v4[..90], "1,2,3", "5,,,1,a,b,c,in,4", "1,2,3,4,5,6,7,8,9"] {

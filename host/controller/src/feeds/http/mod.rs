@@ -30,6 +30,8 @@ const MAX_REDIRECTS: usize = 5;
 /// Maximum number of characters of an unexpected body that are shown, and of bytes that are read.
 const SHOWN_CHARS: usize = 200;
 const SHOWN_BYTES: usize = 4 * SHOWN_CHARS;
+/// Maximum number of bytes of an unexpected body that are read for its meaning.
+const EXPLAINED_BYTES: usize = 64 * 1024;
 /// Maximum total wait for retries of one feed in a round. A server that asks for a longer wait is
 /// asked again in a later round.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -63,6 +65,8 @@ pub(super) struct Request {
     pub(super) max_bytes: u64,
     /// The expected content may be XML. Otherwise XML counts as a page for people.
     pub(super) takes_xml: bool,
+    /// Reads the meaning of an answer with an unexpected status, if its body has one.
+    pub(super) explain: Option<fn(&[u8]) -> Option<String>>,
     /// Makes the request a POST.
     pub(super) post: Option<Post>,
 }
@@ -86,6 +90,7 @@ impl Request {
             statuses: &[StatusCode::OK],
             max_bytes: u64::MAX,
             takes_xml: false,
+            explain: None,
             post: None,
         }
     }
@@ -275,7 +280,7 @@ impl Fetcher {
         let deadline = self.request_deadline();
         let (url, reach, mut response) = self.open(request, &deadline).await?;
         let length = response.content_length();
-        let start = self.start(&url, &mut response, &deadline).await?;
+        let start = self.start(&url, &mut response, &deadline, SHOWN_BYTES).await?;
         self.quote(reach, request).refuse_page(
             &url,
             response.headers(),
@@ -415,18 +420,19 @@ impl Fetcher {
         Ok(spool.finish()?)
     }
 
-    /// Receives the first bytes of a body, as many as messages may show.
+    /// Receives the first bytes of a body, at most `limit`.
     async fn start(
         &self,
         url: &Url,
         response: &mut Response,
         deadline: &Deadline,
+        limit: usize,
     ) -> Result<Vec<u8>, Fault> {
         let mut start = Vec::new();
-        while start.len() < SHOWN_BYTES
+        while start.len() < limit
             && let Some(chunk) = self.chunk(url, response, start.len() as u64, deadline).await?
         {
-            let room = SHOWN_BYTES - start.len();
+            let room = limit - start.len();
             start.extend_from_slice(&chunk.as_ref()[..chunk.as_ref().len().min(room)]);
         }
         Ok(start)
@@ -443,14 +449,17 @@ impl Fetcher {
     ) -> Fault {
         let (status, headers) = (response.status(), std::mem::take(response.headers_mut()));
         // If the body cannot be read, the status is the more important fault.
-        let start = self.start(url, &mut response, deadline).await.unwrap_or_default();
+        let limit = request.explain.map_or(SHOWN_BYTES, |_| EXPLAINED_BYTES);
+        let start = self.start(url, &mut response, deadline, limit).await.unwrap_or_default();
+        let meaning = request.explain.and_then(|explain| explain(&start));
         let (mut got, quote) = (status.to_string(), self.quote(reach, request));
         if let Some(content_type) =
             text(&headers, CONTENT_TYPE).and_then(|kind| quote.of(kind.as_bytes()))
         {
             got.push_str(&format!(", {content_type}"));
         }
-        if let Some(start) = quote.of(&start) {
+        let shown_start = &start[..start.len().min(SHOWN_BYTES)];
+        if let Some(start) = quote.of(meaning.as_ref().map_or(shown_start, String::as_bytes)) {
             got.push_str(&format!(": {start}"));
         }
         if matches!(status, StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN)

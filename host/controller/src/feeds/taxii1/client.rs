@@ -127,6 +127,7 @@ impl<'a> Client<'a> {
             http = http.with(name, HeaderValue::from_static(value));
         }
         http.takes_xml = true;
+        http.explain = Some(status_of);
         http.post = Some(Post { body, is_private: is_inbox, may_repeat: !is_inbox });
         let answer = self.fetcher.fetch(&http).await?;
         answer.refuse_page(expected)?;
@@ -185,6 +186,15 @@ impl<'a> Client<'a> {
             ),
             false => String::new(),
         }
+    }
+}
+
+/// Returns the text of a status message, which some servers send with an HTTP status of their own.
+fn status_of(body: &[u8]) -> Option<String> {
+    let message = read_message(body, &MessageLimits::default(), &mut |_| {}).ok()?;
+    match message.body {
+        Body::Status(status) => Some(format!("the status {status}")),
+        _ => None,
     }
 }
 

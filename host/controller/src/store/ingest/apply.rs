@@ -6,6 +6,7 @@ use threatsieve_blacklist::Timestamp;
 
 use super::collect::{Incoming, NO_TIME};
 use super::plan::{ACTIVE, Deed, Plan, Planner, REMOVED, REVOKED};
+use super::renamed::move_to;
 use super::{Delivered, Delivery};
 use crate::store::Store;
 use crate::store::body::Statement;
@@ -32,6 +33,7 @@ pub(super) fn apply(
         collected: &delivery.collected,
         canaries: &delivery.canaries,
         withdrawn: &delivery.withdrawn,
+        marked: &delivery.marked,
         now,
         plan: Plan::default(),
     };
@@ -64,6 +66,7 @@ pub(super) fn apply(
     writer.write(&plan)?;
     writer.replace_rejections(delivered)?;
     writer.keep_markings()?;
+    plan.counts.changed += writer.mark_again()?;
     delivery.events.keep(&transaction, feed)?;
     let has_ids = delivered == Delivered::Part;
     packages::keep(&transaction, feed, &delivery.packages, now, has_ids)?;
@@ -167,9 +170,9 @@ const KEEP_FORMER: &str = "INSERT INTO pending (feed, id, former)
     SELECT feed, id, CASE state WHEN 0 THEN body END FROM indicators
     WHERE feed = ?1 AND id = ?2 ON CONFLICT DO NOTHING";
 
-struct Writer<'a> {
-    transaction: &'a Transaction<'a>,
-    delivery: &'a Delivery,
+pub(super) struct Writer<'a> {
+    pub(super) transaction: &'a Transaction<'a>,
+    pub(super) delivery: &'a Delivery,
     keeps_former: bool,
     /// MISP servers get the feed's indicators.
     is_sent: bool,
@@ -189,6 +192,11 @@ impl Writer<'_> {
             remove.execute((feed, id, REMOVED, now.0))?;
             self.note_change(id)?;
         }
+        for (former, place) in &plan.renamed {
+            let collected = &self.delivery.collected;
+            let id = collected.id_text(&collected.incoming()[*place as usize])?;
+            move_to(self.transaction, (feed, &self.delivery.feed.name), former, id)?;
+        }
         let mut forget = self
             .transaction
             .prepare_cached("DELETE FROM indicators WHERE feed = ?1 AND id = ?2")?;
@@ -203,6 +211,7 @@ impl Writer<'_> {
         let id = self.delivery.collected.id_text(one)?;
         let body = self.delivery.collected.body(one);
         let modified = Some(one.modified).filter(|&time| time != NO_TIME);
+        let markings = self.delivery.marked.get(id).map(|markings| &**markings);
         self.note_change(id)?;
         let prepare = |sql| self.transaction.prepare_cached(sql);
         match deed {
@@ -214,18 +223,18 @@ impl Writer<'_> {
                     .execute((feed, id))?;
                 }
                 prepare(
-                    "INSERT INTO indicators (feed, id, state, modified, changed, body)
-                     VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+                    "INSERT INTO indicators (feed, id, state, modified, changed, body, markings)
+                     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
                 )?
-                .execute((feed, id, ACTIVE, modified, now.0, body))?;
+                .execute((feed, id, ACTIVE, modified, now.0, body, markings))?;
             }
             Deed::Replace => {
                 self.keep_former(id)?;
                 prepare(
-                    "UPDATE indicators SET state = ?3, modified = ?4, changed = ?5, body = ?6
-                     WHERE feed = ?1 AND id = ?2",
+                    "UPDATE indicators SET state = ?3, modified = ?4, changed = ?5, body = ?6,
+                     markings = ?7 WHERE feed = ?1 AND id = ?2",
                 )?
-                .execute((feed, id, ACTIVE, modified, now.0, body))?;
+                .execute((feed, id, ACTIVE, modified, now.0, body, markings))?;
             }
             Deed::Revive => {
                 self.keep_former(id)?;
@@ -280,7 +289,7 @@ impl Writer<'_> {
     }
 
     /// Notes a change for the MISP servers that get the feed.
-    fn note_change(&self, id: &str) -> anyhow::Result<()> {
+    pub(super) fn note_change(&self, id: &str) -> anyhow::Result<()> {
         if self.is_sent {
             misp::changed(self.transaction, self.delivery.feed_id, id)
         } else {
@@ -288,7 +297,7 @@ impl Writer<'_> {
         }
     }
 
-    fn keep_former(&self, id: &str) -> rusqlite::Result<()> {
+    pub(super) fn keep_former(&self, id: &str) -> rusqlite::Result<()> {
         if self.keeps_former {
             self.transaction.prepare_cached(KEEP_FORMER)?.execute((self.delivery.feed_id, id))?;
         }
@@ -347,12 +356,15 @@ impl Writer<'_> {
              failing_since = NULL, error = NULL,
              next_attempt = NULL, held = NULL, allowed = 0,
              cursor = coalesce(:cursor, cursor), active = max(0, active + :more), report = :report,
-             changed = CASE WHEN :has_changes THEN :now ELSE changed END WHERE id = :feed",
+             changed = CASE WHEN :has_changes THEN :now ELSE changed END,
+             ids_changed = coalesce(:ids_changed, ids_changed) WHERE id = :feed",
             named_params! {
                 ":now": self.delivery.now.0,
                 ":cursor": cursor.map(ToString::to_string),
                 ":more": plan.more_active,
                 ":report": serde_json::to_string(&plan.counts)?,
+                ":ids_changed":
+                    plan.ids_changed.as_ref().map(serde_json::to_string).transpose()?,
                 ":has_changes": plan.counts.has_changes(),
                 ":feed": self.delivery.feed_id,
             },

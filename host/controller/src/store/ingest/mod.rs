@@ -6,16 +6,21 @@
 
 mod apply;
 mod collect;
+mod marked;
 mod plan;
+mod renamed;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
+use std::sync::Arc;
 
 use serde_json::Value as Json;
-use threatsieve_blacklist::{Indicator, IndicatorId, Timestamp, UrlMode, Value};
+use threatsieve_blacklist::{Indicator, IndicatorId, Timestamp, Tlp, UrlMode, Value};
 use threatsieve_feed::latest_modified;
 
 use self::collect::{Canary, Collected};
+use self::marked::MarkedAgain;
 pub(crate) use self::plan::{ACTIVE, REVOKED};
+pub(crate) use self::renamed::Renamed;
 use super::Store;
 use super::body::Statement;
 use super::feeds::{Ingested, feed_id};
@@ -61,6 +66,10 @@ struct Delivery {
     /// The reason to doubt that the delivery is the feed.
     doubt: Option<String>,
     markings: Vec<(String, String)>,
+    /// JSON of the markings of indicators, by id: see [`Ingest::mark`].
+    marked: HashMap<String, Arc<str>>,
+    /// Known indicators whose level changes with the definitions of this delivery.
+    marked_again: Vec<MarkedAgain>,
     packages: ReceivedPackages,
     /// Indicators that earlier packages or events of MISP listed, and that those of the delivery
     /// with the same ids do not list any more.
@@ -102,6 +111,8 @@ impl Store {
             is_first: self.feed_state(&feed.name)?.is_none_or(|state| state.report.is_none()),
             doubt: None,
             markings: Vec::new(),
+            marked: HashMap::new(),
+            marked_again: Vec::new(),
             packages: ReceivedPackages::new(),
             withdrawn: BTreeSet::new(),
             threats: Threats::default(),
@@ -330,5 +341,7 @@ pub(crate) fn compared_text(text: &str) -> Option<String> {
 
 #[cfg(test)]
 mod model_tests;
+#[cfg(test)]
+mod renamed_tests;
 #[cfg(test)]
 pub(crate) mod tests;

@@ -1,11 +1,13 @@
 //! Plans the changes of a delivery before anything is changed.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
+use std::sync::Arc;
 
 use rusqlite::{Connection, OptionalExtension, Row};
 use threatsieve_blacklist::Timestamp;
 
 use super::collect::{Canary, Collected, Incoming, NO_TIME};
+use super::renamed::{Renamed, is_named};
 use super::{Delivered, is_credible};
 use crate::store::body::Statement;
 use crate::store::feeds::Ingested;
@@ -51,6 +53,10 @@ pub(super) struct Plan {
     pub(super) leaving: u64,
     /// The text of a canary that leaves with a row.
     pub(super) lost_canary: Option<String>,
+    /// Indicators under new ids: the earlier id, and the index in the delivery.
+    pub(super) renamed: Vec<(String, u32)>,
+    /// Set if these are most of the feed's indicators.
+    pub(super) ids_changed: Option<Renamed>,
     /// Change of the number of active rows.
     pub(super) more_active: i64,
 }
@@ -61,10 +67,13 @@ struct Stored<'a> {
     modified: i64,
     changed: i64,
     body: &'a [u8],
+    /// Its markings are stored. Earlier versions did not store them.
+    has_markings: bool,
 }
 
 impl<'a> Stored<'a> {
-    /// Reads the columns from the given one on: state, modified, changed, body.
+    /// Reads the columns from the given one on: state, modified, changed, body, and
+    /// whether its markings are known.
     fn read(row: &'a Row<'_>, first: usize, now: Timestamp) -> rusqlite::Result<Stored<'a>> {
         // A row that an earlier version wrote may have a date too far in the future.
         let modified = row.get::<_, Option<i64>>(first + 1)?;
@@ -74,6 +83,7 @@ impl<'a> Stored<'a> {
             modified: modified.unwrap_or(NO_TIME),
             changed: row.get(first + 2)?,
             body: row.get_ref(first + 3)?.as_blob()?,
+            has_markings: row.get(first + 4)?,
         })
     }
 }
@@ -84,6 +94,8 @@ pub(super) struct Planner<'a> {
     pub(super) canaries: &'a [Canary],
     /// Indicators whose stored content comes from a package that does not list them any more.
     pub(super) withdrawn: &'a BTreeSet<String>,
+    /// Indicators with markings that are to be stored.
+    pub(super) marked: &'a HashMap<String, Arc<str>>,
     pub(super) now: Timestamp,
     pub(super) plan: Plan,
 }
@@ -103,6 +115,9 @@ impl Planner<'_> {
             (true, Delivered::Whole) => self.merge(connection, feed)?,
             (true, Delivered::Part) => self.look_up(connection, feed)?,
         }
+        if is_known {
+            self.rename(connection, feed, delivered)?;
+        }
         Ok(self.plan)
     }
 
@@ -117,7 +132,8 @@ impl Planner<'_> {
     fn look_up(&mut self, connection: &Connection, feed: i64) -> anyhow::Result<()> {
         let collected = self.collected;
         let mut select = connection.prepare_cached(
-            "SELECT state, modified, changed, body FROM indicators WHERE feed = ?1 AND id = ?2",
+            "SELECT state, modified, changed, body, markings IS NOT NULL FROM indicators
+             WHERE feed = ?1 AND id = ?2",
         )?;
         for (place, one) in (0u32..).zip(collected.incoming()) {
             let id = collected.id_text(one)?;
@@ -135,13 +151,7 @@ impl Planner<'_> {
                 None => self.judge(place, one, None)?,
             }
         }
-        let is_named = |id: &str| {
-            collected
-                .incoming()
-                .binary_search_by(|one| collected.id(one).cmp(id.as_bytes()))
-                .is_ok()
-        };
-        for id in self.withdrawn.iter().filter(|id| !is_named(id)) {
+        for id in self.withdrawn.iter().filter(|id| !is_named(collected, id)) {
             let listed = select
                 .query_row((feed, id), |row| {
                     let stored = Stored::read(row, 0, self.now)?;
@@ -158,7 +168,8 @@ impl Planner<'_> {
         let collected = self.collected;
         let mut coming = (0u32..).zip(collected.incoming()).peekable();
         let mut select = connection.prepare_cached(
-            "SELECT id, state, modified, changed, body FROM indicators WHERE feed = ?1 ORDER BY id",
+            "SELECT id, state, modified, changed, body, markings IS NOT NULL FROM indicators
+             WHERE feed = ?1 ORDER BY id",
         )?;
         let mut rows = select.query([feed])?;
         while let Some(row) = rows.next()? {
@@ -208,7 +219,7 @@ impl Planner<'_> {
         stored: Option<&Stored<'_>>,
     ) -> anyhow::Result<()> {
         let deed =
-            if one.is_revocation { withdrawal(one, stored) } else { self.version(one, stored) };
+            if one.is_revocation { withdrawal(one, stored) } else { self.version(one, stored)? };
         let Some(deed) = deed else {
             let is_older = stored.is_some_and(|stored| one.modified < stored.modified);
             self.plan.counts.older += u64::from(is_older);
@@ -240,15 +251,19 @@ impl Planner<'_> {
 
     /// Returns the change that a version of an indicator makes. A version that is older than the
     /// known one only shows that the indicator is still listed.
-    fn version(&self, one: &Incoming, stored: Option<&Stored<'_>>) -> Option<Deed> {
-        let Some(stored) = stored else { return Some(Deed::Insert) };
-        let is_same = one.modified == stored.modified && self.collected.body(one) == stored.body;
-        match stored.state {
+    fn version(&self, one: &Incoming, stored: Option<&Stored<'_>>) -> anyhow::Result<Option<Deed>> {
+        let Some(stored) = stored else { return Ok(Some(Deed::Insert)) };
+        let lacks_markings =
+            !stored.has_markings && self.marked.contains_key(self.collected.id_text(one)?);
+        let is_same = one.modified == stored.modified
+            && self.collected.body(one) == stored.body
+            && !lacks_markings;
+        Ok(match stored.state {
             ACTIVE => (one.modified >= stored.modified && !is_same).then_some(Deed::Replace),
             REVOKED => (one.modified > stored.modified).then_some(Deed::Replace),
             _ if one.modified < stored.modified => Some(Deed::Revive),
             _ => Some(Deed::Replace),
-        }
+        })
     }
 
     /// Notes a canary that is lost when an active row is changed or revoked.

@@ -79,12 +79,12 @@ fn revoke(store: &mut Store, feed: &Feed, id: &str, modified: Option<i64>) -> In
     ingest.finish(Delivered::Part, None, false).unwrap()
 }
 
-fn found(store: &Store, query: &Query) -> Vec<Found> {
+pub(super) fn found(store: &Store, query: &Query) -> Vec<Found> {
     store.search(query, NOW).unwrap().0
 }
 
 /// Returns all ids with their states.
-fn states(store: &Store) -> Vec<(String, State)> {
+pub(super) fn states(store: &Store) -> Vec<(String, State)> {
     let all = Query { limit: 1000, ..Query::default() };
     found(store, &all).into_iter().map(|found| (found.id, found.state)).collect()
 }

@@ -161,7 +161,8 @@ impl Takeover<'_> {
         let new = {
             let mut select = transaction.prepare_cached(
                 "SELECT number, id FROM packages WHERE feed = ?1 AND number > (
-                     SELECT package FROM misp_feeds WHERE id = ?2) ORDER BY number",
+                     SELECT package FROM misp_feeds WHERE id = ?2)
+                 AND dropped IS NULL ORDER BY number",
             )?;
             let rows = select.query_map((self.link.feed, self.link.id), |row| {
                 Ok((row.get::<_, i64>(0)?, row.get::<_, String>(1)?))
@@ -235,7 +236,7 @@ impl Takeover<'_> {
             .prepare_cached(
                 "SELECT packages.id FROM package_ids JOIN packages ON number = package
                  WHERE package_ids.feed = ?1 AND role = ?2 AND package_ids.id = ?3
-                 ORDER BY number LIMIT 1",
+                 AND dropped IS NULL ORDER BY number LIMIT 1",
             )?
             .query_row((self.link.feed, LISTED, indicator), |row| row.get(0))
             .optional()?;

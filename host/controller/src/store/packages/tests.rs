@@ -35,6 +35,7 @@ fn add(
         defines: all(defines),
         refers: all(refers),
         is_utf8: true,
+        dropped: None,
     });
 }
 

@@ -4,6 +4,7 @@ use threatsieve_blacklist::{Indicator, IndicatorId, Timestamp, Tlp, Value};
 
 use crate::{BundleReport, FeedError, PackageOptions, StixLimits, StixReport, StixSet, Unreduced};
 
+mod filters;
 mod limits;
 mod packages;
 mod received;
