@@ -217,6 +217,7 @@ def test_a_service_is_taken_over(service, tmp_path):
     assert len(result.secret(server["token"])) == 64
     assert toml["logging"]["level"] == "info"
     assert toml["logging"]["file"] == str(service.folder / "logs/flare-misp-service.log")
+    assert toml["logging"]["max_file_size"] == "1MiB"
     assert toml["http"] == {"connect_timeout": "10s", "idle_timeout": "10s"}
     assert f"Authorization: Bearer $(cat {server['token']['file']})" in result.said
     assert "missing:" not in result.said
@@ -373,6 +374,21 @@ def test_odd_values_are_named_and_never_shown_if_secret(service, tmp_path):
     assert "hunter2" not in result.said + result.text
     assert "unknown.key (config.properties): neither" in result.said
     assert result.toml["feeds"][0]["url"] == "https://taxii.example/poll"
+
+
+def test_an_earlier_version_named_server_and_poll_service(service, tmp_path):
+    server = "https://taxii.example:8443"
+    poll = f"{server}/flare/taxii11/poll/"
+    service.set(stixtransclient__poll__baseurl=server, stixtransclient__poll__url=poll)
+    result = Imported(service, tmp_path / "new")
+    (feed,) = result.toml["feeds"]
+    assert (feed["url"], feed["poll_url"]) == (f"{server}/", poll)
+    # The last version has the poll service in the first one.
+    service.set(stixtransclient__poll__baseurl=poll, stixtransclient__poll__url=f"{server}/old")
+    result = Imported(service, tmp_path / "last")
+    (feed,) = result.toml["feeds"]
+    assert (feed["url"], feed["poll_url"]) == (poll, poll)
+    assert "stixtransclient.poll.url" in named(result.said)
 
 
 def test_http_to_misp_is_allowed_and_said(service, tmp_path):

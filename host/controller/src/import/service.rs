@@ -238,6 +238,11 @@ impl Service<'_> {
     /// Writes the feed. Returns its name.
     fn feed(&mut self, server: &Server) -> String {
         let url = self.url("stixtransclient.poll.baseurl");
+        // Earlier versions had the address of the server and that of its poll service.
+        let earlier = "stixtransclient.poll.url";
+        let is_server = url.as_ref().is_some_and(|url| url.path() == "/");
+        let has_earlier = is_server && self.config.get(earlier).is_some();
+        let poll_url = if has_earlier { self.url(earlier) } else { None };
         let collection = self.config("stixtransclient.source.collection");
         let name = collection.clone().unwrap_or_else(|| "taxii".to_owned());
         let since = self.since();
@@ -245,9 +250,10 @@ impl Service<'_> {
         self.writer.set("name", &quoted(&name));
         self.writer.set("type", &quoted("taxii1"));
         let shown = url.as_ref().map_or("https://taxii.example.org/poll", Url::as_str);
-        // The service asks the poll service only.
         self.writer.set("url", &quoted(shown));
-        self.writer.set("poll_url", &quoted(shown));
+        // The service asks the poll service only.
+        let poll_url = poll_url.as_ref().map_or(shown, Url::as_str);
+        self.writer.set("poll_url", &quoted(poll_url));
         if let Some(collection) = &collection {
             self.writer.set("collection", &quoted(collection));
         }
@@ -572,7 +578,12 @@ impl Service<'_> {
         }
         let size = self.size("logging.file.max-size");
         if let Some(bytes) = size {
-            self.writer.set("max_file_size", &quoted(&format!("{bytes}B")));
+            let (count, unit) = match bytes {
+                bytes if bytes.is_multiple_of(1 << 20) => (bytes >> 20, "MiB"),
+                bytes if bytes.is_multiple_of(1 << 10) => (bytes >> 10, "KiB"),
+                bytes => (bytes, "B"),
+            };
+            self.writer.set("max_file_size", &quoted(&format!("{count}{unit}")));
         }
         if let Some((all, one)) = self.size("logging.file.total-size-cap").zip(size) {
             self.writer.set("old_files", &(all / one).clamp(1, 100).to_string());
