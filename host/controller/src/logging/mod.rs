@@ -12,10 +12,13 @@ use anyhow::Context;
 
 use tracing::field::{Field, Visit};
 use tracing::{Event, Subscriber};
-use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::Targets;
 use tracing_subscriber::fmt::format::Writer;
 use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields};
+use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::registry::LookupSpan;
+use tracing_subscriber::reload;
+use tracing_subscriber::util::SubscriberInitExt as _;
 
 use self::file::LogFile;
 use crate::config::Logging;
@@ -26,14 +29,14 @@ const OVERRIDE: &str = "THREATSIEVE_LOG";
 
 /// The running log, whose settings can be changed.
 pub(crate) struct Log {
-    change_filter: Box<dyn Fn(EnvFilter) -> anyhow::Result<()> + Send + Sync>,
+    change_filter: Box<dyn Fn(Targets) -> anyhow::Result<()> + Send + Sync>,
     is_json: Arc<AtomicBool>,
     file: Arc<Mutex<Option<LogFile>>>,
 }
 
 /// Settings of the log that are known to work.
 pub(crate) struct Prepared {
-    filter: EnvFilter,
+    filter: Targets,
     is_json: bool,
     file: Option<LogFile>,
 }
@@ -42,12 +45,13 @@ impl Prepared {
     /// Opens the file. Fails if it cannot be opened, or if the override is not a valid filter.
     pub(crate) fn new(logging: &Logging) -> anyhow::Result<Prepared> {
         let filter = match std::env::var(OVERRIDE) {
-            Ok(text) if !text.is_empty() => EnvFilter::try_new(&text).map_err(|error| {
+            Ok(text) if !text.is_empty() => text.parse().map_err(|error| {
+                let error: tracing_subscriber::filter::ParseError = error;
                 anyhow::anyhow!(
                     "{OVERRIDE}: expected a level or filter (`debug`), got {text:?}: {error}"
                 )
             })?,
-            _ => EnvFilter::default().add_directive(logging.level.into()),
+            _ => Targets::new().with_default(logging.level),
         };
         let file = LogFile::open(logging).with_context(|| {
             let path = logging.file.as_deref().unwrap_or(Path::new("")).display();
@@ -63,13 +67,12 @@ pub(crate) fn start(logging: &Logging) -> anyhow::Result<Log> {
     let Prepared { filter, is_json, file } = Prepared::new(logging)?;
     let (is_json, file) = (Arc::new(AtomicBool::new(is_json)), Arc::new(Mutex::new(file)));
     let writer = Arc::clone(&file);
-    let builder = tracing_subscriber::fmt()
-        .with_env_filter(filter)
+    let (filter, handle) = reload::Layer::new(filter);
+    let lines = tracing_subscriber::fmt::layer()
         .with_writer(move || Writers { file: Arc::clone(&writer) })
-        .event_format(Lines { is_json: Arc::clone(&is_json) })
-        .with_filter_reloading();
-    let handle = builder.reload_handle();
-    builder.try_init().map_err(|error| anyhow::anyhow!(error))?;
+        .event_format(Lines { is_json: Arc::clone(&is_json) });
+    let subscriber = tracing_subscriber::registry().with(filter).with(lines);
+    subscriber.try_init().map_err(|error| anyhow::anyhow!(error))?;
     let change_filter = Box::new(move |filter| Ok(handle.reload(filter)?));
     Ok(Log { change_filter, is_json, file })
 }
