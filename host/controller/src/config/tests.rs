@@ -63,7 +63,7 @@ fn each_error_says_where_what_expected_and_got() {
         ),
         (
             &format!("{feed}type = \"path\"\npath = \"x\"\nuser = \"u\""),
-            "feeds.a.user: expected for type taxii, taxii1 and url only, got it for type path",
+            "feeds.a.user: expected for type taxii, taxii1, url and misp-feed only, got it for type path",
         ),
         (
             &format!("{feed}type = \"taxii1\"\nurl = \"https://h/\"\nlogin_url = \"https://h/\""),

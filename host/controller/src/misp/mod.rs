@@ -1,4 +1,4 @@
-//! What MISP servers get.
+//! Indicators and sightings for MISP servers.
 //!
 //! The state notes changed indicators (`store/misp`). A round takes them over into events, and then
 //! sends each waiting event: it looks at what the server has, writes what differs, and looks again.

@@ -6,7 +6,7 @@ use crate::config::Misp;
 use crate::store::misp::{Event, Settled};
 use crate::text::{counted, escape_controls, grouped};
 
-/// What one server got in a round.
+/// The report on one server.
 #[derive(Debug, Default, Serialize)]
 pub(crate) struct ServerReport {
     pub(crate) name: String,

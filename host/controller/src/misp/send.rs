@@ -349,7 +349,7 @@ impl<'a> Writing<'a> {
         }
     }
 
-    /// Finds what an accepted write did not change, which the server drops without a word. Each such
+    /// Finds what an accepted write did not change: the server drops it without a word. Each such
     /// attribute is sent by itself once, for the reason.
     async fn look_for_dropped(
         &mut self,

@@ -27,8 +27,8 @@ pub(crate) fn http_client(mut tls: ClientConfig, user_agent: &str) -> ClientBuil
         .referer(false)
 }
 
-/// Builds an HTTP client by the settings of `[http]`. It presents the client certificate, if there is
-/// one. `more` adds what only this client needs.
+/// Builds an HTTP client by the settings of `[http]`. It presents the client certificate, if there
+/// is one. `more` adds what only this client needs.
 pub(crate) fn configured_client(
     http: &Http,
     certificate: Option<&ClientCertificate>,

@@ -1,4 +1,4 @@
-//! What MISP servers get: which feeds go to which server, and the events that they make there.
+//! The feeds that go to each MISP server, and the events that they make there.
 //!
 //! A change of an indicator is noted in the transaction that makes it ([`changed`]). A round then
 //! takes the changes over into events ([`take_over`]): each event with a change waits. An event is
