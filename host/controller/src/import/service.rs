@@ -166,7 +166,7 @@ impl Service<'_> {
         self.missing(key, &format!("expected {expected}, got {got:?}"));
     }
 
-    fn to_do(&mut self, what: impl Into<String>) {
+    fn add_to_do(&mut self, what: impl Into<String>) {
         self.findings.to_do.push(what.into());
     }
 
@@ -203,7 +203,7 @@ impl Service<'_> {
         let is_open = |url: &Url| url.scheme() == "http" && !is_loopback(url);
         if server.url.as_ref().is_some_and(is_open) {
             settings.push(("allow_plain_http", "true".to_owned()));
-            self.to_do(
+            self.add_to_do(
                 "MISP is asked over plain http, so its key can be read on the way: use https, and \
                  remove `allow_plain_http`",
             );
@@ -317,7 +317,7 @@ impl Service<'_> {
             self.writer.set("packages_to", &path(&folder));
             if !folder.is_dir() {
                 let shown = folder.display();
-                self.to_do(format!("make the folder {shown}, to which packages are written"));
+                self.add_to_do(format!("make the folder {shown}, to which packages are written"));
             }
         } else {
             let why = "The schedule did not write packages to files.";
@@ -430,7 +430,7 @@ impl Service<'_> {
         let Some(decrypted) = decrypted else {
             match &plain {
                 None => self.missing("misp.authorization.key", "there is no key for MISP"),
-                Some(plain) if plain == EXAMPLE_KEY => self.to_do(format!(
+                Some(plain) if plain == EXAMPLE_KEY => self.add_to_do(format!(
                     "write the key of MISP to {MISP_KEY}: the one of `misp.authorization.key` is \
                      the example that the service ships"
                 )),
@@ -441,7 +441,7 @@ impl Service<'_> {
         match plain {
             Some(plain) if plain != EXAMPLE_KEY && plain != decrypted.expose() => {
                 self.secrets.push((OTHER_MISP_KEY, decrypted));
-                self.to_do(format!(
+                self.add_to_do(format!(
                     "compare two keys of MISP: {MISP_KEY} is `misp.authorization.key`, which the \
                      service sends; {OTHER_MISP_KEY} is `stixtransclient.misp.key`"
                 ));
@@ -481,7 +481,7 @@ impl Service<'_> {
         let place = secret(&self.places.secrets.join(MISP_KEY));
         self.writer.set("key", &place);
         if server.is_whole() {
-            self.to_do(
+            self.add_to_do(
                 "see `distribution` of the feed's `misp`: the service left it to MISP's default, \
                  and now only your organisation can read the events",
             );
@@ -506,7 +506,7 @@ impl Service<'_> {
             let place = self.secret(SERVER_PASSWORD, password);
             self.writer.set("keystore_password", &place);
         } else if !is_off {
-            self.to_do(
+            self.add_to_do(
                 "without a certificate, the server answers on this machine only, over plain http: \
                  see `certificate` or `keystore` of [server]",
             );
@@ -515,7 +515,7 @@ impl Service<'_> {
         self.writer.set("token", &secret(&token));
         if !is_off {
             self.secrets.push((SERVER_TOKEN, new_token()?));
-            self.to_do(format!(
+            self.add_to_do(format!(
                 "add a header to each request of your scripts, because the service had no \
                  authentication: curl --header \"Authorization: Bearer $(cat {})\"; or set \
                  `client_ca_files` of [server], and let them show a client certificate",

@@ -5,13 +5,13 @@
 //! An event counts as sent only when the server was seen to have all of it. So there is one way for
 //! a new event, for a change, for a lost answer and for a program that was killed.
 //!
-//! - [`route`]: which feed goes to which server, and the event that is wanted;
-//! - [`send`]: one event, until it is seen to be right;
-//! - [`upload`]: a package that the server converts;
-//! - [`publish`]: publication, which is seen too before it counts;
-//! - [`sightings`]: matches, as sightings of the attributes;
-//! - [`health`]: whether a server answers;
-//! - [`client`]: requests.
+//! - `route`: which feed goes to which server, and the event that is wanted;
+//! - `send`: one event, until it is seen to be right;
+//! - `upload`: a package that the server converts;
+//! - `publish`: publication, which is seen too before it counts;
+//! - `sightings`: matches, as sightings of the attributes;
+//! - `health`: whether a server answers;
+//! - `client`: requests.
 
 mod client;
 mod health;

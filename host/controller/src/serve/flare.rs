@@ -171,10 +171,9 @@ async fn transfer(State(service): Shared, parameters: Parameters) -> Result<Resp
     if status == StatusCode::OK {
         return Ok(refusal::json(&body));
     }
-    let mut failure = Refusal::new(status, "the poll failed", &format!("feeds.{}", feed.name))
-        .expected("a complete poll", detail);
-    failure.more = body.as_object().cloned().unwrap_or_default();
-    Err(failure)
+    Err(Refusal::new(status, "the poll failed", &format!("feeds.{}", feed.name))
+        .expected("a complete poll", detail)
+        .with_all(body.as_object().cloned().unwrap_or_default()))
 }
 
 /// Adds the keys by which scripts of the superseded service see a failure.

@@ -8,22 +8,25 @@ use serde_json::{Map, Value as Json};
 /// An answer with a status code of an error. Its body is a JSON object: `what`, `where`, `expected`
 /// and `got`.
 #[derive(Debug)]
-pub(super) struct Refusal {
-    pub(super) status: StatusCode,
-    pub(super) what: String,
+pub(super) struct Refusal(Box<Parts>);
+
+#[derive(Debug)]
+struct Parts {
+    status: StatusCode,
+    what: String,
     /// The part of the request, or the setting.
-    pub(super) place: String,
-    pub(super) expected: String,
-    pub(super) got: String,
+    place: String,
+    expected: String,
+    got: String,
     /// Further keys.
-    pub(super) more: Map<String, Json>,
+    more: Map<String, Json>,
     /// Seconds until another request may succeed.
-    pub(super) retry_after: Option<u64>,
+    retry_after: Option<u64>,
 }
 
 impl Refusal {
     pub(super) fn new(status: StatusCode, what: &str, place: &str) -> Refusal {
-        Refusal {
+        Refusal(Box::new(Parts {
             status,
             what: what.to_owned(),
             place: place.to_owned(),
@@ -31,7 +34,7 @@ impl Refusal {
             got: String::new(),
             more: Map::new(),
             retry_after: None,
-        }
+        }))
     }
 
     pub(super) fn expected(
@@ -39,44 +42,46 @@ impl Refusal {
         expected: impl Into<String>,
         got: impl Into<String>,
     ) -> Refusal {
-        (self.expected, self.got) = (expected.into(), got.into());
+        (self.0.expected, self.0.got) = (expected.into(), got.into());
         self
     }
 
     pub(super) fn retry_after(mut self, seconds: u64) -> Refusal {
-        self.retry_after = Some(seconds.max(1));
+        self.0.retry_after = Some(seconds.max(1));
         self
     }
 
     pub(super) fn with(mut self, key: &str, value: impl Into<Json>) -> Refusal {
-        self.more.insert(key.to_owned(), value.into());
+        self.0.more.insert(key.to_owned(), value.into());
+        self
+    }
+
+    /// Replaces the further keys.
+    pub(super) fn with_all(mut self, more: Map<String, Json>) -> Refusal {
+        self.0.more = more;
         self
     }
 
     /// Returns the refusal in one sentence.
     pub(super) fn sentence(&self) -> String {
-        let Refusal { what, place, expected, got, .. } = self;
+        let Parts { what, place, expected, got, .. } = &*self.0;
         format!("{what}: {place}: expected {expected}, got {got}")
     }
 }
 
 impl IntoResponse for Refusal {
     fn into_response(self) -> Response {
-        let mut body = self.more;
-        for (key, value) in [
-            ("what", self.what),
-            ("where", self.place),
-            ("expected", self.expected),
-            ("got", self.got),
-        ] {
+        let Parts { status, what, place, expected, got, more: mut body, retry_after } = *self.0;
+        for (key, value) in [("what", what), ("where", place), ("expected", expected), ("got", got)]
+        {
             body.insert(key.to_owned(), value.into());
         }
-        let mut response = (self.status, json(&Json::Object(body))).into_response();
+        let mut response = (status, json(&Json::Object(body))).into_response();
         let headers = response.headers_mut();
-        if let Some(seconds) = self.retry_after {
+        if let Some(seconds) = retry_after {
             headers.insert(RETRY_AFTER, seconds.into());
         }
-        if self.status == StatusCode::UNAUTHORIZED {
+        if status == StatusCode::UNAUTHORIZED {
             headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
         }
         response

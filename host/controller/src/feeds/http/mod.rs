@@ -66,10 +66,13 @@ pub(super) struct Request {
     /// The expected content may be XML. Otherwise XML counts as a page for people.
     pub(super) takes_xml: bool,
     /// Reads the meaning of an answer with an unexpected status, if its body has one.
-    pub(super) explain: Option<fn(&[u8]) -> Option<String>>,
+    pub(super) explain: Option<Explain>,
     /// Makes the request a POST.
     pub(super) post: Option<Post>,
 }
+
+/// Reads the meaning of an answer's body, if it has one.
+pub(super) type Explain = fn(&[u8]) -> Option<String>;
 
 /// The body of a POST request. Its type is among the request's headers.
 #[derive(Debug, Clone)]

@@ -14,7 +14,7 @@ use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 use serde_json::Value as Json;
-use threatsieve_blacklist::{Indicator, IndicatorId, Timestamp, Tlp, UrlMode, Value};
+use threatsieve_blacklist::{Indicator, IndicatorId, Timestamp, UrlMode, Value};
 use threatsieve_feed::latest_modified;
 
 use self::collect::{Canary, Collected};

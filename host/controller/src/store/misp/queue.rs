@@ -332,12 +332,12 @@ impl Store {
              WHERE server = ?1 AND state <> 1 AND misp_events.error IS NOT NULL
              ORDER BY misp_events.id DESC LIMIT ?2"
         );
-        let items = format!(
+        let items =
             "SELECT misp_events.id, feeds.name, kind, source, part, misp_events.uuid, value, -1,
              reason, NULL FROM misp_refused JOIN misp_events ON misp_events.id = event
              JOIN misp_feeds ON misp_feeds.id = misp_feed JOIN feeds ON feeds.id = misp_feeds.feed
              WHERE server = ?1 ORDER BY misp_events.id DESC LIMIT ?2"
-        );
+                .to_owned();
         // These are sent as events of this program instead.
         let packages = format!(
             "SELECT misp_events.id, feeds.name, misp_events.kind, source, part, uuid, NULL, -2,
