@@ -25,7 +25,7 @@ PART_BLOCKS = 10
 """The largest number of content blocks of one part of a result."""
 FEEDS = (
     "feed", "other", "gone", "subscribed", "old", "json", "inbox", "limits", "references",
-    "session",
+    "session", "session misp",
 )  # fmt: skip
 """Data feeds. Each test uses one of its own."""
 SETS = ("set",)

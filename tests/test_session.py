@@ -113,6 +113,38 @@ def test_the_documented_session(tmp_path, opentaxii_server, certificates):
         one.stop()
 
 
+def test_stix_to_misp_answers_when_misp_holds_the_packages(
+    tmp_path, opentaxii_server, certificates
+):
+    with misp.running() as double:
+        target = {"server": "soc", "way": "stix", "publish": True}
+        feeds = [feed(opentaxii_server, "session misp", misp=[target])]
+        servers_of_misp = [{"name": "soc", "url": double.url, "key": {"env": "KEY"}}]
+        one = service(tmp_path, opentaxii_server, certificates, *feeds, misp=servers_of_misp)
+        one.environment["KEY"] = double.key
+        with one:
+            one.wait_for_rounds(1)
+            assert one.ask("/checkMispStatus").json["statusCode"] == 200
+            opentaxii_server.add("session misp", package("one.misp.example", number=1))
+            # The two ways have positions of their own.
+            assert one.poll(processType="xmlOutput").json["status"] == "Success"
+            answer = one.poll(processType="stixToMisp")
+            assert answer.status == 200, answer
+            assert answer.json["processType"] == "stixToMisp"
+            assert answer.json["detailedStatus"] == "Completed sucessfully"
+            flagged = {each["value"] for each in double.attributes() if each["to_ids"]}
+            assert flagged == {"one.misp.example"}
+            assert [event["published"] for event in double.events()] == [True]
+            assert len(list(one.packages.iterdir())) == 1
+            # A server that is down: the package waits, and the answer says so.
+            double.down()
+            opentaxii_server.add("session misp", package("two.misp.example", number=2))
+            answer = one.poll(processType="stixToMisp")
+            assert answer.status == 502 and answer.json["status"] == "Failure", answer
+            assert "soc" in answer.json["detailedStatus"]
+            assert double.key not in answer.text
+
+
 def test_answers_about_a_taxii_server_that_fails_are_truthful(
     tmp_path, opentaxii_server, certificates
 ):

@@ -18,6 +18,7 @@ use super::refusal::{self, Refusal};
 use super::times::{as_java, with_offset};
 use crate::config::{Config, Feed, Origin};
 use crate::feeds;
+use crate::misp::ServerReport;
 use crate::network::shown_url;
 use crate::rounds::{FeedReport, RoundReport};
 use crate::service::{Polled, Refused, Service, Unpolled};
@@ -97,20 +98,48 @@ impl Process {
 }
 
 impl Process {
-    /// Returns the reason why not all that a round brought reached its destination.
-    fn failure(self, report: &RoundReport, feed: &Feed) -> Option<String> {
+    /// Returns the reason why not all that a round brought reached its destination, with the status
+    /// code for it.
+    fn failure(self, report: &RoundReport, feed: &Feed) -> Option<(StatusCode, String)> {
+        let local = |why| (StatusCode::INTERNAL_SERVER_ERROR, why);
         match self {
             Process::XmlOutput => {
                 let of_feed = |files: &&PackageFiles| files.feed == feed.name;
                 match report.packages.iter().flatten().find(of_feed) {
-                    Some(files) if files.error.is_some() || files.missed > 0 => files.text(),
+                    Some(files) if files.error.is_some() || files.missed > 0 => {
+                        files.text().map(local)
+                    }
                     Some(_) => None,
-                    None => Some("the round wrote no packages; its report says why".to_owned()),
+                    None => Some(local(step_error(report, "writing packages"))),
                 }
             }
-            Process::StixToMisp => None,
+            Process::StixToMisp => {
+                let reports: Vec<&ServerReport> = servers(report, feed).collect();
+                if reports.is_empty() {
+                    return Some(local(step_error(report, "sending to MISP")));
+                }
+                let troubles: Vec<String> = reports
+                    .into_iter()
+                    .filter(|server| server.is_trouble())
+                    .map(ServerReport::text)
+                    .collect();
+                (!troubles.is_empty()).then(|| (StatusCode::BAD_GATEWAY, troubles.join("; ")))
+            }
         }
     }
+}
+
+/// Returns the reports on the MISP servers that a feed goes to.
+fn servers<'a>(report: &'a RoundReport, feed: &'a Feed) -> impl Iterator<Item = &'a ServerReport> {
+    let is_of_feed =
+        |server: &&ServerReport| feed.misp.iter().any(|target| target.server == server.name);
+    report.misp.iter().filter(is_of_feed)
+}
+
+/// Returns the reason why a step of a round has no report.
+fn step_error(report: &RoundReport, step: &str) -> String {
+    let found = report.errors.iter().find(|error| error.starts_with(step));
+    found.cloned().unwrap_or_else(|| format!("{step}: the round did not come to it"))
 }
 
 /// Polls a feed, and passes what it brings on.
@@ -193,15 +222,19 @@ fn judge(report: &RoundReport, feed: &Feed, process: Process) -> (StatusCode, St
         None => (*outcome).to_owned(),
     };
     let has_delivered = !matches!(*outcome, "failed" | "held" | "skipped") && !report.stopped;
-    if has_delivered && let Some(why) = process.failure(report, feed) {
-        return (StatusCode::INTERNAL_SERVER_ERROR, why);
+    if has_delivered && let Some(failure) = process.failure(report, feed) {
+        return failure;
     }
+    let waiting: u64 = match process {
+        Process::StixToMisp => servers(report, feed).map(|server| server.waiting).sum(),
+        Process::XmlOutput => 0,
+    };
     match *outcome {
         _ if report.stopped => (StatusCode::SERVICE_UNAVAILABLE, "the program stops".to_owned()),
         "failed" => (StatusCode::BAD_GATEWAY, detail()),
         "held" => (StatusCode::CONFLICT, detail()),
         "skipped" => (StatusCode::SERVICE_UNAVAILABLE, detail()),
-        _ if *goes_on => {
+        _ if *goes_on || waiting > 0 => {
             (StatusCode::OK, format!("{COMPLETED}; there is more: the next round continues"))
         }
         _ => (StatusCode::OK, COMPLETED.to_owned()),
