@@ -1,7 +1,7 @@
 """Runs the measurements: `python -m tests.bench [PART]...`, all parts without an argument.
 
 The parts are real, million, ten-million, lookup, start, store, rounds, feeds, lists, packages,
-ingest and push.
+misp, ingest and push.
 """
 
 import gzip
@@ -20,6 +20,7 @@ from tests.bench import (
     ingest,
     lists,
     lookup,
+    misp,
     packages,
     push,
     report,
@@ -275,6 +276,7 @@ def main(parts: list[str]) -> None:
         "feeds",
         "lists",
         "packages",
+        "misp",
         "ingest",
         "push",
     ]
@@ -309,6 +311,8 @@ def main(parts: list[str]) -> None:
         lists.write()
     if "packages" in wanted:
         packages.write()
+    if "misp" in wanted:
+        misp.write()
     if "ingest" in wanted:
         ingest.write()
     if "push" in wanted:

@@ -247,7 +247,9 @@ async fn search(
         let Some(held) = sender.view(&number, report).await? else { continue };
         let is_known = sender.forwarding.store().knows_misp_event(&held.uuid.to_string())?;
         let adopted = adopt(wanted.clone(), &held);
-        if !is_known && held.timestamp >= oldest && adopted.missing.is_empty() {
+        // The server's converter leaves some values out.
+        let is_its = adopted.found > 0 && adopted.found >= adopted.missing.len();
+        if !is_known && held.timestamp >= oldest && is_its {
             all.push(held);
         }
     }

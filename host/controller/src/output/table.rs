@@ -21,8 +21,6 @@ const COLUMNS: [(&str, usize); 6] = [
 ];
 /// Number of indicators that are named in a row. The rest is counted.
 const INDICATORS_SHOWN: usize = 3;
-/// Number of threats of one indicator that are named.
-const THREATS_SHOWN: usize = 3;
 /// Maximum number of characters of an observable or entry.
 const VALUE_CHARS: usize = 200;
 
@@ -117,7 +115,7 @@ pub(crate) fn indicator(view: &IndicatorView) -> String {
     if let Some(name) = &view.name {
         _ = write!(text, " {name:?}");
     }
-    for threat in view.threats.iter().take(THREATS_SHOWN) {
+    for threat in &view.threats {
         _ = write!(text, " {} {:?}", threat.kind.name(), threat.name);
     }
     if let Some(part) = &view.conjunction {

@@ -96,8 +96,8 @@ pub(crate) struct Event {
 }
 
 pub(super) const COLUMNS: &str = "misp_events.id, misp_feed, feeds.name, misp_events.kind, \
-    source, part, reports.name, day, uuid, remote, stage, began, change, digest, publishing, attempts, \
-    reports.tlp, tags";
+    source, part, reports.name, day, uuid, remote, stage, began, change, digest, publishing, \
+    attempts, reports.tlp, tags";
 pub(super) const TABLES: &str = "misp_events JOIN misp_feeds ON misp_feeds.id = misp_feed \
     JOIN feeds ON feeds.id = misp_feeds.feed \
     LEFT JOIN reports ON misp_events.kind = 2 AND reports.feed = feeds.id AND reports.id = source";
