@@ -3,6 +3,7 @@ item by item.
 """
 
 import itertools
+import os
 
 import pytest
 
@@ -10,6 +11,7 @@ from tests import misp, program, stix, stix1
 from tests.forwarding import Forwarding, active
 from tests.stix import TLP
 
+SEEDS = 200 if os.environ.get("THREATSIEVE_ENDURANCE") == "full" else 20
 TLP_TAGS = ("tlp:clear", "tlp:green", "tlp:amber", "tlp:amber+strict", "tlp:red")
 
 
@@ -348,7 +350,7 @@ def test_the_policy_of_the_feed_decides_what_is_sent(server, tmp_path):
     assert set(forwarding.held()) == {("domain", "high.example")}
 
 
-@pytest.mark.parametrize("seed", range(20))
+@pytest.mark.parametrize("seed", range(SEEDS))
 def test_random_faults_lose_and_double_nothing(listed, seed):
     kinds = ["reset", "404", "429", "500", "502", "half", "html", "reset"]
     for number, kind in enumerate(kinds):

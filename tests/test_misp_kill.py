@@ -12,7 +12,7 @@ import pytest
 from tests import misp, program, seeds
 from tests.forwarding import Forwarding
 
-KILLS = int(os.environ.get("THREATSIEVE_KILLS", "20"))
+KILLS = 200 if os.environ.get("THREATSIEVE_ENDURANCE") == "full" else 20
 
 
 @pytest.mark.parametrize("way", ["add", "edit"])

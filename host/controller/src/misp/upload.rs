@@ -120,6 +120,10 @@ async fn upload(
         },
         // Half of the work may be done.
         Verdict::Uncertain { reason, .. } => Err(Trouble::Event(reason).into()),
+        // Some versions of MISP say so, and others change the event that they have.
+        Verdict::Exists { .. } => {
+            Err(Trouble::Event("the server has an event of the package".to_owned()).into())
+        }
         other @ (Verdict::Paused { .. } | Verdict::Transient { .. }) => {
             not_sent()?;
             Err(sender.trouble(other).into())
