@@ -1,4 +1,4 @@
-"""MISP: a first load of indicators into the test double, and a round in which one of them changed."""
+"""MISP: a first load of indicators into the test double, and a round in which one changed."""
 
 import os
 import shutil
