@@ -7,6 +7,7 @@ use crate::FeedError;
 
 mod damage;
 mod markings;
+mod named_reports;
 mod threats;
 
 /// The result of several bundles, each read as its own feed.
