@@ -18,7 +18,7 @@ pub(crate) const NO_AUTHORITIES: &str = "if this machine has no CA certificates,
 /// Begins an HTTP client. It follows no redirects, because only the caller knows which data may go
 /// to which server.
 pub(crate) fn http_client(mut tls: ClientConfig, user_agent: &str) -> ClientBuilder {
-    tls.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+    tls.alpn_protocols = vec![b"http/1.1".to_vec()];
     Client::builder()
         .tls_backend_preconfigured(tls)
         .user_agent(user_agent)
