@@ -278,7 +278,9 @@ impl Body {
         let said = match self {
             Body::Json(json) => match json.get("errors") {
                 Some(Json::String(errors)) if !errors.is_empty() => Some(errors.clone()),
-                Some(errors @ (Json::Object(_) | Json::Array(_))) => Some(errors.to_string()),
+                Some(errors @ (Json::Object(_) | Json::Array(_))) if !is_empty(errors) => {
+                    Some(errors.to_string())
+                }
                 _ => text(json, "message").or_else(|| text(json, "name")).map(str::to_owned),
             },
             Body::Xml(text) => ["errors", "message", "name"]
@@ -294,6 +296,11 @@ impl Body {
 
 fn text<'a>(json: &'a Json, key: &str) -> Option<&'a str> {
     json.get(key).and_then(Json::as_str).filter(|text| !text.is_empty())
+}
+
+fn is_empty(json: &Json) -> bool {
+    json.as_object().is_some_and(serde_json::Map::is_empty)
+        || json.as_array().is_some_and(Vec::is_empty)
 }
 
 fn between<'a>(xml: &'a str, tag: &str) -> Option<&'a str> {

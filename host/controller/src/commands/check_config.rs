@@ -16,7 +16,7 @@ use crate::status::probe;
 use crate::text::escape_controls;
 
 /// Reports the problems of the configuration. Without any, prints what a round would work on.
-/// Unless `offline`, it then connects to every feed, the mail server and the cluster.
+/// Unless `offline`, it then connects to every feed, MISP server, the mail server and the cluster.
 pub(crate) fn check_config(path: &Path, offline: bool) -> Result<Exit, Failure> {
     let Some(loaded) = loaded(path)? else { return Ok(Exit::Usage) };
     let mut out = Sink::stdout()?;
@@ -39,6 +39,10 @@ pub(crate) fn check_config(path: &Path, offline: bool) -> Result<Exit, Failure> 
             format!("feed {}", feed.name),
             runtime.block_on(feeds::probe(feed, &loaded.config.http)),
         )?;
+    }
+    for server in &loaded.config.misp {
+        let answer = runtime.block_on(crate::misp::probe(server, &loaded.config));
+        say(format!("misp {}", server.name), answer)?;
     }
     if let Some(Transport::Smtp(smtp)) =
         loaded.config.alerts.as_ref().map(|alerts| &alerts.transport)
@@ -74,6 +78,10 @@ fn report(path: &Path, config: &Config) -> String {
             feed.role,
             escape_controls(&origin)
         );
+    }
+    for server in &config.misp {
+        let url = shown_url(&server.url);
+        _ = writeln!(text, "misp    {}: {}", escape_controls(&server.name), escape_controls(&url));
     }
     for log in &config.logs {
         _ = writeln!(

@@ -29,10 +29,10 @@ use threatsieve_blacklist::Timestamp;
 use tokio::runtime::Runtime;
 
 use self::client::Client;
-pub(crate) use self::health::check;
+pub(crate) use self::health::{check, probe};
 pub(crate) use self::report::ServerReport;
 use self::route::Routes;
-use self::send::{Halt, Sender, Trouble};
+use self::send::{Halt, Sender, Trouble, trouble};
 use crate::config::{Config, Misp};
 use crate::policy::Policies;
 use crate::stop::Stop;

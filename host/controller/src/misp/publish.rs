@@ -6,7 +6,7 @@ use std::time::Duration;
 use threatsieve_misp::{Call, HeldEvent, Verdict, WantedEvent};
 
 use super::report::ServerReport;
-use super::send::{Halt, Sender, Trouble};
+use super::send::{Halt, Sender, Trouble, trouble};
 use crate::store::misp::{Event, Settled};
 
 /// Waits between looks at an event that is being published.
@@ -48,7 +48,7 @@ pub(super) async fn publish(
         match reply.verdict(Call::Change) {
             Verdict::Accepted => {}
             Verdict::Refused { reason } => return Err(Trouble::Event(reason).into()),
-            other => return Err(sender.trouble(other).into()),
+            other => return Err(trouble(other).into()),
         }
     }
     let error = format!("event {} waits for the server's workers to publish it", held.uuid);

@@ -19,7 +19,7 @@ pub(crate) struct ServerReport {
     pub(crate) failed: u64,
     /// Events that the server may have or not.
     pub(crate) uncertain: u64,
-    /// Values that the server refuses.
+    /// Values that the server refused.
     pub(crate) refused: u64,
     pub(crate) sightings: u64,
     pub(crate) requests: u64,
@@ -64,7 +64,7 @@ impl ServerReport {
 
     /// Returns whether the round ends with something unsent.
     pub(crate) fn is_trouble(&self) -> bool {
-        self.retried + self.failed + self.uncertain > 0
+        self.retried + self.failed + self.uncertain + self.refused > 0
             || self.paused.is_some()
             || self.error.is_some()
     }

@@ -19,6 +19,8 @@ use crate::store::misp::{Event, Refused, Settled};
 
 /// Maximum number of requests in a row that fail for one event in a round.
 const MAX_FAULTS: u32 = 6;
+/// Maximum number of refused values of one event that are logged.
+const MAX_LOGGED: usize = 100;
 
 /// A reason why an event was not sent.
 #[derive(Debug)]
@@ -128,29 +130,7 @@ impl Sender<'_> {
                 Trouble::Event(format!("events/view: {error}; got {got}")).into()
             }),
             Verdict::NotFound => Ok(None),
-            other => Err(self.trouble(other).into()),
-        }
-    }
-
-    /// Returns the trouble of an answer that no caller handles by itself.
-    pub(super) fn trouble(&self, verdict: Verdict) -> Trouble {
-        match verdict {
-            Verdict::Paused { reason } => Trouble::Paused(reason),
-            Verdict::Transient { reason, wait } => Trouble::Away { why: reason, wait },
-            Verdict::Refused { reason } => Trouble::Refused(reason),
-            Verdict::Blocklisted => Trouble::Refused(
-                "the event was deleted on the server, which does not take it again; only an \
-                 administrator of the server can change that"
-                    .to_owned(),
-            ),
-            Verdict::Uncertain { reason, .. } => Trouble::Event(reason),
-            Verdict::TooLarge => {
-                Trouble::Refused("the request is too large for the server".to_owned())
-            }
-            Verdict::NotFound => Trouble::Event("the server does not find the event".to_owned()),
-            Verdict::NotNewer => Trouble::Event("the server has a newer version".to_owned()),
-            Verdict::Exists { .. } => Trouble::Event(EXISTS.to_owned()),
-            Verdict::Accepted => Trouble::Event("the server took it".to_owned()),
+            other => Err(trouble(other).into()),
         }
     }
 }
@@ -163,6 +143,8 @@ pub(super) struct Writing<'a> {
     options: WriteOptions,
     /// Values that the server refuses.
     refused: Vec<Refused>,
+    /// Those that it refused in this round.
+    newly: BTreeSet<Uuid>,
     /// Attributes that were written and were not there afterwards.
     dropped: BTreeSet<Uuid>,
     /// The last write, if it was accepted and has no attributes.
@@ -193,6 +175,7 @@ impl<'a> Writing<'a> {
             wanted,
             options,
             refused,
+            newly: BTreeSet::new(),
             dropped: BTreeSet::new(),
             only_tags: None,
             faults: 0,
@@ -310,14 +293,14 @@ impl<'a> Writing<'a> {
             // Somebody else, or an earlier attempt of ours, was faster. Looking again shows it.
             Verdict::Exists { .. } => self.fault_of(EXISTS.to_owned()),
             other @ (Verdict::NotFound | Verdict::NotNewer) => {
-                self.fault_of(said(&self.sender.trouble(other)));
+                self.fault_of(said(&trouble(other)));
             }
             // The server may have stored a part.
             other @ (Verdict::TooLarge | Verdict::Uncertain { .. }) => {
-                self.fault_of(said(&self.sender.trouble(other)));
+                self.fault_of(said(&trouble(other)));
                 self.divide(write);
             }
-            other => return Err(self.sender.trouble(other).into()),
+            other => return Err(trouble(other).into()),
         }
         Ok(false)
     }
@@ -378,7 +361,7 @@ impl<'a> Writing<'a> {
                 match (reply.verdict(Call::Change), said) {
                     (Verdict::Accepted, _) => {}
                     (_, Some(reason)) => self.refuse_attribute(uuid, &reason.to_string()),
-                    (other, None) => match self.sender.trouble(other) {
+                    (other, None) => match trouble(other) {
                         Trouble::Refused(why) => self.refuse_attribute(uuid, &why),
                         trouble => return Err(trouble.into()),
                     },
@@ -398,6 +381,7 @@ impl<'a> Writing<'a> {
             .find(|attribute| attribute.uuid == uuid)
             .map_or_else(|| uuid.to_string(), |attribute| attribute.value.clone());
         self.options.given_up.insert(uuid);
+        self.newly.insert(uuid);
         self.refuse(uuid, &value, reason);
     }
 
@@ -407,10 +391,35 @@ impl<'a> Writing<'a> {
         self.refused.push(Refused { uuid: *uuid.as_bytes(), value, reason });
     }
 
-    /// Stores the refused values. Returns their number.
+    /// Stores the refused values. Returns the number of those that the server refused just now.
     pub(super) fn store_refused(&self) -> anyhow::Result<u64> {
         self.sender.forwarding.store().set_misp_refused(self.event.id, &self.refused)?;
-        Ok(self.refused.len() as u64)
+        let is_new = |one: &&Refused| self.newly.contains(&Uuid::from_bytes(one.uuid));
+        let server = &self.sender.forwarding.server.name;
+        for Refused { value, reason, .. } in self.refused.iter().filter(is_new).take(MAX_LOGGED) {
+            tracing::warn!(server, value, feed = self.event.feed, "MISP refuses a value: {reason}");
+        }
+        Ok(self.newly.len() as u64)
+    }
+}
+
+/// Returns the trouble of an answer that no caller handles by itself.
+pub(super) fn trouble(verdict: Verdict) -> Trouble {
+    match verdict {
+        Verdict::Paused { reason } => Trouble::Paused(reason),
+        Verdict::Transient { reason, wait } => Trouble::Away { why: reason, wait },
+        Verdict::Refused { reason } => Trouble::Refused(reason),
+        Verdict::Blocklisted => Trouble::Refused(
+            "the event was deleted on the server, which does not take it again; only an \
+             administrator of the server can change that"
+                .to_owned(),
+        ),
+        Verdict::Uncertain { reason, .. } => Trouble::Event(reason),
+        Verdict::TooLarge => Trouble::Refused("the request is too large for the server".to_owned()),
+        Verdict::NotFound => Trouble::Event("the server does not find the event".to_owned()),
+        Verdict::NotNewer => Trouble::Event("the server has a newer version".to_owned()),
+        Verdict::Exists { .. } => Trouble::Event(EXISTS.to_owned()),
+        Verdict::Accepted => Trouble::Event("the server took it".to_owned()),
     }
 }
 

@@ -12,7 +12,7 @@ use uuid::Uuid;
 use super::Forwarding;
 use super::report::ServerReport;
 use super::route::{Route, Routes};
-use super::send::{Halt, Sender, Trouble};
+use super::send::{Halt, Sender, Trouble, trouble};
 use crate::store::misp::{Event, MatchSighting};
 
 /// Number of sightings in one request.
@@ -97,7 +97,7 @@ impl Sender<'_> {
         match (reply.verdict(Call::Change), sightings_added(&reply.body)) {
             // What it does not add, it has.
             (Verdict::Accepted | Verdict::Refused { .. }, Some(added)) => Ok(added as u64),
-            (other, _) => match self.trouble(other) {
+            (other, _) => match trouble(other) {
                 Trouble::Event(why) => Err(Trouble::Away { why, wait: None }.into()),
                 trouble => Err(trouble.into()),
             },

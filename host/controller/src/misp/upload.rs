@@ -13,7 +13,7 @@ use super::client::Lost;
 use super::publish;
 use super::report::ServerReport;
 use super::route::{Route, digest};
-use super::send::{Halt, Sender, Trouble, Writing, said};
+use super::send::{Halt, Sender, Trouble, Writing, said, trouble};
 use crate::store::misp::{Event, Settled, Stage};
 
 /// Time for which a server may still be converting a package after its answer was lost.
@@ -126,10 +126,10 @@ async fn upload(
         }
         other @ (Verdict::Paused { .. } | Verdict::Transient { .. }) => {
             not_sent()?;
-            Err(sender.trouble(other).into())
+            Err(trouble(other).into())
         }
         other => {
-            refuse(sender, route, event, &said(&sender.trouble(other)))?;
+            refuse(sender, route, event, &said(&trouble(other)))?;
             Ok(None)
         }
     }
@@ -236,7 +236,7 @@ async fn search(
     let reply = sender.client.post("attributes/restSearch", &query).await?;
     match reply.verdict(Call::Read) {
         Verdict::Accepted => {}
-        other => return Err(sender.trouble(other).into()),
+        other => return Err(trouble(other).into()),
     }
     let found: Found = serde_json::from_slice(&reply.body)
         .map_err(|error| Trouble::Event(format!("attributes/restSearch: {error}")))?;
