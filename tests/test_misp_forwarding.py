@@ -229,6 +229,22 @@ def test_a_refused_key_pauses_the_server_and_keeps_its_queue(listed, fault):
     assert listed.held() == active("domain", "a.example", "b.example", "c.example")
 
 
+def test_the_check_names_the_version_and_missing_rights(server, tmp_path):
+    program.write(tmp_path / "list.txt", "a.example")
+    feed = {
+        "name": "list", "type": "path", "path": "list.txt",
+        "misp": [{"server": "soc", "publish": True}],
+    }  # fmt: skip
+    forwarding = Forwarding(tmp_path, server, feed)
+    assert "misp soc: MISP 2.5.1" in forwarding.run("config", "check")
+    forwarding.use_key(server.key_of("user"))
+    said = forwarding.run("config", "check", expect=program.REMOTE)
+    assert "perm_publish" in said
+    forwarding.use_key(server.key_of("disabled"))
+    assert "misp soc: failed" in forwarding.run("config", "check", expect=program.REMOTE)
+    assert server.events() == []
+
+
 def test_an_operator_pauses_and_resumes(listed):
     listed.run("misp", "pause", "soc", "--reason", "upgrade")
     assert listed.forward(expect=program.REMOTE)["waiting"] == 1
@@ -287,7 +303,9 @@ def test_a_slow_answer_is_not_sent_twice(server, tmp_path):
 
 def test_what_the_server_drops_is_listed_and_tried_again_on_request(listed):
     listed.server.fault("drop", times=None, values=["b.example"])
-    listed.forward(expect=None)
+    # Only the round that sees it fails.
+    assert listed.forward(expect=program.REMOTE)["refused"] == 1
+    assert listed.forward()["refused"] == 0
     assert listed.held() == active("domain", "a.example", "c.example")
     (refused,) = listed.failed()
     assert (refused["value"], refused["state"]) == ("b.example", "refused")
