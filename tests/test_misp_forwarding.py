@@ -146,8 +146,7 @@ def test_a_report_is_one_event_with_its_name_marking_and_threats(server, tmp_pat
 def test_a_package_of_stix_1_is_one_event(server, tmp_path):
     (tmp_path / "packages").mkdir()
     for name, domains in {"one": ["a.example", "b.example"], "two": ["c.example"]}.items():
-        indicators = (stix1.indicator(f"e:{one}", stix1.domain(one)) for one in domains)
-        text = stix1.package(f"e:{name}", stix1.indicators(*indicators))
+        text = stix1.of_domains(f"e:{name}", *domains)
         (tmp_path / "packages" / f"{name}.xml").write_text(text, encoding="utf-8")
     feed = {"name": "old", "type": "path", "path": "packages"}
     forwarding = Forwarding(tmp_path, server, feed)
@@ -316,6 +315,22 @@ def test_what_the_server_drops_is_listed_and_tried_again_on_request(listed):
     listed.forward_all()
     assert listed.held() == active("domain", "a.example", "b.example", "c.example")
     assert listed.failed() == []
+
+
+def test_what_is_refused_is_listed_also_if_the_event_waits_for_something_else(server, tmp_path):
+    server.state.tags.clear()
+    server.state.tag_names.clear()
+    patterns = (f"[domain-name:value = '{name}.example']" for name in "ab")
+    marked = {"object_marking_refs": [TLP["red"]]}
+    stix.write(
+        tmp_path / "bundle.json",
+        *(stix.indicator(number, one, **marked) for number, one in enumerate(patterns, 1)),
+    )
+    feed = {"name": "partner", "type": "path", "path": "bundle.json"}
+    forwarding = Forwarding(tmp_path, server, feed)
+    server.fault("drop", times=None, values=["b.example"])
+    assert forwarding.forward(expect=program.REMOTE)["refused"] == 1
+    assert {one["state"] for one in forwarding.failed()} == {"waiting", "refused"}
 
 
 def test_an_event_that_cannot_be_seen_is_listed(server, tmp_path):

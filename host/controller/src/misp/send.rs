@@ -106,9 +106,7 @@ impl Sender<'_> {
             let uuid = ids::attribute_uuid(wanted.uuid, &name, &one.value);
             writing.refuse(uuid, &one.value, &one.reason.to_string());
         }
-        let held = writing.until_equal(report).await?;
-        report.refused += writing.store_refused()?;
-        let Some(held) = held else {
+        let Some(held) = writing.run(report).await? else {
             // Nothing in it is in force, and the server never had it.
             return Ok(Settled::Sent { digest });
         };
@@ -164,10 +162,9 @@ impl<'a> Writing<'a> {
     ) -> anyhow::Result<Writing<'a>> {
         let mut options = WriteOptions::new(sender.forwarding.now);
         let known = sender.forwarding.store().misp_refused_values(event.id)?;
-        let wants = |uuid: &[u8; 16]| {
-            wanted.all_attributes().any(|attribute| attribute.uuid.as_bytes() == uuid)
-        };
-        let refused: Vec<Refused> = known.into_iter().filter(|one| wants(&one.uuid)).collect();
+        let wants: BTreeSet<Uuid> = wanted.all_attributes().map(|own| own.uuid).collect();
+        let is_wanted = |one: &Refused| wants.contains(&Uuid::from_bytes(one.uuid));
+        let refused: Vec<Refused> = known.into_iter().filter(is_wanted).collect();
         options.given_up = refused.iter().map(|one| Uuid::from_bytes(one.uuid)).collect();
         Ok(Writing {
             sender,
@@ -184,12 +181,18 @@ impl<'a> Writing<'a> {
         })
     }
 
-    /// Writes until the server has what is wanted. Returns what it has; `None` if it has no such
-    /// event and needs none.
-    pub(super) async fn until_equal(
-        &mut self,
+    /// Writes until the server has what is wanted, and stores what it refuses, also if something
+    /// else stops the attempt. Returns what it has; `None` if it has no such event and needs none.
+    pub(super) async fn run(
+        mut self,
         report: &mut ServerReport,
     ) -> Result<Option<HeldEvent>, Halt> {
+        let held = self.until_equal(report).await;
+        report.refused += self.store_refused()?;
+        held
+    }
+
+    async fn until_equal(&mut self, report: &mut ServerReport) -> Result<Option<HeldEvent>, Halt> {
         let uuid = self.wanted.uuid.to_string();
         let mut held = self.sender.view(&uuid, report).await?;
         loop {
@@ -392,7 +395,7 @@ impl<'a> Writing<'a> {
     }
 
     /// Stores the refused values. Returns the number of those that the server refused just now.
-    pub(super) fn store_refused(&self) -> anyhow::Result<u64> {
+    fn store_refused(&self) -> anyhow::Result<u64> {
         self.sender.forwarding.store().set_misp_refused(self.event.id, &self.refused)?;
         let is_new = |one: &&Refused| self.newly.contains(&Uuid::from_bytes(one.uuid));
         let server = &self.sender.forwarding.server.name;

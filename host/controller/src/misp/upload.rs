@@ -58,12 +58,8 @@ pub(super) async fn send(
             })?
         }
         (None, Stage::Imported) => return Ok(Settled::Sent { digest }),
-        (None, _) => {
-            // The server refused it.
-            let mut event = event.clone();
-            (event.stage, event.uuid) = (Stage::Refused, Some(route.own_uuid(&event)));
-            return sender.complete(route, &event, report).await;
-        }
+        // The server refused it.
+        (None, _) => return send_instead(sender, route, event, report).await,
     };
     if event.stage == Stage::Imported {
         // It counts as sent as it is. A later change is compared.
@@ -75,16 +71,24 @@ pub(super) async fn send(
         let why =
             format!("the server made event {} of it, without any of its indicators", held.uuid);
         refuse(sender, route, event, &why)?;
-        let mut event = event.clone();
-        (event.stage, event.uuid) = (Stage::Refused, Some(route.own_uuid(&event)));
-        return sender.complete(route, &event, report).await;
+        return send_instead(sender, route, event, report).await;
     }
     let wanted = adopted.event;
-    let mut writing = Writing::new(sender, event, &wanted)?;
-    let held = writing.until_equal(report).await?;
-    report.refused += writing.store_refused()?;
+    let held = Writing::new(sender, event, &wanted)?.run(report).await?;
     let held = held.ok_or_else(|| Trouble::Event("the event is gone".to_owned()))?;
     publish::publish(sender, event, &wanted, &held, digest, report).await
+}
+
+/// Sends the indicators of a package that the server refused as an event of this program.
+async fn send_instead(
+    sender: &Sender<'_>,
+    route: &Route<'_>,
+    event: &Event,
+    report: &mut ServerReport,
+) -> Result<Settled, Halt> {
+    let uuid = Some(route.own_uuid(event));
+    let event = Event { stage: Stage::Refused, uuid, ..event.clone() };
+    sender.complete(route, &event, report).await
 }
 
 /// Uploads a package. Returns `None` if the server refuses it.
