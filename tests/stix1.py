@@ -25,6 +25,12 @@ def indicators(*all_: str) -> str:
     return f"<stix:Indicators>{''.join(all_)}</stix:Indicators>"
 
 
+def of_domains(identifier: str, *domains: str) -> str:
+    """Returns a package with an indicator for each domain."""
+    all_ = (indicator(f"e:{name}", domain(name)) for name in domains)
+    return package(identifier, indicators(*all_))
+
+
 def indicator(identifier: str, *observables: str) -> str:
     """Returns an indicator. An observable that is an id is a reference."""
     parts = [

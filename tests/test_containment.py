@@ -138,6 +138,15 @@ FAULTS = {
 }
 
 
+def settings_of(kind: str, url: str) -> dict:
+    """Returns the settings of a feed that reads the server in this way."""
+    return {
+        "url": {"url": f"{url}/bundle"},
+        "taxii": {"url": f"{url}/root/collections/1/"},
+        "taxii1": {"url": f"{url}/services/", "poll_url": f"{url}/poll", "collection": "c"},
+    }[kind]
+
+
 @pytest.mark.parametrize(
     ("kind", "name"), [(kind, name) for kind, faults in FAULTS.items() for name in faults]
 )
@@ -161,14 +170,7 @@ def test_a_fault_affects_its_feed_alone(tmp_path, kind, name):
         return good
 
     with serving(answer) as server:
-        settings = {
-            "url": {"url": f"{server.url}/bundle"},
-            "taxii": {"url": f"{server.url}/root/collections/1/"},
-            "taxii1": {
-                "url": f"{server.url}/services/", "poll_url": f"{server.url}/poll",
-                "collection": "c",
-            },
-        }[kind]  # fmt: skip
+        settings = settings_of(kind, server.url)
         feeds = [
             {"name": "bad", "type": kind, "max_indicators": 10 * COUNT, **settings},
             {"name": "good", "type": "url", "url": f"{server.url}/list"},
@@ -211,14 +213,7 @@ def test_other_identifiers_of_the_same_objects_count_once(tmp_path, kind):
         return envelope(*objects(names[0]))
 
     with serving(answer) as server:
-        settings = {
-            "url": {"url": f"{server.url}/bundle"},
-            "taxii": {"url": f"{server.url}/root/collections/1/"},
-            "taxii1": {
-                "url": f"{server.url}/services/", "poll_url": f"{server.url}/poll",
-                "collection": "c",
-            },
-        }[kind]  # fmt: skip
+        settings = settings_of(kind, server.url)
         one = Polling(tmp_path, {"name": "f", "type": kind, **settings}, http=LIMITS)
         one.poll()
         before = {found["id"] for found in one.indicators("")}

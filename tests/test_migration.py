@@ -23,12 +23,6 @@ for path in source.glob("*.xml"):
 """
 
 
-def package(identifier: str, *domains: str) -> str:
-    """Returns a package with an indicator for each domain."""
-    all_ = [stix1.indicator(f"e:{domain}", stix1.domain(domain)) for domain in domains]
-    return stix1.package(identifier, stix1.indicators(*all_))
-
-
 def domains(forwarding: Forwarding) -> dict:
     """Returns the domains of the double. It adds the file of a package by itself."""
     return {key: state for key, state in forwarding.held().items() if key[0] == "domain"}
@@ -40,8 +34,8 @@ def test_packages_that_a_script_lets_through_go_to_misp_and_no_others(tmp_path, 
     for folder in (source, out, filtered):
         folder.mkdir()
     script = program.write(tmp_path / "filter.py", FILTER)
-    (source / "one.xml").write_text(package("e:one", "a.example", "b.example"))
-    (source / "two.xml").write_text(package("e:two", "private.example"))
+    (source / "one.xml").write_text(stix1.of_domains("e:one", "a.example", "b.example"))
+    (source / "two.xml").write_text(stix1.of_domains("e:two", "private.example"))
     feeds = [
         {"name": "all", "type": "path", "path": source, "packages_to": out, "misp": []},
         {
@@ -61,7 +55,7 @@ def test_packages_that_a_script_lets_through_go_to_misp_and_no_others(tmp_path, 
         pass_on()
         assert domains(forwarding) == active("domain", "a.example", "b.example")
         # A corrected package edits its event.
-        (source / "one.xml").write_text(package("e:one", "a.example", "c.example"))
+        (source / "one.xml").write_text(stix1.of_domains("e:one", "a.example", "c.example"))
         forwarding.forward()
         pass_on()
         assert len(server.events()) == 1
@@ -84,7 +78,7 @@ def upload(server: misp.Misp, text: str) -> int:
 
 def test_packages_that_the_service_sent_are_not_sent_again(tmp_path):
     texts = {
-        f"e:{name}": package(f"e:{name}", f"{name}.example")
+        f"e:{name}": stix1.of_domains(f"e:{name}", f"{name}.example")
         for name in ("sent", "failed", "forgotten", "new")
     }
     source, old = tmp_path / "source", tmp_path / "mtc"
@@ -140,7 +134,9 @@ def test_packages_that_the_service_sent_are_not_sent_again(tmp_path):
             "sent.example",
         ]
         # A package that changed later edits the event that it had.
-        (source / "sent.xml").write_text(package("e:sent", "sent.example", "later.example"))
+        (source / "sent.xml").write_text(
+            stix1.of_domains("e:sent", "sent.example", "later.example")
+        )
         for _ in range(3):
             program.run("poll", "--force", "--config", path, expect=None)
         assert len(server.events()) == 4

@@ -216,40 +216,37 @@ def test_many_attributes_come_in_pages(double, source):
     assert polling.active("misp") == MANY
 
 
-def test_small_parts_are_stored_and_continued(double, tmp_path):
+@pytest.fixture
+def in_parts(double, tmp_path) -> Polling:
+    """A server with 180 attributes that is stored in several parts."""
     for part in range(6):
         add(double, f"part {part}", *[attribute(f"d{part}-{n}.example") for n in range(30)])
-    polling = Polling(
+    return Polling(
         tmp_path,
         {"name": "misp", "type": "misp", "url": double.url, "key": {"env": "MISP_KEY"},
          "page_objects": 7},
         http={"max_poll_objects": 40}, environment={"MISP_KEY": double.key},
     )  # fmt: skip
-    polling.poll()
-    assert polling.active("misp") == 180
 
 
-def test_a_poll_that_is_killed_is_made_up_for(double, tmp_path):
-    for part in range(6):
-        add(double, f"part {part}", *[attribute(f"d{part}-{n}.example") for n in range(30)])
-    polling = Polling(
-        tmp_path,
-        {"name": "misp", "type": "misp", "url": double.url, "key": {"env": "MISP_KEY"},
-         "page_objects": 7},
-        http={"max_poll_objects": 40}, environment={"MISP_KEY": double.key},
-    )  # fmt: skip
+def test_small_parts_are_stored_and_continued(in_parts):
+    in_parts.poll()
+    assert in_parts.active("misp") == 180
+
+
+def test_a_poll_that_is_killed_is_made_up_for(double, in_parts):
     for after in (3, 9, 20):
         before = len(double.requests)
         double.fault("slow", path="/restSearch", times=None, seconds=0.05)
-        environment = {**os.environ, **polling.environment}
-        process = program.start("poll", "--force", "--config", polling.path, env=environment)
+        environment = {**os.environ, **in_parts.environment}
+        process = program.start("poll", "--force", "--config", in_parts.path, env=environment)
         while len(double.requests) < before + after and process.poll() is None:
             threading.Event().wait(0.01)
         process.kill()
         process.communicate()
         double.clear()
-    polling.poll()
-    assert polling.active("misp") == 180
+    in_parts.poll()
+    assert in_parts.active("misp") == 180
 
 
 def test_an_unchanged_server_is_not_read_again(double, source):

@@ -14,14 +14,6 @@ def server():
         assert double.errors == []
 
 
-def package(number: int, *domains: str) -> str:
-    """Returns a package with an indicator for each domain."""
-    indicators = (
-        stix1.indicator(f"e:indicator-{domain}", stix1.domain(domain)) for domain in domains
-    )
-    return stix1.package(f"e:package-{number}", stix1.indicators(*indicators))
-
-
 @pytest.fixture
 def packages(server, tmp_path):
     """A folder of packages that goes to the server as it is."""
@@ -37,7 +29,8 @@ def packages(server, tmp_path):
 
 def write(forwarding: Forwarding, number: int, *domains: str) -> None:
     path = forwarding.folder / "in" / f"{number}.xml"
-    path.write_text(package(number, *domains), encoding="utf-8")
+    text = stix1.of_domains(f"e:package-{number}", *domains)
+    path.write_text(text, encoding="utf-8")
 
 
 def uploads(server) -> int:

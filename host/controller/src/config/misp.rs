@@ -131,7 +131,7 @@ fields! {
         budget: Duration,
 
         /// Longest time until an event is published after the server was asked to do so. After
-        /// that, operators are told: the server's workers may be down.
+        /// that, operators get a mail: the server's workers may be down.
         #[setting(DURATION, default = "30m", example = "2h")]
         publish_within: Duration,
 

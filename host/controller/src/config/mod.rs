@@ -58,6 +58,7 @@ mod server;
 mod service;
 mod shown;
 mod smtp;
+mod taxii;
 #[cfg(test)]
 mod tests;
 
@@ -69,7 +70,7 @@ pub(crate) use credentials::{Auth, ClientCertificate, is_loopback};
 pub(crate) use definition::{Presence, Setting};
 #[cfg(test)]
 pub(crate) use feed::Hold;
-pub(crate) use feed::{Feed, FeedRole, Origin, Saving, Taxii1Feed, TaxiiFeed, UrlFeed};
+pub(crate) use feed::{Feed, FeedRole, Origin, Saving, UrlFeed};
 pub(crate) use http::Http;
 pub(crate) use load::{ConfigError, Loaded, feed_of_url, load, tables};
 pub(crate) use logs::{History, LogSource};
@@ -83,6 +84,7 @@ pub(crate) use secret::Secret;
 pub(crate) use server::Server;
 pub(crate) use service::{Health, Logging, Retention, Schedule};
 pub(crate) use smtp::{Smtp, SmtpTls};
+pub(crate) use taxii::{Taxii1Feed, TaxiiFeed};
 
 /// A first configuration file. It is valid as it is. A line that starts with `#` and no space is a
 /// setting that is switched off.
