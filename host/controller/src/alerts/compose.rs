@@ -15,9 +15,10 @@ use crate::store::untold;
 /// Composes one digest for each recipient for whom there are new matches, and returns the number of
 /// mails. All new matches are then marked as reported, also those that are muted or that nobody may
 /// see. A match above a recipient's TLP ceiling is never sent to that recipient. Without a
-/// configuration no mails are composed.
+/// configuration no mails are composed. `link` is the pattern of links to events in a cluster.
 pub(crate) fn compose(
     alerts: Option<&Alerts>,
+    link: Option<&str>,
     store: &mut Store,
     now: Timestamp,
 ) -> anyhow::Result<u64> {
@@ -27,7 +28,7 @@ pub(crate) fn compose(
     }
     let mut mails = 0;
     if let Some(alerts) = alerts {
-        let extent = Extent { groups: alerts.max_groups, examples: alerts.max_examples };
+        let extent = Extent { groups: alerts.max_groups, examples: alerts.max_examples, link };
         let muted = untold::uncounted_muted(&transaction)?;
         let round = untold::round(&transaction, now)?;
         // Recipients with the same ceiling get the same letter.

@@ -13,13 +13,15 @@ const MAX_VOUCHERS: u64 = 5;
 /// counted.
 const MAX_NAMED: u64 = 5;
 
-/// Limits of a digest's length.
+/// The extent of a digest.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Extent {
+pub(crate) struct Extent<'a> {
     /// Maximum number of listed values, and of hosts.
     pub(crate) groups: usize,
     /// Maximum number of events for one value.
     pub(crate) examples: usize,
+    /// Pattern of links to events in a cluster, with `{index}` and `{id}`.
+    pub(crate) link: Option<&'a str>,
 }
 
 #[derive(Debug, Clone)]
@@ -31,6 +33,8 @@ pub(crate) struct Digest {
     pub(crate) sources: Vec<SourceHost>,
     /// Matches that were muted since the last mail.
     pub(crate) muted: u64,
+    /// Pattern of links to events.
+    pub(crate) link: Option<String>,
 }
 
 /// Counts of all matches, shown or not.
@@ -112,16 +116,35 @@ pub(crate) struct Example {
     pub(crate) observable: String,
     pub(crate) how: String,
     pub(crate) is_historic: bool,
-    pub(crate) file: String,
-    pub(crate) line: u64,
+    pub(crate) place: ExamplePlace,
     pub(crate) raw: String,
+}
+
+/// The place of an example event.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum ExamplePlace {
+    Line { file: String, line: u64 },
+    Document { index: String, id: String },
+}
+
+impl ExamplePlace {
+    /// Returns the event's page by a pattern with `{index}` and `{id}`.
+    pub(crate) fn link(&self, pattern: Option<&str>) -> Option<String> {
+        let ExamplePlace::Document { index, id } = self else { return None };
+        let encoded = |text: &str| -> String {
+            url::form_urlencoded::byte_serialize(text.as_bytes())
+                .collect::<String>()
+                .replace('+', "%20")
+        };
+        Some(pattern?.replace("{index}", &encoded(index)).replace("{id}", &encoded(id)))
+    }
 }
 
 /// Reads the digest up to a maximum TLP from the round's temporary tables; `None` if it is empty.
 pub(crate) fn read(
     transaction: &Transaction<'_>,
     ceiling: Tlp,
-    extent: Extent,
+    extent: Extent<'_>,
     muted: u64,
 ) -> anyhow::Result<Option<Digest>> {
     let reader = Reader { transaction, ceiling: ceiling as i64, extent };
@@ -129,7 +152,8 @@ pub(crate) fn read(
     if totals.events == 0 {
         return Ok(None);
     }
-    Ok(Some(Digest { groups: reader.groups()?, sources: reader.sources()?, totals, muted }))
+    let link = extent.link.map(str::to_owned);
+    Ok(Some(Digest { groups: reader.groups()?, sources: reader.sources()?, totals, muted, link }))
 }
 
 const COUNTS: &str = "count(DISTINCT event), \
@@ -139,7 +163,7 @@ const COUNTS: &str = "count(DISTINCT event), \
 struct Reader<'a> {
     transaction: &'a Transaction<'a>,
     ceiling: i64,
-    extent: Extent,
+    extent: Extent<'a>,
 }
 
 impl Reader<'_> {
@@ -234,9 +258,9 @@ impl Reader<'_> {
     fn examples(&self, entry: i64) -> anyhow::Result<Vec<Example>> {
         let mut statement = self.transaction.prepare_cached(
             "SELECT e.id, e.occurred, e.source, m.field, m.observable, m.how, m.historic,
-             f.path, e.line, e.raw
+             f.path, e.line, e.raw, d.index_name, d.document
              FROM untold p JOIN matches m ON m.id = p.match JOIN events e ON e.id = m.event
-             JOIN files f ON f.id = e.file
+             LEFT JOIN files f ON f.id = e.file LEFT JOIN documents d ON d.event = e.id
              WHERE p.entry = ? AND p.level <= ? ORDER BY p.occurred DESC",
         )?;
         let mut rows = statement.query(params![entry, self.ceiling])?;
@@ -257,8 +281,10 @@ impl Reader<'_> {
                 observable: row.get(4)?,
                 how: row.get(5)?,
                 is_historic: row.get(6)?,
-                file: row.get(7)?,
-                line: count(row, 8)?,
+                place: match row.get(7)? {
+                    Some(file) => ExamplePlace::Line { file, line: count(row, 8)? },
+                    None => ExamplePlace::Document { index: row.get(10)?, id: row.get(11)? },
+                },
                 raw: row.get(9)?,
             });
         }

@@ -16,13 +16,14 @@ use super::{Store, private};
 
 /// One script for each version, applied in order. New versions are appended. The statements of a
 /// released version never change.
-pub(super) const MIGRATIONS: [&str; 6] = [
+pub(super) const MIGRATIONS: [&str; 7] = [
     include_str!("schema.sql"),
     include_str!("schema-2.sql"),
     include_str!("schema-3.sql"),
     include_str!("schema-4.sql"),
     include_str!("schema-5.sql"),
     include_str!("schema-6.sql"),
+    include_str!("schema-7.sql"),
 ];
 /// Maximum wait of a writer for another process's transaction.
 const BUSY: Duration = Duration::from_secs(30);
@@ -46,11 +47,13 @@ impl Store {
             connection.busy_timeout(BUSY)?;
             // A committed transaction survives a power cut.
             connection.pragma_update(None, "synchronous", "FULL")?;
-            connection.pragma_update(None, "foreign_keys", "ON")?;
             ensure!(version(&connection)? > 0, StateDamage::Empty { path: path.clone() });
             // A back-up may be in another journal mode.
             connection.pragma_update(None, "journal_mode", "WAL")?;
+            // A migration may replace a table that others refer to.
+            connection.pragma_update(None, "foreign_keys", "OFF")?;
             migrate(&mut connection)?;
+            connection.pragma_update(None, "foreign_keys", "ON")?;
             Ok(Store { connection, path: path.clone(), was_left_open })
         };
         let opened = open().map_err(|error| StateDamage::named(error, &path));
