@@ -369,8 +369,8 @@ def test_addresses_and_secrets_are_never_shown(receiver, tmp_path):
     shown = made.run("poll", expect=program.REMOTE)
     shown += made.run("status") + made.run("status", "--json") + made.run("config", "show")
     shown += made.run("config", "check", "--offline")
-    made.configure({"url": f"{receiver.url}/T0/s3cr3t-path?k=qu3ry-key",
-                    "secret": {"file": "key"}, "headers": {"X-Key": {"file": "header"}}})  # fmt: skip
+    secrets = {"secret": {"file": "key"}, "headers": {"X-Key": {"file": "header"}}}
+    made.configure({"url": f"{receiver.url}/T0/s3cr3t-path?k=qu3ry-key", **secrets})
     shown += made.run("config", "show") + made.run("config", "check", "--offline")
     made.make_due()
     shown += made.run("poll", expect=program.REMOTE)

@@ -19,7 +19,7 @@ use super::nested::table_in;
 use super::reader::{Place, Reader};
 use super::secret::SecretPlace;
 
-/// Number of listed values that a round reports to programs and people, if the configuration gives none.
+/// Number of listed values that a round reports to programs and people by default.
 const GROUPS_FOR_PROGRAMS: u32 = 1000;
 const GROUPS_FOR_PEOPLE: u32 = 20;
 
