@@ -13,8 +13,8 @@ from tests import engines, program, pushing, seeds, stix
 from tests.engines import Refused
 from tests.oracle import Oracle, from_list
 from tests.processing import NUMBERS
-from tests.test_processor import OPTIONS
 from tests.test_matching import ALLOWED, LISTED, around, digests
+from tests.test_processor import OPTIONS
 
 KEYWORD = {"type": "keyword"}
 DATE = {"type": "date"}
