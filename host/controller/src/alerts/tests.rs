@@ -9,7 +9,7 @@ use tempfile::TempDir;
 use threatsieve_blacklist::{Timestamp, Tlp};
 
 use super::mail::MAX_MAIL_BYTES;
-use super::{compose, deliver};
+use super::{Audience, deliver};
 use crate::config::{Alerts, Recipient, Transport};
 use crate::stop::Stop;
 use crate::store::Store;
@@ -18,30 +18,36 @@ use crate::store::mutes::MuteKind;
 /// Set this variable to write the golden files again.
 const REGENERATE: &str = "THREATSIEVE_REGENERATE";
 /// 2026-11-25T03:45:00Z.
-const NOW: Timestamp = Timestamp(1_795_578_300_000_000);
+pub(super) const NOW: Timestamp = Timestamp(1_795_578_300_000_000);
+
+/// Composes mails, and returns their number.
+fn compose(alerts: Option<&Alerts>, store: &mut Store, now: Timestamp) -> anyhow::Result<u64> {
+    let audience = Audience { alerts, webhooks: &[], blacklist: "default", link: None };
+    Ok(super::compose(audience, store, now)?.mails)
+}
 
 /// A state with rows as matching stores them.
-struct State {
+pub(super) struct State {
     folder: TempDir,
-    store: Store,
+    pub(super) store: Store,
     lines: i64,
 }
 
 /// The statement of an indicator about an event.
 #[derive(Clone, Copy)]
-struct Said<'a> {
-    feed: &'a str,
-    indicator: &'a str,
-    entry_type: &'a str,
-    entry: &'a str,
-    how: &'a str,
-    confidence: Option<u8>,
-    tlp: Option<Tlp>,
-    name: Option<&'a str>,
+pub(super) struct Said<'a> {
+    pub(super) feed: &'a str,
+    pub(super) indicator: &'a str,
+    pub(super) entry_type: &'a str,
+    pub(super) entry: &'a str,
+    pub(super) how: &'a str,
+    pub(super) confidence: Option<u8>,
+    pub(super) tlp: Option<Tlp>,
+    pub(super) name: Option<&'a str>,
 }
 
 /// A line of a list, which states only the value.
-fn listed<'a>(feed: &'a str, entry: &'a str) -> Said<'a> {
+pub(super) fn listed<'a>(feed: &'a str, entry: &'a str) -> Said<'a> {
     Said {
         feed,
         indicator: entry,
@@ -55,7 +61,7 @@ fn listed<'a>(feed: &'a str, entry: &'a str) -> Said<'a> {
 }
 
 impl State {
-    fn new() -> State {
+    pub(super) fn new() -> State {
         let folder = tempfile::tempdir().unwrap();
         let store = Store::open(folder.path()).unwrap();
         store
@@ -71,7 +77,7 @@ impl State {
     }
 
     /// Adds an event that occurred `ago` seconds before now.
-    fn event(&mut self, ago: i64, source: Option<&str>, raw: &str) -> i64 {
+    pub(super) fn event(&mut self, ago: i64, source: Option<&str>, raw: &str) -> i64 {
         self.lines += 1;
         let (line, occurred) = (self.lines, NOW.0 - ago * 1_000_000);
         self.store
@@ -85,7 +91,7 @@ impl State {
         line
     }
 
-    fn matched(&self, event: i64, observable: &str, said: Said<'_>, historic: bool) {
+    pub(super) fn matched(&self, event: i64, observable: &str, said: Said<'_>, historic: bool) {
         self.store
             .connection()
             .execute(
@@ -146,7 +152,7 @@ impl State {
 
 /// The matches of one night: two feeds with the same value, a list that states only values, a URL
 /// in stored logs, and hostile texts.
-fn night() -> State {
+pub(super) fn night() -> State {
     let mut state = State::new();
     let c2 = Said {
         feed: "misp",
@@ -229,7 +235,7 @@ fn parts(mail: &str) -> (String, String) {
     (decoded(parts[1]), decoded(parts[2]))
 }
 
-fn assert_golden(name: &str, got: &str) {
+pub(super) fn assert_golden(name: &str, got: &str) {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/alerts/golden").join(name);
     if std::env::var_os(REGENERATE).is_some() {
         fs::create_dir_all(path.parent().unwrap()).unwrap();
@@ -247,7 +253,7 @@ fn assert_golden(name: &str, got: &str) {
 fn both_forms_are_as_they_were_looked_at() {
     let mut state = night();
     let alerts = state.alerts(&[("soc@soc.example", Tlp::Red)]);
-    assert_eq!(compose(Some(&alerts), None, &mut state.store, NOW).unwrap(), 1);
+    assert_eq!(compose(Some(&alerts), &mut state.store, NOW).unwrap(), 1);
     let (_, mail) = state.bodies().remove(0);
     let (text, html) = parts(&mail);
     assert_golden("digest.txt", &text);
@@ -275,7 +281,7 @@ fn each_recipient_is_told_what_is_under_the_ceiling() {
         ("some@soc.example", Tlp::Green),
         ("amber@soc.example", Tlp::Amber),
     ]);
-    assert_eq!(compose(Some(&alerts), None, &mut state.store, NOW).unwrap(), 3);
+    assert_eq!(compose(Some(&alerts), &mut state.store, NOW).unwrap(), 3);
     let bodies = state.bodies();
     let told = |at: usize, text: &str| {
         let (plain, html) = parts(&bodies[at].1);
@@ -298,12 +304,12 @@ fn each_recipient_is_told_what_is_under_the_ceiling() {
 fn everything_is_told_once() {
     let mut state = night();
     let alerts = state.alerts(&[("soc@soc.example", Tlp::Clear)]);
-    assert_eq!(compose(Some(&alerts), None, &mut state.store, NOW).unwrap(), 1);
-    assert_eq!(compose(Some(&alerts), None, &mut state.store, NOW).unwrap(), 0, "nothing new");
+    assert_eq!(compose(Some(&alerts), &mut state.store, NOW).unwrap(), 1);
+    assert_eq!(compose(Some(&alerts), &mut state.store, NOW).unwrap(), 0, "nothing new");
     let event = state.event(10, None, "later");
     state.matched(event, "later.example", listed("urlhaus", "later.example"), false);
     let later = Timestamp(NOW.0 + 1);
-    assert_eq!(compose(Some(&alerts), None, &mut state.store, later).unwrap(), 1);
+    assert_eq!(compose(Some(&alerts), &mut state.store, later).unwrap(), 1);
     let (text, _) = parts(&state.bodies()[1].1);
     assert!(text.contains("later[.]example") && !text.contains("evil[.]example"), "{text}");
     // Without recipients, matches are marked as reported too. A match that is retracted before it
@@ -316,15 +322,15 @@ fn everything_is_told_once() {
             .connection()
             .execute("UPDATE matches SET retracted = ? WHERE told = 0", [retracted])
             .unwrap();
-        assert_eq!(compose(retracted.map(|_| &alerts), None, &mut state.store, later).unwrap(), 0);
-        assert_eq!(compose(Some(&alerts), None, &mut state.store, later).unwrap(), 0);
+        assert_eq!(compose(retracted.map(|_| &alerts), &mut state.store, later).unwrap(), 0);
+        assert_eq!(compose(Some(&alerts), &mut state.store, later).unwrap(), 0);
     }
     let again = "UPDATE matches SET retracted = NULL WHERE retracted IS NOT NULL";
     assert_eq!(state.store.connection().execute(again, []).unwrap(), 1);
-    assert_eq!(compose(Some(&alerts), None, &mut state.store, later).unwrap(), 1);
+    assert_eq!(compose(Some(&alerts), &mut state.store, later).unwrap(), 1);
     let (text, _) = parts(&state.bodies().pop().unwrap().1);
     assert!(text.contains("more[.]example"), "{text}");
-    assert_eq!(compose(Some(&alerts), None, &mut state.store, later).unwrap(), 0);
+    assert_eq!(compose(Some(&alerts), &mut state.store, later).unwrap(), 0);
 }
 
 #[test]
@@ -339,7 +345,7 @@ fn muted_matches_are_counted_and_not_told() {
         state.store.mute(kind, value, until, "known", Timestamp(0)).unwrap();
     }
     let alerts = state.alerts(&[("soc@soc.example", Tlp::Red)]);
-    assert_eq!(compose(Some(&alerts), None, &mut state.store, NOW).unwrap(), 0, "all is muted");
+    assert_eq!(compose(Some(&alerts), &mut state.store, NOW).unwrap(), 0, "all is muted");
     let silenced =
         |state: &State| state.store.mutes().unwrap().iter().map(|mute| mute.silenced).sum::<u64>();
     assert_eq!(silenced(&state), 9);
@@ -348,7 +354,7 @@ fn muted_matches_are_counted_and_not_told() {
         state.matched(event, "new.example", listed("urlhaus", "new.example"), false);
         let event = state.event(10, Some("10.20.31.6"), "x");
         state.matched(event, "new.example", listed("urlhaus", "new.example"), false);
-        assert_eq!(compose(Some(&alerts), None, &mut state.store, now).unwrap(), 1);
+        assert_eq!(compose(Some(&alerts), &mut state.store, now).unwrap(), 1);
         parts(&state.bodies().pop().unwrap().1).0
     };
     let text = next(&mut state, NOW);
@@ -378,7 +384,7 @@ fn a_flood_is_one_mail_of_bounded_size() {
     state.store.connection().execute_batch("COMMIT").unwrap();
     let mut alerts = state.alerts(&[("soc@soc.example", Tlp::Red)]);
     (alerts.max_groups, alerts.max_examples) = (500, 50);
-    assert_eq!(compose(Some(&alerts), None, &mut state.store, NOW).unwrap(), 1);
+    assert_eq!(compose(Some(&alerts), &mut state.store, NOW).unwrap(), 1);
     let (_, mail) = state.bodies().remove(0);
     assert!(
         mail.len() <= MAX_MAIL_BYTES && mail.len() > MAX_MAIL_BYTES / 10,
@@ -411,7 +417,7 @@ fn most_sure_first_then_most_events() {
         }
     }
     let alerts = state.alerts(&[("soc@soc.example", Tlp::Red)]);
-    compose(Some(&alerts), None, &mut state.store, NOW).unwrap();
+    compose(Some(&alerts), &mut state.store, NOW).unwrap();
     let (text, _) = parts(&state.bodies()[0].1);
     let why = text.split("WHY").nth(1).unwrap().split("NEWEST").next().unwrap();
     let order: Vec<_> =
@@ -423,7 +429,7 @@ fn most_sure_first_then_most_events() {
 async fn a_folder_gets_each_mail_under_its_own_name() {
     let mut state = night();
     let mut alerts = state.alerts(&[("a@soc.example", Tlp::Red), ("b@soc.example", Tlp::Red)]);
-    compose(Some(&alerts), None, &mut state.store, NOW).unwrap();
+    compose(Some(&alerts), &mut state.store, NOW).unwrap();
     let bodies = state.bodies();
     // If the folder cannot be made, mails are kept and tried again when they are due.
     fs::write(state.mails(), "in the way").unwrap();
@@ -459,7 +465,7 @@ async fn a_folder_gets_each_mail_under_its_own_name() {
 async fn what_cannot_be_delivered_for_long_is_given_up() {
     let mut state = night();
     let alerts = state.alerts(&[("a@soc.example", Tlp::Red)]);
-    compose(Some(&alerts), None, &mut state.store, NOW).unwrap();
+    compose(Some(&alerts), &mut state.store, NOW).unwrap();
     fs::write(state.mails(), "in the way").unwrap();
     let (mut now, mut tries) = (NOW, 0);
     while state.store.mail_counts().unwrap().waiting > 0 {

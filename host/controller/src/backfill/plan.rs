@@ -102,9 +102,9 @@ impl Plan {
             self.read.iter().map(|name| json!({ "exists": { "field": name } })).collect();
         // Values that were too long are in the event only. Only the lack of any value shows that.
         let gaps = self.listed.iter().filter(|listed| listed.has_gaps);
-        should.extend(gaps.map(|listed| {
-            json!({ "bool": { "must_not": { "exists": { "field": listed.name } } } })
-        }));
+        should.extend(gaps.map(
+            |listed| json!({ "bool": { "must_not": { "exists": { "field": listed.name } } } }),
+        ));
         // So are values that are no addresses.
         let names: Vec<&str> = self.listed.iter().map(|listed| listed.name.as_str()).collect();
         if !names.is_empty() {

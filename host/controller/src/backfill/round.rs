@@ -520,7 +520,7 @@ impl Backfilling<'_> {
             generation: work.settling.generation(),
             now: self.now,
             is_historic: false,
-            is_told: self.config.alerts.is_none(),
+            is_told: !self.config.reports_matches(),
         };
         for one in planned {
             let name = &one.index.name;

@@ -22,7 +22,7 @@ use tokio::runtime::Runtime;
 pub(crate) use clock::ClockJump;
 pub(crate) use report::{FeedReport, RoundReport};
 
-use crate::alerts::{compose, compose_operations, deliver};
+use crate::alerts::{Audience, Composed, compose, compose_operations, deliver, deliver_webhooks};
 use crate::backfill::{Asked, BackfillReport, Backfilling};
 use crate::conditions;
 use crate::config::{Config, Feed};
@@ -119,12 +119,14 @@ impl Round<'_> {
             report.records = Some(output_file::drain(&self.config.output, held(store))?);
             Ok(())
         });
-        self.step(&mut report, "composing mails", |report| {
-            report.mails_composed = self.compose(held(store))?;
+        self.step(&mut report, "composing alerts", |report| {
+            report.count(compose(Audience::of(self.config), held(store), self.now)?);
             Ok(())
         });
+        // Before the conditions are listed, of which the queues are a part.
+        self.send_to_webhooks(store, &mut report);
         if !self.config.misp.is_empty() {
-            // Alerts do not wait for MISP servers, which are slow.
+            // Mails do not wait for MISP servers, which are slow.
             self.send_mails(held(store), &mut report);
             self.step(&mut report, "sending to MISP", |report| {
                 report.misp = forward(self.config, store, self.runtime, self.stop, self.now)?;
@@ -138,12 +140,13 @@ impl Round<'_> {
             self.end_push(pushing.take(), held(store), &mut report);
             self.step(&mut report, "matching events in the cluster", |report| {
                 report.backfill = self.backfill(held(store), &mut loaded)?;
-                report.mails_composed += self.compose(held(store))?;
+                report.count(compose(Audience::of(self.config), held(store), self.now)?);
                 Ok(())
             });
         }
         self.step(&mut report, "listing conditions", |report| self.conditions(held(store), report));
         self.send_mails(held(store), &mut report);
+        self.send_to_webhooks(store, &mut report);
         self.end_push(pushing, held(store), &mut report);
         self.step(&mut report, "removing old data", |report| {
             report.pruned = held(store).prune_if_due(self.config, self.now)?;
@@ -178,17 +181,21 @@ impl Round<'_> {
         }
     }
 
-    /// Composes mails about new matches, and returns their number.
-    fn compose(&self, store: &mut Store) -> anyhow::Result<u64> {
-        compose(self.config.alerts.as_ref(), self.config.event_link(), store, self.now)
-    }
-
     /// Sends the mails that wait.
     fn send_mails(&self, store: &mut Store, report: &mut RoundReport) {
         self.step(report, "sending mails", |report| {
             let delivering = deliver(self.config.alerts.as_ref(), store, self.now, self.stop);
             let delivery = self.runtime.block_on(delivering)?;
             report.delivery = Some(delivery.after(report.delivery));
+            Ok(())
+        });
+    }
+
+    /// Sends the deliveries to webhooks that wait.
+    fn send_to_webhooks(&self, store: &Mutex<Store>, report: &mut RoundReport) {
+        self.step(report, "sending to webhooks", |report| {
+            let delivery = deliver_webhooks(self.config, store, self.runtime, self.stop, self.now)?;
+            report.webhooks = Some(delivery.after(report.webhooks));
             Ok(())
         });
     }
@@ -323,7 +330,7 @@ impl Round<'_> {
         Ok(loaded.clone())
     }
 
-    /// Lists the conditions, stores them, and composes mails about those that began or ended, all
+    /// Lists the conditions, stores them, and composes alerts about those that began or ended, all
     /// in one transaction.
     fn conditions(&self, store: &mut Store, report: &mut RoundReport) -> anyhow::Result<()> {
         let now = conditions::assess(
@@ -335,8 +342,9 @@ impl Round<'_> {
         )?;
         let transaction = store.write()?;
         let changes = conditions::settle(&transaction, now)?;
-        report.mails_composed += compose_operations(&transaction, self.config, &changes, self.now)?;
+        let composed: Composed = compose_operations(&transaction, self.config, &changes, self.now)?;
         transaction.commit()?;
+        report.count(composed);
         conditions::log(&changes, self.now);
         report.conditions = changes.current().cloned().collect();
         // The conditions name each source. The report is stored, and must not have thousands of

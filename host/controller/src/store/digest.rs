@@ -13,15 +13,13 @@ const MAX_VOUCHERS: u64 = 5;
 /// counted.
 const MAX_NAMED: u64 = 5;
 
-/// The extent of a digest.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Extent<'a> {
+/// Limits of a digest's length.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Extent {
     /// Maximum number of listed values, and of hosts.
     pub(crate) groups: usize,
     /// Maximum number of events for one value.
     pub(crate) examples: usize,
-    /// Pattern of links to events in a cluster, with `{index}` and `{id}`.
-    pub(crate) link: Option<&'a str>,
 }
 
 #[derive(Debug, Clone)]
@@ -33,7 +31,7 @@ pub(crate) struct Digest {
     pub(crate) sources: Vec<SourceHost>,
     /// Matches that were muted since the last mail.
     pub(crate) muted: u64,
-    /// Pattern of links to events.
+    /// Pattern of links to events in a cluster, with `{index}` and `{id}`; the caller sets it.
     pub(crate) link: Option<String>,
 }
 
@@ -110,6 +108,8 @@ pub(crate) struct SourceHost {
 /// An example event.
 #[derive(Debug, Clone)]
 pub(crate) struct Example {
+    /// The event's id.
+    pub(crate) uid: String,
     pub(crate) occurred: Option<Timestamp>,
     pub(crate) source: Option<String>,
     pub(crate) field: String,
@@ -128,6 +128,14 @@ pub(crate) enum ExamplePlace {
 }
 
 impl ExamplePlace {
+    /// Returns the place in few characters: `FILE:LINE`, or `INDEX/ID`.
+    pub(crate) fn short(&self) -> String {
+        match self {
+            ExamplePlace::Line { file, line } => format!("{file}:{line}"),
+            ExamplePlace::Document { index, id } => format!("{index}/{id}"),
+        }
+    }
+
     /// Returns the event's page by a pattern with `{index}` and `{id}`.
     pub(crate) fn link(&self, pattern: Option<&str>) -> Option<String> {
         let ExamplePlace::Document { index, id } = self else { return None };
@@ -144,7 +152,7 @@ impl ExamplePlace {
 pub(crate) fn read(
     transaction: &Transaction<'_>,
     ceiling: Tlp,
-    extent: Extent<'_>,
+    extent: Extent,
     muted: u64,
 ) -> anyhow::Result<Option<Digest>> {
     let reader = Reader { transaction, ceiling: ceiling as i64, extent };
@@ -152,7 +160,7 @@ pub(crate) fn read(
     if totals.events == 0 {
         return Ok(None);
     }
-    let link = extent.link.map(str::to_owned);
+    let link = None;
     Ok(Some(Digest { groups: reader.groups()?, sources: reader.sources()?, totals, muted, link }))
 }
 
@@ -163,7 +171,7 @@ const COUNTS: &str = "count(DISTINCT event), \
 struct Reader<'a> {
     transaction: &'a Transaction<'a>,
     ceiling: i64,
-    extent: Extent<'a>,
+    extent: Extent,
 }
 
 impl Reader<'_> {
@@ -258,7 +266,7 @@ impl Reader<'_> {
     fn examples(&self, entry: i64) -> anyhow::Result<Vec<Example>> {
         let mut statement = self.transaction.prepare_cached(
             "SELECT e.id, e.occurred, e.source, m.field, m.observable, m.how, m.historic,
-             f.path, e.line, e.raw, d.index_name, d.document
+             f.path, e.line, e.raw, e.uid, d.index_name, d.document
              FROM untold p JOIN matches m ON m.id = p.match JOIN events e ON e.id = m.event
              LEFT JOIN files f ON f.id = e.file LEFT JOIN documents d ON d.event = e.id
              WHERE p.entry = ? AND p.level <= ? ORDER BY p.occurred DESC",
@@ -283,9 +291,10 @@ impl Reader<'_> {
                 is_historic: row.get(6)?,
                 place: match row.get(7)? {
                     Some(file) => ExamplePlace::Line { file, line: count(row, 8)? },
-                    None => ExamplePlace::Document { index: row.get(10)?, id: row.get(11)? },
+                    None => ExamplePlace::Document { index: row.get(11)?, id: row.get(12)? },
                 },
                 raw: row.get(9)?,
+                uid: row.get(10)?,
             });
         }
         Ok(examples)
