@@ -31,10 +31,10 @@ pub struct FlagShape<'a> {
     pub ceiling: Ceiling,
 }
 
-/// What holds for a document now.
+/// The matches that hold for a document now.
 #[derive(Debug, Clone, Default)]
 pub struct Holding<'a> {
-    /// What was found now; its enrichments replace earlier ones of the same indicators.
+    /// The matches found now; their enrichments replace earlier ones of the same indicators.
     pub flag: Flag,
     /// Feed and id of each indicator whose earlier enrichment stays.
     pub kept: Vec<(&'a str, &'a str)>,
@@ -53,7 +53,7 @@ pub struct Retracted<'a> {
     pub named: Option<(&'a str, &'a str)>,
     /// The time of the retraction.
     pub at: Timestamp,
-    /// Why, in the words of the operator or of the program.
+    /// The reason, in the words of the operator or of the program.
     pub reason: &'a str,
 }
 

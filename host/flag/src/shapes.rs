@@ -1,4 +1,4 @@
-//! Which values an index can map as one field, when it maps fields by their first values. The
+//! The values that an index can map as one field, when it maps fields by their first values. The
 //! ingest processor has the same rules.
 
 use std::collections::{HashMap, HashSet};

@@ -1,4 +1,4 @@
-//! What a backfill would do, without doing it.
+//! Estimates of a backfill: ways, numbers of events and times, without any change.
 
 use serde::Serialize;
 
@@ -14,15 +14,14 @@ const READ_EVENTS: f64 = 30_000.0;
 const WALKED_EVENTS: f64 = 2_000_000.0;
 const LISTED_EVENTS: f64 = 90_000.0;
 
-/// What would be done for one index.
+/// The estimate for one index.
 #[derive(Debug, Clone, Serialize)]
 pub(crate) struct Estimate {
     pub(crate) index: String,
     pub(crate) way: Way,
     /// Events within the range.
     pub(crate) events: u64,
-    /// Of these, the events that are read in any case, because the index does not list their
-    /// values.
+    /// Those of them that are read in any case, because the index does not list their values.
     pub(crate) read: u64,
     /// Time in seconds, good to a factor of two.
     pub(crate) seconds: u64,

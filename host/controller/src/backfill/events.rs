@@ -103,7 +103,7 @@ pub(crate) enum Changed {
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Values {
     pub(crate) values: Vec<String>,
-    /// Where the next page begins; `None` after the last one.
+    /// The start of the next page; `None` after the last one.
     pub(crate) next: Option<Json>,
 }
 

@@ -1,8 +1,8 @@
 //! Finds the events that may match: three ways with one answer.
 //!
 //! - [`Way::Query`]: the plugin walks the values of the index with a blacklist of the candidates.
-//! - [`Way::Values`]: the index lists its values, page by page, and they are matched here. Addresses
-//!   are asked for directly.
+//! - [`Way::Values`]: the index lists its values, page by page, and they are matched here.
+//!   Addresses are asked for directly.
 //! - [`Way::Scan`]: all events are read and matched here.
 //!
 //! The first two find only what the index lists. Events with other values are read in any case.

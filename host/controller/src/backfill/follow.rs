@@ -1,5 +1,5 @@
-//! Follows newly flagged events: each match is recorded in the state once, whoever wrote the flag.
-//! Alerts are made of what is recorded.
+//! Follows newly flagged events: each match is recorded in the state once, whether a pipeline or a
+//! backfill wrote the flag. Alerts are made of what is recorded.
 //!
 //! The order is that of sequence numbers. All writes up to the global checkpoint are there, so none
 //! is passed over. A change of an event gives it a new number, and it comes again: what is known

@@ -1,5 +1,5 @@
 //! Stored events in the indices of a cluster: finds those that touch what newly counts, writes
-//! their flags, and records and reports flagged events, whoever flagged them.
+//! their flags, and records and reports flagged events, also those that a pipeline flagged.
 //!
 //! ```text
 //! plan --fields--> due --passes--> find --events--> settle --flags--> work --writes--> the index

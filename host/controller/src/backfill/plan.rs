@@ -135,7 +135,7 @@ impl Plan {
 /// Returns the length in bytes of the longest value of a kind that can match.
 fn longest(kind: Kind) -> u64 {
     match kind {
-        // RFC 1035 section 2.3.4: a name has at most 253 characters. A port and brackets may follow.
+        // RFC 1035 section 2.3.4: a name has at most 253 characters.
         Kind::Host | Kind::Address => 253,
         Kind::Hash => 64,
         // RFC 3696, errata 1690.

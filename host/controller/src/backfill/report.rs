@@ -38,10 +38,10 @@ pub(crate) struct LeftOut {
 /// Counts of one round.
 #[derive(Debug, Clone, Default, Serialize)]
 pub(crate) struct BackfillReport {
-    /// Why nothing was done: another controller holds the cluster, or the push is not done.
+    /// The reason why nothing was done: another controller holds the cluster.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) refused: Option<String>,
-    /// Why matching waits, while flagged events are still followed.
+    /// The reason why matching waits, while flagged events are still followed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) waits: Option<String>,
     pub(crate) indices: Vec<IndexReport>,

@@ -1,4 +1,4 @@
-//! Writes the flags of documents anew whose matches were retracted.
+//! Writes the flags again of documents whose matches were retracted.
 
 use std::time::Duration;
 

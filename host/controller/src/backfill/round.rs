@@ -30,7 +30,7 @@ use crate::store::cluster::shards::{SeenShard, Shard};
 use crate::store::events::Finding;
 use crate::text::grouped;
 
-/// What an operator asks for, instead of what is due.
+/// The wishes of an operator, instead of what is due.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Asked {
     /// Only these indices; empty for those of the configuration.
@@ -54,7 +54,7 @@ pub(crate) struct Backfilling<'a> {
     pub(crate) now: Timestamp,
     pub(crate) deadline: Option<Instant>,
     pub(crate) stop: &'a Stop,
-    /// What the progress line shows.
+    /// The text of the progress line.
     pub(crate) done: &'a Arc<Done>,
 }
 

@@ -27,7 +27,7 @@ const ATTEMPTS: usize = 5;
 /// Waits while the cluster is overloaded.
 const BUSY: [u64; 6] = [1, 2, 4, 8, 15, 30];
 
-/// Why work on an index ends before all is done.
+/// The reason why work on an index ends before all is done.
 #[derive(Debug)]
 pub(crate) enum Interrupted {
     /// The program stops, or the round's time is over.

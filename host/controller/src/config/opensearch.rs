@@ -126,11 +126,15 @@ settings! {
     #[heading = "[opensearch.backfill]"]
     pub(crate) struct Backfill {
         /// Indices, data streams and aliases, by name or pattern.
-        #[setting(non_empty_list(TEXT, "names or patterns"), required, example = ["proxy-*", "dns"])]
+        #[setting(
+            non_empty_list(TEXT, "names or patterns"),
+            required,
+            example = ["proxy-*", "dns"]
+        )]
         pub(crate) indices: Vec<String>,
 
-        /// Who matches new events: the ingest pipelines of these indices with the plugin, or the
-        /// controller in each round.
+        /// Place where new events are matched: the ingest pipelines of these indices with the
+        /// plugin, or the controller in each round.
         #[setting(
             Words(&[("pipeline", CheckedBy::Pipeline), ("controller", CheckedBy::Controller)]),
             default = "pipeline",
@@ -177,7 +181,7 @@ settings! {
     }
 }
 
-/// Who matches new events.
+/// The place where new events are matched.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum CheckedBy {
     Pipeline,

@@ -8,8 +8,8 @@ use super::cluster::documents::queue_document;
 use super::records::insert_record;
 use crate::text::safe_json;
 
-/// Retracts an indicator's matches, or only those by one entry. Queues a record or document for each of
-/// their events, and returns the number of matches.
+/// Retracts an indicator's matches, or only those by one entry. Queues a record or a document for
+/// each of their events, and returns the number of matches.
 pub(crate) fn retract_matches(
     transaction: &Transaction<'_>,
     feed: &str,
@@ -148,7 +148,8 @@ pub(crate) fn flagged(
     Ok(rows.collect::<Result<_, _>>()?)
 }
 
-/// Retracts one match, and queues a record or document for its event; `false` if it is retracted already.
+/// Retracts one match, and queues a record or a document for its event; `false` if it is retracted
+/// already.
 pub(crate) fn retract_match(
     transaction: &Transaction<'_>,
     flag: &Flagged,

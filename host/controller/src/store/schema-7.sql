@@ -54,7 +54,7 @@ CREATE TABLE new_indicators (
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX new_indicators_by_generation ON new_indicators (generation);
 
--- Documents whose flags are to be written anew, because a match was retracted.
+-- Documents whose flags are to be written again, because a match was retracted.
 CREATE TABLE outbox_documents (
     event INTEGER PRIMARY KEY REFERENCES events (id) ON DELETE CASCADE,
     change INTEGER NOT NULL DEFAULT 1,      -- counter of retractions

@@ -1,5 +1,5 @@
-//! The claim of one controller to a cluster: a document for each blacklist, changed with compare and
-//! set.
+//! The claim of one controller to a cluster: a document for each blacklist, changed with compare
+//! and set.
 
 use opensearch::http::Method;
 use serde::Deserialize;

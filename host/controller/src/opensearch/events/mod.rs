@@ -18,7 +18,7 @@ pub(crate) use claim::{CLAIM_INDEX, create_claim_index};
 /// The events of a cluster.
 pub(crate) struct ClusterEvents<'a> {
     cluster: &'a Cluster,
-    /// How a blacklist of candidates is pushed.
+    /// Options for pushing a blacklist of candidates.
     how: How,
 }
 

@@ -1,11 +1,11 @@
-//! Flagged documents: those whose flags are to be written anew, and the matches that hold.
+//! Flagged documents: those whose flags are to be written again, and the matches that hold.
 
 use rusqlite::{Connection, OptionalExtension, Transaction};
 use threatsieve_blacklist::Timestamp;
 
 use crate::store::Store;
 
-/// A document whose flags are to be written anew.
+/// A document whose flags are to be written again.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct DueDocument {
     pub(crate) event: i64,
@@ -37,7 +37,7 @@ pub(crate) struct MatchesOfEvent {
     pub(crate) retracted: Vec<RetractedMatch>,
 }
 
-/// Queues a document whose flags are to be written anew.
+/// Queues a document whose flags are to be written again.
 pub(crate) fn queue_document(transaction: &Transaction<'_>, event: i64) -> anyhow::Result<()> {
     transaction
         .prepare_cached(

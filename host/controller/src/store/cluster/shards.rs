@@ -43,7 +43,7 @@ pub(crate) struct ClusterState {
     pub(crate) shards: u64,
     /// Shards that are not matched with the blacklist in use yet.
     pub(crate) shards_left: u64,
-    /// Documents whose flags are to be written anew.
+    /// Documents whose flags are to be written again.
     pub(crate) documents_waiting: u64,
 }
 
@@ -65,8 +65,8 @@ fn read(row: &Row<'_>) -> rusqlite::Result<Shard> {
 }
 
 impl Store {
-    /// Returns the row of a shard. Adds it if it is new, and begins anew if the index was restored:
-    /// then its history is another one, or it ends before the numbers that are known.
+    /// Returns the row of a shard. Adds it if it is new. Begins again if the index was restored: then
+    /// its history is another one, or it ends before the numbers that are known.
     pub(crate) fn shard(&mut self, seen: &SeenShard<'_>, now: Timestamp) -> anyhow::Result<Shard> {
         let transaction = self.write()?;
         let known: Option<(i64, String, i64, i64)> = transaction
