@@ -139,6 +139,30 @@ def test_install_upgrade_remove_and_purge(deb, tmp_path):
     ]
 
 
+TARBALL = """
+cd /tmp
+@COMMANDS@
+sed -i 's|^state = .*|state = "/var/lib/threatsieve"|' /etc/threatsieve/threatsieve.toml
+chgrp threatsieve /etc/threatsieve/threatsieve.toml
+chmod 640 /etc/threatsieve/threatsieve.toml
+systemd-analyze verify --man=no /usr/lib/systemd/system/threatsieve*.{service,timer} 2>&1
+install -d -o threatsieve -m 700 /var/lib/threatsieve
+runuser -u threatsieve -- threatsieve poll
+ls /usr/share/man/man1/threatsieve.1.gz
+ls /etc/threatsieve
+"""
+
+
+def test_the_tarball_is_installed_as_documented(tmp_path):
+    section = (program.ROOT / "docs/runbook.md").read_text().split("\n### The tarball\n")[1]
+    commands = re.search(r"(?m)^(?:    .*\n)+", section)[0]
+    (tarball,) = releases.release().glob("*.tar.gz")
+    script = TARBALL.replace("@COMMANDS@", re.sub(r"(?m)^    ", "", commands))
+    output = releases.in_a_copy(tmp_path, script, [tarball]).splitlines()
+    assert "logs     0 events flagged in 0 new lines of 0 files" in output
+    assert output[-2:] == ["/usr/share/man/man1/threatsieve.1.gz", "threatsieve.toml"], output
+
+
 def test_lintian_has_no_objection(deb, tool):
     tags = subprocess.run(
         [tool("lintian", "lintian"), "--allow-root", "--fail-on", "error,warning", deb],
