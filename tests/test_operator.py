@@ -172,11 +172,6 @@ def test_a_wrong_mode_or_group_is_refused(tmp_path, setting, expected):
     )
 
 
-def test_the_unit_file_keeps_others_out():
-    text = (program.ROOT / "docs/operations.md").read_text()
-    assert "UMask=0077" in text and "StateDirectoryMode=0700" in text
-
-
 # Damage.
 
 
@@ -489,6 +484,7 @@ def test_what_is_kept_has_limits_that_status_shows(tmp_path):
         "events": 0,
         "files": 0,
         "mails": 1,
+        "deliveries": 0,
         "packages": 0,
         "rejections": 7,
         "rounds": 3,
@@ -499,6 +495,7 @@ def test_what_is_kept_has_limits_that_status_shows(tmp_path):
         "rejections": 3,
         "events": 1,
         "mails": 0,
+        "deliveries": 0,
         "generations": 1,
         "packages": 0,
         "rounds": 3,

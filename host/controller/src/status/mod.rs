@@ -10,6 +10,7 @@ use std::fmt;
 
 use serde::Serialize;
 use serde_json::Value as Json;
+use threatsieve_blacklist::Timestamp;
 
 pub(crate) use cluster::{ClusterStatus, probe};
 pub(crate) use feeds::{FeedStatus, FeedTable, feeds};
@@ -23,6 +24,7 @@ use crate::rounds::ClockJump;
 use crate::store::Store;
 use crate::store::history::HistoryState;
 use crate::store::mails::Undelivered;
+use crate::store::webhooks::WebhookQueue;
 use crate::text::{Rfc3339, escape_controls, grouped};
 
 /// Maximum number of undelivered mails that are listed.
@@ -46,6 +48,8 @@ pub(crate) struct Status {
     pub(crate) history: HistoryState,
     pub(crate) records: RecordsStatus,
     pub(crate) mails: MailsStatus,
+    /// The configured webhooks that were ever used.
+    pub(crate) webhooks: Vec<WebhookQueue>,
     /// The configured MISP servers.
     pub(crate) misp: Vec<MispStatus>,
     /// `None` when no cluster is configured.
@@ -130,6 +134,7 @@ impl Status {
             history: store.history_state()?,
             records: RecordsStatus { waiting: store.waiting_records()? },
             mails: MailsStatus::read(store)?,
+            webhooks: webhooks(config, store)?,
             misp: misp_servers(config, store)?,
             opensearch,
             round: round.map(|round| RoundStatus {
@@ -141,6 +146,13 @@ impl Status {
             state: StateStatus::read(config, store)?,
         })
     }
+}
+
+/// Returns the queues of the configured webhooks.
+fn webhooks(config: &Config, store: &Store) -> anyhow::Result<Vec<WebhookQueue>> {
+    let mut queues = store.webhook_queues(Timestamp(i64::MIN))?;
+    queues.retain(|queue| config.webhooks.iter().any(|webhook| webhook.name == queue.name));
+    Ok(queues)
 }
 
 impl MailsStatus {
@@ -202,6 +214,9 @@ impl fmt::Display for Status {
         write!(f, "{}", self.history)?;
         writeln!(f, "records   {} waiting", grouped(self.records.waiting))?;
         write!(f, "{}", self.mails)?;
+        for queue in &self.webhooks {
+            write!(f, "{queue}")?;
+        }
         for server in &self.misp {
             write!(f, "{server}")?;
         }
@@ -258,6 +273,21 @@ impl fmt::Display for MailsStatus {
                 escape_controls(&mail.recipient),
                 mail.composed
             )?;
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Display for WebhookQueue {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let [waiting, sent, given_up] = [self.waiting, self.sent, self.given_up].map(grouped);
+        let name = escape_controls(&self.name);
+        writeln!(f, "webhook   {name}: {waiting} waiting, {sent} sent, {given_up} given up")?;
+        if let Some(next) = self.next_attempt {
+            writeln!(f, "          tried again at {next}")?;
+        }
+        if let Some(error) = &self.error {
+            writeln!(f, "          {}", escape_controls(error))?;
         }
         Ok(())
     }

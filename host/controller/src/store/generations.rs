@@ -67,7 +67,7 @@ impl Builds {
     }
 }
 
-fn generation_in_use(connection: &Connection) -> anyhow::Result<Option<Generation>> {
+pub(crate) fn generation_in_use(connection: &Connection) -> anyhow::Result<Option<Generation>> {
     let sql = "SELECT generation, built, file, digest, entries, written FROM generations \
                WHERE active = 1";
     let row = connection.query_row(sql, [], |row| {
