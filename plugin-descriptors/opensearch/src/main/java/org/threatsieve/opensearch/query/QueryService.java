@@ -16,7 +16,7 @@ import org.threatsieve.core.matcher.Served;
 import org.threatsieve.core.query.OwnedCache;
 import org.threatsieve.opensearch.blacklists.cluster.ClusterPointers;
 
-/** What the queries of a node share: the matcher, the cache of matching documents, the settings. */
+/** The parts that a node's queries share: matcher, cache of matching documents, and settings. */
 public final class QueryService {
     final Matcher matcher;
     /** The longest that one query may walk through the dictionaries of one shard. */

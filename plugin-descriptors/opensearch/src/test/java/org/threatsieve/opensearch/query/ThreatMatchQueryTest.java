@@ -390,8 +390,8 @@ class ThreatMatchQueryTest {
     @Test
     void aCancelledSearchEndsBetweenTwoBatches() throws IOException {
         for (int i = 0; i < 3 * TermBatch.MAX_TERMS; i++) {
-            add("h" + i + ".good.example", "10." + (i >> 16) + "." + (i >> 8 & 255) + "." + (i & 255),
-                -1, 0);
+            String address = "10." + (i >> 16) + "." + (i >> 8 & 255) + "." + (i & 255);
+            add("h" + i + ".good.example", address, -1, 0);
         }
         refresh();
         for (TermField field : List.of(HOST, HOST_VALUES, IP, IP_VALUES)) {
