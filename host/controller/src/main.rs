@@ -33,6 +33,7 @@ mod rounds;
 mod seed;
 mod serve;
 mod service;
+mod sightings;
 mod sinks;
 mod sources;
 mod status;

@@ -63,12 +63,14 @@ pub(crate) enum Kind {
     /// Events for a MISP server have waited for longer than `health.stuck_after`, failed, or are
     /// uncertain.
     MispStuck,
+    /// Sightings have waited for longer than `health.stuck_after`, or a collection refuses them.
+    SightingsStuck,
     /// A MISP server has not published an event within `publish_within`.
     MispUnpublished,
 }
 
 impl Kind {
-    pub(crate) const ALL: [Kind; 19] = [
+    pub(crate) const ALL: [Kind; 20] = [
         Kind::ConfigRefused,
         Kind::StepFailed,
         Kind::FeedDead,
@@ -87,6 +89,7 @@ impl Kind {
         Kind::IndexLeftOut,
         Kind::MispPaused,
         Kind::MispStuck,
+        Kind::SightingsStuck,
         Kind::MispUnpublished,
     ];
 
@@ -111,6 +114,7 @@ impl Kind {
             Kind::IndexLeftOut => "index_left_out",
             Kind::MispPaused => "misp_paused",
             Kind::MispStuck => "misp_stuck",
+            Kind::SightingsStuck => "sightings_stuck",
             Kind::MispUnpublished => "misp_unpublished",
         }
     }
@@ -126,6 +130,7 @@ impl Kind {
             Kind::MailsStuck | Kind::WebhooksStuck | Kind::PushStuck => Exit::Remote,
             Kind::ClusterTaken | Kind::IndexLeftOut => Exit::Remote,
             Kind::MispPaused | Kind::MispStuck | Kind::MispUnpublished => Exit::Remote,
+            Kind::SightingsStuck => Exit::Remote,
             Kind::ConfigRefused | Kind::StepFailed => Exit::Usage,
             Kind::OutputBlocked | Kind::PackagesBlocked => Exit::Usage,
             Kind::LogsUnread | Kind::EventsUnchecked => Exit::Damaged,
@@ -158,6 +163,7 @@ impl Kind {
             Kind::IndexLeftOut => "index left out",
             Kind::MispPaused => "MISP server paused",
             Kind::MispStuck => "MISP events not sent",
+            Kind::SightingsStuck => "sightings not sent",
             Kind::MispUnpublished => "MISP events not published",
         }
     }
@@ -223,6 +229,9 @@ impl Kind {
             }
             Kind::MispStuck => {
                 return format!("see `threatsieve misp failed --server {subject}`");
+            }
+            Kind::SightingsStuck => {
+                "see the collection: it must be writable with the feed's credentials"
             }
             Kind::MispUnpublished => "see the server's background workers",
         };

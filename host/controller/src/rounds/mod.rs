@@ -35,6 +35,7 @@ use crate::opensearch::cluster::Cluster;
 use crate::opensearch::events::ClusterEvents;
 use crate::opensearch::publish::{Outcome, Push, PushReport};
 use crate::output::{Done, Progress};
+use crate::sightings::report_sightings;
 use crate::sinks::output_file;
 use crate::sinks::package_folder::write_packages;
 use crate::stop::Stop;
@@ -133,6 +134,11 @@ impl Round<'_> {
                 Ok(())
             });
         }
+        self.step(&mut report, "sending sightings", |report| {
+            report.sightings =
+                report_sightings(self.config, store, self.runtime, self.stop, self.now)?;
+            Ok(())
+        });
         let mut pushing = pushing;
         if self.config.backfill().is_some() {
             // Neither do they wait for the cluster.
