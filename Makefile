@@ -1,6 +1,6 @@
 # The short commands; `make` alone lists them. Everything is built once, in the release profile.
 .DEFAULT_GOAL := help
-.PHONY: help build run test endurance bench lint fuzz plugin deploy-plugin dev-cluster demo-opensearch clean
+.PHONY: help build run test endurance bench lint fuzz plugin deploy-plugin dev-cluster demo-opensearch dist container clean
 SHELL := bash
 
 BINARY  := target/release/threatsieve
@@ -31,7 +31,7 @@ endurance: plugin ## run the long tests in full (1 h): 1,020 pushes, 900 kills, 
 	@tests/prepare venv engines
 	THREATSIEVE_ENDURANCE=full $(PYTHON) -m pytest -q \
 	  tests/test_soak.py tests/test_rounds.py tests/test_rules.py tests/test_package_files.py \
-  tests/test_misp_kill.py tests/test_misp_forwarding.py
+  tests/test_misp_kill.py tests/test_misp_forwarding.py tests/test_runbook.py
 
 bench: plugin ## compare the speed with other tools, and rewrite docs/performance.md
 	@tests/prepare venv bench engines
@@ -57,6 +57,13 @@ fuzz: ## fuzz every target for SECONDS_EACH seconds (default 60)
 
 deploy-plugin: plugin ## install the plugin into HOST=[USER@]HOST[:HOME] or HOST=/path/to/a/home
 	@plugin-descriptors/deploy "$(HOST)"
+
+dist: build plugin ## make a release in target/dist: tarball, Debian package, plugins, SBOM, checksums
+	@tests/prepare dist
+	host/controller/packaging/build
+
+container: build ## build a container image from scratch, with buildah if it is installed
+	host/controller/packaging/container
 
 clean: ## remove what was built or downloaded
 	rm -rf target .venv .cache tests/fuzz/target

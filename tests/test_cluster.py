@@ -162,10 +162,13 @@ def test_a_node_that_joins_later_catches_up(cluster, pushed):
 
 
 def test_a_node_without_the_ingest_role(cluster, pushed):
-    """Forwards events to nodes with the role. A push does not wait for such a node."""
+    """Forwards events to nodes with the role. A push does not wait for such a node, but the node
+    loads what is pushed, for searches.
+    """
     settled(cluster)
     plain = cluster.add(roles=["data"])
     try:
+        wait_for_generation(cluster[0], [plain.name], pushed)
         plain.bulk(
             "through-plain", [event(EVIL), event("good.example")], "flag", ids=["bad", "good"]
         )
@@ -174,6 +177,25 @@ def test_a_node_without_the_ingest_role(cluster, pushed):
         assert answer["acknowledged"] and plain.name not in {
             each["name"] for each in answer["nodes"].values()
         }, answer
+        wait_for_generation(cluster[0], [plain.name], answer["generation"])
+        # The event is on this node alone, and so is the search.
+        settings = {"index.routing.allocation.require._name": plain.name, "number_of_replicas": 0}
+        mappings = {"properties": {"url.domain": {"type": "keyword"}}}
+        plain.put("/on-plain", {"settings": settings, "mappings": mappings})
+        plain.bulk("on-plain", [event(EVIL), event("good.example")])
+        query = {"threat_match": {"fields": ["url.domain"]}}
+        assert plain.count("on-plain", query) == cluster[0].count("on-plain", query) == 1
+        # A temporary blacklist is for searches, so its push waits for this node.
+        temporary = push(plain, built(plain.folder, [EVIL], "_new-default"), "_new-default")
+        assert temporary["acknowledged"]
+        assert {each["name"] for each in temporary["nodes"].values()} == {
+            node.name for node in cluster
+        }
+        query["threat_match"]["blacklist"] = "_new-default"
+        assert plain.count("on-plain", query) == 1
+        gone = plain.delete(f"{ENDPOINT}/_new-default")
+        assert gone["acknowledged"] and len(gone["nodes"]) == len(cluster)
+        plain.delete("/on-plain")
     finally:
         cluster.drop(plain)
 

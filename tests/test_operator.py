@@ -172,11 +172,6 @@ def test_a_wrong_mode_or_group_is_refused(tmp_path, setting, expected):
     )
 
 
-def test_the_unit_file_keeps_others_out():
-    text = (program.ROOT / "docs/operations.md").read_text()
-    assert "UMask=0077" in text and "StateDirectoryMode=0700" in text
-
-
 # Damage.
 
 

@@ -1,10 +1,16 @@
-"""The state of an earlier version: nothing is flagged or mailed again, and events that the earlier
-version missed are flagged.
+"""The state of an earlier version: nothing is lost, flagged or mailed again, and events that the
+earlier version missed are flagged. And the state of a later version, which is refused.
 """
 
+import contextlib
+import hashlib
 import json
+import re
 import sqlite3
+import time
 from pathlib import Path
+
+import pytest
 
 from tests import program
 
@@ -119,3 +125,138 @@ def test_a_state_of_schema_2_goes_on(tmp_path):
     assert not (tmp_path / "state/history").exists()
     again = poll()
     assert (again["generation"], again["history"]["lines"], again["mails_composed"]) == (None, 0, 0)
+
+
+# The version before this one. When a schema is released, add a state of it, and let this test start
+# from the newest one that is not the present one.
+BEFORE = STATE.with_name("state-6.sql")
+ADDED_BY_THE_COMMAND = {"mutes": 1}
+"""Rows that the command adds by which the test brings the state up to date."""
+
+
+def rows(path: Path) -> dict[str, list[dict]]:
+    """Returns the rows of all tables."""
+    with contextlib.closing(sqlite3.connect(path)) as state:
+        state.row_factory = sqlite3.Row
+        names = state.execute(
+            "SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite_%'"
+        ).fetchall()
+        return {
+            name: [dict(row) for row in state.execute(f'SELECT * FROM "{name}"')]
+            for (name,) in names
+        }
+
+
+def asked(path: Path, sql: str) -> list[tuple]:
+    """Returns the answer of SQLite itself."""
+    with contextlib.closing(sqlite3.connect(path)) as state:
+        return state.execute(sql).fetchall()
+
+
+def columns(path: Path) -> dict[str, set[str]]:
+    """Returns the columns of each table, with their types, and the indices."""
+    tables = asked(path, "SELECT name FROM sqlite_schema WHERE type = 'table'")
+    found = {
+        name: {repr(row[1:]) for row in asked(path, f'PRAGMA table_info("{name}")')}
+        for (name,) in tables
+    }
+    indices = asked(path, "SELECT name FROM sqlite_schema WHERE type = 'index'")
+    return {**found, "indices": {name for (name,) in indices}}
+
+
+class Earlier:
+    """A folder with the state of the version before, and the files around it."""
+
+    def __init__(self, folder: Path):
+        self.state, self.output = folder / "state/state.db", folder / "flagged.ndjson"
+        self.mails = folder / "mails"
+        self.state.parent.mkdir(parents=True)
+        with contextlib.closing(sqlite3.connect(self.state)) as state:
+            script = BEFORE.read_text(encoding="utf-8")
+            state.executescript(script.replace("@FOLDER@", str(folder)))
+            # Mails that wait were composed just now, so that none is too old to be sent.
+            now = time.time_ns() // 1000
+            state.execute(
+                "UPDATE mails SET composed = ?, next_attempt = NULL WHERE state = 0", [now]
+            )
+            state.commit()
+        self.config = program.write(
+            folder / "threatsieve.toml",
+            'state = "state"',
+            '[[feeds]]\nname = "list"\ntype = "path"\npath = "list.txt"\nmax_shrink = 1.0',
+            "[blacklist]\nmax_shrink = 1.0",
+            '[[logs]]\nname = "proxy"\npaths = ["logs/access.log*"]',
+            '[history]\nwindow = "3650d"',
+            '[output]\nfile = "flagged.ndjson"',
+            '[alerts]\nfrom = "threatsieve@soc.example"\nrecipients = ["soc@soc.example"]',
+            'folder = "mails"',
+        )
+        program.write(folder / "list.txt", "later.example")
+        hosts = ["good.example", "www.evil.example", "stix.example", "pair.example"]
+        hosts += ["packaged.example", "www.ours.example"]
+        lines = [line(number, host) for number, host in enumerate(hosts)]
+        lines += [line(20, "stix.example"), line(21, "stix.example"), line(22, "later.example")]
+        (folder / "logs").mkdir()
+        (folder / "logs/access.log").write_text("".join(lines))
+
+    def run(self, *arguments, expect: int | None = program.DONE):
+        return program.run(*arguments, "--config", self.config, expect=expect)
+
+
+def test_every_table_keeps_its_rows(tmp_path):
+    earlier = Earlier(tmp_path)
+    before = rows(earlier.state)
+    assert len(before) >= 37 and all(before.values()), "a table has no row to keep"
+    earlier.run("mute", "add", "--host", "new.example", "--for", "7d", "--reason", "test")
+    after = rows(earlier.state)
+    for name, kept in before.items():
+        assert len(after[name]) == len(kept) + ADDED_BY_THE_COMMAND.get(name, 0), name
+        for row in kept:
+            found = [{key: each[key] for key in row if key in each} for each in after[name]]
+            assert {key: row[key] for key in found[0]} in found, (name, row)
+    assert asked(earlier.state, "PRAGMA integrity_check") == [("ok",)]
+    assert asked(earlier.state, "PRAGMA foreign_key_check") == []
+    # It is the same as a new state, apart from what is in it.
+    new = Earlier(tmp_path / "new")
+    new.state.unlink()
+    new.run("mute", "add", "--host", "new.example", "--for", "7d", "--reason", "test")
+    version = asked(new.state, "PRAGMA user_version")
+    assert asked(earlier.state, "PRAGMA user_version") == version
+    assert columns(earlier.state) == columns(new.state)
+
+
+def test_the_state_of_the_version_before_goes_on(tmp_path):
+    """What waited is sent, lines are not matched again, and what was muted or retracted stays so."""
+    earlier = Earlier(tmp_path)
+    report = json.loads(
+        earlier.run("poll", "--json", "--force", "--accept-clock", expect=None).stdout
+    )
+    assert report["errors"] == []
+    assert (report["follow"]["lines"], report["follow"]["events"]) == (0, 0), report["follow"]
+    assert (report["records"]["waiting"], report["delivery"]["sent"] >= 2) == (0, True)
+    records = [json.loads(each) for each in earlier.output.read_text().splitlines()]
+    flagged = [each["url"]["domain"] for each in records if each["threatsieve"]["kind"] == "flag"]
+    assert sorted(flagged) == ["later.example", "stix.example"]
+    retracted = json.loads(earlier.run("status", "--json").stdout)["retracted"]
+    muted = earlier.run("mute").stdout
+    assert (retracted, b"proxy.example.org" in muted) == (1, True)
+    again = json.loads(earlier.run("poll", "--json", "--force", expect=None).stdout)
+    assert (again["errors"], again["records"]["written"], again["mails_composed"]) == ([], 0, 0)
+
+
+@pytest.mark.parametrize("command", [["poll"], ["run"], ["status"], ["mute"]], ids=lambda it: it[0])
+def test_the_state_of_a_later_version_is_refused_and_not_changed(tmp_path, command):
+    """A downgrade: the message says what was expected, what is there, and why."""
+    earlier = Earlier(tmp_path)
+    earlier.run("poll", "--force", "--accept-clock", expect=None)
+    ((ours,),) = asked(earlier.state, "PRAGMA user_version")
+    with contextlib.closing(sqlite3.connect(earlier.state)) as state:
+        state.execute(f"PRAGMA user_version = {ours + 1}")
+        state.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    digest = hashlib.sha256(earlier.state.read_bytes()).digest()
+    refused = earlier.run(*command, expect=None)
+    assert refused.returncode not in (program.DONE, program.MATCHED)
+    said = refused.stderr.decode()
+    expected = f"expected a state of version {ours} or older, got {ours + 1}: it was written by a"
+    assert re.search(rf"state\.db: .*{expected} newer threatsieve", said), said
+    assert hashlib.sha256(earlier.state.read_bytes()).digest() == digest

@@ -45,8 +45,8 @@ pub use normalise::{NORMALISER, Target};
 pub use observable::{Batch, BatchError, Kind};
 #[cfg(feature = "host")]
 pub use open::{
-    Blacklist, Conjoined, ConjunctionRow, Entry, EventContext, IndicatorView, Match, OpenError,
-    PartEntry, Policy,
+    Blacklist, Condition, Conjoined, ConjunctionRow, Entry, EventContext, IndicatorView, Match,
+    OpenError, PartEntry, Policy,
 };
 #[cfg(feature = "host")]
 pub use suffix::has_known_suffix;

@@ -31,6 +31,8 @@ pub(crate) enum Kind {
     Limit,
     /// The options are invalid.
     Options,
+    /// The blacklist was replaced while a batch was looked up. The call can be repeated.
+    Switched,
     /// A panic, which was caught.
     Panic,
     /// A fault of the caller or of this library.
@@ -52,6 +54,7 @@ impl Kind {
             Kind::Io => "io",
             Kind::Limit => "limit",
             Kind::Options => "options",
+            Kind::Switched => "switched",
             Kind::Panic => "panic",
             Kind::Internal => "internal",
         }

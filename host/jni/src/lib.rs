@@ -7,7 +7,8 @@
 //! plain modules, and converts the result. A panic or a [`failure::Failure`] becomes a
 //! `NativeException` of its kind. `node` holds the named blacklists, each with a runner, within a
 //! memory budget. `check` looks up a batch, and `lines` a batch of raw log lines. `answer` writes
-//! the result for the documents that matched, with the fields of `threatsieve-flag`.
+//! the result for the documents that matched, with the fields of `threatsieve-flag`. `terms` looks
+//! up the terms of an index's dictionary, for the query.
 //!
 //! # Limits
 //!
@@ -28,5 +29,6 @@ pub mod native;
 mod node;
 mod nodes;
 mod options;
+mod terms;
 #[cfg(test)]
 mod tests;

@@ -25,10 +25,11 @@ use crate::failure::{Failure, Kind};
 use crate::lines;
 use crate::node::Node;
 use crate::nodes;
-use crate::options::{CheckOptions, NodeOptions};
+use crate::options::{CheckOptions, NodeOptions, TermOptions};
+use crate::terms;
 
 /// Increased with every change of the interface between Java and this library.
-const CONTRACT: jint = 2;
+const CONTRACT: jint = 3;
 /// The largest buffer, in bytes, that is kept for the thread's next call.
 const KEPT_BYTES: usize = 1 << 20;
 /// The longest options in bytes: the names of 256 fields, and more than enough for the rest.
@@ -167,6 +168,7 @@ pub extern "system" fn check<'local>(
             env,
             &options,
             (&batch, count("length", length)?),
+            CheckOptions::cached,
             |env, options, batch| {
                 check::check(
                     &loaded,
@@ -217,6 +219,7 @@ pub extern "system" fn check_lines<'local>(
             env,
             &options,
             (&lines, count("length", length)?),
+            CheckOptions::cached,
             |_, options, lines| {
                 lines::check_lines(&loaded, options, lines, documents as u32, now())
             },
@@ -226,18 +229,62 @@ pub extern "system" fn check_lines<'local>(
     .resolve::<Throw>()
 }
 
-/// Copies options and batch into the thread's buffers and calls `run` with them.
-fn with_buffers<T>(
+/// `served(long, String)`.
+#[jni_mangle("org.threatsieve.core.matcher.Native")]
+pub extern "system" fn served<'local>(
+    mut env: EnvUnowned<'local>,
+    _class: JClass<'local>,
+    handle: jlong,
+    blacklist: JString<'local>,
+) -> JByteArray<'local> {
+    env.with_env(|env| {
+        let loaded = nodes::get(handle)?.blacklist(&blacklist.try_to_string(env)?)?;
+        Ok(env.byte_array_from_slice(&terms::served(&loaded)?)?)
+    })
+    .resolve::<Throw>()
+}
+
+/// `checkTerms(long, String, byte[], byte[], int, int)`.
+#[jni_mangle("org.threatsieve.core.matcher.Native")]
+pub extern "system" fn check_terms<'local>(
+    mut env: EnvUnowned<'local>,
+    _class: JClass<'local>,
+    handle: jlong,
+    blacklist: JString<'local>,
+    options: JByteArray<'local>,
+    batch: JByteArray<'local>,
+    length: jint,
+    terms: jint,
+) -> JByteArray<'local> {
+    env.with_env(|env| {
+        let loaded = nodes::get(handle)?.blacklist(&blacklist.try_to_string(env)?)?;
+        let terms = count("terms", terms)?;
+        let answer = with_buffers(
+            env,
+            &options,
+            (&batch, count("length", length)?),
+            TermOptions::read,
+            |_, options, batch| terms::check_terms(&loaded, options, batch, terms as u32),
+        )?;
+        Ok(env.byte_array_from_slice(&answer)?)
+    })
+    .resolve::<Throw>()
+}
+
+/// Copies options and batch into the thread's buffers, reads the options, and calls `run` with
+/// both.
+fn with_buffers<T, O>(
     env: &mut Env<'_>,
     options: &JByteArray<'_>,
     (batch, length): (&JByteArray<'_>, usize),
-    run: impl FnOnce(&mut Env<'_>, &CheckOptions, &[u8]) -> Result<T, Failure>,
+    read: impl FnOnce(&[u8]) -> Result<O, Failure>,
+    run: impl FnOnce(&mut Env<'_>, &O, &[u8]) -> Result<T, Failure>,
 ) -> Result<T, Failure> {
     BUFFERS.with_borrow_mut(|buffers| {
         let options_length = options.len(env)?;
         let json =
             copy(env, options, options_length, MAX_OPTIONS_BYTES, &mut buffers.options, "options")?;
-        let options = CheckOptions::cached(unsigned(json))?;
+        let options = read(unsigned(json))?;
         let bytes = copy(env, batch, length, MAX_BATCH_BYTES, &mut buffers.batch, "the batch")?;
         let result = run(env, &options, unsigned(bytes));
         if buffers.batch.len() > KEPT_BYTES {

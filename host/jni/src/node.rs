@@ -37,6 +37,11 @@ impl Loaded {
         self.deadline
     }
 
+    /// The failure if nothing answers yet.
+    pub(crate) fn missing(&self) -> Failure {
+        missing(&self.name)
+    }
+
     /// The generation that answers the next call.
     pub(crate) fn generation(&self) -> u64 {
         self.runner.blacklist().map_or(0, |blacklist| blacklist.generation())
@@ -74,9 +79,7 @@ impl Node {
 
     /// Returns the blacklist with this name.
     pub(crate) fn blacklist(&self, name: &str) -> Result<Arc<Loaded>, Failure> {
-        self.blacklists.load().get(name).cloned().ok_or_else(|| {
-            Failure::new(Kind::NoBlacklist, format!("no blacklist {name:?} is loaded"))
-        })
+        self.blacklists.load().get(name).cloned().ok_or_else(|| missing(name))
     }
 
     /// Verifies a file, and returns its contents and the memory it needs.
@@ -180,6 +183,10 @@ impl Node {
     fn held_bytes(&self) -> u64 {
         self.blacklists.load().values().map(|loaded| loaded.held_bytes()).sum()
     }
+}
+
+fn missing(name: &str) -> Failure {
+    Failure::new(Kind::NoBlacklist, format!("no blacklist {name:?} is loaded"))
 }
 
 fn described(blacklist: &Blacklist<MemoryFile>) -> Map<String, Value> {

@@ -117,6 +117,50 @@ enum MessageFormat {
     Auto,
 }
 
+/// The options of a query.
+#[derive(Debug)]
+pub(crate) struct TermOptions {
+    /// The indicators that count.
+    pub(crate) policy: Policy,
+    /// Count the parts of conjunctions as well, and ignore ports: the caller judges whole events.
+    pub(crate) parts: bool,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct TermJson {
+    min_confidence: u8,
+    max_tlp: Option<String>,
+    partial: bool,
+    parts: bool,
+}
+
+impl TermOptions {
+    pub(crate) fn read(json: &[u8]) -> Result<TermOptions, Failure> {
+        let json: TermJson = read(json)?;
+        within("min_confidence", json.min_confidence.into(), 0..=100)?;
+        Ok(TermOptions {
+            policy: Policy {
+                min_confidence: json.min_confidence,
+                max_tlp: tlp(json.max_tlp.as_deref())?,
+                partial: json.partial,
+                exact: false,
+            },
+            parts: json.parts,
+        })
+    }
+}
+
+/// Reads the name of a marking; without one, there is no ceiling.
+fn tlp(name: Option<&str>) -> Result<Tlp, Failure> {
+    let Some(name) = name else { return Ok(Tlp::Red) };
+    Tlp::from_name(name).ok_or_else(|| {
+        let names = Tlp::ALL.map(Tlp::name).join(", ");
+        let message = format!("max_tlp: expected one of {names}, got {name:?}");
+        Failure::new(Kind::Options, message)
+    })
+}
+
 /// Options with the JSON they were parsed from.
 type Parsed = (Vec<u8>, Rc<CheckOptions>);
 
@@ -125,16 +169,7 @@ impl CheckOptions {
         let json: CheckJson = read(json)?;
         within("the number of fields", json.fields.len() as u64, 1..=MAX_FIELDS as u64)?;
         within("min_confidence", json.min_confidence.into(), 0..=100)?;
-        let tlp = match json.max_tlp.as_deref() {
-            None => Tlp::Red,
-            Some(name) => Tlp::from_name(name).ok_or_else(|| {
-                let names = Tlp::ALL.map(Tlp::name).join(", ");
-                Failure::new(
-                    Kind::Options,
-                    format!("max_tlp: expected one of {names}, got {name:?}"),
-                )
-            })?,
-        };
+        let tlp = tlp(json.max_tlp.as_deref())?;
         Ok(CheckOptions {
             fields: json.fields,
             // Markings are compared when the flag is written, so that excluded indicators are

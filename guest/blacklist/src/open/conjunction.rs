@@ -63,6 +63,13 @@ impl<B: AsRef<[u8]>> Blacklist<B> {
         records(&image, entry).is_some_and(|mut records| records.next().is_none())
     }
 
+    /// Returns whether an entry is only part of conjunctions, or is the part by which one is found.
+    /// An event that fulfils a conjunction has an observable that such an entry covers.
+    pub fn is_part(&self, entry: u32) -> bool {
+        self.has_conjunctions
+            && (self.is_lone_part(entry) || self.conjunctions_found_by(entry).next().is_some())
+    }
+
     /// Returns the conjunctions that a hit on this entry can complete. Each conjunction is found by
     /// exactly one of its entries.
     pub fn conjunctions_found_by(&self, entry: u32) -> impl Iterator<Item = ConjunctionRow<'_>> {

@@ -132,6 +132,28 @@ impl Policy {
             && self.takes_statement(profile.confidence(), profile.tlp())
     }
 
+    /// Returns the condition under which an indicator counts for an observable with this port of
+    /// its own; `None` if it never counts.
+    fn condition(
+        &self,
+        profile: &Profile<'_>,
+        how: How,
+        observed: Option<u16>,
+    ) -> Option<Condition> {
+        let (from, until) = (profile.valid_from(), profile.valid_until());
+        let is_ever_valid = from.zip(until).is_none_or(|(from, until)| from < until);
+        let wanted = profile.port().filter(|port| port.is_matched).map(|port| port.number);
+        let (is_other, port) = match (wanted, observed) {
+            (Some(wanted), Some(observed)) => (wanted != observed, None),
+            (wanted, _) => (false, wanted),
+        };
+        let counts = is_ever_valid
+            && !is_other
+            && self.takes_mode(profile.mode(), how)
+            && self.takes_statement(profile.confidence(), profile.tlp());
+        counts.then_some(Condition { from, until, port })
+    }
+
     /// Returns whether an indicator with this confidence and marking counts.
     pub fn takes_statement(&self, confidence: Option<u8>, tlp: Option<Tlp>) -> bool {
         confidence.is_none_or(|confidence| confidence >= self.min_confidence)
@@ -215,6 +237,34 @@ impl<B: AsRef<[u8]>> Blacklist<B> {
         }
         let entry = Entry { indicators, ..bare_entry(&image, hit.entry)? };
         Some(Match { how: hit.how, entry, omitted })
+    }
+}
+
+/// A condition on an event: its time, and perhaps its destination port. The default always holds.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Condition {
+    /// The first time at which it holds.
+    pub from: Option<Timestamp>,
+    /// The time from which on it holds no more.
+    pub until: Option<Timestamp>,
+    /// The destination port; `None` for any, and for none.
+    pub port: Option<u16>,
+}
+
+impl<B: AsRef<[u8]>> Blacklist<B> {
+    /// Returns the conditions of which an event must fulfil one for a hit to count
+    /// ([`Blacklist::resolve`]): one for each indicator that can hold for this observable.
+    pub fn conditions(&self, hit: &Hit, policy: &Policy, observable: &[u8]) -> Vec<Condition> {
+        let image = self
+            .image()
+            .ok()
+            .filter(|_| hit.allowed_by.is_none() && (policy.partial || !hit.how.is_partial()));
+        let records = image.as_ref().and_then(|image| records(image, hit.entry));
+        let (Some(image), Some(records)) = (image, records) else { return Vec::new() };
+        let port = observed_port(observable);
+        records
+            .filter_map(|record| policy.condition(&record.profile(&image)?, hit.how, port))
+            .collect()
     }
 }
 

@@ -4,7 +4,7 @@ mod conjunction;
 mod entry;
 
 pub use conjunction::{Conjoined, ConjunctionRow, PartEntry};
-pub use entry::{Entry, EventContext, IndicatorView, Match, Policy};
+pub use entry::{Condition, Entry, EventContext, IndicatorView, Match, Policy};
 
 use crate::compile::VerifyKey;
 use crate::compile::metadata::{MATCH_PORT, PROFILE_BYTES, RECORD_BYTES};

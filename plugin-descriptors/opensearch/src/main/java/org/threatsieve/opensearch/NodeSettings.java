@@ -61,10 +61,34 @@ public final class NodeSettings {
         Property.NodeScope
     );
 
+    /** The longest that one query may look up the terms of one shard. */
+    public static final Setting<TimeValue> QUERY_MAX_TIME = Setting.timeSetting(
+        "threatsieve.query.max_time",
+        TimeValue.timeValueSeconds(30),
+        TimeValue.timeValueNanos(1),
+        TimeValue.timeValueHours(1),
+        Property.NodeScope
+    );
+
+    /** The heap for documents that queries found: bytes, or a share of the heap. */
+    public static final Setting<ByteSizeValue> QUERY_CACHE_SIZE = Setting.memorySizeSetting(
+        "threatsieve.query.cache_size",
+        "1%",
+        Property.NodeScope
+    );
+
     private NodeSettings() {}
 
     static List<Setting<?>> all() {
-        return List.of(MEMORY_LIMIT, DEADLINE, INSTANCE_MEMORY, INSTANCES, TRUSTED_KEY);
+        return List.of(
+            MEMORY_LIMIT,
+            DEADLINE,
+            INSTANCE_MEMORY,
+            INSTANCES,
+            TRUSTED_KEY,
+            QUERY_MAX_TIME,
+            QUERY_CACHE_SIZE
+        );
     }
 
     /** The matcher's options from the node's settings. */

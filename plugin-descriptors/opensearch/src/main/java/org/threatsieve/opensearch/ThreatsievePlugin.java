@@ -22,6 +22,7 @@ import org.opensearch.env.NodeEnvironment;
 import org.opensearch.indices.SystemIndexDescriptor;
 import org.opensearch.ingest.Processor;
 import org.opensearch.plugins.IngestPlugin;
+import org.opensearch.plugins.SearchPlugin;
 import org.opensearch.plugins.SystemIndexPlugin;
 import org.opensearch.rest.RestController;
 import org.opensearch.rest.RestHandler;
@@ -34,18 +35,24 @@ import org.threatsieve.opensearch.engine.EngineClient;
 import org.threatsieve.opensearch.engine.EnginePlugin;
 import org.threatsieve.opensearch.engine.Privileged;
 import org.threatsieve.opensearch.ingest.ThreatMatchFactory;
+import org.threatsieve.opensearch.query.QueryService;
+import org.threatsieve.opensearch.query.QuerySettings;
+import org.threatsieve.opensearch.query.ThreatMatchQueryBuilder;
 
 /**
- * The plugin: the matcher, the processor that asks it, and the calls that bring blacklists to it.
+ * The plugin: the matcher, the processor and the query that ask it, and the calls that bring
+ * blacklists to it.
  */
 public final class ThreatsievePlugin extends EnginePlugin
     implements
         IngestPlugin,
+        SearchPlugin,
         SystemIndexPlugin {
     /** The plugin's name, and the name of its folder. */
     private static final String NAME = "threatsieve";
 
     private final NativeMatcher matcher;
+    private final QueryService queries;
 
     /**
      * Called by the engine. The node would not start if this threw an exception; it throws none.
@@ -61,12 +68,18 @@ public final class ThreatsievePlugin extends EnginePlugin
                 new XContentCodec()
             )
         );
+        this.queries = new QueryService(
+            matcher,
+            NodeSettings.QUERY_MAX_TIME.get(settings).nanos(),
+            NodeSettings.QUERY_CACHE_SIZE.get(settings).getBytes()
+        );
     }
 
     @Override
     public List<Setting<?>> getSettings() {
         List<Setting<?>> settings = new ArrayList<>(NodeSettings.all());
         settings.addAll(Blacklists.settings());
+        settings.add(QuerySettings.ENABLED);
         return settings;
     }
 
@@ -104,12 +117,24 @@ public final class ThreatsievePlugin extends EnginePlugin
     }
 
     @Override
+    public List<QuerySpec<?>> getQueries() {
+        return List.of(
+            new QuerySpec<>(
+                ThreatMatchQueryBuilder.NAME,
+                in -> new ThreatMatchQueryBuilder(in, queries),
+                parser -> ThreatMatchQueryBuilder.read(parser, queries)
+            )
+        );
+    }
+
+    @Override
     protected Collection<Object> createComponents(
         EngineClient client,
         ClusterService clusterService,
         ThreadPool threadPool,
         NodeEnvironment nodeEnvironment
     ) {
+        queries.follow(clusterService);
         return Blacklists.components(
             client,
             clusterService,

@@ -121,6 +121,11 @@ public record History(
         return each(manifest -> trimmed.contains(manifest) ? manifest.withoutContent() : manifest);
     }
 
+    /** The history with this push alone, as temporary blacklists have it. */
+    public History only(Manifest added) {
+        return with(manifests.stream().filter(added::equals).toList());
+    }
+
     /** The history without a push that was refused after it was written down. */
     public History without(Manifest refused) {
         return with(

@@ -45,4 +45,14 @@ public interface Matcher {
     /** Looks up raw log lines. Returns {@link Native#checkLines}'s answer, usually {@code null}. */
     @Nullable
     Map<String, Object> checkLines(Lookup lookup, Lines lines);
+
+    /** The identity of the blacklist that answers the next call. */
+    Served served(String blacklist);
+
+    /**
+     * Looks up the terms of an index's dictionary.
+     *
+     * @param lookup the options that {@link Native#checkTerms} describes
+     */
+    TermHits checkTerms(Lookup lookup, TermBatch terms);
 }

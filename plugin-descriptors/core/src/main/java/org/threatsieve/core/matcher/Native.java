@@ -9,7 +9,7 @@ package org.threatsieve.core.matcher;
  */
 final class Native {
     /** The number of this contract. A library with another number is not used. */
-    static final int CONTRACT = 2;
+    static final int CONTRACT = 3;
 
     private Native() {}
 
@@ -117,5 +117,40 @@ final class Native {
         byte[] lines,
         int length,
         int documents
+    );
+
+    /**
+     * The identity of the blacklist that answers the next call.
+     *
+     * @return a {@code u64}, its generation, then the 32 bytes of its digest
+     */
+    static native byte[] served(long handle, String blacklist);
+
+    /**
+     * Looks up the terms of an index's dictionary. If the batch fails, its halves are tried, and so
+     * on. A term that fails alone fails the call, as do 16 failed calls: a query must not miss a
+     * term in silence. The failure has the kind {@code switched} if the blacklist was replaced
+     * meanwhile.
+     *
+     * @param options the query's options, JSON: {@code {"min_confidence":0-100,
+     *     "max_tlp":null|"GREEN"..., "partial":bool,"parts":bool}}. With {@code parts}, a term also
+     *     hits that is only a part of a conjunction
+     * @param batch the terms, as the observables of {@link #check}
+     * @param length used bytes of {@code batch}, at most 8,388,608
+     * @param terms number of terms, at most 65,536
+     * @return the identity of the blacklist that answered ({@link #served}). Then, for each term
+     *     that hits, in ascending order: a {@code u32}, its number, and a {@code u32}, the number
+     *     of conditions of which the event must fulfil one (0: it always counts). Then each
+     *     condition: an {@code i64}, the first time in microseconds since 1970 ({@code
+     *     Long.MIN_VALUE}: no beginning), an {@code i64}, the time from which on it holds no more
+     *     ({@code Long.MAX_VALUE}: no end), and a {@code u32}, the destination port (0: any)
+     */
+    static native byte[] checkTerms(
+        long handle,
+        String blacklist,
+        byte[] options,
+        byte[] batch,
+        int length,
+        int terms
     );
 }

@@ -10,6 +10,12 @@ public final class NativeException extends RuntimeException {
     /** The kind when this plugin or the library has a fault. */
     public static final String INTERNAL = "internal";
 
+    /** The kind when the blacklist was replaced between two calls. Try again. */
+    public static final String SWITCHED = "switched";
+
+    /** The kind when no blacklist of that name is loaded. */
+    public static final String NO_BLACKLIST = "no-blacklist";
+
     private final String kind;
 
     /** Called by native code too. */
@@ -20,8 +26,8 @@ public final class NativeException extends RuntimeException {
 
     /**
      * The kind of failure. The library has: no-blacklist, damaged, signature, name, budget,
-     * deadline, trap, memory, io, limit, options, panic, internal. {@link #UNAVAILABLE} comes from
-     * Java.
+     * deadline, trap, memory, io, limit, options, switched, panic, internal. {@link #UNAVAILABLE}
+     * comes from Java.
      */
     public String kind() {
         return kind;

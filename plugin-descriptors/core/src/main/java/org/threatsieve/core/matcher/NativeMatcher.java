@@ -2,6 +2,7 @@ package org.threatsieve.core.matcher;
 
 import java.io.Closeable;
 import java.io.IOException;
+import java.nio.ByteBuffer;
 import java.nio.file.Path;
 import java.util.Map;
 
@@ -118,6 +119,25 @@ public final class NativeMatcher implements Matcher, Closeable {
                 lines.lines().bytes(),
                 lines.lines().length(),
                 lines.documents()
+            )
+        );
+    }
+
+    @Override
+    public Served served(String blacklist) {
+        return Served.read(ByteBuffer.wrap(Native.served(handle(), blacklist)));
+    }
+
+    @Override
+    public TermHits checkTerms(Lookup lookup, TermBatch terms) {
+        return new TermHits(
+            Native.checkTerms(
+                handle(),
+                lookup.blacklist(),
+                lookup.options(),
+                terms.buffer().bytes(),
+                terms.buffer().length(),
+                terms.count()
             )
         );
     }

@@ -94,6 +94,12 @@ public final class OutBuffer {
         return chars;
     }
 
+    /** Appends bytes. The room must be reserved. */
+    public void putBytes(byte[] from, int offset, int count) {
+        System.arraycopy(from, offset, bytes, length, count);
+        length += count;
+    }
+
     private int putEncoded(int headerBytes, byte[] text) {
         if (reserve(headerBytes + text.length) == false) {
             return -1;

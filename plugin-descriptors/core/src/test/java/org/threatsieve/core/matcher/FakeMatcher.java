@@ -164,6 +164,20 @@ public final class FakeMatcher implements Matcher {
         return answer.get();
     }
 
+    @Override
+    public Served served(String blacklist) {
+        Long generation = loaded.get(blacklist);
+        if (generation == null) {
+            throw new NativeException(NativeException.NO_BLACKLIST, "not loaded");
+        }
+        return new Served(generation, "0".repeat(64));
+    }
+
+    @Override
+    public TermHits checkTerms(Lookup lookup, TermBatch terms) {
+        throw new UnsupportedOperationException();
+    }
+
     private static ByteBuffer buffer(OutBuffer buffer) {
         return ByteBuffer.wrap(buffer.bytes(), 0, buffer.length()).order(ByteOrder.LITTLE_ENDIAN);
     }

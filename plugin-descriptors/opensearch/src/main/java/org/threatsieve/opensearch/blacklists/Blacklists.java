@@ -9,7 +9,6 @@ import java.util.Collection;
 import java.util.List;
 
 import org.opensearch.action.ActionRequest;
-import org.opensearch.cluster.node.DiscoveryNode;
 import org.opensearch.cluster.service.ClusterService;
 import org.opensearch.common.settings.Setting;
 import org.opensearch.common.settings.Settings;
@@ -47,11 +46,11 @@ import org.threatsieve.opensearch.blacklists.rest.UserAction;
 import org.threatsieve.opensearch.engine.EngineClient;
 
 /**
- * Brings blacklists to the matchers of all ingest nodes. This class connects the core with the
- * engine.
+ * Brings blacklists to the matchers of all nodes that ingest or search. This class connects the
+ * core with the engine.
  *
  * <p>Any node receives a push: {@link Publisher} verifies the file, writes it into the index
- * ({@link Documents}) and moves the pointer ({@link Pointers}) to it. On each ingest node, {@link
+ * ({@link Documents}) and moves the pointer ({@link Pointers}) to it. On each such node, {@link
  * Loader} sees the pointer move, fetches the content and makes the matcher switch. {@link Rollout}
  * asks the nodes for their progress.
  */
@@ -158,8 +157,8 @@ public final class Blacklists {
         );
         NodeStatus status = new NodeStatus(matcher, loader);
 
-        // A node without the ingest role does not start the loader, and so loads nothing.
-        return DiscoveryNode.isIngestNode(clusterService.getSettings())
+        // A node that neither ingests nor searches does not start the loader, and so loads nothing.
+        return ClusterNodes.serves(clusterService.getSettings())
             ? List.of(
                 new LoaderService(clusterService, loader),
                 publisher,

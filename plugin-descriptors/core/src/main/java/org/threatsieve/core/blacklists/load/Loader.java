@@ -25,8 +25,9 @@ import org.threatsieve.core.matcher.Matcher;
 import org.threatsieve.core.matcher.NativeException;
 
 /**
- * Makes an ingest node serve what the pointers name. One thread loads the blacklists, one after the
- * other. If one fails, the node keeps serving what it served before, and tries again.
+ * Makes a node that ingests or searches serve what the pointers name. One thread loads the
+ * blacklists, one after the other. If one fails, the node keeps serving what it served before, and
+ * tries again.
  */
 public final class Loader {
     private static final Logger logger = LogManager.getLogger(Loader.class);
@@ -76,7 +77,7 @@ public final class Loader {
         this.files = files;
     }
 
-    /** The state of each blacklist. Empty on a node without the ingest role. */
+    /** The state of each blacklist. Empty on a node that neither ingests nor searches. */
     public Map<String, LoadState> states() {
         return new TreeMap<>(states);
     }

@@ -14,6 +14,9 @@ public interface Nodes {
     /** The nodes with the ingest role. */
     List<Node> ingest();
 
+    /** The nodes that search: those with a role that can hold shards. */
+    List<Node> data();
+
     /** Asks all nodes for their status. Blocks. The answers are by node identifier. */
     Map<String, NodeAnswer> askAll(Duration timeout);
 

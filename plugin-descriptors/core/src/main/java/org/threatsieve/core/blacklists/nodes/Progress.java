@@ -12,7 +12,7 @@ import org.threatsieve.core.blacklists.Pointer;
 import org.threatsieve.core.blacklists.load.LoadState;
 import org.threatsieve.core.blacklists.publish.PendingChange;
 
-/** The progress of the ingest nodes with a change. */
+/** The progress of the nodes that are waited for with a change. */
 final class Progress {
     private static final String UNLOADED = "unloaded";
 
@@ -25,12 +25,12 @@ final class Progress {
     /**
      * Judges answers.
      *
-     * @param ingest the ingest nodes
+     * @param awaited the nodes that are waited for
      * @param answers their answers, by node identifier
      */
-    Progress(PendingChange pending, List<Node> ingest, Map<String, NodeAnswer> answers) {
+    Progress(PendingChange pending, List<Node> awaited, Map<String, NodeAnswer> answers) {
         this.pending = pending;
-        for (Node node : ingest) {
+        for (Node node : awaited) {
             nodes.put(node.id(), judge(node, answers.getOrDefault(node.id(), NodeAnswer.absent())));
         }
     }

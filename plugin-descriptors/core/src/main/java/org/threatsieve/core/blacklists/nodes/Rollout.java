@@ -1,13 +1,17 @@
 package org.threatsieve.core.blacklists.nodes;
 
 import java.time.Duration;
+import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
+import java.util.Set;
 import java.util.TreeMap;
+import java.util.stream.Collectors;
 
 import org.threatsieve.core.Nullable;
+import org.threatsieve.core.blacklists.BlacklistName;
 import org.threatsieve.core.blacklists.Json;
 import org.threatsieve.core.blacklists.Pointer;
 import org.threatsieve.core.blacklists.publish.PendingChange;
@@ -33,13 +37,22 @@ public final class Rollout {
     }
 
     /**
-     * Waits until every ingest node serves what is wanted, cannot serve it, or the time is over. No
-     * thread waits.
+     * Waits until every ingest node serves what is wanted, cannot serve it, or the time is over. A
+     * temporary blacklist is for searches, so for it the data nodes count as well. No thread waits.
      *
      * @param callback receives the API's answer to the change
      */
     public void await(PendingChange pending, Callback<Map<String, Object>> callback) {
         new Waiting(pending, callback).ask();
+    }
+
+    private List<Node> awaited(String name) {
+        List<Node> awaited = new ArrayList<>(nodes.ingest());
+        if (BlacklistName.isTemporary(name)) {
+            Set<String> known = awaited.stream().map(Node::id).collect(Collectors.toSet());
+            nodes.data().stream().filter(node -> known.add(node.id())).forEach(awaited::add);
+        }
+        return awaited;
     }
 
     /** Asks the nodes again and again, with pauses. */
@@ -51,7 +64,7 @@ public final class Rollout {
         /** Nodes that failed on what is pushed again try again now. Asked for once. */
         @Nullable
         private String retry;
-        private List<Node> ingest;
+        private List<Node> awaited;
 
         Waiting(PendingChange pending, Callback<Map<String, Object>> callback) {
             this.pending = pending;
@@ -62,12 +75,12 @@ public final class Rollout {
 
         void ask() {
             try {
-                ingest = nodes.ingest();
-                if (ingest.isEmpty()) {
-                    callback.done(new Progress(pending, ingest, Map.of()).toJson(false, null));
+                awaited = awaited(pending.name());
+                if (awaited.isEmpty()) {
+                    callback.done(new Progress(pending, awaited, Map.of()).toJson(false, null));
                     return;
                 }
-                List<String> ids = ingest.stream().map(Node::id).toList();
+                List<String> ids = awaited.stream().map(Node::id).toList();
                 nodes.ask(ids, retry, answerTimeout(), this);
             } catch (RuntimeException e) {
                 callback.failed(e);
@@ -82,7 +95,7 @@ public final class Rollout {
         @Override
         public void done(Map<String, NodeAnswer> answers) {
             try {
-                judge(new Progress(pending, ingest, answers));
+                judge(new Progress(pending, awaited, answers));
             } catch (RuntimeException e) {
                 callback.failed(e);
             }

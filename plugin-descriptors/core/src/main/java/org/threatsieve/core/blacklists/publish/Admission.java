@@ -63,6 +63,22 @@ final class Admission {
     }
 
     /**
+     * Compares the file of a temporary blacklist with what is served. The same generation may come
+     * again with other entries, and any number of entries may go.
+     */
+    static void checkTemporary(Inspection file, @Nullable Pointer current) {
+        long generation = file.pointer().generation();
+        if (current != null && generation < current.generation()) {
+            String reason = "expected generation "
+                + current.generation()
+                + " or a higher one, because it is served; got "
+                + generation
+                + ": to go back, delete the temporary blacklist first";
+            throw Refused.conflict("older", reason);
+        }
+    }
+
+    /**
      * Compares the file with what is served and what was served.
      *
      * @param allowShrink whether the blacklist may lose any number of entries

@@ -112,6 +112,25 @@ final class Changes {
         throw contended(name);
     }
 
+    /**
+     * Removes the history of a blacklist that was deleted. A failure is logged: {@link Sweep}
+     * removes it later.
+     */
+    void forget(String name) {
+        try {
+            History history = store.history(name);
+            if (history.version() != null && history.isDeleted()) {
+                store.remove(history);
+            }
+        } catch (RuntimeException e) {
+            logger.warn(
+                "the history of blacklist [{}], which was deleted, stays in the index for now: {}",
+                name,
+                e.toString()
+            );
+        }
+    }
+
     /** Returns a blacklist's pointer, or {@code null} if there is none. */
     @Nullable
     Pointer pointer(String name) {

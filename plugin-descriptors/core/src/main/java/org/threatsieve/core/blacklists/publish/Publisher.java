@@ -15,6 +15,7 @@ import org.apache.logging.log4j.LogManager;
 import org.apache.logging.log4j.Logger;
 import org.threatsieve.core.Nullable;
 import org.threatsieve.core.blacklists.Attribution;
+import org.threatsieve.core.blacklists.BlacklistName;
 import org.threatsieve.core.blacklists.History;
 import org.threatsieve.core.blacklists.Inspection;
 import org.threatsieve.core.blacklists.Json;
@@ -236,14 +237,23 @@ public final class Publisher {
     }
 
     private void checkSuccession(Push push, Inspection file, Pointer current, History history) {
+        boolean temporary = BlacklistName.isTemporary(push.name());
         Set<String> names = pointers.now().keySet();
-        if (names.contains(push.name()) == false && names.size() >= MAX_BLACKLISTS) {
+        long alike = names.stream()
+            .filter(name -> BlacklistName.isTemporary(name) == temporary)
+            .count();
+        if (names.contains(push.name()) == false && alike >= MAX_BLACKLISTS) {
             String reason = "the cluster has "
-                + names.size()
+                + alike
+                + (temporary ? " temporary" : "")
                 + " blacklists, and at most "
                 + MAX_BLACKLISTS
                 + " are allowed: delete one";
             throw Refused.conflict("limit", reason);
+        }
+        if (temporary) {
+            Admission.checkTemporary(file, current);
+            return;
         }
         boolean allowShrink = push.allowShrink();
         Admission.checkSuccession(file, current, history, allowShrink, settings.maxShrink());
@@ -258,6 +268,10 @@ public final class Publisher {
             repeated ? "was stored again" : "is the wanted one now",
             added.pushed().by()
         );
+        if (BlacklistName.isTemporary(name)) {
+            changes.removeUnneeded(name, history -> history.only(added));
+            return;
+        }
         int keep = settings.keptGenerations();
         changes.removeUnneeded(name, history -> history.trimmed(before, added.pointer(), keep));
     }
@@ -296,6 +310,10 @@ public final class Publisher {
         Duration timeout,
         String user
     ) throws IOException {
+        if (BlacklistName.isTemporary(name)) {
+            String reason = "[" + name + "] is a temporary blacklist, of which no history is kept";
+            throw Refused.input("name", reason);
+        }
         Pointer current = changes.pointer(name);
         for (int attempt = 0; attempt < Changes.ATTEMPTS; attempt++) {
             changes.pause(name, attempt);
@@ -390,6 +408,9 @@ public final class Publisher {
             if (outcome.done()) {
                 logger.info("blacklist [{}]: deleted by [{}]", name, user);
                 changes.removeUnneeded(name, History::withoutDeleted);
+                if (BlacklistName.isTemporary(name)) {
+                    changes.forget(name);
+                }
                 return new PendingChange(name, current, null, timeout);
             }
             current = outcome.found();

@@ -20,7 +20,7 @@ public final class EcsFields {
     }
 
     /** The kind of a field's values: {@link Kind#ANY} for a field that is not listed. */
-    static Kind kindOf(String field) {
+    public static Kind kindOf(String field) {
         return KINDS.getOrDefault(field, Kind.ANY);
     }
 

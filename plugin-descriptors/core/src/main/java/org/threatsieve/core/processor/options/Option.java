@@ -1,12 +1,16 @@
 package org.threatsieve.core.processor.options;
 
 import java.util.Arrays;
+import java.util.Collection;
+import java.util.Collections;
 import java.util.Comparator;
+import java.util.EnumSet;
 import java.util.Locale;
+import java.util.Set;
 
 /**
- * An option of the processor. The engine adds {@code if}, {@code tag}, {@code description},
- * {@code ignore_failure} and {@code on_failure}.
+ * An option of the processor, of the query, or of both. To the processor, the engine adds {@code
+ * if}, {@code tag}, {@code description}, {@code ignore_failure} and {@code on_failure}.
  */
 public enum Option {
     FIELDS,
@@ -21,17 +25,29 @@ public enum Option {
     FLAG_VALUE,
     TARGET_FIELD,
     STAMP,
-    ON_UNAVAILABLE;
+    ON_UNAVAILABLE,
+    PARTS,
+    TIME_FIELD;
 
-    /** The option's name in pipelines. */
+    /** The options of the query. */
+    public static final Set<Option> QUERY = Collections.unmodifiableSet(
+        EnumSet.of(FIELDS, BLACKLIST, MIN_CONFIDENCE, MAX_TLP, PARTIAL, PARTS, TIME_FIELD)
+    );
+
+    /** The options of the processor. */
+    public static final Set<Option> PROCESSOR = Collections.unmodifiableSet(
+        EnumSet.complementOf(EnumSet.of(PARTS, TIME_FIELD))
+    );
+
+    /** The option's name in pipelines and queries. */
     public String key() {
         return name().toLowerCase(Locale.ROOT);
     }
 
-    /** The option whose name takes the fewest changes. */
-    static Option nearest(String key) {
+    /** The option of these whose name takes the fewest changes. */
+    static Option nearest(Collection<Option> among, String key) {
         Comparator<Option> order = Comparator.comparingInt(each -> distance(each.key(), key));
-        return Arrays.stream(values()).min(order).orElseThrow();
+        return among.stream().min(order).orElseThrow();
     }
 
     /** The Levenshtein distance: letters to insert, remove or replace. */

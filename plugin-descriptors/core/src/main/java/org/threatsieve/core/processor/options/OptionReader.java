@@ -5,15 +5,20 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.Set;
 import java.util.stream.Collectors;
 
 import org.threatsieve.core.Nullable;
 import org.threatsieve.core.processor.fields.FieldPath;
 
-/** Reads a processor's options, each once. Throws {@link WrongOption} for a wrong one. */
+/**
+ * Reads the options of a processor or a query, each once. Throws {@link WrongOption} for a wrong
+ * one.
+ */
 public final class OptionReader {
     private final String processor;
     private final Map<String, Object> config;
+    private final Set<Option> known;
 
     /**
      * @param processor the processor's name, for messages
@@ -21,8 +26,14 @@ public final class OptionReader {
      *     engine rejects a pipeline with options left over
      */
     public OptionReader(String processor, Map<String, Object> config) {
+        this(processor, config, Option.PROCESSOR);
+    }
+
+    /** @param known the options that it has */
+    public OptionReader(String processor, Map<String, Object> config, Set<Option> known) {
         this.processor = processor;
         this.config = config;
+        this.known = known;
     }
 
     WrongOption wrong(Option option, String reason) {
@@ -123,17 +134,24 @@ public final class OptionReader {
         return new FieldPath(name);
     }
 
+    /** Reads a list. It is {@code null} if the option is not given. */
+    @Nullable
+    List<?> list(Option option) {
+        Object given = config.remove(option.key());
+        if (given == null || given instanceof List<?>) {
+            return (List<?>) given;
+        }
+        throw wrong(option, "isn't a list, but of type [" + type(given) + "]");
+    }
+
     /** Reads a list of texts. */
     List<String> texts(Option option, List<String> absent) {
-        Object given = config.remove(option.key());
+        List<?> given = list(option);
         if (given == null) {
             return absent;
         }
-        if (given instanceof List<?> == false) {
-            throw wrong(option, "isn't a list, but of type [" + type(given) + "]");
-        }
         List<String> texts = new ArrayList<>();
-        for (Object one : (List<?>) given) {
+        for (Object one : given) {
             if (one instanceof String text) {
                 texts.add(text);
             } else {
@@ -150,7 +168,7 @@ public final class OptionReader {
     /** Checks that every name is an option's. */
     void refuseUnknown() {
         for (String key : config.keySet()) {
-            String nearest = Option.nearest(key).key();
+            String nearest = Option.nearest(known, key).key();
             if (nearest.equals(key) == false) {
                 String reason = "is not an option of " + processor;
                 throw new WrongOption(key, reason + "; the nearest is [" + nearest + "]");

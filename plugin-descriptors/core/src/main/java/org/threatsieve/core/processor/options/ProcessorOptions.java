@@ -53,7 +53,7 @@ public record ProcessorOptions(
         "RED"
     );
     /** The contract with native code has one byte for a field's place in the list. */
-    private static final int MAX_FIELDS = 256;
+    static final int MAX_FIELDS = 256;
     private static final int DEFAULT_MATCHES = 100;
     private static final int MAX_MATCHES = 1000;
 
@@ -163,6 +163,18 @@ public record ProcessorOptions(
     }
 
     private static String blacklist(OptionReader reader) {
+        String name = anyBlacklist(reader);
+        if (BlacklistName.isTemporary(name)) {
+            String reason = "is [" + name + "], but names that begin with ["
+                + BlacklistName.TEMPORARY
+                + "] are the controller's temporary blacklists, for searches only";
+            throw reader.wrong(Option.BLACKLIST, reason);
+        }
+        return name;
+    }
+
+    /** Reads the name of a blacklist, which may be a temporary one. */
+    static String anyBlacklist(OptionReader reader) {
         String name = reader.text(Option.BLACKLIST, "default");
         if (BlacklistName.isValid(name) == false) {
             String reason = "is [" + name + "], expected " + BlacklistName.EXPECTED;
@@ -171,9 +183,10 @@ public record ProcessorOptions(
         return name;
     }
 
+    /** Reads a marking; {@code null} is no ceiling. */
     @Nullable
-    private static String maxTlp(OptionReader reader) {
-        String level = reader.textOrNull(Option.MAX_TLP, "AMBER");
+    static String maxTlp(OptionReader reader, @Nullable String absent) {
+        String level = reader.textOrNull(Option.MAX_TLP, absent);
         if (level == null) {
             return null;
         }
@@ -192,7 +205,7 @@ public record ProcessorOptions(
             lookup.put("message_format", format);
         }
         lookup.put("min_confidence", reader.number(Option.MIN_CONFIDENCE, 0, 0, 100));
-        lookup.put("max_tlp", maxTlp(reader));
+        lookup.put("max_tlp", maxTlp(reader, "AMBER"));
         lookup.put(
             "max_matches",
             reader.number(Option.MAX_MATCHES, DEFAULT_MATCHES, 1, MAX_MATCHES)

@@ -31,6 +31,11 @@ final class FakeNodes implements Nodes {
     }
 
     @Override
+    public List<Node> data() {
+        return all().stream().filter(node -> node.roles().contains("data")).toList();
+    }
+
+    @Override
     public Map<String, NodeAnswer> askAll(Duration timeout) {
         return answers;
     }

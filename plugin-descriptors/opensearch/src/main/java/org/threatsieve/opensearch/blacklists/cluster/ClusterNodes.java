@@ -4,6 +4,7 @@ import java.time.Duration;
 import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
+import java.util.stream.Stream;
 import java.util.stream.StreamSupport;
 
 import org.opensearch.ExceptionsHelper;
@@ -11,6 +12,7 @@ import org.opensearch.action.FailedNodeException;
 import org.opensearch.cluster.node.DiscoveryNode;
 import org.opensearch.cluster.node.DiscoveryNodeRole;
 import org.opensearch.cluster.service.ClusterService;
+import org.opensearch.common.settings.Settings;
 import org.opensearch.common.unit.TimeValue;
 import org.opensearch.core.action.ActionListener;
 import org.opensearch.threadpool.ThreadPool;
@@ -48,8 +50,33 @@ public final class ClusterNodes implements Nodes {
         return nodes(clusterService.state().nodes().getIngestNodes().values());
     }
 
+    @Override
+    public List<Node> data() {
+        return all(clusterService.state().nodes()).filter(ClusterNodes::canSearch)
+            .map(ClusterNodes::node)
+            .toList();
+    }
+
+    /** Returns whether a node can hold shards, and so receive searches. */
+    private static boolean canSearch(DiscoveryNode node) {
+        return node.getRoles().stream().anyMatch(DiscoveryNodeRole::canContainData);
+    }
+
+    /** Returns whether a node with these settings ingests events, or can hold shards. */
+    public static boolean serves(Settings settings) {
+        return DiscoveryNode.getRolesFromSettings(settings)
+            .stream()
+            .anyMatch(
+                role -> role.canContainData() || DiscoveryNodeRole.INGEST_ROLE.equals(role)
+            );
+    }
+
+    private static Stream<DiscoveryNode> all(Iterable<DiscoveryNode> nodes) {
+        return StreamSupport.stream(nodes.spliterator(), false);
+    }
+
     private static List<Node> nodes(Iterable<DiscoveryNode> nodes) {
-        return StreamSupport.stream(nodes.spliterator(), false).map(ClusterNodes::node).toList();
+        return all(nodes).map(ClusterNodes::node).toList();
     }
 
     private static Node node(DiscoveryNode node) {

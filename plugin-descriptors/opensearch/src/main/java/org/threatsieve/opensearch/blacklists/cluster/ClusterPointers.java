@@ -1,6 +1,7 @@
 package org.threatsieve.opensearch.blacklists.cluster;
 
 import java.util.Map;
+import java.util.Set;
 import java.util.TreeMap;
 
 import org.opensearch.ExceptionsHelper;
@@ -79,6 +80,11 @@ public final class ClusterPointers implements Pointers {
             }
             throw e;
         }
+    }
+
+    /** The names of the blacklists in a state. */
+    public static Set<String> names(ClusterState state) {
+        return of(state).keySet();
     }
 
     /** The pointers in a state, by blacklist. */
