@@ -56,11 +56,13 @@ def as_root() -> list[str]:
     return [] if os.geteuid() == 0 else ["sudo", "-n"]
 
 
-IN_A_COPY = """
+COPY = """
 set -euo pipefail
 mount -t tmpfs tmpfs "$1"
 mkdir "$1"/changes "$1"/work "$1"/root
 mount -t overlay overlay -o "lowerdir=/,upperdir=$1/changes,workdir=$1/work" "$1"/root
+"""
+IN_A_COPY = """
 mount --bind /dev "$1"/root/dev
 mount -t proc proc "$1"/root/proc
 # Nothing of the machine's own services, and folders for this test alone.
@@ -71,23 +73,49 @@ chmod 1777 "$1"/root/tmp
 exec chroot "$1"/root env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin LC_ALL=C.UTF-8 \\
     DEBIAN_FRONTEND=noninteractive bash -euo pipefail /tmp/script
 """
+BOOTED = """
+mkdir "$1"/root/srv/test
+cp -r "$2"/. "$1"/root/srv/test/
+cat >"$1"/root/etc/systemd/system/test.service <<'UNIT'
+[Unit]
+SuccessAction=poweroff-force
+FailureAction=poweroff-force
+[Service]
+Type=oneshot
+Environment=LC_ALL=C.UTF-8 DEBIAN_FRONTEND=noninteractive
+ExecStart=bash -euo pipefail /srv/test/script
+StandardOutput=file:/srv/test/output
+StandardError=file:/srv/test/errors
+UNIT
+rm -f "$1"/root/etc/machine-id
+touch "$1"/root/etc/machine-id
+timeout 120 systemd-nspawn --quiet --register=no --keep-unit --private-network \\
+    --directory "$1"/root --boot systemd.unit=test.service >"$1"/boot 2>&1 || true
+cat "$1"/root/srv/test/output || true
+if [ ! -e "$1"/root/srv/test/done ]; then
+    tail -n 20 "$1"/boot >&2
+    cat "$1"/root/srv/test/errors >&2
+    exit 1
+fi
+"""
 
 
-def in_a_copy(folder: Path, script: str, files: list[Path]) -> str:
+def in_a_copy(folder: Path, script: str, files: list[Path], boot: bool = False) -> str:
     """Runs a script as root in a copy of this machine's system, and returns its output.
 
     The files are in the copy's /tmp. All changes disappear with the copy, which is an overlay in a
-    mount namespace of its own.
+    mount namespace of its own. With `boot`, systemd runs in the copy and runs the script; then the
+    files are in /srv/test.
     """
     mount, given = folder / "copy", folder / "given"
     mount.mkdir(parents=True)
     given.mkdir()
     for path in files:
         shutil.copy(path, given)
-    (given / "script").write_text(script)
+    (given / "script").write_text(script + ("\ntouch /srv/test/done\n" if boot else ""))
     command = [*as_root(), "unshare", "--mount", "--pid", "--fork", "--kill-child"]
     done = subprocess.run(
-        [*command, "bash", "-c", IN_A_COPY, "copy", mount, given],
+        [*command, "bash", "-c", COPY + (BOOTED if boot else IN_A_COPY), "copy", mount, given],
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,

@@ -226,7 +226,7 @@ def test_every_table_keeps_its_rows(tmp_path):
 
 
 def test_the_state_of_the_version_before_goes_on(tmp_path):
-    """What waited is sent, lines are not matched again, and what was muted or retracted stays so."""
+    """Sends what waited. Nothing is matched, muted or retracted again."""
     earlier = Earlier(tmp_path)
     report = json.loads(
         earlier.run("poll", "--json", "--force", "--accept-clock", expect=None).stdout

@@ -22,8 +22,8 @@ const LONGEST_PAUSE: Duration = Duration::from_micros(LONGEST_PAUSE_MICROS.unsig
 /// Time limit in one round for mails over which connections break. The rest waits for the next
 /// round.
 const PATIENCE: Duration = Duration::from_secs(300);
-/// Time that a mail being delivered still gets after the program was asked to stop. Stopping takes
-/// 10 s at most.
+/// Time that a mail or delivery being sent still gets after the program was asked to stop. Stopping
+/// takes 10 s at most.
 const GRACE: Duration = Duration::from_secs(5);
 
 /// Counts of one round's deliveries.
@@ -200,7 +200,7 @@ impl<'a> Post<'a> {
 }
 
 /// Returns [`GRACE`] after the program was asked to stop.
-async fn grace(stop: &Stop) {
+pub(super) async fn grace(stop: &Stop) {
     stop.requested().await;
     tokio::time::sleep(GRACE).await;
 }

@@ -1,14 +1,18 @@
-//! Mails to operators: conditions of the service itself that began or ended.
+//! Mails to operators, and deliveries to webhooks that want them: conditions of the service itself
+//! that began or ended.
 
 use askama::Template;
 use threatsieve_blacklist::Timestamp;
 
+use super::compose::Composed;
 use super::defang::defanged;
 use super::mail::Letter;
+use super::webhook::{Service, delivery_of_conditions};
 use crate::conditions::{Changes, Condition};
 use crate::config::Config;
 use crate::store::Transaction;
 use crate::store::mails::add_mail;
+use crate::store::webhooks::{add_delivery, webhook_number};
 use crate::text::{Rfc3339, clipped, counted};
 
 /// Maximum number of conditions listed in one part of a mail; more are counted.
@@ -46,14 +50,52 @@ struct Line {
     lasted: String,
 }
 
-/// Composes one mail to each operator if any condition began or ended. Returns the number of mails.
+/// Composes one mail to each operator, and one delivery to each webhook that wants it, if any
+/// condition began or ended.
 pub(crate) fn compose_operations(
     transaction: &Transaction<'_>,
     config: &Config,
     changes: &Changes,
     now: Timestamp,
+) -> anyhow::Result<Composed> {
+    if changes.is_empty() {
+        return Ok(Composed::default());
+    }
+    let news: Vec<String> =
+        changes.began.iter().chain(&changes.ended).map(ToString::to_string).collect();
+    let round = format!("operations {} {}", now.0, news.join("\n"));
+    Ok(Composed {
+        mails: mails(transaction, config, changes, &round, now)?,
+        deliveries: deliveries(transaction, config, changes, &round, now)?,
+    })
+}
+
+fn deliveries(
+    transaction: &Transaction<'_>,
+    config: &Config,
+    changes: &Changes,
+    round: &str,
+    now: Timestamp,
 ) -> anyhow::Result<u64> {
-    let Some(alerts) = config.alerts.as_ref().filter(|_| !changes.is_empty()) else { return Ok(0) };
+    let service = Service::new(&config.blacklist.name, transaction)?;
+    let mut deliveries = 0;
+    for webhook in config.webhooks.iter().filter(|webhook| webhook.conditions) {
+        let number = webhook_number(transaction, &webhook.name)?;
+        let delivery = delivery_of_conditions(webhook, &service, changes, round, now)?;
+        add_delivery(transaction, number, &delivery, now)?;
+        deliveries += 1;
+    }
+    Ok(deliveries)
+}
+
+fn mails(
+    transaction: &Transaction<'_>,
+    config: &Config,
+    changes: &Changes,
+    round: &str,
+    now: Timestamp,
+) -> anyhow::Result<u64> {
+    let Some(alerts) = &config.alerts else { return Ok(0) };
     let page = Page {
         host: rustix::system::uname().nodename().to_string_lossy().into_owned(),
         state: config.state.display().to_string(),
@@ -63,12 +105,9 @@ pub(crate) fn compose_operations(
         composed: Rfc3339(now),
     };
     let letter = Letter::plain(subject(changes), page.render()?)?;
-    let news: Vec<String> =
-        changes.began.iter().chain(&changes.ended).map(ToString::to_string).collect();
-    let round = format!("operations {} {}", now.0, news.join("\n"));
     let operators = alerts.operators();
     for operator in &operators {
-        add_mail(transaction, &letter.to(operator, &alerts.from, &round, now)?, now)?;
+        add_mail(transaction, &letter.to(operator, &alerts.from, round, now)?, now)?;
     }
     Ok(operators.len() as u64)
 }

@@ -9,7 +9,7 @@ use tempfile::TempDir;
 use threatsieve_blacklist::{Timestamp, Tlp};
 
 use super::mail::MAX_MAIL_BYTES;
-use super::{compose, deliver};
+use super::{Audience, deliver};
 use crate::config::{Alerts, Recipient, Transport};
 use crate::stop::Stop;
 use crate::store::Store;
@@ -18,30 +18,36 @@ use crate::store::mutes::MuteKind;
 /// Set this variable to write the golden files again.
 const REGENERATE: &str = "THREATSIEVE_REGENERATE";
 /// 2026-11-25T03:45:00Z.
-const NOW: Timestamp = Timestamp(1_795_578_300_000_000);
+pub(super) const NOW: Timestamp = Timestamp(1_795_578_300_000_000);
+
+/// Composes mails, and returns their number.
+fn compose(alerts: Option<&Alerts>, store: &mut Store, now: Timestamp) -> anyhow::Result<u64> {
+    let audience = Audience { alerts, webhooks: &[], blacklist: "default" };
+    Ok(super::compose(audience, store, now)?.mails)
+}
 
 /// A state with rows as matching stores them.
-struct State {
+pub(super) struct State {
     folder: TempDir,
-    store: Store,
+    pub(super) store: Store,
     lines: i64,
 }
 
 /// The statement of an indicator about an event.
 #[derive(Clone, Copy)]
-struct Said<'a> {
-    feed: &'a str,
-    indicator: &'a str,
-    entry_type: &'a str,
-    entry: &'a str,
-    how: &'a str,
-    confidence: Option<u8>,
-    tlp: Option<Tlp>,
-    name: Option<&'a str>,
+pub(super) struct Said<'a> {
+    pub(super) feed: &'a str,
+    pub(super) indicator: &'a str,
+    pub(super) entry_type: &'a str,
+    pub(super) entry: &'a str,
+    pub(super) how: &'a str,
+    pub(super) confidence: Option<u8>,
+    pub(super) tlp: Option<Tlp>,
+    pub(super) name: Option<&'a str>,
 }
 
 /// A line of a list, which states only the value.
-fn listed<'a>(feed: &'a str, entry: &'a str) -> Said<'a> {
+pub(super) fn listed<'a>(feed: &'a str, entry: &'a str) -> Said<'a> {
     Said {
         feed,
         indicator: entry,
@@ -55,7 +61,7 @@ fn listed<'a>(feed: &'a str, entry: &'a str) -> Said<'a> {
 }
 
 impl State {
-    fn new() -> State {
+    pub(super) fn new() -> State {
         let folder = tempfile::tempdir().unwrap();
         let store = Store::open(folder.path()).unwrap();
         store
@@ -71,7 +77,7 @@ impl State {
     }
 
     /// Adds an event that occurred `ago` seconds before now.
-    fn event(&mut self, ago: i64, source: Option<&str>, raw: &str) -> i64 {
+    pub(super) fn event(&mut self, ago: i64, source: Option<&str>, raw: &str) -> i64 {
         self.lines += 1;
         let (line, occurred) = (self.lines, NOW.0 - ago * 1_000_000);
         self.store
@@ -85,7 +91,7 @@ impl State {
         line
     }
 
-    fn matched(&self, event: i64, observable: &str, said: Said<'_>, historic: bool) {
+    pub(super) fn matched(&self, event: i64, observable: &str, said: Said<'_>, historic: bool) {
         self.store
             .connection()
             .execute(
@@ -146,7 +152,7 @@ impl State {
 
 /// The matches of one night: two feeds with the same value, a list that states only values, a URL
 /// in stored logs, and hostile texts.
-fn night() -> State {
+pub(super) fn night() -> State {
     let mut state = State::new();
     let c2 = Said {
         feed: "misp",
@@ -229,7 +235,7 @@ fn parts(mail: &str) -> (String, String) {
     (decoded(parts[1]), decoded(parts[2]))
 }
 
-fn assert_golden(name: &str, got: &str) {
+pub(super) fn assert_golden(name: &str, got: &str) {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/alerts/golden").join(name);
     if std::env::var_os(REGENERATE).is_some() {
         fs::create_dir_all(path.parent().unwrap()).unwrap();

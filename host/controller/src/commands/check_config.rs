@@ -9,7 +9,7 @@ use crate::config::{Config, MispPlace, Origin, Transport};
 use crate::exit::{Exit, Failure};
 use crate::feeds;
 use crate::follow::shared_logs;
-use crate::network::shown_url;
+use crate::network::{shown_server, shown_url};
 use crate::output::Sink;
 use crate::service::InUse;
 use crate::status::probe;
@@ -102,6 +102,16 @@ fn report(path: &Path, config: &Config) -> String {
             _ = writeln!(text, "alerts  to {}", escape_controls(&to.join(", ")));
         }
         None => text.push_str("alerts  to nobody\n"),
+    }
+    for webhook in &config.webhooks {
+        _ = writeln!(
+            text,
+            "webhook {} ({}, at most TLP:{}): {}",
+            escape_controls(&webhook.name),
+            webhook.preset.name(),
+            webhook.max_tlp.name(),
+            shown_server(&webhook.url)
+        );
     }
     if let Some(server) = &config.server {
         let scheme = if server.certificate.is_some() { "https" } else { "http" };

@@ -13,7 +13,7 @@ use crate::rounds::RoundReport;
 use crate::store::{FeedState, Renamed, Store};
 use crate::text::{Rfc3339, counted, escape_controls, grouped};
 
-/// Time for which a mail that was given up makes a condition: a day.
+/// Time for which a mail or delivery that was given up makes a condition: a day.
 const GIVEN_UP_COUNTS: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// Time for which new ids of a feed make a condition: a week.
@@ -35,6 +35,7 @@ pub(crate) fn assess(
     list.output();
     list.packages();
     list.mails()?;
+    list.webhooks()?;
     list.push()?;
     list.misp()?;
     list.logs();
@@ -139,6 +140,34 @@ impl List<'_> {
             let error = queue.error.as_deref().unwrap_or("no error is known");
             let what = format!("{}; the last answer: {error}", parts.join(", "));
             self.add(Kind::MailsStuck, &queue.recipient, Some(queue.oldest), what);
+        }
+        Ok(())
+    }
+
+    fn webhooks(&mut self) -> anyhow::Result<()> {
+        let waits_since = self.now.minus(self.config.health.stuck_after);
+        for queue in self.store.webhook_queues(self.now.minus(GIVEN_UP_COUNTS))? {
+            // A delivery that was not tried yet is sent in the present round.
+            let is_stuck =
+                queue.failures > 0 && queue.oldest.is_some_and(|oldest| oldest.0 <= waits_since);
+            if !is_stuck && queue.refused.is_none() && queue.given_up == 0 {
+                continue;
+            }
+            let mut parts = Vec::new();
+            if queue.waiting > 0 {
+                parts.push(counted(queue.waiting, "delivery waits", "deliveries wait"));
+            }
+            if queue.given_up > 0 {
+                parts.push(counted(
+                    queue.given_up,
+                    "delivery was given up",
+                    "deliveries were given up",
+                ));
+            }
+            let error = queue.refused.or(queue.error);
+            let error = error.as_deref().unwrap_or("no error is known");
+            let what = format!("{}; the last answer: {error}", parts.join(", "));
+            self.add(Kind::WebhooksStuck, &queue.name, queue.oldest.map(|at| at.0), what);
         }
         Ok(())
     }

@@ -2,8 +2,8 @@
 //!
 //! At the end of a round, [`assess`] finds the conditions in the state and the round's report.
 //! [`settle`] compares them with the list of the round before. Everything that reports faults reads
-//! this list: the log and the mails to operators (what began and what ended), the exit code of
-//! `poll`, and `status`. A sink of another kind would use [`Changes`]; metrics would use the list.
+//! this list: the log, and the mails and webhooks for operators (what began and what ended), the
+//! exit code of `poll`, and `status`. Metrics would use the list.
 
 mod assess;
 #[cfg(test)]
@@ -42,6 +42,9 @@ pub(crate) enum Kind {
     PackagesBlocked,
     /// Mails to one recipient have waited for longer than `health.stuck_after`, or were given up.
     MailsStuck,
+    /// Deliveries to a webhook have waited for longer than `health.stuck_after`, or were given up,
+    /// or its receiver accepts nothing.
+    WebhooksStuck,
     /// The cluster has lacked the blacklist in use for longer than `health.stuck_after`, or refuses
     /// it.
     PushStuck,
@@ -61,7 +64,7 @@ pub(crate) enum Kind {
 }
 
 impl Kind {
-    pub(crate) const ALL: [Kind; 16] = [
+    pub(crate) const ALL: [Kind; 17] = [
         Kind::ConfigRefused,
         Kind::StepFailed,
         Kind::FeedDead,
@@ -71,6 +74,7 @@ impl Kind {
         Kind::OutputBlocked,
         Kind::PackagesBlocked,
         Kind::MailsStuck,
+        Kind::WebhooksStuck,
         Kind::PushStuck,
         Kind::LogsUnread,
         Kind::EventsUnchecked,
@@ -92,6 +96,7 @@ impl Kind {
             Kind::OutputBlocked => "output_blocked",
             Kind::PackagesBlocked => "packages_blocked",
             Kind::MailsStuck => "mails_stuck",
+            Kind::WebhooksStuck => "webhooks_stuck",
             Kind::PushStuck => "push_stuck",
             Kind::LogsUnread => "logs_unread",
             Kind::EventsUnchecked => "events_unchecked",
@@ -110,7 +115,7 @@ impl Kind {
     pub(crate) fn exit(self) -> Exit {
         match self {
             Kind::FeedDead | Kind::FeedHeld | Kind::BlacklistHeld => Exit::Remote,
-            Kind::MailsStuck | Kind::PushStuck => Exit::Remote,
+            Kind::MailsStuck | Kind::WebhooksStuck | Kind::PushStuck => Exit::Remote,
             Kind::MispPaused | Kind::MispStuck | Kind::MispUnpublished => Exit::Remote,
             Kind::ConfigRefused | Kind::StepFailed => Exit::Usage,
             Kind::OutputBlocked | Kind::PackagesBlocked => Exit::Usage,
@@ -135,6 +140,7 @@ impl Kind {
             Kind::OutputBlocked => "output not writable",
             Kind::PackagesBlocked => "packages not written",
             Kind::MailsStuck => "mails not delivered",
+            Kind::WebhooksStuck => "webhook not delivered",
             Kind::PushStuck => "blacklist not on the cluster",
             Kind::LogsUnread => "logs not read",
             Kind::EventsUnchecked => "events not checked",
@@ -177,6 +183,10 @@ impl Kind {
                 "free space, or give the program the right to write; nothing is lost"
             }
             Kind::MailsStuck => "see the mail server, and the recipient's address",
+            Kind::WebhooksStuck => {
+                "see the receiver, and the webhook's address and secrets; a changed address or \
+                 secret is tried at once"
+            }
             Kind::PushStuck => "see `threatsieve status`, node by node",
             Kind::LogsUnread => {
                 "give the program the right to read, or remove damaged files; \
@@ -214,7 +224,7 @@ impl Serialize for Kind {
 pub(crate) struct Condition {
     #[schema(value_type = String)]
     pub(crate) kind: Kind,
-    /// The feed, step, log source or recipient; empty if the kind has only one subject.
+    /// The feed, step, log source, recipient or webhook; empty if the kind has only one subject.
     pub(crate) subject: String,
     /// Details for people: how much, and why.
     pub(crate) what: String,

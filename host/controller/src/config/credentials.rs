@@ -51,11 +51,15 @@ const HEADER_NAME: Plain<String> = Plain {
     expected: "a header's name (RFC 9110: letters, digits, hyphens)",
     parse: |value| {
         let name = non_empty(value)?;
-        let is_token =
-            |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
-        name.bytes().all(is_token).then(|| name.to_owned())
+        is_header_name(name).then(|| name.to_owned())
     },
 };
+
+/// Returns whether a text can be a header's name (RFC 9110, section 5.6.2).
+pub(super) fn is_header_name(text: &str) -> bool {
+    let is_token = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
+    !text.is_empty() && text.bytes().all(is_token)
+}
 
 /// Notes either of two settings that is given without the other.
 pub(super) fn check_pair<T, U>(one: &Field<'_, T>, other: &Field<'_, U>) {

@@ -34,6 +34,11 @@ pub(crate) trait Describe: fmt::Debug {
         false
     }
 
+    /// Returns whether values are URLs whose path may be a key: only the server is shown.
+    fn holds_keys(&self) -> bool {
+        false
+    }
+
     /// The table that the value is, or that each item of it is.
     fn table(&self) -> Option<&'static Table> {
         None

@@ -22,6 +22,7 @@ use super::problem::{Problem, render};
 use super::reader::{File, Place, Reader};
 use super::server::{ServerSettings, server};
 use super::service::{ScheduleSettings, schedule};
+use super::webhook::{WebhookSettings, webhooks};
 use super::{BlacklistConfig, Config, Feed, Health, History, Http, Logging, Retention};
 use crate::limited::read_limited;
 
@@ -108,6 +109,14 @@ fields! {
             }
         )]
         alerts: Option<Reader<'a>>,
+
+        /// Receivers of new matches over HTTP; see `[[webhooks]]`.
+        #[setting(
+            TablesOf(&WebhookSettings::TABLE),
+            default = [],
+            example = [{ name = "siem", url = "https://siem.example.org/hook" }]
+        )]
+        webhooks: Vec<Reader<'a>>,
 
         /// The OpenSearch cluster whose ingest nodes match events; see `[opensearch]`. Without it,
         /// no cluster is used.
@@ -267,6 +276,7 @@ fn read<'a>(file: &'a File<'a>, table: &DeTable<'a>) -> Option<Config> {
     let history = top.history.value.and_then(|table| History::read(&table));
     let output = top.output.value.and_then(|table| output(&table, state.as_deref()));
     let alerts = read_given(top.alerts.value, alerts);
+    let webhooks = top.webhooks.value.and_then(|tables| webhooks(&tables, allow_plain_http));
     let cluster = read_given(top.opensearch.value, |table| opensearch(table, allow_plain_http));
     let server = read_given(top.server.value, server);
     let health = top.health.value.and_then(|table| Health::read(&table));
@@ -285,6 +295,7 @@ fn read<'a>(file: &'a File<'a>, table: &DeTable<'a>) -> Option<Config> {
         history: history?,
         output: output?,
         alerts: alerts?,
+        webhooks: webhooks?,
         opensearch: cluster?,
         server: server?,
         health: health?,

@@ -61,6 +61,7 @@ mod smtp;
 mod taxii;
 #[cfg(test)]
 mod tests;
+mod webhook;
 
 #[cfg(test)]
 pub(crate) use alerts::Recipient;
@@ -85,6 +86,7 @@ pub(crate) use server::{Role, Server};
 pub(crate) use service::{Health, Logging, Retention, Schedule};
 pub(crate) use smtp::{Smtp, SmtpTls};
 pub(crate) use taxii::{Taxii1Feed, TaxiiFeed};
+pub(crate) use webhook::{Webhook, WebhookPreset};
 
 /// A first configuration file. It is valid as it is. A line that starts with `#` and no space is a
 /// setting that is switched off.
@@ -109,10 +111,18 @@ pub(crate) struct Config {
     pub(crate) history: History,
     pub(crate) output: Output,
     pub(crate) alerts: Option<Alerts>,
+    pub(crate) webhooks: Vec<Webhook>,
     pub(crate) opensearch: Option<OpenSearch>,
     /// The HTTP server of `run`.
     pub(crate) server: Option<Server>,
     pub(crate) health: Health,
     pub(crate) retention: Retention,
     pub(crate) logging: Logging,
+}
+
+impl Config {
+    /// Returns whether matches are reported to anybody, by mail or webhook.
+    pub(crate) fn reports_matches(&self) -> bool {
+        self.alerts.is_some() || !self.webhooks.is_empty()
+    }
 }

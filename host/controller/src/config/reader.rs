@@ -14,7 +14,7 @@ use toml::de::{DeTable, DeValue};
 use super::definition::{Presence, Setting, Table};
 use super::kinds::Kind;
 use super::problem::Problem;
-use super::shown::{as_toml, holds_tables};
+use super::shown::{ShownAs, as_toml, holds_tables};
 use crate::text::clipped;
 
 /// The state that all tables of a file share.
@@ -213,9 +213,13 @@ impl<'a> Reader<'a> {
         let mut shown = self.place.file.shown.borrow_mut();
         for (key, value) in &self.values {
             if !value.get_ref().is_table() && !holds_tables(value.get_ref()) {
-                let shows_urls =
-                    self.known.setting(key).is_some_and(|setting| setting.kind.holds_urls());
-                shown.push((self.key(key), as_toml(value.get_ref(), shows_urls)));
+                let kind = self.known.setting(key).map(|setting| setting.kind);
+                let shown_as = match kind {
+                    Some(kind) if kind.holds_keys() => ShownAs::Server,
+                    Some(kind) if kind.holds_urls() => ShownAs::Url,
+                    _ => ShownAs::Text,
+                };
+                shown.push((self.key(key), as_toml(value.get_ref(), shown_as)));
             }
         }
     }

@@ -117,7 +117,8 @@ settings! {
         #[setting(integer::<u32>(1000, 100_000_000, "events"), default = 1000000, example = 100000)]
         pub(crate) events: u32,
 
-        /// Time for which a sent or given-up mail is kept. A sent mail keeps no text.
+        /// Time for which a mail or a delivery to a webhook is kept after it was sent or given up.
+        /// It then keeps no text.
         #[setting(DURATION, default = "30d", example = "7d")]
         pub(crate) mails: Duration,
 

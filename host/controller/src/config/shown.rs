@@ -4,7 +4,7 @@ use serde::Serialize as _;
 use toml::de::DeValue;
 use url::Url;
 
-use crate::network::shown_url;
+use crate::network::{shown_server, shown_url};
 use crate::text::clipped;
 
 /// The type of a value, with its article.
@@ -37,15 +37,26 @@ pub(super) fn holds_tables(value: &DeValue<'_>) -> bool {
     value.as_array().is_some_and(|list| list.iter().any(|item| item.get_ref().is_table()))
 }
 
-/// A value in TOML. URLs are shown without keys.
-pub(super) fn as_toml(value: &DeValue<'_>, is_url: bool) -> String {
+/// The way in which strings are shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum ShownAs {
+    Text,
+    /// A URL, without keys.
+    Url,
+    /// The server of a URL.
+    Server,
+}
+
+/// A value in TOML.
+pub(super) fn as_toml(value: &DeValue<'_>, shown_as: ShownAs) -> String {
     match value {
         DeValue::String(text) => {
             let shown = |text| match Url::parse(text) {
+                Ok(url) if shown_as == ShownAs::Server => shown_server(&url),
                 Ok(url) => shown_url(&url),
                 Err(_) => "no URL".to_owned(),
             };
-            let url = is_url.then(|| shown(text));
+            let url = (shown_as != ShownAs::Text).then(|| shown(text));
             let text = url.as_deref().unwrap_or(text.as_ref());
             let mut toml = String::new();
             match text.serialize(toml::ser::ValueSerializer::new(&mut toml)) {
@@ -55,7 +66,7 @@ pub(super) fn as_toml(value: &DeValue<'_>, is_url: bool) -> String {
         }
         DeValue::Array(list) => {
             let items: Vec<String> =
-                list.iter().map(|item| as_toml(item.get_ref(), is_url)).collect();
+                list.iter().map(|item| as_toml(item.get_ref(), shown_as)).collect();
             format!("[{}]", items.join(", "))
         }
         DeValue::Table(_) => String::from("{ .. }"),

@@ -103,7 +103,7 @@ impl Matching<'_> {
             generation: self.matcher.blacklist().generation(),
             now: self.now,
             is_historic: self.moves == Moves::Stored,
-            is_told: self.config.alerts.is_none(),
+            is_told: !self.config.reports_matches(),
         };
         let blacklist = &self.config.blacklist.name;
         let shape = RecordShape { output: &self.config.output, blacklist };

@@ -17,6 +17,9 @@ const MIN_URL_PART_BYTES: usize = 4;
 const MIN_KEY_BYTES: usize = 24;
 /// Shortest beginning of a secret that is redacted at the end of a truncated text.
 const MIN_CUT_BYTES: usize = 4;
+/// Shortest part of a path that is redacted if the path may be a key. Shorter ones (`/hooks`) also
+/// occur in ordinary text.
+const MIN_PATH_KEY_BYTES: usize = 8;
 const HIDDEN: &str = "***";
 
 /// Keys in the URLs of the configuration.
@@ -112,6 +115,15 @@ impl Secrets {
             .for_each(|part| self.add(part));
     }
 
+    /// Adds a URL whose path may be a key: the whole path, and each longer part of it.
+    pub(crate) fn add_keyed_url(&mut self, url: &Url) {
+        self.add_url(url);
+        let segments = url.path_segments().into_iter().flatten();
+        let parts = std::iter::once(url.path()).chain(segments);
+        let parts: Vec<&str> = parts.filter(|part| part.len() >= MIN_PATH_KEY_BYTES).collect();
+        parts.into_iter().for_each(|part| self.add(part));
+    }
+
     /// Returns the text with each secret replaced by `***`.
     pub(crate) fn redact(&self, text: &str) -> String {
         self.texts.iter().fold(text.to_owned(), |text, secret| text.replace(secret, HIDDEN))
@@ -135,6 +147,12 @@ impl Secrets {
         }
         clipped(text.as_bytes(), max_chars)
     }
+}
+
+/// Returns the server of a URL whose path may be a key, for messages: `https://hooks.example/***`.
+pub(crate) fn shown_server(url: &Url) -> String {
+    let rest = if url.path() == "/" && url.query().is_none() { "" } else { HIDDEN };
+    format!("{}/{rest}", escape_controls(&url.origin().ascii_serialization()))
 }
 
 /// Returns a URL for messages: without credentials, without the query (which holds the key of many
@@ -195,6 +213,22 @@ mod tests {
         ] {
             assert_eq!(shown_url(&url.parse().unwrap()), want);
         }
+    }
+
+    #[test]
+    fn a_path_that_may_be_a_key_is_not_shown() {
+        let url: Url = "https://hooks.example:8443/services/T0/B1/qwertyuiop".parse().unwrap();
+        assert_eq!(shown_server(&url), "https://hooks.example:8443/***");
+        assert_eq!(
+            shown_server(&"https://hooks.example".parse().unwrap()),
+            "https://hooks.example/"
+        );
+        let mut secrets = Secrets::default();
+        secrets.add_keyed_url(&url);
+        assert_eq!(
+            secrets.redact("POST /services/T0/B1/qwertyuiop: no qwertyuiop in B1"),
+            "POST ***: no *** in B1"
+        );
     }
 
     #[test]

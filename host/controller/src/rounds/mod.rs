@@ -20,7 +20,7 @@ use tokio::runtime::Runtime;
 pub(crate) use clock::ClockJump;
 pub(crate) use report::{FeedReport, RoundReport};
 
-use crate::alerts::{compose, compose_operations, deliver};
+use crate::alerts::{Audience, Composed, compose, compose_operations, deliver, deliver_webhooks};
 use crate::conditions;
 use crate::config::{Config, Feed};
 use crate::feeds;
@@ -113,12 +113,14 @@ impl Round<'_> {
             report.records = Some(output_file::drain(&self.config.output, held(store))?);
             Ok(())
         });
-        self.step(&mut report, "composing mails", |report| {
-            report.mails_composed = compose(self.config.alerts.as_ref(), held(store), self.now)?;
+        self.step(&mut report, "composing alerts", |report| {
+            report.count(compose(Audience::of(self.config), held(store), self.now)?);
             Ok(())
         });
+        // Before the conditions are listed, of which the queues are a part.
+        self.send_to_webhooks(store, &mut report);
         if !self.config.misp.is_empty() {
-            // Alerts do not wait for MISP servers, which are slow.
+            // Mails do not wait for MISP servers, which are slow.
             self.send_mails(held(store), &mut report);
             self.step(&mut report, "sending to MISP", |report| {
                 report.misp = forward(self.config, store, self.runtime, self.stop, self.now)?;
@@ -127,6 +129,7 @@ impl Round<'_> {
         }
         self.step(&mut report, "listing conditions", |report| self.conditions(held(store), report));
         self.send_mails(held(store), &mut report);
+        self.send_to_webhooks(store, &mut report);
         if let Some(pushing) = pushing {
             self.step(&mut report, "pushing the blacklist", |report| {
                 self.end_push(pushing, held(store), report)
@@ -171,6 +174,15 @@ impl Round<'_> {
             let delivering = deliver(self.config.alerts.as_ref(), store, self.now, self.stop);
             let delivery = self.runtime.block_on(delivering)?;
             report.delivery = Some(delivery.after(report.delivery));
+            Ok(())
+        });
+    }
+
+    /// Sends the deliveries to webhooks that wait.
+    fn send_to_webhooks(&self, store: &Mutex<Store>, report: &mut RoundReport) {
+        self.step(report, "sending to webhooks", |report| {
+            let delivery = deliver_webhooks(self.config, store, self.runtime, self.stop, self.now)?;
+            report.webhooks = Some(delivery.after(report.webhooks));
             Ok(())
         });
     }
@@ -269,7 +281,7 @@ impl Round<'_> {
         Ok(loaded.clone())
     }
 
-    /// Lists the conditions, stores them, and composes mails about those that began or ended, all
+    /// Lists the conditions, stores them, and composes alerts about those that began or ended, all
     /// in one transaction.
     fn conditions(&self, store: &mut Store, report: &mut RoundReport) -> anyhow::Result<()> {
         let now = conditions::assess(
@@ -281,8 +293,9 @@ impl Round<'_> {
         )?;
         let transaction = store.write()?;
         let changes = conditions::settle(&transaction, now)?;
-        report.mails_composed += compose_operations(&transaction, self.config, &changes, self.now)?;
+        let composed: Composed = compose_operations(&transaction, self.config, &changes, self.now)?;
         transaction.commit()?;
+        report.count(composed);
         conditions::log(&changes, self.now);
         report.conditions = changes.current().cloned().collect();
         // The conditions name each source. The report is stored, and must not have thousands of

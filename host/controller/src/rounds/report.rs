@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use serde::Serialize;
 
 use super::ClockJump;
-use crate::alerts::Delivery;
+use crate::alerts::{Composed, Delivery};
 use crate::conditions::Condition;
 use crate::exit::Exit;
 use crate::feeds::{Outcome, Polled};
@@ -86,6 +86,10 @@ pub(crate) struct RoundReport {
     pub(crate) records: Option<DrainReport>,
     pub(crate) mails_composed: u64,
     pub(crate) delivery: Option<Delivery>,
+    /// Deliveries to webhooks that were composed.
+    pub(crate) webhooks_composed: u64,
+    /// The deliveries to webhooks.
+    pub(crate) webhooks: Option<Delivery>,
     /// The MISP servers.
     pub(crate) misp: Vec<ServerReport>,
     /// `None` when there is nothing to push, or no cluster to push to.
@@ -102,13 +106,20 @@ pub(crate) struct RoundReport {
 }
 
 impl RoundReport {
+    /// Counts what was composed.
+    pub(super) fn count(&mut self, composed: Composed) {
+        self.mails_composed += composed.mails;
+        self.webhooks_composed += composed.deliveries;
+    }
+
     /// Returns the exit code of `poll`: the highest that applies.
     pub(crate) fn exit(&self) -> Exit {
         let packages = || self.packages.iter().flatten();
         let has_missed = packages().any(|files| files.missed > 0);
         let is_damaged = self.follow.as_ref().is_some_and(FollowReport::is_incomplete)
             || self.history.as_ref().is_some_and(|history| history.newly_missed > 0);
-        let is_undelivered = self.delivery.is_some_and(|d| d.retried + d.given_up > 0);
+        let is_undelivered =
+            self.delivery.into_iter().chain(self.webhooks).any(|d| d.retried + d.given_up > 0);
         let is_not_pushed = self.push.as_ref().is_some_and(PushReport::is_trouble);
         let is_not_sent = self.misp.iter().any(ServerReport::is_trouble);
         let has_failed = self.feeds.iter().any(|feed| matches!(feed.outcome, "failed" | "held"));
@@ -208,6 +219,15 @@ impl RoundReport {
                 text,
                 "mails    {} composed, {} sent, {} to be tried again, {} given up",
                 self.mails_composed, delivery.sent, delivery.retried, delivery.given_up
+            );
+        }
+        if let Some(delivery) = &self.webhooks
+            && self.webhooks_composed + delivery.sent + delivery.retried + delivery.given_up > 0
+        {
+            _ = writeln!(
+                text,
+                "webhooks {} composed, {} sent, {} to be tried again, {} given up",
+                self.webhooks_composed, delivery.sent, delivery.retried, delivery.given_up
             );
         }
         for server in self.misp.iter().filter(|server| !server.is_empty()) {

@@ -14,6 +14,7 @@ use std::fmt;
 
 use serde::Serialize;
 use serde_json::Value as Json;
+use threatsieve_blacklist::Timestamp;
 use utoipa::ToSchema;
 
 pub(crate) use cluster::{ClusterStatus, probe};
@@ -33,6 +34,7 @@ use crate::store::history::HistoryState;
 use crate::store::mails::Undelivered;
 use crate::store::records::RecordCounts;
 use crate::store::rounds::RoundRow;
+use crate::store::webhooks::WebhookQueue;
 use crate::text::{Rfc3339, escape_controls, grouped};
 
 /// Maximum number of undelivered mails that are listed.
@@ -56,6 +58,8 @@ pub(crate) struct Status {
     pub(crate) history: HistoryState,
     pub(crate) records: RecordsStatus,
     pub(crate) mails: MailsStatus,
+    /// The configured webhooks that were ever used.
+    pub(crate) webhooks: Vec<WebhookQueue>,
     /// The configured MISP servers.
     pub(crate) misp: Vec<MispStatus>,
     /// `None` when no cluster is configured.
@@ -155,6 +159,7 @@ impl Status {
             history: store.history_state()?,
             records: RecordsStatus::read(store)?,
             mails: MailsStatus::read(store)?,
+            webhooks: webhooks(config, store)?,
             misp: misp_servers(config, store)?,
             opensearch,
             round: round.map(RoundStatus::from),
@@ -172,6 +177,13 @@ impl From<RoundRow> for RoundStatus {
             report: round.report,
         }
     }
+}
+
+/// Returns the queues of the configured webhooks.
+pub(crate) fn webhooks(config: &Config, store: &Store) -> anyhow::Result<Vec<WebhookQueue>> {
+    let mut queues = store.webhook_queues(Timestamp(i64::MIN))?;
+    queues.retain(|queue| config.webhooks.iter().any(|webhook| webhook.name == queue.name));
+    Ok(queues)
 }
 
 impl MailsStatus {
@@ -235,6 +247,9 @@ impl fmt::Display for Status {
         write!(f, "{}", self.history)?;
         writeln!(f, "records   {} waiting", grouped(self.records.waiting))?;
         write!(f, "{}", self.mails)?;
+        for queue in &self.webhooks {
+            write!(f, "{queue}")?;
+        }
         for server in &self.misp {
             write!(f, "{server}")?;
         }
@@ -291,6 +306,21 @@ impl fmt::Display for MailsStatus {
                 escape_controls(&mail.recipient),
                 mail.composed
             )?;
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Display for WebhookQueue {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let [waiting, sent, given_up] = [self.waiting, self.sent, self.given_up].map(grouped);
+        let name = escape_controls(&self.name);
+        writeln!(f, "webhook   {name}: {waiting} waiting, {sent} sent, {given_up} given up")?;
+        if let Some(next) = self.next_attempt {
+            writeln!(f, "          tried again at {next}")?;
+        }
+        if let Some(error) = &self.error {
+            writeln!(f, "          {}", escape_controls(error))?;
         }
         Ok(())
     }

@@ -34,6 +34,8 @@ pub(crate) struct KeptStatus {
     pub(crate) rejections: Rows,
     pub(crate) events: Rows,
     pub(crate) mails: Rows,
+    /// Deliveries to webhooks.
+    pub(crate) deliveries: Rows,
     pub(crate) generations: Rows,
     pub(crate) packages: Rows,
     pub(crate) rounds: Rows,
@@ -78,6 +80,11 @@ impl KeptStatus {
                 Some(config.history.window),
             ),
             mails: Rows::new(kept("mails", "composed")?, None, Some(retention.mails)),
+            deliveries: Rows::new(
+                kept("webhook_deliveries", "composed")?,
+                None,
+                Some(retention.mails),
+            ),
             generations: Rows::new(
                 kept("generations", "built")?,
                 Some(retention.generations),
@@ -127,11 +134,13 @@ impl fmt::Display for StateStatus {
             or_never(self.checked),
             or_never(self.pruned)
         )?;
-        let KeptStatus { rejections, events, mails, generations, packages, rounds } = &self.kept;
+        let KeptStatus { rejections, events, mails, deliveries, generations, packages, rounds } =
+            &self.kept;
         let rows = [
             rejections.text("rejections").replace("at most", "a feed at most"),
             events.text("events"),
             mails.text("mails"),
+            deliveries.text("deliveries"),
             generations.text("generations"),
             packages.text("packages"),
             rounds.text("rounds"),

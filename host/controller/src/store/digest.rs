@@ -14,7 +14,7 @@ const MAX_VOUCHERS: u64 = 5;
 const MAX_NAMED: u64 = 5;
 
 /// Limits of a digest's length.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Extent {
     /// Maximum number of listed values, and of hosts.
     pub(crate) groups: usize,
@@ -106,6 +106,8 @@ pub(crate) struct SourceHost {
 /// An example event.
 #[derive(Debug, Clone)]
 pub(crate) struct Example {
+    /// The event's id.
+    pub(crate) uid: String,
     pub(crate) occurred: Option<Timestamp>,
     pub(crate) source: Option<String>,
     pub(crate) field: String,
@@ -234,7 +236,7 @@ impl Reader<'_> {
     fn examples(&self, entry: i64) -> anyhow::Result<Vec<Example>> {
         let mut statement = self.transaction.prepare_cached(
             "SELECT e.id, e.occurred, e.source, m.field, m.observable, m.how, m.historic,
-             f.path, e.line, e.raw
+             f.path, e.line, e.raw, e.uid
              FROM untold p JOIN matches m ON m.id = p.match JOIN events e ON e.id = m.event
              JOIN files f ON f.id = e.file
              WHERE p.entry = ? AND p.level <= ? ORDER BY p.occurred DESC",
@@ -260,6 +262,7 @@ impl Reader<'_> {
                 file: row.get(7)?,
                 line: count(row, 8)?,
                 raw: row.get(9)?,
+                uid: row.get(10)?,
             });
         }
         Ok(examples)

@@ -75,7 +75,7 @@ impl Builds {
     }
 }
 
-fn generation_in_use(connection: &Connection) -> anyhow::Result<Option<Generation>> {
+pub(crate) fn generation_in_use(connection: &Connection) -> anyhow::Result<Option<Generation>> {
     let sql = format!("SELECT {COLUMNS} FROM generations WHERE active = 1");
     Ok(connection.query_row(&sql, [], generation).optional()?)
 }

@@ -38,6 +38,7 @@ pub(crate) mod statements;
 pub(crate) mod threats;
 pub(crate) mod untold;
 mod upkeep;
+pub(crate) mod webhooks;
 
 pub(crate) use damage::StateDamage;
 pub(crate) use false_positives::{FalsePositive, FalsePositives, Retracted};

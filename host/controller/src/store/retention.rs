@@ -29,6 +29,8 @@ pub(crate) struct Pruned {
     /// Log files that no longer exist.
     pub(crate) files: u64,
     pub(crate) mails: u64,
+    /// Deliveries to webhooks.
+    pub(crate) deliveries: u64,
     pub(crate) rejections: u64,
     pub(crate) rounds: u64,
     /// Contents of packages.
@@ -81,6 +83,11 @@ impl Store {
             "DELETE FROM mails WHERE composed < ?1 AND (state <> 0 OR NOT ?2)",
             (now.minus(retention.mails).0, sends_mails),
         )?;
+        // What waits for a webhook that is no longer configured is given up in each round.
+        let deliveries = transaction.execute(
+            "DELETE FROM webhook_deliveries WHERE composed < ?1 AND state <> 0",
+            [now.minus(retention.mails).0],
+        )?;
         let rejections = prune_rejections(&transaction, retention.rejections)?;
         let rounds = transaction.execute(
             "DELETE FROM rounds WHERE id <= (SELECT max(id) FROM rounds) - ?1",
@@ -93,6 +100,7 @@ impl Store {
             events,
             files: files as u64,
             mails: mails as u64,
+            deliveries: deliveries as u64,
             rejections,
             rounds: rounds as u64,
             packages,

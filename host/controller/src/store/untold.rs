@@ -1,11 +1,10 @@
-//! Temporary tables of the matches that were not reported by mail yet, for the transaction of one
-//! round.
+//! Temporary tables of the matches that are to be reported, for the transaction of one round.
 
 use std::collections::HashMap;
 
 use anyhow::Context;
-use rusqlite::{Transaction, params};
-use threatsieve_blacklist::Timestamp;
+use rusqlite::{ToSql, Transaction, params};
+use threatsieve_blacklist::{Timestamp, Tlp};
 
 use super::mutes::host_of;
 
@@ -13,26 +12,121 @@ const TABLES: &str = include_str!("untold.sql");
 const NAMES: [&str; 5] =
     ["untold", "untold_sources", "untold_entries", "untold_muted", "untold_mutes"];
 
-/// Collects the matches to be mailed; `false` if there are no new ones.
+/// The condition of a new match.
+const IS_NEW: &str = "m.told = 0 AND m.retracted IS NULL";
+
+/// A change of matches that were reported to a webhook.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Change {
+    /// They no longer count.
+    Retracted,
+    /// They count again, after their retraction was reported.
+    Restored,
+}
+
+impl Change {
+    /// Returns the condition of a changed match, for the webhook `?1`.
+    fn changed(self) -> &'static str {
+        match self {
+            Change::Retracted => {
+                "m.id IN (SELECT r.id FROM matches r INDEXED BY matches_retracted \
+                 CROSS JOIN webhook_matches w ON w.match = r.id \
+                 WHERE r.retracted IS NOT NULL AND w.webhook = ?1 AND w.retracted = 0)"
+            }
+            Change::Restored => {
+                "m.id IN (SELECT r.id FROM webhook_matches w \
+                 CROSS JOIN matches r ON w.match = r.id \
+                 WHERE r.retracted IS NULL AND w.webhook = ?1 AND w.retracted = 1)"
+            }
+        }
+    }
+}
+
+/// Collects the matches to be reported; `false` if there are no new ones.
 ///
-/// A match that is retracted before it was mailed is left out and stays unchanged. If it becomes
-/// valid again, it is mailed then.
+/// A match that is retracted before it was reported is left out and stays unchanged. If it becomes
+/// valid again, it is reported then.
 pub(crate) fn gather(transaction: &Transaction<'_>, now: Timestamp) -> anyhow::Result<bool> {
     let is_new = "SELECT EXISTS (SELECT 1 FROM matches WHERE told = 0 AND retracted IS NULL)";
     if !transaction.query_row(is_new, [], |row| row.get::<_, bool>(0))? {
         return Ok(false);
     }
-    transaction
-        .execute_batch(TABLES)
-        .context("cannot create the temporary tables of the digest")?;
+    create_tables(transaction)?;
     find_muted(transaction, now)?;
-    transaction.execute_batch(
+    let is_wanted = format!("{IS_NEW} AND m.id NOT IN (SELECT match FROM untold_muted)");
+    fill(transaction, &is_wanted, &[])?;
+    Ok(true)
+}
+
+/// Collects the matches that were reported to a webhook and changed since; `false` if there are
+/// none. Mutes do not apply.
+pub(crate) fn gather_changed(
+    transaction: &Transaction<'_>,
+    webhook: i64,
+    change: Change,
+) -> anyhow::Result<bool> {
+    let is_changed = change.changed();
+    let any = format!("SELECT EXISTS (SELECT 1 FROM matches m WHERE {is_changed})");
+    if !transaction.query_row(&any, [webhook], |row| row.get::<_, bool>(0))? {
+        return Ok(false);
+    }
+    create_tables(transaction)?;
+    fill(transaction, is_changed, &[&webhook])?;
+    Ok(true)
+}
+
+/// Stores that the collected matches up to a marking are reported to a webhook.
+pub(crate) fn told_webhook(
+    transaction: &Transaction<'_>,
+    webhook: i64,
+    ceiling: Tlp,
+) -> anyhow::Result<()> {
+    transaction.execute(
+        "INSERT OR IGNORE INTO webhook_matches (match, webhook)
+         SELECT match, ?1 FROM untold WHERE level <= ?2",
+        params![webhook, ceiling as u8],
+    )?;
+    Ok(())
+}
+
+/// Stores that the change of the collected matches is reported to a webhook.
+pub(crate) fn told_webhook_of(
+    transaction: &Transaction<'_>,
+    webhook: i64,
+    change: Change,
+) -> anyhow::Result<()> {
+    transaction.execute(
+        "UPDATE webhook_matches SET retracted = ?2
+         WHERE webhook = ?1 AND match IN (SELECT match FROM untold)",
+        params![webhook, change == Change::Retracted],
+    )?;
+    drop_tables(transaction)
+}
+
+fn create_tables(transaction: &Transaction<'_>) -> anyhow::Result<()> {
+    transaction.execute_batch(TABLES).context("cannot create the temporary tables of the digest")
+}
+
+fn drop_tables(transaction: &Transaction<'_>) -> anyhow::Result<()> {
+    for name in NAMES {
+        transaction.execute_batch(&format!("DROP TABLE temp.{name}"))?;
+    }
+    Ok(())
+}
+
+/// Fills the tables with the matches `m` that meet a condition.
+fn fill(
+    transaction: &Transaction<'_>,
+    is_wanted: &str,
+    parameters: &[&dyn ToSql],
+) -> anyhow::Result<()> {
+    let statements = [
         "INSERT OR IGNORE INTO untold_entries (entry_type, entry)
-             SELECT entry_type, entry FROM matches WHERE told = 0 AND retracted IS NULL;
-         INSERT OR IGNORE INTO untold_sources (source)
+             SELECT entry_type, entry FROM matches m WHERE",
+        "INSERT OR IGNORE INTO untold_sources (source)
              SELECT e.source FROM matches m JOIN events e ON e.id = m.event
-             WHERE m.told = 0 AND m.retracted IS NULL AND e.source IS NOT NULL;
-         INSERT INTO untold
+             WHERE e.source IS NOT NULL AND",
+        "INSERT INTO untold
              SELECT m.id, m.event, n.id, s.id, e.occurred, ifnull(m.tlp, 0), m.tlp, m.confidence,
                     CASE WHEN m.confidence >= 70 THEN 3
                          WHEN m.confidence IS NULL OR m.confidence >= 30 THEN 2
@@ -42,21 +136,22 @@ pub(crate) fn gather(transaction: &Transaction<'_>, now: Timestamp) -> anyhow::R
              JOIN events e ON e.id = m.event
              JOIN untold_entries n ON n.entry = m.entry AND n.entry_type = m.entry_type
              LEFT JOIN untold_sources s ON s.source = e.source
-             WHERE m.told = 0 AND m.retracted IS NULL
-                   AND m.id NOT IN (SELECT match FROM untold_muted);
-         CREATE INDEX temp.untold_by_entry ON untold (entry, occurred DESC);
+             WHERE",
+    ];
+    for statement in statements {
+        transaction.execute(&format!("{statement} {is_wanted}"), parameters)?;
+    }
+    transaction.execute_batch(
+        "CREATE INDEX temp.untold_by_entry ON untold (entry, occurred DESC);
          CREATE INDEX temp.untold_by_source ON untold (source);",
     )?;
-    Ok(true)
+    Ok(())
 }
 
-/// Marks all current matches as mailed, and drops the temporary tables.
+/// Marks all new matches as reported, and drops the temporary tables.
 pub(crate) fn mark_told(transaction: &Transaction<'_>) -> anyhow::Result<()> {
     transaction.execute("UPDATE matches SET told = 1 WHERE told = 0 AND retracted IS NULL", [])?;
-    for name in NAMES {
-        transaction.execute_batch(&format!("DROP TABLE temp.{name}"))?;
-    }
-    Ok(())
+    drop_tables(transaction)
 }
 
 /// Counts the muted matches that no mail's footer has counted yet.

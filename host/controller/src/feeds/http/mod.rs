@@ -3,7 +3,6 @@
 
 mod access;
 mod fault;
-mod header;
 mod spool;
 #[cfg(test)]
 pub(super) mod tests;
@@ -17,12 +16,10 @@ use url::Url;
 
 use self::access::{Access, Reach};
 pub(crate) use self::fault::Fault;
-pub(super) use self::header::{moment, parse_moment, text};
-use self::header::{rate_limit_reset, retry_after};
 pub(super) use self::spool::Spooled;
 use crate::config::{Auth, ClientCertificate, Http, Secret};
-pub(super) use crate::network::shown_url as shown;
-use crate::network::{Refused, Secrets};
+use crate::network::{Refused, Secrets, rate_limit_reset, retry_after};
+pub(super) use crate::network::{moment, parse_moment, shown_url as shown, text};
 use crate::text::clipped;
 
 /// Maximum number of redirects that are followed for one request.

@@ -294,6 +294,7 @@ fn config(folder: &Path) -> Config {
             max_tlp: Tlp::Red,
         },
         alerts: None,
+        webhooks: Vec::new(),
         opensearch: None,
         health: Health::for_tests(),
         retention: Retention::for_tests(),

@@ -65,6 +65,7 @@ pub(crate) fn config(state: PathBuf) -> Config {
             max_tlp: Tlp::Red,
         },
         alerts: None,
+        webhooks: Vec::new(),
         opensearch: None,
         health: Health::for_tests(),
         retention: Retention::for_tests(),

@@ -12,14 +12,17 @@ use crate::serve::body::Body;
 use crate::serve::paging::Page;
 use crate::serve::parameters::{Parameters, Segments};
 use crate::serve::refusal::{Answer, Problem, Refusal};
-use crate::status::{MailsStatus, MuteStatus};
+use crate::status::{MailsStatus, MuteStatus, webhooks};
 use crate::store::mutes::MuteKind;
+use crate::store::webhooks::WebhookQueue;
 use crate::text::{clipped, parse_time, rfc3339};
 
 /// The queues of alerts.
 #[derive(Debug, Serialize, ToSchema)]
 pub(super) struct Alerts {
     mails: MailsStatus,
+    /// The configured webhooks that were ever used.
+    webhooks: Vec<WebhookQueue>,
 }
 
 /// Queues of alerts: how many wait, and those that failed
@@ -29,8 +32,10 @@ pub(super) struct Alerts {
 )]
 pub(super) async fn get_alerts(State(service): Shared, parameters: Parameters) -> Answered<Alerts> {
     parameters.check(&[])?;
-    let mails = service.read(|store, _| MailsStatus::read(store)).await?;
-    Ok(Answer(Alerts { mails }))
+    let read = service.read(|store, config| {
+        Ok(Alerts { mails: MailsStatus::read(store)?, webhooks: webhooks(config, store)? })
+    });
+    Ok(Answer(read.await?))
 }
 
 /// Mutes, those that last longest first

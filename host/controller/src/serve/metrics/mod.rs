@@ -237,18 +237,20 @@ impl Measured {
     }
 
     fn queues(&self, all: &mut Families) {
-        let Status { mails, records, misp, .. } = &self.status;
+        let Status { mails, records, misp, webhooks, .. } = &self.status;
         let mut lengths =
             vec![(["mails", ""], mails.waiting as f64), (["records", ""], records.waiting as f64)];
+        lengths.extend(webhooks.iter().map(|one| (["webhook", &*one.name], one.waiting as f64)));
         lengths.extend(misp.iter().map(|one| (["misp", &*one.name], one.waiting as f64)));
         all.gauge(
             "threatsieve_queue_length",
-            "What waits to be delivered: mails, records of the output file, and events for each \
-             MISP server.",
+            "What waits to be delivered: mails, records of the output file, deliveries to each \
+             webhook, and events for each MISP server.",
             &["queue", "target"],
             lengths,
         );
         let mut oldest = vec![(["mails", ""], mails.oldest), (["records", ""], records.oldest)];
+        oldest.extend(webhooks.iter().map(|one| (["webhook", &*one.name], one.oldest)));
         oldest.extend(misp.iter().map(|one| (["misp", &*one.name], one.oldest)));
         all.gauge(
             "threatsieve_queue_oldest_timestamp_seconds",
@@ -261,6 +263,18 @@ impl Measured {
             "Mails that were given up and are still in the state.",
             &[],
             [([], mails.given_up as f64)],
+        );
+        all.gauge(
+            "threatsieve_webhook_given_up",
+            "Deliveries to the webhook that were given up and are still in the state.",
+            &["webhook"],
+            webhooks.iter().map(|one| ([&*one.name], one.given_up as f64)),
+        );
+        all.gauge(
+            "threatsieve_webhook_refused",
+            "1 if the webhook's receiver accepts nothing until somebody changes something.",
+            &["webhook"],
+            webhooks.iter().map(|one| ([&*one.name], flag(one.refused.is_some()))),
         );
         let states = misp.iter().flat_map(|one| {
             [("failed", one.failed), ("uncertain", one.uncertain), ("refused", one.refused)]

@@ -41,13 +41,13 @@ pub(crate) fn parse_moment(text: &str) -> Option<Timestamp> {
 const RATE_LIMIT_RESET: &str = "x-rate-limit-reset";
 
 /// Returns the wait until a limit on requests ends, as MISP says it with the status 429.
-pub(super) fn rate_limit_reset(headers: &HeaderMap) -> Option<Duration> {
+pub(crate) fn rate_limit_reset(headers: &HeaderMap) -> Option<Duration> {
     let seconds = text(headers, RATE_LIMIT_RESET)?.parse().ok()?;
     Some(Duration::from_secs(seconds).min(MAX_RETRY_AFTER))
 }
 
 /// Returns the wait that a server asks for, as seconds or as a time (RFC 9110, section 10.2.3).
-pub(super) fn retry_after(headers: &HeaderMap) -> Option<Duration> {
+pub(crate) fn retry_after(headers: &HeaderMap) -> Option<Duration> {
     let text = text(headers, RETRY_AFTER)?;
     let wait = match text.parse() {
         Ok(seconds) => Duration::from_secs(seconds),
