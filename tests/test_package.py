@@ -22,11 +22,13 @@ def _deb() -> Path:
 
 
 def newer(deb: Path, folder: Path) -> Path:
-    """Returns the same package with a higher version."""
+    """Returns the same package with a higher version, and a line more in the configuration."""
     tree, made = folder / "newer", folder / "newer.deb"
     subprocess.run(["dpkg-deb", "--raw-extract", deb, tree], check=True)
     control = tree / "DEBIAN/control"
     control.write_text(re.sub(r"(?m)^(Version: .*)-1$", r"\1-2", control.read_text()))
+    with (tree / "etc/threatsieve/threatsieve.toml").open("a") as config:
+        config.write("# A line of the next version.\n")
     pack = ["dpkg-deb", "--build", "--root-owner-group", "-Zgzip", "-z1"]
     subprocess.run([*pack, tree, made], check=True, capture_output=True)
     return made
@@ -71,13 +73,14 @@ printf '[[feeds]]\\nname = "list"\\ntype = "path"\\npath = "list.txt"\\n' \\
 echo evil.example >/etc/threatsieve/list.txt
 as_user threatsieve poll
 : >/tmp/calls
-package --install /tmp/newer.deb
+package --force-confold --install /tmp/newer.deb
 part 'calls after upgrade'
 cat /tmp/calls
 part upgraded
 dpkg-query --show --showformat '${Version}\\n' threatsieve
 stat --format '%n %a %U:%G' /etc/threatsieve/threatsieve.toml
 grep -c '^name = "list"' /etc/threatsieve/threatsieve.toml
+tail -n 1 /etc/threatsieve/threatsieve.toml.dpkg-dist
 as_user threatsieve indicators evil.example
 : >/tmp/calls
 package --remove threatsieve
@@ -86,7 +89,7 @@ cat /tmp/calls
 part removed
 ls -d /usr/bin/threatsieve /usr/lib/systemd/system/threatsieve* /usr/share/man/man1/threatsieve* \\
     /etc/threatsieve/threatsieve.toml /var/lib/threatsieve/state.db 2>/dev/null || true
-package --install /tmp/newer.deb
+package --force-confold --install /tmp/newer.deb
 part again
 as_user threatsieve indicators evil.example
 package --purge threatsieve
@@ -117,9 +120,11 @@ def test_install_upgrade_remove_and_purge(deb, tmp_path):
     assert "blacklist generation 1 is in use" in found["start"]
     assert found["calls after upgrade"] == ["daemon-reload", "try-restart threatsieve.service"]
     assert found["upgraded"][0].endswith("-2")
-    assert found["upgraded"][1:3] == [
+    # The administrator's file stays, and the new one is next to it.
+    assert found["upgraded"][1:4] == [
         "/etc/threatsieve/threatsieve.toml 640 root:threatsieve",
         "1",
+        "# A line of the next version.",
     ]
     assert "evil.example" in found["upgraded"][-1]
     assert found["calls after removal"] == [
@@ -137,6 +142,30 @@ def test_install_upgrade_remove_and_purge(deb, tmp_path):
         "/etc/threatsieve",
         "/etc/threatsieve/list.txt",
     ]
+
+
+TARBALL = """
+cd /tmp
+@COMMANDS@
+sed -i 's|^state = .*|state = "/var/lib/threatsieve"|' /etc/threatsieve/threatsieve.toml
+chgrp threatsieve /etc/threatsieve/threatsieve.toml
+chmod 640 /etc/threatsieve/threatsieve.toml
+systemd-analyze verify --man=no /usr/lib/systemd/system/threatsieve*.{service,timer} 2>&1
+install -d -o threatsieve -m 700 /var/lib/threatsieve
+runuser -u threatsieve -- threatsieve poll
+ls /usr/share/man/man1/threatsieve.1.gz
+ls /etc/threatsieve
+"""
+
+
+def test_the_tarball_is_installed_as_documented(tmp_path):
+    section = (program.ROOT / "docs/runbook.md").read_text().split("\n### The tarball\n")[1]
+    commands = re.search(r"(?m)^(?:    .*\n)+", section)[0]
+    (tarball,) = releases.release().glob("*.tar.gz")
+    script = TARBALL.replace("@COMMANDS@", re.sub(r"(?m)^    ", "", commands))
+    output = releases.in_a_copy(tmp_path, script, [tarball]).splitlines()
+    assert "logs     0 events flagged in 0 new lines of 0 files" in output
+    assert output[-2:] == ["/usr/share/man/man1/threatsieve.1.gz", "threatsieve.toml"], output
 
 
 def test_lintian_has_no_objection(deb, tool):

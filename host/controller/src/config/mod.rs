@@ -85,7 +85,7 @@ pub(crate) use secret::Secret;
 pub(crate) use server::{Role, Server};
 pub(crate) use service::{Health, Logging, Retention, Schedule};
 pub(crate) use smtp::{Smtp, SmtpTls};
-pub(crate) use taxii::{Taxii1Feed, TaxiiFeed};
+pub(crate) use taxii::{Taxii1Feed, TaxiiFeed, TaxiiSightings};
 pub(crate) use webhook::{Webhook, WebhookPreset};
 
 /// A first configuration file. It is valid as it is. A line that starts with `#` and no space is a

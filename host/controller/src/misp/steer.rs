@@ -1,4 +1,4 @@
-//! What operators ask of MISP servers: the same for `misp` and the API.
+//! Operators' requests about MISP servers, for `misp` and the API.
 
 use anyhow::ensure;
 use threatsieve_blacklist::Timestamp;

@@ -34,6 +34,7 @@ use crate::store::history::HistoryState;
 use crate::store::mails::Undelivered;
 use crate::store::records::RecordCounts;
 use crate::store::rounds::RoundRow;
+use crate::store::sightings::SightingsQueue;
 use crate::store::webhooks::WebhookQueue;
 use crate::text::{Rfc3339, escape_controls, grouped};
 
@@ -62,6 +63,8 @@ pub(crate) struct Status {
     pub(crate) webhooks: Vec<WebhookQueue>,
     /// The configured MISP servers.
     pub(crate) misp: Vec<MispStatus>,
+    /// Sightings for collections of TAXII, by feed.
+    pub(crate) sightings: Vec<SightingsQueue>,
     /// `None` when no cluster is configured.
     pub(crate) opensearch: Option<ClusterStatus>,
     /// The last round; `None` before the first one.
@@ -161,6 +164,7 @@ impl Status {
             mails: MailsStatus::read(store)?,
             webhooks: webhooks(config, store)?,
             misp: misp_servers(config, store)?,
+            sightings: sightings(config, store)?,
             opensearch,
             round: round.map(RoundStatus::from),
             state: StateStatus::read(config, store)?,
@@ -183,6 +187,13 @@ impl From<RoundRow> for RoundStatus {
 pub(crate) fn webhooks(config: &Config, store: &Store) -> anyhow::Result<Vec<WebhookQueue>> {
     let mut queues = store.webhook_queues(Timestamp(i64::MIN))?;
     queues.retain(|queue| config.webhooks.iter().any(|webhook| webhook.name == queue.name));
+    Ok(queues)
+}
+
+/// Returns the queues of sightings of the configured feeds.
+fn sightings(config: &Config, store: &Store) -> anyhow::Result<Vec<SightingsQueue>> {
+    let mut queues = store.sightings_queues(Timestamp(i64::MIN))?;
+    queues.retain(|queue| config.feeds.iter().any(|feed| feed.name == queue.feed));
     Ok(queues)
 }
 
@@ -253,6 +264,9 @@ impl fmt::Display for Status {
         for server in &self.misp {
             write!(f, "{server}")?;
         }
+        for queue in &self.sightings {
+            write!(f, "{queue}")?;
+        }
         if let Some(cluster) = &self.opensearch {
             write!(f, "{cluster}")?;
         }
@@ -319,6 +333,18 @@ impl fmt::Display for WebhookQueue {
         if let Some(next) = self.next_attempt {
             writeln!(f, "          tried again at {next}")?;
         }
+        if let Some(error) = &self.error {
+            writeln!(f, "          {}", escape_controls(error))?;
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Display for SightingsQueue {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let [waiting, sent, refused] = [self.waiting, self.sent, self.refused].map(grouped);
+        let feed = escape_controls(&self.feed);
+        writeln!(f, "sightings {feed}: {waiting} waiting, {sent} sent, {refused} refused")?;
         if let Some(error) = &self.error {
             writeln!(f, "          {}", escape_controls(error))?;
         }

@@ -1,4 +1,4 @@
-//! What operators have muted and retracted, as commands and the API show it.
+//! Mutes and retractions, as commands and the API show them.
 
 use serde::Serialize;
 use threatsieve_blacklist::Timestamp;

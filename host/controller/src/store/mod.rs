@@ -33,6 +33,7 @@ mod retention;
 pub(crate) mod retraction;
 pub(crate) mod rounds;
 mod search;
+pub(crate) mod sightings;
 pub(crate) mod standing;
 pub(crate) mod statements;
 pub(crate) mod threats;

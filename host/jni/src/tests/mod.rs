@@ -7,4 +7,5 @@ mod loading;
 mod memory;
 mod options;
 mod raw_lines;
+mod terms;
 mod world;

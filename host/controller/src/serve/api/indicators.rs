@@ -70,7 +70,7 @@ fn state_names() -> String {
     format!("one of {}, all", names.join(", "))
 }
 
-/// Why a value matches, or does not
+/// Explanation of a value: why it matches, or does not
 ///
 /// As `threatsieve explain`, with the policy of `[matching]`.
 #[utoipa::path(

@@ -31,7 +31,7 @@ pub(super) fn routes() -> Router<Arc<Service>> {
     Router::new().route("/metrics", get(metrics))
 }
 
-/// What the metrics are made of.
+/// The values that the metrics are made of.
 struct Measured {
     status: Status,
     matches: MatchCounts,
@@ -237,20 +237,22 @@ impl Measured {
     }
 
     fn queues(&self, all: &mut Families) {
-        let Status { mails, records, misp, webhooks, .. } = &self.status;
+        let Status { mails, records, misp, webhooks, sightings, .. } = &self.status;
         let mut lengths =
             vec![(["mails", ""], mails.waiting as f64), (["records", ""], records.waiting as f64)];
         lengths.extend(webhooks.iter().map(|one| (["webhook", &*one.name], one.waiting as f64)));
+        lengths.extend(sightings.iter().map(|one| (["sightings", &*one.feed], one.waiting as f64)));
         lengths.extend(misp.iter().map(|one| (["misp", &*one.name], one.waiting as f64)));
         all.gauge(
             "threatsieve_queue_length",
             "What waits to be delivered: mails, records of the output file, deliveries to each \
-             webhook, and events for each MISP server.",
+             webhook, sightings for each feed, and events for each MISP server.",
             &["queue", "target"],
             lengths,
         );
         let mut oldest = vec![(["mails", ""], mails.oldest), (["records", ""], records.oldest)];
         oldest.extend(webhooks.iter().map(|one| (["webhook", &*one.name], one.oldest)));
+        oldest.extend(sightings.iter().map(|one| (["sightings", &*one.feed], one.oldest)));
         oldest.extend(misp.iter().map(|one| (["misp", &*one.name], one.oldest)));
         all.gauge(
             "threatsieve_queue_oldest_timestamp_seconds",

@@ -31,6 +31,11 @@ public final class OwnedCache<K, V> {
         this.maxBytes = maxBytes;
     }
 
+    /** Returns whether the limit has no room for any value. */
+    public boolean keepsNothing() {
+        return maxBytes <= ENTRY_BYTES;
+    }
+
     /** Returns a value, or {@code null}. */
     @Nullable
     public synchronized V get(Object owner, K key) {

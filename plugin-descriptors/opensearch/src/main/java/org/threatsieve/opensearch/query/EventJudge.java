@@ -18,7 +18,7 @@ final class EventJudge {
 
     private final LeafReader reader;
     private final EventFields fields;
-    /** The present, in microseconds since 1970. It counts for events without a time of their own. */
+    /** The present, in microseconds since 1970: the time of events without one of their own. */
     private final long now;
     /** Events are judged by the caller once more, so that in doubt they match. */
     private final boolean candidates;
@@ -78,7 +78,9 @@ final class EventJudge {
         private int document;
 
         private Events() throws IOException {
-            times = fields.time() == null ? null : DocValues.getSortedNumeric(reader, fields.time());
+            times = fields.time() == null
+                ? null
+                : DocValues.getSortedNumeric(reader, fields.time());
         }
 
         boolean fulfil(int document, Conditions conditions) throws IOException {

@@ -3,7 +3,7 @@ package org.threatsieve.opensearch.query;
 import org.threatsieve.core.matcher.Served;
 
 /**
- * What decides which documents of a segment match.
+ * The key of the documents of a segment that match: nothing else decides about them.
  *
  * @param search the fields and options
  * @param served the blacklist that answers

@@ -3,9 +3,9 @@ package org.threatsieve.opensearch.query;
 import java.util.Set;
 import java.util.function.Supplier;
 
+import org.apache.lucene.index.FilterLeafReader;
 import org.apache.lucene.index.IndexReader;
 import org.apache.lucene.index.LeafReader;
-import org.apache.lucene.index.FilterLeafReader;
 import org.opensearch.OpenSearchStatusException;
 import org.opensearch.cluster.service.ClusterService;
 import org.opensearch.core.rest.RestStatus;
@@ -16,14 +16,15 @@ import org.threatsieve.core.matcher.Served;
 import org.threatsieve.core.query.OwnedCache;
 import org.threatsieve.opensearch.blacklists.cluster.ClusterPointers;
 
-/** What the queries of a node share: the matcher, the cache of matching documents, the settings. */
+/** The parts that a node's queries share: matcher, cache of matching documents, and settings. */
 public final class QueryService {
     final Matcher matcher;
     /** The longest that one query may walk through the dictionaries of one shard. */
     final long maxNanos;
-    private final OwnedCache<MatchKey, SegmentMatches> cache;
+    final OwnedCache<MatchKey, SegmentMatches> cache;
+    private final Walks walks = new Walks();
     private volatile boolean enabled = true;
-    private volatile Supplier<Set<String>> pushed = Set::of;
+    volatile Supplier<Set<String>> pushed = Set::of;
 
     /**
      * @param maxNanos the longest that one query may walk through the dictionaries of one shard
@@ -91,6 +92,16 @@ public final class QueryService {
         }
         String reason = "[threat_match] there is no blacklist [" + blacklist + "]: push it first";
         return new OpenSearchStatusException(reason, RestStatus.BAD_REQUEST);
+    }
+
+    /**
+     * Returns the lock for the walk through a segment, so that searches at the same time wait for
+     * one walk. {@code null} if its matches are not kept.
+     */
+    @Nullable
+    Walks.Turn turn(LeafReader segment, MatchKey key) {
+        Object owner = cache.keepsNothing() ? null : owner(segment);
+        return owner == null ? null : walks.turn(owner, key);
     }
 
     /** Returns the known matches in a segment, or {@code null}. */

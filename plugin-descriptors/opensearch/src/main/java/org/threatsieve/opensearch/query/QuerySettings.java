@@ -5,7 +5,7 @@ import org.opensearch.common.settings.Setting.Property;
 
 /** The cluster's settings for queries. */
 public final class QuerySettings {
-    /** Whether {@code threat_match} queries are answered. */
+    /** Switches {@code threat_match} queries on. */
     public static final Setting<Boolean> ENABLED = Setting.boolSetting(
         "threatsieve.query.enabled",
         true,

@@ -1,9 +1,7 @@
 package org.threatsieve.opensearch.query;
 
 import java.io.IOException;
-import java.util.HashMap;
 import java.util.List;
-import java.util.Map;
 import java.util.concurrent.atomic.AtomicLong;
 
 import org.apache.lucene.document.InetAddressPoint;
@@ -51,6 +49,14 @@ final class SegmentWalk {
      */
     private static final int MAX_ADDRESS_SEARCHES = 1024;
 
+    /** The most terms that are stepped over to get to the next hit. A search for it costs more. */
+    private static final int MAX_STEPS = 16;
+
+    /** In place of the number of conditions: the term counts for every event of the segment. */
+    static final int ALWAYS = -1;
+    /** In place of the number of conditions: the term does not hit. */
+    static final int NO_HIT = -2;
+
     private final LeafReaderContext segment;
     private final LeafReader reader;
     private final IndexSearcher searcher;
@@ -59,10 +65,8 @@ final class SegmentWalk {
     private final Served served;
     private final EventJudge judge;
     private final DocIdSetBuilder documents;
+    private final ConditionalDocuments conditional;
     private final TermBatch batch = new TermBatch();
-    /** Equal conditions are one object: many indicators have the same validity. */
-    private final Map<Conditions, Conditions> conditions = new HashMap<>();
-
     /** The time that the search has walked so far, in all segments of its shard. */
     private final AtomicLong walkedNanos;
     private final long maxNanos;
@@ -86,6 +90,7 @@ final class SegmentWalk {
         this.served = served;
         this.judge = judge;
         this.documents = new DocIdSetBuilder(reader.maxDoc());
+        this.conditional = new ConditionalDocuments(judge, documents);
         this.walkedNanos = walkedNanos;
         this.maxNanos = maxNanos;
     }
@@ -106,6 +111,7 @@ final class SegmentWalk {
                 walkDocValues(field);
             }
         }
+        conditional.judge();
         DocIdSetIterator found = documents.build().iterator();
         RoaringDocIdSet.Builder compact = new RoaringDocIdSet.Builder(reader.maxDoc());
         if (found != null) {
@@ -116,8 +122,11 @@ final class SegmentWalk {
 
     /** Receives a term that hits. */
     interface Hits {
-        /** @param ordinal the term's place in its dictionary */
-        void hit(byte[] term, long ordinal, Conditions conditions) throws IOException;
+        /**
+         * @param ordinal the term's place in its dictionary
+         * @param conditions the number of its conditions, or {@link #ALWAYS}
+         */
+        void hit(byte[] term, long ordinal, int conditions) throws IOException;
     }
 
     /** Looks up all terms of a dictionary. */
@@ -157,8 +166,8 @@ final class SegmentWalk {
         while (found.next()) {
             Conditions given = found.conditions();
             if (judge.none(given) == false) {
-                Conditions known = conditions.computeIfAbsent(given, each -> each);
-                hits.hit(batch.term(found.term()), first + found.term(), known);
+                int number = judge.all(given) ? ALWAYS : conditional.number(given);
+                hits.hit(batch.term(found.term()), first + found.term(), number);
             }
         }
         long next = first + batch.count();
@@ -167,14 +176,19 @@ final class SegmentWalk {
     }
 
     /**
-     * Ends a search that is cancelled, out of time, or over this plugin's own limit. The engine
-     * checks the first two when an iterator of terms is made.
+     * Ends a search that is cancelled or out of time. The engine checks that when an iterator of
+     * terms is made.
      */
-    private void checkTime() throws IOException {
+    static void checkCancelled(LeafReader reader) throws IOException {
         Terms anyTerms = reader.terms(IdFieldMapper.NAME);
         if (anyTerms != null) {
             anyTerms.iterator();
         }
+    }
+
+    /** Ends a search that is cancelled, out of time, or over this plugin's own limit. */
+    private void checkTime() throws IOException {
+        checkCancelled(reader);
         long now = System.nanoTime();
         long walked = walkedNanos.addAndGet(now - lastNanos);
         lastNanos = now;
@@ -188,23 +202,22 @@ final class SegmentWalk {
         }
     }
 
-    private void add(DocIdSetIterator found, Conditions conditions) throws IOException {
-        if (judge.all(conditions)) {
+    private void add(DocIdSetIterator found, int conditions) throws IOException {
+        if (conditions == ALWAYS) {
             documents.add(found);
             return;
         }
-        EventJudge.Events events = judge.events();
         for (int document = found.nextDoc(); document != DocIdSetIterator.NO_MORE_DOCS; document =
             found.nextDoc()) {
-            if (events.fulfil(document, conditions)) {
-                documents.grow(1).add(document);
-            }
+            conditional.add(document, conditions);
         }
     }
 
     /** Collects the documents of terms from the inverted index. */
     private final class Postings implements Hits {
         private final TermsEnum terms;
+        /** The place of the term that {@link #terms} is at. */
+        private long at = -1;
         private PostingsEnum postings;
 
         Postings(TermsEnum terms) {
@@ -212,11 +225,17 @@ final class SegmentWalk {
         }
 
         @Override
-        public void hit(byte[] term, long ordinal, Conditions conditions) throws IOException {
-            if (terms.seekExact(new BytesRef(term))) {
-                postings = terms.postings(postings, PostingsEnum.NONE);
-                add(postings, conditions);
+        public void hit(byte[] term, long ordinal, int conditions) throws IOException {
+            if (ordinal - at <= MAX_STEPS) {
+                for (; at < ordinal; at++) {
+                    terms.next();
+                }
+            } else if (terms.seekExact(new BytesRef(term)) == false) {
+                throw new IllegalStateException("a term is gone from its dictionary");
             }
+            at = ordinal;
+            postings = terms.postings(postings, PostingsEnum.NONE);
+            add(postings, conditions);
         }
     }
 
@@ -251,14 +270,13 @@ final class SegmentWalk {
                 .createWeight(searcher, ScoreMode.COMPLETE_NO_SCORES, 1)
                 .scorer(segment);
             if (scorer != null) {
-                add(scorer.iterator(), ordinals.conditions.get(i));
+                add(scorer.iterator(), ordinals.conditions[i]);
             }
         }
     }
 
     private void passOverDocuments(TermField field, Ordinals ordinals) throws IOException {
         SortedSetDocValues values = DocValues.getSortedSet(reader, field.name());
-        EventJudge.Events events = judge.events();
         int seen = 0;
         for (int document = values.nextDoc(); document != DocIdSetIterator.NO_MORE_DOCS; document =
             values.nextDoc()) {
@@ -266,11 +284,12 @@ final class SegmentWalk {
                 checkTime();
             }
             for (int i = values.docValueCount(); i > 0; i--) {
-                Conditions conditions = ordinals.of(values.nextOrd());
-                if (conditions != null
-                    && (judge.all(conditions) || events.fulfil(document, conditions))) {
+                int conditions = ordinals.of(values.nextOrd());
+                if (conditions == ALWAYS) {
                     documents.grow(1).add(document);
                     break;
+                } else if (conditions != NO_HIT) {
+                    conditional.add(document, conditions);
                 }
             }
         }

@@ -23,6 +23,9 @@ final class ThreatMatchQuery extends Query {
     /** Attempts at one segment. Blacklists are not replaced so often. */
     private static final int ATTEMPTS = 5;
 
+    /** The time between two checks of whether a search that waits for another is cancelled. */
+    private static final long PATIENCE_MILLIS = 50;
+
     private final QueryService service;
     private final TermSearch search;
     /** The blacklist when the query was made. Queries with other ones are different. */
@@ -81,15 +84,29 @@ final class ThreatMatchQuery extends Query {
                     return matches.documents().iterator();
                 }
                 try {
-                    matches = walk(segment, key.served());
-                    service.keep(reader, key, matches);
-                    return matches.documents().iterator();
+                    return walkInTurn(segment, key).documents().iterator();
                 } catch (NativeException e) {
                     boolean switched = NativeException.SWITCHED.equals(e.kind());
                     if (switched == false || attempt == ATTEMPTS) {
                         throw service.failure(blacklist, e);
                     }
                 }
+            }
+        }
+
+        private SegmentMatches walkInTurn(LeafReaderContext segment, MatchKey key)
+            throws IOException {
+            LeafReader reader = segment.reader();
+            try (Walks.Turn turn = service.turn(reader, key)) {
+                while (turn != null && turn.await(PATIENCE_MILLIS) == false) {
+                    SegmentWalk.checkCancelled(reader);
+                }
+                SegmentMatches matches = service.known(reader, key, now);
+                if (matches == null) {
+                    matches = walk(segment, key.served());
+                    service.keep(reader, key, matches);
+                }
+                return matches;
             }
         }
 

@@ -14,6 +14,7 @@ import org.opensearch.core.xcontent.XContentParser;
 import org.opensearch.index.query.AbstractQueryBuilder;
 import org.opensearch.index.query.QueryShardContext;
 import org.opensearch.index.query.QueryShardException;
+import org.threatsieve.core.matcher.Served;
 import org.threatsieve.core.processor.options.Option;
 import org.threatsieve.core.processor.options.OptionReader;
 import org.threatsieve.core.processor.options.QueryOptions;
@@ -106,7 +107,8 @@ public final class ThreatMatchQueryBuilder extends AbstractQueryBuilder<ThreatMa
         if (search.fields().isEmpty()) {
             return new MatchNoDocsQuery("the index has none of the fields of [" + NAME + "]");
         }
-        return new ThreatMatchQuery(service, search, service.servedOrNull(options.blacklist()), now);
+        Served served = service.servedOrNull(options.blacklist());
+        return new ThreatMatchQuery(service, search, served, now);
     }
 
     @Override

@@ -96,8 +96,8 @@ public record QueryOptions(
             QueryField field = field(reader, one);
             reader.field(Option.FIELDS, field.name());
             if (field.name().contains("*")) {
-                String reason = "holds the pattern [" + field.name() + "], expected names of fields";
-                throw reader.wrong(Option.FIELDS, reason);
+                String held = "holds the pattern [" + field.name() + "]";
+                throw reader.wrong(Option.FIELDS, held + ", expected names of fields");
             }
             if (seen.add(field.name()) == false) {
                 throw reader.wrong(Option.FIELDS, "names [" + field.name() + "] twice");

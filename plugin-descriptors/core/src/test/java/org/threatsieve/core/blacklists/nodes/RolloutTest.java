@@ -10,6 +10,7 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
+import java.util.TreeMap;
 
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -70,6 +71,35 @@ class RolloutTest {
 
     private String state(String node) {
         return (String) Json.object(Json.object(answer, "nodes"), node).get("state");
+    }
+
+    @Test
+    void aTemporaryBlacklistWaitsForTheNodesThatHoldShards() {
+        nodes.others.add(new Node("b", "node-b", List.of("data")));
+        nodes.others.add(new Node("c", "node-c", List.of("cluster_manager")));
+        says("a", SERVING);
+        says("b", LOADING);
+        await(PUSH);
+        assertEquals(true, answer.get("acknowledged"));
+        assertEquals(Map.of("a", "serving"), states());
+        answer = null;
+        PendingChange temporary = new PendingChange("_new-x", null, pointer(2), TIMEOUT);
+        pointers.pointers.put("_new-x", pointer(2));
+        Map<String, Object> serving = Map.of("_new-x", SERVING.toJson());
+        nodes.answers.put("a", NodeAnswer.of(Map.of("blacklists", serving)));
+        nodes.answers.put("b", NodeAnswer.of(Map.of("blacklists", Map.of())));
+        await(temporary);
+        assertNull(answer);
+        nodes.answers.put("b", NodeAnswer.of(Map.of("blacklists", serving)));
+        nodes.scheduled.run();
+        assertEquals(true, answer.get("acknowledged"));
+        assertEquals(Map.of("a", "serving", "b", "serving"), states());
+    }
+
+    private Map<String, String> states() {
+        Map<String, String> states = new TreeMap<>();
+        Json.object(answer, "nodes").keySet().forEach(node -> states.put(node, state(node)));
+        return states;
     }
 
     @Test

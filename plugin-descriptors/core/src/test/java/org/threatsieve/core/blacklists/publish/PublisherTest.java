@@ -277,6 +277,51 @@ class PublisherTest {
         assertNull(history().get(1).withdrawn());
     }
 
+    private PendingChange pushTemporary(long generation, long entries) throws IOException {
+        String text = FakeMatcher.file("_new-office", generation, entries);
+        Push push = new Push("_new-office", body(text), null, null, false, TIMEOUT);
+        return publisher.push(push, "anna");
+    }
+
+    @Test
+    void aTemporaryBlacklistIsReplacedByAnyFileOfTheSameGeneration() throws IOException {
+        pushTemporary(5, 100);
+        pushTemporary(5, 1);
+        pushTemporary(5, 0);
+        pushTemporary(7, 3);
+        String reason = refused(409, "older", () -> pushTemporary(6, 3));
+        assertTrue(reason.startsWith("expected generation 7 or a higher one"), reason);
+        // Only the content that is served is kept.
+        assertEquals(List.of(7L), store.history("_new-office").generations());
+        assertEquals(1, store.history("_new-office").manifests().size());
+        assertEquals(1, documents.count(Store.PART));
+        refused(400, "name", () -> publisher.rollback("_new-office", null, TIMEOUT, "bert"));
+    }
+
+    @Test
+    void nothingStaysOfATemporaryBlacklist() throws IOException {
+        pushTemporary(5, 100);
+        publisher.delete("_new-office", TIMEOUT, "bert");
+        assertTrue(documents.documents.isEmpty(), documents.documents.toString());
+        pushTemporary(1, 1);
+        assertEquals(List.of(1L), store.history("_new-office").generations());
+    }
+
+    @Test
+    void temporaryBlacklistsAreCountedAlone() throws IOException {
+        for (int number = 0; number < 100; number++) {
+            pointers.pointers.put("name-" + number, pointer(1));
+        }
+        pushTemporary(1, 1);
+        for (int number = 0; number < 99; number++) {
+            pointers.pointers.put("_new-" + number, pointer(1));
+        }
+        pointers.pointers.remove("name-0");
+        push(1, 100);
+        pointers.pointers.put("_new-99", pointers.pointers.remove("_new-office"));
+        refused(409, "limit", () -> pushTemporary(2, 1));
+    }
+
     @Test
     void aDeletionRemovesTheContentsAndKeepsTheHistory() throws IOException {
         push(1, 100);
