@@ -246,8 +246,9 @@ impl Serialize for Kind {
 }
 
 /// A fault of the service, with the time when it began.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, utoipa::ToSchema)]
 pub(crate) struct Condition {
+    #[schema(value_type = String)]
     pub(crate) kind: Kind,
     /// The feed, step, log source, recipient or webhook; empty if the kind has only one subject.
     pub(crate) subject: String,

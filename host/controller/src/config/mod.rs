@@ -82,7 +82,7 @@ pub(crate) use output::Output;
 pub(crate) use policy::{FeedPolicy, Scope};
 pub(crate) use preset::unknown as unknown_preset;
 pub(crate) use secret::Secret;
-pub(crate) use server::Server;
+pub(crate) use server::{Role, Server};
 pub(crate) use service::{Health, Logging, Retention, Schedule};
 pub(crate) use smtp::{Smtp, SmtpTls};
 pub(crate) use taxii::{Taxii1Feed, TaxiiFeed, TaxiiSightings};

@@ -4,6 +4,7 @@ use std::fmt::{self, Write as _};
 use std::time::Duration;
 
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use crate::config::{Config, OpenSearch};
 use crate::network::shown_url;
@@ -18,7 +19,7 @@ use crate::text::{Rfc3339, counted, escape_controls, grouped};
 const PATIENCE: Duration = Duration::from_secs(3);
 
 /// The cluster's own answer, asked for now, and the outcome of the last push.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct ClusterStatus {
     /// The configured hosts.
     pub(crate) hosts: Vec<String>,
@@ -35,7 +36,7 @@ pub(crate) struct ClusterStatus {
 }
 
 /// The indices whose events are matched.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct IndicesStatus {
     #[serde(flatten)]
     state: ClusterState,
@@ -43,7 +44,7 @@ pub(crate) struct IndicesStatus {
 }
 
 /// The last push.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct PushStatus {
     /// Rounds push by themselves.
     pub(crate) enabled: bool,

@@ -81,10 +81,8 @@ impl FlaggedEvent {
         if self.is_document {
             return queue_document(transaction, self.id);
         }
-        insert_record(
-            transaction,
-            &safe_json(&retraction(&self.uid, named, reason, now).to_string()),
-        )
+        let record = retraction(&self.uid, named, reason, now).to_string();
+        insert_record(transaction, &safe_json(&record), now)
     }
 }
 

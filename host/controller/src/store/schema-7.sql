@@ -83,6 +83,8 @@ ALTER TABLE matches ADD COLUMN reason TEXT;
 
 -- Version 7: webhooks.
 
+-- Version 7: webhooks; what the API and metrics show.
+
 -- The webhooks that were ever configured, by name.
 CREATE TABLE webhooks (
     id INTEGER PRIMARY KEY,
@@ -147,3 +149,12 @@ CREATE TABLE sightings (
     error TEXT
 ) STRICT;
 CREATE INDEX sightings_waiting ON sightings (feed) WHERE state = 0;
+
+-- JSON: numbers of entries by type, with the names of STIX; NULL for generations of before.
+ALTER TABLE generations ADD COLUMN types TEXT;
+
+-- Time at which a record was queued; NULL for records of before.
+ALTER TABLE outbox_records ADD COLUMN queued INTEGER;
+
+-- Matches over time, without reading their rows.
+CREATE INDEX matches_by_found ON matches (found, event, historic, retracted);

@@ -50,7 +50,7 @@ pub(crate) struct SightingsState {
 }
 
 /// The queue of a feed's sightings, for `status` and for conditions.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, utoipa::ToSchema)]
 pub(crate) struct SightingsQueue {
     pub(crate) feed: String,
     pub(crate) sent: u64,

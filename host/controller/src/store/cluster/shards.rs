@@ -38,7 +38,7 @@ pub(crate) struct SeenShard<'a> {
 }
 
 /// Counts for `status`.
-#[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize, utoipa::ToSchema)]
 pub(crate) struct ClusterState {
     pub(crate) shards: u64,
     /// Shards that are not matched with the blacklist in use yet.
@@ -65,8 +65,8 @@ fn read(row: &Row<'_>) -> rusqlite::Result<Shard> {
 }
 
 impl Store {
-    /// Returns the row of a shard, and adds it if it is new. Begins again if the index was restored:
-    /// then its history is another one, or it ends before the numbers that are known.
+    /// Returns the row of a shard, and adds it if it is new. Begins again after a restore.
+    /// Then its history is another one, or it ends before the numbers that are known.
     pub(crate) fn shard(&mut self, seen: &SeenShard<'_>, now: Timestamp) -> anyhow::Result<Shard> {
         let transaction = self.write()?;
         let known: Option<(i64, String, i64, i64)> = transaction

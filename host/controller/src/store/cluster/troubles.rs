@@ -7,7 +7,7 @@ use threatsieve_blacklist::Timestamp;
 use crate::store::Store;
 
 /// An index that is left out.
-#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, utoipa::ToSchema)]
 pub(crate) struct IndexTrouble {
     pub(crate) index: String,
     pub(crate) reason: String,
