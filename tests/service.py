@@ -49,6 +49,7 @@ class Service:
         self.packages = folder / "packages"
         self.packages.mkdir(exist_ok=True)
         self.feeds, self.misp = feeds, misp or []
+        self.logs: list[dict] = []
         self.tables = {
             "schedule": {"every": "1h"},
             "http": {},
@@ -71,7 +72,7 @@ class Service:
         text = settings(self.top)
         for name, values in self.tables.items():
             text += [f"[{name}]", *settings(values)]
-        for name, tables in (("feeds", self.feeds), ("misp", self.misp)):
+        for name, tables in (("feeds", self.feeds), ("misp", self.misp), ("logs", self.logs)):
             for values in tables:
                 text += [f"[[{name}]]", *settings(values)]
         program.write(self.config, *text)
@@ -171,6 +172,11 @@ class Service:
             return Answer(answer.status, found, text)
         finally:
             connection.close()
+
+    def send(self, path: str, body: object, method: str = "POST", **options) -> Answer:
+        """Sends a request with a body in JSON."""
+        headers = {"Content-Type": "application/json", **options.pop("headers", {})}
+        return self.ask(path, method, headers, json.dumps(body).encode(), **options)
 
     def poll(self, **parameters) -> Answer:
         """Asks for a poll."""

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from tests import program, releases
+from tests import engines, program, releases
 from tests.test_layers import metadata
 
 PYTHON = program.ROOT / ".cache/python/release/bin/python"
@@ -63,8 +63,7 @@ def test_the_files_of_a_release(release):
         f"threatsieve-{version}-{machine}-linux-gnu.tar.gz",
         f"threatsieve_{version}-1_{architecture}.deb",
         f"threatsieve-{version}.cdx.json",
-        "threatsieve-opensearch-2.19.4.zip",
-        "threatsieve-opensearch-3.8.0.zip",
+        *(path.name for path in engines.plugin("3.8.0").parent.glob("threatsieve-opensearch-*")),
     }
     sums = dict(
         reversed(line.split("  ")) for line in (release / "SHA256SUMS").read_text().splitlines()

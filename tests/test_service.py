@@ -106,11 +106,11 @@ def test_off_loopback_a_token_or_a_certificate_is_needed(tmp_path, certificates,
 @pytest.mark.parametrize(
     "server, expected",
     [
-        ({"listen": "0.0.0.0:8443"}, ["`certificate` and `key`", "`token` or `client_ca_files`"]),
+        ({"listen": "0.0.0.0:8443"}, ["`certificate` and `key`", "`tokens` or `client_ca_files`"]),
         ({"listen": "[::]:8443"}, ["`certificate` and `key`"]),
         (
             {"listen": "192.0.2.1:8443", "certificate": "c.pem", "key": "k.pem"},
-            ["`token` or `client_ca_files`"],
+            ["`token`, `tokens` or `client_ca_files`"],
         ),
         ({"client_ca_files": ["ca.pem"]}, ["without TLS"]),
         ({"certificate": "c.pem"}, ["expected `key` alongside it"]),

@@ -32,6 +32,7 @@ mod rounds;
 mod seed;
 mod serve;
 mod service;
+mod sightings;
 mod sinks;
 mod sources;
 mod status;

@@ -2,15 +2,13 @@
 
 use std::fmt::Write as _;
 
-use anyhow::{anyhow, ensure};
-use serde_json::json;
-
 use super::configured::{loaded, now};
 use crate::cli::{MispArgs, MispVerb};
-use crate::config::{Config, Misp};
+use crate::config::Misp;
 use crate::exit::{Exit, Failure};
+use crate::misp::steer::{chosen, pause, resume, retry};
 use crate::output::Sink;
-use crate::status::{MispStatus, misp_servers};
+use crate::status::{FailedStatus, MispStatus, misp_servers};
 use crate::store::Store;
 use crate::store::misp::Failed;
 use crate::text::{counted, escape_controls, rfc3339, safe_json};
@@ -39,49 +37,24 @@ pub(crate) fn manage_misp(args: &MispArgs) -> Result<Exit, Failure> {
         }
         MispVerb::Retry { event } => {
             let mut store = Store::open(&config.state)?;
-            let mut retried = 0;
-            for server in chosen(&config, args.server.as_deref())? {
-                let server = store.misp_server(&server.name)?;
-                retried += store.retry_misp(server.id, *event)?;
-                if event.is_none() && !server.by_operator {
-                    store.resume_misp(server.id)?;
-                }
-            }
-            if let (Some(event), 0) = (event, retried) {
-                return Err(anyhow!("expected an event of `misp failed`, got {event}").into());
-            }
+            let chosen = chosen(&config, args.server.as_deref())?;
+            let retried = retry(&mut store, &chosen, *event)?;
             let events = counted(retried, "event is", "events are");
             format!("{events} tried again in the next round\n")
         }
         MispVerb::Pause { name, reason } => {
             let store = Store::open(&config.state)?;
-            let server = store.misp_server(&chosen(&config, Some(name))?[0].name)?;
-            store.pause_misp(server.id, reason, true, None, now())?;
+            pause(&store, chosen(&config, Some(name))?[0], reason, now())?;
             format!("{} is paused until `threatsieve misp resume`\n", escape_controls(name))
         }
         MispVerb::Resume { name } => {
             let store = Store::open(&config.state)?;
-            let server = store.misp_server(&chosen(&config, Some(name))?[0].name)?;
-            store.resume_misp(server.id)?;
+            resume(&store, chosen(&config, Some(name))?[0])?;
             format!("{} gets its queue from the next round on\n", escape_controls(name))
         }
     };
     Sink::stdout()?.write(text.as_bytes())?;
     Ok(Exit::Done)
-}
-
-/// Returns the server with this name, or all of them.
-fn chosen<'a>(config: &'a Config, name: Option<&str>) -> anyhow::Result<Vec<&'a Misp>> {
-    let chosen: Vec<&Misp> =
-        config.misp.iter().filter(|server| name.is_none_or(|name| server.name == name)).collect();
-    let known: Vec<&str> = config.misp.iter().map(|server| server.name.as_str()).collect();
-    ensure!(
-        !chosen.is_empty(),
-        "expected a server of [[misp]] ({}), got {}",
-        if known.is_empty() { "none is configured".to_owned() } else { known.join(", ") },
-        name.map_or("none".to_owned(), |name| format!("{name:?}"))
-    );
-    Ok(chosen)
 }
 
 fn list(servers: &[MispStatus], as_json: bool) -> anyhow::Result<String> {
@@ -102,8 +75,8 @@ fn failed(store: &Store, servers: &[&Misp], as_json: bool) -> anyhow::Result<Str
         for one in store.misp_failed(state.id, MAX_FAILED)? {
             match as_json {
                 true => {
-                    let object = object(&server.name, &one).to_string();
-                    _ = writeln!(text, "{}", safe_json(&object));
+                    let json = serde_json::to_string(&FailedStatus::new(&server.name, one))?;
+                    _ = writeln!(text, "{}", safe_json(&json));
                 }
                 false => text.push_str(&row(&server.name, &one)),
             }
@@ -131,20 +104,4 @@ fn row(server: &str, one: &Failed) -> String {
         again.unwrap_or_default()
     );
     format!("{}\n", escape_controls(&shown))
-}
-
-fn object(server: &str, one: &Failed) -> serde_json::Value {
-    json!({
-        "server": server,
-        "event": one.event,
-        "feed": one.feed,
-        "kind": one.kind.name(),
-        "source": one.source,
-        "part": one.part,
-        "uuid": one.uuid,
-        "value": one.value,
-        "state": one.state,
-        "reason": one.error,
-        "next_attempt": one.next_attempt.map(rfc3339),
-    })
 }

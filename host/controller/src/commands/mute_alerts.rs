@@ -3,15 +3,15 @@
 use std::fmt::Write;
 
 use anyhow::Context as _;
-use serde_json::json;
 use threatsieve_blacklist::Timestamp;
 
 use super::configured::{loaded, now};
 use crate::cli::{MuteArgs, MuteEnd, MuteTarget, MuteVerb};
 use crate::exit::{Exit, Failure};
 use crate::output::Sink;
+use crate::status::MuteStatus;
 use crate::store::Store;
-use crate::store::mutes::{Mute, MuteKind};
+use crate::store::mutes::MuteKind;
 use crate::text::{counted, escape_controls, rfc3339, safe_json};
 
 /// Runs the command that the arguments name: `list` if there is none.
@@ -81,36 +81,20 @@ fn remove_mute(store: &mut Store, kind: MuteKind, value: &str) -> anyhow::Result
 fn list_mutes(store: &Store, now: Timestamp, as_json: bool) -> anyhow::Result<String> {
     let mut text = String::new();
     for mute in store.mutes()? {
-        let has_ended = mute.until <= now;
+        let mute = MuteStatus::new(mute, now);
         if as_json {
-            _ = writeln!(text, "{}", safe_json(&object(&mute, has_ended).to_string()));
+            _ = writeln!(text, "{}", safe_json(&serde_json::to_string(&mute)?));
             continue;
         }
-        let (end, until) = (if has_ended { "ended" } else { "until" }, rfc3339(mute.until));
+        let (end, until) = (if mute.ended { "ended" } else { "until" }, mute.until);
         let silenced = counted(mute.silenced, "match", "matches");
         let (value, reason) = (escape_controls(&mute.value), escape_controls(&mute.reason));
-        _ = writeln!(
-            text,
-            "{:<9} {value}  {end} {until}, {silenced} muted: {reason}",
-            mute.kind.name()
-        );
+        _ = writeln!(text, "{:<9} {value}  {end} {until}, {silenced} muted: {reason}", mute.kind);
     }
     if text.is_empty() && !as_json {
         text.push_str("nothing is muted\n");
     }
     Ok(text)
-}
-
-fn object(mute: &Mute, has_ended: bool) -> serde_json::Value {
-    json!({
-        "kind": mute.kind.name(),
-        "value": mute.value,
-        "until": rfc3339(mute.until),
-        "ended": has_ended,
-        "reason": mute.reason,
-        "created": rfc3339(mute.created),
-        "silenced": mute.silenced,
-    })
 }
 
 #[cfg(test)]

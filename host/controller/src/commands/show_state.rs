@@ -2,8 +2,7 @@
 
 use std::fmt::Write as _;
 
-use serde_json::{Value as Json, json};
-use threatsieve_blacklist::Tlp;
+use serde_json::json;
 
 use super::configured::{loaded, network_runtime, now};
 use super::list_packages::list_packages;
@@ -15,9 +14,9 @@ use crate::cli::{FeedsArgs, FeedsVerb, IndicatorState, IndicatorsArgs, StatusArg
 use crate::exit::{Exit, Failure};
 use crate::output::{Sink, note};
 use crate::policy::Assessor;
-use crate::status::{ClusterStatus, FeedTable, Status, feeds};
+use crate::status::{ClusterStatus, FeedTable, IndicatorStatus, Status, feeds};
 use crate::store::{Found, FoundValue, Query, State, Store};
-use crate::text::{escape_controls, rfc3339, safe_json};
+use crate::text::{escape_controls, safe_json};
 
 /// Maximum number of reasons that are printed for one indicator.
 const MAX_WHY: usize = 20;
@@ -115,17 +114,19 @@ pub(crate) fn list_indicators(args: &IndicatorsArgs) -> Result<Exit, Failure> {
             text: args.text.clone(),
             feed: args.feed.clone(),
             state: state(args.state),
+            after: None,
             limit,
         };
         let assessor = Assessor::new(&loaded.config)?;
         let (found, has_more) = store.search_with(&query, now(), &|feed, dates, statement| {
             assessor.assess(feed, dates, statement)
         })?;
-        for one in &found {
+        for one in found {
             text.push_str(&if args.json {
-                format!("{}\n", safe_json(&found_json(one).to_string()))
+                let json = serde_json::to_string(&IndicatorStatus::from(one))?;
+                format!("{}\n", safe_json(&json))
             } else {
-                found_text(one)
+                found_text(&one)
             });
         }
         if has_more && !args.json {
@@ -150,36 +151,6 @@ fn state(asked: IndicatorState) -> Option<State> {
         IndicatorState::Rejected => Some(State::Rejected),
         IndicatorState::All => None,
     }
-}
-
-fn found_json(one: &Found) -> Json {
-    let values: Vec<Json> = (one.values.iter())
-        .map(|v| {
-            json!({
-                "value": v.value,
-                "port": v.port,
-                "valid_from": v.valid_from.map(rfc3339),
-                "valid_until": v.valid_until.map(rfc3339),
-            })
-        })
-        .collect();
-    let why: Vec<Json> = (one.why.iter())
-        .map(|why| json!({ "value": why.value, "rule": why.rule, "reason": why.reason }))
-        .collect();
-    json!({
-        "feed": one.feed,
-        "id": one.id,
-        "state": one.state.name(),
-        "values": values,
-        "confidence": one.confidence,
-        "tlp": one.tlp.map(Tlp::name),
-        "name": one.name,
-        "types": one.types,
-        "modified": one.modified.map(rfc3339),
-        "changed": rfc3339(one.changed),
-        "retracted": one.retracted,
-        "why": why,
-    })
 }
 
 fn found_text(one: &Found) -> String {

@@ -44,7 +44,7 @@ pub(super) fn push_objects(
     is_json: bool,
 ) -> Result<Exit, Failure> {
     let objects = objects(document).map_err(Failure::damaged)?;
-    let added = network_runtime()?.block_on(add_objects(taxii, http, &objects));
+    let added = network_runtime()?.block_on(add_objects(taxii, http, |_| Ok(objects)));
     let secrets = secrets(feed);
     let added = added.map_err(|error| failure(&secrets, &error))?;
     let text = match is_json {

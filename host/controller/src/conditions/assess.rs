@@ -38,6 +38,7 @@ pub(crate) fn assess(
     list.webhooks()?;
     list.push()?;
     list.misp()?;
+    list.sightings()?;
     list.logs();
     let did_not_run = |condition: &&Condition| match condition.kind {
         Kind::OutputBlocked => report.records.is_none(),
@@ -235,6 +236,31 @@ impl List<'_> {
                 );
                 self.add(Kind::MispUnpublished, &server.name, None, what);
             }
+        }
+        Ok(())
+    }
+
+    fn sightings(&mut self) -> anyhow::Result<()> {
+        let waits_since = self.now.minus(self.config.health.stuck_after);
+        for queue in self.store.sightings_queues(self.now.minus(GIVEN_UP_COUNTS))? {
+            let is_stuck =
+                queue.error.is_some() && queue.oldest.is_some_and(|oldest| oldest.0 <= waits_since);
+            let is_wanted = self.config.feeds.iter().any(|feed| feed.name == queue.feed);
+            if !is_wanted || !is_stuck && queue.refused == 0 {
+                continue;
+            }
+            let parts = [
+                (queue.waiting, "sighting waits", "sightings wait"),
+                (queue.refused, "sighting was refused", "sightings were refused"),
+            ];
+            let parts: Vec<String> = parts
+                .into_iter()
+                .filter(|(number, ..)| *number > 0)
+                .map(|(number, one, more)| counted(number, one, more))
+                .collect();
+            let error = queue.error.as_deref().unwrap_or("no error is known");
+            let what = format!("{}; the last answer: {error}", parts.join(", "));
+            self.add(Kind::SightingsStuck, &queue.feed, queue.oldest.map(|at| at.0), what);
         }
         Ok(())
     }

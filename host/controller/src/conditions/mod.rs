@@ -59,12 +59,14 @@ pub(crate) enum Kind {
     /// Events for a MISP server have waited for longer than `health.stuck_after`, failed, or are
     /// uncertain.
     MispStuck,
+    /// Sightings have waited for longer than `health.stuck_after`, or a collection refuses them.
+    SightingsStuck,
     /// A MISP server has not published an event within `publish_within`.
     MispUnpublished,
 }
 
 impl Kind {
-    pub(crate) const ALL: [Kind; 17] = [
+    pub(crate) const ALL: [Kind; 18] = [
         Kind::ConfigRefused,
         Kind::StepFailed,
         Kind::FeedDead,
@@ -81,6 +83,7 @@ impl Kind {
         Kind::HistoryMissed,
         Kind::MispPaused,
         Kind::MispStuck,
+        Kind::SightingsStuck,
         Kind::MispUnpublished,
     ];
 
@@ -103,6 +106,7 @@ impl Kind {
             Kind::HistoryMissed => "history_missed",
             Kind::MispPaused => "misp_paused",
             Kind::MispStuck => "misp_stuck",
+            Kind::SightingsStuck => "sightings_stuck",
             Kind::MispUnpublished => "misp_unpublished",
         }
     }
@@ -117,6 +121,7 @@ impl Kind {
             Kind::FeedDead | Kind::FeedHeld | Kind::BlacklistHeld => Exit::Remote,
             Kind::MailsStuck | Kind::WebhooksStuck | Kind::PushStuck => Exit::Remote,
             Kind::MispPaused | Kind::MispStuck | Kind::MispUnpublished => Exit::Remote,
+            Kind::SightingsStuck => Exit::Remote,
             Kind::ConfigRefused | Kind::StepFailed => Exit::Usage,
             Kind::OutputBlocked | Kind::PackagesBlocked => Exit::Usage,
             Kind::LogsUnread | Kind::EventsUnchecked => Exit::Damaged,
@@ -147,6 +152,7 @@ impl Kind {
             Kind::HistoryMissed => "stored lines not matched",
             Kind::MispPaused => "MISP server paused",
             Kind::MispStuck => "MISP events not sent",
+            Kind::SightingsStuck => "sightings not sent",
             Kind::MispUnpublished => "MISP events not published",
         }
     }
@@ -207,6 +213,9 @@ impl Kind {
             Kind::MispStuck => {
                 return format!("see `threatsieve misp failed --server {subject}`");
             }
+            Kind::SightingsStuck => {
+                "see the collection: it must be writable with the feed's credentials"
+            }
             Kind::MispUnpublished => "see the server's background workers",
         };
         text.to_owned()
@@ -220,8 +229,9 @@ impl Serialize for Kind {
 }
 
 /// A fault of the service, with the time when it began.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, utoipa::ToSchema)]
 pub(crate) struct Condition {
+    #[schema(value_type = String)]
     pub(crate) kind: Kind,
     /// The feed, step, log source, recipient or webhook; empty if the kind has only one subject.
     pub(crate) subject: String,

@@ -25,7 +25,7 @@ use super::policy::{FeedPolicy, PolicySettings, policy};
 use super::preset::{self, Conditions, KeyPlaces, KeyedUrl, fair_interval, with_keys};
 use super::reader::{Field, Reader};
 use super::secret::SecretPlace;
-use super::taxii::{Taxii1Feed, Taxii1Settings, TaxiiFeed, taxii};
+use super::taxii::{SightingSettings, Taxii1Feed, Taxii1Settings, TaxiiFeed, taxii};
 
 /// A source of indicators.
 #[derive(Debug, Clone)]
@@ -213,6 +213,32 @@ fields! {
         #[only("taxii", "taxii1", "misp", "misp-feed")]
         #[setting(SINCE, optional, example = 2026-01-01)]
         since: Option<Timestamp>,
+
+        /// Report matches of the feed's indicators as sightings to a collection. Only indicators
+        /// of STIX are reported.
+        #[only("taxii")]
+        #[setting(BOOLEAN, default = false, example = true)]
+        sightings: bool,
+
+        /// URL of the collection that gets the sightings, on the same server. Without it, the
+        /// feed's own.
+        #[only("taxii")]
+        #[setting(
+            HttpUrl,
+            optional,
+            example = "https://taxii.example.org/api/collections/sightings/"
+        )]
+        sightings_to: Option<Url>,
+
+        /// Name of the organisation that saw, for `sightings`.
+        #[only("taxii")]
+        #[setting(TEXT, optional, example = "SOC of Example Ltd")]
+        sightings_reporter: Option<String>,
+
+        /// Strictest marking of indicators whose matches are reported as sightings.
+        #[only("taxii")]
+        #[setting(TlpLevel, default = "GREEN", example = "AMBER")]
+        sightings_max_tlp: Tlp,
 
         /// Key of a user of the MISP server. One that can only read is enough.
         #[only("misp")]
@@ -568,7 +594,14 @@ fn feed(
                 }))),
                 FeedType::Taxii => {
                     let page_objects = settings.page_objects.value;
-                    taxii(server, collection, page_objects, overlap, since).map(Origin::Taxii)
+                    let sightings = SightingSettings {
+                        sightings: settings.sightings,
+                        to: settings.sightings_to,
+                        reporter: settings.sightings_reporter,
+                        max_tlp: settings.sightings_max_tlp,
+                    };
+                    taxii(server, collection, page_objects, overlap, since, sightings)
+                        .map(Origin::Taxii)
                 }
                 FeedType::Taxii1 => {
                     let own = Taxii1Settings {

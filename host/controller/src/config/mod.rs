@@ -82,10 +82,10 @@ pub(crate) use output::Output;
 pub(crate) use policy::{FeedPolicy, Scope};
 pub(crate) use preset::unknown as unknown_preset;
 pub(crate) use secret::Secret;
-pub(crate) use server::Server;
+pub(crate) use server::{Role, Server};
 pub(crate) use service::{Health, Logging, Retention, Schedule};
 pub(crate) use smtp::{Smtp, SmtpTls};
-pub(crate) use taxii::{Taxii1Feed, TaxiiFeed};
+pub(crate) use taxii::{Taxii1Feed, TaxiiFeed, TaxiiSightings};
 pub(crate) use webhook::{Webhook, WebhookPreset};
 
 /// A first configuration file. It is valid as it is. A line that starts with `#` and no space is a

@@ -6,8 +6,9 @@ use std::time::Duration;
 
 use super::Secret;
 use super::credentials::{ClientCertificate, client_certificate};
-use super::kinds::{DURATION, FilePath, Plain, integer, non_empty};
-use super::nested::list;
+use super::feed::check_unique;
+use super::kinds::{DURATION, FilePath, Plain, TEXT, Words, integer, non_empty};
+use super::nested::{TablesOf, list};
 use super::reader::Reader;
 use super::secret::SecretPlace;
 
@@ -23,6 +24,10 @@ pub(crate) struct Server {
     /// Certificates (PEM) of authorities. A client proves who it is with a certificate of theirs.
     pub(crate) client_ca_files: Vec<PathBuf>,
     pub(crate) token: Option<Secret>,
+    /// Tokens that are kept as digests only.
+    pub(crate) tokens: Vec<Token>,
+    /// The rights of clients that show a certificate.
+    pub(crate) client_role: Role,
     /// Names by which clients call the server, in lower case.
     pub(crate) hosts: Vec<String>,
     pub(crate) max_connections: u32,
@@ -32,17 +37,40 @@ pub(crate) struct Server {
     pub(crate) max_wait: Duration,
 }
 
+/// The rights of a client.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Role {
+    Read,
+    /// Reads, and changes things.
+    Write,
+}
+
+/// A client's token.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Token {
+    /// Name of the client in the log.
+    pub(crate) name: String,
+    /// SHA-256 digest of the token.
+    pub(crate) digest: [u8; 32],
+    pub(crate) role: Role,
+}
+
 impl Server {
+    /// Returns whether clients can prove who they are by a token.
+    pub(crate) fn has_tokens(&self) -> bool {
+        self.token.is_some() || !self.tokens.is_empty()
+    }
+
     /// Returns whether requests must prove who sends them.
     pub(crate) fn is_closed(&self) -> bool {
-        self.token.is_some() || !self.client_ca_files.is_empty()
+        self.has_tokens() || !self.client_ca_files.is_empty()
     }
 }
 
 fields! {
     /// The HTTP server of `run` ([operations.md](operations.md#the-http-server)). On a loopback
     /// address it may speak plain HTTP and need no credentials. On any other, TLS is required, and
-    /// `token` or `client_ca_files`.
+    /// `token`, `tokens` or `client_ca_files`.
     #[heading = "[server]"]
     struct ServerSettings<'a> {
         /// IP address and port. A change takes effect when the program starts again.
@@ -67,13 +95,26 @@ fields! {
         keystore_password: Option<Secret>,
 
         /// Certificates (PEM) of authorities whose clients may make requests (two-way TLS). Without
-        /// `token`, a client without a certificate gets no connection.
+        /// `token` and `tokens`, a client without a certificate gets no connection.
         #[setting(list(FilePath, "paths"), default = [], example = ["/etc/ssl/office-ca.pem"])]
         client_ca_files: Vec<PathBuf>,
 
-        /// Token of clients that show no certificate. They send `Authorization: Bearer TOKEN`.
+        /// Token of clients that show no certificate. They send `Authorization: Bearer TOKEN`, and
+        /// may read and change everything.
         #[setting(SecretPlace, optional, example = { file = "/run/secrets/threatsieve" })]
         token: Option<Secret>,
+
+        /// Further tokens, each with its own name and rights; see `server.tokens`.
+        #[setting(TablesOf(&TokenSettings::TABLE), default = [], example = [{
+            name = "prometheus",
+            sha256 = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+            role = "read",
+        }])]
+        tokens: Vec<Reader<'a>>,
+
+        /// Rights of clients that show a certificate: `read`, or `write`, which includes reading.
+        #[setting(Words(&ROLES), default = "write", example = "read")]
+        client_role: Role,
 
         /// Names by which clients may call a server on a loopback address, besides `localhost` and
         /// loopback addresses. A proxy in front of it may need one.
@@ -93,6 +134,58 @@ fields! {
         #[setting(DURATION, default = "10m", example = "2m")]
         max_wait: Duration,
     }
+}
+
+const ROLES: [(&str, Role); 2] = [("read", Role::Read), ("write", Role::Write)];
+
+fields! {
+    /// A token of the HTTP server, as its digest. So reading the configuration does not give the
+    /// token away. A token is random text of at least 16 characters: `openssl rand -hex 24`
+    /// makes one, and `printf %s TOKEN | sha256sum` its digest.
+    #[heading = "[[server.tokens]]"]
+    struct TokenSettings<'a> {
+        /// Name of the client in the log; unique.
+        #[setting(TEXT, required, example = "prometheus")]
+        name: String,
+
+        /// SHA-256 digest of the token, in hexadecimal.
+        #[setting(
+            DIGEST,
+            required,
+            example = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
+        )]
+        sha256: [u8; 32],
+
+        /// Rights: `read`, or `write`, which includes reading.
+        #[setting(Words(&ROLES), required, example = "read")]
+        role: Role,
+    }
+}
+
+const DIGEST: Plain<[u8; 32]> = Plain {
+    name: "SHA-256 digest",
+    expected: "64 hexadecimal digits",
+    parse: |value| {
+        let text = value.as_str()?;
+        if text.len() != 64 || !text.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+            return None;
+        }
+        let byte = |at: usize| u8::from_str_radix(text.get(2 * at..2 * at + 2)?, 16).ok();
+        let bytes: Option<Vec<u8>> = (0..32).map(byte).collect();
+        bytes?.try_into().ok()
+    },
+};
+
+fn tokens(tables: &[Reader<'_>]) -> Option<Vec<Token>> {
+    let all: Vec<TokenSettings<'_>> = tables.iter().map(TokenSettings::read).collect();
+    check_unique(all.iter().map(|settings| &settings.name));
+    let token = |settings: TokenSettings<'_>| {
+        let TokenSettings { name, sha256, role } = settings;
+        Some(Token { name: name.value?, digest: sha256.value?, role: role.value? })
+    };
+    // All are read, for the problems of each.
+    let all: Vec<Option<Token>> = all.into_iter().map(token).collect();
+    all.into_iter().collect()
 }
 
 const ADDRESS: Plain<SocketAddr> = Plain {
@@ -116,7 +209,8 @@ pub(super) fn server(table: &Reader<'_>) -> Option<Server> {
     let (listen, authorities) = (settings.listen, settings.client_ca_files);
     let is_encrypted = settings.certificate.place.is_given || settings.keystore.place.is_given;
     let asks_certificates = authorities.value.as_ref().is_none_or(|files| !files.is_empty());
-    let is_closed = settings.token.place.is_given || asks_certificates;
+    let has_tokens = settings.tokens.value.as_ref().is_none_or(|tokens| !tokens.is_empty());
+    let is_closed = settings.token.place.is_given || has_tokens || asks_certificates;
     if asks_certificates && !is_encrypted {
         authorities.place.problem(
             "expected a certificate of the server with it (`certificate` and `key`, or \
@@ -133,8 +227,8 @@ pub(super) fn server(table: &Reader<'_>) -> Option<Server> {
         }
         if !is_closed {
             listen.place.problem(format!(
-                "expected `token` or `client_ca_files` alongside it, got neither: {ip} can be \
-                 reached from other machines"
+                "expected `token`, `tokens` or `client_ca_files` alongside it, got none: {ip} can \
+                 be reached from other machines"
             ));
         }
     }
@@ -155,6 +249,8 @@ pub(super) fn server(table: &Reader<'_>) -> Option<Server> {
         certificate: certificate?,
         client_ca_files: authorities.value?,
         token: settings.token.value?,
+        tokens: tokens(&settings.tokens.value?)?,
+        client_role: settings.client_role.value?,
         hosts: settings.hosts.value?,
         max_connections: settings.max_connections.value?,
         max_requests: settings.max_requests.value?,

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use threatsieve_blacklist::Timestamp;
+use threatsieve_blacklist::{Timestamp, Tlp};
 use url::Url;
 
 use super::credentials::{Auth, ClientCertificate, check_encrypted};
@@ -25,6 +25,51 @@ pub(crate) struct TaxiiFeed {
     pub(crate) overlap: Duration,
     /// Start of the first poll; `None` for all objects.
     pub(crate) since: Option<Timestamp>,
+    /// `None`: matches are not reported.
+    pub(crate) sightings: Option<TaxiiSightings>,
+}
+
+/// The report of matches as sightings.
+#[derive(Debug, Clone)]
+pub(crate) struct TaxiiSightings {
+    /// URL of another collection, on the same server. `None` for the feed's own.
+    pub(crate) to: Option<Url>,
+    /// Name of the identity that saw.
+    pub(crate) reporter: String,
+    /// Strictest marking of indicators whose matches are reported.
+    pub(crate) max_tlp: Tlp,
+}
+
+/// The settings of sightings.
+pub(super) struct SightingSettings<'a> {
+    pub(super) sightings: Field<'a, bool>,
+    pub(super) to: Field<'a, Option<Url>>,
+    pub(super) reporter: Field<'a, Option<String>>,
+    pub(super) max_tlp: Field<'a, Tlp>,
+}
+
+impl SightingSettings<'_> {
+    /// Makes the report of a feed at this URL. Its credentials go to no other server.
+    fn report(self, url: &Url) -> Option<Option<TaxiiSightings>> {
+        let is_wanted = self.sightings.value?;
+        let (to, reporter) = (self.to.value?, self.reporter.value?);
+        if to.as_ref().is_some_and(|to| to.origin() != url.origin()) {
+            let text = "expected a URL with the scheme, host and port of `url`, got another: the \
+                        feed's credentials go to no other server";
+            self.to.place.hidden_problem(text);
+        }
+        match (is_wanted, reporter) {
+            (false, _) => Some(None),
+            (true, Some(reporter)) => {
+                Some(Some(TaxiiSightings { to, reporter, max_tlp: self.max_tlp.value? }))
+            }
+            (true, None) => {
+                let text = "expected the name of your organisation, for `sightings`, got nothing";
+                self.reporter.place.problem(text);
+                None
+            }
+        }
+    }
 }
 
 /// A TAXII 1.1 or 1.0 collection.
@@ -57,8 +102,10 @@ pub(super) fn taxii(
     page_objects: Option<u32>,
     overlap: Option<Duration>,
     since: Option<Option<Timestamp>>,
+    sightings: SightingSettings<'_>,
 ) -> Option<TaxiiFeed> {
     let UrlFeed { url, auth, client_certificate } = server?;
+    let sightings = sightings.report(&url);
     Some(TaxiiFeed {
         url,
         collection: collection?,
@@ -67,6 +114,7 @@ pub(super) fn taxii(
         page_objects: page_objects?,
         overlap: overlap?,
         since: since?,
+        sightings: sightings?,
     })
 }
 

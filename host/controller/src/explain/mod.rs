@@ -8,14 +8,19 @@ mod text;
 pub(crate) use conjoined::Conjoint;
 pub(crate) use nearest::Nearest;
 pub(crate) use standing::{Judged, Standing};
+pub(crate) use text::ExplanationStatus;
 
 use anyhow::Context;
 use threatsieve_blacklist::{
-    Batch, Entry, EventContext, Hit, How, Kind, Target, Timestamp, UrlMode, Value,
+    Batch, Entry, EventContext, Hit, How, Kind, Policy, Target, Timestamp, UrlMode, Value,
 };
 use threatsieve_runner::Answer;
 
+use crate::config::Config;
+use crate::indicators::generation;
 use crate::matching::Matcher;
+use crate::policy::Assessor;
+use crate::store::Store;
 
 /// A value as given, and refanged if that differs. For example, `hxxp://evil[.]com` has both
 /// readings.
@@ -124,6 +129,23 @@ impl Explanation {
     pub(crate) fn matches(&self) -> bool {
         self.covering.iter().any(|covering| covering.counts)
     }
+}
+
+/// Explains a value with the blacklist in use and the indicators in the state; `None` before the
+/// first blacklist.
+pub(crate) fn explain_in_state(
+    store: &Store,
+    config: &Config,
+    value: &str,
+    policy: &Policy,
+    at: Timestamp,
+) -> anyhow::Result<Option<Explanation>> {
+    let readings = Readings::new(value);
+    let Some(blacklist) = generation::active(store, config)? else { return Ok(None) };
+    let mut nearest = Nearest::new(&readings);
+    nearest.look_in_state(store, &Assessor::new(config)?, at)?;
+    let matcher = Matcher::new(blacklist, policy.clone(), 1)?;
+    Explanation::new(&readings, &matcher, at, nearest).map(Some)
 }
 
 /// Looks one value up.

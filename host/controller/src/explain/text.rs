@@ -2,7 +2,9 @@
 
 use std::fmt::Write;
 
+use serde::Serialize;
 use serde_json::{Value as Json, json};
+use utoipa::ToSchema;
 
 use super::{Conjoint, Covering, Explanation};
 use crate::output::{EntryJson, IndicatorJson, indicator};
@@ -36,18 +38,46 @@ impl Explanation {
     }
 
     /// The explanation as JSON, for programs.
-    pub(crate) fn json(&self) -> String {
-        let forms: Vec<Json> =
-            self.forms.iter().map(|(kind, form)| json!({"type": kind, "value": form})).collect();
-        let covering: Vec<Json> = self.covering.iter().map(Covering::json).collect();
-        let json = json!({
-            "value": self.value,
-            "matches": self.matches(),
-            "forms": forms,
-            "entries": covering,
-            "near": self.nearest,
-        });
-        format!("{}\n", safe_json(&json.to_string()))
+    pub(crate) fn json(&self) -> anyhow::Result<String> {
+        let json = serde_json::to_string(&ExplanationStatus::from(self))?;
+        Ok(format!("{}\n", safe_json(&json)))
+    }
+}
+
+/// An explanation, for programs.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct ExplanationStatus {
+    /// The value as given.
+    pub(crate) value: String,
+    pub(crate) matches: bool,
+    /// The normal forms that are looked up.
+    pub(crate) forms: Vec<FormStatus>,
+    /// The entries that cover it, each with its indicators and the reason why it does not count.
+    #[schema(value_type = Vec<Object>)]
+    pub(crate) entries: Vec<Json>,
+    /// Near matches, if it does not match.
+    pub(crate) near: Vec<String>,
+}
+
+/// A normal form.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct FormStatus {
+    pub(crate) r#type: &'static str,
+    pub(crate) value: String,
+}
+
+impl From<&Explanation> for ExplanationStatus {
+    fn from(explanation: &Explanation) -> ExplanationStatus {
+        let forms = explanation.forms.iter();
+        ExplanationStatus {
+            value: explanation.value.clone(),
+            matches: explanation.matches(),
+            forms: forms
+                .map(|(kind, form)| FormStatus { r#type: kind, value: form.clone() })
+                .collect(),
+            entries: explanation.covering.iter().map(Covering::json).collect(),
+            near: explanation.nearest.clone(),
+        }
     }
 }
 

@@ -40,7 +40,9 @@ use self::fetched::{Fetched, blocking};
 use self::http::Deadline;
 pub(crate) use self::http::Fault;
 pub(crate) use self::probe::{check, probe};
-pub(crate) use self::taxii::{Added, ManifestEntry, Object, add_objects, read_manifest};
+pub(crate) use self::taxii::{
+    Added, ManifestEntry, Object, TaxiiVersion, add_objects, read_manifest,
+};
 pub(crate) use self::taxii1::{Pushed, end_subscription, push};
 use crate::config::{Feed, Http, MispPlace, Origin};
 use crate::network::{Secrets, auth_header};

@@ -164,7 +164,8 @@ fn flag(
         return Ok(());
     }
     let write = if known.is_new { flag_record } else { addition_record };
-    insert_record(connection, &write(shape, event, &new, &known, &stretch.path, finding))?;
+    let record = write(shape, event, &new, &known, &stretch.path, finding);
+    insert_record(connection, &record, finding.now)?;
     counts.events += u64::from(known.is_new);
     counts.matches += matches;
     Ok(())

@@ -20,6 +20,7 @@ mod report;
 mod route;
 mod send;
 mod sightings;
+pub(crate) mod steer;
 mod upload;
 
 use std::sync::{Mutex, MutexGuard, PoisonError};

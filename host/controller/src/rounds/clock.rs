@@ -10,7 +10,7 @@ use threatsieve_blacklist::Timestamp;
 use crate::text::Rfc3339;
 
 /// A step of the clock that is too large to be trusted at once. The round did nothing.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, utoipa::ToSchema)]
 pub(crate) struct ClockJump {
     /// End of the last round.
     pub(crate) from: Rfc3339,

@@ -29,6 +29,7 @@ use crate::indicators::generation::{self, Built};
 use crate::matching::Matcher;
 use crate::misp::forward;
 use crate::opensearch::publish::{Outcome, Push, PushReport};
+use crate::sightings::report_sightings;
 use crate::sinks::output_file;
 use crate::sinks::package_folder::write_packages;
 use crate::stop::Stop;
@@ -127,6 +128,11 @@ impl Round<'_> {
                 Ok(())
             });
         }
+        self.step(&mut report, "sending sightings", |report| {
+            report.sightings =
+                report_sightings(self.config, store, self.runtime, self.stop, self.now)?;
+            Ok(())
+        });
         self.step(&mut report, "listing conditions", |report| self.conditions(held(store), report));
         self.send_mails(held(store), &mut report);
         self.send_to_webhooks(store, &mut report);

@@ -12,6 +12,7 @@ use crate::feeds::{Outcome, Polled};
 use crate::follow::{FollowReport, HistoryReport};
 use crate::misp::ServerReport;
 use crate::opensearch::publish::{self, PushReport, nodes_text};
+use crate::sightings::SightingsReport;
 use crate::sinks::output_file::DrainReport;
 use crate::sinks::package_folder::PackageFiles;
 use crate::store::{Ingested, Pruned};
@@ -92,6 +93,8 @@ pub(crate) struct RoundReport {
     pub(crate) webhooks: Option<Delivery>,
     /// The MISP servers.
     pub(crate) misp: Vec<ServerReport>,
+    /// Sightings for collections of TAXII, by feed.
+    pub(crate) sightings: Vec<SightingsReport>,
     /// `None` when there is nothing to push, or no cluster to push to.
     pub(crate) push: Option<PushReport>,
     /// `None` when nothing was due to be removed.
@@ -122,6 +125,7 @@ impl RoundReport {
             self.delivery.into_iter().chain(self.webhooks).any(|d| d.retried + d.given_up > 0);
         let is_not_pushed = self.push.as_ref().is_some_and(PushReport::is_trouble);
         let is_not_sent = self.misp.iter().any(ServerReport::is_trouble);
+        let is_not_seen = self.sightings.iter().any(SightingsReport::is_trouble);
         let has_failed = self.feeds.iter().any(|feed| matches!(feed.outcome, "failed" | "held"));
         let has_doubt = self.feeds.iter().any(FeedReport::is_first_in_doubt);
         let is_not_written = self.records.as_ref().is_some_and(|records| records.error.is_some());
@@ -129,7 +133,7 @@ impl RoundReport {
             (packages().any(|files| files.error.is_some()), Exit::Usage),
             (!self.errors.is_empty() || is_not_written || self.clock.is_some(), Exit::Usage),
             (has_failed || self.held.is_some() || is_undelivered, Exit::Remote),
-            (is_not_pushed || is_not_sent, Exit::Remote),
+            (is_not_pushed || is_not_sent || is_not_seen, Exit::Remote),
             (is_damaged || has_missed || has_doubt, Exit::Damaged),
         ];
         let of_this_round = ends.into_iter().filter_map(|(is, exit)| is.then_some(exit));
@@ -232,6 +236,9 @@ impl RoundReport {
         }
         for server in self.misp.iter().filter(|server| !server.is_empty()) {
             _ = writeln!(text, "misp     {}", server.text());
+        }
+        for line in self.sightings.iter().filter_map(SightingsReport::text) {
+            _ = writeln!(text, "sightings {}", escape_controls(&line));
         }
         if let Some(push) = &self.push {
             _ = writeln!(text, "push     generation {}: {}", push.generation, push.summary());

@@ -35,6 +35,9 @@ pub(super) const PATHS: [&str; 7] = [
     "/initQuartz",
     "/stopQuartzJobs",
 ];
+/// Those that change something, whatever the method.
+pub(super) const CHANGING: [&str; 4] =
+    ["/misptransclient", "/refreshConfig", "/initQuartz", "/stopQuartzJobs"];
 /// The superseded service's own spelling.
 const COMPLETED: &str = "Completed sucessfully";
 /// Longest part of a request that an answer repeats, in characters.
@@ -356,14 +359,7 @@ async fn refresh(State(service): Shared) -> Result<Response, Refusal> {
         Ok(Err(refused)) => refused,
         Err(error) => Refused::Unusable(error.into()),
     };
-    let status = match refused {
-        Refused::Wrong(_) => StatusCode::UNPROCESSABLE_ENTITY,
-        Refused::Fixed { .. } => StatusCode::CONFLICT,
-        Refused::Unusable(_) => StatusCode::INTERNAL_SERVER_ERROR,
-    };
-    let what = "the configuration is not reloaded; the previous one stays in use";
-    Err(Refusal::new(status, what, "the configuration")
-        .expected("a configuration that can be used", refused.to_string()))
+    Err(refused.into())
 }
 
 /// The superseded service's answer, word for word. No cursor is reset: its README says the same.

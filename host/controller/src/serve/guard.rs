@@ -5,16 +5,19 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use aws_lc_rs::constant_time::verify_slices_are_equal;
+use aws_lc_rs::digest::SHA256;
 use axum::body::{Body, to_bytes};
 use axum::extract::{Request, State};
-use axum::http::StatusCode;
 use axum::http::header::{AUTHORIZATION, CONTENT_LENGTH, HOST, ORIGIN};
+use axum::http::{Method, StatusCode};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 
+use super::flare;
 use super::limits::Limits;
-use super::refusal::Refusal;
-use crate::config::Server;
+use super::refusal::{Form, Refusal};
+use crate::config::{Role, Server};
 use crate::service::Service;
 use crate::text::clipped;
 
@@ -24,13 +27,31 @@ const MAX_BODY_BYTES: usize = 64 * 1024;
 const BODY_TIMEOUT: Duration = Duration::from_secs(10);
 /// Longest part of a request that an answer repeats, in characters.
 const MAX_SHOWN: usize = 100;
+/// Paths that anybody may ask. Without credentials, their answers have no details.
+const HEALTH: [&str; 2] = ["/healthz", "/readyz"];
 
 /// The sender of a request.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub(super) struct Caller {
     pub(super) peer: SocketAddr,
-    /// The connection has a client certificate, and it is verified.
-    pub(super) has_certificate: bool,
+    /// SHA-256 digest of the client certificate, which is verified; `None` without one.
+    pub(super) certificate: Option<[u8; 32]>,
+}
+
+/// A client with its rights.
+#[derive(Debug, Clone)]
+pub(super) struct Identity {
+    /// Name in the log: of the token, or the certificate's fingerprint.
+    pub(super) name: String,
+    pub(super) peer: SocketAddr,
+    pub(super) role: Role,
+}
+
+impl Identity {
+    /// Logs a change with the client that asked for it.
+    pub(super) fn log(&self, change: &str, detail: &str) {
+        tracing::info!(by = self.name, peer = %self.peer, detail, "asked for: {change}");
+    }
 }
 
 /// The parts that the guard needs.
@@ -41,9 +62,14 @@ pub(super) struct Guard {
 }
 
 /// Lets a request go on, with its body read, or refuses it.
-pub(super) async fn guard(State(guard): State<Guard>, request: Request, next: Next) -> Response {
+pub(super) async fn guard(
+    State(guard): State<Guard>,
+    mut request: Request,
+    next: Next,
+) -> Response {
+    let form = Form::of(request.uri().path());
     let in_use = guard.service.in_use();
-    let caller = request.extensions().get::<Caller>().copied();
+    let caller = request.extensions().get::<Caller>().cloned();
     // The server sets the caller, and a configuration that is reloaded keeps its server.
     let (Some(server), Some(caller)) = (&in_use.config.server, caller) else {
         return StatusCode::INTERNAL_SERVER_ERROR.into_response();
@@ -52,13 +78,18 @@ pub(super) async fn guard(State(guard): State<Guard>, request: Request, next: Ne
         .limits
         .request(caller.peer.ip(), server.max_requests, Instant::now())
         .map_err(|wait| too_many(server, wait))
-        .and_then(|()| judge(server, caller, &request));
+        .and_then(|()| judge(server, &caller, &request));
     let peer = caller.peer;
     let read = match judged {
-        Ok(()) => read_body(request).await,
+        Ok(identity) => {
+            if let Some(identity) = identity {
+                request.extensions_mut().insert(identity);
+            }
+            read_body(request).await
+        }
         Err(refusal) => Err(refusal),
     };
-    match read {
+    let response = match read {
         Ok(request) => {
             let (method, path) = (request.method(), request.uri().path());
             tracing::debug!(%peer, %method, path, "request");
@@ -68,7 +99,8 @@ pub(super) async fn guard(State(guard): State<Guard>, request: Request, next: Ne
             tracing::info!(%peer, why = refusal.sentence(), "a request is refused");
             refusal.into_response()
         }
-    }
+    };
+    form.apply(response)
 }
 
 fn too_many(server: &Server, wait: Duration) -> Refusal {
@@ -80,27 +112,50 @@ fn too_many(server: &Server, wait: Duration) -> Refusal {
         .retry_after(wait.as_secs() + 1)
 }
 
-/// Judges the head of a request.
-fn judge(server: &Server, caller: Caller, request: &Request) -> Result<(), Refusal> {
+/// Judges the head of a request. Returns who sends it; `None` if nobody proves it, and nobody has
+/// to.
+fn judge(server: &Server, caller: &Caller, request: &Request) -> Result<Option<Identity>, Refusal> {
     check_host(server, request)?;
     check_origin(request)?;
-    if caller.has_certificate || !server.is_closed() {
-        return Ok(());
+    let path = request.uri().path();
+    let identity = match identify(server, caller, request) {
+        Err(_) if HEALTH.contains(&path) => return Ok(None),
+        identified => identified?,
+    };
+    if identity.role < needed(request.method(), path) {
+        return Err(Refusal::new(StatusCode::FORBIDDEN, "not allowed", "the client's role")
+            .expected("`write`", format!("`read`, of {}", identity.name)));
+    }
+    Ok(Some(identity))
+}
+
+/// Returns the role that a request needs.
+fn needed(method: &Method, path: &str) -> Role {
+    let is_reading = matches!(*method, Method::GET | Method::HEAD | Method::OPTIONS);
+    match is_reading && !flare::CHANGING.contains(&path) {
+        true => Role::Read,
+        false => Role::Write,
+    }
+}
+
+/// Finds out who sends a request.
+fn identify(server: &Server, caller: &Caller, request: &Request) -> Result<Identity, Refusal> {
+    let peer = caller.peer;
+    if let Some(digest) = &caller.certificate {
+        let shown: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();
+        let name = format!("certificate {shown}");
+        return Ok(Identity { name, peer, role: server.client_role });
+    }
+    if !server.is_closed() {
+        return Ok(Identity { name: "local".to_owned(), peer, role: Role::Write });
     }
     let given = request.headers().get(AUTHORIZATION).map(|value| value.as_bytes());
     let token = given.and_then(|value| {
         let (scheme, token) = value.split_at_checked("Bearer ".len())?;
         scheme.eq_ignore_ascii_case(b"Bearer ").then(|| token.trim_ascii())
     });
-    // Digests take the same time to compare, whatever the token is.
-    let is_right = |token: &[u8]| {
-        server
-            .token
-            .as_ref()
-            .is_some_and(|right| blake3::hash(token) == blake3::hash(right.expose().as_bytes()))
-    };
-    if token.is_some_and(is_right) {
-        return Ok(());
+    if let Some((name, role)) = token.and_then(|token| known_token(server, token)) {
+        return Ok(Identity { name, peer, role });
     }
     let got = match (given, token) {
         (None, _) => "neither",
@@ -108,11 +163,32 @@ fn judge(server: &Server, caller: Caller, request: &Request) -> Result<(), Refus
         (_, Some(_)) => "a wrong token",
     };
     let expected = match server.client_ca_files.is_empty() {
-        true => "`Bearer` and the token (`server.token`)",
-        false => "`Bearer` and the token (`server.token`), or a client certificate",
+        true => "`Bearer` and a token (`server.token`, `server.tokens`)",
+        false => "`Bearer` and a token (`server.token`, `server.tokens`), or a client certificate",
     };
     Err(Refusal::new(StatusCode::UNAUTHORIZED, "not authenticated", "header Authorization")
         .expected(expected, got))
+}
+
+/// Returns the name and the rights of a token.
+fn known_token(server: &Server, token: &[u8]) -> Option<(String, Role)> {
+    let given = sha256(token);
+    // Comparing takes the same time, whatever the token is.
+    let is_given = |digest: &[u8; 32]| verify_slices_are_equal(digest, &given).is_ok();
+    if let Some(right) = &server.token
+        && is_given(&sha256(right.expose().as_bytes()))
+    {
+        return Some(("token".to_owned(), Role::Write));
+    }
+    let known = server.tokens.iter().find(|known| is_given(&known.digest))?;
+    Some((known.name.clone(), known.role))
+}
+
+/// Returns the SHA-256 digest of some bytes.
+pub(super) fn sha256(bytes: &[u8]) -> [u8; 32] {
+    let mut digest = [0; 32];
+    digest.copy_from_slice(aws_lc_rs::digest::digest(&SHA256, bytes).as_ref());
+    digest
 }
 
 /// Refuses a name that the server is not called by. A web page can have its own name lead to a
@@ -217,6 +293,8 @@ mod tests {
             certificate: None,
             client_ca_files: Vec::new(),
             token: None,
+            tokens: Vec::new(),
+            client_role: Role::Write,
             hosts: vec!["proxy.example".to_owned()],
             max_connections: 64,
             max_requests: 600,

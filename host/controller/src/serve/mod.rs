@@ -2,11 +2,16 @@
 //!
 //! [`start`] listens and holds connections to their limits ([`limits`]). Each request passes
 //! [`guard`], which decides whether it may go on, and then reaches its route ([`routes`]). The
-//! answers come from the [`Service`]; nothing here touches the state.
+//! answers come from the [`Service`], which also lends the state to requests.
 
+mod api;
+mod body;
 mod flare;
 mod guard;
+mod health;
 mod limits;
+mod metrics;
+mod paging;
 mod parameters;
 mod refusal;
 mod routes;
@@ -27,7 +32,7 @@ use tokio::runtime::{Builder, Runtime};
 use tokio::task::{JoinHandle, JoinSet};
 use tokio_rustls::TlsAcceptor;
 
-use self::guard::Caller;
+use self::guard::{Caller, sha256};
 use self::limits::{Connected, Limits};
 use crate::config::Server;
 use crate::service::Service;
@@ -131,14 +136,15 @@ async fn connection(
 ) {
     let in_use = service.in_use();
     let Some(tls) = &in_use.tls else {
-        return requests(stream, Caller { peer, has_certificate: false }, router, &service).await;
+        return requests(stream, Caller { peer, certificate: None }, router, &service).await;
     };
     let accepting = TlsAcceptor::from(Arc::clone(tls)).accept(stream);
     match tokio::time::timeout(HEAD_TIMEOUT, accepting).await {
         Ok(Ok(stream)) => {
             // The handshake has verified it.
-            let has_certificate = stream.get_ref().1.peer_certificates().is_some();
-            requests(stream, Caller { peer, has_certificate }, router, &service).await;
+            let shown = stream.get_ref().1.peer_certificates().and_then(<[_]>::first);
+            let certificate = shown.map(|certificate| sha256(certificate));
+            requests(stream, Caller { peer, certificate }, router, &service).await;
         }
         Ok(Err(error)) => {
             tracing::info!(%peer, error = error.to_string(), "a TLS connection is refused");
@@ -157,7 +163,7 @@ where
     let peer = caller.peer;
     let route = TowerToHyperService::new(router);
     let answer = hyper::service::service_fn(move |mut request: hyper::Request<_>| {
-        request.extensions_mut().insert(caller);
+        request.extensions_mut().insert(caller.clone());
         hyper::service::Service::call(&route, request)
     });
     let connection = http1::Builder::new()

@@ -1,9 +1,11 @@
 //! The parameters of a request, in its URL or in a form.
 
 use axum::body::Bytes;
-use axum::extract::{FromRequest, Request};
+use axum::extract::{FromRequest, FromRequestParts, Path, Request};
 use axum::http::StatusCode;
 use axum::http::header::CONTENT_TYPE;
+use axum::http::request::Parts;
+use serde::de::DeserializeOwned;
 use url::form_urlencoded;
 
 use super::refusal::Refusal;
@@ -64,9 +66,48 @@ impl Parameters {
         Ok(())
     }
 
+    /// Makes the refusal of a value.
+    pub(super) fn wrong(&self, name: &str, expected: &str) -> Refusal {
+        let given = self.get(name).unwrap_or_default();
+        let got = format!("{:?}", clipped(given.as_bytes(), MAX_SHOWN));
+        Refusal::new(StatusCode::BAD_REQUEST, "wrong value", &format!("parameter {name}"))
+            .expected(expected, got)
+    }
+
+    /// Reads a value with a parser of it.
+    pub(super) fn read<T>(
+        &self,
+        name: &str,
+        expected: &str,
+        parse: impl FnOnce(&str) -> Option<T>,
+    ) -> Result<Option<T>, Refusal> {
+        let Some(given) = self.given(name) else { return Ok(None) };
+        parse(given).map(Some).ok_or_else(|| self.wrong(name, expected))
+    }
+
+    /// Returns a parameter's value, which may be empty.
+    fn given(&self, name: &str) -> Option<&str> {
+        self.0.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
+    }
+
     /// Returns a parameter's value, if there is one that is not empty.
     pub(super) fn get(&self, name: &str) -> Option<&str> {
-        let found = self.0.iter().find(|(known, _)| known == name);
-        found.map(|(_, value)| value.as_str()).filter(|value| !value.is_empty())
+        self.given(name).filter(|value| !value.is_empty())
+    }
+}
+
+/// The variable parts of a path.
+#[derive(Debug)]
+pub(super) struct Segments<T>(pub(super) T);
+
+impl<S: Send + Sync, T: DeserializeOwned + Send> FromRequestParts<S> for Segments<T> {
+    type Rejection = Refusal;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Segments<T>, Refusal> {
+        let path = Path::<T>::from_request_parts(parts, state).await;
+        path.map(|Path(value)| Segments(value)).map_err(|error| {
+            let got = clipped(error.to_string().as_bytes(), MAX_SHOWN);
+            Refusal::new(StatusCode::BAD_REQUEST, "wrong path", "path").expected("UTF-8", got)
+        })
     }
 }

@@ -7,17 +7,20 @@ use axum::extract::Request;
 use axum::http::StatusCode;
 use axum::middleware::from_fn_with_state;
 
-use super::flare;
 use super::guard::{Guard, guard};
 use super::limits::Limits;
 use super::refusal::Refusal;
+use super::{api, flare, health, metrics};
 use crate::service::Service;
 use crate::text::clipped;
 
 /// Builds the routes. Whatever the path is, [`guard`] judges the request first.
 pub(super) fn router(service: &Arc<Service>, limits: &Arc<Limits>) -> Router {
     let state = Guard { service: Arc::clone(service), limits: Arc::clone(limits) };
-    flare::routes()
+    api::routes()
+        .merge(flare::routes())
+        .merge(health::routes())
+        .merge(metrics::routes())
         .fallback(unknown_path)
         .method_not_allowed_fallback(wrong_method)
         .layer(from_fn_with_state(state, guard))
@@ -25,8 +28,13 @@ pub(super) fn router(service: &Arc<Service>, limits: &Arc<Limits>) -> Router {
 }
 
 async fn unknown_path(request: Request) -> Refusal {
-    Refusal::new(StatusCode::NOT_FOUND, "unknown path", "path")
-        .expected(format!("one of {}", flare::PATHS.join(", ")), shown_path(&request))
+    Refusal::new(StatusCode::NOT_FOUND, "unknown path", "path").expected(
+        format!(
+            "/, /metrics, /healthz, /readyz, /api/v1/openapi.json, or {}",
+            flare::PATHS.join(", ")
+        ),
+        shown_path(&request),
+    )
 }
 
 async fn wrong_method(request: Request) -> Refusal {

@@ -5,19 +5,27 @@
 //! requests to [`serve`](crate::serve). The configuration is exchanged as a whole, and a round
 //! keeps the one that it began with.
 
+mod access;
+mod counters;
 mod reload;
 mod request;
 mod timing;
 
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
 
 use threatsieve_blacklist::Timestamp;
 use tokio::runtime::Runtime;
 use tokio::sync::{Notify, mpsc, watch};
 
+use self::access::Turns;
+pub(crate) use self::access::Unserved;
+pub(crate) use self::counters::Counted;
+use self::counters::Counters;
 pub(crate) use self::reload::{InUse, Refused};
-pub(crate) use self::request::{PollRequest, Polled, Unpolled};
+use self::request::RoundRequest;
+pub(crate) use self::request::{Polled, Unpolled};
 use self::timing::Timing;
 use crate::alerts::compose_operations;
 use crate::conditions::{self, Condition, Kind};
@@ -41,7 +49,9 @@ pub(crate) struct Service {
     timing: Mutex<Timing>,
     /// Wakes the thread of the rounds.
     changed: Notify,
-    requests: mpsc::Sender<PollRequest>,
+    requests: mpsc::Sender<RoundRequest>,
+    turns: Turns,
+    counters: Counters,
     log: Log,
     stop: Stop,
 }
@@ -49,7 +59,7 @@ pub(crate) struct Service {
 /// The part of the service that does the rounds.
 pub(crate) struct Rounds {
     service: Arc<Service>,
-    requests: mpsc::Receiver<PollRequest>,
+    requests: mpsc::Receiver<RoundRequest>,
 }
 
 /// The reason why the thread of the rounds wakes up.
@@ -58,7 +68,7 @@ enum Wake {
     Changed,
     /// A round of the schedule is due.
     Due,
-    Request(PollRequest),
+    Request(RoundRequest),
 }
 
 impl Service {
@@ -78,6 +88,8 @@ impl Service {
             timing: Mutex::new(Timing::new(now())),
             changed: Notify::new(),
             requests: sender,
+            turns: Turns::new(),
+            counters: Counters::default(),
             log,
             stop,
         });
@@ -121,7 +133,13 @@ impl Service {
         }
     }
 
-    fn refused(&self) -> Option<String> {
+    /// Returns the counts since the program started.
+    pub(crate) fn counted(&self) -> Counted {
+        self.counters.read()
+    }
+
+    /// Returns the reason why the configuration file's present content is not in use.
+    pub(crate) fn refused(&self) -> Option<String> {
         held(&self.refused).clone()
     }
 }
@@ -172,7 +190,7 @@ impl Rounds {
 
     fn requested(
         &self,
-        request: PollRequest,
+        request: RoundRequest,
         runtime: &Runtime,
         store: &mut Mutex<Store>,
     ) -> anyhow::Result<()> {
@@ -180,18 +198,22 @@ impl Rounds {
             return Ok(());
         }
         let in_use = self.service.in_use();
-        let feed = in_use.config.feeds.iter().find(|feed| feed.name == request.feed);
-        let Some(feed) = feed.cloned() else {
-            request.end(Err(Unpolled::Gone));
-            return Ok(());
+        let config = &in_use.config;
+        let one = match &request.feed {
+            None => None,
+            Some(name) => match config.feeds.iter().find(|feed| feed.name == *name) {
+                None => {
+                    request.end(Err(Unpolled::Gone));
+                    return Ok(());
+                }
+                found => found,
+            },
         };
         let started = now();
-        let begin = held_store(store)
-            .feed_state(&feed.name)
-            .ok()
-            .flatten()
-            .and_then(|state| state.succeeded);
-        match self.round(&in_use.config, &[feed], true, started, runtime, store) {
+        let begin = one.and_then(|feed| held_store(store).feed_state(&feed.name).ok().flatten());
+        let begin = begin.and_then(|state| state.succeeded);
+        let feeds = one.map_or(config.feeds.as_slice(), std::slice::from_ref);
+        match self.round(config, feeds, one.is_some(), started, runtime, store) {
             Ok(report) => request.end(Ok(Polled { begin, end: started, report })),
             Err(error) => {
                 request.end(Err(Unpolled::Failed(format!("{error:#}"))));
@@ -224,11 +246,14 @@ impl Rounds {
             stop: &self.service.stop,
             now,
         };
+        self.service.counters.begin(now);
+        let clock = Instant::now();
         let report = round.run(store).and_then(|report| {
             let text = serde_json::to_string(&report)?;
             tracing::info!(report = text, "round {} ended", report.round);
             Ok(report)
         });
+        self.service.counters.end(&report, clock.elapsed().as_secs_f64());
         if let Err(error) = &report {
             tracing::error!(error = format!("{error:#}"), "a round failed");
         }

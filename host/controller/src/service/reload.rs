@@ -24,7 +24,7 @@ impl InUse {
         let tls = server.and_then(|server| {
             let certificate = server.certificate.as_ref()?;
             let authorities = &server.client_ca_files;
-            Some(server_tls_config(certificate, authorities, server.token.is_some()))
+            Some(server_tls_config(certificate, authorities, server.has_tokens()))
         });
         let tls = tls.transpose().map_err(|error| error.context("[server]"))?.map(Arc::new);
         Ok(InUse { config, tls })

@@ -1,4 +1,4 @@
-//! Polls on request.
+//! Rounds on request.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -11,10 +11,12 @@ use tokio::sync::oneshot;
 use super::Service;
 use crate::rounds::RoundReport;
 
-/// A request to poll one feed in a round of its own.
-pub(crate) struct PollRequest {
-    pub(super) feed: String,
-    answer: oneshot::Sender<Result<Polled, Unpolled>>,
+/// A request for a round.
+pub(super) struct RoundRequest {
+    /// The one feed that is polled, due or not. `None`: all that are due.
+    pub(super) feed: Option<String>,
+    /// `None` if nobody waits for the end.
+    answer: Option<oneshot::Sender<Result<Polled, Unpolled>>>,
     has_begun: Arc<AtomicBool>,
 }
 
@@ -45,30 +47,50 @@ pub(crate) enum Unpolled {
     Failed(String),
 }
 
-impl PollRequest {
+impl RoundRequest {
     /// Notes that the round begins. Returns false if nobody waits for it any longer.
     pub(super) fn begin(&self) -> bool {
         self.has_begun.store(true, Ordering::Release);
-        !self.answer.is_closed()
+        self.answer.as_ref().is_none_or(|answer| !answer.is_closed())
     }
 
     /// Answers the request.
     pub(super) fn end(self, answer: Result<Polled, Unpolled>) {
         // The log has the report, too: the caller may be gone.
-        _ = self.answer.send(answer);
+        if let Some(waiting) = self.answer {
+            _ = waiting.send(answer);
+        }
     }
 }
 
 impl Service {
+    /// Asks for a round, and does not wait for it. With a feed, the round polls that one now, due
+    /// or not; without, it is one as the schedule does.
+    pub(crate) fn ask_for_round(&self, feed: Option<String>) -> Result<(), Unpolled> {
+        let in_use = self.in_use();
+        if let Some(name) = &feed
+            && !in_use.config.feeds.iter().any(|feed| feed.name == *name)
+        {
+            return Err(Unpolled::Gone);
+        }
+        self.queue(RoundRequest { feed, answer: None, has_begun: Arc::default() })
+    }
+
+    fn queue(&self, request: RoundRequest) -> Result<(), Unpolled> {
+        self.requests.try_send(request).map_err(|error| match error {
+            TrySendError::Full(_) => Unpolled::Busy,
+            TrySendError::Closed(_) => Unpolled::Stopping,
+        })
+    }
+
     /// Polls a feed in a round of its own, and waits for its end.
     pub(crate) async fn poll(&self, feed: &str, max_wait: Duration) -> Result<Polled, Unpolled> {
         let (answer, answered) = oneshot::channel();
         let has_begun = Arc::new(AtomicBool::new(false));
-        let request =
-            PollRequest { feed: feed.to_owned(), answer, has_begun: Arc::clone(&has_begun) };
-        self.requests.try_send(request).map_err(|error| match error {
-            TrySendError::Full(_) => Unpolled::Busy,
-            TrySendError::Closed(_) => Unpolled::Stopping,
+        self.queue(RoundRequest {
+            feed: Some(feed.to_owned()),
+            answer: Some(answer),
+            has_begun: Arc::clone(&has_begun),
         })?;
         let stopped = async {
             self.stop.requested().await;

@@ -52,7 +52,7 @@ pub(crate) fn drain(output: &Output, store: &mut Store) -> anyhow::Result<DrainR
             Err(Failure::State(error)) => return Err(error),
             Err(Failure::File(error)) => {
                 report.error = Some(format!("{:#}", file_error(&output.file, error)));
-                report.waiting = store.waiting_records()?;
+                report.waiting = store.waiting_records()?.waiting;
                 return Ok(report);
             }
         }

@@ -4,6 +4,7 @@ use std::fmt::{self, Write as _};
 use std::time::Duration;
 
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use crate::config::{Config, OpenSearch};
 use crate::network::shown_url;
@@ -16,7 +17,7 @@ use crate::text::{Rfc3339, counted, escape_controls};
 const PATIENCE: Duration = Duration::from_secs(3);
 
 /// The cluster's own answer, asked for now, and the outcome of the last push.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct ClusterStatus {
     /// The configured hosts.
     pub(crate) hosts: Vec<String>,
@@ -31,7 +32,7 @@ pub(crate) struct ClusterStatus {
 }
 
 /// The last push.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct PushStatus {
     /// Rounds push by themselves.
     pub(crate) enabled: bool,

@@ -5,19 +5,21 @@ use std::fmt::{self, Write as _};
 
 use serde::Serialize;
 use serde_json::Value as Json;
+use utoipa::ToSchema;
 
 use crate::config::{Config, Feed};
 use crate::store::{FeedState, Held, Ingested, Store};
 use crate::text::{Rfc3339, clipped, escape_controls, grouped};
 
 /// A configured feed, with its data in the state.
-#[derive(Debug, Default, Serialize)]
+#[derive(Debug, Default, Serialize, ToSchema)]
 pub(crate) struct FeedStatus {
     pub(crate) name: String,
     /// As in the configuration.
     pub(crate) r#type: &'static str,
     /// Number of active indicators.
     pub(crate) active: u64,
+    #[schema(value_type = Option<Object>)]
     pub(crate) cursor: Option<Json>,
     pub(crate) attempted: Option<Rfc3339>,
     pub(crate) succeeded: Option<Rfc3339>,
@@ -31,6 +33,7 @@ pub(crate) struct FeedStatus {
     pub(crate) held: Option<Held>,
     /// The next delivery is taken, whatever it removes.
     pub(crate) allowed: bool,
+    #[schema(value_type = Option<Object>)]
     pub(crate) report: Option<Ingested>,
     /// Numbers of values that the feed's policy took away in the last build, by rule.
     pub(crate) outside_policy: BTreeMap<String, u64>,

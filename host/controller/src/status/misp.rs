@@ -3,14 +3,15 @@
 use std::fmt;
 
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use crate::config::Config;
 use crate::store::Store;
-use crate::store::misp::Counts;
+use crate::store::misp::{Counts, Failed};
 use crate::text::{Rfc3339, counted, escape_controls, grouped};
 
 /// A MISP server with its queue.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct MispStatus {
     pub(crate) name: String,
     /// Reason why nothing is sent.
@@ -31,6 +32,44 @@ pub(crate) struct MispStatus {
     pub(crate) uncertain: u64,
     /// Values that the server refuses.
     pub(crate) refused: u64,
+}
+
+/// An event, or a value of one, that was not sent.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct FailedStatus {
+    pub(crate) server: String,
+    /// Number of the event in the state.
+    pub(crate) event: i64,
+    pub(crate) feed: String,
+    /// Kind of the event.
+    pub(crate) kind: &'static str,
+    pub(crate) source: String,
+    pub(crate) part: u32,
+    pub(crate) uuid: Option<String>,
+    /// `null` for the whole event.
+    pub(crate) value: Option<String>,
+    /// `failed`, `uncertain`, `waiting`, `refused` or `converted`.
+    pub(crate) state: &'static str,
+    pub(crate) reason: String,
+    pub(crate) next_attempt: Option<Rfc3339>,
+}
+
+impl FailedStatus {
+    pub(crate) fn new(server: &str, one: Failed) -> FailedStatus {
+        FailedStatus {
+            server: server.to_owned(),
+            event: one.event,
+            feed: one.feed,
+            kind: one.kind.name(),
+            source: one.source,
+            part: one.part,
+            uuid: one.uuid,
+            value: one.value,
+            state: one.state,
+            reason: one.error,
+            next_attempt: one.next_attempt.map(Rfc3339),
+        }
+    }
 }
 
 impl fmt::Display for MispStatus {

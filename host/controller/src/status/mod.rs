@@ -3,18 +3,26 @@
 
 mod cluster;
 mod feeds;
+mod indicators;
+mod matches;
 mod misp;
+mod steering;
 mod storage;
 
+use std::collections::BTreeMap;
 use std::fmt;
 
 use serde::Serialize;
 use serde_json::Value as Json;
 use threatsieve_blacklist::Timestamp;
+use utoipa::ToSchema;
 
 pub(crate) use cluster::{ClusterStatus, probe};
 pub(crate) use feeds::{FeedStatus, FeedTable, feeds};
-pub(crate) use misp::{MispStatus, misp_servers};
+pub(crate) use indicators::IndicatorStatus;
+pub(crate) use matches::{GenerationStatus, MatchStatus};
+pub(crate) use misp::{FailedStatus, MispStatus, misp_servers};
+pub(crate) use steering::{MuteStatus, RetractionStatus};
 pub(crate) use storage::StateStatus;
 
 use crate::conditions::{self, Condition};
@@ -24,6 +32,9 @@ use crate::rounds::ClockJump;
 use crate::store::Store;
 use crate::store::history::HistoryState;
 use crate::store::mails::Undelivered;
+use crate::store::records::RecordCounts;
+use crate::store::rounds::RoundRow;
+use crate::store::sightings::SightingsQueue;
 use crate::store::webhooks::WebhookQueue;
 use crate::text::{Rfc3339, escape_controls, grouped};
 
@@ -31,7 +42,7 @@ use crate::text::{Rfc3339, escape_controls, grouped};
 const SHOWN_MAILS: usize = 20;
 
 /// The status of the service, from the state and the cluster.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct Status {
     /// The conditions at the end of the last round, the oldest first.
     pub(crate) conditions: Vec<Condition>,
@@ -52,6 +63,8 @@ pub(crate) struct Status {
     pub(crate) webhooks: Vec<WebhookQueue>,
     /// The configured MISP servers.
     pub(crate) misp: Vec<MispStatus>,
+    /// Sightings for collections of TAXII, by feed.
+    pub(crate) sightings: Vec<SightingsQueue>,
     /// `None` when no cluster is configured.
     pub(crate) opensearch: Option<ClusterStatus>,
     /// The last round; `None` before the first one.
@@ -60,32 +73,45 @@ pub(crate) struct Status {
 }
 
 /// The blacklist in use.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct BlacklistStatus {
     pub(crate) name: String,
     pub(crate) generation: u64,
     pub(crate) built: Rfc3339,
     pub(crate) entries: u64,
+    /// Numbers of entries by type, with the names of STIX.
+    pub(crate) types: BTreeMap<String, u64>,
 }
 
 /// The queue of the output file.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct RecordsStatus {
     pub(crate) waiting: u64,
+    /// Time at which the oldest was queued.
+    pub(crate) oldest: Option<Rfc3339>,
+}
+
+impl RecordsStatus {
+    fn read(store: &Store) -> anyhow::Result<RecordsStatus> {
+        let RecordCounts { waiting, oldest } = store.waiting_records()?;
+        Ok(RecordsStatus { waiting, oldest: oldest.map(Rfc3339) })
+    }
 }
 
 /// The queue of mails.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct MailsStatus {
     pub(crate) waiting: u64,
     pub(crate) sent: u64,
     pub(crate) given_up: u64,
+    /// Time at which the oldest one that waits was composed.
+    pub(crate) oldest: Option<Rfc3339>,
     /// Mails that wait or were given up, newest first.
     pub(crate) undelivered: Vec<MailStatus>,
 }
 
 /// A mail that was not delivered.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct MailStatus {
     pub(crate) message_id: String,
     pub(crate) recipient: String,
@@ -96,13 +122,14 @@ pub(crate) struct MailStatus {
     pub(crate) error: Option<String>,
 }
 
-/// The last round.
-#[derive(Debug, Serialize)]
+/// A round.
+#[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct RoundStatus {
     pub(crate) number: i64,
     pub(crate) started: Rfc3339,
     pub(crate) ended: Option<Rfc3339>,
     /// The round's report, as it was stored.
+    #[schema(value_type = Option<Object>)]
     pub(crate) report: Option<Json>,
 }
 
@@ -128,41 +155,58 @@ impl Status {
                 generation: in_use.generation,
                 built: Rfc3339(in_use.built),
                 entries: in_use.entries,
+                types: in_use.types,
             }),
             held: generation::held(store)?,
             retracted: store.false_positives()?.len(),
             history: store.history_state()?,
-            records: RecordsStatus { waiting: store.waiting_records()? },
+            records: RecordsStatus::read(store)?,
             mails: MailsStatus::read(store)?,
             webhooks: webhooks(config, store)?,
             misp: misp_servers(config, store)?,
+            sightings: sightings(config, store)?,
             opensearch,
-            round: round.map(|round| RoundStatus {
-                number: round.number,
-                started: Rfc3339(round.started),
-                ended: round.ended.map(Rfc3339),
-                report: round.report,
-            }),
+            round: round.map(RoundStatus::from),
             state: StateStatus::read(config, store)?,
         })
     }
 }
 
+impl From<RoundRow> for RoundStatus {
+    fn from(round: RoundRow) -> RoundStatus {
+        RoundStatus {
+            number: round.number,
+            started: Rfc3339(round.started),
+            ended: round.ended.map(Rfc3339),
+            report: round.report,
+        }
+    }
+}
+
 /// Returns the queues of the configured webhooks.
-fn webhooks(config: &Config, store: &Store) -> anyhow::Result<Vec<WebhookQueue>> {
+pub(crate) fn webhooks(config: &Config, store: &Store) -> anyhow::Result<Vec<WebhookQueue>> {
     let mut queues = store.webhook_queues(Timestamp(i64::MIN))?;
     queues.retain(|queue| config.webhooks.iter().any(|webhook| webhook.name == queue.name));
     Ok(queues)
 }
 
+/// Returns the queues of sightings of the configured feeds.
+fn sightings(config: &Config, store: &Store) -> anyhow::Result<Vec<SightingsQueue>> {
+    let mut queues = store.sightings_queues(Timestamp(i64::MIN))?;
+    queues.retain(|queue| config.feeds.iter().any(|feed| feed.name == queue.feed));
+    Ok(queues)
+}
+
 impl MailsStatus {
-    fn read(store: &Store) -> anyhow::Result<MailsStatus> {
+    /// Reads the queue of mails.
+    pub(crate) fn read(store: &Store) -> anyhow::Result<MailsStatus> {
         let counts = store.mail_counts()?;
         let undelivered = store.undelivered_mails(SHOWN_MAILS)?;
         Ok(MailsStatus {
             waiting: counts.waiting,
             sent: counts.sent,
             given_up: counts.given_up,
+            oldest: counts.oldest.map(Rfc3339),
             undelivered: undelivered.into_iter().map(MailStatus::from).collect(),
         })
     }
@@ -220,6 +264,9 @@ impl fmt::Display for Status {
         for server in &self.misp {
             write!(f, "{server}")?;
         }
+        for queue in &self.sightings {
+            write!(f, "{queue}")?;
+        }
         if let Some(cluster) = &self.opensearch {
             write!(f, "{cluster}")?;
         }
@@ -233,7 +280,7 @@ impl fmt::Display for Status {
 
 impl fmt::Display for BlacklistStatus {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let BlacklistStatus { name, generation, built, entries } = self;
+        let BlacklistStatus { name, generation, built, entries, .. } = self;
         let entries = grouped(*entries);
         write!(
             f,
@@ -286,6 +333,18 @@ impl fmt::Display for WebhookQueue {
         if let Some(next) = self.next_attempt {
             writeln!(f, "          tried again at {next}")?;
         }
+        if let Some(error) = &self.error {
+            writeln!(f, "          {}", escape_controls(error))?;
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Display for SightingsQueue {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let [waiting, sent, refused] = [self.waiting, self.sent, self.refused].map(grouped);
+        let feed = escape_controls(&self.feed);
+        writeln!(f, "sightings {feed}: {waiting} waiting, {sent} sent, {refused} refused")?;
         if let Some(error) = &self.error {
             writeln!(f, "          {}", escape_controls(error))?;
         }

@@ -6,13 +6,14 @@ use std::path::Path;
 use std::time::Duration;
 
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use crate::config::Config;
 use crate::store::{Kept, Store};
 use crate::text::{Rfc3339, grouped, sized};
 
 /// The state's files, and the rows in them that `[retention]` limits.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct StateStatus {
     /// The database; 0 before the first round.
     pub(crate) bytes: u64,
@@ -28,7 +29,7 @@ pub(crate) struct StateStatus {
 }
 
 /// Rows by kind.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct KeptStatus {
     pub(crate) rejections: Rows,
     pub(crate) events: Rows,
@@ -41,7 +42,7 @@ pub(crate) struct KeptStatus {
 }
 
 /// Rows of one kind and their limits.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct Rows {
     pub(crate) rows: u64,
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -45,7 +45,7 @@ pub(crate) struct FeedState {
 }
 
 /// A delivery that was held back.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub(crate) struct Held {
     /// The reason, for people.
     pub(crate) why: String,

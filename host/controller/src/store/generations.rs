@@ -1,10 +1,13 @@
 //! Generations of the blacklist: the one in use, earlier ones, and the contents of the last build.
 
+use std::collections::BTreeMap;
+
 use anyhow::Context;
-use rusqlite::{Connection, OptionalExtension, Transaction, named_params};
+use rusqlite::{Connection, OptionalExtension, Row, Transaction, named_params};
 use threatsieve_blacklist::Timestamp;
 
 use super::Store;
+use super::feeds::json;
 
 /// The state of builds, and the generation in use.
 #[derive(Debug)]
@@ -41,7 +44,12 @@ pub(crate) struct Generation {
     /// Size and time of the file when it was written; `None` if written by a version that did not
     /// store them.
     pub(crate) written: Option<String>,
+    /// Numbers of entries in the block list by type, with the names of STIX; empty if written by a
+    /// version that did not store them.
+    pub(crate) types: BTreeMap<String, u64>,
 }
+
+const COLUMNS: &str = "generation, built, file, digest, entries, written, types";
 
 impl Builds {
     pub(crate) fn read(connection: &Connection) -> anyhow::Result<Builds> {
@@ -68,19 +76,20 @@ impl Builds {
 }
 
 pub(crate) fn generation_in_use(connection: &Connection) -> anyhow::Result<Option<Generation>> {
-    let sql = "SELECT generation, built, file, digest, entries, written FROM generations \
-               WHERE active = 1";
-    let row = connection.query_row(sql, [], |row| {
-        Ok(Generation {
-            generation: row.get("generation")?,
-            built: Timestamp(row.get("built")?),
-            file: row.get("file")?,
-            digest: row.get("digest")?,
-            entries: row.get("entries")?,
-            written: row.get("written")?,
-        })
-    });
-    Ok(row.optional()?)
+    let sql = format!("SELECT {COLUMNS} FROM generations WHERE active = 1");
+    Ok(connection.query_row(&sql, [], generation).optional()?)
+}
+
+fn generation(row: &Row<'_>) -> rusqlite::Result<Generation> {
+    Ok(Generation {
+        generation: row.get("generation")?,
+        built: Timestamp(row.get("built")?),
+        file: row.get("file")?,
+        digest: row.get("digest")?,
+        entries: row.get("entries")?,
+        written: row.get("written")?,
+        types: json(row, "types")?.unwrap_or_default(),
+    })
 }
 
 /// Keeps the generation in use, and stores why the new one is held back.
@@ -115,11 +124,13 @@ pub(crate) fn activate(
 ) -> anyhow::Result<()> {
     let number = number(generation.generation)?;
     transaction.execute("UPDATE generations SET active = 0 WHERE active = 1", [])?;
-    let Generation { built, file, digest, entries, written, .. } = generation;
+    let Generation { built, file, digest, entries, written, types, .. } = generation;
+    let types = serde_json::to_string(types)?;
     transaction.execute(
-        "INSERT INTO generations (generation, built, file, digest, entries, active, written) \
-         VALUES (?1, ?2, ?3, ?4, ?5, 1, ?6)",
-        (number, built.0, file, digest, entries, written),
+        "INSERT INTO generations \
+         (generation, built, file, digest, entries, active, written, types) \
+         VALUES (?1, ?2, ?3, ?4, ?5, 1, ?6, ?7)",
+        (number, built.0, file, digest, entries, written, types),
     )?;
     transaction.execute("DELETE FROM pending", [])?;
     transaction.execute(
@@ -179,6 +190,21 @@ impl Store {
     /// Returns the generation in use; `None` before the first one.
     pub(crate) fn generation_in_use(&self) -> anyhow::Result<Option<Generation>> {
         generation_in_use(&self.connection)
+    }
+
+    /// Returns generations before a given one, the newest first.
+    pub(crate) fn generations(
+        &self,
+        before: Option<i64>,
+        limit: usize,
+    ) -> anyhow::Result<Vec<Generation>> {
+        let sql = format!(
+            "SELECT {COLUMNS} FROM generations WHERE ?1 IS NULL OR generation < ?1 \
+             ORDER BY generation DESC LIMIT ?2"
+        );
+        let mut select = self.connection.prepare_cached(&sql)?;
+        let rows = select.query_map((before, i64::try_from(limit)?), generation)?;
+        Ok(rows.collect::<Result<_, _>>()?)
     }
 
     /// Requests the next build, even if nothing changed.

@@ -21,7 +21,7 @@ pub(crate) struct Rematch {
 }
 
 /// Counts for `status`.
-#[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize, utoipa::ToSchema)]
 pub(crate) struct HistoryState {
     /// Files in the queue, including those that cannot be read at the moment.
     pub(crate) files: u64,
@@ -35,7 +35,7 @@ pub(crate) struct HistoryState {
 
 /// A file whose stored lines cannot be read. Each round tries it again until it leaves the history
 /// window.
-#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, utoipa::ToSchema)]
 pub(crate) struct Missed {
     pub(crate) path: String,
     pub(crate) reason: String,

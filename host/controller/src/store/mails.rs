@@ -77,6 +77,8 @@ pub(crate) struct MailCounts {
     pub(crate) waiting: u64,
     pub(crate) sent: u64,
     pub(crate) given_up: u64,
+    /// Time at which the oldest one that waits was composed.
+    pub(crate) oldest: Option<Timestamp>,
 }
 
 /// Queues a mail, in the transaction that marks its matches as reported.
@@ -164,12 +166,17 @@ impl Store {
     pub(crate) fn mail_counts(&self) -> anyhow::Result<MailCounts> {
         let counts = self.connection.query_row(
             "SELECT count(*) FILTER (WHERE state = 0), count(*) FILTER (WHERE state = 1),
-             count(*) FILTER (WHERE state = 2)
+             count(*) FILTER (WHERE state = 2), min(composed) FILTER (WHERE state = 0)
              FROM mails",
             [],
             |row| {
                 let count = |column| row.get::<_, i64>(column).map(i64::unsigned_abs);
-                Ok(MailCounts { waiting: count(0)?, sent: count(1)?, given_up: count(2)? })
+                Ok(MailCounts {
+                    waiting: count(0)?,
+                    sent: count(1)?,
+                    given_up: count(2)?,
+                    oldest: row.get::<_, Option<i64>>(3)?.map(Timestamp),
+                })
             },
         )?;
         Ok(counts)

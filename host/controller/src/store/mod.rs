@@ -18,6 +18,7 @@ pub(crate) mod history;
 pub(crate) mod ingest;
 mod log_troubles;
 pub(crate) mod mails;
+pub(crate) mod matches;
 pub(crate) mod misp;
 mod misp_sources;
 pub(crate) mod mutes;
@@ -32,6 +33,7 @@ mod retention;
 pub(crate) mod retraction;
 pub(crate) mod rounds;
 mod search;
+pub(crate) mod sightings;
 pub(crate) mod standing;
 pub(crate) mod statements;
 pub(crate) mod threats;
@@ -40,10 +42,11 @@ mod upkeep;
 pub(crate) mod webhooks;
 
 pub(crate) use damage::StateDamage;
-pub(crate) use false_positives::{FalsePositives, Retracted};
+pub(crate) use false_positives::{FalsePositive, FalsePositives, Retracted};
 pub(crate) use feeds::{FeedState, Held, Ingested, set_outside};
 pub(crate) use ingest::{ACTIVE, Delivered, Ingest, REVOKED, Renamed};
 pub(crate) use log_troubles::{LogTroubles, add_log_trouble, log_troubles, remove_log_trouble};
+pub(crate) use open::{is_busy, is_of_database, is_overdue};
 pub(crate) use pushes::{LastPush, Unchecked};
 pub(crate) use rejections::{MAX_REJECTIONS, replace_rejections};
 #[cfg(test)]
@@ -64,6 +67,11 @@ impl Store {
     /// Returns the connection, for functions of this module that need no transaction.
     pub(crate) fn connection(&self) -> &Connection {
         &self.connection
+    }
+
+    /// Starts a transaction that only reads: everything in it sees the state of one moment.
+    pub(crate) fn snapshot(&self) -> rusqlite::Result<Transaction<'_>> {
+        self.connection.unchecked_transaction()
     }
 
     /// Starts a transaction that changes the state. Other processes cannot change it meanwhile.

@@ -10,7 +10,8 @@ use super::Store;
 const MAX_TEXT_BYTES: usize = 8192;
 
 /// The kind of a mute.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Deserialize, utoipa::ToSchema)]
+#[serde(rename_all = "lowercase")]
 pub(crate) enum MuteKind {
     /// Matches of an indicator, given by its id or by the listed value. A domain includes no hosts
     /// below it.

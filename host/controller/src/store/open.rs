@@ -6,7 +6,7 @@
 
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail, ensure};
 use rusqlite::{Connection, ErrorCode, OpenFlags, TransactionBehavior};
@@ -27,6 +27,30 @@ pub(super) const MIGRATIONS: [&str; 7] = [
 ];
 /// Maximum wait of a writer for another process's transaction.
 const BUSY: Duration = Duration::from_secs(30);
+
+/// Steps of SQLite's machine between two looks at the clock. They take less than a millisecond.
+const STEPS: i32 = 10_000;
+
+/// Returns whether an error is that of a query that ran for too long.
+pub(crate) fn is_overdue(error: &anyhow::Error) -> bool {
+    has_code(error, ErrorCode::OperationInterrupted)
+}
+
+/// Returns whether an error is that of another process, or another connection, that changes the
+/// state for too long.
+pub(crate) fn is_busy(error: &anyhow::Error) -> bool {
+    has_code(error, ErrorCode::DatabaseBusy)
+}
+
+/// Returns whether an error comes from SQLite, and not from what was asked for.
+pub(crate) fn is_of_database(error: &anyhow::Error) -> bool {
+    error.chain().any(|cause| cause.is::<rusqlite::Error>() || cause.is::<StateDamage>())
+}
+
+fn has_code(error: &anyhow::Error, code: ErrorCode) -> bool {
+    let codes = error.chain().filter_map(|cause| cause.downcast_ref::<rusqlite::Error>());
+    codes.filter_map(rusqlite::Error::sqlite_error_code).any(|found| found == code)
+}
 
 impl Store {
     /// Opens the state in a folder for changes. Creates a missing state, and brings an older one up
@@ -56,6 +80,14 @@ impl Store {
         };
         let opened = open().map_err(|error| StateDamage::named(error, &path));
         opened.with_context(|| format!("{}: the state cannot be opened", path.display()))
+    }
+
+    /// Opens the state in a folder for reading, as [`Store::open_to_read`] does. A query that still
+    /// runs at `end` fails with [`is_overdue`].
+    pub(crate) fn open_to_read_until(folder: &Path, end: Instant) -> anyhow::Result<Store> {
+        let mut store = Store::open_to_read(folder)?;
+        store.connection.progress_handler(STEPS, Some(move || Instant::now() >= end))?;
+        Ok(store)
     }
 
     /// Opens the state in a folder for reading. A missing state counts as empty, and is not

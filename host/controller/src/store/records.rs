@@ -5,6 +5,7 @@ use std::path::Path;
 
 use anyhow::Context;
 use rusqlite::{Connection, OptionalExtension};
+use threatsieve_blacklist::Timestamp;
 
 use super::Store;
 
@@ -24,9 +25,23 @@ pub(crate) struct Position {
     pub(crate) bytes: u64,
 }
 
+/// Records that wait, for `status`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) struct RecordCounts {
+    pub(crate) waiting: u64,
+    /// Time at which the oldest was queued.
+    pub(crate) oldest: Option<Timestamp>,
+}
+
 /// Adds a record for the output file.
-pub(crate) fn insert_record(connection: &Connection, body: &str) -> anyhow::Result<()> {
-    connection.prepare_cached("INSERT INTO outbox_records (body) VALUES (?1)")?.execute([body])?;
+pub(crate) fn insert_record(
+    connection: &Connection,
+    body: &str,
+    now: Timestamp,
+) -> anyhow::Result<()> {
+    connection
+        .prepare_cached("INSERT INTO outbox_records (body, queued) VALUES (?1, ?2)")?
+        .execute((body, now.0))?;
     Ok(())
 }
 
@@ -55,9 +70,12 @@ impl Store {
     }
 
     /// Counts the waiting records.
-    pub(crate) fn waiting_records(&self) -> anyhow::Result<u64> {
-        let sql = "SELECT count(*) FROM outbox_records";
-        Ok(self.connection.query_row(sql, [], |row| row.get::<_, i64>(0))?.cast_unsigned())
+    pub(crate) fn waiting_records(&self) -> anyhow::Result<RecordCounts> {
+        let sql = "SELECT count(*), min(queued) FROM outbox_records";
+        Ok(self.connection.query_row(sql, [], |row| {
+            let oldest = row.get::<_, Option<i64>>(1)?.map(Timestamp);
+            Ok(RecordCounts { waiting: row.get(0)?, oldest })
+        })?)
     }
 
     /// Returns the position at which the last append to the output file began, if it was not

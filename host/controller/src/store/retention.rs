@@ -88,6 +88,10 @@ impl Store {
             "DELETE FROM webhook_deliveries WHERE composed < ?1 AND state <> 0",
             [now.minus(retention.mails).0],
         )?;
+        transaction.execute(
+            "DELETE FROM sightings WHERE composed < ?1 AND state <> 0",
+            [now.minus(retention.mails).0],
+        )?;
         let rejections = prune_rejections(&transaction, retention.rejections)?;
         let rounds = transaction.execute(
             "DELETE FROM rounds WHERE id <= (SELECT max(id) FROM rounds) - ?1",

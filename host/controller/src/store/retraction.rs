@@ -29,7 +29,8 @@ pub(crate) fn retract_matches(
         let (uid, is_written, written): (String, bool, String) =
             (row.get(0)?, row.get(1)?, row.get(2)?);
         let named = is_written.then_some((feed, &*written));
-        insert_record(transaction, &safe_json(&retraction(&uid, named, reason, now).to_string()))?;
+        let record = retraction(&uid, named, reason, now).to_string();
+        insert_record(transaction, &safe_json(&record), now)?;
         retracted += 1;
     }
     transaction
@@ -116,6 +117,7 @@ pub(crate) fn retract_match(
         return Ok(false);
     }
     let named = flag.is_written.then_some((flag.feed.as_str(), flag.written_id.as_str()));
-    insert_record(transaction, &safe_json(&retraction(&flag.uid, named, reason, now).to_string()))?;
+    let record = retraction(&flag.uid, named, reason, now).to_string();
+    insert_record(transaction, &safe_json(&record), now)?;
     Ok(true)
 }

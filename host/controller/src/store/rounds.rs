@@ -64,6 +64,22 @@ impl Store {
     }
 }
 
+impl Store {
+    /// Returns rounds before a given one, the newest first.
+    pub(crate) fn rounds(
+        &self,
+        before: Option<i64>,
+        limit: usize,
+    ) -> anyhow::Result<Vec<RoundRow>> {
+        let mut select = self.connection.prepare_cached(
+            "SELECT id, started, ended, report FROM rounds WHERE ?1 IS NULL OR id < ?1 \
+             ORDER BY id DESC LIMIT ?2",
+        )?;
+        let rows = select.query_map((before, i64::try_from(limit)?), round_row)?;
+        Ok(rows.collect::<Result<_, _>>()?)
+    }
+}
+
 fn round_row(row: &Row<'_>) -> rusqlite::Result<RoundRow> {
     let report: Option<String> = row.get(3)?;
     Ok(RoundRow {

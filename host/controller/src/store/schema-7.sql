@@ -1,4 +1,4 @@
--- Version 7: webhooks.
+-- Version 7: webhooks; what the API and metrics show.
 
 -- The webhooks that were ever configured, by name.
 CREATE TABLE webhooks (
@@ -38,3 +38,38 @@ CREATE TABLE webhook_matches (
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX webhook_matches_retracted ON webhook_matches (webhook) WHERE retracted = 1;
 CREATE INDEX matches_retracted ON matches (id) WHERE retracted IS NOT NULL;
+
+-- TAXII feeds to which matches are reported as sightings.
+CREATE TABLE sighting_feeds (
+    feed INTEGER PRIMARY KEY REFERENCES feeds (id),
+    last_match INTEGER NOT NULL,            -- the last match that was looked at
+    next_attempt INTEGER,                   -- nothing is sent before this time
+    failures INTEGER NOT NULL DEFAULT 0,    -- failed attempts in a row
+    error TEXT,                             -- of the last attempt; NULL if it succeeded
+    sent INTEGER NOT NULL DEFAULT 0         -- number of sightings that the collection has
+) STRICT;
+
+-- Sightings that the collection does not have yet, one for each indicator and round. A row is
+-- composed once, so that a repeat is the same object.
+CREATE TABLE sightings (
+    id TEXT PRIMARY KEY,                    -- STIX id
+    feed INTEGER NOT NULL REFERENCES sighting_feeds (feed),
+    indicator TEXT NOT NULL,                -- STIX id
+    events INTEGER NOT NULL,
+    first_seen INTEGER NOT NULL,
+    last_seen INTEGER NOT NULL,
+    tlp INTEGER,                            -- strictest marking of the matches; NULL unmarked
+    composed INTEGER NOT NULL,
+    state INTEGER NOT NULL DEFAULT 0,       -- 0 waiting, 2 refused
+    error TEXT
+) STRICT;
+CREATE INDEX sightings_waiting ON sightings (feed) WHERE state = 0;
+
+-- JSON: numbers of entries by type, with the names of STIX; NULL for generations of before.
+ALTER TABLE generations ADD COLUMN types TEXT;
+
+-- Time at which a record was queued; NULL for records of before.
+ALTER TABLE outbox_records ADD COLUMN queued INTEGER;
+
+-- Matches over time, without reading their rows.
+CREATE INDEX matches_by_found ON matches (found, event, historic, retracted);

@@ -29,6 +29,16 @@ pub(crate) enum State {
 }
 
 impl State {
+    pub(crate) const ALL: [State; 7] = [
+        State::Active,
+        State::Revoked,
+        State::Expired,
+        State::Removed,
+        State::Retracted,
+        State::OutsidePolicy,
+        State::Rejected,
+    ];
+
     pub(crate) fn name(self) -> &'static str {
         match self {
             State::Active => "active",
@@ -50,6 +60,8 @@ pub(crate) struct Query {
     pub(crate) text: Option<String>,
     pub(crate) feed: Option<String>,
     pub(crate) state: Option<State>,
+    /// Feed and id of the last indicator of the page before.
+    pub(crate) after: Option<(String, String)>,
     /// Maximum number of results.
     pub(crate) limit: usize,
 }
@@ -134,9 +146,17 @@ impl Store {
         let mut statement = self.connection.prepare_cached(
             "SELECT feeds.name, indicators.id, state, modified, indicators.changed, body
              FROM feeds CROSS JOIN indicators ON indicators.feed = feeds.id
-             WHERE :feed IS NULL OR feeds.name = :feed ORDER BY feeds.name, indicators.id",
+             WHERE (:feed IS NULL OR feeds.name = :feed)
+             AND (:after IS NULL OR feeds.name > :after
+                  OR feeds.name = :after AND indicators.id > :id)
+             ORDER BY feeds.name, indicators.id",
         )?;
-        let mut rows = statement.query(named_params! { ":feed": query.feed })?;
+        let (after, id) = query.after.as_ref().map(|(feed, id)| (feed, id)).unzip();
+        let mut rows = statement.query(named_params! {
+            ":feed": query.feed,
+            ":after": after,
+            ":id": id,
+        })?;
         let mut found = Vec::new();
         while let Some(row) = rows.next()? {
             let id = row.get_ref(1)?.as_str()?;

@@ -59,7 +59,7 @@ pub(crate) enum Fate {
 }
 
 /// The queue of a webhook, for `status` and for conditions.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, utoipa::ToSchema)]
 pub(crate) struct WebhookQueue {
     pub(crate) name: String,
     pub(crate) waiting: u64,

@@ -1,11 +1,15 @@
 //! Points in time as text.
 
+use std::borrow::Cow;
 use std::fmt;
 
 use jiff::civil::{Date, DateTime, Time};
 use jiff::tz::TimeZone;
 use serde::{Serialize, Serializer};
 use threatsieve_blacklist::Timestamp;
+use utoipa::openapi::RefOr;
+use utoipa::openapi::schema::{KnownFormat, ObjectBuilder, Schema, SchemaFormat, Type};
+use utoipa::{PartialSchema, ToSchema};
 
 use super::rfc3339;
 
@@ -16,6 +20,20 @@ pub(crate) struct Rfc3339(pub(crate) Timestamp);
 impl fmt::Display for Rfc3339 {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&rfc3339(self.0))
+    }
+}
+
+impl PartialSchema for Rfc3339 {
+    fn schema() -> RefOr<Schema> {
+        let format = SchemaFormat::KnownFormat(KnownFormat::DateTime);
+        let text = ObjectBuilder::new().schema_type(Type::String).format(Some(format));
+        RefOr::T(Schema::Object(text.build()))
+    }
+}
+
+impl ToSchema for Rfc3339 {
+    fn name() -> Cow<'static, str> {
+        Cow::Borrowed("Time")
     }
 }
 

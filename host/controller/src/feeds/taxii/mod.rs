@@ -26,6 +26,7 @@ use self::poll::{EXPECTED, End, Poll};
 pub(crate) use self::push::{Added, Object, add_objects};
 use self::ranges::Form;
 use self::version::Version;
+pub(crate) use self::version::Version as TaxiiVersion;
 use super::cursor::{self, Moment};
 use super::fetched::{Body, Fetched, blocking};
 use super::http::{Deadline, Fault, Fetcher, shown};

@@ -93,22 +93,23 @@ impl Status {
 }
 
 /// Adds objects to the collection that a feed names, in as many requests as the server's limit
-/// needs. Waits until the server has decided about all of them, or until the time for a poll is
-/// over.
+/// needs. `objects` makes them for the version of TAXII that the server speaks. Waits until the
+/// server has decided about all of them, or until the time for a poll is over.
 pub(crate) async fn add_objects(
     taxii: &TaxiiFeed,
     http: &Http,
-    objects: &[Object],
+    objects: impl FnOnce(Version) -> anyhow::Result<Vec<Object>>,
 ) -> anyhow::Result<Added> {
     let mut fetcher = fetcher(taxii, http, Deadline::of_poll(http))?;
     let collection = resolve(&mut fetcher, taxii, Right::Write).await?;
+    let objects = objects(collection.version)?;
     let limit = max_content_length(&mut fetcher, &collection.objects, collection.version).await?;
     let mut report = Added {
         collection: collection.title.clone(),
         objects: objects.len() as u64,
         ..Added::default()
     };
-    for part in parts(objects, limit.unwrap_or(u64::MAX).min(MAX_REQUEST_BYTES))? {
+    for part in parts(&objects, limit.unwrap_or(u64::MAX).min(MAX_REQUEST_BYTES))? {
         let status = add(&mut fetcher, &collection, part).await?;
         let status = settled(&mut fetcher, &collection, status).await?;
         report.count(&mut fetcher, &collection, part, status).await;

@@ -10,7 +10,7 @@ use crate::feeds::http::text;
 
 /// A version of TAXII.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-pub(super) enum Version {
+pub(crate) enum Version {
     #[serde(rename = "2.0")]
     V20,
     #[serde(rename = "2.1")]

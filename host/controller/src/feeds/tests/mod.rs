@@ -51,6 +51,7 @@ fn taxii(url: &::url::Url, collection: Option<&str>) -> Feed {
             page_objects: 2,
             overlap: Duration::from_secs(1),
             since: None,
+            sightings: None,
         }),
     )
 }

@@ -17,7 +17,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use anyhow::Context;
-use threatsieve_blacklist::{Blacklist, Compiled, RejectedValue, Role, Timestamp};
+use threatsieve_blacklist::{Blacklist, Compiled, EntryType, RejectedValue, Role, Timestamp};
 use threatsieve_runner::MemoryFile;
 
 use self::content::{Content, Made, OutsideValues};
@@ -106,7 +106,8 @@ pub(crate) fn build(store: &mut Store, config: &Config, now: Timestamp) -> anyho
     let written = files.written(&file);
     let digest = blacklist.digest().to_vec();
     let entries = blacklist.blocked();
-    let row = Generation { generation, built: now, file, digest, entries, written };
+    let types = types(&blacklist);
+    let row = Generation { generation, built: now, file, digest, entries, written, types };
     generations::activate(&transaction, &row, &made_of)?;
     generations::forget(&transaction, generation, kept)?;
     replace_refused(&transaction, &made.feeds, &made.outside, made.refused)?;
@@ -117,6 +118,17 @@ pub(crate) fn build(store: &mut Store, config: &Config, now: Timestamp) -> anyho
     // The next build removes a file that is left over.
     let _ = files.clean(store.connection(), kept);
     Ok(Built::New { generation })
+}
+
+/// Counts the entries of the block list by type, with the names of STIX.
+fn types(blacklist: &Blacklist<MemoryFile>) -> BTreeMap<String, u64> {
+    let mut types = BTreeMap::new();
+    for kind in EntryType::ALL {
+        let count = u64::from(blacklist.count(Role::Block, kind));
+        *types.entry(kind.stix_name().to_owned()).or_default() += count;
+    }
+    types.retain(|_, count| *count > 0);
+    types
 }
 
 /// Makes stored lines due for backfill if the policy lets in more than that of the last round.
@@ -179,6 +191,7 @@ pub(crate) fn in_use(store: &Store, config: &Config) -> anyhow::Result<Option<In
         digest: it.digest,
         built: it.built,
         entries: it.entries,
+        types: it.types,
     }))
 }
 
@@ -190,6 +203,8 @@ pub(crate) struct InUse {
     pub(crate) path: PathBuf,
     pub(crate) built: Timestamp,
     pub(crate) entries: u64,
+    /// Numbers of entries by type.
+    pub(crate) types: BTreeMap<String, u64>,
 }
 
 /// Returns the reason why the last build is held back, or `None` if it is not.

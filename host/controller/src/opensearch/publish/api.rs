@@ -61,7 +61,7 @@ pub(crate) struct NodeBlacklist {
 }
 
 /// The blacklist that the cluster wants its nodes to serve.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize, utoipa::ToSchema)]
 pub(crate) struct Wanted {
     pub(crate) generation: u64,
     /// The digest in hexadecimal.
@@ -79,7 +79,7 @@ pub(crate) struct Switched {
 }
 
 /// The answer of one node about a blacklist.
-#[derive(Debug, Clone, Deserialize, Serialize)]
+#[derive(Debug, Clone, Deserialize, Serialize, utoipa::ToSchema)]
 pub(crate) struct NodeAnswer {
     pub(crate) name: String,
     /// The generation that is served; `None` if the node serves none.
