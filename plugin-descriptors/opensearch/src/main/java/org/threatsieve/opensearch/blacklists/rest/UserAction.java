@@ -206,7 +206,7 @@ public abstract class UserAction<Q extends ActionRequest> extends TransportActio
     }
 
     /**
-     * {@link #DELETE_TEMPORARY}. Whoever pushes temporary blacklists needs no right to delete
+     * {@link #DELETE_TEMPORARY}. A user who pushes temporary blacklists needs no right to delete
      * others.
      */
     public static final class DeleteTemporary extends Changing<NamedRequest> {
