@@ -1,6 +1,6 @@
 """Stored events of a real OpenSearch node: new indicators find and flag them in the three ways of
-`threatsieve backfill`, next to one query for each indicator, to a pipeline over all events, and to a
-client that reads all events.
+`threatsieve backfill`, next to one query for each indicator, to a pipeline over all events, and to
+a client that reads all events.
 """
 
 import json
@@ -69,7 +69,8 @@ class Controller:
         hosts = f"hosts = [{toml(node.url)}]"
         common = [
             f"state = {toml(str(FOLDER / 'c/state'))}", "[history]", 'window = "3650d"',
-            "[blacklist]", f"name = {toml(name)}", "max_shrink = 1.0", "[[feeds]]", 'name = "list"', 'type = "path"',
+            "[blacklist]", f"name = {toml(name)}", "max_shrink = 1.0",
+            "[[feeds]]", 'name = "list"', 'type = "path"',
             f"path = {toml(str(self.list))}", "max_shrink = 1.0", "[opensearch]", hosts,
         ]  # fmt: skip
         self.building = program.write(FOLDER / "c/building.toml", *common)

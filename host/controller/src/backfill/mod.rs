@@ -42,4 +42,4 @@ pub(crate) use events::{
     Change, Changed, Claim, Document, Events, Index, Primary, Values, Wanted, What,
 };
 pub(crate) use report::{BackfillReport, LeftOut};
-pub(crate) use round::{Asked, Backfilling};
+pub(crate) use round::{Asked, Backfilling, RESERVED};

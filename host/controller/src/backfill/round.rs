@@ -30,6 +30,13 @@ use crate::store::cluster::shards::{SeenShard, Shard};
 use crate::store::events::Finding;
 use crate::text::grouped;
 
+/// The start of the names of blacklists that the plugin keeps only for a backfill.
+pub(crate) const RESERVED: &str = "_new-";
+/// The longest name of a blacklist.
+const MAX_NAME_BYTES: usize = 64;
+/// Digits of a digest that stand for a long name.
+const DIGEST_CHARS: usize = 32;
+
 /// The wishes of an operator, instead of what is due.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Asked {
@@ -329,8 +336,15 @@ impl Backfilling<'_> {
         self.asked.way.or(self.settings.way)
     }
 
+    /// Returns the reserved name of the candidates' blacklist. A long name of the blacklist is
+    /// replaced by its digest.
     fn candidates_name(&self) -> String {
-        format!("_new-{}", self.config.blacklist.name)
+        let name = &self.config.blacklist.name;
+        if RESERVED.len() + name.len() <= MAX_NAME_BYTES {
+            return format!("{RESERVED}{name}");
+        }
+        let digest = blake3::hash(name.as_bytes()).to_hex();
+        format!("{RESERVED}{}", &digest[..DIGEST_CHARS])
     }
 
     /// Makes the blacklist of candidates, and offers it to the cluster.

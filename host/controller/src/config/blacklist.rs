@@ -4,16 +4,27 @@ use std::path::PathBuf;
 
 use threatsieve_blacklist::{Policy, Tlp};
 
-use super::kinds::{BOOLEAN, FilePath, SHARE, TEXT, TlpLevel, integer};
+use super::kinds::{BOOLEAN, FilePath, Plain, SHARE, TEXT, TlpLevel, integer};
 use super::nested::list;
 use super::reader::Reader;
+use crate::backfill::RESERVED;
+
+/// A name that the plugin does not reserve for temporary blacklists.
+const BLACKLIST_NAME: Plain<String> = Plain {
+    name: "text",
+    expected: "a text that does not start with `_new-`",
+    parse: |value| {
+        let text = value.as_str()?;
+        (!text.is_empty() && !text.starts_with(RESERVED)).then(|| text.to_owned())
+    },
+};
 
 settings! {
     /// Content of the blacklist, and limits of its changes.
     #[heading = "[blacklist]"]
     pub(crate) struct BlacklistConfig {
         /// Name of the blacklist in events.
-        #[setting(TEXT, default = "default", example = "office")]
+        #[setting(BLACKLIST_NAME, default = "default", example = "office")]
         pub(crate) name: String,
 
         /// Accept private, loopback and other special-purpose networks and names too.

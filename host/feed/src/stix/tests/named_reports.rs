@@ -10,8 +10,11 @@ fn report(id: &str, modified: &str, references: &[&str], more: &str) -> String {
     )
 }
 
-/// The reports of several bundles: id, name and indicators.
-fn reports(objects: &[&str]) -> Vec<(String, Option<(String, Vec<String>)>)> {
+/// A report's name and indicators.
+type Said = (String, Vec<String>);
+
+/// The reports of several bundles, by id.
+fn reports(objects: &[&str]) -> Vec<(String, Option<Said>)> {
     let mut set = StixSet::new(StixLimits::default());
     for object in objects {
         set.read(0, bundle(&[object]).as_bytes()).unwrap();
