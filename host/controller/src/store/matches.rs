@@ -1,6 +1,6 @@
 //! Reads the stored matches, for people and programs.
 
-use rusqlite::{OptionalExtension, Row, ToSql};
+use rusqlite::{OptionalExtension, Row, ToSql, named_params};
 use threatsieve_blacklist::{Timestamp, Tlp};
 
 use super::Store;
@@ -53,6 +53,15 @@ pub(crate) struct StoredMatch {
     pub(crate) found: Timestamp,
     pub(crate) is_historic: bool,
     pub(crate) retracted: Option<Timestamp>,
+}
+
+/// The flagged events and the matches that were found in one span of time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Bar {
+    pub(crate) start: Timestamp,
+    pub(crate) events: u64,
+    /// Those that were found in stored lines.
+    pub(crate) historic: u64,
 }
 
 /// The matches that are stored.
@@ -129,6 +138,27 @@ impl Store {
             let newest = row.get::<_, Option<i64>>(2)?.map(Timestamp);
             Ok(MatchCounts { matches: row.get(0)?, retracted: row.get(1)?, newest })
         })?)
+    }
+
+    /// Counts the events that were flagged from `since` on, in spans of `micros`. Spans without
+    /// any are left out.
+    pub(crate) fn flagged_over_time(
+        &self,
+        since: Timestamp,
+        micros: i64,
+    ) -> anyhow::Result<Vec<Bar>> {
+        let mut select = self.connection.prepare_cached(
+            "SELECT (found - :since) / :micros AS span, count(DISTINCT event), \
+             count(DISTINCT CASE WHEN historic THEN event END) FROM matches \
+             WHERE found >= :since AND retracted IS NULL GROUP BY span ORDER BY span",
+        )?;
+        let rows =
+            select.query_map(named_params! { ":since": since.0, ":micros": micros }, |row| {
+                let span: i64 = row.get(0)?;
+                let start = Timestamp(since.0 + span * micros);
+                Ok(Bar { start, events: row.get(1)?, historic: row.get(2)? })
+            })?;
+        Ok(rows.collect::<Result<_, _>>()?)
     }
 }
 
