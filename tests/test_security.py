@@ -10,7 +10,7 @@ import pytest
 from tests import program, pushing
 from tests.controller import Controller
 from tests.pushing import ENDPOINT, built, event, is_flagged
-from tests.secured import PUSHER, SETTER, SHIPPER, STRANGER, WATCHER, Secured
+from tests.secured import PASSWORD, PUSHER, SETTER, SHIPPER, STRANGER, WATCHER, Secured
 
 GENERATIONS = itertools.count(1)
 """Generations of the node's only blacklist: each push takes the next number."""
@@ -155,6 +155,51 @@ def test_the_blacklists_index_is_hidden_from_who_may_read_everything(secured, pu
         )
     finally:
         secured.node.delete(f"{security}/rolesmapping/reads_all")
+
+
+def test_the_controller_removes_its_own_temporary_blacklists(secured, pushed, tmp_path):
+    secured.push(PUSHER, built(tmp_path, [EVIL], "_new-default"), name="_new-default")
+    for user in (WATCHER, STRANGER):
+        assert secured.status_of(user, "DELETE", f"{ENDPOINT}/_new-default") == 403
+    assert secured.send(PUSHER, "DELETE", f"{ENDPOINT}/_new-default")["acknowledged"]
+    assert secured.status_of(PUSHER, "DELETE", f"{ENDPOINT}/default") == 403
+
+
+def test_a_query_needs_the_right_to_search_and_shows_nothing_hidden(secured, pushed, tmp_path):
+    """Document- and field-level security hold, whatever others have searched for before."""
+    node, security = secured.node, "/_plugins/_security/api"
+    fields = {"host": {"type": "keyword"}, "ip": {"type": "ip"}, "team": {"type": "keyword"}}
+    fields["bare"] = {"type": "keyword", "index": False}
+    node.put("/logs", {"mappings": {"properties": fields}, "settings": {"number_of_replicas": 0}})
+    hosts = [EVIL, f"a.{EVIL}", "good.example"]
+    events = [{"host": host, "bare": host, "team": host[0]} for host in hosts]
+    events[2]["ip"] = "203.0.112.1"
+    node.bulk("logs", events, ids=["0", "1", "2"])
+    roles = {
+        "reader": {}, "no-hosts": {"fls": ["~host", "~bare", "~ip"]},
+        "masked": {"masked_fields": ["host", "bare", "ip"]},
+        "team-a": {"dls": json.dumps({"term": {"team": "a"}})},
+    }  # fmt: skip
+    for name, limits in roles.items():
+        node.put(f"{security}/internalusers/{name}", {"password": PASSWORD})
+        rights = {"index_patterns": ["logs"], "allowed_actions": ["indices:data/read/search"]}
+        node.put(f"{security}/roles/{name}", {"index_permissions": [{**rights, **limits}]})
+        node.put(f"{security}/rolesmapping/{name}", {"users": [name]})
+    secured.push(PUSHER, built(tmp_path, [EVIL, "203.0.112.0/24"], generation=next(GENERATIONS)))
+
+    def search(*fields: str) -> dict:
+        return {"query": {"threat_match": {"fields": list(fields)}}}
+
+    def found(user: str, *fields: str) -> set[str]:
+        answer = secured.send((user, PASSWORD), "POST", "/logs/_search", search(*fields))
+        return {hit["_id"] for hit in answer["hits"]["hits"]}
+
+    # In both orders: what one user's search finds is not kept for another's.
+    for user in ("no-hosts", "reader", "masked", "no-hosts", "team-a", "masked", "reader"):
+        expected = {"reader": {"0", "1"}, "team-a": {"1"}}.get(user, set())
+        assert found(user, "host") == found(user, "bare") == expected, user
+        assert found(user, "ip") == ({"2"} if user == "reader" else set()), user
+    assert secured.status_of(STRANGER, "POST", "/logs/_search", search("host")) == 403
 
 
 def test_nothing_is_said_without_tls(secured):

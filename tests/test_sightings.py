@@ -237,6 +237,7 @@ def test_another_collection_gets_them_if_that_is_configured(medallions, tmp_path
     made.visit("h1.example")
     assert made.round()["sent"] == 1
     assert made.sightings() == [] and len(made.sightings(EMPTY)) == 1
+    assert 'sightings go to "Empty"' in made.check()
 
 
 def test_a_ceiling_lets_more_or_less_through(medallions, tmp_path):
@@ -279,6 +280,7 @@ def test_a_collection_that_cannot_be_written_is_a_condition(medallions, tmp_path
     made.configure()
     made.round()
     made.visit("h1.example")
+    assert "can_write" in made.check(expect=program.REMOTE)
     assert "can_write" in made.round(expect=program.REMOTE)["error"]
     time.sleep(1.1)
     made.make_due()

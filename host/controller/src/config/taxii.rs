@@ -29,6 +29,16 @@ pub(crate) struct TaxiiFeed {
     pub(crate) sightings: Option<TaxiiSightings>,
 }
 
+impl TaxiiFeed {
+    /// Returns the collection that gets sightings: the one that is configured, or this one.
+    pub(crate) fn for_sightings(&self) -> TaxiiFeed {
+        match self.sightings.as_ref().and_then(|settings| settings.to.clone()) {
+            Some(url) => TaxiiFeed { url, collection: None, ..self.clone() },
+            None => self.clone(),
+        }
+    }
+}
+
 /// The report of matches as sightings.
 #[derive(Debug, Clone)]
 pub(crate) struct TaxiiSightings {

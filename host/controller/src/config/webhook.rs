@@ -139,7 +139,7 @@ fields! {
 
         /// Number of listed values that one round reports. More are counted. Without it, 1,000 for
         /// `generic` and 20 for the others.
-        #[setting(integer::<u32>(1, 100_000, "values"), optional, example = 50)]
+        #[setting(integer::<u32>(1, 10_000, "values"), optional, example = 50)]
         max_groups: Option<u32>,
 
         /// Number of example events for one listed value.

@@ -149,10 +149,7 @@ impl Sending<'_> {
         waiting: &[Sighting],
         report: &mut SightingsReport,
     ) -> anyhow::Result<bool> {
-        let target = match &self.settings.to {
-            Some(url) => TaxiiFeed { url: url.clone(), collection: None, ..self.taxii.clone() },
-            None => self.taxii.clone(),
-        };
+        let target = self.taxii.for_sightings();
         let added =
             add_objects(&target, &self.config.http, |version| reporter.objects(version, waiting));
         let added = match added.await {

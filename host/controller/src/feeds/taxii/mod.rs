@@ -172,10 +172,18 @@ pub(super) async fn probe(taxii: &TaxiiFeed, http: &Http) -> anyhow::Result<Stri
             holds = "holds objects";
         }
     }
-    Ok(format!(
+    let mut text = format!(
         "TAXII {version} collection {title:?} ({id}) at {}, which can be read and {holds}",
         shown(&objects)
-    ))
+    );
+    if taxii.sightings.is_some() {
+        let collection = resolve(&mut fetcher, &taxii.for_sightings(), Right::Write).await?;
+        text.push_str(&format!(
+            "; sightings go to {:?} ({}), which can be written",
+            collection.title, collection.id
+        ));
+    }
+    Ok(text)
 }
 
 fn fetcher(taxii: &TaxiiFeed, http: &Http, deadline: Deadline) -> anyhow::Result<Fetcher> {

@@ -110,6 +110,7 @@ public final class Blacklists {
             new ActionHandler<>(UserAction.HISTORY, UserAction.History.class),
             new ActionHandler<>(UserAction.ROLLBACK, UserAction.Rollback.class),
             new ActionHandler<>(UserAction.DELETE, UserAction.Delete.class),
+            new ActionHandler<>(UserAction.DELETE_TEMPORARY, UserAction.DeleteTemporary.class),
             new ActionHandler<>(SetPointerAction.INSTANCE, TransportSetPointer.class),
             new ActionHandler<>(StatusAction.INSTANCE, TransportStatus.class)
         );

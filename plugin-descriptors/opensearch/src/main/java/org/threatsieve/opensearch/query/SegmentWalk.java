@@ -102,11 +102,8 @@ final class SegmentWalk {
      */
     SegmentMatches run(List<TermField> fields) throws IOException {
         for (TermField field : fields) {
-            Terms terms = field.encoding() == TermField.Encoding.TEXT && field.indexed()
-                ? reader.terms(field.name())
-                : null;
-            if (terms != null) {
-                walk(field, terms.iterator(), new Postings(terms.iterator()));
+            if (field.encoding() == TermField.Encoding.TEXT && field.indexed()) {
+                walkTerms(field);
             } else {
                 walkDocValues(field);
             }
@@ -129,8 +126,22 @@ final class SegmentWalk {
         void hit(byte[] term, long ordinal, int conditions) throws IOException;
     }
 
+    /** The terms of a dictionary, one after the other. */
+    private interface Dictionary {
+        /** Returns the next term, or {@code null} after the last one. */
+        BytesRef next() throws IOException;
+    }
+
+    private void walkTerms(TermField field) throws IOException {
+        Terms terms = reader.terms(field.name());
+        // Another plugin's reader may hide the terms and leave doc values: those are not read.
+        if (terms != null) {
+            walk(field, terms.iterator()::next, new Postings(terms.iterator()));
+        }
+    }
+
     /** Looks up all terms of a dictionary. */
-    private void walk(TermField field, TermsEnum terms, Hits hits) throws IOException {
+    private void walk(TermField field, Dictionary terms, Hits hits) throws IOException {
         AddressText address = new AddressText();
         boolean isAddress = field.encoding() == TermField.Encoding.ADDRESS;
         int kind = field.kind().ordinal();
@@ -138,9 +149,12 @@ final class SegmentWalk {
         for (BytesRef term = terms.next(); term != null; term = terms.next()) {
             boolean added;
             do {
-                if (isAddress) {
+                if (isAddress && term.length == AddressText.BYTES) {
                     address.set(term.bytes, term.offset);
                     added = batch.add(kind, address.bytes(), 0, address.length());
+                } else if (isAddress) {
+                    // Masked by another plugin's reader. It keeps its place.
+                    added = batch.add(kind, term.bytes, term.offset, 0);
                 } else {
                     added = batch.add(kind, term.bytes, term.offset, term.length);
                 }
@@ -244,7 +258,7 @@ final class SegmentWalk {
     private void walkDocValues(TermField field) throws IOException {
         SortedSetDocValues values = DocValues.getSortedSet(reader, field.name());
         Ordinals ordinals = new Ordinals();
-        walk(field, values.termsEnum(), ordinals);
+        walk(field, inOrder(values), ordinals);
         if (ordinals.count == 0) {
             return;
         }
@@ -255,6 +269,21 @@ final class SegmentWalk {
         } else {
             passOverDocuments(field, ordinals);
         }
+    }
+
+    /**
+     * The terms of doc values. Another plugin's reader masks them where they are looked up, and not
+     * in their {@code TermsEnum}.
+     */
+    private static Dictionary inOrder(SortedSetDocValues values) {
+        return new Dictionary() {
+            private long ordinal;
+
+            @Override
+            public BytesRef next() throws IOException {
+                return ordinal < values.getValueCount() ? values.lookupOrd(ordinal++) : null;
+            }
+        };
     }
 
     private void searchAddresses(TermField field, SortedSetDocValues values, Ordinals ordinals)

@@ -236,6 +236,8 @@ class ThreatMatchQueryTest {
                 add("good.example", "9.9.9.8", millis, port);
             }
             if (shuffle % 10 == 9) {
+                // Times that not every event has can only be read forwards.
+                add("good.example");
                 refresh();
             }
         }
@@ -311,7 +313,12 @@ class ThreatMatchQueryTest {
         matcher.next.addAll(List.of(2L, 3L));
         assertEquals(Set.of(0), found(HOST));
         assertEquals(3, matcher.calls.size());
+        // It may also be replaced before the first segment.
+        Query before = query(false, HOST);
         matcher.generation = 2;
+        assertEquals(Set.of(0), found(reader, before));
+        assertEquals(4, matcher.calls.size());
+        matcher.generation = 3;
         matcher.next.addAll(List.of(1L, 1L, 1L, 1L, 1L));
         OpenSearchStatusException failure = assertThrows(
             OpenSearchStatusException.class,

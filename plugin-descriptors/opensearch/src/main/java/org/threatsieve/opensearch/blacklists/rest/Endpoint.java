@@ -216,7 +216,7 @@ public final class Endpoint extends EngineRestHandler {
         try {
             ActionRequest read = reader.apply(request);
             requireNothingElse(request);
-            return channel -> client.execute(action, read, new JsonListener(channel));
+            return channel -> client.execute(action(read), read, new JsonListener(channel));
         } catch (RuntimeException e) {
             // The engine refuses requests with unread parts, in the type of the request's body.
             List.copyOf(request.params().keySet()).forEach(request::param);
@@ -226,6 +226,14 @@ public final class Endpoint extends EngineRestHandler {
                 : Refused.input("parameter", e.getMessage());
             return channel -> new JsonListener(channel).onFailure(ThreatsieveRefused.of(refused));
         }
+    }
+
+    /** Returns the action of a request. Roles allow the deletion of temporary blacklists alone. */
+    private ActionType<Answer> action(ActionRequest request) {
+        boolean temporary = request instanceof NamedRequest named
+            && named.name != null
+            && BlacklistName.isTemporary(named.name);
+        return action == UserAction.DELETE && temporary ? UserAction.DELETE_TEMPORARY : action;
     }
 
     private void requireNothingElse(RestRequest request) {

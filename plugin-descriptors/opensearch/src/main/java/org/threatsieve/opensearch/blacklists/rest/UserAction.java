@@ -17,6 +17,8 @@ import org.opensearch.core.action.ActionListener;
 import org.opensearch.tasks.Task;
 import org.opensearch.threadpool.ThreadPool;
 import org.opensearch.transport.TransportService;
+import org.threatsieve.core.blacklists.BlacklistName;
+import org.threatsieve.core.blacklists.Refused;
 import org.threatsieve.core.blacklists.nodes.Callback;
 import org.threatsieve.core.blacklists.nodes.Overview;
 import org.threatsieve.core.blacklists.nodes.Rollout;
@@ -38,6 +40,7 @@ public abstract class UserAction<Q extends ActionRequest> extends TransportActio
     public static final ActionType<Answer> HISTORY = type("history");
     public static final ActionType<Answer> ROLLBACK = type("rollback");
     public static final ActionType<Answer> DELETE = type("delete");
+    public static final ActionType<Answer> DELETE_TEMPORARY = type("delete_temporary");
 
     /** The thread pool of pushes. */
     public static final String PUSHES = "threatsieve_push";
@@ -198,6 +201,31 @@ public abstract class UserAction<Q extends ActionRequest> extends TransportActio
 
         @Override
         PendingChange change(NamedRequest request, String user) throws IOException {
+            return publisher.delete(request.name, request.timeout, user);
+        }
+    }
+
+    /**
+     * {@link #DELETE_TEMPORARY}. A user who pushes temporary blacklists needs no right to delete
+     * others.
+     */
+    public static final class DeleteTemporary extends Changing<NamedRequest> {
+        @Inject
+        public DeleteTemporary(
+            ActionFilters filters,
+            TransportService transportService,
+            Publisher publisher,
+            Rollout rollout
+        ) {
+            super(DELETE_TEMPORARY, filters, transportService, publisher, rollout, ROLLBACKS);
+        }
+
+        @Override
+        PendingChange change(NamedRequest request, String user) throws IOException {
+            if (BlacklistName.isTemporary(request.name) == false) {
+                String reason = "[" + request.name + "] is not a temporary blacklist";
+                throw Refused.input("name", reason);
+            }
             return publisher.delete(request.name, request.timeout, user);
         }
     }
