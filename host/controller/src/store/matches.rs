@@ -35,9 +35,13 @@ pub(crate) struct StoredMatch {
     pub(crate) event: String,
     pub(crate) occurred: Option<Timestamp>,
     pub(crate) source: Option<String>,
-    pub(crate) path: String,
-    pub(crate) line: u64,
-    /// The start of the line.
+    /// File and line of the event; `None` for a document.
+    pub(crate) path: Option<String>,
+    pub(crate) line: Option<u64>,
+    /// Index and id of the document; `None` for a line.
+    pub(crate) index: Option<String>,
+    pub(crate) document: Option<String>,
+    /// The start of the line, or of the document.
     pub(crate) raw: String,
     pub(crate) feed: String,
     pub(crate) indicator: String,
@@ -75,7 +79,8 @@ pub(crate) struct MatchCounts {
 
 const COLUMNS: &str = "m.id, e.uid, e.occurred, e.source, f.path, e.line, e.raw, m.feed, \
                        m.indicator, m.entry_type, m.entry, m.observable, m.field, m.how, \
-                       m.confidence, m.tlp, m.name, m.generation, m.found, m.historic, m.retracted";
+                       m.confidence, m.tlp, m.name, m.generation, m.found, m.historic, \
+                       m.retracted, d.index_name, d.document";
 
 impl Store {
     /// Lists matches, the newest first. Also returns whether there are more than the limit.
@@ -83,7 +88,8 @@ impl Store {
         // Only conditions that are asked for: without the others, an index can help.
         let mut sql = format!(
             "SELECT {COLUMNS} FROM matches m JOIN events e ON e.id = m.event \
-             JOIN files f ON f.id = e.file WHERE 1"
+             LEFT JOIN files f ON f.id = e.file \
+             LEFT JOIN documents d ON d.event = e.id WHERE 1"
         );
         let text = query.text.as_ref().map(|text| text.to_lowercase());
         let (since, until) = (query.since.map(|at| at.0), query.until.map(|at| at.0));
@@ -125,7 +131,8 @@ impl Store {
     pub(crate) fn one_match(&self, id: i64) -> anyhow::Result<Option<StoredMatch>> {
         let sql = format!(
             "SELECT {COLUMNS} FROM matches m JOIN events e ON e.id = m.event \
-             JOIN files f ON f.id = e.file WHERE m.id = ?1"
+             LEFT JOIN files f ON f.id = e.file \
+             LEFT JOIN documents d ON d.event = e.id WHERE m.id = ?1"
         );
         Ok(self.connection.prepare_cached(&sql)?.query_row([id], stored).optional()?)
     }
@@ -190,5 +197,7 @@ fn stored(row: &Row<'_>) -> rusqlite::Result<StoredMatch> {
         found: Timestamp(row.get(18)?),
         is_historic: row.get(19)?,
         retracted: time(20)?,
+        index: row.get(21)?,
+        document: row.get(22)?,
     })
 }

@@ -1,4 +1,4 @@
-//! What changes while somebody looks at the page, as server-sent events.
+//! News for those who look at the page, as server-sent events.
 
 use std::convert::Infallible;
 use std::sync::Arc;

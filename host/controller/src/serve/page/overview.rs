@@ -105,7 +105,7 @@ async fn read(
             counts: store.match_counts()?,
             plot: plot::draw(&days)?,
             days,
-            backfills: backfills(store)?,
+            backfills: backfills(store, config)?,
             mutes: store.mutes()?.into_iter().map(|mute| MuteStatus::new(mute, now)).collect(),
             retractions: store.false_positives()?.into_iter().map(Into::into).collect(),
             next_round,

@@ -11,7 +11,7 @@ use crate::conditions::Condition;
 use crate::config::Role;
 use crate::serve::api::Backfill;
 use crate::serve::guard::Identity;
-use crate::status::FeedStatus;
+use crate::status::{FeedStatus, MatchStatus};
 use crate::text::{Rfc3339, escape_controls, grouped};
 
 /// The client, as its pages show it.
@@ -89,6 +89,16 @@ impl<'a> MainPage<'a> {
 
     fn count(&self, count: &u64) -> String {
         grouped(*count)
+    }
+
+    /// Returns the line or the document of a match.
+    fn place(&self, one: &MatchStatus) -> String {
+        let place = match (&one.file, one.line, &one.index, &one.document) {
+            (Some(file), Some(line), ..) => format!("{file}, line {line}"),
+            (.., Some(index), Some(document)) => format!("{index}, document {document}"),
+            _ => String::new(),
+        };
+        escape_controls(&place).into_owned()
     }
 
     fn sum(&self, one: &u64, other: &u64) -> String {

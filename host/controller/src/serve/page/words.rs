@@ -51,14 +51,17 @@ pub(super) fn backfill_words(one: &Backfill) -> String {
         0 => String::new(),
         count => format!("; {} cannot be read", counted(count, "file", "files")),
     };
-    if one.files == 0 {
+    if one.left == 0 {
         return "Nothing to match again".to_owned();
     }
-    let (done, total) = match one.unit {
-        "bytes" => (sized(one.done), sized(one.total)),
-        _ => (grouped(one.done), grouped(one.total)),
+    let (done, total, left) = match one.unit {
+        "bytes" => {
+            let left = counted(one.left, "file", "files");
+            (sized(one.done), sized(one.total), left)
+        }
+        _ => (grouped(one.done), grouped(one.total), counted(one.left, "shard", "shards")),
     };
-    format!("{done} of {total}, {} left{missed}", counted(one.files, "file", "files"))
+    format!("{done} of {total}, {left} left{missed}")
 }
 
 #[cfg(test)]
