@@ -7,6 +7,7 @@
 //! [`matching`]. [`output`] prints them. [`explain`] explains why one value matches or does not.
 
 mod alerts;
+mod backfill;
 mod cli;
 mod commands;
 mod conditions;
@@ -60,6 +61,7 @@ fn main() -> ExitCode {
         Verb::Mute(args) => commands::mute_alerts(&args),
         Verb::Misp(args) => commands::manage_misp(&args),
         Verb::Push(args) => commands::push_blacklist(&args),
+        Verb::Backfill(args) => commands::backfill_events(&args),
         Verb::OpenSearch(args) => match args.verb {
             OpenSearchVerb::Check { config, index, flag_field, json } => {
                 commands::check_opensearch(&config.path(), &index, &flag_field, json)

@@ -19,9 +19,11 @@
 
 mod conjunction;
 mod covering;
+mod document;
 mod enrichment;
 pub mod fields;
 mod retraction;
+mod shapes;
 #[cfg(test)]
 mod tests;
 
@@ -33,6 +35,7 @@ pub use self::conjunction::{
     EventHits, FileNames, MAX_EVENT_HITS, MAX_FILE_NAMES, MAX_JUDGED, Whole, retain_whole,
 };
 pub use self::covering::{Covering, Found, coverings};
+pub use self::document::{ENRICHMENTS, FlagShape, Holding, Retracted, Rewrite, rewrite, value_at};
 pub use self::retraction::retraction;
 
 /// The most indicators of one event that are kept, by the program and by the plugin. Further ones

@@ -50,9 +50,11 @@ mod time;
 mod zeek;
 
 pub use detect::SAMPLE_BYTES;
-pub use fields::Fields;
+pub use fields::{Fields, Use};
 pub use format::Format;
 pub use malformed::{MAX_LINE_BYTES, MalformedLine};
+pub use ndjson::TIMES as TIME_FIELDS;
 pub use parser::Parser;
+pub use ports::FIELDS as PORT_FIELDS;
 pub use records::{Template, TemplateError};
 pub use time::parse_time;

@@ -3,7 +3,7 @@
 use serde_json::{Map, Value};
 
 /// The fields with the destination port: the names of ECS, Suricata, Zeek and others.
-const FIELDS: [&str; 8] = [
+pub const FIELDS: [&str; 8] = [
     "destination.port",
     "dest_port",
     "dst_port",

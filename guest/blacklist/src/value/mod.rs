@@ -187,6 +187,28 @@ impl Value {
     }
 }
 
+impl Value {
+    /// Returns the hosts of the URLs in a value, as values that each cover only that host. An event
+    /// may have a URL's host and its path in two fields.
+    pub fn hosts_of_urls(&self) -> Vec<Value> {
+        match self {
+            Value::Url { key, .. } => host_of_key(key).into_iter().collect(),
+            Value::All(parts) => parts.values().flat_map(Value::hosts_of_urls).collect(),
+            _ => Vec::new(),
+        }
+    }
+}
+
+/// Returns the host of a URL's key, `host[:port]/path`.
+fn host_of_key(key: &str) -> Option<Value> {
+    let authority = key.split_once('/').map_or(key, |(authority, _)| authority);
+    let host = match authority.strip_prefix('[') {
+        Some(address) => address.split_once(']')?.0,
+        None => authority.rsplit_once(':').map_or(authority, |(host, _)| host),
+    };
+    Value::address(host).or_else(|_| Value::domain(host, DomainMode::Exact)).ok()
+}
+
 /// Returns the text refanged and trimmed, if its length is accepted.
 fn fit<'a>(text: &'a str, expected: &'static str) -> Result<Cow<'a, str>, Malformed> {
     let text = text.trim();

@@ -22,6 +22,8 @@ pub(crate) struct Audience<'a> {
     pub(crate) webhooks: &'a [Webhook],
     /// Name of the blacklist.
     pub(crate) blacklist: &'a str,
+    /// Pattern of links to events in a cluster, with `{index}` and `{id}`.
+    pub(crate) link: Option<&'a str>,
 }
 
 /// Numbers of what was composed.
@@ -38,6 +40,7 @@ impl<'a> Audience<'a> {
             alerts: config.alerts.as_ref(),
             webhooks: &config.webhooks,
             blacklist: &config.blacklist.name,
+            link: config.event_link(),
         }
     }
 }
@@ -93,8 +96,11 @@ impl Desk<'_> {
     ) -> anyhow::Result<Option<&Digest>> {
         let digest = match self.digests.entry((ceiling, extent)) {
             Entry::Occupied(read) => read.into_mut(),
-            Entry::Vacant(vacant) => vacant
-                .insert(digest::read(self.transaction, ceiling, extent, muted).context("digest")?),
+            Entry::Vacant(vacant) => {
+                let read = digest::read(self.transaction, ceiling, extent, muted);
+                let link = self.audience.link.map(str::to_owned);
+                vacant.insert(read.context("digest")?.map(|digest| Digest { link, ..digest }))
+            }
         };
         Ok(digest.as_ref())
     }

@@ -5,7 +5,9 @@ use jiff::Timestamp as Moment;
 use threatsieve_blacklist::{Threat, Timestamp, Tlp};
 
 use super::defang::defanged;
-use crate::store::digest::{Digest, Example, Group, Share, SourceHost, Span, Voucher};
+use crate::store::digest::{
+    Digest, Example, ExamplePlace, Group, Share, SourceHost, Span, Voucher,
+};
 use crate::store::events::CONJUNCTION;
 use crate::store::mutes::host_of;
 use crate::text::{counted, grouped, rfc3339};
@@ -123,6 +125,8 @@ pub(super) struct ExampleView {
     pub(super) host: String,
     pub(super) what: String,
     pub(super) place: String,
+    /// The event's page, if the configuration says where it is.
+    pub(super) link: Option<String>,
     pub(super) is_historic: bool,
     pub(super) raw: String,
     /// The same, broken into lines for the text form.
@@ -141,7 +145,7 @@ impl Page {
         let totals = &digest.totals;
         let groups: Vec<_> = (1..)
             .zip(&digest.groups)
-            .map(|(number, group)| GroupView::new(number, group))
+            .map(|(number, group)| GroupView::new(number, group, digest.link.as_deref()))
             .collect();
         let hosts: Vec<_> = digest.sources.iter().map(HostView::new).collect();
         Page {
@@ -277,7 +281,7 @@ impl ShareView {
 }
 
 impl GroupView {
-    fn new(number: usize, group: &Group) -> GroupView {
+    fn new(number: usize, group: &Group, link: Option<&str>) -> GroupView {
         let hosts = match group.source_count {
             0 => String::new(),
             count => format!(" from {}", counted(count, "host", "hosts")),
@@ -305,7 +309,11 @@ impl GroupView {
             ),
             hosts: group.sources.iter().map(ShareView::host).collect(),
             more_hosts: more(group.source_count, named_hosts, "host", "hosts"),
-            examples: group.examples.iter().map(ExampleView::new).collect(),
+            examples: group
+                .examples
+                .iter()
+                .map(|example| ExampleView::new(example, link))
+                .collect(),
             more_examples: more(group.events, group.examples.len(), "event", "events"),
         }
     }
@@ -337,7 +345,7 @@ fn threats(all: &[Threat]) -> Option<String> {
 }
 
 impl ExampleView {
-    fn new(example: &Example) -> ExampleView {
+    fn new(example: &Example, link: Option<&str>) -> ExampleView {
         let raw = defanged(&example.raw, RAW_CHARS);
         ExampleView {
             when: example.occurred.map_or_else(|| "time not logged".to_owned(), written),
@@ -348,11 +356,17 @@ impl ExampleView {
                 defanged(&example.observable, VALUE_CHARS),
                 how(&example.how)
             ),
-            place: format!(
-                "{} line {}",
-                defanged(&example.file, NAME_CHARS),
-                grouped(example.line)
-            ),
+            place: match &example.place {
+                ExamplePlace::Line { file, line } => {
+                    format!("{} line {}", defanged(file, NAME_CHARS), grouped(*line))
+                }
+                ExamplePlace::Document { index, id } => format!(
+                    "index {} document {}",
+                    defanged(index, NAME_CHARS),
+                    defanged(id, NAME_CHARS)
+                ),
+            },
+            link: example.place.link(link),
             is_historic: example.is_historic,
             raw_lines: wrapped(&raw, LINE_CHARS - 6),
             raw,

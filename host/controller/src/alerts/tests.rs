@@ -22,7 +22,7 @@ pub(super) const NOW: Timestamp = Timestamp(1_795_578_300_000_000);
 
 /// Composes mails, and returns their number.
 fn compose(alerts: Option<&Alerts>, store: &mut Store, now: Timestamp) -> anyhow::Result<u64> {
-    let audience = Audience { alerts, webhooks: &[], blacklist: "default" };
+    let audience = Audience { alerts, webhooks: &[], blacklist: "default", link: None };
     Ok(super::compose(audience, store, now)?.mails)
 }
 

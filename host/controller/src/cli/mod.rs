@@ -16,7 +16,7 @@ pub(crate) use build::BuildArgs;
 pub(crate) use explain::ExplainArgs;
 pub(crate) use indicators::{BlacklistArgs, FeedArgs, PolicyArgs};
 pub(crate) use misp::{MispArgs, MispVerb};
-pub(crate) use opensearch::{OpenSearchArgs, OpenSearchVerb, PushArgs};
+pub(crate) use opensearch::{BackfillArgs, BackfillWay, OpenSearchArgs, OpenSearchVerb, PushArgs};
 pub(crate) use scan::{Output, ScanArgs};
 pub(crate) use service::{
     ConfigArgs, ConfigVerb, ConfigVerbArgs, FeedManifestArgs, FeedPushArgs, FeedTestArgs,
@@ -55,6 +55,7 @@ pub(crate) enum Verb {
     Mute(MuteArgs),
     Misp(MispArgs),
     Push(PushArgs),
+    Backfill(BackfillArgs),
     #[command(name = "opensearch")]
     OpenSearch(OpenSearchArgs),
     Config(ConfigVerbArgs),

@@ -1,10 +1,12 @@
-//! The commands about an OpenSearch cluster: `push`, `opensearch check`, `opensearch template`.
+//! The commands about an OpenSearch cluster: `push`, `backfill`, `opensearch check`, `opensearch
+//! template`.
 
 use std::path::PathBuf;
 
-use clap::{Args, Subcommand};
+use clap::{Args, Subcommand, ValueEnum};
 
 use super::ConfigArgs;
+use super::values::At;
 
 /// Push a blacklist to the ingest nodes of an OpenSearch cluster, and show what each node serves
 #[derive(Debug, Clone, Args)]
@@ -42,6 +44,53 @@ pub(crate) struct PushArgs {
     pub(crate) json: bool,
 }
 
+/// Match stored events of an OpenSearch cluster: those that are due, or a range
+///
+/// Without a range, events are matched with what newly counts, as rounds do. With one, all its
+/// events are matched with the whole blacklist. The next round reports what was flagged.
+#[derive(Debug, Clone, Args)]
+#[command(after_help = "Examples:\n  threatsieve backfill --dry-run\n  \
+                  threatsieve backfill --since 2026-11-01 --until 2026-11-08 --index 'proxy-*'\n  \
+                  threatsieve backfill --take-over")]
+pub(crate) struct BackfillArgs {
+    #[command(flatten)]
+    pub(crate) config: ConfigArgs,
+    /// Match events from this time on: a date, or a date and time (RFC 3339)
+    #[arg(long, value_name = "TIME")]
+    pub(crate) since: Option<At>,
+    /// Match events before this time
+    #[arg(long, value_name = "TIME")]
+    pub(crate) until: Option<At>,
+    /// Match these indices only; may be given several times
+    #[arg(long, value_name = "PATTERN")]
+    pub(crate) index: Vec<String>,
+    /// Way to find events [default: `way` of the configuration]
+    #[arg(long, value_name = "WAY")]
+    pub(crate) way: Option<BackfillWay>,
+    /// Show the way, the number of events and the time it takes, and change nothing
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+    /// Take the cluster's events over from another controller
+    #[arg(long)]
+    pub(crate) take_over: bool,
+    /// Print one JSON object, not text
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// Way to find events.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum BackfillWay {
+    /// The cheapest
+    Auto,
+    /// The plugin's query
+    Query,
+    /// The values that the index lists
+    Values,
+    /// All events
+    Scan,
+}
+
 /// Check that an OpenSearch cluster can take flagged events, or give it the fields' mappings
 #[derive(Debug, Clone, Args)]
 #[command(after_help = "Examples:\n  threatsieve opensearch check --index 'proxy-*'\n  \
@@ -72,6 +121,8 @@ pub(crate) enum OpenSearchVerb {
         json: bool,
     },
     /// Print the component template with the mappings of all fields that are written into events
+    ///
+    /// With --put, also creates the index with which a controller claims the cluster's events.
     #[command(after_help = "Example:\n  threatsieve opensearch template --put")]
     Template {
         #[command(flatten)]

@@ -10,6 +10,7 @@ use super::configured::{loaded, network_runtime};
 use crate::config::{Config, OpenSearch};
 use crate::exit::{Exit, Failure};
 use crate::opensearch::cluster::{Cluster, Server};
+use crate::opensearch::events::{CLAIM_INDEX, create_claim_index};
 use crate::opensearch::mappings::{
     Expected, Finding, Judged, NodePlugin, TEMPLATE, TEMPLATE_NAME, check, node_findings,
     node_plugins, put_template,
@@ -110,12 +111,13 @@ pub(crate) fn component_template(put_into: Option<&Path>) -> Result<Exit, Failur
         .block_on(async {
             let server = cluster.connect().await?;
             put_template(&cluster).await?;
+            create_claim_index(&cluster).await?;
             anyhow::Ok(server)
         })
         .map_err(Failure::remote)?;
     let text = format!(
         "{}: the component template {TEMPLATE_NAME:?} is stored; name it in `composed_of` of the \
-         index templates of flagged indices\n",
+         index templates of flagged indices. The index {CLAIM_INDEX:?} is there\n",
         escape_controls(&server.host)
     );
     out.write(text.as_bytes())?;

@@ -1,5 +1,6 @@
 //! The commands of the program, one module each.
 
+mod backfill_events;
 mod build_blacklist;
 mod check_config;
 mod check_opensearch;
@@ -23,6 +24,7 @@ mod test_feed;
 mod write_manual;
 mod write_reference;
 
+pub(crate) use backfill_events::backfill_events;
 pub(crate) use build_blacklist::build_blacklist;
 pub(crate) use check_config::{check_config, show_config};
 pub(crate) use check_opensearch::{check_opensearch, component_template};

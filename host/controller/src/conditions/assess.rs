@@ -37,6 +37,7 @@ pub(crate) fn assess(
     list.mails()?;
     list.webhooks()?;
     list.push()?;
+    list.indices()?;
     list.misp()?;
     list.sightings()?;
     list.logs();
@@ -200,6 +201,26 @@ impl List<'_> {
             None => format!("generation {}: {error}", in_use.generation),
         };
         self.add(Kind::PushStuck, "", Some(in_use.built), what);
+        Ok(())
+    }
+
+    fn indices(&mut self) -> anyhow::Result<()> {
+        if self.config.backfill().is_none() {
+            return Ok(());
+        }
+        if let Some(holder) = self.store.known_claim()?.and_then(|claim| claim.refused) {
+            self.add(Kind::ClusterTaken, "", None, format!("the holder: {holder}"));
+        }
+        for trouble in self.store.index_troubles()? {
+            self.add(Kind::IndexLeftOut, &trouble.index, None, trouble.reason);
+        }
+        let indices = self.report.backfill.iter().flat_map(|backfill| &backfill.indices);
+        let unchecked: u64 = indices.map(|index| index.unchecked).sum();
+        if unchecked > 0 {
+            let events = counted(unchecked, "stored event was", "stored events were");
+            let what = format!("{events} not checked, or only in the first part");
+            self.add(Kind::EventsUnchecked, "indices", None, what);
+        }
         Ok(())
     }
 

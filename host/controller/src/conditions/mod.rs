@@ -54,6 +54,10 @@ pub(crate) enum Kind {
     EventsUnchecked,
     /// Stored lines could not be matched with new indicators.
     HistoryMissed,
+    /// Another controller holds the cluster's events.
+    ClusterTaken,
+    /// The events of an index cannot be matched or changed.
+    IndexLeftOut,
     /// Nothing is sent to a MISP server.
     MispPaused,
     /// Events for a MISP server have waited for longer than `health.stuck_after`, failed, or are
@@ -66,7 +70,7 @@ pub(crate) enum Kind {
 }
 
 impl Kind {
-    pub(crate) const ALL: [Kind; 18] = [
+    pub(crate) const ALL: [Kind; 20] = [
         Kind::ConfigRefused,
         Kind::StepFailed,
         Kind::FeedDead,
@@ -81,6 +85,8 @@ impl Kind {
         Kind::LogsUnread,
         Kind::EventsUnchecked,
         Kind::HistoryMissed,
+        Kind::ClusterTaken,
+        Kind::IndexLeftOut,
         Kind::MispPaused,
         Kind::MispStuck,
         Kind::SightingsStuck,
@@ -104,6 +110,8 @@ impl Kind {
             Kind::LogsUnread => "logs_unread",
             Kind::EventsUnchecked => "events_unchecked",
             Kind::HistoryMissed => "history_missed",
+            Kind::ClusterTaken => "cluster_taken",
+            Kind::IndexLeftOut => "index_left_out",
             Kind::MispPaused => "misp_paused",
             Kind::MispStuck => "misp_stuck",
             Kind::SightingsStuck => "sightings_stuck",
@@ -120,6 +128,7 @@ impl Kind {
         match self {
             Kind::FeedDead | Kind::FeedHeld | Kind::BlacklistHeld => Exit::Remote,
             Kind::MailsStuck | Kind::WebhooksStuck | Kind::PushStuck => Exit::Remote,
+            Kind::ClusterTaken | Kind::IndexLeftOut => Exit::Remote,
             Kind::MispPaused | Kind::MispStuck | Kind::MispUnpublished => Exit::Remote,
             Kind::SightingsStuck => Exit::Remote,
             Kind::ConfigRefused | Kind::StepFailed => Exit::Usage,
@@ -150,6 +159,8 @@ impl Kind {
             Kind::LogsUnread => "logs not read",
             Kind::EventsUnchecked => "events not checked",
             Kind::HistoryMissed => "stored lines not matched",
+            Kind::ClusterTaken => "cluster held by another controller",
+            Kind::IndexLeftOut => "index left out",
             Kind::MispPaused => "MISP server paused",
             Kind::MispStuck => "MISP events not sent",
             Kind::SightingsStuck => "sightings not sent",
@@ -203,6 +214,12 @@ impl Kind {
             }
             Kind::HistoryMissed => {
                 "match the files with `threatsieve scan`, if they are kept elsewhere"
+            }
+            Kind::ClusterTaken => {
+                "stop the other controller, or take over with `threatsieve backfill --take-over`"
+            }
+            Kind::IndexLeftOut => {
+                "see docs/backfill.md, or name other indices in [opensearch.backfill]"
             }
             Kind::MispPaused => {
                 return format!(

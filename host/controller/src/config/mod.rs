@@ -77,7 +77,7 @@ pub(crate) use load::{ConfigError, Loaded, feed_of_url, load, tables};
 pub(crate) use logs::{History, LogSource};
 pub(crate) use misp::{Distribution, Misp, MispTarget, MispWay, Withdraw};
 pub(crate) use misp_source::{MispFiles, MispPlace, MispServer, MispWanted};
-pub(crate) use opensearch::{OpenSearch, of_hosts};
+pub(crate) use opensearch::{Backfill, CheckedBy, OpenSearch, Way, of_hosts};
 pub(crate) use output::Output;
 pub(crate) use policy::{FeedPolicy, Scope};
 pub(crate) use preset::unknown as unknown_preset;
@@ -121,6 +121,17 @@ pub(crate) struct Config {
 }
 
 impl Config {
+    /// The indices whose stored events are matched again and followed.
+    pub(crate) fn backfill(&self) -> Option<(&OpenSearch, &Backfill)> {
+        let cluster = self.opensearch.as_ref()?;
+        Some((cluster, cluster.backfill.as_ref()?))
+    }
+
+    /// The pattern of links to events in a cluster, with `{index}` and `{id}`.
+    pub(crate) fn event_link(&self) -> Option<&str> {
+        self.backfill()?.1.link.as_deref()
+    }
+
     /// Returns whether matches are reported to anybody, by mail or webhook.
     pub(crate) fn reports_matches(&self) -> bool {
         self.alerts.is_some() || !self.webhooks.is_empty()

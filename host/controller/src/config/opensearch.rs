@@ -9,9 +9,9 @@ use url::Url;
 use super::credentials::{
     Auth, ClientCertificate, basic, check_encrypted, check_one_way, client_certificate,
 };
-use super::kinds::{BOOLEAN, DURATION, FilePath, HttpUrl, SIZE, TEXT};
+use super::kinds::{BOOLEAN, DURATION, FilePath, HttpUrl, Plain, SIZE, TEXT, Words, integer};
 use super::load::parse;
-use super::nested::{list, non_empty_list};
+use super::nested::{TableOf, list, non_empty_list};
 use super::reader::{Field, Reader};
 use super::secret::SecretPlace;
 use super::{Config, ConfigError, Secret};
@@ -36,6 +36,8 @@ pub(crate) struct OpenSearch {
     pub(crate) node_timeout: Duration,
     /// Largest blacklist sent in one request.
     pub(crate) max_request_bytes: u64,
+    /// The indices whose events are followed and matched again.
+    pub(crate) backfill: Option<Backfill>,
 }
 
 fields! {
@@ -105,8 +107,120 @@ fields! {
         /// the server's `http.max_content_length`.
         #[setting(SIZE, default = "64MiB", example = "16MiB")]
         max_request: u64,
+
+        /// Indices whose stored events are matched again, and whose flagged events are reported;
+        /// see `[opensearch.backfill]`.
+        #[setting(
+            TableOf(&Backfill::TABLE),
+            optional,
+            example = { indices = ["proxy-*", "dns"] }
+        )]
+        backfill: Option<Reader<'a>>,
     }
 }
+
+settings! {
+    /// Stored events of the cluster. Their flags are written with `output.flag_field`,
+    /// `output.flag_value` and `output.max_tlp`; `history.window` says how far back they are
+    /// matched. Needs the index of `threatsieve opensearch template --put`.
+    #[heading = "[opensearch.backfill]"]
+    pub(crate) struct Backfill {
+        /// Indices, data streams and aliases, by name or pattern.
+        #[setting(
+            non_empty_list(TEXT, "names or patterns"),
+            required,
+            example = ["proxy-*", "dns"]
+        )]
+        pub(crate) indices: Vec<String>,
+
+        /// Place where new events are matched: the ingest pipelines of these indices with the
+        /// plugin, or the controller in each round.
+        #[setting(
+            Words(&[("pipeline", CheckedBy::Pipeline), ("controller", CheckedBy::Controller)]),
+            default = "pipeline",
+            example = "controller"
+        )]
+        pub(crate) new_events: CheckedBy,
+
+        /// Fields to match, by their dotted names. Without it, all known fields (docs/logs.md).
+        #[setting(
+            list(TEXT, "names of fields"),
+            optional,
+            example = ["url.domain", "destination.ip"]
+        )]
+        pub(crate) fields: Option<Vec<String>>,
+
+        /// Way to find events. `auto` takes the cheapest; see docs/backfill.md.
+        #[setting(
+            Words(&[
+                ("auto", None),
+                ("query", Some(Way::Query)),
+                ("values", Some(Way::Values)),
+                ("scan", Some(Way::Scan)),
+            ]),
+            default = "auto",
+            example = "scan"
+        )]
+        pub(crate) way: Option<Way>,
+
+        /// Most events read in a second; 0 for no limit.
+        #[setting(integer::<u32>(0, 10_000_000, "events"), default = 0, example = 5000)]
+        pub(crate) rate: u32,
+
+        /// Longest time that one round matches stored events. The next round continues.
+        #[setting(DURATION, default = "10m", example = "5m")]
+        pub(crate) budget: Duration,
+
+        /// Link to an event in alerts, with `{index}` and `{id}`.
+        #[setting(
+            LINK,
+            optional,
+            example = "https://dashboards.example.org/app/discover#/doc/proxy/{index}?id={id}"
+        )]
+        pub(crate) link: Option<String>,
+    }
+}
+
+/// The place where new events are matched.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum CheckedBy {
+    Pipeline,
+    Controller,
+}
+
+/// The ways to find events that may match.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Way {
+    /// The plugin's query, which walks the values of the index.
+    Query,
+    /// The values of the index, matched here.
+    Values,
+    /// All events, matched here.
+    Scan,
+}
+
+impl Way {
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Way::Query => "query",
+            Way::Values => "values",
+            Way::Scan => "scan",
+        }
+    }
+}
+
+/// The link to an event.
+const LINK: Plain<String> = Plain {
+    name: "URL with `{index}` and `{id}`",
+    expected: "a URL (http or https) with `{index}` and `{id}`",
+    parse: |value| {
+        let text = value.as_str()?;
+        let is_url =
+            matches!(Url::parse(text), Ok(url) if matches!(url.scheme(), "http" | "https"));
+        (is_url && text.contains("{index}") && text.contains("{id}")).then(|| text.to_owned())
+    },
+};
 
 pub(super) fn opensearch(table: &Reader<'_>, allow_plain_http: bool) -> Option<OpenSearch> {
     let settings = OpenSearchSettings::read(table);
@@ -120,6 +234,10 @@ pub(super) fn opensearch(table: &Reader<'_>, allow_plain_http: bool) -> Option<O
     if let (Some(hosts), Some(auth), false) = (&settings.hosts.value, &auth, allow_plain_http) {
         check_encrypted(&settings.hosts.place, hosts, auth);
     }
+    let backfill = match settings.backfill.value? {
+        Some(table) => Backfill::read(&table).map(Some),
+        None => Some(None),
+    };
     Some(OpenSearch {
         hosts: settings.hosts.value?,
         push: settings.push.value?,
@@ -130,6 +248,7 @@ pub(super) fn opensearch(table: &Reader<'_>, allow_plain_http: bool) -> Option<O
         timeout: settings.timeout.value?,
         node_timeout: settings.node_timeout.value?,
         max_request_bytes: settings.max_request.value?,
+        backfill: backfill?,
     })
 }
 

@@ -10,7 +10,7 @@ use super::stretch::Stretch;
 use crate::matching::Judge;
 use crate::pipeline::{End, FoundEvent, FoundEvents, Report, Tally};
 use crate::sinks::{RecordShape, addition_record, flag_record};
-use crate::store::events::{Finding, NewEvent, event_uid, insert_event, insert_match};
+use crate::store::events::{self, Finding, NewEvent, event_uid, insert_event, insert_match};
 use crate::store::files::{self, Place, Reached};
 use crate::store::history;
 use crate::store::records::insert_record;
@@ -141,9 +141,11 @@ fn flag(
     let known = insert_event(
         connection,
         &NewEvent {
-            file: stretch.file,
-            offset: event.offset,
-            line: event.line,
+            place: events::Place::Line {
+                file: stretch.file,
+                offset: event.offset,
+                line: event.line,
+            },
             uid: event_uid(&stretch.identity, event.offset),
             occurred: event.time,
             source: event.source(),

@@ -105,6 +105,24 @@ impl Session<'_> {
         Ok(counting)
     }
 
+    /// Returns why an indicator of an earlier match does not hold any more; `None` if it does.
+    pub(crate) fn withdrawn(
+        &mut self,
+        feed: &str,
+        id: &str,
+        value: Option<&str>,
+    ) -> anyhow::Result<Option<String>> {
+        let false_positives = &self.known.false_positives;
+        let retracted = false_positives
+            .indicator(id)
+            .or_else(|| value.and_then(|value| false_positives.text(value)));
+        if let Some(retracted) = retracted {
+            return Ok(Some(retracted.reason.clone()));
+        }
+        let is_revoked = self.is_withdrawn(feed, id.to_owned())?;
+        Ok(is_revoked.then(|| "revoked by its publisher".to_owned()))
+    }
+
     /// Returns whether an indicator is revoked by its publisher, or retracted by an operator.
     fn is_withdrawn(&mut self, feed: &str, id: String) -> anyhow::Result<bool> {
         if self.known.false_positives.indicator(&id).is_some() {

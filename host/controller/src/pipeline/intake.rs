@@ -97,6 +97,24 @@ impl<'a, 'q> Intake<'a, 'q> {
         self.pieces
     }
 
+    /// Queues lines that are in memory. Their numbers start at 1.
+    pub(crate) fn lines(&mut self, name: &str, text: &[u8], parser: &Parser) {
+        let source = Arc::new(Source { name: name.into(), number: self.logs });
+        self.logs += 1;
+        let mut chunks = Chunks::new(text);
+        let header: Arc<[u8]> = Arc::from([]);
+        // Reading from memory does not fail.
+        while let Ok(Some(chunk)) = chunks.next(self.buffers.take()) {
+            let cost = chunk.buffer_bytes().div_ceil(BUFFER_BYTES);
+            let parser = parser.clone();
+            let piece =
+                Piece { source: Arc::clone(&source), parser, chunk, header: Arc::clone(&header) };
+            if self.queue.push(piece, cost).is_break() {
+                break;
+            }
+        }
+    }
+
     /// Cuts a log into pieces and queues them. Logs are numbered from 0 in the order of the calls,
     /// unless `number` is given.
     pub(crate) fn read(&mut self, mut log: Log<'_>, number: Option<u64>) -> Cut {

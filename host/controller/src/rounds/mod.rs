@@ -1,6 +1,7 @@
 //! Rounds: poll the feeds, build the blacklist, write packages, match new lines and then stored
 //! ones, write records, send mails, and send indicators to MISP servers. The blacklist is pushed in
-//! parallel, so that a faulty cluster delays nothing.
+//! parallel, so that a faulty cluster delays nothing. At the end come the events that the cluster
+//! stores, with mails of their own.
 //!
 //! Before the first step, the state is checked for damage, if that is due, and the clock is
 //! compared with the last round. Every step starts from a consistent state and leaves one. So if a
@@ -12,6 +13,7 @@ mod report;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::available_parallelism;
+use std::time::Instant;
 
 use anyhow::Context;
 use threatsieve_blacklist::Timestamp;
@@ -21,6 +23,7 @@ pub(crate) use clock::ClockJump;
 pub(crate) use report::{FeedReport, RoundReport};
 
 use crate::alerts::{Audience, Composed, compose, compose_operations, deliver, deliver_webhooks};
+use crate::backfill::{Asked, BackfillReport, Backfilling};
 use crate::conditions;
 use crate::config::{Config, Feed};
 use crate::feeds;
@@ -28,7 +31,10 @@ use crate::follow::{follow_logs, match_history};
 use crate::indicators::generation::{self, Built};
 use crate::matching::Matcher;
 use crate::misp::forward;
+use crate::opensearch::cluster::Cluster;
+use crate::opensearch::events::ClusterEvents;
 use crate::opensearch::publish::{Outcome, Push, PushReport};
+use crate::output::{Done, Progress};
 use crate::sightings::report_sightings;
 use crate::sinks::output_file;
 use crate::sinks::package_folder::write_packages;
@@ -133,14 +139,21 @@ impl Round<'_> {
                 report_sightings(self.config, store, self.runtime, self.stop, self.now)?;
             Ok(())
         });
+        let mut pushing = pushing;
+        if self.config.backfill().is_some() {
+            // Neither do they wait for the cluster.
+            self.send_mails(held(store), &mut report);
+            self.end_push(pushing.take(), held(store), &mut report);
+            self.step(&mut report, "matching events in the cluster", |report| {
+                report.backfill = self.backfill(held(store), &mut loaded)?;
+                report.count(compose(Audience::of(self.config), held(store), self.now)?);
+                Ok(())
+            });
+        }
         self.step(&mut report, "listing conditions", |report| self.conditions(held(store), report));
         self.send_mails(held(store), &mut report);
         self.send_to_webhooks(store, &mut report);
-        if let Some(pushing) = pushing {
-            self.step(&mut report, "pushing the blacklist", |report| {
-                self.end_push(pushing, held(store), report)
-            });
-        }
+        self.end_push(pushing, held(store), &mut report);
         self.step(&mut report, "removing old data", |report| {
             report.pruned = held(store).prune_if_due(self.config, self.now)?;
             Ok(())
@@ -226,9 +239,45 @@ impl Round<'_> {
         pushing
     }
 
+    /// Matches, follows and corrects the events in the indices of the cluster.
+    fn backfill(
+        &self,
+        store: &mut Store,
+        loaded: &mut Option<Arc<Matcher>>,
+    ) -> anyhow::Result<Option<BackfillReport>> {
+        let Some((cluster, settings)) = self.config.backfill() else { return Ok(None) };
+        let matcher = self.matcher(store, loaded)?;
+        let client = Cluster::new(cluster, &self.config.http.user_agent)?;
+        let events = ClusterEvents::new(&client, cluster);
+        let done = Arc::new(Done::default());
+        let progress = Progress::start(&done, false);
+        let backfilling = Backfilling {
+            config: self.config,
+            settings,
+            asked: Asked::default(),
+            pushes: cluster.push,
+            now: self.now,
+            deadline: Some(Instant::now() + settings.budget),
+            stop: self.stop,
+            done: &done,
+        };
+        let report = self.runtime.block_on(backfilling.run(&events, store, matcher))?;
+        drop(progress);
+        Ok(Some(report))
+    }
+
+    /// Waits for the push, if there is one.
+    fn end_push(&self, pushing: Option<Pushing>, store: &Store, report: &mut RoundReport) {
+        if let Some(pushing) = pushing {
+            self.step(report, "pushing the blacklist", |report| {
+                self.wait_for_push(pushing, store, report)
+            });
+        }
+    }
+
     /// Waits for the push. If a stop is requested, the push ends unrecorded, and the next round
     /// asks the cluster for its generation.
-    fn end_push(
+    fn wait_for_push(
         &self,
         pushing: Pushing,
         store: &Store,

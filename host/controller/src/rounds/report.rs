@@ -6,6 +6,7 @@ use serde::Serialize;
 
 use super::ClockJump;
 use crate::alerts::{Composed, Delivery};
+use crate::backfill::BackfillReport;
 use crate::conditions::Condition;
 use crate::exit::Exit;
 use crate::feeds::{Outcome, Polled};
@@ -97,6 +98,9 @@ pub(crate) struct RoundReport {
     pub(crate) sightings: Vec<SightingsReport>,
     /// `None` when there is nothing to push, or no cluster to push to.
     pub(crate) push: Option<PushReport>,
+    /// Stored events in the indices of the cluster; `None` without indices.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) backfill: Option<BackfillReport>,
     /// `None` when nothing was due to be removed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) pruned: Option<Pruned>,
@@ -124,6 +128,7 @@ impl RoundReport {
         let is_undelivered =
             self.delivery.into_iter().chain(self.webhooks).any(|d| d.retried + d.given_up > 0);
         let is_not_pushed = self.push.as_ref().is_some_and(PushReport::is_trouble);
+        let is_not_backfilled = self.backfill.as_ref().is_some_and(BackfillReport::is_trouble);
         let is_not_sent = self.misp.iter().any(ServerReport::is_trouble);
         let is_not_seen = self.sightings.iter().any(SightingsReport::is_trouble);
         let has_failed = self.feeds.iter().any(|feed| matches!(feed.outcome, "failed" | "held"));
@@ -134,6 +139,7 @@ impl RoundReport {
             (!self.errors.is_empty() || is_not_written || self.clock.is_some(), Exit::Usage),
             (has_failed || self.held.is_some() || is_undelivered, Exit::Remote),
             (is_not_pushed || is_not_sent || is_not_seen, Exit::Remote),
+            (is_not_backfilled, Exit::Remote),
             (is_damaged || has_missed || has_doubt, Exit::Damaged),
         ];
         let of_this_round = ends.into_iter().filter_map(|(is, exit)| is.then_some(exit));
@@ -245,6 +251,9 @@ impl RoundReport {
             if push.is_trouble() || push.outcome == publish::Outcome::Waiting {
                 text.push_str(&nodes_text(&push.nodes));
             }
+        }
+        if let Some(backfill) = &self.backfill {
+            text.push_str(&backfill.text());
         }
         for condition in &self.conditions {
             let Condition { kind, subject, what, since } = condition;

@@ -10,8 +10,10 @@ use crate::config::{Config, OpenSearch};
 use crate::network::shown_url;
 use crate::opensearch::cluster::Cluster;
 use crate::opensearch::publish::{self, NodeAnswer, Outgoing, Wanted, nodes_text, remedy};
+use crate::store::cluster::shards::ClusterState;
+use crate::store::cluster::troubles::IndexTrouble;
 use crate::store::{LastPush, Store};
-use crate::text::{Rfc3339, counted, escape_controls};
+use crate::text::{Rfc3339, counted, escape_controls, grouped};
 
 /// Maximum wait of `status` for a host, and for its answer.
 const PATIENCE: Duration = Duration::from_secs(3);
@@ -29,6 +31,16 @@ pub(crate) struct ClusterStatus {
     pub(crate) wanted: Option<Wanted>,
     pub(crate) nodes: Vec<NodeAnswer>,
     pub(crate) push: PushStatus,
+    /// The indices whose events are matched; `None` without any.
+    pub(crate) indices: Option<IndicesStatus>,
+}
+
+/// The indices whose events are matched.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct IndicesStatus {
+    #[serde(flatten)]
+    state: ClusterState,
+    left_out: Vec<IndexTrouble>,
 }
 
 /// The last push.
@@ -65,6 +77,13 @@ impl ClusterStatus {
             wanted: None,
             nodes: Vec::new(),
             push: PushStatus::new(settings, store.last_push()?),
+            indices: match settings.backfill {
+                Some(_) => Some(IndicesStatus {
+                    state: store.cluster_state()?,
+                    left_out: store.index_troubles()?,
+                }),
+                None => None,
+            },
         };
         match asked {
             Ok((host, loaded)) => {
@@ -103,6 +122,20 @@ impl fmt::Display for ClusterStatus {
             (None, None) => writeln!(f, "cluster   {host}: has no blacklist of this name")?,
         }
         f.write_str(&nodes_text(&self.nodes))?;
+        if let Some(indices) = &self.indices {
+            let IndicesStatus { state, left_out } = indices;
+            writeln!(
+                f,
+                "          {} of indices followed, {} to match again, {} to correct",
+                counted(state.shards, "shard", "shards"),
+                grouped(state.shards_left),
+                counted(state.documents_waiting, "document", "documents"),
+            )?;
+            for trouble in left_out {
+                let text = format!("{} is left out: {}", trouble.index, trouble.reason);
+                writeln!(f, "          {}", escape_controls(&text))?;
+            }
+        }
         let Some(generation) = self.push.generation else {
             return f.write_str("          nothing was pushed yet\n");
         };

@@ -31,6 +31,8 @@ pub(crate) struct Digest {
     pub(crate) sources: Vec<SourceHost>,
     /// Matches that were muted since the last mail.
     pub(crate) muted: u64,
+    /// Pattern of links to events in a cluster, with `{index}` and `{id}`; the caller sets it.
+    pub(crate) link: Option<String>,
 }
 
 /// Counts of all matches, shown or not.
@@ -114,9 +116,36 @@ pub(crate) struct Example {
     pub(crate) observable: String,
     pub(crate) how: String,
     pub(crate) is_historic: bool,
-    pub(crate) file: String,
-    pub(crate) line: u64,
+    pub(crate) place: ExamplePlace,
     pub(crate) raw: String,
+}
+
+/// The place of an example event.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum ExamplePlace {
+    Line { file: String, line: u64 },
+    Document { index: String, id: String },
+}
+
+impl ExamplePlace {
+    /// Returns the place in few characters: `FILE:LINE`, or `INDEX/ID`.
+    pub(crate) fn short(&self) -> String {
+        match self {
+            ExamplePlace::Line { file, line } => format!("{file}:{line}"),
+            ExamplePlace::Document { index, id } => format!("{index}/{id}"),
+        }
+    }
+
+    /// Returns the event's page by a pattern with `{index}` and `{id}`.
+    pub(crate) fn link(&self, pattern: Option<&str>) -> Option<String> {
+        let ExamplePlace::Document { index, id } = self else { return None };
+        let encoded = |text: &str| -> String {
+            url::form_urlencoded::byte_serialize(text.as_bytes())
+                .collect::<String>()
+                .replace('+', "%20")
+        };
+        Some(pattern?.replace("{index}", &encoded(index)).replace("{id}", &encoded(id)))
+    }
 }
 
 /// Reads the digest up to a maximum TLP from the round's temporary tables; `None` if it is empty.
@@ -131,7 +160,8 @@ pub(crate) fn read(
     if totals.events == 0 {
         return Ok(None);
     }
-    Ok(Some(Digest { groups: reader.groups()?, sources: reader.sources()?, totals, muted }))
+    let link = None;
+    Ok(Some(Digest { groups: reader.groups()?, sources: reader.sources()?, totals, muted, link }))
 }
 
 const COUNTS: &str = "count(DISTINCT event), \
@@ -236,9 +266,9 @@ impl Reader<'_> {
     fn examples(&self, entry: i64) -> anyhow::Result<Vec<Example>> {
         let mut statement = self.transaction.prepare_cached(
             "SELECT e.id, e.occurred, e.source, m.field, m.observable, m.how, m.historic,
-             f.path, e.line, e.raw, e.uid
+             f.path, e.line, e.raw, e.uid, d.index_name, d.document
              FROM untold p JOIN matches m ON m.id = p.match JOIN events e ON e.id = m.event
-             JOIN files f ON f.id = e.file
+             LEFT JOIN files f ON f.id = e.file LEFT JOIN documents d ON d.event = e.id
              WHERE p.entry = ? AND p.level <= ? ORDER BY p.occurred DESC",
         )?;
         let mut rows = statement.query(params![entry, self.ceiling])?;
@@ -259,8 +289,10 @@ impl Reader<'_> {
                 observable: row.get(4)?,
                 how: row.get(5)?,
                 is_historic: row.get(6)?,
-                file: row.get(7)?,
-                line: count(row, 8)?,
+                place: match row.get(7)? {
+                    Some(file) => ExamplePlace::Line { file, line: count(row, 8)? },
+                    None => ExamplePlace::Document { index: row.get(11)?, id: row.get(12)? },
+                },
                 raw: row.get(9)?,
                 uid: row.get(10)?,
             });

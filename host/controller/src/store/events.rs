@@ -1,4 +1,4 @@
-//! Flagged events and their matches.
+//! Flagged events, lines or documents, and their matches.
 
 use rusqlite::{Connection, OptionalExtension, named_params};
 use threatsieve_blacklist::{EntryType, Timestamp, Tlp};
@@ -29,14 +29,10 @@ pub(crate) struct Finding {
     pub(crate) is_told: bool,
 }
 
-/// A flagged line.
+/// A flagged event.
 #[derive(Debug, Clone)]
 pub(crate) struct NewEvent<'a> {
-    pub(crate) file: i64,
-    /// Offset of the line's first byte in the unpacked log.
-    pub(crate) offset: u64,
-    /// Line number, counted from 1.
-    pub(crate) line: u64,
+    pub(crate) place: Place<'a>,
     pub(crate) uid: String,
     /// The event's own time.
     pub(crate) occurred: Option<Timestamp>,
@@ -45,22 +41,90 @@ pub(crate) struct NewEvent<'a> {
     pub(crate) raw: &'a str,
 }
 
-/// Finds a flagged line in the state, or adds it.
+/// The place of an event.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Place<'a> {
+    Line {
+        file: i64,
+        /// Offset of the line's first byte in the unpacked log.
+        offset: u64,
+        /// Line number, counted from 1.
+        line: u64,
+    },
+    Document(DocumentPlace<'a>),
+}
+
+/// The place of a document in a cluster.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct DocumentPlace<'a> {
+    /// A concrete index.
+    pub(crate) index: &'a str,
+    pub(crate) id: &'a str,
+    pub(crate) routing: Option<&'a str>,
+}
+
+/// Finds a flagged event in the state, or adds it.
 pub(crate) fn insert_event(
     connection: &Connection,
     event: &NewEvent<'_>,
 ) -> anyhow::Result<KnownEvent> {
-    let known = connection
-        .prepare_cached("SELECT id, uid FROM events WHERE file = ?1 AND offset = ?2")?
-        .query_row((event.file, event.offset.cast_signed()), |row| Ok((row.get(0)?, row.get(1)?)))
-        .optional()?;
-    if let Some((id, uid)) = known {
-        return Ok(KnownEvent { id, uid, is_new: false });
-    }
     let raw = match event.raw.char_indices().nth(RAW_CHARS) {
         Some((end, _)) => &event.raw[..end],
         None => event.raw,
     };
+    let known = match event.place {
+        Place::Line { file, offset, .. } => known_line(connection, file, offset, raw)?,
+        Place::Document(place) => known_document(connection, &event.uid, place)?,
+    };
+    if let Some((id, uid)) = known {
+        return Ok(KnownEvent { id, uid, is_new: false });
+    }
+    let (file, offset, line) = match event.place {
+        Place::Line { file, offset, line } => {
+            (Some(file), Some(offset.cast_signed()), Some(line.cast_signed()))
+        }
+        Place::Document(_) => (None, None, None),
+    };
+    connection
+        .prepare_cached(
+            "INSERT INTO events (file, offset, line, uid, occurred, source, raw) \
+             VALUES (:file, :offset, :line, :uid, :occurred, :source, :raw)",
+        )?
+        .execute(named_params! {
+            ":file": file,
+            ":offset": offset,
+            ":line": line,
+            ":uid": event.uid,
+            ":occurred": event.occurred.map(|time| time.0),
+            ":source": event.source,
+            ":raw": raw,
+        })?;
+    let id = connection.last_insert_rowid();
+    if let Place::Document(place) = event.place {
+        connection
+            .prepare_cached(
+                "INSERT INTO documents (event, uid, index_name, document, routing) \
+                 VALUES (?1, ?2, ?3, ?4, ?5)",
+            )?
+            .execute((id, &event.uid, place.index, place.id, place.routing))?;
+    }
+    Ok(KnownEvent { id, uid: event.uid.clone(), is_new: true })
+}
+
+fn known_line(
+    connection: &Connection,
+    file: i64,
+    offset: u64,
+    raw: &str,
+) -> anyhow::Result<Option<(i64, String)>> {
+    let offset = offset.cast_signed();
+    let known = connection
+        .prepare_cached("SELECT id, uid FROM events WHERE file = ?1 AND offset = ?2")?
+        .query_row((file, offset), |row| Ok((row.get(0)?, row.get(1)?)))
+        .optional()?;
+    if known.is_some() {
+        return Ok(known);
+    }
     // A truncated file is stored as a new one. A line that is unchanged at its old offset stays the
     // same event.
     let moved = connection
@@ -68,29 +132,28 @@ pub(crate) fn insert_event(
             "UPDATE events SET file = ?1 WHERE offset = ?2 AND raw = ?3 \
              AND file = (SELECT predecessor FROM files WHERE id = ?1) RETURNING id, uid",
         )?
-        .query_row((event.file, event.offset.cast_signed(), raw), |row| {
+        .query_row((file, offset, raw), |row| Ok((row.get(0)?, row.get(1)?)))
+        .optional()?;
+    Ok(moved)
+}
+
+/// Finds an event by its id, and stores where its document is now: an index may be copied to
+/// another one.
+fn known_document(
+    connection: &Connection,
+    uid: &str,
+    place: DocumentPlace<'_>,
+) -> anyhow::Result<Option<(i64, String)>> {
+    let known = connection
+        .prepare_cached(
+            "UPDATE documents SET index_name = ?2, document = ?3, routing = ?4 WHERE uid = ?1 \
+             RETURNING event, uid",
+        )?
+        .query_row((uid, place.index, place.id, place.routing), |row| {
             Ok((row.get(0)?, row.get(1)?))
         })
         .optional()?;
-    if let Some((id, uid)) = moved {
-        return Ok(KnownEvent { id, uid, is_new: false });
-    }
-    connection
-        .prepare_cached(
-            "INSERT INTO events (file, offset, line, uid, occurred, source, raw) \
-             VALUES (:file, :offset, :line, :uid, :occurred, :source, :raw)",
-        )?
-        .execute(named_params! {
-            ":file": event.file,
-            ":offset": event.offset.cast_signed(),
-            ":line": event.line.cast_signed(),
-            ":uid": event.uid,
-            ":occurred": event.occurred.map(|time| time.0),
-            ":source": event.source,
-            ":raw": raw,
-        })?;
-    let id = connection.last_insert_rowid();
-    Ok(KnownEvent { id, uid: event.uid.clone(), is_new: true })
+    Ok(known)
 }
 
 /// Returns the unique id of an event. The same line of the same file always has the same id.
@@ -98,6 +161,23 @@ pub(crate) fn event_uid(identity: &[u8], offset: u64) -> String {
     let mut hasher = blake3::Hasher::new();
     hasher.update(identity).update(&offset.to_le_bytes());
     // 128 bits are enough to avoid collisions.
+    hasher.finalize().to_hex()[..32].to_owned()
+}
+
+/// Length of the ids that a cluster gives to documents: 15 bytes in base64.
+const MADE_ID_CHARS: usize = 20;
+
+/// Returns the unique id of an event in an index. An id that the cluster made is unique, and stays
+/// when the index is copied to another one. Any other id is unique in its index only.
+pub(crate) fn document_uid(index: &str, id: &str) -> String {
+    let is_made = id.len() == MADE_ID_CHARS
+        && id.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte));
+    let mut hasher = blake3::Hasher::new();
+    hasher.update(b"document\0");
+    if !is_made {
+        hasher.update(index.as_bytes()).update(b"\0");
+    }
+    hasher.update(id.as_bytes());
     hasher.finalize().to_hex()[..32].to_owned()
 }
 
@@ -127,7 +207,7 @@ pub(crate) fn insert_match(
              VALUES (:event, :feed, :indicator, :entry_type, :entry, :observable, :field, \
              :how, :confidence, :tlp, :name, :threats, :generation, :found, :historic, :written, \
              :told) \
-             ON CONFLICT (event, feed, indicator) DO UPDATE SET retracted = NULL, \
+             ON CONFLICT (event, feed, indicator) DO UPDATE SET retracted = NULL, reason = NULL, \
              entry_type = excluded.entry_type, entry = excluded.entry, \
              observable = excluded.observable, field = excluded.field, how = excluded.how, \
              confidence = excluded.confidence, tlp = excluded.tlp, name = excluded.name, \

@@ -6,6 +6,7 @@ use rusqlite::TransactionBehavior;
 pub(crate) use rusqlite::{Connection, Transaction};
 
 pub(crate) mod body;
+pub(crate) mod cluster;
 pub(crate) mod conditions;
 mod damage;
 pub(crate) mod digest;

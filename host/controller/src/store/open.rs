@@ -71,11 +71,13 @@ impl Store {
             connection.busy_timeout(BUSY)?;
             // A committed transaction survives a power cut.
             connection.pragma_update(None, "synchronous", "FULL")?;
-            connection.pragma_update(None, "foreign_keys", "ON")?;
             ensure!(version(&connection)? > 0, StateDamage::Empty { path: path.clone() });
             // A back-up may be in another journal mode.
             connection.pragma_update(None, "journal_mode", "WAL")?;
+            // A migration may replace a table that others refer to.
+            connection.pragma_update(None, "foreign_keys", "OFF")?;
             migrate(&mut connection)?;
+            connection.pragma_update(None, "foreign_keys", "ON")?;
             Ok(Store { connection, path: path.clone(), was_left_open })
         };
         let opened = open().map_err(|error| StateDamage::named(error, &path));

@@ -75,7 +75,8 @@ impl Store {
         let events = prune_events(&transaction, *oldest, now, retention.events)?;
         let files = transaction.execute(
             "DELETE FROM files WHERE gone = 1 AND max(coalesce(newest, modified), modified) < ?1 \
-             AND id NOT IN (SELECT file FROM events) AND id NOT IN (SELECT file FROM history)",
+             AND id NOT IN (SELECT file FROM events WHERE file IS NOT NULL) \
+             AND id NOT IN (SELECT file FROM history)",
             [oldest.0],
         )?;
         // Waiting mails are removed too if there is no server to send them to.
@@ -130,8 +131,9 @@ impl Store {
 
 /// Removes events from before the history window, and the oldest of those beyond a maximum number.
 ///
-/// An event without a time, or with a time in the future, is kept as long as its file. Otherwise it
-/// would be flagged again when the file is matched again.
+/// A line without a time, or with a time in the future, is kept as long as its file. Otherwise it
+/// would be flagged again when the file is matched again. Such a document is kept for the window
+/// from its last match on.
 fn prune_events(
     transaction: &Transaction<'_>,
     oldest: Timestamp,
@@ -146,9 +148,10 @@ fn prune_events(
                    WHERE m.event = e.id AND m.told = 0 AND m.retracted IS NULL)";
     transaction.execute(
         &format!(
-            "INSERT INTO old_events SELECT e.id FROM events e JOIN files f ON f.id = e.file \
-             WHERE (e.occurred < ?1 OR (e.occurred IS NULL OR e.occurred > ?2) AND f.gone = 1 \
-             AND f.modified < ?1) AND {is_told}"
+            "INSERT INTO old_events SELECT e.id FROM events e LEFT JOIN files f ON f.id = e.file \
+             WHERE (e.occurred < ?1 OR (e.occurred IS NULL OR e.occurred > ?2) AND ( \
+             f.gone = 1 AND f.modified < ?1 OR e.file IS NULL \
+             AND (SELECT max(found) FROM matches WHERE event = e.id) < ?1)) AND {is_told}"
         ),
         [oldest.0, now.0],
     )?;

@@ -1,3 +1,88 @@
+-- Version 7: stored events in the indices of an OpenSearch cluster.
+
+-- Flagged events: lines of files, and documents of indices. Those of a document have no file.
+CREATE TABLE events_7 (
+    id INTEGER PRIMARY KEY,
+    file INTEGER REFERENCES files (id),
+    offset INTEGER,                         -- of the line's first byte in the decompressed stream
+    line INTEGER,                           -- counted from 1
+    uid TEXT NOT NULL,
+    occurred INTEGER,                       -- the event's own time
+    source TEXT,                            -- its host: ECS source.ip, source.domain or host.name
+    raw TEXT NOT NULL,                      -- the line or document, cut to 2,048 characters
+    UNIQUE (file, offset)
+) STRICT;
+INSERT INTO events_7 SELECT id, file, offset, line, uid, occurred, source, raw FROM events;
+DROP TABLE events;
+ALTER TABLE events_7 RENAME TO events;
+
+-- The document of an event, where it was last seen.
+CREATE TABLE documents (
+    event INTEGER PRIMARY KEY REFERENCES events (id) ON DELETE CASCADE,
+    uid TEXT NOT NULL UNIQUE,               -- of the event
+    index_name TEXT NOT NULL,               -- a concrete index, never an alias
+    document TEXT NOT NULL,                 -- `_id`
+    routing TEXT                            -- `_routing`; NULL without one
+) STRICT;
+
+-- Shards of indices, and how far their events are matched and followed. Sequence numbers grow with
+-- every write to a shard, and stay the same in a failover.
+CREATE TABLE shards (
+    id INTEGER PRIMARY KEY,
+    index_uuid TEXT NOT NULL,
+    shard INTEGER NOT NULL,
+    history_uuid TEXT NOT NULL,             -- another one: the index was restored
+    index_name TEXT NOT NULL,
+    followed INTEGER NOT NULL DEFAULT -1,   -- flags up to this sequence number are in `matches`
+    matched INTEGER NOT NULL DEFAULT -1,    -- events up to this one are matched
+    generation INTEGER NOT NULL DEFAULT 0,  -- with this generation or a later one; 0 none
+    again INTEGER,                          -- time of a second pass over what came after; NULL if
+                                            -- none is due
+    done INTEGER NOT NULL DEFAULT -1,       -- events up to this one are matched in this pass
+    done_with INTEGER NOT NULL DEFAULT 0,   -- the generation of this pass
+    seen INTEGER NOT NULL,                  -- time at which the shard was last seen
+    UNIQUE (index_uuid, shard)
+) STRICT;
+
+-- Indicators that newly count, by the generation in which they do, for the shards that are matched
+-- with an older one.
+CREATE TABLE new_indicators (
+    feed INTEGER NOT NULL REFERENCES feeds (id),
+    id TEXT NOT NULL,
+    generation INTEGER NOT NULL,
+    PRIMARY KEY (feed, id)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX new_indicators_by_generation ON new_indicators (generation);
+
+-- Documents whose flags are to be written again, because a match was retracted.
+CREATE TABLE outbox_documents (
+    event INTEGER PRIMARY KEY REFERENCES events (id) ON DELETE CASCADE,
+    change INTEGER NOT NULL DEFAULT 1,      -- counter of retractions
+    attempts INTEGER NOT NULL DEFAULT 0,
+    next_attempt INTEGER,
+    error TEXT
+) STRICT;
+
+-- Indices that are left out, with the reason.
+CREATE TABLE index_troubles (
+    index_name TEXT PRIMARY KEY,
+    what TEXT NOT NULL,
+    since INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
+-- One row: this state's claim to the cluster.
+CREATE TABLE cluster_claim (
+    id INTEGER PRIMARY KEY CHECK (id = 1),
+    owner TEXT NOT NULL,                    -- a random text that names this state
+    turn INTEGER NOT NULL DEFAULT 0,        -- the last number that was written into the claim
+    refused TEXT                            -- who holds the claim instead; NULL if we do
+) STRICT;
+
+-- The reason why a match was retracted.
+ALTER TABLE matches ADD COLUMN reason TEXT;
+
+-- Version 7: webhooks.
+
 -- Version 7: webhooks; what the API and metrics show.
 
 -- The webhooks that were ever configured, by name.

@@ -3,7 +3,7 @@
 
 use std::ops::ControlFlow;
 
-use rusqlite::{Connection, OptionalExtension, Row, Transaction};
+use rusqlite::{Connection, OptionalExtension, Row, Rows, Transaction};
 use threatsieve_blacklist::Timestamp;
 
 use super::body::Statement;
@@ -53,13 +53,34 @@ pub(crate) fn feed_number(connection: &Connection, name: &str) -> anyhow::Result
 pub(crate) fn walk_active(
     transaction: &Transaction<'_>,
     feed: i64,
-    mut visit: impl FnMut(&str, RowDates, Statement) -> Walk,
+    visit: impl FnMut(&str, RowDates, Statement) -> Walk,
 ) -> anyhow::Result<()> {
     let mut select = transaction.prepare_cached(
         "SELECT id, modified, changed, body FROM indicators WHERE feed = ?1 AND state = ?2 \
          ORDER BY id",
     )?;
-    let mut rows = select.query((feed, ACTIVE))?;
+    visit_statements(select.query((feed, ACTIVE))?, visit)
+}
+
+/// Visits the statements of a feed that are in force and newly count since a generation, as
+/// [`walk_active`] does.
+pub(crate) fn walk_new(
+    transaction: &Transaction<'_>,
+    feed: i64,
+    since: u64,
+    visit: impl FnMut(&str, RowDates, Statement) -> Walk,
+) -> anyhow::Result<()> {
+    let mut select = transaction.prepare_cached(
+        "SELECT id, modified, changed, body FROM indicators JOIN new_indicators n USING (feed, id) \
+         WHERE feed = ?1 AND state = ?2 AND n.generation > ?3 ORDER BY id",
+    )?;
+    visit_statements(select.query((feed, ACTIVE, since.cast_signed()))?, visit)
+}
+
+fn visit_statements(
+    mut rows: Rows<'_>,
+    mut visit: impl FnMut(&str, RowDates, Statement) -> Walk,
+) -> anyhow::Result<()> {
     while let Some(row) = rows.next()? {
         let id = row.get_ref(0)?.as_str()?;
         let dates = RowDates::read(row, 1)?;

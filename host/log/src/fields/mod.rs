@@ -53,6 +53,19 @@ pub(crate) struct Field {
     pub(crate) role: Role,
 }
 
+/// The use of a field, for callers that look its values up elsewhere.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Use {
+    /// Each value is an observable of this kind.
+    Value(Kind),
+    /// The name or path of a file, which counts only together with other values.
+    FileName,
+    /// A text with any number of observables in it.
+    Text,
+    /// A part of a URL, which says nothing without its host.
+    Part,
+}
+
 /// The fields to read: in NDJSON and Zeek logs by their dotted names, in lines of
 /// [`Format::Custom`](crate::Format::Custom) by a format string.
 ///
@@ -82,6 +95,23 @@ impl Fields {
     /// These fields, and lines of [`Format::Custom`](crate::Format::Custom) by a format string.
     pub fn with_template(self, template: Template) -> Fields {
         Fields { template: Arc::new(template), ..self }
+    }
+
+    /// The fields with their use.
+    pub fn uses(&self) -> impl Iterator<Item = (&str, Use)> {
+        self.list.iter().map(|field| {
+            let is = match field.role {
+                Role::Value(Kind::FileName) => Use::FileName,
+                Role::Value(kind) => Use::Value(kind),
+                Role::UrlHost(_) => Use::Value(Kind::Host),
+                Role::UrlTarget(_) => Use::Value(Kind::Url),
+                Role::Text | Role::UrlRequest(_) => Use::Text,
+                Role::UrlPath(_) | Role::UrlPathOnly(_) | Role::UrlQuery(_) | Role::UrlPort(_) => {
+                    Use::Part
+                }
+            };
+            (field.name.as_str(), is)
+        })
     }
 
     fn push(mut self, name: &str, role: Role) -> Fields {

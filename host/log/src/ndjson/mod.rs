@@ -20,7 +20,7 @@ use crate::observe::Observer;
 use crate::{ecs, time};
 
 /// The fields that may contain an event's own time, the most reliable first.
-const TIMES: [&str; 21] = [
+pub const TIMES: [&str; 21] = [
     "@timestamp",
     "timestamp",
     "ts",

@@ -146,13 +146,13 @@ struct ExampleJson {
 
 /// Returns the body about a part of a digest. `omitted` listed values are in no part.
 pub(super) fn matches(frame: &Frame<'_>, part: &Digest, omitted: u64) -> anyhow::Result<String> {
-    let Digest { totals, groups, sources, muted } = part;
+    let Digest { totals, groups, sources, muted, link } = part;
     let content = Content::Matches(MatchesJson {
         tlp: totals.tlp.map(Tlp::name),
         totals: TotalsJson::new(totals),
         muted: *muted,
         omitted,
-        groups: groups.iter().map(GroupJson::new).collect(),
+        groups: groups.iter().map(|group| GroupJson::new(group, link.as_deref())).collect(),
         hosts: sources.iter().map(HostJson::new).collect(),
         hosts_omitted: match sources.len() {
             0 => 0,
@@ -203,7 +203,7 @@ impl TotalsJson {
 }
 
 impl GroupJson {
-    fn new(group: &Group) -> GroupJson {
+    fn new(group: &Group, link: Option<&str>) -> GroupJson {
         let (first, last) = times(group.span);
         let named_hosts = group.sources.iter().filter(|share| share.name.is_some()).count();
         GroupJson {
@@ -219,7 +219,7 @@ impl GroupJson {
             indicators_omitted: rest(group.voucher_count, group.vouchers.len()),
             hosts: group.sources.iter().map(ShareJson::new).collect(),
             hosts_omitted: rest(group.source_count, named_hosts),
-            examples: group.examples.iter().map(ExampleJson::new).collect(),
+            examples: group.examples.iter().map(|one| ExampleJson::new(one, link)).collect(),
             examples_omitted: rest(group.events, group.examples.len()),
         }
     }
@@ -268,7 +268,7 @@ impl HostJson {
 }
 
 impl ExampleJson {
-    fn new(example: &Example) -> ExampleJson {
+    fn new(example: &Example, link: Option<&str>) -> ExampleJson {
         ExampleJson {
             event: example.uid.clone(),
             occurred: example.occurred.map(Rfc3339),
@@ -277,8 +277,8 @@ impl ExampleJson {
             observable: cut(&example.observable),
             how: example.how.clone(),
             historic: example.is_historic,
-            place: cut(&format!("{}:{}", example.file, example.line)),
-            link: None,
+            place: cut(&example.place.short()),
+            link: example.place.link(link),
             raw: cut(&example.raw),
         }
     }

@@ -186,7 +186,13 @@ fn divide(
     let limits = Limits::of(webhook.preset);
     let part = |groups: &[_]| {
         let (totals, muted) = (digest.totals.clone(), digest.muted);
-        Digest { totals, groups: groups.to_vec(), sources: Vec::new(), muted }
+        Digest {
+            totals,
+            groups: groups.to_vec(),
+            sources: Vec::new(),
+            muted,
+            link: digest.link.clone(),
+        }
     };
     let mut waiting = VecDeque::new();
     let (mut start, mut events) = (0, 0);

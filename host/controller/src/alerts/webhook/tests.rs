@@ -37,8 +37,12 @@ pub(super) fn webhook(preset: WebhookPreset) -> Webhook {
 
 /// Composes the deliveries of new matches, and returns their bodies.
 fn bodies(state: &mut State, webhook: &Webhook) -> Vec<Json> {
-    let audience =
-        Audience { alerts: None, webhooks: std::slice::from_ref(webhook), blacklist: "default" };
+    let audience = Audience {
+        alerts: None,
+        webhooks: std::slice::from_ref(webhook),
+        blacklist: "default",
+        link: None,
+    };
     compose(audience, &mut state.store, NOW).unwrap();
     let sql = "SELECT body FROM webhook_deliveries ORDER BY id";
     let mut statement = state.store.connection().prepare(sql).unwrap();

@@ -7,7 +7,7 @@ use std::thread;
 use anyhow::{Context, anyhow};
 use crossbeam_channel::{Receiver, Sender, bounded};
 use threatsieve_blacklist::{
-    CompileOptions, Compiled, Compiler, Indicator, RejectedValue, Threat, Timestamp,
+    CompileOptions, Compiled, Compiler, Indicator, RejectedValue, Threat, Timestamp, Value,
 };
 
 use super::ledger::Ledger;
@@ -16,7 +16,7 @@ use crate::config::{Config, FeedRole};
 use crate::policy::{FeedRules, Policies};
 use crate::rejection::Rejection;
 use crate::store::body::Statement;
-use crate::store::statements::{RowDates, feed_number, revoked_values, walk_active};
+use crate::store::statements::{RowDates, feed_number, revoked_values, walk_active, walk_new};
 use crate::store::threats::with_threats;
 use crate::store::{FalsePositives, MAX_REJECTIONS, Transaction};
 
@@ -79,7 +79,7 @@ impl Content<'_> {
                     && let Some(rules) = self.policies.of(name)
                 {
                     feeds.insert(name.to_owned(), feed);
-                    reading.all(feed, rules, &mut Batches::new(name, role, out))?;
+                    reading.all(feed, rules, None, &mut Batches::new(name, role, out))?;
                 }
             }
             Ok(())
@@ -88,6 +88,38 @@ impl Content<'_> {
         let newly = self.newly(&reading)?;
         let Reading { next_expiry, outside, .. } = reading;
         Ok(Made { compiled, refused, next_expiry, accounted, feeds, outside, newly })
+    }
+
+    /// Compiles what newly counts since a generation (anything since 0), under a name of its own:
+    /// a blacklist that finds candidates, and decides nothing. It has no allow-list. URLs are also
+    /// listed by their hosts, because an event may have a URL in several fields.
+    pub(super) fn compile_candidates(
+        &self,
+        name: &str,
+        generation: u64,
+        since: u64,
+    ) -> anyhow::Result<Compiled> {
+        let false_positives = FalsePositives::read(self.transaction)?;
+        let mut reading = Reading::new(self, &false_positives);
+        let options = CompileOptions {
+            name: name.to_owned(),
+            generation,
+            accept_special: true,
+            accept_broad: true,
+        };
+        let (compiled, _) = compile_in_thread(options, |out| {
+            for (name, role) in self.feeds() {
+                if role == FeedRole::Block
+                    && let Some(feed) = feed_number(self.transaction, name)?
+                    && let Some(rules) = self.policies.of(name)
+                {
+                    let mut batches = Batches { with_hosts: true, ..Batches::new(name, role, out) };
+                    reading.all(feed, rules, Some(since), &mut batches)?;
+                }
+            }
+            Ok(())
+        })?;
+        Ok(compiled)
     }
 
     fn options(&self, generation: u64) -> CompileOptions {
@@ -154,24 +186,29 @@ impl<'a> Reading<'a> {
             })
     }
 
-    /// Reads all rows of a feed.
+    /// Reads all rows of a feed, or those that newly count since a generation above 0.
     fn all(
         &mut self,
         feed: i64,
         rules: &FeedRules,
+        since: Option<u64>,
         out: &mut Batches<'_, '_>,
     ) -> anyhow::Result<()> {
         let transaction = self.transaction;
         let mut outside = OutsideValues::default();
         with_threats(transaction, feed, |linked| {
-            walk_active(transaction, feed, |id, dates, mut statement| {
+            let visit = |id: &str, dates: RowDates, mut statement: Statement| {
                 if out.role == FeedRole::Block && self.false_positives.indicator(id).is_none() {
                     outside.take_away(id, dates, rules, &mut statement);
                 }
                 let threats = linked.of(id)?;
                 self.hand_over(id, dates.modified, (statement, threats), out)?;
                 Ok(ControlFlow::Continue(()))
-            })
+            };
+            match since.filter(|since| *since > 0) {
+                Some(since) => walk_new(transaction, feed, since, visit),
+                None => walk_active(transaction, feed, visit),
+            }
         })?;
         self.outside.insert(feed, outside);
         out.flush()
@@ -254,17 +291,23 @@ struct Batches<'a, 'c> {
     feed: &'a str,
     role: FeedRole,
     batch: Vec<Indicator>,
+    /// List URLs by their hosts too.
+    with_hosts: bool,
     out: &'c Sender<Handed<'a>>,
 }
 
 impl<'a, 'c> Batches<'a, 'c> {
     fn new(feed: &'a str, role: FeedRole, out: &'c Sender<Handed<'a>>) -> Batches<'a, 'c> {
-        Batches { feed, role, batch: Vec::with_capacity(BATCH), out }
+        Batches { feed, role, batch: Vec::with_capacity(BATCH), with_hosts: false, out }
     }
 
-    fn push(&mut self, indicator: Indicator) -> anyhow::Result<()> {
+    fn push(&mut self, mut indicator: Indicator) -> anyhow::Result<()> {
+        if self.with_hosts {
+            let hosts: Vec<_> = indicator.values.iter().flat_map(Value::hosts_of_urls).collect();
+            indicator.values.extend(hosts);
+        }
         self.batch.push(indicator);
-        if self.batch.len() == BATCH { self.flush() } else { Ok(()) }
+        if self.batch.len() >= BATCH { self.flush() } else { Ok(()) }
     }
 
     fn flush(&mut self) -> anyhow::Result<()> {

@@ -29,6 +29,7 @@ use super::open::open_blacklist;
 use crate::config::Config;
 use crate::policy::Policies;
 use crate::rejection::Rejection;
+use crate::store::cluster::news;
 use crate::store::generations::{Builds, Generation, MadeOf};
 use crate::store::{Store, Transaction, generations, history, replace_rejections, set_outside};
 
@@ -99,6 +100,11 @@ pub(crate) fn build(store: &mut Store, config: &Config, now: Timestamp) -> anyho
     }
     if made.newly.counts || others_may_count {
         history::renew(&transaction, now)?;
+        if made.newly.is_whole || others_may_count {
+            news::renew(&transaction)?;
+        } else {
+            news::add_news(&transaction, generation)?;
+        }
     }
     let rules = serde_json::to_string(rules)?;
     let made_of =
@@ -118,6 +124,32 @@ pub(crate) fn build(store: &mut Store, config: &Config, now: Timestamp) -> anyho
     // The next build removes a file that is left over.
     let _ = files.clean(store.connection(), kept);
     Ok(Built::New { generation })
+}
+
+/// Makes a blacklist of the candidates for a backfill: what newly counts since a generation, or
+/// anything since generation 0.
+pub(crate) fn candidates(
+    store: &mut Store,
+    config: &Config,
+    name: &str,
+    since: u64,
+    now: Timestamp,
+) -> anyhow::Result<Blacklist<MemoryFile>> {
+    let transaction = store.write()?;
+    let ledger = Ledger::read(&transaction)?;
+    let policies = Policies::load(config).context("the lists of policies")?;
+    let rules = Rules::of(config, &policies);
+    let (policies, rules) = (&policies, &rules);
+    let content =
+        Content { transaction: &transaction, config, policies, rules, ledger: &ledger, now };
+    let generation = ledger.builds.last_generation;
+    let mut compiled = content.compile_candidates(name, generation, since)?;
+    if let Some(key) = &config.blacklist.sign_key {
+        compiled.sign(&read_sign_key(key)?);
+    }
+    let bytes = compiled.bytes();
+    let file = MemoryFile::read(bytes, bytes.len() as u64)?;
+    Blacklist::open(file, None).context("the blacklist of candidates")
 }
 
 /// Counts the entries of the block list by type, with the names of STIX.
@@ -141,6 +173,7 @@ pub(crate) fn follow_policy(
     let loosened = ledger::take_policy(&transaction, config)?;
     if loosened.more_counts {
         history::renew(&transaction, now)?;
+        news::renew(&transaction)?;
     }
     if loosened.older_events_count {
         history::read_passed_over(&transaction, config.history.oldest(now))?;

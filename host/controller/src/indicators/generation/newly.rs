@@ -11,6 +11,7 @@ use super::feed_policy::FeedPolicyKept;
 use crate::config::{Config, FeedRole};
 use crate::policy::{FeedRules, Policies};
 use crate::store::body::Statement;
+use crate::store::cluster::news::is_all_new;
 use crate::store::statements::{Changed, RowDates, feed_number, walk_active, walk_changed};
 
 /// Everything except indicators that decides what a blacklist matches.
@@ -107,8 +108,10 @@ impl PolicyKept {
 /// The differences of a generation from the one before.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) struct Newly {
-    /// Something newly counts, so stored lines are to be matched again.
+    /// Something newly counts, so stored events are to be matched again.
     pub(super) counts: bool,
+    /// Other indicators may newly count than those that changed.
+    pub(super) is_whole: bool,
     /// Something is newly allowed, so flags may have to be retracted.
     pub(super) is_allowed: bool,
     /// A list of a feed's policy is new or changed, so flags may have to be retracted.
@@ -125,23 +128,24 @@ impl Content<'_> {
             let was_built = self.ledger.builds.built.is_some();
             return Ok(Newly {
                 counts: was_built,
+                is_whole: was_built,
                 is_allowed: was_built,
                 is_harmless: was_built,
                 has_other_policy: false,
             });
         };
         let now = self.rules;
-        let mut newly = Newly {
-            counts: now.let_in_more_than(before) || reading.allowance_ended(),
-            ..Newly::default()
-        };
+        let counts = now.let_in_more_than(before) || reading.allowance_ended();
+        let mut newly = Newly { counts, is_whole: counts, ..Newly::default() };
         for (name, role) in self.feeds() {
             let Some(feed) = feed_number(self.transaction, name)? else { continue };
             let is_known = before.block_feeds.iter().any(|known| known == name);
             if role == FeedRole::Block {
                 let (now, before) = (now.policy(name), before.policy(name));
                 newly.is_harmless |= now.knows_more_harmless_than(&before);
-                newly.counts |= is_known && now.lets_in_more_than(&before);
+                let lets_in_more = is_known && now.lets_in_more_than(&before);
+                newly.counts |= lets_in_more;
+                newly.is_whole |= lets_in_more || !is_known && !is_all_new(self.transaction, feed)?;
                 newly.has_other_policy |= is_known && now != before;
             }
             let Some(rules) = self.policies.of(name) else { continue };
@@ -154,6 +158,7 @@ impl Content<'_> {
                 FeedRole::Allow if before.allow_feeds.iter().any(|known| known == name) => {
                     let allowed = self.allows_otherwise(feed)?;
                     newly.counts |= allowed.counts;
+                    newly.is_whole |= allowed.counts;
                     newly.is_allowed |= allowed.is_allowed;
                 }
                 FeedRole::Allow => newly.is_allowed = true,

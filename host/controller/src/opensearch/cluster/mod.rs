@@ -80,6 +80,12 @@ impl Request {
         self
     }
 
+    /// Sends several objects, one a line.
+    pub(crate) fn ndjson(mut self, body: Bytes) -> Request {
+        self.body = Some(("application/x-ndjson", body));
+        self
+    }
+
     /// Sends bytes. The content type is CBOR only because servers refuse unknown types and know
     /// none for plain bytes. The plugin does not parse them as CBOR.
     pub(crate) fn bytes(mut self, body: Bytes) -> Request {

@@ -21,6 +21,7 @@ pub(crate) fn settings(hosts: &[&Url]) -> config::OpenSearch {
         timeout: Duration::from_secs(20),
         node_timeout: Duration::from_secs(1),
         max_request_bytes: 1 << 20,
+        backfill: None,
     }
 }
 

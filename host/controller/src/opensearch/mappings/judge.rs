@@ -51,7 +51,7 @@ struct Walk {
 
 /// Lists the parts of an index's mapping that refuse flagged events or make them harder to search.
 /// Settings have flat keys, such as `index.mapping.total_fields.limit`.
-pub(super) fn judge(expected: &Expected, mapping: &Json, settings: &Json) -> Vec<Finding> {
+pub(crate) fn judge(expected: &Expected, mapping: &Json, settings: &Json) -> Vec<Finding> {
     let mut walk = Walk::default();
     let is_lenient = is_true(&settings["index.mapping.ignore_malformed"]);
     walk.fields(&expected.0, mapping, Dynamic::of(mapping, Dynamic::Add), "", is_lenient);

@@ -23,7 +23,7 @@ use serde::Serialize;
 use serde_json::Value as Json;
 
 pub(crate) use self::expected::{Expected, TEMPLATE, TEMPLATE_NAME};
-use self::judge::judge;
+pub(crate) use self::judge::judge;
 pub(crate) use self::nodes::{NodePlugin, node_findings, node_plugins};
 use crate::opensearch::cluster::{Cluster, Fault, Request};
 
@@ -143,7 +143,7 @@ fn may_meet(ours: &str, theirs: &str) -> bool {
 }
 
 /// Flattens nested settings: `index.a.b`.
-fn flat(settings: &Json) -> Json {
+pub(crate) fn flat(settings: &Json) -> Json {
     fn add(path: &str, value: &Json, flat: &mut serde_json::Map<String, Json>) {
         match value {
             Json::Object(inner) => {

@@ -147,6 +147,16 @@ pub(crate) async fn highest(cluster: &Cluster, name: &str) -> Result<u64, Fault>
     Ok(past.history.into_iter().map(|pushed| pushed.generation).max().unwrap_or(0))
 }
 
+/// Removes a blacklist from the cluster and all nodes.
+pub(crate) async fn forget(cluster: &Cluster, name: &str) -> Result<(), Fault> {
+    let request = Request::new(Method::Delete, place(name, &[]), "the end of a blacklist");
+    match cluster.ask::<serde_json::Value>(&request).await {
+        // The cluster never had it.
+        Err(Fault::Refused { kind, .. }) if kind == "name" => Ok(()),
+        answer => answer.map(|_| ()),
+    }
+}
+
 /// Sends a blacklist and makes all nodes switch to it.
 pub(crate) async fn send(
     cluster: &Cluster,

@@ -17,7 +17,7 @@ use bytes::Bytes;
 use threatsieve_blacklist::Timestamp;
 
 use self::api::Loaded;
-pub(crate) use self::api::{How, NodeAnswer, Wanted, highest, loaded, roll_back};
+pub(crate) use self::api::{How, NodeAnswer, Wanted, forget, highest, loaded, roll_back, send};
 pub(crate) use self::report::{Outcome, PushReport, nodes, nodes_text, remedy};
 use crate::config::{self, Config};
 use crate::exit::Failure;
@@ -36,6 +36,12 @@ pub(crate) struct Outgoing {
 }
 
 impl Outgoing {
+    /// Describes a blacklist of candidates, which has no file.
+    pub(crate) fn of_candidates(name: &str, generation: u64, digest: &[u8]) -> Outgoing {
+        let (name, digest) = (name.to_owned(), digest.to_vec());
+        Outgoing { name, generation, digest, path: PathBuf::new() }
+    }
+
     /// Returns the blacklist in use; `None` before the first one.
     pub(crate) fn in_use(store: &Store, config: &Config) -> anyhow::Result<Option<Outgoing>> {
         let in_use = generation::in_use(store, config)?;

@@ -1,0 +1,125 @@
+//! Stored events in the indices of a cluster: finding, reading and changing them.
+
+mod claim;
+mod indices;
+mod search;
+mod write;
+
+use bytes::Bytes;
+use serde_json::Value as Json;
+
+use super::cluster::{Cluster, Fault};
+use super::publish::{How, Outgoing, forget, loaded, send};
+use crate::backfill::{Change, Changed, Claim, Document, Events, Index, Primary, Values, Wanted};
+use crate::config;
+
+pub(crate) use claim::{CLAIM_INDEX, create_claim_index};
+
+/// The events of a cluster.
+pub(crate) struct ClusterEvents<'a> {
+    cluster: &'a Cluster,
+    /// Options for pushing a blacklist of candidates.
+    how: How,
+}
+
+impl<'a> ClusterEvents<'a> {
+    pub(crate) fn new(cluster: &'a Cluster, settings: &config::OpenSearch) -> ClusterEvents<'a> {
+        let how = How {
+            // A blacklist of candidates has any size.
+            allow_shrink: true,
+            node_timeout: settings.node_timeout,
+            max_request_bytes: settings.max_request_bytes,
+        };
+        ClusterEvents { cluster, how }
+    }
+}
+
+impl Events for ClusterEvents<'_> {
+    async fn indices(&self, patterns: &[String]) -> Result<Vec<Index>, Fault> {
+        indices::indices(self.cluster, patterns).await
+    }
+
+    async fn primaries(&self, index: &str) -> Result<Vec<Primary>, Fault> {
+        indices::primaries(self.cluster, index).await
+    }
+
+    async fn refresh(&self, index: &str) -> Result<(), Fault> {
+        indices::refresh(self.cluster, index).await
+    }
+
+    async fn search(&self, wanted: &Wanted<'_>) -> Result<Vec<Document>, Fault> {
+        search::search(self.cluster, wanted).await
+    }
+
+    async fn count(&self, index: &str, query: &Json) -> Result<u64, Fault> {
+        search::count(self.cluster, index, query).await
+    }
+
+    async fn distinct(&self, index: &str, field: &str, query: &Json) -> Result<u64, Fault> {
+        search::distinct(self.cluster, index, field, query).await
+    }
+
+    async fn values(
+        &self,
+        index: &str,
+        field: &str,
+        query: &Json,
+        after: Option<&Json>,
+    ) -> Result<Values, Fault> {
+        search::values(self.cluster, index, field, query, after).await
+    }
+
+    async fn get(
+        &self,
+        index: &str,
+        id: &str,
+        routing: Option<&str>,
+    ) -> Result<Option<Document>, Fault> {
+        search::get(self.cluster, index, id, routing).await
+    }
+
+    async fn change(&self, changes: &[Change<'_>]) -> Result<Vec<Changed>, Fault> {
+        write::change(self.cluster, changes).await
+    }
+
+    async fn has_plugin(&self, name: &str) -> Result<bool, Fault> {
+        match loaded(self.cluster, name).await {
+            Ok(_) => Ok(true),
+            // Nobody has pushed it yet.
+            Err(Fault::Refused { .. }) => Ok(true),
+            Err(Fault::NoPlugin { .. }) => Ok(false),
+            Err(fault) => Err(fault),
+        }
+    }
+
+    async fn offer(
+        &self,
+        name: &str,
+        generation: u64,
+        digest: &[u8],
+        bytes: Bytes,
+    ) -> Result<bool, Fault> {
+        if !self.has_plugin(name).await? {
+            return Ok(false);
+        }
+        let outgoing = Outgoing::of_candidates(name, generation, digest);
+        Ok(send(self.cluster, &outgoing, bytes, &self.how).await?.acknowledged)
+    }
+
+    async fn withdraw(&self, name: &str) -> Result<(), Fault> {
+        forget(self.cluster, name).await
+    }
+
+    async fn claim(&self, name: &str) -> Result<Option<Claim>, Fault> {
+        claim::read(self.cluster, name).await
+    }
+
+    async fn set_claim(
+        &self,
+        name: &str,
+        claim: &Claim,
+        before: Option<&Claim>,
+    ) -> Result<bool, Fault> {
+        claim::write(self.cluster, name, claim, before).await
+    }
+}
