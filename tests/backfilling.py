@@ -49,6 +49,12 @@ class Backfilling:
             text += [f"{key} = {toml(value)}" for key, value in values.items()]
         program.write(self.config, *text)
 
+    def sign_in(self, user: str, password: str, **settings) -> None:
+        """Changes the user. `settings` are those of `[opensearch]`."""
+        file = password_file(self.folder, password)
+        self.tables["opensearch"] |= {"user": user, "password": {"file": file}, **settings}
+        self.write()
+
     def publish(self, *objects: dict) -> None:
         """Replaces the content of the feed."""
         stix.write(self.bundle, *objects)
@@ -74,13 +80,26 @@ class Backfilling:
         return [path.read_text(encoding="utf-8") for path in sorted(self.mails.glob("*.eml"))]
 
 
-def claims(node: Node, folder: Path) -> None:
-    """Creates the index of claims and the component template, as `template --put` does."""
+def password_file(folder: Path, password: str) -> Path:
+    """Returns a file with a password that only its owner can read."""
+    path = program.write(folder / "password", password)
+    path.chmod(0o600)
+    return path
+
+
+def claims(node: Node, folder: Path, user: tuple[str, str] | None = None, **settings) -> None:
+    """Creates the index of claims and the component template, as `template --put` does. `settings`
+    are those of `[opensearch]`.
+    """
+    if user is not None:
+        settings["user"] = user[0]
+        settings["password"] = {"file": password_file(folder, user[1])}
     config = program.write(
         folder / "template.toml",
         'state = "state"',
         "[opensearch]",
         f"hosts = [{toml(node.url)}]",
+        *(f"{key} = {toml(value)}" for key, value in settings.items()),
     )
     program.run("opensearch", "template", "--put", "--config", config)
 

@@ -89,7 +89,7 @@ StandardError=file:/srv/test/errors
 UNIT
 rm -f "$1"/root/etc/machine-id
 touch "$1"/root/etc/machine-id
-timeout 120 systemd-nspawn --quiet --register=no --keep-unit --private-network \\
+timeout 400 systemd-nspawn --quiet --register=no --keep-unit --private-network \\
     --directory "$1"/root --boot systemd.unit=test.service >"$1"/boot 2>&1 || true
 cat "$1"/root/srv/test/output || true
 if [ ! -e "$1"/root/srv/test/done ]; then

@@ -15,8 +15,9 @@ from tests.servers import Certificates, certificates
 
 DOCUMENT = program.ROOT / "docs/security.md"
 PASSWORD = "Correct-Horse-9-Battery-Staple"
-PUSHER, WATCHER, SETTER, SHIPPER, STRANGER = (
-    (name, PASSWORD) for name in ("pusher", "watcher", "setter", "shipper", "stranger")
+PUSHER, WATCHER, SETTER, SHIPPER, STRANGER, CONTROLLER = (
+    (name, PASSWORD)
+    for name in ("pusher", "watcher", "setter", "shipper", "stranger", "controller")
 )
 
 
@@ -91,7 +92,7 @@ def administer(node: engines.Node) -> None:
     # The plugin creates its own index from its configuration some time after the node has started.
     node.wait_log(r"Node 'node' initialized", 120)
     security = "/_plugins/_security/api"
-    for user, password in (PUSHER, WATCHER, SETTER, SHIPPER, STRANGER):
+    for user, password in (PUSHER, WATCHER, SETTER, SHIPPER, STRANGER, CONTROLLER):
         node.put(f"{security}/internalusers/{user}", {"password": password})
     shipper = {
         "cluster_permissions": ["indices:data/write/bulk"],
@@ -103,13 +104,16 @@ def administer(node: engines.Node) -> None:
         ],
     }
     roles = {**documented_roles(), "shipper": shipper}
-    for name, (user, _) in {
-        "threatsieve_push": PUSHER,
-        "threatsieve_status": WATCHER,
-        "threatsieve_setup": SETTER,
-        "shipper": SHIPPER,
+    for name, users in {
+        "threatsieve_push": [PUSHER, CONTROLLER],
+        "threatsieve_backfill": [CONTROLLER],
+        "threatsieve_status": [WATCHER],
+        "threatsieve_setup": [SETTER],
+        "shipper": [SHIPPER],
     }.items():
         node.put(f"{security}/roles/{name}", roles.pop(name))
-        node.put(f"{security}/rolesmapping/{name}", {"users": [user]})
+        node.put(f"{security}/rolesmapping/{name}", {"users": [user for user, _ in users]})
+    # The stock configuration gives every user rights on an index of its own name, and some more.
+    node.delete(f"{security}/rolesmapping/own_index")
     assert not roles, "a documented role without a test"
     pushing.set_pipeline(node, "flag")

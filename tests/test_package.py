@@ -66,6 +66,7 @@ cat /tmp/calls
 part units
 systemd-analyze verify --man=no /usr/lib/systemd/system/threatsieve*.{service,timer} 2>&1
 part start
+cd /root && chmod 700 /root
 as_user() { runuser -u threatsieve -- "$@"; }
 as_user threatsieve config check 2>&1
 printf '[[feeds]]\\nname = "list"\\ntype = "path"\\npath = "list.txt"\\n' \\

@@ -181,6 +181,8 @@ def test_the_kind_of_a_field(node):
     assert found(node, index, query("a", "b")) == {0, 1}
     assert found(node, index, query({"field": "a", "kind": "url"})) == {0}
     assert found(node, index, query({"field": "a", "kind": "hash"}, {"field": "b"})) == {1}
+    # A file's name is never enough.
+    assert found(node, index, query({"field": "a", "kind": "file_name"})) == set()
 
 
 # What counts.
@@ -504,6 +506,8 @@ def test_fields_without_a_dictionary(node):
     }.items():
         status, reason = refusal(node, index, query("host", field))
         assert status == 400 and part in reason, reason
+    # For candidates, any time will do.
+    assert found(node, index, query("host", time_field="time", parts=True)) == {0}
     status, reason = refusal(node, index, query("host", time_field="time"))
     assert status == 400 and "cannot read events' times from [time] of type [date]" in reason
     # A field that the index does not have matches nothing.

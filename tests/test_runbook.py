@@ -10,6 +10,7 @@ import pytest
 from tests import engines, program, pushing
 from tests.controller import Controller
 from tests.pushing import event, is_flagged, unchecked
+from tests.service import Service
 from tests.test_operator import Desk, line
 
 NODES = [1, 2] if os.environ.get("THREATSIEVE_ENDURANCE") == "full" else [1]
@@ -75,6 +76,24 @@ def test_a_restored_state_pushes_with_a_higher_number(opensearch_3, tmp_path):
     answer = opensearch_3.get("/_plugins/_threatsieve/blacklist/runbook-restored")
     (node,) = answer["nodes"].values()
     assert node["blacklists"]["runbook-restored"]["generation"] == 4
+
+
+def test_a_higher_number_needs_the_service_to_be_stopped(tmp_path):
+    feed = {
+        "name": "list",
+        "type": "path",
+        "path": str(program.write(tmp_path / "list", "a.example")),
+    }
+    tables = {"opensearch": {"hosts": ["http://127.0.0.1:9"]}}
+    with Service(tmp_path / "service", [feed], tables) as service:
+        service.wait_for_rounds(1)
+        refused = program.run(
+            "push", "--renumber", "--config", service.config, expect=program.USAGE
+        ).stderr.decode()
+        assert "another threatsieve works on this state; stop the service" in refused
+        # What else the runbook asks for works while the service runs.
+        for command in (["feeds", "--allow", "list"], ["status"], ["config", "check", "--offline"]):
+            service.run(*command)
 
 
 def test_a_moved_state_continues_in_logs_of_another_path(tmp_path):

@@ -7,10 +7,20 @@ from pathlib import Path
 
 import pytest
 
-from tests import program, pushing
+from tests import program, pushing, stix
+from tests.backfilling import Backfilling, claims, flagged
 from tests.controller import Controller
 from tests.pushing import ENDPOINT, built, event, is_flagged
-from tests.secured import PASSWORD, PUSHER, SETTER, SHIPPER, STRANGER, WATCHER, Secured
+from tests.secured import (
+    CONTROLLER,
+    PASSWORD,
+    PUSHER,
+    SETTER,
+    SHIPPER,
+    STRANGER,
+    WATCHER,
+    Secured,
+)  # fmt: skip
 
 GENERATIONS = itertools.count(1)
 """Generations of the node's only blacklist: each push takes the next number."""
@@ -205,3 +215,38 @@ def test_a_query_needs_the_right_to_search_and_shows_nothing_hidden(secured, pus
 def test_nothing_is_said_without_tls(secured):
     with pytest.raises(OSError):
         urllib.request.urlopen(secured.node.url.replace("https", "http"), timeout=10)
+
+
+@pytest.mark.parametrize("way", ["query", "values", "scan"])
+def test_the_documented_role_may_match_stored_events(secured, tmp_path, way):
+    """Flags stored events and takes a flag back, with the roles of docs/security.md."""
+    index = f"events-{way}"
+    fields = {"properties": {"url": {"properties": {"domain": {"type": "keyword"}}}}}
+    secured.node.put(f"/{index}", {"mappings": fields, "settings": {"number_of_replicas": 0}})
+    secured.node.bulk(index, [event(EVIL), event("good.example")], ids=["bad", "good"])
+    signs_in = {"ca_files": [secured.certificates.authority]}
+    claims(secured.node, tmp_path, user=SETTER, **signs_in)
+    controller = Backfilling(tmp_path / "c", secured.node, f"stored-{way}", index, way=way)
+    controller.sign_in(*CONTROLLER, **signs_in)
+    indicator = stix.indicator(1, f"[domain-name:value = '{EVIL}']")
+    controller.publish(indicator)
+    report = controller.poll()
+    assert report["backfill"]["events"] == 1
+    later = stix.indicator(2, "[domain-name:value = 'good.example']")
+    controller.publish(indicator, later)
+    report = controller.poll()
+    assert [each["way"] for each in report["backfill"]["indices"]] == [way]
+    bad, good = secured.node.documents(index)
+    assert (flagged(bad), flagged(good)) == ({indicator["id"]}, {later["id"]})
+    controller.run("retract", EVIL, "--reason", "ours")
+    controller.poll()
+    assert not is_flagged(secured.node.documents(index)[0])
+    # What the role does not give.
+    for method, path, body in (
+        ("PUT", "/events-new", {}),
+        ("DELETE", f"/{index}", None),
+        ("DELETE", f"/{index}/_doc/bad", None),
+        ("GET", "/others/_search", None),
+        ("POST", "/threatsieve-claims/_search", {}),
+    ):
+        assert secured.status_of(CONTROLLER, method, path, body) == 403, path

@@ -36,7 +36,7 @@ set -E
 trap 'journalctl --lines 40 --output cat >&2' ERR
 part() { echo "== $1"; }
 # Waits until a command succeeds.
-until_true() { for _ in $(seq 200); do ! "$@" >/dev/null 2>&1 || return 0; sleep 0.05; done; "$@"; }
+until_true() { for _ in $(seq 1200); do ! "$@" >/dev/null 2>&1 || return 0; sleep 0.05; done; "$@"; }
 rm -f /var/lib/man-db/auto-update
 cd /srv/test
 dpkg --install threatsieve_*.deb >/dev/null

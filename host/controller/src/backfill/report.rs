@@ -128,8 +128,7 @@ impl IndexReport {
     }
 
     /// Adds the counts of a part of the work.
-    pub(super) fn take(&mut self, way: Way, counts: &Counts) {
-        self.way = way;
+    pub(super) fn take(&mut self, counts: &Counts) {
         self.events += counts.read;
         self.flagged += counts.flagged;
         self.refused += counts.refused;

@@ -241,7 +241,7 @@ impl Backfilling<'_> {
                 let (way, ended) = self.index(work, one, &due, &mut found).await;
                 let name = one.index.name.as_str();
                 let entry = reports.entry(name).or_insert_with(|| IndexReport::new(name, way));
-                entry.take(way, &work.counts);
+                entry.take(&work.counts);
                 entry.done &= ended.is_ok();
                 is_over |= report.note(name, ended.err());
             }
@@ -287,7 +287,7 @@ impl Backfilling<'_> {
             if work.counts.read > 0 {
                 let entry =
                     reports.entry(name).or_insert_with(|| IndexReport::new(name, Way::Scan));
-                entry.take(entry.way, &work.counts);
+                entry.take(&work.counts);
             }
         }
         Ok(())
@@ -434,7 +434,8 @@ impl Backfilling<'_> {
         candidates: &mut Option<Candidates>,
     ) -> (Way, Result<(), Interrupted>) {
         let can_query = candidates.as_ref().is_some_and(|candidates| candidates.is_offered);
-        let way = choose(self.way(), &one.plan, can_query);
+        let is_small = due.iter().all(|(_, pass)| pass.is_small());
+        let way = if is_small { Way::Scan } else { choose(self.way(), &one.plan, can_query) };
         let ended = self.passes(work, one, due, way, candidates.as_ref()).await;
         match ended {
             Err(Interrupted::Failed(error))

@@ -132,9 +132,12 @@ fn rollback(
 /// Builds the blacklist in use again, with a number higher than any that the cluster ever had.
 fn renumber(store: &mut Store, config: &Config, settings: &OpenSearch) -> Result<(), Failure> {
     let Some(_lock) = RoundLock::take(&config.state)? else {
-        return Err(
-            anyhow!("a round is being done on this state; try again when it has ended").into()
-        );
+        return Err(anyhow!(
+            "{}: another threatsieve works on this state; stop the service, or wait for the end of \
+             the round",
+            config.state.display()
+        )
+        .into());
     };
     let (cluster, name) =
         (Cluster::new(settings, &config.http.user_agent)?, &config.blacklist.name);

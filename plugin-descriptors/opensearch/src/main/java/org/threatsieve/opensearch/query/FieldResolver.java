@@ -35,10 +35,14 @@ final class FieldResolver {
         for (QueryField field : options.fields()) {
             MappedFieldType type = context.fieldMapper(field.name());
             if (type != null) {
-                fields.add(resolver.field(field, type));
+                TermField found = resolver.field(field, type);
+                // A file's name counts only together with values that the query finds by others.
+                if (found.kind() != Kind.FILE_NAME) {
+                    fields.add(found);
+                }
             }
         }
-        return new TermSearch(options, List.copyOf(fields), resolver.event(options.timeField()));
+        return new TermSearch(options, List.copyOf(fields), resolver.event(options));
     }
 
     private TermField field(QueryField field, MappedFieldType type) {
@@ -101,7 +105,8 @@ final class FieldResolver {
         return "";
     }
 
-    private EventFields event(@Nullable String time) {
+    private EventFields event(QueryOptions options) {
+        String time = options.timeField();
         PortType port = portType(context.fieldMapper(EventFields.PORT));
         MappedFieldType type = time == null ? null : context.fieldMapper(time);
         if (type == null) {
@@ -110,6 +115,10 @@ final class FieldResolver {
         if (type.hasDocValues() && type instanceof DateFieldMapper.DateFieldType date) {
             boolean nanoseconds = date.resolution() == DateFieldMapper.Resolution.NANOSECONDS;
             return new EventFields(type.name(), nanoseconds, port);
+        }
+        if (options.parts()) {
+            // Candidates of any time.
+            return new EventFields(null, false, port);
         }
         throw refused(
             "cannot read events' times from ["

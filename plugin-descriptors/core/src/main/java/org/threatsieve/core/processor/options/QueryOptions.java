@@ -35,7 +35,8 @@ public record QueryOptions(
         Kind.ADDRESS,
         Kind.URL,
         Kind.HASH,
-        Kind.EMAIL
+        Kind.EMAIL,
+        Kind.FILE_NAME
     );
 
     /**

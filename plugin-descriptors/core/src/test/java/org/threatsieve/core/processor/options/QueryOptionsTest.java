@@ -84,7 +84,7 @@ class QueryOptionsTest {
         refused("fields", "holds [{kind=url}]", Map.of("fields", List.of(Map.of("kind", "url"))));
         refused(
             "fields",
-            "the kind [word], expected one of any, host, address, url, hash, email",
+            "the kind [word], expected one of any, host, address, url, hash, email, file_name",
             Map.of("fields", List.of(Map.of("field", "a", "kind", "word")))
         );
         refused(
