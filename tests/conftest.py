@@ -18,7 +18,7 @@ FIRST = [
     "test_publish_check.py", "test_matching.py", "test_rounds.py",
     # Slow files come next, so that no worker is left with one at the end. Check the order with the
     # table of `make test`.
-    "test_push.py", "test_outages.py", "test_soak.py", "test_publish.py",
+    "test_push.py", "test_outages.py", "test_soak.py", "test_publish.py", "test_plugin_query.py",
 ]  # fmt: skip
 """The order of the first files; the others follow."""
 TOGETHER = {"test_publish_tls.py": "test_security.py"}

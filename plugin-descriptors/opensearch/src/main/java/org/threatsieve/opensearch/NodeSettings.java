@@ -61,10 +61,13 @@ public final class NodeSettings {
         Property.NodeScope
     );
 
-    /** The longest that one query may look up the terms of one shard. */
+    /**
+     * The longest that one query may look up the terms of one shard. Long enough for a segment with
+     * hundreds of millions of terms: a segment that is not done is begun again.
+     */
     public static final Setting<TimeValue> QUERY_MAX_TIME = Setting.timeSetting(
         "threatsieve.query.max_time",
-        TimeValue.timeValueSeconds(30),
+        TimeValue.timeValueMinutes(2),
         TimeValue.timeValueNanos(1),
         TimeValue.timeValueHours(1),
         Property.NodeScope
