@@ -1,7 +1,7 @@
 """Runs the measurements: `python -m tests.bench [PART]...`, all parts without an argument.
 
 The parts are real, million, ten-million, lookup, start, store, rounds, feeds, lists, packages,
-misp, ingest and push.
+misp, ingest, push and backfill.
 """
 
 import gzip
@@ -14,6 +14,7 @@ from pathlib import Path
 
 from tests import program
 from tests.bench import (
+    backfill,
     differences,
     feeds,
     generate,
@@ -279,6 +280,7 @@ def main(parts: list[str]) -> None:
         "misp",
         "ingest",
         "push",
+        "backfill",
     ]
     missing = [
         f"{tool} (apt-get install {package})"
@@ -317,6 +319,8 @@ def main(parts: list[str]) -> None:
         ingest.write()
     if "push" in wanted:
         push.write()
+    if "backfill" in wanted:
+        backfill.write()
     print(
         f"caps: {CAP_SECONDS} s, {CAP_BYTES >> 30} GiB; written to "
         f"{report.PAGE.relative_to(program.ROOT)}"

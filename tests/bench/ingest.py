@@ -53,14 +53,14 @@ def blacklists() -> dict[str, Path]:
     return files
 
 
-def bulks() -> list[bytes]:
+def bulks(count: int = EVENTS) -> list[bytes]:
     """Returns the events of a Squid log as bulk requests. A few events have a listed host."""
     listed = [
         domain
         for number, domain in zip(range(100_000), generate.domains(100_000, SEED), strict=False)
         if number % 100 == 0
     ]
-    lines = generate.log(EVENTS, {"domains": listed, "ips": [], "cidr": [], "urls": []}, SEED)
+    lines = generate.log(count, {"domains": listed, "ips": [], "cidr": [], "urls": []}, SEED)
     events = []
     for number, line in enumerate(lines):
         part = line.split()
