@@ -89,8 +89,8 @@ def test_every_family_has_help_a_type_and_a_unit(tmp_path, tool):
     with service(tmp_path) as one:
         one.wait_for_rounds(1)
         text = one.ask("/metrics").text
-    helped = re.findall(r"^# HELP ([a-z_]+) \S", text, re.M)
-    typed = dict(re.findall(r"^# TYPE ([a-z_]+) (gauge|counter)$", text, re.M))
+    helped = re.findall(r"^# HELP ([a-z_]+) \S", text, re.MULTILINE)
+    typed = dict(re.findall(r"^# TYPE ([a-z_]+) (gauge|counter)$", text, re.MULTILINE))
     names = {name for name, *_ in samples(text)}
     assert names == set(helped) == typed.keys() and len(helped) == len(names)
     for name, kind in typed.items():

@@ -94,7 +94,7 @@ def test_off_loopback_a_token_or_a_certificate_is_needed(tmp_path, certificates,
             answer = one.ask("/stopQuartzJobs", headers={"Authorization": wrong}, context=bare)
             assert answer.status == 401 and TOKEN not in answer.text, wrong
         # An unknown path tells nothing to those who may not know.
-        assert one.ask("/", context=bare).status == 401
+        assert one.ask("/nothing", context=bare).status == 401
         right = {"Authorization": f"bearer {TOKEN}"}
         assert "group1 - " in one.ask("/listQuartzJobs", headers=right, context=bare).text
         assert one.ask("/listQuartzJobs").status == 200, "with a certificate"
@@ -156,7 +156,7 @@ def test_only_names_of_the_server_are_answered_and_no_pages_of_others(tmp_path):
 def test_wrong_requests_get_a_body_that_says_what_is_wrong(tmp_path):
     with service(tmp_path) as one:
         for method, path, headers, body, status in [
-            ("GET", "/", {}, None, 404),
+            ("GET", "/nothing", {}, None, 404),
             ("GET", "/misptransclient", {}, None, 405),
             ("POST", "/checkTaxiiStatus", {}, None, 405),
             ("POST", "/misptransclient?processType=xml", {}, None, 400),

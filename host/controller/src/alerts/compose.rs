@@ -97,9 +97,7 @@ impl Desk<'_> {
         let digest = match self.digests.entry((ceiling, extent)) {
             Entry::Occupied(read) => read.into_mut(),
             Entry::Vacant(vacant) => {
-                let read = digest::read(self.transaction, ceiling, extent, muted);
-                let link = self.audience.link.map(str::to_owned);
-                vacant.insert(read.context("digest")?.map(|digest| Digest { link, ..digest }))
+                vacant.insert(read(self.transaction, self.audience, ceiling, extent, muted)?)
             }
         };
         Ok(digest.as_ref())
@@ -154,7 +152,8 @@ impl Desk<'_> {
                 if !untold::gather_changed(self.transaction, number, change)? {
                     continue;
                 }
-                let digest = digest::read(self.transaction, webhook.max_tlp, extent(webhook), 0)?;
+                let (ceiling, extent) = (webhook.max_tlp, extent(webhook));
+                let digest = read(self.transaction, self.audience, ceiling, extent, 0)?;
                 if let Some(digest) = digest {
                     let round = untold::round(self.transaction, self.now)?;
                     composed += self.queue(webhook, number, kind, &digest, &round)?;
@@ -180,6 +179,19 @@ impl Desk<'_> {
         }
         Ok(all.len() as u64)
     }
+}
+
+/// Reads the digest of the collected matches up to a marking, with the pattern of links.
+fn read(
+    transaction: &Transaction<'_>,
+    audience: Audience<'_>,
+    ceiling: Tlp,
+    extent: Extent,
+    muted: u64,
+) -> anyhow::Result<Option<Digest>> {
+    let digest = digest::read(transaction, ceiling, extent, muted).context("digest")?;
+    let link = audience.link.map(str::to_owned);
+    Ok(digest.map(|digest| Digest { link, ..digest }))
 }
 
 fn extent(webhook: &Webhook) -> Extent {

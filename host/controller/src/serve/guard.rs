@@ -16,6 +16,7 @@ use axum::response::{IntoResponse, Response};
 
 use super::flare;
 use super::limits::Limits;
+use super::page::{self, Sessions};
 use super::refusal::{Form, Refusal};
 use crate::config::{Role, Server};
 use crate::service::Service;
@@ -59,6 +60,7 @@ impl Identity {
 pub(super) struct Guard {
     pub(super) service: Arc<Service>,
     pub(super) limits: Arc<Limits>,
+    pub(super) sessions: Arc<Sessions>,
 }
 
 /// Lets a request go on, with its body read, or refuses it.
@@ -78,7 +80,7 @@ pub(super) async fn guard(
         .limits
         .request(caller.peer.ip(), server.max_requests, Instant::now())
         .map_err(|wait| too_many(server, wait))
-        .and_then(|()| judge(server, &caller, &request));
+        .and_then(|()| judge(server, &guard.sessions, &caller, &request));
     let peer = caller.peer;
     let read = match judged {
         Ok(identity) => {
@@ -114,12 +116,20 @@ fn too_many(server: &Server, wait: Duration) -> Refusal {
 
 /// Judges the head of a request. Returns who sends it; `None` if nobody proves it, and nobody has
 /// to.
-fn judge(server: &Server, caller: &Caller, request: &Request) -> Result<Option<Identity>, Refusal> {
+fn judge(
+    server: &Server,
+    sessions: &Sessions,
+    caller: &Caller,
+    request: &Request,
+) -> Result<Option<Identity>, Refusal> {
     check_host(server, request)?;
     check_origin(request)?;
     let path = request.uri().path();
     let identity = match identify(server, caller, request) {
-        Err(_) if HEALTH.contains(&path) => return Ok(None),
+        Err(_) if HEALTH.contains(&path) || page::OPEN.contains(&path) => return Ok(None),
+        Err(refusal) if page::is_of_page(path) => {
+            sessions.identity(server, caller.peer, request.headers()).ok_or(refusal)?
+        }
         identified => identified?,
     };
     if identity.role < needed(request.method(), path) {
@@ -132,7 +142,7 @@ fn judge(server: &Server, caller: &Caller, request: &Request) -> Result<Option<I
 /// Returns the role that a request needs.
 fn needed(method: &Method, path: &str) -> Role {
     let is_reading = matches!(*method, Method::GET | Method::HEAD | Method::OPTIONS);
-    match is_reading && !flare::CHANGING.contains(&path) {
+    match is_reading && !flare::CHANGING.contains(&path) || page::OPEN.contains(&path) {
         true => Role::Read,
         false => Role::Write,
     }
@@ -172,9 +182,13 @@ fn identify(server: &Server, caller: &Caller, request: &Request) -> Result<Ident
 
 /// Returns the name and the rights of a token.
 fn known_token(server: &Server, token: &[u8]) -> Option<(String, Role)> {
-    let given = sha256(token);
+    known_digest(server, &sha256(token))
+}
+
+/// Returns the name and the rights of the token with this digest.
+pub(super) fn known_digest(server: &Server, given: &[u8; 32]) -> Option<(String, Role)> {
     // Comparing takes the same time, whatever the token is.
-    let is_given = |digest: &[u8; 32]| verify_slices_are_equal(digest, &given).is_ok();
+    let is_given = |digest: &[u8; 32]| verify_slices_are_equal(digest, given).is_ok();
     if let Some(right) = &server.token
         && is_given(&sha256(right.expose().as_bytes()))
     {
@@ -217,8 +231,18 @@ fn check_host(server: &Server, request: &Request) -> Result<(), Refusal> {
 }
 
 /// Refuses what a browser sends on behalf of another server's page.
+///
+/// A link on another page may lead to this server's page: it changes nothing, and the browser shows
+/// it to nobody else.
 fn check_origin(request: &Request) -> Result<(), Refusal> {
     let header = |name: &str| request.headers().get(name).map(|value| value.as_bytes());
+    let is_link = *request.method() == Method::GET
+        && page::is_of_page(request.uri().path())
+        && header("Sec-Fetch-Mode") == Some(b"navigate")
+        && header("Sec-Fetch-Dest") == Some(b"document");
+    if is_link {
+        return Ok(());
+    }
     let site = header("Sec-Fetch-Site").filter(|site| !matches!(*site, b"none" | b"same-origin"));
     let (place, got) = match (header(ORIGIN.as_str()), site) {
         (Some(origin), _) if !is_own(origin, request) => ("header Origin", origin),

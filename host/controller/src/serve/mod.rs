@@ -11,6 +11,7 @@ mod guard;
 mod health;
 mod limits;
 mod metrics;
+mod page;
 mod paging;
 mod parameters;
 mod refusal;

@@ -13,6 +13,7 @@ use serde_json::{Map, Value as Json};
 use utoipa::openapi::{ContentBuilder, Ref, RefOr, ResponseBuilder};
 use utoipa::{IntoResponses, ToSchema};
 
+use super::page;
 use crate::service::{Refused, Unserved};
 use crate::store::is_of_database;
 
@@ -74,6 +75,10 @@ impl Refusal {
         self
     }
 
+    pub(super) fn status(&self) -> StatusCode {
+        self.0.status
+    }
+
     /// Returns the refusal in one sentence.
     pub(super) fn sentence(&self) -> String {
         let Parts { what, place, expected, got, .. } = &*self.0;
@@ -109,12 +114,18 @@ pub(super) enum Form {
     Plain,
     /// Problem details, as in RFC 9457.
     Problem,
+    /// A page for people.
+    Page,
 }
 
 impl Form {
     /// Returns the form for answers of this path.
     pub(super) fn of(path: &str) -> Form {
-        if path.starts_with("/api/") { Form::Problem } else { Form::Plain }
+        match path {
+            path if path.starts_with("/api/") => Form::Problem,
+            path if page::is_of_page(path) => Form::Page,
+            _ => Form::Plain,
+        }
     }
 
     /// Gives an answer this form.
@@ -124,6 +135,7 @@ impl Form {
         };
         match self {
             Form::Plain => response,
+            Form::Page => page::error(response, &refusal),
             Form::Problem => {
                 let (mut head, _) = response.into_parts();
                 head.headers.insert(CONTENT_TYPE, HeaderValue::from_static(PROBLEM));

@@ -2,13 +2,14 @@
 
 use std::sync::Arc;
 
-use axum::Router;
 use axum::extract::Request;
 use axum::http::StatusCode;
 use axum::middleware::from_fn_with_state;
+use axum::{Extension, Router};
 
 use super::guard::{Guard, guard};
 use super::limits::Limits;
+use super::page::{self, Sessions};
 use super::refusal::Refusal;
 use super::{api, flare, health, metrics};
 use crate::service::Service;
@@ -16,13 +17,21 @@ use crate::text::clipped;
 
 /// Builds the routes. Whatever the path is, [`guard`] judges the request first.
 pub(super) fn router(service: &Arc<Service>, limits: &Arc<Limits>) -> Router {
-    let state = Guard { service: Arc::clone(service), limits: Arc::clone(limits) };
+    let sessions = Arc::new(Sessions::default());
+    let state = Guard {
+        service: Arc::clone(service),
+        limits: Arc::clone(limits),
+        sessions: Arc::clone(&sessions),
+    };
     api::routes()
         .merge(flare::routes())
         .merge(health::routes())
         .merge(metrics::routes())
+        .merge(page::routes())
         .fallback(unknown_path)
         .method_not_allowed_fallback(wrong_method)
+        .layer(Extension(sessions))
+        .layer(Extension(Arc::new(page::Recent::default())))
         .layer(from_fn_with_state(state, guard))
         .with_state(Arc::clone(service))
 }

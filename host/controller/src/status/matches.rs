@@ -21,9 +21,13 @@ pub(crate) struct MatchStatus {
     pub(crate) occurred: Option<Rfc3339>,
     /// The host that the event is from.
     pub(crate) source: Option<String>,
-    pub(crate) file: String,
-    pub(crate) line: u64,
-    /// The start of the line.
+    /// The log file and the line in it; `null` for a document.
+    pub(crate) file: Option<String>,
+    pub(crate) line: Option<u64>,
+    /// The index and the id of the document in it; `null` for a line.
+    pub(crate) index: Option<String>,
+    pub(crate) document: Option<String>,
+    /// The start of the line, or of the document.
     pub(crate) raw: String,
     pub(crate) feed: String,
     pub(crate) indicator: String,
@@ -54,6 +58,8 @@ impl From<StoredMatch> for MatchStatus {
             source: one.source,
             file: one.path,
             line: one.line,
+            index: one.index,
+            document: one.document,
             raw: one.raw,
             feed: one.feed,
             indicator: one.indicator,

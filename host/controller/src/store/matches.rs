@@ -1,6 +1,6 @@
 //! Reads the stored matches, for people and programs.
 
-use rusqlite::{OptionalExtension, Row, ToSql};
+use rusqlite::{OptionalExtension, Row, ToSql, named_params};
 use threatsieve_blacklist::{Timestamp, Tlp};
 
 use super::Store;
@@ -35,9 +35,13 @@ pub(crate) struct StoredMatch {
     pub(crate) event: String,
     pub(crate) occurred: Option<Timestamp>,
     pub(crate) source: Option<String>,
-    pub(crate) path: String,
-    pub(crate) line: u64,
-    /// The start of the line.
+    /// File and line of the event; `None` for a document.
+    pub(crate) path: Option<String>,
+    pub(crate) line: Option<u64>,
+    /// Index and id of the document; `None` for a line.
+    pub(crate) index: Option<String>,
+    pub(crate) document: Option<String>,
+    /// The start of the line, or of the document.
     pub(crate) raw: String,
     pub(crate) feed: String,
     pub(crate) indicator: String,
@@ -55,6 +59,15 @@ pub(crate) struct StoredMatch {
     pub(crate) retracted: Option<Timestamp>,
 }
 
+/// The flagged events and the matches that were found in one span of time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Bar {
+    pub(crate) start: Timestamp,
+    pub(crate) events: u64,
+    /// Those that were found in stored lines.
+    pub(crate) historic: u64,
+}
+
 /// The matches that are stored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) struct MatchCounts {
@@ -66,7 +79,8 @@ pub(crate) struct MatchCounts {
 
 const COLUMNS: &str = "m.id, e.uid, e.occurred, e.source, f.path, e.line, e.raw, m.feed, \
                        m.indicator, m.entry_type, m.entry, m.observable, m.field, m.how, \
-                       m.confidence, m.tlp, m.name, m.generation, m.found, m.historic, m.retracted";
+                       m.confidence, m.tlp, m.name, m.generation, m.found, m.historic, \
+                       m.retracted, d.index_name, d.document";
 
 impl Store {
     /// Lists matches, the newest first. Also returns whether there are more than the limit.
@@ -74,7 +88,8 @@ impl Store {
         // Only conditions that are asked for: without the others, an index can help.
         let mut sql = format!(
             "SELECT {COLUMNS} FROM matches m JOIN events e ON e.id = m.event \
-             JOIN files f ON f.id = e.file WHERE 1"
+             LEFT JOIN files f ON f.id = e.file \
+             LEFT JOIN documents d ON d.event = e.id WHERE 1"
         );
         let text = query.text.as_ref().map(|text| text.to_lowercase());
         let (since, until) = (query.since.map(|at| at.0), query.until.map(|at| at.0));
@@ -116,7 +131,8 @@ impl Store {
     pub(crate) fn one_match(&self, id: i64) -> anyhow::Result<Option<StoredMatch>> {
         let sql = format!(
             "SELECT {COLUMNS} FROM matches m JOIN events e ON e.id = m.event \
-             JOIN files f ON f.id = e.file WHERE m.id = ?1"
+             LEFT JOIN files f ON f.id = e.file \
+             LEFT JOIN documents d ON d.event = e.id WHERE m.id = ?1"
         );
         Ok(self.connection.prepare_cached(&sql)?.query_row([id], stored).optional()?)
     }
@@ -129,6 +145,27 @@ impl Store {
             let newest = row.get::<_, Option<i64>>(2)?.map(Timestamp);
             Ok(MatchCounts { matches: row.get(0)?, retracted: row.get(1)?, newest })
         })?)
+    }
+
+    /// Counts the events that were flagged from `since` on, in spans of `micros`. Spans without
+    /// any are left out.
+    pub(crate) fn flagged_over_time(
+        &self,
+        since: Timestamp,
+        micros: i64,
+    ) -> anyhow::Result<Vec<Bar>> {
+        let mut select = self.connection.prepare_cached(
+            "SELECT (found - :since) / :micros AS span, count(DISTINCT event), \
+             count(DISTINCT CASE WHEN historic THEN event END) FROM matches \
+             WHERE found >= :since AND retracted IS NULL GROUP BY span ORDER BY span",
+        )?;
+        let rows =
+            select.query_map(named_params! { ":since": since.0, ":micros": micros }, |row| {
+                let span: i64 = row.get(0)?;
+                let start = Timestamp(since.0 + span * micros);
+                Ok(Bar { start, events: row.get(1)?, historic: row.get(2)? })
+            })?;
+        Ok(rows.collect::<Result<_, _>>()?)
     }
 }
 
@@ -160,5 +197,7 @@ fn stored(row: &Row<'_>) -> rusqlite::Result<StoredMatch> {
         found: Timestamp(row.get(18)?),
         is_historic: row.get(19)?,
         retracted: time(20)?,
+        index: row.get(21)?,
+        document: row.get(22)?,
     })
 }

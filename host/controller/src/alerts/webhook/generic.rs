@@ -55,6 +55,8 @@ struct MatchesJson {
     omitted: u64,
     groups: Vec<GroupJson>,
     hosts: Vec<HostJson>,
+    /// Hosts that are not listed; 0 in later parts, which list none.
+    hosts_omitted: u64,
 }
 
 #[derive(Serialize)]
@@ -152,6 +154,10 @@ pub(super) fn matches(frame: &Frame<'_>, part: &Digest, omitted: u64) -> anyhow:
         omitted,
         groups: groups.iter().map(|group| GroupJson::new(group, link.as_deref())).collect(),
         hosts: sources.iter().map(HostJson::new).collect(),
+        hosts_omitted: match sources.len() {
+            0 => 0,
+            listed => rest(totals.source_groups, listed),
+        },
     });
     body(frame, content)
 }

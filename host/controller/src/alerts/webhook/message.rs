@@ -19,6 +19,9 @@ const NAMESPACE: Uuid = Uuid::from_u128(0x3f0c_6ad1_52f4_4f0e_9d7b_8f6f_04a1_9c1
 /// A number of parts that is longer than any real one.
 const MANY: usize = 999_999;
 
+/// Maximum number of hosts that are listed for all values together. More are only counted.
+const MAX_HOSTS: usize = 100;
+
 /// The kind of a delivery.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::alerts) enum Kind {
@@ -204,7 +207,7 @@ fn divide(
     }
     waiting.push_back(part(&digest.groups[start..]));
     if let Some(first) = waiting.front_mut() {
-        first.sources.clone_from(&digest.sources);
+        first.sources.extend(digest.sources.iter().take(MAX_HOSTS).cloned());
     }
     let mut parts = Vec::new();
     while let Some(mut next) = waiting.pop_front() {

@@ -53,7 +53,7 @@ async fn metrics(
         Ok((
             Status::read(config, store, None)?,
             store.match_counts()?,
-            backfills(store)?,
+            backfills(store, config)?,
             rounds.into_iter().find(|round| round.ended.is_some()),
         ))
     });
@@ -227,6 +227,12 @@ impl Measured {
             "Stored bytes of the backfill that are to be matched again.",
             &["backfill"],
             of(|one| one.total),
+        );
+        all.gauge(
+            "threatsieve_backfill_left",
+            "Files or shards of the backfill that are left.",
+            &["backfill"],
+            backfills.iter().map(|one| ([one.id], one.left as f64)),
         );
         all.gauge(
             "threatsieve_backfill_missed_files",
