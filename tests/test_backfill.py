@@ -158,7 +158,7 @@ def test_a_revoked_indicator_takes_its_flags_back(node, name, tmp_path):
     controller.publish(revoked, *OTHERS)
     controller.poll()
     assert found(node, name) == {**WANTED, "1": {WORSE}, "3": {NET}}
-    (retracted,) = stored(node, name)["1"]["threatsieve"]["retracted"]
+    (retracted,) = stored(node, name)["1"]["threatsieve"]["retractions"]
     assert (retracted["indicator"], retracted["feed"]) == (EVIL, "feed")
     assert retracted["reason"] == "revoked by its publisher" and retracted["at"]
 
@@ -175,8 +175,8 @@ def test_an_operator_takes_flags_back(node, name, tmp_path):
     assert found(node, name) == wanted
     event = stored(node, name)["7"]
     assert "indicator" not in event and "threat" not in event
-    assert list(event["threatsieve"]) == ["retracted"]
-    assert event["threatsieve"]["retracted"][0]["reason"] == "our own network"
+    assert list(event["threatsieve"]) == ["retractions"]
+    assert event["threatsieve"]["retractions"][0]["reason"] == "our own network"
 
 
 def test_flags_stay_when_an_indicator_leaves_its_list(node, name, tmp_path):

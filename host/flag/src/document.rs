@@ -344,7 +344,7 @@ fn put_retracted(ours: &mut Map<String, Value>, retracted: &[Retracted<'_>]) {
     if retracted.is_empty() {
         return;
     }
-    let mut all: Vec<Value> = ours.remove("retracted").into_iter().flat_map(elements).collect();
+    let mut all: Vec<Value> = ours.remove("retractions").into_iter().flat_map(elements).collect();
     for one in retracted {
         let mut value = json!({ "at": rfc3339(one.at), "reason": one.reason });
         if let Some((feed, indicator)) = one.named {
@@ -357,7 +357,7 @@ fn put_retracted(ours: &mut Map<String, Value>, retracted: &[Retracted<'_>]) {
     }
     let surplus = all.len().saturating_sub(MAX_RETRACTED);
     all.drain(..surplus);
-    ours.insert("retracted".to_owned(), Value::Array(all));
+    ours.insert("retractions".to_owned(), Value::Array(all));
 }
 
 fn claims(ours: &Map<String, Value>, blacklist: &str) -> bool {
