@@ -564,11 +564,12 @@ def test_a_node_without_the_plugin(tmp_path):
         assert nodes[bare.name]["version"] is None and nodes[bare.name]["state"] == "no plugin"
 
 
-def test_a_node_that_ingests_nothing_loads_nothing(tmp_path):
+def test_a_node_without_events_loads_nothing(tmp_path):
+    """Checks a node that neither ingests events nor holds them."""
     with engines.cluster("3.8.0", nodes=1, plugins=[engines.plugin("3.8.0")]) as cluster:
-        data = cluster.add(roles=["data"])
-        answer = push(data, built(tmp_path, values(10)), **BINARY)
+        other = cluster.add(roles=["remote_cluster_client"])
+        answer = push(other, built(tmp_path, values(10)), **BINARY)
         assert answer["acknowledged"] and [each["name"] for each in answer["nodes"].values()] == [
             cluster[0].name
         ]
-        assert states(data)[data.name] == {} and not list(data.data.rglob("*.blacklist"))
+        assert states(other)[other.name] == {} and not list(other.data.rglob("*.blacklist"))
