@@ -7,6 +7,8 @@
 //!
 //! The first two find only what the index lists. Events with other values are read in any case.
 
+use std::cell::OnceCell;
+
 use bytes::Bytes;
 use serde_json::{Value as Json, json};
 use threatsieve_blacklist::{Batch, Blacklist, EntryType, Kind, Policy, Role};
@@ -32,8 +34,9 @@ pub(crate) struct Candidates {
     /// Its name in the cluster.
     pub(crate) name: String,
     matcher: Matcher,
-    /// The addresses in it, as an index asks for them; `None` if there are too many.
-    addresses: Option<Vec<String>>,
+    /// The addresses in it, as an index asks for them; `None` if there are too many. Only listing
+    /// values needs them.
+    addresses: OnceCell<Option<Vec<String>>>,
     /// The cluster answers queries with it.
     pub(crate) is_offered: bool,
 }
@@ -54,9 +57,8 @@ impl Candidates {
         threads: usize,
     ) -> anyhow::Result<Candidates> {
         let name = blacklist.name().to_owned();
-        let addresses = addresses(&blacklist);
         let matcher = Matcher::new(blacklist, policy.clone(), threads)?;
-        Ok(Candidates { name, matcher, addresses, is_offered: false })
+        Ok(Candidates { name, matcher, addresses: OnceCell::new(), is_offered: false })
     }
 
     pub(crate) fn is_empty(&self) -> bool {
@@ -73,6 +75,10 @@ impl Candidates {
 
     pub(crate) fn bytes(&self) -> Bytes {
         Bytes::from_owner(self.matcher.blacklist().file().clone())
+    }
+
+    fn addresses(&self) -> Option<&[String]> {
+        self.addresses.get_or_init(|| addresses(self.matcher.blacklist())).as_deref()
     }
 
     /// Returns those of the values that an entry covers.
@@ -179,7 +185,9 @@ pub(crate) async fn search(
     let mut reads: Vec<Json> = unlisted.into_iter().collect();
     let mut total = None;
     for listed in &plan.listed {
-        if let (true, Some(addresses)) = (listed.is_ip, &candidates.addresses) {
+        if listed.is_ip
+            && let Some(addresses) = candidates.addresses()
+        {
             search.queries.extend(terms(&listed.name, addresses).map(all));
             continue;
         }

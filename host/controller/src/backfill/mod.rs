@@ -33,8 +33,6 @@ mod report;
 mod retract;
 mod round;
 mod settle;
-#[cfg(test)]
-mod tests;
 mod work;
 
 pub(crate) use estimate::{Estimate, estimate};

@@ -40,7 +40,7 @@ pub(crate) struct Plan {
 
 impl Plan {
     pub(crate) fn new(mappings: &Json, fields: &Fields) -> Plan {
-        let mut plan = Plan { has_time: false, ..Plan::default() };
+        let mut plan = Plan::default();
         for (name, is) in fields.uses() {
             if is != Use::Part {
                 plan.add(mappings, name, is);

@@ -53,6 +53,9 @@ pub(crate) struct BackfillReport {
     /// Documents whose retracted flags were taken back, and those that wait for it.
     pub(crate) retracted: u64,
     pub(crate) retractions_left: u64,
+    /// The first reason why one waits.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) retraction_error: Option<String>,
     /// Shards that the next round continues.
     pub(crate) shards_left: u64,
 }
@@ -74,7 +77,9 @@ impl BackfillReport {
 
     /// Returns whether a remote side failed.
     pub(crate) fn is_trouble(&self) -> bool {
-        self.refused.is_some() || self.indices.iter().any(|index| index.refused > 0)
+        self.refused.is_some()
+            || self.retraction_error.is_some()
+            || self.indices.iter().any(|index| index.refused > 0)
     }
 
     /// Returns the report for people, a line for each part.
@@ -102,11 +107,13 @@ impl BackfillReport {
             );
         }
         if self.retracted + self.retractions_left > 0 {
+            let why = self.retraction_error.as_ref().map(|why| format!(": {why}"));
             _ = writeln!(
                 text,
-                "indices  {} taken back, {} waiting",
+                "indices  {} taken back, {} waiting{}",
                 counted(self.retracted, "flag", "flags"),
-                grouped(self.retractions_left)
+                grouped(self.retractions_left),
+                escape_controls(&why.unwrap_or_default())
             );
         }
         text

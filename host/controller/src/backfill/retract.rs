@@ -5,7 +5,7 @@ use std::time::Duration;
 use threatsieve_blacklist::Timestamp;
 
 use super::events::Events;
-use super::work::{Interrupted, Work};
+use super::work::{Counts, Interrupted, Work};
 use crate::store::cluster::documents::DueDocument;
 
 /// Documents that are read at a time.
@@ -14,45 +14,73 @@ const BATCH: usize = 200;
 const FIRST_PAUSE: Duration = Duration::from_secs(60);
 const LONGEST_DOUBLINGS: u32 = 6;
 
-/// Writes the documents that are due, and returns their number.
+/// The documents of one round.
+#[derive(Debug, Default)]
+pub(crate) struct Retracted {
+    /// Documents whose flags were written again.
+    pub(crate) done: u64,
+    /// The first reason why a document waits for another attempt.
+    pub(crate) error: Option<String>,
+}
+
+/// Writes the documents that are due. What an index refuses stays in the queue.
 pub(crate) async fn retract<E: Events>(
     work: &mut Work<'_, E>,
     now: Timestamp,
-) -> Result<u64, Interrupted> {
-    let mut done = 0;
+) -> Result<Retracted, Interrupted> {
+    let mut all = Retracted::default();
     loop {
         let due = work.store.due_documents(now, BATCH)?;
         if due.is_empty() {
-            return Ok(done);
+            return Ok(all);
         }
-        let mut documents = Vec::new();
+        let Some(_) = write(work, &due).await? else {
+            for one in &due {
+                work.store.confirm_document(one)?;
+            }
+            all.done += due.len() as u64;
+            continue;
+        };
+        // One of them is the reason. The others are done, or are done now.
         for one in &due {
-            if work.stop.is_requested() {
-                return Err(Interrupted::Over);
-            }
-            let read = work.events.get(&one.index, &one.id, one.routing.as_deref()).await?;
-            documents.extend(read);
-        }
-        let mut found = work.settling.found(&documents);
-        let documents = documents
-            .into_iter()
-            .enumerate()
-            .map(|(at, document)| (document, found.events.remove(&at)))
-            .collect();
-        match work.write(documents, true).await {
-            Ok(()) => {
-                for one in &due {
+            match write(work, std::slice::from_ref(one)).await? {
+                None => {
                     work.store.confirm_document(one)?;
+                    all.done += 1;
                 }
-                done += due.len() as u64;
-            }
-            Err(Interrupted::Blocked(why)) => {
-                for one in &due {
+                Some(why) => {
                     work.store.retry_document(one, next_attempt(one, now), &why)?;
+                    all.error.get_or_insert(why);
                 }
             }
-            Err(other) => return Err(other),
         }
+    }
+}
+
+/// Writes documents, and returns the reason if one of them could not be written.
+async fn write<E: Events>(
+    work: &mut Work<'_, E>,
+    due: &[DueDocument],
+) -> Result<Option<String>, Interrupted> {
+    let mut documents = Vec::new();
+    for one in due {
+        if work.stop.is_requested() {
+            return Err(Interrupted::Over);
+        }
+        let read = work.events.get(&one.index, &one.id, one.routing.as_deref()).await?;
+        documents.extend(read);
+    }
+    let mut found = work.settling.found(&documents);
+    let documents = documents
+        .into_iter()
+        .enumerate()
+        .map(|(at, document)| (document, found.events.remove(&at)))
+        .collect();
+    work.counts = Counts::default();
+    match work.write(documents, true).await {
+        Ok(()) => Ok(work.counts.refusal.take()),
+        Err(Interrupted::Blocked(why)) => Ok(Some(why)),
+        Err(other) => Err(other),
     }
 }
 

@@ -7,6 +7,7 @@ use std::time::Instant;
 
 use serde_json::{Value as Json, json};
 use threatsieve_blacklist::Timestamp;
+use threatsieve_log::Fields;
 
 use super::claim::{claim, refusal};
 use super::due::{For, Pass, due, second_pass};
@@ -98,10 +99,11 @@ impl Backfilling<'_> {
             return Ok(report);
         };
         let planned = self.planned(events, &mut report).await?;
-        let fields = self.fields(&matcher);
+        let matched = self.matched_fields();
+        let fields = fields_to_read(&matched, self.config.output.flag_field.as_deref());
         let mut work = Work {
             events,
-            settling: Settling::new(self.config, self.settings, &matcher, self.now),
+            settling: Settling::new(self.config, &matched, &matcher, self.now),
             store,
             fields: &fields,
             rate: self.settings.rate,
@@ -111,7 +113,9 @@ impl Backfilling<'_> {
             progress: Box::new(|_| {}),
         };
         match retract(&mut work, self.now).await {
-            Ok(count) => report.retracted = count,
+            Ok(retracted) => {
+                (report.retracted, report.retraction_error) = (retracted.done, retracted.error);
+            }
             Err(Interrupted::Failed(error)) => return Err(error),
             Err(Interrupted::Over | Interrupted::Blocked(_)) => {}
         }
@@ -137,10 +141,9 @@ impl Backfilling<'_> {
         Ok(report)
     }
 
-    /// Patterns of the fields that are read of events.
-    fn fields(&self, matcher: &Matcher) -> Vec<String> {
-        let settling = Settling::new(self.config, self.settings, matcher, self.now);
-        fields_to_read(&settling.fields, self.config.output.flag_field.as_deref())
+    /// The fields that are matched.
+    fn matched_fields(&self) -> Fields {
+        self.settings.fields.as_ref().map_or_else(Fields::default, Fields::named)
     }
 
     /// Lists the indices that can be matched, and reports the others.
@@ -155,11 +158,7 @@ impl Backfilling<'_> {
         };
         let flag_field = self.config.output.flag_field.as_deref().unwrap_or_default();
         let expected = Expected::new(&self.config.blacklist.name, flag_field)?;
-        let fields = self
-            .settings
-            .fields
-            .as_ref()
-            .map_or_else(Default::default, threatsieve_log::Fields::named);
+        let fields = self.matched_fields();
         let mut planned = Vec::new();
         for index in events.indices(patterns).await? {
             match obstacle(&index, &expected) {

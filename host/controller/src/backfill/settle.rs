@@ -9,14 +9,14 @@ use std::thread::available_parallelism;
 use serde_json::Value as Json;
 use threatsieve_blacklist::Timestamp;
 use threatsieve_flag::{
-    Ceiling, ENRICHMENTS, Flag, FlagShape, Found, Holding, MAX_INDICATORS, Retracted, Rewrite,
-    coverings, rewrite, value_at,
+    Ceiling, Flag, FlagShape, Found, Holding, MAX_INDICATORS, Retracted, Rewrite, coverings,
+    rewrite, value_at,
 };
 use threatsieve_log::{Fields, Format, Parser};
 
 use super::earlier::{Earlier, earlier};
 use super::events::Document;
-use crate::config::{Backfill, Config};
+use crate::config::Config;
 use crate::matching::{Judge, Matcher, Times};
 use crate::output::Done;
 use crate::pipeline::{FoundEvent, FoundEvents, Pipeline, Report, collect_events};
@@ -28,7 +28,6 @@ use crate::store::events::document_uid;
 pub(crate) struct Settling<'a> {
     config: &'a Config,
     matcher: &'a Matcher,
-    pub(crate) fields: Fields,
     parser: Parser,
     judge: Judge,
     now: Timestamp,
@@ -45,16 +44,14 @@ pub(crate) struct FoundIn {
 impl<'a> Settling<'a> {
     pub(crate) fn new(
         config: &'a Config,
-        settings: &Backfill,
+        fields: &Fields,
         matcher: &'a Matcher,
         now: Timestamp,
     ) -> Settling<'a> {
-        let fields = settings.fields.as_ref().map_or_else(Fields::default, Fields::named);
         Settling {
             config,
             matcher,
-            parser: Parser::new(Format::Ndjson, &fields).before(now),
-            fields,
+            parser: Parser::new(Format::Ndjson, fields).before(now),
             judge: Judge::new(matcher.blacklist().generation()),
             now,
         }
@@ -204,11 +201,4 @@ impl<'a> Settling<'a> {
         let holding = Holding { flag, kept, generation, is_historic, retracted };
         Ok(rewrite(&document.source, &shape, holding))
     }
-}
-
-/// Returns whether an event has anything of ours: an enrichment, or a mark that it was not checked.
-pub(crate) fn has_ours(document: &Document) -> bool {
-    value_at(&document.source, "threatsieve").is_some()
-        || document.source.keys().any(|name| name.starts_with("threatsieve."))
-        || value_at(&document.source, ENRICHMENTS).is_some()
 }

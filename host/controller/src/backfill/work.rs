@@ -4,10 +4,11 @@ use std::time::{Duration, Instant};
 
 use anyhow::Context;
 use serde_json::{Value as Json, json};
+use threatsieve_flag::value_at;
 
 use super::events::{Change, Changed, Document, Events, Wanted, What};
 use super::find::Search;
-use super::settle::{Settling, has_ours};
+use super::settle::Settling;
 use crate::pipeline::FoundEvent;
 use crate::stop::Stop;
 use crate::store::Store;
@@ -189,11 +190,8 @@ impl<E: Events> Work<'_, E> {
         let mut changing = Vec::new();
         for (at, document) in documents.into_iter().enumerate() {
             let event = found.events.remove(&at);
-            let is_unchecked = document
-                .source
-                .get("threatsieve")
-                .is_some_and(|ours| ours.get("unchecked").is_some());
-            if event.is_some() || is_unchecked && has_ours(&document) {
+            let is_unchecked = value_at(&document.source, "threatsieve.unchecked").is_some();
+            if event.is_some() || is_unchecked {
                 changing.push((document, event));
             }
         }
@@ -295,9 +293,8 @@ impl<E: Events> Work<'_, E> {
             if !conflicts.is_empty() {
                 attempts += 1;
                 if attempts > ATTEMPTS {
-                    // They changed again and again: each change gave them a new sequence number,
-                    // which is after this range. The next pass reads them.
-                    continue;
+                    let why = format!("others changed the same events in {ATTEMPTS} attempts");
+                    return Err(Interrupted::Blocked(why));
                 }
                 waiting.extend(self.again(conflicts, was_matched).await?);
             }

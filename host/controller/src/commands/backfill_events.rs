@@ -2,20 +2,17 @@
 
 use std::fmt::Write as _;
 use std::sync::Arc;
-use std::thread::available_parallelism;
 
 use anyhow::Context;
 use serde_json::json;
-use threatsieve_blacklist::Timestamp;
 
 use super::configured::{RoundLock, loaded, network_runtime, now, stop_on_signals};
 use crate::backfill::{Asked, BackfillReport, Backfilling, Estimate, LeftOut, estimate};
 use crate::cli::{BackfillArgs, BackfillWay};
-use crate::config::{Config, Way};
+use crate::config::Way;
 use crate::exit::{Exit, Failure};
 use crate::indicators::generation;
 use crate::logging;
-use crate::matching::Matcher;
 use crate::opensearch::cluster::Cluster;
 use crate::opensearch::events::ClusterEvents;
 use crate::output::{Done, Progress, Sink, note};
@@ -56,7 +53,7 @@ pub(crate) fn backfill_events(args: &BackfillArgs) -> Result<Exit, Failure> {
             runtime.block_on(estimate(&backfilling, &events)).map_err(Failure::remote)?;
         return print_estimates(args, &estimates, &left_out);
     }
-    let matcher = matcher(&mut store, &config, now)?;
+    let matcher = generation::matcher(&mut store, &config, now)?;
     let progress = Progress::start(&done, false);
     let report =
         runtime.block_on(backfilling.run(&events, &mut store, matcher)).map_err(Failure::remote)?;
@@ -78,18 +75,6 @@ fn asked(args: &BackfillArgs) -> Asked {
         all: args.since.is_some() || args.until.is_some() || !args.index.is_empty(),
         takes_over: args.take_over,
     }
-}
-
-fn matcher(
-    store: &mut Store,
-    config: &Config,
-    now: Timestamp,
-) -> anyhow::Result<Option<Arc<Matcher>>> {
-    let blacklist = generation::whole(store, config, now)?;
-    let threads = available_parallelism().map_or(1, usize::from);
-    let matcher =
-        blacklist.map(|blacklist| Matcher::new(blacklist, config.policy.clone(), threads));
-    Ok(matcher.transpose()?.map(Arc::new))
 }
 
 fn print_estimates(

@@ -12,7 +12,6 @@ mod report;
 
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::thread::available_parallelism;
 use std::time::Instant;
 
 use anyhow::Context;
@@ -326,12 +325,8 @@ impl Round<'_> {
         store: &mut Store,
         loaded: &mut Option<Arc<Matcher>>,
     ) -> anyhow::Result<Option<Arc<Matcher>>> {
-        if loaded.is_none()
-            && let Some(blacklist) = generation::whole(store, self.config, self.now)?
-        {
-            let threads = available_parallelism().map_or(1, usize::from);
-            let matcher = Matcher::new(blacklist, self.config.policy.clone(), threads)?;
-            *loaded = Some(Arc::new(matcher));
+        if loaded.is_none() {
+            *loaded = generation::matcher(store, self.config, self.now)?;
         }
         Ok(loaded.clone())
     }

@@ -1,4 +1,5 @@
--- The matches to report in a round, with numbers for texts, so that grouping a million matches is quick.
+-- The matches to report in a round, with numbers for texts, so that grouping a million matches is
+-- quick.
 CREATE TEMP TABLE untold_mutes (
     kind TEXT NOT NULL,
     text TEXT NOT NULL,

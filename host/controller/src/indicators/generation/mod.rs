@@ -15,6 +15,8 @@ mod newly;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::sync::Arc;
+use std::thread::available_parallelism;
 
 use anyhow::Context;
 use threatsieve_blacklist::{Blacklist, Compiled, EntryType, RejectedValue, Role, Timestamp};
@@ -27,6 +29,7 @@ use self::newly::Rules;
 use super::key::read_sign_key;
 use super::open::open_blacklist;
 use crate::config::Config;
+use crate::matching::Matcher;
 use crate::policy::Policies;
 use crate::rejection::Rejection;
 use crate::store::cluster::news;
@@ -204,6 +207,18 @@ pub(crate) fn whole(
         }
         Built::New { .. } | Built::Unchanged => active(store, config),
     }
+}
+
+/// Returns the matcher of the blacklist in use; `None` before the first one.
+pub(crate) fn matcher(
+    store: &mut Store,
+    config: &Config,
+    now: Timestamp,
+) -> anyhow::Result<Option<Arc<Matcher>>> {
+    let threads = available_parallelism().map_or(1, usize::from);
+    let matcher = whole(store, config, now)?
+        .map(|blacklist| Matcher::new(blacklist, config.policy.clone(), threads));
+    Ok(matcher.transpose()?.map(Arc::new))
 }
 
 /// Opens the blacklist in use; `None` before the first one.

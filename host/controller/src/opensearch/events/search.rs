@@ -71,31 +71,18 @@ pub(super) async fn search(cluster: &Cluster, wanted: &Wanted<'_>) -> Result<Vec
     Ok(found.hits.hits.into_iter().map(Document::from).collect())
 }
 
+/// Counts events. `_count` would need one more permission.
 pub(super) async fn count(cluster: &Cluster, index: &str, query: &Json) -> Result<u64, Fault> {
-    #[derive(Deserialize)]
-    struct Count {
-        count: u64,
-    }
-    // `_count` would need one more permission.
-    #[derive(Deserialize)]
-    struct Totals {
-        hits: Total,
-    }
-    #[derive(Deserialize)]
-    struct Total {
-        total: Value,
-    }
-    #[derive(Deserialize)]
-    struct Value {
-        value: u64,
-    }
     let body = json!({ "size": 0, "query": query, "track_total_hits": true });
     let request = Request::new(Method::Post, path(&[index, "_search"]), "the number of events")
         .query("allow_partial_search_results", "false")
         .json(&body);
-    let totals: Totals = cluster.ask(&request).await?;
-    let Count { count } = Count { count: totals.hits.total.value };
-    Ok(count)
+    let answer: Json = cluster.ask(&request).await?;
+    answer["hits"]["total"]["value"].as_u64().ok_or_else(|| Fault::Unfit {
+        host: index.to_owned(),
+        what: "the number of events",
+        got: answer["hits"]["total"].to_string(),
+    })
 }
 
 pub(super) async fn distinct(
