@@ -371,3 +371,23 @@ def test_a_range_asked_for_by_an_operator(node, name, tmp_path):
     assert (estimate["way"], estimate["events"]) == ("query", 6)
     controller.backfill("--since", "2026-11-04", "--index", name, "--way", "scan")
     assert found(node, name) == {number: WANTED[number] for number in ("3", "4", "7", "8")}
+
+
+def test_a_flag_that_cannot_be_taken_back_yet_waits(node, name, tmp_path):
+    index(node, name, {number: EVENTS[number] for number in ("1", "2")})
+    controller = Backfilling(tmp_path / "c", node, name, name)
+    controller.publish(FIRST, *OTHERS)
+    controller.poll()
+    node.put(f"/{name}/_settings", {"index.blocks.write": True})
+    controller.run("retract", EVIL, "--reason", "wrong")
+    report = controller.poll(expect=3)["backfill"]
+    assert (report["retracted"], report["retractions_left"]) == (0, 1)
+    assert "cluster_block_exception" in report["retraction_error"]
+    assert flagged(stored(node, name)["1"]) == {EVIL, WORSE}
+    node.put(f"/{name}/_settings", {"index.blocks.write": None})
+    # Another retraction of the same event does not wait for the next attempt.
+    controller.run("retract", WORSE, "--reason", "wrong too")
+    report = controller.poll()["backfill"]
+    assert (report["retracted"], report["retractions_left"]) == (1, 0)
+    event = stored(node, name)["1"]
+    assert "indicator" not in event and len(event["threatsieve"]["retractions"]) == 2

@@ -17,6 +17,7 @@
 //!   made of that. So there is one way to alerts, for events that a pipeline flagged and for those
 //!   that a backfill flagged.
 //! - [`retract`] takes flags back.
+//! - [`passes`] puts these together for the events that are due, and [`round`] for a round.
 //! - [`claim`] keeps a second controller from the same cluster.
 //!
 //! All calls to the cluster go through [`Events`].
@@ -28,6 +29,7 @@ mod estimate;
 mod events;
 mod find;
 mod follow;
+mod passes;
 mod plan;
 mod report;
 mod retract;
@@ -39,5 +41,6 @@ pub(crate) use estimate::{Estimate, estimate};
 pub(crate) use events::{
     Change, Changed, Claim, Document, Events, Index, Primary, Values, Wanted, What,
 };
+pub(crate) use passes::RESERVED;
 pub(crate) use report::{BackfillReport, LeftOut};
-pub(crate) use round::{Asked, Backfilling, RESERVED};
+pub(crate) use round::{Asked, Backfilling};
