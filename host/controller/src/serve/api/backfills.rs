@@ -83,7 +83,7 @@ pub(super) async fn list_backfills(
     parameters: Parameters,
 ) -> Answered<Page<Backfill>> {
     parameters.check(&[])?;
-    Ok(Answer(Page::whole(service.read(|store, config| backfills(store, config)).await?)))
+    Ok(Answer(Page::whole(service.read(backfills).await?)))
 }
 
 /// One backfill
@@ -98,7 +98,7 @@ pub(super) async fn get_backfill(
     parameters: Parameters,
 ) -> Answered<Backfill> {
     parameters.check(&[])?;
-    let all = service.read(|store, config| backfills(store, config)).await?;
+    let all = service.read(backfills).await?;
     all.into_iter().find(|one| one.id == id).map(Answer).ok_or_else(|| {
         Refusal::new(StatusCode::NOT_FOUND, "unknown backfill", "path")
             .expected("one of the list", clipped(id.as_bytes(), 100))
