@@ -284,7 +284,7 @@ def test_killed_at_any_moment_nothing_is_lost_and_nothing_told_twice(post):
     """
     rng = random.Random(seeds.SEED)
     listed, expected, number = ["first.example"], set(), 0
-    kills = 0
+    kills = rotations = 0
     while kills < KILLS:
         listed.append(f"evil{kills}.example")
         post.write_list(*listed)
@@ -299,7 +299,8 @@ def test_killed_at_any_moment_nothing_is_lost_and_nothing_told_twice(post):
             expected.add((number, host))
         post.append(*lines)
         if rng.random() < 0.1:
-            post.log.rename(post.folder / f"access.log.{kills}")
+            rotations += 1
+            post.log.rename(post.folder / f"access.log.{rotations}")
         with program.start(
             "poll",
             "--force",
