@@ -1,6 +1,7 @@
 """A controller that matches and follows the events of indices on a node."""
 
 import json
+import re
 from pathlib import Path
 
 from tests import program, stix
@@ -38,16 +39,16 @@ class Backfilling:
                 "name": "feed", "type": "path", "path": "bundle.json", "max_shrink": 1.0,
             },
         }  # fmt: skip
-        self.config = folder / "threatsieve.toml"
+        self.config, self.more = folder / "threatsieve.toml", ""
         self.write()
 
     def write(self) -> None:
-        """Writes the configuration again, after `tables` changed."""
+        """Writes the configuration again, after `tables` or `more` changed."""
         text = [f"state = {toml(str(self.folder / 'state'))}"]
         for table, values in self.tables.items():
             text.append(f"[[{table}]]" if table == "feeds" else f"[{table}]")
             text += [f"{key} = {toml(value)}" for key, value in values.items()]
-        program.write(self.config, *text)
+        program.write(self.config, *text, self.more)
 
     def sign_in(self, user: str, password: str, **settings) -> None:
         """Changes the user. `settings` are those of `[opensearch]`."""
@@ -78,6 +79,14 @@ class Backfilling:
     def letters(self) -> list[str]:
         """Returns the mails so far, in their order."""
         return [path.read_text(encoding="utf-8") for path in sorted(self.mails.glob("*.eml"))]
+
+    def told(self) -> int:
+        """Returns the number of events in all mails, by their subjects."""
+        subjects = [
+            re.sub(r"\r?\n ", " ", letter.partition("\n\n")[0]) for letter in self.letters()
+        ]
+        found = [re.search(r"([\d,]+) events?[ ,]", each) for each in subjects]
+        return sum(int(each[1].replace(",", "")) for each in found if each)
 
 
 def password_file(folder: Path, password: str) -> Path:

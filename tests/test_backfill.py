@@ -8,7 +8,7 @@ import os
 
 import pytest
 
-from tests import stix
+from tests import program, pushing, stix
 from tests.backfilling import Backfilling, claims, flagged
 
 NUMBERS = itertools.count(os.getpid() * 100_000)
@@ -391,3 +391,37 @@ def test_a_flag_that_cannot_be_taken_back_yet_waits(node, name, tmp_path):
     assert (report["retracted"], report["retractions_left"]) == (1, 0)
     event = stored(node, name)["1"]
     assert "indicator" not in event and len(event["threatsieve"]["retractions"]) == 2
+
+
+def test_what_was_allowed_before_its_flag_was_followed(node, name, tmp_path):
+    """Checks that a flag of the pipeline goes untold if a list allows its value, or a warninglist
+    of the feed knows it, before a round has followed the event.
+    """
+    index(node, name, {"0": event(1, "good.example")})
+    controller = Backfilling(tmp_path / "c", node, name, name, push=True)
+    allowed = program.write(tmp_path / "c/allowed.txt", "unrelated.example")
+    harmless = program.write(tmp_path / "c/harmless.txt", "unrelated.example")
+    controller.tables["feeds"]["policy.allow"] = ["harmless.txt"]
+    controller.more = (
+        '[[feeds]]\nname = "ours"\ntype = "path"\npath = "allowed.txt"\nrole = "allow"'
+    )
+    controller.write()
+    controller.publish(FIRST, stix.indicator(2, "[domain-name:value = 'worse.example']"))
+    controller.poll()
+    pushing.set_pipeline(node, name, blacklist=name)
+    hosts = {"1": "evil.example", "2": "worse.example", "3": "www.evil.example"}
+    node.bulk(name, [event(1, host) for host in hosts.values()], name, list(hosts))
+    assert found(node, name) == {"1": {EVIL}, "2": {WORSE}, "3": {EVIL}}
+    program.write(allowed, "unrelated.example", "www.evil.example")
+    program.write(harmless, "unrelated.example", "worse.example")
+    for _ in range(2):
+        controller.poll()
+    assert found(node, name) == {"1": {EVIL}}
+    assert controller.told() == 1
+    reasons = {
+        number: each["threatsieve"]["retractions"][0]["reason"]
+        for number, each in stored(node, name).items()
+        if number in ("2", "3")
+    }
+    assert reasons["3"] == "allowed by www.evil.example"
+    assert "harmless.txt" in reasons["2"]

@@ -19,9 +19,9 @@ use crate::store::Store;
 use crate::store::cluster::documents::queue_document;
 use crate::store::cluster::shards::{Shard, follow_to};
 use crate::store::events::{
-    DocumentPlace, Finding, NewEvent, Place, document_uid, insert_event, insert_match,
+    DocumentPlace, Finding, NewEvent, Place, document_uid, insert_event, insert_match, last_match,
 };
-use crate::store::retraction::retract_matches_of;
+use crate::store::retraction::{is_retracted, retract_matches_of};
 
 /// Events in one page.
 const PAGE: usize = 1000;
@@ -101,7 +101,8 @@ fn record(
 ) -> anyhow::Result<Followed> {
     let mut found = settling.found(documents);
     let transaction = store.write()?;
-    let mut all = Followed::default();
+    let last_before = last_match(&transaction)?;
+    let (mut all, mut is_earlier) = (Followed::default(), false);
     for (at, document) in documents.iter().enumerate() {
         let mut event = found.events.remove(&at).unwrap_or_else(|| settling.read(document));
         let now = std::mem::take(&mut event.found);
@@ -145,6 +146,11 @@ fn record(
             if seen.contains(&(one.feed.clone(), one.indicator.clone())) {
                 continue;
             }
+            if is_retracted(&transaction, known.id, (&one.feed, &one.indicator))? {
+                // The document was restored, or others wrote it meanwhile.
+                is_wrong = true;
+                continue;
+            }
             // The indicator ended or left its list since, which changes nothing: it was valid at
             // the event's time. If it was withdrawn, the flag goes.
             let finding = Finding { is_told: finding.is_told || why.is_some(), ..finding };
@@ -162,6 +168,7 @@ fn record(
                 is_wrong = true;
             } else {
                 matches += u64::from(is_new);
+                is_earlier |= is_new;
             }
         }
         if is_wrong {
@@ -169,6 +176,9 @@ fn record(
         }
         all.events += u64::from(known.is_new);
         all.matches += matches;
+    }
+    if is_earlier {
+        settling.suppress(&transaction, last_before, finding.now)?;
     }
     follow_to(&transaction, shard, reached)?;
     transaction.commit()?;

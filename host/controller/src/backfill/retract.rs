@@ -67,8 +67,13 @@ async fn write<E: Events>(
         if work.stop.is_requested() {
             return Err(Interrupted::Over);
         }
-        let read = work.events.get(&one.index, &one.id, one.routing.as_deref()).await?;
-        documents.extend(read);
+        for place in &one.places {
+            let read = work.events.get(&place.index, &place.id, place.routing.as_deref()).await?;
+            match read {
+                Some(document) => documents.push(document),
+                None => work.store.forget_copy(one.event, place)?,
+            }
+        }
     }
     let mut found = work.settling.found(&documents);
     let documents = documents

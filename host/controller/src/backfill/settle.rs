@@ -17,12 +17,13 @@ use threatsieve_log::{Fields, Format, Parser};
 use super::earlier::{Earlier, earlier};
 use super::events::Document;
 use crate::config::Config;
+use crate::indicators::generation::Suppressed;
 use crate::matching::{Judge, Matcher, Times};
 use crate::output::Done;
 use crate::pipeline::{FoundEvent, FoundEvents, Pipeline, Report, collect_events};
-use crate::store::Connection;
 use crate::store::cluster::documents::{MatchesOfEvent, matches_of_uid};
 use crate::store::events::document_uid;
+use crate::store::{Connection, Transaction};
 
 /// Matches documents, and decides what holds for them.
 pub(crate) struct Settling<'a> {
@@ -30,6 +31,7 @@ pub(crate) struct Settling<'a> {
     matcher: &'a Matcher,
     parser: Parser,
     judge: Judge,
+    suppressed: Suppressed<'a>,
     now: Timestamp,
 }
 
@@ -53,6 +55,7 @@ impl<'a> Settling<'a> {
             matcher,
             parser: Parser::new(Format::Ndjson, fields).before(now),
             judge: Judge::new(matcher.blacklist().generation()),
+            suppressed: Suppressed::new(config, matcher.blacklist()),
             now,
         }
     }
@@ -126,6 +129,17 @@ impl<'a> Settling<'a> {
         found: Vec<Found>,
     ) -> anyhow::Result<Vec<Found>> {
         self.judge.begin(state)?.judge(found)
+    }
+
+    /// Retracts matches with a row number above `after` that the allow-list or a list of a policy
+    /// suppresses now. They were flagged before that.
+    pub(crate) fn suppress(
+        &mut self,
+        transaction: &Transaction<'_>,
+        after: i64,
+        now: Timestamp,
+    ) -> anyhow::Result<()> {
+        self.suppressed.retract(transaction, after, now)
     }
 
     /// Returns the earlier matches that a document names, each with the reason why it does not hold

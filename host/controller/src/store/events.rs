@@ -138,12 +138,18 @@ fn known_line(
 }
 
 /// Finds an event by its id, and stores where its document is now: an index may be copied to
-/// another one.
+/// another one. The earlier place may still exist.
 fn known_document(
     connection: &Connection,
     uid: &str,
     place: DocumentPlace<'_>,
 ) -> anyhow::Result<Option<(i64, String)>> {
+    connection
+        .prepare_cached(
+            "INSERT INTO document_copies SELECT event, index_name, document, routing \
+             FROM documents WHERE uid = ?1 AND index_name <> ?2 ON CONFLICT DO NOTHING",
+        )?
+        .execute((uid, place.index))?;
     let known = connection
         .prepare_cached(
             "UPDATE documents SET index_name = ?2, document = ?3, routing = ?4 WHERE uid = ?1 \
@@ -183,6 +189,12 @@ pub(crate) fn document_uid(index: &str, id: &str) -> String {
 
 /// The type of entry of a match by a conjunction.
 pub(crate) const CONJUNCTION: &str = "conjunction";
+
+/// Returns the number of the newest match; 0 if there is none.
+pub(crate) fn last_match(connection: &Connection) -> anyhow::Result<i64> {
+    let sql = "SELECT coalesce(max(id), 0) FROM matches";
+    Ok(connection.prepare_cached(sql)?.query_row([], |row| row.get(0))?)
+}
 
 /// Adds a match of an indicator to an event; `false` if it is known already. A retracted match
 /// becomes valid again, with the details that the indicator has now: its marking decides who may

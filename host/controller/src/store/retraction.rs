@@ -60,6 +60,21 @@ pub(crate) fn retract_matches_of(
     Ok(())
 }
 
+/// Returns whether an indicator's match with an event was retracted.
+pub(crate) fn is_retracted(
+    connection: &Connection,
+    event: i64,
+    (feed, written_id): (&str, &str),
+) -> anyhow::Result<bool> {
+    let is_retracted = connection
+        .prepare_cached(
+            "SELECT 1 FROM matches WHERE event = ?1 AND feed = ?2 \
+             AND coalesce(written_id, indicator) = ?3 AND retracted IS NOT NULL",
+        )?
+        .exists((event, feed, written_id))?;
+    Ok(is_retracted)
+}
+
 /// The event of a match.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct FlaggedEvent {
@@ -102,15 +117,18 @@ pub(crate) struct Flagged {
     written_id: String,
 }
 
-/// Returns each entry of the matches that are not retracted, once: its type by STIX, and its value.
-/// For conjunctions, their parts.
-pub(crate) fn flagged_entries(connection: &Connection) -> anyhow::Result<Vec<(String, String)>> {
+/// Returns each entry of the matches with a row number above `after` that are not retracted, once:
+/// its type by STIX, and its value. For conjunctions, their parts.
+pub(crate) fn flagged_entries(
+    connection: &Connection,
+    after: i64,
+) -> anyhow::Result<Vec<(String, String)>> {
     let mut statement = connection.prepare_cached(
         "SELECT DISTINCT ifnull(p.entry_type, m.entry_type), ifnull(p.entry, m.entry) \
              FROM matches m LEFT JOIN match_parts p ON p.match = m.id \
-             WHERE m.retracted IS NULL",
+             WHERE m.id > ?1 AND m.retracted IS NULL",
     )?;
-    let entries = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?;
+    let entries = statement.query_map([after], |row| Ok((row.get(0)?, row.get(1)?)))?;
     Ok(entries.collect::<Result<_, _>>()?)
 }
 

@@ -25,6 +25,15 @@ CREATE TABLE documents (
     routing TEXT                            -- `_routing`; NULL without one
 ) STRICT;
 
+-- Other documents of the same events: their index was copied, and the copies keep the ids.
+CREATE TABLE document_copies (
+    event INTEGER NOT NULL REFERENCES events (id) ON DELETE CASCADE,
+    index_name TEXT NOT NULL,
+    document TEXT NOT NULL,
+    routing TEXT,
+    PRIMARY KEY (event, index_name)
+) STRICT, WITHOUT ROWID;
+
 -- Shards of indices, and how far their events are matched and followed. Sequence numbers grow with
 -- every write to a shard, and stay the same in a failover.
 CREATE TABLE shards (

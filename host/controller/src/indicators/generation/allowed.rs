@@ -17,34 +17,65 @@ use crate::store::statements::has_other_values;
 /// Number of flags that are checked together.
 pub(super) const BATCH: usize = 2048;
 
-/// Retracts each flag whose observable is covered by an entry of the blacklist's allow-list at
-/// least as specifically as by the flag's own entry. The own entry need no longer be listed.
-///
-/// Returns whether one of their indicators has other values. These may cover the same events.
-pub(super) fn retract_allowed(
-    transaction: &Transaction<'_>,
-    blacklist: &Blacklist<MemoryFile>,
-    now: Timestamp,
-) -> anyhow::Result<bool> {
-    let entries = flagged_entries(transaction)?;
-    if blacklist.entries(Role::Allow) == 0 || entries.is_empty() {
-        return Ok(false);
+/// Retracts the flags that an allow-list suppresses.
+pub(super) struct Allowed<'a> {
+    blacklist: &'a Blacklist<MemoryFile>,
+    /// The entries of flags so far, and a blacklist of them with the allow-list.
+    compiled: Option<(BTreeSet<(String, String)>, Blacklist<Vec<u8>>)>,
+}
+
+impl<'a> Allowed<'a> {
+    pub(super) fn new(blacklist: &'a Blacklist<MemoryFile>) -> Allowed<'a> {
+        Allowed { blacklist, compiled: None }
     }
-    let image = flagged_under(&entries, blacklist)?;
-    let image = Blacklist::open(image, None).context("the flagged values cannot be compiled")?;
-    let (mut retracted, mut after) = (BTreeSet::new(), 0);
-    loop {
-        let flags = flagged(transaction, after, BATCH)?;
-        let Some(last) = flags.last() else { break };
-        after = last.id;
-        for (flag, allowed_by) in allowed(&image, &flags)? {
-            let reason = format!("allowed by {allowed_by}");
-            retract_match(transaction, flag, &reason, now)?;
-            let (feed, indicator, entry) = (&flag.feed, &flag.indicator, &flag.entry);
-            retracted.insert((feed.clone(), indicator.clone(), entry.clone()));
+
+    /// Retracts each flag whose observable is covered by an entry of the blacklist's allow-list at
+    /// least as specifically as by the flag's own entry. The own entry need no longer be listed.
+    /// Only matches with a row number above `after` are looked at.
+    ///
+    /// Returns whether one of their indicators has other values. These may cover the same events.
+    pub(super) fn retract(
+        &mut self,
+        transaction: &Transaction<'_>,
+        mut after: i64,
+        now: Timestamp,
+    ) -> anyhow::Result<bool> {
+        let entries = flagged_entries(transaction, after)?;
+        if self.blacklist.entries(Role::Allow) == 0 || entries.is_empty() {
+            return Ok(false);
         }
+        let image = self.image(entries)?;
+        let mut retracted = BTreeSet::new();
+        loop {
+            let flags = flagged(transaction, after, BATCH)?;
+            let Some(last) = flags.last() else { break };
+            after = last.id;
+            for (flag, allowed_by) in allowed(image, &flags)? {
+                let reason = format!("allowed by {allowed_by}");
+                retract_match(transaction, flag, &reason, now)?;
+                let (feed, indicator, entry) = (&flag.feed, &flag.indicator, &flag.entry);
+                retracted.insert((feed.clone(), indicator.clone(), entry.clone()));
+            }
+        }
+        have_other_values(transaction, &retracted)
     }
-    have_other_values(transaction, &retracted)
+
+    /// Returns a blacklist that has these entries of flags, with the allow-list.
+    fn image(&mut self, entries: Vec<(String, String)>) -> anyhow::Result<&Blacklist<Vec<u8>>> {
+        let compiled = match self.compiled.take() {
+            Some((known, image)) if entries.iter().all(|entry| known.contains(entry)) => {
+                (known, image)
+            }
+            before => {
+                let mut all = before.map(|(known, _)| known).unwrap_or_default();
+                all.extend(entries);
+                let image = flagged_under(&all, self.blacklist)?;
+                let image = Blacklist::open(image, None);
+                (all, image.context("the flagged values cannot be compiled")?)
+            }
+        };
+        Ok(&self.compiled.insert(compiled).1)
+    }
 }
 
 /// Returns whether one of the indicators, each with its feed and a retracted entry, has other
@@ -96,7 +127,7 @@ fn allowed<'f>(
 
 /// Compiles a blacklist of the flags' own entries with the allow-list.
 fn flagged_under(
-    entries: &[(String, String)],
+    entries: &BTreeSet<(String, String)>,
     allowing: &Blacklist<MemoryFile>,
 ) -> anyhow::Result<Vec<u8>> {
     let mut compiler = Compiler::new(CompileOptions {

@@ -9,15 +9,17 @@ use crate::policy::Policies;
 use crate::store::Transaction;
 use crate::store::retraction::{flagged, retract_match};
 
-/// Retracts each flag whose entry is on a list of its feed's policy.
+/// Retracts each flag whose entry is on a list of its feed's policy. Only matches with a row number
+/// above `after` are looked at.
 ///
 /// Returns whether one of their indicators has other values. These may cover the same events.
 pub(super) fn retract_harmless(
     transaction: &Transaction<'_>,
     policies: &Policies,
+    mut after: i64,
     now: Timestamp,
 ) -> anyhow::Result<bool> {
-    let (mut retracted, mut after) = (BTreeSet::new(), 0);
+    let mut retracted = BTreeSet::new();
     let mut known: HashMap<(String, String), Option<String>> = HashMap::new();
     loop {
         let flags = flagged(transaction, after, BATCH)?;

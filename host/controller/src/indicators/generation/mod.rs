@@ -12,6 +12,7 @@ mod files;
 mod harmless;
 mod ledger;
 mod newly;
+mod suppressed;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -22,10 +23,13 @@ use anyhow::Context;
 use threatsieve_blacklist::{Blacklist, Compiled, EntryType, RejectedValue, Role, Timestamp};
 use threatsieve_runner::MemoryFile;
 
+use self::allowed::Allowed;
 use self::content::{Content, Made, OutsideValues};
 use self::files::Files;
+use self::harmless::retract_harmless;
 use self::ledger::{Ledger, Settings};
 use self::newly::Rules;
+pub(crate) use self::suppressed::Suppressed;
 use super::key::read_sign_key;
 use super::open::open_blacklist;
 use crate::config::Config;
@@ -97,9 +101,9 @@ pub(crate) fn build(store: &mut Store, config: &Config, now: Timestamp) -> anyho
     let file = write_blacklist(&files, config, generation, made.compiled)?;
     let blacklist = open(&files, &file).context("the new blacklist")?;
     let mut others_may_count =
-        made.newly.is_allowed && allowed::retract_allowed(&transaction, &blacklist, now)?;
+        made.newly.is_allowed && Allowed::new(&blacklist).retract(&transaction, 0, now)?;
     if made.newly.is_harmless {
-        others_may_count |= harmless::retract_harmless(&transaction, policies, now)?;
+        others_may_count |= retract_harmless(&transaction, policies, 0, now)?;
     }
     if made.newly.counts || others_may_count {
         history::renew(&transaction, now)?;

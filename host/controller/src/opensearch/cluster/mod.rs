@@ -45,6 +45,8 @@ pub(crate) struct Request {
     pub(crate) more_time: Duration,
     /// Longest answer that is read.
     pub(crate) max_answer_bytes: u64,
+    /// False if the caller itself reacts to an overloaded server, by asking for less.
+    pub(crate) is_repeated: bool,
 }
 
 impl Request {
@@ -61,12 +63,19 @@ impl Request {
             what,
             more_time: Duration::ZERO,
             max_answer_bytes: MAX_ANSWER_BYTES,
+            is_repeated: true,
         }
     }
 
     /// Allows a large answer, such as all mappings of a cluster.
     pub(crate) fn large(mut self) -> Request {
         self.max_answer_bytes = MAX_LARGE_ANSWER_BYTES;
+        self
+    }
+
+    /// Leaves it to the caller to ask an overloaded server for less.
+    pub(crate) fn once(mut self) -> Request {
+        self.is_repeated = false;
         self
     }
 
@@ -194,13 +203,13 @@ impl Cluster {
         })
     }
 
-    /// Sends a request, and repeats it while the server is overloaded.
+    /// Sends a request, and repeats it while the server is overloaded, if it may be repeated.
     async fn ask_within(
         &self,
         request: &Request,
         limit: Duration,
     ) -> Result<(String, Json), Fault> {
-        for wait in BUSY.into_iter().filter(|wait| *wait <= limit) {
+        for wait in BUSY.into_iter().filter(|wait| request.is_repeated && *wait <= limit) {
             match self.ask_hosts(request, limit).await {
                 Err(Fault::Answer { status: 429, .. }) => tokio::time::sleep(wait).await,
                 done => return done,

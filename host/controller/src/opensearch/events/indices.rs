@@ -77,8 +77,10 @@ pub(super) async fn primaries(cluster: &Cluster, index: &str) -> Result<Vec<Prim
     let Some(stats) = stats.indices.remove(index) else { return Ok(Vec::new()) };
     let mut primaries = Vec::new();
     for (number, copies) in stats.shards {
+        // One that moves to another node works until its copy there takes over.
+        let works = |state: &str| matches!(state, "STARTED" | "RELOCATING");
         let primary =
-            copies.into_iter().find(|copy| copy.routing.primary && copy.routing.state == "STARTED");
+            copies.into_iter().find(|copy| copy.routing.primary && works(&copy.routing.state));
         if let (Some(mut copy), Ok(number)) = (primary, number.parse()) {
             primaries.push(Primary {
                 number,

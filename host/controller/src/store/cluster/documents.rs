@@ -11,10 +11,17 @@ pub(crate) struct DueDocument {
     pub(crate) event: i64,
     /// Counter of its retractions.
     pub(crate) change: i64,
+    pub(crate) attempts: u32,
+    /// More than one if the index was copied.
+    pub(crate) places: Vec<PlaceOfDocument>,
+}
+
+/// The place of a document.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct PlaceOfDocument {
     pub(crate) index: String,
     pub(crate) id: String,
     pub(crate) routing: Option<String>,
-    pub(crate) attempts: u32,
 }
 
 /// A match that was retracted.
@@ -85,6 +92,18 @@ fn matches_of(connection: &Connection, event: i64) -> anyhow::Result<MatchesOfEv
     Ok(all)
 }
 
+/// Returns the places of an event's documents.
+fn places_of(connection: &Connection, event: i64) -> rusqlite::Result<Vec<PlaceOfDocument>> {
+    let mut statement = connection.prepare_cached(
+        "SELECT index_name, document, routing FROM documents WHERE event = ?1 \
+         UNION SELECT index_name, document, routing FROM document_copies WHERE event = ?1",
+    )?;
+    let rows = statement.query_map([event], |row| {
+        Ok(PlaceOfDocument { index: row.get(0)?, id: row.get(1)?, routing: row.get(2)? })
+    })?;
+    rows.collect()
+}
+
 impl Store {
     /// Returns the documents that are due, those that wait longest first.
     pub(crate) fn due_documents(
@@ -93,21 +112,23 @@ impl Store {
         limit: usize,
     ) -> anyhow::Result<Vec<DueDocument>> {
         let mut statement = self.connection.prepare_cached(
-            "SELECT o.event, o.change, d.index_name, d.document, d.routing, o.attempts \
-             FROM outbox_documents o JOIN documents d USING (event) \
-             WHERE o.next_attempt IS NULL OR o.next_attempt <= ?1 ORDER BY o.event LIMIT ?2",
+            "SELECT event, change, attempts FROM outbox_documents \
+             WHERE next_attempt IS NULL OR next_attempt <= ?1 ORDER BY event LIMIT ?2",
         )?;
         let rows = statement.query_map((now.0, i64::try_from(limit)?), |row| {
-            Ok(DueDocument {
-                event: row.get(0)?,
-                change: row.get(1)?,
-                index: row.get(2)?,
-                id: row.get(3)?,
-                routing: row.get(4)?,
-                attempts: row.get(5)?,
-            })
+            let (event, change, attempts) = (row.get(0)?, row.get(1)?, row.get(2)?);
+            let places = places_of(&self.connection, event)?;
+            Ok(DueDocument { event, change, attempts, places })
         })?;
         Ok(rows.collect::<Result<_, _>>()?)
+    }
+
+    /// Removes a copy of a document that does not exist any more.
+    pub(crate) fn forget_copy(&self, event: i64, place: &PlaceOfDocument) -> anyhow::Result<()> {
+        self.connection
+            .prepare_cached("DELETE FROM document_copies WHERE event = ?1 AND index_name = ?2")?
+            .execute((event, &place.index))?;
+        Ok(())
     }
 
     /// Removes a document from the queue, unless another of its matches was retracted meanwhile.
