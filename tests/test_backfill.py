@@ -425,3 +425,19 @@ def test_what_was_allowed_before_its_flag_was_followed(node, name, tmp_path):
     }
     assert reasons["3"] == "allowed by www.evil.example"
     assert "harmless.txt" in reasons["2"]
+
+
+def test_what_a_pipeline_flagged_is_not_written_again(node, name, tmp_path):
+    """Checks that a backfill over events that a pipeline flagged finds nothing to change."""
+    controller = Backfilling(tmp_path / "c", node, name, name, push=True)
+    controller.publish(FIRST, *OTHERS)
+    controller.poll()
+    pushing.set_pipeline(node, name, blacklist=name)
+    node.put(f"/{name}", {"mappings": MAPPING})
+    node.bulk(name, list(EVENTS.values()), name, list(EVENTS))
+    before = stored(node, name)
+    assert found(node, name) == WANTED
+    for way in ("query", "values", "scan"):
+        (done,) = controller.backfill("--index", name, "--way", way)["indices"]
+        assert (done["flagged"], done["done"]) == (0, True), way
+    assert stored(node, name) == before

@@ -138,27 +138,32 @@ pub fn rewrite(
     let all = take_enrichments(&mut after, &mut ours);
     let is_ours = |one: &Enrichment| one.blacklist() == Some(shape.blacklist);
     let was_flagged = all.iter().any(is_ours) || claims(&ours, shape.blacklist);
-    let (mut before, others): (Vec<_>, Vec<_>) = all.into_iter().partition(is_ours);
-    let new = holding.flag.enrichments.iter();
-    let found: Vec<Enrichment> = (holding.flag.enrichments.iter())
+    let (before, others): (Vec<_>, Vec<_>) = all.into_iter().partition(is_ours);
+    let ids: Vec<(&str, &str)> = holding.flag.enrichments.iter().map(indicator_of).collect();
+    let mut found: Vec<Option<Enrichment>> = (holding.flag.enrichments.iter().cloned())
         .zip(holding.flag.confidence)
-        .map(|(new, confidence)| {
-            // An event without a time of its own occurred when it was first matched.
-            let known = before.iter().find(|one| is_same_match(&one.value, new));
-            let value = known.map_or(new, |known| &known.value).clone();
-            Enrichment { value, confidence }
-        })
+        .map(|(value, confidence)| Some(Enrichment { value, confidence }))
         .collect();
-    before.retain(|one| {
-        let id = indicator_of(&one.value);
-        holding.kept.contains(&id) && !new.clone().any(|new| indicator_of(new) == id)
-    });
-    before.extend(found);
-    let over = before.len().saturating_sub(shape.ceiling.enrichments);
-    before.truncate(shape.ceiling.enrichments);
+    // Known ones keep their places, so that an event in which nothing is new is not written again.
+    let mut now = Vec::new();
+    for known in before {
+        let id = indicator_of(&known.value);
+        let position = ids.iter().position(|one| *one == id);
+        match position.and_then(|at| found[at].take()) {
+            Some(found) if is_same_match(&known.value, &found.value, source) => {
+                now.push(Enrichment { value: known.value, confidence: found.confidence });
+            }
+            Some(found) => now.push(found),
+            None if position.is_none() && holding.kept.contains(&id) => now.push(known),
+            None => {}
+        }
+    }
+    now.extend(found.into_iter().flatten());
+    let over = now.len().saturating_sub(shape.ceiling.enrichments);
+    now.truncate(shape.ceiling.enrichments);
     let omitted = holding.flag.omitted + over;
-    let is_flagged = !before.is_empty() || holding.flag.withheld > 0 || omitted > 0;
-    put_enrichments(&mut after, &mut ours, others, before);
+    let is_flagged = !now.is_empty() || holding.flag.withheld > 0 || omitted > 0;
+    put_enrichments(&mut after, &mut ours, others, now);
     put_count(&mut ours, "withheld", holding.flag.withheld, shape.blacklist);
     put_count(&mut ours, "omitted", omitted, shape.blacklist);
     put_flag(&mut after, &mut ours, shape, is_flagged, was_flagged);
@@ -379,16 +384,33 @@ fn indicator_of(enrichment: &Value) -> (&str, &str) {
     (text("feed.name"), text("indicator.id"))
 }
 
-/// Returns whether two enrichments differ in the time of the match at most.
-fn is_same_match(one: &Value, other: &Value) -> bool {
-    let timeless = |enrichment: &Value| {
+/// Returns whether a known enrichment holds as it is: it differs from the one found now at most in
+/// the time of the match, or in the place, if the event still has the value there. Processors and
+/// backfills do not read the fields in the same order.
+fn is_same_match(known: &Value, found: &Value, source: &Map<String, Value>) -> bool {
+    let without = |enrichment: &Value, of_matched: &[&str]| {
         let mut enrichment = enrichment.clone();
         if let Some(matched) = enrichment.get_mut("matched").and_then(Value::as_object_mut) {
-            matched.remove("occurred");
+            matched.retain(|name, _| !of_matched.contains(&name.as_str()));
         }
         enrichment
     };
-    indicator_of(one) == indicator_of(other) && timeless(one) == timeless(other)
+    let differs_only_in =
+        |of_matched: &[&str]| without(known, of_matched) == without(found, of_matched);
+    indicator_of(known) == indicator_of(found)
+        && (differs_only_in(&["occurred"])
+            || is_still_there(known, source)
+                && differs_only_in(&["occurred", "field", "atomic", "type"]))
+}
+
+/// Returns whether an event still has the value of an enrichment, in the same field.
+fn is_still_there(enrichment: &Value, source: &Map<String, Value>) -> bool {
+    let text = |name| text_at(enrichment, name);
+    let Some(value) = text("matched.field").and_then(|field| value_at(source, field)) else {
+        return false;
+    };
+    let is_it = |one: &Value| one.as_str().is_some() && one.as_str() == text("matched.atomic");
+    value.as_array().map_or_else(|| is_it(value), |all| all.iter().any(is_it))
 }
 
 fn elements(value: Value) -> Vec<Value> {

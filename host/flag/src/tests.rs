@@ -1,12 +1,12 @@
 //! Flags of events with known matches.
 
-use serde_json::json;
+use serde_json::{Map, Value, json};
 use threatsieve_blacklist::{
     DomainMode, Entry, EntryType, How, IndicatorId, IndicatorView, Match, Role, Timestamp, Tlp,
     UrlMode,
 };
 
-use crate::{Ceiling, Flag, Found, coverings};
+use crate::{Ceiling, Flag, FlagShape, Found, Holding, Rewrite, coverings, rewrite};
 
 const OCCURRED: Timestamp = Timestamp(1_795_314_625_005_000);
 const ALL: Ceiling = Ceiling { tlp: Tlp::Red, enrichments: usize::MAX };
@@ -165,5 +165,42 @@ fn every_confidence_has_its_word() {
         (Some(100), "High"),
     ] {
         assert_eq!(word(confidence), expected, "{confidence:?}");
+    }
+}
+
+/// Rewrites a document in which `www.evil.example` is found in a field, for indicators `a` and `b`.
+fn rewritten(document: &Value, field: &str, observable: &str) -> Rewrite {
+    let mut events = [found(
+        0,
+        observable,
+        How::Subdomain,
+        (EntryType::Domain, "evil.example"),
+        vec![indicator("a", None, Some(85)), indicator("b", None, None)],
+    )];
+    events[0].field = field.to_owned();
+    let flag = Flag::new(&coverings(&events), &ALL, "main", OCCURRED);
+    let shape = FlagShape { blacklist: "main", flag: Some(("indicator", "matched")), ceiling: ALL };
+    let holding = Holding { flag, generation: 7, ..Holding::default() };
+    rewrite(document.as_object().unwrap(), &shape, holding)
+}
+
+#[test]
+fn an_event_that_another_read_in_another_order_stays_as_it_is() {
+    let event = json!({ "url": {
+        "domain": "www.evil.example", "original": "http://www.evil.example/",
+    } });
+    let by_url = rewritten(&event, "url.original", "http://www.evil.example/");
+    let mut document = by_url.apply(event.as_object().unwrap());
+    // The order in which the other one lists the indicators.
+    document["threat"]["enrichments"].as_array_mut().unwrap().reverse();
+    document["threatsieve"]["confidence"].as_array_mut().unwrap().reverse();
+    let by_host = rewritten(&json!(document), "url.domain", "www.evil.example");
+    assert!(by_host.is_empty(), "{by_host:?}");
+    // The value is not there any more: the enrichments name the other one.
+    document["url"]["original"] = json!("http://good.example/");
+    let after: Map<String, Value> =
+        rewritten(&json!(document), "url.domain", "www.evil.example").apply(&document);
+    for enrichment in after["threat"]["enrichments"].as_array().unwrap() {
+        assert_eq!(enrichment["matched"]["field"], "url.domain");
     }
 }
