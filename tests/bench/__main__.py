@@ -1,7 +1,7 @@
 """Runs the measurements: `python -m tests.bench [PART]...`, all parts without an argument.
 
 The parts are real, million, ten-million, lookup, start, store, rounds, feeds, lists, packages,
-misp, ingest, push and backfill.
+misp, ingest, push, backfill and readers.
 """
 
 import gzip
@@ -24,6 +24,7 @@ from tests.bench import (
     misp,
     packages,
     push,
+    readers,
     report,
     rounds,
     store,
@@ -281,6 +282,7 @@ def main(parts: list[str]) -> None:
         "ingest",
         "push",
         "backfill",
+        "readers",
     ]
     missing = [
         f"{tool} (apt-get install {package})"
@@ -321,6 +323,8 @@ def main(parts: list[str]) -> None:
         push.write()
     if "backfill" in wanted:
         backfill.write()
+    if "readers" in wanted:
+        readers.write()
     print(
         f"caps: {CAP_SECONDS} s, {CAP_BYTES >> 30} GiB; written to "
         f"{report.PAGE.relative_to(program.ROOT)}"
