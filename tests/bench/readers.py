@@ -262,13 +262,11 @@ def log_lines(count: int, listed: list[str]) -> Iterator[str]:
 def rounds_table(without: list[float], with_readers: list[float]) -> str:
     """Returns the table of rounds without and with readers."""
     alone = statistics.median(without)
-    rows = [
-        [
-            name, str(len(seconds)), f"{statistics.median(seconds):.3f}",
-            f"{min(seconds):.2f} to {max(seconds):.2f}", f"{statistics.median(seconds) / alone:.2f}",
-        ]
-        for name, seconds in (("none", without), (f"{READERS}", with_readers))
-    ]  # fmt: skip
+    rows = []
+    for name, seconds in (("none", without), (f"{READERS}", with_readers)):
+        median = statistics.median(seconds)
+        spread = f"{min(seconds):.2f} to {max(seconds):.2f}"
+        rows.append([name, f"{len(seconds)}", f"{median:.3f}", spread, f"{median / alone:.2f}"])
     head = ["readers", "rounds", "seconds, median", "fastest to slowest", "times without"]
     return report.table(head, rows)
 
