@@ -32,11 +32,9 @@ FINDS = 5
 """Number of times that a search is repeated."""
 RUNS = {"query": 3, "values": 1}
 """Number of backfills with each way and each number of new domains."""
-RATES = [int(rate) for rate in os.environ.get("THREATSIEVE_BENCH_RATES", "0,2000").split(",")]
-"""Values of the setting `rate` with which new events are indexed meanwhile. The first is the
-default.
-"""
-TURNS = int(os.environ.get("THREATSIEVE_BENCH_TURNS", 4))
+RATES = [int(rate) for rate in os.environ.get("THREATSIEVE_BENCH_RATES", "0").split(",")]
+"""Values of the setting `rate` with which new events are indexed meanwhile."""
+TURNS = int(os.environ.get("THREATSIEVE_BENCH_TURNS", 5))
 ALONE_SECONDS = 8
 """Time before and after a backfill in which new events are indexed without it."""
 WARM_SECONDS = 4
