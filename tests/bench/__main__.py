@@ -1,7 +1,7 @@
 """Runs the measurements: `python -m tests.bench [PART]...`, all parts without an argument.
 
 The parts are real, million, ten-million, lookup, start, store, rounds, feeds, lists, packages,
-misp, ingest, push, backfill and readers.
+misp, ingest, push, backfill, live and readers.
 """
 
 import gzip
@@ -20,6 +20,7 @@ from tests.bench import (
     generate,
     ingest,
     lists,
+    live,
     lookup,
     misp,
     packages,
@@ -282,6 +283,7 @@ def main(parts: list[str]) -> None:
         "ingest",
         "push",
         "backfill",
+        "live",
         "readers",
     ]
     missing = [
@@ -323,6 +325,8 @@ def main(parts: list[str]) -> None:
         push.write()
     if "backfill" in wanted:
         backfill.write()
+    if "live" in wanted:
+        live.write()
     if "readers" in wanted:
         readers.write()
     print(

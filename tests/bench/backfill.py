@@ -1,11 +1,10 @@
 """Stored events of a real OpenSearch node: new indicators find and flag them in the three ways of
 `threatsieve backfill`, next to one query for each indicator, to a pipeline over all events, and to
-a client that reads all events. New events are indexed meanwhile, with and without a backfill.
+a client that reads all events.
 """
 
 import json
 import os
-import resource
 import shutil
 import statistics
 import sys
@@ -13,7 +12,7 @@ import time
 from dataclasses import dataclass
 
 from tests import engines, program, pushing
-from tests.bench import generate, ingest, live, report
+from tests.bench import generate, ingest, report
 from tests.bench.generate import SEED
 from tests.bench.measure import CAP_SECONDS
 from tests.polling import toml
@@ -32,13 +31,6 @@ FINDS = 5
 """Number of times that a search is repeated."""
 RUNS = {"query": 3, "values": 1}
 """Number of backfills with each way and each number of new domains."""
-RATES = [int(rate) for rate in os.environ.get("THREATSIEVE_BENCH_RATES", "0").split(",")]
-"""Values of the setting `rate` with which new events are indexed meanwhile."""
-TURNS = int(os.environ.get("THREATSIEVE_BENCH_TURNS", 5))
-ALONE_SECONDS = 8
-"""Time before and after a backfill in which new events are indexed without it."""
-WARM_SECONDS = 4
-"""Time in which new events are indexed and not counted."""
 FOLDER = program.ROOT / ".cache/bench/backfill"
 ALL, RUN = "stored", "stored-run"
 FIELDS = ["url.domain", "url.original", "destination.ip", "source.ip"]
@@ -55,11 +47,11 @@ FIRST = ["not-in-the-log.example"]
 """The list with which all events are matched, before new domains come."""
 
 
-def fill(node: engines.Node) -> None:
+def fill(node: engines.Node, events: int) -> None:
     """Indexes the events once. Every run gets a copy."""
     settings = {"number_of_shards": 4, "number_of_replicas": 0, "refresh_interval": "-1"}
     node.put(f"/{ALL}", {"mappings": MAPPING, "settings": settings})
-    for number, body in enumerate(ingest.bulks(EVENTS), 1):
+    for number, body in enumerate(ingest.bulks(events), 1):
         node.post(f"/{ALL}/_bulk", body, content_type="application/x-ndjson", timeout=600)
         if number % 40 == 0:
             print(f"  {number * ingest.BULK_EVENTS:,} events stored", flush=True)
@@ -288,74 +280,6 @@ def over_all_events(node: engines.Node) -> list[list[str]]:
     ]
 
 
-@dataclass
-class Turn:
-    """One backfill, and the events that a client indexed in each second without and with it."""
-
-    seconds: float
-    flagged: int
-    controller_cpu: float
-    alone: float
-    meanwhile: float
-
-    @property
-    def kept(self) -> float:
-        """Returns the share of the rate that indexing keeps."""
-        return self.meanwhile / self.alone
-
-
-def turn(node: engines.Node, bodies: list[bytes], rate: int, number: int) -> Turn:
-    """Indexes new events before, during and after a backfill."""
-    name = f"live-{rate}-{number}"
-    controller = Controller(node, name, rate)
-    controller.prepare(node, new_values(COMPARED))
-    pushing.set_pipeline(node, "live", blacklist=name, fields=FIELDS)
-    with live.Indexing(node, "live", bodies) as indexing:
-        time.sleep(WARM_SECONDS)
-        begin = time.monotonic()
-        time.sleep(ALONE_SECONDS)
-        start, cpu = time.monotonic(), resource.getrusage(resource.RUSAGE_CHILDREN)
-        _, events = controller.match()
-        end, used = time.monotonic(), resource.getrusage(resource.RUSAGE_CHILDREN)
-        time.sleep(ALONE_SECONDS)
-        over = time.monotonic()
-    around = indexing.events(begin, start) + indexing.events(end, over)
-    found = Turn(
-        seconds=end - start,
-        flagged=events,
-        controller_cpu=used.ru_utime + used.ru_stime - cpu.ru_utime - cpu.ru_stime,
-        alone=around / (start - begin + over - end),
-        meanwhile=indexing.events(start, end) / (end - start),
-    )
-    note(f"live, rate {rate}: {found.alone:,.0f} events/s alone, keeps {found.kept:.2f}",
-         found.seconds, events)  # fmt: skip
-    return found
-
-
-def live_rows(node: engines.Node) -> list[list[str]]:
-    """Returns the rows on new events that are indexed meanwhile."""
-    bodies = live.bodies()
-    turns: dict[int, list[Turn]] = {rate: [] for rate in RATES}
-    for number in range(TURNS):
-        for rate, found in turns.items():
-            found.append(turn(node, bodies, rate, number))
-    rows = []
-    for rate, found in turns.items():
-        kept = [each.kept for each in found]
-        median = {
-            name: statistics.median(getattr(each, name) for each in found)
-            for name in ("seconds", "flagged", "controller_cpu", "alone", "meanwhile")
-        }
-        rows.append([
-            f"{rate:,}" if rate else "no limit (default)", str(len(found)),
-            f"{median['seconds']:.1f}", f"{median['flagged'] / median['seconds']:,.0f}",
-            f"{median['controller_cpu']:.1f}", f"{median['alone']:,.0f}",
-            f"{median['meanwhile']:,.0f}", f"{statistics.median(kept):.0%}",
-            f"{min(kept):.0%} to {max(kept):.0%}",
-        ])  # fmt: skip
-    return rows
-
-
 def growth(rows: list[Row]) -> str:
     """Returns a sentence on the time to find a million domains, compared with a thousand."""
     by_count = {row.count: row for row in rows}
@@ -374,10 +298,9 @@ def write() -> None:
     FOLDER.mkdir(parents=True, exist_ok=True)
     plugins = [engines.plugin(VERSION)]
     with engines.node(VERSION, plugins=plugins, heap="1g") as node:
-        fill(node)
+        fill(node, EVENTS)
         rows = measured(node)
         all_events = over_all_events(node)
-        meanwhile = live_rows(node)
     finds = [
         [f"{row.count:,}", f"{row.events:,}", f"{row.find:.3f}",
          "" if row.each is None else shown(row.each), row.times]
@@ -404,17 +327,5 @@ def write() -> None:
         report.table(["new domains", "events", *(f"`--way {way}`" for way in RUNS)], flags),
         f"Ways that read or write all events, with {COMPARED:,} new domains:",
         report.table(["way", "seconds"], all_events),
-        "### New events meanwhile",
-        f"A client indexes new events through the processor, in bulk requests of "
-        f"{live.BULK_EVENTS:,} on {live.CONNECTIONS} connections, each sent as soon as the one "
-        f"before is answered. After {WARM_SECONDS} s it is counted for {ALONE_SECONDS} s, then for "
-        f"a whole `threatsieve backfill` with {COMPARED:,} new domains, then for {ALONE_SECONDS} s "
-        "again. Client, node and controller share the cores, which are busy all the time: what the "
-        "backfill uses, indexing lacks. The settings of `rate` take turns; the figures are "
-        "medians:",
-        report.table(
-            ["`rate`", "backfills", "seconds", "flags a second", "controller's CPU seconds",
-             "events a second alone", "meanwhile", "kept", "least to most"], meanwhile,
-        ),
     ]  # fmt: skip
     report.write("backfill", "\n\n".join(part for part in text if part))
