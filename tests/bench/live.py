@@ -19,9 +19,9 @@ NEW = 1000
 RATES = [int(rate) for rate in os.environ.get("THREATSIEVE_BENCH_RATES", "0").split(",")]
 """Values of the setting `rate` of backfills. 0 is the default."""
 TURNS = int(os.environ.get("THREATSIEVE_BENCH_TURNS", 5))
-ALONE_SECONDS = 8
+ALONE_SECONDS = 10
 """Time before and after a backfill in which new events are indexed without it."""
-WARM_SECONDS = 4
+WARM_SECONDS = 5
 """Time in which new events are indexed and not counted."""
 INDEX = "live"
 EVENTS = 100_000
@@ -35,7 +35,10 @@ class Indexing:
 
     def __init__(self, node: engines.Node, pipeline: str, bodies: list[bytes]):
         node.delete(f"/{INDEX}?ignore_unavailable=true")
-        node.put(f"/{INDEX}", {"settings": {"number_of_shards": 1, "number_of_replicas": 0}})
+        # Refreshes make small segments, whose merges would fall into some of the windows only. The
+        # default of OpenSearch also ends them after 30 s in which nobody searches.
+        settings = {"number_of_shards": 1, "number_of_replicas": 0, "refresh_interval": "-1"}
+        node.put(f"/{INDEX}", {"settings": settings})
         self.node, self.bodies = node, itertools.cycle(bodies)
         self.path = f"/{INDEX}/_bulk?filter_path=errors&pipeline={pipeline}"
         self.answered: list[float] = []
@@ -162,7 +165,8 @@ def write() -> None:
         f"sent as soon as the one before is answered. After {WARM_SECONDS} s, its events are "
         f"counted for {ALONE_SECONDS} s, then for the whole time of a `threatsieve backfill`, then "
         f"for {ALONE_SECONDS} s again. The backfill finds and flags the events of {NEW:,} new "
-        f"domains among {STORED:,} stored ones, in 4 shards of another index. Client, node and "
+        f"domains among {STORED:,} stored ones, in 4 shards of another index. The index of new "
+        "events is not refreshed, so that its own merges do not change the rate. Client, node and "
         "controller share the cores, which the client and the node alone keep busy: what the "
         f"backfill uses, indexing lacks. The figures are medians:\n\n{report.table(head, rows)}"
     )
