@@ -1,7 +1,7 @@
 """Runs the measurements: `python -m tests.bench [PART]...`, all parts without an argument.
 
 The parts are real, million, ten-million, lookup, start, store, rounds, feeds, lists, packages,
-misp, ingest, push and backfill.
+misp, ingest, push, backfill, live and readers.
 """
 
 import gzip
@@ -20,10 +20,12 @@ from tests.bench import (
     generate,
     ingest,
     lists,
+    live,
     lookup,
     misp,
     packages,
     push,
+    readers,
     report,
     rounds,
     store,
@@ -281,6 +283,8 @@ def main(parts: list[str]) -> None:
         "ingest",
         "push",
         "backfill",
+        "live",
+        "readers",
     ]
     missing = [
         f"{tool} (apt-get install {package})"
@@ -321,6 +325,10 @@ def main(parts: list[str]) -> None:
         push.write()
     if "backfill" in wanted:
         backfill.write()
+    if "live" in wanted:
+        live.write()
+    if "readers" in wanted:
+        readers.write()
     print(
         f"caps: {CAP_SECONDS} s, {CAP_BYTES >> 30} GiB; written to "
         f"{report.PAGE.relative_to(program.ROOT)}"

@@ -3,12 +3,14 @@ processors, and the memory that its blacklists need.
 """
 
 import concurrent.futures
+import itertools
 import json
 import math
 import os
 import statistics
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 from tests import engines, program, pushing
@@ -53,35 +55,32 @@ def blacklists() -> dict[str, Path]:
     return files
 
 
-def bulks(count: int = EVENTS) -> list[bytes]:
-    """Returns the events of a Squid log as bulk requests. A few events have a listed host."""
+def bulks(count: int = EVENTS, bulk_events: int = BULK_EVENTS) -> Iterator[bytes]:
+    """Yields the events of a Squid log as bulk requests. A few events have a listed host."""
     listed = [
         domain
         for number, domain in zip(range(100_000), generate.domains(100_000, SEED), strict=False)
         if number % 100 == 0
     ]
     lines = generate.log(count, {"domains": listed, "ips": [], "cidr": [], "urls": []}, SEED)
-    events = []
-    for number, line in enumerate(lines):
-        part = line.split()
-        url, destination = part[6], part[8].rpartition("/")[2]
-        host = url.split("://", 1)[-1].split("/", 1)[0].rsplit(":", 1)[0]
-        events.append(
-            {
-                "@timestamp": f"2026-11-25T12:{number // 60 % 60:02}:{number % 60:02}.000Z",
-                "url": {"original": url, "domain": host},
-                "source": {"ip": part[2]},
-                **({"destination": {"ip": destination}} if destination != "-" else {}),
-                "http": {"request": {"method": part[5]}, "response": {"bytes": int(part[4])}},
-            }
-        )
-    line = '{"index":{}}\n'
-    return [
-        "".join(
-            f"{line}{json.dumps(event)}\n" for event in events[start : start + BULK_EVENTS]
-        ).encode()
-        for start in range(0, len(events), BULK_EVENTS)
-    ]
+    numbered = enumerate(lines)
+    while batch := list(itertools.islice(numbered, bulk_events)):
+        parts = ('{"index":{}}\n' + json.dumps(event(*each)) + "\n" for each in batch)
+        yield "".join(parts).encode()
+
+
+def event(number: int, line: str) -> dict:
+    """Returns a line of a Squid log as an event in ECS."""
+    part = line.split()
+    url, destination = part[6], part[8].rpartition("/")[2]
+    host = url.split("://", 1)[-1].split("/", 1)[0].rsplit(":", 1)[0]
+    return {
+        "@timestamp": f"2026-11-25T12:{number // 60 % 60:02}:{number % 60:02}.000Z",
+        "url": {"original": url, "domain": host},
+        "source": {"ip": part[2]},
+        **({"destination": {"ip": destination}} if destination != "-" else {}),
+        "http": {"request": {"method": part[5]}, "response": {"bytes": int(part[4])}},
+    }
 
 
 def pipelines() -> dict[str, list[dict] | None]:
@@ -219,7 +218,7 @@ def write() -> None:
             f"THREATSIEVE_BENCH_ROUNDS: expected 3 or more for a confidence interval, got {ROUNDS}"
         )
     FOLDER.mkdir(parents=True, exist_ok=True)
-    plugin, files, bodies = engines.plugin(VERSION), blacklists(), bulks()
+    plugin, files, bodies = engines.plugin(VERSION), blacklists(), list(bulks())
     measured = [
         Measured(number, name, processors)
         for number, (name, processors) in enumerate(pipelines().items())
