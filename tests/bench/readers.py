@@ -42,7 +42,6 @@ INTO_A_ROUND = 0.3
 """Seconds from the request for a round to SIGTERM."""
 FOLDER = program.ROOT / ".cache/bench/readers"
 PARTS = ("/", "/page/page.css", "/page/page.js", "/page/icon.svg")
-CONNECTIONS = 2 * READERS + 50
 
 
 class Connection:
@@ -186,7 +185,7 @@ class Busy(Service):
         shutil.rmtree(FOLDER, ignore_errors=True)
         feeds = [{"name": "list", "type": "path", "path": "list.txt", "max_shrink": 1.0}]
         mails = {"from": "ts@example.org", "recipients": ["soc@example.org"], "folder": "mails"}
-        server = {"listen": "127.0.0.1:0", "max_connections": CONNECTIONS}
+        server = {"listen": "127.0.0.1:0"}
         tables = {
             "server": server, "alerts": mails, "output": {"file": "matches.ndjson"},
             "history": {"window": "3650d"},
@@ -339,9 +338,8 @@ def write() -> None:
         pages_table(turns),
         "The time from SIGTERM to the end of the process, while all of them read:",
         stops_table(stops),
-        "A reader needs two connections and about 60 requests a minute. So "
-        f"`server.max_connections` is {CONNECTIONS} here (the default, 64, serves 32 readers), "
-        "and each reader has an address of its own. Readers that share one address, such as that "
-        "of a proxy, need a higher `server.max_requests` too.",
+        "A reader needs two connections and about 60 requests a minute, and has an address of its "
+        "own here. Readers that share one address, such as that of a proxy, need a higher "
+        "`server.max_connections` and `server.max_requests`.",
     ]
     report.write("readers", "\n\n".join(parts))

@@ -107,14 +107,14 @@ impl<E: Events> Work<'_, E> {
 
     /// Matches few events, in the order of their sequence numbers.
     async fn few(&mut self, range: Range<'_>, query: &Json) -> Result<(), Interrupted> {
-        let (mut after, mut most) = (range.after, PAGE);
+        let (mut after, mut most) = (range.after, self.most());
         loop {
             self.go_on()?;
             let page = self.page(&range, query, after, range.until, most, true).await?;
             let Some(last) = page.last() else { return Ok(()) };
             after = last.seq_no;
             let is_last = page.len() < most;
-            most = next_size(&page, most);
+            most = self.next_size(&page, most);
             self.documents(page, range.was_matched).await?;
             if is_last {
                 return Ok(());
@@ -130,7 +130,7 @@ impl<E: Events> Work<'_, E> {
         query: &Json,
         passed: &mut impl FnMut(&Store, i64) -> anyhow::Result<()>,
     ) -> Result<(), Interrupted> {
-        let (mut after, mut window, mut most) = (range.after, FIRST_WINDOW, PAGE);
+        let (mut after, mut window, mut most) = (range.after, FIRST_WINDOW, self.most());
         while after < range.until {
             self.go_on()?;
             let until = range.until.min(after.saturating_add(window));
@@ -143,7 +143,7 @@ impl<E: Events> Work<'_, E> {
             if page.len() < most / 4 {
                 window = window.saturating_mul(2).min(i64::MAX / 4);
             }
-            most = next_size(&page, most);
+            most = self.next_size(&page, most);
             if window > most as i64 && page.len() >= most / 2 {
                 window = most as i64;
             }
@@ -199,6 +199,26 @@ impl<E: Events> Work<'_, E> {
         (self.progress)(&self.counts);
         self.pause(started, count).await;
         Ok(())
+    }
+
+    /// Returns the size of the next page, by the size of the events in this one.
+    fn next_size(&self, page: &[Document], most: usize) -> usize {
+        let Some(first) = page.first() else { return most };
+        let middle = &page[page.len() / 2];
+        let bytes = |document: &Document| {
+            serde_json::to_string(&document.source).map_or(0, |text| text.len()).max(1)
+        };
+        let fits = PAGE_BYTES / bytes(first).max(bytes(middle));
+        fits.max(FEWEST).min(self.most())
+    }
+
+    /// Returns the most events in a page: with a rate, those of one second, so that the pauses are
+    /// short and even.
+    fn most(&self) -> usize {
+        match self.rate {
+            0 => PAGE,
+            rate => PAGE.min(rate as usize),
+        }
     }
 
     /// Waits until the rate allows the next page.
@@ -327,14 +347,4 @@ impl<E: Events> Work<'_, E> {
         }
         Ok(changes)
     }
-}
-
-/// Returns the size of the next page, by the size of the events in this one.
-fn next_size(page: &[Document], most: usize) -> usize {
-    let Some(first) = page.first() else { return most };
-    let middle = &page[page.len() / 2];
-    let bytes = |document: &Document| {
-        serde_json::to_string(&document.source).map_or(0, |text| text.len()).max(1)
-    };
-    (PAGE_BYTES / bytes(first).max(bytes(middle))).clamp(FEWEST, PAGE)
 }
