@@ -338,15 +338,6 @@ def test_a_copy_of_the_state_is_refused(node, name, tmp_path):
     assert "another controller holds" in controller.poll(expect=3)["backfill"]["refused"]
 
 
-def test_without_the_index_of_claims(opensearch, name, tmp_path):
-    index(opensearch, name)
-    opensearch.delete("/threatsieve-claims?ignore_unavailable=true")
-    controller = Backfilling(tmp_path / "c", opensearch, name, name)
-    controller.publish(FIRST)
-    (error,) = controller.poll(expect=2)["errors"]
-    assert "threatsieve opensearch template --put" in error
-
-
 def test_events_that_a_pipeline_could_not_check(node, name, tmp_path):
     marked = {**EVENTS["1"], "threatsieve": {"unchecked": "no-blacklist"}}
     clean = {**EVENTS["2"], "threatsieve": {"unchecked": "no-blacklist"}}

@@ -27,7 +27,7 @@ def cluster():
     backup.chmod(0o777)
     settings = {
         "script.allowed_types": "none",
-        "indexing_pressure.memory.limit": "1mb",
+        "indexing_pressure.memory.limit": "600kb",
         "path.repo": [str(backup)],
     }
     roles = [None, ["data", "ingest"]]
@@ -143,12 +143,17 @@ def test_requests_that_are_too_much_become_smaller(cluster, leader, name, tmp_pa
         )
 
     before = rejections()
-    filled(leader, name, [event(number, "evil.example") for number in range(400)])
+    filled(leader, name, [event(number, "evil.example") for number in range(500)])
     controller = Backfilling(tmp_path / "c", leader, name, name)
-    controller.publish({**FIRST, "name": 5000 * "x"})
+    objects = [
+        stix.indicator(number, "[domain-name:value = 'evil.example']", name=1000 * "x")
+        for number in (1, 2, 3)
+    ]
+    controller.publish(*objects)
     controller.poll()
-    assert [flagged(each) for each in stored(leader, name).values()] == 400 * [{EVIL}]
-    assert controller.told() == 400
+    wanted = {each["id"] for each in objects}
+    assert [flagged(each) for each in stored(leader, name).values()] == 500 * [wanted]
+    assert controller.told() == 500
     assert rejections() > before
 
 
@@ -207,3 +212,12 @@ def test_an_index_that_takes_no_more_changes(leader, name, tmp_path):
     leader.put(f"/{name}/_settings", {"index.blocks.read_only_allow_delete": None})
     controller.poll()
     assert controller.told() == 100
+
+
+def test_without_the_index_of_claims(leader, name, tmp_path):
+    filled(leader, name, [event(1, "evil.example")])
+    leader.delete("/threatsieve-claims")
+    controller = Backfilling(tmp_path / "c", leader, name, name)
+    controller.publish(FIRST)
+    (error,) = controller.poll(expect=2)["errors"]
+    assert "threatsieve opensearch template --put" in error

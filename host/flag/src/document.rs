@@ -139,26 +139,7 @@ pub fn rewrite(
     let is_ours = |one: &Enrichment| one.blacklist() == Some(shape.blacklist);
     let was_flagged = all.iter().any(is_ours) || claims(&ours, shape.blacklist);
     let (before, others): (Vec<_>, Vec<_>) = all.into_iter().partition(is_ours);
-    let ids: Vec<(&str, &str)> = holding.flag.enrichments.iter().map(indicator_of).collect();
-    let mut found: Vec<Option<Enrichment>> = (holding.flag.enrichments.iter().cloned())
-        .zip(holding.flag.confidence)
-        .map(|(value, confidence)| Some(Enrichment { value, confidence }))
-        .collect();
-    // Known ones keep their places, so that an event in which nothing is new is not written again.
-    let mut now = Vec::new();
-    for known in before {
-        let id = indicator_of(&known.value);
-        let position = ids.iter().position(|one| *one == id);
-        match position.and_then(|at| found[at].take()) {
-            Some(found) if is_same_match(&known.value, &found.value, source) => {
-                now.push(Enrichment { value: known.value, confidence: found.confidence });
-            }
-            Some(found) => now.push(found),
-            None if position.is_none() && holding.kept.contains(&id) => now.push(known),
-            None => {}
-        }
-    }
-    now.extend(found.into_iter().flatten());
+    let mut now = settled(before, &holding, source);
     let over = now.len().saturating_sub(shape.ceiling.enrichments);
     now.truncate(shape.ceiling.enrichments);
     let omitted = holding.flag.omitted + over;
@@ -184,6 +165,37 @@ pub fn rewrite(
     }
     let rewrite = Rewrite::between(source, after);
     if only_generation(source, &rewrite) { Rewrite::default() } else { rewrite }
+}
+
+/// Returns our enrichments of a document: first those that stay, then those found now. If they are
+/// the same as before, they stay in their order, so that the document is not written again.
+fn settled(
+    before: Vec<Enrichment>,
+    holding: &Holding<'_>,
+    source: &Map<String, Value>,
+) -> Vec<Enrichment> {
+    let flag = &holding.flag;
+    let is_found = |id: (&str, &str)| flag.enrichments.iter().any(|new| indicator_of(new) == id);
+    let found: Vec<(Option<usize>, Enrichment)> = (flag.enrichments.iter().zip(&flag.confidence))
+        .map(|(new, confidence)| {
+            let place = before.iter().position(|one| is_same_match(&one.value, new, source));
+            let value = place.map_or(new, |place| &before[place].value).clone();
+            (place, Enrichment { value, confidence: confidence.clone() })
+        })
+        .collect();
+    let before_count = before.len();
+    let mut now: Vec<(Option<usize>, Enrichment)> = (before.into_iter().enumerate())
+        .filter(|(_, one)| {
+            let id = indicator_of(&one.value);
+            holding.kept.contains(&id) && !is_found(id)
+        })
+        .map(|(place, one)| (Some(place), one))
+        .collect();
+    now.extend(found);
+    if now.len() == before_count && now.iter().all(|(place, _)| place.is_some()) {
+        now.sort_by_key(|(place, _)| *place);
+    }
+    now.into_iter().map(|(_, one)| one).collect()
 }
 
 /// Returns whether a rewrite changes no more than the numbers of generations of flagged documents.
