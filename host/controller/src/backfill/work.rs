@@ -12,6 +12,7 @@ use super::settle::Settling;
 use crate::pipeline::FoundEvent;
 use crate::stop::Stop;
 use crate::store::Store;
+use crate::store::cluster::backfills::Counts;
 
 /// Events in one page: the most that a search returns.
 const PAGE: usize = 10_000;
@@ -44,16 +45,6 @@ impl<E: Into<anyhow::Error>> From<E> for Interrupted {
     }
 }
 
-/// Counts of work.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct Counts {
-    pub(crate) read: u64,
-    pub(crate) flagged: u64,
-    pub(crate) refused: u64,
-    pub(crate) refusal: Option<String>,
-    pub(crate) unchecked: u64,
-}
-
 /// A range of the sequence numbers of a shard.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Range<'a> {
@@ -82,9 +73,17 @@ pub(crate) struct Work<'a, E> {
 }
 
 impl<E: Events> Work<'_, E> {
-    fn go_on(&self) -> Result<(), Interrupted> {
+    pub(super) fn go_on(&self) -> Result<(), Interrupted> {
         let is_over = self.deadline.is_some_and(|deadline| Instant::now() >= deadline);
         if self.stop.is_requested() || is_over { Err(Interrupted::Over) } else { Ok(()) }
+    }
+
+    /// Returns the number of events in a page whose pause is at most a second.
+    fn largest_page(&self) -> usize {
+        match self.rate {
+            0 => PAGE,
+            rate => PAGE.min(rate as usize),
+        }
     }
 
     /// Matches the events of a range that a search finds. `passed` is called for each part of the
@@ -93,31 +92,42 @@ impl<E: Events> Work<'_, E> {
         &mut self,
         range: Range<'_>,
         search: &Search,
-        mut passed: impl FnMut(&Store, i64) -> anyhow::Result<()>,
+        mut passed: impl FnMut(&mut Store, i64, &Counts) -> anyhow::Result<()>,
     ) -> Result<(), Interrupted> {
+        let is_only = search.queries.len() == 1 && search.reads.is_none();
         for query in &search.queries {
-            self.few(range, query).await?;
+            let passed = is_only.then_some(&mut passed);
+            self.few(range, query, passed).await?;
         }
         if let Some(query) = &search.reads {
             self.many(range, query, &mut passed).await?;
         }
-        passed(self.store, range.until)?;
+        passed(self.store, range.until, &self.counts)?;
         Ok(())
     }
 
-    /// Matches few events, in the order of their sequence numbers.
-    async fn few(&mut self, range: Range<'_>, query: &Json) -> Result<(), Interrupted> {
-        let (mut after, mut most) = (range.after, PAGE);
+    /// Matches few events, in the order of their sequence numbers. `passed` is there if no other
+    /// query is.
+    async fn few(
+        &mut self,
+        range: Range<'_>,
+        query: &Json,
+        mut passed: Option<&mut impl FnMut(&mut Store, i64, &Counts) -> anyhow::Result<()>>,
+    ) -> Result<(), Interrupted> {
+        let (mut after, mut most) = (range.after, self.largest_page());
         loop {
             self.go_on()?;
             let page = self.page(&range, query, after, range.until, most, true).await?;
             let Some(last) = page.last() else { return Ok(()) };
             after = last.seq_no;
             let is_last = page.len() < most;
-            most = next_size(&page, most);
+            most = next_size(&page, most).min(self.largest_page());
             self.documents(page, range.was_matched).await?;
             if is_last {
                 return Ok(());
+            }
+            if let Some(passed) = &mut passed {
+                passed(self.store, after, &self.counts)?;
             }
         }
     }
@@ -128,9 +138,10 @@ impl<E: Events> Work<'_, E> {
         &mut self,
         range: Range<'_>,
         query: &Json,
-        passed: &mut impl FnMut(&Store, i64) -> anyhow::Result<()>,
+        passed: &mut impl FnMut(&mut Store, i64, &Counts) -> anyhow::Result<()>,
     ) -> Result<(), Interrupted> {
-        let (mut after, mut window, mut most) = (range.after, FIRST_WINDOW, PAGE);
+        let (mut after, mut window) = (range.after, FIRST_WINDOW);
+        let mut most = self.largest_page();
         while after < range.until {
             self.go_on()?;
             let until = range.until.min(after.saturating_add(window));
@@ -143,13 +154,13 @@ impl<E: Events> Work<'_, E> {
             if page.len() < most / 4 {
                 window = window.saturating_mul(2).min(i64::MAX / 4);
             }
-            most = next_size(&page, most);
+            most = next_size(&page, most).min(self.largest_page());
             if window > most as i64 && page.len() >= most / 2 {
                 window = most as i64;
             }
             self.documents(page, range.was_matched).await?;
             after = until;
-            passed(self.store, after)?;
+            passed(self.store, after, &self.counts)?;
         }
         Ok(())
     }

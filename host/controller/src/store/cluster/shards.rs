@@ -3,6 +3,7 @@
 use rusqlite::{Connection, OptionalExtension, Row};
 use threatsieve_blacklist::Timestamp;
 
+use super::backfills::forget_places;
 use crate::store::Store;
 
 /// A shard of an index.
@@ -91,6 +92,9 @@ impl Store {
                          done = CASE WHEN ?5 THEN -1 ELSE done END WHERE id = ?1",
                     )?
                     .execute((id, seen.index, seen.history_uuid, now.0, is_other))?;
+                if is_other {
+                    forget_places(&transaction, id)?;
+                }
                 let sql = format!("SELECT {COLUMNS} FROM shards WHERE id = ?1");
                 transaction.prepare_cached(&sql)?.query_row([id], read)?
             }
