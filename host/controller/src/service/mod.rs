@@ -2,8 +2,8 @@
 //! that can be read again.
 //!
 //! One thread does the rounds, one at a time, and slices of backfills between them. Everything else
-//! only leaves a wish: a signal, and the requests to [`serve`](crate::serve). The configuration is exchanged as a whole, and a round
-//! keeps the one that it began with.
+//! only leaves a wish: a signal, and the requests to [`serve`](crate::serve). The configuration is
+//! exchanged as a whole, and a round or a slice keeps the one that it began with.
 
 mod access;
 mod backfills;

@@ -308,3 +308,108 @@ pub(super) fn forget_places(connection: &Connection, shard: i64) -> anyhow::Resu
     connection.execute("DELETE FROM backfill_shards WHERE shard = ?1", [shard])?;
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::cluster::shards::SeenShard;
+
+    fn wish(at: i64) -> Wish {
+        Wish {
+            by: "ops".to_owned(),
+            at: Timestamp(at),
+            indices: vec!["proxy-*".to_owned()],
+            since: Some(Timestamp(1)),
+            until: None,
+            way: Some(Way::Scan),
+        }
+    }
+
+    fn store() -> (tempfile::TempDir, Store) {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(folder.path()).unwrap();
+        (folder, store)
+    }
+
+    fn added(store: &mut Store) -> i64 {
+        store.add_backfill(&wish(5)).unwrap().unwrap().id
+    }
+
+    fn shard(store: &mut Store, history_uuid: &str) -> i64 {
+        let seen =
+            SeenShard { index: "proxy-1", index_uuid: "one", history_uuid, number: 0, highest: 9 };
+        store.shard(&seen, Timestamp(7)).unwrap().id
+    }
+
+    #[test]
+    fn the_oldest_comes_first_and_one_that_began_before_all() {
+        let (_folder, mut store) = store();
+        let next = |store: &Store| store.next_backfill().unwrap().map(|one| one.id);
+        assert_eq!(next(&store), None);
+        let (first, second) = (added(&mut store), added(&mut store));
+        assert_eq!(store.asked_backfill(first).unwrap().unwrap().wish, wish(5));
+        assert!(store.begin_backfill(second, Timestamp(6)).unwrap());
+        assert_eq!(next(&store), Some(second), "it had begun when the program ended");
+        assert!(store.end_backfill(second, Stage::Done, "all", Timestamp(8)).unwrap());
+        assert!(!store.end_backfill(second, Stage::Cancelled, "late", Timestamp(9)).unwrap());
+        assert_eq!(next(&store), Some(first));
+        assert!(store.end_backfill(first, Stage::Cancelled, "by ops", Timestamp(9)).unwrap());
+        assert!(!store.begin_backfill(first, Timestamp(9)).unwrap(), "cancelled meanwhile");
+        assert_eq!(next(&store), None);
+        let stages: Vec<Stage> =
+            store.asked_backfills(None, 9).unwrap().iter().map(|one| one.stage).collect();
+        assert_eq!(stages, [Stage::Done, Stage::Cancelled]);
+    }
+
+    #[test]
+    fn only_some_wait_and_only_the_newest_of_those_that_ended_are_kept() {
+        let (_folder, mut store) = store();
+        for _ in 0..MAX_ENDED + 9 {
+            let id = added(&mut store);
+            store.end_backfill(id, Stage::Cancelled, "", Timestamp(6)).unwrap();
+        }
+        for _ in 0..MAX_QUEUED {
+            added(&mut store);
+        }
+        assert_eq!(store.add_backfill(&wish(5)).unwrap(), None);
+        let all = store.asked_backfills(None, 1000).unwrap();
+        assert_eq!(all.len(), MAX_ENDED + MAX_QUEUED);
+        assert_eq!(all.last().unwrap().id, 10);
+        assert_eq!(store.asked_backfills(Some(12), 1000).unwrap().len(), 2);
+    }
+
+    #[test]
+    fn places_are_kept_until_the_end_or_a_restore() {
+        let (_folder, mut store) = store();
+        let (id, place) = (added(&mut store), shard(&mut store, "a"));
+        store.begin_backfill(id, Timestamp(6)).unwrap();
+        let covered = |store: &Store, checkpoint| {
+            let Covered { done, until } = store.covered_shard(id, place, checkpoint).unwrap();
+            (done, until)
+        };
+        assert_eq!(covered(&store, 9), (-1, 9));
+        assert_eq!(covered(&store, 50), (-1, 9), "what came later is not a part of it");
+        let counts = Counts { read: 5, flagged: 2, ..Counts::default() };
+        store.note_backfill(id, Some((place, 4)), &counts).unwrap();
+        store.note_backfill(id, None, &counts).unwrap();
+        assert_eq!(covered(&store, 50), (4, 9));
+        let one = store.asked_backfill(id).unwrap().unwrap();
+        assert_eq!((one.done, one.total, one.shards_left), (5, 10, 1));
+        assert_eq!((one.counts.read, one.counts.flagged), (10, 4));
+        shard(&mut store, "restored");
+        assert_eq!(covered(&store, 7), (-1, 7));
+        store.end_backfill(id, Stage::Cancelled, "", Timestamp(6)).unwrap();
+        assert_eq!(covered(&store, 7), (7, 7), "nothing is left");
+        let one = store.asked_backfill(id).unwrap().unwrap();
+        assert_eq!((one.done, one.total, one.shards_left), (5, 10, 0), "as when it ended");
+    }
+
+    #[test]
+    fn an_index_that_is_gone_takes_its_places_with_it() {
+        let (_folder, mut store) = store();
+        let (id, place) = (added(&mut store), shard(&mut store, "a"));
+        store.covered_shard(id, place, 9).unwrap();
+        store.forget_shards(Timestamp(8)).unwrap();
+        assert_eq!(store.asked_backfill(id).unwrap().unwrap().shards_left, 0);
+    }
+}
