@@ -119,7 +119,8 @@ def test_a_backfill_does_what_the_command_does(node, name, tmp_path):
             assert found(node, each) == WANTED, way
             asked = done["asked"]
             assert asked["flagged"] == len(WANTED) and asked["by"] == "local"
-            assert len(WANTED) <= asked["read"] <= len(EVENTS)
+            # Two searches may find the same event.
+            assert len(WANTED) <= asked["read"] <= 2 * len(EVENTS)
             assert asked["outcome"] == f"5 flagged of {asked['read']} events read"
             assert done["done"] == done["total"] == len(EVENTS) and done["left"] == 0
         made = ask(one, indices=[ranged], since="2026-11-04", until="2026-11-05T12:00:00Z")
@@ -134,6 +135,10 @@ def test_a_backfill_does_what_the_command_does(node, name, tmp_path):
         every = everything(one, "/backfills", limit=2)
         assert [each["id"] for each in every] == ["logs", "indices", "5", "4", "3", "2", "1"]
         assert every == everything(one, "/backfills") and every[2] == again
+        one.send("/api/v1/rounds", {})
+        one.wait_for_rounds(2)
+        rounds = get(one, "/backfills/indices")
+        assert (rounds["state"], rounds["total"]) == ("idle", 2), "its own index alone"
         missing = ended(one, ask(one, indices=[f"{name}-nothing*"]))
         assert (
             missing["state"] == "failed"
@@ -182,25 +187,26 @@ def test_what_runs_and_what_waits_is_cancelled(node, name, tmp_path):
 
 def test_rounds_and_a_kill_come_in_between(node, name, tmp_path):
     own = f"{name}-own"
+    rate = 2 * RATE
     many(node, name)
     index(node, own, {"1": EVENTS["1"]})
-    one = service(tmp_path / "c", node, name, own, every="1s", rate=RATE, budget="1s")
+    one = service(tmp_path / "c", node, name, own, every="1s", rate=rate, budget="1s")
     with one:
         one.wait_for_rounds(1)
         made = ask(one, indices=[name], way="scan")
-        wait(one, made, lambda it: it["asked"]["read"] >= 3 * RATE)
+        wait(one, made, lambda it: it["asked"]["read"] >= rate)
         killed = look(one, made)
         assert killed["state"] == "running" and 0 < killed["done"] < killed["total"] == MANY
         one.process.kill()
         one.process.wait()
         one.start()
         rounds = len(one.reports())
-        done = ended(one, made)
+        done = wait(one, made, lambda it: it["asked"]["ended"] is not None, 120)
         assert done["state"] == "done", done
         assert done["asked"]["started"] == killed["asked"]["started"]
         # It went on. Of the page that was cut off, some events were flagged already.
-        assert MANY - 2 * RATE <= done["asked"]["read"] <= MANY
-        assert len(one.reports()) - rounds >= 3, "rounds in between"
+        assert MANY - 2 * rate <= done["asked"]["read"] <= MANY
+        assert len(one.reports()) - rounds >= 2, "rounds in between"
         one.stop()
     documents = stored(node, name)
     assert all(flagged(each) == {EVIL} for each in documents.values())

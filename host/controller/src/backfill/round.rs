@@ -107,6 +107,7 @@ impl Backfilling<'_> {
             fields: &fields,
             rate: self.settings.rate,
             deadline: self.deadline,
+            has_read: false,
             stop: self.stop,
             counts: Counts::default(),
             progress: Box::new(|_| {}),
@@ -232,6 +233,7 @@ impl Backfilling<'_> {
                 history_uuid: &primary.history_uuid,
                 number: primary.number,
                 highest: primary.highest,
+                is_of_round: !self.asked.all,
             };
             shards.push((store.shard(&seen, self.now)?, primary.checkpoint));
         }

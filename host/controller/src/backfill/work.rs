@@ -66,6 +66,8 @@ pub(crate) struct Work<'a, E> {
     /// Most events in a second; 0 for no limit.
     pub(crate) rate: u32,
     pub(crate) deadline: Option<Instant>,
+    /// A page was read.
+    pub(crate) has_read: bool,
     pub(crate) stop: &'a Stop,
     pub(crate) counts: Counts,
     /// Shows the progress, after each page.
@@ -73,8 +75,11 @@ pub(crate) struct Work<'a, E> {
 }
 
 impl<E: Events> Work<'_, E> {
+    /// Checks for a stop and for the end of the time. One page is read in any case: preparing alone
+    /// may take that long, and then nothing would ever be done.
     pub(super) fn go_on(&self) -> Result<(), Interrupted> {
-        let is_over = self.deadline.is_some_and(|deadline| Instant::now() >= deadline);
+        let is_late = self.deadline.is_some_and(|deadline| Instant::now() >= deadline);
+        let is_over = is_late && self.has_read;
         if self.stop.is_requested() || is_over { Err(Interrupted::Over) } else { Ok(()) }
     }
 
@@ -195,6 +200,7 @@ impl<E: Events> Work<'_, E> {
     ) -> Result<(), Interrupted> {
         let started = Instant::now();
         let count = documents.len();
+        self.has_read = true;
         let mut found = self.settling.found(&documents);
         self.counts.read += documents.len() as u64;
         self.counts.unchecked += found.unchecked;

@@ -31,3 +31,6 @@ CREATE TABLE backfill_shards (
     PRIMARY KEY (backfill, shard)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX backfill_shards_by_shard ON backfill_shards (shard);
+
+-- 1 if rounds match the shard's events, 0 if only somebody asked for them.
+ALTER TABLE shards ADD COLUMN of_rounds INTEGER NOT NULL DEFAULT 1;

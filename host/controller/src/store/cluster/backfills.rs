@@ -161,11 +161,9 @@ impl Store {
              ORDER BY id DESC LIMIT -1 OFFSET ?1)",
             [MAX_ENDED],
         )?;
-        let added = transaction.query_row(
-            &format!(
-                "INSERT INTO backfills AS b (asked, asked_by, indices, since, until, way) \
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6) RETURNING {COLUMNS}"
-            ),
+        transaction.execute(
+            "INSERT INTO backfills (asked, asked_by, indices, since, until, way) \
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
             (
                 wish.at.0,
                 &wish.by,
@@ -174,10 +172,10 @@ impl Store {
                 wish.until.map(|at| at.0),
                 wish.way.map(Way::name),
             ),
-            asked,
         )?;
+        let id = transaction.last_insert_rowid();
         transaction.commit()?;
-        Ok(Some(added))
+        self.asked_backfill(id)
     }
 
     /// Returns backfills before a given one, the newest first.
@@ -336,8 +334,14 @@ mod tests {
     }
 
     fn shard(store: &mut Store, history_uuid: &str) -> i64 {
-        let seen =
-            SeenShard { index: "proxy-1", index_uuid: "one", history_uuid, number: 0, highest: 9 };
+        let seen = SeenShard {
+            index: "proxy-1",
+            index_uuid: "one",
+            history_uuid,
+            number: 0,
+            highest: 9,
+            is_of_round: false,
+        };
         store.shard(&seen, Timestamp(7)).unwrap().id
     }
 
@@ -409,6 +413,7 @@ mod tests {
         let (_folder, mut store) = store();
         let (id, place) = (added(&mut store), shard(&mut store, "a"));
         store.covered_shard(id, place, 9).unwrap();
+        assert_eq!(store.cluster_state().unwrap().shards, 0, "rounds do not match it");
         store.forget_shards(Timestamp(8)).unwrap();
         assert_eq!(store.asked_backfill(id).unwrap().unwrap().shards_left, 0);
     }
