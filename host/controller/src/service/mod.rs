@@ -14,7 +14,7 @@ mod timing;
 
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use threatsieve_blacklist::Timestamp;
 use tokio::runtime::Runtime;
@@ -191,9 +191,11 @@ impl Rounds {
         let pause = held(&self.service.timing).pause(&self.service.in_use().config.schedule, now());
         let comes_first = has_backfill && self.turn == Turn::First;
         let due = async {
-            match pause {
-                Some(pause) if !comes_first => tokio::time::sleep(pause).await,
-                _ => std::future::pending().await,
+            match pause.filter(|_| !comes_first) {
+                // A timer without a length would not be ready at once, and a backfill would be.
+                Some(Duration::ZERO) => {}
+                Some(pause) => tokio::time::sleep(pause).await,
+                None => std::future::pending().await,
             }
         };
         let first = async {
