@@ -426,6 +426,6 @@ def test_schemathesis_finds_nothing(tmp_path):
                 cwd=tmp_path, capture_output=True, text=True, timeout=120, check=False,
             )  # fmt: skip
             assert done.returncode == 0, done.stdout + done.stderr
-            assert "Tested: 26" in done.stdout, done.stdout
+            assert "Tested: 28" in done.stdout, done.stdout
             assert '"level":"error"' not in one.log(), one.log()
             one.stop()

@@ -12,11 +12,12 @@ use super::events::Events;
 use super::find::{Candidates, Search, choose, is_unknown_query, search};
 use super::report::{BackfillReport, IndexReport};
 use super::round::{Backfilling, Planned};
-use super::work::{Counts, Interrupted, Range, Work};
+use super::work::{Interrupted, Range, Work};
 use crate::config::Way;
 use crate::indicators::generation;
 use crate::opensearch::cluster::Fault;
 use crate::store::Store;
+use crate::store::cluster::backfills::{Counts, Covered};
 use crate::store::cluster::shards::Shard;
 use crate::text::grouped;
 
@@ -126,7 +127,7 @@ impl Backfilling<'_> {
                     until: *checkpoint,
                     was_matched: false,
                 };
-                let ended = work.range(range, &search, |_, _| Ok(())).await;
+                let ended = work.range(range, &search, |_, _, _| Ok(())).await;
                 if report.note(name, ended.err()) {
                     return Ok(());
                 }
@@ -222,11 +223,16 @@ impl Backfilling<'_> {
     ) -> Result<Vec<OfShard>, Interrupted> {
         let generation = work.settling.generation();
         let mut shards = Vec::new();
+        work.go_on()?;
         for (shard, checkpoint) in self.shards(work.events, work.store, one).await? {
             let passes = if self.asked.all {
-                let was_matched = shard.matched >= 0;
-                let what = For::All;
-                vec![Pass { what, after: -1, until: checkpoint, was_matched, is_whole: true }]
+                let Covered { done: after, until } = match self.asked.kept {
+                    Some(backfill) => work.store.covered_shard(backfill, shard.id, checkpoint)?,
+                    None => Covered { done: -1, until: checkpoint },
+                };
+                let (what, was_matched) = (For::All, shard.matched >= 0);
+                let pass = Pass { what, after, until, was_matched, is_whole: true };
+                Some(pass).filter(|pass| pass.after < pass.until).into_iter().collect()
             } else {
                 due(work.store, &shard, checkpoint, generation, self.settings.new_events, self.now)?
             };
@@ -289,6 +295,8 @@ impl Backfilling<'_> {
                 grouped(seconds as u64)
             ));
         });
+        // Of the counts, what the state has.
+        let mut noted = work.counts.clone();
         for (of_shard, pass) in due {
             let OfShard { shard, .. } = of_shard;
             let candidates = candidates.filter(|_| !pass.is_small() && way != Way::Scan);
@@ -309,12 +317,23 @@ impl Backfilling<'_> {
                 until: pass.until,
                 was_matched: pass.was_matched,
             };
-            let is_kept = pass.is_whole && !self.asked.all;
-            work.range(range, search, |store, reached| match is_kept {
-                true => store.set_done(shard.id, reached, generation),
-                false => Ok(()),
-            })
-            .await?;
+            let passed = |store: &mut Store, reached, counts: &Counts| match self.asked.kept {
+                Some(backfill) => {
+                    let place = Some((shard.id, reached));
+                    store.note_backfill(backfill, place, &counts.since(&noted))?;
+                    noted.clone_from(counts);
+                    Ok(())
+                }
+                None if pass.is_whole && !self.asked.all => {
+                    store.set_done(shard.id, reached, generation)
+                }
+                None => Ok(()),
+            };
+            let ended = work.range(range, search, passed).await;
+            if let (Err(_), Some(backfill)) = (&ended, self.asked.kept) {
+                work.store.note_backfill(backfill, None, &work.counts.since(&noted))?;
+            }
+            ended?;
         }
         Ok(())
     }

@@ -4,8 +4,9 @@ use std::fmt::Write as _;
 
 use serde::Serialize;
 
-use super::work::{Counts, Interrupted};
+use super::work::Interrupted;
 use crate::config::Way;
+use crate::store::cluster::backfills::Counts;
 use crate::text::{counted, escape_controls, grouped};
 
 /// An index that was matched.
@@ -58,6 +59,9 @@ pub(crate) struct BackfillReport {
     pub(crate) retraction_error: Option<String>,
     /// Shards that the next round continues.
     pub(crate) shards_left: u64,
+    /// The program stops, or the time is over, before all is done.
+    #[serde(skip)]
+    pub(crate) is_over: bool,
 }
 
 impl BackfillReport {
@@ -65,7 +69,10 @@ impl BackfillReport {
     pub(super) fn note(&mut self, index: &str, why: Option<Interrupted>) -> bool {
         let reason = match why {
             None => return false,
-            Some(Interrupted::Over) => return true,
+            Some(Interrupted::Over) => {
+                self.is_over = true;
+                return true;
+            }
             Some(Interrupted::Blocked(reason)) => reason,
             Some(Interrupted::Failed(error)) => format!("{error:#}"),
         };

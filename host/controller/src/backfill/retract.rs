@@ -5,7 +5,8 @@ use std::time::Duration;
 use threatsieve_blacklist::Timestamp;
 
 use super::events::Events;
-use super::work::{Counts, Interrupted, Work};
+use super::work::{Interrupted, Work};
+use crate::store::cluster::backfills::Counts;
 use crate::store::cluster::documents::DueDocument;
 
 /// Documents that are read at a time.

@@ -15,13 +15,14 @@ use super::plan::{Plan, fields_to_read, obstacle};
 use super::report::{BackfillReport, LeftOut};
 use super::retract::retract;
 use super::settle::Settling;
-use super::work::{Counts, Interrupted, Work};
+use super::work::{Interrupted, Work};
 use crate::config::{Backfill, CheckedBy, Config, Way};
 use crate::matching::Matcher;
 use crate::opensearch::mappings::Expected;
 use crate::output::Done;
 use crate::stop::Stop;
 use crate::store::Store;
+use crate::store::cluster::backfills::{AskedBackfill, Counts};
 use crate::store::cluster::shards::{SeenShard, Shard};
 use crate::store::events::Finding;
 
@@ -37,6 +38,24 @@ pub(crate) struct Asked {
     pub(crate) all: bool,
     /// Take the cluster from another controller.
     pub(crate) takes_over: bool,
+    /// Number of the backfill in the state, which keeps its places and counts.
+    pub(crate) kept: Option<i64>,
+}
+
+impl Asked {
+    /// Returns the wishes of a backfill that the state keeps.
+    pub(crate) fn of(backfill: &AskedBackfill) -> Asked {
+        let AskedBackfill { id, wish, .. } = backfill;
+        Asked {
+            indices: wish.indices.clone(),
+            since: wish.since,
+            until: wish.until,
+            way: wish.way,
+            all: true,
+            takes_over: false,
+            kept: Some(*id),
+        }
+    }
 }
 
 /// The inputs of the work.
@@ -88,6 +107,7 @@ impl Backfilling<'_> {
             fields: &fields,
             rate: self.settings.rate,
             deadline: self.deadline,
+            has_read: false,
             stop: self.stop,
             counts: Counts::default(),
             progress: Box::new(|_| {}),
@@ -99,8 +119,9 @@ impl Backfilling<'_> {
             Err(Interrupted::Failed(error)) => return Err(error),
             Err(Interrupted::Over | Interrupted::Blocked(_)) => {}
         }
-        report.waits = self.wait(work.store, &matcher)?;
-        if report.waits.is_none() {
+        if let Some(waits) = self.wait(work.store, &matcher)? {
+            report.waits = Some(waits);
+        } else {
             self.match_events(&mut work, &planned, &mut report).await?;
         }
         if !self.asked.all {
@@ -212,6 +233,7 @@ impl Backfilling<'_> {
                 history_uuid: &primary.history_uuid,
                 number: primary.number,
                 highest: primary.highest,
+                is_of_round: !self.asked.all,
             };
             shards.push((store.shard(&seen, self.now)?, primary.checkpoint));
         }

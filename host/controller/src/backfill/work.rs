@@ -12,6 +12,7 @@ use super::settle::Settling;
 use crate::pipeline::FoundEvent;
 use crate::stop::Stop;
 use crate::store::Store;
+use crate::store::cluster::backfills::Counts;
 
 /// Events in one page: the most that a search returns.
 const PAGE: usize = 10_000;
@@ -44,16 +45,6 @@ impl<E: Into<anyhow::Error>> From<E> for Interrupted {
     }
 }
 
-/// Counts of work.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct Counts {
-    pub(crate) read: u64,
-    pub(crate) flagged: u64,
-    pub(crate) refused: u64,
-    pub(crate) refusal: Option<String>,
-    pub(crate) unchecked: u64,
-}
-
 /// A range of the sequence numbers of a shard.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Range<'a> {
@@ -75,6 +66,8 @@ pub(crate) struct Work<'a, E> {
     /// Most events in a second; 0 for no limit.
     pub(crate) rate: u32,
     pub(crate) deadline: Option<Instant>,
+    /// A page was read.
+    pub(crate) has_read: bool,
     pub(crate) stop: &'a Stop,
     pub(crate) counts: Counts,
     /// Shows the progress, after each page.
@@ -82,9 +75,20 @@ pub(crate) struct Work<'a, E> {
 }
 
 impl<E: Events> Work<'_, E> {
-    fn go_on(&self) -> Result<(), Interrupted> {
-        let is_over = self.deadline.is_some_and(|deadline| Instant::now() >= deadline);
+    /// Checks for a stop and for the end of the time. One page is read in any case: preparing alone
+    /// may take that long, and then nothing would ever be done.
+    pub(super) fn go_on(&self) -> Result<(), Interrupted> {
+        let is_late = self.deadline.is_some_and(|deadline| Instant::now() >= deadline);
+        let is_over = is_late && self.has_read;
         if self.stop.is_requested() || is_over { Err(Interrupted::Over) } else { Ok(()) }
+    }
+
+    /// Returns the number of events in a page whose pause is at most a second.
+    fn largest_page(&self) -> usize {
+        match self.rate {
+            0 => PAGE,
+            rate => PAGE.min(rate as usize),
+        }
     }
 
     /// Matches the events of a range that a search finds. `passed` is called for each part of the
@@ -93,31 +97,42 @@ impl<E: Events> Work<'_, E> {
         &mut self,
         range: Range<'_>,
         search: &Search,
-        mut passed: impl FnMut(&Store, i64) -> anyhow::Result<()>,
+        mut passed: impl FnMut(&mut Store, i64, &Counts) -> anyhow::Result<()>,
     ) -> Result<(), Interrupted> {
+        let is_only = search.queries.len() == 1 && search.reads.is_none();
         for query in &search.queries {
-            self.few(range, query).await?;
+            let passed = is_only.then_some(&mut passed);
+            self.few(range, query, passed).await?;
         }
         if let Some(query) = &search.reads {
             self.many(range, query, &mut passed).await?;
         }
-        passed(self.store, range.until)?;
+        passed(self.store, range.until, &self.counts)?;
         Ok(())
     }
 
-    /// Matches few events, in the order of their sequence numbers.
-    async fn few(&mut self, range: Range<'_>, query: &Json) -> Result<(), Interrupted> {
-        let (mut after, mut most) = (range.after, self.most());
+    /// Matches few events, in the order of their sequence numbers. `passed` is there if no other
+    /// query is.
+    async fn few(
+        &mut self,
+        range: Range<'_>,
+        query: &Json,
+        mut passed: Option<&mut impl FnMut(&mut Store, i64, &Counts) -> anyhow::Result<()>>,
+    ) -> Result<(), Interrupted> {
+        let (mut after, mut most) = (range.after, self.largest_page());
         loop {
             self.go_on()?;
             let page = self.page(&range, query, after, range.until, most, true).await?;
             let Some(last) = page.last() else { return Ok(()) };
             after = last.seq_no;
             let is_last = page.len() < most;
-            most = self.next_size(&page, most);
+            most = next_size(&page, most).min(self.largest_page());
             self.documents(page, range.was_matched).await?;
             if is_last {
                 return Ok(());
+            }
+            if let Some(passed) = &mut passed {
+                passed(self.store, after, &self.counts)?;
             }
         }
     }
@@ -128,9 +143,10 @@ impl<E: Events> Work<'_, E> {
         &mut self,
         range: Range<'_>,
         query: &Json,
-        passed: &mut impl FnMut(&Store, i64) -> anyhow::Result<()>,
+        passed: &mut impl FnMut(&mut Store, i64, &Counts) -> anyhow::Result<()>,
     ) -> Result<(), Interrupted> {
-        let (mut after, mut window, mut most) = (range.after, FIRST_WINDOW, self.most());
+        let (mut after, mut window) = (range.after, FIRST_WINDOW);
+        let mut most = self.largest_page();
         while after < range.until {
             self.go_on()?;
             let until = range.until.min(after.saturating_add(window));
@@ -143,13 +159,13 @@ impl<E: Events> Work<'_, E> {
             if page.len() < most / 4 {
                 window = window.saturating_mul(2).min(i64::MAX / 4);
             }
-            most = self.next_size(&page, most);
+            most = next_size(&page, most).min(self.largest_page());
             if window > most as i64 && page.len() >= most / 2 {
                 window = most as i64;
             }
             self.documents(page, range.was_matched).await?;
             after = until;
-            passed(self.store, after)?;
+            passed(self.store, after, &self.counts)?;
         }
         Ok(())
     }
@@ -184,6 +200,7 @@ impl<E: Events> Work<'_, E> {
     ) -> Result<(), Interrupted> {
         let started = Instant::now();
         let count = documents.len();
+        self.has_read = true;
         let mut found = self.settling.found(&documents);
         self.counts.read += documents.len() as u64;
         self.counts.unchecked += found.unchecked;
@@ -199,26 +216,6 @@ impl<E: Events> Work<'_, E> {
         (self.progress)(&self.counts);
         self.pause(started, count).await;
         Ok(())
-    }
-
-    /// Returns the size of the next page, by the size of the events in this one.
-    fn next_size(&self, page: &[Document], most: usize) -> usize {
-        let Some(first) = page.first() else { return most };
-        let middle = &page[page.len() / 2];
-        let bytes = |document: &Document| {
-            serde_json::to_string(&document.source).map_or(0, |text| text.len()).max(1)
-        };
-        let fits = PAGE_BYTES / bytes(first).max(bytes(middle));
-        fits.max(FEWEST).min(self.most())
-    }
-
-    /// Returns the most events in a page: with a rate, those of one second, so that the pauses are
-    /// short and even.
-    fn most(&self) -> usize {
-        match self.rate {
-            0 => PAGE,
-            rate => PAGE.min(rate as usize),
-        }
     }
 
     /// Waits until the rate allows the next page.
@@ -347,4 +344,14 @@ impl<E: Events> Work<'_, E> {
         }
         Ok(changes)
     }
+}
+
+/// Returns the size of the next page, by the size of the events in this one.
+fn next_size(page: &[Document], most: usize) -> usize {
+    let Some(first) = page.first() else { return most };
+    let middle = &page[page.len() / 2];
+    let bytes = |document: &Document| {
+        serde_json::to_string(&document.source).map_or(0, |text| text.len()).max(1)
+    };
+    (PAGE_BYTES / bytes(first).max(bytes(middle))).clamp(FEWEST, PAGE)
 }

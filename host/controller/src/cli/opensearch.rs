@@ -7,6 +7,7 @@ use clap::{Args, Subcommand, ValueEnum};
 
 use super::ConfigArgs;
 use super::values::At;
+use crate::config::Way;
 
 /// Push a blacklist to the ingest nodes of an OpenSearch cluster, and show what each node serves
 #[derive(Debug, Clone, Args)]
@@ -79,7 +80,8 @@ pub(crate) struct BackfillArgs {
 }
 
 /// Way to find events.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, serde::Deserialize, utoipa::ToSchema)]
+#[serde(rename_all = "lowercase")]
 pub(crate) enum BackfillWay {
     /// The cheapest
     Auto,
@@ -89,6 +91,18 @@ pub(crate) enum BackfillWay {
     Values,
     /// All events
     Scan,
+}
+
+impl BackfillWay {
+    /// Returns the way; `None` for that of the configuration, or the cheapest.
+    pub(crate) fn way(self) -> Option<Way> {
+        match self {
+            BackfillWay::Auto => None,
+            BackfillWay::Query => Some(Way::Query),
+            BackfillWay::Values => Some(Way::Values),
+            BackfillWay::Scan => Some(Way::Scan),
+        }
+    }
 }
 
 /// Check that an OpenSearch cluster can take flagged events, or give it the fields' mappings

@@ -9,7 +9,6 @@ use serde_json::json;
 use super::configured::{RoundLock, loaded, network_runtime, now, stop_on_signals};
 use crate::backfill::{Asked, BackfillReport, Backfilling, Estimate, LeftOut, estimate};
 use crate::cli::{BackfillArgs, BackfillWay};
-use crate::config::Way;
 use crate::exit::{Exit, Failure};
 use crate::indicators::generation;
 use crate::logging;
@@ -66,14 +65,10 @@ fn asked(args: &BackfillArgs) -> Asked {
         indices: args.index.clone(),
         since: args.since.map(|at| at.0),
         until: args.until.map(|at| at.0),
-        way: match args.way {
-            None | Some(BackfillWay::Auto) => None,
-            Some(BackfillWay::Query) => Some(Way::Query),
-            Some(BackfillWay::Values) => Some(Way::Values),
-            Some(BackfillWay::Scan) => Some(Way::Scan),
-        },
+        way: args.way.and_then(BackfillWay::way),
         all: args.since.is_some() || args.until.is_some() || !args.index.is_empty(),
         takes_over: args.take_over,
+        kept: None,
     }
 }
 

@@ -201,6 +201,8 @@ pub(crate) enum Way {
 }
 
 impl Way {
+    pub(crate) const ALL: [Way; 3] = [Way::Query, Way::Values, Way::Scan];
+
     pub(crate) fn name(self) -> &'static str {
         match self {
             Way::Query => "query",

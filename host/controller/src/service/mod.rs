@@ -1,11 +1,12 @@
-//! The service of `run`: rounds on a schedule, polls on request, and a configuration that can be
-//! read again.
+//! The service of `run`: rounds on a schedule, polls and backfills on request, and a configuration
+//! that can be read again.
 //!
-//! One thread does the rounds, one at a time. Everything else only leaves a wish: a signal, and the
-//! requests to [`serve`](crate::serve). The configuration is exchanged as a whole, and a round
-//! keeps the one that it began with.
+//! One thread does the rounds, one at a time, and slices of backfills between them. Everything else
+//! only leaves a wish: a signal, and the requests to [`serve`](crate::serve). The configuration is
+//! exchanged as a whole, and a round or a slice keeps the one that it began with.
 
 mod access;
+mod backfills;
 mod counters;
 mod reload;
 mod request;
@@ -13,7 +14,7 @@ mod timing;
 
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use threatsieve_blacklist::Timestamp;
 use tokio::runtime::Runtime;
@@ -21,6 +22,8 @@ use tokio::sync::{Notify, mpsc, watch};
 
 use self::access::Turns;
 pub(crate) use self::access::Unserved;
+pub(crate) use self::backfills::Cancelled;
+use self::backfills::{Slice, Turn};
 pub(crate) use self::counters::Counted;
 use self::counters::Counters;
 pub(crate) use self::reload::{InUse, Refused};
@@ -51,6 +54,8 @@ pub(crate) struct Service {
     changed: Notify,
     requests: mpsc::Sender<RoundRequest>,
     turns: Turns,
+    /// The slice of a backfill that is being done.
+    slice: Mutex<Option<Slice>>,
     counters: Counters,
     log: Log,
     stop: Stop,
@@ -60,6 +65,8 @@ pub(crate) struct Service {
 pub(crate) struct Rounds {
     service: Arc<Service>,
     requests: mpsc::Receiver<RoundRequest>,
+    /// Turn of backfills that were asked for.
+    turn: Turn,
 }
 
 /// The reason why the thread of the rounds wakes up.
@@ -69,6 +76,8 @@ enum Wake {
     /// A round of the schedule is due.
     Due,
     Request(RoundRequest),
+    /// Nothing else is due, and a backfill waits.
+    Backfill,
 }
 
 impl Service {
@@ -89,11 +98,12 @@ impl Service {
             changed: Notify::new(),
             requests: sender,
             turns: Turns::new(),
+            slice: Mutex::default(),
             counters: Counters::default(),
             log,
             stop,
         });
-        Ok((Arc::clone(&service), Rounds { service, requests }))
+        Ok((Arc::clone(&service), Rounds { service, requests, turn: Turn::AfterDue }))
     }
 
     /// Returns the configuration in use.
@@ -150,29 +160,57 @@ impl Rounds {
     pub(crate) fn run(mut self, runtime: &Runtime, store: &mut Mutex<Store>) -> anyhow::Result<()> {
         while !self.service.stop.is_requested() {
             self.note_refusal(store)?;
-            match runtime.block_on(self.wait()) {
-                Wake::Changed => {}
-                Wake::Due => self.scheduled(runtime, store)?,
-                Wake::Request(request) => self.requested(request, runtime, store)?,
+            let backfill = match self.next_backfill(held_store(store)) {
+                Err(error) if StateDamage::is_cause_of(&error) => return Err(error),
+                Err(error) => {
+                    tracing::error!(error = format!("{error:#}"), "backfills cannot be read");
+                    None
+                }
+                Ok(backfill) => backfill,
+            };
+            match (runtime.block_on(self.wait(backfill.is_some())), &backfill) {
+                (Wake::Backfill, Some(backfill)) => self.backfill(backfill, runtime, store)?,
+                (Wake::Changed | Wake::Backfill, _) => {}
+                (Wake::Due, _) => {
+                    self.scheduled(runtime, store)?;
+                    self.turn = Turn::First;
+                }
+                (Wake::Request(request), _) => {
+                    self.requested(request, runtime, store)?;
+                    if self.turn == Turn::AfterNext {
+                        self.turn = Turn::AfterDue;
+                    }
+                }
             }
         }
         Ok(())
     }
 
-    async fn wait(&mut self) -> Wake {
+    /// Waits for something to do. With `has_backfill`, it does not wait for long.
+    async fn wait(&mut self, has_backfill: bool) -> Wake {
         let pause = held(&self.service.timing).pause(&self.service.in_use().config.schedule, now());
+        let comes_first = has_backfill && self.turn == Turn::First;
         let due = async {
-            match pause {
+            match pause.filter(|_| !comes_first) {
+                // A timer without a length would not be ready at once, and a backfill would be.
+                Some(Duration::ZERO) => {}
                 Some(pause) => tokio::time::sleep(pause).await,
                 None => std::future::pending().await,
             }
         };
-        // Not biased: neither the schedule nor requests can keep the other from their turn.
+        let first = async {
+            // Not biased: neither the schedule nor requests can keep the other from their turn.
+            tokio::select! {
+                () = self.service.stop.requested() => Wake::Changed,
+                () = self.service.changed.notified() => Wake::Changed,
+                () = due => Wake::Due,
+                Some(request) = self.requests.recv() => Wake::Request(request),
+            }
+        };
         tokio::select! {
-            () = self.service.stop.requested() => Wake::Changed,
-            () = self.service.changed.notified() => Wake::Changed,
-            () = due => Wake::Due,
-            Some(request) = self.requests.recv() => Wake::Request(request),
+            biased;
+            wake = first => wake,
+            () = std::future::ready(()), if has_backfill => Wake::Backfill,
         }
     }
 

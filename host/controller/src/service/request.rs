@@ -80,7 +80,10 @@ impl Service {
         self.requests.try_send(request).map_err(|error| match error {
             TrySendError::Full(_) => Unpolled::Busy,
             TrySendError::Closed(_) => Unpolled::Stopping,
-        })
+        })?;
+        // A backfill goes on after the round.
+        self.end_slice(|_| true);
+        Ok(())
     }
 
     /// Polls a feed in a round of its own, and waits for its end.

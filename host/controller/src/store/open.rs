@@ -16,7 +16,7 @@ use super::{Store, private};
 
 /// One script for each version, applied in order. New versions are appended. The statements of a
 /// released version never change.
-pub(super) const MIGRATIONS: [&str; 7] = [
+pub(super) const MIGRATIONS: [&str; 8] = [
     include_str!("schema.sql"),
     include_str!("schema-2.sql"),
     include_str!("schema-3.sql"),
@@ -24,6 +24,7 @@ pub(super) const MIGRATIONS: [&str; 7] = [
     include_str!("schema-5.sql"),
     include_str!("schema-6.sql"),
     include_str!("schema-7.sql"),
+    include_str!("schema-8.sql"),
 ];
 /// Maximum wait of a writer for another process's transaction.
 const BUSY: Duration = Duration::from_secs(30);

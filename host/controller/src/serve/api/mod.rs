@@ -31,7 +31,7 @@ use crate::service::Service;
 /// Path of the document.
 const DOCUMENT: &str = "/api/v1/openapi.json";
 
-pub(super) use backfills::{Backfill, backfills};
+pub(super) use backfills::{Asked, Backfill, backfills, cancel};
 
 type Shared = State<Arc<Service>>;
 type Who = axum::Extension<Identity>;
@@ -93,8 +93,8 @@ fn documented() -> OpenApiRouter<Arc<Service>> {
         .routes(routes!(misp::resume_server))
         .routes(routes!(rounds::list_rounds, rounds::start_round))
         .routes(routes!(rounds::get_round))
-        .routes(routes!(backfills::list_backfills))
-        .routes(routes!(backfills::get_backfill))
+        .routes(routes!(backfills::list_backfills, backfills::start_backfill))
+        .routes(routes!(backfills::get_backfill, backfills::cancel_backfill))
 }
 
 fn now() -> Timestamp {

@@ -214,7 +214,7 @@ impl Measured {
         let backfills = &self.backfills;
         let of = |value: fn(&Backfill) -> u64| {
             let rows = backfills.iter().filter(|one| one.unit == "bytes");
-            rows.map(move |one| ([one.id], value(one) as f64))
+            rows.map(move |one| ([one.id.as_str()], value(one) as f64))
         };
         all.gauge(
             "threatsieve_backfill_done_bytes",
@@ -232,7 +232,7 @@ impl Measured {
             "threatsieve_backfill_left",
             "Files or shards of the backfill that are left.",
             &["backfill"],
-            backfills.iter().map(|one| ([one.id], one.left as f64)),
+            backfills.iter().map(|one| ([one.id.as_str()], one.left as f64)),
         );
         all.gauge(
             "threatsieve_backfill_missed_files",

@@ -13,6 +13,7 @@ use threatsieve_blacklist::Timestamp;
 use super::overview::Recent;
 use super::session::Sessions;
 use crate::misp::steer;
+use crate::serve::api;
 use crate::serve::guard::Identity;
 use crate::serve::parameters::Parameters;
 use crate::serve::refusal::Refusal;
@@ -20,13 +21,14 @@ use crate::service::{Service, Unserved};
 use crate::store::mutes::MuteKind;
 
 /// Results, by the name that the next page's address has.
-const DONE: [(&str, &str); 7] = [
+const DONE: [(&str, &str); 8] = [
     ("round", "A round is queued."),
     ("muted", "The mute is added."),
     ("unmuted", "The mute is removed."),
     ("retracted", "It is retracted: the next blacklist is without it."),
     ("restored", "It counts again from the next round on."),
     ("misp", "The MISP server's queue is changed."),
+    ("cancelled", "The backfill is cancelled."),
     ("allowed", "The next delivery is let through."),
 ];
 
@@ -182,4 +184,11 @@ pub(super) async fn allow_feed(form: Form) -> Result<Response, Refusal> {
     });
     allow.await?;
     form.done("allowed").await
+}
+
+pub(super) async fn cancel_backfill(form: Form) -> Result<Response, Refusal> {
+    form.check(&["id"])?;
+    let id = form.field("id")?;
+    api::cancel(&form.service, &form.who, &id).await?;
+    form.done("cancelled").await
 }

@@ -52,7 +52,7 @@ pub(super) async fn live(
 }
 
 fn event(overview: &Overview) -> String {
-    let backfills = overview.backfills.iter().map(|one| {
+    let backfills = overview.backfills.iter().chain(&overview.asked).map(|one| {
         json!({ "id": one.id, "done": one.done, "total": one.total, "words": backfill_words(one) })
     });
     json!({

@@ -62,6 +62,7 @@ pub(super) fn routes() -> Router<Arc<Service>> {
         .route("/page/restore", post(forms::undo_retraction))
         .route("/page/misp", post(forms::steer_misp))
         .route("/page/allow", post(forms::allow_feed))
+        .route("/page/cancel", post(forms::cancel_backfill))
         .route(ICON, get(|| asset("image/svg+xml", include_str!("assets/icon.svg"))))
         .route(STYLE, get(|| asset("text/css", include_str!("assets/page.css"))))
         .route(SCRIPT, get(|| asset("text/javascript", include_str!("assets/page.js"))))

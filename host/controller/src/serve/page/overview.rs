@@ -12,6 +12,7 @@ use crate::serve::api::{Backfill, backfills};
 use crate::serve::refusal::Refusal;
 use crate::service::Service;
 use crate::status::{GenerationStatus, MatchStatus, MuteStatus, RetractionStatus, Status};
+use crate::store::Store;
 use crate::store::matches::{MatchCounts, MatchQuery};
 use crate::store::rounds::RoundRow;
 
@@ -20,6 +21,9 @@ const FRESH: Duration = Duration::from_secs(1);
 /// Rows that the page shows.
 const MATCHES: usize = 25;
 const GENERATIONS: usize = 8;
+/// Backfills that somebody asked for: maximum number, and the number of those that have ended.
+const ASKED: usize = 25;
+const ENDED: usize = 3;
 /// Maximum number of rounds that the trend of feeds is made of.
 const ROUNDS: usize = 150;
 /// Span of the trend of feeds.
@@ -36,7 +40,9 @@ pub(super) struct Overview {
     pub(super) counts: MatchCounts,
     pub(super) days: Vec<DayCount>,
     pub(super) plot: String,
+    /// Backfills that rounds do, and the newest of those that somebody asked for.
     pub(super) backfills: Vec<Backfill>,
+    pub(super) asked: Vec<Backfill>,
     pub(super) mutes: Vec<MuteStatus>,
     pub(super) retractions: Vec<RetractionStatus>,
     /// Ingest nodes as the last round saw them: name, state, generation.
@@ -106,6 +112,7 @@ async fn read(
             plot: plot::draw(&days)?,
             days,
             backfills: backfills(store, config)?,
+            asked: asked(store)?,
             mutes: store.mutes()?.into_iter().map(|mute| MuteStatus::new(mute, now)).collect(),
             retractions: store.false_positives()?.into_iter().map(Into::into).collect(),
             next_round,
@@ -113,6 +120,17 @@ async fn read(
         })
     });
     Ok(read.await?)
+}
+
+/// Reads the backfills that somebody asked for: those that go on, and the newest that ended.
+fn asked(store: &Store) -> anyhow::Result<Vec<Backfill>> {
+    let mut ended = 0;
+    let mut all = store.asked_backfills(None, ASKED)?;
+    all.retain(|one| {
+        ended += usize::from(one.stage.has_ended());
+        !one.stage.has_ended() || ended <= ENDED
+    });
+    Ok(all.into_iter().map(Backfill::from).collect())
 }
 
 /// Sums up what the rounds of the last day say of a feed.
@@ -156,8 +174,9 @@ impl Overview {
         let Status { conditions, round, blacklist, mails, records, .. } = &self.status;
         let newest = self.matches.first().map(|one| one.id);
         let ended = round.as_ref().map(|round| (round.number, round.ended));
+        let asked: Vec<_> = self.asked.iter().map(|one| (&one.id, one.state)).collect();
         let shown = format!(
-            "{ended:?} {newest:?} {:?} {} {} {} {} {:?} {:?}",
+            "{ended:?} {newest:?} {asked:?} {:?} {} {} {} {} {:?} {:?}",
             blacklist.as_ref().map(|it| it.generation),
             mails.waiting,
             records.waiting,

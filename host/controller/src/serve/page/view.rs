@@ -6,10 +6,10 @@ use askama::Template;
 use axum::http::StatusCode;
 
 use super::overview::{Overview, Trend};
-use super::words::{ago, backfill_words, round_words, shown};
+use super::words::{ago, backfill_words, range_words, round_words, shown};
 use crate::conditions::Condition;
 use crate::config::Role;
-use crate::serve::api::Backfill;
+use crate::serve::api::{Asked, Backfill};
 use crate::serve::guard::Identity;
 use crate::status::{FeedStatus, MatchStatus};
 use crate::text::{Rfc3339, escape_controls, grouped};
@@ -115,6 +115,15 @@ impl<'a> MainPage<'a> {
 
     fn backfill(&self, one: &Backfill) -> String {
         backfill_words(one)
+    }
+
+    fn range(&self, asked: &Asked) -> String {
+        range_words(asked)
+    }
+
+    /// Returns whether a backfill can be cancelled.
+    fn goes_on(&self, one: &Backfill) -> bool {
+        matches!(one.state, "queued" | "running")
     }
 
     fn round(&self) -> String {

@@ -3,8 +3,8 @@
 use threatsieve_blacklist::Timestamp;
 
 use super::overview::Overview;
-use crate::serve::api::Backfill;
-use crate::text::{Rfc3339, counted, grouped, sized};
+use crate::serve::api::{Asked, Backfill};
+use crate::text::{Rfc3339, counted, escape_controls, grouped, sized};
 
 /// Returns how long ago something was, or how long it takes until then: `4 min ago`, `in 2 h`.
 pub(super) fn ago(at: Timestamp, now: Timestamp) -> String {
@@ -47,6 +47,16 @@ pub(super) fn round_words(overview: &Overview) -> String {
 
 /// Describes the progress of a backfill.
 pub(super) fn backfill_words(one: &Backfill) -> String {
+    if let Some(asked) = &one.asked {
+        return match &asked.outcome {
+            Some(outcome) => escape_controls(outcome).into_owned(),
+            None if one.state == "queued" => "It waits for its turn".to_owned(),
+            None => {
+                let read = counted(asked.read, "event", "events");
+                format!("{} flagged of {read} read", grouped(asked.flagged))
+            }
+        };
+    }
     let missed = match one.missed_files {
         0 => String::new(),
         count => format!("; {} cannot be read", counted(count, "file", "files")),
@@ -62,6 +72,18 @@ pub(super) fn backfill_words(one: &Backfill) -> String {
         _ => (grouped(one.done), grouped(one.total), counted(one.left, "shard", "shards")),
     };
     format!("{done} of {total}, {left} left{missed}")
+}
+
+/// Describes the events that somebody asked to have matched.
+pub(super) fn range_words(asked: &Asked) -> String {
+    let indices = match &asked.indices[..] {
+        [] => "all indices".to_owned(),
+        indices => escape_controls(&indices.join(", ")).into_owned(),
+    };
+    let time = |word: &str, at: Option<Rfc3339>| {
+        at.map_or_else(String::new, |at| format!(", {word} {}", shown(at)))
+    };
+    format!("{indices}{}{}", time("since", asked.since), time("until", asked.until))
 }
 
 #[cfg(test)]

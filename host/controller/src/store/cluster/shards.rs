@@ -3,6 +3,7 @@
 use rusqlite::{Connection, OptionalExtension, Row};
 use threatsieve_blacklist::Timestamp;
 
+use super::backfills::forget_places;
 use crate::store::Store;
 
 /// A shard of an index.
@@ -35,6 +36,8 @@ pub(crate) struct SeenShard<'a> {
     pub(crate) number: u32,
     /// The highest sequence number; -1 for none.
     pub(crate) highest: i64,
+    /// A round sees it, not a backfill that somebody asked for.
+    pub(crate) is_of_round: bool,
 }
 
 /// Counts for `status`.
@@ -88,19 +91,37 @@ impl Store {
                          matched = CASE WHEN ?5 THEN -1 ELSE matched END, \
                          generation = CASE WHEN ?5 THEN 0 ELSE generation END, \
                          again = CASE WHEN ?5 THEN NULL ELSE again END, \
-                         done = CASE WHEN ?5 THEN -1 ELSE done END WHERE id = ?1",
+                         done = CASE WHEN ?5 THEN -1 ELSE done END, \
+                         of_rounds = max(of_rounds, ?6) WHERE id = ?1",
                     )?
-                    .execute((id, seen.index, seen.history_uuid, now.0, is_other))?;
+                    .execute((
+                        id,
+                        seen.index,
+                        seen.history_uuid,
+                        now.0,
+                        is_other,
+                        seen.is_of_round,
+                    ))?;
+                if is_other {
+                    forget_places(&transaction, id)?;
+                }
                 let sql = format!("SELECT {COLUMNS} FROM shards WHERE id = ?1");
                 transaction.prepare_cached(&sql)?.query_row([id], read)?
             }
             None => transaction
                 .prepare_cached(&format!(
-                    "INSERT INTO shards (index_uuid, shard, history_uuid, index_name, seen) \
-                     VALUES (?1, ?2, ?3, ?4, ?5) RETURNING {COLUMNS}"
+                    "INSERT INTO shards (index_uuid, shard, history_uuid, index_name, seen, \
+                     of_rounds) VALUES (?1, ?2, ?3, ?4, ?5, ?6) RETURNING {COLUMNS}"
                 ))?
                 .query_row(
-                    (seen.index_uuid, seen.number, seen.history_uuid, seen.index, now.0),
+                    (
+                        seen.index_uuid,
+                        seen.number,
+                        seen.history_uuid,
+                        seen.index,
+                        now.0,
+                        seen.is_of_round,
+                    ),
                     read,
                 )?,
         };
@@ -143,9 +164,9 @@ impl Store {
     /// Counts what is left to do, for `status`.
     pub(crate) fn cluster_state(&self) -> anyhow::Result<ClusterState> {
         let state = self.connection.query_row(
-            "SELECT (SELECT count(*) FROM shards), \
-             (SELECT count(*) FROM shards WHERE again IS NOT NULL OR generation < \
-             coalesce((SELECT max(generation) FROM new_indicators), 1)), \
+            "SELECT (SELECT count(*) FROM shards WHERE of_rounds), \
+             (SELECT count(*) FROM shards WHERE of_rounds AND (again IS NOT NULL OR generation < \
+             coalesce((SELECT max(generation) FROM new_indicators), 1))), \
              (SELECT count(*) FROM outbox_documents)",
             [],
             |row| {
