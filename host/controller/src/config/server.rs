@@ -121,8 +121,8 @@ fields! {
         #[setting(list(HOST, "host names"), default = [], example = ["threatsieve.example.org"])]
         hosts: Vec<String>,
 
-        /// Largest number of connections at once. One address gets a quarter of them. An open page needs
-        /// two.
+        /// Largest number of connections at once. One address gets a quarter of them. An open page
+        /// needs two.
         #[setting(integer::<u32>(4, 10_000, "connections"), default = 256, example = 1000)]
         max_connections: u32,
 
