@@ -31,7 +31,8 @@ endurance: plugin ## run the long tests in full (1 h): 1,020 pushes, 900 kills, 
 	@tests/prepare venv engines
 	THREATSIEVE_ENDURANCE=full $(PYTHON) -m pytest -q \
 	  tests/test_soak.py tests/test_rounds.py tests/test_rules.py tests/test_package_files.py \
-  tests/test_misp_kill.py tests/test_misp_forwarding.py tests/test_runbook.py
+  tests/test_misp_kill.py tests/test_misp_forwarding.py tests/test_runbook.py \
+  tests/test_backfill_kill.py
 
 bench: plugin ## compare the speed with other tools, and rewrite docs/performance.md
 	@tests/prepare venv bench engines

@@ -25,7 +25,6 @@ from tests.test_backfill import (
     index,
     stored,
 )
-from tests.test_backfill_kill import told
 
 PATH = "/api/v1/backfills"
 MANY = 1000
@@ -218,7 +217,7 @@ def test_rounds_and_a_kill_come_in_between(node, name, tmp_path):
     controller.mails = tmp_path / "c/mails"
     for _ in range(2):
         one.run("poll", "--force")
-        assert told(controller) == MANY + 1
+        assert controller.told() == MANY + 1
 
 
 def test_what_fails_says_why(node, name, tmp_path):
