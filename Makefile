@@ -27,7 +27,7 @@ plugin: build ## build the OpenSearch plugin's zips, target/plugins/threatsieve-
 test: ## build and run all tests; THREATSIEVE_SEED=N repeats the random choices of a run
 	@tests/all $(ENGINES)
 
-endurance: plugin ## run the long tests in full (1 h): 1,020 pushes, 900 kills, 2,000 rounds
+endurance: plugin ## run the long tests in full (1 h): 1,020 pushes, 1,100 kills, 2,000 rounds
 	@tests/prepare venv engines
 	THREATSIEVE_ENDURANCE=full $(PYTHON) -m pytest -q \
 	  tests/test_soak.py tests/test_rounds.py tests/test_rules.py tests/test_package_files.py \

@@ -46,7 +46,7 @@ pub(crate) fn backfill_events(args: &BackfillArgs) -> Result<Exit, Failure> {
         done: &done,
     };
     let client = Cluster::new(cluster, &config.http.user_agent)?;
-    let events = ClusterEvents::new(&client, cluster);
+    let events = ClusterEvents::new(&client, cluster, &stop);
     if args.dry_run {
         let (estimates, left_out) =
             runtime.block_on(estimate(&backfilling, &events)).map_err(Failure::remote)?;

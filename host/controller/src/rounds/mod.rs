@@ -247,7 +247,7 @@ impl Round<'_> {
         let Some((cluster, settings)) = self.config.backfill() else { return Ok(None) };
         let matcher = self.matcher(store, loaded)?;
         let client = Cluster::new(cluster, &self.config.http.user_agent)?;
-        let events = ClusterEvents::new(&client, cluster);
+        let events = ClusterEvents::new(&client, cluster, self.stop);
         let done = Arc::new(Done::default());
         let progress = Progress::start(&done, false);
         let backfilling = Backfilling {

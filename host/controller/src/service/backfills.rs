@@ -184,7 +184,7 @@ impl Rounds {
         let (now, done) = (now(), Arc::new(Done::default()));
         let matcher = generation::matcher(store, config, now)?;
         let client = Cluster::new(cluster, &config.http.user_agent)?;
-        let events = ClusterEvents::new(&client, cluster);
+        let events = ClusterEvents::new(&client, cluster, stop);
         let backfilling = Backfilling {
             config,
             settings,

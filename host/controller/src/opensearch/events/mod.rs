@@ -5,6 +5,8 @@ mod indices;
 mod search;
 mod write;
 
+use std::time::{Duration, Instant};
+
 use bytes::Bytes;
 use serde_json::Value as Json;
 
@@ -12,25 +14,51 @@ use super::cluster::{Cluster, Fault};
 use super::publish::{How, Outgoing, forget, loaded, send};
 use crate::backfill::{Change, Changed, Claim, Document, Events, Index, Primary, Values, Wanted};
 use crate::config;
+use crate::stop::Stop;
 
 pub(crate) use claim::{CLAIM_INDEX, create_claim_index};
+
+/// Longest pause after a request.
+const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 
 /// The events of a cluster.
 pub(crate) struct ClusterEvents<'a> {
     cluster: &'a Cluster,
     /// Options for pushing a blacklist of candidates.
     how: How,
+    /// Part of the time in which the cluster works for us, in percent.
+    busy_percent: u32,
+    stop: &'a Stop,
 }
 
 impl<'a> ClusterEvents<'a> {
-    pub(crate) fn new(cluster: &'a Cluster, settings: &config::OpenSearch) -> ClusterEvents<'a> {
+    pub(crate) fn new(
+        cluster: &'a Cluster,
+        settings: &config::OpenSearch,
+        stop: &'a Stop,
+    ) -> ClusterEvents<'a> {
         let how = How {
             // A blacklist of candidates has any size.
             allow_shrink: true,
             node_timeout: settings.node_timeout,
             max_request_bytes: settings.max_request_bytes,
         };
-        ClusterEvents { cluster, how }
+        let busy_percent = settings.backfill.as_ref().map_or(100, |it| it.busy_percent);
+        ClusterEvents { cluster, how, busy_percent, stop }
+    }
+
+    /// Waits for the answer to a request that is work for the cluster, and then pauses in
+    /// proportion, so that others get their turn. A cluster that answers faster is asked more often.
+    async fn paced<T>(&self, request: impl Future<Output = T>) -> T {
+        let started = Instant::now();
+        let answer = request.await;
+        let busy = f64::from(self.busy_percent) / 100.0;
+        let pause = started.elapsed().mul_f64((1.0 - busy) / busy).min(LONGEST_PAUSE);
+        tokio::select! {
+            () = tokio::time::sleep(pause) => {}
+            () = self.stop.requested() => {}
+        }
+        answer
     }
 }
 
@@ -48,7 +76,7 @@ impl Events for ClusterEvents<'_> {
     }
 
     async fn search(&self, wanted: &Wanted<'_>) -> Result<Vec<Document>, Fault> {
-        search::search(self.cluster, wanted).await
+        self.paced(search::search(self.cluster, wanted)).await
     }
 
     async fn count(&self, index: &str, query: &Json) -> Result<u64, Fault> {
@@ -56,7 +84,7 @@ impl Events for ClusterEvents<'_> {
     }
 
     async fn distinct(&self, index: &str, field: &str, query: &Json) -> Result<u64, Fault> {
-        search::distinct(self.cluster, index, field, query).await
+        self.paced(search::distinct(self.cluster, index, field, query)).await
     }
 
     async fn values(
@@ -66,7 +94,7 @@ impl Events for ClusterEvents<'_> {
         query: &Json,
         after: Option<&Json>,
     ) -> Result<Values, Fault> {
-        search::values(self.cluster, index, field, query, after).await
+        self.paced(search::values(self.cluster, index, field, query, after)).await
     }
 
     async fn get(
@@ -79,7 +107,7 @@ impl Events for ClusterEvents<'_> {
     }
 
     async fn change(&self, changes: &[Change<'_>]) -> Result<Vec<Changed>, Fault> {
-        write::change(self.cluster, changes).await
+        self.paced(write::change(self.cluster, changes)).await
     }
 
     async fn has_plugin(&self, name: &str) -> Result<bool, Fault> {
