@@ -16,8 +16,8 @@ from tests.bench import backfill, ingest, report
 STORED = int(os.environ.get("THREATSIEVE_BENCH_STORED", 1_000_000))
 NEW = 1000
 """New domains, whose events are flagged."""
-BUSY = [int(each) for each in os.environ.get("THREATSIEVE_BENCH_BUSY", "30,100").split(",")]
-"""Values of the setting `busy_percent` of backfills. 30 is the default."""
+BUSY = [int(each) for each in os.environ.get("THREATSIEVE_BENCH_BUSY", "20,100").split(",")]
+"""Values of the setting `busy_percent` of backfills. 20 is the default."""
 TURNS = int(os.environ.get("THREATSIEVE_BENCH_TURNS", 5))
 ALONE_SECONDS = 10
 """Time before and after a backfill in which new events are indexed without it."""
@@ -168,6 +168,6 @@ def write() -> None:
         f"domains among {STORED:,} stored ones, in 4 shards of another index. The index of new "
         "events is not refreshed, so that its own merges do not change the rate. Client, node and "
         "controller share the cores, which the client and the node alone keep busy: what the "
-        f"backfill uses, indexing lacks. `busy_percent` is 30 by default. The figures are medians:\n\n{report.table(head, rows)}"
+        f"backfill uses, indexing lacks. `busy_percent` is 20 by default. The figures are medians:\n\n{report.table(head, rows)}"
     )
     report.write("live", text)

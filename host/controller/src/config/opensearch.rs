@@ -170,7 +170,7 @@ settings! {
         /// Part of the time in which the cluster works on a request of a backfill, in percent. After
         /// each request comes a pause, so that indexing and searches keep their speed; 100 for no
         /// pauses.
-        #[setting(integer::<u32>(1, 100, "percent"), default = 30, example = 100)]
+        #[setting(integer::<u32>(1, 100, "percent"), default = 20, example = 100)]
         pub(crate) busy_percent: u32,
 
         /// Longest time that one round matches stored events. The next round continues.
