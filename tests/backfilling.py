@@ -33,6 +33,8 @@ class Backfilling:
             "opensearch.backfill": {
                 "indices": list(indices),
                 "new_events": "pipeline" if push else "controller",
+                # Nobody else needs the node.
+                "busy_percent": 100,
                 **settings,
             },
             "feeds": {

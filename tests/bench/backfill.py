@@ -297,7 +297,9 @@ def write() -> None:
     print("backfill", flush=True)
     FOLDER.mkdir(parents=True, exist_ok=True)
     plugins = [engines.plugin(VERSION)]
-    with engines.node(VERSION, plugins=plugins, heap="1g") as node:
+    # The options are those of the servers' own packages: without them, garbage trips the breaker.
+    options = ["-XX:G1ReservePercent=25", "-XX:InitiatingHeapOccupancyPercent=30"]
+    with engines.node(VERSION, plugins=plugins, heap="1g", java_options=options) as node:
         fill(node, EVENTS)
         rows = measured(node)
         all_events = over_all_events(node)
