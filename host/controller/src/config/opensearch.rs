@@ -167,9 +167,9 @@ settings! {
         #[setting(integer::<u32>(0, 10_000_000, "events"), default = 0, example = 5000)]
         pub(crate) rate: u32,
 
-        /// Part of the time in which the cluster works on a request of a backfill, in percent. After
-        /// each request comes a pause, so that indexing and searches keep their speed; 100 for no
-        /// pauses.
+        /// Part of the time in which the cluster works on a request of a backfill, in percent.
+        /// After each request comes a pause, so that indexing and searches keep their speed; 100
+        /// for no pauses.
         #[setting(integer::<u32>(1, 100, "percent"), default = 20, example = 100)]
         pub(crate) busy_percent: u32,
 

@@ -48,7 +48,8 @@ impl<'a> ClusterEvents<'a> {
     }
 
     /// Waits for the answer to a request that is work for the cluster, and then pauses in
-    /// proportion, so that others get their turn. A cluster that answers faster is asked more often.
+    /// proportion, so that others get their turn. A cluster that answers faster is asked more
+    /// often.
     async fn paced<T>(&self, request: impl Future<Output = T>) -> T {
         let started = Instant::now();
         let answer = request.await;
