@@ -21,8 +21,11 @@ pub(super) const BATCH: usize = 2048;
 pub(super) struct Allowed<'a> {
     blacklist: &'a Blacklist<MemoryFile>,
     /// The entries of flags so far, and a blacklist of them with the allow-list.
-    compiled: Option<(BTreeSet<(String, String)>, Blacklist<Vec<u8>>)>,
+    compiled: Option<(Entries, Blacklist<Vec<u8>>)>,
 }
+
+/// Entries of flags: their types by STIX, and their values.
+type Entries = BTreeSet<(String, String)>;
 
 impl<'a> Allowed<'a> {
     pub(super) fn new(blacklist: &'a Blacklist<MemoryFile>) -> Allowed<'a> {
@@ -126,10 +129,7 @@ fn allowed<'f>(
 }
 
 /// Compiles a blacklist of the flags' own entries with the allow-list.
-fn flagged_under(
-    entries: &BTreeSet<(String, String)>,
-    allowing: &Blacklist<MemoryFile>,
-) -> anyhow::Result<Vec<u8>> {
+fn flagged_under(entries: &Entries, allowing: &Blacklist<MemoryFile>) -> anyhow::Result<Vec<u8>> {
     let mut compiler = Compiler::new(CompileOptions {
         accept_special: true,
         accept_broad: true,
