@@ -1,5 +1,7 @@
 //! Requests to stop long work.
 
+use std::time::Duration;
+
 use tokio::sync::watch;
 
 /// A request to stop that every part of the program can see. Cheap to clone.
@@ -25,5 +27,13 @@ impl Stop {
     pub(crate) async fn requested(&self) {
         // `self` keeps the sender, so the channel cannot close.
         let _ = self.0.subscribe().wait_for(|stop| *stop).await;
+    }
+
+    /// Waits for some time, or until a stop is requested.
+    pub(crate) async fn pause(&self, time: Duration) {
+        tokio::select! {
+            () = tokio::time::sleep(time) => {}
+            () = self.requested() => {}
+        }
     }
 }

@@ -62,25 +62,9 @@ pub(crate) struct Document {
 
 /// A change of one document. It applies only if the document is still the one that was read.
 #[derive(Debug, Clone)]
-pub(crate) struct Change<'a> {
-    pub(crate) document: &'a Document,
-    pub(crate) what: What,
-}
-
-/// The content of a change.
-#[derive(Debug, Clone)]
-pub(crate) enum What {
-    /// Merge these fields.
-    Merge(Map<String, Json>),
-    /// Set and remove top-level fields.
-    Exchange { set: Map<String, Json>, remove: Vec<String> },
-}
-
-impl What {
-    pub(crate) fn of(rewrite: Rewrite) -> What {
-        let Rewrite { set, remove, merges } = rewrite;
-        if merges { What::Merge(set) } else { What::Exchange { set, remove } }
-    }
+pub(crate) struct Change {
+    pub(crate) document: Document,
+    pub(crate) rewrite: Rewrite,
 }
 
 /// The outcome of a change.
@@ -156,7 +140,7 @@ pub(crate) trait Events {
     ) -> Result<Option<Document>, Fault>;
 
     /// Makes changes. Returns one outcome for each.
-    async fn change(&self, changes: &[Change<'_>]) -> Result<Vec<Changed>, Fault>;
+    async fn change(&self, changes: &[Change]) -> Result<Vec<Changed>, Fault>;
 
     /// Returns whether the cluster has the plugin, which answers queries with a blacklist.
     async fn has_plugin(&self, name: &str) -> Result<bool, Fault>;

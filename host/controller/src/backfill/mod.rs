@@ -38,9 +38,7 @@ mod settle;
 mod work;
 
 pub(crate) use estimate::{Estimate, estimate};
-pub(crate) use events::{
-    Change, Changed, Claim, Document, Events, Index, Primary, Values, Wanted, What,
-};
+pub(crate) use events::{Change, Changed, Claim, Document, Events, Index, Primary, Values, Wanted};
 pub(crate) use passes::RESERVED;
 pub(crate) use report::{BackfillReport, LeftOut};
 pub(crate) use round::{Asked, Backfilling};

@@ -6,7 +6,7 @@ use anyhow::Context;
 use serde_json::{Value as Json, json};
 use threatsieve_flag::value_at;
 
-use super::events::{Change, Changed, Document, Events, Wanted, What};
+use super::events::{Change, Changed, Document, Events, Wanted};
 use super::find::Search;
 use super::settle::Settling;
 use crate::pipeline::FoundEvent;
@@ -224,11 +224,7 @@ impl<E: Events> Work<'_, E> {
             return;
         }
         let due = Duration::from_secs_f64(count as f64 / f64::from(self.rate));
-        let left = due.saturating_sub(started.elapsed());
-        tokio::select! {
-            () = tokio::time::sleep(left) => {}
-            () = self.stop.requested() => {}
-        }
+        self.stop.pause(due.saturating_sub(started.elapsed())).await;
     }
 
     /// Writes the flags of documents. Each is judged by the state as it is at that moment.
@@ -258,7 +254,7 @@ impl<E: Events> Work<'_, E> {
                     continue;
                 }
                 bytes += json!(rewrite.set).to_string().len();
-                changes.push((document, What::of(rewrite)));
+                changes.push(Change { document, rewrite });
             }
             rest.append(&mut later);
             self.send(changes, was_matched).await?;
@@ -267,27 +263,19 @@ impl<E: Events> Work<'_, E> {
     }
 
     /// Sends changes until each is made, or is known to be impossible.
-    async fn send(
-        &mut self,
-        changes: Vec<(Document, What)>,
-        was_matched: bool,
-    ) -> Result<(), Interrupted> {
+    async fn send(&mut self, changes: Vec<Change>, was_matched: bool) -> Result<(), Interrupted> {
         let (mut waiting, mut attempts, mut busy) = (changes, 0, BUSY.into_iter());
         let mut size = CHANGES;
         while !waiting.is_empty() {
             let now = waiting.split_off(waiting.len().saturating_sub(size));
-            let sent: Vec<Change<'_>> = now
-                .iter()
-                .map(|(document, what)| Change { document, what: what.clone() })
-                .collect();
-            let outcomes = self.events.change(&sent).await?;
+            let outcomes = self.events.change(&now).await?;
             let mut conflicts = Vec::new();
             let mut is_busy = None;
             for (change, outcome) in now.into_iter().zip(outcomes) {
                 match outcome {
                     Changed::Done => self.counts.flagged += 1,
                     Changed::Gone => {}
-                    Changed::Conflict => conflicts.push(change.0),
+                    Changed::Conflict => conflicts.push(change.document),
                     Changed::Busy(why) => {
                         is_busy = Some(why);
                         waiting.push(change);
@@ -302,9 +290,9 @@ impl<E: Events> Work<'_, E> {
             if let Some(why) = is_busy {
                 size = (size / 2).max(1);
                 let Some(seconds) = busy.next() else { return Err(Interrupted::Blocked(why)) };
-                tokio::select! {
-                    () = tokio::time::sleep(Duration::from_secs(seconds)) => {}
-                    () = self.stop.requested() => return Err(Interrupted::Over),
+                self.stop.pause(Duration::from_secs(seconds)).await;
+                if self.stop.is_requested() {
+                    return Err(Interrupted::Over);
                 }
             }
             if !conflicts.is_empty() {
@@ -324,7 +312,7 @@ impl<E: Events> Work<'_, E> {
         &mut self,
         documents: Vec<Document>,
         was_matched: bool,
-    ) -> Result<Vec<(Document, What)>, Interrupted> {
+    ) -> Result<Vec<Change>, Interrupted> {
         let mut fresh = Vec::new();
         for document in documents {
             let Document { index, id, routing, .. } = &document;
@@ -339,7 +327,7 @@ impl<E: Events> Work<'_, E> {
                 .rewrite(self.store.connection(), &document, event, was_matched)
                 .context("a document that changed meanwhile")?;
             if !rewrite.is_empty() {
-                changes.push((document, What::of(rewrite)));
+                changes.push(Change { document, rewrite });
             }
         }
         Ok(changes)

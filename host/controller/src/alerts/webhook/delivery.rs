@@ -107,10 +107,7 @@ impl Post<'_> {
                         break;
                     };
                     patience = left;
-                    tokio::select! {
-                        () = tokio::time::sleep(wait) => {}
-                        () = self.stop.requested() => {}
-                    }
+                    self.stop.pause(wait).await;
                 }
             }
             if self.stop.is_requested() {

@@ -55,10 +55,7 @@ impl<'a> ClusterEvents<'a> {
         let answer = request.await;
         let busy = f64::from(self.busy_percent) / 100.0;
         let pause = started.elapsed().mul_f64((1.0 - busy) / busy).min(LONGEST_PAUSE);
-        tokio::select! {
-            () = tokio::time::sleep(pause) => {}
-            () = self.stop.requested() => {}
-        }
+        self.stop.pause(pause).await;
         answer
     }
 }
@@ -107,7 +104,7 @@ impl Events for ClusterEvents<'_> {
         search::get(self.cluster, index, id, routing).await
     }
 
-    async fn change(&self, changes: &[Change<'_>]) -> Result<Vec<Changed>, Fault> {
+    async fn change(&self, changes: &[Change]) -> Result<Vec<Changed>, Fault> {
         self.paced(write::change(self.cluster, changes)).await
     }
 

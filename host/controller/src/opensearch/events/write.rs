@@ -5,10 +5,11 @@ use std::time::Duration;
 use bytes::Bytes;
 use opensearch::http::Method;
 use serde::Deserialize;
-use serde_json::{Map, Value as Json, json};
+use serde_json::{Value as Json, json};
+use threatsieve_flag::Rewrite;
 
 use super::search::get;
-use crate::backfill::{Change, Changed, Document, What};
+use crate::backfill::{Change, Changed, Document};
 use crate::opensearch::cluster::{Cluster, Fault, Request};
 
 /// Exchanges top-level fields. The text is always the same, so the cluster compiles it once.
@@ -37,15 +38,12 @@ struct Outcome {
 
 /// Makes changes, each only if its document is still the one that was read. They can be repeated:
 /// a change that was made already is a conflict then.
-pub(super) async fn change(
-    cluster: &Cluster,
-    changes: &[Change<'_>],
-) -> Result<Vec<Changed>, Fault> {
+pub(super) async fn change(cluster: &Cluster, changes: &[Change]) -> Result<Vec<Changed>, Fault> {
     let mut body = String::new();
-    for Change { document, what } in changes {
-        let content = match what {
-            What::Merge(fields) => json!({ "doc": fields }),
-            What::Exchange { set, remove } => json!({ "script": {
+    for Change { document, rewrite: Rewrite { set, remove, merges } } in changes {
+        let content = match merges {
+            true => json!({ "doc": set }),
+            false => json!({ "script": {
                 "lang": "painless",
                 "source": EXCHANGE,
                 "params": { "set": set, "remove": remove },
@@ -58,7 +56,7 @@ pub(super) async fn change(
     let no_scripts: Vec<usize> =
         (0..changes.len()).filter(|at| has_no_scripts(&outcomes[*at])).collect();
     if !no_scripts.is_empty() {
-        let these: Vec<&Change<'_>> = no_scripts.iter().map(|at| &changes[*at]).collect();
+        let these: Vec<&Change> = no_scripts.iter().map(|at| &changes[*at]).collect();
         for (at, changed) in no_scripts.iter().zip(replace(cluster, &these).await?) {
             all[*at] = changed;
         }
@@ -67,18 +65,18 @@ pub(super) async fn change(
 }
 
 /// Makes changes by writing the documents as a whole, for clusters that run no scripts of requests.
-async fn replace(cluster: &Cluster, changes: &[&Change<'_>]) -> Result<Vec<Changed>, Fault> {
+async fn replace(cluster: &Cluster, changes: &[&Change]) -> Result<Vec<Changed>, Fault> {
     let mut body = String::new();
     // Those that are not sent have their outcome already.
     let mut all: Vec<Option<Changed>> = Vec::new();
-    for Change { document: read, what } in changes {
+    for Change { document: read, rewrite } in changes {
         // What was read may be only a part of the fields.
         let whole = get(cluster, &read.index, &read.id, read.routing.as_deref()).await?;
         all.push(match whole {
             None => Some(Changed::Gone),
             Some(whole) if whole.seq_no != read.seq_no => Some(Changed::Conflict),
             Some(whole) => {
-                add(&mut body, "index", read, &json!(exchanged(whole.source, what)));
+                add(&mut body, "index", read, &json!(rewrite.apply(&whole.source)));
                 None
             }
         });
@@ -91,15 +89,6 @@ async fn replace(cluster: &Cluster, changes: &[&Change<'_>]) -> Result<Vec<Chang
     .into_iter();
     let mut next = || outcomes.next().map_or(Changed::Conflict, |answer| outcome(&answer));
     Ok(all.into_iter().map(|known| known.unwrap_or_else(&mut next)).collect())
-}
-
-fn exchanged(mut source: Map<String, Json>, what: &What) -> Map<String, Json> {
-    let (What::Merge(set) | What::Exchange { set, .. }) = what;
-    if let What::Exchange { remove, .. } = what {
-        source.retain(|name, _| !remove.contains(name));
-    }
-    source.extend(set.clone());
-    source
 }
 
 /// Adds an action with its content to the body of a request.
