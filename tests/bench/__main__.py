@@ -1,8 +1,4 @@
-"""Runs the measurements: `python -m tests.bench [PART]...`, all parts without an argument.
-
-The parts are real, million, ten-million, lookup, start, store, rounds, feeds, lists, packages,
-misp, ingest, push, backfill, live and readers.
-"""
+"""Runs the measurements: `python -m tests.bench [PART]...`, or all of `PARTS`."""
 
 import gzip
 import json
@@ -266,26 +262,42 @@ def start_up() -> None:
     report.write("start", "\n\n".join(parts))
 
 
-def main(parts: list[str]) -> None:
-    """Runs the named parts."""
-    wanted = parts or [
-        "real",
-        "million",
-        "ten-million",
-        "lookup",
-        "start",
-        "store",
-        "rounds",
-        "feeds",
-        "lists",
-        "packages",
-        "misp",
-        "ingest",
-        "push",
-        "backfill",
-        "live",
-        "readers",
-    ]
+def real() -> None:
+    """Measures with real lists."""
+    side_by_side("real", "Real lists: a slice of stamparm/maltrail", real_lists())
+
+
+def million() -> None:
+    """Measures with generated domains."""
+    domains = list(generate.domains(1_000_000, SEED))
+    side_by_side("million", "One million generated domains", {"domains": domains})
+
+
+PARTS = {
+    "real": real,
+    "million": million,
+    "ten-million": ten_million,
+    "lookup": look_up,
+    "start": start_up,
+    "store": store.write,
+    "rounds": rounds.write,
+    "feeds": feeds.write,
+    "lists": lists.write,
+    "packages": packages.write,
+    "misp": misp.write,
+    "ingest": ingest.write,
+    "push": push.write,
+    "backfill": backfill.write,
+    "live": live.write,
+    "readers": readers.write,
+}
+"""All parts, in the order in which they run."""
+
+
+def main(wanted: list[str]) -> None:
+    """Runs the named parts, or all."""
+    if unknown := [name for name in wanted if name not in PARTS]:
+        sys.exit(f"expected parts of {', '.join(PARTS)}; got {', '.join(unknown)}")
     missing = [
         f"{tool} (apt-get install {package})"
         for tool, package in (("rg", "ripgrep"), ("grepcidr", "grepcidr"))
@@ -293,42 +305,9 @@ def main(parts: list[str]) -> None:
     ]
     if missing:
         sys.exit(f"missing: {', '.join(missing)}")
-    if "real" in wanted:
-        side_by_side("real", "Real lists: a slice of stamparm/maltrail", real_lists())
-    if "million" in wanted:
-        side_by_side(
-            "million",
-            "One million generated domains",
-            {"domains": list(generate.domains(1_000_000, SEED))},
-        )
-    if "ten-million" in wanted:
-        ten_million()
-    if "lookup" in wanted:
-        look_up()
-    if "start" in wanted:
-        start_up()
-    if "store" in wanted:
-        store.write()
-    if "rounds" in wanted:
-        rounds.write()
-    if "feeds" in wanted:
-        feeds.write()
-    if "lists" in wanted:
-        lists.write()
-    if "packages" in wanted:
-        packages.write()
-    if "misp" in wanted:
-        misp.write()
-    if "ingest" in wanted:
-        ingest.write()
-    if "push" in wanted:
-        push.write()
-    if "backfill" in wanted:
-        backfill.write()
-    if "live" in wanted:
-        live.write()
-    if "readers" in wanted:
-        readers.write()
+    for name, part in PARTS.items():
+        if not wanted or name in wanted:
+            part()
     print(
         f"caps: {CAP_SECONDS} s, {CAP_BYTES >> 30} GiB; written to "
         f"{report.PAGE.relative_to(program.ROOT)}"
